@@ -1,0 +1,270 @@
+//! Time as a value, and the window in which a signed time is accepted.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use crate::error::{ConfigError, ConfigErrorKind};
+
+/// A moment on the Unix clock, never before 1970.
+///
+/// It holds every whole second a `u64` can, so a hostile timestamp of nineteen digits is a value
+/// like any other; all arithmetic saturates.
+///
+/// ```
+/// use tower_webhook::UnixTime;
+///
+/// let signed = UnixTime::from_secs(1_614_265_330);
+/// assert!(signed < UnixTime::now());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixTime(Duration);
+
+impl UnixTime {
+    /// The first moment: 1970-01-01T00:00:00Z.
+    pub const EPOCH: Self = Self(Duration::ZERO);
+
+    /// The moment this many seconds after the epoch.
+    pub const fn from_secs(secs: u64) -> Self {
+        Self(Duration::from_secs(secs))
+    }
+
+    /// The moment this many microseconds after the epoch.
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(Duration::from_micros(micros))
+    }
+
+    /// What the system's clock says now.
+    pub fn now() -> Self {
+        Self::from(SystemTime::now())
+    }
+
+    /// Whole seconds since the epoch.
+    pub const fn as_secs(self) -> u64 {
+        self.0.as_secs()
+    }
+
+    /// Whole microseconds since the epoch, at most `u64::MAX`.
+    pub fn as_micros(self) -> u64 {
+        u64::try_from(self.0.as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// This moment and `span` later, or the last one there is.
+    #[must_use]
+    pub const fn saturating_add(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(span))
+    }
+
+    /// This moment and `span` earlier, or the epoch.
+    #[must_use]
+    pub const fn saturating_sub(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(span))
+    }
+
+    /// The time since `earlier`, or zero where `earlier` is later.
+    pub const fn saturating_since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// The same moment as a [`SystemTime`], where the platform can hold it.
+    pub fn to_system_time(self) -> Option<SystemTime> {
+        SystemTime::UNIX_EPOCH.checked_add(self.0)
+    }
+}
+
+impl From<SystemTime> for UnixTime {
+    /// A time before 1970 becomes the epoch.
+    fn from(time: SystemTime) -> Self {
+        Self(
+            time.duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap_or_default(),
+        )
+    }
+}
+
+impl fmt::Debug for UnixTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "UnixTime({}.{:06})",
+            self.0.as_secs(),
+            self.0.subsec_micros()
+        )
+    }
+}
+
+impl fmt::Display for UnixTime {
+    /// Whole seconds, as senders write them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_secs().fmt(f)
+    }
+}
+
+/// Where the time comes from.
+///
+/// Decisions in this crate take the time as an argument; the layers ask a `Clock` for it.
+pub trait Clock: fmt::Debug + Send + Sync + 'static {
+    /// The time now.
+    fn now(&self) -> UnixTime;
+}
+
+/// The system's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> UnixTime {
+        UnixTime::now()
+    }
+}
+
+/// A clock that moves only when told to, for tests. Clones show the same time.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_webhook::{Clock, ManualClock, UnixTime};
+///
+/// let clock = ManualClock::new(UnixTime::from_secs(1_000));
+/// clock.advance(Duration::from_secs(5));
+/// assert_eq!(clock.now(), UnixTime::from_secs(1_005));
+/// ```
+#[derive(Debug, Clone)]
+pub struct ManualClock(Arc<AtomicU64>);
+
+impl ManualClock {
+    /// A clock that shows `now`, to the microsecond.
+    pub fn new(now: UnixTime) -> Self {
+        Self(Arc::new(AtomicU64::new(now.as_micros())))
+    }
+
+    /// Shows another time from here on.
+    pub fn set(&self, now: UnixTime) {
+        self.0.store(now.as_micros(), Ordering::SeqCst);
+    }
+
+    /// Moves the time on by `span`.
+    pub fn advance(&self, span: Duration) {
+        self.set(self.now().saturating_add(span));
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> UnixTime {
+        UnixTime::from_micros(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// How far a signed time may lie from the receiver's own, in both directions, ends included.
+///
+/// Five minutes unless set, which is what BlendFi, Stripe and the Standard Webhooks libraries use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tolerance(u64);
+
+impl Tolerance {
+    /// Five minutes.
+    pub const DEFAULT: Self = Self(300);
+    const MAX_SECS: u64 = 86_400;
+
+    /// A tolerance of whole seconds.
+    ///
+    /// # Errors
+    ///
+    /// Zero, which would refuse every delivery, and more than a day, which would no longer be a
+    /// replay window.
+    pub fn from_secs(secs: u64) -> Result<Self, ConfigError> {
+        if (1..=Self::MAX_SECS).contains(&secs) {
+            Ok(Self(secs))
+        } else {
+            Err(ConfigError::new(
+                ConfigErrorKind::Tolerance,
+                format!("{secs} s is outside 1 to {} s", Self::MAX_SECS),
+            ))
+        }
+    }
+
+    /// The tolerance in seconds.
+    pub const fn as_secs(self) -> u64 {
+        self.0
+    }
+
+    /// Whether `signed` lies in the window around `now`, compared in whole seconds.
+    pub(crate) fn check(self, signed: UnixTime, now: UnixTime) -> Result<(), Skew> {
+        let (signed, now) = (signed.as_secs(), now.as_secs());
+        if now.saturating_sub(signed) > self.0 {
+            Err(Skew::Old(now.saturating_sub(signed)))
+        } else if signed.saturating_sub(now) > self.0 {
+            Err(Skew::Ahead(signed.saturating_sub(now)))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Default for Tolerance {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// By how many seconds a signed time missed the receiver's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Skew {
+    Old(u64),
+    Ahead(u64),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_is_inclusive_on_both_sides_and_saturates() {
+        let window = Tolerance::DEFAULT;
+        let at = |signed: u64, now: u64| {
+            window.check(UnixTime::from_secs(signed), UnixTime::from_secs(now))
+        };
+        assert_eq!(at(1_000, 1_300), Ok(()));
+        assert_eq!(at(1_000, 1_301), Err(Skew::Old(301)));
+        assert_eq!(at(1_300, 1_000), Ok(()));
+        assert_eq!(at(1_301, 1_000), Err(Skew::Ahead(301)));
+        assert_eq!(at(0, 300), Ok(()));
+        assert_eq!(at(300, 0), Ok(()));
+        assert_eq!(at(u64::MAX, 0), Err(Skew::Ahead(u64::MAX)));
+        assert_eq!(at(0, u64::MAX), Err(Skew::Old(u64::MAX)));
+        assert_eq!(at(u64::MAX, u64::MAX), Ok(()));
+    }
+
+    #[test]
+    fn a_fraction_of_a_second_does_not_narrow_the_window() {
+        let now = UnixTime::from_micros(1_300_999_999);
+        assert_eq!(
+            Tolerance::DEFAULT.check(UnixTime::from_secs(1_000), now),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn a_tolerance_is_at_least_a_second_and_at_most_a_day() {
+        assert!(Tolerance::from_secs(0).is_err());
+        assert!(Tolerance::from_secs(86_400).is_ok());
+        assert_eq!(
+            Tolerance::from_secs(86_401).unwrap_err().to_string(),
+            "tolerance: 86401 s is outside 1 to 86400 s"
+        );
+    }
+
+    #[test]
+    fn no_time_is_out_of_range() {
+        let last = UnixTime::from_secs(u64::MAX);
+        assert_eq!(last.as_micros(), u64::MAX);
+        assert!(last.saturating_add(Duration::MAX) >= last);
+        assert_eq!(
+            UnixTime::EPOCH.saturating_sub(Duration::MAX),
+            UnixTime::EPOCH
+        );
+        assert_eq!(last.to_system_time(), None);
+        let before = SystemTime::UNIX_EPOCH - Duration::from_secs(5);
+        assert_eq!(UnixTime::from(before), UnixTime::EPOCH);
+    }
+}

@@ -1,0 +1,67 @@
+//! How a signature is spelled: one spelling each, every other one is refused.
+
+use data_encoding::{BASE64, HEXLOWER};
+
+/// The bytes of an HMAC-SHA256.
+pub(crate) const MAC_LEN: usize = 32;
+
+/// How a scheme spells the bytes of a MAC.
+///
+/// A value has one canonical spelling: lower-case hex, or padded standard base64 whose unused bits
+/// are zero. Accepting others would give one signature many spellings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// Lower-case hexadecimal, 64 characters.
+    Hex,
+    /// Standard base64 with padding (RFC 4648 section 4), 44 characters.
+    Base64,
+}
+
+impl Encoding {
+    /// The MAC that `text` spells, if it is in the canonical spelling.
+    pub(crate) fn decode_mac(self, text: &[u8]) -> Option<[u8; MAC_LEN]> {
+        let encoding = match self {
+            Self::Hex => &HEXLOWER,
+            Self::Base64 => &BASE64,
+        };
+        // 33 bytes: what a base64 text of 44 characters could hold without its padding.
+        let mut buffer = [0; MAC_LEN + 1];
+        let room = buffer.get_mut(..encoding.decode_len(text.len()).ok()?)?;
+        let written = encoding.decode_mut(text, room).ok()?;
+        buffer.get(..written)?.try_into().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `printf '' | openssl dgst -sha256 -binary`, as hex and through `openssl base64`.
+    const HEX: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    const B64: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+
+    #[test]
+    fn both_spellings_give_the_same_bytes() {
+        let mac = Encoding::Hex.decode_mac(HEX.as_bytes()).unwrap();
+        assert_eq!(mac[..4], [0xe3, 0xb0, 0xc4, 0x42]);
+        assert_eq!(Encoding::Base64.decode_mac(B64.as_bytes()), Some(mac));
+    }
+
+    #[test]
+    fn every_other_spelling_is_refused() {
+        let hex = |text: &str| Encoding::Hex.decode_mac(text.as_bytes());
+        assert_eq!(hex(&HEX.to_uppercase()), None, "upper case");
+        assert_eq!(hex(&HEX[1..]), None, "odd length");
+        assert_eq!(hex(&HEX[2..]), None, "a byte short");
+        assert_eq!(hex(&format!("{HEX}00")), None, "a byte long");
+        assert_eq!(hex(&format!("{} ", &HEX[..63])), None, "a space");
+        assert_eq!(hex(""), None, "empty");
+
+        let b64 = |text: &str| Encoding::Base64.decode_mac(text.as_bytes());
+        assert_eq!(b64(&B64[..43]), None, "no padding");
+        assert_eq!(b64(&B64.replace('+', "-")), None, "the URL alphabet");
+        assert_eq!(b64(&B64.replace("FU=", "FV=")), None, "unused bits set");
+        assert_eq!(b64(&format!("{}A", &B64[..43])), None, "33 bytes");
+        assert_eq!(b64(&format!("{B64}\n")), None, "a line end");
+    }
+}

@@ -1,0 +1,354 @@
+//! The name of an event, and the digest of what it means.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::error::{ConfigError, ConfigErrorKind};
+
+/// The name of a sender, or of a tenant: 1 to 32 of `a-z`, `0-9`, `-` and `_`.
+///
+/// It stands in log lines, metrics and store keys, so it is short and plain.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProviderName(Cow<'static, str>);
+
+impl ProviderName {
+    /// A name from text.
+    ///
+    /// # Errors
+    ///
+    /// A text that is empty, over 32 characters, or holds another character.
+    ///
+    /// ```
+    /// use tower_webhook::ProviderName;
+    ///
+    /// assert_eq!(ProviderName::new("acme-eu")?.as_str(), "acme-eu");
+    /// assert!(ProviderName::new("Acme:EU").is_err());
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    pub fn new(name: impl Into<Cow<'static, str>>) -> Result<Self, ConfigError> {
+        let name = name.into();
+        let plain =
+            |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
+        if (1..=32).contains(&name.len()) && name.bytes().all(plain) {
+            Ok(Self(name))
+        } else {
+            Err(ConfigError::new(
+                ConfigErrorKind::Name,
+                format!("{name:?} is not 1 to 32 of a-z, 0-9, '-' and '_'"),
+            ))
+        }
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ProviderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Display for ProviderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The name of one event: its provider, its tenant if there are several, and the parts that its
+/// sender tells events apart by.
+///
+/// Two keys are equal only where every part is: `["a:b", "c"]` is never `["a", "b:c"]`. Clones
+/// share their text.
+///
+/// [`Display`](fmt::Display) writes the parts as a person would, joined by colons;
+/// [`EventKey::encoded`] writes them so that they can be told apart again.
+///
+/// ```
+/// use tower_webhook::{EventKey, ProviderName};
+///
+/// let bloquo = ProviderName::new("bloquo")?;
+/// let key = EventKey::new(bloquo, ["1042", "COMPLETED"])?;
+/// assert_eq!(key.to_string(), "1042:COMPLETED");
+/// assert_eq!(key.encoded(), "bloquo:1042:COMPLETED");
+/// # Ok::<(), tower_webhook::ConfigError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct EventKey {
+    provider: ProviderName,
+    tenant: Option<ProviderName>,
+    /// The parts, each escaped, joined by colons.
+    parts: Arc<str>,
+}
+
+impl EventKey {
+    /// The key of these parts, in their order.
+    ///
+    /// # Errors
+    ///
+    /// No part, or an empty one.
+    pub fn new<I>(provider: ProviderName, parts: I) -> Result<Self, ConfigError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        let mut joined = String::new();
+        for part in parts {
+            let part = part.as_ref();
+            if part.is_empty() {
+                return Err(refused("a part of an event key is empty"));
+            }
+            if !joined.is_empty() {
+                joined.push(':');
+            }
+            escape_into(part, &mut joined);
+        }
+        if joined.is_empty() {
+            return Err(refused("an event key needs at least one part"));
+        }
+        Ok(Self {
+            provider,
+            tenant: None,
+            parts: joined.into(),
+        })
+    }
+
+    /// The same key, of one tenant of several.
+    #[must_use]
+    pub fn of_tenant(mut self, tenant: Option<ProviderName>) -> Self {
+        self.tenant = tenant;
+        self
+    }
+
+    /// Whose event it is.
+    pub fn provider(&self) -> &ProviderName {
+        &self.provider
+    }
+
+    /// Which tenant's event it is, where there are several.
+    pub fn tenant(&self) -> Option<&ProviderName> {
+        self.tenant.as_ref()
+    }
+
+    /// The parts as the sender wrote them.
+    pub fn parts(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        self.parts.split(':').map(unescape)
+    }
+
+    /// The whole key in one unambiguous line: provider, `@tenant` if any, and the parts, in which
+    /// `:`, `%` and control characters are written as `%3A` and so on.
+    pub fn encoded(&self) -> String {
+        match &self.tenant {
+            Some(tenant) => format!("{}@{tenant}:{}", self.provider, self.parts),
+            None => format!("{}:{}", self.provider, self.parts),
+        }
+    }
+
+    /// Reads back what [`EventKey::encoded`] wrote.
+    ///
+    /// # Errors
+    ///
+    /// A text that `encoded` would not have written.
+    pub fn decode(text: &str) -> Result<Self, ConfigError> {
+        let (scope, parts) = text
+            .split_once(':')
+            .ok_or_else(|| refused("an encoded event key reads provider:part"))?;
+        let (provider, tenant) = match scope.split_once('@') {
+            Some((provider, tenant)) => (provider, Some(ProviderName::new(tenant.to_owned())?)),
+            None => (scope, None),
+        };
+        let provider = ProviderName::new(provider.to_owned())?;
+        let key = Self::new(provider, parts.split(':').map(unescape))?.of_tenant(tenant);
+        if key.parts.as_ref() == parts {
+            Ok(key)
+        } else {
+            Err(refused(
+                "an encoded event key writes ':' and '%' as %3A and %25",
+            ))
+        }
+    }
+}
+
+fn refused(message: &'static str) -> ConfigError {
+    ConfigError::new(ConfigErrorKind::EventRule, message)
+}
+
+fn must_escape(c: char) -> bool {
+    matches!(c, ':' | '%') || c.is_control()
+}
+
+fn escape_into(part: &str, out: &mut String) {
+    let mut utf8 = [0; 4];
+    for c in part.chars() {
+        if must_escape(c) {
+            for byte in c.encode_utf8(&mut utf8).bytes() {
+                out.push('%');
+                out.push_str(&data_encoding::HEXUPPER.encode(&[byte]));
+            }
+        } else {
+            out.push(c);
+        }
+    }
+}
+
+fn unescape(part: &str) -> Cow<'_, str> {
+    if !part.contains('%') {
+        return Cow::Borrowed(part);
+    }
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        let escaped = (byte == b'%')
+            .then(|| tail.split_at_checked(2))
+            .flatten()
+            .and_then(|(digits, tail)| {
+                let decoded = data_encoding::HEXUPPER.decode(digits).ok()?;
+                Some((*decoded.first()?, tail))
+            });
+        let (byte, tail) = escaped.unwrap_or((byte, tail));
+        bytes.push(byte);
+        rest = tail;
+    }
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+impl fmt::Display for EventKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, part) in self.parts().enumerate() {
+            if position > 0 {
+                f.write_str(":")?;
+            }
+            f.write_str(&part)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for EventKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EventKey({})", self.encoded())
+    }
+}
+
+/// A digest of what an event means, kept with its key: the same key with another fingerprint is
+/// not a copy.
+///
+/// The first 128 bits of a SHA-256, over a form in which the order of members, white space and
+/// the spelling of numbers do not count.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint([u8; 16]);
+
+impl Fingerprint {
+    /// The fingerprint with these bytes, as read back from a store.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The fingerprint of this content.
+    pub fn of(content: &[u8]) -> Self {
+        let mut bytes = [0; 16];
+        for (to, from) in bytes.iter_mut().zip(Sha256::digest(content)) {
+            *to = from;
+        }
+        Self(bytes)
+    }
+
+    /// The bytes, to be kept.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Fingerprint({})",
+            data_encoding::HEXLOWER.encode(&self.0)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn key(parts: &[&str]) -> EventKey {
+        EventKey::new(ProviderName::new("acme").unwrap(), parts).unwrap()
+    }
+
+    #[test]
+    fn a_key_reads_as_a_person_writes_it() {
+        let account = key(&["did:bloque:account:virtual:acc-1", "account.activated"]);
+        assert_eq!(
+            account.to_string(),
+            "did:bloque:account:virtual:acc-1:account.activated"
+        );
+        assert_eq!(
+            account.encoded(),
+            "acme:did%3Abloque%3Aaccount%3Avirtual%3Aacc-1:account.activated"
+        );
+    }
+
+    #[test]
+    fn composition_has_one_reading() {
+        assert_ne!(key(&["a:b", "c"]), key(&["a", "b:c"]));
+        assert_ne!(key(&["a", "b"]), key(&["a:b"]));
+        assert_ne!(key(&["a%3Ab"]), key(&["a:b"]));
+        assert!(EventKey::new(ProviderName::new("acme").unwrap(), ["a", ""]).is_err());
+        assert!(EventKey::new(ProviderName::new("acme").unwrap(), [""; 0]).is_err());
+    }
+
+    #[test]
+    fn tenants_are_kept_apart() {
+        let tenant = |name: &'static str| Some(ProviderName::new(name).unwrap());
+        assert_ne!(
+            key(&["1"]).of_tenant(tenant("a")),
+            key(&["1"]).of_tenant(tenant("b"))
+        );
+        assert_ne!(key(&["1"]).of_tenant(tenant("a")), key(&["1"]));
+        assert_eq!(key(&["1"]).of_tenant(tenant("a")).encoded(), "acme@a:1");
+    }
+
+    #[test]
+    fn only_what_was_encoded_is_decoded() {
+        for text in [
+            "", "acme", "acme:", "acme::1", "Acme:1", "acme:%3a", "acme:%", "acme@:1",
+        ] {
+            assert!(EventKey::decode(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_is_half_a_sha_256() {
+        // `printf abc | openssl dgst -sha256`
+        assert_eq!(
+            format!("{:?}", Fingerprint::of(b"abc")),
+            "Fingerprint(ba7816bf8f01cfea414140de5dae2223)"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn encoding_is_injective(
+            a in prop::collection::vec(".{1,6}", 1..4),
+            b in prop::collection::vec(".{1,6}", 1..4),
+        ) {
+            let provider = ProviderName::new("acme").unwrap();
+            let (x, y) = (
+                EventKey::new(provider.clone(), &a).unwrap(),
+                EventKey::new(provider, &b).unwrap(),
+            );
+            prop_assert_eq!(a == b, x == y);
+            prop_assert_eq!(a == b, x.encoded() == y.encoded());
+            prop_assert_eq!(x.parts().collect::<Vec<_>>(), a);
+            prop_assert_eq!(EventKey::decode(&x.encoded()).unwrap(), x);
+        }
+    }
+}

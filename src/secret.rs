@@ -1,0 +1,364 @@
+//! Signing secrets, and the ring of those in use.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use data_encoding::{BASE64, BASE64_NOPAD};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::clock::UnixTime;
+use crate::encoding::MAC_LEN;
+use crate::error::{ConfigError, ConfigErrorKind};
+
+/// A shared secret, ready to check signatures with.
+///
+/// It keeps the prepared HMAC-SHA256 state, not the secret itself, and wipes it when dropped.
+/// It never prints.
+///
+/// ```
+/// use tower_webhook::SigningSecret;
+///
+/// let secret = SigningSecret::from_text("whsec_test_9f8e7d6c5b4a")?;
+/// assert_eq!(format!("{secret:?}"), "SigningSecret([REDACTED])");
+/// assert!(SigningSecret::from_text("   ").is_err());
+/// # Ok::<(), tower_webhook::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct SigningSecret(Hmac<Sha256>);
+
+/// Fewer bytes than this can be guessed offline from one captured delivery.
+const MIN_SECRET_LEN: usize = 12;
+
+impl SigningSecret {
+    /// A secret whose key is the text itself, as UTF-8, its prefix included (BlendFi, GitHub,
+    /// Stripe, Slack).
+    ///
+    /// # Errors
+    ///
+    /// An empty, blank or very short text (under 12 bytes), one with white space around it (most
+    /// often the line end of a file), and a public key where a shared secret belongs.
+    pub fn from_text(text: &str) -> Result<Self, ConfigError> {
+        refuse_wrong_kind(text)?;
+        Self::from_bytes(text.as_bytes())
+    }
+
+    /// A secret whose key is the bytes that `text` spells in standard base64; its padding may lack.
+    ///
+    /// # Errors
+    ///
+    /// As [`SigningSecret::from_text`], and a text that is not base64.
+    pub fn from_base64(text: &str) -> Result<Self, ConfigError> {
+        refuse_wrong_kind(text)?;
+        let encoding = if text.ends_with('=') {
+            BASE64
+        } else {
+            BASE64_NOPAD
+        };
+        let bytes = encoding
+            .decode(text.as_bytes())
+            .map_err(|_| refused("not standard base64"))?;
+        Self::from_bytes(&Zeroizing::new(bytes))
+    }
+
+    /// A secret of raw bytes.
+    ///
+    /// # Errors
+    ///
+    /// Fewer than 12 bytes, or nothing but white space.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ConfigError> {
+        if bytes.is_empty() {
+            return Err(refused("empty"));
+        }
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Err(refused("blank"));
+        }
+        if bytes.len() < MIN_SECRET_LEN {
+            let len = bytes.len();
+            return Err(refused(format!(
+                "{len} bytes are too few, at least {MIN_SECRET_LEN} are needed"
+            )));
+        }
+        Self::prepare(bytes)
+    }
+
+    fn prepare(bytes: &[u8]) -> Result<Self, ConfigError> {
+        Hmac::new_from_slice(bytes)
+            .map(Self)
+            .map_err(|_| refused("of a length that HMAC does not take"))
+    }
+
+    /// A MAC under this secret, to be fed. The key block is hashed already.
+    pub(crate) fn start(&self) -> MacState {
+        MacState(self.0.clone())
+    }
+}
+
+fn refused(message: impl Into<std::borrow::Cow<'static, str>>) -> ConfigError {
+    ConfigError::new(ConfigErrorKind::Secret, message)
+}
+
+/// Refuses what was pasted by mistake: a public key, or a secret with a line end.
+fn refuse_wrong_kind(text: &str) -> Result<(), ConfigError> {
+    const PUBLIC: [&str; 6] = [
+        "whpk_",
+        "pk_",
+        "-----BEGIN",
+        "ssh-",
+        "ecdsa-",
+        "MCowBQYDK2Vw",
+    ];
+    if text.is_empty() {
+        return Err(refused("empty"));
+    }
+    if text.trim().is_empty() {
+        return Err(refused("blank"));
+    }
+    if text.trim() != text {
+        return Err(refused("has white space around it, remove it"));
+    }
+    if text.starts_with("whsk_") {
+        return Err(refused(
+            "a private key of an asymmetric scheme, a shared secret belongs here",
+        ));
+    }
+    if PUBLIC.iter().any(|prefix| text.starts_with(prefix)) {
+        return Err(refused("a public key, a shared secret belongs here"));
+    }
+    Ok(())
+}
+
+impl fmt::Debug for SigningSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SigningSecret([REDACTED])")
+    }
+}
+
+/// An HMAC-SHA256 on its way.
+#[derive(Clone)]
+pub(crate) struct MacState(Hmac<Sha256>);
+
+impl MacState {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(crate) fn finish(self) -> [u8; MAC_LEN] {
+        self.0.finalize().into_bytes().into()
+    }
+}
+
+impl fmt::Debug for MacState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MacState([REDACTED])")
+    }
+}
+
+/// How a scheme writes down its secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SecretFormat {
+    /// The key is the text itself, as UTF-8, whatever prefix it has.
+    Text,
+    /// The key is what the text spells in base64 after this prefix, which may lack.
+    Base64 {
+        /// Cut off before decoding, such as `whsec_`.
+        prefix: &'static str,
+    },
+}
+
+impl SecretFormat {
+    /// The secret that `text` writes down in this format.
+    ///
+    /// # Errors
+    ///
+    /// As [`SigningSecret::from_text`] and [`SigningSecret::from_base64`].
+    pub fn parse(&self, text: &str) -> Result<SigningSecret, ConfigError> {
+        match self {
+            Self::Text => SigningSecret::from_text(text),
+            Self::Base64 { prefix } => {
+                SigningSecret::from_base64(text.strip_prefix(prefix).unwrap_or(text))
+            }
+        }
+    }
+}
+
+/// The name of a key, for logs: it tells which of several secrets matched. Not a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct KeyId(Arc<str>);
+
+impl KeyId {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for KeyId {
+    fn from(id: &str) -> Self {
+        Self(id.into())
+    }
+}
+
+impl From<String> for KeyId {
+    fn from(id: String) -> Self {
+        Self(id.into())
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A secret with a name and, during a roll-over, the time it ends.
+#[derive(Debug, Clone)]
+pub struct SigningKey {
+    id: KeyId,
+    secret: SigningSecret,
+    expires_at: Option<UnixTime>,
+}
+
+impl SigningKey {
+    /// A key that does not expire.
+    pub fn new(id: impl Into<KeyId>, secret: SigningSecret) -> Self {
+        Self {
+            id: id.into(),
+            secret,
+            expires_at: None,
+        }
+    }
+
+    /// The same key, refused from this moment on.
+    #[must_use]
+    pub fn expires_at(mut self, moment: UnixTime) -> Self {
+        self.expires_at = Some(moment);
+        self
+    }
+
+    /// The key's name.
+    pub fn id(&self) -> &KeyId {
+        &self.id
+    }
+
+    pub(crate) fn secret(&self) -> &SigningSecret {
+        &self.secret
+    }
+
+    pub(crate) fn is_active(&self, now: UnixTime) -> bool {
+        self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
+/// The keys in use for one provider; clones share them.
+///
+/// During a roll-over the old and the new secret are both in the ring. [`KeyRing::replace`] swaps
+/// the keys of a running receiver; a delivery under way goes on with those it started with.
+///
+/// ```
+/// use tower_webhook::{KeyRing, SigningKey, SigningSecret, UnixTime};
+///
+/// let old = SigningSecret::from_text("whsec_test_the_old_one")?;
+/// let new = SigningSecret::from_text("whsec_test_the_new_one")?;
+/// let ring = KeyRing::new([
+///     SigningKey::new("2026-06", new.clone()),
+///     SigningKey::new("2026-05", old).expires_at(UnixTime::from_secs(1_782_864_000)),
+/// ])?;
+/// // Later, when the old one has fallen silent:
+/// ring.replace([SigningKey::new("2026-06", new)])?;
+/// # Ok::<(), tower_webhook::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct KeyRing(Arc<RwLock<Arc<[SigningKey]>>>);
+
+/// A body is hashed once for each active key: more keys than this is work for strangers to cause.
+const MAX_KEYS: usize = 8;
+
+impl KeyRing {
+    /// A ring of these keys.
+    ///
+    /// # Errors
+    ///
+    /// No key, more than eight, or two of the same name.
+    pub fn new(keys: impl IntoIterator<Item = SigningKey>) -> Result<Self, ConfigError> {
+        Ok(Self(Arc::new(RwLock::new(checked(keys)?))))
+    }
+
+    /// A ring of secrets in the given format, named `1`, `2` and so on in their order.
+    ///
+    /// # Errors
+    ///
+    /// As [`KeyRing::new`] and [`SecretFormat::parse`]; the text names the secret's position.
+    pub fn parse<I>(format: &SecretFormat, secrets: I) -> Result<Self, ConfigError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        let keys: Result<Vec<_>, _> = (1..)
+            .zip(secrets)
+            .map(|(position, text): (u32, _)| {
+                let secret = format
+                    .parse(text.as_ref())
+                    .map_err(|error| refused(format!("number {position}: {error}")))?;
+                Ok(SigningKey::new(position.to_string(), secret))
+            })
+            .collect();
+        Self::new(keys?)
+    }
+
+    /// Replaces the keys of every clone of this ring.
+    ///
+    /// # Errors
+    ///
+    /// As [`KeyRing::new`]; the old keys then stay.
+    pub fn replace(&self, keys: impl IntoIterator<Item = SigningKey>) -> Result<(), ConfigError> {
+        let keys = checked(keys)?;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        Ok(())
+    }
+
+    /// The names of the keys, expired ones included.
+    pub fn ids(&self) -> Vec<KeyId> {
+        self.snapshot().iter().map(|key| key.id.clone()).collect()
+    }
+
+    pub(crate) fn snapshot(&self) -> Arc<[SigningKey]> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn checked(keys: impl IntoIterator<Item = SigningKey>) -> Result<Arc<[SigningKey]>, ConfigError> {
+    let keys: Vec<_> = keys.into_iter().take(MAX_KEYS + 1).collect();
+    if keys.is_empty() {
+        return Err(refused("a key ring needs at least one key"));
+    }
+    if keys.len() > MAX_KEYS {
+        return Err(refused(format!("a key ring holds at most {MAX_KEYS} keys")));
+    }
+    for (position, key) in keys.iter().enumerate() {
+        if keys.iter().take(position).any(|other| other.id == key.id) {
+            return Err(refused(format!("two keys are named {:?}", key.id.as_str())));
+        }
+    }
+    Ok(keys.into())
+}
+
+impl From<SigningSecret> for KeyRing {
+    /// A ring of one key, named `1`.
+    fn from(secret: SigningSecret) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new([SigningKey::new(
+            "1", secret,
+        )]))))
+    }
+}
+
+impl fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.snapshot().iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+use super::*;
+
+/// RFC 4231 section 4: the key, the data and the HMAC-SHA256, in hex; case 5 is truncated to
+/// 128 bits there.
+const RFC_4231: &[(&str, &str, &str)] = &[
+    (
+        "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b",
+        "4869205468657265",
+        "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
+    ),
+    (
+        "4a656665",
+        "7768617420646f2079612077616e7420666f72206e6f7468696e673f",
+        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+    ),
+    (
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd",
+        "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe",
+    ),
+    (
+        "0102030405060708090a0b0c0d0e0f10111213141516171819",
+        "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd",
+        "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b",
+    ),
+    (
+        "0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c",
+        "546573742057697468205472756e636174696f6e",
+        "a3b6167473100ee06e0c796c2955552b",
+    ),
+];
+
+/// Cases 6 and 7 of RFC 4231 use a key of 131 bytes 0xaa, longer than a block.
+const RFC_4231_LONG_KEY: &[(&str, &str)] = &[
+    (
+        "Test Using Larger Than Block-Size Key - Hash Key First",
+        "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+    ),
+    (
+        "This is a test using a larger than block-size key and a larger than block-size data. The key needs to be hashed before being used by the HMAC algorithm.",
+        "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2",
+    ),
+];
+
+fn mac(key: &[u8], parts: &[&[u8]]) -> String {
+    let mut state = SigningSecret::prepare(key).unwrap().start();
+    for part in parts {
+        state.update(part);
+    }
+    data_encoding::HEXLOWER.encode(&state.finish())
+}
+
+#[test]
+fn rfc_4231() {
+    let unhex = |text: &str| data_encoding::HEXLOWER.decode(text.as_bytes()).unwrap();
+    for (key, data, expected) in RFC_4231 {
+        let mac = mac(&unhex(key), &[&unhex(data)]);
+        assert!(mac.starts_with(expected), "{mac} for key {key}");
+    }
+    for (data, expected) in RFC_4231_LONG_KEY {
+        let (head, tail) = data.as_bytes().split_at(20);
+        assert_eq!(mac(&[0xaa; 131], &[head, tail]), *expected);
+    }
+}
+
+#[track_caller]
+fn refuses(result: Result<SigningSecret, ConfigError>, text: &str) {
+    assert_eq!(result.unwrap_err().to_string(), text);
+}
+
+#[test]
+fn what_is_no_secret_is_refused_by_name() {
+    let text = SigningSecret::from_text;
+    refuses(text(""), "signing secret: empty");
+    refuses(text(" \t "), "signing secret: blank");
+    refuses(
+        text("hunter2"),
+        "signing secret: 7 bytes are too few, at least 12 are needed",
+    );
+    refuses(
+        text("whsec_test_9f8e7d6c5b4a\n"),
+        "signing secret: has white space around it, remove it",
+    );
+    let public = "signing secret: a public key, a shared secret belongs here";
+    refuses(text("whpk_MCowBQYDK2VwAyEA"), public);
+    refuses(text("-----BEGIN PUBLIC KEY-----"), public);
+    refuses(text("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5"), public);
+    refuses(
+        SigningSecret::from_base64("no base64 at all!"),
+        "signing secret: not standard base64",
+    );
+    refuses(
+        SigningSecret::from_bytes(&[b' '; 40]),
+        "signing secret: blank",
+    );
+}
+
+#[test]
+fn base64_secrets_may_lack_their_padding_and_prefix() {
+    // The example secret of the Standard Webhooks specification, and the same bytes padded.
+    let format = SecretFormat::Base64 { prefix: "whsec_" };
+    let with = |text: &str| {
+        let mut state = format.parse(text).unwrap().start();
+        state.update(b"body");
+        state.finish()
+    };
+    let expected = with("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+    assert_eq!(with("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), expected);
+    assert_eq!(
+        with("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+        with("AAAAAAAAAAAAAAAAAAAAAAAAAAA=")
+    );
+}
+
+#[test]
+fn a_ring_has_between_one_and_eight_keys_of_different_names() {
+    let key = |id: &str| {
+        SigningKey::new(
+            id,
+            SigningSecret::from_text("whsec_test_9f8e7d6c5b4a").unwrap(),
+        )
+    };
+    assert!(KeyRing::new([]).is_err());
+    assert!(KeyRing::new([key("a"), key("a")]).is_err());
+    assert!(KeyRing::new((0..9).map(|n| key(&n.to_string()))).is_err());
+
+    let ring = KeyRing::new([key("a"), key("b")]).unwrap();
+    let shared = ring.clone();
+    assert!(ring.replace([]).is_err());
+    assert_eq!(shared.ids(), ["a".into(), "b".into()]);
+    ring.replace([key("c")]).unwrap();
+    assert_eq!(shared.ids(), ["c".into()]);
+
+    let error = KeyRing::parse(&SecretFormat::Text, ["whsec_test_9f8e7d6c5b4a", "x"]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "signing secret: number 2: signing secret: 1 bytes are too few, at least 12 are needed"
+    );
+}
+
+#[test]
+fn a_key_ends_at_its_expiry() {
+    let key = SigningKey::new(
+        "a",
+        SigningSecret::from_text("whsec_test_9f8e7d6c5b4a").unwrap(),
+    )
+    .expires_at(UnixTime::from_secs(100));
+    assert!(key.is_active(UnixTime::from_secs(99)));
+    assert!(!key.is_active(UnixTime::from_secs(100)));
+}
+
+#[test]
+fn no_secret_is_printed() {
+    let secret = "whsec_test_9f8e7d6c5b4a";
+    let ring = KeyRing::parse(&SecretFormat::Text, [secret]).unwrap();
+    let state = ring.snapshot()[0].secret().start();
+    let printed = format!("{ring:?} {ring:#?} {state:?} {:?}", ring.snapshot());
+    assert!(printed.contains("[REDACTED]"));
+    for form in [
+        secret.to_owned(),
+        data_encoding::HEXLOWER.encode(secret.as_bytes()),
+        format!("{:?}", secret.as_bytes()),
+    ] {
+        assert!(!printed.contains(&form), "{printed}");
+    }
+}
