@@ -5,12 +5,13 @@ mod clock;
 mod delivery;
 mod encoding;
 mod error;
-mod event;
+pub mod event;
 mod secret;
+pub mod signature;
 
 pub use clock::{Clock, ManualClock, SystemClock, Tolerance, UnixTime};
 pub use delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
 pub use encoding::Encoding;
 pub use error::{ConfigError, ConfigErrorKind};
-pub use event::{EventKey, Fingerprint, ProviderName};
+pub use event::{Decimal, EventKey, Fingerprint, ProviderName};
 pub use secret::{KeyId, KeyRing, SecretFormat, SigningKey, SigningSecret};

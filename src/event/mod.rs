@@ -1,5 +1,20 @@
 //! What an event is: the key it is known by and the fingerprint of what it means.
+//!
+//! An [`EventRule`] finds both in content that was proved. Fields are taken from the verified body
+//! by JSON pointer; strings and integers make a key, integers by their digits and never through a
+//! float. Whatever could be read in two ways is refused: a member that stands twice, two spellings
+//! of a field that differ, `1.0` for `1`. A header that no signature covers can be checked against
+//! the key and is never trusted.
 
+mod canonical;
+mod decimal;
+mod error;
 mod key;
+mod members;
+mod pointer;
+mod rule;
 
+pub use decimal::Decimal;
+pub use error::{EventError, EventErrorKind};
 pub use key::{EventKey, Fingerprint, ProviderName};
+pub use rule::{EventRule, Identity, Shape};

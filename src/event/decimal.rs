@@ -1,0 +1,240 @@
+//! Numbers by their exact decimal value.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde_json::value::RawValue;
+
+/// A decimal number, exactly as the sender wrote it; never a float.
+///
+/// It is read from a JSON number or from a string that holds one. Two are equal where their values
+/// are: `100.5` is `100.50` and `1.005e2`. It is deserialised by `serde_json` only, and straight
+/// from text: through a [`serde_json::Value`] the digits would already be lost.
+///
+/// ```
+/// use tower_webhook::Decimal;
+///
+/// let amount: Decimal = serde_json::from_str("100.50")?;
+/// assert_eq!(amount, Decimal::parse("100.5").unwrap());
+/// assert_eq!(amount.as_str(), "100.50");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Decimal(Box<str>);
+
+impl Decimal {
+    /// The number that `text` holds in the grammar of JSON (RFC 8259 section 6), if it does and
+    /// its exponent is within 64 bits.
+    pub fn parse(text: &str) -> Option<Self> {
+        Normal::of(text).map(|_| Self(text.into()))
+    }
+
+    /// The number as the sender wrote it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn normal(&self) -> Option<Normal> {
+        Normal::of(&self.0)
+    }
+}
+
+impl PartialEq for Decimal {
+    fn eq(&self, other: &Self) -> bool {
+        self.normal() == other.normal()
+    }
+}
+
+impl Eq for Decimal {}
+
+impl Hash for Decimal {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.normal().hash(state);
+    }
+}
+
+impl fmt::Debug for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Decimal({})", self.0)
+    }
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Decimal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let raw = raw.get();
+        let text = raw
+            .strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'))
+            .unwrap_or(raw);
+        Self::parse(text).ok_or_else(|| D::Error::custom("not a decimal number"))
+    }
+}
+
+impl Serialize for Decimal {
+    /// As a string, so that no reader makes a float of it.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// The one form of a decimal value: `0.DIGITS × 10^exponent`, without zeros at either end of the
+/// digits; no digits at all are zero.
+#[derive(PartialEq, Eq, Hash)]
+pub(super) struct Normal {
+    negative: bool,
+    digits: Box<str>,
+    exponent: i64,
+}
+
+impl Normal {
+    pub(super) fn of(text: &str) -> Option<Self> {
+        let (negative, text) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, parse_exponent(exponent)?),
+            None => (text, 0),
+        };
+        let (integer, fraction) = match mantissa.split_once('.') {
+            Some((_, "")) => return None,
+            Some((integer, fraction)) => (integer, fraction),
+            None => (mantissa, ""),
+        };
+        let leading_zero = integer.len() > 1 && integer.starts_with('0');
+        let all_digits = integer
+            .bytes()
+            .chain(fraction.bytes())
+            .all(|b| b.is_ascii_digit());
+        if integer.is_empty() || leading_zero || !all_digits {
+            return None;
+        }
+        let digits = format!("{integer}{fraction}");
+        let stripped = digits.trim_start_matches('0');
+        let leading = digits.len().checked_sub(stripped.len())?;
+        let digits = stripped.trim_end_matches('0');
+        if digits.is_empty() {
+            return Some(Self {
+                negative: false,
+                digits: "".into(),
+                exponent: 0,
+            });
+        }
+        let exponent = exponent
+            .checked_add(i64::try_from(integer.len()).ok()?)?
+            .checked_sub(i64::try_from(leading).ok()?)?;
+        Some(Self {
+            negative,
+            digits: digits.into(),
+            exponent,
+        })
+    }
+}
+
+/// `[+-]1*DIGIT`, of any length as long as its value fits.
+fn parse_exponent(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    text.parse().ok()
+}
+
+impl fmt::Display for Normal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.negative { "-" } else { "" };
+        write!(f, "{sign}{}e{}", self.digits, self.exponent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn equal_values_have_one_form() {
+        for (form, spellings) in [
+            (
+                "1005e3",
+                &["100.5", "100.50", "1.005e2", "1005E-1", "0.1005e+03"][..],
+            ),
+            ("-1e1", &["-1", "-1.0", "-10e-1"]),
+            ("e0", &["0", "-0", "0.00", "0e99", "-0.0e-7"]),
+            (
+                "12345678901234567890123456789e29",
+                &["12345678901234567890123456789"],
+            ),
+            ("1e0", &["0.1", "0.10", "10e-2"]),
+            ("1e1000000001", &["1e1000000000"]),
+        ] {
+            for text in spellings {
+                assert_eq!(Normal::of(text).unwrap().to_string(), form, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_json_has_no_number_for_is_none() {
+        for text in [
+            "",
+            "-",
+            "+1",
+            "01",
+            "-01",
+            "1.",
+            ".5",
+            "1e",
+            "1e+",
+            "1 ",
+            " 1",
+            "0x1",
+            "NaN",
+            "1,5",
+            "--1",
+            "1.5.5",
+            "1e1e1",
+            "1e9223372036854775808",
+            "1e9223372036854775807",
+        ] {
+            assert!(Decimal::parse(text).is_none(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_and_strings_are_read_alike() {
+        let read = |text| serde_json::from_str::<Decimal>(text);
+        assert_eq!(read("15000").unwrap(), read("\"15000\"").unwrap());
+        assert_eq!(read("0.1").unwrap().as_str(), "0.1");
+        assert_eq!(
+            serde_json::to_string(&read("0.10").unwrap()).unwrap(),
+            "\"0.10\""
+        );
+        assert!(read("\"1\\u0030\"").is_err());
+        assert!(read("true").is_err());
+        assert!(read("\"\"").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn shifting_the_point_and_the_exponent_together_changes_nothing(
+            digits in "[1-9][0-9]{0,20}", fraction in "[0-9]{1,20}", shift in 0_i64..40,
+        ) {
+            let plain = Decimal::parse(&format!("{digits}.{fraction}")).unwrap();
+            let zeros = "0".repeat(usize::try_from(shift).unwrap());
+            let moved = format!("0.{zeros}{digits}{fraction}e{}",
+                i64::try_from(digits.len()).unwrap() + shift);
+            prop_assert_eq!(&plain, &Decimal::parse(&moved).unwrap());
+            let other = Decimal::parse(&format!("{digits}.{fraction}1")).unwrap();
+            prop_assert_ne!(plain, other);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+use std::fmt;
+
+/// Why a body gives no usable event key.
+///
+/// The text names the field and never a byte of the body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventError {
+    kind: EventErrorKind,
+    field: Option<Box<str>>,
+}
+
+impl EventError {
+    pub(crate) fn new(kind: EventErrorKind) -> Self {
+        Self { kind, field: None }
+    }
+
+    pub(crate) fn at(kind: EventErrorKind, field: impl fmt::Display) -> Self {
+        Self {
+            kind,
+            field: Some(field.to_string().into()),
+        }
+    }
+
+    /// What is wrong with the body.
+    pub fn kind(&self) -> EventErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for EventError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(field) = &self.field {
+            write!(f, "{field}: ")?;
+        }
+        f.write_str(self.kind.text())
+    }
+}
+
+impl std::error::Error for EventError {}
+
+/// What is wrong with a body, or with an id header beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EventErrorKind {
+    /// The body is not JSON.
+    NotJson,
+    /// The body is JSON of no shape that the rule knows: a field is missing, or the whole is not
+    /// an object.
+    UnknownShape,
+    /// A field of the key is neither a string nor an integer, or is empty.
+    WrongType,
+    /// A member stands twice in an object that counts.
+    DuplicateMember,
+    /// Two spellings of one field are both there and differ.
+    Ambiguous,
+    /// A value is nested too deeply, or a number's exponent is out of range.
+    TooComplex,
+    /// The id header disagrees with the body, or stands twice.
+    IdHeaderDisagrees,
+    /// The rule wants a signed id and the signature covers none.
+    NoSignedId,
+}
+
+impl EventErrorKind {
+    fn text(self) -> &'static str {
+        match self {
+            Self::NotJson => "the body is not JSON",
+            Self::UnknownShape => "not there: the event has no known shape",
+            Self::WrongType => "neither an integer nor a string with content",
+            Self::DuplicateMember => "an object that counts has a member twice",
+            Self::Ambiguous => "two spellings of the field are there and differ",
+            Self::TooComplex => "nested too deeply, or a number out of range",
+            Self::IdHeaderDisagrees => "the id header disagrees with the body",
+            Self::NoSignedId => "the signature covers no id",
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Where a field stands in a JSON body.
+
+use std::fmt;
+
+use crate::error::{ConfigError, ConfigErrorKind};
+
+/// Deepest field that a rule can name.
+const MAX_DEPTH: usize = 8;
+
+/// A JSON pointer (RFC 6901) through objects, such as `/data/id`.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Pointer(Box<[Box<str>]>);
+
+impl Pointer {
+    pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
+        let refused = |message: &str| {
+            Err(ConfigError::new(
+                ConfigErrorKind::EventRule,
+                format!("pointer {text:?} {message}"),
+            ))
+        };
+        let Some(path) = text.strip_prefix('/') else {
+            return refused("does not begin with '/'");
+        };
+        let members: Option<Box<[_]>> = path.split('/').map(unescape).collect();
+        match members {
+            None => refused("holds a '~' that is neither ~0 nor ~1"),
+            Some(members) if members.len() > MAX_DEPTH => refused("is more than 8 members deep"),
+            Some(members) => Ok(Self(members)),
+        }
+    }
+
+    pub(crate) fn members(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|member| &**member)
+    }
+}
+
+fn unescape(member: &str) -> Option<Box<str>> {
+    let mut parts = member.split('~');
+    let mut out = parts.next()?.to_owned();
+    for part in parts {
+        let rest = match (part.strip_prefix('0'), part.strip_prefix('1')) {
+            (Some(rest), _) => {
+                out.push('~');
+                rest
+            }
+            (_, Some(rest)) => {
+                out.push('/');
+                rest
+            }
+            (None, None) => return None,
+        };
+        out.push_str(rest);
+    }
+    Some(out.into())
+}
+
+impl fmt::Display for Pointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.members()
+            .try_for_each(|member| write!(f, "/{}", member.replace('~', "~0").replace('/', "~1")))
+    }
+}
+
+impl fmt::Debug for Pointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn pointers_follow_rfc_6901() {
+        let members = |text: &str| {
+            let pointer = Pointer::parse(text).unwrap();
+            pointer.members().map(str::to_owned).collect::<Vec<_>>()
+        };
+        // The examples of RFC 6901 section 5, without the array.
+        assert_eq!(members("/foo"), ["foo"]);
+        assert_eq!(members("/"), [""]);
+        assert_eq!(members("/a~1b"), ["a/b"]);
+        assert_eq!(members("/m~0n"), ["m~n"]);
+        assert_eq!(members("/~01"), ["~1"]);
+        assert_eq!(members("/data/id"), ["data", "id"]);
+        for (text, message) in [
+            ("", "does not begin with '/'"),
+            ("id", "does not begin with '/'"),
+            ("/a~2", "holds a '~' that is neither ~0 nor ~1"),
+            ("/a~", "holds a '~' that is neither ~0 nor ~1"),
+            ("/1/2/3/4/5/6/7/8/9", "is more than 8 members deep"),
+        ] {
+            let error = Pointer::parse(text).unwrap_err().to_string();
+            assert_eq!(error, format!("event rule: pointer {text:?} {message}"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_printed_is_parsed(text in "(/[a~/ \"é]{0,4}){1,3}") {
+            if let Ok(pointer) = Pointer::parse(&text) {
+                prop_assert_eq!(Pointer::parse(&pointer.to_string()).unwrap(), pointer);
+            }
+        }
+    }
+}

@@ -1,0 +1,220 @@
+use super::*;
+
+fn provider() -> ProviderName {
+    ProviderName::new("acme").unwrap()
+}
+
+fn orders() -> EventRule {
+    let shape = Shape::new("order", ["/OrderId|/orderId", "/Status|/status"])
+        .and_then(|shape| shape.fingerprint(["/Amount|/amount", "/Kind"]))
+        .and_then(|shape| shape.time("/At"))
+        .unwrap();
+    EventRule::members([shape]).unwrap()
+}
+
+fn identify(rule: &EventRule, body: &str) -> Result<Identity, EventError> {
+    rule.identify(&provider(), &HeaderMap::new(), None, body.as_bytes())
+}
+
+#[track_caller]
+fn key_of(body: &str) -> String {
+    identify(&orders(), body).unwrap().key.to_string()
+}
+
+#[track_caller]
+fn refuses(body: &str, text: &str) {
+    assert_eq!(
+        identify(&orders(), body).unwrap_err().to_string(),
+        text,
+        "{body}"
+    );
+}
+
+#[test]
+fn integers_count_by_their_digits_and_equal_their_strings() {
+    assert_eq!(key_of(r#"{"OrderId":1042,"Status":"PAID"}"#), "1042:PAID");
+    assert_eq!(key_of(r#"{"orderId":"1042","status":"PAID"}"#), "1042:PAID");
+    assert_eq!(
+        key_of(r#"{"OrderId":1042,"orderId":"1042","Status":"PAID"}"#),
+        "1042:PAID"
+    );
+    assert_eq!(key_of(r#"{"OrderId":-7,"Status":"\u0050AID"}"#), "-7:PAID");
+    let long = "9".repeat(400);
+    assert_eq!(
+        key_of(&format!(r#"{{"OrderId":{long},"Status":0}}"#)),
+        format!("{long}:0")
+    );
+}
+
+#[test]
+fn what_could_be_read_in_two_ways_is_refused() {
+    let status = r#""Status":"PAID""#;
+    for id in [
+        "1.0", "1e3", "-0", "1E3", "true", "null", "{}", "[1]", "\"\"",
+    ] {
+        refuses(
+            &format!(r#"{{"OrderId":{id},{status}}}"#),
+            "/OrderId: neither an integer nor a string with content",
+        );
+    }
+    refuses(
+        &format!(r#"{{"OrderId":1,"orderId":2,{status}}}"#),
+        "/OrderId: two spellings of the field are there and differ",
+    );
+    refuses(
+        &format!(r#"{{"OrderId":1,{status},"Amount":1,"amount":2}}"#),
+        "/Amount: two spellings of the field are there and differ",
+    );
+    refuses(
+        &format!(r#"{{"OrderId":1,"OrderId":1,{status}}}"#),
+        "an object that counts has a member twice",
+    );
+    refuses(
+        &format!(r#"{{"OrderId":1,{status},"Kind":{{"a":1,"a":2}}}}"#),
+        "/Kind: an object that counts has a member twice",
+    );
+    refuses(
+        &format!("{{{status}}}"),
+        "/OrderId: not there: the event has no known shape",
+    );
+    refuses("[]", "not there: the event has no known shape");
+    refuses("<xml/>", "the body is not JSON");
+}
+
+#[test]
+fn the_fingerprint_is_what_the_event_means() {
+    let of = |rest: &str| {
+        let body = format!(r#"{{"OrderId":1,"Status":"PAID"{rest}}}"#);
+        identify(&orders(), &body).unwrap().fingerprint
+    };
+    assert_eq!(
+        of(r#","Amount":100.5"#),
+        of(r#","note":"x", "Amount" : 100.50"#)
+    );
+    assert_eq!(
+        of(r#","Amount":100.5"#),
+        of(r#","amount":100.5,"Amount":1.005e2"#)
+    );
+    assert_ne!(of(r#","Amount":100.5"#), of(r#","Amount":100.51"#));
+    assert_ne!(of(r#","Amount":100.5"#), of(""));
+    assert_eq!(of(r#","Amount":null"#), of(""));
+    assert_eq!(
+        of(r#","Kind":{"a":1,"b":2}"#),
+        of(r#","Kind":{"b":2,"a":1.0}"#)
+    );
+    // A value in one field is not the same value in the next.
+    assert_ne!(of(r#","Amount":1"#), of(r#","Kind":1"#));
+}
+
+#[test]
+fn an_event_tells_its_time_if_it_can_be_read() {
+    let time = |at: &str| {
+        let body = format!(r#"{{"OrderId":1,"Status":"PAID","At":{at}}}"#);
+        identify(&orders(), &body)
+            .unwrap()
+            .time
+            .map(UnixTime::as_secs)
+    };
+    // `date -u -d 2026-05-04T13:00:00Z +%s`
+    assert_eq!(time("\"2026-05-04T13:00:00Z\""), Some(1_777_899_600));
+    assert_eq!(
+        time("\"2026-05-04T15:00:00.123+02:00\""),
+        Some(1_777_899_600)
+    );
+    assert_eq!(time("1777899600"), Some(1_777_899_600));
+    assert_eq!(time("\"1900-01-01T00:00:00Z\""), Some(0));
+    for other in ["null", "\"\"", "\"yesterday\"", "{}", "1.5", "-1"] {
+        assert_eq!(time(other), None, "{other}");
+    }
+}
+
+#[test]
+fn an_id_header_is_checked_and_never_trusted() {
+    let rule = EventRule::members([Shape::new("event", ["/id"]).unwrap()])
+        .and_then(|rule| rule.checked_header("X-Acme-Id"))
+        .unwrap();
+    let check = |values: &[&'static str]| {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append("x-acme-id", value.parse().unwrap());
+        }
+        rule.identify(&provider(), &headers, None, br#"{"id":"evt_1"}"#)
+            .map(|identity| identity.key.to_string())
+            .map_err(|error| error.to_string())
+    };
+    let disagrees = Err("x-acme-id: the id header disagrees with the body".to_owned());
+    assert_eq!(check(&[]), Ok("evt_1".to_owned()));
+    assert_eq!(check(&["evt_1"]), Ok("evt_1".to_owned()));
+    assert_eq!(check(&["evt_2"]), disagrees);
+    assert_eq!(check(&[""]), disagrees);
+    assert_eq!(check(&["evt_1", "evt_2"]), disagrees);
+    assert_eq!(check(&["evt_1", "evt_1"]), disagrees);
+}
+
+#[test]
+fn shapes_are_told_apart_by_their_fields_and_the_unknown_can_be_kept() {
+    let account = Shape::new("account", ["/urn", "/kind"])
+        .and_then(|s| s.when("/kind"))
+        .unwrap();
+    let card = Shape::new("card", ["/tx"])
+        .and_then(|s| s.when("/tx"))
+        .unwrap();
+    let strict = EventRule::members([account, card]).unwrap();
+    let shape = |rule: &EventRule, body: &str| {
+        identify(rule, body).map(|event| (event.shape, event.key.to_string()))
+    };
+    let account = (Some("account"), "u:k".to_owned());
+    assert_eq!(shape(&strict, r#"{"urn":"u","kind":"k"}"#), Ok(account));
+    assert_eq!(
+        shape(&strict, r#"{"kind":null,"tx":"t"}"#),
+        Ok((Some("card"), "t".to_owned()))
+    );
+
+    let lenient = strict.clone().or_body();
+    for body in [
+        "{}",
+        r#"{"kind":"k"}"#,
+        r#"{"urn":{},"kind":"k"}"#,
+        "[]",
+        "7",
+    ] {
+        assert!(shape(&strict, body).is_err(), "{body}");
+        let (shape, key) = shape(&lenient, body).unwrap();
+        assert!(shape.is_none() && key.starts_with("sha256:"), "{key}");
+    }
+    // `printf '{}' | openssl dgst -sha256`
+    assert_eq!(
+        shape(&lenient, "{}").unwrap().1,
+        "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+    );
+    for body in ["", "{", r#"{"tx":1,"tx":2}"#] {
+        assert!(
+            shape(&lenient, body).is_err(),
+            "broken, not unknown: {body}"
+        );
+    }
+}
+
+#[test]
+fn a_signed_id_or_the_body_can_be_the_key() {
+    let by_id = |id| {
+        let event = EventRule::signed_id().identify(&provider(), &HeaderMap::new(), id, b"a");
+        event.map(|event| event.key.to_string())
+    };
+    assert_eq!(by_id(Some("msg_1")), Ok("msg_1".to_owned()));
+    assert_eq!(by_id(None).unwrap_err().kind(), Kind::NoSignedId);
+    let by_body = |body: &str| identify(&EventRule::body(), body).unwrap().key;
+    assert_eq!(by_body("not JSON"), by_body("not JSON"));
+    assert_ne!(by_body("not JSON"), by_body("not  JSON"));
+}
+
+#[test]
+fn a_rule_without_fields_is_not_built() {
+    assert_eq!(
+        EventRule::members([]).unwrap_err().to_string(),
+        "event rule: needs at least one shape"
+    );
+    assert!(Shape::new("none", []).is_err());
+    assert!(Shape::new("none", ["id"]).is_err());
+    assert!(EventRule::body().checked_header("no header").is_err());
+}

@@ -1,0 +1,49 @@
+//! Proof by signature: a scheme as plain data, and the verifier that works by it.
+//!
+//! A [`Scheme`] says which headers carry the signature, how it is spelled and what it covers; a
+//! [`Verifier`] holds a scheme and a [`KeyRing`](crate::KeyRing) and needs no HTTP server. The
+//! values below are the published example of the Standard Webhooks specification.
+//!
+//! ```
+//! use http::HeaderMap;
+//! use tower_webhook::signature::{Piece, Scheme, SignatureErrorKind, Verifier};
+//! use tower_webhook::{Encoding, SigningSecret, UnixTime};
+//!
+//! let scheme = Scheme::builder("webhook-signature")
+//!     .list("v1,", Encoding::Base64)
+//!     .timestamp_header("webhook-timestamp")
+//!     .id_header("webhook-id")
+//!     .content([Piece::Id, Piece::Literal("."), Piece::Timestamp, Piece::Literal("."), Piece::Body])
+//!     .build()?;
+//! let secret = SigningSecret::from_base64("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")?;
+//! let verifier = Verifier::new(scheme, secret);
+//!
+//! let mut headers = HeaderMap::new();
+//! headers.insert("webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek".parse()?);
+//! headers.insert("webhook-timestamp", "1614265330".parse()?);
+//! headers.insert("webhook-signature", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=".parse()?);
+//! let body = br#"{"test": 2432232314}"#;
+//!
+//! // Accepted: signed with the right secret, and the clock stands within five minutes of it.
+//! let now = UnixTime::from_secs(1_614_265_350);
+//! let verified = verifier.verify(&headers, body, now)?;
+//! assert_eq!(verified.signed_at(), Some(UnixTime::from_secs(1_614_265_330)));
+//!
+//! // Refused: one byte of the body has changed.
+//! let forged = verifier.verify(&headers, br#"{"test": 2432232315}"#, now).unwrap_err();
+//! assert_eq!(forged.kind(), SignatureErrorKind::Mismatch);
+//!
+//! // Refused: authentic, but the clock is ten minutes further, so it may be a replay.
+//! let late = verifier.verify(&headers, body, UnixTime::from_secs(1_614_265_930)).unwrap_err();
+//! assert!(late.is_stale());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod error;
+mod header;
+mod scheme;
+mod verifier;
+
+pub use error::{SignatureError, SignatureErrorKind};
+pub use scheme::{Piece, Scheme, SchemeBuilder};
+pub use verifier::{Verification, Verified, Verifier};

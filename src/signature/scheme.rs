@@ -1,0 +1,366 @@
+use http::HeaderName;
+
+use super::header::Grammar;
+use crate::clock::Tolerance;
+use crate::encoding::Encoding;
+use crate::error::{ConfigError, ConfigErrorKind};
+use crate::secret::SecretFormat;
+
+/// A piece of what a signature covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Piece {
+    /// The timestamp, byte for byte as it was received.
+    Timestamp,
+    /// The delivery's id, byte for byte as it was received.
+    Id,
+    /// The raw body.
+    Body,
+    /// Fixed text between the others.
+    Literal(&'static str),
+}
+
+/// How a provider signs with HMAC-SHA256, as plain data.
+///
+/// ```
+/// use tower_webhook::signature::{Piece, Scheme};
+/// use tower_webhook::Encoding;
+///
+/// // Stripe and BlendFi: `t=1700000000,v1=5257a869…` over `{t}.{body}`.
+/// let scheme = Scheme::builder("x-acme-signature")
+///     .pairs("t", "v1", Encoding::Hex)
+///     .content([Piece::Timestamp, Piece::Literal("."), Piece::Body])
+///     .build()?;
+///
+/// // What cannot be verified cannot be built: here the timestamp is not signed.
+/// let error = Scheme::builder("x-acme-signature")
+///     .pairs("t", "v1", Encoding::Hex)
+///     .content([Piece::Body])
+///     .build()
+///     .unwrap_err();
+/// assert_eq!(error.to_string(), "signature scheme: the timestamp is read but not signed");
+/// # Ok::<(), tower_webhook::ConfigError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Scheme {
+    pub(super) families: Box<[Family]>,
+    pub(super) grammar: Grammar,
+    pub(super) encoding: Encoding,
+    pub(super) content: Box<[Piece]>,
+    pub(super) tolerance: Tolerance,
+    secrets: SecretFormat,
+}
+
+/// The headers that one signature is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Family {
+    pub(super) signature: HeaderName,
+    pub(super) timestamp: Option<HeaderName>,
+    pub(super) id: Option<HeaderName>,
+}
+
+impl Family {
+    pub(super) fn headers(&self) -> impl Iterator<Item = &HeaderName> {
+        [
+            Some(&self.signature),
+            self.timestamp.as_ref(),
+            self.id.as_ref(),
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+impl Scheme {
+    /// Starts a scheme whose signature stands in this header.
+    pub fn builder(signature_header: &'static str) -> SchemeBuilder {
+        SchemeBuilder {
+            families: vec![FamilyNames {
+                signature: signature_header,
+                timestamp: None,
+                id: None,
+            }],
+            grammar: Grammar::Single { prefix: "" },
+            encoding: Encoding::Hex,
+            secrets: SecretFormat::Text,
+            content: vec![Piece::Body],
+            tolerance: Tolerance::DEFAULT,
+        }
+    }
+
+    /// How the provider writes down its secrets.
+    pub fn secret_format(&self) -> &SecretFormat {
+        &self.secrets
+    }
+
+    /// How far a signed time may lie from ours; `None` where no time is signed.
+    pub fn tolerance(&self) -> Option<Tolerance> {
+        self.content
+            .contains(&Piece::Timestamp)
+            .then_some(self.tolerance)
+    }
+
+    /// The headers of this scheme: what must not be written to a log.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = &HeaderName> {
+        self.families.iter().map(|family| &family.signature)
+    }
+}
+
+/// Builds a [`Scheme`].
+#[derive(Debug, Clone)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct SchemeBuilder {
+    families: Vec<FamilyNames>,
+    grammar: Grammar,
+    encoding: Encoding,
+    secrets: SecretFormat,
+    content: Vec<Piece>,
+    tolerance: Tolerance,
+}
+
+#[derive(Debug, Clone)]
+struct FamilyNames {
+    signature: &'static str,
+    timestamp: Option<&'static str>,
+    id: Option<&'static str>,
+}
+
+impl SchemeBuilder {
+    /// The header reads `t=<time>,v1=<signature>`, with one timestamp under the first name and one
+    /// or more signatures under the second. Other versions (`v0=`) are passed over.
+    pub fn pairs(
+        mut self,
+        timestamp: &'static str,
+        signature: &'static str,
+        encoding: Encoding,
+    ) -> Self {
+        self.grammar = Grammar::Pairs {
+            timestamp,
+            signature,
+        };
+        self.encoding = encoding;
+        self
+    }
+
+    /// The header is one signature behind this prefix (`sha256=`, `v0=`, or none).
+    pub fn single(mut self, prefix: &'static str, encoding: Encoding) -> Self {
+        self.grammar = Grammar::Single { prefix };
+        self.encoding = encoding;
+        self
+    }
+
+    /// The header is a list of signatures with spaces between, each behind this prefix (`v1,`).
+    /// Other versions (`v1a,`) are passed over.
+    pub fn list(mut self, prefix: &'static str, encoding: Encoding) -> Self {
+        self.grammar = Grammar::List { prefix };
+        self.encoding = encoding;
+        self
+    }
+
+    /// The timestamp stands in a header of its own.
+    pub fn timestamp_header(mut self, name: &'static str) -> Self {
+        if let Some(family) = self.families.last_mut() {
+            family.timestamp = Some(name);
+        }
+        self
+    }
+
+    /// The delivery's id stands in a header of its own.
+    pub fn id_header(mut self, name: &'static str) -> Self {
+        if let Some(family) = self.families.last_mut() {
+            family.id = Some(name);
+        }
+        self
+    }
+
+    /// Another family of headers for the same signature; the timestamp and id headers that follow
+    /// are its own. A delivery with headers of two families is refused.
+    pub fn or_family(mut self, signature_header: &'static str) -> Self {
+        self.families.push(FamilyNames {
+            signature: signature_header,
+            timestamp: None,
+            id: None,
+        });
+        self
+    }
+
+    /// What the signature covers, in order. The raw body alone unless set.
+    pub fn content(mut self, pieces: impl IntoIterator<Item = Piece>) -> Self {
+        self.content = pieces.into_iter().collect();
+        self
+    }
+
+    /// How the provider writes down its secrets. As plain text unless set.
+    pub fn secrets(mut self, format: SecretFormat) -> Self {
+        self.secrets = format;
+        self
+    }
+
+    /// How far the signed time may lie from ours. Five minutes unless set.
+    pub fn tolerance(mut self, tolerance: Tolerance) -> Self {
+        self.tolerance = tolerance;
+        self
+    }
+
+    /// The scheme, if it can be verified.
+    ///
+    /// # Errors
+    ///
+    /// A header name that is none; content without the body or with it twice; a timestamp or id
+    /// that is read but not signed, or signed but not read; two pieces that vary with nothing
+    /// between them, since what was signed must have one reading.
+    pub fn build(self) -> Result<Scheme, ConfigError> {
+        let families: Result<Box<[_]>, _> = self.families.iter().map(FamilyNames::parse).collect();
+        let families = families?;
+        check_content(&self.content)?;
+
+        let in_pairs = matches!(self.grammar, Grammar::Pairs { .. });
+        let signs = |piece| self.content.contains(&piece);
+        for family in &families {
+            if family.timestamp.is_some() && in_pairs {
+                return Err(refused("the timestamp stands in two places"));
+            }
+            let reads_time = in_pairs || family.timestamp.is_some();
+            match (reads_time, signs(Piece::Timestamp)) {
+                (true, false) => return Err(refused("the timestamp is read but not signed")),
+                (false, true) => return Err(refused("the timestamp is signed but not read")),
+                (true, true) | (false, false) => {}
+            }
+            match (family.id.is_some(), signs(Piece::Id)) {
+                (true, false) => return Err(refused("the id is read but not signed")),
+                (false, true) => return Err(refused("the id is signed but not read")),
+                (true, true) | (false, false) => {}
+            }
+        }
+        if let Grammar::Pairs {
+            timestamp,
+            signature,
+        } = &self.grammar
+            && (timestamp == signature || timestamp.is_empty() || signature.is_empty())
+        {
+            return Err(refused("timestamp and signature need two different names"));
+        }
+        Ok(Scheme {
+            families,
+            grammar: self.grammar,
+            encoding: self.encoding,
+            content: self.content.into(),
+            tolerance: self.tolerance,
+            secrets: self.secrets,
+        })
+    }
+}
+
+impl FamilyNames {
+    fn parse(&self) -> Result<Family, ConfigError> {
+        let name = |text: &'static str| {
+            HeaderName::from_bytes(text.as_bytes())
+                .map_err(|_| refused(format!("{text:?} is not a header name")))
+        };
+        Ok(Family {
+            signature: name(self.signature)?,
+            timestamp: self.timestamp.map(name).transpose()?,
+            id: self.id.map(name).transpose()?,
+        })
+    }
+}
+
+/// What was signed must have one reading: no two pieces that vary may touch.
+fn check_content(content: &[Piece]) -> Result<(), ConfigError> {
+    let count = |piece| content.iter().filter(|other| **other == piece).count();
+    if count(Piece::Body) != 1 {
+        return Err(refused("the content must hold the body once"));
+    }
+    if count(Piece::Timestamp) > 1 || count(Piece::Id) > 1 {
+        return Err(refused("the content holds the timestamp or the id twice"));
+    }
+    if content.contains(&Piece::Literal("")) {
+        return Err(refused("the content holds an empty text"));
+    }
+    let varies = |piece: &Piece| !matches!(piece, Piece::Literal(_));
+    if content
+        .iter()
+        .zip(content.iter().skip(1))
+        .any(|(a, b)| varies(a) && varies(b))
+    {
+        return Err(refused(
+            "two pieces of the content have nothing between them",
+        ));
+    }
+    let after_time = content
+        .iter()
+        .zip(content.iter().skip(1))
+        .find(|(a, _)| **a == Piece::Timestamp);
+    if let Some((_, Piece::Literal(text))) = after_time
+        && text.starts_with(|c: char| c.is_ascii_digit())
+    {
+        return Err(refused("the text after the timestamp begins with a digit"));
+    }
+    Ok(())
+}
+
+fn refused(message: impl Into<std::borrow::Cow<'static, str>>) -> ConfigError {
+    ConfigError::new(ConfigErrorKind::Scheme, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refuses(builder: SchemeBuilder, text: &str) {
+        let error = builder.build().unwrap_err();
+        assert_eq!(error.to_string(), format!("signature scheme: {text}"));
+    }
+
+    #[test]
+    fn a_scheme_that_has_two_readings_is_not_built() {
+        use Piece::{Body, Id, Literal, Timestamp};
+        let start = || Scheme::builder("x-signature");
+        refuses(
+            Scheme::builder("no header"),
+            "\"no header\" is not a header name",
+        );
+        refuses(start().content([]), "the content must hold the body once");
+        refuses(
+            start().content([Body, Literal("."), Body]),
+            "the content must hold the body once",
+        );
+        refuses(
+            start().id_header("x-id").content([Id, Body]),
+            "two pieces of the content have nothing between them",
+        );
+        refuses(start().id_header("x-id"), "the id is read but not signed");
+        refuses(
+            start().content([Id, Literal("."), Body]),
+            "the id is signed but not read",
+        );
+        refuses(
+            start().content([Timestamp, Literal("."), Body]),
+            "the timestamp is signed but not read",
+        );
+        refuses(
+            start().timestamp_header("x-time"),
+            "the timestamp is read but not signed",
+        );
+        refuses(
+            start()
+                .timestamp_header("x-time")
+                .content([Timestamp, Literal("0"), Body]),
+            "the text after the timestamp begins with a digit",
+        );
+        refuses(
+            start()
+                .pairs("t", "t", Encoding::Hex)
+                .content([Timestamp, Literal("."), Body]),
+            "timestamp and signature need two different names",
+        );
+        refuses(
+            start()
+                .pairs("t", "v1", Encoding::Hex)
+                .timestamp_header("x-time")
+                .content([Timestamp, Literal("."), Body]),
+            "the timestamp stands in two places",
+        );
+    }
+}
