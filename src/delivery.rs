@@ -111,7 +111,7 @@ pub struct DeliveryProfile {
     retried: RetriedStatuses,
     time_to_answer: Duration,
     redelivery_by_hand: bool,
-    signs_time: bool,
+    signed_time: Option<Tolerance>,
 }
 
 impl DeliveryProfile {
@@ -129,7 +129,7 @@ impl DeliveryProfile {
             retried,
             time_to_answer: Duration::from_secs(5),
             redelivery_by_hand: false,
-            signs_time: false,
+            signed_time: None,
         }
     }
 
@@ -147,10 +147,11 @@ impl DeliveryProfile {
         self
     }
 
-    /// The signature covers the time of the delivery, so that a captured one grows stale.
+    /// The signature covers the time of the delivery, so that a captured one grows stale once this
+    /// tolerance is over.
     #[must_use]
-    pub fn with_signed_time(mut self) -> Self {
-        self.signs_time = true;
+    pub fn with_signed_time(mut self, tolerance: Tolerance) -> Self {
+        self.signed_time = Some(tolerance);
         self
     }
 
@@ -193,27 +194,24 @@ impl DeliveryProfile {
 
     /// How long a record is kept unless set: 30 days where old events can come back (by hand, or
     /// because no signed time lets a captured one grow stale), else 72 hours.
-    pub fn default_retention(&self, tolerance: Tolerance) -> Duration {
-        let usual = if self.redelivery_by_hand || !self.signs_time {
+    pub fn default_retention(&self) -> Duration {
+        let usual = if self.redelivery_by_hand || self.signed_time.is_none() {
             30 * DAY
         } else {
             72 * HOUR
         };
-        usual.max(self.least_retention(tolerance))
+        usual.max(self.least_retention())
     }
 
-    fn least_retention(&self, tolerance: Tolerance) -> Duration {
+    fn least_retention(&self) -> Duration {
         let horizon = self.schedule.horizon();
-        let window = Duration::from_secs(tolerance.as_secs());
+        let tolerance = self.signed_time.map_or(0, Tolerance::as_secs);
+        let window = Duration::from_secs(tolerance);
         (horizon.saturating_mul(3) / 2).max(window.saturating_mul(2))
     }
 
-    pub(crate) fn check_retention(
-        &self,
-        retention: Duration,
-        tolerance: Tolerance,
-    ) -> Result<Duration, ConfigError> {
-        let least = self.least_retention(tolerance);
+    pub(crate) fn check_retention(&self, retention: Duration) -> Result<Duration, ConfigError> {
+        let least = self.least_retention();
         if retention < least {
             return Err(ConfigError::new(
                 ConfigErrorKind::Retention,
@@ -347,26 +345,17 @@ mod tests {
     #[test]
     fn retention_outlasts_the_sender() {
         let window = Tolerance::DEFAULT;
-        assert_eq!(
-            flat().default_retention(window),
-            30 * DAY,
-            "it signs no time"
-        );
-        assert_eq!(
-            flat().with_signed_time().default_retention(window),
-            72 * HOUR
-        );
-        let by_hand = flat().with_signed_time().with_redelivery_by_hand();
-        assert_eq!(by_hand.default_retention(window), 30 * DAY);
-        let error = flat()
-            .check_retention(599 * SECOND, window)
-            .unwrap_err()
-            .to_string();
+        assert_eq!(flat().default_retention(), 30 * DAY, "it signs no time");
+        let signed = flat().with_signed_time(window);
+        assert_eq!(signed.default_retention(), 72 * HOUR);
+        let by_hand = signed.clone().with_redelivery_by_hand();
+        assert_eq!(by_hand.default_retention(), 30 * DAY);
+        let error = signed.check_retention(599 * SECOND).unwrap_err().to_string();
         assert!(error.contains("599s") && error.contains("600s"), "{error}");
-        assert!(flat().check_retention(600 * SECOND, window).is_ok());
-        let minute = Tolerance::from_secs(60).unwrap();
-        assert!(flat().check_retention(224 * SECOND, minute).is_err());
-        assert!(flat().check_retention(225 * SECOND, minute).is_ok());
+        assert!(signed.check_retention(600 * SECOND).is_ok());
+        let minute = flat().with_signed_time(Tolerance::from_secs(60).unwrap());
+        assert!(minute.check_retention(224 * SECOND).is_err());
+        assert!(minute.check_retention(225 * SECOND).is_ok());
     }
 
     #[test]

@@ -1,0 +1,104 @@
+//! Takes a body in: capped, timed, counted, and never copied when it comes in one frame.
+
+use std::pin::{Pin, pin};
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http::header::CONTENT_ENCODING;
+use http_body::Body;
+use tokio::time::{Instant, timeout_at};
+
+use super::budget::Budget;
+use crate::rejection::Reason;
+
+/// What bounds a body.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits<'a> {
+    pub(crate) max_bytes: usize,
+    pub(crate) deadline: Instant,
+    pub(crate) budget: &'a Budget,
+}
+
+/// Refuses a body in another encoding than it would be handed on in.
+pub(crate) fn check_encoding(headers: &HeaderMap) -> Result<(), Reason> {
+    let identity = (headers.get_all(CONTENT_ENCODING).iter())
+        .all(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if identity { Ok(()) } else { Err(Reason::ContentEncoding) }
+}
+
+/// Reads the whole body, showing each frame to `on_frame` as it arrives.
+///
+/// A body that is refused half-way is left as it stands, so that the rest can be thrown away.
+pub(crate) async fn receive<B: Body<Data = Bytes>>(
+    mut body: Pin<&mut B>,
+    limits: Limits<'_>,
+    mut on_frame: impl FnMut(&Bytes),
+) -> Result<Bytes, Reason> {
+    let max = u64::try_from(limits.max_bytes).unwrap_or(u64::MAX);
+    if body.size_hint().lower() > max {
+        return Err(Reason::BodyTooLarge);
+    }
+    let mut held = limits.budget.hold_bytes();
+    let mut whole = Whole::Empty;
+    loop {
+        let next = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx));
+        let frame = match timeout_at(limits.deadline, pin!(next)).await {
+            Err(_) => return Err(Reason::BodyTooSlow),
+            Ok(None) => return Ok(whole.into_bytes()),
+            Ok(Some(Err(_))) => return Err(Reason::BodyCutOff),
+            Ok(Some(Ok(frame))) => frame,
+        };
+        let Ok(data) = frame.into_data() else { continue };
+        if whole.len().saturating_add(data.len()) > limits.max_bytes {
+            return Err(Reason::BodyTooLarge);
+        }
+        if !held.grow(data.len()) {
+            return Err(Reason::BudgetUsedUp);
+        }
+        on_frame(&data);
+        let expected = usize::try_from(body.size_hint().lower()).unwrap_or(0);
+        whole.push(data, expected);
+    }
+}
+
+enum Whole {
+    Empty,
+    One(Bytes),
+    Many(BytesMut),
+}
+
+impl Whole {
+    fn len(&self) -> usize {
+        match self {
+            Self::Empty => 0,
+            Self::One(frame) => frame.len(),
+            Self::Many(bytes) => bytes.len(),
+        }
+    }
+
+    /// Adds a frame; `expected` more bytes are announced, and capped by the caller.
+    fn push(&mut self, data: Bytes, expected: usize) {
+        if data.is_empty() {
+            return;
+        }
+        match self {
+            Self::Empty => *self = Self::One(data),
+            Self::One(first) => {
+                let size = first.len().saturating_add(data.len()).saturating_add(expected);
+                let mut bytes = BytesMut::with_capacity(size);
+                bytes.extend_from_slice(first);
+                bytes.extend_from_slice(&data);
+                *self = Self::Many(bytes);
+            }
+            Self::Many(bytes) => bytes.extend_from_slice(&data),
+        }
+    }
+
+    fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Empty => Bytes::new(),
+            Self::One(frame) => frame,
+            Self::Many(bytes) => bytes.freeze(),
+        }
+    }
+}

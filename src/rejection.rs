@@ -1,0 +1,253 @@
+//! Refusals: why, with which status, and how a user shapes them.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ALLOW, HeaderValue, RETRY_AFTER};
+use http::{Response, StatusCode};
+
+use crate::delivery::DeliveryProfile;
+
+/// How long a sender is asked to wait before it tries again.
+const RETRY_AFTER_SECS: u64 = 5;
+
+/// Why a delivery was not handled, or not handled yet.
+///
+/// The [code](Reason::code) is stable: metrics and alarms can hang on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Another method than POST.
+    MethodNotAllowed,
+    /// The path holds no right token.
+    UnknownPath,
+    /// The client's address is not on the allowlist, or a proxy's header hides it.
+    SourceRefused,
+    /// The allowlist holds a host name that has no address now.
+    SourceUnresolved,
+    /// The client's address is not known, or a proxy is not declared.
+    SourceFault,
+    /// The body has a content encoding: what was signed could not be handed on.
+    ContentEncoding,
+    /// The signature headers are missing or malformed.
+    SignatureHeader,
+    /// No key of the ring is active.
+    NoActiveKey,
+    /// No active key made the signature.
+    SignatureMismatch,
+    /// The signature is right and its time is not: a replay, or a wrong clock.
+    SignatureStale,
+    /// The body is longer than the cap.
+    BodyTooLarge,
+    /// The body did not arrive in time.
+    BodyTooSlow,
+    /// The body ended before its end.
+    BodyCutOff,
+    /// Strangers hold as much memory as they may.
+    BudgetUsedUp,
+    /// The body gives no event key.
+    NoEventKey,
+    /// The event happened before the retention began.
+    EventTooOld,
+    /// The event was handled before.
+    AlreadyDone,
+    /// The event is being handled right now.
+    InProgress,
+    /// The same key stands for other content.
+    Conflict,
+    /// The store could not be reached.
+    StoreUnavailable,
+    /// The store did not answer in time.
+    StoreTooSlow,
+    /// The store is full.
+    StoreFull,
+    /// The confirmation said that the event is not true.
+    ConfirmMismatch,
+    /// The confirmation could not tell yet.
+    ConfirmTryAgain,
+    /// The handler outlived the time to answer and goes on.
+    HandlerSlow,
+    /// The handler answered without success.
+    HandlerFailed,
+    /// The handler panicked.
+    HandlerPanicked,
+    /// The handler succeeded and the store could not be told.
+    NotRecorded,
+    /// The handler succeeded after another receiver had taken the event over.
+    LeaseLost,
+    /// The receiver is shutting down.
+    Draining,
+    /// No gate before this layer has proved the origin as the provider demands.
+    Unauthenticated,
+}
+
+impl Reason {
+    /// The reason in one stable word.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::UnknownPath => "unknown_path",
+            Self::SourceRefused => "source_refused",
+            Self::SourceUnresolved => "source_unresolved",
+            Self::SourceFault => "source_fault",
+            Self::ContentEncoding => "content_encoding",
+            Self::SignatureHeader => "signature_header",
+            Self::NoActiveKey => "no_active_key",
+            Self::SignatureMismatch => "signature_mismatch",
+            Self::SignatureStale => "signature_stale",
+            Self::BodyTooLarge => "body_too_large",
+            Self::BodyTooSlow => "body_too_slow",
+            Self::BodyCutOff => "body_cut_off",
+            Self::BudgetUsedUp => "budget_used_up",
+            Self::NoEventKey => "no_event_key",
+            Self::EventTooOld => "event_too_old",
+            Self::AlreadyDone => "already_done",
+            Self::InProgress => "in_progress",
+            Self::Conflict => "conflict",
+            Self::StoreUnavailable => "store_unavailable",
+            Self::StoreTooSlow => "store_too_slow",
+            Self::StoreFull => "store_full",
+            Self::ConfirmMismatch => "confirm_mismatch",
+            Self::ConfirmTryAgain => "confirm_try_again",
+            Self::HandlerSlow => "handler_slow",
+            Self::HandlerFailed => "handler_failed",
+            Self::HandlerPanicked => "handler_panicked",
+            Self::NotRecorded => "not_recorded",
+            Self::LeaseLost => "lease_lost",
+            Self::Draining => "draining",
+            Self::Unauthenticated => "unauthenticated",
+        }
+    }
+
+    /// Whether the receiver is set up wrongly, rather than the delivery wrong.
+    pub fn is_configuration_fault(self) -> bool {
+        matches!(self, Self::SourceFault | Self::Unauthenticated | Self::NoActiveKey)
+    }
+
+    fn answer(self, profile: &DeliveryProfile) -> Answer {
+        match self {
+            Self::MethodNotAllowed => Answer::Status(StatusCode::METHOD_NOT_ALLOWED),
+            Self::UnknownPath => Answer::Status(StatusCode::NOT_FOUND),
+            Self::SourceRefused => Answer::Status(StatusCode::FORBIDDEN),
+            Self::ContentEncoding => Answer::Status(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            Self::SignatureHeader
+            | Self::NoActiveKey
+            | Self::SignatureMismatch
+            | Self::SignatureStale => Answer::Status(StatusCode::UNAUTHORIZED),
+            Self::BodyTooLarge => Answer::Status(StatusCode::PAYLOAD_TOO_LARGE),
+            Self::BodyTooSlow => Answer::Status(StatusCode::REQUEST_TIMEOUT),
+            Self::BodyCutOff | Self::NoEventKey | Self::ConfirmMismatch => {
+                Answer::Status(StatusCode::BAD_REQUEST)
+            }
+            Self::EventTooOld | Self::Conflict => Answer::Status(StatusCode::UNPROCESSABLE_ENTITY),
+            Self::AlreadyDone => Answer::Status(StatusCode::OK),
+            Self::SourceUnresolved
+            | Self::BudgetUsedUp
+            | Self::InProgress
+            | Self::StoreUnavailable
+            | Self::StoreTooSlow
+            | Self::StoreFull
+            | Self::ConfirmTryAgain
+            | Self::NotRecorded
+            | Self::LeaseLost
+            | Self::Draining => Answer::NotNow,
+            // A sender that does not retry is told that the event was taken.
+            Self::HandlerSlow if profile.retries_at_all() => Answer::NotNow,
+            Self::HandlerSlow => Answer::Status(StatusCode::ACCEPTED),
+            Self::SourceFault
+            | Self::HandlerFailed
+            | Self::HandlerPanicked
+            | Self::Unauthenticated => Answer::Status(StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+enum Answer {
+    Status(StatusCode),
+    NotNow,
+}
+
+/// A refusal on its way out.
+///
+/// It stands in the extensions of the response, so that layers outside can read it. The sender sees
+/// the status alone: all refusals of one status look the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    reason: Reason,
+    status: StatusCode,
+    retry_after: Option<Duration>,
+}
+
+impl Rejection {
+    pub(crate) fn new(reason: Reason, profile: &DeliveryProfile) -> Self {
+        let (status, retry_after) = match reason.answer(profile) {
+            Answer::Status(status) => (status, None),
+            Answer::NotNow => (profile.not_now(), Some(Duration::from_secs(RETRY_AFTER_SECS))),
+        };
+        Self { reason, status, retry_after }
+    }
+
+    /// Why.
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// With which status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// When the sender should try again, if it should.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// The usual response: the status, `Allow` or `Retry-After` where they belong, and no body.
+    pub fn response(&self) -> Response<Bytes> {
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = self.status;
+        if self.reason == Reason::MethodNotAllowed {
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+        }
+        if let Some(wait) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+        }
+        response
+    }
+}
+
+/// Shapes the responses to refused deliveries.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::Response;
+/// use tower_webhook::{Rejection, RejectionResponse};
+///
+/// fn with_text(rejection: &Rejection) -> Response<Bytes> {
+///     // The text must not tell one 401 from another.
+///     rejection.response().map(|_| Bytes::from(rejection.status().to_string()))
+/// }
+///
+/// fn takes(_: impl RejectionResponse) {}
+/// takes(with_text);
+/// ```
+pub trait RejectionResponse: Send + Sync + 'static {
+    /// The response to this refusal. [`Rejection::response`] is a good start.
+    fn response(&self, rejection: &Rejection) -> Response<Bytes>;
+}
+
+impl<F> RejectionResponse for F
+where
+    F: Fn(&Rejection) -> Response<Bytes> + Send + Sync + 'static,
+{
+    fn response(&self, rejection: &Rejection) -> Response<Bytes> {
+        self(rejection)
+    }
+}
