@@ -6,6 +6,7 @@ mod delivery;
 mod encoding;
 mod error;
 mod event;
+mod path;
 mod secret;
 
 pub use clock::{Clock, ManualClock, SystemClock, Tolerance, UnixTime};
@@ -13,4 +14,5 @@ pub use delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
 pub use encoding::Encoding;
 pub use error::{ConfigError, ConfigErrorKind};
 pub use event::{EventKey, Fingerprint, ProviderName};
+pub use path::PathTokens;
 pub use secret::{KeyId, KeyRing, SecretFormat, SigningKey, SigningSecret};
