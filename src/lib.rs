@@ -8,6 +8,7 @@ mod error;
 mod event;
 mod path;
 mod secret;
+mod source;
 
 pub use clock::{Clock, ManualClock, SystemClock, Tolerance, UnixTime};
 pub use delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
@@ -16,3 +17,7 @@ pub use error::{ConfigError, ConfigErrorKind};
 pub use event::{EventKey, Fingerprint, ProviderName};
 pub use path::PathTokens;
 pub use secret::{KeyId, KeyRing, SecretFormat, SigningKey, SigningSecret};
+pub use source::{
+    Admission, Allowlist, ClientAddressError, ClientAddressErrorKind, ForwardingHeader, HostChange,
+    HostName, TrustedProxies,
+};
