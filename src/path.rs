@@ -1,0 +1,164 @@
+//! Secret path tokens: what proves a sender that signs nothing but was given a secret URL.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use http::Uri;
+use http::uri::PathAndQuery;
+use sha2::{Digest, Sha256};
+use subtle::{Choice, ConstantTimeEq};
+
+use crate::error::{ConfigError, ConfigErrorKind};
+
+/// A shorter token is guessed.
+const MIN_LEN: usize = 8;
+/// A longer one is cut or refused by some sender, and is work for strangers to cause.
+const MAX_LEN: usize = 256;
+/// Every token is compared with each request's.
+const MAX_TOKENS: usize = 8;
+
+/// The secret tokens in use as last segment of a webhook's path; clones share them.
+///
+/// During a change of URL the old and the new token are both in use, and [`PathTokens::replace`]
+/// swaps them while running. Only SHA-256 digests are kept and compared, in constant time, so that
+/// neither a token's content nor its length leaks. They never print.
+///
+/// ```
+/// use tower_webhook::PathTokens;
+///
+/// // Such as `openssl rand -hex 24` makes.
+/// let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4a7e35d82c6b0f19e4d7a2358"])?;
+/// assert!(!tokens.matches(b"3f9d1c0b"));
+/// assert_eq!(
+///     PathTokens::parse(["good-enough", "no/token"]).unwrap_err().to_string(),
+///     "path token: number 2: holds a character other than A-Z, a-z, 0-9, '-', '.', '_' and '~'",
+/// );
+/// # Ok::<(), tower_webhook::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct PathTokens(Arc<RwLock<Digests>>);
+
+type Digests = Arc<[[u8; 32]]>;
+
+impl PathTokens {
+    /// From 1 to 8 tokens, each of 8 to 256 unreserved characters (RFC 3986 section 2.3): what no
+    /// client, proxy or router spells in another way.
+    ///
+    /// # Errors
+    ///
+    /// No token, more than eight, or one that is too short, too long, made of dots alone or with
+    /// another character. The text names the token's position, never the token.
+    pub fn parse<I>(tokens: I) -> Result<Self, ConfigError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        Ok(Self(Arc::new(RwLock::new(digests(tokens)?))))
+    }
+
+    /// Replaces the tokens of every clone of this handle.
+    ///
+    /// # Errors
+    ///
+    /// As [`PathTokens::parse`]; the old tokens then stay.
+    pub fn replace<I>(&self, tokens: I) -> Result<(), ConfigError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        let digests = digests(tokens)?;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = digests;
+        Ok(())
+    }
+
+    /// Whether these raw bytes of a path are one of the tokens. The time this takes depends on the
+    /// candidate's length and the number of tokens, on nothing secret.
+    pub fn matches(&self, candidate: &[u8]) -> bool {
+        if candidate.len() > MAX_LEN {
+            return false;
+        }
+        let digests = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
+        let candidate: [u8; 32] = Sha256::digest(candidate).into();
+        digests
+            .iter()
+            .fold(Choice::from(0), |found, digest| {
+                found | digest.ct_eq(&candidate)
+            })
+            .into()
+    }
+}
+
+fn digests<I>(tokens: I) -> Result<Digests, ConfigError>
+where
+    I: IntoIterator,
+    I::Item: AsRef<str>,
+{
+    let mut digests = Vec::new();
+    for (position, token) in (1..).zip(tokens) {
+        if position > MAX_TOKENS {
+            return Err(refused(format!("at most {MAX_TOKENS} are in use at once")));
+        }
+        let token = token.as_ref();
+        check(token).map_err(|why| refused(format!("number {position}: {why}")))?;
+        digests.push(Sha256::digest(token).into());
+    }
+    if digests.is_empty() {
+        return Err(refused("at least one is needed"));
+    }
+    Ok(digests.into())
+}
+
+fn check(token: &str) -> Result<(), String> {
+    let unreserved = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
+    let len = token.len();
+    if !token.bytes().all(unreserved) {
+        let others = "holds a character other than A-Z, a-z, 0-9, '-', '.', '_' and '~'";
+        Err(others.to_owned())
+    } else if len < MIN_LEN {
+        Err(format!(
+            "{len} characters are too few, at least {MIN_LEN} are needed"
+        ))
+    } else if len > MAX_LEN {
+        Err(format!(
+            "{len} characters are too many, at most {MAX_LEN} are taken"
+        ))
+    } else if token.bytes().all(|b| b == b'.') {
+        Err("made of dots alone".to_owned())
+    } else {
+        Ok(())
+    }
+}
+
+fn refused(message: impl Into<std::borrow::Cow<'static, str>>) -> ConfigError {
+    ConfigError::new(ConfigErrorKind::PathToken, message)
+}
+
+impl fmt::Debug for PathTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PathTokens([REDACTED])")
+    }
+}
+
+/// A path without its last segment, and that segment in its raw bytes. `None` where that segment
+/// is empty, and for what is not an absolute path.
+pub(crate) fn split_token(path: &str) -> Option<(&str, &str)> {
+    let (head, token) = path
+        .rsplit_once('/')
+        .filter(|(_, token)| path.starts_with('/') && !token.is_empty())?;
+    Some((if head.is_empty() { "/" } else { head }, token))
+}
+
+/// The same URI, whose path has lost its last segment. `None` where [`split_token`] gives none.
+pub(crate) fn without_token(uri: &Uri) -> Option<Uri> {
+    let (head, _) = split_token(uri.path())?;
+    let path_and_query = match uri.query() {
+        Some(query) => PathAndQuery::try_from(format!("{head}?{query}")),
+        None => PathAndQuery::try_from(head),
+    };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(path_and_query.ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+#[cfg(test)]
+mod tests;

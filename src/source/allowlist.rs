@@ -1,0 +1,221 @@
+//! The addresses that a sender may have.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+use super::hosts::{Answers, HostChange, HostName, Sifted};
+use super::networks::{Entry, Networks};
+use crate::clock::UnixTime;
+use crate::error::{ConfigError, ConfigErrorKind};
+
+/// Long enough to outlast an outage of the resolver, short enough that an address which its owner
+/// has given up is soon refused.
+const DEFAULT_GRACE: Duration = Duration::from_secs(3_600);
+
+/// The networks, addresses and host names that a sender may deliver from; clones share them.
+///
+/// A host name stands for what it resolves to. This type asks no resolver: it says which
+/// [`hosts`](Self::hosts) to resolve, is told the answers by [`learn`](Self::learn) and
+/// [`fail`](Self::fail), and until then answers [`Admission::Unresolved`] rather than `Refused`. A
+/// name proves little: whoever answers for it chooses the addresses, and behind a CDN they are
+/// those of all its customers.
+///
+/// ```
+/// use tower_webhook::{Admission, Allowlist, UnixTime};
+///
+/// let list = Allowlist::parse(["192.0.2.0/24", "2001:db8::1", "hooks.example.com"])?;
+/// let now = UnixTime::from_secs(1_782_864_000);
+/// let check = |ip: &str| list.check(ip.parse().unwrap(), now);
+/// assert_eq!(check("192.0.2.7"), Admission::Allowed);
+/// assert_eq!(check("203.0.113.9"), Admission::Unresolved);
+///
+/// list.learn(&list.hosts()[0], ["203.0.113.9".parse().unwrap()], now);
+/// assert_eq!(check("203.0.113.9"), Admission::Allowed);
+/// assert_eq!(check("203.0.113.10"), Admission::Refused);
+/// # Ok::<(), tower_webhook::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct Allowlist(Arc<RwLock<State>>);
+
+struct State {
+    networks: Networks,
+    answers: Answers,
+    grace: Duration,
+}
+
+/// What an [`Allowlist`] says of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Admission {
+    /// A network or the good answer of a host name holds it.
+    Allowed,
+    /// Nothing holds it, and every host name has a good answer.
+    Refused,
+    /// Nothing holds it, but a host name has never resolved or its answer has ended: the sender
+    /// should try again.
+    Unresolved,
+}
+
+impl Allowlist {
+    /// A list of networks (`10.0.0.0/8`), addresses (`127.0.0.1`, `2001:db8::1`) and host names
+    /// (`hooks.example.com`, `localhost`).
+    ///
+    /// # Errors
+    ///
+    /// No entry, one that is none of these, a network with bits set behind its prefix, and entries
+    /// that match every address, alone or together. The text names the entry.
+    pub fn parse<I>(entries: I) -> Result<Self, ConfigError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        let (networks, hosts) = parse(entries)?;
+        let mut answers = Answers::default();
+        answers.relist(hosts);
+        Ok(Self(Arc::new(RwLock::new(State {
+            networks,
+            answers,
+            grace: DEFAULT_GRACE,
+        }))))
+    }
+
+    /// How long the last good answer for a host name stands when refreshes fail or no longer come:
+    /// an hour unless set. It holds for the answers learned from here on, by every clone.
+    ///
+    /// # Errors
+    ///
+    /// Less than a second, which no refresh could keep up with.
+    pub fn with_host_grace(self, grace: Duration) -> Result<Self, ConfigError> {
+        if grace < Duration::from_secs(1) {
+            return Err(refused(format!(
+                "a host grace of {grace:?} is too short, at least 1s is needed"
+            )));
+        }
+        self.write().grace = grace;
+        Ok(self)
+    }
+
+    /// Replaces the entries of every clone of this list. Host names that stay keep their answers.
+    ///
+    /// # Errors
+    ///
+    /// As [`Allowlist::parse`]; the old entries then stay.
+    pub fn replace<I>(&self, entries: I) -> Result<(), ConfigError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        let (networks, hosts) = parse(entries)?;
+        let mut state = self.write();
+        state.networks = networks;
+        state.answers.relist(hosts);
+        Ok(())
+    }
+
+    /// Whether a sender may have this address.
+    pub fn check(&self, address: IpAddr, now: UnixTime) -> Admission {
+        let address = address.to_canonical();
+        let state = self.read();
+        if state.networks.contains(address) || state.answers.contains(address, now) {
+            Admission::Allowed
+        } else if state.answers.any_unresolved(now) {
+            Admission::Unresolved
+        } else {
+            Admission::Refused
+        }
+    }
+
+    /// The host names in the list, which are to be resolved again and again, more often than the
+    /// [host grace](Self::with_host_grace).
+    pub fn hosts(&self) -> Vec<HostName> {
+        self.read().answers.hosts().cloned().collect()
+    }
+
+    /// How long the last good answer for a host name stands.
+    pub fn host_grace(&self) -> Duration {
+        self.read().grace
+    }
+
+    /// Takes a resolver's answers for a host name, which stand until `now` plus the host grace.
+    ///
+    /// Answers that cannot be a sender's address are dropped: loopback, private, shared,
+    /// link-local, multicast, unspecified and broadcast ones. `localhost` alone is loopback, and
+    /// only that. At most 64 are kept. Where none is left this is a [failure](Self::fail). A name
+    /// that has left the list changes nothing.
+    pub fn learn(
+        &self,
+        host: &HostName,
+        answers: impl IntoIterator<Item = IpAddr>,
+        now: UnixTime,
+    ) -> HostChange {
+        let answers = Sifted::new(host, answers);
+        let mut state = self.write();
+        let grace = state.grace;
+        state.answers.learn(host, answers, now, grace)
+    }
+
+    /// Takes note that a host name could not be resolved: its last good answer stands until its
+    /// time is over.
+    pub fn fail(&self, host: &HostName, now: UnixTime) -> HostChange {
+        self.learn(host, [], now)
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn parse<I>(entries: I) -> Result<(Networks, BTreeSet<HostName>), ConfigError>
+where
+    I: IntoIterator,
+    I::Item: AsRef<str>,
+{
+    let (mut networks, mut hosts) = (Vec::new(), BTreeSet::new());
+    for (position, text) in (1_u64..).zip(entries) {
+        let text = text.as_ref();
+        match Entry::parse(text) {
+            Ok(Entry::Network(network)) => networks.push(network),
+            Ok(Entry::Host(host)) => {
+                hosts.insert(host);
+            }
+            Err(refusal) => {
+                return Err(refused(format!("number {position}, {text:?}: {refusal}")));
+            }
+        }
+    }
+    if networks.is_empty() && hosts.is_empty() {
+        return Err(refused(
+            "empty, list the networks or host names of the sender",
+        ));
+    }
+    Ok((Networks::new(networks).map_err(refused)?, hosts))
+}
+
+fn refused(message: impl Into<std::borrow::Cow<'static, str>>) -> ConfigError {
+    ConfigError::new(ConfigErrorKind::Allowlist, message)
+}
+
+impl fmt::Debug for Allowlist {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.read();
+        let State {
+            networks,
+            answers,
+            grace,
+        } = &*state;
+        f.debug_struct("Allowlist")
+            .field("networks", networks)
+            .field("hosts", answers)
+            .field("host_grace", grace)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

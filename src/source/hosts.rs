@@ -1,0 +1,308 @@
+//! Host names of an allowlist, and what a resolver has answered for them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::is_local;
+use super::networks::Refusal;
+use crate::clock::UnixTime;
+use crate::error::{ConfigError, ConfigErrorKind};
+
+/// A name with hundreds of addresses belongs to a whole hosting network rather than to a sender.
+const MAX_ANSWERS: usize = 64;
+
+/// The name of a host, in lower case and without a trailing dot.
+///
+/// Labels of 1 to 63 letters, digits and inner hyphens (RFC 952, RFC 1123 section 2.1), at most 253
+/// characters in all. A name whose last label is a number is refused: resolvers read it as an
+/// address (`1.2.3`, `0x7f.1`).
+///
+/// ```
+/// use tower_webhook::HostName;
+///
+/// assert_eq!(HostName::new("Hooks.Example.COM.")?.as_str(), "hooks.example.com");
+/// assert!(HostName::new("300.1.1.1").is_err());
+/// # Ok::<(), tower_webhook::ConfigError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HostName(Arc<str>);
+
+impl HostName {
+    /// A name from text.
+    ///
+    /// # Errors
+    ///
+    /// A text that is not a host name, an address among them.
+    pub fn new(text: &str) -> Result<Self, ConfigError> {
+        Self::check(text).map_err(|refusal| {
+            ConfigError::new(ConfigErrorKind::Allowlist, format!("{text:?}: {refusal}"))
+        })
+    }
+
+    pub(super) fn check(text: &str) -> Result<Self, Refusal> {
+        let name = text.strip_suffix('.').unwrap_or(text);
+        if name.is_empty() {
+            return Err("empty".into());
+        }
+        if name.len() > 253 || !name.split('.').all(is_label) {
+            return Err("neither a network, an address nor a host name".into());
+        }
+        if name.rsplit('.').next().is_some_and(is_number) {
+            return Err("ends in a number, but is not an address".into());
+        }
+        Ok(Self(name.to_ascii_lowercase().into()))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether an answer can be a sender's address. A sender out there is never inside our own
+    /// network, so such an answer is a mistake or DNS rebinding. `localhost` is this machine and
+    /// nothing else (RFC 6761 section 6.3).
+    fn can_be_at(&self, address: IpAddr) -> bool {
+        if self.as_str() == "localhost" {
+            return address.is_loopback();
+        }
+        let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
+        !(is_local(address) || address.is_multicast() || address.is_unspecified() || broadcast)
+    }
+}
+
+fn is_label(label: &str) -> bool {
+    (1..=63).contains(&label.len())
+        && label
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+}
+
+/// Decimal, octal or, after `0x`, hexadecimal, as `inet_aton` reads them.
+fn is_number(label: &str) -> bool {
+    let hex = label
+        .strip_prefix("0x")
+        .or_else(|| label.strip_prefix("0X"));
+    match hex {
+        Some(digits) => digits.bytes().all(|b| b.is_ascii_hexdigit()),
+        None => label.bytes().all(|b| b.is_ascii_digit()),
+    }
+}
+
+impl fmt::Debug for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a refresh of one host name has changed, for the log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostChange {
+    added: Vec<IpAddr>,
+    removed: Vec<IpAddr>,
+    dropped: Vec<IpAddr>,
+    over_cap: usize,
+    good_until: Option<UnixTime>,
+}
+
+impl HostChange {
+    /// Whether the addresses of the name are others than before.
+    pub fn is_change(&self) -> bool {
+        !self.added.is_empty() || !self.removed.is_empty()
+    }
+
+    /// Addresses that were not there before.
+    pub fn added(&self) -> &[IpAddr] {
+        &self.added
+    }
+
+    /// Addresses that are no longer there.
+    pub fn removed(&self) -> &[IpAddr] {
+        &self.removed
+    }
+
+    /// Answers that cannot be a sender's address: loopback, private and the like.
+    pub fn dropped(&self) -> &[IpAddr] {
+        &self.dropped
+    }
+
+    /// How many good answers were left out because 64 are the most that are kept. Those kept are
+    /// the lowest, so that the order of the answers changes nothing.
+    pub fn over_cap(&self) -> usize {
+        self.over_cap
+    }
+
+    /// The moment at which the answer in use ends unless a refresh succeeds before; `None` where
+    /// there is none.
+    pub fn good_until(&self) -> Option<UnixTime> {
+        self.good_until
+    }
+}
+
+/// Answers to one query: sorted, without copies, sifted and capped.
+pub(super) struct Sifted {
+    kept: Vec<IpAddr>,
+    dropped: Vec<IpAddr>,
+    over_cap: usize,
+}
+
+impl Sifted {
+    pub(super) fn new(host: &HostName, answers: impl IntoIterator<Item = IpAddr>) -> Self {
+        let answers: BTreeSet<_> = answers.into_iter().map(|ip| ip.to_canonical()).collect();
+        let (mut kept, dropped): (Vec<_>, Vec<_>) =
+            answers.into_iter().partition(|&ip| host.can_be_at(ip));
+        let over_cap = kept.len().saturating_sub(MAX_ANSWERS);
+        kept.truncate(MAX_ANSWERS);
+        Self {
+            kept,
+            dropped,
+            over_cap,
+        }
+    }
+}
+
+/// The last good answer for one name. A name that has never resolved has an answer without
+/// addresses that ended in 1970.
+#[derive(Debug, Clone)]
+struct Answer {
+    addresses: Vec<IpAddr>,
+    good_until: UnixTime,
+}
+
+impl Answer {
+    const NONE: Self = Self {
+        addresses: Vec::new(),
+        good_until: UnixTime::EPOCH,
+    };
+}
+
+/// The answers for all names of a list, indexed so that neither a check nor a refresh walks them.
+#[derive(Default)]
+pub(super) struct Answers {
+    by_host: BTreeMap<HostName, Answer>,
+    by_address: HashMap<IpAddr, BTreeSet<(UnixTime, HostName)>>,
+    by_end: BTreeSet<(UnixTime, HostName)>,
+}
+
+impl Answers {
+    /// Makes these the names, and keeps the answers of those that stay.
+    pub(super) fn relist(&mut self, hosts: BTreeSet<HostName>) {
+        let mut old = std::mem::take(self);
+        for host in hosts {
+            let answer = old.by_host.remove(&host).unwrap_or(Answer::NONE);
+            self.insert(host, answer);
+        }
+    }
+
+    pub(super) fn hosts(&self) -> impl Iterator<Item = &HostName> {
+        self.by_host.keys()
+    }
+
+    /// Whether some name has this address in an answer that has not ended.
+    pub(super) fn contains(&self, address: IpAddr, now: UnixTime) -> bool {
+        let latest = self.by_address.get(&address).and_then(BTreeSet::last);
+        latest.is_some_and(|(end, _)| now < *end)
+    }
+
+    /// Whether some name has no answer, or one that has ended.
+    pub(super) fn any_unresolved(&self, now: UnixTime) -> bool {
+        self.by_end.first().is_some_and(|(end, _)| *end <= now)
+    }
+
+    /// Takes the answers of a refresh; without a good one it has failed. A name that is not in the
+    /// list changes nothing.
+    pub(super) fn learn(
+        &mut self,
+        host: &HostName,
+        answers: Sifted,
+        now: UnixTime,
+        grace: Duration,
+    ) -> HostChange {
+        let Some(old) = self.by_host.get(host) else {
+            return HostChange::default();
+        };
+        let Sifted {
+            kept,
+            dropped,
+            over_cap,
+        } = answers;
+        let new = if !kept.is_empty() {
+            Answer {
+                addresses: kept,
+                good_until: now.saturating_add(grace),
+            }
+        } else if now < old.good_until {
+            old.clone()
+        } else {
+            Answer::NONE
+        };
+        let not_in = |these: &[IpAddr], those: &[IpAddr]| {
+            let mut these = these.to_vec();
+            // Both are sorted: an address is found without a walk.
+            these.retain(|ip| those.binary_search(ip).is_err());
+            these
+        };
+        let change = HostChange {
+            added: not_in(&new.addresses, &old.addresses),
+            removed: not_in(&old.addresses, &new.addresses),
+            dropped,
+            over_cap,
+            good_until: (!new.addresses.is_empty()).then_some(new.good_until),
+        };
+        self.remove(host);
+        self.insert(host.clone(), new);
+        change
+    }
+
+    fn insert(&mut self, host: HostName, answer: Answer) {
+        let end = (answer.good_until, host.clone());
+        for &address in &answer.addresses {
+            self.by_address
+                .entry(address)
+                .or_default()
+                .insert(end.clone());
+        }
+        self.by_end.insert(end);
+        self.by_host.insert(host, answer);
+    }
+
+    fn remove(&mut self, host: &HostName) {
+        let Some(answer) = self.by_host.remove(host) else {
+            return;
+        };
+        let end = (answer.good_until, host.clone());
+        for address in answer.addresses {
+            if let Some(ends) = self.by_address.get_mut(&address) {
+                ends.remove(&end);
+                if ends.is_empty() {
+                    self.by_address.remove(&address);
+                }
+            }
+        }
+        self.by_end.remove(&end);
+    }
+}
+
+impl fmt::Debug for Answers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            by_host,
+            by_address: _,
+            by_end: _,
+        } = self;
+        let hosts = by_host
+            .iter()
+            .map(|(host, answer)| (host, &answer.addresses));
+        f.debug_map().entries(hosts).finish()
+    }
+}

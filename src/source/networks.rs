@@ -1,0 +1,118 @@
+//! Entries of a list, and the set of networks they make.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::{IpNet, Ipv4Net};
+
+use super::hosts::HostName;
+
+/// Why an entry was refused; the list adds its position.
+pub(super) type Refusal = Cow<'static, str>;
+
+/// One entry of a list.
+///
+/// ```text
+/// entry   = network / address / host
+/// network = address "/" prefix       ; no bit set behind the prefix, not every address
+/// prefix  = decimal, no leading zero
+/// ```
+pub(super) enum Entry {
+    Network(IpNet),
+    Host(HostName),
+}
+
+impl Entry {
+    pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
+        if let Some((address, prefix)) = text.split_once('/') {
+            return network(address, prefix).map(Self::Network);
+        }
+        if let Ok(address) = text.parse::<IpAddr>() {
+            let address = address.to_canonical();
+            if address.is_unspecified() {
+                return Err("no sender has this address, list the sender's own".into());
+            }
+            return Ok(Self::Network(address.into()));
+        }
+        if text.contains(':') {
+            return Err("not an IPv6 address, which has no port, brackets or zone here".into());
+        }
+        HostName::check(text).map(Self::Host)
+    }
+}
+
+fn network(address: &str, prefix: &str) -> Result<IpNet, Refusal> {
+    let address: IpAddr = address
+        .parse()
+        .map_err(|_| "what stands before the slash is not an address")?;
+    let plain =
+        prefix.bytes().all(|b| b.is_ascii_digit()) && (prefix == "0" || !prefix.starts_with('0'));
+    let network = prefix
+        .parse()
+        .ok()
+        .filter(|_| plain)
+        .and_then(|len| IpNet::new(address, len).ok())
+        .map(unmapped)
+        .ok_or_else(|| {
+            let most = if address.is_ipv4() { 32 } else { 128 };
+            format!("what stands behind the slash is not a number from 1 to {most}")
+        })?;
+    if network.prefix_len() == 0 {
+        return Err("matches every address and so proves nothing, list the sender's own".into());
+    }
+    if network.trunc() != network {
+        let meant = network.trunc();
+        return Err(format!("has bits set behind its prefix, write {meant}").into());
+    }
+    Ok(network)
+}
+
+/// `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
+fn unmapped(network: IpNet) -> IpNet {
+    let v4 = match network {
+        IpNet::V4(_) => None,
+        IpNet::V6(v6) => v6
+            .addr()
+            .to_ipv4_mapped()
+            .zip(v6.prefix_len().checked_sub(96))
+            .and_then(|(address, len)| Ipv4Net::new(address, len).ok()),
+    };
+    v4.map_or(network, IpNet::V4)
+}
+
+/// Networks that neither overlap nor adjoin, sorted: a lookup is a binary search.
+#[derive(Clone, Default)]
+pub(super) struct Networks(Arc<[IpNet]>);
+
+impl Networks {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the list is done with, and may be large"
+    )]
+    pub(super) fn new(networks: Vec<IpNet>) -> Result<Self, Refusal> {
+        let mut merged = IpNet::aggregate(&networks);
+        // IPv4 before IPv6, each by address: what `contains` searches by.
+        merged.sort_unstable();
+        if merged.iter().any(|network| network.prefix_len() == 0) {
+            return Err("the entries together match every address and so prove nothing".into());
+        }
+        Ok(Self(merged.into()))
+    }
+
+    /// Whether one of the networks holds this address, which must be normalised.
+    pub(super) fn contains(&self, address: IpAddr) -> bool {
+        let after = self.0.partition_point(|net| net.network() <= address);
+        after
+            .checked_sub(1)
+            .and_then(|at| self.0.get(at))
+            .is_some_and(|network| network.contains(&address))
+    }
+}
+
+impl fmt::Debug for Networks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter()).finish()
+    }
+}
