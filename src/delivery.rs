@@ -350,7 +350,10 @@ mod tests {
         assert_eq!(signed.default_retention(), 72 * HOUR);
         let by_hand = signed.clone().with_redelivery_by_hand();
         assert_eq!(by_hand.default_retention(), 30 * DAY);
-        let error = signed.check_retention(599 * SECOND).unwrap_err().to_string();
+        let error = signed
+            .check_retention(599 * SECOND)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("599s") && error.contains("600s"), "{error}");
         assert!(signed.check_retention(600 * SECOND).is_ok());
         let minute = flat().with_signed_time(Tolerance::from_secs(60).unwrap());

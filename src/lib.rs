@@ -7,6 +7,7 @@ mod encoding;
 mod error;
 
 pub mod event;
+mod layer;
 mod path;
 pub mod provider;
 mod secret;
@@ -18,6 +19,7 @@ pub use delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
 pub use encoding::Encoding;
 pub use error::{ConfigError, ConfigErrorKind};
 pub use event::{Decimal, EventKey, Fingerprint, ProviderName};
+pub use layer::{Confirm, Confirmation, Unconfirmed};
 pub use path::PathTokens;
 pub use provider::Provider;
 pub use secret::{KeyId, KeyRing, SecretFormat, SigningKey, SigningSecret};

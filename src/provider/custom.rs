@@ -71,7 +71,10 @@ impl Provider {
             Some(tolerance) => profile.with_signed_time(tolerance),
             None => profile,
         };
-        Self { signature: Some(verifier), ..Self::new(name, rule, profile) }
+        Self {
+            signature: Some(verifier),
+            ..Self::new(name, rule, profile)
+        }
     }
 
     /// A sender that is known by its source addresses alone.
@@ -81,7 +84,10 @@ impl Provider {
         rule: EventRule,
         profile: DeliveryProfile,
     ) -> Self {
-        Self { source: Some(allowlist), ..Self::new(name, rule, profile) }
+        Self {
+            source: Some(allowlist),
+            ..Self::new(name, rule, profile)
+        }
     }
 
     /// A sender that is known by a secret in the path alone.
@@ -91,7 +97,10 @@ impl Provider {
         rule: EventRule,
         profile: DeliveryProfile,
     ) -> Self {
-        Self { path: Some(tokens), ..Self::new(name, rule, profile) }
+        Self {
+            path: Some(tokens),
+            ..Self::new(name, rule, profile)
+        }
     }
 
     /// Demands one of these source addresses too.

@@ -1,0 +1,3 @@
+mod confirm;
+pub(crate) use confirm::SharedConfirm;
+pub use confirm::{Confirm, Confirmation, Unconfirmed};
