@@ -122,7 +122,10 @@ impl Reason {
 
     /// Whether the receiver is set up wrongly, rather than the delivery wrong.
     pub fn is_configuration_fault(self) -> bool {
-        matches!(self, Self::SourceFault | Self::Unauthenticated | Self::NoActiveKey)
+        matches!(
+            self,
+            Self::SourceFault | Self::Unauthenticated | Self::NoActiveKey
+        )
     }
 
     fn answer(self, profile: &DeliveryProfile) -> Answer {
@@ -189,9 +192,16 @@ impl Rejection {
     pub(crate) fn new(reason: Reason, profile: &DeliveryProfile) -> Self {
         let (status, retry_after) = match reason.answer(profile) {
             Answer::Status(status) => (status, None),
-            Answer::NotNow => (profile.not_now(), Some(Duration::from_secs(RETRY_AFTER_SECS))),
+            Answer::NotNow => (
+                profile.not_now(),
+                Some(Duration::from_secs(RETRY_AFTER_SECS)),
+            ),
         };
-        Self { reason, status, retry_after }
+        Self {
+            reason,
+            status,
+            retry_after,
+        }
     }
 
     /// Why.
@@ -214,10 +224,14 @@ impl Rejection {
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = self.status;
         if self.reason == Reason::MethodNotAllowed {
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+            response
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static("POST"));
         }
         if let Some(wait) = self.retry_after {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from(wait.as_secs()));
         }
         response
     }

@@ -30,12 +30,17 @@ struct Counter {
 
 impl Counter {
     fn new(limit: usize) -> Self {
-        Self { used: AtomicUsize::new(0), limit }
+        Self {
+            used: AtomicUsize::new(0),
+            limit,
+        }
     }
 
     fn take(&self, amount: usize) -> bool {
         let fits = |used: usize| used.checked_add(amount).filter(|sum| *sum <= self.limit);
-        self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
+        self.used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits)
+            .is_ok()
     }
 
     fn give_back(&self, amount: usize) {
@@ -64,7 +69,10 @@ impl Budget {
 
     /// Nothing yet, to be grown as bytes arrive.
     pub(crate) fn hold_bytes(&self) -> HeldBytes {
-        HeldBytes { budget: self.clone(), held: 0 }
+        HeldBytes {
+            budget: self.clone(),
+            held: 0,
+        }
     }
 
     /// A place for one waiting copy, if there is one.

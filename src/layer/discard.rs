@@ -30,8 +30,12 @@ where
     if body.is_end_stream() || headers.contains_key(EXPECT) {
         return;
     }
-    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-    let Ok(place) = Arc::clone(&PLACES).try_acquire_owned() else { return };
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+        return;
+    };
+    let Ok(place) = Arc::clone(&PLACES).try_acquire_owned() else {
+        return;
+    };
     runtime.spawn(async move {
         let _place = place;
         let _ = tokio::time::timeout(MAX_TIME, read_up_to(MAX_BYTES, body)).await;

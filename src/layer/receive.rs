@@ -23,7 +23,11 @@ pub(crate) struct Limits<'a> {
 pub(crate) fn check_encoding(headers: &HeaderMap) -> Result<(), Reason> {
     let identity = (headers.get_all(CONTENT_ENCODING).iter())
         .all(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"));
-    if identity { Ok(()) } else { Err(Reason::ContentEncoding) }
+    if identity {
+        Ok(())
+    } else {
+        Err(Reason::ContentEncoding)
+    }
 }
 
 /// Reads the whole body, showing each frame to `on_frame` as it arrives.
@@ -48,7 +52,9 @@ pub(crate) async fn receive<B: Body<Data = Bytes>>(
             Ok(Some(Err(_))) => return Err(Reason::BodyCutOff),
             Ok(Some(Ok(frame))) => frame,
         };
-        let Ok(data) = frame.into_data() else { continue };
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
         if whole.len().saturating_add(data.len()) > limits.max_bytes {
             return Err(Reason::BodyTooLarge);
         }
@@ -84,7 +90,10 @@ impl Whole {
         match self {
             Self::Empty => *self = Self::One(data),
             Self::One(first) => {
-                let size = first.len().saturating_add(data.len()).saturating_add(expected);
+                let size = first
+                    .len()
+                    .saturating_add(data.len())
+                    .saturating_add(expected);
                 let mut bytes = BytesMut::with_capacity(size);
                 bytes.extend_from_slice(first);
                 bytes.extend_from_slice(&data);

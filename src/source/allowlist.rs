@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 use std::time::Duration;
 
 use super::hosts::{Answers, HostChange, HostName, Sifted};
@@ -24,7 +24,8 @@ const DEFAULT_GRACE: Duration = Duration::from_secs(3_600);
 /// those of all its customers.
 ///
 /// ```
-/// use tower_webhook::{Admission, Allowlist, UnixTime};
+/// use tower_webhook::source::{Admission, Allowlist};
+/// use tower_webhook::UnixTime;
 ///
 /// let list = Allowlist::parse(["192.0.2.0/24", "2001:db8::1", "hooks.example.com"])?;
 /// let now = UnixTime::from_secs(1_782_864_000);
@@ -58,7 +59,22 @@ pub enum Admission {
     Unresolved,
 }
 
+/// A hold on an [`Allowlist`] that does not keep it alive.
+#[derive(Clone)]
+pub(crate) struct WeakAllowlist(Weak<RwLock<State>>);
+
+impl WeakAllowlist {
+    /// The list, if a clone of it still lives.
+    pub(crate) fn upgrade(&self) -> Option<Allowlist> {
+        self.0.upgrade().map(Allowlist)
+    }
+}
+
 impl Allowlist {
+    pub(crate) fn downgrade(&self) -> WeakAllowlist {
+        WeakAllowlist(Arc::downgrade(&self.0))
+    }
+
     /// A list of networks (`10.0.0.0/8`), addresses (`127.0.0.1`, `2001:db8::1`) and host names
     /// (`hooks.example.com`, `localhost`).
     ///

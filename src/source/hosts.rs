@@ -21,7 +21,7 @@ const MAX_ANSWERS: usize = 64;
 /// address (`1.2.3`, `0x7f.1`).
 ///
 /// ```
-/// use tower_webhook::HostName;
+/// use tower_webhook::source::HostName;
 ///
 /// assert_eq!(HostName::new("Hooks.Example.COM.")?.as_str(), "hooks.example.com");
 /// assert!(HostName::new("300.1.1.1").is_err());

@@ -11,6 +11,7 @@ mod networks;
 
 use std::net::IpAddr;
 
+pub(crate) use allowlist::WeakAllowlist;
 pub use allowlist::{Admission, Allowlist};
 pub use client::{ClientAddressError, ClientAddressErrorKind, TrustedProxies};
 pub use forwarded::ForwardingHeader;

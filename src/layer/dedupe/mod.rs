@@ -1,3 +1,21 @@
+mod builder;
+mod claim;
 mod confirm;
+mod core;
+mod delivery;
+mod drain;
+mod hold;
+mod never_again;
+mod replay;
+mod run;
+mod service;
+mod ticket;
+
+pub(crate) use builder::Settings;
+pub use builder::{DedupeBuilder, DedupeLayer};
 pub(crate) use confirm::SharedConfirm;
 pub use confirm::{Confirm, Confirmation, Unconfirmed};
+pub use delivery::{Delivery, Lease};
+pub use drain::Drain;
+pub use never_again::NeverAgain;
+pub use service::Dedupe;

@@ -1,0 +1,55 @@
+//! What the receiver says at its start: its settings, and how to try it.
+
+use std::net::SocketAddr;
+
+use crate::settings::{DEVELOPMENT_SECRET, DEVELOPMENT_TOKEN, Settings};
+
+/// Prints the settings and a `curl` line for each provider. Secrets that were set are named by
+/// their variables, those for development are shown.
+pub fn print_welcome(settings: &Settings, address: SocketAddr) {
+    let shown = |name: &'static str, development: &str| {
+        if std::env::var(name).is_ok_and(|text| !text.is_empty()) {
+            format!("\"${{{name}%%,*}}\"")
+        } else {
+            format!("'{development}'")
+        }
+    };
+    let blendfi = shown("BLENDFI_WEBHOOK_SECRETS", DEVELOPMENT_SECRET);
+    let payments = shown("BLOQUE_PAYMENTS_SECRETS", DEVELOPMENT_SECRET);
+    let blox = shown("BLOX_PATH_TOKENS", DEVELOPMENT_TOKEN);
+    let accounts = shown("BLOQUE_PATH_TOKENS", DEVELOPMENT_TOKEN);
+    let Settings { handler_delay, handler_fail_first, max_body_bytes, bloquo_sources, .. } = settings;
+    println!(
+        r#"listening on http://{address}
+records are kept in memory: they are lost when this process ends
+
+BLENDFI_WEBHOOK_SECRETS  {blendfi}
+BLOQUO_ALLOWED_SOURCES   {bloquo_sources:?}
+BLOX_PATH_TOKENS         {blox}
+BLOQUE_PATH_TOKENS       {accounts}
+BLOQUE_PAYMENTS_SECRETS  {payments}
+HANDLER_DELAY_MS         {delay}
+HANDLER_FAIL_FIRST       {handler_fail_first}
+MAX_BODY_BYTES           {max_body_bytes}
+
+BlendFi:
+  t=$(date +%s); body='{{"id":"evt_01HXEXAMPLE","type":"conversion.completed","created_at":"'$(date -u +%FT%TZ)'","data":{{"object":"conversion","id":"cnv_1","status":"completed"}}}}'; curl -i http://{address}/webhooks/blendfi -H 'content-type: application/json' -H 'x-blendfi-event-id: evt_01HXEXAMPLE' -H "x-blendfi-signature: t=$t,v1=$(printf '%s.%s' $t "$body" | openssl dgst -sha256 -hmac {blendfi} -r | cut -d' ' -f1)" --data-binary "$body"
+
+Bloquo:
+  curl -i http://{address}/webhooks/bloquo -H 'content-type: application/json' --data-binary '{{"OrderId":1042,"Status":"COMPLETED","OrderType":"Deposit","RequestedAmount":100.50,"TotalAmount":100.50}}'
+
+BLOX:
+  curl -i http://{address}/webhooks/blox/{blox} -H 'content-type: application/json' --data-binary '{{"checkoutId":"8f14e45f-ceea-467f-a830-5e3e3c7e2b8a","status":"COMPLETED","amount":"15000","timestamp":"'$(date -u +%FT%TZ)'"}}'
+
+Bloque, accounts and cards:
+  curl -i http://{address}/webhooks/bloque/accounts/{accounts} -H 'content-type: application/json' --data-binary '{{"type":"authorization","event":"purchase","transaction_id":"tx_1","direction":"debit","amount":"10500000","asset":"DUSD/6"}}'
+
+Bloque, payments:
+  body='{{"id":"evt_1","type":"payment.succeeded","data":{{"id":"pay_123"}}}}'; curl -i http://{address}/webhooks/bloque/payments -H 'content-type: application/json' -H "x-bloque-signature: $(printf '%s' "$body" | openssl dgst -sha256 -hmac {payments} -r | cut -d' ' -f1)" --data-binary "$body"
+
+What the handlers did:
+  curl -s http://{address}/effects
+"#,
+        delay = handler_delay.as_millis(),
+    );
+}

@@ -1,0 +1,115 @@
+//! Settings from the environment, each with a default for development.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use tower_webhook::{Allowlist, ConfigError, KeyRing, PathTokens, SecretFormat, TrustedProxies};
+
+pub const DEVELOPMENT_SECRET: &str = "whsec_test_for_development_only";
+pub const DEVELOPMENT_TOKEN: &str = "token-for-development-only";
+
+pub struct Settings {
+    /// `BIND`: the address and port to listen on.
+    pub bind: SocketAddr,
+    /// `BLENDFI_WEBHOOK_SECRETS`: comma-separated, the new and the old one during a roll-over.
+    pub blendfi_keys: KeyRing,
+    /// `BLOQUO_ALLOWED_SOURCES`: networks, addresses or host names, comma-separated.
+    pub bloquo_sources: Allowlist,
+    /// `TRUSTED_PROXIES`: networks whose `X-Forwarded-For` is believed, comma-separated.
+    pub trusted_proxies: TrustedProxies,
+    /// `BLOX_PATH_TOKENS`: comma-separated.
+    pub blox_tokens: PathTokens,
+    /// `BLOQUE_PATH_TOKENS`: comma-separated.
+    pub bloque_tokens: PathTokens,
+    /// `BLOQUE_PAYMENTS_SECRETS`: comma-separated.
+    pub bloque_keys: KeyRing,
+    /// `HANDLER_DELAY_MS`: how long each handler takes.
+    pub handler_delay: Duration,
+    /// `HANDLER_FAIL_FIRST`: how many runs of each event answer 500.
+    pub handler_fail_first: u64,
+    /// `MAX_BODY_BYTES`: longer bodies are refused.
+    pub max_body_bytes: usize,
+}
+
+impl Settings {
+    pub fn from_env() -> Result<Self, SettingError> {
+        Ok(Self {
+            bind: number("BIND", SocketAddr::from(([127, 0, 0, 1], 3000)))?,
+            blendfi_keys: parsed("BLENDFI_WEBHOOK_SECRETS", DEVELOPMENT_SECRET, keys)?,
+            bloquo_sources: parsed("BLOQUO_ALLOWED_SOURCES", "127.0.0.1/32,::1", |list| {
+                Allowlist::parse(list)
+            })?,
+            trusted_proxies: match variable("TRUSTED_PROXIES")? {
+                None => TrustedProxies::none(),
+                Some(_) => parsed("TRUSTED_PROXIES", "", |list| TrustedProxies::parse(list))?,
+            },
+            blox_tokens: parsed("BLOX_PATH_TOKENS", DEVELOPMENT_TOKEN, |list| {
+                PathTokens::parse(list)
+            })?,
+            bloque_tokens: parsed("BLOQUE_PATH_TOKENS", DEVELOPMENT_TOKEN, |list| {
+                PathTokens::parse(list)
+            })?,
+            bloque_keys: parsed("BLOQUE_PAYMENTS_SECRETS", DEVELOPMENT_SECRET, keys)?,
+            handler_delay: Duration::from_millis(number("HANDLER_DELAY_MS", 0)?),
+            handler_fail_first: number("HANDLER_FAIL_FIRST", 0)?,
+            max_body_bytes: match number("MAX_BODY_BYTES", 1024 * 1024)? {
+                0 => return Err(SettingError::new("MAX_BODY_BYTES", "0 would refuse every delivery")),
+                limit => limit,
+            },
+        })
+    }
+}
+
+fn keys(secrets: Vec<&str>) -> Result<KeyRing, ConfigError> {
+    KeyRing::parse(&SecretFormat::Text, secrets)
+}
+
+/// A variable that is there and says something.
+pub fn variable(name: &'static str) -> Result<Option<String>, SettingError> {
+    match std::env::var(name) {
+        Ok(text) if text.is_empty() => Ok(None),
+        Ok(text) => Ok(Some(text)),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => Err(SettingError::new(name, "not UTF-8")),
+    }
+}
+
+/// A comma-separated list, made into a setting.
+fn parsed<T>(
+    name: &'static str,
+    default: &str,
+    parse: impl FnOnce(Vec<&str>) -> Result<T, ConfigError>,
+) -> Result<T, SettingError> {
+    let text = variable(name)?.unwrap_or_else(|| default.to_owned());
+    // The error's text names the position of a bad secret, and never the secret.
+    parse(text.split(',').map(str::trim).collect()).map_err(|error| SettingError::new(name, error))
+}
+
+fn number<T: FromStr>(name: &'static str, default: T) -> Result<T, SettingError>
+where
+    T::Err: fmt::Display,
+{
+    match variable(name)? {
+        None => Ok(default),
+        Some(text) => text
+            .parse()
+            .map_err(|error| SettingError::new(name, format_args!("{text:?}: {error}"))),
+    }
+}
+
+#[derive(Debug)]
+pub struct SettingError(String);
+
+impl SettingError {
+    pub fn new(name: &'static str, problem: impl fmt::Display) -> Self {
+        Self(format!("{name}: {problem}"))
+    }
+}
+
+impl fmt::Display for SettingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,260 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tower_layer::Layer;
+
+use super::confirm::{Confirm, SharedConfirm};
+use super::core::{Core, Demand};
+use super::drain::Drain;
+use super::service::Dedupe;
+use crate::error::{ConfigError, ConfigErrorKind};
+use crate::event::{EventRule, ProviderName};
+use crate::layer::authenticated::Proof;
+use crate::layer::reception::Reception;
+use crate::store::{SharedStore, Store};
+
+/// Most that is kept of a response's body: a record is meant to be small.
+const MAX_REPLAY_BODY: usize = 4096;
+
+/// Runs a handler once for each event, whatever its sender repeats.
+///
+/// It demands that gates before it have proved the origin: the
+/// [`Authenticated`](super::super::Authenticated) mark must hold every proof that it was built
+/// with, or the request gets 500. Built with [`DedupeLayer::builder`]; [`Webhook`](crate::Webhook)
+/// does so for a provider.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::{Request, Response, StatusCode};
+/// use http_body_util::Full;
+/// use tower::{ServiceBuilder, ServiceExt};
+/// use tower_webhook::event::{EventRule, Shape};
+/// use tower_webhook::layer::{DedupeLayer, Proof, Reception, RequireSecretPathLayer};
+/// use tower_webhook::{
+///     DeliveryProfile, MemoryStore, PathTokens, ProviderName, RetriedStatuses, RetrySchedule,
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None);
+/// let reception = Reception::new(ProviderName::new("acme")?, profile);
+/// let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?;
+/// let rule = EventRule::members([Shape::new("event", ["/id"])?])?;
+/// let service = ServiceBuilder::new()
+///     .layer(RequireSecretPathLayer::new(&reception, tokens))
+///     .layer(DedupeLayer::builder(&reception, rule, [Proof::SecretPath]).build(MemoryStore::new())?)
+///     .service_fn(|_: Request<Full<Bytes>>| async {
+///         Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default()))
+///     });
+///
+/// let send = || {
+///     let request = Request::post("/hooks/3f9d1c0b7a5e48d26c90b1f4");
+///     service.clone().oneshot(request.body(Full::from(r#"{"id":"evt_1"}"#)).unwrap())
+/// };
+/// let first = send().await?;
+/// assert_eq!((first.status(), first.headers().get("idempotent-replayed")), (StatusCode::OK, None));
+/// let copy = send().await?;
+/// assert_eq!((copy.status(), &copy.headers()["idempotent-replayed"] == "true"), (StatusCode::OK, true));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct DedupeLayer {
+    core: Arc<Core>,
+}
+
+impl DedupeLayer {
+    /// Starts a layer that tells events apart by `rule` and demands these proofs.
+    pub fn builder(
+        reception: &Reception,
+        rule: EventRule,
+        proofs: impl IntoIterator<Item = Proof>,
+    ) -> DedupeBuilder {
+        DedupeBuilder {
+            reception: reception.clone(),
+            rule,
+            demanded: Demand::All(proofs.into_iter().collect()),
+            tenant: None,
+            settings: Settings::default(),
+        }
+    }
+}
+
+impl<S> Layer<S> for DedupeLayer {
+    type Service = Dedupe<S>;
+
+    fn layer(&self, inner: S) -> Dedupe<S> {
+        Dedupe::new(inner, Arc::clone(&self.core))
+    }
+}
+
+/// Builds a [`DedupeLayer`].
+#[derive(Debug, Clone)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct DedupeBuilder {
+    reception: Reception,
+    rule: EventRule,
+    demanded: Demand,
+    tenant: Option<ProviderName>,
+    settings: Settings,
+}
+
+/// What a user can set, as it was set.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Settings {
+    pub(crate) confirm: Option<SharedConfirm>,
+    pub(crate) drain: Drain,
+    pub(crate) retention: Option<Duration>,
+    pub(crate) lease: Option<Duration>,
+    pub(crate) renewal_ceiling: Option<Duration>,
+    pub(crate) refuse_old: bool,
+    pub(crate) replay_body: Option<usize>,
+    pub(crate) fail_open: bool,
+    pub(crate) unauthenticated: bool,
+}
+
+impl DedupeBuilder {
+    /// Keeps the events of one account of this sender apart from those of its others.
+    pub fn tenant(mut self, tenant: ProviderName) -> Self {
+        self.tenant = Some(tenant);
+        self
+    }
+
+    /// Asks whether an event is true before its handler runs.
+    pub fn confirm(mut self, confirm: impl Confirm) -> Self {
+        self.settings.confirm = Some(SharedConfirm::new(confirm));
+        self
+    }
+
+    /// Lets this drain wait for the handlers.
+    pub fn drain(mut self, drain: Drain) -> Self {
+        self.settings.drain = drain;
+        self
+    }
+
+    /// How long a record is kept. See
+    /// [`DeliveryProfile::default_retention`](crate::DeliveryProfile::default_retention).
+    pub fn retention(mut self, retention: Duration) -> Self {
+        self.settings.retention = Some(retention);
+        self
+    }
+
+    /// How long a claim lasts without renewal: what a receiver that dies holds an event for. See
+    /// [`DeliveryProfile::default_lease`](crate::DeliveryProfile::default_lease).
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.settings.lease = Some(lease);
+        self
+    }
+
+    /// How long a claim is renewed for in all. See
+    /// [`DeliveryProfile::default_renewal_ceiling`](crate::DeliveryProfile::default_renewal_ceiling).
+    pub fn renewal_ceiling(mut self, ceiling: Duration) -> Self {
+        self.settings.renewal_ceiling = Some(ceiling);
+        self
+    }
+
+    /// Refuses, with 422, events that happened before the retention began: that they are no copies
+    /// is not certain.
+    pub fn refuse_old_events(mut self) -> Self {
+        self.settings.refuse_old = true;
+        self
+    }
+
+    /// Keeps response bodies of up to this many bytes with the record, and answers copies with the
+    /// first one's status and body instead of an empty 200.
+    pub fn replay_responses(mut self, max_body_bytes: usize) -> Self {
+        self.settings.replay_body = Some(max_body_bytes);
+        self
+    }
+
+    /// Runs handlers while the store cannot be asked.
+    ///
+    /// # Insecure
+    ///
+    /// While the store is out of reach every copy and every replay runs its handler again. Such
+    /// deliveries say so by [`Delivery::is_unchecked`](super::Delivery::is_unchecked), and the
+    /// observer counts them.
+    pub fn with_insecure_fail_open(mut self) -> Self {
+        self.settings.fail_open = true;
+        self
+    }
+
+    /// Takes deliveries that no gate has proved.
+    ///
+    /// # Insecure
+    ///
+    /// Anybody can then mark any event as handled. For tests.
+    pub fn with_insecure_unauthenticated(mut self) -> Self {
+        self.settings.unauthenticated = true;
+        self
+    }
+
+    pub(crate) fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// The layer, keeping its records in this store.
+    ///
+    /// # Errors
+    ///
+    /// No proof demanded; a retention, lease or renewal ceiling that the sender's schedule does not
+    /// allow, with both numbers; a body to replay of more than 4 KiB.
+    pub fn build(self, store: impl Store) -> Result<DedupeLayer, ConfigError> {
+        let Settings {
+            confirm,
+            drain,
+            retention,
+            lease,
+            renewal_ceiling,
+            refuse_old,
+            replay_body,
+            fail_open,
+            unauthenticated,
+        } = self.settings;
+        let demanded = match self.demanded {
+            _ if unauthenticated => Demand::Nothing,
+            Demand::All(proofs) if proofs.is_empty() => {
+                return Err(ConfigError::new(
+                    ConfigErrorKind::Proof,
+                    "none is demanded: an unproved request would mark events as handled",
+                ));
+            }
+            demanded => demanded,
+        };
+        if let Some(asked) = replay_body
+            && asked > MAX_REPLAY_BODY
+        {
+            return Err(ConfigError::new(
+                ConfigErrorKind::Limit,
+                format!(
+                    "{asked} bytes of a response are more than the {MAX_REPLAY_BODY} a record holds"
+                ),
+            ));
+        }
+        let profile = &self.reception.profile;
+        let lease = profile.check_lease(lease.unwrap_or_else(|| profile.default_lease()))?;
+        let usual_ceiling = profile.default_renewal_ceiling().max(lease);
+        let renewal_ceiling =
+            profile.check_renewal_ceiling(renewal_ceiling.unwrap_or(usual_ceiling), lease)?;
+        let retention =
+            profile.check_retention(retention.unwrap_or_else(|| profile.default_retention()))?;
+        Ok(DedupeLayer {
+            core: Arc::new(Core {
+                reception: self.reception,
+                rule: self.rule,
+                tenant: self.tenant,
+                demanded,
+                store: SharedStore::new(store),
+                confirm,
+                drain,
+                retention,
+                lease,
+                renewal_ceiling,
+                refuse_old,
+                replay_body,
+                fail_open,
+            }),
+        })
+    }
+}

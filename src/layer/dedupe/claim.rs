@@ -1,0 +1,124 @@
+//! From a proved delivery to a claim that is held and confirmed.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::confirm::{Confirmation, SharedConfirm, Unconfirmed};
+use super::delivery::Lease;
+use super::hold::Hold;
+use super::ticket::{Stop, Ticket};
+use crate::layer::refusal::Refusal;
+use crate::rejection::Reason;
+use crate::store::{Claim, ClaimOutcome, Held, Store, StoreErrorKind, Token};
+
+/// The times between two questions to a [`Confirm`](super::Confirm) that could not tell.
+const FIRST_ASK_AGAIN: Duration = Duration::from_millis(100);
+const LONGEST_ASK_AGAIN: Duration = Duration::from_secs(1);
+
+impl<RB, E> Ticket<RB, E> {
+    /// Claims the event, waiting for another's outcome if there is one at work. `None` where the
+    /// store cannot be asked and the handler is to run all the same.
+    pub(super) async fn claim(&mut self) -> Result<Option<Hold>, Stop> {
+        let core = Arc::clone(&self.core);
+        let claim = Claim {
+            key: self.known.identity.key.clone(),
+            token: Token::random().map_err(Refusal::from)?,
+            fingerprint: self.known.identity.fingerprint,
+            // What is not confirmed yet must not refuse the true delivery.
+            bind: core.confirm.is_none(),
+            lease: core.lease,
+            retention: core.retention,
+        };
+        let mut place = None;
+        loop {
+            let claimed_at = Instant::now();
+            let refusal: Refusal =
+                match timeout_at(self.arrival.deadline, core.store.claim(&claim)).await {
+                    Ok(Ok(ClaimOutcome::Claimed(grant))) => {
+                        self.claimed = Some((Instant::now(), grant));
+                        return Ok(Some(Hold::new(
+                            core,
+                            claim,
+                            grant,
+                            claimed_at,
+                            Lease::new(),
+                        )));
+                    }
+                    Ok(Ok(ClaimOutcome::Done(response))) => return Err(Stop::Copy(response)),
+                    Ok(Ok(ClaimOutcome::Conflict)) => return Err(Reason::Conflict.into()),
+                    Ok(Ok(_)) => {
+                        if place.is_none() {
+                            place = Some(core.reception.budget.wait().ok_or(Reason::BudgetUsedUp)?);
+                        }
+                        self.wait_for_other(&claim).await?;
+                        continue;
+                    }
+                    Ok(Err(error)) if error.kind() == StoreErrorKind::Full => {
+                        return Err(Refusal::from(error).into());
+                    }
+                    Ok(Err(error)) => error.into(),
+                    Err(_) => Reason::StoreTooSlow.into(),
+                };
+            // The claim may stand although its reply was lost.
+            core.release_later(core.release_of(&claim));
+            if core.fail_open {
+                self.unchecked = true;
+                return Ok(None);
+            }
+            return Err(refusal.into());
+        }
+    }
+
+    async fn wait_for_other(&mut self, claim: &Claim) -> Result<(), Stop> {
+        let core = Arc::clone(&self.core);
+        let deadline = self.arrival.deadline;
+        let left = deadline.saturating_duration_since(Instant::now());
+        tokio::select! {
+            biased;
+            () = sleep_until(deadline) => Err(Reason::InProgress.into()),
+            () = core.drain.begun() => Err(Reason::Draining.into()),
+            () = self.abandoned() => Err(Stop::Abandoned),
+            () = core.store.wait(&claim.key, left) => Ok(()),
+        }
+    }
+
+    /// Asks whether the event is true until that can be told or time is up, and then binds what
+    /// it means.
+    pub(super) async fn confirm(
+        &self,
+        confirm: &SharedConfirm,
+        hold: &Hold,
+    ) -> Result<(), Refusal> {
+        let deadline = self.arrival.deadline;
+        let mut wait = FIRST_ASK_AGAIN;
+        loop {
+            let event = Unconfirmed {
+                key: hold.key.clone(),
+                body: self.mark.body().cloned().unwrap_or_default(),
+            };
+            let asked = AssertUnwindSafe(async { confirm.confirm(event).await }).catch_unwind();
+            match timeout_at(deadline, asked).await {
+                Ok(Ok(Confirmation::Confirmed)) => break,
+                Ok(Ok(Confirmation::Mismatch)) => return Err(Reason::ConfirmMismatch.into()),
+                Ok(Ok(Confirmation::TryAgain) | Err(_)) => {}
+                Err(_) => return Err(Reason::ConfirmTryAgain.into()),
+            }
+            let again = Instant::now() + wait;
+            if again >= deadline {
+                return Err(Reason::ConfirmTryAgain.into());
+            }
+            sleep_until(again).await;
+            wait = (wait * 2).min(LONGEST_ASK_AGAIN);
+        }
+        match timeout_at(deadline, hold.renew(Some(hold.fingerprint))).await {
+            Ok(Ok(Held::Held)) => Ok(()),
+            Ok(Ok(Held::Fenced)) => Err(Reason::InProgress.into()),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(Reason::StoreTooSlow.into()),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+use std::time::Duration;
+
+use http::request::Parts;
+
+use super::confirm::SharedConfirm;
+use super::drain::Drain;
+use crate::event::{EventRule, Identity, ProviderName};
+use crate::layer::arrival::Arrival;
+use crate::layer::authenticated::{Authenticated, Proof};
+use crate::layer::reception::Reception;
+use crate::layer::refusal::Refusal;
+use crate::rejection::Reason;
+use crate::store::SharedStore;
+
+/// What every delivery of one dedupe layer shares. Its settings were checked when it was built.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) reception: Reception,
+    pub(super) rule: EventRule,
+    pub(super) tenant: Option<ProviderName>,
+    pub(super) demanded: Demand,
+    pub(super) store: SharedStore,
+    pub(super) confirm: Option<SharedConfirm>,
+    pub(super) drain: Drain,
+    pub(super) retention: Duration,
+    pub(super) lease: Duration,
+    pub(super) renewal_ceiling: Duration,
+    pub(super) refuse_old: bool,
+    pub(super) replay_body: Option<usize>,
+    pub(super) fail_open: bool,
+}
+
+/// The proofs without which nothing is claimed.
+#[derive(Debug, Clone)]
+pub(super) enum Demand {
+    All(Box<[Proof]>),
+    /// For tests: anybody's delivery is taken.
+    Nothing,
+}
+
+/// An event that may be claimed: its origin is proved and its name is known.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) identity: Identity,
+    pub(super) predates_retention: bool,
+}
+
+impl Core {
+    /// Refuses what no gate has proved as this provider demands: a forged request must never mark
+    /// an event as seen.
+    pub(super) fn check_proofs(&self, mark: &Authenticated) -> Result<(), Refusal> {
+        match &self.demanded {
+            Demand::All(proofs) if !proofs.iter().all(|proof| mark.proves(*proof)) => {
+                Err(Refusal::because(
+                    Reason::Unauthenticated,
+                    "the gates before this layer have not proved what the provider demands",
+                ))
+            }
+            Demand::All(_) | Demand::Nothing => Ok(()),
+        }
+    }
+
+    /// Names the event in a proved body.
+    pub(super) fn identify(
+        &self,
+        parts: &Parts,
+        mark: &Authenticated,
+        arrival: &Arrival,
+    ) -> Result<Known, Refusal> {
+        let body = mark.body().map(AsRef::as_ref).unwrap_or_default();
+        let signed_id = mark.signature().and_then(|verified| verified.id());
+        let mut identity =
+            self.rule
+                .identify(&self.reception.provider, &parts.headers, signed_id, body)?;
+        identity.key = identity.key.of_tenant(self.tenant.clone());
+        let age = identity
+            .time
+            .map(|time| arrival.received_at.saturating_since(time));
+        let predates_retention = age.is_some_and(|age| age > self.retention);
+        if predates_retention && self.refuse_old {
+            return Err(Refusal::because(
+                Reason::EventTooOld,
+                "the event happened before the retention began",
+            ));
+        }
+        Ok(Known {
+            identity,
+            predates_retention,
+        })
+    }
+}

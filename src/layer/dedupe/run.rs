@@ -1,0 +1,171 @@
+//! One delivery, from its proof to its record: claim, confirm, handle, finish.
+//!
+//! It runs in a task of its own: a sender that hangs up ends its request, and what was claimed
+//! must be finished all the same.
+
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::header::{HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{Request, Response, StatusCode};
+use http_body::Body;
+use tokio::time::{Instant, timeout_at};
+use tower_service::Service;
+
+use super::delivery::{Delivery, Inner, Lease};
+use super::hold::Hold;
+use super::never_again::NeverAgain;
+use super::replay::keep_body;
+use super::ticket::{Stop, Ticket};
+use crate::layer::observer::Verdict;
+use crate::layer::response_body::ResponseBody;
+use crate::rejection::Reason;
+use crate::store::{Held, StoredResponse};
+
+/// Tells a sender that its delivery is a copy of one that was handled.
+static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+pub(super) async fn run<S, B, RB>(mut ticket: Ticket<RB, S::Error>, inner: S, parts: Parts)
+where
+    S: Service<Request<B>, Response = Response<RB>>,
+    B: From<Bytes>,
+    RB: Body<Data = Bytes>,
+{
+    let hold = match ticket.claim().await {
+        Ok(Some(hold)) => hold,
+        // The store cannot be asked, and running unchecked was chosen.
+        Ok(None) => return handle(&mut ticket, None, inner, parts).await,
+        Err(Stop::Copy(stored)) => return answer_copy(&mut ticket, stored),
+        Err(Stop::Refused(refusal)) => return ticket.refuse(Verdict::Refused, refusal),
+        Err(Stop::Abandoned) => return ticket.refuse(Verdict::Refused, Reason::InProgress),
+    };
+    let confirm = ticket.core.confirm.clone();
+    if let Some(confirm) = confirm
+        && let Err(refusal) = hold.while_renewing(ticket.confirm(&confirm, &hold)).await
+    {
+        hold.release().await;
+        return ticket.refuse(Verdict::Refused, refusal);
+    }
+    if Instant::now() >= ticket.arrival.deadline {
+        hold.release().await;
+        return ticket.refuse(Verdict::Refused, Reason::StoreTooSlow);
+    }
+    hold.while_renewing(handle(&mut ticket, Some(&hold), inner, parts))
+        .await;
+}
+
+/// A copy is told what the first delivery was, as far as that was kept.
+fn answer_copy<RB, E>(ticket: &mut Ticket<RB, E>, stored: StoredResponse) {
+    let mut response = ticket.core.reception.rejection(Reason::AlreadyDone);
+    if let Some(body) = stored.body {
+        *response.status_mut() = StatusCode::from_u16(stored.status).unwrap_or(StatusCode::OK);
+        *response.body_mut() = ResponseBody::own(body);
+    }
+    response
+        .headers_mut()
+        .insert(&REPLAYED, HeaderValue::from_static("true"));
+    ticket.give(
+        Verdict::Copy,
+        Some(Reason::AlreadyDone.into()),
+        Ok(response),
+    );
+}
+
+/// Runs the handler and records its outcome.
+async fn handle<S, B, RB>(
+    ticket: &mut Ticket<RB, S::Error>,
+    hold: Option<&Hold>,
+    mut inner: S,
+    mut parts: Parts,
+) where
+    S: Service<Request<B>, Response = Response<RB>>,
+    B: From<Bytes>,
+    RB: Body<Data = Bytes>,
+{
+    parts.extensions.insert(ticket.mark.clone());
+    parts.extensions.insert(delivery(ticket, hold));
+    let body = ticket.mark.body().cloned().unwrap_or_default();
+    let request = Request::from_parts(parts, B::from(body));
+    let mut running =
+        pin!(AssertUnwindSafe(async move { inner.call(request).await }).catch_unwind());
+    let outcome = match timeout_at(ticket.arrival.deadline, running.as_mut()).await {
+        Ok(outcome) => outcome,
+        Err(_) => {
+            ticket.refuse(Verdict::Unfinished, Reason::HandlerSlow);
+            running.await
+        }
+    };
+    let (reason, answer) = match outcome {
+        Ok(Ok(response)) if settles(&response) => {
+            let kept = keep_body(response, ticket.core.replay_body).await;
+            match kept {
+                Ok((response, stored)) => return succeeded(ticket, hold, response, stored).await,
+                Err(reason) => (reason, Ok(ticket.core.reception.rejection(reason))),
+            }
+        }
+        Ok(Ok(mut response)) => {
+            *response.status_mut() = ticket.core.reception.profile.failure(response.status());
+            (Reason::HandlerFailed, Ok(response.map(ResponseBody::inner)))
+        }
+        Ok(Err(error)) => (Reason::HandlerFailed, Err(error)),
+        Err(_panic) => {
+            let reason = Reason::HandlerPanicked;
+            (reason, Ok(ticket.core.reception.rejection(reason)))
+        }
+    };
+    // Released before the answer, so that the sender's next attempt finds the event free.
+    if let Some(hold) = hold {
+        hold.release().await;
+    }
+    ticket.give(Verdict::Failed, Some(reason.into()), answer);
+}
+
+/// Whether the event is done with this response.
+fn settles<RB>(response: &Response<RB>) -> bool {
+    response.status().is_success() || NeverAgain::is_marked(response)
+}
+
+/// Records the event as done, and only then says so.
+async fn succeeded<RB, E>(
+    ticket: &mut Ticket<RB, E>,
+    hold: Option<&Hold>,
+    response: Response<ResponseBody<RB>>,
+    stored: StoredResponse,
+) {
+    let Some(hold) = hold else {
+        return ticket.give(Verdict::Handled, None, Ok(response));
+    };
+    let deadline = ticket.arrival.deadline;
+    let held = hold
+        .complete(stored, deadline, || {
+            if !ticket.is_answered() {
+                ticket.refuse(Verdict::Unfinished, Reason::NotRecorded);
+            }
+        })
+        .await;
+    match held {
+        Held::Held => ticket.give(Verdict::Handled, None, Ok(response)),
+        // The effect took place, and another receiver has the event now.
+        Held::Fenced => ticket.refuse(Verdict::Failed, Reason::LeaseLost),
+    }
+}
+
+fn delivery<RB, E>(ticket: &Ticket<RB, E>, hold: Option<&Hold>) -> Delivery {
+    let identity = &ticket.known.identity;
+    Delivery::new(Inner {
+        key: identity.key.clone(),
+        shape: identity.shape,
+        attempt: hold.map_or(0, |hold| hold.grant.attempt),
+        fence: hold.map_or(0, |hold| hold.grant.fence),
+        corrected: hold.is_some_and(|hold| hold.grant.corrected),
+        unchecked: ticket.unchecked,
+        event_time: identity.time,
+        predates_retention: ticket.known.predates_retention,
+        received_at: ticket.arrival.received_at,
+        authenticated: ticket.mark.clone(),
+        lease: hold.map_or_else(Lease::new, |hold| hold.lease.clone()),
+    })
+}

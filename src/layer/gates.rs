@@ -1,0 +1,94 @@
+//! The gates that a delivery passes before its body is read, cheapest first.
+
+use http::Method;
+use http::request::Parts;
+
+use super::arrival::Arrival;
+use super::authenticated::{Authenticated, Proof};
+use super::receive::check_encoding;
+use super::refusal::Refusal;
+use super::secret_path::SecretPathGate;
+use super::source_ip::SourceGate;
+use crate::event::ProviderName;
+use crate::rejection::Reason;
+use crate::signature::{Verification, Verifier};
+
+/// Those gates that are set, in the order in which they are asked.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Gates {
+    pub(crate) post_only: bool,
+    pub(crate) path: Option<SecretPathGate>,
+    pub(crate) source: Option<SourceGate>,
+    pub(crate) signature: Option<Verifier>,
+}
+
+impl Gates {
+    /// Whether this request is for them; a gate around a whole application guards one path only.
+    pub(crate) fn guard(&self, parts: &Parts) -> bool {
+        self.path
+            .as_ref()
+            .is_none_or(|gate| gate.guards(parts.uri.path()))
+    }
+
+    /// The proofs that a delivery holds when it has passed them all.
+    pub(crate) fn proofs(&self) -> impl Iterator<Item = Proof> {
+        let Self {
+            post_only: _,
+            path,
+            source,
+            signature,
+        } = self;
+        [
+            path.as_ref().map(|_| Proof::SecretPath),
+            source.as_ref().map(|_| Proof::SourceAddress),
+            signature.as_ref().map(|_| Proof::Signature),
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    /// Asks each gate. The signature, if there is one, is then still to be fed and judged.
+    pub(crate) fn admit(
+        &self,
+        parts: &mut Parts,
+        authenticated: &mut Authenticated,
+        arrival: &Arrival,
+    ) -> Result<Option<Verification>, Refusal> {
+        if self.post_only && parts.method != Method::POST {
+            return Err(Reason::MethodNotAllowed.into());
+        }
+        if let Some(gate) = &self.path
+            && !authenticated.proves(Proof::SecretPath)
+        {
+            gate.admit(parts)?;
+            authenticated.by_secret_path();
+        }
+        if let Some(gate) = &self.source
+            && !authenticated.proves(Proof::SourceAddress)
+        {
+            let client = gate.admit(parts, arrival.received_at)?;
+            authenticated.by_source(client);
+        }
+        let Some(verifier) = &self.signature else {
+            return Ok(None);
+        };
+        check_encoding(&parts.headers)?;
+        let verification = verifier.begin(&parts.headers, arrival.received_at)?;
+        Ok(Some(verification))
+    }
+}
+
+/// The mark that gates outside have left, if it is this provider's.
+pub(crate) fn take_mark(
+    parts: &mut Parts,
+    provider: &ProviderName,
+) -> Result<Authenticated, Refusal> {
+    match parts.extensions.remove::<Authenticated>() {
+        None => Ok(Authenticated::nothing_yet(provider.clone())),
+        Some(mark) if mark.provider() == provider => Ok(mark),
+        Some(_) => Err(Refusal::because(
+            Reason::Unauthenticated,
+            "a gate of another provider stands before this layer; give each provider its own route",
+        )),
+    }
+}

@@ -1,0 +1,275 @@
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+use crate::event::{EventKey, ProviderName};
+use crate::rejection::Reason;
+use crate::secret::KeyId;
+
+/// Sees what became of every delivery, refused ones included.
+///
+/// It is called once for each answer and once more where a handler ended after its answer; logs,
+/// metrics and journals hang on it. It runs on the delivery's own way, so it must not block. The
+/// one that is used unless set is [`TracingObserver`].
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use tower_webhook::{Observation, Observer, Reason};
+///
+/// #[derive(Default)]
+/// struct Stale(AtomicU64);
+///
+/// impl Observer for Stale {
+///     fn observe(&self, observation: &Observation<'_>) {
+///         if observation.reason == Some(Reason::SignatureStale) {
+///             self.0.fetch_add(1, Ordering::Relaxed);
+///         }
+///     }
+/// }
+/// ```
+pub trait Observer: Send + Sync + 'static {
+    /// Takes note of one outcome.
+    fn observe(&self, observation: &Observation<'_>);
+
+    /// What the observer wants to see beside the verdict. Nothing unless overridden: headers and
+    /// bodies are kept for it only where it asks.
+    fn interest(&self) -> Interest {
+        Interest::default()
+    }
+}
+
+/// What an [`Observer`] wants to see beside the verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Interest {
+    /// The request's headers, with secrets masked.
+    pub headers: bool,
+    /// The raw body, where it was read.
+    pub body: bool,
+}
+
+/// What became of one delivery.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Observation<'a> {
+    /// Whose delivery it was, or claimed to be.
+    pub provider: &'a ProviderName,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// Why, where it was not simply handled.
+    pub reason: Option<Reason>,
+    /// The reason in words, for the operator; holds no secret and nothing a stranger wrote.
+    pub detail: Option<Detail<'a>>,
+    /// What was answered; `None` for an outcome after the answer.
+    pub status: Option<StatusCode>,
+    /// Which event it was, where that was known.
+    pub key: Option<&'a EventKey>,
+    /// The name of the key that signed it, where that was known.
+    pub signed_by: Option<&'a KeyId>,
+    /// The client's address, where a gate asked for it.
+    pub client: Option<IpAddr>,
+    /// Which attempt at the event this was, where it was claimed.
+    pub attempt: Option<u32>,
+    /// The same key came with other content after a failure, and was taken.
+    pub corrected: bool,
+    /// The event happened before the retention began: that it is no copy is not certain.
+    pub predates_retention: bool,
+    /// The store could not be asked and the handler ran all the same.
+    pub unchecked: bool,
+    /// How long the delivery has taken.
+    pub timings: Timings,
+    /// The request's headers, if [asked for](Interest::headers).
+    pub headers: Option<MaskedHeaders<'a>>,
+    /// The raw body, if [asked for](Interest::body) and read.
+    pub body: Option<&'a Bytes>,
+}
+
+/// A reason in words.
+#[derive(Clone, Copy)]
+pub struct Detail<'a>(pub(crate) &'a dyn fmt::Display);
+
+impl fmt::Display for Detail<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Detail<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What became of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// Its origin was proved and it was passed on; no dedupe layer said more.
+    Passed,
+    /// Its handler ran and it is done.
+    Handled,
+    /// It was done before: a copy, answered without running anything.
+    Copy,
+    /// It was refused, or told to come again; no handler ran for it.
+    Refused,
+    /// Its handler ran without success, and the event can be run again.
+    Failed,
+    /// It was answered in time while its handler goes on.
+    Unfinished,
+}
+
+/// How long a delivery has taken, from its head received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Timings {
+    /// Until the body was there and its signature judged.
+    pub proved: Option<Duration>,
+    /// Until the event was claimed.
+    pub claimed: Option<Duration>,
+    /// Until now.
+    pub total: Duration,
+}
+
+/// The headers of a request, with the values that are secrets masked.
+#[derive(Clone, Copy)]
+pub struct MaskedHeaders<'a> {
+    headers: &'a HeaderMap,
+    secret: &'a [HeaderName],
+}
+
+impl<'a> MaskedHeaders<'a> {
+    pub(crate) fn new(headers: &'a HeaderMap, secret: &'a [HeaderName]) -> Self {
+        Self { headers, secret }
+    }
+
+    /// Each header line, in no stated order; a secret value reads `[REDACTED]`.
+    pub fn iter(&self) -> impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)> {
+        static REDACTED: HeaderValue = HeaderValue::from_static("[REDACTED]");
+        let secret = self.secret;
+        self.headers.iter().map(move |(name, value)| {
+            if value.is_sensitive() || is_credential(name) || secret.contains(name) {
+                (name, &REDACTED)
+            } else {
+                (name, value)
+            }
+        })
+    }
+}
+
+/// Headers that carry credentials whatever the provider, and those whose names say so.
+fn is_credential(name: &HeaderName) -> bool {
+    const PARTS: [&str; 7] = [
+        "authorization",
+        "cookie",
+        "signature",
+        "secret",
+        "token",
+        "api-key",
+        "apikey",
+    ];
+    PARTS.iter().any(|part| name.as_str().contains(part))
+}
+
+impl fmt::Debug for MaskedHeaders<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+/// Writes one `tracing` event for each outcome, with target `tower_webhook`.
+///
+/// Handled deliveries and copies are at `INFO`, refusals at `WARN`, and what needs a person (a
+/// misconfiguration, a stale signature, a failed handler, a store out of reach) at `ERROR`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TracingObserver;
+
+impl Observer for TracingObserver {
+    fn observe(&self, observation: &Observation<'_>) {
+        let message = match observation.verdict {
+            Verdict::Passed => "delivery passed",
+            Verdict::Handled => "delivery handled",
+            Verdict::Copy => "delivery is a copy",
+            Verdict::Refused => "delivery refused",
+            Verdict::Failed => "delivery failed",
+            Verdict::Unfinished => "delivery answered before its handler ended",
+        };
+        macro_rules! event {
+            ($level:ident) => {
+                tracing::$level!(
+                    target: "tower_webhook",
+                    provider = %observation.provider,
+                    reason = observation.reason.map(Reason::code),
+                    status = observation.status.map(|status| status.as_u16()),
+                    key = observation.key.map(|key| tracing::field::display(key.encoded())),
+                    signed_by = observation.signed_by.map(tracing::field::debug),
+                    client = observation.client.map(tracing::field::display),
+                    attempt = observation.attempt,
+                    corrected = observation.corrected.then_some(true),
+                    predates_retention = observation.predates_retention.then_some(true),
+                    unchecked = observation.unchecked.then_some(true),
+                    detail = observation.detail.map(tracing::field::display),
+                    elapsed_us = observation.timings.total.as_micros(),
+                    "{message}"
+                )
+            };
+        }
+        match level(observation) {
+            tracing::Level::ERROR => event!(error),
+            tracing::Level::WARN => event!(warn),
+            _ => event!(info),
+        }
+    }
+}
+
+fn level(observation: &Observation<'_>) -> tracing::Level {
+    let alarming = observation.reason.is_some_and(|reason| {
+        reason.is_configuration_fault()
+            || matches!(
+                reason,
+                Reason::SignatureStale
+                    | Reason::StoreUnavailable
+                    | Reason::StoreTooSlow
+                    | Reason::StoreFull
+                    | Reason::HandlerPanicked
+                    | Reason::NotRecorded
+                    | Reason::LeaseLost
+            )
+    });
+    match observation.verdict {
+        Verdict::Failed => tracing::Level::ERROR,
+        _ if alarming => tracing::Level::ERROR,
+        Verdict::Refused | Verdict::Unfinished => tracing::Level::WARN,
+        Verdict::Passed | Verdict::Handled | Verdict::Copy => tracing::Level::INFO,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secret_headers_are_masked() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("x-acme-proof", "s3cret-1"),
+            ("authorization", "s3cret-2"),
+            ("set-cookie", "s3cret-3"),
+            ("x-hub-signature-256", "s3cret-4"),
+            ("blox-api-key", "s3cret-5"),
+            ("content-type", "application/json"),
+        ] {
+            headers.insert(name, value.parse().unwrap());
+        }
+        let mut marked: HeaderValue = "s3cret-6".parse().unwrap();
+        marked.set_sensitive(true);
+        headers.insert("x-marked", marked);
+
+        let secret = [HeaderName::from_static("x-acme-proof")];
+        let printed = format!("{:?}", MaskedHeaders::new(&headers, &secret));
+        assert!(!printed.contains("s3cret"), "{printed}");
+        assert_eq!(printed.matches("[REDACTED]").count(), 6);
+        assert!(printed.contains("application/json"));
+    }
+}

@@ -1,0 +1,208 @@
+use std::fmt;
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{HeaderName, Response, StatusCode};
+use http_body::Body;
+use tokio::time::Instant;
+
+use super::arrival::Arrival;
+use super::authenticated::Authenticated;
+use super::budget::Budget;
+use super::discard::discard;
+use super::observer::{
+    Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver, Verdict,
+};
+use super::refusal::Refusal;
+use super::response_body::ResponseBody;
+use crate::clock::{Clock, SystemClock};
+use crate::delivery::DeliveryProfile;
+use crate::event::ProviderName;
+use crate::rejection::{Reason, Rejection, RejectionResponse};
+
+/// One mebibyte: far more than any webhook, and little enough to hold.
+const DEFAULT_MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// What all the layers for one provider share: its name, how it delivers, what bounds a delivery
+/// and who sees what became of it.
+///
+/// ```
+/// use tower_webhook::layer::Reception;
+/// use tower_webhook::{DeliveryProfile, ProviderName, RetriedStatuses, RetrySchedule};
+///
+/// let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None);
+/// let reception = Reception::new(ProviderName::new("acme")?, profile).max_body_bytes(64 * 1024);
+/// # Ok::<(), tower_webhook::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct Reception {
+    pub(crate) provider: ProviderName,
+    pub(crate) profile: DeliveryProfile,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) budget: Budget,
+    pub(crate) max_body_bytes: usize,
+    pub(crate) secret_headers: Arc<[HeaderName]>,
+    observer: Arc<dyn Observer>,
+    interest: Interest,
+    rejections: Option<Arc<dyn RejectionResponse>>,
+}
+
+impl Reception {
+    /// The usual reception of this provider: bodies up to 1 MiB, the default [`Budget`], the
+    /// system's clock, `tracing` events and plain refusals.
+    pub fn new(provider: ProviderName, profile: DeliveryProfile) -> Self {
+        Self {
+            provider,
+            profile,
+            clock: Arc::new(SystemClock),
+            budget: Budget::default(),
+            max_body_bytes: DEFAULT_MAX_BODY_BYTES,
+            secret_headers: Arc::new([]),
+            observer: Arc::new(TracingObserver),
+            interest: Interest::default(),
+            rejections: None,
+        }
+    }
+
+    /// Refuses longer bodies with 413, announced or not.
+    #[must_use]
+    pub fn max_body_bytes(mut self, limit: usize) -> Self {
+        self.max_body_bytes = limit;
+        self
+    }
+
+    /// Shares a budget with other webhooks.
+    #[must_use]
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.budget = budget;
+        self
+    }
+
+    /// Takes the time from another clock.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Shows every outcome to this observer instead of the `tracing` one.
+    #[must_use]
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.interest = observer.interest();
+        self.observer = Arc::new(observer);
+        self
+    }
+
+    /// Shapes the responses to refused deliveries.
+    #[must_use]
+    pub fn rejection_response(mut self, response: impl RejectionResponse) -> Self {
+        self.rejections = Some(Arc::new(response));
+        self
+    }
+
+    pub(crate) fn interest(&self) -> Interest {
+        self.interest
+    }
+
+    /// An observation of this provider, to be filled in.
+    pub(crate) fn observation(&self, verdict: Verdict, arrival: &Arrival) -> Observation<'_> {
+        Observation {
+            provider: &self.provider,
+            verdict,
+            reason: None,
+            detail: None,
+            status: None,
+            key: None,
+            signed_by: None,
+            client: None,
+            attempt: None,
+            corrected: false,
+            predates_retention: false,
+            unchecked: false,
+            timings: Timings {
+                total: Instant::now().saturating_duration_since(arrival.started),
+                ..Timings::default()
+            },
+            headers: None,
+            body: None,
+        }
+    }
+
+    pub(crate) fn observe(&self, observation: &Observation<'_>) {
+        self.observer.observe(observation);
+    }
+
+    /// The response to a refusal, which stands in its extensions.
+    pub(crate) fn rejection<RB>(&self, reason: Reason) -> Response<ResponseBody<RB>> {
+        let rejection = Rejection::new(reason, &self.profile);
+        let response = match &self.rejections {
+            Some(shape) => shape.response(&rejection),
+            None => rejection.response(),
+        };
+        let mut response = response.map(ResponseBody::own);
+        response.extensions_mut().insert(rejection);
+        response
+    }
+
+    /// Refuses a delivery before its handler: tells the observer and throws the body away.
+    pub(crate) fn refuse<B, RB>(
+        &self,
+        refusal: &Refusal,
+        parts: &Parts,
+        authenticated: &Authenticated,
+        arrival: &Arrival,
+        body: B,
+    ) -> Response<ResponseBody<RB>>
+    where
+        B: Body + Send + 'static,
+        B::Data: Send,
+    {
+        let response = self.rejection(refusal.reason);
+        self.observe(&Observation {
+            reason: Some(refusal.reason),
+            detail: refusal.detail(),
+            status: Some(response.status()),
+            signed_by: refusal
+                .signed_by()
+                .or(authenticated.signature().map(|v| v.key_id())),
+            client: authenticated.client(),
+            headers: self.interest.headers.then(|| self.masked(parts)),
+            body: authenticated.body().filter(|_| self.interest.body),
+            ..self.observation(Verdict::Refused, arrival)
+        });
+        // A wrong path must look like one that was never routed.
+        if response.status() != StatusCode::NOT_FOUND {
+            discard(&parts.headers, body);
+        }
+        response
+    }
+
+    pub(crate) fn masked<'a>(&'a self, parts: &'a Parts) -> MaskedHeaders<'a> {
+        MaskedHeaders::new(&parts.headers, &self.secret_headers)
+    }
+}
+
+impl fmt::Debug for Reception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            provider,
+            profile,
+            clock,
+            budget,
+            max_body_bytes,
+            secret_headers,
+            observer: _,
+            interest,
+            rejections: _,
+        } = self;
+        f.debug_struct("Reception")
+            .field("provider", provider)
+            .field("profile", profile)
+            .field("clock", clock)
+            .field("budget", budget)
+            .field("max_body_bytes", max_body_bytes)
+            .field("secret_headers", secret_headers)
+            .field("interest", interest)
+            .finish_non_exhaustive()
+    }
+}

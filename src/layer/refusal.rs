@@ -1,0 +1,117 @@
+use super::observer;
+use crate::event::{EventError, EventErrorKind};
+use crate::rejection::Reason;
+use crate::secret::KeyId;
+use crate::signature::{SignatureError, SignatureErrorKind};
+use crate::source::ClientAddressError;
+use crate::store::{StoreError, StoreErrorKind};
+
+/// A reason to refuse, with what the operator is told about it.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) reason: Reason,
+    detail: Option<Detail>,
+}
+
+#[derive(Debug)]
+enum Detail {
+    Text(&'static str),
+    Signature(SignatureError),
+    Client(ClientAddressError),
+    Event(EventError),
+    Store(StoreError),
+}
+
+impl Refusal {
+    pub(crate) fn because(reason: Reason, text: &'static str) -> Self {
+        Self {
+            reason,
+            detail: Some(Detail::Text(text)),
+        }
+    }
+
+    pub(crate) fn detail(&self) -> Option<observer::Detail<'_>> {
+        self.detail.as_ref().map(|detail| {
+            observer::Detail(match detail {
+                Detail::Text(text) => text,
+                Detail::Signature(error) => error,
+                Detail::Client(error) => error,
+                Detail::Event(error) => error,
+                Detail::Store(error) => error,
+            })
+        })
+    }
+
+    /// The key that a stale delivery was signed with.
+    pub(crate) fn signed_by(&self) -> Option<&KeyId> {
+        match &self.detail {
+            Some(Detail::Signature(error)) => error.key_id(),
+            _ => None,
+        }
+    }
+}
+
+impl From<Reason> for Refusal {
+    fn from(reason: Reason) -> Self {
+        Self {
+            reason,
+            detail: None,
+        }
+    }
+}
+
+impl From<SignatureError> for Refusal {
+    fn from(error: SignatureError) -> Self {
+        let reason = match error.kind() {
+            SignatureErrorKind::Mismatch => Reason::SignatureMismatch,
+            SignatureErrorKind::TooOld | SignatureErrorKind::TooNew => Reason::SignatureStale,
+            SignatureErrorKind::NoActiveKey => Reason::NoActiveKey,
+            _ => Reason::SignatureHeader,
+        };
+        Self {
+            reason,
+            detail: Some(Detail::Signature(error)),
+        }
+    }
+}
+
+impl From<ClientAddressError> for Refusal {
+    fn from(error: ClientAddressError) -> Self {
+        let reason = if error.is_configuration_fault() {
+            Reason::SourceFault
+        } else {
+            Reason::SourceRefused
+        };
+        Self {
+            reason,
+            detail: Some(Detail::Client(error)),
+        }
+    }
+}
+
+impl From<EventError> for Refusal {
+    fn from(error: EventError) -> Self {
+        let reason = match error.kind() {
+            EventErrorKind::NoSignedId => Reason::Unauthenticated,
+            _ => Reason::NoEventKey,
+        };
+        Self {
+            reason,
+            detail: Some(Detail::Event(error)),
+        }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        let reason = match error.kind() {
+            StoreErrorKind::Full => Reason::StoreFull,
+            StoreErrorKind::TimedOut => Reason::StoreTooSlow,
+            _ => Reason::StoreUnavailable,
+        };
+        Self {
+            reason,
+            detail: Some(Detail::Store(error)),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+use std::sync::Arc;
+
+use http::Uri;
+use http::request::Parts;
+use tower_layer::Layer;
+
+use super::gated::{Gated, Guard};
+use super::gates::Gates;
+use super::reception::Reception;
+use super::refusal::Refusal;
+use crate::error::{ConfigError, ConfigErrorKind};
+use crate::path::{PathTokens, split_token, without_token};
+use crate::rejection::Reason;
+
+/// Lets through only requests whose path ends in a right secret token, and cuts it off.
+///
+/// Everything else gets 404, as an unknown route does.
+///
+/// Around the method router of a route such as `/webhooks/acme/{token}`, it cleans the request's
+/// URI and axum's `OriginalUri`. What ran before it has seen the token: axum's path parameters, and
+/// the logs of layers outside. [`RequireSecretPathLayer::mounted_at`], around the whole
+/// application, cuts it off before any of them.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::{Request, Response, StatusCode};
+/// use http_body_util::Full;
+/// use tower::{ServiceBuilder, ServiceExt};
+/// use tower_webhook::layer::{Reception, RequireSecretPathLayer};
+/// use tower_webhook::{DeliveryProfile, PathTokens, ProviderName, RetriedStatuses, RetrySchedule};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None);
+/// let reception = Reception::new(ProviderName::new("acme")?, profile);
+/// let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?;
+/// let service = ServiceBuilder::new()
+///     .layer(RequireSecretPathLayer::new(&reception, tokens))
+///     .service_fn(|request: Request<Full<Bytes>>| async move {
+///         assert_eq!(request.uri().path(), "/hooks");
+///         Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default()))
+///     });
+///
+/// let to = |uri: &str| Request::post(uri).body(Full::<Bytes>::default()).unwrap();
+/// let accepted = service.clone().oneshot(to("/hooks/3f9d1c0b7a5e48d26c90b1f4")).await?;
+/// assert_eq!(accepted.status(), StatusCode::OK);
+/// let refused = service.oneshot(to("/hooks/3f9d1c0b7a5e48d26c90b1f5")).await?;
+/// assert_eq!(refused.status(), StatusCode::NOT_FOUND);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct RequireSecretPathLayer {
+    reception: Reception,
+    gate: SecretPathGate,
+}
+
+impl RequireSecretPathLayer {
+    /// Demands a token as the last segment of the path.
+    pub fn new(reception: &Reception, tokens: PathTokens) -> Self {
+        Self {
+            reception: reception.clone(),
+            gate: SecretPathGate::new(tokens),
+        }
+    }
+
+    /// Guards only what lies under `prefix`, such as `/webhooks/acme`, and lets other paths pass
+    /// untouched: for a layer around the whole application. What follows the prefix must be the
+    /// token and nothing else; the prefix itself, without a token, is 404 from outside.
+    ///
+    /// # Errors
+    ///
+    /// A prefix that does not begin with `/`, ends in one, or is nothing else.
+    pub fn mounted_at(mut self, prefix: &str) -> Result<Self, ConfigError> {
+        if !prefix.starts_with('/') || prefix.ends_with('/') {
+            return Err(ConfigError::new(
+                ConfigErrorKind::PathToken,
+                format!("the prefix {prefix:?} does not read /like/this"),
+            ));
+        }
+        self.gate.prefix = Some(prefix.into());
+        Ok(self)
+    }
+}
+
+impl<S> Layer<S> for RequireSecretPathLayer {
+    type Service = Gated<S>;
+
+    fn layer(&self, inner: S) -> Gated<S> {
+        let gates = Gates {
+            path: Some(self.gate.clone()),
+            ..Gates::default()
+        };
+        let reception = self.reception.clone();
+        Gated::new(
+            inner,
+            Arc::new(Guard {
+                reception,
+                gates,
+                observe_passed: false,
+            }),
+        )
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct SecretPathGate {
+    tokens: PathTokens,
+    prefix: Option<Arc<str>>,
+}
+
+impl SecretPathGate {
+    pub(crate) fn new(tokens: PathTokens) -> Self {
+        Self {
+            tokens,
+            prefix: None,
+        }
+    }
+
+    /// Whether this path is one that the gate stands before.
+    pub(crate) fn guards(&self, path: &str) -> bool {
+        self.prefix.as_deref().is_none_or(|prefix| {
+            path.strip_prefix(prefix)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    }
+
+    pub(crate) fn admit(&self, parts: &mut Parts) -> Result<(), Refusal> {
+        let unknown = || Refusal::from(Reason::UnknownPath);
+        let (before, token) = split_token(parts.uri.path()).ok_or_else(unknown)?;
+        let in_place = self.prefix.as_deref().is_none_or(|prefix| before == prefix);
+        // The token is compared in any case, so that a wrong place takes as long.
+        if !(self.tokens.matches(token.as_bytes()) && in_place) {
+            return Err(unknown());
+        }
+        parts.uri = without_token(&parts.uri).ok_or_else(unknown)?;
+        clean_original_uri(parts);
+        Ok(())
+    }
+}
+
+/// What axum remembers as the URI that the client sent holds the token too.
+#[cfg(feature = "axum")]
+fn clean_original_uri(parts: &mut Parts) {
+    use axum::extract::OriginalUri;
+
+    if let Some(OriginalUri(uri)) = parts.extensions.get_mut::<OriginalUri>() {
+        *uri = without_token(uri).unwrap_or_else(|| Uri::from_static("/"));
+    }
+}
+
+#[cfg(not(feature = "axum"))]
+fn clean_original_uri(_: &mut Parts) {}

@@ -1,0 +1,259 @@
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Extensions;
+use tower_layer::Layer;
+
+use crate::clock::Clock;
+use crate::error::ConfigError;
+use crate::layer::{
+    Budget, Confirm, Dedupe, DedupeLayer, Drain, Gated, Gates, Guard, Observer, PeerSource,
+    Reception, SecretPathGate, Settings, SharedConfirm, SourceGate,
+};
+use crate::provider::Provider;
+use crate::rejection::RejectionResponse;
+use crate::source::TrustedProxies;
+use crate::store::{MemoryStore, SharedStore, Store};
+
+/// Everything that one provider's deliveries pass, in the right order, as one layer.
+///
+/// Method, secret path, source address, header shape, body, signature, time window, event key,
+/// claim, confirmation, handler, record: what a provider does not need is left out, what is refused
+/// early costs no body.
+///
+/// ```
+/// use axum::{Router, body::Body, http::{Request, StatusCode}, routing::post};
+/// use tower::ServiceExt;
+/// use tower_webhook::{Delivery, MemoryStore, PathTokens, Webhook, provider};
+///
+/// async fn on_event(delivery: Delivery) -> StatusCode {
+///     println!("attempt {} at {}", delivery.attempt(), delivery.key());
+///     StatusCode::NO_CONTENT
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?;
+/// let bloque = Webhook::new(provider::bloque_accounts(tokens)?).dedupe(MemoryStore::new());
+/// let app: Router = Router::new()
+///     .route("/webhooks/bloque/{token}", post(on_event).layer(bloque.layer()?));
+///
+/// let to = |path: &str| {
+///     let event = r#"{"type":"authorization","event":"purchase","transaction_id":"tx_1"}"#;
+///     app.clone().oneshot(Request::post(path).body(Body::from(event)).unwrap())
+/// };
+/// let accepted = to("/webhooks/bloque/3f9d1c0b7a5e48d26c90b1f4").await?;
+/// assert_eq!(accepted.status(), StatusCode::NO_CONTENT);
+/// let copy = to("/webhooks/bloque/3f9d1c0b7a5e48d26c90b1f4").await?;
+/// assert_eq!(copy.headers()["idempotent-replayed"], "true");
+/// let forged = to("/webhooks/bloque/guessed-token").await?;
+/// assert_eq!(forged.status(), StatusCode::NOT_FOUND);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "a webhook does nothing until its layer is used"]
+pub struct Webhook {
+    provider: Provider,
+    reception: Reception,
+    proxies: TrustedProxies,
+    peer: PeerSource,
+    store: SharedStore,
+    settings: Settings,
+}
+
+impl Webhook {
+    /// A webhook of this provider, with records in memory: [`Webhook::dedupe`] keeps them
+    /// elsewhere.
+    pub fn new(provider: Provider) -> Self {
+        let mut reception = Reception::new(provider.name.clone(), provider.profile.clone());
+        if let Some(verifier) = &provider.signature {
+            reception.secret_headers = verifier.scheme().headers().cloned().collect();
+        }
+        let settings = Settings {
+            confirm: provider.confirm.clone(),
+            ..Settings::default()
+        };
+        Self {
+            provider,
+            reception,
+            proxies: TrustedProxies::none(),
+            peer: PeerSource::Extension,
+            store: SharedStore::new(MemoryStore::new()),
+            settings,
+        }
+    }
+
+    /// Keeps the records in this store.
+    pub fn dedupe(mut self, store: impl Store) -> Self {
+        self.store = SharedStore::new(store);
+        self
+    }
+
+    /// Believes these proxies about the client's address.
+    pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.proxies = proxies;
+        self
+    }
+
+    /// Takes the peer's address from elsewhere in the request's extensions.
+    pub fn peer_from(
+        mut self,
+        find: impl Fn(&Extensions) -> Option<IpAddr> + Send + Sync + 'static,
+    ) -> Self {
+        self.peer = PeerSource::Custom(Arc::new(find));
+        self
+    }
+
+    /// Refuses longer bodies with 413, announced or not. 1 MiB unless set.
+    pub fn max_body_bytes(mut self, limit: usize) -> Self {
+        self.reception = self.reception.max_body_bytes(limit);
+        self
+    }
+
+    /// Shares a budget for unverified bytes and waiting copies with other webhooks.
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.reception = self.reception.budget(budget);
+        self
+    }
+
+    /// Takes the time from another clock.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.reception = self.reception.clock(clock);
+        self
+    }
+
+    /// Shows every outcome to this observer instead of the `tracing` one.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.reception = self.reception.observer(observer);
+        self
+    }
+
+    /// Shapes the responses to refused deliveries.
+    pub fn rejection_response(mut self, response: impl RejectionResponse) -> Self {
+        self.reception = self.reception.rejection_response(response);
+        self
+    }
+
+    /// Asks whether an event is true before its handler runs.
+    pub fn confirm(mut self, confirm: impl Confirm) -> Self {
+        self.settings.confirm = Some(SharedConfirm::new(confirm));
+        self
+    }
+
+    /// Lets this drain wait for the handlers.
+    pub fn drain(mut self, drain: Drain) -> Self {
+        self.settings.drain = drain;
+        self
+    }
+
+    /// How long a record is kept. See
+    /// [`DeliveryProfile::default_retention`](crate::DeliveryProfile::default_retention).
+    pub fn retention(mut self, retention: Duration) -> Self {
+        self.settings.retention = Some(retention);
+        self
+    }
+
+    /// How long a claim lasts without renewal: what a receiver that dies holds an event for. See
+    /// [`DeliveryProfile::default_lease`](crate::DeliveryProfile::default_lease).
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.settings.lease = Some(lease);
+        self
+    }
+
+    /// How long a claim is renewed for in all. See
+    /// [`DeliveryProfile::default_renewal_ceiling`](crate::DeliveryProfile::default_renewal_ceiling).
+    pub fn renewal_ceiling(mut self, ceiling: Duration) -> Self {
+        self.settings.renewal_ceiling = Some(ceiling);
+        self
+    }
+
+    /// Refuses, with 422, events that happened before the retention began: that they are no copies
+    /// is not certain.
+    pub fn refuse_old_events(mut self) -> Self {
+        self.settings.refuse_old = true;
+        self
+    }
+
+    /// Keeps response bodies of up to this many bytes (at most 4 KiB) with the record, and answers
+    /// copies with the first one's status and body instead of an empty 200.
+    pub fn replay_responses(mut self, max_body_bytes: usize) -> Self {
+        self.settings.replay_body = Some(max_body_bytes);
+        self
+    }
+
+    /// Runs handlers while the store cannot be asked.
+    ///
+    /// # Insecure
+    ///
+    /// As [`DedupeBuilder::with_insecure_fail_open`](crate::layer::DedupeBuilder::with_insecure_fail_open).
+    pub fn with_insecure_fail_open(mut self) -> Self {
+        self.settings.fail_open = true;
+        self
+    }
+
+    /// The layer, for a method router, a router or any service.
+    ///
+    /// # Errors
+    ///
+    /// Whatever [`DedupeBuilder::build`](crate::layer::DedupeBuilder::build) and
+    /// [`RequireSourceIpLayer::new`](crate::layer::RequireSourceIpLayer::new) refuse.
+    pub fn layer(&self) -> Result<WebhookLayer, ConfigError> {
+        let Provider {
+            name: _,
+            tenant,
+            profile: _,
+            rule,
+            path,
+            source,
+            signature,
+            confirm: _,
+        } = &self.provider;
+        let source = match source {
+            Some(allowlist) => {
+                let mut gate = SourceGate::new(&self.reception, allowlist.clone())?;
+                gate.proxies = self.proxies.clone();
+                gate.peer = self.peer.clone();
+                Some(gate)
+            }
+            None => None,
+        };
+        let gates = Gates {
+            post_only: true,
+            path: path.clone().map(SecretPathGate::new),
+            source,
+            signature: signature.clone(),
+        };
+        let mut builder = DedupeLayer::builder(&self.reception, rule.clone(), gates.proofs())
+            .settings(self.settings.clone());
+        if let Some(tenant) = tenant {
+            builder = builder.tenant(tenant.clone());
+        }
+        let dedupe = builder.build(self.store.clone())?;
+        let guard = Guard {
+            reception: self.reception.clone(),
+            gates,
+            observe_passed: false,
+        };
+        Ok(WebhookLayer {
+            guard: Arc::new(guard),
+            dedupe,
+        })
+    }
+}
+
+/// The layer of a [`Webhook`].
+#[derive(Debug, Clone)]
+pub struct WebhookLayer {
+    guard: Arc<Guard>,
+    dedupe: DedupeLayer,
+}
+
+impl<S> Layer<S> for WebhookLayer {
+    type Service = Gated<Dedupe<S>>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Gated::new(self.dedupe.layer(inner), Arc::clone(&self.guard))
+    }
+}
