@@ -17,4 +17,5 @@ mod rule;
 pub use decimal::Decimal;
 pub use error::{EventError, EventErrorKind};
 pub use key::{EventKey, Fingerprint, ProviderName};
+pub(crate) use rule::scalar;
 pub use rule::{EventRule, Identity, Shape};

@@ -423,7 +423,7 @@ impl SlotField {
 
 /// The text of a string with content, or the digits of an integer; `1.0`, `1e3` and `-0` are
 /// other spellings of integers and refused.
-fn scalar(raw: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn scalar(raw: &str) -> Option<Cow<'_, str>> {
     if raw.starts_with('"') {
         let text: Cow<'_, str> = match raw.strip_prefix('"')?.strip_suffix('"')? {
             plain if !plain.contains('\\') => Cow::Borrowed(plain),

@@ -1,0 +1,86 @@
+//! BlendFi: conversions, transactions and KYC, signed with HMAC-SHA256.
+//!
+//! ```
+//! use tower_webhook::provider::{self, blendfi};
+//!
+//! let secret = "whsec_test_9f8e7d6c5b4a"; // from your configuration
+//! let blendfi = provider::blendfi(blendfi::keys([secret])?)?;
+//! assert_eq!(blendfi.name().as_str(), "blendfi");
+//! # Ok::<(), tower_webhook::ConfigError>(())
+//! ```
+//!
+//! How long an old secret goes on signing after a rotation is not stated: put both into the key
+//! ring, the new one first, until the old one has fallen silent.
+
+mod payload;
+
+use std::time::Duration;
+
+use super::Provider;
+use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
+use crate::encoding::Encoding;
+use crate::error::ConfigError;
+use crate::event::{EventRule, ProviderName, Shape};
+use crate::secret::{KeyRing, SecretFormat};
+use crate::signature::{Piece, Scheme, Verifier};
+
+pub use payload::{Conversion, Data, EventType, Payload, StandbyReason};
+
+/// BlendFi, proved by its signature.
+///
+/// - `X-Blendfi-Signature: t=<unix seconds>,v1=<hex>` over `{t}.{body}`, five minutes of tolerance.
+/// - One event is one `id` of the body. `X-Blendfi-Event-Id` is not signed: it is checked against
+///   the `id` and never trusted.
+/// - What an event means is its `type` and `data`; it happened at `created_at`.
+/// - Five attempts about 30 s apart, each waiting 5 s, after 408, 409, 425, 429, 5xx or no answer;
+///   any delivery can be sent again by hand.
+///
+/// # Errors
+///
+/// None today: what stands above is valid.
+pub fn blendfi(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
+    let scheme = Scheme::builder("X-Blendfi-Signature")
+        .pairs("t", "v1", Encoding::Hex)
+        .content([Piece::Timestamp, Piece::Literal("."), Piece::Body])
+        .secrets(secret_format())
+        .build()?;
+    let event = Shape::new("event", ["/id"])?
+        .fingerprint(["/type", "/data"])?
+        .time("/created_at")?;
+    let profile = DeliveryProfile::new(
+        RetrySchedule::Fixed {
+            interval: Duration::from_secs(30),
+            attempts: 5,
+        },
+        RetriedStatuses::ServerErrorsAnd(&[408, 409, 425, 429]),
+    )
+    .with_time_to_answer(Duration::from_secs(5))
+    .with_redelivery_by_hand();
+    Ok(Provider::signed(
+        ProviderName::new("blendfi")?,
+        Verifier::new(scheme, keys),
+        EventRule::members([event])?.checked_header("X-Blendfi-Event-Id")?,
+        profile,
+    ))
+}
+
+/// How BlendFi writes down its secrets: the key is the text itself, its prefix included.
+pub fn secret_format() -> SecretFormat {
+    SecretFormat::Text
+}
+
+/// The endpoint's secrets as BlendFi shows them, named `1`, `2` and so on in their order.
+///
+/// # Errors
+///
+/// As [`KeyRing::parse`].
+pub fn keys<I>(secrets: I) -> Result<KeyRing, ConfigError>
+where
+    I: IntoIterator,
+    I::Item: AsRef<str>,
+{
+    KeyRing::parse(&secret_format(), secrets)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,173 @@
+//! Bloque: accounts and cards by a secret path, payments signed with HMAC-SHA256.
+//!
+//! ```
+//! use tower_webhook::{KeyRing, PathTokens, SecretFormat, provider};
+//!
+//! let accounts = provider::bloque_accounts(PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?)?;
+//! let keys = KeyRing::parse(&SecretFormat::Text, ["bloque_test_9f8e7d6c5b4a"])?;
+//! let payments = provider::bloque_payments(keys)?;
+//! assert_eq!(accounts.name(), payments.name());
+//! # Ok::<(), tower_webhook::ConfigError>(())
+//! ```
+//!
+//! A body of unknown shape is right, not refused: it is told apart by its digest and handed on as
+//! `Unknown`, to be logged and acknowledged. Bloque may pause an endpoint that keeps failing.
+
+mod account;
+mod asset;
+mod card;
+mod payment;
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::Provider;
+use super::fields::{Fields, RawJson};
+use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
+use crate::encoding::Encoding;
+use crate::error::ConfigError;
+use crate::event::{EventRule, ProviderName, Shape};
+use crate::path::PathTokens;
+use crate::secret::KeyRing;
+use crate::signature::{Scheme, Verifier};
+
+pub use account::{AccountEvent, AccountStatus, Medium};
+pub use asset::Asset;
+pub use card::{CardEvent, CardEventName, CardEventType, Direction};
+pub use payment::{Payment, PaymentPayload};
+
+/// Bloque's account and card events, which one card account sends to one URL, proved by a secret
+/// path: nothing else about them can be checked.
+///
+/// - With `event_type` it is an account event: one event is one `account_urn`, `event_type` and
+///   `timestamp`, it means its `event_data`, and it happened at `timestamp`.
+/// - With `transaction_id` it is a card event: one event is one `type`, `event` and
+///   `transaction_id`, and it means its `amount`, `asset` and `direction`. It has no time.
+/// - Every other JSON body is told apart by its digest.
+/// - Bloque retries after every answer but 2xx and waits 5 s for one. When it retries is not
+///   stated: 30 s apart and for 24 h are assumed.
+///
+/// # Errors
+///
+/// None today: what stands above is valid.
+pub fn bloque_accounts(tokens: PathTokens) -> Result<Provider, ConfigError> {
+    let account = Shape::new("account", ["/account_urn", "/event_type", "/timestamp"])?
+        .when("/event_type")?
+        .fingerprint(["/event_data"])?
+        .time("/timestamp")?;
+    let card = Shape::new("card", ["/type", "/event", "/transaction_id"])?
+        .when("/transaction_id")?
+        .fingerprint(["/amount", "/asset", "/direction"])?;
+    Ok(Provider::by_secret_path(
+        name()?,
+        tokens,
+        EventRule::members([account, card])?.or_body(),
+        profile(),
+    ))
+}
+
+/// Bloque's payments events, proved by their signature.
+///
+/// - `x-bloque-signature: <hex>` over the body alone. It covers no time, so a captured delivery
+///   never grows stale: only its record stops a replay.
+/// - One event is one `id`, or one `type` and `data.id` where it has none; it means its `type` and
+///   `data`. Every other JSON body is told apart by its digest.
+/// - Retries as in [`bloque_accounts()`]. How Bloque writes down its secret is not stated: take
+///   plain text ([`SecretFormat::Text`](crate::SecretFormat::Text)) first.
+///
+/// # Errors
+///
+/// None today: what stands above is valid.
+pub fn bloque_payments(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
+    let scheme = Scheme::builder("x-bloque-signature")
+        .single("", Encoding::Hex)
+        .build()?;
+    let by_id = Shape::new("payment", ["/id"])?
+        .when("/id")?
+        .fingerprint(["/type", "/data"])?;
+    let by_payment = Shape::new("payment", ["/type", "/data/id"])?
+        .when("/data/id")?
+        .fingerprint(["/type", "/data"])?;
+    Ok(Provider::signed(
+        name()?,
+        Verifier::new(scheme, keys),
+        EventRule::members([by_id, by_payment])?.or_body(),
+        profile(),
+    ))
+}
+
+fn name() -> Result<ProviderName, ConfigError> {
+    ProviderName::new("bloque")
+}
+
+fn profile() -> DeliveryProfile {
+    DeliveryProfile::new(
+        RetrySchedule::Unstated {
+            interval: Duration::from_secs(30),
+            horizon: Duration::from_secs(86_400),
+        },
+        RetriedStatuses::AllButSuccess,
+    )
+    .with_time_to_answer(Duration::from_secs(5))
+}
+
+/// One event of an account or one of its cards.
+///
+/// Every JSON text is read. Which variant it is follows the key rule of [`bloque_accounts()`]: a
+/// body that was told apart by its digest is `Unknown`. Of the members that make no key, one of
+/// another type than documented stays in `other`.
+///
+/// ```
+/// use tower_webhook::provider::bloque::Payload;
+///
+/// let card: Payload = serde_json::from_str(
+///     r#"{
+///         "account_urn": "did:bloque:account:card:usr-1:crd-1",
+///         "transaction_id": "ctx-200",
+///         "type": "authorization",
+///         "direction": "debit",
+///         "event": "purchase",
+///         "amount": "1500000",
+///         "asset": "DUSD/6"
+///     }"#,
+/// )?;
+/// let Payload::Card(card) = card else { panic!("no card event") };
+/// assert_eq!(card.amount_in_units().unwrap().as_str(), "1.500000");
+///
+/// let unknown: Payload = serde_json::from_str(r#"{"hello": 1.0}"#)?;
+/// assert!(matches!(unknown, Payload::Unknown(raw) if raw.as_str() == r#"{"hello": 1.0}"#));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "RawJson")]
+#[non_exhaustive]
+pub enum Payload {
+    /// An event of an account.
+    Account(Box<AccountEvent>),
+    /// An event of a card.
+    Card(Box<CardEvent>),
+    /// A shape that is not known, as it was written: log and acknowledge it.
+    Unknown(RawJson),
+}
+
+impl From<RawJson> for Payload {
+    fn from(raw: RawJson) -> Self {
+        let known = serde_json::from_str::<Fields>(raw.as_str())
+            .ok()
+            .and_then(|fields| {
+                // The order of the shapes in the rule.
+                if fields.contains("event_type") {
+                    let account = AccountEvent::try_from(fields).ok()?;
+                    Some(Self::Account(Box::new(account)))
+                } else {
+                    let card = CardEvent::try_from(fields).ok()?;
+                    Some(Self::Card(Box::new(card)))
+                }
+            });
+        known.unwrap_or(Self::Unknown(raw))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! Bloquo: deposit and withdrawal orders, proved by source address alone.
+//!
+//! Bloquo signs nothing and sends no token. Ask it for the addresses or host names of each
+//! environment, and keep sandbox and production apart.
+//!
+//! ```
+//! use tower_webhook::{Allowlist, provider};
+//!
+//! let bloquo = provider::bloquo(Allowlist::parse(["192.0.2.0/28", "hooks.example.com"])?)?;
+//! assert_eq!(bloquo.name().as_str(), "bloquo");
+//! # Ok::<(), tower_webhook::ConfigError>(())
+//! ```
+//!
+//! An address proves the host and not the order. Before acting on an event, check that its order
+//! and end-to-end ids are those that you expect, most simply by
+//! [`Provider::confirm`].
+
+mod payload;
+
+use std::time::Duration;
+
+use super::Provider;
+use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
+use crate::error::ConfigError;
+use crate::event::{EventRule, ProviderName, Shape};
+use crate::source::Allowlist;
+
+pub use payload::{OrderType, Payload, Status};
+
+/// Bloquo, proved by its source address.
+///
+/// - One event is one `OrderId` and `Status`; the camelCase spellings count the same.
+/// - What it means is the requested, total and fee amount and the type of the order; it happened
+///   at `FinalizedAt`.
+/// - Ten attempts, 1, 2, 4 … minutes apart, after every answer but 2xx; any can be sent again by
+///   hand. How long it waits for an answer is not stated: 5 s are assumed.
+///
+/// # Errors
+///
+/// None today: what stands above is valid.
+pub fn bloquo(allowlist: Allowlist) -> Result<Provider, ConfigError> {
+    let order = Shape::new("order", ["/OrderId|/orderId", "/Status|/status"])?
+        .fingerprint([
+            "/RequestedAmount|/requestedAmount",
+            "/TotalAmount|/totalAmount",
+            "/FeeAmount|/feeAmount",
+            "/OrderType|/orderType",
+        ])?
+        .time("/FinalizedAt|/finalizedAt")?;
+    let profile = DeliveryProfile::new(
+        RetrySchedule::Doubling {
+            first: Duration::from_secs(60),
+            attempts: 10,
+        },
+        RetriedStatuses::AllButSuccess,
+    )
+    .with_redelivery_by_hand();
+    Ok(Provider::from_source(
+        ProviderName::new("bloquo")?,
+        allowlist,
+        EventRule::members([order])?,
+        profile,
+    ))
+}
+
+#[cfg(test)]
+mod tests;

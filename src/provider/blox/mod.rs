@@ -1,0 +1,128 @@
+//! BLOX: checkouts, proved by a secret path and a question to its API.
+//!
+//! BLOX signs nothing. Give it a URL that ends in a secret token, and ask its API whether what a
+//! delivery says is true: a token in a URL ends up in logs.
+//!
+//! ```
+//! use tower_webhook::PathTokens;
+//! use tower_webhook::provider::{self, blox::CheckoutStatus};
+//!
+//! /// `GET /v1/checkout/{id}` with the header `blox-api-key`.
+//! async fn ask_blox(id: String) -> Result<CheckoutStatus, std::io::Error> {
+//!     // let response = client.get(format!("{api}/v1/checkout/{id}")).send().await?;
+//!     // Ok(response.json().await?)
+//! #   Ok(CheckoutStatus::new(&*id))
+//! }
+//!
+//! let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4a7e35d82"])?;
+//! let blox = provider::blox(tokens).status_check(ask_blox)?;
+//! assert_eq!(blox.name().as_str(), "blox");
+//! # Ok::<(), tower_webhook::ConfigError>(())
+//! ```
+//!
+//! It sends each final status once and never again. A delivery that was missed, or answered with
+//! anything but 2xx, is found only by polling the API: every 5 s, for up to 20 min.
+
+mod check;
+mod payload;
+
+use std::fmt;
+use std::time::Duration;
+
+use super::Provider;
+use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
+use crate::error::ConfigError;
+use crate::event::{EventRule, ProviderName, Shape};
+use crate::path::PathTokens;
+use check::StatusCheck;
+
+pub use check::CheckoutStatus;
+pub use payload::{Payload, Status};
+
+/// BLOX, proved by a secret path; it is complete once it is said how its events are checked.
+///
+/// - One event is one `checkoutId` and `status`. Its documentation adds `timestamp`, which nothing
+///   protects: a copy with a fresh one would be fulfilled twice, while each final status is sent
+///   once for a checkout. [`BloxBuilder::documented_key`] follows the documentation.
+/// - What it means is its `amount`; it happened at `timestamp`.
+/// - One attempt, waiting 10 s.
+///
+/// ```compile_fail
+/// use tower_webhook::{PathTokens, Provider, provider};
+///
+/// let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4a7e35d82"]).unwrap();
+/// let unchecked: Provider = provider::blox(tokens);
+/// ```
+pub fn blox(tokens: PathTokens) -> BloxBuilder {
+    BloxBuilder {
+        tokens,
+        documented_key: false,
+    }
+}
+
+/// BLOX, before it is said how its events are checked.
+#[derive(Debug, Clone)]
+#[must_use = "a builder does nothing until `status_check` or `without_status_check`"]
+pub struct BloxBuilder {
+    tokens: PathTokens,
+    documented_key: bool,
+}
+
+impl BloxBuilder {
+    /// Tells events apart by `timestamp` too, as the documentation of BLOX does.
+    ///
+    /// Whoever knows the path can then send a copy with another time, and it runs again.
+    pub fn documented_key(mut self) -> Self {
+        self.documented_key = true;
+        self
+    }
+
+    /// Checks each event against what `GET /v1/checkout/{id}` says, before its handler runs.
+    ///
+    /// `check` is given the checkout's id: 1 to 64 letters, digits, `-` and `_`, so that it can
+    /// stand in a URL; an event with another one is refused unasked. The event is confirmed where
+    /// its status is final and the API's too, and its amount is equal by value if the answer has
+    /// one. It is tried again while the API shows no final status, or where `check` fails; then
+    /// the error's text goes to the log, and must not hold the API key. Every other answer means
+    /// that the event is not true.
+    ///
+    /// # Errors
+    ///
+    /// None today: what [`blox()`] says is valid.
+    pub fn status_check<F, Fut, E>(self, check: F) -> Result<Provider, ConfigError>
+    where
+        F: Fn(String) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<CheckoutStatus, E>> + Send,
+        E: fmt::Display,
+    {
+        Ok(self.provider()?.confirm(StatusCheck(check)))
+    }
+
+    /// Takes every event at its word: whoever learns the path can forge any.
+    ///
+    /// # Errors
+    ///
+    /// None today: what [`blox()`] says is valid.
+    pub fn without_status_check(self) -> Result<Provider, ConfigError> {
+        self.provider()
+    }
+
+    fn provider(self) -> Result<Provider, ConfigError> {
+        let key = ["/checkoutId", "/status"];
+        let time = self.documented_key.then_some("/timestamp");
+        let checkout = Shape::new("checkout", key.into_iter().chain(time))?
+            .fingerprint(["/amount"])?
+            .time("/timestamp")?;
+        let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None)
+            .with_time_to_answer(Duration::from_secs(10));
+        Ok(Provider::by_secret_path(
+            ProviderName::new("blox")?,
+            self.tokens,
+            EventRule::members([checkout])?,
+            profile,
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests;

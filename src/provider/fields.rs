@@ -1,0 +1,349 @@
+//! The members of a JSON object, exactly as they were written.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::event::scalar;
+
+/// One JSON value, exactly as the sender wrote it; null unless set.
+///
+/// It is deserialised by `serde_json` only.
+#[derive(Clone, serde::Deserialize)]
+#[serde(transparent)]
+pub struct RawJson(Box<RawValue>);
+
+impl RawJson {
+    /// The JSON text, to be read with `serde_json::from_str`.
+    pub fn as_str(&self) -> &str {
+        self.0.get()
+    }
+
+    fn is_null(&self) -> bool {
+        self.as_str() == "null"
+    }
+
+    fn read<T: DeserializeOwned>(&self, name: &str) -> Result<T, FieldError> {
+        serde_json::from_str(self.as_str()).map_err(|source| FieldError {
+            source: Some(source),
+            ..FieldError::new(FieldErrorKind::WrongType, name)
+        })
+    }
+}
+
+impl Default for RawJson {
+    fn default() -> Self {
+        Self(RawValue::NULL.to_owned())
+    }
+}
+
+impl PartialEq for RawJson {
+    /// Equal texts.
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for RawJson {}
+
+impl fmt::Debug for RawJson {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The members of an object by their names, each exactly as the sender wrote it.
+///
+/// A typed payload takes out what it knows, and what is left is what it does not know. An object
+/// with a member twice has two readings and is refused.
+///
+/// ```
+/// use tower_webhook::Decimal;
+/// use tower_webhook::provider::Fields;
+///
+/// let mut fields: Fields = serde_json::from_str(r#"{"id":"evt_1","rate":5.10,"note":null}"#)?;
+/// assert_eq!(fields.take::<String>("id")?, "evt_1");
+/// assert_eq!(fields.get::<Decimal>("rate")?, Decimal::parse("5.1"));
+/// assert_eq!(fields.get::<String>("note")?, None);
+/// assert_eq!(fields.take::<String>("rate").unwrap_err().to_string(), "rate: of another type");
+/// assert_eq!(format!("{fields:?}"), r#"{"note": null, "rate": 5.10}"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Fields(BTreeMap<String, RawJson>);
+
+impl Fields {
+    /// The member as it was written, null included.
+    pub fn raw(&self, name: &str) -> Option<&RawJson> {
+        self.0.get(name)
+    }
+
+    /// Whether the member is there and not null.
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|raw| !raw.is_null())
+    }
+
+    /// The member's value; `None` where it is not there or null.
+    ///
+    /// # Errors
+    ///
+    /// A member of another type.
+    pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, FieldError> {
+        match self.raw(name) {
+            Some(raw) if !raw.is_null() => raw.read(name).map(Some),
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    /// Takes the member out; it stays on an error.
+    ///
+    /// # Errors
+    ///
+    /// A member that is not there, or of another type.
+    pub fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, FieldError> {
+        let raw = self
+            .raw(name)
+            .ok_or_else(|| FieldError::new(FieldErrorKind::Missing, name))?;
+        let value = raw.read(name)?;
+        self.0.remove(name);
+        Ok(value)
+    }
+
+    /// Takes the member out if it is there; null counts as not there. It stays on an error.
+    ///
+    /// # Errors
+    ///
+    /// A member of another type.
+    pub fn take_optional<T: DeserializeOwned>(
+        &mut self,
+        name: &str,
+    ) -> Result<Option<T>, FieldError> {
+        let value = self.get(name)?;
+        self.0.remove(name);
+        Ok(value)
+    }
+
+    /// Takes the member out if it is there and of this type; else it stays.
+    pub(super) fn take_if<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
+        self.take_optional(name).ok().flatten()
+    }
+
+    /// Takes out a member that its sender spells in several ways; all that are there must agree.
+    pub(super) fn take_spelled<T: DeserializeOwned + PartialEq>(
+        &mut self,
+        names: &[&str],
+    ) -> Result<Option<T>, FieldError> {
+        let mut value = None;
+        for name in names {
+            let Some(read) = self.take_optional::<T>(name)? else {
+                continue;
+            };
+            if value.as_ref().is_some_and(|other| *other != read) {
+                return Err(FieldError::new(FieldErrorKind::Ambiguous, name));
+            }
+            value = Some(read);
+        }
+        Ok(value)
+    }
+
+    /// The members in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &RawJson)> {
+        self.0.iter().map(|(name, raw)| (name.as_str(), raw))
+    }
+
+    /// How many members there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no member.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(&self.0).finish()
+    }
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut members = BTreeMap::new();
+                while let Some((name, raw)) = map.next_entry::<String, RawJson>()? {
+                    if members.insert(name, raw).is_some() {
+                        return Err(A::Error::custom("a member stands twice"));
+                    }
+                }
+                Ok(Fields(members))
+            }
+        }
+
+        deserializer.deserialize_map(Members)
+    }
+}
+
+/// A string with content, or an integer by its digits: what a key field may be, read as the key
+/// rule reads it.
+#[derive(Debug, PartialEq)]
+pub(super) struct Text(pub(super) String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = RawJson::deserialize(deserializer)?;
+        let text = scalar(raw.as_str());
+        text.map(|text| Self(text.into_owned()))
+            .ok_or_else(|| D::Error::custom("neither an integer nor a string with content"))
+    }
+}
+
+/// Why a member could not be taken.
+///
+/// The text names the member and never its value.
+#[derive(Debug, thiserror::Error)]
+#[error("{name}: {}", .kind.text())]
+pub struct FieldError {
+    kind: FieldErrorKind,
+    name: Box<str>,
+    source: Option<serde_json::Error>,
+}
+
+impl FieldError {
+    pub(super) fn new(kind: FieldErrorKind, name: &str) -> Self {
+        Self {
+            kind,
+            name: name.into(),
+            source: None,
+        }
+    }
+
+    /// What is wrong with the member.
+    pub fn kind(&self) -> FieldErrorKind {
+        self.kind
+    }
+
+    /// The member's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// What is wrong with a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FieldErrorKind {
+    /// It is not there.
+    Missing,
+    /// It is of another type than its sender's documentation says.
+    WrongType,
+    /// Another spelling of it is there too, and differs.
+    Ambiguous,
+}
+
+impl FieldErrorKind {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Missing => "not there",
+            Self::WrongType => "of another type",
+            Self::Ambiguous => "differs from another spelling of it",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::event::Decimal;
+
+    fn fields(json: &str) -> Fields {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn members_are_taken_once_and_stay_where_they_do_not_fit() {
+        let mut order = fields(r#"{"id":1042,"note":null,"amount":"x","rest":[1.50, 2]}"#);
+        let error = order.take::<Decimal>("amount").unwrap_err();
+        assert_eq!(error.to_string(), "amount: of another type");
+        assert_eq!(error.name(), "amount");
+        assert!(std::error::Error::source(&error).is_some());
+        assert!(order.take_if::<Decimal>("amount").is_none());
+        assert_eq!(order.take::<String>("amount").unwrap(), "x");
+        assert_eq!(
+            order.take::<String>("amount").unwrap_err().kind(),
+            FieldErrorKind::Missing
+        );
+        assert_eq!(order.take::<Text>("id").unwrap().0, "1042");
+        assert_eq!(order.take_optional::<String>("note").unwrap(), None);
+        assert_eq!(order.take_optional::<String>("none").unwrap(), None);
+        assert_eq!(format!("{order:?}"), r#"{"rest": [1.50, 2]}"#);
+    }
+
+    #[test]
+    fn spellings_must_agree() {
+        let take = |json| {
+            let mut fields = fields(json);
+            fields
+                .take_spelled::<Decimal>(&["Fee", "fee"])
+                .map(|fee| fee.map(|fee| fee.as_str().to_owned()))
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(take(r#"{"fee":1.50}"#), Ok(Some("1.50".to_owned())));
+        assert_eq!(
+            take(r#"{"Fee":1.5,"fee":"1.50"}"#),
+            Ok(Some("1.50".to_owned()))
+        );
+        assert_eq!(take(r#"{"Fee":null,"fee":2}"#), Ok(Some("2".to_owned())));
+        assert_eq!(take("{}"), Ok(None));
+        assert_eq!(
+            take(r#"{"Fee":1,"fee":2}"#),
+            Err("fee: differs from another spelling of it".to_owned())
+        );
+    }
+
+    #[test]
+    fn only_an_object_with_one_reading_has_members() {
+        for json in [
+            "[]",
+            "null",
+            "\"x\"",
+            r#"{"a":1,"a":1}"#,
+            r#"{"a":1,"\u0061":2}"#,
+            r#"{"a":}"#,
+        ] {
+            assert!(serde_json::from_str::<Fields>(json).is_err(), "{json}");
+        }
+        assert_eq!(RawJson::default().as_str(), "null");
+    }
+
+    proptest! {
+        #[test]
+        fn values_survive_exactly(
+            members in prop::collection::btree_map(".{0,6}", "-?[1-9][0-9]{0,40}\\.[0-9]{1,40}", 0..6),
+        ) {
+            let text: Vec<_> = members
+                .iter()
+                .map(|(name, value)| format!("{}: {value}", serde_json::to_string(name).unwrap()))
+                .collect();
+            let fields = fields(&format!("{{{}}}", text.join(" , ")));
+            prop_assert_eq!(fields.len(), members.len());
+            for ((name, raw), (expected, value)) in fields.iter().zip(&members) {
+                prop_assert_eq!((name, raw.as_str()), (expected.as_str(), value.as_str()));
+            }
+        }
+    }
+}
