@@ -33,6 +33,7 @@ impl Encoding {
 }
 
 #[cfg(test)]
+#[allow(clippy::string_slice)]
 mod tests {
     use super::*;
 

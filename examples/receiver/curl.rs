@@ -6,7 +6,7 @@ use crate::settings::{DEVELOPMENT_SECRET, DEVELOPMENT_TOKEN, Settings};
 
 /// Prints the settings and a `curl` line for each provider. Secrets that were set are named by
 /// their variables, those for development are shown.
-pub fn print_welcome(settings: &Settings, address: SocketAddr) {
+pub(crate) fn print_welcome(settings: &Settings, address: SocketAddr) {
     let shown = |name: &'static str, development: &str| {
         if std::env::var(name).is_ok_and(|text| !text.is_empty()) {
             format!("\"${{{name}%%,*}}\"")
@@ -18,7 +18,13 @@ pub fn print_welcome(settings: &Settings, address: SocketAddr) {
     let payments = shown("BLOQUE_PAYMENTS_SECRETS", DEVELOPMENT_SECRET);
     let blox = shown("BLOX_PATH_TOKENS", DEVELOPMENT_TOKEN);
     let accounts = shown("BLOQUE_PATH_TOKENS", DEVELOPMENT_TOKEN);
-    let Settings { handler_delay, handler_fail_first, max_body_bytes, bloquo_sources, .. } = settings;
+    let Settings {
+        handler_delay,
+        handler_fail_first,
+        max_body_bytes,
+        bloquo_sources,
+        ..
+    } = settings;
     println!(
         r#"listening on http://{address}
 records are kept in memory: they are lost when this process ends

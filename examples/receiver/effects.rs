@@ -7,28 +7,28 @@ use serde::Serialize;
 
 /// How often one event was begun, and how often that ended well.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Effect {
+pub(crate) struct Effect {
     runs: u64,
     completed: u64,
 }
 
 #[derive(Debug, Default)]
-pub struct Effects(Mutex<BTreeMap<String, Effect>>);
+pub(crate) struct Effects(Mutex<BTreeMap<String, Effect>>);
 
 impl Effects {
     /// Counts a run of this event and tells which one it is.
-    pub fn began(&self, event: &str) -> u64 {
+    pub(crate) fn began(&self, event: &str) -> u64 {
         let mut effects = self.lock();
         let effect = effects.entry(event.to_owned()).or_default();
         effect.runs += 1;
         effect.runs
     }
 
-    pub fn completed(&self, event: &str) {
+    pub(crate) fn completed(&self, event: &str) {
         self.lock().entry(event.to_owned()).or_default().completed += 1;
     }
 
-    pub fn all(&self) -> BTreeMap<String, Effect> {
+    pub(crate) fn all(&self) -> BTreeMap<String, Effect> {
         self.lock().clone()
     }
 

@@ -9,6 +9,7 @@ mod effects;
 mod server;
 mod settings;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +37,7 @@ async fn main() -> ExitCode {
             tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()),
         )
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     let settings = match Settings::from_env() {
         Ok(settings) => settings,
@@ -94,7 +96,7 @@ fn app(settings: &Settings, drain: &Drain) -> Result<Router, ConfigError> {
     let blendfi = webhook(provider::blendfi(settings.blendfi_keys.clone())?)?;
     let bloquo = webhook(provider::bloquo(settings.bloquo_sources.clone())?)?;
     // A real receiver asks BLOX's API here: see `provider::blox`.
-    let blox = webhook(provider::blox(settings.blox_tokens.clone())?.without_status_check())?;
+    let blox = webhook(provider::blox(settings.blox_tokens.clone()).without_status_check()?)?;
     let accounts = webhook(provider::bloque_accounts(settings.bloque_tokens.clone())?)?;
     let payments = webhook(provider::bloque_payments(settings.bloque_keys.clone())?)?;
 
@@ -107,7 +109,10 @@ fn app(settings: &Settings, drain: &Drain) -> Result<Router, ConfigError> {
         .route("/webhooks/blendfi", post(on_blendfi).layer(blendfi))
         .route("/webhooks/bloquo", post(on_event).layer(bloquo))
         .route("/webhooks/blox/{token}", post(on_event).layer(blox))
-        .route("/webhooks/bloque/accounts/{token}", post(on_bloque).layer(accounts))
+        .route(
+            "/webhooks/bloque/accounts/{token}",
+            post(on_bloque).layer(accounts),
+        )
         .route("/webhooks/bloque/payments", post(on_event).layer(payments))
         .route("/effects", get(effects))
         .route("/healthz", get(|| async { StatusCode::OK }))
@@ -121,7 +126,11 @@ async fn on_blendfi(
     delivery: Delivery,
 ) -> StatusCode {
     if let Ok(Event(payload)) = payload {
-        tracing::info!(kind = payload.kind.as_str(), "BlendFi tells of a {}", delivery.key());
+        tracing::info!(
+            kind = payload.kind.as_str(),
+            "BlendFi tells of a {}",
+            delivery.key()
+        );
     }
     app.handle(&delivery).await
 }
@@ -134,7 +143,10 @@ async fn on_bloque(
 ) -> StatusCode {
     match payload {
         Ok(Event(bloque::Payload::Unknown(_))) => {
-            tracing::warn!("Bloque sent a shape that is not known yet: {}", delivery.key());
+            tracing::warn!(
+                "Bloque sent a shape that is not known yet: {}",
+                delivery.key()
+            );
         }
         Ok(_) | Err(_) => {}
     }

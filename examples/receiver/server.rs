@@ -22,7 +22,7 @@ const MAX_CONNECTIONS: usize = 4096;
 
 /// Serves until `stop` ends; then waits, up to `limit` in all, for the requests and handlers that
 /// are still running.
-pub async fn serve(
+pub(crate) async fn serve(
     listener: TcpListener,
     app: Router,
     stop: impl Future<Output = ()>,
@@ -62,9 +62,14 @@ pub async fn serve(
     let deadline = Instant::now() + limit;
     drain.begin();
     let _ = tokio::time::timeout_at(deadline, connections.shutdown()).await;
-    let unfinished = drain.wait(deadline.saturating_duration_since(Instant::now())).await;
+    let unfinished = drain
+        .wait(deadline.saturating_duration_since(Instant::now()))
+        .await;
     if unfinished > 0 {
-        tracing::warn!(unfinished, "handlers were still running; their events will be redelivered");
+        tracing::warn!(
+            unfinished,
+            "handlers were still running; their events will be redelivered"
+        );
     }
 }
 
@@ -73,12 +78,15 @@ fn connection(
     app: Router,
 ) -> hyper::server::conn::http1::Connection<
     TokioIo<TcpStream>,
-    TowerToHyperService<impl Clone + tower::Service<
-        hyper::Request<Incoming>,
-        Response = axum::response::Response,
-        Error = Infallible,
-        Future: Send,
-    >>,
+    TowerToHyperService<
+        impl Clone
+        + tower::Service<
+            hyper::Request<Incoming>,
+            Response = axum::response::Response,
+            Error = Infallible,
+            Future: Send,
+        >,
+    >,
 > {
     let peer = stream.peer_addr().ok();
     let service = tower::service_fn(move |mut request: hyper::Request<Incoming>| {
@@ -94,7 +102,7 @@ fn connection(
 }
 
 /// Ends on SIGTERM or Ctrl-C.
-pub async fn stop_signal() {
+pub(crate) async fn stop_signal() {
     let interrupted = async {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;

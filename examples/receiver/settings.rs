@@ -7,34 +7,34 @@ use std::time::Duration;
 
 use tower_webhook::{Allowlist, ConfigError, KeyRing, PathTokens, SecretFormat, TrustedProxies};
 
-pub const DEVELOPMENT_SECRET: &str = "whsec_test_for_development_only";
-pub const DEVELOPMENT_TOKEN: &str = "token-for-development-only";
+pub(crate) const DEVELOPMENT_SECRET: &str = "whsec_test_for_development_only";
+pub(crate) const DEVELOPMENT_TOKEN: &str = "token-for-development-only";
 
-pub struct Settings {
+pub(crate) struct Settings {
     /// `BIND`: the address and port to listen on.
-    pub bind: SocketAddr,
+    pub(crate) bind: SocketAddr,
     /// `BLENDFI_WEBHOOK_SECRETS`: comma-separated, the new and the old one during a roll-over.
-    pub blendfi_keys: KeyRing,
+    pub(crate) blendfi_keys: KeyRing,
     /// `BLOQUO_ALLOWED_SOURCES`: networks, addresses or host names, comma-separated.
-    pub bloquo_sources: Allowlist,
+    pub(crate) bloquo_sources: Allowlist,
     /// `TRUSTED_PROXIES`: networks whose `X-Forwarded-For` is believed, comma-separated.
-    pub trusted_proxies: TrustedProxies,
+    pub(crate) trusted_proxies: TrustedProxies,
     /// `BLOX_PATH_TOKENS`: comma-separated.
-    pub blox_tokens: PathTokens,
+    pub(crate) blox_tokens: PathTokens,
     /// `BLOQUE_PATH_TOKENS`: comma-separated.
-    pub bloque_tokens: PathTokens,
+    pub(crate) bloque_tokens: PathTokens,
     /// `BLOQUE_PAYMENTS_SECRETS`: comma-separated.
-    pub bloque_keys: KeyRing,
+    pub(crate) bloque_keys: KeyRing,
     /// `HANDLER_DELAY_MS`: how long each handler takes.
-    pub handler_delay: Duration,
+    pub(crate) handler_delay: Duration,
     /// `HANDLER_FAIL_FIRST`: how many runs of each event answer 500.
-    pub handler_fail_first: u64,
+    pub(crate) handler_fail_first: u64,
     /// `MAX_BODY_BYTES`: longer bodies are refused.
-    pub max_body_bytes: usize,
+    pub(crate) max_body_bytes: usize,
 }
 
 impl Settings {
-    pub fn from_env() -> Result<Self, SettingError> {
+    pub(crate) fn from_env() -> Result<Self, SettingError> {
         Ok(Self {
             bind: number("BIND", SocketAddr::from(([127, 0, 0, 1], 3000)))?,
             blendfi_keys: parsed("BLENDFI_WEBHOOK_SECRETS", DEVELOPMENT_SECRET, keys)?,
@@ -55,7 +55,12 @@ impl Settings {
             handler_delay: Duration::from_millis(number("HANDLER_DELAY_MS", 0)?),
             handler_fail_first: number("HANDLER_FAIL_FIRST", 0)?,
             max_body_bytes: match number("MAX_BODY_BYTES", 1024 * 1024)? {
-                0 => return Err(SettingError::new("MAX_BODY_BYTES", "0 would refuse every delivery")),
+                0 => {
+                    return Err(SettingError::new(
+                        "MAX_BODY_BYTES",
+                        "0 would refuse every delivery",
+                    ));
+                }
                 limit => limit,
             },
         })
@@ -67,7 +72,7 @@ fn keys(secrets: Vec<&str>) -> Result<KeyRing, ConfigError> {
 }
 
 /// A variable that is there and says something.
-pub fn variable(name: &'static str) -> Result<Option<String>, SettingError> {
+pub(crate) fn variable(name: &'static str) -> Result<Option<String>, SettingError> {
     match std::env::var(name) {
         Ok(text) if text.is_empty() => Ok(None),
         Ok(text) => Ok(Some(text)),
@@ -100,10 +105,10 @@ where
 }
 
 #[derive(Debug)]
-pub struct SettingError(String);
+pub(crate) struct SettingError(String);
 
 impl SettingError {
-    pub fn new(name: &'static str, problem: impl fmt::Display) -> Self {
+    pub(crate) fn new(name: &'static str, problem: impl fmt::Display) -> Self {
         Self(format!("{name}: {problem}"))
     }
 }

@@ -53,7 +53,8 @@ enum Source {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unknown {
     Refused,
-    KeyedOnBody,
+    /// Under this name.
+    KeyedOnBody(&'static str),
 }
 
 /// What is known of one event.
@@ -112,11 +113,14 @@ impl EventRule {
         }
     }
 
-    /// A JSON body that fits no shape is keyed on its digest and handed on, not refused.
+    /// A JSON body that fits no shape is keyed on `kind` and its digest and handed on, not refused.
+    ///
+    /// The kind keeps the unknown events of one hook apart from those of another one of the same
+    /// provider, whose proof may be weaker.
     #[must_use]
-    pub fn or_body(mut self) -> Self {
+    pub fn or_body(mut self, kind: &'static str) -> Self {
         if let Source::Members { unknown, .. } = &mut self.source {
-            *unknown = Unknown::KeyedOnBody;
+            *unknown = Unknown::KeyedOnBody(kind);
         }
         self
     }
@@ -152,14 +156,13 @@ impl EventRule {
                 shapes,
                 wanted,
                 unknown,
-            } => match by_members(shapes, wanted, provider, body) {
-                Err(error)
-                    if *unknown == Unknown::KeyedOnBody
-                        && matches!(error.kind(), Kind::UnknownShape | Kind::WrongType) =>
+            } => match (by_members(shapes, wanted, provider, body), unknown) {
+                (Err(error), Unknown::KeyedOnBody(kind))
+                    if matches!(error.kind(), Kind::UnknownShape | Kind::WrongType) =>
                 {
-                    by_body(provider, body)?
+                    by_body(provider, Some(*kind), body)?
                 }
-                outcome => outcome?,
+                (outcome, _) => outcome?,
             },
             Source::SignedId => {
                 let id = signed_id.ok_or(EventError::new(Kind::NoSignedId))?;
@@ -170,7 +173,7 @@ impl EventRule {
                     shape: None,
                 }
             }
-            Source::Body => by_body(provider, body)?,
+            Source::Body => by_body(provider, None, body)?,
         };
         if let Some(name) = &self.id_header {
             let expected = identity.key.to_string();
@@ -213,10 +216,15 @@ fn by_members(
     })
 }
 
-fn by_body(provider: &ProviderName, body: &[u8]) -> Result<Identity, EventError> {
+fn by_body(
+    provider: &ProviderName,
+    kind: Option<&'static str>,
+    body: &[u8],
+) -> Result<Identity, EventError> {
     let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(body));
+    let parts = kind.into_iter().chain(["sha256", &digest]);
     Ok(Identity {
-        key: key(provider, [Cow::Borrowed("sha256"), digest.into()])?,
+        key: key(provider, parts.map(Cow::Borrowed))?,
         fingerprint: Fingerprint::of(body),
         time: None,
         shape: None,

@@ -203,7 +203,7 @@ impl Observer for TracingObserver {
                     reason = observation.reason.map(Reason::code),
                     status = observation.status.map(|status| status.as_u16()),
                     key = observation.key.map(|key| tracing::field::display(key.encoded())),
-                    signed_by = observation.signed_by.map(tracing::field::debug),
+                    signed_by = observation.signed_by.map(tracing::field::display),
                     client = observation.client.map(tracing::field::display),
                     attempt = observation.attempt,
                     corrected = observation.corrected.then_some(true),
