@@ -1,4 +1,73 @@
-//! Tower layers that receive webhooks.
+//! Tower layers that receive webhooks: they prove where a delivery comes from, run each event's
+//! handler once, and answer so that a sender that retries loses nothing.
+//!
+//! ```
+//! use axum::{Router, body::Body, http::{Request, StatusCode}, routing::post};
+//! use tower::ServiceExt;
+//! use tower_webhook::{Delivery, Event, MemoryStore, UnixTime, Webhook, provider};
+//! use tower_webhook::provider::blendfi;
+//!
+//! async fn on_event(event: Event<blendfi::Payload>, delivery: Delivery) -> StatusCode {
+//!     // Make the effect unique on `delivery.key()`, or guard it with `delivery.fence()`.
+//!     println!("{} of {}", event.kind, delivery.key());
+//!     StatusCode::NO_CONTENT
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let keys = blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?;
+//! # let clock = tower_webhook::ManualClock::new(UnixTime::from_secs(1_777_899_600));
+//! let webhook = Webhook::new(provider::blendfi(keys)?).dedupe(MemoryStore::new());
+//! # let webhook = webhook.clock(clock);
+//! let app: Router =
+//!     Router::new().route("/webhooks/blendfi", post(on_event).layer(webhook.layer()?));
+//!
+//! // Signed by `openssl dgst -sha256 -hmac "$SECRET"` over `{t}.{body}`.
+//! let deliver = |body: &'static str| {
+//!     let request = Request::post("/webhooks/blendfi").header(
+//!         "x-blendfi-signature",
+//!         "t=1777899600,v1=8f632700b26a730ce3336878aa995ddd9aacdf16f66935ae53361c3c47f787e2",
+//!     );
+//!     app.clone().oneshot(request.body(Body::from(body)).unwrap())
+//! };
+//! let body = r#"{"id":"evt_1","type":"user.kyc_approved","created_at":"2026-05-04T13:00:00Z","data":{}}"#;
+//! assert_eq!(deliver(body).await?.status(), StatusCode::NO_CONTENT);
+//! assert_eq!(deliver(body).await?.headers()["idempotent-replayed"], "true");
+//! assert_eq!(deliver("{}").await?.status(), StatusCode::UNAUTHORIZED);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where to look
+//!
+//! - [`Webhook`] stacks everything for one [`Provider`]; the [`provider`] module has the known
+//!   ones, and any other is written in a few lines.
+//! - [`Event`], [`Delivery`] and [`Authenticated`] are what a handler takes; [`NeverAgain`] is what
+//!   it answers where no retry can help.
+//! - [`layer`] has each layer alone, for any Tower HTTP service; [`signature::Verifier`] needs no
+//!   HTTP server at all.
+//! - [`store`] says what is recorded of an event and what follows from it; [`Store`] is the trait
+//!   for other databases.
+//! - [`Observer`] sees what became of every delivery; [`Reason`] has a stable code for each refusal.
+//!
+//! # What is guaranteed
+//!
+//! A handler runs at least once for each event that its sender re-sends until it is acknowledged,
+//! and one live lease exists for each event at any time. Its effect takes place once, but for these
+//! windows:
+//!
+//! | window | what closes it |
+//! | --- | --- |
+//! | the process dies after the effect and before the record | a sink that is unique on [`Delivery::key`] |
+//! | a handler is paused past its lease, or runs past the renewal ceiling | a sink that refuses a lower [`Delivery::fence`] |
+//! | the store loses what it has acknowledged (memory: at every restart) | a sink that is unique on the key |
+//! | the sender sends the event again after the retention | [`Webhook::refuse_old_events`], or a sink that is unique on the key |
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! | --- | --- |
+//! | `axum` (default) | the extractors, and the client's address and original URI as axum knows them |
 #![forbid(unsafe_code)]
 
 mod clock;

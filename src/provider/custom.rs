@@ -136,6 +136,11 @@ impl Provider {
         &self.name
     }
 
+    /// What verifies its signatures, where it signs: for tests, queues and other frameworks.
+    pub fn verifier(&self) -> Option<&Verifier> {
+        self.signature.as_ref()
+    }
+
     /// How the sender delivers.
     pub fn profile(&self) -> &DeliveryProfile {
         &self.profile

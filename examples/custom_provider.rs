@@ -1,0 +1,78 @@
+//! A sender of your own, written as data: how it signs, what tells its events apart, how it
+//! delivers. This one signs `{id}.{time}.{body}`, each from a header of its own.
+//!
+//! `cargo run --example custom_provider` serves it on 127.0.0.1:3001 and prints a `curl` line.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::post;
+use serde::Deserialize;
+use tower_webhook::event::{EventRule, Shape};
+use tower_webhook::signature::{Piece, Scheme, Verifier};
+use tower_webhook::{
+    ConfigError, Decimal, Delivery, DeliveryProfile, Encoding, Event, Provider, ProviderName,
+    RetriedStatuses, RetrySchedule, SigningSecret, Webhook,
+};
+
+const SECRET: &str = "acme-secret-for-development";
+
+fn acme(secret: SigningSecret) -> Result<Provider, ConfigError> {
+    let scheme = Scheme::builder("x-acme-signature")
+        .single("sha256=", Encoding::Hex)
+        .timestamp_header("x-acme-time")
+        .id_header("x-acme-id")
+        .content([
+            Piece::Id,
+            Piece::Literal("."),
+            Piece::Timestamp,
+            Piece::Literal("."),
+            Piece::Body,
+        ])
+        .build()?;
+    let rule = EventRule::members([Shape::new("order", ["/order", "/status"])?
+        .fingerprint(["/amount"])?
+        .time("/at")?])?;
+    let profile = DeliveryProfile::new(
+        RetrySchedule::Doubling {
+            first: Duration::from_secs(30),
+            attempts: 8,
+        },
+        RetriedStatuses::AllButSuccess,
+    )
+    .with_time_to_answer(Duration::from_secs(10));
+    Ok(Provider::signed(
+        ProviderName::new("acme")?,
+        Verifier::new(scheme, secret),
+        rule,
+        profile,
+    ))
+}
+
+#[derive(Debug, Deserialize)]
+struct Order {
+    order: u64,
+    status: String,
+    amount: Decimal,
+}
+
+async fn on_order(Event(order): Event<Order>, delivery: Delivery) -> StatusCode {
+    println!(
+        "order {} is {} over {}: {delivery:?}",
+        order.order, order.status, order.amount
+    );
+    StatusCode::OK
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let webhook = Webhook::new(acme(SigningSecret::from_text(SECRET)?)?);
+    let app = Router::new().route("/webhooks/acme", post(on_order).layer(webhook.layer()?));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3001").await?;
+    println!(
+        r#"t=$(date +%s); body='{{"order":1042,"status":"PAID","amount":100.50}}'; curl -i http://127.0.0.1:3001/webhooks/acme -H "x-acme-id: msg_1" -H "x-acme-time: $t" -H "x-acme-signature: sha256=$(printf 'msg_1.%s.%s' $t "$body" | openssl dgst -sha256 -hmac {SECRET} -r | cut -d' ' -f1)" --data-binary "$body""#
+    );
+    axum::serve(listener, app).await?;
+    Ok(())
+}
