@@ -212,7 +212,7 @@ impl Webhook {
         } = &self.provider;
         let source = match source {
             Some(allowlist) => {
-                let mut gate = SourceGate::new(&self.reception, allowlist.clone())?;
+                let mut gate = SourceGate::new(allowlist.clone(), &self.reception.clock)?;
                 gate.proxies = self.proxies.clone();
                 gate.peer = self.peer.clone();
                 Some(gate)

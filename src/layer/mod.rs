@@ -26,14 +26,13 @@ pub use dedupe::{
 pub(crate) use dedupe::{Settings, SharedConfirm};
 pub(crate) use gated::Guard;
 pub use gated::{Gated, GatedFuture};
-pub(crate) use gates::Gates;
+pub use gates::PeerAddr;
+pub(crate) use gates::{Gates, PeerSource, SecretPathGate, SourceGate};
 pub use observer::{
     Detail, Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver, Verdict,
 };
 pub use reception::Reception;
 pub use response_body::ResponseBody;
 pub use secret_path::RequireSecretPathLayer;
-pub(crate) use secret_path::SecretPathGate;
-pub use source_ip::{PeerAddr, RequireSourceIpLayer};
-pub(crate) use source_ip::{PeerSource, SourceGate};
+pub use source_ip::RequireSourceIpLayer;
 pub use verify::VerifySignatureLayer;

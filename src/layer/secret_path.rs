@@ -1,16 +1,12 @@
 use std::sync::Arc;
 
-use http::Uri;
-use http::request::Parts;
 use tower_layer::Layer;
 
 use super::gated::{Gated, Guard};
-use super::gates::Gates;
+use super::gates::{Gates, SecretPathGate};
 use super::reception::Reception;
-use super::refusal::Refusal;
 use crate::error::{ConfigError, ConfigErrorKind};
-use crate::path::{PathTokens, split_token, without_token};
-use crate::rejection::Reason;
+use crate::path::PathTokens;
 
 /// Lets through only requests whose path ends in a right secret token, and cuts it off.
 ///
@@ -102,52 +98,3 @@ impl<S> Layer<S> for RequireSecretPathLayer {
         )
     }
 }
-
-#[derive(Debug, Clone)]
-pub(crate) struct SecretPathGate {
-    tokens: PathTokens,
-    prefix: Option<Arc<str>>,
-}
-
-impl SecretPathGate {
-    pub(crate) fn new(tokens: PathTokens) -> Self {
-        Self {
-            tokens,
-            prefix: None,
-        }
-    }
-
-    /// Whether this path is one that the gate stands before.
-    pub(crate) fn guards(&self, path: &str) -> bool {
-        self.prefix.as_deref().is_none_or(|prefix| {
-            path.strip_prefix(prefix)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })
-    }
-
-    pub(crate) fn admit(&self, parts: &mut Parts) -> Result<(), Refusal> {
-        let unknown = || Refusal::from(Reason::UnknownPath);
-        let (before, token) = split_token(parts.uri.path()).ok_or_else(unknown)?;
-        let in_place = self.prefix.as_deref().is_none_or(|prefix| before == prefix);
-        // The token is compared in any case, so that a wrong place takes as long.
-        if !(self.tokens.matches(token.as_bytes()) && in_place) {
-            return Err(unknown());
-        }
-        parts.uri = without_token(&parts.uri).ok_or_else(unknown)?;
-        clean_original_uri(parts);
-        Ok(())
-    }
-}
-
-/// What axum remembers as the URI that the client sent holds the token too.
-#[cfg(feature = "axum")]
-fn clean_original_uri(parts: &mut Parts) {
-    use axum::extract::OriginalUri;
-
-    if let Some(OriginalUri(uri)) = parts.extensions.get_mut::<OriginalUri>() {
-        *uri = without_token(uri).unwrap_or_else(|| Uri::from_static("/"));
-    }
-}
-
-#[cfg(not(feature = "axum"))]
-fn clean_original_uri(_: &mut Parts) {}

@@ -1,5 +1,6 @@
 //! Host names of an allowlist, and what a resolver has answered for them.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::net::IpAddr;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::is_local;
-use super::networks::Refusal;
+
 use crate::clock::UnixTime;
 use crate::error::{ConfigError, ConfigErrorKind};
 
@@ -42,7 +43,7 @@ impl HostName {
         })
     }
 
-    pub(super) fn check(text: &str) -> Result<Self, Refusal> {
+    pub(super) fn check(text: &str) -> Result<Self, Cow<'static, str>> {
         let name = text.strip_suffix('.').unwrap_or(text);
         if name.is_empty() {
             return Err("empty".into());

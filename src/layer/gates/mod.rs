@@ -1,5 +1,8 @@
 //! The gates that a delivery passes before its body is read, cheapest first.
 
+mod secret_path;
+mod source;
+
 use http::Method;
 use http::request::Parts;
 
@@ -7,11 +10,13 @@ use super::arrival::Arrival;
 use super::authenticated::{Authenticated, Proof};
 use super::receive::check_encoding;
 use super::refusal::Refusal;
-use super::secret_path::SecretPathGate;
-use super::source_ip::SourceGate;
 use crate::event::ProviderName;
 use crate::rejection::Reason;
 use crate::signature::{Verification, Verifier};
+
+pub(crate) use secret_path::SecretPathGate;
+pub use source::PeerAddr;
+pub(crate) use source::{PeerSource, SourceGate};
 
 /// Those gates that are set, in the order in which they are asked.
 #[derive(Debug, Clone, Default)]

@@ -1,0 +1,102 @@
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use http::Extensions;
+use http::request::Parts;
+
+use crate::clock::{Clock, UnixTime};
+use crate::error::ConfigError;
+use crate::layer::refusal::Refusal;
+use crate::layer::resolver;
+use crate::rejection::Reason;
+use crate::source::{Admission, Allowlist, TrustedProxies};
+
+/// The address of the connection's other end, as a request extension: for servers other than
+/// axum's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeerAddr(pub SocketAddr);
+
+/// Demands that the client's address is on an allowlist.
+#[derive(Debug, Clone)]
+pub(crate) struct SourceGate {
+    allowlist: Allowlist,
+    pub(crate) proxies: TrustedProxies,
+    pub(crate) peer: PeerSource,
+}
+
+impl SourceGate {
+    pub(crate) fn new(allowlist: Allowlist, clock: &Arc<dyn Clock>) -> Result<Self, ConfigError> {
+        resolver::keep_resolved(&allowlist, Arc::clone(clock))?;
+        Ok(Self {
+            allowlist,
+            proxies: TrustedProxies::none(),
+            peer: PeerSource::Extension,
+        })
+    }
+
+    pub(crate) fn admit(&self, parts: &Parts, now: UnixTime) -> Result<IpAddr, Refusal> {
+        let peer = self.peer.find(&parts.extensions).ok_or_else(|| {
+            Refusal::because(
+                Reason::SourceFault,
+                "no client address: serve with into_make_service_with_connect_info::<SocketAddr>(), \
+                 or insert PeerAddr",
+            )
+        })?;
+        let client = self.proxies.client_address(peer, &parts.headers)?;
+        match self.allowlist.check(client, now) {
+            Admission::Allowed => Ok(client),
+            Admission::Refused => Err(Refusal::because(
+                Reason::SourceRefused,
+                "the address is not on the allowlist",
+            )),
+            Admission::Unresolved => Err(Refusal::because(
+                Reason::SourceUnresolved,
+                "the address is not on the allowlist, and a host name of it has no address now",
+            )),
+        }
+    }
+}
+
+#[derive(Clone)]
+pub(crate) enum PeerSource {
+    Extension,
+    Custom(Arc<dyn Fn(&Extensions) -> Option<IpAddr> + Send + Sync>),
+}
+
+impl PeerSource {
+    fn find(&self, extensions: &Extensions) -> Option<IpAddr> {
+        match self {
+            Self::Extension => match extensions.get::<PeerAddr>() {
+                Some(PeerAddr(peer)) => Some(peer.ip()),
+                None => connect_info(extensions),
+            },
+            Self::Custom(find) => find(extensions),
+        }
+    }
+}
+
+#[cfg(feature = "axum")]
+fn connect_info(extensions: &Extensions) -> Option<IpAddr> {
+    use axum::extract::connect_info::{ConnectInfo, MockConnectInfo};
+
+    let real = extensions
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|info| info.0);
+    let peer = real.or_else(|| Some(extensions.get::<MockConnectInfo<SocketAddr>>()?.0))?;
+    Some(peer.ip())
+}
+
+#[cfg(not(feature = "axum"))]
+fn connect_info(_: &Extensions) -> Option<IpAddr> {
+    None
+}
+
+impl fmt::Debug for PeerSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Extension => "Extension",
+            Self::Custom(_) => "Custom",
+        })
+    }
+}
