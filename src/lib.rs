@@ -7,6 +7,7 @@ mod encoding;
 mod error;
 mod event;
 mod secret;
+pub mod store;
 
 pub use clock::{Clock, ManualClock, SystemClock, Tolerance, UnixTime};
 pub use delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
@@ -14,3 +15,4 @@ pub use encoding::Encoding;
 pub use error::{ConfigError, ConfigErrorKind};
 pub use event::{EventKey, Fingerprint, ProviderName};
 pub use secret::{KeyId, KeyRing, SecretFormat, SigningKey, SigningSecret};
+pub use store::{MemoryStore, SharedStore, Store};
