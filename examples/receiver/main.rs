@@ -141,14 +141,11 @@ async fn on_bloque(
     payload: Result<Event<bloque::Payload>, EventRejection>,
     delivery: Delivery,
 ) -> StatusCode {
-    match payload {
-        Ok(Event(bloque::Payload::Unknown(_))) => {
-            tracing::warn!(
-                "Bloque sent a shape that is not known yet: {}",
-                delivery.key()
-            );
-        }
-        Ok(_) | Err(_) => {}
+    if let Ok(Event(bloque::Payload::Unknown(_))) = payload {
+        tracing::warn!(
+            "Bloque sent a shape that is not known yet: {}",
+            delivery.key()
+        );
     }
     app.handle(&delivery).await
 }

@@ -17,7 +17,7 @@ use super::receive::{Limits, receive};
 use super::reception::Reception;
 use super::refusal::Refusal;
 use super::response_body::ResponseBody;
-use crate::signature::Verification;
+use crate::signature::{Verification, Verified};
 
 /// A service behind gates: what they refuse never reaches it.
 ///
@@ -123,7 +123,7 @@ where
         budget: &reception.budget,
     };
     let received = receive(Pin::new(&mut body), limits, |frame| {
-        verification.update(frame)
+        verification.update(frame);
     })
     .await;
     let verdict = match received {
@@ -143,7 +143,7 @@ where
     let bytes = mark.body().cloned().unwrap_or_default();
     if guard.observe_passed {
         reception.observe(&Observation {
-            signed_by: mark.signature().map(|verified| verified.key_id()),
+            signed_by: mark.signature().map(Verified::key_id),
             client: mark.client(),
             headers: reception
                 .interest()

@@ -19,6 +19,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::delivery::DeliveryProfile;
 use crate::event::ProviderName;
 use crate::rejection::{Reason, Rejection, RejectionResponse};
+use crate::signature::Verified;
 
 /// One mebibyte: far more than any webhook, and little enough to hold.
 const DEFAULT_MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -164,7 +165,7 @@ impl Reception {
             status: Some(response.status()),
             signed_by: refusal
                 .signed_by()
-                .or(authenticated.signature().map(|v| v.key_id())),
+                .or(authenticated.signature().map(Verified::key_id)),
             client: authenticated.client(),
             headers: self.interest.headers.then(|| self.masked(parts)),
             body: authenticated.body().filter(|_| self.interest.body),

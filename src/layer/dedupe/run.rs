@@ -69,7 +69,7 @@ fn answer_copy<RB, E>(ticket: &mut Ticket<RB, E>, stored: StoredResponse) {
         .insert(&REPLAYED, HeaderValue::from_static("true"));
     ticket.give(
         Verdict::Copy,
-        Some(Reason::AlreadyDone.into()),
+        Some(&Reason::AlreadyDone.into()),
         Ok(response),
     );
 }
@@ -120,7 +120,7 @@ async fn handle<S, B, RB>(
     if let Some(hold) = hold {
         hold.release().await;
     }
-    ticket.give(Verdict::Failed, Some(reason.into()), answer);
+    ticket.give(Verdict::Failed, Some(&reason.into()), answer);
 }
 
 /// Whether the event is done with this response.

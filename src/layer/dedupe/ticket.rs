@@ -11,6 +11,7 @@ use crate::layer::observer::{MaskedHeaders, Observation, Timings, Verdict};
 use crate::layer::refusal::Refusal;
 use crate::layer::response_body::ResponseBody;
 use crate::rejection::Reason;
+use crate::signature::Verified;
 use crate::store::Grant;
 
 pub(super) type Answer<RB, E> = Result<Response<ResponseBody<RB>>, E>;
@@ -35,7 +36,7 @@ impl<RB, E> Ticket<RB, E> {
     pub(super) fn give(
         &mut self,
         verdict: Verdict,
-        reason: Option<Refusal>,
+        reason: Option<&Refusal>,
         answer: Answer<RB, E>,
     ) {
         let sender = self.answer.take();
@@ -43,11 +44,7 @@ impl<RB, E> Ticket<RB, E> {
             Ok(response) => Some(response.status()),
             Err(_) => None,
         };
-        self.observe(
-            verdict,
-            reason.as_ref(),
-            status.filter(|_| sender.is_some()),
-        );
+        self.observe(verdict, reason, status.filter(|_| sender.is_some()));
         if let Some(sender) = sender {
             let _ = sender.send(answer);
         }
@@ -57,7 +54,7 @@ impl<RB, E> Ticket<RB, E> {
     pub(super) fn refuse(&mut self, verdict: Verdict, refusal: impl Into<Refusal>) {
         let refusal = refusal.into();
         let response = self.core.reception.rejection(refusal.reason);
-        self.give(verdict, Some(refusal), Ok(response));
+        self.give(verdict, Some(&refusal), Ok(response));
     }
 
     /// Waits until nobody wants the answer any more.
@@ -82,7 +79,7 @@ impl<RB, E> Ticket<RB, E> {
             detail: refusal.and_then(Refusal::detail),
             status,
             key: Some(&self.known.identity.key),
-            signed_by: self.mark.signature().map(|verified| verified.key_id()),
+            signed_by: self.mark.signature().map(Verified::key_id),
             client: self.mark.client(),
             attempt: grant.map(|grant| grant.attempt),
             corrected: grant.is_some_and(|grant| grant.corrected),

@@ -58,10 +58,12 @@ impl SourceGate {
     }
 }
 
+type FindPeer = dyn Fn(&Extensions) -> Option<IpAddr> + Send + Sync;
+
 #[derive(Clone)]
 pub(crate) enum PeerSource {
     Extension,
-    Custom(Arc<dyn Fn(&Extensions) -> Option<IpAddr> + Send + Sync>),
+    Custom(Arc<FindPeer>),
 }
 
 impl PeerSource {
