@@ -10,6 +10,9 @@ use crate::error::{ConfigError, ConfigErrorKind};
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
+/// Ends of what can be set, so that no sum of times overflows.
+const LONGEST_RETENTION: Duration = Duration::from_secs(3_653 * 86_400);
+const LONGEST_CEILING: Duration = Duration::from_secs(7 * 86_400);
 
 /// When a sender tries again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,9 +174,9 @@ impl DeliveryProfile {
     }
 
     /// How long one request may take, from its head received: four fifths of the sender's time to
-    /// answer, so that our answer is the one it sees.
+    /// answer, so that our answer is the one it sees, and at most an hour.
     pub fn deadline(&self) -> Duration {
-        self.time_to_answer.saturating_mul(4) / 5
+        (self.time_to_answer.saturating_mul(4) / 5).min(HOUR)
     }
 
     /// The status that says "not now": 503, which every sender that retries takes as a reason to
@@ -212,6 +215,12 @@ impl DeliveryProfile {
 
     pub(crate) fn check_retention(&self, retention: Duration) -> Result<Duration, ConfigError> {
         let least = self.least_retention();
+        if retention > LONGEST_RETENTION {
+            return Err(ConfigError::new(
+                ConfigErrorKind::Retention,
+                format!("{retention:?} is more than the {LONGEST_RETENTION:?} of ten years"),
+            ));
+        }
         if retention < least {
             return Err(ConfigError::new(
                 ConfigErrorKind::Retention,
@@ -237,6 +246,9 @@ impl DeliveryProfile {
         let refused = |message| Err(ConfigError::new(ConfigErrorKind::Lease, message));
         if lease < Duration::from_secs(1) {
             return refused(format!("{lease:?} is less than 1s"));
+        }
+        if lease > HOUR {
+            return refused(format!("{lease:?} is more than {HOUR:?}"));
         }
         match self.schedule.interval() {
             Some(interval) if lease > interval => refused(format!(
@@ -267,6 +279,11 @@ impl DeliveryProfile {
         if ceiling < lease {
             return refused(format!(
                 "the renewal ceiling of {ceiling:?} is less than the lease of {lease:?}"
+            ));
+        }
+        if ceiling > LONGEST_CEILING {
+            return refused(format!(
+                "the renewal ceiling of {ceiling:?} is more than {LONGEST_CEILING:?}"
             ));
         }
         let half = self.schedule.horizon() / 2;

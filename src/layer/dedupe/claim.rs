@@ -86,23 +86,38 @@ impl<RB, E> Ticket<RB, E> {
         }
     }
 
-    /// Asks whether the event is true until that can be told or time is up, and then binds what
-    /// it means.
-    pub(super) async fn confirm(
-        &self,
-        confirm: &SharedConfirm,
-        hold: &Hold,
-    ) -> Result<(), Refusal> {
+    /// Asks whether the event is true, where that is to be asked, and then binds what it means.
+    pub(super) async fn confirm(&self, hold: Option<&Hold>) -> Result<(), Refusal> {
+        let deadline = self.arrival.deadline;
+        if let Some(confirm) = &self.core.confirm {
+            self.ask(confirm).await?;
+            if let Some(hold) = hold {
+                match timeout_at(deadline, hold.renew(Some(hold.fingerprint))).await {
+                    Ok(Ok(Held::Held)) => {}
+                    Ok(Ok(Held::Fenced)) => return Err(Reason::InProgress.into()),
+                    Ok(Err(error)) => return Err(error.into()),
+                    Err(_) => return Err(Reason::StoreTooSlow.into()),
+                }
+            }
+        }
+        if Instant::now() >= deadline {
+            return Err(Reason::StoreTooSlow.into());
+        }
+        Ok(())
+    }
+
+    /// Asks until it can be told or time is up.
+    async fn ask(&self, confirm: &SharedConfirm) -> Result<(), Refusal> {
         let deadline = self.arrival.deadline;
         let mut wait = FIRST_ASK_AGAIN;
         loop {
             let event = Unconfirmed {
-                key: hold.key.clone(),
+                key: self.known.identity.key.clone(),
                 body: self.mark.body().cloned().unwrap_or_default(),
             };
             let asked = AssertUnwindSafe(async { confirm.confirm(event).await }).catch_unwind();
             match timeout_at(deadline, asked).await {
-                Ok(Ok(Confirmation::Confirmed)) => break,
+                Ok(Ok(Confirmation::Confirmed)) => return Ok(()),
                 Ok(Ok(Confirmation::Mismatch)) => return Err(Reason::ConfirmMismatch.into()),
                 Ok(Ok(Confirmation::TryAgain) | Err(_)) => {}
                 Err(_) => return Err(Reason::ConfirmTryAgain.into()),
@@ -113,12 +128,6 @@ impl<RB, E> Ticket<RB, E> {
             }
             sleep_until(again).await;
             wait = (wait * 2).min(LONGEST_ASK_AGAIN);
-        }
-        match timeout_at(deadline, hold.renew(Some(hold.fingerprint))).await {
-            Ok(Ok(Held::Held)) => Ok(()),
-            Ok(Ok(Held::Fenced)) => Err(Reason::InProgress.into()),
-            Ok(Err(error)) => Err(error.into()),
-            Err(_) => Err(Reason::StoreTooSlow.into()),
         }
     }
 }

@@ -34,27 +34,38 @@ where
     B: From<Bytes>,
     RB: Body<Data = Bytes>,
 {
-    let hold = match ticket.claim().await {
-        Ok(Some(hold)) => hold,
+    match ticket.claim().await {
+        Ok(Some(hold)) => {
+            let work = confirm_and_handle(&mut ticket, Some(&hold), inner, parts);
+            hold.while_renewing(work).await;
+        }
         // The store cannot be asked, and running unchecked was chosen.
-        Ok(None) => return handle(&mut ticket, None, inner, parts).await,
-        Err(Stop::Copy(stored)) => return answer_copy(&mut ticket, stored),
-        Err(Stop::Refused(refusal)) => return ticket.refuse(Verdict::Refused, refusal),
-        Err(Stop::Abandoned) => return ticket.refuse(Verdict::Refused, Reason::InProgress),
-    };
-    let confirm = ticket.core.confirm.clone();
-    if let Some(confirm) = confirm
-        && let Err(refusal) = hold.while_renewing(ticket.confirm(&confirm, &hold)).await
-    {
-        hold.release().await;
-        return ticket.refuse(Verdict::Refused, refusal);
+        Ok(None) => confirm_and_handle(&mut ticket, None, inner, parts).await,
+        Err(Stop::Copy(stored)) => answer_copy(&mut ticket, stored),
+        Err(Stop::Refused(refusal)) => ticket.refuse(Verdict::Refused, refusal),
+        Err(Stop::Abandoned) => ticket.refuse(Verdict::Refused, Reason::InProgress),
     }
-    if Instant::now() >= ticket.arrival.deadline {
-        hold.release().await;
-        return ticket.refuse(Verdict::Refused, Reason::StoreTooSlow);
+}
+
+async fn confirm_and_handle<S, B, RB>(
+    ticket: &mut Ticket<RB, S::Error>,
+    hold: Option<&Hold>,
+    inner: S,
+    parts: Parts,
+) where
+    S: Service<Request<B>, Response = Response<RB>>,
+    B: From<Bytes>,
+    RB: Body<Data = Bytes>,
+{
+    match ticket.confirm(hold).await {
+        Ok(()) => handle(ticket, hold, inner, parts).await,
+        Err(refusal) => {
+            if let Some(hold) = hold {
+                hold.release().await;
+            }
+            ticket.refuse(Verdict::Refused, refusal);
+        }
     }
-    hold.while_renewing(handle(&mut ticket, Some(&hold), inner, parts))
-        .await;
 }
 
 /// A copy is told what the first delivery was, as far as that was kept.
