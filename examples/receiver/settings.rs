@@ -41,7 +41,7 @@ impl Settings {
             bloquo_sources: parsed("BLOQUO_ALLOWED_SOURCES", "127.0.0.1/32,::1", |list| {
                 Allowlist::parse(list)
             })?,
-            trusted_proxies: match variable("TRUSTED_PROXIES")? {
+            trusted_proxies: match variable("TRUSTED_PROXIES")?.filter(|list| !list.is_empty()) {
                 None => TrustedProxies::none(),
                 Some(_) => parsed("TRUSTED_PROXIES", "", |list| TrustedProxies::parse(list))?,
             },
@@ -71,10 +71,10 @@ fn keys(secrets: Vec<&str>) -> Result<KeyRing, ConfigError> {
     KeyRing::parse(&SecretFormat::Text, secrets)
 }
 
-/// A variable that is there and says something.
+/// A variable that is there. One that is there and empty does not mean the default: a secret that
+/// got lost on its way here must not become one that everybody knows.
 pub(crate) fn variable(name: &'static str) -> Result<Option<String>, SettingError> {
     match std::env::var(name) {
-        Ok(text) if text.is_empty() => Ok(None),
         Ok(text) => Ok(Some(text)),
         Err(std::env::VarError::NotPresent) => Ok(None),
         Err(std::env::VarError::NotUnicode(_)) => Err(SettingError::new(name, "not UTF-8")),
