@@ -31,6 +31,11 @@ impl ConfigError {
         }
     }
 
+    /// The text without the place, to stand in another error's.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// What kind of setting was refused.
     pub fn kind(&self) -> ConfigErrorKind {
         self.kind

@@ -301,7 +301,7 @@ impl KeyRing {
             .map(|(position, text): (u32, _)| {
                 let secret = format
                     .parse(text.as_ref())
-                    .map_err(|error| refused(format!("number {position}: {error}")))?;
+                    .map_err(|error| refused(format!("number {position}: {}", error.message())))?;
                 Ok(SigningKey::new(position.to_string(), secret))
             })
             .collect();

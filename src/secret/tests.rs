@@ -134,7 +134,7 @@ fn a_ring_has_between_one_and_eight_keys_of_different_names() {
     let error = KeyRing::parse(&SecretFormat::Text, ["whsec_test_9f8e7d6c5b4a", "x"]).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "signing secret: number 2: signing secret: 1 bytes are too few, at least 12 are needed"
+        "signing secret: number 2: 1 bytes are too few, at least 12 are needed"
     );
 }
 
