@@ -54,7 +54,7 @@ fn secrets_are_plain_text_and_bad_ones_are_refused() {
     );
     assert_eq!(
         refused(&[SECRET, ""]),
-        "signing secret: number 2: signing secret: empty"
+        "signing secret: number 2: empty"
     );
 }
 
