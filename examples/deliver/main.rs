@@ -93,7 +93,9 @@ async fn at_once(sender: &Arc<Sender>, times: u32) -> bool {
     let mut by_status = BTreeMap::<String, u32>::new();
     for outcome in &outcomes {
         let status = match outcome {
-            Ok(answer) if answer.replayed.is_some() => format!("{} replayed", answer.status.as_str()),
+            Ok(answer) if answer.replayed.is_some() => {
+                format!("{} replayed", answer.status.as_str())
+            }
             Ok(answer) => answer.status.as_str().to_owned(),
             Err(_) => "failed".to_owned(),
         };
