@@ -52,10 +52,7 @@ fn secrets_are_plain_text_and_bad_ones_are_refused() {
         refused(&[]),
         "signing secret: a key ring needs at least one key"
     );
-    assert_eq!(
-        refused(&[SECRET, ""]),
-        "signing secret: number 2: empty"
-    );
+    assert_eq!(refused(&[SECRET, ""]), "signing secret: number 2: empty");
 }
 
 #[test]
