@@ -1,4 +1,57 @@
 //! The layers, each of which stands alone on any Tower HTTP service.
+//!
+//! | layer | lets through |
+//! | --- | --- |
+//! | [`RequireSecretPathLayer`] | paths that end in a right token, which it cuts off |
+//! | [`RequireSourceIpLayer`] | clients on an allowlist |
+//! | [`VerifySignatureLayer`] | bodies with a right signature |
+//! | [`DedupeLayer`] | proved events that were not handled before |
+//!
+//! [`Webhook`](crate::Webhook) stacks those that a provider needs; by hand they are stacked in this
+//! order. The gates leave an [`Authenticated`] mark in the request's extensions, and
+//! [`DedupeLayer`] demands it. They take any service whose request body can be made from
+//! [`Bytes`](bytes::Bytes) and is `Unpin`, such as axum's `Body` and `Full<Bytes>`.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use http::{Request, Response, StatusCode};
+//! use http_body_util::Full;
+//! use tower::{ServiceBuilder, ServiceExt};
+//! use tower_webhook::event::{EventRule, Shape};
+//! use tower_webhook::layer::{DedupeLayer, Proof, Reception, VerifySignatureLayer};
+//! use tower_webhook::signature::{Scheme, Verifier};
+//! use tower_webhook::{
+//!     DeliveryProfile, Encoding, MemoryStore, ProviderName, RetriedStatuses, RetrySchedule,
+//!     SigningSecret,
+//! };
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None);
+//! let reception = Reception::new(ProviderName::new("acme")?, profile);
+//! let scheme = Scheme::builder("x-acme-signature").single("sha256=", Encoding::Hex).build()?;
+//! let verifier = Verifier::new(scheme, SigningSecret::from_text("whsec_test_9f8e7d6c5b4a")?);
+//! let rule = EventRule::members([Shape::new("event", ["/id"])?])?;
+//! let service = ServiceBuilder::new()
+//!     .layer(VerifySignatureLayer::new(&reception, verifier))
+//!     .layer(DedupeLayer::builder(&reception, rule, [Proof::Signature]).build(MemoryStore::new())?)
+//!     .service_fn(|_: Request<Full<Bytes>>| async {
+//!         Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default()))
+//!     });
+//!
+//! // printf '{"id":"evt_1"}' | openssl dgst -sha256 -hmac whsec_test_9f8e7d6c5b4a
+//! let signature = "sha256=ea3ea7f29826edca7a5ff8dc4ff328dde20266a78a1a39fcc990204762af1091";
+//! let deliver = |body: &'static str| {
+//!     let request = Request::post("/").header("x-acme-signature", signature);
+//!     service.clone().oneshot(request.body(Full::from(body)).unwrap())
+//! };
+//! let accepted = deliver(r#"{"id":"evt_1"}"#).await?;
+//! assert_eq!(accepted.status(), StatusCode::OK);
+//! let refused = deliver(r#"{"id":"evt_2"}"#).await?;
+//! assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+//! # Ok(())
+//! # }
+//! ```
 
 mod arrival;
 mod authenticated;

@@ -1,3 +1,9 @@
+//! Runs a handler once for each event.
+//!
+//! `service` sees to it that a request is proved and named and starts `run` in a task of its own:
+//! `claim` takes the event, `confirm` asks about it, the handler runs while `hold` renews the claim
+//! and at last records the outcome. `ticket` carries what is known of the delivery, and its answer.
+
 mod builder;
 mod claim;
 mod confirm;
