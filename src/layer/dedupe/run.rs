@@ -89,8 +89,20 @@ async fn handle<S, B, RB>(
     parts.extensions.insert(delivery(ticket, hold));
     let body = ticket.mark.body().cloned().unwrap_or_default();
     let request = Request::from_parts(parts, B::from(body));
-    let mut running =
-        pin!(AssertUnwindSafe(async move { inner.call(request).await }).catch_unwind());
+    let limit = ticket.core.replay_body;
+    // A body that is to be kept is part of the handler's work: it may hang and panic as well.
+    let work = async move {
+        let response = inner.call(request).await?;
+        Ok(if settles(&response) {
+            match keep_body(response, limit).await {
+                Ok((response, stored)) => Ended::Settled(response, stored),
+                Err(reason) => Ended::BrokeOff(reason),
+            }
+        } else {
+            Ended::Failed(response)
+        })
+    };
+    let mut running = pin!(AssertUnwindSafe(work).catch_unwind());
     let outcome = match timeout_at(ticket.arrival.deadline, running.as_mut()).await {
         Ok(outcome) => outcome,
         Err(_) => {
@@ -99,17 +111,14 @@ async fn handle<S, B, RB>(
         }
     };
     let (reason, answer) = match outcome {
-        Ok(Ok(response)) if settles(&response) => {
-            let kept = keep_body(response, ticket.core.replay_body).await;
-            match kept {
-                Ok((response, stored)) => return succeeded(ticket, hold, response, stored).await,
-                Err(reason) => (reason, Ok(ticket.core.reception.rejection(reason))),
-            }
+        Ok(Ok(Ended::Settled(response, stored))) => {
+            return succeeded(ticket, hold, response, stored).await;
         }
-        Ok(Ok(mut response)) => {
+        Ok(Ok(Ended::Failed(mut response))) => {
             *response.status_mut() = ticket.core.reception.profile.failure(response.status());
             (Reason::HandlerFailed, Ok(response.map(ResponseBody::inner)))
         }
+        Ok(Ok(Ended::BrokeOff(reason))) => (reason, Ok(ticket.core.reception.rejection(reason))),
         Ok(Err(error)) => (Reason::HandlerFailed, Err(error)),
         Err(_panic) => {
             let reason = Reason::HandlerPanicked;
@@ -121,6 +130,14 @@ async fn handle<S, B, RB>(
         hold.release().await;
     }
     ticket.give(Verdict::Failed, Some(reason.into()), answer);
+}
+
+/// How a handler's work ended.
+enum Ended<RB> {
+    Settled(Response<ResponseBody<RB>>, StoredResponse),
+    Failed(Response<RB>),
+    /// It succeeded, and then the body that was to be kept did not come.
+    BrokeOff(Reason),
 }
 
 /// Whether the event is done with this response.
