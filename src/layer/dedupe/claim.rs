@@ -91,13 +91,13 @@ impl<RB, E> Ticket<RB, E> {
     pub(super) async fn confirm(
         &self,
         confirm: &SharedConfirm,
-        hold: &Hold,
+        hold: Option<&Hold>,
     ) -> Result<(), Refusal> {
         let deadline = self.arrival.deadline;
         let mut wait = FIRST_ASK_AGAIN;
         loop {
             let event = Unconfirmed {
-                key: hold.key.clone(),
+                key: self.known.identity.key.clone(),
                 body: self.mark.body().cloned().unwrap_or_default(),
             };
             let asked = AssertUnwindSafe(async { confirm.confirm(event).await }).catch_unwind();
@@ -114,6 +114,9 @@ impl<RB, E> Ticket<RB, E> {
             sleep_until(again).await;
             wait = (wait * 2).min(LONGEST_ASK_AGAIN);
         }
+        let Some(hold) = hold else {
+            return Ok(());
+        };
         match timeout_at(deadline, hold.renew(Some(hold.fingerprint))).await {
             Ok(Ok(Held::Held)) => Ok(()),
             Ok(Ok(Held::Fenced)) => Err(Reason::InProgress.into()),

@@ -34,27 +34,45 @@ where
     B: From<Bytes>,
     RB: Body<Data = Bytes>,
 {
+    // `None` where the store cannot be asked, and running unchecked was chosen.
     let hold = match ticket.claim().await {
-        Ok(Some(hold)) => hold,
-        // The store cannot be asked, and running unchecked was chosen.
-        Ok(None) => return handle(&mut ticket, None, inner, parts).await,
+        Ok(hold) => hold,
         Err(Stop::Copy(stored)) => return answer_copy(&mut ticket, stored),
         Err(Stop::Refused(refusal)) => return ticket.refuse(Verdict::Refused, refusal),
         Err(Stop::Abandoned) => return ticket.refuse(Verdict::Refused, Reason::InProgress),
     };
-    let confirm = ticket.core.confirm.clone();
-    if let Some(confirm) = confirm
-        && let Err(refusal) = hold.while_renewing(ticket.confirm(&confirm, &hold)).await
-    {
-        hold.release().await;
-        return ticket.refuse(Verdict::Refused, refusal);
+    let work = confirm_and_handle(&mut ticket, hold.as_ref(), inner, parts);
+    match &hold {
+        Some(hold) => hold.while_renewing(work).await,
+        None => work.await,
     }
-    if Instant::now() >= ticket.arrival.deadline {
-        hold.release().await;
-        return ticket.refuse(Verdict::Refused, Reason::StoreTooSlow);
+}
+
+/// Runs the handler if the event is true and there is time left to answer.
+async fn confirm_and_handle<S, B, RB>(
+    ticket: &mut Ticket<RB, S::Error>,
+    hold: Option<&Hold>,
+    inner: S,
+    parts: Parts,
+) where
+    S: Service<Request<B>, Response = Response<RB>>,
+    B: From<Bytes>,
+    RB: Body<Data = Bytes>,
+{
+    let mut refusal = match ticket.core.confirm.clone() {
+        Some(confirm) => ticket.confirm(&confirm, hold).await.err(),
+        None => None,
+    };
+    if refusal.is_none() && hold.is_some() && Instant::now() >= ticket.arrival.deadline {
+        refusal = Some(Reason::StoreTooSlow.into());
     }
-    hold.while_renewing(handle(&mut ticket, Some(&hold), inner, parts))
-        .await;
+    let Some(refusal) = refusal else {
+        return handle(ticket, hold, inner, parts).await;
+    };
+    if let Some(hold) = hold {
+        hold.release().await;
+    }
+    ticket.refuse(Verdict::Refused, refusal);
 }
 
 /// A copy is told what the first delivery was, as far as that was kept.
