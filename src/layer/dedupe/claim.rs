@@ -35,6 +35,11 @@ impl<RB, E> Ticket<RB, E> {
         };
         let mut place = None;
         loop {
+            // Its body may have taken until after the drain began; once this task is counted, the
+            // drain either waits for it or is seen here.
+            if core.drain.has_begun() {
+                return Err(Reason::Draining.into());
+            }
             let claimed_at = Instant::now();
             let refusal: Refusal =
                 match timeout_at(self.arrival.deadline, core.store.claim(&claim)).await {

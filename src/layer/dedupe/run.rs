@@ -5,6 +5,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -59,8 +60,13 @@ async fn confirm_and_handle<S, B, RB>(
     B: From<Bytes>,
     RB: Body<Data = Bytes>,
 {
-    let mut refusal = match ticket.core.confirm.clone() {
-        Some(confirm) => ticket.confirm(&confirm, hold).await.err(),
+    let core = Arc::clone(&ticket.core);
+    let mut refusal = match &core.confirm {
+        Some(confirm) => tokio::select! {
+            biased;
+            () = core.drain.begun() => Some(Reason::Draining.into()),
+            confirmed = ticket.confirm(confirm, hold) => confirmed.err(),
+        },
         None => None,
     };
     if refusal.is_none() && hold.is_some() && Instant::now() >= ticket.arrival.deadline {
