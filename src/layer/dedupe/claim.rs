@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::confirm::{Confirmation, SharedConfirm, Unconfirmed};
 use super::delivery::Lease;
-use super::hold::Hold;
+use super::hold::{CALL_LIMIT, Hold};
 use super::ticket::{Stop, Ticket};
 use crate::layer::refusal::Refusal;
 use crate::rejection::Reason;
@@ -41,33 +41,39 @@ impl<RB, E> Ticket<RB, E> {
                 return Err(Reason::Draining.into());
             }
             let claimed_at = Instant::now();
-            let refusal: Refusal =
-                match timeout_at(self.arrival.deadline, core.store.claim(&claim)).await {
-                    Ok(Ok(ClaimOutcome::Claimed(grant))) => {
-                        self.claimed = Some((Instant::now(), grant));
-                        return Ok(Some(Hold::new(
-                            core,
-                            claim,
-                            grant,
-                            claimed_at,
-                            Lease::new(),
-                        )));
+            let left = (self.arrival.deadline).saturating_duration_since(claimed_at);
+            let limit = if core.fail_open {
+                // A handler that is run unchecked needs time as well.
+                CALL_LIMIT.min(left / 2)
+            } else {
+                left
+            };
+            let refusal: Refusal = match timeout(limit, core.store.claim(&claim)).await {
+                Ok(Ok(ClaimOutcome::Claimed(grant))) => {
+                    self.claimed = Some((Instant::now(), grant));
+                    return Ok(Some(Hold::new(
+                        core,
+                        claim,
+                        grant,
+                        claimed_at,
+                        Lease::new(),
+                    )));
+                }
+                Ok(Ok(ClaimOutcome::Done(response))) => return Err(Stop::Copy(response)),
+                Ok(Ok(ClaimOutcome::Conflict)) => return Err(Reason::Conflict.into()),
+                Ok(Ok(_)) => {
+                    if place.is_none() {
+                        place = Some(core.reception.budget.wait().ok_or(Reason::BudgetUsedUp)?);
                     }
-                    Ok(Ok(ClaimOutcome::Done(response))) => return Err(Stop::Copy(response)),
-                    Ok(Ok(ClaimOutcome::Conflict)) => return Err(Reason::Conflict.into()),
-                    Ok(Ok(_)) => {
-                        if place.is_none() {
-                            place = Some(core.reception.budget.wait().ok_or(Reason::BudgetUsedUp)?);
-                        }
-                        self.wait_for_other(&claim).await?;
-                        continue;
-                    }
-                    Ok(Err(error)) if error.kind() == StoreErrorKind::Full => {
-                        return Err(Refusal::from(error).into());
-                    }
-                    Ok(Err(error)) => error.into(),
-                    Err(_) => Reason::StoreTooSlow.into(),
-                };
+                    self.wait_for_other(&claim).await?;
+                    continue;
+                }
+                Ok(Err(error)) if error.kind() == StoreErrorKind::Full => {
+                    return Err(Refusal::from(error).into());
+                }
+                Ok(Err(error)) => error.into(),
+                Err(_) => Reason::StoreTooSlow.into(),
+            };
             // The claim may stand although its reply was lost.
             core.release_later(core.release_of(&claim));
             if core.fail_open {

@@ -15,7 +15,7 @@ use crate::store::{
 };
 
 /// How long one call to a store may take, and how soon it is tried again.
-const CALL_LIMIT: Duration = Duration::from_secs(1);
+pub(super) const CALL_LIMIT: Duration = Duration::from_secs(1);
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 

@@ -1,0 +1,225 @@
+//! What is asked of a store, and what it answers.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::clock::UnixTime;
+use crate::event::{EventKey, Fingerprint};
+
+use super::token::Token;
+
+/// Asks for the right to handle an event.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// The event.
+    pub key: EventKey,
+    /// Made for this attempt; see [`Token::random`].
+    pub token: Token,
+    /// What the event means.
+    pub fingerprint: Fingerprint,
+    /// Whether other content is refused from now on. Say no where the event must be confirmed
+    /// first, and bind with [`Renew::bind`] once it is: a forgery then leaves nothing behind.
+    pub bind: bool,
+    /// How long the claim holds unless it is renewed.
+    pub lease: Duration,
+    /// How long the record is kept from now on.
+    pub retention: Duration,
+}
+
+/// Asks for more time for a claim that is held.
+#[derive(Debug, Clone)]
+pub struct Renew {
+    /// The event.
+    pub key: EventKey,
+    /// The token it was claimed with.
+    pub token: Token,
+    /// Content that was confirmed meanwhile: other content is refused from now on.
+    pub bind: Option<Fingerprint>,
+    /// How long the claim holds from now on.
+    pub lease: Duration,
+    /// How long the record is kept from now on.
+    pub retention: Duration,
+}
+
+/// Says that an event was handled.
+#[derive(Debug, Clone)]
+pub struct Complete {
+    /// The event.
+    pub key: EventKey,
+    /// The token it was claimed with.
+    pub token: Token,
+    /// The attempt that was granted, to be written where the store has lost the record.
+    pub attempt: u32,
+    /// The fence that was granted, likewise.
+    pub fence: u64,
+    /// What the event that was handled means.
+    pub fingerprint: Fingerprint,
+    /// What copies are answered with.
+    pub response: StoredResponse,
+    /// How long the record is kept from now on.
+    pub retention: Duration,
+}
+
+/// Says that handling failed and that another attempt may begin.
+#[derive(Debug, Clone)]
+pub struct Release {
+    /// The event.
+    pub key: EventKey,
+    /// The token it was claimed with.
+    pub token: Token,
+    /// How long the record is kept from now on.
+    pub retention: Duration,
+}
+
+/// What the handler answered, kept for copies.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredResponse {
+    /// The status.
+    pub status: u16,
+    /// The body, where it is to be repeated.
+    pub body: Option<Bytes>,
+}
+
+impl fmt::Debug for StoredResponse {
+    /// A body may hold what does not belong in a log: only its length is shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { status, body } = self;
+        match body {
+            Some(body) => write!(f, "StoredResponse({status}, {} bytes)", body.len()),
+            None => write!(f, "StoredResponse({status})"),
+        }
+    }
+}
+
+/// The answer to a [`Claim`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClaimOutcome {
+    /// The event is the claimer's to handle.
+    Claimed(Grant),
+    /// Someone else is handling it.
+    InProgress,
+    /// Under this key other content is being handled or was handled.
+    Conflict,
+    /// It was handled before, with this answer.
+    Done(StoredResponse),
+}
+
+/// A claim that was granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grant {
+    /// Which attempt at this event it is, counted from 1.
+    pub attempt: u32,
+    /// A number that is larger than that of every earlier grant of the key: a sink that remembers
+    /// the largest one it saw can refuse a holder that was overtaken.
+    pub fence: u64,
+    /// Whether an earlier attempt was made with other content: the sender has corrected the event.
+    pub corrected: bool,
+}
+
+/// The answer to whoever says that it holds a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// It does, or did when it said so the first time; the command took effect.
+    Held,
+    /// It does not, or not any more; nothing was changed.
+    Fenced,
+}
+
+/// A record as an operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RecordView {
+    /// The event.
+    pub key: EventKey,
+    /// How far it got.
+    pub state: RecordState,
+    /// How many attempts were begun.
+    pub attempt: u32,
+    /// The fence of the last attempt.
+    pub fence: u64,
+    /// What the event means, as far as that was bound.
+    pub fingerprint: Option<Fingerprint>,
+    /// When the record is forgotten.
+    pub kept_until: UnixTime,
+}
+
+impl RecordView {
+    /// A view without a fingerprint, for stores outside this crate.
+    pub fn new(
+        key: EventKey,
+        state: RecordState,
+        attempt: u32,
+        fence: u64,
+        kept_until: UnixTime,
+    ) -> Self {
+        Self {
+            key,
+            state,
+            attempt,
+            fence,
+            fingerprint: None,
+            kept_until,
+        }
+    }
+}
+
+/// How far an event got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RecordState {
+    /// It is being handled.
+    Claimed {
+        /// When that ends unless it is renewed.
+        lease_ends: UnixTime,
+    },
+    /// It was claimed, and the lease ended with no word from the holder.
+    Lapsed {
+        /// When it ended.
+        lease_ended: UnixTime,
+    },
+    /// It was handled, with this answer.
+    Done(StoredResponse),
+    /// The last attempt failed.
+    Released,
+}
+
+impl RecordState {
+    /// Whether nobody is at work on the event although it was not handled: the sender's next
+    /// delivery takes it up, or nobody does.
+    pub fn is_unfinished(&self) -> bool {
+        match self {
+            Self::Lapsed { .. } | Self::Released => true,
+            Self::Claimed { .. } | Self::Done(_) => false,
+        }
+    }
+}
+
+/// How many records there are in each state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Being handled.
+    pub claimed: u64,
+    /// Claimed, and the lease is over.
+    pub lapsed: u64,
+    /// Handled.
+    pub done: u64,
+    /// Failed, and not taken up again yet.
+    pub released: u64,
+}
+
+impl Counts {
+    /// Counts one more record in this state.
+    pub fn add(&mut self, state: &RecordState) {
+        let count = match state {
+            RecordState::Claimed { .. } => &mut self.claimed,
+            RecordState::Lapsed { .. } => &mut self.lapsed,
+            RecordState::Done(_) => &mut self.done,
+            RecordState::Released => &mut self.released,
+        };
+        *count = count.saturating_add(1);
+    }
+}

@@ -1,0 +1,88 @@
+//! What a store answers when it cannot answer.
+
+use std::error::Error;
+use std::fmt;
+
+/// A command that the store did not carry out, or of which it is unknown whether it did.
+///
+/// Every command may be sent again: it then finds what it did the first time.
+///
+/// A store of your own makes these errors from a kind and what lay beneath:
+///
+/// ```
+/// use std::error::Error;
+/// use tower_webhook::store::{StoreError, StoreErrorKind};
+///
+/// let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+/// let error = StoreError::new(StoreErrorKind::Unavailable).with_source(refused);
+/// assert_eq!(error.to_string(), "the store cannot be reached");
+/// assert_eq!(error.source().unwrap().to_string(), "connection refused");
+/// ```
+#[derive(Debug)]
+pub struct StoreError {
+    kind: StoreErrorKind,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl StoreError {
+    /// An error of this kind, with nothing beneath it.
+    pub const fn new(kind: StoreErrorKind) -> Self {
+        Self { kind, source: None }
+    }
+
+    /// The same error, and what caused it.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What kind of failure it was.
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.text())
+    }
+}
+
+impl Error for StoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        let source: &(dyn Error + 'static) = self.source.as_deref()?;
+        Some(source)
+    }
+}
+
+/// The kind of failure that a [`StoreError`] tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// There is no connection.
+    Unavailable,
+    /// No answer came in time. The command may have been carried out.
+    TimedOut,
+    /// There is no room for a new record. Those that exist go on working.
+    Full,
+    /// The store is there and refuses the command: no permission, read-only, a wrong set-up.
+    Refused,
+    /// What the store holds under the key cannot be read.
+    Corrupt,
+    /// The operating system gave no random bytes for a token.
+    Randomness,
+}
+
+impl StoreErrorKind {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Unavailable => "the store cannot be reached",
+            Self::TimedOut => "the store did not answer in time",
+            Self::Full => "the store has no room for a new record",
+            Self::Refused => "the store refuses the command",
+            Self::Corrupt => "the store holds a record that cannot be read",
+            Self::Randomness => "the operating system gave no random bytes",
+        }
+    }
+}

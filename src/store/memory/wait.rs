@@ -1,0 +1,62 @@
+//! Waiting for a record to change.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::event::EventKey;
+
+use super::clock::StoreClock;
+use super::space::Space;
+
+/// Returns once nobody holds a live claim on the key, or the claim that is held was finished,
+/// released or forgotten.
+pub(super) async fn until_changed(space: &Space, clock: &StoreClock, key: &EventKey) {
+    let mut waiter = Waiter {
+        space,
+        key,
+        news: None,
+    };
+    while let Some((news, remaining)) = waiter.look(clock) {
+        // Nothing is ever sent: the end of the channel is the news. A lease that was over by the
+        // timer may have been renewed, so the record is looked at again.
+        if timeout(clock.nap(remaining), news.changed()).await.is_ok() {
+            return;
+        }
+    }
+}
+
+/// One that waits. It leaves nothing behind when it is dropped, whether it was woken or not.
+struct Waiter<'a> {
+    space: &'a Space,
+    key: &'a EventKey,
+    news: Option<watch::Receiver<()>>,
+}
+
+impl Waiter<'_> {
+    /// What to wait for and how long the lease goes on; `None` where there is nothing to wait for.
+    ///
+    /// The record is looked at and the receiver made under one lock, so nothing happens unseen
+    /// between the two.
+    fn look(&mut self, clock: &StoreClock) -> Option<(&mut watch::Receiver<()>, Duration)> {
+        let mut shard = self.space.shard(self.key);
+        let now = clock.now();
+        let lease_ends = shard.get(self.key, now)?.lease_ends()?;
+        if lease_ends <= now {
+            return None;
+        }
+        let news = self.news.get_or_insert_with(|| shard.watch(self.key));
+        Some((news, lease_ends.saturating_since(now)))
+    }
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        if let Some(news) = self.news.take() {
+            // Before the count is looked at: this one no longer listens.
+            drop(news);
+            self.space.shard(self.key).unwatch(self.key);
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Where it is remembered which events were handled.
+//!
+//! A [`Store`] keeps one record per event key. Whoever receives a delivery claims its key; of
+//! several that try, one gets it. It then handles the event and completes the record, or releases
+//! it when handling failed. If it dies, its lease ends and the next delivery may claim.
+//!
+//! | state | what it means | a claim by someone else gets |
+//! | --- | --- | --- |
+//! | absent | never seen, or forgotten after its retention | the first attempt |
+//! | claimed | one holder is at work until its lease ends | [`InProgress`](ClaimOutcome::InProgress) |
+//! | lapsed | claimed, but the lease ended with no word | the next attempt |
+//! | released | the last attempt failed | the next attempt |
+//! | done | handled; the answer is kept | [`Done`](ClaimOutcome::Done) with that answer |
+//!
+//! Where other content was bound to a key that is claimed or done, the claim gets
+//! [`Conflict`](ClaimOutcome::Conflict) instead. After a failure other content is taken, and
+//! [`Grant::corrected`] says so.
+//!
+//! # What a store guarantees
+//!
+//! - **One holder.** At any time at most one token holds a live claim on a key.
+//! - **One step each.** A command on a record happens as a whole or not at all; a batch of
+//!   renewals is a step per record.
+//! - **Sent twice, done once.** Any command may be sent again when its reply was lost. A claim
+//!   finds its own claim, a finish finds itself.
+//! - **The overtaken change nothing.** Completing, releasing and renewing are for the token that
+//!   holds the claim. A holder whose lease is over still holds until someone else claims.
+//! - **Fences grow.** Every grant of a key has a larger [fence](Grant::fence) than those before
+//!   it, also after a release, and after a lost record as long as the store's clock goes forward.
+//! - **Done stays done** until its retention is over, and no record is dropped earlier to make
+//!   room: a full store says so.
+//! - **A record outlives its lease**, whatever retention was asked for.
+//! - **The store's clock counts**, never the caller's.
+//!
+//! It does not make the effect of a handler happen once where the process dies between the effect
+//! and `complete`: an effect that is itself unique per event key closes that gap. A fence closes
+//! the other one, in which a holder sleeps through its lease and goes on as if nothing happened.
+//!
+//! ```
+//! use std::time::Duration;
+//! use tower_webhook::store::{
+//!     Claim, ClaimOutcome, Complete, Held, MemoryStore, Store, StoredResponse, Token,
+//! };
+//! use tower_webhook::{EventKey, Fingerprint, ProviderName};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let store = MemoryStore::new();
+//! let key = EventKey::new(ProviderName::new("acme")?, ["evt_1"])?;
+//! let fingerprint = Fingerprint::of(b"paid 100.50");
+//! let retention = Duration::from_secs(72 * 3_600);
+//! let delivery = || {
+//!     Ok::<_, tower_webhook::store::StoreError>(Claim {
+//!         key: key.clone(),
+//!         token: Token::random()?,
+//!         fingerprint,
+//!         bind: true,
+//!         lease: Duration::from_secs(15),
+//!         retention,
+//!     })
+//! };
+//!
+//! let first = delivery()?;
+//! let ClaimOutcome::Claimed(grant) = store.claim(&first).await? else {
+//!     return Err("a new event is granted".into());
+//! };
+//! assert_eq!(grant.attempt, 1);
+//!
+//! // A copy arrives while the first delivery is being handled.
+//! assert_eq!(store.claim(&delivery()?).await?, ClaimOutcome::InProgress);
+//!
+//! let response = StoredResponse { status: 200, body: None };
+//! let complete = Complete {
+//!     key: key.clone(),
+//!     token: first.token,
+//!     attempt: grant.attempt,
+//!     fence: grant.fence,
+//!     fingerprint,
+//!     response: response.clone(),
+//!     retention,
+//! };
+//! assert_eq!(store.complete(&complete).await?, Held::Held);
+//!
+//! // Another one arrives later.
+//! assert_eq!(store.claim(&delivery()?).await?, ClaimOutcome::Done(response));
+//! # Ok(())
+//! # }
+//! ```
+
+mod command;
+#[cfg(test)]
+mod contract;
+mod error;
+mod memory;
+mod record;
+mod shared;
+mod token;
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::event::{EventKey, ProviderName};
+
+pub use command::{
+    Claim, ClaimOutcome, Complete, Counts, Grant, Held, RecordState, RecordView, Release, Renew,
+    StoredResponse,
+};
+pub use error::{StoreError, StoreErrorKind};
+pub use memory::MemoryStore;
+pub use shared::SharedStore;
+pub use token::Token;
+
+/// Keeps one record per event key; the [module](self) says what that guarantees.
+///
+/// No method has a default body: each is a promise that only the store itself can keep. Every
+/// one may be dropped half-way and sent again.
+///
+/// # Errors
+///
+/// Every method but [`wait`](Store::wait) fails with a [`StoreError`] where the store cannot be
+/// reached, does not answer in time, refuses the command or cannot read what it holds. Nothing is
+/// known then of whether the command took effect, save with [`StoreErrorKind::Full`]: nothing was
+/// changed.
+pub trait Store: Send + Sync + 'static {
+    /// Asks for the right to handle an event.
+    ///
+    /// The same token again, while it holds the claim, gets the same grant with its lease set
+    /// anew.
+    fn claim(&self, claim: &Claim)
+    -> impl Future<Output = Result<ClaimOutcome, StoreError>> + Send;
+
+    /// Marks an event as handled.
+    ///
+    /// A store that has lost the record writes it anew as done. Sent again, it changes nothing
+    /// and is [`Held::Held`].
+    fn complete(
+        &self,
+        complete: &Complete,
+    ) -> impl Future<Output = Result<Held, StoreError>> + Send;
+
+    /// Gives a claim back after a failure; the attempt stays counted.
+    ///
+    /// Sent again, or where there is no record, it changes nothing and is [`Held::Held`].
+    fn release(&self, release: &Release) -> impl Future<Output = Result<Held, StoreError>> + Send;
+
+    /// Gives claims more time, and binds content that was confirmed meanwhile.
+    ///
+    /// The answers are in the order of the commands. Each is a step of its own: after an error
+    /// some may have taken effect.
+    fn renew(
+        &self,
+        renewals: &[Renew],
+    ) -> impl Future<Output = Result<Vec<Held>, StoreError>> + Send;
+
+    /// Waits until the record may have changed so that a claim is worth another try: it was
+    /// finished, released or forgotten, or its lease is over; at most `limit`.
+    ///
+    /// It returns at once where nobody is at work on the event, and may return early. It grants
+    /// nothing: the caller claims again, and of many that do one at most is granted.
+    fn wait(&self, key: &EventKey, limit: Duration) -> impl Future<Output = ()> + Send;
+
+    /// The record of an event.
+    fn lookup(
+        &self,
+        key: &EventKey,
+    ) -> impl Future<Output = Result<Option<RecordView>, StoreError>> + Send;
+
+    /// Removes the record of an event, whatever its state, and says whether there was one.
+    ///
+    /// The next delivery is then handled as if it were the first. That is for an operator who
+    /// wants it so: a handler that is at work on the event is not stopped.
+    fn forget(&self, key: &EventKey) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Up to `limit` records of a provider, of all its tenants, that nobody is at work on although
+    /// they were not handled: released, or claimed with the lease over. In no certain order.
+    ///
+    /// What stays here is what the sender will not send again.
+    fn unfinished(
+        &self,
+        provider: &ProviderName,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<RecordView>, StoreError>> + Send;
+
+    /// How many records there are in each state.
+    fn counts(&self) -> impl Future<Output = Result<Counts, StoreError>> + Send;
+}

@@ -1,0 +1,639 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::*;
+use crate::event::ProviderName;
+
+const SECOND: Duration = Duration::from_secs(1);
+const LEASE: Duration = Duration::from_secs(15);
+const RETENTION: Duration = Duration::from_secs(600);
+
+fn at(secs: u64) -> UnixTime {
+    UnixTime::from_secs(1_000_000 + secs)
+}
+
+/// The fence of a first claim at that time: microseconds.
+fn fence_at(secs: u64) -> u64 {
+    (1_000_000 + secs) * 1_000_000
+}
+
+fn key() -> EventKey {
+    EventKey::new(ProviderName::new("acme").unwrap(), ["evt_1"]).unwrap()
+}
+
+fn token(name: u8) -> Token {
+    Token::from_bytes([name; 16])
+}
+
+fn content(name: u8) -> Fingerprint {
+    Fingerprint::from_bytes([name; 16])
+}
+
+fn answer(status: u16) -> StoredResponse {
+    StoredResponse {
+        status,
+        body: Some(Bytes::from_static(b"ok")),
+    }
+}
+
+fn claim(who: u8, what: u8) -> Claim {
+    Claim {
+        key: key(),
+        token: token(who),
+        fingerprint: content(what),
+        bind: true,
+        lease: LEASE,
+        retention: RETENTION,
+    }
+}
+
+fn unbound(who: u8, what: u8) -> Claim {
+    Claim {
+        bind: false,
+        ..claim(who, what)
+    }
+}
+
+fn complete(who: u8, what: u8) -> Complete {
+    Complete {
+        key: key(),
+        token: token(who),
+        attempt: 7,
+        fence: 77,
+        fingerprint: content(what),
+        response: answer(200),
+        retention: RETENTION,
+    }
+}
+
+fn release(who: u8) -> Release {
+    Release {
+        key: key(),
+        token: token(who),
+        retention: RETENTION,
+    }
+}
+
+fn renew(who: u8, bind: Option<u8>) -> Renew {
+    Renew {
+        key: key(),
+        token: token(who),
+        bind: bind.map(content),
+        lease: LEASE,
+        retention: RETENTION,
+    }
+}
+
+/// One record and what happens to it.
+#[derive(Default)]
+struct Story(Option<Record>);
+
+impl Story {
+    fn on<C: Command>(&mut self, secs: u64, command: &C) -> C::Outcome {
+        let step = command.apply(self.0.as_ref(), at(secs));
+        if step.write.is_some() {
+            self.0 = step.write;
+        }
+        step.outcome
+    }
+
+    /// As `on`, and the record must stay as it is.
+    #[track_caller]
+    fn untouched_by<C: Command>(&mut self, secs: u64, command: &C) -> C::Outcome {
+        let step = command.apply(self.0.as_ref(), at(secs));
+        assert_eq!(step.write, None, "nothing is to be written");
+        step.outcome
+    }
+
+    fn state(&self, secs: u64) -> RecordState {
+        self.0.as_ref().unwrap().public_state(at(secs))
+    }
+
+    fn kept_until(&self) -> UnixTime {
+        self.0.as_ref().unwrap().kept_until
+    }
+
+    fn bound(&self) -> Option<Fingerprint> {
+        self.0.as_ref().unwrap().fingerprint
+    }
+}
+
+fn granted(attempt: u32, fence: u64) -> ClaimOutcome {
+    ClaimOutcome::Claimed(Grant {
+        attempt,
+        fence,
+        corrected: false,
+    })
+}
+
+fn granted_corrected(attempt: u32, fence: u64) -> ClaimOutcome {
+    ClaimOutcome::Claimed(Grant {
+        attempt,
+        fence,
+        corrected: true,
+    })
+}
+
+#[test]
+fn an_event_is_claimed_handled_and_answered_from_the_record() {
+    let mut story = Story::default();
+    assert_eq!(story.on(0, &claim(1, 1)), granted(1, fence_at(0)));
+    let claimed = RecordState::Claimed { lease_ends: at(15) };
+    assert_eq!(story.state(0), claimed);
+    assert_eq!(
+        story.untouched_by(1, &claim(2, 1)),
+        ClaimOutcome::InProgress
+    );
+    assert_eq!(story.on(2, &complete(1, 1)), Held::Held);
+    assert_eq!(story.state(2), RecordState::Done(answer(200)));
+    assert_eq!(story.kept_until(), at(602));
+
+    let done = ClaimOutcome::Done(answer(200));
+    assert_eq!(story.untouched_by(3, &claim(2, 1)), done);
+    assert_eq!(
+        story.untouched_by(4, &claim(1, 1)),
+        done,
+        "its own claim, late"
+    );
+    assert_eq!(
+        story.untouched_by(5, &claim(2, 9)),
+        ClaimOutcome::Conflict,
+        "other content"
+    );
+    assert_eq!(
+        story.untouched_by(5, &unbound(2, 9)),
+        ClaimOutcome::Conflict
+    );
+    assert_eq!(story.untouched_by(601, &claim(3, 1)), done);
+    assert_eq!(
+        story.on(602, &claim(3, 9)),
+        granted(1, fence_at(602)),
+        "the retention is over"
+    );
+}
+
+#[test]
+fn a_claim_whose_reply_was_lost_finds_itself() {
+    let mut story = Story::default();
+    story.on(0, &claim(1, 1));
+    assert_eq!(story.on(10, &claim(1, 1)), granted(1, fence_at(0)));
+    let claimed = RecordState::Claimed { lease_ends: at(25) };
+    assert_eq!(story.state(10), claimed, "the lease is set anew");
+    assert_eq!(story.kept_until(), at(610));
+    assert_eq!(
+        story.on(100, &claim(1, 1)),
+        granted(1, fence_at(0)),
+        "its lease is over, but nobody else came"
+    );
+
+    story.on(101, &release(1));
+    let corrected = granted_corrected(2, fence_at(102));
+    assert_eq!(story.on(102, &claim(2, 9)), corrected);
+    assert_eq!(
+        story.on(103, &claim(2, 9)),
+        corrected,
+        "the correction too is told again"
+    );
+    story.on(104, &renew(2, Some(8)));
+    story.on(105, &unbound(2, 9));
+    assert_eq!(
+        story.bound(),
+        Some(content(8)),
+        "what was bound meanwhile stays bound"
+    );
+    assert_eq!(story.on(106, &claim(3, 9)), ClaimOutcome::Conflict);
+}
+
+#[test]
+fn a_lapsed_claim_is_taken_over_and_its_holder_is_fenced_off() {
+    let mut story = Story::default();
+    story.on(0, &claim(1, 1));
+    assert_eq!(
+        story.untouched_by(14, &claim(2, 1)),
+        ClaimOutcome::InProgress
+    );
+    let lapsed = RecordState::Lapsed {
+        lease_ended: at(15),
+    };
+    assert_eq!(story.state(15), lapsed);
+    assert_eq!(story.on(15, &claim(2, 1)), granted(2, fence_at(15)));
+
+    assert_eq!(story.untouched_by(16, &complete(1, 1)), Held::Fenced);
+    assert_eq!(story.untouched_by(16, &release(1)), Held::Fenced);
+    assert_eq!(story.untouched_by(16, &renew(1, Some(9))), Held::Fenced);
+    assert_eq!(
+        story.untouched_by(31, &complete(1, 1)),
+        Held::Fenced,
+        "also once the second has lapsed"
+    );
+    assert_eq!(story.on(32, &complete(2, 1)), Held::Held);
+    assert_eq!(story.untouched_by(33, &complete(1, 1)), Held::Fenced);
+    assert_eq!(story.untouched_by(33, &release(1)), Held::Fenced);
+    assert_eq!(story.untouched_by(33, &renew(1, None)), Held::Fenced);
+}
+
+#[test]
+fn a_late_holder_still_holds_while_nobody_else_came() {
+    for finish in [true, false] {
+        let mut story = Story::default();
+        story.on(0, &claim(1, 1));
+        assert_eq!(story.on(20, &renew(1, None)), Held::Held);
+        assert_eq!(
+            story.untouched_by(34, &claim(2, 1)),
+            ClaimOutcome::InProgress
+        );
+        let outcome = if finish {
+            story.on(100, &complete(1, 1))
+        } else {
+            story.on(100, &release(1))
+        };
+        assert_eq!(outcome, Held::Held);
+    }
+}
+
+#[test]
+fn a_failure_keeps_count_and_lets_a_correction_in() {
+    let mut story = Story::default();
+    story.on(0, &claim(1, 1));
+    assert_eq!(
+        story.untouched_by(1, &claim(2, 2)),
+        ClaimOutcome::Conflict,
+        "other content while it runs"
+    );
+    assert_eq!(story.on(2, &release(1)), Held::Held);
+    assert_eq!(story.state(2), RecordState::Released);
+    assert_eq!(story.kept_until(), at(602));
+    assert_eq!(story.untouched_by(3, &release(1)), Held::Held, "sent again");
+    assert_eq!(story.untouched_by(3, &release(2)), Held::Fenced);
+    assert_eq!(story.untouched_by(3, &renew(1, None)), Held::Fenced);
+    assert_eq!(
+        story.untouched_by(3, &complete(1, 1)),
+        Held::Fenced,
+        "it gave the claim back itself"
+    );
+
+    assert_eq!(story.on(4, &claim(2, 1)), granted(2, fence_at(4)));
+    story.on(5, &release(2));
+    let corrected = granted_corrected(3, fence_at(6));
+    assert_eq!(story.on(6, &claim(3, 2)), corrected);
+    assert_eq!(
+        story.untouched_by(7, &claim(4, 1)),
+        ClaimOutcome::Conflict,
+        "the new content is the bound one now"
+    );
+}
+
+#[test]
+fn a_finish_that_is_sent_again_changes_nothing() {
+    let mut story = Story::default();
+    story.on(0, &claim(1, 1));
+    story.on(1, &complete(1, 1));
+    let later = Complete {
+        response: answer(500),
+        ..complete(1, 2)
+    };
+    assert_eq!(story.untouched_by(2, &later), Held::Held);
+    assert_eq!(story.untouched_by(2, &complete(2, 1)), Held::Fenced);
+    assert_eq!(
+        story.untouched_by(2, &release(1)),
+        Held::Fenced,
+        "what is done stays done"
+    );
+    assert_eq!(story.untouched_by(2, &renew(1, None)), Held::Fenced);
+}
+
+#[test]
+fn a_lost_record_is_written_anew_by_complete_alone() {
+    let mut story = Story::default();
+    assert_eq!(story.untouched_by(0, &release(1)), Held::Held);
+    assert_eq!(story.untouched_by(0, &renew(1, Some(1))), Held::Fenced);
+    assert_eq!(story.on(0, &complete(1, 5)), Held::Held);
+    let expected = Record {
+        state: State::Done {
+            token: token(1),
+            response: answer(200),
+        },
+        attempt: 7,
+        fence: 77,
+        fingerprint: Some(content(5)),
+        kept_until: at(600),
+    };
+    assert_eq!(story.0, Some(expected));
+    assert_eq!(story.untouched_by(1, &complete(1, 5)), Held::Held);
+}
+
+#[test]
+fn complete_keeps_what_the_store_counted() {
+    let mut story = Story::default();
+    story.on(0, &claim(1, 1));
+    story.on(1, &complete(1, 3));
+    let record = story.0.unwrap();
+    assert_eq!((record.attempt, record.fence), (1, fence_at(0)));
+    assert_eq!(record.fingerprint, Some(content(3)));
+}
+
+#[test]
+fn unconfirmed_content_refuses_nobody_and_leaves_nothing_behind() {
+    let mut story = Story::default();
+    story.on(0, &unbound(1, 66));
+    assert_eq!(story.bound(), None);
+    assert_eq!(
+        story.untouched_by(1, &claim(2, 1)),
+        ClaimOutcome::InProgress,
+        "no conflict with a forgery"
+    );
+    story.on(2, &release(1));
+    assert_eq!(
+        story.on(3, &unbound(2, 1)),
+        granted(2, fence_at(3)),
+        "and nothing was corrected"
+    );
+
+    assert_eq!(story.on(4, &renew(2, Some(1))), Held::Held, "confirmed");
+    assert_eq!(
+        story.untouched_by(5, &unbound(3, 66)),
+        ClaimOutcome::Conflict
+    );
+    assert_eq!(story.on(6, &renew(2, None)), Held::Held);
+    assert_eq!(
+        story.untouched_by(7, &claim(3, 66)),
+        ClaimOutcome::Conflict,
+        "a plain renewal does not unbind"
+    );
+    story.on(8, &release(2));
+
+    let corrected = granted_corrected(3, fence_at(9));
+    assert_eq!(story.on(9, &unbound(3, 66)), corrected);
+    assert_eq!(
+        story.bound(),
+        Some(content(1)),
+        "the confirmed content is remembered"
+    );
+    assert_eq!(
+        story.untouched_by(10, &claim(4, 2)),
+        ClaimOutcome::InProgress,
+        "but not enforced while this one is unconfirmed"
+    );
+    story.on(11, &release(3));
+    assert_eq!(
+        story.on(12, &claim(4, 1)),
+        granted(4, fence_at(12)),
+        "the forgery left nothing to correct"
+    );
+}
+
+#[test]
+fn fences_grow_while_the_clock_stands_still_or_goes_back() {
+    let mut story = Story::default();
+    assert_eq!(story.on(50, &claim(1, 1)), granted(1, fence_at(50)));
+    story.on(50, &release(1));
+    assert_eq!(story.on(50, &claim(2, 1)), granted(2, fence_at(50) + 1));
+    story.on(0, &release(2));
+    assert_eq!(story.on(0, &claim(3, 1)), granted(3, fence_at(50) + 2));
+    story.on(0, &release(3));
+    assert_eq!(story.on(51, &claim(4, 1)), granted(4, fence_at(51)));
+}
+
+#[test]
+fn a_record_outlives_its_lease() {
+    let long = Claim {
+        lease: 2 * RETENTION,
+        ..claim(1, 1)
+    };
+    let mut story = Story::default();
+    story.on(0, &long);
+    assert_eq!(story.kept_until(), at(1_200));
+    assert_eq!(
+        story.untouched_by(700, &claim(2, 1)),
+        ClaimOutcome::InProgress
+    );
+    let longer = Renew {
+        lease: 2 * RETENTION,
+        ..renew(1, None)
+    };
+    story.on(700, &longer);
+    assert_eq!(story.kept_until(), at(1_900));
+}
+
+#[test]
+fn no_number_overflows() {
+    let mut story = Story::default();
+    let last = Record {
+        state: State::Released { token: token(1) },
+        attempt: u32::MAX,
+        fence: u64::MAX,
+        fingerprint: None,
+        kept_until: at(1),
+    };
+    story.0 = Some(last);
+    let forever = Claim {
+        lease: Duration::MAX,
+        retention: Duration::MAX,
+        ..claim(2, 1)
+    };
+    assert_eq!(story.on(0, &forever), granted(u32::MAX, u64::MAX));
+    assert!(story.kept_until() > UnixTime::from_secs(u64::MAX - 1));
+}
+
+/// One of several that know one key.
+#[derive(Debug, Clone)]
+enum Deed {
+    Claim { who: u8, what: u8, bind: bool },
+    Complete { who: u8, what: u8 },
+    Release { who: u8 },
+    Renew { who: u8, bind: Option<u8> },
+    Pass { secs: u64 },
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    let who = 0..5_u8;
+    let what = 0..3_u8;
+    prop_oneof![
+        4 => (who.clone(), what.clone(), any::<bool>())
+            .prop_map(|(who, what, bind)| Deed::Claim { who, what, bind }),
+        1 => (who.clone(), what.clone()).prop_map(|(who, what)| Deed::Complete { who, what }),
+        2 => who.clone().prop_map(|who| Deed::Release { who }),
+        2 => (who, prop::option::of(what)).prop_map(|(who, bind)| Deed::Renew { who, bind }),
+        2 => prop_oneof![0..20_u64, Just(15), Just(600), 590..700_u64]
+            .prop_map(|secs| Deed::Pass { secs }),
+    ]
+}
+
+/// What the claimers know from the answers they got, and so what they may rely on.
+#[derive(Default)]
+struct Known {
+    now: u64,
+    /// Who was granted the key last and has not finished, and when its lease ends.
+    holder: Option<(u8, u64)>,
+    grant: Option<Grant>,
+    /// The content that was completed, and until when that stands.
+    done: Option<(u8, u64)>,
+    /// When the record is forgotten, if there is one.
+    kept_until: Option<u64>,
+}
+
+impl Known {
+    fn pass(&mut self, secs: u64) {
+        self.now += secs;
+        if self.kept_until.is_some_and(|end| end <= self.now) {
+            self.kept_until = None;
+            self.holder = None;
+            self.done = None;
+        }
+    }
+
+    fn claimed(&mut self, who: u8, grant: Grant) {
+        assert!(self.done.is_none(), "done stays done");
+        if let Some((holder, lease_ends)) = self.holder {
+            assert!(
+                holder == who || lease_ends <= self.now,
+                "two live holders at once"
+            );
+        }
+        let same = self.holder.is_some_and(|(holder, _)| holder == who);
+        match self.grant {
+            Some(before) if same => assert_eq!(grant, before, "the same grant again"),
+            Some(before) => {
+                assert!(grant.fence > before.fence, "the fence grows");
+                let expected = if self.kept_until.is_some() {
+                    before.attempt + 1
+                } else {
+                    1
+                };
+                assert_eq!(grant.attempt, expected, "one attempt a grant");
+            }
+            None => assert_eq!(grant.attempt, 1),
+        }
+        self.grant = Some(grant);
+        self.holder = Some((who, self.now + 15));
+        self.kept_until = Some(self.now + 600);
+    }
+
+    fn others_claim(&self, who: u8, what: u8, outcome: &ClaimOutcome) {
+        match outcome {
+            ClaimOutcome::Claimed(_) => {}
+            ClaimOutcome::Done(_) => assert_eq!(self.done.unwrap().0, what),
+            ClaimOutcome::Conflict => match self.done {
+                Some((completed, _)) => assert_ne!(completed, what),
+                None => self.held_by_another(who),
+            },
+            ClaimOutcome::InProgress => self.held_by_another(who),
+        }
+    }
+
+    fn held_by_another(&self, who: u8) {
+        let (holder, lease_ends) = self.holder.unwrap();
+        assert!(holder != who && lease_ends > self.now);
+    }
+}
+
+/// Carries a command out, and once more as if its reply had been lost.
+fn twice<C: Command>(record: &mut Option<Record>, secs: u64, command: &C) -> C::Outcome
+where
+    C::Outcome: PartialEq + std::fmt::Debug,
+{
+    let first = command.apply(record.as_ref(), at(secs));
+    if first.write.is_some() {
+        *record = first.write;
+    }
+    let again = command.apply(record.as_ref(), at(secs));
+    assert_eq!(again.outcome, first.outcome, "sent twice, answered alike");
+    if let Some(rewritten) = again.write {
+        assert_eq!(Some(rewritten), *record, "sent twice, done once");
+    }
+    first.outcome
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_the_promises_hold(deeds in prop::collection::vec(deed(), 1..80)) {
+        let mut record: Option<Record> = None;
+        let mut known = Known::default();
+        for deed in deeds {
+            let before = record.clone();
+            let kept = before.as_ref().filter(|record| record.is_kept(at(known.now)));
+            let holds = |who: u8| known.holder.is_some_and(|(holder, _)| holder == who);
+            match deed {
+                Deed::Pass { secs } => known.pass(secs),
+                Deed::Claim { who, what, bind } => {
+                    let command = Claim { bind, ..claim(who, what) };
+                    let outcome = twice(&mut record, known.now, &command);
+                    known.others_claim(who, what, &outcome);
+                    if let ClaimOutcome::Claimed(grant) = outcome {
+                        known.claimed(who, grant);
+                    } else {
+                        prop_assert_eq!(&record, &before, "a refused claim changes nothing");
+                    }
+                }
+                Deed::Complete { who, what } => {
+                    // A completion without a record: its writer knew its own grant.
+                    let grant = known.grant.unwrap_or(Grant { attempt: 1, fence: 1, corrected: false });
+                    let command = Complete {
+                        attempt: grant.attempt,
+                        fence: grant.fence,
+                        ..complete(who, what)
+                    };
+                    let may = holds(who) || kept.is_none();
+                    let outcome = twice(&mut record, known.now, &command);
+                    if may {
+                        prop_assert_eq!(outcome, Held::Held);
+                        known.holder = None;
+                        known.done = Some((what, known.now + 600));
+                        known.kept_until = Some(known.now + 600);
+                        known.grant = Some(grant);
+                    } else {
+                        prop_assert_eq!(&record, &before, "only the holder completes");
+                    }
+                }
+                Deed::Release { who } => {
+                    let may = holds(who);
+                    let outcome = twice(&mut record, known.now, &release(who));
+                    if may {
+                        prop_assert_eq!(outcome, Held::Held);
+                        known.holder = None;
+                        known.kept_until = Some(known.now + 600);
+                    } else {
+                        prop_assert_eq!(&record, &before, "only the holder releases");
+                    }
+                }
+                Deed::Renew { who, bind } => {
+                    let may = holds(who);
+                    let outcome = twice(&mut record, known.now, &renew(who, bind));
+                    prop_assert_eq!(outcome == Held::Held, may, "only the holder renews");
+                    if may {
+                        known.holder = Some((who, known.now + 15));
+                        known.kept_until = Some(known.now + 600);
+                    } else {
+                        prop_assert_eq!(&record, &before, "fenced changes nothing");
+                    }
+                }
+            }
+            let kept = record.as_ref().filter(|record| record.is_kept(at(known.now)));
+            prop_assert_eq!(kept.is_some(), known.kept_until.is_some(), "retention");
+            if let Some((what, until)) = known.done {
+                prop_assert!(until > known.now);
+                prop_assert_eq!(kept.unwrap().fingerprint, Some(content(what)));
+                prop_assert_eq!(kept.unwrap().public_state(at(known.now)), RecordState::Done(answer(200)));
+            }
+            if let Some(record) = kept {
+                prop_assert!(record.lease_ends().is_none_or(|end| end <= record.kept_until));
+            }
+        }
+    }
+
+    #[test]
+    fn a_later_claim_has_a_larger_fence_even_after_the_record_was_lost(
+        first in 1..u64::from(u32::MAX),
+        later in 1..u64::from(u32::MAX),
+    ) {
+        let fence = |now: UnixTime| match claim(1, 1).apply(None, now).outcome {
+            ClaimOutcome::Claimed(grant) => grant.fence,
+            other => panic!("{other:?}"),
+        };
+        let now = UnixTime::from_micros(first);
+        prop_assert!(fence(now.saturating_add(Duration::from_micros(later))) > fence(now));
+        prop_assert!(fence(now.saturating_add(SECOND)) > fence(now));
+    }
+}
