@@ -152,15 +152,18 @@ impl Hold {
         }
     }
 
-    /// Gives the event back: at once if the store answers, else in the background.
-    pub(super) async fn release(&self) {
+    /// Gives the event back: at once if the store answers by `answer_by`, else in the background.
+    pub(super) async fn release(&self, answer_by: Option<Instant>) {
         let release = Release {
             key: self.key.clone(),
             token: self.token,
             retention: self.core.retention,
         };
+        let limit = answer_by.map_or(CALL_LIMIT, |moment| {
+            CALL_LIMIT.min(moment.saturating_duration_since(Instant::now()))
+        });
         if !matches!(
-            timeout(CALL_LIMIT, self.core.store.release(&release)).await,
+            timeout(limit, self.core.store.release(&release)).await,
             Ok(Ok(_))
         ) {
             self.core.release_later(release);

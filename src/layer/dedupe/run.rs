@@ -76,7 +76,7 @@ async fn confirm_and_handle<S, B, RB>(
         return handle(ticket, hold, inner, parts).await;
     };
     if let Some(hold) = hold {
-        hold.release().await;
+        hold.release(ticket.answer_by()).await;
     }
     ticket.refuse(Verdict::Refused, refusal);
 }
@@ -151,7 +151,7 @@ async fn handle<S, B, RB>(
     };
     // Released before the answer, so that the sender's next attempt finds the event free.
     if let Some(hold) = hold {
-        hold.release().await;
+        hold.release(ticket.answer_by()).await;
     }
     ticket.give(Verdict::Failed, Some(reason.into()), answer);
 }

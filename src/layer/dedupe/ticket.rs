@@ -71,6 +71,11 @@ impl<RB, E> Ticket<RB, E> {
         self.answer.is_none()
     }
 
+    /// Until when the answer is to be given, if it is not yet.
+    pub(super) fn answer_by(&self) -> Option<Instant> {
+        self.answer.as_ref().map(|_| self.arrival.deadline)
+    }
+
     fn observe(&self, verdict: Verdict, refusal: Option<&Refusal>, status: Option<StatusCode>) {
         let reception = &self.core.reception;
         let since = |moment: Instant| moment.saturating_duration_since(self.arrival.started);
