@@ -3,8 +3,10 @@
 use std::convert::Infallible;
 use std::future::pending;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::core::Core;
@@ -29,6 +31,8 @@ pub(super) struct Hold {
     pub(super) grant: Grant,
     pub(super) claimed_at: Instant,
     pub(super) lease: Lease,
+    /// Whether the store was told how it ended, or is being told in the background.
+    finished: AtomicBool,
 }
 
 impl Hold {
@@ -55,6 +59,7 @@ impl Hold {
             grant,
             claimed_at,
             lease,
+            finished: AtomicBool::new(false),
         }
     }
 
@@ -140,6 +145,7 @@ impl Hold {
                 CALL_LIMIT
             };
             if let Ok(Ok(held)) = timeout(limit, self.core.store.complete(&complete)).await {
+                self.finished.store(true, Ordering::Relaxed);
                 return held;
             }
             if Instant::now() + wait >= deadline
@@ -154,11 +160,7 @@ impl Hold {
 
     /// Gives the event back: at once if the store answers by `answer_by`, else in the background.
     pub(super) async fn release(&self, answer_by: Option<Instant>) {
-        let release = Release {
-            key: self.key.clone(),
-            token: self.token,
-            retention: self.core.retention,
-        };
+        let release = self.release_command();
         let limit = answer_by.map_or(CALL_LIMIT, |moment| {
             CALL_LIMIT.min(moment.saturating_duration_since(Instant::now()))
         });
@@ -167,6 +169,25 @@ impl Hold {
             Ok(Ok(_))
         ) {
             self.core.release_later(release);
+        }
+        self.finished.store(true, Ordering::Relaxed);
+    }
+
+    fn release_command(&self) -> Release {
+        Release {
+            key: self.key.clone(),
+            token: self.token,
+            retention: self.core.retention,
+        }
+    }
+}
+
+/// A task that was dropped, or that an observer or a response's shape made panic, gives the event
+/// back too: the sender's next attempt need not wait for the end of the lease.
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if !*self.finished.get_mut() && Handle::try_current().is_ok() {
+            self.core.release_later(self.release_command());
         }
     }
 }
