@@ -233,10 +233,25 @@ impl DeliveryProfile {
         Ok(retention)
     }
 
-    /// How long a claim lasts without renewal unless set: 15 s, or the sender's retry interval
-    /// where that is shorter.
+    /// A request must be given time to be handled in.
+    pub(crate) fn check_deadline(&self) -> Result<(), ConfigError> {
+        let least = Duration::from_millis(100);
+        if self.deadline() < least {
+            return Err(ConfigError::new(
+                ConfigErrorKind::Profile,
+                format!(
+                    "four fifths of a time to answer of {:?} are less than {least:?}",
+                    self.time_to_answer
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// How long a claim lasts without renewal unless set: 15 s, or less where the sender's retry
+    /// interval or two fifths of its retry horizon are shorter.
     pub fn default_lease(&self) -> Duration {
-        let usual = Duration::from_secs(15);
+        let usual = Duration::from_secs(15).min(self.default_renewal_ceiling());
         self.schedule
             .interval()
             .map_or(usual, |interval| usual.min(interval))

@@ -56,6 +56,11 @@ impl PathTokens {
         Ok(Self(Arc::new(RwLock::new(digests(tokens)?))))
     }
 
+    /// Whether the other is a clone of this one.
+    pub(crate) fn is_same_handle(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Replaces the tokens of every clone of this handle.
     ///
     /// # Errors

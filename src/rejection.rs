@@ -78,6 +78,9 @@ pub enum Reason {
     LeaseLost,
     /// The receiver is shutting down.
     Draining,
+    /// The task of the delivery ended without an answer: the runtime is going down, or a user's
+    /// store or response shape panicked.
+    TaskEnded,
     /// No gate before this layer has proved the origin as the provider demands.
     Unauthenticated,
 }
@@ -116,6 +119,7 @@ impl Reason {
             Self::NotRecorded => "not_recorded",
             Self::LeaseLost => "lease_lost",
             Self::Draining => "draining",
+            Self::TaskEnded => "task_ended",
             Self::Unauthenticated => "unauthenticated",
         }
     }
@@ -134,10 +138,9 @@ impl Reason {
             Self::UnknownPath => Answer::Status(StatusCode::NOT_FOUND),
             Self::SourceRefused => Answer::Status(StatusCode::FORBIDDEN),
             Self::ContentEncoding => Answer::Status(StatusCode::UNSUPPORTED_MEDIA_TYPE),
-            Self::SignatureHeader
-            | Self::NoActiveKey
-            | Self::SignatureMismatch
-            | Self::SignatureStale => Answer::Status(StatusCode::UNAUTHORIZED),
+            Self::SignatureHeader | Self::SignatureMismatch | Self::SignatureStale => {
+                Answer::Status(StatusCode::UNAUTHORIZED)
+            }
             Self::BodyTooLarge => Answer::Status(StatusCode::PAYLOAD_TOO_LARGE),
             Self::BodyTooSlow => Answer::Status(StatusCode::REQUEST_TIMEOUT),
             Self::BodyCutOff | Self::NoEventKey | Self::ConfirmMismatch => {
@@ -145,7 +148,9 @@ impl Reason {
             }
             Self::EventTooOld | Self::Conflict => Answer::Status(StatusCode::UNPROCESSABLE_ENTITY),
             Self::AlreadyDone => Answer::Status(StatusCode::OK),
+            // An operator's oversight must not cost a true delivery.
             Self::SourceUnresolved
+            | Self::NoActiveKey
             | Self::BudgetUsedUp
             | Self::InProgress
             | Self::StoreUnavailable
@@ -154,7 +159,8 @@ impl Reason {
             | Self::ConfirmTryAgain
             | Self::NotRecorded
             | Self::LeaseLost
-            | Self::Draining => Answer::NotNow,
+            | Self::Draining
+            | Self::TaskEnded => Answer::NotNow,
             // A sender that does not retry is told that the event was taken.
             Self::HandlerSlow if profile.retries_at_all() => Answer::NotNow,
             Self::HandlerSlow => Answer::Status(StatusCode::ACCEPTED),

@@ -72,7 +72,7 @@ impl Webhook {
             reception.secret_headers = verifier.scheme().headers().cloned().collect();
         }
         let settings = Settings {
-            confirm: provider.confirm.clone(),
+            confirms: provider.confirms.clone(),
             ..Settings::default()
         };
         Self {
@@ -136,9 +136,10 @@ impl Webhook {
         self
     }
 
-    /// Asks whether an event is true before its handler runs.
+    /// Asks whether an event is true before its handler runs, beside what the provider itself asks:
+    /// all must agree.
     pub fn confirm(mut self, confirm: impl Confirm) -> Self {
-        self.settings.confirm = Some(SharedConfirm::new(confirm));
+        self.settings.confirms.push(SharedConfirm::new(confirm));
         self
     }
 
@@ -208,7 +209,7 @@ impl Webhook {
             path,
             source,
             signature,
-            confirm: _,
+            confirms: _,
         } = &self.provider;
         let source = match source {
             Some(allowlist) => {

@@ -47,7 +47,7 @@ pub enum EventErrorKind {
     /// The body is JSON of no shape that the rule knows: a field is missing, or the whole is not
     /// an object.
     UnknownShape,
-    /// A field of the key is neither a string nor an integer, or is empty.
+    /// A field of the key is neither a string nor an integer, or is empty or over 1 KiB.
     WrongType,
     /// A member stands twice in an object that counts.
     DuplicateMember,

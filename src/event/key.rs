@@ -1,7 +1,7 @@
 //! The name of an event, and the digest of what it means.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -223,7 +223,14 @@ impl fmt::Display for EventKey {
             if position > 0 {
                 f.write_str(":")?;
             }
-            f.write_str(&part)?;
+            for c in part.chars() {
+                // A key stands in log lines, and must not make lines of its own.
+                if c.is_control() {
+                    write!(f, "{}", c.escape_default())?;
+                } else {
+                    f.write_char(c)?;
+                }
+            }
         }
         Ok(())
     }

@@ -222,7 +222,9 @@ fn by_body(
     body: &[u8],
 ) -> Result<Identity, EventError> {
     let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(body));
-    let parts = kind.into_iter().chain(["sha256", &digest]);
+    // Four parts where there is a kind: more than any shape of the same provider has.
+    let unknown = kind.map(|kind| ["unknown", kind]);
+    let parts = unknown.into_iter().flatten().chain(["sha256", &digest]);
     Ok(Identity {
         key: key(provider, parts.map(Cow::Borrowed))?,
         fingerprint: Fingerprint::of(body),
@@ -429,6 +431,9 @@ impl SlotField {
     }
 }
 
+/// A longer part of a key is no identifier, and would be kept for as long as the record is.
+const MAX_PART_LEN: usize = 1024;
+
 /// The text of a string with content, or the digits of an integer; `1.0`, `1e3` and `-0` are
 /// other spellings of integers and refused.
 pub(crate) fn scalar(raw: &str) -> Option<Cow<'_, str>> {
@@ -437,7 +442,10 @@ pub(crate) fn scalar(raw: &str) -> Option<Cow<'_, str>> {
             plain if !plain.contains('\\') => Cow::Borrowed(plain),
             _ => Cow::Owned(serde_json::from_str(raw).ok()?),
         };
-        return (!text.is_empty()).then_some(text);
+        return (1..=MAX_PART_LEN).contains(&text.len()).then_some(text);
+    }
+    if raw.len() > MAX_PART_LEN {
+        return None;
     }
     let digits = raw.strip_prefix('-').unwrap_or(raw);
     let integer = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());

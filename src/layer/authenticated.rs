@@ -3,6 +3,7 @@ use std::net::IpAddr;
 use bytes::Bytes;
 
 use crate::event::ProviderName;
+use crate::path::PathTokens;
 use crate::signature::Verified;
 
 /// One way in which a delivery's origin is proved.
@@ -24,7 +25,7 @@ pub enum Proof {
 #[derive(Debug, Clone)]
 pub struct Authenticated {
     provider: ProviderName,
-    secret_path: bool,
+    secret_path: Option<PathTokens>,
     client: Option<IpAddr>,
     signature: Option<Verified>,
     body: Option<Bytes>,
@@ -34,7 +35,7 @@ impl Authenticated {
     pub(crate) fn nothing_yet(provider: ProviderName) -> Self {
         Self {
             provider,
-            secret_path: false,
+            secret_path: None,
             client: None,
             signature: None,
             body: None,
@@ -49,7 +50,7 @@ impl Authenticated {
     /// Whether this proof was passed.
     pub fn proves(&self, proof: Proof) -> bool {
         match proof {
-            Proof::SecretPath => self.secret_path,
+            Proof::SecretPath => self.secret_path.is_some(),
             Proof::SourceAddress => self.client.is_some(),
             Proof::Signature => self.signature.is_some(),
         }
@@ -70,8 +71,15 @@ impl Authenticated {
         self.body.as_ref()
     }
 
-    pub(crate) fn by_secret_path(&mut self) {
-        self.secret_path = true;
+    /// Whether a gate with these very tokens was passed.
+    pub(crate) fn has_shown_one_of(&self, tokens: &PathTokens) -> bool {
+        self.secret_path
+            .as_ref()
+            .is_some_and(|shown| shown.is_same_handle(tokens))
+    }
+
+    pub(crate) fn by_secret_path(&mut self, tokens: PathTokens) {
+        self.secret_path = Some(tokens);
     }
 
     pub(crate) fn by_source(&mut self, client: IpAddr) {

@@ -117,6 +117,11 @@ where
     B: Body<Data = Bytes> + From<Bytes> + Unpin + Send + 'static,
 {
     let reception = &guard.reception;
+    for name in reception.secret_headers.iter() {
+        if let Some(value) = parts.headers.get_mut(name) {
+            value.set_sensitive(true);
+        }
+    }
     let limits = Limits {
         max_bytes: reception.max_body_bytes,
         deadline: arrival.deadline,

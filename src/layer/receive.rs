@@ -67,6 +67,9 @@ pub(crate) async fn receive<B: Body<Data = Bytes>>(
     }
 }
 
+/// Most memory that is taken for bytes that are announced and have not arrived.
+const MAX_AHEAD: usize = 64 * 1024;
+
 enum Whole {
     Empty,
     One(Bytes),
@@ -90,10 +93,9 @@ impl Whole {
         match self {
             Self::Empty => *self = Self::One(data),
             Self::One(first) => {
-                let size = first
-                    .len()
-                    .saturating_add(data.len())
-                    .saturating_add(expected);
+                // What is announced and not there yet is not counted, so little is taken for it.
+                let ahead = expected.min(MAX_AHEAD);
+                let size = first.len().saturating_add(data.len()).saturating_add(ahead);
                 let mut bytes = BytesMut::with_capacity(size);
                 bytes.extend_from_slice(first);
                 bytes.extend_from_slice(&data);

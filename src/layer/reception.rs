@@ -1,4 +1,5 @@
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use http::request::Parts;
@@ -130,7 +131,11 @@ impl Reception {
     }
 
     pub(crate) fn observe(&self, observation: &Observation<'_>) {
-        self.observer.observe(observation);
+        // A journal that panics must not cost a delivery its answer or its record.
+        let observed = catch_unwind(AssertUnwindSafe(|| self.observer.observe(observation)));
+        if observed.is_err() {
+            tracing::error!(target: "tower_webhook", "the observer of deliveries panicked");
+        }
     }
 
     /// The response to a refusal, which stands in its extensions.
@@ -166,7 +171,7 @@ impl Reception {
             signed_by: refusal
                 .signed_by()
                 .or(authenticated.signature().map(Verified::key_id)),
-            client: authenticated.client(),
+            client: refusal.client.or(authenticated.client()),
             headers: self.interest.headers.then(|| self.masked(parts)),
             body: authenticated.body().filter(|_| self.interest.body),
             ..self.observation(Verdict::Refused, arrival)

@@ -1,3 +1,7 @@
+use std::error::Error;
+use std::fmt;
+use std::net::IpAddr;
+
 use super::observer;
 use crate::event::{EventError, EventErrorKind};
 use crate::rejection::Reason;
@@ -10,6 +14,8 @@ use crate::store::{StoreError, StoreErrorKind};
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) reason: Reason,
+    /// The address that was refused.
+    pub(crate) client: Option<IpAddr>,
     detail: Option<Detail>,
 }
 
@@ -19,15 +25,21 @@ enum Detail {
     Signature(SignatureError),
     Client(ClientAddressError),
     Event(EventError),
-    Store(StoreError),
+    Store(Chain<StoreError>),
 }
 
 impl Refusal {
     pub(crate) fn because(reason: Reason, text: &'static str) -> Self {
         Self {
             reason,
+            client: None,
             detail: Some(Detail::Text(text)),
         }
+    }
+
+    pub(crate) fn of_client(mut self, client: IpAddr) -> Self {
+        self.client = Some(client);
+        self
     }
 
     pub(crate) fn detail(&self) -> Option<observer::Detail<'_>> {
@@ -37,7 +49,7 @@ impl Refusal {
                 Detail::Signature(error) => error,
                 Detail::Client(error) => error,
                 Detail::Event(error) => error,
-                Detail::Store(error) => error,
+                Detail::Store(chain) => chain,
             })
         })
     }
@@ -55,6 +67,7 @@ impl From<Reason> for Refusal {
     fn from(reason: Reason) -> Self {
         Self {
             reason,
+            client: None,
             detail: None,
         }
     }
@@ -70,6 +83,7 @@ impl From<SignatureError> for Refusal {
         };
         Self {
             reason,
+            client: None,
             detail: Some(Detail::Signature(error)),
         }
     }
@@ -84,6 +98,7 @@ impl From<ClientAddressError> for Refusal {
         };
         Self {
             reason,
+            client: None,
             detail: Some(Detail::Client(error)),
         }
     }
@@ -97,6 +112,7 @@ impl From<EventError> for Refusal {
         };
         Self {
             reason,
+            client: None,
             detail: Some(Detail::Event(error)),
         }
     }
@@ -111,7 +127,24 @@ impl From<StoreError> for Refusal {
         };
         Self {
             reason,
-            detail: Some(Detail::Store(error)),
+            client: None,
+            detail: Some(Detail::Store(Chain(error))),
         }
+    }
+}
+
+/// An error and what caused it, in one line.
+#[derive(Debug)]
+pub(crate) struct Chain<E>(pub(crate) E);
+
+impl<E: Error> fmt::Display for Chain<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
     }
 }

@@ -1,3 +1,4 @@
+use crate::clock::Tolerance;
 use crate::delivery::DeliveryProfile;
 use crate::event::{EventRule, ProviderName};
 use crate::layer::{Confirm, SharedConfirm};
@@ -41,7 +42,7 @@ pub struct Provider {
     pub(crate) path: Option<PathTokens>,
     pub(crate) source: Option<Allowlist>,
     pub(crate) signature: Option<Verifier>,
-    pub(crate) confirm: Option<SharedConfirm>,
+    pub(crate) confirms: Vec<SharedConfirm>,
 }
 
 impl Provider {
@@ -54,7 +55,7 @@ impl Provider {
             path: None,
             source: None,
             signature: None,
-            confirm: None,
+            confirms: Vec::new(),
         }
     }
 
@@ -117,10 +118,11 @@ impl Provider {
         self
     }
 
-    /// Asks whether an event is true before its handler runs.
+    /// Asks whether an event is true before its handler runs. Where it is asked more than once, all
+    /// must agree.
     #[must_use]
     pub fn confirm(mut self, confirm: impl Confirm) -> Self {
-        self.confirm = Some(SharedConfirm::new(confirm));
+        self.confirms.push(SharedConfirm::new(confirm));
         self
     }
 
@@ -154,6 +156,16 @@ impl Provider {
             None => profile,
         };
         self
+    }
+
+    /// Accepts signed times this far from ours, where the signature covers a time.
+    #[must_use]
+    pub fn tolerance(mut self, tolerance: Tolerance) -> Self {
+        self.signature = self
+            .signature
+            .map(|verifier| verifier.with_tolerance(tolerance));
+        let profile = self.profile.clone();
+        self.with_profile(profile)
     }
 
     /// Replaces the rule that tells its events apart.

@@ -48,7 +48,7 @@ pub struct Scheme {
     pub(super) encoding: Encoding,
     pub(super) content: Box<[Piece]>,
     pub(super) tolerance: Tolerance,
-    secrets: SecretFormat,
+    pub(super) secrets: SecretFormat,
 }
 
 /// The headers that one signature is made of.

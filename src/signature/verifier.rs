@@ -32,6 +32,19 @@ impl Verifier {
         }
     }
 
+    /// The same verifier, accepting signed times this far from ours.
+    #[must_use]
+    pub fn with_tolerance(self, tolerance: Tolerance) -> Self {
+        let scheme = Scheme {
+            tolerance,
+            ..(*self.scheme).clone()
+        };
+        Self {
+            scheme: Arc::new(scheme),
+            keys: self.keys,
+        }
+    }
+
     /// The keys, which can be replaced while the verifier is in use.
     pub fn keys(&self) -> &KeyRing {
         &self.keys
@@ -152,8 +165,9 @@ impl Verifier {
     fn id<'h>(&self, headers: &'h HeaderMap, name: &HeaderName) -> Result<&'h str, SignatureError> {
         let invalid = || SignatureError::in_header(Kind::InvalidId, name);
         let id = the_one(headers, name)?.to_str().map_err(|_| invalid())?;
+        // Also where it only appears once the text behind the id is added: `a:` and `::`.
         let separated = self.scheme.content.iter().any(|piece| match piece {
-            Piece::Literal(text) => id.contains(text),
+            Piece::Literal(text) => [id, text].concat().find(text) != Some(id.len()),
             Piece::Timestamp | Piece::Id | Piece::Body => false,
         });
         if id.is_empty() || id.len() > MAX_ID_LEN || separated {

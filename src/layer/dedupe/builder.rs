@@ -102,7 +102,7 @@ pub struct DedupeBuilder {
 /// What a user can set, as it was set.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Settings {
-    pub(crate) confirm: Option<SharedConfirm>,
+    pub(crate) confirms: Vec<SharedConfirm>,
     pub(crate) drain: Drain,
     pub(crate) retention: Option<Duration>,
     pub(crate) lease: Option<Duration>,
@@ -120,9 +120,10 @@ impl DedupeBuilder {
         self
     }
 
-    /// Asks whether an event is true before its handler runs.
+    /// Asks whether an event is true before its handler runs. Where it is asked more than once, all
+    /// must agree.
     pub fn confirm(mut self, confirm: impl Confirm) -> Self {
-        self.settings.confirm = Some(SharedConfirm::new(confirm));
+        self.settings.confirms.push(SharedConfirm::new(confirm));
         self
     }
 
@@ -202,7 +203,7 @@ impl DedupeBuilder {
     /// allow, with both numbers; a body to replay of more than 4 KiB.
     pub fn build(self, store: impl Store) -> Result<DedupeLayer, ConfigError> {
         let Settings {
-            confirm,
+            confirms,
             drain,
             retention,
             lease,
@@ -233,6 +234,7 @@ impl DedupeBuilder {
             ));
         }
         let profile = &self.reception.profile;
+        profile.check_deadline()?;
         let lease = profile.check_lease(lease.unwrap_or_else(|| profile.default_lease()))?;
         let usual_ceiling = profile.default_renewal_ceiling().max(lease);
         let renewal_ceiling =
@@ -246,7 +248,7 @@ impl DedupeBuilder {
                 tenant: self.tenant,
                 demanded,
                 store: SharedStore::new(store),
-                confirm,
+                confirms,
                 drain,
                 retention,
                 lease,

@@ -5,19 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
-use super::confirm::{Confirmation, SharedConfirm, Unconfirmed};
-use super::delivery::Lease;
-use super::hold::Hold;
+use super::confirm::{Confirmation, Unconfirmed};
+use super::hold::{CALL_LIMIT, Hold};
 use super::ticket::{Stop, Ticket};
 use crate::layer::refusal::Refusal;
 use crate::rejection::Reason;
-use crate::store::{Claim, ClaimOutcome, Held, Store, StoreErrorKind, Token};
+use crate::store::{Claim, ClaimOutcome, Held, Release, Store, StoreErrorKind, Token};
 
 /// The times between two questions to a [`Confirm`](super::Confirm) that could not tell.
 const FIRST_ASK_AGAIN: Duration = Duration::from_millis(100);
 const LONGEST_ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// The pauses of a waiting copy whose store says at once that it need not wait any longer.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 impl<RB, E> Ticket<RB, E> {
     /// Claims the event, waiting for another's outcome if there is one at work. `None` where the
@@ -29,42 +32,59 @@ impl<RB, E> Ticket<RB, E> {
             token: Token::random().map_err(Refusal::from)?,
             fingerprint: self.known.identity.fingerprint,
             // What is not confirmed yet must not refuse the true delivery.
-            bind: core.confirm.is_none(),
+            bind: core.confirms.is_empty(),
             lease: core.lease,
             retention: core.retention,
         };
         let mut place = None;
+        let mut pause = FIRST_PAUSE;
         loop {
+            // Its body may have come in after the drain began. This task is counted by now, so the
+            // drain either waits for it or is seen here.
+            if core.drain.has_begun() {
+                return Err(Reason::Draining.into());
+            }
             let claimed_at = Instant::now();
-            let refusal: Refusal =
-                match timeout_at(self.arrival.deadline, core.store.claim(&claim)).await {
-                    Ok(Ok(ClaimOutcome::Claimed(grant))) => {
-                        self.claimed = Some((Instant::now(), grant));
-                        return Ok(Some(Hold::new(
-                            core,
-                            claim,
-                            grant,
-                            claimed_at,
-                            Lease::new(),
-                        )));
+            let left = self.arrival.deadline.saturating_duration_since(claimed_at);
+            // A handler that is run unchecked needs time as well.
+            let limit = CALL_LIMIT.min(if core.fail_open { left / 2 } else { left });
+            let refusal: Refusal = match timeout(limit, core.store.claim(&claim)).await {
+                Ok(Ok(ClaimOutcome::Claimed(grant))) => {
+                    self.claimed = Some((Instant::now(), grant));
+                    return Ok(Some(Hold::new(core, claim, grant, claimed_at)));
+                }
+                Ok(Ok(ClaimOutcome::Done(response))) => return Err(Stop::Copy(response)),
+                Ok(Ok(ClaimOutcome::Conflict)) => return Err(Reason::Conflict.into()),
+                Ok(Ok(_)) => {
+                    if place.is_none() {
+                        place = Some(core.reception.budget.wait().ok_or(Reason::BudgetUsedUp)?);
                     }
-                    Ok(Ok(ClaimOutcome::Done(response))) => return Err(Stop::Copy(response)),
-                    Ok(Ok(ClaimOutcome::Conflict)) => return Err(Reason::Conflict.into()),
-                    Ok(Ok(_)) => {
-                        if place.is_none() {
-                            place = Some(core.reception.budget.wait().ok_or(Reason::BudgetUsedUp)?);
-                        }
-                        self.wait_for_other(&claim).await?;
-                        continue;
+                    let began = Instant::now();
+                    self.wait_for_other(&claim).await?;
+                    if began.elapsed() < FIRST_PAUSE {
+                        sleep(pause).await;
+                        pause = (pause * 2).min(LONGEST_PAUSE);
                     }
-                    Ok(Err(error)) if error.kind() == StoreErrorKind::Full => {
-                        return Err(Refusal::from(error).into());
-                    }
-                    Ok(Err(error)) => error.into(),
-                    Err(_) => Reason::StoreTooSlow.into(),
-                };
+                    continue;
+                }
+                Ok(Err(error)) if error.kind() == StoreErrorKind::Full => {
+                    return Err(Refusal::from(error).into());
+                }
+                Ok(Err(error)) => error.into(),
+                Err(_) => Reason::StoreTooSlow.into(),
+            };
             // The claim may stand although its reply was lost.
-            core.release_later(core.release_of(&claim));
+            let Claim {
+                key,
+                token,
+                retention,
+                ..
+            } = claim;
+            core.release_later(Release {
+                key,
+                token,
+                retention,
+            });
             if core.fail_open {
                 self.unchecked = true;
                 return Ok(None);
@@ -86,11 +106,16 @@ impl<RB, E> Ticket<RB, E> {
         }
     }
 
-    /// Asks whether the event is true, where that is to be asked, and then binds what it means.
+    /// Asks everyone who is to be asked whether the event is true, and then binds what it means.
     pub(super) async fn confirm(&self, hold: Option<&Hold>) -> Result<(), Refusal> {
+        let core = Arc::clone(&self.core);
         let deadline = self.arrival.deadline;
-        if let Some(confirm) = &self.core.confirm {
-            self.ask(confirm).await?;
+        if !core.confirms.is_empty() {
+            tokio::select! {
+                biased;
+                () = core.drain.begun() => return Err(Reason::Draining.into()),
+                confirmed = self.ask() => confirmed?,
+            }
             if let Some(hold) = hold {
                 match timeout_at(deadline, hold.renew(Some(hold.fingerprint))).await {
                     Ok(Ok(Held::Held)) => {}
@@ -103,21 +128,29 @@ impl<RB, E> Ticket<RB, E> {
         if Instant::now() >= deadline {
             return Err(Reason::StoreTooSlow.into());
         }
+        if core.drain.has_begun() {
+            return Err(Reason::Draining.into());
+        }
         Ok(())
     }
 
-    /// Asks until it can be told or time is up.
-    async fn ask(&self, confirm: &SharedConfirm) -> Result<(), Refusal> {
+    /// Asks one after the other, until it can be told or time is up.
+    async fn ask(&self) -> Result<(), Refusal> {
         let deadline = self.arrival.deadline;
         let mut wait = FIRST_ASK_AGAIN;
-        loop {
+        let mut confirms = self.core.confirms.iter();
+        let mut next = confirms.next();
+        while let Some(confirm) = next {
             let event = Unconfirmed {
                 key: self.known.identity.key.clone(),
                 body: self.mark.body().cloned().unwrap_or_default(),
             };
             let asked = AssertUnwindSafe(async { confirm.confirm(event).await }).catch_unwind();
             match timeout_at(deadline, asked).await {
-                Ok(Ok(Confirmation::Confirmed)) => return Ok(()),
+                Ok(Ok(Confirmation::Confirmed)) => {
+                    next = confirms.next();
+                    continue;
+                }
                 Ok(Ok(Confirmation::Mismatch)) => return Err(Reason::ConfirmMismatch.into()),
                 Ok(Ok(Confirmation::TryAgain) | Err(_)) => {}
                 Err(_) => return Err(Reason::ConfirmTryAgain.into()),
@@ -129,5 +162,6 @@ impl<RB, E> Ticket<RB, E> {
             sleep_until(again).await;
             wait = (wait * 2).min(LONGEST_ASK_AGAIN);
         }
+        Ok(())
     }
 }

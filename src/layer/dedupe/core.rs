@@ -20,7 +20,8 @@ pub(super) struct Core {
     pub(super) tenant: Option<ProviderName>,
     pub(super) demanded: Demand,
     pub(super) store: SharedStore,
-    pub(super) confirm: Option<SharedConfirm>,
+    /// All of these must agree before a handler runs.
+    pub(super) confirms: Vec<SharedConfirm>,
     pub(super) drain: Drain,
     pub(super) retention: Duration,
     pub(super) lease: Duration,

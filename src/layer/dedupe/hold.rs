@@ -2,43 +2,48 @@
 
 use std::convert::Infallible;
 use std::future::pending;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::core::Core;
 use super::delivery::Lease;
 use crate::event::{EventKey, Fingerprint};
+use crate::layer::refusal::Chain;
 use crate::store::{
-    Claim, Complete, Grant, Held, Release, Renew, Store, StoreError, StoredResponse, Token,
+    Claim, Complete, Grant, Held, Release, Renew, Store, StoreError, StoreErrorKind,
+    StoredResponse, Token,
 };
 
 /// How long one call to a store may take, and how soon it is tried again.
-const CALL_LIMIT: Duration = Duration::from_secs(1);
+pub(super) const CALL_LIMIT: Duration = Duration::from_secs(1);
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// How many releases are sent again at once in the background. What finds no place is freed by the
+/// end of its lease: an outage must not fill the process.
+static BACKGROUND: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(256)));
 
 /// An event that this receiver holds.
 #[derive(Debug)]
 pub(super) struct Hold {
-    pub(super) core: Arc<Core>,
-    pub(super) key: EventKey,
+    core: Arc<Core>,
+    key: EventKey,
     pub(super) fingerprint: Fingerprint,
-    pub(super) token: Token,
+    token: Token,
     pub(super) grant: Grant,
-    pub(super) claimed_at: Instant,
+    claimed_at: Instant,
     pub(super) lease: Lease,
+    /// Whether the store was told how it ended, or is being told in the background.
+    finished: AtomicBool,
 }
 
 impl Hold {
-    pub(super) fn new(
-        core: Arc<Core>,
-        claim: Claim,
-        grant: Grant,
-        claimed_at: Instant,
-        lease: Lease,
-    ) -> Self {
+    pub(super) fn new(core: Arc<Core>, claim: Claim, grant: Grant, claimed_at: Instant) -> Self {
         let Claim {
             key,
             token,
@@ -54,7 +59,8 @@ impl Hold {
             token,
             grant,
             claimed_at,
-            lease,
+            lease: Lease::new(),
+            finished: AtomicBool::new(false),
         }
     }
 
@@ -77,7 +83,7 @@ impl Hold {
             let asked = Instant::now();
             if asked >= ends || asked + lease > last_end {
                 sleep_until(ends).await;
-                self.lease.lose();
+                self.lose("its end has come");
                 return pending().await;
             }
             match timeout(CALL_LIMIT.min(ends - asked), self.renew(None)).await {
@@ -86,12 +92,27 @@ impl Hold {
                     next = asked + lease / 3;
                 }
                 Ok(Ok(Held::Fenced)) => {
-                    self.lease.lose();
+                    self.lose("the store has it no more, or another receiver has it");
                     return pending().await;
                 }
-                Ok(Err(_)) | Err(_) => next = Instant::now() + (lease / 10).min(LONGEST_WAIT),
+                Ok(Err(error)) => {
+                    self.warn("renew", Some(&error));
+                    next = Instant::now() + (lease / 10).min(LONGEST_WAIT);
+                }
+                Err(_) => self.warn("renew", None),
             }
         }
+    }
+
+    fn lose(&self, why: &'static str) {
+        tracing::warn!(
+            target: "tower_webhook",
+            key = %self.key.encoded(),
+            attempt = self.grant.attempt,
+            why,
+            "a handler has lost its lease"
+        );
+        self.lease.lose();
     }
 
     /// Extends the lease, and binds the fingerprint if one is given.
@@ -112,12 +133,12 @@ impl Hold {
         Ok(outcomes.into_iter().next().unwrap_or(Held::Fenced))
     }
 
-    /// Records the event as done, however long that takes; calls `overdue` once if it is not done
-    /// by `deadline`.
+    /// Records the event as done, however long that takes; calls `overdue` once if that is not
+    /// done by `answer_by`.
     pub(super) async fn complete(
         &self,
         response: StoredResponse,
-        deadline: Instant,
+        answer_by: Option<Instant>,
         overdue: impl FnOnce(),
     ) -> Held {
         let complete = Complete {
@@ -129,66 +150,120 @@ impl Hold {
             response,
             retention: self.core.retention,
         };
-        let mut overdue = Some(overdue);
+        let mut pending = answer_by.map(|moment| (moment, overdue));
         let mut wait = FIRST_WAIT;
-        loop {
-            let now = Instant::now();
-            let until_deadline = deadline.saturating_duration_since(now);
-            let limit = if overdue.is_some() {
-                CALL_LIMIT.min(until_deadline)
-            } else {
-                CALL_LIMIT
+        for tried in 1_u64.. {
+            let limit = match &pending {
+                Some((moment, _)) => CALL_LIMIT.min(until(*moment)),
+                None => CALL_LIMIT,
             };
-            if let Ok(Ok(held)) = timeout(limit, self.core.store.complete(&complete)).await {
-                return held;
+            let error = match timeout(limit, self.core.store.complete(&complete)).await {
+                Ok(Ok(held)) => {
+                    self.finished.store(true, Ordering::Relaxed);
+                    return held;
+                }
+                Ok(Err(error)) => Some(error),
+                Err(_) => None,
+            };
+            if tried.is_power_of_two() {
+                self.warn("complete", error.as_ref());
             }
-            if Instant::now() + wait >= deadline
-                && let Some(overdue) = overdue.take()
+            if error.is_some_and(|error| is_final(&error)) && self.lease.is_lost() {
+                break;
+            }
+            if let Some((_, overdue)) =
+                pending.take_if(|(moment, _)| Instant::now() + wait >= *moment)
             {
                 overdue();
             }
             sleep(wait).await;
             wait = (wait * 2).min(LONGEST_WAIT);
         }
+        Held::Fenced
     }
 
-    /// Gives the event back: at once if the store answers, else in the background.
-    pub(super) async fn release(&self) {
-        let release = Release {
+    /// Gives the event back, its record to be kept for `retention`: at once if the store answers by
+    /// `answer_by`, else in the background.
+    pub(super) async fn release(&self, retention: Duration, answer_by: Option<Instant>) {
+        let release = self.release_command(retention);
+        let limit = answer_by.map_or(CALL_LIMIT, |moment| CALL_LIMIT.min(until(moment)));
+        match timeout(limit, self.core.store.release(&release)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                self.warn("release", Some(&error));
+                self.core.release_later(release);
+            }
+            Err(_) => {
+                self.warn("release", None);
+                self.core.release_later(release);
+            }
+        }
+        self.finished.store(true, Ordering::Relaxed);
+    }
+
+    fn release_command(&self, retention: Duration) -> Release {
+        Release {
             key: self.key.clone(),
             token: self.token,
-            retention: self.core.retention,
-        };
-        if !matches!(
-            timeout(CALL_LIMIT, self.core.store.release(&release)).await,
-            Ok(Ok(_))
-        ) {
-            self.core.release_later(release);
+            retention,
+        }
+    }
+
+    /// What the store does not do is told at once: the record is what an operator relies on.
+    fn warn(&self, command: &'static str, error: Option<&StoreError>) {
+        tracing::warn!(
+            target: "tower_webhook",
+            key = %self.key.encoded(),
+            command,
+            error = error.map(|error| tracing::field::display(Chain(error))),
+            "the store did not take a command in time; it is sent again"
+        );
+    }
+}
+
+/// A task that was dropped, or that a user's code made panic, gives the event back too: the
+/// sender's next attempt need not wait for the end of the lease.
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if !*self.finished.get_mut() {
+            self.core
+                .release_later(self.release_command(self.core.retention));
         }
     }
 }
 
-impl Core {
-    pub(super) fn release_of(&self, claim: &Claim) -> Release {
-        Release {
-            key: claim.key.clone(),
-            token: claim.token,
-            retention: self.retention,
-        }
-    }
+fn until(moment: Instant) -> Duration {
+    moment.saturating_duration_since(Instant::now())
+}
 
-    /// Releases in the background, until the store has heard it or the lease is over anyway.
+/// Whether trying again cannot help.
+fn is_final(error: &StoreError) -> bool {
+    matches!(
+        error.kind(),
+        StoreErrorKind::Refused | StoreErrorKind::Corrupt
+    )
+}
+
+impl Core {
+    /// Releases in the background, until the store has heard it or the lease is over anyway. It
+    /// holds up no shutdown.
     pub(super) fn release_later(&self, release: Release) {
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let Ok(place) = Arc::clone(&BACKGROUND).try_acquire_owned() else {
+            return;
+        };
         let store = self.store.clone();
         let give_up = Instant::now() + self.lease;
-        self.drain.spawn(async move {
+        runtime.spawn(async move {
+            let _place = place;
             let mut wait = FIRST_WAIT;
             while Instant::now() < give_up {
-                if matches!(
-                    timeout(CALL_LIMIT, store.release(&release)).await,
-                    Ok(Ok(_))
-                ) {
-                    return;
+                match timeout(CALL_LIMIT, store.release(&release)).await {
+                    Ok(Err(error)) if !is_final(&error) => {}
+                    Err(_) => {}
+                    Ok(Ok(_) | Err(_)) => return,
                 }
                 sleep(wait).await;
                 wait = (wait * 2).min(LONGEST_WAIT);

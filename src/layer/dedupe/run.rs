@@ -1,19 +1,19 @@
 //! One delivery, from its proof to its record: claim, confirm, handle, finish.
 //!
 //! It runs in a task of its own: a sender that hangs up ends its request, and what was claimed
-//! must be finished all the same.
+//! must be finished all the same. The handler runs in another one, so that its claim is renewed
+//! and its sender answered in time even if it blocks its thread.
 
-use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::FutureExt;
 use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 use tower_service::Service;
+use tracing::Instrument;
 
 use super::delivery::{Delivery, Inner, Lease};
 use super::hold::Hold;
@@ -21,6 +21,7 @@ use super::never_again::NeverAgain;
 use super::replay::keep_body;
 use super::ticket::{Stop, Ticket};
 use crate::layer::observer::Verdict;
+use crate::layer::refusal::Refusal;
 use crate::layer::response_body::ResponseBody;
 use crate::rejection::Reason;
 use crate::store::{Held, StoredResponse};
@@ -28,11 +29,17 @@ use crate::store::{Held, StoredResponse};
 /// Tells a sender that its delivery is a copy of one that was handled.
 static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
+/// How long the record of an event is kept that was never true: strangers who know a secret path
+/// could otherwise fill the store with inventions.
+const UNTRUE_RETENTION: Duration = Duration::from_secs(60);
+
 pub(super) async fn run<S, B, RB>(mut ticket: Ticket<RB, S::Error>, inner: S, parts: Parts)
 where
-    S: Service<Request<B>, Response = Response<RB>>,
-    B: From<Bytes>,
-    RB: Body<Data = Bytes>,
+    S: Service<Request<B>, Response = Response<RB>> + Send + 'static,
+    S::Future: Send,
+    S::Error: Send,
+    B: From<Bytes> + Send + 'static,
+    RB: Body<Data = Bytes> + Send + 'static,
 {
     match ticket.claim().await {
         Ok(Some(hold)) => {
@@ -47,24 +54,37 @@ where
     }
 }
 
+/// Runs the handler if the event is true and there is time left to answer.
 async fn confirm_and_handle<S, B, RB>(
     ticket: &mut Ticket<RB, S::Error>,
     hold: Option<&Hold>,
     inner: S,
     parts: Parts,
 ) where
-    S: Service<Request<B>, Response = Response<RB>>,
-    B: From<Bytes>,
-    RB: Body<Data = Bytes>,
+    S: Service<Request<B>, Response = Response<RB>> + Send + 'static,
+    S::Future: Send,
+    S::Error: Send,
+    B: From<Bytes> + Send + 'static,
+    RB: Body<Data = Bytes> + Send + 'static,
 {
     match ticket.confirm(hold).await {
         Ok(()) => handle(ticket, hold, inner, parts).await,
         Err(refusal) => {
             if let Some(hold) = hold {
-                hold.release().await;
+                let retention = retention_of_refused(ticket, hold, &refusal);
+                hold.release(retention, ticket.answer_by()).await;
             }
             ticket.refuse(Verdict::Refused, refusal);
         }
+    }
+}
+
+fn retention_of_refused<RB, E>(ticket: &Ticket<RB, E>, hold: &Hold, refusal: &Refusal) -> Duration {
+    let usual = ticket.core.retention;
+    if refusal.reason == Reason::ConfirmMismatch && hold.grant.attempt == 1 {
+        usual.min(UNTRUE_RETENTION)
+    } else {
+        usual
     }
 }
 
@@ -92,17 +112,29 @@ async fn handle<S, B, RB>(
     mut inner: S,
     mut parts: Parts,
 ) where
-    S: Service<Request<B>, Response = Response<RB>>,
-    B: From<Bytes>,
-    RB: Body<Data = Bytes>,
+    S: Service<Request<B>, Response = Response<RB>> + Send + 'static,
+    S::Future: Send,
+    S::Error: Send,
+    B: From<Bytes> + Send + 'static,
+    RB: Body<Data = Bytes> + Send + 'static,
 {
     parts.extensions.insert(ticket.mark.clone());
     parts.extensions.insert(delivery(ticket, hold));
     let body = ticket.mark.body().cloned().unwrap_or_default();
     let request = Request::from_parts(parts, B::from(body));
-    let mut running =
-        pin!(AssertUnwindSafe(async move { inner.call(request).await }).catch_unwind());
-    let outcome = match timeout_at(ticket.arrival.deadline, running.as_mut()).await {
+    let keep = ticket.core.replay_body;
+    let deadline = ticket.arrival.deadline;
+    let work = async move {
+        let response = inner.call(request).await?;
+        Ok(if settles(&response) {
+            let (response, stored) = keep_body(response, keep, deadline).await;
+            Ended::Settled(response, stored)
+        } else {
+            Ended::Failed(response)
+        })
+    };
+    let mut running = tokio::spawn(work.in_current_span());
+    let outcome = match timeout_at(deadline, &mut running).await {
         Ok(outcome) => outcome,
         Err(_) => {
             ticket.refuse(Verdict::Unfinished, Reason::HandlerSlow);
@@ -110,14 +142,10 @@ async fn handle<S, B, RB>(
         }
     };
     let (reason, answer) = match outcome {
-        Ok(Ok(response)) if settles(&response) => {
-            let kept = keep_body(response, ticket.core.replay_body).await;
-            match kept {
-                Ok((response, stored)) => return succeeded(ticket, hold, response, stored).await,
-                Err(reason) => (reason, Ok(ticket.core.reception.rejection(reason))),
-            }
+        Ok(Ok(Ended::Settled(response, stored))) => {
+            return succeeded(ticket, hold, response, stored).await;
         }
-        Ok(Ok(mut response)) => {
+        Ok(Ok(Ended::Failed(mut response))) => {
             *response.status_mut() = ticket.core.reception.profile.failure(response.status());
             (Reason::HandlerFailed, Ok(response.map(ResponseBody::inner)))
         }
@@ -129,9 +157,16 @@ async fn handle<S, B, RB>(
     };
     // Released before the answer, so that the sender's next attempt finds the event free.
     if let Some(hold) = hold {
-        hold.release().await;
+        hold.release(ticket.core.retention, ticket.answer_by())
+            .await;
     }
     ticket.give(Verdict::Failed, Some(&reason.into()), answer);
+}
+
+/// How a handler ended that did not panic.
+enum Ended<RB> {
+    Settled(Response<ResponseBody<RB>>, StoredResponse),
+    Failed(Response<RB>),
 }
 
 /// Whether the event is done with this response.
@@ -149,17 +184,15 @@ async fn succeeded<RB, E>(
     let Some(hold) = hold else {
         return ticket.give(Verdict::Handled, None, Ok(response));
     };
-    let deadline = ticket.arrival.deadline;
+    let overdue_by: Option<Instant> = ticket.answer_by();
     let held = hold
-        .complete(stored, deadline, || {
-            if !ticket.is_answered() {
-                ticket.refuse(Verdict::Unfinished, Reason::NotRecorded);
-            }
+        .complete(stored, overdue_by, || {
+            ticket.refuse(Verdict::Unfinished, Reason::NotRecorded);
         })
         .await;
     match held {
         Held::Held => ticket.give(Verdict::Handled, None, Ok(response)),
-        // The effect took place, and another receiver has the event now.
+        // The effect took place, and the event is another receiver's now.
         Held::Fenced => ticket.refuse(Verdict::Failed, Reason::LeaseLost),
     }
 }

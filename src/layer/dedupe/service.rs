@@ -99,8 +99,7 @@ where
                 .spawn(run(ticket, inner, parts).in_current_span());
             match answered.await {
                 Ok(answer) => answer,
-                // The task has ended without a word: the runtime is going down.
-                Err(_) => Ok(core.reception.rejection(Reason::Draining)),
+                Err(_) => Ok(core.reception.rejection(Reason::TaskEnded)),
             }
         })
     }

@@ -39,15 +39,16 @@ impl<RB, E> Ticket<RB, E> {
         reason: Option<&Refusal>,
         answer: Answer<RB, E>,
     ) {
-        let sender = self.answer.take();
         let status = match &answer {
             Ok(response) => Some(response.status()),
             Err(_) => None,
         };
-        self.observe(verdict, reason, status.filter(|_| sender.is_some()));
+        let sender = self.answer.take();
+        let was_waited_for = sender.is_some();
         if let Some(sender) = sender {
             let _ = sender.send(answer);
         }
+        self.observe(verdict, reason, status.filter(|_| was_waited_for));
     }
 
     /// Answers with a refusal.
@@ -64,8 +65,9 @@ impl<RB, E> Ticket<RB, E> {
         }
     }
 
-    pub(super) fn is_answered(&self) -> bool {
-        self.answer.is_none()
+    /// Until when the answer is to be given, if it is not yet.
+    pub(super) fn answer_by(&self) -> Option<Instant> {
+        self.answer.as_ref().map(|_| self.arrival.deadline)
     }
 
     fn observe(&self, verdict: Verdict, refusal: Option<&Refusal>, status: Option<StatusCode>) {

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use http::HeaderMap;
 use http::request::Parts;
 
 use crate::layer::refusal::Refusal;
@@ -22,6 +23,10 @@ impl SecretPathGate {
         }
     }
 
+    pub(crate) fn tokens(&self) -> &PathTokens {
+        &self.tokens
+    }
+
     /// Whether this path is one that the gate stands before.
     pub(crate) fn guards(&self, path: &str) -> bool {
         self.prefix.as_deref().is_none_or(|prefix| {
@@ -32,15 +37,30 @@ impl SecretPathGate {
 
     pub(crate) fn admit(&self, parts: &mut Parts) -> Result<(), Refusal> {
         let unknown = || Refusal::from(Reason::UnknownPath);
-        let (before, token) = split_token(parts.uri.path()).ok_or_else(unknown)?;
+        let path = parts.uri.clone();
+        let (before, token) = split_token(path.path()).ok_or_else(unknown)?;
         let in_place = self.prefix.as_deref().is_none_or(|prefix| before == prefix);
         // The token is compared in any case, so that a wrong place takes as long.
         if !(self.tokens.matches(token.as_bytes()) && in_place) {
             return Err(unknown());
         }
+        mark_sensitive(&mut parts.headers, token);
         parts.uri = without_token(&parts.uri).ok_or_else(unknown)?;
         clean_original_uri(parts);
         Ok(())
+    }
+}
+
+/// A proxy may repeat the whole URL in a header: that header is as secret as the token in it.
+fn mark_sensitive(headers: &mut HeaderMap, token: &str) {
+    for value in headers.values_mut() {
+        if value
+            .as_bytes()
+            .windows(token.len())
+            .any(|window| window == token.as_bytes())
+        {
+            value.set_sensitive(true);
+        }
     }
 }
 

@@ -43,18 +43,19 @@ impl SourceGate {
                  or insert PeerAddr",
             )
         })?;
-        let client = self.proxies.client_address(peer, &parts.headers)?;
-        match self.allowlist.check(client, now) {
-            Admission::Allowed => Ok(client),
-            Admission::Refused => Err(Refusal::because(
-                Reason::SourceRefused,
-                "the address is not on the allowlist",
-            )),
-            Admission::Unresolved => Err(Refusal::because(
+        let client = (self.proxies.client_address(peer, &parts.headers))
+            .map_err(|error| Refusal::from(error).of_client(peer))?;
+        let refusal = match self.allowlist.check(client, now) {
+            Admission::Allowed => return Ok(client),
+            Admission::Refused => {
+                Refusal::because(Reason::SourceRefused, "the address is not on the allowlist")
+            }
+            Admission::Unresolved => Refusal::because(
                 Reason::SourceUnresolved,
                 "the address is not on the allowlist, and a host name of it has no address now",
-            )),
-        }
+            ),
+        };
+        Err(refusal.of_client(client))
     }
 }
 

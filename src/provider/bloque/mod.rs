@@ -62,7 +62,7 @@ pub fn bloque_accounts(tokens: PathTokens) -> Result<Provider, ConfigError> {
     Ok(Provider::by_secret_path(
         name()?,
         tokens,
-        EventRule::members([account, card])?.or_body("unknown-account"),
+        EventRule::members([account, card])?.or_body("account"),
         profile(),
     ))
 }
@@ -92,7 +92,7 @@ pub fn bloque_payments(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError
     Ok(Provider::signed(
         name()?,
         Verifier::new(scheme, keys),
-        EventRule::members([by_id, by_payment])?.or_body("unknown-payment"),
+        EventRule::members([by_id, by_payment])?.or_body("payment"),
         profile(),
     ))
 }

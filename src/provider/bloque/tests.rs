@@ -194,7 +194,7 @@ fn an_unknown_shape_is_handed_on_as_it_was_written() {
     // `printf '{"new":1}' | openssl dgst -sha256`
     assert_eq!(
         event(&accounts(), r#"{"new":1}"#).key.to_string(),
-        "unknown-account:sha256:0b7c6bd2d9cb71d4eb2a19342dca9d14cf90f7f4b7fc3752239638cbb1b9f616"
+        "unknown:account:sha256:0b7c6bd2d9cb71d4eb2a19342dca9d14cf90f7f4b7fc3752239638cbb1b9f616"
     );
 }
 

@@ -100,7 +100,7 @@ async fn verdict(
         key: event(&checked, body).key,
         body: Bytes::copy_from_slice(body.as_bytes()),
     };
-    let verdict = checked.confirm.unwrap().confirm(event).await;
+    let verdict = checked.confirms[0].confirm(event).await;
     let asked = asked.lock().unwrap().clone();
     (verdict, asked)
 }

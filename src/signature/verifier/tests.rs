@@ -290,6 +290,28 @@ fn content_is_built_from_pieces_before_and_after_the_body() {
 }
 
 #[test]
+fn an_id_and_what_follows_it_have_one_reading() {
+    // `a:` + `::` + `B` and `a` + `::` + `:B` are signed alike.
+    let scheme = Scheme::builder("x-signature")
+        .single("", Encoding::Hex)
+        .id_header("x-id")
+        .content([Piece::Id, Piece::Literal("::"), Piece::Body])
+        .build()
+        .unwrap();
+    let verifier = Verifier::new(scheme, SigningSecret::from_text(OLD).unwrap());
+    let kind = |id: &str| {
+        let headers = headers(&[("x-id", id), ("x-signature", OTHER)]);
+        verifier
+            .verify(&headers, b"B", secs(SIGNED))
+            .unwrap_err()
+            .kind()
+    };
+    assert_eq!(kind("a:"), Kind::InvalidId);
+    assert_eq!(kind("a::b"), Kind::InvalidId);
+    assert_eq!(kind("a:b"), Kind::Mismatch);
+}
+
+#[test]
 fn nothing_secret_is_printed() {
     let headers = signed(&format!("t={SIGNED},v1={BY_OLD}"));
     let verifier = verifier(&[OLD]);

@@ -1,0 +1,430 @@
+//! Events that are asked about before their handlers run.
+#![cfg(feature = "axum")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod support;
+
+use std::collections::HashMap;
+use std::future::pending;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::post;
+use support::blendfi::{self, event, key};
+use support::faults::{Fault, FaultyStore, Op};
+use support::http::{Request, send};
+use support::observer::Recorder;
+use support::server::Server;
+use support::stage::Stage;
+use support::wait::{done_with, record, until};
+use tower_webhook::layer::{Budget, Verdict};
+use tower_webhook::provider::blox::CheckoutStatus;
+use tower_webhook::store::{RecordState, StoreErrorKind};
+use tower_webhook::{
+    Confirmation, Decimal, Delivery, DeliveryProfile, EventKey, MemoryStore, PathTokens,
+    ProviderName, Reason, RetriedStatuses, RetrySchedule, Unconfirmed, Webhook, provider,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+const TRUE_DATA: &str = r#"{"amount":"10"}"#;
+const FORGED_DATA: &str = r#"{"amount":"9999"}"#;
+
+fn is_forged(event: &Unconfirmed) -> bool {
+    String::from_utf8_lossy(&event.body).contains("9999")
+}
+
+/// Counts its runs and answers 204.
+fn counting(
+    stage: &Stage,
+) -> impl Fn(Delivery) -> std::future::Ready<(StatusCode, String)> + Clone + use<> {
+    let stage = stage.clone();
+    move |delivery: Delivery| {
+        stage.enter();
+        let text = format!(
+            "attempt {}, corrected {}",
+            delivery.attempt(),
+            delivery.is_corrected()
+        );
+        std::future::ready((StatusCode::OK, text))
+    }
+}
+
+#[tokio::test]
+async fn a_refused_forgery_leaves_nothing_that_could_refuse_the_true_delivery() {
+    let (store, runs, recorder) = (MemoryStore::new(), Stage::new(), Recorder::new());
+    let webhook = blendfi::webhook(store.clone())
+        .observer(recorder.clone())
+        .confirm(|event: Unconfirmed| async move {
+            match is_forged(&event) {
+                true => Confirmation::Mismatch,
+                false => Confirmation::Confirmed,
+            }
+        });
+    let server = blendfi::serve(&webhook, counting(&runs)).await;
+    let refused = send(server.addr, &event("evt_1", FORGED_DATA)).await;
+    assert_eq!((refused.status, refused.header("retry-after")), (400, None));
+    let view = record(&store, &key("evt_1")).await.unwrap();
+    assert_eq!(
+        (view.state, view.fingerprint),
+        (RecordState::Released, None)
+    );
+    assert_eq!(runs.runs(), 0);
+    assert_eq!(
+        recorder.count(Verdict::Refused, Some(Reason::ConfirmMismatch)),
+        1
+    );
+
+    let answer = send(server.addr, &event("evt_1", TRUE_DATA)).await;
+    assert_eq!(answer.body, b"attempt 2, corrected false");
+    let view = record(&store, &key("evt_1")).await.unwrap();
+    assert_eq!(done_with(&view), Some(200));
+    assert!(view.fingerprint.is_some());
+    // What was confirmed is bound now.
+    assert_eq!(
+        send(server.addr, &event("evt_1", FORGED_DATA)).await.status,
+        422
+    );
+    assert!(
+        send(server.addr, &event("evt_1", TRUE_DATA))
+            .await
+            .is_replayed()
+    );
+    assert_eq!(runs.runs(), 1);
+}
+
+#[tokio::test]
+async fn a_forgery_that_is_being_asked_about_does_not_refuse_the_true_delivery() {
+    let (store, runs, asked) = (MemoryStore::new(), Stage::new(), Stage::new());
+    let budget = Budget::default();
+    let confirm = {
+        let asked = asked.clone();
+        move |event: Unconfirmed| {
+            let asked = asked.clone();
+            async move {
+                asked.stand().await;
+                match is_forged(&event) {
+                    true => Confirmation::Mismatch,
+                    false => Confirmation::Confirmed,
+                }
+            }
+        }
+    };
+    let webhook = blendfi::webhook(store.clone())
+        .budget(budget.clone())
+        .confirm(confirm);
+    let server = blendfi::serve(&webhook, counting(&runs)).await;
+    let addr = server.addr;
+    let spawn = |data| {
+        tokio::spawn({
+            let it = event("evt_1", data);
+            async move { send(addr, &it).await }
+        })
+    };
+    let forgery = spawn(FORGED_DATA);
+    asked.begun(1).await;
+    let truth = spawn(TRUE_DATA);
+    until("the true delivery to wait", || budget.waiting() == 1).await;
+    asked.let_go(1);
+    assert_eq!(forgery.await.unwrap().status, 400);
+    asked.begun(2).await;
+    // Claimed and not confirmed: still nothing that refuses anybody.
+    assert_eq!(
+        record(&store, &key("evt_1")).await.unwrap().fingerprint,
+        None
+    );
+    asked.let_go(1);
+    assert_eq!(truth.await.unwrap().body, b"attempt 2, corrected false");
+    assert_eq!(runs.runs(), 1);
+    asked.let_go(1);
+    assert_eq!(send(addr, &event("evt_2", TRUE_DATA)).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_was_confirmed_refuses_other_content_while_its_handler_runs() {
+    let (store, stage) = (MemoryStore::new(), Stage::new());
+    let webhook = blendfi::webhook(store.clone()).confirm(|_| async { Confirmation::Confirmed });
+    let handler = {
+        let stage = stage.clone();
+        move || async move {
+            stage.stand().await;
+            StatusCode::NO_CONTENT
+        }
+    };
+    let server = blendfi::serve(&webhook, handler).await;
+    let addr = server.addr;
+    let first = tokio::spawn({
+        let it = event("evt_1", TRUE_DATA);
+        async move { send(addr, &it).await }
+    });
+    stage.begun(1).await;
+    assert!(
+        record(&store, &key("evt_1"))
+            .await
+            .unwrap()
+            .fingerprint
+            .is_some()
+    );
+    assert_eq!(send(addr, &event("evt_1", FORGED_DATA)).await.status, 422);
+    stage.let_go(1);
+    assert_eq!(first.await.unwrap().status, 204);
+    assert_eq!(send(addr, &event("evt_1", FORGED_DATA)).await.status, 422);
+    assert_eq!(stage.runs(), 1);
+}
+
+#[tokio::test]
+async fn what_cannot_be_told_yet_is_asked_again_and_then_comes_again() {
+    let (store, runs, recorder) = (MemoryStore::new(), Stage::new(), Recorder::new());
+    let asked: Arc<Mutex<HashMap<String, usize>>> = Arc::default();
+    let confirm = {
+        let asked = asked.clone();
+        move |event: Unconfirmed| {
+            let id = event.key.to_string();
+            let times = {
+                let mut asked = asked.lock().unwrap();
+                let times = asked.entry(id.clone()).or_default();
+                *times += 1;
+                *times
+            };
+            assert!(
+                id != "evt_panics_at_once" || times > 2,
+                "no future, but a panic"
+            );
+            async move {
+                match (id.as_str(), times) {
+                    ("evt_soon", 1 | 2) | ("evt_never", _) => Confirmation::TryAgain,
+                    ("evt_panics", 1) => panic!("a confirmation that panics"),
+                    ("evt_panics_always", _) => panic!("a confirmation that always panics"),
+                    ("evt_hangs", 1) => pending().await,
+                    _ => Confirmation::Confirmed,
+                }
+            }
+        }
+    };
+    let webhook = blendfi::webhook_answering_in(SECOND, store.clone())
+        .observer(recorder.clone())
+        .confirm(confirm);
+    let server = blendfi::serve(&webhook, counting(&runs)).await;
+    let times = |id: &str| asked.lock().unwrap().get(id).copied().unwrap_or(0);
+
+    for (id, questions) in [
+        ("evt_soon", 3),
+        ("evt_panics", 2),
+        ("evt_panics_at_once", 3),
+    ] {
+        let answer = send(server.addr, &event(id, TRUE_DATA)).await;
+        assert_eq!(answer.body, b"attempt 1, corrected false", "{id}");
+        assert_eq!(times(id), questions, "{id}");
+        assert_eq!(
+            done_with(&record(&store, &key(id)).await.unwrap()),
+            Some(200)
+        );
+    }
+    let ran = runs.runs();
+    for id in ["evt_never", "evt_panics_always", "evt_hangs"] {
+        let answer = send(server.addr, &event(id, TRUE_DATA)).await;
+        assert!(answer.is_not_now(), "{id}: {answer:?}");
+        let view = record(&store, &key(id)).await.unwrap();
+        assert_eq!(
+            (view.state, view.fingerprint),
+            (RecordState::Released, None),
+            "{id}"
+        );
+    }
+    assert!(times("evt_never") >= 2, "asked again inside the deadline");
+    assert!(times("evt_panics_always") >= 2);
+    assert_eq!(runs.runs(), ran, "none of them ran");
+    assert_eq!(
+        recorder.count(Verdict::Refused, Some(Reason::ConfirmTryAgain)),
+        3
+    );
+
+    let next = send(server.addr, &event("evt_hangs", TRUE_DATA)).await;
+    assert_eq!(next.body, b"attempt 2, corrected false");
+}
+
+fn checkout(id: &str, status: &str, amount: &str) -> Request {
+    Request::post(&format!("/blox/{TOKEN}")).body(format!(
+        r#"{{"checkoutId":"{id}","status":"{status}","amount":"{amount}","timestamp":"2026-05-04T13:00:00.000Z"}}"#
+    ))
+}
+
+const TOKEN: &str = "3f9d1c0b7a5e48d26c90b1f4a7e35d82";
+
+#[tokio::test]
+async fn a_checkout_of_blox_runs_when_its_api_says_the_same() {
+    let (store, runs) = (MemoryStore::new(), Stage::new());
+    let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+    let api = {
+        let asked = asked.clone();
+        move |id: String| {
+            let times = {
+                let mut asked = asked.lock().unwrap();
+                asked.push(id.clone());
+                asked.iter().filter(|it| **it == id).count()
+            };
+            async move {
+                let completed = CheckoutStatus::new("COMPLETED");
+                match (id.as_str(), times) {
+                    ("slow", 1) => Ok(CheckoutStatus::new("PENDING")),
+                    ("down", 1) => Err("the API is down"),
+                    ("pending", _) => Ok(CheckoutStatus::new("PENDING")),
+                    ("failed", _) => Ok(CheckoutStatus::new("FAILED")),
+                    ("priced", _) => Ok(completed.with_amount(Decimal::parse("15000").unwrap())),
+                    _ => Ok(completed),
+                }
+            }
+        }
+    };
+    let tokens = PathTokens::parse([TOKEN]).unwrap();
+    let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None)
+        .with_time_to_answer(SECOND);
+    let blox = provider::blox(tokens)
+        .status_check(api)
+        .unwrap()
+        .with_profile(profile);
+    let webhook = Webhook::new(blox)
+        .clock(blendfi::clock())
+        .dedupe(store.clone());
+    let route = post(counting(&runs)).layer(webhook.layer().unwrap());
+    let server = Server::start(Router::new().route("/blox/{token}", route)).await;
+    let of = |id: &str, status: &str| {
+        EventKey::new(ProviderName::new("blox").unwrap(), [id, status]).unwrap()
+    };
+    let asked_for = |id: &str| asked.lock().unwrap().iter().filter(|it| *it == id).count();
+
+    for (id, questions) in [("plain", 1), ("slow", 2), ("down", 2), ("priced", 1)] {
+        let answer = send(server.addr, &checkout(id, "COMPLETED", "15000")).await;
+        assert_eq!((answer.status, asked_for(id)), (200, questions), "{id}");
+        assert_eq!(
+            done_with(&record(&store, &of(id, "COMPLETED")).await.unwrap()),
+            Some(200)
+        );
+        assert!(
+            send(server.addr, &checkout(id, "COMPLETED", "15000"))
+                .await
+                .is_replayed()
+        );
+        assert_eq!(
+            send(server.addr, &checkout(id, "COMPLETED", "15001"))
+                .await
+                .status,
+            422
+        );
+    }
+    assert_eq!(runs.runs(), 4);
+
+    // Not what the API says: another status, another amount.
+    for (id, status, amount) in [
+        ("failed", "COMPLETED", "1"),
+        ("priced", "CANCELLED", "15000"),
+    ] {
+        assert_eq!(
+            send(server.addr, &checkout(id, status, amount))
+                .await
+                .status,
+            400,
+            "{id}"
+        );
+        let view = record(&store, &of(id, status)).await.unwrap();
+        assert_eq!(
+            (view.state, view.fingerprint),
+            (RecordState::Released, None)
+        );
+    }
+    // An id that would ask another question is not asked about.
+    let before = asked.lock().unwrap().len();
+    assert_eq!(
+        send(server.addr, &checkout("../me", "COMPLETED", "1"))
+            .await
+            .status,
+        400
+    );
+    assert_eq!(asked.lock().unwrap().len(), before);
+    // Not final yet.
+    let answer = send(server.addr, &checkout("pending", "COMPLETED", "1")).await;
+    assert!(answer.is_not_now(), "{answer:?}");
+    assert!(asked_for("pending") >= 2);
+    let view = record(&store, &of("pending", "COMPLETED")).await.unwrap();
+    assert_eq!(
+        (view.state, view.fingerprint),
+        (RecordState::Released, None)
+    );
+    assert_eq!(runs.runs(), 4);
+    assert_eq!(
+        send(server.addr, &checkout("next", "CANCELLED", "1"))
+            .await
+            .status,
+        400
+    );
+    assert_eq!(
+        send(server.addr, &checkout("next", "COMPLETED", "1"))
+            .await
+            .status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn a_confirmation_longer_than_the_lease_does_not_cost_it() {
+    let store = FaultyStore::new(MemoryStore::new());
+    let confirm = {
+        let store = store.clone();
+        move |_| {
+            let store = store.clone();
+            async move {
+                // Two thirds of a second each: longer than the lease in all.
+                store.called(Op::Renew, 4).await;
+                Confirmation::Confirmed
+            }
+        }
+    };
+    let handler = {
+        let store = store.clone();
+        move |delivery: Delivery| async move {
+            // One binds what was confirmed, the others renew.
+            tokio::select! {
+                () = delivery.lease().lost() => StatusCode::INTERNAL_SERVER_ERROR,
+                () = store.called(Op::Renew, 7) => StatusCode::NO_CONTENT,
+            }
+        }
+    };
+    let webhook = blendfi::webhook_answering_in(20 * SECOND, store.clone())
+        .lease(2 * SECOND)
+        .confirm(confirm);
+    let server = blendfi::serve(&webhook, handler).await;
+    assert_eq!(
+        send(server.addr, &event("evt_1", TRUE_DATA)).await.status,
+        204
+    );
+    let view = record(&store.inner, &key("evt_1")).await.unwrap();
+    assert_eq!((done_with(&view), view.attempt), (Some(204), 1));
+}
+
+#[tokio::test]
+async fn running_unchecked_is_not_running_unconfirmed() {
+    let (store, runs) = (FaultyStore::new(MemoryStore::new()), Stage::new());
+    store.always(Op::Claim, Fault::Fails(StoreErrorKind::Unavailable));
+    let webhook = blendfi::webhook(store.clone())
+        .with_insecure_fail_open()
+        .confirm(|event: Unconfirmed| async move {
+            match is_forged(&event) {
+                true => Confirmation::Mismatch,
+                false => Confirmation::Confirmed,
+            }
+        });
+    let server = blendfi::serve(&webhook, counting(&runs)).await;
+    assert_eq!(
+        send(server.addr, &event("evt_1", FORGED_DATA)).await.status,
+        400
+    );
+    assert_eq!(runs.runs(), 0);
+    let answer = send(server.addr, &event("evt_1", TRUE_DATA)).await;
+    assert_eq!(answer.body, b"attempt 0, corrected false");
+}

@@ -1,0 +1,247 @@
+//! Draining: what runs is waited for, what waits or comes is told to come again.
+#![cfg(feature = "axum")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod support;
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::post;
+use support::blendfi::{self, event, key};
+use support::http::{Connection, Request, send};
+use support::observer::Recorder;
+use support::server::Server;
+use support::stage::Stage;
+use support::wait::{done, done_with, record, until, within};
+use tower_webhook::layer::{Budget, Verdict};
+use tower_webhook::store::RecordState;
+use tower_webhook::{
+    Confirmation, Drain, EventKey, MemoryStore, PathTokens, ProviderName, Reason, Webhook, provider,
+};
+
+const TOKEN: &str = "3f9d1c0b7a5e48d26c90b1f4a7e35d82";
+const TEN_SECONDS: Duration = Duration::from_secs(10);
+
+fn standing(
+    stage: &Stage,
+) -> impl Fn() -> std::pin::Pin<Box<dyn Future<Output = StatusCode> + Send>> + Clone + use<> {
+    let stage = stage.clone();
+    move || {
+        let stage = stage.clone();
+        Box::pin(async move {
+            stage.stand().await;
+            StatusCode::NO_CONTENT
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_running_handler_is_waited_for_and_everybody_else_comes_again() {
+    let (store, stage, recorder) = (MemoryStore::new(), Stage::new(), Recorder::new());
+    let (drain, budget) = (Drain::new(), Budget::default());
+    let webhook = blendfi::webhook(store.clone())
+        .observer(recorder.clone())
+        .budget(budget.clone())
+        .drain(drain.clone());
+    let server = blendfi::serve(&webhook, standing(&stage)).await;
+    let addr = server.addr;
+    let spawn = |it: Request| tokio::spawn(async move { send(addr, &it).await });
+    let first = spawn(event("evt_1", "{}"));
+    stage.begun(1).await;
+    let waiters: Vec<_> = (0..3).map(|_| spawn(event("evt_1", "{}"))).collect();
+    until("the copies to wait", || budget.waiting() == 3).await;
+    assert_eq!(drain.running(), 4);
+
+    let drained = tokio::spawn({
+        let drain = drain.clone();
+        async move { drain.wait(TEN_SECONDS).await }
+    });
+    // The waiters and whoever comes are answered while the handler stands.
+    for waiter in waiters {
+        let answer = waiter.await.unwrap();
+        assert!(answer.is_not_now(), "{answer:?}");
+    }
+    for id in ["evt_1", "evt_2"] {
+        let answer = send(addr, &event(id, "{}")).await;
+        assert!(answer.is_not_now(), "{answer:?}");
+    }
+    assert_eq!(recorder.count(Verdict::Refused, Some(Reason::Draining)), 5);
+    assert_eq!(record(&store, &key("evt_2")).await, None);
+    assert!(!drained.is_finished() && !first.is_finished());
+    let view = record(&store, &key("evt_1")).await.unwrap();
+    assert!(
+        matches!(view.state, RecordState::Claimed { .. }),
+        "{view:?}"
+    );
+
+    stage.let_go(1);
+    assert_eq!(first.await.unwrap().status, 204);
+    assert_eq!(within("the drain", drained).await.unwrap(), 0);
+    let view = record(&store, &key("evt_1")).await.unwrap();
+    assert_eq!((done_with(&view), view.attempt), (Some(204), 1));
+
+    // Another receiver goes on where this one has stopped.
+    let server = blendfi::serve(&blendfi::webhook(store.clone()), standing(&stage)).await;
+    stage.let_go(1);
+    assert!(send(server.addr, &event("evt_1", "{}")).await.is_replayed());
+    assert_eq!(send(server.addr, &event("evt_2", "{}")).await.status, 204);
+    assert_eq!(stage.runs(), 2);
+}
+
+#[tokio::test]
+async fn a_drain_tells_how_many_it_could_not_wait_for() {
+    let (store, stage, drain) = (MemoryStore::new(), Stage::new(), Drain::new());
+    let webhook = blendfi::webhook(store.clone()).drain(drain.clone());
+    let server = blendfi::serve(&webhook, standing(&stage)).await;
+    let addr = server.addr;
+    let mut senders = Vec::new();
+    for id in ["evt_1", "evt_2"] {
+        let mut sender = Connection::open(addr).await;
+        sender.write(&event(id, "{}").bytes()).await;
+        senders.push(sender);
+    }
+    stage.begun(2).await;
+    // One sender does not wait for the answer; its handler is waited for all the same.
+    senders.pop().unwrap().hang_up();
+    assert_eq!(drain.wait(Duration::from_millis(50)).await, 2);
+    stage.let_go(1);
+    until("one to end", || drain.running() == 1).await;
+    assert_eq!(drain.wait(Duration::from_millis(50)).await, 1);
+    stage.let_go(1);
+    assert_eq!(drain.wait(TEN_SECONDS).await, 0);
+    for id in ["evt_1", "evt_2"] {
+        assert_eq!(done_with(&done(&store, &key(id)).await), Some(204));
+    }
+    assert_eq!(senders[0].read().await.unwrap().status, 204);
+}
+
+#[tokio::test]
+async fn one_drain_is_for_all_the_webhooks_of_a_process() {
+    let (drain, stage) = (Drain::new(), Stage::new());
+    let tokens = PathTokens::parse([TOKEN]).unwrap();
+    let bloque = Webhook::new(provider::bloque_accounts(tokens).unwrap()).drain(drain.clone());
+    let blendfi = blendfi::webhook(MemoryStore::new()).drain(drain.clone());
+    let router = Router::new()
+        .route(
+            "/hook",
+            post(standing(&stage)).layer(blendfi.layer().unwrap()),
+        )
+        .route(
+            "/bloque/{token}",
+            post(standing(&stage)).layer(bloque.layer().unwrap()),
+        );
+    let server = Server::start(router).await;
+    let addr = server.addr;
+    let card = Request::post(&format!("/bloque/{TOKEN}"))
+        .body(r#"{"type":"authorization","event":"purchase","transaction_id":"tx_1"}"#);
+    let first = tokio::spawn({
+        let card = card.clone();
+        async move { send(addr, &card).await }
+    });
+    stage.begun(1).await;
+    drain.begin();
+    assert!(send(addr, &event("evt_1", "{}")).await.is_not_now());
+    assert_eq!(drain.running(), 1);
+    stage.let_go(1);
+    assert_eq!(first.await.unwrap().status, 204);
+    assert_eq!(drain.wait(TEN_SECONDS).await, 0);
+}
+
+#[tokio::test]
+async fn a_delivery_that_arrived_in_part_before_the_drain_runs_no_handler_after_it() {
+    let (store, stage, drain) = (MemoryStore::new(), Stage::new(), Drain::new());
+    stage.let_go(10);
+    let blox = |store: &MemoryStore| {
+        let tokens = PathTokens::parse([TOKEN]).unwrap();
+        let blox = provider::blox(tokens).without_status_check().unwrap();
+        Webhook::new(blox)
+            .clock(blendfi::clock())
+            .dedupe(store.clone())
+    };
+    let signed = blendfi::webhook(store.clone()).drain(drain.clone());
+    let router = Router::new()
+        .route(
+            "/hook",
+            post(standing(&stage)).layer(signed.layer().unwrap()),
+        )
+        .route(
+            "/blox/{token}",
+            post(standing(&stage)).layer(blox(&store).drain(drain.clone()).layer().unwrap()),
+        );
+    // Tells when a request's head is there.
+    let heads = Stage::new();
+    let router = router.layer(axum::middleware::map_request({
+        let heads = heads.clone();
+        move |request: axum::extract::Request| {
+            heads.enter();
+            std::future::ready(request)
+        }
+    }));
+    let server = Server::start(router).await;
+    let checkout = Request::post(&format!("/blox/{TOKEN}")).body(
+        r#"{"checkoutId":"c1","status":"COMPLETED","amount":"1","timestamp":"2026-05-04T13:00:00Z"}"#,
+    );
+    let checkout_key =
+        EventKey::new(ProviderName::new("blox").unwrap(), ["c1", "COMPLETED"]).unwrap();
+    let mut halves = Vec::new();
+    for (event, key) in [
+        (event("evt_1", "{}"), key("evt_1")),
+        (checkout, checkout_key),
+    ] {
+        let bytes = event.bytes();
+        let (begin, end) = bytes.split_at(bytes.len() - 10);
+        let mut sender = Connection::open(server.addr).await;
+        sender.write(begin).await;
+        halves.push((sender, end.to_vec(), key));
+    }
+    heads.begun(2).await;
+    assert_eq!(drain.wait(TEN_SECONDS).await, 0);
+    for (mut sender, end, key) in halves {
+        sender.write(&end).await;
+        let answer = sender.read().await.unwrap();
+        assert!(answer.is_not_now(), "{answer:?}");
+        assert_eq!(
+            record(&store, &key).await,
+            None,
+            "nothing is claimed any more"
+        );
+    }
+    assert_eq!(stage.runs(), 0);
+}
+
+#[tokio::test]
+async fn a_confirmation_that_cannot_tell_does_not_hold_up_the_shutdown() {
+    let (store, asked, drain) = (MemoryStore::new(), Stage::new(), Drain::new());
+    let confirm = {
+        let asked = asked.clone();
+        move |_| {
+            asked.enter();
+            std::future::ready(Confirmation::TryAgain)
+        }
+    };
+    // Its own time to answer is far away.
+    let webhook = blendfi::webhook_answering_in(Duration::from_secs(120), store.clone())
+        .drain(drain.clone())
+        .confirm(confirm);
+    let server = blendfi::serve(&webhook, || async { StatusCode::NO_CONTENT }).await;
+    let addr = server.addr;
+    let sender = tokio::spawn(async move { send(addr, &event("evt_1", "{}")).await });
+    asked.begun(1).await;
+    assert_eq!(drain.wait(TEN_SECONDS).await, 0);
+    assert!(sender.await.unwrap().is_not_now());
+    let view = record(&store, &key("evt_1")).await.unwrap();
+    assert_eq!(
+        (view.state, view.fingerprint),
+        (RecordState::Released, None)
+    );
+    let next = blendfi::webhook(store.clone());
+    let server = blendfi::serve(&next, || async { StatusCode::NO_CONTENT }).await;
+    assert_eq!(send(server.addr, &event("evt_1", "{}")).await.status, 204);
+}

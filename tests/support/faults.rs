@@ -1,0 +1,181 @@
+//! A store whose calls go wrong as the test says, around one that works.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::pending;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tower_webhook::store::{
+    Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Release, Renew, Store, StoreError,
+    StoreErrorKind,
+};
+use tower_webhook::{EventKey, MemoryStore, ProviderName};
+
+use super::wait::within;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Op {
+    Claim,
+    Complete,
+    Release,
+    Renew,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fault {
+    /// Nothing happens, and the store says so.
+    Fails(StoreErrorKind),
+    /// Nothing happens and no answer comes.
+    Hangs,
+    /// It happens, and an error comes instead of the answer.
+    LosesReply,
+    /// It happens, and no answer comes.
+    HangsAfter,
+    /// The record is lost first.
+    Forgets,
+    /// Nothing happens, and the store says that somebody else holds the event.
+    Fences,
+}
+
+/// Clones share their faults.
+#[derive(Debug, Clone)]
+pub(crate) struct FaultyStore {
+    pub(crate) inner: MemoryStore,
+    plan: Arc<Mutex<Plan>>,
+    calls: watch::Sender<Vec<Op>>,
+}
+
+#[derive(Debug, Default)]
+struct Plan {
+    next: HashMap<Op, VecDeque<Fault>>,
+    always: HashMap<Op, Fault>,
+}
+
+impl FaultyStore {
+    pub(crate) fn new(inner: MemoryStore) -> Self {
+        Self {
+            inner,
+            plan: Arc::default(),
+            calls: watch::Sender::new(Vec::new()),
+        }
+    }
+
+    /// The next calls go wrong like this, one after the other.
+    pub(crate) fn next(&self, op: Op, faults: impl IntoIterator<Item = Fault>) {
+        let mut plan = self.plan.lock().unwrap();
+        plan.next.entry(op).or_default().extend(faults);
+    }
+
+    /// Every call goes wrong like this until [`FaultyStore::heal`].
+    pub(crate) fn always(&self, op: Op, fault: Fault) {
+        self.plan.lock().unwrap().always.insert(op, fault);
+    }
+
+    pub(crate) fn heal(&self, op: Op) {
+        let mut plan = self.plan.lock().unwrap();
+        plan.always.remove(&op);
+        plan.next.remove(&op);
+    }
+
+    /// How many calls there were.
+    pub(crate) fn calls(&self, op: Op) -> usize {
+        count(&self.calls.borrow(), op)
+    }
+
+    /// Waits until there were this many calls.
+    pub(crate) async fn called(&self, op: Op, times: usize) {
+        let mut news = self.calls.subscribe();
+        let what = format!("call {times} of {op:?}");
+        let _ = within(&what, news.wait_for(|calls| count(calls, op) >= times)).await;
+    }
+
+    async fn run<T>(
+        &self,
+        op: Op,
+        key: &EventKey,
+        fenced: Option<T>,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.calls.send_modify(|calls| calls.push(op));
+        let fault = {
+            let mut plan = self.plan.lock().unwrap();
+            let next = plan.next.get_mut(&op).and_then(VecDeque::pop_front);
+            next.or_else(|| plan.always.get(&op).copied())
+        };
+        match fault {
+            None => work.await,
+            Some(Fault::Fails(kind)) => Err(StoreError::new(kind)),
+            Some(Fault::Hangs) => pending().await,
+            Some(Fault::LosesReply) => {
+                work.await?;
+                Err(StoreError::new(StoreErrorKind::TimedOut))
+            }
+            Some(Fault::HangsAfter) => {
+                work.await?;
+                pending().await
+            }
+            Some(Fault::Forgets) => {
+                self.inner.forget(key).await?;
+                work.await
+            }
+            Some(Fault::Fences) => Ok(fenced.expect("this call can't be fenced")),
+        }
+    }
+}
+
+fn count(calls: &[Op], op: Op) -> usize {
+    calls.iter().filter(|call| **call == op).count()
+}
+
+impl Store for FaultyStore {
+    async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
+        self.run(Op::Claim, &claim.key, None, self.inner.claim(claim))
+            .await
+    }
+
+    async fn complete(&self, complete: &Complete) -> Result<Held, StoreError> {
+        let work = self.inner.complete(complete);
+        self.run(Op::Complete, &complete.key, Some(Held::Fenced), work)
+            .await
+    }
+
+    async fn release(&self, release: &Release) -> Result<Held, StoreError> {
+        let work = self.inner.release(release);
+        self.run(Op::Release, &release.key, Some(Held::Fenced), work)
+            .await
+    }
+
+    async fn renew(&self, renewals: &[Renew]) -> Result<Vec<Held>, StoreError> {
+        let [renewal] = renewals else {
+            panic!("one receiver renews one event at a time");
+        };
+        let work = self.inner.renew(renewals);
+        self.run(Op::Renew, &renewal.key, Some(vec![Held::Fenced]), work)
+            .await
+    }
+
+    async fn wait(&self, key: &EventKey, limit: Duration) {
+        self.inner.wait(key, limit).await;
+    }
+
+    async fn lookup(&self, key: &EventKey) -> Result<Option<RecordView>, StoreError> {
+        self.inner.lookup(key).await
+    }
+
+    async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
+        self.inner.forget(key).await
+    }
+
+    async fn unfinished(
+        &self,
+        provider: &ProviderName,
+        limit: usize,
+    ) -> Result<Vec<RecordView>, StoreError> {
+        self.inner.unfinished(provider, limit).await
+    }
+
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        self.inner.counts().await
+    }
+}

@@ -1,0 +1,11 @@
+//! What the tests over real sockets share.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+pub(crate) mod blendfi;
+pub(crate) mod faults;
+pub(crate) mod http;
+pub(crate) mod observer;
+pub(crate) mod openssl;
+pub(crate) mod server;
+pub(crate) mod stage;
+pub(crate) mod wait;

@@ -1,0 +1,52 @@
+//! Where handlers stand until the test lets them go on.
+
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, watch};
+
+use super::wait::within;
+
+/// Clones are the same stage.
+#[derive(Debug, Clone)]
+pub(crate) struct Stage {
+    entered: watch::Sender<usize>,
+    places: Arc<Semaphore>,
+}
+
+impl Stage {
+    pub(crate) fn new() -> Self {
+        Self {
+            entered: watch::Sender::new(0),
+            places: Arc::new(Semaphore::new(0)),
+        }
+    }
+
+    /// Counts one more run and says which it is, from 1.
+    pub(crate) fn enter(&self) -> usize {
+        self.entered.send_modify(|runs| *runs += 1);
+        *self.entered.borrow()
+    }
+
+    /// Counts one more run, and stands until [`Stage::let_go`]. Says which run it is.
+    pub(crate) async fn stand(&self) -> usize {
+        let run = self.enter();
+        self.places.acquire().await.unwrap().forget();
+        run
+    }
+
+    /// How many runs there were.
+    pub(crate) fn runs(&self) -> usize {
+        *self.entered.borrow()
+    }
+
+    /// Waits until this many runs have begun.
+    pub(crate) async fn begun(&self, runs: usize) {
+        let mut news = self.entered.subscribe();
+        let _ = within("a handler to begin", news.wait_for(|it| *it >= runs)).await;
+    }
+
+    /// Lets this many runs go on.
+    pub(crate) fn let_go(&self, runs: usize) {
+        self.places.add_permits(runs);
+    }
+}
