@@ -10,9 +10,9 @@ use super::gated::{Gated, Guard};
 use super::gates::Gates;
 use super::reception::Reception;
 use super::refusal::Refusal;
-use super::resolver;
-use crate::clock::UnixTime;
-use crate::error::ConfigError;
+use super::resolver::Resolver;
+use crate::clock::{Clock, UnixTime};
+use crate::error::{ConfigError, ConfigErrorKind};
 use crate::rejection::Reason;
 use crate::source::{Admission, Allowlist, TrustedProxies};
 
@@ -121,15 +121,26 @@ pub struct PeerAddr(pub SocketAddr);
 #[derive(Debug, Clone)]
 pub(crate) struct SourceGate {
     allowlist: Allowlist,
+    resolver: Resolver,
+    clock: Arc<dyn Clock>,
     pub(crate) proxies: TrustedProxies,
     pub(crate) peer: PeerSource,
 }
 
 impl SourceGate {
     pub(crate) fn new(reception: &Reception, allowlist: Allowlist) -> Result<Self, ConfigError> {
-        resolver::keep_resolved(&allowlist, Arc::clone(&reception.clock))?;
+        let resolver = Resolver::default();
+        let clock = Arc::clone(&reception.clock);
+        if !resolver.start(&allowlist, &clock) && !allowlist.hosts().is_empty() {
+            return Err(ConfigError::new(
+                ConfigErrorKind::Allowlist,
+                "holds host names, which are resolved in a Tokio runtime: build it inside one",
+            ));
+        }
         Ok(Self {
             allowlist,
+            resolver,
+            clock,
             proxies: TrustedProxies::none(),
             peer: PeerSource::Extension,
         })
@@ -150,10 +161,14 @@ impl SourceGate {
                 Reason::SourceRefused,
                 "the address is not on the allowlist",
             )),
-            Admission::Unresolved => Err(Refusal::because(
-                Reason::SourceUnresolved,
-                "the address is not on the allowlist, and a host name of it has no address now",
-            )),
+            Admission::Unresolved => {
+                // The names may have come by `replace`, to a layer built outside any runtime.
+                self.resolver.start(&self.allowlist, &self.clock);
+                Err(Refusal::because(
+                    Reason::SourceUnresolved,
+                    "the address is not on the allowlist, and a host name of it has no address now",
+                ))
+            }
         }
     }
 }
