@@ -174,6 +174,21 @@ async fn a_404_is_the_same_with_a_large_body_that_is_never_sent_or_never_read() 
         assert_eq!(unsent[0], unsent[1], "{preset:?}");
         assert_eq!(unread[0], unread[1], "{preset:?}");
         assert_eq!(unsent[0], unread[0], "{preset:?}");
+
+        // The rest of a body is not read on either: each of the two is closed while a refusal whose
+        // body is thrown away is still being read, although that one began earlier.
+        let gzip = preset.delivery(1).header("content-encoding", "gzip");
+        for path in ["/nowhere/else".to_owned(), format!("/hooks/{WRONG_TOKEN}")] {
+            let mut discarded = Connection::open(receiver.server.address).await;
+            discarded.send(&gzip.head_announcing(1_500_000)).await;
+            assert_eq!(discarded.response().await.unwrap().status, 415);
+            let request = preset.delivery(1).target(&path);
+            let mut refused = Connection::open(receiver.server.address).await;
+            refused.send(&request.head_announcing(1_500_000)).await;
+            assert_eq!(refused.response().await.unwrap().status, 404);
+            assert!(refused.is_closed().await, "{preset:?} {path}");
+            assert!(discarded.is_idle().await, "{preset:?} {path}: read on");
+        }
     }
 }
 
@@ -952,6 +967,8 @@ async fn no_refusal_by_headers_is_preceded_by_leave_to_send_the_body() {
             connection.send(&head).await;
             let response = connection.response().await.unwrap();
             assert_eq!(response.status, status, "{preset:?}: {response:?}");
+            connection.finish().await;
+            assert!(connection.is_closed().await, "{preset:?}, {status}: more");
             receiver.assert_untouched("expecting").await;
         }
         let mut connection = Connection::open(open.server.address).await;

@@ -221,6 +221,12 @@ impl Connection {
         timeout(LIMIT, self.fill()).await.expect("closes in time") == 0 && self.read.is_empty()
     }
 
+    /// Whether the server has neither closed the connection nor sent anything more so far.
+    pub(crate) async fn is_idle(&mut self) -> bool {
+        let soon = timeout(std::time::Duration::from_millis(10), self.fill());
+        soon.await.is_err() && self.read.is_empty()
+    }
+
     async fn read_response(&mut self) -> Option<Response> {
         let end = loop {
             if let Some(at) = find(&self.read, b"\r\n\r\n") {
