@@ -56,11 +56,6 @@ impl PathTokens {
         Ok(Self(Arc::new(RwLock::new(digests(tokens)?))))
     }
 
-    /// Whether the other is a clone of this one.
-    pub(crate) fn is_same_handle(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-
     /// Replaces the tokens of every clone of this handle.
     ///
     /// # Errors
@@ -79,17 +74,35 @@ impl PathTokens {
     /// Whether these raw bytes of a path are one of the tokens. The time this takes depends on the
     /// candidate's length and the number of tokens, on nothing secret.
     pub fn matches(&self, candidate: &[u8]) -> bool {
-        if candidate.len() > MAX_LEN {
-            return false;
-        }
+        ShownToken::of(candidate).is_some_and(|shown| self.include(&shown))
+    }
+
+    /// Whether a token that was shown to some gate is one of these.
+    pub(crate) fn include(&self, shown: &ShownToken) -> bool {
         let digests = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
-        let candidate: [u8; 32] = Sha256::digest(candidate).into();
         digests
             .iter()
             .fold(Choice::from(0), |found, digest| {
-                found | digest.ct_eq(&candidate)
+                found | digest.ct_eq(&shown.0)
             })
             .into()
+    }
+}
+
+/// The digest of a token that a request has shown, right or wrong.
+#[derive(Clone, Copy)]
+pub(crate) struct ShownToken([u8; 32]);
+
+impl ShownToken {
+    /// The digest of these bytes, unless they are longer than any token.
+    pub(crate) fn of(candidate: &[u8]) -> Option<Self> {
+        (candidate.len() <= MAX_LEN).then(|| Self(Sha256::digest(candidate).into()))
+    }
+}
+
+impl fmt::Debug for ShownToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[REDACTED]")
     }
 }
 

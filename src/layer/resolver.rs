@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::clock::Clock;
-use crate::error::{ConfigError, ConfigErrorKind};
 use crate::source::{Allowlist, HostName, WeakAllowlist};
 
 /// How often a name is resolved again, and how soon after a failure.
@@ -18,21 +18,35 @@ const AFTER_FAILURE: Duration = Duration::from_secs(5);
 const LOOK_THROUGH: Duration = Duration::from_secs(1);
 const LOOKUP_LIMIT: Duration = Duration::from_secs(5);
 
-/// Resolves the names of this list until its last clone is dropped.
-pub(crate) fn keep_resolved(
-    allowlist: &Allowlist,
-    clock: Arc<dyn Clock>,
-) -> Result<(), ConfigError> {
-    match tokio::runtime::Handle::try_current() {
-        Ok(runtime) => {
-            runtime.spawn(run(allowlist.downgrade(), clock));
-            Ok(())
+/// Whether the names of a list are kept resolved. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Resolver(Arc<AtomicBool>);
+
+/// Says, when its task is dropped, that nothing resolves any more.
+struct Running(Arc<AtomicBool>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Resolver {
+    /// Resolves the names of this list, unless that is done already, until its last clone is
+    /// dropped or the runtime ends. False outside a runtime.
+    pub(crate) fn start(&self, allowlist: &Allowlist, clock: &Arc<dyn Clock>) -> bool {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return false;
+        };
+        if !self.0.swap(true, Ordering::Relaxed) {
+            let running = Running(Arc::clone(&self.0));
+            let (allowlist, clock) = (allowlist.downgrade(), Arc::clone(clock));
+            runtime.spawn(async move {
+                let _running = running;
+                run(allowlist, clock).await;
+            });
         }
-        Err(_) if allowlist.hosts().is_empty() => Ok(()),
-        Err(_) => Err(ConfigError::new(
-            ConfigErrorKind::Allowlist,
-            "holds host names, which are resolved in a Tokio runtime: build it inside one",
-        )),
+        true
     }
 }
 

@@ -8,13 +8,24 @@ use bytes::Bytes;
 use crate::event::EventKey;
 
 /// An event that is claimed and not confirmed yet.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Unconfirmed {
     /// Which event it is.
     pub key: EventKey,
     /// The proved body.
     pub body: Bytes,
+}
+
+impl fmt::Debug for Unconfirmed {
+    /// A body may hold what does not belong in a log: only its length is shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, body } = self;
+        f.debug_struct("Unconfirmed")
+            .field("key", key)
+            .field("body_len", &body.len())
+            .finish()
+    }
 }
 
 /// What a confirmation found.
@@ -99,5 +110,23 @@ impl<C: Confirm> Erased for C {
         event: Unconfirmed,
     ) -> Pin<Box<dyn Future<Output = Confirmation> + Send + '_>> {
         Box::pin(self.confirm(event))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::ProviderName;
+
+    #[test]
+    fn a_body_does_not_print() {
+        let event = Unconfirmed {
+            key: EventKey::new(ProviderName::new("acme").unwrap(), ["1042"]).unwrap(),
+            body: Bytes::from_static(b"{\"iban\":\"DE89\"}"),
+        };
+        assert_eq!(
+            format!("{event:?}"),
+            "Unconfirmed { key: EventKey(acme:1042), body_len: 15 }"
+        );
     }
 }

@@ -62,12 +62,12 @@ impl Gates {
         if self.post_only && parts.method != Method::POST {
             return Err(Reason::MethodNotAllowed.into());
         }
-        // The same tokens may have been asked for by a gate outside, which has cut the token off.
+        // A gate outside may have asked for the token already, and has then cut it off.
         if let Some(gate) = &self.path
             && !authenticated.has_shown_one_of(gate.tokens())
         {
-            gate.admit(parts)?;
-            authenticated.by_secret_path(gate.tokens().clone());
+            let shown = gate.admit(parts)?;
+            authenticated.by_secret_path(shown);
         }
         if let Some(gate) = &self.source {
             let client = gate.admit(parts, arrival.received_at)?;

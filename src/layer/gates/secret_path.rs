@@ -4,7 +4,7 @@ use http::HeaderMap;
 use http::request::Parts;
 
 use crate::layer::refusal::Refusal;
-use crate::path::{PathTokens, split_token, without_token};
+use crate::path::{PathTokens, ShownToken, split_token, without_token};
 use crate::rejection::Reason;
 
 /// Demands a secret token as last segment of the path, and cuts it off.
@@ -35,19 +35,20 @@ impl SecretPathGate {
         })
     }
 
-    pub(crate) fn admit(&self, parts: &mut Parts) -> Result<(), Refusal> {
+    pub(crate) fn admit(&self, parts: &mut Parts) -> Result<ShownToken, Refusal> {
         let unknown = || Refusal::from(Reason::UnknownPath);
         let path = parts.uri.clone();
         let (before, token) = split_token(path.path()).ok_or_else(unknown)?;
         let in_place = self.prefix.as_deref().is_none_or(|prefix| before == prefix);
+        let shown = ShownToken::of(token.as_bytes()).ok_or_else(unknown)?;
         // The token is compared in any case, so that a wrong place takes as long.
-        if !(self.tokens.matches(token.as_bytes()) && in_place) {
+        if !(self.tokens.include(&shown) && in_place) {
             return Err(unknown());
         }
         mark_sensitive(&mut parts.headers, token);
         parts.uri = without_token(&parts.uri).ok_or_else(unknown)?;
         clean_original_uri(parts);
-        Ok(())
+        Ok(shown)
     }
 }
 

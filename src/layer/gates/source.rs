@@ -6,9 +6,9 @@ use http::Extensions;
 use http::request::Parts;
 
 use crate::clock::{Clock, UnixTime};
-use crate::error::ConfigError;
+use crate::error::{ConfigError, ConfigErrorKind};
 use crate::layer::refusal::Refusal;
-use crate::layer::resolver;
+use crate::layer::resolver::Resolver;
 use crate::rejection::Reason;
 use crate::source::{Admission, Allowlist, TrustedProxies};
 
@@ -21,15 +21,26 @@ pub struct PeerAddr(pub SocketAddr);
 #[derive(Debug, Clone)]
 pub(crate) struct SourceGate {
     allowlist: Allowlist,
+    resolver: Resolver,
+    clock: Arc<dyn Clock>,
     pub(crate) proxies: TrustedProxies,
     pub(crate) peer: PeerSource,
 }
 
 impl SourceGate {
     pub(crate) fn new(allowlist: Allowlist, clock: &Arc<dyn Clock>) -> Result<Self, ConfigError> {
-        resolver::keep_resolved(&allowlist, Arc::clone(clock))?;
+        let resolver = Resolver::default();
+        let clock = Arc::clone(clock);
+        if !resolver.start(&allowlist, &clock) && !allowlist.hosts().is_empty() {
+            return Err(ConfigError::new(
+                ConfigErrorKind::Allowlist,
+                "holds host names, which are resolved in a Tokio runtime: build it inside one",
+            ));
+        }
         Ok(Self {
             allowlist,
+            resolver,
+            clock,
             proxies: TrustedProxies::none(),
             peer: PeerSource::Extension,
         })
@@ -50,10 +61,14 @@ impl SourceGate {
             Admission::Refused => {
                 Refusal::because(Reason::SourceRefused, "the address is not on the allowlist")
             }
-            Admission::Unresolved => Refusal::because(
-                Reason::SourceUnresolved,
-                "the address is not on the allowlist, and a host name of it has no address now",
-            ),
+            Admission::Unresolved => {
+                // The names may have come by `replace`, to a layer built outside any runtime.
+                self.resolver.start(&self.allowlist, &self.clock);
+                Refusal::because(
+                    Reason::SourceUnresolved,
+                    "the address is not on the allowlist, and a host name of it has no address now",
+                )
+            }
         };
         Err(refusal.of_client(client))
     }

@@ -1,0 +1,283 @@
+//! A raw HTTP/1.1 client: it sends exactly the bytes that it is given, and shows those it gets.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::LIMIT;
+
+/// A request, byte for byte.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    method: String,
+    target: String,
+    headers: Vec<(String, Vec<u8>)>,
+    body: Vec<u8>,
+}
+
+impl Request {
+    pub(crate) fn new(method: &str, target: &str) -> Self {
+        Self {
+            method: method.to_owned(),
+            target: target.to_owned(),
+            headers: vec![("host".to_owned(), b"localhost".to_vec())],
+            body: Vec::new(),
+        }
+    }
+
+    pub(crate) fn post(target: &str) -> Self {
+        Self::new("POST", target)
+    }
+
+    /// The same request with another method.
+    pub(crate) fn method(mut self, method: &str) -> Self {
+        method.clone_into(&mut self.method);
+        self
+    }
+
+    /// The same request to another target.
+    pub(crate) fn target(mut self, target: &str) -> Self {
+        target.clone_into(&mut self.target);
+        self
+    }
+
+    /// One more header line.
+    pub(crate) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.headers
+            .push((name.to_owned(), value.as_ref().to_vec()));
+        self
+    }
+
+    /// Without any header line of this name.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.headers.retain(|(other, _)| other != name);
+        self
+    }
+
+    pub(crate) fn body(mut self, body: impl AsRef<[u8]>) -> Self {
+        self.body = body.as_ref().to_vec();
+        self
+    }
+
+    /// The head, with the body's length.
+    pub(crate) fn head(&self) -> Vec<u8> {
+        self.head_announcing(self.body.len())
+    }
+
+    /// The head, with any length.
+    pub(crate) fn head_announcing(&self, length: impl std::fmt::Display) -> Vec<u8> {
+        self.head_with("content-length", &length.to_string())
+    }
+
+    /// The head of a chunked request.
+    pub(crate) fn head_chunked(&self) -> Vec<u8> {
+        self.head_with("transfer-encoding", "chunked")
+    }
+
+    fn head_with(&self, name: &str, value: &str) -> Vec<u8> {
+        let mut bytes = format!("{} {} HTTP/1.1\r\n", self.method, self.target).into_bytes();
+        for (name, value) in &self.headers {
+            bytes.extend_from_slice(name.as_bytes());
+            bytes.extend_from_slice(b": ");
+            bytes.extend_from_slice(value);
+            bytes.extend_from_slice(b"\r\n");
+        }
+        bytes.extend_from_slice(format!("{name}: {value}\r\n\r\n").as_bytes());
+        bytes
+    }
+
+    /// The whole request.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        [self.head(), self.body.clone()].concat()
+    }
+
+    /// The whole request in chunks of this size.
+    pub(crate) fn bytes_chunked(&self, size: usize) -> Vec<u8> {
+        let mut bytes = self.head_chunked();
+        for part in self.body.chunks(size) {
+            bytes.extend_from_slice(&chunk(part));
+        }
+        bytes.extend_from_slice(b"0\r\n\r\n");
+        bytes
+    }
+
+    /// The same for a service that is called without a server.
+    pub(crate) fn to_http<B: From<bytes::Bytes>>(&self) -> http::Request<B> {
+        let mut request = http::Request::builder()
+            .method(self.method.as_str())
+            .uri(&self.target);
+        for (name, value) in &self.headers {
+            request = request.header(name, value.as_slice());
+        }
+        let body = bytes::Bytes::from(self.body.clone());
+        request.body(B::from(body)).unwrap()
+    }
+
+    pub(crate) fn body_bytes(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Sends it on a connection of its own and reads the answer.
+    pub(crate) async fn send(&self, to: SocketAddr) -> Response {
+        Connection::open(to).await.exchange(self).await
+    }
+}
+
+/// One chunk of a chunked body.
+pub(crate) fn chunk(part: &[u8]) -> Vec<u8> {
+    let size = format!("{:x}\r\n", part.len());
+    [size.as_bytes(), part, b"\r\n"].concat()
+}
+
+/// A response, byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    /// In order, with their names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+    /// The head as it came, and the body.
+    pub(crate) raw: Vec<u8>,
+}
+
+impl Response {
+    /// All values of a header.
+    pub(crate) fn header(&self, name: &str) -> Vec<&str> {
+        (self.headers.iter())
+            .filter(|(other, _)| other == name)
+            .map(|(_, value)| value.as_str())
+            .collect()
+    }
+
+    /// The raw bytes without the line that tells the time.
+    pub(crate) fn without_date(&self) -> String {
+        let text = String::from_utf8_lossy(&self.raw);
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let lines: Vec<_> = head
+            .split("\r\n")
+            .filter(|line| !line.to_ascii_lowercase().starts_with("date:"))
+            .collect();
+        format!("{}\r\n\r\n{body}", lines.join("\r\n"))
+    }
+}
+
+/// A connection to the server. Nothing on it takes longer than [`LIMIT`].
+#[derive(Debug)]
+pub(crate) struct Connection {
+    stream: TcpStream,
+    read: Vec<u8>,
+    to_head: bool,
+}
+
+impl Connection {
+    pub(crate) async fn open(to: SocketAddr) -> Self {
+        let stream = timeout(LIMIT, TcpStream::connect(to)).await;
+        let stream = stream.expect("connects in time").unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self {
+            stream,
+            read: Vec::new(),
+            to_head: false,
+        }
+    }
+
+    /// Sends a whole request and reads its answer.
+    pub(crate) async fn exchange(&mut self, request: &Request) -> Response {
+        self.send(&request.bytes()).await;
+        self.response().await.expect("an answer")
+    }
+
+    /// Sends these bytes; a server that has hung up is not an error.
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
+        if self.read.is_empty() && bytes.starts_with(b"HEAD ") {
+            self.to_head = true;
+        }
+        let _ = timeout(LIMIT, self.stream.write_all(bytes))
+            .await
+            .expect("sends in time");
+    }
+
+    /// Says that nothing more will be sent.
+    pub(crate) async fn finish(&mut self) {
+        let _ = self.stream.shutdown().await;
+    }
+
+    /// Breaks the connection off with a reset.
+    pub(crate) fn reset(self) {
+        self.stream.set_zero_linger().unwrap();
+    }
+
+    /// Reads one response; `None` where the connection ends without one.
+    pub(crate) async fn response(&mut self) -> Option<Response> {
+        timeout(LIMIT, self.read_response())
+            .await
+            .expect("answers in time")
+    }
+
+    /// Whether the server has closed the connection and sent nothing more.
+    pub(crate) async fn is_closed(&mut self) -> bool {
+        timeout(LIMIT, self.fill()).await.expect("closes in time") == 0 && self.read.is_empty()
+    }
+
+    /// Whether the server has neither closed the connection nor sent anything more so far.
+    pub(crate) async fn is_idle(&mut self) -> bool {
+        let soon = timeout(std::time::Duration::from_millis(10), self.fill());
+        soon.await.is_err() && self.read.is_empty()
+    }
+
+    async fn read_response(&mut self) -> Option<Response> {
+        let end = loop {
+            if let Some(at) = find(&self.read, b"\r\n\r\n") {
+                break at + 4;
+            }
+            if self.fill().await == 0 {
+                assert!(self.read.is_empty(), "a head that ends half-way");
+                return None;
+            }
+        };
+        let head = String::from_utf8(self.read[..end].to_vec()).unwrap();
+        let mut lines = head.trim_end().split("\r\n");
+        let status: u16 = (lines.next().unwrap().split(' ').nth(1).unwrap())
+            .parse()
+            .unwrap();
+        let headers: Vec<(String, String)> = lines
+            .map(|line| {
+                let (name, value) = line.split_once(':').unwrap();
+                (name.to_ascii_lowercase(), value.trim().to_owned())
+            })
+            .collect();
+        let length = headers.iter().find(|(name, _)| name == "content-length");
+        let bodiless = self.to_head || status < 200 || status == 204 || status == 304;
+        let length: usize = match length {
+            _ if bodiless => 0,
+            Some((_, length)) => length.parse().unwrap(),
+            None => panic!("no answer here is chunked: {head}"),
+        };
+        while self.read.len() < end + length {
+            assert_ne!(self.fill().await, 0, "a body that ends half-way");
+        }
+        let raw: Vec<u8> = self.read.drain(..end + length).collect();
+        Some(Response {
+            status,
+            headers,
+            body: raw[end..].to_vec(),
+            raw,
+        })
+    }
+
+    async fn fill(&mut self) -> usize {
+        let mut buffer = [0; 4096];
+        // A reset is an end too.
+        let read = self.stream.read(&mut buffer).await.unwrap_or(0);
+        self.read.extend_from_slice(&buffer[..read]);
+        read
+    }
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes
+        .windows(wanted.len())
+        .position(|window| window == wanted)
+}

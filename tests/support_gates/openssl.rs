@@ -1,0 +1,27 @@
+//! Expected signatures, made by another program than the one under test.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+/// HMAC-SHA256 in lower-case hex, by the `openssl` binary.
+pub(crate) fn hmac_sha256(secret: impl AsRef<[u8]>, bytes: impl AsRef<[u8]>) -> String {
+    let key: String = (secret.as_ref().iter())
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let mut openssl = Command::new("openssl")
+        .args(["dgst", "-sha256", "-mac", "HMAC", "-macopt"])
+        .arg(format!("hexkey:{key}"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the openssl binary runs");
+    let mut stdin = openssl.stdin.take().unwrap();
+    stdin.write_all(bytes.as_ref()).unwrap();
+    drop(stdin);
+    let output = openssl.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let line = String::from_utf8(output.stdout).unwrap();
+    let mac = line.trim_end().rsplit("= ").next().unwrap().to_owned();
+    assert_eq!(mac.len(), 64, "{line:?}");
+    mac
+}

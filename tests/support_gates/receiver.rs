@@ -1,0 +1,124 @@
+//! A preset behind a real socket, and everything that can be seen of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::post;
+use tower_webhook::{EventKey, MemoryStore, Provider, Reason, Store, Webhook};
+
+use super::http::{Request, Response};
+use super::observer::Recorder;
+use super::presets::{Preset, clock};
+use super::server::Server;
+
+/// How often a handler ran. Clones share the count.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Runs(Arc<AtomicUsize>);
+
+impl Runs {
+    pub(crate) fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn add(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Receiver {
+    pub(crate) preset: Preset,
+    pub(crate) server: Server,
+    pub(crate) store: MemoryStore,
+    pub(crate) seen: Recorder,
+    pub(crate) runs: Runs,
+}
+
+impl Receiver {
+    /// The preset as it is.
+    pub(crate) async fn start(preset: Preset) -> Self {
+        Self::start_with(preset, |provider| provider, |webhook| webhook).await
+    }
+
+    /// The preset, with its provider and its webhook changed.
+    pub(crate) async fn start_with(
+        preset: Preset,
+        provider: impl FnOnce(Provider) -> Provider,
+        webhook: impl FnOnce(Webhook) -> Webhook,
+    ) -> Self {
+        let (store, seen, runs) = (MemoryStore::new(), Recorder::default(), Runs::default());
+        let built = Webhook::new(provider(preset.provider()))
+            .dedupe(store.clone())
+            .clock(clock())
+            .observer(seen.clone());
+        let layer = webhook(built).layer().unwrap();
+        let count = runs.clone();
+        let handler = move || async move {
+            count.add();
+            StatusCode::NO_CONTENT
+        };
+        let app = Router::new().route(preset.route(), post(handler).layer(layer));
+        Self {
+            preset,
+            server: Server::start(app).await,
+            store,
+            seen,
+            runs,
+        }
+    }
+
+    pub(crate) async fn send(&self, request: &Request) -> Response {
+        request.send(self.server.address).await
+    }
+
+    /// Whether nothing at all is recorded of this event.
+    pub(crate) async fn knows_nothing_of(&self, key: &EventKey) -> bool {
+        self.store.lookup(key).await.unwrap().is_none()
+    }
+
+    /// The answer is this refusal and nothing else; no handler ran, and of event 1 nothing is
+    /// recorded.
+    #[track_caller]
+    pub(crate) fn assert_refused<'a>(
+        &'a self,
+        response: &'a Response,
+        status: u16,
+        extra: &'a [(&'a str, &'a str)],
+        reason: Reason,
+    ) -> impl Future<Output = ()> + 'a {
+        let at = std::panic::Location::caller();
+        async move {
+            let preset = self.preset;
+            let what = format!("{preset:?} at {at}: {response:?}");
+            assert_eq!(response.status, status, "{what}");
+            assert!(response.body.is_empty(), "{what}");
+            let mut headers: Vec<_> = (response.headers.iter())
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .filter(|(name, _)| *name != "date")
+                .collect();
+            headers.sort_unstable();
+            let mut expected = [&[("content-length", "0")], extra].concat();
+            expected.sort_unstable();
+            assert_eq!(headers, expected, "{what}");
+            let seen = self.seen.next().await;
+            assert_eq!(seen.reason, Some(reason), "{what}: {seen:?}");
+            assert_eq!(seen.status, Some(status), "{what}: {seen:?}");
+            assert_eq!(self.seen.take(), [], "{what}: observed twice");
+            self.assert_untouched(&what).await;
+        }
+    }
+
+    pub(crate) async fn assert_untouched(&self, what: &str) {
+        assert_eq!(self.runs.count(), 0, "{what}");
+        assert!(self.knows_nothing_of(&self.preset.key(1)).await, "{what}");
+    }
+
+    /// The next right delivery runs.
+    pub(crate) async fn assert_takes_the_right_one(&self) {
+        let response = self.send(&self.preset.delivery(1)).await;
+        assert_eq!(response.status, 204, "{:?}: {response:?}", self.preset);
+        assert_eq!(self.runs.count(), 1, "{:?}", self.preset);
+    }
+}
