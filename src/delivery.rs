@@ -210,7 +210,9 @@ impl DeliveryProfile {
         let horizon = self.schedule.horizon();
         let tolerance = self.signed_time.map_or(0, Tolerance::as_secs);
         let window = Duration::from_secs(tolerance);
-        (horizon.saturating_mul(3) / 2).max(window.saturating_mul(2))
+        (horizon.saturating_mul(3) / 2)
+            .max(window.saturating_mul(2))
+            .max(MINUTE)
     }
 
     pub(crate) fn check_retention(&self, retention: Duration) -> Result<Duration, ConfigError> {
@@ -226,7 +228,7 @@ impl DeliveryProfile {
                 ConfigErrorKind::Retention,
                 format!(
                     "{retention:?} is less than {least:?}, which 1.5 times the sender's retry \
-                     horizon and twice the tolerance ask for"
+                     horizon, twice the tolerance and a minute ask for"
                 ),
             ));
         }

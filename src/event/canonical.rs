@@ -5,6 +5,8 @@
 //! two values share a form.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::io::Write;
 
 use super::decimal::Normal;
 use super::error::EventErrorKind as Kind;
@@ -36,7 +38,7 @@ impl<'a> Cursor<'a> {
                 let number =
                     self.take_while(|c| matches!(c, '0'..='9' | '-' | '+' | '.' | 'e' | 'E'));
                 let value = Normal::of(number).ok_or(Kind::TooComplex)?;
-                out.extend_from_slice(format!("#{value};").as_bytes());
+                write(out, format_args!("#{value};"));
                 Ok(())
             }
             _ => {
@@ -156,8 +158,13 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// A vector takes whatever is written to it.
+fn write(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
+    let _ = out.write_fmt(text);
+}
+
 fn append_string(text: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(format!("\"{}:", text.len()).as_bytes());
+    write(out, format_args!("\"{}:", text.len()));
     out.extend_from_slice(text.as_bytes());
 }
 

@@ -404,13 +404,16 @@ impl SlotField {
 
     fn append_canonical(&self, found: &Found<'_>, out: &mut Vec<u8>) -> Result<(), EventError> {
         let begin = out.len();
-        for raw in self.values(found).filter(|raw| *raw != "null") {
-            let mut form = Vec::new();
-            canonical::append(raw, &mut form).map_err(|kind| self.error(kind))?;
-            match out.get(begin..) {
-                Some([]) | None => out.append(&mut form),
-                Some(other) if other == form => {}
-                Some(_) => return Err(self.error(Kind::Ambiguous)),
+        let mut values = self.values(found).filter(|raw| *raw != "null");
+        if let Some(raw) = values.next() {
+            out.reserve(raw.len());
+            canonical::append(raw, out).map_err(|kind| self.error(kind))?;
+        }
+        for raw in values {
+            let mut other = Vec::new();
+            canonical::append(raw, &mut other).map_err(|kind| self.error(kind))?;
+            if out.get(begin..) != Some(&other) {
+                return Err(self.error(Kind::Ambiguous));
             }
         }
         if out.len() == begin {

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub(crate) mod blendfi;
+pub(crate) mod blox;
 pub(crate) mod faults;
 pub(crate) mod http;
 pub(crate) mod observer;

@@ -4,6 +4,7 @@
 //! must be finished all the same. The handler runs in another one, so that its claim is renewed
 //! and its sender answered in time even if it blocks its thread.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -43,7 +44,8 @@ where
 {
     match ticket.claim().await {
         Ok(Some(hold)) => {
-            let work = confirm_and_handle(&mut ticket, Some(&hold), inner, parts);
+            // Pinned here, so that what wraps it does not hold it once more.
+            let work = pin!(confirm_and_handle(&mut ticket, Some(&hold), inner, parts));
             hold.while_renewing(work).await;
         }
         // The store cannot be asked, and running unchecked was chosen.

@@ -1,0 +1,224 @@
+//! What one delivery asks of the allocator, and that no refusal asks more for a longer body.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod support;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
+use allocation_counter::{AllocationInfo, measure};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use support::blendfi;
+use tokio::runtime::{Builder, Runtime};
+use tower::{Layer, Service, ServiceExt};
+use tower_webhook::layer::PeerAddr;
+use tower_webhook::{Allowlist, MemoryStore, PathTokens, Webhook, provider};
+
+type Body = Full<Bytes>;
+
+const KIB: usize = 1024;
+const TOKEN: &str = "3f9d1c0b7a5e48d26c90b1f4a7e35d82";
+
+/// A runtime on this thread, since allocations are counted by thread.
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+async fn handler(_: Request<Body>) -> Result<Response<Body>, Infallible> {
+    Ok(Response::new(Full::default()))
+}
+
+/// What is allocated between a request that is there and its answer.
+fn allocations<S, RB>(
+    runtime: &Runtime,
+    service: &S,
+    request: Request<Body>,
+    status: u16,
+) -> AllocationInfo
+where
+    S: Service<Request<Body>, Response = Response<RB>, Error = Infallible> + Clone,
+{
+    let service = service.clone();
+    let mut answer = None;
+    let counted = measure(|| answer = Some(runtime.block_on(service.oneshot(request)).unwrap()));
+    assert_eq!(answer.unwrap().status(), status);
+    // What was spawned beside the answer ends here, and is not counted to the next one.
+    runtime.block_on(async {
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+    });
+    counted
+}
+
+fn signed(body: &str) -> Request<Body> {
+    Request::post("/hook")
+        .header("x-blendfi-signature", blendfi::signature(body.as_bytes()))
+        .body(Full::from(body.to_owned()))
+        .unwrap()
+}
+
+/// An event of so many bytes, the most of them in its data or beside it.
+fn event(id: &str, size: usize, in_data: bool) -> String {
+    let build = |filling: &str| {
+        let (data, beside) = if in_data {
+            (filling, "")
+        } else {
+            ("", filling)
+        };
+        format!(
+            r#"{{"id":"{id}","type":"conversion.completed","created_at":"2026-05-04T13:00:00Z","api_version":"2026-05-01","data":{{"note":"{data}"}},"beside":"{beside}"}}"#
+        )
+    };
+    let body = build(&"x".repeat(size - build("").len()));
+    assert_eq!(body.len(), size);
+    body
+}
+
+#[test]
+fn a_delivery_of_1_kib_through_the_whole_stack_allocates_this_much() {
+    let runtime = runtime();
+    let layer = blendfi::webhook(MemoryStore::new()).layer().unwrap();
+    let service = layer.layer(tower::service_fn(handler));
+    let deliver = |run: usize| {
+        let body = event(&format!("evt_{run:026}"), KIB, true);
+        allocations(&runtime, &service, signed(&body), 200)
+    };
+    for run in 0..4 {
+        deliver(run);
+    }
+    // 38 of 15,126 bytes in a debug build, found by a backtrace of each:
+    //
+    // | number | what for |
+    // | ------ | -------- |
+    // |  6 | request extensions: their map and its growth, arrival, mark (twice), delivery |
+    // |  3 | signature: candidates, one MAC state for each key, the found key's id |
+    // |  2 | the futures of the two layers, boxed as Tower asks for |
+    // |  4 | the event's members: places, their raw texts, the parts of the key |
+    // |  8 | the canonical form of `/type` and `/data`, about 1.2 times their length, and the table of members of each object on the way |
+    // |  5 | the event key, and its text for the comparison with the id header |
+    // |  4 | the delivery's own task and its handler's, their wake-up, the way back of the answer |
+    // |  2 | store calls behind a pointer: claim and complete |
+    // |  2 | the memory store's record and its due date; shared by all records of a shard |
+    // |  2 | what the handler gets: the lease's cancellation token, the delivery |
+    //
+    // The body itself is in none of them.
+    for run in 4..12 {
+        let counted = deliver(run);
+        assert!(counted.count_total <= 40, "{counted:?}");
+        assert!(counted.bytes_total <= 16 * 1024, "{counted:?}");
+    }
+    // A copy: no handler, nothing new in the store.
+    let body = event(&format!("evt_{:026}", 4), KIB, true);
+    let copy = allocations(&runtime, &service, signed(&body), 200);
+    assert!(copy.count_total <= 37, "{copy:?}");
+}
+
+#[test]
+fn a_long_body_is_not_copied_on_its_way() {
+    let runtime = runtime();
+    let layer = blendfi::webhook(MemoryStore::new()).layer().unwrap();
+    let service = layer.layer(tower::service_fn(handler));
+    let deliver = |id: &str, size: usize, in_data: bool, status: u16| {
+        let request = signed(&event(id, size, in_data));
+        allocations(&runtime, &service, request, status).bytes_total
+    };
+    deliver("evt_0", KIB, false, 200);
+    let (short, long) = (
+        deliver("evt_1", KIB, false, 200),
+        deliver("evt_2", 512 * KIB, false, 200),
+    );
+    assert!(long.abs_diff(short) < 512, "{short} and {long} bytes");
+    // What the event means is written down once in one form, string by string.
+    let meant = deliver("evt_3", 512 * KIB, true, 200);
+    assert!(
+        meant - short < 5 * 512 * 1024,
+        "{meant} bytes for {} of data",
+        512 * KIB
+    );
+
+    // A forged one is hashed and never copied.
+    let forge = |size: usize| {
+        let (real, other) = (event("evt_4", size, true), event("evt_5", size, true));
+        let mut request = signed(&real);
+        *request.body_mut() = Full::from(other);
+        let counted = allocations(&runtime, &service, request, 401);
+        (counted.count_total, counted.bytes_total)
+    };
+    forge(KIB);
+    assert_eq!(forge(512 * KIB), forge(KIB));
+}
+
+#[test]
+fn a_refusal_before_the_body_costs_the_same_for_every_body() {
+    let runtime = runtime();
+    let service = |webhook: Webhook| webhook.layer().unwrap().layer(tower::service_fn(handler));
+    let tokens = PathTokens::parse([TOKEN]).unwrap();
+    let blox = service(Webhook::new(
+        provider::blox(tokens).without_status_check().unwrap(),
+    ));
+    // The allowlist's host names are resolved in a task.
+    let bloquo = runtime.block_on(async {
+        let allowlist = Allowlist::parse(["192.0.2.1"]).unwrap();
+        service(Webhook::new(provider::bloquo(allowlist).unwrap()))
+    });
+    let blendfi = service(blendfi::webhook(MemoryStore::new()));
+
+    let filled = |size: usize| Full::from("x".repeat(size));
+    let get = |size: usize| Request::get("/hook").body(filled(size)).unwrap();
+    let guessed = |size: usize| {
+        let path = "/blox/3f9d1c0b7a5e48d26c90b1f4a7e35d83";
+        Request::post(path).body(filled(size)).unwrap()
+    };
+    let stranger = |size: usize| {
+        let peer: SocketAddr = "198.51.100.7:1234".parse().unwrap();
+        let request = Request::post("/hook").extension(PeerAddr(peer));
+        request.body(filled(size)).unwrap()
+    };
+    let unsigned = |size: usize| Request::post("/hook").body(filled(size)).unwrap();
+    let malformed = |size: usize| {
+        let request = Request::post("/hook").header("x-blendfi-signature", "t=1,v1");
+        request.body(filled(size)).unwrap()
+    };
+    let encoded = |size: usize| {
+        let request = Request::post("/hook").header("content-encoding", "gzip");
+        request.body(filled(size)).unwrap()
+    };
+    let too_long = |_: usize| signed(&"x".repeat(1024 * KIB + 1));
+
+    type Build<'a> = &'a dyn Fn(usize) -> Request<Body>;
+    let check = |name: &str,
+                 build: Build<'_>,
+                 status: u16,
+                 send: &dyn Fn(Request<Body>, u16) -> AllocationInfo| {
+        // The first of each fills what is made once, such as the places for discarded bodies.
+        send(build(KIB), status);
+        let (short, long) = (send(build(KIB), status), send(build(512 * KIB), status));
+        // An answer that frees a longer body frees more, and allocates no more.
+        assert_eq!(short.count_total, long.count_total, "{name}");
+        assert_eq!(short.bytes_total, long.bytes_total, "{name}");
+        // The request's extensions and the answer's, its headers, the task that throws the body
+        // away: between 5 and 10, of 432 to 3,168 bytes.
+        assert!(
+            short.count_total <= 10 && short.bytes_total <= 3584,
+            "{name}: {short:?}"
+        );
+    };
+    let to_blox = |request, status| allocations(&runtime, &blox, request, status);
+    let to_bloquo = |request, status| allocations(&runtime, &bloquo, request, status);
+    let to_blendfi = |request, status| allocations(&runtime, &blendfi, request, status);
+    check("path token", &guessed, 404, &to_blox);
+    check("address", &stranger, 403, &to_bloquo);
+    check("no signature", &unsigned, 401, &to_blendfi);
+    check("malformed signature", &malformed, 401, &to_blendfi);
+    check("content encoding", &encoded, 415, &to_blendfi);
+    check("method", &get, 405, &to_blendfi);
+    check("announced too long", &too_long, 413, &to_blendfi);
+}
