@@ -47,9 +47,9 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Event<T> {
     type Rejection = EventRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, EventRejection> {
-        let body = (parts.extensions.get::<Authenticated>())
-            .and_then(Authenticated::body)
+        let mark = (parts.extensions.get::<Authenticated>())
             .ok_or_else(|| EventRejection::unproved("Event"))?;
+        let body = mark.body().ok_or_else(EventRejection::unread)?;
         serde_json::from_slice(body)
             .map(Self)
             .map_err(|error| EventRejection::payload::<T>(&error))
@@ -76,7 +76,7 @@ impl<S: Sync> FromRequestParts<S> for Authenticated {
 
 /// Why an extractor refused a request.
 ///
-/// 500 where no gate has proved it, which is a fault of how the router is built; 422 where the
+/// 500 where no gate has proved it or none has read its body, which is a fault of how the router is built; 422 where the
 /// payload is not of the handler's type, after which the event is released, so that it can be
 /// delivered again once the type is mended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +90,16 @@ impl EventRejection {
             target: "tower_webhook",
             extractor,
             "no gate has proved this request: put the webhook's layer around the route"
+        );
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn unread() -> Self {
+        tracing::error!(
+            target: "tower_webhook",
+            "the gates before this handler read no body: add a DedupeLayer, or take the body itself"
         );
         Self {
             status: StatusCode::INTERNAL_SERVER_ERROR,

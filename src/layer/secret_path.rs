@@ -14,8 +14,19 @@ use crate::path::PathTokens;
 ///
 /// Around the method router of a route such as `/webhooks/acme/{token}`, it cleans the request's
 /// URI and axum's `OriginalUri`. What ran before it has seen the token: axum's path parameters, and
-/// the logs of layers outside. [`RequireSecretPathLayer::mounted_at`], around the whole
-/// application, cuts it off before any of them.
+/// the logs of layers outside. Those can log the route instead of the path:
+///
+/// ```
+/// use axum::extract::{MatchedPath, Request};
+/// use tower_http::trace::TraceLayer;
+///
+/// let trace = TraceLayer::new_for_http().make_span_with(|request: &Request| {
+///     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+///     tracing::info_span!("request", method = %request.method(), route)
+/// });
+/// ```
+///
+/// or the token is cut off before all of them, by [`RequireSecretPathLayer::mounted_at`].
 ///
 /// ```
 /// use bytes::Bytes;
@@ -63,6 +74,40 @@ impl RequireSecretPathLayer {
     /// Guards only what lies under `prefix`, such as `/webhooks/acme`, and lets other paths pass
     /// untouched: for a layer around the whole application. What follows the prefix must be the
     /// token and nothing else; the prefix itself, without a token, is 404 from outside.
+    ///
+    /// It must stand around the application, where nothing is routed yet. `Router::layer` runs after
+    /// routing and would answer 404 to everything under the prefix. A [`Webhook`](crate::Webhook)
+    /// inside takes the token that was cut off here if it is one of its own.
+    ///
+    /// ```
+    /// use axum::{Router, body::Body, http::{Request, StatusCode, Uri}, routing::post};
+    /// use tower::{Layer, ServiceExt};
+    /// use tower_webhook::layer::{Reception, RequireSecretPathLayer};
+    /// use tower_webhook::{PathTokens, Webhook, provider};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?;
+    /// let bloque = provider::bloque_accounts(tokens.clone())?;
+    /// let reception = Reception::new(bloque.name().clone(), bloque.profile().clone());
+    /// let gate = RequireSecretPathLayer::new(&reception, tokens).mounted_at("/webhooks/bloque")?;
+    ///
+    /// let webhook = Webhook::new(bloque);
+    /// let handler = |uri: Uri| async move { uri.to_string() };
+    /// let app = Router::new()
+    ///     // No `{token}` here: it is cut off before the router sees the path.
+    ///     .route("/webhooks/bloque", post(handler).layer(webhook.layer()?));
+    /// let app: Router = Router::new().fallback_service(gate.layer(app));
+    ///
+    /// let to = |path: &str| {
+    ///     app.clone().oneshot(Request::post(path).body(Body::from(r#"{"new":"shape"}"#)).unwrap())
+    /// };
+    /// let accepted = to("/webhooks/bloque/3f9d1c0b7a5e48d26c90b1f4").await?;
+    /// assert_eq!(accepted.status(), StatusCode::OK);
+    /// assert_eq!(to("/webhooks/bloque").await?.status(), StatusCode::NOT_FOUND);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -162,7 +162,8 @@ impl DedupeBuilder {
     }
 
     /// Keeps response bodies of up to this many bytes with the record, and answers copies with the
-    /// first one's status and body instead of an empty 200.
+    /// first one's status and body instead of an empty 200. Its headers are not kept, and a longer
+    /// body leaves copies the empty 200.
     pub fn replay_responses(mut self, max_body_bytes: usize) -> Self {
         self.settings.replay_body = Some(max_body_bytes);
         self
