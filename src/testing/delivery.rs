@@ -75,7 +75,7 @@ pub struct TestDelivery {
     family: Option<String>,
     id: Option<String>,
     time: Option<UnixTime>,
-    shift: Shift,
+    shift: Option<Shift>,
     timestamp: Option<String>,
     tampers: Tampers,
     edits: Vec<Edit>,
@@ -121,7 +121,7 @@ impl TestDelivery {
             family: None,
             id: None,
             time: None,
-            shift: Shift::Back(Duration::ZERO),
+            shift: None,
             timestamp: None,
             tampers: Tampers::default(),
             edits: Vec::new(),
@@ -176,13 +176,13 @@ impl TestDelivery {
 
     /// Signs a time that lies this far back.
     pub fn aged(mut self, age: Duration) -> Self {
-        self.shift = Shift::Back(age);
+        self.shift = Some(Shift::Back(age));
         self
     }
 
     /// Signs a time that lies this far ahead.
     pub fn ahead(mut self, span: Duration) -> Self {
-        self.shift = Shift::Ahead(span);
+        self.shift = Some(Shift::Ahead(span));
         self
     }
 
@@ -258,8 +258,9 @@ impl TestDelivery {
     /// # Errors
     ///
     /// What can be in no request: a path or a header that is none, a timestamp or id that no
-    /// header can hold. A secret path without its token. An id for a header where the provider has
-    /// none for it, and a family of headers that it does not have.
+    /// header can hold. A secret path without its token. And what would change nothing, so that a
+    /// test proves nothing: something of a signature, a time or an id that the provider does not
+    /// sign or tell.
     pub fn request<B: From<Bytes>>(&self) -> Result<Request<B>, ConfigError> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -283,6 +284,7 @@ impl TestDelivery {
 
     /// The headers that prove and name the event.
     fn add_proof(&self, headers: &mut HeaderMap) -> Result<(), ConfigError> {
+        self.check_signed()?;
         let signer = self.signer()?;
         let id = match &self.id {
             Some(id) => id.clone(),
@@ -326,6 +328,29 @@ impl TestDelivery {
         Ok(())
     }
 
+    /// Refuses to make wrong what is not there.
+    fn check_signed(&self) -> Result<(), ConfigError> {
+        let verifier = self.provider.verifier();
+        let tampers = &self.tampers;
+        let of_signature = tampers.secret
+            || tampers.unsigned
+            || self.secret.is_some()
+            || self.family.is_some()
+            || self.id.is_some();
+        if verifier.is_none() && of_signature {
+            return Err(refused("this provider signs nothing"));
+        }
+        let of_time = self.shift.is_some() || self.timestamp.is_some() || tampers.timestamp;
+        if of_time
+            && verifier
+                .and_then(|verifier| verifier.scheme().tolerance())
+                .is_none()
+        {
+            return Err(refused("this provider signs no time"));
+        }
+        Ok(())
+    }
+
     fn signer(&self) -> Result<Option<Signer>, ConfigError> {
         let Some(verifier) = self.provider.verifier() else {
             return Ok(None);
@@ -349,8 +374,9 @@ impl TestDelivery {
     fn signed_time(&self) -> String {
         let time = self.time.unwrap_or_else(UnixTime::now);
         let time = match self.shift {
-            Shift::Back(span) => time.saturating_sub(span),
-            Shift::Ahead(span) => time.saturating_add(span),
+            Some(Shift::Back(span)) => time.saturating_sub(span),
+            Some(Shift::Ahead(span)) => time.saturating_add(span),
+            None => time,
         };
         time.to_string()
     }

@@ -72,6 +72,7 @@ pub struct Sender {
     clock: TokioClock,
     seed: u64,
     every: Duration,
+    haste: u32,
 }
 
 impl Sender {
@@ -82,6 +83,7 @@ impl Sender {
             clock: TokioClock::default(),
             seed: 0,
             every: Duration::ZERO,
+            haste: 1,
         }
     }
 
@@ -100,6 +102,13 @@ impl Sender {
     /// The time from one event's first attempt to the next one's.
     pub fn every(mut self, span: Duration) -> Self {
         self.every = span;
+        self
+    }
+
+    /// Waits so many times less between attempts: for a receiver in real time. The time to answer
+    /// stays as it is, and so do the receiver's leases.
+    pub fn hurry(mut self, times: u32) -> Self {
+        self.haste = times.max(1);
         self
     }
 
@@ -164,7 +173,7 @@ impl Sender {
             } else if !self.tries_again(status) {
                 End::Final
             } else if let Some(wait) = waits.next() {
-                next = (sent + wait).max(Instant::now());
+                next = (sent + wait / self.haste).max(Instant::now());
                 continue;
             } else {
                 End::UsedUp

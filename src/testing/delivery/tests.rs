@@ -225,8 +225,17 @@ fn what_no_request_can_be_is_refused_with_what_to_do() {
         &of_blox.clone().token("no token"),
         "test delivery: its path and token make no URI",
     );
+    let of_blox = of_blox.token(TOKEN);
     refuses(
-        &of_blox.token(TOKEN).with_header_id("evt_2"),
+        &of_blox.clone().with_wrong_secret(),
+        "test delivery: this provider signs nothing",
+    );
+    refuses(
+        &of_blox.clone().aged(Duration::ZERO),
+        "test delivery: this provider signs no time",
+    );
+    refuses(
+        &of_blox.with_header_id("evt_2"),
         "test delivery: this provider's id stands in no header",
     );
     refuses(

@@ -93,6 +93,8 @@ async fn a_flat_sender_stops_at_2xx_at_a_final_status_and_after_its_last_attempt
     let used_up = history(&sender, &[503]).await;
     assert_eq!(seconds(&used_up), [0, 30, 60, 90, 120]);
     assert_eq!(used_up.end(), End::UsedUp);
+    let hurried = history(&sender.hurry(10), &[503, 200]).await;
+    assert_eq!(seconds(&hurried), [0, 3]);
 }
 
 #[tokio::test(start_paused = true)]
