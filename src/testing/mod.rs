@@ -76,3 +76,6 @@ pub use sender::Sender;
 
 #[doc(no_inline)]
 pub use crate::clock::ManualClock;
+
+#[cfg(test)]
+mod tests;
