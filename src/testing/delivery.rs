@@ -5,11 +5,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use sha2::{Digest, Sha256};
 
+use super::edit::{Edit, refused, value};
 use crate::clock::UnixTime;
-use crate::error::{ConfigError, ConfigErrorKind};
+use crate::error::ConfigError;
 use crate::layer::PeerAddr;
 use crate::path::split_token;
 use crate::provider::Provider;
@@ -97,14 +98,6 @@ struct Tampers {
     timestamp: bool,
     header_id: Option<String>,
     unsigned: bool,
-}
-
-/// A change of the headers that comes last.
-#[derive(Clone)]
-enum Edit {
-    Set(String, Vec<u8>),
-    Add(String, Vec<u8>),
-    Remove(String),
 }
 
 impl TestDelivery {
@@ -448,34 +441,6 @@ impl fmt::Debug for TestDelivery {
     }
 }
 
-impl Edit {
-    fn apply(&self, headers: &mut HeaderMap) -> Result<(), ConfigError> {
-        match self {
-            Self::Set(header, text) => {
-                headers.insert(name(header)?, value(header, text)?);
-            }
-            Self::Add(header, text) => {
-                headers.append(name(header)?, value(header, text)?);
-            }
-            Self::Remove(header) => {
-                headers.remove(name(header)?);
-            }
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Edit {
-    /// A value may be a signature: only the name is shown.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Set(name, _) => write!(f, "Set({name})"),
-            Self::Add(name, _) => write!(f, "Add({name})"),
-            Self::Remove(name) => write!(f, "Remove({name})"),
-        }
-    }
-}
-
 /// An id for the event that this body holds.
 fn digest(body: &[u8]) -> String {
     let hex = HEXLOWER.encode(&Sha256::digest(body));
@@ -489,20 +454,6 @@ fn later(timestamp: &str) -> String {
         Ok(secs) => secs.saturating_add(1).to_string(),
         Err(_) => format!("{timestamp}1"),
     }
-}
-
-fn name(text: &str) -> Result<HeaderName, ConfigError> {
-    text.parse()
-        .map_err(|_| refused(format!("{text:?} is not a header name")))
-}
-
-fn value(name: &str, text: &[u8]) -> Result<HeaderValue, ConfigError> {
-    HeaderValue::from_bytes(text)
-        .map_err(|_| refused(format!("what it says cannot stand in {name}")))
-}
-
-fn refused(message: impl Into<std::borrow::Cow<'static, str>>) -> ConfigError {
-    ConfigError::new(ConfigErrorKind::TestDelivery, message)
 }
 
 #[cfg(test)]

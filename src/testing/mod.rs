@@ -59,6 +59,7 @@
 mod assertions;
 mod clock;
 mod delivery;
+mod edit;
 mod faulty_store;
 mod history;
 mod random;
