@@ -163,6 +163,11 @@ impl DeliveryProfile {
         &self.schedule
     }
 
+    /// How long the sender waits for an answer.
+    pub fn time_to_answer(&self) -> Duration {
+        self.time_to_answer
+    }
+
     /// Whether the sender tries again after an answer with this status.
     pub fn retries(&self, status: StatusCode) -> bool {
         self.retried.contains(status)

@@ -30,6 +30,15 @@ impl Encoding {
         let written = encoding.decode_mut(text, room).ok()?;
         buffer.get(..written)?.try_into().ok()
     }
+
+    /// The canonical spelling of a MAC.
+    #[cfg(feature = "testing")]
+    pub(crate) fn encode_mac(self, mac: &[u8; MAC_LEN]) -> String {
+        match self {
+            Self::Hex => HEXLOWER.encode(mac),
+            Self::Base64 => BASE64.encode(mac),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -72,6 +72,9 @@ pub enum ConfigErrorKind {
     Limit,
     /// A proof that the provider needs was not given, or fits no gate.
     Proof,
+    /// A delivery that is made for a test.
+    #[cfg(feature = "testing")]
+    TestDelivery,
 }
 
 impl ConfigErrorKind {
@@ -90,6 +93,8 @@ impl ConfigErrorKind {
             Self::Retention => "retention",
             Self::Limit => "limit",
             Self::Proof => "proof",
+            #[cfg(feature = "testing")]
+            Self::TestDelivery => "test delivery",
         }
     }
 }

@@ -68,6 +68,7 @@
 //! | feature | adds |
 //! | --- | --- |
 //! | `axum` (default) | the extractors, and the client's address and original URI as axum knows them |
+//! | `testing` | the `testing` module: signed deliveries, stores that fail, simulated senders |
 #![forbid(unsafe_code)]
 
 mod clock;
@@ -85,6 +86,8 @@ mod secret;
 pub mod signature;
 pub mod source;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod webhook;
 
 pub use clock::{Clock, ManualClock, SystemClock, Tolerance, UnixTime};

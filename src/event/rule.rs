@@ -138,6 +138,12 @@ impl EventRule {
         Ok(self)
     }
 
+    /// The header that repeats the key.
+    #[cfg(feature = "testing")]
+    pub(crate) fn id_header(&self) -> Option<&HeaderName> {
+        self.id_header.as_ref()
+    }
+
     /// What is known of the event in this body.
     ///
     /// # Errors

@@ -42,8 +42,14 @@
 mod error;
 mod header;
 mod scheme;
+#[cfg(feature = "testing")]
+mod signer;
 mod verifier;
 
 pub use error::{SignatureError, SignatureErrorKind};
 pub use scheme::{Piece, Scheme, SchemeBuilder};
+#[cfg(feature = "testing")]
+pub(crate) use signer::Content;
+#[cfg(feature = "testing")]
+pub use signer::Signer;
 pub use verifier::{Verification, Verified, Verifier};

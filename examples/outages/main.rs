@@ -1,0 +1,274 @@
+//! What becomes of 1,000 events of each sender when things fail, as a table in Markdown.
+//!
+//! `cargo run --example outages --features testing`. It takes hours of virtual time and seconds of
+//! yours, and prints the same table each time; a number behind `--` is another seed.
+
+mod receiver;
+
+use std::error::Error;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use receiver::{FAILS, Operator};
+use tokio::time::sleep;
+use tower_webhook::provider::{self, blendfi};
+use tower_webhook::testing::{History, Sample, Sender, TestDelivery, TokioClock};
+use tower_webhook::{
+    Allowlist, Clock, DeliveryProfile, PathTokens, Provider, RetriedStatuses, RetrySchedule,
+    UnixTime,
+};
+
+const EVENTS: u64 = 1_000;
+/// From one event to the next: they all begin within 250 s.
+const EVERY: Duration = Duration::from_millis(250);
+/// When it begins that the store or the receiver is away, never at the same time as an attempt; and
+/// how long each is.
+const OUTAGE: Duration = Duration::from_millis(100_100);
+const STORE_DOWN: Duration = Duration::from_secs(60);
+const RESTART: Duration = Duration::from_secs(20);
+/// What BLOX recommends beside its webhooks.
+const POLL_EVERY: Duration = Duration::from_secs(5);
+const POLLS: u32 = 240;
+
+const TOKEN: &str = "3f9d1c0b7a5e48d26c90b1f4a7e35d82";
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    Handler,
+    Store,
+    Restart,
+}
+
+impl Trouble {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Handler => "handler",
+            Self::Store => "handler; store down 60 s",
+            Self::Restart => "handler; restart of 20 s, memory lost",
+        }
+    }
+
+    fn lasts(self) -> Duration {
+        match self {
+            Self::Handler => Duration::ZERO,
+            Self::Store => STORE_DOWN,
+            Self::Restart => RESTART,
+        }
+    }
+}
+
+struct Case {
+    name: &'static str,
+    sample: Sample,
+    provider: Provider,
+    polled: bool,
+}
+
+#[tokio::main(flavor = "current_thread", start_paused = true)]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let seed = match std::env::args().nth(1) {
+        Some(seed) => seed.parse()?,
+        None => 1,
+    };
+    print!("{}", table(seed).await?);
+    Ok(())
+}
+
+async fn table(seed: u64) -> Result<String, Box<dyn Error>> {
+    let mut table = "| sender | what fails | acknowledged | slowest | lost | lost, by arithmetic \
+                     | attempts | took effect twice |\n\
+                     | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+        .to_owned();
+    for trouble in [Trouble::Handler, Trouble::Store, Trouble::Restart] {
+        for case in cases()? {
+            table.push_str(&row(&case, trouble, seed).await?);
+        }
+    }
+    Ok(table)
+}
+
+fn cases() -> Result<[Case; 5], Box<dyn Error>> {
+    let blox = || provider::blox(PathTokens::parse([TOKEN])?).without_status_check();
+    let case = |name, sample, provider| Case {
+        name,
+        sample,
+        provider,
+        polled: false,
+    };
+    let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?)?;
+    let bloquo = provider::bloquo(Allowlist::parse(["192.0.2.7"])?)?;
+    let bloque = provider::bloque_accounts(PathTokens::parse([TOKEN])?)?;
+    Ok([
+        case("BlendFi", Sample::BlendFi, blendfi),
+        case("Bloquo", Sample::Bloquo, bloquo),
+        case("Bloque", Sample::BloqueCard, bloque),
+        case("BLOX", Sample::Blox, blox()?),
+        Case {
+            polled: true,
+            ..case("BLOX, polled", Sample::Blox, blox()?)
+        },
+    ])
+}
+
+async fn row(case: &Case, trouble: Trouble, seed: u64) -> Result<String, Box<dyn Error>> {
+    let clock = TokioClock::starting_at(UnixTime::from_secs(1_777_899_600));
+    let (operator, receiver) = Operator::start(case.provider.clone(), clock.clone(), seed)?;
+    let bodies: Vec<_> = (1..=EVENTS)
+        .map(|number| case.sample.body_at(number, clock.now()))
+        .collect();
+    let events = bodies.iter().map(|body| {
+        let event = TestDelivery::new(&case.provider, body.clone());
+        match case.sample {
+            Sample::Bloquo => event.from([192, 0, 2, 7].into()),
+            Sample::BlendFi => event,
+            _ => event.token(TOKEN),
+        }
+    });
+    let sender = |profile: DeliveryProfile| {
+        let sender = Sender::new(profile).clock(clock.clone());
+        sender.seed(seed).every(EVERY)
+    };
+    let (provider, poller) = (sender(case.provider.profile().clone()), sender(poll()));
+    let (sent, polled, outage) = tokio::join!(
+        provider.deliver(receiver.clone(), events.clone()),
+        async {
+            sleep(POLL_EVERY).await;
+            let events = events.clone().filter(|_| case.polled);
+            poller.deliver(receiver.clone(), events).await
+        },
+        async {
+            sleep(OUTAGE).await;
+            match trouble {
+                Trouble::Handler => {}
+                Trouble::Store => operator.lose_store(STORE_DOWN).await,
+                Trouble::Restart => operator.restart(RESTART).await?,
+            }
+            Ok::<_, tower_webhook::ConfigError>(())
+        },
+    );
+    outage?;
+    let polled = polled?;
+    let histories = if case.polled { &polled } else { &sent? };
+
+    let effects = operator
+        .effects
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    let effects_of = |body| effects.get(body).map_or(0, |event| event.effects);
+    let (mut acknowledged, mut lost, mut twice) = (0_u32, 0_u32, 0_u32);
+    for (history, body) in histories.iter().zip(&bodies) {
+        let (taken, times) = (!history.is_lost(), effects_of(body));
+        if taken && times == 0 {
+            return Err("an event was acknowledged and took no effect".into());
+        }
+        acknowledged = acknowledged.saturating_add(taken.into());
+        lost = lost.saturating_add((times == 0).into());
+        twice = twice.saturating_add((times > 1).into());
+    }
+    let slowest = histories
+        .iter()
+        .filter_map(History::acknowledged_after)
+        .max();
+    let attempts: usize = histories
+        .iter()
+        .map(|history| history.attempts().len())
+        .sum();
+    Ok(format!(
+        "| {} | {} | {acknowledged} | {} | {lost} | {} | {attempts} | {twice} |\n",
+        case.name,
+        trouble.name(),
+        slowest.map_or_else(|| "-".to_owned(), text),
+        expected(case, trouble),
+    ))
+}
+
+/// A poll of the status API, whose answers go the way of the webhooks: through the same record.
+fn poll() -> DeliveryProfile {
+    let schedule = RetrySchedule::Fixed {
+        interval: POLL_EVERY,
+        attempts: POLLS,
+    };
+    DeliveryProfile::new(schedule, RetriedStatuses::AllButSuccess)
+        .with_time_to_answer(Duration::from_secs(10))
+}
+
+/// How many events find no attempt that succeeds: the product of the chances that each attempt
+/// fails, which is certain within the outage; summed over the events. Without jitter.
+fn expected(case: &Case, trouble: Trouble) -> String {
+    let fails = f64::from(FAILS) / 100.0;
+    let away = OUTAGE..OUTAGE.saturating_add(trouble.lasts());
+    let mut lost = 0.0;
+    let mut begins = Duration::ZERO;
+    for _ in 0..EVENTS {
+        let at = |offset: Duration| begins.saturating_add(offset);
+        let sent = times(case.provider.profile().schedule());
+        let polls = times(poll().schedule())
+            .into_iter()
+            .map(|time| POLL_EVERY.saturating_add(time));
+        let polls = polls.filter(|_| case.polled);
+        lost += sent
+            .into_iter()
+            .chain(polls)
+            .map(|offset| {
+                if away.contains(&at(offset)) {
+                    1.0
+                } else {
+                    fails
+                }
+            })
+            .product::<f64>();
+        begins = begins.saturating_add(EVERY);
+    }
+    if lost < 0.001 {
+        "under 0.001".to_owned()
+    } else {
+        format!("{lost:.3}")
+    }
+}
+
+/// When the attempts at an event are, from the first one on.
+fn times(schedule: &RetrySchedule) -> Vec<Duration> {
+    let (first, factor, attempts) = match *schedule {
+        RetrySchedule::Fixed { interval, attempts } => (interval, 1, attempts),
+        RetrySchedule::Doubling { first, attempts } => (first, 2, attempts),
+        // As the simulated sender takes it: doubling, within the day.
+        RetrySchedule::Unstated { interval, .. } => (interval, 2, 12),
+        _ => (Duration::ZERO, 1, 1),
+    };
+    let waits = (0..attempts).scan(first, |wait, _| {
+        let this = *wait;
+        *wait = wait.saturating_mul(factor);
+        Some(this)
+    });
+    waits
+        .scan(Duration::ZERO, |sum, wait| {
+            let this = *sum;
+            *sum = sum.saturating_add(wait);
+            Some(this)
+        })
+        .collect()
+}
+
+fn text(time: Duration) -> String {
+    let secs = time.as_secs();
+    match (secs / 3_600, secs / 60 % 60, secs % 60) {
+        (0, 0, secs) => format!("{secs} s"),
+        (0, minutes, secs) => format!("{minutes} min {secs} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_docs_show_what_the_command_prints() {
+        let docs = include_str!("../../docs/outages.md");
+        let table = table(1).await.unwrap();
+        assert!(
+            docs.contains(&table),
+            "put this into docs/outages.md:\n{table}"
+        );
+    }
+}

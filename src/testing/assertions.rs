@@ -1,0 +1,114 @@
+use http::Response;
+
+use crate::rejection::{Reason, Rejection};
+
+/// Asserts that a delivery was refused, and why: what the sender is not told.
+///
+/// The reason is read from the response's extensions, so it is seen inside the process only. A
+/// failure of the handler is the handler's own answer and no refusal: look at its status.
+///
+/// # Panics
+///
+/// Where it was not refused, or for another reason.
+#[track_caller]
+pub fn assert_rejected<B>(response: &Response<B>, reason: Reason) {
+    let status = response.status();
+    let found = response.extensions().get::<Rejection>();
+    assert!(
+        found.is_some_and(|rejection| rejection.reason() == reason),
+        "not refused as {reason} but {} with status {status}",
+        told(found),
+    );
+}
+
+/// Asserts that a delivery reached its handler and that this answered with success: neither a
+/// refusal nor a copy.
+///
+/// # Panics
+///
+/// Where it was not handled, or without success.
+#[track_caller]
+pub fn assert_handled<B>(response: &Response<B>) {
+    let status = response.status();
+    let found = response.extensions().get::<Rejection>();
+    assert!(
+        found.is_none() && status.is_success(),
+        "not handled but {} with status {status}",
+        told(found),
+    );
+}
+
+/// Asserts that a delivery was taken for a copy of one that was handled before.
+///
+/// # Panics
+///
+/// Where it was not.
+#[track_caller]
+pub fn assert_copy<B>(response: &Response<B>) {
+    assert_rejected(response, Reason::AlreadyDone);
+}
+
+fn told(found: Option<&Rejection>) -> String {
+    found.map_or_else(
+        || "answered by the handler".to_owned(),
+        |rejection| format!("refused as {}", rejection.reason()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+    use std::time::Duration;
+
+    use http::StatusCode;
+
+    use super::*;
+    use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
+
+    fn rejected(reason: Reason) -> Response<()> {
+        let schedule = RetrySchedule::Fixed {
+            interval: Duration::from_secs(30),
+            attempts: 5,
+        };
+        let profile = DeliveryProfile::new(schedule, RetriedStatuses::AllButSuccess);
+        let rejection = Rejection::new(reason, &profile);
+        let mut response = rejection.response().map(|_| ());
+        response.extensions_mut().insert(rejection);
+        response
+    }
+
+    #[track_caller]
+    fn fails(text: &str, assertion: impl FnOnce() + std::panic::UnwindSafe) {
+        let panic = catch_unwind(assertion).unwrap_err();
+        assert_eq!(panic.downcast_ref::<String>().unwrap(), text);
+    }
+
+    #[test]
+    fn an_assertion_that_fails_says_what_was_found() {
+        assert_rejected(&rejected(Reason::Conflict), Reason::Conflict);
+        assert_copy(&rejected(Reason::AlreadyDone));
+        assert_handled(&Response::new(()));
+        fails(
+            "not refused as signature_mismatch but refused as signature_stale with status 401 Unauthorized",
+            || {
+                assert_rejected(&rejected(Reason::SignatureStale), Reason::SignatureMismatch);
+            },
+        );
+        fails(
+            "not refused as already_done but answered by the handler with status 200 OK",
+            || assert_copy(&Response::new(())),
+        );
+        fails(
+            "not handled but refused as already_done with status 200 OK",
+            || assert_handled(&rejected(Reason::AlreadyDone)),
+        );
+        fails(
+            "not handled but answered by the handler with status 500 Internal Server Error",
+            || {
+                let mut response = Response::new(());
+                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                assert_handled(&response);
+            },
+        );
+    }
+}

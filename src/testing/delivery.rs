@@ -1,0 +1,460 @@
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use bytes::Bytes;
+use data_encoding::HEXLOWER;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Method, Request, Uri};
+use sha2::{Digest, Sha256};
+
+use super::edit::{Edit, refused, value};
+use crate::clock::UnixTime;
+use crate::error::ConfigError;
+use crate::layer::PeerAddr;
+use crate::path::split_token;
+use crate::provider::Provider;
+use crate::secret::SigningSecret;
+use crate::signature::{Content, Signer};
+
+/// Nobody's: what a delivery is made wrong with.
+const WRONG_SECRET: &str = "no receiver has this secret";
+const WRONG_TOKEN: &str = "no-receiver-has-this-token";
+/// Any port will do: addresses are looked at alone.
+const PORT: u16 = 50_000;
+
+/// A delivery as a provider makes it, to be sent to a handler under test; whatever is not said is
+/// right.
+///
+/// It is signed with the first key of the provider's own ring, now, and for the event that its body
+/// holds. Two things the provider does not know, because no secret can be read back and no sender
+/// has one address only: the [token](Self::token) of a secret path, and the address that it comes
+/// [from](Self::from).
+///
+/// The methods that begin with `with_` and `without_`, and [`aged`](Self::aged) and
+/// [`ahead`](Self::ahead), make it wrong.
+///
+/// ```
+/// use std::time::Duration;
+/// use bytes::Bytes;
+/// use http::Request;
+/// use tower_webhook::provider::{self, blendfi};
+/// use tower_webhook::testing::{Sample, TestDelivery};
+/// use tower_webhook::{PathTokens, UnixTime};
+///
+/// let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?)?;
+/// let delivery = TestDelivery::new(&blendfi, Sample::BlendFi.body(7)).to("/webhooks/blendfi");
+/// let request: Request<Bytes> = delivery.request()?;
+/// assert_eq!(request.headers()["x-blendfi-event-id"], "evt_00000000000000000000000007");
+///
+/// // The verifier alone: no server, no handler.
+/// let verify = |delivery: TestDelivery| {
+///     let (parts, body) = delivery.request::<Bytes>().unwrap().into_parts();
+///     blendfi.verifier().unwrap().verify(&parts.headers, &body, UnixTime::now())
+/// };
+/// assert!(verify(delivery.clone()).is_ok());
+/// assert!(verify(delivery.clone().with_body_changed()).is_err());
+/// assert!(verify(delivery.aged(Duration::from_secs(400))).unwrap_err().is_stale());
+///
+/// // BLOX signs nothing: its URL ends in a token.
+/// let token = "3f9d1c0b7a5e48d26c90b1f4a7e35d82";
+/// let blox = provider::blox(PathTokens::parse([token])?).without_status_check()?;
+/// let delivery = TestDelivery::new(&blox, Sample::Blox.body(7)).to("/webhooks/blox").token(token);
+/// assert_eq!(delivery.request::<Bytes>()?.uri(), &*format!("/webhooks/blox/{token}"));
+/// # Ok::<(), tower_webhook::ConfigError>(())
+/// ```
+#[derive(Clone)]
+#[must_use = "a delivery is sent nowhere until `request`"]
+pub struct TestDelivery {
+    provider: Provider,
+    body: Bytes,
+    method: Method,
+    path: String,
+    token: Option<String>,
+    peer: Option<IpAddr>,
+    secret: Option<SigningSecret>,
+    family: Option<String>,
+    id: Option<String>,
+    time: Option<UnixTime>,
+    shift: Option<Shift>,
+    timestamp: Option<String>,
+    tampers: Tampers,
+    edits: Vec<Edit>,
+}
+
+/// How far the signed time lies from the delivery's own.
+#[derive(Debug, Clone, Copy)]
+enum Shift {
+    Back(Duration),
+    Ahead(Duration),
+}
+
+/// What is made wrong after everything was signed.
+#[derive(Debug, Clone, Default)]
+struct Tampers {
+    secret: bool,
+    token: bool,
+    body: bool,
+    timestamp: bool,
+    header_id: Option<String>,
+    unsigned: bool,
+}
+
+impl TestDelivery {
+    /// A delivery of this event by this provider, to `/`.
+    pub fn new(provider: &Provider, body: impl Into<Bytes>) -> Self {
+        Self {
+            provider: provider.clone(),
+            body: body.into(),
+            method: Method::POST,
+            path: "/".to_owned(),
+            token: None,
+            peer: None,
+            secret: None,
+            family: None,
+            id: None,
+            time: None,
+            shift: None,
+            timestamp: None,
+            tampers: Tampers::default(),
+            edits: Vec::new(),
+        }
+    }
+
+    /// Sends it to this path, or to this URL; a [token](Self::token) is added to it.
+    pub fn to(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.path);
+        self
+    }
+
+    /// Adds this token to the path.
+    pub fn token(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
+        self
+    }
+
+    /// Sends it from this address, as [`PeerAddr`] tells it.
+    ///
+    /// Without one the request says nothing of its peer, as where a server does not tell it.
+    pub fn from(mut self, peer: IpAddr) -> Self {
+        self.peer = Some(peer);
+        self
+    }
+
+    /// Sends it at this time, which is what is signed. When the request is made, unless set.
+    pub fn at(mut self, time: UnixTime) -> Self {
+        self.time = Some(time);
+        self
+    }
+
+    /// Signs with this secret: during a roll-over, for one, with the old one.
+    pub fn signed_by(mut self, secret: SigningSecret) -> Self {
+        self.secret = Some(secret);
+        self
+    }
+
+    /// Signs under this id, where the scheme signs one. It is made from the body unless set, so
+    /// that the same body is the same event.
+    pub fn id(mut self, id: &str) -> Self {
+        self.id = Some(id.to_owned());
+        self
+    }
+
+    /// Uses another family of headers than the scheme's first: the one whose signature stands in
+    /// this header.
+    pub fn in_family(mut self, signature_header: &str) -> Self {
+        self.family = Some(signature_header.to_owned());
+        self
+    }
+
+    /// Signs a time that lies this far back.
+    pub fn aged(mut self, age: Duration) -> Self {
+        self.shift = Some(Shift::Back(age));
+        self
+    }
+
+    /// Signs a time that lies this far ahead.
+    pub fn ahead(mut self, span: Duration) -> Self {
+        self.shift = Some(Shift::Ahead(span));
+        self
+    }
+
+    /// Signs this text as time, whatever it is: the signature is right, the timestamp may not be.
+    pub fn with_timestamp(mut self, text: &str) -> Self {
+        self.timestamp = Some(text.to_owned());
+        self
+    }
+
+    /// Tells another time than was signed: one second later, or one more digit where it is no
+    /// number.
+    pub fn with_timestamp_changed(mut self) -> Self {
+        self.tampers.timestamp = true;
+        self
+    }
+
+    /// Signs with a secret that no receiver has.
+    pub fn with_wrong_secret(mut self) -> Self {
+        self.tampers.secret = true;
+        self
+    }
+
+    /// Sends it to a path with a token that no receiver has.
+    pub fn with_wrong_token(mut self) -> Self {
+        self.tampers.token = true;
+        self
+    }
+
+    /// Adds a space to the body after it was signed: the same JSON, other bytes.
+    pub fn with_body_changed(mut self) -> Self {
+        self.tampers.body = true;
+        self
+    }
+
+    /// Tells this id in the header for it, whatever was signed and whatever the body says.
+    pub fn with_header_id(mut self, id: &str) -> Self {
+        self.tampers.header_id = Some(id.to_owned());
+        self
+    }
+
+    /// Leaves out every header that the scheme has.
+    pub fn without_signature(mut self) -> Self {
+        self.tampers.unsigned = true;
+        self
+    }
+
+    /// Uses another method than POST.
+    pub fn with_method(mut self, method: Method) -> Self {
+        self.method = method;
+        self
+    }
+
+    /// Sets this header instead of what would stand there.
+    pub fn with_header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        (self.edits).push(Edit::Set(name.to_owned(), value.as_ref().to_vec()));
+        self
+    }
+
+    /// Adds a line of this header to what stands there.
+    pub fn with_another_header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        (self.edits).push(Edit::Add(name.to_owned(), value.as_ref().to_vec()));
+        self
+    }
+
+    /// Leaves out this header.
+    pub fn without_header(mut self, name: &str) -> Self {
+        self.edits.push(Edit::Remove(name.to_owned()));
+        self
+    }
+
+    /// The delivery as a request. Each call makes a new one, signed anew.
+    ///
+    /// # Errors
+    ///
+    /// What can be in no request: a path or a header that is none, a timestamp or id that no
+    /// header can hold. A secret path without its token. And what would change nothing, so that a
+    /// test proves nothing: something of a signature, a time or an id that the provider does not
+    /// sign or tell.
+    pub fn request<B: From<Bytes>>(&self) -> Result<Request<B>, ConfigError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.add_proof(&mut headers)?;
+        for edit in &self.edits {
+            edit.apply(&mut headers)?;
+        }
+        let mut body = self.body.clone();
+        if self.tampers.body {
+            body = body.iter().copied().chain([b' ']).collect();
+        }
+        let mut request = Request::new(B::from(body));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri()?;
+        *request.headers_mut() = headers;
+        if let Some(peer) = self.peer {
+            (request.extensions_mut()).insert(PeerAddr(SocketAddr::new(peer, PORT)));
+        }
+        Ok(request)
+    }
+
+    /// The headers that prove and name the event.
+    fn add_proof(&self, headers: &mut HeaderMap) -> Result<(), ConfigError> {
+        self.check_signed()?;
+        let signer = self.signer()?;
+        let id = match &self.id {
+            Some(id) => id.clone(),
+            None => digest(&self.body),
+        };
+        let timestamp = self.timestamp.clone().unwrap_or_else(|| self.signed_time());
+        let told_id = self.tampers.header_id.as_deref();
+        let mut told = false;
+        if let Some(signer) = &signer {
+            let signed = Content {
+                timestamp: &timestamp,
+                id: &id,
+                body: &self.body,
+            };
+            let told_timestamp = if self.tampers.timestamp {
+                later(&timestamp)
+            } else {
+                timestamp.clone()
+            };
+            let sent = Content {
+                timestamp: &told_timestamp,
+                id: told_id.unwrap_or(&id),
+                ..signed
+            };
+            let proof = signer.print(sent, &signer.mac(signed))?;
+            told = signer.id_header().is_some();
+            if !self.tampers.unsigned {
+                headers.extend(proof);
+            }
+        }
+        if let Some(name) = self.provider.rule.id_header() {
+            let named = told_id.map(str::to_owned).or_else(|| self.key(&id));
+            if let Some(named) = named {
+                headers.insert(name, value(name.as_str(), named.as_bytes())?);
+            }
+            told = true;
+        }
+        if told_id.is_some() && !told {
+            return Err(refused("this provider's id stands in no header"));
+        }
+        Ok(())
+    }
+
+    /// Refuses to make wrong what is not there.
+    fn check_signed(&self) -> Result<(), ConfigError> {
+        let verifier = self.provider.verifier();
+        let tampers = &self.tampers;
+        let of_signature = tampers.secret
+            || tampers.unsigned
+            || self.secret.is_some()
+            || self.family.is_some()
+            || self.id.is_some();
+        if verifier.is_none() && of_signature {
+            return Err(refused("this provider signs nothing"));
+        }
+        let of_time = self.shift.is_some() || self.timestamp.is_some() || tampers.timestamp;
+        if of_time
+            && verifier
+                .and_then(|verifier| verifier.scheme().tolerance())
+                .is_none()
+        {
+            return Err(refused("this provider signs no time"));
+        }
+        Ok(())
+    }
+
+    fn signer(&self) -> Result<Option<Signer>, ConfigError> {
+        let Some(verifier) = self.provider.verifier() else {
+            return Ok(None);
+        };
+        let own = match &self.secret {
+            _ if self.tampers.secret => Some(SigningSecret::from_text(WRONG_SECRET)?),
+            Some(secret) => Some(secret.clone()),
+            None => {
+                let keys = verifier.keys().snapshot();
+                keys.first().map(|key| key.secret().clone())
+            }
+        };
+        let secret = own.ok_or_else(|| refused("the provider has no key to sign with"))?;
+        let signer = Signer::new(verifier.scheme().clone(), secret);
+        match &self.family {
+            Some(header) => signer.in_family(header).map(Some),
+            None => Ok(Some(signer)),
+        }
+    }
+
+    fn signed_time(&self) -> String {
+        let time = self.time.unwrap_or_else(UnixTime::now);
+        let time = match self.shift {
+            Some(Shift::Back(span)) => time.saturating_sub(span),
+            Some(Shift::Ahead(span)) => time.saturating_add(span),
+            None => time,
+        };
+        time.to_string()
+    }
+
+    /// What the provider's rule calls the event; `None` where it can't tell.
+    fn key(&self, id: &str) -> Option<String> {
+        let Provider { name, rule, .. } = &self.provider;
+        let identity = rule.identify(name, &HeaderMap::new(), Some(id), &self.body);
+        identity.ok().map(|identity| identity.key.to_string())
+    }
+
+    fn uri(&self) -> Result<Uri, ConfigError> {
+        let path = self.path.trim_end_matches('/');
+        let text = if self.tampers.token {
+            format!("{path}/{WRONG_TOKEN}")
+        } else if let Some(token) = &self.token {
+            format!("{path}/{token}")
+        } else {
+            self.path.clone()
+        };
+        // The parser's own text would show the token.
+        let uri: Uri = text
+            .parse()
+            .map_err(|_| refused("its path and token make no URI"))?;
+        if let Some(tokens) = &self.provider.path
+            && self.token.is_none()
+            && !self.tampers.token
+            && !split_token(uri.path()).is_some_and(|(_, token)| tokens.matches(token.as_bytes()))
+        {
+            return Err(refused(
+                "the provider demands a secret path, give its token with `token`",
+            ));
+        }
+        Ok(uri)
+    }
+}
+
+impl fmt::Debug for TestDelivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            provider,
+            body,
+            method,
+            path: _,
+            token: _,
+            peer,
+            secret: _,
+            family,
+            id,
+            time,
+            shift,
+            timestamp,
+            tampers,
+            edits,
+        } = self;
+        f.debug_struct("TestDelivery")
+            .field("provider", provider.name())
+            .field("body_len", &body.len())
+            .field("method", method)
+            .field("peer", peer)
+            .field("family", family)
+            .field("id", id)
+            .field("time", time)
+            .field("shift", shift)
+            .field("timestamp", timestamp)
+            .field("tampers", tampers)
+            .field("edits", edits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An id for the event that this body holds.
+fn digest(body: &[u8]) -> String {
+    let hex = HEXLOWER.encode(&Sha256::digest(body));
+    let short: String = hex.chars().take(26).collect();
+    format!("msg_{short}")
+}
+
+/// The same timestamp one second later; where it is no number, with a digit more.
+fn later(timestamp: &str) -> String {
+    match timestamp.parse::<u64>() {
+        Ok(secs) => secs.saturating_add(1).to_string(),
+        Err(_) => format!("{timestamp}1"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+use bytes::Bytes;
+use time::OffsetDateTime;
+
+use crate::clock::UnixTime;
+
+/// A body as one of the known senders writes it.
+///
+/// It hangs on a number and a time alone: the same number is the same event, another number
+/// another one.
+///
+/// ```
+/// use tower_webhook::testing::Sample;
+/// use tower_webhook::UnixTime;
+///
+/// let body = Sample::Blox.body_at(7, UnixTime::from_secs(1_770_131_130));
+/// assert_eq!(
+///     body,
+///     r#"{"checkoutId":"00000000-0000-4000-8000-000000000007","status":"COMPLETED","amount":"15000","timestamp":"2026-02-03T15:05:30.000Z"}"#,
+/// );
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Sample {
+    /// `conversion.completed` of BlendFi.
+    BlendFi,
+    /// A completed deposit of Bloquo.
+    Bloquo,
+    /// A completed checkout of BLOX.
+    Blox,
+    /// `account.activated` of Bloque.
+    BloqueAccount,
+    /// A purchase by card of Bloque.
+    BloqueCard,
+    /// `payment.succeeded` of Bloque.
+    BloquePayment,
+}
+
+impl Sample {
+    /// Every sample.
+    pub const ALL: [Self; 6] = [
+        Self::BlendFi,
+        Self::Bloquo,
+        Self::Blox,
+        Self::BloqueAccount,
+        Self::BloqueCard,
+        Self::BloquePayment,
+    ];
+
+    /// The event of this number, which has happened just now.
+    pub fn body(self, number: u64) -> Bytes {
+        self.body_at(number, UnixTime::now())
+    }
+
+    /// The event of this number, which happened at this time where its sender tells one.
+    pub fn body_at(self, number: u64, time: UnixTime) -> Bytes {
+        let time = rfc3339(time);
+        let text = match self {
+            // As long as a ULID, in digits that ULIDs have too.
+            Self::BlendFi => format!(
+                r#"{{"id":"evt_{number:026}","type":"conversion.completed","created_at":"{time}","api_version":"2026-05-01","data":{{"object":"conversion","id":"cnv_{number:026}","user_id":"usr_1","transaction_type":"pix_offramp","status":"completed","expected_source_amount":"100.50"}}}}"#
+            ),
+            Self::Bloquo => format!(
+                r#"{{"Status":"COMPLETED","OrderId":{number},"OrderType":"Deposit","E2EId":"E{number}","RequestedAmount":100.50,"TotalAmount":100.50,"FinalizedAt":"{time}"}}"#
+            ),
+            Self::Blox => format!(
+                r#"{{"checkoutId":"00000000-0000-4000-8000-{number:012x}","status":"COMPLETED","amount":"15000","timestamp":"{time}"}}"#
+            ),
+            Self::BloqueAccount => format!(
+                r#"{{"account_urn":"did:bloque:account:virtual:acc-{number}","medium":"virtual","event_type":"account.activated","event_data":{{"status":"active","settlement_status":"confirmed","confirmed_at":"{time}","operations_count":2}},"timestamp":"{time}"}}"#
+            ),
+            Self::BloqueCard => format!(
+                r#"{{"account_urn":"did:bloque:account:card:usr-1:crd-1","transaction_id":"ctx-{number}","type":"authorization","direction":"debit","event":"purchase","lifecycle_status":"pending","transaction_type":"purchase","amount":"1500000","asset":"DUSD/6","medium":"card"}}"#
+            ),
+            Self::BloquePayment => format!(
+                r#"{{"id":"evt_{number}","type":"payment.succeeded","data":{{"id":"pay_{number}","amount":"15000"}}}}"#
+            ),
+        };
+        text.into()
+    }
+}
+
+/// A time as JSON bodies tell it; the epoch where the year has more than four digits.
+fn rfc3339(time: UnixTime) -> String {
+    let moment = i64::try_from(time.as_secs())
+        .ok()
+        .and_then(|secs| OffsetDateTime::from_unix_timestamp(secs).ok())
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.000Z",
+        moment.year(),
+        u8::from(moment.month()),
+        moment.day(),
+        moment.hour(),
+        moment.minute(),
+        moment.second(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+
+    use super::*;
+    use crate::provider::{blendfi, bloque, bloquo, blox};
+
+    fn read<T: DeserializeOwned>(sample: Sample) -> T {
+        // date -u -d 2026-05-04T13:00:00Z +%s
+        let body = sample.body_at(42, UnixTime::from_secs(1_777_899_600));
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    #[test]
+    fn each_sample_is_what_its_sender_sends() {
+        let event: blendfi::Payload = read(Sample::BlendFi);
+        assert_eq!(event.id, "evt_00000000000000000000000042");
+        assert_eq!(event.kind.as_str(), "conversion.completed");
+        let order: bloquo::Payload = read(Sample::Bloquo);
+        assert_eq!(order.order_id, "42");
+        let checkout: blox::Payload = read(Sample::Blox);
+        assert_eq!(checkout.checkout_id, "00000000-0000-4000-8000-00000000002a");
+        let bloque::Payload::Account(account) = read(Sample::BloqueAccount) else {
+            panic!("no account event");
+        };
+        assert_eq!(account.timestamp, "2026-05-04T13:00:00.000Z");
+        let bloque::Payload::Card(card) = read(Sample::BloqueCard) else {
+            panic!("no card event");
+        };
+        assert_eq!(card.transaction_id, "ctx-42");
+        let bloque::PaymentPayload::Payment(payment) = read(Sample::BloquePayment) else {
+            panic!("no payment");
+        };
+        assert_eq!(payment.id.as_deref(), Some("evt_42"));
+    }
+
+    #[test]
+    fn one_number_is_one_event() {
+        for sample in Sample::ALL {
+            assert_ne!(sample.body(1), sample.body(2), "{sample:?}");
+        }
+        let never = UnixTime::from_secs(u64::MAX);
+        let body = Sample::Blox.body_at(u64::MAX, never);
+        assert!(String::from_utf8_lossy(&body).contains("1970-01-01T00:00:00.000Z"));
+    }
+}

@@ -1,0 +1,259 @@
+use std::future::poll_fn;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use http::{Request, Response, StatusCode};
+use tokio::time::{Instant, sleep_until, timeout};
+use tower_service::Service;
+
+use super::clock::TokioClock;
+use super::delivery::TestDelivery;
+use super::history::{Attempt, End, History};
+use super::random::Random;
+use crate::clock::Clock;
+use crate::delivery::{DeliveryProfile, RetrySchedule};
+use crate::error::ConfigError;
+
+/// A sender that delivers and retries as its [`DeliveryProfile`] says, to any Tower service.
+///
+/// It sends the first attempt of each event, [so far apart](Self::every) as is said, signs every
+/// attempt anew, hangs up when its time to answer is over, and tries again after no answer and
+/// after each status that the real sender retries. A `Retry-After` is not heeded: no provider says
+/// that it heeds one.
+///
+/// A doubling schedule gets jitter: each wait grows by up to a half, which is as much as the
+/// retention of 1.5 times the horizon allows for. An unstated one is taken as doubling too, from
+/// its shortest wait on and for as long as its horizon lasts.
+///
+/// Time is Tokio's. Paused (`#[tokio::test(start_paused = true)]`), seventeen hours of retries take
+/// a moment; one seed on one thread then always gives the same history.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::{Request, Response, StatusCode};
+/// use http_body_util::Full;
+/// use tower::{ServiceBuilder, service_fn};
+/// use tower_webhook::provider::{self, blendfi};
+/// use tower_webhook::testing::{Sample, Sender, TestDelivery, TokioClock};
+/// use tower_webhook::{Delivery, Webhook};
+///
+/// /// Fails at the first two attempts.
+/// async fn on_event(request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, std::io::Error> {
+///     let delivery: Option<&Delivery> = request.extensions().get();
+///     let mut response = Response::default();
+///     if delivery.is_some_and(|delivery| delivery.attempt() < 3) {
+///         *response.status_mut() = StatusCode::BAD_GATEWAY;
+///     }
+///     Ok(response)
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let clock = TokioClock::default();
+/// let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?)?;
+/// let webhook = Webhook::new(blendfi.clone()).clock(clock.clone());
+/// let service = ServiceBuilder::new().layer(webhook.layer()?).service(service_fn(on_event));
+///
+/// let events = (1..=3).map(|number| TestDelivery::new(&blendfi, Sample::BlendFi.body(number)));
+/// let sender = Sender::new(blendfi.profile().clone()).clock(clock);
+/// for history in sender.deliver(service, events).await? {
+///     let statuses: Vec<_> = history.statuses().map(|status| status.as_u16()).collect();
+///     assert_eq!(statuses, [502, 502, 200]);
+///     assert_eq!(history.acknowledged_after().unwrap().as_secs(), 60);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "a sender does nothing until `deliver`"]
+pub struct Sender {
+    profile: DeliveryProfile,
+    clock: TokioClock,
+    seed: u64,
+    every: Duration,
+    haste: u32,
+}
+
+impl Sender {
+    /// A sender that delivers so. Its events all begin at once, and its clock is right now.
+    pub fn new(profile: DeliveryProfile) -> Self {
+        Self {
+            profile,
+            clock: TokioClock::default(),
+            seed: 0,
+            every: Duration::ZERO,
+            haste: 1,
+        }
+    }
+
+    /// Signs the time of this clock: in virtual time that of the receiver.
+    pub fn clock(mut self, clock: TokioClock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Takes other jitter.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The time from one event's first attempt to the next one's.
+    pub fn every(mut self, span: Duration) -> Self {
+        self.every = span;
+        self
+    }
+
+    /// Waits so many times less between attempts: for a receiver in real time. The time to answer
+    /// stays as it is, and so do the receiver's leases.
+    pub fn hurry(mut self, times: u32) -> Self {
+        self.haste = times.max(1);
+        self
+    }
+
+    /// Delivers these events, each until it is acknowledged or given up, and tells what became of
+    /// each, in their order.
+    ///
+    /// An error of the service counts as a connection that broke.
+    ///
+    /// # Errors
+    ///
+    /// A delivery of which no request can be made: see [`TestDelivery::request`].
+    pub async fn deliver<S, B, RB>(
+        &self,
+        service: S,
+        events: impl IntoIterator<Item = TestDelivery>,
+    ) -> Result<Vec<History>, ConfigError>
+    where
+        S: Service<Request<B>, Response = Response<RB>> + Clone,
+        B: From<Bytes>,
+    {
+        let begun = Instant::now();
+        let mut seeds = Random::new(self.seed);
+        let mut first = begun;
+        let mut running = Vec::new();
+        for event in events {
+            let waits = Waits::new(self.profile.schedule().clone(), seeds.number());
+            running.push(self.deliver_one(service.clone(), event, first, waits));
+            first += self.every;
+        }
+        join_all(running).await.into_iter().collect()
+    }
+
+    async fn deliver_one<S, B, RB>(
+        &self,
+        service: S,
+        event: TestDelivery,
+        first: Instant,
+        mut waits: Waits,
+    ) -> Result<History, ConfigError>
+    where
+        S: Service<Request<B>, Response = Response<RB>> + Clone,
+        B: From<Bytes>,
+    {
+        let mut attempts = Vec::new();
+        let mut next = first;
+        loop {
+            sleep_until(next).await;
+            let sent = Instant::now();
+            let sent_at = self.clock.now();
+            let request = event.clone().at(sent_at).request()?;
+            let limit = self.profile.time_to_answer();
+            let answer = timeout(limit, send(service.clone(), request)).await;
+            let status = answer.ok().flatten();
+            attempts.push(Attempt {
+                sent_at,
+                after: sent.saturating_duration_since(first),
+                took: sent.elapsed(),
+                status,
+            });
+            let end = if status.is_some_and(|status| status.is_success()) {
+                End::Acknowledged
+            } else if !self.tries_again(status) {
+                End::Final
+            } else if let Some(wait) = waits.next() {
+                next = (sent + wait / self.haste).max(Instant::now());
+                continue;
+            } else {
+                End::UsedUp
+            };
+            return Ok(History { attempts, end });
+        }
+    }
+
+    fn tries_again(&self, status: Option<StatusCode>) -> bool {
+        match status {
+            Some(status) => self.profile.retries(status),
+            None => self.profile.retries_at_all(),
+        }
+    }
+}
+
+/// The answer's status; `None` where the connection broke.
+async fn send<S, B, RB>(mut service: S, request: Request<B>) -> Option<StatusCode>
+where
+    S: Service<Request<B>, Response = Response<RB>>,
+{
+    poll_fn(|cx| service.poll_ready(cx)).await.ok()?;
+    let response = service.call(request).await.ok()?;
+    Some(response.status())
+}
+
+/// The times between the attempts at one event.
+#[derive(Debug)]
+struct Waits {
+    schedule: RetrySchedule,
+    random: Random,
+    /// How many attempts were made, and how long the next wait is without jitter.
+    made: u32,
+    wait: Duration,
+    /// How long all waits were, without jitter.
+    waited: Duration,
+}
+
+impl Waits {
+    fn new(schedule: RetrySchedule, seed: u64) -> Self {
+        Self {
+            wait: schedule.interval().unwrap_or_default(),
+            schedule,
+            random: Random::new(seed),
+            made: 1,
+            waited: Duration::ZERO,
+        }
+    }
+
+    /// The wait, and up to a half of it more.
+    fn with_jitter(&mut self, wait: Duration) -> Duration {
+        let thousandths = u32::try_from(self.random.number() % 500).unwrap_or_default();
+        wait.saturating_add((wait / 1_000).saturating_mul(thousandths))
+    }
+}
+
+impl Iterator for Waits {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let wait = self.wait;
+        let waited = self.waited.saturating_add(wait);
+        let (goes_on, grows) = match self.schedule {
+            RetrySchedule::Never => (false, false),
+            RetrySchedule::Fixed { attempts, .. } => (self.made < attempts, false),
+            RetrySchedule::Doubling { attempts, .. } => (self.made < attempts, true),
+            RetrySchedule::Unstated { horizon, .. } => (waited <= horizon, true),
+        };
+        if !goes_on {
+            return None;
+        }
+        self.made = self.made.saturating_add(1);
+        self.waited = waited;
+        if !grows {
+            return Some(wait);
+        }
+        self.wait = wait.saturating_mul(2);
+        Some(self.with_jitter(wait))
+    }
+}
+
+#[cfg(test)]
+mod tests;
