@@ -47,7 +47,12 @@ enum Source {
     },
     SignedId,
     Body,
+    /// A header that nothing covers.
+    InsecureHeader(HeaderName),
 }
+
+/// Longest id that is taken from a header.
+const MAX_HEADER_ID_LEN: usize = 256;
 
 /// What becomes of a body that fits no shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +118,44 @@ impl EventRule {
         }
     }
 
+    /// Events are told apart by a header that no signature covers.
+    ///
+    /// # Insecure
+    ///
+    /// Whoever holds one captured delivery can send it again under another id, and its handler
+    /// runs again: as often as they like where the signature covers no time, else for as long as
+    /// the tolerance lasts. They can also use up the id of an event that is still to come, which
+    /// is then refused as having other content. Choose it only where two deliveries of one body
+    /// are two events, and where running a handler twice does no harm; else take
+    /// [`EventRule::body`].
+    ///
+    /// What the event means is its whole body.
+    ///
+    /// ```
+    /// # use http::HeaderMap;
+    /// # use tower_webhook::ProviderName;
+    /// # use tower_webhook::event::EventRule;
+    /// let rule = EventRule::with_insecure_header_key("X-Acme-Delivery")?;
+    /// let key = |id: &str| -> Result<_, Box<dyn std::error::Error>> {
+    ///     let headers = HeaderMap::from_iter([("x-acme-delivery".parse()?, id.parse()?)]);
+    ///     Ok(rule.identify(&ProviderName::new("acme")?, &headers, None, b"paid")?.key)
+    /// };
+    /// assert_eq!(key("1")?.to_string(), "1");
+    /// // The same captured body, under an id that anyone can make up: another event.
+    /// assert_ne!(key("1")?, key("2")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A text that is no header name.
+    pub fn with_insecure_header_key(name: &'static str) -> Result<Self, ConfigError> {
+        Ok(Self {
+            source: Source::InsecureHeader(header_name(name)?),
+            id_header: None,
+        })
+    }
+
     /// A JSON body that fits no shape is keyed on `kind` and its digest and handed on, not refused.
     ///
     /// The kind keeps the unknown events of one hook apart from those of another one of the same
@@ -132,9 +175,7 @@ impl EventRule {
     ///
     /// A text that is no header name.
     pub fn checked_header(mut self, name: &'static str) -> Result<Self, ConfigError> {
-        let name = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| refused(format!("{name:?} is not a header name")))?;
-        self.id_header = Some(name);
+        self.id_header = Some(header_name(name)?);
         Ok(self)
     }
 
@@ -174,6 +215,12 @@ impl EventRule {
                 }
             }
             Source::Body => by_body(provider, None, body)?,
+            Source::InsecureHeader(name) => Identity {
+                key: key(provider, [Cow::Borrowed(header_id(headers, name)?)])?,
+                fingerprint: Fingerprint::of(body),
+                time: None,
+                shape: None,
+            },
         };
         if let Some(name) = &self.id_header {
             let expected = identity.key.to_string();
@@ -186,6 +233,23 @@ impl EventRule {
         }
         Ok(identity)
     }
+}
+
+fn header_name(name: &'static str) -> Result<HeaderName, ConfigError> {
+    HeaderName::from_bytes(name.as_bytes())
+        .map_err(|_| refused(format!("{name:?} is not a header name")))
+}
+
+/// The id that stands in this header once, in visible ASCII.
+fn header_id<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<&'h str, EventError> {
+    let mut values = headers.get_all(name).iter();
+    let (first, second) = (values.next(), values.next());
+    first
+        .filter(|_| second.is_none())
+        .and_then(|value| value.to_str().ok())
+        .filter(|id| (1..=MAX_HEADER_ID_LEN).contains(&id.len()))
+        .filter(|id| id.bytes().all(|byte| byte.is_ascii_graphic()))
+        .ok_or_else(|| EventError::at(Kind::NoIdHeader, name))
 }
 
 fn by_members(

@@ -212,6 +212,49 @@ fn a_signed_id_or_the_body_can_be_the_key() {
 }
 
 #[test]
+fn an_unsigned_header_is_the_key_under_an_insecure_name_only() {
+    let rule = EventRule::with_insecure_header_key("X-Acme-Delivery").unwrap();
+    let by_header = |values: &[&[u8]], body: &[u8]| {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            let value = http::HeaderValue::from_bytes(value).unwrap();
+            headers.append("x-acme-delivery", value);
+        }
+        rule.identify(&provider(), &headers, None, body)
+    };
+    let event = by_header(&[b"72d3162e:1"], b"not JSON").unwrap();
+    assert_eq!(event.key.to_string(), "72d3162e:1");
+    assert_eq!(event.key.encoded(), "acme:72d3162e%3A1");
+    assert_eq!(event.fingerprint, Fingerprint::of(b"not JSON"));
+    // A captured body under a new header is a new event: this is what is insecure.
+    let replayed = by_header(&[b"2"], b"not JSON").unwrap();
+    assert_ne!(replayed.key, event.key);
+    // Another body under a known id is not a copy.
+    let other = by_header(&[b"72d3162e:1"], b"other").unwrap();
+    assert_eq!(other.key, event.key);
+    assert_ne!(other.fingerprint, event.fingerprint);
+
+    let long = [b'x'; 257];
+    let refused: [&[&[u8]]; 6] = [
+        &[],
+        &[b""],
+        &[b"a b"],
+        &[b"caf\xe9"],
+        &[&long],
+        &[b"1", b"1"],
+    ];
+    for values in refused {
+        let error = by_header(values, b"").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "x-acme-delivery: not there once with 1 to 256 visible ASCII characters"
+        );
+    }
+    assert!(by_header(&[&long[..256]], b"").is_ok());
+    assert!(EventRule::with_insecure_header_key("no header").is_err());
+}
+
+#[test]
 fn a_rule_without_fields_is_not_built() {
     assert_eq!(
         EventRule::members([]).unwrap_err().to_string(),
