@@ -263,17 +263,18 @@ fn by_members(
         .iter()
         .find(|shape| shape.fits(&found))
         .ok_or_else(|| EventError::new(Kind::UnknownShape))?;
-    let parts: Result<Vec<_>, _> = shape
+    // Whether it is such an event at all comes before what it means.
+    let parts = shape
         .key
         .iter()
         .map(|field| field.key_part(&found))
-        .collect();
+        .collect::<Result<Vec<_>, _>>()?;
     let mut content = Vec::new();
     for field in &shape.fingerprint {
         field.append_canonical(&found, &mut content)?;
     }
     Ok(Identity {
-        key: key(provider, parts?)?,
+        key: key(provider, parts)?,
         fingerprint: Fingerprint::of(&content),
         time: shape.time.as_ref().and_then(|field| field.time(&found)),
         shape: Some(shape.name),

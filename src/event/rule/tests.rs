@@ -198,6 +198,18 @@ fn shapes_are_told_apart_by_their_fields_and_the_unknown_can_be_kept() {
     }
 }
 
+/// Found by the fuzz target `event_key`.
+#[test]
+fn an_event_of_no_known_shape_is_one_whatever_it_would_mean() {
+    let body = r#"{"OrderId":[],"Status":"PAID","Amount":1,"amount":2}"#;
+    refuses(
+        body,
+        "/OrderId: neither an integer nor a string with content",
+    );
+    let kept = identify(&orders().or_body("unknown"), body).unwrap();
+    assert!(kept.key.to_string().starts_with("unknown:sha256:"));
+}
+
 #[test]
 fn a_signed_id_or_the_body_can_be_the_key() {
     let by_id = |id| {
