@@ -20,7 +20,8 @@ const LONGEST_CEILING: Duration = Duration::from_secs(7 * 86_400);
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RetrySchedule {
-    /// One attempt, never another.
+    /// One attempt, never another. A sender that gives up within 2 s counts as one: none of its
+    /// attempts comes after a lease.
     Never,
     /// `attempts` in all, always the same time apart.
     Fixed {

@@ -53,7 +53,7 @@ impl SigningSecret {
         refuse_wrong_kind(text)?;
         let unpadded = text.trim_end_matches('=');
         let padding = text.len().saturating_sub(unpadded.len());
-        let well_padded = padding == 0 || (padding <= 2 && text.len() % 4 == 0);
+        let well_padded = padding == 0 || (padding <= 2 && text.len().is_multiple_of(4));
         let bytes = Some(unpadded.as_bytes())
             .filter(|_| well_padded)
             .and_then(|text| BASE64_NOPAD.decode(text).ok())

@@ -36,7 +36,11 @@ fn model(lines: &[&[u8]]) -> Result<IpAddr, Kind> {
             }
         }
     }
-    Err(if any { Kind::OnlyTrustedHops } else { Kind::NoForwardingHeader })
+    Err(if any {
+        Kind::OnlyTrustedHops
+    } else {
+        Kind::NoForwardingHeader
+    })
 }
 
 fn address(text: &str) -> Result<IpAddr, Kind> {
@@ -48,12 +52,20 @@ fn address(text: &str) -> Result<IpAddr, Kind> {
         let (v6, after) = rest.split_once(']').ok_or(Kind::UnparsableHop)?;
         let right = after.is_empty() || after.strip_prefix(':').is_some_and(port);
         let address: std::net::Ipv6Addr = v6.parse().map_err(|_| Kind::UnparsableHop)?;
-        return if right { Ok(address.into()) } else { Err(Kind::UnparsableHop) };
+        return if right {
+            Ok(address.into())
+        } else {
+            Err(Kind::UnparsableHop)
+        };
     }
     let name = text.split(':').next().unwrap_or_default();
     if name.starts_with('_') || name.eq_ignore_ascii_case("unknown") {
         // Seven hex groups and more than one colon are still no name.
-        return Err(if text.is_ascii() { Kind::ObfuscatedHop } else { Kind::UnparsableHop });
+        return Err(if text.is_ascii() {
+            Kind::ObfuscatedHop
+        } else {
+            Kind::UnparsableHop
+        });
     }
     match text.split_once(':') {
         Some((v4, after)) if port(after) => v4
@@ -79,7 +91,11 @@ fuzz_target!(|input: &[u8]| {
         .and_then(|line| std::str::from_utf8(line).ok()?.parse().ok())
         .unwrap_or(IpAddr::from([10, 0, 0, 1]));
     let right = |line: &&[u8]| HeaderValue::from_bytes(line).is_ok();
-    let written: Vec<&[u8]> = lines.by_ref().take_while(|line| !line.is_empty()).filter(right).collect();
+    let written: Vec<&[u8]> = lines
+        .by_ref()
+        .take_while(|line| !line.is_empty())
+        .filter(right)
+        .collect();
     let stranger: Vec<&[u8]> = lines.filter(right).collect();
 
     for header in [ForwardingHeader::XForwardedFor, ForwardingHeader::Forwarded] {
@@ -89,7 +105,9 @@ fuzz_target!(|input: &[u8]| {
         };
         let proxies = TrustedProxies::parse(TRUSTED).unwrap().with_header(header);
         let ask = |lines: &[&[u8]]| {
-            proxies.client_address(peer, &headers(name, lines)).map_err(|error| error.kind())
+            proxies
+                .client_address(peer, &headers(name, lines))
+                .map_err(|error| error.kind())
         };
         let outcome = ask(&written);
         if !trusted(peer) {
@@ -118,7 +136,11 @@ fuzz_target!(|input: &[u8]| {
         assert_eq!(ask(&joined), Ok(client), "an element of a stranger counts");
 
         // One more trusted proxy behind the last.
-        let hop: &[u8] = if header == ForwardingHeader::XForwardedFor { b"10.9.9.9" } else { b"For=\"10.9.9.9:80\"" };
+        let hop: &[u8] = if header == ForwardingHeader::XForwardedFor {
+            b"10.9.9.9"
+        } else {
+            b"For=\"10.9.9.9:80\""
+        };
         let mut behind = written.clone();
         behind.push(hop);
         assert_eq!(ask(&behind), Ok(client));

@@ -28,7 +28,12 @@ fn rule() -> EventRule {
 }
 
 fn identify(body: &[u8]) -> Result<Identity, EventError> {
-    rule().identify(&ProviderName::new("acme").unwrap(), &HeaderMap::new(), None, body)
+    rule().identify(
+        &ProviderName::new("acme").unwrap(),
+        &HeaderMap::new(),
+        None,
+        body,
+    )
 }
 
 /// What makes the key must be spelled in one way, and so must the time.
@@ -47,14 +52,21 @@ fn model(body: &Value) -> Result<(&'static str, Vec<String>), No> {
         return Err(No::Refused(Kind::UnknownShape));
     }
     if there("/data/id") && body["data"].is_object() {
-        let key = [part(body, &["/OrderId", "/orderId"])?, part(body, &["/data/id"])?];
+        let key = [
+            part(body, &["/OrderId", "/orderId"])?,
+            part(body, &["/data/id"])?,
+        ];
         if let (Some(a), Some(b)) = (body.get("Amount"), body.get("amount"))
             && !a.is_null()
             && !b.is_null()
             && a != b
         {
             let exact = |value: &Value| !value.to_string().contains(['.', 'e', 'E']);
-            return Err(if exact(a) && exact(b) { No::Refused(Kind::Ambiguous) } else { No::Inexact });
+            return Err(if exact(a) && exact(b) {
+                No::Refused(Kind::Ambiguous)
+            } else {
+                No::Inexact
+            });
         }
         return Ok(("order", key.to_vec()));
     }
@@ -73,7 +85,10 @@ fn part(body: &Value, spellings: &[&str]) -> Result<String, No> {
             Value::Number(_) => return Err(No::Inexact),
             _ => return Err(No::Refused(Kind::WrongType)),
         };
-        if found.replace(text.clone()).is_some_and(|other| other != text) {
+        if found
+            .replace(text.clone())
+            .is_some_and(|other| other != text)
+        {
             return Err(No::Refused(Kind::Ambiguous));
         }
     }
@@ -89,7 +104,10 @@ fn agree(ours: &Result<Identity, EventError>, body: &Value, context: &str) {
         }
         (Err(error), Err(No::Refused(kind))) => {
             let twice = error.kind() == Kind::DuplicateMember;
-            assert!(twice || error.kind() == kind, "{error}, {kind:?}: {context}");
+            assert!(
+                twice || error.kind() == kind,
+                "{error}, {kind:?}: {context}"
+            );
         }
         // What a `Value` does not show, or does not mind.
         (Err(error), Ok(_)) => {
@@ -279,7 +297,10 @@ fn as_it_is(body: &[u8]) {
 
 fn made_up(bytes: &[u8]) -> arbitrary::Result<()> {
     let mut input = Unstructured::new(bytes);
-    let (one, other) = (Vec::<u8>::arbitrary(&mut input)?, Vec::<u8>::arbitrary(&mut input)?);
+    let (one, other) = (
+        Vec::<u8>::arbitrary(&mut input)?,
+        Vec::<u8>::arbitrary(&mut input)?,
+    );
     let whole = Json::Object(Arbitrary::arbitrary(&mut input)?);
     let (text, again) = (whole.text(&one), whole.text(&other));
     let (first, second) = (identify(text.as_bytes()), identify(again.as_bytes()));

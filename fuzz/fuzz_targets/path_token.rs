@@ -19,7 +19,9 @@ const PREFIX: &str = "/hooks/a";
 
 fn right(token: &str) -> bool {
     (8..=256).contains(&token.len())
-        && token.chars().all(|c| c.is_ascii_alphanumeric() || "-._~".contains(c))
+        && token
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-._~".contains(c))
         && token.chars().any(|c| c != '.')
 }
 
@@ -52,14 +54,23 @@ fn model(uri: &Uri, tokens: &[&str], prefix: Option<&str>) -> Option<String> {
 
 fn seen(layer: &RequireSecretPathLayer, uri: &Uri) -> Option<String> {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    let runtime = RUNTIME.get_or_init(|| Builder::new_current_thread().enable_time().build().unwrap());
+    let runtime =
+        RUNTIME.get_or_init(|| Builder::new_current_thread().enable_time().build().unwrap());
     let service = layer.layer(service_fn(|request: Request<Full<Bytes>>| async move {
         let uri = request.uri().to_string();
-        Ok::<_, std::convert::Infallible>(Response::builder().header("uri", uri).body(Full::<Bytes>::default()).unwrap())
+        Ok::<_, std::convert::Infallible>(
+            Response::builder()
+                .header("uri", uri)
+                .body(Full::<Bytes>::default())
+                .unwrap(),
+        )
     }));
     let request = Request::post(uri.clone()).body(Full::default()).unwrap();
     let response = runtime.block_on(service.oneshot(request)).unwrap();
-    let uri = response.headers().get("uri").map(|uri| String::from_utf8(uri.as_bytes().to_vec()).unwrap());
+    let uri = response
+        .headers()
+        .get("uri")
+        .map(|uri| String::from_utf8(uri.as_bytes().to_vec()).unwrap());
     if uri.is_none() {
         assert_eq!(response.status(), StatusCode::NOT_FOUND);
     }
@@ -71,10 +82,16 @@ fuzz_target!(|input: &[u8]| {
         Some(at) => (&input[..at], &input[at + 1..]),
         None => (input, b"/hooks/a/3f9d1c0b7a5e".as_slice()),
     };
-    let Ok(tokens) = std::str::from_utf8(tokens) else { return };
+    let Ok(tokens) = std::str::from_utf8(tokens) else {
+        return;
+    };
     let tokens: Vec<&str> = tokens.split(' ').collect();
     let parsed = PathTokens::parse(&tokens);
-    assert_eq!(parsed.is_ok(), tokens.len() <= 8 && tokens.iter().all(|token| right(token)), "{tokens:?}");
+    assert_eq!(
+        parsed.is_ok(),
+        tokens.len() <= 8 && tokens.iter().all(|token| right(token)),
+        "{tokens:?}"
+    );
     let Ok(parsed) = parsed else { return };
     let candidate = uri.rsplit(|b| *b == b'/').next().unwrap_or_default();
     let known = tokens.iter().any(|token| token.as_bytes() == candidate);
@@ -86,5 +103,9 @@ fuzz_target!(|input: &[u8]| {
     let layer = RequireSecretPathLayer::new(&reception, parsed);
     assert_eq!(seen(&layer, &uri), model(&uri, &tokens, None), "{uri:?}");
     let layer = layer.mounted_at(PREFIX).unwrap();
-    assert_eq!(seen(&layer, &uri), model(&uri, &tokens, Some(PREFIX)), "{uri:?}");
+    assert_eq!(
+        seen(&layer, &uri),
+        model(&uri, &tokens, Some(PREFIX)),
+        "{uri:?}"
+    );
 });

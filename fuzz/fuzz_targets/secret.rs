@@ -10,12 +10,28 @@ use tower_webhook::{Encoding, KeyRing, SecretFormat, UnixTime};
 
 /// The key that the text means, if it is one.
 fn model(text: &str, base64: bool) -> Option<Vec<u8>> {
-    let text = if base64 { text.strip_prefix("whsec_").unwrap_or(text) } else { text };
-    let public = ["whpk_", "pk_", "-----BEGIN", "ssh-", "ecdsa-", "MCowBQYDK2Vw", "whsk_"];
+    let text = if base64 {
+        text.strip_prefix("whsec_").unwrap_or(text)
+    } else {
+        text
+    };
+    let public = [
+        "whpk_",
+        "pk_",
+        "-----BEGIN",
+        "ssh-",
+        "ecdsa-",
+        "MCowBQYDK2Vw",
+        "whsk_",
+    ];
     if text.trim() != text || public.iter().any(|prefix| text.starts_with(prefix)) {
         return None;
     }
-    let key = if base64 { unbase64(text.as_bytes())? } else { text.as_bytes().to_vec() };
+    let key = if base64 {
+        unbase64(text.as_bytes())?
+    } else {
+        text.as_bytes().to_vec()
+    };
     (key.len() >= 12 && !key.iter().all(u8::is_ascii_whitespace)).then_some(key)
 }
 
@@ -50,10 +66,18 @@ fn unbase64(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 fuzz_target!(|input: &[u8]| {
-    let Some((selector, text)) = input.split_first() else { return };
-    let Ok(text) = std::str::from_utf8(text) else { return };
+    let Some((selector, text)) = input.split_first() else {
+        return;
+    };
+    let Ok(text) = std::str::from_utf8(text) else {
+        return;
+    };
     let base64 = selector % 2 == 1;
-    let format = if base64 { SecretFormat::Base64 { prefix: "whsec_" } } else { SecretFormat::Text };
+    let format = if base64 {
+        SecretFormat::Base64 { prefix: "whsec_" }
+    } else {
+        SecretFormat::Text
+    };
     let secrets: Vec<&str> = text.split('\n').collect();
     let keys: Option<Vec<_>> = secrets.iter().map(|text| model(text, base64)).collect();
     let telling = |message: &str| {
@@ -68,7 +92,10 @@ fuzz_target!(|input: &[u8]| {
         (Ok(ring), Some(keys)) => {
             assert!((1..=8).contains(&keys.len()));
             telling(&format!("{ring:?}"));
-            let scheme = Scheme::builder("s").single("", Encoding::Hex).build().unwrap();
+            let scheme = Scheme::builder("s")
+                .single("", Encoding::Hex)
+                .build()
+                .unwrap();
             let verifier = Verifier::new(scheme, ring);
             for key in &keys {
                 let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), b"body");
@@ -78,7 +105,11 @@ fuzz_target!(|input: &[u8]| {
                 let verified = verifier.verify(&headers, b"body", UnixTime::EPOCH).unwrap();
                 let position: usize = verified.key_id().as_str().parse().unwrap();
                 // Of equal keys the last one is named; HMAC pads short keys with zeros.
-                let padded = |key: &[u8]| key.iter().rposition(|b| *b != 0).map(|at| key[..=at].to_vec());
+                let padded = |key: &[u8]| {
+                    key.iter()
+                        .rposition(|b| *b != 0)
+                        .map(|at| key[..=at].to_vec())
+                };
                 if key.len() <= 64 && keys[position - 1].len() <= 64 {
                     assert_eq!(padded(&keys[position - 1]), padded(key));
                 }

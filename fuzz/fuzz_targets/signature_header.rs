@@ -34,11 +34,20 @@ impl Case {
             b's' => (Layout::Single("v0="), true, true, false),
             _ => (Layout::List, false, true, true),
         };
-        Self { layout, hex, time_header, id_header }
+        Self {
+            layout,
+            hex,
+            time_header,
+            id_header,
+        }
     }
 
     fn verifier(&self) -> Verifier {
-        let encoding = if self.hex { Encoding::Hex } else { Encoding::Base64 };
+        let encoding = if self.hex {
+            Encoding::Hex
+        } else {
+            Encoding::Base64
+        };
         let mut scheme = Scheme::builder("s");
         scheme = match self.layout {
             Layout::Pairs => scheme.pairs("t", "v1", encoding),
@@ -63,7 +72,10 @@ impl Case {
 
     /// The number of signatures and the time, or why not.
     fn model(&self, headers: &HeaderMap) -> Result<(usize, Option<u64>), Kind> {
-        if !["s", "t", "i"].iter().any(|name| self.reads(name) && headers.contains_key(*name)) {
+        if !["s", "t", "i"]
+            .iter()
+            .any(|name| self.reads(name) && headers.contains_key(*name))
+        {
             return Err(Kind::MissingHeader);
         }
         let value = one(headers, "s")?;
@@ -75,7 +87,11 @@ impl Case {
         let mut offer = |text: Option<&[u8]>| {
             seen += 1;
             right += usize::from(text.is_some_and(|text| self.is_mac(text)));
-            if seen > 64 { Err(Kind::TooManyCandidates) } else { Ok(()) }
+            if seen > 64 {
+                Err(Kind::TooManyCandidates)
+            } else {
+                Ok(())
+            }
         };
         let mut times = Vec::new();
         match self.layout {
@@ -161,7 +177,11 @@ fn one<'h>(headers: &'h HeaderMap, name: &str) -> Result<&'h [u8], Kind> {
 }
 
 fn is_version(element: &[u8], end: u8) -> bool {
-    let Some(name) = element.iter().position(|b| *b == end).map(|at| &element[..at]) else {
+    let Some(name) = element
+        .iter()
+        .position(|b| *b == end)
+        .map(|at| &element[..at])
+    else {
         return false;
     };
     name.len() >= 2
@@ -183,7 +203,12 @@ fn number(raw: &[u8]) -> Result<u64, Kind> {
 
 fuzz_target!(|input: &[u8]| {
     let mut lines = input.split(|b| *b == b'\n');
-    let case = Case::of(lines.next().and_then(|line| line.first().copied()).unwrap_or(0));
+    let case = Case::of(
+        lines
+            .next()
+            .and_then(|line| line.first().copied())
+            .unwrap_or(0),
+    );
     let mut headers = HeaderMap::new();
     for line in lines.take(8) {
         let (name, value) = match line {
@@ -201,9 +226,15 @@ fuzz_target!(|input: &[u8]| {
     match (verifier.begin(&headers, now), case.model(&headers)) {
         (Ok(mut check), Ok((count, time))) => {
             let shown = format!("{check:?}");
-            assert!(shown.contains(&format!("candidates: {count}, ")), "{shown}: {count}");
+            assert!(
+                shown.contains(&format!("candidates: {count}, ")),
+                "{shown}: {count}"
+            );
             let time = time.map_or("None".to_owned(), |t| format!("Some(UnixTime({t}.000000))"));
-            assert!(shown.contains(&format!("signed_at: {time}, ")), "{shown}: {time}");
+            assert!(
+                shown.contains(&format!("signed_at: {time}, ")),
+                "{shown}: {time}"
+            );
             check.update(b"body");
             assert_eq!(check.finish(now).unwrap_err().kind(), Kind::Mismatch);
         }

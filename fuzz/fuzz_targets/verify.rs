@@ -62,9 +62,11 @@ impl Delivery {
         use Piece::{Body, Id, Literal, Timestamp};
         let start = Scheme::builder("s");
         match self.style {
-            Style::Stripe => start
-                .pairs("t", "v1", Encoding::Hex)
-                .content([Timestamp, Literal("."), Body]),
+            Style::Stripe => {
+                start
+                    .pairs("t", "v1", Encoding::Hex)
+                    .content([Timestamp, Literal("."), Body])
+            }
             Style::GitHub => start.single("sha256=", Encoding::Hex),
             Style::Shopify => start.single("", Encoding::Base64),
             Style::Slack => start
@@ -99,13 +101,18 @@ impl Delivery {
     }
 
     fn header(&self, mac: &[u8]) -> (String, usize) {
-        let (hex, base64) = (|mac: &[u8]| HEXLOWER.encode(mac), |mac: &[u8]| BASE64.encode(mac));
+        let (hex, base64) = (
+            |mac: &[u8]| HEXLOWER.encode(mac),
+            |mac: &[u8]| BASE64.encode(mac),
+        );
         let wrong = || self.wrong_macs.iter().take(63);
         match self.style {
             Style::Stripe => {
                 let mut text = format!("t={},v0=x", self.time);
                 let others = wrong().take(62).map(|mac| mac.as_slice());
-                others.chain([mac]).for_each(|mac| text.push_str(&format!(",v1={}", hex(mac))));
+                others
+                    .chain([mac])
+                    .for_each(|mac| text.push_str(&format!(",v1={}", hex(mac))));
                 (text, wrong().take(62).count() + 1)
             }
             Style::GitHub => (format!("sha256={}", hex(mac)), 1),
@@ -122,21 +129,37 @@ impl Delivery {
 
     fn signed(&self) -> Option<Signed> {
         let key = |name: &str, secret: &[u8]| {
-            Some(SigningKey::new(name, SigningSecret::from_bytes(secret).ok()?))
+            Some(SigningKey::new(
+                name,
+                SigningSecret::from_bytes(secret).ok()?,
+            ))
         };
-        let keys = self.other_secret.iter().filter_map(|secret| key("other", secret));
+        let keys = self
+            .other_secret
+            .iter()
+            .filter_map(|secret| key("other", secret));
         let ring = KeyRing::new(keys.chain([key("right", &self.secret)?])).unwrap();
-        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &self.secret), &self.content());
+        let tag = hmac::sign(
+            &hmac::Key::new(hmac::HMAC_SHA256, &self.secret),
+            &self.content(),
+        );
         let (value, signatures) = self.header(tag.as_ref());
         let mut headers = HeaderMap::new();
         headers.insert("s", HeaderValue::try_from(value).unwrap());
-        if matches!(self.style, Style::Slack | Style::Standard | Style::BodyFirst) {
+        if matches!(
+            self.style,
+            Style::Slack | Style::Standard | Style::BodyFirst
+        ) {
             headers.insert("t", HeaderValue::from(self.time));
         }
         if matches!(self.style, Style::Standard) {
             headers.insert("i", HeaderValue::from_str(&self.id).ok()?);
         }
-        Some(Signed { verifier: Verifier::new(self.scheme(), ring), headers, signatures })
+        Some(Signed {
+            verifier: Verifier::new(self.scheme(), ring),
+            headers,
+            signatures,
+        })
     }
 }
 
@@ -148,7 +171,14 @@ fuzz_target!(|delivery: Delivery| {
     if delivery.id.is_empty() {
         delivery.id.push('1');
     }
-    let Some(Signed { verifier, mut headers, signatures }) = delivery.signed() else { return };
+    let Some(Signed {
+        verifier,
+        mut headers,
+        signatures,
+    }) = delivery.signed()
+    else {
+        return;
+    };
     let at = UnixTime::from_secs(delivery.time);
 
     // Unchanged, in frames.
@@ -191,13 +221,16 @@ fuzz_target!(|delivery: Delivery| {
             let value = HeaderValue::from(*time);
             if headers.insert("t", value).is_none() {
                 let text = headers["s"].to_str().unwrap();
-                let moved = text.replacen(&format!("t={},", delivery.time), &format!("t={time},"), 1);
+                let moved =
+                    text.replacen(&format!("t={},", delivery.time), &format!("t={time},"), 1);
                 headers.remove("t");
                 headers.insert("s", HeaderValue::try_from(moved).unwrap());
             }
         }
         Change::Id(id) if matches!(delivery.style, Style::Standard) && *id != delivery.id => {
-            let Ok(id) = HeaderValue::from_str(id) else { return };
+            let Ok(id) = HeaderValue::from_str(id) else {
+                return;
+            };
             headers.insert("i", id);
         }
         // Of several signatures one that is wrong may change.
@@ -205,18 +238,24 @@ fuzz_target!(|delivery: Delivery| {
             let mut value = headers["s"].as_bytes().to_vec();
             let at = at % value.len();
             // The version that is passed over may read otherwise.
-            if matches!(delivery.style, Style::Stripe) && (value[at] == b'x' || at < value.len() - 68) {
+            if matches!(delivery.style, Style::Stripe)
+                && (value[at] == b'x' || at < value.len() - 68)
+            {
                 return;
             }
             value[at] ^= flip;
-            let Ok(value) = HeaderValue::from_bytes(&value) else { return };
+            let Ok(value) = HeaderValue::from_bytes(&value) else {
+                return;
+            };
             headers.insert("s", value);
         }
         Change::Secret(at, flip) if *flip != 0 && delivery.other_secret.is_none() => {
             let mut secret = delivery.secret.clone();
             let at = at % secret.len();
             secret[at] ^= flip;
-            let Ok(secret) = SigningSecret::from_bytes(&secret) else { return };
+            let Ok(secret) = SigningSecret::from_bytes(&secret) else {
+                return;
+            };
             verifier = Verifier::new(delivery.scheme(), secret);
         }
         _ => return,
