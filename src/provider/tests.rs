@@ -10,6 +10,8 @@ use crate::event::{EventError, Identity, ProviderName};
 use crate::path::PathTokens;
 use crate::secret::SigningSecret;
 use crate::source::Allowlist;
+use crate::store::MemoryStore;
+use crate::webhook::Webhook;
 
 pub(super) fn identify(provider: &Provider, body: &str) -> Result<Identity, EventError> {
     provider
@@ -141,6 +143,15 @@ fn what_follows_from_how_each_delivers() {
         ]
         .map(|secs| secs.map(Duration::from_secs))
     );
+}
+
+#[test]
+fn each_preset_makes_a_layer_with_nothing_else_set() {
+    for preset in presets() {
+        let name = preset.name.clone();
+        let layer = Webhook::new(preset).dedupe(MemoryStore::new()).layer();
+        assert!(layer.is_ok(), "{name}: {layer:?}");
+    }
 }
 
 #[test]
