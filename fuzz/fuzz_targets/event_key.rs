@@ -6,6 +6,7 @@
 #![no_main]
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use arbitrary::{Arbitrary, Unstructured};
 use http::HeaderMap;
@@ -14,7 +15,7 @@ use serde_json::Value;
 use tower_webhook::ProviderName;
 use tower_webhook::event::{EventError, EventErrorKind as Kind, EventRule, Identity, Shape};
 
-fn rule() -> EventRule {
+static RULE: LazyLock<EventRule> = LazyLock::new(|| {
     let order = Shape::new("order", ["/OrderId|/orderId", "/data/id"])
         .and_then(|shape| shape.when("/data/id"))
         .and_then(|shape| shape.fingerprint(["/Amount|/amount", "/data"]))
@@ -25,10 +26,10 @@ fn rule() -> EventRule {
         .and_then(|shape| shape.fingerprint(["/kind"]))
         .unwrap();
     EventRule::members([order, card]).unwrap()
-}
+});
 
 fn identify(body: &[u8]) -> Result<Identity, EventError> {
-    rule().identify(
+    RULE.identify(
         &ProviderName::new("acme").unwrap(),
         &HeaderMap::new(),
         None,

@@ -24,9 +24,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Each endpoint has its own secret, and so have test and live mode: give them different stores'
-//! namespaces or tenants. After a roll-over Stripe signs with both secrets for up to 24 hours, so
-//! one of them in the ring is enough at any time.
+//! Each endpoint has a secret of its own, and so have test and live mode: keep their records apart by
+//! [`Provider::tenant`] or in different stores. For up to 24 hours after a roll-over Stripe signs
+//! with the old and the new secret, and either of them in the ring is enough.
 
 use std::time::Duration;
 
