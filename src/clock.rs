@@ -217,6 +217,7 @@ pub(crate) enum Skew {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn the_window_is_inclusive_on_both_sides_and_saturates() {
@@ -266,5 +267,48 @@ mod tests {
         assert_eq!(last.to_system_time(), None);
         let before = SystemTime::UNIX_EPOCH - Duration::from_secs(5);
         assert_eq!(UnixTime::from(before), UnixTime::EPOCH);
+    }
+
+    /// Times near both ends of what a `u64` holds, and near each other.
+    fn near() -> impl Strategy<Value = u64> {
+        let away = 0_u64..200_000;
+        prop_oneof![
+            away.clone(),
+            away.clone().prop_map(|n| u64::MAX - n),
+            away.prop_map(|n| u64::MAX / 2 + n),
+            any::<u64>(),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn the_window_is_a_distance_at_both_ends_of_time(
+            signed in near(), now in near(), secs in 1_u64..=86_400,
+        ) {
+            // In numbers that can't overflow.
+            let (past, tolerance) = (i128::from(now) - i128::from(signed), i128::from(secs));
+            let expected = if past > tolerance {
+                Err(Skew::Old(u64::try_from(past).unwrap()))
+            } else if -past > tolerance {
+                Err(Skew::Ahead(u64::try_from(-past).unwrap()))
+            } else {
+                Ok(())
+            };
+            let window = Tolerance::from_secs(secs).unwrap();
+            let check = window.check(UnixTime::from_secs(signed), UnixTime::from_secs(now));
+            prop_assert_eq!(check, expected);
+        }
+
+        #[test]
+        fn arithmetic_stays_between_the_ends_of_time(a in near(), b in near()) {
+            let (x, y) = (UnixTime::from_secs(a), UnixTime::from_secs(b));
+            let span = Duration::from_secs(b);
+            prop_assert_eq!(x.saturating_add(span).as_secs(), a.saturating_add(b));
+            prop_assert_eq!(x.saturating_sub(span).as_secs(), a.saturating_sub(b));
+            prop_assert_eq!(x.saturating_since(y).as_secs(), a.saturating_sub(b));
+            prop_assert_eq!(x.as_micros(), a.saturating_mul(1_000_000));
+            prop_assert_eq!(UnixTime::from_micros(a).as_micros(), a);
+            prop_assert_eq!(x.to_string(), a.to_string());
+        }
     }
 }

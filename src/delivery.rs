@@ -10,6 +10,8 @@ use crate::error::{ConfigError, ConfigErrorKind};
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
+/// A shorter lease is lost to one slow answer of the store.
+const SHORTEST_LEASE: Duration = Duration::from_secs(1);
 /// Ends of what can be set, so that no sum of times overflows.
 const LONGEST_RETENTION: Duration = Duration::from_secs(3_653 * 86_400);
 const LONGEST_CEILING: Duration = Duration::from_secs(7 * 86_400);
@@ -18,7 +20,8 @@ const LONGEST_CEILING: Duration = Duration::from_secs(7 * 86_400);
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RetrySchedule {
-    /// One attempt, never another.
+    /// One attempt, never another. A sender that gives up within 2 s counts as one: none of its
+    /// attempts comes after a lease.
     Never,
     /// `attempts` in all, always the same time apart.
     Fixed {
@@ -34,6 +37,8 @@ pub enum RetrySchedule {
         /// How many attempts in all.
         attempts: u32,
     },
+    /// These times, each from one attempt to the next.
+    Listed(&'static [Duration]),
     /// It retries, but says neither when nor how often.
     Unstated {
         /// The shortest time between two attempts that is assumed.
@@ -48,6 +53,7 @@ impl RetrySchedule {
     pub fn interval(&self) -> Option<Duration> {
         match *self {
             Self::Never => None,
+            Self::Listed(waits) => waits.iter().min().copied(),
             Self::Fixed { interval, .. } | Self::Unstated { interval, .. } => Some(interval),
             Self::Doubling { first, .. } => Some(first),
         }
@@ -60,12 +66,34 @@ impl RetrySchedule {
             Self::Never => Duration::ZERO,
             Self::Fixed { interval, attempts } => interval.saturating_mul(attempts),
             Self::Doubling { first, attempts } => {
-                let doublings = 1_u32.checked_shl(attempts).unwrap_or(u32::MAX);
-                first.saturating_mul(doublings.saturating_sub(1))
+                // No wait doubles more often than this before it is the longest there is.
+                let waits = (0..attempts.min(128)).scan(first, |next, _| {
+                    let wait = *next;
+                    *next = wait.saturating_mul(2);
+                    Some(wait)
+                });
+                sum(waits)
             }
+            Self::Listed(waits) => sum(waits.iter().chain(waits.last()).copied()),
             Self::Unstated { horizon, .. } => horizon,
         }
     }
+
+    /// Longest lease of a receiver that dies after which an attempt is still to come. A listed wait
+    /// that is shorter than the last one costs an attempt and never the event.
+    fn longest_lease(&self) -> Option<Duration> {
+        let wait = match *self {
+            Self::Listed(waits) => waits.last().copied(),
+            Self::Never | Self::Fixed { .. } | Self::Doubling { .. } | Self::Unstated { .. } => {
+                self.interval()
+            }
+        };
+        wait.map(|wait| wait.max(SHORTEST_LEASE))
+    }
+}
+
+fn sum(waits: impl Iterator<Item = Duration>) -> Duration {
+    waits.fold(Duration::ZERO, Duration::saturating_add)
 }
 
 /// Which answers a sender takes as a reason to try again.
@@ -125,6 +153,7 @@ impl DeliveryProfile {
             RetrySchedule::Never => RetriedStatuses::None,
             RetrySchedule::Fixed { .. }
             | RetrySchedule::Doubling { .. }
+            | RetrySchedule::Listed(_)
             | RetrySchedule::Unstated { .. } => retried,
         };
         Self {
@@ -255,26 +284,34 @@ impl DeliveryProfile {
         Ok(())
     }
 
-    /// How long a claim lasts without renewal unless set: 15 s, or less where the sender's retry
-    /// interval or two fifths of its retry horizon are shorter.
+    /// How long a claim lasts without renewal unless set: 15 s, or the sender's retry interval or
+    /// the renewal ceiling where one of them is shorter, and at least 1 s.
     pub fn default_lease(&self) -> Duration {
         let usual = Duration::from_secs(15).min(self.default_renewal_ceiling());
         self.schedule
-            .interval()
-            .map_or(usual, |interval| usual.min(interval))
+            .longest_lease()
+            .map_or(usual, |longest| usual.min(longest))
+            .max(SHORTEST_LEASE)
     }
 
     pub(crate) fn check_lease(&self, lease: Duration) -> Result<Duration, ConfigError> {
         let refused = |message| Err(ConfigError::new(ConfigErrorKind::Lease, message));
-        if lease < Duration::from_secs(1) {
-            return refused(format!("{lease:?} is less than 1s"));
+        let horizon = self.schedule.horizon();
+        if self.retries_at_all() && horizon <= 2 * SHORTEST_LEASE {
+            return refused(format!(
+                "this sender gives up after {horizon:?}, which leaves no room for a lease of \
+                 {SHORTEST_LEASE:?}: say that it never retries"
+            ));
+        }
+        if lease < SHORTEST_LEASE {
+            return refused(format!("{lease:?} is less than {SHORTEST_LEASE:?}"));
         }
         if lease > HOUR {
             return refused(format!("{lease:?} is more than {HOUR:?}"));
         }
-        match self.schedule.interval() {
-            Some(interval) if lease > interval => refused(format!(
-                "{lease:?} is more than the {interval:?} between two attempts of this sender: a \
+        match self.schedule.longest_lease() {
+            Some(longest) if lease > longest => refused(format!(
+                "{lease:?} is more than the {longest:?} between two attempts of this sender: a \
                  receiver that dies must not hold an event for longer"
             )),
             _ => Ok(lease),
@@ -322,8 +359,10 @@ impl DeliveryProfile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const SECOND: Duration = Duration::from_secs(1);
+    const WAITS: &[Duration] = &[SECOND, MINUTE, Duration::from_secs(300)];
 
     fn flat() -> DeliveryProfile {
         DeliveryProfile::new(
@@ -355,6 +394,9 @@ mod tests {
             attempts: u32::MAX,
         };
         assert_eq!(forever.horizon(), Duration::MAX);
+        let waits = RetrySchedule::Listed(WAITS);
+        assert_eq!(waits.interval(), Some(SECOND));
+        assert_eq!(waits.horizon(), 11 * MINUTE + SECOND);
     }
 
     #[test]
@@ -425,5 +467,87 @@ mod tests {
         );
         assert!(once().check_renewal_ceiling(DAY, 15 * SECOND).is_ok());
         assert_eq!(flat().default_renewal_ceiling(), 60 * SECOND);
+    }
+
+    #[test]
+    fn a_short_first_wait_costs_an_attempt_and_not_the_event() {
+        let listed =
+            DeliveryProfile::new(RetrySchedule::Listed(WAITS), RetriedStatuses::AllButSuccess);
+        assert_eq!(listed.default_lease(), 15 * SECOND);
+        assert!(listed.check_lease(300 * SECOND).is_ok());
+        assert!(listed.check_lease(301 * SECOND).is_err());
+    }
+
+    #[test]
+    fn a_sender_that_gives_up_at_once_never_retries() {
+        let hasty = RetrySchedule::Fixed {
+            interval: SECOND,
+            attempts: 2,
+        };
+        let hasty = DeliveryProfile::new(hasty, RetriedStatuses::AllButSuccess);
+        assert_eq!(
+            hasty.check_lease(SECOND).unwrap_err().to_string(),
+            "lease: this sender gives up after 2s, which leaves no room for a lease of 1s: say \
+             that it never retries"
+        );
+    }
+
+    fn schedules() -> impl Strategy<Value = RetrySchedule> {
+        // Leaked: `Listed` holds what a preset writes down.
+        let waits = prop::collection::vec(0_u64..=86_400_000, 1..20).prop_map(|waits| {
+            let waits: Vec<_> = waits.into_iter().map(Duration::from_millis).collect();
+            RetrySchedule::Listed(waits.leak())
+        });
+        let wait = || prop_oneof![0_u64..5_000, 0_u64..=86_400_000].prop_map(Duration::from_millis);
+        prop_oneof![
+            Just(RetrySchedule::Never),
+            (wait(), 2_u32..1_000)
+                .prop_map(|(interval, attempts)| RetrySchedule::Fixed { interval, attempts }),
+            (wait(), 2_u32..40)
+                .prop_map(|(first, attempts)| RetrySchedule::Doubling { first, attempts }),
+            (wait(), wait())
+                .prop_map(|(interval, horizon)| RetrySchedule::Unstated { interval, horizon }),
+            waits,
+        ]
+    }
+
+    proptest! {
+        /// Of all senders that go on for more than 2 s and for less than six years.
+        #[test]
+        fn what_is_assumed_passes_every_check(
+            schedule in schedules(),
+            by_hand: bool,
+            tolerance in prop::option::of(1_u64..=86_400),
+        ) {
+            let never = schedule == RetrySchedule::Never;
+            let horizon = schedule.horizon();
+            prop_assume!(never || (horizon > 2 * SECOND && horizon < 6 * 365 * DAY));
+            let mut profile = DeliveryProfile::new(schedule, RetriedStatuses::AllButSuccess);
+            if by_hand {
+                profile = profile.with_redelivery_by_hand();
+            }
+            if let Some(secs) = tolerance {
+                profile = profile.with_signed_time(Tolerance::from_secs(secs).unwrap());
+            }
+            // As the layer puts them together.
+            let lease = profile.check_lease(profile.default_lease());
+            prop_assert!(lease.is_ok(), "{:?}", lease);
+            let ceiling = profile.default_renewal_ceiling().max(profile.default_lease());
+            let ceiling = profile.check_renewal_ceiling(ceiling, profile.default_lease());
+            prop_assert!(ceiling.is_ok(), "{:?}", ceiling);
+            let retention = profile.check_retention(profile.default_retention());
+            prop_assert!(retention.is_ok(), "{:?}", retention);
+            prop_assert!(profile.default_retention() >= horizon);
+        }
+
+        #[test]
+        fn listed_waits_reach_as_far_as_the_same_waits_by_rule(first in 0_u64..=86_400, attempts in 1_u32..12) {
+            let wait = |n: u32| Duration::from_secs(first << n);
+            let waits: Vec<_> = (0..attempts).map(wait).collect();
+            let doubling = RetrySchedule::Doubling { first: wait(0), attempts: attempts + 1 };
+            let listed = RetrySchedule::Listed(waits.leak());
+            // A doubling schedule counts one more doubling at its end, a listed one its last wait.
+            prop_assert_eq!(doubling.horizon(), listed.horizon() + wait(attempts - 1));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! How a signature is spelled: one spelling each, every other one is refused.
 
-use data_encoding::{BASE64, HEXLOWER};
+use data_encoding::{BASE64_NOPAD, HEXLOWER};
 
 /// The bytes of an HMAC-SHA256.
 pub(crate) const MAC_LEN: usize = 32;
@@ -20,15 +20,18 @@ pub enum Encoding {
 impl Encoding {
     /// The MAC that `text` spells, if it is in the canonical spelling.
     pub(crate) fn decode_mac(self, text: &[u8]) -> Option<[u8; MAC_LEN]> {
-        let encoding = match self {
-            Self::Hex => &HEXLOWER,
-            Self::Base64 => &BASE64,
+        // The padding is cut off here: `data_encoding` would take it between any two blocks too,
+        // and a MAC would have eleven spellings.
+        let (encoding, text) = match self {
+            Self::Hex => (&HEXLOWER, text),
+            Self::Base64 => (&BASE64_NOPAD, text.strip_suffix(b"=")?),
         };
-        // 33 bytes: what a base64 text of 44 characters could hold without its padding.
-        let mut buffer = [0; MAC_LEN + 1];
-        let room = buffer.get_mut(..encoding.decode_len(text.len()).ok()?)?;
-        let written = encoding.decode_mut(text, room).ok()?;
-        buffer.get(..written)?.try_into().ok()
+        let mut mac = [0; MAC_LEN];
+        if encoding.decode_len(text.len()).ok()? != MAC_LEN {
+            return None;
+        }
+        let written = encoding.decode_mut(text, &mut mac).ok()?;
+        (written == MAC_LEN).then_some(mac)
     }
 
     /// The canonical spelling of a MAC.
@@ -36,7 +39,7 @@ impl Encoding {
     pub(crate) fn encode_mac(self, mac: &[u8; MAC_LEN]) -> String {
         match self {
             Self::Hex => HEXLOWER.encode(mac),
-            Self::Base64 => BASE64.encode(mac),
+            Self::Base64 => data_encoding::BASE64.encode(mac),
         }
     }
 }
@@ -45,6 +48,8 @@ impl Encoding {
 #[allow(clippy::string_slice)]
 mod tests {
     use super::*;
+    use data_encoding::BASE64;
+    use proptest::prelude::*;
 
     /// `printf '' | openssl dgst -sha256 -binary`, as hex and through `openssl base64`.
     const HEX: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -73,5 +78,39 @@ mod tests {
         assert_eq!(b64(&B64.replace("FU=", "FV=")), None, "unused bits set");
         assert_eq!(b64(&format!("{}A", &B64[..43])), None, "33 bytes");
         assert_eq!(b64(&format!("{B64}\n")), None, "a line end");
+        // Found by the fuzz target `signature_header`: the same bytes in two padded pieces.
+        let pieces = "47A=xEKY/BwUmvv0yJlvuSQnrkHkZJuTTKSVmRt4UrhV";
+        assert_eq!(b64(pieces), None, "padding before the end");
+    }
+
+    proptest! {
+        #[test]
+        fn a_mac_has_the_one_spelling_that_is_printed(
+            mac: [u8; MAC_LEN],
+            at in 0_usize..64,
+            other in "[ -~]",
+        ) {
+            for (encoding, text) in [
+                (Encoding::Hex, HEXLOWER.encode(&mac)),
+                (Encoding::Base64, BASE64.encode(&mac)),
+            ] {
+                prop_assert_eq!(encoding.decode_mac(text.as_bytes()), Some(mac));
+                let mut changed = text.clone().into_bytes();
+                let at = at % changed.len();
+                changed.splice(at..=at, other.bytes());
+                let same = changed == text.as_bytes();
+                prop_assert_eq!(encoding.decode_mac(&changed) == Some(mac), same);
+            }
+        }
+
+        #[test]
+        fn what_is_decoded_is_printed_alike(text in "[0-9a-f]{63,65}|[A-Za-z0-9+/]{42,43}={0,2}") {
+            if let Some(mac) = Encoding::Hex.decode_mac(text.as_bytes()) {
+                prop_assert_eq!(HEXLOWER.encode(&mac), text.clone());
+            }
+            if let Some(mac) = Encoding::Base64.decode_mac(text.as_bytes()) {
+                prop_assert_eq!(BASE64.encode(&mac), text);
+            }
+        }
     }
 }

@@ -225,6 +225,20 @@ mod tests {
 
     proptest! {
         #[test]
+        fn two_are_equal_where_their_values_are(
+            a in -1_000_000_i128..1_000_000, b in -1_000_000_i128..1_000_000,
+            x in 0_u32..12, y in 0_u32..12, same: bool,
+        ) {
+            // a/10^x and b/10^y, or two spellings of the first.
+            let (b, y) = if same { (a * 10_i128.pow(y), x + y) } else { (b, y) };
+            let read = |digits: i128, places: u32| Decimal::parse(&format!("{digits}e-{places}")).unwrap();
+            let equal = a * 10_i128.pow(y) == b * 10_i128.pow(x);
+            prop_assert_eq!(read(a, x) == read(b, y), equal);
+            let printed = read(a, x).to_string();
+            prop_assert_eq!(Decimal::parse(&printed).unwrap(), read(a, x));
+        }
+
+        #[test]
         fn shifting_the_point_and_the_exponent_together_changes_nothing(
             digits in "[1-9][0-9]{0,20}", fraction in "[0-9]{1,20}", shift in 0_i64..40,
         ) {

@@ -57,6 +57,9 @@ pub enum EventErrorKind {
     TooComplex,
     /// The id header disagrees with the body, or stands twice.
     IdHeaderDisagrees,
+    /// The header that the rule keys on is missing, repeated, or not 1 to 256 visible ASCII
+    /// characters.
+    NoIdHeader,
     /// The rule wants a signed id and the signature covers none.
     NoSignedId,
 }
@@ -71,6 +74,7 @@ impl EventErrorKind {
             Self::Ambiguous => "two spellings of the field are there and differ",
             Self::TooComplex => "nested too deeply, or a number out of range",
             Self::IdHeaderDisagrees => "the id header disagrees with the body",
+            Self::NoIdHeader => "not there once with 1 to 256 visible ASCII characters",
             Self::NoSignedId => "the signature covers no id",
         }
     }

@@ -13,9 +13,11 @@ mod key;
 mod members;
 mod pointer;
 mod rule;
+mod shape;
 
 pub use decimal::Decimal;
 pub use error::{EventError, EventErrorKind};
 pub use key::{EventKey, Fingerprint, ProviderName};
-pub(crate) use rule::scalar;
-pub use rule::{EventRule, Identity, Shape};
+pub use rule::{EventRule, Identity};
+pub use shape::Shape;
+pub(crate) use shape::scalar;

@@ -7,8 +7,14 @@
 //! | BLOX | [`blox()`] | secret path, status check | `checkoutId`, `status` |
 //! | Bloque, accounts and cards | [`bloque_accounts()`] | secret path | `account_urn`, `event_type`, `timestamp`; or `type`, `event`, `transaction_id` |
 //! | Bloque, payments | [`bloque_payments()`] | signature | `id`; or `type`, `data.id` |
+//! | GitHub | [`github()`] | signature | the body |
+//! | Shopify | [`shopify()`] | signature | the body |
+//! | Slack, Events API | [`slack()`] | signature | `event_id` |
+//! | Standard Webhooks, Svix | [`standard_webhooks()`] | signature | the signed id |
+//! | Stripe | [`stripe()`] | signature | `id` |
 //!
-//! A module of the same name holds each sender's typed payloads. They keep what they do not know
+//! A module of the same name says what else is to know, and holds the typed payloads of the first
+//! four. They keep what they do not know
 //! exactly as it was written, in [`Fields`] and [`RawJson`], and read amounts as
 //! [`Decimal`](crate::Decimal), never as floats. Any other sender is a [`Provider`] of your own.
 
@@ -18,7 +24,12 @@ pub mod bloquo;
 pub mod blox;
 mod custom;
 mod fields;
+pub mod github;
 mod names;
+pub mod shopify;
+pub mod slack;
+pub mod standard_webhooks;
+pub mod stripe;
 
 #[doc(inline)]
 pub use blendfi::blendfi;
@@ -30,6 +41,16 @@ pub use bloquo::bloquo;
 pub use blox::blox;
 pub use custom::Provider;
 pub use fields::{FieldError, FieldErrorKind, Fields, RawJson};
+#[doc(inline)]
+pub use github::github;
+#[doc(inline)]
+pub use shopify::shopify;
+#[doc(inline)]
+pub use slack::slack;
+#[doc(inline)]
+pub use standard_webhooks::standard_webhooks;
+#[doc(inline)]
+pub use stripe::stripe;
 
 #[cfg(test)]
 mod tests;

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::*;
-use crate::event::{EventError, Identity};
+use crate::clock::UnixTime;
+use crate::event::{EventError, Identity, ProviderName};
 use crate::path::PathTokens;
 use crate::secret::SigningSecret;
 use crate::source::Allowlist;
+use crate::store::MemoryStore;
+use crate::webhook::Webhook;
 
 pub(super) fn identify(provider: &Provider, body: &str) -> Result<Identity, EventError> {
     provider
@@ -21,18 +24,46 @@ pub(super) fn event(provider: &Provider, body: &str) -> Identity {
     identify(provider, body).unwrap()
 }
 
+/// The event that a signed delivery proves, or why it proves none.
+pub(super) fn receive(
+    provider: &Provider,
+    headers: &[(&str, &str)],
+    body: &str,
+    now: u64,
+) -> Result<Identity, String> {
+    let headers: HeaderMap = headers
+        .iter()
+        .map(|(name, value)| {
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            (name, HeaderValue::from_str(value).unwrap())
+        })
+        .collect();
+    let verified = (provider.verifier().unwrap())
+        .verify(&headers, body.as_bytes(), UnixTime::from_secs(now))
+        .map_err(|error| error.to_string())?;
+    provider
+        .rule
+        .identify(&provider.name, &headers, verified.id(), body.as_bytes())
+        .map_err(|error| error.to_string())
+}
+
 pub(super) fn tokens() -> PathTokens {
     PathTokens::parse(["3f9d1c0b7a5e48d2"]).unwrap()
 }
 
-fn presets() -> [Provider; 5] {
+fn presets() -> [Provider; 10] {
     let secret = SigningSecret::from_text("whsec_test_9f8e7d6c5b4a").unwrap();
     [
         blendfi(secret.clone()).unwrap(),
         bloquo(Allowlist::parse(["192.0.2.1"]).unwrap()).unwrap(),
         blox(tokens()).without_status_check().unwrap(),
         bloque_accounts(tokens()).unwrap(),
-        bloque_payments(secret).unwrap(),
+        bloque_payments(secret.clone()).unwrap(),
+        github(secret.clone()).unwrap(),
+        shopify(secret.clone()).unwrap(),
+        slack(secret.clone()).unwrap(),
+        standard_webhooks(ProviderName::new("acme").unwrap(), secret.clone()).unwrap(),
+        stripe(secret).unwrap(),
     ]
 }
 
@@ -52,6 +83,11 @@ fn each_preset_demands_the_proof_that_its_sender_gives() {
         ("blox", [false, false, true]),
         ("bloque", [false, false, true]),
         ("bloque", [true, false, false]),
+        ("github", [true, false, false]),
+        ("shopify", [true, false, false]),
+        ("slack", [true, false, false]),
+        ("acme", [true, false, false]),
+        ("stripe", [true, false, false]),
     ];
     assert_eq!(
         proofs,
@@ -61,7 +97,8 @@ fn each_preset_demands_the_proof_that_its_sender_gives() {
 
 #[test]
 fn what_follows_from_how_each_delivers() {
-    const DAY: u64 = 86_400;
+    const HOUR: u64 = 3_600;
+    const DAY: u64 = 24 * HOUR;
     // Deadline, lease, renewal ceiling, retention, retry horizon: in seconds.
     let numbers = presets().map(|preset| {
         let profile = preset.profile();
@@ -82,13 +119,39 @@ fn what_follows_from_how_each_delivers() {
             [8, 15, 900, 30 * DAY, 0],
             [4, 15, 900, 30 * DAY, DAY],
             [4, 15, 900, 30 * DAY, DAY],
+            [8, 15, 900, 30 * DAY, 0],
+            [4, 15, 900, 30 * DAY, 4 * HOUR],
+            [2, 15, 264, 3 * DAY, 661],
+            [12, 15, 900, 30 * DAY, 37 * HOUR + 35 * 60 + 5],
+            [4, 15, 900, 30 * DAY, 3 * DAY],
         ]
     );
     let intervals = presets().map(|preset| preset.profile().schedule().interval());
     assert_eq!(
         intervals,
-        [Some(30), Some(60), None, Some(30), Some(30)].map(|secs| secs.map(Duration::from_secs))
+        [
+            Some(30),
+            Some(60),
+            None,
+            Some(30),
+            Some(30),
+            None,
+            Some(30),
+            Some(1),
+            Some(5),
+            Some(30),
+        ]
+        .map(|secs| secs.map(Duration::from_secs))
     );
+}
+
+#[test]
+fn each_preset_makes_a_layer_with_nothing_else_set() {
+    for preset in presets() {
+        let name = preset.name.clone();
+        let layer = Webhook::new(preset).dedupe(MemoryStore::new()).layer();
+        assert!(layer.is_ok(), "{name}: {layer:?}");
+    }
 }
 
 #[test]
@@ -104,5 +167,9 @@ fn the_statuses_that_each_retries() {
     });
     let all = vec![302, 400, 404, 408, 409, 422, 425, 429, 500, 503];
     let blendfi = vec![408, 409, 425, 429, 500, 503];
-    assert_eq!(retried, [blendfi, all.clone(), vec![], all.clone(), all]);
+    let none = vec![];
+    let expected = [
+        &blendfi, &all, &none, &all, &all, &none, &all, &all, &all, &all,
+    ];
+    assert_eq!(retried.each_ref(), expected);
 }

@@ -85,10 +85,18 @@ fn what_is_no_secret_is_refused_by_name() {
     refuses(text("whpk_MCowBQYDK2VwAyEA"), public);
     refuses(text("-----BEGIN PUBLIC KEY-----"), public);
     refuses(text("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5"), public);
-    refuses(
-        SigningSecret::from_base64("no base64 at all!"),
-        "signing secret: not standard base64",
-    );
+    for text in [
+        "no base64 at all!",
+        // Found by the fuzz target `secret`: two padded texts in a row.
+        "AAAAAAA=AAAAAAAAAAAAAAA=",
+        "AAAAAAAAAAAAAAAAAAAAAAA==",
+        "AAAAAAAAAAAAAAAAAAAAA===",
+    ] {
+        refuses(
+            SigningSecret::from_base64(text),
+            "signing secret: not standard base64",
+        );
+    }
     refuses(
         SigningSecret::from_bytes(&[b' '; 40]),
         "signing secret: blank",

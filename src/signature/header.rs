@@ -323,6 +323,36 @@ mod tests {
         }
 
         #[test]
+        fn lists_and_single_signatures_are_parsed_as_printed(
+            macs in prop::collection::vec(any::<[u8; 32]>(), 1..=32),
+            others in prop::collection::vec("v[02-9][a-z]{0,2},[A-Za-z0-9+/=]{0,20}", 0..32),
+        ) {
+            let ours = macs.iter().map(|mac| format!("v1,{}", data_encoding::BASE64.encode(mac)));
+            let mut entries: Vec<_> = others.into_iter().chain(ours).collect();
+            entries.rotate_left(macs.len() / 2);
+            let text = entries.join(" ");
+            let mut parsed = LIST.parse(Encoding::Base64, text.as_bytes()).unwrap();
+            let mut expected = macs.clone();
+            parsed.candidates.sort_unstable();
+            expected.sort_unstable();
+            prop_assert_eq!(parsed.candidates, expected);
+
+            let text = format!("sha256={}", data_encoding::HEXLOWER.encode(&macs[0]));
+            let parsed = SHA256.parse(Encoding::Hex, text.as_bytes()).unwrap();
+            prop_assert_eq!(parsed, Parsed { timestamp: None, candidates: vec![macs[0]] });
+        }
+
+        #[test]
+        fn a_timestamp_that_is_read_is_printed_alike(text in "[0-9]{1,20}|[0-9+-. ]{1,5}") {
+            if let Ok(time) = parse_timestamp(text.as_bytes()) {
+                prop_assert_eq!(time.to_string(), text);
+            } else {
+                let number = text.parse::<u64>().map(|number| number.to_string());
+                prop_assert!(text.len() > 19 || number != Ok(text));
+            }
+        }
+
+        #[test]
         fn no_bytes_panic(value in prop::collection::vec(any::<u8>(), 0..200)) {
             for grammar in [PAIRS, LIST, SHA256] {
                 let _ = grammar.parse(Encoding::Hex, &value);

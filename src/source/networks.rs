@@ -116,3 +116,41 @@ impl fmt::Debug for Networks {
         f.debug_list().entries(self.0.iter()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn an_entry_is_parsed_as_it_is_printed(
+            bits: u128, v4: bool, len in 1_u8..=128, name in "([a-z0-9][a-z0-9-]{0,5}[a-z0-9]\\.){0,3}[a-z]{2,6}",
+        ) {
+            let address = if v4 {
+                IpAddr::from(u32::try_from(bits >> 96).unwrap().to_be_bytes())
+            } else {
+                IpAddr::from(bits.to_be_bytes())
+            };
+            let len = if v4 { (len - 1) % 32 + 1 } else { len };
+            let network = IpNet::new(address, len).unwrap().trunc();
+            match Entry::parse(&network.to_string()) {
+                Ok(Entry::Network(read)) => {
+                    prop_assert_eq!(read, unmapped(network));
+                    let Ok(Entry::Network(again)) = Entry::parse(&read.to_string()) else {
+                        return Err(TestCaseError::fail(read.to_string()));
+                    };
+                    prop_assert_eq!(again, read);
+                }
+                Ok(Entry::Host(host)) => prop_assert!(false, "{}", host),
+                // `::ffff:0.0.0.0/97` is half of all IPv4 addresses, `/96` all of them.
+                Err(refusal) => prop_assert!(unmapped(network).prefix_len() == 0, "{}", refusal),
+            }
+            let Ok(Entry::Host(host)) = Entry::parse(&name) else {
+                return Err(TestCaseError::fail(name));
+            };
+            prop_assert_eq!(host.as_str(), &name);
+            prop_assert_eq!(HostName::check(&format!("{}.", name.to_uppercase())), Ok(host));
+        }
+    }
+}

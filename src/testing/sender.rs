@@ -234,10 +234,16 @@ impl Iterator for Waits {
     type Item = Duration;
 
     fn next(&mut self) -> Option<Duration> {
+        if let RetrySchedule::Listed(waits) = self.schedule {
+            let made = usize::try_from(self.made).unwrap_or(usize::MAX);
+            self.made = self.made.saturating_add(1);
+            // The first attempt is made already.
+            return waits.get(made.saturating_sub(1)).copied();
+        }
         let wait = self.wait;
         let waited = self.waited.saturating_add(wait);
         let (goes_on, grows) = match self.schedule {
-            RetrySchedule::Never => (false, false),
+            RetrySchedule::Never | RetrySchedule::Listed(_) => (false, false),
             RetrySchedule::Fixed { attempts, .. } => (self.made < attempts, false),
             RetrySchedule::Doubling { attempts, .. } => (self.made < attempts, true),
             RetrySchedule::Unstated { horizon, .. } => (waited <= horizon, true),

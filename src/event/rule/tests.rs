@@ -198,6 +198,18 @@ fn shapes_are_told_apart_by_their_fields_and_the_unknown_can_be_kept() {
     }
 }
 
+/// Found by the fuzz target `event_key`.
+#[test]
+fn an_event_of_no_known_shape_is_one_whatever_it_would_mean() {
+    let body = r#"{"OrderId":[],"Status":"PAID","Amount":1,"amount":2}"#;
+    refuses(
+        body,
+        "/OrderId: neither an integer nor a string with content",
+    );
+    let kept = identify(&orders().or_body("unknown"), body).unwrap();
+    assert!(kept.key.to_string().contains(":sha256:"));
+}
+
 #[test]
 fn a_signed_id_or_the_body_can_be_the_key() {
     let by_id = |id| {
@@ -209,6 +221,49 @@ fn a_signed_id_or_the_body_can_be_the_key() {
     let by_body = |body: &str| identify(&EventRule::body(), body).unwrap().key;
     assert_eq!(by_body("not JSON"), by_body("not JSON"));
     assert_ne!(by_body("not JSON"), by_body("not  JSON"));
+}
+
+#[test]
+fn an_unsigned_header_is_the_key_under_an_insecure_name_only() {
+    let rule = EventRule::with_insecure_header_key("X-Acme-Delivery").unwrap();
+    let by_header = |values: &[&[u8]], body: &[u8]| {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            let value = http::HeaderValue::from_bytes(value).unwrap();
+            headers.append("x-acme-delivery", value);
+        }
+        rule.identify(&provider(), &headers, None, body)
+    };
+    let event = by_header(&[b"72d3162e:1"], b"not JSON").unwrap();
+    assert_eq!(event.key.to_string(), "72d3162e:1");
+    assert_eq!(event.key.encoded(), "acme:72d3162e%3A1");
+    assert_eq!(event.fingerprint, Fingerprint::of(b"not JSON"));
+    // A captured body under a new header is a new event: this is what is insecure.
+    let replayed = by_header(&[b"2"], b"not JSON").unwrap();
+    assert_ne!(replayed.key, event.key);
+    // Another body under a known id is not a copy.
+    let other = by_header(&[b"72d3162e:1"], b"other").unwrap();
+    assert_eq!(other.key, event.key);
+    assert_ne!(other.fingerprint, event.fingerprint);
+
+    let long = [b'x'; 257];
+    let refused: [&[&[u8]]; 6] = [
+        &[],
+        &[b""],
+        &[b"a b"],
+        &[b"caf\xe9"],
+        &[&long],
+        &[b"1", b"1"],
+    ];
+    for values in refused {
+        let error = by_header(values, b"").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "x-acme-delivery: not there once with 1 to 256 visible ASCII characters"
+        );
+    }
+    assert!(by_header(&[&long[..256]], b"").is_ok());
+    assert!(EventRule::with_insecure_header_key("no header").is_err());
 }
 
 #[test]

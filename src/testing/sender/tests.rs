@@ -157,3 +157,10 @@ async fn events_begin_so_far_apart_and_each_attempt_tells_its_time() {
         .collect();
     assert_eq!(times, [vec![0, 30], vec![2], vec![4]]);
 }
+
+#[test]
+fn listed_waits_are_kept_as_they_are() {
+    const WAITS: &[Duration] = &[Duration::from_secs(1), Duration::from_secs(300)];
+    let waits: Vec<_> = Waits::new(RetrySchedule::Listed(WAITS), 1).collect();
+    assert_eq!(waits, WAITS);
+}

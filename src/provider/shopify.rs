@@ -1,0 +1,125 @@
+//! Shopify: events of a shop, signed with HMAC-SHA256
+//! (<https://shopify.dev/docs/apps/build/webhooks>).
+//!
+//! ```
+//! use http::HeaderMap;
+//! use tower_webhook::UnixTime;
+//! use tower_webhook::provider::{self, shopify};
+//! use tower_webhook::signature::SignatureErrorKind;
+//!
+//! let shopify = provider::shopify(shopify::keys(["hush-hush-hush"])?)?;
+//! let mut headers = HeaderMap::new();
+//! headers.insert(
+//!     "x-shopify-hmac-sha256",
+//!     "biowSi5cHDVNiEWFJiAQsmHAWvwmj/6AL4xdttt04W4=".parse()?,
+//! );
+//!
+//! let verifier = shopify.verifier().ok_or("it signs")?;
+//! let body = br#"{"id":820982911946154508,"total_price":"99.00"}"#;
+//! assert!(verifier.verify(&headers, body, UnixTime::now()).is_ok());
+//!
+//! let forged = br#"{"id":820982911946154508,"total_price":"0.99"}"#;
+//! let refused = verifier.verify(&headers, forged, UnixTime::now()).unwrap_err();
+//! assert_eq!(refused.kind(), SignatureErrorKind::Mismatch);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Nothing but the body is signed. `X-Shopify-Topic`, `X-Shopify-Shop-Domain`,
+//! `X-Shopify-Webhook-Id` and the others can be made up by whoever holds one captured delivery.
+//!
+//! # One URL and tenant for each topic
+//!
+//! Two topics can send one and the same body, such as `orders/create` and `orders/paid` of an order
+//! that is paid at once. On one URL the second is taken for a copy of the first and never handled.
+//! Give each topic a URL of its own, and each of these a [`Provider::tenant`]: then a topic is also
+//! known by the URL it came to, not by a header that anyone can write.
+
+use std::time::Duration;
+
+use super::Provider;
+use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
+use crate::encoding::Encoding;
+use crate::error::ConfigError;
+use crate::event::{EventRule, ProviderName};
+use crate::secret::{KeyRing, SecretFormat};
+use crate::signature::{Scheme, Verifier};
+
+/// Shopify, proved by its signature.
+///
+/// - `X-Shopify-Hmac-Sha256: <base64>` over the body alone. It covers no time, so a captured
+///   delivery never grows stale: only its record stops a replay.
+/// - One event is one body, by its digest: see [the module](self) for topics that share theirs.
+///   Keyed on an unsigned header such as `X-Shopify-Webhook-Id` every replay would be an event:
+///   [`EventRule::with_insecure_header_key`] says what that costs.
+/// - Eight retries within four hours, after every answer but 2xx, each attempt waiting 5 s. The
+///   waits grow and are not stated: at least 30 s are assumed. There is no redelivery by hand. A
+///   subscription whose deliveries keep failing is removed.
+///
+/// # Errors
+///
+/// None today: what stands above is valid.
+pub fn shopify(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
+    let scheme = Scheme::builder("X-Shopify-Hmac-Sha256")
+        .single("", Encoding::Base64)
+        .secrets(SecretFormat::Text)
+        .build()?;
+    let profile = DeliveryProfile::new(
+        RetrySchedule::Unstated {
+            interval: Duration::from_secs(30),
+            horizon: Duration::from_secs(4 * 3_600),
+        },
+        RetriedStatuses::AllButSuccess,
+    )
+    .with_time_to_answer(Duration::from_secs(5));
+    Ok(Provider::signed(
+        ProviderName::new("shopify")?,
+        Verifier::new(scheme, keys),
+        EventRule::body(),
+        profile,
+    ))
+}
+
+/// The app's client secrets, named `1`, `2` and so on in their order. The key is the text itself.
+/// After a rotation the old one can go on signing for an hour: keep both in the ring.
+///
+/// # Errors
+///
+/// As [`KeyRing::parse`].
+pub fn keys<I>(secrets: I) -> Result<KeyRing, ConfigError>
+where
+    I: IntoIterator,
+    I::Item: AsRef<str>,
+{
+    KeyRing::parse(&SecretFormat::Text, secrets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::tests::receive;
+
+    const BODY: &str = r#"{"id":820982911946154508,"total_price":"99.00"}"#;
+    // printf '%s' "$BODY" | openssl dgst -sha256 -hmac hush-hush-hush -binary | openssl base64
+    const MAC: &str = "biowSi5cHDVNiEWFJiAQsmHAWvwmj/6AL4xdttt04W4=";
+
+    #[test]
+    fn one_event_is_one_body_whatever_the_unsigned_headers_say() {
+        let preset = || shopify(keys(["hush-hush-hush"]).unwrap()).unwrap();
+        let deliver = |mac: &str, topic: &str, body: &str| {
+            let headers = [("X-Shopify-Hmac-Sha256", mac), ("X-Shopify-Topic", topic)];
+            receive(&preset(), &headers, body, 0)
+        };
+        let event = deliver(MAC, "orders/create", BODY).unwrap();
+        // `printf '%s' "$BODY" | openssl dgst -sha256`
+        assert_eq!(
+            event.key.encoded(),
+            "shopify:sha256:748e2b8133df5da6962197cb687a35710375acb8e25554db0a8e276bb89a3307"
+        );
+        assert_eq!(deliver(MAC, "orders/paid", BODY), Ok(event));
+        assert!(deliver(MAC, "orders/create", "{}").is_err());
+        // The same bytes in another spelling.
+        let hex = "6e2a304a2e5c1c354d884585262010b261c05afc268ffe802f8c5db6db74e16e";
+        assert!(deliver(hex, "orders/create", BODY).is_err());
+        assert!(deliver(MAC.trim_end_matches('='), "orders/create", BODY).is_err());
+    }
+}

@@ -1,0 +1,147 @@
+//! Stripe: events of an account, signed with HMAC-SHA256
+//! (<https://docs.stripe.com/webhooks>).
+//!
+//! ```
+//! use http::HeaderMap;
+//! use tower_webhook::provider::{self, stripe};
+//! use tower_webhook::signature::SignatureErrorKind;
+//! use tower_webhook::UnixTime;
+//!
+//! let stripe = provider::stripe(stripe::keys(["whsec_test_9f8e7d6c5b4a"])?)?;
+//! let mut headers = HeaderMap::new();
+//! headers.insert(
+//!     "stripe-signature",
+//!     "t=1777899600,v1=08325ebbc85e7149a1d118232b1f0e701c642b78ee160a831315049066d4c60b".parse()?,
+//! );
+//! let body = br#"{"id":"evt_1","object":"event","type":"charge.succeeded","created":1777899600,"data":{"object":{"id":"ch_1","amount":1500}}}"#;
+//!
+//! let verifier = stripe.verifier().ok_or("it signs")?;
+//! assert!(verifier.verify(&headers, body, UnixTime::from_secs(1_777_899_700)).is_ok());
+//!
+//! // Ten minutes later the same delivery is a replay.
+//! let refused = verifier.verify(&headers, body, UnixTime::from_secs(1_777_900_200)).unwrap_err();
+//! assert_eq!(refused.kind(), SignatureErrorKind::TooOld);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Each endpoint has a secret of its own, and so have test and live mode: keep their records apart by
+//! [`Provider::tenant`] or in different stores. For up to 24 hours after a roll-over Stripe signs
+//! with the old and the new secret, and either of them in the ring is enough.
+
+use std::time::Duration;
+
+use super::Provider;
+use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
+use crate::encoding::Encoding;
+use crate::error::ConfigError;
+use crate::event::{EventRule, ProviderName, Shape};
+use crate::secret::{KeyRing, SecretFormat};
+use crate::signature::{Piece, Scheme, Verifier};
+
+/// Stripe, proved by its signature.
+///
+/// - `Stripe-Signature: t=<unix seconds>,v1=<hex>` over `{t}.{body}`, five minutes of tolerance.
+///   The `v0` beside it in test mode is passed over.
+/// - One event is one `id`. What it means is its `type` and `data`; it happened at `created`.
+/// - Retries for up to three days with growing waits, after every answer but 2xx, each attempt
+///   signed anew; any event can be sent again by hand. The waits and the time to answer are not
+///   stated: at least 30 s and 5 s are assumed.
+///
+/// # Errors
+///
+/// None today: what stands above is valid.
+pub fn stripe(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
+    let scheme = Scheme::builder("Stripe-Signature")
+        .pairs("t", "v1", Encoding::Hex)
+        .content([Piece::Timestamp, Piece::Literal("."), Piece::Body])
+        .secrets(SecretFormat::Text)
+        .build()?;
+    let event = Shape::new("event", ["/id"])?
+        .fingerprint(["/type", "/data"])?
+        .time("/created")?;
+    let profile = DeliveryProfile::new(
+        RetrySchedule::Unstated {
+            interval: Duration::from_secs(30),
+            horizon: Duration::from_secs(3 * 86_400),
+        },
+        RetriedStatuses::AllButSuccess,
+    )
+    .with_redelivery_by_hand();
+    Ok(Provider::signed(
+        ProviderName::new("stripe")?,
+        Verifier::new(scheme, keys),
+        EventRule::members([event])?,
+        profile,
+    ))
+}
+
+/// The endpoint's secrets as Stripe shows them, named `1`, `2` and so on in their order. The key is
+/// the text itself, its prefix `whsec_` included.
+///
+/// # Errors
+///
+/// As [`KeyRing::parse`].
+pub fn keys<I>(secrets: I) -> Result<KeyRing, ConfigError>
+where
+    I: IntoIterator,
+    I::Item: AsRef<str>,
+{
+    KeyRing::parse(&SecretFormat::Text, secrets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::UnixTime;
+    use crate::provider::tests::{event, receive};
+
+    const NOW: u64 = 1_777_899_600;
+    const BODY: &str = r#"{"id":"evt_1","object":"event","type":"charge.succeeded","created":1777899600,"data":{"object":{"id":"ch_1","amount":1500}}}"#;
+    // printf '%s' "1777899600.$BODY" | openssl dgst -sha256 -hmac whsec_test_9f8e7d6c5b4a
+    const MAC: &str = "08325ebbc85e7149a1d118232b1f0e701c642b78ee160a831315049066d4c60b";
+    // Stripe's documented example of a header; its secret and body are not published.
+    const DOCUMENTED: &str = "t=1492774577,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd,v0=6ffbb59b2300aae63f272406069a9788598b792a944a07aba816edb039989a39";
+
+    fn preset() -> Provider {
+        stripe(keys(["whsec_test_9f8e7d6c5b4a"]).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn one_event_is_one_id_whatever_is_signed_beside_it() {
+        let deliver =
+            |value: &str, now| receive(&preset(), &[("Stripe-Signature", value)], BODY, now);
+        let proved = deliver(&format!("t={NOW},v1={MAC}"), NOW).unwrap();
+        assert_eq!(proved.key.encoded(), "stripe:evt_1");
+        assert_eq!(proved.time, Some(UnixTime::from_secs(NOW)));
+        let beside = format!(
+            "t={NOW},v1={},v1={MAC},v0={}",
+            "0".repeat(64),
+            "1".repeat(64)
+        );
+        assert_eq!(deliver(&beside, NOW + 300), Ok(proved));
+        for (value, why) in [
+            (format!("t={NOW},v0={MAC}"), "no well-formed signature"),
+            (format!("t={NOW},v1={}", "0".repeat(64)), "no active key"),
+            (DOCUMENTED.to_owned(), "no active key"),
+        ] {
+            let error = deliver(&value, NOW).unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_an_event_means_is_its_type_and_data() {
+        let meaning = |body: &str| event(&preset(), body).fingerprint;
+        // A copy says how many endpoints are still to be told.
+        let copy = BODY.replace(
+            r#""object":"event""#,
+            r#""object":"event","pending_webhooks":1"#,
+        );
+        assert_eq!(meaning(BODY), meaning(&copy));
+        assert_ne!(meaning(BODY), meaning(&BODY.replace("1500", "1501")));
+        assert_ne!(meaning(BODY), meaning(&BODY.replace("succeeded", "failed")));
+        // Thin events have a time in another form and no data.
+        let thin = r#"{"id":"evt_2","type":"v1.billing.meter.error_report_triggered","created":"2026-05-04T13:00:00Z","data":null}"#;
+        assert_eq!(event(&preset(), thin).time, Some(UnixTime::from_secs(NOW)));
+    }
+}
