@@ -361,7 +361,11 @@ fn settings_that_a_sender_does_not_allow_are_refused_with_both_numbers() {
                 let kind = ConfigErrorKind::Retention;
                 refused(retention(least - 1), kind, both(least - 1, least), name);
             }
-            None => drop(retention(1).layer().unwrap()),
+            None => {
+                retention(60).layer().unwrap();
+                let kind = ConfigErrorKind::Retention;
+                refused(retention(59), kind, both(59, 60), name);
+            }
         }
         // For each sender: a ceiling below the lease, and a lease below a second.
         let below = lease(10).renewal_ceiling(9 * SECOND);
