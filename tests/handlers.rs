@@ -28,52 +28,28 @@ use axum::routing::{post, post_service};
 use http_body_util::Full;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::service::TowerToHyperService;
-use support::blendfi;
-use support::http::{Connection, Request as Sent, send, try_send};
+use support::blox::checkout;
+use support::http::Connection;
 use support::observer::Recorder;
+use support::presets::{Preset, answering_in, clock};
 use support::server::Server;
 use support::stage::Stage;
-use support::wait::{done, done_with, record, released, within};
+use support::wait::{done, done_with, is_claimed, record, released, until, within};
+use support::{blendfi, blox};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 use tower_webhook::layer::Verdict;
 use tower_webhook::store::RecordState;
-use tower_webhook::{
-    Delivery, DeliveryProfile, Event, EventKey, MemoryStore, NeverAgain, PathTokens, Provider,
-    ProviderName, Reason, RetriedStatuses, RetrySchedule, Webhook, provider,
-};
+use tower_webhook::{Delivery, Event, MemoryStore, NeverAgain, ProviderName, Reason, Webhook};
 use tracing::Instrument;
 
-const TOKEN: &str = "3f9d1c0b7a5e48d26c90b1f4a7e35d82";
 const SECOND: Duration = Duration::from_secs(1);
-
-fn blox() -> Provider {
-    let tokens = PathTokens::parse([TOKEN]).unwrap();
-    provider::blox(tokens).without_status_check().unwrap()
-}
-
-fn checkout(id: &str, amount: &str) -> Sent {
-    Sent::post(&format!("/blox/{TOKEN}")).body(format!(
-        r#"{{"checkoutId":"{id}","status":"COMPLETED","amount":"{amount}","timestamp":"2026-05-04T13:00:00.000Z"}}"#
-    ))
-}
-
-fn checkout_key(id: &str) -> EventKey {
-    EventKey::new(ProviderName::new("blox").unwrap(), [id, "COMPLETED"]).unwrap()
-}
 
 #[tokio::test]
 async fn a_sender_that_hangs_up_does_not_cancel_its_handler() {
     let (store, stage, gone) = (MemoryStore::new(), Stage::new(), Arc::new(Notify::new()));
     let webhook = blendfi::webhook(store.clone());
-    let handler = {
-        let stage = stage.clone();
-        move || async move {
-            stage.stand().await;
-            StatusCode::NO_CONTENT
-        }
-    };
     struct Guard(Arc<Notify>);
     impl Drop for Guard {
         fn drop(&mut self) {
@@ -91,32 +67,32 @@ async fn a_sender_that_hangs_up_does_not_cancel_its_handler() {
         })
     };
     let router = Router::new()
-        .route("/hook", post(handler).layer(webhook.layer().unwrap()))
+        .route(
+            "/hooks",
+            post(stage.handler()).layer(webhook.layer().unwrap()),
+        )
         .layer(watched);
     let server = Server::start(router).await;
 
     let event = blendfi::event("evt_1", r#"{"id":"cnv_1"}"#);
-    let mut sender = Connection::open(server.addr).await;
-    sender.write(&event.bytes()).await;
+    let mut sender = Connection::open(server.address).await;
+    sender.send(&event.bytes()).await;
     stage.begun(1).await;
     sender.hang_up();
     within("the request to be dropped", gone.notified()).await;
     let key = blendfi::key("evt_1");
     let view = record(&store, &key).await.unwrap();
-    assert!(
-        matches!(view.state, RecordState::Claimed { .. }),
-        "{view:?}"
-    );
+    assert!(is_claimed(&view), "{view:?}");
 
     stage.let_go(1);
     let view = done(&store, &key).await;
     assert_eq!((view.attempt, done_with(&view)), (1, Some(204)));
-    let copy = send(server.addr, &event).await;
+    let copy = event.send(server.address).await;
     assert_eq!((copy.status, copy.is_replayed()), (200, true));
     assert_eq!(stage.runs(), 1);
 
     stage.let_go(1);
-    let next = send(server.addr, &blendfi::event("evt_2", "{}")).await;
+    let next = blendfi::event("evt_2", "{}").send(server.address).await;
     assert_eq!((next.status, next.is_replayed()), (204, false));
 }
 
@@ -139,7 +115,7 @@ async fn a_handler_that_panics_is_run_again_with_a_larger_fence() {
     let server = blendfi::serve(&webhook, handler).await;
     let event = blendfi::event("evt_1", "{}");
 
-    let first = send(server.addr, &event).await;
+    let first = event.send(server.address).await;
     assert_eq!((first.status, first.body.as_slice()), (500, &b""[..]));
     let view = record(&store, &blendfi::key("evt_1")).await.unwrap();
     assert_eq!((&view.state, view.attempt), (&RecordState::Released, 1));
@@ -148,7 +124,7 @@ async fn a_handler_that_panics_is_run_again_with_a_larger_fence() {
         1
     );
 
-    assert_eq!(send(server.addr, &event).await.status, 204);
+    assert_eq!(event.send(server.address).await.status, 204);
     let after = record(&store, &blendfi::key("evt_1")).await.unwrap();
     assert_eq!((done_with(&after), after.attempt), (Some(204), 2));
     let seen = seen.lock().unwrap().clone();
@@ -158,7 +134,7 @@ async fn a_handler_that_panics_is_run_again_with_a_larger_fence() {
     );
     assert_eq!(seen[0].1, view.fence);
     assert!(seen[1].1 > seen[0].1, "{seen:?}");
-    assert!(send(server.addr, &event).await.is_replayed());
+    assert!(event.send(server.address).await.is_replayed());
 }
 
 #[tokio::test]
@@ -177,29 +153,23 @@ async fn a_handler_that_outlives_the_time_to_answer_goes_on_and_is_recorded() {
     let webhook = blendfi::webhook_answering_in(SECOND, store.clone()).observer(recorder.clone());
     let server = blendfi::serve(&webhook, slow(&stage)).await;
     let event = blendfi::event("evt_1", "{}");
-    let answer = send(server.addr, &event).await;
+    let answer = event.send(server.address).await;
     assert!(answer.is_not_now(), "{answer:?}");
     let view = record(&store, &blendfi::key("evt_1")).await.unwrap();
-    assert!(
-        matches!(view.state, RecordState::Claimed { .. }),
-        "{view:?}"
-    );
+    assert!(is_claimed(&view), "{view:?}");
     stage.let_go(1);
     assert_eq!(
         done_with(&done(&store, &blendfi::key("evt_1")).await),
         Some(201)
     );
-    let copy = send(server.addr, &event).await;
+    let copy = event.send(server.address).await;
     assert_eq!(
         (copy.status, copy.is_replayed(), stage.runs()),
         (200, true, 1)
     );
     // The answer, the outcome after it, and the copy.
     let seen = recorder.seen();
-    let verdicts: Vec<_> = seen
-        .iter()
-        .map(|it| (it.verdict, it.status.map(|s| s.as_u16())))
-        .collect();
+    let verdicts: Vec<_> = seen.iter().map(|it| (it.verdict, it.status)).collect();
     assert_eq!(
         verdicts,
         [
@@ -210,7 +180,8 @@ async fn a_handler_that_outlives_the_time_to_answer_goes_on_and_is_recorded() {
     );
     stage.let_go(1);
     assert_eq!(
-        send(server.addr, &blendfi::event("evt_2", "{}"))
+        blendfi::event("evt_2", "{}")
+            .send(server.address)
             .await
             .status,
         204
@@ -218,27 +189,26 @@ async fn a_handler_that_outlives_the_time_to_answer_goes_on_and_is_recorded() {
 
     // One that does not is told that the event was taken.
     let (store, stage) = (MemoryStore::new(), Stage::new());
-    let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None)
-        .with_time_to_answer(SECOND);
-    let webhook = Webhook::new(blox().with_profile(profile))
-        .clock(blendfi::clock())
+    let webhook = Webhook::new(answering_in(SECOND, blox::provider()))
+        .clock(clock())
         .dedupe(store.clone());
-    let route = post(slow(&stage)).layer(webhook.layer().unwrap());
-    let server = Server::start(Router::new().route("/blox/{token}", route)).await;
-    let answer = send(server.addr, &checkout("c1", "15000")).await;
+    let server = Preset::Blox.serve(&webhook, slow(&stage)).await;
+    let event = checkout("c1", "COMPLETED", "15000");
+    let answer = event.send(server.address).await;
     assert_eq!((answer.status, answer.header("retry-after")), (202, None));
     stage.let_go(1);
     assert_eq!(
-        done_with(&done(&store, &checkout_key("c1")).await),
+        done_with(&done(&store, &blox::key("c1", "COMPLETED")).await),
         Some(201)
     );
-    let copy = send(server.addr, &checkout("c1", "15000")).await;
+    let copy = event.send(server.address).await;
     assert_eq!(
         (copy.status, copy.is_replayed(), stage.runs()),
         (200, true, 1)
     );
     stage.let_go(1);
-    assert_eq!(send(server.addr, &checkout("c2", "1")).await.status, 204);
+    let next = checkout("c2", "COMPLETED", "1");
+    assert_eq!(next.send(server.address).await.status, 204);
 }
 
 /// Answers the first attempt with this status and later ones with 204.
@@ -255,7 +225,7 @@ fn first_with(
 
 #[tokio::test]
 async fn a_failure_is_answered_so_that_its_sender_retries() {
-    // The statuses that PROVIDERS.md gives for each sender.
+    // The statuses after which each sender retries, by its documentation.
     for (answered, expected) in [
         (301, 500),
         (302, 500),
@@ -275,7 +245,7 @@ async fn a_failure_is_answered_so_that_its_sender_retries() {
         let webhook = blendfi::webhook(store.clone());
         let server = blendfi::serve(&webhook, first_with(answered)).await;
         let event = blendfi::event("evt_1", "{}");
-        let answer = send(server.addr, &event).await;
+        let answer = event.send(server.address).await;
         assert_eq!(answer.status, expected, "BlendFi, {answered}");
         assert_eq!(
             answer.body, b"why not",
@@ -284,7 +254,7 @@ async fn a_failure_is_answered_so_that_its_sender_retries() {
         let view = record(&store, &blendfi::key("evt_1")).await.unwrap();
         assert_eq!(view.state, RecordState::Released, "{answered}");
         assert_eq!(
-            send(server.addr, &event).await.status,
+            event.send(server.address).await.status,
             204,
             "the next attempt runs"
         );
@@ -293,34 +263,26 @@ async fn a_failure_is_answered_so_that_its_sender_retries() {
     }
     for (answered, expected) in [(302, 500), (400, 500), (409, 500), (503, 500)] {
         let store = MemoryStore::new();
-        let webhook = Webhook::new(blox())
-            .clock(blendfi::clock())
-            .dedupe(store.clone());
-        let route = post(first_with(answered)).layer(webhook.layer().unwrap());
-        let server = Server::start(Router::new().route("/blox/{token}", route)).await;
-        assert_eq!(
-            send(server.addr, &checkout("c1", "1")).await.status,
-            expected,
-            "BLOX, {answered}"
-        );
-        assert_eq!(released(&store, &checkout_key("c1")).await.attempt, 1);
-        assert_eq!(send(server.addr, &checkout("c1", "1")).await.status, 204);
+        let webhook = blox::webhook(store.clone());
+        let server = Preset::Blox.serve(&webhook, first_with(answered)).await;
+        let event = checkout("c1", "COMPLETED", "1");
+        let answer = event.send(server.address).await;
+        assert_eq!(answer.status, expected, "BLOX, {answered}");
+        let key = blox::key("c1", "COMPLETED");
+        assert_eq!(released(&store, &key).await.attempt, 1);
+        assert_eq!(event.send(server.address).await.status, 204);
     }
     for status in [302, 400, 404, 409, 500] {
-        let store = MemoryStore::new();
-        let tokens = PathTokens::parse([TOKEN]).unwrap();
-        let webhook =
-            Webhook::new(provider::bloque_accounts(tokens).unwrap()).dedupe(store.clone());
-        let route = post(first_with(status)).layer(webhook.layer().unwrap());
-        let server = Server::start(Router::new().route("/bloque/{token}", route)).await;
-        let event = Sent::post(&format!("/bloque/{TOKEN}"))
-            .body(r#"{"type":"authorization","event":"purchase","transaction_id":"tx_1"}"#);
+        let bloque = Preset::BloqueAccounts;
+        let webhook = Webhook::new(bloque.provider()).dedupe(MemoryStore::new());
+        let server = bloque.serve(&webhook, first_with(status)).await;
+        let event = bloque.delivery(1);
         assert_eq!(
-            send(server.addr, &event).await.status,
+            event.send(server.address).await.status,
             status,
             "Bloque retries after it"
         );
-        assert_eq!(send(server.addr, &event).await.status, 204);
+        assert_eq!(event.send(server.address).await.status, 204);
     }
 }
 
@@ -336,7 +298,7 @@ async fn an_answer_marked_never_again_stands_and_settles_the_event() {
     };
     let server = blendfi::serve(&blendfi::webhook(store.clone()), handler.clone()).await;
     let event = blendfi::event("evt_1", "{}");
-    let answer = send(server.addr, &event).await;
+    let answer = event.send(server.address).await;
     assert_eq!(
         (answer.status, answer.body.as_slice()),
         (410, &b"not ours"[..])
@@ -345,7 +307,7 @@ async fn an_answer_marked_never_again_stands_and_settles_the_event() {
         done_with(&record(&store, &blendfi::key("evt_1")).await.unwrap()),
         Some(410)
     );
-    let copy = send(server.addr, &event).await;
+    let copy = event.send(server.address).await;
     assert_eq!(
         (copy.status, copy.is_replayed(), stage.runs()),
         (200, true, 1)
@@ -354,8 +316,8 @@ async fn an_answer_marked_never_again_stands_and_settles_the_event() {
     let replaying = blendfi::webhook(store.clone()).replay_responses(64);
     let server = blendfi::serve(&replaying, handler).await;
     let event = blendfi::event("evt_2", "{}");
-    assert_eq!(send(server.addr, &event).await.status, 410);
-    let copy = send(server.addr, &event).await;
+    assert_eq!(event.send(server.address).await.status, 410);
+    let copy = event.send(server.address).await;
     assert_eq!((copy.status, copy.body.as_slice()), (410, &b"not ours"[..]));
     assert!(copy.is_replayed());
     assert_eq!(stage.runs(), 2);
@@ -391,7 +353,7 @@ async fn an_error_of_the_service_passes_through_and_releases_the_event() {
             }
         });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let addr = listener.local_addr().unwrap();
+    let address = listener.local_addr().unwrap();
     let failures = Arc::new(Mutex::new(Vec::new()));
     let server = tokio::spawn({
         let failures = failures.clone();
@@ -413,14 +375,14 @@ async fn an_error_of_the_service_passes_through_and_releases_the_event() {
         }
     });
     let event = blendfi::event("evt_1", "{}");
-    assert!(
-        try_send(addr, &event).await.is_err(),
-        "hyper closes without an answer"
-    );
+    let mut sender = Connection::open(address).await;
+    sender.send(&event.bytes()).await;
+    let answer = sender.response().await;
+    assert_eq!(answer, None, "hyper closes without an answer");
     assert_eq!(released(&store, &blendfi::key("evt_1")).await.attempt, 1);
-    support::wait::until("hyper to say so", || !failures.lock().unwrap().is_empty()).await;
+    until("hyper to say so", || !failures.lock().unwrap().is_empty()).await;
     assert_eq!(recorder.seen()[0].reason, Some(Reason::HandlerFailed));
-    assert_eq!(send(addr, &event).await.status, 204);
+    assert_eq!(event.send(address).await.status, 204);
     assert_eq!(
         record(&store, &blendfi::key("evt_1"))
             .await
@@ -442,9 +404,7 @@ async fn a_body_that_never_was_whole_leaves_no_record() {
         }
     };
     let layer = |provider| {
-        let webhook = Webhook::new(provider)
-            .clock(blendfi::clock())
-            .dedupe(store.clone());
+        let webhook = Webhook::new(provider).clock(clock()).dedupe(store.clone());
         webhook
             .observer(recorder.clone())
             .max_body_bytes(1024)
@@ -453,25 +413,31 @@ async fn a_body_that_never_was_whole_leaves_no_record() {
     };
     let router = Router::new()
         .route(
-            "/hook",
-            post(handler.clone()).layer(layer(blendfi::provider())),
+            "/hooks",
+            post(handler.clone()).layer(layer(Preset::BlendFi.provider())),
         )
-        .route("/blox/{token}", post(handler).layer(layer(blox())));
+        .route(
+            Preset::Blox.route(),
+            post(handler).layer(layer(blox::provider())),
+        );
     let server = Server::start(router).await;
 
     let whole = [
         (blendfi::event("evt_1", "{}"), blendfi::key("evt_1")),
-        (checkout("c1", "15000"), checkout_key("c1")),
+        (
+            checkout("c1", "COMPLETED", "15000"),
+            blox::key("c1", "COMPLETED"),
+        ),
     ];
     for (number, (event, key)) in whole.iter().enumerate() {
         let bytes = event.bytes();
-        let mut sender = Connection::open(server.addr).await;
-        sender.write(&bytes[..bytes.len() - 10]).await;
-        sender.shut_down().await;
-        if let Ok(answer) = sender.read().await {
+        let mut sender = Connection::open(server.address).await;
+        sender.send(&bytes[..bytes.len() - 10]).await;
+        sender.finish().await;
+        if let Some(answer) = sender.response().await {
             assert_eq!(answer.status, 400);
         }
-        support::wait::until("the observer", || {
+        until("the observer", || {
             recorder.count(Verdict::Refused, Some(Reason::BodyCutOff)) == number + 1
         })
         .await;
@@ -479,26 +445,15 @@ async fn a_body_that_never_was_whole_leaves_no_record() {
     }
     let long = format!(r#"{{"note":"{}"}}"#, "x".repeat(1024));
     let announced = blendfi::event("evt_2", &long);
-    assert_eq!(send(server.addr, &announced).await.status, 413);
-    let body = blendfi::body("evt_2", &long);
-    let mut chunked = Sent::post("/hook")
-        .header("x-blendfi-signature", &blendfi::signature(body.as_bytes()))
-        .header("transfer-encoding", "chunked")
-        .head();
-    for piece in body.as_bytes().chunks(100) {
-        chunked.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
-        chunked.extend_from_slice(piece);
-        chunked.extend_from_slice(b"\r\n");
-    }
-    chunked.extend_from_slice(b"0\r\n\r\n");
-    let mut sender = Connection::open(server.addr).await;
-    sender.write(&chunked).await;
-    assert_eq!(sender.read().await.unwrap().status, 413);
+    assert_eq!(announced.send(server.address).await.status, 413);
+    let mut sender = Connection::open(server.address).await;
+    sender.send(&announced.bytes_chunked(100)).await;
+    assert_eq!(sender.response().await.unwrap().status, 413);
     assert_eq!(record(&store, &blendfi::key("evt_2")).await, None);
     assert_eq!(stage.runs(), 0);
 
     for (event, key) in &whole {
-        assert_eq!(send(server.addr, event).await.status, 204);
+        assert_eq!(event.send(server.address).await.status, 204);
         assert_eq!(record(&store, key).await.unwrap().attempt, 1);
     }
 }
@@ -524,8 +479,11 @@ async fn a_body_of_one_frame_is_never_copied() {
     let body = Bytes::from(body);
     assert_eq!(body.len(), 1024);
     let layer = blendfi::webhook(MemoryStore::new()).layer().unwrap();
-    let request = axum::http::Request::post("/hook")
-        .header("x-blendfi-signature", blendfi::signature(&body))
+    let request = axum::http::Request::post("/hooks")
+        .header(
+            "x-blendfi-signature",
+            Preset::BlendFi.signature(&body).unwrap(),
+        )
         .body(Full::new(body.clone()))
         .unwrap();
     let answer = layer
@@ -558,13 +516,13 @@ async fn a_body_of_many_frames_arrives_whole_by_every_extractor() {
         .map(|n| char::from(b'a' + u8::try_from(n % 26).unwrap()))
         .collect();
     let body = blendfi::body("evt_1", &format!(r#"{{"note":"{note}"}}"#));
-    let bytes = blendfi::signed(body.as_bytes()).bytes();
-    let mut sender = Connection::open(server.addr).await;
+    let bytes = Preset::BlendFi.deliver(&body).bytes();
+    let mut sender = Connection::open(server.address).await;
     for piece in bytes.chunks(10_000) {
-        sender.write(piece).await;
+        sender.send(piece).await;
         tokio::task::yield_now().await;
     }
-    let answer = sender.read().await.unwrap();
+    let answer = sender.response().await.unwrap();
     assert_eq!(answer.status, 200);
     assert!(
         answer.body == body.as_bytes(),
@@ -576,10 +534,14 @@ async fn a_body_of_many_frames_arrives_whole_by_every_extractor() {
         Some(200)
     );
     // Not UTF-8 and no JSON: refused for its key, after its signature was right.
-    let answer = send(server.addr, &blendfi::signed(b"\xff\xfe\x00")).await;
+    let answer = Preset::BlendFi
+        .deliver(b"\xff\xfe\x00")
+        .send(server.address)
+        .await;
     assert_eq!(answer.status, 400);
     assert_eq!(
-        send(server.addr, &blendfi::event("evt_2", "{}"))
+        blendfi::event("evt_2", "{}")
+            .send(server.address)
             .await
             .status,
         200
@@ -626,21 +588,27 @@ async fn the_service_that_was_ready_is_the_one_that_is_called() {
         runs: runs.clone(),
     };
     let signed = blendfi::webhook(MemoryStore::new()).layer().unwrap();
-    let by_path = Webhook::new(blox())
-        .clock(blendfi::clock())
+    let by_path = Webhook::new(blox::provider())
+        .clock(clock())
         .layer()
         .unwrap();
     let router = Router::new()
-        .route("/hook", post_service(signed.layer(strict.clone())))
-        .route("/blox/{token}", post_service(by_path.layer(strict)));
+        .route("/hooks", post_service(signed.layer(strict.clone())))
+        .route(Preset::Blox.route(), post_service(by_path.layer(strict)));
     let server = Server::start(router).await;
     for _ in 0..2 {
         assert!(
-            send(server.addr, &blendfi::event("evt_1", "{}"))
+            blendfi::event("evt_1", "{}")
+                .send(server.address)
                 .await
                 .is_success()
         );
-        assert!(send(server.addr, &checkout("c1", "1")).await.is_success());
+        assert!(
+            checkout("c1", "COMPLETED", "1")
+                .send(server.address)
+                .await
+                .is_success()
+        );
     }
     assert_eq!(runs.runs(), 2, "each event once");
 }
@@ -652,17 +620,25 @@ async fn an_event_older_than_the_retention_says_so_or_is_refused() {
     let webhook = blendfi::webhook(store.clone()).observer(recorder.clone());
     let server = blendfi::serve(&webhook, handler).await;
     // Thirty days before, and a second more.
-    let at = |id: &str, time: &str| blendfi::signed(blendfi::body_at(id, time, "{}").as_bytes());
+    let at = |id: &str, time: &str| Preset::BlendFi.deliver(blendfi::body_at(id, time, "{}"));
     let told = |answer: support::http::Response| {
         assert_eq!(answer.status, 200);
         String::from_utf8(answer.body).unwrap()
     };
     assert_eq!(
-        told(send(server.addr, &at("evt_1", "2026-04-04T13:00:00Z")).await),
+        told(
+            at("evt_1", "2026-04-04T13:00:00Z")
+                .send(server.address)
+                .await
+        ),
         "false"
     );
     assert_eq!(
-        told(send(server.addr, &at("evt_2", "2026-04-04T12:59:59Z")).await),
+        told(
+            at("evt_2", "2026-04-04T12:59:59Z")
+                .send(server.address)
+                .await
+        ),
         "true"
     );
     let old: Vec<_> = recorder
@@ -674,7 +650,8 @@ async fn an_event_older_than_the_retention_says_so_or_is_refused() {
 
     let server = blendfi::serve(&webhook.refuse_old_events(), handler).await;
     assert_eq!(
-        send(server.addr, &at("evt_3", "2026-04-04T12:59:59Z"))
+        at("evt_3", "2026-04-04T12:59:59Z")
+            .send(server.address)
             .await
             .status,
         422
@@ -685,7 +662,11 @@ async fn an_event_older_than_the_retention_says_so_or_is_refused() {
         1
     );
     assert_eq!(
-        told(send(server.addr, &at("evt_3", "2026-04-04T13:00:00Z")).await),
+        told(
+            at("evt_3", "2026-04-04T13:00:00Z")
+                .send(server.address)
+                .await
+        ),
         "false"
     );
 }
@@ -703,24 +684,24 @@ async fn a_small_response_is_replayed_to_copies() {
     )
     .await;
     let small = blendfi::event("evt_1", r#"{"answer":"12345678"}"#);
-    let first = send(server.addr, &small).await;
+    let first = small.send(server.address).await;
     assert_eq!(
         (first.status, first.body.as_slice(), first.is_replayed()),
         (201, &b"12345678"[..], false)
     );
-    let copy = send(server.addr, &small).await;
+    let copy = small.send(server.address).await;
     assert_eq!(
         (copy.status, copy.body.as_slice(), copy.is_replayed()),
         (201, &b"12345678"[..], true)
     );
 
     let long = blendfi::event("evt_2", r#"{"answer":"123456789"}"#);
-    let first = send(server.addr, &long).await;
+    let first = long.send(server.address).await;
     assert_eq!(
         (first.status, first.body.as_slice()),
         (201, &b"123456789"[..])
     );
-    let copy = send(server.addr, &long).await;
+    let copy = long.send(server.address).await;
     assert!(
         copy.is_success() && copy.is_replayed() && copy.body.is_empty(),
         "{copy:?}"
@@ -763,14 +744,14 @@ async fn a_response_body_that_is_to_be_kept_has_the_deadline_and_the_rights_of_i
     };
     let webhook = blendfi::webhook_answering_in(SECOND, store.clone()).replay_responses(8);
     let server = blendfi::serve(&webhook, handler).await;
-    let answer = send(server.addr, &blendfi::event("evt_1", "{}")).await;
+    let answer = blendfi::event("evt_1", "{}").send(server.address).await;
     assert!(answer.is_not_now(), "answered in time: {answer:?}");
 
     let panics = blendfi::event("evt_2", r#"{"panics":true}"#);
-    assert_eq!(send(server.addr, &panics).await.status, 500);
+    assert_eq!(panics.send(server.address).await.status, 500);
     let view = record(&store, &blendfi::key("evt_2")).await.unwrap();
     assert_eq!(view.state, RecordState::Released);
-    assert_eq!(send(server.addr, &panics).await.body, b"late");
+    assert_eq!(panics.send(server.address).await.body, b"late");
 }
 
 #[tokio::test]
@@ -785,19 +766,19 @@ async fn tenants_of_one_sender_are_kept_apart() {
     };
     let mut router = Router::new();
     for tenant in ["north", "south"] {
-        let provider = blendfi::provider().tenant(ProviderName::new(tenant).unwrap());
-        let webhook = Webhook::new(provider)
-            .clock(blendfi::clock())
-            .dedupe(store.clone());
+        let provider = Preset::BlendFi
+            .provider()
+            .tenant(ProviderName::new(tenant).unwrap());
+        let webhook = Webhook::new(provider).clock(clock()).dedupe(store.clone());
         let route = post(handler.clone()).layer(webhook.layer().unwrap());
         router = router.route(&format!("/{tenant}"), route);
     }
     let server = Server::start(router).await;
-    let body = blendfi::body("evt_1", "{}");
+    let delivery = blendfi::event("evt_1", "{}");
     for tenant in ["north", "south"] {
-        let event = blendfi::signed_to(&format!("/{tenant}"), body.as_bytes());
-        assert_eq!(send(server.addr, &event).await.body, tenant.as_bytes());
-        assert!(send(server.addr, &event).await.is_replayed());
+        let event = delivery.clone().target(&format!("/{tenant}"));
+        assert_eq!(event.send(server.address).await.body, tenant.as_bytes());
+        assert!(event.send(server.address).await.is_replayed());
         let tenant = ProviderName::new(tenant).unwrap();
         let view = record(&store, &blendfi::key("evt_1").of_tenant(Some(tenant)))
             .await
@@ -831,8 +812,8 @@ async fn the_handlers_task_carries_the_requests_span() {
             .instrument(tracing::info_span!("delivery-of-test"))
     });
     let route = post(handler).layer(webhook.layer().unwrap());
-    let server = Server::start(Router::new().route("/hook", route).layer(spanned)).await;
-    let answer = send(server.addr, &blendfi::event("evt_1", "{}")).await;
+    let server = Server::start(Router::new().route("/hooks", route).layer(spanned)).await;
+    let answer = blendfi::event("evt_1", "{}").send(server.address).await;
     assert_eq!(String::from_utf8(answer.body).unwrap(), "delivery-of-test");
     assert!(asked.load(Ordering::SeqCst), "the confirmation too");
 }
