@@ -16,6 +16,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use support::blendfi;
+use support::presets::Preset;
 use tokio::runtime::{Builder, Runtime};
 use tower::{Layer, Service, ServiceExt};
 use tower_webhook::layer::PeerAddr;
@@ -60,7 +61,10 @@ where
 
 fn signed(body: &str) -> Request<Body> {
     Request::post("/hook")
-        .header("x-blendfi-signature", blendfi::signature(body.as_bytes()))
+        .header(
+            "x-blendfi-signature",
+            Preset::BlendFi.signature(body).unwrap(),
+        )
         .body(Full::from(body.to_owned()))
         .unwrap()
 }

@@ -14,22 +14,19 @@ use std::future::pending;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::Router;
 use axum::http::StatusCode;
-use axum::routing::post;
 use support::blendfi::{self, event, key};
+use support::blox::{self, checkout};
 use support::faults::{Fault, FaultyStore, Op};
-use support::http::{Request, send};
 use support::observer::Recorder;
-use support::server::Server;
+use support::presets::{Preset, answering_in, clock, tokens};
 use support::stage::Stage;
 use support::wait::{done_with, record, until};
 use tower_webhook::layer::{Budget, Verdict};
 use tower_webhook::provider::blox::CheckoutStatus;
 use tower_webhook::store::{RecordState, StoreErrorKind};
 use tower_webhook::{
-    Confirmation, Decimal, Delivery, DeliveryProfile, EventKey, MemoryStore, PathTokens,
-    ProviderName, Reason, RetriedStatuses, RetrySchedule, Unconfirmed, Webhook, provider,
+    Confirmation, Decimal, Delivery, MemoryStore, Reason, Unconfirmed, Webhook, provider,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -68,7 +65,7 @@ async fn a_refused_forgery_leaves_nothing_that_could_refuse_the_true_delivery() 
             }
         });
     let server = blendfi::serve(&webhook, counting(&runs)).await;
-    let refused = send(server.addr, &event("evt_1", FORGED_DATA)).await;
+    let refused = event("evt_1", FORGED_DATA).send(server.address).await;
     assert_eq!((refused.status, refused.header("retry-after")), (400, None));
     let view = record(&store, &key("evt_1")).await.unwrap();
     assert_eq!(
@@ -81,18 +78,22 @@ async fn a_refused_forgery_leaves_nothing_that_could_refuse_the_true_delivery() 
         1
     );
 
-    let answer = send(server.addr, &event("evt_1", TRUE_DATA)).await;
+    let answer = event("evt_1", TRUE_DATA).send(server.address).await;
     assert_eq!(answer.body, b"attempt 2, corrected false");
     let view = record(&store, &key("evt_1")).await.unwrap();
     assert_eq!(done_with(&view), Some(200));
     assert!(view.fingerprint.is_some());
     // What was confirmed is bound now.
     assert_eq!(
-        send(server.addr, &event("evt_1", FORGED_DATA)).await.status,
+        event("evt_1", FORGED_DATA)
+            .send(server.address)
+            .await
+            .status,
         422
     );
     assert!(
-        send(server.addr, &event("evt_1", TRUE_DATA))
+        event("evt_1", TRUE_DATA)
+            .send(server.address)
             .await
             .is_replayed()
     );
@@ -120,13 +121,8 @@ async fn a_forgery_that_is_being_asked_about_does_not_refuse_the_true_delivery()
         .budget(budget.clone())
         .confirm(confirm);
     let server = blendfi::serve(&webhook, counting(&runs)).await;
-    let addr = server.addr;
-    let spawn = |data| {
-        tokio::spawn({
-            let it = event("evt_1", data);
-            async move { send(addr, &it).await }
-        })
-    };
+    let address = server.address;
+    let spawn = |data| event("evt_1", data).spawn(address);
     let forgery = spawn(FORGED_DATA);
     asked.begun(1).await;
     let truth = spawn(TRUE_DATA);
@@ -143,26 +139,16 @@ async fn a_forgery_that_is_being_asked_about_does_not_refuse_the_true_delivery()
     assert_eq!(truth.await.unwrap().body, b"attempt 2, corrected false");
     assert_eq!(runs.runs(), 1);
     asked.let_go(1);
-    assert_eq!(send(addr, &event("evt_2", TRUE_DATA)).await.status, 200);
+    assert_eq!(event("evt_2", TRUE_DATA).send(address).await.status, 200);
 }
 
 #[tokio::test]
 async fn what_was_confirmed_refuses_other_content_while_its_handler_runs() {
     let (store, stage) = (MemoryStore::new(), Stage::new());
     let webhook = blendfi::webhook(store.clone()).confirm(|_| async { Confirmation::Confirmed });
-    let handler = {
-        let stage = stage.clone();
-        move || async move {
-            stage.stand().await;
-            StatusCode::NO_CONTENT
-        }
-    };
-    let server = blendfi::serve(&webhook, handler).await;
-    let addr = server.addr;
-    let first = tokio::spawn({
-        let it = event("evt_1", TRUE_DATA);
-        async move { send(addr, &it).await }
-    });
+    let server = blendfi::serve(&webhook, stage.handler()).await;
+    let address = server.address;
+    let first = event("evt_1", TRUE_DATA).spawn(address);
     stage.begun(1).await;
     assert!(
         record(&store, &key("evt_1"))
@@ -171,10 +157,10 @@ async fn what_was_confirmed_refuses_other_content_while_its_handler_runs() {
             .fingerprint
             .is_some()
     );
-    assert_eq!(send(addr, &event("evt_1", FORGED_DATA)).await.status, 422);
+    assert_eq!(event("evt_1", FORGED_DATA).send(address).await.status, 422);
     stage.let_go(1);
     assert_eq!(first.await.unwrap().status, 204);
-    assert_eq!(send(addr, &event("evt_1", FORGED_DATA)).await.status, 422);
+    assert_eq!(event("evt_1", FORGED_DATA).send(address).await.status, 422);
     assert_eq!(stage.runs(), 1);
 }
 
@@ -218,7 +204,7 @@ async fn what_cannot_be_told_yet_is_asked_again_and_then_comes_again() {
         ("evt_panics", 2),
         ("evt_panics_at_once", 3),
     ] {
-        let answer = send(server.addr, &event(id, TRUE_DATA)).await;
+        let answer = event(id, TRUE_DATA).send(server.address).await;
         assert_eq!(answer.body, b"attempt 1, corrected false", "{id}");
         assert_eq!(times(id), questions, "{id}");
         assert_eq!(
@@ -228,7 +214,7 @@ async fn what_cannot_be_told_yet_is_asked_again_and_then_comes_again() {
     }
     let ran = runs.runs();
     for id in ["evt_never", "evt_panics_always", "evt_hangs"] {
-        let answer = send(server.addr, &event(id, TRUE_DATA)).await;
+        let answer = event(id, TRUE_DATA).send(server.address).await;
         assert!(answer.is_not_now(), "{id}: {answer:?}");
         let view = record(&store, &key(id)).await.unwrap();
         assert_eq!(
@@ -245,17 +231,9 @@ async fn what_cannot_be_told_yet_is_asked_again_and_then_comes_again() {
         3
     );
 
-    let next = send(server.addr, &event("evt_hangs", TRUE_DATA)).await;
+    let next = event("evt_hangs", TRUE_DATA).send(server.address).await;
     assert_eq!(next.body, b"attempt 2, corrected false");
 }
-
-fn checkout(id: &str, status: &str, amount: &str) -> Request {
-    Request::post(&format!("/blox/{TOKEN}")).body(format!(
-        r#"{{"checkoutId":"{id}","status":"{status}","amount":"{amount}","timestamp":"2026-05-04T13:00:00.000Z"}}"#
-    ))
-}
-
-const TOKEN: &str = "3f9d1c0b7a5e48d26c90b1f4a7e35d82";
 
 #[tokio::test]
 async fn a_checkout_of_blox_runs_when_its_api_says_the_same() {
@@ -282,37 +260,31 @@ async fn a_checkout_of_blox_runs_when_its_api_says_the_same() {
             }
         }
     };
-    let tokens = PathTokens::parse([TOKEN]).unwrap();
-    let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None)
-        .with_time_to_answer(SECOND);
-    let blox = provider::blox(tokens)
-        .status_check(api)
-        .unwrap()
-        .with_profile(profile);
-    let webhook = Webhook::new(blox)
-        .clock(blendfi::clock())
+    let blox = provider::blox(tokens()).status_check(api).unwrap();
+    let webhook = Webhook::new(answering_in(SECOND, blox))
+        .clock(clock())
         .dedupe(store.clone());
-    let route = post(counting(&runs)).layer(webhook.layer().unwrap());
-    let server = Server::start(Router::new().route("/blox/{token}", route)).await;
-    let of = |id: &str, status: &str| {
-        EventKey::new(ProviderName::new("blox").unwrap(), [id, status]).unwrap()
-    };
+    let server = Preset::Blox.serve(&webhook, counting(&runs)).await;
     let asked_for = |id: &str| asked.lock().unwrap().iter().filter(|it| *it == id).count();
 
     for (id, questions) in [("plain", 1), ("slow", 2), ("down", 2), ("priced", 1)] {
-        let answer = send(server.addr, &checkout(id, "COMPLETED", "15000")).await;
+        let answer = checkout(id, "COMPLETED", "15000")
+            .send(server.address)
+            .await;
         assert_eq!((answer.status, asked_for(id)), (200, questions), "{id}");
         assert_eq!(
-            done_with(&record(&store, &of(id, "COMPLETED")).await.unwrap()),
+            done_with(&record(&store, &blox::key(id, "COMPLETED")).await.unwrap()),
             Some(200)
         );
         assert!(
-            send(server.addr, &checkout(id, "COMPLETED", "15000"))
+            checkout(id, "COMPLETED", "15000")
+                .send(server.address)
                 .await
                 .is_replayed()
         );
         assert_eq!(
-            send(server.addr, &checkout(id, "COMPLETED", "15001"))
+            checkout(id, "COMPLETED", "15001")
+                .send(server.address)
                 .await
                 .status,
             422
@@ -326,13 +298,14 @@ async fn a_checkout_of_blox_runs_when_its_api_says_the_same() {
         ("priced", "CANCELLED", "15000"),
     ] {
         assert_eq!(
-            send(server.addr, &checkout(id, status, amount))
+            checkout(id, status, amount)
+                .send(server.address)
                 .await
                 .status,
             400,
             "{id}"
         );
-        let view = record(&store, &of(id, status)).await.unwrap();
+        let view = record(&store, &blox::key(id, status)).await.unwrap();
         assert_eq!(
             (view.state, view.fingerprint),
             (RecordState::Released, None)
@@ -341,30 +314,37 @@ async fn a_checkout_of_blox_runs_when_its_api_says_the_same() {
     // An id that would ask another question is not asked about.
     let before = asked.lock().unwrap().len();
     assert_eq!(
-        send(server.addr, &checkout("../me", "COMPLETED", "1"))
+        checkout("../me", "COMPLETED", "1")
+            .send(server.address)
             .await
             .status,
         400
     );
     assert_eq!(asked.lock().unwrap().len(), before);
     // Not final yet.
-    let answer = send(server.addr, &checkout("pending", "COMPLETED", "1")).await;
+    let answer = checkout("pending", "COMPLETED", "1")
+        .send(server.address)
+        .await;
     assert!(answer.is_not_now(), "{answer:?}");
     assert!(asked_for("pending") >= 2);
-    let view = record(&store, &of("pending", "COMPLETED")).await.unwrap();
+    let view = record(&store, &blox::key("pending", "COMPLETED"))
+        .await
+        .unwrap();
     assert_eq!(
         (view.state, view.fingerprint),
         (RecordState::Released, None)
     );
     assert_eq!(runs.runs(), 4);
     assert_eq!(
-        send(server.addr, &checkout("next", "CANCELLED", "1"))
+        checkout("next", "CANCELLED", "1")
+            .send(server.address)
             .await
             .status,
         400
     );
     assert_eq!(
-        send(server.addr, &checkout("next", "COMPLETED", "1"))
+        checkout("next", "COMPLETED", "1")
+            .send(server.address)
             .await
             .status,
         200
@@ -400,7 +380,7 @@ async fn a_confirmation_longer_than_the_lease_does_not_cost_it() {
         .confirm(confirm);
     let server = blendfi::serve(&webhook, handler).await;
     assert_eq!(
-        send(server.addr, &event("evt_1", TRUE_DATA)).await.status,
+        event("evt_1", TRUE_DATA).send(server.address).await.status,
         204
     );
     let view = record(&store.inner, &key("evt_1")).await.unwrap();
@@ -421,10 +401,13 @@ async fn running_unchecked_is_not_running_unconfirmed() {
         });
     let server = blendfi::serve(&webhook, counting(&runs)).await;
     assert_eq!(
-        send(server.addr, &event("evt_1", FORGED_DATA)).await.status,
+        event("evt_1", FORGED_DATA)
+            .send(server.address)
+            .await
+            .status,
         400
     );
     assert_eq!(runs.runs(), 0);
-    let answer = send(server.addr, &event("evt_1", TRUE_DATA)).await;
+    let answer = event("evt_1", TRUE_DATA).send(server.address).await;
     assert_eq!(answer.body, b"attempt 0, corrected false");
 }

@@ -16,10 +16,11 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use support::blendfi::{self, event, key};
-use support::http::{Request, Response, send};
+use support::http::{Connection, Request, Response};
 use support::observer::Recorder;
+use support::presets::Preset;
 use support::stage::Stage;
-use support::wait::{done, done_with, record, until, within};
+use support::wait::{done, done_with, is_claimed, record, until, within};
 use tokio::task::JoinSet;
 use tower_webhook::layer::{Budget, Verdict};
 use tower_webhook::store::RecordState;
@@ -46,14 +47,14 @@ impl Runs {
 
 /// Sends all of these at once, each on a connection of its own, and repeats what was told "not
 /// now" until none is. Returns the first answers and the last ones.
-async fn storm(addr: SocketAddr, requests: Vec<Request>) -> (Vec<Response>, Vec<Response>) {
+async fn storm(address: SocketAddr, requests: Vec<Request>) -> (Vec<Response>, Vec<Response>) {
     let mut senders = JoinSet::new();
     for request in requests {
         senders.spawn(async move {
-            let first = send(addr, &request).await;
+            let first = request.send(address).await;
             let mut last = first.clone();
             while last.is_not_now() {
-                last = send(addr, &request).await;
+                last = request.send(address).await;
             }
             (first, last)
         });
@@ -80,16 +81,9 @@ async fn two_hundred_copies_at_once_run_once() {
     let webhook = blendfi::webhook(store.clone())
         .budget(budget.clone())
         .observer(recorder.clone());
-    let handler = {
-        let stage = stage.clone();
-        move || async move {
-            stage.stand().await;
-            StatusCode::NO_CONTENT
-        }
-    };
-    let server = blendfi::serve(&webhook, handler).await;
+    let server = blendfi::serve(&webhook, stage.handler()).await;
     let copy = event("evt_1", r#"{"amount":"1"}"#);
-    let sent = tokio::spawn(storm(server.addr, vec![copy.clone(); COPIES]));
+    let sent = tokio::spawn(storm(server.address, vec![copy.clone(); COPIES]));
     // The first one stays at work until the others wait for it.
     until("the copies to wait", || budget.waiting() > COPIES / 2).await;
     stage.let_go(1);
@@ -108,7 +102,7 @@ async fn two_hundred_copies_at_once_run_once() {
     assert_eq!(budget.body_bytes(), 0);
 
     stage.let_go(1);
-    assert_eq!(send(server.addr, &event("evt_2", "{}")).await.status, 204);
+    assert_eq!(event("evt_2", "{}").send(server.address).await.status, 204);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -130,15 +124,12 @@ async fn when_the_first_one_fails_exactly_one_waiter_takes_over() {
         };
         let server = blendfi::serve(&webhook, handler).await;
         let copy = event("evt_1", "{}");
-        let sent = tokio::spawn(storm(server.addr, vec![copy; COPIES]));
+        let sent = tokio::spawn(storm(server.address, vec![copy; COPIES]));
         until("the copies to wait", || budget.waiting() > COPIES / 2).await;
         stage.let_go(1);
         stage.begun(2).await;
         let view = record(&store, &key("evt_1")).await.unwrap();
-        assert!(
-            matches!(view.state, RecordState::Claimed { .. }),
-            "{view:?}"
-        );
+        assert!(is_claimed(&view), "{view:?}");
         stage.let_go(1);
         let (first, last) = sent.await.unwrap();
         let failed: Vec<_> = first
@@ -160,7 +151,12 @@ async fn when_the_first_one_fails_exactly_one_waiter_takes_over() {
         assert_eq!(runs.of("evt_1"), [1, 2], "no third run");
         let view = done(&store, &key("evt_1")).await;
         assert_eq!((done_with(&view), view.attempt), (Some(204), 2));
-        assert!(send(server.addr, &event("evt_1", "{}")).await.is_replayed());
+        assert!(
+            event("evt_1", "{}")
+                .send(server.address)
+                .await
+                .is_replayed()
+        );
     }
 }
 
@@ -183,7 +179,7 @@ async fn five_events_in_one_storm_run_once_each() {
     let ids = ["evt_1", "evt_2", "evt_3", "evt_4", "evt_5"];
     let events: Vec<_> = ids.iter().map(|id| event(id, "{}")).collect();
     let requests = events.iter().cycle().take(COPIES).cloned().collect();
-    let (first, last) = storm(server.addr, requests).await;
+    let (first, last) = storm(server.address, requests).await;
     let refused = |answers: &[Response]| {
         let refused = answers
             .iter()
@@ -215,38 +211,25 @@ async fn a_copy_that_finds_no_place_to_wait_comes_again() {
     let webhook = blendfi::webhook(store.clone())
         .budget(budget.clone())
         .observer(recorder.clone());
-    let handler = {
-        let stage = stage.clone();
-        move || async move {
-            stage.stand().await;
-            StatusCode::NO_CONTENT
-        }
-    };
-    let server = blendfi::serve(&webhook, handler).await;
-    let addr = server.addr;
+    let server = blendfi::serve(&webhook, stage.handler()).await;
+    let address = server.address;
     let copy = event("evt_1", "{}");
-    let spawn = || {
-        tokio::spawn({
-            let copy = copy.clone();
-            async move { send(addr, &copy).await }
-        })
-    };
-    let first = spawn();
+    let first = copy.spawn(address);
     stage.begun(1).await;
-    let waiter = spawn();
+    let waiter = copy.spawn(address);
     until("the waiter", || budget.waiting() == 1).await;
-    assert!(send(addr, &copy).await.is_not_now());
+    assert!(copy.send(address).await.is_not_now());
     assert_eq!(
         recorder.count(Verdict::Refused, Some(Reason::BudgetUsedUp)),
         1
     );
     // Another event needs no place.
     stage.let_go(2);
-    assert_eq!(send(addr, &event("evt_2", "{}")).await.status, 204);
+    assert_eq!(event("evt_2", "{}").send(address).await.status, 204);
     assert_eq!(first.await.unwrap().status, 204);
     assert!(waiter.await.unwrap().is_replayed());
     assert_eq!(budget.waiting(), 0);
-    assert!(send(addr, &copy).await.is_replayed());
+    assert!(copy.send(address).await.is_replayed());
     assert_eq!(stage.runs(), 2);
 }
 
@@ -256,29 +239,22 @@ async fn a_waiter_that_hangs_up_gives_its_place_back_and_one_out_of_time_comes_a
     let budget = Budget::default();
     let webhook =
         blendfi::webhook_answering_in(Duration::from_secs(1), store.clone()).budget(budget.clone());
-    let handler = {
-        let stage = stage.clone();
-        move || async move {
-            stage.stand().await;
-            StatusCode::NO_CONTENT
-        }
-    };
-    let server = blendfi::serve(&webhook, handler).await;
+    let server = blendfi::serve(&webhook, stage.handler()).await;
     let copy = event("evt_1", "{}");
-    let mut first = support::http::Connection::open(server.addr).await;
-    first.write(&copy.bytes()).await;
+    let mut first = Connection::open(server.address).await;
+    first.send(&copy.bytes()).await;
     stage.begun(1).await;
-    let mut waiter = support::http::Connection::open(server.addr).await;
-    waiter.write(&copy.bytes()).await;
+    let mut waiter = Connection::open(server.address).await;
+    waiter.send(&copy.bytes()).await;
     until("the waiter", || budget.waiting() == 1).await;
     waiter.hang_up();
     until("its place", || budget.waiting() == 0).await;
     // This one waits until its own time is up; so does the handler's sender.
-    assert!(send(server.addr, &copy).await.is_not_now());
-    assert!(first.read().await.unwrap().is_not_now());
+    assert!(copy.send(server.address).await.is_not_now());
+    assert!(first.response().await.unwrap().is_not_now());
     stage.let_go(1);
     done(&store, &key("evt_1")).await;
-    assert!(send(server.addr, &copy).await.is_replayed());
+    assert!(copy.send(server.address).await.is_replayed());
     assert_eq!(stage.runs(), 1);
 }
 
@@ -304,16 +280,13 @@ async fn other_content_under_the_key_is_refused_until_the_event_has_failed() {
         }
     };
     let server = blendfi::serve(&webhook, handler).await;
-    let addr = server.addr;
+    let address = server.address;
     let wrong = event("evt_1", r#"{"amount":100.5,"asset":"BRL"}"#);
     let right = event("evt_1", r#"{"amount":100.51,"asset":"BRL"}"#);
 
-    let first = tokio::spawn({
-        let wrong = wrong.clone();
-        async move { send(addr, &wrong).await }
-    });
+    let first = wrong.spawn(address);
     stage.begun(1).await;
-    let refused = send(addr, &right).await;
+    let refused = right.send(address).await;
     assert_eq!(
         (refused.status, refused.header("retry-after")),
         (422, None),
@@ -327,7 +300,7 @@ async fn other_content_under_the_key_is_refused_until_the_event_has_failed() {
     assert!(view.fingerprint.is_some() && view.fingerprint == claimed.fingerprint);
 
     stage.let_go(1);
-    let corrected = send(addr, &right).await;
+    let corrected = right.send(address).await;
     assert_eq!(corrected.body, b"attempt 2, corrected true");
     let view = record(&store, &key("evt_1")).await.unwrap();
     assert_eq!((done_with(&view), view.attempt), (Some(200), 2));
@@ -339,31 +312,33 @@ async fn other_content_under_the_key_is_refused_until_the_event_has_failed() {
         .collect();
     assert_eq!(counted.last(), Some(&(Verdict::Handled, true)));
 
-    assert_eq!(send(addr, &wrong).await.status, 422, "once done");
+    assert_eq!(wrong.send(address).await.status, 422, "once done");
     assert_eq!(recorder.count(Verdict::Refused, Some(Reason::Conflict)), 2);
     assert_eq!(record(&store, &key("evt_1")).await, Some(view));
 
     // The same number in other digits, members in another order, and what is not of the meaning.
-    let spelled = blendfi::signed(
+    let spelled = Preset::BlendFi.deliver(
         br#"{ "data" : {"asset":"BRL","amount":100.510},
               "created_at":"2026-05-04T13:00:01Z","type":"conversion.completed","id":"evt_1",
               "attempt": 3 }"#,
     );
-    let copy = send(addr, &spelled).await;
+    let copy = spelled.send(address).await;
     assert_eq!((copy.status, copy.is_replayed()), (200, true));
     assert_eq!(stage.runs(), 2);
 
     stage.let_go(1);
-    let next = send(addr, &event("evt_2", r#"{"amount":100.5}"#)).await;
+    let next = event("evt_2", r#"{"amount":100.5}"#).send(address).await;
     assert_eq!(next.body, b"attempt 1, corrected false");
     assert!(
-        send(addr, &event("evt_2", r#"{"amount":100.50}"#))
+        event("evt_2", r#"{"amount":100.50}"#)
+            .send(address)
             .await
             .is_replayed()
     );
     // A string is no number: what it says may mean something else.
     assert_eq!(
-        send(addr, &event("evt_2", r#"{"amount":"100.50"}"#))
+        event("evt_2", r#"{"amount":"100.50"}"#)
+            .send(address)
             .await
             .status,
         422
@@ -374,21 +349,9 @@ async fn other_content_under_the_key_is_refused_until_the_event_has_failed() {
 async fn a_copy_spelled_otherwise_waits_for_the_first_one_too() {
     let (store, stage, budget) = (MemoryStore::new(), Stage::new(), Budget::default());
     let webhook = blendfi::webhook(store.clone()).budget(budget.clone());
-    let handler = {
-        let stage = stage.clone();
-        move || async move {
-            stage.stand().await;
-            StatusCode::NO_CONTENT
-        }
-    };
-    let server = blendfi::serve(&webhook, handler).await;
-    let addr = server.addr;
-    let spawn = |data: &str| {
-        tokio::spawn({
-            let copy = event("evt_1", data);
-            async move { send(addr, &copy).await }
-        })
-    };
+    let server = blendfi::serve(&webhook, stage.handler()).await;
+    let address = server.address;
+    let spawn = |data| event("evt_1", data).spawn(address);
     let first = spawn(r#"{"amount":100.5,"asset":"BRL"}"#);
     stage.begun(1).await;
     let copy = spawn(r#"{"asset":"BRL","amount":100.50}"#);

@@ -13,22 +13,19 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use support::blendfi::{self, event, key};
+use support::blox;
 use support::faults::{Fault, FaultyStore, Op};
-use support::http::{Request, send};
 use support::observer::Recorder;
+use support::presets::Preset;
 use support::stage::Stage;
 use support::wait::{done_with, record, until, within};
 use tower_webhook::layer::{Budget, Verdict};
 use tower_webhook::store::{
     Claim, ClaimOutcome, Complete, Held, RecordState, StoreErrorKind, StoredResponse, Token,
 };
-use tower_webhook::{
-    Allowlist, ConfigErrorKind, Delivery, Fingerprint, KeyRing, MemoryStore, PathTokens, Provider,
-    Reason, SecretFormat, Store, Webhook, provider,
-};
+use tower_webhook::{ConfigErrorKind, Delivery, Fingerprint, MemoryStore, Reason, Store, Webhook};
 
 const SECOND: Duration = Duration::from_secs(1);
-const TOKEN: &str = "3f9d1c0b7a5e48d26c90b1f4a7e35d82";
 
 fn lease_ends(view: &tower_webhook::store::RecordView) -> tower_webhook::UnixTime {
     match view.state {
@@ -57,12 +54,12 @@ async fn a_lease_is_renewed_while_its_handler_runs() {
         .budget(budget.clone());
     let first = blendfi::serve(&first, handler.clone()).await;
     let second = blendfi::serve(&second, handler).await;
-    let spawn = |addr| tokio::spawn(async move { send(addr, &event("evt_1", "{}")).await });
+    let spawn = |address| event("evt_1", "{}").spawn(address);
 
-    let handled = spawn(first.addr);
+    let handled = spawn(first.address);
     stage.begun(1).await;
     let begun = lease_ends(&record(&memory, &key("evt_1")).await.unwrap());
-    let copy = spawn(second.addr);
+    let copy = spawn(second.address);
     until("the second receiver to wait", || budget.waiting() == 1).await;
     // A renewal each second: the first lease has been over for a while. Two fail on the way.
     store.called(Op::Renew, 1).await;
@@ -85,7 +82,7 @@ async fn a_lease_is_renewed_while_its_handler_runs() {
     );
     let renewals = store.calls(Op::Renew);
     stage.let_go(1);
-    assert_eq!(send(second.addr, &event("evt_2", "{}")).await.status, 204);
+    assert_eq!(event("evt_2", "{}").send(second.address).await.status, 204);
     assert_eq!(
         (stage.runs(), store.calls(Op::Renew)),
         (2, renewals),
@@ -110,8 +107,8 @@ async fn a_lost_lease_is_told_to_its_handler_and_its_completion_changes_nothing(
         .observer(recorder.clone())
         .lease(SECOND);
     let server = blendfi::serve(&webhook, handler).await;
-    let addr = server.addr;
-    let sender = tokio::spawn(async move { send(addr, &event("evt_1", "{}")).await });
+    let address = server.address;
+    let sender = event("evt_1", "{}").spawn(address);
     stage.begun(1).await;
     // An operator forgets the record, and somebody else claims the event.
     assert!(store.forget(&key("evt_1")).await.unwrap());
@@ -150,7 +147,7 @@ async fn a_lost_lease_is_told_to_its_handler_and_its_completion_changes_nothing(
     };
     assert_eq!(store.complete(&done).await.unwrap(), Held::Held);
     assert_eq!(
-        send(addr, &event("evt_1", "{}")).await.status,
+        event("evt_1", "{}").send(address).await.status,
         422,
         "it was other content"
     );
@@ -173,11 +170,11 @@ async fn a_store_that_fences_a_renewal_ends_the_lease_and_renews_no_more() {
     };
     let webhook = blendfi::webhook_answering_in(25 * SECOND, store.clone()).lease(SECOND);
     let server = blendfi::serve(&webhook, handler).await;
-    let answer = send(server.addr, &event("evt_1", "{}")).await;
+    let answer = event("evt_1", "{}").send(server.address).await;
     assert!(answer.is_not_now(), "{answer:?}");
     assert_eq!((store.calls(Op::Renew), store.calls(Op::Complete)), (1, 1));
     // Nobody took it over in truth: once the lease is over, the next attempt does.
-    let next = send(server.addr, &event("evt_1", "{}")).await;
+    let next = event("evt_1", "{}").send(server.address).await;
     assert_eq!(next.status, 204);
     let view = record(&store.inner, &key("evt_1")).await.unwrap();
     assert_eq!((done_with(&view), view.attempt), (Some(204), 2));
@@ -204,14 +201,14 @@ async fn a_handler_past_the_renewal_ceiling_loses_its_lease_to_who_waits() {
         .lease(SECOND)
         .renewal_ceiling(2 * SECOND);
     let server = blendfi::serve(&webhook, handler).await;
-    let addr = server.addr;
-    let spawn = || tokio::spawn(async move { send(addr, &event("evt_1", "{}")).await });
+    let address = server.address;
+    let spawn = || event("evt_1", "{}").spawn(address);
     let first = spawn();
     told.begun(1).await;
     // Renewed at each third of a second, as long as the lease ends by the ceiling.
     let renewals = store.calls(Op::Renew);
     assert!((1..=3).contains(&renewals), "{renewals}");
-    let second = send(addr, &event("evt_1", "{}")).await;
+    let second = event("evt_1", "{}").send(address).await;
     assert_eq!(
         (second.status, second.is_replayed()),
         (202, false),
@@ -252,9 +249,9 @@ async fn a_dead_receivers_event_is_taken_over_when_its_lease_is_over() {
     };
     let webhook = blendfi::webhook_answering_in(25 * SECOND, store.clone()).budget(budget.clone());
     let server = blendfi::serve(&webhook, handler).await;
-    let addr = server.addr;
+    let address = server.address;
     let copies: Vec<_> = (0..5)
-        .map(|_| tokio::spawn(async move { send(addr, &event("evt_1", "{}")).await }))
+        .map(|_| event("evt_1", "{}").spawn(address))
         .collect();
     until("all to wait", || budget.waiting() == 5).await;
     let mut ran = 0;
@@ -269,44 +266,30 @@ async fn a_dead_receivers_event_is_taken_over_when_its_lease_is_over() {
     assert_eq!((ran, stage.runs()), (1, 1));
 }
 
-fn presets() -> [(Provider, &'static str); 5] {
-    let tokens = || PathTokens::parse([TOKEN]).unwrap();
-    let payments = KeyRing::parse(&SecretFormat::Text, ["bloque_test_9f8e7d6c5b4a"]).unwrap();
-    [
-        (blendfi::provider(), "BlendFi"),
-        (
-            provider::bloquo(Allowlist::parse(["127.0.0.1"]).unwrap()).unwrap(),
-            "Bloquo",
-        ),
-        (
-            provider::blox(tokens()).without_status_check().unwrap(),
-            "BLOX",
-        ),
-        (
-            provider::bloque_accounts(tokens()).unwrap(),
-            "Bloque accounts",
-        ),
-        (
-            provider::bloque_payments(payments).unwrap(),
-            "Bloque payments",
-        ),
-    ]
-}
-
 /// What a setting one step too far is refused with, and that the last allowed one is not.
 #[test]
 fn settings_that_a_sender_does_not_allow_are_refused_with_both_numbers() {
     // Seconds: the longest lease, the first ceiling refused, the shortest retention.
     let limits = [
         // 30 s apart; half of 150 s; twice 300 s.
-        ("BlendFi", Some(30), Some(75), Some(600)),
+        (Preset::BlendFi, Some(30), Some(75), Some(600)),
         // 60 s apart; half of 1023 min; 1.5 × 1023 min.
-        ("Bloquo", Some(60), Some(30_690), Some(92_070)),
+        (Preset::Bloquo, Some(60), Some(30_690), Some(92_070)),
         // It never retries, and signs no time.
-        ("BLOX", None, None, None),
+        (Preset::Blox, None, None, None),
         // 30 s apart, half of 24 h and 1.5 × 24 h: assumed.
-        ("Bloque accounts", Some(30), Some(43_200), Some(129_600)),
-        ("Bloque payments", Some(30), Some(43_200), Some(129_600)),
+        (
+            Preset::BloqueAccounts,
+            Some(30),
+            Some(43_200),
+            Some(129_600),
+        ),
+        (
+            Preset::BloquePayments,
+            Some(30),
+            Some(43_200),
+            Some(129_600),
+        ),
     ];
     let refused = |webhook: Webhook, kind, numbers: [String; 2], name: &str| {
         let error = webhook.layer().unwrap_err();
@@ -318,8 +301,9 @@ fn settings_that_a_sender_does_not_allow_are_refused_with_both_numbers() {
         );
     };
     let both = |one: u64, other: u64| [format!("{one}s"), format!("{other}s")];
-    for ((provider, name), limit) in presets().into_iter().zip(limits) {
-        assert_eq!(name, limit.0);
+    assert_eq!(limits.map(|limit| limit.0), Preset::ALL);
+    for limit in limits {
+        let (provider, name) = (limit.0.provider(), format!("{:?}", limit.0));
         let webhook = || Webhook::new(provider.clone());
         webhook().layer().unwrap();
         let lease = |secs: u64| webhook().lease(Duration::from_secs(secs));
@@ -332,7 +316,7 @@ fn settings_that_a_sender_does_not_allow_are_refused_with_both_numbers() {
                     lease(most + 1),
                     ConfigErrorKind::Lease,
                     both(most + 1, most),
-                    name,
+                    &name,
                 );
             }
             None => drop(lease(3_600).layer().unwrap()),
@@ -344,13 +328,13 @@ fn settings_that_a_sender_does_not_allow_are_refused_with_both_numbers() {
                     ceiling(first),
                     ConfigErrorKind::Lease,
                     both(first, first),
-                    name,
+                    &name,
                 );
                 refused(
                     ceiling(first + 1),
                     ConfigErrorKind::Lease,
                     both(first + 1, first),
-                    name,
+                    &name,
                 );
             }
             None => drop(ceiling(86_400).layer().unwrap()),
@@ -359,37 +343,30 @@ fn settings_that_a_sender_does_not_allow_are_refused_with_both_numbers() {
             Some(least) => {
                 retention(least).layer().unwrap();
                 let kind = ConfigErrorKind::Retention;
-                refused(retention(least - 1), kind, both(least - 1, least), name);
+                refused(retention(least - 1), kind, both(least - 1, least), &name);
             }
             None => {
                 retention(60).layer().unwrap();
                 let kind = ConfigErrorKind::Retention;
-                refused(retention(59), kind, both(59, 60), name);
+                refused(retention(59), kind, both(59, 60), &name);
             }
         }
         // For each sender: a ceiling below the lease, and a lease below a second.
         let below = lease(10).renewal_ceiling(9 * SECOND);
-        refused(below, ConfigErrorKind::Lease, both(9, 10), name);
+        refused(below, ConfigErrorKind::Lease, both(9, 10), &name);
         let short = webhook().lease(Duration::from_millis(999));
         let numbers = ["999ms".to_owned(), "1s".to_owned()];
-        refused(short, ConfigErrorKind::Lease, numbers, name);
+        refused(short, ConfigErrorKind::Lease, numbers, &name);
     }
 }
 
 #[tokio::test]
 async fn a_long_lease_is_no_fault_of_a_sender_that_never_retries() {
     let store = MemoryStore::new();
-    let tokens = PathTokens::parse([TOKEN]).unwrap();
-    let blox = provider::blox(tokens).without_status_check().unwrap();
-    let webhook = Webhook::new(blox)
-        .dedupe(store.clone())
-        .lease(3_600 * SECOND);
-    let route = axum::routing::post(|| async { StatusCode::NO_CONTENT });
-    let router = axum::Router::new().route("/blox/{token}", route.layer(webhook.layer().unwrap()));
-    let server = support::server::Server::start(router).await;
-    let checkout = Request::post(&format!("/blox/{TOKEN}")).body(
-        r#"{"checkoutId":"c1","status":"COMPLETED","amount":"1","timestamp":"2026-05-04T13:00:00Z"}"#,
-    );
-    assert_eq!(send(server.addr, &checkout).await.status, 204);
-    assert!(send(server.addr, &checkout).await.is_replayed());
+    let webhook = blox::webhook(store).lease(3_600 * SECOND);
+    let handler = async || StatusCode::NO_CONTENT;
+    let server = Preset::Blox.serve(&webhook, handler).await;
+    let checkout = blox::checkout("c1", "COMPLETED", "1");
+    assert_eq!(checkout.send(server.address).await.status, 204);
+    assert!(checkout.send(server.address).await.is_replayed());
 }

@@ -10,7 +10,6 @@
     reason = "a test that panics has done its work"
 )]
 
-#[path = "support_gates/mod.rs"]
 mod support;
 
 use std::error::Error;
@@ -31,7 +30,7 @@ use support::presets::{
     NOW, PAYMENTS_SECRET, Preset, SECRET, TOKEN, WRONG_TOKEN, blendfi_signature, clock, tokens,
 };
 use support::server::Server;
-use support::until;
+use support::wait::until;
 use tower::{Layer, ServiceBuilder};
 use tower_http::trace::TraceLayer;
 use tower_webhook::layer::{
@@ -181,20 +180,20 @@ fn batch(preset: Preset, needles: &mut Needles) -> Vec<Request> {
     let body = |n| preset.body_with(n, BODY);
     let mut requests = Vec::new();
     for n in [1, 1, 2, 66, 67] {
-        requests.push(preset.deliver(&body(n)));
+        requests.push(preset.deliver(body(n)));
     }
     // Other content under a known key.
     let other = (body(1).replace("{}", r#"{"x":1}"#)).replace("15", "16");
-    requests.push(preset.deliver(&other.replace("1.5", "1.6")));
+    requests.push(preset.deliver(other.replace("1.5", "1.6")));
     for text in ["", "not json", "{}", "[", &format!(r#"{{"{BODY}":1}}"#)] {
         requests.push(preset.deliver(text));
     }
-    let right = preset.deliver(&body(3));
+    let right = preset.deliver(body(3));
     requests.push(right.clone().method("GET"));
     requests.push(right.clone().header("content-encoding", "gzip"));
     requests.push(right.clone().header("x-blendfi-event-id", "evt_9"));
     requests.push(right.clone().header("x-forwarded-for", "203.0.113.9"));
-    requests.push(preset.deliver(&preset.body_with(3, &BODY.repeat(200))));
+    requests.push(preset.deliver(preset.body_with(3, &BODY.repeat(200))));
     if preset.has_path_token() {
         for path in [
             format!("/hooks/{WRONG_TOKEN}"),
@@ -208,11 +207,11 @@ fn batch(preset: Preset, needles: &mut Needles) -> Vec<Request> {
     let Some(name) = preset.signature_header() else {
         return requests.into_iter().map(with_credentials).collect();
     };
-    let signature = preset.signature(&body(3)).unwrap();
+    let signature = preset.signature(body(3)).unwrap();
     let bare = right.clone().without(name);
     let with = |value: &str| bare.clone().header(name, value);
-    let stale = blendfi_signature(NOW - 900, SECRET, &body(3));
-    let forged = blendfi_signature(NOW, "whsec_test_of_a_stranger", &body(3));
+    let stale = blendfi_signature(NOW - 900, SECRET, body(3));
+    let forged = blendfi_signature(NOW, "whsec_test_of_a_stranger", body(3));
     for value in [
         signature.clone(),
         stale,
@@ -234,7 +233,7 @@ fn batch(preset: Preset, needles: &mut Needles) -> Vec<Request> {
     requests.push(with(&signature).header(name, &signature));
     requests.push(bare);
     for n in [1, 2, 3, 4, 66, 67] {
-        let right = preset.signature(&body(n)).unwrap();
+        let right = preset.signature(body(n)).unwrap();
         needles.add_signature("a right signature", &right);
     }
     requests.into_iter().map(with_credentials).collect()
@@ -360,11 +359,10 @@ async fn nothing_secret_is_logged_observed_or_answered() {
 async fn refused_bodies_are_shown_only_where_they_were_asked_for() {
     let log = Log::default();
     let _guard = log.capture(false);
-    let seen = Recorder::default();
+    let seen = Recorder::new();
     let webhook = Webhook::new(Preset::BlendFi.provider()).clock(clock());
-    let layer = webhook.observer(seen.clone()).layer().unwrap();
-    let app = Router::new().route("/hooks", post(handler).layer(layer));
-    let server = Server::start(app).await;
+    let webhook = webhook.observer(seen.clone());
+    let server = Preset::BlendFi.serve(&webhook, handler).await;
     let body = Preset::BlendFi.body_with(1, BODY);
     let forged = Preset::BlendFi.delivery(2).body(&body);
     assert_eq!(forged.send(server.address).await.status, 401);

@@ -15,32 +15,18 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::post;
 use support::blendfi::{self, event, key};
-use support::http::{Connection, Request, send};
+use support::blox;
+use support::http::Connection;
 use support::observer::Recorder;
+use support::presets::Preset;
 use support::server::Server;
 use support::stage::Stage;
-use support::wait::{done, done_with, record, until, within};
+use support::wait::{done, done_with, is_claimed, record, until, within};
 use tower_webhook::layer::{Budget, Verdict};
 use tower_webhook::store::RecordState;
-use tower_webhook::{
-    Confirmation, Drain, EventKey, MemoryStore, PathTokens, ProviderName, Reason, Webhook, provider,
-};
+use tower_webhook::{Confirmation, Drain, MemoryStore, Reason, Webhook};
 
-const TOKEN: &str = "3f9d1c0b7a5e48d26c90b1f4a7e35d82";
 const TEN_SECONDS: Duration = Duration::from_secs(10);
-
-fn standing(
-    stage: &Stage,
-) -> impl Fn() -> std::pin::Pin<Box<dyn Future<Output = StatusCode> + Send>> + Clone + use<> {
-    let stage = stage.clone();
-    move || {
-        let stage = stage.clone();
-        Box::pin(async move {
-            stage.stand().await;
-            StatusCode::NO_CONTENT
-        })
-    }
-}
 
 #[tokio::test]
 async fn a_running_handler_is_waited_for_and_everybody_else_comes_again() {
@@ -50,12 +36,12 @@ async fn a_running_handler_is_waited_for_and_everybody_else_comes_again() {
         .observer(recorder.clone())
         .budget(budget.clone())
         .drain(drain.clone());
-    let server = blendfi::serve(&webhook, standing(&stage)).await;
-    let addr = server.addr;
-    let spawn = |it: Request| tokio::spawn(async move { send(addr, &it).await });
-    let first = spawn(event("evt_1", "{}"));
+    let server = blendfi::serve(&webhook, stage.handler()).await;
+    let address = server.address;
+    let copy = event("evt_1", "{}");
+    let first = copy.spawn(address);
     stage.begun(1).await;
-    let waiters: Vec<_> = (0..3).map(|_| spawn(event("evt_1", "{}"))).collect();
+    let waiters: Vec<_> = (0..3).map(|_| copy.spawn(address)).collect();
     until("the copies to wait", || budget.waiting() == 3).await;
     assert_eq!(drain.running(), 4);
 
@@ -69,17 +55,14 @@ async fn a_running_handler_is_waited_for_and_everybody_else_comes_again() {
         assert!(answer.is_not_now(), "{answer:?}");
     }
     for id in ["evt_1", "evt_2"] {
-        let answer = send(addr, &event(id, "{}")).await;
+        let answer = event(id, "{}").send(address).await;
         assert!(answer.is_not_now(), "{answer:?}");
     }
     assert_eq!(recorder.count(Verdict::Refused, Some(Reason::Draining)), 5);
     assert_eq!(record(&store, &key("evt_2")).await, None);
     assert!(!drained.is_finished() && !first.is_finished());
     let view = record(&store, &key("evt_1")).await.unwrap();
-    assert!(
-        matches!(view.state, RecordState::Claimed { .. }),
-        "{view:?}"
-    );
+    assert!(is_claimed(&view), "{view:?}");
 
     stage.let_go(1);
     assert_eq!(first.await.unwrap().status, 204);
@@ -88,10 +71,15 @@ async fn a_running_handler_is_waited_for_and_everybody_else_comes_again() {
     assert_eq!((done_with(&view), view.attempt), (Some(204), 1));
 
     // Another receiver goes on where this one has stopped.
-    let server = blendfi::serve(&blendfi::webhook(store.clone()), standing(&stage)).await;
+    let server = blendfi::serve(&blendfi::webhook(store.clone()), stage.handler()).await;
     stage.let_go(1);
-    assert!(send(server.addr, &event("evt_1", "{}")).await.is_replayed());
-    assert_eq!(send(server.addr, &event("evt_2", "{}")).await.status, 204);
+    assert!(
+        event("evt_1", "{}")
+            .send(server.address)
+            .await
+            .is_replayed()
+    );
+    assert_eq!(event("evt_2", "{}").send(server.address).await.status, 204);
     assert_eq!(stage.runs(), 2);
 }
 
@@ -99,12 +87,12 @@ async fn a_running_handler_is_waited_for_and_everybody_else_comes_again() {
 async fn a_drain_tells_how_many_it_could_not_wait_for() {
     let (store, stage, drain) = (MemoryStore::new(), Stage::new(), Drain::new());
     let webhook = blendfi::webhook(store.clone()).drain(drain.clone());
-    let server = blendfi::serve(&webhook, standing(&stage)).await;
-    let addr = server.addr;
+    let server = blendfi::serve(&webhook, stage.handler()).await;
+    let address = server.address;
     let mut senders = Vec::new();
     for id in ["evt_1", "evt_2"] {
-        let mut sender = Connection::open(addr).await;
-        sender.write(&event(id, "{}").bytes()).await;
+        let mut sender = Connection::open(address).await;
+        sender.send(&event(id, "{}").bytes()).await;
         senders.push(sender);
     }
     stage.begun(2).await;
@@ -119,35 +107,30 @@ async fn a_drain_tells_how_many_it_could_not_wait_for() {
     for id in ["evt_1", "evt_2"] {
         assert_eq!(done_with(&done(&store, &key(id)).await), Some(204));
     }
-    assert_eq!(senders[0].read().await.unwrap().status, 204);
+    assert_eq!(senders[0].response().await.unwrap().status, 204);
 }
 
 #[tokio::test]
 async fn one_drain_is_for_all_the_webhooks_of_a_process() {
     let (drain, stage) = (Drain::new(), Stage::new());
-    let tokens = PathTokens::parse([TOKEN]).unwrap();
-    let bloque = Webhook::new(provider::bloque_accounts(tokens).unwrap()).drain(drain.clone());
+    let accounts = Preset::BloqueAccounts;
+    let bloque = Webhook::new(accounts.provider()).drain(drain.clone());
     let blendfi = blendfi::webhook(MemoryStore::new()).drain(drain.clone());
     let router = Router::new()
         .route(
-            "/hook",
-            post(standing(&stage)).layer(blendfi.layer().unwrap()),
+            "/hooks",
+            post(stage.handler()).layer(blendfi.layer().unwrap()),
         )
         .route(
-            "/bloque/{token}",
-            post(standing(&stage)).layer(bloque.layer().unwrap()),
+            accounts.route(),
+            post(stage.handler()).layer(bloque.layer().unwrap()),
         );
     let server = Server::start(router).await;
-    let addr = server.addr;
-    let card = Request::post(&format!("/bloque/{TOKEN}"))
-        .body(r#"{"type":"authorization","event":"purchase","transaction_id":"tx_1"}"#);
-    let first = tokio::spawn({
-        let card = card.clone();
-        async move { send(addr, &card).await }
-    });
+    let address = server.address;
+    let first = accounts.delivery(1).spawn(address);
     stage.begun(1).await;
     drain.begin();
-    assert!(send(addr, &event("evt_1", "{}")).await.is_not_now());
+    assert!(event("evt_1", "{}").send(address).await.is_not_now());
     assert_eq!(drain.running(), 1);
     stage.let_go(1);
     assert_eq!(first.await.unwrap().status, 204);
@@ -158,22 +141,16 @@ async fn one_drain_is_for_all_the_webhooks_of_a_process() {
 async fn a_delivery_that_arrived_in_part_before_the_drain_runs_no_handler_after_it() {
     let (store, stage, drain) = (MemoryStore::new(), Stage::new(), Drain::new());
     stage.let_go(10);
-    let blox = |store: &MemoryStore| {
-        let tokens = PathTokens::parse([TOKEN]).unwrap();
-        let blox = provider::blox(tokens).without_status_check().unwrap();
-        Webhook::new(blox)
-            .clock(blendfi::clock())
-            .dedupe(store.clone())
-    };
     let signed = blendfi::webhook(store.clone()).drain(drain.clone());
+    let by_path = blox::webhook(store.clone()).drain(drain.clone());
     let router = Router::new()
         .route(
-            "/hook",
-            post(standing(&stage)).layer(signed.layer().unwrap()),
+            "/hooks",
+            post(stage.handler()).layer(signed.layer().unwrap()),
         )
         .route(
-            "/blox/{token}",
-            post(standing(&stage)).layer(blox(&store).drain(drain.clone()).layer().unwrap()),
+            Preset::Blox.route(),
+            post(stage.handler()).layer(by_path.layer().unwrap()),
         );
     // Tells when a request's head is there.
     let heads = Stage::new();
@@ -185,27 +162,25 @@ async fn a_delivery_that_arrived_in_part_before_the_drain_runs_no_handler_after_
         }
     }));
     let server = Server::start(router).await;
-    let checkout = Request::post(&format!("/blox/{TOKEN}")).body(
-        r#"{"checkoutId":"c1","status":"COMPLETED","amount":"1","timestamp":"2026-05-04T13:00:00Z"}"#,
-    );
-    let checkout_key =
-        EventKey::new(ProviderName::new("blox").unwrap(), ["c1", "COMPLETED"]).unwrap();
     let mut halves = Vec::new();
     for (event, key) in [
         (event("evt_1", "{}"), key("evt_1")),
-        (checkout, checkout_key),
+        (
+            blox::checkout("c1", "COMPLETED", "1"),
+            blox::key("c1", "COMPLETED"),
+        ),
     ] {
         let bytes = event.bytes();
         let (begin, end) = bytes.split_at(bytes.len() - 10);
-        let mut sender = Connection::open(server.addr).await;
-        sender.write(begin).await;
+        let mut sender = Connection::open(server.address).await;
+        sender.send(begin).await;
         halves.push((sender, end.to_vec(), key));
     }
     heads.begun(2).await;
     assert_eq!(drain.wait(TEN_SECONDS).await, 0);
     for (mut sender, end, key) in halves {
-        sender.write(&end).await;
-        let answer = sender.read().await.unwrap();
+        sender.send(&end).await;
+        let answer = sender.response().await.unwrap();
         assert!(answer.is_not_now(), "{answer:?}");
         assert_eq!(
             record(&store, &key).await,
@@ -231,8 +206,8 @@ async fn a_confirmation_that_cannot_tell_does_not_hold_up_the_shutdown() {
         .drain(drain.clone())
         .confirm(confirm);
     let server = blendfi::serve(&webhook, || async { StatusCode::NO_CONTENT }).await;
-    let addr = server.addr;
-    let sender = tokio::spawn(async move { send(addr, &event("evt_1", "{}")).await });
+    let address = server.address;
+    let sender = event("evt_1", "{}").spawn(address);
     asked.begun(1).await;
     assert_eq!(drain.wait(TEN_SECONDS).await, 0);
     assert!(sender.await.unwrap().is_not_now());
@@ -243,5 +218,5 @@ async fn a_confirmation_that_cannot_tell_does_not_hold_up_the_shutdown() {
     );
     let next = blendfi::webhook(store.clone());
     let server = blendfi::serve(&next, || async { StatusCode::NO_CONTENT }).await;
-    assert_eq!(send(server.addr, &event("evt_1", "{}")).await.status, 204);
+    assert_eq!(event("evt_1", "{}").send(server.address).await.status, 204);
 }

@@ -16,13 +16,12 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 use support::blendfi::{self, event, key};
 use support::faults::{Fault, FaultyStore, Op};
-use support::http::send;
 use support::observer::Recorder;
 use support::server::Server;
 use support::stage::Stage;
-use support::wait::{done, done_with, record, released, until};
+use support::wait::{done, done_with, is_claimed, record, released, until};
 use tower_webhook::layer::Verdict;
-use tower_webhook::store::{RecordState, StoreErrorKind};
+use tower_webhook::store::StoreErrorKind;
 use tower_webhook::{Delivery, MemoryStore, Observation, Observer, Reason, Webhook};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -73,7 +72,7 @@ async fn receiver(
 
 impl Receiver {
     async fn deliver(&self, id: &str) -> support::http::Response {
-        send(self.server.addr, &event(id, "{}")).await
+        event(id, "{}").send(self.server.address).await
     }
 
     async fn handles(&self, id: &str, attempt: u32) {
@@ -170,10 +169,7 @@ async fn an_outcome_that_is_recorded_late_is_recorded_all_the_same() {
         let answer = it.deliver("evt_1").await;
         assert!(answer.is_not_now(), "{fault:?}: {answer:?}");
         let view = record(&it.store.inner, &key("evt_1")).await.unwrap();
-        assert!(
-            matches!(view.state, RecordState::Claimed { .. }),
-            "the lease is kept: {view:?}"
-        );
+        assert!(is_claimed(&view), "the lease is kept: {view:?}");
         assert!(it.deliver("evt_1").await.is_not_now(), "a copy is not run");
         it.store.heal(Op::Complete);
         let view = done(&it.store.inner, &key("evt_1")).await;
@@ -301,14 +297,19 @@ async fn a_full_store_refuses_new_events_and_knows_the_old_ones() {
     };
     let webhook = blendfi::webhook(store.clone()).observer(recorder.clone());
     let server = blendfi::serve(&webhook, handler).await;
-    assert_eq!(send(server.addr, &event("evt_1", "{}")).await.status, 502);
-    let answer = send(server.addr, &event("evt_2", "{}")).await;
+    assert_eq!(event("evt_1", "{}").send(server.address).await.status, 502);
+    let answer = event("evt_2", "{}").send(server.address).await;
     assert!(answer.is_not_now(), "{answer:?}");
     assert_eq!(recorder.count(Verdict::Refused, Some(Reason::StoreFull)), 1);
     assert_eq!(record(&store, &key("evt_2")).await, None);
-    assert_eq!(send(server.addr, &event("evt_1", "{}")).await.status, 204);
-    assert!(send(server.addr, &event("evt_1", "{}")).await.is_replayed());
-    assert!(send(server.addr, &event("evt_2", "{}")).await.is_not_now());
+    assert_eq!(event("evt_1", "{}").send(server.address).await.status, 204);
+    assert!(
+        event("evt_1", "{}")
+            .send(server.address)
+            .await
+            .is_replayed()
+    );
+    assert!(event("evt_2", "{}").send(server.address).await.is_not_now());
     assert_eq!(runs.runs(), 2);
 }
 
@@ -334,18 +335,16 @@ async fn an_observer_that_panics_costs_no_event_its_handler_or_its_record() {
     );
     let webhook =
         blendfi::webhook_answering_in(SECOND, store.clone()).observer(Fragile(panicked.clone()));
-    let handler = {
-        let stage = stage.clone();
-        move || async move {
-            stage.stand().await;
-            StatusCode::NO_CONTENT
-        }
-    };
-    let server = blendfi::serve(&webhook, handler).await;
-    let answer = send(server.addr, &event("evt_1", "{}")).await;
+    let server = blendfi::serve(&webhook, stage.handler()).await;
+    let answer = event("evt_1", "{}").send(server.address).await;
     assert!(answer.is_not_now(), "{answer:?}");
     assert!(panicked.load(Ordering::SeqCst));
     stage.let_go(1);
     assert_eq!(done(&store, &key("evt_1")).await.attempt, 1);
-    assert!(send(server.addr, &event("evt_1", "{}")).await.is_replayed());
+    assert!(
+        event("evt_1", "{}")
+            .send(server.address)
+            .await
+            .is_replayed()
+    );
 }

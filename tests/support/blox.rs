@@ -1,23 +1,26 @@
-//! BLOX as a sender.
+//! BLOX, with checkouts of any id, status and amount.
 
-use tower_webhook::{EventKey, PathTokens, Provider, ProviderName, provider};
+use tower_webhook::{EventKey, Provider, ProviderName, Store, Webhook, provider};
 
 use super::http::Request;
+use super::presets::{Preset, clock, tokens};
 
-const TOKEN: &str = "3f9d1c0b7a5e48d26c90b1f4a7e35d82";
-
-/// Its route is `/blox/{token}`.
+/// Believes what arrives, without asking the API.
 pub(crate) fn provider() -> Provider {
-    let tokens = PathTokens::parse([TOKEN]).unwrap();
-    provider::blox(tokens).without_status_check().unwrap()
+    provider::blox(tokens()).without_status_check().unwrap()
 }
 
-pub(crate) fn checkout(id: &str, amount: &str) -> Request {
-    Request::post(&format!("/blox/{TOKEN}")).body(format!(
-        r#"{{"checkoutId":"{id}","status":"COMPLETED","amount":"{amount}","timestamp":"2026-05-04T13:00:00.000Z"}}"#
+pub(crate) fn webhook(store: impl Store) -> Webhook {
+    Webhook::new(provider()).clock(clock()).dedupe(store)
+}
+
+pub(crate) fn key(id: &str, status: &str) -> EventKey {
+    EventKey::new(ProviderName::new("blox").unwrap(), [id, status]).unwrap()
+}
+
+/// A delivery of a checkout.
+pub(crate) fn checkout(id: &str, status: &str, amount: &str) -> Request {
+    Preset::Blox.deliver(format!(
+        r#"{{"checkoutId":"{id}","status":"{status}","amount":"{amount}","timestamp":"2026-05-04T13:00:00.000Z"}}"#
     ))
-}
-
-pub(crate) fn checkout_key(id: &str) -> EventKey {
-    EventKey::new(ProviderName::new("blox").unwrap(), [id, "COMPLETED"]).unwrap()
 }

@@ -61,6 +61,15 @@ impl FaultyStore {
         }
     }
 
+    /// A store all of whose calls go wrong like this.
+    pub(crate) fn broken(fault: Fault) -> Self {
+        let store = Self::new(MemoryStore::new());
+        for op in [Op::Claim, Op::Complete, Op::Release, Op::Renew] {
+            store.always(op, fault);
+        }
+        store
+    }
+
     /// The next calls go wrong like this, one after the other.
     pub(crate) fn next(&self, op: Op, faults: impl IntoIterator<Item = Fault>) {
         let mut plan = self.plan.lock().unwrap();

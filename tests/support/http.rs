@@ -1,81 +1,166 @@
-//! A plain HTTP/1.1 client that sees the bytes: requests whole or in pieces, one response.
+//! A raw HTTP/1.1 client: it sends exactly the bytes that it is given, and shows those it gets.
 
-use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// Nothing here takes longer, whatever the server does.
-const LIMIT: Duration = Duration::from_secs(30);
+use super::wait::within;
 
+/// A request, byte for byte.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
-    line: String,
-    headers: Vec<(String, String)>,
+    method: String,
+    target: String,
+    headers: Vec<(String, Vec<u8>)>,
     body: Vec<u8>,
 }
 
 impl Request {
-    pub(crate) fn new(method: &str, path: &str) -> Self {
+    pub(crate) fn new(method: &str, target: &str) -> Self {
         Self {
-            line: format!("{method} {path} HTTP/1.1"),
-            headers: vec![("host".into(), "hooks.test".into())],
+            method: method.to_owned(),
+            target: target.to_owned(),
+            headers: vec![("host".to_owned(), b"localhost".to_vec())],
             body: Vec::new(),
         }
     }
 
-    pub(crate) fn post(path: &str) -> Self {
-        Self::new("POST", path)
+    pub(crate) fn post(target: &str) -> Self {
+        Self::new("POST", target)
     }
 
-    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.into(), value.into()));
+    /// The same request with another method.
+    pub(crate) fn method(mut self, method: &str) -> Self {
+        method.clone_into(&mut self.method);
         self
     }
 
-    /// The body, announced by its length.
-    pub(crate) fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
-        self.body = body.into();
-        let length = self.body.len().to_string();
-        self.header("content-length", &length)
+    /// The same request to another target.
+    pub(crate) fn target(mut self, target: &str) -> Self {
+        target.clone_into(&mut self.target);
+        self
     }
 
-    pub(crate) fn bytes(&self) -> Vec<u8> {
-        let mut bytes = self.head();
-        bytes.extend_from_slice(&self.body);
+    /// One more header line.
+    pub(crate) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.headers
+            .push((name.to_owned(), value.as_ref().to_vec()));
+        self
+    }
+
+    /// Without any header line of this name.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.headers.retain(|(other, _)| other != name);
+        self
+    }
+
+    pub(crate) fn body(mut self, body: impl AsRef<[u8]>) -> Self {
+        self.body = body.as_ref().to_vec();
+        self
+    }
+
+    /// The head, with the body's length.
+    pub(crate) fn head(&self) -> Vec<u8> {
+        self.head_announcing(self.body.len())
+    }
+
+    /// The head, with any length.
+    pub(crate) fn head_announcing(&self, length: impl std::fmt::Display) -> Vec<u8> {
+        self.head_with("content-length", &length.to_string())
+    }
+
+    /// The head of a chunked request.
+    pub(crate) fn head_chunked(&self) -> Vec<u8> {
+        self.head_with("transfer-encoding", "chunked")
+    }
+
+    fn head_with(&self, name: &str, value: &str) -> Vec<u8> {
+        let mut bytes = format!("{} {} HTTP/1.1\r\n", self.method, self.target).into_bytes();
+        for (name, value) in &self.headers {
+            bytes.extend_from_slice(name.as_bytes());
+            bytes.extend_from_slice(b": ");
+            bytes.extend_from_slice(value);
+            bytes.extend_from_slice(b"\r\n");
+        }
+        bytes.extend_from_slice(format!("{name}: {value}\r\n\r\n").as_bytes());
         bytes
     }
 
-    pub(crate) fn head(&self) -> Vec<u8> {
-        let mut head = format!("{}\r\n", self.line);
-        for (name, value) in &self.headers {
-            head += &format!("{name}: {value}\r\n");
+    /// The whole request.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        [self.head(), self.body.clone()].concat()
+    }
+
+    /// The whole request in chunks of this size.
+    pub(crate) fn bytes_chunked(&self, size: usize) -> Vec<u8> {
+        let mut bytes = self.head_chunked();
+        for part in self.body.chunks(size) {
+            bytes.extend_from_slice(&chunk(part));
         }
-        head += "\r\n";
-        head.into_bytes()
+        bytes.extend_from_slice(b"0\r\n\r\n");
+        bytes
+    }
+
+    /// The same for a service that is called without a server.
+    pub(crate) fn to_http<B: From<bytes::Bytes>>(&self) -> http::Request<B> {
+        let mut request = http::Request::builder()
+            .method(self.method.as_str())
+            .uri(&self.target);
+        for (name, value) in &self.headers {
+            request = request.header(name, value.as_slice());
+        }
+        let body = bytes::Bytes::from(self.body.clone());
+        request.body(B::from(body)).unwrap()
+    }
+
+    pub(crate) fn body_bytes(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Sends it on a connection of its own and reads the answer.
+    pub(crate) async fn send(&self, to: SocketAddr) -> Response {
+        Connection::open(to).await.exchange(self).await
+    }
+
+    /// The same in a task of its own.
+    pub(crate) fn spawn(&self, to: SocketAddr) -> JoinHandle<Response> {
+        let request = self.clone();
+        tokio::spawn(async move { request.send(to).await })
     }
 }
 
+/// One chunk of a chunked body.
+pub(crate) fn chunk(part: &[u8]) -> Vec<u8> {
+    let size = format!("{:x}\r\n", part.len());
+    [size.as_bytes(), part, b"\r\n"].concat()
+}
+
+/// A response, byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Response {
     pub(crate) status: u16,
-    /// In the order in which they came.
+    /// In order, with their names in lower case.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
-    /// All that came, without the `date` line.
+    /// The head as it came, and the body.
     pub(crate) raw: Vec<u8>,
 }
 
 impl Response {
+    /// The value of a header, which stands once at the most.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let mut found = self.headers.iter().filter(|(n, _)| n == name);
+        let mut found = self.headers.iter().filter(|(other, _)| other == name);
         let first = found.next().map(|(_, value)| value.as_str());
         assert!(found.next().is_none(), "{name} stands twice: {self:?}");
         first
+    }
+
+    pub(crate) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
     }
 
     pub(crate) fn is_replayed(&self) -> bool {
@@ -87,22 +172,56 @@ impl Response {
         self.status == 503 && self.header("retry-after").is_some()
     }
 
-    pub(crate) fn is_success(&self) -> bool {
-        (200..300).contains(&self.status)
+    /// The raw bytes without the line that tells the time.
+    pub(crate) fn without_date(&self) -> String {
+        let text = String::from_utf8_lossy(&self.raw);
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let lines: Vec<_> = head
+            .split("\r\n")
+            .filter(|line| !line.to_ascii_lowercase().starts_with("date:"))
+            .collect();
+        format!("{}\r\n\r\n{body}", lines.join("\r\n"))
     }
 }
 
-pub(crate) struct Connection(TcpStream);
+/// A connection to the server. Nothing on it takes longer than [`super::wait::LIMIT`].
+#[derive(Debug)]
+pub(crate) struct Connection {
+    stream: TcpStream,
+    read: Vec<u8>,
+    to_head: bool,
+}
 
 impl Connection {
-    pub(crate) async fn open(addr: SocketAddr) -> Self {
-        let stream = limited(TcpStream::connect(addr)).await.unwrap();
+    pub(crate) async fn open(to: SocketAddr) -> Self {
+        let stream = within("a connection", TcpStream::connect(to))
+            .await
+            .unwrap();
         stream.set_nodelay(true).unwrap();
-        Self(stream)
+        Self {
+            stream,
+            read: Vec::new(),
+            to_head: false,
+        }
     }
 
-    pub(crate) async fn write(&mut self, bytes: &[u8]) {
-        limited(self.0.write_all(bytes)).await.unwrap();
+    /// Sends a whole request and reads its answer.
+    pub(crate) async fn exchange(&mut self, request: &Request) -> Response {
+        self.send(&request.bytes()).await;
+        self.response().await.expect("an answer")
+    }
+
+    /// Sends these bytes; a server that has hung up is not an error.
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
+        if self.read.is_empty() && bytes.starts_with(b"HEAD ") {
+            self.to_head = true;
+        }
+        let _ = within("bytes to be sent", self.stream.write_all(bytes)).await;
+    }
+
+    /// Says that nothing more will be sent.
+    pub(crate) async fn finish(&mut self) {
+        let _ = self.stream.shutdown().await;
     }
 
     /// Hangs up, without a word and without reading what may have come.
@@ -110,104 +229,75 @@ impl Connection {
         drop(self);
     }
 
-    /// Ends the sending half, as a sender that is cut off does.
-    pub(crate) async fn shut_down(&mut self) {
-        let _ = limited(self.0.shutdown()).await;
+    /// Breaks the connection off with a reset.
+    pub(crate) fn reset(self) {
+        self.stream.set_zero_linger().unwrap();
     }
 
-    /// One response; an error where the server closes before its end.
-    pub(crate) async fn read(&mut self) -> io::Result<Response> {
-        limited(read_response(&mut self.0)).await
+    /// Reads one response; `None` where the connection ends without one.
+    pub(crate) async fn response(&mut self) -> Option<Response> {
+        within("an answer", self.read_response()).await
     }
-}
 
-async fn limited<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    timeout(LIMIT, work)
-        .await
-        .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut)))
-}
+    /// Whether the server has closed the connection and sent nothing more.
+    pub(crate) async fn is_closed(&mut self) -> bool {
+        within("the end", self.fill()).await == 0 && self.read.is_empty()
+    }
 
-/// Sends a request on a connection of its own and reads the response.
-pub(crate) async fn send(addr: SocketAddr, request: &Request) -> Response {
-    try_send(addr, request).await.unwrap()
-}
+    /// Whether the server has neither closed the connection nor sent anything more so far.
+    pub(crate) async fn is_idle(&mut self) -> bool {
+        let soon = timeout(Duration::from_millis(10), self.fill());
+        soon.await.is_err() && self.read.is_empty()
+    }
 
-pub(crate) async fn try_send(addr: SocketAddr, request: &Request) -> io::Result<Response> {
-    let mut connection = Connection::open(addr).await;
-    connection.write(&request.bytes()).await;
-    connection.read().await
-}
-
-async fn read_response(stream: &mut TcpStream) -> io::Result<Response> {
-    let mut raw = Vec::new();
-    let end = loop {
-        if let Some(at) = find(&raw, b"\r\n\r\n") {
-            break at + 4;
-        }
-        more(stream, &mut raw).await?;
-    };
-    let head = String::from_utf8_lossy(&raw[..end]).into_owned();
-    let mut lines = head.split("\r\n");
-    let status = lines.next().unwrap_or_default();
-    let status = status.split(' ').nth(1).and_then(|s| s.parse().ok());
-    let status = status.ok_or(io::ErrorKind::InvalidData)?;
-    let headers: Vec<(String, String)> = lines
-        .filter_map(|line| line.split_once(": "))
-        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
-        .collect();
-    let value = |name: &str| {
-        let found = headers.iter().find(|(n, _)| n == name);
-        found.map(|(_, value)| value.as_str())
-    };
-    let mut body = Vec::new();
-    if value("transfer-encoding") == Some("chunked") {
-        let mut at = end;
-        loop {
-            let line = loop {
-                if let Some(length) = find(&raw[at..], b"\r\n") {
-                    break String::from_utf8_lossy(&raw[at..at + length]).into_owned();
-                }
-                more(stream, &mut raw).await?;
-            };
-            at += line.len() + 2;
-            let size = usize::from_str_radix(line.trim(), 16);
-            let size = size.map_err(|_| io::ErrorKind::InvalidData)?;
-            while raw.len() < at + size + 2 {
-                more(stream, &mut raw).await?;
+    async fn read_response(&mut self) -> Option<Response> {
+        let end = loop {
+            if let Some(at) = find(&self.read, b"\r\n\r\n") {
+                break at + 4;
             }
-            body.extend_from_slice(&raw[at..at + size]);
-            at += size + 2;
-            if size == 0 {
-                break;
+            if self.fill().await == 0 {
+                assert!(self.read.is_empty(), "a head that ends half-way");
+                return None;
             }
+        };
+        let head = String::from_utf8(self.read[..end].to_vec()).unwrap();
+        let mut lines = head.trim_end().split("\r\n");
+        let status: u16 = (lines.next().unwrap().split(' ').nth(1).unwrap())
+            .parse()
+            .unwrap();
+        let headers: Vec<(String, String)> = lines
+            .map(|line| {
+                let (name, value) = line.split_once(':').unwrap();
+                (name.to_ascii_lowercase(), value.trim().to_owned())
+            })
+            .collect();
+        let length = headers.iter().find(|(name, _)| name == "content-length");
+        let bodiless = self.to_head || status < 200 || status == 204 || status == 304;
+        let length: usize = match length {
+            _ if bodiless => 0,
+            Some((_, length)) => length.parse().unwrap(),
+            None => panic!("no answer here is chunked: {head}"),
+        };
+        while self.read.len() < end + length {
+            assert_ne!(self.fill().await, 0, "a body that ends half-way");
         }
-    } else if let Some(length) = value("content-length").and_then(|v| v.parse::<usize>().ok()) {
-        while raw.len() < end + length {
-            more(stream, &mut raw).await?;
-        }
-        body.extend_from_slice(&raw[end..end + length]);
+        let raw: Vec<u8> = self.read.drain(..end + length).collect();
+        Some(Response {
+            status,
+            headers,
+            body: raw[end..].to_vec(),
+            raw,
+        })
     }
-    let date = value("date").map(|date| format!("date: {date}\r\n"));
-    if let Some(date) = date
-        && let Some(at) = find(&raw, date.as_bytes())
-    {
-        raw.drain(at..at + date.len());
+
+    async fn fill(&mut self) -> usize {
+        // A reset is an end too.
+        self.stream.read_buf(&mut self.read).await.unwrap_or(0)
     }
-    Ok(Response {
-        status,
-        headers,
-        body,
-        raw,
-    })
 }
 
-async fn more(stream: &mut TcpStream, raw: &mut Vec<u8>) -> io::Result<()> {
-    match stream.read_buf(raw).await? {
-        0 => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
-        _ => Ok(()),
-    }
-}
-
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|w| w == needle)
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes
+        .windows(wanted.len())
+        .position(|window| window == wanted)
 }

@@ -1,40 +1,50 @@
 //! An observer that remembers, and can be waited for.
 
-use http::StatusCode;
+use std::sync::{Arc, Mutex};
+
 use tokio::sync::watch;
 use tower_webhook::layer::Verdict;
 use tower_webhook::{Observation, Observer, Reason};
 
 use super::wait::within;
 
+/// What is asserted of an observation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) verdict: Verdict,
     pub(crate) reason: Option<Reason>,
-    pub(crate) status: Option<StatusCode>,
+    pub(crate) status: Option<u16>,
     pub(crate) key: Option<String>,
     pub(crate) attempt: Option<u32>,
     pub(crate) corrected: bool,
     pub(crate) unchecked: bool,
     pub(crate) predates_retention: bool,
+    pub(crate) detail: Option<String>,
+    pub(crate) signed_by: Option<String>,
+    pub(crate) client: Option<String>,
 }
 
-/// Clones share what was seen.
-#[derive(Debug, Clone)]
-pub(crate) struct Recorder(watch::Sender<Vec<Seen>>);
+/// Remembers every observation, in order. Clones share what they saw.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Recorder {
+    all: watch::Sender<Vec<Seen>>,
+    /// How many of them were taken.
+    taken: Arc<Mutex<usize>>,
+}
 
 impl Recorder {
     pub(crate) fn new() -> Self {
-        Self(watch::Sender::new(Vec::new()))
+        Self::default()
     }
 
+    /// Everything, taken or not.
     pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.0.borrow().clone()
+        self.all.borrow().clone()
     }
 
     /// How often this verdict was given for this reason.
     pub(crate) fn count(&self, verdict: Verdict, reason: Option<Reason>) -> usize {
-        let seen = self.0.borrow();
+        let seen = self.all.borrow();
         seen.iter()
             .filter(|it| it.verdict == verdict && it.reason == reason)
             .count()
@@ -42,7 +52,7 @@ impl Recorder {
 
     /// Waits for the first outcome that is like this.
     pub(crate) async fn wait_for(&self, wanted: impl Fn(&Seen) -> bool) -> Seen {
-        let mut news = self.0.subscribe();
+        let mut news = self.all.subscribe();
         let seen = within(
             "an observation",
             news.wait_for(|seen| seen.iter().any(&wanted)),
@@ -51,6 +61,23 @@ impl Recorder {
         let seen = seen.unwrap();
         seen.iter().find(|it| wanted(it)).cloned().unwrap()
     }
+
+    /// The oldest observation that was not taken yet; waits for one if there is none.
+    pub(crate) async fn next(&self) -> Seen {
+        let mut news = self.all.subscribe();
+        let at = *self.taken.lock().unwrap();
+        let seen = within("an observation", news.wait_for(|seen| seen.len() > at)).await;
+        *self.taken.lock().unwrap() = at + 1;
+        seen.unwrap()[at].clone()
+    }
+
+    /// Everything that was not taken yet.
+    pub(crate) fn take(&self) -> Vec<Seen> {
+        let mut taken = self.taken.lock().unwrap();
+        let rest = self.all.borrow()[*taken..].to_vec();
+        *taken += rest.len();
+        rest
+    }
 }
 
 impl Observer for Recorder {
@@ -58,13 +85,16 @@ impl Observer for Recorder {
         let seen = Seen {
             verdict: observation.verdict,
             reason: observation.reason,
-            status: observation.status,
+            status: observation.status.map(|status| status.as_u16()),
             key: observation.key.map(ToString::to_string),
             attempt: observation.attempt,
             corrected: observation.corrected,
             unchecked: observation.unchecked,
             predates_retention: observation.predates_retention,
+            detail: observation.detail.map(|detail| detail.to_string()),
+            signed_by: observation.signed_by.map(ToString::to_string),
+            client: observation.client.map(|client| client.to_string()),
         };
-        self.0.send_modify(|all| all.push(seen));
+        self.all.send_modify(|all| all.push(seen));
     }
 }

@@ -1,7 +1,9 @@
-//! Where handlers stand until the test lets them go on.
+//! Where runs are counted, and stand until the test lets them go on.
 
 use std::sync::Arc;
 
+use axum::http::StatusCode;
+use futures_util::future::BoxFuture;
 use tokio::sync::{Semaphore, watch};
 
 use super::wait::within;
@@ -32,6 +34,20 @@ impl Stage {
         let run = self.enter();
         self.places.acquire().await.unwrap().forget();
         run
+    }
+
+    /// A handler that stands here, and then answers 204.
+    pub(crate) fn handler(
+        &self,
+    ) -> impl Fn() -> BoxFuture<'static, StatusCode> + Clone + Send + Sync + use<> {
+        let stage = self.clone();
+        move || {
+            let stage = stage.clone();
+            Box::pin(async move {
+                stage.stand().await;
+                StatusCode::NO_CONTENT
+            })
+        }
     }
 
     /// How many runs there were.

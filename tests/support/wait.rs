@@ -7,7 +7,8 @@ use tokio::time::{sleep, timeout};
 use tower_webhook::store::{RecordState, RecordView};
 use tower_webhook::{EventKey, MemoryStore, Store};
 
-const LIMIT: Duration = Duration::from_secs(20);
+/// No test waits longer than this for anything.
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Awaits `work`, and fails the test where that takes too long.
@@ -58,6 +59,11 @@ pub(crate) async fn done(store: &MemoryStore, key: &EventKey) -> RecordView {
 /// The record of an event once it is released.
 pub(crate) async fn released(store: &MemoryStore, key: &EventKey) -> RecordView {
     record_that(store, key, |view| view.state == RecordState::Released).await
+}
+
+/// Whether somebody is at work on the event.
+pub(crate) fn is_claimed(view: &RecordView) -> bool {
+    matches!(view.state, RecordState::Claimed { .. })
 }
 
 /// The stored status of a done record.

@@ -1,31 +1,13 @@
 //! A preset behind a real socket, and everything that can be seen of it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use axum::Router;
 use axum::http::StatusCode;
-use axum::routing::post;
 use tower_webhook::{EventKey, MemoryStore, Provider, Reason, Store, Webhook};
 
 use super::http::{Request, Response};
 use super::observer::Recorder;
 use super::presets::{Preset, clock};
 use super::server::Server;
-
-/// How often a handler ran. Clones share the count.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Runs(Arc<AtomicUsize>);
-
-impl Runs {
-    pub(crate) fn count(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
-    }
-
-    pub(crate) fn add(&self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
+use super::stage::Stage;
 
 #[derive(Debug)]
 pub(crate) struct Receiver {
@@ -33,7 +15,7 @@ pub(crate) struct Receiver {
     pub(crate) server: Server,
     pub(crate) store: MemoryStore,
     pub(crate) seen: Recorder,
-    pub(crate) runs: Runs,
+    pub(crate) runs: Stage,
 }
 
 impl Receiver {
@@ -48,21 +30,19 @@ impl Receiver {
         provider: impl FnOnce(Provider) -> Provider,
         webhook: impl FnOnce(Webhook) -> Webhook,
     ) -> Self {
-        let (store, seen, runs) = (MemoryStore::new(), Recorder::default(), Runs::default());
+        let (store, seen, runs) = (MemoryStore::new(), Recorder::new(), Stage::new());
         let built = Webhook::new(provider(preset.provider()))
             .dedupe(store.clone())
             .clock(clock())
             .observer(seen.clone());
-        let layer = webhook(built).layer().unwrap();
         let count = runs.clone();
         let handler = move || async move {
-            count.add();
+            count.enter();
             StatusCode::NO_CONTENT
         };
-        let app = Router::new().route(preset.route(), post(handler).layer(layer));
         Self {
             preset,
-            server: Server::start(app).await,
+            server: preset.serve(&webhook(built), handler).await,
             store,
             seen,
             runs,
@@ -111,7 +91,7 @@ impl Receiver {
     }
 
     pub(crate) async fn assert_untouched(&self, what: &str) {
-        assert_eq!(self.runs.count(), 0, "{what}");
+        assert_eq!(self.runs.runs(), 0, "{what}");
         assert!(self.knows_nothing_of(&self.preset.key(1)).await, "{what}");
     }
 
@@ -119,6 +99,6 @@ impl Receiver {
     pub(crate) async fn assert_takes_the_right_one(&self) {
         let response = self.send(&self.preset.delivery(1)).await;
         assert_eq!(response.status, 204, "{:?}: {response:?}", self.preset);
-        assert_eq!(self.runs.count(), 1, "{:?}", self.preset);
+        assert_eq!(self.runs.runs(), 1, "{:?}", self.preset);
     }
 }

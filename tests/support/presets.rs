@@ -1,13 +1,19 @@
 //! The known senders, and right deliveries of each.
 
+use std::time::Duration;
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::routing::post;
 use tower_webhook::provider::{self, blox::CheckoutStatus};
 use tower_webhook::{
     Allowlist, EventKey, KeyRing, ManualClock, PathTokens, Provider, ProviderName, SecretFormat,
-    UnixTime,
+    UnixTime, Webhook,
 };
 
 use super::http::Request;
 use super::openssl::hmac_sha256;
+use super::server::Server;
 
 /// 2026-05-04T13:00:00Z.
 pub(crate) const NOW: u64 = 1_777_899_600;
@@ -24,9 +30,20 @@ pub(crate) fn tokens() -> PathTokens {
     PathTokens::parse([TOKEN]).unwrap()
 }
 
+/// The same sender, which waits so long for an answer.
+pub(crate) fn answering_in(time: Duration, provider: Provider) -> Provider {
+    let profile = provider.profile().clone();
+    provider.with_profile(profile.with_time_to_answer(time))
+}
+
 /// The signature header of BlendFi for this time, secret and body.
-pub(crate) fn blendfi_signature(t: impl std::fmt::Display, secret: &str, body: &str) -> String {
-    format!("t={t},v1={}", hmac_sha256(secret, format!("{t}.{body}")))
+pub(crate) fn blendfi_signature(
+    t: impl std::fmt::Display,
+    secret: &str,
+    body: impl AsRef<[u8]>,
+) -> String {
+    let content = [format!("{t}.").as_bytes(), body.as_ref()].concat();
+    format!("t={t},v1={}", hmac_sha256(secret, content))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,7 +151,7 @@ impl Preset {
     }
 
     /// The value of the signature header for this body, where the sender signs.
-    pub(crate) fn signature(self, body: &str) -> Option<String> {
+    pub(crate) fn signature(self, body: impl AsRef<[u8]>) -> Option<String> {
         match self {
             Self::BlendFi => Some(blendfi_signature(NOW, SECRET, body)),
             Self::BloquePayments => Some(hmac_sha256(PAYMENTS_SECRET, body)),
@@ -143,7 +160,8 @@ impl Preset {
     }
 
     /// A right delivery of any body.
-    pub(crate) fn deliver(self, body: &str) -> Request {
+    pub(crate) fn deliver(self, body: impl AsRef<[u8]>) -> Request {
+        let body = body.as_ref();
         let request = Request::post(&self.path())
             .header("content-type", "application/json")
             .body(body);
@@ -155,6 +173,16 @@ impl Preset {
 
     /// A right delivery of the event number `n`.
     pub(crate) fn delivery(self, n: u32) -> Request {
-        self.deliver(&self.body(n))
+        self.deliver(self.body(n))
+    }
+
+    /// Serves one handler behind a webhook, where the deliveries go.
+    pub(crate) async fn serve<H, T>(self, webhook: &Webhook, handler: H) -> Server
+    where
+        H: Handler<T, ()>,
+        T: 'static,
+    {
+        let route = post(handler).layer(webhook.layer().unwrap());
+        Server::start(Router::new().route(self.route(), route)).await
     }
 }
