@@ -68,6 +68,7 @@
 //! | feature | adds |
 //! | --- | --- |
 //! | `axum` (default) | the extractors, and the client's address and original URI as axum knows them |
+//! | `redis` (default) | [`RedisStore`], on one server, Sentinel or a cluster, with TLS; Valkey too |
 #![forbid(unsafe_code)]
 
 mod clock;
@@ -103,5 +104,7 @@ pub use provider::Provider;
 pub use rejection::{Reason, Rejection, RejectionResponse};
 pub use secret::{KeyId, KeyRing, SecretFormat, SigningKey, SigningSecret};
 pub use source::{Allowlist, TrustedProxies};
+#[cfg(feature = "redis")]
+pub use store::RedisStore;
 pub use store::{MemoryStore, SharedStore, Store};
 pub use webhook::{Webhook, WebhookLayer};
