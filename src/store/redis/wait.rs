@@ -56,6 +56,18 @@ impl Waiting {
     }
 }
 
+#[cfg(test)]
+impl Waiting {
+    pub(super) fn keys(&self) -> usize {
+        self.polls().len()
+    }
+
+    pub(super) fn listeners(&self, key: &str) -> usize {
+        let poll = self.polls().get(key).and_then(Weak::upgrade);
+        poll.map_or(0, |poll| poll.receiver_count())
+    }
+}
+
 /// Looks at one record again and again; when it is dropped, everybody wakes.
 struct Poll {
     waiting: Arc<Waiting>,
