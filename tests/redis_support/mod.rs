@@ -62,12 +62,23 @@ impl Server {
     }
 
     pub(crate) fn of(program: &str, options: &[&str]) -> Self {
-        Self::plain(program, options, None, None)
+        Self::plain(program, options, free_port(), None, None)
+    }
+
+    /// A server at a certain port.
+    pub(crate) fn at(port: u16) -> Self {
+        Self::plain("redis-server", &[], port, None, None)
     }
 
     pub(crate) fn with_password(password: &str) -> Self {
         let options = ["--requirepass", password];
-        Self::plain("redis-server", &options, None, Some(password.to_owned()))
+        Self::plain(
+            "redis-server",
+            &options,
+            free_port(),
+            None,
+            Some(password.to_owned()),
+        )
     }
 
     /// A server that speaks TLS only, and plain text on a port that only this module knows.
@@ -88,16 +99,17 @@ impl Server {
             "--tls-auth-clients",
             "no",
         ];
-        Self::plain("redis-server", &options, Some(tls_port), None)
+        Self::plain("redis-server", &options, free_port(), Some(tls_port), None)
     }
 
     fn plain(
         program: &str,
         options: &[&str],
+        port: u16,
         tls_port: Option<u16>,
         password: Option<String>,
     ) -> Self {
-        let (port, dir) = (free_port(), folder());
+        let dir = folder();
         let mut arguments: Vec<String> = [
             "--port",
             &port.to_string(),
@@ -354,6 +366,14 @@ impl Sentinel {
             replica,
             sentinel,
         }
+    }
+
+    /// Waits until the replica has all that the master was told.
+    pub(crate) fn until_in_step(&self) {
+        until("the replica has it all", || {
+            let told = self.master.info("master_repl_offset");
+            told.is_some() && self.replica.info("slave_repl_offset") == told
+        });
     }
 
     /// The address of a Sentinel that is gone comes first.

@@ -1,5 +1,6 @@
 //! Makes connections: to one server, to the master that Sentinel names, to a cluster.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -42,6 +43,10 @@ pub(super) enum Node {
 }
 
 impl Conn {
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self, Self::Cluster(_))
+    }
+
     pub(super) async fn ask(&mut self, cmd: &Cmd) -> Result<Value, Fault> {
         let value = match self {
             Self::Single(conn) => cmd.query_async(conn).await?,
@@ -152,13 +157,15 @@ pub(super) struct Connector {
     client: Made,
     deadline: Duration,
     layout: Layout,
+    /// Whether the number of partitions was right before.
+    partitions_known: AtomicBool,
 }
 
 enum Made {
     Single(Client),
     /// Its client is made anew each time: it keeps connections to Sentinels that may be gone.
     Sentinel(Sentinel),
-    Cluster(ClusterClient),
+    Cluster(Box<ClusterClient>),
 }
 
 impl Connector {
@@ -212,7 +219,7 @@ impl Connector {
                 if certificates.are_given() {
                     builder = builder.certs(certificates.tls());
                 }
-                Made::Cluster(builder.build().map_err(refused)?)
+                Made::Cluster(Box::new(builder.build().map_err(refused)?))
             }
         };
         Ok(Self {
@@ -221,6 +228,7 @@ impl Connector {
             client,
             deadline,
             layout,
+            partitions_known: AtomicBool::new(false),
         })
     }
 
@@ -228,8 +236,22 @@ impl Connector {
     pub(super) async fn connect(&self) -> Result<Conn, Fault> {
         let connecting = async {
             let mut conn = self.open().await?;
-            self.check_partitions(&mut conn).await?;
-            Ok(conn)
+            let known = self.partitions_known.load(Ordering::Relaxed);
+            let limit = if known { CONNECT_LIMIT } else { OVERALL_LIMIT };
+            let fault = match timeout(limit, self.check_partitions(&mut conn)).await {
+                Ok(Ok(())) => {
+                    self.partitions_known.store(true, Ordering::Relaxed);
+                    return Ok(conn);
+                }
+                Ok(Err(fault)) => fault,
+                Err(_) => Fault::Slow(limit),
+            };
+            // In a cluster the number stands on one master: that it is down must not keep those
+            // from the others who have seen the number before.
+            if known && !matches!(fault, Fault::Partitions { .. }) {
+                return Ok(conn);
+            }
+            Err(fault)
         };
         match timeout(OVERALL_LIMIT, connecting).await {
             Ok(result) => result,

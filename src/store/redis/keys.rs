@@ -144,8 +144,8 @@ mod tests {
 
     #[test]
     fn a_long_or_strange_key_is_hashed_and_says_so() {
-        let long = "x".repeat(92);
-        assert_eq!(layout().place(&key(&[&long[1..]])).name, None, "96 bytes");
+        let (short, long) = ("x".repeat(91), "x".repeat(92));
+        assert_eq!(layout().place(&key(&[&short])).name, None, "96 bytes");
         for part in [&long, "a b", "\u{e9}", "a\nb\u{7f}\u{e9}"] {
             let place = layout().place(&key(&[part]));
             let (_, tail) = place.key.split_once("}:").unwrap();

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -90,20 +89,25 @@ impl Link {
         F: Future<Output = Result<T, Fault>>,
     {
         let deadline = Instant::now() + self.deadline;
-        let asked = AtomicU64::new(0);
-        let asking = Box::pin(self.ask_until(deadline, again, &asked, ask));
+        let progress = Mutex::default();
+        let asking = Box::pin(self.ask_until(deadline, again, &progress, ask));
         if let Ok(result) = timeout_at(deadline, asking).await {
             return result;
         }
-        self.unanswered(asked.into_inner());
-        Err(StoreError::new(StoreErrorKind::TimedOut))
+        let Progress { number, fault } = std::mem::take(&mut *lock(&progress));
+        self.unanswered(number);
+        // Why it was asked again says more than that time ran out over it.
+        Err(fault.map_or_else(
+            || StoreError::new(StoreErrorKind::TimedOut),
+            StoreError::from,
+        ))
     }
 
     async fn ask_until<T, F>(
         &self,
         deadline: Instant,
         again: bool,
-        asked: &AtomicU64,
+        progress: &Mutex<Progress>,
         ask: impl Fn(Conn) -> F,
     ) -> Result<T, StoreError>
     where
@@ -112,11 +116,12 @@ impl Link {
         let mut unsure = false;
         for attempt in 1.. {
             let (number, connecting) = self.connection();
-            asked.store(number, Ordering::Relaxed);
-            let mut sent = false;
+            lock(progress).number = number;
+            let (mut sent, mut many_servers) = (false, false);
             let result = match connecting.await {
                 Ok(conn) => {
                     sent = true;
+                    many_servers = conn.is_cluster();
                     ask(conn).await
                 }
                 Err(fault) => Err(fault),
@@ -143,6 +148,9 @@ impl Link {
                     self.unanswered(number);
                     return Err(last(fault));
                 }
+                // One server of several: the others are asked over this connection meanwhile, and
+                // the client seeks the one by itself.
+                Remedy::Reconnect if many_servers => self.unanswered(number),
                 Remedy::Reconnect => self.give_up_on(number),
                 Remedy::AskAgain => {}
             }
@@ -151,11 +159,12 @@ impl Link {
                 return Err(last(fault));
             }
             // An idle connection that was closed needs no wait.
-            if !(sent && attempt == 1 && remedy == Remedy::Reconnect) {
+            if !(sent && attempt == 1 && remedy == Remedy::Reconnect && !many_servers) {
                 let wait = jitter(SHORTEST_WAIT, LONGEST_WAIT);
                 if Instant::now() + wait >= deadline {
                     return Err(last(fault));
                 }
+                lock(progress).fault = Some(fault);
                 sleep(wait).await;
             }
         }
@@ -271,9 +280,18 @@ impl Line {
     }
 }
 
-fn lock(line: &Mutex<Line>) -> MutexGuard<'_, Line> {
-    // Nothing can fail half-way while it is held.
-    line.lock().unwrap_or_else(PoisonError::into_inner)
+/// How far a call got.
+#[derive(Default)]
+struct Progress {
+    /// The connection that was asked last.
+    number: u64,
+    /// Why it is asked again.
+    fault: Option<Fault>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing can fail half-way while one is held.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Link {

@@ -13,7 +13,6 @@ use crate::store::record::Record;
 
 use super::codec::{self, HEAD};
 use super::connect::Node;
-use super::error::Fault;
 use super::keys::{Layout, Shown};
 use super::link::Link;
 use super::scripts::{strange, unreadable};
@@ -209,7 +208,7 @@ impl<'a> Scan<'a> {
             .map(|value| match value {
                 Value::BulkString(bytes) => Ok(Some(bytes.into())),
                 Value::Nil => Ok(None),
-                _ => Err(Fault::from(strange())),
+                _ => Err(strange()),
             })
             .collect::<Result<_, _>>()?;
         Ok((now, values))

@@ -87,8 +87,8 @@ impl Call {
                 claim.token.as_bytes().to_vec(),
                 claim.fingerprint.as_bytes().to_vec(),
                 flag(claim.bind),
-                text(micros(claim.lease)),
-                text(micros(claim.retention)),
+                text(&micros(claim.lease)),
+                text(&micros(claim.retention)),
                 name,
             ],
         )
@@ -102,11 +102,11 @@ impl Call {
             place,
             vec![
                 complete.token.as_bytes().to_vec(),
-                text(micros(complete.retention)),
+                text(&micros(complete.retention)),
                 complete.fingerprint.as_bytes().to_vec(),
-                text(complete.attempt),
+                text(&complete.attempt),
                 complete.fence.to_be_bytes().to_vec(),
-                text(*status),
+                text(status),
                 flag(body.is_some()),
                 body.as_deref().unwrap_or_default().to_vec(),
                 name,
@@ -117,7 +117,7 @@ impl Call {
     pub(super) fn release(release: &Release, place: Place) -> Self {
         let args = vec![
             release.token.as_bytes().to_vec(),
-            text(micros(release.retention)),
+            text(&micros(release.retention)),
         ];
         Self::on(&RELEASE, place, args)
     }
@@ -131,8 +131,8 @@ impl Call {
             args.extend([
                 renew.token.as_bytes().to_vec(),
                 bind.unwrap_or_default(),
-                text(micros(renew.lease)),
-                text(micros(renew.retention)),
+                text(&micros(renew.lease)),
+                text(&micros(renew.retention)),
             ]);
         }
         let keys = words.len();
@@ -161,7 +161,7 @@ fn flag(set: bool) -> Vec<u8> {
     if set { b"1".to_vec() } else { b"0".to_vec() }
 }
 
-fn text(number: impl ToString) -> Vec<u8> {
+fn text(number: &impl ToString) -> Vec<u8> {
     number.to_string().into_bytes()
 }
 
@@ -182,24 +182,28 @@ pub(super) fn claim_answer(value: Value) -> Result<Answer<ClaimOutcome>, Fault> 
         return Err(STRANGE);
     };
     let mut words = words.into_iter();
-    let code = integer(words.next())?;
-    let now = time(words.next())?;
+    let code = integer(words.next().as_ref())?;
+    let now = time(words.next().as_ref())?;
     let outcome = match code {
         0 => return Err(UNREADABLE),
         1 => ClaimOutcome::Claimed(Grant {
-            attempt: integer(words.next())?.try_into().map_err(|_| STRANGE)?,
+            attempt: integer(words.next().as_ref())?
+                .try_into()
+                .map_err(|_| STRANGE)?,
             fence: match words.next() {
                 Some(Value::BulkString(bytes)) => {
                     u64::from_be_bytes(bytes.try_into().map_err(|_| STRANGE)?)
                 }
                 _ => return Err(STRANGE),
             },
-            corrected: integer(words.next())? == 1,
+            corrected: integer(words.next().as_ref())? == 1,
         }),
         2 => ClaimOutcome::InProgress,
         3 => ClaimOutcome::Conflict,
         4 => ClaimOutcome::Done(StoredResponse {
-            status: integer(words.next())?.try_into().map_err(|_| STRANGE)?,
+            status: integer(words.next().as_ref())?
+                .try_into()
+                .map_err(|_| STRANGE)?,
             body: bytes(words.next())?,
         }),
         _ => return Err(STRANGE),
@@ -212,8 +216,8 @@ pub(super) fn held_answer(value: Value) -> Result<Answer<Held>, Fault> {
         return Err(STRANGE);
     };
     let mut words = words.into_iter();
-    let code = integer(words.next())?;
-    let now = time(words.next())?;
+    let code = integer(words.next().as_ref())?;
+    let now = time(words.next().as_ref())?;
     Ok(Answer {
         outcome: held(code)?,
         now,
@@ -225,9 +229,9 @@ pub(super) fn renew_answer(value: Value, asked: usize) -> Result<Answer<Vec<Held
         return Err(STRANGE);
     };
     let mut words = words.into_iter();
-    let now = time(words.next())?;
+    let now = time(words.next().as_ref())?;
     let outcome = words
-        .map(|word| held(integer(Some(word))?))
+        .map(|word| held(integer(Some(&word))?))
         .collect::<Result<Vec<_>, _>>()?;
     if outcome.len() != asked {
         return Err(STRANGE);
@@ -240,7 +244,7 @@ pub(super) fn lookup_answer(value: Value) -> Result<Answer<Option<Bytes>>, Fault
         return Err(STRANGE);
     };
     let mut words = words.into_iter();
-    let now = time(words.next())?;
+    let now = time(words.next().as_ref())?;
     Ok(Answer {
         outcome: bytes(words.next())?,
         now,
@@ -248,7 +252,7 @@ pub(super) fn lookup_answer(value: Value) -> Result<Answer<Option<Bytes>>, Fault
 }
 
 /// The remaining microseconds of a live claim.
-pub(super) fn peek_answer(value: Value) -> Result<u64, Fault> {
+pub(super) fn peek_answer(value: &Value) -> Result<u64, Fault> {
     integer(Some(value))?.try_into().map_err(|_| STRANGE)
 }
 
@@ -269,14 +273,14 @@ fn held(code: i64) -> Result<Held, Fault> {
     }
 }
 
-fn integer(value: Option<Value>) -> Result<i64, Fault> {
+fn integer(value: Option<&Value>) -> Result<i64, Fault> {
     match value {
-        Some(Value::Int(number)) => Ok(number),
+        Some(Value::Int(number)) => Ok(*number),
         _ => Err(STRANGE),
     }
 }
 
-fn time(value: Option<Value>) -> Result<UnixTime, Fault> {
+fn time(value: Option<&Value>) -> Result<UnixTime, Fault> {
     let micros = integer(value)?.try_into().map_err(|_| STRANGE)?;
     Ok(UnixTime::from_micros(micros))
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use crate::store::error::StoreErrorKind;
+
 use super::keys::Place;
 use super::link::{Link, jitter};
 use super::scripts::{Call, peek_answer};
@@ -80,12 +82,16 @@ impl Poll {
         let call = Call::peek(place);
         let mut pause = FIRST_LOOK;
         while !self.abandoned() {
-            let remaining = match link.call(&call).await.map(peek_answer) {
+            let remaining = match link.call(&call).await.as_ref().map(peek_answer) {
                 // Done, released, gone, or the lease is over.
                 Ok(Ok(0) | Err(_)) => return,
                 Ok(Ok(micros)) => Duration::from_micros(micros),
-                // It may come back while somebody still waits.
-                Err(_) => LAST_LOOK,
+                Err(error) => match error.kind() {
+                    // It may come back while somebody still waits.
+                    StoreErrorKind::Unavailable | StoreErrorKind::TimedOut => LAST_LOOK,
+                    // The caller's next claim says what is wrong.
+                    _ => return,
+                },
             };
             let pause_now = jitter(pause - pause / 4, pause);
             tokio::select! {
