@@ -8,7 +8,7 @@ use crate::settings::SettingError;
 /// The store that `REDIS_URL` names, or one in memory, and a word on which it is.
 pub(crate) async fn open(redis_url: Option<&str>) -> Result<SharedStore, SettingError> {
     let Some(url) = redis_url else {
-        println!("store: memory (a restart forgets every event; set REDIS_URL to keep them)");
+        println!("records are kept in memory: they are lost when this process ends");
         return Ok(SharedStore::new(MemoryStore::new()));
     };
     // For `rediss`; an error says that one is installed already.
@@ -17,7 +17,7 @@ pub(crate) async fn open(redis_url: Option<&str>) -> Result<SharedStore, Setting
         .await
         .map_err(|error| SettingError::new("REDIS_URL", error))?;
     // Shows the hosts, and no password.
-    println!("store: {store:?}");
+    println!("records are kept in Redis: {store:?}");
     match store.check().await {
         Ok(report) => {
             for finding in report.findings() {
