@@ -10,7 +10,7 @@ use super::*;
 use crate::clock::UnixTime;
 use crate::event::Fingerprint;
 use crate::store::command::StoredResponse;
-use crate::store::record::{Command, Record};
+use crate::store::record::{Command, Record, State};
 use crate::store::token::Token;
 
 use support::{Server, programs};
@@ -188,8 +188,56 @@ impl Pair {
                 self.store.forget(&key).await.unwrap();
                 self.records.remove(&key);
             }
+            97 => self.plant().await,
             _ => tokio::time::sleep(self.span().min(Duration::from_millis(4))).await,
         }
+    }
+
+    /// Puts a released record there whose numbers no history of today leads to: a fence ahead of
+    /// the clock, the last attempt that can be counted.
+    async fn plant(&mut self) {
+        let key = self.key();
+        let (token, fingerprint) = (self.token(), self.content());
+        let record = Record {
+            state: State::Released { token },
+            attempt: self.dice.one_of(&[1, u32::MAX - 1, u32::MAX]),
+            fence: self.dice.one_of(&[
+                (1 << 32) - 1,
+                UnixTime::now().as_micros() | 0xffff_ffff,
+                (1 << 53) + 1,
+                u64::MAX - 1,
+                u64::MAX,
+            ]),
+            fingerprint: Some(fingerprint),
+            kept_until: UnixTime::now().saturating_add(Duration::from_secs(600)),
+        };
+        let place = self.store.place(&key);
+        let name = place.name.clone().unwrap_or_default();
+        let mut value = vec![1, 3 | 8 | if place.name.is_some() { 64 } else { 0 }];
+        value.extend(token.as_bytes());
+        // To the microsecond, as it is written.
+        let kept_until = record.kept_until.as_micros();
+        value.extend(kept_until.to_be_bytes());
+        value.extend(record.fence.to_be_bytes());
+        value.extend(record.attempt.to_be_bytes());
+        value.extend(fingerprint.as_bytes());
+        if place.name.is_some() {
+            value.extend(u32::try_from(name.len()).unwrap().to_be_bytes());
+            value.extend(name.as_bytes());
+        }
+        let mut set = redis::cmd("SET");
+        set.arg(place.key).arg(value);
+        let set = &set;
+        let ask = |mut conn: connect::Conn| async move { conn.ask(set).await };
+        self.store.link.run(true, ask).await.unwrap();
+        let kept_until = UnixTime::from_micros(kept_until);
+        self.records.insert(
+            key,
+            Record {
+                kept_until,
+                ..record
+            },
+        );
     }
 
     /// One call for several keys, some of them twice.
