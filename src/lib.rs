@@ -60,7 +60,7 @@
 //! | --- | --- |
 //! | the process dies after the effect and before the record | a sink that is unique on [`Delivery::key`] |
 //! | a handler is paused past its lease, or runs past the renewal ceiling | a sink that refuses a lower [`Delivery::fence`] |
-//! | the store loses what it has acknowledged (memory: at every restart) | a sink that is unique on the key |
+//! | the store loses what it has acknowledged (memory: at every restart; Redis: as it is set up) | a sink that is unique on the key |
 //! | the sender sends the event again after the retention | [`Webhook::refuse_old_events`], or a sink that is unique on the key |
 //!
 //! # Features
@@ -69,6 +69,7 @@
 //! | --- | --- |
 //! | `axum` (default) | the extractors, and the client's address and original URI as axum knows them |
 //! | `testing` | the `testing` module: signed deliveries, stores that fail, simulated senders |
+//! | `redis` (default) | [`RedisStore`], on one server, Sentinel or a cluster, with TLS; Valkey too |
 #![forbid(unsafe_code)]
 
 mod clock;
@@ -106,5 +107,7 @@ pub use provider::Provider;
 pub use rejection::{Reason, Rejection, RejectionResponse};
 pub use secret::{KeyId, KeyRing, SecretFormat, SigningKey, SigningSecret};
 pub use source::{Allowlist, TrustedProxies};
+#[cfg(feature = "redis")]
+pub use store::RedisStore;
 pub use store::{MemoryStore, SharedStore, Store};
 pub use webhook::{Webhook, WebhookLayer};

@@ -27,7 +27,6 @@ pub(crate) fn print_welcome(settings: &Settings, address: SocketAddr) {
     } = settings;
     println!(
         r#"listening on http://{address}
-records are kept in memory: they are lost when this process ends
 
 BLENDFI_WEBHOOK_SECRETS  {blendfi}
 BLOQUO_ALLOWED_SOURCES   {bloquo_sources:?}

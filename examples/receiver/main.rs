@@ -8,6 +8,7 @@ mod curl;
 mod effects;
 mod server;
 mod settings;
+mod store;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -21,7 +22,7 @@ use axum::{Json, Router};
 use tower_webhook::layer::Budget;
 use tower_webhook::provider::{blendfi, bloque};
 use tower_webhook::{
-    ConfigError, Delivery, Drain, Event, EventRejection, MemoryStore, Webhook, provider,
+    ConfigError, Delivery, Drain, Event, EventRejection, SharedStore, Webhook, provider,
 };
 
 use crate::effects::{Effect, Effects};
@@ -47,7 +48,14 @@ async fn main() -> ExitCode {
         }
     };
     let drain = Drain::new();
-    let app = match app(&settings, &drain) {
+    let store = match store::open(settings.redis_url.as_deref()).await {
+        Ok(store) => store,
+        Err(error) => {
+            eprintln!("receiver: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let app = match app(&settings, &store, &drain) {
         Ok(app) => app,
         Err(error) => {
             eprintln!("receiver: {error}");
@@ -80,8 +88,7 @@ struct App {
     fail_first: u64,
 }
 
-fn app(settings: &Settings, drain: &Drain) -> Result<Router, ConfigError> {
-    let store = MemoryStore::new();
+fn app(settings: &Settings, store: &SharedStore, drain: &Drain) -> Result<Router, ConfigError> {
     // One budget for what strangers can make the whole process hold.
     let budget = Budget::default();
     let webhook = |provider| {

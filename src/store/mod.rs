@@ -93,6 +93,8 @@ mod contract;
 mod error;
 mod memory;
 mod record;
+#[cfg(feature = "redis")]
+mod redis;
 mod shared;
 mod token;
 
@@ -101,6 +103,11 @@ use std::time::Duration;
 
 use crate::event::{EventKey, ProviderName};
 
+#[cfg(feature = "redis")]
+pub use self::redis::{
+    RedisConnectError, RedisConnectErrorKind, RedisFinding, RedisReport, RedisSetting, RedisStore,
+    RedisStoreBuilder, RedisVerdict,
+};
 pub use command::{
     Claim, ClaimOutcome, Complete, Counts, Grant, Held, RecordState, RecordView, Release, Renew,
     StoredResponse,

@@ -1,0 +1,228 @@
+//! How a store on Redis is set up.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::event::ProviderName;
+
+use super::RedisStore;
+use super::address::Address;
+use super::check::{RedisReport, RedisVerdict};
+use super::connect::{Certificates, Connector};
+use super::error::{RedisConnectError, RedisConnectErrorKind};
+use super::keys::Layout;
+use super::link::Link;
+
+const DEFAULT_DEADLINE: Duration = Duration::from_millis(250);
+const DEFAULT_PARTITIONS: u32 = 256;
+const MOST_PARTITIONS: u32 = 65_536;
+/// How long the start waits for Redis before it goes on without.
+const START_LIMIT: Duration = Duration::from_secs(5);
+
+/// Settings of a [`RedisStore`]; see [`RedisStore::builder`].
+#[must_use]
+pub struct RedisStoreBuilder {
+    url: String,
+    namespace: Option<ProviderName>,
+    deadline: Duration,
+    partitions: u32,
+    certificates: Certificates,
+    refuse_at_risk: bool,
+}
+
+impl RedisStoreBuilder {
+    pub(super) fn new(url: String) -> Self {
+        Self {
+            url,
+            namespace: None,
+            deadline: DEFAULT_DEADLINE,
+            partitions: DEFAULT_PARTITIONS,
+            certificates: Certificates::default(),
+            refuse_at_risk: false,
+        }
+    }
+
+    /// Keeps the records apart from those of other namespaces of the same Redis; `default`
+    /// unless set. Sandbox and production are two.
+    pub fn namespace(mut self, name: ProviderName) -> Self {
+        self.namespace = Some(name);
+        self
+    }
+
+    /// How long any call may take, whatever Redis does; 250 ms unless set.
+    ///
+    /// The layers above have a limit of their own: at most the sender's time to answer.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Over how many hash tags the records of the namespace are spread, so that a cluster can
+    /// share them out; 256 unless set, at most 65,536.
+    ///
+    /// The number is written into Redis when the namespace is first used, and every store of the
+    /// namespace must be built with the same.
+    pub fn partitions(mut self, partitions: u32) -> Self {
+        self.partitions = partitions;
+        self
+    }
+
+    /// The certificates, in PEM, that sign the server's: instead of those of the operating
+    /// system.
+    pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.certificates.root = Some(pem.into());
+        self
+    }
+
+    /// A certificate and its key, in PEM, that prove to Redis who connects.
+    pub fn client_certificate(
+        mut self,
+        certificate: impl Into<Vec<u8>>,
+        key: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.certificates.client = Some((certificate.into(), key.into()));
+        self
+    }
+
+    /// Has [`connect`](Self::connect) fail where the start-up check finds records
+    /// [at risk](RedisVerdict::AtRisk), or cannot be made.
+    pub fn refuse_at_risk(mut self) -> Self {
+        self.refuse_at_risk = true;
+        self
+    }
+
+    /// The store, without a word to Redis: the connection is made by the first call.
+    ///
+    /// # Errors
+    ///
+    /// A setting that cannot be used; TLS without a crypto provider.
+    pub fn build(self) -> Result<RedisStore, RedisConnectError> {
+        let Self {
+            url,
+            namespace,
+            deadline,
+            partitions,
+            certificates,
+            refuse_at_risk: _,
+        } = self;
+        if deadline.is_zero() {
+            return Err(setting("a deadline of 0 would let every call fail"));
+        }
+        if !(1..=MOST_PARTITIONS).contains(&partitions) {
+            return Err(setting(format!(
+                "{partitions} partitions are not 1 to {MOST_PARTITIONS}"
+            )));
+        }
+        let namespace = match namespace {
+            Some(name) => name,
+            None => ProviderName::new("default").map_err(|error| setting(error.to_string()))?,
+        };
+        let layout = Layout::new(namespace, partitions);
+        let address = Address::parse(&url)?;
+        let connector = Connector::new(address, certificates, deadline, layout.clone())?;
+        Ok(RedisStore {
+            link: Arc::new(Link::new(connector, deadline)),
+            layout,
+            waiting: Arc::default(),
+        })
+    }
+
+    /// The store, connected, with its settings checked and logged.
+    ///
+    /// Where Redis cannot be reached it says so in the log and goes on: a receiver that starts
+    /// during an outage refuses deliveries with the not-now status until Redis is back.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build); Redis refuses the connection; the namespace has another number
+    /// of partitions; and what [`refuse_at_risk`](Self::refuse_at_risk) refuses.
+    pub async fn connect(self) -> Result<RedisStore, RedisConnectError> {
+        let refuse_at_risk = self.refuse_at_risk;
+        let store = self.build()?;
+        let link = Arc::clone(&store.link);
+        let starting = async {
+            let mut conn = link.connected().await?;
+            RedisReport::of(&mut conn).await
+        };
+        let problem: Box<dyn std::error::Error + Send + Sync> =
+            match timeout(START_LIMIT, Box::pin(starting)).await {
+                Ok(Ok(report)) => {
+                    log(&store, &report);
+                    if refuse_at_risk && report.worst() == RedisVerdict::AtRisk {
+                        let bad = |verdict| verdict == RedisVerdict::AtRisk;
+                        let findings = report.findings().iter();
+                        let lines: Vec<_> = findings
+                            .filter(|finding| bad(finding.verdict()))
+                            .map(ToString::to_string)
+                            .collect();
+                        return Err(RedisConnectError::new(
+                            RedisConnectErrorKind::AtRisk,
+                            lines.join("; "),
+                        ));
+                    }
+                    return Ok(store);
+                }
+                Ok(Err(fault)) => {
+                    if let Some(error) = fault.fatal() {
+                        return Err(error);
+                    }
+                    fault.into()
+                }
+                Err(error) => error.into(),
+            };
+        if refuse_at_risk {
+            return Err(RedisConnectError::new(
+                RedisConnectErrorKind::AtRisk,
+                format!("what is at risk cannot be checked: {problem}"),
+            ));
+        }
+        tracing::warn!(
+            redis = %store.link.address(),
+            %problem,
+            "Redis cannot be reached; deliveries are refused until it is"
+        );
+        Ok(store)
+    }
+}
+
+fn setting(message: impl Into<String>) -> RedisConnectError {
+    RedisConnectError::new(RedisConnectErrorKind::Setting, message)
+}
+
+fn log(store: &RedisStore, report: &RedisReport) {
+    tracing::info!(
+        redis = %store.link.address(),
+        namespace = %store.layout.namespace(),
+        "events are remembered in Redis"
+    );
+    for finding in report.findings() {
+        match finding.verdict() {
+            RedisVerdict::Sound => tracing::debug!("Redis: {finding}"),
+            RedisVerdict::Weak => tracing::info!("Redis: {finding}"),
+            RedisVerdict::Unknown | RedisVerdict::AtRisk => tracing::warn!("Redis: {finding}"),
+        }
+    }
+}
+
+impl fmt::Debug for RedisStoreBuilder {
+    /// The URL may hold a password, and keys are secret: neither is shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            url: _,
+            namespace,
+            deadline,
+            partitions,
+            certificates: _,
+            refuse_at_risk,
+        } = self;
+        f.debug_struct("RedisStoreBuilder")
+            .field("namespace", namespace)
+            .field("deadline", deadline)
+            .field("partitions", partitions)
+            .field("refuse_at_risk", refuse_at_risk)
+            .finish_non_exhaustive()
+    }
+}

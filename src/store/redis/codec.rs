@@ -1,0 +1,238 @@
+//! Reads the value of a record; `record.lua` says how it is laid out and writes it.
+
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+
+use crate::clock::UnixTime;
+use crate::event::{EventKey, Fingerprint};
+use crate::store::command::StoredResponse;
+use crate::store::record::{Record, State};
+use crate::store::token::Token;
+
+const VERSION: u8 = 1;
+const CLAIMED: u8 = 1;
+const DONE: u8 = 2;
+const RELEASED: u8 = 3;
+const STATE: u8 = 7;
+const FINGERPRINT: u8 = 8;
+const BOUND: u8 = 16;
+const CORRECTED: u8 = 32;
+const NAMED: u8 = 64;
+const BODY: u8 = 128;
+
+/// As much of a value as tells its state: everything before the name and the body.
+pub(super) const HEAD: usize = 62;
+
+/// The longest span that a script is told: far beyond any lease or retention, and short enough
+/// for the numbers of Lua.
+const LONGEST: Duration = Duration::from_secs(100 * 366 * 86_400);
+
+/// A span in whole microseconds, as scripts take it.
+pub(super) fn micros(span: Duration) -> u64 {
+    u64::try_from(span.min(LONGEST).as_micros()).unwrap_or(u64::MAX)
+}
+
+/// A record as it is stored.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Stored {
+    pub(super) record: Record,
+    /// The event, where the Redis key only hashes it.
+    pub(super) key: Option<EventKey>,
+}
+
+/// Reads a value; `None` where it is not one that this version writes.
+pub(super) fn decode(mut value: Bytes) -> Option<Stored> {
+    let (flags, head) = decode_head(&mut value)?;
+    let key = if flags & NAMED == 0 {
+        None
+    } else {
+        let length = usize::try_from(value.try_get_u32().ok()?).ok()?;
+        if value.len() < length {
+            return None;
+        }
+        let name = value.split_to(length);
+        Some(EventKey::decode(std::str::from_utf8(&name).ok()?).ok()?)
+    };
+    let body = (flags & BODY != 0).then_some(value);
+    Some(Stored {
+        record: head.into_record(body),
+        key,
+    })
+}
+
+/// Reads the state from the first [`HEAD`] bytes of a value; a body is left out.
+pub(super) fn decode_state(mut value: Bytes) -> Option<Record> {
+    let (_, head) = decode_head(&mut value)?;
+    Some(head.into_record(None))
+}
+
+struct Head {
+    token: Token,
+    kept_until: UnixTime,
+    fence: u64,
+    attempt: u32,
+    fingerprint: Option<Fingerprint>,
+    stage: Stage,
+}
+
+enum Stage {
+    Claimed {
+        lease_ends: UnixTime,
+        bound: bool,
+        corrected: bool,
+    },
+    Done {
+        status: u16,
+    },
+    Released,
+}
+
+fn decode_head(value: &mut Bytes) -> Option<(u8, Head)> {
+    if value.try_get_u8().ok()? != VERSION {
+        return None;
+    }
+    let flags = value.try_get_u8().ok()?;
+    let token = Token::from_bytes(sixteen(value)?);
+    let kept_until = UnixTime::from_micros(value.try_get_u64().ok()?);
+    let fence = value.try_get_u64().ok()?;
+    let attempt = value.try_get_u32().ok()?;
+    let fingerprint = if flags & FINGERPRINT == 0 {
+        None
+    } else {
+        Some(Fingerprint::from_bytes(sixteen(value)?))
+    };
+    let stage = match flags & STATE {
+        CLAIMED => Stage::Claimed {
+            lease_ends: UnixTime::from_micros(value.try_get_u64().ok()?),
+            bound: flags & BOUND != 0,
+            corrected: flags & CORRECTED != 0,
+        },
+        DONE => Stage::Done {
+            status: value.try_get_u16().ok()?,
+        },
+        RELEASED => Stage::Released,
+        _ => return None,
+    };
+    let head = Head {
+        token,
+        kept_until,
+        fence,
+        attempt,
+        fingerprint,
+        stage,
+    };
+    Some((flags, head))
+}
+
+fn sixteen(value: &mut Bytes) -> Option<[u8; 16]> {
+    let mut bytes = [0; 16];
+    value.try_copy_to_slice(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+impl Head {
+    fn into_record(self, body: Option<Bytes>) -> Record {
+        let Self {
+            token,
+            kept_until,
+            fence,
+            attempt,
+            fingerprint,
+            stage,
+        } = self;
+        let state = match stage {
+            Stage::Claimed {
+                lease_ends,
+                bound,
+                corrected,
+            } => State::Claimed {
+                token,
+                lease_ends,
+                bound,
+                corrected,
+            },
+            Stage::Done { status } => State::Done {
+                token,
+                response: StoredResponse { status, body },
+            },
+            Stage::Released => State::Released { token },
+        };
+        Record {
+            state,
+            attempt,
+            fence,
+            fingerprint,
+            kept_until,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Written out by hand after the table in `record.lua`.
+    fn done() -> Vec<u8> {
+        let mut value = vec![1, 2 | 8 | 128];
+        value.extend([0xaa; 16]);
+        value.extend([0, 0, 0, 0, 0, 0, 0x03, 0xe8]);
+        value.extend([0xff; 8]);
+        value.extend([0, 0, 0, 5]);
+        value.extend([0xbb; 16]);
+        value.extend([0x00, 0xca]);
+        value.extend(b"ok");
+        value
+    }
+
+    #[test]
+    fn a_finished_record_is_read() {
+        let stored = decode(done().into()).unwrap();
+        let record = Record {
+            state: State::Done {
+                token: Token::from_bytes([0xaa; 16]),
+                response: StoredResponse {
+                    status: 202,
+                    body: Some(Bytes::from_static(b"ok")),
+                },
+            },
+            attempt: 5,
+            fence: u64::MAX,
+            fingerprint: Some(Fingerprint::from_bytes([0xbb; 16])),
+            kept_until: UnixTime::from_micros(1_000),
+        };
+        assert_eq!(stored, Stored { record, key: None });
+    }
+
+    #[test]
+    fn a_value_that_is_cut_short_or_of_another_version_is_not_read() {
+        let whole = done();
+        for length in 0..whole.len() - 2 {
+            assert_eq!(decode(whole[..length].to_vec().into()), None, "{length}");
+        }
+        for (at, byte) in [(0, 0), (0, 2), (1, 0), (1, 4), (1, 2 | 64)] {
+            let mut other = done();
+            other[at] = byte;
+            assert_eq!(decode(other.into()), None, "{at} {byte}");
+        }
+    }
+
+    #[test]
+    fn no_span_is_too_long_for_lua() {
+        assert_eq!(micros(Duration::from_millis(1)), 1_000);
+        let end = micros(Duration::MAX) + 2_000_000_000_000_000;
+        assert!(end < 1 << 53, "{end}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_makes_the_reader_fall_over(value: Vec<u8>, state in 1_u8..4) {
+            let _ = decode(value.clone().into());
+            let mut value = value;
+            value.splice(0..0, [1, state | 64]);
+            let _ = decode(value.into());
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! Makes connections: to one server, to the master that Sentinel names, to a cluster.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::cluster::{ClusterClient, ClusterClientBuilder};
+use redis::cluster_async::ClusterConnection;
+use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRoutingInfo};
+use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, Pipeline, RedisError, TlsCertificates, TlsMode, Value,
+};
+use tokio::time::timeout;
+
+use super::address::{Address, Sentinel};
+use super::error::{Fault, RedisConnectError, RedisConnectErrorKind};
+use super::keys::Layout;
+
+/// How long each attempt to reach a server may take.
+const CONNECT_LIMIT: Duration = Duration::from_millis(300);
+/// The same with TLS, whose handshake takes several round trips and work.
+const TLS_CONNECT_LIMIT: Duration = Duration::from_secs(1);
+/// How long the client waits for an answer where nobody else limits it.
+const RESPONSE_LIMIT: Duration = Duration::from_millis(500);
+/// How long a connection may take in all: finding the master, greeting every node of a cluster.
+const OVERALL_LIMIT: Duration = Duration::from_secs(3);
+/// How often the client asks another node of a cluster before it gives up.
+const CLUSTER_RETRIES: u32 = 2;
+
+/// A connection that many callers share.
+#[derive(Clone)]
+pub(super) enum Conn {
+    Single(MultiplexedConnection),
+    Cluster(ClusterConnection),
+}
+
+/// One server of those that hold the records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Node {
+    Only,
+    At { host: String, port: u16 },
+}
+
+impl Conn {
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self, Self::Cluster(_))
+    }
+
+    pub(super) async fn ask(&mut self, cmd: &Cmd) -> Result<Value, Fault> {
+        let value = match self {
+            Self::Single(conn) => cmd.query_async(conn).await?,
+            Self::Cluster(conn) => cmd.query_async(conn).await?,
+        };
+        Ok(value)
+    }
+
+    /// Asks one server, whatever the keys.
+    pub(super) async fn ask_node(&mut self, node: &Node, cmd: &Cmd) -> Result<Value, Fault> {
+        let value = match (self, node) {
+            (Self::Cluster(conn), Node::At { host, port }) => {
+                let route = SingleNodeRoutingInfo::ByAddress {
+                    host: host.clone(),
+                    port: *port,
+                };
+                let routing = RoutingInfo::SingleNode(route);
+                conn.route_command(cmd.clone(), routing)
+                    .await?
+                    .extract_error()?
+            }
+            (conn, _) => conn.ask(cmd).await?,
+        };
+        Ok(value)
+    }
+
+    /// Sends several commands to one server at once.
+    pub(super) async fn ask_many(
+        &mut self,
+        node: &Node,
+        commands: Vec<Cmd>,
+    ) -> Result<Vec<Value>, Fault> {
+        let count = commands.len();
+        let mut pipeline = Pipeline::with_capacity(count);
+        for command in commands {
+            pipeline.add_command(command);
+        }
+        let values = match (self, node) {
+            (Self::Cluster(conn), Node::At { host, port }) => {
+                let route = SingleNodeRoutingInfo::ByAddress {
+                    host: host.clone(),
+                    port: *port,
+                };
+                conn.route_pipeline(pipeline, 0, count, route).await?
+            }
+            (Self::Single(conn), _) => conn.send_packed_commands(&pipeline, 0, count).await?,
+            (Self::Cluster(_), Node::Only) => return Err(super::scripts::strange()),
+        };
+        let values = values.into_iter().map(Value::extract_error);
+        Ok(values.collect::<Result<_, _>>()?)
+    }
+
+    /// The masters.
+    pub(super) async fn nodes(&mut self) -> Result<Vec<Node>, Fault> {
+        let Self::Cluster(conn) = self else {
+            return Ok(vec![Node::Only]);
+        };
+        let routing = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
+        let value = conn.route_command(redis::cmd("PING"), routing).await?;
+        let Value::Map(answers) = value else {
+            return Err(super::scripts::strange());
+        };
+        answers
+            .into_iter()
+            .map(|(address, _)| {
+                let address: String = redis::from_redis_value(address).map_err(RedisError::from)?;
+                let (host, port) = address
+                    .rsplit_once(':')
+                    .ok_or_else(super::scripts::strange)?;
+                let port = port.parse().map_err(|_| super::scripts::strange())?;
+                let host = host.to_owned();
+                Ok(Node::At { host, port })
+            })
+            .collect()
+    }
+}
+
+/// Certificates for TLS, in PEM.
+#[derive(Clone, Default)]
+pub(super) struct Certificates {
+    pub(super) root: Option<Vec<u8>>,
+    /// Certificate and key.
+    pub(super) client: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Certificates {
+    fn are_given(&self) -> bool {
+        let Self { root, client } = self;
+        root.is_some() || client.is_some()
+    }
+
+    fn tls(&self) -> TlsCertificates {
+        let client = self.client.clone();
+        TlsCertificates {
+            client_tls: client.map(|(client_cert, client_key)| redis::ClientTlsConfig {
+                client_cert,
+                client_key,
+            }),
+            root_cert: self.root.clone(),
+        }
+    }
+}
+
+/// Makes connections to one address.
+pub(super) struct Connector {
+    pub(super) address: Address,
+    certificates: Certificates,
+    client: Made,
+    deadline: Duration,
+    layout: Layout,
+    /// Whether the number of partitions was right before.
+    partitions_known: AtomicBool,
+}
+
+enum Made {
+    Single(Client),
+    /// Its client is made anew each time: it keeps connections to Sentinels that may be gone.
+    Sentinel(Sentinel),
+    Cluster(Box<ClusterClient>),
+}
+
+impl Connector {
+    pub(super) fn new(
+        address: Address,
+        certificates: Certificates,
+        deadline: Duration,
+        layout: Layout,
+    ) -> Result<Self, RedisConnectError> {
+        let tls = address.is_tls();
+        if tls && rustls::crypto::CryptoProvider::get_default().is_none() {
+            // The client would panic.
+            return Err(RedisConnectError::new(
+                RedisConnectErrorKind::Tls,
+                "TLS needs a crypto provider, and none is installed: enable the feature `ring` of \
+                 rustls and call rustls::crypto::ring::default_provider().install_default() \
+                 when the process starts",
+            ));
+        }
+        if certificates.are_given() && !tls {
+            return Err(RedisConnectError::new(
+                RedisConnectErrorKind::Tls,
+                "certificates are given and the URL does not ask for TLS: begin it with rediss",
+            ));
+        }
+        let refused = |error: RedisError| {
+            let (kind, message) = if certificates.are_given() {
+                (RedisConnectErrorKind::Tls, "a certificate cannot be read")
+            } else {
+                (RedisConnectErrorKind::Url, "the URL cannot be used")
+            };
+            RedisConnectError::new(kind, message).with_source(Fault::Redis(error))
+        };
+        let client = match &address {
+            Address::Single(info) if certificates.are_given() => Made::Single(
+                Client::build_with_tls(info.clone(), certificates.tls()).map_err(refused)?,
+            ),
+            Address::Single(info) => Made::Single(Client::open(info.clone()).map_err(refused)?),
+            Address::Sentinel(sentinel) => {
+                sentinel_client(sentinel, &certificates).map_err(refused)?;
+                Made::Sentinel(sentinel.clone())
+            }
+            Address::Cluster(nodes) => {
+                let mut builder = ClusterClientBuilder::new(nodes.clone())
+                    .retries(CLUSTER_RETRIES)
+                    .min_retry_wait(50)
+                    .max_retry_wait(200)
+                    .connection_timeout(connect_limit(tls))
+                    .response_timeout(RESPONSE_LIMIT.min(deadline))
+                    .overall_response_timeout(Some(OVERALL_LIMIT));
+                if certificates.are_given() {
+                    builder = builder.certs(certificates.tls());
+                }
+                Made::Cluster(Box::new(builder.build().map_err(refused)?))
+            }
+        };
+        Ok(Self {
+            address,
+            certificates,
+            client,
+            deadline,
+            layout,
+            partitions_known: AtomicBool::new(false),
+        })
+    }
+
+    /// A connection that is ready, to a namespace with the right number of partitions.
+    pub(super) async fn connect(&self) -> Result<Conn, Fault> {
+        let connecting = async {
+            let mut conn = self.open().await?;
+            let known = self.partitions_known.load(Ordering::Relaxed);
+            let limit = if known { CONNECT_LIMIT } else { OVERALL_LIMIT };
+            let fault = match timeout(limit, self.check_partitions(&mut conn)).await {
+                Ok(Ok(())) => {
+                    self.partitions_known.store(true, Ordering::Relaxed);
+                    return Ok(conn);
+                }
+                Ok(Err(fault)) => fault,
+                Err(_) => Fault::Slow(limit),
+            };
+            // In a cluster the number stands on one master: that it is down must not keep those
+            // from the others who have seen the number before.
+            if known && !matches!(fault, Fault::Partitions { .. }) {
+                return Ok(conn);
+            }
+            Err(fault)
+        };
+        match timeout(OVERALL_LIMIT, connecting).await {
+            Ok(result) => result,
+            Err(_) => Err(Fault::Slow(OVERALL_LIMIT)),
+        }
+    }
+
+    async fn open(&self) -> Result<Conn, Fault> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(connect_limit(self.address.is_tls())))
+            .set_response_timeout(Some(RESPONSE_LIMIT.max(self.deadline)));
+        let client = match &self.client {
+            Made::Single(client) => client.clone(),
+            Made::Sentinel(sentinel) => {
+                let mut client = sentinel_client(sentinel, &self.certificates)?;
+                Box::pin(client.async_get_client()).await?
+            }
+            Made::Cluster(client) => {
+                let conn = Box::pin(client.get_async_connection()).await?;
+                return Ok(Conn::Cluster(conn));
+            }
+        };
+        let conn = client.get_multiplexed_async_connection_with_config(&config);
+        Ok(Conn::Single(Box::pin(conn).await?))
+    }
+
+    /// Writes the number of partitions of a new namespace; refuses another than is written.
+    async fn check_partitions(&self, conn: &mut Conn) -> Result<(), Fault> {
+        let key = self.layout.partitions_key();
+        let wanted = self.layout.partitions();
+        for _ in 0..2 {
+            let mut get = redis::cmd("GET");
+            get.arg(&key);
+            match conn.ask(&get).await? {
+                Value::BulkString(stored) if stored == wanted.to_string().as_bytes() => {
+                    return Ok(());
+                }
+                Value::BulkString(stored) => {
+                    let stored = String::from_utf8_lossy(&stored);
+                    return Err(Fault::Partitions {
+                        // Whatever stands there: no more of it than a number takes.
+                        stored: stored.chars().take(10).collect(),
+                        wanted,
+                    });
+                }
+                _ => {}
+            }
+            let mut set = redis::cmd("SET");
+            set.arg(&key).arg(wanted).arg("NX");
+            conn.ask(&set).await?;
+        }
+        Err(super::scripts::strange())
+    }
+}
+
+fn connect_limit(tls: bool) -> Duration {
+    if tls {
+        TLS_CONNECT_LIMIT
+    } else {
+        CONNECT_LIMIT
+    }
+}
+
+fn sentinel_client(
+    sentinel: &Sentinel,
+    certificates: &Certificates,
+) -> Result<SentinelClient, RedisError> {
+    let Sentinel {
+        hosts,
+        service,
+        redis,
+        sentinel,
+        tls,
+    } = sentinel;
+    let mut builder =
+        SentinelClientBuilder::new(hosts.clone(), service, SentinelServerType::Master)?
+            .set_client_to_redis_db(redis.db())
+            .set_client_to_redis_protocol(redis.protocol());
+    if let Some(username) = redis.username() {
+        builder = builder.set_client_to_redis_username(username);
+    }
+    if let Some(password) = redis.password() {
+        builder = builder.set_client_to_redis_password(password);
+    }
+    if let Some(username) = sentinel.username() {
+        builder = builder.set_client_to_sentinel_username(username);
+    }
+    if let Some(password) = sentinel.password() {
+        builder = builder.set_client_to_sentinel_password(password);
+    }
+    if *tls {
+        builder = builder
+            .set_client_to_redis_tls_mode(TlsMode::Secure)
+            .set_client_to_sentinel_tls_mode(TlsMode::Secure);
+        if certificates.are_given() {
+            builder = builder
+                .set_client_to_redis_certificates(certificates.tls())
+                .set_client_to_sentinel_certificates(certificates.tls());
+        }
+    }
+    builder.build()
+}

@@ -1,0 +1,250 @@
+//! What goes wrong with Redis, and what it means for whoever called.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+use crate::store::error::{StoreError, StoreErrorKind};
+
+/// A store on Redis that cannot be set up as asked.
+///
+/// Its text names the setting and the remedy, and never a password.
+///
+/// ```
+/// use tower_webhook::store::{RedisConnectErrorKind, RedisStore};
+///
+/// let error = RedisStore::builder("mysql://root:secret@db/1").build().unwrap_err();
+/// assert_eq!(error.kind(), RedisConnectErrorKind::Url);
+/// assert!(!error.to_string().contains("secret"));
+/// ```
+#[derive(Debug)]
+pub struct RedisConnectError {
+    kind: RedisConnectErrorKind,
+    message: String,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// The kind of failure that a [`RedisConnectError`] tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RedisConnectErrorKind {
+    /// The URL cannot be read.
+    Url,
+    /// A setting beside the URL is out of its range.
+    Setting,
+    /// TLS is asked for, and no crypto provider is installed or a certificate cannot be read.
+    Tls,
+    /// The namespace was set up with another number of partitions.
+    Partitions,
+    /// Redis refuses the connection: wrong password, no permission, not a cluster.
+    Refused,
+    /// The start-up check found what the builder was told to refuse.
+    AtRisk,
+}
+
+impl RedisConnectError {
+    pub(super) fn new(kind: RedisConnectErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            source: None,
+        }
+    }
+
+    pub(super) fn with_source(mut self, source: impl Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Box::new(source));
+        self
+    }
+
+    /// What kind of failure it was.
+    pub fn kind(&self) -> RedisConnectErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for RedisConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "redis store: {}", self.message)
+    }
+}
+
+impl Error for RedisConnectError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        let source: &(dyn Error + 'static) = self.source.as_deref()?;
+        Some(source)
+    }
+}
+
+/// Why a call or a connection failed, before it becomes an error of the store.
+#[derive(Debug, Clone)]
+pub(super) enum Fault {
+    Redis(RedisError),
+    /// Setting up a connection took longer than this.
+    Slow(Duration),
+    /// The namespace has `stored` partitions, this store was built with `wanted`.
+    Partitions {
+        stored: String,
+        wanted: u32,
+    },
+    /// An answer that no version of the scripts gives.
+    Garbled(&'static str),
+}
+
+/// What to do about a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Remedy {
+    /// The connection is no good: take another one, and ask again.
+    Reconnect,
+    /// The server cannot answer now: ask again on the same connection.
+    AskAgain,
+    /// No answer in time.
+    GiveUp,
+    /// Asking again changes nothing.
+    Nothing,
+}
+
+impl Fault {
+    pub(super) fn kind(&self) -> StoreErrorKind {
+        match self {
+            Self::Redis(error) => kind_of(error),
+            Self::Slow(_) => StoreErrorKind::Unavailable,
+            Self::Partitions { .. } => StoreErrorKind::Refused,
+            Self::Garbled(_) => StoreErrorKind::Corrupt,
+        }
+    }
+
+    pub(super) fn remedy(&self) -> Remedy {
+        match self {
+            Self::Redis(error) => remedy_of(error),
+            Self::Slow(_) => Remedy::Reconnect,
+            Self::Partitions { .. } | Self::Garbled(_) => Remedy::Nothing,
+        }
+    }
+
+    /// Whether the server has answered that it did nothing.
+    pub(super) fn changed_nothing(&self) -> bool {
+        match self {
+            Self::Redis(error) => {
+                matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
+                    || error.is_connection_refusal()
+            }
+            Self::Slow(_) | Self::Partitions { .. } => true,
+            Self::Garbled(_) => false,
+        }
+    }
+
+    pub(super) fn is_no_script(&self) -> bool {
+        matches!(self, Self::Redis(error)
+            if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript))
+    }
+
+    /// Whether the server knows the question and does not answer it, or does not know it.
+    pub(super) fn is_denied(&self) -> bool {
+        matches!(self, Self::Redis(error) if matches!(
+            error.kind(),
+            ErrorKind::Server(ServerErrorKind::NoPerm | ServerErrorKind::ResponseError)
+        ))
+    }
+
+    /// As an error of the start, where trying again cannot help; `None` where it may.
+    pub(super) fn fatal(&self) -> Option<RedisConnectError> {
+        if self.kind() != StoreErrorKind::Refused {
+            return None;
+        }
+        let error = match self {
+            Self::Partitions { .. } => {
+                RedisConnectError::new(RedisConnectErrorKind::Partitions, self.to_string())
+            }
+            Self::Redis(_) | Self::Slow(_) | Self::Garbled(_) => RedisConnectError::new(
+                RedisConnectErrorKind::Refused,
+                "Redis refuses the connection",
+            )
+            .with_source(self.clone()),
+        };
+        Some(error)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // The server's text, and never the URL.
+            Self::Redis(error) => error.fmt(f),
+            Self::Slow(limit) => write!(f, "no connection within {} ms", limit.as_millis()),
+            Self::Partitions { stored, wanted } => write!(
+                f,
+                "the namespace has {stored} partitions and this store was built with {wanted}: \
+                 build it with {stored}, or take another namespace"
+            ),
+            Self::Garbled(what) => f.write_str(what),
+        }
+    }
+}
+
+impl Error for Fault {}
+
+impl From<RedisError> for Fault {
+    fn from(error: RedisError) -> Self {
+        Self::Redis(error)
+    }
+}
+
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        Self::new(fault.kind()).with_source(fault)
+    }
+}
+
+/// The code at the head of an error answer, also where Redis 6 wraps it.
+fn code(error: &RedisError) -> &str {
+    let known = |text: &str| {
+        ["OOM", "READONLY", "LOADING"].into_iter().find(|code| {
+            text.split(|c: char| !c.is_ascii_alphanumeric())
+                .any(|word| word == *code)
+        })
+    };
+    match error.code() {
+        Some("ERR") => error.detail().and_then(known).unwrap_or("ERR"),
+        Some(code) => code,
+        None => "",
+    }
+}
+
+fn kind_of(error: &RedisError) -> StoreErrorKind {
+    if error.is_timeout() {
+        return StoreErrorKind::TimedOut;
+    }
+    match error.kind() {
+        ErrorKind::Server(_) | ErrorKind::Extension => match code(error) {
+            "OOM" => StoreErrorKind::Full,
+            "READONLY" | "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "MOVED"
+            | "ASK" | "NOREPLICAS" | "BUSY" | "UNKILLABLE" => StoreErrorKind::Unavailable,
+            "WRONGTYPE" => StoreErrorKind::Corrupt,
+            _ => StoreErrorKind::Refused,
+        },
+        ErrorKind::AuthenticationFailed
+        | ErrorKind::InvalidClientConfig
+        | ErrorKind::RESP3NotSupported => StoreErrorKind::Refused,
+        ErrorKind::Parse | ErrorKind::UnexpectedReturnType => StoreErrorKind::Corrupt,
+        _ => StoreErrorKind::Unavailable,
+    }
+}
+
+fn remedy_of(error: &RedisError) -> Remedy {
+    match kind_of(error) {
+        StoreErrorKind::TimedOut => Remedy::GiveUp,
+        StoreErrorKind::Unavailable => match code(error) {
+            "LOADING" | "TRYAGAIN" | "CLUSTERDOWN" | "NOREPLICAS" | "BUSY" | "UNKILLABLE"
+            | "MOVED" | "ASK" => Remedy::AskAgain,
+            // Another master, or none yet, or no connection at all.
+            _ => Remedy::Reconnect,
+        },
+        _ => match code(error) {
+            // A password that was changed holds for new connections.
+            "NOAUTH" | "WRONGPASS" => Remedy::Reconnect,
+            _ => Remedy::Nothing,
+        },
+    }
+}

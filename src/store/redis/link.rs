@@ -1,0 +1,310 @@
+//! One shared connection that is replaced when it is no good, and a time limit on every call.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::store::error::{StoreError, StoreErrorKind};
+
+use super::address::Address;
+use super::connect::{Conn, Connector};
+use super::error::{Fault, Remedy};
+use super::scripts::Call;
+
+/// How often a call is sent, its deadline permitting.
+const ATTEMPTS: u32 = 3;
+/// The waits before another attempt where the server cannot be reached.
+const SHORTEST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_millis(200);
+/// For so long a connection that was refused for good is not tried again.
+const REFUSAL_STANDS: Duration = Duration::from_secs(1);
+/// So many calls without an answer make a connection suspect, and no more often than this is
+/// another one sought.
+const SUSPECT_AFTER: u32 = 3;
+const SUSPECT_EVERY: Duration = Duration::from_secs(1);
+
+type Connecting = Shared<BoxFuture<'static, Result<Conn, Fault>>>;
+
+/// The connection of a store.
+///
+/// It is made on first use. All callers share it, those too that come while it is being made: a
+/// caller that gives up does not stop it.
+pub(super) struct Link {
+    connector: Arc<Connector>,
+    deadline: Duration,
+    line: Arc<Mutex<Line>>,
+}
+
+#[derive(Default)]
+struct Line {
+    /// Tells this connection from those before it.
+    number: u64,
+    connecting: Option<Connecting>,
+    since: Option<Instant>,
+    /// Calls without an answer since the last that had one.
+    unanswered: u32,
+    sought: Option<Instant>,
+}
+
+impl Link {
+    pub(super) fn new(connector: Connector, deadline: Duration) -> Self {
+        Self {
+            connector: Arc::new(connector),
+            deadline,
+            line: Arc::default(),
+        }
+    }
+
+    pub(super) fn address(&self) -> &Address {
+        &self.connector.address
+    }
+
+    pub(super) fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    /// Calls a script; its answer may be asked for several times.
+    pub(super) async fn call(&self, call: &Call) -> Result<redis::Value, StoreError> {
+        self.run(true, |mut conn| async move {
+            match conn.ask(&call.by_hash()).await {
+                Err(fault) if fault.is_no_script() => conn.ask(&call.by_code()).await,
+                result => result,
+            }
+        })
+        .await
+    }
+
+    /// Asks, within the deadline; again where that may help and `again` allows it.
+    pub(super) async fn run<T, F>(
+        &self,
+        again: bool,
+        ask: impl Fn(Conn) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
+        let deadline = Instant::now() + self.deadline;
+        let progress = Mutex::default();
+        let asking = Box::pin(self.ask_until(deadline, again, &progress, ask));
+        if let Ok(result) = timeout_at(deadline, asking).await {
+            return result;
+        }
+        let Progress { number, fault } = std::mem::take(&mut *lock(&progress));
+        self.unanswered(number);
+        // Why it was asked again says more than that time ran out over it.
+        Err(fault.map_or_else(
+            || StoreError::new(StoreErrorKind::TimedOut),
+            StoreError::from,
+        ))
+    }
+
+    async fn ask_until<T, F>(
+        &self,
+        deadline: Instant,
+        again: bool,
+        progress: &Mutex<Progress>,
+        ask: impl Fn(Conn) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
+        let mut unsure = false;
+        for attempt in 1.. {
+            let (number, connecting) = self.connection();
+            lock(progress).number = number;
+            let (mut sent, mut many_servers) = (false, false);
+            let result = match connecting.await {
+                Ok(conn) => {
+                    sent = true;
+                    many_servers = conn.is_cluster();
+                    ask(conn).await
+                }
+                Err(fault) => Err(fault),
+            };
+            let fault = match result {
+                Ok(value) => {
+                    self.answered(number);
+                    return Ok(value);
+                }
+                Err(fault) => fault,
+            };
+            let remedy = fault.remedy();
+            unsure |= sent && !fault.changed_nothing();
+            let last = |fault: Fault| {
+                if fault.kind() == StoreErrorKind::Full && unsure {
+                    // An earlier attempt may have been carried out: not the promise of `Full`.
+                    return StoreError::new(StoreErrorKind::Unavailable).with_source(fault);
+                }
+                StoreError::from(fault)
+            };
+            match remedy {
+                Remedy::Nothing => return Err(last(fault)),
+                Remedy::GiveUp => {
+                    self.unanswered(number);
+                    return Err(last(fault));
+                }
+                // One server of several: the others are asked over this connection meanwhile, and
+                // the client seeks the one by itself.
+                Remedy::Reconnect if many_servers => self.unanswered(number),
+                Remedy::Reconnect => self.give_up_on(number),
+                Remedy::AskAgain => {}
+            }
+            // A command that must not be sent twice may only be repeated if it was not sent.
+            if attempt >= ATTEMPTS || (sent && !again && !fault.changed_nothing()) {
+                return Err(last(fault));
+            }
+            // An idle connection that was closed needs no wait.
+            if !(sent && attempt == 1 && remedy == Remedy::Reconnect && !many_servers) {
+                let wait = jitter(SHORTEST_WAIT, LONGEST_WAIT);
+                if Instant::now() + wait >= deadline {
+                    return Err(last(fault));
+                }
+                lock(progress).fault = Some(fault);
+                sleep(wait).await;
+            }
+        }
+        Err(StoreError::new(StoreErrorKind::Unavailable))
+    }
+
+    /// Waits for the connection, for longer than a call does.
+    pub(super) async fn connected(&self) -> Result<Conn, Fault> {
+        let (_, connecting) = self.connection();
+        connecting.await
+    }
+
+    /// The connection, or one that is being made.
+    fn connection(&self) -> (u64, Connecting) {
+        let mut line = self.line();
+        if let Some(connecting) = line.connecting.clone() {
+            let stands = match connecting.peek() {
+                None | Some(Ok(_)) => true,
+                Some(Err(fault)) => {
+                    let long = if fault.kind() == StoreErrorKind::Refused {
+                        REFUSAL_STANDS
+                    } else {
+                        SHORTEST_WAIT
+                    };
+                    line.since.is_some_and(|since| since.elapsed() < long)
+                }
+            };
+            if stands {
+                return (line.number, connecting);
+            }
+        }
+        let connecting = self.connect();
+        line.replace(connecting.clone());
+        (line.number, connecting)
+    }
+
+    fn connect(&self) -> Connecting {
+        let (connector, line) = (Arc::clone(&self.connector), Arc::clone(&self.line));
+        let connecting = async move {
+            let result = connector.connect().await;
+            if result.is_err() {
+                // How long a failure stands counts from its end.
+                lock(&line).since = Some(Instant::now());
+            }
+            result
+        };
+        let connecting = connecting.boxed().shared();
+        tokio::spawn(connecting.clone());
+        connecting
+    }
+
+    fn answered(&self, number: u64) {
+        let mut line = self.line();
+        if line.number == number {
+            line.unanswered = 0;
+        }
+    }
+
+    fn give_up_on(&self, number: u64) {
+        let mut line = self.line();
+        let made = line
+            .connecting
+            .as_ref()
+            .is_some_and(|made| matches!(made.peek(), Some(Ok(_))));
+        if line.number == number && made {
+            line.connecting = None;
+        }
+    }
+
+    /// Seeks another connection where this one has fallen silent, and keeps this one until then:
+    /// a server that only sleeps answers on it when it wakes.
+    fn unanswered(&self, number: u64) {
+        let mut line = self.line();
+        if line.number != number {
+            return;
+        }
+        line.unanswered = line.unanswered.saturating_add(1);
+        let made = line
+            .connecting
+            .as_ref()
+            .is_some_and(|made| matches!(made.peek(), Some(Ok(_))));
+        let early = |since: Option<Instant>| since.is_some_and(|at| at.elapsed() < SUSPECT_EVERY);
+        if !made || line.unanswered < SUSPECT_AFTER || early(line.since) || early(line.sought) {
+            return;
+        }
+        line.sought = Some(Instant::now());
+        let (connector, shared) = (Arc::clone(&self.connector), Arc::clone(&self.line));
+        tokio::spawn(async move {
+            let Ok(conn) = connector.connect().await else {
+                return;
+            };
+            let mut line = lock(&shared);
+            if line.number == number {
+                let ready = std::future::ready(Ok(conn)).boxed().shared();
+                // Polled once, so that it counts as made.
+                let _ = ready.clone().now_or_never();
+                line.replace(ready);
+            }
+        });
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        lock(&self.line)
+    }
+}
+
+impl Line {
+    fn replace(&mut self, connecting: Connecting) {
+        self.number = self.number.wrapping_add(1);
+        self.connecting = Some(connecting);
+        self.since = Some(Instant::now());
+        self.unanswered = 0;
+    }
+}
+
+/// How far a call got.
+#[derive(Default)]
+struct Progress {
+    /// The connection that was asked last.
+    number: u64,
+    /// Why it is asked again.
+    fault: Option<Fault>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing can fail half-way while one is held.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.connector.address, f)
+    }
+}
+
+/// Some span between the two, so that many who wait do not come back at once.
+pub(super) fn jitter(shortest: Duration, longest: Duration) -> Duration {
+    let mut byte = [128];
+    // Without random bytes it is the middle.
+    let _ = getrandom::fill(&mut byte);
+    let [byte] = byte;
+    shortest + longest.saturating_sub(shortest) * u32::from(byte) / 255
+}

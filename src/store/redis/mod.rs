@@ -1,0 +1,253 @@
+//! A store on Redis or Valkey.
+
+mod address;
+mod builder;
+mod check;
+mod codec;
+mod connect;
+mod error;
+mod keys;
+mod link;
+mod scan;
+mod scripts;
+mod wait;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+
+use crate::event::{EventKey, ProviderName};
+
+use super::Store;
+use super::command::{Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Release, Renew};
+use super::error::StoreError;
+
+use self::keys::{Layout, Place};
+use self::link::Link;
+use self::scan::Scan;
+use self::scripts::{Answer, Call};
+use self::wait::Waiting;
+
+pub use self::builder::RedisStoreBuilder;
+pub use self::check::{RedisFinding, RedisReport, RedisSetting, RedisVerdict};
+pub use self::error::{RedisConnectError, RedisConnectErrorKind};
+
+/// A [`Store`] on Redis 6.2 or later, or Valkey: its records survive a restart of the receiver,
+/// and any number of receivers share them.
+///
+/// | URL | what it names |
+/// | --- | --- |
+/// | `redis://[user:password@]host[:port][/db]` | one server |
+/// | `redis+sentinel://[user:password@]host[:port],…/service[/db]` | the master that Sentinel names; `?sentinel_username=` and `?sentinel_password=` are for the Sentinels |
+/// | `redis-cluster://[user:password@]host[:port],…` | a cluster, by some of its nodes |
+/// | `rediss://`, `rediss+sentinel://`, `rediss-cluster://` | the same with TLS |
+/// | `unix:///path` | a server on this machine |
+///
+/// `valkey` may stand for `redis`. Special characters in user and password are percent-encoded.
+///
+/// Claiming and finishing are one script call each, and each renews in as few calls as there are
+/// partitions. Time is that of Redis. No call takes longer than the
+/// [deadline](RedisStoreBuilder::deadline), whatever Redis does; a command is sent up to three
+/// times within it, which every command of a record bears. After a failover the store finds the
+/// new master by itself.
+///
+/// How safe the records are is up to Redis: the start-up [check](RedisStore::check) says what its
+/// settings put at risk, and the log says it at the start.
+///
+/// # TLS
+///
+/// `rediss` needs a crypto provider of `rustls`, which the process chooses once, at its start:
+/// `rustls::crypto::ring::default_provider().install_default()`, with `rustls` and its feature
+/// `ring` among the dependencies. Without one, connecting is an
+/// [error](RedisConnectErrorKind::Tls).
+///
+/// # Waiting
+///
+/// [`Store::wait`] asks for the record's state every 25 to 250 ms, once for all who wait for a
+/// key in this process.
+///
+/// Clones share one connection. The store needs a tokio runtime with time and I/O.
+///
+/// ```no_run
+/// use tower_webhook::{ProviderName, RedisStore};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = RedisStore::connect("redis://127.0.0.1:6379").await?;
+///
+/// let sandbox = RedisStore::builder("redis+sentinel://s1:26379,s2:26379/main")
+///     .namespace(ProviderName::new("sandbox")?)
+///     .connect()
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct RedisStore {
+    link: Arc<Link>,
+    layout: Layout,
+    waiting: Arc<Waiting>,
+}
+
+/// How many renewals go in one script call: others get their turn between two.
+const RENEWALS_PER_CALL: usize = 100;
+
+impl RedisStore {
+    /// A store on this Redis, connected and checked; see [`RedisStoreBuilder::connect`].
+    ///
+    /// # Errors
+    ///
+    /// A URL that cannot be used, TLS without a crypto provider, or a Redis that refuses the
+    /// connection. One that cannot be reached is no error: the store connects when it can.
+    pub async fn connect(url: impl Into<String>) -> Result<Self, RedisConnectError> {
+        Self::builder(url).connect().await
+    }
+
+    /// A store on this Redis, with settings of its own.
+    pub fn builder(url: impl Into<String>) -> RedisStoreBuilder {
+        RedisStoreBuilder::new(url.into())
+    }
+
+    /// Asks every master for its settings and says what they put at risk.
+    ///
+    /// # Errors
+    ///
+    /// Redis cannot be asked. What it hides is no error but [unknown](RedisVerdict::Unknown).
+    pub async fn check(&self) -> Result<RedisReport, StoreError> {
+        let check = |mut conn: connect::Conn| async move { RedisReport::of(&mut conn).await };
+        self.link.run(true, check).await
+    }
+
+    fn place(&self, key: &EventKey) -> Place {
+        self.layout.place(key)
+    }
+
+    async fn claim_at(&self, claim: &Claim) -> Result<Answer<ClaimOutcome>, StoreError> {
+        let call = Call::claim(claim, self.place(&claim.key));
+        Ok(scripts::claim_answer(self.link.call(&call).await?)?)
+    }
+
+    async fn complete_at(&self, complete: &Complete) -> Result<Answer<Held>, StoreError> {
+        let call = Call::complete(complete, self.place(&complete.key));
+        Ok(scripts::held_answer(self.link.call(&call).await?)?)
+    }
+
+    async fn release_at(&self, release: &Release) -> Result<Answer<Held>, StoreError> {
+        let call = Call::release(release, self.place(&release.key));
+        Ok(scripts::held_answer(self.link.call(&call).await?)?)
+    }
+
+    /// Renewals of one partition.
+    async fn renew_at(
+        &self,
+        renewals: Vec<(&Renew, Place)>,
+    ) -> Result<Answer<Vec<Held>>, StoreError> {
+        let asked = renewals.len();
+        let call = Call::renew(renewals.into_iter());
+        Ok(scripts::renew_answer(self.link.call(&call).await?, asked)?)
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    /// Shows the hosts, and neither user nor password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            link,
+            layout,
+            waiting: _,
+        } = self;
+        f.debug_struct("RedisStore")
+            .field("redis", link)
+            .field("namespace", layout.namespace())
+            .field("partitions", &layout.partitions())
+            .field("deadline", &link.deadline())
+            .finish()
+    }
+}
+
+impl Store for RedisStore {
+    async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
+        Ok(self.claim_at(claim).await?.outcome)
+    }
+
+    async fn complete(&self, complete: &Complete) -> Result<Held, StoreError> {
+        Ok(self.complete_at(complete).await?.outcome)
+    }
+
+    async fn release(&self, release: &Release) -> Result<Held, StoreError> {
+        Ok(self.release_at(release).await?.outcome)
+    }
+
+    async fn renew(&self, renewals: &[Renew]) -> Result<Vec<Held>, StoreError> {
+        let mut partitions: BTreeMap<u32, Vec<_>> = BTreeMap::new();
+        for (number, renew) in renewals.iter().enumerate() {
+            let place = self.place(&renew.key);
+            let members = partitions.entry(place.partition).or_default();
+            members.push((number, renew, place));
+        }
+        let mut calls = Vec::new();
+        for mut members in partitions.into_values() {
+            while !members.is_empty() {
+                let rest = members.split_off(members.len().min(RENEWALS_PER_CALL));
+                let (numbers, renewals): (Vec<_>, Vec<_>) = members
+                    .into_iter()
+                    .map(|(number, renew, place)| (number, (renew, place)))
+                    .unzip();
+                calls.push(async move {
+                    let held = self.renew_at(renewals).await?.outcome;
+                    Ok::<_, StoreError>(numbers.into_iter().zip(held))
+                });
+                members = rest;
+            }
+        }
+        let mut outcomes: Vec<_> = try_join_all(calls).await?.into_iter().flatten().collect();
+        outcomes.sort_unstable_by_key(|(number, _)| *number);
+        Ok(outcomes.into_iter().map(|(_, held)| held).collect())
+    }
+
+    async fn wait(&self, key: &EventKey, limit: Duration) {
+        let place = self.place(key);
+        self.waiting.until_changed(&self.link, place, limit).await;
+    }
+
+    async fn lookup(&self, key: &EventKey) -> Result<Option<RecordView>, StoreError> {
+        let call = Call::lookup(self.place(key));
+        let Answer { outcome, now } = scripts::lookup_answer(self.link.call(&call).await?)?;
+        let Some(value) = outcome else {
+            return Ok(None);
+        };
+        let record = codec::decode(value).ok_or_else(scripts::unreadable)?.record;
+        Ok(record.is_kept(now).then(|| record.view(key.clone(), now)))
+    }
+
+    /// Is sent once only, where it may have been carried out: a repetition would say that there
+    /// was nothing.
+    async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
+        let mut delete = redis::cmd("DEL");
+        delete.arg(self.place(key).key);
+        let delete = &delete;
+        let ask = |mut conn: connect::Conn| async move { conn.ask(delete).await };
+        match self.link.run(false, ask).await? {
+            redis::Value::Int(count) => Ok(count > 0),
+            _ => Err(scripts::strange().into()),
+        }
+    }
+
+    async fn unfinished(
+        &self,
+        provider: &ProviderName,
+        limit: usize,
+    ) -> Result<Vec<RecordView>, StoreError> {
+        let scan = Scan::new(&self.link, &self.layout, Some(provider));
+        scan.unfinished(limit).await
+    }
+
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        Scan::new(&self.link, &self.layout, None).counts().await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+-- What the scripts of this folder share: how a record is read and written. It stands before each.
+--
+-- A record is one string; codec.rs reads the same bytes. Numbers are big-endian.
+--
+--   1 byte    version of this layout
+--   1 byte    state (1 claimed, 2 done, 3 released), plus the flags below
+--   16 bytes  token
+--   8 bytes   kept until, in microseconds
+--   8 bytes   fence
+--   4 bytes   attempt
+--   16 bytes  fingerprint              with flag FINGERPRINT
+--   8 bytes   lease end, microseconds  if claimed
+--   2 bytes   status                   if done
+--   4 bytes   length of the event key, and the key: with flag NAMED, where it is only hashed in
+--             the Redis key
+--   the rest  body                     with flag BODY
+--
+-- A fence has 64 bits, more than a Lua number holds exactly: it is handled in two halves.
+
+local VERSION = 1
+local CLAIMED, DONE, RELEASED = 1, 2, 3
+local FINGERPRINT, BOUND, CORRECTED, NAMED, BODY = 8, 16, 32, 64, 128
+local HALF = 4294967296
+-- The last whole number that a Lua number counts to.
+local LAST = 9007199254740991
+-- The first element of an answer where the value cannot be read.
+local UNREADABLE = 0
+
+local function server_time()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000000 + tonumber(time[2])
+end
+
+local now = server_time()
+
+local function later(span)
+  return math.min(now + span, LAST)
+end
+
+local function u64(number)
+  return struct.pack('>I4I4', math.floor(number / HALF), number % HALF)
+end
+
+local function number_at(value, at)
+  local high, low = struct.unpack('>I4I4', value, at)
+  return high * HALF + low
+end
+
+-- What the record says, without regard to whether it is still kept; nil where it is unreadable.
+local function parse(value)
+  if #value < 38 or string.byte(value, 1) ~= VERSION then return nil end
+  local flags = string.byte(value, 2)
+  local record = {
+    state = flags % 8,
+    bound = bit.band(flags, BOUND) ~= 0,
+    corrected = bit.band(flags, CORRECTED) ~= 0,
+    token = string.sub(value, 3, 18),
+    kept_until = number_at(value, 19),
+    fence = string.sub(value, 27, 34),
+    attempt = struct.unpack('>I4', value, 35),
+    name = '',
+  }
+  local at = 39
+  if bit.band(flags, FINGERPRINT) ~= 0 then
+    if #value < at + 15 then return nil end
+    record.fingerprint = string.sub(value, at, at + 15)
+    at = at + 16
+  end
+  if record.state == CLAIMED then
+    if #value < at + 7 then return nil end
+    record.lease_ends = number_at(value, at)
+    at = at + 8
+  elseif record.state == DONE then
+    if #value < at + 1 then return nil end
+    record.status = struct.unpack('>I2', value, at)
+    at = at + 2
+  elseif record.state ~= RELEASED then
+    return nil
+  end
+  if bit.band(flags, NAMED) ~= 0 then
+    if #value < at + 3 then return nil end
+    local length = struct.unpack('>I4', value, at)
+    if #value < at + 3 + length then return nil end
+    record.name = string.sub(value, at + 4, at + 3 + length)
+    at = at + 4 + length
+  end
+  if bit.band(flags, BODY) ~= 0 then record.body = string.sub(value, at) end
+  return record
+end
+
+-- The record that is kept under a key, or nil; and the answer to give at once, if there is one.
+local function read(key)
+  local value = redis.pcall('GET', key)
+  if type(value) == 'table' then
+    if string.find(value.err, 'WRONGTYPE', 1, true) then return nil, { UNREADABLE, now } end
+    return nil, value
+  end
+  if not value then return nil end
+  local record = parse(value)
+  if not record then return nil, { UNREADABLE, now } end
+  if record.kept_until <= now then return nil end
+  return record
+end
+
+-- Writes a record that Redis drops once it is no longer kept; returns the error, if there is one.
+local function write(key, record)
+  local flags = record.state
+  local parts = {
+    '', record.token, u64(record.kept_until), record.fence, struct.pack('>I4', record.attempt),
+  }
+  if record.fingerprint then
+    flags = flags + FINGERPRINT
+    parts[#parts + 1] = record.fingerprint
+  end
+  if record.state == CLAIMED then
+    if record.bound then flags = flags + BOUND end
+    if record.corrected then flags = flags + CORRECTED end
+    parts[#parts + 1] = u64(record.lease_ends)
+  elseif record.state == DONE then
+    parts[#parts + 1] = struct.pack('>I2', record.status)
+  end
+  if record.name ~= '' then
+    flags = flags + NAMED
+    parts[#parts + 1] = struct.pack('>I4', #record.name)
+    parts[#parts + 1] = record.name
+  end
+  if record.body then
+    flags = flags + BODY
+    parts[#parts + 1] = record.body
+  end
+  parts[1] = string.char(VERSION, flags)
+  -- Milliseconds, rounded up: Redis never drops a record that the rules still keep.
+  local ends = string.format('%.0f', math.ceil(record.kept_until / 1000))
+  local reply = redis.pcall('SET', key, table.concat(parts), 'PXAT', ends)
+  if reply.err then return reply end
+end

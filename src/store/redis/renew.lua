@@ -1,0 +1,27 @@
+-- Gives claims more time, and binds content that was confirmed meanwhile. After record.lua.
+--
+-- KEYS  the records, all of one partition
+-- ARGV  four for each: token, fingerprint to bind or '', lease and retention in microseconds
+--
+-- Answers { now, one of 1 held, 2 fenced, 0 unreadable for each }, or the first error.
+
+local answers = { now }
+for place, key in ipairs(KEYS) do
+  local first = (place - 1) * 4
+  local token, bind = ARGV[first + 1], ARGV[first + 2]
+  local record, answer = read(key)
+  if answer and answer.err then return answer end
+  local outcome = 2
+  if answer then
+    outcome = UNREADABLE
+  elseif record and record.state == CLAIMED and record.token == token then
+    if bind ~= '' then record.bound, record.fingerprint = true, bind end
+    record.lease_ends = later(tonumber(ARGV[first + 3]))
+    record.kept_until = math.max(later(tonumber(ARGV[first + 4])), record.lease_ends)
+    local failed = write(key, record)
+    if failed then return failed end
+    outcome = 1
+  end
+  answers[place + 1] = outcome
+end
+return answers

@@ -1,0 +1,216 @@
+//! Going through all records, a batch at a time.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use redis::Value;
+
+use crate::clock::UnixTime;
+use crate::event::ProviderName;
+use crate::store::command::{Counts, RecordView};
+use crate::store::error::StoreError;
+use crate::store::record::Record;
+
+use super::codec::{self, HEAD};
+use super::connect::Node;
+use super::keys::{Layout, Shown};
+use super::link::Link;
+use super::scripts::{strange, unreadable};
+
+/// How many keys Redis looks at for one answer.
+const BATCH: usize = 1_000;
+
+/// Walks over the records of a namespace, on every master.
+pub(super) struct Scan<'a> {
+    link: &'a Link,
+    layout: &'a Layout,
+    provider: Option<&'a ProviderName>,
+}
+
+/// A record that a scan came by.
+struct Found {
+    redis_key: String,
+    shown: Shown,
+    record: Record,
+}
+
+impl<'a> Scan<'a> {
+    pub(super) fn new(
+        link: &'a Link,
+        layout: &'a Layout,
+        provider: Option<&'a ProviderName>,
+    ) -> Self {
+        Self {
+            link,
+            layout,
+            provider,
+        }
+    }
+
+    pub(super) async fn counts(&self) -> Result<Counts, StoreError> {
+        let mut counts = Counts::default();
+        for node in self.nodes().await? {
+            let mut cursor = Some(0);
+            while let Some(from) = cursor {
+                let (next, keys) = self.keys(&node, from).await?;
+                cursor = next;
+                let (now, found) = self.states(&node, keys).await?;
+                for Found { record, .. } in found {
+                    counts.add(&record.public_state(now));
+                }
+            }
+        }
+        Ok(counts)
+    }
+
+    pub(super) async fn unfinished(&self, limit: usize) -> Result<Vec<RecordView>, StoreError> {
+        let (mut views, mut seen) = (Vec::new(), HashSet::new());
+        if limit == 0 {
+            return Ok(views);
+        }
+        for node in self.nodes().await? {
+            let mut cursor = Some(0);
+            while let Some(from) = cursor {
+                let (next, keys) = self.keys(&node, from).await?;
+                cursor = next;
+                let (now, mut found) = self.states(&node, keys).await?;
+                found.retain(|found| found.record.public_state(now).is_unfinished());
+                // A scan may come by a key twice.
+                found.retain(|found| seen.insert(found.redis_key.clone()));
+                found.truncate(limit.saturating_sub(views.len()));
+                views.extend(self.views(&node, found).await?);
+                if views.len() >= limit {
+                    return Ok(views);
+                }
+            }
+        }
+        Ok(views)
+    }
+
+    async fn nodes(&self) -> Result<Vec<Node>, StoreError> {
+        let ask = |mut conn: super::connect::Conn| async move { conn.nodes().await };
+        self.link.run(true, ask).await
+    }
+
+    /// Some keys, and where to go on.
+    async fn keys(
+        &self,
+        node: &Node,
+        cursor: u64,
+    ) -> Result<(Option<u64>, Vec<(String, Shown)>), StoreError> {
+        let mut scan = redis::cmd("SCAN");
+        scan.arg(cursor)
+            .arg("MATCH")
+            .arg(self.layout.pattern(self.provider))
+            .arg("COUNT")
+            .arg(BATCH);
+        let scan = &scan;
+        let answer = self
+            .link
+            .run(
+                true,
+                |mut conn| async move { conn.ask_node(node, scan).await },
+            )
+            .await?;
+        let (next, keys): (u64, Vec<Vec<u8>>) =
+            redis::from_redis_value(answer).map_err(|_| strange())?;
+        let keys = keys
+            .into_iter()
+            .filter_map(|key| {
+                let key = String::from_utf8(key).ok()?;
+                let (provider, shown) = self.layout.read(&key)?;
+                self.provider
+                    .is_none_or(|wanted| *wanted == provider)
+                    .then_some((key, shown))
+            })
+            .collect();
+        Ok(((next != 0).then_some(next), keys))
+    }
+
+    /// The records under these keys, without their bodies.
+    async fn states(
+        &self,
+        node: &Node,
+        keys: Vec<(String, Shown)>,
+    ) -> Result<(UnixTime, Vec<Found>), StoreError> {
+        let mut commands = vec![redis::cmd("TIME")];
+        for (key, _) in &keys {
+            let mut get = redis::cmd("GETRANGE");
+            get.arg(key).arg(0).arg(HEAD - 1);
+            commands.push(get);
+        }
+        let (now, values) = self.ask_many(node, commands).await?;
+        let mut found = Vec::new();
+        for ((redis_key, shown), value) in keys.into_iter().zip(values) {
+            // Gone in between.
+            let Some(value) = value.filter(|value| !value.is_empty()) else {
+                continue;
+            };
+            // What cannot be read is neither counted nor listed; `lookup` says so of it.
+            let record = codec::decode_state(value).filter(|record| record.is_kept(now));
+            found.extend(record.map(|record| Found {
+                redis_key,
+                shown,
+                record,
+            }));
+        }
+        Ok((now, found))
+    }
+
+    /// Reads the records again, as a whole: a hashed key is told by its record alone.
+    async fn views(&self, node: &Node, found: Vec<Found>) -> Result<Vec<RecordView>, StoreError> {
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut commands = vec![redis::cmd("TIME")];
+        for Found { redis_key, .. } in &found {
+            let mut get = redis::cmd("GET");
+            get.arg(redis_key);
+            commands.push(get);
+        }
+        let (now, values) = self.ask_many(node, commands).await?;
+        let mut views = Vec::new();
+        for (found, value) in found.into_iter().zip(values) {
+            let Some(value) = value else {
+                continue;
+            };
+            let stored = codec::decode(value).ok_or_else(unreadable)?;
+            let key = match found.shown {
+                Shown::Key(key) => key,
+                Shown::Hashed => stored.key.ok_or_else(unreadable)?,
+            };
+            let view = stored.record.view(key, now);
+            if stored.record.is_kept(now) && view.state.is_unfinished() {
+                views.push(view);
+            }
+        }
+        Ok(views)
+    }
+
+    /// The answers to commands of which the first is `TIME`.
+    async fn ask_many(
+        &self,
+        node: &Node,
+        commands: Vec<redis::Cmd>,
+    ) -> Result<(UnixTime, Vec<Option<Bytes>>), StoreError> {
+        let commands = &commands;
+        let answers = self
+            .link
+            .run(true, |mut conn| async move {
+                conn.ask_many(node, commands.clone()).await
+            })
+            .await?;
+        let mut answers = answers.into_iter();
+        let time = answers.next().ok_or_else(strange)?;
+        let (secs, micros): (u64, u64) = redis::from_redis_value(time).map_err(|_| strange())?;
+        let now = UnixTime::from_micros(secs.saturating_mul(1_000_000).saturating_add(micros));
+        let values = answers
+            .map(|value| match value {
+                Value::BulkString(bytes) => Ok(Some(bytes.into())),
+                Value::Nil => Ok(None),
+                _ => Err(strange()),
+            })
+            .collect::<Result<_, _>>()?;
+        Ok((now, values))
+    }
+}

@@ -1,0 +1,497 @@
+#[path = "../../../tests/redis_support/mod.rs"]
+mod support;
+
+use std::collections::HashMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+
+use super::*;
+use crate::clock::UnixTime;
+use crate::event::Fingerprint;
+use crate::store::command::StoredResponse;
+use crate::store::record::{Command, Record, State};
+use crate::store::token::Token;
+
+use support::{Server, programs};
+
+/// The longest a test waits for one answer; the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+async fn store(server: &Server, partitions: u32) -> RedisStore {
+    let builder = RedisStore::builder(server.url()).deadline(PATIENCE);
+    builder.partitions(partitions).connect().await.unwrap()
+}
+
+/// Xorshift: the same seed, the same history.
+struct Dice(u64);
+
+impl Dice {
+    fn seeded() -> Self {
+        let seed = match std::env::var("TOWER_WEBHOOK_SEED") {
+            Ok(seed) => seed.parse().unwrap(),
+            Err(_) => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+                u64::from(now.subsec_nanos()) << 20 | now.as_secs() & 0xf_ffff
+            }
+        };
+        eprintln!("TOWER_WEBHOOK_SEED={seed}");
+        Self(seed.max(1))
+    }
+
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % sides
+    }
+
+    fn one_of<T: Clone>(&mut self, choices: &[T]) -> T {
+        let number = self.roll(u64::try_from(choices.len()).unwrap());
+        choices[usize::try_from(number).unwrap()].clone()
+    }
+}
+
+/// What Redis did, next to what the rules say.
+struct Pair {
+    store: RedisStore,
+    records: HashMap<EventKey, Record>,
+    keys: Vec<EventKey>,
+    dice: Dice,
+    /// How often each kind of outcome was seen.
+    seen: HashMap<String, u32>,
+}
+
+const TOKENS: [u8; 4] = [1, 2, 3, 4];
+const CONTENTS: [u8; 3] = [7, 8, 9];
+
+impl Pair {
+    fn new(store: RedisStore) -> Self {
+        let provider = ProviderName::new("acme").unwrap();
+        let key = |part: &str| EventKey::new(provider.clone(), [part]).unwrap();
+        let long = "\u{e9}\n".repeat(60);
+        Self {
+            store,
+            records: HashMap::new(),
+            keys: vec![key("a"), key("b"), key("c"), key("{d}"), key(&long)],
+            dice: Dice::seeded(),
+            seen: HashMap::new(),
+        }
+    }
+
+    fn key(&mut self) -> EventKey {
+        self.dice.one_of(&self.keys)
+    }
+
+    fn token(&mut self) -> Token {
+        Token::from_bytes([self.dice.one_of(&TOKENS); 16])
+    }
+
+    fn content(&mut self) -> Fingerprint {
+        Fingerprint::from_bytes([self.dice.one_of(&CONTENTS); 16])
+    }
+
+    /// Short ones end between two steps, and now and then within one.
+    fn span(&mut self) -> Duration {
+        Duration::from_micros(self.dice.one_of(&[0, 1, 300, 1_500, 4_000, 60_000_000]))
+    }
+
+    fn response(&mut self) -> StoredResponse {
+        let body = self.dice.one_of(&[
+            None,
+            None,
+            Some(Bytes::new()),
+            Some(Bytes::from_static(b"\0\r\n$-1\r\n\xff")),
+            Some(vec![b'x'; 3_000].into()),
+        ]);
+        StoredResponse {
+            status: self.dice.one_of(&[200, 204, 0, u16::MAX]),
+            body,
+        }
+    }
+
+    /// Lets the rules decide as Redis did, at the time that Redis went by.
+    #[track_caller]
+    fn agrees<C: Command>(&mut self, command: &C, answer: &Answer<C::Outcome>, what: &str)
+    where
+        C::Outcome: PartialEq + std::fmt::Debug,
+    {
+        let step = command.apply(self.records.get(command.key()), answer.now);
+        assert_eq!(answer.outcome, step.outcome, "{what}");
+        let wrote = step.write.is_some();
+        if let Some(record) = step.write {
+            self.records.insert(command.key().clone(), record);
+        }
+        let outcome = format!("{:?}", step.outcome);
+        let outcome = outcome
+            .split(|c: char| !c.is_alphanumeric())
+            .next()
+            .unwrap();
+        let what = what.split(' ').next().unwrap();
+        let kind = format!("{what} {outcome}{}", if wrote { ", written" } else { "" });
+        *self.seen.entry(kind).or_default() += 1;
+    }
+
+    async fn step(&mut self) {
+        match self.dice.roll(100) {
+            0..40 => {
+                let claim = Claim {
+                    key: self.key(),
+                    token: self.token(),
+                    fingerprint: self.content(),
+                    bind: self.dice.roll(3) > 0,
+                    lease: self.span(),
+                    retention: self.span(),
+                };
+                for _ in 0..=self.dice.roll(2) {
+                    let answer = self.store.claim_at(&claim).await.unwrap();
+                    self.agrees(&claim, &answer, &format!("claim {claim:?}"));
+                }
+            }
+            40..60 => {
+                let complete = Complete {
+                    key: self.key(),
+                    token: self.token(),
+                    attempt: self.dice.one_of(&[1, 2, u32::MAX - 1, u32::MAX]),
+                    fence: self.dice.one_of(&[
+                        0,
+                        1,
+                        (1 << 32) - 1,
+                        (1 << 53) + 1,
+                        UnixTime::now().as_micros() | 0xffff_ffff,
+                        u64::MAX - 1,
+                        u64::MAX,
+                    ]),
+                    fingerprint: self.content(),
+                    response: self.response(),
+                    retention: self.span(),
+                };
+                for _ in 0..=self.dice.roll(2) {
+                    let answer = self.store.complete_at(&complete).await.unwrap();
+                    self.agrees(&complete, &answer, &format!("complete {complete:?}"));
+                }
+            }
+            60..75 => {
+                let release = Release {
+                    key: self.key(),
+                    token: self.token(),
+                    retention: self.span(),
+                };
+                for _ in 0..=self.dice.roll(2) {
+                    let answer = self.store.release_at(&release).await.unwrap();
+                    self.agrees(&release, &answer, &format!("release {release:?}"));
+                }
+            }
+            75..94 => self.renew_some().await,
+            94..97 => {
+                let key = self.key();
+                self.store.forget(&key).await.unwrap();
+                self.records.remove(&key);
+            }
+            97 => self.plant().await,
+            _ => tokio::time::sleep(self.span().min(Duration::from_millis(4))).await,
+        }
+    }
+
+    /// Puts a released record there whose numbers no history of today leads to: a fence ahead of
+    /// the clock, the last attempt that can be counted.
+    async fn plant(&mut self) {
+        let key = self.key();
+        let (token, fingerprint) = (self.token(), self.content());
+        let record = Record {
+            state: State::Released { token },
+            attempt: self.dice.one_of(&[1, u32::MAX - 1, u32::MAX]),
+            fence: self.dice.one_of(&[
+                (1 << 32) - 1,
+                UnixTime::now().as_micros() | 0xffff_ffff,
+                (1 << 53) + 1,
+                u64::MAX - 1,
+                u64::MAX,
+            ]),
+            fingerprint: Some(fingerprint),
+            kept_until: UnixTime::now().saturating_add(Duration::from_secs(600)),
+        };
+        let place = self.store.place(&key);
+        let name = place.name.clone().unwrap_or_default();
+        let mut value = vec![1, 3 | 8 | if place.name.is_some() { 64 } else { 0 }];
+        value.extend(token.as_bytes());
+        // To the microsecond, as it is written.
+        let kept_until = record.kept_until.as_micros();
+        value.extend(kept_until.to_be_bytes());
+        value.extend(record.fence.to_be_bytes());
+        value.extend(record.attempt.to_be_bytes());
+        value.extend(fingerprint.as_bytes());
+        if place.name.is_some() {
+            value.extend(u32::try_from(name.len()).unwrap().to_be_bytes());
+            value.extend(name.as_bytes());
+        }
+        let mut set = redis::cmd("SET");
+        set.arg(place.key).arg(value);
+        let set = &set;
+        let ask = |mut conn: connect::Conn| async move { conn.ask(set).await };
+        self.store.link.run(true, ask).await.unwrap();
+        let kept_until = UnixTime::from_micros(kept_until);
+        self.records.insert(
+            key,
+            Record {
+                kept_until,
+                ..record
+            },
+        );
+    }
+
+    /// One call for several keys, some of them twice.
+    async fn renew_some(&mut self) {
+        let renewals: Vec<_> = (0..=self.dice.roll(6))
+            .map(|_| Renew {
+                key: self.key(),
+                token: self.token(),
+                bind: (self.dice.roll(2) == 0).then(|| self.content()),
+                lease: self.span(),
+                retention: self.span(),
+            })
+            .collect();
+        let placed: Vec<_> = renewals
+            .iter()
+            .map(|renew| (renew, self.store.place(&renew.key)))
+            .collect();
+        let Answer { outcome, now } = self.store.renew_at(placed).await.unwrap();
+        for (renew, outcome) in renewals.iter().zip(outcome) {
+            let answer = Answer { outcome, now };
+            self.agrees(renew, &answer, &format!("renew {renew:?}"));
+        }
+    }
+
+    /// Every record as Redis keeps it is the one of the rules.
+    async fn compare(&mut self) {
+        for key in &self.keys {
+            let call = Call::lookup(self.store.place(key));
+            let value = self.store.link.call(&call).await.unwrap();
+            let Answer { outcome, now } = scripts::lookup_answer(value).unwrap();
+            let record = self.records.get(key);
+            match outcome {
+                Some(value) => {
+                    let stored = codec::decode(value).unwrap();
+                    assert_eq!(Some(&stored.record), record, "{key:?}");
+                    let hashed = self.store.place(key).name.is_some();
+                    assert_eq!(stored.key.as_ref(), hashed.then_some(key));
+                }
+                None => assert!(
+                    record.is_none_or(|record| !record.is_kept(now)),
+                    "{key:?}: Redis has lost {record:?} at {now:?}"
+                ),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn redis_does_what_the_rules_say_on_random_histories() {
+    for program in programs() {
+        let server = Server::of(program, &[]);
+        // One partition, so that renewals of several keys go in one call.
+        let mut pair = Pair::new(store(&server, 1).await);
+        for number in 0..20_000 {
+            pair.step().await;
+            if number % 4 == 0 {
+                pair.compare().await;
+            }
+            if number % 5_000 == 0 {
+                server.ask(&["SCRIPT", "FLUSH"]);
+            }
+        }
+        pair.compare().await;
+        let seen = &pair.seen;
+        for kind in [
+            "claim Claimed, written",
+            "claim InProgress",
+            "claim Conflict",
+            "claim Done",
+            "complete Held, written",
+            "complete Held",
+            "complete Fenced",
+            "release Held, written",
+            "release Held",
+            "release Fenced",
+            "renew Held, written",
+            "renew Fenced",
+        ] {
+            assert!(
+                seen.get(kind).is_some_and(|times| *times > 100),
+                "{kind}: {seen:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_finished_record_takes_little_more_than_a_plain_value() {
+    let server = Server::start();
+    let store = store(&server, 256).await;
+    let provider = ProviderName::new("blendfi").unwrap();
+    let (mut ours, mut plain) = (0, 0);
+    for number in 0..500 {
+        let key = EventKey::new(provider.clone(), [format!("evt_{number:010}")]).unwrap();
+        let (token, fingerprint) = (Token::random().unwrap(), Fingerprint::of(&[1]));
+        let retention = Duration::from_secs(72 * 3_600);
+        let claim = Claim {
+            key: key.clone(),
+            token,
+            fingerprint,
+            bind: true,
+            lease: Duration::from_secs(15),
+            retention,
+        };
+        store.claim(&claim).await.unwrap();
+        let complete = Complete {
+            key: key.clone(),
+            token,
+            attempt: 1,
+            fence: 1,
+            fingerprint,
+            response: StoredResponse {
+                status: 200,
+                body: None,
+            },
+            retention,
+        };
+        store.complete(&complete).await.unwrap();
+        let key = store.place(&key).key;
+        let memory = |key: &str| -> u64 { server.ask(&["MEMORY", "USAGE", key]).parse().unwrap() };
+        ours += memory(&key);
+        // A key of the same length.
+        let other = key.replacen("wh", "zz", 1);
+        server.ask(&["SET", &other, &"v".repeat(34), "PX", "259200000"]);
+        plain += memory(&other);
+    }
+    eprintln!("{ours} bytes, plain {plain} bytes");
+    assert!(ours * 100 <= plain * 115, "{ours} against {plain}");
+}
+
+#[tokio::test]
+async fn redis_drops_a_record_when_its_retention_is_over() {
+    let server = Server::start();
+    let store = store(&server, 256).await;
+    let key = EventKey::new(ProviderName::new("acme").unwrap(), ["evt_1"]).unwrap();
+    let place = store.place(&key).key;
+    let ttl = || -> u64 { server.ask(&["PTTL", &place]).parse().unwrap() };
+    let mut claim = Claim {
+        key,
+        token: Token::random().unwrap(),
+        fingerprint: Fingerprint::of(b"a"),
+        bind: true,
+        lease: Duration::from_secs(1_000),
+        retention: Duration::from_secs(10),
+    };
+    store.claim(&claim).await.unwrap();
+    assert!(
+        (900_000..=1_000_001).contains(&ttl()),
+        "not before the lease is over"
+    );
+    claim.retention = Duration::from_secs(5_000);
+    store.claim(&claim).await.unwrap();
+    assert!((4_900_000..=5_000_001).contains(&ttl()));
+    let release = Release {
+        key: claim.key,
+        token: claim.token,
+        retention: Duration::from_secs(100),
+    };
+    store.release(&release).await.unwrap();
+    assert!((90_000..=100_001).contains(&ttl()));
+}
+
+#[tokio::test]
+async fn a_claim_is_one_round_trip_and_so_is_a_finish() {
+    let server = Server::start();
+    let store = store(&server, 1).await;
+    let provider = ProviderName::new("acme").unwrap();
+    let keys: Vec<_> = (0..50)
+        .map(|number| EventKey::new(provider.clone(), [format!("{number}")]).unwrap())
+        .collect();
+    let token = Token::random().unwrap();
+    let claim = |key: &EventKey| Claim {
+        key: key.clone(),
+        token,
+        fingerprint: Fingerprint::of(b"a"),
+        bind: true,
+        lease: PATIENCE,
+        retention: PATIENCE,
+    };
+    let renew = |key: &EventKey| Renew {
+        key: key.clone(),
+        token,
+        bind: None,
+        lease: PATIENCE,
+        retention: PATIENCE,
+    };
+    let release = |key: &EventKey| Release {
+        key: key.clone(),
+        token,
+        retention: PATIENCE,
+    };
+    let renewals: Vec<_> = keys.iter().map(renew).collect();
+    let calls = |of: &str| -> u32 {
+        let stats = server.ask(&["INFO", "commandstats"]);
+        let line = stats
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("cmdstat_{of}:")));
+        line.map_or(0, |line| {
+            let (_, rest) = line.split_once("calls=").unwrap();
+            rest.split_once(',').unwrap().0.parse().unwrap()
+        })
+    };
+    // Redis has not seen the scripts: each is sent as a whole once, and nobody notices.
+    store.claim(&claim(&keys[0])).await.unwrap();
+    store.renew(&renewals[..1]).await.unwrap();
+    store.release(&release(&keys[0])).await.unwrap();
+    assert_eq!((calls("eval"), calls("evalsha")), (3, 3));
+    for key in &keys {
+        store.claim(&claim(key)).await.unwrap();
+    }
+    assert_eq!(store.renew(&renewals).await.unwrap(), [Held::Held; 50]);
+    for key in &keys {
+        store.release(&release(key)).await.unwrap();
+    }
+    assert_eq!((calls("eval"), calls("evalsha")), (3, 3 + 50 + 1 + 50));
+}
+
+#[tokio::test]
+async fn those_who_wait_for_one_key_share_one_poll() {
+    let server = Server::start();
+    let store = store(&server, 256).await;
+    let key = EventKey::new(ProviderName::new("acme").unwrap(), ["evt_1"]).unwrap();
+    let claim = Claim {
+        key: key.clone(),
+        token: Token::random().unwrap(),
+        fingerprint: Fingerprint::of(b"a"),
+        bind: true,
+        lease: PATIENCE,
+        retention: PATIENCE,
+    };
+    store.claim(&claim).await.unwrap();
+    let mut waiters = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let (store, key) = (store.clone(), key.clone());
+        waiters.spawn(async move { store.wait(&key, PATIENCE).await });
+    }
+    while store.waiting.listeners(&store.place(&key).key) < 100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(store.waiting.keys(), 1);
+    let release = Release {
+        key: key.clone(),
+        token: claim.token,
+        retention: PATIENCE,
+    };
+    store.release(&release).await.unwrap();
+    waiters.join_all().await;
+    while store.waiting.keys() > 0 {
+        tokio::task::yield_now().await;
+    }
+    store.claim(&claim).await.unwrap();
+    // One who leaves ends the poll.
+    store.wait(&key, Duration::from_millis(1)).await;
+    while store.waiting.keys() > 0 {
+        tokio::task::yield_now().await;
+    }
+}

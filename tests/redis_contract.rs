@@ -1,0 +1,80 @@
+//! What every store must do, on every kind of Redis.
+#![cfg(feature = "redis")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod redis_support;
+
+/// The suite names things as the library's own modules do.
+mod event {
+    pub(crate) use tower_webhook::{EventKey, Fingerprint, ProviderName};
+}
+
+#[path = "../src/store"]
+mod store {
+    pub(crate) use tower_webhook::store::*;
+
+    #[path = "contract.rs"]
+    pub(crate) mod contract;
+}
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis_support::{Certificates, Cluster, Sentinel, Server, programs};
+use tower_webhook::store::{RedisStore, RedisStoreBuilder};
+
+/// The machine may be busy; the contract is not about how fast a store is.
+fn patient(url: impl Into<String>) -> RedisStoreBuilder {
+    RedisStore::builder(url).deadline(Duration::from_secs(10))
+}
+
+async fn holds_at(store: RedisStoreBuilder) {
+    let store = Arc::new(store.connect().await.unwrap());
+    store::contract::holds(store).await;
+}
+
+#[tokio::test]
+async fn one_server_keeps_the_contract() {
+    for program in programs() {
+        let server = Server::of(program, &[]);
+        holds_at(patient(server.url())).await;
+        holds_at(patient(server.url() + "?protocol=resp3")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_with_tls_and_an_authority_of_its_own_keeps_the_contract() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let certificates = Certificates::new();
+    let server = Server::with_tls(&certificates);
+    holds_at(patient(server.tls_url()).root_certificates(certificates.ca())).await;
+
+    let unknown = RedisStore::connect(server.tls_url()).await.unwrap();
+    let error = unknown.check().await.unwrap_err();
+    assert_eq!(
+        error.kind(),
+        tower_webhook::store::StoreErrorKind::Unavailable,
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_master_that_sentinel_names_keeps_the_contract() {
+    let sentinel = Sentinel::start();
+    holds_at(patient(sentinel.url())).await;
+}
+
+#[tokio::test]
+async fn a_cluster_keeps_the_contract() {
+    let cluster = Cluster::start();
+    holds_at(patient(cluster.url())).await;
+    for master in &cluster.masters {
+        let keys: u32 = master.ask(&["DBSIZE"]).parse().unwrap();
+        assert!(keys > 10, "each master has its share: {keys}");
+    }
+}

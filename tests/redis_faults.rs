@@ -1,0 +1,651 @@
+//! What a store on Redis does when Redis fails: no call outlasts its deadline, nothing is lost
+//! that Redis kept, and it heals by itself.
+#![cfg(feature = "redis")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod redis_support;
+
+use std::error::Error;
+use std::time::{Duration, Instant};
+
+use redis_support::{Cluster, Sentinel, Server, free_port, until};
+use tower_webhook::store::{
+    Claim, ClaimOutcome, Complete, Grant, Held, RecordState, RedisConnectErrorKind, RedisSetting,
+    RedisStore, RedisVerdict, Release, Renew, Store, StoreError, StoreErrorKind, StoredResponse,
+    Token,
+};
+use tower_webhook::{EventKey, Fingerprint, ProviderName};
+
+const LONG: Duration = Duration::from_secs(600);
+/// What a deadline of 250 ms may come to on a busy machine. Without one, a frozen server takes
+/// for ever.
+const DEADLINE_AND_A_BUSY_MACHINE: Duration = Duration::from_secs(2);
+
+fn key(part: &str) -> EventKey {
+    EventKey::new(ProviderName::new("acme").unwrap(), [part]).unwrap()
+}
+
+fn claim(part: &str) -> Claim {
+    Claim {
+        key: key(part),
+        token: Token::random().unwrap(),
+        fingerprint: Fingerprint::of(b"a"),
+        bind: true,
+        lease: LONG,
+        retention: LONG,
+    }
+}
+
+fn complete(claim: &Claim, grant: Grant) -> Complete {
+    Complete {
+        key: claim.key.clone(),
+        token: claim.token,
+        attempt: grant.attempt,
+        fence: grant.fence,
+        fingerprint: claim.fingerprint,
+        response: StoredResponse {
+            status: 200,
+            body: None,
+        },
+        retention: LONG,
+    }
+}
+
+fn release(claim: &Claim) -> Release {
+    Release {
+        key: claim.key.clone(),
+        token: claim.token,
+        retention: LONG,
+    }
+}
+
+#[track_caller]
+fn granted(outcome: ClaimOutcome) -> Grant {
+    match outcome {
+        ClaimOutcome::Claimed(grant) => grant,
+        other => panic!("not granted but {other:?}"),
+    }
+}
+
+/// Claims again until the store answers.
+async fn claim_at_last(store: &RedisStore, claim: &Claim) -> ClaimOutcome {
+    let begun = Instant::now();
+    loop {
+        match store.claim(claim).await {
+            Ok(outcome) => return outcome,
+            Err(error) => assert!(begun.elapsed() < Duration::from_secs(30), "{error:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Every call fails in one of these ways, and in time.
+async fn fails_in_time(store: &RedisStore, held: &Claim, kinds: &[StoreErrorKind]) {
+    fn kind<T>(result: Result<T, StoreError>) -> StoreErrorKind {
+        match result {
+            Ok(_) => panic!("the store cannot know"),
+            Err(error) => error.kind(),
+        }
+    }
+    let provider = ProviderName::new("acme").unwrap();
+    let renewal = Renew {
+        key: held.key.clone(),
+        token: held.token,
+        bind: None,
+        lease: LONG,
+        retention: LONG,
+    };
+    let grant = Grant {
+        attempt: 1,
+        fence: 1,
+        corrected: false,
+    };
+    for call in 0..9 {
+        let begun = Instant::now();
+        let kind = match call {
+            0 => kind(store.claim(held).await),
+            1 => kind(store.complete(&complete(held, grant)).await),
+            2 => kind(store.release(&release(held)).await),
+            3 => kind(store.renew(&vec![renewal.clone(); 250]).await),
+            4 => kind(store.lookup(&held.key).await),
+            5 => kind(store.forget(&held.key).await),
+            6 => kind(store.unfinished(&provider, 10).await),
+            7 => kind(store.counts().await),
+            _ => kind(store.check().await),
+        };
+        let took = begun.elapsed();
+        assert!(kinds.contains(&kind), "call {call}: {kind:?}");
+        assert!(took < DEADLINE_AND_A_BUSY_MACHINE, "call {call}: {took:?}");
+    }
+    let begun = Instant::now();
+    store.wait(&held.key, Duration::from_millis(300)).await;
+    assert!(begun.elapsed() < DEADLINE_AND_A_BUSY_MACHINE);
+}
+
+#[tokio::test]
+async fn a_record_survives_the_death_of_redis_where_it_is_kept_on_disk() {
+    let mut server = Server::with(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let store = RedisStore::connect(server.url()).await.unwrap();
+    let (done, running) = (claim("done"), claim("running"));
+    let grant = granted(store.claim(&done).await.unwrap());
+    let complete = complete(&done, grant);
+    assert_eq!(store.complete(&complete).await.unwrap(), Held::Held);
+    granted(store.claim(&running).await.unwrap());
+
+    server.kill();
+    fails_in_time(&store, &running, &[StoreErrorKind::Unavailable]).await;
+    server.restart();
+
+    let copy = claim_at_last(&store, &claim("done")).await;
+    assert_eq!(copy, ClaimOutcome::Done(complete.response.clone()));
+    let copy = store.claim(&claim("running")).await.unwrap();
+    assert_eq!(copy, ClaimOutcome::InProgress);
+    assert_eq!(store.release(&release(&running)).await.unwrap(), Held::Held);
+}
+
+#[tokio::test]
+async fn a_handler_that_was_done_is_recorded_although_redis_has_lost_everything() {
+    let mut server = Server::start();
+    let store = RedisStore::connect(server.url()).await.unwrap();
+    let (first, second) = (claim("evt_1"), claim("evt_2"));
+    let grant = granted(store.claim(&first).await.unwrap());
+    let earlier = granted(store.claim(&second).await.unwrap());
+    server.kill();
+    server.restart();
+
+    let again = granted(claim_at_last(&store, &claim("evt_2")).await);
+    assert!(again.fence > earlier.fence, "{again:?} after {earlier:?}");
+    assert_eq!(
+        store.complete(&complete(&first, grant)).await.unwrap(),
+        Held::Held
+    );
+    let view = store.lookup(&first.key).await.unwrap().unwrap();
+    assert!(matches!(view.state, RecordState::Done(_)));
+    assert_eq!((view.attempt, view.fence), (grant.attempt, grant.fence));
+    let partitions = server.ask(&["GET", "wh:default:partitions"]);
+    assert_eq!(partitions, "256", "told again to a Redis that forgot it");
+}
+
+#[tokio::test]
+async fn no_call_outlasts_its_deadline_while_redis_is_frozen() {
+    let server = Server::start();
+    let store = RedisStore::connect(server.url()).await.unwrap();
+    let held = claim("evt_1");
+    granted(store.claim(&held).await.unwrap());
+    server.freeze();
+    fails_in_time(&store, &held, &[StoreErrorKind::TimedOut]).await;
+    // It was sent, and is carried out when Redis wakes.
+    let late = claim("evt_2");
+    assert_eq!(
+        store.claim(&late).await.unwrap_err().kind(),
+        StoreErrorKind::TimedOut
+    );
+    server.thaw();
+    let grant = granted(claim_at_last(&store, &late).await);
+    assert_eq!(grant.attempt, 1, "it finds its own claim");
+}
+
+#[tokio::test]
+async fn a_store_that_starts_before_redis_works_once_redis_is_there() {
+    let port = free_port();
+    let store = RedisStore::connect(format!("redis://127.0.0.1:{port}"))
+        .await
+        .unwrap();
+    let early = claim("evt_1");
+    fails_in_time(&store, &early, &[StoreErrorKind::Unavailable]).await;
+    let _server = Server::at(port);
+    granted(claim_at_last(&store, &early).await);
+}
+
+#[tokio::test]
+async fn scripts_that_redis_forgot_are_sent_again() {
+    let cluster = Cluster::start();
+    let server = Server::start();
+    for url in [server.url(), cluster.url()] {
+        let store = RedisStore::builder(url)
+            .deadline(LONG)
+            .connect()
+            .await
+            .unwrap();
+        for round in 0..3 {
+            for server in cluster.masters.iter().chain([&server]) {
+                server.ask(&["SCRIPT", "FLUSH"]);
+            }
+            for number in 0..20 {
+                let claim = claim(&format!("{round}-{number}"));
+                let grant = granted(store.claim(&claim).await.unwrap());
+                assert_eq!(
+                    store.complete(&complete(&claim, grant)).await.unwrap(),
+                    Held::Held
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_full_redis_takes_no_new_event_and_forgets_none() {
+    let server = Server::start();
+    let store = RedisStore::builder(server.url())
+        .deadline(LONG)
+        .connect()
+        .await
+        .unwrap();
+    let (done, running) = (claim("done"), claim("running"));
+    let grant = granted(store.claim(&done).await.unwrap());
+    store.complete(&complete(&done, grant)).await.unwrap();
+    let grant = granted(store.claim(&running).await.unwrap());
+
+    server.ask(&["CONFIG", "SET", "maxmemory", "1"]);
+    let error = store.claim(&claim("new")).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Full, "{error:?}");
+    let copy = store.claim(&claim("done")).await.unwrap();
+    assert!(matches!(copy, ClaimOutcome::Done(_)), "{copy:?}");
+    let copy = store.claim(&claim("running")).await.unwrap();
+    assert_eq!(copy, ClaimOutcome::InProgress);
+    assert_eq!(store.lookup(&key("new")).await.unwrap(), None);
+
+    server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
+    granted(store.claim(&claim("new")).await.unwrap());
+    assert_eq!(
+        store.complete(&complete(&running, grant)).await.unwrap(),
+        Held::Held
+    );
+}
+
+#[tokio::test]
+async fn a_value_that_is_no_record_is_said_to_be_unreadable() {
+    let server = Server::start();
+    let store = RedisStore::builder(server.url())
+        .deadline(LONG)
+        .partitions(1)
+        .connect()
+        .await
+        .unwrap();
+    server.ask(&[
+        "SET",
+        "wh:default:{0}:acme:text",
+        "not a record, and yet long enough to be one",
+    ]);
+    server.ask(&["HSET", "wh:default:{0}:acme:hash", "a", "b"]);
+    for part in ["text", "hash"] {
+        let claim = claim(part);
+        let grant = Grant {
+            attempt: 1,
+            fence: 1,
+            corrected: false,
+        };
+        for error in [
+            store.claim(&claim).await.unwrap_err(),
+            store.complete(&complete(&claim, grant)).await.unwrap_err(),
+            store.release(&release(&claim)).await.unwrap_err(),
+            store.lookup(&claim.key).await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{part}: {error:?}");
+        }
+        store.wait(&claim.key, LONG).await;
+        assert!(store.forget(&claim.key).await.unwrap());
+        granted(store.claim(&claim).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_only_reads_is_out_of_reach_until_it_writes() {
+    let (server, other) = (Server::start(), Server::start());
+    let store = RedisStore::connect(server.url()).await.unwrap();
+    granted(store.claim(&claim("evt_1")).await.unwrap());
+    server.ask(&["REPLICAOF", "127.0.0.1", &other.port.to_string()]);
+    until("it is in step", || {
+        server.info("master_link_status").as_deref() == Some("up")
+    });
+    let error = store.claim(&claim("evt_2")).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
+    server.ask(&["REPLICAOF", "NO", "ONE"]);
+    granted(claim_at_last(&store, &claim("evt_2")).await);
+}
+
+#[tokio::test]
+async fn the_master_that_sentinel_chose_is_found_after_a_death() {
+    let mut servers = Sentinel::start();
+    let store = RedisStore::connect(servers.url()).await.unwrap();
+    let (done, running) = (claim("done"), claim("running"));
+    let grant = granted(store.claim(&done).await.unwrap());
+    store.complete(&complete(&done, grant)).await.unwrap();
+    let earlier = granted(store.claim(&running).await.unwrap());
+    servers.until_in_step();
+
+    servers.master.kill();
+    let unreachable = [StoreErrorKind::Unavailable, StoreErrorKind::TimedOut];
+    let begun = Instant::now();
+    if let Err(error) = store.claim(&running).await {
+        assert!(unreachable.contains(&error.kind()), "{error:?}");
+        assert!(begun.elapsed() < DEADLINE_AND_A_BUSY_MACHINE);
+    }
+    // The replica takes over, and knows what it was told.
+    assert_eq!(granted(claim_at_last(&store, &running).await), earlier);
+    assert_eq!(servers.replica.info("role").as_deref(), Some("master"));
+    let copy = store.claim(&claim("done")).await.unwrap();
+    assert!(matches!(copy, ClaimOutcome::Done(_)), "{copy:?}");
+}
+
+#[tokio::test]
+async fn the_master_that_sentinel_chose_is_found_after_the_two_change_places() {
+    let servers = Sentinel::start();
+    let store = RedisStore::connect(servers.url()).await.unwrap();
+    let running = claim("running");
+    let earlier = granted(store.claim(&running).await.unwrap());
+    servers.until_in_step();
+    until("the sentinel lets them", || {
+        servers.sentinel.ask(&["SENTINEL", "FAILOVER", "main"]) == "OK"
+    });
+    until("they change places", || {
+        servers.master.info("role").as_deref() == Some("slave")
+            && servers.replica.info("role").as_deref() == Some("master")
+    });
+    // The old master is there, and refuses to write.
+    assert_eq!(granted(claim_at_last(&store, &running).await), earlier);
+    assert_eq!(store.release(&release(&running)).await.unwrap(), Held::Held);
+}
+
+#[tokio::test]
+async fn a_frozen_master_is_left_for_the_one_that_sentinel_chose() {
+    let servers = Sentinel::start();
+    let store = RedisStore::connect(servers.url()).await.unwrap();
+    let running = claim("running");
+    let earlier = granted(store.claim(&running).await.unwrap());
+    servers.until_in_step();
+    servers.master.freeze();
+    assert_eq!(granted(claim_at_last(&store, &running).await), earlier);
+    servers.master.thaw();
+}
+
+/// One key on each master.
+async fn spread(store: &RedisStore, cluster: &Cluster) -> Vec<Claim> {
+    let mut claims: Vec<Option<Claim>> = vec![None, None, None];
+    for number in 0.. {
+        if claims.iter().all(Option::is_some) {
+            break;
+        }
+        let before: Vec<_> = cluster
+            .masters
+            .iter()
+            .map(|it| it.ask(&["DBSIZE"]))
+            .collect();
+        let claim = claim(&format!("{number}"));
+        granted(store.claim(&claim).await.unwrap());
+        let changed = |(it, before): (&Server, &String)| it.ask(&["DBSIZE"]) != *before;
+        let at = cluster
+            .masters
+            .iter()
+            .zip(&before)
+            .position(changed)
+            .unwrap();
+        claims[at].get_or_insert(claim);
+    }
+    claims.into_iter().flatten().collect()
+}
+
+#[tokio::test]
+async fn one_dead_master_of_a_cluster_takes_only_its_own_records_with_it() {
+    let mut cluster = Cluster::start();
+    let store = RedisStore::connect(cluster.url()).await.unwrap();
+    let claims = spread(&store, &cluster).await;
+    cluster.masters[1].kill();
+    let begun = Instant::now();
+    let error = store.claim(&claims[1]).await.unwrap_err();
+    assert!(begun.elapsed() < DEADLINE_AND_A_BUSY_MACHINE);
+    let unreachable = [StoreErrorKind::Unavailable, StoreErrorKind::TimedOut];
+    assert!(unreachable.contains(&error.kind()), "{error:?}");
+    for held in [&claims[0], &claims[2]] {
+        assert_eq!(granted(claim_at_last(&store, held).await).attempt, 1);
+    }
+    cluster.masters[1].restart();
+    granted(claim_at_last(&store, &claims[1]).await);
+}
+
+#[tokio::test]
+async fn one_frozen_master_of_a_cluster_keeps_nobody_past_the_deadline() {
+    let cluster = Cluster::start();
+    let store = RedisStore::connect(cluster.url()).await.unwrap();
+    let claims = spread(&store, &cluster).await;
+    cluster.masters[2].freeze();
+    for _ in 0..6 {
+        let begun = Instant::now();
+        assert!(store.claim(&claims[2]).await.is_err());
+        assert!(begun.elapsed() < DEADLINE_AND_A_BUSY_MACHINE);
+        for held in [&claims[0], &claims[1]] {
+            assert_eq!(granted(claim_at_last(&store, held).await).attempt, 1);
+        }
+    }
+    cluster.masters[2].thaw();
+    assert_eq!(granted(claim_at_last(&store, &claims[2]).await).attempt, 1);
+}
+
+fn told(error: &dyn Error) -> String {
+    let mut told = format!("{error} {error:?}");
+    let mut next = error.source();
+    while let Some(error) = next {
+        told += &format!(" {error} {error:?}");
+        next = error.source();
+    }
+    told
+}
+
+#[tokio::test]
+async fn a_password_is_used_and_never_shown() {
+    let server = Server::with_password("open-sesame");
+    let builder = RedisStore::builder(server.url());
+    assert!(!format!("{builder:?}").contains("sesame"));
+    let store = builder.connect().await.unwrap();
+    granted(store.claim(&claim("evt_1")).await.unwrap());
+    assert_eq!(
+        format!("{store:?}"),
+        format!(
+            "RedisStore {{ redis: 127.0.0.1:{}, namespace: \"default\", partitions: 256, \
+             deadline: 250ms }}",
+            server.port
+        )
+    );
+
+    let wrong = server.url().replace("open-sesame", "close-sesame");
+    let error = RedisStore::connect(wrong.as_str()).await.unwrap_err();
+    assert_eq!(error.kind(), RedisConnectErrorKind::Refused);
+    assert!(!told(&error).contains("sesame"), "{}", told(&error));
+    let store = RedisStore::builder(wrong).build().unwrap();
+    let error = store.claim(&claim("evt_1")).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Refused);
+    assert!(!told(&error).contains("sesame"), "{}", told(&error));
+    assert!(!format!("{store:?}").contains("sesame"));
+
+    // Whoever changes the password changes it for stores that are running, too.
+    let store = RedisStore::connect(server.url()).await.unwrap();
+    server.ask(&["CONFIG", "SET", "requirepass", "other-sesame"]);
+    granted(store.claim(&claim("evt_2")).await.unwrap());
+}
+
+#[tokio::test]
+async fn another_number_of_partitions_is_an_error_with_a_name() {
+    let server = Server::start();
+    RedisStore::connect(server.url()).await.unwrap();
+    let other = RedisStore::builder(server.url()).partitions(64);
+    let error = other.connect().await.unwrap_err();
+    assert_eq!(error.kind(), RedisConnectErrorKind::Partitions);
+    assert_eq!(
+        error.to_string(),
+        "redis store: the namespace has 256 partitions and this store was built with 64: build it \
+         with 256, or take another namespace"
+    );
+    let lazy = RedisStore::builder(server.url())
+        .partitions(64)
+        .build()
+        .unwrap();
+    let error = lazy.claim(&claim("evt_1")).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Refused);
+    let elsewhere = ProviderName::new("elsewhere").unwrap();
+    let other = RedisStore::builder(server.url())
+        .partitions(64)
+        .namespace(elsewhere);
+    other.connect().await.unwrap();
+}
+
+#[tokio::test]
+async fn namespaces_do_not_see_each_other() {
+    let server = Server::start();
+    let store = RedisStore::connect(server.url()).await.unwrap();
+    let sandbox = RedisStore::builder(server.url())
+        .namespace(ProviderName::new("sandbox").unwrap())
+        .connect()
+        .await
+        .unwrap();
+    let claim = claim("evt_1");
+    granted(store.claim(&claim).await.unwrap());
+    assert_eq!(sandbox.lookup(&claim.key).await.unwrap(), None);
+    assert_eq!(sandbox.counts().await.unwrap().claimed, 0);
+    assert_eq!(store.counts().await.unwrap().claimed, 1);
+}
+
+#[tokio::test]
+async fn tls_without_a_crypto_provider_is_an_error_before_connecting() {
+    for url in [
+        "rediss://127.0.0.1",
+        "rediss+sentinel://127.0.0.1/main",
+        "rediss-cluster://127.0.0.1",
+    ] {
+        let error = RedisStore::connect(url).await.unwrap_err();
+        assert_eq!(error.kind(), RedisConnectErrorKind::Tls, "{url}");
+        assert_eq!(
+            error.to_string(),
+            "redis store: TLS needs a crypto provider, and none is installed: enable the feature \
+             `ring` of rustls and call rustls::crypto::ring::default_provider().install_default() \
+             when the process starts"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_check_says_what_is_at_risk_and_what_is_hidden() {
+    let server = Server::with(&["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"]);
+    let store = RedisStore::connect(server.url()).await.unwrap();
+    let verdicts = |report: &tower_webhook::store::RedisReport| -> Vec<_> {
+        let findings = report.findings().iter();
+        findings
+            .map(|finding| (finding.setting(), finding.verdict()))
+            .collect()
+    };
+    use RedisSetting::{Eviction, Persistence, Replication};
+    use RedisVerdict::{AtRisk, Sound, Unknown, Weak};
+    assert_eq!(
+        verdicts(&store.check().await.unwrap()),
+        [
+            (Eviction, AtRisk),
+            (Persistence, AtRisk),
+            (Replication, Weak)
+        ]
+    );
+    let refused = RedisStore::builder(server.url())
+        .refuse_at_risk()
+        .connect()
+        .await;
+    let error = refused.unwrap_err();
+    assert_eq!(error.kind(), RedisConnectErrorKind::AtRisk);
+    assert!(error.to_string().contains("allkeys-lru"), "{error}");
+
+    for (name, value) in [
+        ("maxmemory-policy", "noeviction"),
+        ("appendonly", "yes"),
+        ("appendfsync", "always"),
+    ] {
+        server.ask(&["CONFIG", "SET", name, value]);
+    }
+    assert_eq!(
+        verdicts(&store.check().await.unwrap()),
+        [(Eviction, Sound), (Persistence, Sound), (Replication, Weak)]
+    );
+    let accepted = RedisStore::builder(server.url())
+        .refuse_at_risk()
+        .connect()
+        .await;
+    accepted.unwrap();
+
+    // As a managed Redis has it.
+    server.ask(&[
+        "ACL", "SETUSER", "app", "on", ">pw", "~wh:*", "+@all", "-config", "-info",
+    ]);
+    let url = server.url().replace("redis://", "redis://app:pw@");
+    let store = RedisStore::connect(url).await.unwrap();
+    granted(store.claim(&claim("evt_1")).await.unwrap());
+    assert_eq!(
+        verdicts(&store.check().await.unwrap()),
+        [
+            (Eviction, Unknown),
+            (Persistence, Unknown),
+            (Replication, Unknown)
+        ]
+    );
+
+    let cluster = Cluster::start();
+    let store = RedisStore::connect(cluster.url()).await.unwrap();
+    assert_eq!(
+        store.check().await.unwrap().findings().len(),
+        9,
+        "three for each master"
+    );
+}
+
+#[tokio::test]
+async fn the_permissions_of_the_readme_are_enough() {
+    let server = Server::start();
+    server.ask(&[
+        "ACL",
+        "SETUSER",
+        "app",
+        "on",
+        ">pw",
+        "~wh:*",
+        "+eval",
+        "+evalsha",
+        "+get",
+        "+getrange",
+        "+set",
+        "+del",
+        "+time",
+        "+scan",
+        "+ping",
+        "+info",
+        "+config|get",
+    ]);
+    let url = server.url().replace("redis://", "redis://app:pw@");
+    let store = RedisStore::builder(url)
+        .deadline(LONG)
+        .connect()
+        .await
+        .unwrap();
+    let (done, failed) = (claim("done"), claim("failed"));
+    let grant = granted(store.claim(&done).await.unwrap());
+    store.complete(&complete(&done, grant)).await.unwrap();
+    granted(store.claim(&failed).await.unwrap());
+    store.wait(&failed.key, Duration::from_millis(1)).await;
+    store.release(&release(&failed)).await.unwrap();
+    let counts = store.counts().await.unwrap();
+    assert_eq!((counts.done, counts.released), (1, 1));
+    let unfinished = store.unfinished(failed.key.provider(), 10).await.unwrap();
+    assert_eq!(unfinished.len(), 1);
+    assert!(store.lookup(&done.key).await.unwrap().is_some());
+    assert!(store.forget(&done.key).await.unwrap());
+    let report = store.check().await.unwrap();
+    assert!(
+        report.worst() == RedisVerdict::AtRisk,
+        "nothing is hidden: {report}"
+    );
+    assert!(
+        report
+            .findings()
+            .iter()
+            .all(|it| it.verdict() != RedisVerdict::Unknown)
+    );
+}

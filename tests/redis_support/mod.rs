@@ -1,0 +1,452 @@
+//! Real servers for tests: each on free ports of the loopback, with a folder of its own, killed by
+//! its process id when it is dropped.
+
+#![allow(dead_code, reason = "each test binary uses its share")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Nothing here takes as long as this unless it never happens.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The server programs to test with: Redis, and Valkey where it is installed.
+pub(crate) fn programs() -> Vec<&'static str> {
+    ["redis-server", "valkey-server"]
+        .into_iter()
+        .filter(|program| {
+            Command::new(program)
+                .arg("--version")
+                .stdout(Stdio::null())
+                .status()
+                .is_ok()
+        })
+        .collect()
+}
+
+/// Asks until it is so.
+#[track_caller]
+pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !so() {
+        assert!(begun.elapsed() < LIMIT, "{what}: not within {LIMIT:?}");
+        sleep(Duration::from_millis(10));
+    }
+}
+
+/// One server process.
+pub(crate) struct Server {
+    program: String,
+    child: Child,
+    arguments: Vec<String>,
+    dir: PathBuf,
+    pub(crate) port: u16,
+    tls_port: Option<u16>,
+    password: Option<String>,
+}
+
+impl Server {
+    /// A server that keeps nothing on disk.
+    pub(crate) fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// A server with more options: names, each followed by its values.
+    pub(crate) fn with(options: &[&str]) -> Self {
+        Self::of("redis-server", options)
+    }
+
+    pub(crate) fn of(program: &str, options: &[&str]) -> Self {
+        Self::plain(program, options, free_port(), None, None)
+    }
+
+    /// A server at a certain port.
+    pub(crate) fn at(port: u16) -> Self {
+        Self::plain("redis-server", &[], port, None, None)
+    }
+
+    pub(crate) fn with_password(password: &str) -> Self {
+        let options = ["--requirepass", password];
+        Self::plain(
+            "redis-server",
+            &options,
+            free_port(),
+            None,
+            Some(password.to_owned()),
+        )
+    }
+
+    /// A server that speaks TLS only, and plain text on a port that only this module knows.
+    pub(crate) fn with_tls(certificates: &Certificates) -> Self {
+        let tls_port = free_port();
+        let port = tls_port.to_string();
+        let file = |name: &str| certificates.dir.join(name).display().to_string();
+        let (cert, key, ca) = (file("server.crt"), file("server.key"), file("ca.crt"));
+        let options = [
+            "--tls-port",
+            &port,
+            "--tls-cert-file",
+            &cert,
+            "--tls-key-file",
+            &key,
+            "--tls-ca-cert-file",
+            &ca,
+            "--tls-auth-clients",
+            "no",
+        ];
+        Self::plain("redis-server", &options, free_port(), Some(tls_port), None)
+    }
+
+    fn plain(
+        program: &str,
+        options: &[&str],
+        port: u16,
+        tls_port: Option<u16>,
+        password: Option<String>,
+    ) -> Self {
+        let dir = folder();
+        let mut arguments: Vec<String> = [
+            "--port",
+            &port.to_string(),
+            "--bind",
+            "127.0.0.1",
+            "--dir",
+            &dir.display().to_string(),
+            "--save",
+            "",
+            "--loglevel",
+            "warning",
+            "--repl-diskless-sync-delay",
+            "0",
+        ]
+        .map(str::to_owned)
+        .into();
+        arguments.extend(options.iter().map(|option| (*option).to_owned()));
+        Self::run(program, arguments, dir, port, tls_port, password)
+    }
+
+    fn run(
+        program: &str,
+        arguments: Vec<String>,
+        dir: PathBuf,
+        port: u16,
+        tls_port: Option<u16>,
+        password: Option<String>,
+    ) -> Self {
+        let mut server = Self {
+            program: program.to_owned(),
+            child: spawn(program, &arguments),
+            arguments,
+            dir,
+            port,
+            tls_port,
+            password,
+        };
+        server.wait_until_up();
+        server
+    }
+
+    fn wait_until_up(&mut self) {
+        until("the server answers", || {
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none(), "the server ended: {ended:?}");
+            self.try_ask(&["PING"])
+                .is_some_and(|answer| answer == "PONG")
+        });
+    }
+
+    pub(crate) fn url(&self) -> String {
+        match &self.password {
+            Some(password) => format!("redis://:{password}@127.0.0.1:{}", self.port),
+            None => format!("redis://127.0.0.1:{}", self.port),
+        }
+    }
+
+    pub(crate) fn tls_url(&self) -> String {
+        format!("rediss://127.0.0.1:{}", self.tls_port.unwrap())
+    }
+
+    /// Ends it as a power cut would.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Starts it again after [`Server::kill`], on the same port and folder.
+    pub(crate) fn restart(&mut self) {
+        self.child = spawn(&self.program, &self.arguments);
+        self.wait_until_up();
+    }
+
+    /// It stays connected and answers nothing.
+    pub(crate) fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    pub(crate) fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// What it answers to a command, an array's elements line by line.
+    #[track_caller]
+    pub(crate) fn ask(&self, words: &[&str]) -> String {
+        self.try_ask(words).expect("the server answers")
+    }
+
+    pub(crate) fn try_ask(&self, words: &[&str]) -> Option<String> {
+        let stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
+        let mut reader = BufReader::new(stream);
+        if let Some(password) = &self.password {
+            exchange(&mut reader, &["AUTH", password])?;
+        }
+        exchange(&mut reader, words)
+    }
+
+    /// One line of `INFO`.
+    pub(crate) fn info(&self, name: &str) -> Option<String> {
+        let info = self.try_ask(&["INFO"])?;
+        let line = info
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.map(str::to_owned)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+fn spawn(program: &str, arguments: &[String]) -> Child {
+    Command::new(program)
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{program}: {error}"))
+}
+
+fn exchange(reader: &mut BufReader<TcpStream>, words: &[&str]) -> Option<String> {
+    let mut request = format!("*{}\r\n", words.len());
+    for word in words {
+        request += &format!("${}\r\n{word}\r\n", word.len());
+    }
+    reader.get_mut().write_all(request.as_bytes()).ok()?;
+    answer(reader)
+}
+
+fn answer(reader: &mut BufReader<TcpStream>) -> Option<String> {
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let line = line.trim_end();
+    let rest = line.get(1..)?;
+    match line.as_bytes()[0] {
+        b'$' => {
+            let Ok(length) = rest.parse::<usize>() else {
+                return Some(String::new());
+            };
+            let mut bytes = vec![0; length + 2];
+            reader.read_exact(&mut bytes).ok()?;
+            bytes.truncate(length);
+            Some(String::from_utf8_lossy(&bytes).into_owned())
+        }
+        b'*' => {
+            let elements: Option<Vec<_>> = (0..rest.parse::<usize>().ok()?)
+                .map(|_| answer(reader))
+                .collect();
+            Some(elements?.join("\n"))
+        }
+        _ => Some(rest.to_owned()),
+    }
+}
+
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+fn folder() -> PathBuf {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let name = format!("tower-webhook-redis-{}-{number}", std::process::id());
+    let dir = std::env::temp_dir().join(name);
+    fs::create_dir_all(&dir).unwrap();
+    dir
+}
+
+/// A certificate authority made for one test, and a certificate for 127.0.0.1 that it signed.
+pub(crate) struct Certificates {
+    dir: PathBuf,
+}
+
+impl Certificates {
+    pub(crate) fn new() -> Self {
+        let dir = folder();
+        fs::write(dir.join("san"), "subjectAltName=IP:127.0.0.1\n").unwrap();
+        for line in [
+            "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test-ca -keyout ca.key -out ca.crt",
+            "req -newkey rsa:2048 -nodes -subj /CN=127.0.0.1 -keyout server.key -out server.csr",
+            "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile san -out server.crt",
+        ] {
+            openssl(&dir, line);
+        }
+        Self { dir }
+    }
+
+    pub(crate) fn ca(&self) -> Vec<u8> {
+        fs::read(self.dir.join("ca.crt")).unwrap()
+    }
+}
+
+fn openssl(dir: &Path, line: &str) {
+    let made = Command::new("openssl")
+        .args(line.split(' '))
+        .current_dir(dir)
+        .output()
+        .expect("openssl is installed");
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+}
+
+impl Drop for Certificates {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// A master, its replica, and a Sentinel that lets the replica take over within a second or two.
+pub(crate) struct Sentinel {
+    pub(crate) master: Server,
+    pub(crate) replica: Server,
+    pub(crate) sentinel: Server,
+}
+
+impl Sentinel {
+    pub(crate) fn start() -> Self {
+        let master = Server::start();
+        let port = master.port.to_string();
+        let replica = Server::with(&["--replicaof", "127.0.0.1", &port]);
+        until("the replica is in step", || {
+            replica.info("master_link_status").as_deref() == Some("up")
+        });
+        let (port, dir) = (free_port(), folder());
+        let config = dir.join("sentinel.conf");
+        let lines = format!(
+            "port {port}\nbind 127.0.0.1\ndir {}\nloglevel warning\n\
+             sentinel monitor main 127.0.0.1 {} 1\n\
+             sentinel down-after-milliseconds main 500\n\
+             sentinel failover-timeout main 3000\n",
+            dir.display(),
+            master.port
+        );
+        fs::write(&config, lines).unwrap();
+        let arguments = vec![config.display().to_string(), "--sentinel".to_owned()];
+        let sentinel = Server::run("redis-server", arguments, dir, port, None, None);
+        until("the sentinel knows the replica", || {
+            let known = sentinel.ask(&["SENTINEL", "REPLICAS", "main"]);
+            known.contains(&replica.port.to_string())
+        });
+        Self {
+            master,
+            replica,
+            sentinel,
+        }
+    }
+
+    /// Waits until the replica has all that the master was told.
+    pub(crate) fn until_in_step(&self) {
+        until("the replica has it all", || {
+            let told = self.master.info("master_repl_offset");
+            told.is_some() && self.replica.info("slave_repl_offset") == told
+        });
+    }
+
+    /// The address of a Sentinel that is gone comes first.
+    pub(crate) fn url(&self) -> String {
+        format!(
+            "redis+sentinel://127.0.0.1:{},127.0.0.1:{}/main",
+            free_port(),
+            self.sentinel.port
+        )
+    }
+}
+
+/// Three masters that share the slots.
+pub(crate) struct Cluster {
+    pub(crate) masters: Vec<Server>,
+}
+
+impl Cluster {
+    pub(crate) fn start() -> Self {
+        let masters: Vec<_> = (0..3)
+            .map(|_| {
+                Server::with(&[
+                    "--cluster-enabled",
+                    "yes",
+                    "--cluster-port",
+                    &free_port().to_string(),
+                    "--cluster-node-timeout",
+                    "2000",
+                    "--cluster-require-full-coverage",
+                    "no",
+                ])
+            })
+            .collect();
+        let slots = [("0", "5460"), ("5461", "10922"), ("10923", "16383")];
+        for (number, (master, (first, last))) in masters.iter().zip(slots).enumerate() {
+            let epoch = (number + 1).to_string();
+            master.ask(&["CLUSTER", "SET-CONFIG-EPOCH", &epoch]);
+            let added = master.ask(&["CLUSTER", "ADDSLOTSRANGE", first, last]);
+            assert_eq!(added, "OK");
+        }
+        for other in &masters[1..] {
+            let (port, bus) = (other.port.to_string(), other.bus_port());
+            masters[0].ask(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus]);
+        }
+        until("the cluster stands", || {
+            masters.iter().all(|master| {
+                let info = master.ask(&["CLUSTER", "INFO"]);
+                info.contains("cluster_state:ok")
+                    && info.contains("cluster_slots_assigned:16384")
+                    && info.contains("cluster_known_nodes:3")
+            })
+        });
+        Self { masters }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        let hosts: Vec<_> = self
+            .masters
+            .iter()
+            .map(|master| format!("127.0.0.1:{}", master.port))
+            .collect();
+        format!("redis-cluster://{}", hosts.join(","))
+    }
+}
+
+impl Server {
+    fn bus_port(&self) -> String {
+        let at = self
+            .arguments
+            .iter()
+            .position(|option| option == "--cluster-port");
+        self.arguments[at.unwrap() + 1].clone()
+    }
+}
