@@ -6,7 +6,7 @@ use crate::settings::{DEVELOPMENT_SECRET, DEVELOPMENT_TOKEN, Settings};
 
 /// Prints the settings and a `curl` line for each provider. Secrets that were set are named by
 /// their variables, those for development are shown.
-pub(crate) fn print_welcome(settings: &Settings, address: SocketAddr) {
+pub(crate) fn print_welcome(settings: &Settings, address: SocketAddr, store: &str) {
     let shown = |name: &'static str, development: &str| {
         if std::env::var(name).is_ok() {
             format!("\"${{{name}%%,*}}\"")
@@ -27,6 +27,7 @@ pub(crate) fn print_welcome(settings: &Settings, address: SocketAddr) {
     } = settings;
     println!(
         r#"listening on http://{address}
+{store}
 
 BLENDFI_WEBHOOK_SECRETS  {blendfi}
 BLOQUO_ALLOWED_SOURCES   {bloquo_sources:?}

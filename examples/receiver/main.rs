@@ -48,8 +48,8 @@ async fn main() -> ExitCode {
         }
     };
     let drain = Drain::new();
-    let store = match store::open(settings.redis_url.as_deref()).await {
-        Ok(store) => store,
+    let (store, words) = match store::open(settings.redis_url.as_deref()).await {
+        Ok(opened) => opened,
         Err(error) => {
             eprintln!("receiver: {error}");
             return ExitCode::from(2);
@@ -70,7 +70,7 @@ async fn main() -> ExitCode {
         }
     };
     match listener.local_addr() {
-        Ok(address) => curl::print_welcome(&settings, address),
+        Ok(address) => curl::print_welcome(&settings, address, &words),
         Err(error) => {
             eprintln!("receiver: {error}");
             return ExitCode::FAILURE;

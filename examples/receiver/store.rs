@@ -5,11 +5,12 @@ use tower_webhook::{MemoryStore, SharedStore};
 
 use crate::settings::SettingError;
 
-/// The store that `REDIS_URL` names, or one in memory, and a word on which it is.
-pub(crate) async fn open(redis_url: Option<&str>) -> Result<SharedStore, SettingError> {
+/// The store that `REDIS_URL` names, or one in memory, and some words on which it is and on what
+/// its check found.
+pub(crate) async fn open(redis_url: Option<&str>) -> Result<(SharedStore, String), SettingError> {
     let Some(url) = redis_url else {
-        println!("records are kept in memory: they are lost when this process ends");
-        return Ok(SharedStore::new(MemoryStore::new()));
+        let words = "records are kept in memory: they are lost when this process ends";
+        return Ok((SharedStore::new(MemoryStore::new()), words.to_owned()));
     };
     // For `rediss`; an error says that one is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -17,14 +18,14 @@ pub(crate) async fn open(redis_url: Option<&str>) -> Result<SharedStore, Setting
         .await
         .map_err(|error| SettingError::new("REDIS_URL", error))?;
     // Shows the hosts, and no password.
-    println!("records are kept in Redis: {store:?}");
+    let mut words = format!("records are kept in Redis: {store:?}");
     match store.check().await {
         Ok(report) => {
             for finding in report.findings() {
-                println!("  {finding}");
+                words.push_str(&format!("\n  {finding}"));
             }
         }
-        Err(error) => println!("  not checked: {error}"),
+        Err(error) => words.push_str(&format!("\n  not checked: {error}")),
     }
-    Ok(SharedStore::new(store))
+    Ok((SharedStore::new(store), words))
 }
