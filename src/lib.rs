@@ -111,3 +111,8 @@ pub use source::{Allowlist, TrustedProxies};
 pub use store::RedisStore;
 pub use store::{MemoryStore, SharedStore, Store};
 pub use webhook::{Webhook, WebhookLayer};
+
+/// Its examples are compiled with the tests.
+#[cfg(all(doctest, feature = "axum", feature = "redis"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

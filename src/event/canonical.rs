@@ -51,17 +51,17 @@ impl<'a> Cursor<'a> {
     }
 
     fn object(&mut self, out: &mut Vec<u8>, depth: u32) -> Result<(), Kind> {
-        self.expect('{')?;
+        self.take('{')?;
         out.push(b'{');
         let begin = out.len();
         let mut members: Vec<(Cow<'a, str>, usize, usize)> = Vec::new();
         if self.peek() == Some('}') {
-            self.expect('}')?;
+            self.take('}')?;
         } else {
             loop {
                 self.peek();
                 let name = self.string()?;
-                self.expect(':')?;
+                self.take(':')?;
                 let start = out.len();
                 append_string(&name, out);
                 self.value(out, depth)?;
@@ -91,10 +91,10 @@ impl<'a> Cursor<'a> {
     }
 
     fn array(&mut self, out: &mut Vec<u8>, depth: u32) -> Result<(), Kind> {
-        self.expect('[')?;
+        self.take('[')?;
         out.push(b'[');
         if self.peek() == Some(']') {
-            self.expect(']')?;
+            self.take(']')?;
         } else {
             loop {
                 self.value(out, depth)?;
@@ -113,7 +113,7 @@ impl<'a> Cursor<'a> {
         self.rest.chars().next()
     }
 
-    fn expect(&mut self, wanted: char) -> Result<(), Kind> {
+    fn take(&mut self, wanted: char) -> Result<(), Kind> {
         self.peek();
         self.rest = self.rest.strip_prefix(wanted).ok_or(Kind::NotJson)?;
         Ok(())
@@ -122,7 +122,7 @@ impl<'a> Cursor<'a> {
     /// Takes a comma, or the end of the object or array.
     fn goes_on(&mut self, end: char) -> Result<bool, Kind> {
         let comma = self.peek() == Some(',');
-        self.expect(if comma { ',' } else { end })?;
+        self.take(if comma { ',' } else { end })?;
         Ok(comma)
     }
 
