@@ -18,6 +18,48 @@
 //! exactly as it was written, in [`Fields`] and [`RawJson`], and read amounts as
 //! [`Decimal`](crate::Decimal), never as floats. Any other sender is a [`Provider`] of your own.
 
+//!
+//! A provider becomes a layer by [`Webhook`](crate::Webhook). Here BLOX, accepted and refused:
+//!
+//! ```
+//! # #[cfg(feature = "axum")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use axum::{Router, body::Body, http::{Request, StatusCode}, routing::post};
+//! use tower::ServiceExt;
+//! use tower_webhook::provider::{self, blox::CheckoutStatus};
+//! use tower_webhook::{PathTokens, Webhook};
+//!
+//! // Asks `GET /v1/checkout/{id}` in a real receiver.
+//! async fn status(checkout: String) -> Result<CheckoutStatus, std::io::Error> {
+//!     Ok(CheckoutStatus::new(if checkout == "c-1" { "COMPLETED" } else { "FAILED" }))
+//! }
+//!
+//! let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?;
+//! let webhook = Webhook::new(provider::blox(tokens).status_check(status)?);
+//! let app: Router = Router::new()
+//!     .route("/webhooks/blox/{token}", post(async || "{}").layer(webhook.layer()?));
+//!
+//! let deliver = |token: &str, checkout: &str| {
+//!     let body = format!(
+//!         r#"{{"checkoutId":"{checkout}","status":"COMPLETED","amount":"15000",
+//!             "timestamp":"2026-02-03T15:05:30.000Z"}}"#
+//!     );
+//!     let request = Request::post(format!("/webhooks/blox/{token}"));
+//!     app.clone().oneshot(request.body(Body::from(body)).unwrap())
+//! };
+//! let accepted = deliver("3f9d1c0b7a5e48d26c90b1f4", "c-1").await?;
+//! assert_eq!(accepted.status(), StatusCode::OK);
+//! let guessed = deliver("3f9d1c0b7a5e48d26c90b1f5", "c-1").await?;
+//! assert_eq!(guessed.status(), StatusCode::NOT_FOUND);
+//! let untrue = deliver("3f9d1c0b7a5e48d26c90b1f4", "c-2").await?;
+//! assert_eq!(untrue.status(), StatusCode::BAD_REQUEST);
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "axum"))]
+//! # fn main() {}
+//! ```
+
 pub mod blendfi;
 pub mod bloque;
 pub mod bloquo;

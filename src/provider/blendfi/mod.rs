@@ -5,8 +5,20 @@
 //!
 //! let secret = "whsec_test_9f8e7d6c5b4a"; // from your configuration
 //! let blendfi = provider::blendfi(blendfi::keys([secret])?)?;
-//! assert_eq!(blendfi.name().as_str(), "blendfi");
-//! # Ok::<(), tower_webhook::ConfigError>(())
+//!
+//! // What `Webhook` does with it, without a server. The signature was made by
+//! // printf '1777899600.{"id":"evt_1"}' | openssl dgst -sha256 -hmac whsec_test_9f8e7d6c5b4a
+//! let mut headers = http::HeaderMap::new();
+//! headers.insert(
+//!     "x-blendfi-signature",
+//!     "t=1777899600,v1=c706533404014f078f7de5b301dcd904b5344a239be2f36ac1e46539b3f51701"
+//!         .parse()?,
+//! );
+//! let verifier = blendfi.verifier().ok_or("BlendFi signs")?;
+//! let now = tower_webhook::UnixTime::from_secs(1_777_899_700);
+//! assert!(verifier.verify(&headers, br#"{"id":"evt_1"}"#, now).is_ok(), "accepted");
+//! assert!(verifier.verify(&headers, br#"{"id":"evt_2"}"#, now).is_err(), "refused");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! How long an old secret goes on signing after a rotation is not stated: put both into the key
