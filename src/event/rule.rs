@@ -27,6 +27,10 @@ use crate::error::ConfigError;
 /// let event = rule.identify(&ProviderName::new("acme")?, &HeaderMap::new(), None, body)?;
 /// assert_eq!(event.key.to_string(), "1042:PAID");
 /// assert_eq!(event.shape, Some("order"));
+///
+/// // `1042.0` is another spelling of the same number: what has two is refused.
+/// let other = br#"{"order":{"id":1042.0},"status":"PAID"}"#;
+/// assert!(rule.identify(&ProviderName::new("acme")?, &HeaderMap::new(), None, other).is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]

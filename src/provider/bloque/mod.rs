@@ -7,7 +7,18 @@
 //! let keys = KeyRing::parse(&SecretFormat::Text, ["bloque_test_9f8e7d6c5b4a"])?;
 //! let payments = provider::bloque_payments(keys)?;
 //! assert_eq!(accounts.name(), payments.name());
-//! # Ok::<(), tower_webhook::ConfigError>(())
+//!
+//! // printf '{"id":"evt_1"}' | openssl dgst -sha256 -hmac bloque_test_9f8e7d6c5b4a
+//! let mut headers = http::HeaderMap::new();
+//! headers.insert(
+//!     "x-bloque-signature",
+//!     "8f148822193a73f6fd975b35762cbeadf5e0e2e420f19569f757412c0ee96c5d".parse()?,
+//! );
+//! let verifier = payments.verifier().ok_or("payments are signed")?;
+//! let now = tower_webhook::UnixTime::now();
+//! assert!(verifier.verify(&headers, br#"{"id":"evt_1"}"#, now).is_ok(), "accepted");
+//! assert!(verifier.verify(&headers, br#"{"id":"evt_2"}"#, now).is_err(), "refused");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! A body of unknown shape is right, not refused: it is told apart by its digest and handed on as

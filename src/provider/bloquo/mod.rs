@@ -4,11 +4,33 @@
 //! environment, and keep sandbox and production apart.
 //!
 //! ```
-//! use tower_webhook::{Allowlist, provider};
+//! use bytes::Bytes;
+//! use http::{Request, Response, StatusCode};
+//! use http_body_util::Full;
+//! use tower::{ServiceBuilder, ServiceExt};
+//! use tower_webhook::layer::PeerAddr;
+//! use tower_webhook::{Allowlist, Webhook, provider};
 //!
-//! let bloquo = provider::bloquo(Allowlist::parse(["192.0.2.0/28", "hooks.example.com"])?)?;
-//! assert_eq!(bloquo.name().as_str(), "bloquo");
-//! # Ok::<(), tower_webhook::ConfigError>(())
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let webhook = Webhook::new(provider::bloquo(Allowlist::parse(["192.0.2.0/28"])?)?);
+//! let service = ServiceBuilder::new().layer(webhook.layer()?).service_fn(
+//!     |_: Request<Full<Bytes>>| async {
+//!         Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default()))
+//!     },
+//! );
+//!
+//! let from = |peer: &str| {
+//!     let body = r#"{"OrderId":1042,"Status":"COMPLETED","OrderType":"Deposit"}"#;
+//!     let mut request = Request::post("/").body(Full::from(body)).unwrap();
+//!     // axum's `ConnectInfo` says the same.
+//!     request.extensions_mut().insert(PeerAddr(peer.parse().unwrap()));
+//!     service.clone().oneshot(request)
+//! };
+//! assert_eq!(from("192.0.2.7:4711").await?.status(), StatusCode::OK);
+//! assert_eq!(from("198.51.100.7:4711").await?.status(), StatusCode::FORBIDDEN);
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! An address proves the host and not the order. Before acting on an event, check that its order
