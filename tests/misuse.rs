@@ -25,8 +25,8 @@ use tower_webhook::provider::{self, blox};
 use tower_webhook::store::RecordState;
 use tower_webhook::{
     Allowlist, Confirmation, DeliveryProfile, EventKey, MemoryStore, Observation, Observer,
-    PathTokens, Provider, ProviderName, RetriedStatuses, RetrySchedule, Store, Unconfirmed,
-    Webhook,
+    PathTokens, Provider, ProviderName, Rejection, RetriedStatuses, RetrySchedule, Store,
+    Unconfirmed, Webhook,
 };
 
 const OURS: &str = "3f9d1c0b7a5e48d26c90b1f4";
@@ -119,8 +119,10 @@ async fn checks_add_up() {
         "/hook/{token}",
         post(handler).layer(webhook.layer().unwrap()),
     );
-    let refused = send(&app, &format!("/hook/{OURS}")).await;
-    assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    for _ in 0..2 {
+        let refused = send(&app, &format!("/hook/{OURS}")).await;
+        assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    }
     assert_eq!(runs.load(Ordering::SeqCst), 0);
 
     // Inventions of whoever knows the path must not fill the store for a month.
@@ -211,4 +213,37 @@ async fn a_token_that_a_proxy_repeats_in_a_header_is_masked_there_too() {
         "{log}"
     );
     assert!(!log.contains(OURS), "{log}");
+}
+
+#[tokio::test]
+async fn a_shape_of_answers_that_panics_costs_no_event_its_record() {
+    let store = MemoryStore::new();
+    let shape =
+        |_: &Rejection| -> axum::http::Response<bytes::Bytes> { panic!("the shape panics") };
+    let webhook = Webhook::new(hasty())
+        .rejection_response(shape)
+        .dedupe(store.clone());
+    let runs = Arc::new(AtomicU32::new(0));
+    let go_on = Arc::new(tokio::sync::Notify::new());
+    let handler = {
+        let (runs, go_on) = (Arc::clone(&runs), Arc::clone(&go_on));
+        async move || {
+            runs.fetch_add(1, Ordering::SeqCst);
+            go_on.notified().await;
+        }
+    };
+    let app = Router::new().route(
+        "/hook/{token}",
+        post(handler).layer(webhook.layer().unwrap()),
+    );
+    let path = format!("/hook/{OURS}");
+    assert_eq!(
+        send(&app, &path).await.status(),
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    go_on.notify_one();
+    // Waits for the outcome of the first one.
+    let copy = send(&app, &path).await;
+    assert_eq!(copy.headers()["idempotent-replayed"], "true");
+    assert_eq!(runs.load(Ordering::SeqCst), 1);
 }

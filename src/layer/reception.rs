@@ -141,10 +141,15 @@ impl Reception {
     /// The response to a refusal, which stands in its extensions.
     pub(crate) fn rejection<RB>(&self, reason: Reason) -> Response<ResponseBody<RB>> {
         let rejection = Rejection::new(reason, &self.profile);
-        let response = match &self.rejections {
-            Some(shape) => shape.response(&rejection),
-            None => rejection.response(),
-        };
+        let shaped = self.rejections.as_ref().and_then(|shape| {
+            // A shape that panics must not cost a running handler its record.
+            let shaped = catch_unwind(AssertUnwindSafe(|| shape.response(&rejection)));
+            if shaped.is_err() {
+                tracing::error!(target: "tower_webhook", "the shape of a rejection panicked");
+            }
+            shaped.ok()
+        });
+        let response = shaped.unwrap_or_else(|| rejection.response());
         let mut response = response.map(ResponseBody::own);
         response.extensions_mut().insert(rejection);
         response

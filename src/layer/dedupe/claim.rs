@@ -18,6 +18,9 @@ use crate::store::{Claim, ClaimOutcome, Held, Release, Store, StoreErrorKind, To
 const FIRST_ASK_AGAIN: Duration = Duration::from_millis(100);
 const LONGEST_ASK_AGAIN: Duration = Duration::from_secs(1);
 
+/// A store that was given less time to answer was not asked in earnest.
+const LEAST_ASKED: Duration = Duration::from_millis(50);
+
 /// The pauses of a waiting copy whose store says at once that it need not wait any longer.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
@@ -85,11 +88,15 @@ impl<RB, E> Ticket<RB, E> {
                 token,
                 retention,
             });
-            if core.fail_open {
-                self.unchecked = true;
-                return Ok(None);
-            }
-            return Err(refusal.into());
+            return match place {
+                // Another receiver was at work a moment ago: whatever is wrong now, this is a copy.
+                Some(_) if limit < LEAST_ASKED => Err(Reason::InProgress.into()),
+                None if core.fail_open && limit >= LEAST_ASKED => {
+                    self.unchecked = true;
+                    Ok(None)
+                }
+                Some(_) | None => Err(refusal.into()),
+            };
         }
     }
 

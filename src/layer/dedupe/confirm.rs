@@ -33,7 +33,8 @@ impl fmt::Debug for Unconfirmed {
 pub enum Confirmation {
     /// The event is true: the handler runs.
     Confirmed,
-    /// The event is not true: 400, and nothing of it is kept.
+    /// The event is not true: 400. Nothing of it is kept that could refuse the true one, and what is
+    /// kept not for long.
     Mismatch,
     /// It cannot be told yet: asked again while there is time, then the sender is told "not now".
     TryAgain,

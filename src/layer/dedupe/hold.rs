@@ -38,6 +38,8 @@ pub(super) struct Hold {
     pub(super) grant: Grant,
     claimed_at: Instant,
     pub(super) lease: Lease,
+    /// Whether a handler has begun and not failed: its effect may have taken place.
+    at_work: AtomicBool,
     /// Whether the store was told how it ended, or is being told in the background.
     finished: AtomicBool,
 }
@@ -60,8 +62,14 @@ impl Hold {
             grant,
             claimed_at,
             lease: Lease::new(),
+            at_work: AtomicBool::new(false),
             finished: AtomicBool::new(false),
         }
+    }
+
+    /// From here on the event is not given back unless the handler has failed.
+    pub(super) fn begin_work(&self) {
+        self.at_work.store(true, Ordering::Relaxed);
     }
 
     /// Does `work`, and keeps the claim alive meanwhile.
@@ -169,6 +177,7 @@ impl Hold {
                 self.warn("complete", error.as_ref());
             }
             if error.is_some_and(|error| is_final(&error)) && self.lease.is_lost() {
+                self.finished.store(true, Ordering::Relaxed);
                 break;
             }
             if let Some((_, overdue)) =
@@ -221,11 +230,18 @@ impl Hold {
     }
 }
 
-/// A task that was dropped, or that a user's code made panic, gives the event back too: the
-/// sender's next attempt need not wait for the end of the lease.
+/// A task that a user's code made panic before the handler began gives the event back too, so that
+/// the sender's next attempt need not wait for the end of the lease. Once a handler has begun, only
+/// that end frees the event: the effect may have taken place, or may still. So it is too where the
+/// runtime goes down.
 impl Drop for Hold {
     fn drop(&mut self) {
-        if !*self.finished.get_mut() {
+        if *self.finished.get_mut() {
+            return;
+        }
+        if *self.at_work.get_mut() {
+            self.lose("its task ended without an outcome");
+        } else {
             self.core
                 .release_later(self.release_command(self.core.retention));
         }

@@ -2,6 +2,7 @@ use std::pin::{Pin, pin};
 
 use bytes::{Bytes, BytesMut};
 use http::Response;
+use http::header::CONTENT_LENGTH;
 use http_body::Body;
 use tokio::time::{Instant, timeout_at};
 
@@ -27,9 +28,13 @@ pub(super) async fn keep_body<RB: Body<Data = Bytes>>(
             StoredResponse { status, body: None },
         );
     };
-    let (parts, body) = response.into_parts();
+    let (mut parts, body) = response.into_parts();
     let read = timeout_at(deadline, read_exactly(length, pin!(body))).await;
     let body = read.ok().flatten();
+    if body.is_none() {
+        // The length of a body that is not there would keep the sender waiting for it.
+        parts.headers.remove(CONTENT_LENGTH);
+    }
     let answer = ResponseBody::own(body.clone().unwrap_or_default());
     (
         Response::from_parts(parts, answer),

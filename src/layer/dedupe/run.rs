@@ -2,13 +2,13 @@
 //!
 //! It runs in a task of its own: a sender that hangs up ends its request, and what was claimed
 //! must be finished all the same. The handler runs in another one, so that its claim is renewed
-//! and its sender answered in time even if it blocks its thread.
+//! and its sender answered in time even if it blocks its thread, where the runtime has others.
 
 use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{HeaderName, HeaderValue};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
@@ -83,7 +83,8 @@ async fn confirm_and_handle<S, B, RB>(
 
 fn retention_of_refused<RB, E>(ticket: &Ticket<RB, E>, hold: &Hold, refusal: &Refusal) -> Duration {
     let usual = ticket.core.retention;
-    if refusal.reason == Reason::ConfirmMismatch && hold.grant.attempt == 1 {
+    // Where other content was bound earlier, the record is a true event's.
+    if refusal.reason == Reason::ConfirmMismatch && !hold.grant.corrected {
         usual.min(UNTRUE_RETENTION)
     } else {
         usual
@@ -96,6 +97,9 @@ fn answer_copy<RB, E>(ticket: &mut Ticket<RB, E>, stored: StoredResponse) {
     if let Some(body) = stored.body {
         *response.status_mut() = StatusCode::from_u16(stored.status).unwrap_or(StatusCode::OK);
         *response.body_mut() = ResponseBody::own(body);
+        // Whatever these say is of the body that was replaced.
+        response.headers_mut().remove(CONTENT_LENGTH);
+        response.headers_mut().remove(CONTENT_TYPE);
     }
     response
         .headers_mut()
@@ -135,6 +139,9 @@ async fn handle<S, B, RB>(
             Ended::Failed(response)
         })
     };
+    if let Some(hold) = hold {
+        hold.begin_work();
+    }
     let mut running = tokio::spawn(work.in_current_span());
     let outcome = match timeout_at(deadline, &mut running).await {
         Ok(outcome) => outcome,
