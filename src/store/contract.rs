@@ -2,6 +2,9 @@
 //!
 //! Nothing here knows how a store works or moves its clock. Where the end of a lease or of a
 //! retention is the subject it is a short one, and the story asks until it is over.
+//!
+//! It is compiled into tests only, those of this crate and of `tests/redis_contract.rs`: a story that
+//! does not hold panics, and all of them stand in one file so that another store takes them as one.
 
 use std::future::Future;
 use std::sync::Arc;
