@@ -1,0 +1,96 @@
+//! Receivers as processes that share a Redis, and what becomes of events when they are killed,
+//! stopped, or raced.
+//!
+//! This binary is both the tests and the receiver: it starts itself.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod chaos;
+mod copies;
+mod journal;
+mod kills;
+mod process;
+mod receiver;
+#[path = "../redis_support/mod.rs"]
+mod redis_support;
+mod sender;
+mod sinks;
+mod stops;
+mod world;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+use receiver::Point;
+
+fn main() -> ExitCode {
+    if let Some(orders) = process::orders() {
+        return on_threads(receiver::run(orders));
+    }
+    let mut arguments = Arguments::from_args();
+    // Leases are in real time: one test's load must not stall another's receivers.
+    arguments.test_threads.get_or_insert(1);
+    let tests = vec![
+        test(
+            "a receiver killed between claim and handler leaves its event to the next",
+            || kills::killed_at(Point::Claimed),
+        ),
+        test(
+            "a receiver killed before the effect leaves its event to the next",
+            || kills::killed_at(Point::Begun),
+        ),
+        test(
+            "a receiver killed between effect and record is the window that a unique sink closes",
+            || kills::killed_at(Point::Effected),
+        ),
+        test(
+            "a receiver killed between record and answer has done its work",
+            || kills::killed_at(Point::Recorded),
+        ),
+        test(
+            "a receiver stopped past its lease is the window that a fence closes",
+            stops::stopped_and_stubborn,
+        ),
+        test(
+            "a receiver stopped past its lease does nothing more if it heeds the notice",
+            stops::stopped_and_heeding,
+        ),
+        test(
+            "a receiver cut off between effect and record is the window that a unique sink closes",
+            stops::cut_off_after_the_effect,
+        ),
+        test(
+            "no event is lost, and each double is explained, whoever is killed",
+            chaos::run,
+        ),
+        test(
+            "two receivers that get each event at once run it once",
+            copies::run,
+        ),
+    ];
+    libtest_mimic::run(&arguments, tests).exit_code()
+}
+
+fn test<F>(name: &str, story: impl FnOnce() -> F + Send + 'static) -> Trial
+where
+    F: Future<Output = ()>,
+{
+    Trial::test(name, move || {
+        on_threads(story());
+        Ok(())
+    })
+}
+
+/// One thread may stand for ever at a point while the others go on.
+fn on_threads<F: Future>(work: F) -> F::Output {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(work)
+}

@@ -1,0 +1,82 @@
+//! What the processes of one test share: a Redis, a journal, the sinks.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use tower_webhook::store::{RecordState, RecordView, RedisStore, Store};
+use tower_webhook::{EventKey, ProviderName};
+
+use super::journal::Journal;
+use super::receiver::{Orders, Point};
+use super::redis_support::Server;
+use super::sinks::Sinks;
+
+/// Options of a Redis that loses nothing it has acknowledged when it is killed.
+pub(crate) const DURABLE: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
+
+#[derive(Debug)]
+pub(crate) struct World {
+    url: String,
+    folder: PathBuf,
+    pub(crate) journal: Journal,
+    pub(crate) sinks: Sinks,
+    pub(crate) store: RedisStore,
+}
+
+impl World {
+    pub(crate) async fn around(redis: &Server) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("tower-webhook-receivers-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        Self {
+            url: redis.url(),
+            journal: Journal::open(&folder),
+            sinks: Sinks::open(&folder),
+            store: RedisStore::connect(redis.url()).await.unwrap(),
+            folder,
+        }
+    }
+
+    /// For a receiver with this lease, which stands nowhere.
+    pub(crate) fn orders(&self, lease: impl Into<Option<Duration>>) -> Orders {
+        Orders {
+            redis: self.url.clone(),
+            folder: self.folder.clone(),
+            lease: lease.into(),
+            stand: None,
+        }
+    }
+
+    pub(crate) async fn record(&self, id: &str) -> RecordView {
+        let key = EventKey::new(ProviderName::new("blendfi").unwrap(), [id]).unwrap();
+        let record = self.store.lookup(&key).await.unwrap();
+        record.unwrap_or_else(|| panic!("{id} has no record"))
+    }
+
+    /// The record of an event, which is done.
+    pub(crate) async fn done(&self, id: &str) -> RecordView {
+        let record = self.record(id).await;
+        match &record.state {
+            RecordState::Done(response) => assert_eq!(response.status, 204, "{record:?}"),
+            _ => panic!("not done: {record:?}"),
+        }
+        record
+    }
+}
+
+impl Orders {
+    /// Told to stand at this point the first time it gets there.
+    pub(crate) fn standing_at(mut self, point: Point) -> Self {
+        self.stand = Some((point, 1));
+        self
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
