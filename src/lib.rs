@@ -58,8 +58,8 @@
 //!
 //! | window | what closes it |
 //! | --- | --- |
-//! | the process dies after the effect and before the record | a sink that is unique on [`Delivery::key`] |
-//! | a handler is paused past its lease, or runs past the renewal ceiling | a sink that refuses a lower [`Delivery::fence`] |
+//! | between the effect and the record, the process dies, or is stopped or cut off from the store until its lease is over | a sink that is unique on [`Delivery::key`] |
+//! | before its effect, a handler is paused past its lease, or runs past the renewal ceiling | a sink that refuses a lower [`Delivery::fence`] |
 //! | the store loses what it has acknowledged (memory: at every restart; Redis: as it is set up) | a sink that is unique on the key |
 //! | the sender sends the event again after the retention | [`Webhook::refuse_old_events`], or a sink that is unique on the key |
 //!
