@@ -1,5 +1,5 @@
-//! Many events to two receivers that are killed and started again all the time, and to a Redis
-//! that is too.
+//! Many events, each twice at once, to two receivers that are killed and started again all the
+//! time, and to a Redis that is too.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -122,7 +122,7 @@ async fn redis_dies(mut redis: Server, mut acknowledged: watch::Receiver<usize>)
     redis
 }
 
-/// What came of each attempt at each event.
+/// What came of each attempt at each event and at its copy.
 async fn send_all(
     receivers: &Receivers,
     acknowledged: &watch::Sender<usize>,
@@ -134,9 +134,12 @@ async fn send_all(
             let acknowledged = acknowledged.clone();
             tokio::spawn(async move {
                 let _place = places.acquire().await.unwrap();
-                let answers = deliver(&id(number), &receivers, number).await;
+                let id = id(number);
+                let event = deliver(&id, &receivers, number);
+                let copy = deliver(&id, &receivers, number + 1);
+                let (event, copy) = tokio::join!(event, copy);
                 acknowledged.send_modify(|count| *count += 1);
-                answers
+                [event, copy].concat()
             })
         })
         .collect();
