@@ -29,6 +29,8 @@ pub(crate) struct Orders {
     pub(crate) folder: PathBuf,
     /// That of the preset unless set.
     pub(crate) lease: Option<Duration>,
+    /// Whether the handler also tries the sinks that close the windows.
+    pub(crate) sinks: bool,
     /// Where to stand, at which time it gets there.
     pub(crate) stand: Option<(Point, u32)>,
 }
@@ -58,7 +60,7 @@ pub(crate) enum Point {
 #[derive(Debug)]
 struct Shared {
     journal: Journal,
-    sinks: Sinks,
+    sinks: Option<Sinks>,
     stand: Option<(Point, AtomicU32)>,
 }
 
@@ -91,7 +93,7 @@ pub(crate) const STANDS: &str = "stands";
 pub(crate) async fn run(orders: Orders) -> ExitCode {
     let shared = Arc::new(Shared {
         journal: Journal::open(&orders.folder),
-        sinks: Sinks::open(&orders.folder),
+        sinks: orders.sinks.then(|| Sinks::open(&orders.folder)),
         stand: (orders.stand).map(|(point, times)| (point, AtomicU32::new(times))),
     });
     let store = WatchedStore {
@@ -125,14 +127,16 @@ async fn handle(State(shared): State<Arc<Shared>>, delivery: Delivery) -> Status
         }
     }
     note(What::Effect);
-    if shared.sinks.take_unique(&key) {
-        note(What::Unique);
+    if let Some(sinks) = &shared.sinks {
+        if sinks.take_unique(&key) {
+            note(What::Unique);
+        }
+        note(if sinks.take_fenced(&key, fence) {
+            What::FenceTook
+        } else {
+            What::FenceRefused
+        });
     }
-    note(if shared.sinks.take_fenced(&key, fence) {
-        What::FenceTook
-    } else {
-        What::FenceRefused
-    });
     shared.pass(Point::Effected);
     if shared.stands_at(Point::CutOff) {
         delivery.lease().lost().await;

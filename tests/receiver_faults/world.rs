@@ -46,6 +46,7 @@ impl World {
             redis: self.url.clone(),
             folder: self.folder.clone(),
             lease: lease.into(),
+            sinks: true,
             stand: None,
         }
     }
