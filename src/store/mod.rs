@@ -33,8 +33,9 @@
 //! - **The store's clock counts**, never the caller's.
 //!
 //! It does not make the effect of a handler happen once where the process dies between the effect
-//! and `complete`: an effect that is itself unique per event key closes that gap. A fence closes
-//! the other one, in which a holder sleeps through its lease and goes on as if nothing happened.
+//! and `complete`, or is stopped or cut off from the store there until its lease is over: an effect
+//! that is itself unique per event key closes that gap. A fence closes the other one, in which a
+//! holder sleeps through its lease before its effect and goes on as if nothing happened.
 //!
 //! ```
 //! use std::time::Duration;
