@@ -3,6 +3,9 @@
 
 #![allow(dead_code, reason = "each test binary uses its share")]
 
+pub(crate) mod dice;
+pub(crate) mod proxy;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
