@@ -312,7 +312,7 @@ async fn replies(
                 }
                 Fault::Stalls => {
                     shared.struck(script);
-                    pending().await
+                    pending::<()>().await;
                 }
                 Fault::Late(span) => {
                     shared.struck(script);
