@@ -25,7 +25,7 @@ mod store {
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis_support::{Certificates, Cluster, Sentinel, Server, programs};
+use redis_support::{Certificates, Cluster, Sentinel, Server, valkey};
 use tower_webhook::store::{RedisStore, RedisStoreBuilder};
 
 /// The machine may be busy; the contract is not about how fast a store is.
@@ -38,12 +38,21 @@ async fn holds_at(store: RedisStoreBuilder) {
     store::contract::holds(store).await;
 }
 
+async fn server_holds(program: &str) {
+    let server = Server::of(program, &[]);
+    holds_at(patient(server.url())).await;
+    holds_at(patient(server.url() + "?protocol=resp3")).await;
+}
+
 #[tokio::test]
 async fn one_server_keeps_the_contract() {
-    for program in programs() {
-        let server = Server::of(program, &[]);
-        holds_at(patient(server.url())).await;
-        holds_at(patient(server.url() + "?protocol=resp3")).await;
+    server_holds("redis-server").await;
+}
+
+#[tokio::test]
+async fn a_server_of_valkey_keeps_the_contract_where_there_is_one() {
+    if let Some(program) = valkey() {
+        server_holds(program).await;
     }
 }
 

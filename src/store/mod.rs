@@ -106,8 +106,8 @@ use crate::event::{EventKey, ProviderName};
 
 #[cfg(feature = "redis")]
 pub use self::redis::{
-    RedisConnectError, RedisConnectErrorKind, RedisFinding, RedisReport, RedisSetting, RedisStore,
-    RedisStoreBuilder, RedisVerdict,
+    RedisConnectError, RedisConnectErrorKind, RedisConnection, RedisFinding, RedisReport,
+    RedisSetting, RedisStore, RedisStoreBuilder, RedisVerdict,
 };
 pub use command::{
     Claim, ClaimOutcome, Complete, Counts, Grant, Held, RecordState, RecordView, Release, Renew,

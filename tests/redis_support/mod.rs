@@ -3,6 +3,9 @@
 
 #![allow(dead_code, reason = "each test binary uses its share")]
 
+pub(crate) mod dice;
+pub(crate) mod proxy;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -17,16 +20,25 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// The server programs to test with: Redis, and Valkey where it is installed.
 pub(crate) fn programs() -> Vec<&'static str> {
-    ["redis-server", "valkey-server"]
-        .into_iter()
-        .filter(|program| {
-            Command::new(program)
-                .arg("--version")
-                .stdout(Stdio::null())
-                .status()
-                .is_ok()
-        })
-        .collect()
+    let mut programs = vec!["redis-server"];
+    programs.extend(valkey());
+    programs
+}
+
+/// Valkey's server program. Where there is none, that is said, past what the test harness keeps to
+/// itself.
+pub(crate) fn valkey() -> Option<&'static str> {
+    let program = "valkey-server";
+    let mut version = Command::new(program);
+    let found = version.arg("--version").stdout(Stdio::null()).status();
+    if found.is_ok_and(|status| status.success()) {
+        return Some(program);
+    }
+    let _ = writeln!(
+        std::io::stderr(),
+        "NOT TESTED ON VALKEY: {program} is not on PATH"
+    );
+    None
 }
 
 /// Asks until it is so.

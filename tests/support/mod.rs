@@ -12,4 +12,5 @@ pub(crate) mod presets;
 pub(crate) mod receiver;
 pub(crate) mod server;
 pub(crate) mod stage;
+pub(crate) mod still;
 pub(crate) mod wait;

@@ -12,6 +12,7 @@ use super::RedisStore;
 use super::address::Address;
 use super::check::{RedisReport, RedisVerdict};
 use super::connect::{Certificates, Connector};
+use super::connection::RedisConnection;
 use super::error::{RedisConnectError, RedisConnectErrorKind};
 use super::keys::Layout;
 use super::link::Link;
@@ -22,10 +23,16 @@ const MOST_PARTITIONS: u32 = 65_536;
 /// How long the start waits for Redis before it goes on without.
 const START_LIMIT: Duration = Duration::from_secs(5);
 
+/// Where the records are.
+pub(super) enum Target {
+    Url(String),
+    Given(RedisConnection),
+}
+
 /// Settings of a [`RedisStore`]; see [`RedisStore::builder`].
 #[must_use]
 pub struct RedisStoreBuilder {
-    url: String,
+    target: Target,
     namespace: Option<ProviderName>,
     deadline: Duration,
     partitions: u32,
@@ -34,9 +41,9 @@ pub struct RedisStoreBuilder {
 }
 
 impl RedisStoreBuilder {
-    pub(super) fn new(url: String) -> Self {
+    pub(super) fn new(target: Target) -> Self {
         Self {
-            url,
+            target,
             namespace: None,
             deadline: DEFAULT_DEADLINE,
             partitions: DEFAULT_PARTITIONS,
@@ -101,7 +108,7 @@ impl RedisStoreBuilder {
     /// A setting that cannot be used; TLS without a crypto provider.
     pub fn build(self) -> Result<RedisStore, RedisConnectError> {
         let Self {
-            url,
+            target,
             namespace,
             deadline,
             partitions,
@@ -121,8 +128,18 @@ impl RedisStoreBuilder {
             None => ProviderName::new("default").map_err(|error| setting(error.to_string()))?,
         };
         let layout = Layout::new(namespace, partitions);
-        let address = Address::parse(&url)?;
-        let connector = Connector::new(address, certificates, deadline, layout.clone())?;
+        let connector = match target {
+            Target::Url(url) => {
+                let address = Address::parse(&url)?;
+                Connector::new(address, certificates, deadline, layout.clone())?
+            }
+            Target::Given(_) if certificates.are_given() => {
+                return Err(setting(
+                    "certificates are given for a connection that has been made already",
+                ));
+            }
+            Target::Given(connection) => Connector::to(connection, deadline, layout.clone()),
+        };
         Ok(RedisStore {
             link: Arc::new(Link::new(connector, deadline)),
             layout,
@@ -180,7 +197,7 @@ impl RedisStoreBuilder {
             ));
         }
         tracing::warn!(
-            redis = %store.link.address(),
+            redis = %store.link,
             %problem,
             "Redis cannot be reached; deliveries are refused until it is"
         );
@@ -194,7 +211,7 @@ fn setting(message: impl Into<String>) -> RedisConnectError {
 
 fn log(store: &RedisStore, report: &RedisReport) {
     tracing::info!(
-        redis = %store.link.address(),
+        redis = %store.link,
         namespace = %store.layout.namespace(),
         "events are remembered in Redis"
     );
@@ -211,7 +228,7 @@ impl fmt::Debug for RedisStoreBuilder {
     /// The URL may hold a password, and keys are secret: neither is shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
-            url: _,
+            target: _,
             namespace,
             deadline,
             partitions,

@@ -1,5 +1,6 @@
 //! Makes connections: to one server, to the master that Sentinel names, to a cluster.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use redis::{
 use tokio::time::timeout;
 
 use super::address::{Address, Sentinel};
+use super::connection::RedisConnection;
 use super::error::{Fault, RedisConnectError, RedisConnectErrorKind};
 use super::keys::Layout;
 
@@ -33,6 +35,8 @@ const CLUSTER_RETRIES: u32 = 2;
 pub(super) enum Conn {
     Single(MultiplexedConnection),
     Cluster(ClusterConnection),
+    #[cfg(feature = "redis-connection-manager")]
+    Managed(redis::aio::ConnectionManager),
 }
 
 /// One server of those that hold the records.
@@ -51,6 +55,8 @@ impl Conn {
         let value = match self {
             Self::Single(conn) => cmd.query_async(conn).await?,
             Self::Cluster(conn) => cmd.query_async(conn).await?,
+            #[cfg(feature = "redis-connection-manager")]
+            Self::Managed(conn) => cmd.query_async(conn).await?,
         };
         Ok(value)
     }
@@ -93,6 +99,8 @@ impl Conn {
                 conn.route_pipeline(pipeline, 0, count, route).await?
             }
             (Self::Single(conn), _) => conn.send_packed_commands(&pipeline, 0, count).await?,
+            #[cfg(feature = "redis-connection-manager")]
+            (Self::Managed(conn), _) => conn.send_packed_commands(&pipeline, 0, count).await?,
             (Self::Cluster(_), Node::Only) => return Err(super::scripts::strange()),
         };
         let values = values.into_iter().map(Value::extract_error);
@@ -133,7 +141,7 @@ pub(super) struct Certificates {
 }
 
 impl Certificates {
-    fn are_given(&self) -> bool {
+    pub(super) fn are_given(&self) -> bool {
         let Self { root, client } = self;
         root.is_some() || client.is_some()
     }
@@ -152,7 +160,8 @@ impl Certificates {
 
 /// Makes connections to one address.
 pub(super) struct Connector {
-    pub(super) address: Address,
+    /// `None` where only whoever made the connection knows it.
+    address: Option<Address>,
     certificates: Certificates,
     client: Made,
     deadline: Duration,
@@ -166,6 +175,8 @@ enum Made {
     /// Its client is made anew each time: it keeps connections to Sentinels that may be gone.
     Sentinel(Sentinel),
     Cluster(Box<ClusterClient>),
+    /// No other can be made: this one heals by itself, or never.
+    Given(Conn),
 }
 
 impl Connector {
@@ -223,13 +234,25 @@ impl Connector {
             }
         };
         Ok(Self {
-            address,
+            address: Some(address),
             certificates,
             client,
             deadline,
             layout,
             partitions_known: AtomicBool::new(false),
         })
+    }
+
+    /// Hands out one connection again and again.
+    pub(super) fn to(connection: RedisConnection, deadline: Duration, layout: Layout) -> Self {
+        Self {
+            address: None,
+            certificates: Certificates::default(),
+            client: Made::Given(connection.0),
+            deadline,
+            layout,
+            partitions_known: AtomicBool::new(false),
+        }
     }
 
     /// A connection that is ready, to a namespace with the right number of partitions.
@@ -260,8 +283,9 @@ impl Connector {
     }
 
     async fn open(&self) -> Result<Conn, Fault> {
+        let tls = self.address.as_ref().is_some_and(Address::is_tls);
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(connect_limit(self.address.is_tls())))
+            .set_connection_timeout(Some(connect_limit(tls)))
             .set_response_timeout(Some(RESPONSE_LIMIT.max(self.deadline)));
         let client = match &self.client {
             Made::Single(client) => client.clone(),
@@ -273,6 +297,7 @@ impl Connector {
                 let conn = Box::pin(client.get_async_connection()).await?;
                 return Ok(Conn::Cluster(conn));
             }
+            Made::Given(conn) => return Ok(conn.clone()),
         };
         let conn = client.get_multiplexed_async_connection_with_config(&config);
         Ok(Conn::Single(Box::pin(conn).await?))
@@ -304,6 +329,16 @@ impl Connector {
             conn.ask(&set).await?;
         }
         Err(super::scripts::strange())
+    }
+}
+
+impl fmt::Display for Connector {
+    /// Hosts only.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.address {
+            Some(address) => fmt::Display::fmt(address, f),
+            None => f.write_str("a connection of the process"),
+        }
     }
 }
 

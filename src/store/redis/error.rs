@@ -227,7 +227,8 @@ fn kind_of(error: &RedisError) -> StoreErrorKind {
         ErrorKind::AuthenticationFailed
         | ErrorKind::InvalidClientConfig
         | ErrorKind::RESP3NotSupported => StoreErrorKind::Refused,
-        ErrorKind::Parse | ErrorKind::UnexpectedReturnType => StoreErrorKind::Corrupt,
+        ErrorKind::UnexpectedReturnType => StoreErrorKind::Corrupt,
+        // With `Parse` among them: a reply that was cut off half-way.
         _ => StoreErrorKind::Unavailable,
     }
 }

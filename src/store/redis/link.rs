@@ -11,7 +11,6 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::store::error::{StoreError, StoreErrorKind};
 
-use super::address::Address;
 use super::connect::{Conn, Connector};
 use super::error::{Fault, Remedy};
 use super::scripts::Call;
@@ -58,10 +57,6 @@ impl Link {
             deadline,
             line: Arc::default(),
         }
-    }
-
-    pub(super) fn address(&self) -> &Address {
-        &self.connector.address
     }
 
     pub(super) fn deadline(&self) -> Duration {
@@ -294,9 +289,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.connector, f)
+    }
+}
+
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.connector.address, f)
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -5,6 +5,7 @@ mod builder;
 mod check;
 mod codec;
 mod connect;
+mod connection;
 mod error;
 mod keys;
 mod link;
@@ -25,6 +26,7 @@ use super::Store;
 use super::command::{Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Release, Renew};
 use super::error::StoreError;
 
+use self::builder::Target;
 use self::keys::{Layout, Place};
 use self::link::Link;
 use self::scan::Scan;
@@ -33,6 +35,7 @@ use self::wait::Waiting;
 
 pub use self::builder::RedisStoreBuilder;
 pub use self::check::{RedisFinding, RedisReport, RedisSetting, RedisVerdict};
+pub use self::connection::RedisConnection;
 pub use self::error::{RedisConnectError, RedisConnectErrorKind};
 
 /// A [`Store`] on Redis 6.2 or later, or Valkey: its records survive a restart of the receiver,
@@ -54,8 +57,32 @@ pub use self::error::{RedisConnectError, RedisConnectErrorKind};
 /// times within it, which every command of a record bears. After a failover the store finds the
 /// new master by itself.
 ///
-/// How safe the records are is up to Redis: the start-up [check](RedisStore::check) says what its
-/// settings put at risk, and the log says it at the start.
+/// A connection that the process has already can be used [instead](RedisStore::from_connection) of
+/// a URL.
+///
+/// # What Redis must be set to
+///
+/// The records are as safe as Redis keeps them. An event whose record is lost runs again if its
+/// sender sends it again; one that was not answered with success is still the sender's, so no loss
+/// in Redis loses an event that is sent again.
+///
+/// | set | what it gives | weaker means |
+/// | --- | --- | --- |
+/// | `maxmemory-policy noeviction` | when memory runs out, new events are refused with the not-now status | records are dropped when memory runs short, those of handled events and of running ones |
+/// | `appendonly yes` | records survive a restart | a restart loses every record, or all since the last snapshot |
+/// | `appendfsync always` | what was acknowledged survives a crash of the machine | with `everysec`, a crash loses about the last second |
+/// | a replica | records survive the loss of the machine | they are lost with it |
+/// | `min-replicas-to-write 1`, with `min-replicas-max-lag` | a master that was cut off soon stops taking commands | it goes on acknowledging, and all of that is lost when it comes back as a replica |
+///
+/// **What a failover can lose** even so: Redis answers before its replicas have the write, so the
+/// last moments of what it acknowledged may be missing on the new master. An event that was
+/// answered with 2xx and whose record is gone runs again if it is sent again. One that is being
+/// handled may be run by another receiver beside; if nobody claims it meanwhile, its record is
+/// written anew as done. Nothing is lost that the sender still sends, and an effect that is unique
+/// on the event's key takes place once all the same.
+///
+/// The start-up [check](RedisStore::check) reads these settings and the log says what they put at
+/// risk; [`refuse_at_risk`](RedisStoreBuilder::refuse_at_risk) refuses to start with them.
 ///
 /// # TLS
 ///
@@ -107,7 +134,25 @@ impl RedisStore {
 
     /// A store on this Redis, with settings of its own.
     pub fn builder(url: impl Into<String>) -> RedisStoreBuilder {
-        RedisStoreBuilder::new(url.into())
+        RedisStoreBuilder::new(Target::Url(url.into()))
+    }
+
+    /// A store on a connection that the process has already, with settings of its own.
+    ///
+    /// [`RedisConnection`] says which ones are taken, and what becomes of them when Redis fails.
+    ///
+    /// ```no_run
+    /// use tower_webhook::RedisStore;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = redis::Client::open("redis://127.0.0.1")?;
+    /// let conn = client.get_multiplexed_async_connection().await?;
+    /// let store = RedisStore::from_connection(conn).connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn from_connection(connection: impl Into<RedisConnection>) -> RedisStoreBuilder {
+        RedisStoreBuilder::new(Target::Given(connection.into()))
     }
 
     /// Asks every master for its settings and says what they put at risk.

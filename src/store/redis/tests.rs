@@ -2,7 +2,6 @@
 mod support;
 
 use std::collections::HashMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
@@ -13,6 +12,7 @@ use crate::store::command::StoredResponse;
 use crate::store::record::{Command, Record, State};
 use crate::store::token::Token;
 
+use support::dice::Dice;
 use support::{Server, programs};
 
 /// The longest a test waits for one answer; the machine may be busy.
@@ -21,35 +21,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 async fn store(server: &Server, partitions: u32) -> RedisStore {
     let builder = RedisStore::builder(server.url()).deadline(PATIENCE);
     builder.partitions(partitions).connect().await.unwrap()
-}
-
-/// Xorshift: the same seed, the same history.
-struct Dice(u64);
-
-impl Dice {
-    fn seeded() -> Self {
-        let seed = match std::env::var("TOWER_WEBHOOK_SEED") {
-            Ok(seed) => seed.parse().unwrap(),
-            Err(_) => {
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-                u64::from(now.subsec_nanos()) << 20 | now.as_secs() & 0xf_ffff
-            }
-        };
-        eprintln!("TOWER_WEBHOOK_SEED={seed}");
-        Self(seed.max(1))
-    }
-
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % sides
-    }
-
-    fn one_of<T: Clone>(&mut self, choices: &[T]) -> T {
-        let number = self.roll(u64::try_from(choices.len()).unwrap());
-        choices[usize::try_from(number).unwrap()].clone()
-    }
 }
 
 /// What Redis did, next to what the rules say.

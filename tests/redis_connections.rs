@@ -1,0 +1,172 @@
+//! Stores on connections that the process has made itself.
+#![cfg(feature = "redis")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod redis_support;
+
+use std::time::Duration;
+
+use redis_support::{Cluster, Server};
+use tower_webhook::store::{
+    Claim, ClaimOutcome, Complete, Grant, Held, RecordState, RedisConnection, RedisStore, Release,
+    Renew, Store, StoreErrorKind, StoredResponse, Token,
+};
+use tower_webhook::{EventKey, Fingerprint, ProviderName};
+
+const LONG: Duration = Duration::from_secs(600);
+
+fn claim(part: &str) -> Claim {
+    Claim {
+        key: EventKey::new(ProviderName::new("acme").unwrap(), [part]).unwrap(),
+        token: Token::random().unwrap(),
+        fingerprint: Fingerprint::of(b"a"),
+        bind: true,
+        lease: LONG,
+        retention: LONG,
+    }
+}
+
+#[track_caller]
+fn granted(outcome: ClaimOutcome) -> Grant {
+    match outcome {
+        ClaimOutcome::Claimed(grant) => grant,
+        other => panic!("not granted but {other:?}"),
+    }
+}
+
+async fn multiplexed(server: &Server) -> redis::aio::MultiplexedConnection {
+    let client = redis::Client::open(server.url()).unwrap();
+    client.get_multiplexed_async_connection().await.unwrap()
+}
+
+/// A store that waits for a busy machine.
+async fn store(connection: impl Into<RedisConnection>) -> RedisStore {
+    let builder = RedisStore::from_connection(connection).deadline(Duration::from_secs(10));
+    builder.connect().await.unwrap()
+}
+
+/// Each command once, on records that end in each state.
+async fn works(store: &RedisStore) {
+    let (done, failed) = (claim("done"), claim("failed"));
+    let grant = granted(store.claim(&done).await.unwrap());
+    assert_eq!(grant.attempt, 1);
+    granted(store.claim(&failed).await.unwrap());
+    let renewals = [&done, &failed].map(|claim| Renew {
+        key: claim.key.clone(),
+        token: claim.token,
+        bind: None,
+        lease: LONG,
+        retention: LONG,
+    });
+    let renewed = store.renew(&renewals).await.unwrap();
+    assert_eq!(renewed, [Held::Held, Held::Held]);
+    let response = StoredResponse {
+        status: 200,
+        body: None,
+    };
+    let complete = Complete {
+        key: done.key.clone(),
+        token: done.token,
+        attempt: grant.attempt,
+        fence: grant.fence,
+        fingerprint: done.fingerprint,
+        response: response.clone(),
+        retention: LONG,
+    };
+    assert_eq!(store.complete(&complete).await.unwrap(), Held::Held);
+    let release = Release {
+        key: failed.key.clone(),
+        token: failed.token,
+        retention: LONG,
+    };
+    assert_eq!(store.release(&release).await.unwrap(), Held::Held);
+    store.wait(&failed.key, LONG).await;
+    let copy = store.claim(&claim("done")).await.unwrap();
+    assert_eq!(copy, ClaimOutcome::Done(response));
+    let again = granted(store.claim(&claim("failed")).await.unwrap());
+    assert_eq!(again.attempt, 2);
+    let unfinished = store.lookup(&failed.key).await.unwrap().unwrap();
+    assert!(matches!(unfinished.state, RecordState::Claimed { .. }));
+    let counts = store.counts().await.unwrap();
+    assert_eq!((counts.done, counts.claimed), (1, 1));
+    assert!(store.check().await.unwrap().findings().len() >= 3);
+    assert!(store.forget(&done.key).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_store_works_on_a_connection_that_was_there_before() {
+    let server = Server::start();
+    let given = store(multiplexed(&server).await).await;
+    works(&given).await;
+    assert!(format!("{given:?}").contains("redis: a connection of the process"));
+}
+
+#[tokio::test]
+async fn a_store_works_on_a_connection_to_a_cluster_that_was_there_before() {
+    let cluster = Cluster::start();
+    let nodes = cluster.masters.iter().map(Server::url);
+    let client = redis::cluster::ClusterClient::new(nodes).unwrap();
+    works(&store(client.get_async_connection().await.unwrap()).await).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_cannot_reconnect_stays_broken_and_every_call_says_so() {
+    let mut server = Server::with(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let store = store(multiplexed(&server).await).await;
+    let held = claim("evt_1");
+    granted(store.claim(&held).await.unwrap());
+    server.kill();
+    server.restart();
+    for _ in 0..3 {
+        let error = store.claim(&held).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
+    }
+    let healthy = RedisStore::from_connection(multiplexed(&server).await);
+    let copy = healthy.connect().await.unwrap();
+    let copy = copy.claim(&claim("evt_1")).await.unwrap();
+    assert_eq!(copy, ClaimOutcome::InProgress);
+}
+
+#[cfg(feature = "redis-connection-manager")]
+#[tokio::test]
+async fn a_connection_manager_heals_after_redis_was_away() {
+    let mut server = Server::with(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let client = redis::Client::open(server.url()).unwrap();
+    let manager = redis::aio::ConnectionManager::new(client).await.unwrap();
+    works(&store(manager.clone()).await).await;
+    let store = RedisStore::from_connection(manager).build().unwrap();
+    let held = claim("evt_1");
+    granted(store.claim(&held).await.unwrap());
+    server.kill();
+    let unreachable = [StoreErrorKind::Unavailable, StoreErrorKind::TimedOut];
+    for _ in 0..3 {
+        let error = store.claim(&held).await.unwrap_err();
+        assert!(unreachable.contains(&error.kind()), "{error:?}");
+    }
+    server.restart();
+    let begun = std::time::Instant::now();
+    let grant = loop {
+        match store.claim(&held).await {
+            Ok(outcome) => break granted(outcome),
+            Err(error) => assert!(begun.elapsed() < Duration::from_secs(30), "{error:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!(grant.attempt, 1, "it finds its own claim");
+}
+
+#[tokio::test]
+async fn certificates_for_a_connection_that_stands_already_are_an_error() {
+    let server = Server::start();
+    let connection = multiplexed(&server).await;
+    let builder = RedisStore::from_connection(connection).root_certificates("-----");
+    assert_eq!(
+        builder.build().unwrap_err().to_string(),
+        "redis store: certificates are given for a connection that has been made already"
+    );
+}
