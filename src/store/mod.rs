@@ -88,8 +88,6 @@
 //! ```
 
 mod command;
-#[cfg(test)]
-mod contract;
 mod error;
 mod memory;
 mod record;

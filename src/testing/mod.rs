@@ -65,6 +65,7 @@ mod history;
 mod random;
 mod sample;
 mod sender;
+mod store_contract;
 
 pub use assertions::{assert_copy, assert_handled, assert_rejected};
 pub use clock::TokioClock;
@@ -74,6 +75,7 @@ pub use history::{Attempt, End, History};
 pub use random::Random;
 pub use sample::Sample;
 pub use sender::Sender;
+pub use store_contract::{StoreRule, StoreViolation, check_store};
 
 #[doc(no_inline)]
 pub use crate::clock::ManualClock;
