@@ -5,10 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, Method, Request, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use sha2::{Digest, Sha256};
 
 use super::edit::{Edit, refused, value};
+use super::wire::{SendError, SendErrorKind, Target, send_within};
 use crate::clock::UnixTime;
 use crate::error::ConfigError;
 use crate::layer::PeerAddr;
@@ -273,6 +274,48 @@ impl TestDelivery {
             (request.extensions_mut()).insert(PeerAddr(SocketAddr::new(peer, PORT)));
         }
         Ok(request)
+    }
+
+    /// Sends it over HTTP to this URL, instead of the path that it has, and waits for the answer as
+    /// long as its provider would.
+    ///
+    /// A [token](Self::token) is added to the URL. An address that it comes [from](Self::from) must
+    /// be one of this machine's; on Linux each `127.x.y.z` is.
+    ///
+    /// ```
+    /// use axum::{Router, http::StatusCode, routing::post};
+    /// use tower_webhook::Webhook;
+    /// use tower_webhook::provider::{self, blendfi};
+    /// use tower_webhook::testing::{Sample, TestDelivery};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?)?;
+    /// let webhook = Webhook::new(blendfi.clone());
+    /// let on_event = || async { StatusCode::NO_CONTENT };
+    /// let app = Router::new().route("/hooks", post(on_event).layer(webhook.layer()?));
+    /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// let url = format!("http://{}/hooks", listener.local_addr()?);
+    /// tokio::spawn(async { axum::serve(listener, app).await });
+    ///
+    /// let delivery = TestDelivery::new(&blendfi, Sample::BlendFi.body(1));
+    /// assert_eq!(delivery.send_to(&url).await?.status(), StatusCode::NO_CONTENT);
+    /// let forged = delivery.with_wrong_secret();
+    /// assert_eq!(forged.send_to(&url).await?.status(), StatusCode::UNAUTHORIZED);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What [`TestDelivery::request`] refuses, a URL that is none of plain HTTP, and no whole answer
+    /// in time; the answer's status is none.
+    pub async fn send_to(&self, url: &str) -> Result<Response<Bytes>, SendError> {
+        let refused = |error| SendError::new(SendErrorKind::Delivery, error);
+        let delivery = self.clone().to(url);
+        let request = delivery.request().map_err(refused)?;
+        Target::of(request.uri()).map_err(refused)?;
+        send_within(self.provider.profile().time_to_answer(), request).await
     }
 
     /// The headers that prove and name the event.

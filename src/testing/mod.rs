@@ -66,6 +66,7 @@ mod random;
 mod sample;
 mod sender;
 mod store_contract;
+mod wire;
 
 pub use assertions::{assert_copy, assert_handled, assert_rejected};
 pub use clock::TokioClock;
@@ -76,6 +77,7 @@ pub use random::Random;
 pub use sample::Sample;
 pub use sender::Sender;
 pub use store_contract::{StoreRule, StoreViolation, check_store};
+pub use wire::{SendError, SendErrorKind};
 
 #[doc(no_inline)]
 pub use crate::clock::ManualClock;
