@@ -3,12 +3,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use data_encoding::HEXLOWER;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
-use sha2::{Digest, Sha256};
 
 use super::edit::{Edit, refused, value};
+use super::tamper::{Shift, Tampers, digest, later};
 use super::wire::{SendError, SendErrorKind, Target, send_within};
 use crate::clock::UnixTime;
 use crate::error::ConfigError;
@@ -81,24 +80,6 @@ pub struct TestDelivery {
     timestamp: Option<String>,
     tampers: Tampers,
     edits: Vec<Edit>,
-}
-
-/// How far the signed time lies from the delivery's own.
-#[derive(Debug, Clone, Copy)]
-enum Shift {
-    Back(Duration),
-    Ahead(Duration),
-}
-
-/// What is made wrong after everything was signed.
-#[derive(Debug, Clone, Default)]
-struct Tampers {
-    secret: bool,
-    token: bool,
-    body: bool,
-    timestamp: bool,
-    header_id: Option<String>,
-    unsigned: bool,
 }
 
 impl TestDelivery {
@@ -196,6 +177,12 @@ impl TestDelivery {
     /// Signs with a secret that no receiver has.
     pub fn with_wrong_secret(mut self) -> Self {
         self.tampers.secret = true;
+        self
+    }
+
+    /// Changes one bit of the signature: it is written as it should be, and is not the right one.
+    pub fn with_signature_changed(mut self) -> Self {
+        self.tampers.signature = true;
         self
     }
 
@@ -345,7 +332,13 @@ impl TestDelivery {
                 id: told_id.unwrap_or(&id),
                 ..signed
             };
-            let proof = signer.print(sent, &signer.mac(signed))?;
+            let mut mac = signer.mac(signed);
+            if self.tampers.signature
+                && let Some(first) = mac.first_mut()
+            {
+                *first ^= 1;
+            }
+            let proof = signer.print(sent, &mac)?;
             told = signer.id_header().is_some();
             if !self.tampers.unsigned {
                 headers.extend(proof);
@@ -369,6 +362,7 @@ impl TestDelivery {
         let verifier = self.provider.verifier();
         let tampers = &self.tampers;
         let of_signature = tampers.secret
+            || tampers.signature
             || tampers.unsigned
             || self.secret.is_some()
             || self.family.is_some()
@@ -409,11 +403,7 @@ impl TestDelivery {
 
     fn signed_time(&self) -> String {
         let time = self.time.unwrap_or_else(UnixTime::now);
-        let time = match self.shift {
-            Some(Shift::Back(span)) => time.saturating_sub(span),
-            Some(Shift::Ahead(span)) => time.saturating_add(span),
-            None => time,
-        };
+        let time = self.shift.map_or(time, |shift| shift.of(time));
         time.to_string()
     }
 
@@ -481,21 +471,6 @@ impl fmt::Debug for TestDelivery {
             .field("tampers", tampers)
             .field("edits", edits)
             .finish_non_exhaustive()
-    }
-}
-
-/// An id for the event that this body holds.
-fn digest(body: &[u8]) -> String {
-    let hex = HEXLOWER.encode(&Sha256::digest(body));
-    let short: String = hex.chars().take(26).collect();
-    format!("msg_{short}")
-}
-
-/// The same timestamp one second later; where it is no number, with a digit more.
-fn later(timestamp: &str) -> String {
-    match timestamp.parse::<u64>() {
-        Ok(secs) => secs.saturating_add(1).to_string(),
-        Err(_) => format!("{timestamp}1"),
     }
 }
 

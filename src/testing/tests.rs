@@ -161,6 +161,8 @@ async fn what_every_signature_covers_can_be_made_wrong_for_every_signer() {
         };
         refused(right.clone().with_wrong_secret(), Reason::SignatureMismatch).await;
         refused(right.clone().with_body_changed(), Reason::SignatureMismatch).await;
+        let changed = right.clone().with_signature_changed();
+        refused(changed, Reason::SignatureMismatch).await;
         refused(right.clone().without_signature(), Reason::SignatureHeader).await;
         if verifier.scheme().tolerance().is_some() {
             let (old, late) = (Duration::from_secs(400), right.clone());
