@@ -106,6 +106,10 @@ impl Broken {
 }
 
 /// Whether both are the same.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "what is compared was made for it"
+)]
 pub(super) fn same<T: fmt::Debug + PartialEq>(
     what: impl Into<String>,
     got: T,
