@@ -217,13 +217,13 @@ async fn what_gets_no_answer_says_why() {
     for (url, text) in [
         (
             "/hooks",
-            "no such delivery can be sent: test delivery: only to a URL that begins with http:// \
-             it is sent",
+            "no such delivery can be sent: test delivery: it is sent only to a URL that \
+             begins with http://",
         ),
         (
             "https://127.0.0.1/hooks",
-            "no such delivery can be sent: test delivery: only to a URL that begins with http:// \
-             it is sent",
+            "no such delivery can be sent: test delivery: it is sent only to a URL that \
+             begins with http://",
         ),
         (
             "http://a b/",
@@ -295,6 +295,6 @@ async fn a_sender_retries_over_http_as_its_profile_says() {
     let error = sender.deliver_to("/hooks", [event(24)]).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "test delivery: only to a URL that begins with http:// it is sent"
+        "test delivery: it is sent only to a URL that begins with http://"
     );
 }

@@ -41,7 +41,7 @@ impl Target {
     /// What is no URL of plain HTTP. The text does not show it: it may hold a token.
     pub(super) fn of(uri: &Uri) -> Result<Self, ConfigError> {
         if uri.scheme() != Some(&Scheme::HTTP) {
-            return Err(refused("only to a URL that begins with http:// it is sent"));
+            return Err(refused("it is sent only to a URL that begins with http://"));
         }
         let host = uri.host().filter(|host| !host.is_empty());
         let host = host.ok_or_else(|| refused("the URL names no host"))?;
