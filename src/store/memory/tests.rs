@@ -13,7 +13,7 @@ use super::*;
 use crate::clock::{ManualClock, UnixTime};
 use crate::event::Fingerprint;
 use crate::store::record::Record;
-use crate::store::{RecordState, SharedStore, StoredResponse, Token};
+use crate::store::{RecordState, StoredResponse, Token};
 #[cfg(feature = "testing")]
 use crate::testing::check_store;
 
@@ -99,7 +99,7 @@ async fn it_keeps_the_contract() {
 #[tokio::test]
 async fn it_keeps_the_contract_behind_a_handle_on_one_thread() {
     let store = MemoryStore::new().namespace(name("sandbox"));
-    let handle = SharedStore::new(store);
+    let handle = crate::store::SharedStore::new(store);
     assert_eq!(
         format!("{handle:?}"),
         "SharedStore(tower_webhook::store::memory::MemoryStore)"
