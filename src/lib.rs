@@ -68,7 +68,7 @@
 //! | feature | adds |
 //! | --- | --- |
 //! | `axum` (default) | the extractors, and the client's address and original URI as axum knows them |
-//! | `testing` | the `testing` module: signed deliveries, stores that fail, simulated senders |
+//! | `testing` | the `testing` module: signed deliveries, stores that fail, the contract for stores of your own, simulated senders |
 //! | `redis` (default) | [`RedisStore`], on one server, Sentinel or a cluster, with TLS; Valkey too |
 //! | `redis-connection-manager` | a [`RedisStore`] on a `ConnectionManager` that the process has already |
 #![forbid(unsafe_code)]

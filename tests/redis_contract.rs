@@ -1,5 +1,5 @@
 //! What every store must do, on every kind of Redis.
-#![cfg(feature = "redis")]
+#![cfg(all(feature = "redis", feature = "testing"))]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,24 +9,11 @@
 
 mod redis_support;
 
-/// The suite names things as the library's own modules do.
-mod event {
-    pub(crate) use tower_webhook::{EventKey, Fingerprint, ProviderName};
-}
-
-#[path = "../src/store"]
-mod store {
-    pub(crate) use tower_webhook::store::*;
-
-    #[path = "contract.rs"]
-    pub(crate) mod contract;
-}
-
-use std::sync::Arc;
 use std::time::Duration;
 
 use redis_support::{Certificates, Cluster, Sentinel, Server, valkey};
 use tower_webhook::store::{RedisStore, RedisStoreBuilder};
+use tower_webhook::testing::check_store;
 
 /// The machine may be busy; the contract is not about how fast a store is.
 fn patient(url: impl Into<String>) -> RedisStoreBuilder {
@@ -34,8 +21,7 @@ fn patient(url: impl Into<String>) -> RedisStoreBuilder {
 }
 
 async fn holds_at(store: RedisStoreBuilder) {
-    let store = Arc::new(store.connect().await.unwrap());
-    store::contract::holds(store).await;
+    check_store(store.connect().await.unwrap()).await.unwrap();
 }
 
 async fn server_holds(program: &str) {

@@ -20,7 +20,7 @@ use tower_webhook::{ConfigError, Delivery, MemoryStore, Provider, Webhook};
 
 /// How long a handler works before it fails or succeeds, and in how many of a hundred cases it
 /// fails.
-const WORK: Duration = Duration::from_secs(2);
+pub(crate) const WORK: Duration = Duration::from_secs(2);
 pub(crate) const FAILS: u8 = 30;
 
 /// What became of each event in the handler, by its body.

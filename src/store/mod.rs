@@ -89,8 +89,6 @@
 //! ```
 
 mod command;
-#[cfg(test)]
-mod contract;
 mod error;
 mod memory;
 mod record;
@@ -118,7 +116,8 @@ pub use memory::MemoryStore;
 pub use shared::SharedStore;
 pub use token::Token;
 
-/// Keeps one record per event key; the [module](self) says what that guarantees.
+/// Keeps one record per event key; the [module](self) says what that guarantees. Whether a store of
+/// your own does, `testing::check_store` of the feature `testing` finds out.
 ///
 /// No method has a default body: each is a promise that only the store itself can keep. Every
 /// one may be dropped half-way and sent again.

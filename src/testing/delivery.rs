@@ -3,12 +3,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use data_encoding::HEXLOWER;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, Method, Request, Uri};
-use sha2::{Digest, Sha256};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 
 use super::edit::{Edit, refused, value};
+use super::tamper::{Shift, Tampers, digest, later};
+use super::wire::{SendError, SendErrorKind, Target, send_within};
 use crate::clock::UnixTime;
 use crate::error::ConfigError;
 use crate::layer::PeerAddr;
@@ -80,24 +80,6 @@ pub struct TestDelivery {
     timestamp: Option<String>,
     tampers: Tampers,
     edits: Vec<Edit>,
-}
-
-/// How far the signed time lies from the delivery's own.
-#[derive(Debug, Clone, Copy)]
-enum Shift {
-    Back(Duration),
-    Ahead(Duration),
-}
-
-/// What is made wrong after everything was signed.
-#[derive(Debug, Clone, Default)]
-struct Tampers {
-    secret: bool,
-    token: bool,
-    body: bool,
-    timestamp: bool,
-    header_id: Option<String>,
-    unsigned: bool,
 }
 
 impl TestDelivery {
@@ -198,6 +180,12 @@ impl TestDelivery {
         self
     }
 
+    /// Changes one bit of the signature: it is written as it should be, and is not the right one.
+    pub fn with_signature_changed(mut self) -> Self {
+        self.tampers.signature = true;
+        self
+    }
+
     /// Sends it to a path with a token that no receiver has.
     pub fn with_wrong_token(mut self) -> Self {
         self.tampers.token = true;
@@ -275,6 +263,48 @@ impl TestDelivery {
         Ok(request)
     }
 
+    /// Sends it over HTTP to this URL, instead of the path that it has, and waits for the answer as
+    /// long as its provider would.
+    ///
+    /// A [token](Self::token) is added to the URL. An address that it comes [from](Self::from) must
+    /// be one of this machine's; on Linux each `127.x.y.z` is.
+    ///
+    /// ```
+    /// use axum::{Router, http::StatusCode, routing::post};
+    /// use tower_webhook::Webhook;
+    /// use tower_webhook::provider::{self, blendfi};
+    /// use tower_webhook::testing::{Sample, TestDelivery};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?)?;
+    /// let webhook = Webhook::new(blendfi.clone());
+    /// let on_event = || async { StatusCode::NO_CONTENT };
+    /// let app = Router::new().route("/hooks", post(on_event).layer(webhook.layer()?));
+    /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// let url = format!("http://{}/hooks", listener.local_addr()?);
+    /// tokio::spawn(async { axum::serve(listener, app).await });
+    ///
+    /// let delivery = TestDelivery::new(&blendfi, Sample::BlendFi.body(1));
+    /// assert_eq!(delivery.send_to(&url).await?.status(), StatusCode::NO_CONTENT);
+    /// let forged = delivery.with_wrong_secret();
+    /// assert_eq!(forged.send_to(&url).await?.status(), StatusCode::UNAUTHORIZED);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What [`TestDelivery::request`] refuses, a URL that is none of plain HTTP, and no whole answer
+    /// in time; the answer's status is none.
+    pub async fn send_to(&self, url: &str) -> Result<Response<Bytes>, SendError> {
+        let refused = |error| SendError::new(SendErrorKind::Delivery, error);
+        let delivery = self.clone().to(url);
+        let request = delivery.request().map_err(refused)?;
+        Target::of(request.uri()).map_err(refused)?;
+        send_within(self.provider.profile().time_to_answer(), request).await
+    }
+
     /// The headers that prove and name the event.
     fn add_proof(&self, headers: &mut HeaderMap) -> Result<(), ConfigError> {
         self.check_signed()?;
@@ -302,7 +332,13 @@ impl TestDelivery {
                 id: told_id.unwrap_or(&id),
                 ..signed
             };
-            let proof = signer.print(sent, &signer.mac(signed))?;
+            let mut mac = signer.mac(signed);
+            if self.tampers.signature
+                && let Some(first) = mac.first_mut()
+            {
+                *first ^= 1;
+            }
+            let proof = signer.print(sent, &mac)?;
             told = signer.id_header().is_some();
             if !self.tampers.unsigned {
                 headers.extend(proof);
@@ -326,6 +362,7 @@ impl TestDelivery {
         let verifier = self.provider.verifier();
         let tampers = &self.tampers;
         let of_signature = tampers.secret
+            || tampers.signature
             || tampers.unsigned
             || self.secret.is_some()
             || self.family.is_some()
@@ -366,11 +403,7 @@ impl TestDelivery {
 
     fn signed_time(&self) -> String {
         let time = self.time.unwrap_or_else(UnixTime::now);
-        let time = match self.shift {
-            Some(Shift::Back(span)) => time.saturating_sub(span),
-            Some(Shift::Ahead(span)) => time.saturating_add(span),
-            None => time,
-        };
+        let time = self.shift.map_or(time, |shift| shift.of(time));
         time.to_string()
     }
 
@@ -438,21 +471,6 @@ impl fmt::Debug for TestDelivery {
             .field("tampers", tampers)
             .field("edits", edits)
             .finish_non_exhaustive()
-    }
-}
-
-/// An id for the event that this body holds.
-fn digest(body: &[u8]) -> String {
-    let hex = HEXLOWER.encode(&Sha256::digest(body));
-    let short: String = hex.chars().take(26).collect();
-    format!("msg_{short}")
-}
-
-/// The same timestamp one second later; where it is no number, with a digit more.
-fn later(timestamp: &str) -> String {
-    match timestamp.parse::<u64>() {
-        Ok(secs) => secs.saturating_add(1).to_string(),
-        Err(_) => format!("{timestamp}1"),
     }
 }
 

@@ -82,6 +82,27 @@ pub enum Operation {
 
 /// Something that goes wrong in a [`FaultyStore`]: with every operation and for ever, unless it is
 /// said [on](Fault::on) which and how many [times](Fault::times).
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_webhook::MemoryStore;
+/// use tower_webhook::store::{Store, StoreErrorKind};
+/// use tower_webhook::testing::{Fault, FaultyStore, Operation};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let store = FaultyStore::new(MemoryStore::new());
+/// store.inject(Fault::fail(StoreErrorKind::Unavailable).on(Operation::Claim).after(2).times(1));
+/// store.inject(Fault::stall(Duration::from_secs(2)).on(Operation::Complete));
+/// store.inject(Fault::lose_reply().on(Operation::Counts));
+/// store.inject(Fault::forget().on(Operation::Release));
+///
+/// let lost = store.counts().await.unwrap_err();
+/// assert_eq!(lost.kind(), StoreErrorKind::TimedOut);
+/// store.heal();
+/// assert!(store.counts().await.is_ok());
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "a fault does nothing until it is injected"]
 pub struct Fault {

@@ -19,13 +19,131 @@
 //! ```
 //!
 //! - [`TestDelivery`] is a delivery of any [`Provider`](crate::Provider), right in everything until
-//!   it is told what to do wrong; [`Sample`] has bodies of the known senders.
+//!   it is told what to do wrong; [`Sample`] has bodies of the known senders. It becomes a request,
+//!   or goes [to a URL](TestDelivery::send_to).
 //! - [`assert_handled`], [`assert_copy`] and [`assert_rejected`] look at the response from inside
 //!   the process, where the reason of a refusal can be read.
 //! - [`ManualClock`] moves the receiver's time, and with it the window for signed times.
 //! - [`FaultyStore`] is a store that fails, stalls, loses replies or forgets.
+//! - [`check_store`] holds a store of your own to the contract.
 //! - [`Sender`] delivers many events as a real sender does, with its retries, and tells what became
-//!   of each; in virtual time with a [`TokioClock`].
+//!   of each: to a service in virtual time with a [`TokioClock`], or to a URL in a hurry.
+//!
+//! Every way to make a delivery wrong is one call:
+//!
+//! ```
+//! # use axum::{Router, body::Body, http::{Method, StatusCode}, routing::post};
+//! # use tower::ServiceExt;
+//! # use tower_webhook::provider::{self, blendfi};
+//! # use tower_webhook::testing::{Sample, TestDelivery, assert_rejected};
+//! # use tower_webhook::{Reason, Webhook};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?)?;
+//! # let on_event = || async { StatusCode::NO_CONTENT };
+//! # let app: Router = Router::new().route("/", post(on_event).layer(Webhook::new(blendfi.clone()).layer()?));
+//! let ten_minutes = std::time::Duration::from_secs(600);
+//! let right = || TestDelivery::new(&blendfi, Sample::BlendFi.body(1));
+//! for (wrong, reason) in [
+//!     (right().with_wrong_secret(), Reason::SignatureMismatch),
+//!     (right().with_signature_changed(), Reason::SignatureMismatch),
+//!     (right().with_body_changed(), Reason::SignatureMismatch),
+//!     (right().with_timestamp_changed(), Reason::SignatureMismatch),
+//!     (right().with_timestamp("soon"), Reason::SignatureHeader),
+//!     (right().without_signature(), Reason::SignatureHeader),
+//!     (right().with_another_header("x-blendfi-signature", "t=1,v1=00"), Reason::SignatureHeader),
+//!     (right().aged(ten_minutes), Reason::SignatureStale),
+//!     (right().ahead(ten_minutes), Reason::SignatureStale),
+//!     (right().with_header_id("evt_another"), Reason::NoEventKey),
+//!     (right().with_header("content-encoding", "gzip"), Reason::ContentEncoding),
+//!     (right().with_method(Method::GET), Reason::MethodNotAllowed),
+//! ] {
+//!     assert_rejected(&app.clone().oneshot(wrong.request::<Body>()?).await?, reason);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Of senders that are known otherwise, and of one of your own:
+//!
+//! ```
+//! # use axum::{Router, body::Body, http::StatusCode, routing::post};
+//! # use std::time::Duration;
+//! # use tower::ServiceExt;
+//! # use tower_webhook::event::{EventRule, Shape};
+//! # use tower_webhook::signature::{Piece, Scheme, Verifier};
+//! # use tower_webhook::testing::{Sample, TestDelivery, assert_handled, assert_rejected};
+//! # use tower_webhook::{
+//! #     Allowlist, DeliveryProfile, Encoding, PathTokens, Provider, ProviderName, Reason,
+//! #     RetriedStatuses, RetrySchedule, SigningSecret, Webhook, provider,
+//! # };
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let answer = async |provider: &Provider, delivery: TestDelivery| {
+//!     let webhook = Webhook::new(provider.clone()).layer()?;
+//!     let app: Router = Router::new().fallback_service(post(|| async { StatusCode::OK }).layer(webhook));
+//!     Ok::<_, Box<dyn std::error::Error>>(app.oneshot(delivery.request::<Body>()?).await?)
+//! };
+//!
+//! // By a token at the end of the path.
+//! let token = "3f9d1c0b7a5e48d26c90b1f4";
+//! let bloque = provider::bloque_accounts(PathTokens::parse([token])?)?;
+//! let right = TestDelivery::new(&bloque, Sample::BloqueCard.body(1)).to("/hooks").token(token);
+//! assert_handled(&answer(&bloque, right.clone()).await?);
+//! assert_rejected(&answer(&bloque, right.with_wrong_token()).await?, Reason::UnknownPath);
+//!
+//! // By its address.
+//! let bloquo = provider::bloquo(Allowlist::parse(["192.0.2.7"])?)?;
+//! let from = |last| TestDelivery::new(&bloquo, Sample::Bloquo.body(1)).from([192, 0, 2, last].into());
+//! assert_handled(&answer(&bloquo, from(7)).await?);
+//! assert_rejected(&answer(&bloquo, from(8)).await?, Reason::SourceRefused);
+//!
+//! // By a scheme of your own, that signs an id too.
+//! let scheme = Scheme::builder("x-acme-signature")
+//!     .single("sha256=", Encoding::Hex)
+//!     .id_header("x-acme-id")
+//!     .content([Piece::Id, Piece::Literal("."), Piece::Body])
+//!     .build()?;
+//! let acme = Provider::signed(
+//!     ProviderName::new("acme")?,
+//!     Verifier::new(scheme, SigningSecret::from_text("acme-9f8e7d6c5b4a")?),
+//!     EventRule::members([Shape::new("order", ["/order"])?])?,
+//!     DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None),
+//! );
+//! let right = TestDelivery::new(&acme, r#"{"order":1042}"#);
+//! assert_handled(&answer(&acme, right.clone()).await?);
+//! assert_rejected(&answer(&acme, right.with_header_id("another")).await?, Reason::SignatureMismatch);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A delivery that was right five minutes ago, by a clock that only the test moves:
+//!
+//! ```
+//! # use axum::{Router, body::Body, http::StatusCode, routing::post};
+//! # use std::time::Duration;
+//! # use tower::ServiceExt;
+//! # use tower_webhook::provider::{self, blendfi};
+//! use tower_webhook::testing::{ManualClock, Sample, TestDelivery, assert_copy, assert_handled, assert_rejected};
+//! # use tower_webhook::{Clock, Reason, UnixTime, Webhook};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?)?;
+//! # let on_event = || async { StatusCode::NO_CONTENT };
+//! let clock = ManualClock::new(UnixTime::from_secs(1_777_899_600));
+//! let webhook = Webhook::new(blendfi.clone()).clock(clock.clone());
+//! let app: Router = Router::new().route("/", post(on_event).layer(webhook.layer()?));
+//! let delivery = TestDelivery::new(&blendfi, Sample::BlendFi.body(1)).at(clock.now());
+//!
+//! assert_handled(&app.clone().oneshot(delivery.request::<Body>()?).await?);
+//! clock.advance(Duration::from_secs(300));
+//! assert_copy(&app.clone().oneshot(delivery.request::<Body>()?).await?);
+//! clock.advance(Duration::from_secs(1));
+//! assert_rejected(&app.oneshot(delivery.request::<Body>()?).await?, Reason::SignatureStale);
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! What a handler makes of a store that loses a reply:
 //!
@@ -65,6 +183,9 @@ mod history;
 mod random;
 mod sample;
 mod sender;
+mod store_contract;
+mod tamper;
+mod wire;
 
 pub use assertions::{assert_copy, assert_handled, assert_rejected};
 pub use clock::TokioClock;
@@ -74,6 +195,8 @@ pub use history::{Attempt, End, History};
 pub use random::Random;
 pub use sample::Sample;
 pub use sender::Sender;
+pub use store_contract::{StoreRule, StoreViolation, check_store};
+pub use wire::{SendError, SendErrorKind};
 
 #[doc(no_inline)]
 pub use crate::clock::ManualClock;

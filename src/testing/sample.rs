@@ -6,7 +6,10 @@ use crate::clock::UnixTime;
 /// A body as one of the known senders writes it.
 ///
 /// It hangs on a number and a time alone: the same number is the same event, another number
-/// another one.
+/// another one. GitHub, Shopify and Standard Webhooks get no time in it: their events, or the ids
+/// that [`TestDelivery`](super::TestDelivery) gives them, are told apart by the whole body.
+///
+/// Of a sender of your own, any bytes are a body.
 ///
 /// ```
 /// use tower_webhook::testing::Sample;
@@ -33,17 +36,32 @@ pub enum Sample {
     BloqueCard,
     /// `payment.succeeded` of Bloque.
     BloquePayment,
+    /// A push to a repository on GitHub.
+    GitHub,
+    /// An order of a shop on Shopify.
+    Shopify,
+    /// An `app_mention` of Slack's Events API.
+    Slack,
+    /// `invoice.paid` of a sender that follows the Standard Webhooks specification.
+    StandardWebhooks,
+    /// `charge.succeeded` of Stripe.
+    Stripe,
 }
 
 impl Sample {
     /// Every sample.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: &'static [Self] = &[
         Self::BlendFi,
         Self::Bloquo,
         Self::Blox,
         Self::BloqueAccount,
         Self::BloqueCard,
         Self::BloquePayment,
+        Self::GitHub,
+        Self::Shopify,
+        Self::Slack,
+        Self::StandardWebhooks,
+        Self::Stripe,
     ];
 
     /// The event of this number, which has happened just now.
@@ -53,6 +71,7 @@ impl Sample {
 
     /// The event of this number, which happened at this time where its sender tells one.
     pub fn body_at(self, number: u64, time: UnixTime) -> Bytes {
+        let secs = time.as_secs();
         let time = rfc3339(time);
         let text = match self {
             // As long as a ULID, in digits that ULIDs have too.
@@ -73,6 +92,24 @@ impl Sample {
             ),
             Self::BloquePayment => format!(
                 r#"{{"id":"evt_{number}","type":"payment.succeeded","data":{{"id":"pay_{number}","amount":"15000"}}}}"#
+            ),
+            Self::GitHub => format!(
+                r#"{{"ref":"refs/heads/main","before":"{zeros:040x}","after":"{number:040x}","repository":{{"id":1,"full_name":"acme/app"}},"sender":{{"login":"octocat"}}}}"#,
+                zeros = 0
+            ),
+            Self::Shopify => format!(
+                r#"{{"id":{number},"name":"\u0023{number}","total_price":"99.00","currency":"BRL","financial_status":"paid"}}"#
+            ),
+            Self::Slack => format!(
+                r#"{{"token":"x","team_id":"T1","api_app_id":"A1","type":"event_callback","event_id":"Ev{number:09}","event_time":{secs},"event":{{"type":"app_mention","user":"U1","text":"number {number}","channel":"C1"}}}}"#
+            ),
+            Self::StandardWebhooks => {
+                format!(
+                    r#"{{"type":"invoice.paid","data":{{"id":"inv_{number}","amount":"100.50"}}}}"#
+                )
+            }
+            Self::Stripe => format!(
+                r#"{{"id":"evt_{number}","object":"event","created":{secs},"livemode":false,"type":"charge.succeeded","data":{{"object":{{"id":"ch_{number}","object":"charge","amount":1500,"currency":"brl"}}}}}}"#
             ),
         };
         text.into()
@@ -130,11 +167,33 @@ mod tests {
             panic!("no payment");
         };
         assert_eq!(payment.id.as_deref(), Some("evt_42"));
+        let json = read::<serde_json::Value>;
+        assert_eq!(
+            json(Sample::GitHub)["after"],
+            format!("{}2a", "0".repeat(38))
+        );
+        assert_eq!(json(Sample::Shopify)["name"], "#42");
+        assert_eq!(json(Sample::Slack)["event_id"], "Ev000000042");
+        assert_eq!(json(Sample::Slack)["event_time"], 1_777_899_600);
+        assert_eq!(json(Sample::StandardWebhooks)["data"]["id"], "inv_42");
+        assert_eq!(json(Sample::Stripe)["created"], 1_777_899_600);
+    }
+
+    #[test]
+    fn what_is_told_apart_by_its_bytes_has_no_time_in_it() {
+        let (then, now) = (UnixTime::from_secs(1_777_899_600), UnixTime::now());
+        for sample in [Sample::GitHub, Sample::Shopify, Sample::StandardWebhooks] {
+            assert_eq!(
+                sample.body_at(1, then),
+                sample.body_at(1, now),
+                "{sample:?}"
+            );
+        }
     }
 
     #[test]
     fn one_number_is_one_event() {
-        for sample in Sample::ALL {
+        for &sample in Sample::ALL {
             assert_ne!(sample.body(1), sample.body(2), "{sample:?}");
         }
         let never = UnixTime::from_secs(u64::MAX);

@@ -4,6 +4,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{Request, Response, StatusCode};
+use http_body_util::Full;
 use tokio::time::{Instant, sleep_until, timeout};
 use tower_service::Service;
 
@@ -11,11 +12,13 @@ use super::clock::TokioClock;
 use super::delivery::TestDelivery;
 use super::history::{Attempt, End, History};
 use super::random::Random;
+use super::wire::{Target, ToUrl};
 use crate::clock::Clock;
 use crate::delivery::{DeliveryProfile, RetrySchedule};
 use crate::error::ConfigError;
 
-/// A sender that delivers and retries as its [`DeliveryProfile`] says, to any Tower service.
+/// A sender that delivers and retries as its [`DeliveryProfile`] says, to any Tower service or to a
+/// [URL](Self::deliver_to).
 ///
 /// It sends the first attempt of each event, [so far apart](Self::every) as is said, signs every
 /// attempt anew, hangs up when its time to answer is over, and tries again after no answer and
@@ -73,12 +76,14 @@ pub struct Sender {
     seed: u64,
     every: Duration,
     haste: u32,
+    limit: Duration,
 }
 
 impl Sender {
     /// A sender that delivers so. Its events all begin at once, and its clock is right now.
     pub fn new(profile: DeliveryProfile) -> Self {
         Self {
+            limit: profile.time_to_answer(),
             profile,
             clock: TokioClock::default(),
             seed: 0,
@@ -106,9 +111,17 @@ impl Sender {
     }
 
     /// Waits so many times less between attempts: for a receiver in real time. The time to answer
-    /// stays as it is, and so do the receiver's leases.
+    /// stays as it is unless it is [set](Self::time_to_answer), and so do the receiver's leases.
+    ///
+    /// The times in a [`History`] are those that passed.
     pub fn hurry(mut self, times: u32) -> Self {
         self.haste = times.max(1);
+        self
+    }
+
+    /// Waits this long for an answer, not as long as its profile says.
+    pub fn time_to_answer(mut self, limit: Duration) -> Self {
+        self.limit = limit;
         self
     }
 
@@ -141,6 +154,60 @@ impl Sender {
         join_all(running).await.into_iter().collect()
     }
 
+    /// Delivers these events over HTTP to this URL, as [`TestDelivery::send_to`] sends each.
+    ///
+    /// Time is real there: [hurry](Self::hurry). Each attempt has a connection of its own.
+    ///
+    /// ```
+    /// use axum::{Router, http::StatusCode, routing::post};
+    /// use tower_webhook::provider::{self, blendfi};
+    /// use tower_webhook::testing::{Sample, Sender, TestDelivery};
+    /// use tower_webhook::{Delivery, Webhook};
+    ///
+    /// /// Fails at the first attempt.
+    /// async fn on_event(delivery: Delivery) -> StatusCode {
+    ///     match delivery.attempt() {
+    ///         1 => StatusCode::BAD_GATEWAY,
+    ///         _ => StatusCode::NO_CONTENT,
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?)?;
+    /// let webhook = Webhook::new(blendfi.clone());
+    /// let app = Router::new().route("/hooks", post(on_event).layer(webhook.layer()?));
+    /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// let url = format!("http://{}/hooks", listener.local_addr()?);
+    /// tokio::spawn(async { axum::serve(listener, app).await });
+    ///
+    /// // Thirty seconds between attempts become thirty milliseconds.
+    /// let sender = Sender::new(blendfi.profile().clone()).hurry(1_000);
+    /// let events = (1..=3).map(|number| TestDelivery::new(&blendfi, Sample::BlendFi.body(number)));
+    /// for history in sender.deliver_to(&url, events).await? {
+    ///     let statuses: Vec<_> = history.statuses().map(|status| status.as_u16()).collect();
+    ///     assert_eq!(statuses, [502, 204]);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::deliver`]; and a URL that is none of plain HTTP.
+    pub async fn deliver_to(
+        &self,
+        url: &str,
+        events: impl IntoIterator<Item = TestDelivery>,
+    ) -> Result<Vec<History>, ConfigError> {
+        let events: Vec<_> = events.into_iter().map(|event| event.to(url)).collect();
+        // Once is enough: an attempt that cannot be sent would look like a broken connection.
+        if let Some(event) = events.first() {
+            Target::of(event.request::<Full<Bytes>>()?.uri())?;
+        }
+        self.deliver(ToUrl, events).await
+    }
+
     async fn deliver_one<S, B, RB>(
         &self,
         service: S,
@@ -159,8 +226,7 @@ impl Sender {
             let sent = Instant::now();
             let sent_at = self.clock.now();
             let request = event.clone().at(sent_at).request()?;
-            let limit = self.profile.time_to_answer();
-            let answer = timeout(limit, send(service.clone(), request)).await;
+            let answer = timeout(self.limit, send(service.clone(), request)).await;
             let status = answer.ok().flatten();
             attempts.push(Attempt {
                 sent_at,

@@ -12,10 +12,17 @@ use tower::util::BoxCloneSyncService;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 
 use super::*;
+use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
+use crate::encoding::Encoding;
+use crate::event::{EventRule, ProviderName, Shape};
 use crate::path::PathTokens;
-use crate::provider::{Provider, blendfi, bloque_accounts, bloque_payments, bloquo, blox};
+use crate::provider::{
+    Provider, blendfi, bloque_accounts, bloque_payments, bloquo, blox, github, shopify, slack,
+    standard_webhooks, stripe,
+};
 use crate::rejection::Reason;
 use crate::secret::SigningSecret;
+use crate::signature::{Piece, Scheme, Verifier};
 use crate::source::Allowlist;
 use crate::store::{MemoryStore, StoreErrorKind};
 use crate::webhook::Webhook;
@@ -37,18 +44,50 @@ fn provider(sample: Sample) -> Provider {
         Sample::Blox => blox(tokens()).without_status_check(),
         Sample::BloqueAccount | Sample::BloqueCard => bloque_accounts(tokens()),
         Sample::BloquePayment => bloque_payments(secret),
+        Sample::GitHub => github(secret),
+        Sample::Shopify => shopify(secret),
+        Sample::Slack => slack(secret),
+        Sample::StandardWebhooks => standard_webhooks(ProviderName::new("acme").unwrap(), secret),
+        Sample::Stripe => stripe(secret),
     }
     .unwrap()
 }
 
 /// A right delivery of this sample.
 fn delivery(sample: Sample) -> TestDelivery {
-    let delivery = TestDelivery::new(&provider(sample), sample.body(1)).to("/hooks");
+    numbered(sample, 1)
+}
+
+fn numbered(sample: Sample, number: u64) -> TestDelivery {
+    let delivery = TestDelivery::new(&provider(sample), sample.body(number)).to("/hooks");
     match sample {
         Sample::Bloquo => delivery.from(CLIENT.into()),
         Sample::Blox | Sample::BloqueAccount | Sample::BloqueCard => delivery.token(TOKEN),
-        Sample::BlendFi | Sample::BloquePayment => delivery,
+        _ => delivery,
     }
+}
+
+/// A sender of one's own, which signs `{id}.{time}.{body}`, each from a header.
+fn acme() -> Provider {
+    let scheme = Scheme::builder("x-acme-signature")
+        .single("sha256=", Encoding::Hex)
+        .timestamp_header("x-acme-time")
+        .id_header("x-acme-id")
+        .content([
+            Piece::Id,
+            Piece::Literal("."),
+            Piece::Timestamp,
+            Piece::Literal("."),
+            Piece::Body,
+        ])
+        .build()
+        .unwrap();
+    let secret = SigningSecret::from_text("acme-secret-for-tests").unwrap();
+    let shape = Shape::new("order", ["/order"]).unwrap();
+    let rule = EventRule::members([shape]).unwrap();
+    let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None);
+    let name = ProviderName::new("acme").unwrap();
+    Provider::signed(name, Verifier::new(scheme, secret), rule, profile)
 }
 
 /// A handler of this sample's sender, which counts how often it has run.
@@ -60,8 +99,12 @@ struct Receiver {
 
 impl Receiver {
     fn of(sample: Sample) -> Self {
+        Self::of_provider(provider(sample))
+    }
+
+    fn of_provider(provider: Provider) -> Self {
         let store = FaultyStore::new(MemoryStore::new());
-        let webhook = Webhook::new(provider(sample)).dedupe(store.clone());
+        let webhook = Webhook::new(provider).dedupe(store.clone());
         let runs = Arc::new(AtomicU32::new(0));
         let count = Arc::clone(&runs);
         let handler = service_fn(move |_: Request<Full<Bytes>>| {
@@ -91,18 +134,45 @@ impl Receiver {
 
 #[tokio::test]
 async fn a_delivery_of_each_sender_is_handled_and_its_copy_is_not() {
-    for sample in Sample::ALL {
+    for &sample in Sample::ALL {
         let receiver = Receiver::of(sample);
         assert_handled(&receiver.take(&delivery(sample)).await);
         assert_copy(&receiver.take(&delivery(sample)).await);
-        let another = TestDelivery::new(&provider(sample), sample.body(2));
-        let another = match sample {
-            Sample::Bloquo => another.from(CLIENT.into()),
-            Sample::BlendFi | Sample::BloquePayment => another,
-            _ => another.token(TOKEN),
-        };
-        assert_handled(&receiver.take(&another).await);
+        assert_handled(&receiver.take(&numbered(sample, 2)).await);
         assert_eq!(receiver.runs(), 2, "{sample:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_every_signature_covers_can_be_made_wrong_for_every_signer() {
+    let providers = Sample::ALL.iter().map(|sample| {
+        let body = sample.body(1);
+        (provider(*sample), body)
+    });
+    let acme = (acme(), Bytes::from_static(br#"{"order":1042}"#));
+    for (provider, body) in providers.chain([acme]) {
+        let Some(verifier) = provider.verifier() else {
+            continue;
+        };
+        let receiver = Receiver::of_provider(provider.clone());
+        let right = TestDelivery::new(&provider, body);
+        let refused = async |delivery: TestDelivery, reason| {
+            assert_rejected(&receiver.take(&delivery).await, reason);
+        };
+        refused(right.clone().with_wrong_secret(), Reason::SignatureMismatch).await;
+        refused(right.clone().with_body_changed(), Reason::SignatureMismatch).await;
+        let changed = right.clone().with_signature_changed();
+        refused(changed, Reason::SignatureMismatch).await;
+        refused(right.clone().without_signature(), Reason::SignatureHeader).await;
+        if verifier.scheme().tolerance().is_some() {
+            let (old, late) = (Duration::from_secs(400), right.clone());
+            refused(late.aged(old), Reason::SignatureStale).await;
+            refused(right.clone().ahead(old), Reason::SignatureStale).await;
+            let moved = right.clone().with_timestamp_changed();
+            refused(moved, Reason::SignatureMismatch).await;
+        }
+        assert_eq!(receiver.runs(), 0, "{:?}", provider.name());
+        assert_handled(&receiver.take(&right).await);
     }
 }
 
@@ -170,9 +240,14 @@ async fn each_tamper_is_refused_for_its_own_reason_and_nothing_runs() {
         ),
         (Sample::Bloquo, bloquo(), Reason::SourceFault),
         (
-            Sample::BloquePayment,
-            delivery(Sample::BloquePayment).with_wrong_secret(),
+            Sample::StandardWebhooks,
+            delivery(Sample::StandardWebhooks).with_header_id("msg_other"),
             Reason::SignatureMismatch,
+        ),
+        (
+            Sample::Stripe,
+            delivery(Sample::Stripe).with_another_header("stripe-signature", "t=1,v1=00"),
+            Reason::SignatureHeader,
         ),
     ] {
         let receiver = Receiver::of(sample);

@@ -83,6 +83,14 @@ fn a_delivery_is_signed_as_its_sender_would() {
 }
 
 #[test]
+fn a_signature_is_changed_in_one_bit() {
+    let changed = request(&of_blendfi().with_signature_changed());
+    let other = MAC.replacen("8f", "8e", 1);
+    let signature = format!("t=1777899600,v1={other}");
+    assert_eq!(changed.headers()["x-blendfi-signature"], signature);
+}
+
+#[test]
 fn the_published_example_of_standard_webhooks_comes_out() {
     let delivery = TestDelivery::new(&standard(), r#"{"test": 2432232314}"#)
         .at(UnixTime::from_secs(1_614_265_330))
@@ -120,6 +128,7 @@ fn each_tamper_is_found_for_what_it_is() {
     assert!(verifier.verify(fine.headers(), fine.body(), NOW).is_ok());
 
     refused_as(&of_blendfi().with_wrong_secret(), Mismatch);
+    refused_as(&of_blendfi().with_signature_changed(), Mismatch);
     refused_as(&of_blendfi().with_body_changed(), Mismatch);
     refused_as(&of_blendfi().with_timestamp_changed(), Mismatch);
     refused_as(&of_blendfi().without_signature(), MissingHeader);
@@ -228,6 +237,10 @@ fn what_no_request_can_be_is_refused_with_what_to_do() {
     let of_blox = of_blox.token(TOKEN);
     refuses(
         &of_blox.clone().with_wrong_secret(),
+        "test delivery: this provider signs nothing",
+    );
+    refuses(
+        &of_blox.clone().with_signature_changed(),
         "test delivery: this provider signs nothing",
     );
     refuses(

@@ -1,0 +1,137 @@
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use tokio::task::JoinError;
+
+use super::StoreRule;
+use crate::store::StoreError;
+
+/// A rule of the contract that a store breaks, and where.
+///
+/// `Debug` is the same text as `Display`: it is what a test that returns this error shows.
+pub struct StoreViolation {
+    rule: StoreRule,
+    broken: Broken,
+}
+
+impl StoreViolation {
+    pub(super) fn new(rule: StoreRule, broken: Broken) -> Self {
+        Self { rule, broken }
+    }
+
+    /// The rule that is broken.
+    pub fn rule(&self) -> StoreRule {
+        self.rule
+    }
+}
+
+impl fmt::Display for StoreViolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Broken { what, fault } = &self.broken;
+        write!(f, "the store breaks {}: {what}", self.rule)?;
+        match fault {
+            Fault::Differs { expected, got } => write!(f, ": expected {expected}, got {got}"),
+            Fault::Failed(error) => write!(f, ": failed: {error}"),
+            Fault::Told => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for StoreViolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Error for StoreViolation {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.broken.fault {
+            Fault::Failed(error) => Some(error),
+            Fault::Differs { .. } | Fault::Told => None,
+        }
+    }
+}
+
+pub(super) type Verdict<T = ()> = Result<T, Broken>;
+
+/// What was looked at, and how it is not as it should be.
+pub(super) struct Broken {
+    what: String,
+    fault: Fault,
+}
+
+enum Fault {
+    Differs {
+        expected: String,
+        got: String,
+    },
+    Failed(StoreError),
+    /// All is said.
+    Told,
+}
+
+impl Broken {
+    pub(super) fn differs(what: impl Into<String>, expected: &str, got: &impl fmt::Debug) -> Self {
+        Self {
+            what: what.into(),
+            fault: Fault::Differs {
+                expected: expected.to_owned(),
+                got: format!("{got:?}"),
+            },
+        }
+    }
+
+    pub(super) fn failed(command: &str, error: StoreError) -> Self {
+        Self {
+            what: command.to_owned(),
+            fault: Fault::Failed(error),
+        }
+    }
+
+    pub(super) fn hangs(limit: Duration) -> Self {
+        Self::told(format!("it is not over after {limit:?}"))
+    }
+
+    pub(super) fn panicked(error: &JoinError) -> Self {
+        Self::told(format!("a call of it did not end: {error}"))
+    }
+
+    pub(super) fn told(text: String) -> Self {
+        Self {
+            what: text,
+            fault: Fault::Told,
+        }
+    }
+}
+
+/// Whether both are the same.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "what is compared was made for it"
+)]
+pub(super) fn same<T: fmt::Debug + PartialEq>(
+    what: impl Into<String>,
+    got: T,
+    expected: T,
+) -> Verdict {
+    if got == expected {
+        Ok(())
+    } else {
+        Err(Broken::differs(what, &format!("{expected:?}"), &got))
+    }
+}
+
+/// Whether it is so; `expected` says how it should be.
+pub(super) fn is(
+    what: impl Into<String>,
+    so: bool,
+    expected: &str,
+    got: &impl fmt::Debug,
+) -> Verdict {
+    if so {
+        Ok(())
+    } else {
+        Err(Broken::differs(what, expected, got))
+    }
+}
