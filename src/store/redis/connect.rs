@@ -21,7 +21,7 @@ use super::keys::Layout;
 const CONNECT_LIMIT: Duration = Duration::from_millis(300);
 /// The same with TLS, whose handshake takes several round trips and work.
 const TLS_CONNECT_LIMIT: Duration = Duration::from_secs(1);
-/// How long the client waits for an answer where nobody else limits it.
+/// How long the client waits for the answer of a node of a cluster before it asks another.
 const RESPONSE_LIMIT: Duration = Duration::from_millis(500);
 /// How long a connection may take in all: finding the master, greeting every node of a cluster.
 const OVERALL_LIMIT: Duration = Duration::from_secs(3);
@@ -155,7 +155,6 @@ pub(super) struct Connector {
     pub(super) address: Address,
     certificates: Certificates,
     client: Made,
-    deadline: Duration,
     layout: Layout,
     /// Whether the number of partitions was right before.
     partitions_known: AtomicBool,
@@ -226,7 +225,6 @@ impl Connector {
             address,
             certificates,
             client,
-            deadline,
             layout,
             partitions_known: AtomicBool::new(false),
         })
@@ -262,7 +260,9 @@ impl Connector {
     async fn open(&self) -> Result<Conn, Fault> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(connect_limit(self.address.is_tls())))
-            .set_response_timeout(Some(RESPONSE_LIMIT.max(self.deadline)));
+            // Every call has its deadline, and every other use a limit of its own: a second timer
+            // for each would only cost.
+            .set_response_timeout(None);
         let client = match &self.client {
             Made::Single(client) => client.clone(),
             Made::Sentinel(sentinel) => {
