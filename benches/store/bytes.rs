@@ -28,11 +28,11 @@ async fn finished(records: u32) -> f64 {
     let server = Server::start();
     let ours = Ours(store(&server).await);
     // The scripts and buffers are there before.
-    run(&ours, IN_FLIGHT, 0..IN_FLIGHT).await;
+    run(&server, &ours, IN_FLIGHT, 0..IN_FLIGHT).await;
     server.ask(&["FLUSHALL"]);
     let before = used(&server);
     for portion in portions(records) {
-        run(&ours, IN_FLIGHT, portion).await;
+        run(&server, &ours, IN_FLIGHT, portion).await;
     }
     let bytes = used(&server) - before;
     assert_eq!(server.ask(&["DBSIZE"]), records.to_string());

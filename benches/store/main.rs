@@ -21,6 +21,7 @@ mod bytes;
 mod event;
 mod memory;
 mod pairs;
+mod processor;
 #[path = "../../tests/redis_support/mod.rs"]
 mod redis_support;
 mod rounds;

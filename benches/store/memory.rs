@@ -2,13 +2,14 @@
 
 use std::sync::{Arc, Barrier};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use allocation_counter::measure;
 use tower_webhook::MemoryStore;
 use tower_webhook::store::{Claim, ClaimOutcome, Held, Store};
 
 use crate::event::{self, portions};
+use crate::processor::of_this_thread;
 use crate::rounds::Medians;
 
 const PAIRS_PER_THREAD: u32 = 50_000;
@@ -27,8 +28,14 @@ fn work(store: &MemoryStore, claims: &[Claim]) {
     });
 }
 
-/// Pairs per second of so many threads together, on one new store.
-fn pairs_per_second(threads: u32) -> f64 {
+/// What so many threads did together, on one new store.
+struct Took {
+    pairs_per_second: f64,
+    /// Processor time.
+    micros_per_pair: f64,
+}
+
+fn run(threads: u32) -> Took {
     let store = MemoryStore::new();
     let gate = Arc::new(Barrier::new(usize::try_from(threads + 1).unwrap()));
     let running: Vec<_> = (0..threads)
@@ -40,9 +47,10 @@ fn pairs_per_second(threads: u32) -> f64 {
             let (store, gate) = (store.clone(), Arc::clone(&gate));
             thread::spawn(move || {
                 gate.wait();
+                let before = of_this_thread();
                 work(&store, &claims);
-                // Dropped when the time is taken.
-                claims
+                // The claims are dropped when the time is taken.
+                (of_this_thread() - before, claims)
             })
         })
         .collect();
@@ -53,8 +61,12 @@ fn pairs_per_second(threads: u32) -> f64 {
         .map(|thread| thread.join().unwrap())
         .collect();
     let took = begun.elapsed();
-    drop(done);
-    f64::from(threads * PAIRS_PER_THREAD) / took.as_secs_f64()
+    let busy: Duration = done.iter().map(|(busy, _)| busy).sum();
+    let pairs = f64::from(threads * PAIRS_PER_THREAD);
+    Took {
+        pairs_per_second: pairs / took.as_secs_f64(),
+        micros_per_pair: busy.as_secs_f64() * 1e6 / pairs,
+    }
 }
 
 /// What the allocator was asked for, and has not been given back, for each finished record.
@@ -75,22 +87,25 @@ fn bytes_per_record(records: u32) -> f64 {
 }
 
 pub(crate) fn print(rounds: usize, records: u32) {
+    let (mut rates, mut costs) = (vec![], vec![]);
     // The first one warms up.
-    let measured: Vec<_> = (0..=rounds)
-        .map(|_| (pairs_per_second(1), pairs_per_second(2)))
-        .skip(1)
-        .collect();
-    let Medians {
-        first,
-        second,
-        ratio,
-        middle: (low, high),
-    } = Medians::of(&measured);
+    for round in 0..=rounds {
+        let (one, two) = (run(1), run(2));
+        if round > 0 {
+            rates.push((one.pairs_per_second, two.pairs_per_second));
+            costs.push((one.micros_per_pair, two.micros_per_pair));
+        }
+    }
+    let (rates, costs) = (Medians::of(&rates), Medians::of(&costs));
+    let (low, high) = rates.middle;
     println!("\n## Claim and complete in memory, medians of {rounds} rounds\n");
-    println!("| threads | pairs/s | ratio | middle half |");
-    println!("| ---: | ---: | ---: | :---: |");
-    println!("| 1 | {first:.0} | | |");
-    println!("| 2 | {second:.0} | {ratio:.3} | {low:.3} to {high:.3} |");
+    println!("| threads | pairs/s | ratio | middle half | CPU of a pair |");
+    println!("| ---: | ---: | ---: | :---: | ---: |");
+    println!("| 1 | {:.0} | | | {:.2} µs |", rates.first, costs.first);
+    println!(
+        "| 2 | {:.0} | {:.3} | {low:.3} to {high:.3} | {:.2} µs |",
+        rates.second, rates.ratio, costs.second
+    );
     let bytes = bytes_per_record(records);
     println!("\nOne of {records} finished records takes {bytes} bytes of the allocator.");
 }
