@@ -138,7 +138,7 @@ impl RedisStoreBuilder {
                     "certificates are given for a connection that has been made already",
                 ));
             }
-            Target::Given(connection) => Connector::to(connection, deadline, layout.clone()),
+            Target::Given(connection) => Connector::to(connection, layout.clone()),
         };
         Ok(RedisStore {
             link: Arc::new(Link::new(connector, deadline)),

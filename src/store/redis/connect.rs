@@ -23,7 +23,7 @@ use super::keys::Layout;
 const CONNECT_LIMIT: Duration = Duration::from_millis(300);
 /// The same with TLS, whose handshake takes several round trips and work.
 const TLS_CONNECT_LIMIT: Duration = Duration::from_secs(1);
-/// How long the client waits for an answer where nobody else limits it.
+/// How long the client waits for the answer of a node of a cluster before it asks another.
 const RESPONSE_LIMIT: Duration = Duration::from_millis(500);
 /// How long a connection may take in all: finding the master, greeting every node of a cluster.
 const OVERALL_LIMIT: Duration = Duration::from_secs(3);
@@ -164,7 +164,6 @@ pub(super) struct Connector {
     address: Option<Address>,
     certificates: Certificates,
     client: Made,
-    deadline: Duration,
     layout: Layout,
     /// Whether the number of partitions was right before.
     partitions_known: AtomicBool,
@@ -237,19 +236,17 @@ impl Connector {
             address: Some(address),
             certificates,
             client,
-            deadline,
             layout,
             partitions_known: AtomicBool::new(false),
         })
     }
 
     /// Hands out one connection again and again.
-    pub(super) fn to(connection: RedisConnection, deadline: Duration, layout: Layout) -> Self {
+    pub(super) fn to(connection: RedisConnection, layout: Layout) -> Self {
         Self {
             address: None,
             certificates: Certificates::default(),
             client: Made::Given(connection.0),
-            deadline,
             layout,
             partitions_known: AtomicBool::new(false),
         }
@@ -286,7 +283,9 @@ impl Connector {
         let tls = self.address.as_ref().is_some_and(Address::is_tls);
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(connect_limit(tls)))
-            .set_response_timeout(Some(RESPONSE_LIMIT.max(self.deadline)));
+            // Every call has its deadline, and every other use a limit of its own: a second timer
+            // for each would only cost.
+            .set_response_timeout(None);
         let client = match &self.client {
             Made::Single(client) => client.clone(),
             Made::Sentinel(sentinel) => {

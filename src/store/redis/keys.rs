@@ -64,22 +64,19 @@ impl Layout {
         let head = digest.iter().take(4);
         let number = head.fold(0, |number: u32, byte| (number << 8) | u32::from(*byte));
         let partition = number % self.partitions;
-        let prefix = format!("wh:{}:{{{partition}}}:", self.namespace);
+        let key_of = |name: &str| format!("wh:{}:{{{partition}}}:{name}", self.namespace);
         if encoded.len() <= READABLE && encoded.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Place {
-                key: prefix + &encoded,
+                key: key_of(&encoded),
                 partition,
                 name: None,
             };
         }
         let tenant = key.tenant().map(|tenant| format!("@{tenant}"));
+        let tenant = tenant.unwrap_or_default();
         let hash = data_encoding::BASE64URL_NOPAD.encode(&digest);
         Place {
-            key: format!(
-                "{prefix}{}{}:{HASHED}{hash}",
-                key.provider(),
-                tenant.unwrap_or_default()
-            ),
+            key: key_of(&format!("{}{tenant}:{HASHED}{hash}", key.provider())),
             partition,
             name: Some(encoded),
         }

@@ -1,12 +1,12 @@
 //! One shared connection that is replaced when it is no good, and a time limit on every call.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, Ready, ready};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, Shared};
+use futures_util::future::{BoxFuture, Either, Shared};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::store::error::{StoreError, StoreErrorKind};
@@ -28,6 +28,7 @@ const SUSPECT_AFTER: u32 = 3;
 const SUSPECT_EVERY: Duration = Duration::from_secs(1);
 
 type Connecting = Shared<BoxFuture<'static, Result<Conn, Fault>>>;
+type Connection = Either<Ready<Result<Conn, Fault>>, Connecting>;
 
 /// The connection of a store.
 ///
@@ -66,7 +67,7 @@ impl Link {
     /// Calls a script; its answer may be asked for several times.
     pub(super) async fn call(&self, call: &Call) -> Result<redis::Value, StoreError> {
         self.run(true, |mut conn| async move {
-            match conn.ask(&call.by_hash()).await {
+            match conn.ask(call.by_hash()).await {
                 Err(fault) if fault.is_no_script() => conn.ask(&call.by_code()).await,
                 result => result,
             }
@@ -85,7 +86,7 @@ impl Link {
     {
         let deadline = Instant::now() + self.deadline;
         let progress = Mutex::default();
-        let asking = Box::pin(self.ask_until(deadline, again, &progress, ask));
+        let asking = self.ask_until(deadline, again, &progress, ask);
         if let Ok(result) = timeout_at(deadline, asking).await {
             return result;
         }
@@ -110,60 +111,105 @@ impl Link {
     {
         let mut unsure = false;
         for attempt in 1.. {
-            let (number, connecting) = self.connection();
-            lock(progress).number = number;
-            let (mut sent, mut many_servers) = (false, false);
-            let result = match connecting.await {
-                Ok(conn) => {
-                    sent = true;
-                    many_servers = conn.is_cluster();
-                    ask(conn).await
-                }
-                Err(fault) => Err(fault),
+            let failure = match self.attempt(progress, &ask).await {
+                Ok(value) => return Ok(value),
+                Err(failure) => failure,
             };
-            let fault = match result {
-                Ok(value) => {
-                    self.answered(number);
-                    return Ok(value);
-                }
-                Err(fault) => fault,
-            };
-            let remedy = fault.remedy();
-            unsure |= sent && !fault.changed_nothing();
-            let last = |fault: Fault| {
-                if fault.kind() == StoreErrorKind::Full && unsure {
-                    // An earlier attempt may have been carried out: not the promise of `Full`.
-                    return StoreError::new(StoreErrorKind::Unavailable).with_source(fault);
-                }
-                StoreError::from(fault)
-            };
-            match remedy {
-                Remedy::Nothing => return Err(last(fault)),
-                Remedy::GiveUp => {
-                    self.unanswered(number);
-                    return Err(last(fault));
-                }
-                // One server of several: the others are asked over this connection meanwhile, and
-                // the client seeks the one by itself.
-                Remedy::Reconnect if many_servers => self.unanswered(number),
-                Remedy::Reconnect => self.give_up_on(number),
-                Remedy::AskAgain => {}
-            }
+            unsure |= failure.sent && !failure.fault.changed_nothing();
             // A command that must not be sent twice may only be repeated if it was not sent.
-            if attempt >= ATTEMPTS || (sent && !again && !fault.changed_nothing()) {
-                return Err(last(fault));
-            }
-            // An idle connection that was closed needs no wait.
-            if !(sent && attempt == 1 && remedy == Remedy::Reconnect && !many_servers) {
-                let wait = jitter(SHORTEST_WAIT, LONGEST_WAIT);
-                if Instant::now() + wait >= deadline {
-                    return Err(last(fault));
-                }
-                lock(progress).fault = Some(fault);
-                sleep(wait).await;
-            }
+            let last =
+                attempt >= ATTEMPTS || (failure.sent && !again && !failure.fault.changed_nothing());
+            // Boxed, since every call would carry what hardly one needs.
+            Box::pin(self.recover(failure, attempt == 1, last, deadline, progress))
+                .await
+                .map_err(|fault| {
+                    if fault.kind() == StoreErrorKind::Full && unsure {
+                        // An earlier attempt may have been carried out: not the promise of `Full`.
+                        return StoreError::new(StoreErrorKind::Unavailable).with_source(fault);
+                    }
+                    StoreError::from(fault)
+                })?;
         }
         Err(StoreError::new(StoreErrorKind::Unavailable))
+    }
+
+    /// Asks once.
+    async fn attempt<T, F>(
+        &self,
+        progress: &Mutex<Progress>,
+        ask: &impl Fn(Conn) -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
+        let (number, connecting) = self.connection();
+        lock(progress).number = number;
+        let (mut sent, mut many_servers) = (false, false);
+        let result = match connecting.await {
+            Ok(conn) => {
+                sent = true;
+                many_servers = conn.is_cluster();
+                ask(conn).await
+            }
+            Err(fault) => Err(fault),
+        };
+        match result {
+            Ok(value) => {
+                self.answered(number);
+                Ok(value)
+            }
+            Err(fault) => Err(Failure {
+                fault,
+                number,
+                sent,
+                many_servers,
+            }),
+        }
+    }
+
+    /// Does about a failure what can be done, and returns when to ask again; gives the fault back
+    /// where that is of no use or not allowed.
+    async fn recover(
+        &self,
+        failure: Failure,
+        is_first: bool,
+        is_last: bool,
+        deadline: Instant,
+        progress: &Mutex<Progress>,
+    ) -> Result<(), Fault> {
+        let Failure {
+            fault,
+            number,
+            sent,
+            many_servers,
+        } = failure;
+        let remedy = fault.remedy();
+        match remedy {
+            Remedy::Nothing => return Err(fault),
+            Remedy::GiveUp => {
+                self.unanswered(number);
+                return Err(fault);
+            }
+            // One server of several: the others are asked over this connection meanwhile, and the
+            // client seeks the one by itself.
+            Remedy::Reconnect if many_servers => self.unanswered(number),
+            Remedy::Reconnect => self.give_up_on(number),
+            Remedy::AskAgain => {}
+        }
+        if is_last {
+            return Err(fault);
+        }
+        // An idle connection that was closed needs no wait.
+        if sent && is_first && remedy == Remedy::Reconnect && !many_servers {
+            return Ok(());
+        }
+        let wait = jitter(SHORTEST_WAIT, LONGEST_WAIT);
+        if Instant::now() + wait >= deadline {
+            return Err(fault);
+        }
+        lock(progress).fault = Some(fault);
+        sleep(wait).await;
+        Ok(())
     }
 
     /// Waits for the connection, for longer than a call does.
@@ -173,11 +219,13 @@ impl Link {
     }
 
     /// The connection, or one that is being made.
-    fn connection(&self) -> (u64, Connecting) {
+    fn connection(&self) -> (u64, Connection) {
         let mut line = self.line();
-        if let Some(connecting) = line.connecting.clone() {
+        if let Some(connecting) = &line.connecting {
             let stands = match connecting.peek() {
-                None | Some(Ok(_)) => true,
+                // What most calls find: no need to wait for what is there.
+                Some(Ok(conn)) => return (line.number, Either::Left(ready(Ok(conn.clone())))),
+                None => true,
                 Some(Err(fault)) => {
                     let long = if fault.kind() == StoreErrorKind::Refused {
                         REFUSAL_STANDS
@@ -188,12 +236,12 @@ impl Link {
                 }
             };
             if stands {
-                return (line.number, connecting);
+                return (line.number, Either::Right(connecting.clone()));
             }
         }
         let connecting = self.connect();
         line.replace(connecting.clone());
-        (line.number, connecting)
+        (line.number, Either::Right(connecting))
     }
 
     fn connect(&self) -> Connecting {
@@ -253,7 +301,7 @@ impl Link {
             };
             let mut line = lock(&shared);
             if line.number == number {
-                let ready = std::future::ready(Ok(conn)).boxed().shared();
+                let ready = ready(Ok(conn)).boxed().shared();
                 // Polled once, so that it counts as made.
                 let _ = ready.clone().now_or_never();
                 line.replace(ready);
@@ -273,6 +321,16 @@ impl Line {
         self.since = Some(Instant::now());
         self.unanswered = 0;
     }
+}
+
+/// An attempt that came to nothing.
+struct Failure {
+    fault: Fault,
+    /// The connection that was asked.
+    number: u64,
+    /// Whether the command was, so that it may have been carried out.
+    sent: bool,
+    many_servers: bool,
 }
 
 /// How far a call got.

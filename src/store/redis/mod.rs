@@ -170,28 +170,30 @@ impl RedisStore {
     }
 
     async fn claim_at(&self, claim: &Claim) -> Result<Answer<ClaimOutcome>, StoreError> {
-        let call = Call::claim(claim, self.place(&claim.key));
+        let call = Call::claim(claim, &self.place(&claim.key));
         Ok(scripts::claim_answer(self.link.call(&call).await?)?)
     }
 
     async fn complete_at(&self, complete: &Complete) -> Result<Answer<Held>, StoreError> {
-        let call = Call::complete(complete, self.place(&complete.key));
+        let call = Call::complete(complete, &self.place(&complete.key));
         Ok(scripts::held_answer(self.link.call(&call).await?)?)
     }
 
     async fn release_at(&self, release: &Release) -> Result<Answer<Held>, StoreError> {
-        let call = Call::release(release, self.place(&release.key));
+        let call = Call::release(release, &self.place(&release.key));
         Ok(scripts::held_answer(self.link.call(&call).await?)?)
     }
 
     /// Renewals of one partition.
     async fn renew_at(
         &self,
-        renewals: Vec<(&Renew, Place)>,
+        renewals: &[(&Renew, Place)],
     ) -> Result<Answer<Vec<Held>>, StoreError> {
-        let asked = renewals.len();
-        let call = Call::renew(renewals.into_iter());
-        Ok(scripts::renew_answer(self.link.call(&call).await?, asked)?)
+        let call = Call::renew(renewals);
+        Ok(scripts::renew_answer(
+            self.link.call(&call).await?,
+            renewals.len(),
+        )?)
     }
 }
 
@@ -241,7 +243,7 @@ impl Store for RedisStore {
                     .map(|(number, renew, place)| (number, (renew, place)))
                     .unzip();
                 calls.push(async move {
-                    let held = self.renew_at(renewals).await?.outcome;
+                    let held = self.renew_at(&renewals).await?.outcome;
                     Ok::<_, StoreError>(numbers.into_iter().zip(held))
                 });
                 members = rest;
@@ -258,7 +260,7 @@ impl Store for RedisStore {
     }
 
     async fn lookup(&self, key: &EventKey) -> Result<Option<RecordView>, StoreError> {
-        let call = Call::lookup(self.place(key));
+        let call = Call::lookup(&self.place(key));
         let Answer { outcome, now } = scripts::lookup_answer(self.link.call(&call).await?)?;
         let Some(value) = outcome else {
             return Ok(None);

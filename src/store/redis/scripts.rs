@@ -3,9 +3,10 @@
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use redis::{Cmd, Script, Value};
+use redis::{Arg, Cmd, Script, ToSingleRedisArg, Value};
 
 use crate::clock::UnixTime;
+use crate::event::Fingerprint;
 use crate::store::command::{
     Claim, ClaimOutcome, Complete, Grant, Held, Release, Renew, StoredResponse,
 };
@@ -40,129 +41,108 @@ source!(RENEW, "renew.lua");
 source!(LOOKUP, "lookup.lua");
 source!(PEEK, "peek.lua");
 
+/// As many bytes as most calls have.
+const USUAL_SIZE: usize = 256;
+
 /// One call of a script.
 pub(super) struct Call {
     source: &'static Source,
-    keys: usize,
-    /// Keys, then arguments.
-    words: Vec<Vec<u8>>,
+    by_hash: Cmd,
 }
 
 impl Call {
-    fn on(source: &'static Source, place: Place, args: Vec<Vec<u8>>) -> Self {
-        let mut words = vec![place.key.into_bytes()];
-        words.extend(args);
-        Self {
-            source,
-            keys: 1,
-            words,
-        }
+    /// A call with so many keys; they follow, and then so many arguments.
+    fn on(source: &'static Source, keys: usize, args: usize) -> Self {
+        let mut by_hash =
+            Cmd::with_capacity(keys.saturating_add(args).saturating_add(3), USUAL_SIZE);
+        by_hash.arg("EVALSHA").arg(&*source.hash).arg(keys);
+        Self { source, by_hash }
+    }
+
+    fn word(mut self, word: impl ToSingleRedisArg) -> Self {
+        self.by_hash.arg(word);
+        self
     }
 
     /// The call by the script's hash: what is sent first.
-    pub(super) fn by_hash(&self) -> Cmd {
-        self.command("EVALSHA", &self.source.hash)
+    pub(super) fn by_hash(&self) -> &Cmd {
+        &self.by_hash
     }
 
     /// The call with the script itself, where Redis has not seen it.
     pub(super) fn by_code(&self) -> Cmd {
-        self.command("EVAL", self.source.code)
-    }
-
-    fn command(&self, verb: &str, script: &str) -> Cmd {
         let mut cmd = Cmd::new();
-        cmd.arg(verb).arg(script).arg(self.keys);
-        for word in &self.words {
-            cmd.arg(word.as_slice());
+        cmd.arg("EVAL").arg(self.source.code);
+        for word in self.by_hash.args_iter().skip(2) {
+            if let Arg::Simple(word) = word {
+                cmd.arg(word);
+            }
         }
         cmd
     }
 
-    pub(super) fn claim(claim: &Claim, place: Place) -> Self {
-        let name = name(&place);
-        Self::on(
-            &CLAIM,
-            place,
-            vec![
-                claim.token.as_bytes().to_vec(),
-                claim.fingerprint.as_bytes().to_vec(),
-                flag(claim.bind),
-                text(&micros(claim.lease)),
-                text(&micros(claim.retention)),
-                name,
-            ],
-        )
+    pub(super) fn claim(claim: &Claim, place: &Place) -> Self {
+        Self::on(&CLAIM, 1, 6)
+            .word(&place.key)
+            .word(claim.token.as_bytes().as_slice())
+            .word(claim.fingerprint.as_bytes().as_slice())
+            .word(claim.bind)
+            .word(micros(claim.lease))
+            .word(micros(claim.retention))
+            .word(name(place))
     }
 
-    pub(super) fn complete(complete: &Complete, place: Place) -> Self {
-        let name = name(&place);
+    pub(super) fn complete(complete: &Complete, place: &Place) -> Self {
         let StoredResponse { status, body } = &complete.response;
-        Self::on(
-            &COMPLETE,
-            place,
-            vec![
-                complete.token.as_bytes().to_vec(),
-                text(&micros(complete.retention)),
-                complete.fingerprint.as_bytes().to_vec(),
-                text(&complete.attempt),
-                complete.fence.to_be_bytes().to_vec(),
-                text(status),
-                flag(body.is_some()),
-                body.as_deref().unwrap_or_default().to_vec(),
-                name,
-            ],
-        )
+        Self::on(&COMPLETE, 1, 9)
+            .word(&place.key)
+            .word(complete.token.as_bytes().as_slice())
+            .word(micros(complete.retention))
+            .word(complete.fingerprint.as_bytes().as_slice())
+            .word(complete.attempt)
+            .word(complete.fence.to_be_bytes().as_slice())
+            .word(*status)
+            .word(body.is_some())
+            .word(body.as_deref().unwrap_or_default())
+            .word(name(place))
     }
 
-    pub(super) fn release(release: &Release, place: Place) -> Self {
-        let args = vec![
-            release.token.as_bytes().to_vec(),
-            text(&micros(release.retention)),
-        ];
-        Self::on(&RELEASE, place, args)
+    pub(super) fn release(release: &Release, place: &Place) -> Self {
+        Self::on(&RELEASE, 1, 2)
+            .word(&place.key)
+            .word(release.token.as_bytes().as_slice())
+            .word(micros(release.retention))
     }
 
     /// Renewals of one partition.
-    pub(super) fn renew<'a>(renewals: impl Iterator<Item = (&'a Renew, Place)>) -> Self {
-        let (mut words, mut args) = (Vec::new(), Vec::new());
-        for (renew, place) in renewals {
-            words.push(place.key.into_bytes());
-            let bind = renew.bind.map(|bind| bind.as_bytes().to_vec());
-            args.extend([
-                renew.token.as_bytes().to_vec(),
-                bind.unwrap_or_default(),
-                text(&micros(renew.lease)),
-                text(&micros(renew.retention)),
-            ]);
+    pub(super) fn renew(renewals: &[(&Renew, Place)]) -> Self {
+        let count = renewals.len();
+        let mut call = Self::on(&RENEW, count, count.saturating_mul(4));
+        for (_, place) in renewals {
+            call = call.word(&place.key);
         }
-        let keys = words.len();
-        words.extend(args);
-        Self {
-            source: &RENEW,
-            keys,
-            words,
+        for (renew, _) in renewals {
+            let bind = renew.bind.as_ref().map(Fingerprint::as_bytes);
+            call = call
+                .word(renew.token.as_bytes().as_slice())
+                .word(bind.map_or(b"".as_slice(), |bind| bind.as_slice()))
+                .word(micros(renew.lease))
+                .word(micros(renew.retention));
         }
+        call
     }
 
-    pub(super) fn lookup(place: Place) -> Self {
-        Self::on(&LOOKUP, place, Vec::new())
+    pub(super) fn lookup(place: &Place) -> Self {
+        Self::on(&LOOKUP, 1, 0).word(&place.key)
     }
 
-    pub(super) fn peek(place: Place) -> Self {
-        Self::on(&PEEK, place, Vec::new())
+    pub(super) fn peek(place: &Place) -> Self {
+        Self::on(&PEEK, 1, 0).word(&place.key)
     }
 }
 
-fn name(place: &Place) -> Vec<u8> {
-    place.name.clone().unwrap_or_default().into_bytes()
-}
-
-fn flag(set: bool) -> Vec<u8> {
-    if set { b"1".to_vec() } else { b"0".to_vec() }
-}
-
-fn text(number: &impl ToString) -> Vec<u8> {
-    number.to_string().into_bytes()
+fn name(place: &Place) -> &str {
+    place.name.as_deref().unwrap_or_default()
 }
 
 /// What a script answered, and the time it went by.

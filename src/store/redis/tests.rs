@@ -226,7 +226,7 @@ impl Pair {
             .iter()
             .map(|renew| (renew, self.store.place(&renew.key)))
             .collect();
-        let Answer { outcome, now } = self.store.renew_at(placed).await.unwrap();
+        let Answer { outcome, now } = self.store.renew_at(&placed).await.unwrap();
         for (renew, outcome) in renewals.iter().zip(outcome) {
             let answer = Answer { outcome, now };
             self.agrees(renew, &answer, &format!("renew {renew:?}"));
@@ -236,7 +236,7 @@ impl Pair {
     /// Every record as Redis keeps it is the one of the rules.
     async fn compare(&mut self) {
         for key in &self.keys {
-            let call = Call::lookup(self.store.place(key));
+            let call = Call::lookup(&self.store.place(key));
             let value = self.store.link.call(&call).await.unwrap();
             let Answer { outcome, now } = scripts::lookup_answer(value).unwrap();
             let record = self.records.get(key);

@@ -79,7 +79,7 @@ struct Poll {
 
 impl Poll {
     async fn run(self, link: Arc<Link>, place: Place) {
-        let call = Call::peek(place);
+        let call = Call::peek(&place);
         let mut pause = FIRST_LOOK;
         while !self.abandoned() {
             let remaining = match link.call(&call).await.as_ref().map(peek_answer) {

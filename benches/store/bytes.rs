@@ -1,0 +1,75 @@
+//! What a finished record takes in Redis.
+
+use std::time::Duration;
+
+use redis::Client;
+
+use crate::event::{RETENTION, portions};
+use crate::pairs::{Ours, redis_key, run, store};
+use crate::redis_support::{Server, until};
+
+const IN_FLIGHT: u32 = 512;
+
+/// Bytes in use, once Redis has ended what it does in the background.
+fn used(server: &Server) -> f64 {
+    let read = || server.info("used_memory").unwrap();
+    let mut last = read();
+    until("the memory in use is steady", || {
+        std::thread::sleep(Duration::from_millis(300));
+        let now = read();
+        let steady = now == last;
+        last = now;
+        steady
+    });
+    last.parse().unwrap()
+}
+
+async fn finished(records: u32) -> f64 {
+    let server = Server::start();
+    let ours = Ours(store(&server).await);
+    // The scripts and buffers are there before.
+    run(&server, &ours, IN_FLIGHT, 0..IN_FLIGHT).await;
+    server.ask(&["FLUSHALL"]);
+    let before = used(&server);
+    for portion in portions(records) {
+        run(&server, &ours, IN_FLIGHT, portion).await;
+    }
+    let bytes = used(&server) - before;
+    assert_eq!(server.ask(&["DBSIZE"]), records.to_string());
+    bytes / f64::from(records)
+}
+
+async fn plain(records: u32) -> f64 {
+    let server = Server::start();
+    let client = Client::open(server.url()).unwrap();
+    let mut conn = client.get_multiplexed_async_connection().await.unwrap();
+    let before = used(&server);
+    for portion in portions(records) {
+        let mut numbers = portion;
+        while !numbers.is_empty() {
+            let mut pipeline = redis::pipe();
+            for number in numbers.by_ref().take(500) {
+                let mut set = redis::cmd("SET");
+                set.arg(redis_key(number)).arg([b'x'; 34].as_slice());
+                set.arg("PX").arg(RETENTION.as_millis().to_string());
+                pipeline.add_command(set);
+            }
+            let () = pipeline.ignore().query_async(&mut conn).await.unwrap();
+        }
+    }
+    let bytes = used(&server) - before;
+    assert_eq!(server.ask(&["DBSIZE"]), records.to_string());
+    bytes / f64::from(records)
+}
+
+pub(crate) async fn print(records: u32) {
+    let plain = plain(records).await;
+    let ours = finished(records).await;
+    let ratio = ours / plain;
+    println!("\n## Redis memory of {records} finished records\n");
+    println!("| | bytes each |");
+    println!("| --- | ---: |");
+    println!("| `SET` of 34 bytes with a TTL, same key | {plain:.1} |");
+    println!("| finished record | {ours:.1} |");
+    println!("| ratio | {ratio:.3} |");
+}

@@ -1,0 +1,49 @@
+//! The events that are claimed and completed: as the preset of BlendFi would have it.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use tower_webhook::store::{Claim, Complete, Grant, StoredResponse, Token};
+use tower_webhook::{EventKey, Fingerprint, ProviderName};
+
+pub(crate) const LEASE: Duration = Duration::from_secs(15);
+/// 30 days: BlendFi redelivers by hand.
+pub(crate) const RETENTION: Duration = Duration::from_secs(30 * 86_400);
+
+pub(crate) fn key(number: u32) -> EventKey {
+    let provider = ProviderName::new("blendfi").unwrap();
+    EventKey::new(provider, [format!("evt_01HX4Y6Z7A8B9C0D{number:010}")]).unwrap()
+}
+
+pub(crate) fn claim(number: u32) -> Claim {
+    let key = key(number);
+    Claim {
+        token: Token::random().unwrap(),
+        fingerprint: Fingerprint::of(key.encoded().as_bytes()),
+        key,
+        bind: true,
+        lease: LEASE,
+        retention: RETENTION,
+    }
+}
+
+pub(crate) fn complete(claim: &Claim, grant: Grant) -> Complete {
+    Complete {
+        key: claim.key.clone(),
+        token: claim.token,
+        attempt: grant.attempt,
+        fence: grant.fence,
+        fingerprint: claim.fingerprint,
+        response: StoredResponse {
+            status: 200,
+            body: None,
+        },
+        retention: RETENTION,
+    }
+}
+
+/// The numbers of so many events, no more at once than need little memory.
+pub(crate) fn portions(records: u32) -> impl Iterator<Item = Range<u32>> {
+    let starts = (0..records).step_by(50_000);
+    starts.map(move |start| start..records.min(start + 50_000))
+}

@@ -1,0 +1,93 @@
+//! What the stores cost, as Markdown tables. Run it with `cargo bench --bench store`.
+//!
+//! - `pairs`: claim and complete through `RedisStore`, against the same scripts sent with nothing
+//!   but the `redis` crate.
+//! - `bytes`: what a finished record takes in Redis, against a plain key of the same name.
+//! - `memory`: claim and complete through `MemoryStore` on one thread and on two, and what a record
+//!   takes there.
+//!
+//! `cargo bench --bench store -- pairs --rounds 5` runs a part, `-- bytes --records 50000` a small
+//! one. Redis is started for it, on a free port. What is compared takes turns in short rounds, so
+//! that whatever else the machine does falls on both; each ratio is the median of the rounds'
+//! ratios.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod bytes;
+mod event;
+mod memory;
+mod pairs;
+mod processor;
+#[path = "../../tests/redis_support/mod.rs"]
+mod redis_support;
+mod rounds;
+
+use std::error::Error;
+
+use lexopt::prelude::*;
+
+const PARTS: [&str; 3] = ["pairs", "bytes", "memory"];
+
+struct Options {
+    parts: Vec<String>,
+    rounds: usize,
+    records: u32,
+}
+
+impl Options {
+    /// `None` where nothing is to be measured.
+    fn parse() -> Result<Option<Self>, lexopt::Error> {
+        let mut options = Self {
+            parts: Vec::new(),
+            rounds: 31,
+            records: 1_000_000,
+        };
+        let mut is_bench = false;
+        let mut parser = lexopt::Parser::from_env();
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("bench") => is_bench = true,
+                Long("rounds") => options.rounds = parser.value()?.parse()?,
+                Long("records") => options.records = parser.value()?.parse()?,
+                Value(part) if PARTS.iter().any(|known| part == **known) => {
+                    options.parts.push(part.string()?);
+                }
+                other => return Err(other.unexpected()),
+            }
+        }
+        if options.rounds == 0 || options.records == 0 {
+            return Err("nothing can be measured in 0 rounds or of 0 records".into());
+        }
+        Ok(is_bench.then_some(options))
+    }
+
+    fn has(&self, part: &str) -> bool {
+        self.parts.is_empty() || self.parts.iter().any(|chosen| chosen == part)
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let Some(options) = Options::parse()? else {
+        println!("skipped: run it with `cargo bench --bench store`");
+        return Ok(());
+    };
+    // Two threads everywhere: one for the client at work, one for what its runtime has to do.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    if options.has("pairs") {
+        runtime.block_on(pairs::print(options.rounds));
+    }
+    if options.has("bytes") {
+        runtime.block_on(bytes::print(options.records));
+    }
+    if options.has("memory") {
+        memory::print(options.rounds, options.records);
+    }
+    Ok(())
+}

@@ -1,0 +1,250 @@
+//! Claim and complete through the store, against the same scripts sent by hand.
+
+use std::future::Future;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, Cmd, Script, Value};
+use sha2::{Digest, Sha256};
+use tower_webhook::RedisStore;
+use tower_webhook::store::{Claim, ClaimOutcome, Held, Store};
+
+use crate::event::{self, LEASE, RETENTION};
+use crate::processor::of_process;
+use crate::redis_support::Server;
+use crate::rounds::Medians;
+
+const CLAIM: &str = concat!(
+    include_str!("../../src/store/redis/record.lua"),
+    include_str!("../../src/store/redis/claim.lua")
+);
+const COMPLETE: &str = concat!(
+    include_str!("../../src/store/redis/record.lua"),
+    include_str!("../../src/store/redis/complete.lua")
+);
+
+/// As long as no call takes, however busy the machine is; both sides are told.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How many in flight, and how many pairs a round: some tenths of a second.
+const LEVELS: [(u32, u32); 3] = [(1, 1_000), (64, 6_400), (512, 10_240)];
+
+/// A way to claim and complete.
+pub(crate) trait Side: Clone + Send + Sync + 'static {
+    type Work: Send + Sync + 'static;
+
+    /// Made before the time is taken.
+    fn prepare(&self, number: u32) -> Self::Work;
+
+    fn pair(&self, work: &Self::Work) -> impl Future<Output = ()> + Send;
+}
+
+#[derive(Clone)]
+pub(crate) struct Ours(pub(crate) RedisStore);
+
+impl Side for Ours {
+    type Work = Claim;
+
+    fn prepare(&self, number: u32) -> Claim {
+        event::claim(number)
+    }
+
+    async fn pair(&self, claim: &Claim) {
+        let ClaimOutcome::Claimed(grant) = self.0.claim(claim).await.unwrap() else {
+            panic!("a new event is granted");
+        };
+        let complete = event::complete(claim, grant);
+        assert_eq!(self.0.complete(&complete).await.unwrap(), Held::Held);
+    }
+}
+
+/// The `redis` crate alone; even the commands are made beforehand.
+#[derive(Clone)]
+struct Raw {
+    conn: MultiplexedConnection,
+    claim: Arc<str>,
+    complete: Arc<str>,
+}
+
+impl Raw {
+    async fn new(server: &Server) -> Self {
+        let config = AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE));
+        let client = Client::open(server.url()).unwrap();
+        let conn = client.get_multiplexed_async_connection_with_config(&config);
+        let mut conn = conn.await.unwrap();
+        let mut hashes = Vec::new();
+        for code in [CLAIM, COMPLETE] {
+            let script = Script::new(code);
+            script.load_async(&mut conn).await.unwrap();
+            hashes.push(script.get_hash().into());
+        }
+        Self {
+            conn,
+            claim: Arc::clone(&hashes[0]),
+            complete: Arc::clone(&hashes[1]),
+        }
+    }
+
+    async fn ask(&self, cmd: &Cmd) {
+        let answer: Value = cmd.query_async(&mut self.conn.clone()).await.unwrap();
+        let Value::Array(words) = answer else {
+            panic!("{answer:?}");
+        };
+        assert_eq!(words[0], Value::Int(1));
+    }
+}
+
+impl Side for Raw {
+    type Work = (Cmd, Cmd);
+
+    fn prepare(&self, number: u32) -> (Cmd, Cmd) {
+        let event = event::claim(number);
+        let key = redis_key(number);
+        let micros = |span: Duration| span.as_micros().to_string();
+        let (token, fingerprint) = (event.token.as_bytes(), event.fingerprint.as_bytes());
+        let mut claim = redis::cmd("EVALSHA");
+        claim.arg(&*self.claim).arg(1).arg(&key);
+        claim.arg(token).arg(fingerprint).arg("1");
+        claim.arg(micros(LEASE)).arg(micros(RETENTION)).arg("");
+        let mut complete = redis::cmd("EVALSHA");
+        complete.arg(&*self.complete).arg(1).arg(&key);
+        complete.arg(token).arg(micros(RETENTION)).arg(fingerprint);
+        complete.arg("1").arg(&[0_u8; 8]).arg("200");
+        complete.arg("0").arg("").arg("");
+        (claim, complete)
+    }
+
+    async fn pair(&self, (claim, complete): &(Cmd, Cmd)) {
+        self.ask(claim).await;
+        self.ask(complete).await;
+    }
+}
+
+/// Where the store keeps the record of an event.
+pub(crate) fn redis_key(number: u32) -> String {
+    let encoded = event::key(number).encoded();
+    let digest = Sha256::digest(encoded.as_bytes());
+    // The number of partitions divides that of the bytes' values: the last of four decides.
+    format!("wh:default:{{{}}}:{encoded}", digest[3])
+}
+
+pub(crate) async fn store(server: &Server) -> RedisStore {
+    let store = RedisStore::builder(server.url()).deadline(PATIENCE);
+    store.connect().await.unwrap()
+}
+
+/// Both sides must do the same work: the same key, and a record of the same length.
+async fn check_that_both_do_the_same(server: &Server, raw: &Raw, ours: &Ours) {
+    let key = redis_key(0);
+    let mut lengths = Vec::new();
+    ours.pair(&ours.prepare(0)).await;
+    lengths.push(server.ask(&["STRLEN", &key]));
+    server.ask(&["FLUSHALL"]);
+    raw.pair(&raw.prepare(0)).await;
+    lengths.push(server.ask(&["STRLEN", &key]));
+    assert_ne!(lengths[0], "0", "the store keeps its record elsewhere");
+    assert_eq!(lengths[0], lengths[1]);
+}
+
+/// What a round of pairs took.
+pub(crate) struct Took {
+    pub(crate) pairs_per_second: f64,
+    /// Processor time of this process and of Redis; 0 where it is not told.
+    client_micros: f64,
+    redis_micros: f64,
+}
+
+/// Claims and completes every number of `numbers` once.
+pub(crate) async fn run<S: Side>(
+    server: &Server,
+    side: &S,
+    in_flight: u32,
+    numbers: Range<u32>,
+) -> Took {
+    let count = f64::from(numbers.end - numbers.start);
+    let mut shares: Vec<Vec<_>> = (0..in_flight).map(|_| Vec::new()).collect();
+    for (number, share) in numbers.zip((0..shares.len()).cycle()) {
+        shares[share].push(side.prepare(number));
+    }
+    let redis = server.info("process_id").unwrap();
+    let busy = [of_process("self"), of_process(&redis)];
+    let begun = Instant::now();
+    let tasks: Vec<_> = shares
+        .into_iter()
+        .map(|share| {
+            let side = side.clone();
+            tokio::spawn(async move {
+                for work in &share {
+                    side.pair(work).await;
+                }
+                // Dropped when the time is taken.
+                share
+            })
+        })
+        .collect();
+    let mut done = Vec::new();
+    for task in tasks {
+        done.push(task.await.unwrap());
+    }
+    let micros = |process: &str, before| {
+        let spent = of_process(process).saturating_sub(before);
+        spent.as_secs_f64() * 1e6 / count
+    };
+    Took {
+        pairs_per_second: count / begun.elapsed().as_secs_f64(),
+        client_micros: micros("self", busy[0]),
+        redis_micros: micros(&redis, busy[1]),
+    }
+}
+
+pub(crate) async fn print(rounds: usize) {
+    let server = Server::start();
+    let raw = Raw::new(&server).await;
+    let ours = Ours(store(&server).await);
+    check_that_both_do_the_same(&server, &raw, &ours).await;
+    println!("\n## Claim and complete on Redis, medians of {rounds} rounds\n");
+    println!(
+        "| in flight | `EVALSHA` pairs/s | `RedisStore` pairs/s | ratio | middle half \
+         | client CPU | Redis CPU | all CPU, ratio |"
+    );
+    println!("| ---: | ---: | ---: | ---: | :---: | ---: | ---: | ---: |");
+    for (in_flight, count) in LEVELS {
+        let (mut rates, mut client, mut redis, mut all) = (vec![], vec![], vec![], vec![]);
+        // The first one warms up.
+        for round in 0..=rounds {
+            server.ask(&["FLUSHALL"]);
+            let first = run(&server, &raw, in_flight, 0..count).await;
+            server.ask(&["FLUSHALL"]);
+            let second = run(&server, &ours, in_flight, 0..count).await;
+            if round > 0 {
+                rates.push((first.pairs_per_second, second.pairs_per_second));
+                client.push((first.client_micros, second.client_micros));
+                redis.push((first.redis_micros, second.redis_micros));
+                let sum = |took: &Took| took.client_micros + took.redis_micros;
+                // The other way round: less is better.
+                all.push((sum(&second), sum(&first)));
+            }
+        }
+        let rates = Medians::of(&rates);
+        let (low, high) = rates.middle;
+        let (client, redis) = (Medians::of(&client), Medians::of(&redis));
+        println!(
+            "| {in_flight} | {:.0} | {:.0} | {:.3} | {low:.3} to {high:.3} \
+             | {:.1} → {:.1} µs | {:.1} → {:.1} µs | {:.3} |",
+            rates.first,
+            rates.second,
+            rates.ratio,
+            client.first,
+            client.second,
+            redis.first,
+            redis.second,
+            Medians::of(&all).ratio
+        );
+    }
+    println!(
+        "\nCPU is what a pair takes of a processor, by hand → through the store. On a machine that \
+         is\nbusy with other things it tells more than the rates do."
+    );
+}
