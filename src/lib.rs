@@ -70,6 +70,7 @@
 //! | `axum` (default) | the extractors, and the client's address and original URI as axum knows them |
 //! | `testing` | the `testing` module: signed deliveries, stores that fail, simulated senders |
 //! | `redis` (default) | [`RedisStore`], on one server, Sentinel or a cluster, with TLS; Valkey too |
+//! | `ring` | no more than a faster MAC where the processor has no instructions for SHA-256; keys are then not wiped when dropped |
 #![forbid(unsafe_code)]
 
 mod clock;
@@ -80,6 +81,7 @@ pub mod event;
 #[cfg(feature = "axum")]
 mod extract;
 pub mod layer;
+mod mac;
 mod path;
 pub mod provider;
 mod rejection;

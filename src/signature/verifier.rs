@@ -9,7 +9,8 @@ use super::header::parse_timestamp;
 use super::scheme::{Family, Piece, Scheme};
 use crate::clock::{Tolerance, UnixTime};
 use crate::encoding::MAC_LEN;
-use crate::secret::{KeyId, KeyRing, MacState};
+use crate::mac::MacState;
+use crate::secret::{KeyId, KeyRing};
 
 /// Longest signed id that is looked at.
 const MAX_ID_LEN: usize = 256;
