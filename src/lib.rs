@@ -71,6 +71,7 @@
 //! | `testing` | the `testing` module: signed deliveries, stores that fail, the contract for stores of your own, simulated senders |
 //! | `redis` (default) | [`RedisStore`], on one server, Sentinel or a cluster, with TLS; Valkey too |
 //! | `redis-connection-manager` | a [`RedisStore`] on a `ConnectionManager` that the process has already |
+//! | `ring` | no more than a faster MAC where the processor has no instructions for SHA-256; keys are then not wiped when dropped |
 #![forbid(unsafe_code)]
 
 mod clock;
@@ -81,6 +82,7 @@ pub mod event;
 #[cfg(feature = "axum")]
 mod extract;
 pub mod layer;
+mod mac;
 mod path;
 pub mod provider;
 mod rejection;

@@ -4,18 +4,16 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use data_encoding::BASE64_NOPAD;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::clock::UnixTime;
-use crate::encoding::MAC_LEN;
 use crate::error::{ConfigError, ConfigErrorKind};
+use crate::mac::{MacKey, MacState};
 
 /// A shared secret, ready to check signatures with.
 ///
-/// It keeps the prepared HMAC-SHA256 state, not the secret itself, and wipes it when dropped.
-/// It never prints.
+/// It keeps the prepared HMAC-SHA256 state, not the secret itself, and wipes it when dropped (with
+/// the `ring` feature it can't: `ring` does not). It never prints.
 ///
 /// ```
 /// use tower_webhook::SigningSecret;
@@ -26,7 +24,7 @@ use crate::error::{ConfigError, ConfigErrorKind};
 /// # Ok::<(), tower_webhook::ConfigError>(())
 /// ```
 #[derive(Clone)]
-pub struct SigningSecret(Hmac<Sha256>);
+pub struct SigningSecret(MacKey);
 
 /// Fewer bytes than this can be guessed offline from one captured delivery.
 const MIN_SECRET_LEN: usize = 12;
@@ -83,14 +81,14 @@ impl SigningSecret {
     }
 
     fn prepare(bytes: &[u8]) -> Result<Self, ConfigError> {
-        Hmac::new_from_slice(bytes)
+        MacKey::new(bytes)
             .map(Self)
-            .map_err(|_| refused("of a length that HMAC does not take"))
+            .ok_or_else(|| refused("of a length that HMAC does not take"))
     }
 
     /// A MAC under this secret, to be fed. The key block is hashed already.
     pub(crate) fn start(&self) -> MacState {
-        MacState(self.0.clone())
+        self.0.start()
     }
 }
 
@@ -131,26 +129,6 @@ fn refuse_wrong_kind(text: &str) -> Result<(), ConfigError> {
 impl fmt::Debug for SigningSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SigningSecret([REDACTED])")
-    }
-}
-
-/// An HMAC-SHA256 on its way.
-#[derive(Clone)]
-pub(crate) struct MacState(Hmac<Sha256>);
-
-impl MacState {
-    pub(crate) fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    pub(crate) fn finish(self) -> [u8; MAC_LEN] {
-        self.0.finalize().into_bytes().into()
-    }
-}
-
-impl fmt::Debug for MacState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("MacState([REDACTED])")
     }
 }
 

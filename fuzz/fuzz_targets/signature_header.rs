@@ -82,6 +82,9 @@ impl Case {
         if value.len() > 16_384 {
             return Err(Kind::HeaderTooLong);
         }
+        if !value.is_ascii() {
+            return Err(Kind::Malformed);
+        }
         let mut seen = 0;
         let mut right = 0;
         let mut offer = |text: Option<&[u8]>| {

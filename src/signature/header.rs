@@ -45,6 +45,10 @@ impl Grammar {
         if value.len() > MAX_HEADER_LEN {
             return Err(Kind::HeaderTooLong);
         }
+        // Also in what is passed over: receivers that read headers as text refuse it whole.
+        if !value.is_ascii() {
+            return Err(Kind::Malformed);
+        }
         let mut candidates = Candidates {
             encoding,
             seen: 0,
@@ -229,6 +233,7 @@ mod tests {
             (format!("t=12;v1={A}"), Kind::NoCandidate),
             (format!("md5=0cc175b9,t=12,v1={A}"), Kind::Malformed),
             (format!("T=12,v1={A}"), Kind::Malformed),
+            (format!("t=12,v1={A},v0=é"), Kind::Malformed),
         ] {
             assert_eq!(read(PAIRS, &text), Err(kind), "{text:?}");
         }
@@ -265,6 +270,7 @@ mod tests {
             (format!("v1,{S},v1,{S}"), Kind::NoCandidate),
             (S.to_owned(), Kind::Malformed),
             (format!("md5,{S}"), Kind::Malformed),
+            (format!("v1,{S} v1a,é"), Kind::Malformed),
         ] {
             assert_eq!(read(LIST, &text), Err(kind), "{text:?}");
         }

@@ -59,18 +59,6 @@ pub(super) struct Family {
     pub(super) id: Option<HeaderName>,
 }
 
-impl Family {
-    pub(super) fn headers(&self) -> impl Iterator<Item = &HeaderName> {
-        [
-            Some(&self.signature),
-            self.timestamp.as_ref(),
-            self.id.as_ref(),
-        ]
-        .into_iter()
-        .flatten()
-    }
-}
-
 impl Scheme {
     /// Starts a scheme whose signature stands in this header.
     pub fn builder(signature_header: &'static str) -> SchemeBuilder {

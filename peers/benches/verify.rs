@@ -1,0 +1,342 @@
+//! How long a delivery takes to verify: the bare MAC, published crates, and ours, on the same
+//! message. Run it with `cargo bench --manifest-path peers/Cargo.toml`, with and without
+//! `--features ring`; it prints Markdown.
+//!
+//! Times of different moments cannot be compared on a machine that does other work. So all
+//! contenders run in turn in each of many short rounds, each round gives its own ratios, and the
+//! medians of those are what the tables show. The times beside them are medians too.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::hmac as aws;
+use hmac::{Hmac, KeyInit, Mac};
+use http::{HeaderMap, HeaderValue};
+use ring::hmac as ring_hmac;
+use sha2::Sha256;
+use tower_webhook::provider::{self, standard_webhooks};
+use tower_webhook::signature::Verifier;
+use tower_webhook::{KeyRing, ProviderName, SigningKey, UnixTime};
+
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const ID: &str = "msg_p5jXN8AQM9LWM0D4loKWxJek";
+const ROUNDS: usize = 301;
+/// How long one contender works in one round.
+const TURN: Duration = Duration::from_micros(150);
+const SIZES: [(usize, &str); 5] = [
+    (256, "256 B"),
+    (1 << 10, "1 KiB"),
+    (4 << 10, "4 KiB"),
+    (64 << 10, "64 KiB"),
+    (1 << 20, "1 MiB"),
+];
+
+const OURS: &str = if cfg!(feature = "ring") {
+    "ours (`ring`)"
+} else {
+    "ours (`hmac`, `sha2`)"
+};
+const RAW: [&str; 3] = [
+    "MAC alone: `hmac`, `sha2`",
+    "MAC alone: `ring`",
+    "MAC alone: `aws-lc-rs`",
+];
+const PEERS: &[&str] = &[
+    "`standardwebhooks`",
+    "`webhook-verify`",
+    #[cfg(feature = "svix")]
+    "`svix`",
+];
+const WITH_CLOCK: &str = "ours, reading the clock";
+const TWO_KEYS: &str = "ours, two active keys";
+const EIGHT_KEYS: &str = "ours, eight active keys";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    if !std::env::args().any(|argument| argument == "--bench") {
+        println!("skipped: run it with `cargo bench --manifest-path peers/Cargo.toml`");
+        return Ok(());
+    }
+    let mut columns = Vec::new();
+    for (size, _) in SIZES {
+        columns.push(measure(contenders(size)?));
+    }
+    times(&columns);
+    ratios(&columns);
+    caps()
+}
+
+type Contender = (&'static str, Box<dyn FnMut(u32) -> Duration>);
+
+/// What is timed: a run of calls, none of which the compiler may leave out.
+fn contender<T>(name: &'static str, mut call: impl FnMut() -> T + 'static) -> Contender {
+    let run = move |times: u32| {
+        let start = Instant::now();
+        for _ in 0..times {
+            black_box(call());
+        }
+        start.elapsed()
+    };
+    (name, Box::new(run))
+}
+
+/// Nanoseconds of each contender in each round.
+type Column = BTreeMap<&'static str, Vec<f64>>;
+
+fn measure(mut contenders: Vec<Contender>) -> Column {
+    let calls: Vec<u32> = contenders
+        .iter_mut()
+        .map(|(_, run)| {
+            run(3);
+            let one = run(20).as_secs_f64() / 20.0;
+            ((TURN.as_secs_f64() / one) as u32).max(1)
+        })
+        .collect();
+    let mut column = Column::new();
+    let number = contenders.len();
+    for round in 0..ROUNDS {
+        for turn in 0..number {
+            // Nobody is first more often than the others, nor always behind the same one.
+            let at = if round % 2 == 0 {
+                turn + round
+            } else {
+                round + number - turn
+            } % number;
+            let (name, run) = &mut contenders[at];
+            let nanos = run(calls[at]).as_secs_f64() * 1e9 / f64::from(calls[at]);
+            column.entry(name).or_default().push(nanos);
+        }
+    }
+    column
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn ratio(column: &Column, over: &str, under: &str) -> f64 {
+    median(
+        column[over]
+            .iter()
+            .zip(&column[under])
+            .map(|(a, b)| a / b)
+            .collect(),
+    )
+}
+
+/// The message as a proxy hands it on, and the content that it signs.
+fn delivery(
+    size: usize,
+    candidates: &str,
+) -> Result<(HeaderMap, Vec<u8>, Vec<u8>), Box<dyn Error>> {
+    let body = vec![b'x'; size];
+    let time = std::time::UNIX_EPOCH.elapsed()?.as_secs() as i64;
+    let right = standardwebhooks::Webhook::new(SECRET)?.sign(ID, time, &body)?;
+    let mut headers = HeaderMap::new();
+    for (name, value) in [
+        ("host", "hooks.example.com"),
+        (
+            "user-agent",
+            "Svix-Webhooks/1.75 (sender-9YMgn; +https://www.svix.com/http-sender/)",
+        ),
+        ("accept", "*/*"),
+        ("content-type", "application/json"),
+        ("x-forwarded-for", "203.0.113.7"),
+        ("x-forwarded-proto", "https"),
+        ("webhook-id", ID),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.insert("content-length", size.into());
+    headers.insert("webhook-timestamp", time.into());
+    headers.insert("webhook-signature", format!("{candidates}{right}").parse()?);
+    let content = [format!("{ID}.{time}.").as_bytes(), &body].concat();
+    Ok((headers, body, content))
+}
+
+/// So many signatures that are well formed and wrong, each with a space behind it.
+fn wrong(number: usize) -> String {
+    "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE= ".repeat(number)
+}
+
+/// Ours, with the right key last of so many.
+fn verifier(keys: usize) -> Result<Verifier, Box<dyn Error>> {
+    let secret = |text: String| standard_webhooks::secret_format().parse(&text);
+    let mut all = Vec::new();
+    for number in 1..keys {
+        all.push(SigningKey::new(
+            number.to_string(),
+            secret(format!("whsec_b3RoZXJzZWNyZXRvdGhlcnNl{number:04}"))?,
+        ));
+    }
+    all.push(SigningKey::new("right", secret(SECRET.to_owned())?));
+    let provider = provider::standard_webhooks(ProviderName::new("acme")?, KeyRing::new(all)?)?;
+    Ok(provider.verifier().ok_or("it signs")?.clone())
+}
+
+fn contenders(size: usize) -> Result<Vec<Contender>, Box<dyn Error>> {
+    let (headers, body, content) = delivery(size, "")?;
+    let key = data_encoding::BASE64.decode(SECRET.trim_start_matches("whsec_").as_bytes())?;
+    let mut all = Vec::new();
+
+    let prepared = Hmac::<Sha256>::new_from_slice(&key)?;
+    let signed = content.clone();
+    all.push(contender(RAW[0], move || {
+        let mut mac = prepared.clone();
+        mac.update(black_box(&signed));
+        mac.finalize().into_bytes()
+    }));
+    let prepared = ring_hmac::Key::new(ring_hmac::HMAC_SHA256, &key);
+    let signed = content.clone();
+    all.push(contender(RAW[1], move || {
+        ring_hmac::sign(&prepared, black_box(&signed))
+    }));
+    let prepared = aws::Key::new(aws::HMAC_SHA256, &key);
+    all.push(contender(RAW[2], move || {
+        aws::sign(&prepared, black_box(&content))
+    }));
+
+    let (h, b, peer) = (
+        headers.clone(),
+        body.clone(),
+        standardwebhooks::Webhook::new(SECRET)?,
+    );
+    peer.verify(&b, &h)?;
+    all.push(contender(PEERS[0], move || {
+        peer.verify(black_box(&b), black_box(&h)).is_ok()
+    }));
+    #[cfg(feature = "svix")]
+    {
+        let (h, b, peer) = (
+            headers.clone(),
+            body.clone(),
+            svix::webhooks::Webhook::new(SECRET)?,
+        );
+        peer.verify(&b, &h)?;
+        all.push(contender(PEERS[2], move || {
+            peer.verify(black_box(&b), black_box(&h)).is_ok()
+        }));
+    }
+    let (h, b, secret) = (
+        headers.clone(),
+        body.clone(),
+        webhook_verify::Secret::new(SECRET),
+    );
+    let verify = move || {
+        let provider = webhook_verify::Provider::StandardWebhooks;
+        webhook_verify::verify(
+            provider,
+            black_box(&h),
+            black_box(&b),
+            &secret,
+            Default::default(),
+        )
+    };
+    verify()?;
+    all.push(contender(PEERS[1], verify));
+
+    for (name, keys) in [(OURS, 1), (TWO_KEYS, 2), (EIGHT_KEYS, 8)] {
+        let (h, b, ours, now) = (
+            headers.clone(),
+            body.clone(),
+            verifier(keys)?,
+            UnixTime::now(),
+        );
+        ours.verify(&h, &b, now)?;
+        all.push(contender(name, move || {
+            ours.verify(black_box(&h), black_box(&b), now).is_ok()
+        }));
+    }
+    let ours = verifier(1)?;
+    all.push(contender(WITH_CLOCK, move || {
+        ours.verify(black_box(&headers), black_box(&body), UnixTime::now())
+            .is_ok()
+    }));
+    Ok(all)
+}
+
+fn header_row(first: &str) {
+    let names: Vec<_> = SIZES.iter().map(|(_, name)| *name).collect();
+    println!(
+        "\n| {first} | {} |\n| --- |{}",
+        names.join(" | "),
+        " ---: |".repeat(names.len())
+    );
+}
+
+fn times(columns: &[Column]) {
+    header_row("median ns");
+    for name in RAW
+        .iter()
+        .chain(PEERS)
+        .chain(&[OURS, WITH_CLOCK, TWO_KEYS, EIGHT_KEYS])
+    {
+        let cells: Vec<_> = columns
+            .iter()
+            .map(|column| format!("{:.0}", median(column[name].clone())))
+            .collect();
+        println!("| {name} | {} |", cells.join(" | "));
+    }
+}
+
+fn ratios(columns: &[Column]) {
+    header_row("median of the rounds' ratios");
+    let row = |name: &str, cell: &dyn Fn(&Column) -> f64| {
+        let cells: Vec<_> = columns
+            .iter()
+            .map(|column| format!("{:.2}", cell(column)))
+            .collect();
+        println!("| {name} | {} |", cells.join(" | "));
+    };
+    let backend = RAW[usize::from(cfg!(feature = "ring"))];
+    row(&format!("{OURS} ÷ {backend}"), &|column| {
+        ratio(column, OURS, backend)
+    });
+    for peer in PEERS {
+        row(&format!("{peer} ÷ {WITH_CLOCK}"), &|column| {
+            ratio(column, peer, WITH_CLOCK)
+        });
+    }
+    row(&format!("the fastest of them ÷ {WITH_CLOCK}"), &|column| {
+        PEERS
+            .iter()
+            .map(|peer| ratio(column, peer, WITH_CLOCK))
+            .fold(f64::INFINITY, f64::min)
+    });
+}
+
+/// What a stranger can make us do with the signature header alone.
+fn caps() -> Result<(), Box<dyn Error>> {
+    let body = 1 << 20;
+    let mut all = Vec::new();
+    let one = "one signature";
+    for (name, number, accepted) in [
+        (one, 0, true),
+        ("64 signatures, the last one right", 63, true),
+        ("1,000 signatures, refused", 999, false),
+        ("a header of 64 KB, refused", 1_338, false),
+    ] {
+        let (headers, body, _) = delivery(body, &wrong(number))?;
+        let (ours, now) = (verifier(1)?, UnixTime::now());
+        if ours.verify(&headers, &body, now).is_ok() != accepted {
+            return Err(format!("{name}: accepted should be {accepted}").into());
+        }
+        all.push(contender(name, move || {
+            ours.verify(black_box(&headers), black_box(&body), now)
+                .is_ok()
+        }));
+    }
+    let names: Vec<_> = all.iter().map(|(name, _)| *name).collect();
+    let column = measure(all);
+    println!("\n| {OURS}, body of 1 MiB | median ns | ÷ {one} |\n| --- | ---: | ---: |");
+    for name in names {
+        println!(
+            "| {name} | {:.0} | {:.3} |",
+            median(column[name].clone()),
+            ratio(&column, name, one)
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! HMAC-SHA256 (RFC 2104) under a key that is prepared once, by the library that the build has
+//! chosen: `hmac` and `sha2`, or `ring` where its feature is on. Both give the same bytes.
+
+#[cfg(feature = "ring")]
+pub(crate) use by_ring::{MacKey, MacState};
+#[cfg(not(feature = "ring"))]
+pub(crate) use portable::{MacKey, MacState};
+
+/// Wipes its states when they are dropped.
+#[cfg(any(not(feature = "ring"), test))]
+mod portable {
+    use std::fmt;
+
+    use hmac::{Hmac, KeyInit, Mac};
+    use sha2::Sha256;
+
+    use crate::encoding::MAC_LEN;
+
+    /// A key whose blocks are hashed already.
+    #[derive(Clone)]
+    pub(crate) struct MacKey(Hmac<Sha256>);
+
+    impl MacKey {
+        /// The key of these bytes; none where HMAC does not take that many.
+        pub(crate) fn new(bytes: &[u8]) -> Option<Self> {
+            Hmac::new_from_slice(bytes).ok().map(Self)
+        }
+
+        /// A MAC under this key, to be fed.
+        pub(crate) fn start(&self) -> MacState {
+            MacState(self.0.clone())
+        }
+    }
+
+    /// A MAC on its way.
+    #[derive(Clone)]
+    pub(crate) struct MacState(Hmac<Sha256>);
+
+    impl MacState {
+        pub(crate) fn update(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+
+        pub(crate) fn finish(self) -> [u8; MAC_LEN] {
+            self.0.finalize().into_bytes().into()
+        }
+    }
+
+    impl fmt::Debug for MacState {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("MacState([REDACTED])")
+        }
+    }
+}
+
+/// Faster where the processor has no instructions for SHA-256. It does not wipe.
+#[cfg(feature = "ring")]
+mod by_ring {
+    use std::fmt;
+
+    use ring::hmac::{Context, HMAC_SHA256, Key};
+
+    use crate::encoding::MAC_LEN;
+
+    /// A key whose blocks are hashed already.
+    #[derive(Clone)]
+    pub(crate) struct MacKey(Key);
+
+    impl MacKey {
+        /// The key of these bytes.
+        #[allow(clippy::unnecessary_wraps)]
+        pub(crate) fn new(bytes: &[u8]) -> Option<Self> {
+            Some(Self(Key::new(HMAC_SHA256, bytes)))
+        }
+
+        /// A MAC under this key, to be fed.
+        pub(crate) fn start(&self) -> MacState {
+            MacState(Context::with_key(&self.0))
+        }
+    }
+
+    /// A MAC on its way.
+    #[derive(Clone)]
+    pub(crate) struct MacState(Context);
+
+    impl MacState {
+        pub(crate) fn update(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+
+        pub(crate) fn finish(self) -> [u8; MAC_LEN] {
+            let mut mac = [0; MAC_LEN];
+            // As long as the tag of this algorithm is.
+            mac.iter_mut()
+                .zip(self.0.sign().as_ref())
+                .for_each(|(to, from)| *to = *from);
+            mac
+        }
+    }
+
+    impl fmt::Debug for MacState {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("MacState([REDACTED])")
+        }
+    }
+}
+
+#[cfg(all(test, feature = "ring"))]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn both_libraries_give_the_same_mac(
+            // Shorter and longer than a block of SHA-256.
+            key in vec(any::<u8>(), 0..200),
+            frames in vec(vec(any::<u8>(), 0..300), 0..5),
+        ) {
+            let mut portable = portable::MacKey::new(&key).unwrap().start();
+            let mut by_ring = by_ring::MacKey::new(&key).unwrap().start();
+            for frame in &frames {
+                portable.update(frame);
+                by_ring.update(frame);
+            }
+            prop_assert_eq!(portable.clone().finish(), by_ring.clone().finish());
+            // A copy that goes on alone is not moved by the other one.
+            portable.update(&key);
+            by_ring.update(&key);
+            prop_assert_eq!(portable.finish(), by_ring.finish());
+        }
+    }
+}
