@@ -365,6 +365,14 @@ fn print(part: &Part, measured: &[Vec<Sample>]) {
             middle(number, |sample| sample.busy) * 100.0,
         );
     }
+    let busy = middle(0, |sample| sample.busy);
+    if busy < 0.9 {
+        println!(
+            "\nThe server's core was at work for {:.0} % of the time only: others had it, or the \
+             load was too slow. Requests/s then say little; the time on the core says more.",
+            busy * 100.0
+        );
+    }
     println!();
     for required in part.required {
         let (Some(one), Some(other)) = (place(required.variant), place(required.of)) else {

@@ -144,9 +144,12 @@ impl<'a> Cursor<'a> {
 
     fn string(&mut self) -> Result<Cow<'a, str>, Kind> {
         let body = self.rest.strip_prefix('"').ok_or(Kind::NotJson)?;
-        let (inner, tail) = body.split_once('"').ok_or(Kind::NotJson)?;
         // Most strings hold no backslash: they end at the first quote, and mean what they say.
-        if !inner.as_bytes().contains(&b'\\') {
+        let stop = body.bytes().position(|byte| matches!(byte, b'"' | b'\\'));
+        let (inner, tail) = stop
+            .and_then(|stop| body.split_at_checked(stop))
+            .ok_or(Kind::NotJson)?;
+        if let Some(tail) = tail.strip_prefix('"') {
             self.rest = tail;
             return Ok(Cow::Borrowed(inner));
         }
