@@ -5,7 +5,6 @@
 //! two values share a form.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::io::Write;
 
 use super::decimal::Normal;
@@ -26,23 +25,25 @@ struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     fn value(&mut self, out: &mut Vec<u8>, depth: u32) -> Result<(), Kind> {
         match self.peek().ok_or(Kind::NotJson)? {
-            '{' | '[' if depth >= MAX_DEPTH => Err(Kind::TooComplex),
-            '{' => self.object(out, depth.saturating_add(1)),
-            '[' => self.array(out, depth.saturating_add(1)),
-            '"' => {
+            b'{' | b'[' if depth >= MAX_DEPTH => Err(Kind::TooComplex),
+            b'{' => self.object(out, depth.saturating_add(1)),
+            b'[' => self.array(out, depth.saturating_add(1)),
+            b'"' => {
                 let text = self.string()?;
                 append_string(&text, out);
                 Ok(())
             }
-            '-' | '0'..='9' => {
-                let number =
-                    self.take_while(|c| matches!(c, '0'..='9' | '-' | '+' | '.' | 'e' | 'E'));
+            b'-' | b'0'..=b'9' => {
+                let number = self.take_while(|byte| {
+                    matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')
+                });
                 let value = Normal::of(number).ok_or(Kind::TooComplex)?;
-                write(out, format_args!("#{value};"));
+                // A vector takes whatever is written to it.
+                let _ = write!(out, "#{value};");
                 Ok(())
             }
             _ => {
-                let word = self.take_while(|c| c.is_ascii_alphabetic());
+                let word = self.take_while(u8::is_ascii_alphabetic);
                 let initial = word.bytes().next().ok_or(Kind::NotJson)?;
                 out.push(initial);
                 Ok(())
@@ -55,7 +56,7 @@ impl<'a> Cursor<'a> {
         out.push(b'{');
         let begin = out.len();
         let mut members: Vec<(Cow<'a, str>, usize, usize)> = Vec::new();
-        if self.peek() == Some('}') {
+        if self.peek() == Some(b'}') {
             self.take('}')?;
         } else {
             loop {
@@ -93,7 +94,7 @@ impl<'a> Cursor<'a> {
     fn array(&mut self, out: &mut Vec<u8>, depth: u32) -> Result<(), Kind> {
         self.take('[')?;
         out.push(b'[');
-        if self.peek() == Some(']') {
+        if self.peek() == Some(b']') {
             self.take(']')?;
         } else {
             loop {
@@ -107,10 +108,17 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// The next character that is not white space, which is dropped.
-    fn peek(&mut self) -> Option<char> {
-        self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
-        self.rest.chars().next()
+    /// The next byte that is not white space, which is dropped.
+    fn peek(&mut self) -> Option<u8> {
+        let mut bytes = self.rest.as_bytes();
+        while let [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] = bytes {
+            bytes = rest;
+        }
+        if bytes.len() < self.rest.len() {
+            let dropped = self.rest.len().saturating_sub(bytes.len());
+            self.rest = self.rest.get(dropped..).unwrap_or_default();
+        }
+        bytes.first().copied()
     }
 
     fn take(&mut self, wanted: char) -> Result<(), Kind> {
@@ -121,13 +129,14 @@ impl<'a> Cursor<'a> {
 
     /// Takes a comma, or the end of the object or array.
     fn goes_on(&mut self, end: char) -> Result<bool, Kind> {
-        let comma = self.peek() == Some(',');
+        let comma = self.peek() == Some(b',');
         self.take(if comma { ',' } else { end })?;
         Ok(comma)
     }
 
-    fn take_while(&mut self, wanted: impl Fn(char) -> bool) -> &'a str {
-        let end = self.rest.find(|c| !wanted(c)).unwrap_or(self.rest.len());
+    fn take_while(&mut self, wanted: impl Fn(&u8) -> bool) -> &'a str {
+        let end = self.rest.bytes().position(|byte| !wanted(&byte));
+        let end = end.unwrap_or(self.rest.len());
         let (head, tail) = self.rest.split_at_checked(end).unwrap_or((self.rest, ""));
         self.rest = tail;
         head
@@ -135,37 +144,45 @@ impl<'a> Cursor<'a> {
 
     fn string(&mut self) -> Result<Cow<'a, str>, Kind> {
         let body = self.rest.strip_prefix('"').ok_or(Kind::NotJson)?;
+        // Most strings hold no backslash: they end at the first quote, and mean what they say.
+        let stop = body.bytes().position(|byte| matches!(byte, b'"' | b'\\'));
+        let (inner, tail) = stop
+            .and_then(|stop| body.split_at_checked(stop))
+            .ok_or(Kind::NotJson)?;
+        if let Some(tail) = tail.strip_prefix('"') {
+            self.rest = tail;
+            return Ok(Cow::Borrowed(inner));
+        }
         let mut escaped = false;
-        let mut plain = true;
         let end = body.bytes().position(|byte| {
             let closes = byte == b'"' && !escaped;
             escaped = byte == b'\\' && !escaped;
-            plain &= byte != b'\\';
             closes
         });
         let (inner, tail) = end
             .and_then(|end| body.split_at_checked(end))
             .ok_or(Kind::NotJson)?;
-        let whole = inner.len().saturating_add(2);
-        let text = if plain {
-            Cow::Borrowed(inner)
-        } else {
-            let quoted = self.rest.get(..whole).ok_or(Kind::NotJson)?;
-            Cow::Owned(serde_json::from_str(quoted).map_err(|_| Kind::NotJson)?)
-        };
+        let quoted = self.rest.get(..inner.len().saturating_add(2));
+        let text = serde_json::from_str(quoted.ok_or(Kind::NotJson)?).map_err(|_| Kind::NotJson)?;
         self.rest = tail.strip_prefix('"').ok_or(Kind::NotJson)?;
-        Ok(text)
+        Ok(Cow::Owned(text))
     }
 }
 
-/// A vector takes whatever is written to it.
-fn write(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
-    let _ = out.write_fmt(text);
+fn append_string(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    append_digits(text.len(), out);
+    out.push(b':');
+    out.extend_from_slice(text.as_bytes());
 }
 
-fn append_string(text: &str, out: &mut Vec<u8>) {
-    write(out, format_args!("\"{}:", text.len()));
-    out.extend_from_slice(text.as_bytes());
+/// Without the machinery of `fmt`, which takes longer than all the rest of a short string.
+fn append_digits(number: usize, out: &mut Vec<u8>) {
+    if number >= 10 {
+        append_digits(number / 10, out);
+    }
+    let digit = u8::try_from(number % 10).unwrap_or_default();
+    out.push(b'0'.saturating_add(digit));
 }
 
 #[cfg(test)]

@@ -183,6 +183,14 @@ fn must_escape(c: char) -> bool {
 }
 
 fn escape_into(part: &str, out: &mut String) {
+    // Nearly every part is plain ASCII, and stands as it is.
+    if part
+        .bytes()
+        .all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b':' | b'%'))
+    {
+        out.push_str(part);
+        return;
+    }
     let mut utf8 = [0; 4];
     for c in part.chars() {
         if must_escape(c) {
@@ -219,6 +227,10 @@ fn unescape(part: &str) -> Cow<'_, str> {
 
 impl fmt::Display for EventKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Nothing is escaped: each colon stands between two parts, and nothing is a control.
+        if !self.parts.contains('%') {
+            return f.write_str(&self.parts);
+        }
         for (position, part) in self.parts().enumerate() {
             if position > 0 {
                 f.write_str(":")?;

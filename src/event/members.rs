@@ -102,10 +102,10 @@ impl<'b> Visitor<'b> for Members<'_, 'b> {
     }
 
     fn visit_map<A: MapAccess<'b>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut seen = HashSet::new();
+        let mut seen = Names::default();
         while let Some(Name(name)) = map.next_key()? {
             let child = self.node.children.get(&*name);
-            if !seen.insert(name) {
+            if !seen.add(name) {
                 self.search.duplicate = true;
                 return Err(A::Error::custom("a member stands twice"));
             }
@@ -128,6 +128,33 @@ impl<'b> Visitor<'b> for Members<'_, 'b> {
             }
         }
         Ok(())
+    }
+}
+
+/// The names of one object's members so far. Few are looked through one by one, which takes less
+/// than to hash them; many are hashed, so that the work does not grow with their square.
+#[derive(Default)]
+struct Names<'b> {
+    few: Vec<Cow<'b, str>>,
+    many: HashSet<Cow<'b, str>>,
+}
+
+impl<'b> Names<'b> {
+    const FEW: usize = 16;
+
+    /// Adds a name, and tells whether it was not there yet.
+    fn add(&mut self, name: Cow<'b, str>) -> bool {
+        if self.many.is_empty() {
+            if self.few.contains(&name) {
+                return false;
+            }
+            if self.few.len() < Self::FEW {
+                self.few.push(name);
+                return true;
+            }
+            self.many.extend(self.few.drain(..));
+        }
+        self.many.insert(name)
     }
 }
 
@@ -211,6 +238,16 @@ mod tests {
         assert_eq!(find(&["/data/id"], r#"{"data":{"id":1,"id":2}}"#), twice);
         assert_eq!(find(&["/data/id"], r#"{"data":{},"data":{"id":2}}"#), twice);
         assert!(find(&["/id"], r#"{"id":1,"x":{"y":1,"y":2}}"#).is_ok());
+        // However many members there are, wherever the two stand.
+        for (first, second) in [(0, 1), (0, 15), (0, 16), (15, 16), (3, 40), (38, 39)] {
+            let name = |place| if place == second { first } else { place };
+            let members: Vec<_> = (0..41)
+                .map(|place| format!("\"m{}\":1", name(place)))
+                .collect();
+            assert_eq!(find(&["/id"], &format!("{{{}}}", members.join(","))), twice);
+        }
+        let members: Vec<_> = (0..41).map(|place| format!("\"m{place}\":1")).collect();
+        assert!(find(&["/id"], &format!("{{{}}}", members.join(","))).is_ok());
     }
 
     #[test]

@@ -276,7 +276,7 @@ fn by_members(
         .iter()
         .map(|field| field.key_part(&found))
         .collect::<Result<Vec<_>, _>>()?;
-    let mut content = Vec::new();
+    let mut content = Vec::with_capacity(shape.canonical_len(&found));
     for field in &shape.fingerprint {
         field.append_canonical(&found, &mut content)?;
     }

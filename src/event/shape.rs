@@ -144,6 +144,14 @@ impl Slots {
         }
     }
 
+    /// About how long the canonical form of what counts is: a string of it grows by its length.
+    pub(super) fn canonical_len(&self, found: &Found<'_>) -> usize {
+        let raw = (self.fingerprint.iter())
+            .flat_map(|field| field.values(found))
+            .fold(0_usize, |sum, raw| sum.saturating_add(raw.len()));
+        raw.saturating_add(raw / 4).saturating_add(16)
+    }
+
     pub(super) fn fits(&self, found: &Found<'_>) -> bool {
         self.when
             .as_ref()
@@ -182,7 +190,6 @@ impl SlotField {
         let begin = out.len();
         let mut values = self.values(found).filter(|raw| *raw != "null");
         if let Some(raw) = values.next() {
-            out.reserve(raw.len());
             canonical::append(raw, out).map_err(|kind| self.error(kind))?;
         }
         for raw in values {

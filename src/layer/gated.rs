@@ -71,14 +71,14 @@ where
             Ok(mark) => mark,
             Err(refusal) => {
                 let mark = Authenticated::nothing_yet(reception.provider.clone());
-                return GatedFuture::refused(
-                    reception.refuse(&refusal, &parts, &mark, &arrival, body),
-                );
+                let refused = reception.refuse(&refusal, &parts, &mark, &arrival, body);
+                return GatedFuture::own(async move { Ok(refused.await) });
             }
         };
         match self.guard.gates.admit(&mut parts, &mut mark, &arrival) {
             Err(refusal) => {
-                GatedFuture::refused(reception.refuse(&refusal, &parts, &mark, &arrival, body))
+                let refused = reception.refuse(&refusal, &parts, &mark, &arrival, body);
+                GatedFuture::own(async move { Ok(refused.await) })
             }
             Ok(None) => {
                 parts.extensions.insert(mark);
@@ -89,7 +89,7 @@ where
                 let clone = self.inner.clone();
                 let inner = std::mem::replace(&mut self.inner, clone);
                 let guard = Arc::clone(&self.guard);
-                GatedFuture::verifying(verify_then_call(
+                GatedFuture::own(verify_then_call(
                     inner,
                     guard,
                     parts,
@@ -142,7 +142,10 @@ where
     };
     let verified = match verdict {
         Ok(verified) => verified,
-        Err(refusal) => return Ok(reception.refuse(&refusal, &parts, &mark, &arrival, body)),
+        Err(refusal) => {
+            let refused = reception.refuse(&refusal, &parts, &mark, &arrival, body);
+            return Ok(refused.await);
+        }
     };
     mark.by_signature(verified);
     let bytes = mark.body().cloned().unwrap_or_default();
@@ -165,7 +168,7 @@ where
     Ok(response.map(ResponseBody::inner))
 }
 
-type Verifying<RB, E> = Pin<Box<dyn Future<Output = Result<Response<ResponseBody<RB>>, E>> + Send>>;
+type Own<RB, E> = Pin<Box<dyn Future<Output = Result<Response<ResponseBody<RB>>, E>> + Send>>;
 
 pin_project! {
     /// The response of a [`Gated`] service.
@@ -178,32 +181,24 @@ pin_project! {
 pin_project! {
     #[project = KindProj]
     enum Kind<F, RB, E> {
-        Refused { response: Option<Response<ResponseBody<RB>>> },
         Passed { #[pin] inner: F },
-        Verifying { future: Verifying<RB, E> },
+        // Verifies or refuses.
+        Own { future: Own<RB, E> },
     }
 }
 
 impl<F, RB, E> GatedFuture<F, RB, E> {
-    fn refused(response: Response<ResponseBody<RB>>) -> Self {
-        Self {
-            kind: Kind::Refused {
-                response: Some(response),
-            },
-        }
-    }
-
     fn passed(inner: F) -> Self {
         Self {
             kind: Kind::Passed { inner },
         }
     }
 
-    fn verifying(
+    fn own(
         future: impl Future<Output = Result<Response<ResponseBody<RB>>, E>> + Send + 'static,
     ) -> Self {
         Self {
-            kind: Kind::Verifying {
+            kind: Kind::Own {
                 future: Box::pin(future),
             },
         }
@@ -218,16 +213,11 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().kind.project() {
-            KindProj::Refused { response } => match response.take() {
-                Some(response) => Poll::Ready(Ok(response)),
-                // Polled again after its end: there is nothing more to say.
-                None => Poll::Pending,
-            },
             KindProj::Passed { inner } => {
                 let response = ready!(inner.poll(cx))?;
                 Poll::Ready(Ok(response.map(ResponseBody::inner)))
             }
-            KindProj::Verifying { future } => future.as_mut().poll(cx),
+            KindProj::Own { future } => future.as_mut().poll(cx),
         }
     }
 }

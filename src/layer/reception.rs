@@ -2,6 +2,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, Response, StatusCode};
 use http_body::Body;
@@ -140,6 +141,10 @@ impl Reception {
 
     /// The response to a refusal, which stands in its extensions.
     pub(crate) fn rejection<RB>(&self, reason: Reason) -> Response<ResponseBody<RB>> {
+        self.rejected(reason).map(ResponseBody::own)
+    }
+
+    fn rejected(&self, reason: Reason) -> Response<Bytes> {
         let rejection = Rejection::new(reason, &self.profile);
         let shaped = self.rejections.as_ref().and_then(|shape| {
             // A shape that panics must not cost a running handler its record.
@@ -149,13 +154,13 @@ impl Reception {
             }
             shaped.ok()
         });
-        let response = shaped.unwrap_or_else(|| rejection.response());
-        let mut response = response.map(ResponseBody::own);
+        let mut response = shaped.unwrap_or_else(|| rejection.response());
         response.extensions_mut().insert(rejection);
         response
     }
 
-    /// Refuses a delivery before its handler: tells the observer and throws the body away.
+    /// Refuses a delivery before its handler: tells the observer, throws the body away and gives
+    /// the answer.
     pub(crate) fn refuse<B, RB>(
         &self,
         refusal: &Refusal,
@@ -163,12 +168,12 @@ impl Reception {
         authenticated: &Authenticated,
         arrival: &Arrival,
         body: B,
-    ) -> Response<ResponseBody<RB>>
+    ) -> impl Future<Output = Response<ResponseBody<RB>>> + Send + use<B, RB>
     where
         B: Body + Send + 'static,
         B::Data: Send,
     {
-        let response = self.rejection(refusal.reason);
+        let response = self.rejected(refusal.reason);
         self.observe(&Observation {
             reason: Some(refusal.reason),
             detail: refusal.detail(),
@@ -182,10 +187,14 @@ impl Reception {
             ..self.observation(Verdict::Refused, arrival)
         });
         // A wrong path must look like one that was never routed.
-        if response.status() != StatusCode::NOT_FOUND {
-            discard(&parts.headers, body);
+        let discarding =
+            (response.status() != StatusCode::NOT_FOUND).then(|| discard(&parts.headers, body));
+        async move {
+            if let Some(discarding) = discarding {
+                discarding.await;
+            }
+            response.map(ResponseBody::own)
         }
-        response
     }
 
     pub(crate) fn masked<'a>(&'a self, parts: &'a Parts) -> MaskedHeaders<'a> {

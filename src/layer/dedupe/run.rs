@@ -34,8 +34,11 @@ static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// could otherwise fill the store with inventions.
 const UNTRUE_RETENTION: Duration = Duration::from_secs(60);
 
-pub(super) async fn run<S, B, RB>(mut ticket: Ticket<RB, S::Error>, inner: S, parts: Parts)
-where
+pub(super) async fn run<S, B, RB>(
+    mut ticket: Box<Ticket<RB, S::Error>>,
+    inner: S,
+    parts: Box<Parts>,
+) where
     S: Service<Request<B>, Response = Response<RB>> + Send + 'static,
     S::Future: Send,
     S::Error: Send,
@@ -61,7 +64,7 @@ async fn confirm_and_handle<S, B, RB>(
     ticket: &mut Ticket<RB, S::Error>,
     hold: Option<&Hold>,
     inner: S,
-    parts: Parts,
+    parts: Box<Parts>,
 ) where
     S: Service<Request<B>, Response = Response<RB>> + Send + 'static,
     S::Future: Send,
@@ -116,7 +119,7 @@ async fn handle<S, B, RB>(
     ticket: &mut Ticket<RB, S::Error>,
     hold: Option<&Hold>,
     mut inner: S,
-    mut parts: Parts,
+    mut parts: Box<Parts>,
 ) where
     S: Service<Request<B>, Response = Response<RB>> + Send + 'static,
     S::Future: Send,
@@ -127,7 +130,7 @@ async fn handle<S, B, RB>(
     parts.extensions.insert(ticket.mark.clone());
     parts.extensions.insert(delivery(ticket, hold));
     let body = ticket.mark.body().cloned().unwrap_or_default();
-    let request = Request::from_parts(parts, B::from(body));
+    let request = Request::from_parts(*parts, B::from(body));
     let keep = ticket.core.replay_body;
     let deadline = ticket.arrival.deadline;
     let work = async move {

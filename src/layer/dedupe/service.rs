@@ -66,21 +66,22 @@ where
             match admit(&core, &mut parts, &mut body, &arrival, &mut mark).await {
                 Ok(()) => {}
                 Err(refusal) => {
-                    return Ok(core
-                        .reception
-                        .refuse(&refusal, &parts, &mark, &arrival, body));
+                    let reception = &core.reception;
+                    let refused = reception.refuse(&refusal, &parts, &mark, &arrival, body);
+                    return Ok(refused.await);
                 }
             }
             let known = match core.identify(&parts, &mark, &arrival) {
                 Ok(known) => known,
                 Err(refusal) => {
-                    return Ok(core
-                        .reception
-                        .refuse(&refusal, &parts, &mark, &arrival, body));
+                    let reception = &core.reception;
+                    let refused = reception.refuse(&refusal, &parts, &mark, &arrival, body);
+                    return Ok(refused.await);
                 }
             };
             let (answer, answered) = oneshot::channel();
-            let ticket = Ticket {
+            // Behind pointers: futures that hold them hold them once, and are moved as they are.
+            let ticket = Box::new(Ticket {
                 headers: core
                     .reception
                     .interest()
@@ -94,9 +95,9 @@ where
                 claimed: None,
                 unchecked: false,
                 answer: Some(answer),
-            };
-            core.drain
-                .spawn(run(ticket, inner, parts).in_current_span());
+            });
+            let work = run(ticket, inner, Box::new(parts));
+            core.drain.spawn(work.in_current_span());
             match answered.await {
                 Ok(answer) => answer,
                 Err(_) => Ok(core.reception.rejection(Reason::TaskEnded)),

@@ -1,0 +1,285 @@
+//! How many instructions the steps of one delivery take, counted by valgrind.
+//!
+//! | command | does |
+//! | --- | --- |
+//! | `cargo bench --bench instructions` | prints a table |
+//! | `cargo bench --bench instructions -- --check` | fails where a count is over its bound by more than 2 % |
+//! | `cargo bench --bench instructions -- --record` | writes the bounds anew |
+//!
+//! A count is the same on a quiet machine and a busy one, and nearly the same from run to run. It
+//! hangs on the compiler and on the processor that valgrind shows: the bounds name both.
+
+mod common;
+
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::process::{Command, ExitCode};
+
+use bytes::Bytes;
+use common::{Result, Sender, blendfi, event};
+use http::{HeaderMap, Request, Response};
+use http_body_util::Full;
+use tokio::runtime::Builder;
+use tower::{Layer, ServiceExt};
+use tower_webhook::event::{EventRule, Shape};
+use tower_webhook::{ManualClock, MemoryStore, ProviderName, UnixTime, Webhook};
+
+const BOUNDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.bounds");
+const NOW: u64 = 1_777_899_600;
+/// How often a step is taken before it is counted, and while it is.
+const WARM_UP: usize = 64;
+const COUNTED: usize = 512;
+/// How far a count may be over its bound, in hundredths.
+const ALLOWANCE: u64 = 2;
+
+/// What is counted, and of what.
+const STEPS: [(&str, &str); 4] = [
+    ("verify", "`Verifier::verify`, one key, 1 KiB"),
+    ("event", "`EventRule::identify`, BlendFi's rule, 1 KiB"),
+    (
+        "delivery",
+        "`Webhook` with `MemoryStore`, 1 KiB, a handler that answers at once",
+    ),
+    ("refusal", "`Webhook`, no signature header"),
+];
+
+fn main() -> Result<ExitCode> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let has = |name: &str| arguments.iter().any(|argument| argument == name);
+    if let Some(at) = arguments.iter().position(|argument| argument == "--step") {
+        let step = arguments.get(at + 1).ok_or("--step needs a name")?;
+        take(step)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !has("--bench") {
+        println!("skipped: run it with `cargo bench --bench instructions`");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut counts = Vec::new();
+    for (step, _) in STEPS {
+        counts.push((step, count(step)?));
+    }
+    if has("--record") {
+        std::fs::write(BOUNDS, print_bounds(&counts))?;
+    }
+    let bounds = read_bounds(&std::fs::read_to_string(BOUNDS)?)?;
+    println!("| what | instructions | bound |");
+    println!("| --- | ---: | ---: |");
+    let mut verdicts = String::new();
+    let mut fine = true;
+    for ((step, words), (_, count)) in STEPS.iter().zip(&counts) {
+        let bound = (bounds.iter())
+            .find_map(|(name, bound)| (name == step).then_some(*bound))
+            .ok_or_else(|| format!("no bound of {step}"))?;
+        let over = *count * 100 > bound * (100 + ALLOWANCE);
+        fine &= !over;
+        let verdict = if over { "missed" } else { "reached" };
+        println!("| {step}: {words} | {count} | {bound} |");
+        writeln!(
+            verdicts,
+            "- {step}: {count} instructions. Bound: {bound} and {ALLOWANCE} %: **{verdict}**."
+        )?;
+    }
+    println!("\n{verdicts}");
+    println!("{}", machine());
+    if !fine && has("--check") {
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Counts one step in a process of its own, which valgrind looks at only while it takes the step.
+fn count(step: &str) -> Result<u64> {
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .args([
+            "--collect-atstart=no",
+            "--toggle-collect=*instructions*counted*",
+        ])
+        .arg(std::env::current_exe()?)
+        .args(["--step", step])
+        .output()
+        .map_err(|error| format!("valgrind: {error}; scripts/bench installs it"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        return Err(format!("valgrind of {step}: {said}").into());
+    }
+    let collected: u64 = (said.lines())
+        .find_map(|line| line.split_once("Collected :"))
+        .ok_or_else(|| format!("valgrind counted nothing: {said}"))?
+        .1
+        .trim()
+        .parse()?;
+    if collected == 0 {
+        return Err("valgrind has not found the step".into());
+    }
+    Ok(collected / u64::try_from(COUNTED)?)
+}
+
+/// The name that valgrind knows what is counted by.
+#[inline(never)]
+fn counted(work: &mut dyn FnMut()) {
+    work();
+}
+
+fn take(step: &str) -> Result<()> {
+    match step {
+        "processor" => {
+            print!("{}", processor());
+            Ok(())
+        }
+        "verify" => verify(),
+        "event" => identify(),
+        "delivery" => deliver(true),
+        "refusal" => deliver(false),
+        _ => Err(format!("no step {step:?}").into()),
+    }
+}
+
+fn id(number: usize) -> String {
+    format!("evt_{number:026}")
+}
+
+fn verify() -> Result<()> {
+    let provider = blendfi()?;
+    let verifier = provider.verifier().ok_or("BlendFi signs")?;
+    let now = UnixTime::from_secs(NOW);
+    let body = event(&id(1));
+    let mut headers = HeaderMap::new();
+    headers.insert(common::SIGNATURE, Sender::new()?.sign(NOW, &body).parse()?);
+    let check = || verifier.verify(black_box(&headers), black_box(body.as_bytes()), now);
+    for _ in 0..WARM_UP {
+        check()?;
+    }
+    counted(&mut || {
+        for _ in 0..COUNTED {
+            let _ = black_box(check());
+        }
+    });
+    Ok(())
+}
+
+fn identify() -> Result<()> {
+    let shape = Shape::new("event", ["/id"])?
+        .fingerprint(["/type", "/data"])?
+        .time("/created_at")?;
+    let rule = EventRule::members([shape])?.checked_header("X-Blendfi-Event-Id")?;
+    let name = ProviderName::new("blendfi")?;
+    let body = event(&id(1));
+    let headers = HeaderMap::from_iter([("x-blendfi-event-id".parse()?, id(1).parse()?)]);
+    let read = || rule.identify(&name, black_box(&headers), None, black_box(body.as_bytes()));
+    for _ in 0..WARM_UP {
+        read()?;
+    }
+    counted(&mut || {
+        for _ in 0..COUNTED {
+            let _ = black_box(read());
+        }
+    });
+    Ok(())
+}
+
+async fn handler(
+    _: Request<Full<Bytes>>,
+) -> std::result::Result<Response<Full<Bytes>>, Infallible> {
+    Ok(Response::new(Full::default()))
+}
+
+/// Deliveries of events that are new, through the Tower service and without sockets.
+fn deliver(signed: bool) -> Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let webhook = Webhook::new(blendfi()?)
+        .clock(ManualClock::new(UnixTime::from_secs(NOW)))
+        .dedupe(MemoryStore::new());
+    let service = webhook.layer()?.layer(tower::service_fn(handler));
+    let sender = Sender::new()?;
+    let mut requests = Vec::new();
+    for number in 0..WARM_UP + COUNTED {
+        let body = event(&id(number));
+        let mut request = Request::post("/webhooks/blendfi")
+            .header("content-type", "application/json")
+            .header("x-blendfi-event-id", id(number))
+            .header("x-blendfi-event-type", "conversion.completed")
+            .header("x-blendfi-timestamp", NOW);
+        if signed {
+            request = request.header(common::SIGNATURE, sender.sign(NOW, &body));
+        }
+        requests.push(request.body(Full::from(body))?);
+    }
+    let expected = if signed { 200 } else { 401 };
+    let mut wrong = 0_usize;
+    let mut deliver = |request: Request<Full<Bytes>>| {
+        let answer = runtime.block_on(service.clone().oneshot(request));
+        wrong += usize::from(answer.is_ok_and(|answer| answer.status().as_u16() != expected));
+    };
+    let mut requests = requests.into_iter();
+    requests.by_ref().take(WARM_UP).for_each(&mut deliver);
+    counted(&mut || requests.by_ref().for_each(&mut deliver));
+    if wrong > 0 {
+        return Err(format!("{wrong} deliveries were not answered {expected}").into());
+    }
+    Ok(())
+}
+
+fn read_bounds(text: &str) -> Result<Vec<(String, u64)>> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .map(|line| {
+            let (name, bound) = line
+                .split_once(' ')
+                .ok_or("a bound is a name and a number")?;
+            Ok((name.to_owned(), bound.trim().parse()?))
+        })
+        .collect()
+}
+
+fn print_bounds(counts: &[(&str, u64)]) -> String {
+    let mut text = format!("# Written by `scripts/bench --record`. {}\n", machine());
+    for (step, count) in counts {
+        let _ = writeln!(text, "{step} {count}");
+    }
+    text
+}
+
+/// What the counts hang on: the compiler, and what valgrind shows of the processor.
+fn machine() -> String {
+    let said = |command: &mut Command| {
+        let output = command.output().ok()?;
+        Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let rustc = said(Command::new("rustc").arg("--version"));
+    let valgrind = said(Command::new("valgrind").arg("--version"));
+    let shown = std::env::current_exe().ok().and_then(|bench| {
+        let mut command = Command::new("valgrind");
+        said(
+            command
+                .args(["--tool=none", "-q"])
+                .arg(bench)
+                .args(["--step", "processor"]),
+        )
+    });
+    let known = |text: Option<String>| text.unwrap_or_else(|| "unknown".to_owned());
+    format!(
+        "{}; {}, which shows the program a processor with {}.",
+        known(rustc),
+        known(valgrind),
+        known(shown)
+    )
+}
+
+#[cfg(target_arch = "x86_64")]
+fn processor() -> String {
+    let has = |name, is: bool| format!("{name}: {}", if is { "yes" } else { "no" });
+    [
+        has("SHA", std::arch::is_x86_feature_detected!("sha")),
+        has("AVX2", std::arch::is_x86_feature_detected!("avx2")),
+        has("AVX-512", std::arch::is_x86_feature_detected!("avx512f")),
+    ]
+    .join(", ")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn processor() -> String {
+    std::env::consts::ARCH.to_owned()
+}

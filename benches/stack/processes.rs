@@ -1,0 +1,169 @@
+//! The processes of a measurement, each on its core, and ended with it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::common::Result;
+
+/// The server's core, and that of everything else.
+const SERVER_CORE: &str = "0";
+const LOAD_CORE: &str = "1";
+const LOAD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/stack/load.lua");
+const CONNECTIONS: &str = "-c64";
+
+fn on_core(core: &str, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["-c", core]).arg(program);
+    command
+}
+
+/// A Redis that keeps nothing on disk.
+pub(crate) struct Redis {
+    child: Child,
+    port: u16,
+}
+
+impl Redis {
+    pub(crate) fn start() -> Result<Self> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let child = on_core(LOAD_CORE, "redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+            .args(["--save", "", "--appendonly", "no", "--loglevel", "warning"])
+            .stdout(Stdio::null())
+            .spawn()?;
+        let redis = Self { child, port };
+        let begun = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            if begun.elapsed() > Duration::from_secs(10) {
+                return Err("redis-server has not come up".into());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(redis)
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+/// This program once more, serving.
+pub(crate) struct Server {
+    child: Child,
+    address: SocketAddr,
+}
+
+/// What the server has counted since it began.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Counts {
+    pub(crate) runs: u64,
+    pub(crate) answers: Vec<(u16, u64)>,
+    /// Of its one thread.
+    pub(crate) cpu: Duration,
+}
+
+impl Server {
+    pub(crate) fn start(redis: &Redis) -> Result<Self> {
+        let mut child = on_core(SERVER_CORE, std::env::current_exe()?)
+            .args(["--serve", &redis.url()])
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let out = child.stdout.take().ok_or("the server has no output")?;
+        let mut line = String::new();
+        BufReader::new(out).read_line(&mut line)?;
+        let address = line.trim().parse();
+        let address = address.map_err(|_| format!("the server says {line:?}"))?;
+        Ok(Self { child, address })
+    }
+
+    pub(crate) fn counts(&self) -> Result<Counts> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.write_all(b"GET /counts HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n")?;
+        let mut response = String::new();
+        stream.read_to_string(&mut response)?;
+        let (_, body) = response.split_once("\r\n\r\n").ok_or("no answer")?;
+        let mut words = body.split(' ');
+        let runs = words.next().unwrap_or_default().parse()?;
+        let answers = words
+            .map(|word| {
+                let (status, count) = word.split_once('=').ok_or("no count")?;
+                Ok((status.parse()?, count.parse()?))
+            })
+            .collect::<Result<_>>()?;
+        // The first number is the time on the processor, in nanoseconds.
+        let schedule = std::fs::read_to_string(format!("/proc/{}/schedstat", self.child.id()))?;
+        let spent = schedule.split(' ').next().unwrap_or_default().parse()?;
+        Ok(Counts {
+            runs,
+            answers,
+            cpu: Duration::from_nanos(spent),
+        })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+fn end(child: &mut Child) {
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// What one run of wrk brought.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Load {
+    pub(crate) requests: u64,
+    pub(crate) seconds: f64,
+}
+
+/// What wrk is to send.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Order<'a> {
+    pub(crate) path: &'a str,
+    pub(crate) signed: bool,
+    /// Each delivery once only.
+    pub(crate) once: bool,
+}
+
+pub(crate) fn load(
+    server: &Server,
+    events: &PathBuf,
+    order: Order<'_>,
+    seconds: u64,
+) -> Result<Load> {
+    let output = on_core(LOAD_CORE, "wrk")
+        .args(["-t1", CONNECTIONS, &format!("-d{seconds}s"), "-s", LOAD])
+        .args([&format!("http://{}", server.address), "--"])
+        .arg(events)
+        .arg(order.path)
+        .arg(if order.signed { "signed" } else { "unsigned" })
+        .arg(if order.once { "once" } else { "again" })
+        .output()
+        .map_err(|error| format!("wrk: {error}; scripts/bench installs it"))?;
+    let out = String::from_utf8_lossy(&output.stdout);
+    let done = out.lines().find_map(|line| line.strip_prefix("done "));
+    let numbers: Option<Vec<u64>> =
+        done.and_then(|line| line.split(' ').map(|number| number.parse().ok()).collect());
+    match numbers.as_deref() {
+        Some([requests, micros, 0]) if output.status.success() => Ok(Load {
+            requests: *requests,
+            seconds: Duration::from_micros(*micros).as_secs_f64(),
+        }),
+        _ => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            Err(format!("wrk on {}: {out}{said}", order.path).into())
+        }
+    }
+}

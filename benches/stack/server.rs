@@ -1,0 +1,126 @@
+//! The server that is measured: one handler, behind nothing, behind each layer, behind all of them.
+
+use std::net::SocketAddr;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
+use tower::ServiceBuilder;
+use tower::util::MapResponseLayer;
+use tower_webhook::layer::{
+    Reception, RequireSecretPathLayer, RequireSourceIpLayer, VerifySignatureLayer,
+};
+use tower_webhook::{Allowlist, MemoryStore, PathTokens, Provider, RedisStore, Webhook};
+
+use crate::common::{Result, blendfi};
+use crate::hand::{BareMac, TwoScripts, bare_mac, two_scripts};
+
+pub(crate) const TOKEN: &str = "3f9d1c0b7a5e48d26c90b1f4a7e35d82";
+/// More than all rounds together bring.
+const RECORDS: usize = 20_000_000;
+
+/// How often the handler ran, and how often each status was answered.
+static RUNS: AtomicU64 = AtomicU64::new(0);
+static ANSWERS: LazyLock<Box<[AtomicU64]>> =
+    LazyLock::new(|| (0..1000).map(|_| AtomicU64::new(0)).collect());
+
+/// The handler that everything is measured with: it reads the body and does nothing with it.
+pub(crate) async fn read_body(body: Bytes) -> StatusCode {
+    std::hint::black_box(&body);
+    RUNS.fetch_add(1, Ordering::Relaxed);
+    StatusCode::OK
+}
+
+/// Serves on a free port, which it prints, until the process is ended.
+pub(crate) fn run(redis: &str) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let app = app(redis).await?.layer(MapResponseLayer::new(count));
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        println!("{}", listener.local_addr()?);
+        let service = app.into_make_service_with_connect_info::<SocketAddr>();
+        axum::serve(listener, service).await?;
+        Ok(())
+    })
+}
+
+fn count(response: Response) -> Response {
+    if let Some(answers) = ANSWERS.get(usize::from(response.status().as_u16())) {
+        answers.fetch_add(1, Ordering::Relaxed);
+    }
+    response
+}
+
+async fn app(redis: &str) -> Result<Router> {
+    let tokens = || PathTokens::parse([TOKEN]);
+    let here = || Allowlist::parse(["127.0.0.1", "192.0.2.0/24"]);
+    let elsewhere = Allowlist::parse(["192.0.2.0/24"])?;
+    let signed = || -> Result<VerifySignatureLayer> {
+        let provider = blendfi()?;
+        let verifier = provider.verifier().ok_or("BlendFi signs")?.clone();
+        Ok(VerifySignatureLayer::new(&reception(&provider), verifier))
+    };
+    let path = || -> Result<RequireSecretPathLayer> {
+        let reception = reception(&blendfi()?);
+        Ok(RequireSecretPathLayer::new(&reception, tokens()?))
+    };
+    let source = || -> Result<RequireSourceIpLayer> {
+        let reception = reception(&blendfi()?);
+        Ok(RequireSourceIpLayer::new(&reception, here()?)?)
+    };
+    let memory = |provider| {
+        Webhook::new(provider)
+            .dedupe(MemoryStore::with_capacity(RECORDS)?)
+            .layer()
+    };
+    let all = |allowlist| -> Result<_> {
+        let provider = blendfi()?
+            .and_by_secret_path(tokens()?)
+            .and_from_source(allowlist);
+        Ok(memory(provider)?)
+    };
+    let on_redis = Webhook::new(blendfi()?).dedupe(RedisStore::connect(redis).await?);
+    let two_gates = ServiceBuilder::new().layer(path()?).layer(source()?);
+    let three_gates = ServiceBuilder::new()
+        .layer(path()?)
+        .layer(source()?)
+        .layer(signed()?);
+    Ok(Router::new()
+        .route("/read", post(read_body))
+        .route("/path/{token}", post(read_body).layer(path()?))
+        .route("/source/{token}", post(read_body).layer(two_gates))
+        .route("/signature/{token}", post(read_body).layer(three_gates))
+        .route("/memory", post(read_body).layer(memory(blendfi()?)?))
+        .route("/all/{token}", post(read_body).layer(all(here()?)?))
+        .route("/stranger/{token}", post(read_body).layer(all(elsewhere)?))
+        .route("/redis", post(read_body).layer(on_redis.layer()?))
+        .route("/mac", post(bare_mac).with_state(BareMac::new()?))
+        .route(
+            "/scripts",
+            post(two_scripts).with_state(TwoScripts::connect(redis).await?),
+        )
+        .route("/counts", get(counts)))
+}
+
+fn reception(provider: &Provider) -> Reception {
+    Reception::new(provider.name().clone(), provider.profile().clone())
+}
+
+/// How often the handler ran, then each status that was answered and how often. What it answers
+/// itself counts from the next time on.
+async fn counts() -> String {
+    let answers = ANSWERS.iter().enumerate();
+    let answers = answers.map(|(status, count)| (status, count.load(Ordering::Relaxed)));
+    let mut text = RUNS.load(Ordering::Relaxed).to_string();
+    for (status, count) in answers.filter(|(_, count)| *count > 0) {
+        text.push_str(&format!(" {status}={count}"));
+    }
+    text
+}
