@@ -157,6 +157,9 @@ impl fmt::Display for Normal {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+    use std::hash::DefaultHasher;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -210,10 +213,29 @@ mod tests {
     }
 
     #[test]
+    fn numbers_of_one_value_are_one_in_a_set() {
+        let set = |texts: &[&str]| -> HashSet<_> {
+            texts
+                .iter()
+                .filter_map(|text| Decimal::parse(text))
+                .collect()
+        };
+        assert_eq!(set(&["100.5", "100.50", "1.005e2", "-0", "0.0"]).len(), 2);
+        // Equal ones hash alike, and others almost never do.
+        let hash = |n: u32| {
+            let mut hasher = DefaultHasher::new();
+            Decimal::parse(&n.to_string()).unwrap().hash(&mut hasher);
+            hasher.finish()
+        };
+        assert!((1..100).map(hash).collect::<HashSet<_>>().len() > 90);
+    }
+
+    #[test]
     fn numbers_and_strings_are_read_alike() {
         let read = |text| serde_json::from_str::<Decimal>(text);
         assert_eq!(read("15000").unwrap(), read("\"15000\"").unwrap());
         assert_eq!(read("0.1").unwrap().as_str(), "0.1");
+        assert_eq!(format!("{:?}", read("1e2").unwrap()), "Decimal(1e2)");
         assert_eq!(
             serde_json::to_string(&read("0.10").unwrap()).unwrap(),
             "\"0.10\""

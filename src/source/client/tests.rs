@@ -137,6 +137,7 @@ fn forwarded_is_read_as_rfc_7239_writes_it() {
     // Grammar.
     fwd(&["proto=https; for=192.0.2.60 ;;"], Ok("192.0.2.60"));
     fwd(&["FOR=\"192.0.2.60:_port\""], Ok("192.0.2.60"));
+    fwd(&["for=\"192.0.2.60:80\";proto=https"], Ok("192.0.2.60"));
     fwd(&["for=\"[::ffff:192.0.2.60]\""], Ok("192.0.2.60"));
     fwd(
         &["for=192.0.2.60;host=\"a,b;for=1.1.1.1\""],
