@@ -320,6 +320,19 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_short_and_plain() {
+        let longest = "a".repeat(32);
+        assert!(ProviderName::new(longest.clone()).is_ok());
+        for name in ["", "A", "a b", "a:b", "a@b", "é", &format!("{longest}a")] {
+            let error = ProviderName::new(name.to_owned()).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!("name: {name:?} is not 1 to 32 of a-z, 0-9, '-' and '_'")
+            );
+        }
+    }
+
+    #[test]
     fn tenants_are_kept_apart() {
         let tenant = |name: &'static str| Some(ProviderName::new(name).unwrap());
         assert_ne!(

@@ -83,9 +83,20 @@ fn what_is_no_secret_is_refused_by_name() {
     );
     assert!(text("12 character").is_ok());
     let public = "signing secret: a public key, a shared secret belongs here";
-    refuses(text("whpk_MCowBQYDK2VwAyEA"), public);
-    refuses(text("-----BEGIN PUBLIC KEY-----"), public);
-    refuses(text("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5"), public);
+    for key in [
+        "whpk_MCowBQYDK2VwAyEA",
+        "pk_live_MCowBQYDK2VwAyEA",
+        "-----BEGIN PUBLIC KEY-----",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5",
+        "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTY=",
+        "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=",
+    ] {
+        refuses(text(key), public);
+    }
+    refuses(
+        text("whsk_MCowBQYDK2VwAyEA"),
+        "signing secret: a private key of an asymmetric scheme, a shared secret belongs here",
+    );
     for text in [
         "no base64 at all!",
         // Found by the fuzz target `secret`: two padded texts in a row.
