@@ -411,6 +411,9 @@ mod tests {
         assert_eq!(failed(flat(), 302), 500);
         assert_eq!(failed(flat(), 502), 502);
         assert_eq!(failed(once(), 502), 500, "nothing is retried: a plain 500");
+        let picky = DeliveryProfile::new(flat().schedule, RetriedStatuses::AllButSuccess);
+        assert_eq!(failed(picky.clone(), 404), 404);
+        assert!(!picky.retries(StatusCode::NO_CONTENT));
         assert_eq!(flat().not_now().as_u16(), 503);
         assert!(
             !once().retries_at_all(),

@@ -136,22 +136,20 @@ impl<'a> Cursor<'a> {
     fn string(&mut self) -> Result<Cow<'a, str>, Kind> {
         let body = self.rest.strip_prefix('"').ok_or(Kind::NotJson)?;
         let mut escaped = false;
-        let mut plain = true;
         let end = body.bytes().position(|byte| {
             let closes = byte == b'"' && !escaped;
             escaped = byte == b'\\' && !escaped;
-            plain &= byte != b'\\';
             closes
         });
         let (inner, tail) = end
             .and_then(|end| body.split_at_checked(end))
             .ok_or(Kind::NotJson)?;
-        let whole = inner.len().saturating_add(2);
-        let text = if plain {
-            Cow::Borrowed(inner)
-        } else {
+        let text = if inner.contains('\\') {
+            let whole = inner.len().saturating_add(2);
             let quoted = self.rest.get(..whole).ok_or(Kind::NotJson)?;
             Cow::Owned(serde_json::from_str(quoted).map_err(|_| Kind::NotJson)?)
+        } else {
+            Cow::Borrowed(inner)
         };
         self.rest = tail.strip_prefix('"').ok_or(Kind::NotJson)?;
         Ok(text)

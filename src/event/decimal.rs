@@ -101,7 +101,8 @@ impl Normal {
             None => (false, text),
         };
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, parse_exponent(exponent)?),
+            // An `i64` is parsed from `[+-]1*DIGIT` and nothing else, as in JSON.
+            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
             None => (text, 0),
         };
         let (integer, fraction) = match mantissa.split_once('.') {
@@ -137,15 +138,6 @@ impl Normal {
             exponent,
         })
     }
-}
-
-/// `[+-]1*DIGIT`, of any length as long as its value fits.
-fn parse_exponent(text: &str) -> Option<i64> {
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    text.parse().ok()
 }
 
 impl fmt::Display for Normal {
@@ -197,6 +189,9 @@ mod tests {
             ".5",
             "1e",
             "1e+",
+            "1e+-1",
+            "1e 1",
+            "1e1.0",
             "1 ",
             " 1",
             "0x1",
