@@ -248,7 +248,8 @@ mod tests {
     #[test]
     fn a_tolerance_is_at_least_a_second_and_at_most_a_day() {
         assert!(Tolerance::from_secs(0).is_err());
-        assert!(Tolerance::from_secs(86_400).is_ok());
+        let day = Tolerance::from_secs(86_400).unwrap();
+        assert_eq!(day.as_secs(), 86_400);
         assert_eq!(
             Tolerance::from_secs(86_401).unwrap_err().to_string(),
             "tolerance: 86401 s is outside 1 to 86400 s"
@@ -265,8 +266,23 @@ mod tests {
             UnixTime::EPOCH
         );
         assert_eq!(last.to_system_time(), None);
+        let moment = UnixTime::from_micros(1_500_000_250);
+        let then = SystemTime::UNIX_EPOCH + Duration::from_micros(1_500_000_250);
+        assert_eq!(moment.to_system_time(), Some(then));
+        assert_eq!(UnixTime::from(then), moment);
+        assert_eq!(format!("{moment:?} {moment}"), "UnixTime(1500.000250) 1500");
         let before = SystemTime::UNIX_EPOCH - Duration::from_secs(5);
         assert_eq!(UnixTime::from(before), UnixTime::EPOCH);
+    }
+
+    #[test]
+    fn a_manual_clock_moves_when_told_to_and_for_all_clones() {
+        let clock = ManualClock::new(UnixTime::from_secs(1_000));
+        let shared = clock.clone();
+        clock.advance(Duration::from_secs(5));
+        assert_eq!(shared.now(), UnixTime::from_secs(1_005));
+        clock.set(UnixTime::from_secs(7));
+        assert_eq!(shared.now(), UnixTime::from_secs(7));
     }
 
     /// Times near both ends of what a `u64` holds, and near each other.

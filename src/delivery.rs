@@ -411,6 +411,10 @@ mod tests {
         assert_eq!(failed(flat(), 302), 500);
         assert_eq!(failed(flat(), 502), 502);
         assert_eq!(failed(once(), 502), 500, "nothing is retried: a plain 500");
+        let picky = DeliveryProfile::new(flat().schedule, RetriedStatuses::AllButSuccess);
+        assert_eq!(failed(picky.clone(), 404), 404);
+        assert!(!picky.retries(StatusCode::NO_CONTENT));
+        assert_eq!(flat().not_now().as_u16(), 503);
         assert!(
             !once().retries_at_all(),
             "one attempt has no retried status"
@@ -421,6 +425,13 @@ mod tests {
     fn four_fifths_of_the_time_to_answer_are_ours() {
         assert_eq!(flat().deadline(), 4 * SECOND);
         assert_eq!(once().deadline(), 8 * SECOND);
+        assert_eq!(once().time_to_answer(), 10 * SECOND);
+        let within = |millis| flat().with_time_to_answer(Duration::from_millis(millis));
+        assert!(within(125).check_deadline().is_ok());
+        assert_eq!(
+            within(124).check_deadline().unwrap_err().to_string(),
+            "delivery profile: four fifths of a time to answer of 124ms are less than 100ms"
+        );
     }
 
     #[test]
@@ -440,6 +451,16 @@ mod tests {
         let minute = flat().with_signed_time(Tolerance::from_secs(60).unwrap());
         assert!(minute.check_retention(224 * SECOND).is_err());
         assert!(minute.check_retention(225 * SECOND).is_ok());
+        // Ten years of 365.25 days and a day begun.
+        let most = 3_653 * DAY;
+        assert_eq!(flat().check_retention(most).unwrap(), most);
+        assert_eq!(
+            flat()
+                .check_retention(most + SECOND)
+                .unwrap_err()
+                .to_string(),
+            "retention: 315619201s is more than the 315619200s of ten years"
+        );
     }
 
     #[test]
@@ -448,7 +469,12 @@ mod tests {
         assert!(error.contains("31s") && error.contains("30s"), "{error}");
         assert!(flat().check_lease(30 * SECOND).is_ok());
         assert!(flat().check_lease(SECOND / 2).is_err());
+        assert!(flat().check_lease(SECOND).is_ok());
         assert!(once().check_lease(HOUR).is_ok());
+        assert_eq!(
+            once().check_lease(HOUR + SECOND).unwrap_err().to_string(),
+            "lease: 3601s is more than 3600s"
+        );
 
         let error = flat()
             .check_renewal_ceiling(75 * SECOND, 15 * SECOND)
@@ -465,7 +491,19 @@ mod tests {
                 .check_renewal_ceiling(14 * SECOND, 15 * SECOND)
                 .is_err()
         );
-        assert!(once().check_renewal_ceiling(DAY, 15 * SECOND).is_ok());
+        assert!(
+            flat()
+                .check_renewal_ceiling(15 * SECOND, 15 * SECOND)
+                .is_ok()
+        );
+        assert!(once().check_renewal_ceiling(7 * DAY, 15 * SECOND).is_ok());
+        assert_eq!(
+            once()
+                .check_renewal_ceiling(7 * DAY + SECOND, 15 * SECOND)
+                .unwrap_err()
+                .to_string(),
+            "lease: the renewal ceiling of 604801s is more than 604800s"
+        );
         assert_eq!(flat().default_renewal_ceiling(), 60 * SECOND);
     }
 

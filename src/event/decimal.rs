@@ -101,7 +101,8 @@ impl Normal {
             None => (false, text),
         };
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, parse_exponent(exponent)?),
+            // An `i64` is parsed from `[+-]1*DIGIT` and nothing else, as in JSON.
+            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
             None => (text, 0),
         };
         let (integer, fraction) = match mantissa.split_once('.') {
@@ -139,15 +140,6 @@ impl Normal {
     }
 }
 
-/// `[+-]1*DIGIT`, of any length as long as its value fits.
-fn parse_exponent(text: &str) -> Option<i64> {
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    text.parse().ok()
-}
-
 impl fmt::Display for Normal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.negative { "-" } else { "" };
@@ -157,6 +149,9 @@ impl fmt::Display for Normal {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+    use std::hash::DefaultHasher;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -194,6 +189,9 @@ mod tests {
             ".5",
             "1e",
             "1e+",
+            "1e+-1",
+            "1e 1",
+            "1e1.0",
             "1 ",
             " 1",
             "0x1",
@@ -210,10 +208,29 @@ mod tests {
     }
 
     #[test]
+    fn numbers_of_one_value_are_one_in_a_set() {
+        let set = |texts: &[&str]| -> HashSet<_> {
+            texts
+                .iter()
+                .filter_map(|text| Decimal::parse(text))
+                .collect()
+        };
+        assert_eq!(set(&["100.5", "100.50", "1.005e2", "-0", "0.0"]).len(), 2);
+        // Equal ones hash alike, and others almost never do.
+        let hash = |n: u32| {
+            let mut hasher = DefaultHasher::new();
+            Decimal::parse(&n.to_string()).unwrap().hash(&mut hasher);
+            hasher.finish()
+        };
+        assert!((1..100).map(hash).collect::<HashSet<_>>().len() > 90);
+    }
+
+    #[test]
     fn numbers_and_strings_are_read_alike() {
         let read = |text| serde_json::from_str::<Decimal>(text);
         assert_eq!(read("15000").unwrap(), read("\"15000\"").unwrap());
         assert_eq!(read("0.1").unwrap().as_str(), "0.1");
+        assert_eq!(format!("{:?}", read("1e2").unwrap()), "Decimal(1e2)");
         assert_eq!(
             serde_json::to_string(&read("0.10").unwrap()).unwrap(),
             "\"0.10\""

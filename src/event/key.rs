@@ -316,12 +316,32 @@ mod tests {
     }
 
     #[test]
+    fn a_control_character_makes_no_line_of_its_own() {
+        let key = key(&["a\nb", "\u{85}"]);
+        assert_eq!(key.to_string(), "a\\nb:\\u{85}");
+        assert_eq!(key.encoded(), "acme:a%0Ab:%C2%85");
+    }
+
+    #[test]
     fn composition_has_one_reading() {
         assert_ne!(key(&["a:b", "c"]), key(&["a", "b:c"]));
         assert_ne!(key(&["a", "b"]), key(&["a:b"]));
         assert_ne!(key(&["a%3Ab"]), key(&["a:b"]));
         assert!(EventKey::new(ProviderName::new("acme").unwrap(), ["a", ""]).is_err());
         assert!(EventKey::new(ProviderName::new("acme").unwrap(), [""; 0]).is_err());
+    }
+
+    #[test]
+    fn a_name_is_short_and_plain() {
+        let longest = "a".repeat(32);
+        assert!(ProviderName::new(longest.clone()).is_ok());
+        for name in ["", "A", "a b", "a:b", "a@b", "é", &format!("{longest}a")] {
+            let error = ProviderName::new(name.to_owned()).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!("name: {name:?} is not 1 to 32 of a-z, 0-9, '-' and '_'")
+            );
+        }
     }
 
     #[test]
@@ -333,6 +353,14 @@ mod tests {
         );
         assert_ne!(key(&["1"]).of_tenant(tenant("a")), key(&["1"]));
         assert_eq!(key(&["1"]).of_tenant(tenant("a")).encoded(), "acme@a:1");
+        let of_a = EventKey::decode("acme@a:1").unwrap();
+        assert_eq!(of_a.tenant().map(ProviderName::as_str), Some("a"));
+        assert_eq!(of_a.provider().as_str(), "acme");
+        assert_eq!(key(&["1"]).tenant(), None);
+        assert_eq!(
+            format!("{of_a:?} {:?}", of_a.provider()),
+            "EventKey(acme@a:1) \"acme\""
+        );
     }
 
     #[test]
@@ -351,6 +379,9 @@ mod tests {
             format!("{:?}", Fingerprint::of(b"abc")),
             "Fingerprint(ba7816bf8f01cfea414140de5dae2223)"
         );
+        let bytes = *Fingerprint::of(b"abc").as_bytes();
+        assert_eq!(bytes[..4], [0xba, 0x78, 0x16, 0xbf]);
+        assert_eq!(Fingerprint::from_bytes(bytes), Fingerprint::of(b"abc"));
     }
 
     proptest! {

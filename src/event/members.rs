@@ -264,6 +264,10 @@ mod tests {
             "\u{feff}{}",
             r#"{"id":"a"} x"#,
             r#"{"data":{"id":}}"#,
+            "[",
+            "1 x",
+            // Half of a surrogate pair: no text, so no name (RFC 8259 section 8.2).
+            r#"{"\ud800":1}"#,
         ] {
             assert_eq!(find(&["/id"], body), Err(Kind::NotJson), "{body}");
         }

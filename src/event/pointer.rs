@@ -8,7 +8,7 @@ use crate::error::{ConfigError, ConfigErrorKind};
 const MAX_DEPTH: usize = 8;
 
 /// A JSON pointer (RFC 6901) through objects, such as `/data/id`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pointer(Box<[Box<str>]>);
 
 impl Pointer {
@@ -62,12 +62,6 @@ impl fmt::Display for Pointer {
     }
 }
 
-impl fmt::Debug for Pointer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,6 +80,7 @@ mod tests {
         assert_eq!(members("/m~0n"), ["m~n"]);
         assert_eq!(members("/~01"), ["~1"]);
         assert_eq!(members("/data/id"), ["data", "id"]);
+        assert_eq!(members("/1/2/3/4/5/6/7/8").len(), 8);
         for (text, message) in [
             ("", "does not begin with '/'"),
             ("id", "does not begin with '/'"),

@@ -55,6 +55,9 @@ fn one_to_eight_tokens_are_in_use_and_are_replaced_for_all_clones() {
     let tokens = PathTokens::parse(&eight).unwrap();
     assert!(eight.iter().all(|token| tokens.matches(token.as_bytes())));
 
+    let twice = PathTokens::parse([TOKEN, TOKEN]).unwrap();
+    assert!(twice.matches(TOKEN.as_bytes()), "listed twice by mistake");
+
     let shared = tokens.clone();
     assert!(tokens.replace(["short"]).is_err());
     assert!(shared.matches(eight[0].as_bytes()), "the old ones stay");
@@ -70,6 +73,8 @@ fn no_token_is_printed() {
         format!("{tokens:?} {tokens:#?}"),
         "PathTokens([REDACTED]) PathTokens([REDACTED])"
     );
+    let shown = ShownToken::of(TOKEN.as_bytes()).unwrap();
+    assert_eq!(format!("{shown:?}"), "[REDACTED]");
     let secret = "p455word/with/slashes";
     let error = PathTokens::parse([secret]).unwrap_err();
     assert!(!format!("{error} {error:?}").contains("p455"), "{error:?}");

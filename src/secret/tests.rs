@@ -81,10 +81,22 @@ fn what_is_no_secret_is_refused_by_name() {
         text("whsec_test_9f8e7d6c5b4a\n"),
         "signing secret: has white space around it, remove it",
     );
+    assert!(text("12 character").is_ok());
     let public = "signing secret: a public key, a shared secret belongs here";
-    refuses(text("whpk_MCowBQYDK2VwAyEA"), public);
-    refuses(text("-----BEGIN PUBLIC KEY-----"), public);
-    refuses(text("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5"), public);
+    for key in [
+        "whpk_MCowBQYDK2VwAyEA",
+        "pk_live_MCowBQYDK2VwAyEA",
+        "-----BEGIN PUBLIC KEY-----",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5",
+        "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTY=",
+        "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=",
+    ] {
+        refuses(text(key), public);
+    }
+    refuses(
+        text("whsk_MCowBQYDK2VwAyEA"),
+        "signing secret: a private key of an asymmetric scheme, a shared secret belongs here",
+    );
     for text in [
         "no base64 at all!",
         // Found by the fuzz target `secret`: two padded texts in a row.
@@ -130,7 +142,12 @@ fn a_ring_has_between_one_and_eight_keys_of_different_names() {
     };
     assert!(KeyRing::new([]).is_err());
     assert!(KeyRing::new([key("a"), key("a")]).is_err());
-    assert!(KeyRing::new((0..9).map(|n| key(&n.to_string()))).is_err());
+    let many = |n: usize| KeyRing::new((0..n).map(|n| key(&n.to_string())));
+    assert_eq!(many(8).unwrap().ids().len(), 8);
+    assert_eq!(
+        many(9).unwrap_err().to_string(),
+        "signing secret: a key ring holds at most 8 keys"
+    );
 
     let ring = KeyRing::new([key("a"), key("b")]).unwrap();
     let shared = ring.clone();
@@ -153,6 +170,7 @@ fn a_key_ends_at_its_expiry() {
         SigningSecret::from_text("whsec_test_9f8e7d6c5b4a").unwrap(),
     )
     .expires_at(UnixTime::from_secs(100));
+    assert_eq!(key.id().to_string(), "a");
     assert!(key.is_active(UnixTime::from_secs(99)));
     assert!(!key.is_active(UnixTime::from_secs(100)));
 }
@@ -162,8 +180,12 @@ fn no_secret_is_printed() {
     let secret = "whsec_test_9f8e7d6c5b4a";
     let ring = KeyRing::parse(&SecretFormat::Text, [secret]).unwrap();
     let state = ring.snapshot()[0].secret().start();
-    let printed = format!("{ring:?} {ring:#?} {state:?} {:?}", ring.snapshot());
-    assert!(printed.contains("[REDACTED]"));
+    assert_eq!(
+        format!("{ring:?} {state:?}"),
+        "[SigningKey { id: KeyId(\"1\"), secret: SigningSecret([REDACTED]), expires_at: None }] \
+         MacState([REDACTED])"
+    );
+    let printed = format!("{ring:#?} {:?}", ring.snapshot());
     for form in [
         secret.to_owned(),
         data_encoding::HEXLOWER.encode(secret.as_bytes()),

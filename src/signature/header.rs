@@ -234,6 +234,9 @@ mod tests {
             (format!("md5=0cc175b9,t=12,v1={A}"), Kind::Malformed),
             (format!("T=12,v1={A}"), Kind::Malformed),
             (format!("t=12,v1={A},v0=é"), Kind::Malformed),
+            (format!("va=1,t=12,v1={A}"), Kind::Malformed),
+            (format!("v2-a=1,t=12,v1={A}"), Kind::Malformed),
+            (format!("1=1,t=12,v1={A}"), Kind::Malformed),
         ] {
             assert_eq!(read(PAIRS, &text), Err(kind), "{text:?}");
         }
@@ -283,8 +286,10 @@ mod tests {
         assert_eq!(read(PAIRS, &many(65)), Err(Kind::TooManyCandidates));
         let others = format!("t=1,v1={A}{}", ",v0=".repeat(64));
         assert_eq!(read(PAIRS, &others), Err(Kind::TooManyCandidates));
-        let long = format!("t=1,v1={}", "a".repeat(MAX_HEADER_LEN));
-        assert_eq!(read(PAIRS, &long), Err(Kind::HeaderTooLong));
+        let long = |len: usize| format!("t=1,v1={A},v0={}", "a".repeat(len - 75));
+        assert_eq!(long(16_384).len(), 16_384);
+        assert_eq!(read(PAIRS, &long(16_384)), Ok((Some("1".to_owned()), 1)));
+        assert_eq!(read(PAIRS, &long(16_385)), Err(Kind::HeaderTooLong));
     }
 
     #[test]

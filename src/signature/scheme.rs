@@ -337,11 +337,36 @@ mod tests {
                 .content([Timestamp, Literal("0"), Body]),
             "the text after the timestamp begins with a digit",
         );
+        for (time, signature) in [("t", "t"), ("", "v1"), ("t", "")] {
+            refuses(
+                start().pairs(time, signature, Encoding::Hex).content([
+                    Timestamp,
+                    Literal("."),
+                    Body,
+                ]),
+                "timestamp and signature need two different names",
+            );
+        }
+        let twice = "the content holds the timestamp or the id twice";
+        refuses(
+            start().timestamp_header("x-time").content([
+                Timestamp,
+                Literal("."),
+                Timestamp,
+                Literal("."),
+                Body,
+            ]),
+            twice,
+        );
         refuses(
             start()
-                .pairs("t", "t", Encoding::Hex)
-                .content([Timestamp, Literal("."), Body]),
-            "timestamp and signature need two different names",
+                .id_header("x-id")
+                .content([Id, Literal("."), Body, Literal("."), Id]),
+            twice,
+        );
+        refuses(
+            start().content([Body, Literal("")]),
+            "the content holds an empty text",
         );
         refuses(
             start()
@@ -350,5 +375,22 @@ mod tests {
                 .content([Timestamp, Literal("."), Body]),
             "the timestamp stands in two places",
         );
+    }
+
+    #[test]
+    fn a_scheme_tells_what_it_signs_and_where() {
+        let scheme = Scheme::builder("x-a-signature")
+            .timestamp_header("x-a-time")
+            .or_family("x-b-signature")
+            .timestamp_header("x-b-time")
+            .content([Piece::Timestamp, Piece::Literal("."), Piece::Body])
+            .tolerance(Tolerance::from_secs(60).unwrap())
+            .build()
+            .unwrap();
+        assert_eq!(scheme.tolerance().map(Tolerance::as_secs), Some(60));
+        let headers: Vec<_> = scheme.headers().map(HeaderName::as_str).collect();
+        assert_eq!(headers, ["x-a-signature", "x-b-signature"]);
+        let timeless = Scheme::builder("x-signature").build().unwrap();
+        assert_eq!(timeless.tolerance(), None);
     }
 }

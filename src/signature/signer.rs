@@ -216,9 +216,9 @@ mod tests {
         // The example of the Standard Webhooks specification, in the headers that Svix sends.
         let key = SigningSecret::from_base64("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
         let signer = Signer::new(list().build().unwrap(), key);
+        let signer = signer.in_family("Svix-Signature").unwrap();
+        assert_eq!(signer.id_header().map(HeaderName::as_str), Some("svix-id"));
         let headers = signer
-            .in_family("Svix-Signature")
-            .unwrap()
             .sign(
                 "1614265330",
                 "msg_p5jXN8AQM9LWM0D4loKWxJek",

@@ -39,11 +39,19 @@ fn integers_count_by_their_digits_and_equal_their_strings() {
         "1042:PAID"
     );
     assert_eq!(key_of(r#"{"OrderId":-7,"Status":"\u0050AID"}"#), "-7:PAID");
-    let long = "9".repeat(400);
-    assert_eq!(
-        key_of(&format!(r#"{{"OrderId":{long},"Status":0}}"#)),
-        format!("{long}:0")
-    );
+    let long = "9".repeat(1_024);
+    for id in [long.clone(), format!("\"{long}\"")] {
+        assert_eq!(
+            key_of(&format!(r#"{{"OrderId":{id},"Status":0}}"#)),
+            format!("{long}:0")
+        );
+    }
+    for id in [format!("9{long}"), format!("\"9{long}\"")] {
+        refuses(
+            &format!(r#"{{"OrderId":{id},"Status":0}}"#),
+            "/OrderId: neither an integer nor a string with content",
+        );
+    }
 }
 
 #[test]
@@ -123,7 +131,17 @@ fn an_event_tells_its_time_if_it_can_be_read() {
     );
     assert_eq!(time("1777899600"), Some(1_777_899_600));
     assert_eq!(time("\"1900-01-01T00:00:00Z\""), Some(0));
-    for other in ["null", "\"\"", "\"yesterday\"", "{}", "1.5", "-1"] {
+    assert_eq!(time("9999999999999999999"), Some(9_999_999_999_999_999_999));
+    for other in [
+        "null",
+        "\"\"",
+        "\"yesterday\"",
+        "{}",
+        "1.5",
+        "-1",
+        "\"+5\"",
+        "10000000000000000000",
+    ] {
         assert_eq!(time(other), None, "{other}");
     }
 }

@@ -74,6 +74,9 @@ fn both_keys_count_during_a_roll_over() {
         "2"
     );
 
+    // A signature that stands twice is right twice over.
+    assert_eq!(key(format!("t={SIGNED},v1={BY_OLD},v1={BY_OLD}")), "2");
+
     // The roll-over ends: the old secret expires, then leaves the running ring.
     let secret = |text| SigningSecret::from_text(text).unwrap();
     let ring = KeyRing::new([
@@ -119,10 +122,25 @@ fn forged_and_stale_are_told_apart() {
         .verify(&signed(&right), BODY, secs(SIGNED + 301))
         .unwrap_err();
     assert!(error.is_stale());
+    assert_eq!(error.key_id().map(KeyId::as_str), Some("1"));
     assert_eq!(
         error.to_string(),
         "signed too long ago by key \"1\", 301 s away: a replay, or a wrong clock"
     );
+    let forged = verifier(&[OLD])
+        .verify(&signed(&right), b"", secs(SIGNED + 301))
+        .unwrap_err();
+    assert!(!forged.is_stale());
+    assert_eq!(forged.key_id(), None);
+
+    let strict = verifier(&[OLD]).with_tolerance(Tolerance::from_secs(60).unwrap());
+    let kind = |now| {
+        strict
+            .verify(&signed(&right), BODY, secs(now))
+            .map_err(|e| e.kind())
+    };
+    assert!(kind(SIGNED + 60).is_ok());
+    assert_eq!(kind(SIGNED + 61), Err(Kind::TooOld));
 }
 
 #[test]
@@ -247,10 +265,19 @@ fn standard_webhooks_in_either_family_but_not_in_both() {
         check(&[("webhook-id", "msg.1"), webhook[1], webhook[2]]),
         Err(Kind::InvalidId)
     );
-    let long = "x".repeat(257);
+    let longest = "x".repeat(256);
     assert_eq!(
-        check(&[("webhook-id", &long), webhook[1], webhook[2]]),
+        check(&[
+            ("webhook-id", &format!("{longest}x")),
+            webhook[1],
+            webhook[2]
+        ]),
         Err(Kind::InvalidId)
+    );
+    assert_eq!(
+        check(&[("webhook-id", &longest), webhook[1], webhook[2]]),
+        Err(Kind::Mismatch),
+        "long enough to be looked at"
     );
     assert_eq!(
         check(&[webhook[0], webhook[0], webhook[1], webhook[2]]),
@@ -317,7 +344,12 @@ fn nothing_secret_is_printed() {
     let verifier = verifier(&[OLD]);
     let check = verifier.begin(&headers, secs(SIGNED)).unwrap();
     let error = verifier.verify(&headers, b"", secs(SIGNED)).unwrap_err();
-    let printed = format!("{verifier:?} {check:?} {error:?} {error}");
+    assert_eq!(
+        format!("{check:?}"),
+        "Verification { candidates: 1, keys: 1, signed_at: Some(UnixTime(1777899600.000000)), \
+         id: None, tolerance: Tolerance(300) }"
+    );
+    let printed = format!("{verifier:?} {error:?} {error}");
     for secret in [OLD, BY_OLD, "[199, 6, 83"] {
         assert!(!printed.contains(secret), "{printed}");
     }

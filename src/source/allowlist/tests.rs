@@ -164,6 +164,7 @@ fn a_host_name_is_held_to_its_limits() {
         (&format!("{longest}."), &longest),
     ] {
         assert_eq!(host(text).as_str(), name);
+        assert_eq!(host(text).to_string(), name);
     }
     assert!(HostName::new(&format!("{longest}a")).is_err());
     assert!(HostName::new(&format!("{label}a.example")).is_err());
@@ -322,12 +323,24 @@ fn a_replaced_list_is_replaced_for_all_clones_and_keeps_the_answers_of_hosts_tha
     list.replace(["a.example", "b.example"]).unwrap();
     assert_eq!(shared.check(ip("203.0.113.2"), at(0)), Unresolved);
 
+    let list = list.with_host_grace(Duration::from_secs(1)).unwrap();
     assert_eq!(
         list.with_host_grace(Duration::from_millis(999))
             .unwrap_err()
             .to_string(),
         "allowlist: a host grace of 999ms is too short, at least 1s is needed"
     );
+}
+
+#[test]
+fn a_weak_hold_lasts_as_long_as_the_list() {
+    let list = Allowlist::parse(["192.0.2.1"]).unwrap();
+    let weak = list.downgrade();
+    let held = weak.upgrade().unwrap();
+    held.replace(["192.0.2.2"]).unwrap();
+    assert_eq!(list.check(ip("192.0.2.2"), at(0)), Allowed, "the same list");
+    drop((list, held));
+    assert!(weak.upgrade().is_none());
 }
 
 #[test]

@@ -142,12 +142,14 @@ fn an_event_is_claimed_handled_and_answered_from_the_record() {
     assert_eq!(story.on(0, &claim(1, 1)), granted(1, fence_at(0)));
     let claimed = RecordState::Claimed { lease_ends: at(15) };
     assert_eq!(story.state(0), claimed);
+    assert_eq!(story.0.as_ref().unwrap().lease_ends(), Some(at(15)));
     assert_eq!(
         story.untouched_by(1, &claim(2, 1)),
         ClaimOutcome::InProgress
     );
     assert_eq!(story.on(2, &complete(1, 1)), Held::Held);
     assert_eq!(story.state(2), RecordState::Done(answer(200)));
+    assert_eq!(story.0.as_ref().unwrap().lease_ends(), None);
     assert_eq!(story.kept_until(), at(602));
 
     let done = ClaimOutcome::Done(answer(200));
