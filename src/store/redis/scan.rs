@@ -13,6 +13,7 @@ use crate::store::record::Record;
 
 use super::codec::{self, HEAD};
 use super::connect::Node;
+use super::error::Fault;
 use super::keys::{Layout, Shown};
 use super::link::Link;
 use super::scripts::{strange, unreadable};
@@ -26,6 +27,9 @@ pub(super) struct Scan<'a> {
     layout: &'a Layout,
     provider: Option<&'a ProviderName>,
 }
+
+/// Where to go on, if there is more, and some keys with what they say.
+type Batch = (Option<u64>, Vec<(String, Shown)>);
 
 /// A record that a scan came by.
 struct Found {
@@ -93,11 +97,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Some keys, and where to go on.
-    async fn keys(
-        &self,
-        node: &Node,
-        cursor: u64,
-    ) -> Result<(Option<u64>, Vec<(String, Shown)>), StoreError> {
+    async fn keys(&self, node: &Node, cursor: u64) -> Result<Batch, StoreError> {
         let mut scan = redis::cmd("SCAN");
         scan.arg(cursor)
             .arg("MATCH")
@@ -112,19 +112,7 @@ impl<'a> Scan<'a> {
                 |mut conn| async move { conn.ask_node(node, scan).await },
             )
             .await?;
-        let (next, keys): (u64, Vec<Vec<u8>>) =
-            redis::from_redis_value(answer).map_err(|_| strange())?;
-        let keys = keys
-            .into_iter()
-            .filter_map(|key| {
-                let key = String::from_utf8(key).ok()?;
-                let (provider, shown) = self.layout.read(&key)?;
-                self.provider
-                    .is_none_or(|wanted| *wanted == provider)
-                    .then_some((key, shown))
-            })
-            .collect();
-        Ok(((next != 0).then_some(next), keys))
+        Ok(batch(answer, self.layout, self.provider)?)
     }
 
     /// The records under these keys, without their bodies.
@@ -201,16 +189,44 @@ impl<'a> Scan<'a> {
             })
             .await?;
         let mut answers = answers.into_iter();
-        let time = answers.next().ok_or_else(strange)?;
-        let (secs, micros): (u64, u64) = redis::from_redis_value(time).map_err(|_| strange())?;
-        let now = UnixTime::from_micros(secs.saturating_mul(1_000_000).saturating_add(micros));
-        let values = answers
-            .map(|value| match value {
-                Value::BulkString(bytes) => Ok(Some(bytes.into())),
-                Value::Nil => Ok(None),
-                _ => Err(strange()),
-            })
-            .collect::<Result<_, _>>()?;
+        let now = moment(answers.next().ok_or_else(strange)?)?;
+        let values = answers.map(bytes).collect::<Result<_, _>>()?;
         Ok((now, values))
+    }
+}
+
+/// Reads what `SCAN` answered: where to go on, and the keys that are ours.
+pub(super) fn batch(
+    answer: Value,
+    layout: &Layout,
+    provider: Option<&ProviderName>,
+) -> Result<Batch, Fault> {
+    let (next, keys): (u64, Vec<Vec<u8>>) =
+        redis::from_redis_value(answer).map_err(|_| strange())?;
+    let keys = keys
+        .into_iter()
+        .filter_map(|key| {
+            let key = String::from_utf8(key).ok()?;
+            let (of, shown) = layout.read(&key)?;
+            provider
+                .is_none_or(|wanted| *wanted == of)
+                .then_some((key, shown))
+        })
+        .collect();
+    Ok(((next != 0).then_some(next), keys))
+}
+
+/// Reads what `TIME` answered.
+pub(super) fn moment(answer: Value) -> Result<UnixTime, Fault> {
+    let (secs, micros): (u64, u64) = redis::from_redis_value(answer).map_err(|_| strange())?;
+    let micros = secs.saturating_mul(1_000_000).saturating_add(micros);
+    Ok(UnixTime::from_micros(micros))
+}
+
+fn bytes(answer: Value) -> Result<Option<Bytes>, Fault> {
+    match answer {
+        Value::BulkString(bytes) => Ok(Some(bytes.into())),
+        Value::Nil => Ok(None),
+        _ => Err(strange()),
     }
 }
