@@ -91,6 +91,9 @@ mod command;
 #[cfg(test)]
 mod contract;
 mod error;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod memory;
 mod record;
 #[cfg(feature = "redis")]

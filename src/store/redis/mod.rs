@@ -6,6 +6,8 @@ mod check;
 mod codec;
 mod connect;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod keys;
 mod link;
 mod scan;
