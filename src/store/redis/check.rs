@@ -49,14 +49,14 @@ impl RedisReport {
                 Node::At { host, port } => Some(format!("{host}:{port}")),
             };
             let settings = Settings::read(conn, &node).await?;
-            findings.extend(Self::of_server(server, &settings).findings);
+            findings.extend(Self::of_server(server.as_deref(), &settings).findings);
         }
         Ok(Self { findings })
     }
 
-    pub(super) fn of_server(server: Option<String>, settings: &Settings) -> Self {
+    pub(super) fn of_server(server: Option<&str>, settings: &Settings) -> Self {
         let finding = |(setting, (verdict, found, risk))| RedisFinding {
-            server: server.clone(),
+            server: server.map(str::to_owned),
             setting,
             verdict,
             found,
