@@ -273,7 +273,11 @@ async fn a_value_that_is_no_record_is_said_to_be_unreadable() {
         "not a record, and yet long enough to be one",
     ]);
     server.ask(&["HSET", "wh:default:{0}:acme:hash", "a", "b"]);
-    for part in ["text", "hash"] {
+    let whole = claim("longer");
+    granted(store.claim(&whole).await.unwrap());
+    store.release(&release(&whole)).await.unwrap();
+    server.ask(&["APPEND", "wh:default:{0}:acme:longer", "!"]);
+    for part in ["text", "hash", "longer"] {
         let claim = claim(part);
         let grant = Grant {
             attempt: 1,

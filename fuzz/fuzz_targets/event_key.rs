@@ -81,7 +81,8 @@ fn part(body: &Value, spellings: &[&str]) -> Result<String, No> {
     let mut found: Option<String> = None;
     for value in spellings.iter().filter_map(|path| body.pointer(path)) {
         let text = match value {
-            Value::String(text) if !text.is_empty() => text.clone(),
+            // What is longer is no identifier.
+            Value::String(text) if (1..=1024).contains(&text.len()) => text.clone(),
             Value::Number(number) if number.is_i64() || number.is_u64() => number.to_string(),
             Value::Number(_) => return Err(No::Inexact),
             _ => return Err(No::Refused(Kind::WrongType)),

@@ -90,6 +90,9 @@
 
 mod command;
 mod error;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod memory;
 mod record;
 #[cfg(feature = "redis")]

@@ -116,6 +116,12 @@ impl MemoryStore {
         }
     }
 
+    #[cfg(fuzzing)]
+    pub(super) fn record(&self, key: &EventKey) -> Option<super::record::Record> {
+        let shard = self.space.shard(key);
+        shard.get(key, self.pool.clock.now()).cloned()
+    }
+
     fn run<C: Command>(&self, command: &C) -> Result<C::Outcome, StoreError> {
         if let Some(outcome) = self.try_run(command) {
             return Ok(outcome);

@@ -49,21 +49,22 @@ impl RedisReport {
                 Node::At { host, port } => Some(format!("{host}:{port}")),
             };
             let settings = Settings::read(conn, &node).await?;
-            for (setting, (verdict, found, risk)) in [
-                (RedisSetting::Eviction, settings.eviction()),
-                (RedisSetting::Persistence, settings.persistence()),
-                (RedisSetting::Replication, settings.replication()),
-            ] {
-                findings.push(RedisFinding {
-                    server: server.clone(),
-                    setting,
-                    verdict,
-                    found,
-                    risk,
-                });
-            }
+            findings.extend(Self::of_server(server.as_deref(), &settings).findings);
         }
         Ok(Self { findings })
+    }
+
+    pub(super) fn of_server(server: Option<&str>, settings: &Settings) -> Self {
+        let finding = |(setting, (verdict, found, risk))| RedisFinding {
+            server: server.map(str::to_owned),
+            setting,
+            verdict,
+            found,
+            risk,
+        };
+        Self {
+            findings: settings.judge().map(finding).into(),
+        }
     }
 }
 
@@ -183,7 +184,7 @@ type Judgement = (RedisVerdict, String, &'static str);
 
 /// What a server tells of itself; what it hides is not there.
 #[derive(Debug, Default)]
-struct Settings(HashMap<String, String>);
+pub(super) struct Settings(HashMap<String, String>);
 
 const READ: [&str; 6] = [
     "maxmemory",
@@ -198,38 +199,62 @@ impl Settings {
     async fn read(conn: &mut Conn, node: &Node) -> Result<Self, Fault> {
         let mut settings = Self::default();
         if let Some(info) = allowed(conn.ask_node(node, &redis::cmd("INFO")).await)? {
-            let info: String = redis::from_redis_value(info).unwrap_or_default();
-            settings.0.extend(info.lines().filter_map(|line| {
-                let (name, value) = line.split_once(':')?;
-                // As `CONFIG` calls it.
-                let name = match name {
-                    "maxmemory_policy" => "maxmemory-policy",
-                    "aof_enabled" => "appendonly",
-                    name => name,
-                };
-                let value = match (name, value.trim()) {
-                    ("appendonly", "1") => "yes",
-                    ("appendonly", "0") => "no",
-                    (_, value) => value,
-                };
-                Some((name.to_owned(), value.to_owned()))
-            }));
+            settings.take_info(info);
         }
         for name in READ {
             let mut get: Cmd = redis::cmd("CONFIG");
             get.arg("GET").arg(name);
             // Forbidden once, forbidden always.
-            let Some(value) = allowed(conn.ask_node(node, &get).await)? else {
+            let Some(pairs) = allowed(conn.ask_node(node, &get).await)? else {
                 break;
             };
-            let pairs: HashMap<String, String> = redis::from_redis_value(value).unwrap_or_default();
-            settings.0.extend(pairs);
+            settings.take_config(pairs);
         }
         Ok(settings)
     }
 
+    /// Takes over what `INFO` answered; what is no such answer says nothing.
+    pub(super) fn take_info(&mut self, info: Value) {
+        let info: String = redis::from_redis_value(info).unwrap_or_default();
+        self.0.extend(info.lines().filter_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            // As `CONFIG` calls it.
+            let name = match name {
+                "maxmemory_policy" => "maxmemory-policy",
+                "aof_enabled" => "appendonly",
+                name => name,
+            };
+            let value = match (name, value.trim()) {
+                ("appendonly", "1") => "yes",
+                ("appendonly", "0") => "no",
+                (_, value) => value,
+            };
+            Some((name.to_owned(), value.to_owned()))
+        }));
+    }
+
+    /// Takes over what `CONFIG GET` answered; what is no such answer says nothing.
+    pub(super) fn take_config(&mut self, pairs: Value) {
+        let pairs: HashMap<String, String> = redis::from_redis_value(pairs).unwrap_or_default();
+        self.0.extend(pairs);
+    }
+
+    /// What they come to, setting by setting.
+    fn judge(&self) -> [(RedisSetting, Judgement); 3] {
+        [
+            (RedisSetting::Eviction, self.eviction()),
+            (RedisSetting::Persistence, self.persistence()),
+            (RedisSetting::Replication, self.replication()),
+        ]
+    }
+
     fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
+    }
+
+    /// A number; what is none is not known.
+    fn count(&self, name: &str) -> Option<u64> {
+        self.get(name)?.parse().ok()
     }
 
     fn eviction(&self) -> Judgement {
@@ -297,18 +322,16 @@ impl Settings {
     }
 
     fn replication(&self) -> Judgement {
-        let (replicas, least) = (
-            self.get("connected_slaves"),
-            self.get("min-replicas-to-write"),
-        );
+        let replicas = self.count("connected_slaves");
+        let least = self.count("min-replicas-to-write");
         match (replicas, least) {
-            (Some("0"), _) => (
+            (Some(0), _) => (
                 RedisVerdict::Weak,
                 "no replica".to_owned(),
                 "nothing is lost by a failover, as there is none; when this machine is lost, so is \
                  every record",
             ),
-            (Some(replicas), Some("0")) => (
+            (Some(replicas), Some(0)) => (
                 RedisVerdict::Weak,
                 format!("{replicas} replicas, min-replicas-to-write 0"),
                 "a failover loses what had not reached a replica, and a master that was cut off \
@@ -390,6 +413,15 @@ mod tests {
                     ("min-replicas-to-write", "0"),
                 ],
                 [Unknown, AtRisk, Weak],
+            ),
+            // What is no number is not known.
+            (
+                &[("connected_slaves", "one"), ("min-replicas-to-write", "1")],
+                [Unknown, Unknown, Unknown],
+            ),
+            (
+                &[("connected_slaves", "1"), ("min-replicas-to-write", "")],
+                [Unknown, Unknown, Unknown],
             ),
         ] {
             let settings = settings(pairs);

@@ -54,7 +54,10 @@ pub(super) fn decode(mut value: Bytes) -> Option<Stored> {
         let name = value.split_to(length);
         Some(EventKey::decode(std::str::from_utf8(&name).ok()?).ok()?)
     };
-    let body = (flags & BODY != 0).then_some(value);
+    let body = (flags & BODY != 0).then(|| std::mem::take(&mut value));
+    if !value.is_empty() {
+        return None;
+    }
     Some(Stored {
         record: head.into_record(body),
         key,
@@ -114,6 +117,14 @@ fn decode_head(value: &mut Bytes) -> Option<(u8, Head)> {
         RELEASED => Stage::Released,
         _ => return None,
     };
+    let meant = match stage {
+        Stage::Claimed { .. } => BOUND | CORRECTED,
+        Stage::Done { .. } => BODY,
+        Stage::Released => 0,
+    };
+    if flags & (BOUND | CORRECTED | BODY) & !meant != 0 {
+        return None;
+    }
     let head = Head {
         token,
         kept_until,
@@ -216,6 +227,34 @@ mod tests {
             let mut other = done();
             other[at] = byte;
             assert_eq!(decode(other.into()), None, "{at} {byte}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_says_more_than_its_state_does_is_not_read() {
+        let with = |flags: u8, tail: &[u8]| {
+            let mut value = done();
+            value.truncate(54);
+            value[1] = flags;
+            value.extend(tail);
+            value
+        };
+        let (claimed, released) = (with(1 | 8, &[0; 8]), with(3 | 8, b""));
+        for value in [&claimed, &released, &with(2 | 8, &[0; 2])] {
+            assert!(decode(value.clone().into()).is_some());
+            let longer = [value.as_slice(), b"!"].concat();
+            assert_eq!(decode(longer.into()), None, "{value:?}");
+        }
+        for value in [
+            with(1 | 8 | 128, &[0; 8]),
+            with(2 | 8 | 16, &[0; 2]),
+            with(2 | 8 | 32, &[0; 2]),
+            with(3 | 8 | 16, b""),
+            with(3 | 8 | 128, b"body"),
+        ] {
+            assert_eq!(decode(value.clone().into()), None, "{value:?}");
+            let head = value.get(..HEAD).unwrap_or(&value).to_vec();
+            assert_eq!(decode_state(head.into()), None, "{value:?}");
         }
     }
 

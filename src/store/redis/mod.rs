@@ -7,6 +7,8 @@ mod codec;
 mod connect;
 mod connection;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod keys;
 mod link;
 mod scan;

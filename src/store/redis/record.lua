@@ -84,7 +84,14 @@ local function parse(value)
     record.name = string.sub(value, at + 4, at + 3 + length)
     at = at + 4 + length
   end
-  if bit.band(flags, BODY) ~= 0 then record.body = string.sub(value, at) end
+  -- What no state of its own has: nothing that is written here.
+  if record.state ~= CLAIMED and (record.bound or record.corrected) then return nil end
+  if bit.band(flags, BODY) ~= 0 then
+    if record.state ~= DONE then return nil end
+    record.body = string.sub(value, at)
+  elseif #value >= at then
+    return nil
+  end
   return record
 end
 

@@ -13,6 +13,7 @@ use crate::store::record::Record;
 
 use super::codec::{self, HEAD};
 use super::connect::Node;
+use super::error::Fault;
 use super::keys::{Layout, Shown};
 use super::link::Link;
 use super::scripts::{strange, unreadable};
@@ -26,6 +27,9 @@ pub(super) struct Scan<'a> {
     layout: &'a Layout,
     provider: Option<&'a ProviderName>,
 }
+
+/// Where to go on, if there is more, and some keys with what they say.
+type Batch = (Option<u64>, Vec<(String, Shown)>);
 
 /// A record that a scan came by.
 struct Found {
@@ -93,11 +97,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Some keys, and where to go on.
-    async fn keys(
-        &self,
-        node: &Node,
-        cursor: u64,
-    ) -> Result<(Option<u64>, Vec<(String, Shown)>), StoreError> {
+    async fn keys(&self, node: &Node, cursor: u64) -> Result<Batch, StoreError> {
         let mut scan = redis::cmd("SCAN");
         scan.arg(cursor)
             .arg("MATCH")
@@ -112,19 +112,7 @@ impl<'a> Scan<'a> {
                 |mut conn| async move { conn.ask_node(node, scan).await },
             )
             .await?;
-        let (next, keys): (u64, Vec<Vec<u8>>) =
-            redis::from_redis_value(answer).map_err(|_| strange())?;
-        let keys = keys
-            .into_iter()
-            .filter_map(|key| {
-                let key = String::from_utf8(key).ok()?;
-                let (provider, shown) = self.layout.read(&key)?;
-                self.provider
-                    .is_none_or(|wanted| *wanted == provider)
-                    .then_some((key, shown))
-            })
-            .collect();
-        Ok(((next != 0).then_some(next), keys))
+        Ok(batch(answer, self.layout, self.provider)?)
     }
 
     /// The records under these keys, without their bodies.
@@ -201,16 +189,126 @@ impl<'a> Scan<'a> {
             })
             .await?;
         let mut answers = answers.into_iter();
-        let time = answers.next().ok_or_else(strange)?;
-        let (secs, micros): (u64, u64) = redis::from_redis_value(time).map_err(|_| strange())?;
-        let now = UnixTime::from_micros(secs.saturating_mul(1_000_000).saturating_add(micros));
-        let values = answers
-            .map(|value| match value {
-                Value::BulkString(bytes) => Ok(Some(bytes.into())),
-                Value::Nil => Ok(None),
-                _ => Err(strange()),
-            })
-            .collect::<Result<_, _>>()?;
+        let now = moment(answers.next().ok_or_else(strange)?)?;
+        let values = answers.map(bytes).collect::<Result<_, _>>()?;
         Ok((now, values))
+    }
+}
+
+/// Reads what `SCAN` answered: where to go on, and the keys that are ours.
+pub(super) fn batch(
+    answer: Value,
+    layout: &Layout,
+    provider: Option<&ProviderName>,
+) -> Result<Batch, Fault> {
+    let [next, Value::Array(keys)] = words(answer)? else {
+        return Err(strange());
+    };
+    let next = number(&next)?;
+    let mut own = Vec::new();
+    for key in keys {
+        let Value::BulkString(key) = key else {
+            return Err(strange());
+        };
+        let Ok(key) = String::from_utf8(key) else {
+            continue;
+        };
+        let Some((of, shown)) = layout.read(&key) else {
+            continue;
+        };
+        if provider.is_none_or(|wanted| *wanted == of) {
+            own.push((key, shown));
+        }
+    }
+    Ok(((next != 0).then_some(next), own))
+}
+
+/// Reads what `TIME` answered.
+pub(super) fn moment(answer: Value) -> Result<UnixTime, Fault> {
+    let [secs, micros] = words(answer)?;
+    let micros = number(&secs)?
+        .saturating_mul(1_000_000)
+        .saturating_add(number(&micros)?);
+    Ok(UnixTime::from_micros(micros))
+}
+
+fn words<const COUNT: usize>(answer: Value) -> Result<[Value; COUNT], Fault> {
+    match answer {
+        Value::Array(words) => words.try_into().map_err(|_| strange()),
+        _ => Err(strange()),
+    }
+}
+
+/// A number as text, which is how these two answers have it.
+fn number(word: &Value) -> Result<u64, Fault> {
+    match word {
+        Value::BulkString(digits) => std::str::from_utf8(digits)
+            .ok()
+            .and_then(|digits| digits.parse().ok())
+            .ok_or_else(strange),
+        _ => Err(strange()),
+    }
+}
+
+fn bytes(answer: Value) -> Result<Option<Bytes>, Fault> {
+    match answer {
+        Value::BulkString(bytes) => Ok(Some(bytes.into())),
+        Value::Nil => Ok(None),
+        _ => Err(strange()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Value {
+        Value::BulkString(text.as_bytes().to_vec())
+    }
+
+    fn is_strange<T>(answer: &Result<T, Fault>) -> bool {
+        matches!(answer, Err(Fault::Garbled(_)))
+    }
+
+    #[test]
+    fn a_time_is_two_numbers_and_nothing_else() {
+        let time = moment(Value::Array(vec![text("1700000000"), text("60")])).unwrap();
+        assert_eq!(time, UnixTime::from_micros(1_700_000_000_000_060));
+        for words in [
+            vec![],
+            vec![text("1700000000")],
+            vec![text("1700000000"), text("60"), text("0")],
+            vec![text("1700000000"), Value::Double(60.0)],
+            vec![text("1700000000"), text("-1")],
+            vec![text("1700000000"), text("")],
+        ] {
+            assert!(
+                is_strange(&moment(Value::Array(words.clone()))),
+                "{words:?}"
+            );
+        }
+        let words = vec![text("1700000000"), text("60")];
+        assert!(is_strange(&moment(Value::Set(words))));
+    }
+
+    #[test]
+    fn a_batch_is_a_cursor_and_keys() {
+        let layout = Layout::new(ProviderName::new("live").unwrap(), 256);
+        let own = || text("wh:live:{134}:acme:evt_1");
+        let read = |words: Vec<Value>| batch(Value::Array(words), &layout, None);
+        let keys = Value::Array(vec![own(), text("another"), Value::BulkString(vec![0xff])]);
+        let (next, found) = read(vec![text("17"), keys]).unwrap();
+        assert_eq!((next, found.len()), (Some(17), 1));
+        let (next, found) = read(vec![text("0"), Value::Array(vec![])]).unwrap();
+        assert_eq!((next, found.len()), (None, 0));
+        for words in [
+            vec![text("0")],
+            vec![text("x"), Value::Array(vec![])],
+            vec![text("0"), Value::Set(vec![own()])],
+            vec![text("0"), Value::Array(vec![Value::Int(1)])],
+            vec![text("0"), Value::Array(vec![]), Value::Nil],
+        ] {
+            assert!(is_strange(&read(words.clone())), "{words:?}");
+        }
     }
 }

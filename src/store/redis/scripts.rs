@@ -176,7 +176,11 @@ pub(super) fn claim_answer(value: Value) -> Result<Answer<ClaimOutcome>, Fault> 
                 }
                 _ => return Err(STRANGE),
             },
-            corrected: integer(words.next().as_ref())? == 1,
+            corrected: match integer(words.next().as_ref())? {
+                0 => false,
+                1 => true,
+                _ => return Err(STRANGE),
+            },
         }),
         2 => ClaimOutcome::InProgress,
         3 => ClaimOutcome::Conflict,
@@ -188,6 +192,7 @@ pub(super) fn claim_answer(value: Value) -> Result<Answer<ClaimOutcome>, Fault> 
         }),
         _ => return Err(STRANGE),
     };
+    end(words)?;
     Ok(Answer { outcome, now })
 }
 
@@ -198,6 +203,7 @@ pub(super) fn held_answer(value: Value) -> Result<Answer<Held>, Fault> {
     let mut words = words.into_iter();
     let code = integer(words.next().as_ref())?;
     let now = time(words.next().as_ref())?;
+    end(words)?;
     Ok(Answer {
         outcome: held(code)?,
         now,
@@ -225,10 +231,9 @@ pub(super) fn lookup_answer(value: Value) -> Result<Answer<Option<Bytes>>, Fault
     };
     let mut words = words.into_iter();
     let now = time(words.next().as_ref())?;
-    Ok(Answer {
-        outcome: bytes(words.next())?,
-        now,
-    })
+    let outcome = bytes(words.next())?;
+    end(words)?;
+    Ok(Answer { outcome, now })
 }
 
 /// The remaining microseconds of a live claim.
@@ -265,11 +270,66 @@ fn time(value: Option<&Value>) -> Result<UnixTime, Fault> {
     Ok(UnixTime::from_micros(micros))
 }
 
+/// An answer has so many words and no more.
+fn end(mut words: impl Iterator<Item = Value>) -> Result<(), Fault> {
+    match words.next() {
+        None => Ok(()),
+        Some(_) => Err(STRANGE),
+    }
+}
+
 fn bytes(value: Option<Value>) -> Result<Option<Bytes>, Fault> {
     match value {
         Some(Value::BulkString(bytes)) => Ok(Some(bytes.into())),
         // RESP3 has a null of its own, and a false.
         Some(Value::Nil | Value::Boolean(false)) => Ok(None),
         _ => Err(STRANGE),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::store::error::StoreErrorKind;
+
+    use super::*;
+
+    fn ints(numbers: &[i64]) -> Value {
+        Value::Array(numbers.iter().copied().map(Value::Int).collect())
+    }
+
+    #[test]
+    fn an_answer_with_too_many_words_is_no_answer() {
+        let corrupt = |fault: Fault| fault.kind() == StoreErrorKind::Corrupt;
+        assert!(claim_answer(ints(&[2, 1_000])).is_ok());
+        assert!(claim_answer(ints(&[2, 1_000, 1])).is_err_and(corrupt));
+        assert!(held_answer(ints(&[1, 1_000])).is_ok());
+        assert!(held_answer(ints(&[1, 1_000, 1])).is_err_and(corrupt));
+        let none = Value::Array(vec![Value::Int(1_000), Value::Nil]);
+        assert!(lookup_answer(none).is_ok());
+        let more = Value::Array(vec![Value::Int(1_000), Value::Nil, Value::Nil]);
+        assert!(lookup_answer(more).is_err_and(corrupt));
+    }
+
+    #[test]
+    fn a_grant_was_corrected_or_not() {
+        let granted = |corrected: i64| {
+            let fence = Value::BulkString(vec![0, 0, 0, 0, 0, 0, 0, 9]);
+            let words = [1, 1_000, 1].map(Value::Int).into_iter();
+            claim_answer(Value::Array(
+                words.chain([fence, Value::Int(corrected)]).collect(),
+            ))
+        };
+        for (corrected, expected) in [(0, false), (1, true)] {
+            let grant = Grant {
+                attempt: 1,
+                fence: 9,
+                corrected: expected,
+            };
+            assert_eq!(
+                granted(corrected).unwrap().outcome,
+                ClaimOutcome::Claimed(grant)
+            );
+        }
+        assert!(granted(2).is_err());
     }
 }
