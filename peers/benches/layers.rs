@@ -1,5 +1,5 @@
 //! A signed delivery of 1 KiB through Tower layers, without sockets: ours beside those of
-//! `webhook-verify` and `idempotent`, which do a part each. How to run it says peers/README.md;
+//! `webhook-verify` and `idempotent`, which do a part each. peers/README.md says how to run it;
 //! `-- --quick` takes few rounds. It prints Markdown.
 //!
 //! In each of many short rounds each way gets the same new events in turn, one after the other on one
