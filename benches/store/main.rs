@@ -6,8 +6,8 @@
 //! - `memory`: claim and complete through `MemoryStore` on one thread and on two, and what a record
 //!   takes there.
 //!
-//! `cargo bench --bench store -- pairs --rounds 5` runs a part, `-- bytes --records 50000` a small
-//! one. Redis is started for it, on a free port. What is compared takes turns in short rounds, so
+//! `cargo bench --bench store -- --quick` takes few rounds and records; `-- pairs --rounds 5` runs a
+//! part, `-- bytes --records 50000` a small one. Redis is started for it, on a free port. What is compared takes turns in short rounds, so
 //! that whatever else the machine does falls on both; each ratio is the median of the rounds'
 //! ratios.
 #![allow(
@@ -51,6 +51,7 @@ impl Options {
         while let Some(argument) = parser.next()? {
             match argument {
                 Long("bench") => is_bench = true,
+                Long("quick") => (options.rounds, options.records) = (5, 50_000),
                 Long("rounds") => options.rounds = parser.value()?.parse()?,
                 Long("records") => options.records = parser.value()?.parse()?,
                 Value(part) if PARTS.iter().any(|known| part == **known) => {

@@ -10,9 +10,12 @@ use tower_webhook::store::{Claim, ClaimOutcome, Held, Store};
 
 use crate::event::{self, portions};
 use crate::processor::of_this_thread;
-use crate::rounds::Medians;
+use crate::rounds::{Medians, Required};
 
 const PAIRS_PER_THREAD: u32 = 50_000;
+
+/// Of the pairs/s of one thread, by two.
+const REQUIRED: Required = Required::AtLeast(1.6);
 
 fn work(store: &MemoryStore, claims: &[Claim]) {
     let runtime = tokio::runtime::Builder::new_current_thread();
@@ -98,7 +101,7 @@ pub(crate) fn print(rounds: usize, records: u32) {
     }
     let (rates, costs) = (Medians::of(&rates), Medians::of(&costs));
     let (low, high) = rates.middle;
-    println!("\n## Claim and complete in memory, medians of {rounds} rounds\n");
+    println!("\n### Claim and complete in memory, medians of {rounds} rounds\n");
     println!("| threads | pairs/s | ratio | middle half | CPU of a pair |");
     println!("| ---: | ---: | ---: | :---: | ---: |");
     println!("| 1 | {:.0} | | | {:.2} µs |", rates.first, costs.first);
@@ -108,4 +111,9 @@ pub(crate) fn print(rounds: usize, records: u32) {
     );
     let bytes = bytes_per_record(records);
     println!("\nOne of {records} finished records takes {bytes} bytes of the allocator.");
+    println!(
+        "\n- `MemoryStore`, two threads against one: {:.3} of the pairs/s ({low:.3} to {high:.3}). {}",
+        rates.ratio,
+        REQUIRED.verdict(rates.ratio)
+    );
 }

@@ -14,7 +14,7 @@ use tower_webhook::store::{Claim, ClaimOutcome, Held, Store};
 use crate::event::{self, LEASE, RETENTION};
 use crate::processor::of_process;
 use crate::redis_support::Server;
-use crate::rounds::Medians;
+use crate::rounds::{Medians, Required};
 
 const CLAIM: &str = concat!(
     include_str!("../../src/store/redis/record.lua"),
@@ -30,6 +30,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How many in flight, and how many pairs a round: some tenths of a second.
 const LEVELS: [(u32, u32); 3] = [(1, 1_000), (64, 6_400), (512, 10_240)];
+
+/// Of the pairs/s of the scripts sent by hand, at each level.
+const REQUIRED: Required = Required::AtLeast(0.9);
 
 /// A way to claim and complete.
 pub(crate) trait Side: Clone + Send + Sync + 'static {
@@ -204,12 +207,13 @@ pub(crate) async fn print(rounds: usize) {
     let raw = Raw::new(&server).await;
     let ours = Ours(store(&server).await);
     check_that_both_do_the_same(&server, &raw, &ours).await;
-    println!("\n## Claim and complete on Redis, medians of {rounds} rounds\n");
+    println!("\n### Claim and complete on Redis, medians of {rounds} rounds\n");
     println!(
         "| in flight | `EVALSHA` pairs/s | `RedisStore` pairs/s | ratio | middle half \
          | client CPU | Redis CPU | all CPU, ratio |"
     );
     println!("| ---: | ---: | ---: | ---: | :---: | ---: | ---: | ---: |");
+    let mut verdicts = Vec::new();
     for (in_flight, count) in LEVELS {
         let (mut rates, mut client, mut redis, mut all) = (vec![], vec![], vec![], vec![]);
         // The first one warms up.
@@ -242,9 +246,17 @@ pub(crate) async fn print(rounds: usize) {
             redis.second,
             Medians::of(&all).ratio
         );
+        verdicts.push(format!(
+            "- `RedisStore` against `EVALSHA` by hand, {in_flight} in flight: {:.3} of the pairs/s \
+             ({low:.3} to {high:.3}), {:.3} by processor time. {}",
+            rates.ratio,
+            Medians::of(&all).ratio,
+            REQUIRED.verdict(rates.ratio)
+        ));
     }
     println!(
         "\nCPU is what a pair takes of a processor, by hand → through the store. On a machine that \
-         is\nbusy with other things it tells more than the rates do."
+         is\nbusy with other things it tells more than the rates do.\n"
     );
+    println!("{}", verdicts.join("\n"));
 }

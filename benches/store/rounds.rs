@@ -30,3 +30,26 @@ impl Medians {
 fn at_quarter(sorted: &[f64], quarters: usize) -> f64 {
     sorted[(sorted.len() - 1) * quarters / 4]
 }
+
+/// Whether a ratio is as it is required to be.
+#[derive(Clone, Copy)]
+pub(crate) enum Required {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+impl Required {
+    /// The end of the line that tells of the ratio.
+    pub(crate) fn verdict(self, ratio: f64) -> String {
+        let (words, bound, lacks) = match self {
+            Self::AtLeast(bound) => ("", bound, bound - ratio),
+            Self::AtMost(bound) => ("at most ", bound, ratio - bound),
+        };
+        // What is not a number is not reached.
+        if lacks <= 0.0 {
+            format!("Required: {words}{bound:.2}: **reached**.")
+        } else {
+            format!("Required: {words}{bound:.2}: **missed by {lacks:.3}**.")
+        }
+    }
+}

@@ -4,6 +4,7 @@
 //!
 //! Each run takes new deliveries; `PROPTEST_RNG_SEED` repeats one, `PROPTEST_CASES` asks for more.
 
+mod named;
 mod rules;
 mod standard;
 mod stripe;
@@ -220,7 +221,7 @@ struct Tally {
     accepted_by_all: u32,
     refused_by_all: u32,
     stricter: BTreeMap<Stricter, u32>,
-    wider: BTreeMap<Wider, u32>,
+    wider: BTreeMap<(Wider, Peer), u32>,
 }
 
 impl Tally {
@@ -265,7 +266,7 @@ impl Tally {
                                 "{peer:?} refuses what we accept, by no rule: {reason}"
                             ));
                         }
-                        [rule] => *self.wider.entry(rule).or_default() += 1,
+                        [rule] => *self.wider.entry((rule, peer)).or_default() += 1,
                         _ => {}
                     }
                 }
@@ -290,10 +291,16 @@ impl Tally {
             );
         }
         for rule in Wider::ALL.into_iter().filter(|rule| rule.concerns(stripe)) {
-            assert!(
-                self.wider.contains_key(&rule),
-                "{rule:?} alone explained nothing"
-            );
+            for peer in rule
+                .refused_by()
+                .iter()
+                .filter(|peer| peer.is_asked(stripe))
+            {
+                assert!(
+                    self.wider.contains_key(&(rule, *peer)),
+                    "{rule:?} alone explained nothing of {peer:?}"
+                );
+            }
         }
         assert!(
             self.accepted_by_all > 1_000 && self.refused_by_all > 1_000,
@@ -330,6 +337,19 @@ fn judge<S: proptest::strategy::Strategy>(
         panic!("{error}");
     }
     tally.borrow().check(stripe);
+}
+
+#[test]
+fn the_versions_in_the_docs_are_those_that_are_asked() {
+    let docs = include_str!("../../../docs/stricter.md");
+    let lock = include_str!("../../Cargo.lock");
+    for peer in ["standardwebhooks", "svix", "webhook-verify"] {
+        let (_, package) = lock
+            .split_once(&format!("name = \"{peer}\"\nversion = \""))
+            .expect("it is locked");
+        let version = package.split('"').next().unwrap_or_default();
+        assert!(docs.contains(&format!("`{peer}` {version}")), "{peer}");
+    }
 }
 
 #[test]

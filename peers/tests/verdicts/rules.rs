@@ -11,6 +11,17 @@ pub enum Peer {
     WebhookVerify,
 }
 
+impl Peer {
+    /// Whether this build asks it about deliveries of one of these schemes.
+    pub fn is_asked(self, stripe: bool) -> bool {
+        match self {
+            Self::StandardWebhooks => !stripe,
+            Self::Svix => !stripe && cfg!(feature = "svix"),
+            Self::WebhookVerify => true,
+        }
+    }
+}
+
 /// We refuse where a peer may accept. Each one is a statement about the input alone, and whenever
 /// it holds we refuse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -202,23 +213,28 @@ impl Wider {
         matches!(self, Self::BrokenSibling) || !stripe
     }
 
+    /// Who refuses; the docs name the same.
+    pub fn refused_by(self) -> &'static [Peer] {
+        use Peer::{StandardWebhooks, Svix, WebhookVerify};
+        match self {
+            Self::SvixFamily => &[StandardWebhooks, WebhookVerify],
+            Self::BodyOfBytes | Self::UnpaddedSecret => &[StandardWebhooks, Svix],
+            Self::BrokenSibling => &[WebhookVerify],
+        }
+    }
+
     /// Whether it can be what made this peer refuse.
     pub fn holds(self, peer: Peer, delivery: &Delivery) -> bool {
-        match self {
+        let is_so = match self {
             Self::SvixFamily => {
-                !delivery.stripe
-                    && peer != Peer::Svix
-                    && delivery
-                        .headers
-                        .iter()
-                        .all(|(name, _)| !name.starts_with("webhook-"))
+                let mut names = delivery.headers.iter().map(|(name, _)| name);
+                !delivery.stripe && names.all(|name| !name.starts_with("webhook-"))
             }
-            Self::BodyOfBytes => {
-                peer != Peer::WebhookVerify && std::str::from_utf8(&delivery.body).is_err()
-            }
-            Self::BrokenSibling => peer == Peer::WebhookVerify && delivery.has_broken_signature(),
-            Self::UnpaddedSecret => peer != Peer::WebhookVerify && delivery.unpadded_secret,
-        }
+            Self::BodyOfBytes => std::str::from_utf8(&delivery.body).is_err(),
+            Self::BrokenSibling => delivery.has_broken_signature(),
+            Self::UnpaddedSecret => delivery.unpadded_secret,
+        };
+        is_so && self.refused_by().contains(&peer)
     }
 
     pub fn text(self) -> [&'static str; 2] {
@@ -233,7 +249,7 @@ impl Wider {
             ],
             Self::BrokenSibling => [
                 "a right signature beside one that does not decode (`webhook-verify`)",
-                "senders roll over to new forms; Svix's and Stripe's own libraries pass over what they don't know",
+                "senders roll over to new forms; `standardwebhooks` and `svix` pass over what they don't know",
             ],
             Self::UnpaddedSecret => [
                 "a base64 secret without its padding (`standardwebhooks`, `svix`)",
