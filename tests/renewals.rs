@@ -40,12 +40,15 @@ enum Bad {
     IsLeftOut,
 }
 
+/// When a renewal was asked for, and of which keys.
+type Call = (Instant, Vec<String>);
+
 /// A store that notes its renewals.
 #[derive(Clone)]
 struct Noting {
     inner: MemoryStore,
     bad: Option<(&'static str, Bad)>,
-    calls: Arc<Mutex<Vec<(Instant, Vec<String>)>>>,
+    calls: Arc<Mutex<Vec<Call>>>,
 }
 
 impl Noting {
@@ -57,8 +60,7 @@ impl Noting {
         }
     }
 
-    /// When renewals were asked for, and of which keys.
-    fn calls(&self) -> Vec<(Instant, Vec<String>)> {
+    fn calls(&self) -> Vec<Call> {
         self.calls.lock().unwrap().clone()
     }
 

@@ -102,7 +102,7 @@ impl FaultyStore {
     async fn run<T>(
         &self,
         op: Op,
-        keys: impl IntoIterator<Item = &EventKey>,
+        keys: &[&EventKey],
         fenced: Option<T>,
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
@@ -141,27 +141,27 @@ fn count(calls: &[Op], op: Op) -> usize {
 
 impl Store for FaultyStore {
     async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
-        self.run(Op::Claim, [&claim.key], None, self.inner.claim(claim))
+        self.run(Op::Claim, &[&claim.key], None, self.inner.claim(claim))
             .await
     }
 
     async fn complete(&self, complete: &Complete) -> Result<Held, StoreError> {
         let work = self.inner.complete(complete);
-        self.run(Op::Complete, [&complete.key], Some(Held::Fenced), work)
+        self.run(Op::Complete, &[&complete.key], Some(Held::Fenced), work)
             .await
     }
 
     async fn release(&self, release: &Release) -> Result<Held, StoreError> {
         let work = self.inner.release(release);
-        self.run(Op::Release, [&release.key], Some(Held::Fenced), work)
+        self.run(Op::Release, &[&release.key], Some(Held::Fenced), work)
             .await
     }
 
     async fn renew(&self, renewals: &[Renew]) -> Result<Vec<Held>, StoreError> {
-        let keys = renewals.iter().map(|renewal| &renewal.key);
+        let keys: Vec<_> = renewals.iter().map(|renewal| &renewal.key).collect();
         let fenced = vec![Held::Fenced; renewals.len()];
         let work = self.inner.renew(renewals);
-        self.run(Op::Renew, keys, Some(fenced), work).await
+        self.run(Op::Renew, &keys, Some(fenced), work).await
     }
 
     async fn wait(&self, key: &EventKey, limit: Duration) {

@@ -143,6 +143,9 @@ impl DedupeBuilder {
 
     /// How long a claim lasts without renewal: what a receiver that dies holds an event for. See
     /// [`DeliveryProfile::default_lease`](crate::DeliveryProfile::default_lease).
+    ///
+    /// It is renewed after a third of that time, or up to a fifteenth earlier: what falls due at
+    /// about the same time goes to the store in one call.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.settings.lease = Some(lease);
         self
