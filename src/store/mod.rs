@@ -155,8 +155,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Gives claims more time, and binds content that was confirmed meanwhile.
     ///
-    /// The answers are in the order of the commands. Each is a step of its own: after an error
-    /// some may have taken effect.
+    /// The answers are in the order of the commands. Each is a step of its own: after an error,
+    /// of whatever kind, some may have taken effect. A receiver asks for up to 256 at once, and
+    /// after an error for each by itself, so that one record costs no other its lease.
     fn renew(
         &self,
         renewals: &[Renew],

@@ -102,7 +102,7 @@ impl FaultyStore {
     async fn run<T>(
         &self,
         op: Op,
-        key: &EventKey,
+        keys: &[&EventKey],
         fenced: Option<T>,
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
@@ -125,7 +125,9 @@ impl FaultyStore {
                 pending().await
             }
             Some(Fault::Forgets) => {
-                self.inner.forget(key).await?;
+                for key in keys {
+                    self.inner.forget(key).await?;
+                }
                 work.await
             }
             Some(Fault::Fences) => Ok(fenced.expect("this call can't be fenced")),
@@ -139,29 +141,27 @@ fn count(calls: &[Op], op: Op) -> usize {
 
 impl Store for FaultyStore {
     async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
-        self.run(Op::Claim, &claim.key, None, self.inner.claim(claim))
+        self.run(Op::Claim, &[&claim.key], None, self.inner.claim(claim))
             .await
     }
 
     async fn complete(&self, complete: &Complete) -> Result<Held, StoreError> {
         let work = self.inner.complete(complete);
-        self.run(Op::Complete, &complete.key, Some(Held::Fenced), work)
+        self.run(Op::Complete, &[&complete.key], Some(Held::Fenced), work)
             .await
     }
 
     async fn release(&self, release: &Release) -> Result<Held, StoreError> {
         let work = self.inner.release(release);
-        self.run(Op::Release, &release.key, Some(Held::Fenced), work)
+        self.run(Op::Release, &[&release.key], Some(Held::Fenced), work)
             .await
     }
 
     async fn renew(&self, renewals: &[Renew]) -> Result<Vec<Held>, StoreError> {
-        let [renewal] = renewals else {
-            panic!("one receiver renews one event at a time");
-        };
+        let keys: Vec<_> = renewals.iter().map(|renewal| &renewal.key).collect();
+        let fenced = vec![Held::Fenced; renewals.len()];
         let work = self.inner.renew(renewals);
-        self.run(Op::Renew, &renewal.key, Some(vec![Held::Fenced]), work)
-            .await
+        self.run(Op::Renew, &keys, Some(fenced), work).await
     }
 
     async fn wait(&self, key: &EventKey, limit: Duration) {

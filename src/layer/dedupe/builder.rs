@@ -6,6 +6,7 @@ use tower_layer::Layer;
 use super::confirm::{Confirm, SharedConfirm};
 use super::core::{Core, Demand};
 use super::drain::Drain;
+use super::renewals::Renewals;
 use super::service::Dedupe;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::event::{EventRule, ProviderName};
@@ -142,6 +143,9 @@ impl DedupeBuilder {
 
     /// How long a claim lasts without renewal: what a receiver that dies holds an event for. See
     /// [`DeliveryProfile::default_lease`](crate::DeliveryProfile::default_lease).
+    ///
+    /// It is renewed after a third of that time, or up to a fifteenth earlier: what falls due at
+    /// about the same time goes to the store in one call.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.settings.lease = Some(lease);
         self
@@ -242,13 +246,15 @@ impl DedupeBuilder {
             profile.check_renewal_ceiling(renewal_ceiling.unwrap_or(usual_ceiling), lease)?;
         let retention =
             profile.check_retention(retention.unwrap_or_else(|| profile.default_retention()))?;
+        let store = SharedStore::new(store);
         Ok(DedupeLayer {
             core: Arc::new(Core {
                 reception: self.reception,
                 rule: self.rule,
                 tenant: self.tenant,
                 demanded,
-                store: SharedStore::new(store),
+                renewals: Arc::new(Renewals::new(store.clone(), lease)),
+                store,
                 confirms,
                 drain,
                 retention,

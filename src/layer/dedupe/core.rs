@@ -1,9 +1,11 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
 
 use super::confirm::SharedConfirm;
 use super::drain::Drain;
+use super::renewals::Renewals;
 use crate::event::{EventRule, Identity, ProviderName};
 use crate::layer::arrival::Arrival;
 use crate::layer::authenticated::{Authenticated, Proof};
@@ -20,6 +22,7 @@ pub(super) struct Core {
     pub(super) tenant: Option<ProviderName>,
     pub(super) demanded: Demand,
     pub(super) store: SharedStore,
+    pub(super) renewals: Arc<Renewals>,
     /// All of these must agree before a handler runs.
     pub(super) confirms: Vec<SharedConfirm>,
     pub(super) drain: Drain,

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use super::core::Core;
 use super::delivery::Lease;
+use super::renewals::Answered;
 use crate::event::{EventKey, Fingerprint};
 use crate::layer::refusal::Chain;
 use crate::store::{
@@ -83,31 +84,66 @@ impl Hold {
 
     async fn renew_for_ever(&self) -> Infallible {
         let lease = self.core.lease;
+        let renewals = &self.core.renewals;
         let last_end = self.claimed_at + self.core.renewal_ceiling;
         let mut ends = self.claimed_at + lease;
-        let mut next = self.claimed_at + lease / 3;
+        let mut due = renewals.due_first(self.claimed_at);
+        // After a failure: whoever it was that failed, the others of its batch must not fail with
+        // it twice.
+        let mut alone = false;
         loop {
-            sleep_until(next.min(ends)).await;
-            let asked = Instant::now();
+            let ahead = if alone {
+                Duration::ZERO
+            } else {
+                renewals.ahead()
+            };
+            sleep_until(due.checked_sub(ahead).unwrap_or(due).min(ends)).await;
+            let now = Instant::now();
+            let asked = due.max(now);
             if asked >= ends || asked + lease > last_end {
                 sleep_until(ends).await;
                 self.lose("its end has come");
                 return pending().await;
             }
-            match timeout(CALL_LIMIT.min(ends - asked), self.renew(None)).await {
-                Ok(Ok(Held::Held)) => {
-                    ends = asked + lease;
-                    next = asked + lease / 3;
+            let limit = (asked + CALL_LIMIT).min(ends);
+            let answered = if alone {
+                let outcome = timeout_at(limit, self.renew(None)).await.ok();
+                outcome.map(|outcome| Answered {
+                    asked,
+                    outcome: outcome.map_err(Arc::new),
+                })
+            } else {
+                let together = renewals.renew(due, self.renewal(None));
+                timeout_at(limit, together).await.ok().flatten()
+            };
+            alone = true;
+            match answered {
+                Some(Answered {
+                    asked,
+                    outcome: Ok(Held::Held),
+                }) => {
+                    alone = false;
+                    ends = (asked + lease).min(last_end);
+                    due = renewals.due_again(asked);
                 }
-                Ok(Ok(Held::Fenced)) => {
+                Some(Answered {
+                    outcome: Ok(Held::Fenced),
+                    ..
+                }) => {
                     self.lose("the store has it no more, or another receiver has it");
                     return pending().await;
                 }
-                Ok(Err(error)) => {
+                Some(Answered {
+                    outcome: Err(error),
+                    ..
+                }) => {
                     self.warn("renew", Some(&error));
-                    next = Instant::now() + (lease / 10).min(LONGEST_WAIT);
+                    due = Instant::now() + (lease / 10).min(LONGEST_WAIT);
                 }
-                Err(_) => self.warn("renew", None),
+                None => {
+                    self.warn("renew", None);
+                    due = Instant::now();
+                }
             }
         }
     }
@@ -123,15 +159,19 @@ impl Hold {
         self.lease.lose();
     }
 
-    /// Extends the lease, and binds the fingerprint if one is given.
-    pub(super) async fn renew(&self, bind: Option<Fingerprint>) -> Result<Held, StoreError> {
-        let renewal = Renew {
+    fn renewal(&self, bind: Option<Fingerprint>) -> Renew {
+        Renew {
             key: self.key.clone(),
             token: self.token,
             bind,
             lease: self.core.lease,
             retention: self.core.retention,
-        };
+        }
+    }
+
+    /// Extends the lease at once and on its own, and binds the fingerprint if one is given.
+    pub(super) async fn renew(&self, bind: Option<Fingerprint>) -> Result<Held, StoreError> {
+        let renewal = self.renewal(bind);
         let outcomes = self
             .core
             .store

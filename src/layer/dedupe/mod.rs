@@ -2,7 +2,7 @@
 //!
 //! `service` sees to it that a request is proved and named and starts `run` in a task of its own:
 //! `claim` takes the event, `confirm` asks about it, the handler runs while `hold` renews the claim
-//! and at last records the outcome. `ticket` carries what is known of the delivery, and its answer.
+//! and at last records the outcome; `renewals` sends those due at one time together. `ticket` carries what is known of the delivery, and its answer.
 
 mod builder;
 mod claim;
@@ -12,6 +12,7 @@ mod delivery;
 mod drain;
 mod hold;
 mod never_again;
+mod renewals;
 mod replay;
 mod run;
 mod service;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -128,22 +129,28 @@ impl RedisStoreBuilder {
             None => ProviderName::new("default").map_err(|error| setting(error.to_string()))?,
         };
         let layout = Layout::new(namespace, partitions);
-        let connector = match target {
+        let (in_slots, connector) = match target {
             Target::Url(url) => {
                 let address = Address::parse(&url)?;
-                Connector::new(address, certificates, deadline, layout.clone())?
+                let in_slots = matches!(address, Address::Cluster(_));
+                let connector = Connector::new(address, certificates, deadline, layout.clone())?;
+                (in_slots, connector)
             }
             Target::Given(_) if certificates.are_given() => {
                 return Err(setting(
                     "certificates are given for a connection that has been made already",
                 ));
             }
-            Target::Given(connection) => Connector::to(connection, layout.clone()),
+            Target::Given(connection) => {
+                let in_slots = connection.0.is_cluster();
+                (in_slots, Connector::to(connection, layout.clone()))
+            }
         };
         Ok(RedisStore {
             link: Arc::new(Link::new(connector, deadline)),
             layout,
             waiting: Arc::default(),
+            in_slots: Arc::new(AtomicBool::new(in_slots)),
         })
     }
 

@@ -16,11 +16,14 @@ mod scripts;
 mod wait;
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
+use redis::{ErrorKind, ServerErrorKind};
 
 use crate::event::{EventKey, ProviderName};
 
@@ -29,6 +32,7 @@ use super::command::{Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Re
 use super::error::StoreError;
 
 use self::builder::Target;
+use self::error::Fault;
 use self::keys::{Layout, Place};
 use self::link::Link;
 use self::scan::Scan;
@@ -53,8 +57,8 @@ pub use self::error::{RedisConnectError, RedisConnectErrorKind};
 ///
 /// `valkey` may stand for `redis`. Special characters in user and password are percent-encoded.
 ///
-/// Claiming and finishing are one script call each, and each renews in as few calls as there are
-/// partitions. Time is that of Redis. No call takes longer than the
+/// Claiming and finishing are one script call each. Up to a hundred renewals are one call, in a
+/// cluster one for each partition that they are of. Time is that of Redis. No call takes longer than the
 /// [deadline](RedisStoreBuilder::deadline), whatever Redis does; a command is sent up to three
 /// times within it, which every command of a record bears. After a failover the store finds the
 /// new master by itself.
@@ -118,6 +122,8 @@ pub struct RedisStore {
     link: Arc<Link>,
     layout: Layout,
     waiting: Arc<Waiting>,
+    /// Whether one script call must keep to one slot.
+    in_slots: Arc<AtomicBool>,
 }
 
 /// How many renewals go in one script call: others get their turn between two.
@@ -186,7 +192,7 @@ impl RedisStore {
         Ok(scripts::held_answer(self.link.call(&call).await?)?)
     }
 
-    /// Renewals of one partition.
+    /// Renewals in one call.
     async fn renew_at(
         &self,
         renewals: &[(&Renew, Place)],
@@ -197,6 +203,48 @@ impl RedisStore {
             renewals.len(),
         )?)
     }
+
+    /// Renewals in as few calls as can be.
+    async fn renew_grouped(
+        &self,
+        renewals: &[Renew],
+        in_slots: bool,
+    ) -> Result<Vec<Held>, StoreError> {
+        let mut groups: BTreeMap<u32, Vec<_>> = BTreeMap::new();
+        for (number, renew) in renewals.iter().enumerate() {
+            let place = self.place(&renew.key);
+            let group = if in_slots { place.partition } else { 0 };
+            let members = groups.entry(group).or_default();
+            members.push((number, renew, place));
+        }
+        let mut calls = Vec::new();
+        for mut members in groups.into_values() {
+            while !members.is_empty() {
+                let rest = members.split_off(members.len().min(RENEWALS_PER_CALL));
+                let (numbers, renewals): (Vec<_>, Vec<_>) = members
+                    .into_iter()
+                    .map(|(number, renew, place)| (number, (renew, place)))
+                    .unzip();
+                calls.push(async move {
+                    let held = self.renew_at(&renewals).await?.outcome;
+                    Ok::<_, StoreError>(numbers.into_iter().zip(held))
+                });
+                members = rest;
+            }
+        }
+        // All to their end, also where one fails: it must not stop the others.
+        let answers: Result<Vec<_>, _> = join_all(calls).await.into_iter().collect();
+        let mut outcomes: Vec<_> = answers?.into_iter().flatten().collect();
+        outcomes.sort_unstable_by_key(|(number, _)| *number);
+        Ok(outcomes.into_iter().map(|(_, held)| held).collect())
+    }
+}
+
+/// Whether a call was refused since its keys are of several slots.
+fn spans_slots(error: &StoreError) -> bool {
+    let fault = error.source().and_then(|source| source.downcast_ref());
+    matches!(fault, Some(Fault::Redis(error))
+        if error.kind() == ErrorKind::Server(ServerErrorKind::CrossSlot))
 }
 
 impl fmt::Debug for RedisStore {
@@ -206,6 +254,7 @@ impl fmt::Debug for RedisStore {
             link,
             layout,
             waiting: _,
+            in_slots: _,
         } = self;
         f.debug_struct("RedisStore")
             .field("redis", link)
@@ -230,30 +279,15 @@ impl Store for RedisStore {
     }
 
     async fn renew(&self, renewals: &[Renew]) -> Result<Vec<Held>, StoreError> {
-        let mut partitions: BTreeMap<u32, Vec<_>> = BTreeMap::new();
-        for (number, renew) in renewals.iter().enumerate() {
-            let place = self.place(&renew.key);
-            let members = partitions.entry(place.partition).or_default();
-            members.push((number, renew, place));
-        }
-        let mut calls = Vec::new();
-        for mut members in partitions.into_values() {
-            while !members.is_empty() {
-                let rest = members.split_off(members.len().min(RENEWALS_PER_CALL));
-                let (numbers, renewals): (Vec<_>, Vec<_>) = members
-                    .into_iter()
-                    .map(|(number, renew, place)| (number, (renew, place)))
-                    .unzip();
-                calls.push(async move {
-                    let held = self.renew_at(&renewals).await?.outcome;
-                    Ok::<_, StoreError>(numbers.into_iter().zip(held))
-                });
-                members = rest;
+        let in_slots = self.in_slots.load(Ordering::Relaxed);
+        match self.renew_grouped(renewals, in_slots).await {
+            // A cluster behind one address. What was carried out bears being sent again.
+            Err(error) if !in_slots && spans_slots(&error) => {
+                self.in_slots.store(true, Ordering::Relaxed);
+                self.renew_grouped(renewals, true).await
             }
+            result => result,
         }
-        let mut outcomes: Vec<_> = try_join_all(calls).await?.into_iter().flatten().collect();
-        outcomes.sort_unstable_by_key(|(number, _)| *number);
-        Ok(outcomes.into_iter().map(|(_, held)| held).collect())
     }
 
     async fn wait(&self, key: &EventKey, limit: Duration) {

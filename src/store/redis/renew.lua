@@ -1,9 +1,11 @@
 -- Gives claims more time, and binds content that was confirmed meanwhile. After record.lua.
 --
--- KEYS  the records, all of one partition
+-- KEYS  the records; in a cluster all of one partition
 -- ARGV  four for each: token, fingerprint to bind or '', lease and retention in microseconds
 --
--- Answers { now, one of 1 held, 2 fenced, 0 unreadable for each }, or the first error.
+-- Answers { now, one of 1 held, 2 fenced, 0 unreadable for each }, or the first error. Redis looks
+-- before a script whether memory is short, and lets one go on that has written: if it is, no record
+-- is renewed.
 
 local answers = { now }
 for place, key in ipairs(KEYS) do

@@ -114,7 +114,7 @@ impl Call {
             .word(micros(release.retention))
     }
 
-    /// Renewals of one partition.
+    /// Renewals, in a cluster those of one partition.
     pub(super) fn renew(renewals: &[(&Renew, Place)]) -> Self {
         let count = renewals.len();
         let mut call = Self::on(&RENEW, count, count.saturating_mul(4));
