@@ -22,14 +22,14 @@ impl Encoding {
     pub(crate) fn decode_mac(self, text: &[u8]) -> Option<[u8; MAC_LEN]> {
         // The padding is cut off here: `data_encoding` would take it between any two blocks too,
         // and a MAC would have eleven spellings.
-        let (encoding, text) = match self {
-            Self::Hex => (&HEXLOWER, text),
-            Self::Base64 => (&BASE64_NOPAD, text.strip_suffix(b"=")?),
+        let (encoding, text, len) = match self {
+            Self::Hex => (&HEXLOWER, text, 64),
+            Self::Base64 => (&BASE64_NOPAD, text.strip_suffix(b"=")?, 43),
         };
-        let mut mac = [0; MAC_LEN];
-        if encoding.decode_len(text.len()).ok()? != MAC_LEN {
+        if text.len() != len {
             return None;
         }
+        let mut mac = [0; MAC_LEN];
         let written = encoding.decode_mut(text, &mut mac).ok()?;
         (written == MAC_LEN).then_some(mac)
     }

@@ -10,6 +10,7 @@
 //! ```
 
 use super::error::SignatureErrorKind as Kind;
+use super::one_or_more::OneOrMore;
 use crate::clock::UnixTime;
 use crate::encoding::{Encoding, MAC_LEN};
 
@@ -37,7 +38,7 @@ pub(super) enum Grammar {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Parsed<'a> {
     pub(super) timestamp: Option<&'a [u8]>,
-    pub(super) candidates: Vec<[u8; MAC_LEN]>,
+    pub(super) candidates: OneOrMore<[u8; MAC_LEN]>,
 }
 
 impl Grammar {
@@ -52,7 +53,7 @@ impl Grammar {
         let mut candidates = Candidates {
             encoding,
             seen: 0,
-            decoded: Vec::new(),
+            decoded: None,
         };
         let timestamp = match self {
             Self::Pairs {
@@ -76,12 +77,9 @@ impl Grammar {
                 None
             }
         };
-        if candidates.decoded.is_empty() {
-            return Err(Kind::NoCandidate);
-        }
         Ok(Parsed {
             timestamp,
-            candidates: candidates.decoded,
+            candidates: candidates.decoded.ok_or(Kind::NoCandidate)?,
         })
     }
 }
@@ -89,7 +87,7 @@ impl Grammar {
 struct Candidates {
     encoding: Encoding,
     seen: usize,
-    decoded: Vec<[u8; MAC_LEN]>,
+    decoded: Option<OneOrMore<[u8; MAC_LEN]>>,
 }
 
 impl Candidates {
@@ -97,7 +95,9 @@ impl Candidates {
     /// new forms too.
     fn offer(&mut self, text: &[u8]) -> Result<(), Kind> {
         self.count()?;
-        self.decoded.extend(self.encoding.decode_mac(text));
+        if let Some(mac) = self.encoding.decode_mac(text) {
+            OneOrMore::append(&mut self.decoded, mac);
+        }
         Ok(())
     }
 
@@ -328,7 +328,7 @@ mod tests {
                 text.push_str(&data_encoding::HEXLOWER.encode(mac));
             }
             let parsed = PAIRS.parse(Encoding::Hex, text.as_bytes()).unwrap();
-            prop_assert_eq!(parsed.candidates, macs);
+            prop_assert_eq!(parsed.candidates.iter().copied().collect::<Vec<_>>(), macs);
             let read = parse_timestamp(parsed.timestamp.unwrap()).unwrap();
             prop_assert_eq!(read, UnixTime::from_secs(time));
         }
@@ -342,15 +342,16 @@ mod tests {
             let mut entries: Vec<_> = others.into_iter().chain(ours).collect();
             entries.rotate_left(macs.len() / 2);
             let text = entries.join(" ");
-            let mut parsed = LIST.parse(Encoding::Base64, text.as_bytes()).unwrap();
+            let parsed = LIST.parse(Encoding::Base64, text.as_bytes()).unwrap();
+            let mut read: Vec<_> = parsed.candidates.iter().copied().collect();
             let mut expected = macs.clone();
-            parsed.candidates.sort_unstable();
+            read.sort_unstable();
             expected.sort_unstable();
-            prop_assert_eq!(parsed.candidates, expected);
+            prop_assert_eq!(read, expected);
 
             let text = format!("sha256={}", data_encoding::HEXLOWER.encode(&macs[0]));
             let parsed = SHA256.parse(Encoding::Hex, text.as_bytes()).unwrap();
-            prop_assert_eq!(parsed, Parsed { timestamp: None, candidates: vec![macs[0]] });
+            prop_assert_eq!(parsed, Parsed { timestamp: None, candidates: OneOrMore::new(macs[0]) });
         }
 
         #[test]

@@ -41,6 +41,7 @@
 
 mod error;
 mod header;
+mod one_or_more;
 mod scheme;
 #[cfg(feature = "testing")]
 mod signer;

@@ -47,6 +47,7 @@ pub struct Scheme {
     pub(super) grammar: Grammar,
     pub(super) encoding: Encoding,
     pub(super) content: Box<[Piece]>,
+    pub(super) names: Names,
     pub(super) tolerance: Tolerance,
     pub(super) secrets: SecretFormat,
 }
@@ -57,6 +58,77 @@ pub(super) struct Family {
     pub(super) signature: HeaderName,
     pub(super) timestamp: Option<HeaderName>,
     pub(super) id: Option<HeaderName>,
+}
+
+/// What a header of a family holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Signature,
+    Timestamp,
+    Id,
+}
+
+/// A header of one of the families.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    pub(super) name: HeaderName,
+    /// The family's place in the scheme.
+    pub(super) family: usize,
+    pub(super) role: Role,
+}
+
+/// The headers of all families, in their order.
+#[derive(Debug, Clone)]
+pub(super) struct Names {
+    all: Box<[Wanted]>,
+    /// One bit for the length and first letter of each name: most headers of a delivery are none of
+    /// them, which this tells at once.
+    bits: u64,
+}
+
+impl Names {
+    fn of(families: &[Family]) -> Self {
+        let mut all = Vec::new();
+        for (index, family) in families.iter().enumerate() {
+            for (role, name) in [
+                (Role::Signature, Some(&family.signature)),
+                (Role::Timestamp, family.timestamp.as_ref()),
+                (Role::Id, family.id.as_ref()),
+            ] {
+                all.extend(name.map(|name| Wanted {
+                    name: name.clone(),
+                    family: index,
+                    role,
+                }));
+            }
+        }
+        let bits = (all.iter()).fold(0, |bits, wanted| bits | Self::bit(wanted.name.as_str()));
+        Self {
+            all: all.into(),
+            bits,
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Wanted> {
+        self.all.iter()
+    }
+
+    /// Those of this name: none, for nearly every name.
+    pub(super) fn named(&self, name: &str) -> impl Iterator<Item = &Wanted> {
+        let all = if self.bits & Self::bit(name) == 0 {
+            &[]
+        } else {
+            &*self.all
+        };
+        all.iter()
+            .filter(move |wanted| wanted.name.as_str() == name)
+    }
+
+    fn bit(name: &str) -> u64 {
+        let first = name.bytes().next().map_or(0, u32::from);
+        let len = u32::try_from(name.len()).unwrap_or_default();
+        1_u64.rotate_left(first.wrapping_mul(7).wrapping_add(len))
+    }
 }
 
 impl Scheme {
@@ -228,11 +300,13 @@ impl SchemeBuilder {
         {
             return Err(refused("timestamp and signature need two different names"));
         }
+        let names = Names::of(&families);
         Ok(Scheme {
             families,
             grammar: self.grammar,
             encoding: self.encoding,
             content: self.content.into(),
+            names,
             tolerance: self.tolerance,
             secrets: self.secrets,
         })

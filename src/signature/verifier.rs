@@ -6,7 +6,8 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 use super::error::{SignatureError, SignatureErrorKind as Kind};
 use super::header::parse_timestamp;
-use super::scheme::{Family, Piece, Scheme};
+use super::one_or_more::OneOrMore;
+use super::scheme::{Family, Piece, Role, Scheme};
 use crate::clock::{Tolerance, UnixTime};
 use crate::encoding::MAC_LEN;
 use crate::mac::MacState;
@@ -69,9 +70,33 @@ impl Verifier {
         body: &[u8],
         now: UnixTime,
     ) -> Result<Verified, SignatureError> {
-        let mut verification = self.begin(headers, now)?;
-        verification.update(body);
-        verification.finish(now)
+        // As `begin`, `update` and `finish` do, but each MAC is fed where it stands: to keep it for
+        // later takes an allocation and several copies.
+        let read = self.read(headers)?;
+        let keys = self.keys.snapshot();
+        let mut matched = None;
+        for (number, key) in (1..).zip(&*keys) {
+            if key.is_active(now) {
+                let mut mac = key.secret().start();
+                for piece in &self.scheme.content {
+                    mac.update(read.bytes(*piece, body));
+                }
+                matched.get_or_insert_with(Matched::default).compare(
+                    number,
+                    mac.finish(),
+                    &read.candidates,
+                );
+            }
+        }
+        let key_id = matched
+            .ok_or(SignatureError::new(Kind::NoActiveKey))?
+            .key(&keys)?;
+        let verified = Verified {
+            key_id,
+            signed_at: read.signed_at,
+            id: read.id.map(Into::into),
+        };
+        verified.in_time(self.scheme.tolerance, now)
     }
 
     /// Checks what can be checked before the body is there: which headers stand, and their shape.
@@ -86,30 +111,7 @@ impl Verifier {
         headers: &HeaderMap,
         now: UnixTime,
     ) -> Result<Verification, SignatureError> {
-        let scheme = &*self.scheme;
-        let (family, found) = self.family(headers)?;
-        let value = found.signature.the_one(&family.signature)?;
-        let in_signature = |kind| SignatureError::in_header(kind, &family.signature);
-        let parsed = scheme
-            .grammar
-            .parse(scheme.encoding, value.as_bytes())
-            .map_err(in_signature)?;
-
-        let timestamp = match &family.timestamp {
-            Some(name) => Some((found.timestamp.the_one(name)?.as_bytes(), name)),
-            None => parsed.timestamp.map(|raw| (raw, &family.signature)),
-        };
-        let signed_at = timestamp
-            .map(|(raw, name)| {
-                parse_timestamp(raw).map_err(|kind| SignatureError::in_header(kind, name))
-            })
-            .transpose()?;
-        let id = family
-            .id
-            .as_ref()
-            .map(|name| self.id(found.id.the_one(name)?, name))
-            .transpose()?;
-
+        let read = self.read(headers)?;
         let keys = self.keys.snapshot();
         let mut macs = Vec::with_capacity(keys.len());
         for (number, key) in (1..).zip(&*keys) {
@@ -122,49 +124,81 @@ impl Verifier {
         }
 
         // Everything up to the body goes in now, everything after it when the body is there.
-        let mut after_body = None;
-        for piece in &scheme.content {
-            let bytes = match piece {
-                Piece::Timestamp => timestamp.map_or(b"".as_slice(), |(raw, _)| raw),
-                Piece::Id => id.map_or(b"".as_slice(), str::as_bytes),
-                Piece::Literal(text) => text.as_bytes(),
-                Piece::Body => {
-                    after_body = Some(Vec::new());
-                    continue;
-                }
-            };
-            match &mut after_body {
-                Some(rest) => rest.extend_from_slice(bytes),
-                None => macs.iter_mut().for_each(|(_, mac)| mac.update(bytes)),
-            }
+        let mut pieces = self.scheme.content.iter();
+        for piece in pieces.by_ref().take_while(|piece| **piece != Piece::Body) {
+            let bytes = read.bytes(*piece, b"");
+            macs.iter_mut().for_each(|(_, mac)| mac.update(bytes));
         }
+        let after_body = pieces.flat_map(|piece| read.bytes(*piece, b"")).copied();
         Ok(Verification {
-            candidates: parsed.candidates,
+            after_body: after_body.collect(),
+            candidates: read.candidates,
             keys,
             macs,
-            after_body: after_body.unwrap_or_default(),
+            signed_at: read.signed_at,
+            id: read.id.map(Into::into),
+            tolerance: self.scheme.tolerance,
+        })
+    }
+
+    /// What the headers say, in the shape that the scheme wants it in.
+    fn read<'h>(&self, headers: &'h HeaderMap) -> Result<Read<'h>, SignatureError> {
+        let scheme = &*self.scheme;
+        let (family, found) = self.family(headers)?;
+        let value = found.signature.the_one(&family.signature)?;
+        let parsed = (scheme.grammar)
+            .parse(scheme.encoding, value.as_bytes())
+            .map_err(|kind| SignatureError::in_header(kind, &family.signature))?;
+        let timestamp = match &family.timestamp {
+            Some(name) => Some((found.timestamp.the_one(name)?.as_bytes(), name)),
+            None => parsed.timestamp.map(|raw| (raw, &family.signature)),
+        };
+        let signed_at = timestamp
+            .map(|(raw, name)| {
+                parse_timestamp(raw).map_err(|kind| SignatureError::in_header(kind, name))
+            })
+            .transpose()?;
+        let id = (family.id.as_ref())
+            .map(|name| self.id(found.id.the_one(name)?, name))
+            .transpose()?;
+        Ok(Read {
+            candidates: parsed.candidates,
+            timestamp: timestamp.map_or(b"", |(raw, _)| raw),
             signed_at,
-            id: id.map(Into::into),
-            tolerance: scheme.tolerance,
+            id,
         })
     }
 
     /// The family whose headers are there, and these; headers of two are never mixed.
+    ///
+    /// One look at each header of the delivery: to ask the map for each name takes longer, for it
+    /// hashes them byte by byte.
     fn family<'h>(&self, headers: &'h HeaderMap) -> Result<(&Family, Found<'h>), SignatureError> {
         let mut chosen = None;
-        for family in &self.scheme.families {
-            let found = Found::of(family, headers);
-            let Some(name) = found.first_name(family) else {
-                continue;
-            };
-            if chosen.replace((family, found)).is_some() {
-                return Err(SignatureError::in_header(Kind::MixedFamilies, name));
+        let mut found = Found::default();
+        for (name, value) in headers {
+            for wanted in self.scheme.names.named(name.as_str()) {
+                if *chosen.get_or_insert(wanted.family) != wanted.family {
+                    return Err(self.mixed(headers));
+                }
+                found.place(wanted.role).take(value);
             }
         }
-        match (chosen, self.scheme.families.first()) {
-            (Some(chosen), _) => Ok(chosen),
-            (None, Some(family)) => Ok((family, Found::default())),
-            (None, None) => Err(SignatureError::new(Kind::MissingHeader)),
+        match self.scheme.families.get(chosen.unwrap_or_default()) {
+            Some(family) => Ok((family, found)),
+            None => Err(SignatureError::new(Kind::MissingHeader)),
+        }
+    }
+
+    /// Names the first header of the second family that is there.
+    #[cold]
+    fn mixed(&self, headers: &HeaderMap) -> SignatureError {
+        let mut there =
+            (self.scheme.names.iter()).filter(|wanted| headers.contains_key(&wanted.name));
+        let first = there.next().map(|wanted| wanted.family);
+        match there.find(|wanted| Some(wanted.family) != first) {
+            Some(wanted) => SignatureError::in_header(Kind::MixedFamilies, &wanted.name),
+            None => SignatureError::new(Kind::MixedFamilies),
         }
     }
 
@@ -196,33 +230,12 @@ struct Found<'h> {
 }
 
 impl<'h> Found<'h> {
-    /// One look at each header: to ask the map for each name takes longer, for it hashes them byte
-    /// by byte.
-    fn of(family: &Family, headers: &'h HeaderMap) -> Self {
-        let mut found = Self::default();
-        for (name, value) in headers {
-            for (place, wanted) in [
-                (&mut found.signature, Some(&family.signature)),
-                (&mut found.timestamp, family.timestamp.as_ref()),
-                (&mut found.id, family.id.as_ref()),
-            ] {
-                if wanted == Some(name) {
-                    place.take(value);
-                }
-            }
+    fn place(&mut self, role: Role) -> &mut Place<'h> {
+        match role {
+            Role::Signature => &mut self.signature,
+            Role::Timestamp => &mut self.timestamp,
+            Role::Id => &mut self.id,
         }
-        found
-    }
-
-    /// The first of the family's headers that is there.
-    fn first_name<'f>(&self, family: &'f Family) -> Option<&'f HeaderName> {
-        [
-            (&self.signature, Some(&family.signature)),
-            (&self.timestamp, family.timestamp.as_ref()),
-            (&self.id, family.id.as_ref()),
-        ]
-        .into_iter()
-        .find_map(|(place, name)| name.filter(|_| !matches!(place, Place::Missing)))
     }
 }
 
@@ -252,6 +265,61 @@ impl<'h> Place<'h> {
     }
 }
 
+/// What the headers of a delivery say.
+struct Read<'h> {
+    candidates: OneOrMore<[u8; MAC_LEN]>,
+    timestamp: &'h [u8],
+    signed_at: Option<UnixTime>,
+    id: Option<&'h str>,
+}
+
+impl<'h> Read<'h> {
+    /// What the signature covers in this place.
+    fn bytes<'a>(&self, piece: Piece, body: &'a [u8]) -> &'a [u8]
+    where
+        'h: 'a,
+    {
+        match piece {
+            Piece::Timestamp => self.timestamp,
+            Piece::Id => self.id.map_or(b"", str::as_bytes),
+            Piece::Literal(text) => text.as_bytes(),
+            Piece::Body => body,
+        }
+    }
+}
+
+/// Which key has made one of the signatures. Every key is compared with every candidate, whichever
+/// matched before.
+#[derive(Default)]
+struct Matched {
+    /// The key's number in the ring, from 1 on; 0 while none has.
+    number: u32,
+}
+
+impl Matched {
+    fn compare(&mut self, number: u32, tag: [u8; MAC_LEN], candidates: &OneOrMore<[u8; MAC_LEN]>) {
+        let tag = words(&tag);
+        let hit = (candidates.iter()).fold(Choice::from(0), |hit, candidate| {
+            hit | tag.ct_eq(&words(candidate))
+        });
+        self.number.conditional_assign(&number, hit);
+    }
+
+    fn key(&self, keys: &[SigningKey]) -> Result<KeyId, SignatureError> {
+        (1..)
+            .zip(keys)
+            .find_map(|(number, key)| (number == self.number).then(|| key.id().clone()))
+            .ok_or(SignatureError::new(Kind::Mismatch))
+    }
+}
+
+/// A MAC in words: each piece that is compared costs a step that the compiler must not see through.
+fn words(mac: &[u8; MAC_LEN]) -> [u64; MAC_LEN / 8] {
+    let (words, _) = mac.as_chunks();
+    let mut words = words.iter().map(|word| u64::from_ne_bytes(*word));
+    std::array::from_fn(|_| words.next().unwrap_or_default())
+}
+
 /// A check under way: fed with the body as it arrives, then finished.
 ///
 /// ```
@@ -277,7 +345,7 @@ impl<'h> Place<'h> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Verification {
-    candidates: Vec<[u8; MAC_LEN]>,
+    candidates: OneOrMore<[u8; MAC_LEN]>,
     keys: Arc<[SigningKey]>,
     /// One for each active key, with its number in the ring, from 1 on.
     macs: Vec<(u32, MacState)>,
@@ -304,28 +372,17 @@ impl Verification {
     /// [`TooOld`](super::SignatureErrorKind::TooOld) and
     /// [`TooNew`](super::SignatureErrorKind::TooNew).
     pub fn finish(self, now: UnixTime) -> Result<Verified, SignatureError> {
-        // Every key is compared with every candidate, whichever matched before.
-        let mut matched = 0_u32;
+        let mut matched = Matched::default();
         for (number, mut mac) in self.macs {
             mac.update(&self.after_body);
-            let tag = mac.finish();
-            let hit = (self.candidates.iter())
-                .fold(Choice::from(0), |hit, candidate| hit | tag.ct_eq(candidate));
-            matched.conditional_assign(&number, hit);
+            matched.compare(number, mac.finish(), &self.candidates);
         }
-        let key_id = (1_u32..)
-            .zip(&*self.keys)
-            .find_map(|(number, key)| (number == matched).then(|| key.id().clone()))
-            .ok_or(SignatureError::new(Kind::Mismatch))?;
-        if let Some(signed_at) = self.signed_at {
-            (self.tolerance.check(signed_at, now))
-                .map_err(|skew| SignatureError::stale(skew, key_id.clone()))?;
-        }
-        Ok(Verified {
-            key_id,
+        let verified = Verified {
+            key_id: matched.key(&self.keys)?,
             signed_at: self.signed_at,
             id: self.id,
-        })
+        };
+        verified.in_time(self.tolerance, now)
     }
 }
 
@@ -359,6 +416,15 @@ pub struct Verified {
 }
 
 impl Verified {
+    /// Judges the time last, so that a stale delivery can be told from a forged one.
+    fn in_time(self, tolerance: Tolerance, now: UnixTime) -> Result<Self, SignatureError> {
+        let checked = self.signed_at.map_or(Ok(()), |at| tolerance.check(at, now));
+        match checked {
+            Ok(()) => Ok(self),
+            Err(skew) => Err(SignatureError::stale(skew, self.key_id)),
+        }
+    }
+
     /// The name of the key that matched: during a roll-over it tells when the old one has fallen
     /// silent.
     pub fn key_id(&self) -> &KeyId {
