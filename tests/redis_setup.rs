@@ -1,0 +1,247 @@
+//! How a store on Redis is set up: what it shows of itself, refuses, checks and needs.
+#![cfg(feature = "redis")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod redis_support;
+
+#[path = "redis_support/commands.rs"]
+mod commands;
+
+use std::error::Error;
+use std::time::Duration;
+
+use commands::{LONG, claim, complete, granted, release};
+use redis_support::{Cluster, Server};
+use tower_webhook::ProviderName;
+use tower_webhook::store::{
+    RedisConnectErrorKind, RedisSetting, RedisStore, RedisVerdict, Store, StoreErrorKind,
+};
+
+fn told(error: &dyn Error) -> String {
+    let mut told = format!("{error} {error:?}");
+    let mut next = error.source();
+    while let Some(error) = next {
+        told += &format!(" {error} {error:?}");
+        next = error.source();
+    }
+    told
+}
+
+#[tokio::test]
+async fn a_password_is_used_and_never_shown() {
+    let server = Server::with_password("open-sesame");
+    let builder = RedisStore::builder(server.url());
+    assert!(!format!("{builder:?}").contains("sesame"));
+    let store = builder.connect().await.unwrap();
+    granted(store.claim(&claim("evt_1")).await.unwrap());
+    assert_eq!(
+        format!("{store:?}"),
+        format!(
+            "RedisStore {{ redis: 127.0.0.1:{}, namespace: \"default\", partitions: 256, \
+             deadline: 250ms }}",
+            server.port
+        )
+    );
+
+    let wrong = server.url().replace("open-sesame", "close-sesame");
+    let error = RedisStore::connect(wrong.as_str()).await.unwrap_err();
+    assert_eq!(error.kind(), RedisConnectErrorKind::Refused);
+    assert!(!told(&error).contains("sesame"), "{}", told(&error));
+    let store = RedisStore::builder(wrong).build().unwrap();
+    let error = store.claim(&claim("evt_1")).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Refused);
+    assert!(!told(&error).contains("sesame"), "{}", told(&error));
+    assert!(!format!("{store:?}").contains("sesame"));
+
+    // Whoever changes the password changes it for stores that are running, too.
+    let store = RedisStore::connect(server.url()).await.unwrap();
+    server.ask(&["CONFIG", "SET", "requirepass", "other-sesame"]);
+    granted(store.claim(&claim("evt_2")).await.unwrap());
+}
+
+#[tokio::test]
+async fn another_number_of_partitions_is_an_error_with_a_name() {
+    let server = Server::start();
+    RedisStore::connect(server.url()).await.unwrap();
+    let other = RedisStore::builder(server.url()).partitions(64);
+    let error = other.connect().await.unwrap_err();
+    assert_eq!(error.kind(), RedisConnectErrorKind::Partitions);
+    assert_eq!(
+        error.to_string(),
+        "redis store: the namespace has 256 partitions and this store was built with 64: build it \
+         with 256, or take another namespace"
+    );
+    let lazy = RedisStore::builder(server.url())
+        .partitions(64)
+        .build()
+        .unwrap();
+    let error = lazy.claim(&claim("evt_1")).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Refused);
+    let elsewhere = ProviderName::new("elsewhere").unwrap();
+    let other = RedisStore::builder(server.url())
+        .partitions(64)
+        .namespace(elsewhere);
+    other.connect().await.unwrap();
+}
+
+#[tokio::test]
+async fn namespaces_do_not_see_each_other() {
+    let server = Server::start();
+    let store = RedisStore::connect(server.url()).await.unwrap();
+    let sandbox = RedisStore::builder(server.url())
+        .namespace(ProviderName::new("sandbox").unwrap())
+        .connect()
+        .await
+        .unwrap();
+    let claim = claim("evt_1");
+    granted(store.claim(&claim).await.unwrap());
+    assert_eq!(sandbox.lookup(&claim.key).await.unwrap(), None);
+    assert_eq!(sandbox.counts().await.unwrap().claimed, 0);
+    assert_eq!(store.counts().await.unwrap().claimed, 1);
+}
+
+#[tokio::test]
+async fn tls_without_a_crypto_provider_is_an_error_before_connecting() {
+    for url in [
+        "rediss://127.0.0.1",
+        "rediss+sentinel://127.0.0.1/main",
+        "rediss-cluster://127.0.0.1",
+    ] {
+        let error = RedisStore::connect(url).await.unwrap_err();
+        assert_eq!(error.kind(), RedisConnectErrorKind::Tls, "{url}");
+        assert_eq!(
+            error.to_string(),
+            "redis store: TLS needs a crypto provider, and none is installed: enable the feature \
+             `ring` of rustls and call rustls::crypto::ring::default_provider().install_default() \
+             when the process starts"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_check_says_what_is_at_risk_and_what_is_hidden() {
+    let server = Server::with(&["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"]);
+    let store = RedisStore::connect(server.url()).await.unwrap();
+    let verdicts = |report: &tower_webhook::store::RedisReport| -> Vec<_> {
+        let findings = report.findings().iter();
+        findings
+            .map(|finding| (finding.setting(), finding.verdict()))
+            .collect()
+    };
+    use RedisSetting::{Eviction, Persistence, Replication};
+    use RedisVerdict::{AtRisk, Sound, Unknown, Weak};
+    assert_eq!(
+        verdicts(&store.check().await.unwrap()),
+        [
+            (Eviction, AtRisk),
+            (Persistence, AtRisk),
+            (Replication, Weak)
+        ]
+    );
+    let refused = RedisStore::builder(server.url())
+        .refuse_at_risk()
+        .connect()
+        .await;
+    let error = refused.unwrap_err();
+    assert_eq!(error.kind(), RedisConnectErrorKind::AtRisk);
+    assert!(error.to_string().contains("allkeys-lru"), "{error}");
+
+    for (name, value) in [
+        ("maxmemory-policy", "noeviction"),
+        ("appendonly", "yes"),
+        ("appendfsync", "always"),
+    ] {
+        server.ask(&["CONFIG", "SET", name, value]);
+    }
+    assert_eq!(
+        verdicts(&store.check().await.unwrap()),
+        [(Eviction, Sound), (Persistence, Sound), (Replication, Weak)]
+    );
+    let accepted = RedisStore::builder(server.url())
+        .refuse_at_risk()
+        .connect()
+        .await;
+    accepted.unwrap();
+
+    // As a managed Redis has it.
+    server.ask(&[
+        "ACL", "SETUSER", "app", "on", ">pw", "~wh:*", "+@all", "-config", "-info",
+    ]);
+    let url = server.url().replace("redis://", "redis://app:pw@");
+    let store = RedisStore::connect(url).await.unwrap();
+    granted(store.claim(&claim("evt_1")).await.unwrap());
+    assert_eq!(
+        verdicts(&store.check().await.unwrap()),
+        [
+            (Eviction, Unknown),
+            (Persistence, Unknown),
+            (Replication, Unknown)
+        ]
+    );
+
+    let cluster = Cluster::start();
+    let store = RedisStore::connect(cluster.url()).await.unwrap();
+    assert_eq!(
+        store.check().await.unwrap().findings().len(),
+        9,
+        "three for each master"
+    );
+}
+
+#[tokio::test]
+async fn the_permissions_of_the_readme_are_enough() {
+    let server = Server::start();
+    server.ask(&[
+        "ACL",
+        "SETUSER",
+        "app",
+        "on",
+        ">pw",
+        "~wh:*",
+        "+eval",
+        "+evalsha",
+        "+get",
+        "+getrange",
+        "+set",
+        "+del",
+        "+time",
+        "+scan",
+        "+ping",
+        "+info",
+        "+config|get",
+    ]);
+    let url = server.url().replace("redis://", "redis://app:pw@");
+    let store = RedisStore::builder(url)
+        .deadline(LONG)
+        .connect()
+        .await
+        .unwrap();
+    let (done, failed) = (claim("done"), claim("failed"));
+    let grant = granted(store.claim(&done).await.unwrap());
+    store.complete(&complete(&done, grant)).await.unwrap();
+    granted(store.claim(&failed).await.unwrap());
+    store.wait(&failed.key, Duration::from_millis(1)).await;
+    store.release(&release(&failed)).await.unwrap();
+    let counts = store.counts().await.unwrap();
+    assert_eq!((counts.done, counts.released), (1, 1));
+    let unfinished = store.unfinished(failed.key.provider(), 10).await.unwrap();
+    assert_eq!(unfinished.len(), 1);
+    assert!(store.lookup(&done.key).await.unwrap().is_some());
+    assert!(store.forget(&done.key).await.unwrap());
+    let report = store.check().await.unwrap();
+    assert!(
+        report.worst() == RedisVerdict::AtRisk,
+        "nothing is hidden: {report}"
+    );
+    assert!(
+        report
+            .findings()
+            .iter()
+            .all(|it| it.verdict() != RedisVerdict::Unknown)
+    );
+}
