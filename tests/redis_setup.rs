@@ -64,6 +64,42 @@ async fn a_password_is_used_and_never_shown() {
     granted(store.claim(&claim("evt_2")).await.unwrap());
 }
 
+/// Such a server answers with what it was asked: name and password among it.
+#[tokio::test]
+async fn a_password_is_not_shown_by_a_server_that_does_not_know_the_greeting() {
+    let server = Server::with(&[
+        "--rename-command",
+        "HELLO",
+        "X",
+        "--rename-command",
+        "AUTH",
+        "Y",
+    ]);
+    let cluster = Server::with(&["--cluster-enabled", "yes", "--rename-command", "HELLO", "X"]);
+    let greeting = |scheme: &str, port: u16, protocol: &str| {
+        format!("{scheme}://app:open-sesame@127.0.0.1:{port}?protocol={protocol}")
+    };
+    for url in [
+        greeting("redis", server.port, "resp2"),
+        greeting("redis", server.port, "resp3"),
+        greeting("redis-cluster", cluster.port, "resp3"),
+    ] {
+        let store = RedisStore::builder(url.as_str()).build().unwrap();
+        let error = store.claim(&claim("evt_1")).await.unwrap_err();
+        assert!(!told(&error).contains("sesame"), "{}", told(&error));
+        let refused = RedisStore::builder(url).refuse_at_risk().connect().await;
+        let error = refused.unwrap_err();
+        assert!(!told(&error).contains("sesame"), "{}", told(&error));
+    }
+    let resp3 = greeting("redis", server.port, "resp3");
+    let error = RedisStore::connect(resp3).await.unwrap_err();
+    assert_eq!(error.kind(), RedisConnectErrorKind::Refused);
+    assert_eq!(
+        error.source().unwrap().to_string(),
+        "ResponseError: unknown command 'HELLO'"
+    );
+}
+
 #[tokio::test]
 async fn another_number_of_partitions_is_an_error_with_a_name() {
     let server = Server::start();

@@ -52,6 +52,9 @@ pub use self::error::{RedisConnectError, RedisConnectErrorKind};
 /// | `unix:///path` | a server on this machine |
 ///
 /// `valkey` may stand for `redis`. Special characters in user and password are percent-encoded.
+/// Neither is shown in an error or a log of this crate. With `?protocol=resp3`, a server that does
+/// not know `HELLO` answers with both, and the client of a cluster logs such answers by the crate
+/// `log`, under the target `redis`.
 ///
 /// Claiming and finishing are one script call each, and each renews in as few calls as there are
 /// partitions. Time is that of Redis. No call takes longer than the
