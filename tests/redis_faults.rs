@@ -13,9 +13,13 @@ mod redis_support;
 #[path = "redis_support/commands.rs"]
 mod commands;
 
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use commands::{LONG, claim, claim_at_last, complete, granted, key, release};
+use redis_support::proxy::{Fault, Proxy, Script};
 use redis_support::{Cluster, Sentinel, Server, free_port, until};
 use tower_webhook::ProviderName;
 use tower_webhook::store::{
@@ -201,6 +205,25 @@ async fn a_full_redis_takes_no_new_event_and_forgets_none() {
     );
 }
 
+/// The client of a cluster sends a command again by itself: an earlier one may have been carried
+/// out.
+#[tokio::test]
+async fn a_full_cluster_does_not_promise_that_nothing_was_changed() {
+    let cluster = Cluster::start();
+    let store = RedisStore::builder(cluster.url())
+        .deadline(LONG)
+        .connect()
+        .await
+        .unwrap();
+    for master in &cluster.masters {
+        master.ask(&["CONFIG", "SET", "maxmemory", "1"]);
+    }
+    let error = store.claim(&claim("new")).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    let told = error.source().unwrap().to_string();
+    assert!(told.contains("OOM"), "{told}");
+}
+
 #[tokio::test]
 async fn a_value_that_is_no_record_is_said_to_be_unreadable() {
     let server = Server::start();
@@ -371,4 +394,47 @@ async fn one_frozen_master_of_a_cluster_keeps_nobody_past_the_deadline() {
     }
     cluster.masters[2].thaw();
     assert_eq!(granted(claim_at_last(&store, &claims[2]).await).attempt, 1);
+}
+
+#[tokio::test]
+async fn a_record_of_a_cluster_is_forgotten_once_although_the_reply_was_lost() {
+    let server = Server::with(&["--cluster-enabled", "yes"]);
+    let proxy = Proxy::before(server.port).await;
+    let (_, port) = proxy
+        .url()
+        .rsplit_once(':')
+        .map(|(host, port)| (host.to_owned(), port.to_owned()))
+        .unwrap();
+    for (name, value) in [
+        ("cluster-announce-ip", "127.0.0.1"),
+        ("cluster-announce-port", &port),
+    ] {
+        server.ask(&["CONFIG", "SET", name, value]);
+    }
+    server.ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    until("the cluster stands", || {
+        server
+            .ask(&["CLUSTER", "INFO"])
+            .contains("cluster_state:ok")
+    });
+    let store = RedisStore::builder(format!("redis-cluster://127.0.0.1:{port}"))
+        .deadline(LONG)
+        .connect()
+        .await
+        .unwrap();
+    let (first, second) = (claim("evt_1"), claim("evt_2"));
+    granted(store.claim(&first).await.unwrap());
+    granted(store.claim(&second).await.unwrap());
+    assert!(store.forget(&first.key).await.unwrap());
+    assert!(!store.forget(&first.key).await.unwrap());
+    let has_cut = Arc::new(AtomicBool::new(false));
+    let cuts = Arc::clone(&has_cut);
+    proxy.plan(move |_| match cuts.swap(true, Ordering::Relaxed) {
+        false => Fault::CutsAfter,
+        true => Fault::Passes,
+    });
+    assert!(store.forget(&second.key).await.unwrap(), "there was one");
+    assert!(has_cut.load(Ordering::Relaxed));
+    assert_eq!(store.lookup(&second.key).await.unwrap(), None);
+    assert_eq!(store.counts().await.unwrap(), Default::default());
 }

@@ -66,7 +66,7 @@ impl Link {
 
     /// Calls a script; its answer may be asked for several times.
     pub(super) async fn call(&self, call: &Call) -> Result<redis::Value, StoreError> {
-        self.run(true, |mut conn| async move {
+        self.run(|mut conn| async move {
             match conn.ask(call.by_hash()).await {
                 Err(fault) if fault.is_no_script() => conn.ask(&call.by_code()).await,
                 result => result,
@@ -75,18 +75,14 @@ impl Link {
         .await
     }
 
-    /// Asks, within the deadline; again where that may help and `again` allows it.
-    pub(super) async fn run<T, F>(
-        &self,
-        again: bool,
-        ask: impl Fn(Conn) -> F,
-    ) -> Result<T, StoreError>
+    /// Asks, within the deadline, and again where that may help.
+    pub(super) async fn run<T, F>(&self, ask: impl Fn(Conn) -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, Fault>>,
     {
         let deadline = Instant::now() + self.deadline;
         let progress = Mutex::default();
-        let asking = self.ask_until(deadline, again, &progress, ask);
+        let asking = self.ask_until(deadline, &progress, ask);
         if let Ok(result) = timeout_at(deadline, asking).await {
             return result;
         }
@@ -102,7 +98,6 @@ impl Link {
     async fn ask_until<T, F>(
         &self,
         deadline: Instant,
-        again: bool,
         progress: &Mutex<Progress>,
         ask: impl Fn(Conn) -> F,
     ) -> Result<T, StoreError>
@@ -115,10 +110,9 @@ impl Link {
                 Ok(value) => return Ok(value),
                 Err(failure) => failure,
             };
-            unsure |= failure.sent && !failure.fault.changed_nothing();
-            // A command that must not be sent twice may only be repeated if it was not sent.
-            let last =
-                attempt >= ATTEMPTS || (failure.sent && !again && !failure.fault.changed_nothing());
+            // The client of a cluster may have sent it before the attempt that failed.
+            unsure |= failure.sent && (failure.many_servers || !failure.fault.changed_nothing());
+            let last = attempt >= ATTEMPTS;
             // Boxed, since every call would carry what hardly one needs.
             Box::pin(self.recover(failure, attempt == 1, last, deadline, progress))
                 .await

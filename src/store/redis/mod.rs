@@ -27,6 +27,7 @@ use crate::event::{EventKey, ProviderName};
 use super::Store;
 use super::command::{Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Release, Renew};
 use super::error::StoreError;
+use super::token::Token;
 
 use self::builder::Target;
 use self::keys::{Layout, Place};
@@ -59,8 +60,11 @@ pub use self::error::{RedisConnectError, RedisConnectErrorKind};
 /// Claiming and finishing are one script call each, and each renews in as few calls as there are
 /// partitions. Time is that of Redis. No call takes longer than the
 /// [deadline](RedisStoreBuilder::deadline), whatever Redis does; a command is sent up to three
-/// times within it, which every command of a record bears. After a failover the store finds the
-/// new master by itself.
+/// times within it, which every command of a record bears. In a cluster each of them is up to three
+/// more, as the client of a cluster repeats by itself what had no answer; of a connection that was
+/// given, as often as it was set to. So a cluster that is full is told as one that [cannot be
+/// reached](super::StoreErrorKind::Unavailable): an earlier command may have taken effect. After a failover
+/// the store finds the new master by itself.
 ///
 /// A connection that the process has already can be used [instead](RedisStore::from_connection) of
 /// a URL.
@@ -125,6 +129,8 @@ pub struct RedisStore {
 
 /// How many renewals go in one script call: others get their turn between two.
 const RENEWALS_PER_CALL: usize = 100;
+/// The mark of a command outlasts by so much the call that left it.
+const MARK_OUTLASTS: Duration = Duration::from_secs(1);
 
 impl RedisStore {
     /// A store on this Redis, connected and checked; see [`RedisStoreBuilder::connect`].
@@ -167,7 +173,7 @@ impl RedisStore {
     /// Redis cannot be asked. What it hides is no error but [unknown](RedisVerdict::Unknown).
     pub async fn check(&self) -> Result<RedisReport, StoreError> {
         let check = |mut conn: connect::Conn| async move { RedisReport::of(&mut conn).await };
-        self.link.run(true, check).await
+        self.link.run(check).await
     }
 
     fn place(&self, key: &EventKey) -> Place {
@@ -274,17 +280,14 @@ impl Store for RedisStore {
         Ok(record.is_kept(now).then(|| record.view(key.clone(), now)))
     }
 
-    /// Is sent once only, where it may have been carried out: a repetition would say that there
-    /// was nothing.
+    /// A mark of the command stays for as long as the call may take: where it is sent again, by
+    /// this store or by the client of a cluster, it still says that there was a record.
     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
-        let mut delete = redis::cmd("DEL");
-        delete.arg(self.place(key).key);
-        let delete = &delete;
-        let ask = |mut conn: connect::Conn| async move { conn.ask(delete).await };
-        match self.link.run(false, ask).await? {
-            redis::Value::Int(count) => Ok(count > 0),
-            _ => Err(scripts::strange().into()),
-        }
+        let place = self.place(key);
+        let mark = self.layout.mark(&place, &Token::random()?);
+        let kept = self.link.deadline().saturating_add(MARK_OUTLASTS);
+        let call = Call::forget(&place, &mark, kept);
+        Ok(scripts::forget_answer(&self.link.call(&call).await?)?)
     }
 
     async fn unfinished(

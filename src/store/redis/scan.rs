@@ -93,7 +93,7 @@ impl<'a> Scan<'a> {
 
     async fn nodes(&self) -> Result<Vec<Node>, StoreError> {
         let ask = |mut conn: super::connect::Conn| async move { conn.nodes().await };
-        self.link.run(true, ask).await
+        self.link.run(ask).await
     }
 
     /// Some keys, and where to go on.
@@ -107,10 +107,7 @@ impl<'a> Scan<'a> {
         let scan = &scan;
         let answer = self
             .link
-            .run(
-                true,
-                |mut conn| async move { conn.ask_node(node, scan).await },
-            )
+            .run(|mut conn| async move { conn.ask_node(node, scan).await })
             .await?;
         Ok(batch(answer, self.layout, self.provider)?)
     }
@@ -184,9 +181,7 @@ impl<'a> Scan<'a> {
         let commands = &commands;
         let answers = self
             .link
-            .run(true, |mut conn| async move {
-                conn.ask_many(node, commands.clone()).await
-            })
+            .run(|mut conn| async move { conn.ask_many(node, commands.clone()).await })
             .await?;
         let mut answers = answers.into_iter();
         let now = moment(answers.next().ok_or_else(strange)?)?;
