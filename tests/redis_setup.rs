@@ -15,8 +15,8 @@ mod commands;
 use std::error::Error;
 use std::time::Duration;
 
-use commands::{LONG, claim, complete, granted, release};
-use redis_support::{Cluster, Server};
+use commands::{LONG, claim, claim_at_last, complete, granted, release};
+use redis_support::{Cluster, Server, until};
 use tower_webhook::ProviderName;
 use tower_webhook::store::{
     RedisConnectErrorKind, RedisSetting, RedisStore, RedisVerdict, Store, StoreErrorKind,
@@ -227,6 +227,44 @@ async fn the_check_says_what_is_at_risk_and_what_is_hidden() {
         9,
         "three for each master"
     );
+}
+
+#[tokio::test]
+async fn a_master_that_needs_its_replica_takes_no_claim_without_it() {
+    let server = Server::with(&["--min-replicas-to-write", "1"]);
+    let port = server.port.to_string();
+    let mut replica = Server::with(&["--replicaof", "127.0.0.1", &port]);
+    until("the replica counts", || {
+        server
+            .ask(&["INFO", "replication"])
+            .contains("min_slaves_good_slaves:1")
+    });
+    let store = RedisStore::connect(server.url()).await.unwrap();
+    granted(store.claim(&claim("evt_1")).await.unwrap());
+    let report = store.check().await.unwrap();
+    let replication = &report.findings()[2];
+    assert_eq!(
+        replication.to_string(),
+        "replication: sound (1 replicas, min-replicas-to-write 1): a failover loses no more than \
+         the last moment"
+    );
+
+    replica.kill();
+    until("the replica is missed", || {
+        server
+            .ask(&["INFO", "replication"])
+            .contains("min_slaves_good_slaves:0")
+    });
+    let error = store.claim(&claim("evt_2")).await.unwrap_err();
+    assert_eq!(
+        error.kind(),
+        StoreErrorKind::Unavailable,
+        "{}",
+        told(&error)
+    );
+    assert_eq!(store.lookup(&claim("evt_2").key).await.unwrap(), None);
+    replica.restart();
+    granted(claim_at_last(&store, &claim("evt_2")).await);
 }
 
 #[tokio::test]

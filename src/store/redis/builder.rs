@@ -96,6 +96,10 @@ impl RedisStoreBuilder {
 
     /// Has [`connect`](Self::connect) fail where the start-up check finds records
     /// [at risk](RedisVerdict::AtRisk), or cannot be made.
+    ///
+    /// That is so with a `maxmemory` that is set, or hidden, and another `maxmemory-policy` than
+    /// `noeviction`, and with `appendonly no`. What is [weak](RedisVerdict::Weak) or
+    /// [hidden](RedisVerdict::Unknown) is logged, and the store starts.
     pub fn refuse_at_risk(mut self) -> Self {
         self.refuse_at_risk = true;
         self

@@ -83,6 +83,10 @@ pub use self::error::{RedisConnectError, RedisConnectErrorKind};
 /// | a replica | records survive the loss of the machine | they are lost with it |
 /// | `min-replicas-to-write 1`, with `min-replicas-max-lag` | a master that was cut off soon stops taking commands | it goes on acknowledging, and all of that is lost when it comes back as a replica |
 ///
+/// Before Redis 7.0, `min-replicas-to-write` [does not bind
+/// scripts](https://github.com/redis/redis/issues/9993), and so not this store: there the last row
+/// gives nothing.
+///
 /// **What a failover can lose** even so: Redis answers before its replicas have the write, so the
 /// last moments of what it acknowledged may be missing on the new master. An event that was
 /// answered with 2xx and whose record is gone runs again if it is sent again. One that is being
@@ -91,7 +95,9 @@ pub use self::error::{RedisConnectError, RedisConnectErrorKind};
 /// on the event's key takes place once all the same.
 ///
 /// The start-up [check](RedisStore::check) reads these settings and the log says what they put at
-/// risk; [`refuse_at_risk`](RedisStoreBuilder::refuse_at_risk) refuses to start with them.
+/// risk. [`refuse_at_risk`](RedisStoreBuilder::refuse_at_risk) refuses to start with two of them:
+/// another `maxmemory-policy` where `maxmemory` is set or hidden, and `appendonly no`. The others
+/// cost something in rare cases only.
 ///
 /// # TLS
 ///
