@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use commands::{LONG, claim, claim_at_last, complete, granted, key, release};
 use redis_support::proxy::{Fault, Proxy, Script};
 use redis_support::{Cluster, Sentinel, Server, free_port, until};
+use tokio::task::JoinSet;
 use tower_webhook::ProviderName;
 use tower_webhook::store::{
     Claim, ClaimOutcome, Grant, Held, RecordState, RedisStore, Renew, Store, StoreError,
@@ -277,6 +278,39 @@ async fn a_server_that_only_reads_is_out_of_reach_until_it_writes() {
     assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
     server.ask(&["REPLICAOF", "NO", "ONE"]);
     granted(claim_at_last(&store, &claim("evt_2")).await);
+}
+
+#[tokio::test]
+async fn a_server_that_only_reads_is_not_showered_with_connections() {
+    let (server, other) = (Server::start(), Server::start());
+    let store = RedisStore::connect(server.url()).await.unwrap();
+    granted(store.claim(&claim("evt_1")).await.unwrap());
+    server.ask(&["REPLICAOF", "127.0.0.1", &other.port.to_string()]);
+    until("it is in step", || {
+        server.info("master_link_status").as_deref() == Some("up")
+    });
+    let connections = || -> u64 {
+        let received = server.info("total_connections_received").unwrap();
+        received.parse().unwrap()
+    };
+    let (before, begun) = (connections(), Instant::now());
+    let mut callers = JoinSet::new();
+    for caller in 0..50 {
+        let store = store.clone();
+        callers.spawn(async move {
+            for call in 0..10 {
+                let error = store.claim(&claim(&format!("{caller}-{call}"))).await;
+                assert_eq!(error.unwrap_err().kind(), StoreErrorKind::Unavailable);
+            }
+        });
+    }
+    while let Some(ended) = callers.join_next().await {
+        ended.unwrap();
+    }
+    // However long that took: one in 200 ms, the first, and the one that asked here.
+    let most = begun.elapsed().as_millis() / 200 + 2;
+    let made = connections() - before;
+    assert!(u128::from(made) <= most, "{made} connections, not {most}");
 }
 
 #[tokio::test]

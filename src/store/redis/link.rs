@@ -187,14 +187,14 @@ impl Link {
             // One server of several: the others are asked over this connection meanwhile, and the
             // client seeks the one by itself.
             Remedy::Reconnect if many_servers => self.unanswered(number),
-            Remedy::Reconnect => self.give_up_on(number),
+            Remedy::Reconnect => self.give_up_on(number, rejects(&fault)),
             Remedy::AskAgain => {}
         }
         if is_last {
             return Err(fault);
         }
         // An idle connection that was closed needs no wait.
-        if sent && is_first && remedy == Remedy::Reconnect && !many_servers {
+        if sent && is_first && remedy == Remedy::Reconnect && !many_servers && !rejects(&fault) {
             return Ok(());
         }
         let wait = jitter(SHORTEST_WAIT, LONGEST_WAIT);
@@ -260,13 +260,18 @@ impl Link {
         }
     }
 
-    fn give_up_on(&self, number: u64) {
+    /// Drops a connection that is no good. One that was made a moment ago and `answers` stays: all
+    /// who are turned away would make another each, only to be turned away again.
+    fn give_up_on(&self, number: u64, answers: bool) {
         let mut line = self.line();
         let made = line
             .connecting
             .as_ref()
             .is_some_and(|made| matches!(made.peek(), Some(Ok(_))));
-        if line.number == number && made {
+        let young = line
+            .since
+            .is_some_and(|since| since.elapsed() < LONGEST_WAIT);
+        if line.number == number && made && !(answers && young) {
             line.connecting = None;
         }
     }
@@ -334,6 +339,12 @@ struct Progress {
     number: u64,
     /// Why it is asked again.
     fault: Option<Fault>,
+}
+
+/// Whether the server is there and turns the command away, as one that only reads does. Another
+/// connection may lead elsewhere, but not at once; one with the right password helps at once.
+fn rejects(fault: &Fault) -> bool {
+    fault.changed_nothing() && fault.kind() != StoreErrorKind::Refused
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
