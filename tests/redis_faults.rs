@@ -314,6 +314,24 @@ async fn a_server_that_only_reads_is_not_showered_with_connections() {
 }
 
 #[tokio::test]
+async fn a_call_that_ran_out_of_time_says_why_it_was_sent_again() {
+    let server = Server::start();
+    let proxy = Proxy::before(server.port).await;
+    let store = RedisStore::connect(proxy.url()).await.unwrap();
+    granted(store.claim(&claim("evt_1")).await.unwrap());
+    let mut has_cut = false;
+    proxy.plan(move |called| {
+        if called == Some(Script::Claim) && !has_cut {
+            has_cut = true;
+            return Fault::CutsBefore;
+        }
+        Fault::Swallows
+    });
+    let error = store.claim(&claim("evt_2")).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
+}
+
+#[tokio::test]
 async fn the_master_that_sentinel_chose_is_found_after_a_death() {
     let mut servers = Sentinel::start();
     let store = RedisStore::connect(servers.url()).await.unwrap();

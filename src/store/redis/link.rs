@@ -195,6 +195,7 @@ impl Link {
         }
         // An idle connection that was closed needs no wait.
         if sent && is_first && remedy == Remedy::Reconnect && !many_servers && !rejects(&fault) {
+            lock(progress).fault = Some(fault);
             return Ok(());
         }
         let wait = jitter(SHORTEST_WAIT, LONGEST_WAIT);
