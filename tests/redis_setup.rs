@@ -100,6 +100,19 @@ async fn a_password_is_not_shown_by_a_server_that_does_not_know_the_greeting() {
     );
 }
 
+#[test]
+fn a_deadline_of_which_no_clock_knows_the_end_is_an_error_with_a_name() {
+    for (deadline, text) in [
+        (Duration::ZERO, "a deadline of 0 would let every call fail"),
+        (Duration::MAX, "a deadline is at most a day"),
+    ] {
+        let builder = RedisStore::builder("redis://127.0.0.1").deadline(deadline);
+        let error = builder.build().unwrap_err();
+        assert_eq!(error.kind(), RedisConnectErrorKind::Setting);
+        assert_eq!(error.to_string(), format!("redis store: {text}"));
+    }
+}
+
 #[tokio::test]
 async fn another_number_of_partitions_is_an_error_with_a_name() {
     let server = Server::start();
