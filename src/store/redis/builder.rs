@@ -63,7 +63,8 @@ impl RedisStoreBuilder {
 
     /// How long any call may take, whatever Redis does; 250 ms unless set, at most a day. Going
     /// through all records, as [`Store::counts`](crate::store::Store::counts) and
-    /// [`Store::unfinished`](crate::store::Store::unfinished) do, is a call for each thousand keys.
+    /// [`Store::unfinished`](crate::store::Store::unfinished) do, is two or three calls for each
+    /// thousand keys.
     ///
     /// The layers above have a limit of their own: at most the sender's time to answer.
     pub fn deadline(mut self, deadline: Duration) -> Self {

@@ -80,11 +80,25 @@ impl Link {
     where
         F: Future<Output = Result<T, Fault>>,
     {
+        let (value, _) = self.run_numbered(ask).await?;
+        Ok(value)
+    }
+
+    /// Does the same, and tells the number of the connection that the answer came over: with another
+    /// number it may be another server.
+    pub(super) async fn run_numbered<T, F>(
+        &self,
+        ask: impl Fn(Conn) -> F,
+    ) -> Result<(T, u64), StoreError>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
         let deadline = Instant::now() + self.deadline;
         let progress = Mutex::default();
         let asking = self.ask_until(deadline, &progress, ask);
         if let Ok(result) = timeout_at(deadline, asking).await {
-            return result;
+            let value = result?;
+            return Ok((value, lock(&progress).number));
         }
         let Progress { number, fault } = std::mem::take(&mut *lock(&progress));
         self.unanswered(number);

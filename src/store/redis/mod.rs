@@ -58,13 +58,18 @@ pub use self::error::{RedisConnectError, RedisConnectErrorKind};
 /// `log`, under the target `redis`.
 ///
 /// Claiming and finishing are one script call each, and each renews in as few calls as there are
-/// partitions. Time is that of Redis. No call takes longer than the
-/// [deadline](RedisStoreBuilder::deadline), whatever Redis does; a command is sent up to three
-/// times within it, which every command of a record bears. In a cluster each of them is up to three
-/// more, as the client of a cluster repeats by itself what had no answer; of a connection that was
-/// given, as often as it was set to. So a cluster that is full is told as one that [cannot be
-/// reached](super::StoreErrorKind::Unavailable): an earlier command may have taken effect. After a failover
-/// the store finds the new master by itself.
+/// partitions. Time is that of Redis. After a failover the store finds the new master by itself.
+///
+/// No call takes longer than the [deadline](RedisStoreBuilder::deadline), whatever Redis does. Only
+/// [`Store::counts`] and [`Store::unfinished`], which go through all keys, make two or three calls
+/// for each thousand of them. They begin anew where the connection is replaced half-way; where the
+/// client of a cluster or a connection manager does so by itself, they cannot see it and may miss
+/// records.
+///
+/// Within the deadline a command is sent up to three times, which every command of a record bears.
+/// The client of a cluster sends each of the three up to three times, or as often as a given
+/// one was set to. A cluster that is full is therefore told as one that [cannot be
+/// reached](super::StoreErrorKind::Unavailable): what it refused may have been carried out before.
 ///
 /// A connection that the process has already can be used [instead](RedisStore::from_connection) of
 /// a URL.
