@@ -100,6 +100,33 @@ async fn a_password_is_not_shown_by_a_server_that_does_not_know_the_greeting() {
     );
 }
 
+#[tokio::test]
+async fn a_server_that_has_too_many_clients_is_out_of_reach_until_one_leaves() {
+    for protocol in ["resp2", "resp3"] {
+        let server = Server::with_password("open-sesame");
+        server.ask(&["CONFIG", "SET", "maxclients", "1"]);
+        // The one that set it may not have left yet.
+        let other = loop {
+            let client = redis::Client::open(server.url()).unwrap();
+            if let Ok(connection) = client.get_multiplexed_async_connection().await {
+                break connection;
+            }
+        };
+        let url = format!("{}?protocol={protocol}", server.url());
+        let store = RedisStore::connect(url).await.unwrap();
+        let held = claim("evt_1");
+        let error = store.claim(&held).await.unwrap_err();
+        assert_eq!(
+            error.kind(),
+            StoreErrorKind::Unavailable,
+            "{}",
+            told(&error)
+        );
+        drop(other);
+        granted(claim_at_last(&store, &held).await);
+    }
+}
+
 #[test]
 fn a_deadline_of_which_no_clock_knows_the_end_is_an_error_with_a_name() {
     for (deadline, text) in [

@@ -225,7 +225,11 @@ fn code(error: &RedisError) -> &str {
         })
     };
     match error.code() {
-        Some("ERR") => error.detail().and_then(known).unwrap_or("ERR"),
+        Some("ERR") => match error.detail() {
+            // It has no code of its own.
+            Some(text) if text.starts_with("max number of clients") => "MAXCLIENTS",
+            text => text.and_then(known).unwrap_or("ERR"),
+        },
         Some(code) => code,
         None => "",
     }
@@ -239,7 +243,9 @@ fn kind_of(error: &RedisError) -> StoreErrorKind {
         ErrorKind::Server(_) | ErrorKind::Extension => match code(error) {
             "OOM" => StoreErrorKind::Full,
             "READONLY" | "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "MOVED"
-            | "ASK" | "NOREPLICAS" | "BUSY" | "UNKILLABLE" => StoreErrorKind::Unavailable,
+            | "ASK" | "NOREPLICAS" | "BUSY" | "UNKILLABLE" | "MAXCLIENTS" => {
+                StoreErrorKind::Unavailable
+            }
             "WRONGTYPE" => StoreErrorKind::Corrupt,
             _ => StoreErrorKind::Refused,
         },
@@ -273,15 +279,31 @@ fn remedy_of(error: &RedisError) -> Remedy {
 mod tests {
     use super::*;
 
+    fn answered(error: &str) -> RedisError {
+        let value = redis::parse_redis_value(format!("-{error}\r\n").as_bytes()).unwrap();
+        value.extract_error().unwrap_err()
+    }
+
+    #[test]
+    fn too_many_clients_is_what_passes() {
+        for answer in [
+            "ERR max number of clients reached",
+            "ERR max number of clients + cluster connections reached",
+        ] {
+            let fault = Fault::from(answered(answer));
+            assert_eq!(fault.kind(), StoreErrorKind::Unavailable, "{answer}");
+            assert_eq!(fault.remedy(), Remedy::Reconnect, "{answer}");
+            assert!(fault.fatal().is_none(), "{answer}");
+        }
+    }
+
     #[test]
     fn what_a_server_repeats_of_a_command_is_not_shown() {
         for answer in [
             "unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'app' 'geheim' ",
             "unknown command `HELLO`, with args beginning with: `3`, `AUTH`, `app`, `geheim`, ",
         ] {
-            let answer = format!("-ERR {answer}\r\n");
-            let value = redis::parse_redis_value(answer.as_bytes()).unwrap();
-            let error = value.extract_error().unwrap_err();
+            let error = answered(&format!("ERR {answer}"));
             let of_cluster = RedisError::from((
                 ErrorKind::Io,
                 "Failed to create initial connections",
