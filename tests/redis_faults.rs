@@ -10,79 +10,27 @@
 
 mod redis_support;
 
+#[path = "redis_support/commands.rs"]
+mod commands;
+
 use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use commands::{LONG, claim, claim_at_last, complete, granted, key, release};
+use redis_support::proxy::{Fault, Proxy, Script};
 use redis_support::{Cluster, Sentinel, Server, free_port, until};
+use tokio::task::JoinSet;
+use tower_webhook::ProviderName;
 use tower_webhook::store::{
-    Claim, ClaimOutcome, Complete, Grant, Held, RecordState, RedisConnectErrorKind, RedisSetting,
-    RedisStore, RedisVerdict, Release, Renew, Store, StoreError, StoreErrorKind, StoredResponse,
-    Token,
+    Claim, ClaimOutcome, Grant, Held, RecordState, RedisStore, Renew, Store, StoreError,
+    StoreErrorKind,
 };
-use tower_webhook::{EventKey, Fingerprint, ProviderName};
 
-const LONG: Duration = Duration::from_secs(600);
 /// What a deadline of 250 ms may come to on a busy machine. Without one, a frozen server takes
 /// for ever.
 const DEADLINE_AND_A_BUSY_MACHINE: Duration = Duration::from_secs(2);
-
-fn key(part: &str) -> EventKey {
-    EventKey::new(ProviderName::new("acme").unwrap(), [part]).unwrap()
-}
-
-fn claim(part: &str) -> Claim {
-    Claim {
-        key: key(part),
-        token: Token::random().unwrap(),
-        fingerprint: Fingerprint::of(b"a"),
-        bind: true,
-        lease: LONG,
-        retention: LONG,
-    }
-}
-
-fn complete(claim: &Claim, grant: Grant) -> Complete {
-    Complete {
-        key: claim.key.clone(),
-        token: claim.token,
-        attempt: grant.attempt,
-        fence: grant.fence,
-        fingerprint: claim.fingerprint,
-        response: StoredResponse {
-            status: 200,
-            body: None,
-        },
-        retention: LONG,
-    }
-}
-
-fn release(claim: &Claim) -> Release {
-    Release {
-        key: claim.key.clone(),
-        token: claim.token,
-        retention: LONG,
-    }
-}
-
-#[track_caller]
-fn granted(outcome: ClaimOutcome) -> Grant {
-    match outcome {
-        ClaimOutcome::Claimed(grant) => grant,
-        other => panic!("not granted but {other:?}"),
-    }
-}
-
-/// Claims again until the store answers.
-async fn claim_at_last(store: &RedisStore, claim: &Claim) -> ClaimOutcome {
-    let begun = Instant::now();
-    loop {
-        match store.claim(claim).await {
-            Ok(outcome) => return outcome,
-            Err(error) => assert!(begun.elapsed() < Duration::from_secs(30), "{error:?}"),
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
 
 /// Every call fails in one of these ways, and in time.
 async fn fails_in_time(store: &RedisStore, held: &Claim, kinds: &[StoreErrorKind]) {
@@ -258,6 +206,25 @@ async fn a_full_redis_takes_no_new_event_and_forgets_none() {
     );
 }
 
+/// The client of a cluster sends a command again by itself: an earlier one may have been carried
+/// out.
+#[tokio::test]
+async fn a_full_cluster_does_not_promise_that_nothing_was_changed() {
+    let cluster = Cluster::start();
+    let store = RedisStore::builder(cluster.url())
+        .deadline(LONG)
+        .connect()
+        .await
+        .unwrap();
+    for master in &cluster.masters {
+        master.ask(&["CONFIG", "SET", "maxmemory", "1"]);
+    }
+    let error = store.claim(&claim("new")).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    let told = error.source().unwrap().to_string();
+    assert!(told.contains("OOM"), "{told}");
+}
+
 #[tokio::test]
 async fn a_value_that_is_no_record_is_said_to_be_unreadable() {
     let server = Server::start();
@@ -311,6 +278,57 @@ async fn a_server_that_only_reads_is_out_of_reach_until_it_writes() {
     assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
     server.ask(&["REPLICAOF", "NO", "ONE"]);
     granted(claim_at_last(&store, &claim("evt_2")).await);
+}
+
+#[tokio::test]
+async fn a_server_that_only_reads_is_not_showered_with_connections() {
+    let (server, other) = (Server::start(), Server::start());
+    let store = RedisStore::connect(server.url()).await.unwrap();
+    granted(store.claim(&claim("evt_1")).await.unwrap());
+    server.ask(&["REPLICAOF", "127.0.0.1", &other.port.to_string()]);
+    until("it is in step", || {
+        server.info("master_link_status").as_deref() == Some("up")
+    });
+    let connections = || -> u64 {
+        let received = server.info("total_connections_received").unwrap();
+        received.parse().unwrap()
+    };
+    let (before, begun) = (connections(), Instant::now());
+    let mut callers = JoinSet::new();
+    for caller in 0..50 {
+        let store = store.clone();
+        callers.spawn(async move {
+            for call in 0..10 {
+                let error = store.claim(&claim(&format!("{caller}-{call}"))).await;
+                assert_eq!(error.unwrap_err().kind(), StoreErrorKind::Unavailable);
+            }
+        });
+    }
+    while let Some(ended) = callers.join_next().await {
+        ended.unwrap();
+    }
+    // However long that took: one in 200 ms, the first, and the one that asked here.
+    let most = begun.elapsed().as_millis() / 200 + 2;
+    let made = connections() - before;
+    assert!(u128::from(made) <= most, "{made} connections, not {most}");
+}
+
+#[tokio::test]
+async fn a_call_that_ran_out_of_time_says_why_it_was_sent_again() {
+    let server = Server::start();
+    let proxy = Proxy::before(server.port).await;
+    let store = RedisStore::connect(proxy.url()).await.unwrap();
+    granted(store.claim(&claim("evt_1")).await.unwrap());
+    let mut has_cut = false;
+    proxy.plan(move |called| {
+        if called == Some(Script::Claim) && !has_cut {
+            has_cut = true;
+            return Fault::CutsBefore;
+        }
+        Fault::Swallows
+    });
+    let error = store.claim(&claim("evt_2")).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
 }
 
 #[tokio::test]
@@ -430,226 +448,45 @@ async fn one_frozen_master_of_a_cluster_keeps_nobody_past_the_deadline() {
     assert_eq!(granted(claim_at_last(&store, &claims[2]).await).attempt, 1);
 }
 
-fn told(error: &dyn Error) -> String {
-    let mut told = format!("{error} {error:?}");
-    let mut next = error.source();
-    while let Some(error) = next {
-        told += &format!(" {error} {error:?}");
-        next = error.source();
-    }
-    told
-}
-
 #[tokio::test]
-async fn a_password_is_used_and_never_shown() {
-    let server = Server::with_password("open-sesame");
-    let builder = RedisStore::builder(server.url());
-    assert!(!format!("{builder:?}").contains("sesame"));
-    let store = builder.connect().await.unwrap();
-    granted(store.claim(&claim("evt_1")).await.unwrap());
-    assert_eq!(
-        format!("{store:?}"),
-        format!(
-            "RedisStore {{ redis: 127.0.0.1:{}, namespace: \"default\", partitions: 256, \
-             deadline: 250ms }}",
-            server.port
-        )
-    );
-
-    let wrong = server.url().replace("open-sesame", "close-sesame");
-    let error = RedisStore::connect(wrong.as_str()).await.unwrap_err();
-    assert_eq!(error.kind(), RedisConnectErrorKind::Refused);
-    assert!(!told(&error).contains("sesame"), "{}", told(&error));
-    let store = RedisStore::builder(wrong).build().unwrap();
-    let error = store.claim(&claim("evt_1")).await.unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Refused);
-    assert!(!told(&error).contains("sesame"), "{}", told(&error));
-    assert!(!format!("{store:?}").contains("sesame"));
-
-    // Whoever changes the password changes it for stores that are running, too.
-    let store = RedisStore::connect(server.url()).await.unwrap();
-    server.ask(&["CONFIG", "SET", "requirepass", "other-sesame"]);
-    granted(store.claim(&claim("evt_2")).await.unwrap());
-}
-
-#[tokio::test]
-async fn another_number_of_partitions_is_an_error_with_a_name() {
-    let server = Server::start();
-    RedisStore::connect(server.url()).await.unwrap();
-    let other = RedisStore::builder(server.url()).partitions(64);
-    let error = other.connect().await.unwrap_err();
-    assert_eq!(error.kind(), RedisConnectErrorKind::Partitions);
-    assert_eq!(
-        error.to_string(),
-        "redis store: the namespace has 256 partitions and this store was built with 64: build it \
-         with 256, or take another namespace"
-    );
-    let lazy = RedisStore::builder(server.url())
-        .partitions(64)
-        .build()
+async fn a_record_of_a_cluster_is_forgotten_once_although_the_reply_was_lost() {
+    let server = Server::with(&["--cluster-enabled", "yes"]);
+    let proxy = Proxy::before(server.port).await;
+    let (_, port) = proxy
+        .url()
+        .rsplit_once(':')
+        .map(|(host, port)| (host.to_owned(), port.to_owned()))
         .unwrap();
-    let error = lazy.claim(&claim("evt_1")).await.unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Refused);
-    let elsewhere = ProviderName::new("elsewhere").unwrap();
-    let other = RedisStore::builder(server.url())
-        .partitions(64)
-        .namespace(elsewhere);
-    other.connect().await.unwrap();
-}
-
-#[tokio::test]
-async fn namespaces_do_not_see_each_other() {
-    let server = Server::start();
-    let store = RedisStore::connect(server.url()).await.unwrap();
-    let sandbox = RedisStore::builder(server.url())
-        .namespace(ProviderName::new("sandbox").unwrap())
-        .connect()
-        .await
-        .unwrap();
-    let claim = claim("evt_1");
-    granted(store.claim(&claim).await.unwrap());
-    assert_eq!(sandbox.lookup(&claim.key).await.unwrap(), None);
-    assert_eq!(sandbox.counts().await.unwrap().claimed, 0);
-    assert_eq!(store.counts().await.unwrap().claimed, 1);
-}
-
-#[tokio::test]
-async fn tls_without_a_crypto_provider_is_an_error_before_connecting() {
-    for url in [
-        "rediss://127.0.0.1",
-        "rediss+sentinel://127.0.0.1/main",
-        "rediss-cluster://127.0.0.1",
-    ] {
-        let error = RedisStore::connect(url).await.unwrap_err();
-        assert_eq!(error.kind(), RedisConnectErrorKind::Tls, "{url}");
-        assert_eq!(
-            error.to_string(),
-            "redis store: TLS needs a crypto provider, and none is installed: enable the feature \
-             `ring` of rustls and call rustls::crypto::ring::default_provider().install_default() \
-             when the process starts"
-        );
-    }
-}
-
-#[tokio::test]
-async fn the_check_says_what_is_at_risk_and_what_is_hidden() {
-    let server = Server::with(&["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"]);
-    let store = RedisStore::connect(server.url()).await.unwrap();
-    let verdicts = |report: &tower_webhook::store::RedisReport| -> Vec<_> {
-        let findings = report.findings().iter();
-        findings
-            .map(|finding| (finding.setting(), finding.verdict()))
-            .collect()
-    };
-    use RedisSetting::{Eviction, Persistence, Replication};
-    use RedisVerdict::{AtRisk, Sound, Unknown, Weak};
-    assert_eq!(
-        verdicts(&store.check().await.unwrap()),
-        [
-            (Eviction, AtRisk),
-            (Persistence, AtRisk),
-            (Replication, Weak)
-        ]
-    );
-    let refused = RedisStore::builder(server.url())
-        .refuse_at_risk()
-        .connect()
-        .await;
-    let error = refused.unwrap_err();
-    assert_eq!(error.kind(), RedisConnectErrorKind::AtRisk);
-    assert!(error.to_string().contains("allkeys-lru"), "{error}");
-
     for (name, value) in [
-        ("maxmemory-policy", "noeviction"),
-        ("appendonly", "yes"),
-        ("appendfsync", "always"),
+        ("cluster-announce-ip", "127.0.0.1"),
+        ("cluster-announce-port", &port),
     ] {
         server.ask(&["CONFIG", "SET", name, value]);
     }
-    assert_eq!(
-        verdicts(&store.check().await.unwrap()),
-        [(Eviction, Sound), (Persistence, Sound), (Replication, Weak)]
-    );
-    let accepted = RedisStore::builder(server.url())
-        .refuse_at_risk()
-        .connect()
-        .await;
-    accepted.unwrap();
-
-    // As a managed Redis has it.
-    server.ask(&[
-        "ACL", "SETUSER", "app", "on", ">pw", "~wh:*", "+@all", "-config", "-info",
-    ]);
-    let url = server.url().replace("redis://", "redis://app:pw@");
-    let store = RedisStore::connect(url).await.unwrap();
-    granted(store.claim(&claim("evt_1")).await.unwrap());
-    assert_eq!(
-        verdicts(&store.check().await.unwrap()),
-        [
-            (Eviction, Unknown),
-            (Persistence, Unknown),
-            (Replication, Unknown)
-        ]
-    );
-
-    let cluster = Cluster::start();
-    let store = RedisStore::connect(cluster.url()).await.unwrap();
-    assert_eq!(
-        store.check().await.unwrap().findings().len(),
-        9,
-        "three for each master"
-    );
-}
-
-#[tokio::test]
-async fn the_permissions_of_the_readme_are_enough() {
-    let server = Server::start();
-    server.ask(&[
-        "ACL",
-        "SETUSER",
-        "app",
-        "on",
-        ">pw",
-        "~wh:*",
-        "+eval",
-        "+evalsha",
-        "+get",
-        "+getrange",
-        "+set",
-        "+del",
-        "+time",
-        "+scan",
-        "+ping",
-        "+info",
-        "+config|get",
-    ]);
-    let url = server.url().replace("redis://", "redis://app:pw@");
-    let store = RedisStore::builder(url)
+    server.ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    until("the cluster stands", || {
+        server
+            .ask(&["CLUSTER", "INFO"])
+            .contains("cluster_state:ok")
+    });
+    let store = RedisStore::builder(format!("redis-cluster://127.0.0.1:{port}"))
         .deadline(LONG)
         .connect()
         .await
         .unwrap();
-    let (done, failed) = (claim("done"), claim("failed"));
-    let grant = granted(store.claim(&done).await.unwrap());
-    store.complete(&complete(&done, grant)).await.unwrap();
-    granted(store.claim(&failed).await.unwrap());
-    store.wait(&failed.key, Duration::from_millis(1)).await;
-    store.release(&release(&failed)).await.unwrap();
-    let counts = store.counts().await.unwrap();
-    assert_eq!((counts.done, counts.released), (1, 1));
-    let unfinished = store.unfinished(failed.key.provider(), 10).await.unwrap();
-    assert_eq!(unfinished.len(), 1);
-    assert!(store.lookup(&done.key).await.unwrap().is_some());
-    assert!(store.forget(&done.key).await.unwrap());
-    let report = store.check().await.unwrap();
-    assert!(
-        report.worst() == RedisVerdict::AtRisk,
-        "nothing is hidden: {report}"
-    );
-    assert!(
-        report
-            .findings()
-            .iter()
-            .all(|it| it.verdict() != RedisVerdict::Unknown)
-    );
+    let (first, second) = (claim("evt_1"), claim("evt_2"));
+    granted(store.claim(&first).await.unwrap());
+    granted(store.claim(&second).await.unwrap());
+    assert!(store.forget(&first.key).await.unwrap());
+    assert!(!store.forget(&first.key).await.unwrap());
+    let has_cut = Arc::new(AtomicBool::new(false));
+    let cuts = Arc::clone(&has_cut);
+    proxy.plan(move |_| match cuts.swap(true, Ordering::Relaxed) {
+        false => Fault::CutsAfter,
+        true => Fault::Passes,
+    });
+    assert!(store.forget(&second.key).await.unwrap(), "there was one");
+    assert!(has_cut.load(Ordering::Relaxed));
+    assert_eq!(store.lookup(&second.key).await.unwrap(), None);
+    assert_eq!(store.counts().await.unwrap(), Default::default());
 }

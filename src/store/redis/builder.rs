@@ -19,6 +19,8 @@ use super::keys::Layout;
 use super::link::Link;
 
 const DEFAULT_DEADLINE: Duration = Duration::from_millis(250);
+/// Beyond it a clock might come to its end.
+const LONGEST_DEADLINE: Duration = Duration::from_secs(86_400);
 const DEFAULT_PARTITIONS: u32 = 256;
 const MOST_PARTITIONS: u32 = 65_536;
 /// How long the start waits for Redis before it goes on without.
@@ -60,7 +62,10 @@ impl RedisStoreBuilder {
         self
     }
 
-    /// How long any call may take, whatever Redis does; 250 ms unless set.
+    /// How long any call may take, whatever Redis does; 250 ms unless set, at most a day. Going
+    /// through all records, as [`Store::counts`](crate::store::Store::counts) and
+    /// [`Store::unfinished`](crate::store::Store::unfinished) do, is two or three calls for each
+    /// thousand keys.
     ///
     /// The layers above have a limit of their own: at most the sender's time to answer.
     pub fn deadline(mut self, deadline: Duration) -> Self {
@@ -97,6 +102,10 @@ impl RedisStoreBuilder {
 
     /// Has [`connect`](Self::connect) fail where the start-up check finds records
     /// [at risk](RedisVerdict::AtRisk), or cannot be made.
+    ///
+    /// That is so with a `maxmemory` that is set, or hidden, and another `maxmemory-policy` than
+    /// `noeviction`, and with `appendonly no`. What is [weak](RedisVerdict::Weak) or
+    /// [hidden](RedisVerdict::Unknown) is logged, and the store starts.
     pub fn refuse_at_risk(mut self) -> Self {
         self.refuse_at_risk = true;
         self
@@ -118,6 +127,9 @@ impl RedisStoreBuilder {
         } = self;
         if deadline.is_zero() {
             return Err(setting("a deadline of 0 would let every call fail"));
+        }
+        if deadline > LONGEST_DEADLINE {
+            return Err(setting("a deadline is at most a day"));
         }
         if !(1..=MOST_PARTITIONS).contains(&partitions) {
             return Err(setting(format!(

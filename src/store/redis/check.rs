@@ -142,7 +142,8 @@ pub enum RedisSetting {
     Eviction,
     /// What is still there after a restart: `appendonly`, `appendfsync`, `save`.
     Persistence,
-    /// What is still there after a failover: replicas, `min-replicas-to-write`.
+    /// What is still there after a failover: replicas, `min-replicas-to-write`, and whether that
+    /// binds scripts, as it does [from Redis 7.0 on](https://github.com/redis/redis/pull/10160).
     Replication,
 }
 
@@ -257,6 +258,12 @@ impl Settings {
         self.get(name)?.parse().ok()
     }
 
+    /// The first number of the version of Redis, or of the one that Valkey stands in for.
+    fn major_version(&self) -> Option<u64> {
+        let (major, _) = self.get("redis_version")?.split_once('.')?;
+        major.parse().ok()
+    }
+
     fn eviction(&self) -> Judgement {
         let found =
             |policy: &str, limit: &str| format!("maxmemory-policy {policy}, maxmemory {limit}");
@@ -337,11 +344,34 @@ impl Settings {
                 "a failover loses what had not reached a replica, and a master that was cut off \
                  goes on taking claims; set min-replicas-to-write to 1 or more",
             ),
-            (Some(replicas), Some(least)) => (
-                RedisVerdict::Sound,
-                format!("{replicas} replicas, min-replicas-to-write {least}"),
-                "a failover loses no more than the last moment",
-            ),
+            (Some(replicas), Some(least)) => {
+                let found = |version: &str| {
+                    format!("{replicas} replicas, min-replicas-to-write {least}{version}")
+                };
+                match self.major_version() {
+                    Some(7..) => (
+                        RedisVerdict::Sound,
+                        found(""),
+                        "a failover loses no more than the last moment",
+                    ),
+                    Some(_) => (
+                        RedisVerdict::Weak,
+                        found(&format!(
+                            ", Redis {}",
+                            self.get("redis_version").unwrap_or_default()
+                        )),
+                        "before Redis 7.0 min-replicas-to-write does not bind scripts: a failover \
+                         loses what had not reached a replica, and a master that was cut off goes \
+                         on taking claims; take Redis 7.0 or later",
+                    ),
+                    None => (
+                        RedisVerdict::Unknown,
+                        found(", Redis of a version that is hidden"),
+                        "before Redis 7.0 min-replicas-to-write does not bind scripts, and a \
+                         master that was cut off goes on taking claims; they are lost",
+                    ),
+                }
+            }
             (Some(replicas), None) => (
                 RedisVerdict::Unknown,
                 format!("{replicas} replicas, min-replicas-to-write is hidden"),
@@ -402,8 +432,29 @@ mod tests {
                     ("appendfsync", "always"),
                     ("connected_slaves", "2"),
                     ("min-replicas-to-write", "1"),
+                    ("redis_version", "7.0.15"),
                 ],
                 [AtRisk, Sound, Sound],
+            ),
+            (
+                &[
+                    ("connected_slaves", "2"),
+                    ("min-replicas-to-write", "1"),
+                    ("redis_version", "6.2.14"),
+                ],
+                [Unknown, Unknown, Weak],
+            ),
+            (
+                &[
+                    ("connected_slaves", "2"),
+                    ("min-replicas-to-write", "1"),
+                    ("redis_version", "255.255.255"),
+                ],
+                [Unknown, Unknown, Sound],
+            ),
+            (
+                &[("connected_slaves", "2"), ("min-replicas-to-write", "1")],
+                [Unknown, Unknown, Unknown],
             ),
             (
                 &[

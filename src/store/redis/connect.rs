@@ -79,7 +79,8 @@ impl Conn {
         Ok(value)
     }
 
-    /// Sends several commands to one server at once.
+    /// Sends several commands to one server at once. The answer to one about a value of another type
+    /// is [`Value::Nil`]: nothing that is looked for.
     pub(super) async fn ask_many(
         &mut self,
         node: &Node,
@@ -103,7 +104,10 @@ impl Conn {
             (Self::Managed(conn), _) => conn.send_packed_commands(&pipeline, 0, count).await?,
             (Self::Cluster(_), Node::Only) => return Err(super::scripts::strange()),
         };
-        let values = values.into_iter().map(Value::extract_error);
+        let values = values.into_iter().map(|value| match value {
+            Value::ServerError(error) if error.code() == "WRONGTYPE" => Ok(Value::Nil),
+            value => value.extract_error(),
+        });
         Ok(values.collect::<Result<_, _>>()?)
     }
 

@@ -22,8 +22,10 @@ use super::connect::Conn;
 /// one has fallen silent or a password was changed. With a URL it can, so that is what a store
 /// should be built with unless there is a reason not to.
 ///
-/// The store's own [deadline](super::RedisStoreBuilder::deadline) binds here too; a shorter one of
-/// the connection goes on to hold. Blocking commands of others on the same connection would keep
+/// The store's own [deadline](super::RedisStoreBuilder::deadline) binds here too; a shorter limit of
+/// the connection goes on to hold. Unless set otherwise, `redis` gives a multiplexed connection and
+/// a manager 500 ms for each answer: where the store's deadline is longer,
+/// `AsyncConnectionConfig::set_response_timeout(None)` leaves it to the store. Blocking commands of others on the same connection would keep
 /// the store waiting.
 #[derive(Clone)]
 pub struct RedisConnection(pub(super) Conn);

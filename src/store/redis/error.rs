@@ -10,7 +10,7 @@ use crate::store::error::{StoreError, StoreErrorKind};
 
 /// A store on Redis that cannot be set up as asked.
 ///
-/// Its text names the setting and the remedy, and never a password.
+/// Its text names the setting and the remedy, and never a password; no more does what caused it.
 ///
 /// ```
 /// use tower_webhook::store::{RedisConnectErrorKind, RedisStore};
@@ -78,7 +78,7 @@ impl Error for RedisConnectError {
 }
 
 /// Why a call or a connection failed, before it becomes an error of the store.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) enum Fault {
     Redis(RedisError),
     /// Setting up a connection took longer than this.
@@ -170,8 +170,7 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // The server's text, and never the URL.
-            Self::Redis(error) => error.fmt(f),
+            Self::Redis(error) => f.write_str(before_arguments(&error.to_string())),
             Self::Slow(limit) => write!(f, "no connection within {} ms", limit.as_millis()),
             Self::Partitions { stored, wanted } => write!(
                 f,
@@ -183,7 +182,27 @@ impl fmt::Display for Fault {
     }
 }
 
+impl fmt::Debug for Fault {
+    /// As it is shown: what lies beneath may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// There is no source: the client's error has the server's text in full.
 impl Error for Fault {}
+
+/// The text of an error, without the arguments that a server repeats which does not know a command.
+/// Those of `HELLO` and `AUTH` are user and password.
+fn before_arguments(text: &str) -> &str {
+    match text.split_once("args beginning") {
+        Some((before, _)) => {
+            let before = before.trim_end();
+            before.strip_suffix(", with").unwrap_or(before)
+        }
+        None => text,
+    }
+}
 
 impl From<RedisError> for Fault {
     fn from(error: RedisError) -> Self {
@@ -206,7 +225,11 @@ fn code(error: &RedisError) -> &str {
         })
     };
     match error.code() {
-        Some("ERR") => error.detail().and_then(known).unwrap_or("ERR"),
+        Some("ERR") => match error.detail() {
+            // It has no code of its own.
+            Some(text) if text.starts_with("max number of clients") => "MAXCLIENTS",
+            text => text.and_then(known).unwrap_or("ERR"),
+        },
         Some(code) => code,
         None => "",
     }
@@ -220,7 +243,9 @@ fn kind_of(error: &RedisError) -> StoreErrorKind {
         ErrorKind::Server(_) | ErrorKind::Extension => match code(error) {
             "OOM" => StoreErrorKind::Full,
             "READONLY" | "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "MOVED"
-            | "ASK" | "NOREPLICAS" | "BUSY" | "UNKILLABLE" => StoreErrorKind::Unavailable,
+            | "ASK" | "NOREPLICAS" | "BUSY" | "UNKILLABLE" | "MAXCLIENTS" => {
+                StoreErrorKind::Unavailable
+            }
             "WRONGTYPE" => StoreErrorKind::Corrupt,
             _ => StoreErrorKind::Refused,
         },
@@ -247,5 +272,53 @@ fn remedy_of(error: &RedisError) -> Remedy {
             "NOAUTH" | "WRONGPASS" => Remedy::Reconnect,
             _ => Remedy::Nothing,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(error: &str) -> RedisError {
+        let value = redis::parse_redis_value(format!("-{error}\r\n").as_bytes()).unwrap();
+        value.extract_error().unwrap_err()
+    }
+
+    #[test]
+    fn too_many_clients_is_what_passes() {
+        for answer in [
+            "ERR max number of clients reached",
+            "ERR max number of clients + cluster connections reached",
+        ] {
+            let fault = Fault::from(answered(answer));
+            assert_eq!(fault.kind(), StoreErrorKind::Unavailable, "{answer}");
+            assert_eq!(fault.remedy(), Remedy::Reconnect, "{answer}");
+            assert!(fault.fatal().is_none(), "{answer}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_repeats_of_a_command_is_not_shown() {
+        for answer in [
+            "unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'app' 'geheim' ",
+            "unknown command `HELLO`, with args beginning with: `3`, `AUTH`, `app`, `geheim`, ",
+        ] {
+            let error = answered(&format!("ERR {answer}"));
+            let of_cluster = RedisError::from((
+                ErrorKind::Io,
+                "Failed to create initial connections",
+                error.to_string(),
+            ));
+            for error in [error, of_cluster] {
+                let fault = Fault::from(error);
+                let shown = fault.to_string();
+                assert!(shown.contains("unknown command"), "{shown}");
+                assert!(
+                    !shown.contains("app") && !shown.contains("geheim"),
+                    "{shown}"
+                );
+                assert_eq!(format!("{fault:?}"), shown);
+            }
+        }
     }
 }

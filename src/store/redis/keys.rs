@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::event::{EventKey, ProviderName};
+use crate::store::token::Token;
 
 /// An encoded key up to this length stands in the Redis key as it is.
 const READABLE: usize = 96;
@@ -82,6 +83,13 @@ impl Layout {
         }
     }
 
+    /// Where one command leaves a mark that it was carried out, in the slot of the record; no record
+    /// has a name without a colon.
+    pub(super) fn mark(&self, place: &Place, command: &Token) -> String {
+        let name = data_encoding::BASE64URL_NOPAD.encode(command.as_bytes());
+        format!("wh:{}:{{{}}}:~{name}", self.namespace, place.partition)
+    }
+
     /// The pattern of all records, or of those of one provider. It may match other keys too.
     pub(super) fn pattern(&self, provider: Option<&ProviderName>) -> String {
         match provider {
@@ -122,6 +130,14 @@ mod tests {
 
     fn key(parts: &[&str]) -> EventKey {
         EventKey::new(ProviderName::new("acme").unwrap(), parts).unwrap()
+    }
+
+    #[test]
+    fn the_mark_of_a_command_is_in_the_slot_of_the_record_and_is_none() {
+        let place = layout().place(&key(&["evt_1"]));
+        let mark = layout().mark(&place, &Token::from_bytes([0xff; 16]));
+        assert_eq!(mark, "wh:live:{134}:~_____________________w");
+        assert_eq!(layout().read(&mark), None);
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl Link {
 
     /// Calls a script; its answer may be asked for several times.
     pub(super) async fn call(&self, call: &Call) -> Result<redis::Value, StoreError> {
-        self.run(true, |mut conn| async move {
+        self.run(|mut conn| async move {
             match conn.ask(call.by_hash()).await {
                 Err(fault) if fault.is_no_script() => conn.ask(&call.by_code()).await,
                 result => result,
@@ -75,20 +75,30 @@ impl Link {
         .await
     }
 
-    /// Asks, within the deadline; again where that may help and `again` allows it.
-    pub(super) async fn run<T, F>(
+    /// Asks, within the deadline, and again where that may help.
+    pub(super) async fn run<T, F>(&self, ask: impl Fn(Conn) -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
+        let (value, _) = self.run_numbered(ask).await?;
+        Ok(value)
+    }
+
+    /// Does the same, and tells the number of the connection that the answer came over: with another
+    /// number it may be another server.
+    pub(super) async fn run_numbered<T, F>(
         &self,
-        again: bool,
         ask: impl Fn(Conn) -> F,
-    ) -> Result<T, StoreError>
+    ) -> Result<(T, u64), StoreError>
     where
         F: Future<Output = Result<T, Fault>>,
     {
         let deadline = Instant::now() + self.deadline;
         let progress = Mutex::default();
-        let asking = self.ask_until(deadline, again, &progress, ask);
+        let asking = self.ask_until(deadline, &progress, ask);
         if let Ok(result) = timeout_at(deadline, asking).await {
-            return result;
+            let value = result?;
+            return Ok((value, lock(&progress).number));
         }
         let Progress { number, fault } = std::mem::take(&mut *lock(&progress));
         self.unanswered(number);
@@ -102,7 +112,6 @@ impl Link {
     async fn ask_until<T, F>(
         &self,
         deadline: Instant,
-        again: bool,
         progress: &Mutex<Progress>,
         ask: impl Fn(Conn) -> F,
     ) -> Result<T, StoreError>
@@ -115,10 +124,9 @@ impl Link {
                 Ok(value) => return Ok(value),
                 Err(failure) => failure,
             };
-            unsure |= failure.sent && !failure.fault.changed_nothing();
-            // A command that must not be sent twice may only be repeated if it was not sent.
-            let last =
-                attempt >= ATTEMPTS || (failure.sent && !again && !failure.fault.changed_nothing());
+            // The client of a cluster may have sent it before the attempt that failed.
+            unsure |= failure.sent && (failure.many_servers || !failure.fault.changed_nothing());
+            let last = attempt >= ATTEMPTS;
             // Boxed, since every call would carry what hardly one needs.
             Box::pin(self.recover(failure, attempt == 1, last, deadline, progress))
                 .await
@@ -193,14 +201,15 @@ impl Link {
             // One server of several: the others are asked over this connection meanwhile, and the
             // client seeks the one by itself.
             Remedy::Reconnect if many_servers => self.unanswered(number),
-            Remedy::Reconnect => self.give_up_on(number),
+            Remedy::Reconnect => self.give_up_on(number, rejects(&fault)),
             Remedy::AskAgain => {}
         }
         if is_last {
             return Err(fault);
         }
         // An idle connection that was closed needs no wait.
-        if sent && is_first && remedy == Remedy::Reconnect && !many_servers {
+        if sent && is_first && remedy == Remedy::Reconnect && !many_servers && !rejects(&fault) {
+            lock(progress).fault = Some(fault);
             return Ok(());
         }
         let wait = jitter(SHORTEST_WAIT, LONGEST_WAIT);
@@ -266,13 +275,18 @@ impl Link {
         }
     }
 
-    fn give_up_on(&self, number: u64) {
+    /// Drops a connection that is no good. One that was made a moment ago and `answers` stays: all
+    /// who are turned away would make another each, only to be turned away again.
+    fn give_up_on(&self, number: u64, answers: bool) {
         let mut line = self.line();
         let made = line
             .connecting
             .as_ref()
             .is_some_and(|made| matches!(made.peek(), Some(Ok(_))));
-        if line.number == number && made {
+        let young = line
+            .since
+            .is_some_and(|since| since.elapsed() < LONGEST_WAIT);
+        if line.number == number && made && !(answers && young) {
             line.connecting = None;
         }
     }
@@ -340,6 +354,12 @@ struct Progress {
     number: u64,
     /// Why it is asked again.
     fault: Option<Fault>,
+}
+
+/// Whether the server is there and turns the command away, as one that only reads does. Another
+/// connection may lead elsewhere, but not at once; one with the right password helps at once.
+fn rejects(fault: &Fault) -> bool {
+    fault.changed_nothing() && fault.kind() != StoreErrorKind::Refused
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

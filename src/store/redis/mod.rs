@@ -30,6 +30,7 @@ use crate::event::{EventKey, ProviderName};
 use super::Store;
 use super::command::{Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Release, Renew};
 use super::error::StoreError;
+use super::token::Token;
 
 use self::builder::Target;
 use self::error::Fault;
@@ -56,12 +57,24 @@ pub use self::error::{RedisConnectError, RedisConnectErrorKind};
 /// | `unix:///path` | a server on this machine |
 ///
 /// `valkey` may stand for `redis`. Special characters in user and password are percent-encoded.
+/// Neither is shown in an error or a log of this crate. With `?protocol=resp3`, a server that does
+/// not know `HELLO` answers with both, and the client of a cluster logs such answers by the crate
+/// `log`, under the target `redis`.
 ///
 /// Claiming and finishing are one script call each. Up to a hundred renewals are one call, in a
-/// cluster one for each partition that they are of. Time is that of Redis. No call takes longer than the
-/// [deadline](RedisStoreBuilder::deadline), whatever Redis does; a command is sent up to three
-/// times within it, which every command of a record bears. After a failover the store finds the
-/// new master by itself.
+/// cluster one for each partition that they are of. Time is that of Redis. After a failover the
+/// store finds the new master by itself.
+///
+/// No call takes longer than the [deadline](RedisStoreBuilder::deadline), whatever Redis does. Only
+/// [`Store::counts`] and [`Store::unfinished`], which go through all keys, make two or three calls
+/// for each thousand of them. They begin anew where the connection is replaced half-way; where the
+/// client of a cluster or a connection manager does so by itself, they cannot see it and may miss
+/// records.
+///
+/// Within the deadline a command is sent up to three times, which every command of a record bears.
+/// The client of a cluster sends each of the three up to three times, or as often as a given
+/// one was set to. A cluster that is full is therefore told as one that [cannot be
+/// reached](super::StoreErrorKind::Unavailable): what it refused may have been carried out before.
 ///
 /// A connection that the process has already can be used [instead](RedisStore::from_connection) of
 /// a URL.
@@ -80,6 +93,10 @@ pub use self::error::{RedisConnectError, RedisConnectErrorKind};
 /// | a replica | records survive the loss of the machine | they are lost with it |
 /// | `min-replicas-to-write 1`, with `min-replicas-max-lag` | a master that was cut off soon stops taking commands | it goes on acknowledging, and all of that is lost when it comes back as a replica |
 ///
+/// Before Redis 7.0, `min-replicas-to-write` [does not bind
+/// scripts](https://github.com/redis/redis/issues/9993), and so not this store: there the last row
+/// gives nothing.
+///
 /// **What a failover can lose** even so: Redis answers before its replicas have the write, so the
 /// last moments of what it acknowledged may be missing on the new master. An event that was
 /// answered with 2xx and whose record is gone runs again if it is sent again. One that is being
@@ -88,7 +105,9 @@ pub use self::error::{RedisConnectError, RedisConnectErrorKind};
 /// on the event's key takes place once all the same.
 ///
 /// The start-up [check](RedisStore::check) reads these settings and the log says what they put at
-/// risk; [`refuse_at_risk`](RedisStoreBuilder::refuse_at_risk) refuses to start with them.
+/// risk. [`refuse_at_risk`](RedisStoreBuilder::refuse_at_risk) refuses to start with two of them:
+/// another `maxmemory-policy` where `maxmemory` is set or hidden, and `appendonly no`. The others
+/// cost something in rare cases only.
 ///
 /// # TLS
 ///
@@ -128,6 +147,8 @@ pub struct RedisStore {
 
 /// How many renewals go in one script call: others get their turn between two.
 const RENEWALS_PER_CALL: usize = 100;
+/// The mark of a command outlasts by so much the call that left it.
+const MARK_OUTLASTS: Duration = Duration::from_secs(1);
 
 impl RedisStore {
     /// A store on this Redis, connected and checked; see [`RedisStoreBuilder::connect`].
@@ -170,7 +191,7 @@ impl RedisStore {
     /// Redis cannot be asked. What it hides is no error but [unknown](RedisVerdict::Unknown).
     pub async fn check(&self) -> Result<RedisReport, StoreError> {
         let check = |mut conn: connect::Conn| async move { RedisReport::of(&mut conn).await };
-        self.link.run(true, check).await
+        self.link.run(check).await
     }
 
     fn place(&self, key: &EventKey) -> Place {
@@ -305,17 +326,14 @@ impl Store for RedisStore {
         Ok(record.is_kept(now).then(|| record.view(key.clone(), now)))
     }
 
-    /// Is sent once only, where it may have been carried out: a repetition would say that there
-    /// was nothing.
+    /// A mark of the command stays for as long as the call may take: where it is sent again, by
+    /// this store or by the client of a cluster, it still says that there was a record.
     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
-        let mut delete = redis::cmd("DEL");
-        delete.arg(self.place(key).key);
-        let delete = &delete;
-        let ask = |mut conn: connect::Conn| async move { conn.ask(delete).await };
-        match self.link.run(false, ask).await? {
-            redis::Value::Int(count) => Ok(count > 0),
-            _ => Err(scripts::strange().into()),
-        }
+        let place = self.place(key);
+        let mark = self.layout.mark(&place, &Token::random()?);
+        let kept = self.link.deadline().saturating_add(MARK_OUTLASTS);
+        let call = Call::forget(&place, &mark, kept);
+        Ok(scripts::forget_answer(&self.link.call(&call).await?)?)
     }
 
     async fn unfinished(

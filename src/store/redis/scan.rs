@@ -8,7 +8,7 @@ use redis::Value;
 use crate::clock::UnixTime;
 use crate::event::ProviderName;
 use crate::store::command::{Counts, RecordView};
-use crate::store::error::StoreError;
+use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::record::Record;
 
 use super::codec::{self, HEAD};
@@ -20,6 +20,8 @@ use super::scripts::{strange, unreadable};
 
 /// How many keys Redis looks at for one answer.
 const BATCH: usize = 1_000;
+/// So often a server is gone through from the start again before that is given up.
+const MOST_BEGINNINGS: u32 = 3;
 
 /// Walks over the records of a namespace, on every master.
 pub(super) struct Scan<'a> {
@@ -28,8 +30,34 @@ pub(super) struct Scan<'a> {
     provider: Option<&'a ProviderName>,
 }
 
-/// Where to go on, if there is more, and some keys with what they say.
+/// Where to go on, if there is more, and some keys.
 type Batch = (Option<u64>, Vec<(String, Shown)>);
+
+/// How far a server was gone through.
+struct Walk {
+    /// Where to go on, if there is more.
+    cursor: Option<u64>,
+    /// The connection that said so.
+    number: u64,
+    beginnings: u32,
+}
+
+impl Default for Walk {
+    fn default() -> Self {
+        Self {
+            cursor: Some(0),
+            number: 0,
+            beginnings: 0,
+        }
+    }
+}
+
+/// Some keys of a server with what they say.
+struct Page {
+    /// Whether all before them comes again.
+    is_first: bool,
+    keys: Vec<(String, Shown)>,
+}
 
 /// A record that a scan came by.
 struct Found {
@@ -54,11 +82,13 @@ impl<'a> Scan<'a> {
     pub(super) async fn counts(&self) -> Result<Counts, StoreError> {
         let mut counts = Counts::default();
         for node in self.nodes().await? {
-            let mut cursor = Some(0);
-            while let Some(from) = cursor {
-                let (next, keys) = self.keys(&node, from).await?;
-                cursor = next;
-                let (now, found) = self.states(&node, keys).await?;
+            let before = counts;
+            let mut walk = Walk::default();
+            while let Some(page) = self.next(&node, &mut walk).await? {
+                if page.is_first {
+                    counts = before;
+                }
+                let (now, found) = self.states(&node, page.keys).await?;
                 for Found { record, .. } in found {
                     counts.add(&record.public_state(now));
                 }
@@ -73,11 +103,9 @@ impl<'a> Scan<'a> {
             return Ok(views);
         }
         for node in self.nodes().await? {
-            let mut cursor = Some(0);
-            while let Some(from) = cursor {
-                let (next, keys) = self.keys(&node, from).await?;
-                cursor = next;
-                let (now, mut found) = self.states(&node, keys).await?;
+            let mut walk = Walk::default();
+            while let Some(page) = self.next(&node, &mut walk).await? {
+                let (now, mut found) = self.states(&node, page.keys).await?;
                 found.retain(|found| found.record.public_state(now).is_unfinished());
                 // A scan may come by a key twice.
                 found.retain(|found| seen.insert(found.redis_key.clone()));
@@ -91,13 +119,35 @@ impl<'a> Scan<'a> {
         Ok(views)
     }
 
+    /// The next keys of a server; the first ones again where its connection was replaced. How far
+    /// one server was gone through says nothing to another, and nothing to itself once it was
+    /// restarted.
+    async fn next(&self, node: &Node, walk: &mut Walk) -> Result<Option<Page>, StoreError> {
+        let Some(cursor) = walk.cursor else {
+            return Ok(None);
+        };
+        let ((mut next, mut keys), mut number) = self.keys(node, cursor).await?;
+        let mut is_first = cursor == 0;
+        if !is_first && walk.number != number {
+            walk.beginnings = walk.beginnings.saturating_add(1);
+            if walk.beginnings > MOST_BEGINNINGS {
+                return Err(StoreError::new(StoreErrorKind::Unavailable));
+            }
+            ((next, keys), number) = self.keys(node, 0).await?;
+            is_first = true;
+        }
+        walk.cursor = next;
+        walk.number = number;
+        Ok(Some(Page { is_first, keys }))
+    }
+
     async fn nodes(&self) -> Result<Vec<Node>, StoreError> {
         let ask = |mut conn: super::connect::Conn| async move { conn.nodes().await };
-        self.link.run(true, ask).await
+        self.link.run(ask).await
     }
 
     /// Some keys, and where to go on.
-    async fn keys(&self, node: &Node, cursor: u64) -> Result<Batch, StoreError> {
+    async fn keys(&self, node: &Node, cursor: u64) -> Result<(Batch, u64), StoreError> {
         let mut scan = redis::cmd("SCAN");
         scan.arg(cursor)
             .arg("MATCH")
@@ -105,14 +155,11 @@ impl<'a> Scan<'a> {
             .arg("COUNT")
             .arg(BATCH);
         let scan = &scan;
-        let answer = self
+        let (answer, number) = self
             .link
-            .run(
-                true,
-                |mut conn| async move { conn.ask_node(node, scan).await },
-            )
+            .run_numbered(|mut conn| async move { conn.ask_node(node, scan).await })
             .await?;
-        Ok(batch(answer, self.layout, self.provider)?)
+        Ok((batch(answer, self.layout, self.provider)?, number))
     }
 
     /// The records under these keys, without their bodies.
@@ -130,7 +177,7 @@ impl<'a> Scan<'a> {
         let (now, values) = self.ask_many(node, commands).await?;
         let mut found = Vec::new();
         for ((redis_key, shown), value) in keys.into_iter().zip(values) {
-            // Gone in between.
+            // Gone in between, or no string.
             let Some(value) = value.filter(|value| !value.is_empty()) else {
                 continue;
             };
@@ -184,9 +231,7 @@ impl<'a> Scan<'a> {
         let commands = &commands;
         let answers = self
             .link
-            .run(true, |mut conn| async move {
-                conn.ask_many(node, commands.clone()).await
-            })
+            .run(|mut conn| async move { conn.ask_many(node, commands.clone()).await })
             .await?;
         let mut answers = answers.into_iter();
         let now = moment(answers.next().ok_or_else(strange)?)?;

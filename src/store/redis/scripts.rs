@@ -1,6 +1,7 @@
 //! The commands as script calls, and their answers.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use bytes::Bytes;
 use redis::{Arg, Cmd, Script, ToSingleRedisArg, Value};
@@ -40,6 +41,7 @@ source!(RELEASE, "release.lua");
 source!(RENEW, "renew.lua");
 source!(LOOKUP, "lookup.lua");
 source!(PEEK, "peek.lua");
+source!(FORGET, "forget.lua");
 
 /// As many bytes as most calls have.
 const USUAL_SIZE: usize = 256;
@@ -138,6 +140,14 @@ impl Call {
 
     pub(super) fn peek(place: &Place) -> Self {
         Self::on(&PEEK, 1, 0).word(&place.key)
+    }
+
+    /// Under `mark` the script tells a command that comes again from another one, for so long.
+    pub(super) fn forget(place: &Place, mark: &str, kept: Duration) -> Self {
+        Self::on(&FORGET, 2, 1)
+            .word(&place.key)
+            .word(mark)
+            .word(u64::try_from(kept.as_millis()).unwrap_or(u64::MAX))
     }
 }
 
@@ -239,6 +249,15 @@ pub(super) fn lookup_answer(value: Value) -> Result<Answer<Option<Bytes>>, Fault
 /// The remaining microseconds of a live claim.
 pub(super) fn peek_answer(value: &Value) -> Result<u64, Fault> {
     integer(Some(value))?.try_into().map_err(|_| STRANGE)
+}
+
+/// Whether there was a record to remove.
+pub(super) fn forget_answer(value: &Value) -> Result<bool, Fault> {
+    match value {
+        Value::Int(0) => Ok(false),
+        Value::Int(1) => Ok(true),
+        _ => Err(STRANGE),
+    }
 }
 
 pub(super) fn unreadable() -> Fault {

@@ -200,7 +200,7 @@ impl Pair {
         set.arg(place.key).arg(value);
         let set = &set;
         let ask = |mut conn: connect::Conn| async move { conn.ask(set).await };
-        self.store.link.run(true, ask).await.unwrap();
+        self.store.link.run(ask).await.unwrap();
         let kept_until = UnixTime::from_micros(kept_until);
         self.records.insert(
             key,
