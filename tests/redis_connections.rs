@@ -41,10 +41,12 @@ fn granted(outcome: ClaimOutcome) -> Grant {
 
 async fn multiplexed(server: &Server) -> redis::aio::MultiplexedConnection {
     let client = redis::Client::open(server.url()).unwrap();
-    client.get_multiplexed_async_connection().await.unwrap()
+    let config = redis::AsyncConnectionConfig::new().set_response_timeout(None);
+    let connection = client.get_multiplexed_async_connection_with_config(&config);
+    connection.await.unwrap()
 }
 
-/// A store that waits for a busy machine.
+/// A store that waits for a busy machine, where its connection has no shorter limit of its own.
 async fn store(connection: impl Into<RedisConnection>) -> RedisStore {
     let builder = RedisStore::from_connection(connection).deadline(Duration::from_secs(10));
     builder.connect().await.unwrap()
@@ -111,6 +113,7 @@ async fn a_store_works_on_a_connection_to_a_cluster_that_was_there_before() {
     let cluster = Cluster::start();
     let nodes = cluster.masters.iter().map(Server::url);
     let client = redis::cluster::ClusterClient::new(nodes).unwrap();
+    // Without a limit of its own unless it is given one.
     works(&store(client.get_async_connection().await.unwrap()).await).await;
 }
 
@@ -137,7 +140,9 @@ async fn a_connection_that_cannot_reconnect_stays_broken_and_every_call_says_so(
 async fn a_connection_manager_heals_after_redis_was_away() {
     let mut server = Server::with(&["--appendonly", "yes", "--appendfsync", "always"]);
     let client = redis::Client::open(server.url()).unwrap();
-    let manager = redis::aio::ConnectionManager::new(client).await.unwrap();
+    let config = redis::aio::ConnectionManagerConfig::new().set_response_timeout(None);
+    let manager = redis::aio::ConnectionManager::new_with_config(client, config);
+    let manager = manager.await.unwrap();
     works(&store(manager.clone()).await).await;
     let store = RedisStore::from_connection(manager).build().unwrap();
     let held = claim("evt_1");
