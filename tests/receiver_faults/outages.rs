@@ -11,6 +11,7 @@ use super::redis_support::{Cluster, Sentinel, Server, free_port, until};
 const REFUSALS: u64 = 20;
 
 /// The servers that keep the records.
+#[allow(clippy::large_enum_variant, reason = "there is one in each test")]
 pub(crate) enum Redis {
     One(Server),
     Sentinel(Sentinel),
