@@ -1,25 +1,25 @@
-//! Many events, each twice at once, to two receivers that are killed and started again all the
-//! time, and to a Redis that is too.
+//! Many events, each twice at once, to two receivers that are killed and started again, and to a
+//! Redis that suffers too.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::journal::{Line, What};
+use super::journal::{Line, What, now};
+use super::outages::{Loss, Outage, Redis};
 use super::process::{Process, within};
 use super::receiver::Point;
-use super::redis_support::Server;
-use super::sender::{Answer, Receivers, deliver};
+use super::redis_support::{Cluster, Sentinel, Server};
+use super::sender::{Answer, Receivers, deliver_saying};
 use super::world::{DURABLE, World};
 
-const EVENTS: usize = 200;
-const IN_FLIGHT: usize = 32;
 /// So long that whoever lives keeps it, Redis being away for a moment, on a busy machine.
 const LEASE: Duration = Duration::from_secs(5);
-/// After so many acknowledged events Redis is killed.
-const REDIS_KILLED_AFTER: [usize; 2] = [EVENTS / 4, EVENTS / 2];
+/// The same where a replica has to take over.
+const LEASE_OF_A_FAILOVER: Duration = Duration::from_secs(8);
 
 const POINTS: [Point; 4] = [
     Point::Claimed,
@@ -29,65 +29,228 @@ const POINTS: [Point; 4] = [
 ];
 
 /// Where each receiver of one of the two is killed, one after the other, and when.
-type Plan = Vec<(Point, u32)>;
+type Deaths = Vec<(Point, u32)>;
 
-pub(crate) async fn run() {
+/// What happens to whom.
+pub(crate) struct Plan {
+    redis: fn() -> Redis,
+    /// After so many acknowledged events this happens to Redis.
+    outages: Vec<(usize, Outage)>,
+    events: usize,
+    in_flight: usize,
+    lease: Duration,
+    /// How many receivers of each of the two are killed, of five at most.
+    deaths: usize,
+}
+
+impl Plan {
+    fn small(redis: fn() -> Redis, outages: impl Into<Vec<(usize, Outage)>>) -> Self {
+        Self {
+            redis,
+            outages: outages.into(),
+            events: 80,
+            in_flight: 8,
+            lease: LEASE,
+            deaths: 0,
+        }
+    }
+
+    /// Receivers die more than Redis, which keeps everything.
+    pub(crate) fn deaths() -> Self {
+        Self {
+            events: 200,
+            in_flight: 32,
+            deaths: 5,
+            ..Self::small(durable, [50, 100].map(|when| (when, Outage::Restarts)))
+        }
+    }
+
+    pub(crate) fn emptied() -> Self {
+        Self {
+            deaths: 2,
+            ..Self::small(
+                || Redis::One(Server::start()),
+                [20, 50].map(|when| (when, Outage::IsEmptied)),
+            )
+        }
+    }
+
+    /// All of what is in flight between the two outages is lost, and more.
+    pub(crate) fn sentinel() -> Self {
+        Self {
+            deaths: 1,
+            lease: LEASE_OF_A_FAILOVER,
+            ..Self::small(
+                || Redis::Sentinel(Sentinel::start()),
+                [(24, Outage::LosesReplica), (44, Outage::FailsOver)],
+            )
+        }
+    }
+
+    pub(crate) fn cluster() -> Self {
+        Self {
+            deaths: 1,
+            lease: LEASE_OF_A_FAILOVER,
+            ..Self::small(
+                || Redis::Cluster(Cluster::with_replica(&DURABLE)),
+                [(20, Outage::Restarts), (40, Outage::FailsOver)],
+            )
+        }
+    }
+
+    pub(crate) fn scripts() -> Self {
+        let outages: Vec<_> = (0..16)
+            .map(|time| (time * 5, Outage::ForgetsScripts))
+            .collect();
+        Self::small(durable, outages)
+    }
+
+    pub(crate) fn sleep() -> Self {
+        Self {
+            deaths: 1,
+            ..Self::small(durable, [(30, Outage::Sleeps)])
+        }
+    }
+
+    pub(crate) fn full() -> Self {
+        Self::small(durable, [20, 50].map(|when| (when, Outage::IsFull)))
+    }
+
+    /// How many outages must have begun before this event is sent.
+    fn outages_before(&self, event: usize) -> usize {
+        let mut moments = self.outages.iter().map(|(moment, _)| moment);
+        let later = moments.position(|moment| moment + self.in_flight > event);
+        later.unwrap_or(self.outages.len())
+    }
+
+    fn has(&self, outage: Outage) -> bool {
+        self.outages.iter().any(|(_, planned)| *planned == outage)
+    }
+}
+
+fn durable() -> Redis {
+    Redis::One(Server::with(&DURABLE))
+}
+
+pub(crate) async fn run(plan: Plan) {
     let seed = seed();
     println!("\nseed {seed}, again with RECEIVER_FAULTS_SEED={seed}");
     let mut random = Random(seed);
-    let plans = [random.plan(), random.plan()];
+    let deaths = [random.deaths(plan.deaths), random.deaths(plan.deaths)];
 
-    let redis = Server::with(&DURABLE);
-    let world = Arc::new(World::around(&redis).await);
+    let redis = tokio::task::spawn_blocking(plan.redis).await.unwrap();
+    let world = Arc::new(World::around(redis.url()).await);
     let mut first = Vec::new();
-    for plan in &plans {
-        first.push(start(&world, plan.first()).await);
+    for deaths in &deaths {
+        first.push(start(&world, plan.lease, deaths.first()).await);
     }
     let addresses: Vec<_> = first.iter().map(|process| process.address).collect();
     let receivers = Receivers::at(addresses);
     let mut lives = JoinSet::new();
-    for ((which, process), plan) in first.into_iter().enumerate().zip(plans.clone()) {
+    for ((which, process), deaths) in first.into_iter().enumerate().zip(deaths.clone()) {
         lives.spawn(live(
             Arc::clone(&world),
             receivers.clone(),
+            plan.lease,
             which,
             process,
-            plan,
+            deaths,
         ));
     }
-    let acknowledged = watch::Sender::new(0);
-    let outages = tokio::spawn(redis_dies(redis, acknowledged.subscribe()));
-    let answers = send_all(&receivers, &acknowledged).await;
-    let mut redis = within("the last outage", outages).await.unwrap();
+    let (acknowledged, begun) = (watch::Sender::new(0), watch::Sender::new(0));
+    let outages = tokio::spawn(suffer(
+        redis,
+        plan.outages.clone(),
+        plan.lease,
+        Arc::clone(&world),
+        acknowledged.subscribe(),
+        begun.clone(),
+    ));
+    let answers = send_all(&plan, &world, &receivers, &acknowledged, &begun).await;
+    let (mut redis, losses) = within("the last outage", outages).await.unwrap();
     // They are alive until the end: what they still have to say to Redis they can say.
-    let processes = within("the last kill", lives.join_all()).await;
+    let processes = within("the last death", lives.join_all()).await;
 
-    // A last time: what the records say now is what Redis has on its disk.
-    redis.kill();
-    redis.restart();
-    let lines = world.journal.lines();
-    let killed = lines.iter().filter(|line| line.what == What::Killed);
-    assert_eq!(killed.count(), plans.concat().len(), "as planned");
-    let (mut doubles, mut attempts) = (0, 0);
-    for (number, answers) in answers.iter().enumerate() {
+    if let Redis::One(server) = &mut redis
+        && !plan.has(Outage::IsEmptied)
+    {
+        // A last time: what the records say now is what Redis has on its disk.
+        server.kill();
+        server.restart();
+    }
+    let mut done = BTreeMap::new();
+    for number in 0..plan.events {
         let id = id(number);
-        attempts += answers.len();
+        if let Some(fence) = world.done_with_fence(&id).await {
+            done.insert(id, fence);
+        }
+    }
+    for loss in losses {
+        loss.note(&world.journal, &done);
+    }
+    let lines = world.journal.lines();
+    let mut forgotten = 0;
+    for number in 0..plan.events {
+        let id = id(number);
+        let excused = may_be_missing(&lines, &id);
+        if !excused {
+            world.done(&id).await;
+        }
+        // Somebody sends it once more, by hand.
+        let by_hand = send(&world, &receivers, &id, number).await;
+        let replayed = by_hand.last().unwrap().unwrap().replayed;
+        assert!(replayed || excused, "{id} ran again: {by_hand:?}");
+        forgotten += usize::from(!replayed);
+    }
+
+    let lines = world.journal.lines();
+    let mut doubles = 0;
+    for number in 0..plan.events {
+        let id = id(number);
         doubles += explain(&lines, &id);
         let record = world.done(&id).await;
         let fences = world.sinks.fences(&id);
         assert!(fences.is_sorted_by(|one, next| one < next), "{id}");
         assert_eq!(fences.last(), Some(&record.fence), "{id}");
     }
-    assert_eq!(world.sinks.unique_keys(), EVENTS);
-    let refused = lines.iter().any(|line| line.what == What::FenceRefused);
-    assert!(!refused, "the dead write nothing, and nobody was overtaken");
-    println!("{EVENTS} events in {attempts} attempts; {doubles} effects doubled by a death");
+    assert_eq!(world.sinks.unique_keys(), plan.events);
+    let count = |what| lines.iter().filter(|line| line.what == what).count();
+    assert_eq!(count(What::Unique), plan.events, "that sink doubles none");
+    let (lost, slept) = (count(What::RedisLost), count(What::RedisSlept));
+    if lost + slept == 0 {
+        let refused = count(What::FenceRefused);
+        assert_eq!(refused, 0, "the dead write nothing, nobody is overtaken");
+    }
+
+    // What was planned has happened.
+    let deaths = deaths.concat();
+    assert_eq!(count(What::Killed), deaths.len());
+    let effected = deaths.iter().filter(|(at, _)| *at == Point::Effected);
+    assert!(
+        doubles >= effected.count(),
+        "{doubles}: the journal has gaps"
+    );
+    if deaths.is_empty() && lost + slept == 0 {
+        assert_eq!(doubles, 0);
+    }
+    if plan.has(Outage::IsEmptied) || plan.has(Outage::LosesReplica) {
+        assert!(
+            lost > 0 && forgotten > 0,
+            "{lost} lost, {forgotten} run again"
+        );
+    }
+    let attempts: usize = answers.iter().map(Vec::len).sum();
+    println!(
+        "{} events in {attempts} attempts; {doubles} effects doubled; records lost: {lost}, \
+         {forgotten} of them found missing at the end",
+        plan.events
+    );
     drop(processes);
 }
 
 /// A receiver that stands where it is told to.
-async fn start(world: &World, stand: Option<&(Point, u32)>) -> Process {
-    let mut orders = world.orders(LEASE);
+async fn start(world: &World, lease: Duration, stand: Option<&(Point, u32)>) -> Process {
+    let mut orders = world.orders(lease);
     orders.stand = stand.copied();
     Process::start(&orders).await
 }
@@ -96,47 +259,66 @@ async fn start(world: &World, stand: Option<&(Point, u32)>) -> Process {
 async fn live(
     world: Arc<World>,
     receivers: Receivers,
+    lease: Duration,
     which: usize,
     mut process: Process,
-    plan: Plan,
+    deaths: Deaths,
 ) -> Process {
-    for life in 1..=plan.len() {
+    for life in 1..=deaths.len() {
         process.stands().await;
         process.kill(&world.journal).await;
-        process = start(&world, plan.get(life)).await;
+        process = start(&world, lease, deaths.get(life)).await;
         receivers.set(which, process.address);
     }
     process
 }
 
-async fn redis_dies(mut redis: Server, mut acknowledged: watch::Receiver<usize>) -> Server {
-    for moment in REDIS_KILLED_AFTER {
+/// Lets Redis suffer what is planned, and tells what it has lost.
+async fn suffer(
+    mut redis: Redis,
+    outages: Vec<(usize, Outage)>,
+    lease: Duration,
+    world: Arc<World>,
+    mut acknowledged: watch::Receiver<usize>,
+    begun: watch::Sender<usize>,
+) -> (Redis, Vec<Loss>) {
+    let mut losses = Vec::new();
+    for (moment, outage) in outages {
         (acknowledged.wait_for(|count| *count >= moment).await).unwrap();
-        let killed = tokio::task::spawn_blocking(move || {
-            redis.kill();
-            redis.restart();
-            redis
+        begun.send_modify(|count| *count += 1);
+        let world = Arc::clone(&world);
+        let suffered = tokio::task::spawn_blocking(move || {
+            let loss = redis.suffer(outage, lease, &world.journal);
+            (redis, loss)
         });
-        redis = killed.await.unwrap();
+        let loss;
+        (redis, loss) = suffered.await.unwrap();
+        losses.extend(loss);
     }
-    redis
+    (redis, losses)
 }
 
 /// What came of each attempt at each event and at its copy.
 async fn send_all(
+    plan: &Plan,
+    world: &Arc<World>,
     receivers: &Receivers,
     acknowledged: &watch::Sender<usize>,
+    begun: &watch::Sender<usize>,
 ) -> Vec<Vec<Option<Answer>>> {
-    let places = Arc::new(Semaphore::new(IN_FLIGHT));
-    let sent: Vec<_> = (0..EVENTS)
+    let places = Arc::new(Semaphore::new(plan.in_flight));
+    let sent: Vec<_> = (0..plan.events)
         .map(|number| {
             let (places, receivers) = (Arc::clone(&places), receivers.clone());
-            let acknowledged = acknowledged.clone();
+            let (world, acknowledged) = (Arc::clone(world), acknowledged.clone());
+            let (mut begun, before) = (begun.subscribe(), plan.outages_before(number));
             tokio::spawn(async move {
+                // So that no outage comes when all is over.
+                (begun.wait_for(|count| *count >= before).await).unwrap();
                 let _place = places.acquire().await.unwrap();
                 let id = id(number);
-                let event = deliver(&id, &receivers, number);
-                let copy = deliver(&id, &receivers, number + 1);
+                let event = send(&world, &receivers, &id, number);
+                let copy = send(&world, &receivers, &id, number + 1);
                 let (event, copy) = tokio::join!(event, copy);
                 acknowledged.send_modify(|count| *count += 1);
                 [event, copy].concat()
@@ -150,29 +332,65 @@ async fn send_all(
     answers
 }
 
+/// Sends an event until it is acknowledged; the journal knows when each attempt began.
+async fn send(world: &World, receivers: &Receivers, id: &str, first: usize) -> Vec<Option<Answer>> {
+    let say = || world.journal.note(What::Asked, id, now());
+    deliver_saying(id, receivers, first, say).await
+}
+
 fn id(number: usize) -> String {
     format!("evt_{number}")
 }
 
-/// Fails unless each effect of this event but the last is that of a process that was killed after
-/// it and before the next, and had not recorded it. Says how many those are.
+/// Whether Redis has lost the event's record after it was asked for last: that attempt was
+/// acknowledged.
+fn may_be_missing(lines: &[Line], id: &str) -> bool {
+    let latest = |what| {
+        let moments = (lines.iter())
+            .filter(|line| line.what == what && line.key == id)
+            .map(|line| line.fence);
+        moments.max()
+    };
+    let asked = latest(What::Asked);
+    assert!(asked.is_some(), "{id} was never sent");
+    latest(What::RedisLost) > asked
+}
+
+/// Fails unless each effect of this event but the last has a cause not to be the last:
+///
+/// * it is that of a process that was killed after it and before the next, and had not recorded it;
+/// * Redis has lost what was written of it, before the next was claimed;
+/// * Redis slept past its lease before the next was claimed, and it was not recorded.
+///
+/// Says how many those are.
 #[track_caller]
 fn explain(lines: &[Line], id: &str) -> usize {
-    let effects: Vec<_> = (lines.iter().enumerate())
+    let mut effects: Vec<_> = (lines.iter().enumerate())
         .filter(|(_, line)| line.what == What::Effect && line.key == id)
         .collect();
     assert!(!effects.is_empty(), "{id} is acknowledged and lost");
+    // Where Redis has failed, the one that was claimed first may be the later one to act.
+    effects.sort_by_key(|(_, line)| line.fence);
     for ((begin, earlier), (end, later)) in effects.iter().zip(effects.iter().skip(1)) {
         let is_its_end = |line: &Line| line.what == What::Killed && line.pid == earlier.pid;
-        let died = lines[*begin..*end].iter().any(is_its_end);
-        let recorded = (lines.iter())
-            .any(|line| line.what == What::Recorded && line.key == id && line.pid == earlier.pid);
+        let died = begin < end && lines[*begin..*end].iter().any(is_its_end);
+        let recorded = (lines.iter()).any(|line| {
+            line.what == What::Recorded && line.key == id && line.fence == earlier.fence
+        });
+        let between = |what, key: &str| {
+            (lines
+                .iter()
+                .filter(|line| line.what == what && line.key == key))
+            .any(|line| earlier.fence < line.fence && line.fence <= later.fence)
+        };
+        let lost = between(What::RedisLost, id);
+        let slept = between(What::RedisSlept, "");
         let story = || -> Vec<_> {
-            let concerns = |line: &&Line| line.key == id || line.what == What::Killed;
+            let concerns = |line: &&Line| line.key == id || line.key.is_empty();
             lines.iter().filter(concerns).collect()
         };
         assert!(
-            died && !recorded && earlier.fence < later.fence,
+            earlier.fence < later.fence && (lost || !recorded && (died || slept)),
             "{id}: nothing explains its second effect: {:#?}",
             story()
         );
@@ -199,9 +417,9 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// Each point once in random order, and one more; each the first to the sixth time that the
-    /// receiver gets there.
-    fn plan(&mut self) -> Plan {
+    /// Each point once in random order, and one more, as far as there are so many deaths; each the
+    /// first to the sixth time that the receiver gets there.
+    fn deaths(&mut self, count: usize) -> Deaths {
         let mut points: Vec<_> = (POINTS.into_iter())
             .map(|point| (self.number(), point))
             .collect();
@@ -209,6 +427,7 @@ impl Random {
         let again = points[0].1;
         (points.into_iter().map(|(_, point)| point))
             .chain([again])
+            .take(count)
             .map(|point| (point, u32::try_from(1 + self.number() % 6).unwrap()))
             .collect()
     }

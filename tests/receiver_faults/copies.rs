@@ -20,7 +20,7 @@ const ATTEMPTS: u32 = 100;
 
 pub(crate) async fn run() {
     let redis = Server::start();
-    let world = World::around(&redis).await;
+    let world = World::around(redis.url()).await;
     let mut orders = world.orders(None);
     // The ledger alone tells it, and the sinks would be most of the work.
     orders.sinks = false;

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,12 @@ pub(crate) enum What {
     Recorded,
     /// The process was killed, and is gone.
     Killed,
+    /// The sender is about to send it; the fence is the time, as Redis has it.
+    Asked,
+    /// Redis has lost what was written of it before this time, which stands as fence.
+    RedisLost,
+    /// Redis has stood still past every lease until this time, which stands as fence.
+    RedisSlept,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +36,12 @@ pub(crate) struct Line {
     pub(crate) key: String,
     pub(crate) fence: u64,
     pub(crate) pid: u32,
+}
+
+/// The time of this machine, and so of its Redis, as fences have it.
+pub(crate) fn now() -> u64 {
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    u64::try_from(now.as_micros()).unwrap()
 }
 
 #[derive(Debug)]

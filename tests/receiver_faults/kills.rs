@@ -25,7 +25,7 @@ const COPY: Answer = Answer {
 
 pub(crate) async fn killed_at(point: Point) {
     let redis = Server::start();
-    let world = World::around(&redis).await;
+    let world = World::around(redis.url()).await;
     let mut first = Process::start(&world.orders(LEASE).standing_at(point)).await;
     let second = Process::start(&world.orders(LEASE)).await;
     let (killed, other) = (first.pid, second.pid);

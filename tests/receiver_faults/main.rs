@@ -1,5 +1,5 @@
 //! Receivers as processes that share a Redis, and what becomes of events when they are killed,
-//! stopped, or raced.
+//! stopped, or raced, and Redis fails.
 //!
 //! This binary is both the tests and the receiver: it starts itself.
 #![allow(
@@ -13,6 +13,7 @@ mod chaos;
 mod copies;
 mod journal;
 mod kills;
+mod outages;
 mod process;
 mod receiver;
 #[path = "../redis_support/mod.rs"]
@@ -24,6 +25,7 @@ mod world;
 
 use std::process::ExitCode;
 
+use chaos::Plan;
 use libtest_mimic::{Arguments, Trial};
 use receiver::Point;
 
@@ -65,8 +67,31 @@ fn main() -> ExitCode {
         ),
         test(
             "no event is lost, and each double is explained, whoever is killed",
-            chaos::run,
+            || chaos::run(Plan::deaths()),
         ),
+        test(
+            "a Redis that comes back empty doubles only what it had forgotten",
+            || chaos::run(Plan::emptied()),
+        ),
+        test(
+            "a failover of Sentinel doubles only what the new master was not told",
+            || chaos::run(Plan::sentinel()),
+        ),
+        test(
+            "a master of a cluster that dies doubles only what its replica was not told",
+            || chaos::run(Plan::cluster()),
+        ),
+        test(
+            "a Redis that forgets its scripts again and again doubles nothing",
+            || chaos::run(Plan::scripts()),
+        ),
+        test(
+            "a Redis that sleeps past every lease doubles only what was not recorded",
+            || chaos::run(Plan::sleep()),
+        ),
+        test("a Redis without memory doubles nothing", || {
+            chaos::run(Plan::full())
+        }),
         test(
             "two receivers that get each event at once run it once",
             copies::run,

@@ -71,8 +71,19 @@ impl Answer {
 /// Sends an event until it is acknowledged, to one receiver after the other, and tells what came
 /// of each attempt: no answer where the connection broke.
 pub(crate) async fn deliver(id: &str, receivers: &Receivers, first: usize) -> Vec<Option<Answer>> {
+    deliver_saying(id, receivers, first, || {}).await
+}
+
+/// The same, and says so before each attempt.
+pub(crate) async fn deliver_saying(
+    id: &str,
+    receivers: &Receivers,
+    first: usize,
+    say: impl Fn(),
+) -> Vec<Option<Answer>> {
     let mut answers = Vec::new();
     for turn in (first..).take(ATTEMPTS) {
+        say();
         let answer = Line::to(receivers.get(turn)).send(id).await;
         answers.push(answer);
         match answer {

@@ -39,7 +39,7 @@ pub(crate) async fn stopped_and_heeding() {
 /// be faster to claim the event than this one is to say that it is done. Here it is.
 pub(crate) async fn cut_off_after_the_effect() {
     let mut redis = Server::with(&DURABLE);
-    let world = World::around(&redis).await;
+    let world = World::around(redis.url()).await;
     let mut first = Process::start(&world.orders(LEASE).standing_at(Point::CutOff)).await;
     let second = Process::start(&world.orders(LEASE)).await;
     let address = first.address;
@@ -77,7 +77,7 @@ struct Stopped {
 
 async fn overtaken(point: Point) -> Stopped {
     let redis = Server::start();
-    let world = World::around(&redis).await;
+    let world = World::around(redis.url()).await;
     let mut first = Process::start(&world.orders(LEASE).standing_at(point)).await;
     let second = Process::start(&world.orders(LEASE)).await;
     let address = first.address;

@@ -9,7 +9,6 @@ use tower_webhook::{EventKey, ProviderName};
 
 use super::journal::Journal;
 use super::receiver::{Orders, Point};
-use super::redis_support::Server;
 use super::sinks::Sinks;
 
 /// Options of a Redis that loses nothing it has acknowledged when it is killed.
@@ -25,17 +24,19 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) async fn around(redis: &Server) -> Self {
+    pub(crate) async fn around(url: String) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("tower-webhook-receivers-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&folder).unwrap();
+        // A test asks a busy machine, and has time.
+        let store = RedisStore::builder(url.as_str()).deadline(Duration::from_secs(10));
         Self {
-            url: redis.url(),
+            url,
             journal: Journal::open(&folder),
             sinks: Sinks::open(&folder),
-            store: RedisStore::connect(redis.url()).await.unwrap(),
+            store: store.connect().await.unwrap(),
             folder,
         }
     }
@@ -52,9 +53,19 @@ impl World {
     }
 
     pub(crate) async fn record(&self, id: &str) -> RecordView {
-        let key = EventKey::new(ProviderName::new("blendfi").unwrap(), [id]).unwrap();
-        let record = self.store.lookup(&key).await.unwrap();
+        let record = self.find(id).await;
         record.unwrap_or_else(|| panic!("{id} has no record"))
+    }
+
+    async fn find(&self, id: &str) -> Option<RecordView> {
+        let key = EventKey::new(ProviderName::new("blendfi").unwrap(), [id]).unwrap();
+        self.store.lookup(&key).await.unwrap()
+    }
+
+    /// The fence of an event's record, if there is one and it is done.
+    pub(crate) async fn done_with_fence(&self, id: &str) -> Option<u64> {
+        let record = self.find(id).await?;
+        matches!(record.state, RecordState::Done(_)).then_some(record.fence)
     }
 
     /// The record of an event, which is done.

@@ -55,6 +55,7 @@ pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
 pub(crate) struct Server {
     program: String,
     child: Child,
+    watcher: Child,
     arguments: Vec<String>,
     dir: PathBuf,
     pub(crate) port: u16,
@@ -150,9 +151,11 @@ impl Server {
         tls_port: Option<u16>,
         password: Option<String>,
     ) -> Self {
+        let child = spawn(program, &arguments);
         let mut server = Self {
             program: program.to_owned(),
-            child: spawn(program, &arguments),
+            watcher: watch(&child),
+            child,
             arguments,
             dir,
             port,
@@ -185,13 +188,17 @@ impl Server {
 
     /// Ends it as a power cut would.
     pub(crate) fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        // The watcher first: once the server is waited for, its process id may be another's.
+        for child in [&mut self.watcher, &mut self.child] {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 
     /// Starts it again after [`Server::kill`], on the same port and folder.
     pub(crate) fn restart(&mut self) {
         self.child = spawn(&self.program, &self.arguments);
+        self.watcher = watch(&self.child);
         self.wait_until_up();
     }
 
@@ -217,13 +224,20 @@ impl Server {
     }
 
     pub(crate) fn try_ask(&self, words: &[&str]) -> Option<String> {
+        self.try_ask_each(&[words])?.pop()
+    }
+
+    /// What it answers to several commands over one connection.
+    pub(crate) fn try_ask_each(&self, commands: &[&[&str]]) -> Option<Vec<String>> {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
         let mut reader = BufReader::new(stream);
         if let Some(password) = &self.password {
             exchange(&mut reader, &["AUTH", password])?;
         }
-        exchange(&mut reader, words)
+        (commands.iter())
+            .map(|words| exchange(&mut reader, words))
+            .collect()
     }
 
     /// One line of `INFO`.
@@ -250,6 +264,21 @@ fn spawn(program: &str, arguments: &[String]) -> Child {
         .stderr(Stdio::null())
         .spawn()
         .unwrap_or_else(|error| panic!("{program}: {error}"))
+}
+
+/// Ends the server when this process has ended, however it did: then its standard input ends.
+fn watch(server: &Child) -> Child {
+    Command::new("sh")
+        .args([
+            "-c",
+            "read -r _; kill -KILL \"$0\"",
+            &server.id().to_string(),
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 fn exchange(reader: &mut BufReader<TcpStream>, words: &[&str]) -> Option<String> {
@@ -403,24 +432,18 @@ impl Sentinel {
 /// Three masters that share the slots.
 pub(crate) struct Cluster {
     pub(crate) masters: Vec<Server>,
+    /// The first one's.
+    pub(crate) replica: Option<Server>,
 }
 
 impl Cluster {
     pub(crate) fn start() -> Self {
-        let masters: Vec<_> = (0..3)
-            .map(|_| {
-                Server::with(&[
-                    "--cluster-enabled",
-                    "yes",
-                    "--cluster-port",
-                    &free_port().to_string(),
-                    "--cluster-node-timeout",
-                    "2000",
-                    "--cluster-require-full-coverage",
-                    "no",
-                ])
-            })
-            .collect();
+        Self::with(&[])
+    }
+
+    /// Masters with more options.
+    pub(crate) fn with(options: &[&str]) -> Self {
+        let masters: Vec<_> = (0..3).map(|_| Self::node(options)).collect();
         let slots = [("0", "5460"), ("5461", "10922"), ("10923", "16383")];
         for (number, (master, (first, last))) in masters.iter().zip(slots).enumerate() {
             let epoch = (number + 1).to_string();
@@ -429,8 +452,7 @@ impl Cluster {
             assert_eq!(added, "OK");
         }
         for other in &masters[1..] {
-            let (port, bus) = (other.port.to_string(), other.bus_port());
-            masters[0].ask(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus]);
+            masters[0].meet(other);
         }
         until("the cluster stands", || {
             masters.iter().all(|master| {
@@ -440,7 +462,49 @@ impl Cluster {
                     && info.contains("cluster_known_nodes:3")
             })
         });
-        Self { masters }
+        Self {
+            masters,
+            replica: None,
+        }
+    }
+
+    /// Masters with more options, and a replica that takes the first one's place when it is dead.
+    pub(crate) fn with_replica(options: &[&str]) -> Self {
+        let mut cluster = Self::with(options);
+        let masters = &cluster.masters;
+        let replica = Self::node(options);
+        masters[0].meet(&replica);
+        let (own, first) = (
+            replica.ask(&["CLUSTER", "MYID"]),
+            masters[0].ask(&["CLUSTER", "MYID"]),
+        );
+        until("the replica knows its master", || {
+            replica.ask(&["CLUSTER", "REPLICATE", &first]) == "OK"
+        });
+        until("the replica is in step and known to all", || {
+            let known = |master: &Server| {
+                let nodes = master.ask(&["CLUSTER", "NODES"]);
+                (nodes.lines()).any(|node| node.starts_with(&own) && node.contains(" slave "))
+            };
+            replica.info("master_link_status").as_deref() == Some("up") && masters.iter().all(known)
+        });
+        cluster.replica = Some(replica);
+        cluster
+    }
+
+    fn node(options: &[&str]) -> Server {
+        let port = free_port().to_string();
+        let own = [
+            "--cluster-enabled",
+            "yes",
+            "--cluster-port",
+            &port,
+            "--cluster-node-timeout",
+            "2000",
+            "--cluster-require-full-coverage",
+            "no",
+        ];
+        Server::with(&[&own, options].concat())
     }
 
     pub(crate) fn url(&self) -> String {
@@ -454,6 +518,12 @@ impl Cluster {
 }
 
 impl Server {
+    /// Makes it and another one nodes of one cluster.
+    fn meet(&self, other: &Self) {
+        let (port, bus) = (other.port.to_string(), other.bus_port());
+        self.ask(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus]);
+    }
+
     fn bus_port(&self) -> String {
         let at = self
             .arguments

@@ -185,6 +185,11 @@ impl Proxy {
             .await;
     }
 
+    /// On how many requests of this kind faults have taken effect.
+    pub(crate) fn struck(&self, script: Script) -> usize {
+        count(&self.shared.log.borrow().struck, script)
+    }
+
     /// Waits until faults have taken effect on so many requests of this kind.
     pub(crate) async fn until_struck(&self, script: Script, times: usize) {
         self.until("faults", |log| count(&log.struck, script) >= times)
