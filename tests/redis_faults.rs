@@ -139,6 +139,19 @@ async fn no_call_outlasts_its_deadline_while_redis_is_frozen() {
 }
 
 #[tokio::test]
+async fn a_call_with_a_long_deadline_waits_for_a_redis_that_wakes_within_it() {
+    let server = Server::start();
+    server.freeze();
+    let patient = RedisStore::builder(server.url()).deadline(Duration::from_secs(60));
+    let store = patient.build().unwrap();
+    let asking = tokio::spawn(async move { store.claim(&claim("evt_1")).await });
+    // Longer than three attempts to connect take.
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    server.thaw();
+    granted(asking.await.unwrap().unwrap());
+}
+
+#[tokio::test]
 async fn a_store_that_starts_before_redis_works_once_redis_is_there() {
     let port = free_port();
     let store = RedisStore::connect(format!("redis://127.0.0.1:{port}"))

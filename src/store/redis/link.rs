@@ -118,15 +118,17 @@ impl Link {
     where
         F: Future<Output = Result<T, Fault>>,
     {
-        let mut unsure = false;
-        for attempt in 1.. {
+        let (mut unsure, mut sent) = (false, 0_u32);
+        for attempt in 1_u64.. {
             let failure = match self.attempt(progress, &ask).await {
                 Ok(value) => return Ok(value),
                 Err(failure) => failure,
             };
             // The client of a cluster may have sent it before the attempt that failed.
             unsure |= failure.sent && (failure.many_servers || !failure.fault.changed_nothing());
-            let last = attempt >= ATTEMPTS;
+            // Connecting is tried until the deadline.
+            sent = sent.saturating_add(failure.sent.into());
+            let last = sent >= ATTEMPTS;
             // Boxed, since every call would carry what hardly one needs.
             Box::pin(self.recover(failure, attempt == 1, last, deadline, progress))
                 .await
@@ -194,10 +196,12 @@ impl Link {
         let remedy = fault.remedy();
         match remedy {
             Remedy::Nothing => return Err(fault),
-            Remedy::GiveUp => {
+            Remedy::GiveUp if sent => {
                 self.unanswered(number);
                 return Err(fault);
             }
+            // No connection in time: another one may be.
+            Remedy::GiveUp => {}
             // One server of several: the others are asked over this connection meanwhile, and the
             // client seeks the one by itself.
             Remedy::Reconnect if many_servers => self.unanswered(number),
