@@ -327,6 +327,41 @@ async fn a_server_that_only_reads_is_not_showered_with_connections() {
 }
 
 #[tokio::test]
+async fn a_server_that_asks_for_a_password_of_a_sudden_is_not_showered_with_connections() {
+    let server = Server::start();
+    let store = RedisStore::connect(server.url()).await.unwrap();
+    granted(store.claim(&claim("evt_1")).await.unwrap());
+    server.ask(&["CONFIG", "SET", "requirepass", "open-sesame"]);
+    let as_user = |words: &[&str]| {
+        let said = server.try_ask_each(&[&["AUTH", "open-sesame"], words]);
+        said.and_then(|mut said| said.pop()).unwrap()
+    };
+    as_user(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+    let begun = Instant::now();
+    let mut callers = JoinSet::new();
+    for caller in 0..50 {
+        let store = store.clone();
+        callers.spawn(async move {
+            for call in 0..10 {
+                let error = store.claim(&claim(&format!("{caller}-{call}"))).await;
+                assert_eq!(error.unwrap_err().kind(), StoreErrorKind::Refused);
+            }
+        });
+    }
+    while let Some(ended) = callers.join_next().await {
+        ended.unwrap();
+    }
+    let stats = as_user(&["INFO", "stats"]);
+    let made = stats
+        .lines()
+        .find_map(|line| line.strip_prefix("total_connections_received:"));
+    let made: u128 = made.unwrap().trim().parse().unwrap();
+    // The one for each second, and those before and here.
+    let most = begun.elapsed().as_secs().saturating_add(20).into();
+    assert!(made <= most, "{made} connections, not {most}");
+}
+
+#[tokio::test]
 async fn a_call_that_ran_out_of_time_says_why_it_was_sent_again() {
     let server = Server::start();
     let proxy = Proxy::before(server.port).await;

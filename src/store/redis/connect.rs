@@ -14,6 +14,8 @@ use redis::{
 };
 use tokio::time::timeout;
 
+use crate::store::error::StoreErrorKind;
+
 use super::address::{Address, Sentinel};
 use super::connection::RedisConnection;
 use super::error::{Fault, RedisConnectError, RedisConnectErrorKind};
@@ -271,8 +273,8 @@ impl Connector {
                 Err(_) => Fault::Slow(limit),
             };
             // In a cluster the number stands on one master: that it is down must not keep those
-            // from the others who have seen the number before.
-            if known && !matches!(fault, Fault::Partitions { .. }) {
+            // from the others who have seen the number before. A refusal is another matter.
+            if known && fault.kind() != StoreErrorKind::Refused {
                 return Ok(conn);
             }
             Err(fault)

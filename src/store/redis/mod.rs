@@ -57,9 +57,10 @@ pub use self::error::{RedisConnectError, RedisConnectErrorKind};
 /// | `unix:///path` | a server on this machine |
 ///
 /// `valkey` may stand for `redis`. Special characters in user and password are percent-encoded.
-/// Neither is shown in an error or a log of this crate. With `?protocol=resp3`, a server that does
-/// not know `HELLO` answers with both, and the client of a cluster logs such answers by the crate
-/// `log`, under the target `redis`.
+/// The password is shown in no error and no log of this crate; the user where Redis names it in a
+/// refusal. With `?protocol=resp3`, a server that does not know `HELLO` answers with both, and the
+/// client of a cluster logs such answers by the crate `log`, under the target `redis`. A proxy that
+/// spreads keys over several servers by themselves is not supported: use a cluster.
 ///
 /// Claiming and finishing are one script call each. Up to a hundred renewals are one call, in a
 /// cluster one for each partition that they are of. Time is that of Redis. After a failover the

@@ -16,7 +16,7 @@ use super::connect::Node;
 use super::error::Fault;
 use super::keys::{Layout, Shown};
 use super::link::Link;
-use super::scripts::{strange, unreadable};
+use super::scripts::strange;
 
 /// How many keys Redis looks at for one answer.
 const BATCH: usize = 1_000;
@@ -209,10 +209,15 @@ impl<'a> Scan<'a> {
             let Some(value) = value else {
                 continue;
             };
-            let stored = codec::decode(value).ok_or_else(unreadable)?;
+            let Some(stored) = codec::decode(value) else {
+                continue;
+            };
             let key = match found.shown {
-                Shown::Key(key) => key,
-                Shown::Hashed => stored.key.ok_or_else(unreadable)?,
+                Shown::Key(key) => Some(key),
+                Shown::Hashed => stored.key,
+            };
+            let Some(key) = key else {
+                continue;
             };
             let view = stored.record.view(key, now);
             if stored.record.is_kept(now) && view.state.is_unfinished() {
