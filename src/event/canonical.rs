@@ -13,12 +13,16 @@ use super::scan::Scan;
 /// Deepest nesting that is followed, as in `serde_json`.
 const MAX_DEPTH: u32 = 128;
 
+/// How many members there is room for at first: as many as most events have.
+const MOST: usize = 24;
+
 /// Appends the canonical form of `json`, which must be one value that was accepted.
 pub(super) fn append(json: &str, out: &mut Vec<u8>) -> Result<(), Kind> {
+    let nested = json.starts_with(['{', '[']);
     let mut form = Form {
         scan: Scan::new(json.as_bytes()),
         out,
-        members: Vec::new(),
+        members: Vec::with_capacity(if nested { MOST } else { 0 }),
         sorted: Vec::new(),
     };
     form.value(0)
@@ -167,6 +171,7 @@ fn head(name: &[u8]) -> u64 {
     u64::from_be_bytes(eight)
 }
 
+#[inline]
 fn append_string(text: &[u8], out: &mut Vec<u8>) {
     let digit = |number: usize| b'0'.saturating_add(u8::try_from(number % 10).unwrap_or_default());
     match text.len() {

@@ -91,7 +91,10 @@ impl<'b> Search<'b> {
         if scan.opens(b'}').ok_or(Kind::NotJson)? {
             return Ok(());
         }
-        let mut seen = Names::default();
+        let mut seen = Names {
+            few: Vec::with_capacity(Names::FEW),
+            many: HashSet::new(),
+        };
         loop {
             let name = scan.string().and_then(|name| name.read());
             let name = name.ok_or(Kind::NotJson)?;
@@ -130,7 +133,6 @@ impl<'b> Search<'b> {
 
 /// The names of one object's members so far. Few are looked through one by one, which takes less
 /// than to hash them; many are hashed, so that the work does not grow with their square.
-#[derive(Default)]
 struct Names<'b> {
     few: Vec<Cow<'b, str>>,
     many: HashSet<Cow<'b, str>>,

@@ -218,17 +218,15 @@ fn digits(text: &[u8]) -> Option<&[u8]> {
 #[inline]
 fn plain(text: &[u8]) -> usize {
     // Eight bytes at a time. Subtraction sets the high bit of each that stops, which has none of
-    // its own; a borrow is handed on upwards only, so the lowest that is set is right.
+    // its own; a borrow is handed on upwards only, so the lowest that is set is right. Flipping
+    // 0x02 puts the quote right behind the control characters.
     const ONES: u64 = u64::MAX / 0xff;
     let (eights, rest) = text.as_chunks::<8>();
     for (place, eight) in eights.iter().enumerate() {
         let eight = u64::from_le_bytes(*eight);
-        let quote = eight ^ (ONES * 0x22);
-        let backslash = eight ^ (ONES * 0x5c);
-        let below = eight.wrapping_sub(ONES * 0x20)
-            | quote.wrapping_sub(ONES)
-            | backslash.wrapping_sub(ONES);
-        let stops = below & !eight & (ONES * 0x80);
+        let quote = (eight ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
+        let backslash = (eight ^ (ONES * 0x5c)).wrapping_sub(ONES);
+        let stops = (quote | backslash) & !eight & (ONES * 0x80);
         if stops != 0 {
             let within = usize::try_from(stops.trailing_zeros() / 8).unwrap_or_default();
             return place.saturating_mul(8).saturating_add(within);
