@@ -4,185 +4,182 @@
 //! their decimal value. The form is not JSON: every value tells its own length or end, so that no
 //! two values share a form.
 
-use std::borrow::Cow;
-use std::io::Write;
+use std::cmp::Ordering;
 
 use super::decimal::Normal;
 use super::error::EventErrorKind as Kind;
+use super::scan::Scan;
 
 /// Deepest nesting that is followed, as in `serde_json`.
 const MAX_DEPTH: u32 = 128;
 
-/// Appends the canonical form of `json`, which must be one value that `serde_json` has accepted.
+/// How many members there is room for at first: as many as most events have.
+const MOST: usize = 24;
+
+/// Appends the canonical form of `json`, which must be one value that was accepted.
 pub(super) fn append(json: &str, out: &mut Vec<u8>) -> Result<(), Kind> {
-    Cursor { rest: json }.value(out, 0)
+    let nested = json.starts_with(['{', '[']);
+    let mut form = Form {
+        scan: Scan::new(json.as_bytes()),
+        out,
+        members: Vec::with_capacity(if nested { MOST } else { 0 }),
+        sorted: Vec::new(),
+    };
+    form.value(0)
 }
 
-struct Cursor<'a> {
-    rest: &'a str,
+/// Writes the form of what is scanned.
+struct Form<'a> {
+    scan: Scan<'a>,
+    out: &'a mut Vec<u8>,
+    /// The members so far of each object that is open.
+    members: Vec<Member>,
+    /// Room to sort members in.
+    sorted: Vec<u8>,
 }
 
-impl<'a> Cursor<'a> {
-    fn value(&mut self, out: &mut Vec<u8>, depth: u32) -> Result<(), Kind> {
-        match self.peek().ok_or(Kind::NotJson)? {
+/// Where the form of one member stands.
+#[derive(Clone, Copy)]
+struct Member {
+    /// The first bytes of the name, which tell most names apart; zeros where it is shorter.
+    head: u64,
+    start: usize,
+    name: usize,
+    value: usize,
+    end: usize,
+}
+
+impl Member {
+    fn name<'o>(&self, out: &'o [u8]) -> &'o [u8] {
+        out.get(self.name..self.value).unwrap_or_default()
+    }
+
+    /// By the bytes of their names, of which the heads are the first.
+    fn cmp(&self, other: &Self, out: &[u8]) -> Ordering {
+        (self.head.cmp(&other.head)).then_with(|| self.name(out).cmp(other.name(out)))
+    }
+}
+
+impl Form<'_> {
+    fn value(&mut self, depth: u32) -> Result<(), Kind> {
+        match self.scan.peek().ok_or(Kind::NotJson)? {
             b'{' | b'[' if depth >= MAX_DEPTH => Err(Kind::TooComplex),
-            b'{' => self.object(out, depth.saturating_add(1)),
-            b'[' => self.array(out, depth.saturating_add(1)),
+            b'{' => self.object(depth.saturating_add(1)),
+            b'[' => self.array(depth.saturating_add(1)),
             b'"' => {
-                let text = self.string()?;
-                append_string(&text, out);
+                let text = self.scan.string().and_then(|text| text.bytes());
+                append_string(&text.ok_or(Kind::NotJson)?, self.out);
                 Ok(())
             }
             b'-' | b'0'..=b'9' => {
-                let number = self.take_while(|byte| {
-                    matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')
-                });
+                let number = self.scan.number().ok_or(Kind::NotJson)?;
                 let value = Normal::of(number).ok_or(Kind::TooComplex)?;
-                // A vector takes whatever is written to it.
-                let _ = write!(out, "#{value};");
+                self.out.push(b'#');
+                value.append(self.out);
+                self.out.push(b';');
                 Ok(())
             }
             _ => {
-                let word = self.take_while(u8::is_ascii_alphabetic);
-                let initial = word.bytes().next().ok_or(Kind::NotJson)?;
-                out.push(initial);
+                let initial = self.scan.word().ok_or(Kind::NotJson)?;
+                self.out.push(initial);
                 Ok(())
             }
         }
     }
 
-    fn object(&mut self, out: &mut Vec<u8>, depth: u32) -> Result<(), Kind> {
-        self.take('{')?;
-        out.push(b'{');
-        let begin = out.len();
-        let mut members: Vec<(Cow<'a, str>, usize, usize)> = Vec::new();
-        if self.peek() == Some(b'}') {
-            self.take('}')?;
-        } else {
+    fn object(&mut self, depth: u32) -> Result<(), Kind> {
+        self.out.push(b'{');
+        if !self.scan.opens(b'}').ok_or(Kind::NotJson)? {
+            let first = self.members.len();
             loop {
-                self.peek();
-                let name = self.string()?;
-                self.take(':')?;
-                let start = out.len();
-                append_string(&name, out);
-                self.value(out, depth)?;
-                members.push((name, start, out.len()));
-                if !self.goes_on('}')? {
+                let member = self.member(depth)?;
+                self.members.push(member);
+                if !self.scan.goes_on(b'}').ok_or(Kind::NotJson)? {
+                    break;
+                }
+            }
+            self.sort(first)?;
+            self.members.truncate(first);
+        }
+        self.out.push(b'}');
+        Ok(())
+    }
+
+    fn member(&mut self, depth: u32) -> Result<Member, Kind> {
+        let name = self.scan.name().and_then(|name| name.bytes());
+        let name = name.ok_or(Kind::NotJson)?;
+        let start = self.out.len();
+        append_string(&name, self.out);
+        let value = self.out.len();
+        self.value(depth)?;
+        Ok(Member {
+            head: head(&name),
+            start,
+            name: value.saturating_sub(name.len()),
+            value,
+            end: self.out.len(),
+        })
+    }
+
+    /// Sorts the members from `first` on, which are the last thing that was written.
+    fn sort(&mut self, first: usize) -> Result<(), Kind> {
+        let out = &mut *self.out;
+        let members = self.members.get_mut(first..).unwrap_or_default();
+        if members.is_sorted_by(|a, b| a.cmp(b, out).is_lt()) {
+            return Ok(());
+        }
+        let begin = members.first().map_or(out.len(), |member| member.start);
+        members.sort_unstable_by(|a, b| a.cmp(b, out));
+        let twice = |pair: &[Member]| matches!(pair, [a, b] if a.cmp(b, out).is_eq());
+        if members.windows(2).any(twice) {
+            return Err(Kind::DuplicateMember);
+        }
+        self.sorted.clear();
+        self.sorted.reserve(out.len().saturating_sub(begin));
+        for member in members.iter() {
+            let form = out.get(member.start..member.end);
+            self.sorted.extend_from_slice(form.ok_or(Kind::NotJson)?);
+        }
+        out.truncate(begin);
+        out.extend_from_slice(&self.sorted);
+        Ok(())
+    }
+
+    fn array(&mut self, depth: u32) -> Result<(), Kind> {
+        self.out.push(b'[');
+        if !self.scan.opens(b']').ok_or(Kind::NotJson)? {
+            loop {
+                self.value(depth)?;
+                if !self.scan.goes_on(b']').ok_or(Kind::NotJson)? {
                     break;
                 }
             }
         }
-        if !members.is_sorted_by(|a, b| a.0 < b.0) {
-            members.sort_by(|a, b| a.0.cmp(&b.0));
-            if members
-                .windows(2)
-                .any(|pair| matches!(pair, [a, b] if a.0 == b.0))
-            {
-                return Err(Kind::DuplicateMember);
-            }
-            let mut sorted = Vec::with_capacity(out.len().saturating_sub(begin));
-            for (_, start, end) in &members {
-                sorted.extend_from_slice(out.get(*start..*end).ok_or(Kind::NotJson)?);
-            }
-            out.truncate(begin);
-            out.append(&mut sorted);
-        }
-        out.push(b'}');
+        self.out.push(b']');
         Ok(())
-    }
-
-    fn array(&mut self, out: &mut Vec<u8>, depth: u32) -> Result<(), Kind> {
-        self.take('[')?;
-        out.push(b'[');
-        if self.peek() == Some(b']') {
-            self.take(']')?;
-        } else {
-            loop {
-                self.value(out, depth)?;
-                if !self.goes_on(']')? {
-                    break;
-                }
-            }
-        }
-        out.push(b']');
-        Ok(())
-    }
-
-    /// The next byte that is not white space, which is dropped.
-    fn peek(&mut self) -> Option<u8> {
-        let mut bytes = self.rest.as_bytes();
-        while let [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] = bytes {
-            bytes = rest;
-        }
-        if bytes.len() < self.rest.len() {
-            let dropped = self.rest.len().saturating_sub(bytes.len());
-            self.rest = self.rest.get(dropped..).unwrap_or_default();
-        }
-        bytes.first().copied()
-    }
-
-    fn take(&mut self, wanted: char) -> Result<(), Kind> {
-        self.peek();
-        self.rest = self.rest.strip_prefix(wanted).ok_or(Kind::NotJson)?;
-        Ok(())
-    }
-
-    /// Takes a comma, or the end of the object or array.
-    fn goes_on(&mut self, end: char) -> Result<bool, Kind> {
-        let comma = self.peek() == Some(b',');
-        self.take(if comma { ',' } else { end })?;
-        Ok(comma)
-    }
-
-    fn take_while(&mut self, wanted: impl Fn(&u8) -> bool) -> &'a str {
-        let end = self.rest.bytes().position(|byte| !wanted(&byte));
-        let end = end.unwrap_or(self.rest.len());
-        let (head, tail) = self.rest.split_at_checked(end).unwrap_or((self.rest, ""));
-        self.rest = tail;
-        head
-    }
-
-    fn string(&mut self) -> Result<Cow<'a, str>, Kind> {
-        let body = self.rest.strip_prefix('"').ok_or(Kind::NotJson)?;
-        // Most strings hold no backslash: they end at the first quote, and mean what they say.
-        let stop = body.bytes().position(|byte| matches!(byte, b'"' | b'\\'));
-        let (inner, tail) = stop
-            .and_then(|stop| body.split_at_checked(stop))
-            .ok_or(Kind::NotJson)?;
-        if let Some(tail) = tail.strip_prefix('"') {
-            self.rest = tail;
-            return Ok(Cow::Borrowed(inner));
-        }
-        let mut escaped = false;
-        let end = body.bytes().position(|byte| {
-            let closes = byte == b'"' && !escaped;
-            escaped = byte == b'\\' && !escaped;
-            closes
-        });
-        let (inner, tail) = end
-            .and_then(|end| body.split_at_checked(end))
-            .ok_or(Kind::NotJson)?;
-        let quoted = self.rest.get(..inner.len().saturating_add(2));
-        let text = serde_json::from_str(quoted.ok_or(Kind::NotJson)?).map_err(|_| Kind::NotJson)?;
-        self.rest = tail.strip_prefix('"').ok_or(Kind::NotJson)?;
-        Ok(Cow::Owned(text))
     }
 }
 
-fn append_string(text: &str, out: &mut Vec<u8>) {
-    out.push(b'"');
-    append_digits(text.len(), out);
-    out.push(b':');
-    out.extend_from_slice(text.as_bytes());
+fn head(name: &[u8]) -> u64 {
+    if let Some(eight) = name.first_chunk() {
+        return u64::from_be_bytes(*eight);
+    }
+    let mut eight = [0; 8];
+    for (to, from) in eight.iter_mut().zip(name) {
+        *to = *from;
+    }
+    u64::from_be_bytes(eight)
 }
 
-/// Without the machinery of `fmt`, which takes longer than all the rest of a short string.
-fn append_digits(number: usize, out: &mut Vec<u8>) {
-    if number >= 10 {
-        append_digits(number / 10, out);
+#[inline]
+fn append_string(text: &[u8], out: &mut Vec<u8>) {
+    let digit = |number: usize| b'0'.saturating_add(u8::try_from(number % 10).unwrap_or_default());
+    match text.len() {
+        len @ ..10 => out.extend_from_slice(&[b'"', digit(len), b':']),
+        len @ ..100 => out.extend_from_slice(&[b'"', digit(len / 10), digit(len), b':']),
+        len => out.extend_from_slice(format!("\"{len}:").as_bytes()),
     }
-    let digit = u8::try_from(number % 10).unwrap_or_default();
-    out.push(b'0'.saturating_add(digit));
+    out.extend_from_slice(text);
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ impl Decimal {
     /// The number that `text` holds in the grammar of JSON (RFC 8259 section 6), if it does and
     /// its exponent is within 64 bits.
     pub fn parse(text: &str) -> Option<Self> {
-        Normal::of(text).map(|_| Self(text.into()))
+        Normal::of(text.as_bytes()).map(|_| Self(text.into()))
     }
 
     /// The number as the sender wrote it.
@@ -35,8 +35,8 @@ impl Decimal {
         &self.0
     }
 
-    fn normal(&self) -> Option<Normal> {
-        Normal::of(&self.0)
+    fn normal(&self) -> Option<Normal<'_>> {
+        Normal::of(self.0.as_bytes())
     }
 }
 
@@ -87,63 +87,117 @@ impl Serialize for Decimal {
 
 /// The one form of a decimal value: `0.DIGITS × 10^exponent`, without zeros at either end of the
 /// digits; no digits at all are zero.
-#[derive(PartialEq, Eq, Hash)]
-pub(super) struct Normal {
+///
+/// The digits stay where they were written, in two pieces.
+pub(super) struct Normal<'a> {
     negative: bool,
-    digits: Box<str>,
+    integer: &'a [u8],
+    fraction: &'a [u8],
     exponent: i64,
 }
 
-impl Normal {
-    pub(super) fn of(text: &str) -> Option<Self> {
-        let (negative, text) = match text.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, text),
+impl<'a> Normal<'a> {
+    pub(super) fn of(text: &'a [u8]) -> Option<Self> {
+        let (negative, text) = match text {
+            [b'-', rest @ ..] => (true, rest),
+            _ => (false, text),
         };
-        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-            // An `i64` is parsed from `[+-]1*DIGIT` and nothing else, as in JSON.
-            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
-            None => (text, 0),
+        let (integer, rest) = digits(text);
+        let (fraction, rest) = match rest {
+            [b'.', rest @ ..] => digits(rest),
+            _ => (&[][..], rest),
         };
-        let (integer, fraction) = match mantissa.split_once('.') {
-            Some((_, "")) => return None,
-            Some((integer, fraction)) => (integer, fraction),
-            None => (mantissa, ""),
-        };
-        let leading_zero = integer.len() > 1 && integer.starts_with('0');
-        let all_digits = integer
-            .bytes()
-            .chain(fraction.bytes())
-            .all(|b| b.is_ascii_digit());
-        if integer.is_empty() || leading_zero || !all_digits {
+        let dot_alone = fraction.is_empty() && text.get(integer.len()) == Some(&b'.');
+        let leading_zero = matches!(integer, [b'0', _, ..]);
+        if integer.is_empty() || leading_zero || dot_alone {
             return None;
         }
-        let digits = format!("{integer}{fraction}");
-        let stripped = digits.trim_start_matches('0');
-        let leading = digits.len().checked_sub(stripped.len())?;
-        let digits = stripped.trim_end_matches('0');
-        if digits.is_empty() {
+        let exponent = match rest {
+            [] => 0,
+            // An `i64` is parsed from `[+-]1*DIGIT` and nothing else, as in JSON.
+            [b'e' | b'E', exponent @ ..] => std::str::from_utf8(exponent).ok()?.parse().ok()?,
+            _ => return None,
+        };
+        Self::strip(negative, integer, fraction, exponent)
+    }
+
+    /// Without the zeros at both ends.
+    fn strip(negative: bool, integer: &'a [u8], fraction: &'a [u8], exponent: i64) -> Option<Self> {
+        let places = integer.len();
+        let mut leading = 0_usize;
+        let (mut integer, mut fraction) = (integer, fraction);
+        while let [b'0', rest @ ..] = integer {
+            (integer, leading) = (rest, leading.saturating_add(1));
+        }
+        if integer.is_empty() {
+            while let [b'0', rest @ ..] = fraction {
+                (fraction, leading) = (rest, leading.saturating_add(1));
+            }
+        }
+        while let [rest @ .., b'0'] = fraction {
+            fraction = rest;
+        }
+        if fraction.is_empty() {
+            while let [rest @ .., b'0'] = integer {
+                integer = rest;
+            }
+        }
+        if integer.is_empty() && fraction.is_empty() {
             return Some(Self {
                 negative: false,
-                digits: "".into(),
+                integer,
+                fraction,
                 exponent: 0,
             });
         }
         let exponent = exponent
-            .checked_add(i64::try_from(integer.len()).ok()?)?
+            .checked_add(i64::try_from(places).ok()?)?
             .checked_sub(i64::try_from(leading).ok()?)?;
         Some(Self {
             negative,
-            digits: digits.into(),
+            integer,
+            fraction,
             exponent,
         })
     }
+
+    /// Writes the digits, `e` and the exponent.
+    pub(super) fn append(&self, out: &mut Vec<u8>) {
+        if self.negative {
+            out.push(b'-');
+        }
+        out.extend_from_slice(self.integer);
+        out.extend_from_slice(self.fraction);
+        out.push(b'e');
+        match u8::try_from(self.exponent) {
+            Ok(exponent @ ..10) => out.push(b'0'.saturating_add(exponent)),
+            _ => out.extend_from_slice(self.exponent.to_string().as_bytes()),
+        }
+    }
+
+    fn digits(&self) -> impl Iterator<Item = &u8> {
+        self.integer.iter().chain(self.fraction)
+    }
 }
 
-impl fmt::Display for Normal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.negative { "-" } else { "" };
-        write!(f, "{sign}{}e{}", self.digits, self.exponent)
+/// The digits that `text` begins with, and the rest.
+fn digits(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|byte| !byte.is_ascii_digit());
+    text.split_at_checked(end.unwrap_or(text.len()))
+        .unwrap_or((text, &[]))
+}
+
+impl PartialEq for Normal<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.negative, self.exponent) == (other.negative, other.exponent)
+            && self.digits().eq(other.digits())
+    }
+}
+
+impl Hash for Normal<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.negative, self.exponent).hash(state);
+        self.digits().for_each(|digit| digit.hash(state));
     }
 }
 
@@ -172,7 +226,9 @@ mod tests {
             ("1e1000000001", &["1e1000000000"]),
         ] {
             for text in spellings {
-                assert_eq!(Normal::of(text).unwrap().to_string(), form, "{text}");
+                let mut out = Vec::new();
+                Normal::of(text.as_bytes()).unwrap().append(&mut out);
+                assert_eq!(out, form.as_bytes(), "{text}");
             }
         }
     }
@@ -202,6 +258,7 @@ mod tests {
             "1e1e1",
             "1e9223372036854775808",
             "1e9223372036854775807",
+            "0.1e9223372036854775807",
         ] {
             assert!(Decimal::parse(text).is_none(), "{text:?}");
         }

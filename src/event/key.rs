@@ -149,6 +149,15 @@ impl EventKey {
         }
     }
 
+    /// Whether these bytes are the key as it is displayed.
+    pub(super) fn reads(&self, bytes: &[u8]) -> bool {
+        if self.parts.contains('%') {
+            self.to_string().as_bytes() == bytes
+        } else {
+            self.parts.as_bytes() == bytes
+        }
+    }
+
     /// Reads back what [`EventKey::encoded`] wrote.
     ///
     /// # Errors
@@ -184,10 +193,9 @@ fn must_escape(c: char) -> bool {
 
 fn escape_into(part: &str, out: &mut String) {
     // Nearly every part is plain ASCII, and stands as it is.
-    if part
-        .bytes()
-        .all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b':' | b'%'))
-    {
+    // Looking at all of it takes less than to stop early.
+    let plain = |byte: u8| matches!(byte, b' '..=b'~') & (byte != b':') & (byte != b'%');
+    if part.bytes().fold(true, |all, byte| all & plain(byte)) {
         out.push_str(part);
         return;
     }
@@ -309,6 +317,8 @@ mod tests {
             account.to_string(),
             "did:bloque:account:virtual:acc-1:account.activated"
         );
+        assert!(account.reads(b"did:bloque:account:virtual:acc-1:account.activated"));
+        assert!(!account.reads(b"did%3Abloque%3Aaccount%3Avirtual%3Aacc-1:account.activated"));
         assert_eq!(
             account.encoded(),
             "acme:did%3Abloque%3Aaccount%3Avirtual%3Aacc-1:account.activated"

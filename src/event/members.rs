@@ -1,16 +1,13 @@
 //! Finds the fields of a rule in a JSON body, in one pass a level and without building a tree.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
-use std::fmt;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor,
-};
-use serde_json::value::RawValue;
+use serde::de::IgnoredAny;
 
 use super::error::EventErrorKind as Kind;
 use super::pointer::Pointer;
+use super::scan::Scan;
 
 /// The fields that a rule looks for, as a tree of member names.
 #[derive(Debug, Clone, Default)]
@@ -44,96 +41,98 @@ impl Wanted {
     pub(super) fn find<'b>(&self, body: &'b [u8]) -> Result<Found<'b>, Kind> {
         let mut search = Search {
             found: vec![None; self.slots],
-            duplicate: false,
+            enclosing: Vec::new(),
         };
-        let mut json = serde_json::Deserializer::from_slice(body);
-        let outcome = Members {
-            node: &self.root,
-            search: &mut search,
+        let mut scan = Scan::new(body);
+        if scan.peek() != Some(b'{') {
+            return Err(no_object(body));
         }
-        .deserialize(&mut json)
-        .and_then(|()| json.end());
-        match outcome {
-            Ok(()) => Ok(Found(search.found)),
-            Err(_) if search.duplicate => Err(Kind::DuplicateMember),
-            // Right JSON that is no object.
-            Err(error) if error.is_data() && serde_json::from_slice::<IgnoredAny>(body).is_ok() => {
-                Err(Kind::UnknownShape)
-            }
-            Err(_) => Err(Kind::NotJson),
+        match search.object(&self.root, &mut scan) {
+            Ok(()) if scan.peek().is_none() => Ok(Found(search.found)),
+            Ok(()) => Err(Kind::NotJson),
+            Err(Kind::UnknownShape) if !is_json(body) => Err(Kind::NotJson),
+            Err(kind) => Err(kind),
         }
+    }
+}
+
+fn is_json(body: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(body).is_ok()
+}
+
+/// Why a body that begins like no object is refused: right JSON has no shape that is known.
+#[cold]
+fn no_object(body: &[u8]) -> Kind {
+    match serde_json::from_slice::<HashMap<String, IgnoredAny>>(body) {
+        Err(error) if error.is_data() && is_json(body) => Kind::UnknownShape,
+        _ => Kind::NotJson,
     }
 }
 
 /// The raw JSON text of the wanted fields that are there.
 #[derive(Debug)]
-pub(super) struct Found<'b>(Vec<Option<&'b RawValue>>);
+pub(super) struct Found<'b>(Vec<Option<&'b str>>);
 
 impl<'b> Found<'b> {
     pub(super) fn get(&self, slot: usize) -> Option<&'b str> {
-        self.0.get(slot).copied().flatten().map(RawValue::get)
+        self.0.get(slot).copied().flatten()
     }
 }
 
 struct Search<'b> {
-    found: Vec<Option<&'b RawValue>>,
-    duplicate: bool,
+    found: Vec<Option<&'b str>>,
+    /// Room for [`Scan::value`].
+    enclosing: Vec<u8>,
 }
 
-/// Reads one object and, of its members, those that are wanted.
-struct Members<'s, 'b> {
-    node: &'s Node,
-    search: &'s mut Search<'b>,
-}
-
-impl<'b> DeserializeSeed<'b> for Members<'_, 'b> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'b>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'b> Visitor<'b> for Members<'_, 'b> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'b>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut seen = Names::default();
-        while let Some(Name(name)) = map.next_key()? {
-            let child = self.node.children.get(&*name);
+impl<'b> Search<'b> {
+    /// Reads one object and, of its members, those that are wanted.
+    fn object(&mut self, node: &Node, scan: &mut Scan<'b>) -> Result<(), Kind> {
+        if scan.opens(b'}').ok_or(Kind::NotJson)? {
+            return Ok(());
+        }
+        let mut seen = Names {
+            few: Vec::with_capacity(Names::FEW),
+            many: HashSet::new(),
+        };
+        loop {
+            let name = scan.string().and_then(|name| name.read());
+            let name = name.ok_or(Kind::NotJson)?;
+            let child = node.children.get(&*name);
             if !seen.add(name) {
-                self.search.duplicate = true;
-                return Err(A::Error::custom("a member stands twice"));
+                return Err(Kind::DuplicateMember);
             }
-            let Some(child) = child else {
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            };
-            let raw: &'b RawValue = map.next_value()?;
-            if let Some(found) = child.slot.and_then(|slot| self.search.found.get_mut(slot)) {
-                *found = Some(raw);
+            scan.take(b':').ok_or(Kind::NotJson)?;
+            let raw = scan.value(&mut self.enclosing).ok_or(Kind::NotJson)?;
+            if let Some(child) = child {
+                let raw = std::str::from_utf8(raw).map_err(|_| Kind::NotJson)?;
+                self.wanted(child, raw)?;
             }
-            if !child.children.is_empty() && raw.get().starts_with('{') {
-                let mut json = serde_json::Deserializer::from_str(raw.get());
-                Members {
-                    node: child,
-                    search: self.search,
-                }
-                .deserialize(&mut json)
-                .map_err(A::Error::custom)?;
+            if !scan.goes_on(b'}').ok_or(Kind::NotJson)? {
+                return Ok(());
             }
         }
-        Ok(())
+    }
+
+    /// Keeps a value that is wanted, or on the way to one.
+    fn wanted(&mut self, node: &Node, raw: &'b str) -> Result<(), Kind> {
+        if let Some(found) = node.slot.and_then(|slot| self.found.get_mut(slot)) {
+            *found = Some(raw);
+        }
+        if node.children.is_empty() || !raw.starts_with('{') {
+            return Ok(());
+        }
+        let inner = self.object(node, &mut Scan::new(raw.as_bytes()));
+        // It is JSON, as was seen: what it lacks is names that are text.
+        inner.map_err(|kind| match kind {
+            Kind::NotJson => Kind::UnknownShape,
+            kind => kind,
+        })
     }
 }
 
 /// The names of one object's members so far. Few are looked through one by one, which takes less
 /// than to hash them; many are hashed, so that the work does not grow with their square.
-#[derive(Default)]
 struct Names<'b> {
     few: Vec<Cow<'b, str>>,
     many: HashSet<Cow<'b, str>>,
@@ -155,33 +154,6 @@ impl<'b> Names<'b> {
             self.many.extend(self.few.drain(..));
         }
         self.many.insert(name)
-    }
-}
-
-/// A member's name, unescaped; borrowed from the body where it needs no unescaping.
-struct Name<'b>(Cow<'b, str>);
-
-impl<'b> Deserialize<'b> for Name<'b> {
-    fn deserialize<D: Deserializer<'b>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-
-        impl<'b> Visitor<'b> for Text {
-            type Value = Name<'b>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a member's name")
-            }
-
-            fn visit_borrowed_str<E: Error>(self, name: &'b str) -> Result<Name<'b>, E> {
-                Ok(Name(Cow::Borrowed(name)))
-            }
-
-            fn visit_str<E: Error>(self, name: &str) -> Result<Name<'b>, E> {
-                Ok(Name(Cow::Owned(name.to_owned())))
-            }
-        }
-
-        deserializer.deserialize_str(Text)
     }
 }
 

@@ -13,6 +13,7 @@ mod key;
 mod members;
 mod pointer;
 mod rule;
+mod scan;
 mod shape;
 
 pub use decimal::Decimal;

@@ -230,10 +230,9 @@ impl EventRule {
             },
         };
         if let Some(name) = &self.id_header {
-            let expected = identity.key.to_string();
             let mut values = headers.get_all(name).iter();
             let first = values.next();
-            let agrees = first.is_none_or(|value| value.as_bytes() == expected.as_bytes());
+            let agrees = first.is_none_or(|value| identity.key.reads(value.as_bytes()));
             if !agrees || values.next().is_some() {
                 return Err(EventError::at(Kind::IdHeaderDisagrees, name));
             }

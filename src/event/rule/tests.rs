@@ -114,6 +114,72 @@ fn the_fingerprint_is_what_the_event_means() {
     assert_ne!(of(r#","Amount":1"#), of(r#","Kind":1"#));
 }
 
+/// What a store holds must be found again: these were computed by a few lines of Python, from the
+/// words of `canonical.rs` and with `json`, `decimal` and `hashlib`.
+#[test]
+fn fingerprints_never_change() {
+    let long = "n".repeat(1_234);
+    for (rest, expected) in [
+        ("", "fab66aa01347d3f11a16468941378cea"),
+        (
+            r#","Amount":100.50,"Kind":"pix""#,
+            "ed51a23f832abc083981cf69fb38efe5",
+        ),
+        (
+            r#","Amount":-0.00120e+4,"Kind":[0,-0.0,35,1500,12345678901234567890123.450,1E-7,10e99]"#,
+            "c021389348175dc2415eea3f3dc5763a",
+        ),
+        (
+            r#","amount":"100.50","Kind":{"z":null,"note_10":true,"note_1":false,"note_09":[],"é":{},"":"","\u007a\u0061":"a\"b\\\/\n\ud83d\ude00é","\ue000":1,"\ud83d\ude00":2}"#,
+            "fab8569b9c1d9645f8d1d04c4e61352d",
+        ),
+        (
+            &format!(
+                r#","Kind":{{"object":"conversion","id":"cnv_01HX4Y6Z7A8B9C0D1E2F3G4H5J","metadata":{{"longer_than_a_hundred":"{long}","b":[[1,{{"y":2,"x":[3]}}]],"a":"ten chars!"}}}}"#
+            ),
+            "11b39b982cb9471b015df0fb9aade2b8",
+        ),
+    ] {
+        let body = format!(r#"{{"OrderId":1,"Status":"PAID"{rest}}}"#);
+        let fingerprint = identify(&orders(), &body).unwrap().fingerprint;
+        assert_eq!(
+            format!("{fingerprint:?}"),
+            format!("Fingerprint({expected})"),
+            "{body}"
+        );
+    }
+}
+
+/// A body of which only what does not count is odd is read; what is odd on the way is refused.
+#[test]
+fn odd_bodies_are_refused_as_they_always_were() {
+    let rule = EventRule::members([Shape::new("event", ["/data/id"]).unwrap()]).unwrap();
+    let kind = |body: &[u8]| {
+        let event = rule.identify(&provider(), &HeaderMap::new(), None, body);
+        event.map(|_| ()).map_err(|error| error.kind())
+    };
+    for (body, expected) in [
+        (&br#"{"data":{"id":1}}"#[..], Ok(())),
+        (b"{\"data\":{\"id\":1,\"x\":\"\xff\"}}", Err(Kind::NotJson)),
+        (b"{\"x\":\"\xff\",\"data\":{\"id\":1}}", Ok(())),
+        (b"{\"x\":{\"\xff\":1},\"data\":{\"id\":1}}", Ok(())),
+        (b"{\"\xff\":1,\"data\":{\"id\":1}}", Err(Kind::NotJson)),
+        (br#"{"x":{"\ud800":"\ud800"},"data":{"id":1}}"#, Ok(())),
+        (br#"{"\ud800":1,"data":{"id":1}}"#, Err(Kind::NotJson)),
+        (br#"{"data":{"id":1,"\ud800":1}}"#, Err(Kind::UnknownShape)),
+        (br#"{"data":{"\ud800":1},"x":}"#, Err(Kind::NotJson)),
+        (br#"{"data":{"id":1,"id":1}} x"#, Err(Kind::DuplicateMember)),
+        (br#"{"data":{"id":1,"id":1,}}"#, Err(Kind::NotJson)),
+        (br#"{"data":1,"data""#, Err(Kind::DuplicateMember)),
+        (b"1e400", Err(Kind::NotJson)),
+        (br#""\ud800""#, Err(Kind::NotJson)),
+        (br#"["\ud800"]"#, Err(Kind::UnknownShape)),
+    ] {
+        let text = String::from_utf8_lossy(body);
+        assert_eq!(kind(body), expected, "{text}");
+    }
+}
+
 #[test]
 fn an_event_tells_its_time_if_it_can_be_read() {
     let time = |at: &str| {
