@@ -220,6 +220,19 @@ mod tests {
     }
 
     #[test]
+    fn names_that_begin_alike_are_two_and_have_an_order() {
+        same(
+            r#"{"customer_name":1,"customer_id":2,"customer":3}"#,
+            r#"{"customer":3,"customer_id":2,"customer_name":1}"#,
+        );
+        same(r#"{"a\u0000":1,"a":2}"#, r#"{"a":2,"a\u0000":1}"#);
+        different(
+            r#"{"customer_id":1,"customer_no":2}"#,
+            r#"{"customer_id":2,"customer_no":1}"#,
+        );
+    }
+
+    #[test]
     fn meaning_counts() {
         different("0.1", "0.10000000000000000001");
         different("12345678901234567890123", "12345678901234567890124");
