@@ -254,6 +254,12 @@ fn standard_webhooks_in_either_family_but_not_in_both() {
         check(&[webhook[0], webhook[1], svix[2]]),
         Err(Kind::MixedFamilies)
     );
+    let mixed = headers(&[webhook[0], webhook[1], svix[2]]);
+    let error = standard().verify(&mixed, b"", secs(1_614_265_330));
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "header svix-signature: belongs to another family than the one before it"
+    );
     assert_eq!(check(&webhook[..2]), Err(Kind::MissingHeader));
     assert_eq!(check(&[webhook[0], webhook[2]]), Err(Kind::MissingHeader));
     assert_eq!(
