@@ -8,8 +8,8 @@ use tower_layer::Layer;
 use crate::clock::Clock;
 use crate::error::ConfigError;
 use crate::layer::{
-    Budget, Confirm, Dedupe, DedupeLayer, Drain, Gated, Gates, Guard, Observer, PeerSource,
-    Reception, SecretPathGate, Settings, SharedConfirm, SourceGate,
+    Budget, Confirm, DedupeLayer, Drain, Gates, Guard, Observer, PeerSource, Reception,
+    SecretPathGate, Settings, SharedConfirm, SourceGate, Steps, WebhookService,
 };
 use crate::provider::Provider;
 use crate::rejection::RejectionResponse;
@@ -238,8 +238,10 @@ impl Webhook {
             observe_passed: false,
         };
         Ok(WebhookLayer {
-            guard: Arc::new(guard),
-            dedupe,
+            steps: Arc::new(Steps {
+                guard,
+                core: dedupe.into_core(),
+            }),
         })
     }
 }
@@ -247,14 +249,13 @@ impl Webhook {
 /// The layer of a [`Webhook`].
 #[derive(Debug, Clone)]
 pub struct WebhookLayer {
-    guard: Arc<Guard>,
-    dedupe: DedupeLayer,
+    steps: Arc<Steps>,
 }
 
 impl<S> Layer<S> for WebhookLayer {
-    type Service = Gated<Dedupe<S>>;
+    type Service = WebhookService<S>;
 
-    fn layer(&self, inner: S) -> Self::Service {
-        Gated::new(self.dedupe.layer(inner), Arc::clone(&self.guard))
+    fn layer(&self, inner: S) -> WebhookService<S> {
+        WebhookService::new(inner, Arc::clone(&self.steps))
     }
 }

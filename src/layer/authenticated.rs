@@ -1,10 +1,11 @@
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::proofs::Proofs;
 use crate::event::ProviderName;
-use crate::path::{PathTokens, ShownToken};
 use crate::signature::Verified;
 
 /// One way in which a delivery's origin is proved.
@@ -23,87 +24,59 @@ pub enum Proof {
 ///
 /// Only the gates of this crate make it, and put it in the request's extensions; what comes after
 /// them demands it, so that nothing unproved is ever claimed, queued or handed to an extractor.
+/// Clones share it.
 #[derive(Clone)]
-pub struct Authenticated {
-    provider: ProviderName,
-    secret_path: Option<ShownToken>,
-    client: Option<IpAddr>,
-    signature: Option<Verified>,
-    body: Option<Bytes>,
-}
+pub struct Authenticated(Arc<Proofs>);
 
 impl Authenticated {
-    pub(crate) fn nothing_yet(provider: ProviderName) -> Self {
-        Self {
-            provider,
-            secret_path: None,
-            client: None,
-            signature: None,
-            body: None,
-        }
+    /// Marks a delivery with what was proved of it.
+    pub(crate) fn by(proofs: Proofs) -> Self {
+        Self(Arc::new(proofs))
+    }
+
+    /// What was proved, to be added to.
+    pub(crate) fn into_proofs(self) -> Proofs {
+        Arc::unwrap_or_clone(self.0)
     }
 
     /// Whose delivery it is.
     pub fn provider(&self) -> &ProviderName {
-        &self.provider
+        &self.0.provider
     }
 
     /// Whether this proof was passed.
     pub fn proves(&self, proof: Proof) -> bool {
-        match proof {
-            Proof::SecretPath => self.secret_path.is_some(),
-            Proof::SourceAddress => self.client.is_some(),
-            Proof::Signature => self.signature.is_some(),
-        }
+        self.0.include(proof)
     }
 
     /// The client's address, where the allowlist was asked about it.
     pub fn client(&self) -> Option<IpAddr> {
-        self.client
+        self.0.client
     }
 
     /// What the signature proved.
     pub fn signature(&self) -> Option<&Verified> {
-        self.signature.as_ref()
+        self.0.signature.as_ref()
     }
 
     /// The proved body: the bytes that were signed, or that came from the proved address or path.
     pub fn body(&self) -> Option<&Bytes> {
-        self.body.as_ref()
-    }
-
-    /// Whether the token that was cut off outside is one of these.
-    pub(crate) fn has_shown_one_of(&self, tokens: &PathTokens) -> bool {
-        (self.secret_path.as_ref()).is_some_and(|shown| tokens.include(shown))
-    }
-
-    pub(crate) fn by_secret_path(&mut self, shown: ShownToken) {
-        self.secret_path = Some(shown);
-    }
-
-    pub(crate) fn by_source(&mut self, client: IpAddr) {
-        self.client = Some(client);
-    }
-
-    pub(crate) fn by_signature(&mut self, verified: Verified) {
-        self.signature = Some(verified);
-    }
-
-    pub(crate) fn with_body(&mut self, body: Bytes) {
-        self.body = Some(body);
+        self.0.body.as_ref()
     }
 }
 
 impl fmt::Debug for Authenticated {
     /// A body may hold what does not belong in a log: only its length is shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
+        let Proofs {
+            arrival: _,
+            is_foreign: _,
             provider,
             secret_path,
             client,
             signature,
             body,
-        } = self;
+        } = &*self.0;
         f.debug_struct("Authenticated")
             .field("provider", provider)
             .field("secret_path", secret_path)
@@ -117,12 +90,23 @@ impl fmt::Debug for Authenticated {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::UnixTime;
+    use crate::layer::arrival::Arrival;
+    use crate::path::ShownToken;
+    use tokio::time::Instant;
 
     #[test]
     fn a_body_does_not_print() {
-        let mut mark = Authenticated::nothing_yet(ProviderName::new("acme").unwrap());
-        mark.by_secret_path(ShownToken::of(b"3f9d1c0b7a5e").unwrap());
-        mark.with_body(Bytes::from_static(b"{\"iban\":\"DE89\"}"));
+        let now = Instant::now();
+        let arrival = Arrival {
+            received_at: UnixTime::EPOCH,
+            started: now,
+            deadline: now,
+        };
+        let mut proofs = Proofs::none_yet(ProviderName::new("acme").unwrap(), arrival);
+        proofs.secret_path = Some(ShownToken::of(b"3f9d1c0b7a5e").unwrap());
+        proofs.body = Some(Bytes::from_static(b"{\"iban\":\"DE89\"}"));
+        let mark = Authenticated::by(proofs);
         assert_eq!(
             format!("{mark:?}"),
             "Authenticated { provider: \"acme\", secret_path: Some([REDACTED]), client: None, \

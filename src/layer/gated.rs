@@ -3,21 +3,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::request::Parts;
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::arrival::Arrival;
 use super::authenticated::Authenticated;
-use super::gates::{Gates, take_mark};
-use super::observer::{Observation, Verdict};
-use super::receive::{Limits, receive};
-use super::reception::Reception;
-use super::refusal::Refusal;
+use super::guard::Guard;
+use super::proofs::Proofs;
 use super::response_body::ResponseBody;
-use crate::signature::{Verification, Verified};
 
 /// A service behind gates: what they refuse never reaches it.
 ///
@@ -28,15 +22,6 @@ use crate::signature::{Verification, Verified};
 pub struct Gated<S> {
     inner: S,
     guard: Arc<Guard>,
-}
-
-/// What a gated service does before its inner one.
-#[derive(Debug, Clone)]
-pub(crate) struct Guard {
-    pub(crate) reception: Reception,
-    pub(crate) gates: Gates,
-    /// No layer inside will tell the observer what became of a delivery that passes.
-    pub(crate) observe_passed: bool,
 }
 
 impl<S> Gated<S> {
@@ -65,107 +50,37 @@ where
         if !self.guard.gates.guard(&parts) {
             return GatedFuture::passed(self.inner.call(Request::from_parts(parts, body)));
         }
-        let arrival = Arrival::of(&mut parts, &self.guard.reception);
         let reception = &self.guard.reception;
-        let mut mark = match take_mark(&mut parts, &reception.provider) {
-            Ok(mark) => mark,
+        let mut proofs = Proofs::take(&mut parts, reception);
+        match self.guard.gates.admit(&mut parts, &mut proofs) {
             Err(refusal) => {
-                let mark = Authenticated::nothing_yet(reception.provider.clone());
-                let refused = reception.refuse(&refusal, &parts, &mark, &arrival, body);
-                return GatedFuture::own(async move { Ok(refused.await) });
-            }
-        };
-        match self.guard.gates.admit(&mut parts, &mut mark, &arrival) {
-            Err(refusal) => {
-                let refused = reception.refuse(&refusal, &parts, &mark, &arrival, body);
+                let refused = reception.refuse(&refusal, &parts, &proofs, body);
                 GatedFuture::own(async move { Ok(refused.await) })
             }
             Ok(None) => {
-                parts.extensions.insert(mark);
+                parts.extensions.insert(Authenticated::by(proofs));
                 GatedFuture::passed(self.inner.call(Request::from_parts(parts, body)))
             }
             Ok(Some(verification)) => {
                 // The service that is ready is the one that is called.
                 let clone = self.inner.clone();
-                let inner = std::mem::replace(&mut self.inner, clone);
+                let mut inner = std::mem::replace(&mut self.inner, clone);
                 let guard = Arc::clone(&self.guard);
-                GatedFuture::own(verify_then_call(
-                    inner,
-                    guard,
-                    parts,
-                    body,
-                    arrival,
-                    mark,
-                    verification,
-                ))
+                let mut body = body;
+                GatedFuture::own(async move {
+                    let verified = guard.verify(&mut parts, &mut body, &mut proofs, verification);
+                    if let Err(refusal) = verified.await {
+                        let reception = &guard.reception;
+                        return Ok(reception.refuse(&refusal, &parts, &proofs, body).await);
+                    }
+                    let verified = proofs.body.clone().unwrap_or_default();
+                    parts.extensions.insert(Authenticated::by(proofs));
+                    let request = Request::from_parts(parts, B::from(verified));
+                    Ok(inner.call(request).await?.map(ResponseBody::inner))
+                })
             }
         }
     }
-}
-
-async fn verify_then_call<S, B, RB>(
-    mut inner: S,
-    guard: Arc<Guard>,
-    mut parts: Parts,
-    mut body: B,
-    arrival: Arrival,
-    mut mark: Authenticated,
-    mut verification: Verification,
-) -> Result<Response<ResponseBody<RB>>, S::Error>
-where
-    S: Service<Request<B>, Response = Response<RB>>,
-    B: Body<Data = Bytes> + From<Bytes> + Unpin + Send + 'static,
-{
-    let reception = &guard.reception;
-    for name in reception.secret_headers.iter() {
-        if let Some(value) = parts.headers.get_mut(name) {
-            value.set_sensitive(true);
-        }
-    }
-    let limits = Limits {
-        max_bytes: reception.max_body_bytes,
-        deadline: arrival.deadline,
-        budget: &reception.budget,
-    };
-    let received = receive(Pin::new(&mut body), limits, |frame| {
-        verification.update(frame);
-    })
-    .await;
-    let verdict = match received {
-        Err(reason) => Err(Refusal::from(reason)),
-        Ok(bytes) => {
-            mark.with_body(bytes);
-            verification
-                .finish(arrival.received_at)
-                .map_err(Refusal::from)
-        }
-    };
-    let verified = match verdict {
-        Ok(verified) => verified,
-        Err(refusal) => {
-            let refused = reception.refuse(&refusal, &parts, &mark, &arrival, body);
-            return Ok(refused.await);
-        }
-    };
-    mark.by_signature(verified);
-    let bytes = mark.body().cloned().unwrap_or_default();
-    if guard.observe_passed {
-        reception.observe(&Observation {
-            signed_by: mark.signature().map(Verified::key_id),
-            client: mark.client(),
-            headers: reception
-                .interest()
-                .headers
-                .then(|| reception.masked(&parts)),
-            body: reception.interest().body.then_some(&bytes),
-            ..reception.observation(Verdict::Passed, &arrival)
-        });
-    }
-    parts.extensions.insert(mark);
-    let response = inner
-        .call(Request::from_parts(parts, B::from(bytes.clone())))
-        .await?;
-    Ok(response.map(ResponseBody::inner))
 }
 
 type Own<RB, E> = Pin<Box<dyn Future<Output = Result<Response<ResponseBody<RB>>, E>> + Send>>;

@@ -60,7 +60,9 @@ mod dedupe;
 mod discard;
 mod gated;
 mod gates;
+mod guard;
 mod observer;
+mod proofs;
 mod receive;
 mod reception;
 mod refusal;
@@ -69,6 +71,7 @@ mod response_body;
 mod secret_path;
 mod source_ip;
 mod verify;
+mod webhook;
 
 pub use authenticated::{Authenticated, Proof};
 pub use budget::Budget;
@@ -77,10 +80,10 @@ pub use dedupe::{
     Unconfirmed,
 };
 pub(crate) use dedupe::{Settings, SharedConfirm};
-pub(crate) use gated::Guard;
 pub use gated::{Gated, GatedFuture};
 pub use gates::PeerAddr;
 pub(crate) use gates::{Gates, PeerSource, SecretPathGate, SourceGate};
+pub(crate) use guard::Guard;
 pub use observer::{
     Detail, Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver, Verdict,
 };
@@ -89,3 +92,5 @@ pub use response_body::ResponseBody;
 pub use secret_path::RequireSecretPathLayer;
 pub use source_ip::RequireSourceIpLayer;
 pub use verify::VerifySignatureLayer;
+pub(crate) use webhook::Steps;
+pub use webhook::WebhookService;

@@ -8,7 +8,9 @@ use http::header::CONTENT_ENCODING;
 use http_body::Body;
 use tokio::time::{Instant, timeout_at};
 
+use super::arrival::Arrival;
 use super::budget::Budget;
+use super::reception::Reception;
 use crate::rejection::Reason;
 
 /// What bounds a body.
@@ -17,6 +19,16 @@ pub(crate) struct Limits<'a> {
     pub(crate) max_bytes: usize,
     pub(crate) deadline: Instant,
     pub(crate) budget: &'a Budget,
+}
+
+impl<'a> Limits<'a> {
+    pub(crate) fn of(reception: &'a Reception, arrival: &Arrival) -> Self {
+        Self {
+            max_bytes: reception.max_body_bytes,
+            deadline: arrival.deadline,
+            budget: &reception.budget,
+        }
+    }
 }
 
 /// Refuses a body in another encoding than it would be handed on in.

@@ -9,12 +9,12 @@ use http_body::Body;
 use tokio::time::Instant;
 
 use super::arrival::Arrival;
-use super::authenticated::Authenticated;
 use super::budget::Budget;
 use super::discard::discard;
 use super::observer::{
     Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver, Verdict,
 };
+use super::proofs::Proofs;
 use super::refusal::Refusal;
 use super::response_body::ResponseBody;
 use crate::clock::{Clock, SystemClock};
@@ -165,8 +165,7 @@ impl Reception {
         &self,
         refusal: &Refusal,
         parts: &Parts,
-        authenticated: &Authenticated,
-        arrival: &Arrival,
+        proofs: &Proofs,
         body: B,
     ) -> impl Future<Output = Response<ResponseBody<RB>>> + Send + use<B, RB>
     where
@@ -180,11 +179,11 @@ impl Reception {
             status: Some(response.status()),
             signed_by: refusal
                 .signed_by()
-                .or(authenticated.signature().map(Verified::key_id)),
-            client: refusal.client.or(authenticated.client()),
+                .or(proofs.signature.as_ref().map(Verified::key_id)),
+            client: refusal.client.or(proofs.client),
             headers: self.interest.headers.then(|| self.masked(parts)),
-            body: authenticated.body().filter(|_| self.interest.body),
-            ..self.observation(Verdict::Refused, arrival)
+            body: proofs.body.as_ref().filter(|_| self.interest.body),
+            ..self.observation(Verdict::Refused, &proofs.arrival)
         });
         // A wrong path must look like one that was never routed.
         let discarding =

@@ -2,8 +2,9 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
-use super::gated::{Gated, Guard};
+use super::gated::Gated;
 use super::gates::{Gates, SecretPathGate};
+use super::guard::Guard;
 use super::reception::Reception;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::path::PathTokens;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use http::Extensions;
 use tower_layer::Layer;
 
-use super::gated::{Gated, Guard};
+use super::gated::Gated;
 use super::gates::{Gates, PeerSource, SourceGate};
+use super::guard::Guard;
 use super::reception::Reception;
 use crate::error::ConfigError;
 use crate::source::{Allowlist, TrustedProxies};

@@ -6,6 +6,7 @@ use tower_layer::Layer;
 use super::confirm::{Confirm, SharedConfirm};
 use super::core::{Core, Demand};
 use super::drain::Drain;
+use super::nursery::Nursery;
 use super::renewals::Renewals;
 use super::service::Dedupe;
 use crate::error::{ConfigError, ConfigErrorKind};
@@ -78,6 +79,12 @@ impl DedupeLayer {
             tenant: None,
             settings: Settings::default(),
         }
+    }
+}
+
+impl DedupeLayer {
+    pub(crate) fn into_core(self) -> Arc<Core> {
+        self.core
     }
 }
 
@@ -254,6 +261,7 @@ impl DedupeBuilder {
                 tenant: self.tenant,
                 demanded,
                 renewals: Arc::new(Renewals::new(store.clone(), lease)),
+                nursery: Arc::new(Nursery::new(lease)),
                 store,
                 confirms,
                 drain,

@@ -2,13 +2,14 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use super::confirm::{Confirmation, Unconfirmed};
-use super::hold::{CALL_LIMIT, Hold};
+use super::hold::{CALL_LIMIT, Hold, Kept};
 use super::ticket::{Stop, Ticket};
 use crate::layer::refusal::Refusal;
 use crate::rejection::Reason;
@@ -28,12 +29,13 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 impl<RB, E> Ticket<RB, E> {
     /// Claims the event, waiting for another's outcome if there is one at work. `None` where the
     /// store cannot be asked and the handler is to run all the same.
-    pub(super) async fn claim(&mut self) -> Result<Option<Hold>, Stop> {
-        let core = Arc::clone(&self.core);
+    pub(super) async fn claim(&mut self) -> Result<Option<Kept>, Stop> {
+        let facts = Arc::clone(&self.facts);
+        let core = &*facts.core;
         let claim = Claim {
-            key: self.known.identity.key.clone(),
+            key: facts.known.identity.key.clone(),
             token: Token::random().map_err(Refusal::from)?,
-            fingerprint: self.known.identity.fingerprint,
+            fingerprint: facts.known.identity.fingerprint,
             // What is not confirmed yet must not refuse the true delivery.
             bind: core.confirms.is_empty(),
             lease: core.lease,
@@ -48,13 +50,15 @@ impl<RB, E> Ticket<RB, E> {
                 return Err(Reason::Draining.into());
             }
             let claimed_at = Instant::now();
-            let left = self.arrival.deadline.saturating_duration_since(claimed_at);
+            let left = facts.arrival.deadline.saturating_duration_since(claimed_at);
             // A handler that is run unchecked needs time as well.
             let limit = CALL_LIMIT.min(if core.fail_open { left / 2 } else { left });
             let refusal: Refusal = match timeout(limit, core.store.claim(&claim)).await {
                 Ok(Ok(ClaimOutcome::Claimed(grant))) => {
-                    self.claimed = Some((Instant::now(), grant));
-                    return Ok(Some(Hold::new(core, claim, grant, claimed_at)));
+                    let _ = facts.claimed.set((Instant::now(), grant));
+                    let hold = Kept::new(facts, claim.token, grant, claimed_at);
+                    self.place.fill(hold.shared());
+                    return Ok(Some(hold));
                 }
                 Ok(Ok(ClaimOutcome::Done(response))) => return Err(Stop::Copy(response)),
                 Ok(Ok(ClaimOutcome::Conflict)) => return Err(Reason::Conflict.into()),
@@ -92,7 +96,7 @@ impl<RB, E> Ticket<RB, E> {
                 // Another receiver was at work a moment ago: whatever is wrong now, this is a copy.
                 Some(_) if limit < LEAST_ASKED => Err(Reason::InProgress.into()),
                 None if core.fail_open && limit >= LEAST_ASKED => {
-                    self.unchecked = true;
+                    facts.unchecked.store(true, Ordering::Relaxed);
                     Ok(None)
                 }
                 Some(_) | None => Err(refusal.into()),
@@ -101,8 +105,8 @@ impl<RB, E> Ticket<RB, E> {
     }
 
     async fn wait_for_other(&mut self, claim: &Claim) -> Result<(), Stop> {
-        let core = Arc::clone(&self.core);
-        let deadline = self.arrival.deadline;
+        let facts = Arc::clone(&self.facts);
+        let (core, deadline) = (&facts.core, facts.arrival.deadline);
         let left = deadline.saturating_duration_since(Instant::now());
         tokio::select! {
             biased;
@@ -115,8 +119,7 @@ impl<RB, E> Ticket<RB, E> {
 
     /// Asks everyone who is to be asked whether the event is true, and then binds what it means.
     pub(super) async fn confirm(&self, hold: Option<&Hold>) -> Result<(), Refusal> {
-        let core = Arc::clone(&self.core);
-        let deadline = self.arrival.deadline;
+        let (core, deadline) = (&self.facts.core, self.facts.arrival.deadline);
         if !core.confirms.is_empty() {
             tokio::select! {
                 biased;
@@ -124,7 +127,7 @@ impl<RB, E> Ticket<RB, E> {
                 confirmed = self.ask() => confirmed?,
             }
             if let Some(hold) = hold {
-                match timeout_at(deadline, hold.renew(Some(hold.fingerprint))).await {
+                match timeout_at(deadline, hold.renew(Some(hold.fingerprint()))).await {
                     Ok(Ok(Held::Held)) => {}
                     Ok(Ok(Held::Fenced)) => return Err(Reason::InProgress.into()),
                     Ok(Err(error)) => return Err(error.into()),
@@ -143,14 +146,14 @@ impl<RB, E> Ticket<RB, E> {
 
     /// Asks one after the other, until it can be told or time is up.
     async fn ask(&self) -> Result<(), Refusal> {
-        let deadline = self.arrival.deadline;
+        let deadline = self.facts.arrival.deadline;
         let mut wait = FIRST_ASK_AGAIN;
-        let mut confirms = self.core.confirms.iter();
+        let mut confirms = self.facts.core.confirms.iter();
         let mut next = confirms.next();
         while let Some(confirm) = next {
             let event = Unconfirmed {
-                key: self.known.identity.key.clone(),
-                body: self.mark.body().cloned().unwrap_or_default(),
+                key: self.facts.known.identity.key.clone(),
+                body: self.facts.mark.body().cloned().unwrap_or_default(),
             };
             let asked = AssertUnwindSafe(async { confirm.confirm(event).await }).catch_unwind();
             match timeout_at(deadline, asked).await {

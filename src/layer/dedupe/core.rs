@@ -5,10 +5,11 @@ use http::request::Parts;
 
 use super::confirm::SharedConfirm;
 use super::drain::Drain;
+use super::nursery::Nursery;
 use super::renewals::Renewals;
 use crate::event::{EventRule, Identity, ProviderName};
-use crate::layer::arrival::Arrival;
-use crate::layer::authenticated::{Authenticated, Proof};
+use crate::layer::authenticated::Proof;
+use crate::layer::proofs::Proofs;
 use crate::layer::reception::Reception;
 use crate::layer::refusal::Refusal;
 use crate::rejection::Reason;
@@ -16,13 +17,14 @@ use crate::store::SharedStore;
 
 /// What every delivery of one dedupe layer shares. Its settings were checked when it was built.
 #[derive(Debug)]
-pub(super) struct Core {
+pub(crate) struct Core {
     pub(super) reception: Reception,
     pub(super) rule: EventRule,
     pub(super) tenant: Option<ProviderName>,
     pub(super) demanded: Demand,
     pub(super) store: SharedStore,
     pub(super) renewals: Arc<Renewals>,
+    pub(super) nursery: Arc<Nursery>,
     /// All of these must agree before a handler runs.
     pub(super) confirms: Vec<SharedConfirm>,
     pub(super) drain: Drain,
@@ -44,7 +46,7 @@ pub(super) enum Demand {
 
 /// An event that may be claimed: its origin is proved and its name is known.
 #[derive(Debug)]
-pub(super) struct Known {
+pub(crate) struct Known {
     pub(super) identity: Identity,
     pub(super) predates_retention: bool,
 }
@@ -52,9 +54,9 @@ pub(super) struct Known {
 impl Core {
     /// Refuses what no gate has proved as this provider demands: a forged request must never mark
     /// an event as seen.
-    pub(super) fn check_proofs(&self, mark: &Authenticated) -> Result<(), Refusal> {
+    pub(super) fn check_proofs(&self, proved: &Proofs) -> Result<(), Refusal> {
         match &self.demanded {
-            Demand::All(proofs) if !proofs.iter().all(|proof| mark.proves(*proof)) => {
+            Demand::All(proofs) if !proofs.iter().all(|proof| proved.include(*proof)) => {
                 Err(Refusal::because(
                     Reason::Unauthenticated,
                     "the gates before this layer have not proved what the provider demands",
@@ -68,18 +70,17 @@ impl Core {
     pub(super) fn identify(
         &self,
         parts: &Parts,
-        mark: &Authenticated,
-        arrival: &Arrival,
+        proved: &Proofs,
     ) -> Result<Known, Refusal> {
-        let body = mark.body().map(AsRef::as_ref).unwrap_or_default();
-        let signed_id = mark.signature().and_then(|verified| verified.id());
+        let body = proved.body.as_deref().unwrap_or_default();
+        let signed_id = proved.signature.as_ref().and_then(|verified| verified.id());
         let mut identity =
             self.rule
                 .identify(&self.reception.provider, &parts.headers, signed_id, body)?;
         identity.key = identity.key.of_tenant(self.tenant.clone());
         let age = identity
             .time
-            .map(|time| arrival.received_at.saturating_since(time));
+            .map(|time| proved.arrival.received_at.saturating_since(time));
         let predates_retention = age.is_some_and(|age| age > self.retention);
         if predates_retention && self.refuse_old {
             return Err(Refusal::because(

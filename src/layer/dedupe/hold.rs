@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::pending;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -11,12 +12,12 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use super::core::Core;
-use super::delivery::Lease;
+use super::facts::Facts;
 use super::renewals::Answered;
 use crate::event::{EventKey, Fingerprint};
 use crate::layer::refusal::Chain;
 use crate::store::{
-    Claim, Complete, Grant, Held, Release, Renew, Store, StoreError, StoreErrorKind,
+    Complete, Grant, Held, Release, Renew, Store, StoreError, StoreErrorKind,
     StoredResponse, Token,
 };
 
@@ -30,42 +31,65 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 static BACKGROUND: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(256)));
 
 /// An event that this receiver holds.
-#[derive(Debug)]
 pub(super) struct Hold {
-    core: Arc<Core>,
-    key: EventKey,
-    pub(super) fingerprint: Fingerprint,
+    facts: Arc<Facts>,
     token: Token,
     pub(super) grant: Grant,
-    claimed_at: Instant,
-    pub(super) lease: Lease,
+    pub(super) claimed_at: Instant,
     /// Whether a handler has begun and not failed: its effect may have taken place.
     at_work: AtomicBool,
     /// Whether the store was told how it ended, or is being told in the background.
     finished: AtomicBool,
 }
 
-impl Hold {
-    pub(super) fn new(core: Arc<Core>, claim: Claim, grant: Grant, claimed_at: Instant) -> Self {
-        let Claim {
-            key,
-            token,
-            fingerprint,
-            bind: _,
-            lease: _,
-            retention: _,
-        } = claim;
-        Self {
-            core,
-            key,
-            fingerprint,
+/// A hold that ends with its task, if not before.
+pub(super) struct Kept(Arc<Hold>);
+
+impl Kept {
+    pub(super) fn new(facts: Arc<Facts>, token: Token, grant: Grant, claimed_at: Instant) -> Self {
+        Self(Arc::new(Hold {
+            facts,
             token,
             grant,
             claimed_at,
-            lease: Lease::new(),
             at_work: AtomicBool::new(false),
             finished: AtomicBool::new(false),
+        }))
+    }
+
+    /// The hold, to be renewed beside its task.
+    pub(super) fn shared(&self) -> Arc<Hold> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl Deref for Kept {
+    type Target = Hold;
+
+    fn deref(&self) -> &Hold {
+        &self.0
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if !self.0.finished.load(Ordering::Relaxed) {
+            self.0.end_without_outcome();
         }
+    }
+}
+
+impl Hold {
+    fn core(&self) -> &Core {
+        &self.facts.core
+    }
+
+    fn key(&self) -> &EventKey {
+        &self.facts.known.identity.key
+    }
+
+    pub(super) fn fingerprint(&self) -> Fingerprint {
+        self.facts.known.identity.fingerprint
     }
 
     /// From here on the event is not given back unless the handler has failed.
@@ -73,19 +97,11 @@ impl Hold {
         self.at_work.store(true, Ordering::Relaxed);
     }
 
-    /// Does `work`, and keeps the claim alive meanwhile.
-    pub(super) async fn while_renewing<F: Future>(&self, work: F) -> F::Output {
-        tokio::select! {
-            biased;
-            output = work => output,
-            never = self.renew_for_ever() => match never {},
-        }
-    }
-
-    async fn renew_for_ever(&self) -> Infallible {
-        let lease = self.core.lease;
-        let renewals = &self.core.renewals;
-        let last_end = self.claimed_at + self.core.renewal_ceiling;
+    /// Keeps the claim alive; the lease is told when that ends.
+    pub(super) async fn renew_for_ever(&self) -> Infallible {
+        let lease = self.core().lease;
+        let renewals = &self.core().renewals;
+        let last_end = self.claimed_at + self.core().renewal_ceiling;
         let mut ends = self.claimed_at + lease;
         let mut due = renewals.due_first(self.claimed_at);
         // After a failure: whoever it was that failed, the others of its batch must not fail with
@@ -151,21 +167,21 @@ impl Hold {
     fn lose(&self, why: &'static str) {
         tracing::warn!(
             target: "tower_webhook",
-            key = %self.key.encoded(),
+            key = %self.key().encoded(),
             attempt = self.grant.attempt,
             why,
             "a handler has lost its lease"
         );
-        self.lease.lose();
+        self.facts.lease.lose();
     }
 
     fn renewal(&self, bind: Option<Fingerprint>) -> Renew {
         Renew {
-            key: self.key.clone(),
+            key: self.key().clone(),
             token: self.token,
             bind,
-            lease: self.core.lease,
-            retention: self.core.retention,
+            lease: self.core().lease,
+            retention: self.core().retention,
         }
     }
 
@@ -173,7 +189,7 @@ impl Hold {
     pub(super) async fn renew(&self, bind: Option<Fingerprint>) -> Result<Held, StoreError> {
         let renewal = self.renewal(bind);
         let outcomes = self
-            .core
+            .core()
             .store
             .renew(std::slice::from_ref(&renewal))
             .await?;
@@ -190,13 +206,13 @@ impl Hold {
         overdue: impl FnOnce(),
     ) -> Held {
         let complete = Complete {
-            key: self.key.clone(),
+            key: self.key().clone(),
             token: self.token,
             attempt: self.grant.attempt,
             fence: self.grant.fence,
-            fingerprint: self.fingerprint,
+            fingerprint: self.fingerprint(),
             response,
-            retention: self.core.retention,
+            retention: self.core().retention,
         };
         let mut pending = answer_by.map(|moment| (moment, overdue));
         let mut wait = FIRST_WAIT;
@@ -205,7 +221,7 @@ impl Hold {
                 Some((moment, _)) => CALL_LIMIT.min(until(*moment)),
                 None => CALL_LIMIT,
             };
-            let error = match timeout(limit, self.core.store.complete(&complete)).await {
+            let error = match timeout(limit, self.core().store.complete(&complete)).await {
                 Ok(Ok(held)) => {
                     self.finished.store(true, Ordering::Relaxed);
                     return held;
@@ -216,7 +232,7 @@ impl Hold {
             if tried.is_power_of_two() {
                 self.warn("complete", error.as_ref());
             }
-            if error.is_some_and(|error| is_final(&error)) && self.lease.is_lost() {
+            if error.is_some_and(|error| is_final(&error)) && self.facts.lease.is_lost() {
                 self.finished.store(true, Ordering::Relaxed);
                 break;
             }
@@ -236,23 +252,34 @@ impl Hold {
     pub(super) async fn release(&self, retention: Duration, answer_by: Option<Instant>) {
         let release = self.release_command(retention);
         let limit = answer_by.map_or(CALL_LIMIT, |moment| CALL_LIMIT.min(until(moment)));
-        match timeout(limit, self.core.store.release(&release)).await {
+        match timeout(limit, self.core().store.release(&release)).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => {
                 self.warn("release", Some(&error));
-                self.core.release_later(release);
+                self.core().release_later(release);
             }
             Err(_) => {
                 self.warn("release", None);
-                self.core.release_later(release);
+                self.core().release_later(release);
             }
         }
         self.finished.store(true, Ordering::Relaxed);
     }
 
+    /// A task that ends early, or panics, gives the event back, unless its handler may have had
+    /// its effect: that one is over when its lease is.
+    fn end_without_outcome(&self) {
+        if self.at_work.load(Ordering::Relaxed) {
+            self.lose("its task ended without an outcome");
+        } else {
+            self.core()
+                .release_later(self.release_command(self.core().retention));
+        }
+    }
+
     fn release_command(&self, retention: Duration) -> Release {
         Release {
-            key: self.key.clone(),
+            key: self.key().clone(),
             token: self.token,
             retention,
         }
@@ -262,7 +289,7 @@ impl Hold {
     fn warn(&self, command: &'static str, error: Option<&StoreError>) {
         tracing::warn!(
             target: "tower_webhook",
-            key = %self.key.encoded(),
+            key = %self.key().encoded(),
             command,
             error = error.map(|error| tracing::field::display(Chain(error))),
             "the store did not take a command in time; it is sent again"
@@ -274,20 +301,6 @@ impl Hold {
 /// the sender's next attempt need not wait for the end of the lease. Once a handler has begun, only
 /// that end frees the event: the effect may have taken place, or may still. So it is too where the
 /// runtime goes down.
-impl Drop for Hold {
-    fn drop(&mut self) {
-        if *self.finished.get_mut() {
-            return;
-        }
-        if *self.at_work.get_mut() {
-            self.lose("its task ended without an outcome");
-        } else {
-            self.core
-                .release_later(self.release_command(self.core.retention));
-        }
-    }
-}
-
 fn until(moment: Instant) -> Duration {
     moment.saturating_duration_since(Instant::now())
 }

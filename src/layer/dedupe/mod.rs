@@ -1,8 +1,10 @@
 //! Runs a handler once for each event.
 //!
-//! `service` sees to it that a request is proved and named and starts `run` in a task of its own:
-//! `claim` takes the event, `confirm` asks about it, the handler runs while `hold` renews the claim
-//! and at last records the outcome; `renewals` sends those due at one time together. `ticket` carries what is known of the delivery, and its answer.
+//! `service` takes a request to `handle`, which sees to it that it is proved and named, starts `run`
+//! in a task of its own and waits for its answer. There `claim` takes the event, `confirm` asks
+//! about it, the handler runs, and `hold` records the outcome. A hold that is not over soon leaves
+//! the `nursery` and is renewed; `renewals` sends those due at one time together. `facts` is what is
+//! known of a delivery, `ticket` carries its answer.
 
 mod builder;
 mod claim;
@@ -10,8 +12,12 @@ mod confirm;
 mod core;
 mod delivery;
 mod drain;
+mod facts;
+mod handle;
 mod hold;
+mod lease;
 mod never_again;
+mod nursery;
 mod renewals;
 mod replay;
 mod run;
@@ -22,7 +28,10 @@ pub(crate) use builder::Settings;
 pub use builder::{DedupeBuilder, DedupeLayer};
 pub(crate) use confirm::SharedConfirm;
 pub use confirm::{Confirm, Confirmation, Unconfirmed};
-pub use delivery::{Delivery, Lease};
+pub(crate) use core::{Core, Known};
+pub use delivery::Delivery;
 pub use drain::Drain;
+pub use lease::Lease;
 pub use never_again::NeverAgain;
 pub use service::Dedupe;
+pub(crate) use ticket::Answer;

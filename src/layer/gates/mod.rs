@@ -6,11 +6,10 @@ mod source;
 use http::Method;
 use http::request::Parts;
 
-use super::arrival::Arrival;
-use super::authenticated::{Authenticated, Proof};
+use super::authenticated::Proof;
+use super::proofs::Proofs;
 use super::receive::check_encoding;
 use super::refusal::Refusal;
-use crate::event::ProviderName;
 use crate::rejection::Reason;
 use crate::signature::{Verification, Verifier};
 
@@ -56,43 +55,27 @@ impl Gates {
     pub(crate) fn admit(
         &self,
         parts: &mut Parts,
-        authenticated: &mut Authenticated,
-        arrival: &Arrival,
+        proofs: &mut Proofs,
     ) -> Result<Option<Verification>, Refusal> {
+        proofs.check_provider()?;
+        let now = proofs.arrival.received_at;
         if self.post_only && parts.method != Method::POST {
             return Err(Reason::MethodNotAllowed.into());
         }
         // A gate outside may have asked for the token already, and has then cut it off.
         if let Some(gate) = &self.path
-            && !authenticated.has_shown_one_of(gate.tokens())
+            && !proofs.have_shown_one_of(gate.tokens())
         {
-            let shown = gate.admit(parts)?;
-            authenticated.by_secret_path(shown);
+            proofs.secret_path = Some(gate.admit(parts)?);
         }
         if let Some(gate) = &self.source {
-            let client = gate.admit(parts, arrival.received_at)?;
-            authenticated.by_source(client);
+            proofs.client = Some(gate.admit(parts, now)?);
         }
         let Some(verifier) = &self.signature else {
             return Ok(None);
         };
         check_encoding(&parts.headers)?;
-        let verification = verifier.begin(&parts.headers, arrival.received_at)?;
+        let verification = verifier.begin(&parts.headers, now)?;
         Ok(Some(verification))
-    }
-}
-
-/// The mark that gates outside have left, if it is this provider's.
-pub(crate) fn take_mark(
-    parts: &mut Parts,
-    provider: &ProviderName,
-) -> Result<Authenticated, Refusal> {
-    match parts.extensions.remove::<Authenticated>() {
-        None => Ok(Authenticated::nothing_yet(provider.clone())),
-        Some(mark) if mark.provider() == provider => Ok(mark),
-        Some(_) => Err(Refusal::because(
-            Reason::Unauthenticated,
-            "a gate of another provider stands before this layer; give each provider its own route",
-        )),
     }
 }

@@ -1,0 +1,93 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use http::{HeaderMap, Response, StatusCode};
+use tokio::time::Instant;
+
+use super::core::{Core, Known};
+use super::lease::Lease;
+use crate::layer::arrival::Arrival;
+use crate::layer::authenticated::Authenticated;
+use crate::layer::observer::{MaskedHeaders, Observation, Timings, Verdict};
+use crate::layer::refusal::Refusal;
+use crate::layer::response_body::ResponseBody;
+use crate::rejection::Reason;
+use crate::signature::Verified;
+use crate::store::Grant;
+
+/// What is known of one delivery. Its request, its task and its handler share it.
+pub(super) struct Facts {
+    pub(super) core: Arc<Core>,
+    pub(super) arrival: Arrival,
+    pub(super) mark: Authenticated,
+    pub(super) known: Known,
+    /// Kept for the observer only, where it asks for them.
+    pub(super) headers: Option<HeaderMap>,
+    pub(super) proved_at: Instant,
+    pub(super) claimed: OnceLock<(Instant, Grant)>,
+    pub(super) unchecked: AtomicBool,
+    pub(super) lease: Lease,
+    /// Whether the handler is running: who waits for it then need not wait past the deadline.
+    pub(super) handling: AtomicBool,
+}
+
+impl Facts {
+    pub(super) fn grant(&self) -> Option<Grant> {
+        self.claimed.get().map(|(_, grant)| *grant)
+    }
+
+    pub(super) fn is_unchecked(&self) -> bool {
+        self.unchecked.load(Ordering::Relaxed)
+    }
+
+    /// The answer to what is refused, once the observer has seen it.
+    pub(super) fn refused<RB>(
+        &self,
+        verdict: Verdict,
+        refusal: &Refusal,
+    ) -> Response<ResponseBody<RB>> {
+        let response = self.core.reception.rejection(refusal.reason);
+        self.observe(verdict, Some(refusal), Some(response.status()));
+        response
+    }
+
+    /// The answer to a sender whose event is handled still, when time is up.
+    pub(super) fn handler_is_slow<RB>(&self) -> Response<ResponseBody<RB>> {
+        self.refused(Verdict::Unfinished, &Reason::HandlerSlow.into())
+    }
+
+    /// Tells the observer what became of the delivery, and what its sender was told, if anything.
+    pub(super) fn observe(
+        &self,
+        verdict: Verdict,
+        refusal: Option<&Refusal>,
+        status: Option<StatusCode>,
+    ) {
+        let reception = &self.core.reception;
+        let since = |moment: Instant| moment.saturating_duration_since(self.arrival.started);
+        let observation = reception.observation(verdict, &self.arrival);
+        let total = observation.timings.total;
+        let grant = self.grant();
+        reception.observe(&Observation {
+            reason: refusal.map(|refusal| refusal.reason),
+            detail: refusal.and_then(Refusal::detail),
+            status,
+            key: Some(&self.known.identity.key),
+            signed_by: self.mark.signature().map(Verified::key_id),
+            client: self.mark.client(),
+            attempt: grant.map(|grant| grant.attempt),
+            corrected: grant.is_some_and(|grant| grant.corrected),
+            predates_retention: self.known.predates_retention,
+            unchecked: self.is_unchecked(),
+            timings: Timings {
+                proved: Some(since(self.proved_at)),
+                claimed: self.claimed.get().map(|(moment, _)| since(*moment)),
+                total,
+            },
+            headers: (self.headers.as_ref())
+                .map(|headers| MaskedHeaders::new(headers, &reception.secret_headers)),
+            body: self.mark.body().filter(|_| reception.interest().body),
+            ..observation
+        });
+    }
+}

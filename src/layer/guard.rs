@@ -1,0 +1,62 @@
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http_body::Body;
+
+use super::gates::Gates;
+use super::observer::{Observation, Verdict};
+use super::proofs::Proofs;
+use super::receive::{Limits, receive};
+use super::reception::Reception;
+use super::refusal::Refusal;
+use crate::signature::{Verification, Verified};
+
+/// The gates of a layer, and what they do with what they refuse.
+#[derive(Debug, Clone)]
+pub(crate) struct Guard {
+    pub(crate) reception: Reception,
+    pub(crate) gates: Gates,
+    /// Whether the observer sees what passed too: where nothing inside this layer observes.
+    pub(crate) observe_passed: bool,
+}
+
+impl Guard {
+    /// Takes the body in, hashing each frame as it arrives, and judges its signature.
+    pub(super) async fn verify<B>(
+        &self,
+        parts: &mut Parts,
+        body: &mut B,
+        proofs: &mut Proofs,
+        mut verification: Verification,
+    ) -> Result<(), Refusal>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        for name in self.reception.secret_headers.iter() {
+            if let Some(value) = parts.headers.get_mut(name) {
+                value.set_sensitive(true);
+            }
+        }
+        let limits = Limits::of(&self.reception, &proofs.arrival);
+        let bytes = receive(Pin::new(body), limits, |frame| verification.update(frame)).await?;
+        // What is refused now is shown to the observer with its body.
+        proofs.body = Some(bytes);
+        proofs.signature = Some(verification.finish(proofs.arrival.received_at)?);
+        if self.observe_passed {
+            self.passed(parts, proofs);
+        }
+        Ok(())
+    }
+
+    fn passed(&self, parts: &Parts, proofs: &Proofs) {
+        let reception = &self.reception;
+        reception.observe(&Observation {
+            signed_by: proofs.signature.as_ref().map(Verified::key_id),
+            client: proofs.client,
+            headers: (reception.interest().headers).then(|| reception.masked(parts)),
+            body: proofs.body.as_ref().filter(|_| reception.interest().body),
+            ..reception.observation(Verdict::Passed, &proofs.arrival)
+        });
+    }
+}
