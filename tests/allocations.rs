@@ -130,18 +130,19 @@ fn a_long_body_is_not_copied_on_its_way() {
     let runtime = runtime();
     let layer = blendfi::webhook(MemoryStore::new()).layer().unwrap();
     let service = layer.layer(tower::service_fn(handler));
-    let deliver = |id: &str, size: usize, in_data: bool, status: u16| {
+    let deliver = |id: &str, size: usize, in_data: bool| {
         let request = signed(&event(id, size, in_data));
-        allocations(&runtime, &service, request, status).bytes_total
+        allocations(&runtime, &service, request, 200).bytes_total
     };
-    deliver("evt_0", KIB, false, 200);
-    let (short, long) = (
-        deliver("evt_1", KIB, false, 200),
-        deliver("evt_2", 512 * KIB, false, 200),
-    );
+    // The least of several: the first record of a shard makes room for others.
+    let least = |size: usize, in_data: bool| {
+        let runs = (0..4).map(|run| deliver(&format!("evt_{size}_{in_data}_{run}"), size, in_data));
+        runs.min().unwrap()
+    };
+    let (short, long) = (least(KIB, false), least(512 * KIB, false));
     assert!(long.abs_diff(short) < 512, "{short} and {long} bytes");
     // What the event means is written down once in one form, string by string.
-    let meant = deliver("evt_3", 512 * KIB, true, 200);
+    let meant = least(512 * KIB, true);
     assert!(
         meant - short < 5 * 512 * 1024,
         "{meant} bytes for {} of data",

@@ -61,14 +61,15 @@ where
                 parts.extensions.insert(Authenticated::by(proofs));
                 GatedFuture::passed(self.inner.call(Request::from_parts(parts, body)))
             }
-            Ok(Some(verification)) => {
+            Ok(mut verification) => {
                 // The service that is ready is the one that is called.
                 let clone = self.inner.clone();
                 let mut inner = std::mem::replace(&mut self.inner, clone);
                 let guard = Arc::clone(&self.guard);
                 let mut body = body;
                 GatedFuture::own(async move {
-                    let verified = guard.verify(&mut parts, &mut body, &mut proofs, verification);
+                    let verified =
+                        guard.verify(&mut parts, &mut body, &mut proofs, &mut verification);
                     if let Err(refusal) = verified.await {
                         let reception = &guard.reception;
                         return Ok(reception.refuse(&refusal, &parts, &proofs, body).await);

@@ -1,12 +1,13 @@
 //! Takes a body in: capped, timed, counted, and never copied when it comes in one frame.
 
-use std::pin::{Pin, pin};
+use std::pin::Pin;
+use std::task::Poll;
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
-use http_body::Body;
-use tokio::time::{Instant, timeout_at};
+use http_body::{Body, Frame};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::arrival::Arrival;
 use super::budget::Budget;
@@ -56,13 +57,11 @@ pub(crate) async fn receive<B: Body<Data = Bytes>>(
     }
     let mut held = limits.budget.hold_bytes();
     let mut whole = Whole::Empty;
+    let mut timer = Timer::Unasked;
     loop {
-        let next = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx));
-        let frame = match timeout_at(limits.deadline, pin!(next)).await {
-            Err(_) => return Err(Reason::BodyTooSlow),
-            Ok(None) => return Ok(whole.into_bytes()),
-            Ok(Some(Err(_))) => return Err(Reason::BodyCutOff),
-            Ok(Some(Ok(frame))) => frame,
+        let frame = match next_frame(body.as_mut(), &mut timer, limits.deadline).await? {
+            None => return Ok(whole.into_bytes()),
+            Some(frame) => frame,
         };
         let Ok(data) = frame.into_data() else {
             continue;
@@ -77,6 +76,41 @@ pub(crate) async fn receive<B: Body<Data = Bytes>>(
         let expected = usize::try_from(body.size_hint().lower()).unwrap_or(0);
         whole.push(data, expected);
     }
+}
+
+/// The timer of a body, which most do without.
+enum Timer {
+    Unasked,
+    AskedOnce,
+    Set(Pin<Box<Sleep>>),
+}
+
+/// The next frame of the body; none where it ends.
+///
+/// A server hands on what has come with the head once it was asked for it, so it is asked twice
+/// before a timer is set.
+fn next_frame<B: Body<Data = Bytes>>(
+    mut body: Pin<&mut B>,
+    timer: &mut Timer,
+    deadline: Instant,
+) -> impl Future<Output = Result<Option<Frame<Bytes>>, Reason>> {
+    std::future::poll_fn(move |cx| {
+        if let Poll::Ready(frame) = body.as_mut().poll_frame(cx) {
+            return Poll::Ready(frame.transpose().map_err(|_| Reason::BodyCutOff));
+        }
+        if let Timer::Unasked = timer {
+            *timer = Timer::AskedOnce;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if let Timer::AskedOnce = timer {
+            *timer = Timer::Set(Box::pin(sleep_until(deadline)));
+        }
+        match timer {
+            Timer::Set(sleep) => sleep.as_mut().poll(cx).map(|()| Err(Reason::BodyTooSlow)),
+            Timer::Unasked | Timer::AskedOnce => Poll::Pending,
+        }
+    })
 }
 
 /// Most memory that is taken for bytes that are announced and have not arrived.

@@ -8,7 +8,7 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::dedupe::{Answer, Core, Known};
+use super::dedupe::{Answer, Core, Known, Waiting};
 use super::guard::Guard;
 use super::proofs::Proofs;
 use super::refusal::Refusal;
@@ -32,24 +32,60 @@ pub(crate) struct Steps {
     pub(crate) core: Arc<Core>,
 }
 
-impl Steps {
-    /// What is left to do once the head was let through: the proof by the body, and the event's name.
-    async fn admit<B>(
-        &self,
-        parts: &mut Parts,
-        body: &mut B,
-        proofs: &mut Proofs,
-        verification: Option<Verification>,
-    ) -> Result<Known, Refusal>
+/// A request whose head was let through.
+struct Received<S, B> {
+    steps: Arc<Steps>,
+    inner: S,
+    /// Behind a pointer: futures that hold it are short, and move little.
+    parts: Box<Parts>,
+    body: B,
+    proofs: Proofs,
+    verification: Option<Verification>,
+}
+
+impl<S, B> Received<S, B>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    /// What is left to do before it is handled: the proof by the body, and the event's name.
+    async fn admit(&mut self) -> Result<Known, Refusal> {
+        let Self {
+            steps,
+            inner: _,
+            parts,
+            body,
+            proofs,
+            verification,
+        } = self;
+        steps
+            .guard
+            .verify(parts, body, proofs, verification)
+            .await?;
+        steps.core.admit(parts, body, proofs).await
+    }
+
+    fn handle<RB>(self, known: Known) -> Waiting<RB, S::Error>
     where
-        B: Body<Data = Bytes> + Unpin,
+        S: Service<Request<B>, Response = Response<RB>> + Send + 'static,
+        S::Future: Send,
+        S::Error: Send,
+        B: From<Bytes> + Send + 'static,
+        RB: Body<Data = Bytes> + Send + 'static,
     {
-        if let Some(verification) = verification {
-            self.guard
-                .verify(parts, body, proofs, verification)
-                .await?;
-        }
-        self.core.admit(parts, body, proofs).await
+        let core = &self.steps.core;
+        core.handle(known, self.proofs, self.parts, self.inner)
+    }
+
+    fn refuse<RB>(
+        self,
+        refusal: &Refusal,
+    ) -> Pin<Box<dyn Future<Output = Response<ResponseBody<RB>>> + Send>>
+    where
+        B: Send + 'static,
+        RB: 'static,
+    {
+        let reception = &self.steps.guard.reception;
+        Box::pin(reception.refuse(refusal, &self.parts, &self.proofs, self.body))
     }
 }
 
@@ -77,7 +113,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (mut parts, mut body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let Guard {
             reception, gates, ..
         } = &self.steps.guard;
@@ -91,18 +127,20 @@ where
         };
         // The service that is ready is the one that is called.
         let clone = self.inner.clone();
-        let inner = std::mem::replace(&mut self.inner, clone);
-        let steps = Arc::clone(&self.steps);
+        let mut received = Received {
+            steps: Arc::clone(&self.steps),
+            inner: std::mem::replace(&mut self.inner, clone),
+            parts: Box::new(parts),
+            body,
+            proofs,
+            verification,
+        };
         Box::pin(async move {
-            let Steps { guard, core } = &*steps;
-            let admitted = steps.admit(&mut parts, &mut body, &mut proofs, verification);
-            match admitted.await {
-                Ok(known) => core.handle(known, proofs, parts, inner).answer().await,
-                Err(refusal) => {
-                    let reception = &guard.reception;
-                    Ok(reception.refuse(&refusal, &parts, &proofs, body).await)
-                }
-            }
+            let refusal = match received.admit().await {
+                Ok(known) => return received.handle(known).answer().await,
+                Err(refusal) => refusal,
+            };
+            Ok(received.refuse(&refusal).await)
         })
     }
 }

@@ -67,7 +67,8 @@ impl<RB, E> Ticket<RB, E> {
                         place = Some(core.reception.budget.wait().ok_or(Reason::BudgetUsedUp)?);
                     }
                     let began = Instant::now();
-                    self.wait_for_other(&claim).await?;
+                    // Behind a pointer, as everything that most deliveries do without.
+                    Box::pin(self.wait_for_other(&claim)).await?;
                     if began.elapsed() < FIRST_PAUSE {
                         sleep(pause).await;
                         pause = (pause * 2).min(LONGEST_PAUSE);
@@ -119,29 +120,35 @@ impl<RB, E> Ticket<RB, E> {
 
     /// Asks everyone who is to be asked whether the event is true, and then binds what it means.
     pub(super) async fn confirm(&self, hold: Option<&Hold>) -> Result<(), Refusal> {
-        let (core, deadline) = (&self.facts.core, self.facts.arrival.deadline);
+        let core = &self.facts.core;
         if !core.confirms.is_empty() {
-            tokio::select! {
-                biased;
-                () = core.drain.begun() => return Err(Reason::Draining.into()),
-                confirmed = self.ask() => confirmed?,
-            }
-            if let Some(hold) = hold {
-                match timeout_at(deadline, hold.renew(Some(hold.fingerprint()))).await {
-                    Ok(Ok(Held::Held)) => {}
-                    Ok(Ok(Held::Fenced)) => return Err(Reason::InProgress.into()),
-                    Ok(Err(error)) => return Err(error.into()),
-                    Err(_) => return Err(Reason::StoreTooSlow.into()),
-                }
-            }
+            Box::pin(self.ask_and_bind(hold)).await?;
         }
-        if Instant::now() >= deadline {
+        if Instant::now() >= self.facts.arrival.deadline {
             return Err(Reason::StoreTooSlow.into());
         }
         if core.drain.has_begun() {
             return Err(Reason::Draining.into());
         }
         Ok(())
+    }
+
+    async fn ask_and_bind(&self, hold: Option<&Hold>) -> Result<(), Refusal> {
+        let (core, deadline) = (&self.facts.core, self.facts.arrival.deadline);
+        tokio::select! {
+            biased;
+            () = core.drain.begun() => return Err(Reason::Draining.into()),
+            confirmed = self.ask() => confirmed?,
+        }
+        let Some(hold) = hold else {
+            return Ok(());
+        };
+        match timeout_at(deadline, hold.renew(Some(hold.fingerprint()))).await {
+            Ok(Ok(Held::Held)) => Ok(()),
+            Ok(Ok(Held::Fenced)) => Err(Reason::InProgress.into()),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(Reason::StoreTooSlow.into()),
+        }
     }
 
     /// Asks one after the other, until it can be told or time is up.

@@ -67,11 +67,7 @@ impl Core {
     }
 
     /// Names the event in a proved body.
-    pub(super) fn identify(
-        &self,
-        parts: &Parts,
-        proved: &Proofs,
-    ) -> Result<Known, Refusal> {
+    pub(super) fn identify(&self, parts: &Parts, proved: &Proofs) -> Result<Known, Refusal> {
         let body = proved.body.as_deref().unwrap_or_default();
         let signed_id = proved.signature.as_ref().and_then(|verified| verified.id());
         let mut identity =

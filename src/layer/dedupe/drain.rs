@@ -61,11 +61,7 @@ impl Drain {
         self.begun.cancelled().await;
     }
 
-    pub(super) fn spawn(
-        &self,
-        task: impl Future<Output = ()> + Send + 'static,
-        runtime: &Handle,
-    ) {
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static, runtime: &Handle) {
         self.running.spawn_on(task, runtime);
     }
 }

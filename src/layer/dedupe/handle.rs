@@ -60,7 +60,7 @@ impl Core {
         self: &Arc<Self>,
         known: Known,
         proofs: Proofs,
-        parts: Parts,
+        parts: Box<Parts>,
         inner: S,
     ) -> Waiting<RB, S::Error>
     where
@@ -88,8 +88,7 @@ impl Core {
         let runtime = Handle::current();
         let place = self.nursery.expect(&runtime);
         let ticket = Ticket::new(Arc::clone(&facts), place, answer);
-        // Behind a pointer: futures that hold it hold it once, and move little.
-        let work = run(ticket, inner, Box::new(parts));
+        let work = run(ticket, inner, parts);
         self.drain.spawn(work.in_current_span(), &runtime);
         Waiting { facts, answered }
     }

@@ -17,8 +17,7 @@ use super::renewals::Answered;
 use crate::event::{EventKey, Fingerprint};
 use crate::layer::refusal::Chain;
 use crate::store::{
-    Complete, Grant, Held, Release, Renew, Store, StoreError, StoreErrorKind,
-    StoredResponse, Token,
+    Complete, Grant, Held, Release, Renew, Store, StoreError, StoreErrorKind, StoredResponse, Token,
 };
 
 /// How long one call to a store may take, and how soon it is tried again.
@@ -214,21 +213,29 @@ impl Hold {
             response,
             retention: self.core().retention,
         };
-        let mut pending = answer_by.map(|moment| (moment, overdue));
+        let limit = answer_by.map_or(CALL_LIMIT, |moment| CALL_LIMIT.min(until(moment)));
+        let error = match timeout(limit, self.core().store.complete(&complete)).await {
+            Ok(Ok(held)) => {
+                self.finished.store(true, Ordering::Relaxed);
+                return held;
+            }
+            Ok(Err(error)) => Some(error),
+            Err(_) => None,
+        };
+        let pending = answer_by.map(|moment| (moment, overdue));
+        Box::pin(self.complete_again(&complete, error, pending)).await
+    }
+
+    /// Sends what the store did not take once more, until it does.
+    async fn complete_again(
+        &self,
+        complete: &Complete,
+        first_error: Option<StoreError>,
+        mut pending: Option<(Instant, impl FnOnce())>,
+    ) -> Held {
+        let mut error = first_error;
         let mut wait = FIRST_WAIT;
         for tried in 1_u64.. {
-            let limit = match &pending {
-                Some((moment, _)) => CALL_LIMIT.min(until(*moment)),
-                None => CALL_LIMIT,
-            };
-            let error = match timeout(limit, self.core().store.complete(&complete)).await {
-                Ok(Ok(held)) => {
-                    self.finished.store(true, Ordering::Relaxed);
-                    return held;
-                }
-                Ok(Err(error)) => Some(error),
-                Err(_) => None,
-            };
             if tried.is_power_of_two() {
                 self.warn("complete", error.as_ref());
             }
@@ -243,6 +250,18 @@ impl Hold {
             }
             sleep(wait).await;
             wait = (wait * 2).min(LONGEST_WAIT);
+            let limit = match &pending {
+                Some((moment, _)) => CALL_LIMIT.min(until(*moment)),
+                None => CALL_LIMIT,
+            };
+            error = match timeout(limit, self.core().store.complete(complete)).await {
+                Ok(Ok(held)) => {
+                    self.finished.store(true, Ordering::Relaxed);
+                    return held;
+                }
+                Ok(Err(error)) => Some(error),
+                Err(_) => None,
+            };
         }
         Held::Fenced
     }

@@ -31,6 +31,7 @@ pub use confirm::{Confirm, Confirmation, Unconfirmed};
 pub(crate) use core::{Core, Known};
 pub use delivery::Delivery;
 pub use drain::Drain;
+pub(crate) use handle::Waiting;
 pub use lease::Lease;
 pub use never_again::NeverAgain;
 pub use service::Dedupe;

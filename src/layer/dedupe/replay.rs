@@ -9,20 +9,20 @@ use tokio::time::{Instant, timeout_at};
 use crate::layer::response_body::ResponseBody;
 use crate::store::StoredResponse;
 
-/// What is kept of a response for its copies: its status and, if asked for, its body.
+/// What is kept of a response for its copies: its status and, if it is short, its body.
 ///
 /// A body is kept only where its length is known and within `limit`; a longer one passes as it is.
 /// One that breaks off, or is not there by `deadline`, is dropped: the effect has taken place, and
 /// an empty answer is better than a second one.
 pub(super) async fn keep_body<RB: Body<Data = Bytes>>(
     response: Response<RB>,
-    limit: Option<usize>,
+    limit: usize,
     deadline: Instant,
 ) -> (Response<ResponseBody<RB>>, StoredResponse) {
     let status = response.status().as_u16();
     let exact = response.body().size_hint().exact();
     let length = exact.and_then(|length| usize::try_from(length).ok());
-    let Some(length) = length.filter(|length| limit.is_some_and(|limit| *length <= limit)) else {
+    let Some(length) = length.filter(|length| *length <= limit) else {
         return (
             response.map(ResponseBody::inner),
             StoredResponse { status, body: None },

@@ -4,7 +4,8 @@
 //! must be finished all the same. Its claim is renewed and its sender answered in time by others,
 //! so that neither is late for a handler that blocks its thread, where the runtime has others.
 
-use std::panic::AssertUnwindSafe;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -36,41 +37,24 @@ static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// could otherwise fill the store with inventions.
 const UNTRUE_RETENTION: Duration = Duration::from_secs(60);
 
-pub(super) async fn run<S, B, RB>(
-    mut ticket: Ticket<RB, S::Error>,
-    inner: S,
-    parts: Box<Parts>,
-) where
+pub(super) async fn run<S, B, RB>(mut ticket: Ticket<RB, S::Error>, inner: S, parts: Box<Parts>)
+where
     S: Service<Request<B>, Response = Response<RB>> + Send + 'static,
     S::Future: Send,
     S::Error: Send,
     B: From<Bytes> + Send + 'static,
     RB: Body<Data = Bytes> + Send + 'static,
 {
-    match ticket.claim().await {
+    let hold = match ticket.claim().await {
         // Without a hold the store cannot be asked, and running unchecked was chosen.
-        Ok(hold) => confirm_and_handle(&mut ticket, hold.as_deref(), inner, parts).await,
-        Err(Stop::Copy(stored)) => answer_copy(&mut ticket, stored),
-        Err(Stop::Refused(refusal)) => ticket.refuse(Verdict::Refused, refusal),
-        Err(Stop::Abandoned) => ticket.refuse(Verdict::Refused, Reason::InProgress),
-    }
-}
-
-/// Runs the handler if the event is true and there is time left to answer.
-async fn confirm_and_handle<S, B, RB>(
-    ticket: &mut Ticket<RB, S::Error>,
-    hold: Option<&Hold>,
-    inner: S,
-    parts: Box<Parts>,
-) where
-    S: Service<Request<B>, Response = Response<RB>> + Send + 'static,
-    S::Future: Send,
-    S::Error: Send,
-    B: From<Bytes> + Send + 'static,
-    RB: Body<Data = Bytes> + Send + 'static,
-{
+        Ok(hold) => hold,
+        Err(Stop::Copy(stored)) => return answer_copy(&mut ticket, stored),
+        Err(Stop::Refused(refusal)) => return ticket.refuse(Verdict::Refused, refusal),
+        Err(Stop::Abandoned) => return ticket.refuse(Verdict::Refused, Reason::InProgress),
+    };
+    let hold = hold.as_deref();
     match ticket.confirm(hold).await {
-        Ok(()) => handle(ticket, hold, inner, parts).await,
+        Ok(()) => handle(&mut ticket, hold, inner, parts).await,
         Err(refusal) => {
             if let Some(hold) = hold {
                 let retention = retention_of_refused(&ticket.facts, hold, &refusal);
@@ -133,71 +117,80 @@ async fn handle<S, B, RB>(
         hold.begin_work();
     }
     facts.handling.store(true, Ordering::Release);
-    let work = async {
-        let response = inner.call(request).await?;
-        Ok(if settles(&response) {
-            let (keep, deadline) = (facts.core.replay_body, facts.arrival.deadline);
-            let (response, stored) = keep_body(response, keep, deadline).await;
-            Ended::Settled(response, stored)
-        } else {
-            Ended::Failed(response)
-        })
+    // Called apart from what it returns: the request is nobody's any more.
+    let outcome = match catch_unwind(AssertUnwindSafe(|| inner.call(request))) {
+        Ok(response) => AssertUnwindSafe(response).catch_unwind().await,
+        Err(panic) => Err(panic),
     };
-    let outcome = AssertUnwindSafe(work).catch_unwind().await;
+    let outcome = match outcome {
+        Ok(Ok(response)) if settles(&response) => keep(&facts, response).await,
+        Ok(Ok(response)) => Ok(Ended::Failed(response)),
+        Ok(Err(error)) => Ok(Ended::Error(error)),
+        Err(panic) => Err(panic),
+    };
     facts.handling.store(false, Ordering::Release);
-    let reception = &facts.core.reception;
     let (reason, answer) = match outcome {
-        Ok(Ok(Ended::Settled(response, stored))) => {
-            return succeeded(ticket, hold, response, stored).await;
+        Ok(Ended::Settled(response, stored)) => {
+            // Recorded as done, and only then said to be.
+            let held = match hold {
+                Some(hold) => {
+                    let (answer_by, overdue) = (ticket.answer_by(), Reason::NotRecorded);
+                    let overdue = || ticket.refuse(Verdict::Unfinished, overdue);
+                    hold.complete(stored, answer_by, overdue).await
+                }
+                None => Held::Held,
+            };
+            return match held {
+                Held::Held => ticket.give(Verdict::Handled, None, Ok(response)),
+                // The effect took place, and the event is another receiver's now.
+                Held::Fenced => ticket.refuse(Verdict::Failed, Reason::LeaseLost),
+            };
         }
-        Ok(Ok(Ended::Failed(mut response))) => {
-            *response.status_mut() = reception.profile.failure(response.status());
+        Ok(Ended::Failed(mut response)) => {
+            let profile = &facts.core.reception.profile;
+            *response.status_mut() = profile.failure(response.status());
             (Reason::HandlerFailed, Ok(response.map(ResponseBody::inner)))
         }
-        Ok(Err(error)) => (Reason::HandlerFailed, Err(error)),
+        Ok(Ended::Error(error)) => (Reason::HandlerFailed, Err(error)),
         Err(_panic) => {
             let reason = Reason::HandlerPanicked;
-            (reason, Ok(reception.rejection(reason)))
+            (reason, Ok(facts.core.reception.rejection(reason)))
         }
     };
     // Released before the answer, so that the sender's next attempt finds the event free.
     if let Some(hold) = hold {
-        hold.release(facts.core.retention, ticket.answer_by())
-            .await;
+        hold.release(facts.core.retention, ticket.answer_by()).await;
     }
     ticket.give(Verdict::Failed, Some(&reason.into()), answer);
 }
 
+/// Keeps what copies are to be told of the response. Its body has the rights of its handler.
+async fn keep<RB, E>(
+    facts: &Facts,
+    response: Response<RB>,
+) -> Result<Ended<RB, E>, Box<dyn Any + Send>>
+where
+    RB: Body<Data = Bytes>,
+{
+    let Some(limit) = facts.core.replay_body else {
+        let status = response.status().as_u16();
+        let stored = StoredResponse { status, body: None };
+        return Ok(Ended::Settled(response.map(ResponseBody::inner), stored));
+    };
+    // Behind a pointer, as everything that most deliveries do without.
+    let kept = Box::pin(keep_body(response, limit, facts.arrival.deadline));
+    let (response, stored) = AssertUnwindSafe(kept).catch_unwind().await?;
+    Ok(Ended::Settled(response, stored))
+}
+
 /// How a handler ended that did not panic.
-enum Ended<RB> {
+enum Ended<RB, E> {
     Settled(Response<ResponseBody<RB>>, StoredResponse),
     Failed(Response<RB>),
+    Error(E),
 }
 
 /// Whether the event is done with this response.
 fn settles<RB>(response: &Response<RB>) -> bool {
     response.status().is_success() || NeverAgain::is_marked(response)
-}
-
-/// Records the event as done, and only then says so.
-async fn succeeded<RB, E>(
-    ticket: &mut Ticket<RB, E>,
-    hold: Option<&Hold>,
-    response: Response<ResponseBody<RB>>,
-    stored: StoredResponse,
-) {
-    let Some(hold) = hold else {
-        return ticket.give(Verdict::Handled, None, Ok(response));
-    };
-    let answer_by = ticket.answer_by();
-    let held = hold
-        .complete(stored, answer_by, || {
-            ticket.refuse(Verdict::Unfinished, Reason::NotRecorded);
-        })
-        .await;
-    match held {
-        Held::Held => ticket.give(Verdict::Handled, None, Ok(response)),
-        // The effect took place, and the event is another receiver's now.
-        Held::Fenced => ticket.refuse(Verdict::Failed, Reason::LeaseLost),
-    }
 }

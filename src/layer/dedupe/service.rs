@@ -53,7 +53,11 @@ where
         let mut proofs = Proofs::take(&mut parts, &core.reception);
         Box::pin(async move {
             match core.admit(&parts, &mut body, &mut proofs).await {
-                Ok(known) => core.handle(known, proofs, parts, inner).answer().await,
+                Ok(known) => {
+                    core.handle(known, proofs, Box::new(parts), inner)
+                        .answer()
+                        .await
+                }
                 Err(refusal) => {
                     let reception = &core.reception;
                     Ok(reception.refuse(&refusal, &parts, &proofs, body).await)
