@@ -1,6 +1,8 @@
 //! Claim and complete in memory.
 
-use std::sync::{Arc, Barrier};
+use std::hint::spin_loop;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,7 +14,8 @@ use crate::event::{self, portions};
 use crate::processor::of_this_thread;
 use crate::rounds::{Medians, Required};
 
-const PAIRS_PER_THREAD: u32 = 50_000;
+/// On one thread or on two: a store that grows larger is slower for that alone.
+const PAIRS: u32 = 200_000;
 
 /// Of the pairs/s of one thread, by two.
 const REQUIRED: Required = Required::AtLeast(1.6);
@@ -31,43 +34,67 @@ fn work(store: &MemoryStore, claims: &[Claim]) {
     });
 }
 
-/// What so many threads did together, on one new store.
+#[derive(Clone, Copy)]
+enum Stores {
+    /// One for all threads.
+    One,
+    /// One for each: as far as this machine and its allocator let two threads go.
+    OneEach,
+}
+
+/// What so many threads did together, on new stores.
 struct Took {
     pairs_per_second: f64,
     /// Processor time.
     micros_per_pair: f64,
 }
 
-fn run(threads: u32) -> Took {
-    let store = MemoryStore::new();
-    let gate = Arc::new(Barrier::new(usize::try_from(threads + 1).unwrap()));
+/// Comes back in all threads at once, each running on its own processor: a thread that was just
+/// woken is first put beside the one that woke it, for longer than the work takes.
+fn start_together(arrived: &AtomicU32, threads: u32) {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(20) {
+        spin_loop();
+    }
+    arrived.fetch_add(1, Ordering::SeqCst);
+    while arrived.load(Ordering::SeqCst) < threads {
+        spin_loop();
+    }
+}
+
+fn run(threads: u32, kind: Stores) -> Took {
+    let shared = MemoryStore::new();
+    let arrived = Arc::new(AtomicU32::new(0));
     let running: Vec<_> = (0..threads)
         .map(|thread| {
-            let first = thread * PAIRS_PER_THREAD;
-            let claims: Vec<_> = (first..first + PAIRS_PER_THREAD)
-                .map(event::claim)
-                .collect();
-            let (store, gate) = (store.clone(), Arc::clone(&gate));
+            let count = PAIRS / threads;
+            let first = thread * count;
+            let claims: Vec<_> = (first..first + count).map(event::claim).collect();
+            let store = match kind {
+                Stores::One => shared.clone(),
+                Stores::OneEach => MemoryStore::new(),
+            };
+            let arrived = Arc::clone(&arrived);
             thread::spawn(move || {
-                gate.wait();
-                let before = of_this_thread();
+                start_together(&arrived, threads);
+                let (begun, before) = (Instant::now(), of_this_thread());
                 work(&store, &claims);
-                // The claims are dropped when the time is taken.
-                (of_this_thread() - before, claims)
+                let busy = of_this_thread() - before;
+                // What was made is dropped when the time is taken.
+                (begun, Instant::now(), busy, claims, store)
             })
         })
         .collect();
-    gate.wait();
-    let begun = Instant::now();
     let done: Vec<_> = running
         .into_iter()
         .map(|thread| thread.join().unwrap())
         .collect();
-    let took = begun.elapsed();
-    let busy: Duration = done.iter().map(|(busy, _)| busy).sum();
-    let pairs = f64::from(threads * PAIRS_PER_THREAD);
+    let begun = done.iter().map(|(begun, ..)| *begun).min().unwrap();
+    let ended = done.iter().map(|(_, ended, ..)| *ended).max().unwrap();
+    let busy: Duration = done.iter().map(|(_, _, busy, ..)| *busy).sum();
+    let pairs = f64::from(PAIRS);
     Took {
-        pairs_per_second: pairs / took.as_secs_f64(),
+        pairs_per_second: pairs / (ended - begun).as_secs_f64(),
         micros_per_pair: busy.as_secs_f64() * 1e6 / pairs,
     }
 }
@@ -90,16 +117,23 @@ fn bytes_per_record(records: u32) -> f64 {
 }
 
 pub(crate) fn print(rounds: usize, records: u32) {
-    let (mut rates, mut costs) = (vec![], vec![]);
+    let (mut rates, mut costs, mut apart) = (vec![], vec![], vec![]);
     // The first one warms up.
     for round in 0..=rounds {
-        let (one, two) = (run(1), run(2));
+        let one = run(1, Stores::One);
+        let two = run(2, Stores::One);
+        let each = run(2, Stores::OneEach);
         if round > 0 {
             rates.push((one.pairs_per_second, two.pairs_per_second));
             costs.push((one.micros_per_pair, two.micros_per_pair));
+            apart.push((one.pairs_per_second, each.pairs_per_second));
         }
     }
-    let (rates, costs) = (Medians::of(&rates), Medians::of(&costs));
+    let (rates, costs, apart) = (
+        Medians::of(&rates),
+        Medians::of(&costs),
+        Medians::of(&apart),
+    );
     let (low, high) = rates.middle;
     println!("\n### Claim and complete in memory, medians of {rounds} rounds\n");
     println!("| threads | pairs/s | ratio | middle half | CPU of a pair |");
@@ -108,6 +142,10 @@ pub(crate) fn print(rounds: usize, records: u32) {
     println!(
         "| 2 | {:.0} | {:.3} | {low:.3} to {high:.3} | {:.2} µs |",
         rates.second, rates.ratio, costs.second
+    );
+    println!(
+        "| 2, a store each | {:.0} | {:.3} | {:.3} to {:.3} | |",
+        apart.second, apart.ratio, apart.middle.0, apart.middle.1
     );
     let bytes = bytes_per_record(records);
     println!("\nOne of {records} finished records takes {bytes} bytes of the allocator.");

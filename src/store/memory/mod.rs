@@ -33,7 +33,7 @@ use self::space::Space;
 /// It holds so many records and no more. Records whose retention is over make room; no other one
 /// is ever dropped, so a full store answers [`StoreErrorKind::Full`] to events it does not know
 /// and goes on working for those it does. It warns through `tracing` when it comes to be 80 %
-/// full. A record takes some 550 bytes, and the stored body.
+/// full. A record takes some 320 bytes, and the stored body.
 ///
 /// Time is its own: the system's clock when it was made, and from there on the time that has
 /// passed. Waiting needs a tokio runtime with its timer.
@@ -118,6 +118,7 @@ impl MemoryStore {
 
     #[cfg(fuzzing)]
     pub(super) fn record(&self, key: &EventKey) -> Option<super::record::Record> {
+        let key = self.space.hashed(key);
         let shard = self.space.shard(key);
         shard.get(key, self.pool.clock.now()).cloned()
     }
@@ -137,11 +138,12 @@ impl MemoryStore {
     /// Carries a command out; `None` where there is no room for it.
     fn try_run<C: Command>(&self, command: &C) -> Option<C::Outcome> {
         let Pool { clock, room, .. } = &*self.pool;
+        let key = self.space.hashed(command.key());
         let ran = {
-            let mut shard = self.space.shard(command.key());
+            let mut shard = self.space.shard(key);
             let now = clock.now();
             shard.purge(now, PURGE_PER_COMMAND, room);
-            shard.run(command, now, room).ok()?
+            shard.run(command, key, now, room).ok()?
         };
         // Outside the lock: those who wake want it.
         drop(ran.woken);
@@ -213,13 +215,15 @@ impl Store for MemoryStore {
     }
 
     async fn lookup(&self, key: &EventKey) -> Result<Option<RecordView>, StoreError> {
-        let shard = self.space.shard(key);
+        let hashed = self.space.hashed(key);
+        let shard = self.space.shard(hashed);
         let now = self.pool.clock.now();
-        let record = shard.get(key, now);
+        let record = shard.get(hashed, now);
         Ok(record.map(|record| record.view(key.clone(), now)))
     }
 
     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
+        let key = self.space.hashed(key);
         let (existed, woken) = {
             let mut shard = self.space.shard(key);
             let now = self.pool.clock.now();

@@ -4,7 +4,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Places for records. Taking and giving back is all that moves the count, so it is exact
 /// whichever shard a record is in.
+///
+/// Alone on its cache lines, as the shards are: each new record moves the count.
 #[derive(Debug)]
+#[repr(align(128))]
 pub(super) struct Room {
     places: usize,
     taken: AtomicUsize,
@@ -50,7 +53,8 @@ impl Room {
     /// Gives places back. Below seven tenths the next crowd is worth a warning again.
     pub(super) fn give_back(&self, places: usize) {
         let before = self.taken.fetch_sub(places, Ordering::Relaxed);
-        if before.saturating_sub(places) < self.seven_tenths() {
+        let left = before.saturating_sub(places);
+        if self.warned.load(Ordering::Relaxed) && left < self.seven_tenths() {
             self.warned.store(false, Ordering::Relaxed);
         }
     }

@@ -1,8 +1,10 @@
 //! A part of the records, behind one lock.
 
 use std::cmp::Ordering;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 
+use hashbrown::HashTable;
+use hashbrown::hash_table;
 use tokio::sync::watch;
 
 use crate::clock::UnixTime;
@@ -10,21 +12,36 @@ use crate::event::EventKey;
 use crate::store::record::{Command, Record, Step};
 
 use super::room::Room;
+use super::space::Hashed;
 
 #[derive(Default)]
 pub(super) struct Shard {
-    records: HashMap<EventKey, Entry>,
+    records: HashTable<Slot>,
     /// When to look at which record. Each record has an item at `Entry::scheduled`; a record that
     /// is kept longer meanwhile is found alive then and put back, so keeping it longer costs
     /// nothing here.
     due: BinaryHeap<Due>,
-    /// Whoever waits for a record holds a receiver; dropping the sender wakes them all.
-    waiters: HashMap<EventKey, watch::Sender<()>>,
+}
+
+/// Small, so that a table that grows moves little while others wait for the lock.
+struct Slot {
+    /// Of the key; a table that grows needs it again.
+    hash: u64,
+    entry: Box<Entry>,
 }
 
 struct Entry {
+    key: EventKey,
     record: Record,
     scheduled: UnixTime,
+    /// Whoever waits for the record holds a receiver; dropping the sender wakes them all.
+    news: Option<watch::Sender<()>>,
+}
+
+impl Slot {
+    fn is_of(&self, key: Hashed<'_>) -> bool {
+        self.hash == key.hash && self.entry.key == *key.key
+    }
 }
 
 /// A record was to be written anew and there was no room for it.
@@ -41,26 +58,36 @@ pub(super) struct Ran<O> {
 }
 
 impl Shard {
-    pub(super) fn get(&self, key: &EventKey, now: UnixTime) -> Option<&Record> {
-        let record = &self.records.get(key)?.record;
+    fn entry(&self, key: Hashed<'_>) -> Option<&Entry> {
+        let slot = self.records.find(key.hash, |slot| slot.is_of(key))?;
+        Some(&slot.entry)
+    }
+
+    fn entry_mut(&mut self, key: Hashed<'_>) -> Option<&mut Entry> {
+        let slot = self.records.find_mut(key.hash, |slot| slot.is_of(key))?;
+        Some(&mut slot.entry)
+    }
+
+    pub(super) fn get(&self, key: Hashed<'_>, now: UnixTime) -> Option<&Record> {
+        let record = &self.entry(key)?.record;
         record.is_kept(now).then_some(record)
     }
 
     pub(super) fn iter(&self, now: UnixTime) -> impl Iterator<Item = (&EventKey, &Record)> {
         self.records
             .iter()
-            .map(|(key, entry)| (key, &entry.record))
+            .map(|slot| (&slot.entry.key, &slot.entry.record))
             .filter(move |(_, record)| record.is_kept(now))
     }
 
     pub(super) fn run<C: Command>(
         &mut self,
         command: &C,
+        key: Hashed<'_>,
         now: UnixTime,
         room: &Room,
     ) -> Result<Ran<C::Outcome>, NoRoom> {
-        let key = command.key();
-        let entry = self.records.get_mut(key);
+        let entry = self.entry_mut(key);
         let Step { write, outcome } = command.apply(entry.as_deref().map(|e| &e.record), now);
         let mut ran = Ran {
             outcome,
@@ -70,33 +97,35 @@ impl Shard {
         let Some(record) = write else {
             return Ok(ran);
         };
-        let kept_until = record.kept_until;
+        let at = record.kept_until;
         let sooner = match entry {
             Some(entry) => {
                 // A lease that goes on as it was said to, or longer, is no news to who waits.
                 if record.lease_ends() < entry.record.lease_ends() {
-                    ran.woken = self.waiters.remove(key);
+                    ran.woken = entry.news.take();
                 }
                 entry.record = record;
-                let sooner = kept_until < entry.scheduled;
-                entry.scheduled = entry.scheduled.min(kept_until);
+                let sooner = at < entry.scheduled;
+                entry.scheduled = entry.scheduled.min(at);
                 sooner
             }
             None => {
                 ran.crowded = room.take().ok_or(NoRoom)?.crowded;
-                let entry = Entry {
+                let entry = Box::new(Entry {
+                    key: key.key.clone(),
                     record,
-                    scheduled: kept_until,
-                };
-                self.records.insert(key.clone(), entry);
+                    scheduled: at,
+                    news: None,
+                });
+                let hash = key.hash;
+                self.records
+                    .insert_unique(hash, Slot { hash, entry }, |slot| slot.hash);
                 true
             }
         };
         if sooner {
-            self.due.push(Due {
-                at: kept_until,
-                key: key.clone(),
-            });
+            let hash = key.hash;
+            self.due.push(Due { at, hash });
             self.drop_stale_items();
         }
         Ok(ran)
@@ -105,15 +134,16 @@ impl Shard {
     /// Removes a record. Says whether there was one, and what to drop so as to wake its waiters.
     pub(super) fn forget(
         &mut self,
-        key: &EventKey,
+        key: Hashed<'_>,
         now: UnixTime,
         room: &Room,
     ) -> (bool, Option<watch::Sender<()>>) {
-        let Some(entry) = self.records.remove(key) else {
+        let Ok(found) = self.records.find_entry(key.hash, |slot| slot.is_of(key)) else {
             return (false, None);
         };
+        let (Slot { entry, .. }, _) = found.remove();
         room.give_back(1);
-        (entry.record.is_kept(now), self.waiters.remove(key))
+        (entry.record.is_kept(now), entry.news)
     }
 
     /// Removes records whose time is over, looking at no more than `at_most` of them.
@@ -124,19 +154,19 @@ impl Shard {
                 break;
             }
             let Some(due) = self.due.pop() else { break };
-            match self.records.get_mut(&due.key) {
+            let Ok(mut found) = self.find_scheduled(&due) else {
                 // Forgotten, or looked at by an earlier item.
-                None => {}
-                Some(entry) if entry.scheduled != due.at => {}
-                Some(entry) if entry.record.is_kept(now) => {
-                    let at = entry.record.kept_until;
-                    entry.scheduled = at;
-                    self.due.push(Due { at, key: due.key });
-                }
-                Some(_) => {
-                    self.records.remove(&due.key);
-                    freed = freed.saturating_add(1);
-                }
+                continue;
+            };
+            let entry = &mut found.get_mut().entry;
+            if entry.record.is_kept(now) {
+                let (at, hash) = (entry.record.kept_until, due.hash);
+                entry.scheduled = at;
+                self.due.push(Due { at, hash });
+            } else {
+                // Whoever waited for it was woken by the end of its lease.
+                found.remove();
+                freed = freed.saturating_add(1);
             }
         }
         if freed > 0 {
@@ -144,50 +174,60 @@ impl Shard {
         }
     }
 
+    /// The record that an item was made for. Of two with the same hash and time either may be
+    /// found, and the other one then by the other's item.
+    fn find_scheduled(
+        &mut self,
+        due: &Due,
+    ) -> Result<hash_table::OccupiedEntry<'_, Slot>, hash_table::AbsentEntry<'_, Slot>> {
+        self.records.find_entry(due.hash, |slot| {
+            slot.hash == due.hash && slot.entry.scheduled == due.at
+        })
+    }
+
     /// Forgetting a record, or keeping it shorter, leaves an item behind. Once those are the
     /// majority the heap is made anew, which as many pushes have paid for.
     fn drop_stale_items(&mut self) {
         if self.due.len() > self.records.len().saturating_mul(2).saturating_add(64) {
-            let items = self.records.iter().map(|(key, entry)| Due {
-                at: entry.scheduled,
-                key: key.clone(),
+            let items = self.records.iter().map(|slot| Due {
+                at: slot.entry.scheduled,
+                hash: slot.hash,
             });
             self.due = items.collect();
         }
     }
 
-    /// A receiver that learns when the record is finished or forgotten.
-    pub(super) fn watch(&mut self, key: &EventKey) -> watch::Receiver<()> {
-        if let Some(sender) = self.waiters.get(key) {
-            return sender.subscribe();
-        }
-        let (sender, receiver) = watch::channel(());
-        self.waiters.insert(key.clone(), sender);
-        receiver
+    /// A receiver that learns when the record is finished or forgotten; `None` where there is none.
+    pub(super) fn watch(&mut self, key: Hashed<'_>) -> Option<watch::Receiver<()>> {
+        let news = &mut self.entry_mut(key)?.news;
+        let sender = news.get_or_insert_with(|| watch::channel(()).0);
+        Some(sender.subscribe())
     }
 
     /// Forgets a sender that nobody listens to any more.
-    pub(super) fn unwatch(&mut self, key: &EventKey) {
-        if self
-            .waiters
-            .get(key)
-            .is_some_and(|sender| sender.receiver_count() == 0)
+    pub(super) fn unwatch(&mut self, key: Hashed<'_>) {
+        let news = self.entry_mut(key).map(|entry| &mut entry.news);
+        if let Some(news) = news
+            && news
+                .as_ref()
+                .is_some_and(|sender| sender.receiver_count() == 0)
         {
-            self.waiters.remove(key);
+            *news = None;
         }
     }
 
     #[cfg(test)]
     pub(super) fn sizes(&self) -> Sizes {
+        let senders = || {
+            self.records
+                .iter()
+                .filter_map(|slot| slot.entry.news.as_ref())
+        };
         Sizes {
             records: self.records.len(),
             items: self.due.len(),
-            waiters: self.waiters.len(),
-            listeners: self
-                .waiters
-                .values()
-                .map(watch::Sender::receiver_count)
-                .sum(),
+            waiters: senders().count(),
+            listeners: senders().map(watch::Sender::receiver_count).sum(),
         }
     }
 }
@@ -204,7 +244,8 @@ pub(super) struct Sizes {
 /// A record to look at; the earliest is the greatest, as the heap wants it.
 struct Due {
     at: UnixTime,
-    key: EventKey,
+    /// Of the key, which would have to be cloned: the hash and the time find the record as well.
+    hash: u64,
 }
 
 impl Ord for Due {

@@ -11,33 +11,57 @@ use super::shard::Shard;
 /// A power of two, large enough that two cores seldom want the same shard.
 const SHARDS: u64 = 64;
 
+/// Which bits of a hash tell the shard: others than the lowest and the highest, by which a shard
+/// tells its own records apart.
+const SHARD_BITS: u32 = 48;
+
 pub(super) struct Space {
+    /// Its keys are random: senders choose the names of events.
     hasher: RandomState,
     /// Apart from the others so that there always is one.
-    first: Mutex<Shard>,
-    others: Box<[Mutex<Shard>]>,
+    first: Padded,
+    others: Box<[Padded]>,
+}
+
+/// Alone on its cache lines, two of which many processors fetch together: who takes one shard
+/// must not slow down who takes the next.
+#[derive(Default)]
+#[repr(align(128))]
+struct Padded(Mutex<Shard>);
+
+/// A key and its hash, which is made once for all that is looked up by it.
+#[derive(Clone, Copy)]
+pub(super) struct Hashed<'a> {
+    pub(super) hash: u64,
+    pub(super) key: &'a EventKey,
 }
 
 impl Space {
     pub(super) fn new() -> Self {
         Self {
             hasher: RandomState::new(),
-            first: Mutex::default(),
-            others: (1..SHARDS).map(|_| Mutex::default()).collect(),
+            first: Padded::default(),
+            others: (1..SHARDS).map(|_| Padded::default()).collect(),
         }
     }
 
+    pub(super) fn hashed<'a>(&self, key: &'a EventKey) -> Hashed<'a> {
+        let hash = self.hasher.hash_one(key);
+        Hashed { hash, key }
+    }
+
     /// The shard that this key belongs to, locked.
-    pub(super) fn shard(&self, key: &EventKey) -> MutexGuard<'_, Shard> {
-        let number = usize::try_from(self.hasher.hash_one(key) & (SHARDS - 1)).unwrap_or(0);
-        self.nth(number).unwrap_or_else(|| lock(&self.first))
+    pub(super) fn shard(&self, key: Hashed<'_>) -> MutexGuard<'_, Shard> {
+        let number = (key.hash >> SHARD_BITS) & (SHARDS - 1);
+        let number = usize::try_from(number).unwrap_or(0);
+        self.nth(number).unwrap_or_else(|| self.first.lock())
     }
 
     /// One shard after the other, locked; `None` after the last.
     pub(super) fn nth(&self, number: usize) -> Option<MutexGuard<'_, Shard>> {
         match number.checked_sub(1) {
-            None => Some(lock(&self.first)),
-            Some(number) => self.others.get(number).map(lock),
+            None => Some(self.first.lock()),
+            Some(number) => self.others.get(number).map(Padded::lock),
         }
     }
 
@@ -47,10 +71,12 @@ impl Space {
     }
 }
 
-/// A panic of another thread, which only a clock that was given could cause, left the shard whole:
-/// the clock is read before anything is changed.
-fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
-    shard.lock().unwrap_or_else(PoisonError::into_inner)
+impl Padded {
+    /// A panic of another thread, which only a clock that was given could cause, left the shard
+    /// whole: the clock is read before anything is changed.
+    fn lock(&self) -> MutexGuard<'_, Shard> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl fmt::Debug for Space {

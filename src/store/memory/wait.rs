@@ -8,14 +8,14 @@ use tokio::time::timeout;
 use crate::event::EventKey;
 
 use super::clock::StoreClock;
-use super::space::Space;
+use super::space::{Hashed, Space};
 
 /// Returns once nobody holds a live claim on the key, or the claim that is held was finished,
 /// released or forgotten.
 pub(super) async fn until_changed(space: &Space, clock: &StoreClock, key: &EventKey) {
     let mut waiter = Waiter {
         space,
-        key,
+        key: space.hashed(key),
         news: None,
     };
     while let Some((news, remaining)) = waiter.look(clock) {
@@ -30,7 +30,7 @@ pub(super) async fn until_changed(space: &Space, clock: &StoreClock, key: &Event
 /// One that waits. It leaves nothing behind when it is dropped, whether it was woken or not.
 struct Waiter<'a> {
     space: &'a Space,
-    key: &'a EventKey,
+    key: Hashed<'a>,
     news: Option<watch::Receiver<()>>,
 }
 
@@ -46,7 +46,10 @@ impl Waiter<'_> {
         if lease_ends <= now {
             return None;
         }
-        let news = self.news.get_or_insert_with(|| shard.watch(self.key));
+        if self.news.is_none() {
+            self.news = shard.watch(self.key);
+        }
+        let news = self.news.as_mut()?;
         Some((news, lease_ends.saturating_since(now)))
     }
 }
