@@ -50,7 +50,7 @@ fn main() -> Result<ExitCode> {
         println!("skipped: run it with `cargo bench --bench growth`");
         return Ok(ExitCode::SUCCESS);
     }
-    let rounds = if has("--quick") { 5 } else { 31 };
+    let (rounds, of_processes) = if has("--quick") { (5, 5) } else { (31, 15) };
     let named = PARTS.iter().any(|part| has(part));
     let part = |name: &str| !named || has(name);
     if part("receivers") || part("masters") {
@@ -67,8 +67,8 @@ fn main() -> Result<ExitCode> {
         steps::records(rounds)?;
     }
     // Their rows come at once, what else they tell below the table.
-    let receivers = part("receivers").then(|| receivers::measure(rounds));
-    let masters = part("masters").then(|| masters::measure(rounds));
+    let receivers = part("receivers").then(|| receivers::measure(of_processes));
+    let masters = part("masters").then(|| masters::measure(of_processes));
     println!();
     for more in [receivers, masters].into_iter().flatten() {
         println!("{}", more?);
