@@ -429,7 +429,7 @@ impl Sentinel {
     }
 }
 
-/// Three masters that share the slots.
+/// Masters that share the slots, three unless said.
 pub(crate) struct Cluster {
     pub(crate) masters: Vec<Server>,
     /// The first one's.
@@ -443,12 +443,18 @@ impl Cluster {
 
     /// Masters with more options.
     pub(crate) fn with(options: &[&str]) -> Self {
-        let masters: Vec<_> = (0..3).map(|_| Self::node(options)).collect();
-        let slots = [("0", "5460"), ("5461", "10922"), ("10923", "16383")];
-        for (number, (master, (first, last))) in masters.iter().zip(slots).enumerate() {
+        Self::of(3, options)
+    }
+
+    /// So many masters, each with an equal share.
+    pub(crate) fn of(count: u32, options: &[&str]) -> Self {
+        let masters: Vec<_> = (0..count).map(|_| Self::node(options)).collect();
+        for (number, master) in (0..).zip(&masters) {
             let epoch = (number + 1).to_string();
             master.ask(&["CLUSTER", "SET-CONFIG-EPOCH", &epoch]);
-            let added = master.ask(&["CLUSTER", "ADDSLOTSRANGE", first, last]);
+            let first = (number * 16_384 / count).to_string();
+            let last = ((number + 1) * 16_384 / count - 1).to_string();
+            let added = master.ask(&["CLUSTER", "ADDSLOTSRANGE", &first, &last]);
             assert_eq!(added, "OK");
         }
         for other in &masters[1..] {
@@ -459,7 +465,7 @@ impl Cluster {
                 let info = master.ask(&["CLUSTER", "INFO"]);
                 info.contains("cluster_state:ok")
                     && info.contains("cluster_slots_assigned:16384")
-                    && info.contains("cluster_known_nodes:3")
+                    && info.contains(&format!("cluster_known_nodes:{count}"))
             })
         });
         Self {

@@ -1,18 +1,10 @@
-//! How the cost of a step grows with what it has to go through: keys, signatures in the header,
-//! allowlist entries, records. Run it with `cargo bench --bench growth`; `-- --quick` takes few
-//! rounds.
-//!
-//! Each size is measured once in every round, and its time is the median of the rounds. The
-//! exponent is that of a power law through all sizes: 1 is linear, 0 is constant.
-
-mod common;
+//! The steps of one process, which need no server: keys, signatures in the header, allowlist entries,
+//! records in memory.
 
 use std::hint::black_box;
 use std::net::IpAddr;
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use common::{Result, SIGNATURE, Sender, event, median};
 use http::HeaderMap;
 use tower_webhook::store::{Claim, Complete, StoredResponse, Token};
 use tower_webhook::{
@@ -20,78 +12,13 @@ use tower_webhook::{
     UnixTime,
 };
 
+use crate::common::{self, Result, SIGNATURE, Sender, event};
+use crate::rows::{Size, row, time};
+
 const NOW: u64 = 1_777_899_600;
 const HOUR: Duration = Duration::from_secs(3_600);
 
-fn main() -> Result<ExitCode> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let has = |name: &str| arguments.iter().any(|argument| argument == name);
-    if !has("--bench") {
-        println!("skipped: run it with `cargo bench --bench growth`");
-        return Ok(ExitCode::SUCCESS);
-    }
-    let rounds = if has("--quick") { 5 } else { 31 };
-    println!("| what | of | exponent | ns | |");
-    println!("| --- | --- | ---: | --- | --- |");
-    keys(rounds)?;
-    candidates(rounds)?;
-    entries(rounds)?;
-    records(rounds)?;
-    println!();
-    Ok(ExitCode::SUCCESS)
-}
-
-/// One size: how large, and what takes how many nanoseconds at it.
-type Size<'a> = (u32, Box<dyn FnMut() -> f64 + 'a>);
-
-/// Measures all sizes in turn, and prints the row.
-fn row(what: &str, of: &str, rounds: u32, mut sizes: Vec<Size<'_>>) {
-    let mut times = vec![Vec::new(); sizes.len()];
-    for _ in 0..rounds {
-        for ((_, once), times) in sizes.iter_mut().zip(&mut times) {
-            times.push(once());
-        }
-    }
-    let points: Vec<(f64, f64)> = (sizes.iter().zip(&mut times))
-        .map(|((size, _), times)| (f64::from(*size), median(times)))
-        .collect();
-    let list: Vec<String> = (points.iter())
-        .map(|(size, time)| format!("{size}: {time:.0}"))
-        .collect();
-    let logs: Vec<(f64, f64)> = (points.iter())
-        .map(|(size, time)| (size.ln(), time.ln()))
-        .collect();
-    println!(
-        "| {what} | {of} | {:.2} | {} | {:.3} ns for each more |",
-        slope(&logs),
-        list.join(", "),
-        slope(&points),
-    );
-}
-
-/// Least squares.
-fn slope(points: &[(f64, f64)]) -> f64 {
-    let count: f64 = points.iter().map(|_| 1.0).sum();
-    let mean_x = points.iter().map(|(x, _)| x).sum::<f64>() / count;
-    let mean_y = points.iter().map(|(_, y)| y).sum::<f64>() / count;
-    let above: f64 = points
-        .iter()
-        .map(|(x, y)| (x - mean_x) * (y - mean_y))
-        .sum();
-    let below: f64 = points.iter().map(|(x, _)| (x - mean_x).powi(2)).sum();
-    above / below
-}
-
-/// Nanoseconds that `work` takes, done so often.
-fn time(times: u32, mut work: impl FnMut(u32)) -> f64 {
-    let begun = Instant::now();
-    for number in 0..times {
-        work(number);
-    }
-    begun.elapsed().as_secs_f64() * 1e9 / f64::from(times)
-}
-
-fn keys(rounds: u32) -> Result<()> {
+pub(crate) fn keys(rounds: u32) -> Result<()> {
     let body = event("evt_1");
     let mut headers = HeaderMap::new();
     headers.insert(SIGNATURE, Sender::new()?.sign(NOW, &body).parse()?);
@@ -119,7 +46,7 @@ fn keys(rounds: u32) -> Result<()> {
     Ok(())
 }
 
-fn candidates(rounds: u32) -> Result<()> {
+pub(crate) fn candidates(rounds: u32) -> Result<()> {
     let body = event("evt_1");
     let right = Sender::new()?.sign(NOW, &body);
     let provider = common::blendfi()?;
@@ -150,7 +77,7 @@ fn candidates(rounds: u32) -> Result<()> {
     Ok(())
 }
 
-fn entries(rounds: u32) -> Result<()> {
+pub(crate) fn entries(rounds: u32) -> Result<()> {
     let address = |number: u32| IpAddr::from((0x0a00_0000 + number * 2).to_be_bytes());
     let mut sizes: Vec<Size<'_>> = Vec::new();
     for size in [1, 10, 100, 1_000, 10_000, 100_000] {
@@ -173,7 +100,7 @@ fn entries(rounds: u32) -> Result<()> {
     Ok(())
 }
 
-fn records(rounds: u32) -> Result<()> {
+pub(crate) fn records(rounds: u32) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

@@ -1,0 +1,77 @@
+//! How the cost of a step grows with what it has to go through: keys, signatures in the header,
+//! allowlist entries, records, receiver processes on one Redis, masters of a Cluster. Run it with
+//! `cargo bench --bench growth`; `-- --quick` takes few rounds, `-- steps`, `-- receivers` and
+//! `-- masters` a part.
+//!
+//! Each size is measured once in every round, and its time is the median of the rounds. The
+//! exponent is that of a power law through all sizes: 1 is linear, 0 is constant.
+//!
+//! Receivers are this program once more, on a core of their own beside that of the Redis servers,
+//! which are started for it on free ports.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../store/event.rs"]
+#[allow(dead_code, reason = "the bench `store` uses the rest")]
+mod event;
+mod masters;
+#[path = "../store/processor.rs"]
+#[allow(dead_code, reason = "the bench `store` uses the rest")]
+mod processor;
+mod receiver;
+mod receivers;
+#[path = "../../tests/redis_support/mod.rs"]
+mod redis_support;
+mod rows;
+mod steps;
+
+use std::process::ExitCode;
+
+use common::Result;
+
+const PARTS: [&str; 3] = ["steps", "receivers", "masters"];
+
+fn main() -> Result<ExitCode> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [receiver, url, number] = &arguments[..]
+        && receiver == receiver::ARGUMENT
+    {
+        receiver::run(url, number.parse()?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let has = |name: &str| arguments.iter().any(|argument| argument == name);
+    if !has("--bench") {
+        println!("skipped: run it with `cargo bench --bench growth`");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (rounds, of_processes) = if has("--quick") { (5, 5) } else { (31, 15) };
+    let named = PARTS.iter().any(|part| has(part));
+    let part = |name: &str| !named || has(name);
+    if part("receivers") || part("masters") {
+        let cores = std::thread::available_parallelism()?.get();
+        if cores < 2 {
+            return Err("Redis and the receivers need a core each, and here is one".into());
+        }
+    }
+    rows::head();
+    if part("steps") {
+        steps::keys(rounds)?;
+        steps::candidates(rounds)?;
+        steps::entries(rounds)?;
+        steps::records(rounds)?;
+    }
+    // Their rows come at once, what else they tell below the table.
+    let receivers = part("receivers").then(|| receivers::measure(of_processes));
+    let masters = part("masters").then(|| masters::measure(of_processes));
+    println!();
+    for more in [receivers, masters].into_iter().flatten() {
+        println!("{}", more?);
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,155 @@
+//! Receiver processes on one Redis: what a pair of claim and complete costs when one, two, three or
+//! four share it.
+
+use std::fmt::Write as _;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::common::{Result, median};
+use crate::processor::of_process;
+use crate::receiver::{IN_FLIGHT, Receiver};
+use crate::redis_support::Server;
+use crate::rows;
+
+const MOST: u32 = 4;
+const SPAN: Duration = Duration::from_millis(500);
+/// All Redis servers share it.
+const CORE: &str = "0";
+
+/// What a round told, of each pair (a claim and a complete) where nothing else is said.
+#[derive(Clone, Copy)]
+pub(crate) struct Sample {
+    pub(crate) pairs_per_second: f64,
+    pub(crate) redis_nanos: f64,
+    pub(crate) client_nanos: f64,
+    /// How much of the time the servers were at work, in hundredths of one core.
+    pub(crate) redis_busy: f64,
+    pub(crate) bytes_to_redis: f64,
+    pub(crate) bytes_from_redis: f64,
+}
+
+/// Keeps a server to its core.
+pub(crate) fn pin(server: &Server) -> Result<()> {
+    let process = server.info("process_id").ok_or("Redis tells no process")?;
+    let pinned = Command::new("taskset")
+        .args(["-a", "-p", "-c", CORE, &process])
+        .stdout(Stdio::null())
+        .status()
+        .map_err(|error| format!("taskset: {error}; scripts/bench installs it"))?;
+    match pinned.success() {
+        true => Ok(()),
+        false => Err("taskset does not keep Redis to a core".into()),
+    }
+}
+
+/// Lets the receivers work at once, on servers that are empty before.
+pub(crate) fn round(receivers: &mut [Receiver], servers: &[Server]) -> Result<Sample> {
+    for server in servers {
+        server.ask(&["FLUSHALL"]);
+    }
+    let seen = || -> Result<[f64; 3]> {
+        let mut sums = [0.0; 3];
+        for server in servers {
+            let tell = |name: &str| server.info(name).ok_or("Redis has gone");
+            let [busy, to, from] = &mut sums;
+            *busy += of_process(&tell("process_id")?).as_secs_f64();
+            *to += tell("total_net_input_bytes")?.parse::<f64>()?;
+            *from += tell("total_net_output_bytes")?.parse::<f64>()?;
+        }
+        Ok(sums)
+    };
+    let before = seen()?;
+    let begun = Instant::now();
+    for receiver in &mut *receivers {
+        receiver.order(SPAN)?;
+    }
+    let (mut pairs, mut rate, mut client) = (0.0, 0.0, 0.0);
+    for receiver in receivers {
+        let done = receiver.done()?;
+        pairs += done.pairs;
+        rate += done.pairs / done.seconds;
+        client += done.busy;
+    }
+    let took = begun.elapsed().as_secs_f64();
+    let after = seen()?;
+    let redis = after[0] - before[0];
+    Ok(Sample {
+        pairs_per_second: rate,
+        redis_nanos: redis * 1e9 / pairs,
+        client_nanos: client * 1e9 / pairs,
+        redis_busy: redis / took * 100.0,
+        bytes_to_redis: (after[1] - before[1]) / pairs,
+        bytes_from_redis: (after[2] - before[2]) / pairs,
+    })
+}
+
+/// The samples of one size.
+#[derive(Default)]
+pub(crate) struct Samples(pub(crate) Vec<Sample>);
+
+impl Samples {
+    pub(crate) fn median(&self, of: fn(&Sample) -> f64) -> f64 {
+        median(&mut self.0.iter().map(of).collect::<Vec<_>>())
+    }
+}
+
+/// Prints how what a pair costs grows: a row for Redis, a row for the clients.
+pub(crate) fn print_rows(of: &str, sizes: &[Samples]) {
+    let row = |what: &str, value: fn(&Sample) -> f64| {
+        let sizes = (1_u32..).zip(sizes);
+        let points: Vec<_> = sizes
+            .map(|(size, samples)| (f64::from(size), samples.median(value)))
+            .collect();
+        rows::print(
+            &format!("`RedisStore`: {what} of a claim and complete"),
+            of,
+            &points,
+        );
+    };
+    row("Redis CPU", |sample| sample.redis_nanos);
+    row("client CPU", |sample| sample.client_nanos);
+}
+
+/// Prints the rows, and gives what is to be told below the table.
+pub(crate) fn measure(rounds: u32) -> Result<String> {
+    let servers = [Server::start()];
+    pin(&servers[0])?;
+    let mut receivers = Vec::new();
+    for number in 0..MOST {
+        receivers.push(Receiver::start(&servers[0].url(), number)?);
+    }
+    let mut sizes: Vec<Samples> = receivers.iter().map(|_| Samples::default()).collect();
+    for _ in 0..rounds {
+        for (last, samples) in sizes.iter_mut().enumerate() {
+            samples.0.push(round(&mut receivers[..=last], &servers)?);
+        }
+    }
+    print_rows("receiver processes on one Redis", &sizes);
+    let mut text = format!(
+        "### Receiver processes on one Redis, medians of {rounds} rounds\n\n\
+         | processes | pairs/s | Redis CPU of a pair | client CPU of a pair | Redis at work \
+         | bytes of a pair, to Redis | from Redis |\n\
+         | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+    );
+    for (size, samples) in (1..).zip(&sizes) {
+        writeln!(
+            text,
+            "| {size} | {:.0} | {:.2} µs | {:.2} µs | {:.0} % | {:.0} | {:.0} |",
+            samples.median(|sample| sample.pairs_per_second),
+            samples.median(|sample| sample.redis_nanos) / 1e3,
+            samples.median(|sample| sample.client_nanos) / 1e3,
+            samples.median(|sample| sample.redis_busy),
+            samples.median(|sample| sample.bytes_to_redis),
+            samples.median(|sample| sample.bytes_from_redis),
+        )?;
+    }
+    write!(
+        text,
+        "\nEach process has {IN_FLIGHT} events in flight and one thread. Redis has core {CORE}, all \
+         processes share\nthe other one, so that pairs/s is bounded by the two cores and cannot grow \
+         with the processes. What\na pair costs tells what it would be on more cores: an exponent of \
+         0 means that one more receiver\ncosts the others nothing. Making the events is counted to \
+         the client.\n"
+    )?;
+    Ok(text)
+}

@@ -1,0 +1,71 @@
+//! One row of the table: what a step takes at each size, and how that grows.
+
+use std::time::Instant;
+
+use crate::common::median;
+
+pub(crate) fn head() {
+    println!("| what | of | exponent | ns | |");
+    println!("| --- | --- | ---: | --- | --- |");
+}
+
+/// One size: how large, and what takes how many nanoseconds at it.
+pub(crate) type Size<'a> = (u32, Box<dyn FnMut() -> f64 + 'a>);
+
+/// Measures all sizes in turn, and prints the row.
+pub(crate) fn row(what: &str, of: &str, rounds: u32, mut sizes: Vec<Size<'_>>) {
+    let mut times = vec![Vec::new(); sizes.len()];
+    for _ in 0..rounds {
+        for ((_, once), times) in sizes.iter_mut().zip(&mut times) {
+            times.push(once());
+        }
+    }
+    let points: Vec<(f64, f64)> = (sizes.iter().zip(&mut times))
+        .map(|((size, _), times)| (f64::from(*size), median(times)))
+        .collect();
+    print(what, of, &points);
+}
+
+/// Prints the row of what was measured already: sizes, and nanoseconds.
+pub(crate) fn print(what: &str, of: &str, points: &[(f64, f64)]) {
+    let list: Vec<String> = (points.iter())
+        .map(|(size, time)| format!("{size}: {time:.0}"))
+        .collect();
+    let slope = slope(points);
+    let digits = if slope.abs() < 10.0 { 3 } else { 0 };
+    println!(
+        "| {what} | {of} | {:.2} | {} | {slope:.digits$} ns for each more |",
+        exponent(points),
+        list.join(", "),
+    );
+}
+
+/// That of the power law that comes nearest: 1 is linear, 0 is constant.
+fn exponent(points: &[(f64, f64)]) -> f64 {
+    let logs: Vec<(f64, f64)> = (points.iter())
+        .map(|(size, time)| (size.ln(), time.ln()))
+        .collect();
+    slope(&logs)
+}
+
+/// Least squares.
+fn slope(points: &[(f64, f64)]) -> f64 {
+    let count: f64 = points.iter().map(|_| 1.0).sum();
+    let mean_x = points.iter().map(|(x, _)| x).sum::<f64>() / count;
+    let mean_y = points.iter().map(|(_, y)| y).sum::<f64>() / count;
+    let above: f64 = points
+        .iter()
+        .map(|(x, y)| (x - mean_x) * (y - mean_y))
+        .sum();
+    let below: f64 = points.iter().map(|(x, _)| (x - mean_x).powi(2)).sum();
+    above / below
+}
+
+/// Nanoseconds that `work` takes, done so often.
+pub(crate) fn time(times: u32, mut work: impl FnMut(u32)) -> f64 {
+    let begun = Instant::now();
+    for number in 0..times {
+        work(number);
+    }
+    begun.elapsed().as_secs_f64() * 1e9 / f64::from(times)
+}

@@ -1,0 +1,46 @@
+-- Sends the deliveries of a file, one after the other, over wrk's connections, as Standard Webhooks
+-- does: benches/stack/load.lua with other headers.
+--
+-- Arguments: the file, the path, "signed" or "unsigned", "once" or "again".
+-- Each line of the file is an id, a time, a signature and a body, with tabs between them. What is to
+-- be sent once only and has been sent ends the run as a failure: a copy is not a delivery.
+
+local requests, sent, again = {}, 0, false
+
+function init(args)
+  local file, path, signed = args[1], args[2], args[3] == 'signed'
+  again = args[4] == 'again'
+  for line in io.lines(file) do
+    local a = line:find('\t', 1, true)
+    local b = line:find('\t', a + 1, true)
+    local c = line:find('\t', b + 1, true)
+    local body = line:sub(c + 1)
+    requests[#requests + 1] = table.concat({
+      'POST ', path, ' HTTP/1.1\r\nhost: receiver\r\ncontent-type: application/json\r\n',
+      'webhook-id: ', line:sub(1, a - 1), '\r\n',
+      'webhook-timestamp: ', line:sub(a + 1, b - 1), '\r\n',
+      signed and 'webhook-signature: ' .. line:sub(b + 1, c - 1) .. '\r\n' or '',
+      'content-length: ', #body, '\r\n\r\n', body,
+    })
+  end
+  collectgarbage()
+  collectgarbage('stop')
+end
+
+function request()
+  sent = sent + 1
+  if sent > #requests then
+    if not again then
+      io.stderr:write('ran out of deliveries\n')
+      os.exit(3)
+    end
+    sent = 1
+  end
+  return requests[sent]
+end
+
+function done(summary)
+  local errors = summary.errors
+  io.write(string.format('done %d %d %d\n', summary.requests, summary.duration,
+    errors.connect + errors.read + errors.write + errors.timeout))
+end
