@@ -1,152 +1,157 @@
 //! One form for all JSON texts of one meaning, to take a digest of.
 //!
-//! Members are sorted, white space is dropped, strings are unescaped and numbers are brought to
-//! their decimal value. The form is not JSON: every value tells its own length or end, so that no
-//! two values share a form.
+//! Members are sorted by the bytes of their names, white space is dropped, strings are unescaped
+//! and numbers are brought to their decimal value. The form is not JSON: every value tells its own
+//! length or end, so that no two values share a form.
+//!
+//! | value | form |
+//! | --- | --- |
+//! | string of up to 127 bytes | its length in one byte, its bytes |
+//! | longer string | the mark `"`, its length in eight bytes, the highest first, its bytes |
+//! | number | the mark `#`, its digits, `e`, its exponent (see `Normal`), `;` |
+//! | object | the mark `{`, each name as a string and behind it the value, the mark `}` |
+//! | array | the mark `[`, the values, the mark `]` |
+//! | `true`, `false`, `null` | its initial as a mark |
+//!
+//! A mark is the character with its high bit set, which no length of one byte has.
 
-use std::cmp::Ordering;
+use std::ops::Range;
 
 use super::decimal::Normal;
 use super::error::EventErrorKind as Kind;
-use super::scan::Scan;
+use super::scan::{Scan, Text};
 
 /// Deepest nesting that is followed, as in `serde_json`.
 const MAX_DEPTH: u32 = 128;
 
-/// How many members there is room for at first: as many as most events have.
-const MOST: usize = 24;
+/// The form of `null`.
+pub(super) const NULL: &[u8] = &[mark(b'n')];
 
-/// Appends the canonical form of `json`, which must be one value that was accepted.
-pub(super) fn append(json: &str, out: &mut Vec<u8>) -> Result<(), Kind> {
-    let nested = json.starts_with(['{', '[']);
-    let mut form = Form {
-        scan: Scan::new(json.as_bytes()),
-        out,
-        members: Vec::with_capacity(if nested { MOST } else { 0 }),
-        sorted: Vec::new(),
-    };
-    form.value(0)
+/// How many members there is room for at first: as many as most events have.
+const MOST_MEMBERS: usize = 24;
+/// How much room is made at once for a form, at most.
+const MOST_ROOM: usize = 16 * 1024;
+
+const fn mark(character: u8) -> u8 {
+    character | 0x80
 }
 
-/// Writes the form of what is scanned.
-struct Form<'a> {
-    scan: Scan<'a>,
-    out: &'a mut Vec<u8>,
+/// Forms, one behind the other.
+#[derive(Debug, Default)]
+pub(super) struct Forms {
+    out: Vec<u8>,
     /// The members so far of each object that is open.
     members: Vec<Member>,
     /// Room to sort members in.
+    order: Vec<u128>,
     sorted: Vec<u8>,
 }
 
+impl Forms {
+    /// Takes a value and adds its form; tells where it stands. After an error nothing is added,
+    /// and how far `scan` has come says nothing.
+    ///
+    /// That strings are UTF-8 is looked at only where something is escaped.
+    pub(super) fn append(&mut self, scan: &mut Scan<'_>) -> Result<Range<usize>, Kind> {
+        let begin = self.out.len();
+        self.out.reserve(scan.left().len().clamp(32, MOST_ROOM));
+        self.members.clear();
+        let mut form = Form { scan, forms: self };
+        let outcome = form.value(0);
+        if outcome.is_err() {
+            self.out.truncate(begin);
+        }
+        outcome.map(|()| begin..self.out.len())
+    }
+
+    /// A form that was added.
+    pub(super) fn get(&self, place: Range<usize>) -> Option<&[u8]> {
+        self.out.get(place)
+    }
+}
+
 /// Where the form of one member stands.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Member {
     /// The first bytes of the name, which tell most names apart; zeros where it is shorter.
     head: u64,
     start: usize,
-    name: usize,
-    value: usize,
     end: usize,
 }
 
-impl Member {
-    fn name<'o>(&self, out: &'o [u8]) -> &'o [u8] {
-        out.get(self.name..self.value).unwrap_or_default()
-    }
-
-    /// By the bytes of their names, of which the heads are the first.
-    fn cmp(&self, other: &Self, out: &[u8]) -> Ordering {
-        (self.head.cmp(&other.head)).then_with(|| self.name(out).cmp(other.name(out)))
-    }
+/// Writes the form of what is scanned.
+struct Form<'f, 'b> {
+    scan: &'f mut Scan<'b>,
+    forms: &'f mut Forms,
 }
 
-impl Form<'_> {
+impl Form<'_, '_> {
+    #[inline(always)]
     fn value(&mut self, depth: u32) -> Result<(), Kind> {
         match self.scan.peek().ok_or(Kind::NotJson)? {
+            b'"' => self.string().map(drop).ok_or(Kind::NotJson),
             b'{' | b'[' if depth >= MAX_DEPTH => Err(Kind::TooComplex),
             b'{' => self.object(depth.saturating_add(1)),
             b'[' => self.array(depth.saturating_add(1)),
-            b'"' => {
-                let text = self.scan.string().and_then(|text| text.bytes());
-                append_string(&text.ok_or(Kind::NotJson)?, self.out);
-                Ok(())
-            }
-            b'-' | b'0'..=b'9' => {
-                let number = self.scan.number().ok_or(Kind::NotJson)?;
-                let value = Normal::of(number).ok_or(Kind::TooComplex)?;
-                self.out.push(b'#');
-                value.append(self.out);
-                self.out.push(b';');
-                Ok(())
-            }
-            _ => {
-                let initial = self.scan.word().ok_or(Kind::NotJson)?;
-                self.out.push(initial);
-                Ok(())
-            }
+            b'-' | b'0'..=b'9' => self.number(),
+            _ => self.word().ok_or(Kind::NotJson),
         }
     }
 
+    #[inline(never)]
+    fn number(&mut self) -> Result<(), Kind> {
+        let number = self.scan.number().ok_or(Kind::NotJson)?;
+        let value = Normal::of(number).ok_or(Kind::TooComplex)?;
+        let out = &mut self.forms.out;
+        out.push(mark(b'#'));
+        value.append(out);
+        out.push(b';');
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn word(&mut self) -> Option<()> {
+        let initial = self.scan.word()?;
+        self.forms.out.push(mark(initial));
+        Some(())
+    }
+
+    #[inline(never)]
     fn object(&mut self, depth: u32) -> Result<(), Kind> {
-        self.out.push(b'{');
+        self.forms.out.push(mark(b'{'));
         if !self.scan.opens(b'}').ok_or(Kind::NotJson)? {
-            let first = self.members.len();
+            if self.forms.members.capacity() == 0 {
+                self.forms.members.reserve(MOST_MEMBERS);
+            }
+            let first = self.forms.members.len();
+            let mut last = None;
+            let mut sorted = true;
             loop {
-                let member = self.member(depth)?;
-                self.members.push(member);
+                let start = self.forms.out.len();
+                let name = (self.scan.peek() == Some(b'"')).then(|| self.string());
+                let head = name.flatten().ok_or(Kind::NotJson)?;
+                self.scan.take(b':').ok_or(Kind::NotJson)?;
+                self.value(depth)?;
+                let end = self.forms.out.len();
+                self.forms.members.push(Member { head, start, end });
+                sorted &= last < Some(head);
+                last = Some(head);
                 if !self.scan.goes_on(b'}').ok_or(Kind::NotJson)? {
                     break;
                 }
             }
-            self.sort(first)?;
-            self.members.truncate(first);
+            if !sorted {
+                self.forms.sort(first)?;
+            }
+            self.forms.members.truncate(first);
         }
-        self.out.push(b'}');
+        self.forms.out.push(mark(b'}'));
         Ok(())
     }
 
-    fn member(&mut self, depth: u32) -> Result<Member, Kind> {
-        let name = self.scan.name().and_then(|name| name.bytes());
-        let name = name.ok_or(Kind::NotJson)?;
-        let start = self.out.len();
-        append_string(&name, self.out);
-        let value = self.out.len();
-        self.value(depth)?;
-        Ok(Member {
-            head: head(&name),
-            start,
-            name: value.saturating_sub(name.len()),
-            value,
-            end: self.out.len(),
-        })
-    }
-
-    /// Sorts the members from `first` on, which are the last thing that was written.
-    fn sort(&mut self, first: usize) -> Result<(), Kind> {
-        let out = &mut *self.out;
-        let members = self.members.get_mut(first..).unwrap_or_default();
-        if members.is_sorted_by(|a, b| a.cmp(b, out).is_lt()) {
-            return Ok(());
-        }
-        let begin = members.first().map_or(out.len(), |member| member.start);
-        members.sort_unstable_by(|a, b| a.cmp(b, out));
-        let twice = |pair: &[Member]| matches!(pair, [a, b] if a.cmp(b, out).is_eq());
-        if members.windows(2).any(twice) {
-            return Err(Kind::DuplicateMember);
-        }
-        self.sorted.clear();
-        self.sorted.reserve(out.len().saturating_sub(begin));
-        for member in members.iter() {
-            let form = out.get(member.start..member.end);
-            self.sorted.extend_from_slice(form.ok_or(Kind::NotJson)?);
-        }
-        out.truncate(begin);
-        out.extend_from_slice(&self.sorted);
-        Ok(())
-    }
-
+    #[inline(never)]
     fn array(&mut self, depth: u32) -> Result<(), Kind> {
-        self.out.push(b'[');
+        self.forms.out.push(mark(b'['));
         if !self.scan.opens(b']').ok_or(Kind::NotJson)? {
             loop {
                 self.value(depth)?;
@@ -155,42 +160,153 @@ impl Form<'_> {
                 }
             }
         }
-        self.out.push(b']');
+        self.forms.out.push(mark(b']'));
+        Ok(())
+    }
+
+    /// Takes a string, of which the quote is next, and writes it; tells the first eight bytes of
+    /// it.
+    #[inline(always)]
+    fn string(&mut self) -> Option<u64> {
+        // A step of this length takes less to copy than what is known only now. The quote before
+        // the string makes room for the length; what is too much is dropped.
+        let step: Option<&[u8; 48]> = self.scan.left().first_chunk();
+        let text = match self.scan.quoted()? {
+            Text::Plain(text) => text,
+            escaped @ Text::Escaped(_) => return self.escaped(&escaped),
+        };
+        let out = &mut self.forms.out;
+        let len = text.len();
+        let Some(step) = step.filter(|step| len < step.len()) else {
+            return Some(append_string(text, out));
+        };
+        let start = out.len();
+        out.extend_from_slice(step);
+        if let Some([first, ..]) = out.get_mut(start..) {
+            *first = u8::try_from(len).unwrap_or_default();
+        }
+        out.truncate(start.wrapping_add(len).wrapping_add(1));
+        let [_, a, b, c, d, e, f, g, h, ..] = *step;
+        Some(u64::from_be_bytes([a, b, c, d, e, f, g, h]) & mask(len))
+    }
+
+    /// Writes a string of which something is escaped.
+    #[cold]
+    fn escaped(&mut self, quoted: &Text<'_>) -> Option<u64> {
+        let text = quoted.bytes()?;
+        Some(append_string(&text, &mut self.forms.out))
+    }
+}
+
+impl Forms {
+    /// Sorts the members from `first` on, which are the last thing that was written.
+    fn sort(&mut self, first: usize) -> Result<(), Kind> {
+        let out = &mut self.out;
+        let members = self.members.get(first..).unwrap_or_default();
+        let begin = members.first().map_or(out.len(), |member| member.start);
+        // The heads, with the places of their members behind them.
+        self.order.clear();
+        self.order.extend(
+            (0_u64..)
+                .zip(members)
+                .map(|(place, member)| (u128::from(member.head) << 64) | u128::from(place)),
+        );
+        self.order.sort_unstable();
+        let form = |entry: &u128| {
+            let place = usize::try_from(*entry & u128::from(u64::MAX)).ok();
+            let member = place.and_then(|place| members.get(place));
+            member
+                .and_then(|member| out.get(member.start..member.end))
+                .unwrap_or_default()
+        };
+        for alike in self.order.chunk_by_mut(|a, b| a >> 64 == b >> 64) {
+            if alike.len() > 1 {
+                alike.sort_unstable_by(|a, b| name(form(a)).cmp(name(form(b))));
+                let twice =
+                    |pair: &[u128]| matches!(pair, [a, b] if name(form(a)) == name(form(b)));
+                if alike.windows(2).any(twice) {
+                    return Err(Kind::DuplicateMember);
+                }
+            }
+        }
+        self.sorted.clear();
+        self.sorted.reserve(out.len().saturating_sub(begin));
+        for entry in &self.order {
+            self.sorted.extend_from_slice(form(entry));
+        }
+        out.truncate(begin);
+        out.extend_from_slice(&self.sorted);
         Ok(())
     }
 }
 
-fn head(name: &[u8]) -> u64 {
-    if let Some(eight) = name.first_chunk() {
+/// The name that the form of a member begins with.
+fn name(form: &[u8]) -> &[u8] {
+    let name = match form {
+        [len @ ..0x80, rest @ ..] => rest.get(..usize::from(*len)),
+        [_, rest @ ..] => rest.split_first_chunk().and_then(|(len, rest)| {
+            let len = usize::try_from(u64::from_be_bytes(*len)).ok()?;
+            rest.get(..len)
+        }),
+        [] => None,
+    };
+    name.unwrap_or_default()
+}
+
+/// Tells the first eight bytes of it.
+#[inline(never)]
+fn append_string(text: &[u8], out: &mut Vec<u8>) -> u64 {
+    match u8::try_from(text.len()) {
+        Ok(len @ ..0x80) => out.push(len),
+        _ => {
+            out.push(mark(b'"'));
+            let len = u64::try_from(text.len()).unwrap_or(u64::MAX);
+            out.extend_from_slice(&len.to_be_bytes());
+        }
+    }
+    out.extend_from_slice(text);
+    head(text)
+}
+
+/// The first eight bytes, with zeros behind them where there are fewer.
+fn head(text: &[u8]) -> u64 {
+    if let Some(eight) = text.first_chunk() {
         return u64::from_be_bytes(*eight);
     }
     let mut eight = [0; 8];
-    for (to, from) in eight.iter_mut().zip(name) {
+    for (to, from) in eight.iter_mut().zip(text) {
         *to = *from;
     }
     u64::from_be_bytes(eight)
 }
 
+/// As many of the highest bytes of eight.
 #[inline]
-fn append_string(text: &[u8], out: &mut Vec<u8>) {
-    let digit = |number: usize| b'0'.saturating_add(u8::try_from(number % 10).unwrap_or_default());
-    match text.len() {
-        len @ ..10 => out.extend_from_slice(&[b'"', digit(len), b':']),
-        len @ ..100 => out.extend_from_slice(&[b'"', digit(len / 10), digit(len), b':']),
-        len => out.extend_from_slice(format!("\"{len}:").as_bytes()),
-    }
-    out.extend_from_slice(text);
+fn mask(bytes: usize) -> u64 {
+    const MASKS: [u64; 8] = [
+        0,
+        0xff << 56,
+        0xffff << 48,
+        0xff_ffff << 40,
+        0xffff_ffff << 32,
+        0xff_ffff_ffff << 24,
+        0xffff_ffff_ffff << 16,
+        0xff_ffff_ffff_ffff << 8,
+    ];
+    MASKS.get(bytes).copied().unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::scan::Stops;
     use super::*;
     use proptest::prelude::*;
     use serde_json::Value;
 
     fn form(json: &str) -> Result<Vec<u8>, Kind> {
-        let mut out = Vec::new();
-        append(json, &mut out).map(|()| out)
+        let mut forms = Forms::default();
+        let place = forms.append(&mut Scan::new(json.as_bytes(), &Stops::of(json.as_bytes())))?;
+        Ok(forms.get(place).unwrap().to_vec())
     }
 
     #[track_caller]

@@ -97,8 +97,20 @@ impl EventKey {
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
+        let mut parts = parts.into_iter().fuse();
+        let (first, second) = (parts.next(), parts.next());
+        // Most keys have one part that stands as it is, and are then copied once.
+        if let (Some(only), None) = (&first, &second)
+            && is_plain(only.as_ref())
+        {
+            return Ok(Self {
+                provider,
+                tenant: None,
+                parts: only.as_ref().into(),
+            });
+        }
         let mut joined = String::new();
-        for part in parts {
+        for part in first.into_iter().chain(second).chain(parts) {
             let part = part.as_ref();
             if part.is_empty() {
                 return Err(refused("a part of an event key is empty"));
@@ -151,7 +163,8 @@ impl EventKey {
 
     /// Whether these bytes are the key as it is displayed.
     pub(super) fn reads(&self, bytes: &[u8]) -> bool {
-        if self.parts.contains('%') {
+        let escaped = (self.parts.bytes()).fold(false, |any, byte| any | (byte == b'%'));
+        if escaped {
             self.to_string().as_bytes() == bytes
         } else {
             self.parts.as_bytes() == bytes
@@ -191,11 +204,15 @@ fn must_escape(c: char) -> bool {
     matches!(c, ':' | '%') || c.is_control()
 }
 
-fn escape_into(part: &str, out: &mut String) {
-    // Nearly every part is plain ASCII, and stands as it is.
+/// Whether a part has content and stands as it is: nearly every one is plain ASCII.
+fn is_plain(part: &str) -> bool {
     // Looking at all of it takes less than to stop early.
     let plain = |byte: u8| matches!(byte, b' '..=b'~') & (byte != b':') & (byte != b'%');
-    if part.bytes().fold(true, |all, byte| all & plain(byte)) {
+    !part.is_empty() && part.bytes().fold(true, |all, byte| all & plain(byte))
+}
+
+fn escape_into(part: &str, out: &mut String) {
+    if is_plain(part) {
         out.push_str(part);
         return;
     }
@@ -278,8 +295,13 @@ impl Fingerprint {
 
     /// The fingerprint of this content.
     pub fn of(content: &[u8]) -> Self {
+        Self::taken(Sha256::new_with_prefix(content))
+    }
+
+    /// The fingerprint of what this digest was taken of.
+    pub(super) fn taken(content: Sha256) -> Self {
         let mut bytes = [0; 16];
-        for (to, from) in bytes.iter_mut().zip(Sha256::digest(content)) {
+        for (to, from) in bytes.iter_mut().zip(content.finalize()) {
             *to = from;
         }
         Self(bytes)

@@ -1,13 +1,15 @@
-//! Finds the fields of a rule in a JSON body, in one pass a level and without building a tree.
+//! Finds the fields of a rule in a JSON body, in one pass and without building a tree.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use serde::de::IgnoredAny;
 
+use super::canonical::Forms;
 use super::error::EventErrorKind as Kind;
 use super::pointer::Pointer;
-use super::scan::Scan;
+use super::scan::{Scan, Stops};
 
 /// The fields that a rule looks for, as a tree of member names.
 #[derive(Debug, Clone, Default)]
@@ -19,17 +21,40 @@ pub(super) struct Wanted {
 #[derive(Debug, Clone, Default)]
 struct Node {
     slot: Option<usize>,
-    children: BTreeMap<Box<str>, Node>,
+    /// Whether its canonical form is wanted too.
+    form: bool,
+    /// By name. They are few, and most names differ in length.
+    children: Vec<(Box<[u8]>, Node)>,
+}
+
+impl Node {
+    #[inline]
+    fn child(&self, name: &[u8]) -> Option<&Self> {
+        let mut children = self.children.iter();
+        children.find_map(|(child, node)| (**child == *name).then_some(node))
+    }
+
+    /// The child of this name, which is made if there is none.
+    fn grow(&mut self, name: &str) -> Option<&mut Self> {
+        let name = name.as_bytes();
+        let known = self.children.iter().position(|(child, _)| **child == *name);
+        let place = known.unwrap_or(self.children.len());
+        if known.is_none() {
+            self.children.push((name.into(), Self::default()));
+        }
+        self.children.get_mut(place).map(|(_, child)| child)
+    }
 }
 
 impl Wanted {
-    /// Adds a field and tells its slot in what [`Wanted::find`] returns.
-    pub(super) fn add(&mut self, pointer: &Pointer) -> usize {
-        let mut node = &mut self.root;
-        for member in pointer.members() {
-            node = node.children.entry(member.into()).or_default();
-        }
+    /// Adds a field and tells its slot in what [`Wanted::find`] returns; with its `form`, if that
+    /// is wanted once.
+    pub(super) fn add(&mut self, pointer: &Pointer, form: bool) -> usize {
         let next = self.slots;
+        let Some(node) = pointer.members().try_fold(&mut self.root, Node::grow) else {
+            return next;
+        };
+        node.form |= form;
         let slot = *node.slot.get_or_insert(next);
         if slot == next {
             self.slots = next.saturating_add(1);
@@ -37,18 +62,22 @@ impl Wanted {
         slot
     }
 
-    /// The raw text of each wanted field of `body`, by slot.
-    pub(super) fn find<'b>(&self, body: &'b [u8]) -> Result<Found<'b>, Kind> {
+    /// Each wanted field of `body`, whose stops these are, by slot.
+    pub(super) fn find<'b>(&self, body: &'b [u8], stops: &'b Stops) -> Result<Found<'b>, Kind> {
         let mut search = Search {
-            found: vec![None; self.slots],
+            found: Found {
+                fields: vec![None; self.slots],
+                forms: Forms::default(),
+            },
+            utf8: body.is_ascii() || std::str::from_utf8(body).is_ok(),
             enclosing: Vec::new(),
         };
-        let mut scan = Scan::new(body);
+        let mut scan = Scan::new(body, stops);
         if scan.peek() != Some(b'{') {
             return Err(no_object(body));
         }
         match search.object(&self.root, &mut scan) {
-            Ok(()) if scan.peek().is_none() => Ok(Found(search.found)),
+            Ok(()) if scan.peek().is_none() => Ok(search.found),
             Ok(()) => Err(Kind::NotJson),
             Err(Kind::UnknownShape) if !is_json(body) => Err(Kind::NotJson),
             Err(kind) => Err(kind),
@@ -69,18 +98,44 @@ fn no_object(body: &[u8]) -> Kind {
     }
 }
 
-/// The raw JSON text of the wanted fields that are there.
+/// The wanted fields that are there.
 #[derive(Debug)]
-pub(super) struct Found<'b>(Vec<Option<&'b str>>);
+pub(super) struct Found<'b> {
+    fields: Vec<Option<There<'b>>>,
+    forms: Forms,
+}
+
+/// A field that is there.
+#[derive(Debug, Clone)]
+pub(super) struct There<'b> {
+    /// Its JSON text.
+    pub(super) raw: &'b [u8],
+    /// Its canonical form, where it is wanted: not every text has one.
+    form: Option<Result<Range<usize>, Kind>>,
+}
+
+impl<'b> There<'b> {
+    pub(super) fn text(&self) -> Option<&'b str> {
+        std::str::from_utf8(self.raw).ok()
+    }
+}
 
 impl<'b> Found<'b> {
-    pub(super) fn get(&self, slot: usize) -> Option<&'b str> {
-        self.0.get(slot).copied().flatten()
+    pub(super) fn get(&self, slot: usize) -> Option<&There<'b>> {
+        self.fields.get(slot)?.as_ref()
+    }
+
+    /// The canonical form of a field of which it was wanted.
+    pub(super) fn form(&self, field: &There<'_>) -> Result<&[u8], Kind> {
+        let place = field.form.clone().unwrap_or(Err(Kind::NotJson))?;
+        self.forms.get(place).ok_or(Kind::NotJson)
     }
 }
 
 struct Search<'b> {
-    found: Vec<Option<&'b str>>,
+    found: Found<'b>,
+    /// Whether the whole body is: else names and wanted fields must be.
+    utf8: bool,
     /// Room for [`Scan::value`].
     enclosing: Vec<u8>,
 }
@@ -91,22 +146,19 @@ impl<'b> Search<'b> {
         if scan.opens(b'}').ok_or(Kind::NotJson)? {
             return Ok(());
         }
-        let mut seen = Names {
-            few: Vec::with_capacity(Names::FEW),
-            many: HashSet::new(),
-        };
+        let mut seen = Names::default();
         loop {
-            let name = scan.string().and_then(|name| name.read());
+            let name = scan.string().and_then(|name| name.bytes());
             let name = name.ok_or(Kind::NotJson)?;
-            let child = node.children.get(&*name);
+            self.must_be_text(&name)?;
+            let child = node.child(&name);
             if !seen.add(name) {
                 return Err(Kind::DuplicateMember);
             }
             scan.take(b':').ok_or(Kind::NotJson)?;
-            let raw = scan.value(&mut self.enclosing).ok_or(Kind::NotJson)?;
-            if let Some(child) = child {
-                let raw = std::str::from_utf8(raw).map_err(|_| Kind::NotJson)?;
-                self.wanted(child, raw)?;
+            match child {
+                Some(child) => self.wanted(child, scan)?,
+                None => drop(scan.value(&mut self.enclosing).ok_or(Kind::NotJson)?),
             }
             if !scan.goes_on(b'}').ok_or(Kind::NotJson)? {
                 return Ok(());
@@ -115,45 +167,88 @@ impl<'b> Search<'b> {
     }
 
     /// Keeps a value that is wanted, or on the way to one.
-    fn wanted(&mut self, node: &Node, raw: &'b str) -> Result<(), Kind> {
-        if let Some(found) = node.slot.and_then(|slot| self.found.get_mut(slot)) {
-            *found = Some(raw);
+    fn wanted(&mut self, node: &Node, scan: &mut Scan<'b>) -> Result<(), Kind> {
+        let mut leads_on = scan.peek() == Some(b'{') && !node.children.is_empty();
+        let begin = *scan;
+        let form = node.form.then(|| self.found.forms.append(scan));
+        if !matches!(form, Some(Ok(_))) {
+            *scan = begin;
+            // In one pass if nothing is odd, else the value is seen to be JSON first.
+            if leads_on && self.utf8 && self.object(node, scan).is_ok() {
+                leads_on = false;
+            } else {
+                *scan = begin;
+                scan.value(&mut self.enclosing).ok_or(Kind::NotJson)?;
+            }
         }
-        if node.children.is_empty() || !raw.starts_with('{') {
+        let raw = scan.since(&begin).ok_or(Kind::NotJson)?;
+        self.must_be_text(raw)?;
+        if let Some(field) = node.slot.and_then(|slot| self.found.fields.get_mut(slot)) {
+            *field = Some(There { raw, form });
+        }
+        if !leads_on {
             return Ok(());
         }
-        let inner = self.object(node, &mut Scan::new(raw.as_bytes()));
         // It is JSON, as was seen: what it lacks is names that are text.
-        inner.map_err(|kind| match kind {
+        let mut scan = begin;
+        self.object(node, &mut scan).map_err(|kind| match kind {
             Kind::NotJson => Kind::UnknownShape,
             kind => kind,
         })
+    }
+
+    #[inline]
+    fn must_be_text(&self, bytes: &[u8]) -> Result<(), Kind> {
+        if self.utf8 || std::str::from_utf8(bytes).is_ok() {
+            Ok(())
+        } else {
+            Err(Kind::NotJson)
+        }
     }
 }
 
 /// The names of one object's members so far. Few are looked through one by one, which takes less
 /// than to hash them; many are hashed, so that the work does not grow with their square.
+#[derive(Default)]
 struct Names<'b> {
-    few: Vec<Cow<'b, str>>,
-    many: HashSet<Cow<'b, str>>,
+    /// A bit for each of `few`, which most others do not have.
+    marks: u64,
+    few: Vec<Cow<'b, [u8]>>,
+    many: Option<HashSet<Cow<'b, [u8]>>>,
 }
 
 impl<'b> Names<'b> {
     const FEW: usize = 16;
 
     /// Adds a name, and tells whether it was not there yet.
-    fn add(&mut self, name: Cow<'b, str>) -> bool {
-        if self.many.is_empty() {
-            if self.few.contains(&name) {
-                return false;
-            }
-            if self.few.len() < Self::FEW {
-                self.few.push(name);
-                return true;
-            }
-            self.many.extend(self.few.drain(..));
+    #[inline]
+    fn add(&mut self, name: Cow<'b, [u8]>) -> bool {
+        if let Some(many) = &mut self.many {
+            return many.insert(name);
         }
-        self.many.insert(name)
+        let mark = Self::mark(&name);
+        if self.marks & mark != 0 && self.few.contains(&name) {
+            return false;
+        }
+        self.marks |= mark;
+        if self.few.len() < Self::FEW {
+            if self.few.capacity() == 0 {
+                self.few.reserve(Self::FEW);
+            }
+            self.few.push(name);
+            return true;
+        }
+        let many = self.many.insert(self.few.drain(..).collect());
+        many.insert(name)
+    }
+
+    #[inline]
+    fn mark(name: &[u8]) -> u64 {
+        let (first, last) = (name.first().copied(), name.last().copied());
+        let by = u32::from(first.unwrap_or_default())
+            ^ (u32::from(last.unwrap_or_default()) << 2)
+            ^ (u32::try_from(name.len()).unwrap_or_default() << 3);
+        1_u64.rotate_left(by)
     }
 }
 
@@ -165,12 +260,13 @@ mod tests {
         let mut wanted = Wanted::default();
         let slots: Vec<_> = pointers
             .iter()
-            .map(|pointer| wanted.add(&Pointer::parse(pointer).unwrap()))
+            .map(|pointer| wanted.add(&Pointer::parse(pointer).unwrap(), false))
             .collect();
-        let found = wanted.find(body.as_bytes())?;
+        let stops = Stops::of(body.as_bytes());
+        let found = wanted.find(body.as_bytes(), &stops)?;
         Ok(slots
             .iter()
-            .map(|slot| found.get(*slot).map(str::to_owned))
+            .map(|slot| Some(String::from_utf8(found.get(*slot)?.raw.to_vec()).unwrap()))
             .collect())
     }
 
@@ -247,9 +343,10 @@ mod tests {
             assert_eq!(find(&["/id"], body), Err(Kind::UnknownShape), "{body}");
         }
         let mut wanted = Wanted::default();
-        wanted.add(&Pointer::parse("/id").unwrap());
+        wanted.add(&Pointer::parse("/id").unwrap(), false);
+        let body = b"{\"id\":\"\xff\"}";
         assert_eq!(
-            wanted.find(b"{\"id\":\"\xff\"}").unwrap_err(),
+            wanted.find(body, &Stops::of(body)).unwrap_err(),
             Kind::NotJson
         );
     }

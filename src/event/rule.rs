@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::error::{EventError, EventErrorKind as Kind};
 use super::key::{EventKey, Fingerprint, ProviderName};
 use super::members::Wanted;
+use super::scan::Stops;
 use super::shape::{Shape, Slots, refused};
 use crate::clock::UnixTime;
 use crate::error::ConfigError;
@@ -264,24 +265,29 @@ fn by_members(
     provider: &ProviderName,
     body: &[u8],
 ) -> Result<Identity, EventError> {
-    let found = wanted.find(body).map_err(EventError::new)?;
+    let stops = Stops::of(body);
+    let found = wanted.find(body, &stops).map_err(EventError::new)?;
     let shape = shapes
         .iter()
         .find(|shape| shape.fits(&found))
         .ok_or_else(|| EventError::new(Kind::UnknownShape))?;
     // Whether it is such an event at all comes before what it means.
-    let parts = shape
-        .key
-        .iter()
-        .map(|field| field.key_part(&found))
-        .collect::<Result<Vec<_>, _>>()?;
-    let mut content = Vec::with_capacity(shape.canonical_len(&found));
+    let mut wrong = None;
+    let parts = shape.key.iter().map_while(|field| {
+        let part = field.key_part(&found);
+        part.map_err(|error| wrong = Some(error)).ok()
+    });
+    let key = key(provider, parts);
+    if let Some(error) = wrong {
+        return Err(error);
+    }
+    let mut content = Sha256::new();
     for field in &shape.fingerprint {
-        field.append_canonical(&found, &mut content)?;
+        content.update(field.form(&found)?);
     }
     Ok(Identity {
-        key: key(provider, parts)?,
-        fingerprint: Fingerprint::of(&content),
+        key: key?,
+        fingerprint: Fingerprint::taken(content),
         time: shape.time.as_ref().and_then(|field| field.time(&found)),
         shape: Some(shape.name),
     })

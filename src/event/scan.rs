@@ -2,9 +2,45 @@
 
 use std::borrow::Cow;
 
-/// What is left of a JSON text.
+/// Where strings could end: a bit for each quote, backslash and control character of a text, and
+/// for what follows it.
+#[derive(Debug)]
+pub(super) struct Stops(Vec<u64>);
+
+impl Stops {
+    pub(super) fn of(text: &[u8]) -> Self {
+        let (blocks, rest) = text.as_chunks();
+        let mut last = [0; 64];
+        for (to, from) in last.iter_mut().zip(rest) {
+            *to = *from;
+        }
+        let mut stops = Vec::with_capacity(blocks.len().saturating_add(1));
+        stops.extend(blocks.iter().map(stops_of));
+        stops.push(stops_of(&last));
+        Self(stops)
+    }
+}
+
+#[inline]
+fn stops_of(block: &[u8; 64]) -> u64 {
+    let mut flags = [0; 64];
+    for (flag, byte) in flags.iter_mut().zip(block) {
+        *flag = u8::from((*byte == b'"') | (*byte == b'\\') | (*byte < b' '));
+    }
+    let (eights, _) = flags.as_chunks();
+    eights.iter().rev().fold(0, |stops, eight| {
+        // Moves the lowest bit of each byte into the highest byte.
+        let eight = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080);
+        (stops << 8) | (eight >> 56)
+    })
+}
+
+/// A JSON text, and how far it was read.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Scan<'b> {
-    rest: &'b [u8],
+    text: &'b [u8],
+    stops: &'b [u64],
+    at: usize,
 }
 
 /// A string as it stands in the text.
@@ -27,47 +63,65 @@ impl<'b> Text<'b> {
             }
         }
     }
-
-    /// The text that it means, if it means one.
-    pub(super) fn read(&self) -> Option<Cow<'b, str>> {
-        match self {
-            Self::Plain(inner) => std::str::from_utf8(inner).ok().map(Cow::Borrowed),
-            Self::Escaped(quoted) => serde_json::from_slice(quoted).ok().map(Cow::Owned),
-        }
-    }
 }
 
 impl<'b> Scan<'b> {
-    pub(super) fn new(text: &'b [u8]) -> Self {
-        Self { rest: text }
+    pub(super) fn new(text: &'b [u8], stops: &'b Stops) -> Self {
+        Self {
+            text,
+            stops: &stops.0,
+            at: 0,
+        }
+    }
+
+    /// What is left.
+    #[inline]
+    pub(super) fn left(&self) -> &'b [u8] {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    /// What was taken since `begin`, which is this scan as it was.
+    pub(super) fn since(&self, begin: &Self) -> Option<&'b [u8]> {
+        self.text.get(begin.at..self.at)
+    }
+
+    #[inline]
+    fn step(&mut self, by: usize) {
+        // No text is long enough for this to wrap, and what is not in it is not found in it.
+        self.at = self.at.wrapping_add(by);
     }
 
     /// The next byte that is not white space, which is dropped.
     #[inline]
     pub(super) fn peek(&mut self) -> Option<u8> {
-        while let [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] = self.rest {
-            self.rest = rest;
+        match self.text.get(self.at) {
+            Some(next @ b'!'..) => Some(*next),
+            _ => self.after_space(),
         }
-        self.rest.first().copied()
+    }
+
+    #[inline(never)]
+    fn after_space(&mut self) -> Option<u8> {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.text.get(self.at) {
+            self.step(1);
+        }
+        self.text.get(self.at).copied()
     }
 
     /// Takes this byte, after white space.
     #[inline]
     pub(super) fn take(&mut self, wanted: u8) -> Option<()> {
-        self.peek();
-        let (first, rest) = self.rest.split_first()?;
-        (*first == wanted).then(|| self.rest = rest)
+        let next = self.peek()?;
+        (next == wanted).then(|| self.step(1))
     }
 
     /// Takes what opens an object or array, which is next, and its end if that comes at once;
     /// tells whether it did.
     #[inline]
     pub(super) fn opens(&mut self, end: u8) -> Option<bool> {
-        self.rest = self.rest.get(1..)?;
+        self.step(1);
         let empty = self.peek()? == end;
-        if empty {
-            self.rest = self.rest.get(1..)?;
-        }
+        self.step(usize::from(empty));
         Some(empty)
     }
 
@@ -75,7 +129,7 @@ impl<'b> Scan<'b> {
     #[inline]
     pub(super) fn goes_on(&mut self, end: u8) -> Option<bool> {
         let next = self.peek()?;
-        self.rest = self.rest.get(1..)?;
+        self.step(1);
         match next {
             b',' => Some(true),
             _ if next == end => Some(false),
@@ -84,7 +138,8 @@ impl<'b> Scan<'b> {
     }
 
     /// Takes a member's name and its colon.
-    pub(super) fn name(&mut self) -> Option<Text<'b>> {
+    #[inline]
+    fn name(&mut self) -> Option<Text<'b>> {
         let name = self.string()?;
         self.take(b':')?;
         Some(name)
@@ -93,22 +148,67 @@ impl<'b> Scan<'b> {
     /// Takes a string, after white space.
     #[inline]
     pub(super) fn string(&mut self) -> Option<Text<'b>> {
-        self.peek();
-        let whole = self.rest;
-        let inner = whole.strip_prefix(b"\"")?;
-        let (head, rest) = inner.split_at_checked(plain(inner))?;
-        if let [b'"', rest @ ..] = rest {
-            self.rest = rest;
-            return Some(Text::Plain(head));
+        (self.peek()? == b'"').then(|| self.quoted())?
+    }
+
+    /// Takes a string, of which the quote is next.
+    #[inline(always)]
+    pub(super) fn quoted(&mut self) -> Option<Text<'b>> {
+        let begin = self.at.wrapping_add(1);
+        let end = self.stop(begin)?;
+        match self.text.get(end)? {
+            b'"' => {
+                self.at = end.wrapping_add(1);
+                self.text.get(begin..end).map(Text::Plain)
+            }
+            _ => self.escaped(end),
         }
-        self.rest = after_escapes(rest)?;
-        let len = whole.len().saturating_sub(self.rest.len());
-        whole.get(..len).map(Text::Escaped)
+    }
+
+    /// Takes a string of which the first escape is at `place`.
+    #[cold]
+    fn escaped(&mut self, place: usize) -> Option<Text<'b>> {
+        let begin = self.at;
+        let mut place = place;
+        loop {
+            let taken = match self.text.get(place..)? {
+                [b'"', ..] => {
+                    self.at = place.saturating_add(1);
+                    return self.text.get(begin..self.at).map(Text::Escaped);
+                }
+                [b'\\', b'u', a, b, c, d, ..]
+                    if [a, b, c, d].iter().all(|digit| digit.is_ascii_hexdigit()) =>
+                {
+                    6
+                }
+                [
+                    b'\\',
+                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't',
+                    ..,
+                ] => 2,
+                _ => return None,
+            };
+            place = self.stop(place.saturating_add(taken))?;
+        }
+    }
+
+    /// Where the first quote, backslash or control character is, from here on.
+    #[inline]
+    fn stop(&self, from: usize) -> Option<usize> {
+        let mut begin = from;
+        let mut blocks = self.stops.get(from / 64..)?.iter();
+        let mut stops = blocks.next()? >> (from % 64);
+        while stops == 0 {
+            stops = *blocks.next()?;
+            begin = (begin | 63).wrapping_add(1);
+        }
+        let within = usize::try_from(stops.trailing_zeros()).ok()?;
+        Some(begin.wrapping_add(within))
     }
 
     /// Takes a number.
     pub(super) fn number(&mut self) -> Option<&'b [u8]> {
-        let whole = self.rest;
+        let whole = self.left();
         let unsigned = whole.strip_prefix(b"-").unwrap_or(whole);
         let mut rest = match unsigned {
             [b'0', rest @ ..] => rest,
@@ -123,19 +223,21 @@ impl<'b> Scan<'b> {
                 _ => exponent,
             })?;
         }
-        self.rest = rest;
-        whole.get(..whole.len().saturating_sub(rest.len()))
+        let len = whole.len().saturating_sub(rest.len());
+        self.step(len);
+        whole.get(..len)
     }
 
     /// Takes `true`, `false` or `null`, and tells its initial.
     pub(super) fn word(&mut self) -> Option<u8> {
-        let initial = self.rest.first().copied()?;
-        let rest = match initial {
-            b't' => self.rest.strip_prefix(b"true"),
-            b'f' => self.rest.strip_prefix(b"false"),
-            _ => self.rest.strip_prefix(b"null"),
+        let rest = self.left();
+        let initial = rest.first().copied()?;
+        let word: &[u8] = match initial {
+            b't' => b"true",
+            b'f' => b"false",
+            _ => b"null",
         };
-        self.rest = rest?;
+        rest.starts_with(word).then(|| self.step(word.len()))?;
         Some(initial)
     }
 
@@ -144,7 +246,7 @@ impl<'b> Scan<'b> {
     pub(super) fn value(&mut self, enclosing: &mut Vec<u8>) -> Option<&'b [u8]> {
         enclosing.clear();
         self.peek();
-        let whole = self.rest;
+        let begin = *self;
         loop {
             match self.peek()? {
                 b'"' => {
@@ -169,7 +271,7 @@ impl<'b> Scan<'b> {
             }
             loop {
                 let Some(end) = enclosing.last().copied() else {
-                    return whole.get(..whole.len().saturating_sub(self.rest.len()));
+                    return self.since(&begin);
                 };
                 if self.goes_on(end)? {
                     if end == b'}' {
@@ -183,28 +285,6 @@ impl<'b> Scan<'b> {
     }
 }
 
-/// What follows a string, of which an escape is next.
-fn after_escapes(text: &[u8]) -> Option<&[u8]> {
-    let mut rest = text;
-    loop {
-        rest = match rest {
-            [b'"', rest @ ..] => return Some(rest),
-            [b'\\', b'u', a, b, c, d, rest @ ..]
-                if [a, b, c, d].iter().all(|digit| digit.is_ascii_hexdigit()) =>
-            {
-                rest
-            }
-            [
-                b'\\',
-                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't',
-                rest @ ..,
-            ] => rest,
-            _ => return None,
-        };
-        rest = rest.get(plain(rest)..)?;
-    }
-}
-
 /// What follows the digits that `text` begins with, of which there must be one.
 fn digits(text: &[u8]) -> Option<&[u8]> {
     let mut rest = text;
@@ -214,29 +294,6 @@ fn digits(text: &[u8]) -> Option<&[u8]> {
     (rest.len() < text.len()).then_some(rest)
 }
 
-/// How many bytes stand before the first quote, backslash or control character.
-#[inline]
-fn plain(text: &[u8]) -> usize {
-    // Eight bytes at a time. Subtraction sets the high bit of each that stops, which has none of
-    // its own; a borrow is handed on upwards only, so the lowest that is set is right. Flipping
-    // 0x02 puts the quote right behind the control characters.
-    const ONES: u64 = u64::MAX / 0xff;
-    let (eights, rest) = text.as_chunks::<8>();
-    for (place, eight) in eights.iter().enumerate() {
-        let eight = u64::from_le_bytes(*eight);
-        let quote = (eight ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
-        let backslash = (eight ^ (ONES * 0x5c)).wrapping_sub(ONES);
-        let stops = (quote | backslash) & !eight & (ONES * 0x80);
-        if stops != 0 {
-            let within = usize::try_from(stops.trailing_zeros() / 8).unwrap_or_default();
-            return place.saturating_mul(8).saturating_add(within);
-        }
-    }
-    let stop = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
-    let within = rest.iter().position(stop).unwrap_or(rest.len());
-    eights.len().saturating_mul(8).saturating_add(within)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -244,10 +301,11 @@ mod tests {
     use serde::de::IgnoredAny;
 
     /// The whole text as one value.
-    fn value(text: &[u8]) -> Option<&[u8]> {
-        let mut scan = Scan::new(text);
+    fn value(text: &[u8]) -> Option<Vec<u8>> {
+        let stops = Stops::of(text);
+        let mut scan = Scan::new(text, &stops);
         let value = scan.value(&mut Vec::new())?;
-        scan.peek().is_none().then_some(value)
+        scan.peek().is_none().then(|| value.to_vec())
     }
 
     #[test]
@@ -265,7 +323,11 @@ mod tests {
             "[[1,2],{\"\":[]},\"]\"]",
         ] {
             let spaced = format!(" \t\r\n{text} \n");
-            assert_eq!(value(spaced.as_bytes()), Some(text.as_bytes()), "{text}");
+            assert_eq!(
+                value(spaced.as_bytes()).as_deref(),
+                Some(text.as_bytes()),
+                "{text}"
+            );
         }
         for text in [
             "",
@@ -324,21 +386,22 @@ mod tests {
     #[test]
     fn a_string_means_what_its_escapes_mean() {
         let read = |text: &'static [u8]| {
-            let string = Scan::new(text).string()?;
-            let (text, bytes) = (string.read(), string.bytes());
-            assert!(text.is_none() || bytes.as_deref() == text.as_deref().map(str::as_bytes));
-            text
+            let stops = Stops::of(text);
+            let string = Scan::new(text, &stops).string()?;
+            string.bytes().map(Cow::into_owned)
         };
-        assert_eq!(read(b" \"a b\" x").as_deref(), Some("a b"));
+        assert_eq!(read(b" \"a b\" x").as_deref(), Some(&b"a b"[..]));
         assert_eq!(
             read(br#""\ud83d\ude00\"\/\u0041""#).as_deref(),
-            Some("😀\"/A")
+            Some("😀\"/A".as_bytes())
         );
-        assert!(matches!(read(b"\"plain\""), Some(Cow::Borrowed("plain"))));
+        assert_eq!(read(b"\"plain\"").as_deref(), Some(&b"plain"[..]));
+        // What is not UTF-8 is refused where it is decoded, and else left to who reads it.
+        assert_eq!(read(b"\"\xff\"").as_deref(), Some(&b"\xff"[..]));
         for text in [
             &b"\"\\ud800\""[..],
             b"\"\\ude00\\ud83d\"",
-            b"\"\xff\"",
+            b"\"\\n\xff\"",
             b"a",
             b"",
         ] {
@@ -349,20 +412,21 @@ mod tests {
     #[test]
     fn the_first_that_stops_a_string_is_found_wherever_it_stands() {
         for stop in [b'"', b'\\', 0, 0x1f] {
-            for len in 0..40 {
+            for len in (0..20).chain(50..80).chain(120..140) {
+                // The neighbours of what stops, and bytes with a high bit, do not.
+                let text = b" !#[]\x7f\x80\xa2\xdc\xff".iter().copied().cycle();
+                let text: Vec<u8> = text.take(len).collect();
+                let first = |text: &[u8], from| Scan::new(text, &Stops::of(text)).stop(from);
+                assert_eq!(first(&text, 0), Some(len));
+                assert_eq!(first(&text, len), Some(len));
                 for at in 0..len {
-                    // The neighbours of what stops, and bytes with a high bit, do not.
-                    let mut text: Vec<u8> = b" !#[]\x7f\x80\xa2\xdc\xff"
-                        .iter()
-                        .copied()
-                        .cycle()
-                        .take(len)
-                        .collect();
-                    assert_eq!(plain(&text), len);
+                    let mut text = text.clone();
                     text[at] = stop;
-                    assert_eq!(plain(&text), at);
+                    assert_eq!(first(&text, at / 2), Some(at));
+                    assert_eq!(first(&text, at + 1), Some(len));
                     text[at..].fill(stop);
-                    assert_eq!(plain(&text), at);
+                    assert_eq!(first(&text, 0), Some(at));
+                    assert_eq!(first(&text, at), Some(at));
                 }
             }
         }

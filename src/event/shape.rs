@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::canonical;
+use super::canonical::NULL;
 use super::error::{EventError, EventErrorKind as Kind};
-use super::members::{Found, Wanted};
+use super::members::{Found, There, Wanted};
 use super::pointer::Pointer;
 use crate::clock::UnixTime;
 use crate::error::{ConfigError, ConfigErrorKind};
@@ -126,8 +126,10 @@ pub(super) struct SlotField {
 
 impl Slots {
     pub(super) fn new(shape: &Shape, wanted: &mut Wanted) -> Self {
-        let mut slot = |field: &Field| SlotField {
-            slots: field.0.iter().map(|pointer| wanted.add(pointer)).collect(),
+        let mut slot = |field: &Field, form| SlotField {
+            slots: (field.0.iter())
+                .map(|pointer| wanted.add(pointer, form))
+                .collect(),
             name: field
                 .0
                 .first()
@@ -137,30 +139,24 @@ impl Slots {
         };
         Self {
             name: shape.name,
-            when: shape.when.as_ref().map(&mut slot),
-            key: shape.key.iter().map(&mut slot).collect(),
-            fingerprint: shape.fingerprint.iter().map(&mut slot).collect(),
-            time: shape.time.as_ref().map(&mut slot),
+            when: shape.when.as_ref().map(|field| slot(field, false)),
+            key: shape.key.iter().map(|field| slot(field, false)).collect(),
+            fingerprint: (shape.fingerprint.iter())
+                .map(|field| slot(field, true))
+                .collect(),
+            time: shape.time.as_ref().map(|field| slot(field, false)),
         }
-    }
-
-    /// About how long the canonical form of what counts is: a string of it grows by its length.
-    pub(super) fn canonical_len(&self, found: &Found<'_>) -> usize {
-        let raw = (self.fingerprint.iter())
-            .flat_map(|field| field.values(found))
-            .fold(0_usize, |sum, raw| sum.saturating_add(raw.len()));
-        raw.saturating_add(raw / 4).saturating_add(16)
     }
 
     pub(super) fn fits(&self, found: &Found<'_>) -> bool {
         self.when
             .as_ref()
-            .is_none_or(|field| field.values(found).any(|raw| raw != "null"))
+            .is_none_or(|field| field.values(found).any(|value| value.raw != b"null"))
     }
 }
 
 impl SlotField {
-    fn values<'b>(&self, found: &Found<'b>) -> impl Iterator<Item = &'b str> {
+    fn values<'f, 'b>(&self, found: &'f Found<'b>) -> impl Iterator<Item = &'f There<'b>> {
         self.slots.iter().filter_map(|slot| found.get(*slot))
     }
 
@@ -170,8 +166,9 @@ impl SlotField {
 
     pub(super) fn key_part<'b>(&self, found: &Found<'b>) -> Result<Cow<'b, str>, EventError> {
         let mut part: Option<Cow<'b, str>> = None;
-        for raw in self.values(found) {
-            let read = scalar(raw).ok_or_else(|| self.error(Kind::WrongType))?;
+        for value in self.values(found) {
+            let read = value.text().and_then(scalar);
+            let read = read.ok_or_else(|| self.error(Kind::WrongType))?;
             if part
                 .replace(read.clone())
                 .is_some_and(|other| other != read)
@@ -182,37 +179,30 @@ impl SlotField {
         part.ok_or_else(|| self.error(Kind::UnknownShape))
     }
 
-    pub(super) fn append_canonical(
-        &self,
-        found: &Found<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), EventError> {
-        let begin = out.len();
-        let mut values = self.values(found).filter(|raw| *raw != "null");
-        if let Some(raw) = values.next() {
-            canonical::append(raw, out).map_err(|kind| self.error(kind))?;
-        }
-        for raw in values {
-            let mut other = Vec::new();
-            canonical::append(raw, &mut other).map_err(|kind| self.error(kind))?;
-            if out.get(begin..) != Some(&other) {
+    /// The canonical form of what it means.
+    pub(super) fn form<'f>(&self, found: &'f Found<'_>) -> Result<&'f [u8], EventError> {
+        let mut form = None;
+        for value in self.values(found).filter(|value| value.raw != b"null") {
+            let this = found.form(value).map_err(|kind| self.error(kind))?;
+            if form.replace(this).is_some_and(|other| other != this) {
                 return Err(self.error(Kind::Ambiguous));
             }
         }
-        if out.len() == begin {
-            canonical::append("null", out).map_err(|kind| self.error(kind))?;
-        }
-        Ok(())
+        Ok(form.unwrap_or(NULL))
     }
 
     /// A time that cannot be read is no time: the event is not lost for it.
     pub(super) fn time(&self, found: &Found<'_>) -> Option<UnixTime> {
-        let text = self.values(found).find_map(scalar)?;
+        let mut texts = self.values(found).filter_map(There::text);
+        let text = texts.find_map(scalar)?;
         if text.len() <= 19 && text.bytes().all(|byte| byte.is_ascii_digit()) {
             return text.parse().ok().map(UnixTime::from_secs);
         }
         let time = OffsetDateTime::parse(&text, &Rfc3339).ok()?;
-        let micros = u64::try_from(time.unix_timestamp_nanos() / 1_000).unwrap_or(0);
+        // What lies before 1970 is its beginning.
+        let micros = u64::try_from(time.unix_timestamp()).map_or(0, |seconds| {
+            (seconds.saturating_mul(1_000_000)).saturating_add(u64::from(time.nanosecond() / 1_000))
+        });
         Some(UnixTime::from_micros(micros))
     }
 }
@@ -225,7 +215,10 @@ const MAX_PART_LEN: usize = 1024;
 pub(crate) fn scalar(raw: &str) -> Option<Cow<'_, str>> {
     if raw.starts_with('"') {
         let text: Cow<'_, str> = match raw.strip_prefix('"')?.strip_suffix('"')? {
-            plain if !plain.contains('\\') => Cow::Borrowed(plain),
+            // Looking at all of it takes less than to stop early.
+            plain if !plain.bytes().fold(false, |any, byte| any | (byte == b'\\')) => {
+                Cow::Borrowed(plain)
+            }
             _ => Cow::Owned(serde_json::from_str(raw).ok()?),
         };
         return (1..=MAX_PART_LEN).contains(&text.len()).then_some(text);
