@@ -1,7 +1,7 @@
 //! What the stores cost, as Markdown tables. Run it with `cargo bench --bench store`.
 //!
 //! - `pairs`: claim and complete through `RedisStore`, against the same scripts sent with nothing
-//!   but the `redis` crate.
+//!   but the `redis` crate, one key a call.
 //! - `batches`: the same scripts by hand, with one key a call and with several.
 //! - `bytes`: what a finished record takes in Redis, against a plain key of the same name.
 //! - `memory`: claim and complete through `MemoryStore` on one thread and on two, and what a record
