@@ -1,6 +1,10 @@
 //! What one would write by hand: the least that checks a signature, and the least that also keeps
 //! a record in Redis.
 
+#[path = "../../src/store/redis/code.rs"]
+#[allow(dead_code, reason = "two of the scripts are called")]
+mod code;
+
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -13,6 +17,8 @@ use sha2::Sha256;
 
 use crate::common::{Result, SECRET, SIGNATURE};
 use crate::server::read_body;
+
+use self::code::{CLAIM, COMPLETE};
 
 /// A prepared key, and nothing else: no time window, no second key, no limit on the header.
 #[derive(Clone)]
@@ -48,16 +54,10 @@ pub(crate) async fn bare_mac(
     }
 }
 
-const CLAIM: &str = concat!(
-    include_str!("../../src/store/redis/record.lua"),
-    include_str!("../../src/store/redis/claim.lua")
-);
-const COMPLETE: &str = concat!(
-    include_str!("../../src/store/redis/record.lua"),
-    include_str!("../../src/store/redis/complete.lua")
-);
 const LEASE: u64 = 15_000_000;
 const RETENTION: u64 = 30 * 86_400 * 1_000_000;
+/// In milliseconds.
+const KEPT_BY_REDIS: u64 = RETENTION / 1_000 + 1_000;
 
 /// The same, and the two script calls of a delivery, sent as they are.
 #[derive(Clone)]
@@ -110,25 +110,20 @@ impl TwoScripts {
             .arg("1")
             .arg(LEASE)
             .arg(RETENTION);
-        let answer: Vec<Value> = claim.arg("").query_async(&mut self.redis).await?;
-        let [
-            Value::Int(1),
-            _,
-            Value::Int(attempt),
-            Value::BulkString(fence),
-            _,
-        ] = &answer[..]
-        else {
+        claim.arg(KEPT_BY_REDIS).arg("");
+        // A new event: the first attempt, with the time as its fence.
+        let Value::Int(fence @ 1..) = claim.query_async(&mut self.redis).await? else {
             return Ok(StatusCode::CONFLICT);
         };
         let status = read_body(body).await;
         let mut complete = redis::cmd("EVALSHA");
         complete.arg(&self.complete).arg(1).arg(&key);
-        complete.arg(&token).arg(RETENTION).arg(meaning);
-        complete.arg(*attempt).arg(fence).arg(status.as_u16());
-        complete.arg("0").arg("").arg("");
-        let answer: Vec<Value> = complete.query_async(&mut self.redis).await?;
-        let held = matches!(&answer[..], [Value::Int(1), _]);
+        complete.arg(&token).arg(&[1_u8, 2 | 8]);
+        complete.arg([fence.to_be_bytes().as_slice(), &1_u32.to_be_bytes()].concat());
+        complete.arg([meaning, &status.as_u16().to_be_bytes()].concat());
+        complete.arg(RETENTION).arg(KEPT_BY_REDIS);
+        let answer: Value = complete.query_async(&mut self.redis).await?;
+        let held = matches!(answer, Value::Int(1..));
         Ok(if held { status } else { StatusCode::CONFLICT })
     }
 }

@@ -1,15 +1,16 @@
 //! What the stores cost, as Markdown tables. Run it with `cargo bench --bench store`.
 //!
 //! - `pairs`: claim and complete through `RedisStore`, against the same scripts sent with nothing
-//!   but the `redis` crate.
+//!   but the `redis` crate, one key a call.
+//! - `batches`: the same scripts by hand, with one key a call and with several.
 //! - `bytes`: what a finished record takes in Redis, against a plain key of the same name.
 //! - `memory`: claim and complete through `MemoryStore` on one thread and on two, and what a record
 //!   takes there.
 //!
 //! `cargo bench --bench store -- --quick` takes few rounds and records; `-- pairs --rounds 5` runs a
-//! part, `-- bytes --records 50000` a small one. Redis is started for it, on a free port. What is compared takes turns in short rounds, so
-//! that whatever else the machine does falls on both; each ratio is the median of the rounds'
-//! ratios.
+//! part, `-- bytes --records 50000` a small one. Redis is started for it, on a free port. What is compared
+//! takes turns in short rounds, so that whatever else the machine does falls on both; each ratio is
+//! the median of the rounds' ratios.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,7 +18,11 @@
     clippy::indexing_slicing
 )]
 
+mod batches;
 mod bytes;
+#[path = "../../src/store/redis/code.rs"]
+#[allow(dead_code, reason = "two of the scripts are measured")]
+mod code;
 mod event;
 mod memory;
 mod pairs;
@@ -30,7 +35,7 @@ use std::error::Error;
 
 use lexopt::prelude::*;
 
-const PARTS: [&str; 3] = ["pairs", "bytes", "memory"];
+const PARTS: [&str; 4] = ["pairs", "batches", "bytes", "memory"];
 
 struct Options {
     parts: Vec<String>,
@@ -83,6 +88,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build()?;
     if options.has("pairs") {
         runtime.block_on(pairs::print(options.rounds));
+    }
+    if options.has("batches") {
+        runtime.block_on(batches::print(options.rounds));
     }
     if options.has("bytes") {
         runtime.block_on(bytes::print(options.records));

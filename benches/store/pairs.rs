@@ -11,19 +11,11 @@ use sha2::{Digest, Sha256};
 use tower_webhook::RedisStore;
 use tower_webhook::store::{Claim, ClaimOutcome, Held, Store};
 
+use crate::code;
 use crate::event::{self, LEASE, RETENTION};
 use crate::processor::of_process;
 use crate::redis_support::Server;
 use crate::rounds::{Medians, Required};
-
-const CLAIM: &str = concat!(
-    include_str!("../../src/store/redis/record.lua"),
-    include_str!("../../src/store/redis/claim.lua")
-);
-const COMPLETE: &str = concat!(
-    include_str!("../../src/store/redis/record.lua"),
-    include_str!("../../src/store/redis/complete.lua")
-);
 
 /// As long as no call takes, however busy the machine is; both sides are told.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -65,20 +57,20 @@ impl Side for Ours {
 
 /// The `redis` crate alone; even the commands are made beforehand.
 #[derive(Clone)]
-struct Raw {
+pub(crate) struct Raw {
     conn: MultiplexedConnection,
     claim: Arc<str>,
     complete: Arc<str>,
 }
 
 impl Raw {
-    async fn new(server: &Server) -> Self {
+    pub(crate) async fn new(server: &Server) -> Self {
         let config = AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE));
         let client = Client::open(server.url()).unwrap();
         let conn = client.get_multiplexed_async_connection_with_config(&config);
         let mut conn = conn.await.unwrap();
         let mut hashes = Vec::new();
-        for code in [CLAIM, COMPLETE] {
+        for code in [code::CLAIM, code::COMPLETE] {
             let script = Script::new(code);
             script.load_async(&mut conn).await.unwrap();
             hashes.push(script.get_hash().into());
@@ -90,12 +82,33 @@ impl Raw {
         }
     }
 
-    async fn ask(&self, cmd: &Cmd) {
-        let answer: Value = cmd.query_async(&mut self.conn.clone()).await.unwrap();
-        let Value::Array(words) = answer else {
-            panic!("{answer:?}");
-        };
-        assert_eq!(words[0], Value::Int(1));
+    pub(crate) async fn ask(&self, cmd: &Cmd) -> Value {
+        cmd.query_async(&mut self.conn.clone()).await.unwrap()
+    }
+
+    /// A claim and a completion of the same events, each in one call.
+    pub(crate) fn commands(&self, numbers: Range<u32>) -> (Cmd, Cmd) {
+        let micros = |span: Duration| span.as_micros().to_string();
+        let events: Vec<_> = numbers.clone().map(event::claim).collect();
+        let [claim, complete] = [&self.claim, &self.complete].map(|script| {
+            let mut call = redis::cmd("EVALSHA");
+            call.arg(&**script).arg(events.len());
+            for number in numbers.clone() {
+                call.arg(redis_key(number));
+            }
+            call
+        });
+        let (mut claim, mut complete) = (claim, complete);
+        for event in events {
+            let (token, fingerprint) = (event.token.as_bytes(), event.fingerprint.as_bytes());
+            claim.arg(token).arg(fingerprint).arg("1");
+            claim.arg(micros(LEASE)).arg(micros(RETENTION));
+            claim.arg(kept_by_redis()).arg("");
+            complete.arg(token).arg(&[1_u8, 2 | 8]).arg(&[0_u8; 12]);
+            complete.arg([fingerprint.as_slice(), &[0, 200]].concat());
+            complete.arg(micros(RETENTION)).arg(kept_by_redis());
+        }
+        (claim, complete)
     }
 }
 
@@ -103,26 +116,20 @@ impl Side for Raw {
     type Work = (Cmd, Cmd);
 
     fn prepare(&self, number: u32) -> (Cmd, Cmd) {
-        let event = event::claim(number);
-        let key = redis_key(number);
-        let micros = |span: Duration| span.as_micros().to_string();
-        let (token, fingerprint) = (event.token.as_bytes(), event.fingerprint.as_bytes());
-        let mut claim = redis::cmd("EVALSHA");
-        claim.arg(&*self.claim).arg(1).arg(&key);
-        claim.arg(token).arg(fingerprint).arg("1");
-        claim.arg(micros(LEASE)).arg(micros(RETENTION)).arg("");
-        let mut complete = redis::cmd("EVALSHA");
-        complete.arg(&*self.complete).arg(1).arg(&key);
-        complete.arg(token).arg(micros(RETENTION)).arg(fingerprint);
-        complete.arg("1").arg(&[0_u8; 8]).arg("200");
-        complete.arg("0").arg("").arg("");
-        (claim, complete)
+        self.commands(number..number + 1)
     }
 
     async fn pair(&self, (claim, complete): &(Cmd, Cmd)) {
-        self.ask(claim).await;
-        self.ask(complete).await;
+        for cmd in [claim, complete] {
+            let answer = self.ask(cmd).await;
+            assert!(matches!(answer, Value::Int(1..)), "{answer:?}");
+        }
     }
+}
+
+/// In milliseconds.
+fn kept_by_redis() -> String {
+    (RETENTION + Duration::from_secs(1)).as_millis().to_string()
 }
 
 /// Where the store keeps the record of an event.
@@ -155,8 +162,8 @@ async fn check_that_both_do_the_same(server: &Server, raw: &Raw, ours: &Ours) {
 pub(crate) struct Took {
     pub(crate) pairs_per_second: f64,
     /// Processor time of this process and of Redis; 0 where it is not told.
-    client_micros: f64,
-    redis_micros: f64,
+    pub(crate) client_micros: f64,
+    pub(crate) redis_micros: f64,
 }
 
 /// Claims and completes every number of `numbers` once.

@@ -102,6 +102,14 @@ fn held(value: &Value) -> Option<Held> {
 
 /// Each as the comment at the head of its script says.
 fn claim_model(value: &Value) -> Option<(UnixTime, ClaimOutcome)> {
+    if let Value::Int(_) = value {
+        let grant = Grant {
+            attempt: 1,
+            fence: natural(value)?,
+            corrected: false,
+        };
+        return Some((time(value)?, ClaimOutcome::Claimed(grant)));
+    }
     Some(match words(value) {
         [
             Value::Int(1),
@@ -131,8 +139,10 @@ fn claim_model(value: &Value) -> Option<(UnixTime, ClaimOutcome)> {
 }
 
 fn held_model(value: &Value) -> Option<(UnixTime, Held)> {
-    match words(value) {
-        [code, now] => Some((time(now)?, held(code)?)),
+    let told = |number: i64, held| Some((UnixTime::from_micros(number.unsigned_abs()), held));
+    match value {
+        Value::Int(held @ 1..) => told(*held, Held::Held),
+        Value::Int(fenced @ ..=-1) => told(*fenced, Held::Fenced),
         _ => None,
     }
 }
@@ -159,7 +169,7 @@ fn agree<T: PartialEq + std::fmt::Debug>(ours: Result<T, Kind>, model: Option<T>
     assert_eq!(ours, model.ok_or(Kind::Corrupt), "{value:?}");
 }
 
-/// A value as `record.lua` says that it is laid out.
+/// A value as `layout.lua` says that it is laid out.
 fn encode(kept: &Kept, name: Option<&str>) -> Vec<u8> {
     let (mut flags, tail, body) = match &kept.stage {
         Stage::Claimed {
@@ -453,9 +463,13 @@ fn made_up(bytes: &[u8]) -> arbitrary::Result<()> {
     assert_eq!(read::claim(wire.value(made.cut)), Ok((at, outcome)));
 
     // The answer to a finish, and to as many renewals.
-    let wire = Wire::array(made.newer, 2).int(1).int(now);
-    assert_eq!(read::held(wire.and_more()), Err(Kind::Corrupt));
-    assert_eq!(read::held(wire.value(made.cut)), Ok((at, Held::Held)));
+    let answers = [("", Ok((at, Held::Held))), ("-", Ok((at, Held::Fenced)))];
+    for (sign, outcome) in answers {
+        let value = redis::parse_redis_value(format!(":{sign}{now}\r\n").as_bytes()).unwrap();
+        let outcome = if now == 0 { Err(Kind::Corrupt) } else { outcome };
+        assert_eq!(read::held(&value), outcome);
+        assert_eq!(read::held(&Value::Array(vec![value])), Err(Kind::Corrupt));
+    }
     let wire = Wire::array(made.newer, 3).int(now).int(2).int(1);
     assert_eq!(read::renew(wire.and_more(), 2), Err(Kind::Corrupt));
     let renewed = vec![Held::Fenced, Held::Held];
@@ -478,7 +492,7 @@ fuzz_target!(|input: &[u8]| {
     let Some(value) = parse(rest) else { return };
     match selector {
         b'c' => agree(read::claim(value.clone()), claim_model(&value), &value),
-        b'h' => agree(read::held(value.clone()), held_model(&value), &value),
+        b'h' => agree(read::held(&value), held_model(&value), &value),
         b'0'..=b'9' => {
             let asked = usize::from(selector - b'0');
             agree(

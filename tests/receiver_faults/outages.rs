@@ -182,7 +182,7 @@ impl Loss {
     }
 }
 
-/// The records that a server has, read as `record.lua` lays them out: a replica answers no store.
+/// The records that a server has, read as `layout.lua` lays them out: a replica answers no store.
 fn records(server: &Server) -> BTreeMap<String, Kept> {
     let keys = server.ask(&["KEYS", "wh:default:{*}:blendfi:*"]);
     let record = |key: &str| {

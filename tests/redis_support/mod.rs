@@ -3,6 +3,12 @@
 
 #![allow(dead_code, reason = "each test binary uses its share")]
 
+#[path = "../../src/store/redis/code.rs"]
+#[allow(
+    clippy::duplicate_mod,
+    reason = "the tests within the crate have it already"
+)]
+mod code;
 pub(crate) mod dice;
 pub(crate) mod proxy;
 

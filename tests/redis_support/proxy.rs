@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet, yield_now};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::LIMIT;
+use super::{LIMIT, code};
 
 /// The scripts that change a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,19 +33,11 @@ impl Script {
 
     /// The script as the store sends it.
     pub(crate) fn code(self) -> &'static str {
-        macro_rules! code {
-            ($file:literal) => {
-                concat!(
-                    include_str!("../../src/store/redis/record.lua"),
-                    include_str!(concat!("../../src/store/redis/", $file))
-                )
-            };
-        }
         match self {
-            Self::Claim => code!("claim.lua"),
-            Self::Complete => code!("complete.lua"),
-            Self::Release => code!("release.lua"),
-            Self::Renew => code!("renew.lua"),
+            Self::Claim => code::CLAIM,
+            Self::Complete => code::COMPLETE,
+            Self::Release => code::RELEASE,
+            Self::Renew => code::RENEW,
         }
     }
 

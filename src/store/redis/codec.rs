@@ -1,4 +1,5 @@
-//! Reads the value of a record; `record.lua` says how it is laid out and writes it.
+//! Reads the value of a record; `layout.lua` says how it is laid out. The scripts write it, a finished
+//! one from parts that are made here.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use bytes::{Buf, Bytes};
 
 use crate::clock::UnixTime;
 use crate::event::{EventKey, Fingerprint};
-use crate::store::command::StoredResponse;
+use crate::store::command::{Complete, StoredResponse};
 use crate::store::record::{Record, State};
 use crate::store::token::Token;
 
@@ -31,6 +32,59 @@ const LONGEST: Duration = Duration::from_secs(100 * 366 * 86_400);
 /// A span in whole microseconds, as scripts take it.
 pub(super) fn micros(span: Duration) -> u64 {
     u64::try_from(span.min(LONGEST).as_micros()).unwrap_or(u64::MAX)
+}
+
+/// So much longer than a record counts Redis keeps its value. Redis may count from a moment before
+/// the one that a script went by, and must drop no record that the rules still keep.
+const SPARE: Duration = Duration::from_secs(1);
+
+/// For how many milliseconds Redis keeps the value of a record that is kept for `span`.
+pub(super) fn millis_to_keep(span: Duration) -> u64 {
+    micros(span)
+        .div_ceil(1_000)
+        .saturating_add(u64::try_from(SPARE.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// What is known of a finished record before a script writes it: all but token and time.
+pub(super) struct Done {
+    pub(super) head: [u8; 2],
+    /// Fence and attempt.
+    pub(super) grant: [u8; 12],
+    /// What stands behind them.
+    pub(super) tail: Vec<u8>,
+}
+
+/// The record that a completion writes; `name` is the event key, where the Redis key only hashes it.
+pub(super) fn done(complete: &Complete, name: Option<&str>) -> Done {
+    let StoredResponse { status, body } = &complete.response;
+    let (name, body) = (name.unwrap_or_default(), body.as_deref());
+    let mut flags = DONE | FINGERPRINT;
+    let mut grant = [0; 12];
+    let (fence, attempt) = grant.split_at_mut(8);
+    fence.copy_from_slice(&complete.fence.to_be_bytes());
+    attempt.copy_from_slice(&complete.attempt.to_be_bytes());
+    let mut tail = Vec::with_capacity(
+        (16 + 2 + 4_usize)
+            .saturating_add(name.len())
+            .saturating_add(body.map_or(0, <[u8]>::len)),
+    );
+    tail.extend_from_slice(complete.fingerprint.as_bytes());
+    tail.extend_from_slice(&status.to_be_bytes());
+    if !name.is_empty() {
+        flags |= NAMED;
+        let length = u32::try_from(name.len()).unwrap_or(u32::MAX);
+        tail.extend_from_slice(&length.to_be_bytes());
+        tail.extend_from_slice(name.as_bytes());
+    }
+    if let Some(body) = body {
+        flags |= BODY;
+        tail.extend_from_slice(body);
+    }
+    Done {
+        head: [VERSION, flags],
+        grant,
+        tail,
+    }
 }
 
 /// A record as it is stored.
@@ -185,7 +239,7 @@ mod tests {
 
     use super::*;
 
-    /// Written out by hand after the table in `record.lua`.
+    /// Written out by hand after the table in `layout.lua`.
     fn done() -> Vec<u8> {
         let mut value = vec![1, 2 | 8 | 128];
         value.extend([0xaa; 16]);

@@ -1,4 +1,4 @@
--- Removes a record. After record.lua.
+-- Removes a record.
 --
 -- KEYS[1]  the record
 -- KEYS[2]  the mark of this command, in the same slot

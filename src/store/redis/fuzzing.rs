@@ -30,8 +30,8 @@ pub fn claim(answer: Value) -> Read<(UnixTime, ClaimOutcome)> {
 }
 
 /// The answer to a finish.
-pub fn held(answer: Value) -> Read<(UnixTime, Held)> {
-    told(scripts::held_answer(answer))
+pub fn held(answer: &Value) -> Read<(UnixTime, Held)> {
+    told(scripts::held_answer(&answer))
 }
 
 /// The answer to so many renewals.

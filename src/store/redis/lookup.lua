@@ -1,4 +1,4 @@
--- Reads a record and the time at which it was read. After record.lua.
+-- Reads a record and the time at which it was read. After layout.lua.
 --
 -- KEYS[1]  the record
 --

@@ -3,6 +3,7 @@
 mod address;
 mod builder;
 mod check;
+mod code;
 mod codec;
 mod connect;
 mod connection;
@@ -206,12 +207,12 @@ impl RedisStore {
 
     async fn complete_at(&self, complete: &Complete) -> Result<Answer<Held>, StoreError> {
         let call = Call::complete(complete, &self.place(&complete.key));
-        Ok(scripts::held_answer(self.link.call(&call).await?)?)
+        Ok(scripts::held_answer(&self.link.call(&call).await?)?)
     }
 
     async fn release_at(&self, release: &Release) -> Result<Answer<Held>, StoreError> {
         let call = Call::release(release, &self.place(&release.key));
-        Ok(scripts::held_answer(self.link.call(&call).await?)?)
+        Ok(scripts::held_answer(&self.link.call(&call).await?)?)
     }
 
     /// Renewals in one call.

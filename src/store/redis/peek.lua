@@ -1,4 +1,4 @@
--- How many microseconds a live claim still has; 0 where nobody is at work. After record.lua.
+-- How many microseconds a live claim still has; 0 where nobody is at work. After layout.lua.
 --
 -- KEYS[1]  the record
 
@@ -9,5 +9,5 @@ if #value < 46 or string.byte(value, 1) ~= VERSION then return 0 end
 if string.byte(value, 2) % 8 ~= CLAIMED then return 0 end
 local fingerprint = bit.band(string.byte(value, 2), FINGERPRINT) ~= 0
 if fingerprint and #value < 62 then return 0 end
-local lease_ends = number_at(value, fingerprint and 55 or 39)
-return math.max(lease_ends - now, 0)
+local high, low = struct.unpack('>I4I4', value, fingerprint and 55 or 39)
+return math.max(high * HALF + low - now, 0)

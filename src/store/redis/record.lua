@@ -1,44 +1,9 @@
--- What the scripts of this folder share: how a record is read and written. It stands before each.
---
--- A record is one string; codec.rs reads the same bytes. Numbers are big-endian.
---
---   1 byte    version of this layout
---   1 byte    state (1 claimed, 2 done, 3 released), plus the flags below
---   16 bytes  token
---   8 bytes   kept until, in microseconds
---   8 bytes   fence
---   4 bytes   attempt
---   16 bytes  fingerprint              with flag FINGERPRINT
---   8 bytes   lease end, microseconds  if claimed
---   2 bytes   status                   if done
---   4 bytes   length of the event key, and the key: with flag NAMED, where it is only hashed in
---             the Redis key
---   the rest  body                     with flag BODY
---
--- A fence has 64 bits, more than a Lua number holds exactly: it is handled in two halves.
-
-local VERSION = 1
-local CLAIMED, DONE, RELEASED = 1, 2, 3
-local FINGERPRINT, BOUND, CORRECTED, NAMED, BODY = 8, 16, 32, 64, 128
-local HALF = 4294967296
--- The last whole number that a Lua number counts to.
-local LAST = 9007199254740991
--- The first element of an answer where the value cannot be read.
-local UNREADABLE = 0
-
-local function server_time()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000000 + tonumber(time[2])
-end
-
-local now = server_time()
-
-local function later(span)
-  return math.min(now + span, LAST)
-end
+-- How the scripts of this folder read and write any record. After layout.lua, and after what a script
+-- does in the usual case: defining these functions takes longer than that.
 
 local function u64(number)
-  return struct.pack('>I4I4', math.floor(number / HALF), number % HALF)
+  local low = number % HALF
+  return struct.pack('>I4I4', (number - low) / HALF, low)
 end
 
 local function number_at(value, at)

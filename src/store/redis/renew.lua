@@ -1,4 +1,5 @@
--- Gives claims more time, and binds content that was confirmed meanwhile. After record.lua.
+-- Gives claims more time, and binds content that was confirmed meanwhile. After layout.lua and
+-- record.lua.
 --
 -- KEYS  the records; in a cluster all of one partition
 -- ARGV  four for each: token, fingerprint to bind or '', lease and retention in microseconds
@@ -18,8 +19,8 @@ for place, key in ipairs(KEYS) do
     outcome = UNREADABLE
   elseif record and record.state == CLAIMED and record.token == token then
     if bind ~= '' then record.bound, record.fingerprint = true, bind end
-    record.lease_ends = later(tonumber(ARGV[first + 3]))
-    record.kept_until = math.max(later(tonumber(ARGV[first + 4])), record.lease_ends)
+    record.lease_ends = now + ARGV[first + 3]
+    record.kept_until = math.max(now + ARGV[first + 4], record.lease_ends)
     local failed = write(key, record)
     if failed then return failed end
     outcome = 1

@@ -12,7 +12,8 @@ use crate::store::command::{
     Claim, ClaimOutcome, Complete, Grant, Held, Release, Renew, StoredResponse,
 };
 
-use super::codec::micros;
+use super::code;
+use super::codec::{self, Done, micros, millis_to_keep};
 use super::error::Fault;
 use super::keys::Place;
 
@@ -23,25 +24,32 @@ pub(super) struct Source {
     hash: LazyLock<String>,
 }
 
+impl Source {
+    const fn new(code: &'static str, hash: fn() -> String) -> Self {
+        Self {
+            code,
+            hash: LazyLock::new(hash),
+        }
+    }
+}
+
 macro_rules! source {
-    ($name:ident, $file:literal) => {
-        pub(super) static $name: Source = Source {
-            code: concat!(include_str!("record.lua"), include_str!($file)),
-            hash: LazyLock::new(|| {
-                let code = concat!(include_str!("record.lua"), include_str!($file));
-                Script::new(code).get_hash().to_owned()
-            }),
-        };
+    ($name:ident) => {
+        pub(super) static $name: Source = Source::new(code::$name, || hash(code::$name));
     };
 }
 
-source!(CLAIM, "claim.lua");
-source!(COMPLETE, "complete.lua");
-source!(RELEASE, "release.lua");
-source!(RENEW, "renew.lua");
-source!(LOOKUP, "lookup.lua");
-source!(PEEK, "peek.lua");
-source!(FORGET, "forget.lua");
+source!(CLAIM);
+source!(COMPLETE);
+source!(RELEASE);
+source!(RENEW);
+source!(LOOKUP);
+source!(PEEK);
+source!(FORGET);
+
+fn hash(code: &str) -> String {
+    Script::new(code).get_hash().to_owned()
+}
 
 /// As many bytes as most calls have.
 const USUAL_SIZE: usize = 256;
@@ -84,29 +92,28 @@ impl Call {
     }
 
     pub(super) fn claim(claim: &Claim, place: &Place) -> Self {
-        Self::on(&CLAIM, 1, 6)
+        let kept = claim.retention.max(claim.lease);
+        Self::on(&CLAIM, 1, 7)
             .word(&place.key)
             .word(claim.token.as_bytes().as_slice())
             .word(claim.fingerprint.as_bytes().as_slice())
             .word(claim.bind)
             .word(micros(claim.lease))
-            .word(micros(claim.retention))
-            .word(name(place))
+            .word(micros(kept))
+            .word(millis_to_keep(kept))
+            .word(place.name.as_deref().unwrap_or_default())
     }
 
     pub(super) fn complete(complete: &Complete, place: &Place) -> Self {
-        let StoredResponse { status, body } = &complete.response;
-        Self::on(&COMPLETE, 1, 9)
+        let Done { head, grant, tail } = codec::done(complete, place.name.as_deref());
+        Self::on(&COMPLETE, 1, 6)
             .word(&place.key)
             .word(complete.token.as_bytes().as_slice())
+            .word(head.as_slice())
+            .word(grant.as_slice())
+            .word(tail.as_slice())
             .word(micros(complete.retention))
-            .word(complete.fingerprint.as_bytes().as_slice())
-            .word(complete.attempt)
-            .word(complete.fence.to_be_bytes().as_slice())
-            .word(*status)
-            .word(body.is_some())
-            .word(body.as_deref().unwrap_or_default())
-            .word(name(place))
+            .word(millis_to_keep(complete.retention))
     }
 
     pub(super) fn release(release: &Release, place: &Place) -> Self {
@@ -151,10 +158,6 @@ impl Call {
     }
 }
 
-fn name(place: &Place) -> &str {
-    place.name.as_deref().unwrap_or_default()
-}
-
 /// What a script answered, and the time it went by.
 #[derive(Debug)]
 pub(super) struct Answer<T> {
@@ -168,8 +171,22 @@ const UNREADABLE: Fault = Fault::Garbled("the value is not a record that this ve
 const STRANGE: Fault = Fault::Garbled("a script gave an answer that no version of it gives");
 
 pub(super) fn claim_answer(value: Value) -> Result<Answer<ClaimOutcome>, Fault> {
-    let Value::Array(words) = value else {
-        return Err(STRANGE);
+    let words = match value {
+        // What most claims get: the event is new, and the time is its fence.
+        Value::Int(_) => {
+            let now = time(Some(&value))?;
+            let grant = Grant {
+                attempt: 1,
+                fence: now.as_micros(),
+                corrected: false,
+            };
+            return Ok(Answer {
+                outcome: ClaimOutcome::Claimed(grant),
+                now,
+            });
+        }
+        Value::Array(words) => words,
+        _ => return Err(STRANGE),
     };
     let mut words = words.into_iter();
     let code = integer(words.next().as_ref())?;
@@ -206,17 +223,16 @@ pub(super) fn claim_answer(value: Value) -> Result<Answer<ClaimOutcome>, Fault> 
     Ok(Answer { outcome, now })
 }
 
-pub(super) fn held_answer(value: Value) -> Result<Answer<Held>, Fault> {
-    let Value::Array(words) = value else {
-        return Err(STRANGE);
+pub(super) fn held_answer(value: &Value) -> Result<Answer<Held>, Fault> {
+    let signed = integer(Some(value))?;
+    let outcome = match signed {
+        0 => return Err(UNREADABLE),
+        1.. => Held::Held,
+        _ => Held::Fenced,
     };
-    let mut words = words.into_iter();
-    let code = integer(words.next().as_ref())?;
-    let now = time(words.next().as_ref())?;
-    end(words)?;
     Ok(Answer {
-        outcome: held(code)?,
-        now,
+        outcome,
+        now: UnixTime::from_micros(signed.unsigned_abs()),
     })
 }
 
@@ -321,12 +337,35 @@ mod tests {
         let corrupt = |fault: Fault| fault.kind() == StoreErrorKind::Corrupt;
         assert!(claim_answer(ints(&[2, 1_000])).is_ok());
         assert!(claim_answer(ints(&[2, 1_000, 1])).is_err_and(corrupt));
-        assert!(held_answer(ints(&[1, 1_000])).is_ok());
-        assert!(held_answer(ints(&[1, 1_000, 1])).is_err_and(corrupt));
+        assert!(claim_answer(ints(&[])).is_err_and(corrupt));
         let none = Value::Array(vec![Value::Int(1_000), Value::Nil]);
         assert!(lookup_answer(none).is_ok());
         let more = Value::Array(vec![Value::Int(1_000), Value::Nil, Value::Nil]);
         assert!(lookup_answer(more).is_err_and(corrupt));
+    }
+
+    #[test]
+    fn the_sign_tells_who_held_a_claim() {
+        let told = |number: i64| held_answer(&Value::Int(number));
+        for (number, expected) in [(1_000, Held::Held), (-1_000, Held::Fenced)] {
+            let Answer { outcome, now } = told(number).unwrap();
+            assert_eq!((outcome, now.as_micros()), (expected, 1_000));
+        }
+        assert_eq!(told(0).unwrap_err().kind(), StoreErrorKind::Corrupt);
+        assert!(held_answer(&ints(&[1_000])).is_err());
+    }
+
+    #[test]
+    fn a_new_event_is_granted_with_the_time_as_its_fence() {
+        let Answer { outcome, now } = claim_answer(Value::Int(1_000)).unwrap();
+        let grant = Grant {
+            attempt: 1,
+            fence: 1_000,
+            corrected: false,
+        };
+        assert_eq!(outcome, ClaimOutcome::Claimed(grant));
+        assert_eq!(now.as_micros(), 1_000);
+        assert!(claim_answer(Value::Int(-1)).is_err());
     }
 
     #[test]

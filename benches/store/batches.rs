@@ -1,0 +1,93 @@
+//! What one script call for several keys brings, at most: nobody waits for company here, and each
+//! batch has as many keys as it may.
+
+use redis::{Cmd, Value};
+
+use crate::pairs::{Raw, Side, run};
+use crate::redis_support::Server;
+use crate::rounds::Medians;
+
+/// How many keys a call has, beside one.
+const SIZES: [u32; 4] = [2, 4, 8, 16];
+/// How many in flight, and how many pairs a round.
+const LEVELS: [(u32, u32); 2] = [(64, 6_400), (512, 10_240)];
+
+/// Calls for so many keys each.
+#[derive(Clone)]
+struct Batched {
+    raw: Raw,
+    keys: u32,
+}
+
+impl Side for Batched {
+    type Work = (Cmd, Cmd);
+
+    fn prepare(&self, number: u32) -> (Cmd, Cmd) {
+        let first = number * self.keys;
+        self.raw.commands(first..first + self.keys)
+    }
+
+    async fn pair(&self, (claims, completes): &(Cmd, Cmd)) {
+        for cmd in [claims, completes] {
+            let answer = self.raw.ask(cmd).await;
+            let answers = match answer {
+                Value::Array(answers) => answers,
+                answer => vec![answer],
+            };
+            assert_eq!(answers.len(), usize::try_from(self.keys).unwrap());
+            let granted = |answer: &Value| matches!(answer, Value::Int(1..));
+            assert!(answers.iter().all(granted), "{answers:?}");
+        }
+    }
+}
+
+pub(crate) async fn print(rounds: usize) {
+    let server = Server::start();
+    let raw = Raw::new(&server).await;
+    println!("\n### One script call for several keys, medians of {rounds} rounds\n");
+    println!(
+        "| in flight | keys a call | pairs/s | ratio to one key | middle half | client CPU \
+         | Redis CPU |"
+    );
+    println!("| ---: | ---: | ---: | ---: | :---: | ---: | ---: |");
+    for (in_flight, count) in LEVELS {
+        for keys in SIZES {
+            let [one, many] = [1, keys].map(|keys| Batched {
+                raw: raw.clone(),
+                keys,
+            });
+            let (mut rates, mut client, mut redis) = (vec![], vec![], vec![]);
+            // The first one warms up.
+            for round in 0..=rounds {
+                server.ask(&["FLUSHALL"]);
+                let first = run(&server, &one, in_flight, 0..count).await;
+                server.ask(&["FLUSHALL"]);
+                let second = run(&server, &many, in_flight / keys, 0..count / keys).await;
+                if round > 0 {
+                    let size = f64::from(keys);
+                    rates.push((first.pairs_per_second, second.pairs_per_second * size));
+                    client.push((first.client_micros, second.client_micros / size));
+                    redis.push((first.redis_micros, second.redis_micros / size));
+                }
+            }
+            let rates = Medians::of(&rates);
+            let (low, high) = rates.middle;
+            let (client, redis) = (Medians::of(&client), Medians::of(&redis));
+            println!(
+                "| {in_flight} | {keys} | {:.0} → {:.0} | {:.3} | {low:.3} to {high:.3} \
+                 | {:.1} → {:.1} µs | {:.1} → {:.1} µs |",
+                rates.first,
+                rates.second,
+                rates.ratio,
+                client.first,
+                client.second,
+                redis.first,
+                redis.second,
+            );
+        }
+    }
+    println!(
+        "\nBy hand: one key a call → several. The store has one key a call. The rate is what a batch \
+         would\nbring at most: here nobody has to wait until one is full.\n"
+    );
+}

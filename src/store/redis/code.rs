@@ -1,0 +1,41 @@
+//! The scripts, put together from their files. The benches and tests that call them by hand include
+//! this file.
+
+/// Claims, of one record or of several.
+pub(crate) const CLAIM: &str = concat!(
+    include_str!("layout.lua"),
+    include_str!("claim_new.lua"),
+    include_str!("record.lua"),
+    include_str!("claim.lua"),
+);
+
+/// Completions, of one record or of several.
+pub(crate) const COMPLETE: &str = concat!(
+    include_str!("layout.lua"),
+    include_str!("complete_own.lua"),
+    include_str!("record.lua"),
+    include_str!("complete.lua"),
+);
+
+/// One release.
+pub(crate) const RELEASE: &str = concat!(
+    include_str!("layout.lua"),
+    include_str!("record.lua"),
+    include_str!("release.lua"),
+);
+
+/// Renewals.
+pub(crate) const RENEW: &str = concat!(
+    include_str!("layout.lua"),
+    include_str!("record.lua"),
+    include_str!("renew.lua"),
+);
+
+/// What a record holds.
+pub(crate) const LOOKUP: &str = concat!(include_str!("layout.lua"), include_str!("lookup.lua"));
+
+/// How long a lease still is.
+pub(crate) const PEEK: &str = concat!(include_str!("layout.lua"), include_str!("peek.lua"));
+
+/// A record's end.
+pub(crate) const FORGET: &str = include_str!("forget.lua");

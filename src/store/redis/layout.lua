@@ -1,0 +1,28 @@
+-- How a record is laid out, and the time. It stands before each script of this folder.
+--
+-- A record is one string; codec.rs reads the same bytes. Numbers are big-endian.
+--
+--   1 byte    version of this layout
+--   1 byte    state (1 claimed, 2 done, 3 released), plus the flags below
+--   16 bytes  token
+--   8 bytes   kept until, in microseconds
+--   8 bytes   fence
+--   4 bytes   attempt
+--   16 bytes  fingerprint              with flag FINGERPRINT
+--   8 bytes   lease end, microseconds  if claimed
+--   2 bytes   status                   if done
+--   4 bytes   length of the event key, and the key: with flag NAMED, where it is only hashed in
+--             the Redis key
+--   the rest  body                     with flag BODY
+--
+-- A fence has 64 bits, more than a Lua number holds exactly: it is handled in two halves.
+
+local VERSION = 1
+local CLAIMED, DONE, RELEASED = 1, 2, 3
+local FINGERPRINT, BOUND, CORRECTED, NAMED, BODY = 8, 16, 32, 64, 128
+local HALF = 4294967296
+-- The first element of an answer where the value cannot be read.
+local UNREADABLE = 0
+
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
