@@ -393,6 +393,11 @@ mod tests {
             Ok((None, 2))
         );
         assert_eq!(read(LIST, &format!("v1,short v1,{S}")), Ok((None, 1)));
+        // No entry holds what stands between two.
+        let spaced = Grammar::List { prefix: "v1, " };
+        let text = format!("v1, {S}");
+        let parsed = parse(spaced, Encoding::Base64, text.as_bytes());
+        assert_eq!(parsed, Err(Kind::Malformed));
         for (text, kind) in [
             ("v1a,hnO3f9T8Ytu9".to_owned(), Kind::NoCandidate),
             (format!("v1,{S}  v1,{S}"), Kind::Malformed),
