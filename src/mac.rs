@@ -11,38 +11,73 @@ pub(crate) use portable::{MacKey, MacState};
 mod portable {
     use std::fmt;
 
-    use hmac::{Hmac, KeyInit, Mac};
+    use hmac::KeyInit;
+    use hmac::block_api::HmacCore;
+    use hmac::digest::block_api::{Buffer, FixedOutputCore, UpdateCore};
     use sha2::Sha256;
 
     use crate::encoding::MAC_LEN;
 
+    /// The block-level half of `Hmac<Sha256>`: what it does with the buffer beside it costs as much
+    /// as a third of a block, and a prepared key has nothing in the buffer that needs a copy.
+    type Core = HmacCore<Sha256>;
+
     /// A key whose blocks are hashed already.
     #[derive(Clone)]
-    pub(crate) struct MacKey(Hmac<Sha256>);
+    pub(crate) struct MacKey(Core);
 
     impl MacKey {
         /// The key of these bytes; none where HMAC does not take that many.
         pub(crate) fn new(bytes: &[u8]) -> Option<Self> {
-            Hmac::new_from_slice(bytes).ok().map(Self)
+            Core::new_from_slice(bytes).ok().map(Self)
+        }
+
+        /// The MAC of these pieces, one behind the other. It stays where it is made: one that is
+        /// put away for later is copied several times.
+        #[inline]
+        pub(crate) fn mac<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>) -> [u8; MAC_LEN] {
+            let mut core = self.0.clone();
+            let mut buffer = Buffer::<Core>::default();
+            for piece in pieces {
+                buffer.digest_blocks(piece, |blocks| core.update_blocks(blocks));
+            }
+            let mut mac = [0; MAC_LEN];
+            core.finalize_fixed_core(&mut buffer, (&mut mac).into());
+            mac
         }
 
         /// A MAC under this key, to be fed.
+        #[inline]
         pub(crate) fn start(&self) -> MacState {
-            MacState(self.0.clone())
+            MacState {
+                core: self.0.clone(),
+                buffer: Buffer::<Core>::default(),
+            }
         }
     }
 
     /// A MAC on its way.
     #[derive(Clone)]
-    pub(crate) struct MacState(Hmac<Sha256>);
+    pub(crate) struct MacState {
+        core: Core,
+        /// What does not fill a block yet.
+        buffer: Buffer<Core>,
+    }
 
     impl MacState {
+        #[inline]
         pub(crate) fn update(&mut self, bytes: &[u8]) {
-            self.0.update(bytes);
+            let Self { core, buffer } = self;
+            buffer.digest_blocks(bytes, |blocks| core.update_blocks(blocks));
         }
 
-        pub(crate) fn finish(self) -> [u8; MAC_LEN] {
-            self.0.finalize().into_bytes().into()
+        /// The MAC, made where the state stands, which is used up.
+        #[inline]
+        pub(crate) fn finish(&mut self) -> [u8; MAC_LEN] {
+            let mut mac = [0; MAC_LEN];
+            let Self { core, buffer } = self;
+            core.finalize_fixed_core(buffer, (&mut mac).into());
+            mac
         }
     }
 
@@ -73,6 +108,13 @@ mod by_ring {
             Some(Self(Key::new(HMAC_SHA256, bytes)))
         }
 
+        /// The MAC of these pieces, one behind the other.
+        pub(crate) fn mac<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>) -> [u8; MAC_LEN] {
+            let mut state = self.start();
+            pieces.for_each(|piece| state.update(piece));
+            state.finish()
+        }
+
         /// A MAC under this key, to be fed.
         pub(crate) fn start(&self) -> MacState {
             MacState(Context::with_key(&self.0))
@@ -88,11 +130,12 @@ mod by_ring {
             self.0.update(bytes);
         }
 
-        pub(crate) fn finish(self) -> [u8; MAC_LEN] {
+        /// The MAC; the state is used up.
+        pub(crate) fn finish(&mut self) -> [u8; MAC_LEN] {
             let mut mac = [0; MAC_LEN];
             // As long as the tag of this algorithm is.
             mac.iter_mut()
-                .zip(self.0.sign().as_ref())
+                .zip(self.0.clone().sign().as_ref())
                 .for_each(|(to, from)| *to = *from);
             mac
         }

@@ -1,12 +1,13 @@
 //! Signing secrets, and the ring of those in use.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use data_encoding::BASE64_NOPAD;
 use zeroize::Zeroizing;
 
 use crate::clock::UnixTime;
+use crate::encoding::MAC_LEN;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::mac::{MacKey, MacState};
 
@@ -86,7 +87,14 @@ impl SigningSecret {
             .ok_or_else(|| refused("of a length that HMAC does not take"))
     }
 
+    /// The MAC of these pieces, one behind the other, under this secret.
+    #[inline]
+    pub(crate) fn mac<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>) -> [u8; MAC_LEN] {
+        self.0.mac(pieces)
+    }
+
     /// A MAC under this secret, to be fed. The key block is hashed already.
+    #[inline]
     pub(crate) fn start(&self) -> MacState {
         self.0.start()
     }
@@ -162,31 +170,64 @@ impl SecretFormat {
 }
 
 /// The name of a key, for logs: it tells which of several secrets matched. Not a secret.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct KeyId(Arc<str>);
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct KeyId(Name);
+
+/// Each delivery takes a copy of the name. A short one is copied as it stands: a count of copies
+/// would be written by all processors at once.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Name {
+    /// With zeros behind it.
+    Short {
+        len: u8,
+        text: [u8; SHORT],
+    },
+    Long(Arc<str>),
+}
+
+const SHORT: usize = 22;
 
 impl KeyId {
     /// The name as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        match &self.0 {
+            Name::Short { len, text } => (text.get(..usize::from(*len)))
+                .and_then(|text| std::str::from_utf8(text).ok())
+                .unwrap_or_default(),
+            Name::Long(text) => text,
+        }
     }
 }
 
 impl From<&str> for KeyId {
     fn from(id: &str) -> Self {
-        Self(id.into())
+        let mut text = [0; SHORT];
+        let short = u8::try_from(id.len()).ok().zip(text.get_mut(..id.len()));
+        match short {
+            Some((len, start)) => {
+                start.copy_from_slice(id.as_bytes());
+                Self(Name::Short { len, text })
+            }
+            None => Self(Name::Long(id.into())),
+        }
     }
 }
 
 impl From<String> for KeyId {
     fn from(id: String) -> Self {
-        Self(id.into())
+        Self::from(id.as_str())
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("KeyId").field(&self.as_str()).finish()
     }
 }
 
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
@@ -303,6 +344,12 @@ impl KeyRing {
 
     pub(crate) fn snapshot(&self) -> Arc<[SigningKey]> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The keys, which can't be replaced meanwhile: it should be a short while.
+    #[inline]
+    pub(crate) fn look(&self) -> RwLockReadGuard<'_, Arc<[SigningKey]>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -194,3 +194,25 @@ fn no_secret_is_printed() {
         assert!(!printed.contains(&form), "{printed}");
     }
 }
+
+#[test]
+fn a_name_is_the_same_however_long_it_is() {
+    // Around the length up to which it is copied as it stands, and with more than one byte a letter.
+    for text in [
+        "",
+        "1",
+        "2026-06",
+        "a name of 22 bytes ...",
+        "a name of 23 bytes ....",
+        "é",
+        "ééééééééééé",
+        "éééééééééééé",
+    ] {
+        let id = KeyId::from(text);
+        assert_eq!(id.as_str(), text);
+        assert_eq!(id.to_string(), text);
+        assert_eq!(format!("{id:?}"), format!("KeyId({text:?})"));
+        assert_eq!(id, KeyId::from(text.to_owned()));
+        assert_ne!(id, KeyId::from(format!("{text}\0")));
+    }
+}

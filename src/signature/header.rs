@@ -10,7 +10,6 @@
 //! ```
 
 use super::error::SignatureErrorKind as Kind;
-use super::one_or_more::OneOrMore;
 use crate::clock::UnixTime;
 use crate::encoding::{Encoding, MAC_LEN};
 
@@ -34,15 +33,53 @@ pub(super) enum Grammar {
     },
 }
 
-/// What a signature header holds.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Parsed<'a> {
-    pub(super) timestamp: Option<&'a [u8]>,
-    pub(super) candidates: OneOrMore<[u8; MAC_LEN]>,
+/// The signatures of a header that are well formed, the first one without an allocation: nearly
+/// every delivery has one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Candidates {
+    first: [u8; MAC_LEN],
+    rest: Vec<[u8; MAC_LEN]>,
+    any: bool,
+}
+
+impl Candidates {
+    pub(super) fn len(&self) -> usize {
+        self.rest.len().saturating_add(self.any.into())
+    }
+
+    #[inline]
+    pub(super) fn each(&self, mut show: impl FnMut(&[u8; MAC_LEN])) {
+        if self.any {
+            show(&self.first);
+            self.rest.iter().for_each(show);
+        }
+    }
+
+    /// Reads one, to where it stays; false where it is not well formed.
+    #[inline]
+    fn read(&mut self, encoding: Encoding, text: &[u8]) -> bool {
+        if !self.any {
+            self.any = encoding.decode_mac_to(text, &mut self.first);
+            return self.any;
+        }
+        let mut mac = [0; MAC_LEN];
+        let fine = encoding.decode_mac_to(text, &mut mac);
+        if fine {
+            self.rest.push(mac);
+        }
+        fine
+    }
 }
 
 impl Grammar {
-    pub(super) fn parse(self, encoding: Encoding, value: &[u8]) -> Result<Parsed<'_>, Kind> {
+    /// The timestamp, where the signature header holds it. The signatures go to `to`, where they
+    /// stay: there is at least one if all is well.
+    pub(super) fn parse<'v>(
+        self,
+        encoding: Encoding,
+        value: &'v [u8],
+        to: &mut Candidates,
+    ) -> Result<Option<&'v [u8]>, Kind> {
         if value.len() > MAX_HEADER_LEN {
             return Err(Kind::HeaderTooLong);
         }
@@ -50,10 +87,10 @@ impl Grammar {
         if !value.is_ascii() {
             return Err(Kind::Malformed);
         }
-        let mut candidates = Candidates {
+        let mut candidates = Reader {
             encoding,
             seen: 0,
-            decoded: None,
+            decoded: to,
         };
         let timestamp = match self {
             Self::Pairs {
@@ -77,27 +114,45 @@ impl Grammar {
                 None
             }
         };
-        Ok(Parsed {
-            timestamp,
-            candidates: candidates.decoded.ok_or(Kind::NoCandidate)?,
-        })
+        if candidates.decoded.any {
+            Ok(timestamp)
+        } else {
+            Err(Kind::NoCandidate)
+        }
     }
 }
 
-struct Candidates {
+struct Reader<'c> {
     encoding: Encoding,
     seen: usize,
-    decoded: Option<OneOrMore<[u8; MAC_LEN]>>,
+    decoded: &'c mut Candidates,
 }
 
-impl Candidates {
+impl Reader<'_> {
+    /// Reads the signature that `text` begins with and what stands behind the separator, if all up
+    /// to there is well formed. It is what [`offer`](Self::offer) does with the text up to the
+    /// separator, which need not be looked for: no digit is one.
+    fn take<'v>(&mut self, text: &'v [u8], separator: u8) -> Result<Option<Rest<'v>>, Kind> {
+        let Some((spelled, behind)) = text.split_at_checked(self.encoding.mac_len()) else {
+            return Ok(None);
+        };
+        let rest = match behind {
+            [] => None,
+            [byte, rest @ ..] if *byte == separator => Some(rest),
+            _ => return Ok(None),
+        };
+        if !self.decoded.read(self.encoding, spelled) {
+            return Ok(None);
+        }
+        self.count()?;
+        Ok(Some(rest))
+    }
+
     /// Counts one signature; one that does not decode is passed over, for senders roll over to
     /// new forms too.
     fn offer(&mut self, text: &[u8]) -> Result<(), Kind> {
         self.count()?;
-        if let Some(mac) = self.encoding.decode_mac(text) {
-            OneOrMore::append(&mut self.decoded, mac);
-        }
+        self.decoded.read(self.encoding, text);
         Ok(())
     }
 
@@ -111,15 +166,28 @@ impl Candidates {
     }
 }
 
+/// What stands behind a separator, if there is one.
+type Rest<'v> = Option<&'v [u8]>;
+
 fn pairs<'a>(
     value: &'a [u8],
     timestamp: &[u8],
     signature: &[u8],
-    candidates: &mut Candidates,
+    candidates: &mut Reader<'_>,
 ) -> Result<&'a [u8], Kind> {
     let mut time = None;
-    for element in value.split(|byte| *byte == b',') {
-        let (name, text) = split_at_byte(element, b'=').ok_or(Kind::Malformed)?;
+    let mut elements = Some(value);
+    while let Some(element) = elements {
+        let (name, text) = name_and_rest(element).ok_or(Kind::Malformed)?;
+        if name == signature
+            && name != timestamp
+            && let Some(rest) = candidates.take(text, b',')?
+        {
+            elements = rest;
+            continue;
+        }
+        let (text, rest) = split(text, b',');
+        elements = rest;
         if name == timestamp {
             if time.replace(text).is_some() {
                 return Err(Kind::InvalidTimestamp);
@@ -136,8 +204,19 @@ fn pairs<'a>(
     time.ok_or(Kind::InvalidTimestamp)
 }
 
-fn list(value: &[u8], prefix: &[u8], candidates: &mut Candidates) -> Result<(), Kind> {
-    for entry in value.split(|byte| *byte == b' ') {
+fn list(value: &[u8], prefix: &[u8], candidates: &mut Reader<'_>) -> Result<(), Kind> {
+    let in_one_entry = !prefix.contains(&b' ');
+    let mut entries = Some(value);
+    while let Some(entry) = entries {
+        if in_one_entry
+            && let Some(text) = entry.strip_prefix(prefix)
+            && let Some(rest) = candidates.take(text, b' ')?
+        {
+            entries = rest;
+            continue;
+        }
+        let (entry, rest) = split(entry, b' ');
+        entries = rest;
         if let Some(text) = entry.strip_prefix(prefix) {
             candidates.offer(text)?;
         } else if split_at_byte(entry, b',').is_some_and(|(name, _)| is_version(name)) {
@@ -155,6 +234,25 @@ fn is_version(name: &[u8]) -> bool {
         if digit.is_ascii_digit() && rest.iter().all(u8::is_ascii_alphanumeric))
 }
 
+/// The name of the first element, and all that stands behind its `=`.
+fn name_and_rest(elements: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = elements
+        .iter()
+        .position(|byte| matches!(byte, b'=' | b','))?;
+    match elements.split_at_checked(at)? {
+        (name, [b'=', rest @ ..]) => Some((name, rest)),
+        _ => None,
+    }
+}
+
+/// The text up to the separator, and what stands behind it.
+fn split(text: &[u8], separator: u8) -> (&[u8], Rest<'_>) {
+    match split_at_byte(text, separator) {
+        Some((head, rest)) => (head, Some(rest)),
+        None => (text, None),
+    }
+}
+
 fn split_at_byte(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
     let at = text.iter().position(|byte| *byte == separator)?;
     let (head, tail) = text.split_at_checked(at)?;
@@ -163,17 +261,16 @@ fn split_at_byte(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
 
 /// Reads a timestamp of 1 to 19 digits without a leading zero: each number has one spelling.
 pub(super) fn parse_timestamp(text: &[u8]) -> Result<UnixTime, Kind> {
-    let shaped = (1..=19).contains(&text.len())
-        && text.iter().all(u8::is_ascii_digit)
-        && (text.len() == 1 || text.first() != Some(&b'0'));
+    let shaped = (1..=19).contains(&text.len()) && (text.len() == 1 || text.first() != Some(&b'0'));
     if !shaped {
         return Err(Kind::InvalidTimestamp);
     }
-    let secs = text.iter().fold(0_u64, |sum, digit| {
-        sum.saturating_mul(10)
-            .saturating_add(u64::from(digit.saturating_sub(b'0')))
+    let secs = text.iter().try_fold(0_u64, |sum, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        // Nineteen digits fit.
+        (digit < 10).then(|| sum.wrapping_mul(10).wrapping_add(digit.into()))
     });
-    Ok(UnixTime::from_secs(secs))
+    secs.map(UnixTime::from_secs).ok_or(Kind::InvalidTimestamp)
 }
 
 #[cfg(test)]
@@ -190,6 +287,35 @@ mod tests {
     const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 
+    #[derive(Debug, PartialEq, Eq)]
+    struct Parsed<'a> {
+        timestamp: Option<&'a [u8]>,
+        candidates: Candidates,
+    }
+
+    fn one(mac: [u8; MAC_LEN]) -> Candidates {
+        Candidates {
+            first: mac,
+            rest: Vec::new(),
+            any: true,
+        }
+    }
+
+    fn parse(grammar: Grammar, encoding: Encoding, value: &[u8]) -> Result<Parsed<'_>, Kind> {
+        let mut candidates = Candidates::default();
+        let timestamp = grammar.parse(encoding, value, &mut candidates)?;
+        Ok(Parsed {
+            timestamp,
+            candidates,
+        })
+    }
+
+    fn all(candidates: &Candidates) -> Vec<[u8; MAC_LEN]> {
+        let mut all = Vec::new();
+        candidates.each(|mac| all.push(*mac));
+        all
+    }
+
     /// The timestamp and the number of candidates, or why not.
     fn read(grammar: Grammar, text: &str) -> Result<(Option<String>, usize), Kind> {
         let encoding = if grammar == LIST {
@@ -197,7 +323,7 @@ mod tests {
         } else {
             Encoding::Hex
         };
-        let parsed = grammar.parse(encoding, text.as_bytes())?;
+        let parsed = parse(grammar, encoding, text.as_bytes())?;
         let time = parsed
             .timestamp
             .map(|raw| String::from_utf8(raw.to_vec()).unwrap());
@@ -267,6 +393,11 @@ mod tests {
             Ok((None, 2))
         );
         assert_eq!(read(LIST, &format!("v1,short v1,{S}")), Ok((None, 1)));
+        // No entry holds what stands between two.
+        let spaced = Grammar::List { prefix: "v1, " };
+        let text = format!("v1, {S}");
+        let parsed = parse(spaced, Encoding::Base64, text.as_bytes());
+        assert_eq!(parsed, Err(Kind::Malformed));
         for (text, kind) in [
             ("v1a,hnO3f9T8Ytu9".to_owned(), Kind::NoCandidate),
             (format!("v1,{S}  v1,{S}"), Kind::Malformed),
@@ -327,8 +458,8 @@ mod tests {
                 text.push_str(",v1=");
                 text.push_str(&data_encoding::HEXLOWER.encode(mac));
             }
-            let parsed = PAIRS.parse(Encoding::Hex, text.as_bytes()).unwrap();
-            prop_assert_eq!(parsed.candidates.iter().copied().collect::<Vec<_>>(), macs);
+            let parsed = parse(PAIRS, Encoding::Hex, text.as_bytes()).unwrap();
+            prop_assert_eq!(all(&parsed.candidates), macs);
             let read = parse_timestamp(parsed.timestamp.unwrap()).unwrap();
             prop_assert_eq!(read, UnixTime::from_secs(time));
         }
@@ -342,16 +473,16 @@ mod tests {
             let mut entries: Vec<_> = others.into_iter().chain(ours).collect();
             entries.rotate_left(macs.len() / 2);
             let text = entries.join(" ");
-            let parsed = LIST.parse(Encoding::Base64, text.as_bytes()).unwrap();
-            let mut read: Vec<_> = parsed.candidates.iter().copied().collect();
+            let parsed = parse(LIST, Encoding::Base64, text.as_bytes()).unwrap();
+            let mut read = all(&parsed.candidates);
             let mut expected = macs.clone();
             read.sort_unstable();
             expected.sort_unstable();
             prop_assert_eq!(read, expected);
 
             let text = format!("sha256={}", data_encoding::HEXLOWER.encode(&macs[0]));
-            let parsed = SHA256.parse(Encoding::Hex, text.as_bytes()).unwrap();
-            prop_assert_eq!(parsed, Parsed { timestamp: None, candidates: OneOrMore::new(macs[0]) });
+            let parsed = parse(SHA256, Encoding::Hex, text.as_bytes()).unwrap();
+            prop_assert_eq!(parsed, Parsed { timestamp: None, candidates: one(macs[0]) });
         }
 
         #[test]
@@ -367,7 +498,7 @@ mod tests {
         #[test]
         fn no_bytes_panic(value in prop::collection::vec(any::<u8>(), 0..200)) {
             for grammar in [PAIRS, LIST, SHA256] {
-                let _ = grammar.parse(Encoding::Hex, &value);
+                let _ = parse(grammar, Encoding::Hex, &value);
             }
             let _ = parse_timestamp(&value);
         }

@@ -1,14 +1,13 @@
-//! One value or more, the first one without an allocation: nearly every delivery has one signature.
+//! One value or more, the first one without an allocation: nearly every ring has one active key.
 
 /// At least one value, in their order.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct OneOrMore<T> {
     first: T,
     rest: Vec<T>,
 }
 
 impl<T> OneOrMore<T> {
-    pub(super) fn new(first: T) -> Self {
+    fn new(first: T) -> Self {
         Self {
             first,
             rest: Vec::new(),
@@ -16,6 +15,7 @@ impl<T> OneOrMore<T> {
     }
 
     /// Puts a value behind those that are there already, if any are.
+    #[inline]
     pub(super) fn append(to: &mut Option<Self>, value: T) {
         match to {
             Some(values) => values.rest.push(value),
@@ -23,11 +23,14 @@ impl<T> OneOrMore<T> {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.rest.len().saturating_add(1)
+    /// Shows each value, as a chain of iterators would, but is compiled to a plain loop.
+    #[inline]
+    pub(super) fn each_mut<'v>(&'v mut self, mut show: impl FnMut(&'v mut T)) {
+        show(&mut self.first);
+        self.rest.iter_mut().for_each(show);
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        std::iter::once(&self.first).chain(&self.rest)
+    pub(super) fn len(&self) -> usize {
+        self.rest.len().saturating_add(1)
     }
 }

@@ -72,6 +72,7 @@ pub(super) enum Role {
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
     pub(super) name: HeaderName,
+    bit: u64,
     /// The family's place in the scheme.
     pub(super) family: usize,
     pub(super) role: Role,
@@ -81,8 +82,8 @@ pub(super) struct Wanted {
 #[derive(Debug, Clone)]
 pub(super) struct Names {
     all: Box<[Wanted]>,
-    /// One bit for the length and first letter of each name: most headers of a delivery are none of
-    /// them, which this tells at once.
+    /// One bit for the length and the outer letters of each name: most headers of a delivery are
+    /// none of them, which this tells at once.
     bits: u64,
 }
 
@@ -97,12 +98,13 @@ impl Names {
             ] {
                 all.extend(name.map(|name| Wanted {
                     name: name.clone(),
+                    bit: Self::bit(name.as_str()),
                     family: index,
                     role,
                 }));
             }
         }
-        let bits = (all.iter()).fold(0, |bits, wanted| bits | Self::bit(wanted.name.as_str()));
+        let bits = (all.iter()).fold(0, |bits, wanted: &Wanted| bits | wanted.bit);
         Self {
             all: all.into(),
             bits,
@@ -113,21 +115,30 @@ impl Names {
         self.all.iter()
     }
 
-    /// Those of this name: none, for nearly every name.
-    pub(super) fn named(&self, name: &str) -> impl Iterator<Item = &Wanted> {
-        let all = if self.bits & Self::bit(name) == 0 {
-            &[]
-        } else {
-            &*self.all
-        };
-        all.iter()
-            .filter(move |wanted| wanted.name.as_str() == name)
+    /// Shows those of this name: none, for nearly every name.
+    #[inline]
+    pub(super) fn named<'n>(&'n self, name: &str, mut show: impl FnMut(&'n Wanted)) {
+        let bit = Self::bit(name);
+        if self.bits & bit == 0 {
+            return;
+        }
+        for wanted in &self.all {
+            if wanted.bit == bit && wanted.name.as_str() == name {
+                show(wanted);
+            }
+        }
     }
 
+    #[inline]
     fn bit(name: &str) -> u64 {
-        let first = name.bytes().next().map_or(0, u32::from);
+        let outer = match name.as_bytes() {
+            [first, .., last] => u32::from(*first)
+                .wrapping_mul(7)
+                .wrapping_add(u32::from(*last)),
+            _ => 0,
+        };
         let len = u32::try_from(name.len()).unwrap_or_default();
-        1_u64.rotate_left(first.wrapping_mul(7).wrapping_add(len))
+        1_u64.rotate_left(outer.wrapping_mul(5).wrapping_add(len))
     }
 }
 

@@ -2,16 +2,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+use subtle::{Choice, ConstantTimeEq};
 
 use super::error::{SignatureError, SignatureErrorKind as Kind};
-use super::header::parse_timestamp;
+use super::header::{Candidates, parse_timestamp};
 use super::one_or_more::OneOrMore;
 use super::scheme::{Family, Piece, Role, Scheme};
 use crate::clock::{Tolerance, UnixTime};
 use crate::encoding::MAC_LEN;
 use crate::mac::MacState;
-use crate::secret::{KeyId, KeyRing, SigningKey};
+use crate::secret::{KeyId, KeyRing};
 
 /// Longest signed id that is looked at.
 const MAX_ID_LEN: usize = 256;
@@ -70,33 +70,39 @@ impl Verifier {
         body: &[u8],
         now: UnixTime,
     ) -> Result<Verified, SignatureError> {
-        // As `begin`, `update` and `finish` do, but each MAC is fed where it stands: to keep it for
-        // later takes an allocation and several copies.
-        let read = self.read(headers)?;
-        let keys = self.keys.snapshot();
-        let mut matched = None;
-        for (number, key) in (1..).zip(&*keys) {
-            if key.is_active(now) {
-                let mut mac = key.secret().start();
-                for piece in &self.scheme.content {
-                    mac.update(read.bytes(*piece, body));
-                }
-                matched.get_or_insert_with(Matched::default).compare(
-                    number,
-                    mac.finish(),
-                    &read.candidates,
-                );
-            }
+        // As `begin`, `update` and `finish` do, but nothing is put away for later.
+        let mut read = Read::default();
+        self.read(headers, &mut read)?;
+        let keys = self.keys.look();
+        let mut matched = Matched::default();
+        for key in keys.iter().filter(|key| key.is_active(now)) {
+            let pieces = self.scheme.content.iter();
+            let tag = (key.secret()).mac(pieces.map(|piece| read.bytes(*piece, body)));
+            matched.compare(key.id(), &tag, &read.candidates);
         }
-        let key_id = matched
-            .ok_or(SignatureError::new(Kind::NoActiveKey))?
-            .key(&keys)?;
-        let verified = Verified {
-            key_id,
+        let key_id = matched.key()?;
+        in_time(read.signed_at, key_id, self.scheme.tolerance, now)?;
+        Ok(Verified {
+            key_id: key_id.clone(),
             signed_at: read.signed_at,
             id: read.id.map(Into::into),
-        };
-        verified.in_time(self.scheme.tolerance, now)
+        })
+    }
+
+    /// A MAC under each active key.
+    #[inline]
+    fn start(&self, now: UnixTime) -> Result<OneOrMore<Started>, SignatureError> {
+        let mut started = None;
+        for key in self.keys.look().iter().filter(|key| key.is_active(now)) {
+            OneOrMore::append(
+                &mut started,
+                Started {
+                    id: key.id().clone(),
+                    mac: key.secret().start(),
+                },
+            );
+        }
+        started.ok_or(SignatureError::new(Kind::NoActiveKey))
     }
 
     /// Checks what can be checked before the body is there: which headers stand, and their shape.
@@ -111,62 +117,49 @@ impl Verifier {
         headers: &HeaderMap,
         now: UnixTime,
     ) -> Result<Verification, SignatureError> {
-        let read = self.read(headers)?;
-        let keys = self.keys.snapshot();
-        let mut macs = Vec::with_capacity(keys.len());
-        for (number, key) in (1..).zip(&*keys) {
-            if key.is_active(now) {
-                macs.push((number, key.secret().start()));
-            }
-        }
-        if macs.is_empty() {
-            return Err(SignatureError::new(Kind::NoActiveKey));
-        }
+        let mut read = Read::default();
+        self.read(headers, &mut read)?;
+        let mut keys = self.start(now)?;
 
         // Everything up to the body goes in now, everything after it when the body is there.
         let mut pieces = self.scheme.content.iter();
         for piece in pieces.by_ref().take_while(|piece| **piece != Piece::Body) {
             let bytes = read.bytes(*piece, b"");
-            macs.iter_mut().for_each(|(_, mac)| mac.update(bytes));
+            keys.each_mut(|key| key.mac.update(bytes));
         }
         let after_body = pieces.flat_map(|piece| read.bytes(*piece, b"")).copied();
         Ok(Verification {
             after_body: after_body.collect(),
             candidates: read.candidates,
             keys,
-            macs,
             signed_at: read.signed_at,
             id: read.id.map(Into::into),
             tolerance: self.scheme.tolerance,
         })
     }
 
-    /// What the headers say, in the shape that the scheme wants it in.
-    fn read<'h>(&self, headers: &'h HeaderMap) -> Result<Read<'h>, SignatureError> {
+    /// Reads what the headers say, in the shape that the scheme wants it in. It goes to where it
+    /// stays: to hand it back and forth takes longer than to read it.
+    fn read<'h>(&self, headers: &'h HeaderMap, read: &mut Read<'h>) -> Result<(), SignatureError> {
         let scheme = &*self.scheme;
         let (family, found) = self.family(headers)?;
         let value = found.signature.the_one(&family.signature)?;
-        let parsed = (scheme.grammar)
-            .parse(scheme.encoding, value.as_bytes())
+        let in_pairs = (scheme.grammar)
+            .parse(scheme.encoding, value.as_bytes(), &mut read.candidates)
             .map_err(|kind| SignatureError::in_header(kind, &family.signature))?;
         let timestamp = match &family.timestamp {
             Some(name) => Some((found.timestamp.the_one(name)?.as_bytes(), name)),
-            None => parsed.timestamp.map(|raw| (raw, &family.signature)),
+            None => in_pairs.map(|raw| (raw, &family.signature)),
         };
-        let signed_at = timestamp
-            .map(|(raw, name)| {
-                parse_timestamp(raw).map_err(|kind| SignatureError::in_header(kind, name))
-            })
-            .transpose()?;
-        let id = (family.id.as_ref())
-            .map(|name| self.id(found.id.the_one(name)?, name))
-            .transpose()?;
-        Ok(Read {
-            candidates: parsed.candidates,
-            timestamp: timestamp.map_or(b"", |(raw, _)| raw),
-            signed_at,
-            id,
-        })
+        if let Some((raw, name)) = timestamp {
+            let time = parse_timestamp(raw);
+            read.signed_at = Some(time.map_err(|kind| SignatureError::in_header(kind, name))?);
+            read.timestamp = raw;
+        }
+        if let Some(name) = &family.id {
+            read.id = Some(self.id(found.id.the_one(name)?, name)?);
+        }
+        Ok(())
     }
 
     /// The family whose headers are there, and these; headers of two are never mixed.
@@ -175,14 +168,16 @@ impl Verifier {
     /// hashes them byte by byte.
     fn family<'h>(&self, headers: &'h HeaderMap) -> Result<(&Family, Found<'h>), SignatureError> {
         let mut chosen = None;
+        let mut mixed = false;
         let mut found = Found::default();
         for (name, value) in headers {
-            for wanted in self.scheme.names.named(name.as_str()) {
-                if *chosen.get_or_insert(wanted.family) != wanted.family {
-                    return Err(self.mixed(headers));
-                }
+            self.scheme.names.named(name.as_str(), |wanted| {
+                mixed |= *chosen.get_or_insert(wanted.family) != wanted.family;
                 found.place(wanted.role).take(value);
-            }
+            });
+        }
+        if mixed {
+            return Err(self.mixed(headers));
         }
         match self.scheme.families.get(chosen.unwrap_or_default()) {
             Some(family) => Ok((family, found)),
@@ -266,8 +261,9 @@ impl<'h> Place<'h> {
 }
 
 /// What the headers of a delivery say.
+#[derive(Default)]
 struct Read<'h> {
-    candidates: OneOrMore<[u8; MAC_LEN]>,
+    candidates: Candidates,
     timestamp: &'h [u8],
     signed_at: Option<UnixTime>,
     id: Option<&'h str>,
@@ -288,35 +284,48 @@ impl<'h> Read<'h> {
     }
 }
 
+/// The MAC under one of the keys, on its way.
+struct Started {
+    id: KeyId,
+    mac: MacState,
+}
+
 /// Which key has made one of the signatures. Every key is compared with every candidate, whichever
 /// matched before.
 #[derive(Default)]
-struct Matched {
-    /// The key's number in the ring, from 1 on; 0 while none has.
-    number: u32,
+struct Matched<'k> {
+    /// Whether there was a key at all.
+    compared: bool,
+    key: Option<&'k KeyId>,
 }
 
-impl Matched {
-    fn compare(&mut self, number: u32, tag: [u8; MAC_LEN], candidates: &OneOrMore<[u8; MAC_LEN]>) {
-        let tag = words(&tag);
-        let hit = (candidates.iter()).fold(Choice::from(0), |hit, candidate| {
-            hit | tag.ct_eq(&words(candidate))
-        });
-        self.number.conditional_assign(&number, hit);
+impl<'k> Matched<'k> {
+    #[inline]
+    fn compare(&mut self, key: &'k KeyId, tag: &[u8; MAC_LEN], candidates: &Candidates) {
+        self.compared = true;
+        let tag = words(tag);
+        let mut hit = Choice::from(0);
+        candidates.each(|candidate| hit |= tag.ct_eq(&words(candidate)));
+        // That a key has made it is what the caller is told; which bytes differ is not.
+        if hit.into() {
+            self.key = Some(key);
+        }
     }
 
-    fn key(&self, keys: &[SigningKey]) -> Result<KeyId, SignatureError> {
-        (1..)
-            .zip(keys)
-            .find_map(|(number, key)| (number == self.number).then(|| key.id().clone()))
-            .ok_or(SignatureError::new(Kind::Mismatch))
+    #[inline]
+    fn key(self) -> Result<&'k KeyId, SignatureError> {
+        match self.key {
+            Some(key) => Ok(key),
+            None if self.compared => Err(SignatureError::new(Kind::Mismatch)),
+            None => Err(SignatureError::new(Kind::NoActiveKey)),
+        }
     }
 }
 
 /// A MAC in words: each piece that is compared costs a step that the compiler must not see through.
-fn words(mac: &[u8; MAC_LEN]) -> [u64; MAC_LEN / 8] {
+fn words(mac: &[u8; MAC_LEN]) -> [u128; MAC_LEN / 16] {
     let (words, _) = mac.as_chunks();
-    let mut words = words.iter().map(|word| u64::from_ne_bytes(*word));
+    let mut words = words.iter().map(|word| u128::from_ne_bytes(*word));
     std::array::from_fn(|_| words.next().unwrap_or_default())
 }
 
@@ -345,10 +354,8 @@ fn words(mac: &[u8; MAC_LEN]) -> [u64; MAC_LEN / 8] {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Verification {
-    candidates: OneOrMore<[u8; MAC_LEN]>,
-    keys: Arc<[SigningKey]>,
-    /// One for each active key, with its number in the ring, from 1 on.
-    macs: Vec<(u32, MacState)>,
+    candidates: Candidates,
+    keys: OneOrMore<Started>,
     after_body: Vec<u8>,
     signed_at: Option<UnixTime>,
     id: Option<Box<str>>,
@@ -358,9 +365,7 @@ pub struct Verification {
 impl Verification {
     /// Takes in the next bytes of the body.
     pub fn update(&mut self, frame: &[u8]) {
-        for (_, mac) in &mut self.macs {
-            mac.update(frame);
-        }
+        self.keys.each_mut(|key| key.mac.update(frame));
     }
 
     /// The verdict, now that the whole body was taken in. The signature is judged before the time,
@@ -371,18 +376,19 @@ impl Verification {
     /// [`Mismatch`](super::SignatureErrorKind::Mismatch),
     /// [`TooOld`](super::SignatureErrorKind::TooOld) and
     /// [`TooNew`](super::SignatureErrorKind::TooNew).
-    pub fn finish(self, now: UnixTime) -> Result<Verified, SignatureError> {
+    pub fn finish(mut self, now: UnixTime) -> Result<Verified, SignatureError> {
         let mut matched = Matched::default();
-        for (number, mut mac) in self.macs {
+        self.keys.each_mut(|Started { id, mac }| {
             mac.update(&self.after_body);
-            matched.compare(number, mac.finish(), &self.candidates);
-        }
-        let verified = Verified {
-            key_id: matched.key(&self.keys)?,
+            matched.compare(id, &mac.finish(), &self.candidates);
+        });
+        let key_id = matched.key()?;
+        in_time(self.signed_at, key_id, self.tolerance, now)?;
+        Ok(Verified {
+            key_id: key_id.clone(),
             signed_at: self.signed_at,
             id: self.id,
-        };
-        verified.in_time(self.tolerance, now)
+        })
     }
 }
 
@@ -390,8 +396,7 @@ impl fmt::Debug for Verification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             candidates,
-            keys: _,
-            macs,
+            keys,
             after_body: _,
             signed_at,
             id,
@@ -399,7 +404,7 @@ impl fmt::Debug for Verification {
         } = self;
         f.debug_struct("Verification")
             .field("candidates", &candidates.len())
-            .field("keys", &macs.len())
+            .field("keys", &keys.len())
             .field("signed_at", signed_at)
             .field("id", id)
             .field("tolerance", tolerance)
@@ -415,16 +420,20 @@ pub struct Verified {
     id: Option<Box<str>>,
 }
 
-impl Verified {
-    /// Judges the time last, so that a stale delivery can be told from a forged one.
-    fn in_time(self, tolerance: Tolerance, now: UnixTime) -> Result<Self, SignatureError> {
-        let checked = self.signed_at.map_or(Ok(()), |at| tolerance.check(at, now));
-        match checked {
-            Ok(()) => Ok(self),
-            Err(skew) => Err(SignatureError::stale(skew, self.key_id)),
-        }
-    }
+/// Judges the time last, so that a stale delivery can be told from a forged one.
+#[inline]
+fn in_time(
+    signed_at: Option<UnixTime>,
+    key: &KeyId,
+    tolerance: Tolerance,
+    now: UnixTime,
+) -> Result<(), SignatureError> {
+    signed_at
+        .map_or(Ok(()), |at| tolerance.check(at, now))
+        .map_err(|skew| SignatureError::stale(skew, key.clone()))
+}
 
+impl Verified {
     /// The name of the key that matched: during a roll-over it tells when the old one has fallen
     /// silent.
     pub fn key_id(&self) -> &KeyId {
