@@ -1,5 +1,6 @@
 //! The token that a claim is held by.
 
+use std::cell::RefCell;
 use std::fmt;
 
 use super::error::{StoreError, StoreErrorKind};
@@ -29,10 +30,7 @@ impl Token {
     ///
     /// [`StoreErrorKind::Randomness`] where the operating system gives no random bytes.
     pub fn random() -> Result<Self, StoreError> {
-        let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes)
-            .map_err(|error| StoreError::new(StoreErrorKind::Randomness).with_source(error))?;
-        Ok(Self(bytes))
+        POOL.with_borrow_mut(Pool::take).map(Self)
     }
 
     /// The token with these bytes, as read back from a store.
@@ -46,9 +44,58 @@ impl Token {
     }
 }
 
+thread_local! {
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool { tokens: [[0; 16]; AT_ONCE], left: 0 }) };
+}
+
+/// How many tokens are asked for at once: the system's answer costs more than the bytes do.
+const AT_ONCE: usize = 32;
+
+/// Random bytes of this thread, each of which is used once. A process that is forked with some left
+/// uses them twice; a runtime does not outlive a fork either.
+struct Pool {
+    tokens: [[u8; 16]; AT_ONCE],
+    left: usize,
+}
+
+impl Pool {
+    fn take(&mut self) -> Result<[u8; 16], StoreError> {
+        if self.left == 0 {
+            getrandom::fill(self.tokens.as_flattened_mut())
+                .map_err(|error| StoreError::new(StoreErrorKind::Randomness).with_source(error))?;
+            self.left = AT_ONCE;
+        }
+        self.left = self.left.saturating_sub(1);
+        // Taken out: what is left of a token is zeros.
+        let token = self.tokens.get_mut(self.left).map(std::mem::take);
+        token.ok_or(StoreError::new(StoreErrorKind::Randomness))
+    }
+}
+
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d, ..] = self.0;
         write!(f, "Token({a:02x}{b:02x}{c:02x}{d:02x}..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn no_token_comes_twice_on_any_thread() {
+        let threads: Vec<_> = (0..4)
+            .map(|_| std::thread::spawn(|| Vec::from_iter((0..1_000).map(|_| Token::random()))))
+            .collect();
+        let mut seen = HashSet::new();
+        for thread in threads {
+            for token in thread.join().unwrap() {
+                assert!(seen.insert(token.unwrap()));
+            }
+        }
+        assert!(!seen.contains(&Token::from_bytes([0; 16])));
+        assert_eq!(seen.len(), 4_000);
     }
 }

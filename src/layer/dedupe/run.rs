@@ -4,7 +4,7 @@
 //! must be finished all the same. Its claim is renewed and its sender answered in time by others,
 //! so that neither is late for a handler that blocks its thread, where the runtime has others.
 
-use std::any::Any;
+use std::future::{Ready, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Either};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
@@ -23,7 +24,7 @@ use super::facts::Facts;
 use super::hold::Hold;
 use super::never_again::NeverAgain;
 use super::replay::keep_body;
-use super::ticket::{Stop, Ticket};
+use super::ticket::{Answer, Stop, Ticket};
 use crate::layer::observer::Verdict;
 use crate::layer::refusal::Refusal;
 use crate::layer::response_body::ResponseBody;
@@ -122,72 +123,71 @@ async fn handle<S, B, RB>(
         Ok(response) => AssertUnwindSafe(response).catch_unwind().await,
         Err(panic) => Err(panic),
     };
-    let outcome = match outcome {
-        Ok(Ok(response)) if settles(&response) => keep(&facts, response).await,
-        Ok(Ok(response)) => Ok(Ended::Failed(response)),
-        Ok(Err(error)) => Ok(Ended::Error(error)),
-        Err(panic) => Err(panic),
-    };
-    facts.handling.store(false, Ordering::Release);
-    let (reason, answer) = match outcome {
-        Ok(Ended::Settled(response, stored)) => {
-            // Recorded as done, and only then said to be.
-            let held = match hold {
-                Some(hold) => {
-                    let (answer_by, overdue) = (ticket.answer_by(), Reason::NotRecorded);
-                    let overdue = || ticket.refuse(Verdict::Unfinished, overdue);
-                    hold.complete(stored, answer_by, overdue).await
-                }
-                None => Held::Held,
-            };
-            return match held {
-                Held::Held => ticket.give(Verdict::Handled, None, Ok(response)),
-                // The effect took place, and the event is another receiver's now.
-                Held::Fenced => ticket.refuse(Verdict::Failed, Reason::LeaseLost),
-            };
-        }
-        Ok(Ended::Failed(mut response)) => {
+    let (end, answer) = match outcome {
+        Ok(Ok(response)) if settles(&response) => settled(&facts, response).await,
+        Ok(Ok(mut response)) => {
             let profile = &facts.core.reception.profile;
             *response.status_mut() = profile.failure(response.status());
-            (Reason::HandlerFailed, Ok(response.map(ResponseBody::inner)))
+            let answer = Ok(response.map(ResponseBody::inner));
+            (Err(Reason::HandlerFailed), answer)
         }
-        Ok(Ended::Error(error)) => (Reason::HandlerFailed, Err(error)),
-        Err(_panic) => {
-            let reason = Reason::HandlerPanicked;
-            (reason, Ok(facts.core.reception.rejection(reason)))
-        }
+        Ok(Err(error)) => (Err(Reason::HandlerFailed), Err(error)),
+        Err(_panic) => panicked(&facts),
     };
-    // Released before the answer, so that the sender's next attempt finds the event free.
-    if let Some(hold) = hold {
-        hold.release(facts.core.retention, ticket.answer_by()).await;
+    facts.handling.store(false, Ordering::Release);
+    match (end, hold) {
+        (Ok(stored), Some(hold)) => {
+            // Recorded as done, and only then said to be.
+            let answer_by = ticket.answer_by();
+            let overdue = || ticket.refuse(Verdict::Unfinished, Reason::NotRecorded);
+            match hold.complete(stored, answer_by, overdue).await {
+                Held::Held => ticket.give(Verdict::Handled, None, answer),
+                // The effect took place, and the event is another receiver's now.
+                Held::Fenced => ticket.refuse(Verdict::Failed, Reason::LeaseLost),
+            }
+        }
+        (Ok(_), None) => ticket.give(Verdict::Handled, None, answer),
+        (Err(reason), hold) => {
+            // Released before the answer, so that the sender's next attempt finds the event free.
+            if let Some(hold) = hold {
+                let retention = facts.core.retention;
+                hold.release(retention, ticket.answer_by()).await;
+            }
+            ticket.give(Verdict::Failed, Some(&reason.into()), answer);
+        }
     }
-    ticket.give(Verdict::Failed, Some(&reason.into()), answer);
 }
 
+/// What is kept of an event that is done, or why it is not, and the answer.
+type Outcome<RB, E> = (Result<StoredResponse, Reason>, Answer<RB, E>);
+
 /// Keeps what copies are to be told of the response. Its body has the rights of its handler.
-async fn keep<RB, E>(
+fn settled<RB, E>(
     facts: &Facts,
     response: Response<RB>,
-) -> Result<Ended<RB, E>, Box<dyn Any + Send>>
+) -> Either<Ready<Outcome<RB, E>>, BoxFuture<'_, Outcome<RB, E>>>
 where
-    RB: Body<Data = Bytes>,
+    RB: Body<Data = Bytes> + Send + 'static,
+    E: Send + 'static,
 {
     let Some(limit) = facts.core.replay_body else {
         let status = response.status().as_u16();
         let stored = StoredResponse { status, body: None };
-        return Ok(Ended::Settled(response.map(ResponseBody::inner), stored));
+        return Either::Left(ready((Ok(stored), Ok(response.map(ResponseBody::inner)))));
     };
-    // Behind a pointer, as everything that most deliveries do without.
-    let kept = Box::pin(keep_body(response, limit, facts.arrival.deadline));
-    let (response, stored) = AssertUnwindSafe(kept).catch_unwind().await?;
-    Ok(Ended::Settled(response, stored))
+    let kept = keep_body(response, limit, facts.arrival.deadline);
+    let kept = AssertUnwindSafe(kept).catch_unwind();
+    Either::Right(Box::pin(async move {
+        match kept.await {
+            Ok((response, stored)) => (Ok(stored), Ok(response)),
+            Err(_panic) => panicked(facts),
+        }
+    }))
 }
 
-/// How a handler ended that did not panic.
-enum Ended<RB, E> {
-    Settled(Response<ResponseBody<RB>>, StoredResponse),
-    Failed(Response<RB>),
-    Error(E),
+fn panicked<RB, E>(facts: &Facts) -> Outcome<RB, E> {
+    let reason = Reason::HandlerPanicked;
+    (Err(reason), Ok(facts.core.reception.rejection(reason)))
 }
 
 /// Whether the event is done with this response.
