@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, Either};
+use futures_util::future::Either;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
@@ -161,28 +161,35 @@ async fn handle<S, B, RB>(
 /// What is kept of an event that is done, or why it is not, and the answer.
 type Outcome<RB, E> = (Result<StoredResponse, Reason>, Answer<RB, E>);
 
-/// Keeps what copies are to be told of the response. Its body has the rights of its handler.
+/// Keeps what copies are to be told of the response.
 fn settled<RB, E>(
     facts: &Facts,
     response: Response<RB>,
-) -> Either<Ready<Outcome<RB, E>>, BoxFuture<'_, Outcome<RB, E>>>
+) -> Either<Ready<Outcome<RB, E>>, impl Future<Output = Outcome<RB, E>> + Send>
 where
     RB: Body<Data = Bytes> + Send + 'static,
     E: Send + 'static,
 {
-    let Some(limit) = facts.core.replay_body else {
-        let status = response.status().as_u16();
-        let stored = StoredResponse { status, body: None };
-        return Either::Left(ready((Ok(stored), Ok(response.map(ResponseBody::inner)))));
-    };
-    let kept = keep_body(response, limit, facts.arrival.deadline);
-    let kept = AssertUnwindSafe(kept).catch_unwind();
-    Either::Right(Box::pin(async move {
-        match kept.await {
-            Ok((response, stored)) => (Ok(stored), Ok(response)),
-            Err(_panic) => panicked(facts),
+    match facts.core.replay_body {
+        Some(limit) => Either::Right(Box::pin(replayable(facts, response, limit))),
+        None => {
+            let status = response.status().as_u16();
+            let stored = StoredResponse { status, body: None };
+            Either::Left(ready((Ok(stored), Ok(response.map(ResponseBody::inner)))))
         }
-    }))
+    }
+}
+
+/// Keeps a short body too. It has the rights of its handler.
+async fn replayable<RB, E>(facts: &Facts, response: Response<RB>, limit: usize) -> Outcome<RB, E>
+where
+    RB: Body<Data = Bytes>,
+{
+    let kept = keep_body(response, limit, facts.arrival.deadline);
+    match AssertUnwindSafe(kept).catch_unwind().await {
+        Ok((response, stored)) => (Ok(stored), Ok(response)),
+        Err(_panic) => panicked(facts),
+    }
 }
 
 fn panicked<RB, E>(facts: &Facts) -> Outcome<RB, E> {
