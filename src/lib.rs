@@ -92,6 +92,7 @@ pub mod source;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod text;
 mod webhook;
 
 pub use clock::{Clock, ManualClock, SystemClock, Tolerance, UnixTime};

@@ -10,6 +10,7 @@ use crate::clock::UnixTime;
 use crate::encoding::MAC_LEN;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::mac::{MacKey, MacState};
+use crate::text::Text;
 
 /// A shared secret, ready to check signatures with.
 ///
@@ -171,45 +172,18 @@ impl SecretFormat {
 
 /// The name of a key, for logs: it tells which of several secrets matched. Not a secret.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct KeyId(Name);
-
-/// Each delivery takes a copy of the name. A short one is copied as it stands: a count of copies
-/// would be written by all processors at once.
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Name {
-    /// With zeros behind it.
-    Short {
-        len: u8,
-        text: [u8; SHORT],
-    },
-    Long(Arc<str>),
-}
-
-const SHORT: usize = 22;
+pub struct KeyId(Text<22>);
 
 impl KeyId {
     /// The name as text.
     pub fn as_str(&self) -> &str {
-        match &self.0 {
-            Name::Short { len, text } => (text.get(..usize::from(*len)))
-                .and_then(|text| std::str::from_utf8(text).ok())
-                .unwrap_or_default(),
-            Name::Long(text) => text,
-        }
+        self.0.as_str()
     }
 }
 
 impl From<&str> for KeyId {
     fn from(id: &str) -> Self {
-        let mut text = [0; SHORT];
-        let short = u8::try_from(id.len()).ok().zip(text.get_mut(..id.len()));
-        match short {
-            Some((len, start)) => {
-                start.copy_from_slice(id.as_bytes());
-                Self(Name::Short { len, text })
-            }
-            None => Self(Name::Long(id.into())),
-        }
+        Self(id.into())
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
-use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use crate::error::{ConfigError, ConfigErrorKind};
+use crate::text::Text;
 
 /// The name of a sender, or of a tenant: 1 to 32 of `a-z`, `0-9`, `-` and `_`.
 ///
@@ -83,7 +83,7 @@ pub struct EventKey {
     provider: ProviderName,
     tenant: Option<ProviderName>,
     /// The parts, each escaped, joined by colons.
-    parts: Arc<str>,
+    parts: Text<46>,
 }
 
 impl EventKey {
@@ -106,7 +106,7 @@ impl EventKey {
             return Ok(Self {
                 provider,
                 tenant: None,
-                parts: only.as_ref().into(),
+                parts: Text::from(only.as_ref()),
             });
         }
         let mut joined = String::new();
@@ -126,7 +126,7 @@ impl EventKey {
         Ok(Self {
             provider,
             tenant: None,
-            parts: joined.into(),
+            parts: Text::from(&*joined),
         })
     }
 
@@ -149,21 +149,21 @@ impl EventKey {
 
     /// The parts as the sender wrote them.
     pub fn parts(&self) -> impl Iterator<Item = Cow<'_, str>> {
-        self.parts.split(':').map(unescape)
+        self.parts.as_str().split(':').map(unescape)
     }
 
     /// The whole key in one unambiguous line: provider, `@tenant` if any, and the parts, in which
     /// `:`, `%` and control characters are written as `%3A` and so on.
     pub fn encoded(&self) -> String {
         match &self.tenant {
-            Some(tenant) => format!("{}@{tenant}:{}", self.provider, self.parts),
-            None => format!("{}:{}", self.provider, self.parts),
+            Some(tenant) => format!("{}@{tenant}:{}", self.provider, self.parts.as_str()),
+            None => format!("{}:{}", self.provider, self.parts.as_str()),
         }
     }
 
     /// Whether these bytes are the key as it is displayed.
     pub(super) fn reads(&self, bytes: &[u8]) -> bool {
-        let escaped = (self.parts.bytes()).fold(false, |any, byte| any | (byte == b'%'));
+        let escaped = (self.parts.as_bytes().iter()).fold(false, |any, byte| any | (*byte == b'%'));
         if escaped {
             self.to_string().as_bytes() == bytes
         } else {
@@ -186,7 +186,7 @@ impl EventKey {
         };
         let provider = ProviderName::new(provider.to_owned())?;
         let key = Self::new(provider, parts.split(':').map(unescape))?.of_tenant(tenant);
-        if key.parts.as_ref() == parts {
+        if key.parts.as_str() == parts {
             Ok(key)
         } else {
             Err(refused(
@@ -253,8 +253,9 @@ fn unescape(part: &str) -> Cow<'_, str> {
 impl fmt::Display for EventKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Nothing is escaped: each colon stands between two parts, and nothing is a control.
-        if !self.parts.contains('%') {
-            return f.write_str(&self.parts);
+        let parts = self.parts.as_str();
+        if !parts.contains('%') {
+            return f.write_str(parts);
         }
         for (position, part) in self.parts().enumerate() {
             if position > 0 {

@@ -4,7 +4,8 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use hashbrown::HashTable;
-use hashbrown::hash_table;
+use hashbrown::hash_table::OccupiedEntry;
+use slab::Slab;
 use tokio::sync::watch;
 
 use crate::clock::UnixTime;
@@ -17,6 +18,8 @@ use super::space::Hashed;
 #[derive(Default)]
 pub(super) struct Shard {
     records: HashTable<Slot>,
+    /// One behind the other: what lives long does not lie between what does not.
+    entries: Slab<Entry>,
     /// When to look at which record. Each record has an item at `Entry::scheduled`; a record that
     /// is kept longer meanwhile is found alive then and put back, so keeping it longer costs
     /// nothing here.
@@ -27,7 +30,7 @@ pub(super) struct Shard {
 struct Slot {
     /// Of the key; a table that grows needs it again.
     hash: u64,
-    entry: Box<Entry>,
+    place: usize,
 }
 
 struct Entry {
@@ -36,12 +39,6 @@ struct Entry {
     scheduled: UnixTime,
     /// Whoever waits for the record holds a receiver; dropping the sender wakes them all.
     news: Option<watch::Sender<()>>,
-}
-
-impl Slot {
-    fn is_of(&self, key: Hashed<'_>) -> bool {
-        self.hash == key.hash && self.entry.key == *key.key
-    }
 }
 
 /// A record was to be written anew and there was no room for it.
@@ -58,25 +55,26 @@ pub(super) struct Ran<O> {
 }
 
 impl Shard {
-    fn entry(&self, key: Hashed<'_>) -> Option<&Entry> {
-        let slot = self.records.find(key.hash, |slot| slot.is_of(key))?;
-        Some(&slot.entry)
+    /// Where the record of this key stands.
+    fn place(&self, key: Hashed<'_>) -> Option<usize> {
+        let is_it = |slot: &Slot| is_of(&self.entries, slot, key);
+        Some(self.records.find(key.hash, is_it)?.place)
     }
 
     fn entry_mut(&mut self, key: Hashed<'_>) -> Option<&mut Entry> {
-        let slot = self.records.find_mut(key.hash, |slot| slot.is_of(key))?;
-        Some(&mut slot.entry)
+        let place = self.place(key)?;
+        self.entries.get_mut(place)
     }
 
     pub(super) fn get(&self, key: Hashed<'_>, now: UnixTime) -> Option<&Record> {
-        let record = &self.entry(key)?.record;
+        let record = &self.entries.get(self.place(key)?)?.record;
         record.is_kept(now).then_some(record)
     }
 
     pub(super) fn iter(&self, now: UnixTime) -> impl Iterator<Item = (&EventKey, &Record)> {
-        self.records
+        self.entries
             .iter()
-            .map(|slot| (&slot.entry.key, &slot.entry.record))
+            .map(|(_, entry)| (&entry.key, &entry.record))
             .filter(move |(_, record)| record.is_kept(now))
     }
 
@@ -111,7 +109,7 @@ impl Shard {
             }
             None => {
                 ran.crowded = room.take().ok_or(NoRoom)?.crowded;
-                let entry = Box::new(Entry {
+                let place = self.entries.insert(Entry {
                     key: key.key.clone(),
                     record,
                     scheduled: at,
@@ -119,7 +117,7 @@ impl Shard {
                 });
                 let hash = key.hash;
                 self.records
-                    .insert_unique(hash, Slot { hash, entry }, |slot| slot.hash);
+                    .insert_unique(hash, Slot { hash, place }, |slot| slot.hash);
                 true
             }
         };
@@ -138,10 +136,13 @@ impl Shard {
         now: UnixTime,
         room: &Room,
     ) -> (bool, Option<watch::Sender<()>>) {
-        let Ok(found) = self.records.find_entry(key.hash, |slot| slot.is_of(key)) else {
+        let Self {
+            records, entries, ..
+        } = self;
+        let found = records.find_entry(key.hash, |slot| is_of(entries, slot, key));
+        let Some(entry) = found.ok().and_then(|found| remove(entries, found)) else {
             return (false, None);
         };
-        let (Slot { entry, .. }, _) = found.remove();
         room.give_back(1);
         (entry.record.is_kept(now), entry.news)
     }
@@ -154,19 +155,30 @@ impl Shard {
                 break;
             }
             let Some(due) = self.due.pop() else { break };
-            let Ok(mut found) = self.find_scheduled(&due) else {
+            let Self {
+                records, entries, ..
+            } = self;
+            let is_due = |slot: &Slot| {
+                let entry = entries.get(slot.place);
+                slot.hash == due.hash && entry.is_some_and(|entry| entry.scheduled == due.at)
+            };
+            // Of two with the same hash and time either may be found, and the other one then by
+            // the other's item.
+            let Ok(found) = records.find_entry(due.hash, is_due) else {
                 // Forgotten, or looked at by an earlier item.
                 continue;
             };
-            let entry = &mut found.get_mut().entry;
-            if entry.record.is_kept(now) {
-                let (at, hash) = (entry.record.kept_until, due.hash);
-                entry.scheduled = at;
-                self.due.push(Due { at, hash });
-            } else {
-                // Whoever waited for it was woken by the end of its lease.
-                found.remove();
-                freed = freed.saturating_add(1);
+            match entries.get_mut(found.get().place) {
+                Some(entry) if entry.record.is_kept(now) => {
+                    let (at, hash) = (entry.record.kept_until, due.hash);
+                    entry.scheduled = at;
+                    self.due.push(Due { at, hash });
+                }
+                _ => {
+                    // Whoever waited for it was woken by the end of its lease.
+                    remove(entries, found);
+                    freed = freed.saturating_add(1);
+                }
             }
         }
         if freed > 0 {
@@ -174,24 +186,14 @@ impl Shard {
         }
     }
 
-    /// The record that an item was made for. Of two with the same hash and time either may be
-    /// found, and the other one then by the other's item.
-    fn find_scheduled(
-        &mut self,
-        due: &Due,
-    ) -> Result<hash_table::OccupiedEntry<'_, Slot>, hash_table::AbsentEntry<'_, Slot>> {
-        self.records.find_entry(due.hash, |slot| {
-            slot.hash == due.hash && slot.entry.scheduled == due.at
-        })
-    }
-
     /// Forgetting a record, or keeping it shorter, leaves an item behind. Once those are the
     /// majority the heap is made anew, which as many pushes have paid for.
     fn drop_stale_items(&mut self) {
         if self.due.len() > self.records.len().saturating_mul(2).saturating_add(64) {
-            let items = self.records.iter().map(|slot| Due {
-                at: slot.entry.scheduled,
-                hash: slot.hash,
+            let items = self.records.iter().filter_map(|slot| {
+                let entry = self.entries.get(slot.place)?;
+                let (at, hash) = (entry.scheduled, slot.hash);
+                Some(Due { at, hash })
             });
             self.due = items.collect();
         }
@@ -218,11 +220,7 @@ impl Shard {
 
     #[cfg(test)]
     pub(super) fn sizes(&self) -> Sizes {
-        let senders = || {
-            self.records
-                .iter()
-                .filter_map(|slot| slot.entry.news.as_ref())
-        };
+        let senders = || (self.entries.iter()).filter_map(|(_, entry)| entry.news.as_ref());
         Sizes {
             records: self.records.len(),
             items: self.due.len(),
@@ -230,6 +228,16 @@ impl Shard {
             listeners: senders().map(watch::Sender::receiver_count).sum(),
         }
     }
+}
+
+fn is_of(entries: &Slab<Entry>, slot: &Slot, key: Hashed<'_>) -> bool {
+    let entry = entries.get(slot.place);
+    slot.hash == key.hash && entry.is_some_and(|entry| entry.key == *key.key)
+}
+
+fn remove(entries: &mut Slab<Entry>, found: OccupiedEntry<'_, Slot>) -> Option<Entry> {
+    let (slot, _) = found.remove();
+    entries.try_remove(slot.place)
 }
 
 #[cfg(test)]
