@@ -5,9 +5,9 @@
 //! closes at once: the kernel answers its next bytes with a reset. So a refused body is read and
 //! thrown away, within bounds that no stranger can widen.
 
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Buf;
@@ -22,21 +22,24 @@ const MAX_AT_ONCE: usize = 256;
 
 static PLACES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(MAX_AT_ONCE)));
 
-/// Throws `body` away, where that helps and there is room for what has not arrived yet.
-pub(crate) fn discard<B>(headers: &HeaderMap, body: B) -> impl Future<Output = ()> + Send + use<B>
+/// Throws `body` away, where that helps and there is room for what has not arrived yet; none where
+/// there is nothing to throw away.
+pub(crate) fn discard<B>(
+    headers: &HeaderMap,
+    mut body: B,
+) -> Option<impl Future<Output = ()> + Send + use<B>>
 where
-    B: Body + Send + 'static,
+    B: Body + Unpin + Send + 'static,
     B::Data: Send,
 {
     // A client that sent `Expect` waits for leave to send its body, and reading would give it.
-    let leave = body.is_end_stream() || headers.contains_key(EXPECT);
-    async move {
-        if leave {
-            return;
-        }
-        let mut reading = Box::pin(read_up_to(MAX_BYTES, body));
+    if body.is_end_stream() || headers.contains_key(EXPECT) {
+        return None;
+    }
+    Some(async move {
+        let mut left = MAX_BYTES;
         // A short body has most often come with its head, and needs no task.
-        if ends_at_once(reading.as_mut()).await {
+        if ends_at_once(&mut body, &mut left).await {
             return;
         }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
@@ -47,16 +50,17 @@ where
         };
         runtime.spawn(async move {
             let _place = place;
+            let reading = std::future::poll_fn(|cx| read(&mut body, &mut left, cx));
             let _ = tokio::time::timeout(MAX_TIME, reading).await;
         });
-    }
+    })
 }
 
-/// Whether `reading` needs no more than what the server holds already. A server hands that on once
+/// Whether reading needs no more than what the server holds already. A server hands that on once
 /// it was asked for it, so it is asked twice, and never waited for.
-async fn ends_at_once(mut reading: Pin<&mut impl Future<Output = ()>>) -> bool {
+async fn ends_at_once<B: Body + Unpin>(body: &mut B, left: &mut usize) -> bool {
     let mut asked = false;
-    std::future::poll_fn(|cx| match reading.as_mut().poll(cx) {
+    std::future::poll_fn(|cx| match read(body, left, cx) {
         Poll::Ready(()) => Poll::Ready(true),
         Poll::Pending if asked => Poll::Ready(false),
         Poll::Pending => {
@@ -68,14 +72,14 @@ async fn ends_at_once(mut reading: Pin<&mut impl Future<Output = ()>>) -> bool {
     .await
 }
 
-async fn read_up_to<B: Body>(limit: usize, body: B) {
-    let mut body = pin!(body);
-    let mut left = limit;
-    while let Some(Ok(frame)) = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+/// Reads on, until the body ends, breaks off, or is longer than what is `left`.
+fn read<B: Body + Unpin>(body: &mut B, left: &mut usize, cx: &mut Context<'_>) -> Poll<()> {
+    while let Some(Ok(frame)) = ready!(Pin::new(&mut *body).poll_frame(cx)) {
         let read = frame.data_ref().map_or(0, Buf::remaining);
         match left.checked_sub(read) {
-            Some(rest) => left = rest,
-            None => return,
+            Some(rest) => *left = rest,
+            None => break,
         }
     }
+    Poll::Ready(())
 }

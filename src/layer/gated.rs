@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
@@ -55,7 +56,7 @@ where
         match self.guard.gates.admit(&mut parts, &mut proofs) {
             Err(refusal) => {
                 let refused = reception.refuse(&refusal, &parts, &proofs, body);
-                GatedFuture::own(async move { Ok(refused.await) })
+                GatedFuture::own(refused.map(Ok))
             }
             Ok(None) => {
                 parts.extensions.insert(Authenticated::by(proofs));

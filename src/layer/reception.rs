@@ -1,8 +1,11 @@
 use std::fmt;
+use std::future::ready;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::Either;
 use http::request::Parts;
 use http::{HeaderName, Response, StatusCode};
 use http_body::Body;
@@ -169,7 +172,7 @@ impl Reception {
         body: B,
     ) -> impl Future<Output = Response<ResponseBody<RB>>> + Send + use<B, RB>
     where
-        B: Body + Send + 'static,
+        B: Body + Unpin + Send + 'static,
         B::Data: Send,
     {
         let response = self.rejected(refusal.reason);
@@ -186,14 +189,15 @@ impl Reception {
             ..self.observation(Verdict::Refused, &proofs.arrival)
         });
         // A wrong path must look like one that was never routed.
-        let discarding =
-            (response.status() != StatusCode::NOT_FOUND).then(|| discard(&parts.headers, body));
-        async move {
-            if let Some(discarding) = discarding {
-                discarding.await;
-            }
-            response.map(ResponseBody::own)
-        }
+        let discarding = match response.status() {
+            StatusCode::NOT_FOUND => None,
+            _ => discard(&parts.headers, body),
+        };
+        let refused = match discarding {
+            None => Either::Left(ready(response)),
+            Some(discarding) => Either::Right(discarding.map(|()| response)),
+        };
+        refused.map(|response| response.map(ResponseBody::own))
     }
 
     pub(crate) fn masked<'a>(&'a self, parts: &'a Parts) -> MaskedHeaders<'a> {

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::request::Parts;
 use http::{Request, Response};
 use http_body::Body;
@@ -122,7 +123,7 @@ where
             Ok(verification) => verification,
             Err(refusal) => {
                 let refused = reception.refuse(&refusal, &parts, &proofs, body);
-                return Box::pin(async move { Ok(refused.await) });
+                return Box::pin(refused.map(Ok));
             }
         };
         // The service that is ready is the one that is called.

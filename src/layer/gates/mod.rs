@@ -58,16 +58,31 @@ impl Gates {
         proofs: &mut Proofs,
     ) -> Result<Option<Verification>, Refusal> {
         proofs.check_provider()?;
-        let now = proofs.arrival.received_at;
         if self.post_only && parts.method != Method::POST {
             return Err(Reason::MethodNotAllowed.into());
         }
         // A gate outside may have asked for the token already, and has then cut it off.
-        if let Some(gate) = &self.path
-            && !proofs.have_shown_one_of(gate.tokens())
-        {
-            proofs.secret_path = Some(gate.admit(parts)?);
+        let path = (self.path.as_ref()).filter(|gate| !proofs.have_shown_one_of(gate.tokens()));
+        if let Some(gate) = path {
+            proofs.secret_path = Some(gate.check(parts)?);
         }
+        let admitted = self.admit_from(parts, proofs);
+        // Done last, for most of what is refused needs no other path.
+        match (path, &admitted) {
+            (Some(_), Ok(_)) => SecretPathGate::cut(parts)?,
+            (Some(_), Err(_)) => SecretPathGate::hide(parts),
+            (None, _) => {}
+        }
+        admitted
+    }
+
+    /// Asks the gates behind the path.
+    fn admit_from(
+        &self,
+        parts: &Parts,
+        proofs: &mut Proofs,
+    ) -> Result<Option<Verification>, Refusal> {
+        let now = proofs.arrival.received_at;
         if let Some(gate) = &self.source {
             proofs.client = Some(gate.admit(parts, now)?);
         }
@@ -75,7 +90,6 @@ impl Gates {
             return Ok(None);
         };
         check_encoding(&parts.headers)?;
-        let verification = verifier.begin(&parts.headers, now)?;
-        Ok(Some(verification))
+        Ok(Some(verifier.begin(&parts.headers, now)?))
     }
 }

@@ -35,20 +35,31 @@ impl SecretPathGate {
         })
     }
 
-    pub(crate) fn admit(&self, parts: &mut Parts) -> Result<ShownToken, Refusal> {
-        let unknown = || Refusal::from(Reason::UnknownPath);
-        let path = parts.uri.clone();
-        let (before, token) = split_token(path.path()).ok_or_else(unknown)?;
+    /// Asks the path for its token.
+    pub(crate) fn check(&self, parts: &Parts) -> Result<ShownToken, Refusal> {
+        let (before, token) = split_token(parts.uri.path()).ok_or(Reason::UnknownPath)?;
         let in_place = self.prefix.as_deref().is_none_or(|prefix| before == prefix);
-        let shown = ShownToken::of(token.as_bytes()).ok_or_else(unknown)?;
+        let shown = ShownToken::of(token.as_bytes()).ok_or(Reason::UnknownPath)?;
         // The token is compared in any case, so that a wrong place takes as long.
         if !(self.tokens.include(&shown) && in_place) {
-            return Err(unknown());
+            return Err(Reason::UnknownPath.into());
         }
-        mark_sensitive(&mut parts.headers, token);
-        parts.uri = without_token(&parts.uri).ok_or_else(unknown)?;
-        clean_original_uri(parts);
         Ok(shown)
+    }
+
+    /// Cuts a right token out of what is handed on.
+    pub(crate) fn cut(parts: &mut Parts) -> Result<(), Refusal> {
+        Self::hide(parts);
+        parts.uri = without_token(&parts.uri).ok_or(Reason::UnknownPath)?;
+        clean_original_uri(parts);
+        Ok(())
+    }
+
+    /// Hides a right token from who sees the headers.
+    pub(crate) fn hide(parts: &mut Parts) {
+        if let Some((_, token)) = split_token(parts.uri.path()) {
+            mark_sensitive(&mut parts.headers, token);
+        }
     }
 }
 
