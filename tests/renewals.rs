@@ -345,3 +345,38 @@ async fn keys_that_a_store_does_not_answer_for_are_lost_and_no_others() {
     let lost: Vec<_> = receiver.lost().into_iter().map(|(_, key)| key).collect();
     assert_eq!((lost, store.done().await), (vec![last], 2));
 }
+
+/// In real time: two runtimes have no clock in common that could be paused.
+#[test]
+fn a_hold_is_renewed_though_the_runtime_ends_that_looked_after_all() {
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(1).enable_all().build().unwrap()
+    };
+    let (first, second) = (runtime(), runtime());
+    let store = Noting::new(None);
+    let receiver = Receiver::new(&store, SECOND);
+    let claimed = async |count: u64| {
+        while store.inner.counts().await.unwrap().claimed < count {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    first.block_on(async {
+        receiver.take("1", 60 * SECOND);
+        claimed(1).await;
+    });
+    second.block_on(async {
+        receiver.take("2", 3 * SECOND);
+        claimed(2).await;
+    });
+    first.shutdown_background();
+    second.block_on(async {
+        while store.done().await == 0 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    });
+    // One of three seconds is renewed at each third of its second.
+    let renewals = store.times("acme:2").len();
+    assert!(renewals >= 3, "{renewals}");
+    assert_eq!(receiver.lost(), Vec::new());
+}

@@ -54,6 +54,15 @@ impl Nursery {
     /// a thread.
     pub(super) fn expect(self: &Arc<Self>, runtime: &Handle) -> Place {
         let mut table = self.table();
+        self.see_to_it(&mut table, runtime);
+        Place {
+            number: table.places.insert(Child::Expected),
+            nursery: Arc::clone(self),
+        }
+    }
+
+    /// Has a task look after the holds, if none does.
+    fn see_to_it(self: &Arc<Self>, table: &mut Table, runtime: &Handle) {
         if !table.attended {
             table.attended = true;
             let attendant = Attendant {
@@ -61,10 +70,6 @@ impl Nursery {
                 is_done: false,
             };
             runtime.spawn(attendant.attend());
-        }
-        Place {
-            number: table.places.insert(Child::Expected),
-            nursery: Arc::clone(self),
         }
     }
 
@@ -106,9 +111,13 @@ pub(super) struct Place {
 impl Place {
     pub(super) fn fill(&self, hold: Arc<Hold>) {
         // Without a runtime there is no task that could need it.
-        if let Ok(runtime) = Handle::try_current()
-            && let Some(child) = self.nursery.table().places.get_mut(self.number)
-        {
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let mut table = self.nursery.table();
+        // The one that was there when this place was kept may have ended with its runtime.
+        self.nursery.see_to_it(&mut table, &runtime);
+        if let Some(child) = table.places.get_mut(self.number) {
             *child = Child::Young(hold, runtime);
         }
     }
@@ -139,8 +148,8 @@ impl Attendant {
 }
 
 impl Drop for Attendant {
-    /// Where its runtime ends first, others are left to themselves: the holds that are there get
-    /// their tasks at once, and whoever is expected next brings an attendant.
+    /// Where its runtime ends first, holds of others are left: those that are there get their tasks
+    /// at once, and the next one that comes brings an attendant.
     fn drop(&mut self) {
         if !self.is_done {
             self.nursery.look_after(Duration::ZERO);
