@@ -53,22 +53,22 @@ impl Nursery {
     /// stand behind one that blocks its thread, and what is spawned first is not the next to run on
     /// a thread.
     pub(super) fn expect(self: &Arc<Self>, runtime: &Handle) -> Place {
-        let mut table = self.table();
-        self.see_to_it(&mut table, runtime);
+        let number = self.table().places.insert(Child::Expected);
+        self.see_to_it(runtime);
         Place {
-            number: table.places.insert(Child::Expected),
+            number,
             nursery: Arc::clone(self),
         }
     }
 
     /// Has a task look after the holds, if none does.
-    fn see_to_it(self: &Arc<Self>, table: &mut Table, runtime: &Handle) {
-        if !table.attended {
-            table.attended = true;
+    fn see_to_it(self: &Arc<Self>, runtime: &Handle) {
+        if !std::mem::replace(&mut self.table().attended, true) {
             let attendant = Attendant {
                 nursery: Arc::clone(self),
                 is_done: false,
             };
+            // Outside the lock: a runtime that has ended drops it at once, and that wants the lock.
             runtime.spawn(attendant.attend());
         }
     }
@@ -114,12 +114,11 @@ impl Place {
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
-        let mut table = self.nursery.table();
-        // The one that was there when this place was kept may have ended with its runtime.
-        self.nursery.see_to_it(&mut table, &runtime);
-        if let Some(child) = table.places.get_mut(self.number) {
-            *child = Child::Young(hold, runtime);
+        if let Some(child) = self.nursery.table().places.get_mut(self.number) {
+            *child = Child::Young(hold, runtime.clone());
         }
+        // The one that was there when this place was kept may have ended with its runtime.
+        self.nursery.see_to_it(&runtime);
     }
 }
 
