@@ -211,6 +211,71 @@ async fn a_handler_that_outlives_the_time_to_answer_goes_on_and_is_recorded() {
     assert_eq!(next.send(server.address).await.status, 204);
 }
 
+#[tokio::test]
+async fn a_slow_handler_is_observed_though_its_sender_has_hung_up() {
+    let (store, stage, recorder) = (MemoryStore::new(), Stage::new(), Recorder::new());
+    let webhook = blendfi::webhook_answering_in(SECOND, store.clone()).observer(recorder.clone());
+    let server = blendfi::serve(&webhook, stage.handler()).await;
+    let event = blendfi::event("evt_1", "{}");
+    let mut sender = Connection::open(server.address).await;
+    sender.send(&event.bytes()).await;
+    stage.begun(1).await;
+    sender.hang_up();
+    let slow = || recorder.count(Verdict::Unfinished, Some(Reason::HandlerSlow));
+    until("the observer to be told", || slow() == 1).await;
+    stage.let_go(1);
+    done(&store, &blendfi::key("evt_1")).await;
+    until("the end to be observed", || recorder.seen().len() == 2).await;
+    let seen = recorder.seen();
+    let verdicts: Vec<_> = seen.iter().map(|it| (it.verdict, it.status)).collect();
+    assert_eq!(
+        verdicts,
+        [(Verdict::Unfinished, None), (Verdict::Handled, None)]
+    );
+}
+
+/// A future that panics when it is dropped, and in the first attempt before that too.
+struct Trap {
+    panics: bool,
+}
+
+impl Future for Trap {
+    type Output = Result<axum::response::Response, Infallible>;
+
+    fn poll(self: std::pin::Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        assert!(!self.panics, "the first attempt panics");
+        Poll::Ready(Ok(StatusCode::NO_CONTENT.into_response()))
+    }
+}
+
+impl Drop for Trap {
+    fn drop(&mut self) {
+        panic!("it panics when it is dropped");
+    }
+}
+
+#[tokio::test]
+async fn a_future_that_panics_when_it_is_dropped_keeps_its_outcome() {
+    let (store, stage, recorder) = (MemoryStore::new(), Stage::new(), Recorder::new());
+    let webhook = blendfi::webhook(store.clone()).observer(recorder.clone());
+    let runs = stage.clone();
+    let service = tower::service_fn(move |_: Request| Trap {
+        panics: runs.enter() == 1,
+    });
+    let layer = webhook.layer().unwrap();
+    let router = Router::new().route("/hooks", post_service(layer.layer(service)));
+    let server = Server::start(router).await;
+    let event = blendfi::event("evt_1", "{}");
+    assert_eq!(event.send(server.address).await.status, 500);
+    let view = record(&store, &blendfi::key("evt_1")).await.unwrap();
+    assert_eq!(view.state, RecordState::Released);
+    assert_eq!(event.send(server.address).await.status, 204);
+    let view = record(&store, &blendfi::key("evt_1")).await.unwrap();
+    assert_eq!((done_with(&view), stage.runs()), (Some(204), 2));
+    let verdicts: Vec<_> = recorder.seen().iter().map(|it| it.verdict).collect();
+    assert_eq!(verdicts, [Verdict::Failed, Verdict::Handled]);
+}
+
 /// Answers the first attempt with this status and later ones with 204.
 fn first_with(
     status: u16,

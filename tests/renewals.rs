@@ -348,27 +348,26 @@ async fn keys_that_a_store_does_not_answer_for_are_lost_and_no_others() {
 
 /// In real time: two runtimes have no clock in common that could be paused.
 #[test]
-fn a_hold_is_renewed_though_the_runtime_ends_that_looked_after_all() {
+fn a_hold_is_renewed_whatever_becomes_of_other_runtimes() {
     let runtime = || {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         builder.worker_threads(1).enable_all().build().unwrap()
     };
+    // One ends, one is not driven any more.
     let (first, second) = (runtime(), runtime());
+    let still = tokio::runtime::Builder::new_current_thread();
+    let still = { still }.enable_all().build().unwrap();
     let store = Noting::new(None);
     let receiver = Receiver::new(&store, SECOND);
-    let claimed = async |count: u64| {
-        while store.inner.counts().await.unwrap().claimed < count {
+    let take = async |id: &str, work: Duration, claimed: u64| {
+        receiver.take(id, work);
+        while store.inner.counts().await.unwrap().claimed < claimed {
             sleep(Duration::from_millis(1)).await;
         }
     };
-    first.block_on(async {
-        receiver.take("1", 60 * SECOND);
-        claimed(1).await;
-    });
-    second.block_on(async {
-        receiver.take("2", 3 * SECOND);
-        claimed(2).await;
-    });
+    still.block_on(take("0", 60 * SECOND, 1));
+    first.block_on(take("1", 60 * SECOND, 2));
+    second.block_on(take("2", 3 * SECOND, 3));
     first.shutdown_background();
     second.block_on(async {
         while store.done().await == 0 {
@@ -379,4 +378,30 @@ fn a_hold_is_renewed_though_the_runtime_ends_that_looked_after_all() {
     let renewals = store.times("acme:2").len();
     assert!(renewals >= 3, "{renewals}");
     assert_eq!(receiver.lost(), Vec::new());
+}
+
+/// A request that meets a runtime which is ending has an end as well.
+#[test]
+fn a_delivery_in_a_runtime_that_has_ended_does_not_hang() {
+    let store = Noting::new(None);
+    let receiver = Receiver::new(&store, SECOND);
+    let runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = { runtime }.enable_all().build().unwrap();
+    let handle = runtime.handle().clone();
+    drop(runtime);
+    let service = ServiceBuilder::new().layer(receiver.layer.clone());
+    let service = service.service_fn(|_: Request<Full<Bytes>>| async {
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+    });
+    let request = Request::post("/hooks").body(Full::from(r#"{"id":"1"}"#));
+    let (told, answered) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            handle.block_on(service.oneshot(request.unwrap()))
+        }));
+        told.send(answer.map(|answer| answer.unwrap().status()))
+    });
+    // The timer of a runtime that has ended panics; what matters is that nobody waits for ever.
+    let answer = answered.recv_timeout(10 * SECOND).expect("no end");
+    assert!(answer.is_err() || answer.unwrap() == StatusCode::SERVICE_UNAVAILABLE);
 }

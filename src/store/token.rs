@@ -26,6 +26,9 @@ pub struct Token([u8; 16]);
 impl Token {
     /// A token that was never used before.
     ///
+    /// Each thread asks the operating system for the bytes of several at once. A process that forks
+    /// after a thread has made tokens must not make more in both halves: some would come twice.
+    ///
     /// # Errors
     ///
     /// [`StoreErrorKind::Randomness`] where the operating system gives no random bytes.
@@ -51,8 +54,7 @@ thread_local! {
 /// How many tokens are asked for at once: the system's answer costs more than the bytes do.
 const AT_ONCE: usize = 32;
 
-/// Random bytes of this thread, each of which is used once. A process that is forked with some left
-/// uses them twice; a runtime does not outlive a fork either.
+/// Random bytes of this thread, each of which is used once.
 struct Pool {
     tokens: [[u8; 16]; AT_ONCE],
     left: usize,

@@ -1,5 +1,5 @@
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use http::{HeaderMap, Response, StatusCode};
 use tokio::time::Instant;
@@ -9,6 +9,7 @@ use super::lease::Lease;
 use crate::layer::arrival::Arrival;
 use crate::layer::authenticated::Authenticated;
 use crate::layer::observer::{MaskedHeaders, Observation, Timings, Verdict};
+use crate::layer::proofs::Proofs;
 use crate::layer::refusal::Refusal;
 use crate::layer::response_body::ResponseBody;
 use crate::rejection::Reason;
@@ -29,9 +30,33 @@ pub(super) struct Facts {
     pub(super) lease: Lease,
     /// Whether the handler is running: who waits for it then need not wait past the deadline.
     pub(super) handling: AtomicBool,
+    /// Whether the sender's answer is settled. Held while the observer is told that it was answered
+    /// before its handler ended, so that it hears of the end behind that.
+    answered: Mutex<bool>,
 }
 
 impl Facts {
+    pub(super) fn new(
+        core: Arc<Core>,
+        known: Known,
+        proofs: Proofs,
+        headers: Option<HeaderMap>,
+    ) -> Self {
+        Self {
+            core,
+            arrival: proofs.arrival,
+            mark: Authenticated::by(proofs),
+            known,
+            headers,
+            proved_at: Instant::now(),
+            claimed: OnceLock::new(),
+            unchecked: AtomicBool::new(false),
+            lease: Lease::new(),
+            handling: AtomicBool::new(false),
+            answered: Mutex::new(false),
+        }
+    }
+
     pub(super) fn grant(&self) -> Option<Grant> {
         self.claimed.get().map(|(_, grant)| *grant)
     }
@@ -40,20 +65,34 @@ impl Facts {
         self.unchecked.load(Ordering::Relaxed)
     }
 
-    /// The answer to what is refused, once the observer has seen it.
-    pub(super) fn refused<RB>(
-        &self,
-        verdict: Verdict,
-        refusal: &Refusal,
-    ) -> Response<ResponseBody<RB>> {
-        let response = self.core.reception.rejection(refusal.reason);
-        self.observe(verdict, Some(refusal), Some(response.status()));
-        response
+    /// Settles that the answer is the caller's to give; `false` where one was given before.
+    pub(super) fn settle(&self) -> bool {
+        !std::mem::replace(&mut *self.answered(), true)
     }
 
-    /// The answer to a sender whose event is handled still, when time is up.
-    pub(super) fn handler_is_slow<RB>(&self) -> Response<ResponseBody<RB>> {
-        self.refused(Verdict::Unfinished, &Reason::HandlerSlow.into())
+    pub(super) fn is_answered(&self) -> bool {
+        *self.answered()
+    }
+
+    /// Settles that the sender is answered before its handler has ended, with this refusal, and
+    /// tells the observer; `None` where an answer was given before.
+    pub(super) fn answer_early<RB>(
+        &self,
+        reason: Reason,
+        is_waited_for: bool,
+    ) -> Option<Response<ResponseBody<RB>>> {
+        let mut answered = self.answered();
+        if std::mem::replace(&mut *answered, true) {
+            return None;
+        }
+        let response = self.core.reception.rejection(reason);
+        let status = is_waited_for.then_some(response.status());
+        self.observe(Verdict::Unfinished, Some(&reason.into()), status);
+        Some(response)
+    }
+
+    fn answered(&self) -> MutexGuard<'_, bool> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells the observer what became of the delivery, and what its sender was told, if anything.

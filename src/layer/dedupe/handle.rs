@@ -2,8 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,23 +11,22 @@ use http::{Request, Response};
 use http_body::Body;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tower_service::Service;
 use tracing::Instrument;
 
 use super::core::{Core, Known};
 use super::facts::Facts;
-use super::lease::Lease;
 use super::run::run;
 use super::ticket::{Answer, Ticket};
-use crate::layer::authenticated::Authenticated;
 use crate::layer::proofs::Proofs;
 use crate::layer::receive::{Limits, check_encoding, receive};
 use crate::layer::refusal::Refusal;
 use crate::rejection::Reason;
 
-/// How long past its deadline a request waits for a task that is about to answer.
+/// How often a request looks past its deadline for a task that is about to answer, and how long.
 const LAST_STEPS: Duration = Duration::from_millis(10);
+const PATIENCE: Duration = Duration::from_millis(250);
 
 impl Core {
     /// Checks that the gates have proved the origin, sees to it that the body is there, and names
@@ -71,18 +69,8 @@ impl Core {
         RB: Body<Data = Bytes> + Send + 'static,
     {
         let wants_headers = self.reception.interest().headers;
-        let facts = Arc::new(Facts {
-            headers: wants_headers.then(|| parts.headers.clone()),
-            core: Arc::clone(self),
-            arrival: proofs.arrival,
-            mark: Authenticated::by(proofs),
-            known,
-            proved_at: Instant::now(),
-            claimed: OnceLock::new(),
-            unchecked: AtomicBool::new(false),
-            lease: Lease::new(),
-            handling: AtomicBool::new(false),
-        });
+        let headers = wants_headers.then(|| parts.headers.clone());
+        let facts = Arc::new(Facts::new(Arc::clone(self), known, proofs, headers));
         let (answer, answered) = oneshot::channel();
         // The task must be one of the runtime that this is polled in.
         let runtime = Handle::current();
@@ -102,26 +90,61 @@ pub(crate) struct Waiting<RB, E> {
 
 impl<RB, E> Waiting<RB, E> {
     /// The answer of the task, or what a sender is told whose event is handled still.
-    pub(crate) async fn answer(self) -> Answer<RB, E> {
-        let Self {
-            facts,
-            mut answered,
-        } = self;
+    pub(crate) async fn answer(mut self) -> Answer<RB, E> {
+        let facts = Arc::clone(&self.facts);
         let mut until = facts.arrival.deadline;
         loop {
-            match timeout_at(until, &mut answered).await {
+            match timeout_at(until, &mut self.answered).await {
                 Ok(Ok(answer)) => return answer,
-                Ok(Err(_)) => return Ok(facts.core.reception.rejection(Reason::TaskEnded)),
-                Err(_) if facts.handling.load(Ordering::Acquire) => break,
-                // Every other step of the task ends by the deadline, each in its own way.
-                Err(_) => until = Instant::now() + LAST_STEPS,
+                Ok(Err(_)) => {
+                    facts.settle();
+                    return Ok(facts.core.reception.rejection(Reason::TaskEnded));
+                }
+                Err(_) => {}
             }
-        }
-        answered.close();
-        match answered.try_recv() {
-            // Given in the last moment.
-            Ok(answer) => answer,
-            Err(_) => Ok(facts.handler_is_slow()),
+            if let Some(reason) = overdue(&facts)
+                && let Some(response) = facts.answer_early(reason, true)
+            {
+                return Ok(response);
+            }
+            until = Instant::now() + LAST_STEPS;
         }
     }
+}
+
+impl<RB, E> Drop for Waiting<RB, E> {
+    /// Where the sender has hung up, the observer is told all the same that time is up.
+    fn drop(&mut self) {
+        if self.facts.is_answered() {
+            return;
+        }
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let facts = Arc::clone(&self.facts);
+        let watch = async move {
+            let mut until = facts.arrival.deadline;
+            loop {
+                sleep_until(until).await;
+                if facts.is_answered() {
+                    return;
+                }
+                if let Some(reason) = overdue(&facts) {
+                    let _ = facts.answer_early::<()>(reason, false);
+                    return;
+                }
+                until = Instant::now() + LAST_STEPS;
+            }
+        };
+        runtime.spawn(watch.in_current_span());
+    }
+}
+
+/// Why a delivery has no answer when time is up. Every step of its task but the handler ends by the
+/// deadline, each in its own way, and gets a moment to do so; unless it blocks its thread.
+fn overdue(facts: &Facts) -> Option<Reason> {
+    if facts.handling.load(Ordering::Acquire) {
+        return Some(Reason::HandlerSlow);
+    }
+    (Instant::now() > facts.arrival.deadline + PATIENCE).then_some(Reason::InProgress)
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+use tracing::Span;
 
 use super::core::Core;
 use super::facts::Facts;
@@ -35,6 +36,8 @@ pub(super) struct Hold {
     token: Token,
     pub(super) grant: Grant,
     pub(super) claimed_at: Instant,
+    /// The request's, for what is said of its renewals.
+    pub(super) span: Span,
     /// Whether a handler has begun and not failed: its effect may have taken place.
     at_work: AtomicBool,
     /// Whether the store was told how it ended, or is being told in the background.
@@ -51,6 +54,7 @@ impl Kept {
             token,
             grant,
             claimed_at,
+            span: Span::current(),
             at_work: AtomicBool::new(false),
             finished: AtomicBool::new(false),
         }))
@@ -71,6 +75,10 @@ impl Deref for Kept {
 }
 
 impl Drop for Kept {
+    /// A task that a user's code made panic before the handler began gives the event back too, so
+    /// that the sender's next attempt need not wait for the end of the lease. Once a handler has
+    /// begun, only that end frees the event: the effect may have taken place, or may still. So it
+    /// is too where the runtime goes down.
     fn drop(&mut self) {
         if !self.0.finished.load(Ordering::Relaxed) {
             self.0.end_without_outcome();
@@ -164,6 +172,10 @@ impl Hold {
     }
 
     fn lose(&self, why: &'static str) {
+        // A renewal that was under way finds the record done.
+        if self.finished.load(Ordering::Relaxed) {
+            return;
+        }
         tracing::warn!(
             target: "tower_webhook",
             key = %self.key().encoded(),
@@ -285,8 +297,6 @@ impl Hold {
         self.finished.store(true, Ordering::Relaxed);
     }
 
-    /// A task that ends early, or panics, gives the event back, unless its handler may have had
-    /// its effect: that one is over when its lease is.
     fn end_without_outcome(&self) {
         if self.at_work.load(Ordering::Relaxed) {
             self.lose("its task ended without an outcome");
@@ -316,10 +326,6 @@ impl Hold {
     }
 }
 
-/// A task that a user's code made panic before the handler began gives the event back too, so that
-/// the sender's next attempt need not wait for the end of the lease. Once a handler has begun, only
-/// that end frees the event: the effect may have taken place, or may still. So it is too where the
-/// runtime goes down.
 fn until(moment: Instant) -> Duration {
     moment.saturating_duration_since(Instant::now())
 }

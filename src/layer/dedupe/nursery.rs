@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use slab::Slab;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Id};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep};
+use tracing::Instrument;
 
 use super::hold::Hold;
 
@@ -25,13 +26,19 @@ pub(super) struct Nursery {
 #[derive(Default)]
 struct Table {
     places: Slab<Child>,
-    /// Whether a task looks after them.
-    attended: bool,
+    /// The runtimes in which a task looks after the holds that are theirs. One that stands still, or
+    /// ends, costs no other its leases.
+    attended: Vec<Id>,
 }
 
-enum Child {
+struct Child {
+    runtime: Handle,
+    stage: Stage,
+}
+
+enum Stage {
     Expected,
-    Young(Arc<Hold>, Handle),
+    Young(Arc<Hold>),
     Renewed(AbortHandle),
 }
 
@@ -47,57 +54,73 @@ impl Nursery {
         }
     }
 
-    /// Keeps a place for a hold that is about to come.
+    /// Keeps a place for a hold that is about to come in this runtime.
     ///
     /// To be called before the task of the hold is spawned: a task that looks after it must not
     /// stand behind one that blocks its thread, and what is spawned first is not the next to run on
     /// a thread.
     pub(super) fn expect(self: &Arc<Self>, runtime: &Handle) -> Place {
-        let number = self.table().places.insert(Child::Expected);
-        self.see_to_it(runtime);
-        Place {
-            number,
-            nursery: Arc::clone(self),
-        }
-    }
-
-    /// Has a task look after the holds, if none does.
-    fn see_to_it(self: &Arc<Self>, runtime: &Handle) {
-        if !std::mem::replace(&mut self.table().attended, true) {
-            let attendant = Attendant {
-                nursery: Arc::clone(self),
-                is_done: false,
-            };
-            // Outside the lock: a runtime that has ended drops it at once, and that wants the lock.
-            runtime.spawn(attendant.attend());
-        }
-    }
-
-    /// Has those holds renewed that have reached this age; tells whether others are there or
-    /// expected, which somebody must look after.
-    fn look_after(&self, age: Duration) -> bool {
-        let now = Instant::now();
+        let id = runtime.id();
         let mut table = self.table();
-        let mut any_left = false;
-        for (_, child) in &mut table.places {
-            match child {
-                Child::Young(hold, runtime)
-                    if now.saturating_duration_since(hold.claimed_at) >= age =>
-                {
-                    let hold = Arc::clone(hold);
-                    let task = runtime.spawn(async move { match hold.renew_for_ever().await {} });
-                    *child = Child::Renewed(task.abort_handle());
-                }
-                Child::Expected | Child::Young(..) => any_left = true,
-                Child::Renewed(_) => {}
+        let number = table.places.insert(Child {
+            runtime: runtime.clone(),
+            stage: Stage::Expected,
+        });
+        let is_attended = table.attended.contains(&id);
+        if !is_attended {
+            table.attended.push(id);
+        }
+        drop(table);
+        if !is_attended {
+            runtime.spawn(Arc::clone(self).attend(id));
+        }
+        Place {
+            nursery: Arc::clone(self),
+            number,
+        }
+    }
+
+    /// Looks after the holds of a runtime as long as there are young ones.
+    async fn attend(self: Arc<Self>, runtime: Id) {
+        loop {
+            sleep(self.every).await;
+            if !self.look_after(runtime) {
+                return;
             }
         }
-        table.attended = any_left;
+    }
+
+    /// Has those holds of a runtime renewed that are of an age; tells whether others of it are
+    /// there or expected.
+    fn look_after(&self, runtime: Id) -> bool {
+        let now = Instant::now();
+        let mut any_left = false;
+        let mut table = self.table();
+        for (_, child) in &mut table.places {
+            if child.runtime.id() != runtime {
+                continue;
+            }
+            match &child.stage {
+                Stage::Young(hold)
+                    if now.saturating_duration_since(hold.claimed_at) >= self.grown_up =>
+                {
+                    let (hold, span) = (Arc::clone(hold), hold.span.clone());
+                    let renewed = async move { match hold.renew_for_ever().await {} };
+                    let task = child.runtime.spawn(renewed.instrument(span));
+                    child.stage = Stage::Renewed(task.abort_handle());
+                }
+                Stage::Expected | Stage::Young(_) => any_left = true,
+                Stage::Renewed(_) => {}
+            }
+        }
+        if !any_left {
+            table.attended.retain(|id| *id != runtime);
+        }
         any_left
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
-        // Nothing can fail half-way while it is held.
+        // What a panic leaves behind is a table like any other.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -110,49 +133,21 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn fill(&self, hold: Arc<Hold>) {
-        // Without a runtime there is no task that could need it.
-        let Ok(runtime) = Handle::try_current() else {
-            return;
-        };
         if let Some(child) = self.nursery.table().places.get_mut(self.number) {
-            *child = Child::Young(hold, runtime.clone());
+            child.stage = Stage::Young(hold);
         }
-        // The one that was there when this place was kept may have ended with its runtime.
-        self.nursery.see_to_it(&runtime);
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let child = self.nursery.table().places.try_remove(self.number);
-        if let Some(Child::Renewed(task)) = child {
+        if let Some(Child {
+            stage: Stage::Renewed(task),
+            ..
+        }) = child
+        {
             task.abort();
-        }
-    }
-}
-
-/// The task that looks after the young, as long as there are any.
-struct Attendant {
-    nursery: Arc<Nursery>,
-    is_done: bool,
-}
-
-impl Attendant {
-    async fn attend(mut self) {
-        while !self.is_done {
-            sleep(self.nursery.every).await;
-            self.is_done = !self.nursery.look_after(self.nursery.grown_up);
-        }
-    }
-}
-
-impl Drop for Attendant {
-    /// Where its runtime ends first, holds of others are left: those that are there get their tasks
-    /// at once, and the next one that comes brings an attendant.
-    fn drop(&mut self) {
-        if !self.is_done {
-            self.nursery.look_after(Duration::ZERO);
-            self.nursery.table().attended = false;
         }
     }
 }

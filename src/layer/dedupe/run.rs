@@ -4,10 +4,13 @@
 //! must be finished all the same. Its claim is renewed and its sender answered in time by others,
 //! so that neither is late for a handler that blocks its thread, where the runtime has others.
 
-use std::future::{Ready, ready};
+use std::any::Any;
+use std::future::{Ready, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -120,7 +123,13 @@ async fn handle<S, B, RB>(
     facts.handling.store(true, Ordering::Release);
     // Called apart from what it returns: the request is nobody's any more.
     let outcome = match catch_unwind(AssertUnwindSafe(|| inner.call(request))) {
-        Ok(response) => AssertUnwindSafe(response).catch_unwind().await,
+        Ok(response) => {
+            let mut response = pin!(Some(response));
+            let outcome = poll_fn(|cx| poll_caught(response.as_mut(), cx)).await;
+            // Where it panics being dropped, what it has come to stands.
+            let _ = catch_unwind(AssertUnwindSafe(|| response.set(None)));
+            outcome
+        }
         Err(panic) => Err(panic),
     };
     let (end, answer) = match outcome {
@@ -135,6 +144,7 @@ async fn handle<S, B, RB>(
         Err(_panic) => panicked(&facts),
     };
     facts.handling.store(false, Ordering::Release);
+    ticket.answer_late();
     match (end, hold) {
         (Ok(stored), Some(hold)) => {
             // Recorded as done, and only then said to be.
@@ -155,6 +165,19 @@ async fn handle<S, B, RB>(
             }
             ticket.give(Verdict::Failed, Some(&reason.into()), answer);
         }
+    }
+}
+
+fn poll_caught<F: Future>(
+    future: Pin<&mut Option<F>>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<F::Output, Box<dyn Any + Send>>> {
+    let Some(future) = future.as_pin_mut() else {
+        return Poll::Pending;
+    };
+    match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+        Ok(poll) => poll.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic)),
     }
 }
 

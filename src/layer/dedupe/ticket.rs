@@ -44,7 +44,8 @@ impl<RB, E> Ticket<RB, E> {
         answer: Answer<RB, E>,
     ) {
         let status = answer.as_ref().ok().map(Response::status);
-        let was_waited_for = (self.answer.take()).is_some_and(|sender| sender.send(answer).is_ok());
+        let sender = self.answer.take().filter(|_| self.facts.settle());
+        let was_waited_for = sender.is_some_and(|sender| sender.send(answer).is_ok());
         self.facts
             .observe(verdict, reason, status.filter(|_| was_waited_for));
     }
@@ -63,10 +64,25 @@ impl<RB, E> Ticket<RB, E> {
         }
     }
 
-    /// Until when the answer is to be given, if it is not yet and somebody waits for it.
+    /// Until when the answer is to be given, if it is not yet.
     pub(super) fn answer_by(&self) -> Option<Instant> {
-        let sender = self.answer.as_ref()?;
-        (!sender.is_closed()).then_some(self.facts.arrival.deadline)
+        (!self.facts.is_answered()).then_some(self.facts.arrival.deadline)
+    }
+
+    /// Answers for a handler that has ended too late, if nobody has yet.
+    pub(super) fn answer_late(&mut self) {
+        if Instant::now() < self.facts.arrival.deadline {
+            return;
+        }
+        let is_waited_for = self
+            .answer
+            .as_ref()
+            .is_some_and(|sender| !sender.is_closed());
+        if let Some(response) = self.facts.answer_early(Reason::HandlerSlow, is_waited_for)
+            && let Some(sender) = self.answer.take()
+        {
+            let _ = sender.send(Ok(response));
+        }
     }
 }
 

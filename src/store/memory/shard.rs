@@ -26,7 +26,6 @@ pub(super) struct Shard {
     due: BinaryHeap<Due>,
 }
 
-/// Small, so that a table that grows moves little while others wait for the lock.
 struct Slot {
     /// Of the key; a table that grows needs it again.
     hash: u64,
