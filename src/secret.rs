@@ -300,7 +300,8 @@ impl KeyRing {
         Self::new(keys?)
     }
 
-    /// Replaces the keys of every clone of this ring.
+    /// Replaces the keys of every clone of this ring. Waits for calls of
+    /// [`Verifier::verify`](crate::signature::Verifier::verify) that are hashing a body.
     ///
     /// # Errors
     ///

@@ -64,6 +64,16 @@ impl Forms {
         outcome.map(|()| begin..self.out.len())
     }
 
+    /// How long all forms are together.
+    pub(super) fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Takes back what was added when they were so long.
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.out.truncate(len);
+    }
+
     /// A form that was added.
     pub(super) fn get(&self, place: Range<usize>) -> Option<&[u8]> {
         self.out.get(place)

@@ -70,6 +70,7 @@ impl Wanted {
                 forms: Forms::default(),
             },
             utf8: body.is_ascii() || std::str::from_utf8(body).is_ok(),
+            careful: false,
             enclosing: Vec::new(),
         };
         let mut scan = Scan::new(body, stops);
@@ -136,6 +137,9 @@ struct Search<'b> {
     found: Found<'b>,
     /// Whether the whole body is: else names and wanted fields must be.
     utf8: bool,
+    /// Whether something odd was met: nothing is tried in one pass any more, or each level would
+    /// double the work of the one below.
+    careful: bool,
     /// Room for [`Scan::value`].
     enclosing: Vec<u8>,
 }
@@ -173,10 +177,13 @@ impl<'b> Search<'b> {
         let form = node.form.then(|| self.found.forms.append(scan));
         if !matches!(form, Some(Ok(_))) {
             *scan = begin;
+            let kept = self.found.forms.len();
             // In one pass if nothing is odd, else the value is seen to be JSON first.
-            if leads_on && self.utf8 && self.object(node, scan).is_ok() {
+            if leads_on && self.utf8 && !self.careful && self.object(node, scan).is_ok() {
                 leads_on = false;
             } else {
+                self.careful |= leads_on;
+                self.found.forms.truncate(kept);
                 *scan = begin;
                 scan.value(&mut self.enclosing).ok_or(Kind::NotJson)?;
             }
@@ -268,6 +275,37 @@ mod tests {
             .iter()
             .map(|slot| Some(String::from_utf8(found.get(*slot)?.raw.to_vec()).unwrap()))
             .collect())
+    }
+
+    /// What is odd at the bottom is odd at each level above it, which must not double the work.
+    #[test]
+    fn a_member_that_comes_twice_deep_down_is_read_a_few_times_only() {
+        let members: Vec<_> = (0..1_000).map(|number| format!("\"{number}\":1")).collect();
+        let big = format!("{{{}}}", members.join(","));
+        let (mut pointer, mut body) = (String::new(), format!("{{\"m7\":{big},\"x\":1,\"x\":1}}"));
+        for level in 0..8 {
+            pointer.push_str(&format!("/m{level}"));
+        }
+        for level in (0..7).rev() {
+            body = format!("{{\"m{level}\":{body}}}");
+        }
+        let mut wanted = Wanted::default();
+        wanted.add(&Pointer::parse(&pointer).unwrap(), true);
+        let stops = Stops::of(body.as_bytes());
+        let mut search = Search {
+            found: Found {
+                fields: vec![None],
+                forms: Forms::default(),
+            },
+            utf8: true,
+            careful: false,
+            enclosing: Vec::new(),
+        };
+        let mut scan = Scan::new(body.as_bytes(), &stops);
+        let outcome = search.object(&wanted.root, &mut scan);
+        assert_eq!(outcome, Err(Kind::DuplicateMember));
+        // Each time that it is read leaves a form, unless it was taken back.
+        assert!(search.found.forms.len() < 2 * big.len());
     }
 
     #[test]
