@@ -6,6 +6,9 @@
 //! complete it with a status and no body, to be kept for 30 days. They take turns in short rounds,
 //! and each ratio is the median of the rounds' ratios.
 
+#[path = "../../src/store/redis/code.rs"]
+#[allow(dead_code, reason = "two of the scripts are measured")]
+mod code;
 #[path = "../../benches/store/event.rs"]
 mod event;
 #[path = "../../benches/store/pairs.rs"]
