@@ -74,7 +74,7 @@ impl Core {
         let (answer, answered) = oneshot::channel();
         // The task must be one of the runtime that this is polled in.
         let runtime = Handle::current();
-        let place = self.nursery.expect(&runtime);
+        let place = self.nursery.reserve(&runtime);
         let ticket = Ticket::new(Arc::clone(&facts), place, answer);
         let work = run(ticket, inner, parts);
         self.drain.spawn(work.in_current_span(), &runtime);

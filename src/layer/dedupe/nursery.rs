@@ -59,7 +59,7 @@ impl Nursery {
     /// To be called before the task of the hold is spawned: a task that looks after it must not
     /// stand behind one that blocks its thread, and what is spawned first is not the next to run on
     /// a thread.
-    pub(super) fn expect(self: &Arc<Self>, runtime: &Handle) -> Place {
+    pub(super) fn reserve(self: &Arc<Self>, runtime: &Handle) -> Place {
         let id = runtime.id();
         let mut table = self.table();
         let number = table.places.insert(Child {
