@@ -148,7 +148,8 @@ mod by_ring {
     }
 }
 
-#[cfg(all(test, feature = "ring"))]
+#[cfg(test)]
+#[cfg(feature = "ring")]
 mod tests {
     use super::*;
     use proptest::collection::vec;

@@ -72,7 +72,7 @@ impl Core {
         let headers = wants_headers.then(|| parts.headers.clone());
         let facts = Arc::new(Facts::new(Arc::clone(self), known, proofs, headers));
         let (answer, answered) = oneshot::channel();
-        // The task must be one of the runtime that this is polled in.
+        // What looks after the hold must run where the task does that holds it.
         let runtime = Handle::current();
         let place = self.nursery.reserve(&runtime);
         let ticket = Ticket::new(Arc::clone(&facts), place, answer);
