@@ -72,6 +72,7 @@ mod secret_path;
 mod source_ip;
 mod verify;
 mod webhook;
+mod within;
 
 pub use authenticated::{Authenticated, Proof};
 pub use budget::Budget;

@@ -6,12 +6,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::confirm::{Confirmation, Unconfirmed};
 use super::hold::{CALL_LIMIT, Hold, Kept};
 use super::ticket::{Stop, Ticket};
 use crate::layer::refusal::Refusal;
+use crate::layer::within::within;
 use crate::rejection::Reason;
 use crate::store::{Claim, ClaimOutcome, Held, Release, Store, StoreErrorKind, Token};
 
@@ -53,16 +54,17 @@ impl<RB, E> Ticket<RB, E> {
             let left = facts.arrival.deadline.saturating_duration_since(claimed_at);
             // A handler that is run unchecked needs time as well.
             let limit = CALL_LIMIT.min(if core.fail_open { left / 2 } else { left });
-            let refusal: Refusal = match timeout(limit, core.store.claim(&claim)).await {
-                Ok(Ok(ClaimOutcome::Claimed(grant))) => {
+            let refusal: Refusal = match within(claimed_at + limit, core.store.claim(&claim)).await
+            {
+                Some(Ok(ClaimOutcome::Claimed(grant))) => {
                     let _ = facts.claimed.set((Instant::now(), grant));
                     let hold = Kept::new(facts, claim.token, grant, claimed_at);
                     self.place.fill(hold.shared());
                     return Ok(Some(hold));
                 }
-                Ok(Ok(ClaimOutcome::Done(response))) => return Err(Stop::Copy(response)),
-                Ok(Ok(ClaimOutcome::Conflict)) => return Err(Reason::Conflict.into()),
-                Ok(Ok(_)) => {
+                Some(Ok(ClaimOutcome::Done(response))) => return Err(Stop::Copy(response)),
+                Some(Ok(ClaimOutcome::Conflict)) => return Err(Reason::Conflict.into()),
+                Some(Ok(_)) => {
                     if place.is_none() {
                         place = Some(core.reception.budget.wait().ok_or(Reason::BudgetUsedUp)?);
                     }
@@ -75,11 +77,11 @@ impl<RB, E> Ticket<RB, E> {
                     }
                     continue;
                 }
-                Ok(Err(error)) if error.kind() == StoreErrorKind::Full => {
+                Some(Err(error)) if error.kind() == StoreErrorKind::Full => {
                     return Err(Refusal::from(error).into());
                 }
-                Ok(Err(error)) => error.into(),
-                Err(_) => Reason::StoreTooSlow.into(),
+                Some(Err(error)) => error.into(),
+                None => Reason::StoreTooSlow.into(),
             };
             // The claim may stand although its reply was lost.
             let Claim {
@@ -121,10 +123,13 @@ impl<RB, E> Ticket<RB, E> {
     /// Asks everyone who is to be asked whether the event is true, and then binds what it means.
     pub(super) async fn confirm(&self, hold: Option<&Hold>) -> Result<(), Refusal> {
         let core = &self.facts.core;
-        if !core.confirms.is_empty() {
+        let now = if core.confirms.is_empty() {
+            self.facts.claimed.get().map(|(moment, _)| *moment)
+        } else {
             Box::pin(self.ask_and_bind(hold)).await?;
-        }
-        if Instant::now() >= self.facts.arrival.deadline {
+            None
+        };
+        if now.unwrap_or_else(Instant::now) >= self.facts.arrival.deadline {
             return Err(Reason::StoreTooSlow.into());
         }
         if core.drain.has_begun() {

@@ -98,7 +98,7 @@ impl Delivery {
 
     /// Whether this receiver still holds the event.
     pub fn lease(&self) -> &Lease {
-        &self.0.lease
+        self.0.lease()
     }
 }
 

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// Waits, at shutdown, for the handlers that still run. Clones are the same drain.
 ///
@@ -61,7 +61,8 @@ impl Drain {
         self.begun.cancelled().await;
     }
 
-    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static, runtime: &Handle) {
-        self.running.spawn_on(task, runtime);
+    /// Counts a delivery as being handled until the token is dropped.
+    pub(super) fn count(&self) -> TaskTrackerToken {
+        self.running.token()
     }
 }

@@ -27,7 +27,8 @@ pub(super) struct Facts {
     pub(super) proved_at: Instant,
     pub(super) claimed: OnceLock<(Instant, Grant)>,
     pub(super) unchecked: AtomicBool,
-    pub(super) lease: Lease,
+    /// Made when somebody asks for it, or it is lost.
+    lease: OnceLock<Lease>,
     /// Whether the handler is running: who waits for it then need not wait past the deadline.
     pub(super) handling: AtomicBool,
     /// Whether the sender's answer is settled. Held while the observer is told that it was answered
@@ -51,7 +52,7 @@ impl Facts {
             proved_at: Instant::now(),
             claimed: OnceLock::new(),
             unchecked: AtomicBool::new(false),
-            lease: Lease::new(),
+            lease: OnceLock::new(),
             handling: AtomicBool::new(false),
             answered: Mutex::new(false),
         }
@@ -59,6 +60,14 @@ impl Facts {
 
     pub(super) fn grant(&self) -> Option<Grant> {
         self.claimed.get().map(|(_, grant)| *grant)
+    }
+
+    pub(super) fn lease(&self) -> &Lease {
+        self.lease.get_or_init(Lease::default)
+    }
+
+    pub(super) fn is_lease_lost(&self) -> bool {
+        self.lease.get().is_some_and(Lease::is_lost)
     }
 
     pub(super) fn is_unchecked(&self) -> bool {

@@ -1,8 +1,11 @@
-//! From a proved delivery to its answer, which comes from the task that handles it.
+//! From a proved delivery to its answer, which comes from the work that is done on it.
 
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +20,7 @@ use tracing::Instrument;
 
 use super::core::{Core, Known};
 use super::facts::Facts;
+use super::pace::Pace;
 use super::run::run;
 use super::ticket::{Answer, Ticket};
 use crate::layer::proofs::Proofs;
@@ -53,7 +57,7 @@ impl Core {
         self.identify(parts, proofs)
     }
 
-    /// Starts the task that claims the event and handles it.
+    /// Starts the work of claiming the event and handling it.
     pub(crate) fn handle<S, B, RB>(
         self: &Arc<Self>,
         known: Known,
@@ -76,22 +80,48 @@ impl Core {
         let runtime = Handle::current();
         let place = self.nursery.reserve(&runtime);
         let ticket = Ticket::new(Arc::clone(&facts), place, answer);
-        let work = run(ticket, inner, parts);
-        self.drain.spawn(work.in_current_span(), &runtime);
-        Waiting { facts, answered }
+        let work = run(self.drain.count(), ticket, inner, parts);
+        let mut waiting = Waiting {
+            facts,
+            answered,
+            work: None,
+        };
+        if self.pace.is_brisk() {
+            waiting.work = Some(Box::pin(work));
+        } else {
+            let core = Arc::clone(self);
+            let task = async move {
+                let mut work = pin!(work);
+                if !poll_fn(|cx| Poll::Ready(core.pace.begin(work.as_mut(), cx))).await {
+                    work.await;
+                }
+            };
+            runtime.spawn(task.in_current_span());
+        }
+        waiting
     }
 }
 
-/// A request whose delivery is handled in a task of its own.
+type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A request that waits for the answer to its delivery.
 pub(crate) struct Waiting<RB, E> {
     facts: Arc<Facts>,
     answered: oneshot::Receiver<Answer<RB, E>>,
+    /// What is to begin in the request.
+    work: Option<Work>,
 }
 
 impl<RB, E> Waiting<RB, E> {
-    /// The answer of the task, or what a sender is told whose event is handled still.
+    /// The answer to the delivery, or what a sender is told whose event is handled still.
     pub(crate) async fn answer(mut self) -> Answer<RB, E> {
         let facts = Arc::clone(&self.facts);
+        if let Some(work) = self.work.take() {
+            begin(&facts.core.pace, work).await;
+            if let Ok(answer) = self.answered.try_recv() {
+                return answer;
+            }
+        }
         let mut until = facts.arrival.deadline;
         loop {
             match timeout_at(until, &mut self.answered).await {
@@ -110,6 +140,22 @@ impl<RB, E> Waiting<RB, E> {
             until = Instant::now() + LAST_STEPS;
         }
     }
+}
+
+/// Polls the work once; what it then waits for, it waits for in a task of its own, where no hang-up
+/// reaches it.
+fn begin(pace: &Pace, work: Work) -> impl Future<Output = ()> + Send {
+    let mut work = Some(work);
+    poll_fn(move |cx| {
+        if let Some(mut work) = work.take() {
+            // A panic ends the work, as it would end its task.
+            let begun = catch_unwind(AssertUnwindSafe(|| pace.begin(work.as_mut(), cx)));
+            if let Ok(false) = begun {
+                Handle::current().spawn(work.in_current_span());
+            }
+        }
+        Poll::Ready(())
+    })
 }
 
 impl<RB, E> Drop for Waiting<RB, E> {

@@ -17,6 +17,7 @@ use super::facts::Facts;
 use super::renewals::Answered;
 use crate::event::{EventKey, Fingerprint};
 use crate::layer::refusal::Chain;
+use crate::layer::within::within;
 use crate::store::{
     Complete, Grant, Held, Release, Renew, Store, StoreError, StoreErrorKind, StoredResponse, Token,
 };
@@ -183,7 +184,7 @@ impl Hold {
             why,
             "a handler has lost its lease"
         );
-        self.facts.lease.lose();
+        self.facts.lease().lose();
     }
 
     fn renewal(&self, bind: Option<Fingerprint>) -> Renew {
@@ -213,6 +214,7 @@ impl Hold {
     pub(super) async fn complete(
         &self,
         response: StoredResponse,
+        now: Instant,
         answer_by: Option<Instant>,
         overdue: impl FnOnce(),
     ) -> Held {
@@ -225,14 +227,14 @@ impl Hold {
             response,
             retention: self.core().retention,
         };
-        let limit = answer_by.map_or(CALL_LIMIT, |moment| CALL_LIMIT.min(until(moment)));
-        let error = match timeout(limit, self.core().store.complete(&complete)).await {
-            Ok(Ok(held)) => {
+        let limit = call_limit(now, answer_by);
+        let error = match within(limit, self.core().store.complete(&complete)).await {
+            Some(Ok(held)) => {
                 self.finished.store(true, Ordering::Relaxed);
                 return held;
             }
-            Ok(Err(error)) => Some(error),
-            Err(_) => None,
+            Some(Err(error)) => Some(error),
+            None => None,
         };
         let pending = answer_by.map(|moment| (moment, overdue));
         Box::pin(self.complete_again(&complete, error, pending)).await
@@ -251,7 +253,7 @@ impl Hold {
             if tried.is_power_of_two() {
                 self.warn("complete", error.as_ref());
             }
-            if error.is_some_and(|error| is_final(&error)) && self.facts.lease.is_lost() {
+            if error.is_some_and(|error| is_final(&error)) && self.facts.is_lease_lost() {
                 self.finished.store(true, Ordering::Relaxed);
                 break;
             }
@@ -262,17 +264,14 @@ impl Hold {
             }
             sleep(wait).await;
             wait = (wait * 2).min(LONGEST_WAIT);
-            let limit = match &pending {
-                Some((moment, _)) => CALL_LIMIT.min(until(*moment)),
-                None => CALL_LIMIT,
-            };
-            error = match timeout(limit, self.core().store.complete(complete)).await {
-                Ok(Ok(held)) => {
+            let limit = call_limit(Instant::now(), pending.as_ref().map(|(moment, _)| *moment));
+            error = match within(limit, self.core().store.complete(complete)).await {
+                Some(Ok(held)) => {
                     self.finished.store(true, Ordering::Relaxed);
                     return held;
                 }
-                Ok(Err(error)) => Some(error),
-                Err(_) => None,
+                Some(Err(error)) => Some(error),
+                None => None,
             };
         }
         Held::Fenced
@@ -282,14 +281,14 @@ impl Hold {
     /// `answer_by`, else in the background.
     pub(super) async fn release(&self, retention: Duration, answer_by: Option<Instant>) {
         let release = self.release_command(retention);
-        let limit = answer_by.map_or(CALL_LIMIT, |moment| CALL_LIMIT.min(until(moment)));
-        match timeout(limit, self.core().store.release(&release)).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => {
+        let limit = call_limit(Instant::now(), answer_by);
+        match within(limit, self.core().store.release(&release)).await {
+            Some(Ok(_)) => {}
+            Some(Err(error)) => {
                 self.warn("release", Some(&error));
                 self.core().release_later(release);
             }
-            Err(_) => {
+            None => {
                 self.warn("release", None);
                 self.core().release_later(release);
             }
@@ -326,8 +325,10 @@ impl Hold {
     }
 }
 
-fn until(moment: Instant) -> Duration {
-    moment.saturating_duration_since(Instant::now())
+/// Until when a call to a store may take that is made now.
+fn call_limit(now: Instant, answer_by: Option<Instant>) -> Instant {
+    let limit = now + CALL_LIMIT;
+    answer_by.map_or(limit, |moment| limit.min(moment))
 }
 
 /// Whether trying again cannot help.

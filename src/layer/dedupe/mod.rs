@@ -1,10 +1,11 @@
 //! Runs a handler once for each event.
 //!
 //! `service` takes a request to `handle`, which sees to it that it is proved and named, starts `run`
-//! in a task of its own and waits for its answer. There `claim` takes the event, `confirm` asks
-//! about it, the handler runs, and `hold` records the outcome. A hold that is not over soon leaves
-//! the `nursery` and is renewed; `renewals` sends those due at one time together. `facts` is what is
-//! known of a delivery, `ticket` carries its answer.
+//! and waits for its answer; `pace` tells whether `run` begins in the request or in a task of its
+//! own. There `claim` takes the event, `confirm` asks about it, the handler runs, and `hold` records
+//! the outcome. A hold that is not over soon leaves the `nursery` and is renewed; `renewals` sends
+//! those due at one time together. `facts` is what is known of a delivery, `ticket` carries its
+//! answer.
 
 mod builder;
 mod claim;
@@ -18,6 +19,7 @@ mod hold;
 mod lease;
 mod never_again;
 mod nursery;
+mod pace;
 mod renewals;
 mod replay;
 mod run;

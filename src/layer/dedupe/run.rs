@@ -1,8 +1,9 @@
 //! One delivery, from its proof to its record: claim, confirm, handle, finish.
 //!
-//! It runs in a task of its own: a sender that hangs up ends its request, and what was claimed
-//! must be finished all the same. Its claim is renewed and its sender answered in time by others,
-//! so that neither is late for a handler that blocks its thread, where the runtime has others.
+//! Whatever it waits for, it waits in a task of its own: a sender that hangs up ends its request,
+//! and what was claimed must be finished all the same. Its claim is renewed and its sender answered
+//! in time by others, so that neither is late for a handler that blocks its thread, where the
+//! runtime has others.
 
 use std::any::Any;
 use std::future::{Ready, poll_fn, ready};
@@ -20,6 +21,8 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
+use tokio::time::Instant;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower_service::Service;
 
 use super::delivery::Delivery;
@@ -41,8 +44,13 @@ static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// could otherwise fill the store with inventions.
 const UNTRUE_RETENTION: Duration = Duration::from_secs(60);
 
-pub(super) async fn run<S, B, RB>(mut ticket: Ticket<RB, S::Error>, inner: S, parts: Box<Parts>)
-where
+pub(super) async fn run<S, B, RB>(
+    // The first, and so the last to be dropped.
+    _counted: TaskTrackerToken,
+    mut ticket: Ticket<RB, S::Error>,
+    inner: S,
+    parts: Box<Parts>,
+) where
     S: Service<Request<B>, Response = Response<RB>> + Send + 'static,
     S::Future: Send,
     S::Error: Send,
@@ -144,13 +152,14 @@ async fn handle<S, B, RB>(
         Err(_panic) => panicked(&facts),
     };
     facts.handling.store(false, Ordering::Release);
-    ticket.answer_late();
+    let ended_at = Instant::now();
+    ticket.answer_late(ended_at);
     match (end, hold) {
         (Ok(stored), Some(hold)) => {
             // Recorded as done, and only then said to be.
             let answer_by = ticket.answer_by();
             let overdue = || ticket.refuse(Verdict::Unfinished, Reason::NotRecorded);
-            match hold.complete(stored, answer_by, overdue).await {
+            match hold.complete(stored, ended_at, answer_by, overdue).await {
                 Held::Held => ticket.give(Verdict::Handled, None, answer),
                 // The effect took place, and the event is another receiver's now.
                 Held::Fenced => ticket.refuse(Verdict::Failed, Reason::LeaseLost),
