@@ -9,6 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::request::Parts;
 use http::{Request, Response};
 use http_body::Body;
@@ -118,19 +119,14 @@ impl<RB, E> Waiting<RB, E> {
         let facts = Arc::clone(&self.facts);
         if let Some(work) = self.work.take() {
             begin(&facts.core.pace, work).await;
-            if let Ok(answer) = self.answered.try_recv() {
-                return answer;
+            if let Some(answer) = (&mut self.answered).now_or_never() {
+                return answer.unwrap_or_else(|_| ended(&facts));
             }
         }
         let mut until = facts.arrival.deadline;
         loop {
-            match timeout_at(until, &mut self.answered).await {
-                Ok(Ok(answer)) => return answer,
-                Ok(Err(_)) => {
-                    facts.settle();
-                    return Ok(facts.core.reception.rejection(Reason::TaskEnded));
-                }
-                Err(_) => {}
+            if let Ok(answer) = timeout_at(until, &mut self.answered).await {
+                return answer.unwrap_or_else(|_| ended(&facts));
             }
             if let Some(reason) = overdue(&facts)
                 && let Some(response) = facts.answer_early(reason, true)
@@ -184,6 +180,12 @@ impl<RB, E> Drop for Waiting<RB, E> {
         };
         runtime.spawn(watch.in_current_span());
     }
+}
+
+/// What a sender is told of work that has ended without an answer.
+fn ended<RB, E>(facts: &Facts) -> Answer<RB, E> {
+    facts.settle();
+    Ok(facts.core.reception.rejection(Reason::TaskEnded))
 }
 
 /// Why a delivery has no answer when time is up. Every step of its task but the handler ends by the
