@@ -119,6 +119,10 @@ impl Receiver {
         );
     }
 
+    async fn is_done(&self, id: &str) -> bool {
+        matches!(self.state(id).await, Some(RecordState::Done { .. }))
+    }
+
     async fn open_the_gate_for_who_waits(&self) {
         loop {
             tokio::task::yield_now().await;
@@ -133,17 +137,13 @@ impl Receiver {
     }
 }
 
-fn is_done(state: Option<RecordState>) -> bool {
-    matches!(state, Some(RecordState::Done { .. }))
-}
-
 #[tokio::test]
 async fn a_task_is_saved_once_many_deliveries_were_done_at_once() {
     let receiver = Receiver::new(MemoryStore::new());
     let first = receiver.was_handled_in_its_request("first", Does::AnswersAtOnce);
     assert!(!first.await, "what a handler does is not known yet");
     receiver.get_going().await;
-    assert!(is_done(receiver.state("quick").await));
+    assert!(receiver.is_done("quick").await);
     let copy = receiver.deliver("quick", Does::BlocksItsThread).await;
     assert_eq!(copy, (StatusCode::OK, Some(Reason::AlreadyDone)));
     assert_eq!(receiver.drain.running(), 0);
@@ -165,7 +165,7 @@ async fn a_sender_that_hangs_up_on_a_delivery_begun_in_its_request_cancels_nothi
     assert_eq!(receiver.drain.running(), 1);
     receiver.gate.notify_one();
     assert_eq!(receiver.drain.wait(Duration::from_secs(30)).await, 0);
-    assert!(is_done(receiver.state("slow").await));
+    assert!(receiver.is_done("slow").await);
 }
 
 #[tokio::test]
