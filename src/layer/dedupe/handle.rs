@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
@@ -81,18 +81,17 @@ impl Core {
         let runtime = Handle::current();
         let place = self.nursery.reserve(&runtime);
         let ticket = Ticket::new(Arc::clone(&facts), place, answer);
-        let work = run(self.drain.count(), ticket, inner, parts);
+        let mut work: Work = Box::pin(run(ticket, inner, parts));
         let mut waiting = Waiting {
             facts,
             answered,
             work: None,
         };
         if self.pace.is_brisk() {
-            waiting.work = Some(Box::pin(work));
+            waiting.work = Some(work);
         } else {
             let core = Arc::clone(self);
             let task = async move {
-                let mut work = pin!(work);
                 if !poll_fn(|cx| Poll::Ready(core.pace.begin(work.as_mut(), cx))).await {
                     work.await;
                 }

@@ -5,7 +5,6 @@
 //! in time by others, so that neither is late for a handler that blocks its thread, where the
 //! runtime has others.
 
-use std::any::Any;
 use std::future::{Ready, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
@@ -22,7 +21,6 @@ use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
 use tokio::time::Instant;
-use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower_service::Service;
 
 use super::delivery::Delivery;
@@ -44,37 +42,45 @@ static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// could otherwise fill the store with inventions.
 const UNTRUE_RETENTION: Duration = Duration::from_secs(60);
 
-pub(super) async fn run<S, B, RB>(
-    // The first, and so the last to be dropped.
-    _counted: TaskTrackerToken,
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an `async fn` would hold what it is given twice"
+)]
+pub(super) fn run<S, B, RB>(
     mut ticket: Ticket<RB, S::Error>,
     inner: S,
     parts: Box<Parts>,
-) where
+) -> impl Future<Output = ()> + Send
+where
     S: Service<Request<B>, Response = Response<RB>> + Send + 'static,
     S::Future: Send,
     S::Error: Send,
     B: From<Bytes> + Send + 'static,
     RB: Body<Data = Bytes> + Send + 'static,
 {
-    let hold = match ticket.claim().await {
-        // Without a hold the store cannot be asked, and running unchecked was chosen.
-        Ok(hold) => hold,
-        Err(Stop::Copy(stored)) => return answer_copy(&mut ticket, stored),
-        Err(Stop::Refused(refusal)) => return ticket.refuse(Verdict::Refused, refusal),
-        Err(Stop::Abandoned) => return ticket.refuse(Verdict::Refused, Reason::InProgress),
-    };
-    let hold = hold.as_deref();
-    match ticket.confirm(hold).await {
-        Ok(()) => handle(&mut ticket, hold, inner, parts).await,
-        Err(refusal) => {
-            if let Some(hold) = hold {
-                let retention = retention_of_refused(&ticket.facts, hold, &refusal);
-                hold.release(retention, ticket.answer_by()).await;
-            }
-            ticket.refuse(Verdict::Refused, refusal);
+    async move {
+        let hold = match ticket.claim().await {
+            // Without a hold the store cannot be asked, and running unchecked was chosen.
+            Ok(hold) => hold,
+            Err(Stop::Copy(stored)) => return answer_copy(&mut ticket, stored),
+            Err(Stop::Refused(refusal)) => return ticket.refuse(Verdict::Refused, refusal),
+            Err(Stop::Abandoned) => return ticket.refuse(Verdict::Refused, Reason::InProgress),
+        };
+        let hold = hold.as_deref();
+        if let Some(refusal) = ticket.confirm(hold).await.err() {
+            // Behind a pointer, as everything that most deliveries do without.
+            return Box::pin(give_back(&mut ticket, hold, refusal)).await;
         }
+        handle(&mut ticket, hold, inner, parts).await;
     }
+}
+
+async fn give_back<RB, E>(ticket: &mut Ticket<RB, E>, hold: Option<&Hold>, refusal: Refusal) {
+    if let Some(hold) = hold {
+        let retention = retention_of_refused(&ticket.facts, hold, &refusal);
+        hold.release(retention, ticket.answer_by()).await;
+    }
+    ticket.refuse(Verdict::Refused, refusal);
 }
 
 fn retention_of_refused(facts: &Facts, hold: &Hold, refusal: &Refusal) -> Duration {
@@ -130,15 +136,13 @@ async fn handle<S, B, RB>(
     }
     facts.handling.store(true, Ordering::Release);
     // Called apart from what it returns: the request is nobody's any more.
-    let outcome = match catch_unwind(AssertUnwindSafe(|| inner.call(request))) {
-        Ok(response) => {
-            let mut response = pin!(Some(response));
-            let outcome = poll_fn(|cx| poll_caught(response.as_mut(), cx)).await;
-            // Where it panics being dropped, what it has come to stands.
-            let _ = catch_unwind(AssertUnwindSafe(|| response.set(None)));
-            outcome
-        }
-        Err(panic) => Err(panic),
+    let outcome = {
+        let called = catch_unwind(AssertUnwindSafe(|| inner.call(request)));
+        let mut response = pin!(called.ok());
+        let outcome = poll_fn(|cx| poll_caught(response.as_mut(), cx)).await;
+        // Where it panics being dropped, what it has come to stands.
+        let _ = catch_unwind(AssertUnwindSafe(|| response.set(None)));
+        outcome
     };
     let (end, answer) = match outcome {
         Ok(Ok(response)) if settles(&response) => settled(&facts, response).await,
@@ -149,7 +153,7 @@ async fn handle<S, B, RB>(
             (Err(Reason::HandlerFailed), answer)
         }
         Ok(Err(error)) => (Err(Reason::HandlerFailed), Err(error)),
-        Err(_panic) => panicked(&facts),
+        Err(Panicked) => panicked(&facts),
     };
     facts.handling.store(false, Ordering::Release);
     let ended_at = Instant::now();
@@ -177,16 +181,20 @@ async fn handle<S, B, RB>(
     }
 }
 
+/// A handler has panicked. What it said is the panic hook's to tell.
+struct Panicked;
+
+/// Polls what calling the handler has returned; none where that has panicked.
 fn poll_caught<F: Future>(
     future: Pin<&mut Option<F>>,
     cx: &mut Context<'_>,
-) -> Poll<Result<F::Output, Box<dyn Any + Send>>> {
+) -> Poll<Result<F::Output, Panicked>> {
     let Some(future) = future.as_pin_mut() else {
-        return Poll::Pending;
+        return Poll::Ready(Err(Panicked));
     };
     match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
         Ok(poll) => poll.map(Ok),
-        Err(panic) => Poll::Ready(Err(panic)),
+        Err(_) => Poll::Ready(Err(Panicked)),
     }
 }
 

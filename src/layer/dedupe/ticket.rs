@@ -3,6 +3,7 @@ use std::sync::Arc;
 use http::Response;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::facts::Facts;
 use super::nursery::Place;
@@ -20,6 +21,8 @@ pub(super) struct Ticket<RB, E> {
     /// Where its hold is looked after.
     pub(super) place: Place,
     answer: Option<oneshot::Sender<Answer<RB, E>>>,
+    /// The last to be dropped: by then all is done.
+    _counted: TaskTrackerToken,
 }
 
 impl<RB, E> Ticket<RB, E> {
@@ -29,9 +32,10 @@ impl<RB, E> Ticket<RB, E> {
         answer: oneshot::Sender<Answer<RB, E>>,
     ) -> Self {
         Self {
-            facts,
             place,
             answer: Some(answer),
+            _counted: facts.core.drain.count(),
+            facts,
         }
     }
 
