@@ -1,5 +1,6 @@
 //! What one script call for several keys brings, at most: nobody waits for company here, and each
-//! batch has as many keys as it may.
+//! batch has as many keys as it may. The store's own scripts take one key: those of a batch have the
+//! same steps in a loop, and are known to this bench alone.
 
 use redis::{Cmd, Value};
 
@@ -11,6 +12,29 @@ use crate::rounds::Medians;
 const SIZES: [u32; 4] = [2, 4, 8, 16];
 /// How many in flight, and how many pairs a round.
 const LEVELS: [(u32, u32); 2] = [(64, 6_400), (512, 10_240)];
+
+/// The steps of a script for each key in turn, after layout.lua, which asks for the time once. They see
+/// the key and the arguments that are theirs.
+macro_rules! for_each_key {
+    ($each:literal, $($steps:literal),+) => {
+        concat!(
+            include_str!("../../src/store/redis/layout.lua"),
+            "local function one(KEYS, ARGV)\n",
+            $(include_str!(concat!("../../src/store/redis/", $steps, ".lua")),)+
+            "end\n",
+            "local answers = {}\n",
+            "for place = 1, #KEYS do\n",
+            "  local last = place * ", $each, "\n",
+            "  local args = { unpack(ARGV, last - ", $each, " + 1, last) }\n",
+            "  answers[place] = one({ KEYS[place] }, args)\n",
+            "end\n",
+            "return answers\n",
+        )
+    };
+}
+
+const CLAIMS: &str = for_each_key!(7, "claim_new", "record", "claim");
+const COMPLETES: &str = for_each_key!(6, "complete_own", "record", "complete");
 
 /// Calls for so many keys each.
 #[derive(Clone)]
@@ -44,6 +68,7 @@ impl Side for Batched {
 pub(crate) async fn print(rounds: usize) {
     let server = Server::start();
     let raw = Raw::new(&server).await;
+    let batch = Raw::with(&server, [CLAIMS, COMPLETES]).await;
     println!("\n### One script call for several keys, medians of {rounds} rounds\n");
     println!(
         "| in flight | keys a call | pairs/s | ratio to one key | middle half | client CPU \
@@ -52,7 +77,7 @@ pub(crate) async fn print(rounds: usize) {
     println!("| ---: | ---: | ---: | ---: | :---: | ---: | ---: |");
     for (in_flight, count) in LEVELS {
         for keys in SIZES {
-            let [one, many] = [1, keys].map(|keys| Batched {
+            let [one, many] = [(&raw, 1), (&batch, keys)].map(|(raw, keys)| Batched {
                 raw: raw.clone(),
                 keys,
             });
