@@ -13,28 +13,31 @@ const SIZES: [u32; 4] = [2, 4, 8, 16];
 /// How many in flight, and how many pairs a round.
 const LEVELS: [(u32, u32); 2] = [(64, 6_400), (512, 10_240)];
 
-/// The steps of a script for each key in turn, after layout.lua, which asks for the time once. They see
-/// the key and the arguments that are theirs.
-macro_rules! for_each_key {
-    ($each:literal, $($steps:literal),+) => {
-        concat!(
-            include_str!("../../src/store/redis/layout.lua"),
-            "local function one(KEYS, ARGV)\n",
-            $(include_str!(concat!("../../src/store/redis/", $steps, ".lua")),)+
-            "end\n",
-            "local answers = {}\n",
-            "for place = 1, #KEYS do\n",
-            "  local last = place * ", $each, "\n",
-            "  local args = { unpack(ARGV, last - ", $each, " + 1, last) }\n",
-            "  answers[place] = one({ KEYS[place] }, args)\n",
-            "end\n",
-            "return answers\n",
-        )
-    };
-}
+const LAYOUT: &str = include_str!("../../src/store/redis/layout.lua");
+const CLAIM: &str = concat!(
+    include_str!("../../src/store/redis/claim_new.lua"),
+    include_str!("../../src/store/redis/record.lua"),
+    include_str!("../../src/store/redis/claim.lua"),
+);
+const COMPLETE: &str = concat!(
+    include_str!("../../src/store/redis/complete_own.lua"),
+    include_str!("../../src/store/redis/record.lua"),
+    include_str!("../../src/store/redis/complete.lua"),
+);
 
-const CLAIMS: &str = for_each_key!(7, "claim_new", "record", "claim");
-const COMPLETES: &str = for_each_key!(6, "complete_own", "record", "complete");
+/// The steps of a script for each key in turn, with the key and the arguments that are its own. The
+/// time is asked for once.
+fn for_each_key(steps: &str, args: u32) -> String {
+    let (key, all) = ("local key = KEYS[1]", "unpack(ARGV)");
+    assert!(steps.contains(key) && steps.contains(all), "{steps}");
+    let own = format!("unpack(ARGV, (place - 1) * {args} + 1, place * {args})");
+    let steps = steps.replace(key, "local key = KEYS[place]");
+    let steps = steps.replace(all, &own);
+    format!(
+        "{LAYOUT}\nlocal function one(place)\n{steps}\nend\n\nlocal answers = {{}}\n\
+         for place = 1, #KEYS do answers[place] = one(place) end\nreturn answers\n"
+    )
+}
 
 /// Calls for so many keys each.
 #[derive(Clone)]
@@ -68,7 +71,8 @@ impl Side for Batched {
 pub(crate) async fn print(rounds: usize) {
     let server = Server::start();
     let raw = Raw::new(&server).await;
-    let batch = Raw::with(&server, [CLAIMS, COMPLETES]).await;
+    let [claims, completes] = [(CLAIM, 7), (COMPLETE, 6)].map(|(it, args)| for_each_key(it, args));
+    let batch = Raw::with(&server, [&claims, &completes]).await;
     println!("\n### One script call for several keys, medians of {rounds} rounds\n");
     println!(
         "| in flight | keys a call | pairs/s | ratio to one key | middle half | client CPU \
