@@ -396,12 +396,10 @@ fn a_delivery_in_a_runtime_that_has_ended_does_not_hang() {
     let request = Request::post("/hooks").body(Full::from(r#"{"id":"1"}"#));
     let (told, answered) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            handle.block_on(service.oneshot(request.unwrap()))
-        }));
-        told.send(answer.map(|answer| answer.unwrap().status()))
+        let answer = handle.block_on(service.oneshot(request.unwrap()));
+        told.send(answer.unwrap().status())
     });
-    // The timer of a runtime that has ended panics; what matters is that nobody waits for ever.
-    let answer = answered.recv_timeout(10 * SECOND).expect("no end");
-    assert!(answer.is_err() || answer.unwrap() == StatusCode::SERVICE_UNAVAILABLE);
+    // Not `Timeout`: nobody waits for ever. Not `Disconnected`: nor does it panic.
+    let answer = answered.recv_timeout(10 * SECOND);
+    assert_eq!(answer, Ok(StatusCode::SERVICE_UNAVAILABLE));
 }

@@ -1,5 +1,6 @@
 //! What one script call for several keys brings, at most: nobody waits for company here, and each
-//! batch has as many keys as it may.
+//! batch has as many keys as it may. The store's own scripts take one key: those of a batch have the
+//! same steps in a loop, and are known to this bench alone.
 
 use redis::{Cmd, Value};
 
@@ -11,6 +12,32 @@ use crate::rounds::Medians;
 const SIZES: [u32; 4] = [2, 4, 8, 16];
 /// How many in flight, and how many pairs a round.
 const LEVELS: [(u32, u32); 2] = [(64, 6_400), (512, 10_240)];
+
+const LAYOUT: &str = include_str!("../../src/store/redis/layout.lua");
+const CLAIM: &str = concat!(
+    include_str!("../../src/store/redis/claim_new.lua"),
+    include_str!("../../src/store/redis/record.lua"),
+    include_str!("../../src/store/redis/claim.lua"),
+);
+const COMPLETE: &str = concat!(
+    include_str!("../../src/store/redis/complete_own.lua"),
+    include_str!("../../src/store/redis/record.lua"),
+    include_str!("../../src/store/redis/complete.lua"),
+);
+
+/// The steps of a script for each key in turn, with the key and the arguments that are its own. The
+/// time is asked for once.
+fn for_each_key(steps: &str, args: u32) -> String {
+    let (key, all) = ("local key = KEYS[1]", "unpack(ARGV)");
+    assert!(steps.contains(key) && steps.contains(all), "{steps}");
+    let own = format!("unpack(ARGV, (place - 1) * {args} + 1, place * {args})");
+    let steps = steps.replace(key, "local key = KEYS[place]");
+    let steps = steps.replace(all, &own);
+    format!(
+        "{LAYOUT}\nlocal function one(place)\n{steps}\nend\n\nlocal answers = {{}}\n\
+         for place = 1, #KEYS do answers[place] = one(place) end\nreturn answers\n"
+    )
+}
 
 /// Calls for so many keys each.
 #[derive(Clone)]
@@ -44,6 +71,8 @@ impl Side for Batched {
 pub(crate) async fn print(rounds: usize) {
     let server = Server::start();
     let raw = Raw::new(&server).await;
+    let [claims, completes] = [(CLAIM, 7), (COMPLETE, 6)].map(|(it, args)| for_each_key(it, args));
+    let batch = Raw::with(&server, [&claims, &completes]).await;
     println!("\n### One script call for several keys, medians of {rounds} rounds\n");
     println!(
         "| in flight | keys a call | pairs/s | ratio to one key | middle half | client CPU \
@@ -52,7 +81,7 @@ pub(crate) async fn print(rounds: usize) {
     println!("| ---: | ---: | ---: | ---: | :---: | ---: | ---: |");
     for (in_flight, count) in LEVELS {
         for keys in SIZES {
-            let [one, many] = [1, keys].map(|keys| Batched {
+            let [one, many] = [(&raw, 1), (&batch, keys)].map(|(raw, keys)| Batched {
                 raw: raw.clone(),
                 keys,
             });

@@ -2,7 +2,7 @@
 //!
 //! - `pairs`: claim and complete through `RedisStore`, against the same scripts sent with nothing
 //!   but the `redis` crate, one key a call.
-//! - `batches`: the same scripts by hand, with one key a call and with several.
+//! - `batches`: the same scripts by hand, with one key a call, and their steps in a loop with several.
 //! - `bytes`: what a finished record takes in Redis, against a plain key of the same name.
 //! - `memory`: claim and complete through `MemoryStore` on one thread and on two, and what a record
 //!   takes there.

@@ -65,12 +65,17 @@ pub(crate) struct Raw {
 
 impl Raw {
     pub(crate) async fn new(server: &Server) -> Self {
+        Self::with(server, [code::CLAIM, code::COMPLETE]).await
+    }
+
+    /// With other scripts that claim and complete.
+    pub(crate) async fn with(server: &Server, scripts: [&str; 2]) -> Self {
         let config = AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE));
         let client = Client::open(server.url()).unwrap();
         let conn = client.get_multiplexed_async_connection_with_config(&config);
         let mut conn = conn.await.unwrap();
         let mut hashes = Vec::new();
-        for code in [code::CLAIM, code::COMPLETE] {
+        for code in scripts {
             let script = Script::new(code);
             script.load_async(&mut conn).await.unwrap();
             hashes.push(script.get_hash().into());

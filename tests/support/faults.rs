@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::future::pending;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tower_webhook::store::{
@@ -12,7 +12,7 @@ use tower_webhook::store::{
 };
 use tower_webhook::{EventKey, MemoryStore, ProviderName};
 
-use super::wait::within;
+use super::wait::{LIMIT, within};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Op {
@@ -36,6 +36,10 @@ pub(crate) enum Fault {
     Forgets,
     /// Nothing happens, and the store says that somebody else holds the event.
     Fences,
+    /// It happens once the gate is open.
+    Waits,
+    /// The same, and until then the thread stands.
+    Stands,
 }
 
 /// Clones share their faults.
@@ -44,6 +48,7 @@ pub(crate) struct FaultyStore {
     pub(crate) inner: MemoryStore,
     plan: Arc<Mutex<Plan>>,
     calls: watch::Sender<Vec<Op>>,
+    gate: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -58,6 +63,7 @@ impl FaultyStore {
             inner,
             plan: Arc::default(),
             calls: watch::Sender::new(Vec::new()),
+            gate: watch::Sender::new(false),
         }
     }
 
@@ -85,6 +91,11 @@ impl FaultyStore {
         let mut plan = self.plan.lock().unwrap();
         plan.always.remove(&op);
         plan.next.remove(&op);
+    }
+
+    /// Lets all go on that wait or stand, and whoever comes.
+    pub(crate) fn open_the_gate(&self) {
+        self.gate.send_replace(true);
     }
 
     /// How many calls there were.
@@ -127,6 +138,19 @@ impl FaultyStore {
             Some(Fault::Forgets) => {
                 for key in keys {
                     self.inner.forget(key).await?;
+                }
+                work.await
+            }
+            Some(Fault::Waits) => {
+                let mut gate = self.gate.subscribe();
+                let _ = gate.wait_for(|open| *open).await;
+                work.await
+            }
+            Some(Fault::Stands) => {
+                // A limit for a test that hangs.
+                let until = Instant::now() + LIMIT;
+                while !*self.gate.borrow() && Instant::now() < until {
+                    std::thread::sleep(Duration::from_millis(1));
                 }
                 work.await
             }

@@ -16,52 +16,39 @@ local function fence_after(fence)
   return struct.pack('>I4I4', high, low)
 end
 
-local function claim(key, token, fingerprint, bind, lease, kept, name)
-  local record, answer = read(key)
-  if answer then return answer end
-  local differs = record ~= nil and record.fingerprint ~= nil
-    and record.fingerprint ~= fingerprint
+local record, answer = read(key)
+if answer then return answer end
+local differs = record ~= nil and record.fingerprint ~= nil
+  and record.fingerprint ~= fingerprint
 
-  if record and record.state == DONE then
-    if differs then return { 3, now } end
-    return { 4, now, record.status, record.body or false }
-  end
-
-  local granted
-  if record and record.state == CLAIMED and record.token == token then
-    -- The reply was lost: the same grant once more. What was bound meanwhile stays bound.
-    granted = record
-  elseif record and record.state == CLAIMED and record.lease_ends > now then
-    -- What nobody has confirmed yet refuses nobody.
-    if record.bound and differs then return { 3, now } end
-    return { 2, now }
-  else
-    local earlier = record or { attempt = 0, fence = u64(0) }
-    granted = {
-      state = CLAIMED,
-      token = token,
-      bound = bind,
-      corrected = differs,
-      attempt = math.min(earlier.attempt + 1, HALF - 1),
-      fence = fence_after(earlier.fence),
-      fingerprint = bind and fingerprint or earlier.fingerprint,
-      name = name,
-    }
-  end
-  granted.lease_ends = now + lease
-  granted.kept_until = now + kept
-  local failed = write(key, granted)
-  if failed then return failed end
-  return { 1, now, granted.attempt, granted.fence, granted.corrected and 1 or 0 }
+if record and record.state == DONE then
+  if differs then return { 3, now } end
+  return { 4, now, record.status, record.body or false }
 end
 
-for place = 1, #KEYS do
-  if not answers[place] then
-    local at = (place - 1) * 7
-    local answer = claim(KEYS[place], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3] == '1',
-      ARGV[at + 4], ARGV[at + 5], ARGV[at + 7])
-    if #KEYS == 1 then return answer end
-    answers[place] = not answer.err and answer
-  end
+local granted
+if record and record.state == CLAIMED and record.token == token then
+  -- The reply was lost: the same grant once more. What was bound meanwhile stays bound.
+  granted = record
+elseif record and record.state == CLAIMED and record.lease_ends > now then
+  -- What nobody has confirmed yet refuses nobody.
+  if record.bound and differs then return { 3, now } end
+  return { 2, now }
+else
+  local earlier = record or { attempt = 0, fence = u64(0) }
+  granted = {
+    state = CLAIMED,
+    token = token,
+    bound = bind,
+    corrected = differs,
+    attempt = math.min(earlier.attempt + 1, HALF - 1),
+    fence = fence_after(earlier.fence),
+    fingerprint = bind and fingerprint or earlier.fingerprint,
+    name = name,
+  }
 end
-return answers
+granted.lease_ends = lease_ends
+granted.kept_until = kept_until
+local failed = write(key, granted)
+if failed then return failed end
+return { 1, now, granted.attempt, granted.fence, granted.corrected and 1 or 0 }

@@ -1,7 +1,7 @@
 //! The scripts, put together from their files. The benches and tests that call them by hand include
 //! this file.
 
-/// Claims, of one record or of several.
+/// One claim.
 pub(crate) const CLAIM: &str = concat!(
     include_str!("layout.lua"),
     include_str!("claim_new.lua"),
@@ -9,7 +9,7 @@ pub(crate) const CLAIM: &str = concat!(
     include_str!("claim.lua"),
 );
 
-/// Completions, of one record or of several.
+/// One completion.
 pub(crate) const COMPLETE: &str = concat!(
     include_str!("layout.lua"),
     include_str!("complete_own.lua"),
