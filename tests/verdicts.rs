@@ -278,3 +278,32 @@ async fn a_renewal_that_comes_behind_the_outcome_loses_no_lease() {
         assert!(!is_lost, "{verdict:?}");
     }
 }
+
+/// The outcome is recorded, and the store's reply to that is lost: until it is sent again, renewals
+/// find that nobody holds the event.
+#[tokio::test]
+async fn a_renewal_that_comes_before_the_reply_to_the_outcome_loses_no_lease() {
+    let time = StillTime::begin();
+    for (op, status, verdict) in [
+        (Op::Complete, StatusCode::NO_CONTENT, Verdict::Handled),
+        (Op::Release, StatusCode::BAD_GATEWAY, Verdict::Failed),
+    ] {
+        let (store, seen) = (FaultyStore::new(MemoryStore::new()), Recorder::new());
+        store.next(op, [Fault::HangsAfter]);
+        let held: Arc<OnceLock<Lease>> = Arc::default();
+        let layer = layer(seen.clone(), store.clone(), 100 * SECOND, 2 * SECOND);
+        let kept = Arc::clone(&held);
+        let request = tokio::spawn(deliver(layer, move |delivery: Delivery| {
+            kept.set(delivery.lease().clone()).unwrap();
+            async move { status }
+        }));
+        store.called(op, 1).await;
+        while seen.seen().is_empty() {
+            time.pass(SECOND / 10).await;
+        }
+        within("the answer", request).await.unwrap();
+        assert_eq!(seen.next().await.verdict, verdict);
+        assert!(store.calls(Op::Renew) > 0, "{op:?}: it was not renewed");
+        assert!(!held.get().unwrap().is_lost(), "{op:?}");
+    }
+}

@@ -41,7 +41,11 @@ pub(super) struct Hold {
     pub(super) span: Span,
     /// Whether a handler has begun and not failed: its effect may have taken place.
     at_work: AtomicBool,
-    /// Whether the store was told how it ended, or is being told in the background.
+    /// Whether the store is being told how it ended: that it is not held any more is no news then.
+    ending: AtomicBool,
+    /// Whether a renewal was refused meanwhile.
+    fenced: AtomicBool,
+    /// Whether the store was told, or is being told in the background.
     finished: AtomicBool,
 }
 
@@ -57,6 +61,8 @@ impl Kept {
             claimed_at,
             span: Span::current(),
             at_work: AtomicBool::new(false),
+            ending: AtomicBool::new(false),
+            fenced: AtomicBool::new(false),
             finished: AtomicBool::new(false),
         }))
     }
@@ -126,7 +132,7 @@ impl Hold {
             let asked = due.max(now);
             if asked >= ends || asked + lease > last_end {
                 sleep_until(ends).await;
-                self.lose("its end has come");
+                self.stop_renewing("its end has come");
                 return pending().await;
             }
             let limit = (asked + CALL_LIMIT).min(ends);
@@ -154,7 +160,7 @@ impl Hold {
                     outcome: Ok(Held::Fenced),
                     ..
                 }) => {
-                    self.lose("the store has it no more, or another receiver has it");
+                    self.stop_renewing("the store has it no more, or another receiver has it");
                     return pending().await;
                 }
                 Some(Answered {
@@ -172,11 +178,17 @@ impl Hold {
         }
     }
 
-    fn lose(&self, why: &'static str) {
-        // A renewal that was under way finds the record done.
-        if self.finished.load(Ordering::Relaxed) {
-            return;
+    /// Renewals have come to an end.
+    fn stop_renewing(&self, why: &'static str) {
+        if self.ending.load(Ordering::Relaxed) {
+            // The store may have heard how it ended, and its reply be under way or lost.
+            self.fenced.store(true, Ordering::Relaxed);
+        } else {
+            self.lose(why);
         }
+    }
+
+    fn lose(&self, why: &'static str) {
         tracing::warn!(
             target: "tower_webhook",
             key = %self.key().encoded(),
@@ -227,6 +239,7 @@ impl Hold {
             response,
             retention: self.core().retention,
         };
+        self.ending.store(true, Ordering::Relaxed);
         let limit = call_limit(now, answer_by);
         let error = match within(limit, self.core().store.complete(&complete)).await {
             Some(Ok(held)) => {
@@ -253,7 +266,8 @@ impl Hold {
             if tried.is_power_of_two() {
                 self.warn("complete", error.as_ref());
             }
-            if error.is_some_and(|error| is_final(&error)) && self.facts.is_lease_lost() {
+            let is_lost = self.facts.is_lease_lost() || self.fenced.load(Ordering::Relaxed);
+            if is_lost && error.is_some_and(|error| is_final(&error)) {
                 self.finished.store(true, Ordering::Relaxed);
                 break;
             }
@@ -280,6 +294,7 @@ impl Hold {
     /// Gives the event back, its record to be kept for `retention`: at once if the store answers by
     /// `answer_by`, else in the background.
     pub(super) async fn release(&self, retention: Duration, answer_by: Option<Instant>) {
+        self.ending.store(true, Ordering::Relaxed);
         let release = self.release_command(retention);
         let limit = call_limit(Instant::now(), answer_by);
         match within(limit, self.core().store.release(&release)).await {
