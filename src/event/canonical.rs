@@ -80,7 +80,7 @@ impl<'o> Forms<'o> {
     pub(super) fn append(&mut self, scan: &mut Scan<'_>) -> Result<Range<usize>, Kind> {
         let begin = self.len;
         if self.members.capacity() == 0 {
-            self.members.reserve(MOST_MEMBERS);
+            self.members = Vec::with_capacity(MOST_MEMBERS);
         }
         loop {
             self.members.clear();
