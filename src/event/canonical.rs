@@ -17,9 +17,10 @@
 
 use std::ops::Range;
 
-use super::decimal::Normal;
+use super::decimal::{self, Normal};
 use super::error::EventErrorKind as Kind;
-use super::scan::{Scan, Text};
+use super::order::{self, Member};
+use super::scan::{Escaped, Scan};
 
 /// Deepest nesting that is followed, as in `serde_json`.
 const MAX_DEPTH: u32 = 128;
@@ -29,253 +30,262 @@ pub(super) const NULL: &[u8] = &[mark(b'n')];
 
 /// How many members there is room for at first: as many as most events have.
 const MOST_MEMBERS: usize = 24;
-/// How much room is made at once for a form, at most.
-const MOST_ROOM: usize = 16 * 1024;
+/// How much room is made at once for a form, before it is known to be longer.
+const MOST_ROOM: usize = 32 * 1024;
+/// What takes less to copy than what is known only at the end of a string.
+const STEP: usize = 48;
 
 const fn mark(character: u8) -> u8 {
     character | 0x80
 }
 
-/// Forms, one behind the other.
-#[derive(Debug, Default)]
-pub(super) struct Forms {
-    out: Vec<u8>,
-    /// The members so far of each object that is open.
-    members: Vec<Member>,
-    /// Room to sort members in.
-    order: Vec<u128>,
-    sorted: Vec<u8>,
+/// Why a form ends early.
+pub(super) enum Halt {
+    Refused(Kind),
+    /// Once there is more room, it is begun anew.
+    NoRoom,
 }
 
-impl Forms {
+impl From<Kind> for Halt {
+    fn from(kind: Kind) -> Self {
+        Self::Refused(kind)
+    }
+}
+
+/// Forms, one behind the other.
+#[derive(Debug, Default)]
+pub(super) struct Forms<'o> {
+    /// With room behind them, which is also where members are sorted.
+    few: &'o mut [u8],
+    /// What they have moved to, once there was too little room.
+    many: Vec<u8>,
+    len: usize,
+    /// The members so far of each object that is open, and what is around it.
+    members: Vec<Member>,
+}
+
+impl<'o> Forms<'o> {
+    /// No form yet, and some room for the first ones.
+    pub(super) fn new(room: &'o mut [u8]) -> Self {
+        Self {
+            few: room,
+            ..Self::default()
+        }
+    }
+
     /// Takes a value and adds its form; tells where it stands. After an error nothing is added,
     /// and how far `scan` has come says nothing.
     ///
     /// That strings are UTF-8 is looked at only where something is escaped.
     pub(super) fn append(&mut self, scan: &mut Scan<'_>) -> Result<Range<usize>, Kind> {
-        let begin = self.out.len();
-        self.out.reserve(scan.left().len().clamp(32, MOST_ROOM));
-        self.members.clear();
-        let mut form = Form { scan, forms: self };
-        let outcome = form.value(0);
-        if outcome.is_err() {
-            self.out.truncate(begin);
+        let begin = self.len;
+        if self.members.capacity() == 0 {
+            self.members = Vec::with_capacity(MOST_MEMBERS);
         }
-        outcome.map(|()| begin..self.out.len())
+        loop {
+            self.members.clear();
+            let out = if self.many.is_empty() {
+                &mut *self.few
+            } else {
+                &mut self.many
+            };
+            match write(*scan, out, begin, &mut self.members) {
+                Ok((next, end)) => {
+                    *scan = next;
+                    self.len = end;
+                    return Ok(begin..end);
+                }
+                Err(Halt::Refused(kind)) => return Err(kind),
+                Err(Halt::NoRoom) => self.grow(scan.left().len()),
+            }
+        }
+    }
+
+    /// Makes more room, for a value of up to this length.
+    #[cold]
+    fn grow(&mut self, most: usize) {
+        let twice = most.saturating_mul(2).saturating_add(STEP);
+        let room = if self.many.is_empty() {
+            let kept = self.few.get(..self.len).unwrap_or_default();
+            self.many.extend_from_slice(kept);
+            twice.min(MOST_ROOM)
+        } else {
+            (self.many.len().saturating_sub(self.len).saturating_mul(2)).max(twice)
+        };
+        self.many.resize(self.len.saturating_add(room), 0);
     }
 
     /// How long all forms are together.
     pub(super) fn len(&self) -> usize {
-        self.out.len()
+        self.len
     }
 
     /// Takes back what was added when they were so long.
     pub(super) fn truncate(&mut self, len: usize) {
-        self.out.truncate(len);
+        self.len = self.len.min(len);
     }
 
     /// A form that was added.
     pub(super) fn get(&self, place: Range<usize>) -> Option<&[u8]> {
-        self.out.get(place)
-    }
-}
-
-/// Where the form of one member stands.
-#[derive(Debug, Clone, Copy)]
-struct Member {
-    /// The first bytes of the name, which tell most names apart; zeros where it is shorter.
-    head: u64,
-    start: usize,
-    end: usize,
-}
-
-/// Writes the form of what is scanned.
-struct Form<'f, 'b> {
-    scan: &'f mut Scan<'b>,
-    forms: &'f mut Forms,
-}
-
-impl Form<'_, '_> {
-    #[inline(always)]
-    fn value(&mut self, depth: u32) -> Result<(), Kind> {
-        match self.scan.peek().ok_or(Kind::NotJson)? {
-            b'"' => self.string().map(drop).ok_or(Kind::NotJson),
-            b'{' | b'[' if depth >= MAX_DEPTH => Err(Kind::TooComplex),
-            b'{' => self.object(depth.saturating_add(1)),
-            b'[' => self.array(depth.saturating_add(1)),
-            b'-' | b'0'..=b'9' => self.number(),
-            _ => self.word().ok_or(Kind::NotJson),
+        if self.many.is_empty() {
+            self.few.get(place)
+        } else {
+            self.many.get(place)
         }
     }
+}
 
-    #[inline(never)]
-    fn number(&mut self) -> Result<(), Kind> {
-        let number = self.scan.number().ok_or(Kind::NotJson)?;
-        let value = Normal::of(number).ok_or(Kind::TooComplex)?;
-        let out = &mut self.forms.out;
-        out.push(mark(b'#'));
-        value.append(out);
-        out.push(b';');
-        Ok(())
-    }
-
-    #[inline(never)]
-    fn word(&mut self) -> Option<()> {
-        let initial = self.scan.word()?;
-        self.forms.out.push(mark(initial));
-        Some(())
-    }
-
-    #[inline(never)]
-    fn object(&mut self, depth: u32) -> Result<(), Kind> {
-        self.forms.out.push(mark(b'{'));
-        if !self.scan.opens(b'}').ok_or(Kind::NotJson)? {
-            if self.forms.members.capacity() == 0 {
-                self.forms.members.reserve(MOST_MEMBERS);
+/// Takes a value and writes its form from `begin` on; tells where both end. `members` holds what
+/// is open, so that no nesting costs stack.
+fn write<'b>(
+    scan: Scan<'b>,
+    out: &mut [u8],
+    begin: usize,
+    members: &mut Vec<Member>,
+) -> Result<(Scan<'b>, usize), Halt> {
+    let (mut scan, mut at) = (scan, begin);
+    // What ends the object or array that is open, and where its members begin.
+    let (mut end, mut first) = (0, 0);
+    let mut depth = 0_u32;
+    loop {
+        if end == b'}' {
+            let start = at;
+            if scan.peek() != Some(b'"') {
+                return Err(Kind::NotJson.into());
             }
-            let first = self.forms.members.len();
-            let mut last = None;
-            let mut sorted = true;
-            loop {
-                let start = self.forms.out.len();
-                let name = (self.scan.peek() == Some(b'"')).then(|| self.string());
-                let head = name.flatten().ok_or(Kind::NotJson)?;
-                self.scan.take(b':').ok_or(Kind::NotJson)?;
-                self.value(depth)?;
-                let end = self.forms.out.len();
-                self.forms.members.push(Member { head, start, end });
-                sorted &= last < Some(head);
-                last = Some(head);
-                if !self.scan.goes_on(b'}').ok_or(Kind::NotJson)? {
-                    break;
+            let head;
+            (at, head) = string(&mut scan, out, at)?;
+            scan.take(b':').ok_or(Kind::NotJson)?;
+            members.push(Member { head, start });
+        }
+        match scan.peek().ok_or(Kind::NotJson)? {
+            b'"' => (at, _) = string(&mut scan, out, at)?,
+            b'{' | b'[' if depth >= MAX_DEPTH => return Err(Kind::TooComplex.into()),
+            open @ (b'{' | b'[') => {
+                at = put(out, at, mark(open))?;
+                let closing = if open == b'{' { b'}' } else { b']' };
+                if scan.opens(closing).ok_or(Kind::NotJson)? {
+                    at = put(out, at, mark(closing))?;
+                } else {
+                    members.push(Member {
+                        head: u64::from(end),
+                        start: first,
+                    });
+                    (end, first) = (closing, members.len());
+                    depth = depth.saturating_add(1);
+                    continue;
                 }
             }
-            if !sorted {
-                self.forms.sort(first)?;
+            b'-' | b'0'..=b'9' => {
+                let (taken, next) = number(scan.left(), out, at)?;
+                scan.step(taken);
+                at = next;
             }
-            self.forms.members.truncate(first);
+            _ => at = put(out, at, mark(scan.word().ok_or(Kind::NotJson)?))?,
         }
-        self.forms.out.push(mark(b'}'));
-        Ok(())
-    }
-
-    #[inline(never)]
-    fn array(&mut self, depth: u32) -> Result<(), Kind> {
-        self.forms.out.push(mark(b'['));
-        if !self.scan.opens(b']').ok_or(Kind::NotJson)? {
-            loop {
-                self.value(depth)?;
-                if !self.scan.goes_on(b']').ok_or(Kind::NotJson)? {
-                    break;
-                }
+        loop {
+            if depth == 0 {
+                return Ok((scan, at));
             }
+            if scan.goes_on(end).ok_or(Kind::NotJson)? {
+                break;
+            }
+            if end == b'}' {
+                order::sort(members.get(first..).unwrap_or_default(), out, at)?;
+            }
+            at = put(out, at, mark(end))?;
+            members.truncate(first);
+            let around = members.pop().ok_or(Kind::NotJson)?;
+            end = u8::try_from(around.head).unwrap_or_default();
+            first = around.start;
+            depth = depth.saturating_sub(1);
         }
-        self.forms.out.push(mark(b']'));
-        Ok(())
-    }
-
-    /// Takes a string, of which the quote is next, and writes it; tells the first eight bytes of
-    /// it.
-    #[inline(always)]
-    fn string(&mut self) -> Option<u64> {
-        // A step of this length takes less to copy than what is known only now. The quote before
-        // the string makes room for the length; what is too much is dropped.
-        let step: Option<&[u8; 48]> = self.scan.left().first_chunk();
-        let text = match self.scan.quoted()? {
-            Text::Plain(text) => text,
-            escaped @ Text::Escaped(_) => return self.escaped(&escaped),
-        };
-        let out = &mut self.forms.out;
-        let len = text.len();
-        let Some(step) = step.filter(|step| len < step.len()) else {
-            return Some(append_string(text, out));
-        };
-        let start = out.len();
-        out.extend_from_slice(step);
-        if let Some([first, ..]) = out.get_mut(start..) {
-            *first = u8::try_from(len).unwrap_or_default();
-        }
-        out.truncate(start.wrapping_add(len).wrapping_add(1));
-        let [_, a, b, c, d, e, f, g, h, ..] = *step;
-        Some(u64::from_be_bytes([a, b, c, d, e, f, g, h]) & mask(len))
-    }
-
-    /// Writes a string of which something is escaped.
-    #[cold]
-    fn escaped(&mut self, quoted: &Text<'_>) -> Option<u64> {
-        let text = quoted.bytes()?;
-        Some(append_string(&text, &mut self.forms.out))
     }
 }
 
-impl Forms {
-    /// Sorts the members from `first` on, which are the last thing that was written.
-    fn sort(&mut self, first: usize) -> Result<(), Kind> {
-        let out = &mut self.out;
-        let members = self.members.get(first..).unwrap_or_default();
-        let begin = members.first().map_or(out.len(), |member| member.start);
-        // The heads, with the places of their members behind them.
-        self.order.clear();
-        self.order.extend(
-            (0_u64..)
-                .zip(members)
-                .map(|(place, member)| (u128::from(member.head) << 64) | u128::from(place)),
-        );
-        self.order.sort_unstable();
-        let form = |entry: &u128| {
-            let place = usize::try_from(*entry & u128::from(u64::MAX)).ok();
-            let member = place.and_then(|place| members.get(place));
-            member
-                .and_then(|member| out.get(member.start..member.end))
-                .unwrap_or_default()
-        };
-        for alike in self.order.chunk_by_mut(|a, b| a >> 64 == b >> 64) {
-            if alike.len() > 1 {
-                alike.sort_unstable_by(|a, b| name(form(a)).cmp(name(form(b))));
-                let twice =
-                    |pair: &[u128]| matches!(pair, [a, b] if name(form(a)) == name(form(b)));
-                if alike.windows(2).any(twice) {
-                    return Err(Kind::DuplicateMember);
-                }
-            }
-        }
-        self.sorted.clear();
-        self.sorted.reserve(out.len().saturating_sub(begin));
-        for entry in &self.order {
-            self.sorted.extend_from_slice(form(entry));
-        }
-        out.truncate(begin);
-        out.extend_from_slice(&self.sorted);
-        Ok(())
-    }
+#[inline(always)]
+fn put(out: &mut [u8], at: usize, byte: u8) -> Result<usize, Halt> {
+    *out.get_mut(at).ok_or(Halt::NoRoom)? = byte;
+    Ok(at.wrapping_add(1))
 }
 
-/// The name that the form of a member begins with.
-fn name(form: &[u8]) -> &[u8] {
-    let name = match form {
-        [len @ ..0x80, rest @ ..] => rest.get(..usize::from(*len)),
-        [_, rest @ ..] => rest.split_first_chunk().and_then(|(len, rest)| {
-            let len = usize::try_from(u64::from_be_bytes(*len)).ok()?;
-            rest.get(..len)
-        }),
-        [] => None,
+/// Takes a string, of which the quote is next, and writes it; tells where it ends and the first
+/// eight bytes of it.
+#[inline(always)]
+fn string(scan: &mut Scan<'_>, out: &mut [u8], at: usize) -> Result<(usize, u64), Halt> {
+    let quoted = scan.left();
+    let len = match scan.plain().ok_or(Kind::NotJson)? {
+        Ok(len) => len,
+        Err(place) => {
+            let (next, written) = escaped(*scan, place, out, at)?;
+            scan.go_to(next);
+            return Ok(written);
+        }
     };
-    name.unwrap_or_default()
+    // The quote before the string makes room for the length; what is too much is overwritten.
+    let step: Option<&[u8; STEP]> = quoted.first_chunk();
+    let room = out.get_mut(at..).and_then(<[u8]>::first_chunk_mut);
+    let (Some(step), Some(room), true) = (step, room, len < STEP) else {
+        return put_string(quoted.get(1..).and_then(|text| text.get(..len)), out, at);
+    };
+    *room = *step;
+    let [first, ..] = room;
+    *first = u8::try_from(len).unwrap_or_default();
+    let [_, a, b, c, d, e, f, g, h, ..] = *step;
+    let head = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+    Ok((at.wrapping_add(len).wrapping_add(1), head & mask(len)))
 }
 
-/// Tells the first eight bytes of it.
+/// Writes a string of which the first escape is at `place`; tells also where it ends in the text.
+#[cold]
 #[inline(never)]
-fn append_string(text: &[u8], out: &mut Vec<u8>) -> u64 {
+fn escaped(
+    scan: Scan<'_>,
+    place: Escaped,
+    out: &mut [u8],
+    at: usize,
+) -> Result<(usize, (usize, u64)), Halt> {
+    let (text, end) = scan.escaped(place).ok_or(Kind::NotJson)?;
+    let text = text.bytes().ok_or(Kind::NotJson)?;
+    Ok((end, put_string(Some(&text), out, at)?))
+}
+
+/// Tells where it ends and the first eight bytes of it.
+#[inline(never)]
+fn put_string(text: Option<&[u8]>, out: &mut [u8], at: usize) -> Result<(usize, u64), Halt> {
+    let text = text.ok_or(Kind::NotJson)?;
+    let mut at = at;
     match u8::try_from(text.len()) {
-        Ok(len @ ..0x80) => out.push(len),
+        Ok(len @ ..0x80) => at = put(out, at, len)?,
         _ => {
-            out.push(mark(b'"'));
+            at = put(out, at, mark(b'"'))?;
             let len = u64::try_from(text.len()).unwrap_or(u64::MAX);
-            out.extend_from_slice(&len.to_be_bytes());
+            for byte in len.to_be_bytes() {
+                at = put(out, at, byte)?;
+            }
         }
     }
-    out.extend_from_slice(text);
-    head(text)
+    let end = at.saturating_add(text.len());
+    let room = out.get_mut(at..end).ok_or(Halt::NoRoom)?;
+    room.copy_from_slice(text);
+    Ok((end, head(text)))
+}
+
+/// Takes the number that `text` begins with and writes it; tells how much it took and where the
+/// form ends.
+#[inline(never)]
+fn number(text: &[u8], out: &mut [u8], at: usize) -> Result<(usize, usize), Halt> {
+    let (len, value) = match Normal::plain(text) {
+        Some(plain) => plain,
+        None => {
+            let number = decimal::scan(text).ok_or(Kind::NotJson)?;
+            (number.len(), Normal::of(number).ok_or(Kind::TooComplex)?)
+        }
+    };
+    let at = put(out, at, mark(b'#'))?;
+    let room = out.get_mut(at..).unwrap_or_default();
+    let at = at.saturating_add(value.write(room).ok_or(Halt::NoRoom)?);
+    Ok((len, put(out, at, b';')?))
 }
 
 /// The first eight bytes, with zeros behind them where there are fewer.
@@ -291,24 +301,17 @@ fn head(text: &[u8]) -> u64 {
 }
 
 /// As many of the highest bytes of eight.
-#[inline]
+#[inline(always)]
 fn mask(bytes: usize) -> u64 {
-    const MASKS: [u64; 8] = [
-        0,
-        0xff << 56,
-        0xffff << 48,
-        0xff_ffff << 40,
-        0xffff_ffff << 32,
-        0xff_ffff_ffff << 24,
-        0xffff_ffff_ffff << 16,
-        0xff_ffff_ffff_ffff << 8,
-    ];
-    MASKS.get(bytes).copied().unwrap_or(u64::MAX)
+    match bytes {
+        ..8 => !(u64::MAX >> (bytes * 8)),
+        _ => u64::MAX,
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::scan::Stops;
+    use super::super::stops::Stops;
     use super::*;
     use proptest::prelude::*;
     use serde_json::Value;
@@ -386,6 +389,37 @@ mod tests {
         let nest = |n| format!("{}{}", "[".repeat(n), "]".repeat(n));
         assert!(form(&nest(128)).is_ok());
         assert_eq!(form(&nest(129)), Err(Kind::TooComplex));
+    }
+
+    #[test]
+    fn many_members_are_sorted_as_few_are() {
+        for count in [2, 31, 32, 33, 300] {
+            let member = |number| format!("\"member_{number:03}\":\"{}\"", "x".repeat(number));
+            let members: Vec<_> = (0..count).map(member).collect();
+            let backwards: Vec<_> = members.iter().rev().cloned().collect();
+            let object = |members: &[String]| format!("{{{}}}", members.join(","));
+            same(&object(&members), &object(&backwards));
+            let mut twice = backwards;
+            twice.push(members[count - 1].clone());
+            assert_eq!(form(&object(&twice)), Err(Kind::DuplicateMember));
+        }
+    }
+
+    #[test]
+    fn a_form_is_the_same_in_whatever_room() {
+        let json = format!("{{\"b\":[{}0],\"a\":[1]}}", "0,".repeat(99));
+        let stops = Stops::of(json.as_bytes());
+        for len in [0, 1, 50, 400, 600, 900] {
+            let mut room = vec![0; len];
+            let mut forms = Forms::new(&mut room);
+            let mut places = Vec::new();
+            for _ in 0..3 {
+                places.push(forms.append(&mut Scan::new(json.as_bytes(), &stops)));
+            }
+            for place in places {
+                assert_eq!(forms.get(place.unwrap()).unwrap(), form(&json).unwrap());
+            }
+        }
     }
 
     fn json() -> impl Strategy<Value = Value> {

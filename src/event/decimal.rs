@@ -161,18 +161,69 @@ impl<'a> Normal<'a> {
         })
     }
 
-    /// Writes the digits, `e` and the exponent.
-    pub(super) fn append(&self, out: &mut Vec<u8>) {
+    /// The number that `text` begins with, and its length, if it is written in the usual way:
+    /// nothing before its first digit is a zero, and there is no exponent.
+    #[inline]
+    pub(super) fn plain(text: &'a [u8]) -> Option<(usize, Self)> {
+        let (negative, unsigned) = match text {
+            [b'-', rest @ ..] => (true, rest),
+            _ => (false, text),
+        };
+        let places = count(unsigned);
+        let (mut integer, mut rest) = unsigned.split_at_checked(places)?;
+        if matches!(integer, [] | [b'0', ..]) {
+            return None;
+        }
+        let mut fraction = &[][..];
+        if let [b'.', tail @ ..] = rest {
+            (fraction, rest) = tail.split_at_checked(count(tail))?;
+            if fraction.is_empty() {
+                return None;
+            }
+        }
+        if let [b'e' | b'E', ..] = rest {
+            return None;
+        }
+        while let [head @ .., b'0'] = fraction {
+            fraction = head;
+        }
+        if fraction.is_empty() {
+            while let [head @ .., b'0'] = integer {
+                integer = head;
+            }
+        }
+        let value = Self {
+            negative,
+            integer,
+            fraction,
+            exponent: i64::try_from(places).ok()?,
+        };
+        Some((text.len().saturating_sub(rest.len()), value))
+    }
+
+    /// Writes the digits, `e` and the exponent; tells how long that is, if there is room for it.
+    pub(super) fn write(&self, out: &mut [u8]) -> Option<usize> {
+        let mut place = out.iter_mut();
         if self.negative {
-            out.push(b'-');
+            *place.next()? = b'-';
         }
-        out.extend_from_slice(self.integer);
-        out.extend_from_slice(self.fraction);
-        out.push(b'e');
+        for digit in self.integer {
+            *place.next()? = *digit;
+        }
+        for digit in self.fraction {
+            *place.next()? = *digit;
+        }
+        *place.next()? = b'e';
         match u8::try_from(self.exponent) {
-            Ok(exponent @ ..10) => out.push(b'0'.saturating_add(exponent)),
-            _ => out.extend_from_slice(self.exponent.to_string().as_bytes()),
+            Ok(exponent @ ..10) => *place.next()? = b'0'.saturating_add(exponent),
+            _ => {
+                for byte in self.exponent.to_string().bytes() {
+                    *place.next()? = byte;
+                }
+            }
         }
+        let left = place.len();
+        Some(out.len().saturating_sub(left))
     }
 
     fn digits(&self) -> impl Iterator<Item = &u8> {
@@ -182,9 +233,36 @@ impl<'a> Normal<'a> {
 
 /// The digits that `text` begins with, and the rest.
 fn digits(text: &[u8]) -> (&[u8], &[u8]) {
-    let end = text.iter().position(|byte| !byte.is_ascii_digit());
-    text.split_at_checked(end.unwrap_or(text.len()))
-        .unwrap_or((text, &[]))
+    text.split_at_checked(count(text)).unwrap_or((text, &[]))
+}
+
+/// How many digits `text` begins with.
+#[inline(always)]
+fn count(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| byte.is_ascii_digit()).count()
+}
+
+/// The number that `text` begins with, by the grammar of JSON.
+pub(super) fn scan(text: &[u8]) -> Option<&[u8]> {
+    let some = |text| match digits(text) {
+        ([], _) => None,
+        (_, rest) => Some(rest),
+    };
+    let unsigned = text.strip_prefix(b"-").unwrap_or(text);
+    let mut rest = match unsigned {
+        [b'0', rest @ ..] => rest,
+        _ => some(unsigned)?,
+    };
+    if let [b'.', fraction @ ..] = rest {
+        rest = some(fraction)?;
+    }
+    if let [b'e' | b'E', exponent @ ..] = rest {
+        rest = some(match exponent {
+            [b'+' | b'-', exponent @ ..] => exponent,
+            _ => exponent,
+        })?;
+    }
+    text.get(..text.len().saturating_sub(rest.len()))
 }
 
 impl PartialEq for Normal<'_> {
@@ -226,9 +304,14 @@ mod tests {
             ("1e1000000001", &["1e1000000000"]),
         ] {
             for text in spellings {
-                let mut out = Vec::new();
-                Normal::of(text.as_bytes()).unwrap().append(&mut out);
-                assert_eq!(out, form.as_bytes(), "{text}");
+                let mut out = [0; 40];
+                let value = Normal::of(text.as_bytes()).unwrap();
+                let len = value.write(&mut out).unwrap();
+                assert_eq!(&out[..len], form.as_bytes(), "{text}");
+                assert_eq!(value.write(&mut out[..len - 1]), None, "{text}");
+                if let Some((len, plain)) = Normal::plain(text.as_bytes()) {
+                    assert!(len == text.len() && plain == value, "{text}");
+                }
             }
         }
     }

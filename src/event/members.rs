@@ -9,7 +9,8 @@ use serde::de::IgnoredAny;
 use super::canonical::Forms;
 use super::error::EventErrorKind as Kind;
 use super::pointer::Pointer;
-use super::scan::{Scan, Stops};
+use super::scan::Scan;
+use super::stops::Stops;
 
 /// The fields that a rule looks for, as a tree of member names.
 #[derive(Debug, Clone, Default)]
@@ -62,12 +63,18 @@ impl Wanted {
         slot
     }
 
-    /// Each wanted field of `body`, whose stops these are, by slot.
-    pub(super) fn find<'b>(&self, body: &'b [u8], stops: &'b Stops) -> Result<Found<'b>, Kind> {
+    /// Each wanted field of `body`, whose stops these are, by slot. Their forms are written to
+    /// `room`, if it is enough.
+    pub(super) fn find<'b>(
+        &self,
+        body: &'b [u8],
+        stops: &'b Stops,
+        room: &'b mut [u8],
+    ) -> Result<Found<'b>, Kind> {
         let mut search = Search {
             found: Found {
                 fields: vec![None; self.slots],
-                forms: Forms::default(),
+                forms: Forms::new(room),
             },
             utf8: body.is_ascii() || std::str::from_utf8(body).is_ok(),
             careful: false,
@@ -103,7 +110,7 @@ fn no_object(body: &[u8]) -> Kind {
 #[derive(Debug)]
 pub(super) struct Found<'b> {
     fields: Vec<Option<There<'b>>>,
-    forms: Forms,
+    forms: Forms<'b>,
 }
 
 /// A field that is there.
@@ -214,39 +221,52 @@ impl<'b> Search<'b> {
     }
 }
 
+/// How many names are looked through one by one.
+const FEW: usize = 16;
+
 /// The names of one object's members so far. Few are looked through one by one, which takes less
 /// than to hash them; many are hashed, so that the work does not grow with their square.
 #[derive(Default)]
 struct Names<'b> {
     /// A bit for each of `few`, which most others do not have.
     marks: u64,
-    few: Vec<Cow<'b, [u8]>>,
+    few: [&'b [u8]; FEW],
+    len: usize,
     many: Option<HashSet<Cow<'b, [u8]>>>,
 }
 
 impl<'b> Names<'b> {
-    const FEW: usize = 16;
-
     /// Adds a name, and tells whether it was not there yet.
     #[inline]
     fn add(&mut self, name: Cow<'b, [u8]>) -> bool {
-        if let Some(many) = &mut self.many {
-            return many.insert(name);
-        }
-        let mark = Self::mark(&name);
-        if self.marks & mark != 0 && self.few.contains(&name) {
+        let (None, Cow::Borrowed(plain)) = (&self.many, &name) else {
+            return self.add_to_many(name);
+        };
+        let mark = Self::mark(plain);
+        if self.marks & mark != 0 && self.few().contains(plain) {
             return false;
         }
+        let Some(place) = self.few.get_mut(self.len) else {
+            return self.add_to_many(name);
+        };
         self.marks |= mark;
-        if self.few.len() < Self::FEW {
-            if self.few.capacity() == 0 {
-                self.few.reserve(Self::FEW);
-            }
-            self.few.push(name);
-            return true;
-        }
-        let many = self.many.insert(self.few.drain(..).collect());
-        many.insert(name)
+        *place = plain;
+        self.len = self.len.saturating_add(1);
+        true
+    }
+
+    fn few(&self) -> &[&'b [u8]] {
+        self.few.get(..self.len).unwrap_or_default()
+    }
+
+    /// Where there are many, or one is escaped and has no place in the body.
+    #[inline(never)]
+    fn add_to_many(&mut self, name: Cow<'b, [u8]>) -> bool {
+        let mut many = (self.many.take())
+            .unwrap_or_else(|| self.few().iter().copied().map(Cow::Borrowed).collect());
+        let new = many.insert(name);
+        self.many = Some(many);
+        new
     }
 
     #[inline]
@@ -270,7 +290,7 @@ mod tests {
             .map(|pointer| wanted.add(&Pointer::parse(pointer).unwrap(), false))
             .collect();
         let stops = Stops::of(body.as_bytes());
-        let found = wanted.find(body.as_bytes(), &stops)?;
+        let found = wanted.find(body.as_bytes(), &stops, &mut [])?;
         Ok(slots
             .iter()
             .map(|slot| Some(String::from_utf8(found.get(*slot)?.raw.to_vec()).unwrap()))
@@ -384,7 +404,7 @@ mod tests {
         wanted.add(&Pointer::parse("/id").unwrap(), false);
         let body = b"{\"id\":\"\xff\"}";
         assert_eq!(
-            wanted.find(body, &Stops::of(body)).unwrap_err(),
+            wanted.find(body, &Stops::of(body), &mut []).unwrap_err(),
             Kind::NotJson
         );
     }

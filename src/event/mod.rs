@@ -11,10 +11,13 @@ mod decimal;
 mod error;
 mod key;
 mod members;
+mod moment;
+mod order;
 mod pointer;
 mod rule;
 mod scan;
 mod shape;
+mod stops;
 
 pub use decimal::Decimal;
 pub use error::{EventError, EventErrorKind};

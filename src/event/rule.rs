@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 use super::error::{EventError, EventErrorKind as Kind};
 use super::key::{EventKey, Fingerprint, ProviderName};
 use super::members::Wanted;
-use super::scan::Stops;
 use super::shape::{Shape, Slots, refused};
+use super::stops::Stops;
 use crate::clock::UnixTime;
 use crate::error::ConfigError;
 
@@ -55,6 +55,9 @@ enum Source {
 
 /// Longest id that is taken from a header.
 const MAX_HEADER_ID_LEN: usize = 256;
+
+/// Room on the stack for what an event means, twice: as much as most events take.
+const ROOM: usize = 2048;
 
 /// What becomes of a body that fits no shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -266,7 +269,10 @@ fn by_members(
     body: &[u8],
 ) -> Result<Identity, EventError> {
     let stops = Stops::of(body);
-    let found = wanted.find(body, &stops).map_err(EventError::new)?;
+    let mut room = [0; ROOM];
+    let found = wanted
+        .find(body, &stops, &mut room)
+        .map_err(EventError::new)?;
     let shape = shapes
         .iter()
         .find(|shape| shape.fits(&found))

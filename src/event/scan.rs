@@ -2,38 +2,8 @@
 
 use std::borrow::Cow;
 
-/// Where strings could end: a bit for each quote, backslash and control character of a text, and
-/// for what follows it.
-#[derive(Debug)]
-pub(super) struct Stops(Vec<u64>);
-
-impl Stops {
-    pub(super) fn of(text: &[u8]) -> Self {
-        let (blocks, rest) = text.as_chunks();
-        let mut last = [0; 64];
-        for (to, from) in last.iter_mut().zip(rest) {
-            *to = *from;
-        }
-        let mut stops = Vec::with_capacity(blocks.len().saturating_add(1));
-        stops.extend(blocks.iter().map(stops_of));
-        stops.push(stops_of(&last));
-        Self(stops)
-    }
-}
-
-#[inline]
-fn stops_of(block: &[u8; 64]) -> u64 {
-    let mut flags = [0; 64];
-    for (flag, byte) in flags.iter_mut().zip(block) {
-        *flag = u8::from((*byte == b'"') | (*byte == b'\\') | (*byte < b' '));
-    }
-    let (eights, _) = flags.as_chunks();
-    eights.iter().rev().fold(0, |stops, eight| {
-        // Moves the lowest bit of each byte into the highest byte.
-        let eight = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080);
-        (stops << 8) | (eight >> 56)
-    })
-}
+use super::decimal;
+use super::stops::Stops;
 
 /// A JSON text, and how far it was read.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +12,10 @@ pub(super) struct Scan<'b> {
     stops: &'b [u64],
     at: usize,
 }
+
+/// Where the first escape of a string is, which begins before it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Escaped(usize);
 
 /// A string as it stands in the text.
 pub(super) enum Text<'b> {
@@ -69,13 +43,13 @@ impl<'b> Scan<'b> {
     pub(super) fn new(text: &'b [u8], stops: &'b Stops) -> Self {
         Self {
             text,
-            stops: &stops.0,
+            stops: stops.all(),
             at: 0,
         }
     }
 
     /// What is left.
-    #[inline]
+    #[inline(always)]
     pub(super) fn left(&self) -> &'b [u8] {
         self.text.get(self.at..).unwrap_or_default()
     }
@@ -85,31 +59,32 @@ impl<'b> Scan<'b> {
         self.text.get(begin.at..self.at)
     }
 
-    #[inline]
-    fn step(&mut self, by: usize) {
+    #[inline(always)]
+    pub(super) fn step(&mut self, by: usize) {
         // No text is long enough for this to wrap, and what is not in it is not found in it.
         self.at = self.at.wrapping_add(by);
     }
 
+    /// Goes to where [`Scan::escaped`] has ended.
+    #[inline(always)]
+    pub(super) fn go_to(&mut self, end: usize) {
+        self.at = end;
+    }
+
     /// The next byte that is not white space, which is dropped.
-    #[inline]
+    #[inline(always)]
     pub(super) fn peek(&mut self) -> Option<u8> {
         match self.text.get(self.at) {
             Some(next @ b'!'..) => Some(*next),
-            _ => self.after_space(),
+            _ => {
+                self.at = after_space(self.text, self.at);
+                self.text.get(self.at).copied()
+            }
         }
-    }
-
-    #[inline(never)]
-    fn after_space(&mut self) -> Option<u8> {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.text.get(self.at) {
-            self.step(1);
-        }
-        self.text.get(self.at).copied()
     }
 
     /// Takes this byte, after white space.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take(&mut self, wanted: u8) -> Option<()> {
         let next = self.peek()?;
         (next == wanted).then(|| self.step(1))
@@ -117,7 +92,7 @@ impl<'b> Scan<'b> {
 
     /// Takes what opens an object or array, which is next, and its end if that comes at once;
     /// tells whether it did.
-    #[inline]
+    #[inline(always)]
     pub(super) fn opens(&mut self, end: u8) -> Option<bool> {
         self.step(1);
         let empty = self.peek()? == end;
@@ -126,7 +101,7 @@ impl<'b> Scan<'b> {
     }
 
     /// Takes a comma, or the end of the object or array; tells which.
-    #[inline]
+    #[inline(always)]
     pub(super) fn goes_on(&mut self, end: u8) -> Option<bool> {
         let next = self.peek()?;
         self.step(1);
@@ -155,26 +130,45 @@ impl<'b> Scan<'b> {
     #[inline(always)]
     pub(super) fn quoted(&mut self) -> Option<Text<'b>> {
         let begin = self.at.wrapping_add(1);
-        let end = self.stop(begin)?;
-        match self.text.get(end)? {
-            b'"' => {
-                self.at = end.wrapping_add(1);
-                self.text.get(begin..end).map(Text::Plain)
+        match self.plain()? {
+            Ok(len) => {
+                let text = self.text.get(begin..begin.wrapping_add(len));
+                text.map(Text::Plain)
             }
-            _ => self.escaped(end),
+            Err(place) => {
+                let (text, end) = self.escaped(place)?;
+                self.at = end;
+                Some(text)
+            }
         }
     }
 
-    /// Takes a string of which the first escape is at `place`.
+    /// Takes a string, of which the quote is next, and tells its length; takes nothing where
+    /// something is escaped.
+    #[inline(always)]
+    pub(super) fn plain(&mut self) -> Option<Result<usize, Escaped>> {
+        let begin = self.at.wrapping_add(1);
+        let end = self.stop(begin)?;
+        if *self.text.get(end)? == b'"' {
+            self.at = end.wrapping_add(1);
+            Some(Ok(end.wrapping_sub(begin)))
+        } else {
+            Some(Err(Escaped(end)))
+        }
+    }
+
+    /// The string that is next, of which the first escape is there, and where it ends.
     #[cold]
-    fn escaped(&mut self, place: usize) -> Option<Text<'b>> {
+    #[inline(never)]
+    pub(super) fn escaped(self, first: Escaped) -> Option<(Text<'b>, usize)> {
         let begin = self.at;
-        let mut place = place;
+        let Escaped(mut place) = first;
         loop {
             let taken = match self.text.get(place..)? {
                 [b'"', ..] => {
-                    self.at = place.saturating_add(1);
-                    return self.text.get(begin..self.at).map(Text::Escaped);
+                    let end = place.saturating_add(1);
+                    let text = self.text.get(begin..end)?;
+                    return Some((Text::Escaped(text), end));
                 }
                 [b'\\', b'u', a, b, c, d, ..]
                     if [a, b, c, d].iter().all(|digit| digit.is_ascii_hexdigit()) =>
@@ -193,7 +187,7 @@ impl<'b> Scan<'b> {
     }
 
     /// Where the first quote, backslash or control character is, from here on.
-    #[inline]
+    #[inline(always)]
     fn stop(&self, from: usize) -> Option<usize> {
         let mut begin = from;
         let mut blocks = self.stops.get(from / 64..)?.iter();
@@ -207,37 +201,23 @@ impl<'b> Scan<'b> {
     }
 
     /// Takes a number.
+    #[inline]
     pub(super) fn number(&mut self) -> Option<&'b [u8]> {
-        let whole = self.left();
-        let unsigned = whole.strip_prefix(b"-").unwrap_or(whole);
-        let mut rest = match unsigned {
-            [b'0', rest @ ..] => rest,
-            _ => digits(unsigned)?,
-        };
-        if let [b'.', fraction @ ..] = rest {
-            rest = digits(fraction)?;
-        }
-        if let [b'e' | b'E', exponent @ ..] = rest {
-            rest = digits(match exponent {
-                [b'+' | b'-', exponent @ ..] => exponent,
-                _ => exponent,
-            })?;
-        }
-        let len = whole.len().saturating_sub(rest.len());
-        self.step(len);
-        whole.get(..len)
+        let number = decimal::scan(self.left())?;
+        self.step(number.len());
+        Some(number)
     }
 
     /// Takes `true`, `false` or `null`, and tells its initial.
+    #[inline(always)]
     pub(super) fn word(&mut self) -> Option<u8> {
-        let rest = self.left();
-        let initial = rest.first().copied()?;
-        let word: &[u8] = match initial {
-            b't' => b"true",
-            b'f' => b"false",
-            _ => b"null",
+        let (initial, len) = match self.left() {
+            [b't', b'r', b'u', b'e', ..] => (b't', 4),
+            [b'f', b'a', b'l', b's', b'e', ..] => (b'f', 5),
+            [b'n', b'u', b'l', b'l', ..] => (b'n', 4),
+            _ => return None,
         };
-        rest.starts_with(word).then(|| self.step(word.len()))?;
+        self.step(len);
         Some(initial)
     }
 
@@ -285,13 +265,12 @@ impl<'b> Scan<'b> {
     }
 }
 
-/// What follows the digits that `text` begins with, of which there must be one.
-fn digits(text: &[u8]) -> Option<&[u8]> {
-    let mut rest = text;
-    while let [b'0'..=b'9', tail @ ..] = rest {
-        rest = tail;
-    }
-    (rest.len() < text.len()).then_some(rest)
+/// Where white space from here on ends.
+#[inline(never)]
+fn after_space(text: &[u8], from: usize) -> usize {
+    let rest = text.get(from..).unwrap_or_default();
+    let space = |byte: &&u8| matches!(**byte, b' ' | b'\t' | b'\n' | b'\r');
+    from.saturating_add(rest.iter().take_while(space).count())
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use time::format_description::well_known::Rfc3339;
 use super::canonical::NULL;
 use super::error::{EventError, EventErrorKind as Kind};
 use super::members::{Found, There, Wanted};
+use super::moment::utc;
 use super::pointer::Pointer;
 use crate::clock::UnixTime;
 use crate::error::{ConfigError, ConfigErrorKind};
@@ -193,8 +194,14 @@ impl SlotField {
 
     /// A time that cannot be read is no time: the event is not lost for it.
     pub(super) fn time(&self, found: &Found<'_>) -> Option<UnixTime> {
-        let mut texts = self.values(found).filter_map(There::text);
-        let text = texts.find_map(scalar)?;
+        let text = self.values(found).find_map(|value| match utc(value.raw) {
+            Some(time) => Some(Err(time)),
+            None => value.text().and_then(scalar).map(Ok),
+        });
+        let text = match text? {
+            Ok(text) => text,
+            Err(time) => return Some(time),
+        };
         if text.len() <= 19 && text.bytes().all(|byte| byte.is_ascii_digit()) {
             return text.parse().ok().map(UnixTime::from_secs);
         }
