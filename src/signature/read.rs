@@ -14,9 +14,6 @@ use crate::text::Text;
 /// Longest signed id that is looked at.
 const MAX_ID_LEN: usize = 256;
 
-/// What SHA-256 hashes at a time.
-pub(super) const BLOCK_LEN: usize = 64;
-
 /// What the headers of a delivery say.
 #[derive(Default)]
 pub(super) struct Read<'h> {
@@ -33,7 +30,8 @@ impl<'h> Read<'h> {
         scheme: &Scheme,
         headers: &'h HeaderMap,
     ) -> Result<(), SignatureError> {
-        let (family, found) = Found::of(scheme, headers)?;
+        let mut found = Found::default();
+        let family = found.look(scheme, headers)?;
         let value = found.signature.the_one(&family.signature)?;
         let in_pairs = (scheme.grammar)
             .parse(scheme.encoding, value.as_bytes(), &mut self.candidates)
@@ -70,36 +68,9 @@ impl<'h> Read<'h> {
         }
     }
 
-    /// Fills the first block with what stands before the body and with its first bytes, and gives
-    /// the rest: hashed in these two pieces, nearly all is hashed where it lies. None where
-    /// something stands behind the body, or it is too short, or the block is.
-    #[inline]
-    pub(super) fn first_block<'b>(
-        &self,
-        content: &[Piece],
-        body: &'b [u8],
-        block: &mut [u8; BLOCK_LEN],
-    ) -> Option<&'b [u8]> {
-        let [before @ .., Piece::Body] = content else {
-            return None;
-        };
-        let mut to = block.as_mut_slice();
-        for piece in before {
-            let bytes = self.bytes(*piece, b"");
-            let (place, behind) = to.split_at_mut_checked(bytes.len())?;
-            place.copy_from_slice(bytes);
-            to = behind;
-        }
-        let (first, rest) = body.split_at_checked(to.len())?;
-        to.copy_from_slice(first);
-        Some(rest)
-    }
-
     /// The id, to keep.
     pub(super) fn id(&self) -> Option<Id> {
-        // It is ASCII.
-        let text = |id| std::str::from_utf8(id).unwrap_or_default();
-        self.id.map(|id| Id(Text::from(text(id))))
+        self.id.map(|id| Id(Text::from_ascii(id)))
     }
 }
 
@@ -120,26 +91,46 @@ impl fmt::Debug for Id {
 }
 
 /// Whether this is a text, and holds nothing that separates it from the next piece.
+#[inline]
 fn is_id(id: &[u8], separators: &[&str]) -> bool {
     // Also where it only appears once the text behind the id is added: `a:` and `::`.
     let separated = separators.iter().any(|text| match text.as_bytes() {
         [byte] => holds(id, *byte),
-        text => [id, text].concat().windows(text.len()).position(|found| found == text) != Some(id.len()),
+        text => first(&[id, text].concat(), text) != Some(id.len()),
     });
     !id.is_empty() && id.len() <= MAX_ID_LEN && id.is_ascii() && !separated
 }
 
-/// Whether the byte is among these: of ids, which are too short for what `contains` does first.
-fn holds(bytes: &[u8], byte: u8) -> bool {
-    let (chunks, rest) = bytes.as_chunks::<8>();
-    let mut found = false;
-    for chunk in chunks {
-        found |= chunk.contains(&byte);
-    }
-    found | rest.contains(&byte)
+#[cold]
+fn first(text: &[u8], part: &[u8]) -> Option<usize> {
+    text.windows(part.len()).position(|found| found == part)
 }
 
-/// The headers of one family that a delivery has.
+/// Whether the byte is among these, eight of them at a time.
+#[inline]
+fn holds(bytes: &[u8], byte: u8) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    let same = u64::from_ne_bytes([byte; 8]);
+    // Zero where no byte of the difference is zero.
+    let here = |chunk: &[u8; 8]| {
+        let differs = u64::from_ne_bytes(*chunk) ^ same;
+        differs.wrapping_sub(ONES) & !differs & HIGH
+    };
+    match bytes.last_chunk() {
+        Some(last) => {
+            let (chunks, _) = bytes.as_chunks();
+            chunks
+                .iter()
+                .fold(here(last), |all, chunk| all | here(chunk))
+                != 0
+        }
+        None => bytes.contains(&byte),
+    }
+}
+
+/// The headers of one family that a delivery has. It is filled where it stands: what is written in
+/// parts and then moved as a whole makes the processor wait.
 #[derive(Default)]
 struct Found<'h> {
     signature: Place<'h>,
@@ -148,64 +139,76 @@ struct Found<'h> {
 }
 
 impl<'h> Found<'h> {
-    /// The family whose headers are there, and these; headers of two are never mixed.
+    /// Looks for them, and tells the family that they are of; headers of two are never mixed.
     ///
     /// One look at each header of the delivery: to ask the map for each name takes longer, for it
     /// hashes them byte by byte.
     #[inline]
-    fn of<'s>(
+    fn look<'s>(
+        &mut self,
         scheme: &'s Scheme,
         headers: &'h HeaderMap,
-    ) -> Result<(&'s Family, Self), SignatureError> {
+    ) -> Result<&'s Family, SignatureError> {
         let mut chosen = None;
         let mut mixed = false;
-        let mut found = Self::default();
         for (name, value) in headers {
             scheme.names.named(name.as_str(), |wanted| {
                 mixed |= *chosen.get_or_insert(wanted.family) != wanted.family;
-                found.place(wanted.role).take(value);
+                let place = match wanted.role {
+                    Role::Signature => &mut self.signature,
+                    Role::Timestamp => &mut self.timestamp,
+                    Role::Id => &mut self.id,
+                };
+                place.repeated |= place.value.is_some();
+                place.value = Some(value);
             });
         }
         if mixed {
             return Err(scheme.names.mixed(headers));
         }
-        match scheme.families.get(chosen.unwrap_or_default()) {
-            Some(family) => Ok((family, found)),
-            None => Err(SignatureError::new(Kind::MissingHeader)),
-        }
-    }
-
-    fn place(&mut self, role: Role) -> &mut Place<'h> {
-        match role {
-            Role::Signature => &mut self.signature,
-            Role::Timestamp => &mut self.timestamp,
-            Role::Id => &mut self.id,
-        }
+        (scheme.families.get(chosen.unwrap_or_default()))
+            .ok_or_else(|| SignatureError::new(Kind::MissingHeader))
     }
 }
 
 /// Where a header may stand: not at all, once, or more often.
 #[derive(Default)]
-enum Place<'h> {
-    #[default]
-    Missing,
-    Once(&'h HeaderValue),
-    Repeated,
+struct Place<'h> {
+    value: Option<&'h HeaderValue>,
+    repeated: bool,
 }
 
 impl<'h> Place<'h> {
-    fn take(&mut self, value: &'h HeaderValue) {
-        *self = match self {
-            Self::Missing => Self::Once(value),
-            Self::Once(_) | Self::Repeated => Self::Repeated,
-        };
-    }
-
+    #[inline]
     fn the_one(&self, name: &HeaderName) -> Result<&'h HeaderValue, SignatureError> {
-        match self {
-            Self::Missing => Err(SignatureError::in_header(Kind::MissingHeader, name)),
-            Self::Once(value) => Ok(value),
-            Self::Repeated => Err(SignatureError::in_header(Kind::RepeatedHeader, name)),
+        match self.value {
+            None => Err(SignatureError::in_header(Kind::MissingHeader, name)),
+            Some(_) if self.repeated => Err(SignatureError::in_header(Kind::RepeatedHeader, name)),
+            Some(value) => Ok(value),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_byte_is_found_wherever_it_stands(
+            mut bytes in prop::collection::vec(any::<u8>(), 0..60),
+            byte: u8,
+            at: prop::sample::Index,
+        ) {
+            prop_assert_eq!(holds(&bytes, byte), bytes.contains(&byte));
+            if !bytes.is_empty() {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+                prop_assert!(holds(&bytes, byte));
+                bytes.retain(|other| *other != byte);
+                prop_assert!(!holds(&bytes, byte));
+            }
         }
     }
 }
