@@ -108,11 +108,12 @@ mod by_ring {
             Some(Self(Key::new(HMAC_SHA256, bytes)))
         }
 
-        /// The MAC of these pieces, one behind the other.
+        /// The MAC of these pieces, one behind the other. Its state is not copied at the end, as
+        /// one that is kept has to be.
         pub(crate) fn mac<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>) -> [u8; MAC_LEN] {
-            let mut state = self.start();
-            pieces.for_each(|piece| state.update(piece));
-            state.finish()
+            let mut context = Context::with_key(&self.0);
+            pieces.for_each(|piece| context.update(piece));
+            tag(context)
         }
 
         /// A MAC under this key, to be fed.
@@ -132,13 +133,18 @@ mod by_ring {
 
         /// The MAC; the state is used up.
         pub(crate) fn finish(&mut self) -> [u8; MAC_LEN] {
-            let mut mac = [0; MAC_LEN];
-            // As long as the tag of this algorithm is.
-            mac.iter_mut()
-                .zip(self.0.clone().sign().as_ref())
-                .for_each(|(to, from)| *to = *from);
-            mac
+            tag(self.0.clone())
         }
+    }
+
+    #[inline]
+    fn tag(context: Context) -> [u8; MAC_LEN] {
+        let mut mac = [0; MAC_LEN];
+        // As long as the tag of this algorithm is.
+        mac.iter_mut()
+            .zip(context.sign().as_ref())
+            .for_each(|(to, from)| *to = *from);
+        mac
     }
 
     impl fmt::Debug for MacState {

@@ -19,6 +19,23 @@ enum Kind<const N: usize> {
 }
 
 impl<const N: usize> Text<N> {
+    /// The text of these bytes, which are ASCII.
+    #[inline]
+    pub(crate) fn from_ascii(bytes: &[u8]) -> Self {
+        Self::short(bytes).unwrap_or_else(|| {
+            let text = std::str::from_utf8(bytes).unwrap_or_default();
+            Self(Kind::Long(text.into()))
+        })
+    }
+
+    #[inline]
+    fn short(text: &[u8]) -> Option<Self> {
+        let len = u8::try_from(text.len()).ok()?;
+        let mut bytes = [0; N];
+        bytes.get_mut(..text.len())?.copy_from_slice(text);
+        Some(Self(Kind::Short { len, bytes }))
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         match &self.0 {
             // It was a text when it was put there.
@@ -38,17 +55,7 @@ impl<const N: usize> Text<N> {
 
 impl<const N: usize> From<&str> for Text<N> {
     fn from(text: &str) -> Self {
-        let mut bytes = [0; N];
-        let place = u8::try_from(text.len())
-            .ok()
-            .zip(bytes.get_mut(..text.len()));
-        match place {
-            Some((len, place)) => {
-                place.copy_from_slice(text.as_bytes());
-                Self(Kind::Short { len, bytes })
-            }
-            None => Self(Kind::Long(text.into())),
-        }
+        Self::short(text.as_bytes()).unwrap_or_else(|| Self(Kind::Long(text.into())))
     }
 }
 

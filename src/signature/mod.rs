@@ -41,7 +41,9 @@
 
 mod error;
 mod header;
+mod names;
 mod one_or_more;
+mod read;
 mod scheme;
 #[cfg(feature = "testing")]
 mod signer;

@@ -1,6 +1,7 @@
 use http::HeaderName;
 
 use super::header::Grammar;
+use super::names::Names;
 use crate::clock::Tolerance;
 use crate::encoding::Encoding;
 use crate::error::{ConfigError, ConfigErrorKind};
@@ -48,6 +49,8 @@ pub struct Scheme {
     pub(super) encoding: Encoding,
     pub(super) content: Box<[Piece]>,
     pub(super) names: Names,
+    /// The texts of the content, each once: an id must hold none of them.
+    pub(super) separators: Box<[&'static str]>,
     pub(super) tolerance: Tolerance,
     pub(super) secrets: SecretFormat,
 }
@@ -58,88 +61,6 @@ pub(super) struct Family {
     pub(super) signature: HeaderName,
     pub(super) timestamp: Option<HeaderName>,
     pub(super) id: Option<HeaderName>,
-}
-
-/// What a header of a family holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
-    Signature,
-    Timestamp,
-    Id,
-}
-
-/// A header of one of the families.
-#[derive(Debug, Clone)]
-pub(super) struct Wanted {
-    pub(super) name: HeaderName,
-    bit: u64,
-    /// The family's place in the scheme.
-    pub(super) family: usize,
-    pub(super) role: Role,
-}
-
-/// The headers of all families, in their order.
-#[derive(Debug, Clone)]
-pub(super) struct Names {
-    all: Box<[Wanted]>,
-    /// One bit for the length and the outer letters of each name: most headers of a delivery are
-    /// none of them, which this tells at once.
-    bits: u64,
-}
-
-impl Names {
-    fn of(families: &[Family]) -> Self {
-        let mut all = Vec::new();
-        for (index, family) in families.iter().enumerate() {
-            for (role, name) in [
-                (Role::Signature, Some(&family.signature)),
-                (Role::Timestamp, family.timestamp.as_ref()),
-                (Role::Id, family.id.as_ref()),
-            ] {
-                all.extend(name.map(|name| Wanted {
-                    name: name.clone(),
-                    bit: Self::bit(name.as_str()),
-                    family: index,
-                    role,
-                }));
-            }
-        }
-        let bits = (all.iter()).fold(0, |bits, wanted: &Wanted| bits | wanted.bit);
-        Self {
-            all: all.into(),
-            bits,
-        }
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Wanted> {
-        self.all.iter()
-    }
-
-    /// Shows those of this name: none, for nearly every name.
-    #[inline]
-    pub(super) fn named<'n>(&'n self, name: &str, mut show: impl FnMut(&'n Wanted)) {
-        let bit = Self::bit(name);
-        if self.bits & bit == 0 {
-            return;
-        }
-        for wanted in &self.all {
-            if wanted.bit == bit && wanted.name.as_str() == name {
-                show(wanted);
-            }
-        }
-    }
-
-    #[inline]
-    fn bit(name: &str) -> u64 {
-        let outer = match name.as_bytes() {
-            [first, .., last] => u32::from(*first)
-                .wrapping_mul(7)
-                .wrapping_add(u32::from(*last)),
-            _ => 0,
-        };
-        let len = u32::try_from(name.len()).unwrap_or_default();
-        1_u64.rotate_left(outer.wrapping_mul(5).wrapping_add(len))
-    }
 }
 
 impl Scheme {
@@ -312,12 +233,21 @@ impl SchemeBuilder {
             return Err(refused("timestamp and signature need two different names"));
         }
         let names = Names::of(&families);
+        let mut separators = Vec::new();
+        for piece in &self.content {
+            if let Piece::Literal(text) = piece
+                && !separators.contains(text)
+            {
+                separators.push(*text);
+            }
+        }
         Ok(Scheme {
             families,
             grammar: self.grammar,
             encoding: self.encoding,
             content: self.content.into(),
             names,
+            separators: separators.into(),
             tolerance: self.tolerance,
             secrets: self.secrets,
         })

@@ -1,20 +1,18 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
-use subtle::{Choice, ConstantTimeEq};
+use http::HeaderMap;
+use subtle::ConstantTimeEq;
 
 use super::error::{SignatureError, SignatureErrorKind as Kind};
-use super::header::{Candidates, parse_timestamp};
+use super::header::Candidates;
 use super::one_or_more::OneOrMore;
-use super::scheme::{Family, Piece, Role, Scheme};
+use super::read::{Id, Read};
+use super::scheme::{Piece, Scheme};
 use crate::clock::{Tolerance, UnixTime};
 use crate::encoding::MAC_LEN;
 use crate::mac::MacState;
 use crate::secret::{KeyId, KeyRing};
-
-/// Longest signed id that is looked at.
-const MAX_ID_LEN: usize = 256;
 
 /// Checks deliveries of one [`Scheme`] against the keys of a ring.
 ///
@@ -72,7 +70,7 @@ impl Verifier {
     ) -> Result<Verified, SignatureError> {
         // As `begin`, `update` and `finish` do, but nothing is put away for later.
         let mut read = Read::default();
-        self.read(headers, &mut read)?;
+        read.headers(&self.scheme, headers)?;
         let keys = self.keys.look();
         let mut matched = Matched::default();
         for key in keys.iter().filter(|key| key.is_active(now)) {
@@ -85,7 +83,7 @@ impl Verifier {
         Ok(Verified {
             key_id: key_id.clone(),
             signed_at: read.signed_at,
-            id: read.id.map(Into::into),
+            id: read.id(),
         })
     }
 
@@ -118,7 +116,7 @@ impl Verifier {
         now: UnixTime,
     ) -> Result<Verification, SignatureError> {
         let mut read = Read::default();
-        self.read(headers, &mut read)?;
+        read.headers(&self.scheme, headers)?;
         let mut keys = self.start(now)?;
 
         // Everything up to the body goes in now, everything after it when the body is there.
@@ -130,157 +128,12 @@ impl Verifier {
         let after_body = pieces.flat_map(|piece| read.bytes(*piece, b"")).copied();
         Ok(Verification {
             after_body: after_body.collect(),
-            candidates: read.candidates,
             keys,
             signed_at: read.signed_at,
-            id: read.id.map(Into::into),
+            id: read.id(),
+            candidates: read.candidates,
             tolerance: self.scheme.tolerance,
         })
-    }
-
-    /// Reads what the headers say, in the shape that the scheme wants it in. It goes to where it
-    /// stays: to hand it back and forth takes longer than to read it.
-    fn read<'h>(&self, headers: &'h HeaderMap, read: &mut Read<'h>) -> Result<(), SignatureError> {
-        let scheme = &*self.scheme;
-        let (family, found) = self.family(headers)?;
-        let value = found.signature.the_one(&family.signature)?;
-        let in_pairs = (scheme.grammar)
-            .parse(scheme.encoding, value.as_bytes(), &mut read.candidates)
-            .map_err(|kind| SignatureError::in_header(kind, &family.signature))?;
-        let timestamp = match &family.timestamp {
-            Some(name) => Some((found.timestamp.the_one(name)?.as_bytes(), name)),
-            None => in_pairs.map(|raw| (raw, &family.signature)),
-        };
-        if let Some((raw, name)) = timestamp {
-            let time = parse_timestamp(raw);
-            read.signed_at = Some(time.map_err(|kind| SignatureError::in_header(kind, name))?);
-            read.timestamp = raw;
-        }
-        if let Some(name) = &family.id {
-            read.id = Some(self.id(found.id.the_one(name)?, name)?);
-        }
-        Ok(())
-    }
-
-    /// The family whose headers are there, and these; headers of two are never mixed.
-    ///
-    /// One look at each header of the delivery: to ask the map for each name takes longer, for it
-    /// hashes them byte by byte.
-    fn family<'h>(&self, headers: &'h HeaderMap) -> Result<(&Family, Found<'h>), SignatureError> {
-        let mut chosen = None;
-        let mut mixed = false;
-        let mut found = Found::default();
-        for (name, value) in headers {
-            self.scheme.names.named(name.as_str(), |wanted| {
-                mixed |= *chosen.get_or_insert(wanted.family) != wanted.family;
-                found.place(wanted.role).take(value);
-            });
-        }
-        if mixed {
-            return Err(self.mixed(headers));
-        }
-        match self.scheme.families.get(chosen.unwrap_or_default()) {
-            Some(family) => Ok((family, found)),
-            None => Err(SignatureError::new(Kind::MissingHeader)),
-        }
-    }
-
-    /// Names the first header of the second family that is there.
-    #[cold]
-    fn mixed(&self, headers: &HeaderMap) -> SignatureError {
-        let mut there =
-            (self.scheme.names.iter()).filter(|wanted| headers.contains_key(&wanted.name));
-        let first = there.next().map(|wanted| wanted.family);
-        match there.find(|wanted| Some(wanted.family) != first) {
-            Some(wanted) => SignatureError::in_header(Kind::MixedFamilies, &wanted.name),
-            None => SignatureError::new(Kind::MixedFamilies),
-        }
-    }
-
-    /// A signed id must not hold what separates it from the next piece.
-    fn id<'h>(&self, value: &'h HeaderValue, name: &HeaderName) -> Result<&'h str, SignatureError> {
-        let invalid = || SignatureError::in_header(Kind::InvalidId, name);
-        let id = value.to_str().map_err(|_| invalid())?;
-        // Also where it only appears once the text behind the id is added: `a:` and `::`.
-        let separated = self.scheme.content.iter().any(|piece| match piece {
-            Piece::Literal(text) => match text.as_bytes() {
-                [byte] => id.as_bytes().contains(byte),
-                _ => [id, text].concat().find(text) != Some(id.len()),
-            },
-            Piece::Timestamp | Piece::Id | Piece::Body => false,
-        });
-        if id.is_empty() || id.len() > MAX_ID_LEN || separated {
-            return Err(invalid());
-        }
-        Ok(id)
-    }
-}
-
-/// The headers of one family that a delivery has.
-#[derive(Default)]
-struct Found<'h> {
-    signature: Place<'h>,
-    timestamp: Place<'h>,
-    id: Place<'h>,
-}
-
-impl<'h> Found<'h> {
-    fn place(&mut self, role: Role) -> &mut Place<'h> {
-        match role {
-            Role::Signature => &mut self.signature,
-            Role::Timestamp => &mut self.timestamp,
-            Role::Id => &mut self.id,
-        }
-    }
-}
-
-/// Where a header may stand: not at all, once, or more often.
-#[derive(Default)]
-enum Place<'h> {
-    #[default]
-    Missing,
-    Once(&'h HeaderValue),
-    Repeated,
-}
-
-impl<'h> Place<'h> {
-    fn take(&mut self, value: &'h HeaderValue) {
-        *self = match self {
-            Self::Missing => Self::Once(value),
-            Self::Once(_) | Self::Repeated => Self::Repeated,
-        };
-    }
-
-    fn the_one(&self, name: &HeaderName) -> Result<&'h HeaderValue, SignatureError> {
-        match self {
-            Self::Missing => Err(SignatureError::in_header(Kind::MissingHeader, name)),
-            Self::Once(value) => Ok(value),
-            Self::Repeated => Err(SignatureError::in_header(Kind::RepeatedHeader, name)),
-        }
-    }
-}
-
-/// What the headers of a delivery say.
-#[derive(Default)]
-struct Read<'h> {
-    candidates: Candidates,
-    timestamp: &'h [u8],
-    signed_at: Option<UnixTime>,
-    id: Option<&'h str>,
-}
-
-impl<'h> Read<'h> {
-    /// What the signature covers in this place.
-    fn bytes<'a>(&self, piece: Piece, body: &'a [u8]) -> &'a [u8]
-    where
-        'h: 'a,
-    {
-        match piece {
-            Piece::Timestamp => self.timestamp,
-            Piece::Id => self.id.map_or(b"", str::as_bytes),
-            Piece::Literal(text) => text.as_bytes(),
-            Piece::Body => body,
-        }
     }
 }
 
@@ -303,13 +156,12 @@ impl<'k> Matched<'k> {
     #[inline]
     fn compare(&mut self, key: &'k KeyId, tag: &[u8; MAC_LEN], candidates: &Candidates) {
         self.compared = true;
-        let tag = words(tag);
-        let mut hit = Choice::from(0);
-        candidates.each(|candidate| hit |= tag.ct_eq(&words(candidate)));
-        // That a key has made it is what the caller is told; which bytes differ is not.
-        if hit.into() {
-            self.key = Some(key);
-        }
+        candidates.each(|candidate| {
+            // That a key has made it is what the caller is told; which bytes differ is not.
+            if differs(tag, candidate).ct_eq(&0).into() {
+                self.key = Some(key);
+            }
+        });
     }
 
     #[inline]
@@ -322,11 +174,15 @@ impl<'k> Matched<'k> {
     }
 }
 
-/// A MAC in words: each piece that is compared costs a step that the compiler must not see through.
-fn words(mac: &[u8; MAC_LEN]) -> [u128; MAC_LEN / 16] {
-    let (words, _) = mac.as_chunks();
-    let mut words = words.iter().map(|word| u128::from_ne_bytes(*word));
-    std::array::from_fn(|_| words.next().unwrap_or_default())
+/// The bits in which two MACs differ, one above the other: zero where none does. Only that is
+/// compared, for each comparison costs a step that the compiler must not see through.
+#[inline]
+fn differs(a: &[u8; MAC_LEN], b: &[u8; MAC_LEN]) -> u64 {
+    let (a, _) = a.as_chunks();
+    let (b, _) = b.as_chunks();
+    a.iter().zip(b).fold(0, |bits, (a, b)| {
+        bits | (u64::from_ne_bytes(*a) ^ u64::from_ne_bytes(*b))
+    })
 }
 
 /// A check under way: fed with the body as it arrives, then finished.
@@ -358,7 +214,7 @@ pub struct Verification {
     keys: OneOrMore<Started>,
     after_body: Vec<u8>,
     signed_at: Option<UnixTime>,
-    id: Option<Box<str>>,
+    id: Option<Id>,
     tolerance: Tolerance,
 }
 
@@ -417,7 +273,7 @@ impl fmt::Debug for Verification {
 pub struct Verified {
     key_id: KeyId,
     signed_at: Option<UnixTime>,
-    id: Option<Box<str>>,
+    id: Option<Id>,
 }
 
 /// Judges the time last, so that a stale delivery can be told from a forged one.
@@ -447,7 +303,7 @@ impl Verified {
 
     /// The delivery's id, where the scheme signs one.
     pub fn id(&self) -> Option<&str> {
-        self.id.as_deref()
+        self.id.as_ref().map(Id::as_str)
     }
 }
 

@@ -1,0 +1,214 @@
+//! What the headers of a delivery say, in the shape that the scheme wants it in.
+
+use std::fmt;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::error::{SignatureError, SignatureErrorKind as Kind};
+use super::header::{Candidates, parse_timestamp};
+use super::names::Role;
+use super::scheme::{Family, Piece, Scheme};
+use crate::clock::UnixTime;
+use crate::text::Text;
+
+/// Longest signed id that is looked at.
+const MAX_ID_LEN: usize = 256;
+
+/// What the headers of a delivery say.
+#[derive(Default)]
+pub(super) struct Read<'h> {
+    pub(super) candidates: Candidates,
+    pub(super) signed_at: Option<UnixTime>,
+    timestamp: &'h [u8],
+    id: Option<&'h [u8]>,
+}
+
+impl<'h> Read<'h> {
+    /// Reads them to where they stay: to hand it back and forth takes longer than to read it.
+    pub(super) fn headers(
+        &mut self,
+        scheme: &Scheme,
+        headers: &'h HeaderMap,
+    ) -> Result<(), SignatureError> {
+        let mut found = Found::default();
+        let family = found.look(scheme, headers)?;
+        let value = found.signature.the_one(&family.signature)?;
+        let in_pairs = (scheme.grammar)
+            .parse(scheme.encoding, value.as_bytes(), &mut self.candidates)
+            .map_err(|kind| SignatureError::in_header(kind, &family.signature))?;
+        let timestamp = match &family.timestamp {
+            Some(name) => Some((found.timestamp.the_one(name)?.as_bytes(), name)),
+            None => in_pairs.map(|raw| (raw, &family.signature)),
+        };
+        if let Some((raw, name)) = timestamp {
+            let time = parse_timestamp(raw);
+            self.signed_at = Some(time.map_err(|kind| SignatureError::in_header(kind, name))?);
+            self.timestamp = raw;
+        }
+        if let Some(name) = &family.id {
+            let id = found.id.the_one(name)?.as_bytes();
+            if !is_id(id, &scheme.separators) {
+                return Err(SignatureError::in_header(Kind::InvalidId, name));
+            }
+            self.id = Some(id);
+        }
+        Ok(())
+    }
+
+    /// What the signature covers in this place.
+    pub(super) fn bytes<'a>(&self, piece: Piece, body: &'a [u8]) -> &'a [u8]
+    where
+        'h: 'a,
+    {
+        match piece {
+            Piece::Timestamp => self.timestamp,
+            Piece::Id => self.id.unwrap_or_default(),
+            Piece::Literal(text) => text.as_bytes(),
+            Piece::Body => body,
+        }
+    }
+
+    /// The id, to keep.
+    pub(super) fn id(&self) -> Option<Id> {
+        self.id.map(|id| Id(Text::from_ascii(id)))
+    }
+}
+
+/// The id of a delivery. Most are no longer than this.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Id(Text<38>);
+
+impl Id {
+    pub(super) fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().fmt(f)
+    }
+}
+
+/// Whether this is a text, and holds nothing that separates it from the next piece.
+#[inline]
+fn is_id(id: &[u8], separators: &[&str]) -> bool {
+    // Also where it only appears once the text behind the id is added: `a:` and `::`.
+    let separated = separators.iter().any(|text| match text.as_bytes() {
+        [byte] => holds(id, *byte),
+        text => first(&[id, text].concat(), text) != Some(id.len()),
+    });
+    !id.is_empty() && id.len() <= MAX_ID_LEN && id.is_ascii() && !separated
+}
+
+#[cold]
+fn first(text: &[u8], part: &[u8]) -> Option<usize> {
+    text.windows(part.len()).position(|found| found == part)
+}
+
+/// Whether the byte is among these, eight of them at a time.
+#[inline]
+fn holds(bytes: &[u8], byte: u8) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    let same = u64::from_ne_bytes([byte; 8]);
+    // Zero where no byte of the difference is zero.
+    let here = |chunk: &[u8; 8]| {
+        let differs = u64::from_ne_bytes(*chunk) ^ same;
+        differs.wrapping_sub(ONES) & !differs & HIGH
+    };
+    match bytes.last_chunk() {
+        Some(last) => {
+            let (chunks, _) = bytes.as_chunks();
+            chunks
+                .iter()
+                .fold(here(last), |all, chunk| all | here(chunk))
+                != 0
+        }
+        None => bytes.contains(&byte),
+    }
+}
+
+/// The headers of one family that a delivery has. It is filled where it stands: what is written in
+/// parts and then moved as a whole makes the processor wait.
+#[derive(Default)]
+struct Found<'h> {
+    signature: Place<'h>,
+    timestamp: Place<'h>,
+    id: Place<'h>,
+}
+
+impl<'h> Found<'h> {
+    /// Looks for them, and tells the family that they are of; headers of two are never mixed.
+    ///
+    /// One look at each header of the delivery: to ask the map for each name takes longer, for it
+    /// hashes them byte by byte.
+    #[inline]
+    fn look<'s>(
+        &mut self,
+        scheme: &'s Scheme,
+        headers: &'h HeaderMap,
+    ) -> Result<&'s Family, SignatureError> {
+        let mut chosen = None;
+        let mut mixed = false;
+        for (name, value) in headers {
+            scheme.names.named(name.as_str(), |wanted| {
+                mixed |= *chosen.get_or_insert(wanted.family) != wanted.family;
+                let place = match wanted.role {
+                    Role::Signature => &mut self.signature,
+                    Role::Timestamp => &mut self.timestamp,
+                    Role::Id => &mut self.id,
+                };
+                place.repeated |= place.value.is_some();
+                place.value = Some(value);
+            });
+        }
+        if mixed {
+            return Err(scheme.names.mixed(headers));
+        }
+        (scheme.families.get(chosen.unwrap_or_default()))
+            .ok_or_else(|| SignatureError::new(Kind::MissingHeader))
+    }
+}
+
+/// Where a header may stand: not at all, once, or more often.
+#[derive(Default)]
+struct Place<'h> {
+    value: Option<&'h HeaderValue>,
+    repeated: bool,
+}
+
+impl<'h> Place<'h> {
+    #[inline]
+    fn the_one(&self, name: &HeaderName) -> Result<&'h HeaderValue, SignatureError> {
+        match self.value {
+            None => Err(SignatureError::in_header(Kind::MissingHeader, name)),
+            Some(_) if self.repeated => Err(SignatureError::in_header(Kind::RepeatedHeader, name)),
+            Some(value) => Ok(value),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_byte_is_found_wherever_it_stands(
+            mut bytes in prop::collection::vec(any::<u8>(), 0..60),
+            byte: u8,
+            at: prop::sample::Index,
+        ) {
+            prop_assert_eq!(holds(&bytes, byte), bytes.contains(&byte));
+            if !bytes.is_empty() {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+                prop_assert!(holds(&bytes, byte));
+                bytes.retain(|other| *other != byte);
+                prop_assert!(!holds(&bytes, byte));
+            }
+        }
+    }
+}
