@@ -5,21 +5,20 @@ use std::collections::BinaryHeap;
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::OccupiedEntry;
-use slab::Slab;
 use tokio::sync::watch;
 
 use crate::clock::UnixTime;
 use crate::event::EventKey;
 use crate::store::record::{Command, Record, Step};
 
+use super::chunks::Chunks;
 use super::room::Room;
 use super::space::Hashed;
 
 #[derive(Default)]
 pub(super) struct Shard {
     records: HashTable<Slot>,
-    /// One behind the other: what lives long does not lie between what does not.
-    entries: Slab<Entry>,
+    entries: Chunks<Entry>,
     /// When to look at which record. Each record has an item at `Entry::scheduled`; a record that
     /// is kept longer meanwhile is found alive then and put back, so keeping it longer costs
     /// nothing here.
@@ -73,7 +72,7 @@ impl Shard {
     pub(super) fn iter(&self, now: UnixTime) -> impl Iterator<Item = (&EventKey, &Record)> {
         self.entries
             .iter()
-            .map(|(_, entry)| (&entry.key, &entry.record))
+            .map(|entry| (&entry.key, &entry.record))
             .filter(move |(_, record)| record.is_kept(now))
     }
 
@@ -219,7 +218,7 @@ impl Shard {
 
     #[cfg(test)]
     pub(super) fn sizes(&self) -> Sizes {
-        let senders = || (self.entries.iter()).filter_map(|(_, entry)| entry.news.as_ref());
+        let senders = || (self.entries.iter()).filter_map(|entry| entry.news.as_ref());
         Sizes {
             records: self.records.len(),
             items: self.due.len(),
@@ -229,14 +228,14 @@ impl Shard {
     }
 }
 
-fn is_of(entries: &Slab<Entry>, slot: &Slot, key: Hashed<'_>) -> bool {
+fn is_of(entries: &Chunks<Entry>, slot: &Slot, key: Hashed<'_>) -> bool {
     let entry = entries.get(slot.place);
     slot.hash == key.hash && entry.is_some_and(|entry| entry.key == *key.key)
 }
 
-fn remove(entries: &mut Slab<Entry>, found: OccupiedEntry<'_, Slot>) -> Option<Entry> {
+fn remove(entries: &mut Chunks<Entry>, found: OccupiedEntry<'_, Slot>) -> Option<Entry> {
     let (slot, _) = found.remove();
-    entries.try_remove(slot.place)
+    entries.remove(slot.place)
 }
 
 #[cfg(test)]
