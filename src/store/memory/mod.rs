@@ -34,7 +34,7 @@ use self::space::Space;
 /// It holds so many records and no more. Records whose retention is over make room; no other one
 /// is ever dropped, so a full store answers [`StoreErrorKind::Full`] to events it does not know
 /// and goes on working for those it does. It warns through `tracing` when it comes to be 80 %
-/// full. A record takes some 320 bytes, and the stored body.
+/// full. A record takes some 300 bytes, and the stored body.
 ///
 /// Time is its own: the system's clock when it was made, and from there on the time that has
 /// passed. Waiting needs a tokio runtime with its timer.
