@@ -55,7 +55,8 @@ impl<RB, E> Ticket<RB, E> {
             let limit = CALL_LIMIT.min(if core.fail_open { left / 2 } else { left });
             let refusal: Refusal = match timeout(limit, core.store.claim(&claim)).await {
                 Ok(Ok(ClaimOutcome::Claimed(grant))) => {
-                    let _ = facts.claimed.set((Instant::now(), grant));
+                    let moment = core.reception.is_timed().then(Instant::now);
+                    let _ = facts.claimed.set((moment, grant));
                     let hold = Kept::new(facts, claim.token, grant, claimed_at);
                     self.place.fill(hold.shared());
                     return Ok(Some(hold));
