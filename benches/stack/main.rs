@@ -125,6 +125,17 @@ const NO_HEADER: Variant = Variant::at("no signature header: 401", "/all")
     .unsigned()
     .refused(401);
 
+/// What axum asks for a route like that of the refused, whatever stands before its handler.
+const NOTHING: Variant = Variant::at(
+    "a layer that does nothing, in the place of those below",
+    "/nothing",
+)
+.token(TOKEN);
+/// The least that a refusal before the body can cost.
+const ANSWERS: Variant = Variant::at("a layer that answers 403 and asks nothing", "/answers")
+    .token(TOKEN)
+    .refused(403);
+
 const PARTS: [Part; 3] = [
     Part {
         name: "layers",
@@ -148,7 +159,7 @@ const PARTS: [Part; 3] = [
     Part {
         name: "refusals",
         title: "Refusals",
-        variants: &[READ, BAD_PATH, BAD_SOURCE, NO_HEADER],
+        variants: &[READ, NOTHING, ANSWERS, BAD_PATH, BAD_SOURCE, NO_HEADER],
         required: &[
             required(BAD_PATH, READ, 0.95),
             required(BAD_SOURCE, READ, 0.95),

@@ -1,17 +1,21 @@
 //! The server that is measured: one handler, behind nothing, behind each layer, behind all of them.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
-use tower::ServiceBuilder;
+use tower::layer::layer_fn;
+use tower::layer::util::Identity;
 use tower::util::MapResponseLayer;
+use tower::{ServiceBuilder, service_fn};
 use tower_webhook::layer::{
     Reception, RequireSecretPathLayer, RequireSourceIpLayer, VerifySignatureLayer,
 };
@@ -92,8 +96,11 @@ async fn app(redis: &str) -> Result<Router> {
         .layer(path()?)
         .layer(source()?)
         .layer(signed()?);
+    let answers = layer_fn(|_| service_fn(answer));
     Ok(Router::new()
         .route("/read", post(read_body))
+        .route("/nothing/{token}", post(read_body).layer(Identity::new()))
+        .route("/answers/{token}", post(read_body).layer(answers))
         .route("/path/{token}", post(read_body).layer(path()?))
         .route("/source/{token}", post(read_body).layer(two_gates))
         .route("/signature/{token}", post(read_body).layer(three_gates))
@@ -107,6 +114,10 @@ async fn app(redis: &str) -> Result<Router> {
             post(two_scripts).with_state(TwoScripts::connect(redis).await?),
         )
         .route("/counts", get(counts)))
+}
+
+async fn answer(_: Request) -> std::result::Result<Response, Infallible> {
+    Ok(StatusCode::FORBIDDEN.into_response())
 }
 
 fn reception(provider: &Provider) -> Reception {

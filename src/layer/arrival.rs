@@ -11,13 +11,32 @@ pub(crate) struct Arrival {
     pub(crate) deadline: Instant,
 }
 
-impl Arrival {
-    pub(crate) fn now(reception: &Reception) -> Self {
-        let started = Instant::now();
-        Self {
-            received_at: reception.clock.now(),
+/// What was read of the clocks when a request's head was there: nothing before somebody asks, for
+/// most of what is refused needs no time. Once read it stands.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Arriving {
+    received_at: Option<UnixTime>,
+    started: Option<Instant>,
+}
+
+impl Arriving {
+    pub(crate) fn received_at(&mut self, reception: &Reception) -> UnixTime {
+        *self
+            .received_at
+            .get_or_insert_with(|| reception.clock.now())
+    }
+
+    pub(crate) fn arrival(&mut self, reception: &Reception) -> Arrival {
+        let started = *self.started.get_or_insert_with(Instant::now);
+        Arrival {
+            received_at: self.received_at(reception),
             started,
             deadline: started + reception.profile.deadline(),
         }
+    }
+
+    /// When it began to be looked at, where that was asked for.
+    pub(crate) fn started(&self) -> Option<Instant> {
+        self.started
     }
 }

@@ -69,7 +69,7 @@ impl fmt::Debug for Authenticated {
     /// A body may hold what does not belong in a log: only its length is shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Proofs {
-            arrival: _,
+            arriving: _,
             is_foreign: _,
             provider,
             secret_path,
@@ -90,20 +90,13 @@ impl fmt::Debug for Authenticated {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::UnixTime;
-    use crate::layer::arrival::Arrival;
+    use crate::layer::arrival::Arriving;
     use crate::path::ShownToken;
-    use tokio::time::Instant;
 
     #[test]
     fn a_body_does_not_print() {
-        let now = Instant::now();
-        let arrival = Arrival {
-            received_at: UnixTime::EPOCH,
-            started: now,
-            deadline: now,
-        };
-        let mut proofs = Proofs::none_yet(ProviderName::new("acme").unwrap(), arrival);
+        let acme = ProviderName::new("acme").unwrap();
+        let mut proofs = Proofs::none_yet(acme, Arriving::default());
         proofs.secret_path = Some(ShownToken::of(b"3f9d1c0b7a5e").unwrap());
         proofs.body = Some(Bytes::from_static(b"{\"iban\":\"DE89\"}"));
         let mark = Authenticated::by(proofs);

@@ -22,26 +22,55 @@ const MAX_AT_ONCE: usize = 256;
 
 static PLACES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(MAX_AT_ONCE)));
 
-/// Throws `body` away, where that helps and there is room for what has not arrived yet; none where
-/// there is nothing to throw away.
-pub(crate) fn discard<B>(
-    headers: &HeaderMap,
-    mut body: B,
-) -> Option<impl Future<Output = ()> + Send + use<B>>
-where
-    B: Body + Unpin + Send + 'static,
-    B::Data: Send,
-{
-    // A client that sent `Expect` waits for leave to send its body, and reading would give it.
-    if body.is_end_stream() || headers.contains_key(EXPECT) {
-        return None;
-    }
-    Some(async move {
-        let mut left = MAX_BYTES;
-        // A short body has most often come with its head, and needs no task.
-        if ends_at_once(&mut body, &mut left).await {
-            return;
+/// A refused body that is being thrown away.
+#[derive(Debug)]
+pub(super) struct Discarding<B> {
+    body: B,
+    left: usize,
+    asked: bool,
+}
+
+impl<B: Body> Discarding<B> {
+    /// Begins with `body`, where that helps; none where there is nothing to throw away.
+    pub(super) fn of(headers: &HeaderMap, body: B) -> Option<Self> {
+        // A client that sent `Expect` waits for leave to send its body, and reading would give it.
+        if body.is_end_stream() || headers.contains_key(EXPECT) {
+            return None;
         }
+        Some(Self {
+            body,
+            left: MAX_BYTES,
+            asked: false,
+        })
+    }
+
+    /// Whether reading needs no more than what the server holds already; a short body has most
+    /// often come with its head, and needs no task. A server hands that on once it was asked for it,
+    /// so it is asked twice, and never waited for.
+    pub(super) fn poll_at_hand(&mut self, cx: &mut Context<'_>) -> Poll<bool>
+    where
+        B: Unpin,
+    {
+        match read(&mut self.body, &mut self.left, cx) {
+            Poll::Ready(()) => Poll::Ready(true),
+            Poll::Pending if self.asked => Poll::Ready(false),
+            Poll::Pending => {
+                self.asked = true;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Goes on in the background, if there is room.
+    pub(super) fn go_on_later(self)
+    where
+        B: Unpin + Send + 'static,
+        B::Data: Send,
+    {
+        let Self {
+            mut body, mut left, ..
+        } = self;
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
@@ -53,23 +82,7 @@ where
             let reading = std::future::poll_fn(|cx| read(&mut body, &mut left, cx));
             let _ = tokio::time::timeout(MAX_TIME, reading).await;
         });
-    })
-}
-
-/// Whether reading needs no more than what the server holds already. A server hands that on once
-/// it was asked for it, so it is asked twice, and never waited for.
-async fn ends_at_once<B: Body + Unpin>(body: &mut B, left: &mut usize) -> bool {
-    let mut asked = false;
-    std::future::poll_fn(|cx| match read(body, left, cx) {
-        Poll::Ready(()) => Poll::Ready(true),
-        Poll::Pending if asked => Poll::Ready(false),
-        Poll::Pending => {
-            asked = true;
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        }
-    })
-    .await
+    }
 }
 
 /// Reads on, until the body ends, breaks off, or is longer than what is `left`.

@@ -3,12 +3,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use futures_util::FutureExt;
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
+use super::answering::Answering;
 use super::authenticated::Authenticated;
 use super::guard::Guard;
 use super::proofs::Proofs;
@@ -40,7 +40,7 @@ where
 {
     type Response = Response<ResponseBody<RB>>;
     type Error = S::Error;
-    type Future = GatedFuture<S::Future, RB, S::Error>;
+    type Future = GatedFuture<S::Future, B, RB, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -53,10 +53,10 @@ where
         }
         let reception = &self.guard.reception;
         let mut proofs = Proofs::take(&mut parts, reception);
-        match self.guard.gates.admit(&mut parts, &mut proofs) {
+        match self.guard.gates.admit(&mut parts, &mut proofs, reception) {
             Err(refusal) => {
-                let refused = reception.refuse(&refusal, &parts, &proofs, body);
-                GatedFuture::own(refused.map(Ok))
+                let refused = reception.refuse(&refusal, &mut parts, &proofs, body);
+                GatedFuture::own(Answering::Refused(refused))
             }
             Ok(None) => {
                 parts.extensions.insert(Authenticated::by(proofs));
@@ -68,63 +68,59 @@ where
                 let mut inner = std::mem::replace(&mut self.inner, clone);
                 let guard = Arc::clone(&self.guard);
                 let mut body = body;
-                GatedFuture::own(async move {
+                GatedFuture::own(Answering::own(async move {
                     let verified =
                         guard.verify(&mut parts, &mut body, &mut proofs, &mut verification);
                     if let Err(refusal) = verified.await {
                         let reception = &guard.reception;
-                        return Ok(reception.refuse(&refusal, &parts, &proofs, body).await);
+                        let refused = reception.refuse(&refusal, &mut parts, &proofs, body);
+                        return Ok(refused.await.map(ResponseBody::own));
                     }
                     let verified = proofs.body.clone().unwrap_or_default();
                     parts.extensions.insert(Authenticated::by(proofs));
                     let request = Request::from_parts(parts, B::from(verified));
                     Ok(inner.call(request).await?.map(ResponseBody::inner))
-                })
+                }))
             }
         }
     }
 }
 
-type Own<RB, E> = Pin<Box<dyn Future<Output = Result<Response<ResponseBody<RB>>, E>> + Send>>;
-
 pin_project! {
     /// The response of a [`Gated`] service.
-    pub struct GatedFuture<F, RB, E> {
+    pub struct GatedFuture<F, B, RB, E> {
         #[pin]
-        kind: Kind<F, RB, E>,
+        kind: Kind<F, B, RB, E>,
     }
 }
 
 pin_project! {
     #[project = KindProj]
-    enum Kind<F, RB, E> {
+    enum Kind<F, B, RB, E> {
         Passed { #[pin] inner: F },
         // Verifies or refuses.
-        Own { future: Own<RB, E> },
+        Own { #[pin] answering: Answering<B, RB, E> },
     }
 }
 
-impl<F, RB, E> GatedFuture<F, RB, E> {
+impl<F, B, RB, E> GatedFuture<F, B, RB, E> {
     fn passed(inner: F) -> Self {
         Self {
             kind: Kind::Passed { inner },
         }
     }
 
-    fn own(
-        future: impl Future<Output = Result<Response<ResponseBody<RB>>, E>> + Send + 'static,
-    ) -> Self {
+    fn own(answering: Answering<B, RB, E>) -> Self {
         Self {
-            kind: Kind::Own {
-                future: Box::pin(future),
-            },
+            kind: Kind::Own { answering },
         }
     }
 }
 
-impl<F, RB, E> Future for GatedFuture<F, RB, E>
+impl<F, B, RB, E> Future for GatedFuture<F, B, RB, E>
 where
     F: Future<Output = Result<Response<RB>, E>>,
+    B: Body<Data = Bytes> + Unpin + Send + 'static,
 {
     type Output = Result<Response<ResponseBody<RB>>, E>;
 
@@ -134,12 +130,12 @@ where
                 let response = ready!(inner.poll(cx))?;
                 Poll::Ready(Ok(response.map(ResponseBody::inner)))
             }
-            KindProj::Own { future } => future.as_mut().poll(cx),
+            KindProj::Own { answering } => answering.poll(cx),
         }
     }
 }
 
-impl<F, RB, E> std::fmt::Debug for GatedFuture<F, RB, E> {
+impl<F, B, RB, E> std::fmt::Debug for GatedFuture<F, B, RB, E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("GatedFuture").finish_non_exhaustive()
     }

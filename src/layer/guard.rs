@@ -44,12 +44,13 @@ impl Guard {
                 value.set_sensitive(true);
             }
         }
-        let limits = Limits::of(&self.reception, &proofs.arrival);
+        let arrival = proofs.arrival(&self.reception);
+        let limits = Limits::of(&self.reception, &arrival);
         let bytes = receive(Pin::new(body), limits, |frame| check.update(frame)).await?;
         // What is refused now is shown to the observer with its body.
         proofs.body = Some(bytes);
         if let Some(check) = verification.take() {
-            proofs.signature = Some(check.finish(proofs.arrival.received_at)?);
+            proofs.signature = Some(check.finish(arrival.received_at)?);
         }
         if self.observe_passed {
             self.passed(parts, proofs);
@@ -59,12 +60,13 @@ impl Guard {
 
     fn passed(&self, parts: &Parts, proofs: &Proofs) {
         let reception = &self.reception;
-        reception.observe(&Observation {
+        let mut passed = Observation {
             signed_by: proofs.signature.as_ref().map(Verified::key_id),
             client: proofs.client,
             headers: (reception.interest().headers).then(|| reception.masked(parts)),
             body: proofs.body.as_ref().filter(|_| reception.interest().body),
-            ..reception.observation(Verdict::Passed, &proofs.arrival)
-        });
+            ..reception.observation(Verdict::Passed)
+        };
+        reception.observe(&mut passed, proofs.arriving.started());
     }
 }

@@ -53,6 +53,7 @@
 //! # }
 //! ```
 
+mod answering;
 mod arrival;
 mod authenticated;
 mod budget;
@@ -66,6 +67,7 @@ mod proofs;
 mod receive;
 mod reception;
 mod refusal;
+mod refused;
 mod resolver;
 mod response_body;
 mod secret_path;
@@ -94,4 +96,4 @@ pub use secret_path::RequireSecretPathLayer;
 pub use source_ip::RequireSourceIpLayer;
 pub use verify::VerifySignatureLayer;
 pub(crate) use webhook::Steps;
-pub use webhook::WebhookService;
+pub use webhook::{WebhookFuture, WebhookService};

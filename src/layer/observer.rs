@@ -187,6 +187,13 @@ pub struct TracingObserver;
 
 impl Observer for TracingObserver {
     fn observe(&self, observation: &Observation<'_>) {
+        Self::write(observation, || observation.timings.total);
+    }
+}
+
+impl TracingObserver {
+    /// Writes the event, if anybody wants it; only then is the time asked for that it took.
+    pub(super) fn write(observation: &Observation<'_>, total: impl Fn() -> Duration) {
         let message = match observation.verdict {
             Verdict::Passed => "delivery passed",
             Verdict::Handled => "delivery handled",
@@ -210,7 +217,7 @@ impl Observer for TracingObserver {
                     predates_retention = observation.predates_retention.then_some(true),
                     unchecked = observation.unchecked.then_some(true),
                     detail = observation.detail.map(tracing::field::display),
-                    elapsed_us = observation.timings.total.as_micros(),
+                    elapsed_us = total().as_micros(),
                     "{message}"
                 )
             };

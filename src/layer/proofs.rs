@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use http::request::Parts;
 
-use super::arrival::Arrival;
+use super::arrival::{Arrival, Arriving};
 use super::authenticated::{Authenticated, Proof};
 use super::reception::Reception;
 use super::refusal::Refusal;
@@ -15,7 +15,7 @@ use crate::signature::Verified;
 /// What was proved of a delivery so far; once a gate lets it through, an [`Authenticated`].
 #[derive(Clone)]
 pub(crate) struct Proofs {
-    pub(crate) arrival: Arrival,
+    pub(super) arriving: Arriving,
     /// Whether a gate of another provider stood before this one.
     pub(super) is_foreign: bool,
     pub(super) provider: ProviderName,
@@ -26,9 +26,9 @@ pub(crate) struct Proofs {
 }
 
 impl Proofs {
-    pub(super) fn none_yet(provider: ProviderName, arrival: Arrival) -> Self {
+    pub(super) fn none_yet(provider: ProviderName, arriving: Arriving) -> Self {
         Self {
-            arrival,
+            arriving,
             is_foreign: false,
             provider,
             secret_path: None,
@@ -38,18 +38,27 @@ impl Proofs {
         }
     }
 
-    /// What the gates outside have proved, taken out of the request. The first layer that sees a
-    /// request notes when it came; the others keep to that.
+    /// What the gates outside have proved, taken out of the request.
     pub(crate) fn take(parts: &mut Parts, reception: &Reception) -> Self {
         let ours = &reception.provider;
-        match parts.extensions.remove::<Authenticated>() {
-            None => Self::none_yet(ours.clone(), Arrival::now(reception)),
+        let mut proofs = match parts.extensions.remove::<Authenticated>() {
+            None => Self::none_yet(ours.clone(), Arriving::default()),
             Some(mark) if mark.provider() == ours => mark.into_proofs(),
             Some(mark) => Self {
                 is_foreign: true,
-                ..Self::none_yet(ours.clone(), mark.into_proofs().arrival)
+                ..Self::none_yet(ours.clone(), mark.into_proofs().arriving)
             },
+        };
+        if reception.is_timed() {
+            proofs.arrival(reception);
         }
+        proofs
+    }
+
+    /// When the request came. The first layer that lets it through notes that; the others keep to
+    /// it.
+    pub(crate) fn arrival(&mut self, reception: &Reception) -> Arrival {
+        self.arriving.arrival(reception)
     }
 
     /// Refuses what a gate of another provider has let through.

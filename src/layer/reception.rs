@@ -1,24 +1,22 @@
 use std::fmt;
-use std::future::ready;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::FutureExt;
-use futures_util::future::Either;
 use http::request::Parts;
-use http::{HeaderName, Response, StatusCode};
+use http::{Extensions, HeaderName, Response, StatusCode};
 use http_body::Body;
 use tokio::time::Instant;
 
-use super::arrival::Arrival;
 use super::budget::Budget;
-use super::discard::discard;
+use super::discard::Discarding;
 use super::observer::{
     Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver, Verdict,
 };
 use super::proofs::Proofs;
 use super::refusal::Refusal;
+use super::refused::Refused;
 use super::response_body::ResponseBody;
 use crate::clock::{Clock, SystemClock};
 use crate::delivery::DeliveryProfile;
@@ -48,7 +46,8 @@ pub struct Reception {
     pub(crate) budget: Budget,
     pub(crate) max_body_bytes: usize,
     pub(crate) secret_headers: Arc<[HeaderName]>,
-    observer: Arc<dyn Observer>,
+    /// `None` for `tracing` events.
+    observer: Option<Arc<dyn Observer>>,
     interest: Interest,
     rejections: Option<Arc<dyn RejectionResponse>>,
 }
@@ -64,7 +63,7 @@ impl Reception {
             budget: Budget::default(),
             max_body_bytes: DEFAULT_MAX_BODY_BYTES,
             secret_headers: Arc::new([]),
-            observer: Arc::new(TracingObserver),
+            observer: None,
             interest: Interest::default(),
             rejections: None,
         }
@@ -95,7 +94,7 @@ impl Reception {
     #[must_use]
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.interest = observer.interest();
-        self.observer = Arc::new(observer);
+        self.observer = Some(Arc::new(observer));
         self
     }
 
@@ -110,8 +109,13 @@ impl Reception {
         self.interest
     }
 
+    /// Whether somebody wants to know how long a delivery took, whatever becomes of it.
+    pub(crate) fn is_timed(&self) -> bool {
+        self.observer.is_some()
+    }
+
     /// An observation of this provider, to be filled in.
-    pub(crate) fn observation(&self, verdict: Verdict, arrival: &Arrival) -> Observation<'_> {
+    pub(crate) fn observation(&self, verdict: Verdict) -> Observation<'_> {
         Observation {
             provider: &self.provider,
             verdict,
@@ -125,18 +129,24 @@ impl Reception {
             corrected: false,
             predates_retention: false,
             unchecked: false,
-            timings: Timings {
-                total: Instant::now().saturating_duration_since(arrival.started),
-                ..Timings::default()
-            },
+            timings: Timings::default(),
             headers: None,
             body: None,
         }
     }
 
-    pub(crate) fn observe(&self, observation: &Observation<'_>) {
+    /// Shows the observer what became of a delivery that was begun with at `started`, if that was
+    /// noted: what is refused at its head may do without.
+    pub(crate) fn observe(&self, observation: &mut Observation<'_>, started: Option<Instant>) {
+        let total = || started.map_or(Duration::ZERO, |started| started.elapsed());
         // A journal that panics must not cost a delivery its answer or its record.
-        let observed = catch_unwind(AssertUnwindSafe(|| self.observer.observe(observation)));
+        let observed = catch_unwind(AssertUnwindSafe(|| match &self.observer {
+            None => TracingObserver::write(observation, total),
+            Some(observer) => {
+                observation.timings.total = total();
+                observer.observe(observation);
+            }
+        }));
         if observed.is_err() {
             tracing::error!(target: "tower_webhook", "the observer of deliveries panicked");
         }
@@ -144,10 +154,12 @@ impl Reception {
 
     /// The response to a refusal, which stands in its extensions.
     pub(crate) fn rejection<RB>(&self, reason: Reason) -> Response<ResponseBody<RB>> {
-        self.rejected(reason).map(ResponseBody::own)
+        self.rejected(reason, Extensions::new())
+            .map(ResponseBody::own)
     }
 
-    fn rejected(&self, reason: Reason) -> Response<Bytes> {
+    /// The same; what is left of a request's extensions need not be allocated anew.
+    fn rejected(&self, reason: Reason, mut used: Extensions) -> Response<Bytes> {
         let rejection = Rejection::new(reason, &self.profile);
         let shaped = self.rejections.as_ref().and_then(|shape| {
             // A shape that panics must not cost a running handler its record.
@@ -157,26 +169,27 @@ impl Reception {
             }
             shaped.ok()
         });
-        let mut response = shaped.unwrap_or_else(|| rejection.response());
+        let mut response = shaped.unwrap_or_else(|| {
+            let mut response = rejection.response();
+            used.clear();
+            *response.extensions_mut() = used;
+            response
+        });
         response.extensions_mut().insert(rejection);
         response
     }
 
     /// Refuses a delivery before its handler: tells the observer, throws the body away and gives
-    /// the answer.
-    pub(crate) fn refuse<B, RB>(
+    /// the answer. The request is used up.
+    pub(crate) fn refuse<B: Body>(
         &self,
         refusal: &Refusal,
-        parts: &Parts,
+        parts: &mut Parts,
         proofs: &Proofs,
         body: B,
-    ) -> impl Future<Output = Response<ResponseBody<RB>>> + Send + use<B, RB>
-    where
-        B: Body + Unpin + Send + 'static,
-        B::Data: Send,
-    {
-        let response = self.rejected(refusal.reason);
-        self.observe(&Observation {
+    ) -> Refused<B> {
+        let response = self.rejected(refusal.reason, std::mem::take(&mut parts.extensions));
+        let mut refused = Observation {
             reason: Some(refusal.reason),
             detail: refusal.detail(),
             status: Some(response.status()),
@@ -186,18 +199,15 @@ impl Reception {
             client: refusal.client.or(proofs.client),
             headers: self.interest.headers.then(|| self.masked(parts)),
             body: proofs.body.as_ref().filter(|_| self.interest.body),
-            ..self.observation(Verdict::Refused, &proofs.arrival)
-        });
+            ..self.observation(Verdict::Refused)
+        };
+        self.observe(&mut refused, proofs.arriving.started());
         // A wrong path must look like one that was never routed.
         let discarding = match response.status() {
             StatusCode::NOT_FOUND => None,
-            _ => discard(&parts.headers, body),
+            _ => Discarding::of(&parts.headers, body),
         };
-        let refused = match discarding {
-            None => Either::Left(ready(response)),
-            Some(discarding) => Either::Right(discarding.map(|()| response)),
-        };
-        refused.map(|response| response.map(ResponseBody::own))
+        Refused::new(response, discarding)
     }
 
     pub(crate) fn masked<'a>(&'a self, parts: &'a Parts) -> MaskedHeaders<'a> {

@@ -1,18 +1,20 @@
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures_util::FutureExt;
 use http::request::Parts;
 use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
+use super::answering::Answering;
 use super::dedupe::{Answer, Core, Known, Waiting};
 use super::guard::Guard;
 use super::proofs::Proofs;
 use super::refusal::Refusal;
+use super::refused::Refused;
 use super::response_body::ResponseBody;
 use crate::signature::Verification;
 
@@ -77,16 +79,10 @@ where
         core.handle(known, self.proofs, self.parts, self.inner)
     }
 
-    fn refuse<RB>(
-        self,
-        refusal: &Refusal,
-    ) -> Pin<Box<dyn Future<Output = Response<ResponseBody<RB>>> + Send>>
-    where
-        B: Send + 'static,
-        RB: 'static,
-    {
+    /// Behind a pointer, as everything that most deliveries do without.
+    fn refuse(mut self, refusal: &Refusal) -> Box<Refused<B>> {
         let reception = &self.steps.guard.reception;
-        Box::pin(reception.refuse(refusal, &self.parts, &self.proofs, self.body))
+        Box::new(reception.refuse(refusal, &mut self.parts, &self.proofs, self.body))
     }
 }
 
@@ -107,7 +103,7 @@ where
 {
     type Response = Response<ResponseBody<RB>>;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Answer<RB, S::Error>> + Send>>;
+    type Future = WebhookFuture<B, RB, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -119,11 +115,11 @@ where
             reception, gates, ..
         } = &self.steps.guard;
         let mut proofs = Proofs::take(&mut parts, reception);
-        let verification = match gates.admit(&mut parts, &mut proofs) {
+        let verification = match gates.admit(&mut parts, &mut proofs, reception) {
             Ok(verification) => verification,
             Err(refusal) => {
-                let refused = reception.refuse(&refusal, &parts, &proofs, body);
-                return Box::pin(refused.map(Ok));
+                let refused = reception.refuse(&refusal, &mut parts, &proofs, body);
+                return WebhookFuture(Answering::Refused(refused));
             }
         };
         // The service that is ready is the one that is called.
@@ -136,12 +132,32 @@ where
             proofs,
             verification,
         };
-        Box::pin(async move {
+        WebhookFuture(Answering::own(async move {
             let refusal = match received.admit().await {
                 Ok(known) => return received.handle(known).answer().await,
                 Err(refusal) => refusal,
             };
-            Ok(received.refuse(&refusal).await)
-        })
+            Ok(received.refuse(&refusal).await.map(ResponseBody::own))
+        }))
+    }
+}
+
+/// The response of a [`WebhookService`].
+pub struct WebhookFuture<B, RB, E>(Answering<B, RB, E>);
+
+impl<B, RB, E> Future for WebhookFuture<B, RB, E>
+where
+    B: Body<Data = Bytes> + Unpin + Send + 'static,
+{
+    type Output = Answer<RB, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.get_mut().0).poll(cx)
+    }
+}
+
+impl<B, RB, E> fmt::Debug for WebhookFuture<B, RB, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebhookFuture").finish_non_exhaustive()
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use http::{HeaderMap, HeaderName};
+use http::HeaderMap;
 
 use super::forwarded::{BadHop, ForwardingHeader};
 use super::is_local;
@@ -133,16 +133,12 @@ impl TrustedProxies {
     }
 }
 
-/// Whether a request carries any header that proxies add.
+/// Whether a request carries any header that proxies add. One look at each name: to ask the map for
+/// three takes longer, for it hashes them byte by byte.
 fn is_forwarded(headers: &HeaderMap) -> bool {
-    const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
-    [
-        ForwardingHeader::XForwardedFor.name(),
-        ForwardingHeader::Forwarded.name(),
-        REAL_IP,
-    ]
-    .iter()
-    .any(|name| headers.contains_key(name))
+    headers
+        .keys()
+        .any(|name| matches!(name.as_str(), "x-forwarded-for" | "forwarded" | "x-real-ip"))
 }
 
 /// Why the address that a request was sent from is not known.

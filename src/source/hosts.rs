@@ -209,6 +209,10 @@ impl Answers {
         self.by_host.keys()
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_host.is_empty()
+    }
+
     /// Whether some name has this address in an answer that has not ended.
     pub(super) fn contains(&self, address: IpAddr, now: UnixTime) -> bool {
         let latest = self.by_address.get(&address).and_then(BTreeSet::last);

@@ -57,7 +57,8 @@ impl<RB, E> Ticket<RB, E> {
             let refusal: Refusal = match within(claimed_at + limit, core.store.claim(&claim)).await
             {
                 Some(Ok(ClaimOutcome::Claimed(grant))) => {
-                    let _ = facts.claimed.set((Instant::now(), grant));
+                    let moment = core.reception.is_timed().then(Instant::now);
+                    let _ = facts.claimed.set((moment, grant));
                     let hold = Kept::new(facts, claim.token, grant, claimed_at);
                     self.place.fill(hold.shared());
                     return Ok(Some(hold));
@@ -124,7 +125,7 @@ impl<RB, E> Ticket<RB, E> {
     pub(super) async fn confirm(&self, hold: Option<&Hold>) -> Result<(), Refusal> {
         let core = &self.facts.core;
         let now = if core.confirms.is_empty() {
-            self.facts.claimed.get().map(|(moment, _)| *moment)
+            self.facts.claimed.get().and_then(|(moment, _)| *moment)
         } else {
             Box::pin(self.ask_and_bind(hold)).await?;
             None

@@ -8,6 +8,7 @@ use super::drain::Drain;
 use super::nursery::Nursery;
 use super::pace::Pace;
 use super::renewals::Renewals;
+use crate::clock::UnixTime;
 use crate::event::{EventRule, Identity, ProviderName};
 use crate::layer::authenticated::Proof;
 use crate::layer::proofs::Proofs;
@@ -69,16 +70,19 @@ impl Core {
     }
 
     /// Names the event in a proved body.
-    pub(super) fn identify(&self, parts: &Parts, proved: &Proofs) -> Result<Known, Refusal> {
+    pub(super) fn identify(
+        &self,
+        parts: &Parts,
+        proved: &Proofs,
+        received_at: UnixTime,
+    ) -> Result<Known, Refusal> {
         let body = proved.body.as_deref().unwrap_or_default();
         let signed_id = proved.signature.as_ref().and_then(|verified| verified.id());
         let mut identity =
             self.rule
                 .identify(&self.reception.provider, &parts.headers, signed_id, body)?;
         identity.key = identity.key.of_tenant(self.tenant.clone());
-        let age = identity
-            .time
-            .map(|time| proved.arrival.received_at.saturating_since(time));
+        let age = identity.time.map(|time| received_at.saturating_since(time));
         let predates_retention = age.is_some_and(|age| age > self.retention);
         if predates_retention && self.refuse_old {
             return Err(Refusal::because(

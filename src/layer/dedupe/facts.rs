@@ -24,8 +24,9 @@ pub(super) struct Facts {
     pub(super) known: Known,
     /// Kept for the observer only, where it asks for them.
     pub(super) headers: Option<HeaderMap>,
-    pub(super) proved_at: Instant,
-    pub(super) claimed: OnceLock<(Instant, Grant)>,
+    /// When its origin was proved, and when it was claimed, where somebody wants to know.
+    pub(super) proved_at: Option<Instant>,
+    pub(super) claimed: OnceLock<(Option<Instant>, Grant)>,
     pub(super) unchecked: AtomicBool,
     /// Made when somebody asks for it, or it is lost.
     lease: OnceLock<Lease>,
@@ -40,16 +41,17 @@ impl Facts {
     pub(super) fn new(
         core: Arc<Core>,
         known: Known,
-        proofs: Proofs,
+        mut proofs: Proofs,
         headers: Option<HeaderMap>,
     ) -> Self {
+        let arrival = proofs.arrival(&core.reception);
         Self {
-            core,
-            arrival: proofs.arrival,
+            arrival,
             mark: Authenticated::by(proofs),
             known,
             headers,
-            proved_at: Instant::now(),
+            proved_at: core.reception.is_timed().then(Instant::now),
+            core,
             claimed: OnceLock::new(),
             unchecked: AtomicBool::new(false),
             lease: OnceLock::new(),
@@ -113,10 +115,8 @@ impl Facts {
     ) {
         let reception = &self.core.reception;
         let since = |moment: Instant| moment.saturating_duration_since(self.arrival.started);
-        let observation = reception.observation(verdict, &self.arrival);
-        let total = observation.timings.total;
         let grant = self.grant();
-        reception.observe(&Observation {
+        let mut observation = Observation {
             reason: refusal.map(|refusal| refusal.reason),
             detail: refusal.and_then(Refusal::detail),
             status,
@@ -128,14 +128,15 @@ impl Facts {
             predates_retention: self.known.predates_retention,
             unchecked: self.is_unchecked(),
             timings: Timings {
-                proved: Some(since(self.proved_at)),
-                claimed: self.claimed.get().map(|(moment, _)| since(*moment)),
-                total,
+                proved: self.proved_at.map(since),
+                claimed: self.claimed.get().and_then(|(moment, _)| moment.map(since)),
+                ..Timings::default()
             },
             headers: (self.headers.as_ref())
                 .map(|headers| MaskedHeaders::new(headers, &reception.secret_headers)),
             body: self.mark.body().filter(|_| reception.interest().body),
-            ..observation
-        });
+            ..reception.observation(verdict)
+        };
+        reception.observe(&mut observation, Some(self.arrival.started));
     }
 }

@@ -45,6 +45,7 @@ impl Core {
     where
         B: Body<Data = Bytes> + Unpin,
     {
+        let arrival = proofs.arrival(&self.reception);
         proofs.check_provider()?;
         self.check_proofs(proofs)?;
         if self.drain.has_begun() {
@@ -52,10 +53,10 @@ impl Core {
         }
         if proofs.body.is_none() {
             check_encoding(&parts.headers)?;
-            let limits = Limits::of(&self.reception, &proofs.arrival);
+            let limits = Limits::of(&self.reception, &arrival);
             proofs.body = Some(receive(Pin::new(body), limits, |_| ()).await?);
         }
-        self.identify(parts, proofs)
+        self.identify(parts, proofs, arrival.received_at)
     }
 
     /// Starts the work of claiming the event and handling it.

@@ -51,6 +51,7 @@ where
         let core = Arc::clone(&self.core);
         let (mut parts, mut body) = request.into_parts();
         let mut proofs = Proofs::take(&mut parts, &core.reception);
+        proofs.arrival(&core.reception);
         Box::pin(async move {
             match core.admit(&parts, &mut body, &mut proofs).await {
                 Ok(known) => {
@@ -60,7 +61,8 @@ where
                 }
                 Err(refusal) => {
                     let reception = &core.reception;
-                    Ok(reception.refuse(&refusal, &parts, &proofs, body).await)
+                    let refused = reception.refuse(&refusal, &mut parts, &proofs, body);
+                    Ok(refused.await.map(ResponseBody::own))
                 }
             }
         })

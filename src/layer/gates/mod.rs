@@ -9,6 +9,7 @@ use http::request::Parts;
 use super::authenticated::Proof;
 use super::proofs::Proofs;
 use super::receive::check_encoding;
+use super::reception::Reception;
 use super::refusal::Refusal;
 use crate::rejection::Reason;
 use crate::signature::{Verification, Verifier};
@@ -56,6 +57,7 @@ impl Gates {
         &self,
         parts: &mut Parts,
         proofs: &mut Proofs,
+        reception: &Reception,
     ) -> Result<Option<Verification>, Refusal> {
         proofs.check_provider()?;
         if self.post_only && parts.method != Method::POST {
@@ -66,12 +68,16 @@ impl Gates {
         if let Some(gate) = path {
             proofs.secret_path = Some(gate.check(parts)?);
         }
-        let admitted = self.admit_from(parts, proofs);
+        let admitted = self.admit_from(parts, proofs, reception);
         // Done last, for most of what is refused needs no other path.
         match (path, &admitted) {
             (Some(_), Ok(_)) => SecretPathGate::cut(parts)?,
-            (Some(_), Err(_)) => SecretPathGate::hide(parts),
-            (None, _) => {}
+            // What is refused is seen by the observer alone.
+            (Some(_), Err(_)) if reception.interest().headers => SecretPathGate::hide(parts),
+            (Some(_), Err(_)) | (None, _) => {}
+        }
+        if admitted.is_ok() {
+            proofs.arrival(reception);
         }
         admitted
     }
@@ -81,15 +87,17 @@ impl Gates {
         &self,
         parts: &Parts,
         proofs: &mut Proofs,
+        reception: &Reception,
     ) -> Result<Option<Verification>, Refusal> {
-        let now = proofs.arrival.received_at;
         if let Some(gate) = &self.source {
+            let now = || proofs.arriving.received_at(reception);
             proofs.client = Some(gate.admit(parts, now)?);
         }
         let Some(verifier) = &self.signature else {
             return Ok(None);
         };
         check_encoding(&parts.headers)?;
+        let now = proofs.arriving.received_at(reception);
         Ok(Some(verifier.begin(&parts.headers, now)?))
     }
 }

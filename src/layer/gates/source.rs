@@ -46,7 +46,11 @@ impl SourceGate {
         })
     }
 
-    pub(crate) fn admit(&self, parts: &Parts, now: UnixTime) -> Result<IpAddr, Refusal> {
+    pub(crate) fn admit(
+        &self,
+        parts: &Parts,
+        now: impl FnOnce() -> UnixTime,
+    ) -> Result<IpAddr, Refusal> {
         let peer = self.peer.find(&parts.extensions).ok_or_else(|| {
             Refusal::because(
                 Reason::SourceFault,
@@ -56,7 +60,7 @@ impl SourceGate {
         })?;
         let client = (self.proxies.client_address(peer, &parts.headers))
             .map_err(|error| Refusal::from(error).of_client(peer))?;
-        let refusal = match self.allowlist.check(client, now) {
+        let refusal = match self.allowlist.check_at(client, now) {
             Admission::Allowed => return Ok(client),
             Admission::Refused => {
                 Refusal::because(Reason::SourceRefused, "the address is not on the allowlist")
