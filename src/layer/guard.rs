@@ -45,12 +45,12 @@ impl Guard {
             }
         }
         let arrival = proofs.arrival(&self.reception);
-        let limits = Limits::of(&self.reception, &arrival);
+        let (limits, received_at) = (Limits::of(&self.reception, &arrival), arrival.received_at);
         let bytes = receive(Pin::new(body), limits, |frame| check.update(frame)).await?;
         // What is refused now is shown to the observer with its body.
         proofs.body = Some(bytes);
         if let Some(check) = verification.take() {
-            proofs.signature = Some(check.finish(arrival.received_at)?);
+            proofs.signature = Some(check.finish(received_at)?);
         }
         if self.observe_passed {
             self.passed(parts, proofs);

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::Either;
 use http::request::Parts;
 use http::{Request, Response};
 use http_body::Body;
@@ -122,6 +124,8 @@ where
                 return WebhookFuture(Answering::Refused(refused));
             }
         };
+        // The time to answer begins here, whenever the future is polled.
+        proofs.arrival(reception);
         // The service that is ready is the one that is called.
         let clone = self.inner.clone();
         let mut received = Received {
@@ -133,11 +137,15 @@ where
             verification,
         };
         WebhookFuture(Answering::own(async move {
-            let refusal = match received.admit().await {
-                Ok(known) => return received.handle(known).answer().await,
-                Err(refusal) => refusal,
+            // Two steps: what the first comes to is not held through the second.
+            let answering = match received.admit().await {
+                Ok(known) => Either::Left(received.handle(known).answer()),
+                Err(refusal) => {
+                    let refused = received.refuse(&refusal);
+                    Either::Right(refused.map(|response| Ok(response.map(ResponseBody::own))))
+                }
             };
-            Ok(received.refuse(&refusal).await.map(ResponseBody::own))
+            answering.await
         }))
     }
 }
