@@ -80,7 +80,7 @@ impl Core {
         let (answer, answered) = oneshot::channel();
         // What looks after the hold must run where the task does that holds it.
         let runtime = Handle::current();
-        let place = self.nursery.reserve(&runtime);
+        let (place, is_attended) = self.nursery.reserve(&runtime);
         let ticket = Ticket::new(Arc::clone(&facts), place, answer);
         let mut work: Work = Box::pin(run(ticket, inner, parts));
         let mut waiting = Waiting {
@@ -88,7 +88,7 @@ impl Core {
             answered,
             work: None,
         };
-        if self.pace.is_brisk() {
+        if is_attended && self.pace.is_brisk() {
             waiting.work = Some(work);
         } else {
             let core = Arc::clone(self);
