@@ -199,6 +199,20 @@ async fn one_that_waits_or_blocks_sends_those_after_it_back_to_tasks() {
     }
 }
 
+/// What a handler does is not known from deliveries that no handler ran for.
+#[tokio::test(start_paused = true)]
+async fn copies_that_are_answered_at_once_tell_nothing_of_the_handler() {
+    let receiver = Receiver::new(MemoryStore::new());
+    let first = receiver.was_handled_in_its_request("first", Does::AnswersAtOnce);
+    assert!(!first.await);
+    for _ in 0..MANY {
+        let copy = receiver.deliver("first", Does::AnswersAtOnce).await;
+        assert_eq!(copy, (StatusCode::OK, Some(Reason::AlreadyDone)));
+    }
+    let next = receiver.was_handled_in_its_request("next", Does::AnswersAtOnce);
+    assert!(!next.await);
+}
+
 /// A clock that panics when it is told to, and the store with it.
 #[derive(Debug)]
 struct Brittle(Arc<AtomicBool>);
