@@ -68,7 +68,7 @@ impl Facts {
     }
 
     pub(super) fn lease(&self) -> &Lease {
-        self.lease.get_or_init(Lease::default)
+        self.lease.get_or_init(Lease::new)
     }
 
     pub(super) fn is_lease_lost(&self) -> bool {
