@@ -13,6 +13,7 @@ mod support;
 
 use std::convert::Infallible;
 use std::fmt::Debug;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -27,6 +28,7 @@ use support::observer::Recorder;
 use support::presets::{Preset, TOKEN, WRONG_TOKEN, clock, tokens};
 use support::server::Server;
 use support::stage::Stage;
+use tokio::time::Instant;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_http::trace::TraceLayer;
 use tower_webhook::event::{EventRule, Shape};
@@ -37,7 +39,8 @@ use tower_webhook::layer::{
 use tower_webhook::signature::Verifier;
 use tower_webhook::{
     Allowlist, Authenticated, ConfigErrorKind, Delivery, DeliveryProfile, Event, MemoryStore,
-    PathTokens, ProviderName, Reason, RetriedStatuses, RetrySchedule, Store, Webhook, WebhookLayer,
+    PathTokens, ProviderName, Reason, Rejection, RetriedStatuses, RetrySchedule, Store, Webhook,
+    WebhookLayer,
 };
 
 fn reception_of(name: &'static str) -> Reception {
@@ -77,6 +80,10 @@ fn dedupe(proofs: &[Proof]) -> DedupeBuilder {
 fn webhook() -> WebhookLayer {
     let webhook = Webhook::new(Preset::BlendFi.provider()).clock(clock());
     webhook.layer().unwrap()
+}
+
+fn reason_of<B>(response: &http::Response<B>) -> Option<Reason> {
+    response.extensions().get().map(Rejection::reason)
 }
 
 /// A right and a wrong request, and what the wrong one is answered.
@@ -344,6 +351,32 @@ impl Seat {
     }
 }
 
+/// Layers of one provider may be told different times to answer.
+#[tokio::test(start_paused = true)]
+async fn the_first_layer_that_lets_a_request_through_sets_the_one_deadline() {
+    for (outer, inner) in [(10, 100), (100, 10)] {
+        let reception = |seconds: u64| {
+            let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None)
+                .with_time_to_answer(Duration::from_secs(seconds));
+            Reception::new(ProviderName::new("blendfi").unwrap(), profile).clock(clock())
+        };
+        let dedupe = DedupeLayer::builder(&reception(inner), by_id(), [Proof::Signature]);
+        let service = ServiceBuilder::new()
+            .layer(VerifySignatureLayer::new(&reception(outer), verifier()))
+            .layer(dedupe.build(MemoryStore::new()).unwrap())
+            .service(service_fn(async |_: http::Request<Full<Bytes>>| {
+                tokio::time::sleep(Duration::from_secs(1_000)).await;
+                Ok::<_, Infallible>(http::Response::new(Full::<Bytes>::default()))
+            }));
+        let begun = Instant::now();
+        let request = Preset::BlendFi.delivery(1).to_http::<Full<Bytes>>();
+        let response = service.oneshot(request).await.unwrap();
+        assert_eq!(reason_of(&response), Some(Reason::HandlerSlow));
+        // Four fifths of it.
+        assert_eq!(begun.elapsed().as_secs(), outer * 4 / 5);
+    }
+}
+
 #[tokio::test]
 async fn a_dedupe_layer_that_demands_nothing_is_not_built() {
     let error = dedupe(&[]).build(MemoryStore::new()).unwrap_err();
@@ -471,6 +504,50 @@ async fn a_gate_of_another_provider_proves_nothing() {
         .await
         .assert_500("before a webhook", &right)
         .await;
+}
+
+/// Whoever is told of a refusal sees why, and nothing that was known of the request.
+#[tokio::test]
+async fn nothing_of_a_request_stands_in_the_extensions_of_its_refusal() {
+    #[derive(Clone)]
+    struct OfTheRequest;
+
+    let right = Preset::BlendFi.delivery(1);
+    let forged = (right.clone().without("x-blendfi-signature"))
+        .header("x-blendfi-signature", "t=1777899600,v1=00");
+    let mut other_body = right.clone().to_http::<Full<Bytes>>();
+    *other_body.body_mut() = Full::from("{}");
+    let requests = [
+        (
+            right.clone().method("PUT").to_http(),
+            Reason::MethodNotAllowed,
+        ),
+        (
+            right.clone().without("x-blendfi-signature").to_http(),
+            Reason::SignatureHeader,
+        ),
+        (forged.to_http(), Reason::SignatureHeader),
+        (other_body, Reason::SignatureMismatch),
+        (
+            right.clone().header("content-encoding", "br").to_http(),
+            Reason::ContentEncoding,
+        ),
+    ];
+    for (mut request, reason) in requests {
+        let peer: PeerAddr = PeerAddr("192.0.2.1:1".parse().unwrap());
+        let extensions = request.extensions_mut();
+        extensions.insert(OfTheRequest);
+        extensions.insert(peer);
+        extensions.insert(OriginalUri(Uri::from_static("/secret")));
+        let service = ServiceBuilder::new()
+            .layer(webhook())
+            .service_fn(echo::<Full<Bytes>>);
+        let response = service.oneshot(request).await.unwrap();
+        assert_eq!(reason_of(&response), Some(reason));
+        let extensions = response.extensions();
+        assert_eq!(extensions.len(), 1, "{reason:?}");
+        assert!(extensions.get::<OfTheRequest>().is_none(), "{reason:?}");
+    }
 }
 
 #[tokio::test]

@@ -16,7 +16,13 @@ pub(crate) struct Arrival {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Arriving {
     received_at: Option<UnixTime>,
-    started: Option<Instant>,
+    allowed: Option<Allowed>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Allowed {
+    started: Instant,
+    deadline: Instant,
 }
 
 impl Arriving {
@@ -27,16 +33,21 @@ impl Arriving {
     }
 
     pub(crate) fn arrival(&mut self, reception: &Reception) -> Arrival {
-        let started = *self.started.get_or_insert_with(Instant::now);
+        let received_at = self.received_at(reception);
+        let Allowed { started, deadline } = *self.allowed.get_or_insert_with(|| {
+            let started = Instant::now();
+            let deadline = started + reception.profile.deadline();
+            Allowed { started, deadline }
+        });
         Arrival {
-            received_at: self.received_at(reception),
+            received_at,
             started,
-            deadline: started + reception.profile.deadline(),
+            deadline,
         }
     }
 
     /// When it began to be looked at, where that was asked for.
     pub(crate) fn started(&self) -> Option<Instant> {
-        self.started
+        self.allowed.map(|allowed| allowed.started)
     }
 }

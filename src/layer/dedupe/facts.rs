@@ -32,6 +32,8 @@ pub(super) struct Facts {
     lease: OnceLock<Lease>,
     /// Whether the handler is running: who waits for it then need not wait past the deadline.
     pub(super) handling: AtomicBool,
+    /// Whether the handler has begun.
+    pub(super) has_run: AtomicBool,
     /// Whether the sender's answer is settled. Held while the observer is told that it was answered
     /// before its handler ended, so that it hears of the end behind that.
     answered: Mutex<bool>,
@@ -56,6 +58,7 @@ impl Facts {
             unchecked: AtomicBool::new(false),
             lease: OnceLock::new(),
             handling: AtomicBool::new(false),
+            has_run: AtomicBool::new(false),
             answered: Mutex::new(false),
         }
     }
@@ -65,7 +68,7 @@ impl Facts {
     }
 
     pub(super) fn lease(&self) -> &Lease {
-        self.lease.get_or_init(Lease::default)
+        self.lease.get_or_init(Lease::new)
     }
 
     pub(super) fn is_lease_lost(&self) -> bool {

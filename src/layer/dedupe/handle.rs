@@ -21,7 +21,6 @@ use tracing::Instrument;
 
 use super::core::{Core, Known};
 use super::facts::Facts;
-use super::pace::Pace;
 use super::run::run;
 use super::ticket::{Answer, Ticket};
 use crate::layer::proofs::Proofs;
@@ -80,7 +79,7 @@ impl Core {
         let (answer, answered) = oneshot::channel();
         // What looks after the hold must run where the task does that holds it.
         let runtime = Handle::current();
-        let place = self.nursery.reserve(&runtime);
+        let (place, is_attended) = self.nursery.reserve(&runtime);
         let ticket = Ticket::new(Arc::clone(&facts), place, answer);
         let mut work: Work = Box::pin(run(ticket, inner, parts));
         let mut waiting = Waiting {
@@ -88,12 +87,15 @@ impl Core {
             answered,
             work: None,
         };
-        if self.pace.is_brisk() {
+        if is_attended && self.pace.is_brisk() {
             waiting.work = Some(work);
         } else {
-            let core = Arc::clone(self);
+            let facts = Arc::clone(&waiting.facts);
             let task = async move {
-                if !poll_fn(|cx| Poll::Ready(core.pace.begin(work.as_mut(), cx))).await {
+                let pace = &facts.core.pace;
+                let begun =
+                    poll_fn(|cx| Poll::Ready(pace.begin(work.as_mut(), &facts.has_run, cx)));
+                if !begun.await {
                     work.await;
                 }
             };
@@ -118,7 +120,7 @@ impl<RB, E> Waiting<RB, E> {
     pub(crate) async fn answer(mut self) -> Answer<RB, E> {
         let facts = Arc::clone(&self.facts);
         if let Some(work) = self.work.take() {
-            begin(&facts.core.pace, work).await;
+            begin(&facts, work).await;
             if let Some(answer) = (&mut self.answered).now_or_never() {
                 return answer.unwrap_or_else(|_| ended(&facts));
             }
@@ -140,12 +142,14 @@ impl<RB, E> Waiting<RB, E> {
 
 /// Polls the work once; what it then waits for, it waits for in a task of its own, where no hang-up
 /// reaches it.
-fn begin(pace: &Pace, work: Work) -> impl Future<Output = ()> + Send {
+fn begin(facts: &Facts, work: Work) -> impl Future<Output = ()> + Send {
     let mut work = Some(work);
     poll_fn(move |cx| {
         if let Some(mut work) = work.take() {
             // A panic ends the work, as it would end its task.
-            let begun = catch_unwind(AssertUnwindSafe(|| pace.begin(work.as_mut(), cx)));
+            let begun = catch_unwind(AssertUnwindSafe(|| {
+                facts.core.pace.begin(work.as_mut(), &facts.has_run, cx)
+            }));
             if let Ok(false) = begun {
                 Handle::current().spawn(work.in_current_span());
             }

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 ///
 /// It is renewed while the handler runs, up to the renewal ceiling. Once lost, another receiver may
 /// run the event: a handler should stop, or at least write nothing more.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Lease(Arc<State>);
 
 #[derive(Default)]
@@ -19,6 +19,10 @@ struct State {
 }
 
 impl Lease {
+    pub(super) fn new() -> Self {
+        Self(Arc::default())
+    }
+
     /// Whether the hold is lost.
     pub fn is_lost(&self) -> bool {
         self.0.is_lost.load(Ordering::Acquire)

@@ -6,11 +6,11 @@
 //! first one that was not sends those after it back to tasks.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Context;
 use std::time::{Duration, Instant};
 
-/// How many deliveries in a row must have been done at once.
+/// How many deliveries in a row must have been handled at once.
 const ENOUGH: u32 = 32;
 
 /// What took longer has held its thread up. A fraction of any sender's time to answer.
@@ -28,15 +28,24 @@ impl Pace {
         self.at_once.load(Ordering::Relaxed) >= ENOUGH
     }
 
-    /// Polls the work on a delivery for the first time, and tells whether that was all.
-    pub(super) fn begin<W>(&self, work: Pin<&mut W>, cx: &mut Context<'_>) -> bool
+    /// Polls the work on a delivery for the first time, and tells whether that was all. What is done
+    /// at once without its handler, as copies are, says nothing of what that does.
+    pub(super) fn begin<W>(
+        &self,
+        work: Pin<&mut W>,
+        has_run: &AtomicBool,
+        cx: &mut Context<'_>,
+    ) -> bool
     where
         W: Future<Output = ()> + ?Sized,
     {
         // The thread's time, whatever clock tokio goes by.
         let begun = Instant::now();
         let is_done = work.poll(cx).is_ready();
-        self.note(is_done && begun.elapsed() < AT_ONCE);
+        let at_once = is_done && begun.elapsed() < AT_ONCE;
+        if !at_once || has_run.load(Ordering::Relaxed) {
+            self.note(at_once);
+        }
         is_done
     }
 
@@ -64,7 +73,8 @@ mod tests {
     use super::*;
 
     fn begin(pace: &Pace, work: impl Future<Output = ()>) -> bool {
-        pace.begin(pin!(work), &mut Context::from_waker(Waker::noop()))
+        let mut cx = Context::from_waker(Waker::noop());
+        pace.begin(pin!(work), &AtomicBool::new(true), &mut cx)
     }
 
     fn quick(pace: &Pace, times: u32) {

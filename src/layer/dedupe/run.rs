@@ -134,6 +134,7 @@ async fn handle<S, B, RB>(
     if let Some(hold) = hold {
         hold.begin_work();
     }
+    facts.has_run.store(true, Ordering::Relaxed);
     facts.handling.store(true, Ordering::Release);
     // Called apart from what it returns: the request is nobody's any more.
     let outcome = {

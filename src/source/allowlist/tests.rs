@@ -503,3 +503,53 @@ fn step() -> impl Strategy<Value = Step> {
         (0..8_u8).prop_map(Step::Replace),
     ]
 }
+
+/// Every pair of a list and a moment, with the host names of some resolved, ended or never asked.
+#[test]
+fn the_time_is_asked_for_only_where_it_makes_a_difference() {
+    let (early, late) = (at(1_000), at(1_000 + 2 * 3_600));
+    let networks: &[&str] = &["192.0.2.0/24", "2001:db8::/32", "198.51.100.7"];
+    let both: &[&str] = &["192.0.2.0/24", "hooks.example", "never.example"];
+    let resolved: &[&str] = &["hooks.example"];
+    let addresses = [
+        "192.0.2.1",
+        "192.0.3.1",
+        "198.51.100.7",
+        "198.51.100.8",
+        "::ffff:192.0.2.1",
+        "::ffff:203.0.113.5",
+        "2001:db8::1",
+        "2001:db9::1",
+        "203.0.113.5",
+        "203.0.113.6",
+        "::",
+    ];
+    for entries in [networks, both, resolved] {
+        let list = Allowlist::parse(entries).unwrap();
+        let has_hosts = !list.hosts().is_empty();
+        list.learn(&host("hooks.example"), ips(&["203.0.113.5"]), early);
+        assert_eq!(list.check(ip("203.0.113.5"), early) == Allowed, has_hosts);
+        for address in addresses.map(ip) {
+            for now in [at(0), early, at(1_000 + 3_599), at(1_000 + 3_600), late] {
+                let mut asked = 0;
+                let clock = || {
+                    asked += 1;
+                    now
+                };
+                assert_eq!(
+                    list.check_at(address, clock),
+                    list.check(address, now),
+                    "{entries:?} {address} {now:?}"
+                );
+                assert_eq!(asked, usize::from(has_hosts), "{entries:?}");
+            }
+        }
+    }
+    // With a clock of its own that replaces the list meanwhile, it is the new list that counts.
+    let list = Allowlist::parse(resolved).unwrap();
+    let replaced = || {
+        list.replace(networks).unwrap();
+        early
+    };
+    assert_eq!(list.check_at(ip("192.0.2.1"), replaced), Allowed);
+}
