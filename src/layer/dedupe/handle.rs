@@ -91,14 +91,16 @@ impl Core {
             waiting.work = Some(work);
         } else {
             let facts = Arc::clone(&waiting.facts);
-            let task = async move {
-                let pace = &facts.core.pace;
-                let begun =
-                    poll_fn(|cx| Poll::Ready(pace.begin(work.as_mut(), &facts.has_run, cx)));
-                if !begun.await {
-                    work.await;
+            let mut has_begun = false;
+            let task = poll_fn(move |cx| {
+                if std::mem::replace(&mut has_begun, true) {
+                    return work.as_mut().poll(cx);
                 }
-            };
+                match facts.core.pace.begin(work.as_mut(), &facts.has_run, cx) {
+                    true => Poll::Ready(()),
+                    false => Poll::Pending,
+                }
+            });
             runtime.spawn(task.in_current_span());
         }
         waiting
