@@ -188,6 +188,23 @@ mod tests {
         assert_eq!(b64(pieces), None, "padding before the end");
     }
 
+    #[test]
+    fn two_wrong_characters_do_not_make_up_for_each_other() {
+        for (encoding, text) in [(Encoding::Hex, HEX), (Encoding::Base64, B64)] {
+            for (a, b) in (0..text.len()).flat_map(|a| (0..a).map(move |b| (a, b))) {
+                for wrong in [*b"!!", *b"!\xff", *b"--"] {
+                    let mut text = text.as_bytes().to_vec();
+                    [text[a], text[b]] = wrong;
+                    assert_eq!(
+                        encoding.decode_mac(&text),
+                        None,
+                        "{encoding:?}, {a} and {b}"
+                    );
+                }
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn a_mac_has_the_one_spelling_that_is_printed(

@@ -3,7 +3,14 @@
 use http::{HeaderMap, HeaderName};
 
 use super::error::{SignatureError, SignatureErrorKind as Kind};
-use super::scheme::Family;
+
+/// The headers that one signature is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Family {
+    pub(super) signature: HeaderName,
+    pub(super) timestamp: Option<HeaderName>,
+    pub(super) id: Option<HeaderName>,
+}
 
 /// What a header of a family holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

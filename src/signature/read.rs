@@ -6,8 +6,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::error::{SignatureError, SignatureErrorKind as Kind};
 use super::header::{Candidates, parse_timestamp};
-use super::names::Role;
-use super::scheme::{Family, Piece, Scheme};
+use super::names::{Family, Role};
+use super::scheme::{Piece, Scheme};
 use crate::clock::UnixTime;
 use crate::text::Text;
 

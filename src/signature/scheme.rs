@@ -1,7 +1,7 @@
 use http::HeaderName;
 
 use super::header::Grammar;
-use super::names::Names;
+use super::names::{Family, Names};
 use crate::clock::Tolerance;
 use crate::encoding::Encoding;
 use crate::error::{ConfigError, ConfigErrorKind};
@@ -53,14 +53,6 @@ pub struct Scheme {
     pub(super) separators: Box<[&'static str]>,
     pub(super) tolerance: Tolerance,
     pub(super) secrets: SecretFormat,
-}
-
-/// The headers that one signature is made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Family {
-    pub(super) signature: HeaderName,
-    pub(super) timestamp: Option<HeaderName>,
-    pub(super) id: Option<HeaderName>,
 }
 
 impl Scheme {

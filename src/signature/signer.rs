@@ -1,7 +1,8 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::header::Grammar;
-use super::scheme::{Family, Piece, Scheme};
+use super::names::Family;
+use super::scheme::{Piece, Scheme};
 use crate::encoding::MAC_LEN;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::secret::SigningSecret;

@@ -143,6 +143,25 @@ fn forged_and_stale_are_told_apart() {
     assert_eq!(kind(SIGNED + 61), Err(Kind::TooOld));
 }
 
+/// Also where two bytes differ by the same bits: a MAC is compared in words that are put together.
+#[test]
+fn a_signature_that_differs_anywhere_is_none() {
+    let right = data_encoding::HEXLOWER.decode(BY_OLD.as_bytes()).unwrap();
+    let by_old = verifier(&[OLD]);
+    for (first, second) in (0..MAC_LEN).flat_map(|a| (a..MAC_LEN).map(move |b| (a, b))) {
+        let mut forged = right.clone();
+        forged[first] ^= 0x81;
+        if second != first {
+            forged[second] ^= 0x81;
+        }
+        let forged = data_encoding::HEXLOWER.encode(&forged);
+        let headers = signed(&format!("t={SIGNED},v1={forged}"));
+        let verdict = by_old.verify(&headers, BODY, secs(SIGNED));
+        let kind = verdict.map_err(|error| error.kind());
+        assert_eq!(kind, Err(Kind::Mismatch), "{first} and {second}");
+    }
+}
+
 #[test]
 fn the_timestamp_is_signed_as_received() {
     // The signature over `01777899600.{…}` is right, and the number is the same: still refused.
