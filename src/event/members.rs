@@ -183,7 +183,6 @@ impl<'b> Search<'b> {
         let begin = *scan;
         let form = node.form.then(|| self.found.forms.append(scan));
         if !matches!(form, Some(Ok(_))) {
-            *scan = begin;
             let kept = self.found.forms.len();
             // In one pass if nothing is odd, else the value is seen to be JSON first.
             if leads_on && self.utf8 && !self.careful && self.object(node, scan).is_ok() {
