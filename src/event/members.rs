@@ -261,11 +261,11 @@ impl<'b> Names<'b> {
     /// Where there are many, or one is escaped and has no place in the body.
     #[inline(never)]
     fn add_to_many(&mut self, name: Cow<'b, [u8]>) -> bool {
-        let mut many = (self.many.take())
-            .unwrap_or_else(|| self.few().iter().copied().map(Cow::Borrowed).collect());
-        let new = many.insert(name);
-        self.many = Some(many);
-        new
+        let few = self.few.get(..self.len).unwrap_or_default();
+        let many = self
+            .many
+            .get_or_insert_with(|| few.iter().copied().map(Cow::Borrowed).collect());
+        many.insert(name)
     }
 
     #[inline]
