@@ -74,7 +74,7 @@ impl<'o> Forms<'o> {
     }
 
     /// Takes a value and adds its form; tells where it stands. After an error nothing is added,
-    /// and how far `scan` has come says nothing.
+    /// and nothing taken.
     ///
     /// That strings are UTF-8 is looked at only where something is escaped.
     pub(super) fn append(&mut self, scan: &mut Scan<'_>) -> Result<Range<usize>, Kind> {
@@ -401,6 +401,23 @@ mod tests {
             same(&object(&members), &object(&backwards));
             let mut twice = backwards;
             twice.push(members[count - 1].clone());
+            assert_eq!(form(&object(&twice)), Err(Kind::DuplicateMember));
+        }
+    }
+
+    /// Their forms begin with a length of nine bytes, not of one.
+    #[test]
+    fn long_names_are_sorted_as_short_ones_are() {
+        for (count, len) in [(2, 127), (2, 128), (32, 128), (33, 129), (40, 300)] {
+            let stem = "m".repeat(len - 4);
+            let member = |number| format!("\"m{stem}{number:03}\":{number}");
+            let members: Vec<_> = (0..count).map(member).collect();
+            let backwards: Vec<_> = members.iter().rev().cloned().collect();
+            let object = |members: &[String]| format!("{{\"m\":[],{}}}", members.join(","));
+            same(&object(&members), &object(&backwards));
+            let mut twice = backwards;
+            let last = count - 1;
+            twice.push(format!("\"\\u006d{stem}{last:03}\":0"));
             assert_eq!(form(&object(&twice)), Err(Kind::DuplicateMember));
         }
     }

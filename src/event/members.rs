@@ -183,7 +183,6 @@ impl<'b> Search<'b> {
         let begin = *scan;
         let form = node.form.then(|| self.found.forms.append(scan));
         if !matches!(form, Some(Ok(_))) {
-            *scan = begin;
             let kept = self.found.forms.len();
             // In one pass if nothing is odd, else the value is seen to be JSON first.
             if leads_on && self.utf8 && !self.careful && self.object(node, scan).is_ok() {
@@ -262,11 +261,11 @@ impl<'b> Names<'b> {
     /// Where there are many, or one is escaped and has no place in the body.
     #[inline(never)]
     fn add_to_many(&mut self, name: Cow<'b, [u8]>) -> bool {
-        let mut many = (self.many.take())
-            .unwrap_or_else(|| self.few().iter().copied().map(Cow::Borrowed).collect());
-        let new = many.insert(name);
-        self.many = Some(many);
-        new
+        let few = self.few.get(..self.len).unwrap_or_default();
+        let many = self
+            .many
+            .get_or_insert_with(|| few.iter().copied().map(Cow::Borrowed).collect());
+        many.insert(name)
     }
 
     #[inline]

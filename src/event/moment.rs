@@ -101,6 +101,20 @@ mod tests {
     }
 
     #[test]
+    fn every_month_begins_when_the_calendar_says() {
+        for year in 1970..=9999 {
+            for month in 1..=12 {
+                let first = time::Month::try_from(month).unwrap();
+                let first = time::Date::from_calendar_date(year, first, 1).unwrap();
+                let seconds = first.midnight().assume_utc().unix_timestamp();
+                let raw = format!("\"{year:04}-{month:02}-01T00:00:00Z\"");
+                let expected = UnixTime::from_secs(seconds.try_into().unwrap());
+                assert_eq!(utc(raw.as_bytes()), Some(expected), "{raw}");
+            }
+        }
+    }
+
+    #[test]
     fn other_times_are_left_to_who_knows_them_all() {
         for text in [
             "1969-12-28T23:59:59Z",

@@ -30,6 +30,11 @@ pub(super) fn sort(members: &[Member], out: &mut [u8], at: usize) -> Result<(), 
 #[inline(never)]
 fn sort_mixed(members: &[Member], out: &mut [u8], at: usize) -> Result<(), Halt> {
     let (done, room) = out.split_at_mut_checked(at).ok_or(Halt::NoRoom)?;
+    let begin = members.first().map_or(at, |member| member.start);
+    // Before any of the work, which would be done again.
+    if room.len() < at.saturating_sub(begin) {
+        return Err(Halt::NoRoom);
+    }
     let mut few = [0_u64; FEW];
     match few.get_mut(..members.len()) {
         Some(few) => {
@@ -134,4 +139,25 @@ fn name(form: &[u8]) -> &[u8] {
         [] => None,
     };
     name.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Else many members would be sorted anew for each size of room that is tried.
+    #[test]
+    fn room_is_looked_for_before_anything_is_sorted() {
+        let sorted = |room| {
+            let mut out = b"\x01a\xee\x01a\xee".to_vec();
+            let at = out.len();
+            out.resize(at + room, 0);
+            let head = u64::from(b'a') << 56;
+            let members = [0, 3].map(|start| Member { head, start });
+            sort(&members, &mut out, at)
+        };
+        assert!(matches!(sorted(5), Err(Halt::NoRoom)));
+        let twice = sorted(6);
+        assert!(matches!(twice, Err(Halt::Refused(Kind::DuplicateMember))));
+    }
 }

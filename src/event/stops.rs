@@ -4,13 +4,13 @@
 /// for what follows it.
 #[derive(Debug)]
 pub(super) struct Stops {
-    /// Those of a text of which they are all here.
+    /// Those of a text of which they all fit in here.
     few: [u64; Self::FEW],
     many: Vec<u64>,
 }
 
 impl Stops {
-    /// For 2 KiB.
+    /// For less than 2 KiB: there is always a bit for what follows the text.
     const FEW: usize = 32;
 
     #[inline]
