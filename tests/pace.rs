@@ -225,39 +225,6 @@ async fn a_handler_that_panics_in_its_request_gives_the_event_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_waits_too_long_is_answered_in_time_and_recorded_though_it_began_in_its_request() {
-    let receiver = Receiver::new(MemoryStore::new());
-    receiver.get_going().await;
-    let begun = Instant::now();
-    let answer = receiver.deliver("slow", Does::WaitsForTheGate).await;
-    assert_eq!(answer, (StatusCode::ACCEPTED, Some(Reason::HandlerSlow)));
-    // Four fifths of the five seconds that a sender has who states no time.
-    assert_eq!(begun.elapsed().as_secs(), 4);
-    assert_eq!(receiver.drain.running(), 1);
-    receiver.gate.notify_one();
-    assert_eq!(receiver.drain.wait(Duration::from_secs(30)).await, 0);
-    assert!(receiver.is_done("slow").await);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_handler_that_panics_in_its_request_gives_the_event_back() {
-    let receiver = Receiver::new(MemoryStore::new());
-    receiver.get_going().await;
-    let answer = receiver.deliver("bad", Does::Panics).await;
-    assert_eq!(
-        answer,
-        (
-            StatusCode::INTERNAL_SERVER_ERROR,
-            Some(Reason::HandlerPanicked)
-        )
-    );
-    assert_eq!(receiver.state("bad").await, Some(RecordState::Released));
-    assert_eq!(receiver.drain.running(), 0);
-    let again = receiver.was_handled_in_its_request("bad", Does::AnswersAtOnce);
-    assert!(again.await, "a panic holds no thread up");
-}
-
-#[tokio::test(start_paused = true)]
 async fn one_that_waits_or_blocks_sends_those_after_it_back_to_tasks() {
     for does in [Does::WaitsForTheGate, Does::BlocksItsThreadFor(LONG)] {
         let receiver = Receiver::new(MemoryStore::new());
