@@ -184,7 +184,7 @@ fn main() -> Result<ExitCode> {
     if std::thread::available_parallelism()?.get() < 2 {
         return Err("the server and the load need a core each, and here is one".into());
     }
-    let rounds = if has("--quick") { 5 } else { 15 };
+    let rounds = if has("--quick") { 5 } else { 11 };
     let named = PARTS.iter().any(|part| has(part.name));
     let events = Events::new()?;
     let redis = Redis::start()?;

@@ -4,6 +4,7 @@
 
 use redis::{Cmd, Value};
 
+use crate::code;
 use crate::pairs::{Raw, Side, run};
 use crate::redis_support::Server;
 use crate::rounds::Medians;
@@ -14,25 +15,31 @@ const SIZES: [u32; 4] = [2, 4, 8, 16];
 const LEVELS: [(u32, u32); 2] = [(64, 6_400), (512, 10_240)];
 
 const LAYOUT: &str = include_str!("../../src/store/redis/layout.lua");
-const CLAIM: &str = concat!(
-    include_str!("../../src/store/redis/claim_new.lua"),
-    include_str!("../../src/store/redis/record.lua"),
-    include_str!("../../src/store/redis/claim.lua"),
-);
-const COMPLETE: &str = concat!(
-    include_str!("../../src/store/redis/complete_own.lua"),
-    include_str!("../../src/store/redis/record.lua"),
-    include_str!("../../src/store/redis/complete.lua"),
-);
 
 /// The steps of a script for each key in turn, with the key and the arguments that are its own. The
 /// time is asked for once.
-fn for_each_key(steps: &str, args: u32) -> String {
-    let (key, all) = ("local key = KEYS[1]", "unpack(ARGV)");
-    assert!(steps.contains(key) && steps.contains(all), "{steps}");
+fn for_each_key(script: &str) -> String {
+    let steps = script.strip_prefix(LAYOUT).expect("time and layout first");
+    let steps: Vec<_> = { steps.lines() }
+        .filter(|line| !line.starts_with("--"))
+        .collect();
+    let args = steps.iter().find_map(|line| {
+        let (names, _) = line.strip_prefix("local ")?.split_once(" = unpack(ARGV)")?;
+        Some(names.split(',').count())
+    });
+    let args = args.expect("each argument has a name");
+    let steps = steps.join("\n");
+    // What else reads them would read those of the first key.
+    for (word, once) in [
+        ("KEYS", "local key = KEYS[1]\n"),
+        ("ARGV", "unpack(ARGV)\n"),
+    ] {
+        assert_eq!(steps.matches(word).count(), 1, "{word} in {steps}");
+        assert!(steps.contains(once), "{once:?} in {steps}");
+    }
     let own = format!("unpack(ARGV, (place - 1) * {args} + 1, place * {args})");
-    let steps = steps.replace(key, "local key = KEYS[place]");
-    let steps = steps.replace(all, &own);
+    let steps = steps.replace("KEYS[1]", "KEYS[place]");
+    let steps = steps.replace("unpack(ARGV)", &own);
     format!(
         "{LAYOUT}\nlocal function one(place)\n{steps}\nend\n\nlocal answers = {{}}\n\
          for place = 1, #KEYS do answers[place] = one(place) end\nreturn answers\n"
@@ -71,7 +78,7 @@ impl Side for Batched {
 pub(crate) async fn print(rounds: usize) {
     let server = Server::start();
     let raw = Raw::new(&server).await;
-    let [claims, completes] = [(CLAIM, 7), (COMPLETE, 6)].map(|(it, args)| for_each_key(it, args));
+    let [claims, completes] = [code::CLAIM, code::COMPLETE].map(for_each_key);
     let batch = Raw::with(&server, [&claims, &completes]).await;
     println!("\n### One script call for several keys, medians of {rounds} rounds\n");
     println!(

@@ -19,7 +19,7 @@ use std::ops::Range;
 
 use super::decimal::{self, Normal};
 use super::error::EventErrorKind as Kind;
-use super::order::{self, Member};
+use super::order::{self, Halt, Member};
 use super::scan::{Escaped, Scan};
 
 /// Deepest nesting that is followed, as in `serde_json`.
@@ -37,19 +37,6 @@ const STEP: usize = 48;
 
 const fn mark(character: u8) -> u8 {
     character | 0x80
-}
-
-/// Why a form ends early.
-pub(super) enum Halt {
-    Refused(Kind),
-    /// Once there is more room, it is begun anew.
-    NoRoom,
-}
-
-impl From<Kind> for Halt {
-    fn from(kind: Kind) -> Self {
-        Self::Refused(kind)
-    }
 }
 
 /// Forms, one behind the other.

@@ -2,8 +2,20 @@
 
 use std::ops::Range;
 
-use super::canonical::Halt;
 use super::error::EventErrorKind as Kind;
+
+/// Why a form ends early.
+pub(super) enum Halt {
+    Refused(Kind),
+    /// Once there is more room, it is begun anew.
+    NoRoom,
+}
+
+impl From<Kind> for Halt {
+    fn from(kind: Kind) -> Self {
+        Self::Refused(kind)
+    }
+}
 
 /// Where the form of one member stands: it ends where the next one begins.
 #[derive(Debug, Clone, Copy)]

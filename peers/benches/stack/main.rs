@@ -80,7 +80,7 @@ fn main() -> Result<()> {
     if std::thread::available_parallelism()?.get() < 2 {
         return Err("the server and the load need a core each, and here is one".into());
     }
-    let rounds = if has("--quick") { 5 } else { 15 };
+    let rounds = if has("--quick") { 5 } else { 11 };
     let redis = Redis::start()?;
     let server = Server::start(&redis)?;
     let events = Events::new();

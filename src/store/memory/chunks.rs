@@ -6,7 +6,8 @@ const CHUNK: usize = 32;
 /// Values at places that stay theirs until they are taken out.
 ///
 /// They lie one behind the other, so that what lives long does not lie between what does not, but
-/// in chunks: to add one never moves the others while another thread waits for the shard.
+/// in chunks: to add one never moves more than the few of a first chunk while another thread waits
+/// for the shard.
 #[derive(Debug)]
 pub(super) struct Chunks<T> {
     /// All but the last are full, some places of them perhaps vacant.
