@@ -8,8 +8,9 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
+use super::call::CALL_LIMIT;
 use super::confirm::{Confirmation, Unconfirmed};
-use super::hold::{CALL_LIMIT, Hold, Kept};
+use super::hold::{Hold, Kept};
 use super::ticket::{Stop, Ticket};
 use crate::layer::refusal::Refusal;
 use crate::layer::within::within;

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tracing::Span;
 
+use super::call::{CALL_LIMIT, call_limit};
 use super::core::Core;
 use super::facts::Facts;
 use super::renewals::Answered;
@@ -22,8 +23,7 @@ use crate::store::{
     Complete, Grant, Held, Release, Renew, Store, StoreError, StoreErrorKind, StoredResponse, Token,
 };
 
-/// How long one call to a store may take, and how soon it is tried again.
-pub(super) const CALL_LIMIT: Duration = Duration::from_secs(1);
+/// How soon a call to a store is tried again.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
@@ -338,12 +338,6 @@ impl Hold {
             "the store did not take a command in time; it is sent again"
         );
     }
-}
-
-/// Until when a call to a store may take that is made now.
-fn call_limit(now: Instant, answer_by: Option<Instant>) -> Instant {
-    let limit = now + CALL_LIMIT;
-    answer_by.map_or(limit, |moment| limit.min(moment))
 }
 
 /// Whether trying again cannot help.

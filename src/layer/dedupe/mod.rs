@@ -8,6 +8,7 @@
 //! answer.
 
 mod builder;
+mod call;
 mod claim;
 mod confirm;
 mod core;

@@ -13,7 +13,13 @@ use crate::store::record::{Command, Record, Step};
 
 use super::chunks::Chunks;
 use super::room::Room;
-use super::space::Hashed;
+
+/// A key and its hash, which is made once for all that is looked up by it.
+#[derive(Clone, Copy)]
+pub(super) struct Hashed<'a> {
+    pub(super) hash: u64,
+    pub(super) key: &'a EventKey,
+}
 
 #[derive(Default)]
 pub(super) struct Shard {

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::event::EventKey;
 
-use super::shard::Shard;
+use super::shard::{Hashed, Shard};
 
 /// A power of two, large enough that two cores seldom want the same shard.
 const SHARDS: u64 = 64;
@@ -28,13 +28,6 @@ pub(super) struct Space {
 #[derive(Default)]
 #[repr(align(128))]
 struct Padded(Mutex<Shard>);
-
-/// A key and its hash, which is made once for all that is looked up by it.
-#[derive(Clone, Copy)]
-pub(super) struct Hashed<'a> {
-    pub(super) hash: u64,
-    pub(super) key: &'a EventKey,
-}
 
 impl Space {
     pub(super) fn new() -> Self {

@@ -8,7 +8,8 @@ use tokio::time::timeout;
 use crate::event::EventKey;
 
 use super::clock::StoreClock;
-use super::space::{Hashed, Space};
+use super::shard::Hashed;
+use super::space::Space;
 
 /// Returns once nobody holds a live claim on the key, or the claim that is held was finished,
 /// released or forgotten.
