@@ -1,0 +1,89 @@
+//! Each layer alone on everything it can stand on, and layers in the wrong place.
+#![cfg(feature = "axum")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "a test that panics has done its work"
+)]
+
+mod alone;
+mod around;
+mod misplaced;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::convert::Infallible;
+use std::fmt::Debug;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use support::presets::{Preset, clock, tokens};
+use tower_webhook::event::{EventRule, Shape};
+use tower_webhook::layer::{
+    DedupeBuilder, DedupeLayer, Proof, Reception, RequireSecretPathLayer, RequireSourceIpLayer,
+    VerifySignatureLayer,
+};
+use tower_webhook::signature::Verifier;
+use tower_webhook::{
+    Allowlist, DeliveryProfile, ProviderName, Reason, Rejection, RetriedStatuses, RetrySchedule,
+    Webhook, WebhookLayer,
+};
+
+fn reception_of(name: &'static str) -> Reception {
+    let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None);
+    Reception::new(ProviderName::new(name).unwrap(), profile).clock(clock())
+}
+
+/// The reception of the provider whose deliveries most of these tests send.
+fn reception() -> Reception {
+    reception_of("blendfi")
+}
+
+fn verifier() -> Verifier {
+    Preset::BlendFi.provider().verifier().unwrap().clone()
+}
+
+fn by_id() -> EventRule {
+    EventRule::members([Shape::new("event", ["/id"]).unwrap()]).unwrap()
+}
+
+fn path() -> RequireSecretPathLayer {
+    RequireSecretPathLayer::new(&reception(), tokens())
+}
+
+fn source() -> RequireSourceIpLayer {
+    RequireSourceIpLayer::new(&reception(), Allowlist::parse(["127.0.0.1"]).unwrap()).unwrap()
+}
+
+fn signature() -> VerifySignatureLayer {
+    VerifySignatureLayer::new(&reception(), verifier())
+}
+
+fn dedupe(proofs: &[Proof]) -> DedupeBuilder {
+    DedupeLayer::builder(&reception(), by_id(), proofs.iter().copied())
+}
+
+fn webhook() -> WebhookLayer {
+    let webhook = Webhook::new(Preset::BlendFi.provider()).clock(clock());
+    webhook.layer().unwrap()
+}
+
+fn reason_of<B>(response: &http::Response<B>) -> Option<Reason> {
+    response.extensions().get().map(Rejection::reason)
+}
+
+async fn echo<B>(request: http::Request<B>) -> Result<http::Response<Full<Bytes>>, Infallible>
+where
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Debug,
+{
+    let body = request.into_body().collect().await.unwrap().to_bytes();
+    Ok(http::Response::new(Full::new(body)))
+}
+
+async fn echo_bytes(body: Bytes) -> Bytes {
+    body
+}
