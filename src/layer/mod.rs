@@ -58,6 +58,7 @@ mod arrival;
 mod authenticated;
 mod budget;
 mod clock_watch;
+mod coding;
 mod dedupe;
 mod discard;
 mod gated;

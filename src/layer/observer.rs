@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::unproved::ClaimedId;
 use crate::event::{EventKey, ProviderName};
+use crate::printable::Printable;
 use crate::rejection::Reason;
 use crate::secret::KeyIds;
 
@@ -105,13 +106,13 @@ pub struct Detail<'a>(pub(crate) &'a dyn fmt::Display);
 
 impl fmt::Display for Detail<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        Printable(self.0).fmt(f)
     }
 }
 
 impl fmt::Debug for Detail<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        Printable(self.0).fmt(f)
     }
 }
 
@@ -222,7 +223,7 @@ impl TracingObserver {
                     provider = %observation.provider,
                     reason = observation.reason.map(Reason::code),
                     status = observation.status.map(|status| status.as_u16()),
-                    key = observation.key.map(|key| tracing::field::display(key.encoded())),
+                    key = observation.key.map(|key| tracing::field::display(key.escaped())),
                     signed_by = observation.signed_by.map(tracing::field::display),
                     client = observation.client.map(tracing::field::display),
                     claimed_id = observation.claimed_id.map(tracing::field::display),
