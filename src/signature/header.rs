@@ -228,13 +228,12 @@ fn pairs<'a>(
     let mut time = None;
     let mut elements = Some(value);
     while let Some(element) = elements {
-        let (name, text) = match name_and_rest(without_blanks_before(element)) {
-            Ok(named) => named,
-            Err((nameless, rest)) => {
-                elements = rest;
-                candidates.pass_over(nameless)?;
-                continue;
-            }
+        let element = without_blanks_before(element);
+        let Some((name, text)) = name_and_rest(element) else {
+            let (nameless, rest) = split(element, b',');
+            elements = rest;
+            candidates.pass_over(nameless)?;
+            continue;
         };
         if name == signature
             && name != timestamp
@@ -305,19 +304,15 @@ fn without_blanks_before(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// The name of the first element, and all that stands behind its `=`; an element that has none, and
-/// what stands behind its comma.
+/// The name of the first element, and all that stands behind its `=`.
 #[inline]
-fn name_and_rest(elements: &[u8]) -> Result<(&[u8], &[u8]), (&[u8], Rest<'_>)> {
+fn name_and_rest(elements: &[u8]) -> Option<(&[u8], &[u8])> {
     let at = elements
         .iter()
-        .position(|byte| matches!(byte, b'=' | b','))
-        .unwrap_or(elements.len());
-    match elements.split_at_checked(at) {
-        Some((name, [b'=', rest @ ..])) => Ok((name, rest)),
-        Some((text, [_, rest @ ..])) => Err((text, Some(rest))),
-        Some((text, [])) => Err((text, None)),
-        None => Err((elements, None)),
+        .position(|byte| matches!(byte, b'=' | b','))?;
+    match elements.split_at_checked(at)? {
+        (name, [b'=', rest @ ..]) => Some((name, rest)),
+        _ => None,
     }
 }
 
