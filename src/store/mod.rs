@@ -12,7 +12,7 @@
 //! | released | the last attempt failed | the next attempt |
 //! | done | handled; the answer is kept | [`Done`](ClaimOutcome::Done) with that answer |
 //!
-//! Where other content was bound to a key that is claimed or done, the claim gets
+//! Where a key was claimed or done with other content, the claim gets
 //! [`Conflict`](ClaimOutcome::Conflict) instead. After a failure other content is taken, and
 //! [`Grant::corrected`] says so.
 //!
@@ -55,7 +55,6 @@
 //!         key: key.clone(),
 //!         token: Token::random()?,
 //!         fingerprint,
-//!         bind: true,
 //!         lease: Duration::from_secs(15),
 //!         retention,
 //!     })
