@@ -118,7 +118,11 @@ impl Witness {
                     "done stays done"
                 );
             } else {
-                assert_eq!(*outcome, ClaimOutcome::Conflict, "done stays done");
+                assert_eq!(
+                    *outcome,
+                    ClaimOutcome::OtherDone(response.clone()),
+                    "done stays done"
+                );
             }
             return;
         }
@@ -134,7 +138,7 @@ impl Witness {
             }
             Some((_, live_until, _)) if live_until > now => {
                 let refused = if differs {
-                    ClaimOutcome::Conflict
+                    ClaimOutcome::OtherInProgress
                 } else {
                     ClaimOutcome::InProgress
                 };

@@ -126,13 +126,17 @@ fn claim_model(value: &Value) -> Option<(UnixTime, ClaimOutcome)> {
             (time(now)?, ClaimOutcome::Claimed(grant))
         }
         [Value::Int(2), now] => (time(now)?, ClaimOutcome::InProgress),
-        [Value::Int(3), now] => (time(now)?, ClaimOutcome::Conflict),
-        [Value::Int(4), now, status, stored] => {
+        [Value::Int(3), now] => (time(now)?, ClaimOutcome::OtherInProgress),
+        [Value::Int(code @ 4..=5), now, status, stored] => {
             let response = StoredResponse {
                 status: natural(status)?.try_into().ok()?,
                 body: body(stored)?,
             };
-            (time(now)?, ClaimOutcome::Done(response))
+            let outcome = match code {
+                4 => ClaimOutcome::Done(response),
+                _ => ClaimOutcome::OtherDone(response),
+            };
+            (time(now)?, outcome)
         }
         _ => return None,
     })
@@ -446,12 +450,17 @@ fn made_up(bytes: &[u8]) -> arbitrary::Result<()> {
             (wire, ClaimOutcome::Claimed(grant))
         }
         Stage::Done(response) => {
+            let other = response.status % 2 == 1;
             let wire = Wire::array(made.newer, 4)
-                .int(4)
+                .int(if other { 5 } else { 4 })
                 .int(now)
                 .int(response.status.into());
             let wire = wire.bulk(response.body.as_deref());
-            (wire, ClaimOutcome::Done(response.clone()))
+            let outcome = match other {
+                true => ClaimOutcome::OtherDone(response.clone()),
+                false => ClaimOutcome::Done(response.clone()),
+            };
+            (wire, outcome)
         }
         Stage::Released => {
             let wire = Wire::array(made.newer, 2).int(2).int(now);

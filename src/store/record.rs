@@ -138,14 +138,14 @@ impl Command for Claim {
             } if *token == self.token => self.grant_again(record, *corrected, now),
             State::Claimed { lease_ends, .. } if *lease_ends > now => {
                 Step::leave(if record.differs_from(self.fingerprint) {
-                    ClaimOutcome::Conflict
+                    ClaimOutcome::OtherInProgress
                 } else {
                     ClaimOutcome::InProgress
                 })
             }
             State::Claimed { .. } | State::Released { .. } => self.grant(Some(record), now),
             State::Done { response, .. } => Step::leave(if record.differs_from(self.fingerprint) {
-                ClaimOutcome::Conflict
+                ClaimOutcome::OtherDone(response.clone())
             } else {
                 ClaimOutcome::Done(response.clone())
             }),

@@ -17,38 +17,23 @@ use crate::event::Fingerprint;
 use crate::layer::refusal::Refusal;
 use crate::layer::within::within;
 use crate::rejection::Reason;
-use crate::store::{RecordState, RecordView, Store, StoredResponse};
+use crate::store::{ClaimOutcome, RecordState, RecordView, Store};
 
 /// The times between two questions to a [`Confirm`](super::Confirm) that could not tell.
 const FIRST_ASK_AGAIN: Duration = Duration::from_millis(100);
 const LONGEST_ASK_AGAIN: Duration = Duration::from_secs(1);
 
-/// What a record means to a delivery that is not confirmed.
-#[derive(Debug, PartialEq, Eq)]
-enum Standing {
-    /// Nobody is at work and nothing is done: ask.
-    Open,
-    /// The same is being handled.
-    Busy,
-    /// Other content is being handled or was handled.
-    Conflict,
-    /// The same was handled, with this answer.
-    Done(StoredResponse),
-}
-
-impl Standing {
-    /// As a claim would find it: the rules of the record say the same.
-    fn of(view: Option<RecordView>, fingerprint: Fingerprint) -> Self {
-        let Some(view) = view else {
-            return Self::Open;
-        };
-        let differs = view.fingerprint.is_some_and(|it| it != fingerprint);
-        match view.state {
-            RecordState::Lapsed { .. } | RecordState::Released => Self::Open,
-            RecordState::Claimed { .. } | RecordState::Done(_) if differs => Self::Conflict,
-            RecordState::Claimed { .. } => Self::Busy,
-            RecordState::Done(response) => Self::Done(response),
-        }
+/// What a claim of this content would get from a record; none where it would be granted. The rules
+/// of the record say the same.
+fn standing(view: Option<RecordView>, fingerprint: Fingerprint) -> Option<ClaimOutcome> {
+    let view = view?;
+    let differs = view.fingerprint.is_some_and(|it| it != fingerprint);
+    match view.state {
+        RecordState::Lapsed { .. } | RecordState::Released => None,
+        RecordState::Claimed { .. } if differs => Some(ClaimOutcome::OtherInProgress),
+        RecordState::Claimed { .. } => Some(ClaimOutcome::InProgress),
+        RecordState::Done(response) if differs => Some(ClaimOutcome::OtherDone(response)),
+        RecordState::Done(response) => Some(ClaimOutcome::Done(response)),
     }
 }
 
@@ -82,11 +67,13 @@ impl<RB, E> Ticket<RB, E> {
             let now = Instant::now();
             let limit = CALL_LIMIT.min(deadline.saturating_duration_since(now));
             let refusal: Refusal = match within(now + limit, core.store.lookup(key)).await {
-                Some(Ok(view)) => match Standing::of(view, fingerprint) {
-                    Standing::Open => return Ok(()),
-                    Standing::Done(response) => return Err(Stop::Copy(response)),
-                    Standing::Conflict => return Err(Reason::Conflict.into()),
-                    Standing::Busy => {
+                Some(Ok(view)) => match standing(view, fingerprint) {
+                    None | Some(ClaimOutcome::Claimed(_)) => return Ok(()),
+                    Some(ClaimOutcome::Done(response)) => return Err(Stop::Copy(response)),
+                    Some(ClaimOutcome::OtherInProgress | ClaimOutcome::OtherDone(_)) => {
+                        return Err(Reason::Conflict.into());
+                    }
+                    Some(ClaimOutcome::InProgress) => {
                         self.wait_for_other(&mut queue, key).await?;
                         continue;
                     }

@@ -72,8 +72,10 @@ impl<RB, E> Ticket<RB, E> {
                     return Ok(Some(hold));
                 }
                 Some(Ok(ClaimOutcome::Done(response))) => return Err(Stop::Copy(response)),
-                Some(Ok(ClaimOutcome::Conflict)) => return Err(Reason::Conflict.into()),
-                Some(Ok(_)) => {
+                Some(Ok(ClaimOutcome::OtherInProgress | ClaimOutcome::OtherDone(_))) => {
+                    return Err(Reason::Conflict.into());
+                }
+                Some(Ok(ClaimOutcome::InProgress)) => {
                     // Behind a pointer, as everything that most deliveries do without.
                     Box::pin(self.wait_for_other(&mut queue, &claim.key)).await?;
                     continue;

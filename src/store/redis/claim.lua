@@ -22,8 +22,7 @@ local differs = record ~= nil and record.fingerprint ~= nil
   and record.fingerprint ~= fingerprint
 
 if record and record.state == DONE then
-  if differs then return { 3, now } end
-  return { 4, now, record.status, record.body or false }
+  return { differs and 5 or 4, now, record.status, record.body or false }
 end
 
 local granted
@@ -31,8 +30,7 @@ if record and record.state == CLAIMED and record.token == token then
   -- The reply was lost: the same grant once more.
   granted = record
 elseif record and record.state == CLAIMED and record.lease_ends > now then
-  if differs then return { 3, now } end
-  return { 2, now }
+  return { differs and 3 or 2, now }
 else
   local earlier = record or { attempt = 0, fence = u64(0) }
   granted = {

@@ -206,17 +206,22 @@ pub(super) fn claim_answer(value: Value) -> Result<Answer<ClaimOutcome>, Fault> 
             },
         }),
         2 => ClaimOutcome::InProgress,
-        3 => ClaimOutcome::Conflict,
-        4 => ClaimOutcome::Done(StoredResponse {
-            status: integer(words.next().as_ref())?
-                .try_into()
-                .map_err(|_| STRANGE)?,
-            body: bytes(words.next())?,
-        }),
+        3 => ClaimOutcome::OtherInProgress,
+        4 => ClaimOutcome::Done(response(&mut words)?),
+        5 => ClaimOutcome::OtherDone(response(&mut words)?),
         _ => return Err(STRANGE),
     };
     end(words)?;
     Ok(Answer { outcome, now })
+}
+
+fn response(words: &mut impl Iterator<Item = Value>) -> Result<StoredResponse, Fault> {
+    Ok(StoredResponse {
+        status: integer(words.next().as_ref())?
+            .try_into()
+            .map_err(|_| STRANGE)?,
+        body: bytes(words.next())?,
+    })
 }
 
 pub(super) fn held_answer(value: &Value) -> Result<Answer<Held>, Fault> {
