@@ -18,7 +18,7 @@ mod pasted;
 pub(crate) use key_id::Matching;
 pub use key_id::{KeyId, KeyIds};
 pub use named::NamedSecret;
-pub(crate) use pasted::{API_KEYS, Beginnings, WHSEC};
+pub(crate) use pasted::{NotIssued, api_key, whsec};
 
 /// A shared secret, ready to check signatures with.
 ///
@@ -72,7 +72,7 @@ impl SigningSecret {
                 "has a prefix whsec where none or exactly whsec_ belongs, remove it",
             ));
         }
-        if let Some(what) = pasted::begins(NO_BASE64, text).or(pasted::begins(API_KEYS, text)) {
+        if let Some(what) = pasted::begins(NO_BASE64, text).or_else(|| api_key(text)) {
             return Err(refused(what));
         }
         if is_hex(text) {
@@ -145,7 +145,7 @@ impl SigningSecret {
 }
 
 /// Secrets whose alphabet is that of base64 and whose key is the text itself.
-const NO_BASE64: &Beginnings = &[
+const NO_BASE64: &pasted::Beginnings = &[
     (
         "polar_whs_",
         "looks like a secret of Polar, whose key is the text itself: use \
@@ -312,10 +312,10 @@ impl KeyRing {
         Self::parse_of(format, &[], secrets)
     }
 
-    /// The same for a sender that issues no secret which begins so.
+    /// The same for a sender that issues no such secret.
     pub(crate) fn parse_of<I>(
         format: &SecretFormat,
-        never: &[&Beginnings],
+        not_issued: &[NotIssued],
         secrets: I,
     ) -> Result<Self, ConfigError>
     where
@@ -326,7 +326,7 @@ impl KeyRing {
             .zip(secrets)
             .map(|(position, named): (u32, _)| {
                 let text = named.text();
-                let secret = match never.iter().find_map(|never| pasted::begins(never, text)) {
+                let secret = match not_issued.iter().find_map(|why| why(text)) {
                     Some(what) => Err(refused(what)),
                     None => format.parse(text),
                 }

@@ -34,7 +34,7 @@ use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
 use crate::event::{EventRule, ProviderName};
-use crate::secret::{API_KEYS, KeyRing, NamedSecret, SecretFormat};
+use crate::secret::{KeyRing, NamedSecret, SecretFormat, api_key};
 use crate::signature::{Scheme, Verifier};
 
 /// GitHub, proved by its signature.
@@ -80,7 +80,7 @@ where
     I: IntoIterator,
     I::Item: NamedSecret,
 {
-    KeyRing::parse_of(&SecretFormat::Text, &[API_KEYS], secrets)
+    KeyRing::parse_of(&SecretFormat::Text, &[api_key], secrets)
 }
 
 #[cfg(test)]

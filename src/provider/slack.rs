@@ -41,7 +41,7 @@ use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
 use crate::event::{EventRule, ProviderName, Shape};
-use crate::secret::{API_KEYS, KeyRing, NamedSecret, SecretFormat, WHSEC};
+use crate::secret::{KeyRing, NamedSecret, SecretFormat, api_key, whsec};
 use crate::signature::{Piece, Scheme, Verifier};
 
 /// The first comes "nearly immediately".
@@ -105,7 +105,7 @@ where
     I: IntoIterator,
     I::Item: NamedSecret,
 {
-    KeyRing::parse_of(&SecretFormat::Text, &[API_KEYS, WHSEC], secrets)
+    KeyRing::parse_of(&SecretFormat::Text, &[api_key, whsec], secrets)
 }
 
 #[cfg(test)]

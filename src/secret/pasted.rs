@@ -8,12 +8,13 @@
 
 use crate::printable::is_hidden;
 
-/// How texts begin that are no secret of a certain sender, and what they are.
-pub(crate) type Beginnings = [(&'static str, &'static str)];
+/// How texts begin that are no secret, and what they are.
+pub(super) type Beginnings = [(&'static str, &'static str)];
 
-/// API keys of senders that sign with another secret. Some senders do sign with their API key, so
-/// these are refused only where the sender is known not to.
-pub(crate) const API_KEYS: &Beginnings = &[
+/// Says why a text is no secret of a certain sender, if it is none.
+pub(crate) type NotIssued = fn(&str) -> Option<&'static str>;
+
+const API_KEYS: &Beginnings = &[
     ("sk_live_", API_KEY),
     ("sk_test_", API_KEY),
     ("sk_org_", API_KEY),
@@ -30,11 +31,22 @@ pub(crate) const API_KEYS: &Beginnings = &[
     ),
 ];
 
-/// For senders that write their secrets otherwise.
-pub(crate) const WHSEC: &Beginnings = &[(
-    "whsec_",
-    "looks like the secret of another sender (whsec_…), this one's is written without such a prefix",
-)];
+/// API keys of senders that sign with another secret. Some senders do sign with their API key, so
+/// these are refused only where the sender is known not to.
+pub(crate) fn api_key(text: &str) -> Option<&'static str> {
+    begins(API_KEYS, text)
+}
+
+/// The secret of a sender that writes it as `whsec_` and base64 or hex, for those that do not.
+pub(crate) fn whsec(text: &str) -> Option<&'static str> {
+    let digits = text.strip_prefix("whsec_")?;
+    let drawn = digits.len() >= 24
+        && (digits.bytes()).all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='));
+    drawn.then_some(
+        "looks like the secret of another sender (whsec_…), this one's is written without such a \
+         prefix",
+    )
+}
 
 const API_KEY: &str =
     "looks like an API key, the signing secret of the webhook endpoint belongs here";

@@ -33,7 +33,7 @@ use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
 use crate::event::{EventRule, ProviderName, Shape};
-use crate::secret::{API_KEYS, KeyRing, NamedSecret, SecretFormat};
+use crate::secret::{KeyRing, NamedSecret, SecretFormat, api_key};
 use crate::signature::{Piece, Scheme, Verifier};
 
 pub use payload::{Conversion, Data, EventType, Payload, StandbyReason};
@@ -93,7 +93,7 @@ where
     I: IntoIterator,
     I::Item: NamedSecret,
 {
-    KeyRing::parse_of(&secret_format(), &[API_KEYS], secrets)
+    KeyRing::parse_of(&secret_format(), &[api_key], secrets)
 }
 
 #[cfg(test)]
