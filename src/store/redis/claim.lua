@@ -23,7 +23,7 @@ local differs = record ~= nil and record.fingerprint ~= nil
 
 if record and record.state == DONE then
   if differs then return { 3, now } end
-  return { 4, now, record.status, record.body or false }
+  return { 4, now, record.status, record.body or false, record.content_type }
 end
 
 local granted

@@ -9,7 +9,7 @@ use redis::{Arg, Cmd, Script, ToSingleRedisArg, Value};
 use crate::clock::UnixTime;
 use crate::event::Fingerprint;
 use crate::store::command::{
-    Claim, ClaimOutcome, Complete, Grant, Held, Release, Renew, StoredResponse,
+    Claim, ClaimOutcome, Complete, ContentType, Grant, Held, Release, Renew, StoredResponse,
 };
 
 use super::code;
@@ -216,11 +216,20 @@ pub(super) fn claim_answer(value: Value) -> Result<Answer<ClaimOutcome>, Fault> 
                 .try_into()
                 .map_err(|_| STRANGE)?,
             body: bytes(words.next())?,
+            content_type: words.next().map(content_type).transpose()?,
         }),
         _ => return Err(STRANGE),
     };
     end(words)?;
     Ok(Answer { outcome, now })
+}
+
+fn content_type(word: Value) -> Result<ContentType, Fault> {
+    let Value::BulkString(bytes) = word else {
+        return Err(STRANGE);
+    };
+    let text = std::str::from_utf8(&bytes).ok();
+    text.and_then(ContentType::new).ok_or(STRANGE)
 }
 
 pub(super) fn held_answer(value: &Value) -> Result<Answer<Held>, Fault> {
