@@ -85,6 +85,7 @@ mod extract;
 pub mod layer;
 mod mac;
 mod path;
+mod printable;
 pub mod provider;
 mod rejection;
 mod secret;

@@ -119,7 +119,11 @@ impl Witness {
                     "done stays done"
                 );
             } else {
-                assert_eq!(*outcome, ClaimOutcome::Conflict, "done stays done");
+                assert_eq!(
+                    *outcome,
+                    ClaimOutcome::OtherDone(response.clone()),
+                    "done stays done"
+                );
             }
             return;
         }
@@ -135,7 +139,7 @@ impl Witness {
             }
             Some((_, live_until, _)) if live_until > now => {
                 let refused = if self.bound && differs {
-                    ClaimOutcome::Conflict
+                    ClaimOutcome::OtherInProgress
                 } else {
                     ClaimOutcome::InProgress
                 };

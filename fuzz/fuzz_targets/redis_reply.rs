@@ -126,8 +126,8 @@ fn claim_model(value: &Value) -> Option<(UnixTime, ClaimOutcome)> {
             (time(now)?, ClaimOutcome::Claimed(grant))
         }
         [Value::Int(2), now] => (time(now)?, ClaimOutcome::InProgress),
-        [Value::Int(3), now] => (time(now)?, ClaimOutcome::Conflict),
-        [Value::Int(4), now, status, stored, rest @ ..] => {
+        [Value::Int(3), now] => (time(now)?, ClaimOutcome::OtherInProgress),
+        [Value::Int(code @ 4..=5), now, status, stored, rest @ ..] => {
             let content_type = match rest {
                 [] => None,
                 [Value::BulkString(text)] => {
@@ -140,7 +140,11 @@ fn claim_model(value: &Value) -> Option<(UnixTime, ClaimOutcome)> {
                 body: body(stored)?,
                 content_type,
             };
-            (time(now)?, ClaimOutcome::Done(response))
+            let outcome = match code {
+                4 => ClaimOutcome::Done(response),
+                _ => ClaimOutcome::OtherDone(response),
+            };
+            (time(now)?, outcome)
         }
         _ => return None,
     })
@@ -469,16 +473,21 @@ fn made_up(bytes: &[u8]) -> arbitrary::Result<()> {
             (wire, ClaimOutcome::Claimed(grant))
         }
         Stage::Done(response) => {
+            let other = response.status % 2 == 1;
             let content_type = response.content_type.as_ref();
             let wire = Wire::array(made.newer, 4 + usize::from(content_type.is_some()))
-                .int(4)
+                .int(if other { 5 } else { 4 })
                 .int(now)
                 .int(response.status.into());
             let mut wire = wire.bulk(response.body.as_deref());
             if let Some(content_type) = content_type {
                 wire = wire.bulk(Some(content_type.as_str().as_bytes()));
             }
-            (wire, ClaimOutcome::Done(response.clone()))
+            let outcome = match other {
+                true => ClaimOutcome::OtherDone(response.clone()),
+                false => ClaimOutcome::Done(response.clone()),
+            };
+            (wire, outcome)
         }
         Stage::Released => {
             let wire = Wire::array(made.newer, 2).int(2).int(now);

@@ -142,10 +142,12 @@ pub enum ClaimOutcome {
     Claimed(Grant),
     /// Someone else is handling it.
     InProgress,
-    /// Under this key other content is being handled or was handled.
-    Conflict,
+    /// Someone else is handling other content under this key.
+    OtherInProgress,
     /// It was handled before, with this answer.
     Done(StoredResponse),
+    /// Under this key other content was handled before, with this answer.
+    OtherDone(StoredResponse),
 }
 
 /// A claim that was granted.

@@ -13,8 +13,9 @@
 //! | done | handled; the answer is kept | [`Done`](ClaimOutcome::Done) with that answer |
 //!
 //! Where other content was bound to a key that is claimed or done, the claim gets
-//! [`Conflict`](ClaimOutcome::Conflict) instead. After a failure other content is taken, and
-//! [`Grant::corrected`] says so.
+//! [`OtherInProgress`](ClaimOutcome::OtherInProgress) or [`OtherDone`](ClaimOutcome::OtherDone)
+//! instead: whether that is a duplicate or a conflict is for who asks to say. After a failure other
+//! content is taken, and [`Grant::corrected`] says so.
 //!
 //! # What a store guarantees
 //!

@@ -144,14 +144,14 @@ impl Command for Claim {
             } if *lease_ends > now => {
                 // What nobody has confirmed yet refuses nobody.
                 Step::leave(if *bound && record.differs_from(self.fingerprint) {
-                    ClaimOutcome::Conflict
+                    ClaimOutcome::OtherInProgress
                 } else {
                     ClaimOutcome::InProgress
                 })
             }
             State::Claimed { .. } | State::Released { .. } => self.grant(Some(record), now),
             State::Done { response, .. } => Step::leave(if record.differs_from(self.fingerprint) {
-                ClaimOutcome::Conflict
+                ClaimOutcome::OtherDone(response.clone())
             } else {
                 ClaimOutcome::Done(response.clone())
             }),

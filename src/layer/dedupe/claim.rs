@@ -65,8 +65,10 @@ impl<RB, E> Ticket<RB, E> {
                     return Ok(Some(hold));
                 }
                 Some(Ok(ClaimOutcome::Done(response))) => return Err(Stop::Copy(response)),
-                Some(Ok(ClaimOutcome::Conflict)) => return Err(Reason::Conflict.into()),
-                Some(Ok(_)) => {
+                Some(Ok(ClaimOutcome::OtherInProgress | ClaimOutcome::OtherDone(_))) => {
+                    return Err(Reason::Conflict.into());
+                }
+                Some(Ok(ClaimOutcome::InProgress)) => {
                     if place.is_none() {
                         place = Some(core.reception.budget.wait().ok_or(Reason::BudgetUsedUp)?);
                     }

@@ -19,6 +19,7 @@ use super::renewals::Answered;
 use crate::event::{EventKey, Fingerprint};
 use crate::layer::refusal::Chain;
 use crate::layer::within::within;
+use crate::printable::Printable;
 use crate::store::{
     Complete, Grant, Held, Release, Renew, Store, StoreError, StoreErrorKind, StoredResponse, Token,
 };
@@ -191,7 +192,7 @@ impl Hold {
     fn lose(&self, why: &'static str) {
         tracing::warn!(
             target: "tower_webhook",
-            key = %self.key().encoded(),
+            key = %self.key().escaped(),
             attempt = self.grant.attempt,
             why,
             "a handler has lost its lease"
@@ -332,9 +333,9 @@ impl Hold {
     fn warn(&self, command: &'static str, error: Option<&StoreError>) {
         tracing::warn!(
             target: "tower_webhook",
-            key = %self.key().encoded(),
+            key = %self.key().escaped(),
             command,
-            error = error.map(|error| tracing::field::display(Chain(error))),
+            error = error.map(|error| tracing::field::display(Printable(Chain(error)))),
             "the store did not take a command in time; it is sent again"
         );
     }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::payload::{Payload, Status};
 use crate::event::Decimal;
 use crate::layer::{Confirm, Confirmation, Unconfirmed};
+use crate::printable::Printable;
 
 /// Longest id that is asked for: a documented one is a UUID.
 const MAX_ID_LEN: usize = 64;
@@ -78,7 +79,7 @@ where
         match (self.0)(payload.checkout_id.clone()).await {
             Ok(found) => found.confirms(&payload),
             Err(error) => {
-                tracing::warn!(key = ?event.key, %error, "the status check failed");
+                tracing::warn!(key = ?event.key, error = %Printable(error), "the status check failed");
                 Confirmation::TryAgain
             }
         }

@@ -164,12 +164,12 @@ fn an_event_is_claimed_handled_and_answered_from_the_record() {
     );
     assert_eq!(
         story.untouched_by(5, &claim(2, 9)),
-        ClaimOutcome::Conflict,
+        ClaimOutcome::OtherDone(answer(200)),
         "other content"
     );
     assert_eq!(
         story.untouched_by(5, &unbound(2, 9)),
-        ClaimOutcome::Conflict
+        ClaimOutcome::OtherDone(answer(200))
     );
     assert_eq!(story.untouched_by(601, &claim(3, 1)), done);
     assert_eq!(
@@ -208,7 +208,7 @@ fn a_claim_whose_reply_was_lost_finds_itself() {
         Some(content(8)),
         "what was bound meanwhile stays bound"
     );
-    assert_eq!(story.on(106, &claim(3, 9)), ClaimOutcome::Conflict);
+    assert_eq!(story.on(106, &claim(3, 9)), ClaimOutcome::OtherInProgress);
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn a_failure_keeps_count_and_lets_a_correction_in() {
     story.on(0, &claim(1, 1));
     assert_eq!(
         story.untouched_by(1, &claim(2, 2)),
-        ClaimOutcome::Conflict,
+        ClaimOutcome::OtherInProgress,
         "other content while it runs"
     );
     assert_eq!(story.on(2, &release(1)), Held::Held);
@@ -285,7 +285,7 @@ fn a_failure_keeps_count_and_lets_a_correction_in() {
     assert_eq!(story.on(6, &claim(3, 2)), corrected);
     assert_eq!(
         story.untouched_by(7, &claim(4, 1)),
-        ClaimOutcome::Conflict,
+        ClaimOutcome::OtherInProgress,
         "the new content is the bound one now"
     );
 }
@@ -359,12 +359,12 @@ fn unconfirmed_content_refuses_nobody_and_leaves_nothing_behind() {
     assert_eq!(story.on(4, &renew(2, Some(1))), Held::Held, "confirmed");
     assert_eq!(
         story.untouched_by(5, &unbound(3, 66)),
-        ClaimOutcome::Conflict
+        ClaimOutcome::OtherInProgress
     );
     assert_eq!(story.on(6, &renew(2, None)), Held::Held);
     assert_eq!(
         story.untouched_by(7, &claim(3, 66)),
-        ClaimOutcome::Conflict,
+        ClaimOutcome::OtherInProgress,
         "a plain renewal does not unbind"
     );
     story.on(8, &release(2));

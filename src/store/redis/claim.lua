@@ -22,8 +22,7 @@ local differs = record ~= nil and record.fingerprint ~= nil
   and record.fingerprint ~= fingerprint
 
 if record and record.state == DONE then
-  if differs then return { 3, now } end
-  return { 4, now, record.status, record.body or false, record.content_type }
+  return { differs and 5 or 4, now, record.status, record.body or false, record.content_type }
 end
 
 local granted
@@ -32,8 +31,7 @@ if record and record.state == CLAIMED and record.token == token then
   granted = record
 elseif record and record.state == CLAIMED and record.lease_ends > now then
   -- What nobody has confirmed yet refuses nobody.
-  if record.bound and differs then return { 3, now } end
-  return { 2, now }
+  return { record.bound and differs and 3 or 2, now }
 else
   local earlier = record or { attempt = 0, fence = u64(0) }
   granted = {

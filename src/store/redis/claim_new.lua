@@ -6,8 +6,9 @@
 --          milliseconds Redis keeps the value, event key if the Redis key only hashes it
 --
 -- Answers now, where it is the first attempt and now its fence; else { 1, now, attempt, fence,
--- corrected }, { 2, now } in progress, { 3, now } conflict, { 4, now, status, body or false } done, with
--- the Content-Type behind the body where there is one, { 0, now } unreadable.
+-- corrected }, { 2, now } in progress, { 3, now } the same with other content, { 4, now, status,
+-- body or false } done, { 5, now, status, body or false } the same with other content, { 0, now }
+-- unreadable. Behind the body stands its Content-Type, where there is one.
 
 local key = KEYS[1]
 local token, fingerprint, bind, lease, kept, kept_by_redis, name = unpack(ARGV)

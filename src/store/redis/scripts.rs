@@ -210,14 +210,9 @@ pub(super) fn claim_answer(value: Value) -> Result<Answer<ClaimOutcome>, Fault> 
             },
         }),
         2 => ClaimOutcome::InProgress,
-        3 => ClaimOutcome::Conflict,
-        4 => ClaimOutcome::Done(StoredResponse {
-            status: integer(words.next().as_ref())?
-                .try_into()
-                .map_err(|_| STRANGE)?,
-            body: bytes(words.next())?,
-            content_type: words.next().map(content_type).transpose()?,
-        }),
+        3 => ClaimOutcome::OtherInProgress,
+        4 => ClaimOutcome::Done(response(&mut words)?),
+        5 => ClaimOutcome::OtherDone(response(&mut words)?),
         _ => return Err(STRANGE),
     };
     end(words)?;
@@ -230,6 +225,16 @@ fn content_type(word: Value) -> Result<ContentType, Fault> {
     };
     let text = std::str::from_utf8(&bytes).ok();
     text.and_then(ContentType::new).ok_or(STRANGE)
+}
+
+fn response(words: &mut impl Iterator<Item = Value>) -> Result<StoredResponse, Fault> {
+    Ok(StoredResponse {
+        status: integer(words.next().as_ref())?
+            .try_into()
+            .map_err(|_| STRANGE)?,
+        body: bytes(words.next())?,
+        content_type: words.next().map(content_type).transpose()?,
+    })
 }
 
 pub(super) fn held_answer(value: &Value) -> Result<Answer<Held>, Fault> {

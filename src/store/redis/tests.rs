@@ -280,8 +280,9 @@ async fn redis_does_what_the_rules_say_on_random_histories() {
         for kind in [
             "claim Claimed, written",
             "claim InProgress",
-            "claim Conflict",
+            "claim OtherInProgress",
             "claim Done",
+            "claim OtherDone",
             "complete Held, written",
             "complete Held",
             "complete Fenced",

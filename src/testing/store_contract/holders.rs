@@ -14,8 +14,8 @@ pub(super) async fn one_holder(store: &SharedStore) -> Verdict {
     let busy = ClaimOutcome::InProgress;
     same("a copy's claim", scene.claim(copy, "a").await?, busy)?;
     let other = scene.claim(copy, "b").await?;
-    let conflict = ClaimOutcome::Conflict;
-    same("a claim with other content", other, conflict.clone())?;
+    let busy_with_other = ClaimOutcome::OtherInProgress;
+    same("a claim with other content", other, busy_with_other)?;
 
     let view = scene.view().await?;
     let claimed = matches!(view.state, RecordState::Claimed { .. });
@@ -59,7 +59,7 @@ pub(super) async fn one_holder(store: &SharedStore) -> Verdict {
         scene.claim_unbound(copy, "b").await?,
     ] {
         let what = "a claim with other content once it is done";
-        same(what, outcome, conflict.clone())?;
+        same(what, outcome, ClaimOutcome::OtherDone(answer(202)))?;
     }
     let state = scene.state().await?;
     same("the state", state, RecordState::Done(answer(202)))

@@ -73,8 +73,8 @@ pub async fn check_store(store: impl Store) -> Result<(), StoreViolation> {
 #[non_exhaustive]
 pub enum StoreRule {
     /// One token at a time holds a claim. Whoever else claims, completes, releases or renews is
-    /// told so and changes nothing; once it is done, every claim gets the answer, or a conflict
-    /// where its content is another.
+    /// told so and changes nothing; once it is done, every claim gets the answer. Where its content
+    /// is another, it is told that too.
     OneHolder,
     /// Status and body of an answer come back as they were stored, in every byte.
     AnswersComeBack,

@@ -39,7 +39,7 @@ pub(super) async fn unconfirmed(store: &SharedStore) -> Verdict {
     same(
         "other content once a renewal has bound it",
         late,
-        ClaimOutcome::Conflict,
+        ClaimOutcome::OtherInProgress,
     )?;
     let released = scene.release(sender).await?;
     same("release by the holder", released, Held::Held)?;

@@ -274,7 +274,7 @@ const FLAWS: &[(Flaw, StoreRule, &str)] = &[
     (
         Flaw::BindsAtOnce,
         StoreRule::UnconfirmedBindsNothing,
-        "other content while nothing is bound: expected InProgress, got Conflict",
+        "other content while nothing is bound: expected InProgress, got OtherInProgress",
     ),
     (Flaw::KeepsForEver, StoreRule::RetentionEnds, HANGS),
     (

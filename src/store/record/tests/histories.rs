@@ -82,11 +82,11 @@ impl Known {
         match outcome {
             ClaimOutcome::Claimed(_) => {}
             ClaimOutcome::Done(_) => assert_eq!(self.done.unwrap().0, what),
-            ClaimOutcome::Conflict => match self.done {
-                Some((completed, _)) => assert_ne!(completed, what),
-                None => self.held_by_another(who),
-            },
-            ClaimOutcome::InProgress => self.held_by_another(who),
+            ClaimOutcome::OtherDone(_) => assert_ne!(self.done.unwrap().0, what),
+            ClaimOutcome::InProgress | ClaimOutcome::OtherInProgress => {
+                assert_eq!(self.done, None);
+                self.held_by_another(who);
+            }
         }
     }
 
