@@ -122,10 +122,10 @@ async fn a_handler_that_panics_is_run_again_with_a_larger_fence() {
 #[tokio::test]
 async fn an_effect_before_a_failure_takes_place_twice_unless_it_is_unique_on_the_key() {
     for panics in [false, true] {
-        let (plain, unique) = (Arc::default(), Arc::default());
+        let plain = Arc::new(Mutex::new(Vec::new()));
+        let unique = Arc::new(Mutex::new(BTreeSet::new()));
         let handler = {
-            let (plain, unique): (Arc<Mutex<Vec<String>>>, Arc<Mutex<BTreeSet<String>>>) =
-                (Arc::clone(&plain), Arc::clone(&unique));
+            let (plain, unique) = (Arc::clone(&plain), Arc::clone(&unique));
             move |delivery: Delivery| async move {
                 plain.lock().unwrap().push(delivery.key().encoded());
                 unique.lock().unwrap().insert(delivery.key().encoded());
