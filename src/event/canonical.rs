@@ -27,6 +27,9 @@ use super::decimal;
 
 /// Room for the forms of most events.
 const ROOM: usize = 1024;
+/// What takes less to copy than what is known only at the end of a string.
+const STEP: usize = 32;
+
 /// Deepest nesting that is followed, since the members of each level are sorted anew.
 const MAX_DEPTH: usize = 128;
 
@@ -70,17 +73,6 @@ impl Forms {
             _ => self.push_to_many(bytes, 0),
         }
         self.len = end;
-    }
-
-    fn set(&mut self, place: usize, byte: u8) {
-        let all = if self.many.is_empty() {
-            &mut self.room[..]
-        } else {
-            &mut self.many
-        };
-        if let Some(to) = all.get_mut(place) {
-            *to = byte;
-        }
     }
 
     /// Adds bytes, and makes room for so many more.
@@ -170,32 +162,39 @@ fn write(json: &[u8], out: &mut Forms) -> Option<()> {
 fn string(text: &[u8], out: &mut Forms) -> Option<usize> {
     let len = memchr2(b'"', b'\\', text.get(1..)?)?.checked_add(1)?;
     if text.get(len) == Some(&b'"') {
-        put(text.get(..len)?, out);
+        let room = out
+            .room
+            .get_mut(out.len..)
+            .and_then(<[u8]>::first_chunk_mut);
+        if let (Some(step), Some(room)) = (text.first_chunk::<STEP>(), room)
+            && len < STEP
+            && out.many.is_empty()
+        {
+            *room = *step;
+            let [first, ..] = room;
+            // Its length takes the place of the quote.
+            *first = u8::try_from(len.saturating_sub(1)).ok()?;
+            out.len = out.len.saturating_add(len);
+            return len.checked_add(1);
+        }
+        put(text.get(1..len)?, out);
         return len.checked_add(1);
     }
     let mut strings = serde_json::Deserializer::from_slice(text).into_iter::<String>();
     let string = strings.next()?.ok()?;
-    put(["\"", &string].concat().as_bytes(), out);
+    put(string.as_bytes(), out);
     Some(strings.byte_offset())
 }
 
-/// Writes a string, before which a quote stands.
-#[inline]
-fn put(quoted: &[u8], out: &mut Forms) {
-    let len = quoted.len().saturating_sub(1);
-    match u8::try_from(len) {
-        Ok(len @ ..0x80) => {
-            // Its length takes the place of the quote.
-            let begin = out.len;
-            out.push(quoted);
-            out.set(begin, len);
-        }
+fn put(string: &[u8], out: &mut Forms) {
+    match u8::try_from(string.len()) {
+        Ok(len @ ..0x80) => out.push(&[len]),
         _ => {
             out.push(&[mark(b'"')]);
-            out.push(&eight(len));
-            out.push(quoted.get(1..).unwrap_or_default());
+            out.push(&eight(string.len()));
         }
     }
+    out.push(string);
 }
 
 fn eight(len: usize) -> [u8; 8] {
@@ -262,6 +261,7 @@ fn sort(members: &[Member], out: &mut Forms) -> Option<()> {
 }
 
 /// The name that the form of a member begins with.
+#[inline]
 fn name(member: &[u8]) -> &[u8] {
     let name = match member {
         [len @ ..0x80, rest @ ..] => rest.get(..usize::from(*len)),

@@ -66,7 +66,7 @@ impl<'b> Found<'_, 'b> {
     ///
     /// It could be another one too: it stands twice, or a member on the way to it does.
     pub(super) fn get(&self, field: &Pointer) -> Result<Option<&'b str>, Kind> {
-        let place = self.fields.binary_search(field).ok();
+        let place = self.fields.iter().position(|other| other == field);
         match place.and_then(|place| self.places.get(place)) {
             Some(Place { twice: true, .. }) => Err(Kind::DuplicateMember),
             place => Ok(place.and_then(|place| place.text)),
