@@ -246,7 +246,11 @@ fn an_id_header_is_checked_and_never_trusted() {
     assert_eq!(check(&["evt_2"]), disagrees);
     assert_eq!(check(&[""]), disagrees);
     assert_eq!(check(&["evt_1", "evt_2"]), disagrees);
-    assert_eq!(check(&["evt_1", "evt_1"]), disagrees);
+    assert_eq!(check(&["evt_2", "evt_1"]), disagrees);
+    assert_eq!(check(&["evt_1, evt_2"]), disagrees);
+    // One line that an adapter has repeated, or joined with itself.
+    assert_eq!(check(&["evt_1", "evt_1"]), Ok("evt_1".to_owned()));
+    assert_eq!(check(&["evt_1, evt_1"]), Ok("evt_1".to_owned()));
 }
 
 #[test]
