@@ -10,7 +10,31 @@
     reason = "a test that panics has done its work"
 )]
 
+mod bodies;
 mod logs;
 mod names;
+mod paths;
+mod signatures;
+mod sources;
 #[path = "../support/mod.rs"]
 mod support;
+mod wire;
+
+use std::time::Duration;
+
+use support::presets::answering_in;
+use support::receiver::Receiver;
+use tower_webhook::Provider;
+
+/// A time to answer that leaves 400 ms.
+fn in_a_hurry(provider: Provider) -> Provider {
+    answering_in(Duration::from_millis(500), provider)
+}
+
+/// A right delivery of event `number` is handled: the attack has cost it nothing.
+async fn run_once(receiver: &Receiver, number: u32) {
+    let before = receiver.runs.runs();
+    let answer = receiver.send(&receiver.preset.delivery(number)).await;
+    assert_eq!(answer.status, 204, "{answer:?}");
+    assert_eq!(receiver.runs.runs(), before + 1);
+}
