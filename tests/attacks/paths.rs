@@ -20,6 +20,7 @@ async fn other_spellings_of_the_right_token_are_unknown_routes() {
     let mut tried = 0;
     for target in [
         format!("/hooks/{upper}"),
+        format!("/hooks/{all_encoded}"),
         format!("/hooks/{TOKEN}/"),
         format!("/hooks/{TOKEN}/x"),
         format!("/hooks/{TOKEN}%00"),
@@ -61,10 +62,6 @@ async fn other_spellings_of_the_right_token_are_unknown_routes() {
     }
     assert!(tried > 25, "{tried}");
     assert_eq!(receiver.runs.runs(), 0);
-    // One spelling is the path's own (RFC 3986 section 6.2.2.2): it opens the same door, or none.
-    let encoded = send(&receiver, &format!("/hooks/{all_encoded}")).await;
-    println!("percent-encoded: {}", encoded.status);
-    assert!(encoded.status == 204 || encoded.without_date() == unknown);
     assert!(
         send(&receiver, &format!("/hooks/{TOKEN}"))
             .await
