@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::http::{Connection, Request};
+use crate::support::http::{Connection, Request, chunk};
 use crate::support::presets::Preset;
 use crate::support::receiver::Receiver;
 use crate::support::wait::within;
@@ -216,5 +216,68 @@ async fn a_body_that_drips_is_cut_off_at_the_deadline() {
     assert_eq!(answer.map(|answer| answer.status), Some(408));
     assert_eq!(receiver.runs.runs(), 0);
     assert!(receiver.knows_nothing_of(&SIGNED.key(1)).await);
+    run_once(&receiver, 1).await;
+}
+
+#[tokio::test]
+async fn a_body_without_end_is_let_go_of() {
+    let receiver = Receiver::start(SIGNED).await;
+    let mut connection = Connection::open(receiver.server.address).await;
+    connection.send(&SIGNED.delivery(1).head_chunked()).await;
+    let part = chunk(&[b'['; 64 * 1024]);
+    let endless = async {
+        // Far more than any cap; what is not read any more is not taken either.
+        for _ in 0..1_024 {
+            connection.send(&part).await;
+        }
+    };
+    let answer = tokio::select! {
+        () = endless => None,
+        answer = answer_elsewhere(&receiver) => Some(answer),
+    };
+    // Another one is handled meanwhile.
+    assert_eq!(answer.unwrap_or(204), 204);
+    let refused = within("the end of it", connection.response()).await;
+    assert!(refused.is_none_or(|refused| refused.status == 413));
+    assert_eq!(receiver.runs.runs(), 1);
+    assert!(receiver.knows_nothing_of(&SIGNED.key(1)).await);
+}
+
+async fn answer_elsewhere(receiver: &Receiver) -> u16 {
+    receiver.send(&SIGNED.delivery(2)).await.status
+}
+
+#[tokio::test]
+async fn what_only_looks_like_json_is_no_event() {
+    let receiver = Receiver::start(SIGNED).await;
+    let right = SIGNED.body(1);
+    let utf16: Vec<u8> = right.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let utf32: Vec<u8> = right
+        .chars()
+        .flat_map(|c| u32::from(c).to_be_bytes())
+        .collect();
+    for (what, body) in [
+        ("UTF-16", utf16),
+        ("UTF-32", utf32),
+        ("single quotes", right.replace('"', "'").into_bytes()),
+        ("two documents", format!("{right}{right}").into_bytes()),
+        (
+            "two lines of JSON",
+            format!("{right}\n{}", SIGNED.body(2)).into_bytes(),
+        ),
+        ("a guard before it", format!(")]}}',\n{right}").into_bytes()),
+        ("a comment before it", format!("/**/{right}").into_bytes()),
+        ("a list of it", format!("[{right}]").into_bytes()),
+        ("a string of it", format!("{right:?}").into_bytes()),
+        ("a form", b"id=evt_1&type=t".to_vec()),
+        ("XML", b"<id>evt_1</id>".to_vec()),
+        ("a half", right.as_bytes()[..right.len() - 1].to_vec()),
+        ("nothing", Vec::new()),
+        ("NUL", vec![0; 64]),
+    ] {
+        let answer = receiver.send(&SIGNED.deliver(&body)).await;
+        assert_eq!(answer.status, 400, "{what}: {answer:?}");
+    }
+    assert_eq!(receiver.runs.runs(), 0);
     run_once(&receiver, 1).await;
 }

@@ -14,8 +14,13 @@ mod bodies;
 mod logs;
 mod names;
 mod paths;
+#[cfg(feature = "redis")]
+#[path = "../redis_support/mod.rs"]
+mod redis_support;
 mod signatures;
 mod sources;
+#[cfg(feature = "redis")]
+mod stores;
 #[path = "../support/mod.rs"]
 mod support;
 mod wire;

@@ -106,7 +106,6 @@ async fn other_spellings_of_a_right_signature_are_none() {
     for header in [
         format!("t={NOW},v1={}", mac.to_uppercase()),
         format!("t={NOW},v1=0x{mac}"),
-        format!("t={NOW},v1= {mac}"),
         format!("t={NOW},v1={mac}00"),
         format!("t={NOW},v1={}", &mac[..62]),
         format!("t={NOW},v1=\"{mac}\""),
@@ -118,7 +117,6 @@ async fn other_spellings_of_a_right_signature_are_none() {
         format!("t={NOW},sha256={mac}"),
         format!("t={NOW}&v1={mac}"),
         format!("v1={mac}"),
-        format!("t={NOW},t={NOW},v1={mac}"),
         format!("t=1,t={NOW},v1={mac}"),
         mac.clone(),
         String::new(),

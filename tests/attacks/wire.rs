@@ -303,3 +303,45 @@ async fn older_and_stranger_forms_of_a_request_run_once_or_never() {
     }
     assert_eq!(receiver.runs.runs(), 3);
 }
+
+#[tokio::test]
+async fn a_header_that_is_spelled_otherwise_is_another_one() {
+    let receiver = receiver().await;
+    let name = "x-blendfi-signature";
+    let signature = Preset::BlendFi.signature(body()).unwrap();
+    let bare = || Preset::BlendFi.delivery(1).without(name);
+    for other in [
+        "x_blendfi_signature",
+        "x-blendfi_signature",
+        "http-x-blendfi-signature",
+        "x-blendfi-signature-",
+        "blendfi-signature",
+        "x-blendfi-signatures",
+    ] {
+        let answer = receiver.send(&bare().header(other, &signature)).await;
+        assert_eq!(answer.status, 401, "{other}");
+    }
+    assert_eq!(receiver.runs.runs(), 0);
+    // In any case (RFC 9110 section 5.1).
+    let answer = receiver
+        .send(&bare().header("X-BLENDFI-Signature", &signature))
+        .await;
+    assert_eq!(answer.status, 204);
+}
+
+#[tokio::test]
+async fn who_never_reads_an_answer_keeps_nobody_waiting() {
+    let receiver = receiver().await;
+    let forged = Preset::BlendFi.delivery(7).body("forged").bytes();
+    let mut deaf = Vec::new();
+    for _ in 0..20 {
+        let mut connection = Connection::open(receiver.server.address).await;
+        connection.send(&forged.repeat(200)).await;
+        deaf.push(connection);
+    }
+    for number in 1..=20 {
+        run_once(&receiver, number).await;
+    }
+    drop(deaf);
+    assert_eq!(receiver.runs.runs(), 20);
+}

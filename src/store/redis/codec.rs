@@ -106,7 +106,9 @@ pub(super) fn decode(mut value: Bytes) -> Option<Stored> {
             return None;
         }
         let name = value.split_to(length);
-        Some(EventKey::decode(std::str::from_utf8(&name).ok()?).ok()?)
+        let key = EventKey::decode(std::str::from_utf8(&name).ok()?).ok()?;
+        // In log lines it may be written otherwise; here it is not.
+        Some(Some(key).filter(|key| key.encoded().as_bytes() == name)?)
     };
     let body = (flags & BODY != 0).then(|| std::mem::take(&mut value));
     if !value.is_empty() {
