@@ -31,9 +31,9 @@ use support::presets::answering_in;
 use support::receiver::Receiver;
 use tower_webhook::Provider;
 
-/// A time to answer that leaves 400 ms.
+/// A time to answer that leaves two seconds.
 fn in_a_hurry(provider: Provider) -> Provider {
-    answering_in(Duration::from_millis(500), provider)
+    answering_in(Duration::from_millis(2_500), provider)
 }
 
 /// A right delivery of event `number` is handled: the attack has cost it nothing.
