@@ -439,7 +439,10 @@ fn a_name_that_holds_a_dot_stands_for_itself_unless_it_is_to_be_searched_for() {
         ("search(hooks.example)", false),
         ("search(queue)", false),
     ];
-    assert_eq!(hosts, expected.map(|(text, absolute)| (text.to_owned(), absolute)));
+    assert_eq!(
+        hosts,
+        expected.map(|(text, absolute)| (text.to_owned(), absolute))
+    );
     // Each has answers of its own.
     let now = UnixTime::from_secs(1);
     let searched = HostName::new("search(hooks.example)").unwrap();
@@ -448,7 +451,14 @@ fn a_name_that_holds_a_dot_stands_for_itself_unless_it_is_to_be_searched_for() {
     assert_eq!(list.unresolved(now).len(), 3);
     assert!(!list.unresolved(now).contains(&searched));
     assert_eq!(list.check(address, now), Admission::Allowed);
-    for text in ["search()", "search(", "search(192.0.2.1)", "search(a b)", "search(a.b", "(a.b)"] {
+    for text in [
+        "search()",
+        "search(",
+        "search(192.0.2.1)",
+        "search(a b)",
+        "search(a.b",
+        "(a.b)",
+    ] {
         assert!(Allowlist::parse([text]).is_err(), "{text}");
     }
 }
