@@ -5,6 +5,8 @@
 //! the rest is what stands on the wire, or, after `v`, the value of a record.
 #![no_main]
 
+use std::time::Duration;
+
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
@@ -170,17 +172,25 @@ fn agree<T: PartialEq + std::fmt::Debug>(ours: Result<T, Kind>, model: Option<T>
 }
 
 /// A value as `layout.lua` says that it is laid out.
-fn encode(kept: &Kept, name: Option<&str>) -> Vec<u8> {
+fn encode(kept: &Kept, key: Option<&str>) -> Vec<u8> {
+    let mut name = key.map(str::to_owned);
     let (mut flags, tail, body) = match &kept.stage {
         Stage::Claimed {
             lease_ends,
+            lease,
             bound,
             corrected,
-        } => (
-            1 | u8::from(*bound) << 4 | u8::from(*corrected) << 5,
-            lease_ends.as_micros().to_be_bytes().to_vec(),
-            None,
-        ),
+        } => {
+            if let Some(lease) = lease {
+                let colon = key.map_or(String::new(), |key| format!(":{key}"));
+                name = Some(format!("-lease:{}{colon}", lease.as_micros()));
+            }
+            (
+                1 | u8::from(*bound) << 4 | u8::from(*corrected) << 5,
+                lease_ends.as_micros().to_be_bytes().to_vec(),
+                None,
+            )
+        }
         Stage::Done(StoredResponse { status, body }) => {
             (2, status.to_be_bytes().to_vec(), body.clone())
         }
@@ -204,9 +214,12 @@ fn encode(kept: &Kept, name: Option<&str>) -> Vec<u8> {
     value
 }
 
+/// What stands before the name and the body.
 fn without_body(mut kept: Kept) -> Kept {
-    if let Stage::Done(response) = &mut kept.stage {
-        response.body = None;
+    match &mut kept.stage {
+        Stage::Done(response) => response.body = None,
+        Stage::Claimed { lease, .. } => *lease = None,
+        Stage::Released => {}
     }
     kept
 }
@@ -295,7 +308,7 @@ fn judged(report: &RedisReport, said: &[u8]) {
 
 #[derive(Arbitrary, Debug)]
 enum MadeStage {
-    Claimed(u64, bool, bool),
+    Claimed(u64, Option<u64>, bool, bool),
     Done(u16, Option<Vec<u8>>),
     Released,
 }
@@ -364,8 +377,9 @@ impl Wire {
 fn made_up(bytes: &[u8]) -> arbitrary::Result<()> {
     let made = Made::arbitrary(&mut Unstructured::new(bytes))?;
     let stage = match made.stage {
-        MadeStage::Claimed(lease_ends, bound, corrected) => Stage::Claimed {
+        MadeStage::Claimed(lease_ends, lease, bound, corrected) => Stage::Claimed {
             lease_ends: UnixTime::from_micros(lease_ends),
+            lease: lease.map(Duration::from_micros),
             bound,
             corrected,
         },

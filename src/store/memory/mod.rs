@@ -210,7 +210,8 @@ impl Store for MemoryStore {
     }
 
     async fn wait(&self, key: &EventKey, limit: Duration) {
-        let changed = wait::until_changed(&self.space, &self.pool.clock, key);
+        let Pool { clock, room, .. } = &*self.pool;
+        let changed = wait::until_changed(&self.space, clock, room, key);
         // Which of the two came first is all the same: the caller claims again.
         let _ = tokio::time::timeout(limit, changed).await;
     }

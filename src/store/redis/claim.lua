@@ -31,6 +31,7 @@ if record and record.state == CLAIMED and record.token == token then
   -- The reply was lost: the same grant once more. What was bound meanwhile stays bound.
   granted = record
 elseif record and record.state == CLAIMED and record.lease_ends > now then
+  after_a_step_back(key, record)
   -- What nobody has confirmed yet refuses nobody.
   if record.bound and differs then return { 3, now } end
   return { 2, now }
@@ -47,7 +48,7 @@ else
     name = name,
   }
 end
-granted.lease_ends = lease_ends
+granted.lease_ends, granted.lease = lease_ends, tonumber(lease)
 granted.kept_until = kept_until
 local failed = write(key, granted)
 if failed then return failed end

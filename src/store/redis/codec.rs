@@ -21,6 +21,8 @@ const BOUND: u8 = 16;
 const CORRECTED: u8 = 32;
 const NAMED: u8 = 64;
 const BODY: u8 = 128;
+/// What the name of a claimed record begins with: the length of its lease, in microseconds.
+const LEASE: &str = "-lease:";
 
 /// As much of a value as tells its state: everything before the name and the body.
 pub(super) const HEAD: usize = 62;
@@ -97,7 +99,7 @@ pub(super) struct Stored {
 
 /// Reads a value; `None` where it is not one that this version writes.
 pub(super) fn decode(mut value: Bytes) -> Option<Stored> {
-    let (flags, head) = decode_head(&mut value)?;
+    let (flags, mut head) = decode_head(&mut value)?;
     let key = if flags & NAMED == 0 {
         None
     } else {
@@ -105,8 +107,9 @@ pub(super) fn decode(mut value: Bytes) -> Option<Stored> {
         if value.len() < length {
             return None;
         }
-        let name = value.split_to(length);
-        Some(EventKey::decode(std::str::from_utf8(&name).ok()?).ok()?)
+        let text = value.split_to(length);
+        let name = head.read_name(std::str::from_utf8(&text).ok()?);
+        name.map(EventKey::decode).transpose().ok()?
     };
     let body = (flags & BODY != 0).then(|| std::mem::take(&mut value));
     if !value.is_empty() {
@@ -136,6 +139,7 @@ struct Head {
 enum Stage {
     Claimed {
         lease_ends: UnixTime,
+        lease: Option<Duration>,
         bound: bool,
         corrected: bool,
     },
@@ -162,6 +166,8 @@ fn decode_head(value: &mut Bytes) -> Option<(u8, Head)> {
     let stage = match flags & STATE {
         CLAIMED => Stage::Claimed {
             lease_ends: UnixTime::from_micros(value.try_get_u64().ok()?),
+            // It stands in the name.
+            lease: None,
             bound: flags & BOUND != 0,
             corrected: flags & CORRECTED != 0,
         },
@@ -197,6 +203,26 @@ fn sixteen(value: &mut Bytes) -> Option<[u8; 16]> {
 }
 
 impl Head {
+    /// Takes the length of the lease from the name of a claimed record, and leaves the event key.
+    fn read_name<'a>(&mut self, text: &'a str) -> Option<&'a str> {
+        if let Stage::Claimed { lease, .. } = &mut self.stage
+            && let Some(rest) = text.strip_prefix(LEASE)
+        {
+            let (micros, name) = match rest.split_once(':') {
+                Some((micros, name)) => (micros, Some(name)),
+                None => (rest, None),
+            };
+            // As it is written, and no other spelling.
+            if let Ok(number) = micros.parse::<u64>()
+                && number.to_string() == micros
+            {
+                *lease = Some(Duration::from_micros(number));
+                return name;
+            }
+        }
+        Some(text)
+    }
+
     fn into_record(self, body: Option<Bytes>) -> Record {
         let Self {
             token,
@@ -209,11 +235,13 @@ impl Head {
         let state = match stage {
             Stage::Claimed {
                 lease_ends,
+                lease,
                 bound,
                 corrected,
             } => State::Claimed {
                 token,
                 lease_ends,
+                lease,
                 bound,
                 corrected,
             },
@@ -269,6 +297,40 @@ mod tests {
             kept_until: UnixTime::from_micros(1_000),
         };
         assert_eq!(stored, Stored { record, key: None });
+    }
+
+    #[test]
+    fn the_length_of_a_lease_stands_before_the_name() {
+        let value = |name: &str| {
+            let mut value = vec![1, 1 | 8 | 16 | 64];
+            value.extend([0xaa; 16]);
+            value.extend([0; 20]);
+            value.extend([0xbb; 16]);
+            value.extend([0, 0, 0, 0, 0, 0, 0, 9]);
+            value.extend(u32::try_from(name.len()).unwrap().to_be_bytes());
+            value.extend(name.as_bytes());
+            decode(value.into())
+        };
+        let read = |name: &str| {
+            let Stored { record, key } = value(name)?;
+            let State::Claimed { lease, .. } = record.state else {
+                return None;
+            };
+            Some((lease.map(|it| it.as_micros()), key.map(|it| it.encoded())))
+        };
+        assert_eq!(read("-lease:15000000"), Some((Some(15_000_000), None)));
+        let named = Some("acme:evt_1".to_owned());
+        assert_eq!(read("-lease:0:acme:evt_1"), Some((Some(0), named.clone())),);
+        assert_eq!(read("acme:evt_1"), Some((None, named)), "the first edition");
+        assert_eq!(read("-lease:1:"), None);
+        for other in [
+            "-lease:01",
+            "-lease:+1",
+            "-lease:x",
+            "-lease:99999999999999999999",
+        ] {
+            assert_eq!(read(other), Some((None, Some(other.to_owned()))));
+        }
     }
 
     #[test]

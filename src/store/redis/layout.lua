@@ -11,9 +11,12 @@
 --   16 bytes  fingerprint              with flag FINGERPRINT
 --   8 bytes   lease end, microseconds  if claimed
 --   2 bytes   status                   if done
---   4 bytes   length of the event key, and the key: with flag NAMED, where it is only hashed in
---             the Redis key
+--   4 bytes   length of the name, and the name: with flag NAMED
 --   the rest  body                     with flag BODY
+--
+-- The name is the event key where it is only hashed in the Redis key. If claimed, '-lease:' and the
+-- length of the lease in microseconds stand before it, with a colon between if there is a key. The
+-- first edition knew no such length: it reads the record all the same, as one with another name.
 --
 -- A fence has 64 bits, more than a Lua number holds exactly: it is handled in two halves.
 
@@ -21,6 +24,7 @@ local VERSION = 1
 local CLAIMED, DONE, RELEASED = 1, 2, 3
 local FINGERPRINT, BOUND, CORRECTED, NAMED, BODY = 8, 16, 32, 64, 128
 local HALF = 4294967296
+local LEASE = '-lease:'
 -- The first element of an answer where the value cannot be read.
 local UNREADABLE = 0
 

@@ -19,7 +19,8 @@ for place, key in ipairs(KEYS) do
     outcome = UNREADABLE
   elseif record and record.state == CLAIMED and record.token == token then
     if bind ~= '' then record.bound, record.fingerprint = true, bind end
-    record.lease_ends = now + ARGV[first + 3]
+    record.lease = tonumber(ARGV[first + 3])
+    record.lease_ends = now + record.lease
     record.kept_until = math.max(now + ARGV[first + 4], record.lease_ends)
     local failed = write(key, record)
     if failed then return failed end
