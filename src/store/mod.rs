@@ -122,8 +122,8 @@ pub use token::Token;
 /// Keeps one record per event key; the [module](self) says what that guarantees. Whether a store of
 /// your own does, `testing::check_store` of the feature `testing` finds out.
 ///
-/// No method has a default body: each is a promise that only the store itself can keep. Every
-/// one may be dropped half-way and sent again.
+/// No method but [`for_renewals`](Store::for_renewals) has a default body: each is a promise that only
+/// the store itself can keep. Every one may be dropped half-way and sent again.
 ///
 /// # Errors
 ///
@@ -162,6 +162,16 @@ pub trait Store: Send + Sync + 'static {
         &self,
         renewals: &[Renew],
     ) -> impl Future<Output = Result<Vec<Held>, StoreError>> + Send;
+
+    /// A handle to the same records for renewals, which are then made in a runtime of this crate's
+    /// own: claims are kept also while handlers block every thread of the receiver's runtime.
+    ///
+    /// It must need nothing of the runtime in which the store was made or is used, such as a
+    /// connection that is driven there. Where it would, there is none, and claims are renewed where
+    /// their handlers run. That is so unless a store says otherwise.
+    fn for_renewals(&self) -> Option<SharedStore> {
+        None
+    }
 
     /// Waits until the record may have changed so that a claim is worth another try: it was
     /// finished, released or forgotten, or its lease is over; at most `limit`.

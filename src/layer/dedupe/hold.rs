@@ -54,6 +54,7 @@ pub(super) struct Kept(Arc<Hold>);
 
 impl Kept {
     pub(super) fn new(facts: Arc<Facts>, token: Token, grant: Grant, claimed_at: Instant) -> Self {
+        facts.hold_until(claimed_at + facts.core.lease);
         Self(Arc::new(Hold {
             facts,
             token,
@@ -137,7 +138,9 @@ impl Hold {
             }
             let limit = (asked + CALL_LIMIT).min(ends);
             let answered = if alone {
-                let outcome = timeout_at(limit, self.renew(None)).await.ok();
+                let outcome = timeout_at(limit, renewals.renew_alone(&self.renewal(None)))
+                    .await
+                    .ok();
                 outcome.map(|outcome| Answered {
                     asked,
                     outcome: outcome.map_err(Arc::new),
@@ -154,6 +157,10 @@ impl Hold {
                 }) => {
                     alone = false;
                     ends = (asked + lease).min(last_end);
+                    if !self.facts.hold_until(ends) {
+                        self.stop_renewing("its end had come before it was renewed");
+                        return pending().await;
+                    }
                     due = renewals.due_again(asked);
                 }
                 Some(Answered {

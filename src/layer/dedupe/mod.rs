@@ -5,8 +5,9 @@
 //! own. There `claim` takes the event, `confirm` asks about it, the handler runs, and `hold` records
 //! the outcome. A hold that is not over soon leaves the `nursery` and is renewed; `renewals` sends
 //! those due at one time together. `facts` is what is known of a delivery, `ticket` carries its
-//! answer.
+//! answer. Renewals are made `apart`, in a runtime of their own, where the store bears it.
 
+mod apart;
 mod builder;
 mod call;
 mod claim;

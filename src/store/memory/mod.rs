@@ -20,6 +20,7 @@ use super::Store;
 use super::command::{Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Release, Renew};
 use super::error::{StoreError, StoreErrorKind};
 use super::record::Command;
+use super::shared::SharedStore;
 
 use self::clock::StoreClock;
 use self::pool::Pool;
@@ -207,6 +208,11 @@ impl Store for MemoryStore {
 
     async fn renew(&self, renewals: &[Renew]) -> Result<Vec<Held>, StoreError> {
         renewals.iter().map(|renew| self.run(renew)).collect()
+    }
+
+    /// It needs no runtime.
+    fn for_renewals(&self) -> Option<SharedStore> {
+        Some(SharedStore::new(self.clone()))
     }
 
     async fn wait(&self, key: &EventKey, limit: Duration) {
