@@ -59,7 +59,8 @@
 //! | window | what closes it |
 //! | --- | --- |
 //! | between the effect and the record, the process dies, or is stopped or cut off from the store until its lease is over | a sink that is unique on [`Delivery::key`] |
-//! | before its effect, a handler is paused past its lease, or runs past the renewal ceiling | a sink that refuses a lower [`Delivery::fence`] |
+//! | before its effect, a handler is paused past its lease, or runs past the renewal ceiling | a sink that refuses a lower [`Delivery::fence`]; or asking [`Delivery::lease`] before the effect, unless the machine was suspended |
+//! | the store's clock is set forward past the end of a lease: two receivers are at work, the first is told at its next renewal | a sink that is unique on the key |
 //! | the store loses what it has acknowledged (memory: at every restart; Redis: as it is set up) | a sink that is unique on the key |
 //! | the sender sends the event again after the retention | [`Webhook::refuse_old_events`], or a sink that is unique on the key |
 //!
@@ -84,6 +85,7 @@ mod extract;
 pub mod layer;
 mod mac;
 mod path;
+mod printable;
 pub mod provider;
 mod rejection;
 mod secret;

@@ -33,7 +33,6 @@ fn claim(id: &str) -> Claim {
         key: EventKey::new(ProviderName::new("acme").unwrap(), [id]).unwrap(),
         token: Token::random().unwrap(),
         fingerprint: Fingerprint::of(b"a"),
-        bind: true,
         lease: LEASE,
         retention: Duration::from_secs(72 * 3_600),
     }
@@ -81,7 +80,6 @@ async fn a_holder_that_a_step_forward_has_cost_its_lease_is_told_at_its_next_ren
     let renew = |claim: &Claim| Renew {
         key: claim.key.clone(),
         token: claim.token,
-        bind: None,
         lease: claim.lease,
         retention: claim.retention,
     };

@@ -84,9 +84,8 @@ struct Witness {
     /// The one granted last while the record was kept, and the largest of all.
     last_fence: u64,
     fence: u64,
-    /// What other content is measured against, and whether it is refused.
+    /// What other content is measured against.
     content: Option<Fingerprint>,
-    bound: bool,
 }
 
 impl Witness {
@@ -121,7 +120,11 @@ impl Witness {
                     "done stays done"
                 );
             } else {
-                assert_eq!(*outcome, ClaimOutcome::Conflict, "done stays done");
+                assert_eq!(
+                    *outcome,
+                    ClaimOutcome::OtherDone(response.clone()),
+                    "done stays done"
+                );
             }
             return;
         }
@@ -140,8 +143,8 @@ impl Witness {
                 // After a step back of the clock it is as long again.
                 let live_until = live_until.min(now.saturating_add(self.lease));
                 self.holder = Some((token, live_until, grant));
-                let refused = if self.bound && differs {
-                    ClaimOutcome::Conflict
+                let refused = if differs {
+                    ClaimOutcome::OtherInProgress
                 } else {
                     ClaimOutcome::InProgress
                 };
@@ -167,10 +170,7 @@ impl Witness {
                 self.holder = Some((claim.token, lease_ends, grant));
                 self.lease = claim.lease;
                 self.released_by = None;
-                self.bound = claim.bind;
-                if claim.bind {
-                    self.content = Some(claim.fingerprint);
-                }
+                self.content = Some(claim.fingerprint);
             }
         }
         self.keep(now, claim.retention.max(claim.lease));
@@ -225,10 +225,6 @@ impl Witness {
         if let (true, Some((token, _, grant))) = (holds, self.holder) {
             self.holder = Some((token, now.saturating_add(renew.lease), grant));
             self.lease = renew.lease;
-            if let Some(content) = renew.bind {
-                self.content = Some(content);
-                self.bound = true;
-            }
             self.keep(now, renew.retention.max(renew.lease));
         }
     }
@@ -314,7 +310,6 @@ impl History {
                     key: key.clone(),
                     token,
                     fingerprint,
-                    bind: command == b'c',
                     lease,
                     retention,
                 };
@@ -366,7 +361,6 @@ impl History {
                 let renew = Renew {
                     key: key.clone(),
                     token,
-                    bind: (command == b'b').then_some(fingerprint),
                     lease,
                     retention,
                 };

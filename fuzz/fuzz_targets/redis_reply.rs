@@ -128,13 +128,17 @@ fn claim_model(value: &Value) -> Option<(UnixTime, ClaimOutcome)> {
             (time(now)?, ClaimOutcome::Claimed(grant))
         }
         [Value::Int(2), now] => (time(now)?, ClaimOutcome::InProgress),
-        [Value::Int(3), now] => (time(now)?, ClaimOutcome::Conflict),
-        [Value::Int(4), now, status, stored] => {
+        [Value::Int(3), now] => (time(now)?, ClaimOutcome::OtherInProgress),
+        [Value::Int(code @ 4..=5), now, status, stored] => {
             let response = StoredResponse {
                 status: natural(status)?.try_into().ok()?,
                 body: body(stored)?,
             };
-            (time(now)?, ClaimOutcome::Done(response))
+            let outcome = match code {
+                4 => ClaimOutcome::Done(response),
+                _ => ClaimOutcome::OtherDone(response),
+            };
+            (time(now)?, outcome)
         }
         _ => return None,
     })
@@ -178,7 +182,6 @@ fn encode(kept: &Kept, key: Option<&str>) -> Vec<u8> {
         Stage::Claimed {
             lease_ends,
             lease,
-            bound,
             corrected,
         } => {
             if let Some(lease) = lease {
@@ -186,7 +189,8 @@ fn encode(kept: &Kept, key: Option<&str>) -> Vec<u8> {
                 name = Some(format!("-lease:{}{colon}", lease.as_micros()));
             }
             (
-                1 | u8::from(*bound) << 4 | u8::from(*corrected) << 5,
+                // Other content is refused where there is any: what has no flag for that has none.
+                1 | u8::from(kept.fingerprint.is_some()) << 4 | u8::from(*corrected) << 5,
                 lease_ends.as_micros().to_be_bytes().to_vec(),
                 None,
             )
@@ -308,7 +312,7 @@ fn judged(report: &RedisReport, said: &[u8]) {
 
 #[derive(Arbitrary, Debug)]
 enum MadeStage {
-    Claimed(u64, Option<u64>, bool, bool),
+    Claimed(u64, Option<u64>, bool),
     Done(u16, Option<Vec<u8>>),
     Released,
 }
@@ -377,10 +381,9 @@ impl Wire {
 fn made_up(bytes: &[u8]) -> arbitrary::Result<()> {
     let made = Made::arbitrary(&mut Unstructured::new(bytes))?;
     let stage = match made.stage {
-        MadeStage::Claimed(lease_ends, lease, bound, corrected) => Stage::Claimed {
+        MadeStage::Claimed(lease_ends, lease, corrected) => Stage::Claimed {
             lease_ends: UnixTime::from_micros(lease_ends),
             lease: lease.map(Duration::from_micros),
-            bound,
             corrected,
         },
         MadeStage::Done(status, body) => Stage::Done(StoredResponse {
@@ -461,12 +464,17 @@ fn made_up(bytes: &[u8]) -> arbitrary::Result<()> {
             (wire, ClaimOutcome::Claimed(grant))
         }
         Stage::Done(response) => {
+            let other = response.status % 2 == 1;
             let wire = Wire::array(made.newer, 4)
-                .int(4)
+                .int(if other { 5 } else { 4 })
                 .int(now)
                 .int(response.status.into());
             let wire = wire.bulk(response.body.as_deref());
-            (wire, ClaimOutcome::Done(response.clone()))
+            let outcome = match other {
+                true => ClaimOutcome::OtherDone(response.clone()),
+                false => ClaimOutcome::Done(response.clone()),
+            };
+            (wire, outcome)
         }
         Stage::Released => {
             let wire = Wire::array(made.newer, 2).int(2).int(now);

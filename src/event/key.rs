@@ -1,11 +1,12 @@
 //! The name of an event, and the digest of what it means.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write};
+use std::fmt;
 
 use sha2::{Digest, Sha256};
 
 use crate::error::{ConfigError, ConfigErrorKind};
+use crate::printable::{Printable, is_hidden};
 use crate::text::Text;
 
 /// The name of a sender, or of a tenant: 1 to 32 of `a-z`, `0-9`, `-` and `_`.
@@ -67,7 +68,8 @@ impl fmt::Display for ProviderName {
 /// share their text.
 ///
 /// [`Display`](fmt::Display) writes the parts as a person would, joined by colons;
-/// [`EventKey::encoded`] writes them so that they can be told apart again.
+/// [`EventKey::encoded`] writes them so that they can be told apart again, and
+/// [`EventKey::escaped`] so that they may stand in a log line too.
 ///
 /// ```
 /// use tower_webhook::{EventKey, ProviderName};
@@ -161,21 +163,43 @@ impl EventKey {
         }
     }
 
-    /// Whether these bytes are the key as it is displayed.
+    /// The [encoded](Self::encoded) key for a log line: every character that begins a line of its
+    /// own, turns text around or is not seen is written in the same way. The same where there is
+    /// none; [`EventKey::decode`] reads it too.
+    ///
+    /// ```
+    /// use tower_webhook::{EventKey, ProviderName};
+    ///
+    /// let key = EventKey::new(ProviderName::new("acme")?, ["\u{202e}1_tve"])?;
+    /// assert_eq!(key.escaped(), "acme:%E2%80%AE1_tve");
+    /// assert_eq!(EventKey::decode(&key.escaped())?, key);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    pub fn escaped(&self) -> String {
+        let encoded = self.encoded();
+        if encoded.is_ascii() {
+            return encoded;
+        }
+        let mut line = String::with_capacity(encoded.len());
+        escape(&encoded, is_hidden, &mut line);
+        line
+    }
+
+    /// Whether these bytes are the parts as the sender wrote them, joined by colons.
     pub(super) fn reads(&self, bytes: &[u8]) -> bool {
         let escaped = (self.parts.as_bytes().iter()).fold(false, |any, byte| any | (*byte == b'%'));
         if escaped {
-            self.to_string().as_bytes() == bytes
+            self.parts().collect::<Vec<_>>().join(":").as_bytes() == bytes
         } else {
             self.parts.as_bytes() == bytes
         }
     }
 
-    /// Reads back what [`EventKey::encoded`] wrote.
+    /// Reads back what [`EventKey::encoded`] or [`EventKey::escaped`] wrote.
     ///
     /// # Errors
     ///
-    /// A text that `encoded` would not have written.
+    /// A text that neither would have written.
     pub fn decode(text: &str) -> Result<Self, ConfigError> {
         let (scope, parts) = text
             .split_once(':')
@@ -186,7 +210,7 @@ impl EventKey {
         };
         let provider = ProviderName::new(provider.to_owned())?;
         let key = Self::new(provider, parts.split(':').map(unescape))?.of_tenant(tenant);
-        if key.parts.as_str() == parts {
+        if key.parts.as_str() == parts || key.escaped() == text {
             Ok(key)
         } else {
             Err(refused(
@@ -216,9 +240,13 @@ fn escape_into(part: &str, out: &mut String) {
         out.push_str(part);
         return;
     }
+    escape(part, must_escape, out);
+}
+
+fn escape(text: &str, must: impl Fn(char) -> bool, out: &mut String) {
     let mut utf8 = [0; 4];
-    for c in part.chars() {
-        if must_escape(c) {
+    for c in text.chars() {
+        if must(c) {
             for byte in c.encode_utf8(&mut utf8).bytes() {
                 out.push('%');
                 out.push_str(&data_encoding::HEXUPPER.encode(&[byte]));
@@ -252,23 +280,12 @@ fn unescape(part: &str) -> Cow<'_, str> {
 
 impl fmt::Display for EventKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Nothing is escaped: each colon stands between two parts, and nothing is a control.
-        let parts = self.parts.as_str();
-        if !parts.contains('%') {
-            return f.write_str(parts);
-        }
+        // A key stands in log lines, and must not make lines of its own or turn others around.
         for (position, part) in self.parts().enumerate() {
             if position > 0 {
                 f.write_str(":")?;
             }
-            for c in part.chars() {
-                // A key stands in log lines, and must not make lines of its own.
-                if c.is_control() {
-                    write!(f, "{}", c.escape_default())?;
-                } else {
-                    f.write_char(c)?;
-                }
-            }
+            Printable(part).fmt(f)?;
         }
         Ok(())
     }
@@ -276,7 +293,7 @@ impl fmt::Display for EventKey {
 
 impl fmt::Debug for EventKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "EventKey({})", self.encoded())
+        write!(f, "EventKey({})", self.escaped())
     }
 }
 
@@ -356,6 +373,19 @@ mod tests {
     }
 
     #[test]
+    fn a_key_turns_no_line_around_and_is_kept_as_it_was() {
+        let key = key(&["\u{202e}a:b", "c\u{2028}"]);
+        assert_eq!(key.to_string(), r"\u{202e}a:b:c\u{2028}");
+        // What is stored is what was always stored.
+        assert_eq!(key.encoded(), "acme:\u{202e}a%3Ab:c\u{2028}");
+        assert_eq!(key.escaped(), "acme:%E2%80%AEa%3Ab:c%E2%80%A8");
+        assert_eq!(format!("{key:?}"), format!("EventKey({})", key.escaped()));
+        assert_eq!(EventKey::decode(&key.escaped()).unwrap(), key);
+        assert!(EventKey::decode("acme:\u{202e}a%3Ab:c%E2%80%A8").is_err());
+        assert!(key.reads("\u{202e}a:b:c\u{2028}".as_bytes()));
+    }
+
+    #[test]
     fn composition_has_one_reading() {
         assert_ne!(key(&["a:b", "c"]), key(&["a", "b:c"]));
         assert_ne!(key(&["a", "b"]), key(&["a:b"]));
@@ -431,6 +461,7 @@ mod tests {
             prop_assert_eq!(a == b, x == y);
             prop_assert_eq!(a == b, x.encoded() == y.encoded());
             prop_assert_eq!(x.parts().collect::<Vec<_>>(), a);
+            prop_assert_eq!(&EventKey::decode(&x.escaped()).unwrap(), &x);
             prop_assert_eq!(EventKey::decode(&x.encoded()).unwrap(), x);
         }
     }

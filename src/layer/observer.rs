@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::event::{EventKey, ProviderName};
+use crate::printable::Printable;
 use crate::rejection::Reason;
 use crate::secret::KeyId;
 
@@ -92,13 +93,13 @@ pub struct Detail<'a>(pub(crate) &'a dyn fmt::Display);
 
 impl fmt::Display for Detail<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        Printable(self.0).fmt(f)
     }
 }
 
 impl fmt::Debug for Detail<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        Printable(self.0).fmt(f)
     }
 }
 
@@ -209,7 +210,7 @@ impl TracingObserver {
                     provider = %observation.provider,
                     reason = observation.reason.map(Reason::code),
                     status = observation.status.map(|status| status.as_u16()),
-                    key = observation.key.map(|key| tracing::field::display(key.encoded())),
+                    key = observation.key.map(|key| tracing::field::display(key.escaped())),
                     signed_by = observation.signed_by.map(tracing::field::display),
                     client = observation.client.map(tracing::field::display),
                     attempt = observation.attempt,

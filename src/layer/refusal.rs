@@ -3,6 +3,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::observer;
+use crate::event::payload::PayloadError;
 use crate::event::{EventError, EventErrorKind};
 use crate::rejection::Reason;
 use crate::secret::KeyId;
@@ -25,6 +26,7 @@ enum Detail {
     Signature(SignatureError),
     Client(ClientAddressError),
     Event(EventError),
+    Payload(PayloadError),
     Store(Chain<StoreError>),
 }
 
@@ -49,6 +51,7 @@ impl Refusal {
                 Detail::Signature(error) => error,
                 Detail::Client(error) => error,
                 Detail::Event(error) => error,
+                Detail::Payload(error) => error,
                 Detail::Store(chain) => chain,
             })
         })
@@ -114,6 +117,16 @@ impl From<EventError> for Refusal {
             reason,
             client: None,
             detail: Some(Detail::Event(error)),
+        }
+    }
+}
+
+impl From<PayloadError> for Refusal {
+    fn from(error: PayloadError) -> Self {
+        Self {
+            reason: Reason::PayloadMismatch,
+            client: None,
+            detail: Some(Detail::Payload(error)),
         }
     }
 }

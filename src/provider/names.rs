@@ -43,7 +43,7 @@ macro_rules! names {
 
         impl std::fmt::Display for $enum {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.as_str())
+                std::fmt::Display::fmt(&$crate::printable::Printable(self.as_str()), f)
             }
         }
     };
@@ -55,6 +55,7 @@ pub(crate) use names;
 mod tests {
     use proptest::prelude::*;
 
+    use crate::printable::Printable;
     use crate::provider::bloque::AccountStatus;
 
     #[test]
@@ -72,7 +73,7 @@ mod tests {
         fn every_name_is_written_as_it_was_read(name in "active|creation_failed|.{0,8}") {
             let status = AccountStatus::from(name.as_str());
             prop_assert_eq!(status.as_str(), &name);
-            prop_assert_eq!(status.to_string(), name);
+            prop_assert_eq!(status.to_string(), Printable(name).to_string());
         }
     }
 }

@@ -27,7 +27,7 @@ pub struct Kept {
     pub attempt: u32,
     /// The fence of the last attempt.
     pub fence: u64,
-    /// What was bound last.
+    /// What was claimed or completed last.
     pub fingerprint: Option<Fingerprint>,
     /// From this moment on the record counts as absent.
     pub kept_until: UnixTime,
@@ -42,8 +42,6 @@ pub enum Stage {
         lease_ends: UnixTime,
         /// How long it was when it was set, where that is known.
         lease: Option<Duration>,
-        /// Whether other content is refused.
-        bound: bool,
         /// Whether an earlier attempt had other content.
         corrected: bool,
     },
@@ -60,13 +58,11 @@ impl From<Record> for Kept {
                 token,
                 lease_ends,
                 lease,
-                bound,
                 corrected,
             } => {
                 let stage = Stage::Claimed {
                     lease_ends,
                     lease,
-                    bound,
                     corrected,
                 };
                 (stage, token)

@@ -12,9 +12,10 @@
 //! | released | the last attempt failed | the next attempt |
 //! | done | handled; the answer is kept | [`Done`](ClaimOutcome::Done) with that answer |
 //!
-//! Where other content was bound to a key that is claimed or done, the claim gets
-//! [`Conflict`](ClaimOutcome::Conflict) instead. After a failure other content is taken, and
-//! [`Grant::corrected`] says so.
+//! Where a key was claimed or done with other content, the claim gets
+//! [`OtherInProgress`](ClaimOutcome::OtherInProgress) or [`OtherDone`](ClaimOutcome::OtherDone)
+//! instead: whether that is a duplicate or a conflict is for who asks to say. After a failure other
+//! content is taken, and [`Grant::corrected`] says so.
 //!
 //! # What a store guarantees
 //!
@@ -37,6 +38,10 @@
 //! that is itself unique per event key closes that gap. A fence closes the other one, in which a
 //! holder sleeps through its lease before its effect and goes on as if nothing happened.
 //!
+//! Nor where the store's clock is set forward past the end of a lease: another may then claim, and the
+//! holder is told at its next renewal. A clock that is set back ends no lease early, and a lease that it
+//! left longer than it was made is as long again from the first claim or wait that meets it.
+//!
 //! ```
 //! use std::time::Duration;
 //! use tower_webhook::store::{
@@ -55,7 +60,6 @@
 //!         key: key.clone(),
 //!         token: Token::random()?,
 //!         fingerprint,
-//!         bind: true,
 //!         lease: Duration::from_secs(15),
 //!         retention,
 //!     })

@@ -20,7 +20,8 @@ pub(crate) struct Record {
     pub(crate) state: State,
     pub(crate) attempt: u32,
     pub(crate) fence: u64,
-    /// What was bound last; enforced while [`State::Claimed`] says so, and once done.
+    /// What was claimed or completed last; other content is refused while it is claimed, and once
+    /// done. None where an earlier version of this crate claimed before the event was confirmed.
     pub(crate) fingerprint: Option<Fingerprint>,
     /// From this moment on the record counts as absent.
     pub(crate) kept_until: UnixTime,
@@ -34,7 +35,6 @@ pub(crate) enum State {
         lease_ends: UnixTime,
         /// How long the lease was when it was set; unknown where the first edition wrote the record.
         lease: Option<Duration>,
-        bound: bool,
         /// Kept so that a claim that is sent again gets the answer of the first time.
         corrected: bool,
     },
@@ -104,7 +104,7 @@ impl Record {
         Some(record)
     }
 
-    /// Whether other content than this was bound.
+    /// Whether other content than this was claimed or completed last.
     fn differs_from(&self, fingerprint: Fingerprint) -> bool {
         self.fingerprint.is_some_and(|bound| bound != fingerprint)
     }
@@ -161,27 +161,19 @@ impl Command for Claim {
         };
         match &record.state {
             State::Claimed {
-                token,
-                bound,
-                corrected,
-                ..
-            } if *token == self.token => self.grant_again(record, *bound, *corrected, now),
-            State::Claimed {
-                lease_ends, bound, ..
-            } if *lease_ends > now => {
-                Step {
-                    write: record.after_a_step_back(now),
-                    // What nobody has confirmed yet refuses nobody.
-                    outcome: if *bound && record.differs_from(self.fingerprint) {
-                        ClaimOutcome::Conflict
-                    } else {
-                        ClaimOutcome::InProgress
-                    },
-                }
-            }
+                token, corrected, ..
+            } if *token == self.token => self.grant_again(record, *corrected, now),
+            State::Claimed { lease_ends, .. } if *lease_ends > now => Step {
+                write: record.after_a_step_back(now),
+                outcome: if record.differs_from(self.fingerprint) {
+                    ClaimOutcome::OtherInProgress
+                } else {
+                    ClaimOutcome::InProgress
+                },
+            },
             State::Claimed { .. } | State::Released { .. } => self.grant(Some(record), now),
             State::Done { response, .. } => Step::leave(if record.differs_from(self.fingerprint) {
-                ClaimOutcome::Conflict
+                ClaimOutcome::OtherDone(response.clone())
             } else {
                 ClaimOutcome::Done(response.clone())
             }),
@@ -199,11 +191,6 @@ impl Claim {
             fence: fence.saturating_add(1).max(now.as_micros()),
             corrected: earlier.is_some_and(|record| record.differs_from(self.fingerprint)),
         };
-        let fingerprint = if self.bind {
-            Some(self.fingerprint)
-        } else {
-            earlier.and_then(|record| record.fingerprint)
-        };
         let lease_ends = now.saturating_add(self.lease);
         Step::write(
             Record {
@@ -211,26 +198,19 @@ impl Claim {
                     token: self.token,
                     lease_ends,
                     lease: Some(self.lease),
-                    bound: self.bind,
                     corrected: grant.corrected,
                 },
                 attempt: grant.attempt,
                 fence: grant.fence,
-                fingerprint,
+                fingerprint: Some(self.fingerprint),
                 kept_until: now.saturating_add(self.retention).max(lease_ends),
             },
             ClaimOutcome::Claimed(grant),
         )
     }
 
-    /// The reply was lost: the same one once more. What was bound meanwhile stays bound.
-    fn grant_again(
-        &self,
-        record: &Record,
-        bound: bool,
-        corrected: bool,
-        now: UnixTime,
-    ) -> Step<ClaimOutcome> {
+    /// The reply was lost: the same one once more.
+    fn grant_again(&self, record: &Record, corrected: bool, now: UnixTime) -> Step<ClaimOutcome> {
         let lease_ends = now.saturating_add(self.lease);
         Step::write(
             Record {
@@ -238,7 +218,6 @@ impl Claim {
                     token: self.token,
                     lease_ends,
                     lease: Some(self.lease),
-                    bound,
                     corrected,
                 },
                 attempt: record.attempt,
@@ -337,10 +316,7 @@ impl Command for Renew {
         };
         match record.state {
             State::Claimed {
-                token,
-                bound,
-                corrected,
-                ..
+                token, corrected, ..
             } if token == self.token => {
                 let lease_ends = now.saturating_add(self.lease);
                 Step::write(
@@ -349,12 +325,11 @@ impl Command for Renew {
                             token,
                             lease_ends,
                             lease: Some(self.lease),
-                            bound: bound || self.bind.is_some(),
                             corrected,
                         },
                         attempt: record.attempt,
                         fence: record.fence,
-                        fingerprint: self.bind.or(record.fingerprint),
+                        fingerprint: record.fingerprint,
                         kept_until: now.saturating_add(self.retention).max(lease_ends),
                     },
                     Held::Held,

@@ -19,6 +19,7 @@ use super::renewals::Answered;
 use crate::event::{EventKey, Fingerprint};
 use crate::layer::refusal::Chain;
 use crate::layer::within::within;
+use crate::printable::Printable;
 use crate::store::{
     Complete, Grant, Held, Release, Renew, Store, StoreError, StoreErrorKind, StoredResponse, Token,
 };
@@ -54,6 +55,7 @@ pub(super) struct Kept(Arc<Hold>);
 
 impl Kept {
     pub(super) fn new(facts: Arc<Facts>, token: Token, grant: Grant, claimed_at: Instant) -> Self {
+        // From before it was sent, so that it ends no later here than in the store.
         facts.hold_until(claimed_at + facts.core.lease);
         Self(Arc::new(Hold {
             facts,
@@ -138,7 +140,7 @@ impl Hold {
             }
             let limit = (asked + CALL_LIMIT).min(ends);
             let answered = if alone {
-                let outcome = timeout_at(limit, renewals.renew_alone(&self.renewal(None)))
+                let outcome = timeout_at(limit, renewals.renew_alone(&self.renewal()))
                     .await
                     .ok();
                 outcome.map(|outcome| Answered {
@@ -146,7 +148,7 @@ impl Hold {
                     outcome: outcome.map_err(Arc::new),
                 })
             } else {
-                let together = renewals.renew(due, self.renewal(None));
+                let together = renewals.renew(due, self.renewal());
                 timeout_at(limit, together).await.ok().flatten()
             };
             alone = true;
@@ -198,7 +200,7 @@ impl Hold {
     fn lose(&self, why: &'static str) {
         tracing::warn!(
             target: "tower_webhook",
-            key = %self.key().encoded(),
+            key = %self.key().escaped(),
             attempt = self.grant.attempt,
             why,
             "a handler has lost its lease"
@@ -206,26 +208,13 @@ impl Hold {
         self.facts.lease().lose();
     }
 
-    fn renewal(&self, bind: Option<Fingerprint>) -> Renew {
+    fn renewal(&self) -> Renew {
         Renew {
             key: self.key().clone(),
             token: self.token,
-            bind,
             lease: self.core().lease,
             retention: self.core().retention,
         }
-    }
-
-    /// Extends the lease at once and on its own, and binds the fingerprint if one is given.
-    pub(super) async fn renew(&self, bind: Option<Fingerprint>) -> Result<Held, StoreError> {
-        let renewal = self.renewal(bind);
-        let outcomes = self
-            .core()
-            .store
-            .renew(std::slice::from_ref(&renewal))
-            .await?;
-        // A store that answers for fewer keys than it was asked about has not renewed this one.
-        Ok(outcomes.into_iter().next().unwrap_or(Held::Fenced))
     }
 
     /// Records the event as done, however long that takes; calls `overdue` once if that is not
@@ -339,9 +328,9 @@ impl Hold {
     fn warn(&self, command: &'static str, error: Option<&StoreError>) {
         tracing::warn!(
             target: "tower_webhook",
-            key = %self.key().encoded(),
+            key = %self.key().escaped(),
             command,
-            error = error.map(|error| tracing::field::display(Chain(error))),
+            error = error.map(|error| tracing::field::display(Printable(Chain(error)))),
             "the store did not take a command in time; it is sent again"
         );
     }

@@ -68,6 +68,7 @@ impl SourceGate {
             Admission::Unresolved => {
                 // The names may have come by `replace`, to a layer built outside any runtime.
                 self.resolver.start(&self.allowlist, &self.clock);
+                self.resolver.hurry();
                 Refusal::because(
                     Reason::SourceUnresolved,
                     "the address is not on the allowlist, and a host name of it has no address now",

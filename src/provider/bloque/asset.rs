@@ -3,6 +3,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use crate::event::Decimal;
+use crate::printable::Printable;
 
 /// An asset and how many decimal places its amounts have, as in `DUSD/6`.
 ///
@@ -78,7 +79,7 @@ impl From<String> for Asset {
 
 impl fmt::Display for Asset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        Printable(&self.0).fmt(f)
     }
 }
 

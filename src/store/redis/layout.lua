@@ -18,6 +18,9 @@
 -- length of the lease in microseconds stand before it, with a colon between if there is a key. The
 -- first edition knew no such length: it reads the record all the same, as one with another name.
 --
+-- BOUND stands in every claimed record. One without it, of an earlier version of the crate, was
+-- claimed before its event was confirmed: its fingerprint counts for nothing.
+--
 -- A fence has 64 bits, more than a Lua number holds exactly: it is handled in two halves.
 
 local VERSION = 1

@@ -113,7 +113,6 @@ impl Pair {
                     key: self.key(),
                     token: self.token(),
                     fingerprint: self.content(),
-                    bind: self.dice.roll(3) > 0,
                     lease: self.span(),
                     retention: self.span(),
                 };
@@ -183,7 +182,6 @@ impl Pair {
                 Some(Duration::from_micros(4_000)),
                 Some(Duration::from_secs(30)),
             ]),
-            bound: true,
             corrected: false,
         };
         let record = Record {
@@ -209,7 +207,6 @@ impl Pair {
             .map(|_| Renew {
                 key: self.key(),
                 token: self.token(),
-                bind: (self.dice.roll(2) == 0).then(|| self.content()),
                 lease: self.span(),
                 retention: self.span(),
             })
@@ -254,7 +251,7 @@ fn in_secs(secs: u64) -> UnixTime {
     UnixTime::from_micros(then.as_micros())
 }
 
-/// Writes a released record, or a claimed one that is bound, as `layout.lua` says.
+/// Writes a released record, or a claimed one, as `layout.lua` says.
 async fn put(store: &RedisStore, key: &EventKey, record: &Record) {
     let place = store.place(key);
     let mut name = place.name;
@@ -316,8 +313,9 @@ async fn redis_does_what_the_rules_say_on_random_histories() {
         for kind in [
             "claim Claimed, written",
             "claim InProgress",
-            "claim Conflict",
+            "claim OtherInProgress",
             "claim Done",
+            "claim OtherDone",
             "complete Held, written",
             "complete Held",
             "complete Fenced",
@@ -349,7 +347,6 @@ async fn a_finished_record_takes_little_more_than_a_plain_value() {
             key: key.clone(),
             token,
             fingerprint,
-            bind: true,
             lease: Duration::from_secs(15),
             retention,
         };
@@ -390,7 +387,6 @@ async fn redis_drops_a_record_when_its_retention_is_over() {
         key,
         token: Token::random().unwrap(),
         fingerprint: Fingerprint::of(b"a"),
-        bind: true,
         lease: Duration::from_secs(1_000),
         retention: Duration::from_secs(10),
     };

@@ -61,14 +61,12 @@ async fn side_by_side(store: &RedisStore, key: &EventKey) {
         key: key.clone(),
         token: Token::from_bytes([who; 16]),
         fingerprint: Fingerprint::from_bytes([what; 16]),
-        bind: true,
         lease,
         retention: LONG,
     };
     let renew = |who: u8| Renew {
         key: key.clone(),
         token: Token::from_bytes([who; 16]),
-        bind: None,
         lease: LONG,
         retention: LONG,
     };
@@ -96,7 +94,7 @@ async fn side_by_side(store: &RedisStore, key: &EventKey) {
     assert_eq!(lease_of(&stored(store, key).await), Some(BRIEF));
     store.claim(&claim(1, 7, LONG)).await.unwrap();
     assert_eq!(old_claim(2, 7).await, ClaimOutcome::InProgress);
-    assert_eq!(old_claim(2, 8).await, ClaimOutcome::Conflict);
+    assert_eq!(old_claim(2, 8).await, ClaimOutcome::OtherInProgress);
     let left = scripts::peek_answer(&then(store, PEEK, &place.key, &[]).await).unwrap();
     assert!(left > 500_000_000, "{left}");
     store.claim(&first).await.unwrap();

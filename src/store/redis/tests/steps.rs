@@ -8,7 +8,6 @@ fn claimed(lease: Option<Duration>) -> Record {
             token: Token::from_bytes([1; 16]),
             lease_ends: in_secs(3_600),
             lease,
-            bound: true,
             corrected: false,
         },
         attempt: 1,
@@ -69,7 +68,6 @@ async fn where_memory_is_short_a_waiter_is_told_all_the_same() {
         key: key.clone(),
         token: Token::from_bytes([2; 16]),
         fingerprint: Fingerprint::from_bytes([7; 16]),
-        bind: true,
         lease: PATIENCE,
         retention: PATIENCE,
     };
