@@ -200,17 +200,22 @@ pub struct Rejection {
 
 impl Rejection {
     pub(crate) fn new(reason: Reason, profile: &DeliveryProfile) -> Self {
-        let (status, retry_after) = match reason.answer(profile) {
-            Answer::Status(status) => (status, None),
-            Answer::NotNow => (
-                profile.not_now(),
-                Some(Duration::from_secs(RETRY_AFTER_SECS)),
-            ),
-        };
+        match reason.answer(profile) {
+            Answer::Status(status) => Self {
+                reason,
+                status,
+                retry_after: None,
+            },
+            Answer::NotNow => Self::not_now(reason, profile),
+        }
+    }
+
+    /// A refusal that asks the sender to come again, whatever is usual for the reason.
+    pub(crate) fn not_now(reason: Reason, profile: &DeliveryProfile) -> Self {
         Self {
             reason,
-            status,
-            retry_after,
+            status: profile.not_now(),
+            retry_after: Some(Duration::from_secs(RETRY_AFTER_SECS)),
         }
     }
 

@@ -6,7 +6,7 @@ use super::observer;
 use crate::event::payload::PayloadError;
 use crate::event::{EventError, EventErrorKind};
 use crate::rejection::Reason;
-use crate::secret::KeyId;
+use crate::secret::KeyIds;
 use crate::signature::{SignatureError, SignatureErrorKind};
 use crate::source::ClientAddressError;
 use crate::store::{StoreError, StoreErrorKind};
@@ -57,12 +57,17 @@ impl Refusal {
         })
     }
 
-    /// The key that a stale delivery was signed with.
-    pub(crate) fn signed_by(&self) -> Option<&KeyId> {
+    /// Why no signature proves the origin, where that is the reason.
+    pub(crate) fn signature(&self) -> Option<&SignatureError> {
         match &self.detail {
-            Some(Detail::Signature(error)) => error.key_id(),
+            Some(Detail::Signature(error)) => Some(error),
             _ => None,
         }
+    }
+
+    /// The keys that a stale delivery was signed with.
+    pub(crate) fn signed_by(&self) -> Option<&KeyIds> {
+        self.signature()?.key_ids()
     }
 }
 

@@ -11,12 +11,14 @@
 --   16 bytes  fingerprint              with flag FINGERPRINT
 --   8 bytes   lease end, microseconds  if claimed
 --   2 bytes   status                   if done
---   4 bytes   length of the name, and the name: with flag NAMED
+--   4 bytes   length of the name, and the name: with flag NAMED. It is the event key, where that is
+--             only hashed in the Redis key; a zero byte and the Content-Type of the body, where one is
+--             known; or both. Scripts that know of no type take all of it for a key, which they
+--             never look into: they answer copies with the body alone
 --   the rest  body                     with flag BODY
 --
--- The name is the event key where it is only hashed in the Redis key. If claimed, '-lease:' and the
--- length of the lease in microseconds stand before it, with a colon between if there is a key. The
--- first edition knew no such length: it reads the record all the same, as one with another name.
+-- In the name of a claimed record '-lease:' and the length of the lease in microseconds stand before
+-- the key, with a colon between if there is one. Scripts that know of no length take that for a key too.
 --
 -- BOUND stands in every claimed record. One without it, of an earlier version of the crate, was
 -- claimed before its event was confirmed: its fingerprint counts for nothing.

@@ -129,6 +129,7 @@ async fn side_by_side(store: &RedisStore, key: &EventKey) {
     let done = ClaimOutcome::Done(StoredResponse {
         status: 204,
         body: None,
+        content_type: None,
     });
     assert_eq!(store.claim(&third).await.unwrap(), done);
 }
