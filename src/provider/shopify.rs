@@ -51,6 +51,9 @@ use crate::signature::{Scheme, Verifier};
 /// - One event is one body, by its digest: see [the module](self) for topics that share theirs.
 ///   Keyed on an unsigned header such as `X-Shopify-Webhook-Id` every replay would be an event:
 ///   [`EventRule::with_insecure_header_key`] says what that costs.
+/// - Bodies of up to 10 MiB. Shopify states no limit for HTTPS; what it sends passes 1 MB
+///   (<https://shopify.dev/changelog/amazon-eventbridge-webhook-payload-size-limit-increased-to-1-mb>),
+///   and 10 MB are the most that Pub/Sub, its other way of delivery, takes.
 /// - Eight retries within four hours, after every answer but 2xx, each attempt waiting 5 s. The
 ///   waits grow and are not stated: at least 30 s are assumed. There is no redelivery by hand. A
 ///   subscription whose deliveries keep failing is removed.
@@ -73,7 +76,8 @@ pub fn shopify(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
         },
         RetriedStatuses::AllButSuccess,
     )
-    .with_time_to_answer(Duration::from_secs(5));
+    .with_time_to_answer(Duration::from_secs(5))
+    .with_largest_body(10 * 1024 * 1024);
     Ok(Provider::signed(
         ProviderName::new("shopify")?,
         Verifier::new(scheme, keys),
