@@ -142,6 +142,7 @@ impl RedisStoreBuilder {
             None => ProviderName::new("default").map_err(|error| setting(error.to_string()))?,
         };
         let layout = Layout::new(namespace, partitions);
+        let makes_connections = matches!(target, Target::Url(_));
         let (in_slots, connector) = match target {
             Target::Url(url) => {
                 let address = Address::parse(&url)?;
@@ -163,7 +164,7 @@ impl RedisStoreBuilder {
         let link = || Arc::new(Link::new(Arc::clone(&connector), deadline));
         Ok(RedisStore {
             link: link(),
-            renewing: connector.can_connect().then(link),
+            renewing: makes_connections.then(link),
             clock: Arc::new(ServerClock::new(if in_slots { partitions } else { 1 })),
             layout,
             waiting: Arc::default(),

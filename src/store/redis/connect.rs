@@ -247,11 +247,6 @@ impl Connector {
         })
     }
 
-    /// Whether it makes connections, and does not hand out one that was made elsewhere.
-    pub(super) fn can_connect(&self) -> bool {
-        !matches!(self.client, Made::Given(_))
-    }
-
     /// Hands out one connection again and again.
     pub(super) fn to(connection: RedisConnection, layout: Layout) -> Self {
         Self {

@@ -70,10 +70,9 @@ pub use self::error::{RedisConnectError, RedisConnectErrorKind};
 /// cluster one for each partition that they are of. Time is that of Redis. After a failover the
 /// store finds the new master by itself.
 ///
-/// Where the clock of Redis makes a step, a second or more against the clock of this process, the log
-/// says so once. A step forward ends leases early: two receivers may then be at work on one event, and
-/// the first is told at its next renewal. A step back keeps no event of a dead receiver for longer than
-/// its lease is long, counted from the first delivery that meets it, and keeps records for longer.
+/// Where the clock of Redis makes a step of a second or more, the log says so once. A step forward ends
+/// leases early: two receivers may be at work on one event, and the first is told at its next renewal. A
+/// step back keeps no event of a dead receiver longer than its lease, from the first delivery that meets it.
 ///
 /// No call takes longer than the [deadline](RedisStoreBuilder::deadline), whatever Redis does. Only
 /// [`Store::counts`] and [`Store::unfinished`], which go through all keys, make two or three calls
@@ -133,16 +132,15 @@ pub use self::error::{RedisConnectError, RedisConnectErrorKind};
 ///
 /// # Runtimes
 ///
-/// Clones share one connection, which is driven by the runtime that it was made in: that of
-/// [`connect`](RedisStore::connect), or of the first call after [`build`](RedisStoreBuilder::build). It
-/// needs time and I/O. Connect in the runtime that serves. Where the store is connected in another one
-/// that then stands still, as a current-thread runtime does behind its `block_on`, no call gets an
-/// answer: the first three deliveries, and whichever come within a second, get the not-now status, and
-/// then the store connects anew in the runtime that calls.
+/// Clones share one connection, which is driven by the runtime that [`connect`](RedisStore::connect) or,
+/// after [`build`](RedisStoreBuilder::build), the first call ran in. It needs time and I/O. Connect in the
+/// runtime that serves: one that stands still, as a current-thread runtime does behind its `block_on`,
+/// answers nothing. After three calls, and a second at least, whose deliveries get the not-now status, the
+/// store connects anew in the runtime that calls.
 ///
-/// Renewals have a connection of their own, made when the first is due, in a runtime and a thread of
-/// this crate's own: they go on while handlers block every thread of the receiver. With a connection
-/// that was [given](RedisStore::from_connection) they are made over that one, and wait with the rest.
+/// Renewals have a connection of their own, made when the first is due, in a thread of this crate's: they
+/// go on while handlers block every thread of the receiver. With a connection that was
+/// [given](RedisStore::from_connection) they are made over that one, and wait with the rest.
 ///
 /// ```no_run
 /// use tower_webhook::{ProviderName, RedisStore};
@@ -251,10 +249,10 @@ impl RedisStore {
         let (call, sent) = (Call::renew(renewals), Instant::now());
         let answer = self.link.call(&call).await?;
         let answer = scripts::renew_answer(answer, renewals.len())?;
-        Ok(match renewals.first() {
-            Some((_, place)) => self.noted(place, sent, answer),
-            None => answer,
-        })
+        let Some((_, place)) = renewals.first() else {
+            return Ok(answer);
+        };
+        Ok(self.noted(place, sent, answer))
     }
 
     /// Compares the time that an answer tells with ours, and says so where a clock has made a step.
