@@ -2,7 +2,7 @@
 //!
 //! `service` takes a request to `handle`, which sees to it that it is proved and named, starts `run`
 //! and waits for its answer; `pace` tells whether `run` begins in the request or in a task of its
-//! own. There `ask` has the event confirmed, if that is asked for, `claim` takes it, the handler runs,
+//! own. There `ask` has the event confirmed, if that is asked for, with one `inquiry` for many, `claim` takes it, the handler runs,
 //! and `hold` records the outcome. A hold that is not over soon leaves the `nursery` and is renewed; `renewals` sends
 //! those due at one time together. `facts` is what is known of a delivery, `ticket` carries its
 //! answer.
@@ -18,6 +18,7 @@ mod drain;
 mod facts;
 mod handle;
 mod hold;
+mod inquiry;
 mod lease;
 mod never_again;
 mod nursery;
@@ -31,7 +32,7 @@ mod ticket;
 pub(crate) use builder::Settings;
 pub use builder::{DedupeBuilder, DedupeLayer};
 pub(crate) use confirm::SharedConfirm;
-pub use confirm::{Confirm, Confirmation, Unconfirmed};
+pub use confirm::{Confirm, ConfirmLimits, ConfirmSubject, Confirmation, Unconfirmed};
 pub(crate) use core::{Core, Known};
 pub use delivery::Delivery;
 pub use drain::Drain;

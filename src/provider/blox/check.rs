@@ -4,8 +4,7 @@ use serde::Deserialize;
 
 use super::payload::{Payload, Status};
 use crate::event::Decimal;
-use crate::layer::{Confirm, Confirmation, Unconfirmed};
-use crate::printable::Printable;
+use crate::layer::{ConfirmLimits, ConfirmSubject, Confirmation, Unconfirmed};
 
 /// Longest id that is asked for: a documented one is a UUID.
 const MAX_ID_LEN: usize = 64;
@@ -18,6 +17,7 @@ const MAX_ID_LEN: usize = 64;
 ///
 /// let answer = r#"{"id":"8f14e45f","status":"COMPLETED","amount":"15000","fee":"150"}"#;
 /// let found: CheckoutStatus = serde_json::from_str(answer)?;
+/// assert_eq!(found.id, "8f14e45f");
 /// assert_eq!(found.status, Status::Completed);
 /// assert_eq!(found.amount, Decimal::parse("15000"));
 /// # Ok::<(), serde_json::Error>(())
@@ -25,6 +25,10 @@ const MAX_ID_LEN: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct CheckoutStatus {
+    /// The checkout's id as the answer has it. A delivery is true only if its `checkoutId` is this
+    /// one, byte by byte: an API that reads an id in any case, or without its hyphens, answers for
+    /// one checkout under many names, and each would be an event of its own.
+    pub id: String,
     /// Where the checkout stands.
     pub status: Status,
     /// Its amount in cents; not compared where it is absent.
@@ -32,9 +36,10 @@ pub struct CheckoutStatus {
 }
 
 impl CheckoutStatus {
-    /// A status without an amount.
-    pub fn new(status: impl Into<Status>) -> Self {
+    /// A status without an amount. Take the id from the answer, never from the question.
+    pub fn new(id: impl Into<String>, status: impl Into<Status>) -> Self {
         Self {
+            id: id.into(),
             status: status.into(),
             amount: None,
         }
@@ -49,7 +54,9 @@ impl CheckoutStatus {
 
     fn confirms(&self, event: &Payload) -> Confirmation {
         let same_amount = self.amount.as_ref().is_none_or(|it| *it == event.amount);
-        if !self.status.is_final() {
+        if self.id != event.checkout_id {
+            Confirmation::Mismatch
+        } else if !self.status.is_final() {
             Confirmation::TryAgain
         } else if self.status == event.status && same_amount {
             Confirmation::Confirmed
@@ -60,29 +67,53 @@ impl CheckoutStatus {
 }
 
 /// A user's function that asks the API, as a confirmation.
-pub(super) struct StatusCheck<F>(pub(super) F);
+pub(super) struct StatusCheck<F> {
+    pub(super) check: F,
+    pub(super) limits: ConfirmLimits,
+}
 
-impl<F, Fut, E> Confirm for StatusCheck<F>
+impl<F, Fut, T, E> ConfirmSubject for StatusCheck<F>
 where
     F: Fn(String) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<CheckoutStatus, E>> + Send,
+    Fut: Future<Output = Result<T, E>> + Send,
+    T: Into<Option<CheckoutStatus>>,
     E: fmt::Display,
 {
-    async fn confirm(&self, event: Unconfirmed) -> Confirmation {
-        let payload = match serde_json::from_slice::<Payload>(&event.body) {
-            Ok(payload) if is_plain(&payload.checkout_id) => payload,
+    type Truth = Option<CheckoutStatus>;
+
+    fn subject(&self, event: &Unconfirmed) -> Result<String, Confirmation> {
+        match serde_json::from_slice::<Payload>(&event.body) {
+            Ok(payload) if is_plain(&payload.checkout_id) => Ok(payload.checkout_id),
             Ok(_) | Err(_) => {
-                tracing::warn!(key = ?event.key, "not the form that BLOX documents: refused");
-                return Confirmation::Mismatch;
-            }
-        };
-        match (self.0)(payload.checkout_id.clone()).await {
-            Ok(found) => found.confirms(&payload),
-            Err(error) => {
-                tracing::warn!(key = ?event.key, error = %Printable(error), "the status check failed");
-                Confirmation::TryAgain
+                tracing::warn!(
+                    key = %event.key.escaped(),
+                    "not the form that BLOX documents: refused"
+                );
+                Err(Confirmation::Mismatch)
             }
         }
+    }
+
+    async fn fetch(&self, id: &str) -> Option<Option<CheckoutStatus>> {
+        match (self.check)(id.to_owned()).await {
+            Ok(found) => Some(found.into()),
+            Err(error) => {
+                tracing::warn!(checkout = id, %error, "the status check failed");
+                None
+            }
+        }
+    }
+
+    fn judge(&self, found: &Option<CheckoutStatus>, event: &Unconfirmed) -> Confirmation {
+        match (found, serde_json::from_slice::<Payload>(&event.body)) {
+            (Some(found), Ok(payload)) => found.confirms(&payload),
+            (None, _) => Confirmation::Unknown,
+            (_, Err(_)) => Confirmation::Mismatch,
+        }
+    }
+
+    fn limits(&self) -> ConfirmLimits {
+        self.limits
     }
 }
 
