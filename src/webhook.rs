@@ -8,8 +8,9 @@ use tower_layer::Layer;
 use crate::clock::Clock;
 use crate::error::ConfigError;
 use crate::layer::{
-    Budget, Confirm, ConfirmSubject, DedupeLayer, Drain, Gates, Guard, Observer, PeerSource,
-    Reception, SecretPathGate, Settings, SharedConfirm, SourceGate, Steps, WebhookService,
+    Budget, Confirm, ConfirmSubject, DedupeLayer, Drain, Gates, Guard, Observer, Origin,
+    PeerSource, Reception, SecretPathGate, Settings, SharedConfirm, SourceGate, Steps,
+    WebhookService,
 };
 use crate::provider::Provider;
 use crate::rejection::RejectionResponse;
@@ -69,7 +70,7 @@ impl Webhook {
     pub fn new(provider: Provider) -> Self {
         let mut reception = Reception::new(provider.name.clone(), provider.profile.clone());
         if let Some(verifier) = &provider.signature {
-            reception.secret_headers = verifier.scheme().headers().cloned().collect();
+            reception.learn(verifier.scheme());
         }
         let settings = Settings {
             confirms: provider.confirms.clone(),
@@ -136,6 +137,13 @@ impl Webhook {
         self
     }
 
+    /// Answers an authentic delivery whose time is outside the window with the not-now status
+    /// instead of 401. [`Reception::stale_is_not_now`] says what that costs.
+    pub fn stale_is_not_now(mut self) -> Self {
+        self.reception = self.reception.stale_is_not_now();
+        self
+    }
+
     /// Asks whether an event is true before it is claimed, beside what the provider itself asks:
     /// all must agree.
     pub fn confirm(mut self, confirm: impl Confirm) -> Self {
@@ -186,7 +194,8 @@ impl Webhook {
     }
 
     /// Keeps response bodies of up to this many bytes (at most 4 KiB) with the record, and answers
-    /// copies with the first one's status and body instead of an empty 200.
+    /// copies with the first one's status, body and `Content-Type` instead of an empty 200. See
+    /// [`DedupeBuilder::replay_responses`](crate::layer::DedupeBuilder::replay_responses).
     pub fn replay_responses(mut self, max_body_bytes: usize) -> Self {
         self.settings.replay_body = Some(max_body_bytes);
         self
@@ -240,8 +249,13 @@ impl Webhook {
             builder = builder.tenant(tenant.clone());
         }
         let dedupe = builder.build(self.store.clone())?;
+        let mut reception = self.reception.clone();
+        reception.origin = Origin {
+            peer: self.peer.clone(),
+            proxies: self.proxies.clone(),
+        };
         let guard = Guard {
-            reception: self.reception.clone(),
+            reception,
             gates,
             observe_passed: false,
         };

@@ -13,6 +13,7 @@ mod key;
 mod members;
 mod moment;
 mod order;
+pub(crate) mod payload;
 mod pointer;
 mod rule;
 mod scan;

@@ -15,7 +15,10 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::Either;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{
+    CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName,
+    HeaderValue,
+};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
@@ -28,6 +31,7 @@ use super::hold::Hold;
 use super::never_again::NeverAgain;
 use super::replay::keep_body;
 use super::ticket::{Answer, Stop, Ticket};
+use crate::event::payload::PayloadError;
 use crate::layer::observer::Verdict;
 use crate::layer::refusal::Refusal;
 use crate::layer::response_body::ResponseBody;
@@ -96,9 +100,22 @@ fn answer_copy<RB, E>(ticket: &mut Ticket<RB, E>, stored: StoredResponse) {
     if let Some(body) = stored.body {
         *response.status_mut() = StatusCode::from_u16(stored.status).unwrap_or(StatusCode::OK);
         *response.body_mut() = ResponseBody::own(body);
+        let headers = response.headers_mut();
         // Whatever these say is of the body that was replaced.
-        response.headers_mut().remove(CONTENT_LENGTH);
-        response.headers_mut().remove(CONTENT_TYPE);
+        for name in [
+            CONTENT_ENCODING,
+            CONTENT_LANGUAGE,
+            CONTENT_LENGTH,
+            CONTENT_RANGE,
+            CONTENT_TYPE,
+        ] {
+            headers.remove(name);
+        }
+        let content_type = (stored.content_type.as_ref())
+            .and_then(|stored| HeaderValue::from_str(stored.as_str()).ok());
+        if let Some(content_type) = content_type {
+            headers.insert(CONTENT_TYPE, content_type);
+        }
     }
     response
         .headers_mut()
@@ -174,9 +191,17 @@ async fn handle<S, B, RB>(
                 let retention = facts.core.retention;
                 hold.release(retention, ticket.answer_by()).await;
             }
-            ticket.give(Verdict::Failed, Some(&reason.into()), answer);
+            let refusal = why(reason, &answer);
+            ticket.give(Verdict::Failed, Some(&refusal), answer);
         }
     }
+}
+
+/// Why a handler has failed, as far as its answer says.
+fn why<RB, E>(reason: Reason, answer: &Answer<RB, E>) -> Refusal {
+    let response = answer.as_ref().ok();
+    let payload = response.and_then(|response| response.extensions().get::<PayloadError>());
+    payload.map_or_else(|| reason.into(), |error| error.clone().into())
 }
 
 /// A handler has panicked. What it said is the panic hook's to tell.
@@ -212,7 +237,11 @@ where
         Some(limit) => Either::Right(Box::pin(replayable(facts, response, limit))),
         None => {
             let status = response.status().as_u16();
-            let stored = StoredResponse { status, body: None };
+            let stored = StoredResponse {
+                status,
+                body: None,
+                content_type: None,
+            };
             Either::Left(ready((Ok(stored), Ok(response.map(ResponseBody::inner)))))
         }
     }

@@ -3,8 +3,9 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::payload::{Payload, Status};
-use crate::event::Decimal;
+use crate::event::{Decimal, payload};
 use crate::layer::{ConfirmLimits, ConfirmSubject, Confirmation, Unconfirmed};
+use crate::printable::Printable;
 
 /// Longest id that is asked for: a documented one is a UUID.
 const MAX_ID_LEN: usize = 64;
@@ -82,30 +83,29 @@ where
     type Truth = Option<CheckoutStatus>;
 
     fn subject(&self, event: &Unconfirmed) -> Result<String, Confirmation> {
-        match serde_json::from_slice::<Payload>(&event.body) {
-            Ok(payload) if is_plain(&payload.checkout_id) => Ok(payload.checkout_id),
-            Ok(_) | Err(_) => {
-                tracing::warn!(
-                    key = %event.key.escaped(),
-                    "not the form that BLOX documents: refused"
-                );
-                Err(Confirmation::Mismatch)
-            }
-        }
+        let read = payload::read::<Payload>(&event.body).map_err(|error| error.to_string());
+        let checked = read.and_then(|payload| match is_plain(&payload.checkout_id) {
+            true => Ok(payload.checkout_id),
+            false => Err("checkoutId: not plain enough for a URL".to_owned()),
+        });
+        checked.map_err(|why| {
+            tracing::warn!(key = ?event.key, why, "not the form that BLOX documents: refused");
+            Confirmation::Mismatch
+        })
     }
 
     async fn fetch(&self, id: &str) -> Option<Option<CheckoutStatus>> {
         match (self.check)(id.to_owned()).await {
             Ok(found) => Some(found.into()),
             Err(error) => {
-                tracing::warn!(checkout = id, %error, "the status check failed");
+                tracing::warn!(checkout = id, error = %Printable(error), "the status check failed");
                 None
             }
         }
     }
 
     fn judge(&self, found: &Option<CheckoutStatus>, event: &Unconfirmed) -> Confirmation {
-        match (found, serde_json::from_slice::<Payload>(&event.body)) {
+        match (found, payload::read::<Payload>(&event.body)) {
             (Some(found), Ok(payload)) => found.confirms(&payload),
             (None, _) => Confirmation::Unknown,
             (_, Err(_)) => Confirmation::Mismatch,
