@@ -265,6 +265,7 @@ impl DedupeBuilder {
             profile.check_renewal_ceiling(renewal_ceiling.unwrap_or(usual_ceiling), lease)?;
         let retention =
             profile.check_retention(retention.unwrap_or_else(|| profile.default_retention()))?;
+        self.reception.warn_of_bodies_that_never_fit();
         let store = SharedStore::new(store);
         Ok(DedupeLayer {
             core: Arc::new(Core {
