@@ -253,6 +253,10 @@ impl fmt::Debug for SharedConfirm {
 
 type Fetched<'a> = Pin<Box<dyn Future<Output = Option<Truth>> + Send + 'a>>;
 
+fn truth(found: impl Any + Send + Sync) -> Truth {
+    Arc::new(found)
+}
+
 /// Judges each body for itself; what counts as one subject is the key.
 struct Whole<C>(C);
 
@@ -265,7 +269,7 @@ impl<C: Confirm> Ask for Whole<C> {
     }
 
     fn fetch<'a>(&'a self, _subject: &'a Subject, event: Unconfirmed) -> Fetched<'a> {
-        Box::pin(async move { Some(Arc::new(self.0.confirm(event).await) as Truth) })
+        Box::pin(async move { Some(truth(self.0.confirm(event).await)) })
     }
 
     fn judge(&self, truth: &(dyn Any + Send + Sync), _event: &Unconfirmed) -> Confirmation {
@@ -290,8 +294,8 @@ impl<C: ConfirmSubject> Ask for BySubject<C> {
 
     fn fetch<'a>(&'a self, subject: &'a Subject, _event: Unconfirmed) -> Fetched<'a> {
         Box::pin(async {
-            let truth = self.0.fetch(&subject.name).await?;
-            Some(Arc::new(truth) as Truth)
+            let found = self.0.fetch(&subject.name).await?;
+            Some(truth(found))
         })
     }
 
