@@ -83,6 +83,7 @@ mod error;
 pub mod event;
 #[cfg(feature = "axum")]
 mod extract;
+mod joined;
 pub mod layer;
 mod mac;
 mod path;
