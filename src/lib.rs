@@ -107,8 +107,8 @@ pub use event::{Decimal, EventKey, Fingerprint, ProviderName};
 #[cfg(feature = "axum")]
 pub use extract::{Event, EventRejection};
 pub use layer::{
-    Authenticated, Confirm, Confirmation, Delivery, Drain, Lease, NeverAgain, Observation,
-    Observer, Unconfirmed,
+    Authenticated, Confirm, ConfirmSubject, Confirmation, Delivery, Drain, Lease, NeverAgain,
+    Observation, Observer, Unconfirmed,
 };
 pub use path::PathTokens;
 pub use provider::Provider;
