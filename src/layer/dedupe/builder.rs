@@ -7,7 +7,6 @@ use super::confirm::{Confirm, SharedConfirm};
 use super::core::{Core, Demand};
 use super::drain::Drain;
 use super::nursery::Nursery;
-use super::pace::Pace;
 use super::renewals::Renewals;
 use super::service::Dedupe;
 use crate::error::{ConfigError, ConfigErrorKind};
@@ -266,7 +265,6 @@ impl DedupeBuilder {
                 demanded,
                 renewals: Arc::new(Renewals::new(store.clone(), lease)),
                 nursery: Arc::new(Nursery::new(lease)),
-                pace: Pace::default(),
                 store,
                 confirms,
                 drain,

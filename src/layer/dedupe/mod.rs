@@ -1,11 +1,10 @@
 //! Runs a handler once for each event.
 //!
-//! `service` takes a request to `handle`, which sees to it that it is proved and named, starts `run`
-//! and waits for its answer; `pace` tells whether `run` begins in the request or in a task of its
-//! own. There `ask` has the event confirmed, if that is asked for, `claim` takes it, the handler runs,
-//! and `hold` records the outcome. A hold that is not over soon leaves the `nursery` and is renewed; `renewals` sends
-//! those due at one time together. `facts` is what is known of a delivery, `ticket` carries its
-//! answer.
+//! `service` takes a request to `handle`, which sees to it that it is proved and named, starts `run` in
+//! a task of its own and waits for its answer. There `ask` has the event confirmed, if that is asked
+//! for, `claim` takes it, the service inside is made ready, the handler runs, and `hold` records the
+//! outcome. A hold that is not over soon leaves the `nursery` and is renewed; `renewals` sends those due
+//! at one time together. `facts` is what is known of a delivery, `ticket` carries its answer.
 
 mod ask;
 mod builder;
@@ -21,7 +20,6 @@ mod hold;
 mod lease;
 mod never_again;
 mod nursery;
-mod pace;
 mod renewals;
 mod replay;
 mod run;
@@ -35,7 +33,7 @@ pub use confirm::{Confirm, Confirmation, Unconfirmed};
 pub(crate) use core::{Core, Known};
 pub use delivery::Delivery;
 pub use drain::Drain;
-pub(crate) use handle::Waiting;
+pub(crate) use handle::{Waiting, check_outermost};
 pub use lease::Lease;
 pub use never_again::NeverAgain;
 pub use service::Dedupe;

@@ -54,13 +54,12 @@ impl Nursery {
         }
     }
 
-    /// Keeps a place for a hold that is about to come in this runtime, and tells whether a task
-    /// looked after those there before.
+    /// Keeps a place for a hold that is about to come in this runtime.
     ///
-    /// If none did, the work on the hold is to be spawned, and behind this call: the task that looks
-    /// after it must not stand behind one that blocks its thread. What was spawned last is the next
-    /// to run on a thread, and no other takes it over.
-    pub(super) fn reserve(self: &Arc<Self>, runtime: &Handle) -> (Place, bool) {
+    /// The work on the hold is to be spawned behind this call: the task that looks after it must not
+    /// stand behind one that blocks its thread. What was spawned last is the next to run on a thread,
+    /// and no other takes it over.
+    pub(super) fn reserve(self: &Arc<Self>, runtime: &Handle) -> Place {
         let id = runtime.id();
         let mut table = self.table();
         let number = table.places.insert(Child {
@@ -75,11 +74,10 @@ impl Nursery {
         if !is_attended {
             runtime.spawn(Arc::clone(self).attend(id));
         }
-        let place = Place {
+        Place {
             nursery: Arc::clone(self),
             number,
-        };
-        (place, is_attended)
+        }
     }
 
     /// Looks after the holds of a runtime as long as there are young ones.
