@@ -76,7 +76,8 @@ impl<RB, E> Ticket<RB, E> {
                 return Err(Reason::Draining.into());
             }
             let now = Instant::now();
-            let limit = CALL_LIMIT.min(deadline.saturating_duration_since(now));
+            // The question and the claim need time as well.
+            let limit = CALL_LIMIT.min(deadline.saturating_duration_since(now) / 2);
             let looked_up = core.store.lookup(&identity.key);
             // A store that cannot be read, or is slow where many are looked up, refuses nothing yet:
             // the look saves a question, and the claim decides.
