@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::Response;
 use tower_webhook::provider::blox::CheckoutStatus;
 use tower_webhook::store::StoreErrorKind;
-use tower_webhook::{Reason, Rejection, Store, Webhook, provider};
+use tower_webhook::{Reason, Rejection, Webhook, provider};
 
 use super::{RETRY, in_a_hurry, signed};
 use crate::support::faults::{Fault, FaultyStore};
