@@ -99,7 +99,7 @@ impl<RB, E> Ticket<RB, E> {
         while let Some(confirm) = next {
             let event = Unconfirmed {
                 key: self.facts.known.identity.key.clone(),
-                body: self.facts.mark.body().cloned().unwrap_or_default(),
+                body: self.body.clone().unwrap_or_default(),
             };
             let asked = AssertUnwindSafe(async { confirm.confirm(event).await }).catch_unwind();
             match timeout_at(deadline, asked).await {
