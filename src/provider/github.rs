@@ -34,7 +34,7 @@ use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
 use crate::event::{EventRule, ProviderName};
-use crate::secret::{KeyRing, SecretFormat};
+use crate::secret::{KeyRing, NamedSecret, SecretFormat, api_key};
 use crate::signature::{Scheme, Verifier};
 
 /// GitHub, proved by its signature.
@@ -73,7 +73,8 @@ pub fn github(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
     ))
 }
 
-/// The hook's secrets, named `1`, `2` and so on in their order. The key is the text itself.
+/// The hook's secrets, named `1`, `2` and so on in their order
+/// unless they [bring a name](NamedSecret). The key is the text itself.
 ///
 /// # Errors
 ///
@@ -81,9 +82,9 @@ pub fn github(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
 pub fn keys<I>(secrets: I) -> Result<KeyRing, ConfigError>
 where
     I: IntoIterator,
-    I::Item: AsRef<str>,
+    I::Item: NamedSecret,
 {
-    KeyRing::parse(&SecretFormat::Text, secrets)
+    KeyRing::parse_of(&SecretFormat::Text, &[api_key], secrets)
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
 use crate::event::{EventRule, ProviderName};
-use crate::secret::{KeyRing, SecretFormat};
+use crate::secret::{KeyRing, NamedSecret, SecretFormat, api_key, whsec};
 use crate::signature::{Scheme, Verifier};
 
 /// Shopify, proved by its signature.
@@ -86,7 +86,8 @@ pub fn shopify(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
     ))
 }
 
-/// The app's client secrets, named `1`, `2` and so on in their order. The key is the text itself.
+/// The app's client secrets, named `1`, `2` and so on in their order
+/// unless they [bring a name](NamedSecret). The key is the text itself.
 /// After a rotation the old one can go on signing for an hour: keep both in the ring.
 ///
 /// # Errors
@@ -95,9 +96,9 @@ pub fn shopify(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
 pub fn keys<I>(secrets: I) -> Result<KeyRing, ConfigError>
 where
     I: IntoIterator,
-    I::Item: AsRef<str>,
+    I::Item: NamedSecret,
 {
-    KeyRing::parse(&SecretFormat::Text, secrets)
+    KeyRing::parse_of(&SecretFormat::Text, &[api_key, whsec], secrets)
 }
 
 #[cfg(test)]
