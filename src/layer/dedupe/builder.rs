@@ -259,14 +259,17 @@ impl DedupeBuilder {
             profile.check_retention(retention.unwrap_or_else(|| profile.default_retention()))?;
         self.reception.warn_of_bodies_that_never_fit();
         let store = SharedStore::new(store);
+        let for_renewals = store.for_renewals();
+        let apart = for_renewals.is_some();
+        let for_renewals = for_renewals.unwrap_or_else(|| store.clone());
         Ok(DedupeLayer {
             core: Arc::new(Core {
                 reception: self.reception,
                 rule: self.rule,
                 tenant: self.tenant,
                 demanded,
-                renewals: Arc::new(Renewals::new(store.clone(), lease)),
-                nursery: Arc::new(Nursery::new(lease)),
+                renewals: Arc::new(Renewals::new(for_renewals, lease)),
+                nursery: Arc::new(Nursery::new(lease, apart)),
                 pace: Pace::default(),
                 store,
                 confirms,

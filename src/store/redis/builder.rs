@@ -12,6 +12,7 @@ use crate::event::ProviderName;
 use super::RedisStore;
 use super::address::Address;
 use super::check::{RedisReport, RedisVerdict};
+use super::clock::ServerClock;
 use super::connect::{Certificates, Connector};
 use super::connection::RedisConnection;
 use super::error::{RedisConnectError, RedisConnectErrorKind};
@@ -141,6 +142,7 @@ impl RedisStoreBuilder {
             None => ProviderName::new("default").map_err(|error| setting(error.to_string()))?,
         };
         let layout = Layout::new(namespace, partitions);
+        let makes_connections = matches!(target, Target::Url(_));
         let (in_slots, connector) = match target {
             Target::Url(url) => {
                 let address = Address::parse(&url)?;
@@ -158,8 +160,12 @@ impl RedisStoreBuilder {
                 (in_slots, Connector::to(connection, layout.clone()))
             }
         };
+        let connector = Arc::new(connector);
+        let link = || Arc::new(Link::new(Arc::clone(&connector), deadline));
         Ok(RedisStore {
-            link: Arc::new(Link::new(connector, deadline)),
+            link: link(),
+            renewing: makes_connections.then(link),
+            clock: Arc::new(ServerClock::new(if in_slots { partitions } else { 1 })),
             layout,
             waiting: Arc::default(),
             in_slots: Arc::new(AtomicBool::new(in_slots)),
@@ -167,6 +173,8 @@ impl RedisStoreBuilder {
     }
 
     /// The store, connected, with its settings checked and logged.
+    ///
+    /// Connect in the runtime that serves: it [drives the connection](RedisStore#runtimes).
     ///
     /// Where Redis cannot be reached it says so in the log and goes on: a receiver that starts
     /// during an outage refuses deliveries with the not-now status until Redis is back.
