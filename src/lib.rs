@@ -83,6 +83,7 @@ mod error;
 pub mod event;
 #[cfg(feature = "axum")]
 mod extract;
+mod joined;
 pub mod layer;
 mod mac;
 mod path;
@@ -106,8 +107,8 @@ pub use event::{Decimal, EventKey, Fingerprint, ProviderName};
 #[cfg(feature = "axum")]
 pub use extract::{Event, EventRejection};
 pub use layer::{
-    Authenticated, Confirm, Confirmation, Delivery, Drain, Lease, NeverAgain, Observation,
-    Observer, Unconfirmed,
+    Authenticated, Confirm, ConfirmSubject, Confirmation, Delivery, Drain, Lease, NeverAgain,
+    Observation, Observer, Unconfirmed,
 };
 pub use path::PathTokens;
 pub use provider::Provider;

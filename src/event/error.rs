@@ -55,7 +55,7 @@ pub enum EventErrorKind {
     Ambiguous,
     /// A value is nested too deeply, or a number's exponent is out of range.
     TooComplex,
-    /// The id header disagrees with the body, or stands twice.
+    /// The id header disagrees with the body, in one of its lines.
     IdHeaderDisagrees,
     /// The header that the rule keys on is missing, repeated, or not 1 to 256 visible ASCII
     /// characters.

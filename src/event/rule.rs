@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 
 use super::error::{EventError, EventErrorKind as Kind};
@@ -12,6 +12,7 @@ use super::shape::{Shape, Slots, refused};
 use super::stops::Stops;
 use crate::clock::UnixTime;
 use crate::error::ConfigError;
+use crate::joined::once;
 
 /// How to tell one event from another, by content that was proved.
 ///
@@ -234,10 +235,10 @@ impl EventRule {
             },
         };
         if let Some(name) = &self.id_header {
-            let mut values = headers.get_all(name).iter();
-            let first = values.next();
-            let agrees = first.is_none_or(|value| identity.key.reads(value.as_bytes()));
-            if !agrees || values.next().is_some() {
+            let reads = |text| identity.key.reads(text);
+            let mut lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+            // Adapters repeat lines, or join them.
+            if !lines.all(|line| reads(line) || once(line).is_some_and(reads)) {
                 return Err(EventError::at(Kind::IdHeaderDisagrees, name));
             }
         }
@@ -250,12 +251,12 @@ fn header_name(name: &'static str) -> Result<HeaderName, ConfigError> {
         .map_err(|_| refused(format!("{name:?} is not a header name")))
 }
 
-/// The id that stands in this header once, in visible ASCII.
+/// The id that stands in this header, in visible ASCII; a line that is repeated counts once.
 fn header_id<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<&'h str, EventError> {
     let mut values = headers.get_all(name).iter();
-    let (first, second) = (values.next(), values.next());
+    let first = values.next();
     first
-        .filter(|_| second.is_none())
+        .filter(|first| values.all(|other| other == *first))
         .and_then(|value| value.to_str().ok())
         .filter(|id| (1..=MAX_HEADER_ID_LEN).contains(&id.len()))
         .filter(|id| id.bytes().all(|byte| byte.is_ascii_graphic()))

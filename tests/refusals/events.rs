@@ -127,7 +127,8 @@ async fn a_captured_delivery_of_blendfi_under_another_id_runs_nothing() {
             .without(ID)
             .header(ID, "evt_2")
             .header(ID, "evt_1"),
-        captured.clone().header("X-BLENDFI-EVENT-ID", "evt_1"),
+        captured.clone().header("X-BLENDFI-EVENT-ID", "evt_2"),
+        captured.clone().without(ID).header(ID, "evt_1, evt_2"),
     ] {
         let response = receiver.send(&request).await;
         receiver
@@ -141,6 +142,17 @@ async fn a_captured_delivery_of_blendfi_under_another_id_runs_nothing() {
     for (request, status, replayed) in [
         (captured.clone().without(ID).header(ID, "evt_2"), 400, None),
         (captured.clone().without(ID), 200, Some("true")),
+        // An adapter has repeated the line, or joined the two.
+        (
+            captured.clone().header("X-BLENDFI-EVENT-ID", "evt_1"),
+            200,
+            Some("true"),
+        ),
+        (
+            captured.clone().without(ID).header(ID, "evt_1, evt_1"),
+            200,
+            Some("true"),
+        ),
         (captured.clone(), 200, Some("true")),
         (
             captured.clone().header("x-blendfi-timestamp", "1"),
@@ -170,10 +182,12 @@ async fn a_captured_delivery_of_blendfi_under_another_id_runs_nothing() {
 async fn an_event_that_blox_does_not_confirm_runs_nothing() {
     let preset = Preset::Blox;
     let blox = || provider::blox(tokens());
-    let failed = blox()
-        .status_check(async |_| Ok::<_, std::convert::Infallible>(CheckoutStatus::new("FAILED")));
-    let pending = blox()
-        .status_check(async |_| Ok::<_, std::convert::Infallible>(CheckoutStatus::new("PENDING")));
+    let failed = blox().status_check(async |id| {
+        Ok::<_, std::convert::Infallible>(CheckoutStatus::new(id, "FAILED"))
+    });
+    let pending = blox().status_check(async |id| {
+        Ok::<_, std::convert::Infallible>(CheckoutStatus::new(id, "PENDING"))
+    });
     let down = blox().status_check(async |_| Err::<CheckoutStatus, _>("no route to host"));
     for (provider, status, extra, reason) in [
         (failed, 400, &[][..], Reason::ConfirmMismatch),
