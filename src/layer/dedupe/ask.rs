@@ -39,7 +39,7 @@ impl<RB, E> Ticket<RB, E> {
         let (core, deadline) = (&*facts.core, facts.arrival.deadline);
         let event = Unconfirmed {
             key: facts.known.identity.key.clone(),
-            body: facts.mark.body().cloned().unwrap_or_default(),
+            body: self.body.clone().unwrap_or_default(),
         };
         let evicted = CancellationToken::new();
         let mut places = Vec::with_capacity(core.confirms.len());
