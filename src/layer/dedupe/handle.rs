@@ -62,7 +62,7 @@ impl Core {
     pub(crate) fn handle<S, B, RB>(
         self: &Arc<Self>,
         known: Known,
-        proofs: Proofs,
+        mut proofs: Proofs,
         parts: Box<Parts>,
         inner: S,
     ) -> Waiting<RB, S::Error>
@@ -75,12 +75,16 @@ impl Core {
     {
         let wants_headers = self.reception.interest().headers;
         let headers = wants_headers.then(|| parts.headers.clone());
+        let body = match self.reception.interest().body {
+            true => proofs.body.clone(),
+            false => proofs.body.take(),
+        };
         let facts = Arc::new(Facts::new(Arc::clone(self), known, proofs, headers));
         let (answer, answered) = oneshot::channel();
         // What looks after the hold must run where the task does that holds it.
         let runtime = Handle::current();
         let place = self.nursery.reserve(&runtime);
-        let ticket = Ticket::new(Arc::clone(&facts), place, answer);
+        let ticket = Ticket::new(Arc::clone(&facts), body, place, answer);
         // Always in a task of its own: what a handler sees of its surroundings, such as task-locals,
         // must not hang on how fast those before it were. Behind a pointer, for a task is moved about
         // before it runs.
@@ -142,7 +146,8 @@ async fn asked_twice<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
 }
 
 impl<RB, E> Drop for Waiting<RB, E> {
-    /// Where the sender has hung up, the observer is told all the same that time is up.
+    /// Where the sender has hung up, the observer is told all the same that time is up. Until then
+    /// nothing of the delivery is kept for that.
     fn drop(&mut self) {
         if self.facts.is_answered() {
             return;
@@ -150,14 +155,15 @@ impl<RB, E> Drop for Waiting<RB, E> {
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
-        let facts = Arc::clone(&self.facts);
+        let mut until = self.facts.arrival.deadline;
+        let facts = Arc::downgrade(&self.facts);
         let watch = async move {
-            let mut until = facts.arrival.deadline;
             loop {
                 sleep_until(until).await;
-                if facts.is_answered() {
+                // Where nobody has it any more, its work is over, and has said so.
+                let Some(facts) = facts.upgrade().filter(|facts| !facts.is_answered()) else {
                     return;
-                }
+                };
                 if let Some(reason) = overdue(&facts) {
                     let _ = facts.answer_early::<()>(reason, false);
                     return;
