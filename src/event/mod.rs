@@ -11,14 +11,10 @@ mod decimal;
 mod error;
 mod key;
 mod members;
-mod moment;
-mod order;
 pub(crate) mod payload;
 mod pointer;
 mod rule;
-mod scan;
 mod shape;
-mod stops;
 
 pub use decimal::Decimal;
 pub use error::{EventError, EventErrorKind};

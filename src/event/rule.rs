@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 
+use super::canonical::{Forms, mark};
 use super::error::{EventError, EventErrorKind as Kind};
 use super::key::{EventKey, Fingerprint, ProviderName};
-use super::members::Wanted;
-use super::shape::{Shape, Slots, refused};
-use super::stops::Stops;
+use super::members::{self, Wanted};
+use super::shape::{Shape, refused};
 use crate::clock::UnixTime;
 use crate::error::ConfigError;
 use crate::joined::once;
@@ -44,7 +44,7 @@ pub struct EventRule {
 #[derive(Debug, Clone)]
 enum Source {
     Members {
-        shapes: Box<[Slots]>,
+        shapes: Box<[Shape]>,
         wanted: Wanted,
         unknown: Unknown,
     },
@@ -56,9 +56,6 @@ enum Source {
 
 /// Longest id that is taken from a header.
 const MAX_HEADER_ID_LEN: usize = 256;
-
-/// Room on the stack for what an event means, twice: as much as most events take.
-const ROOM: usize = 2048;
 
 /// What becomes of a body that fits no shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,18 +86,14 @@ impl EventRule {
     ///
     /// No shape.
     pub fn members(shapes: impl IntoIterator<Item = Shape>) -> Result<Self, ConfigError> {
-        let mut wanted = Wanted::default();
-        let shapes: Box<[_]> = shapes
-            .into_iter()
-            .map(|shape| Slots::new(&shape, &mut wanted))
-            .collect();
+        let shapes: Box<[_]> = shapes.into_iter().collect();
         if shapes.is_empty() {
             return Err(refused("needs at least one shape"));
         }
         Ok(Self {
             source: Source::Members {
+                wanted: Wanted::new(shapes.iter().flat_map(Shape::pointers)),
                 shapes,
-                wanted,
                 unknown: Unknown::Refused,
             },
             id_header: None,
@@ -211,7 +204,10 @@ impl EventRule {
                 unknown,
             } => match (by_members(shapes, wanted, provider, body), unknown) {
                 (Err(error), Unknown::KeyedOnBody(kind))
-                    if matches!(error.kind(), Kind::UnknownShape | Kind::WrongType) =>
+                    if matches!(
+                        error.kind(),
+                        Kind::UnknownShape | Kind::WrongType | Kind::NotText
+                    ) =>
                 {
                     by_body(provider, Some(*kind), body)?
                 }
@@ -264,20 +260,22 @@ fn header_id<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<&'h str, E
 }
 
 fn by_members(
-    shapes: &[Slots],
+    shapes: &[Shape],
     wanted: &Wanted,
     provider: &ProviderName,
     body: &[u8],
 ) -> Result<Identity, EventError> {
-    let stops = Stops::of(body);
-    let mut room = [0; ROOM];
-    let found = wanted
-        .find(body, &stops, &mut room)
-        .map_err(EventError::new)?;
-    let shape = shapes
-        .iter()
-        .find(|shape| shape.fits(&found))
-        .ok_or_else(|| EventError::new(Kind::UnknownShape))?;
+    let text = members::text(body);
+    let mut found = wanted.find(&text).map_err(EventError::new)?;
+    found.is_lossy = matches!(text, Cow::Owned(_));
+    let mut shape = None;
+    for other in shapes {
+        if other.fits(&found)? {
+            shape = Some(other);
+            break;
+        }
+    }
+    let shape = shape.ok_or_else(|| EventError::new(Kind::UnknownShape))?;
     // Whether it is such an event at all comes before what it means.
     let mut wrong = None;
     let parts = shape.key.iter().map_while(|field| {
@@ -288,14 +286,19 @@ fn by_members(
     if let Some(error) = wrong {
         return Err(error);
     }
-    let mut content = Sha256::new();
-    for field in &shape.fingerprint {
-        content.update(field.form(&found)?);
-    }
+    let mut meaning = Forms::new();
+    shape.meaning(&found, &mut meaning)?;
+    let is_replaced = |bytes: &[u8]| bytes == "\u{fffd}".as_bytes();
+    let fingerprint = if found.is_lossy && meaning.bytes().windows(3).any(is_replaced) {
+        // No form begins with this mark.
+        Fingerprint::taken(Sha256::new_with_prefix([mark(b'b')]).chain_update(body))
+    } else {
+        Fingerprint::of(meaning.bytes())
+    };
     Ok(Identity {
         key: key?,
-        fingerprint: Fingerprint::taken(content),
-        time: shape.time.as_ref().and_then(|field| field.time(&found)),
+        fingerprint,
+        time: shape.time_of(&found)?,
         shape: Some(shape.name),
     })
 }

@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
+use serde_json::from_str;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::canonical::NULL;
+use super::canonical::{self, Forms, mark};
 use super::error::{EventError, EventErrorKind as Kind};
-use super::members::{Found, There, Wanted};
-use super::moment::utc;
+use super::members::Found;
 use super::pointer::Pointer;
 use crate::clock::UnixTime;
 use crate::error::{ConfigError, ConfigErrorKind};
@@ -19,9 +19,9 @@ use crate::error::{ConfigError, ConfigErrorKind};
 /// ways, both pointers stand with `|` between them; if both are there, they must agree.
 #[derive(Debug, Clone)]
 pub struct Shape {
-    name: &'static str,
+    pub(super) name: &'static str,
     when: Option<Field>,
-    key: Vec<Field>,
+    pub(super) key: Vec<Field>,
     fingerprint: Vec<Field>,
     time: Option<Field>,
 }
@@ -86,6 +86,35 @@ impl Shape {
         self.time = Some(Field::parse(field)?);
         Ok(self)
     }
+
+    /// Where its members stand.
+    pub(super) fn pointers(&self) -> impl Iterator<Item = &Pointer> {
+        let fields = self.key.iter().chain(&self.fingerprint);
+        let fields = fields.chain(&self.when).chain(&self.time);
+        fields.flat_map(|field| &field.0)
+    }
+
+    pub(super) fn fits(&self, found: &Found<'_, '_>) -> Result<bool, EventError> {
+        let Some(field) = &self.when else {
+            return Ok(true);
+        };
+        let mut values = field.values(found);
+        values.try_fold(false, |any, value| Ok(any | (value? != "null")))
+    }
+
+    /// Writes the form of what the event means.
+    pub(super) fn meaning(&self, found: &Found<'_, '_>, out: &mut Forms) -> Result<(), EventError> {
+        let mut fields = self.fingerprint.iter();
+        fields.try_for_each(|field| field.meaning(found, out))
+    }
+
+    /// When it happened, if that can be read.
+    pub(super) fn time_of(&self, found: &Found<'_, '_>) -> Result<Option<UnixTime>, EventError> {
+        match &self.time {
+            Some(field) => field.time(found),
+            None => Ok(None),
+        }
+    }
 }
 
 fn fields<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Vec<Field>, ConfigError> {
@@ -98,7 +127,7 @@ pub(super) fn refused(message: impl Into<Cow<'static, str>>) -> ConfigError {
 
 /// A member, in each of its spellings.
 #[derive(Debug, Clone)]
-struct Field(Vec<Pointer>);
+pub(super) struct Field(Vec<Pointer>);
 
 impl Field {
     fn parse(text: &str) -> Result<Self, ConfigError> {
@@ -107,111 +136,91 @@ impl Field {
             .collect::<Result<_, _>>()
             .map(Self)
     }
-}
 
-/// A shape whose fields are slots of one search.
-#[derive(Debug, Clone)]
-pub(super) struct Slots {
-    pub(super) name: &'static str,
-    when: Option<SlotField>,
-    pub(super) key: Vec<SlotField>,
-    pub(super) fingerprint: Vec<SlotField>,
-    pub(super) time: Option<SlotField>,
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct SlotField {
-    slots: Vec<usize>,
-    name: Box<str>,
-}
-
-impl Slots {
-    pub(super) fn new(shape: &Shape, wanted: &mut Wanted) -> Self {
-        let mut slot = |field: &Field, form| SlotField {
-            slots: (field.0.iter())
-                .map(|pointer| wanted.add(pointer, form))
-                .collect(),
-            name: field
-                .0
-                .first()
-                .map(ToString::to_string)
-                .unwrap_or_default()
-                .into(),
-        };
-        Self {
-            name: shape.name,
-            when: shape.when.as_ref().map(|field| slot(field, false)),
-            key: shape.key.iter().map(|field| slot(field, false)).collect(),
-            fingerprint: (shape.fingerprint.iter())
-                .map(|field| slot(field, true))
-                .collect(),
-            time: shape.time.as_ref().map(|field| slot(field, false)),
-        }
-    }
-
-    pub(super) fn fits(&self, found: &Found<'_>) -> bool {
-        self.when
-            .as_ref()
-            .is_none_or(|field| field.values(found).any(|value| value.raw != b"null"))
-    }
-}
-
-impl SlotField {
-    fn values<'f, 'b>(&self, found: &'f Found<'b>) -> impl Iterator<Item = &'f There<'b>> {
-        self.slots.iter().filter_map(|slot| found.get(*slot))
+    /// The JSON text of each spelling that is there.
+    fn values<'b>(
+        &self,
+        found: &Found<'_, 'b>,
+    ) -> impl Iterator<Item = Result<&'b str, EventError>> {
+        (self.0.iter()).filter_map(|pointer| {
+            let value = found.get(pointer).transpose()?;
+            Some(value.map_err(|kind| self.error(kind)))
+        })
     }
 
     fn error(&self, kind: Kind) -> EventError {
-        EventError::at(kind, &self.name)
+        match self.0.first() {
+            Some(pointer) => EventError::at(kind, pointer),
+            None => EventError::new(kind),
+        }
     }
 
-    pub(super) fn key_part<'b>(&self, found: &Found<'b>) -> Result<Cow<'b, str>, EventError> {
+    pub(super) fn key_part<'b>(&self, found: &Found<'_, 'b>) -> Result<Cow<'b, str>, EventError> {
         let mut part: Option<Cow<'b, str>> = None;
         for value in self.values(found) {
-            let read = value.text().and_then(scalar);
-            let read = read.ok_or_else(|| self.error(Kind::WrongType))?;
-            if part
-                .replace(read.clone())
-                .is_some_and(|other| other != read)
-            {
+            let value = value?;
+            let read = scalar(value).ok_or_else(|| {
+                let no_text = value.starts_with('"') && from_str::<String>(value).is_err();
+                self.error(if no_text {
+                    Kind::NotText
+                } else {
+                    Kind::WrongType
+                })
+            })?;
+            if found.is_lossy && read.contains(char::REPLACEMENT_CHARACTER) {
+                return Err(self.error(Kind::NotText));
+            }
+            if part.as_ref().is_some_and(|other| *other != read) {
                 return Err(self.error(Kind::Ambiguous));
             }
+            part = Some(read);
         }
         part.ok_or_else(|| self.error(Kind::UnknownShape))
     }
 
-    /// The canonical form of what it means.
-    pub(super) fn form<'f>(&self, found: &'f Found<'_>) -> Result<&'f [u8], EventError> {
-        let mut form = None;
-        for value in self.values(found).filter(|value| value.raw != b"null") {
-            let this = found.form(value).map_err(|kind| self.error(kind))?;
-            if form.replace(this).is_some_and(|other| other != this) {
-                return Err(self.error(Kind::Ambiguous));
+    /// Adds the form of what it means.
+    fn meaning(&self, found: &Found<'_, '_>, out: &mut Forms) -> Result<(), EventError> {
+        let begin = out.len();
+        for value in self.values(found) {
+            let value = value?;
+            if value == "null" {
+                continue;
+            }
+            let end = out.len();
+            canonical::append(value, out);
+            if end > begin {
+                if out.bytes().get(begin..end) != out.bytes().get(end..) {
+                    return Err(self.error(Kind::Ambiguous));
+                }
+                out.truncate(end);
             }
         }
-        Ok(form.unwrap_or(NULL))
+        if out.len() == begin {
+            out.push(&[mark(b'n')]);
+        }
+        Ok(())
     }
 
     /// A time that cannot be read is no time: the event is not lost for it.
-    pub(super) fn time(&self, found: &Found<'_>) -> Option<UnixTime> {
-        let text = self.values(found).find_map(|value| match utc(value.raw) {
-            Some(time) => Some(Err(time)),
-            None => value.text().and_then(scalar).map(Ok),
-        });
-        let text = match text? {
-            Ok(text) => text,
-            Err(time) => return Some(time),
-        };
-        if text.len() <= 19 && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return text.parse().ok().map(UnixTime::from_secs);
+    fn time(&self, found: &Found<'_, '_>) -> Result<Option<UnixTime>, EventError> {
+        let mut text = None;
+        for value in self.values(found) {
+            text = text.or(scalar(value?));
         }
-        let time = OffsetDateTime::parse(&text, &Rfc3339).ok()?;
-        // What lies before 1970 is its beginning.
-        let micros = u64::try_from(time.unix_timestamp()).map_or(0, |seconds| {
-            (seconds.saturating_mul(1_000_000)).saturating_add(u64::from(time.nanosecond() / 1_000))
-        });
-        Some(UnixTime::from_micros(micros))
+        Ok(text.and_then(|text| moment(&text)))
     }
+}
+
+fn moment(text: &str) -> Option<UnixTime> {
+    if text.len() <= 19 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.parse().ok().map(UnixTime::from_secs);
+    }
+    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    // What lies before 1970 is its beginning.
+    let micros = u64::try_from(time.unix_timestamp()).map_or(0, |seconds| {
+        (seconds.saturating_mul(1_000_000)).saturating_add(u64::from(time.nanosecond() / 1_000))
+    });
+    Some(UnixTime::from_micros(micros))
 }
 
 /// A longer part of a key is no identifier, and would be kept for as long as the record is.
@@ -226,7 +235,7 @@ pub(crate) fn scalar(raw: &str) -> Option<Cow<'_, str>> {
             plain if !plain.bytes().fold(false, |any, byte| any | (byte == b'\\')) => {
                 Cow::Borrowed(plain)
             }
-            _ => Cow::Owned(serde_json::from_str(raw).ok()?),
+            _ => Cow::Owned(from_str(raw).ok()?),
         };
         return (1..=MAX_PART_LEN).contains(&text.len()).then_some(text);
     }
