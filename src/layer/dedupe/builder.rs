@@ -7,7 +7,6 @@ use super::confirm::{Confirm, ConfirmSubject, SharedConfirm};
 use super::core::{Core, Demand};
 use super::drain::Drain;
 use super::nursery::Nursery;
-use super::pace::Pace;
 use super::renewals::Renewals;
 use super::service::Dedupe;
 use crate::error::{ConfigError, ConfigErrorKind};
@@ -278,7 +277,6 @@ impl DedupeBuilder {
                 demanded,
                 renewals: Arc::new(Renewals::new(for_renewals, lease)),
                 nursery: Arc::new(Nursery::new(lease, apart)),
-                pace: Pace::default(),
                 store,
                 confirms,
                 drain,

@@ -1,5 +1,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use http::{HeaderMap, Response, StatusCode};
 use tokio::time::Instant;
@@ -7,7 +8,6 @@ use tokio::time::Instant;
 use super::core::{Core, Known};
 use super::lease::{End, Lease};
 use crate::layer::arrival::Arrival;
-use crate::layer::authenticated::Authenticated;
 use crate::layer::observer::{MaskedHeaders, Observation, Timings, Verdict};
 use crate::layer::proofs::Proofs;
 use crate::layer::refusal::Refusal;
@@ -16,11 +16,18 @@ use crate::rejection::Reason;
 use crate::signature::Verified;
 use crate::store::Grant;
 
+/// How often a request looks past its deadline for a task that is about to answer.
+pub(super) const LAST_STEPS: Duration = Duration::from_millis(10);
+
+/// The longest that an outcome takes to be recorded behind the deadline.
+const MOST_LATE: Duration = Duration::from_millis(250);
+
 /// What is known of one delivery. Its request, its task and its handler share it.
 pub(super) struct Facts {
     pub(super) core: Arc<Core>,
     pub(super) arrival: Arrival,
-    pub(super) mark: Authenticated,
+    /// With the body only where the observer asks for it: this outlives the handler's use of that.
+    pub(super) proofs: Arc<Proofs>,
     pub(super) known: Known,
     /// Kept for the observer only, where it asks for them.
     pub(super) headers: Option<HeaderMap>,
@@ -34,8 +41,8 @@ pub(super) struct Facts {
     lease: OnceLock<Lease>,
     /// Whether the handler is running: who waits for it then need not wait past the deadline.
     pub(super) handling: AtomicBool,
-    /// Whether the handler has begun.
-    pub(super) has_run: AtomicBool,
+    /// Until when there is an answer to wait for, where the outcome is known too late for the deadline.
+    late: OnceLock<Instant>,
     /// Whether the sender's answer is settled. Held while the observer is told that it was answered
     /// before its handler ended, so that it hears of the end behind that.
     answered: Mutex<bool>,
@@ -51,7 +58,7 @@ impl Facts {
         let arrival = proofs.arrival(&core.reception);
         Self {
             arrival,
-            mark: Authenticated::by(proofs),
+            proofs: Arc::new(proofs),
             known,
             headers,
             proved_at: core.reception.is_timed().then(Instant::now),
@@ -61,7 +68,7 @@ impl Facts {
             ends: End::none(arrival.started),
             lease: OnceLock::new(),
             handling: AtomicBool::new(false),
-            has_run: AtomicBool::new(false),
+            late: OnceLock::new(),
             answered: Mutex::new(false),
         }
     }
@@ -92,6 +99,25 @@ impl Facts {
             lease.follow(&self.ends);
             !lease.is_lost()
         })
+    }
+
+    /// The handler has come to its outcome: that is the answer, and there is a moment left to record
+    /// it, though the deadline may be past. A sender waits a quarter longer than that.
+    pub(super) fn outcome_known(&self, now: Instant) {
+        let Arrival {
+            started, deadline, ..
+        } = self.arrival;
+        let allowed = deadline.saturating_duration_since(started);
+        let answer_by = now + (allowed / 4).min(MOST_LATE);
+        if answer_by > deadline {
+            let _ = self.late.set(answer_by);
+        }
+        self.handling.store(false, Ordering::Release);
+    }
+
+    /// Until when the sender is to be answered.
+    pub(super) fn answer_by(&self) -> Instant {
+        self.late.get().copied().unwrap_or(self.arrival.deadline)
     }
 
     pub(super) fn is_unchecked(&self) -> bool {
@@ -143,8 +169,8 @@ impl Facts {
             detail: refusal.and_then(Refusal::detail),
             status,
             key: Some(&self.known.identity.key),
-            signed_by: self.mark.signature().map(Verified::key_ids),
-            client: self.mark.client(),
+            signed_by: self.proofs.signature.as_ref().map(Verified::key_ids),
+            client: self.proofs.client,
             attempt: grant.map(|grant| grant.attempt),
             corrected: grant.is_some_and(|grant| grant.corrected),
             predates_retention: self.known.predates_retention,
@@ -156,7 +182,7 @@ impl Facts {
             },
             headers: (self.headers.as_ref())
                 .map(|headers| MaskedHeaders::new(headers, &reception.secret_headers)),
-            body: self.mark.body().filter(|_| reception.interest().body),
+            body: (self.proofs.body.as_ref()).filter(|_| reception.interest().body),
             ..reception.observation(verdict)
         };
         reception.observe(&mut observation, Some(self.arrival.started));
