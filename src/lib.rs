@@ -81,6 +81,7 @@ mod error;
 pub mod event;
 #[cfg(feature = "axum")]
 mod extract;
+mod head;
 pub mod layer;
 mod mac;
 mod path;
@@ -103,6 +104,7 @@ pub use error::{ConfigError, ConfigErrorKind};
 pub use event::{Decimal, EventKey, Fingerprint, ProviderName};
 #[cfg(feature = "axum")]
 pub use extract::{Event, EventRejection};
+pub use head::RequestHead;
 pub use layer::{
     Authenticated, Confirm, Confirmation, Delivery, Drain, Lease, NeverAgain, Observation,
     Observer, Unconfirmed,

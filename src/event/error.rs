@@ -53,6 +53,8 @@ pub enum EventErrorKind {
     DuplicateMember,
     /// Two spellings of one field are both there and differ.
     Ambiguous,
+    /// A parameter of the query is there twice.
+    RepeatedParameter,
     /// A value is nested too deeply, or a number's exponent is out of range.
     TooComplex,
     /// The id header disagrees with the body, or stands twice.
@@ -60,6 +62,8 @@ pub enum EventErrorKind {
     /// The header that the rule keys on is missing, repeated, or not 1 to 256 visible ASCII
     /// characters.
     NoIdHeader,
+    /// The body is empty, or nothing but white space, and its content is to make the key.
+    EmptyBody,
     /// The rule wants a signed id and the signature covers none.
     NoSignedId,
 }
@@ -72,9 +76,11 @@ impl EventErrorKind {
             Self::WrongType => "neither an integer nor a string with content",
             Self::DuplicateMember => "an object that counts has a member twice",
             Self::Ambiguous => "two spellings of the field are there and differ",
+            Self::RepeatedParameter => "the query has it twice",
             Self::TooComplex => "nested too deeply, or a number out of range",
             Self::IdHeaderDisagrees => "the id header disagrees with the body",
             Self::NoIdHeader => "not there once with 1 to 256 visible ASCII characters",
+            Self::EmptyBody => "the body is empty: it tells no event from another",
             Self::NoSignedId => "the signature covers no id",
         }
     }

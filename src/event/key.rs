@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -9,7 +10,7 @@ use crate::error::{ConfigError, ConfigErrorKind};
 use crate::printable::{Printable, is_hidden};
 use crate::text::Text;
 
-/// The name of a sender, or of a tenant: 1 to 32 of `a-z`, `0-9`, `-` and `_`.
+/// The name of a sender, a tenant or a consumer: 1 to 32 of `a-z`, `0-9`, `-` and `_`.
 ///
 /// It stands in log lines, metrics and store keys, so it is short and plain.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,8 +62,8 @@ impl fmt::Display for ProviderName {
     }
 }
 
-/// The name of one event: its provider, its tenant if there are several, and the parts that its
-/// sender tells events apart by.
+/// The name of one event: its provider, its tenant and its consumer if there are several, and the
+/// parts that its sender tells events apart by.
 ///
 /// Two keys are equal only where every part is: `["a:b", "c"]` is never `["a", "b:c"]`. Clones
 /// share their text.
@@ -83,9 +84,24 @@ impl fmt::Display for ProviderName {
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EventKey {
     provider: ProviderName,
-    tenant: Option<ProviderName>,
+    /// Most keys have none.
+    scope: Option<Arc<Scope>>,
     /// The parts, each escaped, joined by colons.
     parts: Text<46>,
+}
+
+/// Whose events a key is one of, beside its provider's.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(crate) struct Scope {
+    pub(crate) tenant: Option<ProviderName>,
+    pub(crate) consumer: Option<ProviderName>,
+}
+
+impl Scope {
+    /// To be shared by keys; `None` where it says nothing.
+    pub(crate) fn shared(self) -> Option<Arc<Self>> {
+        (self != Self::default()).then(|| Arc::new(self))
+    }
 }
 
 impl EventKey {
@@ -107,7 +123,7 @@ impl EventKey {
         {
             return Ok(Self {
                 provider,
-                tenant: None,
+                scope: None,
                 parts: Text::from(only.as_ref()),
             });
         }
@@ -127,16 +143,39 @@ impl EventKey {
         }
         Ok(Self {
             provider,
-            tenant: None,
+            scope: None,
             parts: Text::from(&*joined),
         })
     }
 
     /// The same key, of one tenant of several.
     #[must_use]
-    pub fn of_tenant(mut self, tenant: Option<ProviderName>) -> Self {
-        self.tenant = tenant;
+    pub fn of_tenant(self, tenant: Option<ProviderName>) -> Self {
+        let consumer = self.consumer().cloned();
+        self.of_scope(Scope { tenant, consumer }.shared())
+    }
+
+    /// The same key, as one consumer of several sees it.
+    #[must_use]
+    pub fn of_consumer(self, consumer: Option<ProviderName>) -> Self {
+        let tenant = self.tenant().cloned();
+        self.of_scope(Scope { tenant, consumer }.shared())
+    }
+
+    pub(crate) fn of_scope(mut self, scope: Option<Arc<Scope>>) -> Self {
+        self.scope = scope;
         self
+    }
+
+    /// The same key with one more part.
+    pub(crate) fn with_part(self, part: &str) -> Self {
+        let mut parts = self.parts.as_str().to_owned();
+        parts.push(':');
+        escape_into(part, &mut parts);
+        Self {
+            parts: Text::from(&*parts),
+            ..self
+        }
     }
 
     /// Whose event it is.
@@ -146,7 +185,12 @@ impl EventKey {
 
     /// Which tenant's event it is, where there are several.
     pub fn tenant(&self) -> Option<&ProviderName> {
-        self.tenant.as_ref()
+        self.scope.as_ref()?.tenant.as_ref()
+    }
+
+    /// Which consumer's view of the event it is, where there are several.
+    pub fn consumer(&self) -> Option<&ProviderName> {
+        self.scope.as_ref()?.consumer.as_ref()
     }
 
     /// The parts as the sender wrote them.
@@ -154,13 +198,39 @@ impl EventKey {
         self.parts.as_str().split(':').map(unescape)
     }
 
-    /// The whole key in one unambiguous line: provider, `@tenant` if any, and the parts, in which
-    /// `:`, `%` and control characters are written as `%3A` and so on.
+    /// The whole key in one unambiguous line: provider, `@tenant` and `/consumer` if any, and the
+    /// parts, in which `:`, `%` and control characters are written as `%3A` and so on.
     pub fn encoded(&self) -> String {
-        match &self.tenant {
-            Some(tenant) => format!("{}@{tenant}:{}", self.provider, self.parts.as_str()),
-            None => format!("{}:{}", self.provider, self.parts.as_str()),
+        if self.scope.is_none() {
+            return format!("{}:{}", self.provider, self.parts.as_str());
         }
+        format!("{}:{}", self.encoded_scope(), self.parts.as_str())
+    }
+
+    /// What stands before the parts.
+    pub(crate) fn encoded_scope(&self) -> String {
+        let mut scope = self.provider.as_str().to_owned();
+        for (mark, name) in [('@', self.tenant()), ('/', self.consumer())] {
+            if let Some(name) = name {
+                scope.push(mark);
+                scope.push_str(name.as_str());
+            }
+        }
+        scope
+    }
+
+    /// Reads back what stands before the parts.
+    pub(crate) fn decode_scope(text: &str) -> Result<(ProviderName, Scope), ConfigError> {
+        let name = |name: &str| ProviderName::new(name.to_owned());
+        let (rest, consumer) = match text.split_once('/') {
+            Some((rest, consumer)) => (rest, Some(name(consumer)?)),
+            None => (text, None),
+        };
+        let (provider, tenant) = match rest.split_once('@') {
+            Some((provider, tenant)) => (provider, Some(name(tenant)?)),
+            None => (rest, None),
+        };
+        Ok((name(provider)?, Scope { tenant, consumer }))
     }
 
     /// The [encoded](Self::encoded) key for a log line: every character that begins a line of its
@@ -204,12 +274,8 @@ impl EventKey {
         let (scope, parts) = text
             .split_once(':')
             .ok_or_else(|| refused("an encoded event key reads provider:part"))?;
-        let (provider, tenant) = match scope.split_once('@') {
-            Some((provider, tenant)) => (provider, Some(ProviderName::new(tenant.to_owned())?)),
-            None => (scope, None),
-        };
-        let provider = ProviderName::new(provider.to_owned())?;
-        let key = Self::new(provider, parts.split(':').map(unescape))?.of_tenant(tenant);
+        let (provider, scope) = Self::decode_scope(scope)?;
+        let key = Self::new(provider, parts.split(':').map(unescape))?.of_scope(scope.shared());
         if key.parts.as_str() == parts || key.escaped() == text {
             Ok(key)
         } else {
@@ -318,9 +384,14 @@ impl Fingerprint {
 
     /// The fingerprint of what this digest was taken of.
     pub(super) fn taken(content: Sha256) -> Self {
+        Self::of_digest(&content.finalize().into())
+    }
+
+    /// The fingerprint of content with this SHA-256.
+    pub(super) fn of_digest(digest: &[u8; 32]) -> Self {
         let mut bytes = [0; 16];
-        for (to, from) in bytes.iter_mut().zip(content.finalize()) {
-            *to = from;
+        for (to, from) in bytes.iter_mut().zip(digest) {
+            *to = *from;
         }
         Self(bytes)
     }
@@ -427,9 +498,41 @@ mod tests {
     }
 
     #[test]
+    fn consumers_are_kept_apart_and_from_tenants() {
+        let name = |name: &'static str| Some(ProviderName::new(name).unwrap());
+        let of = |tenant, consumer| key(&["1"]).of_tenant(tenant).of_consumer(consumer);
+        let texts = [
+            (of(None, None), "acme:1"),
+            (of(name("a"), None), "acme@a:1"),
+            (of(None, name("a")), "acme/a:1"),
+            (of(name("a"), name("b")), "acme@a/b:1"),
+            (of(name("b"), name("a")), "acme@b/a:1"),
+        ];
+        for (key, text) in &texts {
+            assert_eq!(key.encoded(), *text);
+            assert_eq!(EventKey::decode(text).as_ref(), Ok(key));
+            assert_eq!(texts.iter().filter(|(other, _)| other == key).count(), 1);
+        }
+        let (last, _) = &texts[4];
+        assert_eq!(last.consumer().map(ProviderName::as_str), Some("a"));
+        assert_eq!(last.to_string(), "1", "what a person reads is the sender's");
+    }
+
+    #[test]
     fn only_what_was_encoded_is_decoded() {
         for text in [
-            "", "acme", "acme:", "acme::1", "Acme:1", "acme:%3a", "acme:%", "acme@:1",
+            "",
+            "acme",
+            "acme:",
+            "acme::1",
+            "Acme:1",
+            "acme:%3a",
+            "acme:%",
+            "acme@:1",
+            "acme/:1",
+            "acme/a@b:1",
+            "acme@a@b:1",
+            "acme/a/b:1",
         ] {
             assert!(EventKey::decode(text).is_err(), "{text:?}");
         }

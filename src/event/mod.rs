@@ -7,13 +7,17 @@
 //! the key and is never trusted.
 
 mod canonical;
+mod condition;
 mod decimal;
 mod error;
+mod field;
+mod handling;
 mod key;
 mod members;
 mod moment;
 mod order;
 mod pointer;
+mod query;
 mod rule;
 mod scan;
 mod shape;
@@ -21,7 +25,9 @@ mod stops;
 
 pub use decimal::Decimal;
 pub use error::{EventError, EventErrorKind};
+pub(crate) use field::scalar;
+pub use handling::Handling;
+pub(crate) use key::Scope;
 pub use key::{EventKey, Fingerprint, ProviderName};
 pub use rule::{EventRule, Identity};
 pub use shape::Shape;
-pub(crate) use shape::scalar;

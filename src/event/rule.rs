@@ -6,12 +6,14 @@ use http::{HeaderMap, HeaderName};
 use sha2::{Digest, Sha256};
 
 use super::error::{EventError, EventErrorKind as Kind};
+use super::handling::Handling;
 use super::key::{EventKey, Fingerprint, ProviderName};
 use super::members::Wanted;
 use super::shape::{Shape, Slots, refused};
 use super::stops::Stops;
 use crate::clock::UnixTime;
 use crate::error::ConfigError;
+use crate::head::RequestHead;
 
 /// How to tell one event from another, by content that was proved.
 ///
@@ -48,9 +50,18 @@ enum Source {
         unknown: Unknown,
     },
     SignedId,
-    Body,
+    Body(Option<Box<WithId>>),
     /// A header that nothing covers.
     InsecureHeader(HeaderName),
+}
+
+/// Bodies that are keyed on a header that nothing covers, together with their digest.
+#[derive(Debug, Clone)]
+struct WithId {
+    /// The first that is there counts.
+    headers: Box<[HeaderName]>,
+    shapes: Box<[Slots]>,
+    wanted: Wanted,
 }
 
 /// Longest id that is taken from a header.
@@ -79,6 +90,8 @@ pub struct Identity {
     pub time: Option<UnixTime>,
     /// The name of the shape that the body has; `None` where it has none that the rule knows.
     pub shape: Option<&'static str>,
+    /// How often its handler may run.
+    pub handling: Handling,
 }
 
 impl EventRule {
@@ -86,16 +99,13 @@ impl EventRule {
     ///
     /// # Errors
     ///
-    /// No shape.
+    /// No shape, or one without a key.
     pub fn members(shapes: impl IntoIterator<Item = Shape>) -> Result<Self, ConfigError> {
-        let mut wanted = Wanted::default();
-        let shapes: Box<[_]> = shapes
-            .into_iter()
-            .map(|shape| Slots::new(&shape, &mut wanted))
-            .collect();
-        if shapes.is_empty() {
-            return Err(refused("needs at least one shape"));
+        let shapes: Vec<_> = shapes.into_iter().collect();
+        if !shapes.iter().all(Shape::has_key) {
+            return Err(refused("a shape needs a key field"));
         }
+        let (shapes, wanted) = slots(&shapes)?;
         Ok(Self {
             source: Source::Members {
                 shapes,
@@ -116,11 +126,81 @@ impl EventRule {
 
     /// Events are told apart by the digest of their whole body: for senders whose only id stands
     /// in a header that nothing covers.
+    ///
+    /// A body that is empty, or nothing but white space, is refused: it tells no event from another.
     pub fn body() -> Self {
         Self {
-            source: Source::Body,
+            source: Source::Body(None),
             id_header: None,
         }
+    }
+
+    /// Bodies of these shapes are keyed on an id that nothing covers, together with their digest;
+    /// all others stay keyed on the digest alone. For a rule made by [`EventRule::body`]; others
+    /// stay as they are.
+    ///
+    /// That is for events that hold no moment or version of their own, so that two true ones can
+    /// agree in every byte: somebody is added to a team, removed, and added again. With the id a
+    /// repeated delivery is a duplicate and the second true event is not. The first of the headers
+    /// that is there counts; where none is, the event is refused. What shape a body has is for its
+    /// members to say, never for a header.
+    ///
+    /// # Insecure
+    ///
+    /// Whoever holds a captured delivery of such a shape can send it again under another id, and
+    /// its handler runs again. [`EventRule::key_on_content_alone`] is the strict choice.
+    ///
+    /// ```
+    /// # use http::HeaderMap;
+    /// # use tower_webhook::ProviderName;
+    /// # use tower_webhook::event::{EventRule, Shape};
+    /// let removed = Shape::recognized("removed").only(["id"]);
+    /// let rule = EventRule::body().with_unsigned_id_for(["X-Acme-Delivery"], [removed])?;
+    /// let key = |id: &str, body: &str| -> Result<_, Box<dyn std::error::Error>> {
+    ///     let headers = HeaderMap::from_iter([("x-acme-delivery".parse()?, id.parse()?)]);
+    ///     Ok(rule.identify(&ProviderName::new("acme")?, &headers, None, body.as_bytes())?.key)
+    /// };
+    /// assert_ne!(key("1", r#"{"id":7}"#)?, key("2", r#"{"id":7}"#)?);
+    /// let paid = r#"{"id":7,"paid_at":"2026-05-04T13:00:00Z"}"#;
+    /// assert_eq!(key("1", paid)?, key("2", paid)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A text that is no header name; no header, or no shape.
+    pub fn with_unsigned_id_for<'a>(
+        mut self,
+        headers: impl IntoIterator<Item = &'a str>,
+        shapes: impl IntoIterator<Item = Shape>,
+    ) -> Result<Self, ConfigError> {
+        let headers: Box<[_]> = (headers.into_iter())
+            .map(header_name)
+            .collect::<Result<_, _>>()?;
+        if headers.is_empty() {
+            return Err(refused("needs a header to take the id from"));
+        }
+        let shapes: Vec<_> = shapes.into_iter().collect();
+        let (shapes, wanted) = slots(&shapes)?;
+        if let Source::Body(with_id) = &mut self.source {
+            *with_id = Some(Box::new(WithId {
+                headers,
+                shapes,
+                wanted,
+            }));
+        }
+        Ok(self)
+    }
+
+    /// Keys every body on its digest alone, whatever
+    /// [`with_unsigned_id_for`](EventRule::with_unsigned_id_for) said: a replay is then always a
+    /// duplicate, and so is a second true event that agrees with an earlier one in every byte.
+    #[must_use]
+    pub fn key_on_content_alone(mut self) -> Self {
+        if let Source::Body(with_id) = &mut self.source {
+            *with_id = None;
+        }
+        self
     }
 
     /// Events are told apart by a header that no signature covers.
@@ -190,25 +270,36 @@ impl EventRule {
         self.id_header.as_ref()
     }
 
-    /// What is known of the event in this body.
+    /// Whether parameters of the query can be part of a key.
+    pub(crate) fn reads_query(&self) -> bool {
+        match &self.source {
+            Source::Members { shapes, .. } => shapes.iter().any(Slots::reads_query),
+            Source::SignedId | Source::Body(_) | Source::InsecureHeader(_) => false,
+        }
+    }
+
+    /// What is known of the event in this body, under this head: a [`RequestHead`], or headers
+    /// alone.
     ///
     /// # Errors
     ///
-    /// A body that is not JSON, has no known shape, or could be read in two ways; an id header
-    /// that disagrees.
-    pub fn identify(
+    /// A body that is not JSON, has no known shape, or could be read in two ways; one without
+    /// content, where that makes the key; an id header that disagrees, or is wanted and not there.
+    pub fn identify<'a>(
         &self,
         provider: &ProviderName,
-        headers: &HeaderMap,
+        head: impl Into<RequestHead<'a>>,
         signed_id: Option<&str>,
         body: &[u8],
     ) -> Result<Identity, EventError> {
+        let head = head.into();
+        let headers = head.headers();
         let identity = match &self.source {
             Source::Members {
                 shapes,
                 wanted,
                 unknown,
-            } => match (by_members(shapes, wanted, provider, body), unknown) {
+            } => match (by_members(shapes, wanted, provider, head, body), unknown) {
                 (Err(error), Unknown::KeyedOnBody(kind))
                     if matches!(error.kind(), Kind::UnknownShape | Kind::WrongType) =>
                 {
@@ -223,14 +314,31 @@ impl EventRule {
                     fingerprint: Fingerprint::of(body),
                     time: None,
                     shape: None,
+                    handling: Handling::OncePerId,
                 }
             }
-            Source::Body => by_body(provider, None, body)?,
+            Source::Body(_) if is_blank(body) => return Err(EventError::new(Kind::EmptyBody)),
+            Source::Body(with_id) => {
+                let shape = with_id.as_ref().and_then(|with_id| with_id.shape(body));
+                match with_id.as_ref().zip(shape) {
+                    None => by_body(provider, None, body)?,
+                    Some((with_id, shape)) => {
+                        let id = unsigned_id(headers, &with_id.headers)?;
+                        let digest: [u8; 32] = Sha256::digest(body).into();
+                        let parts = ["sha256", &data_encoding::HEXLOWER.encode(&digest), id];
+                        Identity {
+                            shape: Some(shape),
+                            ..of_digest(key(provider, parts.map(Cow::Borrowed))?, &digest)
+                        }
+                    }
+                }
+            }
             Source::InsecureHeader(name) => Identity {
                 key: key(provider, [Cow::Borrowed(header_id(headers, name)?)])?,
                 fingerprint: Fingerprint::of(body),
                 time: None,
                 shape: None,
+                handling: Handling::Once,
             },
         };
         if let Some(name) = &self.id_header {
@@ -245,7 +353,35 @@ impl EventRule {
     }
 }
 
-fn header_name(name: &'static str) -> Result<HeaderName, ConfigError> {
+impl WithId {
+    /// The shape of this body, if it has one of these. What cannot be read has none.
+    fn shape(&self, body: &[u8]) -> Option<&'static str> {
+        let stops = Stops::of(body);
+        let found = self.wanted.find(body, &stops, &mut []).ok()?;
+        let shape = self.shapes.iter().find(|shape| shape.fits(&found, body));
+        shape.map(|shape| shape.name)
+    }
+}
+
+fn slots(shapes: &[Shape]) -> Result<(Box<[Slots]>, Wanted), ConfigError> {
+    let mut wanted = Wanted::default();
+    let slots: Box<[_]> = (shapes.iter())
+        .map(|shape| Slots::new(shape, &mut wanted))
+        .collect();
+    if slots.is_empty() {
+        return Err(refused("needs at least one shape"));
+    }
+    Ok((slots, wanted))
+}
+
+/// Whether there is nothing in this body but white space.
+fn is_blank(body: &[u8]) -> bool {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    // Nearly every body ends here.
+    body.iter().all(u8::is_ascii_whitespace)
+}
+
+fn header_name(name: &str) -> Result<HeaderName, ConfigError> {
     HeaderName::from_bytes(name.as_bytes())
         .map_err(|_| refused(format!("{name:?} is not a header name")))
 }
@@ -262,12 +398,34 @@ fn header_id<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<&'h str, E
         .ok_or_else(|| EventError::at(Kind::NoIdHeader, name))
 }
 
+/// The id that stands in the first of these headers that is there, in visible ASCII. Lines that a
+/// proxy has doubled say the same.
+fn unsigned_id<'h>(headers: &'h HeaderMap, names: &[HeaderName]) -> Result<&'h str, EventError> {
+    let there = names.iter().find(|name| headers.contains_key(*name));
+    let name = there.or(names.first());
+    let mut values = name.into_iter().flat_map(|name| headers.get_all(name));
+    let first = values.next();
+    first
+        .filter(|first| values.all(|other| other == first))
+        .and_then(|value| value.to_str().ok())
+        .filter(|id| (1..=MAX_HEADER_ID_LEN).contains(&id.len()))
+        .filter(|id| id.bytes().all(|byte| byte.is_ascii_graphic()))
+        .ok_or_else(|| match name {
+            Some(name) => EventError::at(Kind::NoIdHeader, name),
+            None => EventError::new(Kind::NoIdHeader),
+        })
+}
+
 fn by_members(
     shapes: &[Slots],
     wanted: &Wanted,
     provider: &ProviderName,
+    head: RequestHead<'_>,
     body: &[u8],
 ) -> Result<Identity, EventError> {
+    // A notice whose query says everything may have no body.
+    let has_members = !is_blank(body) || !shapes.iter().any(Slots::reads_query);
+    let body = if has_members { body } else { b"{}" };
     let stops = Stops::of(body);
     let mut room = [0; ROOM];
     let found = wanted
@@ -275,12 +433,12 @@ fn by_members(
         .map_err(EventError::new)?;
     let shape = shapes
         .iter()
-        .find(|shape| shape.fits(&found))
+        .find(|shape| shape.fits(&found, body))
         .ok_or_else(|| EventError::new(Kind::UnknownShape))?;
     // Whether it is such an event at all comes before what it means.
     let mut wrong = None;
     let parts = shape.key.iter().map_while(|field| {
-        let part = field.key_part(&found);
+        let part = field.part(&found, head.uri().query());
         part.map_err(|error| wrong = Some(error)).ok()
     });
     let key = key(provider, parts);
@@ -291,8 +449,10 @@ fn by_members(
     for field in &shape.fingerprint {
         content.update(field.form(&found)?);
     }
+    let key = key?;
     Ok(Identity {
-        key: key?,
+        handling: shape.handling(|id| key.reads(id)),
+        key,
         fingerprint: Fingerprint::taken(content),
         time: shape.time.as_ref().and_then(|field| field.time(&found)),
         shape: Some(shape.name),
@@ -304,16 +464,23 @@ fn by_body(
     kind: Option<&'static str>,
     body: &[u8],
 ) -> Result<Identity, EventError> {
-    let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(body));
+    let digest: [u8; 32] = Sha256::digest(body).into();
+    let text = data_encoding::HEXLOWER.encode(&digest);
     // Four parts where there is a kind: more than any shape of the same provider has.
     let unknown = kind.map(|kind| ["unknown", kind]);
-    let parts = unknown.into_iter().flatten().chain(["sha256", &digest]);
-    Ok(Identity {
-        key: key(provider, parts.map(Cow::Borrowed))?,
-        fingerprint: Fingerprint::of(body),
+    let parts = unknown.into_iter().flatten().chain(["sha256", &text]);
+    Ok(of_digest(key(provider, parts.map(Cow::Borrowed))?, &digest))
+}
+
+/// An event of which its key and the digest of its body are known.
+fn of_digest(key: EventKey, digest: &[u8; 32]) -> Identity {
+    Identity {
+        key,
+        fingerprint: Fingerprint::of_digest(digest),
         time: None,
         shape: None,
-    })
+        handling: Handling::Once,
+    }
 }
 
 fn key<'a>(

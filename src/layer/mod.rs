@@ -82,7 +82,7 @@ pub use dedupe::{
     Confirm, Confirmation, Dedupe, DedupeBuilder, DedupeLayer, Delivery, Drain, Lease, NeverAgain,
     Unconfirmed,
 };
-pub(crate) use dedupe::{Settings, SharedConfirm};
+pub(crate) use dedupe::{Owner, Settings, SharedConfirm};
 pub use gated::{Gated, GatedFuture};
 pub use gates::PeerAddr;
 pub(crate) use gates::{Gates, PeerSource, SecretPathGate, SourceGate};
@@ -95,5 +95,5 @@ pub use response_body::ResponseBody;
 pub use secret_path::RequireSecretPathLayer;
 pub use source_ip::RequireSourceIpLayer;
 pub use verify::VerifySignatureLayer;
-pub(crate) use webhook::Steps;
+pub(crate) use webhook::{NamedSteps, Steps};
 pub use webhook::{WebhookFuture, WebhookService};

@@ -41,6 +41,7 @@ const DEFAULT_MAX_BODY_BYTES: usize = 1024 * 1024;
 #[derive(Clone)]
 pub struct Reception {
     pub(crate) provider: ProviderName,
+    pub(crate) consumer: Option<ProviderName>,
     pub(crate) profile: DeliveryProfile,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) budget: Budget,
@@ -58,6 +59,7 @@ impl Reception {
     pub fn new(provider: ProviderName, profile: DeliveryProfile) -> Self {
         Self {
             provider,
+            consumer: None,
             profile,
             clock: Arc::new(SystemClock),
             budget: Budget::default(),
@@ -67,6 +69,14 @@ impl Reception {
             interest: Interest::default(),
             rejections: None,
         }
+    }
+
+    /// Names who takes these deliveries, where several are to see the same events. See
+    /// [`Webhook::consumer`](crate::Webhook::consumer).
+    #[must_use]
+    pub fn consumer(mut self, name: ProviderName) -> Self {
+        self.consumer = Some(name);
+        self
     }
 
     /// Refuses longer bodies with 413, announced or not.
@@ -118,6 +128,7 @@ impl Reception {
     pub(crate) fn observation(&self, verdict: Verdict) -> Observation<'_> {
         Observation {
             provider: &self.provider,
+            consumer: self.consumer.as_ref(),
             verdict,
             reason: None,
             detail: None,
@@ -127,6 +138,8 @@ impl Reception {
             client: None,
             attempt: None,
             corrected: false,
+            content_differs: false,
+            test_id: false,
             predates_retention: false,
             unchecked: false,
             timings: Timings::default(),
@@ -219,6 +232,7 @@ impl fmt::Debug for Reception {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             provider,
+            consumer,
             profile,
             clock,
             budget,
@@ -230,6 +244,7 @@ impl fmt::Debug for Reception {
         } = self;
         f.debug_struct("Reception")
             .field("provider", provider)
+            .field("consumer", consumer)
             .field("profile", profile)
             .field("clock", clock)
             .field("budget", budget)

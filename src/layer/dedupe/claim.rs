@@ -12,6 +12,7 @@ use super::call::CALL_LIMIT;
 use super::confirm::{Confirmation, Unconfirmed};
 use super::hold::{Hold, Kept};
 use super::ticket::{Stop, Ticket};
+use crate::event::Handling;
 use crate::layer::refusal::Refusal;
 use crate::layer::within::within;
 use crate::rejection::Reason;
@@ -30,10 +31,13 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 impl<RB, E> Ticket<RB, E> {
     /// Claims the event, waiting for another's outcome if there is one at work. `None` where the
-    /// store cannot be asked and the handler is to run all the same.
+    /// handler is to run all the same: the store cannot be asked, or there is nothing to claim.
     pub(super) async fn claim(&mut self) -> Result<Option<Kept>, Stop> {
         let facts = Arc::clone(&self.facts);
         let core = &*facts.core;
+        if facts.known.identity.handling == Handling::Answered {
+            return Ok(None);
+        }
         let claim = Claim {
             key: facts.known.identity.key.clone(),
             token: Token::random().map_err(Refusal::from)?,
@@ -65,10 +69,19 @@ impl<RB, E> Ticket<RB, E> {
                     return Ok(Some(hold));
                 }
                 Some(Ok(ClaimOutcome::Done(response))) => return Err(Stop::Copy(response)),
-                Some(Ok(ClaimOutcome::OtherInProgress | ClaimOutcome::OtherDone(_))) => {
+                Some(Ok(ClaimOutcome::OtherInProgress | ClaimOutcome::OtherDone(_)))
+                    if !facts.known.has_own_id() =>
+                {
                     return Err(Reason::Conflict.into());
                 }
-                Some(Ok(ClaimOutcome::InProgress)) => {
+                Some(Ok(ClaimOutcome::OtherDone(response))) => {
+                    facts.content_differs.store(true, Ordering::Relaxed);
+                    return Err(Stop::Copy(response));
+                }
+                Some(Ok(outcome @ (ClaimOutcome::InProgress | ClaimOutcome::OtherInProgress))) => {
+                    if outcome == ClaimOutcome::OtherInProgress {
+                        facts.content_differs.store(true, Ordering::Relaxed);
+                    }
                     if place.is_none() {
                         place = Some(core.reception.budget.wait().ok_or(Reason::BudgetUsedUp)?);
                     }

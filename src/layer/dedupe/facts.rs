@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::core::{Core, Known};
 use super::lease::Lease;
+use crate::event::Handling;
 use crate::layer::arrival::Arrival;
 use crate::layer::authenticated::Authenticated;
 use crate::layer::observer::{MaskedHeaders, Observation, Timings, Verdict};
@@ -28,6 +29,8 @@ pub(super) struct Facts {
     pub(super) proved_at: Option<Instant>,
     pub(super) claimed: OnceLock<(Option<Instant>, Grant)>,
     pub(super) unchecked: AtomicBool,
+    /// Whether its key is the sender's own id and was met with other content.
+    pub(super) content_differs: AtomicBool,
     /// Made when somebody asks for it, or it is lost.
     lease: OnceLock<Lease>,
     /// Whether the handler is running: who waits for it then need not wait past the deadline.
@@ -56,6 +59,7 @@ impl Facts {
             core,
             claimed: OnceLock::new(),
             unchecked: AtomicBool::new(false),
+            content_differs: AtomicBool::new(false),
             lease: OnceLock::new(),
             handling: AtomicBool::new(false),
             has_run: AtomicBool::new(false),
@@ -128,6 +132,9 @@ impl Facts {
             client: self.mark.client(),
             attempt: grant.map(|grant| grant.attempt),
             corrected: grant.is_some_and(|grant| grant.corrected),
+            content_differs: self.content_differs.load(Ordering::Relaxed)
+                || (self.known.has_own_id() && grant.is_some_and(|grant| grant.corrected)),
+            test_id: self.known.identity.handling == Handling::TestId,
             predates_retention: self.known.predates_retention,
             unchecked: self.is_unchecked(),
             timings: Timings {

@@ -60,7 +60,8 @@ where
 {
     async move {
         let hold = match ticket.claim().await {
-            // Without a hold the store cannot be asked, and running unchecked was chosen.
+            // Without a hold the store cannot be asked, and running unchecked was chosen; or it is
+            // a question that is answered each time.
             Ok(hold) => hold,
             Err(Stop::Copy(stored)) => return answer_copy(&mut ticket, stored),
             Err(Stop::Refused(refusal)) => return ticket.refuse(Verdict::Refused, refusal),

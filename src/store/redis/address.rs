@@ -125,6 +125,29 @@ impl Address {
             .map_err(|_| refused("the URL names a host that cannot be used"))
     }
 
+    /// The records that it names, whoever logs in and in whatever order the hosts stand.
+    pub(super) fn identity(&self) -> String {
+        let list = |hosts: Vec<&ConnectionAddr>| {
+            let mut hosts: Vec<_> = (hosts.into_iter())
+                .map(|host| host.to_string().to_ascii_lowercase())
+                .collect();
+            hosts.sort();
+            hosts.join(",")
+        };
+        match self {
+            Self::Single(info) => {
+                format!("{}/{}", list(vec![info.addr()]), info.redis_settings().db())
+            }
+            Self::Sentinel(Sentinel {
+                hosts,
+                service,
+                redis,
+                ..
+            }) => format!("{}/{service}/{}", list(hosts.iter().collect()), redis.db()),
+            Self::Cluster(nodes) => list(nodes.iter().map(ConnectionInfo::addr).collect()),
+        }
+    }
+
     pub(super) fn is_tls(&self) -> bool {
         match self {
             Self::Single(info) => matches!(info.addr(), ConnectionAddr::TcpTls { .. }),

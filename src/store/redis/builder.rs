@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::event::ProviderName;
+use crate::store::identity::StoreIdentity;
 
 use super::RedisStore;
 use super::address::Address;
@@ -141,9 +142,11 @@ impl RedisStoreBuilder {
             None => ProviderName::new("default").map_err(|error| setting(error.to_string()))?,
         };
         let layout = Layout::new(namespace, partitions);
+        let mut servers = None;
         let (in_slots, connector) = match target {
             Target::Url(url) => {
                 let address = Address::parse(&url)?;
+                servers = Some(address.identity());
                 let in_slots = matches!(address, Address::Cluster(_));
                 let connector = Connector::new(address, certificates, deadline, layout.clone())?;
                 (in_slots, connector)
@@ -158,8 +161,15 @@ impl RedisStoreBuilder {
                 (in_slots, Connector::to(connection, layout.clone()))
             }
         };
+        let link = Arc::new(Link::new(connector, deadline));
+        let identity = match servers {
+            Some(servers) => StoreIdentity::new(format!("redis {servers} {}", layout.namespace())),
+            // Where a given connection leads is not told.
+            None => StoreIdentity::of_allocation("redis", Arc::as_ptr(&link)),
+        };
         Ok(RedisStore {
-            link: Arc::new(Link::new(connector, deadline)),
+            link,
+            identity,
             layout,
             waiting: Arc::default(),
             in_slots: Arc::new(AtomicBool::new(in_slots)),

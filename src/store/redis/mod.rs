@@ -31,6 +31,7 @@ use crate::event::{EventKey, ProviderName};
 use super::Store;
 use super::command::{Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Release, Renew};
 use super::error::StoreError;
+use super::identity::StoreIdentity;
 use super::token::Token;
 
 use self::builder::Target;
@@ -141,6 +142,7 @@ pub use self::error::{RedisConnectError, RedisConnectErrorKind};
 #[derive(Clone)]
 pub struct RedisStore {
     link: Arc<Link>,
+    identity: StoreIdentity,
     layout: Layout,
     waiting: Arc<Waiting>,
     /// Whether one script call must keep to one slot.
@@ -275,6 +277,7 @@ impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             link,
+            identity: _,
             layout,
             waiting: _,
             in_slots: _,
@@ -289,6 +292,12 @@ impl fmt::Debug for RedisStore {
 }
 
 impl Store for RedisStore {
+    /// The servers of the URL as they are written there, the database and the namespace; a given
+    /// connection is known by itself.
+    fn identity(&self) -> Option<StoreIdentity> {
+        Some(self.identity.clone())
+    }
+
     async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
         Ok(self.claim_at(claim).await?.outcome)
     }
