@@ -21,10 +21,10 @@ use support::faults::{Fault, FaultyStore, Op};
 use support::observer::Recorder;
 use support::presets::{Preset, answering_in, clock, tokens};
 use support::stage::Stage;
-use support::wait::{done_with, record, until};
+use support::wait::{done_with, record};
 use tower_webhook::layer::{Budget, Verdict};
 use tower_webhook::provider::blox::CheckoutStatus;
-use tower_webhook::store::{RecordState, StoreErrorKind};
+use tower_webhook::store::StoreErrorKind;
 use tower_webhook::{
     Confirmation, Decimal, Delivery, MemoryStore, Reason, Unconfirmed, Webhook, provider,
 };
@@ -67,11 +67,7 @@ async fn a_refused_forgery_leaves_nothing_that_could_refuse_the_true_delivery() 
     let server = blendfi::serve(&webhook, counting(&runs)).await;
     let refused = event("evt_1", FORGED_DATA).send(server.address).await;
     assert_eq!((refused.status, refused.header("retry-after")), (400, None));
-    let view = record(&store, &key("evt_1")).await.unwrap();
-    assert_eq!(
-        (view.state, view.fingerprint),
-        (RecordState::Released, None)
-    );
+    assert_eq!(record(&store, &key("evt_1")).await, None);
     assert_eq!(runs.runs(), 0);
     assert_eq!(
         recorder.count(Verdict::Refused, Some(Reason::ConfirmMismatch)),
@@ -79,11 +75,10 @@ async fn a_refused_forgery_leaves_nothing_that_could_refuse_the_true_delivery() 
     );
 
     let answer = event("evt_1", TRUE_DATA).send(server.address).await;
-    assert_eq!(answer.body, b"attempt 2, corrected false");
+    assert_eq!(answer.body, b"attempt 1, corrected false");
     let view = record(&store, &key("evt_1")).await.unwrap();
     assert_eq!(done_with(&view), Some(200));
-    assert!(view.fingerprint.is_some());
-    // What was confirmed is bound now.
+    // What was confirmed refuses other content now.
     assert_eq!(
         event("evt_1", FORGED_DATA)
             .send(server.address)
@@ -126,17 +121,13 @@ async fn a_forgery_that_is_being_asked_about_does_not_refuse_the_true_delivery()
     let forgery = spawn(FORGED_DATA);
     asked.begun(1).await;
     let truth = spawn(TRUE_DATA);
-    until("the true delivery to wait", || budget.waiting() == 1).await;
-    asked.let_go(1);
-    assert_eq!(forgery.await.unwrap().status, 400);
+    // Neither waits for the other, and nothing of them is kept.
     asked.begun(2).await;
-    // Claimed and not confirmed: still nothing that refuses anybody.
-    assert_eq!(
-        record(&store, &key("evt_1")).await.unwrap().fingerprint,
-        None
-    );
-    asked.let_go(1);
-    assert_eq!(truth.await.unwrap().body, b"attempt 2, corrected false");
+    assert_eq!(budget.waiting(), 0);
+    assert_eq!(record(&store, &key("evt_1")).await, None);
+    asked.let_go(2);
+    assert_eq!(forgery.await.unwrap().status, 400);
+    assert_eq!(truth.await.unwrap().body, b"attempt 1, corrected false");
     assert_eq!(runs.runs(), 1);
     asked.let_go(1);
     assert_eq!(event("evt_2", TRUE_DATA).send(address).await.status, 200);
@@ -217,12 +208,7 @@ async fn what_cannot_be_told_yet_is_asked_again_and_then_comes_again() {
     for id in ["evt_never", "evt_panics_always", "evt_hangs"] {
         let answer = event(id, TRUE_DATA).send(server.address).await;
         assert!(answer.is_not_now(), "{id}: {answer:?}");
-        let view = record(&store, &key(id)).await.unwrap();
-        assert_eq!(
-            (view.state, view.fingerprint),
-            (RecordState::Released, None),
-            "{id}"
-        );
+        assert_eq!(record(&store, &key(id)).await, None, "{id}");
     }
     assert!(times("evt_never") >= 2, "asked again inside the deadline");
     assert!(times("evt_panics_always") >= 2);
@@ -233,7 +219,7 @@ async fn what_cannot_be_told_yet_is_asked_again_and_then_comes_again() {
     );
 
     let next = event("evt_hangs", TRUE_DATA).send(server.address).await;
-    assert_eq!(next.body, b"attempt 2, corrected false");
+    assert_eq!(next.body, b"attempt 1, corrected false");
 }
 
 #[tokio::test]
@@ -306,11 +292,7 @@ async fn a_checkout_of_blox_runs_when_its_api_says_the_same() {
             400,
             "{id}"
         );
-        let view = record(&store, &blox::key(id, status)).await.unwrap();
-        assert_eq!(
-            (view.state, view.fingerprint),
-            (RecordState::Released, None)
-        );
+        assert_eq!(record(&store, &blox::key(id, status)).await, None, "{id}");
     }
     // An id that would ask another question is not asked about.
     let before = asked.lock().unwrap().len();
@@ -328,13 +310,8 @@ async fn a_checkout_of_blox_runs_when_its_api_says_the_same() {
         .await;
     assert!(answer.is_not_now(), "{answer:?}");
     assert!(asked_for("pending") >= 2);
-    let view = record(&store, &blox::key("pending", "COMPLETED"))
-        .await
-        .unwrap();
-    assert_eq!(
-        (view.state, view.fingerprint),
-        (RecordState::Released, None)
-    );
+    let key = blox::key("pending", "COMPLETED");
+    assert_eq!(record(&store, &key).await, None);
     assert_eq!(runs.runs(), 4);
     assert_eq!(
         checkout("next", "CANCELLED", "1")
@@ -353,45 +330,45 @@ async fn a_checkout_of_blox_runs_when_its_api_says_the_same() {
 }
 
 #[tokio::test]
-async fn a_confirmation_longer_than_the_lease_does_not_cost_it() {
-    let store = FaultyStore::new(MemoryStore::new());
+async fn while_it_is_asked_about_an_event_nothing_is_held() {
+    let (store, runs, asked) = (
+        FaultyStore::new(MemoryStore::new()),
+        Stage::new(),
+        Stage::new(),
+    );
     let confirm = {
-        let store = store.clone();
+        let asked = asked.clone();
         move |_| {
-            let store = store.clone();
+            let asked = asked.clone();
             async move {
-                // Two thirds of a second each: longer than the lease in all.
-                store.called(Op::Renew, 4).await;
+                asked.stand().await;
                 Confirmation::Confirmed
             }
         }
     };
-    let handler = {
-        let store = store.clone();
-        move |delivery: Delivery| async move {
-            // One binds what was confirmed, the others renew.
-            tokio::select! {
-                () = delivery.lease().lost() => StatusCode::INTERNAL_SERVER_ERROR,
-                () = store.called(Op::Renew, 7) => StatusCode::NO_CONTENT,
-            }
-        }
-    };
-    let webhook = blendfi::webhook_answering_in(20 * SECOND, store.clone())
-        .lease(2 * SECOND)
-        .confirm(confirm);
-    let server = blendfi::serve(&webhook, handler).await;
-    assert_eq!(
-        event("evt_1", TRUE_DATA).send(server.address).await.status,
-        204
-    );
-    let view = record(&store.inner, &key("evt_1")).await.unwrap();
-    assert_eq!((done_with(&view), view.attempt), (Some(204), 1));
+    let webhook = blendfi::webhook(store.clone()).confirm(confirm);
+    let server = blendfi::serve(&webhook, counting(&runs)).await;
+    let address = server.address;
+    let first = event("evt_1", TRUE_DATA).spawn(address);
+    asked.begun(1).await;
+    assert_eq!(store.calls(Op::Claim), 0);
+    assert_eq!(store.calls(Op::Lookup), 1);
+    asked.let_go(1);
+    assert_eq!(first.await.unwrap().status, 200);
+    assert_eq!(store.calls(Op::Claim), 1);
+    // What is done is not asked about.
+    assert!(event("evt_1", TRUE_DATA).send(address).await.is_replayed());
+    assert_eq!(event("evt_1", FORGED_DATA).send(address).await.status, 422);
+    assert_eq!((asked.runs(), runs.runs()), (1, 1));
+    assert_eq!(store.calls(Op::Claim), 1);
 }
 
 #[tokio::test]
 async fn running_unchecked_is_not_running_unconfirmed() {
     let (store, runs) = (FaultyStore::new(MemoryStore::new()), Stage::new());
-    store.always(Op::Claim, Fault::Fails(StoreErrorKind::Unavailable));
+    for op in [Op::Lookup, Op::Claim] {
+        store.always(op, Fault::Fails(StoreErrorKind::Unavailable));
+    }
     let webhook = blendfi::webhook(store.clone())
         .with_insecure_fail_open()
         .confirm(|event: Unconfirmed| async move {

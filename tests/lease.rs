@@ -116,7 +116,6 @@ async fn a_lost_lease_is_told_to_its_handler_and_its_completion_changes_nothing(
         key: key("evt_1"),
         token: Token::random().unwrap(),
         fingerprint: Fingerprint::of(b"whatever it means there"),
-        bind: true,
         lease: 30 * SECOND,
         retention: 600 * SECOND,
     };
@@ -227,12 +226,17 @@ async fn a_handler_past_the_renewal_ceiling_loses_its_lease_to_who_waits() {
 #[tokio::test]
 async fn a_dead_receivers_event_is_taken_over_when_its_lease_is_over() {
     let (store, stage, budget) = (MemoryStore::new(), Stage::new(), Budget::default());
+    // What the event means, as a receiver with another store finds.
+    let elsewhere = MemoryStore::new();
+    let webhook = blendfi::webhook(elsewhere.clone());
+    let server = blendfi::serve(&webhook, || async { StatusCode::NO_CONTENT }).await;
+    event("evt_1", "{}").send(server.address).await;
+    let view = record(&elsewhere, &key("evt_1")).await.unwrap();
     // A receiver that claimed, and died.
     let dead = Claim {
         key: key("evt_1"),
         token: Token::random().unwrap(),
-        fingerprint: Fingerprint::of(b"other content"),
-        bind: false,
+        fingerprint: view.fingerprint.unwrap(),
         lease: 2 * SECOND,
         retention: 600 * SECOND,
     };

@@ -25,7 +25,6 @@ fn claim(part: &str) -> Claim {
         key: EventKey::new(ProviderName::new("acme").unwrap(), [part]).unwrap(),
         token: Token::random().unwrap(),
         fingerprint: Fingerprint::of(b"a"),
-        bind: true,
         lease: LONG,
         retention: LONG,
     }
@@ -62,7 +61,6 @@ async fn works(store: &RedisStore) {
     let renewals = [&done, &failed].map(|claim| Renew {
         key: claim.key.clone(),
         token: claim.token,
-        bind: None,
         lease: LONG,
         retention: LONG,
     });

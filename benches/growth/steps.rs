@@ -154,7 +154,6 @@ async fn pair(store: &MemoryStore, key: &EventKey) -> Result<()> {
         key: key.clone(),
         token,
         fingerprint,
-        bind: true,
         lease: Duration::from_secs(15),
         retention: HOUR,
     };

@@ -21,7 +21,6 @@ pub(crate) fn claim(number: u32) -> Claim {
         token: Token::random().unwrap(),
         fingerprint: Fingerprint::of(key.encoded().as_bytes()),
         key,
-        bind: true,
         lease: LEASE,
         retention: RETENTION,
     }

@@ -82,9 +82,8 @@ struct Witness {
     /// The one granted last while the record was kept, and the largest of all.
     last_fence: u64,
     fence: u64,
-    /// What other content is measured against, and whether it is refused.
+    /// What other content is measured against.
     content: Option<Fingerprint>,
-    bound: bool,
 }
 
 impl Witness {
@@ -138,7 +137,7 @@ impl Witness {
                 self.holder = Some((token, lease_ends, grant));
             }
             Some((_, live_until, _)) if live_until > now => {
-                let refused = if self.bound && differs {
+                let refused = if differs {
                     ClaimOutcome::OtherInProgress
                 } else {
                     ClaimOutcome::InProgress
@@ -164,10 +163,7 @@ impl Witness {
                 self.fence = self.fence.max(grant.fence);
                 self.holder = Some((claim.token, lease_ends, grant));
                 self.released_by = None;
-                self.bound = claim.bind;
-                if claim.bind {
-                    self.content = Some(claim.fingerprint);
-                }
+                self.content = Some(claim.fingerprint);
             }
         }
         self.keep(now, claim.retention.max(claim.lease));
@@ -221,10 +217,6 @@ impl Witness {
         assert_eq!(held == Held::Held, holds);
         if let (true, Some((token, _, grant))) = (holds, self.holder) {
             self.holder = Some((token, now.saturating_add(renew.lease), grant));
-            if let Some(content) = renew.bind {
-                self.content = Some(content);
-                self.bound = true;
-            }
             self.keep(now, renew.retention.max(renew.lease));
         }
     }
@@ -310,7 +302,6 @@ impl History {
                     key: key.clone(),
                     token,
                     fingerprint,
-                    bind: command == b'c',
                     lease,
                     retention,
                 };
@@ -362,7 +353,6 @@ impl History {
                 let renew = Renew {
                     key: key.clone(),
                     token,
-                    bind: (command == b'b').then_some(fingerprint),
                     lease,
                     retention,
                 };

@@ -178,10 +178,10 @@ fn encode(kept: &Kept, name: Option<&str>) -> Vec<u8> {
     let (mut flags, tail, body) = match &kept.stage {
         Stage::Claimed {
             lease_ends,
-            bound,
             corrected,
         } => (
-            1 | u8::from(*bound) << 4 | u8::from(*corrected) << 5,
+            // Other content is refused where there is any: what has no flag for that has none.
+            1 | u8::from(kept.fingerprint.is_some()) << 4 | u8::from(*corrected) << 5,
             lease_ends.as_micros().to_be_bytes().to_vec(),
             None,
         ),
@@ -299,7 +299,7 @@ fn judged(report: &RedisReport, said: &[u8]) {
 
 #[derive(Arbitrary, Debug)]
 enum MadeStage {
-    Claimed(u64, bool, bool),
+    Claimed(u64, bool),
     Done(u16, Option<Vec<u8>>),
     Released,
 }
@@ -368,9 +368,8 @@ impl Wire {
 fn made_up(bytes: &[u8]) -> arbitrary::Result<()> {
     let made = Made::arbitrary(&mut Unstructured::new(bytes))?;
     let stage = match made.stage {
-        MadeStage::Claimed(lease_ends, bound, corrected) => Stage::Claimed {
+        MadeStage::Claimed(lease_ends, corrected) => Stage::Claimed {
             lease_ends: UnixTime::from_micros(lease_ends),
-            bound,
             corrected,
         },
         MadeStage::Done(status, body) => Stage::Done(StoredResponse {

@@ -57,6 +57,7 @@ mod answering;
 mod arrival;
 mod authenticated;
 mod budget;
+mod coding;
 mod dedupe;
 mod discard;
 mod gated;

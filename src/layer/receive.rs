@@ -4,8 +4,6 @@ use std::pin::Pin;
 use std::task::Poll;
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
-use http::header::CONTENT_ENCODING;
 use http_body::{Body, Frame};
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -29,17 +27,6 @@ impl<'a> Limits<'a> {
             deadline: arrival.deadline,
             budget: &reception.budget,
         }
-    }
-}
-
-/// Refuses a body in another encoding than it would be handed on in.
-pub(crate) fn check_encoding(headers: &HeaderMap) -> Result<(), Reason> {
-    let identity = (headers.get_all(CONTENT_ENCODING).iter())
-        .all(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"));
-    if identity {
-        Ok(())
-    } else {
-        Err(Reason::ContentEncoding)
     }
 }
 

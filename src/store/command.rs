@@ -17,11 +17,8 @@ pub struct Claim {
     pub key: EventKey,
     /// Made for this attempt; see [`Token::random`].
     pub token: Token,
-    /// What the event means.
+    /// What the event means; other content is refused from now on.
     pub fingerprint: Fingerprint,
-    /// Whether other content is refused from now on. Say no where the event must be confirmed
-    /// first, and bind with [`Renew::bind`] once it is: a forgery then leaves nothing behind.
-    pub bind: bool,
     /// How long the claim holds unless it is renewed.
     pub lease: Duration,
     /// How long the record is kept from now on.
@@ -35,8 +32,6 @@ pub struct Renew {
     pub key: EventKey,
     /// The token it was claimed with.
     pub token: Token,
-    /// Content that was confirmed meanwhile: other content is refused from now on.
-    pub bind: Option<Fingerprint>,
     /// How long the claim holds from now on.
     pub lease: Duration,
     /// How long the record is kept from now on.
@@ -143,7 +138,8 @@ pub struct RecordView {
     pub attempt: u32,
     /// The fence of the last attempt.
     pub fence: u64,
-    /// What the event means, as far as that was bound.
+    /// What the event means, as far as the store tells. A receiver that has its events confirmed
+    /// reads it before it claims; where there is none, no content differs.
     pub fingerprint: Option<Fingerprint>,
     /// When the record is forgotten.
     pub kept_until: UnixTime,

@@ -26,7 +26,7 @@ pub struct Kept {
     pub attempt: u32,
     /// The fence of the last attempt.
     pub fence: u64,
-    /// What was bound last.
+    /// What was claimed or completed last.
     pub fingerprint: Option<Fingerprint>,
     /// From this moment on the record counts as absent.
     pub kept_until: UnixTime,
@@ -39,8 +39,6 @@ pub enum Stage {
     Claimed {
         /// When the lease ends.
         lease_ends: UnixTime,
-        /// Whether other content is refused.
-        bound: bool,
         /// Whether an earlier attempt had other content.
         corrected: bool,
     },
@@ -56,12 +54,10 @@ impl From<Record> for Kept {
             State::Claimed {
                 token,
                 lease_ends,
-                bound,
                 corrected,
             } => {
                 let stage = Stage::Claimed {
                     lease_ends,
-                    bound,
                     corrected,
                 };
                 (stage, token)

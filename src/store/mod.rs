@@ -12,7 +12,7 @@
 //! | released | the last attempt failed | the next attempt |
 //! | done | handled; the answer is kept | [`Done`](ClaimOutcome::Done) with that answer |
 //!
-//! Where other content was bound to a key that is claimed or done, the claim gets
+//! Where a key was claimed or done with other content, the claim gets
 //! [`OtherInProgress`](ClaimOutcome::OtherInProgress) or [`OtherDone`](ClaimOutcome::OtherDone)
 //! instead: whether that is a duplicate or a conflict is for who asks to say. After a failure other
 //! content is taken, and [`Grant::corrected`] says so.
@@ -56,7 +56,6 @@
 //!         key: key.clone(),
 //!         token: Token::random()?,
 //!         fingerprint,
-//!         bind: true,
 //!         lease: Duration::from_secs(15),
 //!         retention,
 //!     })

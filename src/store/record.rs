@@ -18,7 +18,8 @@ pub(crate) struct Record {
     pub(crate) state: State,
     pub(crate) attempt: u32,
     pub(crate) fence: u64,
-    /// What was bound last; enforced while [`State::Claimed`] says so, and once done.
+    /// What was claimed or completed last; other content is refused while it is claimed, and once
+    /// done. None where an earlier version of this crate claimed before the event was confirmed.
     pub(crate) fingerprint: Option<Fingerprint>,
     /// From this moment on the record counts as absent.
     pub(crate) kept_until: UnixTime,
@@ -30,7 +31,6 @@ pub(crate) enum State {
         token: Token,
         /// From this moment on anyone may claim; until someone does, the holder still holds.
         lease_ends: UnixTime,
-        bound: bool,
         /// Kept so that a claim that is sent again gets the answer of the first time.
         corrected: bool,
     },
@@ -77,7 +77,7 @@ impl Record {
         view
     }
 
-    /// Whether other content than this was bound.
+    /// Whether other content than this was claimed or completed last.
     fn differs_from(&self, fingerprint: Fingerprint) -> bool {
         self.fingerprint.is_some_and(|bound| bound != fingerprint)
     }
@@ -134,16 +134,10 @@ impl Command for Claim {
         };
         match &record.state {
             State::Claimed {
-                token,
-                bound,
-                corrected,
-                ..
-            } if *token == self.token => self.grant_again(record, *bound, *corrected, now),
-            State::Claimed {
-                lease_ends, bound, ..
-            } if *lease_ends > now => {
-                // What nobody has confirmed yet refuses nobody.
-                Step::leave(if *bound && record.differs_from(self.fingerprint) {
+                token, corrected, ..
+            } if *token == self.token => self.grant_again(record, *corrected, now),
+            State::Claimed { lease_ends, .. } if *lease_ends > now => {
+                Step::leave(if record.differs_from(self.fingerprint) {
                     ClaimOutcome::OtherInProgress
                 } else {
                     ClaimOutcome::InProgress
@@ -169,44 +163,31 @@ impl Claim {
             fence: fence.saturating_add(1).max(now.as_micros()),
             corrected: earlier.is_some_and(|record| record.differs_from(self.fingerprint)),
         };
-        let fingerprint = if self.bind {
-            Some(self.fingerprint)
-        } else {
-            earlier.and_then(|record| record.fingerprint)
-        };
         let lease_ends = now.saturating_add(self.lease);
         Step::write(
             Record {
                 state: State::Claimed {
                     token: self.token,
                     lease_ends,
-                    bound: self.bind,
                     corrected: grant.corrected,
                 },
                 attempt: grant.attempt,
                 fence: grant.fence,
-                fingerprint,
+                fingerprint: Some(self.fingerprint),
                 kept_until: now.saturating_add(self.retention).max(lease_ends),
             },
             ClaimOutcome::Claimed(grant),
         )
     }
 
-    /// The reply was lost: the same one once more. What was bound meanwhile stays bound.
-    fn grant_again(
-        &self,
-        record: &Record,
-        bound: bool,
-        corrected: bool,
-        now: UnixTime,
-    ) -> Step<ClaimOutcome> {
+    /// The reply was lost: the same one once more.
+    fn grant_again(&self, record: &Record, corrected: bool, now: UnixTime) -> Step<ClaimOutcome> {
         let lease_ends = now.saturating_add(self.lease);
         Step::write(
             Record {
                 state: State::Claimed {
                     token: self.token,
                     lease_ends,
-                    bound,
                     corrected,
                 },
                 attempt: record.attempt,
@@ -305,10 +286,7 @@ impl Command for Renew {
         };
         match record.state {
             State::Claimed {
-                token,
-                bound,
-                corrected,
-                ..
+                token, corrected, ..
             } if token == self.token => {
                 let lease_ends = now.saturating_add(self.lease);
                 Step::write(
@@ -316,12 +294,11 @@ impl Command for Renew {
                         state: State::Claimed {
                             token,
                             lease_ends,
-                            bound: bound || self.bind.is_some(),
                             corrected,
                         },
                         attempt: record.attempt,
                         fence: record.fence,
-                        fingerprint: self.bind.or(record.fingerprint),
+                        fingerprint: record.fingerprint,
                         kept_until: now.saturating_add(self.retention).max(lease_ends),
                     },
                     Held::Held,

@@ -28,7 +28,6 @@ use crate::store::{
 ///     key: EventKey::new(ProviderName::new("acme")?, ["evt_1"])?,
 ///     token: Token::random()?,
 ///     fingerprint: Fingerprint::of(b"paid"),
-///     bind: true,
 ///     lease: Duration::from_secs(15),
 ///     retention: Duration::from_secs(3_600),
 /// };

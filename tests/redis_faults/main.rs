@@ -45,7 +45,6 @@ async fn fails_in_time(store: &RedisStore, held: &Claim, kinds: &[StoreErrorKind
     let renewal = Renew {
         key: held.key.clone(),
         token: held.token,
-        bind: None,
         lease: LONG,
         retention: LONG,
     };

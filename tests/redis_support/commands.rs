@@ -20,7 +20,6 @@ pub(crate) fn claim(part: &str) -> Claim {
         key: key(part),
         token: Token::random().unwrap(),
         fingerprint: Fingerprint::of(b"a"),
-        bind: true,
         lease: LONG,
         retention: LONG,
     }

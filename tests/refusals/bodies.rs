@@ -22,6 +22,18 @@ async fn content_encodings_other_than_identity_are_415_before_the_body() {
             &["identity, gzip"],
             &["identity", "gzip"],
             &["gzip", "identity"],
+            &["deflate"],
+            &["zstd"],
+            &["compress"],
+            &["GZIP"],
+            &["utf-8, gzip"],
+            &["", "gzip"],
+            &[",gzip,"],
+            &["identity;q=1"],
+            &["utf-8-gzip"],
+            &["utf-"],
+            &["utf 8"],
+            &["ut\u{17f}-8"],
         ] {
             let mut request = preset.delivery(1);
             for encoding in encodings {
@@ -39,6 +51,50 @@ async fn content_encodings_other_than_identity_are_415_before_the_body() {
             let request = preset.delivery(n).header("content-encoding", identity);
             assert_eq!(receiver.send(&request).await.status, 204, "{identity}");
         }
+    }
+}
+
+#[tokio::test]
+async fn what_names_no_coding_is_handled() {
+    let lines: [&[&str]; 26] = [
+        &[""],
+        &["", ""],
+        &["  "],
+        &["identity, identity"],
+        &["identity", "identity"],
+        &["identity,IDENTITY ,\tIdentity"],
+        &["identity,"],
+        &[",,"],
+        &["utf-8"],
+        &["UTF-8"],
+        &["utf8"],
+        &["Utf_8"],
+        &["utf-8, identity", "UTF-8"],
+        &["UTF-16LE"],
+        &["iso-8859-1"],
+        &["ISO-8859-15"],
+        &["us-ascii"],
+        &["ascii"],
+        &["latin1"],
+        &["windows-1252"],
+        &["CP1252"],
+        &["gb18030"],
+        &["GBK"],
+        &["Shift_JIS"],
+        &["charset=utf-8"],
+        &["Charset=UTF-8"],
+    ];
+    for preset in Preset::ALL {
+        let receiver = Receiver::start(preset).await;
+        for (n, lines) in (1..).zip(lines) {
+            let mut request = preset.delivery(n);
+            for line in lines {
+                request = request.header("content-encoding", line);
+            }
+            let response = receiver.send(&request).await;
+            assert_eq!(response.status, 204, "{preset:?}: {lines:?}");
+        }
+        assert_eq!(receiver.runs.runs(), lines.len());
     }
 }
 

@@ -20,6 +20,7 @@ pub(crate) enum Op {
     Complete,
     Release,
     Renew,
+    Lookup,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -70,7 +71,7 @@ impl FaultyStore {
     /// A store all of whose calls go wrong like this.
     pub(crate) fn broken(fault: Fault) -> Self {
         let store = Self::new(MemoryStore::new());
-        for op in [Op::Claim, Op::Complete, Op::Release, Op::Renew] {
+        for op in [Op::Claim, Op::Complete, Op::Release, Op::Renew, Op::Lookup] {
             store.always(op, fault);
         }
         store
@@ -193,7 +194,8 @@ impl Store for FaultyStore {
     }
 
     async fn lookup(&self, key: &EventKey) -> Result<Option<RecordView>, StoreError> {
-        self.inner.lookup(key).await
+        self.run(Op::Lookup, &[key], None, self.inner.lookup(key))
+            .await
     }
 
     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {

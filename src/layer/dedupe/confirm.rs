@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::event::EventKey;
 
-/// An event that is claimed and not confirmed yet.
+/// An event that is not confirmed yet: nothing of it is in the store.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Unconfirmed {
@@ -33,14 +33,13 @@ impl fmt::Debug for Unconfirmed {
 pub enum Confirmation {
     /// The event is true: the handler runs.
     Confirmed,
-    /// The event is not true: 400. Nothing of it is kept that could refuse the true one, and what is
-    /// kept not for long.
+    /// The event is not true: 400, and nothing of it is kept.
     Mismatch,
     /// It cannot be told yet: asked again while there is time, then the sender is told "not now".
     TryAgain,
 }
 
-/// Asks whether an event is true, after it was claimed and before its handler runs.
+/// Asks whether an event is true, before it is claimed.
 ///
 /// For senders whose proof is weak: a copy of their order, or a call to their status API, tells
 /// what a signature would. A function of [`Unconfirmed`] will do. A confirmation that panics is

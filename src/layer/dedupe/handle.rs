@@ -23,8 +23,9 @@ use super::core::{Core, Known};
 use super::facts::Facts;
 use super::run::run;
 use super::ticket::{Answer, Ticket};
+use crate::layer::coding::check_encoding;
 use crate::layer::proofs::Proofs;
-use crate::layer::receive::{Limits, check_encoding, receive};
+use crate::layer::receive::{Limits, receive};
 use crate::layer::refusal::Refusal;
 use crate::rejection::Reason;
 

@@ -138,13 +138,13 @@ impl Hold {
             }
             let limit = (asked + CALL_LIMIT).min(ends);
             let answered = if alone {
-                let outcome = timeout_at(limit, self.renew(None)).await.ok();
+                let outcome = timeout_at(limit, self.renew()).await.ok();
                 outcome.map(|outcome| Answered {
                     asked,
                     outcome: outcome.map_err(Arc::new),
                 })
             } else {
-                let together = renewals.renew(due, self.renewal(None));
+                let together = renewals.renew(due, self.renewal());
                 timeout_at(limit, together).await.ok().flatten()
             };
             alone = true;
@@ -200,19 +200,18 @@ impl Hold {
         self.facts.lease().lose();
     }
 
-    fn renewal(&self, bind: Option<Fingerprint>) -> Renew {
+    fn renewal(&self) -> Renew {
         Renew {
             key: self.key().clone(),
             token: self.token,
-            bind,
             lease: self.core().lease,
             retention: self.core().retention,
         }
     }
 
-    /// Extends the lease at once and on its own, and binds the fingerprint if one is given.
-    pub(super) async fn renew(&self, bind: Option<Fingerprint>) -> Result<Held, StoreError> {
-        let renewal = self.renewal(bind);
+    /// Extends the lease at once and on its own.
+    async fn renew(&self) -> Result<Held, StoreError> {
+        let renewal = self.renewal();
         let outcomes = self
             .core()
             .store

@@ -1,4 +1,4 @@
-//! One delivery, from its proof to its record: claim, confirm, handle, finish.
+//! One delivery, from its proof to its record: confirm, claim, handle, finish.
 //!
 //! Whatever it waits for, it waits in a task of its own: a sender that hangs up ends its request,
 //! and what was claimed must be finished all the same. Its claim is renewed by others, so that it
@@ -11,7 +11,6 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -38,10 +37,6 @@ use crate::store::{Held, StoredResponse};
 /// Tells a sender that its delivery is a copy of one that was handled.
 static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// How long the record of an event is kept that was never true: strangers who know a secret path
-/// could otherwise fill the store with inventions.
-const UNTRUE_RETENTION: Duration = Duration::from_secs(60);
-
 #[expect(
     clippy::manual_async_fn,
     reason = "an `async fn` would hold what it is given twice"
@@ -59,16 +54,20 @@ where
     RB: Body<Data = Bytes> + Send + 'static,
 {
     async move {
+        if !ticket.facts.core.confirms.is_empty() {
+            // Behind a pointer, as everything that most deliveries do without.
+            if let Err(stop) = Box::pin(ticket.confirm()).await {
+                return stopped(&mut ticket, stop);
+            }
+        }
         let hold = match ticket.claim().await {
             // Without a hold the store cannot be asked, and running unchecked was chosen; or it is
             // a question that is answered each time.
             Ok(hold) => hold,
-            Err(Stop::Copy(stored)) => return answer_copy(&mut ticket, stored),
-            Err(Stop::Refused(refusal)) => return ticket.refuse(Verdict::Refused, refusal),
-            Err(Stop::Abandoned) => return ticket.refuse(Verdict::Refused, Reason::InProgress),
+            Err(stop) => return stopped(&mut ticket, stop),
         };
         let hold = hold.as_deref();
-        if let Some(refusal) = ticket.confirm(hold).await.err() {
+        if let Some(refusal) = ticket.may_begin().err() {
             // Behind a pointer, as everything that most deliveries do without.
             return Box::pin(give_back(&mut ticket, hold, refusal)).await;
         }
@@ -76,22 +75,20 @@ where
     }
 }
 
+fn stopped<RB, E>(ticket: &mut Ticket<RB, E>, stop: Stop) {
+    match stop {
+        Stop::Copy(stored) => answer_copy(ticket, stored),
+        Stop::Refused(refusal) => ticket.refuse(Verdict::Refused, refusal),
+        Stop::Abandoned => ticket.refuse(Verdict::Refused, Reason::InProgress),
+    }
+}
+
 async fn give_back<RB, E>(ticket: &mut Ticket<RB, E>, hold: Option<&Hold>, refusal: Refusal) {
     if let Some(hold) = hold {
-        let retention = retention_of_refused(&ticket.facts, hold, &refusal);
+        let retention = ticket.facts.core.retention;
         hold.release(retention, ticket.answer_by()).await;
     }
     ticket.refuse(Verdict::Refused, refusal);
-}
-
-fn retention_of_refused(facts: &Facts, hold: &Hold, refusal: &Refusal) -> Duration {
-    let usual = facts.core.retention;
-    // Where other content was bound earlier, the record is a true event's.
-    if refusal.reason == Reason::ConfirmMismatch && !hold.grant.corrected {
-        usual.min(UNTRUE_RETENTION)
-    } else {
-        usual
-    }
 }
 
 /// A copy is told what the first delivery was, as far as that was kept.

@@ -7,8 +7,8 @@ use http::Method;
 use http::request::Parts;
 
 use super::authenticated::Proof;
+use super::coding::check_encoding;
 use super::proofs::Proofs;
-use super::receive::check_encoding;
 use super::reception::Reception;
 use super::refusal::Refusal;
 use crate::rejection::Reason;

@@ -37,7 +37,6 @@ fn claim(number: usize, who: u8) -> Claim {
         key: key(number),
         token: token(who),
         fingerprint: Fingerprint::from_bytes([1; 16]),
-        bind: true,
         lease: LEASE,
         retention: RETENTION,
     }
@@ -366,7 +365,6 @@ async fn who_waits_sleeps_until_the_lease_is_over() {
             let renew = Renew {
                 key: key(1),
                 token: token(2),
-                bind: None,
                 lease: LEASE,
                 retention: RETENTION,
             };

@@ -44,16 +44,8 @@ fn claim(who: u8, what: u8) -> Claim {
         key: key(),
         token: token(who),
         fingerprint: content(what),
-        bind: true,
         lease: LEASE,
         retention: RETENTION,
-    }
-}
-
-fn unbound(who: u8, what: u8) -> Claim {
-    Claim {
-        bind: false,
-        ..claim(who, what)
     }
 }
 
@@ -77,11 +69,10 @@ fn release(who: u8) -> Release {
     }
 }
 
-fn renew(who: u8, bind: Option<u8>) -> Renew {
+fn renew(who: u8) -> Renew {
     Renew {
         key: key(),
         token: token(who),
-        bind: bind.map(content),
         lease: LEASE,
         retention: RETENTION,
     }
@@ -116,7 +107,7 @@ impl Story {
         self.0.as_ref().unwrap().kept_until
     }
 
-    fn bound(&self) -> Option<Fingerprint> {
+    fn content(&self) -> Option<Fingerprint> {
         self.0.as_ref().unwrap().fingerprint
     }
 }
@@ -165,10 +156,6 @@ fn an_event_is_claimed_handled_and_answered_from_the_record() {
         ClaimOutcome::OtherDone(answer(200)),
         "other content"
     );
-    assert_eq!(
-        story.untouched_by(5, &unbound(2, 9)),
-        ClaimOutcome::OtherDone(answer(200))
-    );
     assert_eq!(story.untouched_by(601, &claim(3, 1)), done);
     assert_eq!(
         story.on(602, &claim(3, 9)),
@@ -199,14 +186,7 @@ fn a_claim_whose_reply_was_lost_finds_itself() {
         corrected,
         "the correction too is told again"
     );
-    story.on(104, &renew(2, Some(8)));
-    story.on(105, &unbound(2, 9));
-    assert_eq!(
-        story.bound(),
-        Some(content(8)),
-        "what was bound meanwhile stays bound"
-    );
-    assert_eq!(story.on(106, &claim(3, 9)), ClaimOutcome::OtherInProgress);
+    assert_eq!(story.on(104, &claim(3, 8)), ClaimOutcome::OtherInProgress);
 }
 
 #[test]
@@ -225,7 +205,7 @@ fn a_lapsed_claim_is_taken_over_and_its_holder_is_fenced_off() {
 
     assert_eq!(story.untouched_by(16, &complete(1, 1)), Held::Fenced);
     assert_eq!(story.untouched_by(16, &release(1)), Held::Fenced);
-    assert_eq!(story.untouched_by(16, &renew(1, Some(9))), Held::Fenced);
+    assert_eq!(story.untouched_by(16, &renew(1)), Held::Fenced);
     assert_eq!(
         story.untouched_by(31, &complete(1, 1)),
         Held::Fenced,
@@ -234,7 +214,7 @@ fn a_lapsed_claim_is_taken_over_and_its_holder_is_fenced_off() {
     assert_eq!(story.on(32, &complete(2, 1)), Held::Held);
     assert_eq!(story.untouched_by(33, &complete(1, 1)), Held::Fenced);
     assert_eq!(story.untouched_by(33, &release(1)), Held::Fenced);
-    assert_eq!(story.untouched_by(33, &renew(1, None)), Held::Fenced);
+    assert_eq!(story.untouched_by(33, &renew(1)), Held::Fenced);
 }
 
 #[test]
@@ -242,7 +222,7 @@ fn a_late_holder_still_holds_while_nobody_else_came() {
     for finish in [true, false] {
         let mut story = Story::default();
         story.on(0, &claim(1, 1));
-        assert_eq!(story.on(20, &renew(1, None)), Held::Held);
+        assert_eq!(story.on(20, &renew(1)), Held::Held);
         assert_eq!(
             story.untouched_by(34, &claim(2, 1)),
             ClaimOutcome::InProgress
@@ -270,7 +250,7 @@ fn a_failure_keeps_count_and_lets_a_correction_in() {
     assert_eq!(story.kept_until(), at(602));
     assert_eq!(story.untouched_by(3, &release(1)), Held::Held, "sent again");
     assert_eq!(story.untouched_by(3, &release(2)), Held::Fenced);
-    assert_eq!(story.untouched_by(3, &renew(1, None)), Held::Fenced);
+    assert_eq!(story.untouched_by(3, &renew(1)), Held::Fenced);
     assert_eq!(
         story.untouched_by(3, &complete(1, 1)),
         Held::Fenced,
@@ -284,7 +264,7 @@ fn a_failure_keeps_count_and_lets_a_correction_in() {
     assert_eq!(
         story.untouched_by(7, &claim(4, 1)),
         ClaimOutcome::OtherInProgress,
-        "the new content is the bound one now"
+        "the new content is what counts now"
     );
 }
 
@@ -304,14 +284,14 @@ fn a_finish_that_is_sent_again_changes_nothing() {
         Held::Fenced,
         "what is done stays done"
     );
-    assert_eq!(story.untouched_by(2, &renew(1, None)), Held::Fenced);
+    assert_eq!(story.untouched_by(2, &renew(1)), Held::Fenced);
 }
 
 #[test]
 fn a_lost_record_is_written_anew_by_complete_alone() {
     let mut story = Story::default();
     assert_eq!(story.untouched_by(0, &release(1)), Held::Held);
-    assert_eq!(story.untouched_by(0, &renew(1, Some(1))), Held::Fenced);
+    assert_eq!(story.untouched_by(0, &renew(1)), Held::Fenced);
     assert_eq!(story.on(0, &complete(1, 5)), Held::Held);
     let expected = Record {
         state: State::Done {
@@ -338,53 +318,31 @@ fn complete_keeps_what_the_store_counted() {
 }
 
 #[test]
-fn unconfirmed_content_refuses_nobody_and_leaves_nothing_behind() {
-    let mut story = Story::default();
-    story.on(0, &unbound(1, 66));
-    assert_eq!(story.bound(), None);
+fn a_claim_of_an_earlier_version_that_was_not_confirmed_refuses_nobody() {
+    let claimed = State::Claimed {
+        token: token(1),
+        lease_ends: at(15),
+        corrected: false,
+    };
+    let mut story = Story(Some(Record {
+        state: claimed,
+        attempt: 1,
+        fence: fence_at(0),
+        fingerprint: None,
+        kept_until: at(600),
+    }));
     assert_eq!(
         story.untouched_by(1, &claim(2, 1)),
         ClaimOutcome::InProgress,
-        "no conflict with a forgery"
+        "no conflict with what may be a forgery"
     );
     story.on(2, &release(1));
     assert_eq!(
-        story.on(3, &unbound(2, 1)),
+        story.on(3, &claim(2, 1)),
         granted(2, fence_at(3)),
         "and nothing was corrected"
     );
-
-    assert_eq!(story.on(4, &renew(2, Some(1))), Held::Held, "confirmed");
-    assert_eq!(
-        story.untouched_by(5, &unbound(3, 66)),
-        ClaimOutcome::OtherInProgress
-    );
-    assert_eq!(story.on(6, &renew(2, None)), Held::Held);
-    assert_eq!(
-        story.untouched_by(7, &claim(3, 66)),
-        ClaimOutcome::OtherInProgress,
-        "a plain renewal does not unbind"
-    );
-    story.on(8, &release(2));
-
-    let corrected = granted_corrected(3, fence_at(9));
-    assert_eq!(story.on(9, &unbound(3, 66)), corrected);
-    assert_eq!(
-        story.bound(),
-        Some(content(1)),
-        "the confirmed content is remembered"
-    );
-    assert_eq!(
-        story.untouched_by(10, &claim(4, 2)),
-        ClaimOutcome::InProgress,
-        "but not enforced while this one is unconfirmed"
-    );
-    story.on(11, &release(3));
-    assert_eq!(
-        story.on(12, &claim(4, 1)),
-        granted(4, fence_at(12)),
-        "the forgery left nothing to correct"
-    );
+    assert_eq!(story.content(), Some(content(1)));
 }
 
 #[test]
@@ -414,7 +372,7 @@ fn a_record_outlives_its_lease() {
     );
     let longer = Renew {
         lease: 2 * RETENTION,
-        ..renew(1, None)
+        ..renew(1)
     };
     story.on(700, &longer);
     assert_eq!(story.kept_until(), at(1_900));

@@ -27,21 +27,19 @@ end
 
 local granted
 if record and record.state == CLAIMED and record.token == token then
-  -- The reply was lost: the same grant once more. What was bound meanwhile stays bound.
+  -- The reply was lost: the same grant once more.
   granted = record
 elseif record and record.state == CLAIMED and record.lease_ends > now then
-  -- What nobody has confirmed yet refuses nobody.
-  return { record.bound and differs and 3 or 2, now }
+  return { differs and 3 or 2, now }
 else
   local earlier = record or { attempt = 0, fence = u64(0) }
   granted = {
     state = CLAIMED,
     token = token,
-    bound = bind,
     corrected = differs,
     attempt = math.min(earlier.attempt + 1, HALF - 1),
     fence = fence_after(earlier.fence),
-    fingerprint = bind and fingerprint or earlier.fingerprint,
+    fingerprint = fingerprint,
     name = name,
   }
 end

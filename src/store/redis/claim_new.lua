@@ -2,8 +2,8 @@
 -- record.lua and claim.lua.
 --
 -- KEYS[1]  the record
--- ARGV     token, fingerprint, '1' to bind it, lease and time to be kept in microseconds, for how many
---          milliseconds Redis keeps the value, event key if the Redis key only hashes it
+-- ARGV     token, fingerprint, lease and time to be kept in microseconds, for how many milliseconds
+--          Redis keeps the value, event key if the Redis key only hashes it
 --
 -- Answers now, where it is the first attempt and now its fence; else { 1, now, attempt, fence,
 -- corrected }, { 2, now } in progress, { 3, now } the same with other content, { 4, now, status,
@@ -11,20 +11,16 @@
 -- unreadable.
 
 local key = KEYS[1]
-local token, fingerprint, bind, lease, kept, kept_by_redis, name = unpack(ARGV)
-bind = bind == '1'
+local token, fingerprint, lease, kept, kept_by_redis, name = unpack(ARGV)
 local lease_ends, kept_until = now + lease, now + kept
 do
   local now_low, kept_low, lease_low = now % HALF, kept_until % HALF, lease_ends % HALF
-  local flags, bound, named = CLAIMED, '', ''
-  if bind then
-    flags, bound = flags + FINGERPRINT + BOUND, fingerprint
-  end
+  local flags, named = CLAIMED + FINGERPRINT + BOUND, ''
   if name ~= '' then
     flags, named = flags + NAMED, struct.pack('>I4', #name) .. name
   end
   local value = struct.pack('>BBc0I4I4I4I4I4c0I4I4c0', VERSION, flags, token,
-    (kept_until - kept_low) / HALF, kept_low, (now - now_low) / HALF, now_low, 1, bound,
+    (kept_until - kept_low) / HALF, kept_low, (now - now_low) / HALF, now_low, 1, fingerprint,
     (lease_ends - lease_low) / HALF, lease_low, named)
   -- Nothing where there is a record, an error where Redis refuses to write: both as claim.lua says.
   local reply = redis.pcall('SET', key, value, 'NX', 'PX', kept_by_redis)

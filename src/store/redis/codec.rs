@@ -136,7 +136,6 @@ struct Head {
 enum Stage {
     Claimed {
         lease_ends: UnixTime,
-        bound: bool,
         corrected: bool,
     },
     Done {
@@ -162,7 +161,6 @@ fn decode_head(value: &mut Bytes) -> Option<(u8, Head)> {
     let stage = match flags & STATE {
         CLAIMED => Stage::Claimed {
             lease_ends: UnixTime::from_micros(value.try_get_u64().ok()?),
-            bound: flags & BOUND != 0,
             corrected: flags & CORRECTED != 0,
         },
         DONE => Stage::Done {
@@ -179,6 +177,9 @@ fn decode_head(value: &mut Bytes) -> Option<(u8, Head)> {
     if flags & (BOUND | CORRECTED | BODY) & !meant != 0 {
         return None;
     }
+    // An earlier version claimed before the event was confirmed: that refuses no other content.
+    let is_unbound = matches!(stage, Stage::Claimed { .. }) && flags & BOUND == 0;
+    let fingerprint = fingerprint.filter(|_| !is_unbound);
     let head = Head {
         token,
         kept_until,
@@ -209,12 +210,10 @@ impl Head {
         let state = match stage {
             Stage::Claimed {
                 lease_ends,
-                bound,
                 corrected,
             } => State::Claimed {
                 token,
                 lease_ends,
-                bound,
                 corrected,
             },
             Stage::Done { status } => State::Done {
@@ -309,6 +308,26 @@ mod tests {
             assert_eq!(decode(value.clone().into()), None, "{value:?}");
             let head = value.get(..HEAD).unwrap_or(&value).to_vec();
             assert_eq!(decode_state(head.into()), None, "{value:?}");
+        }
+    }
+
+    /// An earlier version claimed before the event was confirmed, without the flag 16.
+    #[test]
+    fn a_claim_that_was_not_confirmed_holds_no_content() {
+        let claimed = |flags: u8| {
+            let mut value = done();
+            value.truncate(54);
+            value[1] = flags;
+            value.extend([0; 8]);
+            value
+        };
+        let content = Some(Fingerprint::from_bytes([0xbb; 16]));
+        for (flags, expected) in [(1 | 8 | 16, content), (1 | 8, None), (1 | 8 | 32, None)] {
+            let value = claimed(flags);
+            let stored = decode(value.clone().into()).unwrap();
+            assert_eq!(stored.record.fingerprint, expected, "{flags}");
+            let state = decode_state(value.into()).unwrap();
+            assert_eq!(state.fingerprint, expected, "{flags}");
         }
     }
 

@@ -15,6 +15,9 @@
 --             the Redis key
 --   the rest  body                     with flag BODY
 --
+-- BOUND stands in every claimed record. One without it, of an earlier version of the crate, was
+-- claimed before its event was confirmed: its fingerprint counts for nothing.
+--
 -- A fence has 64 bits, more than a Lua number holds exactly: it is handled in two halves.
 
 local VERSION = 1

@@ -17,7 +17,6 @@ local function parse(value)
   local flags = string.byte(value, 2)
   local record = {
     state = flags % 8,
-    bound = bit.band(flags, BOUND) ~= 0,
     corrected = bit.band(flags, CORRECTED) ~= 0,
     token = string.sub(value, 3, 18),
     kept_until = number_at(value, 19),
@@ -50,7 +49,10 @@ local function parse(value)
     at = at + 4 + length
   end
   -- What no state of its own has: nothing that is written here.
-  if record.state ~= CLAIMED and (record.bound or record.corrected) then return nil end
+  local bound = bit.band(flags, BOUND) ~= 0
+  if record.state ~= CLAIMED and (bound or record.corrected) then return nil end
+  -- An earlier version claimed before the event was confirmed: that refuses no other content.
+  if record.state == CLAIMED and not bound then record.fingerprint = nil end
   if bit.band(flags, BODY) ~= 0 then
     if record.state ~= DONE then return nil end
     record.body = string.sub(value, at)
@@ -85,7 +87,7 @@ local function write(key, record)
     parts[#parts + 1] = record.fingerprint
   end
   if record.state == CLAIMED then
-    if record.bound then flags = flags + BOUND end
+    if record.fingerprint then flags = flags + BOUND end
     if record.corrected then flags = flags + CORRECTED end
     parts[#parts + 1] = u64(record.lease_ends)
   elseif record.state == DONE then

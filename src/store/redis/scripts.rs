@@ -7,7 +7,6 @@ use bytes::Bytes;
 use redis::{Arg, Cmd, Script, ToSingleRedisArg, Value};
 
 use crate::clock::UnixTime;
-use crate::event::Fingerprint;
 use crate::store::command::{
     Claim, ClaimOutcome, Complete, Grant, Held, Release, Renew, StoredResponse,
 };
@@ -93,11 +92,10 @@ impl Call {
 
     pub(super) fn claim(claim: &Claim, place: &Place) -> Self {
         let kept = claim.retention.max(claim.lease);
-        Self::on(&CLAIM, 1, 7)
+        Self::on(&CLAIM, 1, 6)
             .word(&place.key)
             .word(claim.token.as_bytes().as_slice())
             .word(claim.fingerprint.as_bytes().as_slice())
-            .word(claim.bind)
             .word(micros(claim.lease))
             .word(micros(kept))
             .word(millis_to_keep(kept))
@@ -126,15 +124,13 @@ impl Call {
     /// Renewals, in a cluster those of one partition.
     pub(super) fn renew(renewals: &[(&Renew, Place)]) -> Self {
         let count = renewals.len();
-        let mut call = Self::on(&RENEW, count, count.saturating_mul(4));
+        let mut call = Self::on(&RENEW, count, count.saturating_mul(3));
         for (_, place) in renewals {
             call = call.word(&place.key);
         }
         for (renew, _) in renewals {
-            let bind = renew.bind.as_ref().map(Fingerprint::as_bytes);
             call = call
                 .word(renew.token.as_bytes().as_slice())
-                .word(bind.map_or(b"".as_slice(), |bind| bind.as_slice()))
                 .word(micros(renew.lease))
                 .word(micros(renew.retention));
         }

@@ -111,7 +111,6 @@ impl Pair {
                     key: self.key(),
                     token: self.token(),
                     fingerprint: self.content(),
-                    bind: self.dice.roll(3) > 0,
                     lease: self.span(),
                     retention: self.span(),
                 };
@@ -218,7 +217,6 @@ impl Pair {
             .map(|_| Renew {
                 key: self.key(),
                 token: self.token(),
-                bind: (self.dice.roll(2) == 0).then(|| self.content()),
                 lease: self.span(),
                 retention: self.span(),
             })
@@ -311,7 +309,6 @@ async fn a_finished_record_takes_little_more_than_a_plain_value() {
             key: key.clone(),
             token,
             fingerprint,
-            bind: true,
             lease: Duration::from_secs(15),
             retention,
         };
@@ -352,7 +349,6 @@ async fn redis_drops_a_record_when_its_retention_is_over() {
         key,
         token: Token::random().unwrap(),
         fingerprint: Fingerprint::of(b"a"),
-        bind: true,
         lease: Duration::from_secs(1_000),
         retention: Duration::from_secs(10),
     };

@@ -11,7 +11,6 @@ fn claim(token: u8) -> Claim {
         key: EventKey::new(ProviderName::new("acme").unwrap(), ["evt_1"]).unwrap(),
         token: Token::from_bytes([token; 16]),
         fingerprint: Fingerprint::of(b"paid"),
-        bind: true,
         lease: Duration::from_secs(15),
         retention: RETENTION,
     }

@@ -33,7 +33,7 @@ pub(super) async fn one_holder(store: &SharedStore) -> Verdict {
         scene.release(copy).await?,
         Held::Fenced,
     )?;
-    let renewed = scene.renew(copy, Some("b")).await?;
+    let renewed = scene.renew(copy).await?;
     same("renew by a copy", renewed, Held::Fenced)?;
     same(
         "the record after commands that were fenced",
@@ -54,13 +54,9 @@ pub(super) async fn one_holder(store: &SharedStore) -> Verdict {
         scene.claim(first, "a").await?,
         done,
     )?;
-    for outcome in [
-        scene.claim(copy, "b").await?,
-        scene.claim_unbound(copy, "b").await?,
-    ] {
-        let what = "a claim with other content once it is done";
-        same(what, outcome, ClaimOutcome::OtherDone(answer(202)))?;
-    }
+    let outcome = scene.claim(copy, "b").await?;
+    let what = "a claim with other content once it is done";
+    same(what, outcome, ClaimOutcome::OtherDone(answer(202)))?;
     let state = scene.state().await?;
     same("the state", state, RecordState::Done(answer(202)))
 }
@@ -98,7 +94,7 @@ pub(super) async fn commands_sent_again(store: &SharedStore) -> Verdict {
     )?;
     let released = scene.release(second).await?;
     same("a release of what is done", released, Held::Fenced)?;
-    let renewed = scene.renew(second, None).await?;
+    let renewed = scene.renew(second).await?;
     same("a renewal of what is done", renewed, Held::Fenced)
 }
 
@@ -126,7 +122,7 @@ pub(super) async fn released(store: &SharedStore) -> Verdict {
             scene.release(holder).await?,
             Held::Held,
         )?;
-        let renewed = scene.renew(holder, None).await?;
+        let renewed = scene.renew(holder).await?;
         same("renew after the release", renewed, Held::Fenced)?;
         let completed = scene.complete(holder, what, answer(200)).await?;
         same("complete after the release", completed, Held::Fenced)?;
@@ -155,7 +151,7 @@ pub(super) async fn lapsed(store: &SharedStore) -> Verdict {
     same("complete by the overtaken", completed, Held::Fenced)?;
     let released = scene.release(dead).await?;
     same("release by the overtaken", released, Held::Fenced)?;
-    let renewed = scene.renew(dead, None).await?;
+    let renewed = scene.renew(dead).await?;
     same("renew by the overtaken", renewed, Held::Fenced)?;
     let claimed = scene.claim(dead, "b").await?;
     same(
@@ -176,7 +172,7 @@ pub(super) async fn late_but_alone(store: &SharedStore) -> Verdict {
     scene.until_lapsed().await?;
     same(
         "renew after the lease",
-        scene.renew(late, None).await?,
+        scene.renew(late).await?,
         Held::Held,
     )?;
     let copy = scene.claim(token()?, "a").await?;

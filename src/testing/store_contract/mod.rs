@@ -81,7 +81,7 @@ pub enum StoreRule {
     /// A command whose reply was lost finds itself when it is sent again, and counts nothing twice.
     CommandsSentAgain,
     /// After a release the next claim is granted: attempts are counted, fences grow, and content
-    /// that differs from what was bound last is told as corrected.
+    /// that differs from what was claimed last is told as corrected.
     ReleasedIsTakenUp,
     /// When a lease is over the next claim is granted, and the holder that was overtaken can do
     /// nothing any more.
@@ -91,9 +91,6 @@ pub enum StoreRule {
     /// Where there is no record, `complete` writes it anew as done with the attempt and fence that
     /// it carries; `release` and `renew` write nothing.
     LostRecords,
-    /// A claim that does not bind its content refuses nobody's; what a renewal binds counts from
-    /// then on.
-    UnconfirmedBindsNothing,
     /// Renewals in one call are answered in their order, each for itself, and none at all is fine.
     RenewalsInOneCall,
     /// After its retention a record is as if it had never been, but for the fence, which grows on.
@@ -130,7 +127,6 @@ impl StoreRule {
         Self::LapsedIsTakenUp,
         Self::LateButAlone,
         Self::LostRecords,
-        Self::UnconfirmedBindsNothing,
         Self::RenewalsInOneCall,
         Self::RetentionEnds,
         Self::OutlivesItsLease,
@@ -153,7 +149,6 @@ impl StoreRule {
             Self::LapsedIsTakenUp => "lapsed_is_taken_up",
             Self::LateButAlone => "late_but_alone",
             Self::LostRecords => "lost_records",
-            Self::UnconfirmedBindsNothing => "unconfirmed_binds_nothing",
             Self::RenewalsInOneCall => "renewals_in_one_call",
             Self::RetentionEnds => "retention_ends",
             Self::OutlivesItsLease => "outlives_its_lease",
@@ -188,7 +183,6 @@ impl StoreRule {
             Self::LapsedIsTakenUp => Box::pin(holders::lapsed(store)),
             Self::LateButAlone => Box::pin(holders::late_but_alone(store)),
             Self::LostRecords => Box::pin(records::lost_records(store)),
-            Self::UnconfirmedBindsNothing => Box::pin(renewals::unconfirmed(store)),
             Self::RenewalsInOneCall => Box::pin(renewals::in_one_call(store)),
             Self::RetentionEnds => Box::pin(records::retention_ends(store)),
             Self::OutlivesItsLease => Box::pin(records::outlives_its_lease(store)),

@@ -35,7 +35,7 @@ pub(super) async fn lost_records(store: &SharedStore) -> Verdict {
     let (scene, holder) = (Scene::new(store)?, token()?);
     let released = scene.release(holder).await?;
     same("release without a record", released, Held::Held)?;
-    let renewed = scene.renew(holder, Some("a")).await?;
+    let renewed = scene.renew(holder).await?;
     same("renew without a record", renewed, Held::Fenced)?;
     let looked_up = scene.lookup().await?;
     same("the record after these two", looked_up, None)?;

@@ -75,7 +75,6 @@ impl Scene {
             key: self.key.clone(),
             token,
             fingerprint: content(what),
-            bind: true,
             lease: LONG,
             retention: LONG,
         }
@@ -87,14 +86,6 @@ impl Scene {
 
     pub(super) async fn claim(&self, token: Token, what: &str) -> Verdict<ClaimOutcome> {
         self.send(&self.command(token, what)).await
-    }
-
-    pub(super) async fn claim_unbound(&self, token: Token, what: &str) -> Verdict<ClaimOutcome> {
-        let claim = Claim {
-            bind: false,
-            ..self.command(token, what)
-        };
-        self.send(&claim).await
     }
 
     pub(super) async fn granted(&self, token: Token, what: &str) -> Verdict<Grant> {
@@ -148,18 +139,17 @@ impl Scene {
         done("release", self.store.release(&release).await)
     }
 
-    pub(super) fn renewal(&self, token: Token, bind: Option<&str>) -> Renew {
+    pub(super) fn renewal(&self, token: Token) -> Renew {
         Renew {
             key: self.key.clone(),
             token,
-            bind: bind.map(content),
             lease: LONG,
             retention: LONG,
         }
     }
 
-    pub(super) async fn renew(&self, token: Token, bind: Option<&str>) -> Verdict<Held> {
-        let outcomes = renew_all(&self.store, &[self.renewal(token, bind)]).await?;
+    pub(super) async fn renew(&self, token: Token) -> Verdict<Held> {
+        let outcomes = renew_all(&self.store, &[self.renewal(token)]).await?;
         match *outcomes.as_slice() {
             [outcome] => Ok(outcome),
             _ => Err(Broken::differs(

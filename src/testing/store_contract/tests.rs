@@ -24,7 +24,6 @@ enum Flaw {
     LeasesNeverEnd,
     LateIsFenced,
     LostIsLost,
-    BindsAtOnce,
     RenewsBackwards,
     KeepsForEver,
     DropsAtRetention,
@@ -82,7 +81,6 @@ impl Store for Flawed {
         match self.flaw {
             Flaw::Down => return Err(StoreError::new(StoreErrorKind::Unavailable)),
             Flaw::LeasesNeverEnd => claim.lease = Duration::from_secs(86_400),
-            Flaw::BindsAtOnce => claim.bind = true,
             Flaw::DropsAtRetention => claim.lease = claim.lease.min(claim.retention),
             Flaw::TakesLiveClaims => {
                 self.inner.forget(&claim.key).await?;
@@ -259,11 +257,6 @@ const FLAWS: &[(Flaw, StoreRule, &str)] = &[
         Flaw::LostIsLost,
         StoreRule::LostRecords,
         "complete without a record: expected Held, got Fenced",
-    ),
-    (
-        Flaw::BindsAtOnce,
-        StoreRule::UnconfirmedBindsNothing,
-        "other content while nothing is bound: expected InProgress, got OtherInProgress",
     ),
     (Flaw::KeepsForEver, StoreRule::RetentionEnds, HANGS),
     (

@@ -91,7 +91,7 @@ async fn wakes(scene: &Scene, ending: Ending) -> Verdict {
         Ending::RenewedAndLapsed => {
             let renewal = Renew {
                 lease: SHORT,
-                ..scene.renewal(holder, None)
+                ..scene.renewal(holder)
             };
             renew_all(&scene.store, &[renewal]).await?;
         }

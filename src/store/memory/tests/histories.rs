@@ -80,7 +80,6 @@ proptest! {
                     let command = Renew {
                         key: key(number),
                         token: token(who),
-                        bind: None,
                         lease: LEASE,
                         retention: kept(secs),
                     };

@@ -7,10 +7,10 @@ use super::*;
 /// One of several that know one key.
 #[derive(Debug, Clone)]
 enum Deed {
-    Claim { who: u8, what: u8, bind: bool },
+    Claim { who: u8, what: u8 },
     Complete { who: u8, what: u8 },
     Release { who: u8 },
-    Renew { who: u8, bind: Option<u8> },
+    Renew { who: u8 },
     Pass { secs: u64 },
 }
 
@@ -18,11 +18,10 @@ fn deed() -> impl Strategy<Value = Deed> {
     let who = 0..5_u8;
     let what = 0..3_u8;
     prop_oneof![
-        4 => (who.clone(), what.clone(), any::<bool>())
-            .prop_map(|(who, what, bind)| Deed::Claim { who, what, bind }),
-        1 => (who.clone(), what.clone()).prop_map(|(who, what)| Deed::Complete { who, what }),
+        4 => (who.clone(), what.clone()).prop_map(|(who, what)| Deed::Claim { who, what }),
+        1 => (who.clone(), what).prop_map(|(who, what)| Deed::Complete { who, what }),
         2 => who.clone().prop_map(|who| Deed::Release { who }),
-        2 => (who, prop::option::of(what)).prop_map(|(who, bind)| Deed::Renew { who, bind }),
+        2 => who.prop_map(|who| Deed::Renew { who }),
         2 => prop_oneof![0..20_u64, Just(15), Just(600), 590..700_u64]
             .prop_map(|secs| Deed::Pass { secs }),
     ]
@@ -124,9 +123,8 @@ proptest! {
             let holds = |who: u8| known.holder.is_some_and(|(holder, _)| holder == who);
             match deed {
                 Deed::Pass { secs } => known.pass(secs),
-                Deed::Claim { who, what, bind } => {
-                    let command = Claim { bind, ..claim(who, what) };
-                    let outcome = twice(&mut record, known.now, &command);
+                Deed::Claim { who, what } => {
+                    let outcome = twice(&mut record, known.now, &claim(who, what));
                     known.others_claim(who, what, &outcome);
                     if let ClaimOutcome::Claimed(grant) = outcome {
                         known.claimed(who, grant);
@@ -165,9 +163,9 @@ proptest! {
                         prop_assert_eq!(&record, &before, "only the holder releases");
                     }
                 }
-                Deed::Renew { who, bind } => {
+                Deed::Renew { who } => {
                     let may = holds(who);
-                    let outcome = twice(&mut record, known.now, &renew(who, bind));
+                    let outcome = twice(&mut record, known.now, &renew(who));
                     prop_assert_eq!(outcome == Held::Held, may, "only the holder renews");
                     if may {
                         known.holder = Some((who, known.now + 15));

@@ -25,7 +25,6 @@ fn claims(count: u32) -> Vec<Claim> {
         key: EventKey::new(provider.clone(), [number.to_string()]).unwrap(),
         token,
         fingerprint: Fingerprint::of(b"a"),
-        bind: true,
         lease: PATIENCE,
         retention: PATIENCE,
     };
@@ -36,7 +35,6 @@ fn renewal(claim: &Claim) -> Renew {
     Renew {
         key: claim.key.clone(),
         token: claim.token,
-        bind: None,
         lease: PATIENCE,
         retention: PATIENCE,
     }
@@ -148,7 +146,6 @@ async fn those_who_wait_for_one_key_share_one_poll() {
         key: key.clone(),
         token: Token::random().unwrap(),
         fingerprint: Fingerprint::of(b"a"),
-        bind: true,
         lease: PATIENCE,
         retention: PATIENCE,
     };
