@@ -346,7 +346,7 @@ async fn while_it_is_asked_about_an_event_nothing_is_held() {
             }
         }
     };
-    let webhook = blendfi::webhook(store.clone()).confirm(confirm);
+    let webhook = blendfi::webhook_with_plain_key(store.clone()).confirm(confirm);
     let server = blendfi::serve(&webhook, counting(&runs)).await;
     let address = server.address;
     let first = event("evt_1", TRUE_DATA).spawn(address);

@@ -127,7 +127,9 @@ async fn an_answer_marked_never_again_stands_and_settles_the_event() {
         (200, true, 1)
     );
 
-    let replaying = blendfi::webhook(store.clone()).replay_responses(64);
+    let replaying = blendfi::webhook(store.clone())
+        .replay_responses(64)
+        .shares_name();
     let server = blendfi::serve(&replaying, handler).await;
     let event = blendfi::event("evt_2", "{}");
     assert_eq!(event.send(server.address).await.status, 410);

@@ -115,7 +115,8 @@ async fn a_handler_that_still_runs_holds_no_name() {
     };
     let first = on(&store);
     let service = app(&first);
-    let answer = tower::ServiceExt::oneshot(service, from_stripe(EVENT).to_http());
+    let answer =
+        tower::ServiceExt::oneshot(service, from_stripe(EVENT).to_http::<axum::body::Body>());
     let answer = tokio::spawn(answer);
     stage.begun(1).await;
     assert!(on(&store).layer().is_ok());

@@ -1,11 +1,14 @@
 //! Which deliveries run, and which are duplicates.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::post;
 use tower_webhook::event::{EventRule, Shape};
 use tower_webhook::layer::Budget;
-use tower_webhook::{Delivery, Provider, ProviderName};
+use tower_webhook::{Confirmation, Delivery, Provider, ProviderName};
 
 use crate::senders::{
     Ran, from_github, from_shopify, from_standard, from_stripe, github, serve, shopify, standard,
@@ -291,4 +294,21 @@ fn a_query_that_nothing_vouches_for_is_no_key() {
     );
     let with_path = stripe().with_rule(rule()).and_by_secret_path(tokens());
     assert!(webhook(with_path).layer().is_ok());
+}
+
+/// What has to be confirmed is a duplicate too, and is not asked about.
+#[tokio::test]
+async fn other_content_of_a_confirmed_event_is_a_duplicate() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let confirmed = webhook(stripe()).confirm(move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        async { Confirmation::Confirmed }
+    });
+    let (server, ran) = serve(&confirmed).await;
+    let old = stripe_event("evt_1", "charge.succeeded", "2019-05-16");
+    let new = stripe_event("evt_1", "charge.succeeded", "2026-04-22");
+    assert_eq!(told(from_stripe(&old), &server).await, "run");
+    assert_eq!(told(from_stripe(&new), &server).await, "duplicate");
+    assert_eq!((asked.load(Ordering::Relaxed), ran.count()), (1, 1));
 }
