@@ -9,6 +9,7 @@ use http::StatusCode;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
+use crate::event::payload::{self, PayloadError};
 use crate::layer::{Authenticated, Delivery};
 
 /// The payload of a proved delivery, read from the verified bytes.
@@ -16,6 +17,10 @@ use crate::layer::{Authenticated, Delivery};
 /// It takes no request body, so it stands anywhere among a handler's arguments and axum's own body
 /// limit does not apply to it. A handler that takes raw `Bytes` meets that limit of 2 MB, and
 /// raises it with `DefaultBodyLimit` if it must.
+///
+/// A body that does not fit `T` is answered with 422 where this sender retries that, else with 500,
+/// and its event is free again: it can be handled once `T` is mended, for as long as the sender
+/// tries. The log line and the observation name the member that does not fit, and never its value.
 ///
 /// ```
 /// use axum::http::StatusCode;
@@ -31,6 +36,48 @@ use crate::layer::{Authenticated, Delivery};
 ///     println!("{} in attempt {}", paid.id, delivery.attempt());
 ///     StatusCode::OK
 /// }
+/// ```
+///
+/// # Types that are not known yet
+///
+/// A sender adds types of events without a word. A type with a last variant for all others answers
+/// 200 to them; without it each is an error that the sender repeats until it gives up.
+///
+/// ```
+/// use axum::http::StatusCode;
+/// use serde::Deserialize;
+/// use tower_webhook::Event;
+///
+/// #[derive(Debug, Deserialize, PartialEq)]
+/// struct Invoice {
+///     amount: u64,
+/// }
+///
+/// #[derive(Debug, Deserialize, PartialEq)]
+/// #[serde(tag = "type")]
+/// enum Happened {
+///     #[serde(rename = "invoice.paid")]
+///     Paid { data: Invoice },
+///     /// Every other type, whatever its data.
+///     #[serde(other)]
+///     Unknown,
+/// }
+///
+/// async fn on_event(Event(event): Event<Happened>) -> StatusCode {
+///     match event {
+///         Happened::Paid { data } => println!("{} paid", data.amount),
+///         // Taken, and of no interest.
+///         Happened::Unknown => {}
+///     }
+///     StatusCode::OK
+/// }
+///
+/// let read = |body| serde_json::from_str::<Happened>(body);
+/// let paid = read(r#"{"id":"evt_1","type":"invoice.paid","data":{"amount":5}}"#)?;
+/// assert_eq!(paid, Happened::Paid { data: Invoice { amount: 5 } });
+/// let new = read(r#"{"id":"evt_2","type":"invoice.sent","data":{"to":["a@example.com"]}}"#)?;
+/// assert_eq!(new, Happened::Unknown);
+/// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Event<T>(pub T);
@@ -50,9 +97,9 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Event<T> {
         let mark = (parts.extensions.get::<Authenticated>())
             .ok_or_else(|| EventRejection::unproved("Event"))?;
         let body = mark.body().ok_or_else(EventRejection::unread)?;
-        serde_json::from_slice(body)
+        payload::read(body)
             .map(Self)
-            .map_err(|error| EventRejection::payload::<T>(&error))
+            .map_err(EventRejection::payload::<T>)
     }
 }
 
@@ -82,6 +129,7 @@ impl<S: Sync> FromRequestParts<S> for Authenticated {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventRejection {
     status: StatusCode,
+    payload: Option<PayloadError>,
 }
 
 impl EventRejection {
@@ -93,6 +141,7 @@ impl EventRejection {
         );
         Self {
             status: StatusCode::INTERNAL_SERVER_ERROR,
+            payload: None,
         }
     }
 
@@ -103,20 +152,23 @@ impl EventRejection {
         );
         Self {
             status: StatusCode::INTERNAL_SERVER_ERROR,
+            payload: None,
         }
     }
 
-    fn payload<T>(error: &serde_json::Error) -> Self {
-        // The error's own text may quote the payload.
+    fn payload<T>(error: PayloadError) -> Self {
         tracing::error!(
             target: "tower_webhook",
             payload = std::any::type_name::<T>(),
-            line = error.line(),
-            column = error.column(),
+            member = error.member(),
+            problem = error.problem(),
+            line = error.line,
+            column = error.column,
             "the payload of a proved delivery is not of the handler's type"
         );
         Self {
             status: StatusCode::UNPROCESSABLE_ENTITY,
+            payload: Some(error),
         }
     }
 
@@ -128,11 +180,10 @@ impl EventRejection {
 
 impl fmt::Display for EventRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.status == StatusCode::UNPROCESSABLE_ENTITY {
-            "the payload is not of the handler's type"
-        } else {
-            "no gate has proved this request"
-        })
+        match &self.payload {
+            Some(error) => write!(f, "the payload is not of the handler's type: {error}"),
+            None => f.write_str("no gate has proved this request"),
+        }
     }
 }
 
@@ -140,6 +191,11 @@ impl std::error::Error for EventRejection {}
 
 impl IntoResponse for EventRejection {
     fn into_response(self) -> Response {
-        self.status.into_response()
+        let mut response = self.status.into_response();
+        if let Some(error) = self.payload {
+            // For the observer of the delivery.
+            response.extensions_mut().insert(error);
+        }
+        response
     }
 }

@@ -112,7 +112,7 @@ pub use layer::{
 pub use path::PathTokens;
 pub use provider::Provider;
 pub use rejection::{Reason, Rejection, RejectionResponse};
-pub use secret::{KeyId, KeyRing, SecretFormat, SigningKey, SigningSecret};
+pub use secret::{KeyId, KeyIds, KeyRing, SecretFormat, SigningKey, SigningSecret};
 pub use source::{Allowlist, TrustedProxies};
 #[cfg(feature = "redis")]
 pub use store::RedisStore;

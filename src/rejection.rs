@@ -70,6 +70,8 @@ pub enum Reason {
     HandlerSlow,
     /// The handler answered without success.
     HandlerFailed,
+    /// The body is not of the type that the handler takes.
+    PayloadMismatch,
     /// The handler panicked.
     HandlerPanicked,
     /// The handler succeeded and the store could not be told.
@@ -115,6 +117,7 @@ impl Reason {
             Self::ConfirmTryAgain => "confirm_try_again",
             Self::HandlerSlow => "handler_slow",
             Self::HandlerFailed => "handler_failed",
+            Self::PayloadMismatch => "payload_mismatch",
             Self::HandlerPanicked => "handler_panicked",
             Self::NotRecorded => "not_recorded",
             Self::LeaseLost => "lease_lost",
@@ -166,6 +169,7 @@ impl Reason {
             Self::HandlerSlow => Answer::Status(StatusCode::ACCEPTED),
             Self::SourceFault
             | Self::HandlerFailed
+            | Self::PayloadMismatch
             | Self::HandlerPanicked
             | Self::Unauthenticated => Answer::Status(StatusCode::INTERNAL_SERVER_ERROR),
         }
@@ -196,17 +200,22 @@ pub struct Rejection {
 
 impl Rejection {
     pub(crate) fn new(reason: Reason, profile: &DeliveryProfile) -> Self {
-        let (status, retry_after) = match reason.answer(profile) {
-            Answer::Status(status) => (status, None),
-            Answer::NotNow => (
-                profile.not_now(),
-                Some(Duration::from_secs(RETRY_AFTER_SECS)),
-            ),
-        };
+        match reason.answer(profile) {
+            Answer::Status(status) => Self {
+                reason,
+                status,
+                retry_after: None,
+            },
+            Answer::NotNow => Self::not_now(reason, profile),
+        }
+    }
+
+    /// A refusal that asks the sender to come again, whatever is usual for the reason.
+    pub(crate) fn not_now(reason: Reason, profile: &DeliveryProfile) -> Self {
         Self {
             reason,
-            status,
-            retry_after,
+            status: profile.not_now(),
+            retry_after: Some(Duration::from_secs(RETRY_AFTER_SECS)),
         }
     }
 

@@ -10,7 +10,11 @@ use crate::clock::UnixTime;
 use crate::encoding::MAC_LEN;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::mac::{MacKey, MacState};
-use crate::text::Text;
+
+mod key_id;
+
+pub(crate) use key_id::Matching;
+pub use key_id::{KeyId, KeyIds};
 
 /// A shared secret, ready to check signatures with.
 ///
@@ -167,41 +171,6 @@ impl SecretFormat {
                 SigningSecret::from_base64(text.strip_prefix(prefix).unwrap_or(text))
             }
         }
-    }
-}
-
-/// The name of a key, for logs: it tells which of several secrets matched. Not a secret.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct KeyId(Text<22>);
-
-impl KeyId {
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        self.0.as_str()
-    }
-}
-
-impl From<&str> for KeyId {
-    fn from(id: &str) -> Self {
-        Self(id.into())
-    }
-}
-
-impl From<String> for KeyId {
-    fn from(id: String) -> Self {
-        Self::from(id.as_str())
-    }
-}
-
-impl fmt::Debug for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("KeyId").field(&self.as_str()).finish()
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 

@@ -9,8 +9,9 @@ use crate::clock::Clock;
 use crate::error::ConfigError;
 use crate::event::ProviderName;
 use crate::layer::{
-    Budget, Confirm, DedupeLayer, Drain, Gates, Guard, NamedSteps, Observer, Owner, PeerSource,
-    Reception, SecretPathGate, Settings, SharedConfirm, SourceGate, Steps, WebhookService,
+    Budget, Confirm, DedupeLayer, Drain, Gates, Guard, NamedSteps, Observer, Origin, Owner,
+    PeerSource, Reception, SecretPathGate, Settings, SharedConfirm, SourceGate, Steps,
+    WebhookService,
 };
 use crate::provider::Provider;
 use crate::rejection::RejectionResponse;
@@ -72,7 +73,7 @@ impl Webhook {
     pub fn new(provider: Provider) -> Self {
         let mut reception = Reception::new(provider.name.clone(), provider.profile.clone());
         if let Some(verifier) = &provider.signature {
-            reception.secret_headers = verifier.scheme().headers().cloned().collect();
+            reception.learn(verifier.scheme());
         }
         let settings = Settings {
             confirms: provider.confirms.clone(),
@@ -184,6 +185,13 @@ impl Webhook {
         self
     }
 
+    /// Answers an authentic delivery whose time is outside the window with the not-now status
+    /// instead of 401. [`Reception::stale_is_not_now`] says what that costs.
+    pub fn stale_is_not_now(mut self) -> Self {
+        self.reception = self.reception.stale_is_not_now();
+        self
+    }
+
     /// Asks whether an event is true before its handler runs, beside what the provider itself asks:
     /// all must agree.
     pub fn confirm(mut self, confirm: impl Confirm) -> Self {
@@ -283,8 +291,13 @@ impl Webhook {
             builder = builder.tenant(tenant.clone());
         }
         let (core, name) = builder.build(self.store.clone())?.into_parts();
+        let mut reception = self.reception.clone();
+        reception.origin = Origin {
+            peer: self.peer.clone(),
+            proxies: self.proxies.clone(),
+        };
         let guard = Guard {
-            reception: self.reception.clone(),
+            reception,
             gates,
             observe_passed: false,
         };

@@ -426,6 +426,24 @@ async fn a_host_name_without_an_address_is_not_now_and_never_no() {
     bloquo.expect(&[], Err(UNRESOLVED)).await;
 }
 
+/// A machine that was suspended, or whose clock was corrected: the answers of an hour have ended at
+/// once, and no name is due for a minute.
+#[tokio::test]
+async fn a_clock_set_forward_has_names_looked_up_at_once() {
+    let names = ["localhost", "a.invalid", "b.invalid"];
+    let bloquo = Bloquo::start(allow(&names[..1]), TrustedProxies::none(), Peer::Real).await;
+    bloquo.until_let_in().await;
+    bloquo.clock.advance(Duration::from_secs(2 * 3_600));
+    bloquo.until_let_in().await;
+    // Names that never resolve are in nobody's way.
+    let bloquo = Bloquo::start(allow(&names), TrustedProxies::none(), Peer::Real).await;
+    for _ in 0..2 {
+        bloquo.until_let_in().await;
+        bloquo.clock.advance(Duration::from_secs(2 * 3_600));
+    }
+    bloquo.until_let_in().await;
+}
+
 #[tokio::test]
 async fn a_list_is_replaced_while_running() {
     let list = allow(&["192.0.2.1"]);

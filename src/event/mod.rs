@@ -16,6 +16,7 @@ mod key;
 mod members;
 mod moment;
 mod order;
+pub(crate) mod payload;
 mod pointer;
 mod query;
 mod rule;

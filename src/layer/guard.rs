@@ -50,7 +50,9 @@ impl Guard {
         // What is refused now is shown to the observer with its body.
         proofs.body = Some(bytes);
         if let Some(check) = verification.take() {
-            proofs.signature = Some(check.finish(received_at)?);
+            let verified = check.finish(received_at)?;
+            self.reception.clock_watch.proved(&verified);
+            proofs.signature = Some(verified);
         }
         if self.observe_passed {
             self.passed(parts, proofs);
@@ -61,7 +63,7 @@ impl Guard {
     fn passed(&self, parts: &Parts, proofs: &Proofs) {
         let reception = &self.reception;
         let mut passed = Observation {
-            signed_by: proofs.signature.as_ref().map(Verified::key_id),
+            signed_by: proofs.signature.as_ref().map(Verified::key_ids),
             client: proofs.client,
             headers: (reception.interest().headers).then(|| reception.masked(parts)),
             body: proofs.body.as_ref().filter(|_| reception.interest().body),

@@ -5,10 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
+use super::unproved::ClaimedId;
 use crate::event::{EventKey, ProviderName};
 use crate::printable::Printable;
 use crate::rejection::Reason;
-use crate::secret::KeyId;
+use crate::secret::KeyIds;
 
 /// Sees what became of every delivery, refused ones included.
 ///
@@ -69,10 +70,22 @@ pub struct Observation<'a> {
     pub status: Option<StatusCode>,
     /// Which event it was, where that was known.
     pub key: Option<&'a EventKey>,
-    /// The name of the key that signed it, where that was known.
-    pub signed_by: Option<&'a KeyId>,
-    /// The client's address, where a gate asked for it.
+    /// The names of all keys that signed it, where that was known.
+    pub signed_by: Option<&'a KeyIds>,
+    /// The client's address, where a gate asked for it. Where a signature was refused, the peer's if
+    /// no declared proxy tells more.
     pub client: Option<IpAddr>,
+    /// The id that the delivery claims, where its signature was refused.
+    pub claimed_id: Option<ClaimedId<'a>>,
+    /// How many bytes of body came, where its signature was judged and refused.
+    pub body_len: Option<u64>,
+    /// How many `Content-Length` announced, where a signature was refused; `None` for a body in
+    /// chunks. If it differs from [`body_len`](Self::body_len), the body was changed before this
+    /// layer, and the secret may be right.
+    pub content_length: Option<u64>,
+    /// At least three different deliveries in a row, this one among them, are authentic and off by
+    /// about as much: until one is in time, our own clock is suspected.
+    pub clock_suspected: bool,
     /// Which attempt at the event this was, where it was claimed.
     pub attempt: Option<u32>,
     /// The same key came with other content after a failure, and was taken.
@@ -221,6 +234,10 @@ impl TracingObserver {
                     key = observation.key.map(|key| tracing::field::display(key.escaped())),
                     signed_by = observation.signed_by.map(tracing::field::display),
                     client = observation.client.map(tracing::field::display),
+                    claimed_id = observation.claimed_id.map(tracing::field::display),
+                    body_len = observation.body_len,
+                    content_length = observation.content_length,
+                    clock_suspected = observation.clock_suspected.then_some(true),
                     attempt = observation.attempt,
                     corrected = observation.corrected.then_some(true),
                     content_differs = observation.content_differs.then_some(true),

@@ -10,19 +10,22 @@ use http_body::Body;
 use tokio::time::Instant;
 
 use super::budget::Budget;
+use super::clock_watch::ClockWatch;
 use super::discard::Discarding;
 use super::observer::{
-    Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver, Verdict,
+    Detail, Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver, Verdict,
 };
+use super::peer::Origin;
 use super::proofs::Proofs;
 use super::refusal::Refusal;
 use super::refused::Refused;
 use super::response_body::ResponseBody;
+use super::unproved::{Hint, Hinted, Unproved};
 use crate::clock::{Clock, SystemClock};
 use crate::delivery::DeliveryProfile;
 use crate::event::ProviderName;
 use crate::rejection::{Reason, Rejection, RejectionResponse};
-use crate::signature::Verified;
+use crate::signature::{Scheme, SignatureErrorKind, Verified};
 
 /// One mebibyte: far more than any webhook, and little enough to hold.
 const DEFAULT_MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -47,6 +50,11 @@ pub struct Reception {
     pub(crate) budget: Budget,
     pub(crate) max_body_bytes: usize,
     pub(crate) secret_headers: Arc<[HeaderName]>,
+    /// Where the sender writes its own id of a delivery.
+    id_headers: Arc<[HeaderName]>,
+    pub(crate) origin: Origin,
+    pub(crate) clock_watch: Arc<ClockWatch>,
+    stale_is_not_now: bool,
     /// `None` for `tracing` events.
     observer: Option<Arc<dyn Observer>>,
     interest: Interest,
@@ -65,6 +73,10 @@ impl Reception {
             budget: Budget::default(),
             max_body_bytes: DEFAULT_MAX_BODY_BYTES,
             secret_headers: Arc::new([]),
+            id_headers: Arc::new([]),
+            origin: Origin::default(),
+            clock_watch: Arc::default(),
+            stale_is_not_now: false,
             observer: None,
             interest: Interest::default(),
             rejections: None,
@@ -115,6 +127,28 @@ impl Reception {
         self
     }
 
+    /// Answers an authentic delivery whose time is outside the window with the not-now status and
+    /// `Retry-After` instead of 401.
+    ///
+    /// A sender that gives up at a 401 (BlendFi does) loses every event while our clock is off; at a
+    /// not-now it comes again, and its next attempt is taken once the clock is right.
+    ///
+    /// It costs that strangers can tell: a captured delivery that is replayed too late gets another
+    /// answer than a forged one, so that whoever holds it learns that it was authentic and that its
+    /// key is still in use. It is not handled for that, and a sender that signs once and for all
+    /// goes on for as long as it tries.
+    #[must_use]
+    pub fn stale_is_not_now(mut self) -> Self {
+        self.stale_is_not_now = true;
+        self
+    }
+
+    /// Learns from the scheme which headers hold what must not be logged, and which an id.
+    pub(crate) fn learn(&mut self, scheme: &Scheme) {
+        self.secret_headers = scheme.headers().cloned().collect();
+        self.id_headers = scheme.id_headers().cloned().collect();
+    }
+
     pub(crate) fn interest(&self) -> Interest {
         self.interest
     }
@@ -122,6 +156,11 @@ impl Reception {
     /// Whether somebody wants to know how long a delivery took, whatever becomes of it.
     pub(crate) fn is_timed(&self) -> bool {
         self.observer.is_some()
+    }
+
+    /// Whether anybody is told of what is refused.
+    fn is_watched(&self) -> bool {
+        self.observer.is_some() || tracing::enabled!(target: "tower_webhook", tracing::Level::WARN)
     }
 
     /// An observation of this provider, to be filled in.
@@ -136,6 +175,10 @@ impl Reception {
             key: None,
             signed_by: None,
             client: None,
+            claimed_id: None,
+            body_len: None,
+            content_length: None,
+            clock_suspected: false,
             attempt: None,
             corrected: false,
             content_differs: false,
@@ -173,7 +216,11 @@ impl Reception {
 
     /// The same; what is left of a request's extensions need not be allocated anew.
     fn rejected(&self, reason: Reason, mut used: Extensions) -> Response<Bytes> {
-        let rejection = Rejection::new(reason, &self.profile);
+        let rejection = if self.stale_is_not_now && reason == Reason::SignatureStale {
+            Rejection::not_now(reason, &self.profile)
+        } else {
+            Rejection::new(reason, &self.profile)
+        };
         let shaped = self.rejections.as_ref().and_then(|shape| {
             // A shape that panics must not cost a running handler its record.
             let shaped = catch_unwind(AssertUnwindSafe(|| shape.response(&rejection)));
@@ -199,26 +246,51 @@ impl Reception {
         refusal: &Refusal,
         parts: &mut Parts,
         proofs: &Proofs,
-        body: B,
+        unread: B,
     ) -> Refused<B> {
+        let unsigned = refusal.signature();
+        let clock_suspected = (unsigned.and_then(|error| error.as_stale()))
+            .is_some_and(|stale| self.clock_watch.stale(stale));
+        let seen = match unsigned {
+            Some(_) if self.is_watched() => {
+                let client = self.origin.client(&parts.extensions, &parts.headers);
+                Unproved::of(&parts.headers, &self.id_headers, client)
+            }
+            Some(_) | None => Unproved::default(),
+        };
         let response = self.rejected(refusal.reason, std::mem::take(&mut parts.extensions));
+        let body = proofs.body.as_ref();
+        let body_len = (unsigned.and(body)).and_then(|body| u64::try_from(body.len()).ok());
+        let mismatch = unsigned.is_some_and(|error| error.kind() == SignatureErrorKind::Mismatch);
+        let hint = match (body_len, seen.content_length) {
+            (Some(came), Some(announced)) if mismatch && came != announced => {
+                Some(Hint::Rewritten(came, announced))
+            }
+            _ => clock_suspected.then_some(Hint::OwnClock),
+        };
+        let detail = refusal.detail();
+        let hinted = hint.map(|hint| Hinted { detail, hint });
         let mut refused = Observation {
             reason: Some(refusal.reason),
-            detail: refusal.detail(),
+            detail: hinted.as_ref().map(|hinted| Detail(hinted)).or(detail),
             status: Some(response.status()),
             signed_by: refusal
                 .signed_by()
-                .or(proofs.signature.as_ref().map(Verified::key_id)),
-            client: refusal.client.or(proofs.client),
+                .or(proofs.signature.as_ref().map(Verified::key_ids)),
+            client: refusal.client.or(proofs.client).or(seen.client),
+            claimed_id: seen.claimed_id,
+            body_len,
+            content_length: seen.content_length,
+            clock_suspected,
             headers: self.interest.headers.then(|| self.masked(parts)),
-            body: proofs.body.as_ref().filter(|_| self.interest.body),
+            body: body.filter(|_| self.interest.body),
             ..self.observation(Verdict::Refused)
         };
         self.observe(&mut refused, proofs.arriving.started());
         // A wrong path must look like one that was never routed.
         let discarding = match response.status() {
             StatusCode::NOT_FOUND => None,
-            _ => Discarding::of(&parts.headers, body),
+            _ => Discarding::of(&parts.headers, unread),
         };
         Refused::new(response, discarding)
     }
@@ -238,6 +310,10 @@ impl fmt::Debug for Reception {
             budget,
             max_body_bytes,
             secret_headers,
+            id_headers,
+            origin,
+            clock_watch,
+            stale_is_not_now,
             observer: _,
             interest,
             rejections: _,
@@ -250,6 +326,10 @@ impl fmt::Debug for Reception {
             .field("budget", budget)
             .field("max_body_bytes", max_body_bytes)
             .field("secret_headers", secret_headers)
+            .field("id_headers", id_headers)
+            .field("origin", origin)
+            .field("clock_watch", clock_watch)
+            .field("stale_is_not_now", stale_is_not_now)
             .field("interest", interest)
             .finish_non_exhaustive()
     }

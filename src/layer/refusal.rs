@@ -3,9 +3,10 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::observer;
+use crate::event::payload::PayloadError;
 use crate::event::{EventError, EventErrorKind};
 use crate::rejection::Reason;
-use crate::secret::KeyId;
+use crate::secret::KeyIds;
 use crate::signature::{SignatureError, SignatureErrorKind};
 use crate::source::ClientAddressError;
 use crate::store::{StoreError, StoreErrorKind};
@@ -25,6 +26,7 @@ enum Detail {
     Signature(SignatureError),
     Client(ClientAddressError),
     Event(EventError),
+    Payload(PayloadError),
     Store(Chain<StoreError>),
 }
 
@@ -49,17 +51,23 @@ impl Refusal {
                 Detail::Signature(error) => error,
                 Detail::Client(error) => error,
                 Detail::Event(error) => error,
+                Detail::Payload(error) => error,
                 Detail::Store(chain) => chain,
             })
         })
     }
 
-    /// The key that a stale delivery was signed with.
-    pub(crate) fn signed_by(&self) -> Option<&KeyId> {
+    /// Why no signature proves the origin, where that is the reason.
+    pub(crate) fn signature(&self) -> Option<&SignatureError> {
         match &self.detail {
-            Some(Detail::Signature(error)) => error.key_id(),
+            Some(Detail::Signature(error)) => Some(error),
             _ => None,
         }
+    }
+
+    /// The keys that a stale delivery was signed with.
+    pub(crate) fn signed_by(&self) -> Option<&KeyIds> {
+        self.signature()?.key_ids()
     }
 }
 
@@ -114,6 +122,16 @@ impl From<EventError> for Refusal {
             reason,
             client: None,
             detail: Some(Detail::Event(error)),
+        }
+    }
+}
+
+impl From<PayloadError> for Refusal {
+    fn from(error: PayloadError) -> Self {
+        Self {
+            reason: Reason::PayloadMismatch,
+            client: None,
+            detail: Some(Detail::Payload(error)),
         }
     }
 }

@@ -1,33 +1,58 @@
 //! Keeps the host names of an allowlist resolved, in the background.
+//!
+//! The system is asked, so that what its operator has set up holds: other resolvers, mDNS, a VPN's
+//! own names. A resolver of our own would know none of it. Only two things are said beforehand: a
+//! name that holds a dot is what it is, never the beginning of another one, and the hosts file
+//! comes first.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::Read;
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::clock::Clock;
-use crate::source::{Allowlist, HostName, WeakAllowlist};
+use crate::clock::{Clock, UnixTime};
+use crate::source::{Allowlist, HostName, WeakAllowlist, hosts_file};
 
 /// How often a name is resolved again, and how soon after a failure.
 const EVERY: Duration = Duration::from_secs(60);
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
-/// How often the list is looked through for names that are due, and how long one may take.
+/// How soon a name is resolved again whose answer has ended.
+const AFTER_END: Duration = Duration::from_secs(1);
+/// How often the list is looked through for names that are due, unless a delivery finds one that
+/// has no answer, and how soon after another look.
 const LOOK_THROUGH: Duration = Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// How long the lookup of one name may take, and how many are made at once.
 const LOOKUP_LIMIT: Duration = Duration::from_secs(5);
+const AT_ONCE: usize = 8;
+/// A longer hosts file is not read, and its machine resolves no name.
+const LONGEST_HOSTS_FILE: u64 = 16 * 1024 * 1024;
 
 /// Whether the names of a list are kept resolved. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Resolver(Arc<AtomicBool>);
+pub(crate) struct Resolver(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    running: AtomicBool,
+    wanted: Notify,
+}
 
 /// Says, when its task is dropped, that nothing resolves any more.
-struct Running(Arc<AtomicBool>);
+struct Running(Arc<Shared>);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.store(false, Ordering::Relaxed);
+        self.0.running.store(false, Ordering::Relaxed);
     }
 }
 
@@ -38,64 +63,137 @@ impl Resolver {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return false;
         };
-        if !self.0.swap(true, Ordering::Relaxed) {
+        if !self.0.running.swap(true, Ordering::Relaxed) {
             let running = Running(Arc::clone(&self.0));
             let (allowlist, clock) = (allowlist.downgrade(), Arc::clone(clock));
             runtime.spawn(async move {
-                let _running = running;
-                run(allowlist, clock).await;
+                run(&running.0.wanted, allowlist, clock).await;
             });
         }
         true
     }
+
+    /// Has the list looked through now: a delivery has met a name without an answer.
+    pub(crate) fn hurry(&self) {
+        self.0.wanted.notify_one();
+    }
 }
 
-async fn run(allowlist: WeakAllowlist, clock: Arc<dyn Clock>) {
-    let mut due: HashMap<HostName, Instant> = HashMap::new();
+/// When a name is to be looked up again.
+struct Due {
+    /// At any rate.
+    at: Instant,
+    /// If its answer has ended by the clock, which may have been set forward.
+    once_ended: Instant,
+}
+
+async fn run(wanted: &Notify, allowlist: WeakAllowlist, clock: Arc<dyn Clock>) {
+    let mut due: HashMap<HostName, Due> = HashMap::new();
+    // Of each name one at the most.
+    let mut lookups = FuturesUnordered::new();
+    let mut under_way = HashSet::new();
     let mut ticks = tokio::time::interval(LOOK_THROUGH);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut looked_at = Instant::now();
     loop {
-        ticks.tick().await;
+        let found = tokio::select! {
+            _ = ticks.tick() => None,
+            // Strangers have no say in how often the list is looked through.
+            () = wanted.notified(), if looked_at.elapsed() >= LOOK_AGAIN => None,
+            found = lookups.next(), if !lookups.is_empty() => found,
+        };
         let Some(list) = allowlist.upgrade() else {
             return;
         };
-        let hosts = list.hosts();
-        drop(list);
-        due.retain(|host, _| hosts.contains(host));
-        for host in hosts {
-            if due.get(&host).is_some_and(|at| Instant::now() < *at) {
-                continue;
-            }
-            let answer = resolve(&host).await;
-            let Some(list) = allowlist.upgrade() else {
-                return;
+        if let Some((host, answer)) = found {
+            let is_good = learn(&list, &host, answer, clock.now());
+            let now = Instant::now();
+            let (every, once_ended) = match is_good {
+                true => (EVERY, AFTER_END),
+                false => (AFTER_FAILURE, AFTER_FAILURE),
             };
-            let wait = learn(&list, &host, answer, &*clock);
-            due.insert(host, Instant::now() + wait);
+            let (at, once_ended) = (now + every, now + once_ended);
+            under_way.remove(&host);
+            due.insert(host, Due { at, once_ended });
+        }
+        let hosts: HashSet<_> = list.hosts().into_iter().collect();
+        let ended = list.unresolved(clock.now());
+        drop(list);
+        looked_at = Instant::now();
+        due.retain(|host, _| hosts.contains(host));
+        let mut next: Vec<_> = (hosts.into_iter())
+            .filter(|host| !under_way.contains(host))
+            .filter_map(|host| match due.get(&host) {
+                None => Some((None, host)),
+                Some(due) => {
+                    let is_due =
+                        due.at <= looked_at || due.once_ended <= looked_at && ended.contains(&host);
+                    is_due.then_some((Some(due.at), host))
+                }
+            })
+            .collect();
+        // Whoever has waited longest, so that names without an answer are in nobody's way.
+        next.sort();
+        next.truncate(AT_ONCE.saturating_sub(lookups.len()));
+        for (_, host) in next {
+            under_way.insert(host.clone());
+            lookups.push(look_up(host));
         }
     }
 }
 
-async fn resolve(host: &HostName) -> Option<Vec<IpAddr>> {
-    let lookup = tokio::net::lookup_host((host.as_str(), 0));
-    let found = tokio::time::timeout(LOOKUP_LIMIT, lookup)
-        .await
-        .ok()?
-        .ok()?;
-    Some(found.map(|address| address.ip()).collect())
+async fn look_up(host: HostName) -> (HostName, Option<Vec<IpAddr>>) {
+    let answer = tokio::time::timeout(LOOKUP_LIMIT, addresses(&host)).await;
+    (host, answer.ok().flatten())
 }
 
-/// Tells the list and the log, and how long to wait until the next time.
-fn learn(
-    list: &Allowlist,
-    host: &HostName,
-    answer: Option<Vec<IpAddr>>,
-    clock: &dyn Clock,
-) -> Duration {
+async fn addresses(host: &HostName) -> Option<Vec<IpAddr>> {
+    let asked = if host.is_absolute() {
+        let name = host.clone();
+        let read =
+            move || read_hosts_file().map(|file| hosts_file::addresses(&file, name.as_str()));
+        let listed = tokio::task::spawn_blocking(read).await.ok()??;
+        if !listed.is_empty() {
+            return Some(listed);
+        }
+        // With the dot no search list applies (RFC 1034 section 3.1), and none of the system's
+        // readers of the hosts file knows the name: glibc compares it as it stands.
+        format!("{}.", host.as_str())
+    } else {
+        host.as_str().to_owned()
+    };
+    let found = tokio::net::lookup_host((asked, 0)).await;
+    Some(found.ok()?.map(|address| address.ip()).collect())
+}
+
+/// The system's hosts file; nothing where there is none, as in a container that is almost empty.
+fn read_hosts_file() -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if let Ok(file) = File::open(hosts_file_path()) {
+        let mut file = file.take(LONGEST_HOSTS_FILE);
+        let _ = file.read_to_end(&mut bytes);
+        if file.limit() == 0 {
+            return None;
+        }
+    }
+    Some(bytes)
+}
+
+fn hosts_file_path() -> PathBuf {
+    if cfg!(windows) {
+        let root = std::env::var_os("SystemRoot").unwrap_or_else(|| r"C:\Windows".into());
+        Path::new(&root).join(r"System32\drivers\etc\hosts")
+    } else {
+        PathBuf::from("/etc/hosts")
+    }
+}
+
+/// Tells the list and the log; false where the name has to be asked for again soon.
+fn learn(list: &Allowlist, host: &HostName, answer: Option<Vec<IpAddr>>, now: UnixTime) -> bool {
     let resolved = answer.is_some();
     let change = match answer {
-        Some(addresses) => list.learn(host, addresses, clock.now()),
-        None => list.fail(host, clock.now()),
+        Some(addresses) => list.learn(host, addresses, now),
+        None => list.fail(host, now),
     };
     if !resolved {
         tracing::warn!(target: "tower_webhook", %host, "a host name of the allowlist does not resolve");
@@ -118,9 +216,5 @@ fn learn(
             "answers for a host name of the allowlist are not used"
         );
     }
-    if resolved && change.good_until().is_some() {
-        EVERY
-    } else {
-        AFTER_FAILURE
-    }
+    resolved && change.good_until().is_some()
 }

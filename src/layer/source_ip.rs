@@ -5,8 +5,9 @@ use http::Extensions;
 use tower_layer::Layer;
 
 use super::gated::Gated;
-use super::gates::{Gates, PeerSource, SourceGate};
+use super::gates::{Gates, SourceGate};
 use super::guard::Guard;
+use super::peer::PeerSource;
 use super::reception::Reception;
 use crate::error::ConfigError;
 use crate::source::{Allowlist, TrustedProxies};

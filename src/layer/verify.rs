@@ -63,7 +63,7 @@ impl VerifySignatureLayer {
     /// Demands what this verifier accepts.
     pub fn new(reception: &Reception, verifier: Verifier) -> Self {
         let mut reception = reception.clone();
-        reception.secret_headers = verifier.scheme().headers().cloned().collect();
+        reception.learn(verifier.scheme());
         let gates = Gates {
             signature: Some(verifier),
             ..Gates::default()

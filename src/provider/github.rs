@@ -69,6 +69,7 @@ use crate::signature::{Scheme, Verifier};
 pub fn github(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
     let scheme = Scheme::builder("X-Hub-Signature-256")
         .single("sha256=", Encoding::Hex)
+        .shown_id_header("X-GitHub-Delivery")
         .secrets(SecretFormat::Text)
         .build()?;
     let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None)

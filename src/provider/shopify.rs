@@ -74,7 +74,10 @@ use crate::signature::{Scheme, Verifier};
 /// None today: what stands above is valid.
 pub fn shopify(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
     let scheme = Scheme::builder("X-Shopify-Hmac-Sha256")
+        .or_family("Shopify-Hmac-Sha256")
         .single("", Encoding::Base64)
+        .shown_id_header("X-Shopify-Webhook-Id")
+        .shown_id_header("Shopify-Webhook-Id")
         .secrets(SecretFormat::Text)
         .build()?;
     let profile = DeliveryProfile::new(

@@ -2,8 +2,9 @@ use std::fmt;
 
 use http::HeaderName;
 
-use crate::clock::Skew;
-use crate::secret::KeyId;
+use crate::clock::{Skew, Tolerance};
+use crate::encoding::MAC_LEN;
+use crate::secret::{KeyId, KeyIds};
 
 /// Why a delivery's signature does not prove its origin.
 ///
@@ -13,7 +14,28 @@ use crate::secret::KeyId;
 pub struct SignatureError {
     kind: SignatureErrorKind,
     header: Option<HeaderName>,
-    stale: Option<(u64, KeyId)>,
+    stale: Option<Box<Stale>>,
+}
+
+/// What is known of a delivery that is authentic, and was signed at another time.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Stale {
+    pub(crate) skew: Skew,
+    pub(crate) keys: KeyIds,
+    /// Tells what was signed from anything else: its MAC under the first active key of the ring,
+    /// whichever key the delivery itself was signed with.
+    pub(crate) content: [u8; MAC_LEN],
+    pub(crate) tolerance: Tolerance,
+}
+
+impl fmt::Debug for Stale {
+    /// Without the MAC, which is a signature.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stale")
+            .field("skew", &self.skew)
+            .field("keys", &self.keys)
+            .finish_non_exhaustive()
+    }
 }
 
 impl SignatureError {
@@ -32,15 +54,21 @@ impl SignatureError {
         }
     }
 
-    pub(crate) fn stale(skew: Skew, key: KeyId) -> Self {
-        let (kind, secs) = match skew {
-            Skew::Old(secs) => (SignatureErrorKind::TooOld, secs),
-            Skew::Ahead(secs) => (SignatureErrorKind::TooNew, secs),
+    #[cold]
+    pub(crate) fn stale(stale: Stale) -> Self {
+        let kind = match stale.skew {
+            Skew::Old(_) => SignatureErrorKind::TooOld,
+            Skew::Ahead(_) => SignatureErrorKind::TooNew,
         };
         Self {
-            stale: Some((secs, key)),
+            stale: Some(Box::new(stale)),
             ..Self::new(kind)
         }
+    }
+
+    /// What a stale delivery was, for who compares it with others.
+    pub(crate) fn as_stale(&self) -> Option<&Stale> {
+        self.stale.as_deref()
     }
 
     /// What is wrong with the signature.
@@ -54,9 +82,14 @@ impl SignatureError {
         self.stale.is_some()
     }
 
-    /// The name of the key that a stale delivery was signed with.
+    /// The name of the first key that a stale delivery was signed with.
     pub fn key_id(&self) -> Option<&KeyId> {
-        self.stale.as_ref().map(|(_, key)| key)
+        self.key_ids().map(KeyIds::first)
+    }
+
+    /// The names of all keys that a stale delivery was signed with.
+    pub fn key_ids(&self) -> Option<&KeyIds> {
+        self.stale.as_ref().map(|stale| &stale.keys)
     }
 }
 
@@ -67,11 +100,14 @@ impl fmt::Display for SignatureError {
         }
         f.write_str(self.kind.text())?;
         match &self.stale {
-            Some((secs, key)) => write!(
-                f,
-                " by key {:?}, {secs} s away: a replay, or a wrong clock",
-                key.as_str()
-            ),
+            Some(stale) => {
+                let (Skew::Old(secs) | Skew::Ahead(secs)) = stale.skew;
+                let keys = stale.keys.to_string();
+                write!(
+                    f,
+                    " by key {keys:?}, {secs} s away: a replay, or a wrong clock"
+                )
+            }
             None => Ok(()),
         }
     }
@@ -85,9 +121,10 @@ impl std::error::Error for SignatureError {}
 pub enum SignatureErrorKind {
     /// A header that the scheme needs is not there.
     MissingHeader,
-    /// A header that must stand once is there more often.
+    /// A header that must stand once is there more often, with values that differ.
     RepeatedHeader,
-    /// Headers of two families, such as `webhook-…` and `svix-…`, are both there.
+    /// Headers of two families, such as `webhook-…` and `svix-…`, are both there and differ, or
+    /// neither family is whole.
     MixedFamilies,
     /// The signature header is longer than 16 KiB.
     HeaderTooLong,
@@ -97,7 +134,8 @@ pub enum SignatureErrorKind {
     Malformed,
     /// No signature of the scheme's version is spelled as one.
     NoCandidate,
-    /// The timestamp is missing, repeated, or not 1 to 19 digits without a leading zero.
+    /// The timestamp is missing, there with two values, or not 1 to 19 digits without a leading
+    /// zero.
     InvalidTimestamp,
     /// The signed id is empty, too long, or holds the separator.
     InvalidId,
@@ -115,8 +153,8 @@ impl SignatureErrorKind {
     fn text(self) -> &'static str {
         match self {
             Self::MissingHeader => "not there",
-            Self::RepeatedHeader => "there more than once",
-            Self::MixedFamilies => "belongs to another family than the one before it",
+            Self::RepeatedHeader => "there more than once, with values that differ",
+            Self::MixedFamilies => "differs from that of another family, or neither is whole",
             Self::HeaderTooLong => "longer than 16 KiB",
             Self::TooManyCandidates => "holds more than 64 signatures",
             Self::Malformed => "does not follow the scheme's grammar",

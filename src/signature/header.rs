@@ -1,13 +1,16 @@
 //! The grammar of signature headers.
 //!
 //! ```text
-//! pairs  = element *( "," element )        ; t=1700000000,v1=5257a869…
-//! element = name "=" value                 ; the timestamp's name once, the signature's 1 to 64
-//!                                          ; times, other versions ("v" and digits) passed over
+//! pairs  = element *( "," element )        ; t=1700000000, v1=5257a869…
+//! element = [blanks] name "=" value [blanks] ; the timestamp's name once, the signature's 1 to 64
+//!                                          ; times; every other element is passed over
 //! single = prefix signature                ; sha256=757107ea…
-//! list   = entry *( " " entry )            ; v1,g0hM9SsE… v1a,hnO3f9T8…
-//! entry  = prefix signature / version "," *VCHAR
+//! list   = entry *( blanks entry )         ; v1,g0hM9SsE… v1a,hnO3f9T8…
+//! entry  = prefix signature                ; every other entry is passed over
 //! ```
+//!
+//! Lists grow: senders add versions and algorithms beside the one that we know. What is none of ours
+//! counts towards the 64, proves nothing and harms nothing.
 
 use super::error::SignatureErrorKind as Kind;
 use crate::clock::UnixTime;
@@ -87,9 +90,27 @@ impl Grammar {
         if !value.is_ascii() {
             return Err(Kind::Malformed);
         }
+        let read = self.read(encoding, value, to);
+        match (&read, once(value)) {
+            // A proxy has joined two lines of one value.
+            (Err(_), Some(first)) => {
+                *to = Candidates::default();
+                self.read(encoding, first, to)
+            }
+            _ => read,
+        }
+    }
+
+    fn read<'v>(
+        self,
+        encoding: Encoding,
+        value: &'v [u8],
+        to: &mut Candidates,
+    ) -> Result<Option<&'v [u8]>, Kind> {
         let mut candidates = Reader {
             encoding,
             seen: 0,
+            any_offered: false,
             decoded: to,
         };
         let timestamp = match self {
@@ -122,9 +143,27 @@ impl Grammar {
     }
 }
 
+/// The text that stands here several times with commas between, as proxies and adapters join header
+/// lines of one name; `None` where it is not that text again and again.
+pub(super) fn once(value: &[u8]) -> Option<&[u8]> {
+    // The text itself may hold commas, so each length that it can have is tried: the shortest one
+    // that fits, and most end at their first byte.
+    let commas = (value.iter().enumerate()).filter(|(_, byte)| **byte == b',');
+    commas.take(MAX_CANDIDATES).find_map(|(at, _)| {
+        let (first, mut rest) = value.split_at_checked(at)?;
+        while !rest.is_empty() {
+            let behind = rest.strip_prefix(b",")?.trim_ascii_start();
+            rest = behind.strip_prefix(first)?.trim_ascii_start();
+        }
+        let first = first.trim_ascii_end();
+        (!first.is_empty()).then_some(first)
+    })
+}
+
 struct Reader<'c> {
     encoding: Encoding,
     seen: usize,
+    any_offered: bool,
     decoded: &'c mut Candidates,
 }
 
@@ -145,6 +184,7 @@ impl Reader<'_> {
             return Ok(None);
         }
         self.count()?;
+        self.any_offered = true;
         Ok(Some(rest))
     }
 
@@ -152,8 +192,18 @@ impl Reader<'_> {
     /// new forms too.
     fn offer(&mut self, text: &[u8]) -> Result<(), Kind> {
         self.count()?;
+        self.any_offered = true;
         self.decoded.read(self.encoding, text);
         Ok(())
+    }
+
+    /// Counts what is none of ours; between two separators there may be nothing.
+    fn pass_over(&mut self, text: &[u8]) -> Result<(), Kind> {
+        if text.trim_ascii().is_empty() {
+            Ok(())
+        } else {
+            self.count()
+        }
     }
 
     fn count(&mut self) -> Result<(), Kind> {
@@ -178,7 +228,13 @@ fn pairs<'a>(
     let mut time = None;
     let mut elements = Some(value);
     while let Some(element) = elements {
-        let (name, text) = name_and_rest(element).ok_or(Kind::Malformed)?;
+        let element = without_blanks_before(element);
+        let Some((name, text)) = name_and_rest(element) else {
+            let (nameless, rest) = split(element, b',');
+            elements = rest;
+            candidates.pass_over(nameless)?;
+            continue;
+        };
         if name == signature
             && name != timestamp
             && let Some(rest) = candidates.take(text, b',')?
@@ -189,23 +245,26 @@ fn pairs<'a>(
         let (text, rest) = split(text, b',');
         elements = rest;
         if name == timestamp {
-            if time.replace(text).is_some() {
+            let text = text.trim_ascii();
+            if time.replace(text).is_some_and(|other| other != text) {
                 return Err(Kind::InvalidTimestamp);
             }
         } else if name == signature {
-            candidates.offer(text)?;
-        } else if is_version(name) {
-            candidates.count()?;
+            candidates.offer(text.trim_ascii())?;
         } else {
-            // Another algorithm's name, white space, or a grammar that is not this one.
-            return Err(Kind::Malformed);
+            candidates.pass_over(name)?;
         }
     }
-    time.ok_or(Kind::InvalidTimestamp)
+    match time {
+        Some(time) => Ok(time),
+        None if candidates.any_offered => Err(Kind::InvalidTimestamp),
+        // Nothing of it is of this scheme.
+        None => Err(Kind::Malformed),
+    }
 }
 
 fn list(value: &[u8], prefix: &[u8], candidates: &mut Reader<'_>) -> Result<(), Kind> {
-    let in_one_entry = !prefix.contains(&b' ');
+    let in_one_entry = !prefix.iter().any(|byte| is_blank(*byte));
     let mut entries = Some(value);
     while let Some(entry) = entries {
         if in_one_entry
@@ -215,26 +274,38 @@ fn list(value: &[u8], prefix: &[u8], candidates: &mut Reader<'_>) -> Result<(), 
             entries = rest;
             continue;
         }
-        let (entry, rest) = split(entry, b' ');
+        let (entry, rest) = match entry.iter().position(|byte| is_blank(*byte)) {
+            Some(at) => (
+                entry.get(..at).unwrap_or_default(),
+                entry.get(at.saturating_add(1)..),
+            ),
+            None => (entry, None),
+        };
         entries = rest;
-        if let Some(text) = entry.strip_prefix(prefix) {
-            candidates.offer(text)?;
-        } else if split_at_byte(entry, b',').is_some_and(|(name, _)| is_version(name)) {
-            candidates.count()?;
-        } else {
-            return Err(Kind::Malformed);
+        match entry.strip_prefix(prefix) {
+            // Where a proxy has joined two lists with a comma it stands at the end of the first.
+            Some(text) => candidates.offer(text.strip_suffix(b",").unwrap_or(text))?,
+            None => candidates.pass_over(entry)?,
         }
     }
     Ok(())
 }
 
-/// `v0`, `v1`, `v1a`: the name of another version of the same scheme.
-fn is_version(name: &[u8]) -> bool {
-    matches!(name, [b'v', digit, rest @ ..]
-        if digit.is_ascii_digit() && rest.iter().all(u8::is_ascii_alphanumeric))
+/// White space as header values hold it.
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+#[inline]
+fn without_blanks_before(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = text {
+        text = rest;
+    }
+    text
 }
 
 /// The name of the first element, and all that stands behind its `=`.
+#[inline]
 fn name_and_rest(elements: &[u8]) -> Option<(&[u8], &[u8])> {
     let at = elements
         .iter()
@@ -346,23 +417,31 @@ mod tests {
             "judged as a timestamp later"
         );
 
+        for grown in [
+            format!("t=12, v1={A}"),
+            format!("\tt= 12 ,v1={A} ,"),
+            format!("md5=0cc175b9,t=12,v1={A}"),
+            format!("t=12,v2-a=1,va=1,1=1,=,v1={A},x"),
+            format!("t=12,t=12,v1={A}"),
+        ] {
+            assert_eq!(read(PAIRS, &grown), some("12", 1), "{grown:?}");
+        }
+        let joined = format!("t=12,v1={A}, t=12,v1={A}");
+        assert_eq!(read(PAIRS, &joined), some("12", 2));
+
         for (text, kind) in [
             (String::new(), Kind::Malformed),
+            ("md5=0cc175b9,v0=1, ,".to_owned(), Kind::Malformed),
             ("t=12".to_owned(), Kind::NoCandidate),
             (format!("v1={A}"), Kind::InvalidTimestamp),
-            (format!("t=12,t=12,v1={A}"), Kind::InvalidTimestamp),
+            (format!("t=12,t=13,v1={A}"), Kind::InvalidTimestamp),
             ("t=12,v1=".to_owned(), Kind::NoCandidate),
             ("t=12,v1=xyz".to_owned(), Kind::NoCandidate),
             (format!("t=12,v1={}", A.to_uppercase()), Kind::NoCandidate),
-            (format!("t=12, v1={A}"), Kind::Malformed),
-            (format!("t=12,v1={A},"), Kind::Malformed),
             (format!("t=12;v1={A}"), Kind::NoCandidate),
-            (format!("md5=0cc175b9,t=12,v1={A}"), Kind::Malformed),
-            (format!("T=12,v1={A}"), Kind::Malformed),
+            (format!("T=12,v1={A}"), Kind::InvalidTimestamp),
+            (format!("t=12,V1={A}"), Kind::NoCandidate),
             (format!("t=12,v1={A},v0=é"), Kind::Malformed),
-            (format!("va=1,t=12,v1={A}"), Kind::Malformed),
-            (format!("v2-a=1,t=12,v1={A}"), Kind::Malformed),
-            (format!("1=1,t=12,v1={A}"), Kind::Malformed),
         ] {
             assert_eq!(read(PAIRS, &text), Err(kind), "{text:?}");
         }
@@ -372,11 +451,18 @@ mod tests {
     fn a_single_signature_stands_behind_its_prefix_and_nothing_else() {
         assert_eq!(read(SHA256, &format!("sha256={A}")), Ok((None, 1)));
         assert_eq!(read(Grammar::Single { prefix: "" }, A), Ok((None, 1)));
+        // Two lines of it that a proxy has joined.
+        for between in [",", ", "] {
+            let joined = format!("sha256={A}{between}sha256={A}");
+            assert_eq!(read(SHA256, &joined), Ok((None, 1)));
+        }
         for (text, kind) in [
             (A.to_owned(), Kind::Malformed),
             (format!("md5=0cc175b9,sha256={A}"), Kind::Malformed),
             (format!("SHA256={A}"), Kind::Malformed),
             (format!("sha256={A},sha256={B}"), Kind::NoCandidate),
+            (format!("sha256={A},sha256={A},"), Kind::NoCandidate),
+            (format!("sha256={A};sha256={A}"), Kind::NoCandidate),
             (format!("sha256= {A}"), Kind::NoCandidate),
         ] {
             assert_eq!(read(SHA256, &text), Err(kind), "{text:?}");
@@ -384,7 +470,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_passes_over_other_versions() {
+    fn a_list_passes_over_what_is_not_ours() {
         // The signature of the Standard Webhooks specification's example.
         const S: &str = "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
         assert_eq!(read(LIST, &format!("v1,{S}")), Ok((None, 1)));
@@ -393,17 +479,27 @@ mod tests {
             Ok((None, 2))
         );
         assert_eq!(read(LIST, &format!("v1,short v1,{S}")), Ok((None, 1)));
+        for (grown, n) in [
+            (format!("v1,{S}  v1,{S}"), 2),
+            (format!(" v1,{S}\tv1,{S} \t"), 2),
+            (format!("eyJ0.eyJpc3MiOiJqb2Ui.dBjft v1,{S}"), 1),
+            (format!("v1,{S} md5=0cc175b9 , v1"), 1),
+            (format!("v1,{S}, v1,{S}"), 2),
+            (format!("v1,{S},v1,{S}"), 1),
+        ] {
+            assert_eq!(read(LIST, &grown), Ok((None, n)), "{grown:?}");
+        }
         // No entry holds what stands between two.
         let spaced = Grammar::List { prefix: "v1, " };
         let text = format!("v1, {S}");
         let parsed = parse(spaced, Encoding::Base64, text.as_bytes());
-        assert_eq!(parsed, Err(Kind::Malformed));
+        assert_eq!(parsed, Err(Kind::NoCandidate));
         for (text, kind) in [
+            (String::new(), Kind::NoCandidate),
             ("v1a,hnO3f9T8Ytu9".to_owned(), Kind::NoCandidate),
-            (format!("v1,{S}  v1,{S}"), Kind::Malformed),
-            (format!("v1,{S},v1,{S}"), Kind::NoCandidate),
-            (S.to_owned(), Kind::Malformed),
-            (format!("md5,{S}"), Kind::Malformed),
+            (format!("v1,{S},v1,{A}"), Kind::NoCandidate),
+            (S.to_owned(), Kind::NoCandidate),
+            (format!("md5,{S}"), Kind::NoCandidate),
             (format!("v1,{S} v1a,é"), Kind::Malformed),
         ] {
             assert_eq!(read(LIST, &text), Err(kind), "{text:?}");
@@ -417,10 +513,27 @@ mod tests {
         assert_eq!(read(PAIRS, &many(65)), Err(Kind::TooManyCandidates));
         let others = format!("t=1,v1={A}{}", ",v0=".repeat(64));
         assert_eq!(read(PAIRS, &others), Err(Kind::TooManyCandidates));
+        let foreign = |n| format!("t=1,v1={A}{}", ",x".repeat(n));
+        assert_eq!(read(PAIRS, &foreign(63)), Ok((Some("1".to_owned()), 1)));
+        assert_eq!(read(PAIRS, &foreign(64)), Err(Kind::TooManyCandidates));
         let long = |len: usize| format!("t=1,v1={A},v0={}", "a".repeat(len - 75));
         assert_eq!(long(16_384).len(), 16_384);
         assert_eq!(read(PAIRS, &long(16_384)), Ok((Some("1".to_owned()), 1)));
         assert_eq!(read(PAIRS, &long(16_385)), Err(Kind::HeaderTooLong));
+    }
+
+    #[test]
+    fn a_text_that_stands_again_and_again_is_that_text() {
+        let once = |text: &'static str| super::once(text.as_bytes());
+        for joined in ["a,a", "a, a", "a,a,a", "a, a,\ta"] {
+            assert_eq!(once(joined), Some(b"a".as_slice()), "{joined:?}");
+        }
+        assert_eq!(once("v1,x=,v1,x="), Some(b"v1,x=".as_slice()));
+        for other in [
+            "", ",", ",,", "a", "a,", ",a", "a,b", "a,aa", "aa,a", "a,a,b", "a,a,", "a a",
+        ] {
+            assert_eq!(once(other), None, "{other:?}");
+        }
     }
 
     #[test]
@@ -467,7 +580,7 @@ mod tests {
         #[test]
         fn lists_and_single_signatures_are_parsed_as_printed(
             macs in prop::collection::vec(any::<[u8; 32]>(), 1..=32),
-            others in prop::collection::vec("v[02-9][a-z]{0,2},[A-Za-z0-9+/=]{0,20}", 0..32),
+            others in prop::collection::vec("[a-uw-zA-Z0-9.=]{0,4}|v[02-9][a-z]{0,2},[A-Za-z0-9+/=]{0,20}", 0..32),
         ) {
             let ours = macs.iter().map(|mac| format!("v1,{}", data_encoding::BASE64.encode(mac)));
             let mut entries: Vec<_> = others.into_iter().chain(ours).collect();

@@ -47,12 +47,15 @@ mod read;
 mod scheme;
 #[cfg(feature = "testing")]
 mod signer;
+mod stale_run;
 mod verifier;
 
+pub(crate) use error::Stale;
 pub use error::{SignatureError, SignatureErrorKind};
 pub use scheme::{Piece, Scheme, SchemeBuilder};
 #[cfg(feature = "testing")]
 pub(crate) use signer::Content;
 #[cfg(feature = "testing")]
 pub use signer::Signer;
+pub(crate) use stale_run::StaleRun;
 pub use verifier::{Verification, Verified, Verifier};

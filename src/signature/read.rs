@@ -5,8 +5,8 @@ use std::fmt;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::error::{SignatureError, SignatureErrorKind as Kind};
-use super::header::{Candidates, parse_timestamp};
-use super::names::{Family, Role};
+use super::header::{Candidates, once, parse_timestamp};
+use super::names::{Family, Role, Wanted};
 use super::scheme::{Piece, Scheme};
 use crate::clock::UnixTime;
 use crate::text::Text;
@@ -41,12 +41,19 @@ impl<'h> Read<'h> {
             None => in_pairs.map(|raw| (raw, &family.signature)),
         };
         if let Some((raw, name)) = timestamp {
-            let time = parse_timestamp(raw);
+            let (raw, time) = match (parse_timestamp(raw), once(raw)) {
+                // A proxy has joined two lines of one value.
+                (Err(_), Some(first)) => (first, parse_timestamp(first)),
+                (time, _) => (raw, time),
+            };
             self.signed_at = Some(time.map_err(|kind| SignatureError::in_header(kind, name))?);
             self.timestamp = raw;
         }
         if let Some(name) = &family.id {
-            let id = found.id.the_one(name)?.as_bytes();
+            let mut id = found.id.the_one(name)?.as_bytes();
+            if holds(id, b',') {
+                id = once(id).unwrap_or(id);
+            }
             if !is_id(id, &scheme.separators) {
                 return Err(SignatureError::in_header(Kind::InvalidId, name));
             }
@@ -139,7 +146,7 @@ struct Found<'h> {
 }
 
 impl<'h> Found<'h> {
-    /// Looks for them, and tells the family that they are of; headers of two are never mixed.
+    /// Looks for them, and tells the family that they are of.
     ///
     /// One look at each header of the delivery: to ask the map for each name takes longer, for it
     /// hashes them byte by byte.
@@ -154,20 +161,99 @@ impl<'h> Found<'h> {
         for (name, value) in headers {
             scheme.names.named(name.as_str(), |wanted| {
                 mixed |= *chosen.get_or_insert(wanted.family) != wanted.family;
-                let place = match wanted.role {
-                    Role::Signature => &mut self.signature,
-                    Role::Timestamp => &mut self.timestamp,
-                    Role::Id => &mut self.id,
-                };
-                place.repeated |= place.value.is_some();
-                place.value = Some(value);
+                self.put(wanted, value);
             });
         }
         if mixed {
-            return Err(scheme.names.mixed(headers));
+            chosen = Some(self.look_again(scheme, headers)?);
         }
         (scheme.families.get(chosen.unwrap_or_default()))
             .ok_or_else(|| SignatureError::new(Kind::MissingHeader))
+    }
+
+    #[inline]
+    fn put(&mut self, wanted: &Wanted, value: &'h HeaderValue) {
+        let place = match wanted.role {
+            Role::Signature => &mut self.signature,
+            Role::Timestamp => &mut self.timestamp,
+            Role::Id => &mut self.id,
+        };
+        // The same line twice is one line.
+        place.repeated |= place.value.is_some_and(|other| other != value);
+        place.value = Some(value);
+    }
+
+    /// A sender that renames its headers writes both families for a while. The first one that is
+    /// whole counts, if all others say the same as far as they are there: whichever family another
+    /// party reads, it reads this.
+    #[cold]
+    fn look_again(
+        &mut self,
+        scheme: &Scheme,
+        headers: &'h HeaderMap,
+    ) -> Result<usize, SignatureError> {
+        let of = |index: usize| {
+            let mut found = Self::default();
+            for (name, value) in headers {
+                scheme.names.named(name.as_str(), |wanted| {
+                    if wanted.family == index {
+                        found.put(wanted, value);
+                    }
+                });
+            }
+            found
+        };
+        let all: Vec<_> = (scheme.families.iter().enumerate())
+            .map(|(index, family)| (index, family, of(index)))
+            .collect();
+        let whole = (all.iter()).find(|(_, family, found)| found.is_whole(family));
+        let Some((chosen, _, first)) = whole else {
+            return Err(scheme.names.mixed(headers));
+        };
+        for (_, family, found) in &all {
+            for (ours, theirs, name) in [
+                (&first.signature, &found.signature, Some(&family.signature)),
+                (
+                    &first.timestamp,
+                    &found.timestamp,
+                    family.timestamp.as_ref(),
+                ),
+                (&first.id, &found.id, family.id.as_ref()),
+            ] {
+                if let (Some(name), Some(theirs)) = (name, theirs.value)
+                    && ours.value != Some(theirs)
+                {
+                    return Err(SignatureError::in_header(Kind::MixedFamilies, name));
+                }
+            }
+        }
+        // Lines that differ inside one family are found by who asks for the one.
+        let repeated =
+            |place: fn(&Self) -> &Place<'h>| all.iter().any(|(_, _, it)| place(it).repeated);
+        let [signature, timestamp, id] = [
+            repeated(|found| &found.signature),
+            repeated(|found| &found.timestamp),
+            repeated(|found| &found.id),
+        ];
+        self.signature = Place {
+            value: first.signature.value,
+            repeated: signature,
+        };
+        self.timestamp = Place {
+            value: first.timestamp.value,
+            repeated: timestamp,
+        };
+        self.id = Place {
+            value: first.id.value,
+            repeated: id,
+        };
+        Ok(*chosen)
+    }
+
+    fn is_whole(&self, family: &Family) -> bool {
+        self.signature.value.is_some()
+            && (family.timestamp.is_none() || self.timestamp.value.is_some())
+            && (family.id.is_none() || self.id.value.is_some())
     }
 }
 

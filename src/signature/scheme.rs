@@ -53,6 +53,7 @@ pub struct Scheme {
     pub(super) separators: Box<[&'static str]>,
     pub(super) tolerance: Tolerance,
     pub(super) secrets: SecretFormat,
+    pub(super) shown_ids: Box<[HeaderName]>,
 }
 
 impl Scheme {
@@ -69,6 +70,7 @@ impl Scheme {
             secrets: SecretFormat::Text,
             content: vec![Piece::Body],
             tolerance: Tolerance::DEFAULT,
+            shown_ids: Vec::new(),
         }
     }
 
@@ -82,6 +84,12 @@ impl Scheme {
         self.content
             .contains(&Piece::Timestamp)
             .then_some(self.tolerance)
+    }
+
+    /// Where an id of the delivery stands, signed or not.
+    pub(crate) fn id_headers(&self) -> impl Iterator<Item = &HeaderName> {
+        let signed = (self.families.iter()).filter_map(|family| family.id.as_ref());
+        signed.chain(&self.shown_ids)
     }
 
     /// The headers of this scheme: what must not be written to a log.
@@ -100,6 +108,7 @@ pub struct SchemeBuilder {
     secrets: SecretFormat,
     content: Vec<Piece>,
     tolerance: Tolerance,
+    shown_ids: Vec<&'static str>,
 }
 
 #[derive(Debug, Clone)]
@@ -168,6 +177,14 @@ impl SchemeBuilder {
         self
     }
 
+    /// The sender writes its own id of a delivery into this header, and does not sign it. It is
+    /// shown to the operator where a signature is refused
+    /// ([`Observation::claimed_id`](crate::Observation::claimed_id)), and used for nothing else.
+    pub fn shown_id_header(mut self, name: &'static str) -> Self {
+        self.shown_ids.push(name);
+        self
+    }
+
     /// What the signature covers, in order. The raw body alone unless set.
     pub fn content(mut self, pieces: impl IntoIterator<Item = Piece>) -> Self {
         self.content = pieces.into_iter().collect();
@@ -224,6 +241,7 @@ impl SchemeBuilder {
         {
             return Err(refused("timestamp and signature need two different names"));
         }
+        let shown_ids: Result<_, _> = self.shown_ids.iter().copied().map(header_name).collect();
         let names = Names::of(&families);
         let mut separators = Vec::new();
         for piece in &self.content {
@@ -242,22 +260,24 @@ impl SchemeBuilder {
             separators: separators.into(),
             tolerance: self.tolerance,
             secrets: self.secrets,
+            shown_ids: shown_ids?,
         })
     }
 }
 
 impl FamilyNames {
     fn parse(&self) -> Result<Family, ConfigError> {
-        let name = |text: &'static str| {
-            HeaderName::from_bytes(text.as_bytes())
-                .map_err(|_| refused(format!("{text:?} is not a header name")))
-        };
         Ok(Family {
-            signature: name(self.signature)?,
-            timestamp: self.timestamp.map(name).transpose()?,
-            id: self.id.map(name).transpose()?,
+            signature: header_name(self.signature)?,
+            timestamp: self.timestamp.map(header_name).transpose()?,
+            id: self.id.map(header_name).transpose()?,
         })
     }
+}
+
+fn header_name(text: &str) -> Result<HeaderName, ConfigError> {
+    HeaderName::from_bytes(text.as_bytes())
+        .map_err(|_| refused(format!("{text:?} is not a header name")))
 }
 
 /// What was signed must have one reading: no two pieces that vary may touch.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use subtle::ConstantTimeEq;
 
-use super::error::{SignatureError, SignatureErrorKind as Kind};
+use super::error::{SignatureError, SignatureErrorKind as Kind, Stale};
 use super::header::Candidates;
 use super::one_or_more::OneOrMore;
 use super::read::{Id, Read};
@@ -12,7 +12,7 @@ use super::scheme::{Piece, Scheme};
 use crate::clock::{Tolerance, UnixTime};
 use crate::encoding::MAC_LEN;
 use crate::mac::MacState;
-use crate::secret::{KeyId, KeyRing};
+use crate::secret::{KeyId, KeyIds, KeyRing, Matching};
 
 /// Checks deliveries of one [`Scheme`] against the keys of a ring.
 ///
@@ -78,13 +78,8 @@ impl Verifier {
             let tag = (key.secret()).mac(pieces.map(|piece| read.bytes(*piece, body)));
             matched.compare(key.id(), &tag, &read.candidates);
         }
-        let key_id = matched.key()?;
-        in_time(read.signed_at, key_id, self.scheme.tolerance, now)?;
-        Ok(Verified {
-            key_id: key_id.clone(),
-            signed_at: read.signed_at,
-            id: read.id(),
-        })
+        let id = read.id();
+        matched.judge(read.signed_at, id, self.scheme.tolerance, now)
     }
 
     /// A MAC under each active key.
@@ -143,33 +138,58 @@ struct Started {
     mac: MacState,
 }
 
-/// Which key has made one of the signatures. Every key is compared with every candidate, whichever
-/// matched before.
+/// Which keys have made one of the signatures. Every key is compared with every candidate,
+/// whichever matched before.
 #[derive(Default)]
-struct Matched<'k> {
-    /// Whether there was a key at all.
-    compared: bool,
-    key: Option<&'k KeyId>,
+struct Matched {
+    /// The MAC under the first key, if there was a key at all.
+    first: Option<[u8; MAC_LEN]>,
+    keys: Matching,
 }
 
-impl<'k> Matched<'k> {
+impl Matched {
     #[inline]
-    fn compare(&mut self, key: &'k KeyId, tag: &[u8; MAC_LEN], candidates: &Candidates) {
-        self.compared = true;
+    fn compare(&mut self, key: &KeyId, tag: &[u8; MAC_LEN], candidates: &Candidates) {
+        if self.first.is_none() {
+            self.first = Some(*tag);
+        }
+        let mut matches = false;
         candidates.each(|candidate| {
             // That a key has made it is what the caller is told; which bytes differ is not.
-            if differs(tag, candidate).ct_eq(&0).into() {
-                self.key = Some(key);
-            }
+            matches |= bool::from(differs(tag, candidate).ct_eq(&0));
         });
+        if matches {
+            self.keys.add(key);
+        }
     }
 
+    /// Judges the time last, so that a stale delivery can be told from a forged one.
     #[inline]
-    fn key(self) -> Result<&'k KeyId, SignatureError> {
-        match self.key {
-            Some(key) => Ok(key),
-            None if self.compared => Err(SignatureError::new(Kind::Mismatch)),
-            None => Err(SignatureError::new(Kind::NoActiveKey)),
+    fn judge(
+        self,
+        signed_at: Option<UnixTime>,
+        id: Option<Id>,
+        tolerance: Tolerance,
+        now: UnixTime,
+    ) -> Result<Verified, SignatureError> {
+        let Some(content) = self.first else {
+            return Err(SignatureError::new(Kind::NoActiveKey));
+        };
+        let Some(keys) = self.keys.into_ids() else {
+            return Err(SignatureError::new(Kind::Mismatch));
+        };
+        match signed_at.map_or(Ok(()), |at| tolerance.check(at, now)) {
+            Ok(()) => Ok(Verified {
+                keys,
+                signed_at,
+                id,
+            }),
+            Err(skew) => Err(SignatureError::stale(Stale {
+                skew,
+                keys,
+                content,
+                tolerance,
+            })),
         }
     }
 }
@@ -238,13 +258,7 @@ impl Verification {
             mac.update(&self.after_body);
             matched.compare(id, &mac.finish(), &self.candidates);
         });
-        let key_id = matched.key()?;
-        in_time(self.signed_at, key_id, self.tolerance, now)?;
-        Ok(Verified {
-            key_id: key_id.clone(),
-            signed_at: self.signed_at,
-            id: self.id,
-        })
+        matched.judge(self.signed_at, self.id, self.tolerance, now)
     }
 }
 
@@ -271,29 +285,21 @@ impl fmt::Debug for Verification {
 /// What a right signature proves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
-    key_id: KeyId,
+    keys: KeyIds,
     signed_at: Option<UnixTime>,
     id: Option<Id>,
 }
 
-/// Judges the time last, so that a stale delivery can be told from a forged one.
-#[inline]
-fn in_time(
-    signed_at: Option<UnixTime>,
-    key: &KeyId,
-    tolerance: Tolerance,
-    now: UnixTime,
-) -> Result<(), SignatureError> {
-    signed_at
-        .map_or(Ok(()), |at| tolerance.check(at, now))
-        .map_err(|skew| SignatureError::stale(skew, key.clone()))
-}
-
 impl Verified {
-    /// The name of the key that matched: during a roll-over it tells when the old one has fallen
-    /// silent.
+    /// The name of the first key of the ring that matched.
     pub fn key_id(&self) -> &KeyId {
-        &self.key_id
+        self.keys.first()
+    }
+
+    /// The names of all keys that matched: during a roll-over they tell whether the new secret is
+    /// typed in rightly, and when the old one has fallen silent.
+    pub fn key_ids(&self) -> &KeyIds {
+        &self.keys
     }
 
     /// When the delivery was signed, where the scheme signs a time.

@@ -1,6 +1,6 @@
 //! The addresses that a sender may have.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
@@ -76,7 +76,9 @@ impl Allowlist {
     }
 
     /// A list of networks (`10.0.0.0/8`), addresses (`127.0.0.1`, `2001:db8::1`) and host names
-    /// (`hooks.example.com`, `localhost`).
+    /// (`hooks.example.com`, `localhost`). A name that holds a dot is looked up as it stands,
+    /// without the system's search list; `search(relay.hooks)` is looked up with it: see
+    /// [`HostName`].
     ///
     /// # Errors
     ///
@@ -162,6 +164,11 @@ impl Allowlist {
     /// [host grace](Self::with_host_grace).
     pub fn hosts(&self) -> Vec<HostName> {
         self.read().answers.hosts().cloned().collect()
+    }
+
+    /// The host names that have no answer, or one that has ended.
+    pub(crate) fn unresolved(&self, now: UnixTime) -> HashSet<HostName> {
+        self.read().answers.unresolved(now).cloned().collect()
     }
 
     /// How long the last good answer for a host name stands.

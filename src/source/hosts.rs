@@ -17,6 +17,12 @@ const MAX_ANSWERS: usize = 64;
 
 /// The name of a host, in lower case and without a trailing dot.
 ///
+/// A name that holds a dot stands for itself: the hosts file is asked first, then the system's
+/// resolver, for this name alone. The search list of `/etc/resolv.conf` is left out: under
+/// Kubernetes, or wherever a search domain has a wildcard, another name's addresses would be those
+/// of the sender. `localhost` and other single labels, such as the services of Docker Compose, are
+/// looked up as the system does it, and so is a name that is written `search(name)`.
+///
 /// Labels of 1 to 63 letters, digits and inner hyphens (RFC 952, RFC 1123 section 2.1), at most 253
 /// characters in all. A name whose last label is a number is refused: resolvers read it as an
 /// address (`1.2.3`, `0x7f.1`).
@@ -26,10 +32,16 @@ const MAX_ANSWERS: usize = 64;
 ///
 /// assert_eq!(HostName::new("Hooks.Example.COM.")?.as_str(), "hooks.example.com");
 /// assert!(HostName::new("300.1.1.1").is_err());
+///
+/// let inner = HostName::new("search(relay.hooks)")?;
+/// assert_eq!((inner.as_str(), inner.is_absolute()), ("relay.hooks", false));
 /// # Ok::<(), tower_webhook::ConfigError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct HostName(Arc<str>);
+pub struct HostName {
+    name: Arc<str>,
+    is_searched: bool,
+}
 
 impl HostName {
     /// A name from text.
@@ -44,7 +56,9 @@ impl HostName {
     }
 
     pub(super) fn check(text: &str) -> Result<Self, Cow<'static, str>> {
-        let name = text.strip_suffix('.').unwrap_or(text);
+        let searched = (text.strip_prefix("search(")).and_then(|text| text.strip_suffix(')'));
+        let name = searched.unwrap_or(text);
+        let name = name.strip_suffix('.').unwrap_or(name);
         if name.is_empty() {
             return Err("empty".into());
         }
@@ -54,12 +68,20 @@ impl HostName {
         if name.rsplit('.').next().is_some_and(is_number) {
             return Err("ends in a number, but is not an address".into());
         }
-        Ok(Self(name.to_ascii_lowercase().into()))
+        Ok(Self {
+            name: name.to_ascii_lowercase().into(),
+            is_searched: searched.is_some(),
+        })
     }
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.name
+    }
+
+    /// Whether it is looked up as it stands, whatever the system's search list says.
+    pub fn is_absolute(&self) -> bool {
+        !self.is_searched && self.name.contains('.')
     }
 
     /// Whether an answer can be a sender's address. A sender out there is never inside our own
@@ -96,13 +118,17 @@ fn is_number(label: &str) -> bool {
 
 impl fmt::Debug for HostName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
+        write!(f, "\"{self}\"")
     }
 }
 
 impl fmt::Display for HostName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        if self.is_searched {
+            write!(f, "search({})", self.name)
+        } else {
+            f.write_str(&self.name)
+        }
     }
 }
 
@@ -222,6 +248,12 @@ impl Answers {
     /// Whether some name has no answer, or one that has ended.
     pub(super) fn any_unresolved(&self, now: UnixTime) -> bool {
         self.by_end.first().is_some_and(|(end, _)| *end <= now)
+    }
+
+    /// The names that have no answer, or one that has ended.
+    pub(super) fn unresolved(&self, now: UnixTime) -> impl Iterator<Item = &HostName> {
+        let ended = self.by_end.iter().take_while(move |(end, _)| *end <= now);
+        ended.map(|(_, host)| host)
     }
 
     /// Takes the answers of a refresh; without a good one it has failed. A name that is not in the

@@ -7,6 +7,7 @@ mod allowlist;
 mod client;
 mod forwarded;
 mod hosts;
+pub(crate) mod hosts_file;
 mod networks;
 
 use std::net::IpAddr;

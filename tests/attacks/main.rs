@@ -11,5 +11,6 @@
 )]
 
 mod logs;
+mod names;
 #[path = "../support/mod.rs"]
 mod support;

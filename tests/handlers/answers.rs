@@ -13,12 +13,14 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tower::ServiceBuilder;
+use tower_webhook::layer::Verdict;
 use tower_webhook::store::RecordState;
 use tower_webhook::{Delivery, Event, MemoryStore, NeverAgain, Reason, Webhook};
 
 use super::SECOND;
 use crate::support::blox::checkout;
 use crate::support::http::Connection;
+use crate::support::log::Log;
 use crate::support::observer::Recorder;
 use crate::support::presets::Preset;
 use crate::support::stage::Stage;
@@ -290,4 +292,82 @@ async fn a_response_body_that_is_to_be_kept_has_the_deadline_and_the_rights_of_i
     let view = record(&store, &blendfi::key("evt_2")).await.unwrap();
     assert_eq!(view.state, RecordState::Released);
     assert_eq!(panics.send(server.address).await.body, b"late");
+}
+
+/// What a handler of a typed event says of one that is not of its type, over a socket.
+#[tokio::test]
+async fn what_does_not_fit_the_handlers_type_is_told_by_its_member_and_never_by_its_value() {
+    #[derive(serde::Deserialize)]
+    #[expect(dead_code, reason = "what is read does not count here")]
+    struct Approved {
+        data: Data,
+    }
+    #[derive(serde::Deserialize)]
+    #[expect(dead_code, reason = "what is read does not count here")]
+    struct Data {
+        email: String,
+        level: u8,
+    }
+
+    let (log, recorder, store) = (Log::default(), Recorder::new(), MemoryStore::new());
+    let guard = log.capture(false);
+    let handler = async |_: Event<Approved>| StatusCode::NO_CONTENT;
+    for (number, observer) in [None, Some(recorder.clone())].into_iter().enumerate() {
+        let mut webhook = blendfi::webhook(store.clone());
+        if let Some(observer) = observer {
+            webhook = webhook.observer(observer);
+        }
+        let server = Preset::BlendFi.serve(&webhook, handler).await;
+        for (name, data, told) in [
+            ("missing", r#"{"level":1}"#, "data.email: not there"),
+            (
+                "string",
+                r#"{"email":"a","level":"hunter2"}"#,
+                "data.level: of another type: it is a string",
+            ),
+            (
+                "integer",
+                r#"{"email":"hunter2","level":1234567}"#,
+                "data.level: an integer that its type does not take",
+            ),
+            ("null", "null", "data: of another type: it is null"),
+        ] {
+            let id = format!("evt_{name}_{number}");
+            let event = blendfi::event(&id, data);
+            let answer = event.send(server.address).await;
+            // BlendFi does not try again after a 422.
+            assert_eq!((answer.status, answer.body.len()), (500, 0), "{data}");
+            // It is free again.
+            let view = released(&store, &blendfi::key(&id)).await;
+            assert_eq!(view.attempt, 1);
+            if number == 0 {
+                let text = log.text();
+                let line = text
+                    .lines()
+                    .find(|line| line.contains("delivery failed") && line.contains(&id));
+                let line = line.unwrap_or_else(|| panic!("{text}"));
+                assert!(
+                    line.contains("payload_mismatch") && line.contains(told),
+                    "{line}"
+                );
+            } else {
+                let seen = recorder.next().await;
+                assert_eq!(seen.verdict, Verdict::Failed, "{seen:?}");
+                assert_eq!(seen.reason, Some(Reason::PayloadMismatch), "{seen:?}");
+                assert_eq!(seen.detail.as_deref(), Some(told), "{seen:?}");
+            }
+        }
+        let event = blendfi::event(&format!("evt_fits_{number}"), r#"{"email":"a","level":1}"#);
+        assert_eq!(event.send(server.address).await.status, 204);
+    }
+    drop(guard);
+    let text = log.text();
+    assert!(
+        text.contains("member=\"data.email\"") && text.contains("problem=\"not there\""),
+        "{text}"
+    );
+    assert!(
+        !text.contains("hunter2") && !text.contains("1234567"),
+        "{text}"
+    );
 }

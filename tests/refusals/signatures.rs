@@ -40,7 +40,7 @@ async fn every_401_has_the_same_bytes_and_the_operator_can_tell_them_apart() {
     };
     let unsigned = Preset::BlendFi.delivery(1).without("x-blendfi-signature");
     const NOT_THERE: &str = "header x-blendfi-signature: not there";
-    const TWICE: &str = "header x-blendfi-signature: there more than once";
+    const TWICE: &str = "header x-blendfi-signature: there more than once, with values that differ";
     const GRAMMAR: &str = "header x-blendfi-signature: does not follow the scheme's grammar";
     const NONE: &str = "header x-blendfi-signature: holds no well-formed signature";
     const TIME: &str = "header x-blendfi-signature: no single timestamp of 1 to 19 digits without \
@@ -58,18 +58,6 @@ async fn every_401_has_the_same_bytes_and_the_operator_can_tell_them_apart() {
     case("only t", signed(format!("t={now}")), SignatureHeader, NONE);
     case("only v1", signed(format!("v1={v1}")), SignatureHeader, TIME);
     case(
-        "a space",
-        signed(right.replace(',', ", ")),
-        SignatureHeader,
-        GRAMMAR,
-    );
-    case(
-        "a comma more",
-        signed(format!("{right},")),
-        SignatureHeader,
-        GRAMMAR,
-    );
-    case(
         "upper case",
         signed(format!("t={now},v1={}", v1.to_uppercase())),
         SignatureHeader,
@@ -82,12 +70,6 @@ async fn every_401_has_the_same_bytes_and_the_operator_can_tell_them_apart() {
         NONE,
     );
     case(
-        "twice the same",
-        signed(&right).header("x-blendfi-signature", &right),
-        SignatureHeader,
-        TWICE,
-    );
-    case(
         "twice in other case",
         signed(&right).header("X-BLENDFI-Signature", "x"),
         SignatureHeader,
@@ -95,7 +77,7 @@ async fn every_401_has_the_same_bytes_and_the_operator_can_tell_them_apart() {
     );
     case(
         "t twice",
-        signed(format!("t={now},{right}")),
+        signed(format!("t=1,{right}")),
         SignatureHeader,
         TIME,
     );
@@ -129,12 +111,6 @@ async fn every_401_has_the_same_bytes_and_the_operator_can_tell_them_apart() {
         signed(at(&format!("{now}.0"))),
         SignatureHeader,
         TIME,
-    );
-    case(
-        "md5 first",
-        signed(format!("md5=0cc175b9c0f1b6a8,{right}")),
-        SignatureHeader,
-        GRAMMAR,
     );
     case(
         "65 candidates",
@@ -230,6 +206,16 @@ async fn every_401_has_the_same_bytes_and_the_operator_can_tell_them_apart() {
             "{name}: the ends are in"
         );
     }
+    for (name, grown) in [
+        ("a space", right.replace(',', ", ")),
+        ("a comma more", format!("{right},")),
+        ("md5 first", format!("md5=0cc175b9c0f1b6a8,{right}")),
+        ("t twice", format!("t={now},{right}")),
+    ] {
+        assert_eq!(receiver.send(&signed(grown)).await.status, 200, "{name}");
+    }
+    let twice = signed(&right).header("x-blendfi-signature", &right);
+    assert_eq!(receiver.send(&twice).await.status, 200, "twice the same");
     let most = format!("t={now}{},v1={v1}", format!(",v1={zeros}").repeat(63));
     assert_eq!(
         receiver.send(&signed(most)).await.status,
@@ -272,11 +258,11 @@ async fn every_401_has_the_same_bytes_and_the_operator_can_tell_them_apart() {
         bare.clone(),
         with(String::new()),
         with(format!("sha256={mac}")),
-        with(format!("{mac},{mac}")),
+        with(format!("{mac},{}", last_nibble(&mac))),
         with(format!("t={NOW},v1={mac}")),
         with(mac.to_uppercase()),
         with(mac[1..].to_owned()),
-        with(mac.clone()).header("x-bloque-signature", &mac),
+        with(mac.clone()).header("x-bloque-signature", last_nibble(&mac)),
         with(last_nibble(&mac)),
         with(mac.clone()).body(Preset::BloquePayments.body(2)),
     ] {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -194,9 +194,19 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) async fn open(to: SocketAddr) -> Self {
-        let stream = within("a connection", TcpStream::connect(to))
-            .await
-            .unwrap();
+        let stream = within("a connection", TcpStream::connect(to)).await;
+        Self::over(stream.unwrap())
+    }
+
+    /// A connection from this address, which is one of this machine's.
+    pub(crate) async fn open_from(source: SocketAddr, to: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(source).unwrap();
+        let stream = within("a connection", socket.connect(to)).await;
+        Self::over(stream.unwrap())
+    }
+
+    fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         Self {
             stream,

@@ -8,7 +8,7 @@ use super::lease::Lease;
 use crate::clock::UnixTime;
 use crate::event::{EventKey, Handling, ProviderName};
 use crate::layer::authenticated::Authenticated;
-use crate::secret::KeyId;
+use crate::secret::KeyIds;
 
 /// What is known of the delivery that a handler runs for.
 ///
@@ -93,9 +93,9 @@ impl Delivery {
         self.0.mark.signature()?.signed_at()
     }
 
-    /// The name of the key that it was signed with.
-    pub fn verified_by(&self) -> Option<&KeyId> {
-        Some(self.0.mark.signature()?.key_id())
+    /// The names of all keys that it was signed with.
+    pub fn verified_by(&self) -> Option<&KeyIds> {
+        Some(self.0.mark.signature()?.key_ids())
     }
 
     /// Which proofs of origin it has passed.

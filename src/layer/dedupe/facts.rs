@@ -128,7 +128,7 @@ impl Facts {
             detail: refusal.and_then(Refusal::detail),
             status,
             key: Some(&self.known.identity.key),
-            signed_by: self.mark.signature().map(Verified::key_id),
+            signed_by: self.mark.signature().map(Verified::key_ids),
             client: self.mark.client(),
             attempt: grant.map(|grant| grant.attempt),
             corrected: grant.is_some_and(|grant| grant.corrected),

@@ -28,6 +28,7 @@ use super::hold::Hold;
 use super::never_again::NeverAgain;
 use super::replay::keep_body;
 use super::ticket::{Answer, Stop, Ticket};
+use crate::event::payload::PayloadError;
 use crate::layer::observer::Verdict;
 use crate::layer::refusal::Refusal;
 use crate::layer::response_body::ResponseBody;
@@ -175,9 +176,17 @@ async fn handle<S, B, RB>(
                 let retention = facts.core.retention;
                 hold.release(retention, ticket.answer_by()).await;
             }
-            ticket.give(Verdict::Failed, Some(&reason.into()), answer);
+            let refusal = why(reason, &answer);
+            ticket.give(Verdict::Failed, Some(&refusal), answer);
         }
     }
+}
+
+/// Why a handler has failed, as far as its answer says.
+fn why<RB, E>(reason: Reason, answer: &Answer<RB, E>) -> Refusal {
+    let response = answer.as_ref().ok();
+    let payload = response.and_then(|response| response.extensions().get::<PayloadError>());
+    payload.map_or_else(|| reason.into(), |error| error.clone().into())
 }
 
 /// A handler has panicked. What it said is the panic hook's to tell.

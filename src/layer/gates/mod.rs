@@ -15,8 +15,7 @@ use crate::rejection::Reason;
 use crate::signature::{Verification, Verifier};
 
 pub(crate) use secret_path::SecretPathGate;
-pub use source::PeerAddr;
-pub(crate) use source::{PeerSource, SourceGate};
+pub(crate) use source::SourceGate;
 
 /// Those gates that are set, in the order in which they are asked.
 #[derive(Debug, Clone, Default)]

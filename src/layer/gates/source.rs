@@ -1,21 +1,15 @@
-use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::Extensions;
 use http::request::Parts;
 
 use crate::clock::{Clock, UnixTime};
 use crate::error::{ConfigError, ConfigErrorKind};
+use crate::layer::peer::PeerSource;
 use crate::layer::refusal::Refusal;
 use crate::layer::resolver::Resolver;
 use crate::rejection::Reason;
 use crate::source::{Admission, Allowlist, TrustedProxies};
-
-/// The address of the connection's other end, as a request extension: for servers other than
-/// axum's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PeerAddr(pub SocketAddr);
 
 /// Demands that the client's address is on an allowlist.
 #[derive(Debug, Clone)]
@@ -68,6 +62,7 @@ impl SourceGate {
             Admission::Unresolved => {
                 // The names may have come by `replace`, to a layer built outside any runtime.
                 self.resolver.start(&self.allowlist, &self.clock);
+                self.resolver.hurry();
                 Refusal::because(
                     Reason::SourceUnresolved,
                     "the address is not on the allowlist, and a host name of it has no address now",
@@ -75,50 +70,5 @@ impl SourceGate {
             }
         };
         Err(refusal.of_client(client))
-    }
-}
-
-type FindPeer = dyn Fn(&Extensions) -> Option<IpAddr> + Send + Sync;
-
-#[derive(Clone)]
-pub(crate) enum PeerSource {
-    Extension,
-    Custom(Arc<FindPeer>),
-}
-
-impl PeerSource {
-    fn find(&self, extensions: &Extensions) -> Option<IpAddr> {
-        match self {
-            Self::Extension => match extensions.get::<PeerAddr>() {
-                Some(PeerAddr(peer)) => Some(peer.ip()),
-                None => connect_info(extensions),
-            },
-            Self::Custom(find) => find(extensions),
-        }
-    }
-}
-
-#[cfg(feature = "axum")]
-fn connect_info(extensions: &Extensions) -> Option<IpAddr> {
-    use axum::extract::connect_info::{ConnectInfo, MockConnectInfo};
-
-    let real = extensions
-        .get::<ConnectInfo<SocketAddr>>()
-        .map(|info| info.0);
-    let peer = real.or_else(|| Some(extensions.get::<MockConnectInfo<SocketAddr>>()?.0))?;
-    Some(peer.ip())
-}
-
-#[cfg(not(feature = "axum"))]
-fn connect_info(_: &Extensions) -> Option<IpAddr> {
-    None
-}
-
-impl fmt::Debug for PeerSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Extension => "Extension",
-            Self::Custom(_) => "Custom",
-        })
     }
 }

@@ -54,6 +54,7 @@ pub use payload::{Conversion, Data, EventType, Payload, StandbyReason};
 pub fn blendfi(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
     let scheme = Scheme::builder("X-Blendfi-Signature")
         .pairs("t", "v1", Encoding::Hex)
+        .shown_id_header("X-Blendfi-Event-Id")
         .content([Piece::Timestamp, Piece::Literal("."), Piece::Body])
         .secrets(secret_format())
         .build()?;

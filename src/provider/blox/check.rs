@@ -3,7 +3,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::payload::{Payload, Status};
-use crate::event::Decimal;
+use crate::event::{Decimal, payload};
 use crate::layer::{Confirm, Confirmation, Unconfirmed};
 use crate::printable::Printable;
 
@@ -69,10 +69,15 @@ where
     E: fmt::Display,
 {
     async fn confirm(&self, event: Unconfirmed) -> Confirmation {
-        let payload = match serde_json::from_slice::<Payload>(&event.body) {
-            Ok(payload) if is_plain(&payload.checkout_id) => payload,
-            Ok(_) | Err(_) => {
-                tracing::warn!(key = ?event.key, "not the form that BLOX documents: refused");
+        let read = payload::read::<Payload>(&event.body).map_err(|error| error.to_string());
+        let checked = read.and_then(|payload| match is_plain(&payload.checkout_id) {
+            true => Ok(payload),
+            false => Err("checkoutId: not plain enough for a URL".to_owned()),
+        });
+        let payload = match checked {
+            Ok(payload) => payload,
+            Err(why) => {
+                tracing::warn!(key = ?event.key, why, "not the form that BLOX documents: refused");
                 return Confirmation::Mismatch;
             }
         };

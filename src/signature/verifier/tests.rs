@@ -65,7 +65,8 @@ fn both_keys_count_during_a_roll_over() {
     let both = verifier(&[NEW, OLD]);
     let key = |value: String| {
         let verified = both.verify(&signed(&value), BODY, secs(SIGNED)).unwrap();
-        verified.key_id().as_str().to_owned()
+        assert_eq!(Some(verified.key_id()), verified.key_ids().iter().next());
+        verified.key_ids().to_string()
     };
     assert_eq!(key(format!("t={SIGNED},v1={BY_OLD}")), "2");
     assert_eq!(key(format!("t={SIGNED},v1={BY_NEW}")), "1");
@@ -76,6 +77,14 @@ fn both_keys_count_during_a_roll_over() {
 
     // A signature that stands twice is right twice over.
     assert_eq!(key(format!("t={SIGNED},v1={BY_OLD},v1={BY_OLD}")), "2");
+
+    // The sender signs with both, and both names are told in the order of the ring.
+    for value in [
+        format!("t={SIGNED},v1={BY_OLD},v1={BY_NEW}"),
+        format!("t={SIGNED},v1={BY_NEW},v1={BY_OLD}"),
+    ] {
+        assert_eq!(key(value), "1,2");
+    }
 
     // The roll-over ends: the old secret expires, then leaves the running ring.
     let secret = |text| SigningSecret::from_text(text).unwrap();
@@ -199,11 +208,16 @@ fn headers_stand_once_and_of_one_family() {
         (error.kind(), error.to_string())
     };
     let twice = headers(&[("x-acme-signature", &right), ("x-acme-signature", &right)]);
+    assert!(verifier(&[OLD]).verify(&twice, BODY, secs(SIGNED)).is_ok());
+    let differing = headers(&[
+        ("x-acme-signature", &right),
+        ("x-acme-signature", "t=1,v1="),
+    ]);
     assert_eq!(
-        check(&twice),
+        check(&differing),
         (
             Kind::RepeatedHeader,
-            "header x-acme-signature: there more than once".into()
+            "header x-acme-signature: there more than once, with values that differ".into()
         )
     );
     assert_eq!(
@@ -242,7 +256,7 @@ fn standard() -> Verifier {
 }
 
 #[test]
-fn standard_webhooks_in_either_family_but_not_in_both() {
+fn standard_webhooks_in_either_family_or_in_both_alike() {
     const SIGNATURE: &str = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
     const ID: &str = "msg_p5jXN8AQM9LWM0D4loKWxJek";
     let check = |pairs: &[(&'static str, &str)]| {
@@ -267,8 +281,23 @@ fn standard_webhooks_in_either_family_but_not_in_both() {
     assert_eq!(check(&svix), Ok(ID.to_owned()));
     assert_eq!(
         check(&[webhook.as_slice(), &svix].concat()),
-        Err(Kind::MixedFamilies)
+        Ok(ID.to_owned())
     );
+    assert_eq!(
+        check(&[webhook.as_slice(), &svix[1..]].concat()),
+        Ok(ID.to_owned())
+    );
+    for differing in [
+        ("svix-id", "msg_2"),
+        ("svix-timestamp", "1614265331"),
+        ("svix-signature", "v1,AAAA"),
+    ] {
+        let both = [webhook.as_slice(), &[differing]].concat();
+        assert_eq!(check(&both), Err(Kind::MixedFamilies), "{differing:?}");
+        // Inside one family.
+        let both = [webhook.as_slice(), &svix, &[differing]].concat();
+        assert!(check(&both).is_err(), "{differing:?}");
+    }
     assert_eq!(
         check(&[webhook[0], webhook[1], svix[2]]),
         Err(Kind::MixedFamilies)
@@ -277,7 +306,7 @@ fn standard_webhooks_in_either_family_but_not_in_both() {
     let error = standard().verify(&mixed, b"", secs(1_614_265_330));
     assert_eq!(
         error.unwrap_err().to_string(),
-        "header svix-signature: belongs to another family than the one before it"
+        "header svix-signature: differs from that of another family, or neither is whole"
     );
     assert_eq!(check(&webhook[..2]), Err(Kind::MissingHeader));
     assert_eq!(check(&[webhook[0], webhook[2]]), Err(Kind::MissingHeader));
@@ -306,6 +335,10 @@ fn standard_webhooks_in_either_family_but_not_in_both() {
     );
     assert_eq!(
         check(&[webhook[0], webhook[0], webhook[1], webhook[2]]),
+        Ok(ID.to_owned())
+    );
+    assert_eq!(
+        check(&[("webhook-id", "msg_2"), webhook[0], webhook[1], webhook[2]]),
         Err(Kind::RepeatedHeader)
     );
 }

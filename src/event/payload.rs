@@ -1,0 +1,303 @@
+//! The payload of an event as a type of the handler's, or which member does not fit it.
+
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use crate::printable::Printable;
+
+/// Longest name or path that is told.
+const LONGEST: usize = 256;
+
+/// Reads a body as a `T`.
+///
+/// # Errors
+///
+/// A body that is no JSON, or does not fit `T`.
+pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, PayloadError> {
+    // Paths cost something, and are wanted where it fails.
+    serde_json::from_slice(body).or_else(|_| {
+        let mut json = serde_json::Deserializer::from_slice(body);
+        let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+            let path = error.path().to_string();
+            PayloadError::new(&path, error.inner())
+        })?;
+        json.end().map_err(|error| PayloadError::new("", &error))?;
+        Ok(value)
+    })
+}
+
+/// Which member of a body does not fit its type, and in what way.
+///
+/// The text of a JSON error may quote the value, and a user's type may say in it what it likes: of
+/// that text only the words that are known stand here. The names of members are shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PayloadError {
+    member: Box<str>,
+    problem: &'static str,
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+}
+
+impl PayloadError {
+    fn new(path: &str, error: &serde_json::Error) -> Self {
+        let text = error.to_string();
+        let (problem, name) = match error.classify() {
+            Category::Data => problem(&text),
+            Category::Syntax | Category::Io => ("the body is not JSON", None),
+            Category::Eof => ("the body is JSON that ends too soon", None),
+        };
+        let path = path.trim_end_matches('?').trim_end_matches('.');
+        let mut member = String::from(path);
+        // Where the path already ends in the member, it is not said twice.
+        if let Some(name) = name
+            && path.rsplit('.').next() != Some(name)
+        {
+            if !member.is_empty() {
+                member.push('.');
+            }
+            member.push_str(name);
+        }
+        Self {
+            // What strangers call a member stands in log lines.
+            member: (Printable(member).to_string().chars())
+                .take(LONGEST)
+                .collect::<String>()
+                .into(),
+            problem,
+            line: error.line(),
+            column: error.column(),
+        }
+    }
+
+    /// The path of the member, as `data.items[2].price`; empty where it is not known.
+    #[cfg(any(test, feature = "axum"))]
+    pub(crate) fn member(&self) -> &str {
+        &self.member
+    }
+
+    /// What is wrong with it.
+    #[cfg(feature = "axum")]
+    pub(crate) fn problem(&self) -> &'static str {
+        self.problem
+    }
+}
+
+impl fmt::Display for PayloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.member.is_empty() {
+            write!(f, "{}: ", self.member)?;
+        }
+        f.write_str(self.problem)
+    }
+}
+
+impl std::error::Error for PayloadError {}
+
+/// What serde says, in our own words, and the member that it names. Everything that it may quote
+/// stands behind the words that are looked for.
+fn problem(text: &str) -> (&'static str, Option<&str>) {
+    for (start, problem) in [
+        ("missing field `", "not there"),
+        ("duplicate field `", "there twice"),
+        ("unknown field `", "not expected"),
+    ] {
+        if let Some(rest) = text.strip_prefix(start) {
+            return (problem, rest.split('`').next());
+        }
+    }
+    let problem = WORDS
+        .iter()
+        .find(|(start, _)| text.starts_with(start))
+        .map_or("refused by its type", |(_, problem)| *problem);
+    (problem, None)
+}
+
+/// How serde's errors begin, by `serde::de::Error` and `serde::de::Unexpected`.
+const WORDS: [(&str, &str); 15] = [
+    ("unknown variant ", "a name that its type does not know"),
+    ("invalid type: boolean ", "of another type: it is a boolean"),
+    (
+        "invalid type: integer ",
+        "of another type: it is an integer",
+    ),
+    (
+        "invalid type: floating point ",
+        "of another type: it is a number with a fraction",
+    ),
+    ("invalid type: string ", "of another type: it is a string"),
+    ("invalid type: null", "of another type: it is null"),
+    ("invalid type: sequence", "of another type: it is an array"),
+    ("invalid type: map", "of another type: it is an object"),
+    ("invalid type: ", "of another type"),
+    (
+        "invalid value: integer ",
+        "an integer that its type does not take",
+    ),
+    (
+        "invalid value: string ",
+        "a string that its type does not take",
+    ),
+    ("invalid value: ", "a value that its type does not take"),
+    ("invalid length ", "of another length than its type takes"),
+    (
+        "data did not match any variant of untagged enum ",
+        "fits no variant of its type",
+    ),
+    ("trailing characters", "the body is not JSON"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+    use std::collections::BTreeMap;
+
+    const SECRET: &str = "hunter2";
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "what is read does not count here")]
+    struct Order {
+        id: String,
+        items: Vec<Item>,
+        #[serde(default)]
+        notes: BTreeMap<String, u8>,
+        #[serde(default)]
+        state: Option<State>,
+        #[serde(default)]
+        own: Option<Own>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "what is read does not count here")]
+    struct Item {
+        price: u8,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum State {
+        Paid,
+    }
+
+    /// A type that quotes what it refuses.
+    #[derive(Debug)]
+    struct Own;
+
+    impl<'de> Deserialize<'de> for Own {
+        fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            let text = String::deserialize(from)?;
+            Err(serde::de::Error::custom(format!("no such own: {text}")))
+        }
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(tag = "type")]
+    #[expect(dead_code, reason = "what is read does not count here")]
+    enum Tagged {
+        Paid { amount: u8 },
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(untagged)]
+    #[expect(dead_code, reason = "what is read does not count here")]
+    enum Untagged {
+        Number(u8),
+    }
+
+    fn told<T: DeserializeOwned + fmt::Debug>(body: &str) -> String {
+        let error = read::<T>(body.as_bytes()).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains(SECRET), "{error:?}");
+        error.to_string()
+    }
+
+    #[test]
+    fn the_member_is_named_and_its_value_is_not() {
+        for (body, expected) in [
+            (r#"{"items":[]}"#, "id: not there"),
+            (
+                r#"{"id":"hunter2","items":[{"price":1},{}]}"#,
+                "items[1].price: not there",
+            ),
+            (
+                r#"{"id":7,"items":[]}"#,
+                "id: of another type: it is an integer",
+            ),
+            (
+                r#"{"id":"a","items":[{"price":"hunter2"}]}"#,
+                "items[0].price: of another type: it is a string",
+            ),
+            (
+                r#"{"id":"a","items":[{"price":256}]}"#,
+                "items[0].price: an integer that its type does not take",
+            ),
+            (
+                r#"{"id":"a","items":[{"price":1.5}]}"#,
+                "items[0].price: of another type: it is a number with a fraction",
+            ),
+            (
+                r#"{"id":"a","items":[{"price":null}]}"#,
+                "items[0].price: of another type: it is null",
+            ),
+            (
+                r#"{"id":"a","items":[{"price":[]}]}"#,
+                "items[0].price: of another type: it is an array",
+            ),
+            (
+                r#"{"id":"a","items":{}}"#,
+                "items: of another type: it is an object",
+            ),
+            (
+                r#"{"id":"a","items":[{"cost":"hunter2"}]}"#,
+                "items[0].cost: not expected",
+            ),
+            (r#"{"id":"a","id":"hunter2","items":[]}"#, "id: there twice"),
+            (
+                r#"{"id":"a","items":[],"notes":{"n":"hunter2"}}"#,
+                "notes.n: of another type: it is a string",
+            ),
+            (
+                r#"{"id":"a","items":[],"state":"hunter2"}"#,
+                "state: a name that its type does not know",
+            ),
+            (
+                r#"{"id":"a","items":[],"own":"hunter2"}"#,
+                "own: refused by its type",
+            ),
+            (
+                r#"{"id":"a","items":[],"own":"hunter2"#,
+                "own: the body is JSON that ends too soon",
+            ),
+            (r#"{"id":"hunter2" nonsense}"#, "the body is not JSON"),
+            (r#"{"id":"a","items":[]} hunter2"#, "the body is not JSON"),
+            (r#""hunter2""#, "of another type: it is a string"),
+            ("", "the body is JSON that ends too soon"),
+        ] {
+            assert_eq!(told::<Order>(body), expected, "{body}");
+        }
+        assert_eq!(told::<Tagged>(r#"{"type":"Paid"}"#), "amount: not there");
+        assert_eq!(told::<Tagged>(r#"{"amount":1}"#), "type: not there");
+        assert_eq!(
+            told::<Tagged>(r#"{"type":"hunter2"}"#),
+            "type: a name that its type does not know"
+        );
+        assert_eq!(
+            told::<Untagged>(r#""hunter2""#),
+            "fits no variant of its type"
+        );
+        let error = read::<Order>(b"{\n\"id\":1}").unwrap_err();
+        assert_eq!((error.line, error.column), (2, 6));
+    }
+
+    #[test]
+    fn a_name_is_told_in_part_where_it_is_long() {
+        let body = format!(
+            r#"{{"id":"a","items":[],"notes":{{"{}":0.5}}}}"#,
+            "n".repeat(5_000)
+        );
+        let error = read::<Order>(body.as_bytes()).unwrap_err();
+        assert_eq!(error.member().chars().count(), LONGEST);
+    }
+}

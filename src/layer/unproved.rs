@@ -1,0 +1,158 @@
+//! What can be seen of a delivery whose signature was refused, without the secret.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::observer::Detail;
+
+/// More of an id than this is not shown.
+const MAX_SHOWN: usize = 100;
+
+/// The id that a refused delivery claims in its sender's id header, such as `webhook-id` or
+/// `X-GitHub-Delivery`: to search for it in the sender's own log. Nothing proves it.
+///
+/// It prints at most 100 bytes, without white space, quotes, backslashes and whatever is not
+/// printable ASCII.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ClaimedId<'a>(&'a [u8]);
+
+impl ClaimedId<'_> {
+    /// What stands in the header, as a stranger may have written it.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0
+    }
+}
+
+impl fmt::Display for ClaimedId<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.0.get(..MAX_SHOWN).unwrap_or(self.0);
+        for byte in shown {
+            match byte {
+                b' ' => f.write_str("\\x20")?,
+                byte => write!(f, "{}", byte.escape_ascii())?,
+            }
+        }
+        if shown.len() < self.0.len() {
+            f.write_str("...")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for ClaimedId<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What is shown to the observer beside the reason.
+#[derive(Debug, Default)]
+pub(super) struct Unproved<'a> {
+    pub(super) client: Option<IpAddr>,
+    pub(super) claimed_id: Option<ClaimedId<'a>>,
+    pub(super) content_length: Option<u64>,
+}
+
+impl<'a> Unproved<'a> {
+    pub(super) fn of(headers: &'a HeaderMap, ids: &[HeaderName], client: Option<IpAddr>) -> Self {
+        let id = (ids.iter()).find_map(|name| headers.get(name));
+        Self {
+            client,
+            claimed_id: id
+                .filter(|value| !value.is_sensitive())
+                .map(|value| ClaimedId(value.as_bytes())),
+            content_length: announced(headers),
+        }
+    }
+}
+
+/// The length that was announced, in one way only; a body in chunks announces none.
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    if headers.contains_key(TRANSFER_ENCODING) {
+        return None;
+    }
+    let mut lines = headers.get_all(CONTENT_LENGTH).iter();
+    let length = number(lines.next()?)?;
+    lines
+        .all(|line| number(line) == Some(length))
+        .then_some(length)
+}
+
+fn number(value: &HeaderValue) -> Option<u64> {
+    let text = value.to_str().ok()?;
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| digits)
+}
+
+/// What an operator should look at, behind the reason.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Hint {
+    /// As many bytes came as the first number says, and the second was announced.
+    Rewritten(u64, u64),
+    OwnClock,
+}
+
+/// A reason with a hint.
+#[derive(Debug)]
+pub(super) struct Hinted<'a> {
+    pub(super) detail: Option<Detail<'a>>,
+    pub(super) hint: Hint,
+}
+
+impl fmt::Display for Hinted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(detail) = &self.detail {
+            write!(f, "{detail}; ")?;
+        }
+        match self.hint {
+            Hint::Rewritten(came, announced) => write!(
+                f,
+                "the body was changed before this layer: {came} bytes came, Content-Length \
+                 announced {announced}"
+            ),
+            Hint::OwnClock => f.write_str(
+                "three different deliveries in a row are off alike: check the clock of this machine",
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_is_announced_in_one_way_or_not_at_all() {
+        let of = |lines: &[(HeaderName, &str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in lines {
+                headers.append(name, value.parse().unwrap());
+            }
+            announced(&headers)
+        };
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[(CONTENT_LENGTH, "40")]), Some(40));
+        assert_eq!(
+            of(&[(CONTENT_LENGTH, "40"), (CONTENT_LENGTH, "40")]),
+            Some(40)
+        );
+        assert_eq!(of(&[(CONTENT_LENGTH, "40"), (CONTENT_LENGTH, "41")]), None);
+        for odd in ["", "+40", "-1", "4 0", "99999999999999999999", "é"] {
+            assert_eq!(of(&[(CONTENT_LENGTH, odd)]), None, "{odd:?}");
+        }
+        let chunked = [(CONTENT_LENGTH, "40"), (TRANSFER_ENCODING, "chunked")];
+        assert_eq!(of(&chunked), None);
+    }
+
+    #[test]
+    fn a_claimed_id_is_printable_and_short() {
+        let print = |bytes: &[u8]| ClaimedId(bytes).to_string();
+        assert_eq!(print(b"msg_2Ks-8"), "msg_2Ks-8");
+        assert_eq!(print(b"a b\t\"\\\x1b\xff"), r#"a\x20b\t\"\\\x1b\xff"#);
+        let long = print(&[b'i'; 101]);
+        assert_eq!(long, format!("{}...", "i".repeat(100)));
+    }
+}
