@@ -115,7 +115,8 @@ fn without_moment() -> Result<[Shape; 8], ConfigError> {
         Shape::recognized("organization")
             .when_one_of("/action", ["deleted", "renamed"])?
             .when("/organization")?
-            // Else it is an app that was deleted.
+            // Else it is a repository or an app that was deleted.
+            .unless("/repository")?
             .unless("/installation/account")?
             .only(and(&["changes", "membership"])),
         Shape::recognized("team")

@@ -313,7 +313,7 @@ async fn what_does_not_fit_the_handlers_type_is_told_by_its_member_and_never_by_
     let guard = log.capture(false);
     let handler = async |_: Event<Approved>| StatusCode::NO_CONTENT;
     for (number, observer) in [None, Some(recorder.clone())].into_iter().enumerate() {
-        let mut webhook = blendfi::webhook(store.clone());
+        let mut webhook = blendfi::webhook(store.clone()).shares_name();
         if let Some(observer) = observer {
             webhook = webhook.observer(observer);
         }
