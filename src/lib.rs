@@ -59,6 +59,7 @@
 //! | window | what closes it |
 //! | --- | --- |
 //! | between the effect and the record, the process dies, or is stopped or cut off from the store until its lease is over | a sink that is unique on [`Delivery::key`] |
+//! | a handler has its effect and then answers an error or panics: the event is given back, and runs again at the sender's next attempt | a sink that is unique on the key |
 //! | before its effect, a handler is paused past its lease, or runs past the renewal ceiling | a sink that refuses a lower [`Delivery::fence`] |
 //! | the store loses what it has acknowledged (memory: at every restart; Redis: as it is set up) | a sink that is unique on the key |
 //! | the sender sends the event again after the retention | [`Webhook::refuse_old_events`], or a sink that is unique on the key |

@@ -234,7 +234,8 @@ impl Webhook {
     }
 
     /// Keeps response bodies of up to this many bytes (at most 4 KiB) with the record, and answers
-    /// copies with the first one's status and body instead of an empty 200.
+    /// copies with the first one's status, body and `Content-Type` instead of an empty 200. See
+    /// [`DedupeBuilder::replay_responses`](crate::layer::DedupeBuilder::replay_responses).
     pub fn replay_responses(mut self, max_body_bytes: usize) -> Self {
         self.settings.replay_body = Some(max_body_bytes);
         self

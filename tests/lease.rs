@@ -141,6 +141,7 @@ async fn a_lost_lease_is_told_to_its_handler_and_its_completion_changes_nothing(
         response: StoredResponse {
             status: 200,
             body: None,
+            content_type: None,
         },
         retention: other.retention,
     };

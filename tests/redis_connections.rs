@@ -69,6 +69,7 @@ async fn works(store: &RedisStore) {
     let response = StoredResponse {
         status: 200,
         body: None,
+        content_type: None,
     };
     let complete = Complete {
         key: done.key.clone(),

@@ -167,6 +167,7 @@ async fn pair(store: &MemoryStore, key: &EventKey) -> Result<()> {
         response: StoredResponse {
             status: 200,
             body: None,
+            content_type: None,
         },
         retention: HOUR,
     };

@@ -16,7 +16,7 @@ use std::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use tower_webhook::store::fuzzing::{Kept, Rules, kept};
 use tower_webhook::store::{
-    Claim, ClaimOutcome, Complete, Counts, Grant, Held, Release, Renew, Store, StoreError,
+    Claim, ClaimOutcome, Complete, ContentType, Counts, Grant, Held, Release, Renew, Store, StoreError,
     StoreErrorKind, StoredResponse, Token,
 };
 use tower_webhook::{
@@ -327,6 +327,7 @@ impl History {
                     response: StoredResponse {
                         status: 200 + content as u16,
                         body: (content > 0).then(|| vec![b'x'; content].into()),
+                        content_type: ContentType::new(&"x".repeat(content)),
                     },
                     retention,
                 };

@@ -12,7 +12,7 @@ use redis::Value;
 use tower_webhook::store::fuzzing::redis as read;
 use tower_webhook::store::fuzzing::{Kept, Stage};
 use tower_webhook::store::{
-    ClaimOutcome, Grant, Held, RedisReport, RedisSetting, RedisVerdict, StoreErrorKind as Kind,
+    ClaimOutcome, ContentType, Grant, Held, RedisReport, RedisSetting, RedisVerdict, StoreErrorKind as Kind,
     StoredResponse, Token,
 };
 use tower_webhook::{EventKey, Fingerprint, ProviderName, UnixTime};
@@ -127,10 +127,18 @@ fn claim_model(value: &Value) -> Option<(UnixTime, ClaimOutcome)> {
         }
         [Value::Int(2), now] => (time(now)?, ClaimOutcome::InProgress),
         [Value::Int(3), now] => (time(now)?, ClaimOutcome::OtherInProgress),
-        [Value::Int(code @ 4..=5), now, status, stored] => {
+        [Value::Int(code @ 4..=5), now, status, stored, rest @ ..] => {
+            let content_type = match rest {
+                [] => None,
+                [Value::BulkString(text)] => {
+                    Some(ContentType::new(std::str::from_utf8(text).ok()?)?)
+                }
+                _ => return None,
+            };
             let response = StoredResponse {
                 status: natural(status)?.try_into().ok()?,
                 body: body(stored)?,
+                content_type,
             };
             let outcome = match code {
                 4 => ClaimOutcome::Done(response),
@@ -175,7 +183,7 @@ fn agree<T: PartialEq + std::fmt::Debug>(ours: Result<T, Kind>, model: Option<T>
 
 /// A value as `layout.lua` says that it is laid out.
 fn encode(kept: &Kept, name: Option<&str>) -> Vec<u8> {
-    let (mut flags, tail, body) = match &kept.stage {
+    let (mut flags, tail, body, content_type) = match &kept.stage {
         Stage::Claimed {
             lease_ends,
             corrected,
@@ -184,11 +192,23 @@ fn encode(kept: &Kept, name: Option<&str>) -> Vec<u8> {
             1 | u8::from(kept.fingerprint.is_some()) << 4 | u8::from(*corrected) << 5,
             lease_ends.as_micros().to_be_bytes().to_vec(),
             None,
+            None,
         ),
-        Stage::Done(StoredResponse { status, body }) => {
-            (2, status.to_be_bytes().to_vec(), body.clone())
-        }
-        Stage::Released => (3, Vec::new(), None),
+        Stage::Done(StoredResponse {
+            status,
+            body,
+            content_type,
+        }) => (
+            2,
+            status.to_be_bytes().to_vec(),
+            body.clone(),
+            content_type.clone(),
+        ),
+        Stage::Released => (3, Vec::new(), None, None),
+    };
+    let name = match content_type {
+        Some(it) => Some(format!("{}\0{}", name.unwrap_or_default(), it.as_str())),
+        None => name.map(str::to_owned),
     };
     flags |= u8::from(kept.fingerprint.is_some()) << 3;
     flags |= u8::from(name.is_some()) << 6;
@@ -211,6 +231,7 @@ fn encode(kept: &Kept, name: Option<&str>) -> Vec<u8> {
 fn without_body(mut kept: Kept) -> Kept {
     if let Stage::Done(response) = &mut kept.stage {
         response.body = None;
+        response.content_type = None;
     }
     kept
 }
@@ -300,7 +321,7 @@ fn judged(report: &RedisReport, said: &[u8]) {
 #[derive(Arbitrary, Debug)]
 enum MadeStage {
     Claimed(u64, bool),
-    Done(u16, Option<Vec<u8>>),
+    Done(u16, Option<Vec<u8>>, String),
     Released,
 }
 
@@ -372,8 +393,9 @@ fn made_up(bytes: &[u8]) -> arbitrary::Result<()> {
             lease_ends: UnixTime::from_micros(lease_ends),
             corrected,
         },
-        MadeStage::Done(status, body) => Stage::Done(StoredResponse {
+        MadeStage::Done(status, body, content_type) => Stage::Done(StoredResponse {
             status,
+            content_type: ContentType::new(&content_type).filter(|_| body.is_some()),
             body: body.map(Bytes::from),
         }),
         MadeStage::Released => Stage::Released,
@@ -451,11 +473,15 @@ fn made_up(bytes: &[u8]) -> arbitrary::Result<()> {
         }
         Stage::Done(response) => {
             let other = response.status % 2 == 1;
-            let wire = Wire::array(made.newer, 4)
+            let content_type = response.content_type.as_ref();
+            let wire = Wire::array(made.newer, 4 + usize::from(content_type.is_some()))
                 .int(if other { 5 } else { 4 })
                 .int(now)
                 .int(response.status.into());
-            let wire = wire.bulk(response.body.as_deref());
+            let mut wire = wire.bulk(response.body.as_deref());
+            if let Some(content_type) = content_type {
+                wire = wire.bulk(Some(content_type.as_str().as_bytes()));
+            }
             let outcome = match other {
                 true => ClaimOutcome::OtherDone(response.clone()),
                 false => ClaimOutcome::Done(response.clone()),

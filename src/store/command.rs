@@ -76,16 +76,56 @@ pub struct StoredResponse {
     /// The body, where it is to be repeated. A slice of a larger buffer keeps all of it in memory
     /// as long as the record: copy a small one out.
     pub body: Option<Bytes>,
+    /// What the body is, where the handler said so.
+    pub content_type: Option<ContentType>,
 }
 
 impl fmt::Debug for StoredResponse {
     /// A body may hold what does not belong in a log: only its length is shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { status, body } = self;
-        match body {
-            Some(body) => write!(f, "StoredResponse({status}, {} bytes)", body.len()),
-            None => write!(f, "StoredResponse({status})"),
+        let Self {
+            status,
+            body,
+            content_type,
+        } = self;
+        write!(f, "StoredResponse({status}")?;
+        if let Some(body) = body {
+            write!(f, ", {} bytes", body.len())?;
         }
+        if let Some(content_type) = content_type {
+            write!(f, " of {}", content_type.as_str())?;
+        }
+        f.write_str(")")
+    }
+}
+
+/// The `Content-Type` of a stored body.
+///
+/// ```
+/// use tower_webhook::store::ContentType;
+///
+/// let json = ContentType::new("application/json; charset=utf-8");
+/// assert_eq!(json.unwrap().as_str(), "application/json; charset=utf-8");
+/// assert_eq!(ContentType::new("text/plain\r\nset-cookie: a=b"), None);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ContentType(Box<str>);
+
+impl ContentType {
+    /// The longest that is kept, in bytes.
+    pub const MAX_LEN: usize = 255;
+
+    /// Takes the value of the header; `None` where it is empty, longer than
+    /// [`ContentType::MAX_LEN`], or holds anything but printable ASCII, blanks and tabs.
+    pub fn new(value: &str) -> Option<Self> {
+        let fits = !value.is_empty() && value.len() <= Self::MAX_LEN;
+        let is_clean = (value.bytes()).all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
+        (fits && is_clean).then(|| Self(value.into()))
+    }
+
+    /// The value of the header.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

@@ -70,7 +70,7 @@
 //! // A copy arrives while the first delivery is being handled.
 //! assert_eq!(store.claim(&delivery()?).await?, ClaimOutcome::InProgress);
 //!
-//! let response = StoredResponse { status: 200, body: None };
+//! let response = StoredResponse { status: 200, body: None, content_type: None };
 //! let complete = Complete {
 //!     key: key.clone(),
 //!     token: first.token,
@@ -112,8 +112,8 @@ pub use self::redis::{
     RedisSetting, RedisStore, RedisStoreBuilder, RedisVerdict,
 };
 pub use command::{
-    Claim, ClaimOutcome, Complete, Counts, Grant, Held, RecordState, RecordView, Release, Renew,
-    StoredResponse,
+    Claim, ClaimOutcome, Complete, ContentType, Counts, Grant, Held, RecordState, RecordView,
+    Release, Renew, StoredResponse,
 };
 pub use error::{StoreError, StoreErrorKind};
 pub use identity::StoreIdentity;

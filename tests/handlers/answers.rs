@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::header::{CONTENT_LANGUAGE, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::IntoResponse;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::service::TowerToHyperService;
@@ -15,7 +16,7 @@ use tokio::net::TcpListener;
 use tower::ServiceBuilder;
 use tower_webhook::layer::Verdict;
 use tower_webhook::store::RecordState;
-use tower_webhook::{Delivery, Event, MemoryStore, NeverAgain, Reason, Webhook};
+use tower_webhook::{Delivery, Event, MemoryStore, NeverAgain, Reason, Rejection, Webhook};
 
 use super::SECOND;
 use crate::support::blox::checkout;
@@ -246,6 +247,110 @@ async fn a_small_response_is_replayed_to_copies() {
         copy.is_success() && copy.is_replayed() && copy.body.is_empty(),
         "{copy:?}"
     );
+}
+
+/// What a sender needs of an answer: without its type a body cannot be read.
+#[tokio::test]
+async fn a_replayed_body_says_what_it_is() {
+    let store = MemoryStore::new();
+    let handler = |event: Event<serde_json::Value>| async move {
+        let mut response = axum::Json(&event["data"]).into_response();
+        match event["data"]["as"].as_str() {
+            Some("text") => {
+                let text = HeaderValue::from_static("text/plain; charset=utf-8");
+                response.headers_mut().insert(CONTENT_TYPE, text);
+            }
+            Some("nothing") => drop(response.headers_mut().remove(CONTENT_TYPE)),
+            _ => {}
+        }
+        response
+    };
+    let webhook = blendfi::webhook(store.clone())
+        .replay_responses(64)
+        .rejection_response(|rejection: &Rejection| {
+            // What this says of its own body is not said of the replayed one.
+            let mut response = rejection.response().map(|_| Bytes::from_static(b"<p>"));
+            let headers = response.headers_mut();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+            headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static("en"));
+            response
+        });
+    let server = blendfi::serve(&webhook, handler).await;
+    for (id, data, content_type) in [
+        ("evt_1", r#"{"ok":true}"#, Some("application/json")),
+        (
+            "evt_2",
+            r#"{"as":"text"}"#,
+            Some("text/plain; charset=utf-8"),
+        ),
+        ("evt_3", r#"{"as":"nothing"}"#, None),
+    ] {
+        let event = blendfi::event(id, data);
+        for is_replayed in [false, true] {
+            let answer = event.send(server.address).await;
+            assert_eq!(answer.is_replayed(), is_replayed, "{id}: {answer:?}");
+            assert_eq!(answer.header("content-type"), content_type, "{answer:?}");
+            assert_eq!(answer.header("content-language"), None, "{answer:?}");
+            assert_eq!(
+                (answer.status, answer.body.as_slice()),
+                (200, data.as_bytes())
+            );
+        }
+    }
+}
+
+/// A body that no status and type alone explain is not kept: copies get the empty 200.
+#[tokio::test]
+async fn a_body_that_needs_more_than_its_type_is_not_replayed() {
+    let store = MemoryStore::new();
+    let cases = [
+        ("content-encoding", "gzip".to_owned(), 200),
+        ("content-range", "bytes 0-3/8".to_owned(), 206),
+        // Longer than what is kept of a type; and not of printable ASCII.
+        (
+            "content-type",
+            format!("text/plain; a={}", "b".repeat(255)),
+            200,
+        ),
+        ("content-type", "text/plain; a=\u{e9}".to_owned(), 200),
+        // It says where to go, and without that nothing.
+        ("location", "/elsewhere".to_owned(), 308),
+    ];
+    let handler = {
+        let cases = cases.clone();
+        move |event: Event<serde_json::Value>| async move {
+            let case: usize = event["data"]["case"].as_u64().unwrap().try_into().unwrap();
+            let (name, value, status) = &cases[case];
+            let mut response = "body".into_response();
+            *response.status_mut() = StatusCode::from_u16(*status).unwrap();
+            let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            response.headers_mut().insert(*name, value);
+            NeverAgain(response)
+        }
+    };
+    let webhook = blendfi::webhook(store.clone()).replay_responses(64);
+    let server = blendfi::serve(&webhook, handler).await;
+    for (number, (name, value, status)) in cases.iter().enumerate() {
+        let event = blendfi::event(&format!("evt_{number}"), &format!(r#"{{"case":{number}}}"#));
+        let first = event.send(server.address).await;
+        assert_eq!(
+            (first.status, first.body.as_slice()),
+            (*status, &b"body"[..]),
+            "{name}"
+        );
+        assert!(!first.is_replayed(), "{name}: {value}");
+        let copy = event.send(server.address).await;
+        assert_eq!(
+            (copy.status, copy.is_replayed()),
+            (200, true),
+            "{name}: {value}"
+        );
+        assert_eq!(
+            (copy.body.as_slice(), copy.header("content-type")),
+            (&b""[..], None),
+            "{name}"
+        );
+    }
 }
 
 /// A response body of a stated length that does not come.

@@ -1,5 +1,6 @@
 //! Handlers that are left alone, panic, or take too long.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -115,6 +116,35 @@ async fn a_handler_that_panics_is_run_again_with_a_larger_fence() {
     assert_eq!(seen[0].1, view.fence);
     assert!(seen[1].1 > seen[0].1, "{seen:?}");
     assert!(event.send(server.address).await.is_replayed());
+}
+
+/// The window of a handler that fails behind its effect, and what closes it.
+#[tokio::test]
+async fn an_effect_before_a_failure_takes_place_twice_unless_it_is_unique_on_the_key() {
+    for panics in [false, true] {
+        let plain = Arc::new(Mutex::new(Vec::new()));
+        let unique = Arc::new(Mutex::new(BTreeSet::new()));
+        let handler = {
+            let (plain, unique) = (Arc::clone(&plain), Arc::clone(&unique));
+            move |delivery: Delivery| async move {
+                plain.lock().unwrap().push(delivery.key().encoded());
+                unique.lock().unwrap().insert(delivery.key().encoded());
+                match delivery.attempt() {
+                    1 if panics => panic!("behind its effect"),
+                    1 => StatusCode::INTERNAL_SERVER_ERROR,
+                    _ => StatusCode::NO_CONTENT,
+                }
+            }
+        };
+        let server = blendfi::serve(&blendfi::webhook(MemoryStore::new()), handler).await;
+        let event = blendfi::event("evt_1", "{}");
+        assert_eq!(event.send(server.address).await.status, 500);
+        assert_eq!(event.send(server.address).await.status, 204);
+        assert!(event.send(server.address).await.is_replayed());
+        let key = blendfi::key("evt_1").encoded();
+        assert_eq!(*plain.lock().unwrap(), [key.clone(), key.clone()]);
+        assert_eq!(*unique.lock().unwrap(), BTreeSet::from([key]));
+    }
 }
 
 #[tokio::test]

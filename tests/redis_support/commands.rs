@@ -35,6 +35,7 @@ pub(crate) fn complete(claim: &Claim, grant: Grant) -> Complete {
         response: StoredResponse {
             status: 200,
             body: None,
+            content_type: None,
         },
         retention: LONG,
     }

@@ -196,8 +196,11 @@ impl DedupeBuilder {
     }
 
     /// Keeps response bodies of up to this many bytes with the record, and answers copies with the
-    /// first one's status and body instead of an empty 200. Its headers are not kept, and a longer
-    /// body leaves copies the empty 200.
+    /// first one's status, body and `Content-Type` instead of an empty 200.
+    ///
+    /// No other header is kept. So a body that cannot be read without one leaves copies the empty
+    /// 200, as a longer one does: one with a `Content-Encoding`, a part of a whole (206), a
+    /// redirection, or a `Content-Type` of more than 255 bytes.
     pub fn replay_responses(mut self, max_body_bytes: usize) -> Self {
         self.settings.replay_body = Some(max_body_bytes);
         self

@@ -1,17 +1,19 @@
 use std::pin::{Pin, pin};
 
 use bytes::{Bytes, BytesMut};
-use http::Response;
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE};
+use http::{HeaderMap, Response, StatusCode};
 use http_body::Body;
 use tokio::time::{Instant, timeout_at};
 
 use crate::layer::response_body::ResponseBody;
-use crate::store::StoredResponse;
+use crate::store::{ContentType, StoredResponse};
 
-/// What is kept of a response for its copies: its status and, if it is short, its body.
+/// What is kept of a response for its copies: its status and, if it is short, its body and what that
+/// is.
 ///
-/// A body is kept only where its length is known and within `limit`; a longer one passes as it is.
+/// A body is kept only where its length is known and within `limit`, and where status and type are all
+/// that is needed to read it; any other passes as it is.
 /// One that breaks off, or is not there by `deadline`, is dropped: the effect has taken place, and
 /// an empty answer is better than a second one.
 pub(super) async fn keep_body<RB: Body<Data = Bytes>>(
@@ -19,13 +21,19 @@ pub(super) async fn keep_body<RB: Body<Data = Bytes>>(
     limit: usize,
     deadline: Instant,
 ) -> (Response<ResponseBody<RB>>, StoredResponse) {
-    let status = response.status().as_u16();
     let exact = response.body().size_hint().exact();
     let length = exact.and_then(|length| usize::try_from(length).ok());
-    let Some(length) = length.filter(|length| *length <= limit) else {
+    let length = length.filter(|length| *length <= limit);
+    let content_type = type_of(response.status(), response.headers());
+    let status = response.status().as_u16();
+    let (Some(length), Ok(content_type)) = (length, content_type) else {
         return (
             response.map(ResponseBody::inner),
-            StoredResponse { status, body: None },
+            StoredResponse {
+                status,
+                body: None,
+                content_type: None,
+            },
         );
     };
     let (mut parts, body) = response.into_parts();
@@ -38,8 +46,36 @@ pub(super) async fn keep_body<RB: Body<Data = Bytes>>(
     let answer = ResponseBody::own(body.clone().unwrap_or_default());
     (
         Response::from_parts(parts, answer),
-        StoredResponse { status, body },
+        StoredResponse {
+            status,
+            content_type: content_type.filter(|_| body.is_some()),
+            body,
+        },
     )
+}
+
+/// A body that status and type do not explain.
+struct NeedsMore;
+
+/// The type of a body, if it has one; an error where the body is of no use without other headers.
+fn type_of(status: StatusCode, headers: &HeaderMap) -> Result<Option<ContentType>, NeedsMore> {
+    let identity = (headers.get_all(CONTENT_ENCODING).iter())
+        .all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    let is_part = status == StatusCode::PARTIAL_CONTENT || headers.contains_key(CONTENT_RANGE);
+    // A redirection is a `Location`.
+    if !identity || is_part || status.is_redirection() {
+        return Err(NeedsMore);
+    }
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    match (types.next(), types.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => {
+            let text = value.to_str().ok();
+            let content_type = text.and_then(ContentType::new).ok_or(NeedsMore)?;
+            Ok(Some(content_type))
+        }
+        (Some(_), Some(_)) => Err(NeedsMore),
+    }
 }
 
 async fn read_exactly<RB: Body<Data = Bytes>>(

@@ -15,7 +15,10 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::Either;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{
+    CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName,
+    HeaderValue,
+};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
@@ -98,9 +101,22 @@ fn answer_copy<RB, E>(ticket: &mut Ticket<RB, E>, stored: StoredResponse) {
     if let Some(body) = stored.body {
         *response.status_mut() = StatusCode::from_u16(stored.status).unwrap_or(StatusCode::OK);
         *response.body_mut() = ResponseBody::own(body);
+        let headers = response.headers_mut();
         // Whatever these say is of the body that was replaced.
-        response.headers_mut().remove(CONTENT_LENGTH);
-        response.headers_mut().remove(CONTENT_TYPE);
+        for name in [
+            CONTENT_ENCODING,
+            CONTENT_LANGUAGE,
+            CONTENT_LENGTH,
+            CONTENT_RANGE,
+            CONTENT_TYPE,
+        ] {
+            headers.remove(name);
+        }
+        let content_type = (stored.content_type.as_ref())
+            .and_then(|stored| HeaderValue::from_str(stored.as_str()).ok());
+        if let Some(content_type) = content_type {
+            headers.insert(CONTENT_TYPE, content_type);
+        }
     }
     response
         .headers_mut()
@@ -222,7 +238,11 @@ where
         Some(limit) => Either::Right(Box::pin(replayable(facts, response, limit))),
         None => {
             let status = response.status().as_u16();
-            let stored = StoredResponse { status, body: None };
+            let stored = StoredResponse {
+                status,
+                body: None,
+                content_type: None,
+            };
             Either::Left(ready((Ok(stored), Ok(response.map(ResponseBody::inner)))))
         }
     }

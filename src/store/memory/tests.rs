@@ -13,7 +13,7 @@ use super::*;
 use crate::clock::{ManualClock, UnixTime};
 use crate::event::Fingerprint;
 use crate::store::record::Record;
-use crate::store::{RecordState, StoredResponse, Token};
+use crate::store::{ContentType, RecordState, StoredResponse, Token};
 #[cfg(feature = "testing")]
 use crate::testing::check_store;
 
@@ -52,6 +52,7 @@ fn complete(number: usize, who: u8) -> Complete {
         response: StoredResponse {
             status: 200,
             body: Some(Bytes::from_static(b"ok")),
+            content_type: ContentType::new("text/plain"),
         },
         retention: RETENTION,
     }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::event::ProviderName;
+use crate::store::command::ContentType;
 
 const SECOND: Duration = Duration::from_secs(1);
 const LEASE: Duration = Duration::from_secs(15);
@@ -36,6 +37,7 @@ fn answer(status: u16) -> StoredResponse {
     StoredResponse {
         status,
         body: Some(Bytes::from_static(b"ok")),
+        content_type: ContentType::new("text/plain"),
     }
 }
 

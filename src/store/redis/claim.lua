@@ -22,7 +22,7 @@ local differs = record ~= nil and record.fingerprint ~= nil
   and record.fingerprint ~= fingerprint
 
 if record and record.state == DONE then
-  return { differs and 5 or 4, now, record.status, record.body or false }
+  return { differs and 5 or 4, now, record.status, record.body or false, record.content_type }
 end
 
 local granted

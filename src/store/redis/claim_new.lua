@@ -8,7 +8,7 @@
 -- Answers now, where it is the first attempt and now its fence; else { 1, now, attempt, fence,
 -- corrected }, { 2, now } in progress, { 3, now } the same with other content, { 4, now, status,
 -- body or false } done, { 5, now, status, body or false } the same with other content, { 0, now }
--- unreadable.
+-- unreadable. Behind the body stands its Content-Type, where there is one.
 
 local key = KEYS[1]
 local token, fingerprint, lease, kept, kept_by_redis, name = unpack(ARGV)

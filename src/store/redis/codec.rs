@@ -7,7 +7,7 @@ use bytes::{Buf, Bytes};
 
 use crate::clock::UnixTime;
 use crate::event::{EventKey, Fingerprint};
-use crate::store::command::{Complete, StoredResponse};
+use crate::store::command::{Complete, ContentType, StoredResponse};
 use crate::store::record::{Record, State};
 use crate::store::token::Token;
 
@@ -56,25 +56,37 @@ pub(super) struct Done {
 
 /// The record that a completion writes; `name` is the event key, where the Redis key only hashes it.
 pub(super) fn done(complete: &Complete, name: Option<&str>) -> Done {
-    let StoredResponse { status, body } = &complete.response;
+    let StoredResponse {
+        status,
+        body,
+        content_type,
+    } = &complete.response;
     let (name, body) = (name.unwrap_or_default(), body.as_deref());
+    // Without a body there is nothing that it could be the type of.
+    let content_type = content_type.as_ref().filter(|_| body.is_some());
     let mut flags = DONE | FINGERPRINT;
     let mut grant = [0; 12];
     let (fence, attempt) = grant.split_at_mut(8);
     fence.copy_from_slice(&complete.fence.to_be_bytes());
     attempt.copy_from_slice(&complete.attempt.to_be_bytes());
     let mut tail = Vec::with_capacity(
-        (16 + 2 + 4_usize)
+        (16 + 2 + 4 + 1_usize)
             .saturating_add(name.len())
+            .saturating_add(content_type.map_or(0, |it| it.as_str().len()))
             .saturating_add(body.map_or(0, <[u8]>::len)),
     );
     tail.extend_from_slice(complete.fingerprint.as_bytes());
     tail.extend_from_slice(&status.to_be_bytes());
-    if !name.is_empty() {
+    if !name.is_empty() || content_type.is_some() {
         flags |= NAMED;
-        let length = u32::try_from(name.len()).unwrap_or(u32::MAX);
+        let behind = content_type.map_or(0, |it| it.as_str().len().saturating_add(1));
+        let length = u32::try_from(name.len().saturating_add(behind)).unwrap_or(u32::MAX);
         tail.extend_from_slice(&length.to_be_bytes());
         tail.extend_from_slice(name.as_bytes());
+        if let Some(content_type) = content_type {
+            tail.push(0);
+            tail.extend_from_slice(content_type.as_str().as_bytes());
+        }
     }
     if let Some(body) = body {
         flags |= BODY;
@@ -98,30 +110,44 @@ pub(super) struct Stored {
 /// Reads a value; `None` where it is not one that this version writes.
 pub(super) fn decode(mut value: Bytes) -> Option<Stored> {
     let (flags, head) = decode_head(&mut value)?;
-    let key = if flags & NAMED == 0 {
-        None
+    let (key, content_type) = if flags & NAMED == 0 {
+        (None, None)
     } else {
         let length = usize::try_from(value.try_get_u32().ok()?).ok()?;
         if value.len() < length {
             return None;
         }
-        let name = value.split_to(length);
-        Some(EventKey::decode(std::str::from_utf8(&name).ok()?).ok()?)
+        decode_name(&value.split_to(length))?
     };
     let body = (flags & BODY != 0).then(|| std::mem::take(&mut value));
-    if !value.is_empty() {
+    if !value.is_empty() || (content_type.is_some() && body.is_none()) {
         return None;
     }
     Some(Stored {
-        record: head.into_record(body),
+        record: head.into_record(body, content_type),
         key,
     })
+}
+
+/// Reads the event key, the type of the body, or both. A key holds no zero byte: it writes control
+/// characters as `%00`.
+fn decode_name(name: &[u8]) -> Option<(Option<EventKey>, Option<ContentType>)> {
+    let name = std::str::from_utf8(name).ok()?;
+    let Some((key, content_type)) = name.split_once('\0') else {
+        return Some((Some(EventKey::decode(name).ok()?), None));
+    };
+    let content_type = ContentType::new(content_type)?;
+    let key = match key {
+        "" => None,
+        key => Some(EventKey::decode(key).ok()?),
+    };
+    Some((key, Some(content_type)))
 }
 
 /// Reads the state from the first [`HEAD`] bytes of a value; a body is left out.
 pub(super) fn decode_state(mut value: Bytes) -> Option<Record> {
     let (_, head) = decode_head(&mut value)?;
-    Some(head.into_record(None))
+    Some(head.into_record(None, None))
 }
 
 struct Head {
@@ -198,7 +224,7 @@ fn sixteen(value: &mut Bytes) -> Option<[u8; 16]> {
 }
 
 impl Head {
-    fn into_record(self, body: Option<Bytes>) -> Record {
+    fn into_record(self, body: Option<Bytes>, content_type: Option<ContentType>) -> Record {
         let Self {
             token,
             kept_until,
@@ -218,7 +244,11 @@ impl Head {
             },
             Stage::Done { status } => State::Done {
                 token,
-                response: StoredResponse { status, body },
+                response: StoredResponse {
+                    status,
+                    body,
+                    content_type,
+                },
             },
             Stage::Released => State::Released { token },
         };
@@ -260,6 +290,7 @@ mod tests {
                 response: StoredResponse {
                     status: 202,
                     body: Some(Bytes::from_static(b"ok")),
+                    content_type: None,
                 },
             },
             attempt: 5,
@@ -268,6 +299,53 @@ mod tests {
             kept_until: UnixTime::from_micros(1_000),
         };
         assert_eq!(stored, Stored { record, key: None });
+    }
+
+    /// The same, with a key, a type or both before the body.
+    fn named(name: &[u8]) -> Vec<u8> {
+        let mut value = done();
+        value[1] |= 64;
+        let length = u32::try_from(name.len()).unwrap().to_be_bytes();
+        value.splice(56..56, [&length, name].concat());
+        value
+    }
+
+    #[test]
+    fn the_type_of_a_body_stands_behind_the_key_and_a_zero_byte() {
+        let key = || EventKey::decode("acme:evt_1").unwrap();
+        let json = || ContentType::new("application/json").unwrap();
+        for (name, is_key, is_type) in [
+            ("acme:evt_1", true, false),
+            ("\0application/json", false, true),
+            ("acme:evt_1\0application/json", true, true),
+        ] {
+            let Stored { record, key: found } = decode(named(name.as_bytes()).into()).unwrap();
+            assert_eq!(found, is_key.then(key), "{name:?}");
+            let State::Done { response, .. } = record.state else {
+                panic!("{name:?}: {record:?}");
+            };
+            let expected = StoredResponse {
+                status: 202,
+                body: Some(Bytes::from_static(b"ok")),
+                content_type: is_type.then(json),
+            };
+            assert_eq!(response, expected, "{name:?}");
+        }
+        for name in [
+            "",
+            "\0",
+            "acme:evt_1\0",
+            "\0a\0b",
+            "\0text/plain\r\n",
+            "acme\0text/plain",
+        ] {
+            assert_eq!(decode(named(name.as_bytes()).into()), None, "{name:?}");
+        }
+        // There is no type without a body.
+        let mut value = named(b"\0text/plain");
+        value[1] &= !128;
+        value.truncate(value.len() - 2);
+        assert_eq!(decode(value.into()), None);
     }
 
     #[test]

@@ -11,8 +11,10 @@
 --   16 bytes  fingerprint              with flag FINGERPRINT
 --   8 bytes   lease end, microseconds  if claimed
 --   2 bytes   status                   if done
---   4 bytes   length of the event key, and the key: with flag NAMED, where it is only hashed in
---             the Redis key
+--   4 bytes   length of the name, and the name: with flag NAMED. It is the event key, where that is
+--             only hashed in the Redis key; a zero byte and the Content-Type of the body, where one is
+--             known; or both. Scripts that know of no type take all of it for a key, which they
+--             never look into: they answer copies with the body alone
 --   the rest  body                     with flag BODY
 --
 -- BOUND stands in every claimed record. One without it, of an earlier version of the crate, was

@@ -56,6 +56,8 @@ local function parse(value)
   if bit.band(flags, BODY) ~= 0 then
     if record.state ~= DONE then return nil end
     record.body = string.sub(value, at)
+    local zero = string.find(record.name, '\0', 1, true)
+    if zero then record.content_type = string.sub(record.name, zero + 1) end
   elseif #value >= at then
     return nil
   end

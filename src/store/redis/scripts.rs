@@ -8,7 +8,7 @@ use redis::{Arg, Cmd, Script, ToSingleRedisArg, Value};
 
 use crate::clock::UnixTime;
 use crate::store::command::{
-    Claim, ClaimOutcome, Complete, Grant, Held, Release, Renew, StoredResponse,
+    Claim, ClaimOutcome, Complete, ContentType, Grant, Held, Release, Renew, StoredResponse,
 };
 
 use super::code;
@@ -215,12 +215,21 @@ pub(super) fn claim_answer(value: Value) -> Result<Answer<ClaimOutcome>, Fault> 
     Ok(Answer { outcome, now })
 }
 
+fn content_type(word: Value) -> Result<ContentType, Fault> {
+    let Value::BulkString(bytes) = word else {
+        return Err(STRANGE);
+    };
+    let text = std::str::from_utf8(&bytes).ok();
+    text.and_then(ContentType::new).ok_or(STRANGE)
+}
+
 fn response(words: &mut impl Iterator<Item = Value>) -> Result<StoredResponse, Fault> {
     Ok(StoredResponse {
         status: integer(words.next().as_ref())?
             .try_into()
             .map_err(|_| STRANGE)?,
         body: bytes(words.next())?,
+        content_type: words.next().map(content_type).transpose()?,
     })
 }
 

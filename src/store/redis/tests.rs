@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::*;
 use crate::clock::UnixTime;
 use crate::event::Fingerprint;
-use crate::store::command::StoredResponse;
+use crate::store::command::{ContentType, StoredResponse};
 use crate::store::record::{Command, Record, State};
 use crate::store::token::Token;
 
@@ -76,8 +76,11 @@ impl Pair {
             Some(Bytes::from_static(b"\0\r\n$-1\r\n\xff")),
             Some(vec![b'x'; 3_000].into()),
         ]);
+        let longest = "x".repeat(ContentType::MAX_LEN);
+        let content_type = self.dice.one_of(&["", "text/plain", &longest]);
         StoredResponse {
             status: self.dice.one_of(&[200, 204, 0, u16::MAX]),
+            content_type: ContentType::new(content_type).filter(|_| body.is_some()),
             body,
         }
     }
@@ -322,6 +325,7 @@ async fn a_finished_record_takes_little_more_than_a_plain_value() {
             response: StoredResponse {
                 status: 200,
                 body: None,
+                content_type: None,
             },
             retention,
         };

@@ -32,6 +32,7 @@ fn complete(token: u8) -> Complete {
         response: StoredResponse {
             status: 200,
             body: None,
+            content_type: None,
         },
         retention: RETENTION,
     }

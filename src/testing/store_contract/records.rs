@@ -6,7 +6,9 @@ use tokio::time::sleep;
 use super::holders::grows;
 use super::scene::{SHORT, Scene, answer, content, grant, token};
 use super::violation::{Verdict, is, same};
-use crate::store::{Claim, ClaimOutcome, Complete, Held, RecordState, SharedStore, StoredResponse};
+use crate::store::{
+    Claim, ClaimOutcome, Complete, ContentType, Held, RecordState, SharedStore, StoredResponse,
+};
 
 pub(super) async fn answers_come_back(store: &SharedStore) -> Verdict {
     let bodies = [
@@ -15,10 +17,21 @@ pub(super) async fn answers_come_back(store: &SharedStore) -> Verdict {
         Some(Bytes::from_static(b"-1\r\n\0nil")),
         Some((0..=255_u8).cycle().take(70_000).collect()),
     ];
-    for (status, body) in (200..).zip(bodies) {
+    let longest = "x".repeat(ContentType::MAX_LEN);
+    let types = [
+        "",
+        "text/plain; charset=utf-8",
+        "application/json",
+        &longest,
+    ];
+    for (status, (body, content_type)) in (200..).zip(bodies.into_iter().zip(types)) {
         let (scene, holder) = (Scene::new(store)?, token()?);
         scene.granted(holder, "a").await?;
-        let response = StoredResponse { status, body };
+        let response = StoredResponse {
+            status,
+            body,
+            content_type: ContentType::new(content_type),
+        };
         let completed = scene.complete(holder, "a", response.clone()).await?;
         same("complete", completed, Held::Held)?;
         let copy = scene.claim(token()?, "a").await?;

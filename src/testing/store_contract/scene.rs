@@ -42,7 +42,11 @@ pub(super) fn content(text: &str) -> Fingerprint {
 }
 
 pub(super) fn answer(status: u16) -> StoredResponse {
-    StoredResponse { status, body: None }
+    StoredResponse {
+        status,
+        body: None,
+        content_type: None,
+    }
 }
 
 pub(super) fn grant(what: &str, outcome: &ClaimOutcome) -> Verdict<Grant> {

@@ -18,6 +18,7 @@ enum Flaw {
     TakesLiveClaims,
     AnyoneCompletes,
     LosesBodies,
+    LosesTypes,
     OwnClaimIsBusy,
     FencesStand,
     StaleHolderCompletes,
@@ -106,10 +107,14 @@ impl Store for Flawed {
                 let response = StoredResponse {
                     status: 200,
                     body: None,
+                    content_type: None,
                 };
                 return Ok(ClaimOutcome::Done(response));
             }
-            (ClaimOutcome::Done(response), Flaw::LosesBodies) => response.body = None,
+            (ClaimOutcome::Done(response), Flaw::LosesBodies) => {
+                (response.body, response.content_type) = (None, None);
+            }
+            (ClaimOutcome::Done(response), Flaw::LosesTypes) => response.content_type = None,
             _ => {}
         }
         Ok(outcome)
@@ -229,8 +234,14 @@ const FLAWS: &[(Flaw, StoreRule, &str)] = &[
     (
         Flaw::LosesBodies,
         StoreRule::AnswersComeBack,
-        "the answer to a copy, byte for byte: expected Done(StoredResponse(201, 0 bytes)), \
-         got Done(StoredResponse(201))",
+        "the answer to a copy, byte for byte: expected Done(StoredResponse(201, 0 bytes of \
+         text/plain; charset=utf-8)), got Done(StoredResponse(201))",
+    ),
+    (
+        Flaw::LosesTypes,
+        StoreRule::AnswersComeBack,
+        "the answer to a copy, byte for byte: expected Done(StoredResponse(201, 0 bytes of \
+         text/plain; charset=utf-8)), got Done(StoredResponse(201, 0 bytes))",
     ),
     (
         Flaw::OwnClaimIsBusy,
