@@ -167,7 +167,7 @@ async fn services_and_standing_layers_hold_names_too() {
 async fn never(
     _: axum::http::Request<axum::body::Body>,
 ) -> Result<axum::response::Response, std::convert::Infallible> {
-    unreachable!("nothing is sent to it")
+    panic!("nothing is sent to it")
 }
 
 /// The handler sees whose delivery it is, and its key keeps the name apart.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use tower_webhook::layer::Verdict;
-use tower_webhook::{Observation, Observer, ProviderName};
+use tower_webhook::{EventKey, Observation, Observer, ProviderName};
 
 use crate::senders::{from_slack, from_stripe, serve, slack, stripe, told, webhook};
 
@@ -20,7 +20,7 @@ impl Observer for Notes {
             observation.content_differs,
             observation.test_id,
             observation.consumer.map(ToString::to_string),
-            observation.key.map(|key| key.encoded()),
+            observation.key.map(EventKey::encoded),
         ));
     }
 }

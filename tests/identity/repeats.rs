@@ -26,7 +26,7 @@ const REMOVED: &str = r#"{"action":"removed","scope":"team","member":{"login":"o
 async fn a_member_of_github_is_removed_added_and_removed_again() {
     let (server, ran) = serve(&webhook(github())).await;
     let added = REMOVED.replace("removed", "added");
-    let send = |id: &'static str, body: &str| from_github(id, "membership", body.to_owned());
+    let send = |id: &'static str, body: &str| from_github(id, "membership", body);
     assert_eq!(told(send("72d3162e-1", REMOVED), &server).await, "run");
     assert_eq!(told(send("72d3162e-2", &added), &server).await, "run");
     assert_eq!(told(send("72d3162e-3", REMOVED), &server).await, "run");
@@ -196,7 +196,7 @@ async fn other_content_under_the_senders_own_id_waits_and_takes_over() {
         } else {
             assert_eq!((first.status, second.status), (204, 200));
             assert!(second.is_replayed());
-            assert_eq!(ran.bodies(), [old.clone()]);
+            assert_eq!(ran.bodies(), [&*old]);
         }
         let again = from_stripe(&old).send(server.address).await;
         assert!(again.is_replayed());

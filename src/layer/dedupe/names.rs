@@ -30,13 +30,13 @@ pub(super) struct Name {
 
 /// Who takes names: a webhook with all its clones.
 #[derive(Debug, Clone)]
-pub(crate) struct Owner(Arc<&'static Location<'static>>);
+pub(crate) struct Owner(Arc<Location<'static>>);
 
 impl Owner {
     /// A new one, known by the line of the user's code that makes it.
     #[track_caller]
     pub(crate) fn here() -> Self {
-        Self(Arc::new(Location::caller()))
+        Self(Arc::new(*Location::caller()))
     }
 
     fn is(&self, other: &Self) -> bool {
