@@ -6,61 +6,11 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::name::ProviderName;
+use super::scope::Scope;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::printable::{Printable, is_hidden};
 use crate::text::Text;
-
-/// The name of a sender, a tenant or a consumer: 1 to 32 of `a-z`, `0-9`, `-` and `_`.
-///
-/// It stands in log lines, metrics and store keys, so it is short and plain.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProviderName(Cow<'static, str>);
-
-impl ProviderName {
-    /// A name from text.
-    ///
-    /// # Errors
-    ///
-    /// A text that is empty, over 32 characters, or holds another character.
-    ///
-    /// ```
-    /// use tower_webhook::ProviderName;
-    ///
-    /// assert_eq!(ProviderName::new("acme-eu")?.as_str(), "acme-eu");
-    /// assert!(ProviderName::new("Acme:EU").is_err());
-    /// # Ok::<(), tower_webhook::ConfigError>(())
-    /// ```
-    pub fn new(name: impl Into<Cow<'static, str>>) -> Result<Self, ConfigError> {
-        let name = name.into();
-        let plain =
-            |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
-        if (1..=32).contains(&name.len()) && name.bytes().all(plain) {
-            Ok(Self(name))
-        } else {
-            Err(ConfigError::new(
-                ConfigErrorKind::Name,
-                format!("{name:?} is not 1 to 32 of a-z, 0-9, '-' and '_'"),
-            ))
-        }
-    }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for ProviderName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
-    }
-}
-
-impl fmt::Display for ProviderName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// The name of one event: its provider, its tenant and its consumer if there are several, and the
 /// parts that its sender tells events apart by.
@@ -88,20 +38,6 @@ pub struct EventKey {
     scope: Option<Arc<Scope>>,
     /// The parts, each escaped, joined by colons.
     parts: Text<46>,
-}
-
-/// Whose events a key is one of, beside its provider's.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub(crate) struct Scope {
-    pub(crate) tenant: Option<ProviderName>,
-    pub(crate) consumer: Option<ProviderName>,
-}
-
-impl Scope {
-    /// To be shared by keys; `None` where it says nothing.
-    pub(crate) fn shared(self) -> Option<Arc<Self>> {
-        (self != Self::default()).then(|| Arc::new(self))
-    }
 }
 
 impl EventKey {
@@ -209,28 +145,11 @@ impl EventKey {
 
     /// What stands before the parts.
     pub(crate) fn encoded_scope(&self) -> String {
-        let mut scope = self.provider.as_str().to_owned();
-        for (mark, name) in [('@', self.tenant()), ('/', self.consumer())] {
-            if let Some(name) = name {
-                scope.push(mark);
-                scope.push_str(name.as_str());
-            }
-        }
-        scope
-    }
-
-    /// Reads back what stands before the parts.
-    pub(crate) fn decode_scope(text: &str) -> Result<(ProviderName, Scope), ConfigError> {
-        let name = |name: &str| ProviderName::new(name.to_owned());
-        let (rest, consumer) = match text.split_once('/') {
-            Some((rest, consumer)) => (rest, Some(name(consumer)?)),
-            None => (text, None),
-        };
-        let (provider, tenant) = match rest.split_once('@') {
-            Some((provider, tenant)) => (provider, Some(name(tenant)?)),
-            None => (rest, None),
-        };
-        Ok((name(provider)?, Scope { tenant, consumer }))
+        let scope = self.scope.as_deref();
+        scope.map_or_else(
+            || self.provider.to_string(),
+            |scope| scope.encoded(&self.provider),
+        )
     }
 
     /// The [encoded](Self::encoded) key for a log line: every character that begins a line of its
@@ -274,7 +193,7 @@ impl EventKey {
         let (scope, parts) = text
             .split_once(':')
             .ok_or_else(|| refused("an encoded event key reads provider:part"))?;
-        let (provider, scope) = Self::decode_scope(scope)?;
+        let (provider, scope) = Scope::decode(scope)?;
         let key = Self::new(provider, parts.split(':').map(unescape))?.of_scope(scope.shared());
         if key.parts.as_str() == parts || key.escaped() == text {
             Ok(key)
@@ -463,19 +382,6 @@ mod tests {
         assert_ne!(key(&["a%3Ab"]), key(&["a:b"]));
         assert!(EventKey::new(ProviderName::new("acme").unwrap(), ["a", ""]).is_err());
         assert!(EventKey::new(ProviderName::new("acme").unwrap(), [""; 0]).is_err());
-    }
-
-    #[test]
-    fn a_name_is_short_and_plain() {
-        let longest = "a".repeat(32);
-        assert!(ProviderName::new(longest.clone()).is_ok());
-        for name in ["", "A", "a b", "a:b", "a@b", "é", &format!("{longest}a")] {
-            let error = ProviderName::new(name.to_owned()).unwrap_err();
-            assert_eq!(
-                error.to_string(),
-                format!("name: {name:?} is not 1 to 32 of a-z, 0-9, '-' and '_'")
-            );
-        }
     }
 
     #[test]

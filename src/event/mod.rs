@@ -8,19 +8,23 @@
 
 mod canonical;
 mod condition;
+mod content;
 mod decimal;
 mod error;
 mod field;
 mod handling;
+mod identity;
 mod key;
 mod members;
 mod moment;
+mod name;
 mod order;
 pub(crate) mod payload;
 mod pointer;
 mod query;
 mod rule;
 mod scan;
+mod scope;
 mod shape;
 mod stops;
 
@@ -28,7 +32,9 @@ pub use decimal::Decimal;
 pub use error::{EventError, EventErrorKind};
 pub(crate) use field::scalar;
 pub use handling::Handling;
-pub(crate) use key::Scope;
-pub use key::{EventKey, Fingerprint, ProviderName};
-pub use rule::{EventRule, Identity};
+pub use identity::Identity;
+pub use key::{EventKey, Fingerprint};
+pub use name::ProviderName;
+pub use rule::EventRule;
+pub(crate) use scope::Scope;
 pub use shape::Shape;

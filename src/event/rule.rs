@@ -2,16 +2,18 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderName};
+use http::HeaderName;
 use sha2::{Digest, Sha256};
 
+use super::content::{self, WithId};
 use super::error::{EventError, EventErrorKind as Kind};
 use super::handling::Handling;
-use super::key::{EventKey, Fingerprint, ProviderName};
+use super::identity::Identity;
+use super::key::Fingerprint;
 use super::members::Wanted;
+use super::name::ProviderName;
 use super::shape::{Shape, Slots, refused};
 use super::stops::Stops;
-use crate::clock::UnixTime;
 use crate::error::ConfigError;
 use crate::head::RequestHead;
 
@@ -55,18 +57,6 @@ enum Source {
     InsecureHeader(HeaderName),
 }
 
-/// Bodies that are keyed on a header that nothing covers, together with their digest.
-#[derive(Debug, Clone)]
-struct WithId {
-    /// The first that is there counts.
-    headers: Box<[HeaderName]>,
-    shapes: Box<[Slots]>,
-    wanted: Wanted,
-}
-
-/// Longest id that is taken from a header.
-const MAX_HEADER_ID_LEN: usize = 256;
-
 /// Room on the stack for what an event means, twice: as much as most events take.
 const ROOM: usize = 2048;
 
@@ -76,22 +66,6 @@ enum Unknown {
     Refused,
     /// Under this name.
     KeyedOnBody(&'static str),
-}
-
-/// What is known of one event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Identity {
-    /// The key that its copies share.
-    pub key: EventKey,
-    /// What it means.
-    pub fingerprint: Fingerprint,
-    /// When it happened, where its content says so.
-    pub time: Option<UnixTime>,
-    /// The name of the shape that the body has; `None` where it has none that the rule knows.
-    pub shape: Option<&'static str>,
-    /// How often its handler may run.
-    pub handling: Handling,
 }
 
 impl EventRule {
@@ -303,38 +277,28 @@ impl EventRule {
                 (Err(error), Unknown::KeyedOnBody(kind))
                     if matches!(error.kind(), Kind::UnknownShape | Kind::WrongType) =>
                 {
-                    by_body(provider, Some(*kind), body)?
+                    content::by_digest(provider, Some(*kind), body)?
                 }
                 (outcome, _) => outcome?,
             },
             Source::SignedId => {
                 let id = signed_id.ok_or(EventError::new(Kind::NoSignedId))?;
                 Identity {
-                    key: key(provider, [Cow::Borrowed(id)])?,
+                    key: content::key(provider, [Cow::Borrowed(id)])?,
                     fingerprint: Fingerprint::of(body),
                     time: None,
                     shape: None,
                     handling: Handling::OncePerId,
                 }
             }
-            Source::Body(_) if is_blank(body) => return Err(EventError::new(Kind::EmptyBody)),
             Source::Body(with_id) => {
-                let shape = with_id.as_ref().and_then(|with_id| with_id.shape(body));
-                match with_id.as_ref().zip(shape) {
-                    None => by_body(provider, None, body)?,
-                    Some((with_id, shape)) => {
-                        let id = unsigned_id(headers, &with_id.headers)?;
-                        let digest: [u8; 32] = Sha256::digest(body).into();
-                        let parts = ["sha256", &data_encoding::HEXLOWER.encode(&digest), id];
-                        Identity {
-                            shape: Some(shape),
-                            ..of_digest(key(provider, parts.map(Cow::Borrowed))?, &digest)
-                        }
-                    }
-                }
+                content::identity_of(with_id.as_deref(), provider, headers, body)?
             }
             Source::InsecureHeader(name) => Identity {
-                key: key(provider, [Cow::Borrowed(header_id(headers, name)?)])?,
+                key: content::key(
+                    provider,
+                    [Cow::Borrowed(content::header_id(headers, name)?)],
+                )?,
                 fingerprint: Fingerprint::of(body),
                 time: None,
                 shape: None,
@@ -353,16 +317,6 @@ impl EventRule {
     }
 }
 
-impl WithId {
-    /// The shape of this body, if it has one of these. What cannot be read has none.
-    fn shape(&self, body: &[u8]) -> Option<&'static str> {
-        let stops = Stops::of(body);
-        let found = self.wanted.find(body, &stops, &mut []).ok()?;
-        let shape = self.shapes.iter().find(|shape| shape.fits(&found, body));
-        shape.map(|shape| shape.name)
-    }
-}
-
 fn slots(shapes: &[Shape]) -> Result<(Box<[Slots]>, Wanted), ConfigError> {
     let mut wanted = Wanted::default();
     let slots: Box<[_]> = (shapes.iter())
@@ -374,46 +328,9 @@ fn slots(shapes: &[Shape]) -> Result<(Box<[Slots]>, Wanted), ConfigError> {
     Ok((slots, wanted))
 }
 
-/// Whether there is nothing in this body but white space.
-fn is_blank(body: &[u8]) -> bool {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    // Nearly every body ends here.
-    body.iter().all(u8::is_ascii_whitespace)
-}
-
 fn header_name(name: &str) -> Result<HeaderName, ConfigError> {
     HeaderName::from_bytes(name.as_bytes())
         .map_err(|_| refused(format!("{name:?} is not a header name")))
-}
-
-/// The id that stands in this header once, in visible ASCII.
-fn header_id<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<&'h str, EventError> {
-    let mut values = headers.get_all(name).iter();
-    let (first, second) = (values.next(), values.next());
-    first
-        .filter(|_| second.is_none())
-        .and_then(|value| value.to_str().ok())
-        .filter(|id| (1..=MAX_HEADER_ID_LEN).contains(&id.len()))
-        .filter(|id| id.bytes().all(|byte| byte.is_ascii_graphic()))
-        .ok_or_else(|| EventError::at(Kind::NoIdHeader, name))
-}
-
-/// The id that stands in the first of these headers that is there, in visible ASCII. Lines that a
-/// proxy has doubled say the same.
-fn unsigned_id<'h>(headers: &'h HeaderMap, names: &[HeaderName]) -> Result<&'h str, EventError> {
-    let there = names.iter().find(|name| headers.contains_key(*name));
-    let name = there.or(names.first());
-    let mut values = name.into_iter().flat_map(|name| headers.get_all(name));
-    let first = values.next();
-    first
-        .filter(|first| values.all(|other| other == first))
-        .and_then(|value| value.to_str().ok())
-        .filter(|id| (1..=MAX_HEADER_ID_LEN).contains(&id.len()))
-        .filter(|id| id.bytes().all(|byte| byte.is_ascii_graphic()))
-        .ok_or_else(|| match name {
-            Some(name) => EventError::at(Kind::NoIdHeader, name),
-            None => EventError::new(Kind::NoIdHeader),
-        })
 }
 
 fn by_members(
@@ -424,7 +341,7 @@ fn by_members(
     body: &[u8],
 ) -> Result<Identity, EventError> {
     // A notice whose query says everything may have no body.
-    let has_members = !is_blank(body) || !shapes.iter().any(Slots::reads_query);
+    let has_members = !content::is_blank(body) || !shapes.iter().any(Slots::reads_query);
     let body = if has_members { body } else { b"{}" };
     let stops = Stops::of(body);
     let mut room = [0; ROOM];
@@ -441,7 +358,7 @@ fn by_members(
         let part = field.part(&found, head.uri().query());
         part.map_err(|error| wrong = Some(error)).ok()
     });
-    let key = key(provider, parts);
+    let key = content::key(provider, parts);
     if let Some(error) = wrong {
         return Err(error);
     }
@@ -457,37 +374,6 @@ fn by_members(
         time: shape.time.as_ref().and_then(|field| field.time(&found)),
         shape: Some(shape.name),
     })
-}
-
-fn by_body(
-    provider: &ProviderName,
-    kind: Option<&'static str>,
-    body: &[u8],
-) -> Result<Identity, EventError> {
-    let digest: [u8; 32] = Sha256::digest(body).into();
-    let text = data_encoding::HEXLOWER.encode(&digest);
-    // Four parts where there is a kind: more than any shape of the same provider has.
-    let unknown = kind.map(|kind| ["unknown", kind]);
-    let parts = unknown.into_iter().flatten().chain(["sha256", &text]);
-    Ok(of_digest(key(provider, parts.map(Cow::Borrowed))?, &digest))
-}
-
-/// An event of which its key and the digest of its body are known.
-fn of_digest(key: EventKey, digest: &[u8; 32]) -> Identity {
-    Identity {
-        key,
-        fingerprint: Fingerprint::of_digest(digest),
-        time: None,
-        shape: None,
-        handling: Handling::Once,
-    }
-}
-
-fn key<'a>(
-    provider: &ProviderName,
-    parts: impl IntoIterator<Item = Cow<'a, str>>,
-) -> Result<EventKey, EventError> {
-    EventKey::new(provider.clone(), parts).map_err(|_| EventError::new(Kind::WrongType))
 }
 
 #[cfg(test)]

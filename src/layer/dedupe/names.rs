@@ -76,18 +76,13 @@ impl TakenName {
 }
 
 fn both(name: &Name, first: &Owner, second: &Owner) -> ConfigError {
-    let provider = &name.provider;
-    let of = |mark: &str, name: &Option<ProviderName>| {
-        name.as_ref()
-            .map_or(String::new(), |name| format!("{mark}{name}"))
-    };
     let scope = name.scope.as_deref().cloned().unwrap_or_default();
-    let (tenant, consumer) = (of("@", &scope.tenant), of("/", &scope.consumer));
+    let name = scope.encoded(&name.provider);
     ConfigError::new(
         ConfigErrorKind::Name,
         format!(
             "the webhook made at {} and the one made at {} both keep their records as \
-             {provider}{tenant}{consumer} in one store, so that each would take the other's \
+             {name} in one store, so that each would take the other's \
              events for duplicates: name one by consumer(…), or say shares_name() where they are \
              the same",
             first.0, second.0

@@ -364,6 +364,32 @@ mod tests {
     }
 
     #[test]
+    fn the_same_records_are_told_however_their_url_is_written() {
+        let of = |url: &str| Address::parse(url).unwrap().identity();
+        for (url, same) in [
+            ("redis://u:geheim@DB.example/3", "redis://db.example:6379/3"),
+            ("redis://db.example", "valkey://db.example:6379/0"),
+            (
+                "redis+sentinel://:geheim@b:2,a/main/1",
+                "redis+sentinel://a:26379,B:2/main?db=1",
+            ),
+            ("redis-cluster://b,a:7000", "redis-cluster://:geheim@a:7000,b"),
+        ] {
+            assert_eq!(of(url), of(same), "{url}");
+            assert!(!of(url).contains("geheim"));
+        }
+        for (url, other) in [
+            ("redis://a", "redis://a/1"),
+            ("redis://a", "redis://a:1"),
+            ("redis+sentinel://a/main", "redis+sentinel://a/other"),
+            ("redis+sentinel://a/main", "redis+sentinel://a/main/1"),
+            ("redis-cluster://a", "redis-cluster://b"),
+        ] {
+            assert_ne!(of(url), of(other), "{url}");
+        }
+    }
+
+    #[test]
     fn a_url_that_cannot_be_read_is_refused_without_its_password() {
         for url in [
             "",

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::event::{EventKey, ProviderName};
+use crate::event::{EventKey, ProviderName, Scope};
 use crate::store::token::Token;
 
 /// An encoded key up to this length stands in the Redis key as it is.
@@ -108,7 +108,7 @@ impl Layout {
         let partition: u32 = partition.parse().ok()?;
         let (scope, parts) = encoded.split_once(':')?;
         if parts.starts_with(HASHED) {
-            let (provider, _) = EventKey::decode_scope(scope).ok()?;
+            let (provider, _) = Scope::decode(scope).ok()?;
             return Some((provider, Shown::Hashed));
         }
         let event = EventKey::decode(encoded).ok()?;
