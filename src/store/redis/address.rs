@@ -373,7 +373,10 @@ mod tests {
                 "redis+sentinel://:geheim@b:2,a/main/1",
                 "redis+sentinel://a:26379,B:2/main?db=1",
             ),
-            ("redis-cluster://b,a:7000", "redis-cluster://:geheim@a:7000,b"),
+            (
+                "redis-cluster://b,a:7000",
+                "redis-cluster://:geheim@a:7000,b",
+            ),
         ] {
             assert_eq!(of(url), of(same), "{url}");
             assert!(!of(url).contains("geheim"));
