@@ -10,6 +10,8 @@ use crate::error::{ConfigError, ConfigErrorKind};
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
+/// Far more than most webhooks ever are, and little enough to hold.
+const MEBIBYTE: usize = 1024 * 1024;
 /// A shorter lease is lost to one slow answer of the store.
 const SHORTEST_LEASE: Duration = Duration::from_secs(1);
 /// Ends of what can be set, so that no sum of times overflows.
@@ -143,11 +145,12 @@ pub struct DeliveryProfile {
     time_to_answer: Duration,
     redelivery_by_hand: bool,
     signed_time: Option<Tolerance>,
+    largest_body: usize,
 }
 
 impl DeliveryProfile {
-    /// A sender with this schedule, that waits 5 s for an answer, cannot redeliver by hand and
-    /// signs no time.
+    /// A sender with this schedule, that waits 5 s for an answer, cannot redeliver by hand, signs no
+    /// time and sends bodies of up to 1 MiB.
     pub fn new(schedule: RetrySchedule, retried: RetriedStatuses) -> Self {
         let retried = match schedule {
             RetrySchedule::Never => RetriedStatuses::None,
@@ -162,6 +165,7 @@ impl DeliveryProfile {
             time_to_answer: Duration::from_secs(5),
             redelivery_by_hand: false,
             signed_time: None,
+            largest_body: MEBIBYTE,
         }
     }
 
@@ -187,6 +191,13 @@ impl DeliveryProfile {
         self
     }
 
+    /// The largest body that the sender sends, in bytes: what a layer's cap is unless it is set.
+    #[must_use]
+    pub fn with_largest_body(mut self, bytes: usize) -> Self {
+        self.largest_body = bytes;
+        self
+    }
+
     /// When the sender tries again.
     pub fn schedule(&self) -> &RetrySchedule {
         &self.schedule
@@ -195,6 +206,11 @@ impl DeliveryProfile {
     /// How long the sender waits for an answer.
     pub fn time_to_answer(&self) -> Duration {
         self.time_to_answer
+    }
+
+    /// The largest body that the sender sends, in bytes.
+    pub fn largest_body(&self) -> usize {
+        self.largest_body
     }
 
     /// Whether the sender tries again after an answer with this status.

@@ -60,7 +60,8 @@
 //! | --- | --- |
 //! | between the effect and the record, the process dies, or is stopped or cut off from the store until its lease is over | a sink that is unique on [`Delivery::key`] |
 //! | a handler has its effect and then answers an error or panics: the event is given back, and runs again at the sender's next attempt | a sink that is unique on the key |
-//! | before its effect, a handler is paused past its lease, or runs past the renewal ceiling | a sink that refuses a lower [`Delivery::fence`] |
+//! | before its effect, a handler is paused past its lease, or runs past the renewal ceiling | a sink that refuses a lower [`Delivery::fence`]; or asking [`Delivery::lease`] before the effect, unless the machine was suspended |
+//! | the store's clock is set forward past the end of a lease: two receivers are at work, the first is told at its next renewal | a sink that is unique on the key |
 //! | the store loses what it has acknowledged (memory: at every restart; Redis: as it is set up) | a sink that is unique on the key |
 //! | the sender sends the event again after the retention | [`Webhook::refuse_old_events`], or a sink that is unique on the key |
 //!
@@ -113,7 +114,7 @@ pub use layer::{
 pub use path::PathTokens;
 pub use provider::Provider;
 pub use rejection::{Reason, Rejection, RejectionResponse};
-pub use secret::{KeyId, KeyIds, KeyRing, SecretFormat, SigningKey, SigningSecret};
+pub use secret::{KeyId, KeyIds, KeyRing, NamedSecret, SecretFormat, SigningKey, SigningSecret};
 pub use source::{Allowlist, TrustedProxies};
 #[cfg(feature = "redis")]
 pub use store::RedisStore;

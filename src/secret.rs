@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use data_encoding::BASE64_NOPAD;
+use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD};
 use zeroize::Zeroizing;
 
 use crate::clock::UnixTime;
@@ -12,9 +12,13 @@ use crate::error::{ConfigError, ConfigErrorKind};
 use crate::mac::{MacKey, MacState};
 
 mod key_id;
+mod named;
+mod pasted;
 
 pub(crate) use key_id::Matching;
 pub use key_id::{KeyId, KeyIds};
+pub use named::NamedSecret;
+pub(crate) use pasted::{NotIssued, api_key, whsec};
 
 /// A shared secret, ready to check signatures with.
 ///
@@ -41,27 +45,62 @@ impl SigningSecret {
     ///
     /// # Errors
     ///
-    /// An empty, blank or very short text (under 12 bytes), one with white space around it (most
-    /// often the line end of a file), and a public key where a shared secret belongs.
+    /// An empty, blank or very short text (under 12 bytes), and what is pasted by mistake: white
+    /// space, quotes or characters that do not show, a placeholder (`${SECRET}`), a line of settings
+    /// (`SECRET=…`), several secrets in one, a secret shown in part (`whsec_…****`), a signature, an
+    /// access token, an id, a URL, and a public key. A text that some sender could have issued is
+    /// taken: one quote, blanks and `=` inside may belong to it, and there are senders whose secret
+    /// is their API key (`sk_live_…`). Where a secret truly looks like one of these,
+    /// [`from_bytes`](Self::from_bytes) takes it.
     pub fn from_text(text: &str) -> Result<Self, ConfigError> {
-        refuse_wrong_kind(text)?;
+        refuse_pasted(text)?;
         Self::from_bytes(text.as_bytes())
     }
 
-    /// A secret whose key is the bytes that `text` spells in standard base64; its padding may lack.
+    /// A secret whose key is the bytes that `text` spells in base64, in the standard alphabet or in
+    /// that of URLs, but not in both; its padding may lack.
     ///
     /// # Errors
     ///
-    /// As [`SigningSecret::from_text`], and a text that is not base64.
+    /// As [`SigningSecret::from_text`], and a text that is not base64: also one that happens to read
+    /// as base64 and is surely none, such as `whsec_…`, `polar_whs_…`, an API key, or hex digits.
     pub fn from_base64(text: &str) -> Result<Self, ConfigError> {
-        refuse_wrong_kind(text)?;
+        refuse_pasted(text)?;
+        let prefixed = (text.get(..5)).is_some_and(|start| start.eq_ignore_ascii_case("whsec"));
+        if prefixed {
+            return Err(refused(
+                "has a prefix whsec where none or exactly whsec_ belongs, remove it",
+            ));
+        }
+        if let Some(what) = pasted::begins(NO_BASE64, text).or_else(|| api_key(text)) {
+            return Err(refused(what));
+        }
+        if is_hex(text) {
+            return Err(refused(
+                "looks like hex where base64 belongs: decode it and use SigningSecret::from_bytes, \
+                 or put whsec_ before it if it truly is base64",
+            ));
+        }
+        Self::decode(text)
+    }
+
+    fn decode(text: &str) -> Result<Self, ConfigError> {
         let unpadded = text.trim_end_matches('=');
         let padding = text.len().saturating_sub(unpadded.len());
         let well_padded = padding == 0 || (padding <= 2 && text.len().is_multiple_of(4));
         let bytes = Some(unpadded.as_bytes())
             .filter(|_| well_padded)
-            .and_then(|text| BASE64_NOPAD.decode(text).ok())
-            .ok_or_else(|| refused("not standard base64"))?;
+            .and_then(|text| {
+                (BASE64_NOPAD.decode(text))
+                    .or_else(|_| BASE64URL_NOPAD.decode(text))
+                    .ok()
+            })
+            .ok_or_else(|| {
+                refused(
+                    "not base64; if the sender's key is the text itself, use \
+                     standard_webhooks::text_keys or SigningSecret::from_text",
+                )
+            })?;
         Self::from_bytes(&Zeroizing::new(bytes))
     }
 
@@ -105,38 +144,38 @@ impl SigningSecret {
     }
 }
 
+/// Secrets whose alphabet is that of base64 and whose key is the text itself.
+const NO_BASE64: &pasted::Beginnings = &[
+    (
+        "polar_whs_",
+        "looks like a secret of Polar, whose key is the text itself: use \
+         standard_webhooks::text_keys or SigningSecret::from_text",
+    ),
+    (
+        "shpss_",
+        "looks like a secret of Shopify, whose key is the text itself: use \
+         SigningSecret::from_text",
+    ),
+];
+
+/// Whether these are the digits of a hash or key in hex, which read as base64 too.
+fn is_hex(text: &str) -> bool {
+    let all = |is: fn(&u8) -> bool| text.bytes().all(|b| b.is_ascii_digit() || is(&b));
+    let any = |is: fn(&u8) -> bool| text.bytes().any(|b| is(&b));
+    text.len() >= 32
+        && text.len().is_multiple_of(2)
+        && any(u8::is_ascii_digit)
+        && any(u8::is_ascii_alphabetic)
+        && (all(|b| matches!(b, b'a'..=b'f')) || all(|b| matches!(b, b'A'..=b'F')))
+}
+
 fn refused(message: impl Into<std::borrow::Cow<'static, str>>) -> ConfigError {
     ConfigError::new(ConfigErrorKind::Secret, message)
 }
 
-/// Refuses what was pasted by mistake: a public key, or a secret with a line end.
-fn refuse_wrong_kind(text: &str) -> Result<(), ConfigError> {
-    const PUBLIC: [&str; 6] = [
-        "whpk_",
-        "pk_",
-        "-----BEGIN",
-        "ssh-",
-        "ecdsa-",
-        "MCowBQYDK2Vw",
-    ];
-    if text.is_empty() {
-        return Err(refused("empty"));
-    }
-    if text.trim().is_empty() {
-        return Err(refused("blank"));
-    }
-    if text.trim() != text {
-        return Err(refused("has white space around it, remove it"));
-    }
-    if text.starts_with("whsk_") {
-        return Err(refused(
-            "a private key of an asymmetric scheme, a shared secret belongs here",
-        ));
-    }
-    if PUBLIC.iter().any(|prefix| text.starts_with(prefix)) {
-        return Err(refused("a public key, a shared secret belongs here"));
-    }
-    Ok(())
+/// Refuses what was pasted by mistake.
+fn refuse_pasted(text: &str) -> Result<(), ConfigError> {
+    pasted::refuse(text).map_or(Ok(()), |what| Err(refused(what)))
 }
 
 impl fmt::Debug for SigningSecret {
@@ -168,7 +207,19 @@ impl SecretFormat {
         match self {
             Self::Text => SigningSecret::from_text(text),
             Self::Base64 { prefix } => {
-                SigningSecret::from_base64(text.strip_prefix(prefix).unwrap_or(text))
+                // Some write the version of the scheme before it: `v1,whsec_…`.
+                let bare = text.strip_prefix("v1,").unwrap_or(text);
+                match bare.strip_prefix(prefix).filter(|_| !prefix.is_empty()) {
+                    Some(digits) => {
+                        refuse_pasted(bare)?;
+                        // Behind a prefix stands base64, whatever else it looks like but a key.
+                        if let Some(what) = pasted::begins(pasted::SPKI, digits) {
+                            return Err(refused(what));
+                        }
+                        SigningSecret::decode(digits)
+                    }
+                    None => SigningSecret::from_base64(text),
+                }
             }
         }
     }
@@ -247,7 +298,8 @@ impl KeyRing {
         Ok(Self(Arc::new(RwLock::new(checked(keys)?))))
     }
 
-    /// A ring of secrets in the given format, named `1`, `2` and so on in their order.
+    /// A ring of secrets in the given format, named `1`, `2` and so on in their order, or as they
+    /// are [named](NamedSecret) themselves.
     ///
     /// # Errors
     ///
@@ -255,15 +307,32 @@ impl KeyRing {
     pub fn parse<I>(format: &SecretFormat, secrets: I) -> Result<Self, ConfigError>
     where
         I: IntoIterator,
-        I::Item: AsRef<str>,
+        I::Item: NamedSecret,
+    {
+        Self::parse_of(format, &[], secrets)
+    }
+
+    /// The same for a sender that issues no such secret.
+    pub(crate) fn parse_of<I>(
+        format: &SecretFormat,
+        not_issued: &[NotIssued],
+        secrets: I,
+    ) -> Result<Self, ConfigError>
+    where
+        I: IntoIterator,
+        I::Item: NamedSecret,
     {
         let keys: Result<Vec<_>, _> = (1..)
             .zip(secrets)
-            .map(|(position, text): (u32, _)| {
-                let secret = format
-                    .parse(text.as_ref())
-                    .map_err(|error| refused(format!("number {position}: {}", error.message())))?;
-                Ok(SigningKey::new(position.to_string(), secret))
+            .map(|(position, named): (u32, _)| {
+                let text = named.text();
+                let secret = match not_issued.iter().find_map(|why| why(text)) {
+                    Some(what) => Err(refused(what)),
+                    None => format.parse(text),
+                }
+                .map_err(|error| refused(format!("number {position}: {}", error.message())))?;
+                let id = (named.name()).map_or_else(|| position.to_string().into(), KeyId::from);
+                Ok(SigningKey::new(id, secret))
             })
             .collect();
         Self::new(keys?)

@@ -155,13 +155,16 @@ impl Webhook {
         self
     }
 
-    /// Refuses longer bodies with 413, announced or not. 1 MiB unless set.
+    /// Refuses longer bodies with 413, announced or not. The
+    /// [largest](crate::DeliveryProfile::largest_body) that the sender sends unless set.
+    ///
+    /// One layer's large bodies take at most half of its [`Budget`]: longer ones are told "not now".
     pub fn max_body_bytes(mut self, limit: usize) -> Self {
         self.reception = self.reception.max_body_bytes(limit);
         self
     }
 
-    /// Shares a budget for unverified bytes and waiting copies with other webhooks.
+    /// Shares a budget for bodies and waiting copies with other webhooks.
     pub fn budget(mut self, budget: Budget) -> Self {
         self.reception = self.reception.budget(budget);
         self

@@ -46,6 +46,31 @@ async fn multiplexed(server: &Server) -> redis::aio::MultiplexedConnection {
     connecting.await.unwrap()
 }
 
+/// The connection is driven by the runtime that it was made in.
+#[test]
+fn a_store_whose_runtime_stands_still_connects_anew_in_the_one_that_calls() {
+    let server = Server::start();
+    let still = tokio::runtime::Builder::new_current_thread();
+    let still = { still }.enable_all().build().unwrap();
+    let store = still.block_on(RedisStore::connect(server.url())).unwrap();
+    let serving = tokio::runtime::Builder::new_multi_thread();
+    let serving = { serving }.enable_all().build().unwrap();
+    serving.block_on(async {
+        // Renewals have a connection of their own.
+        let renewing = store.for_renewals().unwrap();
+        granted(renewing.claim(&claim("renewed")).await.unwrap());
+
+        let mut refused = 0;
+        let begun = std::time::Instant::now();
+        while let Err(error) = store.claim(&claim("evt_1")).await {
+            assert_eq!(error.kind(), StoreErrorKind::TimedOut, "{error}");
+            assert!(begun.elapsed() < Duration::from_secs(60), "it never heals");
+            refused += 1;
+        }
+        assert!(refused > 0, "nobody drove the connection");
+    });
+}
+
 /// A store that waits for a busy machine; so must its connection.
 async fn store(connection: impl Into<RedisConnection>) -> RedisStore {
     let builder = RedisStore::from_connection(connection).deadline(Duration::from_secs(10));
@@ -54,6 +79,8 @@ async fn store(connection: impl Into<RedisConnection>) -> RedisStore {
 
 /// Each command once, on records that end in each state.
 async fn works(store: &RedisStore) {
+    let apart = store.for_renewals();
+    assert!(apart.is_none(), "no other runtime drives what was given");
     let (done, failed) = (claim("done"), claim("failed"));
     let grant = granted(store.claim(&done).await.unwrap());
     assert_eq!(grant.attempt, 1);

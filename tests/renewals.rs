@@ -19,8 +19,8 @@ use tower::{Service, ServiceBuilder, ServiceExt};
 use tower_webhook::event::{EventRule, Shape};
 use tower_webhook::layer::{DedupeLayer, Proof, Reception};
 use tower_webhook::store::{
-    Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Release, Renew, Store, StoreError,
-    StoreErrorKind,
+    Claim, ClaimOutcome, Complete, Counts, Held, RecordState, RecordView, Release, Renew, Store,
+    StoreError, StoreErrorKind,
 };
 use tower_webhook::{
     Delivery, DeliveryProfile, EventKey, MemoryStore, ProviderName, RetriedStatuses, RetrySchedule,
@@ -141,7 +141,7 @@ struct Receiver {
 }
 
 impl Receiver {
-    fn new(store: &Noting, lease: Duration) -> Self {
+    fn new(store: &(impl Store + Clone), lease: Duration) -> Self {
         let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None);
         let reception = Reception::new(ProviderName::new("acme").unwrap(), profile);
         let rule = EventRule::members([Shape::new("event", ["/id"]).unwrap()]).unwrap();
@@ -378,6 +378,54 @@ fn a_hold_is_renewed_whatever_becomes_of_other_runtimes() {
     let renewals = store.times("acme:2").len();
     assert!(renewals >= 3, "{renewals}");
     assert_eq!(receiver.lost(), Vec::new());
+}
+
+/// The store can be asked from anywhere, so it is asked from where nobody blocks.
+#[test]
+fn a_handler_that_blocks_the_only_thread_is_renewed_all_the_same() {
+    let memory = MemoryStore::new();
+    let receiver = Receiver::new(&memory, SECOND);
+    let (go_on, wait) = std::sync::mpsc::channel::<()>();
+    let wait = Arc::new(Mutex::new(wait));
+    let service = ServiceBuilder::new().layer(receiver.layer);
+    let service = service.service_fn(move |request: Request<Full<Bytes>>| {
+        let wait = Arc::clone(&wait);
+        async move {
+            wait.lock().unwrap().recv().unwrap();
+            let delivery = request.extensions().get::<Delivery>().unwrap();
+            assert!(!delivery.lease().is_lost());
+            Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+        }
+    });
+    let blocked = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.enable_all().build().unwrap();
+        let request = Request::post("/hooks").body(Full::from(r#"{"id":"1"}"#));
+        let answer = runtime.block_on(service.oneshot(request.unwrap()));
+        answer.unwrap().status()
+    });
+
+    let key = EventKey::new(ProviderName::new("acme").unwrap(), ["1"]).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = { runtime }.enable_all().build().unwrap();
+    runtime.block_on(async {
+        let lease_ends = async || match memory.lookup(&key).await.unwrap()?.state {
+            RecordState::Claimed { lease_ends } => Some(lease_ends),
+            other => panic!("{other:?}"),
+        };
+        let first = loop {
+            if let Some(end) = lease_ends().await {
+                break end;
+            }
+            sleep(Duration::from_millis(1)).await;
+        };
+        // Past the first lease by another one.
+        while lease_ends().await.unwrap().saturating_since(first) < 2 * SECOND {
+            sleep(Duration::from_millis(10)).await;
+        }
+    });
+    go_on.send(()).unwrap();
+    assert_eq!(blocked.join().unwrap(), StatusCode::OK);
 }
 
 /// A request that meets a runtime which is ending has an end as well.

@@ -5,6 +5,8 @@
 //! the rest is what stands on the wire, or, after `v`, the value of a record.
 #![no_main]
 
+use std::time::Duration;
+
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
@@ -182,18 +184,26 @@ fn agree<T: PartialEq + std::fmt::Debug>(ours: Result<T, Kind>, model: Option<T>
 }
 
 /// A value as `layout.lua` says that it is laid out.
-fn encode(kept: &Kept, name: Option<&str>) -> Vec<u8> {
+fn encode(kept: &Kept, key: Option<&str>) -> Vec<u8> {
+    let mut name = key.map(str::to_owned);
     let (mut flags, tail, body, content_type) = match &kept.stage {
         Stage::Claimed {
             lease_ends,
+            lease,
             corrected,
-        } => (
-            // Other content is refused where there is any: what has no flag for that has none.
-            1 | u8::from(kept.fingerprint.is_some()) << 4 | u8::from(*corrected) << 5,
-            lease_ends.as_micros().to_be_bytes().to_vec(),
-            None,
-            None,
-        ),
+        } => {
+            if let Some(lease) = lease {
+                let colon = key.map_or(String::new(), |key| format!(":{key}"));
+                name = Some(format!("-lease:{}{colon}", lease.as_micros()));
+            }
+            (
+                // Other content is refused where there is any: what has no flag for that has none.
+                1 | u8::from(kept.fingerprint.is_some()) << 4 | u8::from(*corrected) << 5,
+                lease_ends.as_micros().to_be_bytes().to_vec(),
+                None,
+                None,
+            )
+        }
         Stage::Done(StoredResponse {
             status,
             body,
@@ -206,9 +216,9 @@ fn encode(kept: &Kept, name: Option<&str>) -> Vec<u8> {
         ),
         Stage::Released => (3, Vec::new(), None, None),
     };
-    let name = match content_type {
-        Some(it) => Some(format!("{}\0{}", name.unwrap_or_default(), it.as_str())),
-        None => name.map(str::to_owned),
+    if let Some(it) = content_type {
+        name = Some(format!("{}\0{}", name.unwrap_or_default(), it.as_str()));
+    }
     };
     flags |= u8::from(kept.fingerprint.is_some()) << 3;
     flags |= u8::from(name.is_some()) << 6;
@@ -228,10 +238,15 @@ fn encode(kept: &Kept, name: Option<&str>) -> Vec<u8> {
     value
 }
 
+/// What stands before the name and the body.
 fn without_body(mut kept: Kept) -> Kept {
-    if let Stage::Done(response) = &mut kept.stage {
-        response.body = None;
-        response.content_type = None;
+    match &mut kept.stage {
+        Stage::Done(response) => {
+            response.body = None;
+            response.content_type = None;
+        }
+        Stage::Claimed { lease, .. } => *lease = None,
+        Stage::Released => {}
     }
     kept
 }
@@ -320,7 +335,7 @@ fn judged(report: &RedisReport, said: &[u8]) {
 
 #[derive(Arbitrary, Debug)]
 enum MadeStage {
-    Claimed(u64, bool),
+    Claimed(u64, Option<u64>, bool),
     Done(u16, Option<Vec<u8>>, String),
     Released,
 }
@@ -389,8 +404,9 @@ impl Wire {
 fn made_up(bytes: &[u8]) -> arbitrary::Result<()> {
     let made = Made::arbitrary(&mut Unstructured::new(bytes))?;
     let stage = match made.stage {
-        MadeStage::Claimed(lease_ends, corrected) => Stage::Claimed {
+        MadeStage::Claimed(lease_ends, lease, corrected) => Stage::Claimed {
             lease_ends: UnixTime::from_micros(lease_ends),
+            lease: lease.map(Duration::from_micros),
             corrected,
         },
         MadeStage::Done(status, body, content_type) => Stage::Done(StoredResponse {

@@ -85,6 +85,29 @@ impl Case {
         if !value.is_ascii() {
             return Err(Kind::Malformed);
         }
+        let (right, mut times) = match (self.read(value), once(value)) {
+            (Err(_), Some(first)) => self.read(first),
+            (read, _) => read,
+        }?;
+        if self.time_header {
+            times.push(one(headers, "t")?);
+        }
+        let time = (times.first())
+            .map(|raw| number(raw).or_else(|kind| once(raw).map_or(Err(kind), number)))
+            .transpose()?;
+        if self.id_header {
+            let id = one(headers, "i")?;
+            let id = once(id).unwrap_or(id);
+            let shown = id.iter().all(|b| (b' '..=b'~').contains(b) || *b == b'\t');
+            if id.is_empty() || id.len() > 256 || id.contains(&b'.') || !shown {
+                return Err(Kind::InvalidId);
+            }
+        }
+        Ok((right, time))
+    }
+
+    /// The number of signatures in this value, and the time if it stands here.
+    fn read<'v>(&self, value: &'v [u8]) -> Result<(usize, Vec<&'v [u8]>), Kind> {
         let mut seen = 0;
         let mut right = 0;
         let mut offer = |text: Option<&[u8]>| {
@@ -96,7 +119,8 @@ impl Case {
                 Ok(())
             }
         };
-        let mut times = Vec::new();
+        let mut times: Vec<&[u8]> = Vec::new();
+        let mut any = false;
         match self.layout {
             Layout::Single(prefix) => {
                 let Some(text) = value.strip_prefix(prefix.as_bytes()) else {
@@ -106,28 +130,39 @@ impl Case {
             }
             Layout::Pairs => {
                 for element in value.split(|b| *b == b',') {
-                    match element {
+                    match element.trim_ascii() {
+                        [] => {}
                         [b't', b'=', time @ ..] => {
-                            times.push(time);
-                            if times.len() > 1 {
+                            times.push(time.trim_ascii());
+                            if times.iter().any(|other| *other != times[0]) {
                                 return Err(Kind::InvalidTimestamp);
                             }
                         }
-                        [b'v', b'1', b'=', mac @ ..] => offer(Some(mac))?,
-                        other if is_version(other, b'=') => offer(None)?,
-                        _ => return Err(Kind::Malformed),
+                        [b'v', b'1', b'=', mac @ ..] => {
+                            any = true;
+                            offer(Some(mac.trim_ascii()))?;
+                        }
+                        // Without a name before its `=`.
+                        [b'=', ..] => {}
+                        _ => offer(None)?,
                     }
                 }
                 if times.is_empty() {
-                    return Err(Kind::InvalidTimestamp);
+                    return Err(if any {
+                        Kind::InvalidTimestamp
+                    } else {
+                        Kind::Malformed
+                    });
                 }
             }
             Layout::List => {
-                for entry in value.split(|b| *b == b' ') {
+                for entry in value.split(|b| matches!(b, b' ' | b'\t')) {
                     match entry {
-                        [b'v', b'1', b',', mac @ ..] => offer(Some(mac))?,
-                        other if is_version(other, b',') => offer(None)?,
-                        _ => return Err(Kind::Malformed),
+                        [] => {}
+                        [b'v', b'1', b',', mac @ ..] => {
+                            offer(Some(mac.strip_suffix(b",").unwrap_or(mac)))?;
+                        }
+                        _ => offer(None)?,
                     }
                 }
             }
@@ -135,18 +170,7 @@ impl Case {
         if right == 0 {
             return Err(Kind::NoCandidate);
         }
-        if self.time_header {
-            times.push(one(headers, "t")?);
-        }
-        let time = times.first().map(|raw| number(raw)).transpose()?;
-        if self.id_header {
-            let id = one(headers, "i")?;
-            let shown = id.iter().all(|b| (b' '..=b'~').contains(b) || *b == b'\t');
-            if id.is_empty() || id.len() > 256 || id.contains(&b'.') || !shown {
-                return Err(Kind::InvalidId);
-            }
-        }
-        Ok((right, time))
+        Ok((right, times))
     }
 
     fn reads(&self, name: &str) -> bool {
@@ -174,23 +198,25 @@ fn one<'h>(headers: &'h HeaderMap, name: &str) -> Result<&'h [u8], Kind> {
     let all: Vec<_> = headers.get_all(name).iter().collect();
     match all.as_slice() {
         [] => Err(Kind::MissingHeader),
-        [value] => Ok(value.as_bytes()),
+        [value, others @ ..] if others.iter().all(|other| other == value) => Ok(value.as_bytes()),
         _ => Err(Kind::RepeatedHeader),
     }
 }
 
-fn is_version(element: &[u8], end: u8) -> bool {
-    let Some(name) = element
-        .iter()
-        .position(|b| *b == end)
-        .map(|at| &element[..at])
-    else {
-        return false;
-    };
-    name.len() >= 2
-        && name[0] == b'v'
-        && name[1].is_ascii_digit()
-        && name[2..].iter().all(u8::is_ascii_alphanumeric)
+/// The text that stands here again and again, with commas between.
+fn once(value: &[u8]) -> Option<&[u8]> {
+    let commas = (0..value.len()).filter(|at| value[*at] == b',').take(64);
+    let mut firsts = commas.map(|at| &value[..at]).filter(|first| {
+        let mut rest = &value[first.len()..];
+        while let [b',', behind @ ..] = rest {
+            match behind.trim_ascii_start().strip_prefix(*first) {
+                Some(behind) => rest = behind.trim_ascii_start(),
+                None => return false,
+            }
+        }
+        rest.is_empty() && !first.trim_ascii().is_empty()
+    });
+    firsts.next().map(<[u8]>::trim_ascii_end)
 }
 
 fn number(raw: &[u8]) -> Result<u64, Kind> {

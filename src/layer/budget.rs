@@ -1,16 +1,38 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What strangers can make a receiver hold: bytes of bodies that are not verified yet, and copies
-/// that wait for the first one's outcome. Clones share the budget.
+use super::counter::Counter;
+use super::room::{Part, Rooms};
+
+/// What strangers can make a receiver hold: bytes of bodies, and copies that wait for the first
+/// one's outcome. Clones share the budget.
 ///
 /// Over it, a delivery is told "not now".
+///
+/// A body under 64 KiB is counted as it arrives, and until it is verified. A longer one queues for
+/// room for all that it announces (where it announces nothing, for all that it may come to), and
+/// counts until the last clone of its bytes is dropped: memory stays inside the budget while
+/// handlers take their time. A handler that keeps large bodies for good copies them.
+///
+/// - **Who may hold how much.** The large bodies of one layer take at most half of the budget, all
+///   its bodies five eighths (and 64 KiB always), the large ones of all layers seven eighths. So
+///   small ones find room beside large ones, their own sender's and others'.
+/// - **Queueing.** First come, first served; a body in the queue is not read on. When the request's
+///   time is up it is told "not now"; one whose sender hangs up makes way. A layer that has used up
+///   its part does not hold up the others.
+/// - **Strangers.** Who announces a large body and sends nothing holds nothing, for a body queues
+///   with its first bytes in hand. Of those a sixteenth of the budget is held at most; what comes on
+///   top is told "not now" at once.
+/// - **Slow senders.** Room is taken back from a body that brings less than a 512th of it in 50 ms
+///   while others wait: it keeps what has arrived, and queues anew for the rest. Where what has
+///   arrived leaves no room for the next one, it is told "not now" after half a second of that.
+/// - **What never fits.** A body within the layer's cap and over half of the budget is told "not
+///   now" before it is read, and the observer is told why: raise the budget, or lower the cap.
 ///
 /// ```
 /// use tower_webhook::layer::Budget;
 ///
-/// // One budget for all the webhooks of a process.
-/// let budget = Budget::new(16 * 1024 * 1024, 256);
+/// // One budget for all the webhooks of a process: large bodies of one take up to 32 MiB.
+/// let budget = Budget::new(64 * 1024 * 1024, 256);
 /// assert_eq!(budget.body_bytes(), 0);
 /// ```
 #[derive(Debug, Clone)]
@@ -18,61 +40,38 @@ pub struct Budget(Arc<Counters>);
 
 #[derive(Debug)]
 struct Counters {
-    body_bytes: Counter,
+    rooms: Arc<Rooms>,
     waiting: Counter,
 }
 
-#[derive(Debug)]
-struct Counter {
-    used: AtomicUsize,
-    limit: usize,
-}
-
-impl Counter {
-    fn new(limit: usize) -> Self {
-        Self {
-            used: AtomicUsize::new(0),
-            limit,
-        }
-    }
-
-    fn take(&self, amount: usize) -> bool {
-        let fits = |used: usize| used.checked_add(amount).filter(|sum| *sum <= self.limit);
-        self.used
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits)
-            .is_ok()
-    }
-
-    fn give_back(&self, amount: usize) {
-        self.used.fetch_sub(amount, Ordering::Relaxed);
-    }
-}
-
 impl Budget {
-    /// A budget of this many unverified body bytes and this many waiting copies.
+    /// A budget of this many body bytes and this many waiting copies.
     pub fn new(body_bytes: usize, waiting: usize) -> Self {
         Self(Arc::new(Counters {
-            body_bytes: Counter::new(body_bytes),
+            rooms: Arc::new(Rooms::new(body_bytes)),
             waiting: Counter::new(waiting),
         }))
     }
 
-    /// How many unverified bytes are held now.
+    /// How many bytes are taken now: by bodies that are not verified yet, and by large ones that are
+    /// still in use.
     pub fn body_bytes(&self) -> usize {
-        self.0.body_bytes.used.load(Ordering::Relaxed)
+        self.0.rooms.used()
     }
 
     /// How many copies wait now.
     pub fn waiting(&self) -> usize {
-        self.0.waiting.used.load(Ordering::Relaxed)
+        self.0.waiting.used()
     }
 
-    /// Nothing yet, to be grown as bytes arrive.
-    pub(crate) fn hold_bytes(&self) -> HeldBytes {
-        HeldBytes {
-            budget: self.clone(),
-            held: 0,
-        }
+    /// How many large bodies queue for room now.
+    pub fn queued_bodies(&self) -> usize {
+        self.0.rooms.queued()
+    }
+
+    /// What one more layer may take of it.
+    pub(crate) fn part(&self) -> Arc<Part> {
+        self.0.rooms.part()
     }
 
     /// A place for one waiting copy, if there is one.
@@ -82,33 +81,9 @@ impl Budget {
 }
 
 impl Default for Budget {
-    /// 64 MiB of unverified bytes and 1,024 waiting copies.
+    /// 64 MiB of body bytes and 1,024 waiting copies.
     fn default() -> Self {
         Self::new(64 * 1024 * 1024, 1024)
-    }
-}
-
-/// Bytes that are counted until this is dropped.
-#[derive(Debug)]
-pub(crate) struct HeldBytes {
-    budget: Budget,
-    held: usize,
-}
-
-impl HeldBytes {
-    /// Counts these too, or tells that they do not fit.
-    pub(crate) fn grow(&mut self, amount: usize) -> bool {
-        let taken = self.budget.0.body_bytes.take(amount);
-        if taken {
-            self.held = self.held.saturating_add(amount);
-        }
-        taken
-    }
-}
-
-impl Drop for HeldBytes {
-    fn drop(&mut self) {
-        self.budget.0.body_bytes.give_back(self.held);
     }
 }
 
@@ -125,12 +100,14 @@ impl Drop for Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layer::held::HeldBytes;
 
     #[test]
     fn what_is_held_is_given_back() {
         let budget = Budget::new(10, 1);
-        let mut one = budget.hold_bytes();
-        let mut two = budget.hold_bytes();
+        let part = budget.part();
+        let mut one = HeldBytes::of(&part);
+        let mut two = HeldBytes::of(&part);
         assert!(one.grow(6) && two.grow(4));
         assert!(!two.grow(1), "full to the byte");
         assert!(!two.grow(usize::MAX), "no overflow");

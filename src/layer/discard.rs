@@ -16,11 +16,17 @@ use http::header::EXPECT;
 use http_body::Body;
 use tokio::sync::Semaphore;
 
+/// Unless the layer takes longer bodies.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
 const MAX_TIME: Duration = Duration::from_secs(2);
 const MAX_AT_ONCE: usize = 256;
 
+/// How many of those are read at once that are longer than [`MAX_BYTES`]: a server takes buffers for
+/// each.
+const MAX_LONG_AT_ONCE: usize = 16;
+
 static PLACES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(MAX_AT_ONCE)));
+static LONG_PLACES: Semaphore = Semaphore::const_new(MAX_LONG_AT_ONCE);
 
 /// A refused body that is being thrown away.
 #[derive(Debug)]
@@ -32,14 +38,14 @@ pub(super) struct Discarding<B> {
 
 impl<B: Body> Discarding<B> {
     /// Begins with `body`, where that helps; none where there is nothing to throw away.
-    pub(super) fn of(headers: &HeaderMap, body: B) -> Option<Self> {
+    pub(super) fn of(headers: &HeaderMap, body: B, cap: usize) -> Option<Self> {
         // A client that sent `Expect` waits for leave to send its body, and reading would give it.
         if body.is_end_stream() || headers.contains_key(EXPECT) {
             return None;
         }
         Some(Self {
             body,
-            left: MAX_BYTES,
+            left: MAX_BYTES.max(cap),
             asked: false,
         })
     }
@@ -79,7 +85,17 @@ impl<B: Body> Discarding<B> {
         };
         runtime.spawn(async move {
             let _place = place;
-            let reading = std::future::poll_fn(|cx| read(&mut body, &mut left, cx));
+            let is_long = body
+                .size_hint()
+                .upper()
+                .is_none_or(|rest| usize::try_from(rest).map_or(true, |rest| rest > MAX_BYTES));
+            let reading = async {
+                let _place = match is_long && left > MAX_BYTES {
+                    true => LONG_PLACES.acquire().await.ok(),
+                    false => None,
+                };
+                std::future::poll_fn(|cx| read(&mut body, &mut left, cx)).await;
+            };
             let _ = tokio::time::timeout(MAX_TIME, reading).await;
         });
     }

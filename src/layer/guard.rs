@@ -7,7 +7,7 @@ use http_body::Body;
 use super::gates::Gates;
 use super::observer::{Observation, Verdict};
 use super::proofs::Proofs;
-use super::receive::{Limits, receive};
+use super::receive::{Limits, keep, receive};
 use super::reception::Reception;
 use super::refusal::Refusal;
 use crate::signature::{Verification, Verified};
@@ -46,7 +46,7 @@ impl Guard {
         }
         let arrival = proofs.arrival(&self.reception);
         let (limits, received_at) = (Limits::of(&self.reception, &arrival), arrival.received_at);
-        let bytes = receive(Pin::new(body), limits, |frame| check.update(frame)).await?;
+        let (bytes, held) = receive(Pin::new(body), limits, |frame| check.update(frame)).await?;
         // What is refused now is shown to the observer with its body.
         proofs.body = Some(bytes);
         if let Some(check) = verification.take() {
@@ -54,6 +54,7 @@ impl Guard {
             self.reception.clock_watch.proved(&verified);
             proofs.signature = Some(verified);
         }
+        proofs.body = proofs.body.take().map(|bytes| keep(bytes, held));
         if self.observe_passed {
             self.passed(parts, proofs);
         }

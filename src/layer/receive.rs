@@ -1,15 +1,20 @@
 //! Takes a body in: capped, timed, counted, and never copied when it comes in one frame.
 
 use std::pin::Pin;
-use std::task::Poll;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::{Body, Frame};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::arrival::Arrival;
-use super::budget::Budget;
+use super::held::{HeldBytes, Spared};
 use super::reception::Reception;
+use super::refusal::Refusal;
+use super::room::{LARGE, Part};
+use super::whole::Whole;
 use crate::rejection::Reason;
 
 /// What bounds a body.
@@ -17,7 +22,7 @@ use crate::rejection::Reason;
 pub(crate) struct Limits<'a> {
     pub(crate) max_bytes: usize,
     pub(crate) deadline: Instant,
-    pub(crate) budget: &'a Budget,
+    pub(crate) part: &'a Arc<Part>,
 }
 
 impl<'a> Limits<'a> {
@@ -25,44 +30,187 @@ impl<'a> Limits<'a> {
         Self {
             max_bytes: reception.max_body_bytes,
             deadline: arrival.deadline,
-            budget: &reception.budget,
+            part: &reception.part,
         }
     }
 }
 
-/// Reads the whole body, showing each frame to `on_frame` as it arrives.
+/// The body of a delivery that is let through. A large one goes on to be counted until its last
+/// clone is dropped.
+pub(crate) fn keep(bytes: Bytes, held: HeldBytes) -> Bytes {
+    if held.room() > 0 {
+        Bytes::from_owner(Counted { bytes, _held: held })
+    } else {
+        bytes
+    }
+}
+
+struct Counted {
+    bytes: Bytes,
+    _held: HeldBytes,
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Reads the whole body, showing each frame to `on_frame` as it arrives. It is counted until it is
+/// verified.
 ///
 /// A body that is refused half-way is left as it stands, so that the rest can be thrown away.
 pub(crate) async fn receive<B: Body<Data = Bytes>>(
     mut body: Pin<&mut B>,
     limits: Limits<'_>,
     mut on_frame: impl FnMut(&Bytes),
-) -> Result<Bytes, Reason> {
-    let max = u64::try_from(limits.max_bytes).unwrap_or(u64::MAX);
-    if body.size_hint().lower() > max {
-        return Err(Reason::BodyTooLarge);
+) -> Result<(Bytes, HeldBytes), Refusal> {
+    let hint = body.size_hint();
+    if hint.lower() > u64::try_from(limits.max_bytes).unwrap_or(u64::MAX) {
+        return Err(Reason::BodyTooLarge.into());
     }
-    let mut held = limits.budget.hold_bytes();
+    let announced = usize::try_from(hint.lower()).unwrap_or(usize::MAX);
+    if announced >= LARGE && announced > limits.part.largest() {
+        return Err(never_fits());
+    }
+    let mut held = HeldBytes::of(limits.part);
     let mut whole = Whole::Empty;
     let mut timer = Timer::Unasked;
+    let mut pace: Option<Pace> = None;
+    let mut has_queued = false;
     loop {
-        let frame = match next_frame(body.as_mut(), &mut timer, limits.deadline).await? {
-            None => return Ok(whole.into_bytes()),
-            Some(frame) => frame,
+        let until = (pace.as_ref()).map_or(limits.deadline, |it| it.look_at.min(limits.deadline));
+        let frame = match next_frame(body.as_mut(), &mut timer, until).await? {
+            Next::Frame(frame) => frame,
+            Next::End => {
+                if whole.len() < held.room() {
+                    whole.shrink();
+                    held.settle_for(whole.len());
+                }
+                return Ok((whole.into_bytes(), held));
+            }
+            Next::TimeIsUp if until >= limits.deadline => {
+                return Err(if has_queued {
+                    no_room_in_time()
+                } else {
+                    Reason::BodyTooSlow.into()
+                });
+            }
+            Next::TimeIsUp => {
+                look_at(&mut pace, &mut held, &mut whole)?;
+                continue;
+            }
         };
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        if whole.len().saturating_add(data.len()) > limits.max_bytes {
-            return Err(Reason::BodyTooLarge);
+        let arrived = whole.len().saturating_add(data.len());
+        if arrived > limits.max_bytes {
+            return Err(Reason::BodyTooLarge.into());
         }
-        if !held.grow(data.len()) {
-            return Err(Reason::BudgetUsedUp);
+        let hint = body.size_hint();
+        let rest = usize::try_from(hint.lower()).unwrap_or(usize::MAX);
+        if arrived > held.room() {
+            if held.room() == 0 && arrived.saturating_add(rest) < LARGE {
+                if !held.grow(data.len()) {
+                    return Err(Reason::BudgetUsedUp.into());
+                }
+            } else {
+                // What announces no length may come to the cap.
+                let largest = limits.max_bytes.min(limits.part.largest());
+                let expected = match hint.exact() {
+                    Some(_) => arrived.saturating_add(rest),
+                    None => largest,
+                };
+                if arrived > largest || expected > largest {
+                    return Err(never_fits());
+                }
+                if !held.try_reserve(expected) {
+                    // Behind a pointer, as everything that most deliveries do without.
+                    let queueing = held.reserve(expected, data.len(), limits.deadline);
+                    has_queued = true;
+                    if !Box::pin(queueing).await {
+                        return Err(no_room_in_time());
+                    }
+                }
+                pace = Some(Pace::from(Instant::now(), whole.len()));
+            }
         }
         on_frame(&data);
-        let expected = usize::try_from(body.size_hint().lower()).unwrap_or(0);
-        whole.push(data, expected);
+        whole.push(data, rest, held.room());
     }
+}
+
+/// The time that is up is not the sender's alone to answer for.
+fn no_room_in_time() -> Refusal {
+    Refusal::because(
+        Reason::BudgetUsedUp,
+        "a large body had to wait for room, and its time is up",
+    )
+}
+
+fn never_fits() -> Refusal {
+    Refusal::because(
+        Reason::BudgetUsedUp,
+        "the body can never fit: one layer's large bodies take at most half of the budget; raise \
+         that to twice `max_body_bytes`, or lower `max_body_bytes`",
+    )
+}
+
+/// How often it is looked at whether a large body uses its room, and what it has to bring by then:
+/// one of so many parts of it.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+const PARTS: usize = 512;
+/// How often in a row it may fail to, where others wait and could not use what it has not filled.
+const TOO_OFTEN: u32 = 10;
+
+/// How a large body comes in.
+#[derive(Debug)]
+struct Pace {
+    look_at: Instant,
+    arrived: usize,
+    slow: u32,
+}
+
+impl Pace {
+    fn from(now: Instant, arrived: usize) -> Self {
+        Self {
+            look_at: now + LOOK_EVERY,
+            arrived,
+            slow: 0,
+        }
+    }
+}
+
+/// Takes room back that a slow body does not use and others wait for.
+fn look_at(
+    pace: &mut Option<Pace>,
+    held: &mut HeldBytes,
+    whole: &mut Whole,
+) -> Result<(), Refusal> {
+    let Some(Pace { arrived, slow, .. }) = *pace else {
+        return Ok(());
+    };
+    let mut next = Pace::from(Instant::now(), whole.len());
+    if whole.len().saturating_sub(arrived) < held.room() / PARTS {
+        match held.spare_all_but(whole.len()) {
+            Spared::NotWanted => {}
+            Spared::Given => {
+                whole.shrink();
+                *pace = None;
+                return Ok(());
+            }
+            Spared::NotEnough => next.slow = slow.saturating_add(1),
+        }
+    }
+    if next.slow >= TOO_OFTEN {
+        return Err(Refusal::because(
+            Reason::BudgetUsedUp,
+            "a large body came slowly while others waited for its room",
+        ));
+    }
+    *pace = Some(next);
+    Ok(())
 }
 
 /// The timer of a body, which most do without.
@@ -72,18 +220,28 @@ enum Timer {
     Set(Pin<Box<Sleep>>),
 }
 
-/// The next frame of the body; none where it ends.
+enum Next {
+    Frame(Frame<Bytes>),
+    End,
+    TimeIsUp,
+}
+
+/// The next frame of the body, if it comes in time.
 ///
 /// A server hands on what has come with the head once it was asked for it, so it is asked twice
 /// before a timer is set.
 fn next_frame<B: Body<Data = Bytes>>(
     mut body: Pin<&mut B>,
     timer: &mut Timer,
-    deadline: Instant,
-) -> impl Future<Output = Result<Option<Frame<Bytes>>, Reason>> {
-    std::future::poll_fn(move |cx| {
+    until: Instant,
+) -> impl Future<Output = Result<Next, Reason>> {
+    std::future::poll_fn(move |cx: &mut Context<'_>| {
         if let Poll::Ready(frame) = body.as_mut().poll_frame(cx) {
-            return Poll::Ready(frame.transpose().map_err(|_| Reason::BodyCutOff));
+            return Poll::Ready(match frame {
+                None => Ok(Next::End),
+                Some(Ok(frame)) => Ok(Next::Frame(frame)),
+                Some(Err(_)) => Err(Reason::BodyCutOff),
+            });
         }
         if let Timer::Unasked = timer {
             *timer = Timer::AskedOnce;
@@ -91,58 +249,14 @@ fn next_frame<B: Body<Data = Bytes>>(
             return Poll::Pending;
         }
         if let Timer::AskedOnce = timer {
-            *timer = Timer::Set(Box::pin(sleep_until(deadline)));
+            *timer = Timer::Set(Box::pin(sleep_until(until)));
         }
-        match timer {
-            Timer::Set(sleep) => sleep.as_mut().poll(cx).map(|()| Err(Reason::BodyTooSlow)),
-            Timer::Unasked | Timer::AskedOnce => Poll::Pending,
+        let Timer::Set(sleep) = timer else {
+            return Poll::Pending;
+        };
+        if sleep.deadline() != until {
+            sleep.as_mut().reset(until);
         }
+        sleep.as_mut().poll(cx).map(|()| Ok(Next::TimeIsUp))
     })
-}
-
-/// Most memory that is taken for bytes that are announced and have not arrived.
-const MAX_AHEAD: usize = 64 * 1024;
-
-enum Whole {
-    Empty,
-    One(Bytes),
-    Many(BytesMut),
-}
-
-impl Whole {
-    fn len(&self) -> usize {
-        match self {
-            Self::Empty => 0,
-            Self::One(frame) => frame.len(),
-            Self::Many(bytes) => bytes.len(),
-        }
-    }
-
-    /// Adds a frame; `expected` more bytes are announced, and capped by the caller.
-    fn push(&mut self, data: Bytes, expected: usize) {
-        if data.is_empty() {
-            return;
-        }
-        match self {
-            Self::Empty => *self = Self::One(data),
-            Self::One(first) => {
-                // What is announced and not there yet is not counted, so little is taken for it.
-                let ahead = expected.min(MAX_AHEAD);
-                let size = first.len().saturating_add(data.len()).saturating_add(ahead);
-                let mut bytes = BytesMut::with_capacity(size);
-                bytes.extend_from_slice(first);
-                bytes.extend_from_slice(&data);
-                *self = Self::Many(bytes);
-            }
-            Self::Many(bytes) => bytes.extend_from_slice(&data),
-        }
-    }
-
-    fn into_bytes(self) -> Bytes {
-        match self {
-            Self::Empty => Bytes::new(),
-            Self::One(frame) => frame,
-            Self::Many(bytes) => bytes.freeze(),
-        }
-    }
 }

@@ -20,15 +20,13 @@ use super::proofs::Proofs;
 use super::refusal::Refusal;
 use super::refused::Refused;
 use super::response_body::ResponseBody;
+use super::room::Part;
 use super::unproved::{Hint, Hinted, Unproved};
 use crate::clock::{Clock, SystemClock};
 use crate::delivery::DeliveryProfile;
 use crate::event::ProviderName;
 use crate::rejection::{Reason, Rejection, RejectionResponse};
 use crate::signature::{Scheme, SignatureErrorKind, Verified};
-
-/// One mebibyte: far more than any webhook, and little enough to hold.
-const DEFAULT_MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// What all the layers for one provider share: its name, how it delivers, what bounds a delivery
 /// and who sees what became of it.
@@ -48,6 +46,8 @@ pub struct Reception {
     pub(crate) profile: DeliveryProfile,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) budget: Budget,
+    /// What of the budget this provider's bodies may take.
+    pub(crate) part: Arc<Part>,
     pub(crate) max_body_bytes: usize,
     pub(crate) secret_headers: Arc<[HeaderName]>,
     /// Where the sender writes its own id of a delivery.
@@ -62,16 +62,19 @@ pub struct Reception {
 }
 
 impl Reception {
-    /// The usual reception of this provider: bodies up to 1 MiB, the default [`Budget`], the
-    /// system's clock, `tracing` events and plain refusals.
+    /// The usual reception of this provider: bodies up to the [largest](DeliveryProfile::largest_body)
+    /// that it sends, the default [`Budget`], the system's clock, `tracing` events and plain
+    /// refusals.
     pub fn new(provider: ProviderName, profile: DeliveryProfile) -> Self {
+        let budget = Budget::default();
         Self {
             provider,
             consumer: None,
+            max_body_bytes: profile.largest_body(),
             profile,
             clock: Arc::new(SystemClock),
-            budget: Budget::default(),
-            max_body_bytes: DEFAULT_MAX_BODY_BYTES,
+            part: budget.part(),
+            budget,
             secret_headers: Arc::new([]),
             id_headers: Arc::new([]),
             origin: Origin::default(),
@@ -91,7 +94,10 @@ impl Reception {
         self
     }
 
-    /// Refuses longer bodies with 413, announced or not.
+    /// Refuses longer bodies with 413, announced or not. The
+    /// [largest](DeliveryProfile::largest_body) that the sender sends unless set.
+    ///
+    /// One layer's large bodies take at most half of its [`Budget`]: longer ones are told "not now".
     #[must_use]
     pub fn max_body_bytes(mut self, limit: usize) -> Self {
         self.max_body_bytes = limit;
@@ -101,6 +107,7 @@ impl Reception {
     /// Shares a budget with other webhooks.
     #[must_use]
     pub fn budget(mut self, budget: Budget) -> Self {
+        self.part = budget.part();
         self.budget = budget;
         self
     }
@@ -125,6 +132,21 @@ impl Reception {
     pub fn rejection_response(mut self, response: impl RejectionResponse) -> Self {
         self.rejections = Some(Arc::new(response));
         self
+    }
+
+    /// Says so where bodies within the cap can never fit into the budget.
+    pub(crate) fn warn_of_bodies_that_never_fit(&self) {
+        let fits = self.part.largest();
+        if self.max_body_bytes > fits {
+            tracing::warn!(
+                target: "tower_webhook",
+                provider = %self.provider,
+                max_body_bytes = self.max_body_bytes,
+                fits,
+                "the budget has no room for the largest bodies, which are told \"not now\": raise it \
+                 to twice `max_body_bytes`, or lower that"
+            );
+        }
     }
 
     /// Answers an authentic delivery whose time is outside the window with the not-now status and
@@ -290,7 +312,7 @@ impl Reception {
         // A wrong path must look like one that was never routed.
         let discarding = match response.status() {
             StatusCode::NOT_FOUND => None,
-            _ => Discarding::of(&parts.headers, unread),
+            _ => Discarding::of(&parts.headers, unread, self.max_body_bytes),
         };
         Refused::new(response, discarding)
     }
@@ -308,6 +330,7 @@ impl fmt::Debug for Reception {
             profile,
             clock,
             budget,
+            part: _,
             max_body_bytes,
             secret_headers,
             id_headers,

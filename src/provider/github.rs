@@ -49,7 +49,7 @@ use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
 use crate::event::{EventRule, ProviderName, Shape};
-use crate::secret::{KeyRing, SecretFormat};
+use crate::secret::{KeyRing, NamedSecret, SecretFormat, api_key};
 use crate::signature::{Scheme, Verifier};
 
 /// GitHub, proved by its signature.
@@ -59,6 +59,9 @@ use crate::signature::{Scheme, Verifier};
 /// - One event is one body, by its digest: two deliveries that agree in every byte are one event,
 ///   also where two hooks with one secret send them. Only the types that hold no moment of their own
 ///   are told apart by `X-GitHub-Delivery` too, as [the module](self) says.
+/// - Bodies of up to 25 MiB: GitHub delivers none over "25 MB"
+///   (<https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap>), which is taken
+///   for the larger of its two meanings.
 /// - One attempt, waiting 10 s (GitHub Enterprise Server may wait longer). GitHub never tries
 ///   again by itself; deliveries of the last three days can be sent again by hand or by script,
 ///   and one that was handled already is then answered from its record.
@@ -74,7 +77,8 @@ pub fn github(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
         .build()?;
     let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None)
         .with_time_to_answer(Duration::from_secs(10))
-        .with_redelivery_by_hand();
+        .with_redelivery_by_hand()
+        .with_largest_body(25 * 1024 * 1024);
     Ok(Provider::signed(
         ProviderName::new("github")?,
         Verifier::new(scheme, keys),
@@ -157,6 +161,8 @@ fn without_moment() -> Result<[Shape; 8], ConfigError> {
 }
 
 /// The hook's secrets, named `1`, `2` and so on in their order. The key is the text itself.
+/// The hook's secrets, named `1`, `2` and so on in their order
+/// unless they [bring a name](NamedSecret). The key is the text itself.
 ///
 /// # Errors
 ///
@@ -164,9 +170,9 @@ fn without_moment() -> Result<[Shape; 8], ConfigError> {
 pub fn keys<I>(secrets: I) -> Result<KeyRing, ConfigError>
 where
     I: IntoIterator,
-    I::Item: AsRef<str>,
+    I::Item: NamedSecret,
 {
-    KeyRing::parse(&SecretFormat::Text, secrets)
+    KeyRing::parse_of(&SecretFormat::Text, &[api_key], secrets)
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
 use crate::event::{EventRule, ProviderName, Shape};
-use crate::secret::{KeyRing, SecretFormat};
+use crate::secret::{KeyRing, NamedSecret, SecretFormat, api_key, whsec};
 use crate::signature::{Scheme, Verifier};
 
 /// Shopify, proved by its signature.
@@ -65,6 +65,9 @@ use crate::signature::{Scheme, Verifier};
 ///   delivery never grows stale: only its record stops a replay.
 /// - One event is one body, by its digest: see [the module](self) for topics that share theirs, and
 ///   for those that are told apart by `X-Shopify-Webhook-Id` too.
+/// - Bodies of up to 10 MiB. Shopify states no limit for HTTPS; what it sends passes 1 MB
+///   (<https://shopify.dev/changelog/amazon-eventbridge-webhook-payload-size-limit-increased-to-1-mb>),
+///   and 10 MB are the most that Pub/Sub, its other way of delivery, takes.
 /// - Eight retries within four hours, after every answer but 2xx, each attempt waiting 5 s. The
 ///   waits grow and are not stated: at least 30 s are assumed. There is no redelivery by hand. A
 ///   subscription whose deliveries keep failing is removed.
@@ -87,7 +90,8 @@ pub fn shopify(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
         },
         RetriedStatuses::AllButSuccess,
     )
-    .with_time_to_answer(Duration::from_secs(5));
+    .with_time_to_answer(Duration::from_secs(5))
+    .with_largest_body(10 * 1024 * 1024);
     Ok(Provider::signed(
         ProviderName::new("shopify")?,
         Verifier::new(scheme, keys),
@@ -135,6 +139,8 @@ fn without_moment() -> Result<[Shape; 5], ConfigError> {
 }
 
 /// The app's client secrets, named `1`, `2` and so on in their order. The key is the text itself.
+/// The app's client secrets, named `1`, `2` and so on in their order
+/// unless they [bring a name](NamedSecret). The key is the text itself.
 /// After a rotation the old one can go on signing for an hour: keep both in the ring.
 ///
 /// # Errors
@@ -143,9 +149,9 @@ fn without_moment() -> Result<[Shape; 5], ConfigError> {
 pub fn keys<I>(secrets: I) -> Result<KeyRing, ConfigError>
 where
     I: IntoIterator,
-    I::Item: AsRef<str>,
+    I::Item: NamedSecret,
 {
-    KeyRing::parse(&SecretFormat::Text, secrets)
+    KeyRing::parse_of(&SecretFormat::Text, &[api_key, whsec], secrets)
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
 use crate::event::{EventRule, ProviderName, Shape};
-use crate::secret::{KeyRing, SecretFormat};
+use crate::secret::{KeyRing, NamedSecret, SecretFormat, api_key, whsec};
 use crate::signature::{Piece, Scheme, Verifier};
 
 /// The first comes "nearly immediately".
@@ -101,7 +101,8 @@ pub fn slack(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
     ))
 }
 
-/// The app's signing secrets, named `1`, `2` and so on in their order. The key is the text itself.
+/// The app's signing secrets, named `1`, `2` and so on in their order
+/// unless they [bring a name](NamedSecret). The key is the text itself.
 ///
 /// # Errors
 ///
@@ -109,9 +110,9 @@ pub fn slack(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
 pub fn keys<I>(secrets: I) -> Result<KeyRing, ConfigError>
 where
     I: IntoIterator,
-    I::Item: AsRef<str>,
+    I::Item: NamedSecret,
 {
-    KeyRing::parse(&SecretFormat::Text, secrets)
+    KeyRing::parse_of(&SecretFormat::Text, &[api_key, whsec], secrets)
 }
 
 #[cfg(test)]

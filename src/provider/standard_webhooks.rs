@@ -37,7 +37,7 @@ use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
 use crate::event::{EventRule, ProviderName};
-use crate::secret::{KeyRing, SecretFormat};
+use crate::secret::{KeyRing, NamedSecret, SecretFormat};
 use crate::signature::{Piece, Scheme, Verifier};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -113,9 +113,33 @@ pub fn secret_format() -> SecretFormat {
 pub fn keys<I>(secrets: I) -> Result<KeyRing, ConfigError>
 where
     I: IntoIterator,
-    I::Item: AsRef<str>,
+    I::Item: NamedSecret,
 {
     KeyRing::parse(&secret_format(), secrets)
+}
+
+/// The secrets of a sender that follows the specification but for the key, which is the text itself,
+/// its prefix included: Polar (`polar_whs_…`), BigCommerce (the client secret), and OpenAI where a
+/// secret has no `whsec_`.
+///
+/// ```
+/// use tower_webhook::ProviderName;
+/// use tower_webhook::provider::{self, standard_webhooks};
+///
+/// let keys = standard_webhooks::text_keys(["polar_whs_0123456789abcdef"])?;
+/// let polar = provider::standard_webhooks(ProviderName::new("polar")?, keys)?;
+/// # Ok::<(), tower_webhook::ConfigError>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`KeyRing::parse`].
+pub fn text_keys<I>(secrets: I) -> Result<KeyRing, ConfigError>
+where
+    I: IntoIterator,
+    I::Item: NamedSecret,
+{
+    KeyRing::parse(&SecretFormat::Text, secrets)
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
 use crate::event::{EventRule, ProviderName, Shape};
-use crate::secret::{KeyRing, SecretFormat};
+use crate::secret::{KeyRing, NamedSecret, SecretFormat, api_key};
 use crate::signature::{Piece, Scheme, Verifier};
 
 /// Stripe, proved by its signature.
@@ -80,7 +80,8 @@ pub fn stripe(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
     ))
 }
 
-/// The endpoint's secrets as Stripe shows them, named `1`, `2` and so on in their order. The key is
+/// The endpoint's secrets as Stripe shows them, named `1`, `2` and so on in their order
+/// unless they [bring a name](NamedSecret). The key is
 /// the text itself, its prefix `whsec_` included.
 ///
 /// # Errors
@@ -89,9 +90,9 @@ pub fn stripe(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
 pub fn keys<I>(secrets: I) -> Result<KeyRing, ConfigError>
 where
     I: IntoIterator,
-    I::Item: AsRef<str>,
+    I::Item: NamedSecret,
 {
-    KeyRing::parse(&SecretFormat::Text, secrets)
+    KeyRing::parse_of(&SecretFormat::Text, &[api_key], secrets)
 }
 
 #[cfg(test)]

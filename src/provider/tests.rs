@@ -8,7 +8,7 @@ use super::*;
 use crate::clock::UnixTime;
 use crate::event::{EventError, Identity, ProviderName};
 use crate::path::PathTokens;
-use crate::secret::SigningSecret;
+use crate::secret::{KeyRing, SecretFormat, SigningSecret};
 use crate::source::Allowlist;
 use crate::store::MemoryStore;
 use crate::webhook::Webhook;
@@ -172,4 +172,69 @@ fn the_statuses_that_each_retries() {
         &blendfi, &all, &none, &all, &all, &none, &all, &all, &all, &all,
     ];
     assert_eq!(retried.each_ref(), expected);
+}
+
+/// By senders that are known to issue no such secret.
+#[test]
+fn what_a_sender_never_issues_is_refused_as_its_secret() {
+    let refused = [
+        stripe::keys(["sk_live_51NxYzABCDEFGHIJKLMNOP"]),
+        stripe::keys(["rk_live_51NxYzABCDEFGHIJKLMNOP"]),
+        stripe::keys(["we_1NxYzABCDEFGHIJKLMNOP"]),
+        stripe::keys(["WHSEC_9f8e7d6c5b4a9f8e7d6c5b4a"]),
+        slack::keys(["xoxb-17653672481-19874698323"]),
+        slack::keys(["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]),
+        shopify::keys(["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"]),
+        shopify::keys(["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]),
+        github::keys(["ghp_16C7e42F292c6912E7710c838347Ae178B4a"]),
+        github::keys(["sk_live_51NxYzABCDEFGHIJKLMNOP"]),
+        blendfi::keys(["sk_test_51NxYzABCDEFGHIJKLMNOP"]),
+        standard_webhooks::keys(["sk_live_51NxYzABCDEFGHIJKLMNOP"]),
+        standard_webhooks::keys(["polar_whs_0123456789abcdef"]),
+    ];
+    for (position, result) in refused.into_iter().enumerate() {
+        let error = result.unwrap_err().to_string();
+        assert!(
+            error.starts_with("signing secret: number 1: "),
+            "{position}: {error}"
+        );
+    }
+    // GitHub's secret is any text, Shopify's has had another form before.
+    assert!(github::keys(["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]).is_ok());
+    assert!(shopify::keys(["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"]).is_ok());
+    assert!(standard_webhooks::text_keys(["polar_whs_0123456789abcdef"]).is_ok());
+}
+
+#[test]
+fn keys_can_be_named_in_every_preset() {
+    let secrets = [
+        ("new", "whsec_test_the_new_one"),
+        ("old", "whsec_test_the_old_one"),
+    ];
+    let texts = [
+        ("new", "the new one of the two"),
+        ("old", "the old one of the two"),
+    ];
+    let base64 = [("new", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")];
+    for ring in [
+        blendfi::keys(secrets),
+        stripe::keys(&secrets),
+        github::keys(texts),
+        slack::keys(texts),
+        shopify::keys(texts.map(|(name, text)| (name.to_owned(), text.to_owned()))),
+        standard_webhooks::text_keys(texts),
+        KeyRing::parse(&SecretFormat::Text, texts),
+    ] {
+        assert_eq!(ring.unwrap().ids(), ["new".into(), "old".into()]);
+    }
+    let ring = standard_webhooks::keys(base64).unwrap();
+    assert_eq!(ring.ids(), ["new".into()]);
+    let twice = stripe::keys([
+        ("a", "whsec_test_the_new_one"),
+        ("a", "whsec_test_the_old_one"),
+    ]);
+    assert_eq!(
+        twice.unwrap_err().to_string(),
+        "signing secret: two keys are named \"a\""
+    );
 }

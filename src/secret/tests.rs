@@ -106,12 +106,191 @@ fn what_is_no_secret_is_refused_by_name() {
     ] {
         refuses(
             SigningSecret::from_base64(text),
-            "signing secret: not standard base64",
+            "signing secret: not base64; if the sender's key is the text itself, use \
+             standard_webhooks::text_keys or SigningSecret::from_text",
         );
     }
     refuses(
         SigningSecret::from_bytes(&[b' '; 40]),
         "signing secret: blank",
+    );
+}
+
+/// What people have pasted where a secret belongs, and a word of what they are told.
+const PASTED: &[(&str, &str)] = &[
+    ("\"whsec_test_9f8e7d6c5b4a\"", "quotes"),
+    ("'whsec_test_9f8e7d6c5b4a'", "quotes"),
+    ("`whsec_test_9f8e7d6c5b4a`", "quotes"),
+    ("“whsec_test_9f8e7d6c5b4a”", "quotes"),
+    ("„whsec_test_9f8e7d6c5b4a“", "quotes"),
+    ("‘whsec_test_9f8e7d6c5b4a’", "quotes"),
+    ("«whsec_test_9f8e7d6c5b4a»", "quotes"),
+    ("\"whsec_test_9f8e7d6c5b4a\",", "quotes"),
+    ("'whsec_test_9f8e7d6c5b4a';", "quotes"),
+    ("\u{feff}whsec_test_9f8e7d6c5b4a", "does not show"),
+    ("whsec_test_9f8e7d6c5b4a\u{200b}", "does not show"),
+    ("whsec_test_\u{200d}9f8e7d6c5b4a", "does not show"),
+    ("whsec_test_9f8e\n7d6c5b4a", "does not show"),
+    ("whsec_test_9f8e7d6c5b4a\u{0}", "does not show"),
+    ("whsec_test_9f8e7d6c5b4a\\n", "written as \\n"),
+    ("whsec_test_9f8e7d6c5b4a\\r\\n", "written as \\n"),
+    ("whsec_test_9f8e7d6c5b4a\r\n", "white space"),
+    ("\u{a0}whsec_test_9f8e7d6c5b4a", "white space"),
+    ("${STRIPE_WEBHOOK_SECRET}", "placeholder"),
+    ("$STRIPE_WEBHOOK_SECRET", "placeholder"),
+    ("$(pass show webhook)", "placeholder"),
+    ("$env:WEBHOOK_SECRET", "placeholder"),
+    ("{{ stripe_secret }}", "placeholder"),
+    ("{WEBHOOK_SECRET}", "placeholder"),
+    ("#{webhook_secret}", "placeholder"),
+    ("<your secret>", "placeholder"),
+    ("<%= ENV['SECRET'] %>", "placeholder"),
+    ("%WEBHOOK_SECRET%", "placeholder"),
+    ("%(webhook_secret)s", "placeholder"),
+    ("STRIPE_WEBHOOK_SECRET", "placeholder"),
+    ("your_webhook_secret", "placeholder"),
+    ("YOUR-SECRET-KEY-HERE", "placeholder"),
+    ("whsec_************", "in part"),
+    ("whsec_9f8e7d6c5b4a...", "in part"),
+    ("whsec_9f8e7d6c5b4a…", "in part"),
+    ("••••••••••••5b4a", "in part"),
+    ("STRIPE_WEBHOOK_SECRET=whsec_test_9f8e7d6c5b4a", "settings"),
+    ("export WEBHOOK_SECRET=9f8e7d6c5b4a", "settings"),
+    ("webhook_secret: 9f8e7d6c5b4a", "settings"),
+    ("{\"secret\":\"whsec_test_9f8e7d6c5b4a\"}", "settings"),
+    ("whsec_test_9f8e7d6c5b4a,whsec_test_the_new_one", "several"),
+    (
+        "8f742231b10e8888abcd99ccc01185a5, 9f742231b10e8888abcd99ccc01185a5",
+        "several",
+    ),
+    (
+        "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17",
+        "signature",
+    ),
+    (
+        "v0=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17",
+        "signature",
+    ),
+    (
+        "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+        "signature",
+    ),
+    (
+        "t=1492774577,v1=5257a869e7ecebeda32affa62cdca3fa",
+        "signature",
+    ),
+    ("Bearer 9f8e7d6c5b4a3928", "signature"),
+    ("xoxb-17653672481-19874698323", "access token"),
+    ("ghp_16C7e42F292c6912E7710c838347Ae178B4a", "access token"),
+    ("github_pat_11ABCDEFG0abcdefghijkl", "access token"),
+    ("we_1NxYzABCDEFGHIJKL", "id of an endpoint"),
+    ("evt_1NxYzABCDEFGHIJKL", "id of an endpoint"),
+    ("https://example.com/hooks", "URL"),
+    ("op://vault/stripe/secret", "kept"),
+    ("arn:aws:secretsmanager:eu-west-1:1:secret:x", "kept"),
+    ("/run/secrets/stripe_webhook", "kept"),
+    ("9f8e7d6c5b4a3928%3D", "encoded"),
+    ("&quot;9f8e7d6c5b4a&quot;", "encoded"),
+    (
+        "v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "standard_webhooks::keys",
+    ),
+    ("whsec_whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "twice"),
+];
+
+#[test]
+fn what_is_pasted_into_settings_is_told_apart_from_a_secret() {
+    for (text, what) in PASTED {
+        let error = SigningSecret::from_text(text).unwrap_err().to_string();
+        assert!(error.contains(what), "{text:?}: {error}");
+        let ring = KeyRing::parse(&SecretFormat::Text, [text]).unwrap_err();
+        assert!(ring.to_string().contains(what), "{text:?}: {ring}");
+        let part = text.get(..8).unwrap_or(text);
+        assert!(!error.contains(part) && !error.contains(text), "{error}");
+        // Whoever truly has such a secret is not locked out.
+        assert!(
+            SigningSecret::from_bytes(text.as_bytes()).is_ok(),
+            "{text:?}"
+        );
+    }
+}
+
+#[test]
+fn a_secret_that_could_have_been_issued_or_chosen_is_taken() {
+    for text in [
+        "It's a Secret to Everybody",
+        "\"begins with a quote",
+        "ends with a quote'",
+        "don't 'quote' me",
+        "8f742231b10e8888abcd99yyyzzz85a5",
+        "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",
+        "hush-hush-hush",
+        "pdl_ntfset_01gtrcn3rk06mzzy",
+        "wsk_r59a4HfWVAKycbCaNO1RvgCJec02gRd8",
+        // Senders that sign with the API key itself.
+        "sk_live_0123456789abcdef",
+        "sk_test_0123456789abcdef",
+        "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw==",
+        "a,b;c|d e:f=g&h%i$j{k}l",
+        "$ecretPassw0rd$",
+        "weekly_secret_rotation_1",
+        "key with = in it and more",
+        "пароль-для-вебхука",
+        "secret_tMrlL1qK5vuQAh1b6cZGhFChZTSYJlce98V0pYn7yBl",
+        "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17",
+    ] {
+        let taken = SigningSecret::from_text(text);
+        assert!(taken.is_ok(), "{text:?}: {taken:?}");
+    }
+}
+
+#[test]
+fn base64_is_told_apart_from_what_reads_like_it() {
+    let format = SecretFormat::Base64 { prefix: "whsec_" };
+    let why = |text: &str| format.parse(text).unwrap_err().to_string();
+    for (text, what) in [
+        ("polar_whs_0123456789abcdef", "standard_webhooks::text_keys"),
+        ("sk_live_51NxYzABCDEFGHIJKLMNOP", "API key"),
+        ("rk_test_51NxYzABCDEFGHIJKLMNOP", "API key"),
+        ("we_1NxYzABCDEFGHIJKLMNOP", "id of an endpoint"),
+        ("WHSEC_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "exactly whsec_"),
+        ("whsec-MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "exactly whsec_"),
+        ("whsec_whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2", "twice"),
+        (
+            "whsec_MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbL",
+            "a public key",
+        ),
+        ("8f742231b10e8888abcd99ccc01185a5", "hex"),
+        ("8F742231B10E8888ABCD99CCC01185A5", "hex"),
+        ("MfKQ9r8GKYqrTwjUPD8ILPZIo2La-_+/", "not base64"),
+        ("hunter2hunter2 hunter2", "text_keys"),
+        (
+            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+            "signature",
+        ),
+    ] {
+        let error = why(text);
+        assert!(error.contains(what), "{text}: {error}");
+    }
+    let tag = |text: &str| {
+        let mut state = format.parse(text).unwrap().start();
+        state.update(b"body");
+        state.finish()
+    };
+    let expected = tag("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+    assert_eq!(tag("v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), expected);
+    // The same bytes in both alphabets.
+    let standard = tag("whsec_++/++/++/++/++/++/++/++/++/++/++");
+    assert_eq!(tag("whsec_--_--_--_--_--_--_--_--_--_--_--"), standard);
+    assert_eq!(
+        tag("--_--_--_--_--_--_--_--_--_--_--"),
+        tag("++/++/++/++/++/++/++/++/++/++/++")
+    );
+    // Behind the prefix hex digits are base64: senders have drawn their secrets so.
+    assert!(
+        format
+            .parse("whsec_8f742231b10e8888abcd99ccc01185a5")
+            .is_ok()
     );
 }
 

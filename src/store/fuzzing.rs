@@ -1,6 +1,7 @@
 //! A way for the fuzz targets to what is private; only `cargo fuzz` builds it.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use crate::clock::UnixTime;
 use crate::event::{EventKey, Fingerprint};
@@ -39,6 +40,8 @@ pub enum Stage {
     Claimed {
         /// When the lease ends.
         lease_ends: UnixTime,
+        /// How long it was when it was set, where that is known.
+        lease: Option<Duration>,
         /// Whether an earlier attempt had other content.
         corrected: bool,
     },
@@ -54,10 +57,12 @@ impl From<Record> for Kept {
             State::Claimed {
                 token,
                 lease_ends,
+                lease,
                 corrected,
             } => {
                 let stage = Stage::Claimed {
                     lease_ends,
+                    lease,
                     corrected,
                 };
                 (stage, token)

@@ -38,6 +38,10 @@
 //! that is itself unique per event key closes that gap. A fence closes the other one, in which a
 //! holder sleeps through its lease before its effect and goes on as if nothing happened.
 //!
+//! Nor where the store's clock is set forward past the end of a lease: another may then claim, and the
+//! holder is told at its next renewal. A clock that is set back ends no lease early, and a lease that it
+//! left longer than it was made is as long again from the first claim or wait that meets it.
+//!
 //! ```
 //! use std::time::Duration;
 //! use tower_webhook::store::{
@@ -124,8 +128,9 @@ pub use token::Token;
 /// Keeps one record per event key; the [module](self) says what that guarantees. Whether a store of
 /// your own does, `testing::check_store` of the feature `testing` finds out.
 ///
-/// No method on records has a default body: each is a promise that only the store itself can keep.
-/// Every one may be dropped half-way and sent again.
+/// No method but [`identity`](Store::identity) and [`for_renewals`](Store::for_renewals) has a default
+/// body: each is a promise that only the store itself can keep. Every one may be dropped half-way and
+/// sent again.
 ///
 /// # Errors
 ///
@@ -173,6 +178,16 @@ pub trait Store: Send + Sync + 'static {
         &self,
         renewals: &[Renew],
     ) -> impl Future<Output = Result<Vec<Held>, StoreError>> + Send;
+
+    /// A handle to the same records for renewals, which are then made in a runtime of this crate's
+    /// own: claims are kept also while handlers block every thread of the receiver's runtime.
+    ///
+    /// It must need nothing of the runtime in which the store was made or is used, such as a
+    /// connection that is driven there. Where it would, there is none, and claims are renewed where
+    /// their handlers run. That is so unless a store says otherwise.
+    fn for_renewals(&self) -> Option<SharedStore> {
+        None
+    }
 
     /// Waits until the record may have changed so that a claim is worth another try: it was
     /// finished, released or forgotten, or its lease is over; at most `limit`.

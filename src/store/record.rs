@@ -3,6 +3,8 @@
 //! Nothing else decides. The memory store calls these functions; the scripts of other stores are
 //! their translation and are tested against them.
 
+use std::time::Duration;
+
 use crate::clock::UnixTime;
 use crate::event::{EventKey, Fingerprint};
 
@@ -31,6 +33,8 @@ pub(crate) enum State {
         token: Token,
         /// From this moment on anyone may claim; until someone does, the holder still holds.
         lease_ends: UnixTime,
+        /// How long the lease was when it was set; unknown where the first edition wrote the record.
+        lease: Option<Duration>,
         /// Kept so that a claim that is sent again gets the answer of the first time.
         corrected: bool,
     },
@@ -75,6 +79,29 @@ impl Record {
         let mut view = RecordView::new(key, state, self.attempt, self.fence, self.kept_until);
         view.fingerprint = self.fingerprint;
         view
+    }
+
+    /// The claim as it should stand where it says the impossible: a lease that ends further ahead
+    /// than it is long was set before the clock was set back. It is then as long again from now on,
+    /// so that a dead holder keeps nobody waiting for as long as the clock went back.
+    fn after_a_step_back(&self, now: UnixTime) -> Option<Self> {
+        let State::Claimed {
+            lease_ends: said,
+            lease: Some(lease),
+            ..
+        } = self.state
+        else {
+            return None;
+        };
+        let latest = now.saturating_add(lease);
+        if said <= latest {
+            return None;
+        }
+        let mut record = self.clone();
+        if let State::Claimed { lease_ends, .. } = &mut record.state {
+            *lease_ends = latest;
+        }
+        Some(record)
     }
 
     /// Whether other content than this was claimed or completed last.
@@ -136,13 +163,14 @@ impl Command for Claim {
             State::Claimed {
                 token, corrected, ..
             } if *token == self.token => self.grant_again(record, *corrected, now),
-            State::Claimed { lease_ends, .. } if *lease_ends > now => {
-                Step::leave(if record.differs_from(self.fingerprint) {
+            State::Claimed { lease_ends, .. } if *lease_ends > now => Step {
+                write: record.after_a_step_back(now),
+                outcome: if record.differs_from(self.fingerprint) {
                     ClaimOutcome::OtherInProgress
                 } else {
                     ClaimOutcome::InProgress
-                })
-            }
+                },
+            },
             State::Claimed { .. } | State::Released { .. } => self.grant(Some(record), now),
             State::Done { response, .. } => Step::leave(if record.differs_from(self.fingerprint) {
                 ClaimOutcome::OtherDone(response.clone())
@@ -169,6 +197,7 @@ impl Claim {
                 state: State::Claimed {
                     token: self.token,
                     lease_ends,
+                    lease: Some(self.lease),
                     corrected: grant.corrected,
                 },
                 attempt: grant.attempt,
@@ -188,6 +217,7 @@ impl Claim {
                 state: State::Claimed {
                     token: self.token,
                     lease_ends,
+                    lease: Some(self.lease),
                     corrected,
                 },
                 attempt: record.attempt,
@@ -294,6 +324,7 @@ impl Command for Renew {
                         state: State::Claimed {
                             token,
                             lease_ends,
+                            lease: Some(self.lease),
                             corrected,
                         },
                         attempt: record.attempt,
@@ -307,6 +338,30 @@ impl Command for Renew {
             State::Claimed { .. } | State::Done { .. } | State::Released { .. } => {
                 Step::leave(Held::Fenced)
             }
+        }
+    }
+}
+
+/// A look at how long a claim holds, by who waits for its end.
+pub(crate) struct Look<'a>(pub(crate) &'a EventKey);
+
+impl Command for Look<'_> {
+    /// When the lease of a live claim ends.
+    type Outcome = Option<UnixTime>;
+
+    fn key(&self) -> &EventKey {
+        self.0
+    }
+
+    fn apply(&self, record: Option<&Record>, now: UnixTime) -> Step<Option<UnixTime>> {
+        let Some(record) = kept(record, now) else {
+            return Step::leave(None);
+        };
+        let write = record.after_a_step_back(now);
+        let lease_ends = write.as_ref().unwrap_or(record).lease_ends();
+        Step {
+            outcome: lease_ends.filter(|end| *end > now),
+            write,
         }
     }
 }

@@ -73,6 +73,10 @@ impl Store for SharedStore {
         self.0.renew(renewals).await
     }
 
+    fn for_renewals(&self) -> Option<SharedStore> {
+        self.0.for_renewals()
+    }
+
     async fn wait(&self, key: &EventKey, limit: Duration) {
         self.0.wait(key, limit).await;
     }
@@ -106,6 +110,7 @@ trait Boxed: Send + Sync {
     fn complete<'a>(&'a self, complete: &'a Complete) -> BoxFuture<'a, Result<Held, StoreError>>;
     fn release<'a>(&'a self, release: &'a Release) -> BoxFuture<'a, Result<Held, StoreError>>;
     fn renew<'a>(&'a self, renewals: &'a [Renew]) -> BoxFuture<'a, Result<Vec<Held>, StoreError>>;
+    fn for_renewals(&self) -> Option<SharedStore>;
     fn wait<'a>(&'a self, key: &'a EventKey, limit: Duration) -> BoxFuture<'a, ()>;
     fn lookup<'a>(
         &'a self,
@@ -143,6 +148,10 @@ impl<S: Store> Boxed for S {
 
     fn renew<'a>(&'a self, renewals: &'a [Renew]) -> BoxFuture<'a, Result<Vec<Held>, StoreError>> {
         Box::pin(Store::renew(self, renewals))
+    }
+
+    fn for_renewals(&self) -> Option<SharedStore> {
+        Store::for_renewals(self)
     }
 
     fn wait<'a>(&'a self, key: &'a EventKey, limit: Duration) -> BoxFuture<'a, ()> {

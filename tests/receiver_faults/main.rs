@@ -9,6 +9,7 @@
     clippy::indexing_slicing
 )]
 
+mod blocked;
 mod chaos;
 mod copies;
 mod journal;
@@ -31,7 +32,7 @@ use receiver::Point;
 
 fn main() -> ExitCode {
     if let Some(orders) = process::orders() {
-        return on_threads(receiver::run(orders));
+        return on_threads(orders.threads, receiver::run(orders));
     }
     let mut arguments = Arguments::from_args();
     // Leases are in real time: one test's load must not stall another's receivers.
@@ -60,6 +61,22 @@ fn main() -> ExitCode {
         test(
             "a receiver stopped past its lease does nothing more if it heeds the notice",
             stops::stopped_and_heeding,
+        ),
+        test(
+            "a handler that was stopped past its lease learns so from its first question",
+            stops::stopped_and_asking,
+        ),
+        test(
+            "a handler that was stopped past its lease is told before its timer",
+            stops::stopped_and_selecting,
+        ),
+        test(
+            "handlers that block both threads past their leases keep their events",
+            || blocked::all_threads(2),
+        ),
+        test(
+            "a handler that blocks the only thread past its lease keeps its event",
+            || blocked::all_threads(1),
         ),
         test(
             "a receiver cut off between effect and record is the window that a unique sink closes",
@@ -105,15 +122,21 @@ where
     F: Future<Output = ()>,
 {
     Trial::test(name, move || {
-        on_threads(story());
+        on_threads(THREADS, story());
         Ok(())
     })
 }
 
 /// One thread may stand for ever at a point while the others go on.
-fn on_threads<F: Future>(work: F) -> F::Output {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(4)
+const THREADS: usize = 4;
+
+fn on_threads<F: Future>(threads: usize, work: F) -> F::Output {
+    let mut builder = match threads {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    builder
+        .worker_threads(threads)
         .enable_all()
         .build()
         .unwrap()

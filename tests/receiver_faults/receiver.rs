@@ -12,9 +12,10 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
+use tokio::time::sleep;
 use tower_webhook::store::{
-    Claim, ClaimOutcome, Complete, Counts, Held, RecordView, RedisStore, Release, Renew, Store,
-    StoreError,
+    Claim, ClaimOutcome, Complete, Counts, Held, RecordView, RedisStore, Release, Renew,
+    SharedStore, Store, StoreError,
 };
 use tower_webhook::{Delivery, EventKey, ProviderName, Webhook, provider};
 
@@ -33,6 +34,10 @@ pub(crate) struct Orders {
     pub(crate) sinks: bool,
     /// Where to stand, at which time it gets there.
     pub(crate) stand: Option<(Point, u32)>,
+    /// How many there are to work on.
+    pub(crate) threads: usize,
+    /// For how long each handler blocks its thread before its effect.
+    pub(crate) blocks: Option<Duration>,
 }
 
 /// Where a receiver can stand.
@@ -51,6 +56,11 @@ pub(crate) enum Point {
     Stubborn,
     /// The same: then it gives up.
     Heeding,
+    /// The handler has begun. For a moment: then it asks whether its lease is lost, and gives up if
+    /// so.
+    Asking,
+    /// The same, where the loss and the moment's end are awaited together, the loss first.
+    Selecting,
     /// The effect has taken place. Until the handler is told that its lease is lost: then it
     /// returns.
     CutOff,
@@ -62,6 +72,7 @@ struct Shared {
     journal: Journal,
     sinks: Option<Sinks>,
     stand: Option<(Point, AtomicU32)>,
+    blocks: Option<Duration>,
 }
 
 impl Shared {
@@ -88,6 +99,8 @@ impl Shared {
 }
 
 pub(crate) const STANDS: &str = "stands";
+/// Long enough to be stopped meanwhile, and shorter than a lease.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// Prints its address, and serves until it is killed or its standard input ends.
 pub(crate) async fn run(orders: Orders) -> ExitCode {
@@ -95,6 +108,7 @@ pub(crate) async fn run(orders: Orders) -> ExitCode {
         journal: Journal::open(&orders.folder),
         sinks: orders.sinks.then(|| Sinks::open(&orders.folder)),
         stand: (orders.stand).map(|(point, times)| (point, AtomicU32::new(times))),
+        blocks: orders.blocks,
     });
     let store = WatchedStore {
         inner: RedisStore::connect(orders.redis).await.unwrap(),
@@ -125,6 +139,28 @@ async fn handle(State(shared): State<Arc<Shared>>, delivery: Delivery) -> Status
                 return StatusCode::INTERNAL_SERVER_ERROR;
             }
         }
+    }
+    let is_lost = if shared.stands_at(Point::Asking) {
+        sleep(MOMENT).await;
+        delivery.lease().is_lost()
+    } else if shared.stands_at(Point::Selecting) {
+        tokio::select! {
+            biased;
+            () = delivery.lease().lost() => true,
+            () = sleep(MOMENT) => false,
+        }
+    } else {
+        false
+    };
+    if is_lost {
+        note(What::Told);
+        return StatusCode::INTERNAL_SERVER_ERROR;
+    }
+    if let Some(span) = shared.blocks {
+        // Those that came together begin to block together.
+        sleep(MOMENT / 2).await;
+        println!("{STANDS}");
+        std::thread::sleep(span);
     }
     note(What::Effect);
     if let Some(sinks) = &shared.sinks {
@@ -177,6 +213,10 @@ impl Store for WatchedStore {
 
     async fn renew(&self, renewals: &[Renew]) -> Result<Vec<Held>, StoreError> {
         self.inner.renew(renewals).await
+    }
+
+    fn for_renewals(&self) -> Option<SharedStore> {
+        self.inner.for_renewals()
     }
 
     async fn wait(&self, key: &EventKey, limit: Duration) {

@@ -35,6 +35,18 @@ pub(crate) async fn stopped_and_heeding() {
     assert_eq!(world.journal.of(What::Effect, EVENT), [other]);
 }
 
+/// Its handler waits for a timer, and asks once it is over.
+pub(crate) async fn stopped_and_asking() {
+    let Stopped { world, other, .. } = overtaken(Point::Asking).await;
+    assert_eq!(world.journal.of(What::Effect, EVENT), [other]);
+}
+
+/// The same, and it would be told while it waits.
+pub(crate) async fn stopped_and_selecting() {
+    let Stopped { world, other, .. } = overtaken(Point::Selecting).await;
+    assert_eq!(world.journal.of(What::Effect, EVENT), [other]);
+}
+
 /// Redis goes away after the effect, and comes back when the lease is over: the other receiver may
 /// be faster to claim the event than this one is to say that it is done. Here it is.
 pub(crate) async fn cut_off_after_the_effect() {

@@ -49,6 +49,8 @@ impl World {
             lease: lease.into(),
             sinks: true,
             stand: None,
+            threads: super::THREADS,
+            blocks: None,
         }
     }
 

@@ -71,6 +71,8 @@ pub(crate) struct Server {
     pub(crate) port: u16,
     tls_port: Option<u16>,
     password: Option<String>,
+    /// The folder of what sets its clock.
+    clock: Option<PathBuf>,
 }
 
 impl Server {
@@ -91,6 +93,39 @@ impl Server {
     /// A server at a certain port.
     pub(crate) fn at(port: u16) -> Self {
         Self::plain("redis-server", &[], port, None, None)
+    }
+
+    /// A server whose clock is set by [`Server::set_clock`] while it runs.
+    pub(crate) fn with_clock() -> Self {
+        let dir = folder();
+        let (library, ahead) = (dir.join("clock.so"), dir.join("ahead"));
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/redis_support/clock.c");
+        let mut compiler = Command::new("cc");
+        compiler
+            .args(["-shared", "-fPIC", source, "-o"])
+            .arg(&library);
+        assert!(compiler.status().unwrap().success(), "cc makes {library:?}");
+        fs::write(&ahead, "0").unwrap();
+        let mut server = Self::plain("redis-server", &[], free_port(), None, None);
+        server.kill();
+        server.program = "env".to_owned();
+        let set = [
+            format!("LD_PRELOAD={}", library.display()),
+            format!("CLOCK_AHEAD={}", ahead.display()),
+            "redis-server".to_owned(),
+        ];
+        server.arguments.splice(0..0, set);
+        server.clock = Some(dir);
+        server.restart();
+        server
+    }
+
+    /// Sets its clock to so many seconds ahead of the system's, or behind.
+    pub(crate) fn set_clock(&self, ahead: i64) {
+        let dir = self.clock.as_ref().unwrap();
+        // In one step, whenever the server reads it.
+        fs::write(dir.join("next"), ahead.to_string()).unwrap();
+        fs::rename(dir.join("next"), dir.join("ahead")).unwrap();
     }
 
     pub(crate) fn with_password(password: &str) -> Self {
@@ -171,6 +206,7 @@ impl Server {
             port,
             tls_port,
             password,
+            clock: None,
         };
         server.wait_until_up();
         server
@@ -263,7 +299,9 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
-        let _ = fs::remove_dir_all(&self.dir);
+        for dir in self.clock.iter().chain([&self.dir]) {
+            let _ = fs::remove_dir_all(dir);
+        }
     }
 }
 

@@ -295,6 +295,7 @@ impl DedupeBuilder {
             profile.check_renewal_ceiling(renewal_ceiling.unwrap_or(usual_ceiling), lease)?;
         let retention =
             profile.check_retention(retention.unwrap_or_else(|| profile.default_retention()))?;
+        self.reception.warn_of_bodies_that_never_fit();
         let store = SharedStore::new(store);
         let scope = Scope {
             tenant: self.tenant,
@@ -307,6 +308,9 @@ impl DedupeBuilder {
             hook: self.hook,
             scope: scope.clone(),
         };
+        let for_renewals = store.for_renewals();
+        let apart = for_renewals.is_some();
+        let for_renewals = for_renewals.unwrap_or_else(|| store.clone());
         Ok(DedupeLayer {
             name: TakenName::take(name, self.owner, shares_name)?,
             core: Arc::new(Core {
@@ -314,8 +318,8 @@ impl DedupeBuilder {
                 rule: self.rule,
                 scope,
                 demanded,
-                renewals: Arc::new(Renewals::new(store.clone(), lease)),
-                nursery: Arc::new(Nursery::new(lease)),
+                renewals: Arc::new(Renewals::new(for_renewals, lease)),
+                nursery: Arc::new(Nursery::new(lease, apart)),
                 pace: Pace::default(),
                 store,
                 confirms,

@@ -5,7 +5,7 @@ use http::{HeaderMap, Response, StatusCode};
 use tokio::time::Instant;
 
 use super::core::{Core, Known};
-use super::lease::Lease;
+use super::lease::{End, Lease};
 use crate::event::Handling;
 use crate::layer::arrival::Arrival;
 use crate::layer::authenticated::Authenticated;
@@ -31,6 +31,8 @@ pub(super) struct Facts {
     pub(super) unchecked: AtomicBool,
     /// Whether its key is the sender's own id and was met with other content.
     pub(super) content_differs: AtomicBool,
+    /// When its hold ends unless it is renewed.
+    ends: End,
     /// Made when somebody asks for it, or it is lost.
     lease: OnceLock<Lease>,
     /// Whether the handler is running: who waits for it then need not wait past the deadline.
@@ -60,6 +62,7 @@ impl Facts {
             claimed: OnceLock::new(),
             unchecked: AtomicBool::new(false),
             content_differs: AtomicBool::new(false),
+            ends: End::none(arrival.started),
             lease: OnceLock::new(),
             handling: AtomicBool::new(false),
             has_run: AtomicBool::new(false),
@@ -72,11 +75,27 @@ impl Facts {
     }
 
     pub(super) fn lease(&self) -> &Lease {
-        self.lease.get_or_init(Lease::new)
+        let lease = self.lease.get_or_init(|| Lease::until(&self.ends));
+        // It may have been renewed while it was made.
+        lease.follow(&self.ends);
+        lease
     }
 
     pub(super) fn is_lease_lost(&self) -> bool {
-        self.lease.get().is_some_and(Lease::is_lost)
+        match self.lease.get() {
+            Some(lease) => lease.is_lost(),
+            None => self.ends.is_over(),
+        }
+    }
+
+    /// The hold was claimed or renewed, and lasts until then; `false` where a handler was told
+    /// before that it is lost.
+    pub(super) fn hold_until(&self, end: Instant) -> bool {
+        self.ends.set(end);
+        self.lease.get().is_none_or(|lease| {
+            lease.follow(&self.ends);
+            !lease.is_lost()
+        })
     }
 
     pub(super) fn is_unchecked(&self) -> bool {

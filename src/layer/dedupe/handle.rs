@@ -25,7 +25,7 @@ use super::run::run;
 use super::ticket::{Answer, Ticket};
 use crate::layer::coding::check_encoding;
 use crate::layer::proofs::Proofs;
-use crate::layer::receive::{Limits, receive};
+use crate::layer::receive::{Limits, keep, receive};
 use crate::layer::refusal::Refusal;
 use crate::rejection::Reason;
 
@@ -54,7 +54,8 @@ impl Core {
         if proofs.body.is_none() {
             check_encoding(&parts.headers)?;
             let limits = Limits::of(&self.reception, &arrival);
-            proofs.body = Some(receive(Pin::new(body), limits, |_| ()).await?);
+            let (bytes, held) = receive(Pin::new(body), limits, |_| ()).await?;
+            proofs.body = Some(keep(bytes, held));
         }
         self.identify(parts, proofs, arrival.received_at)
     }

@@ -55,6 +55,8 @@ pub(super) struct Kept(Arc<Hold>);
 
 impl Kept {
     pub(super) fn new(facts: Arc<Facts>, token: Token, grant: Grant, claimed_at: Instant) -> Self {
+        // From before it was sent, so that it ends no later here than in the store.
+        facts.hold_until(claimed_at + facts.core.lease);
         Self(Arc::new(Hold {
             facts,
             token,
@@ -138,7 +140,9 @@ impl Hold {
             }
             let limit = (asked + CALL_LIMIT).min(ends);
             let answered = if alone {
-                let outcome = timeout_at(limit, self.renew()).await.ok();
+                let outcome = timeout_at(limit, renewals.renew_alone(&self.renewal()))
+                    .await
+                    .ok();
                 outcome.map(|outcome| Answered {
                     asked,
                     outcome: outcome.map_err(Arc::new),
@@ -155,6 +159,10 @@ impl Hold {
                 }) => {
                     alone = false;
                     ends = (asked + lease).min(last_end);
+                    if !self.facts.hold_until(ends) {
+                        self.stop_renewing("its end had come before it was renewed");
+                        return pending().await;
+                    }
                     due = renewals.due_again(asked);
                 }
                 Some(Answered {
@@ -207,18 +215,6 @@ impl Hold {
             lease: self.core().lease,
             retention: self.core().retention,
         }
-    }
-
-    /// Extends the lease at once and on its own.
-    async fn renew(&self) -> Result<Held, StoreError> {
-        let renewal = self.renewal();
-        let outcomes = self
-            .core()
-            .store
-            .renew(std::slice::from_ref(&renewal))
-            .await?;
-        // A store that answers for fewer keys than it was asked about has not renewed this one.
-        Ok(outcomes.into_iter().next().unwrap_or(Held::Fenced))
     }
 
     /// Records the event as done, however long that takes; calls `overdue` once if that is not

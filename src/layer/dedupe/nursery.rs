@@ -13,9 +13,12 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep};
 use tracing::Instrument;
 
+use super::apart;
 use super::hold::Hold;
 
 pub(super) struct Nursery {
+    /// Whether the store can be asked from another runtime than that of the holder.
+    apart: bool,
     /// How often it is looked after.
     every: Duration,
     /// From this age on a hold is renewed.
@@ -26,13 +29,22 @@ pub(super) struct Nursery {
 #[derive(Default)]
 struct Table {
     places: Slab<Child>,
-    /// The runtimes in which a task looks after the holds that are theirs. One that stands still, or
-    /// ends, costs no other its leases.
-    attended: Vec<Id>,
+    /// Those whose holds a task looks after. A runtime that stands still, or ends, costs no other its
+    /// leases.
+    attended: Vec<Family>,
+}
+
+/// The holds that one task looks after.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Family {
+    /// Where the tasks are that hold them.
+    runtime: Id,
+    /// Whether they are renewed apart from that.
+    apart: bool,
 }
 
 struct Child {
-    runtime: Handle,
+    family: Family,
     stage: Stage,
 }
 
@@ -44,36 +56,42 @@ enum Stage {
 
 impl Nursery {
     /// The nursery of holds with this lease, whose first renewal is due when a quarter of it is
-    /// over, at the soonest.
-    pub(super) fn new(lease: Duration) -> Self {
+    /// over, at the soonest; `apart` where the store can be asked from any runtime.
+    pub(super) fn new(lease: Duration, apart: bool) -> Self {
         let every = lease / 15;
         Self {
+            apart,
             every,
             grown_up: every * 2,
             table: Mutex::default(),
         }
     }
 
-    /// Keeps a place for a hold that is about to come in this runtime, and tells whether a task
-    /// looked after those there before.
+    /// Keeps a place for a hold that is about to come in this runtime, the current one, and tells
+    /// whether a task looked after those there before.
     ///
     /// If none did, the work on the hold is to be spawned, and behind this call: the task that looks
     /// after it must not stand behind one that blocks its thread. What was spawned last is the next
     /// to run on a thread, and no other takes it over.
     pub(super) fn reserve(self: &Arc<Self>, runtime: &Handle) -> (Place, bool) {
-        let id = runtime.id();
+        let own = if self.apart { apart::runtime() } else { None };
+        let family = Family {
+            runtime: runtime.id(),
+            apart: own.is_some(),
+        };
         let mut table = self.table();
         let number = table.places.insert(Child {
-            runtime: runtime.clone(),
+            family,
             stage: Stage::Expected,
         });
-        let is_attended = table.attended.contains(&id);
+        let is_attended = table.attended.contains(&family);
         if !is_attended {
-            table.attended.push(id);
+            table.attended.push(family);
         }
         drop(table);
         if !is_attended {
-            runtime.spawn(Arc::clone(self).attend(id));
+            let attend = Arc::clone(self).attend(family);
+            own.unwrap_or(runtime).spawn(attend);
         }
         let place = Place {
             nursery: Arc::clone(self),
@@ -82,24 +100,25 @@ impl Nursery {
         (place, is_attended)
     }
 
-    /// Looks after the holds of a runtime as long as there are young ones.
-    async fn attend(self: Arc<Self>, runtime: Id) {
+    /// Looks after the holds of a family as long as there are young ones. They are renewed in the
+    /// runtime of this task.
+    async fn attend(self: Arc<Self>, family: Family) {
         loop {
             sleep(self.every).await;
-            if !self.look_after(runtime) {
+            if !self.look_after(family) {
                 return;
             }
         }
     }
 
-    /// Has those holds of a runtime renewed that are of an age; tells whether others of it are
-    /// there or expected.
-    fn look_after(&self, runtime: Id) -> bool {
+    /// Has those holds of a family renewed that are of an age; tells whether others of it are there
+    /// or expected.
+    fn look_after(&self, family: Family) -> bool {
         let now = Instant::now();
         let mut any_left = false;
         let mut table = self.table();
         for (_, child) in &mut table.places {
-            if child.runtime.id() != runtime {
+            if child.family != family {
                 continue;
             }
             match &child.stage {
@@ -108,7 +127,7 @@ impl Nursery {
                 {
                     let (hold, span) = (Arc::clone(hold), hold.span.clone());
                     let renewed = async move { match hold.renew_for_ever().await {} };
-                    let task = child.runtime.spawn(renewed.instrument(span));
+                    let task = tokio::spawn(renewed.instrument(span));
                     child.stage = Stage::Renewed(task.abort_handle());
                 }
                 Stage::Expected | Stage::Young(_) => any_left = true,
@@ -116,7 +135,7 @@ impl Nursery {
             }
         }
         if !any_left {
-            table.attended.retain(|id| *id != runtime);
+            table.attended.retain(|attended| *attended != family);
         }
         any_left
     }

@@ -24,6 +24,7 @@ const TICKS: u32 = 5;
 /// starts a task that sends, at that moment, what has been gathered for it. While nothing is held
 /// there is neither task nor timer.
 pub(super) struct Renewals {
+    /// As it is for renewals.
     store: SharedStore,
     lease: Duration,
     plan: Mutex<Plan>,
@@ -106,6 +107,13 @@ impl Renewals {
             planned: planned.max(due),
         });
         due
+    }
+
+    /// Renews one at once and on its own.
+    pub(super) async fn renew_alone(&self, renewal: &Renew) -> Result<Held, StoreError> {
+        let outcomes = self.store.renew(std::slice::from_ref(renewal)).await?;
+        // A store that answers for fewer keys than it was asked about has not renewed this one.
+        Ok(outcomes.into_iter().next().unwrap_or(Held::Fenced))
     }
 
     /// Renews, at this moment or at once if it is past, with all who are due then. `None` where no

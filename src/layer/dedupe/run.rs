@@ -2,8 +2,8 @@
 //!
 //! Whatever it waits for, it waits in a task of its own: a sender that hangs up ends its request,
 //! and what was claimed must be finished all the same. Its claim is renewed by others, so that it
-//! is not late for a handler that blocks its thread, where the runtime has others; nor is its
-//! sender's answer, unless the work was begun in the request (see `pace`).
+//! is not late for a handler that blocks its thread (see `apart`); nor is its sender's answer, where the
+//! runtime has other threads, unless the work was begun in the request (see `pace`).
 
 use std::future::{Ready, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -33,7 +33,7 @@ use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
 use crate::event::{EventRule, ProviderName, Shape};
-use crate::secret::{KeyRing, SecretFormat};
+use crate::secret::{KeyRing, NamedSecret, SecretFormat, api_key};
 use crate::signature::{Piece, Scheme, Verifier};
 
 pub use payload::{Conversion, Data, EventType, Payload, StandbyReason};
@@ -84,7 +84,8 @@ pub fn secret_format() -> SecretFormat {
     SecretFormat::Text
 }
 
-/// The endpoint's secrets as BlendFi shows them, named `1`, `2` and so on in their order.
+/// The endpoint's secrets as BlendFi shows them, named `1`, `2` and so on in their order
+/// unless they [bring a name](NamedSecret).
 ///
 /// # Errors
 ///
@@ -92,9 +93,9 @@ pub fn secret_format() -> SecretFormat {
 pub fn keys<I>(secrets: I) -> Result<KeyRing, ConfigError>
 where
     I: IntoIterator,
-    I::Item: AsRef<str>,
+    I::Item: NamedSecret,
 {
-    KeyRing::parse(&secret_format(), secrets)
+    KeyRing::parse_of(&secret_format(), &[api_key], secrets)
 }
 
 #[cfg(test)]

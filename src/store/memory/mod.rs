@@ -21,6 +21,7 @@ use super::command::{Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Re
 use super::error::{StoreError, StoreErrorKind};
 use super::identity::StoreIdentity;
 use super::record::Command;
+use super::shared::SharedStore;
 
 use self::clock::StoreClock;
 use self::pool::Pool;
@@ -215,8 +216,14 @@ impl Store for MemoryStore {
         renewals.iter().map(|renew| self.run(renew)).collect()
     }
 
+    /// It needs no runtime.
+    fn for_renewals(&self) -> Option<SharedStore> {
+        Some(SharedStore::new(self.clone()))
+    }
+
     async fn wait(&self, key: &EventKey, limit: Duration) {
-        let changed = wait::until_changed(&self.space, &self.pool.clock, key);
+        let Pool { clock, room, .. } = &*self.pool;
+        let changed = wait::until_changed(&self.space, clock, room, key);
         // Which of the two came first is all the same: the caller claims again.
         let _ = tokio::time::timeout(limit, changed).await;
     }

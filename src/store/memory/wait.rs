@@ -6,16 +6,19 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::event::EventKey;
+use crate::store::record::Look;
 
 use super::clock::StoreClock;
+use super::room::Room;
 use super::shard::Hashed;
 use super::space::Space;
 
 /// Returns once nobody holds a live claim on the key, or the claim that is held was finished,
 /// released or forgotten.
-pub(super) async fn until_changed(space: &Space, clock: &StoreClock, key: &EventKey) {
+pub(super) async fn until_changed(space: &Space, clock: &StoreClock, room: &Room, key: &EventKey) {
     let mut waiter = Waiter {
         space,
+        room,
         key: space.hashed(key),
         news: None,
     };
@@ -31,6 +34,7 @@ pub(super) async fn until_changed(space: &Space, clock: &StoreClock, key: &Event
 /// One that waits. It leaves nothing behind when it is dropped, whether it was woken or not.
 struct Waiter<'a> {
     space: &'a Space,
+    room: &'a Room,
     key: Hashed<'a>,
     news: Option<watch::Receiver<()>>,
 }
@@ -43,10 +47,8 @@ impl Waiter<'_> {
     fn look(&mut self, clock: &StoreClock) -> Option<(&mut watch::Receiver<()>, Duration)> {
         let mut shard = self.space.shard(self.key);
         let now = clock.now();
-        let lease_ends = shard.get(self.key, now)?.lease_ends()?;
-        if lease_ends <= now {
-            return None;
-        }
+        let ran = shard.run(&Look(self.key.key), self.key, now, self.room);
+        let lease_ends = ran.ok()?.outcome?;
         if self.news.is_none() {
             self.news = shard.watch(self.key);
         }

@@ -192,6 +192,50 @@ fn a_claim_whose_reply_was_lost_finds_itself() {
 }
 
 #[test]
+fn a_lease_that_the_clock_left_far_ahead_is_as_long_again() {
+    let mut story = Story::default();
+    story.on(4_000, &claim(1, 1));
+    // The clock is set back by an hour; the holder is dead.
+    assert_eq!(story.on(400, &claim(2, 1)), ClaimOutcome::InProgress);
+    let claimed = RecordState::Claimed {
+        lease_ends: at(415),
+    };
+    assert_eq!(story.state(400), claimed);
+    assert_eq!(story.kept_until(), at(4_600));
+    assert_eq!(
+        story.untouched_by(401, &claim(2, 1)),
+        ClaimOutcome::InProgress,
+        "one step, one correction"
+    );
+    assert_eq!(story.on(415, &claim(2, 1)), granted(2, fence_at(4_000) + 1));
+
+    // Who waits is the first to look.
+    assert_eq!(story.untouched_by(420, &Look(&key())), Some(at(430)));
+    assert_eq!(story.on(100, &Look(&key())), Some(at(115)));
+    assert_eq!(story.untouched_by(115, &Look(&key())), None);
+    // Other content too, and a holder that lives goes on.
+    assert_eq!(story.on(50, &claim(3, 9)), ClaimOutcome::OtherInProgress);
+    assert_eq!(story.state(50), RecordState::Claimed { lease_ends: at(65) });
+    assert_eq!(story.on(51, &renew(2)), Held::Held);
+    assert_eq!(story.on(52, &complete(2, 1)), Held::Held);
+    assert_eq!(story.untouched_by(0, &Look(&key())), None);
+}
+
+#[test]
+fn a_lease_whose_length_nobody_wrote_down_is_left_alone() {
+    let mut story = Story::default();
+    story.on(4_000, &claim(1, 1));
+    if let Some(State::Claimed { lease, .. }) = story.0.as_mut().map(|record| &mut record.state) {
+        *lease = None;
+    }
+    assert_eq!(
+        story.untouched_by(400, &claim(2, 1)),
+        ClaimOutcome::InProgress
+    );
+    assert_eq!(story.untouched_by(400, &Look(&key())), Some(at(4_015)));
+}
+
+#[test]
 fn a_lapsed_claim_is_taken_over_and_its_holder_is_fenced_off() {
     let mut story = Story::default();
     story.on(0, &claim(1, 1));
@@ -324,6 +368,7 @@ fn a_claim_of_an_earlier_version_that_was_not_confirmed_refuses_nobody() {
     let claimed = State::Claimed {
         token: token(1),
         lease_ends: at(15),
+        lease: Some(LEASE),
         corrected: false,
     };
     let mut story = Story(Some(Record {

@@ -13,6 +13,7 @@ use crate::store::identity::StoreIdentity;
 use super::RedisStore;
 use super::address::Address;
 use super::check::{RedisReport, RedisVerdict};
+use super::clock::ServerClock;
 use super::connect::{Certificates, Connector};
 use super::connection::RedisConnection;
 use super::error::{RedisConnectError, RedisConnectErrorKind};
@@ -143,6 +144,7 @@ impl RedisStoreBuilder {
         };
         let layout = Layout::new(namespace, partitions);
         let mut servers = None;
+        let makes_connections = matches!(target, Target::Url(_));
         let (in_slots, connector) = match target {
             Target::Url(url) => {
                 let address = Address::parse(&url)?;
@@ -161,15 +163,19 @@ impl RedisStoreBuilder {
                 (in_slots, Connector::to(connection, layout.clone()))
             }
         };
-        let link = Arc::new(Link::new(connector, deadline));
+        let connector = Arc::new(connector);
+        let link = || Arc::new(Link::new(Arc::clone(&connector), deadline));
+        let first = link();
         let identity = match servers {
             Some(servers) => StoreIdentity::new(format!("redis {servers} {}", layout.namespace())),
             // Where a given connection leads is not told.
-            None => StoreIdentity::of_allocation("redis", Arc::as_ptr(&link)),
+            None => StoreIdentity::of_allocation("redis", Arc::as_ptr(&first)),
         };
         Ok(RedisStore {
-            link,
+            link: first,
             identity,
+            renewing: makes_connections.then(link),
+            clock: Arc::new(ServerClock::new(if in_slots { partitions } else { 1 })),
             layout,
             waiting: Arc::default(),
             in_slots: Arc::new(AtomicBool::new(in_slots)),
@@ -177,6 +183,8 @@ impl RedisStoreBuilder {
     }
 
     /// The store, connected, with its settings checked and logged.
+    ///
+    /// Connect in the runtime that serves: it [drives the connection](RedisStore#runtimes).
     ///
     /// Where Redis cannot be reached it says so in the log and goes on: a receiver that starts
     /// during an outage refuses deliveries with the not-now status until Redis is back.

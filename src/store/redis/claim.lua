@@ -30,6 +30,7 @@ if record and record.state == CLAIMED and record.token == token then
   -- The reply was lost: the same grant once more.
   granted = record
 elseif record and record.state == CLAIMED and record.lease_ends > now then
+  after_a_step_back(key, record)
   return { differs and 3 or 2, now }
 else
   local earlier = record or { attempt = 0, fence = u64(0) }
@@ -43,7 +44,7 @@ else
     name = name,
   }
 end
-granted.lease_ends = lease_ends
+granted.lease_ends, granted.lease = lease_ends, tonumber(lease)
 granted.kept_until = kept_until
 local failed = write(key, granted)
 if failed then return failed end

@@ -15,13 +15,11 @@ local token, fingerprint, lease, kept, kept_by_redis, name = unpack(ARGV)
 local lease_ends, kept_until = now + lease, now + kept
 do
   local now_low, kept_low, lease_low = now % HALF, kept_until % HALF, lease_ends % HALF
-  local flags, named = CLAIMED + FINGERPRINT + BOUND, ''
-  if name ~= '' then
-    flags, named = flags + NAMED, struct.pack('>I4', #name) .. name
-  end
-  local value = struct.pack('>BBc0I4I4I4I4I4c0I4I4c0', VERSION, flags, token,
+  local flags, named = CLAIMED + FINGERPRINT + BOUND + NAMED, LEASE .. lease
+  if name ~= '' then named = named .. ':' .. name end
+  local value = struct.pack('>BBc0I4I4I4I4I4c0I4I4I4c0', VERSION, flags, token,
     (kept_until - kept_low) / HALF, kept_low, (now - now_low) / HALF, now_low, 1, fingerprint,
-    (lease_ends - lease_low) / HALF, lease_low, named)
+    (lease_ends - lease_low) / HALF, lease_low, #named, named)
   -- Nothing where there is a record, an error where Redis refuses to write: both as claim.lua says.
   local reply = redis.pcall('SET', key, value, 'NX', 'PX', kept_by_redis)
   if reply and reply.ok then return now end

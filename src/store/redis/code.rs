@@ -35,7 +35,12 @@ pub(crate) const RENEW: &str = concat!(
 pub(crate) const LOOKUP: &str = concat!(include_str!("layout.lua"), include_str!("lookup.lua"));
 
 /// How long a lease still is.
-pub(crate) const PEEK: &str = concat!(include_str!("layout.lua"), include_str!("peek.lua"));
+pub(crate) const PEEK: &str = concat!(
+    include_str!("layout.lua"),
+    include_str!("peek.lua"),
+    include_str!("record.lua"),
+    include_str!("peek_again.lua"),
+);
 
 /// A record's end.
 pub(crate) const FORGET: &str = include_str!("forget.lua");

@@ -21,6 +21,8 @@ const BOUND: u8 = 16;
 const CORRECTED: u8 = 32;
 const NAMED: u8 = 64;
 const BODY: u8 = 128;
+/// What the name of a claimed record begins with: the length of its lease, in microseconds.
+const LEASE: &str = "-lease:";
 
 /// As much of a value as tells its state: everything before the name and the body.
 pub(super) const HEAD: usize = 62;
@@ -109,7 +111,7 @@ pub(super) struct Stored {
 
 /// Reads a value; `None` where it is not one that this version writes.
 pub(super) fn decode(mut value: Bytes) -> Option<Stored> {
-    let (flags, head) = decode_head(&mut value)?;
+    let (flags, mut head) = decode_head(&mut value)?;
     let (key, content_type) = if flags & NAMED == 0 {
         (None, None)
     } else {
@@ -117,7 +119,11 @@ pub(super) fn decode(mut value: Bytes) -> Option<Stored> {
         if value.len() < length {
             return None;
         }
-        decode_name(&value.split_to(length))?
+        let text = value.split_to(length);
+        match head.read_lease(std::str::from_utf8(&text).ok()?) {
+            Some(name) => decode_name(name)?,
+            None => (None, None),
+        }
     };
     let body = (flags & BODY != 0).then(|| std::mem::take(&mut value));
     if !value.is_empty() || (content_type.is_some() && body.is_none()) {
@@ -131,8 +137,7 @@ pub(super) fn decode(mut value: Bytes) -> Option<Stored> {
 
 /// Reads the event key, the type of the body, or both. A key holds no zero byte: it writes control
 /// characters as `%00`.
-fn decode_name(name: &[u8]) -> Option<(Option<EventKey>, Option<ContentType>)> {
-    let name = std::str::from_utf8(name).ok()?;
+fn decode_name(name: &str) -> Option<(Option<EventKey>, Option<ContentType>)> {
     let Some((key, content_type)) = name.split_once('\0') else {
         return Some((Some(EventKey::decode(name).ok()?), None));
     };
@@ -162,6 +167,7 @@ struct Head {
 enum Stage {
     Claimed {
         lease_ends: UnixTime,
+        lease: Option<Duration>,
         corrected: bool,
     },
     Done {
@@ -187,6 +193,8 @@ fn decode_head(value: &mut Bytes) -> Option<(u8, Head)> {
     let stage = match flags & STATE {
         CLAIMED => Stage::Claimed {
             lease_ends: UnixTime::from_micros(value.try_get_u64().ok()?),
+            // It stands in the name.
+            lease: None,
             corrected: flags & CORRECTED != 0,
         },
         DONE => Stage::Done {
@@ -224,6 +232,26 @@ fn sixteen(value: &mut Bytes) -> Option<[u8; 16]> {
 }
 
 impl Head {
+    /// Takes the length of the lease from the name of a claimed record, and leaves the event key.
+    fn read_lease<'a>(&mut self, text: &'a str) -> Option<&'a str> {
+        if let Stage::Claimed { lease, .. } = &mut self.stage
+            && let Some(rest) = text.strip_prefix(LEASE)
+        {
+            let (micros, name) = match rest.split_once(':') {
+                Some((micros, name)) => (micros, Some(name)),
+                None => (rest, None),
+            };
+            // As it is written, and no other spelling.
+            if let Ok(number) = micros.parse::<u64>()
+                && number.to_string() == micros
+            {
+                *lease = Some(Duration::from_micros(number));
+                return name;
+            }
+        }
+        Some(text)
+    }
+
     fn into_record(self, body: Option<Bytes>, content_type: Option<ContentType>) -> Record {
         let Self {
             token,
@@ -236,10 +264,12 @@ impl Head {
         let state = match stage {
             Stage::Claimed {
                 lease_ends,
+                lease,
                 corrected,
             } => State::Claimed {
                 token,
                 lease_ends,
+                lease,
                 corrected,
             },
             Stage::Done { status } => State::Done {
@@ -346,6 +376,40 @@ mod tests {
         value[1] &= !128;
         value.truncate(value.len() - 2);
         assert_eq!(decode(value.into()), None);
+    }
+
+    #[test]
+    fn the_length_of_a_lease_stands_before_the_name() {
+        let value = |name: &str| {
+            let mut value = vec![1, 1 | 8 | 16 | 64];
+            value.extend([0xaa; 16]);
+            value.extend([0; 20]);
+            value.extend([0xbb; 16]);
+            value.extend([0, 0, 0, 0, 0, 0, 0, 9]);
+            value.extend(u32::try_from(name.len()).unwrap().to_be_bytes());
+            value.extend(name.as_bytes());
+            decode(value.into())
+        };
+        let read = |name: &str| {
+            let Stored { record, key } = value(name)?;
+            let State::Claimed { lease, .. } = record.state else {
+                return None;
+            };
+            Some((lease.map(|it| it.as_micros()), key.map(|it| it.encoded())))
+        };
+        assert_eq!(read("-lease:15000000"), Some((Some(15_000_000), None)));
+        let named = Some("acme:evt_1".to_owned());
+        assert_eq!(read("-lease:0:acme:evt_1"), Some((Some(0), named.clone())),);
+        assert_eq!(read("acme:evt_1"), Some((None, named)), "the first edition");
+        assert_eq!(read("-lease:1:"), None);
+        for other in [
+            "-lease:01",
+            "-lease:+1",
+            "-lease:x",
+            "-lease:99999999999999999999",
+        ] {
+            assert_eq!(read(other), Some((None, Some(other.to_owned()))));
+        }
     }
 
     #[test]

@@ -13,10 +13,10 @@ local token, head, grant, tail, retention, kept_by_redis = unpack(ARGV)
 local kept_until = now + retention
 do
   local value = redis.pcall('GET', key)
-  -- Of the usual length: with a fingerprint, and without the event key. All else is for complete.lua.
-  if type(value) == 'string' and #value == 62 then
+  -- With a fingerprint, as usual. All else is for complete.lua.
+  if type(value) == 'string' and #value >= 62 then
     local version, flags, holder, high, low, held = struct.unpack('>BBc16I4I4c12', value)
-    if version == VERSION and flags < NAMED and flags % BOUND == CLAIMED + FINGERPRINT
+    if version == VERSION and flags < BODY and flags % BOUND == CLAIMED + FINGERPRINT
       and holder == token and high * HALF + low > now then
       low = kept_until % HALF
       value = struct.pack('>c0c0I4I4c0c0', head, token, (kept_until - low) / HALF, low, held, tail)

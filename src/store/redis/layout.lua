@@ -17,6 +17,9 @@
 --             never look into: they answer copies with the body alone
 --   the rest  body                     with flag BODY
 --
+-- In the name of a claimed record '-lease:' and the length of the lease in microseconds stand before
+-- the key, with a colon between if there is one. Scripts that know of no length take that for a key too.
+--
 -- BOUND stands in every claimed record. One without it, of an earlier version of the crate, was
 -- claimed before its event was confirmed: its fingerprint counts for nothing.
 --
@@ -26,6 +29,7 @@ local VERSION = 1
 local CLAIMED, DONE, RELEASED = 1, 2, 3
 local FINGERPRINT, BOUND, CORRECTED, NAMED, BODY = 8, 16, 32, 64, 128
 local HALF = 4294967296
+local LEASE = '-lease:'
 -- The first element of an answer where the value cannot be read.
 local UNREADABLE = 0
 

@@ -52,9 +52,9 @@ struct Line {
 }
 
 impl Link {
-    pub(super) fn new(connector: Connector, deadline: Duration) -> Self {
+    pub(super) fn new(connector: Arc<Connector>, deadline: Duration) -> Self {
         Self {
-            connector: Arc::new(connector),
+            connector,
             deadline,
             line: Arc::default(),
         }

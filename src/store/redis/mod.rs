@@ -3,6 +3,7 @@
 mod address;
 mod builder;
 mod check;
+mod clock;
 mod code;
 mod codec;
 mod connect;
@@ -21,7 +22,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use redis::{ErrorKind, ServerErrorKind};
@@ -32,9 +33,11 @@ use super::Store;
 use super::command::{Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Release, Renew};
 use super::error::StoreError;
 use super::identity::StoreIdentity;
+use super::shared::SharedStore;
 use super::token::Token;
 
 use self::builder::Target;
+use self::clock::ServerClock;
 use self::error::Fault;
 use self::keys::{Layout, Place};
 use self::link::Link;
@@ -67,6 +70,10 @@ pub use self::error::{RedisConnectError, RedisConnectErrorKind};
 /// Claiming and finishing are one script call each. Up to a hundred renewals are one call, in a
 /// cluster one for each partition that they are of. Time is that of Redis. After a failover the
 /// store finds the new master by itself.
+///
+/// Where the clock of Redis makes a step of a second or more, the log says so once. A step forward ends
+/// leases early: two receivers may be at work on one event, and the first is told at its next renewal. A
+/// step back keeps no event of a dead receiver longer than its lease, from the first delivery that meets it.
 ///
 /// No call takes longer than the [deadline](RedisStoreBuilder::deadline), whatever Redis does. Only
 /// [`Store::counts`] and [`Store::unfinished`], which go through all keys, make two or three calls
@@ -124,7 +131,17 @@ pub use self::error::{RedisConnectError, RedisConnectErrorKind};
 /// [`Store::wait`] asks for the record's state every 25 to 250 ms, once for all who wait for a
 /// key in this process.
 ///
-/// Clones share one connection. The store needs a tokio runtime with time and I/O.
+/// # Runtimes
+///
+/// Clones share one connection, which is driven by the runtime that [`connect`](RedisStore::connect) or,
+/// after [`build`](RedisStoreBuilder::build), the first call ran in. It needs time and I/O. Connect in the
+/// runtime that serves: one that stands still, as a current-thread runtime does behind its `block_on`,
+/// answers nothing. After three calls, and a second at least, whose deliveries get the not-now status, the
+/// store connects anew in the runtime that calls.
+///
+/// Renewals have a connection of their own, made when the first is due, in a thread of this crate's: they
+/// go on while handlers block every thread of the receiver. With a connection that was
+/// [given](RedisStore::from_connection) they are made over that one, and wait with the rest.
 ///
 /// ```no_run
 /// use tower_webhook::{ProviderName, RedisStore};
@@ -143,7 +160,10 @@ pub use self::error::{RedisConnectError, RedisConnectErrorKind};
 pub struct RedisStore {
     link: Arc<Link>,
     identity: StoreIdentity,
+    /// The connection for renewals, where one can be made.
+    renewing: Option<Arc<Link>>,
     layout: Layout,
+    clock: Arc<ServerClock>,
     waiting: Arc<Waiting>,
     /// Whether one script call must keep to one slot.
     in_slots: Arc<AtomicBool>,
@@ -203,18 +223,24 @@ impl RedisStore {
     }
 
     async fn claim_at(&self, claim: &Claim) -> Result<Answer<ClaimOutcome>, StoreError> {
-        let call = Call::claim(claim, &self.place(&claim.key));
-        Ok(scripts::claim_answer(self.link.call(&call).await?)?)
+        let place = self.place(&claim.key);
+        let (call, sent) = (Call::claim(claim, &place), Instant::now());
+        let answer = scripts::claim_answer(self.link.call(&call).await?)?;
+        Ok(self.noted(&place, sent, answer))
     }
 
     async fn complete_at(&self, complete: &Complete) -> Result<Answer<Held>, StoreError> {
-        let call = Call::complete(complete, &self.place(&complete.key));
-        Ok(scripts::held_answer(&self.link.call(&call).await?)?)
+        let place = self.place(&complete.key);
+        let (call, sent) = (Call::complete(complete, &place), Instant::now());
+        let answer = scripts::held_answer(&self.link.call(&call).await?)?;
+        Ok(self.noted(&place, sent, answer))
     }
 
     async fn release_at(&self, release: &Release) -> Result<Answer<Held>, StoreError> {
-        let call = Call::release(release, &self.place(&release.key));
-        Ok(scripts::held_answer(&self.link.call(&call).await?)?)
+        let place = self.place(&release.key);
+        let (call, sent) = (Call::release(release, &place), Instant::now());
+        let answer = scripts::held_answer(&self.link.call(&call).await?)?;
+        Ok(self.noted(&place, sent, answer))
     }
 
     /// Renewals in one call.
@@ -222,11 +248,21 @@ impl RedisStore {
         &self,
         renewals: &[(&Renew, Place)],
     ) -> Result<Answer<Vec<Held>>, StoreError> {
-        let call = Call::renew(renewals);
-        Ok(scripts::renew_answer(
-            self.link.call(&call).await?,
-            renewals.len(),
-        )?)
+        let (call, sent) = (Call::renew(renewals), Instant::now());
+        let answer = self.link.call(&call).await?;
+        let answer = scripts::renew_answer(answer, renewals.len())?;
+        let Some((_, place)) = renewals.first() else {
+            return Ok(answer);
+        };
+        Ok(self.noted(place, sent, answer))
+    }
+
+    /// Compares the time that an answer tells with ours, and says so where a clock has made a step.
+    fn noted<T>(&self, place: &Place, sent: Instant, answer: Answer<T>) -> Answer<T> {
+        if let Some(moved) = self.clock.step(place.partition, sent, answer.now) {
+            clock::log(&self.link, moved);
+        }
+        answer
     }
 
     /// Renewals in as few calls as can be.
@@ -278,7 +314,9 @@ impl fmt::Debug for RedisStore {
         let Self {
             link,
             identity: _,
+            renewing: _,
             layout,
+            clock: _,
             waiting: _,
             in_slots: _,
         } = self;
@@ -320,6 +358,17 @@ impl Store for RedisStore {
             }
             result => result,
         }
+    }
+
+    /// The same over a connection of its own, which is made in the runtime that renews. A connection
+    /// that was given is driven by the runtime that it was made in: then there is none.
+    fn for_renewals(&self) -> Option<SharedStore> {
+        let renewing = self.renewing.as_ref()?;
+        Some(SharedStore::new(Self {
+            link: Arc::clone(renewing),
+            renewing: None,
+            ..self.clone()
+        }))
     }
 
     async fn wait(&self, key: &EventKey, limit: Duration) {

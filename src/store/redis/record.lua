@@ -47,6 +47,10 @@ local function parse(value)
     if #value < at + 3 + length then return nil end
     record.name = string.sub(value, at + 4, at + 3 + length)
     at = at + 4 + length
+    if record.state == CLAIMED then
+      local lease, name = string.match(record.name .. ':', '^%-lease:(%d+):(.*)$')
+      if lease then record.lease, record.name = tonumber(lease), string.sub(name, 1, -2) end
+    end
   end
   -- What no state of its own has: nothing that is written here.
   local bound = bit.band(flags, BOUND) ~= 0
@@ -95,10 +99,15 @@ local function write(key, record)
   elseif record.state == DONE then
     parts[#parts + 1] = struct.pack('>I2', record.status)
   end
-  if record.name ~= '' then
+  local name = record.name
+  if record.state == CLAIMED and record.lease then
+    local lease = LEASE .. string.format('%.0f', record.lease)
+    name = name == '' and lease or lease .. ':' .. name
+  end
+  if name ~= '' then
     flags = flags + NAMED
-    parts[#parts + 1] = struct.pack('>I4', #record.name)
-    parts[#parts + 1] = record.name
+    parts[#parts + 1] = struct.pack('>I4', #name)
+    parts[#parts + 1] = name
   end
   if record.body then
     flags = flags + BODY
@@ -109,4 +118,13 @@ local function write(key, record)
   local ends = string.format('%.0f', math.ceil(record.kept_until / 1000))
   local reply = redis.pcall('SET', key, table.concat(parts), 'PXAT', ends)
   if reply.err then return reply end
+end
+
+-- A lease that ends further ahead than it is long was set before the clock was set back: it is as
+-- long again from now on. Where that cannot be written the next look does it.
+local function after_a_step_back(key, record)
+  if record.lease and record.lease_ends > now + record.lease then
+    record.lease_ends = now + record.lease
+    write(key, record)
+  end
 end

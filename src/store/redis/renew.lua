@@ -17,7 +17,8 @@ for place, key in ipairs(KEYS) do
   if answer then
     outcome = UNREADABLE
   elseif record and record.state == CLAIMED and record.token == token then
-    record.lease_ends = now + ARGV[first + 2]
+    record.lease = tonumber(ARGV[first + 2])
+    record.lease_ends = now + record.lease
     record.kept_until = math.max(now + ARGV[first + 3], record.lease_ends)
     local failed = write(key, record)
     if failed then return failed end

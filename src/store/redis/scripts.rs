@@ -158,8 +158,6 @@ impl Call {
 #[derive(Debug)]
 pub(super) struct Answer<T> {
     pub(super) outcome: T,
-    /// Told so that the scripts can be tested against the rules.
-    #[cfg_attr(not(test), allow(dead_code))]
     pub(super) now: UnixTime,
 }
 

@@ -1,4 +1,6 @@
 mod calls;
+mod first_edition;
+mod steps;
 #[path = "../../../tests/redis_support/mod.rs"]
 mod support;
 
@@ -167,13 +169,26 @@ impl Pair {
         }
     }
 
-    /// Puts a released record there whose numbers no history of today leads to: a fence ahead of
-    /// the clock, the last attempt that can be counted.
+    /// Puts a record there whose numbers no history of today leads to: a fence ahead of the clock,
+    /// the last attempt that can be counted, a lease from before the clock was set back.
     async fn plant(&mut self) {
         let key = self.key();
         let (token, fingerprint) = (self.token(), self.content());
+        let ahead = self.dice.one_of(&[1, 60, 3_600]);
+        let claimed = State::Claimed {
+            token,
+            lease_ends: in_secs(ahead),
+            lease: self.dice.one_of(&[
+                None,
+                Some(Duration::ZERO),
+                Some(Duration::from_micros(300)),
+                Some(Duration::from_micros(4_000)),
+                Some(Duration::from_secs(30)),
+            ]),
+            corrected: false,
+        };
         let record = Record {
-            state: State::Released { token },
+            state: self.dice.one_of(&[State::Released { token }, claimed]),
             attempt: self.dice.one_of(&[1, u32::MAX - 1, u32::MAX]),
             fence: self.dice.one_of(&[
                 (1 << 32) - 1,
@@ -183,35 +198,10 @@ impl Pair {
                 u64::MAX,
             ]),
             fingerprint: Some(fingerprint),
-            kept_until: UnixTime::now().saturating_add(Duration::from_secs(600)),
+            kept_until: in_secs(7_200),
         };
-        let place = self.store.place(&key);
-        let name = place.name.clone().unwrap_or_default();
-        let mut value = vec![1, 3 | 8 | if place.name.is_some() { 64 } else { 0 }];
-        value.extend(token.as_bytes());
-        // To the microsecond, as it is written.
-        let kept_until = record.kept_until.as_micros();
-        value.extend(kept_until.to_be_bytes());
-        value.extend(record.fence.to_be_bytes());
-        value.extend(record.attempt.to_be_bytes());
-        value.extend(fingerprint.as_bytes());
-        if place.name.is_some() {
-            value.extend(u32::try_from(name.len()).unwrap().to_be_bytes());
-            value.extend(name.as_bytes());
-        }
-        let mut set = redis::cmd("SET");
-        set.arg(place.key).arg(value);
-        let set = &set;
-        let ask = |mut conn: connect::Conn| async move { conn.ask(set).await };
-        self.store.link.run(ask).await.unwrap();
-        let kept_until = UnixTime::from_micros(kept_until);
-        self.records.insert(
-            key,
-            Record {
-                kept_until,
-                ..record
-            },
-        );
+        put(&self.store, &key, &record).await;
+        self.records.insert(key, record);
     }
 
     /// One call for several keys, some of them twice.
@@ -256,6 +246,54 @@ impl Pair {
             }
         }
     }
+}
+
+/// So long from now, to the microsecond, as it is written.
+fn in_secs(secs: u64) -> UnixTime {
+    let then = UnixTime::now().saturating_add(Duration::from_secs(secs));
+    UnixTime::from_micros(then.as_micros())
+}
+
+/// Writes a released record, or a claimed one, as `layout.lua` says.
+async fn put(store: &RedisStore, key: &EventKey, record: &Record) {
+    let place = store.place(key);
+    let mut name = place.name;
+    let (flags, token, lease_ends) = match record.state {
+        State::Claimed {
+            token,
+            lease_ends,
+            lease,
+            ..
+        } => {
+            if let Some(lease) = lease {
+                let colon = name.map_or(String::new(), |name| format!(":{name}"));
+                name = Some(format!("-lease:{}{colon}", lease.as_micros()));
+            }
+            (1 | 8 | 16, token, Some(lease_ends))
+        }
+        State::Released { token } => (3 | 8, token, None),
+        State::Done { .. } => panic!("a finished one is written by the store"),
+    };
+    let mut value = vec![1, flags | if name.is_some() { 64 } else { 0 }];
+    value.extend(token.as_bytes());
+    value.extend(record.kept_until.as_micros().to_be_bytes());
+    value.extend(record.fence.to_be_bytes());
+    value.extend(record.attempt.to_be_bytes());
+    value.extend(record.fingerprint.unwrap().as_bytes());
+    value.extend(
+        lease_ends
+            .iter()
+            .flat_map(|end| end.as_micros().to_be_bytes()),
+    );
+    if let Some(name) = name {
+        value.extend(u32::try_from(name.len()).unwrap().to_be_bytes());
+        value.extend(name.as_bytes());
+    }
+    let mut set = redis::cmd("SET");
+    set.arg(place.key).arg(value);
+    let set = &set;
+    let ask = |mut conn: connect::Conn| async move { conn.ask(set).await };
+    store.link.run(ask).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,0 +1,179 @@
+//! What one body holds: a small one is counted as it arrives, a large one queues for all that it will
+//! hold.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
+
+use super::room::{Asked, Part, Queued, Rooms, hand_over};
+
+/// What became of room that was to be spared.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Spared {
+    /// Nobody waits for it.
+    NotWanted,
+    /// Another one has it.
+    Given,
+    /// Somebody waits, for whom it is not enough.
+    NotEnough,
+}
+
+/// Bytes of a body that are counted until this is dropped.
+#[derive(Debug)]
+pub(crate) struct HeldBytes {
+    part: Arc<Part>,
+    /// Counted as they arrived.
+    small: usize,
+    /// Room that was given, whether its bytes have arrived or not.
+    large: usize,
+}
+
+impl HeldBytes {
+    /// Nothing yet, to be grown as bytes arrive.
+    pub(crate) fn of(part: &Arc<Part>) -> Self {
+        Self {
+            part: Arc::clone(part),
+            small: 0,
+            large: 0,
+        }
+    }
+
+    /// Counts so many more, or tells that they do not fit.
+    pub(crate) fn grow(&mut self, amount: usize) -> bool {
+        let Part { rooms, bytes, .. } = &*self.part;
+        if !bytes.take(amount) {
+            return false;
+        }
+        if !rooms.bytes.take(amount) {
+            bytes.give_back(amount);
+            return false;
+        }
+        self.small = self.small.saturating_add(amount);
+        true
+    }
+
+    /// How much room it was given as a large body.
+    pub(crate) fn room(&self) -> usize {
+        self.large
+    }
+
+    /// Takes room for `whole` bytes in all, if there is some and nobody waits for any.
+    pub(crate) fn try_reserve(&mut self, whole: usize) -> bool {
+        let asked = self.asking_for(whole);
+        let rooms = &self.part.rooms;
+        let queue = rooms.queue();
+        let taken = queue.waiting.is_empty() && rooms.take(&self.part, asked).is_ok();
+        drop(queue);
+        if taken {
+            self.have(asked);
+        }
+        taken
+    }
+
+    /// Queues for room for `whole` bytes in all, with `in_hand` bytes that are not counted yet.
+    /// Tells whether there was room by `deadline`.
+    pub(crate) async fn reserve(
+        &mut self,
+        whole: usize,
+        in_hand: usize,
+        deadline: Instant,
+    ) -> bool {
+        let rooms = Arc::clone(&self.part.rooms);
+        if !self.grow(in_hand) || !rooms.in_hand.take(self.small) {
+            return false;
+        }
+        let _in_hand = InHand(&rooms, self.small);
+        let (give, given) = oneshot::channel();
+        let _place = rooms.enter(Queued {
+            part: Arc::clone(&self.part),
+            asked: self.asking_for(whole),
+            give,
+        });
+        match timeout_at(deadline, given).await {
+            Ok(Ok(mut room)) => {
+                let nothing = Asked { large: 0, bytes: 0 };
+                self.have(std::mem::replace(&mut room.asked, nothing));
+                true
+            }
+            Ok(Err(_)) | Err(_) => false,
+        }
+    }
+
+    fn asking_for(&self, whole: usize) -> Asked {
+        let large = whole.saturating_sub(self.large).max(self.small);
+        Asked {
+            large,
+            bytes: large.saturating_sub(self.small),
+        }
+    }
+
+    /// What was counted as it arrived is part of the room from now on.
+    fn have(&mut self, given: Asked) {
+        self.large = self.large.saturating_add(given.large);
+        self.small = 0;
+    }
+
+    /// Gives back the room for all but these bytes.
+    pub(crate) fn settle_for(&mut self, arrived: usize) {
+        let rest = self.large.saturating_sub(arrived);
+        self.large = self.large.saturating_sub(rest);
+        self.part.give_back_large(Asked {
+            large: rest,
+            bytes: rest,
+        });
+    }
+
+    /// Lets others have the room for all but these bytes, if it lets one of them in.
+    pub(crate) fn spare_all_but(&mut self, arrived: usize) -> Spared {
+        let (part, rooms) = (&self.part, &self.part.rooms);
+        let rest = self.large.saturating_sub(arrived);
+        let mut queue = rooms.queue();
+        let is_wanted = (queue.waiting.values())
+            .any(|queued| Arc::ptr_eq(&queued.part, part) || !rooms.large.has(queued.asked.large));
+        if rest == 0 || !is_wanted {
+            return Spared::NotWanted;
+        }
+        let rest = Asked {
+            large: rest,
+            bytes: rest,
+        };
+        rooms.give_back(part, rest);
+        let served = rooms.serve(&mut queue);
+        if served.is_empty() && rooms.take(part, rest).is_ok() {
+            return Spared::NotEnough;
+        }
+        drop(queue);
+        self.large = arrived;
+        hand_over(served);
+        Spared::Given
+    }
+}
+
+impl Drop for HeldBytes {
+    fn drop(&mut self) {
+        let Self { part, small, large } = self;
+        if *small > 0 {
+            part.bytes.give_back(*small);
+            part.rooms.bytes.give_back(*small);
+            part.rooms.small_given_back();
+        }
+        part.give_back_large(Asked {
+            large: *large,
+            bytes: *large,
+        });
+    }
+}
+
+/// Bytes that are counted to those in hand until this is dropped.
+#[derive(Debug)]
+struct InHand<'a>(&'a Rooms, usize);
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        self.0.in_hand.give_back(self.1);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,249 @@
+//! Room for the bytes of bodies, and the queue for it. [`Budget`](super::Budget) says by which rules.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+use super::counter::Counter;
+
+/// A body of this many bytes is a large one.
+pub(super) const LARGE: usize = 64 * 1024;
+
+/// The bytes that all layers together may hold.
+#[derive(Debug)]
+pub(super) struct Rooms {
+    pub(super) bytes: Counter,
+    /// Those of large bodies among them.
+    pub(super) large: Counter,
+    /// What large bodies have in hand while they queue.
+    pub(super) in_hand: Counter,
+    queue: Mutex<Queue>,
+    /// Whether one of the queue waits for what small bodies hold.
+    waits_for_small: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    next: u64,
+    pub(super) waiting: BTreeMap<u64, Queued>,
+}
+
+#[derive(Debug)]
+pub(super) struct Queued {
+    pub(super) part: Arc<Part>,
+    pub(super) asked: Asked,
+    pub(super) give: oneshot::Sender<Room>,
+}
+
+/// How much room is asked for. What a body has in hand is counted among the bytes already.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) large: usize,
+    pub(super) bytes: usize,
+}
+
+/// What one layer may hold of it.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(super) rooms: Arc<Rooms>,
+    pub(super) bytes: Counter,
+    pub(super) large: Counter,
+}
+
+/// Why a large body cannot be let in now.
+pub(super) struct Full {
+    /// Whether it is the whole budget that is full, and not the layer's part alone.
+    of_all: bool,
+    /// Whether small bodies hold what is missing.
+    by_small: bool,
+}
+
+impl Rooms {
+    pub(super) fn new(bytes: usize) -> Self {
+        Self {
+            bytes: Counter::new(bytes),
+            large: Counter::new(bytes.saturating_sub(bytes / 8)),
+            in_hand: Counter::new((bytes / 16).max((bytes / 8).min(2 * LARGE))),
+            queue: Mutex::default(),
+            waits_for_small: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn used(&self) -> usize {
+        self.bytes.used()
+    }
+
+    pub(super) fn queued(&self) -> usize {
+        self.queue().waiting.len()
+    }
+
+    pub(super) fn part(self: &Arc<Self>) -> Arc<Part> {
+        let all = self.bytes.limit;
+        Arc::new(Part {
+            rooms: Arc::clone(self),
+            bytes: Counter::new((all / 2).saturating_add(all / 8).max(all.min(LARGE))),
+            large: Counter::new(all / 2),
+        })
+    }
+
+    pub(super) fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Only called with the queue locked, so that nobody is overtaken.
+    pub(super) fn take(&self, part: &Part, asked: Asked) -> Result<(), Full> {
+        let Asked { large, bytes } = asked;
+        let full = |of_all, by_small| Err(Full { of_all, by_small });
+        if !part.large.take(large) {
+            return full(false, false);
+        }
+        if !self.large.take(large) {
+            part.large.give_back(large);
+            return full(true, false);
+        }
+        if !part.bytes.take(bytes) {
+            part.large.give_back(large);
+            self.large.give_back(large);
+            return full(false, true);
+        }
+        if !self.bytes.take(bytes) {
+            part.large.give_back(large);
+            self.large.give_back(large);
+            part.bytes.give_back(bytes);
+            return full(true, true);
+        }
+        Ok(())
+    }
+
+    pub(super) fn give_back(&self, part: &Part, asked: Asked) {
+        let Asked { large, bytes } = asked;
+        for (counter, amount) in [
+            (&part.large, large),
+            (&self.large, large),
+            (&part.bytes, bytes),
+            (&self.bytes, bytes),
+        ] {
+            counter.give_back(amount);
+        }
+    }
+
+    /// Takes those out of the queue who have room now, in their order.
+    pub(super) fn serve(&self, queue: &mut Queue) -> Vec<(oneshot::Sender<Room>, Room)> {
+        let mut served = Vec::new();
+        while let Some(order) = self.next_to_serve(queue) {
+            let Some(Queued { part, asked, give }) = queue.waiting.remove(&order) else {
+                break;
+            };
+            served.push((give, Room { part, asked }));
+        }
+        served
+    }
+
+    /// The first that has room, which is taken for it. A layer whose part is full is passed over; if
+    /// the whole is full, nobody passes the first that waits for it.
+    pub(super) fn next_to_serve(&self, queue: &Queue) -> Option<u64> {
+        self.waits_for_small.store(false, Ordering::SeqCst);
+        let mut full: Vec<&Arc<Part>> = Vec::new();
+        for (order, Queued { part, asked, .. }) in &queue.waiting {
+            if full.iter().any(|other| Arc::ptr_eq(other, part)) {
+                continue;
+            }
+            let taken = self.take(part, *asked).or_else(|why| {
+                if !why.by_small {
+                    return Err(why);
+                }
+                // What is given back from here on is seen by its owner to be waited for.
+                self.waits_for_small.store(true, Ordering::SeqCst);
+                self.take(part, *asked)
+            });
+            match taken {
+                Ok(()) => return Some(*order),
+                Err(Full { of_all: true, .. }) => return None,
+                Err(Full { of_all: false, .. }) => full.push(part),
+            }
+        }
+        None
+    }
+
+    pub(super) fn small_given_back(&self) {
+        if self.waits_for_small.load(Ordering::SeqCst) {
+            let served = self.serve(&mut self.queue());
+            hand_over(served);
+        }
+    }
+
+    pub(super) fn enter(self: &Arc<Self>, queued: Queued) -> Place {
+        let mut queue = self.queue();
+        let order = queue.next;
+        queue.next = order.saturating_add(1);
+        queue.waiting.insert(order, queued);
+        let served = self.serve(&mut queue);
+        drop(queue);
+        hand_over(served);
+        Place {
+            rooms: Arc::clone(self),
+            order,
+        }
+    }
+}
+
+/// Gives each its room, with the queue unlocked: the room of one that has left meanwhile goes on to
+/// the next.
+pub(super) fn hand_over(served: Vec<(oneshot::Sender<Room>, Room)>) {
+    for (give, room) in served {
+        drop(give.send(room));
+    }
+}
+
+/// Room for a large body on its way to it.
+#[derive(Debug)]
+pub(super) struct Room {
+    part: Arc<Part>,
+    pub(super) asked: Asked,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.part.give_back_large(self.asked);
+    }
+}
+
+/// A place in the queue, left when this is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    rooms: Arc<Rooms>,
+    order: u64,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut queue = self.rooms.queue();
+        if queue.waiting.remove(&self.order).is_none() {
+            return;
+        }
+        // Who stood behind it may fit where it did not.
+        let served = self.rooms.serve(&mut queue);
+        drop(queue);
+        hand_over(served);
+    }
+}
+
+impl Part {
+    /// The largest body that can ever be let in.
+    pub(crate) fn largest(&self) -> usize {
+        self.large.limit
+    }
+
+    pub(super) fn give_back_large(&self, given: Asked) {
+        if given.large == 0 {
+            return;
+        }
+        let mut queue = self.rooms.queue();
+        self.rooms.give_back(self, given);
+        let served = self.rooms.serve(&mut queue);
+        drop(queue);
+        hand_over(served);
+    }
+}
