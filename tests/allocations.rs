@@ -138,16 +138,17 @@ fn a_long_body_is_not_copied_on_its_way() {
         runs.min().unwrap()
     };
     let (short, long) = (least(KIB, false), least(512 * KIB, false));
-    // A bit for each byte, of where its strings end; and the least of a few runs may be of a shard
-    // that has a record or of one that has none.
-    let marks = 512 * 1024 / 8 + 2 * 1024;
-    assert!(long - short < marks, "{short} and {long} bytes");
-    // What the event means is written down once in one form, in room for twice its length. That of
-    // 32 KiB was tried before.
-    let meant = least(512 * KIB, true);
-    let forms = (2 * 512 + 33) * 1024;
+    // The least of a few runs may be of a shard that has a record or of one that has none.
+    let shard = 2 * 1024;
     assert!(
-        meant - short < marks + forms,
+        long.saturating_sub(short) < shard,
+        "{short} and {long} bytes"
+    );
+    // What the event means is written down once in one form, in room for a bit more than its length.
+    let meant = least(512 * KIB, true);
+    let forms = (512 + 512 / 8 + 1) * 1024;
+    assert!(
+        meant.saturating_sub(short) < shard + forms,
         "{meant} bytes for {} of data",
         512 * KIB
     );

@@ -8,305 +8,284 @@
 //! | --- | --- |
 //! | string of up to 127 bytes | its length in one byte, its bytes |
 //! | longer string | the mark `"`, its length in eight bytes, the highest first, its bytes |
-//! | number | the mark `#`, its digits, `e`, its exponent (see `Normal`), `;` |
+//! | number | the mark `#`, its digits, `e`, its exponent (see `decimal::append`), `;` |
 //! | object | the mark `{`, each name as a string and behind it the value, the mark `}` |
 //! | array | the mark `[`, the values, the mark `]` |
 //! | `true`, `false`, `null` | its initial as a mark |
+//! | what has no form of its own | the mark `r`, its length in eight bytes, its bytes |
 //!
-//! A mark is the character with its high bit set, which no length of one byte has.
+//! A mark is the character with its high bit set, which no length of one byte has. No form of its
+//! own has a value that holds a member twice, half of a surrogate pair, an exponent beyond 64 bits
+//! or more than 128 levels: the bytes that it was written in are all that it surely means.
 
 use std::ops::Range;
 
-use super::decimal::{self, Normal};
-use super::error::EventErrorKind as Kind;
-use super::order::{self, Halt, Member};
-use super::scan::{Escaped, Scan};
+use memchr::memchr2;
+use smallvec::SmallVec;
 
-/// Deepest nesting that is followed, as in `serde_json`.
-const MAX_DEPTH: u32 = 128;
+use super::decimal;
 
-/// The form of `null`.
-pub(super) const NULL: &[u8] = &[mark(b'n')];
-
-/// How many members there is room for at first: as many as most events have.
-const MOST_MEMBERS: usize = 24;
-/// How much room is made at once for a form, before it is known to be longer.
-const MOST_ROOM: usize = 32 * 1024;
+/// Room for the forms of most events.
+const ROOM: usize = 1024;
 /// What takes less to copy than what is known only at the end of a string.
-const STEP: usize = 48;
+const STEP: usize = 32;
 
-const fn mark(character: u8) -> u8 {
+/// Deepest nesting that is followed, since the members of each level are sorted anew.
+const MAX_DEPTH: usize = 128;
+
+/// The mark of a character.
+pub(super) const fn mark(character: u8) -> u8 {
     character | 0x80
 }
 
 /// Forms, one behind the other.
-#[derive(Debug, Default)]
-pub(super) struct Forms<'o> {
-    /// With room behind them, which is also where members are sorted.
-    few: &'o mut [u8],
-    /// What they have moved to, once there was too little room.
-    many: Vec<u8>,
+pub(super) struct Forms {
+    /// The first ones stand here, without an allocation.
+    room: [u8; ROOM],
     len: usize,
-    /// The members so far of each object that is open, and what is around it.
-    members: Vec<Member>,
+    /// Once there is too little room, all of them.
+    many: Vec<u8>,
 }
 
-impl<'o> Forms<'o> {
-    /// No form yet, and some room for the first ones.
-    pub(super) fn new(room: &'o mut [u8]) -> Self {
+impl Forms {
+    pub(super) fn new() -> Self {
         Self {
-            few: room,
-            ..Self::default()
+            room: [0; ROOM],
+            len: 0,
+            many: Vec::new(),
         }
     }
 
-    /// Takes a value and adds its form; tells where it stands. After an error nothing is added,
-    /// and nothing taken.
-    ///
-    /// That strings are UTF-8 is looked at only where something is escaped.
-    pub(super) fn append(&mut self, scan: &mut Scan<'_>) -> Result<Range<usize>, Kind> {
-        let begin = self.len;
-        if self.members.capacity() == 0 {
-            self.members = Vec::with_capacity(MOST_MEMBERS);
-        }
-        loop {
-            self.members.clear();
-            let out = if self.many.is_empty() {
-                &mut *self.few
-            } else {
-                &mut self.many
-            };
-            match write(*scan, out, begin, &mut self.members) {
-                Ok((next, end)) => {
-                    *scan = next;
-                    self.len = end;
-                    return Ok(begin..end);
-                }
-                Err(Halt::Refused(kind)) => return Err(kind),
-                Err(Halt::NoRoom) => self.grow(scan.left().len()),
-            }
-        }
-    }
-
-    /// Makes more room, for a value of up to this length.
-    #[cold]
-    fn grow(&mut self, most: usize) {
-        let twice = most.saturating_mul(2).saturating_add(STEP);
-        let room = if self.many.is_empty() {
-            let kept = self.few.get(..self.len).unwrap_or_default();
-            self.many.extend_from_slice(kept);
-            twice.min(MOST_ROOM)
+    #[inline]
+    pub(super) fn bytes(&self) -> &[u8] {
+        if self.many.is_empty() {
+            self.room.get(..self.len).unwrap_or_default()
         } else {
-            (self.many.len().saturating_sub(self.len).saturating_mul(2)).max(twice)
-        };
-        self.many.resize(self.len.saturating_add(room), 0);
+            &self.many
+        }
     }
 
-    /// How long all forms are together.
+    #[inline]
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        let end = self.len.saturating_add(bytes.len());
+        match self.room.get_mut(self.len..end) {
+            Some(room) if self.many.is_empty() => room.copy_from_slice(bytes),
+            _ => self.push_to_many(bytes, 0),
+        }
+        self.len = end;
+    }
+
+    /// Adds bytes, and makes room for so many more.
+    #[cold]
+    fn push_to_many(&mut self, bytes: &[u8], more: usize) {
+        if self.many.is_empty() {
+            self.many.reserve(self.len.saturating_add(more));
+            let kept = self.room.get(..self.len).unwrap_or_default();
+            self.many.extend_from_slice(kept);
+        }
+        self.many.reserve(bytes.len().saturating_add(more));
+        self.many.extend_from_slice(bytes);
+    }
+
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+        self.many.truncate(len);
+    }
+
     pub(super) fn len(&self) -> usize {
         self.len
     }
+}
 
-    /// Takes back what was added when they were so long.
-    pub(super) fn truncate(&mut self, len: usize) {
-        self.len = self.len.min(len);
+/// Adds the form of a JSON text.
+pub(super) fn append(json: &str, out: &mut Forms) {
+    let (json, begin) = (json.as_bytes(), out.len);
+    if json.len() > ROOM {
+        // A form is about as long as its text, unless it is of numbers.
+        out.push_to_many(&[], json.len().saturating_add(json.len() / 8));
     }
-
-    /// A form that was added.
-    pub(super) fn get(&self, place: Range<usize>) -> Option<&[u8]> {
-        if self.many.is_empty() {
-            self.few.get(place)
-        } else {
-            self.many.get(place)
-        }
+    if write(json, out).is_none() {
+        out.truncate(begin);
+        out.push(&[mark(b'r')]);
+        out.push(&eight(json.len()));
+        out.push(json);
     }
 }
 
-/// Takes a value and writes its form from `begin` on; tells where both end. `members` holds what
-/// is open, so that no nesting costs stack.
-fn write<'b>(
-    scan: Scan<'b>,
-    out: &mut [u8],
-    begin: usize,
-    members: &mut Vec<Member>,
-) -> Result<(Scan<'b>, usize), Halt> {
-    let (mut scan, mut at) = (scan, begin);
-    // What ends the object or array that is open, and where its members begin.
-    let (mut end, mut first) = (0, 0);
-    let mut depth = 0_u32;
-    loop {
-        if end == b'}' {
-            let start = at;
-            if scan.peek() != Some(b'"') {
-                return Err(Kind::NotJson.into());
-            }
-            let head;
-            (at, head) = string(&mut scan, out, at)?;
-            scan.take(b':').ok_or(Kind::NotJson)?;
-            members.push(Member { head, start });
-        }
-        match scan.peek().ok_or(Kind::NotJson)? {
-            b'"' => (at, _) = string(&mut scan, out, at)?,
-            b'{' | b'[' if depth >= MAX_DEPTH => return Err(Kind::TooComplex.into()),
-            open @ (b'{' | b'[') => {
-                at = put(out, at, mark(open))?;
-                let closing = if open == b'{' { b'}' } else { b']' };
-                if scan.opens(closing).ok_or(Kind::NotJson)? {
-                    at = put(out, at, mark(closing))?;
-                } else {
-                    members.push(Member {
-                        head: u64::from(end),
-                        start: first,
-                    });
-                    (end, first) = (closing, members.len());
-                    depth = depth.saturating_add(1);
-                    continue;
+/// Writes the form of a JSON text, if it has one. That it is JSON was seen before.
+fn write(json: &[u8], out: &mut Forms) -> Option<()> {
+    // The members so far of each object that is open.
+    let mut members = SmallVec::<[Member; 32]>::new();
+    // Of all that is open, whether it is an object, and its place in `members`.
+    let mut open = SmallVec::<[(bool, usize); 16]>::new();
+    let mut is_name = false;
+    let mut rest = json;
+    while let Some(first) = rest.first() {
+        let mut taken = 1;
+        match first {
+            b':' => {}
+            b'"' => {
+                let begin = out.len;
+                taken = string(rest, out)?;
+                if std::mem::take(&mut is_name) {
+                    let head = head(name(out.bytes().get(begin..)?));
+                    members.push(Member { head, begin });
                 }
             }
-            b'-' | b'0'..=b'9' => {
-                let (taken, next) = number(scan.left(), out, at)?;
-                scan.step(taken);
-                at = next;
+            b'{' | b'[' if open.len() < MAX_DEPTH => {
+                is_name = *first == b'{';
+                open.push((is_name, members.len()));
+                out.push(&[mark(*first)]);
             }
-            _ => at = put(out, at, mark(scan.word().ok_or(Kind::NotJson)?))?,
+            b'}' | b']' => {
+                let (_, first_member) = open.pop()?;
+                sort(members.get(first_member..)?, out)?;
+                members.truncate(first_member);
+                out.push(&[mark(*first)]);
+            }
+            b',' => is_name = open.last()?.0,
+            b'-' | b'0'..=b'9' => taken = number(rest, out)?,
+            b't' | b'f' | b'n' => {
+                out.push(&[mark(*first)]);
+                taken = if *first == b'f' { 5 } else { 4 };
+            }
+            b' ' | b'\t' | b'\n' | b'\r' => {}
+            _ => return None,
         }
-        loop {
-            if depth == 0 {
-                return Ok((scan, at));
-            }
-            if scan.goes_on(end).ok_or(Kind::NotJson)? {
-                break;
-            }
-            if end == b'}' {
-                order::sort(members.get(first..).unwrap_or_default(), out, at)?;
-            }
-            at = put(out, at, mark(end))?;
-            members.truncate(first);
-            let around = members.pop().ok_or(Kind::NotJson)?;
-            end = u8::try_from(around.head).unwrap_or_default();
-            first = around.start;
-            depth = depth.saturating_sub(1);
-        }
+        rest = rest.get(taken..)?;
     }
+    Some(())
 }
 
-#[inline(always)]
-fn put(out: &mut [u8], at: usize, byte: u8) -> Result<usize, Halt> {
-    *out.get_mut(at).ok_or(Halt::NoRoom)? = byte;
-    Ok(at.wrapping_add(1))
-}
-
-/// Takes a string, of which the quote is next, and writes it; tells where it ends and the first
-/// eight bytes of it.
-#[inline(always)]
-fn string(scan: &mut Scan<'_>, out: &mut [u8], at: usize) -> Result<(usize, u64), Halt> {
-    let quoted = scan.left();
-    let len = match scan.plain().ok_or(Kind::NotJson)? {
-        Ok(len) => len,
-        Err(place) => {
-            let (next, written) = escaped(*scan, place, out, at)?;
-            scan.go_to(next);
-            return Ok(written);
+/// Writes the string that `text` begins with; tells how long it is there.
+#[inline]
+fn string(text: &[u8], out: &mut Forms) -> Option<usize> {
+    let len = memchr2(b'"', b'\\', text.get(1..)?)?.checked_add(1)?;
+    if text.get(len) == Some(&b'"') {
+        let room = out
+            .room
+            .get_mut(out.len..)
+            .and_then(<[u8]>::first_chunk_mut);
+        if let (Some(step), Some(room)) = (text.first_chunk::<STEP>(), room)
+            && len < STEP
+            && out.many.is_empty()
+        {
+            *room = *step;
+            let [first, ..] = room;
+            // Its length takes the place of the quote.
+            *first = u8::try_from(len.saturating_sub(1)).ok()?;
+            out.len = out.len.saturating_add(len);
+            return len.checked_add(1);
         }
-    };
-    // The quote before the string makes room for the length; what is too much is overwritten.
-    let step: Option<&[u8; STEP]> = quoted.first_chunk();
-    let room = out.get_mut(at..).and_then(<[u8]>::first_chunk_mut);
-    let (Some(step), Some(room), true) = (step, room, len < STEP) else {
-        return put_string(quoted.get(1..).and_then(|text| text.get(..len)), out, at);
-    };
-    *room = *step;
-    let [first, ..] = room;
-    *first = u8::try_from(len).unwrap_or_default();
-    let [_, a, b, c, d, e, f, g, h, ..] = *step;
-    let head = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-    Ok((at.wrapping_add(len).wrapping_add(1), head & mask(len)))
+        put(text.get(1..len)?, out);
+        return len.checked_add(1);
+    }
+    let mut strings = serde_json::Deserializer::from_slice(text).into_iter::<String>();
+    let string = strings.next()?.ok()?;
+    put(string.as_bytes(), out);
+    Some(strings.byte_offset())
 }
 
-/// Writes a string of which the first escape is at `place`; tells also where it ends in the text.
-#[cold]
-#[inline(never)]
-fn escaped(
-    scan: Scan<'_>,
-    place: Escaped,
-    out: &mut [u8],
-    at: usize,
-) -> Result<(usize, (usize, u64)), Halt> {
-    let (text, end) = scan.escaped(place).ok_or(Kind::NotJson)?;
-    let text = text.bytes().ok_or(Kind::NotJson)?;
-    Ok((end, put_string(Some(&text), out, at)?))
-}
-
-/// Tells where it ends and the first eight bytes of it.
-#[inline(never)]
-fn put_string(text: Option<&[u8]>, out: &mut [u8], at: usize) -> Result<(usize, u64), Halt> {
-    let text = text.ok_or(Kind::NotJson)?;
-    let mut at = at;
-    match u8::try_from(text.len()) {
-        Ok(len @ ..0x80) => at = put(out, at, len)?,
+fn put(string: &[u8], out: &mut Forms) {
+    match u8::try_from(string.len()) {
+        Ok(len @ ..0x80) => out.push(&[len]),
         _ => {
-            at = put(out, at, mark(b'"'))?;
-            let len = u64::try_from(text.len()).unwrap_or(u64::MAX);
-            for byte in len.to_be_bytes() {
-                at = put(out, at, byte)?;
-            }
+            out.push(&[mark(b'"')]);
+            out.push(&eight(string.len()));
         }
     }
-    let end = at.saturating_add(text.len());
-    let room = out.get_mut(at..end).ok_or(Halt::NoRoom)?;
-    room.copy_from_slice(text);
-    Ok((end, head(text)))
+    out.push(string);
 }
 
-/// Takes the number that `text` begins with and writes it; tells how much it took and where the
-/// form ends.
-#[inline(never)]
-fn number(text: &[u8], out: &mut [u8], at: usize) -> Result<(usize, usize), Halt> {
-    let (len, value) = match Normal::plain(text) {
-        Some(plain) => plain,
-        None => {
-            let number = decimal::scan(text).ok_or(Kind::NotJson)?;
-            (number.len(), Normal::of(number).ok_or(Kind::TooComplex)?)
-        }
-    };
-    let at = put(out, at, mark(b'#'))?;
-    let room = out.get_mut(at..).unwrap_or_default();
-    let at = at.saturating_add(value.write(room).ok_or(Halt::NoRoom)?);
-    Ok((len, put(out, at, b';')?))
+fn eight(len: usize) -> [u8; 8] {
+    u64::try_from(len).unwrap_or(u64::MAX).to_be_bytes()
+}
+
+/// Writes the number that `text` begins with; tells how long it is there.
+fn number(text: &[u8], out: &mut Forms) -> Option<usize> {
+    let is_of_it = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+    let len = text.iter().take_while(|byte| is_of_it(byte)).count();
+    out.push(&[mark(b'#')]);
+    out.push(&decimal::form(text.get(..len)?)?);
+    out.push(b";");
+    Some(len)
+}
+
+/// Where the form of one member begins: it ends where the next one does.
+#[derive(Clone, Copy)]
+struct Member {
+    /// The first bytes of the name, which tell most names apart.
+    head: u64,
+    begin: usize,
 }
 
 /// The first eight bytes, with zeros behind them where there are fewer.
-fn head(text: &[u8]) -> u64 {
-    if let Some(eight) = text.first_chunk() {
+fn head(name: &[u8]) -> u64 {
+    if let Some(eight) = name.first_chunk() {
         return u64::from_be_bytes(*eight);
     }
-    let mut eight = [0; 8];
-    for (to, from) in eight.iter_mut().zip(text) {
+    let mut head = [0; 8];
+    for (to, from) in head.iter_mut().zip(name) {
         *to = *from;
     }
-    u64::from_be_bytes(eight)
+    u64::from_be_bytes(head)
 }
 
-/// As many of the highest bytes of eight.
-#[inline(always)]
-fn mask(bytes: usize) -> u64 {
-    match bytes {
-        ..8 => !(u64::MAX >> (bytes * 8)),
-        _ => u64::MAX,
+/// Sorts these members, the last of which ends where `out` does, by their names; none if two have
+/// the same.
+fn sort(members: &[Member], out: &mut Forms) -> Option<()> {
+    if members.is_sorted_by(|a, b| a.head < b.head) {
+        return Some(());
     }
+    let done = out.bytes();
+    let ends = members.iter().skip(1).map(|next| next.begin);
+    let places = members.iter().zip(ends.chain([out.len]));
+    let mut places: SmallVec<[(u64, Range<usize>); 32]> = places
+        .map(|(member, end)| (member.head, member.begin..end))
+        .collect();
+    let form = |place: &Range<usize>| done.get(place.clone()).unwrap_or_default();
+    let order = |a: &(u64, Range<usize>), b: &(u64, Range<usize>)| {
+        (a.0.cmp(&b.0)).then_with(|| name(form(&a.1)).cmp(name(form(&b.1))))
+    };
+    places.sort_unstable_by(order);
+    if !places.is_sorted_by(|a, b| order(a, b).is_lt()) {
+        return None;
+    }
+    let mut sorted = SmallVec::<[u8; ROOM]>::new();
+    for (_, place) in &places {
+        sorted.extend_from_slice(form(place));
+    }
+    out.truncate(members.first()?.begin);
+    out.push(&sorted);
+    Some(())
+}
+
+/// The name that the form of a member begins with.
+#[inline]
+fn name(member: &[u8]) -> &[u8] {
+    let name = match member {
+        [len @ ..0x80, rest @ ..] => rest.get(..usize::from(*len)),
+        [_, rest @ ..] => rest.split_first_chunk().and_then(|(len, rest)| {
+            let len = usize::try_from(u64::from_be_bytes(*len)).ok()?;
+            rest.get(..len)
+        }),
+        [] => None,
+    };
+    name.unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::stops::Stops;
     use super::*;
     use proptest::prelude::*;
     use serde_json::Value;
 
-    fn form(json: &str) -> Result<Vec<u8>, Kind> {
-        let mut forms = Forms::default();
-        let place = forms.append(&mut Scan::new(json.as_bytes(), &Stops::of(json.as_bytes())))?;
-        Ok(forms.get(place).unwrap().to_vec())
+    /// The form of a text that has one.
+    fn form(json: &str) -> Option<Vec<u8>> {
+        let mut forms = Forms::new();
+        append(json, &mut forms);
+        let raw = [&[mark(b'r')], &eight(json.len())[..], json.as_bytes()].concat();
+        (forms.bytes() != raw).then(|| forms.bytes().to_vec())
     }
 
     #[track_caller]
@@ -365,17 +344,36 @@ mod tests {
     }
 
     #[test]
-    fn what_has_two_readings_or_no_end_is_refused() {
-        assert_eq!(form(r#"{"a":1,"b":2,"a":1}"#), Err(Kind::DuplicateMember));
-        assert_eq!(
-            form(r#"{"x":{"a":1,"\u0061":2}}"#),
-            Err(Kind::DuplicateMember)
-        );
-        assert_eq!(form(r#"{"":1,"":1}"#), Err(Kind::DuplicateMember));
-        assert_eq!(form("1e99999999999999999999"), Err(Kind::TooComplex));
-        let nest = |n| format!("{}{}", "[".repeat(n), "]".repeat(n));
-        assert!(form(&nest(128)).is_ok());
-        assert_eq!(form(&nest(129)), Err(Kind::TooComplex));
+    fn what_has_two_readings_or_no_end_stays_as_it_is_written() {
+        let nest = |n, inner: &str| format!("{}{inner}{}", "[".repeat(n), "]".repeat(n));
+        for json in [
+            r#"{"a":1,"b":2,"a":1}"#,
+            r#"{"x":{"a":1,"\u0061":2}}"#,
+            r#"{"":1,"":1}"#,
+            r#"{"aaaaaaaab":1,"x":2,"aaaaaaaab":1}"#,
+            "1e99999999999999999999",
+            "[0.1e9223372036854775807,{\"a\" : 1e9223372036854775807}]",
+            r#""cut \ud83d""#,
+            r#"{"b":["\ude00"],"a":1}"#,
+            r#"{"\ud83d":1}"#,
+            &nest(129, ""),
+            &nest(128, "{}"),
+            &nest(100_000, "1"),
+        ] {
+            assert_eq!(form(json), None, "{json:.80}");
+        }
+        assert!(form(&nest(128, "1e9223372036854775806")).is_some());
+    }
+
+    /// The marks that what has no form begins with are no form's.
+    #[test]
+    fn no_value_looks_like_one_without_a_form() {
+        for json in ["null", "true", "false", "[]", "{}", "1", "\"r\"", "\"\""] {
+            let form = form(json).unwrap();
+            assert!(![mark(b'r'), mark(b'b')].contains(&form[0]), "{json}");
+        }
+        let long = format!("\"{}\"", "r".repeat(200));
+        assert_eq!(form(&long).unwrap()[0], mark(b'"'));
     }
 
     #[test]
@@ -388,7 +386,7 @@ mod tests {
             same(&object(&members), &object(&backwards));
             let mut twice = backwards;
             twice.push(members[count - 1].clone());
-            assert_eq!(form(&object(&twice)), Err(Kind::DuplicateMember));
+            assert_eq!(form(&object(&twice)), None);
         }
     }
 
@@ -405,25 +403,25 @@ mod tests {
             let mut twice = backwards;
             let last = count - 1;
             twice.push(format!("\"\\u006d{stem}{last:03}\":0"));
-            assert_eq!(form(&object(&twice)), Err(Kind::DuplicateMember));
+            assert_eq!(form(&object(&twice)), None);
         }
     }
 
     #[test]
-    fn a_form_is_the_same_in_whatever_room() {
+    fn forms_stand_one_behind_the_other_however_many() {
         let json = format!("{{\"b\":[{}0],\"a\":[1]}}", "0,".repeat(99));
-        let stops = Stops::of(json.as_bytes());
-        for len in [0, 1, 50, 400, 600, 900] {
-            let mut room = vec![0; len];
-            let mut forms = Forms::new(&mut room);
-            let mut places = Vec::new();
-            for _ in 0..3 {
-                places.push(forms.append(&mut Scan::new(json.as_bytes(), &stops)));
-            }
-            for place in places {
-                assert_eq!(forms.get(place.unwrap()).unwrap(), form(&json).unwrap());
-            }
+        let none = format!("{{\"x\":\"{}\",\"x\":1}}", "x".repeat(700));
+        let (mut forms, mut expected) = (Forms::new(), Vec::new());
+        for json in [&json, &none, &json, &json, &none, &json] {
+            append(json, &mut forms);
+            let mut alone = Forms::new();
+            append(json, &mut alone);
+            expected.extend_from_slice(alone.bytes());
+            assert_eq!(forms.bytes(), expected);
+            assert_eq!(forms.len(), expected.len());
         }
+        forms.truncate(10);
+        assert_eq!(forms.bytes(), &expected[..10]);
     }
 
     fn json() -> impl Strategy<Value = Value> {
@@ -452,7 +450,7 @@ mod tests {
 
         #[test]
         fn no_text_panics(text in "[\\[\\]{}\":,a0-9eE.+\\\\ -]{0,40}") {
-            let _ = form(&text);
+            append(&text, &mut Forms::new());
         }
     }
 }

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 
-use super::field::{SlotField, scalar};
+use super::error::EventError;
+use super::field::{Field, scalar};
 use super::members::Found;
 
 /// What one condition demands of a member.
@@ -25,42 +26,43 @@ pub(super) enum Demand {
 
 impl Demand {
     /// Whether the member of this field, or the whole body where there is none, is as demanded.
-    pub(super) fn is_met(&self, field: Option<&SlotField>, found: &Found<'_>, body: &[u8]) -> bool {
+    pub(super) fn is_met(
+        &self,
+        field: Option<&Field>,
+        found: &Found<'_, '_>,
+        body: &str,
+    ) -> Result<bool, EventError> {
         let Some(field) = field else {
-            return self.is_met_by(body);
+            return Ok(self.is_met_by(body));
         };
-        let mut values = field.values(found);
-        match self {
-            Self::Filled => values.any(|value| value.raw != b"null"),
-            Self::There => values.next().is_some(),
-            Self::Absent => values.next().is_none(),
-            Self::OneOf(_) | Self::Only(_) => {
-                let mut some = false;
-                values.all(|value| {
-                    some = true;
-                    self.is_met_by(value.raw)
-                }) && some
-            }
+        let (mut some, mut filled, mut all) = (false, false, true);
+        for value in field.values(found) {
+            let value = value?;
+            some = true;
+            filled |= value != "null";
+            all &= self.is_met_by(value);
         }
+        Ok(match self {
+            Self::Filled => filled,
+            Self::Absent => !some,
+            Self::There | Self::OneOf(_) | Self::Only(_) => some && all,
+        })
     }
 
-    fn is_met_by(&self, json: &[u8]) -> bool {
+    fn is_met_by(&self, json: &str) -> bool {
         match self {
-            Self::Filled | Self::There => true,
-            Self::Absent => false,
-            Self::OneOf(texts) => std::str::from_utf8(json)
-                .ok()
-                .and_then(scalar)
-                .is_some_and(|text| texts.iter().any(|one| **one == *text)),
+            Self::Filled | Self::There | Self::Absent => true,
+            Self::OneOf(texts) => {
+                scalar(json).is_some_and(|text| texts.iter().any(|one| **one == *text))
+            }
             Self::Only(names) => has_only(json, names),
         }
     }
 }
 
 /// Whether this is an object without other members than these.
-fn has_only(json: &[u8], names: &[Box<str>]) -> bool {
-    let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
-    let mut reader = serde_json::Deserializer::from_slice(json);
+fn has_only(json: &str, names: &[Box<str>]) -> bool {
+    let mut reader = serde_json::Deserializer::from_str(json);
     let read = reader.deserialize_map(Known(names));
     read.is_ok() && reader.end().is_ok()
 }
@@ -116,12 +118,11 @@ mod tests {
     #[test]
     fn an_object_has_these_members_and_no_others() {
         let names: Box<[Box<str>]> = ["id", "gid"].map(Into::into).into();
-        let only = |json: &str| has_only(json.as_bytes(), &names);
+        let only = |json: &str| has_only(json, &names);
         for json in [
             "{}",
             r#"{"id":1}"#,
             " {\"gid\":{\"x\":[1]},\"\\u0069d\":null}\n",
-            "\u{feff}{\"id\":1}",
         ] {
             assert!(only(json), "{json}");
         }

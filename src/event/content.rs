@@ -9,10 +9,9 @@ use super::error::{EventError, EventErrorKind as Kind};
 use super::handling::Handling;
 use super::identity::Identity;
 use super::key::{EventKey, Fingerprint};
-use super::members::Wanted;
+use super::members::{self, Wanted};
 use super::name::ProviderName;
-use super::shape::Slots;
-use super::stops::Stops;
+use super::shape::Shape;
 
 /// Longest id that is taken from a header.
 const MAX_HEADER_ID_LEN: usize = 256;
@@ -22,17 +21,21 @@ const MAX_HEADER_ID_LEN: usize = 256;
 pub(super) struct WithId {
     /// The first that is there counts.
     pub(super) headers: Box<[HeaderName]>,
-    pub(super) shapes: Box<[Slots]>,
+    pub(super) shapes: Box<[Shape]>,
     pub(super) wanted: Wanted,
 }
 
 impl WithId {
     /// The shape of this body, if it has one of these. What cannot be read has none.
     fn shape(&self, body: &[u8]) -> Option<&'static str> {
-        let stops = Stops::of(body);
-        let found = self.wanted.find(body, &stops, &mut []).ok()?;
-        let shape = self.shapes.iter().find(|shape| shape.fits(&found, body));
-        shape.map(|shape| shape.name)
+        let text = members::text(body);
+        let found = self.wanted.find(&text).ok()?;
+        for shape in &self.shapes {
+            if shape.fits(&found, &text).ok()? {
+                return Some(shape.name);
+            }
+        }
+        None
     }
 }
 

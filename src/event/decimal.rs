@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::value::RawValue;
+use smallvec::SmallVec;
 
 /// A decimal number, exactly as the sender wrote it; never a float.
 ///
@@ -27,22 +28,18 @@ impl Decimal {
     /// The number that `text` holds in the grammar of JSON (RFC 8259 section 6), if it does and
     /// its exponent is within 64 bits.
     pub fn parse(text: &str) -> Option<Self> {
-        Normal::of(text.as_bytes()).map(|_| Self(text.into()))
+        form(text.as_bytes()).map(|_| Self(text.into()))
     }
 
     /// The number as the sender wrote it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    fn normal(&self) -> Option<Normal<'_>> {
-        Normal::of(self.0.as_bytes())
-    }
 }
 
 impl PartialEq for Decimal {
     fn eq(&self, other: &Self) -> bool {
-        self.normal() == other.normal()
+        form(self.0.as_bytes()) == form(other.0.as_bytes())
     }
 }
 
@@ -50,7 +47,7 @@ impl Eq for Decimal {}
 
 impl Hash for Decimal {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.normal().hash(state);
+        form(self.0.as_bytes()).hash(state);
     }
 }
 
@@ -85,198 +82,55 @@ impl Serialize for Decimal {
     }
 }
 
-/// The one form of a decimal value: `0.DIGITS × 10^exponent`, without zeros at either end of the
-/// digits; no digits at all are zero.
+/// The one form of a decimal value, `0.DIGITS × 10^EXPONENT`: the digits without zeros at either
+/// end and behind a `-` if it is negative, `e`, the exponent. No digits at all are zero.
 ///
-/// The digits stay where they were written, in two pieces.
-pub(super) struct Normal<'a> {
-    negative: bool,
-    integer: &'a [u8],
-    fraction: &'a [u8],
-    exponent: i64,
-}
-
-impl<'a> Normal<'a> {
-    pub(super) fn of(text: &'a [u8]) -> Option<Self> {
-        let (negative, text) = match text {
-            [b'-', rest @ ..] => (true, rest),
-            _ => (false, text),
-        };
-        let (integer, rest) = digits(text);
-        let (fraction, rest) = match rest {
-            [b'.', rest @ ..] => digits(rest),
-            _ => (&[][..], rest),
-        };
-        let dot_alone = fraction.is_empty() && text.get(integer.len()) == Some(&b'.');
-        let leading_zero = matches!(integer, [b'0', _, ..]);
-        if integer.is_empty() || leading_zero || dot_alone {
-            return None;
-        }
-        let exponent = match rest {
-            [] => 0,
-            // An `i64` is parsed from `[+-]1*DIGIT` and nothing else, as in JSON.
-            [b'e' | b'E', exponent @ ..] => std::str::from_utf8(exponent).ok()?.parse().ok()?,
-            _ => return None,
-        };
-        Self::strip(negative, integer, fraction, exponent)
-    }
-
-    /// Without the zeros at both ends.
-    fn strip(negative: bool, integer: &'a [u8], fraction: &'a [u8], exponent: i64) -> Option<Self> {
-        let places = integer.len();
-        let mut leading = 0_usize;
-        let (mut integer, mut fraction) = (integer, fraction);
-        while let [b'0', rest @ ..] = integer {
-            (integer, leading) = (rest, leading.saturating_add(1));
-        }
-        if integer.is_empty() {
-            while let [b'0', rest @ ..] = fraction {
-                (fraction, leading) = (rest, leading.saturating_add(1));
-            }
-        }
-        while let [rest @ .., b'0'] = fraction {
-            fraction = rest;
-        }
-        if fraction.is_empty() {
-            while let [rest @ .., b'0'] = integer {
-                integer = rest;
-            }
-        }
-        if integer.is_empty() && fraction.is_empty() {
-            return Some(Self {
-                negative: false,
-                integer,
-                fraction,
-                exponent: 0,
-            });
-        }
-        let exponent = exponent
-            .checked_add(i64::try_from(places).ok()?)?
-            .checked_sub(i64::try_from(leading).ok()?)?;
-        Some(Self {
-            negative,
-            integer,
-            fraction,
-            exponent,
-        })
-    }
-
-    /// The number that `text` begins with, and its length, if it is written in the usual way:
-    /// nothing before its first digit is a zero, and there is no exponent.
-    #[inline]
-    pub(super) fn plain(text: &'a [u8]) -> Option<(usize, Self)> {
-        let (negative, unsigned) = match text {
-            [b'-', rest @ ..] => (true, rest),
-            _ => (false, text),
-        };
-        let places = count(unsigned);
-        let (mut integer, mut rest) = unsigned.split_at_checked(places)?;
-        if matches!(integer, [] | [b'0', ..]) {
-            return None;
-        }
-        let mut fraction = &[][..];
-        if let [b'.', tail @ ..] = rest {
-            (fraction, rest) = tail.split_at_checked(count(tail))?;
-            if fraction.is_empty() {
-                return None;
-            }
-        }
-        if let [b'e' | b'E', ..] = rest {
-            return None;
-        }
-        while let [head @ .., b'0'] = fraction {
-            fraction = head;
-        }
-        if fraction.is_empty() {
-            while let [head @ .., b'0'] = integer {
-                integer = head;
-            }
-        }
-        let value = Self {
-            negative,
-            integer,
-            fraction,
-            exponent: i64::try_from(places).ok()?,
-        };
-        Some((text.len().saturating_sub(rest.len()), value))
-    }
-
-    /// Writes the digits, `e` and the exponent; tells how long that is, if there is room for it.
-    pub(super) fn write(&self, out: &mut [u8]) -> Option<usize> {
-        let mut place = out.iter_mut();
-        if self.negative {
-            *place.next()? = b'-';
-        }
-        for digit in self.integer {
-            *place.next()? = *digit;
-        }
-        for digit in self.fraction {
-            *place.next()? = *digit;
-        }
-        *place.next()? = b'e';
-        match u8::try_from(self.exponent) {
-            Ok(exponent @ ..10) => *place.next()? = b'0'.saturating_add(exponent),
-            _ => {
-                for byte in self.exponent.to_string().bytes() {
-                    *place.next()? = byte;
-                }
-            }
-        }
-        let left = place.len();
-        Some(out.len().saturating_sub(left))
-    }
-
-    fn digits(&self) -> impl Iterator<Item = &u8> {
-        self.integer.iter().chain(self.fraction)
-    }
-}
-
-/// The digits that `text` begins with, and the rest.
-fn digits(text: &[u8]) -> (&[u8], &[u8]) {
-    text.split_at_checked(count(text)).unwrap_or((text, &[]))
-}
-
-/// How many digits `text` begins with.
-#[inline(always)]
-fn count(text: &[u8]) -> usize {
-    text.iter().take_while(|byte| byte.is_ascii_digit()).count()
-}
-
-/// The number that `text` begins with, by the grammar of JSON.
-pub(super) fn scan(text: &[u8]) -> Option<&[u8]> {
-    let some = |text| match digits(text) {
-        ([], _) => None,
-        (_, rest) => Some(rest),
+/// None if the text is no number of JSON, or its exponent is beyond 64 bits.
+pub(super) fn form(number: &[u8]) -> Option<SmallVec<[u8; 32]>> {
+    let (negative, unsigned) = match number {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, number),
     };
-    let unsigned = text.strip_prefix(b"-").unwrap_or(text);
-    let mut rest = match unsigned {
-        [b'0', rest @ ..] => rest,
-        _ => some(unsigned)?,
+    let (mantissa, exponent) = split(unsigned, |byte| matches!(byte, b'e' | b'E'));
+    // An `i64` is parsed from `[+-]1*DIGIT` and nothing else, as in JSON.
+    let exponent: i64 = match exponent {
+        Some(exponent) => std::str::from_utf8(exponent).ok()?.parse().ok()?,
+        None => 0,
     };
-    if let [b'.', fraction @ ..] = rest {
-        rest = some(fraction)?;
+    let (integer, fraction) = split(mantissa, |byte| *byte == b'.');
+    let is_fraction = |digits: &[u8]| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    let is_integer = is_fraction(integer) && !matches!(integer, [b'0', _, ..]);
+    if !is_integer || !fraction.is_none_or(is_fraction) {
+        return None;
     }
-    if let [b'e' | b'E', exponent @ ..] = rest {
-        rest = some(match exponent {
-            [b'+' | b'-', exponent @ ..] => exponent,
-            _ => exponent,
-        })?;
+    let digits = integer.iter().chain(fraction.unwrap_or_default());
+    let leading = digits.clone().take_while(|digit| **digit == b'0').count();
+    let mut form: SmallVec<_> = digits.skip(leading).copied().collect();
+    while form.last() == Some(&b'0') {
+        form.pop();
     }
-    text.get(..text.len().saturating_sub(rest.len()))
+    if form.is_empty() {
+        form.extend_from_slice(b"e0");
+        return Some(form);
+    }
+    let places = i64::try_from(integer.len()).ok()?;
+    let exponent = exponent.checked_add(places)?;
+    let exponent = exponent.checked_sub(i64::try_from(leading).ok()?)?;
+    if negative {
+        form.insert(0, b'-');
+    }
+    form.push(b'e');
+    match u8::try_from(exponent) {
+        Ok(exponent @ ..10) => form.push(b'0'.saturating_add(exponent)),
+        _ => form.extend(exponent.to_string().bytes()),
+    }
+    Some(form)
 }
 
-impl PartialEq for Normal<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        (self.negative, self.exponent) == (other.negative, other.exponent)
-            && self.digits().eq(other.digits())
-    }
-}
-
-impl Hash for Normal<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.negative, self.exponent).hash(state);
-        self.digits().for_each(|digit| digit.hash(state));
-    }
+/// What stands before and behind the first byte that is such a one.
+fn split(text: &[u8], at: impl Fn(&u8) -> bool) -> (&[u8], Option<&[u8]>) {
+    let mut parts = text.splitn(2, at);
+    (parts.next().unwrap_or_default(), parts.next())
 }
 
 #[cfg(test)]
@@ -304,14 +158,8 @@ mod tests {
             ("1e1000000001", &["1e1000000000"]),
         ] {
             for text in spellings {
-                let mut out = [0; 40];
-                let value = Normal::of(text.as_bytes()).unwrap();
-                let len = value.write(&mut out).unwrap();
-                assert_eq!(&out[..len], form.as_bytes(), "{text}");
-                assert_eq!(value.write(&mut out[..len - 1]), None, "{text}");
-                if let Some((len, plain)) = Normal::plain(text.as_bytes()) {
-                    assert!(len == text.len() && plain == value, "{text}");
-                }
+                let this = super::form(text.as_bytes()).unwrap();
+                assert_eq!(&this[..], form.as_bytes(), "{text}");
             }
         }
     }

@@ -49,14 +49,14 @@ pub enum EventErrorKind {
     UnknownShape,
     /// A field of the key is neither a string nor an integer, or is empty or over 1 KiB.
     WrongType,
-    /// A member stands twice in an object that counts.
+    /// A field that is read, or a member on the way to it, stands twice.
     DuplicateMember,
     /// Two spellings of one field are both there and differ.
     Ambiguous,
     /// A parameter of the query is there twice.
     RepeatedParameter,
-    /// A value is nested too deeply, or a number's exponent is out of range.
-    TooComplex,
+    /// A field of the key holds bytes that are not UTF-8, or half of a surrogate pair.
+    NotText,
     /// The id header disagrees with the body, or stands twice.
     IdHeaderDisagrees,
     /// The header that the rule keys on is missing, repeated, or not 1 to 256 visible ASCII
@@ -74,10 +74,10 @@ impl EventErrorKind {
             Self::NotJson => "the body is not JSON",
             Self::UnknownShape => "not there: the event has no known shape",
             Self::WrongType => "neither an integer nor a string with content",
-            Self::DuplicateMember => "an object that counts has a member twice",
+            Self::DuplicateMember => "there twice, or in an object that is",
             Self::Ambiguous => "two spellings of the field are there and differ",
             Self::RepeatedParameter => "the query has it twice",
-            Self::TooComplex => "nested too deeply, or a number out of range",
+            Self::NotText => "not text: bytes that are not UTF-8, or half of a surrogate pair",
             Self::IdHeaderDisagrees => "the id header disagrees with the body",
             Self::NoIdHeader => "not there once with 1 to 256 visible ASCII characters",
             Self::EmptyBody => "the body is empty: it tells no event from another",

@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
+use serde_json::from_str;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::canonical::NULL;
+use super::canonical::{self, Forms, mark};
 use super::error::{EventError, EventErrorKind as Kind};
-use super::members::{Found, There, Wanted};
-use super::moment::utc;
+use super::members::Found;
 use super::pointer::Pointer;
 use super::query;
 use crate::clock::UnixTime;
@@ -26,17 +26,82 @@ impl Field {
             .map(Self)
     }
 
-    /// Where one search finds it.
-    pub(super) fn slot(&self, wanted: &mut Wanted, form: bool) -> SlotField {
-        SlotField {
-            slots: (self.0.iter())
-                .map(|pointer| wanted.add(pointer, form))
-                .collect(),
-            name: (self.0.first())
-                .map(ToString::to_string)
-                .unwrap_or_default()
-                .into(),
+    pub(super) fn pointers(&self) -> impl Iterator<Item = &Pointer> {
+        self.0.iter()
+    }
+
+    /// The JSON text of each spelling that is there.
+    pub(super) fn values<'b>(
+        &self,
+        found: &Found<'_, 'b>,
+    ) -> impl Iterator<Item = Result<&'b str, EventError>> {
+        (self.0.iter()).filter_map(|pointer| {
+            let value = found.get(pointer).transpose()?;
+            Some(value.map_err(|kind| self.error(kind)))
+        })
+    }
+
+    fn error(&self, kind: Kind) -> EventError {
+        match self.0.first() {
+            Some(pointer) => EventError::at(kind, pointer),
+            None => EventError::new(kind),
         }
+    }
+
+    /// What it says as a part of a key; `None` where it is not there.
+    fn part<'b>(&self, found: &Found<'_, 'b>) -> Result<Option<Cow<'b, str>>, EventError> {
+        let mut part: Option<Cow<'b, str>> = None;
+        for value in self.values(found) {
+            let value = value?;
+            let read = scalar(value).ok_or_else(|| {
+                let no_text = value.starts_with('"') && from_str::<String>(value).is_err();
+                self.error(if no_text {
+                    Kind::NotText
+                } else {
+                    Kind::WrongType
+                })
+            })?;
+            if found.is_lossy && read.contains(char::REPLACEMENT_CHARACTER) {
+                return Err(self.error(Kind::NotText));
+            }
+            if part.as_ref().is_some_and(|other| *other != read) {
+                return Err(self.error(Kind::Ambiguous));
+            }
+            part = Some(read);
+        }
+        Ok(part)
+    }
+
+    /// Adds the form of what it means.
+    pub(super) fn meaning(&self, found: &Found<'_, '_>, out: &mut Forms) -> Result<(), EventError> {
+        let begin = out.len();
+        for value in self.values(found) {
+            let value = value?;
+            if value == "null" {
+                continue;
+            }
+            let end = out.len();
+            canonical::append(value, out);
+            if end > begin {
+                if out.bytes().get(begin..end) != out.bytes().get(end..) {
+                    return Err(self.error(Kind::Ambiguous));
+                }
+                out.truncate(end);
+            }
+        }
+        if out.len() == begin {
+            out.push(&[mark(b'n')]);
+        }
+        Ok(())
+    }
+
+    /// A time that cannot be read is no time: the event is not lost for it.
+    pub(super) fn time(&self, found: &Found<'_, '_>) -> Result<Option<UnixTime>, EventError> {
+        let mut text = None;
+        for value in self.values(found) {
+            text = text.or(scalar(value?));
+        }
+        Ok(text.and_then(|text| moment(&text)))
     }
 }
 
@@ -68,41 +133,22 @@ impl KeyField {
         })
     }
 
-    pub(super) fn reads_query(&self) -> bool {
-        !self.parameters.is_empty()
+    pub(super) fn pointers(&self) -> impl Iterator<Item = &Pointer> {
+        self.members.pointers()
     }
 
-    pub(super) fn slot(&self, wanted: &mut Wanted) -> SlotKey {
-        let mut members = self.members.slot(wanted, false);
-        if let Some(first) = self.parameters.first().filter(|_| members.name.is_empty()) {
-            members.name = format!("?{first}").into();
-        }
-        SlotKey {
-            members,
-            parameters: self.parameters.clone().into(),
-        }
-    }
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct SlotKey {
-    members: SlotField,
-    parameters: Box<[Box<str>]>,
-}
-
-impl SlotKey {
     pub(super) fn reads_query(&self) -> bool {
         !self.parameters.is_empty()
     }
 
     pub(super) fn part<'b>(
         &self,
-        found: &Found<'b>,
+        found: &Found<'_, 'b>,
         query: Option<&'b str>,
     ) -> Result<Cow<'b, str>, EventError> {
-        let fault = |kind| self.members.error(kind);
         let mut part = self.members.part(found)?;
         for name in &self.parameters {
+            let fault = |kind| EventError::at(kind, format_args!("?{name}"));
             let Some(value) = query::parameter(query, name).map_err(fault)? else {
                 continue;
             };
@@ -111,76 +157,25 @@ impl SlotKey {
             }
             part = Some(value);
         }
-        part.ok_or_else(|| fault(Kind::UnknownShape))
+        part.ok_or_else(|| match self.parameters.first() {
+            Some(name) if self.members.0.is_empty() => {
+                EventError::at(Kind::UnknownShape, format_args!("?{name}"))
+            }
+            _ => self.members.error(Kind::UnknownShape),
+        })
     }
 }
 
-#[derive(Debug, Clone)]
-pub(super) struct SlotField {
-    slots: Vec<usize>,
-    name: Box<str>,
-}
-
-impl SlotField {
-    pub(super) fn values<'f, 'b>(
-        &self,
-        found: &'f Found<'b>,
-    ) -> impl Iterator<Item = &'f There<'b>> {
-        self.slots.iter().filter_map(|slot| found.get(*slot))
+fn moment(text: &str) -> Option<UnixTime> {
+    if text.len() <= 19 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.parse().ok().map(UnixTime::from_secs);
     }
-
-    fn error(&self, kind: Kind) -> EventError {
-        EventError::at(kind, &self.name)
-    }
-
-    /// What it says as a part of a key; `None` where it is not there.
-    fn part<'b>(&self, found: &Found<'b>) -> Result<Option<Cow<'b, str>>, EventError> {
-        let mut part: Option<Cow<'b, str>> = None;
-        for value in self.values(found) {
-            let read = value.text().and_then(scalar);
-            let read = read.ok_or_else(|| self.error(Kind::WrongType))?;
-            if part
-                .replace(read.clone())
-                .is_some_and(|other| other != read)
-            {
-                return Err(self.error(Kind::Ambiguous));
-            }
-        }
-        Ok(part)
-    }
-
-    /// The canonical form of what it means.
-    pub(super) fn form<'f>(&self, found: &'f Found<'_>) -> Result<&'f [u8], EventError> {
-        let mut form = None;
-        for value in self.values(found).filter(|value| value.raw != b"null") {
-            let this = found.form(value).map_err(|kind| self.error(kind))?;
-            if form.replace(this).is_some_and(|other| other != this) {
-                return Err(self.error(Kind::Ambiguous));
-            }
-        }
-        Ok(form.unwrap_or(NULL))
-    }
-
-    /// A time that cannot be read is no time: the event is not lost for it.
-    pub(super) fn time(&self, found: &Found<'_>) -> Option<UnixTime> {
-        let text = self.values(found).find_map(|value| match utc(value.raw) {
-            Some(time) => Some(Err(time)),
-            None => value.text().and_then(scalar).map(Ok),
-        });
-        let text = match text? {
-            Ok(text) => text,
-            Err(time) => return Some(time),
-        };
-        if text.len() <= 19 && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return text.parse().ok().map(UnixTime::from_secs);
-        }
-        let time = OffsetDateTime::parse(&text, &Rfc3339).ok()?;
-        // What lies before 1970 is its beginning.
-        let micros = u64::try_from(time.unix_timestamp()).map_or(0, |seconds| {
-            (seconds.saturating_mul(1_000_000)).saturating_add(u64::from(time.nanosecond() / 1_000))
-        });
-        Some(UnixTime::from_micros(micros))
-    }
+    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    // What lies before 1970 is its beginning.
+    let micros = u64::try_from(time.unix_timestamp()).map_or(0, |seconds| {
+        (seconds.saturating_mul(1_000_000)).saturating_add(u64::from(time.nanosecond() / 1_000))
+    });
+    Some(UnixTime::from_micros(micros))
 }
 
 /// A longer part of a key is no identifier, and would be kept for as long as the record is.
@@ -195,7 +190,7 @@ pub(crate) fn scalar(raw: &str) -> Option<Cow<'_, str>> {
             plain if !plain.bytes().fold(false, |any, byte| any | (byte == b'\\')) => {
                 Cow::Borrowed(plain)
             }
-            _ => Cow::Owned(serde_json::from_str(raw).ok()?),
+            _ => Cow::Owned(from_str(raw).ok()?),
         };
         return (1..=MAX_PART_LEN).contains(&text.len()).then_some(text);
     }

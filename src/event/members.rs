@@ -1,330 +1,197 @@
 //! Finds the fields of a rule in a JSON body, in one pass and without building a tree.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::ops::Range;
 
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
-use super::canonical::Forms;
 use super::error::EventErrorKind as Kind;
 use super::pointer::Pointer;
-use super::scan::Scan;
-use super::stops::Stops;
 
-/// The fields that a rule looks for, as a tree of member names.
+/// A body as text: without one byte order mark before it, which RFC 8259 section 8.1 lets a reader
+/// pass over, and with a replacement character for what is not UTF-8.
+///
+/// It borrows where all of it is UTF-8.
+pub(crate) fn text(body: &[u8]) -> Cow<'_, str> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    std::str::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed)
+}
+
+/// The fields that a rule looks for, in order: those with a way in common stand side by side.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Wanted {
-    root: Node,
-    slots: usize,
-}
-
-#[derive(Debug, Clone, Default)]
-struct Node {
-    slot: Option<usize>,
-    /// Whether its canonical form is wanted too.
-    form: bool,
-    /// By name. They are few, and most names differ in length.
-    children: Vec<(Box<[u8]>, Node)>,
-}
-
-impl Node {
-    #[inline]
-    fn child(&self, name: &[u8]) -> Option<&Self> {
-        let mut children = self.children.iter();
-        children.find_map(|(child, node)| (**child == *name).then_some(node))
-    }
-
-    /// The child of this name, which is made if there is none.
-    fn grow(&mut self, name: &str) -> Option<&mut Self> {
-        let name = name.as_bytes();
-        let known = self.children.iter().position(|(child, _)| **child == *name);
-        let place = known.unwrap_or(self.children.len());
-        if known.is_none() {
-            self.children.push((name.into(), Self::default()));
-        }
-        self.children.get_mut(place).map(|(_, child)| child)
-    }
-}
+pub(super) struct Wanted(Vec<Pointer>);
 
 impl Wanted {
-    /// Adds a field and tells its slot in what [`Wanted::find`] returns; with its `form`, if that
-    /// is wanted once.
-    pub(super) fn add(&mut self, pointer: &Pointer, form: bool) -> usize {
-        let next = self.slots;
-        let Some(node) = pointer.members().try_fold(&mut self.root, Node::grow) else {
-            return next;
-        };
-        node.form |= form;
-        let slot = *node.slot.get_or_insert(next);
-        if slot == next {
-            self.slots = next.saturating_add(1);
-        }
-        slot
+    pub(super) fn new<'a>(pointers: impl Iterator<Item = &'a Pointer>) -> Self {
+        let mut pointers: Vec<_> = pointers.cloned().collect();
+        pointers.sort_unstable();
+        pointers.dedup();
+        Self(pointers)
     }
 
-    /// Each wanted field of `body`, whose stops these are, by slot. Their forms are written to
-    /// `room`, if it is enough.
-    pub(super) fn find<'b>(
-        &self,
-        body: &'b [u8],
-        stops: &'b Stops,
-        room: &'b mut [u8],
-    ) -> Result<Found<'b>, Kind> {
-        let mut search = Search {
-            found: Found {
-                fields: vec![None; self.slots],
-                forms: Forms::new(room),
-            },
-            utf8: body.is_ascii() || std::str::from_utf8(body).is_ok(),
-            careful: false,
-            enclosing: Vec::new(),
-        };
-        let mut scan = Scan::new(body, stops);
-        if scan.peek() != Some(b'{') {
-            return Err(no_object(body));
-        }
-        match search.object(&self.root, &mut scan) {
-            Ok(()) if scan.peek().is_none() => Ok(search.found),
-            Ok(()) => Err(Kind::NotJson),
-            Err(Kind::UnknownShape) if !is_json(body) => Err(Kind::NotJson),
-            Err(kind) => Err(kind),
+    /// What stands in this body, which [`text`] has read, where the fields are looked for.
+    ///
+    /// # Errors
+    ///
+    /// A text that is no JSON, or no object.
+    pub(super) fn find<'b>(&self, text: &'b str) -> Result<Found<'_, 'b>, Kind> {
+        let mut places = vec![Place::default(); self.0.len()];
+        match search(&self.0, &mut places, 0, text) {
+            Ok(()) => Ok(Found {
+                fields: &self.0,
+                places,
+                is_lossy: false,
+            }),
+            Err(_) if serde_json::from_str::<IgnoredAny>(text).is_ok() => Err(Kind::UnknownShape),
+            Err(_) => Err(Kind::NotJson),
         }
     }
 }
 
-fn is_json(body: &[u8]) -> bool {
-    serde_json::from_slice::<IgnoredAny>(body).is_ok()
-}
-
-/// Why a body that begins like no object is refused: right JSON has no shape that is known.
-#[cold]
-fn no_object(body: &[u8]) -> Kind {
-    match serde_json::from_slice::<HashMap<String, IgnoredAny>>(body) {
-        Err(error) if error.is_data() && is_json(body) => Kind::UnknownShape,
-        _ => Kind::NotJson,
-    }
-}
-
-/// The wanted fields that are there.
+/// What stands where each field was looked for.
 #[derive(Debug)]
-pub(super) struct Found<'b> {
-    fields: Vec<Option<There<'b>>>,
-    forms: Forms<'b>,
+pub(super) struct Found<'w, 'b> {
+    fields: &'w [Pointer],
+    places: Vec<Place<'b>>,
+    /// Whether some of the body was not UTF-8: a replacement character may stand for anything.
+    pub(super) is_lossy: bool,
 }
 
-/// A field that is there.
-#[derive(Debug, Clone)]
-pub(super) struct There<'b> {
-    /// Its JSON text.
-    pub(super) raw: &'b [u8],
-    /// Its canonical form, where it is wanted: not every text has one.
-    form: Option<Result<Range<usize>, Kind>>,
-}
-
-impl<'b> There<'b> {
-    pub(super) fn text(&self) -> Option<&'b str> {
-        std::str::from_utf8(self.raw).ok()
-    }
-}
-
-impl<'b> Found<'b> {
-    pub(super) fn get(&self, slot: usize) -> Option<&There<'b>> {
-        self.fields.get(slot)?.as_ref()
-    }
-
-    /// The canonical form of a field of which it was wanted.
-    pub(super) fn form(&self, field: &There<'_>) -> Result<&[u8], Kind> {
-        let place = field.form.clone().unwrap_or(Err(Kind::NotJson))?;
-        self.forms.get(place).ok_or(Kind::NotJson)
-    }
-}
-
-struct Search<'b> {
-    found: Found<'b>,
-    /// Whether the whole body is: else names and wanted fields must be.
-    utf8: bool,
-    /// Whether something odd was met: nothing is tried in one pass any more, or each level would
-    /// double the work of the one below.
-    careful: bool,
-    /// Room for [`Scan::value`].
-    enclosing: Vec<u8>,
-}
-
-impl<'b> Search<'b> {
-    /// Reads one object and, of its members, those that are wanted.
-    fn object(&mut self, node: &Node, scan: &mut Scan<'b>) -> Result<(), Kind> {
-        if scan.opens(b'}').ok_or(Kind::NotJson)? {
-            return Ok(());
-        }
-        let mut seen = Names::default();
-        loop {
-            let name = scan.string().and_then(|name| name.bytes());
-            let name = name.ok_or(Kind::NotJson)?;
-            self.must_be_text(&name)?;
-            let child = node.child(&name);
-            if !seen.add(name) {
-                return Err(Kind::DuplicateMember);
-            }
-            scan.take(b':').ok_or(Kind::NotJson)?;
-            match child {
-                Some(child) => self.wanted(child, scan)?,
-                None => drop(scan.value(&mut self.enclosing).ok_or(Kind::NotJson)?),
-            }
-            if !scan.goes_on(b'}').ok_or(Kind::NotJson)? {
-                return Ok(());
-            }
+impl<'b> Found<'_, 'b> {
+    /// The JSON text of a field, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// It could be another one too: it stands twice, or a member on the way to it does.
+    pub(super) fn get(&self, field: &Pointer) -> Result<Option<&'b str>, Kind> {
+        let place = self.fields.iter().position(|other| other == field);
+        match place.and_then(|place| self.places.get(place)) {
+            Some(Place { twice: true, .. }) => Err(Kind::DuplicateMember),
+            place => Ok(place.and_then(|place| place.text)),
         }
     }
+}
 
-    /// Keeps a value that is wanted, or on the way to one.
-    fn wanted(&mut self, node: &Node, scan: &mut Scan<'b>) -> Result<(), Kind> {
-        let mut leads_on = scan.peek() == Some(b'{') && !node.children.is_empty();
-        let begin = *scan;
-        let form = node.form.then(|| self.found.forms.append(scan));
-        if !matches!(form, Some(Ok(_))) {
-            let kept = self.found.forms.len();
-            // In one pass if nothing is odd, else the value is seen to be JSON first.
-            if leads_on && self.utf8 && !self.careful && self.object(node, scan).is_ok() {
-                leads_on = false;
-            } else {
-                self.careful |= leads_on;
-                self.found.forms.truncate(kept);
-                *scan = begin;
-                scan.value(&mut self.enclosing).ok_or(Kind::NotJson)?;
+#[derive(Debug, Clone, Copy, Default)]
+struct Place<'b> {
+    text: Option<&'b str>,
+    /// How much of the way to it is there.
+    way: usize,
+    /// Whether something on the way was met again.
+    twice: bool,
+}
+
+/// Looks through a JSON object that stands at this depth on the way to all of these fields.
+fn search<'b>(
+    fields: &[Pointer],
+    places: &mut [Place<'b>],
+    depth: usize,
+    text: &'b str,
+) -> serde_json::Result<()> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    json.deserialize_map(Members {
+        fields,
+        places,
+        depth,
+    })?;
+    json.end()
+}
+
+struct Members<'s, 'b> {
+    fields: &'s [Pointer],
+    places: &'s mut [Place<'b>],
+    depth: usize,
+}
+
+impl<'b> Visitor<'b> for Members<'_, 'b> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'b>>(self, mut map: A) -> Result<(), A::Error> {
+        let (fields, depth) = (self.fields, self.depth);
+        while let Some(range) = map.next_key_seed(Name { fields, depth })? {
+            let (Some(fields @ [_, ..]), Some(places)) =
+                (fields.get(range.clone()), self.places.get_mut(range))
+            else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            let text = map.next_value::<&RawValue>()?.get();
+            let mut leads_on = false;
+            for (field, place) in fields.iter().zip(&mut *places) {
+                place.twice |= place.way > depth;
+                place.way = depth.saturating_add(1);
+                if field.members().len() == place.way {
+                    place.text = Some(text);
+                } else {
+                    leads_on = true;
+                }
+            }
+            if leads_on && text.starts_with('{') {
+                search(fields, places, depth.saturating_add(1), text).map_err(A::Error::custom)?;
             }
         }
-        let raw = scan.since(&begin).ok_or(Kind::NotJson)?;
-        self.must_be_text(raw)?;
-        if let Some(field) = node.slot.and_then(|slot| self.found.fields.get_mut(slot)) {
-            *field = Some(There { raw, form });
-        }
-        if !leads_on {
-            return Ok(());
-        }
-        // It is JSON, as was seen: what it lacks is names that are text.
-        let mut scan = begin;
-        self.object(node, &mut scan).map_err(|kind| match kind {
-            Kind::NotJson => Kind::UnknownShape,
-            kind => kind,
-        })
-    }
-
-    #[inline]
-    fn must_be_text(&self, bytes: &[u8]) -> Result<(), Kind> {
-        if self.utf8 || std::str::from_utf8(bytes).is_ok() {
-            Ok(())
-        } else {
-            Err(Kind::NotJson)
-        }
+        Ok(())
     }
 }
 
-/// How many names are looked through one by one.
-const FEW: usize = 16;
-
-/// The names of one object's members so far. Few are looked through one by one, which takes less
-/// than to hash them; many are hashed, so that the work does not grow with their square.
-#[derive(Default)]
-struct Names<'b> {
-    /// A bit for each of `few`, which most others do not have.
-    marks: u64,
-    few: [&'b [u8]; FEW],
-    len: usize,
-    many: Option<HashSet<Cow<'b, [u8]>>>,
+/// A member's name, for the fields on whose way it is. It need not be text.
+struct Name<'s> {
+    fields: &'s [Pointer],
+    depth: usize,
 }
 
-impl<'b> Names<'b> {
-    /// Adds a name, and tells whether it was not there yet.
-    #[inline]
-    fn add(&mut self, name: Cow<'b, [u8]>) -> bool {
-        let (None, Cow::Borrowed(plain)) = (&self.many, &name) else {
-            return self.add_to_many(name);
+impl<'b> DeserializeSeed<'b> for Name<'_> {
+    type Value = Range<usize>;
+
+    fn deserialize<D: Deserializer<'b>>(self, name: D) -> Result<Self::Value, D::Error> {
+        name.deserialize_bytes(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_> {
+    type Value = Range<usize>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_bytes<E>(self, name: &[u8]) -> Result<Self::Value, E> {
+        let is_on_the_way = |field: &Pointer| {
+            let member = field.members().get(self.depth);
+            member.is_some_and(|member| member.as_bytes() == name)
         };
-        let mark = Self::mark(plain);
-        if self.marks & mark != 0 && self.few().contains(plain) {
-            return false;
-        }
-        let Some(place) = self.few.get_mut(self.len) else {
-            return self.add_to_many(name);
-        };
-        self.marks |= mark;
-        *place = plain;
-        self.len = self.len.saturating_add(1);
-        true
-    }
-
-    fn few(&self) -> &[&'b [u8]] {
-        self.few.get(..self.len).unwrap_or_default()
-    }
-
-    /// Where there are many, or one is escaped and has no place in the body.
-    #[inline(never)]
-    fn add_to_many(&mut self, name: Cow<'b, [u8]>) -> bool {
-        let few = self.few.get(..self.len).unwrap_or_default();
-        let many = self
-            .many
-            .get_or_insert_with(|| few.iter().copied().map(Cow::Borrowed).collect());
-        many.insert(name)
-    }
-
-    #[inline]
-    fn mark(name: &[u8]) -> u64 {
-        let (first, last) = (name.first().copied(), name.last().copied());
-        let by = u32::from(first.unwrap_or_default())
-            ^ (u32::from(last.unwrap_or_default()) << 2)
-            ^ (u32::try_from(name.len()).unwrap_or_default() << 3);
-        1_u64.rotate_left(by)
+        let first = self
+            .fields
+            .iter()
+            .position(is_on_the_way)
+            .unwrap_or_default();
+        let rest = self.fields.get(first..).unwrap_or_default();
+        let count = rest.iter().take_while(|field| is_on_the_way(field)).count();
+        Ok(first..first.saturating_add(count))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
-    fn find(pointers: &[&str], body: &str) -> Result<Vec<Option<String>>, Kind> {
-        let mut wanted = Wanted::default();
-        let slots: Vec<_> = pointers
+    fn find(pointers: &[&str], body: impl AsRef<[u8]>) -> Result<Vec<Option<String>>, Kind> {
+        let pointers = pointers
             .iter()
-            .map(|pointer| wanted.add(&Pointer::parse(pointer).unwrap(), false))
-            .collect();
-        let stops = Stops::of(body.as_bytes());
-        let found = wanted.find(body.as_bytes(), &stops, &mut [])?;
-        Ok(slots
-            .iter()
-            .map(|slot| Some(String::from_utf8(found.get(*slot)?.raw.to_vec()).unwrap()))
-            .collect())
-    }
-
-    /// What is odd at the bottom is odd at each level above it, which must not double the work.
-    #[test]
-    fn a_member_that_comes_twice_deep_down_is_read_a_few_times_only() {
-        let members: Vec<_> = (0..1_000).map(|number| format!("\"{number}\":1")).collect();
-        let big = format!("{{{}}}", members.join(","));
-        let (mut pointer, mut body) = (String::new(), format!("{{\"m7\":{big},\"x\":1,\"x\":1}}"));
-        for level in 0..8 {
-            pointer.push_str(&format!("/m{level}"));
-        }
-        for level in (0..7).rev() {
-            body = format!("{{\"m{level}\":{body}}}");
-        }
-        let mut wanted = Wanted::default();
-        wanted.add(&Pointer::parse(&pointer).unwrap(), true);
-        let stops = Stops::of(body.as_bytes());
-        let mut search = Search {
-            found: Found {
-                fields: vec![None],
-                forms: Forms::default(),
-            },
-            utf8: true,
-            careful: false,
-            enclosing: Vec::new(),
-        };
-        let mut scan = Scan::new(body.as_bytes(), &stops);
-        let outcome = search.object(&wanted.root, &mut scan);
-        assert_eq!(outcome, Err(Kind::DuplicateMember));
-        // Each time that it is read leaves a form, unless it was taken back.
-        assert!(search.found.forms.len() < 2 * big.len());
+            .map(|pointer| Pointer::parse(pointer).unwrap());
+        let pointers: Vec<_> = pointers.collect();
+        let wanted = Wanted::new(pointers.iter());
+        let text = text(body.as_ref());
+        let found = wanted.find(&text)?;
+        let texts = pointers.iter().map(|pointer| found.get(pointer));
+        texts.map(|text| Ok(text?.map(str::to_owned))).collect()
     }
 
     #[test]
@@ -359,20 +226,39 @@ mod tests {
         let twice = Err(Kind::DuplicateMember);
         assert_eq!(find(&["/id"], r#"{"id":1,"id":1}"#), twice);
         assert_eq!(find(&["/id"], r#"{"id":1,"\u0069d":2}"#), twice);
-        assert_eq!(find(&["/id"], r#"{"id":1,"x":1,"x":2}"#), twice);
+        assert_eq!(find(&["/id"], r#"{"id":1,"id":2,"id":3}"#), twice);
         assert_eq!(find(&["/data/id"], r#"{"data":{"id":1,"id":2}}"#), twice);
         assert_eq!(find(&["/data/id"], r#"{"data":{},"data":{"id":2}}"#), twice);
-        assert!(find(&["/id"], r#"{"id":1,"x":{"y":1,"y":2}}"#).is_ok());
-        // However many members there are, wherever the two stand.
-        for (first, second) in [(0, 1), (0, 15), (0, 16), (15, 16), (3, 40), (38, 39)] {
-            let name = |place| if place == second { first } else { place };
-            let members: Vec<_> = (0..41)
-                .map(|place| format!("\"m{}\":1", name(place)))
-                .collect();
-            assert_eq!(find(&["/id"], &format!("{{{}}}", members.join(","))), twice);
+        assert_eq!(find(&["/data/id"], r#"{"data":{"id":2},"data":1}"#), twice);
+        assert_eq!(find(&["/a/b/c"], r#"{"a":{"b":{"c":1},"b":0}}"#), twice);
+        assert_eq!(find(&["/a/b/c"], r#"{"a":0,"a":{"b":{"c":1}}}"#), twice);
+        let once = |body: &str| {
+            let found = find(&["/data/id", "/id"], body).unwrap();
+            assert_eq!(
+                found,
+                [Some("1".to_owned()), Some("2".to_owned())],
+                "{body}"
+            );
+        };
+        once(r#"{"id":2,"x":{"y":1,"y":2},"data":{"x":0,"id":1,"x":{}}}"#);
+        once(r#"{"id":2,"x":1,"x":2,"\ud83d":1,"\ud83d":1,"data":{"id":1}}"#);
+        once(r#"{"x":{"id":1,"id":2},"data":{"id":1,"data":{"id":3}},"id":2,"ID":0,"":0,"":1}"#);
+        let many: String = (0..1_000).map(|n| format!("\"m{}\":1,", n % 10)).collect();
+        once(&format!(
+            "{{{many}\"id\":2,{many}\"data\":{{{many}\"id\":1}}}}"
+        ));
+    }
+
+    /// Else each level would double the work of the one below.
+    #[test]
+    fn a_member_twice_at_each_level_is_read_once_for_each_level_above() {
+        let levels = "abcdefgh".chars().map(|name| format!("/{name}"));
+        let pointer: String = levels.collect();
+        let mut body = "1".to_owned();
+        for name in "hgfedcba".chars() {
+            body = format!("{{\"{name}\":{body},\"{name}\":{body}}}");
         }
-        let members: Vec<_> = (0..41).map(|place| format!("\"m{place}\":1")).collect();
-        assert!(find(&["/id"], &format!("{{{}}}", members.join(","))).is_ok());
+        assert_eq!(find(&[&pointer], &body), Err(Kind::DuplicateMember));
     }
 
     #[test]
@@ -386,26 +272,52 @@ mod tests {
             r#"{"id":01}"#,
             "{'id':1}",
             "nul",
-            "\u{feff}{}",
+            "\u{feff}\u{feff}{}",
+            "{}\u{feff}",
+            "{\u{feff}}",
             r#"{"id":"a"} x"#,
             r#"{"data":{"id":}}"#,
+            "{\"x\":\"\u{1}\"}",
+            r#"{"x":"\x"}"#,
+            r#"{"x":"\u12g4"}"#,
             "[",
             "1 x",
-            // Half of a surrogate pair: no text, so no name (RFC 8259 section 8.2).
-            r#"{"\ud800":1}"#,
         ] {
             assert_eq!(find(&["/id"], body), Err(Kind::NotJson), "{body}");
         }
-        for body in ["[]", "1", "\"id\"", "null", r#"[{"id":1}]"#] {
+        for body in ["[]", "1", "\"id\"", "null", r#"[{"id":1}]"#, "\u{feff}[]"] {
             assert_eq!(find(&["/id"], body), Err(Kind::UnknownShape), "{body}");
         }
-        let mut wanted = Wanted::default();
-        wanted.add(&Pointer::parse("/id").unwrap(), false);
-        let body = b"{\"id\":\"\xff\"}";
-        assert_eq!(
-            wanted.find(body, &Stops::of(body), &mut []).unwrap_err(),
-            Kind::NotJson
-        );
+        for body in [
+            &b"\xff"[..],
+            b"{\xff}",
+            b"{}\xff",
+            b"{\"id\":\xff}",
+            b"\xef\xbb{}",
+        ] {
+            assert_eq!(find(&["/id"], body), Err(Kind::NotJson), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn names_and_values_that_are_no_text_are_passed_over() {
+        for body in [
+            &b"\xef\xbb\xbf{\"id\":1}"[..],
+            b"\xef\xbb\xbf \r\n{\"id\":1}\n",
+            b"{\"\xff\":0,\"id\":1}",
+            b"{\"x\":{\"\xff\":[\"\xc3\"]},\"id\":1}",
+            br#"{"\ud800":0,"x":"\ud800","id":1}"#,
+            b"{\"\xed\xa0\x80\":0,\"id\":1}",
+        ] {
+            assert_eq!(
+                find(&["/id"], body).unwrap(),
+                [Some("1".to_owned())],
+                "{body:?}"
+            );
+        }
+        // What a reader of text would make of such a name is another name.
+        let body = b"{\"\\ud800\":1,\"\xed\xa0\x80\":1}";
+        assert_eq!(find(&["/\u{fffd}"], body).unwrap(), [None]);
     }
 
     #[test]
@@ -418,4 +330,38 @@ mod tests {
             Some(200_000)
         );
     }
+
+    proptest! {
+        #[test]
+        fn what_serde_json_accepts_is_accepted_and_nothing_else(
+            text in r#"([\[\]{}:, ]|"[a\\u0"]{0,3}"|"a":|[0-9eE.+-]{1,4}|true|false|null){0,9}"#,
+        ) {
+            let accepted = serde_json::from_str::<IgnoredAny>(&text).is_ok();
+            prop_assert_eq!(find(&["/a/a"], &text) != Err(Kind::NotJson), accepted);
+        }
+
+        #[test]
+        fn what_nobody_reads_changes_nothing(
+            before in UNREAD, between in UNREAD, inside in UNREAD, after in UNREAD,
+            mark: bool,
+        ) {
+            let bom = if mark { "\u{feff}" } else { "" };
+            let body = format!(
+                r#"{bom} {{{before}"id":"a",{between}"data":{{{inside}"id":[1]}},{after}"z":0}}"#
+            );
+            // Half of a character of two bytes, wherever one stands.
+            let broken: Vec<_> = body.bytes().filter(|byte| *byte != 0xa9).collect();
+            for body in [body.as_bytes(), &broken] {
+                let found = find(&["/id", "/data/id", "/none"], body).unwrap();
+                let found: Vec<_> = found.iter().map(Option::as_deref).collect();
+                prop_assert_eq!(found, [Some("\"a\""), Some("[1]"), None]);
+            }
+        }
+    }
+
+    /// Members of any name but those that are read.
+    const UNREAD: &str = concat!(
+        r#"("(x|é|x\\u00e9|\\ud83d|ID|)" ?: ?"#,
+        r#"(1e999|-0|"é\\ude00"|\{"id":1,"id":2\}|\[\[\[\]\]\]|null|"\{\\"id\\":1"),){0,4}"#
+    );
 }

@@ -16,17 +16,13 @@ mod handling;
 mod identity;
 mod key;
 mod members;
-mod moment;
 mod name;
-mod order;
 pub(crate) mod payload;
 mod pointer;
 mod query;
 mod rule;
-mod scan;
 mod scope;
 mod shape;
-mod stops;
 
 pub use decimal::Decimal;
 pub use error::{EventError, EventErrorKind};

@@ -5,27 +5,62 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
+use super::members::text;
 use crate::printable::Printable;
 
 /// Longest name or path that is told.
 const LONGEST: usize = 256;
 
-/// Reads a body as a `T`.
+/// Reads a body as a `T`: without the byte order mark before it, and with a replacement character
+/// for what stands in a string and is no text.
 ///
 /// # Errors
 ///
 /// A body that is no JSON, or does not fit `T`.
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, PayloadError> {
-    // Paths cost something, and are wanted where it fails.
-    serde_json::from_slice(body).or_else(|_| {
-        let mut json = serde_json::Deserializer::from_slice(body);
-        let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-            let path = error.path().to_string();
-            PayloadError::new(&path, error.inner())
-        })?;
-        json.end().map_err(|error| PayloadError::new("", &error))?;
-        Ok(value)
+    let text = text(body);
+    let read = |text: &str| {
+        // Paths cost something, and are wanted where it fails.
+        serde_json::from_str(text).or_else(|_| {
+            let mut json = serde_json::Deserializer::from_str(text);
+            let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+                let path = error.path().to_string();
+                PayloadError::new(&path, error.inner())
+            })?;
+            json.end().map_err(|error| PayloadError::new("", &error))?;
+            Ok(value)
+        })
+    };
+    read(&text).or_else(|error| match without_halves(&text) {
+        Some(text) => read(&text),
+        None => Err(error),
     })
+}
+
+/// The same JSON with a replacement character for each escape that is half of a surrogate pair, if
+/// there is one: senders cut texts off anywhere, and no Rust string holds what is left.
+fn without_halves(json: &str) -> Option<String> {
+    const ESCAPE: usize = "\\u0000".len();
+    let unit = |text: &str| {
+        let digits = text.strip_prefix("\\u")?.get(..4)?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let (mut out, mut rest, mut any) = (String::new(), json, false);
+    while let Some((before, escaped)) = rest.find('\\').and_then(|at| rest.split_at_checked(at)) {
+        out.push_str(before);
+        let next = escaped.get(ESCAPE..).and_then(unit);
+        let (kept, taken) = match (unit(escaped), next) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => (true, 2 * ESCAPE),
+            (Some(0xd800..=0xdfff), _) => (false, ESCAPE),
+            _ => (true, 2),
+        };
+        let (this, after) = escaped.split_at_checked(taken)?;
+        out.push_str(if kept { this } else { "\\ufffd" });
+        any |= !kept;
+        rest = after;
+    }
+    out.push_str(rest);
+    any.then_some(out)
 }
 
 /// Which member of a body does not fit its type, and in what way.

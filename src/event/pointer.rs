@@ -8,8 +8,8 @@ use crate::error::{ConfigError, ConfigErrorKind};
 const MAX_DEPTH: usize = 8;
 
 /// A JSON pointer (RFC 6901) through objects, such as `/data/id`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Pointer(Box<[Box<str>]>);
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Pointer(Vec<String>);
 
 impl Pointer {
     pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
@@ -22,42 +22,26 @@ impl Pointer {
         let Some(path) = text.strip_prefix('/') else {
             return refused("does not begin with '/'");
         };
-        let members: Option<Box<[_]>> = path.split('/').map(unescape).collect();
-        match members {
-            None => refused("holds a '~' that is neither ~0 nor ~1"),
-            Some(members) if members.len() > MAX_DEPTH => refused("is more than 8 members deep"),
-            Some(members) => Ok(Self(members)),
+        let escaped = |rest: &str| rest.starts_with(['0', '1']);
+        if !path.split('~').skip(1).all(escaped) {
+            return refused("holds a '~' that is neither ~0 nor ~1");
         }
+        let unescape = |member: &str| member.replace("~1", "/").replace("~0", "~");
+        let members: Vec<_> = path.split('/').map(unescape).collect();
+        if members.len() > MAX_DEPTH {
+            return refused("is more than 8 members deep");
+        }
+        Ok(Self(members))
     }
 
-    pub(crate) fn members(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|member| &**member)
+    pub(crate) fn members(&self) -> &[String] {
+        &self.0
     }
-}
-
-fn unescape(member: &str) -> Option<Box<str>> {
-    let mut parts = member.split('~');
-    let mut out = parts.next()?.to_owned();
-    for part in parts {
-        let rest = match (part.strip_prefix('0'), part.strip_prefix('1')) {
-            (Some(rest), _) => {
-                out.push('~');
-                rest
-            }
-            (_, Some(rest)) => {
-                out.push('/');
-                rest
-            }
-            (None, None) => return None,
-        };
-        out.push_str(rest);
-    }
-    Some(out.into())
 }
 
 impl fmt::Display for Pointer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.members()
+        (self.0.iter())
             .try_for_each(|member| write!(f, "/{}", member.replace('~', "~0").replace('/', "~1")))
     }
 }
@@ -71,7 +55,7 @@ mod tests {
     fn pointers_follow_rfc_6901() {
         let members = |text: &str| {
             let pointer = Pointer::parse(text).unwrap();
-            pointer.members().map(str::to_owned).collect::<Vec<_>>()
+            pointer.members().to_vec()
         };
         // The examples of RFC 6901 section 5, without the array.
         assert_eq!(members("/foo"), ["foo"]);

@@ -5,15 +5,15 @@ use std::borrow::Cow;
 use http::HeaderName;
 use sha2::{Digest, Sha256};
 
+use super::canonical::mark;
 use super::content::{self, WithId};
 use super::error::{EventError, EventErrorKind as Kind};
 use super::handling::Handling;
 use super::identity::Identity;
 use super::key::Fingerprint;
-use super::members::Wanted;
+use super::members::{self, Wanted};
 use super::name::ProviderName;
-use super::shape::{Shape, Slots, refused};
-use super::stops::Stops;
+use super::shape::{Shape, refused};
 use crate::error::ConfigError;
 use crate::head::RequestHead;
 
@@ -47,7 +47,7 @@ pub struct EventRule {
 #[derive(Debug, Clone)]
 enum Source {
     Members {
-        shapes: Box<[Slots]>,
+        shapes: Box<[Shape]>,
         wanted: Wanted,
         unknown: Unknown,
     },
@@ -56,9 +56,6 @@ enum Source {
     /// A header that nothing covers.
     InsecureHeader(HeaderName),
 }
-
-/// Room on the stack for what an event means, twice: as much as most events take.
-const ROOM: usize = 2048;
 
 /// What becomes of a body that fits no shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +76,11 @@ impl EventRule {
         if !shapes.iter().all(Shape::has_key) {
             return Err(refused("a shape needs a key field"));
         }
-        let (shapes, wanted) = slots(&shapes)?;
+        if shapes.is_empty() {
+            return Err(refused("needs at least one shape"));
+        }
+        let wanted = Wanted::new(shapes.iter().flat_map(Shape::pointers));
+        let shapes = shapes.into();
         Ok(Self {
             source: Source::Members {
                 shapes,
@@ -155,7 +156,11 @@ impl EventRule {
             return Err(refused("needs a header to take the id from"));
         }
         let shapes: Vec<_> = shapes.into_iter().collect();
-        let (shapes, wanted) = slots(&shapes)?;
+        if shapes.is_empty() {
+            return Err(refused("needs at least one shape"));
+        }
+        let wanted = Wanted::new(shapes.iter().flat_map(Shape::pointers));
+        let shapes = shapes.into();
         if let Source::Body(with_id) = &mut self.source {
             *with_id = Some(Box::new(WithId {
                 headers,
@@ -247,7 +252,7 @@ impl EventRule {
     /// Whether parameters of the query can be part of a key.
     pub(crate) fn reads_query(&self) -> bool {
         match &self.source {
-            Source::Members { shapes, .. } => shapes.iter().any(Slots::reads_query),
+            Source::Members { shapes, .. } => shapes.iter().any(Shape::reads_query),
             Source::SignedId | Source::Body(_) | Source::InsecureHeader(_) => false,
         }
     }
@@ -275,7 +280,10 @@ impl EventRule {
                 unknown,
             } => match (by_members(shapes, wanted, provider, head, body), unknown) {
                 (Err(error), Unknown::KeyedOnBody(kind))
-                    if matches!(error.kind(), Kind::UnknownShape | Kind::WrongType) =>
+                    if matches!(
+                        error.kind(),
+                        Kind::UnknownShape | Kind::WrongType | Kind::NotText
+                    ) =>
                 {
                     content::by_digest(provider, Some(*kind), body)?
                 }
@@ -317,41 +325,32 @@ impl EventRule {
     }
 }
 
-fn slots(shapes: &[Shape]) -> Result<(Box<[Slots]>, Wanted), ConfigError> {
-    let mut wanted = Wanted::default();
-    let slots: Box<[_]> = (shapes.iter())
-        .map(|shape| Slots::new(shape, &mut wanted))
-        .collect();
-    if slots.is_empty() {
-        return Err(refused("needs at least one shape"));
-    }
-    Ok((slots, wanted))
-}
-
 fn header_name(name: &str) -> Result<HeaderName, ConfigError> {
     HeaderName::from_bytes(name.as_bytes())
         .map_err(|_| refused(format!("{name:?} is not a header name")))
 }
 
 fn by_members(
-    shapes: &[Slots],
+    shapes: &[Shape],
     wanted: &Wanted,
     provider: &ProviderName,
     head: RequestHead<'_>,
     body: &[u8],
 ) -> Result<Identity, EventError> {
     // A notice whose query says everything may have no body.
-    let has_members = !content::is_blank(body) || !shapes.iter().any(Slots::reads_query);
+    let has_members = !content::is_blank(body) || !shapes.iter().any(Shape::reads_query);
     let body = if has_members { body } else { b"{}" };
-    let stops = Stops::of(body);
-    let mut room = [0; ROOM];
-    let found = wanted
-        .find(body, &stops, &mut room)
-        .map_err(EventError::new)?;
-    let shape = shapes
-        .iter()
-        .find(|shape| shape.fits(&found, body))
-        .ok_or_else(|| EventError::new(Kind::UnknownShape))?;
+    let text = members::text(body);
+    let mut found = wanted.find(&text).map_err(EventError::new)?;
+    found.is_lossy = matches!(text, Cow::Owned(_));
+    let mut shape = None;
+    for other in shapes {
+        if other.fits(&found, &text)? {
+            shape = Some(other);
+            break;
+        }
+    }
+    let shape = shape.ok_or_else(|| EventError::new(Kind::UnknownShape))?;
     // Whether it is such an event at all comes before what it means.
     let mut wrong = None;
     let parts = shape.key.iter().map_while(|field| {
@@ -362,16 +361,20 @@ fn by_members(
     if let Some(error) = wrong {
         return Err(error);
     }
-    let mut content = Sha256::new();
-    for field in &shape.fingerprint {
-        content.update(field.form(&found)?);
-    }
+    let meaning = shape.meaning(&found)?;
+    let is_replaced = |bytes: &[u8]| bytes == "\u{fffd}".as_bytes();
+    let fingerprint = if found.is_lossy && meaning.bytes().windows(3).any(is_replaced) {
+        // No form begins with this mark.
+        Fingerprint::taken(Sha256::new_with_prefix([mark(b'b')]).chain_update(body))
+    } else {
+        Fingerprint::of(meaning.bytes())
+    };
     let key = key?;
     Ok(Identity {
-        handling: shape.handling(|id| key.reads(id)),
+        handling: shape.handling_of(|id| key.reads(id)),
         key,
-        fingerprint: Fingerprint::taken(content),
-        time: shape.time.as_ref().and_then(|field| field.time(&found)),
+        fingerprint,
+        time: shape.time_of(&found)?,
         shape: Some(shape.name),
     })
 }

@@ -2,10 +2,14 @@
 
 use std::borrow::Cow;
 
+use super::canonical::Forms;
 use super::condition::Demand;
-use super::field::{Field, KeyField, SlotField, SlotKey};
+use super::error::EventError;
+use super::field::{Field, KeyField};
 use super::handling::Handling;
-use super::members::{Found, Wanted};
+use super::members::Found;
+use super::pointer::Pointer;
+use crate::clock::UnixTime;
 use crate::error::{ConfigError, ConfigErrorKind};
 
 /// One form that a provider's events have: which members make the key, which the fingerprint.
@@ -16,9 +20,9 @@ use crate::error::{ConfigError, ConfigErrorKind};
 /// form is, and one that is there twice is refused.
 #[derive(Debug, Clone)]
 pub struct Shape {
-    name: &'static str,
+    pub(super) name: &'static str,
     conditions: Vec<(Option<Field>, Demand)>,
-    key: Vec<KeyField>,
+    pub(super) key: Vec<KeyField>,
     fingerprint: Vec<Field>,
     time: Option<Field>,
     handling: Handling,
@@ -219,6 +223,57 @@ impl Shape {
     pub(super) fn has_key(&self) -> bool {
         !self.key.is_empty()
     }
+
+    pub(super) fn reads_query(&self) -> bool {
+        self.key.iter().any(KeyField::reads_query)
+    }
+
+    /// Where its members stand.
+    pub(super) fn pointers(&self) -> impl Iterator<Item = &Pointer> {
+        let conditions = self
+            .conditions
+            .iter()
+            .filter_map(|(field, _)| field.as_ref());
+        let fields = self.fingerprint.iter().chain(conditions).chain(&self.time);
+        let key = self.key.iter().flat_map(KeyField::pointers);
+        key.chain(fields.flat_map(Field::pointers))
+    }
+
+    /// Whether a body, as text, is of this shape.
+    pub(super) fn fits(&self, found: &Found<'_, '_>, body: &str) -> Result<bool, EventError> {
+        for (field, demand) in &self.conditions {
+            if !demand.is_met(field.as_ref(), found, body)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The form of what the event means.
+    pub(super) fn meaning(&self, found: &Found<'_, '_>) -> Result<Forms, EventError> {
+        let mut forms = Forms::new();
+        for field in &self.fingerprint {
+            field.meaning(found, &mut forms)?;
+        }
+        Ok(forms)
+    }
+
+    /// When it happened, if that can be read.
+    pub(super) fn time_of(&self, found: &Found<'_, '_>) -> Result<Option<UnixTime>, EventError> {
+        match &self.time {
+            Some(field) => field.time(found),
+            None => Ok(None),
+        }
+    }
+
+    /// How an event of this shape is handled whose key `reads` as this text or not.
+    pub(super) fn handling_of(&self, reads: impl Fn(&[u8]) -> bool) -> Handling {
+        if self.test_ids.iter().any(|id| reads(id.as_bytes())) {
+            Handling::TestId
+        } else {
+            self.handling
+        }
+    }
 }
 
 fn boxed<'a>(texts: impl IntoIterator<Item = &'a str>) -> Box<[Box<str>]> {
@@ -227,56 +282,4 @@ fn boxed<'a>(texts: impl IntoIterator<Item = &'a str>) -> Box<[Box<str>]> {
 
 pub(super) fn refused(message: impl Into<Cow<'static, str>>) -> ConfigError {
     ConfigError::new(ConfigErrorKind::EventRule, message)
-}
-
-/// A shape whose fields are slots of one search.
-#[derive(Debug, Clone)]
-pub(super) struct Slots {
-    pub(super) name: &'static str,
-    conditions: Box<[(Option<SlotField>, Demand)]>,
-    pub(super) key: Box<[SlotKey]>,
-    pub(super) fingerprint: Box<[SlotField]>,
-    pub(super) time: Option<SlotField>,
-    handling: Handling,
-    test_ids: Box<[Box<str>]>,
-}
-
-impl Slots {
-    pub(super) fn new(shape: &Shape, wanted: &mut Wanted) -> Self {
-        Self {
-            name: shape.name,
-            conditions: (shape.conditions.iter())
-                .map(|(field, demand)| {
-                    let slot = field.as_ref().map(|field| field.slot(wanted, false));
-                    (slot, demand.clone())
-                })
-                .collect(),
-            key: shape.key.iter().map(|field| field.slot(wanted)).collect(),
-            fingerprint: (shape.fingerprint.iter())
-                .map(|field| field.slot(wanted, true))
-                .collect(),
-            time: shape.time.as_ref().map(|field| field.slot(wanted, false)),
-            handling: shape.handling,
-            test_ids: shape.test_ids.clone().into(),
-        }
-    }
-
-    /// Whether a body is of this shape.
-    pub(super) fn fits(&self, found: &Found<'_>, body: &[u8]) -> bool {
-        let mut conditions = self.conditions.iter();
-        conditions.all(|(field, demand)| demand.is_met(field.as_ref(), found, body))
-    }
-
-    pub(super) fn reads_query(&self) -> bool {
-        self.key.iter().any(SlotKey::reads_query)
-    }
-
-    /// How an event of this shape is handled whose key `reads` as this text or not.
-    pub(super) fn handling(&self, reads: impl Fn(&[u8]) -> bool) -> Handling {
-        if self.test_ids.iter().any(|id| reads(id.as_bytes())) {
-            Handling::TestId
-        } else {
-            self.handling
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! The members of a JSON object, exactly as they were written.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, MapAccess, Visitor};
@@ -56,8 +57,8 @@ impl fmt::Debug for RawJson {
 
 /// The members of an object by their names, each exactly as the sender wrote it.
 ///
-/// A typed payload takes out what it knows, and what is left is what it does not know. An object
-/// with a member twice has two readings and is refused.
+/// A typed payload takes out what it knows, and what is left is what it does not know. A member that
+/// stands twice has two readings: it is not among them, and to ask for its value is an error.
 ///
 /// ```
 /// use tower_webhook::Decimal;
@@ -72,42 +73,54 @@ impl fmt::Debug for RawJson {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Fields(BTreeMap<String, RawJson>);
+pub struct Fields {
+    members: BTreeMap<String, RawJson>,
+    twice: BTreeSet<String>,
+}
 
 impl Fields {
     /// The member as it was written, null included.
     pub fn raw(&self, name: &str) -> Option<&RawJson> {
-        self.0.get(name)
+        self.members.get(name)
     }
 
     /// Whether the member is there and not null.
     pub fn contains(&self, name: &str) -> bool {
-        self.0.get(name).is_some_and(|raw| !raw.is_null())
+        self.members.get(name).is_some_and(|raw| !raw.is_null())
     }
 
     /// The member's value; `None` where it is not there or null.
     ///
     /// # Errors
     ///
-    /// A member of another type.
+    /// A member of another type, or there twice.
     pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, FieldError> {
+        self.at_most_once(name)?;
         match self.raw(name) {
             Some(raw) if !raw.is_null() => raw.read(name).map(Some),
             Some(_) | None => Ok(None),
         }
     }
 
+    fn at_most_once(&self, name: &str) -> Result<(), FieldError> {
+        if self.twice.contains(name) {
+            return Err(FieldError::new(FieldErrorKind::Twice, name));
+        }
+        Ok(())
+    }
+
     /// Takes the member out; it stays on an error.
     ///
     /// # Errors
     ///
-    /// A member that is not there, or of another type.
+    /// A member that is not there, of another type, or there twice.
     pub fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, FieldError> {
+        self.at_most_once(name)?;
         let raw = self
             .raw(name)
             .ok_or_else(|| FieldError::new(FieldErrorKind::Missing, name))?;
         let value = raw.read(name)?;
-        self.0.remove(name);
+        self.members.remove(name);
         Ok(value)
     }
 
@@ -115,13 +128,13 @@ impl Fields {
     ///
     /// # Errors
     ///
-    /// A member of another type.
+    /// A member of another type, or there twice.
     pub fn take_optional<T: DeserializeOwned>(
         &mut self,
         name: &str,
     ) -> Result<Option<T>, FieldError> {
         let value = self.get(name)?;
-        self.0.remove(name);
+        self.members.remove(name);
         Ok(value)
     }
 
@@ -150,23 +163,23 @@ impl Fields {
 
     /// The members in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &RawJson)> {
-        self.0.iter().map(|(name, raw)| (name.as_str(), raw))
+        self.members.iter().map(|(name, raw)| (name.as_str(), raw))
     }
 
     /// How many members there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.members.len()
     }
 
     /// Whether there is no member.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.members.is_empty()
     }
 }
 
 impl fmt::Debug for Fields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(&self.0).finish()
+        f.debug_map().entries(&self.members).finish()
     }
 }
 
@@ -182,13 +195,17 @@ impl<'de> Deserialize<'de> for Fields {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-                let mut members = BTreeMap::new();
+                let mut fields = Fields::default();
                 while let Some((name, raw)) = map.next_entry::<String, RawJson>()? {
-                    if members.insert(name, raw).is_some() {
-                        return Err(A::Error::custom("a member stands twice"));
+                    if fields.twice.contains(&name) {
+                        continue;
+                    }
+                    match fields.members.entry(name) {
+                        Entry::Vacant(place) => drop(place.insert(raw)),
+                        Entry::Occupied(place) => drop(fields.twice.insert(place.remove_entry().0)),
                     }
                 }
-                Ok(Fields(members))
+                Ok(fields)
             }
         }
 
@@ -251,6 +268,8 @@ pub enum FieldErrorKind {
     WrongType,
     /// Another spelling of it is there too, and differs.
     Ambiguous,
+    /// It stands twice, and has two readings.
+    Twice,
 }
 
 impl FieldErrorKind {
@@ -259,6 +278,7 @@ impl FieldErrorKind {
             Self::Missing => "not there",
             Self::WrongType => "of another type",
             Self::Ambiguous => "differs from another spelling of it",
+            Self::Twice => "there twice",
         }
     }
 }
@@ -316,16 +336,25 @@ mod tests {
     }
 
     #[test]
-    fn only_an_object_with_one_reading_has_members() {
-        for json in [
-            "[]",
-            "null",
-            "\"x\"",
-            r#"{"a":1,"a":1}"#,
-            r#"{"a":1,"\u0061":2}"#,
-            r#"{"a":}"#,
-        ] {
+    fn only_an_object_has_members_and_those_with_one_reading() {
+        for json in ["[]", "null", "\"x\"", r#"{"a":}"#] {
             assert!(serde_json::from_str::<Fields>(json).is_err(), "{json}");
+        }
+        for json in [
+            r#"{"a":1,"a":1,"b":2}"#,
+            r#"{"a":1,"b":2,"\u0061":2}"#,
+            r#"{"a":1,"a":2,"b":2,"a":3}"#,
+        ] {
+            let mut fields = fields(json);
+            assert_eq!(fields.take::<u8>("b").unwrap(), 2);
+            assert!(fields.is_empty() && !fields.contains("a"), "{json}");
+            for error in [
+                fields.get::<u8>("a").unwrap_err(),
+                fields.take::<u8>("a").unwrap_err(),
+                fields.take_optional::<u8>("a").unwrap_err(),
+            ] {
+                assert_eq!(error.to_string(), "a: there twice", "{json}");
+            }
         }
         assert_eq!(RawJson::default().as_str(), "null");
     }

@@ -1,5 +1,7 @@
 //! What the presets have in common, and what follows from how each sender delivers.
 
+mod keys;
+
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
