@@ -59,7 +59,7 @@ struct Order {
 
 async fn on_order(Event(order): Event<Order>, delivery: Delivery) -> StatusCode {
     println!(
-        "order {} is {} over {}: {delivery:?}",
+        "order {} is {:?} over {}: {delivery:?}",
         order.order, order.status, order.amount
     );
     StatusCode::OK

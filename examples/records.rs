@@ -133,7 +133,7 @@ fn print(view: &RecordView) {
     };
     println!(
         "{} {state}, attempt {}, fence {}, kept until {}",
-        view.key.encoded(),
+        view.key.escaped(),
         view.attempt,
         view.fence,
         view.kept_until

@@ -15,7 +15,7 @@ mod commands;
 use std::error::Error;
 use std::time::Duration;
 
-use commands::{LONG, claim, claim_at_last, complete, granted, release};
+use commands::{claim, claim_at_last, granted};
 use redis_support::{Cluster, Server, until};
 use tower_webhook::ProviderName;
 use tower_webhook::store::{
@@ -305,57 +305,4 @@ async fn a_master_that_needs_its_replica_takes_no_claim_without_it() {
     assert_eq!(store.lookup(&claim("evt_2").key).await.unwrap(), None);
     replica.restart();
     granted(claim_at_last(&store, &claim("evt_2")).await);
-}
-
-#[tokio::test]
-async fn the_permissions_of_the_readme_are_enough() {
-    let server = Server::start();
-    server.ask(&[
-        "ACL",
-        "SETUSER",
-        "app",
-        "on",
-        ">pw",
-        "~wh:*",
-        "+eval",
-        "+evalsha",
-        "+get",
-        "+getrange",
-        "+set",
-        "+del",
-        "+time",
-        "+scan",
-        "+ping",
-        "+info",
-        "+config|get",
-    ]);
-    let url = server.url().replace("redis://", "redis://app:pw@");
-    let store = RedisStore::builder(url)
-        .deadline(LONG)
-        .connect()
-        .await
-        .unwrap();
-    let (done, failed) = (claim("done"), claim("failed"));
-    let grant = granted(store.claim(&done).await.unwrap());
-    store.complete(&complete(&done, grant)).await.unwrap();
-    granted(store.claim(&failed).await.unwrap());
-    store.wait(&failed.key, Duration::from_millis(1)).await;
-    store.release(&release(&failed)).await.unwrap();
-    let counts = store.counts().await.unwrap();
-    assert_eq!((counts.done, counts.released), (1, 1));
-    let unfinished = store.unfinished(failed.key.provider(), 10).await.unwrap();
-    assert_eq!(unfinished.len(), 1);
-    assert!(store.lookup(&done.key).await.unwrap().is_some());
-    assert!(store.forget(&done.key).await.unwrap());
-    let report = store.check().await.unwrap();
-    assert!(
-        report.worst() == RedisVerdict::AtRisk,
-        "nothing is hidden: {report}"
-    );
-    assert!(
-        report
-            .findings()
-            .iter()
-            .all(|it| it.verdict() != RedisVerdict::Unknown)
-    );
 }

@@ -7,6 +7,7 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::event::payload::{self, PayloadError};
 use crate::event::scalar;
 
 /// One JSON value, exactly as the sender wrote it; null unless set.
@@ -27,7 +28,7 @@ impl RawJson {
     }
 
     fn read<T: DeserializeOwned>(&self, name: &str) -> Result<T, FieldError> {
-        serde_json::from_str(self.as_str()).map_err(|source| FieldError {
+        payload::read(self.as_str().as_bytes()).map_err(|source| FieldError {
             source: Some(source),
             ..FieldError::new(FieldErrorKind::WrongType, name)
         })
@@ -229,13 +230,13 @@ impl<'de> Deserialize<'de> for Text {
 
 /// Why a member could not be taken.
 ///
-/// The text names the member and never its value.
+/// The text names the member and never its value, and so does that of its source.
 #[derive(Debug, thiserror::Error)]
 #[error("{name}: {}", .kind.text())]
 pub struct FieldError {
     kind: FieldErrorKind,
     name: Box<str>,
-    source: Option<serde_json::Error>,
+    source: Option<PayloadError>,
 }
 
 impl FieldError {
@@ -300,7 +301,12 @@ mod tests {
         let error = order.take::<Decimal>("amount").unwrap_err();
         assert_eq!(error.to_string(), "amount: of another type");
         assert_eq!(error.name(), "amount");
-        assert!(std::error::Error::source(&error).is_some());
+        let source = std::error::Error::source(&error).unwrap();
+        assert_eq!(source.to_string(), "refused by its type");
+        let error = order.get::<u8>("amount").unwrap_err();
+        let source = std::error::Error::source(&error).unwrap();
+        assert_eq!(source.to_string(), "of another type: it is a string");
+        assert!(!format!("{error:?}").contains('x'), "{error:?}");
         assert!(order.take_if::<Decimal>("amount").is_none());
         assert_eq!(order.take::<String>("amount").unwrap(), "x");
         assert_eq!(

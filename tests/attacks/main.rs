@@ -10,7 +10,36 @@
     reason = "a test that panics has done its work"
 )]
 
+mod bodies;
 mod logs;
 mod names;
+mod paths;
+#[cfg(feature = "redis")]
+#[path = "../redis_support/mod.rs"]
+mod redis_support;
+mod signatures;
+mod sources;
+#[cfg(feature = "redis")]
+mod stores;
 #[path = "../support/mod.rs"]
 mod support;
+mod wire;
+
+use std::time::Duration;
+
+use support::presets::answering_in;
+use support::receiver::Receiver;
+use tower_webhook::Provider;
+
+/// A time to answer that leaves two seconds.
+fn in_a_hurry(provider: Provider) -> Provider {
+    answering_in(Duration::from_millis(2_500), provider)
+}
+
+/// A right delivery of event `number` is handled: the attack has cost it nothing.
+async fn run_once(receiver: &Receiver, number: u32) {
+    let before = receiver.runs.runs();
+    let answer = receiver.send(&receiver.preset.delivery(number)).await;
+    assert_eq!(answer.status, 204, "{answer:?}");
+    assert_eq!(receiver.runs.runs(), before + 1);
+}

@@ -6,11 +6,12 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::post;
-use tower_webhook::{Allowlist, Reason, Webhook, provider};
+use tower_webhook::{Allowlist, ManualClock, Reason, Webhook, provider};
 
 use crate::support::http::{Connection, Response};
 use crate::support::observer::Recorder;
@@ -64,6 +65,13 @@ impl Dns {
             ])
             .arg(format!("--address=/cluster.test/{WILDCARD}"))
             .arg(format!("--host-record=hooks.sender.example,{SENDER}"))
+            .arg("--cname=alias.sender.example,hooks.sender.example")
+            .args([
+                "--host-record=rebound.sender.example,127.0.0.1",
+                "--host-record=rebound.sender.example,10.0.0.1",
+            ])
+            .arg(format!("--host-record=mixed.sender.example,{SENDER}"))
+            .arg("--host-record=mixed.sender.example,127.0.0.1")
             .arg(format!("--log-facility={}", log.display()))
             .spawn()
             .expect("dnsmasq");
@@ -123,18 +131,23 @@ fn a_wildcard_in_the_search_list_lets_nobody_in() {
 struct Receiver {
     server: Server,
     seen: Recorder,
+    clock: ManualClock,
 }
 
 impl Receiver {
     async fn start(entry: &str) -> Self {
-        let seen = Recorder::new();
+        let (seen, clock) = (Recorder::new(), clock());
         let webhook = Webhook::new(provider::bloquo(Allowlist::parse([entry]).unwrap()).unwrap())
-            .clock(clock())
+            .clock(clock.clone())
             .observer(seen.clone());
         let handler = post(async || StatusCode::NO_CONTENT);
         let app = Router::new().route("/hooks", handler.layer(webhook.layer().unwrap()));
         let server = Server::start(app).await;
-        Self { server, seen }
+        Self {
+            server,
+            seen,
+            clock,
+        }
     }
 
     async fn send_from(&self, source: &str) -> (Response, Option<Reason>) {
@@ -145,14 +158,20 @@ impl Receiver {
     }
 
     /// Sends until the name has been looked up.
+    ///
+    /// It is one event all the time: 200 and 204 both say that it was let in.
     async fn answers(&self, source: &str) -> u16 {
         within("the name to be looked up", async {
             loop {
                 let (response, reason) = self.send_from(source).await;
                 if reason != Some(Reason::SourceUnresolved) {
-                    return response.status;
+                    return if response.is_success() {
+                        204
+                    } else {
+                        response.status
+                    };
                 }
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
         })
         .await
@@ -162,11 +181,11 @@ impl Receiver {
 #[tokio::main(flavor = "current_thread")]
 async fn inside(folder: &Path) {
     let log = folder.join("queries");
-    let _dns = Dns::start(&log);
+    let dns = Dns::start(&log);
     let queries = || std::fs::read_to_string(&log).unwrap_or_default();
     within("dnsmasq", async {
         while !queries().contains("started") {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     })
     .await;
@@ -199,7 +218,7 @@ async fn inside(folder: &Path) {
             let (response, reason) = receiver.send_from(WILDCARD).await;
             assert_eq!(reason, Some(Reason::SourceUnresolved));
             assert_eq!(response.status, 503);
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     })
     .await;
@@ -214,4 +233,33 @@ async fn inside(folder: &Path) {
     let receiver = Receiver::start("search(hooks.sender.example)").await;
     assert_eq!(receiver.answers(WILDCARD).await, 204);
     assert_eq!(receiver.answers(SENDER).await, 403);
+
+    // A name that points into our own network lets nobody in from there.
+    let receiver = Receiver::start("rebound.sender.example").await;
+    within("the name to be asked for", async {
+        while !queries().contains("query[A] rebound.sender.example from") {
+            assert_eq!(receiver.send_from("127.0.0.1").await.0.status, 503);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    assert_eq!(receiver.send_from("127.0.0.1").await.0.status, 503);
+    let receiver = Receiver::start("mixed.sender.example").await;
+    assert_eq!(receiver.answers(SENDER).await, 204);
+    assert_eq!(receiver.answers("127.0.0.1").await, 403);
+
+    // The resolver is knocked out: the last good answer stands for its hour, and no longer.
+    let receiver = Receiver::start("alias.sender.example").await;
+    assert_eq!(receiver.answers(SENDER).await, 204);
+    drop(dns);
+    receiver.clock.advance(Duration::from_secs(3_599));
+    assert!(receiver.send_from(SENDER).await.0.is_success());
+    assert_eq!(receiver.send_from(WILDCARD).await.0.status, 403);
+    receiver.clock.advance(Duration::from_secs(1));
+    for source in [SENDER, WILDCARD] {
+        assert_eq!(receiver.send_from(source).await.0.status, 503);
+    }
+    // It comes back, and so does the sender, at once.
+    let _dns = Dns::start(&log);
+    assert_eq!(receiver.answers(SENDER).await, 204);
 }

@@ -419,3 +419,46 @@ fn the_time_is_asked_for_only_where_it_makes_a_difference() {
     };
     assert_eq!(list.check_at(ip("192.0.2.1"), replaced), Allowed);
 }
+
+#[test]
+fn a_name_that_holds_a_dot_stands_for_itself_unless_it_is_to_be_searched_for() {
+    let entries = [
+        "Hooks.Example.",
+        "localhost",
+        "search(hooks.example)",
+        "search(queue)",
+    ];
+    let list = Allowlist::parse(entries).unwrap();
+    let mut hosts: Vec<_> = (list.hosts().iter())
+        .map(|host| (host.to_string(), host.is_absolute()))
+        .collect();
+    hosts.sort();
+    let expected = [
+        ("hooks.example", true),
+        ("localhost", false),
+        ("search(hooks.example)", false),
+        ("search(queue)", false),
+    ];
+    assert_eq!(
+        hosts,
+        expected.map(|(text, absolute)| (text.to_owned(), absolute))
+    );
+    // Each has answers of its own.
+    let now = UnixTime::from_secs(1);
+    let searched = HostName::new("search(hooks.example)").unwrap();
+    let address = "203.0.113.9".parse().unwrap();
+    list.learn(&searched, [address], now);
+    assert_eq!(list.unresolved(now).len(), 3);
+    assert!(!list.unresolved(now).contains(&searched));
+    assert_eq!(list.check(address, now), Admission::Allowed);
+    for text in [
+        "search()",
+        "search(",
+        "search(192.0.2.1)",
+        "search(a b)",
+        "search(a.b",
+        "(a.b)",
+    ] {
+        assert!(Allowlist::parse([text]).is_err(), "{text}");
+    }
+}

@@ -139,14 +139,20 @@ pub(super) fn decode(mut value: Bytes) -> Option<Stored> {
 /// characters as `%00`.
 fn decode_name(name: &str) -> Option<(Option<EventKey>, Option<ContentType>)> {
     let Some((key, content_type)) = name.split_once('\0') else {
-        return Some((Some(EventKey::decode(name).ok()?), None));
+        return Some((Some(decode_key(name)?), None));
     };
     let content_type = ContentType::new(content_type)?;
     let key = match key {
         "" => None,
-        key => Some(EventKey::decode(key).ok()?),
+        key => Some(decode_key(key)?),
     };
     Some((key, Some(content_type)))
+}
+
+/// Reads an event key. A log line may write it otherwise; here it is not.
+fn decode_key(encoded: &str) -> Option<EventKey> {
+    let key = EventKey::decode(encoded).ok()?;
+    (key.encoded() == encoded).then_some(key)
 }
 
 /// Reads the state from the first [`HEAD`] bytes of a value; a body is left out.

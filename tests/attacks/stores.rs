@@ -1,0 +1,85 @@
+//! What a stranger's text may do to the records of others.
+
+use axum::http::StatusCode;
+use tower_webhook::{RedisStore, Store, Webhook};
+
+use crate::redis_support::Server;
+use crate::support::presets::{Preset, clock};
+use crate::support::stage::Stage;
+
+/// Each is an id, as JSON.
+fn ids() -> Vec<String> {
+    let mut ids: Vec<_> = [
+        "*",
+        "?",
+        "[a-z]*",
+        "evt_1",
+        "evt_1*",
+        "a}b{c",
+        "{0}",
+        "}:blendfi:evt_1",
+        "wh:default:partitions",
+        "wh:default:{0}:blendfi:evt_1",
+        "%~evt_1",
+        "%257Eevt_1",
+        "~evt_1",
+        r"\r\nFLUSHALL\r\n",
+        r"*1\r\n$8\r\nFLUSHALL\r\n",
+        r"\u0000",
+        r"\u0000\u0000",
+        r"evt_1\u0000",
+        r"\ud83d\ude00",
+        " ",
+        "'; DROP TABLE records; --",
+        "return redis.call('FLUSHALL')",
+        "../../etc/passwd",
+    ]
+    .map(str::to_owned)
+    .into();
+    // Two that differ in their last character only, longer than what stands in a name.
+    ids.extend(["x", "y"].map(|last| "l".repeat(1_023) + last));
+    ids
+}
+
+#[tokio::test]
+async fn ids_that_are_patterns_commands_or_names_of_records_are_ids() {
+    let redis = Server::start();
+    let builder = RedisStore::builder(redis.url()).deadline(std::time::Duration::from_secs(10));
+    let store = builder.connect().await.unwrap();
+    let runs = Stage::new();
+    let webhook = Webhook::new(Preset::BlendFi.provider())
+        .dedupe(store.clone())
+        .clock(clock());
+    let count = runs.clone();
+    let handler = move || async move {
+        count.enter();
+        StatusCode::NO_CONTENT
+    };
+    let server = Preset::BlendFi.serve(&webhook, handler).await;
+    let delivery = |id: &str| {
+        Preset::BlendFi.deliver(format!(
+            r#"{{"id":"{id}","type":"t","created_at":"2026-05-04T13:00:00Z","data":{{}}}}"#
+        ))
+    };
+    let ids = ids();
+    for (number, id) in ids.iter().enumerate() {
+        assert_eq!(delivery(id).send(server.address).await.status, 204, "{id}");
+        assert_eq!(runs.runs(), number + 1, "{id}");
+    }
+    for id in &ids {
+        assert!(
+            delivery(id).send(server.address).await.is_replayed(),
+            "{id}"
+        );
+    }
+    let done = u64::try_from(ids.len()).unwrap();
+    assert_eq!(store.counts().await.unwrap().done, done);
+    // Forgetting one forgets that one.
+    for (id, left) in ids.iter().zip((0..done).rev()) {
+        let id: String = serde_json::from_str(&format!("\"{id}\"")).unwrap();
+        let provider = Preset::BlendFi.key(1).provider().clone();
+        let key = tower_webhook::EventKey::new(provider, [&id]).unwrap();
+        assert!(store.forget(&key).await.unwrap(), "{id:?}");
+        assert_eq!(store.counts().await.unwrap().done, left, "{id:?}");
+    }
+}
