@@ -84,6 +84,7 @@ pub mod event;
 #[cfg(feature = "axum")]
 mod extract;
 mod head;
+mod joined;
 pub mod layer;
 mod mac;
 mod path;

@@ -69,66 +69,27 @@ pub(super) fn is_blank(body: &[u8]) -> bool {
     body.iter().all(u8::is_ascii_whitespace)
 }
 
-/// The id that stands in this header once, in visible ASCII.
+/// The id that stands in this header, in visible ASCII; a line that is repeated counts once.
 pub(super) fn header_id<'h>(
     headers: &'h HeaderMap,
     name: &HeaderName,
 ) -> Result<&'h str, EventError> {
     let mut values = headers.get_all(name).iter();
-    let (first, second) = (values.next(), values.next());
+    let first = values.next();
     first
-        .filter(|_| second.is_none())
+        .filter(|first| values.all(|other| other == *first))
         .and_then(|value| value.to_str().ok())
         .filter(|id| (1..=MAX_HEADER_ID_LEN).contains(&id.len()))
         .filter(|id| id.bytes().all(|byte| byte.is_ascii_graphic()))
         .ok_or_else(|| EventError::at(Kind::NoIdHeader, name))
 }
 
-/// The id that stands in the first of these headers that is there, in visible ASCII. Lines that a
-/// proxy has doubled say the same.
+/// The id that stands in the first of these headers that is there.
 fn unsigned_id<'h>(headers: &'h HeaderMap, names: &[HeaderName]) -> Result<&'h str, EventError> {
     let there = names.iter().find(|name| headers.contains_key(*name));
-    let name = there.or(names.first());
-    let mut values = name.into_iter().flat_map(|name| headers.get_all(name));
-    let first = values.next();
-    first
-        .filter(|first| values.all(|other| other == first))
-        .and_then(|value| value.to_str().ok())
-        .filter(|id| (1..=MAX_HEADER_ID_LEN).contains(&id.len()))
-        .filter(|id| id.bytes().all(|byte| byte.is_ascii_graphic()))
-        .ok_or_else(|| match name {
-            Some(name) => EventError::at(Kind::NoIdHeader, name),
-            None => EventError::new(Kind::NoIdHeader),
-        })
-}
-
-pub(super) fn by_digest(
-    provider: &ProviderName,
-    kind: Option<&'static str>,
-    body: &[u8],
-) -> Result<Identity, EventError> {
-    let digest: [u8; 32] = Sha256::digest(body).into();
-    let text = data_encoding::HEXLOWER.encode(&digest);
-    // Four parts where there is a kind: more than any shape of the same provider has.
-    let unknown = kind.map(|kind| ["unknown", kind]);
-    let parts = unknown.into_iter().flatten().chain(["sha256", &text]);
-    Ok(of_digest(key(provider, parts.map(Cow::Borrowed))?, &digest))
-}
-
-/// An event of which its key and the digest of its body are known.
-fn of_digest(key: EventKey, digest: &[u8; 32]) -> Identity {
-    Identity {
-        key,
-        fingerprint: Fingerprint::of_digest(digest),
-        time: None,
-        shape: None,
-        handling: Handling::Once,
+    match there.or(names.first()) {
+        Some(name) => header_id(headers, name),
+        None => Err(EventError::new(Kind::NoIdHeader)),
     }
 }
 
-pub(super) fn key<'a>(
-    provider: &ProviderName,
-    parts: impl IntoIterator<Item = Cow<'a, str>>,
-) -> Result<EventKey, EventError> {
-    EventKey::new(provider.clone(), parts).map_err(|_| EventError::new(Kind::WrongType))
-}

@@ -57,7 +57,7 @@ pub enum EventErrorKind {
     RepeatedParameter,
     /// A field of the key holds bytes that are not UTF-8, or half of a surrogate pair.
     NotText,
-    /// The id header disagrees with the body, or stands twice.
+    /// The id header disagrees with the body, in one of its lines.
     IdHeaderDisagrees,
     /// The header that the rule keys on is missing, repeated, or not 1 to 256 visible ASCII
     /// characters.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 
 use super::canonical::mark;
@@ -16,6 +16,7 @@ use super::name::ProviderName;
 use super::shape::{Shape, refused};
 use crate::error::ConfigError;
 use crate::head::RequestHead;
+use crate::joined::once;
 
 /// How to tell one event from another, by content that was proved.
 ///
@@ -314,10 +315,10 @@ impl EventRule {
             },
         };
         if let Some(name) = &self.id_header {
-            let mut values = headers.get_all(name).iter();
-            let first = values.next();
-            let agrees = first.is_none_or(|value| identity.key.reads(value.as_bytes()));
-            if !agrees || values.next().is_some() {
+            let reads = |text| identity.key.reads(text);
+            let mut lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+            // Adapters repeat lines, or join them.
+            if !lines.all(|line| reads(line) || once(line).is_some_and(reads)) {
                 return Err(EventError::at(Kind::IdHeaderDisagrees, name));
             }
         }

@@ -15,6 +15,7 @@
 use super::error::SignatureErrorKind as Kind;
 use crate::clock::UnixTime;
 use crate::encoding::{Encoding, MAC_LEN};
+use crate::joined::once;
 
 /// Longest signature header that is looked at, and most signatures in it: what a stranger can make
 /// us parse and compare.
@@ -141,23 +142,6 @@ impl Grammar {
             Err(Kind::NoCandidate)
         }
     }
-}
-
-/// The text that stands here several times with commas between, as proxies and adapters join header
-/// lines of one name; `None` where it is not that text again and again.
-pub(super) fn once(value: &[u8]) -> Option<&[u8]> {
-    // The text itself may hold commas, so each length that it can have is tried: the shortest one
-    // that fits, and most end at their first byte.
-    let commas = (value.iter().enumerate()).filter(|(_, byte)| **byte == b',');
-    commas.take(MAX_CANDIDATES).find_map(|(at, _)| {
-        let (first, mut rest) = value.split_at_checked(at)?;
-        while !rest.is_empty() {
-            let behind = rest.strip_prefix(b",")?.trim_ascii_start();
-            rest = behind.strip_prefix(first)?.trim_ascii_start();
-        }
-        let first = first.trim_ascii_end();
-        (!first.is_empty()).then_some(first)
-    })
 }
 
 struct Reader<'c> {
@@ -520,20 +504,6 @@ mod tests {
         assert_eq!(long(16_384).len(), 16_384);
         assert_eq!(read(PAIRS, &long(16_384)), Ok((Some("1".to_owned()), 1)));
         assert_eq!(read(PAIRS, &long(16_385)), Err(Kind::HeaderTooLong));
-    }
-
-    #[test]
-    fn a_text_that_stands_again_and_again_is_that_text() {
-        let once = |text: &'static str| super::once(text.as_bytes());
-        for joined in ["a,a", "a, a", "a,a,a", "a, a,\ta"] {
-            assert_eq!(once(joined), Some(b"a".as_slice()), "{joined:?}");
-        }
-        assert_eq!(once("v1,x=,v1,x="), Some(b"v1,x=".as_slice()));
-        for other in [
-            "", ",", ",,", "a", "a,", ",a", "a,b", "a,aa", "aa,a", "a,a,b", "a,a,", "a a",
-        ] {
-            assert_eq!(once(other), None, "{other:?}");
-        }
     }
 
     #[test]

@@ -5,10 +5,11 @@ use std::fmt;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::error::{SignatureError, SignatureErrorKind as Kind};
-use super::header::{Candidates, once, parse_timestamp};
+use super::header::{Candidates, parse_timestamp};
 use super::names::{Family, Role, Wanted};
 use super::scheme::{Piece, Scheme};
 use crate::clock::UnixTime;
+use crate::joined::once;
 use crate::text::Text;
 
 /// Longest signed id that is looked at.

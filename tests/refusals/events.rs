@@ -128,7 +128,8 @@ async fn a_captured_delivery_of_blendfi_under_another_id_runs_nothing() {
             .without(ID)
             .header(ID, "evt_2")
             .header(ID, "evt_1"),
-        captured.clone().header("X-BLENDFI-EVENT-ID", "evt_1"),
+        captured.clone().header("X-BLENDFI-EVENT-ID", "evt_2"),
+        captured.clone().without(ID).header(ID, "evt_1, evt_2"),
     ] {
         let response = receiver.send(&request).await;
         receiver
@@ -142,6 +143,17 @@ async fn a_captured_delivery_of_blendfi_under_another_id_runs_nothing() {
     for (request, status, replayed) in [
         (captured.clone().without(ID).header(ID, "evt_2"), 400, None),
         (captured.clone().without(ID), 200, Some("true")),
+        // An adapter has repeated the line, or joined the two.
+        (
+            captured.clone().header("X-BLENDFI-EVENT-ID", "evt_1"),
+            200,
+            Some("true"),
+        ),
+        (
+            captured.clone().without(ID).header(ID, "evt_1, evt_1"),
+            200,
+            Some("true"),
+        ),
         (captured.clone(), 200, Some("true")),
         (
             captured.clone().header("x-blendfi-timestamp", "1"),

@@ -67,36 +67,64 @@ impl Delivery {
             .chain(self.all("svix-signature"))
     }
 
-    /// The elements of all signature headers; whether each is some version's signature.
-    fn elements(&self) -> Vec<(bool, &[u8])> {
-        let (between, behind_name) = if self.stripe {
-            (b',', b'=')
-        } else {
-            (b' ', b',')
+    /// The elements of each signature header, without the blanks around them.
+    fn each_header(&self) -> impl Iterator<Item = Vec<&[u8]>> {
+        let between = |byte: &u8| {
+            if self.stripe {
+                *byte == b','
+            } else {
+                matches!(byte, b' ' | b'\t')
+            }
         };
-        self.signature_headers()
-            .flat_map(|value| value.split(move |byte| *byte == between))
-            .map(|element| {
-                let name = element
-                    .iter()
-                    .position(|byte| *byte == behind_name)
-                    .map(|at| &element[..at]);
-                let known = name.is_some_and(|name| {
-                    name.len() > 1
-                        && name[0] == b'v'
-                        && name[1].is_ascii_digit()
-                        && name.iter().all(u8::is_ascii_alphanumeric)
-                });
-                (known, element)
+        self.signature_headers().map(move |value| {
+            value
+                .split(between)
+                .map(<[u8]>::trim_ascii)
+                .filter(|element| !element.is_empty())
+                .collect()
+        })
+    }
+
+    /// The elements of all signature headers.
+    fn elements(&self) -> Vec<&[u8]> {
+        self.each_header().flatten().collect()
+    }
+
+    /// Whether blanks stand where the scheme itself writes none.
+    fn has_blanks(&self) -> bool {
+        let (between, blank): (u8, fn(&u8) -> bool) = if self.stripe {
+            (b',', |byte| matches!(byte, b' ' | b'\t'))
+        } else {
+            (b' ', |byte| *byte == b'\t')
+        };
+        self.signature_headers().any(|value| {
+            value
+                .split(|byte| *byte == between)
+                .any(|element| element.is_empty() || element.iter().any(blank))
+        })
+    }
+
+    /// Whether a header is one text again and again, with commas between, or has its time twice.
+    fn is_joined(&self) -> bool {
+        let times = self.stripe && self.timestamps().len() > 1;
+        times
+            || self.headers.iter().any(|(_, value)| {
+                (1..value.len()).any(|at| {
+                    let (first, rest) = value.split_at(at);
+                    rest.len() % (at + 1) == 0
+                        && rest
+                            .chunks(at + 1)
+                            .all(|part| part[0] == b',' && part[1..] == *first)
+                })
             })
-            .collect()
     }
 
     fn timestamps(&self) -> Vec<&[u8]> {
         if self.stripe {
             self.elements()
                 .into_iter()
-                .filter_map(|(_, text)| text.strip_prefix(b"t="))
+                .filter_map(|text| text.strip_prefix(b"t="))
+                .map(<[u8]>::trim_ascii)
                 .collect()
         } else {
             self.all("webhook-timestamp")
@@ -107,7 +135,7 @@ impl Delivery {
 
     /// Whether some signature of our version does not stand for 32 bytes.
     fn has_broken_signature(&self) -> bool {
-        self.elements().iter().any(|(_, text)| {
+        self.elements().iter().any(|text| {
             let decoded = if self.stripe {
                 let Some(text) = text.strip_prefix(b"v1=") else {
                     return false;

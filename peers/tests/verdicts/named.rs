@@ -159,16 +159,35 @@ fn a_sibling_that_is_no_signature_is_judged_by_what_it_claims_to_be() {
     }
     for sibling in ["md5=0", "sha1,AAAA"] {
         let both = format!("{sibling} {right}");
-        accepted_by(
-            sibling,
-            &of(WEBHOOK, "msg_1", &time, &both),
-            false,
-            EVERYONE,
-        );
+        accepted_by(sibling, &of(WEBHOOK, "msg_1", &time, &both), true, EVERYONE);
     }
     let both = format!("v1,AA {right}");
     let delivery = of(WEBHOOK, "msg_1", &time, &both);
     accepted_by("v1,AA", &delivery, true, &[StandardWebhooks, Svix]);
+}
+
+#[test]
+fn a_header_that_was_doubled_on_its_way_has_one_reading() {
+    let time = now().to_string();
+    let right = signature("msg_1", &time, b"{}");
+    let mut twice = of(WEBHOOK, "msg_1", &time, &right);
+    twice.headers.extend(twice.headers.clone());
+    accepted_by("lines", &twice, true, EVERYONE);
+    let joined = format!("{right},{right}");
+    let joined = of(WEBHOOK, "msg_1", &time, &joined);
+    accepted_by("joined", &joined, true, &[]);
+    let mut families = of(WEBHOOK, "msg_1", &time, &right);
+    (families.headers).extend(of(SVIX, "msg_1", &time, &right).headers);
+    accepted_by("families", &families, true, EVERYONE);
+    let tab = format!("{right}\t{right}");
+    accepted_by("a tab", &of(WEBHOOK, "msg_1", &time, &tab), true, &[]);
+    let blanks = format!("  {right}  v1a,AAAA");
+    accepted_by(
+        "blanks",
+        &of(WEBHOOK, "msg_1", &time, &blanks),
+        true,
+        EVERYONE,
+    );
 }
 
 #[test]

@@ -26,9 +26,9 @@ impl Peer {
 /// it holds we refuse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stricter {
-    /// One of the scheme's headers stands there twice.
+    /// One of the scheme's headers stands there twice, with values that differ.
     RepeatedHeader,
-    /// Headers of both families, `webhook-` and `svix-`.
+    /// Headers of both families, `webhook-` and `svix-`, that differ, or neither is whole.
     MixedFamilies,
     /// The time is not 1 to 19 digits without a leading zero.
     TimestampSpelling,
@@ -42,8 +42,6 @@ pub enum Stricter {
     TooManySignatures,
     /// A signature header of more than 16 KiB.
     LongHeader,
-    /// An element of the signature header that the grammar does not know.
-    UnknownElement,
     /// The right signature stands there in upper-case hex only.
     UpperCaseHex,
     /// The key has fewer than 12 bytes.
@@ -63,10 +61,14 @@ pub enum Wider {
     BrokenSibling,
     /// The base64 secret lacks its padding.
     UnpaddedSecret,
+    /// Blanks where the scheme itself writes none.
+    Blanks,
+    /// A header line that was joined with itself, or one time that stands twice.
+    JoinedLines,
 }
 
 impl Stricter {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 11] = [
         Self::RepeatedHeader,
         Self::MixedFamilies,
         Self::TimestampSpelling,
@@ -75,7 +77,6 @@ impl Stricter {
         Self::LongId,
         Self::TooManySignatures,
         Self::LongHeader,
-        Self::UnknownElement,
         Self::UpperCaseHex,
         Self::ShortSecret,
         Self::SecretTrailingBits,
@@ -97,15 +98,27 @@ impl Stricter {
     pub fn holds(self, delivery: &Delivery) -> bool {
         let ids = || delivery.ids();
         match self {
-            Self::RepeatedHeader => delivery.names().any(|name| delivery.all(name).count() > 1),
+            Self::RepeatedHeader => delivery.names().any(|name| {
+                let first = delivery.all(name).next();
+                delivery.all(name).any(|value| Some(value) != first)
+            }),
             Self::MixedFamilies => {
-                let has = |family: &str| {
-                    delivery
-                        .headers
-                        .iter()
-                        .any(|(name, _)| name.starts_with(family))
+                let family = |name: &'static str| {
+                    ["id", "timestamp", "signature"].map(|part| {
+                        let name = format!("{name}-{part}");
+                        delivery.headers.iter().find(|(it, _)| *it == name)
+                    })
                 };
-                has("webhook-") && has("svix-")
+                let [webhook, svix] = [family("webhook"), family("svix")];
+                let is_there = |it: &[Option<_>; 3]| it.iter().any(Option::is_some);
+                let is_whole = |it: &[Option<_>; 3]| it.iter().all(Option::is_some);
+                let differ = webhook.iter().zip(&svix).any(|(a, b)| match (a, b) {
+                    (Some((_, a)), Some((_, b))) => a != b,
+                    _ => false,
+                });
+                is_there(&webhook)
+                    && is_there(&svix)
+                    && (differ || !(is_whole(&webhook) || is_whole(&svix)))
             }
             Self::TimestampSpelling => delivery.timestamps().iter().any(|text| {
                 let canonical = (1..=19).contains(&text.len())
@@ -117,24 +130,20 @@ impl Stricter {
             Self::EmptyId => ids().any(<[u8]>::is_empty),
             Self::LongId => ids().any(|id| id.len() > 256),
             Self::TooManySignatures => {
-                delivery
-                    .elements()
-                    .iter()
-                    .filter(|(known, _)| *known)
-                    .count()
-                    > 64
+                let counts = |element: &&&[u8]| {
+                    // The time of a Stripe header is none, nor is what has no name.
+                    !delivery.stripe || !(element.starts_with(b"t=") || element.starts_with(b"="))
+                };
+                let many = |elements: Vec<&[u8]>| elements.iter().filter(counts).count() > 64;
+                delivery.each_header().any(many)
             }
             Self::LongHeader => delivery
                 .signature_headers()
                 .any(|value| value.len() > 16 * 1024),
-            Self::UnknownElement => delivery.elements().iter().any(|(known, text)| {
-                let time = delivery.stripe && text.starts_with(b"t=");
-                !known && !time
-            }),
             Self::UpperCaseHex => {
                 let right = delivery.right_hex();
                 let spelled = |upper: bool| {
-                    delivery.elements().iter().any(|(_, text)| {
+                    delivery.elements().iter().any(|text| {
                         let text = text.strip_prefix(b"v1=").unwrap_or_default();
                         text.eq_ignore_ascii_case(right.as_bytes())
                             && (text != right.as_bytes()) == upper
@@ -150,11 +159,11 @@ impl Stricter {
     pub fn text(self) -> [&'static str; 2] {
         match self {
             Self::RepeatedHeader => [
-                "one of the scheme's headers stands there twice",
+                "one of the scheme's headers stands there twice, with values that differ",
                 "they take the first one; a proxy or framework before or behind may take the last, and then two parties have judged different values",
             ],
             Self::MixedFamilies => [
-                "headers of both families, `webhook-` and `svix-`",
+                "headers of both families, `webhook-` and `svix-`, that differ, or of which neither family is whole",
                 "`svix` picks each header from whichever family has it, the others see one family only; what was judged must not depend on that choice",
             ],
             Self::TimestampSpelling => [
@@ -181,10 +190,6 @@ impl Stricter {
                 "a signature header of more than 16 KiB",
                 "what a stranger can make us parse is bounded",
             ],
-            Self::UnknownElement => [
-                "an element that is no version's: `md5=…`, `sha1,…`, an empty one, one with white space before its name",
-                "a sender that signs by this scheme writes none; other versions (`v0=`, `v1a,`) are passed over",
-            ],
             Self::UpperCaseHex => [
                 "the right signature in upper-case hex only (Stripe)",
                 "a signature has one spelling, so that nobody can send the same one twice and have it look different",
@@ -202,15 +207,17 @@ impl Stricter {
 }
 
 impl Wider {
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self::SvixFamily,
         Self::BodyOfBytes,
         Self::BrokenSibling,
         Self::UnpaddedSecret,
+        Self::Blanks,
+        Self::JoinedLines,
     ];
 
     pub fn concerns(self, stripe: bool) -> bool {
-        matches!(self, Self::BrokenSibling) || !stripe
+        matches!(self, Self::BrokenSibling | Self::Blanks | Self::JoinedLines) || !stripe
     }
 
     /// Who refuses; the docs name the same.
@@ -220,6 +227,7 @@ impl Wider {
             Self::SvixFamily => &[StandardWebhooks, WebhookVerify],
             Self::BodyOfBytes | Self::UnpaddedSecret => &[StandardWebhooks, Svix],
             Self::BrokenSibling => &[WebhookVerify],
+            Self::Blanks | Self::JoinedLines => &[StandardWebhooks, Svix, WebhookVerify],
         }
     }
 
@@ -231,8 +239,10 @@ impl Wider {
                 !delivery.stripe && names.all(|name| !name.starts_with("webhook-"))
             }
             Self::BodyOfBytes => std::str::from_utf8(&delivery.body).is_err(),
-            Self::BrokenSibling => delivery.has_broken_signature(),
+            Self::BrokenSibling => delivery.has_broken_signature() && !delivery.is_joined(),
             Self::UnpaddedSecret => delivery.unpadded_secret,
+            Self::Blanks => delivery.has_blanks(),
+            Self::JoinedLines => delivery.is_joined(),
         };
         is_so && self.refused_by().contains(&peer)
     }
@@ -254,6 +264,14 @@ impl Wider {
             Self::UnpaddedSecret => [
                 "a base64 secret without its padding (`standardwebhooks`, `svix`)",
                 "the bytes are the same, and dashboards have shown secrets without it; the specification's libraries in other languages take them",
+            ],
+            Self::Blanks => [
+                "tabs, blanks after a comma and empty elements in the signature header",
+                "senders (WorkOS) and proxies write them, and they change nothing that is signed",
+            ],
+            Self::JoinedLines => [
+                "a header that holds one text twice with a comma between, or one time twice",
+                "adapters join lines of one name (AWS API Gateway, Apache httpd, Node.js); where nothing differs there is one reading",
             ],
         }
     }

@@ -328,7 +328,11 @@ fn an_id_header_is_checked_and_never_trusted() {
     assert_eq!(check(&["evt_2"]), disagrees);
     assert_eq!(check(&[""]), disagrees);
     assert_eq!(check(&["evt_1", "evt_2"]), disagrees);
-    assert_eq!(check(&["evt_1", "evt_1"]), disagrees);
+    assert_eq!(check(&["evt_2", "evt_1"]), disagrees);
+    assert_eq!(check(&["evt_1, evt_2"]), disagrees);
+    // One line that an adapter has repeated, or joined with itself.
+    assert_eq!(check(&["evt_1", "evt_1"]), Ok("evt_1".to_owned()));
+    assert_eq!(check(&["evt_1, evt_1"]), Ok("evt_1".to_owned()));
 }
 
 #[test]
@@ -421,6 +425,9 @@ fn an_unsigned_header_is_the_key_under_an_insecure_name_only() {
     // A captured body under a new header is a new event: this is what is insecure.
     let replayed = by_header(&[b"2"], b"not JSON").unwrap();
     assert_ne!(replayed.key, event.key);
+    // A line that an adapter has repeated is one line.
+    let doubled = by_header(&[b"2", b"2"], b"not JSON").unwrap();
+    assert_eq!(doubled.key, replayed.key);
     // Another body under a known id is not a copy.
     let other = by_header(&[b"72d3162e:1"], b"other").unwrap();
     assert_eq!(other.key, event.key);
@@ -433,7 +440,7 @@ fn an_unsigned_header_is_the_key_under_an_insecure_name_only() {
         &[b"a b"],
         &[b"caf\xe9"],
         &[&long],
-        &[b"1", b"1"],
+        &[b"1", b"2"],
     ];
     for values in refused {
         let error = by_header(values, b"").unwrap_err();
