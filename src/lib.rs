@@ -109,8 +109,8 @@ pub use event::{Decimal, EventKey, Fingerprint, ProviderName};
 pub use extract::{Event, EventRejection};
 pub use head::RequestHead;
 pub use layer::{
-    Authenticated, Confirm, Confirmation, Delivery, Drain, Lease, NeverAgain, Observation,
-    Observer, Unconfirmed,
+    Authenticated, Confirm, ConfirmSubject, Confirmation, Delivery, Drain, Lease, NeverAgain,
+    Observation, Observer, Unconfirmed,
 };
 pub use path::PathTokens;
 pub use provider::Provider;

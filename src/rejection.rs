@@ -64,6 +64,8 @@ pub enum Reason {
     StoreFull,
     /// The confirmation said that the event is not true.
     ConfirmMismatch,
+    /// The confirmation knows nothing of what the event speaks of.
+    ConfirmUnknown,
     /// The confirmation could not tell yet.
     ConfirmTryAgain,
     /// The handler outlived the time to answer and goes on.
@@ -114,6 +116,7 @@ impl Reason {
             Self::StoreTooSlow => "store_too_slow",
             Self::StoreFull => "store_full",
             Self::ConfirmMismatch => "confirm_mismatch",
+            Self::ConfirmUnknown => "confirm_unknown",
             Self::ConfirmTryAgain => "confirm_try_again",
             Self::HandlerSlow => "handler_slow",
             Self::HandlerFailed => "handler_failed",
@@ -146,7 +149,7 @@ impl Reason {
             }
             Self::BodyTooLarge => Answer::Status(StatusCode::PAYLOAD_TOO_LARGE),
             Self::BodyTooSlow => Answer::Status(StatusCode::REQUEST_TIMEOUT),
-            Self::BodyCutOff | Self::NoEventKey | Self::ConfirmMismatch => {
+            Self::BodyCutOff | Self::NoEventKey | Self::ConfirmMismatch | Self::ConfirmUnknown => {
                 Answer::Status(StatusCode::BAD_REQUEST)
             }
             Self::EventTooOld | Self::Conflict => Answer::Status(StatusCode::UNPROCESSABLE_ENTITY),

@@ -9,9 +9,9 @@ use crate::clock::Clock;
 use crate::error::ConfigError;
 use crate::event::ProviderName;
 use crate::layer::{
-    Budget, Confirm, DedupeLayer, Drain, Gates, Guard, NamedSteps, Observer, Origin, Owner,
-    PeerSource, Reception, SecretPathGate, Settings, SharedConfirm, SourceGate, Steps,
-    WebhookService,
+    Budget, Confirm, ConfirmSubject, DedupeLayer, Drain, Gates, Guard, NamedSteps, Observer,
+    Origin, Owner, PeerSource, Reception, SecretPathGate, Settings, SharedConfirm, SourceGate,
+    Steps, WebhookService,
 };
 use crate::provider::Provider;
 use crate::rejection::RejectionResponse;
@@ -21,7 +21,7 @@ use crate::store::{MemoryStore, SharedStore, Store};
 /// Everything that one provider's deliveries pass, in the right order, as one layer.
 ///
 /// Method, secret path, source address, header shape, body, signature, time window, event key,
-/// claim, confirmation, handler, record: what a provider does not need is left out, what is refused
+/// confirmation, claim, handler, record: what a provider does not need is left out, what is refused
 /// early costs no body.
 ///
 /// ```
@@ -195,10 +195,18 @@ impl Webhook {
         self
     }
 
-    /// Asks whether an event is true before its handler runs, beside what the provider itself asks:
+    /// Asks whether an event is true before it is claimed, beside what the provider itself asks:
     /// all must agree.
     pub fn confirm(mut self, confirm: impl Confirm) -> Self {
         self.settings.confirms.push(SharedConfirm::new(confirm));
+        self
+    }
+
+    /// The same, with one question for all deliveries about one subject.
+    pub fn confirm_subject(mut self, confirm: impl ConfirmSubject) -> Self {
+        self.settings
+            .confirms
+            .push(SharedConfirm::by_subject(confirm));
         self
     }
 

@@ -235,12 +235,13 @@ async fn a_checkout_of_blox_runs_when_its_api_says_the_same() {
                 asked.iter().filter(|it| **it == id).count()
             };
             async move {
-                let completed = CheckoutStatus::new("COMPLETED");
+                let found = |status: &str| CheckoutStatus::new(id.clone(), status);
+                let completed = found("COMPLETED");
                 match (id.as_str(), times) {
-                    ("slow", 1) => Ok(CheckoutStatus::new("PENDING")),
+                    ("slow", 1) => Ok(found("PENDING")),
                     ("down", 1) => Err("the API is down"),
-                    ("pending", _) => Ok(CheckoutStatus::new("PENDING")),
-                    ("failed", _) => Ok(CheckoutStatus::new("FAILED")),
+                    ("pending", _) => Ok(found("PENDING")),
+                    ("failed", _) => Ok(found("FAILED")),
                     ("priced", _) => Ok(completed.with_amount(Decimal::parse("15000").unwrap())),
                     _ => Ok(completed),
                 }

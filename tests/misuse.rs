@@ -101,7 +101,8 @@ async fn an_address_that_a_wider_list_lets_in_is_asked_for_again_and_named_when_
 
 #[tokio::test]
 async fn checks_add_up() {
-    let failed = |_: String| async { Ok::<_, std::io::Error>(blox::CheckoutStatus::new("FAILED")) };
+    let failed =
+        |id: String| async { Ok::<_, std::io::Error>(blox::CheckoutStatus::new(id, "FAILED")) };
     let provider = provider::blox(tokens(OURS)).status_check(failed).unwrap();
     let store = MemoryStore::new();
     let is_ours = |_: Unconfirmed| async { Confirmation::Confirmed };

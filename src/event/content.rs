@@ -93,3 +93,33 @@ fn unsigned_id<'h>(headers: &'h HeaderMap, names: &[HeaderName]) -> Result<&'h s
     }
 }
 
+pub(super) fn by_digest(
+    provider: &ProviderName,
+    kind: Option<&'static str>,
+    body: &[u8],
+) -> Result<Identity, EventError> {
+    let digest: [u8; 32] = Sha256::digest(body).into();
+    let text = data_encoding::HEXLOWER.encode(&digest);
+    // Four parts where there is a kind: more than any shape of the same provider has.
+    let unknown = kind.map(|kind| ["unknown", kind]);
+    let parts = unknown.into_iter().flatten().chain(["sha256", &text]);
+    Ok(of_digest(key(provider, parts.map(Cow::Borrowed))?, &digest))
+}
+
+/// An event of which its key and the digest of its body are known.
+fn of_digest(key: EventKey, digest: &[u8; 32]) -> Identity {
+    Identity {
+        key,
+        fingerprint: Fingerprint::of_digest(digest),
+        time: None,
+        shape: None,
+        handling: Handling::Once,
+    }
+}
+
+pub(super) fn key<'a>(
+    provider: &ProviderName,
+    parts: impl IntoIterator<Item = Cow<'a, str>>,
+) -> Result<EventKey, EventError> {
+    EventKey::new(provider.clone(), parts).map_err(|_| EventError::new(Kind::WrongType))
+}

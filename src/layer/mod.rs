@@ -87,8 +87,8 @@ mod within;
 pub use authenticated::{Authenticated, Proof};
 pub use budget::Budget;
 pub use dedupe::{
-    Confirm, Confirmation, Dedupe, DedupeBuilder, DedupeLayer, Delivery, Drain, Lease, NeverAgain,
-    Unconfirmed,
+    Confirm, ConfirmLimits, ConfirmSubject, Confirmation, Dedupe, DedupeBuilder, DedupeLayer,
+    Delivery, Drain, Lease, NeverAgain, Unconfirmed,
 };
 pub(crate) use dedupe::{Owner, Settings, SharedConfirm};
 pub use gated::{Gated, GatedFuture};

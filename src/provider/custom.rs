@@ -1,7 +1,7 @@
 use crate::clock::Tolerance;
 use crate::delivery::DeliveryProfile;
 use crate::event::{EventRule, ProviderName};
-use crate::layer::{Confirm, SharedConfirm};
+use crate::layer::{Confirm, ConfirmSubject, SharedConfirm};
 use crate::path::PathTokens;
 use crate::signature::Verifier;
 use crate::source::Allowlist;
@@ -121,11 +121,18 @@ impl Provider {
         self
     }
 
-    /// Asks whether an event is true before its handler runs. Where it is asked more than once, all
+    /// Asks whether an event is true before it is claimed. Where it is asked more than once, all
     /// must agree.
     #[must_use]
     pub fn confirm(mut self, confirm: impl Confirm) -> Self {
         self.confirms.push(SharedConfirm::new(confirm));
+        self
+    }
+
+    /// The same, with one question for all deliveries about one subject.
+    #[must_use]
+    pub fn confirm_subject(mut self, confirm: impl ConfirmSubject) -> Self {
+        self.confirms.push(SharedConfirm::by_subject(confirm));
         self
     }
 

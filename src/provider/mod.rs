@@ -32,7 +32,8 @@
 //!
 //! // Asks `GET /v1/checkout/{id}` in a real receiver.
 //! async fn status(checkout: String) -> Result<CheckoutStatus, std::io::Error> {
-//!     Ok(CheckoutStatus::new(if checkout == "c-1" { "COMPLETED" } else { "FAILED" }))
+//!     let status = if checkout == "c-1" { "COMPLETED" } else { "FAILED" };
+//!     Ok(CheckoutStatus::new(checkout, status))
 //! }
 //!
 //! let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?;

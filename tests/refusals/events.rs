@@ -183,10 +183,12 @@ async fn a_captured_delivery_of_blendfi_under_another_id_runs_nothing() {
 async fn an_event_that_blox_does_not_confirm_runs_nothing() {
     let preset = Preset::Blox;
     let blox = || provider::blox(tokens());
-    let failed = blox()
-        .status_check(async |_| Ok::<_, std::convert::Infallible>(CheckoutStatus::new("FAILED")));
-    let pending = blox()
-        .status_check(async |_| Ok::<_, std::convert::Infallible>(CheckoutStatus::new("PENDING")));
+    let failed = blox().status_check(async |id| {
+        Ok::<_, std::convert::Infallible>(CheckoutStatus::new(id, "FAILED"))
+    });
+    let pending = blox().status_check(async |id| {
+        Ok::<_, std::convert::Infallible>(CheckoutStatus::new(id, "PENDING"))
+    });
     let down = blox().status_check(async |_| Err::<CheckoutStatus, _>("no route to host"));
     for (provider, status, extra, reason) in [
         (failed, 400, &[][..], Reason::ConfirmMismatch),

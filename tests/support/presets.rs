@@ -69,8 +69,8 @@ impl Preset {
         match self {
             Self::BlendFi => provider::blendfi(provider::blendfi::keys([SECRET]).unwrap()),
             Self::Bloquo => provider::bloquo(Allowlist::parse(["127.0.0.1", "::1"]).unwrap()),
-            Self::Blox => provider::blox(tokens()).status_check(|_| async {
-                Ok::<_, std::convert::Infallible>(CheckoutStatus::new("COMPLETED"))
+            Self::Blox => provider::blox(tokens()).status_check(|id| async {
+                Ok::<_, std::convert::Infallible>(CheckoutStatus::new(id, "COMPLETED"))
             }),
             Self::BloqueAccounts => provider::bloque_accounts(tokens()),
             Self::BloquePayments => provider::bloque_payments(

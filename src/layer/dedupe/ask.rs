@@ -2,26 +2,20 @@
 //!
 //! The store is only read here. Which of several confirmed deliveries runs is decided by the claim.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::FutureExt;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::call::CALL_LIMIT;
 use super::claim::Queue;
 use super::confirm::{Confirmation, Unconfirmed};
+use super::inquiry::{Entered, Place};
 use super::ticket::{Stop, Ticket};
 use crate::event::{Fingerprint, Handling};
-use crate::layer::refusal::Refusal;
 use crate::layer::within::within;
 use crate::rejection::Reason;
 use crate::store::{ClaimOutcome, RecordState, RecordView, Store};
-
-/// The times between two questions to a [`Confirm`](super::Confirm) that could not tell.
-const FIRST_ASK_AGAIN: Duration = Duration::from_millis(100);
-const LONGEST_ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What a claim of this content would get from a record; none where it would be granted. The rules
 /// of the record say the same.
@@ -42,25 +36,43 @@ impl<RB, E> Ticket<RB, E> {
     /// handled, is not asked about.
     pub(super) async fn confirm(&mut self) -> Result<(), Stop> {
         let facts = Arc::clone(&self.facts);
-        let core = &*facts.core;
-        if facts.known.identity.handling != Handling::Answered {
-            self.until_open().await?;
+        let (core, deadline) = (&*facts.core, facts.arrival.deadline);
+        let event = Unconfirmed {
+            key: facts.known.identity.key.clone(),
+            body: facts.mark.body().cloned().unwrap_or_default(),
+        };
+        let evicted = CancellationToken::new();
+        let mut places = Vec::with_capacity(core.confirms.len());
+        for confirm in &core.confirms {
+            match confirm.inquiries().enter(&event, deadline, &evicted) {
+                Entered::Waiting(place) => places.push(place),
+                Entered::Judged(judged) => verdict(judged)?,
+                Entered::Full => return Err(Reason::BudgetUsedUp.into()),
+            }
         }
+        let confirmed = async {
+            // Nobody is at work on a question: it is none's to wait for.
+            if facts.known.identity.handling != Handling::Answered {
+                self.until_open(&places).await?;
+            }
+            for place in &places {
+                verdict(place.judge(&event).await)?;
+            }
+            Ok(())
+        };
         tokio::select! {
             biased;
             () = core.drain.begun() => Err(Reason::Draining.into()),
-            confirmed = self.ask() => confirmed.map_err(Stop::from),
+            () = evicted.cancelled() => Err(Reason::BudgetUsedUp.into()),
+            confirmed = confirmed => confirmed,
         }
     }
 
     /// Waits until nobody is at work on the event, or it is done.
-    async fn until_open(&mut self) -> Result<(), Stop> {
+    async fn until_open(&mut self, places: &[Place]) -> Result<(), Stop> {
         let facts = Arc::clone(&self.facts);
         let (core, deadline) = (&*facts.core, facts.arrival.deadline);
-        let (key, fingerprint) = {
-            let identity = &facts.known.identity;
-            (&identity.key, identity.fingerprint)
-        };
+        let identity = &facts.known.identity;
         let mut queue = Queue::default();
         loop {
             if core.drain.has_begun() {
@@ -68,55 +80,29 @@ impl<RB, E> Ticket<RB, E> {
             }
             let now = Instant::now();
             let limit = CALL_LIMIT.min(deadline.saturating_duration_since(now));
-            let refusal: Refusal = match within(now + limit, core.store.lookup(key)).await {
-                Some(Ok(view)) => match standing(view, fingerprint) {
-                    None => return Ok(()),
-                    Some(outcome) => {
-                        self.may_wait(outcome)?;
-                        self.wait_for_other(&mut queue, key).await?;
-                        continue;
-                    }
-                },
-                Some(Err(error)) => error.into(),
-                None => Reason::StoreTooSlow.into(),
+            let looked_up = core.store.lookup(&identity.key);
+            // A store that cannot be read, or is slow where many are looked up, refuses nothing yet:
+            // the look saves a question, and the claim decides.
+            let Some(Ok(view)) = within(now + limit, looked_up).await else {
+                return Ok(());
             };
-            // Whether it may run all the same is for the claim to find out.
-            return if core.fail_open {
-                Ok(())
-            } else {
-                Err(refusal.into())
-            };
+            match standing(view, identity.fingerprint) {
+                None => return Ok(()),
+                Some(outcome) => {
+                    self.may_wait(outcome)?;
+                    places.iter().for_each(Place::step_back);
+                    self.wait_for_other(&mut queue, &identity.key).await?;
+                }
+            }
         }
     }
+}
 
-    /// Asks one after the other, until it can be told or time is up.
-    async fn ask(&self) -> Result<(), Refusal> {
-        let deadline = self.facts.arrival.deadline;
-        let mut wait = FIRST_ASK_AGAIN;
-        let mut confirms = self.facts.core.confirms.iter();
-        let mut next = confirms.next();
-        while let Some(confirm) = next {
-            let event = Unconfirmed {
-                key: self.facts.known.identity.key.clone(),
-                body: self.facts.mark.body().cloned().unwrap_or_default(),
-            };
-            let asked = AssertUnwindSafe(async { confirm.confirm(event).await }).catch_unwind();
-            match timeout_at(deadline, asked).await {
-                Ok(Ok(Confirmation::Confirmed)) => {
-                    next = confirms.next();
-                    continue;
-                }
-                Ok(Ok(Confirmation::Mismatch)) => return Err(Reason::ConfirmMismatch.into()),
-                Ok(Ok(Confirmation::TryAgain) | Err(_)) => {}
-                Err(_) => return Err(Reason::ConfirmTryAgain.into()),
-            }
-            let again = Instant::now() + wait;
-            if again >= deadline {
-                return Err(Reason::ConfirmTryAgain.into());
-            }
-            sleep_until(again).await;
-            wait = (wait * 2).min(LONGEST_ASK_AGAIN);
-        }
-        Ok(())
+fn verdict(judged: Confirmation) -> Result<(), Reason> {
+    match judged {
+        Confirmation::Confirmed => Ok(()),
+        Confirmation::Mismatch => Err(Reason::ConfirmMismatch),
+        Confirmation::Unknown => Err(Reason::ConfirmUnknown),
+        Confirmation::TryAgain => Err(Reason::ConfirmTryAgain),
     }
 }

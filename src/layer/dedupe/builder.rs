@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tower_layer::Layer;
 
-use super::confirm::{Confirm, SharedConfirm};
+use super::confirm::{Confirm, ConfirmSubject, SharedConfirm};
 use super::core::{Core, Demand};
 use super::drain::Drain;
 use super::names::{Name, Owner, TakenName};
@@ -151,10 +151,18 @@ impl DedupeBuilder {
         self
     }
 
-    /// Asks whether an event is true before its handler runs. Where it is asked more than once, all
+    /// Asks whether an event is true before it is claimed. Where it is asked more than once, all
     /// must agree.
     pub fn confirm(mut self, confirm: impl Confirm) -> Self {
         self.settings.confirms.push(SharedConfirm::new(confirm));
+        self
+    }
+
+    /// The same, with one question for all deliveries about one subject.
+    pub fn confirm_subject(mut self, confirm: impl ConfirmSubject) -> Self {
+        self.settings
+            .confirms
+            .push(SharedConfirm::by_subject(confirm));
         self
     }
 

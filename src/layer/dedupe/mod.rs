@@ -2,8 +2,8 @@
 //!
 //! `service` takes a request to `handle`, which sees to it that it is proved and named, starts `run`
 //! and waits for its answer; `pace` tells whether `run` begins in the request or in a task of its
-//! own. There `ask` has the event confirmed, if that is asked for, `claim` takes it, the handler runs,
-//! and `hold` records the outcome. A hold that is not over soon leaves the `nursery` and is renewed,
+//! own. There `ask` has the event confirmed, if that is asked for, with one `inquiry` for many, `claim`
+//! takes it, the handler runs, and `hold` records the outcome. A hold that is not over soon leaves the `nursery` and is renewed,
 //! `apart` in a runtime of its own where the store bears it; `renewals` sends those due at one time
 //! together. `facts` is what is known of a delivery, `ticket` carries its answer.
 
@@ -19,6 +19,7 @@ mod drain;
 mod facts;
 mod handle;
 mod hold;
+mod inquiry;
 mod lease;
 mod names;
 mod never_again;
@@ -33,7 +34,7 @@ mod ticket;
 pub(crate) use builder::Settings;
 pub use builder::{DedupeBuilder, DedupeLayer};
 pub(crate) use confirm::SharedConfirm;
-pub use confirm::{Confirm, Confirmation, Unconfirmed};
+pub use confirm::{Confirm, ConfirmLimits, ConfirmSubject, Confirmation, Unconfirmed};
 pub(crate) use core::{Core, Known};
 pub use delivery::Delivery;
 pub use drain::Drain;

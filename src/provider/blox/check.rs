@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::payload::{Payload, Status};
 use crate::event::{Decimal, payload};
-use crate::layer::{Confirm, Confirmation, Unconfirmed};
+use crate::layer::{ConfirmLimits, ConfirmSubject, Confirmation, Unconfirmed};
 use crate::printable::Printable;
 
 /// Longest id that is asked for: a documented one is a UUID.
@@ -18,6 +18,7 @@ const MAX_ID_LEN: usize = 64;
 ///
 /// let answer = r#"{"id":"8f14e45f","status":"COMPLETED","amount":"15000","fee":"150"}"#;
 /// let found: CheckoutStatus = serde_json::from_str(answer)?;
+/// assert_eq!(found.id, "8f14e45f");
 /// assert_eq!(found.status, Status::Completed);
 /// assert_eq!(found.amount, Decimal::parse("15000"));
 /// # Ok::<(), serde_json::Error>(())
@@ -25,6 +26,10 @@ const MAX_ID_LEN: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct CheckoutStatus {
+    /// The checkout's id as the answer has it. A delivery is true only if its `checkoutId` is this
+    /// one, byte by byte: an API that reads an id in any case, or without its hyphens, answers for
+    /// one checkout under many names, and each would be an event of its own.
+    pub id: String,
     /// Where the checkout stands.
     pub status: Status,
     /// Its amount in cents; not compared where it is absent.
@@ -32,9 +37,10 @@ pub struct CheckoutStatus {
 }
 
 impl CheckoutStatus {
-    /// A status without an amount.
-    pub fn new(status: impl Into<Status>) -> Self {
+    /// A status without an amount. Take the id from the answer, never from the question.
+    pub fn new(id: impl Into<String>, status: impl Into<Status>) -> Self {
         Self {
+            id: id.into(),
             status: status.into(),
             amount: None,
         }
@@ -49,7 +55,9 @@ impl CheckoutStatus {
 
     fn confirms(&self, event: &Payload) -> Confirmation {
         let same_amount = self.amount.as_ref().is_none_or(|it| *it == event.amount);
-        if !self.status.is_final() {
+        if self.id != event.checkout_id {
+            Confirmation::Mismatch
+        } else if !self.status.is_final() {
             Confirmation::TryAgain
         } else if self.status == event.status && same_amount {
             Confirmation::Confirmed
@@ -60,34 +68,52 @@ impl CheckoutStatus {
 }
 
 /// A user's function that asks the API, as a confirmation.
-pub(super) struct StatusCheck<F>(pub(super) F);
+pub(super) struct StatusCheck<F> {
+    pub(super) check: F,
+    pub(super) limits: ConfirmLimits,
+}
 
-impl<F, Fut, E> Confirm for StatusCheck<F>
+impl<F, Fut, T, E> ConfirmSubject for StatusCheck<F>
 where
     F: Fn(String) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<CheckoutStatus, E>> + Send,
+    Fut: Future<Output = Result<T, E>> + Send,
+    T: Into<Option<CheckoutStatus>>,
     E: fmt::Display,
 {
-    async fn confirm(&self, event: Unconfirmed) -> Confirmation {
+    type Truth = Option<CheckoutStatus>;
+
+    fn subject(&self, event: &Unconfirmed) -> Result<String, Confirmation> {
         let read = payload::read::<Payload>(&event.body).map_err(|error| error.to_string());
         let checked = read.and_then(|payload| match is_plain(&payload.checkout_id) {
-            true => Ok(payload),
+            true => Ok(payload.checkout_id),
             false => Err("checkoutId: not plain enough for a URL".to_owned()),
         });
-        let payload = match checked {
-            Ok(payload) => payload,
-            Err(why) => {
-                tracing::warn!(key = ?event.key, why, "not the form that BLOX documents: refused");
-                return Confirmation::Mismatch;
-            }
-        };
-        match (self.0)(payload.checkout_id.clone()).await {
-            Ok(found) => found.confirms(&payload),
+        checked.map_err(|why| {
+            tracing::warn!(key = ?event.key, why, "not the form that BLOX documents: refused");
+            Confirmation::Mismatch
+        })
+    }
+
+    async fn fetch(&self, id: &str) -> Option<Option<CheckoutStatus>> {
+        match (self.check)(id.to_owned()).await {
+            Ok(found) => Some(found.into()),
             Err(error) => {
-                tracing::warn!(key = ?event.key, error = %Printable(error), "the status check failed");
-                Confirmation::TryAgain
+                tracing::warn!(checkout = id, error = %Printable(error), "the status check failed");
+                None
             }
         }
+    }
+
+    fn judge(&self, found: &Option<CheckoutStatus>, event: &Unconfirmed) -> Confirmation {
+        match (found, payload::read::<Payload>(&event.body)) {
+            (Some(found), Ok(payload)) => found.confirms(&payload),
+            (None, _) => Confirmation::Unknown,
+            (_, Err(_)) => Confirmation::Mismatch,
+        }
+    }
+
+    fn limits(&self) -> ConfirmLimits {
+        self.limits
     }
 }
 

@@ -11,7 +11,8 @@
 //! async fn ask_blox(id: String) -> Result<CheckoutStatus, std::io::Error> {
 //!     // let response = client.get(format!("{api}/v1/checkout/{id}")).send().await?;
 //!     // Ok(response.json().await?)
-//! #   Ok(CheckoutStatus::new(&*id))
+//! #   let status = "COMPLETED";
+//! #   Ok(CheckoutStatus::new(id, status))
 //! }
 //!
 //! let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4a7e35d82"])?;
@@ -33,6 +34,7 @@ use super::Provider;
 use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
 use crate::error::ConfigError;
 use crate::event::{EventRule, ProviderName, Shape};
+use crate::layer::ConfirmLimits;
 use crate::path::PathTokens;
 use check::StatusCheck;
 
@@ -57,6 +59,7 @@ pub fn blox(tokens: PathTokens) -> BloxBuilder {
     BloxBuilder {
         tokens,
         documented_key: false,
+        limits: ConfirmLimits::default(),
     }
 }
 
@@ -66,6 +69,7 @@ pub fn blox(tokens: PathTokens) -> BloxBuilder {
 pub struct BloxBuilder {
     tokens: PathTokens,
     documented_key: bool,
+    limits: ConfirmLimits,
 }
 
 impl BloxBuilder {
@@ -77,25 +81,42 @@ impl BloxBuilder {
         self
     }
 
-    /// Checks each event against what `GET /v1/checkout/{id}` says, before its handler runs.
+    /// Bounds the questions that a [status check](Self::status_check) asks at once, and what may
+    /// wait for the answers.
+    pub fn check_limits(mut self, limits: ConfirmLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Checks each event against what `GET /v1/checkout/{id}` says, before it is claimed.
     ///
     /// `check` is given the checkout's id: 1 to 64 letters, digits, `-` and `_`, so that it can
     /// stand in a URL; an event with another one is refused unasked. The event is confirmed where
-    /// its status is final and the API's too, and its amount is equal by value if the answer has
-    /// one. It is tried again while the API shows no final status, or where `check` fails; then
-    /// the error's text goes to the log, and must not hold the API key. Every other answer means
-    /// that the event is not true.
+    /// the answer has the very same id, its status is final and the API's too, and its amount is
+    /// equal by value if the answer has one. It is tried again while the API shows no final status,
+    /// or where `check` fails; then the error's text goes to the log, and must not hold the API
+    /// key. `Ok(None)`, for a checkout that the API does not know, refuses the event at once. Every
+    /// other answer means that the event is not true.
+    ///
+    /// One question at a time is asked about a checkout, and its answer judges every delivery that
+    /// waits, however many there are and whatever they say: see
+    /// [`ConfirmSubject`](crate::ConfirmSubject). A check that takes longer than half of the 8 s
+    /// that a delivery has is given up where others have come meanwhile.
     ///
     /// # Errors
     ///
     /// None today: what [`blox()`] says is valid.
-    pub fn status_check<F, Fut, E>(self, check: F) -> Result<Provider, ConfigError>
+    pub fn status_check<F, Fut, T, E>(self, check: F) -> Result<Provider, ConfigError>
     where
         F: Fn(String) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<CheckoutStatus, E>> + Send,
+        Fut: Future<Output = Result<T, E>> + Send,
+        T: Into<Option<CheckoutStatus>>,
         E: fmt::Display,
     {
-        Ok(self.provider()?.confirm(StatusCheck(check)))
+        let limits = self.limits;
+        Ok(self
+            .provider()?
+            .confirm_subject(StatusCheck { check, limits }))
     }
 
     /// Takes every event at its word: whoever learns the path can forge any.

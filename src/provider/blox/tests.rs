@@ -7,8 +7,9 @@ use crate::clock::UnixTime;
 use crate::event::Decimal;
 use crate::layer::{Confirmation, Unconfirmed};
 use crate::provider::tests::{event, identify, tokens};
-use Confirmation::{Confirmed, Mismatch, TryAgain};
+use Confirmation::{Confirmed, Mismatch, TryAgain, Unknown};
 
+const ID: &str = "8f14e45f-ceea-467f-a830-5e3e3c7e2b8a";
 const COMPLETED: &str = r#"{"checkoutId":"8f14e45f-ceea-467f-a830-5e3e3c7e2b8a","status":"COMPLETED","amount":"15000","timestamp":"2026-02-03T15:05:30.000Z"}"#;
 
 fn preset() -> Provider {
@@ -86,7 +87,7 @@ fn what_has_another_form_is_refused() {
 /// What a status check that gets this answer makes of the body, and which ids it asked for.
 async fn verdict(
     body: &str,
-    answer: Result<CheckoutStatus, &'static str>,
+    answer: Result<impl Into<Option<CheckoutStatus>> + Clone + Send + Sync + 'static, &'static str>,
 ) -> (Confirmation, Vec<String>) {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&asked);
@@ -100,15 +101,16 @@ async fn verdict(
         key: event(&checked, body).key,
         body: Bytes::copy_from_slice(body.as_bytes()),
     };
-    let verdict = checked.confirms[0].confirm(event).await;
+    let time = Duration::from_millis(50);
+    let verdict = checked.confirms[0].judged(event, time).await;
     let asked = asked.lock().unwrap().clone();
     (verdict, asked)
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_event_is_what_the_api_says_of_it() {
     let found = |status: &str, amount: &str| {
-        let found = CheckoutStatus::new(status);
+        let found = CheckoutStatus::new(ID, status);
         Ok(match Decimal::parse(amount) {
             Some(amount) => found.with_amount(amount),
             None => found,
@@ -130,7 +132,7 @@ async fn an_event_is_what_the_api_says_of_it() {
     ] {
         let (verdict, asked) = verdict(COMPLETED, answer.clone()).await;
         assert_eq!(verdict, expected, "{answer:?}");
-        assert_eq!(asked, ["8f14e45f-ceea-467f-a830-5e3e3c7e2b8a"]);
+        assert_eq!(asked, [ID]);
     }
     // A status that BLOX never sends is not made true by the API showing it too.
     let pending = COMPLETED.replace("COMPLETED", "PENDING");
@@ -144,16 +146,49 @@ async fn an_event_is_what_the_api_says_of_it() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_id_that_would_choose_another_question_is_never_asked_for() {
     let long = "a".repeat(65);
     for id in ["../payouts", "a/b", "a?b", "a%2Fb", ".", "a b", "é", &long] {
         let body = COMPLETED.replace("8f14e45f-ceea-467f-a830-5e3e3c7e2b8a", id);
-        let (verdict, asked) = verdict(&body, Ok(CheckoutStatus::new("COMPLETED"))).await;
+        let (verdict, asked) = verdict(&body, Ok(CheckoutStatus::new(ID, "COMPLETED"))).await;
         assert_eq!(verdict, Mismatch, "{id}");
         assert!(asked.is_empty(), "{id}");
     }
     let no_amount = COMPLETED.replace("amount", "Amount");
-    let (verdict, asked) = verdict(&no_amount, Ok(CheckoutStatus::new("COMPLETED"))).await;
+    let (verdict, asked) = verdict(&no_amount, Ok(CheckoutStatus::new(ID, "COMPLETED"))).await;
     assert!(verdict == Mismatch && asked.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_is_confirmed_in_the_spelling_of_the_answer_alone() {
+    let completed = || Ok(CheckoutStatus::new(ID, "COMPLETED"));
+    for spelling in [
+        "8F14E45F-CEEA-467F-A830-5E3E3C7E2B8A",
+        "8f14e45fceea467fa8305e3e3c7e2b8a",
+        "8f14e45f-ceea467f-a830-5e3e3c7e2b8a",
+        "8f14e45f-ceea-467f-a830-5e3e3c7e2b8A",
+    ] {
+        let body = COMPLETED.replace(ID, spelling);
+        assert_eq!(verdict(&body, completed()).await.0, Mismatch, "{spelling}");
+    }
+    // The same text, otherwise escaped, is the same key.
+    let escaped = COMPLETED.replace("8f14", "\\u0038f14");
+    assert_eq!(verdict(&escaped, completed()).await.0, Confirmed);
+    let pending = Ok(CheckoutStatus::new(ID.to_uppercase(), "PENDING"));
+    assert_eq!(verdict(COMPLETED, pending).await.0, Mismatch);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_checkout_that_the_api_does_not_know_is_no_event() {
+    let unknown = Ok(None::<CheckoutStatus>);
+    assert_eq!(verdict(COMPLETED, unknown).await.0, Unknown);
+}
+
+#[test]
+fn the_answer_of_the_api_must_say_its_id() {
+    let read = serde_json::from_str::<CheckoutStatus>;
+    assert!(read(r#"{"status":"COMPLETED","amount":"15000"}"#).is_err());
+    let found = read(r#"{"id":"c-1","status":"COMPLETED","amount":"15000","fee":"1"}"#).unwrap();
+    assert_eq!((&*found.id, found.status), ("c-1", Status::Completed));
 }
