@@ -26,7 +26,7 @@ use smallvec::SmallVec;
 use super::decimal;
 
 /// Room for the forms of most events.
-const ROOM: usize = 1024;
+const ROOM: usize = 2048;
 /// What takes less to copy than what is known only at the end of a string.
 const STEP: usize = 32;
 
@@ -87,6 +87,30 @@ impl Forms {
         self.many.extend_from_slice(bytes);
     }
 
+    /// Adds what stands there once more.
+    #[inline]
+    fn push_again(&mut self, place: Range<usize>) {
+        let end = self.len.saturating_add(place.len());
+        if self.many.is_empty() && end <= ROOM {
+            self.room.copy_within(place, self.len);
+        } else {
+            self.push_to_many(&[], 0);
+            self.many.extend_from_within(place);
+        }
+        self.len = end;
+    }
+
+    /// Moves all that stands from there on to an earlier place, over what stands there.
+    fn take_back(&mut self, from: usize, to: usize) {
+        let all = if self.many.is_empty() {
+            &mut self.room[..]
+        } else {
+            &mut self.many
+        };
+        all.copy_within(from..self.len, to);
+        self.truncate(from);
+    }
+
     pub(super) fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
         self.many.truncate(len);
@@ -128,6 +152,8 @@ fn write(json: &[u8], out: &mut Forms) -> Option<()> {
                 let begin = out.len;
                 taken = string(rest, out)?;
                 if std::mem::take(&mut is_name) {
+                    // The colon is next, as a rule.
+                    taken = taken.saturating_add(usize::from(rest.get(taken) == Some(&b':')));
                     let head = head(name(out.bytes().get(begin..)?));
                     members.push(Member { head, begin });
                 }
@@ -237,26 +263,25 @@ fn sort(members: &[Member], out: &mut Forms) -> Option<()> {
     if members.is_sorted_by(|a, b| a.head < b.head) {
         return Some(());
     }
-    let done = out.bytes();
     let ends = members.iter().skip(1).map(|next| next.begin);
     let places = members.iter().zip(ends.chain([out.len]));
     let mut places: SmallVec<[(u64, Range<usize>); 32]> = places
         .map(|(member, end)| (member.head, member.begin..end))
         .collect();
-    let form = |place: &Range<usize>| done.get(place.clone()).unwrap_or_default();
+    let done = out.bytes();
+    let name = |place: &Range<usize>| name(done.get(place.clone()).unwrap_or_default());
     let order = |a: &(u64, Range<usize>), b: &(u64, Range<usize>)| {
-        (a.0.cmp(&b.0)).then_with(|| name(form(&a.1)).cmp(name(form(&b.1))))
+        (a.0.cmp(&b.0)).then_with(|| name(&a.1).cmp(name(&b.1)))
     };
     places.sort_unstable_by(order);
     if !places.is_sorted_by(|a, b| order(a, b).is_lt()) {
         return None;
     }
-    let mut sorted = SmallVec::<[u8; ROOM]>::new();
-    for (_, place) in &places {
-        sorted.extend_from_slice(form(place));
+    let end = out.len;
+    for (_, place) in places {
+        out.push_again(place);
     }
-    out.truncate(members.first()?.begin);
-    out.push(&sorted);
+    out.take_back(end, members.first()?.begin);
     Some(())
 }
 
