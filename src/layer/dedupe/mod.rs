@@ -2,10 +2,10 @@
 //!
 //! `service` takes a request to `handle`, which sees to it that it is proved and named, starts `run`
 //! and waits for its answer; `pace` tells whether `run` begins in the request or in a task of its
-//! own. There `ask` has the event confirmed, if that is asked for, with one `inquiry` for many, `claim`
-//! takes it, the handler runs, and `hold` records the outcome. A hold that is not over soon leaves the `nursery` and is renewed,
-//! `apart` in a runtime of its own where the store bears it; `renewals` sends those due at one time
-//! together. `facts` is what is known of a delivery, `ticket` carries its answer.
+//! own. There `ask` has the event confirmed, if that is asked for, with one `inquiry` for many; `claim`
+//! takes it, the handler runs, and `hold` records the outcome. A hold that is not over soon leaves the
+//! `nursery` and is renewed, `apart` in a runtime of its own where the store bears it; `renewals` sends
+//! those due at one time together. `facts` is what is known of a delivery, `ticket` carries its answer.
 
 mod apart;
 mod ask;
