@@ -219,7 +219,6 @@ fn encode(kept: &Kept, key: Option<&str>) -> Vec<u8> {
     if let Some(it) = content_type {
         name = Some(format!("{}\0{}", name.unwrap_or_default(), it.as_str()));
     }
-    };
     flags |= u8::from(kept.fingerprint.is_some()) << 3;
     flags |= u8::from(name.is_some()) << 6;
     flags |= u8::from(body.is_some()) << 7;

@@ -71,9 +71,8 @@ pub use self::error::{RedisConnectError, RedisConnectErrorKind};
 /// cluster one for each partition that they are of. Time is that of Redis. After a failover the
 /// store finds the new master by itself.
 ///
-/// Where the clock of Redis makes a step of a second or more, the log says so once. A step forward ends
-/// leases early: two receivers may be at work on one event, and the first is told at its next renewal. A
-/// step back keeps no event of a dead receiver longer than its lease, from the first delivery that meets it.
+/// Where the clock of Redis makes a step of a second or more, the log says so once; the page of
+/// [`store`](crate::store) says what that costs.
 ///
 /// No call takes longer than the [deadline](RedisStoreBuilder::deadline), whatever Redis does. Only
 /// [`Store::counts`] and [`Store::unfinished`], which go through all keys, make two or three calls
@@ -134,10 +133,9 @@ pub use self::error::{RedisConnectError, RedisConnectErrorKind};
 /// # Runtimes
 ///
 /// Clones share one connection, which is driven by the runtime that [`connect`](RedisStore::connect) or,
-/// after [`build`](RedisStoreBuilder::build), the first call ran in. It needs time and I/O. Connect in the
-/// runtime that serves: one that stands still, as a current-thread runtime does behind its `block_on`,
-/// answers nothing. After three calls, and a second at least, whose deliveries get the not-now status, the
-/// store connects anew in the runtime that calls.
+/// after [`build`](RedisStoreBuilder::build), the first call ran in. Connect in the runtime that serves:
+/// one that stands still, as a current-thread runtime does behind its `block_on`, answers nothing. After
+/// three calls and at least a second the store connects anew in the runtime that calls.
 ///
 /// Renewals have a connection of their own, made when the first is due, in a thread of this crate's: they
 /// go on while handlers block every thread of the receiver. With a connection that was
@@ -257,7 +255,7 @@ impl RedisStore {
         Ok(self.noted(place, sent, answer))
     }
 
-    /// Compares the time that an answer tells with ours, and says so where a clock has made a step.
+    /// Logs that a clock has made a step, where the time that an answer tells shows it.
     fn noted<T>(&self, place: &Place, sent: Instant, answer: Answer<T>) -> Answer<T> {
         if let Some(moved) = self.clock.step(place.partition, sent, answer.now) {
             clock::log(&self.link, moved);
@@ -360,8 +358,7 @@ impl Store for RedisStore {
         }
     }
 
-    /// The same over a connection of its own, which is made in the runtime that renews. A connection
-    /// that was given is driven by the runtime that it was made in: then there is none.
+    /// Over a connection that is made in the runtime that renews; none where one was given.
     fn for_renewals(&self) -> Option<SharedStore> {
         let renewing = self.renewing.as_ref()?;
         Some(SharedStore::new(Self {
