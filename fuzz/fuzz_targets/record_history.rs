@@ -16,8 +16,8 @@ use std::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use tower_webhook::store::fuzzing::{Kept, Rules, Stage, kept};
 use tower_webhook::store::{
-    Claim, ClaimOutcome, Complete, ContentType, Counts, Grant, Held, Release, Renew, Store, StoreError,
-    StoreErrorKind, StoredResponse, Token,
+    Claim, ClaimOutcome, Complete, ContentType, Counts, Grant, Held, Release, Renew, Store,
+    StoreError, StoreErrorKind, StoredResponse, Token,
 };
 use tower_webhook::{
     Clock, EventKey, Fingerprint, ManualClock, MemoryStore, ProviderName, UnixTime,

@@ -44,16 +44,39 @@ fn model(text: &str, base64: bool) -> Option<Vec<u8>> {
 /// letters, digits and the signs of base64, and no word that says what else it is.
 fn is_plain(text: &str) -> bool {
     const WORDS: [&str; 24] = [
-        "whsec", "v1,", "xox", "gh", "pat", "sk_", "rk_", "we_", "evt_", "acct_", "polar_whs_",
-        "shp", "eyj", "sha", "env", "pk_", "whsk_", "whpk_", "ssh-", "ecdsa-", "mcowbqydk2vw",
-        "secret", "key", "hmac",
+        "whsec",
+        "v1,",
+        "xox",
+        "gh",
+        "pat",
+        "sk_",
+        "rk_",
+        "we_",
+        "evt_",
+        "acct_",
+        "polar_whs_",
+        "shp",
+        "eyj",
+        "sha",
+        "env",
+        "pk_",
+        "whsk_",
+        "whpk_",
+        "ssh-",
+        "ecdsa-",
+        "mcowbqydk2vw",
+        "secret",
+        "key",
+        "hmac",
     ];
-    let lower = text.to_ascii_lowercase();
-    let digits = lower.strip_prefix("whsec_").unwrap_or(&lower);
+    let digits = text.strip_prefix("whsec_").unwrap_or(text);
+    let digits = digits.to_ascii_lowercase();
     text.bytes()
         .all(|b| b.is_ascii_alphanumeric() || b"+/=_-".contains(&b))
         && !WORDS.iter().any(|word| digits.contains(word))
-        && !["token", "webhook", "xapp", "glpat"].iter().any(|word| digits.contains(word))
+        && !["token", "webhook", "xapp", "glpat"]
+            .iter()
+            .any(|word| digits.contains(word))
         && !text.starts_with(['=', '-'])
         && !digits.bytes().all(|b| b.is_ascii_hexdigit())
 }
