@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::{HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 
-use super::canonical::mark;
+use super::canonical::{Forms, mark};
 use super::content::{self, WithId};
 use super::error::{EventError, EventErrorKind as Kind};
 use super::handling::Handling;
@@ -362,7 +362,8 @@ fn by_members(
     if let Some(error) = wrong {
         return Err(error);
     }
-    let meaning = shape.meaning(&found)?;
+    let mut meaning = Forms::new();
+    shape.meaning(&found, &mut meaning)?;
     let is_replaced = |bytes: &[u8]| bytes == "\u{fffd}".as_bytes();
     let fingerprint = if found.is_lossy && meaning.bytes().windows(3).any(is_replaced) {
         // No form begins with this mark.

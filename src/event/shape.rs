@@ -249,13 +249,10 @@ impl Shape {
         Ok(true)
     }
 
-    /// The form of what the event means.
-    pub(super) fn meaning(&self, found: &Found<'_, '_>) -> Result<Forms, EventError> {
-        let mut forms = Forms::new();
-        for field in &self.fingerprint {
-            field.meaning(found, &mut forms)?;
-        }
-        Ok(forms)
+    /// Writes the form of what the event means.
+    pub(super) fn meaning(&self, found: &Found<'_, '_>, out: &mut Forms) -> Result<(), EventError> {
+        let mut fields = self.fingerprint.iter();
+        fields.try_for_each(|field| field.meaning(found, out))
     }
 
     /// When it happened, if that can be read.
