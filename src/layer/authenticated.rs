@@ -26,42 +26,59 @@ pub enum Proof {
 /// them demands it, so that nothing unproved is ever claimed, queued or handed to an extractor.
 /// Clones share it.
 #[derive(Clone)]
-pub struct Authenticated(Arc<Proofs>);
+pub struct Authenticated {
+    proofs: Arc<Proofs>,
+    body: Option<Bytes>,
+}
 
 impl Authenticated {
     /// Marks a delivery with what was proved of it.
-    pub(crate) fn by(proofs: Proofs) -> Self {
-        Self(Arc::new(proofs))
+    pub(crate) fn by(mut proofs: Proofs) -> Self {
+        Self {
+            body: proofs.body.take(),
+            proofs: Arc::new(proofs),
+        }
+    }
+
+    /// Marks a delivery with what was proved of it, and its body, which is kept apart: what was
+    /// proved is needed for longer.
+    pub(crate) fn of(proofs: &Arc<Proofs>, body: Option<Bytes>) -> Self {
+        Self {
+            proofs: Arc::clone(proofs),
+            body,
+        }
     }
 
     /// What was proved, to be added to.
     pub(crate) fn into_proofs(self) -> Proofs {
-        Arc::unwrap_or_clone(self.0)
+        let mut proofs = Arc::unwrap_or_clone(self.proofs);
+        proofs.body = self.body;
+        proofs
     }
 
     /// Whose delivery it is.
     pub fn provider(&self) -> &ProviderName {
-        &self.0.provider
+        &self.proofs.provider
     }
 
     /// Whether this proof was passed.
     pub fn proves(&self, proof: Proof) -> bool {
-        self.0.include(proof)
+        self.proofs.include(proof)
     }
 
     /// The client's address, where the allowlist was asked about it.
     pub fn client(&self) -> Option<IpAddr> {
-        self.0.client
+        self.proofs.client
     }
 
     /// What the signature proved.
     pub fn signature(&self) -> Option<&Verified> {
-        self.0.signature.as_ref()
+        self.proofs.signature.as_ref()
     }
 
     /// The proved body: the bytes that were signed, or that came from the proved address or path.
     pub fn body(&self) -> Option<&Bytes> {
-        self.0.body.as_ref()
+        self.body.as_ref()
     }
 }
 
@@ -75,14 +92,14 @@ impl fmt::Debug for Authenticated {
             secret_path,
             client,
             signature,
-            body,
-        } = &*self.0;
+            body: _,
+        } = &*self.proofs;
         f.debug_struct("Authenticated")
             .field("provider", provider)
             .field("secret_path", secret_path)
             .field("client", client)
             .field("signature", signature)
-            .field("body_len", &body.as_ref().map(Bytes::len))
+            .field("body_len", &self.body.as_ref().map(Bytes::len))
             .finish()
     }
 }

@@ -162,23 +162,28 @@ fn never_fits() -> Refusal {
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const PARTS: usize = 512;
 /// How often in a row it may fail to, where others wait and could not use what it has not filled.
-const TOO_OFTEN: u32 = 10;
+const TOO_OFTEN: u8 = 10;
 
 /// How a large body comes in.
 #[derive(Debug)]
 struct Pace {
     look_at: Instant,
-    arrived: usize,
-    slow: u32,
+    /// In units of 64 bytes: every delivery makes room for this.
+    arrived: u32,
+    slow: u8,
 }
 
 impl Pace {
     fn from(now: Instant, arrived: usize) -> Self {
         Self {
             look_at: now + LOOK_EVERY,
-            arrived,
+            arrived: Self::units(arrived),
             slow: 0,
         }
+    }
+
+    fn units(bytes: usize) -> u32 {
+        u32::try_from(bytes / 64).unwrap_or(u32::MAX)
     }
 }
 
@@ -192,7 +197,7 @@ fn look_at(
         return Ok(());
     };
     let mut next = Pace::from(Instant::now(), whole.len());
-    if whole.len().saturating_sub(arrived) < held.room() / PARTS {
+    if next.arrived.saturating_sub(arrived) < Pace::units(held.room() / PARTS) {
         match held.spare_all_but(whole.len()) {
             Spared::NotWanted => {}
             Spared::Given => {

@@ -13,6 +13,7 @@
 mod caps;
 mod crowd;
 mod kept;
+mod let_go;
 mod strangers;
 #[path = "../support/mod.rs"]
 mod support;

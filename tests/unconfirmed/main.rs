@@ -212,8 +212,8 @@ async fn bodies_of_what_is_not_confirmed_have_a_budget_of_their_own() {
         // A busy machine does not read all of them in time.
         assert!(matches!(answer.status, 503 | 408), "{answer:?}");
     }
-    // 32 MiB of them are let wait until their time is up.
-    let waited = receiver.refused(Reason::ConfirmTryAgain).await;
-    assert!(waited <= 33, "{waited} waited");
+    // 32 MiB of them wait at once; one whose place is free is asked about a moment longer.
+    let most = receiver.most_asked_at_once().await;
+    assert!(most <= 40, "{most} at once");
     assert!(receiver.refused(Reason::BudgetUsedUp).await > 0);
 }

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -67,6 +68,12 @@ impl Receiver {
         text.parse().unwrap()
     }
 
+    /// How many questions were under way at the same time, at most.
+    pub(crate) async fn most_asked_at_once(&self) -> usize {
+        let text = String::from_utf8(self.get("/most").await.body).unwrap();
+        text.parse().unwrap()
+    }
+
     /// How many deliveries were refused for this reason.
     pub(crate) async fn refused(&self, reason: Reason) -> usize {
         let answer = self.get(&format!("/refused/{reason}")).await;
@@ -91,22 +98,35 @@ fn process() {
     runtime.block_on(serve(api.parse().unwrap(), std::env::var(STORE).unwrap()));
 }
 
+async fn ask(
+    api: SocketAddr,
+    id: String,
+    _asked: Arc<()>,
+) -> Result<Option<CheckoutStatus>, String> {
+    let question = Request::post(&format!("/v1/checkout/{id}")).method("GET");
+    let answer = question.send(api).await;
+    match answer.status {
+        200 => serde_json::from_slice::<CheckoutStatus>(&answer.body)
+            .map(Some)
+            .map_err(|error| error.to_string()),
+        410 => Ok(None),
+        status => Err(format!("the API answers {status}")),
+    }
+}
+
 async fn serve(api: SocketAddr, store: String) {
     let store = match store.as_str() {
         "memory" => SharedStore::new(MemoryStore::new()),
         "memory of 200" => SharedStore::new(MemoryStore::with_capacity(200).unwrap()),
         url => SharedStore::new(RedisStore::connect(url).await.unwrap()),
     };
-    let check = move |id: String| async move {
-        let question = Request::post(&format!("/v1/checkout/{id}")).method("GET");
-        let answer = question.send(api).await;
-        match answer.status {
-            200 => serde_json::from_slice::<CheckoutStatus>(&answer.body)
-                .map(Some)
-                .map_err(|error| error.to_string()),
-            410 => Ok(None),
-            status => Err(format!("the API answers {status}")),
-        }
+    let asking = Arc::new(());
+    let most = Arc::new(AtomicUsize::new(0));
+    let most_so_far = Arc::clone(&most);
+    let check = move |id: String| {
+        let asked = Arc::clone(&asking);
+        most.fetch_max(Arc::strong_count(&asked) - 1, Ordering::Relaxed);
+        ask(api, id, asked)
     };
     let blox = provider::blox(tokens()).status_check(check).unwrap();
     let seen = Recorder::new();
@@ -141,6 +161,10 @@ async fn serve(api: SocketAddr, store: String) {
         .route(
             "/runs",
             get(move || std::future::ready(runs.lock().unwrap().join("\n"))),
+        )
+        .route(
+            "/most",
+            get(move || std::future::ready(most_so_far.load(Ordering::Relaxed).to_string())),
         )
         .route("/refused/{reason}", get(refused))
         .route("/records", get(records));

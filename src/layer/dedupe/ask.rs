@@ -39,7 +39,7 @@ impl<RB, E> Ticket<RB, E> {
         let (core, deadline) = (&*facts.core, facts.arrival.deadline);
         let event = Unconfirmed {
             key: facts.known.identity.key.clone(),
-            body: facts.mark.body().cloned().unwrap_or_default(),
+            body: self.body.clone().unwrap_or_default(),
         };
         let evicted = CancellationToken::new();
         let mut places = Vec::with_capacity(core.confirms.len());
@@ -79,7 +79,8 @@ impl<RB, E> Ticket<RB, E> {
                 return Err(Reason::Draining.into());
             }
             let now = Instant::now();
-            let limit = CALL_LIMIT.min(deadline.saturating_duration_since(now));
+            // The question and the claim need time as well.
+            let limit = CALL_LIMIT.min(deadline.saturating_duration_since(now) / 2);
             let looked_up = core.store.lookup(&identity.key);
             // A store that cannot be read, or is slow where many are looked up, refuses nothing yet:
             // the look saves a question, and the claim decides.

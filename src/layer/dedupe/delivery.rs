@@ -14,11 +14,14 @@ use crate::secret::KeyIds;
 ///
 /// It stands in the request's extensions and is an extractor for axum. Clones share it.
 #[derive(Clone)]
-pub struct Delivery(Arc<Facts>);
+pub struct Delivery {
+    facts: Arc<Facts>,
+    mark: Authenticated,
+}
 
 impl Delivery {
-    pub(super) fn new(facts: Arc<Facts>) -> Self {
-        Self(facts)
+    pub(super) fn new(facts: Arc<Facts>, mark: Authenticated) -> Self {
+        Self { facts, mark }
     }
 
     /// Whose delivery it is.
@@ -33,13 +36,13 @@ impl Delivery {
 
     /// Which event it is: what a sink can be made unique on.
     pub fn key(&self) -> &EventKey {
-        &self.0.known.identity.key
+        &self.facts.known.identity.key
     }
 
     /// The name of the shape that the body has; `None` where the provider's rule knows none, and
     /// the event is keyed on its body.
     pub fn shape(&self) -> Option<&'static str> {
-        self.0.known.identity.shape
+        self.facts.known.identity.shape
     }
 
     /// Whether its id is one that the sender uses for tests. It is never deduplicated: a random
@@ -51,66 +54,66 @@ impl Delivery {
     /// Which attempt at the event this is, from 1; 0 where the store could not be asked, or nothing
     /// is claimed since the delivery is a question to be answered.
     pub fn attempt(&self) -> u32 {
-        self.0.grant().map_or(0, |grant| grant.attempt)
+        self.facts.grant().map_or(0, |grant| grant.attempt)
     }
 
     /// A number that grows with every claim of the event: a sink that remembers the highest one and
     /// refuses lower ones is safe from a handler that outlived its lease. 0 where there is no
     /// [attempt](Self::attempt).
     pub fn fence(&self) -> u64 {
-        self.0.grant().map_or(0, |grant| grant.fence)
+        self.facts.grant().map_or(0, |grant| grant.fence)
     }
 
     /// Whether an earlier attempt failed with other content under the same key.
     pub fn is_corrected(&self) -> bool {
-        self.0.grant().is_some_and(|grant| grant.corrected)
+        self.facts.grant().is_some_and(|grant| grant.corrected)
     }
 
     /// Whether the store could not be asked, so that this may be a copy: only where running
     /// unchecked was chosen.
     pub fn is_unchecked(&self) -> bool {
-        self.0.is_unchecked()
+        self.facts.is_unchecked()
     }
 
     /// When the event happened, as its content says.
     pub fn event_time(&self) -> Option<UnixTime> {
-        self.0.known.identity.time
+        self.facts.known.identity.time
     }
 
     /// Whether the event happened before the retention began: its record may have ended, so that it
     /// is no copy is not certain.
     pub fn predates_retention(&self) -> bool {
-        self.0.known.predates_retention
+        self.facts.known.predates_retention
     }
 
     /// When the delivery's head was received.
     pub fn received_at(&self) -> UnixTime {
-        self.0.arrival.received_at
+        self.facts.arrival.received_at
     }
 
     /// When the delivery was signed, where that is signed too.
     pub fn signed_at(&self) -> Option<UnixTime> {
-        self.0.mark.signature()?.signed_at()
+        self.mark.signature()?.signed_at()
     }
 
     /// The names of all keys that it was signed with.
     pub fn verified_by(&self) -> Option<&KeyIds> {
-        Some(self.0.mark.signature()?.key_ids())
+        Some(self.mark.signature()?.key_ids())
     }
 
     /// Which proofs of origin it has passed.
     pub fn authenticated(&self) -> &Authenticated {
-        &self.0.mark
+        &self.mark
     }
 
     /// The proved body.
     pub fn body(&self) -> Bytes {
-        self.0.mark.body().cloned().unwrap_or_default()
+        self.mark.body().cloned().unwrap_or_default()
     }
 
     /// Whether this receiver still holds the event.
     pub fn lease(&self) -> &Lease {
-        self.0.lease()
+        self.facts.lease()
     }
 }
 

@@ -8,7 +8,6 @@ use super::core::{Core, Known};
 use super::lease::{End, Lease};
 use crate::event::Handling;
 use crate::layer::arrival::Arrival;
-use crate::layer::authenticated::Authenticated;
 use crate::layer::observer::{MaskedHeaders, Observation, Timings, Verdict};
 use crate::layer::proofs::Proofs;
 use crate::layer::refusal::Refusal;
@@ -21,7 +20,8 @@ use crate::store::Grant;
 pub(super) struct Facts {
     pub(super) core: Arc<Core>,
     pub(super) arrival: Arrival,
-    pub(super) mark: Authenticated,
+    /// With the body only where the observer asks for it: this outlives the handler's use of that.
+    pub(super) proofs: Arc<Proofs>,
     pub(super) known: Known,
     /// Kept for the observer only, where it asks for them.
     pub(super) headers: Option<HeaderMap>,
@@ -54,7 +54,7 @@ impl Facts {
         let arrival = proofs.arrival(&core.reception);
         Self {
             arrival,
-            mark: Authenticated::by(proofs),
+            proofs: Arc::new(proofs),
             known,
             headers,
             proved_at: core.reception.is_timed().then(Instant::now),
@@ -147,8 +147,8 @@ impl Facts {
             detail: refusal.and_then(Refusal::detail),
             status,
             key: Some(&self.known.identity.key),
-            signed_by: self.mark.signature().map(Verified::key_ids),
-            client: self.mark.client(),
+            signed_by: self.proofs.signature.as_ref().map(Verified::key_ids),
+            client: self.proofs.client,
             attempt: grant.map(|grant| grant.attempt),
             corrected: grant.is_some_and(|grant| grant.corrected),
             content_differs: self.content_differs.load(Ordering::Relaxed)
@@ -163,7 +163,7 @@ impl Facts {
             },
             headers: (self.headers.as_ref())
                 .map(|headers| MaskedHeaders::new(headers, &reception.secret_headers)),
-            body: self.mark.body().filter(|_| reception.interest().body),
+            body: (self.proofs.body.as_ref()).filter(|_| reception.interest().body),
             ..reception.observation(verdict)
         };
         reception.observe(&mut observation, Some(self.arrival.started));

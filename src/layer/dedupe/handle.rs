@@ -64,7 +64,7 @@ impl Core {
     pub(crate) fn handle<S, B, RB>(
         self: &Arc<Self>,
         known: Known,
-        proofs: Proofs,
+        mut proofs: Proofs,
         parts: Box<Parts>,
         inner: S,
     ) -> Waiting<RB, S::Error>
@@ -77,12 +77,16 @@ impl Core {
     {
         let wants_headers = self.reception.interest().headers;
         let headers = wants_headers.then(|| parts.headers.clone());
+        let body = match self.reception.interest().body {
+            true => proofs.body.clone(),
+            false => proofs.body.take(),
+        };
         let facts = Arc::new(Facts::new(Arc::clone(self), known, proofs, headers));
         let (answer, answered) = oneshot::channel();
         // What looks after the hold must run where the task does that holds it.
         let runtime = Handle::current();
         let (place, is_attended) = self.nursery.reserve(&runtime);
-        let ticket = Ticket::new(Arc::clone(&facts), place, answer);
+        let ticket = Ticket::new(Arc::clone(&facts), body, place, answer);
         let mut work: Work = Box::pin(run(ticket, inner, parts));
         let mut waiting = Waiting {
             facts,
@@ -163,7 +167,8 @@ fn begin(facts: &Facts, work: Work) -> impl Future<Output = ()> + Send {
 }
 
 impl<RB, E> Drop for Waiting<RB, E> {
-    /// Where the sender has hung up, the observer is told all the same that time is up.
+    /// Where the sender has hung up, the observer is told all the same that time is up. Until then
+    /// nothing of the delivery is kept for that.
     fn drop(&mut self) {
         if self.facts.is_answered() {
             return;
@@ -171,14 +176,15 @@ impl<RB, E> Drop for Waiting<RB, E> {
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
-        let facts = Arc::clone(&self.facts);
+        let mut until = self.facts.arrival.deadline;
+        let facts = Arc::downgrade(&self.facts);
         let watch = async move {
-            let mut until = facts.arrival.deadline;
             loop {
                 sleep_until(until).await;
-                if facts.is_answered() {
+                // Where nobody has it any more, its work is over, and has said so.
+                let Some(facts) = facts.upgrade().filter(|facts| !facts.is_answered()) else {
                     return;
-                }
+                };
                 if let Some(reason) = overdue(&facts) {
                     let _ = facts.answer_early::<()>(reason, false);
                     return;

@@ -32,6 +32,7 @@ use super::never_again::NeverAgain;
 use super::replay::keep_body;
 use super::ticket::{Answer, Stop, Ticket};
 use crate::event::payload::PayloadError;
+use crate::layer::authenticated::Authenticated;
 use crate::layer::observer::Verdict;
 use crate::layer::refusal::Refusal;
 use crate::layer::response_body::ResponseBody;
@@ -142,9 +143,13 @@ async fn handle<S, B, RB>(
     RB: Body<Data = Bytes> + Send + 'static,
 {
     let facts = Arc::clone(&ticket.facts);
-    parts.extensions.insert(facts.mark.clone());
-    parts.extensions.insert(Delivery::new(Arc::clone(&facts)));
-    let body = facts.mark.body().cloned().unwrap_or_default();
+    // From here on the body is the handler's: once it lets go of it, nobody keeps it.
+    let mark = Authenticated::of(&facts.proofs, ticket.body.take());
+    let body = mark.body().cloned().unwrap_or_default();
+    parts.extensions.insert(mark.clone());
+    parts
+        .extensions
+        .insert(Delivery::new(Arc::clone(&facts), mark));
     let request = Request::from_parts(*parts, B::from(body));
     if let Some(hold) = hold {
         hold.begin_work();

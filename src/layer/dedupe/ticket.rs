@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::Response;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -18,6 +19,8 @@ pub(crate) type Answer<RB, E> = Result<Response<ResponseBody<RB>>, E>;
 /// One proved delivery on its way, and the request that waits for its answer.
 pub(super) struct Ticket<RB, E> {
     pub(super) facts: Arc<Facts>,
+    /// The proved body, until the handler has it.
+    pub(super) body: Option<Bytes>,
     /// Where its hold is looked after.
     pub(super) place: Place,
     answer: Option<oneshot::Sender<Answer<RB, E>>>,
@@ -28,10 +31,12 @@ pub(super) struct Ticket<RB, E> {
 impl<RB, E> Ticket<RB, E> {
     pub(super) fn new(
         facts: Arc<Facts>,
+        body: Option<Bytes>,
         place: Place,
         answer: oneshot::Sender<Answer<RB, E>>,
     ) -> Self {
         Self {
+            body,
             place,
             answer: Some(answer),
             _counted: facts.core.drain.count(),
@@ -86,6 +91,18 @@ impl<RB, E> Ticket<RB, E> {
             && let Some(sender) = self.answer.take()
         {
             let _ = sender.send(Ok(response));
+        }
+    }
+}
+
+impl<RB, E> Drop for Ticket<RB, E> {
+    /// Where the work ends without an answer and the sender has hung up, nobody else tells the
+    /// observer.
+    fn drop(&mut self) {
+        let is_forgotten = self.answer.as_ref().is_some_and(oneshot::Sender::is_closed);
+        if is_forgotten && self.facts.settle() {
+            let reason = Reason::TaskEnded.into();
+            self.facts.observe(Verdict::Unfinished, Some(&reason), None);
         }
     }
 }

@@ -18,6 +18,7 @@ use futures_util::FutureExt;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::confirm::{ConfirmLimits, Confirmation, Unconfirmed};
 use crate::event::Fingerprint;
@@ -259,7 +260,8 @@ impl Place {
                     subject: self.subject.clone(),
                     is_over: false,
                 };
-                tokio::spawn(driver.run());
+                // In the span of who asks first.
+                tokio::spawn(driver.run().in_current_span());
             }
             if let Some(answer) = answer
                 && let Some(judged) = self.judge_by(&answer, event)
