@@ -91,15 +91,12 @@ impl Grammar {
         if !value.is_ascii() {
             return Err(Kind::Malformed);
         }
-        let read = self.read(encoding, value, to);
-        match (&read, once(value)) {
-            // A proxy has joined two lines of one value.
-            (Err(_), Some(first)) => {
-                *to = Candidates::default();
-                self.read(encoding, first, to)
-            }
-            _ => read,
-        }
+        self.read(encoding, value, to).or_else(|kind| {
+            // Two lines of one value may have been joined.
+            let first = once(value).ok_or(kind)?;
+            *to = Candidates::default();
+            self.read(encoding, first, to)
+        })
     }
 
     fn read<'v>(

@@ -42,10 +42,13 @@ impl<'h> Read<'h> {
             None => in_pairs.map(|raw| (raw, &family.signature)),
         };
         if let Some((raw, name)) = timestamp {
-            let (raw, time) = match (parse_timestamp(raw), once(raw)) {
-                // A proxy has joined two lines of one value.
-                (Err(_), Some(first)) => (first, parse_timestamp(first)),
-                (time, _) => (raw, time),
+            let (raw, time) = match parse_timestamp(raw) {
+                // Two lines of one value may have been joined.
+                Err(kind) => match once(raw) {
+                    Some(first) => (first, parse_timestamp(first)),
+                    None => (raw, Err(kind)),
+                },
+                time => (raw, time),
             };
             self.signed_at = Some(time.map_err(|kind| SignatureError::in_header(kind, name))?);
             self.timestamp = raw;
