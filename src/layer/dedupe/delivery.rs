@@ -48,7 +48,7 @@ impl Delivery {
     /// Whether its id is one that the sender uses for tests. It is never deduplicated: a random
     /// part stands in its key.
     pub fn is_test_id(&self) -> bool {
-        self.0.known.identity.handling == Handling::TestId
+        self.facts.known.identity.handling == Handling::TestId
     }
 
     /// Which attempt at the event this is, from 1; 0 where the store could not be asked, or nothing
