@@ -68,6 +68,8 @@ pub enum Reason {
     ConfirmUnknown,
     /// The confirmation could not tell yet.
     ConfirmTryAgain,
+    /// The service inside, or a layer before it, was not ready in time: its limit was reached.
+    NotReady,
     /// The handler outlived the time to answer and goes on.
     HandlerSlow,
     /// The handler answered without success.
@@ -87,6 +89,8 @@ pub enum Reason {
     TaskEnded,
     /// No gate before this layer has proved the origin as the provider demands.
     Unauthenticated,
+    /// A layer around this one handles the delivery already.
+    Nested,
 }
 
 impl Reason {
@@ -118,6 +122,7 @@ impl Reason {
             Self::ConfirmMismatch => "confirm_mismatch",
             Self::ConfirmUnknown => "confirm_unknown",
             Self::ConfirmTryAgain => "confirm_try_again",
+            Self::NotReady => "not_ready",
             Self::HandlerSlow => "handler_slow",
             Self::HandlerFailed => "handler_failed",
             Self::PayloadMismatch => "payload_mismatch",
@@ -127,6 +132,7 @@ impl Reason {
             Self::Draining => "draining",
             Self::TaskEnded => "task_ended",
             Self::Unauthenticated => "unauthenticated",
+            Self::Nested => "nested",
         }
     }
 
@@ -134,7 +140,7 @@ impl Reason {
     pub fn is_configuration_fault(self) -> bool {
         matches!(
             self,
-            Self::SourceFault | Self::Unauthenticated | Self::NoActiveKey
+            Self::SourceFault | Self::Unauthenticated | Self::Nested | Self::NoActiveKey
         )
     }
 
@@ -168,13 +174,14 @@ impl Reason {
             | Self::Draining
             | Self::TaskEnded => Answer::NotNow,
             // A sender that does not retry is told that the event was taken.
-            Self::HandlerSlow if profile.retries_at_all() => Answer::NotNow,
-            Self::HandlerSlow => Answer::Status(StatusCode::ACCEPTED),
+            Self::NotReady | Self::HandlerSlow if profile.retries_at_all() => Answer::NotNow,
+            Self::NotReady | Self::HandlerSlow => Answer::Status(StatusCode::ACCEPTED),
             Self::SourceFault
             | Self::HandlerFailed
             | Self::PayloadMismatch
             | Self::HandlerPanicked
-            | Self::Unauthenticated => Answer::Status(StatusCode::INTERNAL_SERVER_ERROR),
+            | Self::Unauthenticated
+            | Self::Nested => Answer::Status(StatusCode::INTERNAL_SERVER_ERROR),
         }
     }
 }

@@ -264,6 +264,10 @@ impl Webhook {
 
     /// The layer, for a method router, a router or any service.
     ///
+    /// The service inside is asked whether it is ready once an event is claimed for it, and called in a
+    /// task of its own: what a middleware outside hands on stands in the request's extensions, no
+    /// `task_local!` of the request's task is seen. No other dedupe layer may stand inside.
+    ///
     /// # Errors
     ///
     /// Whatever [`DedupeBuilder::build`](crate::layer::DedupeBuilder::build) and

@@ -1,18 +1,23 @@
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::answering::Answering;
+use super::arrival::Arrival;
 use super::authenticated::Authenticated;
 use super::guard::Guard;
 use super::proofs::Proofs;
 use super::response_body::ResponseBody;
+use super::within::within;
+use crate::rejection::Reason;
 
 /// A service behind gates: what they refuse never reaches it.
 ///
@@ -40,16 +45,18 @@ where
 {
     type Response = Response<ResponseBody<RB>>;
     type Error = S::Error;
-    type Future = GatedFuture<S::Future, B, RB, S::Error>;
+    type Future = GatedFuture<S, B, RB>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
+    /// Ready at once: what is inside is asked once the gates have let a request through.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (mut parts, body) = request.into_parts();
+        let (mut parts, mut body) = request.into_parts();
         if !self.guard.gates.guard(&parts) {
-            return GatedFuture::passed(self.inner.call(Request::from_parts(parts, body)));
+            let request = Request::from_parts(parts, body);
+            return GatedFuture::passing(self.inner.clone(), request, None);
         }
         let reception = &self.guard.reception;
         let mut proofs = Proofs::take(&mut parts, reception);
@@ -59,15 +66,15 @@ where
                 GatedFuture::own(Answering::Refused(refused))
             }
             Ok(None) => {
+                let arrival = proofs.arrival(reception);
                 parts.extensions.insert(Authenticated::by(proofs));
-                GatedFuture::passed(self.inner.call(Request::from_parts(parts, body)))
+                let request = Request::from_parts(parts, body);
+                let guarded = Some((Arc::clone(&self.guard), arrival));
+                GatedFuture::passing(self.inner.clone(), request, guarded)
             }
             Ok(mut verification) => {
-                // The service that is ready is the one that is called.
-                let clone = self.inner.clone();
-                let mut inner = std::mem::replace(&mut self.inner, clone);
+                let inner = self.inner.clone();
                 let guard = Arc::clone(&self.guard);
-                let mut body = body;
                 GatedFuture::own(Answering::own(async move {
                     let verified =
                         guard.verify(&mut parts, &mut body, &mut proofs, &mut verification);
@@ -77,65 +84,167 @@ where
                         return Ok(refused.await.map(ResponseBody::own));
                     }
                     let verified = proofs.body.clone().unwrap_or_default();
+                    let arrival = proofs.arrival(&guard.reception);
                     parts.extensions.insert(Authenticated::by(proofs));
                     let request = Request::from_parts(parts, B::from(verified));
-                    Ok(inner.call(request).await?.map(ResponseBody::inner))
+                    let passing = Passing {
+                        inner,
+                        request,
+                        guarded: Some((guard, arrival)),
+                    };
+                    passing.pass().await
                 }))
             }
         }
     }
 }
 
+/// A request that was let through and waits for what is inside to be ready.
+struct Passing<S, B> {
+    inner: S,
+    request: Request<B>,
+    /// Who let it through; none where it is no business of the gates.
+    guarded: Option<(Arc<Guard>, Arrival)>,
+}
+
+impl<S, B, RB> Passing<S, B>
+where
+    S: Service<Request<B>, Response = Response<RB>>,
+    B: Body<Data = Bytes> + Unpin + Send + 'static,
+{
+    /// Passes the request on once it can be taken. Where its sender comes again, it waits no longer
+    /// than that does.
+    async fn pass(self) -> Result<Response<ResponseBody<RB>>, S::Error> {
+        let Self {
+            mut inner,
+            request,
+            guarded,
+        } = self;
+        if let Some((guard, arrival)) = guarded {
+            let mut ready = poll_fn(|cx| inner.poll_ready(cx));
+            let reception = &guard.reception;
+            let refusal = if (&mut ready).now_or_never().transpose()?.is_some() {
+                None
+            } else if let Some(_place) = reception.budget.wait() {
+                let limit = (reception.profile.retries_at_all()).then_some(arrival.deadline);
+                match limit {
+                    Some(limit) => match within(limit, ready).await.transpose()? {
+                        Some(()) => None,
+                        None => Some(Reason::NotReady),
+                    },
+                    None => {
+                        ready.await?;
+                        None
+                    }
+                }
+            } else {
+                Some(Reason::BudgetUsedUp)
+            };
+            if let Some(reason) = refusal {
+                // What it has waited in is left before the answer.
+                drop(inner);
+                let (mut parts, body) = request.into_parts();
+                let proofs = Proofs::take(&mut parts, reception);
+                let refused = reception.refuse(&reason.into(), &mut parts, &proofs, body);
+                return Ok(refused.await.map(ResponseBody::own));
+            }
+        } else {
+            poll_fn(|cx| inner.poll_ready(cx)).await?;
+        }
+        Ok(inner.call(request).await?.map(ResponseBody::inner))
+    }
+}
+
 pin_project! {
     /// The response of a [`Gated`] service.
-    pub struct GatedFuture<F, B, RB, E> {
+    pub struct GatedFuture<S, B, RB>
+    where
+        S: Service<Request<B>>,
+    {
         #[pin]
-        kind: Kind<F, B, RB, E>,
+        kind: Kind<S, B, RB>,
     }
 }
 
 pin_project! {
     #[project = KindProj]
-    enum Kind<F, B, RB, E> {
-        Passed { #[pin] inner: F },
-        // Verifies or refuses.
-        Own { #[pin] answering: Answering<B, RB, E> },
+    enum Kind<S, B, RB>
+    where
+        S: Service<Request<B>>,
+    {
+        // Let through at its head.
+        Passing { passing: Option<Passing<S, B>> },
+        Passed { #[pin] inner: S::Future },
+        // Verifies, waits or refuses.
+        Own { #[pin] answering: Answering<B, RB, S::Error> },
     }
 }
 
-impl<F, B, RB, E> GatedFuture<F, B, RB, E> {
-    fn passed(inner: F) -> Self {
+impl<S, B, RB> GatedFuture<S, B, RB>
+where
+    S: Service<Request<B>>,
+{
+    fn passing(inner: S, request: Request<B>, guarded: Option<(Arc<Guard>, Arrival)>) -> Self {
+        let passing = Some(Passing {
+            inner,
+            request,
+            guarded,
+        });
         Self {
-            kind: Kind::Passed { inner },
+            kind: Kind::Passing { passing },
         }
     }
 
-    fn own(answering: Answering<B, RB, E>) -> Self {
+    fn own(answering: Answering<B, RB, S::Error>) -> Self {
         Self {
             kind: Kind::Own { answering },
         }
     }
 }
 
-impl<F, B, RB, E> Future for GatedFuture<F, B, RB, E>
+impl<S, B, RB> Future for GatedFuture<S, B, RB>
 where
-    F: Future<Output = Result<Response<RB>, E>>,
+    S: Service<Request<B>, Response = Response<RB>> + Send + 'static,
+    S::Future: Send,
     B: Body<Data = Bytes> + Unpin + Send + 'static,
+    RB: 'static,
 {
-    type Output = Result<Response<ResponseBody<RB>>, E>;
+    type Output = Result<Response<ResponseBody<RB>>, S::Error>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().kind.project() {
-            KindProj::Passed { inner } => {
-                let response = ready!(inner.poll(cx))?;
-                Poll::Ready(Ok(response.map(ResponseBody::inner)))
-            }
-            KindProj::Own { answering } => answering.poll(cx),
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let next = match self.as_mut().project().kind.project() {
+                KindProj::Passing { passing } => {
+                    let Some(mut passing) = passing.take() else {
+                        // Asked again after it has panicked, which no caller does.
+                        return Poll::Pending;
+                    };
+                    match passing.inner.poll_ready(cx) {
+                        Poll::Ready(Ok(())) => Kind::Passed {
+                            inner: passing.inner.call(passing.request),
+                        },
+                        Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                        // Behind a pointer, as everything that most requests do without.
+                        Poll::Pending => Kind::Own {
+                            answering: Answering::own(passing.pass()),
+                        },
+                    }
+                }
+                KindProj::Passed { inner } => {
+                    let response = ready!(inner.poll(cx))?;
+                    return Poll::Ready(Ok(response.map(ResponseBody::inner)));
+                }
+                KindProj::Own { answering } => return answering.poll(cx),
+            };
+            self.as_mut().project().kind.set(next);
         }
     }
 }
 
-impl<F, B, RB, E> std::fmt::Debug for GatedFuture<F, B, RB, E> {
+impl<S, B, RB> std::fmt::Debug for GatedFuture<S, B, RB>
+where
+    S: Service<Request<B>>,
+{
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("GatedFuture").finish_non_exhaustive()
     }

@@ -308,7 +308,10 @@ impl Reception {
             body: body.filter(|_| self.interest.body),
             ..self.observation(Verdict::Refused)
         };
-        self.observe(&mut refused, proofs.arriving.started());
+        // The layer around this one says so, once.
+        if refusal.reason != Reason::Nested {
+            self.observe(&mut refused, proofs.arriving.started());
+        }
         // A wrong path must look like one that was never routed.
         let discarding = match response.status() {
             StatusCode::NOT_FOUND => None,

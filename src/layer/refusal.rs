@@ -39,6 +39,15 @@ impl Refusal {
         }
     }
 
+    /// The refusal of a delivery that a layer around this one handles already.
+    pub(crate) fn nested() -> Self {
+        Self::because(
+            Reason::Nested,
+            "a dedupe layer around this one holds the event already; put one of them on the route, \
+             and none around the router",
+        )
+    }
+
     pub(crate) fn of_client(mut self, client: IpAddr) -> Self {
         self.client = Some(client);
         self

@@ -12,7 +12,7 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::answering::Answering;
-use super::dedupe::{Answer, Core, Known, TakenName, Waiting};
+use super::dedupe::{Answer, Core, Known, TakenName, Waiting, check_outermost};
 use super::guard::Guard;
 use super::proofs::Proofs;
 use super::refusal::Refusal;
@@ -114,8 +114,9 @@ where
     type Error = S::Error;
     type Future = WebhookFuture<B, RB, S::Error>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
+    /// Ready at once: what is inside is asked once an event is claimed for it.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
@@ -124,7 +125,9 @@ where
             reception, gates, ..
         } = &self.steps.steps.guard;
         let mut proofs = Proofs::take(&mut parts, reception);
-        let verification = match gates.admit(&mut parts, &mut proofs, reception) {
+        let admitted =
+            check_outermost(&parts).and_then(|()| gates.admit(&mut parts, &mut proofs, reception));
+        let verification = match admitted {
             Ok(verification) => verification,
             Err(refusal) => {
                 let refused = reception.refuse(&refusal, &mut parts, &proofs, body);
@@ -133,11 +136,9 @@ where
         };
         // The time to answer begins here, whenever the future is polled.
         proofs.arrival(reception);
-        // The service that is ready is the one that is called.
-        let clone = self.inner.clone();
         let mut received = Received {
             steps: Arc::clone(&self.steps.steps),
-            inner: std::mem::replace(&mut self.inner, clone),
+            inner: self.inner.clone(),
             parts: Box::new(parts),
             body,
             proofs,

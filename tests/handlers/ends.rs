@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
@@ -219,6 +220,49 @@ async fn a_handler_that_outlives_the_time_to_answer_goes_on_and_is_recorded() {
     stage.let_go(1);
     let next = checkout("c2", "COMPLETED", "1");
     assert_eq!(next.send(server.address).await.status, 204);
+}
+
+/// A handler that blocks its thread, and with it whoever would have answered at the deadline: what it
+/// has come to is known by the time that anybody can answer, and is the answer.
+#[tokio::test]
+async fn an_outcome_that_comes_too_late_is_the_answer_all_the_same() {
+    let blocking = |status: StatusCode| {
+        move || async move {
+            std::thread::sleep(Duration::from_millis(900));
+            status
+        }
+    };
+    let (failure, success) = (StatusCode::INTERNAL_SERVER_ERROR, StatusCode::CREATED);
+    for status in [failure, success] {
+        // One that does not retry, and one that does.
+        let (store, recorder) = (MemoryStore::new(), Recorder::new());
+        let webhook = Webhook::new(answering_in(SECOND, blox::provider()))
+            .clock(clock())
+            .observer(recorder.clone())
+            .dedupe(store.clone());
+        let server = Preset::Blox.serve(&webhook, blocking(status)).await;
+        let answer = checkout("c1", "COMPLETED", "1").send(server.address).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        let other = recorder.clone();
+        let webhook = blendfi::webhook_answering_in(SECOND, store.clone()).observer(other);
+        let server = blendfi::serve(&webhook, blocking(status)).await;
+        let answer = blendfi::event("evt_1", "{}").send(server.address).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        for key in [blox::key("c1", "COMPLETED"), blendfi::key("evt_1")] {
+            let view = record(&store, &key).await.unwrap();
+            match status.is_success() {
+                true => assert_eq!(done_with(&view), Some(201)),
+                false => assert_eq!(view.state, RecordState::Released),
+            }
+        }
+        let seen = recorder.seen();
+        let seen: Vec<_> = seen.iter().map(|it| (it.verdict, it.status)).collect();
+        let verdict = match status.is_success() {
+            true => Verdict::Handled,
+            false => Verdict::Failed,
+        };
+        assert_eq!(seen, [(verdict, Some(status.as_u16())); 2]);
+    }
 }
 
 #[tokio::test]

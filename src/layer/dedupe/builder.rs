@@ -8,7 +8,6 @@ use super::core::{Core, Demand};
 use super::drain::Drain;
 use super::names::{Name, Owner, TakenName};
 use super::nursery::Nursery;
-use super::pace::Pace;
 use super::renewals::Renewals;
 use super::service::Dedupe;
 use crate::error::{ConfigError, ConfigErrorKind};
@@ -328,7 +327,6 @@ impl DedupeBuilder {
                 demanded,
                 renewals: Arc::new(Renewals::new(for_renewals, lease)),
                 nursery: Arc::new(Nursery::new(lease, apart)),
-                pace: Pace::default(),
                 store,
                 confirms,
                 drain,

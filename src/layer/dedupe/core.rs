@@ -6,7 +6,6 @@ use http::request::Parts;
 use super::confirm::SharedConfirm;
 use super::drain::Drain;
 use super::nursery::Nursery;
-use super::pace::Pace;
 use super::renewals::Renewals;
 use crate::clock::UnixTime;
 use crate::event::{EventRule, Handling, Identity, Scope};
@@ -28,7 +27,6 @@ pub(crate) struct Core {
     pub(super) store: SharedStore,
     pub(super) renewals: Arc<Renewals>,
     pub(super) nursery: Arc<Nursery>,
-    pub(super) pace: Pace,
     /// All of these must agree before a handler runs.
     pub(super) confirms: Vec<SharedConfirm>,
     pub(super) drain: Drain,

@@ -1,5 +1,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use http::{HeaderMap, Response, StatusCode};
 use tokio::time::Instant;
@@ -15,6 +16,12 @@ use crate::layer::response_body::ResponseBody;
 use crate::rejection::Reason;
 use crate::signature::Verified;
 use crate::store::Grant;
+
+/// How often a request looks past its deadline for a task that is about to answer.
+pub(super) const LAST_STEPS: Duration = Duration::from_millis(10);
+
+/// The longest that an outcome takes to be recorded behind the deadline.
+const MOST_LATE: Duration = Duration::from_millis(250);
 
 /// What is known of one delivery. Its request, its task and its handler share it.
 pub(super) struct Facts {
@@ -37,8 +44,8 @@ pub(super) struct Facts {
     lease: OnceLock<Lease>,
     /// Whether the handler is running: who waits for it then need not wait past the deadline.
     pub(super) handling: AtomicBool,
-    /// Whether the handler has begun.
-    pub(super) has_run: AtomicBool,
+    /// Until when there is an answer to wait for, where the outcome is known too late for the deadline.
+    late: OnceLock<Instant>,
     /// Whether the sender's answer is settled. Held while the observer is told that it was answered
     /// before its handler ended, so that it hears of the end behind that.
     answered: Mutex<bool>,
@@ -65,7 +72,7 @@ impl Facts {
             ends: End::none(arrival.started),
             lease: OnceLock::new(),
             handling: AtomicBool::new(false),
-            has_run: AtomicBool::new(false),
+            late: OnceLock::new(),
             answered: Mutex::new(false),
         }
     }
@@ -96,6 +103,25 @@ impl Facts {
             lease.follow(&self.ends);
             !lease.is_lost()
         })
+    }
+
+    /// The handler has come to its outcome: that is the answer, and there is a moment left to record
+    /// it, though the deadline may be past. A sender waits a quarter longer than that.
+    pub(super) fn outcome_known(&self, now: Instant) {
+        let Arrival {
+            started, deadline, ..
+        } = self.arrival;
+        let allowed = deadline.saturating_duration_since(started);
+        let answer_by = now + (allowed / 4).min(MOST_LATE);
+        if answer_by > deadline {
+            let _ = self.late.set(answer_by);
+        }
+        self.handling.store(false, Ordering::Release);
+    }
+
+    /// Until when the sender is to be answered.
+    pub(super) fn answer_by(&self) -> Instant {
+        self.late.get().copied().unwrap_or(self.arrival.deadline)
     }
 
     pub(super) fn is_unchecked(&self) -> bool {

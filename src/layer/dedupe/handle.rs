@@ -1,7 +1,6 @@
 //! From a proved delivery to its answer, which comes from the work that is done on it.
 
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,7 +8,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::FutureExt;
 use http::request::Parts;
 use http::{Request, Response};
 use http_body::Body;
@@ -20,7 +18,8 @@ use tower_service::Service;
 use tracing::Instrument;
 
 use super::core::{Core, Known};
-use super::facts::Facts;
+use super::delivery::Delivery;
+use super::facts::{Facts, LAST_STEPS};
 use super::run::run;
 use super::ticket::{Answer, Ticket};
 use crate::layer::coding::check_encoding;
@@ -29,8 +28,7 @@ use crate::layer::receive::{Limits, keep, receive};
 use crate::layer::refusal::Refusal;
 use crate::rejection::Reason;
 
-/// How often a request looks past its deadline for a task that is about to answer, and how long.
-const LAST_STEPS: Duration = Duration::from_millis(10);
+/// How long a request looks past its deadline for a task that is about to answer.
 const PATIENCE: Duration = Duration::from_millis(250);
 
 impl Core {
@@ -85,53 +83,38 @@ impl Core {
         let (answer, answered) = oneshot::channel();
         // What looks after the hold must run where the task does that holds it.
         let runtime = Handle::current();
-        let (place, is_attended) = self.nursery.reserve(&runtime);
+        let place = self.nursery.reserve(&runtime);
         let ticket = Ticket::new(Arc::clone(&facts), body, place, answer);
-        let mut work: Work = Box::pin(run(ticket, inner, parts));
-        let mut waiting = Waiting {
-            facts,
-            answered,
-            work: None,
-        };
-        if is_attended && self.pace.is_brisk() {
-            waiting.work = Some(work);
-        } else {
-            let facts = Arc::clone(&waiting.facts);
-            let mut has_begun = false;
-            let task = poll_fn(move |cx| {
-                if std::mem::replace(&mut has_begun, true) {
-                    return work.as_mut().poll(cx);
-                }
-                match facts.core.pace.begin(work.as_mut(), &facts.has_run, cx) {
-                    true => Poll::Ready(()),
-                    false => Poll::Pending,
-                }
-            });
-            runtime.spawn(task.in_current_span());
-        }
-        waiting
+        // Always in a task of its own: what a handler sees of its surroundings, such as task-locals,
+        // must not hang on how fast those before it were. Behind a pointer, for a task is moved about
+        // before it runs.
+        let work: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(run(ticket, inner, parts));
+        runtime.spawn(work.in_current_span());
+        Waiting { facts, answered }
     }
 }
 
-type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// Refuses a delivery that a layer around this one handles already: this one would wait for that to
+/// end, and that for this one.
+pub(crate) fn check_outermost(parts: &Parts) -> Result<(), Refusal> {
+    match parts.extensions.get::<Delivery>() {
+        Some(_) => Err(Refusal::nested()),
+        None => Ok(()),
+    }
+}
 
 /// A request that waits for the answer to its delivery.
 pub(crate) struct Waiting<RB, E> {
     facts: Arc<Facts>,
     answered: oneshot::Receiver<Answer<RB, E>>,
-    /// What is to begin in the request.
-    work: Option<Work>,
 }
 
 impl<RB, E> Waiting<RB, E> {
     /// The answer to the delivery, or what a sender is told whose event is handled still.
     pub(crate) async fn answer(mut self) -> Answer<RB, E> {
         let facts = Arc::clone(&self.facts);
-        if let Some(work) = self.work.take() {
-            begin(&facts, work).await;
-            if let Some(answer) = (&mut self.answered).now_or_never() {
-                return answer.unwrap_or_else(|_| ended(&facts));
-            }
+        if let Some(answer) = asked_twice(&mut self.answered).await {
+            return answer.unwrap_or_else(|_| ended(&facts));
         }
         let mut until = facts.arrival.deadline;
         loop {
@@ -148,22 +131,18 @@ impl<RB, E> Waiting<RB, E> {
     }
 }
 
-/// Polls the work once; what it then waits for, it waits for in a task of its own, where no hang-up
-/// reaches it.
-fn begin(facts: &Facts, work: Work) -> impl Future<Output = ()> + Send {
-    let mut work = Some(work);
-    poll_fn(move |cx| {
-        if let Some(mut work) = work.take() {
-            // A panic ends the work, as it would end its task.
-            let begun = catch_unwind(AssertUnwindSafe(|| {
-                facts.core.pace.begin(work.as_mut(), &facts.has_run, cx)
-            }));
-            if let Ok(false) = begun {
-                Handle::current().spawn(work.in_current_span());
-            }
+/// What is done at once is there when it is asked for again, behind its task's turn: it needs no timer.
+async fn asked_twice<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
+    let mut asked = false;
+    poll_fn(|cx| match Pin::new(&mut future).poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending if std::mem::replace(&mut asked, true) => Poll::Ready(None),
+        Poll::Pending => {
+            cx.waker().wake_by_ref();
+            Poll::Pending
         }
-        Poll::Ready(())
     })
+    .await
 }
 
 impl<RB, E> Drop for Waiting<RB, E> {
@@ -208,5 +187,5 @@ fn overdue(facts: &Facts) -> Option<Reason> {
     if facts.handling.load(Ordering::Acquire) {
         return Some(Reason::HandlerSlow);
     }
-    (Instant::now() > facts.arrival.deadline + PATIENCE).then_some(Reason::InProgress)
+    (Instant::now() > facts.answer_by() + PATIENCE).then_some(Reason::InProgress)
 }

@@ -1,11 +1,11 @@
 //! Runs a handler once for each event.
 //!
-//! `service` takes a request to `handle`, which sees to it that it is proved and named, starts `run`
-//! and waits for its answer; `pace` tells whether `run` begins in the request or in a task of its
-//! own. There `ask` has the event confirmed, if that is asked for, with one `inquiry` for many; `claim`
-//! takes it, the handler runs, and `hold` records the outcome. A hold that is not over soon leaves the
-//! `nursery` and is renewed, `apart` in a runtime of its own where the store bears it; `renewals` sends
-//! those due at one time together. `facts` is what is known of a delivery, `ticket` carries its answer.
+//! `service` takes a request to `handle`, which sees to it that it is proved and named, starts `run` in
+//! a task of its own and waits for its answer. There `ask` has the event confirmed, if that is asked
+//! for, with one `inquiry` for many, `claim` takes it, the service inside is made ready, the handler
+//! runs, and `hold` records the outcome. A hold that is not over soon leaves the `nursery` and is renewed,
+//! `apart` in a runtime of its own where the store bears it; `renewals` sends those due at one time
+//! together. `facts` is what is known of a delivery, `ticket` carries its answer.
 
 mod apart;
 mod ask;
@@ -24,7 +24,6 @@ mod lease;
 mod names;
 mod never_again;
 mod nursery;
-mod pace;
 mod renewals;
 mod replay;
 mod run;
@@ -38,7 +37,7 @@ pub use confirm::{Confirm, ConfirmLimits, ConfirmSubject, Confirmation, Unconfir
 pub(crate) use core::{Core, Known};
 pub use delivery::Delivery;
 pub use drain::Drain;
-pub(crate) use handle::Waiting;
+pub(crate) use handle::{Waiting, check_outermost};
 pub use lease::Lease;
 pub(crate) use names::{Owner, TakenName};
 pub use never_again::NeverAgain;

@@ -67,13 +67,12 @@ impl Nursery {
         }
     }
 
-    /// Keeps a place for a hold that is about to come in this runtime, the current one, and tells
-    /// whether a task looked after those there before.
+    /// Keeps a place for a hold that is about to come in this runtime, the current one.
     ///
-    /// If none did, the work on the hold is to be spawned, and behind this call: the task that looks
-    /// after it must not stand behind one that blocks its thread. What was spawned last is the next
-    /// to run on a thread, and no other takes it over.
-    pub(super) fn reserve(self: &Arc<Self>, runtime: &Handle) -> (Place, bool) {
+    /// The work on the hold is to be spawned behind this call: the task that looks after it must not
+    /// stand behind one that blocks its thread. What was spawned last is the next to run on a thread,
+    /// and no other takes it over.
+    pub(super) fn reserve(self: &Arc<Self>, runtime: &Handle) -> Place {
         let own = if self.apart { apart::runtime() } else { None };
         let family = Family {
             runtime: runtime.id(),
@@ -93,11 +92,10 @@ impl Nursery {
             let attend = Arc::clone(self).attend(family);
             own.unwrap_or(runtime).spawn(attend);
         }
-        let place = Place {
+        Place {
             nursery: Arc::clone(self),
             number,
-        };
-        (place, is_attended)
+        }
     }
 
     /// Looks after the holds of a family as long as there are young ones. They are renewed in the

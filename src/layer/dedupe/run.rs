@@ -3,7 +3,7 @@
 //! Whatever it waits for, it waits in a task of its own: a sender that hangs up ends its request,
 //! and what was claimed must be finished all the same. Its claim is renewed by others, so that it
 //! is not late for a handler that blocks its thread (see `apart`); nor is its sender's answer, where the
-//! runtime has other threads, unless the work was begun in the request (see `pace`).
+//! runtime has other threads.
 
 use std::future::{Ready, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,11 +22,11 @@ use http::header::{
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use tower_service::Service;
 
 use super::delivery::Delivery;
-use super::facts::Facts;
+use super::facts::{Facts, LAST_STEPS};
 use super::hold::Hold;
 use super::never_again::NeverAgain;
 use super::replay::keep_body;
@@ -36,7 +36,7 @@ use crate::layer::authenticated::Authenticated;
 use crate::layer::observer::Verdict;
 use crate::layer::refusal::Refusal;
 use crate::layer::response_body::ResponseBody;
-use crate::rejection::Reason;
+use crate::rejection::{Reason, Rejection};
 use crate::store::{Held, StoredResponse};
 
 /// Tells a sender that its delivery is a copy of one that was handled.
@@ -129,7 +129,7 @@ fn answer_copy<RB, E>(ticket: &mut Ticket<RB, E>, stored: StoredResponse) {
     );
 }
 
-/// Runs the handler and records its outcome.
+/// Waits until the service inside can take one more, runs the handler and records its outcome.
 async fn handle<S, B, RB>(
     ticket: &mut Ticket<RB, S::Error>,
     hold: Option<&Hold>,
@@ -143,30 +143,43 @@ async fn handle<S, B, RB>(
     RB: Body<Data = Bytes> + Send + 'static,
 {
     let facts = Arc::clone(&ticket.facts);
-    // From here on the body is the handler's: once it lets go of it, nobody keeps it.
-    let mark = Authenticated::of(&facts.proofs, ticket.body.take());
-    let body = mark.body().cloned().unwrap_or_default();
-    parts.extensions.insert(mark.clone());
-    parts
-        .extensions
-        .insert(Delivery::new(Arc::clone(&facts), mark));
-    let request = Request::from_parts(*parts, B::from(body));
-    if let Some(hold) = hold {
-        hold.begin_work();
-    }
-    facts.has_run.store(true, Ordering::Relaxed);
-    facts.handling.store(true, Ordering::Release);
-    // Called apart from what it returns: the request is nobody's any more.
-    let outcome = {
-        let called = catch_unwind(AssertUnwindSafe(|| inner.call(request)));
-        let mut response = pin!(called.ok());
-        let outcome = poll_fn(|cx| poll_caught(response.as_mut(), cx)).await;
-        // Where it panics being dropped, what it has come to stands.
-        let _ = catch_unwind(AssertUnwindSafe(|| response.set(None)));
-        outcome
+    let ready = match poll_fn(|cx| Poll::Ready(poll_ready(&mut inner, cx))).await {
+        Poll::Ready(ready) => ready.map(|ready| ready.map(|()| inner)),
+        // Behind a pointer, as everything that most deliveries do without.
+        Poll::Pending => match Box::pin(until_ready(ticket, inner)).await {
+            Ok(ready) => ready,
+            Err(refusal) => return Box::pin(give_back(ticket, hold, refusal)).await,
+        },
+    };
+    let outcome = match ready {
+        Ok(Ok(mut inner)) => {
+            // From here on the body is the handler's: once it lets go of it, nobody keeps it.
+            let mark = Authenticated::of(&facts.proofs, ticket.body.take());
+            let body = mark.body().cloned().unwrap_or_default();
+            let delivery = Delivery::new(Arc::clone(&facts), mark.clone());
+            parts.extensions.insert(mark);
+            parts.extensions.insert(delivery);
+            let request = Request::from_parts(*parts, B::from(body));
+            if let Some(hold) = hold {
+                hold.begin_work();
+            }
+            facts.handling.store(true, Ordering::Release);
+            // Called apart from what it returns: the request is nobody's any more.
+            let called = catch_unwind(AssertUnwindSafe(|| inner.call(request)));
+            let mut response = pin!(called.ok());
+            let outcome = poll_fn(|cx| poll_caught(response.as_mut(), cx)).await;
+            // Where it panics being dropped, what it has come to stands.
+            let _ = catch_unwind(AssertUnwindSafe(|| response.set(None)));
+            outcome
+        }
+        Ok(Err(error)) => Ok(Err(error)),
+        Err(Panicked) => Err(Panicked),
     };
     let (end, answer) = match outcome {
         Ok(Ok(response)) if settles(&response) => settled(&facts, response).await,
+        Ok(Ok(response)) if is_nested(&response) => {
+            (Err(Reason::Nested), Ok(response.map(ResponseBody::inner)))
+        }
         Ok(Ok(mut response)) => {
             let profile = &facts.core.reception.profile;
             *response.status_mut() = profile.failure(response.status());
@@ -176,9 +189,8 @@ async fn handle<S, B, RB>(
         Ok(Err(error)) => (Err(Reason::HandlerFailed), Err(error)),
         Err(Panicked) => panicked(&facts),
     };
-    facts.handling.store(false, Ordering::Release);
     let ended_at = Instant::now();
-    ticket.answer_late(ended_at);
+    facts.outcome_known(ended_at);
     match (end, hold) {
         (Ok(stored), Some(hold)) => {
             // Recorded as done, and only then said to be.
@@ -205,6 +217,9 @@ async fn handle<S, B, RB>(
 
 /// Why a handler has failed, as far as its answer says.
 fn why<RB, E>(reason: Reason, answer: &Answer<RB, E>) -> Refusal {
+    if reason == Reason::Nested {
+        return Refusal::nested();
+    }
     let response = answer.as_ref().ok();
     let payload = response.and_then(|response| response.extensions().get::<PayloadError>());
     payload.map_or_else(|| reason.into(), |error| error.clone().into())
@@ -212,6 +227,55 @@ fn why<RB, E>(reason: Reason, answer: &Answer<RB, E>) -> Refusal {
 
 /// A handler has panicked. What it said is the panic hook's to tell.
 struct Panicked;
+
+fn poll_ready<S, B>(
+    inner: &mut S,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Result<(), S::Error>, Panicked>>
+where
+    S: Service<Request<B>>,
+{
+    match catch_unwind(AssertUnwindSafe(|| inner.poll_ready(cx))) {
+        Ok(poll) => poll.map(Ok),
+        Err(_) => Poll::Ready(Err(Panicked)),
+    }
+}
+
+/// Waits for a service that is not ready at once, as one behind a limit is. What could not begin by
+/// the deadline is given back where its sender comes again; where it does not, the sender is told that
+/// the event was taken, and the wait goes on.
+///
+/// A service that is not ready in time is dropped here, with its place in a queue.
+async fn until_ready<S, B, RB>(
+    ticket: &mut Ticket<RB, S::Error>,
+    mut inner: S,
+) -> Result<Result<Result<S, S::Error>, Panicked>, Refusal>
+where
+    S: Service<Request<B>, Response = Response<RB>>,
+{
+    let facts = Arc::clone(&ticket.facts);
+    let reception = &facts.core.reception;
+    let _place = reception.budget.wait().ok_or(Reason::BudgetUsedUp)?;
+    let mut ready = poll_fn(|cx| poll_ready(&mut inner, cx));
+    let in_time = tokio::select! {
+        biased;
+        ready = &mut ready => Some(ready),
+        () = facts.core.drain.begun() => return Err(Reason::Draining.into()),
+        () = sleep_until(facts.arrival.deadline) => None,
+    };
+    let ready = match in_time {
+        Some(ready) => ready,
+        None if reception.profile.retries_at_all() => return Err(Reason::NotReady.into()),
+        None => {
+            ticket.answer_early(Reason::NotReady);
+            ready.await
+        }
+    };
+    if facts.is_lease_lost() {
+        return Err(Reason::InProgress.into());
+    }
+    Ok(ready.map(|ready| ready.map(|()| inner)))
+}
 
 /// Polls what calling the handler has returned; none where that has panicked.
 fn poll_caught<F: Future>(
@@ -258,7 +322,8 @@ async fn replayable<RB, E>(facts: &Facts, response: Response<RB>, limit: usize) 
 where
     RB: Body<Data = Bytes>,
 {
-    let kept = keep_body(response, limit, facts.arrival.deadline);
+    // Behind the deadline, so that the sender is told by then that the handler goes on.
+    let kept = keep_body(response, limit, facts.arrival.deadline + LAST_STEPS);
     match AssertUnwindSafe(kept).catch_unwind().await {
         Ok((response, stored)) => (Ok(stored), Ok(response)),
         Err(_panic) => panicked(facts),
@@ -268,6 +333,12 @@ where
 fn panicked<RB, E>(facts: &Facts) -> Outcome<RB, E> {
     let reason = Reason::HandlerPanicked;
     (Err(reason), Ok(facts.core.reception.rejection(reason)))
+}
+
+/// Whether a layer inside has refused the delivery for want of a place of its own.
+fn is_nested<RB>(response: &Response<RB>) -> bool {
+    let rejection = response.extensions().get::<Rejection>();
+    rejection.is_some_and(|rejection| rejection.reason() == Reason::Nested)
 }
 
 /// Whether the event is done with this response.

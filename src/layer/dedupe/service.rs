@@ -8,6 +8,7 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::core::Core;
+use super::handle::check_outermost;
 use super::names::TakenName;
 use super::ticket::Answer;
 use crate::layer::proofs::Proofs;
@@ -47,20 +48,23 @@ where
     type Error = S::Error;
     type Future = Pin<Box<dyn Future<Output = Answer<RB, S::Error>> + Send>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
+    /// Ready at once: what is inside is asked once an event is claimed for it.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        // The service that is ready is the one that is called.
-        let clone = self.inner.clone();
-        let inner = std::mem::replace(&mut self.inner, clone);
+        let inner = self.inner.clone();
         let core = Arc::clone(&self.core);
         let (mut parts, mut body) = request.into_parts();
         let mut proofs = Proofs::take(&mut parts, &core.reception);
         proofs.arrival(&core.reception);
         Box::pin(async move {
-            match core.admit(&parts, &mut body, &mut proofs).await {
+            let admitted = match check_outermost(&parts) {
+                Ok(()) => core.admit(&parts, &mut body, &mut proofs).await,
+                Err(refusal) => Err(refusal),
+            };
+            match admitted {
                 Ok(known) => {
                     core.handle(known, proofs, Box::new(parts), inner)
                         .answer()

@@ -75,19 +75,16 @@ impl<RB, E> Ticket<RB, E> {
 
     /// Until when the answer is to be given, if it is not yet.
     pub(super) fn answer_by(&self) -> Option<Instant> {
-        (!self.facts.is_answered()).then_some(self.facts.arrival.deadline)
+        (!self.facts.is_answered()).then(|| self.facts.answer_by())
     }
 
-    /// Answers for a handler that has ended too late, if nobody has yet.
-    pub(super) fn answer_late(&mut self, now: Instant) {
-        if now < self.facts.arrival.deadline {
-            return;
-        }
+    /// Answers before the handler has ended, or begun, if nobody has yet.
+    pub(super) fn answer_early(&mut self, reason: Reason) {
         let is_waited_for = self
             .answer
             .as_ref()
             .is_some_and(|sender| !sender.is_closed());
-        if let Some(response) = self.facts.answer_early(Reason::HandlerSlow, is_waited_for)
+        if let Some(response) = self.facts.answer_early(reason, is_waited_for)
             && let Some(sender) = self.answer.take()
         {
             let _ = sender.send(Ok(response));
