@@ -341,9 +341,13 @@ fn made_up(bytes: &[u8]) -> arbitrary::Result<()> {
     }
     agree(&first, &whole.value(), &text);
     let unread = (UNREAD.get(input.choose_index(UNREAD.len() + 1)?)).map_or(&**DEEP, |it| it);
-    let body = beside(&text, unread, bool::arbitrary(&mut input)?);
-    let with = identify(&body);
-    assert_eq!(with, first, "{} and {text}", String::from_utf8_lossy(&body));
+    // Beside what is no UTF-8, a replacement character could stand for anything.
+    let replaced = text.contains('\u{fffd}') || text.contains("\\uFFFD");
+    if !replaced || std::str::from_utf8(unread).is_ok() {
+        let body = beside(&text, unread, bool::arbitrary(&mut input)?);
+        let with = identify(&body);
+        assert_eq!(with, first, "{} and {text}", String::from_utf8_lossy(&body));
+    }
 
     let kinds = (Json::arbitrary(&mut input)?, Json::arbitrary(&mut input)?);
     let event = |kind: &Json, taste: &[u8]| {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::error::EventErrorKind as Kind;
@@ -105,6 +105,30 @@ struct Members<'s, 'b> {
     depth: usize,
 }
 
+impl Members<'_, '_> {
+    /// The fields that a member of this name is, or leads to. A name that is no text is none of
+    /// theirs.
+    fn on_the_way(&self, quoted: &str) -> Range<usize> {
+        let plain = quoted.trim_matches('"');
+        let name = if plain.contains('\\') {
+            serde_json::from_str(quoted).map(Cow::Owned)
+        } else {
+            Ok(Cow::Borrowed(plain))
+        };
+        let Ok(name) = name else {
+            return 0..0;
+        };
+        let leads_on = |field: &&Pointer| {
+            let member = field.members().get(self.depth);
+            member.is_some_and(|member| **member == *name)
+        };
+        let first = self.fields.iter().position(|field| leads_on(&field));
+        let first = first.unwrap_or(self.fields.len());
+        let rest = self.fields.get(first..).unwrap_or_default();
+        first..first.saturating_add(rest.iter().take_while(leads_on).count())
+    }
+}
+
 impl<'b> Visitor<'b> for Members<'_, 'b> {
     type Value = ();
 
@@ -113,10 +137,11 @@ impl<'b> Visitor<'b> for Members<'_, 'b> {
     }
 
     fn visit_map<A: MapAccess<'b>>(self, mut map: A) -> Result<(), A::Error> {
-        let (fields, depth) = (self.fields, self.depth);
-        while let Some(range) = map.next_key_seed(Name { fields, depth })? {
+        let depth = self.depth;
+        while let Some(name) = map.next_key::<&RawValue>()? {
+            let range = self.on_the_way(name.get());
             let (Some(fields @ [_, ..]), Some(places)) =
-                (fields.get(range.clone()), self.places.get_mut(range))
+                (self.fields.get(range.clone()), self.places.get_mut(range))
             else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
@@ -137,43 +162,6 @@ impl<'b> Visitor<'b> for Members<'_, 'b> {
             }
         }
         Ok(())
-    }
-}
-
-/// A member's name, for the fields on whose way it is. It need not be text.
-struct Name<'s> {
-    fields: &'s [Pointer],
-    depth: usize,
-}
-
-impl<'b> DeserializeSeed<'b> for Name<'_> {
-    type Value = Range<usize>;
-
-    fn deserialize<D: Deserializer<'b>>(self, name: D) -> Result<Self::Value, D::Error> {
-        name.deserialize_bytes(self)
-    }
-}
-
-impl Visitor<'_> for Name<'_> {
-    type Value = Range<usize>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
-    }
-
-    fn visit_bytes<E>(self, name: &[u8]) -> Result<Self::Value, E> {
-        let is_on_the_way = |field: &Pointer| {
-            let member = field.members().get(self.depth);
-            member.is_some_and(|member| member.as_bytes() == name)
-        };
-        let first = self
-            .fields
-            .iter()
-            .position(is_on_the_way)
-            .unwrap_or_default();
-        let rest = self.fields.get(first..).unwrap_or_default();
-        let count = rest.iter().take_while(|field| is_on_the_way(field)).count();
-        Ok(first..first.saturating_add(count))
     }
 }
 
@@ -278,6 +266,10 @@ mod tests {
             r#"{"id":"a"} x"#,
             r#"{"data":{"id":}}"#,
             "{\"x\":\"\u{1}\"}",
+            "{\"\u{1}\":1,\"id\":1}",
+            "{\"\n\\u0000\":1,\"id\":1}",
+            r#"{"\x":1,"id":1}"#,
+            r#"{"\ud83":1,"id":1}"#,
             r#"{"x":"\x"}"#,
             r#"{"x":"\u12g4"}"#,
             "[",
@@ -315,6 +307,11 @@ mod tests {
                 "{body:?}"
             );
         }
+        // A field is not on the way to what is in it.
+        let body = br#"{"data":{"\ud83d":1,"id":2,"\ud83d":3}}"#;
+        let found = find(&["/data", "/data/id"], body).unwrap();
+        let data = r#"{"\ud83d":1,"id":2,"\ud83d":3}"#;
+        assert_eq!(found, [Some(data.to_owned()), Some("2".to_owned())]);
         // What a reader of text would make of such a name is another name.
         let body = b"{\"\\ud800\":1,\"\xed\xa0\x80\":1}";
         assert_eq!(find(&["/\u{fffd}"], body).unwrap(), [None]);
