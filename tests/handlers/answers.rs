@@ -130,7 +130,9 @@ async fn an_answer_marked_never_again_stands_and_settles_the_event() {
         (200, true, 1)
     );
 
-    let replaying = blendfi::webhook(store.clone()).replay_responses(64);
+    let replaying = blendfi::webhook(store.clone())
+        .replay_responses(64)
+        .shares_name();
     let server = blendfi::serve(&replaying, handler).await;
     let event = blendfi::event("evt_2", "{}");
     assert_eq!(event.send(server.address).await.status, 410);
@@ -416,7 +418,7 @@ async fn what_does_not_fit_the_handlers_type_is_told_by_its_member_and_never_by_
     let guard = log.capture(false);
     let handler = async |_: Event<Approved>| StatusCode::NO_CONTENT;
     for (number, observer) in [None, Some(recorder.clone())].into_iter().enumerate() {
-        let mut webhook = blendfi::webhook(store.clone());
+        let mut webhook = blendfi::webhook(store.clone()).shares_name();
         if let Some(observer) = observer {
             webhook = webhook.observer(observer);
         }
