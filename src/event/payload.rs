@@ -71,8 +71,8 @@ fn without_halves(json: &str) -> Option<String> {
 pub(crate) struct PayloadError {
     member: Box<str>,
     problem: &'static str,
-    pub(crate) line: usize,
-    pub(crate) column: usize,
+    line: usize,
+    column: usize,
 }
 
 impl PayloadError {
@@ -117,6 +117,13 @@ impl PayloadError {
     pub(crate) fn problem(&self) -> &'static str {
         self.problem
     }
+
+    /// Its line and column, where they are known: a type that is made of another one is refused
+    /// behind both.
+    #[cfg(feature = "axum")]
+    pub(crate) fn place(&self) -> Option<(usize, usize)> {
+        (self.line > 0).then_some((self.line, self.column))
+    }
 }
 
 impl fmt::Display for PayloadError {
@@ -142,12 +149,32 @@ fn problem(text: &str) -> (&'static str, Option<&str>) {
             return (problem, rest.split('`').next());
         }
     }
+    if let Some(told) = by_field(text) {
+        return told;
+    }
     let problem = WORDS
         .iter()
         .find(|(start, _)| text.starts_with(start))
         .map_or("refused by its type", |(_, problem)| *problem);
     (problem, None)
 }
+
+/// What a `FieldError` says, by which the typed payloads of the presets are refused.
+fn by_field(text: &str) -> Option<(&'static str, Option<&str>)> {
+    let text = text.split(" at line ").next()?;
+    let (name, problem) = text.split_once(": ")?;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let known = FIELD_WORDS.iter().find(|known| **known == problem)?;
+    (name.chars().all(is_name)).then_some((*known, Some(name)))
+}
+
+/// All that a `FieldError` says of a member.
+const FIELD_WORDS: [&str; 4] = [
+    "not there",
+    "of another type",
+    "differs from another spelling of it",
+    "there twice",
+];
 
 /// How serde's errors begin, by `serde::de::Error` and `serde::de::Unexpected`.
 const WORDS: [(&str, &str); 15] = [
