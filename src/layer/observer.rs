@@ -64,7 +64,7 @@ pub struct Observation<'a> {
     pub verdict: Verdict,
     /// Why, where it was not simply handled.
     pub reason: Option<Reason>,
-    /// The reason in words, for the operator; holds no secret and nothing a stranger wrote.
+    /// The reason in words, for the operator; holds no secret, and what others wrote is escaped.
     pub detail: Option<Detail<'a>>,
     /// What was answered; `None` for an outcome after the answer.
     pub status: Option<StatusCode>,
