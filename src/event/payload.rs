@@ -11,6 +11,13 @@ use crate::printable::Printable;
 /// Longest name or path that is told.
 const LONGEST: usize = 256;
 
+/// What can be wrong with a member; the payloads of presets say the same, behind its name and a
+/// colon.
+pub(crate) const MISSING: &str = "not there";
+pub(crate) const TWICE: &str = "there twice";
+pub(crate) const WRONG_TYPE: &str = "of another type";
+pub(crate) const AMBIGUOUS: &str = "differs from another spelling of it";
+
 /// Reads a body as a `T`: without the byte order mark before it, and with a replacement character
 /// for what stands in a string and is no text.
 ///
@@ -80,6 +87,11 @@ impl PayloadError {
         let text = error.to_string();
         let (problem, name) = match error.classify() {
             Category::Data => problem(&text),
+            // JSON all the same.
+            _ if text.starts_with("number out of range") => {
+                ("a number beyond what its type takes", None)
+            }
+            _ if text.starts_with("recursion limit") => ("nested deeper than its type takes", None),
             Category::Syntax | Category::Io => ("the body is not JSON", None),
             Category::Eof => ("the body is JSON that ends too soon", None),
         };
@@ -141,16 +153,23 @@ impl std::error::Error for PayloadError {}
 /// stands behind the words that are looked for.
 fn problem(text: &str) -> (&'static str, Option<&str>) {
     for (start, problem) in [
-        ("missing field `", "not there"),
-        ("duplicate field `", "there twice"),
+        ("missing field `", MISSING),
+        ("duplicate field `", TWICE),
         ("unknown field `", "not expected"),
     ] {
         if let Some(rest) = text.strip_prefix(start) {
             return (problem, rest.split('`').next());
         }
     }
-    if let Some(told) = by_field(text) {
-        return told;
+    let plain = |name: &str| (name.bytes()).all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    // Inside another type the place stands behind it.
+    let told = text.split(" at line ").next().unwrap_or(text);
+    if let Some((name, said)) = told.split_once(": ").filter(|(name, _)| plain(name))
+        && let Some(problem) = [MISSING, TWICE, WRONG_TYPE, AMBIGUOUS]
+            .into_iter()
+            .find(|problem| *problem == said)
+    {
+        return (problem, Some(name));
     }
     let problem = WORDS
         .iter()
@@ -158,23 +177,6 @@ fn problem(text: &str) -> (&'static str, Option<&str>) {
         .map_or("refused by its type", |(_, problem)| *problem);
     (problem, None)
 }
-
-/// What a `FieldError` says, by which the typed payloads of the presets are refused.
-fn by_field(text: &str) -> Option<(&'static str, Option<&str>)> {
-    let text = text.split(" at line ").next()?;
-    let (name, problem) = text.split_once(": ")?;
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let known = FIELD_WORDS.iter().find(|known| **known == problem)?;
-    (name.chars().all(is_name)).then_some((*known, Some(name)))
-}
-
-/// All that a `FieldError` says of a member.
-const FIELD_WORDS: [&str; 4] = [
-    "not there",
-    "of another type",
-    "differs from another spelling of it",
-    "there twice",
-];
 
 /// How serde's errors begin, by `serde::de::Error` and `serde::de::Unexpected`.
 const WORDS: [(&str, &str); 15] = [
@@ -192,7 +194,7 @@ const WORDS: [(&str, &str); 15] = [
     ("invalid type: null", "of another type: it is null"),
     ("invalid type: sequence", "of another type: it is an array"),
     ("invalid type: map", "of another type: it is an object"),
-    ("invalid type: ", "of another type"),
+    ("invalid type: ", WRONG_TYPE),
     (
         "invalid value: integer ",
         "an integer that its type does not take",
@@ -332,6 +334,10 @@ mod tests {
                 r#"{"id":"a","items":[],"own":"hunter2"#,
                 "own: the body is JSON that ends too soon",
             ),
+            (
+                r#"{"id":"a","items":[{"price":1e400}]}"#,
+                "items[0].price: a number beyond what its type takes",
+            ),
             (r#"{"id":"hunter2" nonsense}"#, "the body is not JSON"),
             (r#"{"id":"a","items":[]} hunter2"#, "the body is not JSON"),
             (r#""hunter2""#, "of another type: it is a string"),
@@ -348,6 +354,12 @@ mod tests {
         assert_eq!(
             told::<Untagged>(r#""hunter2""#),
             "fits no variant of its type"
+        );
+        let deep = format!("{}{}", "[".repeat(129), "]".repeat(129));
+        let deep = told::<serde_json::Value>(&deep);
+        assert!(
+            deep.ends_with(": nested deeper than its type takes"),
+            "{deep}"
         );
         let error = read::<Order>(b"{\n\"id\":1}").unwrap_err();
         assert_eq!((error.line, error.column), (2, 6));
