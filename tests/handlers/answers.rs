@@ -476,3 +476,44 @@ async fn what_does_not_fit_the_handlers_type_is_told_by_its_member_and_never_by_
         "{text}"
     );
 }
+
+/// The payload of a preset tells it as a type of the user's own does.
+#[tokio::test]
+async fn what_does_not_fit_the_presets_type_is_told_by_its_member_too() {
+    use tower_webhook::provider::blendfi::Payload;
+
+    let log = Log::default();
+    let guard = log.capture(false);
+    let handler = async |_: Event<Payload>| StatusCode::NO_CONTENT;
+    let server = Preset::BlendFi
+        .serve(&blendfi::webhook(MemoryStore::new()), handler)
+        .await;
+    for (id, rest, told) in [
+        ("evt_1", r#""type":"a""#, "created_at: not there"),
+        (
+            "evt_2",
+            r#""type":{"hunter2":1},"created_at":"b""#,
+            "type: of another type",
+        ),
+        (
+            "evt_3",
+            r#""type":"a","created_at":"b","api_version":"hunter2","api_version":1"#,
+            "api_version: there twice",
+        ),
+    ] {
+        let event = Preset::BlendFi.deliver(format!(r#"{{"id":"{id}",{rest}}}"#));
+        assert_eq!(event.send(server.address).await.status, 500);
+        let text = log.text();
+        let told = format!("detail={told} ");
+        let line =
+            (text.lines()).find(|line| line.contains("delivery failed") && line.contains(id));
+        assert!(line.is_some_and(|line| line.contains(&told)), "{text}");
+    }
+    drop(guard);
+    let text = log.text();
+    assert!(
+        text.contains(r#"member="created_at" problem="not there""#),
+        "{text}"
+    );
+    assert!(!text.contains("hunter2"), "{text}");
+}

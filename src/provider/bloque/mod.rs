@@ -168,18 +168,16 @@ pub enum Payload {
 
 impl From<RawJson> for Payload {
     fn from(raw: RawJson) -> Self {
-        let known = serde_json::from_str::<Fields>(raw.as_str())
-            .ok()
-            .and_then(|fields| {
-                // The order of the shapes in the rule.
-                if fields.contains("event_type") {
-                    let account = AccountEvent::try_from(fields).ok()?;
-                    Some(Self::Account(Box::new(account)))
-                } else {
-                    let card = CardEvent::try_from(fields).ok()?;
-                    Some(Self::Card(Box::new(card)))
-                }
-            });
+        let known = raw.to::<Fields>().ok().and_then(|fields| {
+            // The order of the shapes in the rule.
+            if fields.contains("event_type") {
+                let account = AccountEvent::try_from(fields).ok()?;
+                Some(Self::Account(Box::new(account)))
+            } else {
+                let card = CardEvent::try_from(fields).ok()?;
+                Some(Self::Card(Box::new(card)))
+            }
+        });
         known.unwrap_or(Self::Unknown(raw))
     }
 }
