@@ -45,7 +45,8 @@ impl Shape {
     ///
     /// let rule = EventRule::members([Shape::new("notice", ["?topic", "?id"])?])?;
     /// let uri = Uri::from_static("/hooks/acme?topic=payment&id=42");
-    /// let head = RequestHead::new(&Method::POST, &uri, &HeaderMap::new());
+    /// let (method, headers) = (Method::POST, HeaderMap::new());
+    /// let head = RequestHead::new(&method, &uri, &headers);
     /// let event = rule.identify(&ProviderName::new("acme")?, head, None, b"")?;
     /// assert_eq!(event.key.to_string(), "payment:42");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
