@@ -149,7 +149,8 @@ impl Shape {
     }
 
     /// The members that say what the event means: a second delivery of one key that differs in
-    /// them is not a copy. One that lacks counts as null.
+    /// them is a conflict, unless the key is the sender's [own id](Self::own_id). One that lacks
+    /// counts as null.
     ///
     /// None unless set: whatever has the same key is then the same event.
     ///
