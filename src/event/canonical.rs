@@ -413,6 +413,19 @@ mod tests {
         let mut sorted = names;
         sorted.sort_unstable();
         same(&object(&names), &object(&sorted));
+        for twice in [
+            r#"{"a":1,"a":2}"#,
+            r#"{"a":1,"\u0061":2}"#,
+            r#"{"a" :1,"a":1}"#,
+        ] {
+            // There must be a whole step for it to be taken.
+            let long = format!("{twice}{}", " ".repeat(40));
+            assert_eq!(form(&long), None, "{twice}");
+        }
+        same(
+            r#"{"zzzzzzzz":0,"\u0061":1,"ab":2}"#,
+            r#"{"a":1,"ab":2,"zzzzzzzz":0}"#,
+        );
     }
 
     #[test]
