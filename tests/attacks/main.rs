@@ -11,6 +11,12 @@
 )]
 
 mod bodies;
+mod crowds;
+#[cfg(feature = "redis")]
+mod deaths;
+#[cfg(feature = "redis")]
+mod floods;
+mod hang_ups;
 mod logs;
 mod names;
 mod paths;
@@ -19,6 +25,7 @@ mod paths;
 mod redis_support;
 mod signatures;
 mod sources;
+mod spellings;
 #[cfg(feature = "redis")]
 mod stores;
 #[path = "../support/mod.rs"]
