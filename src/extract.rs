@@ -22,6 +22,11 @@ use crate::layer::{Authenticated, Delivery};
 /// and its event is free again: it can be handled once `T` is mended, for as long as the sender
 /// tries. The log line and the observation name the member that does not fit, and never its value.
 ///
+/// What stands in a string and is no text is read as U+FFFD. Members that `T` does not have may hold
+/// anything. A [`serde_json::Value`] takes no number beyond an `f64` and no more than 127 levels; nor
+/// does an enum with `#[serde(tag = "…")]`, which keeps the values around its tag while it looks for it.
+/// A [`RawValue`](serde_json::value::RawValue) takes whatever is JSON.
+///
 /// ```
 /// use axum::http::StatusCode;
 /// use serde::Deserialize;

@@ -83,6 +83,7 @@ mod error;
 pub mod event;
 #[cfg(feature = "axum")]
 mod extract;
+mod head;
 mod joined;
 pub mod layer;
 mod mac;
@@ -106,6 +107,7 @@ pub use error::{ConfigError, ConfigErrorKind};
 pub use event::{Decimal, EventKey, Fingerprint, ProviderName};
 #[cfg(feature = "axum")]
 pub use extract::{Event, EventRejection};
+pub use head::RequestHead;
 pub use layer::{
     Authenticated, Confirm, ConfirmSubject, Confirmation, Delivery, Drain, Lease, NeverAgain,
     Observation, Observer, Unconfirmed,

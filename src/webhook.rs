@@ -7,10 +7,11 @@ use tower_layer::Layer;
 
 use crate::clock::Clock;
 use crate::error::ConfigError;
+use crate::event::ProviderName;
 use crate::layer::{
-    Budget, Confirm, ConfirmSubject, DedupeLayer, Drain, Gates, Guard, Observer, Origin,
-    PeerSource, Reception, SecretPathGate, Settings, SharedConfirm, SourceGate, Steps,
-    WebhookService,
+    Budget, Confirm, ConfirmSubject, DedupeLayer, Drain, Gates, Guard, NamedSteps, Observer,
+    Origin, Owner, PeerSource, Reception, SecretPathGate, Settings, SharedConfirm, SourceGate,
+    Steps, WebhookService,
 };
 use crate::provider::Provider;
 use crate::rejection::RejectionResponse;
@@ -62,11 +63,13 @@ pub struct Webhook {
     peer: PeerSource,
     store: SharedStore,
     settings: Settings,
+    owner: Owner,
 }
 
 impl Webhook {
     /// A webhook of this provider, with records in memory: [`Webhook::dedupe`] keeps them
     /// elsewhere.
+    #[track_caller]
     pub fn new(provider: Provider) -> Self {
         let mut reception = Reception::new(provider.name.clone(), provider.profile.clone());
         if let Some(verifier) = &provider.signature {
@@ -83,12 +86,57 @@ impl Webhook {
             peer: PeerSource::Extension,
             store: SharedStore::new(MemoryStore::new()),
             settings,
+            owner: Owner::here(),
         }
     }
 
     /// Keeps the records in this store.
+    ///
+    /// **Two webhooks that keep their records in one store under one name take each other's events
+    /// for duplicates**: of two services on one Redis, or two handlers of one provider, each event
+    /// then reaches one. Give every consumer that is to see the events for itself a name by
+    /// [`Webhook::consumer`], or a namespace of its own in the store. In one process a second
+    /// webhook is refused when its layer is built; across processes nothing can tell it from a
+    /// second receiver of the same.
     pub fn dedupe(mut self, store: impl Store) -> Self {
         self.store = SharedStore::new(store);
+        self
+    }
+
+    /// Names this consumer of the events: the name is part of every event's key, so that several
+    /// consumers of one store each see an event once.
+    ///
+    /// The name belongs to one webhook with all its clones, layers and services, on several paths
+    /// too. A webhook without one takes the name that is none, and another one then needs one.
+    ///
+    /// To name a consumer on a live route forgets its past: events that it handled before run again
+    /// if they are sent again. Leave the first one unnamed.
+    ///
+    /// ```
+    /// use tower_webhook::{MemoryStore, ProviderName, Webhook, provider};
+    ///
+    /// let endpoint = |secret: &str| provider::stripe(provider::stripe::keys([secret])?);
+    /// let store = MemoryStore::new();
+    /// let orders = Webhook::new(endpoint("whsec_test_9f8e7d6c5b4a")?).dedupe(store.clone());
+    /// let orders = orders.layer()?;
+    ///
+    /// let billing = Webhook::new(endpoint("whsec_test_0a1b2c3d4e5f")?).dedupe(store);
+    /// let refused = billing.layer().unwrap_err().to_string();
+    /// assert!(refused.contains("both keep their records as stripe"), "{refused}");
+    /// let billing = billing.consumer(ProviderName::new("billing")?).layer()?;
+    /// # drop((orders, billing));
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    pub fn consumer(mut self, name: ProviderName) -> Self {
+        self.reception = self.reception.consumer(name);
+        self
+    }
+
+    /// Lets the layer keep its records under a name that another webhook of this process has, in
+    /// the same store: while a configuration is read anew, or where one process plays several
+    /// receivers.
+    pub fn shares_name(mut self) -> Self {
+        self.settings.shares_name = true;
         self
     }
 
@@ -223,11 +271,13 @@ impl Webhook {
     /// # Errors
     ///
     /// Whatever [`DedupeBuilder::build`](crate::layer::DedupeBuilder::build) and
-    /// [`RequireSourceIpLayer::new`](crate::layer::RequireSourceIpLayer::new) refuse.
+    /// [`RequireSourceIpLayer::new`](crate::layer::RequireSourceIpLayer::new) refuse; among it a
+    /// name that another webhook has taken in the same store.
     pub fn layer(&self) -> Result<WebhookLayer, ConfigError> {
         let Provider {
             name: _,
             tenant,
+            hook,
             profile: _,
             rule,
             path,
@@ -251,11 +301,12 @@ impl Webhook {
             signature: signature.clone(),
         };
         let mut builder = DedupeLayer::builder(&self.reception, rule.clone(), gates.proofs())
-            .settings(self.settings.clone());
+            .settings(self.settings.clone())
+            .owned_by(self.owner.clone(), *hook);
         if let Some(tenant) = tenant {
             builder = builder.tenant(tenant.clone());
         }
-        let dedupe = builder.build(self.store.clone())?;
+        let (core, name) = builder.build(self.store.clone())?.into_parts();
         let mut reception = self.reception.clone();
         reception.origin = Origin {
             peer: self.peer.clone(),
@@ -267,9 +318,9 @@ impl Webhook {
             observe_passed: false,
         };
         Ok(WebhookLayer {
-            steps: Arc::new(Steps {
-                guard,
-                core: dedupe.into_core(),
+            steps: Arc::new(NamedSteps {
+                steps: Arc::new(Steps { guard, core }),
+                _name: name,
             }),
         })
     }
@@ -278,7 +329,7 @@ impl Webhook {
 /// The layer of a [`Webhook`].
 #[derive(Debug, Clone)]
 pub struct WebhookLayer {
-    steps: Arc<Steps>,
+    steps: Arc<NamedSteps>,
 }
 
 impl<S> Layer<S> for WebhookLayer {

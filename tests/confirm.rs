@@ -56,7 +56,7 @@ fn counting(
 #[tokio::test]
 async fn a_refused_forgery_leaves_nothing_that_could_refuse_the_true_delivery() {
     let (store, runs, recorder) = (MemoryStore::new(), Stage::new(), Recorder::new());
-    let webhook = blendfi::webhook(store.clone())
+    let webhook = blendfi::webhook_with_plain_key(store.clone())
         .observer(recorder.clone())
         .confirm(|event: Unconfirmed| async move {
             match is_forged(&event) {
@@ -136,7 +136,8 @@ async fn a_forgery_that_is_being_asked_about_does_not_refuse_the_true_delivery()
 #[tokio::test]
 async fn what_was_confirmed_refuses_other_content_while_its_handler_runs() {
     let (store, stage) = (MemoryStore::new(), Stage::new());
-    let webhook = blendfi::webhook(store.clone()).confirm(|_| async { Confirmation::Confirmed });
+    let webhook = blendfi::webhook_with_plain_key(store.clone())
+        .confirm(|_| async { Confirmation::Confirmed });
     let server = blendfi::serve(&webhook, stage.handler()).await;
     let address = server.address;
     let first = event("evt_1", TRUE_DATA).spawn(address);
@@ -346,7 +347,7 @@ async fn while_it_is_asked_about_an_event_nothing_is_held() {
             }
         }
     };
-    let webhook = blendfi::webhook(store.clone()).confirm(confirm);
+    let webhook = blendfi::webhook_with_plain_key(store.clone()).confirm(confirm);
     let server = blendfi::serve(&webhook, counting(&runs)).await;
     let address = server.address;
     let first = event("evt_1", TRUE_DATA).spawn(address);

@@ -261,7 +261,7 @@ async fn a_waiter_that_hangs_up_gives_its_place_back_and_one_out_of_time_comes_a
 #[tokio::test]
 async fn other_content_under_the_key_is_refused_until_the_event_has_failed() {
     let (store, stage, recorder) = (MemoryStore::new(), Stage::new(), Recorder::new());
-    let webhook = blendfi::webhook(store.clone()).observer(recorder.clone());
+    let webhook = blendfi::webhook_with_plain_key(store.clone()).observer(recorder.clone());
     let handler = {
         let stage = stage.clone();
         move |delivery: Delivery| async move {

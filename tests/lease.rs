@@ -146,11 +146,8 @@ async fn a_lost_lease_is_told_to_its_handler_and_its_completion_changes_nothing(
         retention: other.retention,
     };
     assert_eq!(store.complete(&done).await.unwrap(), Held::Held);
-    assert_eq!(
-        event("evt_1", "{}").send(address).await.status,
-        422,
-        "it was other content"
-    );
+    let again = event("evt_1", "{}").send(address).await;
+    assert!(again.is_replayed(), "whatever it meant to the other one");
     assert_eq!(stage.runs(), 1);
 }
 

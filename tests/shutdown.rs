@@ -70,7 +70,8 @@ async fn a_running_handler_is_waited_for_and_everybody_else_comes_again() {
     assert_eq!((done_with(&view), view.attempt), (Some(204), 1));
 
     // Another receiver goes on where this one has stopped.
-    let server = blendfi::serve(&blendfi::webhook(store.clone()), stage.handler()).await;
+    let next = blendfi::webhook(store.clone()).shares_name();
+    let server = blendfi::serve(&next, stage.handler()).await;
     stage.let_go(1);
     assert!(
         event("evt_1", "{}")
@@ -211,7 +212,7 @@ async fn a_confirmation_that_cannot_tell_does_not_hold_up_the_shutdown() {
     assert_eq!(drain.wait(TEN_SECONDS).await, 0);
     assert!(sender.await.unwrap().is_not_now());
     assert_eq!(record(&store, &key("evt_1")).await, None);
-    let next = blendfi::webhook(store.clone());
+    let next = blendfi::webhook(store.clone()).shares_name();
     let server = blendfi::serve(&next, || async { StatusCode::NO_CONTENT }).await;
     assert_eq!(event("evt_1", "{}").send(server.address).await.status, 204);
 }

@@ -20,7 +20,7 @@ use support::http::{Request, Response};
 use support::presets::{NOW, Preset, SECRET, blendfi_signature, clock};
 use support::receiver::Receiver;
 use support::server::Server;
-use tower_webhook::provider::{self, blendfi, stripe};
+use tower_webhook::provider::{self, blendfi, bloque, stripe};
 use tower_webhook::{Event, EventKey, Fingerprint, MemoryStore, ProviderName, Store, Webhook};
 
 /// JSON values that some reader of JSON trips over, each with another one that is not the same.
@@ -398,6 +398,67 @@ async fn a_typed_payload_is_read_whatever_strangers_wrote() {
             assert_eq!(response.status, 204, "{note}: {response:?}");
             let read = std::mem::take(&mut *read.lock().unwrap());
             assert_eq!(read, [format!("{id}: {note}")]);
+        }
+    }
+}
+
+/// A handler that does not see what it knows acknowledges the event as one of an unknown shape.
+#[tokio::test]
+async fn a_name_that_is_no_text_hides_no_event_from_a_typed_handler() {
+    let seen = |is_known: bool| {
+        if is_known {
+            StatusCode::NO_CONTENT
+        } else {
+            StatusCode::IM_A_TEAPOT
+        }
+    };
+    let webhook = |preset: Preset| Webhook::new(preset.provider()).clock(clock());
+    let conversion = async move |Event(event): Event<blendfi::Payload>| {
+        seen(matches!(event.data, blendfi::Data::Conversion(_)))
+    };
+    let preset = Preset::BlendFi;
+    let conversions = preset.serve(&webhook(preset), conversion).await;
+    let of_card = async move |Event(event): Event<bloque::Payload>| {
+        seen(!matches!(event, bloque::Payload::Unknown(_)))
+    };
+    let preset = Preset::BloqueAccounts;
+    let accounts = preset.serve(&webhook(preset), of_card).await;
+    let payment = async move |Event(event): Event<bloque::PaymentPayload>| {
+        seen(matches!(event, bloque::PaymentPayload::Payment(_)))
+    };
+    let preset = Preset::BloquePayments;
+    let payments = preset.serve(&webhook(preset), payment).await;
+    let bodies = [
+        (
+            Preset::BlendFi,
+            &conversions,
+            r#"{"id":"evt_N","type":"conversion.created","created_at":"2026-05-04T13:00:00Z","data":{"object":"conversion",@:1}}"#,
+        ),
+        (
+            Preset::BloqueAccounts,
+            &accounts,
+            r#"{"account_urn":"did:N","medium":"virtual","event_type":"account.activated","event_data":{},"timestamp":"2025-03-15T14:30:01.123Z",@:1}"#,
+        ),
+        (
+            Preset::BloqueAccounts,
+            &accounts,
+            r#"{@:1,"type":"authorization","event":"purchase","transaction_id":"tx_N","amount":"15","asset":"DUSD/6"}"#,
+        ),
+        (
+            Preset::BloquePayments,
+            &payments,
+            r#"{"id":"evp_N",@:1,"type":"payment.succeeded","data":{"id":"pay_1"}}"#,
+        ),
+    ];
+    let names = [&br#""\ud83d""#[..], br#""\ude00\ud83d""#, b"\"\xff\""];
+    for (n, name) in names.into_iter().enumerate() {
+        for (preset, server, body) in bodies {
+            let body = body.replace('N', &n.to_string());
+            let (before, behind) = body.split_once('@').unwrap();
+            let body = [before.as_bytes(), name, behind.as_bytes()].concat();
+            let response = preset.deliver(&body).send(server.address).await;
+            let text = String::from_utf8_lossy(&body);
+            assert_eq!(response.status, 204, "{text}: {response:?}");
         }
     }
 }

@@ -82,6 +82,8 @@ impl Operator {
     fn run(&self) -> Result<(), ConfigError> {
         let webhook = Webhook::new(self.provider.clone())
             .dedupe(self.store.clone())
+            // The one before may be on its last requests.
+            .shares_name()
             .clock(self.clock.clone());
         let (seed, effects) = (self.seed, Arc::clone(&self.effects));
         let handler = service_fn(move |request: Request<Full<Bytes>>| {

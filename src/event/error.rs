@@ -53,6 +53,8 @@ pub enum EventErrorKind {
     DuplicateMember,
     /// Two spellings of one field are both there and differ.
     Ambiguous,
+    /// A parameter of the query is there twice.
+    RepeatedParameter,
     /// A field of the key holds bytes that are not UTF-8, or half of a surrogate pair.
     NotText,
     /// The id header disagrees with the body, in one of its lines.
@@ -60,6 +62,8 @@ pub enum EventErrorKind {
     /// The header that the rule keys on is missing, repeated, or not 1 to 256 visible ASCII
     /// characters.
     NoIdHeader,
+    /// The body is empty, or nothing but white space, and its content is to make the key.
+    EmptyBody,
     /// The rule wants a signed id and the signature covers none.
     NoSignedId,
 }
@@ -72,9 +76,11 @@ impl EventErrorKind {
             Self::WrongType => "neither an integer nor a string with content",
             Self::DuplicateMember => "there twice, or in an object that is",
             Self::Ambiguous => "two spellings of the field are there and differ",
+            Self::RepeatedParameter => "the query has it twice",
             Self::NotText => "not text: bytes that are not UTF-8, or half of a surrogate pair",
             Self::IdHeaderDisagrees => "the id header disagrees with the body",
             Self::NoIdHeader => "not there once with 1 to 256 visible ASCII characters",
+            Self::EmptyBody => "the body is empty: it tells no event from another",
             Self::NoSignedId => "the signature covers no id",
         }
     }

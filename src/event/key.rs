@@ -2,67 +2,18 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::name::ProviderName;
+use super::scope::Scope;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::printable::{Printable, is_hidden};
 use crate::text::Text;
 
-/// The name of a sender, or of a tenant: 1 to 32 of `a-z`, `0-9`, `-` and `_`.
-///
-/// It stands in log lines, metrics and store keys, so it is short and plain.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProviderName(Cow<'static, str>);
-
-impl ProviderName {
-    /// A name from text.
-    ///
-    /// # Errors
-    ///
-    /// A text that is empty, over 32 characters, or holds another character.
-    ///
-    /// ```
-    /// use tower_webhook::ProviderName;
-    ///
-    /// assert_eq!(ProviderName::new("acme-eu")?.as_str(), "acme-eu");
-    /// assert!(ProviderName::new("Acme:EU").is_err());
-    /// # Ok::<(), tower_webhook::ConfigError>(())
-    /// ```
-    pub fn new(name: impl Into<Cow<'static, str>>) -> Result<Self, ConfigError> {
-        let name = name.into();
-        let plain =
-            |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
-        if (1..=32).contains(&name.len()) && name.bytes().all(plain) {
-            Ok(Self(name))
-        } else {
-            Err(ConfigError::new(
-                ConfigErrorKind::Name,
-                format!("{name:?} is not 1 to 32 of a-z, 0-9, '-' and '_'"),
-            ))
-        }
-    }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for ProviderName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
-    }
-}
-
-impl fmt::Display for ProviderName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// The name of one event: its provider, its tenant if there are several, and the parts that its
-/// sender tells events apart by.
+/// The name of one event: its provider, its tenant and its consumer if there are several, and the
+/// parts that its sender tells events apart by.
 ///
 /// Two keys are equal only where every part is: `["a:b", "c"]` is never `["a", "b:c"]`. Clones
 /// share their text.
@@ -83,7 +34,8 @@ impl fmt::Display for ProviderName {
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EventKey {
     provider: ProviderName,
-    tenant: Option<ProviderName>,
+    /// Most keys have none.
+    scope: Option<Arc<Scope>>,
     /// The parts, each escaped, joined by colons.
     parts: Text<46>,
 }
@@ -107,7 +59,7 @@ impl EventKey {
         {
             return Ok(Self {
                 provider,
-                tenant: None,
+                scope: None,
                 parts: Text::from(only.as_ref()),
             });
         }
@@ -127,16 +79,39 @@ impl EventKey {
         }
         Ok(Self {
             provider,
-            tenant: None,
+            scope: None,
             parts: Text::from(&*joined),
         })
     }
 
     /// The same key, of one tenant of several.
     #[must_use]
-    pub fn of_tenant(mut self, tenant: Option<ProviderName>) -> Self {
-        self.tenant = tenant;
+    pub fn of_tenant(self, tenant: Option<ProviderName>) -> Self {
+        let consumer = self.consumer().cloned();
+        self.of_scope(Scope { tenant, consumer }.shared())
+    }
+
+    /// The same key, as one consumer of several sees it.
+    #[must_use]
+    pub fn of_consumer(self, consumer: Option<ProviderName>) -> Self {
+        let tenant = self.tenant().cloned();
+        self.of_scope(Scope { tenant, consumer }.shared())
+    }
+
+    pub(crate) fn of_scope(mut self, scope: Option<Arc<Scope>>) -> Self {
+        self.scope = scope;
         self
+    }
+
+    /// The same key with one more part.
+    pub(crate) fn with_part(self, part: &str) -> Self {
+        let mut parts = self.parts.as_str().to_owned();
+        parts.push(':');
+        escape_into(part, &mut parts);
+        Self {
+            parts: Text::from(&*parts),
+            ..self
+        }
     }
 
     /// Whose event it is.
@@ -146,7 +121,12 @@ impl EventKey {
 
     /// Which tenant's event it is, where there are several.
     pub fn tenant(&self) -> Option<&ProviderName> {
-        self.tenant.as_ref()
+        self.scope.as_ref()?.tenant.as_ref()
+    }
+
+    /// Which consumer's view of the event it is, where there are several.
+    pub fn consumer(&self) -> Option<&ProviderName> {
+        self.scope.as_ref()?.consumer.as_ref()
     }
 
     /// The parts as the sender wrote them.
@@ -154,13 +134,22 @@ impl EventKey {
         self.parts.as_str().split(':').map(unescape)
     }
 
-    /// The whole key in one unambiguous line: provider, `@tenant` if any, and the parts, in which
-    /// `:`, `%` and control characters are written as `%3A` and so on.
+    /// The whole key in one unambiguous line: provider, `@tenant` and `/consumer` if any, and the
+    /// parts, in which `:`, `%` and control characters are written as `%3A` and so on.
     pub fn encoded(&self) -> String {
-        match &self.tenant {
-            Some(tenant) => format!("{}@{tenant}:{}", self.provider, self.parts.as_str()),
-            None => format!("{}:{}", self.provider, self.parts.as_str()),
+        if self.scope.is_none() {
+            return format!("{}:{}", self.provider, self.parts.as_str());
         }
+        format!("{}:{}", self.encoded_scope(), self.parts.as_str())
+    }
+
+    /// What stands before the parts.
+    pub(crate) fn encoded_scope(&self) -> String {
+        let scope = self.scope.as_deref();
+        scope.map_or_else(
+            || self.provider.to_string(),
+            |scope| scope.encoded(&self.provider),
+        )
     }
 
     /// The [encoded](Self::encoded) key for a log line: every character that begins a line of its
@@ -204,12 +193,8 @@ impl EventKey {
         let (scope, parts) = text
             .split_once(':')
             .ok_or_else(|| refused("an encoded event key reads provider:part"))?;
-        let (provider, tenant) = match scope.split_once('@') {
-            Some((provider, tenant)) => (provider, Some(ProviderName::new(tenant.to_owned())?)),
-            None => (scope, None),
-        };
-        let provider = ProviderName::new(provider.to_owned())?;
-        let key = Self::new(provider, parts.split(':').map(unescape))?.of_tenant(tenant);
+        let (provider, scope) = Scope::decode(scope)?;
+        let key = Self::new(provider, parts.split(':').map(unescape))?.of_scope(scope.shared());
         if key.parts.as_str() == parts || key.escaped() == text {
             Ok(key)
         } else {
@@ -318,9 +303,14 @@ impl Fingerprint {
 
     /// The fingerprint of what this digest was taken of.
     pub(super) fn taken(content: Sha256) -> Self {
+        Self::of_digest(&content.finalize().into())
+    }
+
+    /// The fingerprint of content with this SHA-256.
+    pub(super) fn of_digest(digest: &[u8; 32]) -> Self {
         let mut bytes = [0; 16];
-        for (to, from) in bytes.iter_mut().zip(content.finalize()) {
-            *to = from;
+        for (to, from) in bytes.iter_mut().zip(digest) {
+            *to = *from;
         }
         Self(bytes)
     }
@@ -395,19 +385,6 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_short_and_plain() {
-        let longest = "a".repeat(32);
-        assert!(ProviderName::new(longest.clone()).is_ok());
-        for name in ["", "A", "a b", "a:b", "a@b", "é", &format!("{longest}a")] {
-            let error = ProviderName::new(name.to_owned()).unwrap_err();
-            assert_eq!(
-                error.to_string(),
-                format!("name: {name:?} is not 1 to 32 of a-z, 0-9, '-' and '_'")
-            );
-        }
-    }
-
-    #[test]
     fn tenants_are_kept_apart() {
         let tenant = |name: &'static str| Some(ProviderName::new(name).unwrap());
         assert_ne!(
@@ -427,9 +404,41 @@ mod tests {
     }
 
     #[test]
+    fn consumers_are_kept_apart_and_from_tenants() {
+        let name = |name: &'static str| Some(ProviderName::new(name).unwrap());
+        let of = |tenant, consumer| key(&["1"]).of_tenant(tenant).of_consumer(consumer);
+        let texts = [
+            (of(None, None), "acme:1"),
+            (of(name("a"), None), "acme@a:1"),
+            (of(None, name("a")), "acme/a:1"),
+            (of(name("a"), name("b")), "acme@a/b:1"),
+            (of(name("b"), name("a")), "acme@b/a:1"),
+        ];
+        for (key, text) in &texts {
+            assert_eq!(key.encoded(), *text);
+            assert_eq!(EventKey::decode(text).as_ref(), Ok(key));
+            assert_eq!(texts.iter().filter(|(other, _)| other == key).count(), 1);
+        }
+        let (last, _) = &texts[4];
+        assert_eq!(last.consumer().map(ProviderName::as_str), Some("a"));
+        assert_eq!(last.to_string(), "1", "what a person reads is the sender's");
+    }
+
+    #[test]
     fn only_what_was_encoded_is_decoded() {
         for text in [
-            "", "acme", "acme:", "acme::1", "Acme:1", "acme:%3a", "acme:%", "acme@:1",
+            "",
+            "acme",
+            "acme:",
+            "acme::1",
+            "Acme:1",
+            "acme:%3a",
+            "acme:%",
+            "acme@:1",
+            "acme/:1",
+            "acme/a@b:1",
+            "acme@a@b:1",
+            "acme/a/b:1",
         ] {
             assert!(EventKey::decode(text).is_err(), "{text:?}");
         }

@@ -7,18 +7,30 @@
 //! the key and is never trusted.
 
 mod canonical;
+mod condition;
+mod content;
 mod decimal;
 mod error;
+mod field;
+mod handling;
+mod identity;
 mod key;
 mod members;
+mod name;
 pub(crate) mod payload;
 mod pointer;
+mod query;
 mod rule;
+mod scope;
 mod shape;
 
 pub use decimal::Decimal;
 pub use error::{EventError, EventErrorKind};
-pub use key::{EventKey, Fingerprint, ProviderName};
-pub use rule::{EventRule, Identity};
+pub(crate) use field::scalar;
+pub use handling::Handling;
+pub use identity::Identity;
+pub use key::{EventKey, Fingerprint};
+pub use name::ProviderName;
+pub use rule::EventRule;
+pub(crate) use scope::Scope;
 pub use shape::Shape;
-pub(crate) use shape::scalar;

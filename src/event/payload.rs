@@ -11,6 +11,13 @@ use crate::printable::Printable;
 /// Longest name or path that is told.
 const LONGEST: usize = 256;
 
+/// What can be wrong with a member; the payloads of presets say the same, behind its name and a
+/// colon.
+pub(crate) const MISSING: &str = "not there";
+pub(crate) const TWICE: &str = "there twice";
+pub(crate) const WRONG_TYPE: &str = "of another type";
+pub(crate) const AMBIGUOUS: &str = "differs from another spelling of it";
+
 /// Reads a body as a `T`: without the byte order mark before it, and with a replacement character
 /// for what stands in a string and is no text.
 ///
@@ -80,6 +87,11 @@ impl PayloadError {
         let text = error.to_string();
         let (problem, name) = match error.classify() {
             Category::Data => problem(&text),
+            // JSON all the same.
+            _ if text.starts_with("number out of range") => {
+                ("a number beyond what its type takes", None)
+            }
+            _ if text.starts_with("recursion limit") => ("nested deeper than its type takes", None),
             Category::Syntax | Category::Io => ("the body is not JSON", None),
             Category::Eof => ("the body is JSON that ends too soon", None),
         };
@@ -134,13 +146,21 @@ impl std::error::Error for PayloadError {}
 /// stands behind the words that are looked for.
 fn problem(text: &str) -> (&'static str, Option<&str>) {
     for (start, problem) in [
-        ("missing field `", "not there"),
-        ("duplicate field `", "there twice"),
+        ("missing field `", MISSING),
+        ("duplicate field `", TWICE),
         ("unknown field `", "not expected"),
     ] {
         if let Some(rest) = text.strip_prefix(start) {
             return (problem, rest.split('`').next());
         }
+    }
+    let plain = |name: &str| (name.bytes()).all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if let Some((name, said)) = text.split_once(": ").filter(|(name, _)| plain(name))
+        && let Some(problem) = [MISSING, TWICE, WRONG_TYPE, AMBIGUOUS]
+            .into_iter()
+            .find(|problem| *problem == said)
+    {
+        return (problem, Some(name));
     }
     let problem = WORDS
         .iter()
@@ -165,7 +185,7 @@ const WORDS: [(&str, &str); 15] = [
     ("invalid type: null", "of another type: it is null"),
     ("invalid type: sequence", "of another type: it is an array"),
     ("invalid type: map", "of another type: it is an object"),
-    ("invalid type: ", "of another type"),
+    ("invalid type: ", WRONG_TYPE),
     (
         "invalid value: integer ",
         "an integer that its type does not take",
@@ -305,6 +325,10 @@ mod tests {
                 r#"{"id":"a","items":[],"own":"hunter2"#,
                 "own: the body is JSON that ends too soon",
             ),
+            (
+                r#"{"id":"a","items":[{"price":1e400}]}"#,
+                "items[0].price: a number beyond what its type takes",
+            ),
             (r#"{"id":"hunter2" nonsense}"#, "the body is not JSON"),
             (r#"{"id":"a","items":[]} hunter2"#, "the body is not JSON"),
             (r#""hunter2""#, "of another type: it is a string"),
@@ -321,6 +345,12 @@ mod tests {
         assert_eq!(
             told::<Untagged>(r#""hunter2""#),
             "fits no variant of its type"
+        );
+        let deep = format!("{}{}", "[".repeat(129), "]".repeat(129));
+        let deep = told::<serde_json::Value>(&deep);
+        assert!(
+            deep.ends_with(": nested deeper than its type takes"),
+            "{deep}"
         );
         let error = read::<Order>(b"{\n\"id\":1}").unwrap_err();
         assert_eq!((error.line, error.column), (2, 6));

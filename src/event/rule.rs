@@ -2,16 +2,20 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 
 use super::canonical::{Forms, mark};
+use super::content::{self, WithId};
 use super::error::{EventError, EventErrorKind as Kind};
-use super::key::{EventKey, Fingerprint, ProviderName};
+use super::handling::Handling;
+use super::identity::Identity;
+use super::key::Fingerprint;
 use super::members::{self, Wanted};
+use super::name::ProviderName;
 use super::shape::{Shape, refused};
-use crate::clock::UnixTime;
 use crate::error::ConfigError;
+use crate::head::RequestHead;
 use crate::joined::once;
 
 /// How to tell one event from another, by content that was proved.
@@ -49,13 +53,10 @@ enum Source {
         unknown: Unknown,
     },
     SignedId,
-    Body,
+    Body(Option<Box<WithId>>),
     /// A header that nothing covers.
     InsecureHeader(HeaderName),
 }
-
-/// Longest id that is taken from a header.
-const MAX_HEADER_ID_LEN: usize = 256;
 
 /// What becomes of a body that fits no shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,35 +66,26 @@ enum Unknown {
     KeyedOnBody(&'static str),
 }
 
-/// What is known of one event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Identity {
-    /// The key that its copies share.
-    pub key: EventKey,
-    /// What it means.
-    pub fingerprint: Fingerprint,
-    /// When it happened, where its content says so.
-    pub time: Option<UnixTime>,
-    /// The name of the shape that the body has; `None` where it has none that the rule knows.
-    pub shape: Option<&'static str>,
-}
-
 impl EventRule {
     /// Events are told apart by members of their JSON body; the first shape that fits counts.
     ///
     /// # Errors
     ///
-    /// No shape.
+    /// No shape, or one without a key.
     pub fn members(shapes: impl IntoIterator<Item = Shape>) -> Result<Self, ConfigError> {
-        let shapes: Box<[_]> = shapes.into_iter().collect();
+        let shapes: Vec<_> = shapes.into_iter().collect();
+        if !shapes.iter().all(Shape::has_key) {
+            return Err(refused("a shape needs a key field"));
+        }
         if shapes.is_empty() {
             return Err(refused("needs at least one shape"));
         }
+        let wanted = Wanted::new(shapes.iter().flat_map(Shape::pointers));
+        let shapes = shapes.into();
         Ok(Self {
             source: Source::Members {
-                wanted: Wanted::new(shapes.iter().flat_map(Shape::pointers)),
                 shapes,
+                wanted,
                 unknown: Unknown::Refused,
             },
             id_header: None,
@@ -110,11 +102,85 @@ impl EventRule {
 
     /// Events are told apart by the digest of their whole body: for senders whose only id stands
     /// in a header that nothing covers.
+    ///
+    /// A body that is empty, or nothing but white space, is refused: it tells no event from another.
     pub fn body() -> Self {
         Self {
-            source: Source::Body,
+            source: Source::Body(None),
             id_header: None,
         }
+    }
+
+    /// Bodies of these shapes are keyed on an id that nothing covers, together with their digest;
+    /// all others stay keyed on the digest alone. For a rule made by [`EventRule::body`]; others
+    /// stay as they are.
+    ///
+    /// That is for events that hold no moment or version of their own, so that two true ones can
+    /// agree in every byte: somebody is added to a team, removed, and added again. With the id a
+    /// repeated delivery is a duplicate and the second true event is not. The first of the headers
+    /// that is there counts; where none is, the event is refused. What shape a body has is for its
+    /// members to say, never for a header.
+    ///
+    /// # Insecure
+    ///
+    /// Whoever holds a captured delivery of such a shape can send it again under another id, and
+    /// its handler runs again. [`EventRule::key_on_content_alone`] is the strict choice.
+    ///
+    /// ```
+    /// # use http::HeaderMap;
+    /// # use tower_webhook::ProviderName;
+    /// # use tower_webhook::event::{EventRule, Shape};
+    /// let removed = Shape::recognized("removed").only(["id"]);
+    /// let rule = EventRule::body().with_unsigned_id_for(["X-Acme-Delivery"], [removed])?;
+    /// let key = |id: &str, body: &str| -> Result<_, Box<dyn std::error::Error>> {
+    ///     let headers = HeaderMap::from_iter([("x-acme-delivery".parse()?, id.parse()?)]);
+    ///     Ok(rule.identify(&ProviderName::new("acme")?, &headers, None, body.as_bytes())?.key)
+    /// };
+    /// assert_ne!(key("1", r#"{"id":7}"#)?, key("2", r#"{"id":7}"#)?);
+    /// let paid = r#"{"id":7,"paid_at":"2026-05-04T13:00:00Z"}"#;
+    /// assert_eq!(key("1", paid)?, key("2", paid)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A text that is no header name; no header, or no shape.
+    pub fn with_unsigned_id_for<'a>(
+        mut self,
+        headers: impl IntoIterator<Item = &'a str>,
+        shapes: impl IntoIterator<Item = Shape>,
+    ) -> Result<Self, ConfigError> {
+        let headers: Box<[_]> = (headers.into_iter())
+            .map(header_name)
+            .collect::<Result<_, _>>()?;
+        if headers.is_empty() {
+            return Err(refused("needs a header to take the id from"));
+        }
+        let shapes: Vec<_> = shapes.into_iter().collect();
+        if shapes.is_empty() {
+            return Err(refused("needs at least one shape"));
+        }
+        let wanted = Wanted::new(shapes.iter().flat_map(Shape::pointers));
+        let shapes = shapes.into();
+        if let Source::Body(with_id) = &mut self.source {
+            *with_id = Some(Box::new(WithId {
+                headers,
+                shapes,
+                wanted,
+            }));
+        }
+        Ok(self)
+    }
+
+    /// Keys every body on its digest alone, whatever
+    /// [`with_unsigned_id_for`](EventRule::with_unsigned_id_for) said: a replay is then always a
+    /// duplicate, and so is a second true event that agrees with an earlier one in every byte.
+    #[must_use]
+    pub fn key_on_content_alone(mut self) -> Self {
+        if let Source::Body(with_id) = &mut self.source {
+            *with_id = None;
+        }
+        self
     }
 
     /// Events are told apart by a header that no signature covers.
@@ -184,50 +250,68 @@ impl EventRule {
         self.id_header.as_ref()
     }
 
-    /// What is known of the event in this body.
+    /// Whether parameters of the query can be part of a key.
+    pub(crate) fn reads_query(&self) -> bool {
+        match &self.source {
+            Source::Members { shapes, .. } => shapes.iter().any(Shape::reads_query),
+            Source::SignedId | Source::Body(_) | Source::InsecureHeader(_) => false,
+        }
+    }
+
+    /// What is known of the event in this body, under this head: a [`RequestHead`], or headers
+    /// alone.
     ///
     /// # Errors
     ///
-    /// A body that is not JSON, has no known shape, or could be read in two ways; an id header
-    /// that disagrees.
-    pub fn identify(
+    /// A body that is not JSON, has no known shape, or could be read in two ways; one without
+    /// content, where that makes the key; an id header that disagrees, or is wanted and not there.
+    pub fn identify<'a>(
         &self,
         provider: &ProviderName,
-        headers: &HeaderMap,
+        head: impl Into<RequestHead<'a>>,
         signed_id: Option<&str>,
         body: &[u8],
     ) -> Result<Identity, EventError> {
+        let head = head.into();
+        let headers = head.headers();
         let identity = match &self.source {
             Source::Members {
                 shapes,
                 wanted,
                 unknown,
-            } => match (by_members(shapes, wanted, provider, body), unknown) {
+            } => match (by_members(shapes, wanted, provider, head, body), unknown) {
                 (Err(error), Unknown::KeyedOnBody(kind))
                     if matches!(
                         error.kind(),
                         Kind::UnknownShape | Kind::WrongType | Kind::NotText
                     ) =>
                 {
-                    by_body(provider, Some(*kind), body)?
+                    content::by_digest(provider, Some(*kind), body)?
                 }
                 (outcome, _) => outcome?,
             },
             Source::SignedId => {
                 let id = signed_id.ok_or(EventError::new(Kind::NoSignedId))?;
                 Identity {
-                    key: key(provider, [Cow::Borrowed(id)])?,
+                    key: content::key(provider, [Cow::Borrowed(id)])?,
                     fingerprint: Fingerprint::of(body),
                     time: None,
                     shape: None,
+                    handling: Handling::OncePerId,
                 }
             }
-            Source::Body => by_body(provider, None, body)?,
+            Source::Body(with_id) => {
+                content::identity_of(with_id.as_deref(), provider, headers, body)?
+            }
             Source::InsecureHeader(name) => Identity {
-                key: key(provider, [Cow::Borrowed(header_id(headers, name)?)])?,
+                key: content::key(
+                    provider,
+                    [Cow::Borrowed(content::header_id(headers, name)?)],
+                )?,
                 fingerprint: Fingerprint::of(body),
                 time: None,
                 shape: None,
+                handling: Handling::Once,
             },
         };
         if let Some(name) = &self.id_header {
@@ -242,35 +326,27 @@ impl EventRule {
     }
 }
 
-fn header_name(name: &'static str) -> Result<HeaderName, ConfigError> {
+fn header_name(name: &str) -> Result<HeaderName, ConfigError> {
     HeaderName::from_bytes(name.as_bytes())
         .map_err(|_| refused(format!("{name:?} is not a header name")))
-}
-
-/// The id that stands in this header, in visible ASCII; a line that is repeated counts once.
-fn header_id<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<&'h str, EventError> {
-    let mut values = headers.get_all(name).iter();
-    let first = values.next();
-    first
-        .filter(|first| values.all(|other| other == *first))
-        .and_then(|value| value.to_str().ok())
-        .filter(|id| (1..=MAX_HEADER_ID_LEN).contains(&id.len()))
-        .filter(|id| id.bytes().all(|byte| byte.is_ascii_graphic()))
-        .ok_or_else(|| EventError::at(Kind::NoIdHeader, name))
 }
 
 fn by_members(
     shapes: &[Shape],
     wanted: &Wanted,
     provider: &ProviderName,
+    head: RequestHead<'_>,
     body: &[u8],
 ) -> Result<Identity, EventError> {
+    // A notice whose query says everything may have no body.
+    let has_members = !content::is_blank(body) || !shapes.iter().any(Shape::reads_query);
+    let body = if has_members { body } else { b"{}" };
     let text = members::text(body);
     let mut found = wanted.find(&text).map_err(EventError::new)?;
     found.is_lossy = matches!(text, Cow::Owned(_));
     let mut shape = None;
     for other in shapes {
-        if other.fits(&found)? {
+        if other.fits(&found, &text)? {
             shape = Some(other);
             break;
         }
@@ -279,10 +355,10 @@ fn by_members(
     // Whether it is such an event at all comes before what it means.
     let mut wrong = None;
     let parts = shape.key.iter().map_while(|field| {
-        let part = field.key_part(&found);
+        let part = field.part(&found, head.uri().query());
         part.map_err(|error| wrong = Some(error)).ok()
     });
-    let key = key(provider, parts);
+    let key = content::key(provider, parts);
     if let Some(error) = wrong {
         return Err(error);
     }
@@ -295,36 +371,14 @@ fn by_members(
     } else {
         Fingerprint::of(meaning.bytes())
     };
+    let key = key?;
     Ok(Identity {
-        key: key?,
+        handling: shape.handling_of(|id| key.reads(id)),
+        key,
         fingerprint,
         time: shape.time_of(&found)?,
         shape: Some(shape.name),
     })
-}
-
-fn by_body(
-    provider: &ProviderName,
-    kind: Option<&'static str>,
-    body: &[u8],
-) -> Result<Identity, EventError> {
-    let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(body));
-    // Four parts where there is a kind: more than any shape of the same provider has.
-    let unknown = kind.map(|kind| ["unknown", kind]);
-    let parts = unknown.into_iter().flatten().chain(["sha256", &digest]);
-    Ok(Identity {
-        key: key(provider, parts.map(Cow::Borrowed))?,
-        fingerprint: Fingerprint::of(body),
-        time: None,
-        shape: None,
-    })
-}
-
-fn key<'a>(
-    provider: &ProviderName,
-    parts: impl IntoIterator<Item = Cow<'a, str>>,
-) -> Result<EventKey, EventError> {
-    EventKey::new(provider.clone(), parts).map_err(|_| EventError::new(Kind::WrongType))
 }
 
 #[cfg(test)]

@@ -2,12 +2,11 @@
 
 use std::borrow::Cow;
 
-use serde_json::from_str;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-
-use super::canonical::{self, Forms, mark};
-use super::error::{EventError, EventErrorKind as Kind};
+use super::canonical::Forms;
+use super::condition::Demand;
+use super::error::EventError;
+use super::field::{Field, KeyField};
+use super::handling::Handling;
 use super::members::Found;
 use super::pointer::Pointer;
 use crate::clock::UnixTime;
@@ -16,48 +15,135 @@ use crate::error::{ConfigError, ConfigErrorKind};
 /// One form that a provider's events have: which members make the key, which the fingerprint.
 ///
 /// A field is a JSON pointer (RFC 6901) through objects. Where a sender spells a member in two
-/// ways, both pointers stand with `|` between them; if both are there, they must agree.
+/// ways, both pointers stand with `|` between them; if both are there, they must agree. A field of
+/// the key can be a parameter of the query too: `?id`, or `/data/id|?data.id`. It is decoded as a
+/// form is, and one that is there twice is refused.
 #[derive(Debug, Clone)]
 pub struct Shape {
     pub(super) name: &'static str,
-    when: Option<Field>,
-    pub(super) key: Vec<Field>,
+    conditions: Vec<(Option<Field>, Demand)>,
+    pub(super) key: Vec<KeyField>,
     fingerprint: Vec<Field>,
     time: Option<Field>,
+    handling: Handling,
+    test_ids: Vec<Box<str>>,
 }
 
 impl Shape {
-    /// A shape whose events are told apart by these members, each a string or an integer.
+    /// A shape whose events are told apart by these fields, each a string or an integer.
     ///
     /// Integers count by their digits, of any length, and equal the string of those digits.
     ///
     /// # Errors
     ///
-    /// No field, or a text that is no pointer.
+    /// No field, or a text that is neither a pointer nor the name of a parameter.
+    ///
+    /// ```
+    /// use http::{HeaderMap, Method, Uri};
+    /// use tower_webhook::event::{EventRule, Shape};
+    /// use tower_webhook::{ProviderName, RequestHead};
+    ///
+    /// let rule = EventRule::members([Shape::new("notice", ["?topic", "?id"])?])?;
+    /// let uri = Uri::from_static("/hooks/acme?topic=payment&id=42");
+    /// let head = RequestHead::new(&Method::POST, &uri, &HeaderMap::new());
+    /// let event = rule.identify(&ProviderName::new("acme")?, head, None, b"")?;
+    /// assert_eq!(event.key.to_string(), "payment:42");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new<'a>(
         name: &'static str,
         key: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, ConfigError> {
-        let key = fields(key)?;
+        let key: Vec<_> = (key.into_iter())
+            .map(KeyField::parse)
+            .collect::<Result<_, _>>()?;
         if key.is_empty() {
             return Err(refused("a shape needs a key field"));
         }
         Ok(Self {
-            name,
-            when: None,
             key,
-            fingerprint: Vec::new(),
-            time: None,
+            ..Self::recognized(name)
         })
     }
 
-    /// The shape fits only where this member is there and not null.
+    /// A shape that only recognises a body, by its conditions, and names no key: for
+    /// [`EventRule::with_unsigned_id_for`](super::EventRule::with_unsigned_id_for).
+    pub fn recognized(name: &'static str) -> Self {
+        Self {
+            name,
+            conditions: Vec::new(),
+            key: Vec::new(),
+            fingerprint: Vec::new(),
+            time: None,
+            handling: Handling::Once,
+            test_ids: Vec::new(),
+        }
+    }
+
+    /// The shape fits only where this member is there and not null. All conditions of a shape must
+    /// hold.
     ///
     /// # Errors
     ///
     /// A text that is no pointer.
-    pub fn when(mut self, field: &str) -> Result<Self, ConfigError> {
-        self.when = Some(Field::parse(field)?);
+    pub fn when(self, field: &str) -> Result<Self, ConfigError> {
+        self.demand(field, Demand::Filled)
+    }
+
+    /// The shape fits only where this member is there, null or not.
+    ///
+    /// # Errors
+    ///
+    /// A text that is no pointer.
+    pub fn when_there(self, field: &str) -> Result<Self, ConfigError> {
+        self.demand(field, Demand::There)
+    }
+
+    /// The shape fits only where this member is one of these texts, or an integer with these
+    /// digits.
+    ///
+    /// # Errors
+    ///
+    /// A text that is no pointer.
+    pub fn when_one_of<'a>(
+        self,
+        field: &str,
+        texts: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, ConfigError> {
+        self.demand(field, Demand::OneOf(boxed(texts)))
+    }
+
+    /// The shape fits only where this member is not there.
+    ///
+    /// # Errors
+    ///
+    /// A text that is no pointer.
+    pub fn unless(self, field: &str) -> Result<Self, ConfigError> {
+        self.demand(field, Demand::Absent)
+    }
+
+    /// The shape fits only where the body is an object with no other members than these.
+    #[must_use]
+    pub fn only<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        self.conditions.push((None, Demand::Only(boxed(names))));
+        self
+    }
+
+    /// The shape fits only where this member is an object with no other members than these.
+    ///
+    /// # Errors
+    ///
+    /// A text that is no pointer.
+    pub fn only_in<'a>(
+        self,
+        field: &str,
+        names: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, ConfigError> {
+        self.demand(field, Demand::Only(boxed(names)))
+    }
+
+    fn demand(mut self, field: &str, demand: Demand) -> Result<Self, ConfigError> {
+        self.conditions.push((Some(Field::parse(field)?), demand));
         Ok(self)
     }
 
@@ -73,7 +159,9 @@ impl Shape {
         mut self,
         members: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, ConfigError> {
-        self.fingerprint = fields(members)?;
+        self.fingerprint = (members.into_iter())
+            .map(Field::parse)
+            .collect::<Result<_, _>>()?;
         Ok(self)
     }
 
@@ -87,19 +175,78 @@ impl Shape {
         Ok(self)
     }
 
-    /// Where its members stand.
-    pub(super) fn pointers(&self) -> impl Iterator<Item = &Pointer> {
-        let fields = self.key.iter().chain(&self.fingerprint);
-        let fields = fields.chain(&self.when).chain(&self.time);
-        fields.flat_map(|field| &field.0)
+    /// The key is the sender's own id of the event, so that other content under it is a duplicate
+    /// too: the same event from an endpoint of another version, or with a count of attempts.
+    ///
+    /// It counts only where a signature is demanded, which covers the body and the id in it.
+    /// Otherwise other content under one key stays a conflict.
+    ///
+    /// # Errors
+    ///
+    /// A key of several fields, or one of the query: no sender signs those as its id.
+    pub fn own_id(mut self) -> Result<Self, ConfigError> {
+        match &*self.key {
+            [id] if !id.reads_query() => {}
+            _ => return Err(refused("the sender's own id is one member of the body")),
+        }
+        self.handling = Handling::OncePerId;
+        Ok(self)
     }
 
-    pub(super) fn fits(&self, found: &Found<'_, '_>) -> Result<bool, EventError> {
-        let Some(field) = &self.when else {
-            return Ok(true);
-        };
-        let mut values = field.values(found);
-        values.try_fold(false, |any, value| Ok(any | (value? != "null")))
+    /// Ids that the sender uses for tests, over and over: events with one of them are never
+    /// deduplicated, and told to the observer.
+    ///
+    /// # Errors
+    ///
+    /// A key of several fields.
+    pub fn test_ids<'a>(
+        mut self,
+        ids: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, ConfigError> {
+        if self.key.len() != 1 {
+            return Err(refused("a test id is the whole key: it has one field"));
+        }
+        self.test_ids = boxed(ids).into();
+        Ok(self)
+    }
+
+    /// A body of this shape is a question that wants an answer, such as a challenge: the handler
+    /// runs each time and its response is the sender's, and nothing is claimed or recorded.
+    ///
+    /// What fits must hold no event: nothing stops a captured one from running its handler again.
+    #[must_use]
+    pub fn answered(mut self) -> Self {
+        self.handling = Handling::Answered;
+        self
+    }
+
+    pub(super) fn has_key(&self) -> bool {
+        !self.key.is_empty()
+    }
+
+    pub(super) fn reads_query(&self) -> bool {
+        self.key.iter().any(KeyField::reads_query)
+    }
+
+    /// Where its members stand.
+    pub(super) fn pointers(&self) -> impl Iterator<Item = &Pointer> {
+        let conditions = self
+            .conditions
+            .iter()
+            .filter_map(|(field, _)| field.as_ref());
+        let fields = self.fingerprint.iter().chain(conditions).chain(&self.time);
+        let key = self.key.iter().flat_map(KeyField::pointers);
+        key.chain(fields.flat_map(Field::pointers))
+    }
+
+    /// Whether a body, as text, is of this shape.
+    pub(super) fn fits(&self, found: &Found<'_, '_>, body: &str) -> Result<bool, EventError> {
+        for (field, demand) in &self.conditions {
+            if !demand.is_met(field.as_ref(), found, body)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Writes the form of what the event means.
@@ -115,134 +262,21 @@ impl Shape {
             None => Ok(None),
         }
     }
+
+    /// How an event of this shape is handled whose key `reads` as this text or not.
+    pub(super) fn handling_of(&self, reads: impl Fn(&[u8]) -> bool) -> Handling {
+        if self.test_ids.iter().any(|id| reads(id.as_bytes())) {
+            Handling::TestId
+        } else {
+            self.handling
+        }
+    }
 }
 
-fn fields<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Vec<Field>, ConfigError> {
-    texts.into_iter().map(Field::parse).collect()
+fn boxed<'a>(texts: impl IntoIterator<Item = &'a str>) -> Box<[Box<str>]> {
+    texts.into_iter().map(Into::into).collect()
 }
 
 pub(super) fn refused(message: impl Into<Cow<'static, str>>) -> ConfigError {
     ConfigError::new(ConfigErrorKind::EventRule, message)
-}
-
-/// A member, in each of its spellings.
-#[derive(Debug, Clone)]
-pub(super) struct Field(Vec<Pointer>);
-
-impl Field {
-    fn parse(text: &str) -> Result<Self, ConfigError> {
-        text.split('|')
-            .map(Pointer::parse)
-            .collect::<Result<_, _>>()
-            .map(Self)
-    }
-
-    /// The JSON text of each spelling that is there.
-    fn values<'b>(
-        &self,
-        found: &Found<'_, 'b>,
-    ) -> impl Iterator<Item = Result<&'b str, EventError>> {
-        (self.0.iter()).filter_map(|pointer| {
-            let value = found.get(pointer).transpose()?;
-            Some(value.map_err(|kind| self.error(kind)))
-        })
-    }
-
-    fn error(&self, kind: Kind) -> EventError {
-        match self.0.first() {
-            Some(pointer) => EventError::at(kind, pointer),
-            None => EventError::new(kind),
-        }
-    }
-
-    pub(super) fn key_part<'b>(&self, found: &Found<'_, 'b>) -> Result<Cow<'b, str>, EventError> {
-        let mut part: Option<Cow<'b, str>> = None;
-        for value in self.values(found) {
-            let value = value?;
-            let read = scalar(value).ok_or_else(|| {
-                let no_text = value.starts_with('"') && from_str::<String>(value).is_err();
-                self.error(if no_text {
-                    Kind::NotText
-                } else {
-                    Kind::WrongType
-                })
-            })?;
-            if found.is_lossy && read.contains(char::REPLACEMENT_CHARACTER) {
-                return Err(self.error(Kind::NotText));
-            }
-            if part.as_ref().is_some_and(|other| *other != read) {
-                return Err(self.error(Kind::Ambiguous));
-            }
-            part = Some(read);
-        }
-        part.ok_or_else(|| self.error(Kind::UnknownShape))
-    }
-
-    /// Adds the form of what it means.
-    fn meaning(&self, found: &Found<'_, '_>, out: &mut Forms) -> Result<(), EventError> {
-        let begin = out.len();
-        for value in self.values(found) {
-            let value = value?;
-            if value == "null" {
-                continue;
-            }
-            let end = out.len();
-            canonical::append(value, out);
-            if end > begin {
-                if out.bytes().get(begin..end) != out.bytes().get(end..) {
-                    return Err(self.error(Kind::Ambiguous));
-                }
-                out.truncate(end);
-            }
-        }
-        if out.len() == begin {
-            out.push(&[mark(b'n')]);
-        }
-        Ok(())
-    }
-
-    /// A time that cannot be read is no time: the event is not lost for it.
-    fn time(&self, found: &Found<'_, '_>) -> Result<Option<UnixTime>, EventError> {
-        let mut text = None;
-        for value in self.values(found) {
-            text = text.or(scalar(value?));
-        }
-        Ok(text.and_then(|text| moment(&text)))
-    }
-}
-
-fn moment(text: &str) -> Option<UnixTime> {
-    if text.len() <= 19 && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return text.parse().ok().map(UnixTime::from_secs);
-    }
-    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-    // What lies before 1970 is its beginning.
-    let micros = u64::try_from(time.unix_timestamp()).map_or(0, |seconds| {
-        (seconds.saturating_mul(1_000_000)).saturating_add(u64::from(time.nanosecond() / 1_000))
-    });
-    Some(UnixTime::from_micros(micros))
-}
-
-/// A longer part of a key is no identifier, and would be kept for as long as the record is.
-const MAX_PART_LEN: usize = 1024;
-
-/// The text of a string with content, or the digits of an integer; `1.0`, `1e3` and `-0` are
-/// other spellings of integers and refused.
-pub(crate) fn scalar(raw: &str) -> Option<Cow<'_, str>> {
-    if raw.starts_with('"') {
-        let text: Cow<'_, str> = match raw.strip_prefix('"')?.strip_suffix('"')? {
-            // Looking at all of it takes less than to stop early.
-            plain if !plain.bytes().fold(false, |any, byte| any | (byte == b'\\')) => {
-                Cow::Borrowed(plain)
-            }
-            _ => Cow::Owned(from_str(raw).ok()?),
-        };
-        return (1..=MAX_PART_LEN).contains(&text.len()).then_some(text);
-    }
-    if raw.len() > MAX_PART_LEN {
-        return None;
-    }
-    let digits = raw.strip_prefix('-').unwrap_or(raw);
-    let integer = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    (integer && raw != "-0").then_some(Cow::Borrowed(raw))
 }

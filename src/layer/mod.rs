@@ -90,7 +90,7 @@ pub use dedupe::{
     Confirm, ConfirmLimits, ConfirmSubject, Confirmation, Dedupe, DedupeBuilder, DedupeLayer,
     Delivery, Drain, Lease, NeverAgain, Unconfirmed,
 };
-pub(crate) use dedupe::{Settings, SharedConfirm};
+pub(crate) use dedupe::{Owner, Settings, SharedConfirm};
 pub use gated::{Gated, GatedFuture};
 pub(crate) use gates::{Gates, SecretPathGate, SourceGate};
 pub(crate) use guard::Guard;
@@ -105,5 +105,5 @@ pub use secret_path::RequireSecretPathLayer;
 pub use source_ip::RequireSourceIpLayer;
 pub use unproved::ClaimedId;
 pub use verify::VerifySignatureLayer;
-pub(crate) use webhook::Steps;
+pub(crate) use webhook::{NamedSteps, Steps};
 pub use webhook::{WebhookFuture, WebhookService};

@@ -58,6 +58,8 @@ pub struct Interest {
 pub struct Observation<'a> {
     /// Whose delivery it was, or claimed to be.
     pub provider: &'a ProviderName,
+    /// Which consumer's it was, where they have names.
+    pub consumer: Option<&'a ProviderName>,
     /// What became of it.
     pub verdict: Verdict,
     /// Why, where it was not simply handled.
@@ -88,6 +90,11 @@ pub struct Observation<'a> {
     pub attempt: Option<u32>,
     /// The same key came with other content after a failure, and was taken.
     pub corrected: bool,
+    /// The key is the sender's own id, and came with other content before: a duplicate all the
+    /// same, or the next attempt after one that failed.
+    pub content_differs: bool,
+    /// The id is one that the sender uses for tests, and is never deduplicated.
+    pub test_id: bool,
     /// The event happened before the retention began: that it is no copy is not certain.
     pub predates_retention: bool,
     /// The store could not be asked and the handler ran all the same.
@@ -221,6 +228,7 @@ impl TracingObserver {
                 tracing::$level!(
                     target: "tower_webhook",
                     provider = %observation.provider,
+                    consumer = observation.consumer.map(tracing::field::display),
                     reason = observation.reason.map(Reason::code),
                     status = observation.status.map(|status| status.as_u16()),
                     key = observation.key.map(|key| tracing::field::display(key.escaped())),
@@ -232,6 +240,8 @@ impl TracingObserver {
                     clock_suspected = observation.clock_suspected.then_some(true),
                     attempt = observation.attempt,
                     corrected = observation.corrected.then_some(true),
+                    content_differs = observation.content_differs.then_some(true),
+                    test_id = observation.test_id.then_some(true),
                     predates_retention = observation.predates_retention.then_some(true),
                     unchecked = observation.unchecked.then_some(true),
                     detail = observation.detail.map(tracing::field::display),

@@ -42,6 +42,7 @@ use crate::signature::{Scheme, SignatureErrorKind, Verified};
 #[derive(Clone)]
 pub struct Reception {
     pub(crate) provider: ProviderName,
+    pub(crate) consumer: Option<ProviderName>,
     pub(crate) profile: DeliveryProfile,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) budget: Budget,
@@ -68,6 +69,7 @@ impl Reception {
         let budget = Budget::default();
         Self {
             provider,
+            consumer: None,
             max_body_bytes: profile.largest_body(),
             profile,
             clock: Arc::new(SystemClock),
@@ -82,6 +84,14 @@ impl Reception {
             interest: Interest::default(),
             rejections: None,
         }
+    }
+
+    /// Names who takes these deliveries, where several are to see the same events. See
+    /// [`Webhook::consumer`](crate::Webhook::consumer).
+    #[must_use]
+    pub fn consumer(mut self, name: ProviderName) -> Self {
+        self.consumer = Some(name);
+        self
     }
 
     /// Refuses longer bodies with 413, announced or not. The
@@ -179,6 +189,7 @@ impl Reception {
     pub(crate) fn observation(&self, verdict: Verdict) -> Observation<'_> {
         Observation {
             provider: &self.provider,
+            consumer: self.consumer.as_ref(),
             verdict,
             reason: None,
             detail: None,
@@ -192,6 +203,8 @@ impl Reception {
             clock_suspected: false,
             attempt: None,
             corrected: false,
+            content_differs: false,
+            test_id: false,
             predates_retention: false,
             unchecked: false,
             timings: Timings::default(),
@@ -316,6 +329,7 @@ impl fmt::Debug for Reception {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             provider,
+            consumer,
             profile,
             clock,
             budget,
@@ -332,6 +346,7 @@ impl fmt::Debug for Reception {
         } = self;
         f.debug_struct("Reception")
             .field("provider", provider)
+            .field("consumer", consumer)
             .field("profile", profile)
             .field("clock", clock)
             .field("budget", budget)

@@ -12,7 +12,7 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::answering::Answering;
-use super::dedupe::{Answer, Core, Known, Waiting, check_outermost};
+use super::dedupe::{Answer, Core, Known, TakenName, Waiting, check_outermost};
 use super::guard::Guard;
 use super::proofs::Proofs;
 use super::refusal::Refusal;
@@ -27,7 +27,14 @@ use crate::signature::Verification;
 #[derive(Debug, Clone)]
 pub struct WebhookService<S> {
     inner: S,
-    steps: Arc<Steps>,
+    steps: Arc<NamedSteps>,
+}
+
+/// Steps, and the name that layers and services of theirs have taken: requests share the steps only.
+#[derive(Debug)]
+pub(crate) struct NamedSteps {
+    pub(crate) steps: Arc<Steps>,
+    pub(crate) _name: Arc<TakenName>,
 }
 
 /// What is done before the handler.
@@ -89,7 +96,7 @@ where
 }
 
 impl<S> WebhookService<S> {
-    pub(crate) fn new(inner: S, steps: Arc<Steps>) -> Self {
+    pub(crate) fn new(inner: S, steps: Arc<NamedSteps>) -> Self {
         Self { inner, steps }
     }
 }
@@ -116,7 +123,7 @@ where
         let (mut parts, body) = request.into_parts();
         let Guard {
             reception, gates, ..
-        } = &self.steps.guard;
+        } = &self.steps.steps.guard;
         let mut proofs = Proofs::take(&mut parts, reception);
         let admitted =
             check_outermost(&parts).and_then(|()| gates.admit(&mut parts, &mut proofs, reception));
@@ -130,7 +137,7 @@ where
         // The time to answer begins here, whenever the future is polled.
         proofs.arrival(reception);
         let mut received = Received {
-            steps: Arc::clone(&self.steps),
+            steps: Arc::clone(&self.steps.steps),
             inner: self.inner.clone(),
             parts: Box::new(parts),
             body,

@@ -37,6 +37,8 @@ use crate::source::Allowlist;
 pub struct Provider {
     pub(crate) name: ProviderName,
     pub(crate) tenant: Option<ProviderName>,
+    /// One of several hooks of the provider whose keys are never alike.
+    pub(crate) hook: Option<&'static str>,
     pub(crate) profile: DeliveryProfile,
     pub(crate) rule: EventRule,
     pub(crate) path: Option<PathTokens>,
@@ -50,6 +52,7 @@ impl Provider {
         Self {
             name,
             tenant: None,
+            hook: None,
             profile,
             rule,
             path: None,
@@ -140,6 +143,19 @@ impl Provider {
         self
     }
 
+    /// Keys every body on its content alone, where the provider keys some on an id that nothing
+    /// covers. See [`EventRule::key_on_content_alone`].
+    #[must_use]
+    pub fn key_on_content_alone(mut self) -> Self {
+        self.rule = self.rule.key_on_content_alone();
+        self
+    }
+
+    pub(super) fn hook(mut self, name: &'static str) -> Self {
+        self.hook = Some(name);
+        self
+    }
+
     /// The sender's name.
     pub fn name(&self) -> &ProviderName {
         &self.name
@@ -179,6 +195,8 @@ impl Provider {
     #[must_use]
     pub fn with_rule(mut self, rule: EventRule) -> Self {
         self.rule = rule;
+        // Its keys are like any other's now.
+        self.hook = None;
         self
     }
 }

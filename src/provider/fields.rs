@@ -27,8 +27,13 @@ impl RawJson {
         self.as_str() == "null"
     }
 
+    /// The value as a `T`, with a replacement character for what stands in it and is no text.
+    pub(super) fn to<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
+        payload::read(self.as_str().as_bytes())
+    }
+
     fn read<T: DeserializeOwned>(&self, name: &str) -> Result<T, FieldError> {
-        payload::read(self.as_str().as_bytes()).map_err(|source| FieldError {
+        self.to().map_err(|source| FieldError {
             source: Some(source),
             ..FieldError::new(FieldErrorKind::WrongType, name)
         })
@@ -276,10 +281,10 @@ pub enum FieldErrorKind {
 impl FieldErrorKind {
     fn text(self) -> &'static str {
         match self {
-            Self::Missing => "not there",
-            Self::WrongType => "of another type",
-            Self::Ambiguous => "differs from another spelling of it",
-            Self::Twice => "there twice",
+            Self::Missing => payload::MISSING,
+            Self::WrongType => payload::WRONG_TYPE,
+            Self::Ambiguous => payload::AMBIGUOUS,
+            Self::Twice => payload::TWICE,
         }
     }
 }

@@ -26,6 +26,21 @@
 //! Nothing but the body is signed. `X-GitHub-Event` and `X-GitHub-Delivery` can be made up by
 //! whoever holds one captured delivery: tell the kind of an event by what is in its body, and keep
 //! the id to search by. Only the record stops a replay, for as long as it is kept.
+//!
+//! # Events without a moment of their own
+//!
+//! Some events hold no time, version or id of their own, so that a second true one agrees with the
+//! first in every byte: somebody is added to a team, removed, and added again. These types are told
+//! apart by `X-GitHub-Delivery` together with the body: `membership`, `org_block`, `organization`,
+//! `team`, `github_app_authorization`, `workflow_dispatch` and `repository_dispatch`. GitHub keeps
+//! the id when it delivers again, so that a redelivery is a duplicate. The type is read off the
+//! members of the signed body, never off `X-GitHub-Event`.
+//!
+//! **For these types a captured delivery runs again under another id**, as often as whoever holds it
+//! likes: nothing that is signed tells it from a true one. Where that is worse than a missed event,
+//! choose [`Provider::key_on_content_alone`]: then the second of two equal events is taken for a
+//! duplicate for as long as the record is kept. A hook whose content type is
+//! `application/x-www-form-urlencoded` sends no JSON and is keyed on its content alone.
 
 use std::time::Duration;
 
@@ -33,7 +48,7 @@ use super::Provider;
 use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
-use crate::event::{EventRule, ProviderName};
+use crate::event::{EventRule, ProviderName, Shape};
 use crate::secret::{KeyRing, NamedSecret, SecretFormat, api_key};
 use crate::signature::{Scheme, Verifier};
 
@@ -42,9 +57,8 @@ use crate::signature::{Scheme, Verifier};
 /// - `X-Hub-Signature-256: sha256=<hex>` over the body alone; the SHA-1 of `X-Hub-Signature` does
 ///   not count. It covers no time, so a captured delivery never grows stale.
 /// - One event is one body, by its digest: two deliveries that agree in every byte are one event,
-///   also where two hooks with one secret send them. Keyed on `X-GitHub-Delivery` they would be
-///   two, and a replay a third one:
-///   [`EventRule::with_insecure_header_key`] says what that costs.
+///   also where two hooks with one secret send them. Only the types that hold no moment of their own
+///   are told apart by `X-GitHub-Delivery` too, as [the module](self) says.
 /// - Bodies of up to 25 MiB: GitHub delivers none over "25 MB"
 ///   (<https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap>), which is taken
 ///   for the larger of its two meanings.
@@ -68,11 +82,85 @@ pub fn github(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
     Ok(Provider::signed(
         ProviderName::new("github")?,
         Verifier::new(scheme, keys),
-        EventRule::body(),
+        EventRule::body().with_unsigned_id_for(["X-GitHub-Delivery"], without_moment()?)?,
         profile,
     ))
 }
 
+/// The types that hold no moment or version of their own, by members that no other type has
+/// together (`@octokit/openapi-webhooks` 12.1 lists those of all types).
+fn without_moment() -> Result<[Shape; 8], ConfigError> {
+    // Members that any event can have.
+    let envelope = [
+        "action",
+        "enterprise",
+        "installation",
+        "organization",
+        "repository",
+        "sender",
+    ];
+    let and = |own: &'static [&'static str]| envelope.iter().chain(own).copied();
+    Ok([
+        Shape::recognized("membership")
+            .when_one_of("/action", ["added", "removed"])?
+            .when("/scope")?
+            .when("/member")?
+            .when("/team")?,
+        Shape::recognized("org_block")
+            .when_one_of("/action", ["blocked", "unblocked"])?
+            .when("/blocked_user")?
+            .when("/organization")?,
+        Shape::recognized("organization")
+            .when_one_of(
+                "/action",
+                ["member_added", "member_invited", "member_removed"],
+            )?
+            .when("/organization")?,
+        Shape::recognized("organization")
+            .when_one_of("/action", ["deleted", "renamed"])?
+            .when("/organization")?
+            // Else it is a repository or an app that was deleted.
+            .unless("/repository")?
+            .unless("/installation/account")?
+            .only(and(&["changes", "membership"])),
+        Shape::recognized("team")
+            .when_one_of(
+                "/action",
+                [
+                    "added_to_repository",
+                    "created",
+                    "deleted",
+                    "edited",
+                    "removed_from_repository",
+                ],
+            )?
+            .when("/team")?
+            .only(and(&["changes", "team"])),
+        Shape::recognized("github_app_authorization")
+            .when_one_of("/action", ["revoked"])?
+            .when("/sender")?
+            .only([
+                "action",
+                "enterprise",
+                "installation",
+                "organization",
+                "sender",
+            ]),
+        Shape::recognized("workflow_dispatch")
+            .when("/workflow")?
+            .when("/ref")?
+            .when("/repository")?
+            .when_there("/inputs")?
+            .unless("/action")?,
+        Shape::recognized("repository_dispatch")
+            .when("/action")?
+            .when("/branch")?
+            .when("/repository")?
+            .when_there("/client_payload")?,
+    ])
+}
+
+/// The hook's secrets, named `1`, `2` and so on in their order. The key is the text itself.
 /// The hook's secrets, named `1`, `2` and so on in their order
 /// unless they [bring a name](NamedSecret). The key is the text itself.
 ///

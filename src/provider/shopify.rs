@@ -27,6 +27,21 @@
 //! Nothing but the body is signed. `X-Shopify-Topic`, `X-Shopify-Shop-Domain`,
 //! `X-Shopify-Webhook-Id` and the others can be made up by whoever holds one captured delivery.
 //!
+//! # Events without a moment of their own
+//!
+//! Bodies of the topics `…/delete` and `…/remove` name what is gone and no time, so that a second
+//! true event agrees with the first in every byte: a product is removed from a sales channel, added,
+//! and removed again. They are told apart by `X-Shopify-Webhook-Id` together with the body. Retries
+//! keep that id. What counts is the signed body, never `X-Shopify-Topic`: a body with no members but
+//! `id` and `admin_graphql_api_id`, the listing of a collection or a product with nothing but its id,
+//! and what `customers/delete` sends. A body with other members is keyed on its content alone,
+//! whatever its topic: those of `fulfillment_events/delete` or `discounts/delete` hold a time, and
+//! those of `metaobjects/delete` or `customer_groups/delete` can't be told from other topics'. So are
+//! orders.
+//!
+//! **A captured delivery of these bodies runs again under another id**: nothing that is signed tells
+//! it from a true one. [`Provider::key_on_content_alone`] is the strict choice.
+//!
 //! # One URL and tenant for each topic
 //!
 //! Two topics can send one and the same body, such as `orders/create` and `orders/paid` of an order
@@ -40,7 +55,7 @@ use super::Provider;
 use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
-use crate::event::{EventRule, ProviderName};
+use crate::event::{EventRule, ProviderName, Shape};
 use crate::secret::{KeyRing, NamedSecret, SecretFormat, api_key, whsec};
 use crate::signature::{Scheme, Verifier};
 
@@ -48,9 +63,8 @@ use crate::signature::{Scheme, Verifier};
 ///
 /// - `X-Shopify-Hmac-Sha256: <base64>` over the body alone. It covers no time, so a captured
 ///   delivery never grows stale: only its record stops a replay.
-/// - One event is one body, by its digest: see [the module](self) for topics that share theirs.
-///   Keyed on an unsigned header such as `X-Shopify-Webhook-Id` every replay would be an event:
-///   [`EventRule::with_insecure_header_key`] says what that costs.
+/// - One event is one body, by its digest: see [the module](self) for topics that share theirs, and
+///   for those that are told apart by `X-Shopify-Webhook-Id` too.
 /// - Bodies of up to 10 MiB. Shopify states no limit for HTTPS; what it sends passes 1 MB
 ///   (<https://shopify.dev/changelog/amazon-eventbridge-webhook-payload-size-limit-increased-to-1-mb>),
 ///   and 10 MB are the most that Pub/Sub, its other way of delivery, takes.
@@ -81,11 +95,50 @@ pub fn shopify(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
     Ok(Provider::signed(
         ProviderName::new("shopify")?,
         Verifier::new(scheme, keys),
-        EventRule::body(),
+        EventRule::body().with_unsigned_id_for(ID_HEADERS, without_moment()?)?,
         profile,
     ))
 }
 
+/// The id of a delivery, which retries keep; else that of the event.
+const ID_HEADERS: [&str; 4] = [
+    "X-Shopify-Webhook-Id",
+    "Shopify-Webhook-Id",
+    "X-Shopify-Event-Id",
+    "Shopify-Event-Id",
+];
+
+/// Bodies that name what was deleted or removed and say nothing else.
+fn without_moment() -> Result<[Shape; 5], ConfigError> {
+    Ok([
+        Shape::recognized("delete")
+            .when("/id")?
+            .only(["id", "admin_graphql_api_id"]),
+        Shape::recognized("customers/delete")
+            .when("/id")?
+            .when_there("/tax_exemptions")?
+            .only([
+                "addresses",
+                "admin_graphql_api_id",
+                "email_marketing_consent",
+                "id",
+                "phone",
+                "sms_marketing_consent",
+                "tax_exemptions",
+            ]),
+        Shape::recognized("collection_listings/remove")
+            .only(["collection_listing"])
+            .only_in("/collection_listing", ["collection_id"])?,
+        Shape::recognized("product_listings/remove")
+            .only(["product_listing"])
+            .only_in("/product_listing", ["product_id"])?,
+        Shape::recognized("scheduled_product_listings/remove")
+            .only(["scheduled_product_listing"])
+            .only_in("/scheduled_product_listing", ["product_id"])?,
+    ])
+}
+
+/// The app's client secrets, named `1`, `2` and so on in their order. The key is the text itself.
 /// The app's client secrets, named `1`, `2` and so on in their order
 /// unless they [bring a name](NamedSecret). The key is the text itself.
 /// After a rotation the old one can go on signing for an hour: keep both in the ring.

@@ -26,9 +26,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Once per URL Slack sends a `url_verification` with a `challenge` and no `event_id`. It comes to
-//! the handler as an event of no known shape, keyed on its digest, and the handler must answer 200
-//! with the challenge as the body.
+//! Once per URL, and whenever the URL is saved again, Slack sends a `url_verification` with a
+//! `challenge` and no `event_id`. It comes to the handler each time, as the shape
+//! `url_verification`, and nothing is recorded: the handler must answer 200 with the challenge as the
+//! body.
 //!
 //! Slash commands and interactions are signed alike and are forms, not JSON: they are refused with
 //! 400 here. For those, replace the rule by [`EventRule::body`] through [`Provider::with_rule`], on
@@ -56,8 +57,8 @@ const WAITS: &[Duration] = &[
 /// - `X-Slack-Signature: v0=<hex>` over `v0:{timestamp}:{body}`, with `X-Slack-Request-Timestamp`;
 ///   five minutes of tolerance.
 /// - One event is one `event_id`. What it means is its `type` and `event`; it happened at
-///   `event_time`. Every other JSON body, the `url_verification` among them, is told apart by its
-///   digest.
+///   `event_time`. Other content under its `event_id` is a duplicate. A `url_verification` is
+///   answered each time; every other JSON body is told apart by its digest.
 /// - Four attempts, each waiting 3 s: the second nearly at once, the others after 1 and 5 minutes,
 ///   after every answer but 2xx. No redelivery by hand is documented. Whether a retry is signed
 ///   anew is not stated; one that is not, and is older than the tolerance, is refused. An app that
@@ -80,16 +81,22 @@ pub fn slack(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
         .secrets(SecretFormat::Text)
         .build()?;
     let event = Shape::new("event", ["/event_id"])?
+        .own_id()?
         .when("/event_id")?
         .fingerprint(["/type", "/event"])?
         .time("/event_time")?;
+    let handshake = Shape::new("url_verification", ["/type"])?
+        .when_one_of("/type", ["url_verification"])?
+        .when("/challenge")?
+        .unless("/event")?
+        .answered();
     let profile =
         DeliveryProfile::new(RetrySchedule::Listed(WAITS), RetriedStatuses::AllButSuccess)
             .with_time_to_answer(Duration::from_secs(3));
     Ok(Provider::signed(
         ProviderName::new("slack")?,
         Verifier::new(scheme, keys),
-        EventRule::members([event])?.or_body("event"),
+        EventRule::members([event, handshake])?.or_body("event"),
         profile,
     ))
 }
@@ -112,6 +119,7 @@ where
 mod tests {
     use super::*;
     use crate::clock::UnixTime;
+    use crate::event::Handling;
     use crate::provider::tests::{event, receive};
 
     // docs.slack.dev, "Verifying requests from Slack": secret, time, body and signature.
@@ -163,7 +171,13 @@ mod tests {
         assert!(deliver(BY_MENTION, &other).is_err());
 
         let handshake = deliver(BY_HANDSHAKE, HANDSHAKE).unwrap();
-        assert_eq!(handshake.shape, None);
-        assert!(handshake.key.to_string().contains(":sha256:"));
+        assert_eq!(handshake.shape, Some("url_verification"));
+        assert_eq!(handshake.handling, Handling::Answered);
+        // What has an event is one, whatever it says that it is.
+        let posing = MENTION.replace("event_callback", "url_verification");
+        let posing = posing.replace("\"token\"", "\"challenge\":\"x\",\"token\"");
+        assert_eq!(event(&preset(), &posing).handling, Handling::OncePerId);
+        let without_id = posing.replace("\"event_id\":\"Ev1\",", "");
+        assert_eq!(event(&preset(), &without_id).handling, Handling::Once);
     }
 }

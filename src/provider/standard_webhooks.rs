@@ -60,6 +60,7 @@ const WAITS: &[Duration] = &[
 /// - `webhook-signature: v1,<base64>` over `{id}.{timestamp}.{body}`, with `webhook-id` and
 ///   `webhook-timestamp`; or the same three headers as `svix-…`. Five minutes of tolerance.
 /// - One event is one id, which is signed. What it means is its whole body; its time is not known.
+///   Other content under the id is a duplicate: the sender signed both.
 /// - Svix's documented schedule: eight attempts, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h and 10 h apart,
 ///   after every answer but 2xx, each waiting 15 s; any can be sent again by hand. Each attempt is
 ///   signed anew. Where the sender's own differs, say so by [`Provider::with_profile`].

@@ -97,6 +97,7 @@ mod error;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+mod identity;
 mod memory;
 mod record;
 #[cfg(feature = "redis")]
@@ -119,6 +120,7 @@ pub use command::{
     Release, Renew, StoredResponse,
 };
 pub use error::{StoreError, StoreErrorKind};
+pub use identity::StoreIdentity;
 pub use memory::MemoryStore;
 pub use shared::SharedStore;
 pub use token::Token;
@@ -126,8 +128,9 @@ pub use token::Token;
 /// Keeps one record per event key; the [module](self) says what that guarantees. Whether a store of
 /// your own does, `testing::check_store` of the feature `testing` finds out.
 ///
-/// No method but [`for_renewals`](Store::for_renewals) has a default body: each is a promise that only
-/// the store itself can keep. Every one may be dropped half-way and sent again.
+/// No method but [`identity`](Store::identity) and [`for_renewals`](Store::for_renewals) has a default
+/// body: each is a promise that only the store itself can keep. Every one may be dropped half-way and
+/// sent again.
 ///
 /// # Errors
 ///
@@ -136,6 +139,15 @@ pub use token::Token;
 /// known then of whether the command took effect, save with [`StoreErrorKind::Full`]: nothing was
 /// changed.
 pub trait Store: Send + Sync + 'static {
+    /// Which records these are, so that two webhooks are not given the same ones under one name by
+    /// mistake. A store around another one says what that one does.
+    ///
+    /// `None`, as it is unless overridden, is a store that cannot tell: only clones of one
+    /// [`SharedStore`] then count as the same.
+    fn identity(&self) -> Option<StoreIdentity> {
+        None
+    }
+
     /// Asks for the right to handle an event.
     ///
     /// The same token again, while it holds the claim, gets the same grant with its lease set

@@ -12,6 +12,7 @@ use crate::event::{EventKey, ProviderName};
 use super::Store;
 use super::command::{Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Release, Renew};
 use super::error::StoreError;
+use super::identity::StoreIdentity;
 
 /// A store whose kind is no longer part of its type; clones share it.
 ///
@@ -37,6 +38,14 @@ impl SharedStore {
     }
 }
 
+impl SharedStore {
+    /// What the store says it is; else what this handle and its clones are.
+    pub(crate) fn own_identity(&self) -> StoreIdentity {
+        let own = || StoreIdentity::of_allocation("shared", Arc::as_ptr(&self.0));
+        self.0.identity().unwrap_or_else(own)
+    }
+}
+
 impl fmt::Debug for SharedStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SharedStore({})", self.0.kind())
@@ -44,6 +53,10 @@ impl fmt::Debug for SharedStore {
 }
 
 impl Store for SharedStore {
+    fn identity(&self) -> Option<StoreIdentity> {
+        Some(self.own_identity())
+    }
+
     async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
         self.0.claim(claim).await
     }
@@ -92,6 +105,7 @@ impl Store for SharedStore {
 /// [`Store`] with its futures boxed, so that it can stand behind a pointer.
 trait Boxed: Send + Sync {
     fn kind(&self) -> &'static str;
+    fn identity(&self) -> Option<StoreIdentity>;
     fn claim<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, Result<ClaimOutcome, StoreError>>;
     fn complete<'a>(&'a self, complete: &'a Complete) -> BoxFuture<'a, Result<Held, StoreError>>;
     fn release<'a>(&'a self, release: &'a Release) -> BoxFuture<'a, Result<Held, StoreError>>;
@@ -114,6 +128,10 @@ trait Boxed: Send + Sync {
 impl<S: Store> Boxed for S {
     fn kind(&self) -> &'static str {
         any::type_name::<S>()
+    }
+
+    fn identity(&self) -> Option<StoreIdentity> {
+        Store::identity(self)
     }
 
     fn claim<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, Result<ClaimOutcome, StoreError>> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::event::{EventKey, ProviderName};
 use crate::store::{
     Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Release, Renew, SharedStore, Store,
-    StoreError, StoreErrorKind,
+    StoreError, StoreErrorKind, StoreIdentity,
 };
 
 /// A store that fails, stalls, loses replies or forgets, on command; else it is the one inside.
@@ -267,6 +267,10 @@ impl FaultyStore {
 }
 
 impl Store for FaultyStore {
+    fn identity(&self) -> Option<StoreIdentity> {
+        self.inner().identity()
+    }
+
     async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
         let (store, keys) = (self.inner(), [&claim.key].into_iter());
         self.meet(Operation::Claim, keys, &store, store.claim(claim))

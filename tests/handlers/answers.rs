@@ -130,7 +130,9 @@ async fn an_answer_marked_never_again_stands_and_settles_the_event() {
         (200, true, 1)
     );
 
-    let replaying = blendfi::webhook(store.clone()).replay_responses(64);
+    let replaying = blendfi::webhook(store.clone())
+        .replay_responses(64)
+        .shares_name();
     let server = blendfi::serve(&replaying, handler).await;
     let event = blendfi::event("evt_2", "{}");
     assert_eq!(event.send(server.address).await.status, 410);
@@ -416,7 +418,7 @@ async fn what_does_not_fit_the_handlers_type_is_told_by_its_member_and_never_by_
     let guard = log.capture(false);
     let handler = async |_: Event<Approved>| StatusCode::NO_CONTENT;
     for (number, observer) in [None, Some(recorder.clone())].into_iter().enumerate() {
-        let mut webhook = blendfi::webhook(store.clone());
+        let mut webhook = blendfi::webhook(store.clone()).shares_name();
         if let Some(observer) = observer {
             webhook = webhook.observer(observer);
         }
@@ -473,4 +475,45 @@ async fn what_does_not_fit_the_handlers_type_is_told_by_its_member_and_never_by_
         !text.contains("hunter2") && !text.contains("1234567"),
         "{text}"
     );
+}
+
+/// The payload of a preset tells it as a type of the user's own does.
+#[tokio::test]
+async fn what_does_not_fit_the_presets_type_is_told_by_its_member_too() {
+    use tower_webhook::provider::blendfi::Payload;
+
+    let log = Log::default();
+    let guard = log.capture(false);
+    let handler = async |_: Event<Payload>| StatusCode::NO_CONTENT;
+    let server = Preset::BlendFi
+        .serve(&blendfi::webhook(MemoryStore::new()), handler)
+        .await;
+    for (id, rest, told) in [
+        ("evt_1", r#""type":"a""#, "created_at: not there"),
+        (
+            "evt_2",
+            r#""type":{"hunter2":1},"created_at":"b""#,
+            "type: of another type",
+        ),
+        (
+            "evt_3",
+            r#""type":"a","created_at":"b","api_version":"hunter2","api_version":1"#,
+            "api_version: there twice",
+        ),
+    ] {
+        let event = Preset::BlendFi.deliver(format!(r#"{{"id":"{id}",{rest}}}"#));
+        assert_eq!(event.send(server.address).await.status, 500);
+        let text = log.text();
+        let told = format!("detail={told} ");
+        let line =
+            (text.lines()).find(|line| line.contains("delivery failed") && line.contains(id));
+        assert!(line.is_some_and(|line| line.contains(&told)), "{text}");
+    }
+    drop(guard);
+    let text = log.text();
+    assert!(
+        text.contains(r#"member="created_at" problem="not there""#),
+        "{text}"
+    );
+    assert!(!text.contains("hunter2"), "{text}");
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::handler::Handler;
+use tower_webhook::event::{EventRule, Shape};
 use tower_webhook::{EventKey, ProviderName, Store, Webhook};
 
 use super::http::Request;
@@ -11,6 +12,18 @@ use super::server::Server;
 
 pub(crate) fn webhook(store: impl Store) -> Webhook {
     Webhook::new(Preset::BlendFi.provider())
+        .clock(clock())
+        .dedupe(store)
+}
+
+/// The same, but its rule does not say that the id is the sender's own: other content under it is a
+/// conflict.
+pub(crate) fn webhook_with_plain_key(store: impl Store) -> Webhook {
+    let shape = Shape::new("event", ["/id"])
+        .and_then(|shape| shape.fingerprint(["/type", "/data"]))
+        .and_then(|shape| shape.time("/created_at"));
+    let rule = EventRule::members([shape.unwrap()]).unwrap();
+    Webhook::new(Preset::BlendFi.provider().with_rule(rule))
         .clock(clock())
         .dedupe(store)
 }

@@ -1,4 +1,7 @@
+use http::HeaderMap;
+
 use super::*;
+use crate::clock::UnixTime;
 
 fn provider() -> ProviderName {
     ProviderName::new("acme").unwrap()

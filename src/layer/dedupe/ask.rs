@@ -12,7 +12,7 @@ use super::claim::Queue;
 use super::confirm::{Confirmation, Unconfirmed};
 use super::inquiry::{Entered, Place};
 use super::ticket::{Stop, Ticket};
-use crate::event::Fingerprint;
+use crate::event::{Fingerprint, Handling};
 use crate::layer::within::within;
 use crate::rejection::Reason;
 use crate::store::{ClaimOutcome, RecordState, RecordView, Store};
@@ -51,7 +51,10 @@ impl<RB, E> Ticket<RB, E> {
             }
         }
         let confirmed = async {
-            self.until_open(&places).await?;
+            // Nobody is at work on a question: it is none's to wait for.
+            if facts.known.identity.handling != Handling::Answered {
+                self.until_open(&places).await?;
+            }
             for place in &places {
                 verdict(place.judge(&event).await)?;
             }
@@ -85,12 +88,9 @@ impl<RB, E> Ticket<RB, E> {
                 return Ok(());
             };
             match standing(view, identity.fingerprint) {
-                None | Some(ClaimOutcome::Claimed(_)) => return Ok(()),
-                Some(ClaimOutcome::Done(response)) => return Err(Stop::Copy(response)),
-                Some(ClaimOutcome::OtherInProgress | ClaimOutcome::OtherDone(_)) => {
-                    return Err(Reason::Conflict.into());
-                }
-                Some(ClaimOutcome::InProgress) => {
+                None => return Ok(()),
+                Some(outcome) => {
+                    self.may_wait(outcome)?;
                     places.iter().for_each(Place::step_back);
                     self.wait_for_other(&mut queue, &identity.key).await?;
                 }

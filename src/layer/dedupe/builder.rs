@@ -6,11 +6,12 @@ use tower_layer::Layer;
 use super::confirm::{Confirm, ConfirmSubject, SharedConfirm};
 use super::core::{Core, Demand};
 use super::drain::Drain;
+use super::names::{Name, Owner, TakenName};
 use super::nursery::Nursery;
 use super::renewals::Renewals;
 use super::service::Dedupe;
 use crate::error::{ConfigError, ConfigErrorKind};
-use crate::event::{EventRule, ProviderName};
+use crate::event::{EventRule, ProviderName, Scope};
 use crate::layer::authenticated::Proof;
 use crate::layer::reception::Reception;
 use crate::store::{SharedStore, Store};
@@ -63,10 +64,12 @@ const MAX_REPLAY_BODY: usize = 4096;
 #[derive(Debug, Clone)]
 pub struct DedupeLayer {
     core: Arc<Core>,
+    name: Arc<TakenName>,
 }
 
 impl DedupeLayer {
     /// Starts a layer that tells events apart by `rule` and demands these proofs.
+    #[track_caller]
     pub fn builder(
         reception: &Reception,
         rule: EventRule,
@@ -77,14 +80,16 @@ impl DedupeLayer {
             rule,
             demanded: Demand::All(proofs.into_iter().collect()),
             tenant: None,
+            owner: Owner::here(),
+            hook: None,
             settings: Settings::default(),
         }
     }
 }
 
 impl DedupeLayer {
-    pub(crate) fn into_core(self) -> Arc<Core> {
-        self.core
+    pub(crate) fn into_parts(self) -> (Arc<Core>, Arc<TakenName>) {
+        (self.core, self.name)
     }
 }
 
@@ -92,7 +97,7 @@ impl<S> Layer<S> for DedupeLayer {
     type Service = Dedupe<S>;
 
     fn layer(&self, inner: S) -> Dedupe<S> {
-        Dedupe::new(inner, Arc::clone(&self.core))
+        Dedupe::new(inner, Arc::clone(&self.core), Arc::clone(&self.name))
     }
 }
 
@@ -104,6 +109,8 @@ pub struct DedupeBuilder {
     rule: EventRule,
     demanded: Demand,
     tenant: Option<ProviderName>,
+    owner: Owner,
+    hook: Option<&'static str>,
     settings: Settings,
 }
 
@@ -119,12 +126,27 @@ pub(crate) struct Settings {
     pub(crate) replay_body: Option<usize>,
     pub(crate) fail_open: bool,
     pub(crate) unauthenticated: bool,
+    pub(crate) shares_name: bool,
 }
 
 impl DedupeBuilder {
     /// Keeps the events of one account of this sender apart from those of its others.
     pub fn tenant(mut self, tenant: ProviderName) -> Self {
         self.tenant = Some(tenant);
+        self
+    }
+
+    /// Names this consumer of the events, where several are to see each. See
+    /// [`Webhook::consumer`](crate::Webhook::consumer).
+    pub fn consumer(mut self, name: ProviderName) -> Self {
+        self.reception = self.reception.consumer(name);
+        self
+    }
+
+    /// Lets the layer keep its records under a name that another one of this process has, in the
+    /// same store. See [`Webhook::shares_name`](crate::Webhook::shares_name).
+    pub fn shares_name(mut self) -> Self {
+        self.settings.shares_name = true;
         self
     }
 
@@ -218,11 +240,18 @@ impl DedupeBuilder {
         self
     }
 
+    pub(crate) fn owned_by(mut self, owner: Owner, hook: Option<&'static str>) -> Self {
+        self.owner = owner;
+        self.hook = hook;
+        self
+    }
+
     /// The layer, keeping its records in this store.
     ///
     /// # Errors
     ///
-    /// No proof demanded; a retention, lease or renewal ceiling that the sender's schedule does not
+    /// No proof demanded, or none that vouches for the query where the rule reads it; a name that
+    /// another one has taken in this store, while a layer or service of that one lives; a retention, lease or renewal ceiling that the sender's schedule does not
     /// allow, with both numbers; a body to replay of more than 4 KiB.
     pub fn build(self, store: impl Store) -> Result<DedupeLayer, ConfigError> {
         let Settings {
@@ -235,6 +264,7 @@ impl DedupeBuilder {
             replay_body,
             fail_open,
             unauthenticated,
+            shares_name,
         } = self.settings;
         let demanded = match self.demanded {
             _ if unauthenticated => Demand::Nothing,
@@ -246,6 +276,14 @@ impl DedupeBuilder {
             }
             demanded => demanded,
         };
+        if self.rule.reads_query() && !demanded.covers_query() {
+            return Err(ConfigError::new(
+                ConfigErrorKind::EventRule,
+                "a parameter of the query is part of the key, and no signature covers the query: \
+                 whoever holds a captured delivery could make new events of it; demand a secret \
+                 path or a source address too",
+            ));
+        }
         if let Some(asked) = replay_body
             && asked > MAX_REPLAY_BODY
         {
@@ -266,14 +304,26 @@ impl DedupeBuilder {
             profile.check_retention(retention.unwrap_or_else(|| profile.default_retention()))?;
         self.reception.warn_of_bodies_that_never_fit();
         let store = SharedStore::new(store);
+        let scope = Scope {
+            tenant: self.tenant,
+            consumer: self.reception.consumer.clone(),
+        };
+        let scope = scope.shared();
+        let name = Name {
+            store: store.own_identity(),
+            provider: self.reception.provider.clone(),
+            hook: self.hook,
+            scope: scope.clone(),
+        };
         let for_renewals = store.for_renewals();
         let apart = for_renewals.is_some();
         let for_renewals = for_renewals.unwrap_or_else(|| store.clone());
         Ok(DedupeLayer {
+            name: TakenName::take(name, self.owner, shares_name)?,
             core: Arc::new(Core {
                 reception: self.reception,
                 rule: self.rule,
-                tenant: self.tenant,
+                scope,
                 demanded,
                 renewals: Arc::new(Renewals::new(for_renewals, lease)),
                 nursery: Arc::new(Nursery::new(lease, apart)),

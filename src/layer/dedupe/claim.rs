@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::call::CALL_LIMIT;
 use super::hold::Kept;
 use super::ticket::{Stop, Ticket};
-use crate::event::EventKey;
+use crate::event::{EventKey, Handling};
 use crate::layer::budget::Waiting;
 use crate::layer::refusal::Refusal;
 use crate::layer::within::within;
@@ -40,10 +40,13 @@ impl Default for Queue {
 
 impl<RB, E> Ticket<RB, E> {
     /// Claims the event, waiting for another's outcome if there is one at work. `None` where the
-    /// store cannot be asked and the handler is to run all the same.
+    /// handler is to run all the same: the store cannot be asked, or there is nothing to claim.
     pub(super) async fn claim(&mut self) -> Result<Option<Kept>, Stop> {
         let facts = Arc::clone(&self.facts);
         let core = &*facts.core;
+        if facts.known.identity.handling == Handling::Answered {
+            return Ok(None);
+        }
         let claim = Claim {
             key: facts.known.identity.key.clone(),
             token: Token::random().map_err(Refusal::from)?,
@@ -71,11 +74,8 @@ impl<RB, E> Ticket<RB, E> {
                     self.place.fill(hold.shared());
                     return Ok(Some(hold));
                 }
-                Some(Ok(ClaimOutcome::Done(response))) => return Err(Stop::Copy(response)),
-                Some(Ok(ClaimOutcome::OtherInProgress | ClaimOutcome::OtherDone(_))) => {
-                    return Err(Reason::Conflict.into());
-                }
-                Some(Ok(ClaimOutcome::InProgress)) => {
+                Some(Ok(outcome)) => {
+                    self.may_wait(outcome)?;
                     // Behind a pointer, as everything that most deliveries do without.
                     Box::pin(self.wait_for_other(&mut queue, &claim.key)).await?;
                     continue;
@@ -107,6 +107,28 @@ impl<RB, E> Ticket<RB, E> {
                 }
                 Some(_) | None => Err(refusal.into()),
             };
+        }
+    }
+
+    /// Whether to wait for who has the event, by what the store says of that.
+    pub(super) fn may_wait(&self, outcome: ClaimOutcome) -> Result<(), Stop> {
+        let differs = matches!(
+            outcome,
+            ClaimOutcome::OtherInProgress | ClaimOutcome::OtherDone(_)
+        );
+        if differs {
+            if !self.facts.known.has_own_id() {
+                return Err(Reason::Conflict.into());
+            }
+            self.facts.content_differs.store(true, Ordering::Relaxed);
+        }
+        match outcome {
+            ClaimOutcome::Done(response) | ClaimOutcome::OtherDone(response) => {
+                Err(Stop::Copy(response))
+            }
+            ClaimOutcome::InProgress | ClaimOutcome::OtherInProgress | ClaimOutcome::Claimed(_) => {
+                Ok(())
+            }
         }
     }
 

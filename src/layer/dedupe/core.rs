@@ -8,20 +8,21 @@ use super::drain::Drain;
 use super::nursery::Nursery;
 use super::renewals::Renewals;
 use crate::clock::UnixTime;
-use crate::event::{EventRule, Identity, ProviderName};
+use crate::event::{EventRule, Handling, Identity, Scope};
 use crate::layer::authenticated::Proof;
 use crate::layer::proofs::Proofs;
 use crate::layer::reception::Reception;
 use crate::layer::refusal::Refusal;
 use crate::rejection::Reason;
-use crate::store::SharedStore;
+use crate::store::{SharedStore, Token};
 
 /// What every delivery of one dedupe layer shares. Its settings were checked when it was built.
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(super) reception: Reception,
     pub(super) rule: EventRule,
-    pub(super) tenant: Option<ProviderName>,
+    /// What the keys of its events have in common beside the provider.
+    pub(super) scope: Option<Arc<Scope>>,
     pub(super) demanded: Demand,
     pub(super) store: SharedStore,
     pub(super) renewals: Arc<Renewals>,
@@ -52,6 +53,31 @@ pub(crate) struct Known {
     pub(super) predates_retention: bool,
 }
 
+impl Known {
+    /// Whether other content under the key is a duplicate too.
+    pub(super) fn has_own_id(&self) -> bool {
+        self.identity.handling == Handling::OncePerId
+    }
+}
+
+impl Demand {
+    /// Whether the body is known to be the sender's, word for word.
+    fn includes_signature(&self) -> bool {
+        match self {
+            Self::All(proofs) => proofs.contains(&Proof::Signature),
+            Self::Nothing => false,
+        }
+    }
+
+    /// Whether something vouches for the whole request, its query too, and not for the body alone.
+    pub(super) fn covers_query(&self) -> bool {
+        match self {
+            Self::All(proofs) => (proofs.iter()).any(|proof| *proof != Proof::Signature),
+            Self::Nothing => true,
+        }
+    }
+}
+
 impl Core {
     /// Refuses what no gate has proved as this provider demands: a forged request must never mark
     /// an event as seen.
@@ -76,10 +102,22 @@ impl Core {
     ) -> Result<Known, Refusal> {
         let body = proved.body.as_deref().unwrap_or_default();
         let signed_id = proved.signature.as_ref().and_then(|verified| verified.id());
-        let mut identity =
-            self.rule
-                .identify(&self.reception.provider, &parts.headers, signed_id, body)?;
-        identity.key = identity.key.of_tenant(self.tenant.clone());
+        let mut identity = self
+            .rule
+            .identify(&self.reception.provider, parts, signed_id, body)?;
+        identity.key = identity.key.of_scope(self.scope.clone());
+        match identity.handling {
+            Handling::TestId => {
+                let random = Token::random()?;
+                let random = data_encoding::HEXLOWER.encode(random.as_bytes());
+                identity.key = identity.key.with_part(&random);
+            }
+            // An id that anybody could have put beside this content is no proof that it is the same.
+            Handling::OncePerId if !self.demanded.includes_signature() => {
+                identity.handling = Handling::Once;
+            }
+            Handling::Once | Handling::OncePerId | Handling::Answered => {}
+        }
         let age = identity.time.map(|time| received_at.saturating_since(time));
         let predates_retention = age.is_some_and(|age| age > self.retention);
         if predates_retention && self.refuse_old {

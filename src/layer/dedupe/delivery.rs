@@ -6,7 +6,7 @@ use bytes::Bytes;
 use super::facts::Facts;
 use super::lease::Lease;
 use crate::clock::UnixTime;
-use crate::event::{EventKey, ProviderName};
+use crate::event::{EventKey, Handling, ProviderName};
 use crate::layer::authenticated::Authenticated;
 use crate::secret::KeyIds;
 
@@ -29,6 +29,11 @@ impl Delivery {
         self.key().provider()
     }
 
+    /// Which consumer's it is, where they have names.
+    pub fn consumer(&self) -> Option<&ProviderName> {
+        self.key().consumer()
+    }
+
     /// Which event it is: what a sink can be made unique on.
     pub fn key(&self) -> &EventKey {
         &self.facts.known.identity.key
@@ -40,14 +45,21 @@ impl Delivery {
         self.facts.known.identity.shape
     }
 
-    /// Which attempt at the event this is, from 1; 0 where the store could not be asked.
+    /// Whether its id is one that the sender uses for tests. It is never deduplicated: a random
+    /// part stands in its key.
+    pub fn is_test_id(&self) -> bool {
+        self.facts.known.identity.handling == Handling::TestId
+    }
+
+    /// Which attempt at the event this is, from 1; 0 where the store could not be asked, or nothing
+    /// is claimed since the delivery is a question to be answered.
     pub fn attempt(&self) -> u32 {
         self.facts.grant().map_or(0, |grant| grant.attempt)
     }
 
     /// A number that grows with every claim of the event: a sink that remembers the highest one and
-    /// refuses lower ones is safe from a handler that outlived its lease. 0 where the store could
-    /// not be asked.
+    /// refuses lower ones is safe from a handler that outlived its lease. 0 where there is no
+    /// [attempt](Self::attempt).
     pub fn fence(&self) -> u64 {
         self.facts.grant().map_or(0, |grant| grant.fence)
     }

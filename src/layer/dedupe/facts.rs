@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::core::{Core, Known};
 use super::lease::{End, Lease};
+use crate::event::Handling;
 use crate::layer::arrival::Arrival;
 use crate::layer::observer::{MaskedHeaders, Observation, Timings, Verdict};
 use crate::layer::proofs::Proofs;
@@ -35,6 +36,8 @@ pub(super) struct Facts {
     pub(super) proved_at: Option<Instant>,
     pub(super) claimed: OnceLock<(Option<Instant>, Grant)>,
     pub(super) unchecked: AtomicBool,
+    /// Whether its key is the sender's own id and was met with other content.
+    pub(super) content_differs: AtomicBool,
     /// When its hold ends unless it is renewed.
     ends: End,
     /// Made when somebody asks for it, or it is lost.
@@ -65,6 +68,7 @@ impl Facts {
             core,
             claimed: OnceLock::new(),
             unchecked: AtomicBool::new(false),
+            content_differs: AtomicBool::new(false),
             ends: End::none(arrival.started),
             lease: OnceLock::new(),
             handling: AtomicBool::new(false),
@@ -173,6 +177,9 @@ impl Facts {
             client: self.proofs.client,
             attempt: grant.map(|grant| grant.attempt),
             corrected: grant.is_some_and(|grant| grant.corrected),
+            content_differs: self.content_differs.load(Ordering::Relaxed)
+                || (self.known.has_own_id() && grant.is_some_and(|grant| grant.corrected)),
+            test_id: self.known.identity.handling == Handling::TestId,
             predates_retention: self.known.predates_retention,
             unchecked: self.is_unchecked(),
             timings: Timings {

@@ -66,7 +66,8 @@ where
             }
         }
         let hold = match ticket.claim().await {
-            // Without a hold the store cannot be asked, and running unchecked was chosen.
+            // Without a hold the store cannot be asked, and running unchecked was chosen; or it is
+            // a question that is answered each time.
             Ok(hold) => hold,
             Err(stop) => return stopped(&mut ticket, stop),
         };

@@ -9,6 +9,7 @@ use tower_service::Service;
 
 use super::core::Core;
 use super::handle::check_outermost;
+use super::names::TakenName;
 use super::ticket::Answer;
 use crate::layer::proofs::Proofs;
 use crate::layer::response_body::ResponseBody;
@@ -20,11 +21,17 @@ use crate::layer::response_body::ResponseBody;
 pub struct Dedupe<S> {
     inner: S,
     core: Arc<Core>,
+    /// Taken as long as the service lives, and not for its requests.
+    _name: Arc<TakenName>,
 }
 
 impl<S> Dedupe<S> {
-    pub(super) fn new(inner: S, core: Arc<Core>) -> Self {
-        Self { inner, core }
+    pub(super) fn new(inner: S, core: Arc<Core>, name: Arc<TakenName>) -> Self {
+        Self {
+            inner,
+            core,
+            _name: name,
+        }
     }
 }
 

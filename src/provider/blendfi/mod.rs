@@ -43,7 +43,8 @@ pub use payload::{Conversion, Data, EventType, Payload, StandbyReason};
 /// - `X-Blendfi-Signature: t=<unix seconds>,v1=<hex>` over `{t}.{body}`, five minutes of tolerance.
 /// - One event is one `id` of the body. `X-Blendfi-Event-Id` is not signed: it is checked against
 ///   the `id` and never trusted.
-/// - What an event means is its `type` and `data`; it happened at `created_at`.
+/// - What an event means is its `type` and `data`; it happened at `created_at`. Other content under
+///   its `id` is a duplicate.
 /// - Five attempts about 30 s apart, each waiting 5 s, after 408, 409, 425, 429, 5xx or no answer;
 ///   any delivery can be sent again by hand.
 ///
@@ -58,6 +59,7 @@ pub fn blendfi(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
         .secrets(secret_format())
         .build()?;
     let event = Shape::new("event", ["/id"])?
+        .own_id()?
         .fingerprint(["/type", "/data"])?
         .time("/created_at")?;
     let profile = DeliveryProfile::new(

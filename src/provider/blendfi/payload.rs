@@ -102,7 +102,7 @@ impl Data {
     fn of(kind: &EventType, data: RawJson) -> Self {
         let conversion = kind
             .is_conversion()
-            .then(|| serde_json::from_str::<Conversion>(data.as_str()).ok())
+            .then(|| data.to::<Conversion>().ok())
             .flatten()
             .filter(|conversion| matches!(conversion.object.as_deref(), None | Some("conversion")));
         match conversion {

@@ -75,7 +75,8 @@ pub fn bloque_accounts(tokens: PathTokens) -> Result<Provider, ConfigError> {
         tokens,
         EventRule::members([account, card])?.or_body("account"),
         profile(),
-    ))
+    )
+    .hook("account"))
 }
 
 /// Bloque's payments events, proved by their signature.
@@ -83,7 +84,8 @@ pub fn bloque_accounts(tokens: PathTokens) -> Result<Provider, ConfigError> {
 /// - `x-bloque-signature: <hex>` over the body alone. It covers no time, so a captured delivery
 ///   never grows stale: only its record stops a replay.
 /// - One event is one `id`, or one `type` and `data.id` where it has none; it means its `type` and
-///   `data`. Every other JSON body is told apart by its digest.
+///   `data`. Other content under an `id` is a duplicate, under the other key a conflict. Every other
+///   JSON body is told apart by its digest.
 /// - Retries as in [`bloque_accounts()`]. How Bloque writes down its secret is not stated: take
 ///   plain text ([`SecretFormat::Text`](crate::SecretFormat::Text)) first.
 ///
@@ -95,6 +97,7 @@ pub fn bloque_payments(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError
         .single("", Encoding::Hex)
         .build()?;
     let by_id = Shape::new("payment", ["/id"])?
+        .own_id()?
         .when("/id")?
         .fingerprint(["/type", "/data"])?;
     let by_payment = Shape::new("payment", ["/type", "/data/id"])?
@@ -105,7 +108,8 @@ pub fn bloque_payments(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError
         Verifier::new(scheme, keys),
         EventRule::members([by_id, by_payment])?.or_body("payment"),
         profile(),
-    ))
+    )
+    .hook("payment"))
 }
 
 fn name() -> Result<ProviderName, ConfigError> {
@@ -164,18 +168,16 @@ pub enum Payload {
 
 impl From<RawJson> for Payload {
     fn from(raw: RawJson) -> Self {
-        let known = serde_json::from_str::<Fields>(raw.as_str())
-            .ok()
-            .and_then(|fields| {
-                // The order of the shapes in the rule.
-                if fields.contains("event_type") {
-                    let account = AccountEvent::try_from(fields).ok()?;
-                    Some(Self::Account(Box::new(account)))
-                } else {
-                    let card = CardEvent::try_from(fields).ok()?;
-                    Some(Self::Card(Box::new(card)))
-                }
-            });
+        let known = raw.to::<Fields>().ok().and_then(|fields| {
+            // The order of the shapes in the rule.
+            if fields.contains("event_type") {
+                let account = AccountEvent::try_from(fields).ok()?;
+                Some(Self::Account(Box::new(account)))
+            } else {
+                let card = CardEvent::try_from(fields).ok()?;
+                Some(Self::Card(Box::new(card)))
+            }
+        });
         known.unwrap_or(Self::Unknown(raw))
     }
 }

@@ -34,7 +34,7 @@ pub enum PaymentPayload {
 
 impl From<RawJson> for PaymentPayload {
     fn from(raw: RawJson) -> Self {
-        match serde_json::from_str(raw.as_str()) {
+        match raw.to() {
             Ok(payment) => Self::Payment(Box::new(payment)),
             Err(_) => Self::Unknown(raw),
         }

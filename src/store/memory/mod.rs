@@ -19,6 +19,7 @@ use crate::event::{EventKey, ProviderName};
 use super::Store;
 use super::command::{Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Release, Renew};
 use super::error::{StoreError, StoreErrorKind};
+use super::identity::StoreIdentity;
 use super::record::Command;
 use super::shared::SharedStore;
 
@@ -194,6 +195,11 @@ impl fmt::Debug for MemoryStore {
 }
 
 impl Store for MemoryStore {
+    fn identity(&self) -> Option<StoreIdentity> {
+        let space = Arc::as_ptr(&self.space);
+        Some(StoreIdentity::of_allocation("memory", space))
+    }
+
     async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
         self.run(claim)
     }

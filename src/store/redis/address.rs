@@ -125,6 +125,29 @@ impl Address {
             .map_err(|_| refused("the URL names a host that cannot be used"))
     }
 
+    /// The records that it names, whoever logs in and in whatever order the hosts stand.
+    pub(super) fn identity(&self) -> String {
+        let list = |hosts: Vec<&ConnectionAddr>| {
+            let mut hosts: Vec<_> = (hosts.into_iter())
+                .map(|host| host.to_string().to_ascii_lowercase())
+                .collect();
+            hosts.sort();
+            hosts.join(",")
+        };
+        match self {
+            Self::Single(info) => {
+                format!("{}/{}", list(vec![info.addr()]), info.redis_settings().db())
+            }
+            Self::Sentinel(Sentinel {
+                hosts,
+                service,
+                redis,
+                ..
+            }) => format!("{}/{service}/{}", list(hosts.iter().collect()), redis.db()),
+            Self::Cluster(nodes) => list(nodes.iter().map(ConnectionInfo::addr).collect()),
+        }
+    }
+
     pub(super) fn is_tls(&self) -> bool {
         match self {
             Self::Single(info) => matches!(info.addr(), ConnectionAddr::TcpTls { .. }),
@@ -338,6 +361,35 @@ mod tests {
         assert_eq!(redis.password(), Some("p@"));
         assert_eq!(redis.db(), 2);
         assert_eq!(sentinel.password(), Some("x y"));
+    }
+
+    #[test]
+    fn the_same_records_are_told_however_their_url_is_written() {
+        let of = |url: &str| Address::parse(url).unwrap().identity();
+        for (url, same) in [
+            ("redis://u:geheim@DB.example/3", "redis://db.example:6379/3"),
+            ("redis://db.example", "valkey://db.example:6379/0"),
+            (
+                "redis+sentinel://:geheim@b:2,a/main/1",
+                "redis+sentinel://a:26379,B:2/main?db=1",
+            ),
+            (
+                "redis-cluster://b,a:7000",
+                "redis-cluster://:geheim@a:7000,b",
+            ),
+        ] {
+            assert_eq!(of(url), of(same), "{url}");
+            assert!(!of(url).contains("geheim"));
+        }
+        for (url, other) in [
+            ("redis://a", "redis://a/1"),
+            ("redis://a", "redis://a:1"),
+            ("redis+sentinel://a/main", "redis+sentinel://a/other"),
+            ("redis+sentinel://a/main", "redis+sentinel://a/main/1"),
+            ("redis-cluster://a", "redis-cluster://b"),
+        ] {
+            assert_ne!(of(url), of(other), "{url}");
+        }
     }
 
     #[test]

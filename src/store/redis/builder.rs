@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::event::ProviderName;
+use crate::store::identity::StoreIdentity;
 
 use super::RedisStore;
 use super::address::Address;
@@ -142,10 +143,12 @@ impl RedisStoreBuilder {
             None => ProviderName::new("default").map_err(|error| setting(error.to_string()))?,
         };
         let layout = Layout::new(namespace, partitions);
+        let mut servers = None;
         let makes_connections = matches!(target, Target::Url(_));
         let (in_slots, connector) = match target {
             Target::Url(url) => {
                 let address = Address::parse(&url)?;
+                servers = Some(address.identity());
                 let in_slots = matches!(address, Address::Cluster(_));
                 let connector = Connector::new(address, certificates, deadline, layout.clone())?;
                 (in_slots, connector)
@@ -162,8 +165,15 @@ impl RedisStoreBuilder {
         };
         let connector = Arc::new(connector);
         let link = || Arc::new(Link::new(Arc::clone(&connector), deadline));
+        let first = link();
+        let identity = match servers {
+            Some(servers) => StoreIdentity::new(format!("redis {servers} {}", layout.namespace())),
+            // Where a given connection leads is not told.
+            None => StoreIdentity::of_allocation("redis", Arc::as_ptr(&first)),
+        };
         Ok(RedisStore {
-            link: link(),
+            link: first,
+            identity,
             renewing: makes_connections.then(link),
             clock: Arc::new(ServerClock::new(if in_slots { partitions } else { 1 })),
             layout,

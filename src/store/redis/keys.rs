@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::event::{EventKey, ProviderName};
+use crate::event::{EventKey, ProviderName, Scope};
 use crate::store::token::Token;
 
 /// An encoded key up to this length stands in the Redis key as it is.
@@ -77,11 +77,9 @@ impl Layout {
                 name: None,
             };
         }
-        let tenant = key.tenant().map(|tenant| format!("@{tenant}"));
-        let tenant = tenant.unwrap_or_default();
         let hash = data_encoding::BASE64URL_NOPAD.encode(&digest);
         Place {
-            key: key_of(&format!("{}{tenant}:{HASHED}{hash}", key.provider())),
+            key: key_of(&format!("{}:{HASHED}{hash}", key.encoded_scope())),
             partition,
             name: Some(encoded),
         }
@@ -97,7 +95,7 @@ impl Layout {
     /// The pattern of all records, or of those of one provider. It may match other keys too.
     pub(super) fn pattern(&self, provider: Option<&ProviderName>) -> String {
         match provider {
-            Some(provider) => format!("wh:{}:{{*}}:{provider}[:@]*", self.namespace),
+            Some(provider) => format!("wh:{}:{{*}}:{provider}[:@/]*", self.namespace),
             None => format!("wh:{}:{{*}}:*", self.namespace),
         }
     }
@@ -110,10 +108,8 @@ impl Layout {
         let partition: u32 = partition.parse().ok()?;
         let (scope, parts) = encoded.split_once(':')?;
         if parts.starts_with(HASHED) {
-            let provider = scope
-                .split_once('@')
-                .map_or(scope, |(provider, _)| provider);
-            return Some((ProviderName::new(provider.to_owned()).ok()?, Shown::Hashed));
+            let (provider, _) = Scope::decode(scope).ok()?;
+            return Some((provider, Shown::Hashed));
         }
         let event = EventKey::decode(encoded).ok()?;
         let place = self.place(&event);

@@ -32,6 +32,7 @@ use crate::event::{EventKey, ProviderName};
 use super::Store;
 use super::command::{Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Release, Renew};
 use super::error::StoreError;
+use super::identity::StoreIdentity;
 use super::shared::SharedStore;
 use super::token::Token;
 
@@ -156,6 +157,7 @@ pub use self::error::{RedisConnectError, RedisConnectErrorKind};
 #[derive(Clone)]
 pub struct RedisStore {
     link: Arc<Link>,
+    identity: StoreIdentity,
     /// The connection for renewals, where one can be made.
     renewing: Option<Arc<Link>>,
     layout: Layout,
@@ -309,6 +311,7 @@ impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             link,
+            identity: _,
             renewing: _,
             layout,
             clock: _,
@@ -325,6 +328,12 @@ impl fmt::Debug for RedisStore {
 }
 
 impl Store for RedisStore {
+    /// The servers of the URL as they are written there, the database and the namespace; a given
+    /// connection is known by itself.
+    fn identity(&self) -> Option<StoreIdentity> {
+        Some(self.identity.clone())
+    }
+
     async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
         Ok(self.claim_at(claim).await?.outcome)
     }

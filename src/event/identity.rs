@@ -1,0 +1,21 @@
+//! What a rule finds out about an event.
+
+use super::handling::Handling;
+use super::key::{EventKey, Fingerprint};
+use crate::clock::UnixTime;
+
+/// What is known of one event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Identity {
+    /// The key that its copies share.
+    pub key: EventKey,
+    /// What it means.
+    pub fingerprint: Fingerprint,
+    /// When it happened, where its content says so.
+    pub time: Option<UnixTime>,
+    /// The name of the shape that the body has; `None` where it has none that the rule knows.
+    pub shape: Option<&'static str>,
+    /// How often its handler may run.
+    pub handling: Handling,
+}

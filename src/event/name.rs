@@ -1,0 +1,76 @@
+//! Short plain names.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::error::{ConfigError, ConfigErrorKind};
+
+/// The name of a sender, a tenant or a consumer: 1 to 32 of `a-z`, `0-9`, `-` and `_`.
+///
+/// It stands in log lines, metrics and store keys, so it is short and plain.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProviderName(Cow<'static, str>);
+
+impl ProviderName {
+    /// A name from text.
+    ///
+    /// # Errors
+    ///
+    /// A text that is empty, over 32 characters, or holds another character.
+    ///
+    /// ```
+    /// use tower_webhook::ProviderName;
+    ///
+    /// assert_eq!(ProviderName::new("acme-eu")?.as_str(), "acme-eu");
+    /// assert!(ProviderName::new("Acme:EU").is_err());
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    pub fn new(name: impl Into<Cow<'static, str>>) -> Result<Self, ConfigError> {
+        let name = name.into();
+        let plain =
+            |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
+        if (1..=32).contains(&name.len()) && name.bytes().all(plain) {
+            Ok(Self(name))
+        } else {
+            Err(ConfigError::new(
+                ConfigErrorKind::Name,
+                format!("{name:?} is not 1 to 32 of a-z, 0-9, '-' and '_'"),
+            ))
+        }
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ProviderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Display for ProviderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_short_and_plain() {
+        let longest = "a".repeat(32);
+        assert!(ProviderName::new(longest.clone()).is_ok());
+        for name in ["", "A", "a b", "a:b", "a@b", "é", &format!("{longest}a")] {
+            let error = ProviderName::new(name.to_owned()).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!("name: {name:?} is not 1 to 32 of a-z, 0-9, '-' and '_'")
+            );
+        }
+    }
+}

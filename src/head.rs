@@ -1,0 +1,65 @@
+//! The head of a request, as data.
+
+use std::sync::LazyLock;
+
+use http::{HeaderMap, Method, Uri};
+
+static POST: Method = Method::POST;
+static ROOT: LazyLock<Uri> = LazyLock::new(Uri::default);
+
+/// What a request says before its body: method, URI and headers.
+///
+/// Where there are headers alone, as in a test or a queue, they stand for `POST /`.
+///
+/// ```
+/// use http::{HeaderMap, Method};
+/// use tower_webhook::RequestHead;
+///
+/// let headers = HeaderMap::new();
+/// let head = RequestHead::from(&headers);
+/// assert_eq!((head.method(), head.uri().path()), (&Method::POST, "/"));
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct RequestHead<'a> {
+    method: &'a Method,
+    uri: &'a Uri,
+    headers: &'a HeaderMap,
+}
+
+impl<'a> RequestHead<'a> {
+    /// The head that these are.
+    pub fn new(method: &'a Method, uri: &'a Uri, headers: &'a HeaderMap) -> Self {
+        Self {
+            method,
+            uri,
+            headers,
+        }
+    }
+
+    /// The method.
+    pub fn method(&self) -> &'a Method {
+        self.method
+    }
+
+    /// The URI, as the layer sees it: what a router or a gate has cut off its path is missing.
+    pub fn uri(&self) -> &'a Uri {
+        self.uri
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> &'a HeaderMap {
+        self.headers
+    }
+}
+
+impl<'a> From<&'a HeaderMap> for RequestHead<'a> {
+    fn from(headers: &'a HeaderMap) -> Self {
+        Self::new(&POST, &ROOT, headers)
+    }
+}
+
+impl<'a> From<&'a http::request::Parts> for RequestHead<'a> {
+    fn from(parts: &'a http::request::Parts) -> Self {
+        Self::new(&parts.method, &parts.uri, &parts.headers)
+    }
+}

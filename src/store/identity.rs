@@ -1,0 +1,27 @@
+use std::fmt;
+
+/// Which records a store keeps: two handles with the same identity keep the same ones.
+///
+/// It shows hosts and names, and no secret.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct StoreIdentity(Box<str>);
+
+impl StoreIdentity {
+    /// The identity that this text is: the kind of the store, and what tells its records from those
+    /// of others of its kind, such as server, database and namespace.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into().into())
+    }
+
+    /// The identity of what stands at this address of this process. It is good for as long as that
+    /// is kept.
+    pub(crate) fn of_allocation<T: ?Sized>(kind: &str, at: *const T) -> Self {
+        Self::new(format!("{kind} {:p}", at.cast::<()>()))
+    }
+}
+
+impl fmt::Debug for StoreIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoreIdentity({})", self.0)
+    }
+}
