@@ -96,7 +96,7 @@ async fn redis_killed_under_a_duplicate_that_waits_makes_it_no_second_run() {
     let (stage, mut servers) = (Stage::new(), Vec::new());
     for _ in 0..2 {
         let store = RedisStore::connect(redis.url()).await.unwrap();
-        let webhook = webhook_answering_in(TIME, store);
+        let webhook = webhook_answering_in(TIME, store).shares_name();
         servers.push(crate::support::blendfi::serve(&webhook, stage.handler()).await);
     }
     let first = event("evt_1", "{}").spawn(servers[0].address);
@@ -126,7 +126,9 @@ async fn redis_that_stands_still_past_a_lease_lets_one_of_two_have_its_effect() 
     let mut servers = Vec::new();
     for _ in 0..2 {
         let store = RedisStore::connect(redis.url()).await.unwrap();
-        let webhook = webhook_answering_in(TIME, store).lease(Duration::from_secs(1));
+        let webhook = webhook_answering_in(TIME, store)
+            .lease(Duration::from_secs(1))
+            .shares_name();
         let (stage, effects) = (stage.clone(), effects.clone());
         let handler = move |delivery: Delivery| async move {
             stage.stand().await;

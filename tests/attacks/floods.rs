@@ -49,7 +49,10 @@ async fn receiver(api: &Api, store: impl Store, runs: &Stage) -> Server {
     let provider = provider::blox(tokens())
         .status_check(move |id| api.clone().ask(id))
         .unwrap();
-    let webhook = Webhook::new(provider).clock(clock()).dedupe(store);
+    let webhook = Webhook::new(provider)
+        .clock(clock())
+        .dedupe(store)
+        .shares_name();
     let runs = runs.clone();
     let handler = move || async move {
         runs.enter();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::layer::room::LARGE;
+use crate::layer::room::{LARGE, Rooms};
 
 const MIB: usize = 1024 * 1024;
 const KIB: usize = 1024;
