@@ -128,9 +128,9 @@ impl<S: Sync> FromRequestParts<S> for Authenticated {
 
 /// Why an extractor refused a request.
 ///
-/// 500 where no gate has proved it or none has read its body, which is a fault of how the router is built; 422 where the
-/// payload is not of the handler's type, after which the event is released, so that it can be
-/// delivered again once the type is mended.
+/// 500 where no gate has proved it or none has read its body, which is a fault of how the router is
+/// built; 422 where the payload is not of the handler's type, after which the event is released, so
+/// that it can be delivered again once the type is mended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventRejection {
     status: StatusCode,
@@ -167,8 +167,8 @@ impl EventRejection {
             payload = std::any::type_name::<T>(),
             member = error.member(),
             problem = error.problem(),
-            line = error.line,
-            column = error.column,
+            line = error.place().map(|place| place.0),
+            column = error.place().map(|place| place.1),
             "the payload of a proved delivery is not of the handler's type"
         );
         Self {

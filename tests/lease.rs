@@ -372,3 +372,24 @@ async fn a_long_lease_is_no_fault_of_a_sender_that_never_retries() {
     assert_eq!(checkout.send(server.address).await.status, 204);
     assert!(checkout.send(server.address).await.is_replayed());
 }
+
+/// Who goes on behind the handler is renewed no more, and wakes when the lease is over.
+#[tokio::test]
+async fn what_goes_on_behind_its_handler_is_told_when_the_lease_is_over() {
+    let (told, mut lost) = tokio::sync::mpsc::unbounded_channel();
+    let handler = move |delivery: Delivery| {
+        let told = told.clone();
+        async move {
+            tokio::spawn(async move {
+                delivery.lease().lost().await;
+                let _ = told.send(delivery.lease().is_lost());
+            });
+            StatusCode::NO_CONTENT
+        }
+    };
+    let webhook = blendfi::webhook_answering_in(25 * SECOND, MemoryStore::new()).lease(SECOND);
+    let server = blendfi::serve(&webhook, handler).await;
+    assert_eq!(event("evt_1", "{}").send(server.address).await.status, 204);
+    let is_lost = within("the end of the lease to be told", lost.recv()).await;
+    assert_eq!(is_lost, Some(true));
+}

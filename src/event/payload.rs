@@ -78,8 +78,8 @@ fn without_halves(json: &str) -> Option<String> {
 pub(crate) struct PayloadError {
     member: Box<str>,
     problem: &'static str,
-    pub(crate) line: usize,
-    pub(crate) column: usize,
+    line: usize,
+    column: usize,
 }
 
 impl PayloadError {
@@ -129,6 +129,13 @@ impl PayloadError {
     pub(crate) fn problem(&self) -> &'static str {
         self.problem
     }
+
+    /// Its line and column, where they are known: a type that is made of another one is refused
+    /// behind both.
+    #[cfg(feature = "axum")]
+    pub(crate) fn place(&self) -> Option<(usize, usize)> {
+        (self.line > 0).then_some((self.line, self.column))
+    }
 }
 
 impl fmt::Display for PayloadError {
@@ -155,7 +162,9 @@ fn problem(text: &str) -> (&'static str, Option<&str>) {
         }
     }
     let plain = |name: &str| (name.bytes()).all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    if let Some((name, said)) = text.split_once(": ").filter(|(name, _)| plain(name))
+    // Inside another type the place stands behind it.
+    let told = text.split(" at line ").next().unwrap_or(text);
+    if let Some((name, said)) = told.split_once(": ").filter(|(name, _)| plain(name))
         && let Some(problem) = [MISSING, TWICE, WRONG_TYPE, AMBIGUOUS]
             .into_iter()
             .find(|problem| *problem == said)

@@ -45,7 +45,8 @@ impl Shape {
     ///
     /// let rule = EventRule::members([Shape::new("notice", ["?topic", "?id"])?])?;
     /// let uri = Uri::from_static("/hooks/acme?topic=payment&id=42");
-    /// let head = RequestHead::new(&Method::POST, &uri, &HeaderMap::new());
+    /// let (method, headers) = (Method::POST, HeaderMap::new());
+    /// let head = RequestHead::new(&method, &uri, &headers);
     /// let event = rule.identify(&ProviderName::new("acme")?, head, None, b"")?;
     /// assert_eq!(event.key.to_string(), "payment:42");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -148,7 +149,8 @@ impl Shape {
     }
 
     /// The members that say what the event means: a second delivery of one key that differs in
-    /// them is not a copy. One that lacks counts as null.
+    /// them is a conflict, unless the key is the sender's [own id](Self::own_id). One that lacks
+    /// counts as null.
     ///
     /// None unless set: whatever has the same key is then the same event.
     ///

@@ -64,7 +64,7 @@ pub struct Observation<'a> {
     pub verdict: Verdict,
     /// Why, where it was not simply handled.
     pub reason: Option<Reason>,
-    /// The reason in words, for the operator; holds no secret and nothing a stranger wrote.
+    /// The reason in words, for the operator; holds no secret, and what others wrote is escaped.
     pub detail: Option<Detail<'a>>,
     /// What was answered; `None` for an outcome after the answer.
     pub status: Option<StatusCode>,
@@ -131,7 +131,7 @@ pub enum Verdict {
     Passed,
     /// Its handler ran and it is done.
     Handled,
-    /// It was done before: a copy, answered without running anything.
+    /// It was done before: a duplicate, answered without running anything.
     Copy,
     /// It was refused, or told to come again; no handler ran for it.
     Refused,
@@ -208,13 +208,14 @@ pub struct TracingObserver;
 
 impl Observer for TracingObserver {
     fn observe(&self, observation: &Observation<'_>) {
-        Self::write(observation, || observation.timings.total);
+        Self::write(observation, || Some(observation.timings.total));
     }
 }
 
 impl TracingObserver {
-    /// Writes the event, if anybody wants it; only then is the time asked for that it took.
-    pub(super) fn write(observation: &Observation<'_>, total: impl Fn() -> Duration) {
+    /// Writes the event, if anybody wants it; only then is the time asked for that it took, which is
+    /// left out where no clock was read.
+    pub(super) fn write(observation: &Observation<'_>, total: impl Fn() -> Option<Duration>) {
         let message = match observation.verdict {
             Verdict::Passed => "delivery passed",
             Verdict::Handled => "delivery handled",
@@ -245,7 +246,7 @@ impl TracingObserver {
                     predates_retention = observation.predates_retention.then_some(true),
                     unchecked = observation.unchecked.then_some(true),
                     detail = observation.detail.map(tracing::field::display),
-                    elapsed_us = total().as_micros(),
+                    elapsed_us = total().map(|total| total.as_micros()),
                     "{message}"
                 )
             };

@@ -1,7 +1,6 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -216,12 +215,12 @@ impl Reception {
     /// Shows the observer what became of a delivery that was begun with at `started`, if that was
     /// noted: what is refused at its head may do without.
     pub(crate) fn observe(&self, observation: &mut Observation<'_>, started: Option<Instant>) {
-        let total = || started.map_or(Duration::ZERO, |started| started.elapsed());
+        let total = || started.map(|started| started.elapsed());
         // A journal that panics must not cost a delivery its answer or its record.
         let observed = catch_unwind(AssertUnwindSafe(|| match &self.observer {
             None => TracingObserver::write(observation, total),
             Some(observer) => {
-                observation.timings.total = total();
+                observation.timings.total = total().unwrap_or_default();
                 observer.observe(observation);
             }
         }));

@@ -301,6 +301,38 @@ mod tests {
     }
 
     #[test]
+    fn a_payload_that_does_not_fit_tells_which_member() {
+        use crate::provider::{blendfi, bloquo};
+
+        let blendfi = |body: &str| {
+            let error = payload::read::<blendfi::Payload>(body.as_bytes()).unwrap_err();
+            error.to_string()
+        };
+        for (body, told) in [
+            (r#"{"id":"evt_1","type":"x"}"#, "created_at: not there"),
+            (
+                r#"{"id":"evt_1","type":7,"created_at":"x"}"#,
+                "type: of another type",
+            ),
+            (
+                r#"{"id":"evt_1","id":"evt_2","type":"x","created_at":"x"}"#,
+                "id: there twice",
+            ),
+        ] {
+            assert_eq!(blendfi(body), told);
+        }
+        let two = r#"{"OrderId":1,"orderId":2,"Status":"COMPLETED","OrderType":"Deposit"}"#;
+        let bloquo = payload::read::<bloquo::Payload>(two.as_bytes()).unwrap_err();
+        assert_eq!(
+            bloquo.to_string(),
+            "orderId: differs from another spelling of it"
+        );
+        // Inside a type of the user's.
+        let all = payload::read::<Vec<blendfi::Payload>>(br#"[{"id":"evt_1","type":"x"}]"#);
+        assert_eq!(all.unwrap_err().to_string(), "[0].created_at: not there");
+    }
+
+    #[test]
     fn members_are_taken_once_and_stay_where_they_do_not_fit() {
         let mut order = fields(r#"{"id":1042,"note":null,"amount":"x","rest":[1.50, 2]}"#);
         let error = order.take::<Decimal>("amount").unwrap_err();

@@ -160,9 +160,8 @@ fn without_moment() -> Result<[Shape; 8], ConfigError> {
     ])
 }
 
-/// The hook's secrets, named `1`, `2` and so on in their order. The key is the text itself.
-/// The hook's secrets, named `1`, `2` and so on in their order
-/// unless they [bring a name](NamedSecret). The key is the text itself.
+/// The hook's secrets, named `1`, `2` and so on in their order unless they
+/// [bring a name](NamedSecret). The key is the text itself.
 ///
 /// # Errors
 ///

@@ -45,7 +45,7 @@
 //! # One URL and tenant for each topic
 //!
 //! Two topics can send one and the same body, such as `orders/create` and `orders/paid` of an order
-//! that is paid at once. On one URL the second is taken for a copy of the first and never handled.
+//! that is paid at once. On one URL the second is taken for a duplicate of the first and never handled.
 //! Give each topic a URL of its own, and each of these a [`Provider::tenant`]: then a topic is also
 //! known by the URL it came to, not by a header that anyone can write.
 
@@ -138,9 +138,8 @@ fn without_moment() -> Result<[Shape; 5], ConfigError> {
     ])
 }
 
-/// The app's client secrets, named `1`, `2` and so on in their order. The key is the text itself.
-/// The app's client secrets, named `1`, `2` and so on in their order
-/// unless they [bring a name](NamedSecret). The key is the text itself.
+/// The app's client secrets, named `1`, `2` and so on in their order unless they
+/// [bring a name](NamedSecret). The key is the text itself.
 /// After a rotation the old one can go on signing for an hour: keep both in the ring.
 ///
 /// # Errors

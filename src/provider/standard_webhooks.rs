@@ -105,7 +105,8 @@ pub fn secret_format() -> SecretFormat {
     SecretFormat::Base64 { prefix: "whsec_" }
 }
 
-/// The endpoint's secrets as the sender shows them, named `1`, `2` and so on in their order.
+/// The endpoint's secrets as the sender shows them, named `1`, `2` and so on in their order unless
+/// they [bring a name](NamedSecret).
 ///
 /// # Errors
 ///

@@ -80,9 +80,8 @@ pub fn stripe(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
     ))
 }
 
-/// The endpoint's secrets as Stripe shows them, named `1`, `2` and so on in their order
-/// unless they [bring a name](NamedSecret). The key is
-/// the text itself, its prefix `whsec_` included.
+/// The endpoint's secrets as Stripe shows them, named `1`, `2` and so on in their order unless they
+/// [bring a name](NamedSecret). The key is the text itself, its prefix `whsec_` included.
 ///
 /// # Errors
 ///

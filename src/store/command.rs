@@ -17,7 +17,7 @@ pub struct Claim {
     pub key: EventKey,
     /// Made for this attempt; see [`Token::random`].
     pub token: Token,
-    /// What the event means; other content is refused from now on.
+    /// What the event means; a claim with other content is told so from now on.
     pub fingerprint: Fingerprint,
     /// How long the claim holds unless it is renewed.
     pub lease: Duration,

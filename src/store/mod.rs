@@ -169,7 +169,7 @@ pub trait Store: Send + Sync + 'static {
     /// Sent again, or where there is no record, it changes nothing and is [`Held::Held`].
     fn release(&self, release: &Release) -> impl Future<Output = Result<Held, StoreError>> + Send;
 
-    /// Gives claims more time, and binds content that was confirmed meanwhile.
+    /// Gives claims more time.
     ///
     /// The answers are in the order of the commands. Each is a step of its own: after an error,
     /// of whatever kind, some may have taken effect. A receiver asks for up to 256 at once, and

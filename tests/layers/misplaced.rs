@@ -74,7 +74,7 @@ impl Seat {
     fn dedupe(&self, proofs: &[Proof]) -> DedupeLayer {
         let reception = self.reception("blendfi");
         let builder = DedupeLayer::builder(&reception, by_id(), proofs.iter().copied());
-        builder.build(self.store.clone()).unwrap()
+        builder.shares_name().build(self.store.clone()).unwrap()
     }
 
     fn handler(&self) -> axum::routing::MethodRouter {
@@ -251,7 +251,7 @@ async fn a_dedupe_layer_inside_another_is_500_with_one_line() {
             .dedupe(it.store.clone())
             .observer(it.seen.clone())
             .clock(clock());
-        webhook.layer().unwrap()
+        webhook.shares_name().layer().unwrap()
     };
     let around_the_router = Misplaced::start(|it| {
         let layer = webhook(it);

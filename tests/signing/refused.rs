@@ -76,6 +76,24 @@ async fn where_no_length_was_announced_or_it_is_right_nothing_is_claimed() {
 }
 
 #[tokio::test]
+async fn how_long_it_took_is_said_only_where_a_clock_was_read() {
+    let log = Log::default();
+    let _guard = log.capture(false);
+    let server = serve(provider::github(github::keys([GITHUB_SECRET]).unwrap()).unwrap()).await;
+    assert_eq!(
+        status(&server, &Request::post("/hooks").body(PUSH)).await,
+        401
+    );
+    assert!(!log.text().contains("elapsed_us="), "{}", log.text());
+    // Its body is read, under a deadline.
+    assert_eq!(
+        status(&server, &push(&format!("sha256={}", "00".repeat(32)))).await,
+        401
+    );
+    assert!(log.text().contains("elapsed_us="), "{}", log.text());
+}
+
+#[tokio::test]
 async fn the_id_that_a_refused_delivery_claims_is_escaped_and_cut() {
     let log = Log::default();
     let _guard = log.capture(false);

@@ -251,8 +251,9 @@ impl DedupeBuilder {
     /// # Errors
     ///
     /// No proof demanded, or none that vouches for the query where the rule reads it; a name that
-    /// another one has taken in this store, while a layer or service of that one lives; a retention, lease or renewal ceiling that the sender's schedule does not
-    /// allow, with both numbers; a body to replay of more than 4 KiB.
+    /// another webhook of this process has taken in this store, while a layer or service of that one
+    /// lives; a retention, lease or renewal ceiling that the sender's schedule does not allow, with
+    /// both numbers; a body to replay of more than 4 KiB.
     pub fn build(self, store: impl Store) -> Result<DedupeLayer, ConfigError> {
         let Settings {
             confirms,

@@ -164,8 +164,8 @@ pub trait ConfirmSubject: Send + Sync + 'static {
 ///
 /// What is not confirmed is a stranger's. One subject may hold a quarter of the places and of the
 /// bytes. Where there is no place, one is taken from what an answer spoke against, then from the
-/// subject with the most, from the largest and newest delivery; if that is the one that comes, it
-/// is told "not now".
+/// subject with the most, from its newest delivery, or its largest where bytes are short; if that
+/// is the one that comes, it is told "not now".
 ///
 /// ```
 /// use tower_webhook::layer::ConfirmLimits;

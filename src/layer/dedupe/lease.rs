@@ -1,13 +1,14 @@
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 /// A handler's hold on its event.
 ///
@@ -55,6 +56,13 @@ impl End {
     pub(super) fn set(&self, end: Instant) {
         let nanos = nanos(end.saturating_duration_since(self.since));
         self.nanos.fetch_max(nanos.max(1), Ordering::SeqCst);
+    }
+
+    fn moment(&self) -> Option<Instant> {
+        match self.nanos.load(Ordering::SeqCst) {
+            NONE => None,
+            nanos => self.since.checked_add(Duration::from_nanos(nanos)),
+        }
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -115,15 +123,28 @@ impl Lease {
     /// ```
     pub async fn lost(&self) {
         let mut told = pin!(self.0.told.notified());
-        poll_fn(|cx| {
-            // The clock is asked each time, before anything that wakes this task; and a loss that
-            // comes while this begins to wait is seen behind it.
-            if self.is_lost() || told.as_mut().poll(cx).is_ready() || self.is_lost() {
-                return Poll::Ready(());
+        loop {
+            let mut over = pin!(self.over());
+            let is_lost = poll_fn(|cx| {
+                // The clock is asked each time, before anything that wakes this task; and a loss that
+                // comes while this begins to wait is seen behind it.
+                if self.is_lost() || told.as_mut().poll(cx).is_ready() || self.is_lost() {
+                    return Poll::Ready(true);
+                }
+                over.as_mut().poll(cx).map(|()| false)
+            });
+            if is_lost.await {
+                return;
             }
-            Poll::Pending
-        })
-        .await;
+        }
+    }
+
+    /// Waits for the end as it is known now: behind its handler nobody else tells of it.
+    async fn over(&self) {
+        match self.0.end.moment() {
+            Some(end) if Handle::try_current().is_ok() => sleep_until(end).await,
+            _ => pending().await,
+        }
     }
 
     pub(super) fn lose(&self) {

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::Notify;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -151,10 +152,10 @@ impl Inquiries {
                 () = self.until_nobody_waits(subject, changed) => continue,
             };
             let began = Instant::now();
-            let Some(event) = self.table().any_event(subject) else {
+            let Some(event) = self.table().begin(subject, began) else {
                 continue;
             };
-            let truth = self.fetch(subject, event, began, changed).await;
+            let truth = self.fetch(subject, event, changed).await;
             drop(permit);
             let ended = Instant::now();
             let answer = Answer {
@@ -169,7 +170,7 @@ impl Inquiries {
     }
 
     async fn until_nobody_waits(&self, subject: &Subject, changed: &Notify) {
-        while self.table().any_event(subject).is_some() {
+        while self.table().is_wanted(subject) {
             changed.notified().await;
         }
     }
@@ -179,13 +180,12 @@ impl Inquiries {
         &self,
         subject: &Subject,
         event: Unconfirmed,
-        began: Instant,
         changed: &Notify,
     ) -> Option<Truth> {
         let asked = AssertUnwindSafe(async { self.ask.fetch(subject, event).await });
         let mut asked = pin!(asked.catch_unwind());
         loop {
-            let give_up = self.table().give_up(subject, began)?;
+            let give_up = self.table().give_up(subject)?;
             tokio::select! {
                 biased;
                 truth = &mut asked => return truth.ok().flatten(),
@@ -249,12 +249,17 @@ impl Place {
     /// Waits for an answer that judges this event: one that confirms it, or one that was asked for
     /// after it came. None by the deadline is "try again".
     pub(super) async fn judge(&self, event: &Unconfirmed) -> Confirmation {
+        let mut has_begun = false;
         loop {
             let Some((answer, is_new)) = self.inquiries.table().want(self.number) else {
                 // Its place was taken; whoever took it has said so.
                 return Confirmation::TryAgain;
             };
             if is_new {
+                if std::mem::replace(&mut has_begun, true) {
+                    // A runtime that goes down ends each task at once, and waits for this one.
+                    yield_now().await;
+                }
                 let driver = Driver {
                     inquiries: Arc::clone(&self.inquiries),
                     subject: self.subject.clone(),

@@ -1,4 +1,6 @@
 //! Who waits for which answer, and who makes room for whom. Nothing here waits or asks.
+//!
+//! Strangers fill it: nothing that one delivery causes goes through all of them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -45,6 +47,12 @@ impl Seat {
     fn bytes(&self) -> usize {
         self.event.body.len()
     }
+
+    /// Half of the time that it had when it came.
+    fn half(&self) -> Instant {
+        let left = self.deadline.saturating_duration_since(self.arrived);
+        self.arrived + left / 2
+    }
 }
 
 /// A subject that is asked about.
@@ -52,22 +60,44 @@ pub(super) struct Entry {
     pub(super) last: Option<Answer>,
     /// Who waits for the next answer.
     wanting: BTreeSet<u64>,
+    /// When the last question was asked, those who have come since, and the last deadline of all.
+    began: Option<Instant>,
+    late: BTreeSet<(Instant, u64)>,
+    latest: Option<Instant>,
     /// Told where somebody comes or goes.
     pub(super) changed: Arc<Notify>,
 }
 
-#[derive(Default, Clone, Copy)]
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
 struct Share {
     deliveries: usize,
     bytes: usize,
+}
+
+/// What one name holds.
+#[derive(Default)]
+struct Group {
+    share: Share,
+    /// Who makes room first is the last.
+    for_places: BTreeSet<(Doubt, u64)>,
+    for_bytes: BTreeSet<(Doubt, usize, u64)>,
+}
+
+impl Group {
+    /// The most that there is against one of them.
+    fn doubt(&self) -> Option<Doubt> {
+        self.for_places.last().map(|(doubt, _)| *doubt)
+    }
 }
 
 pub(super) struct Table {
     limits: ConfirmLimits,
     seats: BTreeMap<u64, Seat>,
     entries: HashMap<Subject, Entry>,
-    /// What each name holds, and all of them.
-    shares: HashMap<Arc<str>, Share>,
+    groups: HashMap<Arc<str>, Group>,
+    /// By what is against them, and how much they hold: the last makes room first.
+    by_places: BTreeSet<(Doubt, usize, Arc<str>)>,
+    by_bytes: BTreeSet<(Doubt, usize, Arc<str>)>,
     all: Share,
     next: u64,
 }
@@ -92,7 +122,9 @@ impl Table {
             limits,
             seats: BTreeMap::new(),
             entries: HashMap::new(),
-            shares: HashMap::new(),
+            groups: HashMap::new(),
+            by_places: BTreeSet::new(),
+            by_bytes: BTreeSet::new(),
             all: Share::default(),
             next: 0,
         }
@@ -104,14 +136,10 @@ impl Table {
             let Some(short) = self.short_of(&seat) else {
                 let number = self.next;
                 self.next = number.wrapping_add(1);
-                let share = self
-                    .shares
-                    .entry(Arc::clone(&seat.subject.name))
-                    .or_default();
-                for sum in [share, &mut self.all] {
-                    sum.deliveries = sum.deliveries.saturating_add(1);
-                    sum.bytes = sum.bytes.saturating_add(seat.bytes());
-                }
+                self.in_group(&seat, number, true);
+                let Share { deliveries, bytes } = &mut self.all;
+                *deliveries = deliveries.saturating_add(1);
+                *bytes = bytes.saturating_add(seat.bytes());
                 self.seats.insert(number, seat);
                 return Some(number);
             };
@@ -124,7 +152,44 @@ impl Table {
     }
 
     fn share(&self, name: &Arc<str>) -> Share {
-        self.shares.get(name).copied().unwrap_or_default()
+        (self.groups.get(name)).map_or_else(Share::default, |group| group.share)
+    }
+
+    /// Puts a delivery into the group of its name, or takes it out.
+    fn in_group(&mut self, seat: &Seat, number: u64, is_in: bool) {
+        let (name, bytes) = (&seat.subject.name, seat.bytes());
+        let group = self.groups.entry(Arc::clone(name)).or_default();
+        if let Some(doubt) = group.doubt() {
+            let Share { deliveries, bytes } = group.share;
+            self.by_places
+                .remove(&(doubt, deliveries, Arc::clone(name)));
+            self.by_bytes.remove(&(doubt, bytes, Arc::clone(name)));
+        }
+        let Share {
+            deliveries,
+            bytes: held,
+        } = &mut group.share;
+        if is_in {
+            *deliveries = deliveries.saturating_add(1);
+            *held = held.saturating_add(bytes);
+            group.for_places.insert((seat.doubt, number));
+            group.for_bytes.insert((seat.doubt, bytes, number));
+        } else {
+            *deliveries = deliveries.saturating_sub(1);
+            *held = held.saturating_sub(bytes);
+            group.for_places.remove(&(seat.doubt, number));
+            group.for_bytes.remove(&(seat.doubt, bytes, number));
+        }
+        match group.doubt() {
+            Some(doubt) => {
+                let Share { deliveries, bytes } = group.share;
+                self.by_places.insert((doubt, deliveries, Arc::clone(name)));
+                self.by_bytes.insert((doubt, bytes, Arc::clone(name)));
+            }
+            None => {
+                self.groups.remove(name);
+            }
+        }
     }
 
     fn short_of(&self, seat: &Seat) -> Option<Short> {
@@ -157,51 +222,47 @@ impl Table {
         }
     }
 
-    /// Who makes room: who was spoken against, of the subject that holds most, the largest, the
-    /// newest. None where that is the one that comes.
+    /// Who makes room: who was spoken against, of the subject that holds most, the newest; where
+    /// bytes are short, the largest. None where that is the one that comes.
     fn victim(&self, comer: &Seat, short: Short) -> Option<u64> {
-        let held = |seat: &Seat, and: usize| {
-            let share = self.share(&seat.subject.name);
-            match short {
-                Short::Places { .. } => share.deliveries.saturating_add(and.min(1)),
-                Short::Bytes { .. } => share.bytes.saturating_add(and),
-            }
-        };
         let (Short::Places { of_the_subject } | Short::Bytes { of_the_subject }) = short;
-        // Against those of its own subject there is nothing in how much that holds.
-        let and = if of_the_subject {
-            0
-        } else {
-            comer.bytes().max(1)
+        let groups = match short {
+            Short::Places { .. } => &self.by_places,
+            Short::Bytes { .. } => &self.by_bytes,
         };
-        let comers = (comer.doubt, held(comer, and), comer.bytes());
-        self.seats
-            .iter()
-            .filter(|(_, seat)| !of_the_subject || seat.subject.name == comer.subject.name)
-            .map(|(number, seat)| ((seat.doubt, held(seat, 0), seat.bytes()), *number))
-            .max()
-            .filter(|(theirs, _)| *theirs > comers)
-            .map(|(_, number)| number)
+        let name = match of_the_subject {
+            true => &comer.subject.name,
+            false => groups.last().map(|(_, _, name)| name)?,
+        };
+        let (group, own) = (self.groups.get(name)?, self.share(&comer.subject.name));
+        // Against those of its own subject there is nothing in how much that holds.
+        let more = |by: usize| if of_the_subject { 0 } else { by };
+        match short {
+            Short::Places { .. } => {
+                let (doubt, number) = group.for_places.last()?;
+                let comers = own.deliveries.saturating_add(more(1));
+                ((*doubt, group.share.deliveries) > (comer.doubt, comers)).then_some(*number)
+            }
+            Short::Bytes { .. } => {
+                let (doubt, size, number) = group.for_bytes.last()?;
+                let size_of_comer = comer.bytes();
+                let comers = own.bytes.saturating_add(more(size_of_comer.max(1)));
+                ((*doubt, group.share.bytes, *size) > (comer.doubt, comers, size_of_comer))
+                    .then_some(*number)
+            }
+        }
     }
 
     /// Takes a delivery's place away, if it has one.
     pub(super) fn remove(&mut self, number: u64) -> Option<Seat> {
         let seat = self.seats.remove(&number)?;
-        let bytes = seat.bytes();
-        for sum in self
-            .shares
-            .get_mut(&seat.subject.name)
-            .into_iter()
-            .chain([&mut self.all])
-        {
-            sum.deliveries = sum.deliveries.saturating_sub(1);
-            sum.bytes = sum.bytes.saturating_sub(bytes);
-        }
-        if self.share(&seat.subject.name).deliveries == 0 {
-            self.shares.remove(&seat.subject.name);
-        }
+        self.in_group(&seat, number, false);
+        let Share { deliveries, bytes } = &mut self.all;
+        *deliveries = deliveries.saturating_sub(1);
+        *bytes = bytes.saturating_sub(seat.bytes());
         if let Some(entry) = self.entries.get_mut(&seat.subject) {
             entry.wanting.remove(&number);
+            entry.late.remove(&(seat.half(), number));
             entry.changed.notify_one();
         }
         Some(seat)
@@ -218,18 +279,31 @@ impl Table {
             .or_insert_with(|| Entry {
                 last: None,
                 wanting: BTreeSet::new(),
+                began: None,
+                late: BTreeSet::new(),
+                latest: None,
                 changed: Arc::new(Notify::new()),
             });
         if entry.wanting.insert(number) {
+            if entry.began.is_some_and(|began| seat.arrived > began) {
+                entry.late.insert((seat.half(), number));
+            }
+            entry.latest = entry.latest.max(Some(seat.deadline));
             entry.changed.notify_one();
         }
         Some((entry.last.clone(), is_new))
     }
 
     pub(super) fn doubt(&mut self, number: u64, doubt: Doubt) {
-        if let Some(seat) = self.seats.get_mut(&number) {
+        let Some(mut seat) = self.seats.remove(&number) else {
+            return;
+        };
+        if seat.doubt != doubt {
+            self.in_group(&seat, number, false);
             seat.doubt = doubt;
+            self.in_group(&seat, number, true);
         }
+        self.seats.insert(number, seat);
     }
 
     pub(super) fn changed(&self, subject: &Subject) -> Option<Arc<Notify>> {
@@ -245,10 +319,20 @@ impl Table {
             .filter_map(|number| self.seats.get(number))
     }
 
-    /// Somebody's event of this subject; none where nobody waits.
-    pub(super) fn any_event(&self, subject: &Subject) -> Option<Unconfirmed> {
-        let seat = self.wanting(subject).next()?;
-        Some(seat.event.clone())
+    /// Whether somebody waits for an answer.
+    pub(super) fn is_wanted(&self, subject: &Subject) -> bool {
+        let entry = self.entries.get(subject);
+        entry.is_some_and(|entry| !entry.wanting.is_empty())
+    }
+
+    /// Begins to ask about a subject, of which somebody's event is returned; none where nobody waits.
+    pub(super) fn begin(&mut self, subject: &Subject, now: Instant) -> Option<Unconfirmed> {
+        let event = self.wanting(subject).next()?.event.clone();
+        let latest = self.wanting(subject).map(|seat| seat.deadline).max();
+        let entry = self.entries.get_mut(subject)?;
+        (entry.began, entry.latest) = (Some(now), latest);
+        entry.late.clear();
+        Some(event)
     }
 
     /// What to do about a subject that may be asked about again from `due` on. Nobody asks about it
@@ -260,7 +344,7 @@ impl Table {
         due: Instant,
         fresh: Duration,
     ) -> Next {
-        if self.wanting(subject).next().is_some() {
+        if self.is_wanted(subject) {
             return if due <= now {
                 Next::Ask
             } else {
@@ -277,16 +361,13 @@ impl Table {
         Next::Wait(until)
     }
 
-    /// Until when an answer is waited for that was asked for at `began`: where somebody has come
-    /// since, there must be time left to ask for them.
-    pub(super) fn give_up(&self, subject: &Subject, began: Instant) -> Option<Instant> {
-        let half = |seat: &Seat| {
-            let left = seat.deadline.saturating_duration_since(seat.arrived);
-            seat.arrived + left / 2
-        };
-        let late = self.wanting(subject).filter(|seat| seat.arrived > began);
-        let last = self.wanting(subject).map(|seat| seat.deadline).max();
-        late.map(half).min().or(last)
+    /// Until when an answer is waited for: where somebody has come since it was asked for, there must
+    /// be time left to ask for them. None where nobody waits.
+    pub(super) fn give_up(&self, subject: &Subject) -> Option<Instant> {
+        let entry = self.entries.get(subject)?;
+        entry.wanting.first()?;
+        let late = entry.late.first().map(|(half, _)| *half);
+        late.or(entry.latest)
     }
 
     /// Keeps an answer, and tells everyone who waits for it.

@@ -1,6 +1,7 @@
 //! Who is judged by which answer, and who makes room.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 
 use bytes::Bytes;
 use tokio::sync::Semaphore;
@@ -258,6 +259,48 @@ async fn what_is_large_and_of_crowded_subjects_makes_room_first() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn forgeries_that_are_smaller_do_not_take_the_place_of_the_true_delivery() {
+    let mut truths = Truths::new("true");
+    truths.limits = truths.limits.deliveries(40);
+    let inquiries = truths.inquiries();
+    let truth = tokio::spawn(judged(Arc::clone(&inquiries), event("c", "true", 100)));
+    truths.asked(1).await;
+    let mut forgeries = JoinSet::new();
+    for _ in 0..100 {
+        forgeries.spawn(judged(Arc::clone(&inquiries), event("c", "false", 10)));
+    }
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(inquiries.table().held().0, 10);
+    truths.answers.add_permits(100);
+    assert_eq!(truth.await.unwrap(), Some(Confirmation::Confirmed));
+    forgeries.join_all().await;
+    assert_eq!(inquiries.table().held(), (0, 0));
+}
+
+/// Takes minutes where each goes through all the others.
+#[tokio::test(start_paused = true)]
+async fn who_comes_to_a_crowd_causes_little_work() {
+    let mut truths = Truths::new("true");
+    truths.limits = truths.limits.deliveries(40_000);
+    let inquiries = truths.inquiries();
+    let mut crowd = JoinSet::new();
+    for number in 0..60_000 {
+        let subject = if number % 2 == 0 { "c" } else { "d" };
+        crowd.spawn(judged(Arc::clone(&inquiries), event(subject, "true", 1)));
+        if number % 100 == 0 {
+            sleep(Duration::from_micros(1)).await;
+        }
+    }
+    truths.asked(2).await;
+    assert_eq!(inquiries.table().held().0, 20_000, "two quarters");
+    truths.answers.add_permits(10);
+    let all = crowd.join_all().await;
+    let confirmed = Some(Confirmation::Confirmed);
+    assert_eq!(all.iter().filter(|it| **it == confirmed).count(), 20_000);
+    assert_eq!(inquiries.table().held(), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn so_many_questions_are_asked_at_once_and_no_more() {
     let mut truths = Truths::new("true");
     truths.limits = truths.limits.questions(4);
@@ -314,6 +357,36 @@ fn a_task_that_ends_with_its_runtime_leaves_nobody_waiting() {
     truths.answers.add_permits(1);
     let judged = runtime().block_on(place.judge(&event("c", "true", 10)));
     assert_eq!(judged, Confirmation::Confirmed);
+}
+
+/// A runtime that goes down begins no task any more, and waits for those that are being polled.
+#[test]
+fn who_asks_while_its_runtime_goes_down_does_not_hold_that_up() {
+    struct Last(Arc<Inquiries>, mpsc::Sender<Option<Confirmation>>);
+    impl Drop for Last {
+        fn drop(&mut self) {
+            let (last, token) = (event("c", "true", 10), CancellationToken::new());
+            if let Entered::Waiting(place) = self.0.enter(&last, Instant::now() + PATIENCE, &token)
+            {
+                let judged = place.judge(&last).now_or_never();
+                let _ = self.1.send(judged);
+            }
+        }
+    }
+    let (told, judged) = mpsc::channel();
+    let last = Last(Truths::new("true").inquiries(), told);
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.spawn(async move {
+            let _last = last;
+            std::future::pending::<()>().await;
+        });
+        runtime.block_on(tokio::task::yield_now());
+    });
+    assert_eq!(judged.recv_timeout(Duration::from_secs(20)), Ok(None));
 }
 
 /// A plain function is asked once for each content at a time, whatever stands beside it.
