@@ -1,5 +1,7 @@
 //! What refusals leave behind: nothing.
 
+use std::time::Duration;
+
 use allocation_counter::measure;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tower_webhook::provider::{self, blox::CheckoutStatus};
@@ -11,7 +13,7 @@ use axum::routing::post;
 
 use crate::support::blox::checkout;
 use crate::support::http::{Connection, Request};
-use crate::support::presets::{Preset, clock, tokens};
+use crate::support::presets::{Preset, answering_in, clock, tokens};
 use crate::support::server::Server;
 use crate::support::wait::until;
 
@@ -129,4 +131,46 @@ fn refusals_of_seventeen_kinds_leave_no_byte_behind() {
     // A table may grow in one round; what each refusal leaves behind is there in all of them.
     kept.sort_unstable();
     assert!(kept[2] < i64::from(EACH) * 17, "a byte for each: {kept:?}");
+}
+
+/// Checkouts that the API does not find, each with another id, until their senders' time is up.
+async fn send_invented(from: u32, server: &Server) {
+    let tasks = Handle::current().metrics().num_alive_tasks();
+    let sent: Vec<_> = (from..from + 2 * EACH)
+        .map(|number| checkout(&format!("err-{number}"), "COMPLETED", "1").spawn(server.address))
+        .collect();
+    for answer in sent {
+        let answer = answer.await.unwrap();
+        assert!(answer.is_not_now(), "{answer:?}");
+    }
+    until("all tasks to end", || {
+        Handle::current().metrics().num_alive_tasks() <= tasks
+    })
+    .await;
+}
+
+#[test]
+fn checks_that_fail_leave_no_byte_behind() {
+    let runtime: Runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let server = runtime.block_on(async {
+        let check = async |_: String| Err::<CheckoutStatus, _>("not found");
+        let blox = provider::blox(tokens()).status_check(check).unwrap();
+        let webhook = Webhook::new(answering_in(Duration::from_secs(1), blox))
+            .clock(clock())
+            .dedupe(MemoryStore::new());
+        Preset::Blox
+            .serve(&webhook, || async { StatusCode::NO_CONTENT })
+            .await
+    });
+    runtime.block_on(send_invented(0, &server));
+    let mut kept = Vec::new();
+    for round in 1..=3 {
+        let counted = measure(|| runtime.block_on(send_invented(round * 2 * EACH, &server)));
+        kept.push(counted.bytes_current);
+    }
+    kept.sort_unstable();
+    assert!(
+        kept[1] < i64::from(EACH) * 2 * 4,
+        "a few bytes for each: {kept:?}"
+    );
 }
