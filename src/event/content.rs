@@ -13,6 +13,9 @@ use super::members::{self, Wanted};
 use super::name::ProviderName;
 use super::shape::Shape;
 
+/// A body that is not UTF-8 is read as a copy, which can be thrice as long.
+const LONGEST_COPIED: usize = 1024 * 1024;
+
 /// Longest id that is taken from a header.
 const MAX_HEADER_ID_LEN: usize = 256;
 
@@ -28,6 +31,9 @@ pub(super) struct WithId {
 impl WithId {
     /// The shape of this body, if it has one of these. What cannot be read has none.
     fn shape(&self, body: &[u8]) -> Option<&'static str> {
+        if body.len() > LONGEST_COPIED && std::str::from_utf8(body).is_err() {
+            return None;
+        }
         let text = members::text(body);
         let found = self.wanted.find(&text).ok()?;
         for shape in &self.shapes {

@@ -7,17 +7,16 @@
 //! | BLOX | [`blox()`] | secret path, status check | `checkoutId`, `status` |
 //! | Bloque, accounts and cards | [`bloque_accounts()`] | secret path | `account_urn`, `event_type`, `timestamp`; or `type`, `event`, `transaction_id` |
 //! | Bloque, payments | [`bloque_payments()`] | signature | `id`; or `type`, `data.id` |
-//! | GitHub | [`github()`] | signature | the body |
-//! | Shopify | [`shopify()`] | signature | the body |
+//! | GitHub | [`github()`] | signature | the body; of some types with the id of the delivery |
+//! | Shopify | [`shopify()`] | signature | the body; where something is gone, with the id of the delivery |
 //! | Slack, Events API | [`slack()`] | signature | `event_id` |
 //! | Standard Webhooks, Svix | [`standard_webhooks()`] | signature | the signed id |
 //! | Stripe | [`stripe()`] | signature | `id` |
 //!
 //! A module of the same name says what else is to know, and holds the typed payloads of the first
-//! four. They keep what they do not know
-//! exactly as it was written, in [`Fields`] and [`RawJson`], and read amounts as
-//! [`Decimal`](crate::Decimal), never as floats. Any other sender is a [`Provider`] of your own.
-
+//! four. They keep what they do not know exactly as it was written, in [`Fields`] and [`RawJson`],
+//! and read amounts as [`Decimal`](crate::Decimal), never as floats. Any other sender is a
+//! [`Provider`] of your own.
 //!
 //! A provider becomes a layer by [`Webhook`](crate::Webhook). Here BLOX, accepted and refused:
 //!

@@ -107,6 +107,9 @@ const NEVER: &Beginnings = &[
     ("/run/secrets/", ELSEWHERE),
     ("process.env.", ELSEWHERE),
     ("env:", ELSEWHERE),
+    ("@Microsoft.KeyVault(", ELSEWHERE),
+    ("ENC[", ELSEWHERE),
+    ("[object ", PLACEHOLDER),
 ];
 
 /// Why this text is no secret, whoever the sender is.
@@ -150,6 +153,10 @@ pub(super) fn refuse(text: &str) -> Option<&'static str> {
         .or_else(|| is_escaped(text).then_some(
             "looks encoded for a URL or a page, copy the secret itself",
         ))
+        .or_else(|| is_followed(text).then_some(
+            "holds characters that no secret with whsec_ has (a comma, a blank, a comment), copy the \
+             secret alone",
+        ))
         .or_else(|| is_id(text).then_some(
             "looks like the id of an endpoint or event, the endpoint's signing secret belongs here",
         ))
@@ -162,15 +169,22 @@ pub(super) fn begins(beginnings: &Beginnings, text: &str) -> Option<&'static str
         .map(|(_, what)| *what)
 }
 
-/// Quotes on both sides, with the comma or semicolon of a file behind them; a single one may belong
-/// to the secret, but for those that only word processors write.
+/// Quotes on both sides, with the comma or semicolon of a file behind them, escaped or as Python shows
+/// bytes; a single one may belong to the secret, but for those that only word processors write.
 fn is_quoted(text: &str) -> bool {
     const TYPOGRAPHIC: [char; 12] = ['“', '”', '„', '‟', '‘', '’', '‚', '‛', '«', '»', '‹', '›'];
     let text = text.trim_end_matches([',', ';']);
     let plain = (text.chars().next())
         .filter(|quote| matches!(quote, '"' | '\'' | '`'))
         .is_some_and(|quote| text.len() > 1 && text.ends_with(quote));
-    plain || text.starts_with(TYPOGRAPHIC) || text.ends_with(TYPOGRAPHIC)
+    let within = |before: &str, behind: &str| {
+        (text.strip_prefix(before)).is_some_and(|rest| rest.ends_with(behind))
+    };
+    plain
+        || within("b'", "'")
+        || within("\\\"", "\\\"")
+        || text.starts_with(TYPOGRAPHIC)
+        || text.ends_with(TYPOGRAPHIC)
 }
 
 /// `${NAME}`, `$NAME`, `$(command)`, `{{ name }}`, `{NAME}`, `<your secret>`, `%NAME%`, `#{NAME}`,
@@ -268,6 +282,12 @@ fn is_several(text: &str) -> bool {
         && others.peek().is_some()
         && plain(first)
         && others.all(|part| part.len() == first.len() && plain(part))
+}
+
+/// `whsec_…;`, `whsec_…,`, `whsec_… # production`: what senders write behind `whsec_` is base64 or words.
+fn is_followed(text: &str) -> bool {
+    let is_of_it = |b: u8| b.is_ascii_alphanumeric() || b"_-+/=".contains(&b);
+    (text.strip_prefix("whsec_")).is_some_and(|rest| !rest.bytes().all(is_of_it))
 }
 
 /// `%3D` and `&quot;`.

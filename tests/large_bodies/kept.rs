@@ -63,10 +63,10 @@ impl Body for Frames {
 #[test]
 fn a_body_of_25_mib_takes_little_more_than_its_size() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    let filling = Filling::of(CAP);
+    let (text, no_text) = (Filling::of(CAP), Filling::with(CAP, 0xff));
     let handler =
         |_: Request<Frames>| async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())) };
-    for (n, announced) in [(1, true), (2, false)] {
+    for (n, announced, filling) in [(1, true, &text), (2, false, &text), (3, true, &no_text)] {
         let layer = webhook(&Budget::default()).layer().unwrap();
         let whole = [&filling.start[..], Filling::end(n).as_bytes()].concat();
         let body = Frames {

@@ -71,8 +71,13 @@ struct Filling {
 impl Filling {
     /// For bodies of this length.
     fn of(length: usize) -> Self {
+        Self::with(length, b'x')
+    }
+
+    /// The same, filled with this byte.
+    fn with(length: usize, byte: u8) -> Self {
         let mut start = br#"{"pad":""#.to_vec();
-        start.resize(length - Self::end(0).len(), b'x');
+        start.resize(length - Self::end(0).len(), byte);
         let mut behind = Hmac::new_from_slice(SECRET.as_bytes()).unwrap();
         behind.update(&start);
         Self { start, behind }

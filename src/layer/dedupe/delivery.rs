@@ -51,8 +51,8 @@ impl Delivery {
         self.facts.known.identity.handling == Handling::TestId
     }
 
-    /// Which attempt at the event this is, from 1; 0 where the store could not be asked, or nothing
-    /// is claimed since the delivery is a question to be answered.
+    /// Which attempt at the event this is, from 1; 0 where the store could not be asked, and for a
+    /// question that is [answered](crate::event::Shape::answered) each time, for which nothing is claimed.
     pub fn attempt(&self) -> u32 {
         self.facts.grant().map_or(0, |grant| grant.attempt)
     }

@@ -31,6 +31,10 @@ use table::{Doubt, Next, Seat, Table};
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_millis(1_100);
 
+/// For so long after the first question each one is remembered, so that the pauses do not begin anew
+/// for whoever comes now and then.
+const PER_QUESTION: Duration = Duration::from_secs(1);
+
 /// How long an answer confirms those who come later.
 const FRESH: Duration = Duration::from_secs(1);
 
@@ -133,8 +137,9 @@ impl Inquiries {
             false => Duration::ZERO,
         };
         let (mut due, mut pause, mut again) = (Instant::now(), FIRST_PAUSE, false);
+        let mut remembered = due;
         loop {
-            let next = self.table().next(subject, Instant::now(), due, fresh);
+            let next = (self.table()).next(subject, Instant::now(), due, fresh, remembered);
             match next {
                 Next::Ask => {}
                 Next::Wait(until) => {
@@ -155,6 +160,7 @@ impl Inquiries {
             let Some(event) = self.table().begin(subject, began) else {
                 continue;
             };
+            remembered += PER_QUESTION;
             let truth = self.fetch(subject, event, changed).await;
             drop(permit);
             let ended = Instant::now();

@@ -335,14 +335,15 @@ impl Table {
         Some(event)
     }
 
-    /// What to do about a subject that may be asked about again from `due` on. Nobody asks about it
-    /// any more where this is the end.
+    /// What to do about a subject that may be asked about again from `due` on, and is remembered for
+    /// so long. Nobody asks about it any more where this is the end.
     pub(super) fn next(
         &mut self,
         subject: &Subject,
         now: Instant,
         due: Instant,
         fresh: Duration,
+        remembered: Instant,
     ) -> Next {
         if self.is_wanted(subject) {
             return if due <= now {
@@ -352,7 +353,7 @@ impl Table {
             };
         }
         let last = self.entries.get(subject).and_then(|it| it.last.as_ref());
-        let until = last.map_or(now, |last| due.max(last.ended + fresh));
+        let until = last.map_or(now, |last| due.max(last.ended + fresh).max(remembered));
         let most = self.seats.len().saturating_add(MOST_REMEMBERED);
         if until <= now || fresh.is_zero() || self.entries.len() > most {
             self.entries.remove(subject);

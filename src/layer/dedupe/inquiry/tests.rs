@@ -180,6 +180,24 @@ async fn who_keeps_sending_causes_sixty_questions_a_minute_at_most() {
     assert!(asked <= 61, "{asked} questions");
 }
 
+/// A pause that grows must not be short again for who stays away a little longer than an answer is fresh.
+#[tokio::test(start_paused = true)]
+async fn who_comes_and_goes_causes_no_more_questions() {
+    let truths = Truths::new("true");
+    truths.answers.add_permits(1_000);
+    let inquiries = truths.inquiries();
+    let end = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < end {
+        for pause in [102, 202, 402, 1_010] {
+            let judged = judged(Arc::clone(&inquiries), event("c", "false", 10)).await;
+            assert_eq!(judged, Some(Confirmation::Mismatch));
+            sleep(Duration::from_millis(pause)).await;
+        }
+    }
+    let asked = truths.asked.load(Ordering::Relaxed);
+    assert!(asked <= 65, "{asked} questions");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_question_that_hangs_is_given_up_for_who_came_since() {
     let truths = Truths::new("true");
@@ -328,7 +346,7 @@ async fn nothing_is_left_when_nobody_waits() {
     assert_eq!(judged, Some(Confirmation::TryAgain));
     // 0, 0.1, 0.3, 0.7, 1.5, and every 1.1 s from then on.
     assert_eq!(truths.asked.load(Ordering::Relaxed), 10);
-    sleep(3 * FRESH).await;
+    sleep(3 * PER_QUESTION).await;
     assert_eq!(inquiries.table().subjects(), 0);
 }
 
