@@ -23,8 +23,8 @@ fn lenient(id: &str) -> bool {
     let bare: String = (bare.chars())
         .filter(|it| !matches!(it, '{' | '}' | '-' | '_' | '(' | ')' | '\0'))
         .map(|it| match it {
-            '\u{ff10}'..='\u{ff19}' => char::from_digit(it as u32 - 0xff10, 10).unwrap(),
-            '\u{660}'..='\u{669}' => char::from_digit(it as u32 - 0x660, 10).unwrap(),
+            '\u{ff10}'..='\u{ff19}' => char::from_digit(u32::from(it) - 0xff10, 10).unwrap(),
+            '\u{660}'..='\u{669}' => char::from_digit(u32::from(it) - 0x660, 10).unwrap(),
             it => it,
         })
         .collect();
