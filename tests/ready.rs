@@ -309,6 +309,37 @@ async fn a_claim_is_renewed_while_it_waits_for_a_place() {
     assert_eq!(runs.runs(), 2);
 }
 
+/// A service that is never ready keeps nothing for good: neither the event nor a place among who waits.
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_place_that_never_comes_gives_up_with_its_lease() {
+    let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None);
+    let (budget, drain, seen) = (Budget::new(1_024, 1), Drain::new(), Recorder::new());
+    let reception = Reception::new(ProviderName::new("blendfi").unwrap(), profile)
+        .budget(budget.clone())
+        .observer(seen.clone());
+    let layer = DedupeLayer::builder(&reception, by_id(), [])
+        .with_insecure_unauthenticated()
+        .lease(Duration::from_secs(15))
+        .renewal_ceiling(Duration::from_secs(60))
+        .drain(drain.clone())
+        .build(MemoryStore::new())
+        .unwrap();
+    let places = Arc::new(Semaphore::new(0));
+    let service = ServiceBuilder::new()
+        .layer(layer)
+        .layer(GlobalConcurrencyLimitLayer::with_semaphore(places))
+        .service_fn(|_: Request| async {
+            Ok::<_, Infallible>(StatusCode::NO_CONTENT.into_response())
+        });
+    let send = |id: &str| service.clone().oneshot(blendfi::event(id, "{}").to_http());
+    assert_eq!(send("evt_1").await.unwrap().status(), 202);
+    assert_eq!((budget.waiting(), drain.running()), (1, 1));
+    sleep(Duration::from_secs(90)).await;
+    assert_eq!((budget.waiting(), drain.running()), (0, 0));
+    assert_eq!(seen.count(Verdict::Refused, Some(Reason::InProgress)), 1);
+    assert_eq!(send("evt_2").await.unwrap().status(), 202);
+}
+
 #[tokio::test]
 async fn no_more_wait_for_a_place_than_the_budget_has_room_for() {
     let (store, stage, seen) = (MemoryStore::new(), Stage::new(), Recorder::new());

@@ -111,6 +111,22 @@ impl Forms {
         self.truncate(from);
     }
 
+    /// The head of the name that begins there, behind which nothing stands yet.
+    #[inline]
+    fn head(&self, begin: usize) -> u64 {
+        let there = self.room.get(begin..);
+        let there = there.and_then(<[u8]>::first_chunk::<9>);
+        match there {
+            Some([len @ ..0x80, eight @ ..]) if self.many.is_empty() => {
+                // What stands behind a shorter name is left over from its step.
+                let eight: &[u8; 8] = eight;
+                let behind = u64::MAX.checked_shr(u32::from(*len).saturating_mul(8));
+                u64::from_be_bytes(*eight) & !behind.unwrap_or(0)
+            }
+            _ => head(name(self.bytes().get(begin..).unwrap_or_default())),
+        }
+    }
+
     pub(super) fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
         self.many.truncate(len);
@@ -140,9 +156,9 @@ pub(super) fn append(json: &str, out: &mut Forms) {
 fn write(json: &[u8], out: &mut Forms) -> Option<()> {
     // The members so far of each object that is open.
     let mut members = SmallVec::<[Member; 32]>::new();
-    // Of all that is open, whether it is an object, and its place in `members`.
+    // Of all that is open, whether it stands in an object, and its place in `members`.
     let mut open = SmallVec::<[(bool, usize); 16]>::new();
-    let mut is_name = false;
+    let (mut in_object, mut is_name) = (false, false);
     let mut rest = json;
     while let Some(first) = rest.first() {
         let mut taken = 1;
@@ -151,25 +167,31 @@ fn write(json: &[u8], out: &mut Forms) -> Option<()> {
             b'"' => {
                 let begin = out.len;
                 taken = string(rest, out)?;
+                // The colon is next, as a rule, or the comma.
+                let next = rest.get(taken);
                 if std::mem::take(&mut is_name) {
-                    // The colon is next, as a rule.
-                    taken = taken.saturating_add(usize::from(rest.get(taken) == Some(&b':')));
-                    let head = head(name(out.bytes().get(begin..)?));
+                    taken = taken.saturating_add(usize::from(next == Some(&b':')));
+                    let head = out.head(begin);
                     members.push(Member { head, begin });
+                } else if next == Some(&b',') {
+                    taken = taken.saturating_add(1);
+                    is_name = in_object;
                 }
             }
             b'{' | b'[' if open.len() < MAX_DEPTH => {
-                is_name = *first == b'{';
-                open.push((is_name, members.len()));
+                open.push((in_object, members.len()));
+                in_object = *first == b'{';
+                is_name = in_object;
                 out.push(&[mark(*first)]);
             }
             b'}' | b']' => {
-                let (_, first_member) = open.pop()?;
+                let (outside, first_member) = open.pop()?;
+                in_object = outside;
                 sort(members.get(first_member..)?, out)?;
                 members.truncate(first_member);
                 out.push(&[mark(*first)]);
             }
-            b',' => is_name = open.last()?.0,
+            b',' => is_name = in_object,
             b'-' | b'0'..=b'9' => taken = number(rest, out)?,
             b't' | b'f' | b'n' => {
                 out.push(&[mark(*first)]);
@@ -186,23 +208,49 @@ fn write(json: &[u8], out: &mut Forms) -> Option<()> {
 /// Writes the string that `text` begins with; tells how long it is there.
 #[inline]
 fn string(text: &[u8], out: &mut Forms) -> Option<usize> {
+    let room = out
+        .room
+        .get_mut(out.len..)
+        .and_then(<[u8]>::first_chunk_mut);
+    if let (Some(step), Some(room)) = (text.first_chunk::<STEP>(), room)
+        && out.many.is_empty()
+        && let Some(end) = end(step)
+    {
+        *room = *step;
+        let [first, ..] = room;
+        // Its length takes the place of the quote.
+        *first = end.saturating_sub(1);
+        let len = usize::from(end);
+        out.len = out.len.saturating_add(len);
+        return len.checked_add(1);
+    }
+    long_string(text, out)
+}
+
+/// Where the string ends that begins with this, if it ends here and nothing in it is escaped.
+#[inline]
+fn end(step: &[u8; STEP]) -> Option<u8> {
+    const ONES: u64 = u64::MAX / 0xff;
+    // Eight bytes at a time. The lowest bit that is set belongs to the first byte that is zero.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
+    let (words, _) = step.as_chunks();
+    let mut quote_before = 0xff;
+    for (begin, word) in (0_u8..).step_by(8).zip(words) {
+        let word = u64::from_le_bytes(*word) & !quote_before;
+        quote_before = 0;
+        let stops = zeros(word ^ (ONES * 0x22)) | zeros(word ^ (ONES * 0x5c));
+        if stops != 0 {
+            let place = u8::try_from(stops.trailing_zeros() / 8).ok()?;
+            let end = begin.saturating_add(place);
+            return (step.get(usize::from(end)) == Some(&b'"')).then_some(end);
+        }
+    }
+    None
+}
+
+fn long_string(text: &[u8], out: &mut Forms) -> Option<usize> {
     let len = memchr2(b'"', b'\\', text.get(1..)?)?.checked_add(1)?;
     if text.get(len) == Some(&b'"') {
-        let room = out
-            .room
-            .get_mut(out.len..)
-            .and_then(<[u8]>::first_chunk_mut);
-        if let (Some(step), Some(room)) = (text.first_chunk::<STEP>(), room)
-            && len < STEP
-            && out.many.is_empty()
-        {
-            *room = *step;
-            let [first, ..] = room;
-            // Its length takes the place of the quote.
-            *first = u8::try_from(len.saturating_sub(1)).ok()?;
-            out.len = out.len.saturating_add(len);
-            return len.checked_add(1);
-        }
         put(text.get(1..len)?, out);
         return len.checked_add(1);
     }
@@ -321,6 +369,50 @@ mod tests {
     #[track_caller]
     fn different(a: &str, b: &str) {
         assert_ne!(form(a).unwrap(), form(b).unwrap(), "{a} and {b}");
+    }
+
+    #[test]
+    fn a_string_is_read_to_its_end_wherever_that_stands() {
+        for len in 0..100_u8 {
+            let plain: String = "x!\u{e9}#]\u{7f}".chars().cycle().take(100).collect();
+            let plain: String = plain.chars().take(len.into()).collect();
+            let Ok(bytes @ ..0x80) = u8::try_from(plain.len()) else {
+                continue;
+            };
+            let expected = [&[bytes][..], plain.as_bytes()].concat();
+            for behind in [0, 1, 40] {
+                let behind = " ".repeat(behind);
+                let json = format!("\"{plain}\"{behind}");
+                assert_eq!(form(&json).unwrap(), expected, "{json}");
+                let escaped = plain.replacen('!', "\\u0021", 1);
+                let json = format!("\"{escaped}\"{behind}");
+                assert_eq!(form(&json).unwrap(), expected, "{json}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_longer_name_leaves_behind_belongs_to_no_shorter_one() {
+        let names = [
+            "zzzzzzzzzzzzzzzz",
+            "b",
+            "a",
+            "",
+            "ab",
+            "aa",
+            "aaaaaaaa",
+            "aaaaaaab",
+        ];
+        let object = |names: &[&str]| {
+            let members: Vec<_> = names
+                .iter()
+                .map(|name| format!("\"{name}\":\"{name}\""))
+                .collect();
+            format!("{{{}}}", members.join(","))
+        };
+        let mut sorted = names;
+        sorted.sort_unstable();
+        same(&object(&names), &object(&sorted));
     }
 
     #[test]

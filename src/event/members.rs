@@ -109,7 +109,9 @@ impl Members<'_, '_> {
     /// The fields that a member of this name is, or leads to. A name that is no text is none of
     /// theirs.
     fn on_the_way(&self, quoted: &str) -> Range<usize> {
-        let plain = quoted.trim_matches('"');
+        let inner = quoted.strip_prefix('"');
+        let plain = inner.and_then(|inner| inner.strip_suffix('"'));
+        let plain = plain.unwrap_or(quoted);
         let name = if plain.contains('\\') {
             serde_json::from_str(quoted).map(Cow::Owned)
         } else {

@@ -243,7 +243,7 @@ where
 
 /// Waits for a service that is not ready at once, as one behind a limit is. What could not begin by
 /// the deadline is given back where its sender comes again; where it does not, the sender is told that
-/// the event was taken, and the wait goes on.
+/// the event was taken, and the wait goes on for as long as the event is held.
 ///
 /// A service that is not ready in time is dropped here, with its place in a queue.
 async fn until_ready<S, B, RB>(
@@ -268,7 +268,11 @@ where
         None if reception.profile.retries_at_all() => return Err(Reason::NotReady.into()),
         None => {
             ticket.answer_early(Reason::NotReady);
-            ready.await
+            tokio::select! {
+                biased;
+                ready = &mut ready => ready,
+                () = facts.lease().lost() => return Err(Reason::InProgress.into()),
+            }
         }
     };
     if facts.is_lease_lost() {
