@@ -8,7 +8,8 @@ use super::room::{Part, Rooms};
 ///
 /// Over it, a delivery is told "not now".
 ///
-/// A body under 64 KiB is counted as it arrives, and until it is verified. A longer one queues for
+/// A body under 64 KiB is counted as it arrives, and until it is verified; what makes it whole is let
+/// in although the budget is used up, for nothing is awaited from there on. A longer one queues for
 /// room for all that it announces (where it announces nothing, for all that it may come to), and
 /// counts until the last clone of its bytes is dropped: memory stays inside the budget while
 /// handlers take their time. A handler that keeps large bodies for good copies them.
@@ -20,8 +21,8 @@ use super::room::{Part, Rooms};
 ///   time is up it is told "not now"; one whose sender hangs up makes way. A layer that has used up
 ///   its part does not hold up the others.
 /// - **Strangers.** Who announces a large body and sends nothing holds nothing, for a body queues
-///   with its first bytes in hand. Of those a sixteenth of the budget is held at most; what comes on
-///   top is told "not now" at once.
+///   with its first bytes in hand. Of those a sixteenth of the budget is held at most, and half of
+///   that for one layer; what comes on top is told "not now" at once.
 /// - **Slow senders.** Room is taken back from a body that brings less than a 512th of it in 50 ms
 ///   while others wait: it keeps what has arrived, and queues anew for the rest. Where what has
 ///   arrived leaves no room for the next one, it is told "not now" after half a second of that.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use super::room::{Asked, Part, Queued, Rooms, hand_over};
+use super::room::{Asked, Part, Queued, hand_over};
 
 /// What became of room that was to be spared.
 #[derive(Debug, PartialEq, Eq)]
@@ -79,14 +79,16 @@ impl HeldBytes {
         in_hand: usize,
         deadline: Instant,
     ) -> bool {
-        let rooms = Arc::clone(&self.part.rooms);
-        if !self.grow(in_hand) || !rooms.in_hand.take(self.small) {
+        let part = Arc::clone(&self.part);
+        if !self.grow(in_hand) {
             return false;
         }
-        let _in_hand = InHand(&rooms, self.small);
+        let Some(_in_hand) = InHand::of(&part, self.small) else {
+            return false;
+        };
         let (give, given) = oneshot::channel();
-        let _place = rooms.enter(Queued {
-            part: Arc::clone(&self.part),
+        let _place = part.rooms.enter(Queued {
+            part: Arc::clone(&part),
             asked: self.asking_for(whole),
             give,
         });
@@ -167,11 +169,25 @@ impl Drop for HeldBytes {
 
 /// Bytes that are counted to those in hand until this is dropped.
 #[derive(Debug)]
-struct InHand<'a>(&'a Rooms, usize);
+struct InHand<'a>(&'a Part, usize);
+
+impl<'a> InHand<'a> {
+    fn of(part: &'a Part, amount: usize) -> Option<Self> {
+        if !part.in_hand.take(amount) {
+            return None;
+        }
+        if !part.rooms.in_hand.take(amount) {
+            part.in_hand.give_back(amount);
+            return None;
+        }
+        Some(Self(part, amount))
+    }
+}
 
 impl Drop for InHand<'_> {
     fn drop(&mut self) {
         self.0.in_hand.give_back(self.1);
+        self.0.rooms.in_hand.give_back(self.1);
     }
 }
 

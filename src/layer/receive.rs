@@ -112,7 +112,9 @@ pub(crate) async fn receive<B: Body<Data = Bytes>>(
         let rest = usize::try_from(hint.lower()).unwrap_or(usize::MAX);
         if arrived > held.room() {
             if held.room() == 0 && arrived.saturating_add(rest) < LARGE {
-                if !held.grow(data.len()) {
+                // What is whole with this frame is done with before anything else is read: strangers
+                // who send half a body and stop keep no whole one out.
+                if !held.grow(data.len()) && !body.is_end_stream() {
                     return Err(Reason::BudgetUsedUp.into());
                 }
             } else {

@@ -50,6 +50,8 @@ pub(crate) struct Part {
     pub(super) rooms: Arc<Rooms>,
     pub(super) bytes: Counter,
     pub(super) large: Counter,
+    /// What its large bodies have in hand while they queue: half of what all may.
+    pub(super) in_hand: Counter,
 }
 
 /// Why a large body cannot be let in now.
@@ -80,11 +82,12 @@ impl Rooms {
     }
 
     pub(super) fn part(self: &Arc<Self>) -> Arc<Part> {
-        let all = self.bytes.limit;
+        let (all, in_hand) = (self.bytes.limit, self.in_hand.limit);
         Arc::new(Part {
             rooms: Arc::clone(self),
             bytes: Counter::new((all / 2).saturating_add(all / 8).max(all.min(LARGE))),
             large: Counter::new(all / 2),
+            in_hand: Counter::new((in_hand / 2).max(in_hand.min(2 * LARGE))),
         })
     }
 

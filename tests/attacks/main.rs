@@ -10,15 +10,30 @@
     reason = "a test that panics has done its work"
 )]
 
+#[cfg(feature = "redis")]
+mod blocked;
 mod bodies;
+#[cfg(feature = "redis")]
+mod clocks;
+mod crowds;
+#[cfg(feature = "redis")]
+mod deaths;
+#[cfg(feature = "redis")]
+mod floods;
+mod hang_ups;
+mod lines;
 mod logs;
+mod memory;
 mod names;
+mod nesting;
 mod paths;
 #[cfg(feature = "redis")]
 #[path = "../redis_support/mod.rs"]
 mod redis_support;
+mod senders;
 mod signatures;
 mod sources;
+mod spellings;
 #[cfg(feature = "redis")]
 mod stores;
 #[path = "../support/mod.rs"]

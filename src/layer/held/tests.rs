@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::layer::room::LARGE;
+use crate::layer::room::{LARGE, Rooms};
 
 const MIB: usize = 1024 * 1024;
 const KIB: usize = 1024;
@@ -167,21 +167,32 @@ async fn a_large_body_that_waits_for_small_ones_is_let_in_when_they_go() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_queue_has_in_hand_is_a_sixteenth() {
+async fn what_the_queue_has_in_hand_is_a_sixteenth_and_one_layer_has_half_of_that() {
     let rooms = rooms();
-    let part = rooms.part();
+    let (part, other) = (rooms.part(), rooms.part());
     let _full = let_in(&part, 32 * MIB);
-    let mut bodies: Vec<_> = (0..513).map(|_| HeldBytes::of(&part)).collect();
+    let mut bodies: Vec<_> = (0..257).map(|_| HeldBytes::of(&part)).collect();
     let mut queueing: Vec<_> = (bodies.iter_mut())
         .map(|held| Box::pin(held.reserve(MIB, 8 * KIB, soon())))
         .collect();
-    for waiting in &mut queueing[..512] {
+    for waiting in &mut queueing[..256] {
         assert!(poll(waiting.as_mut()).is_pending());
     }
-    assert_eq!(poll(queueing[512].as_mut()), Poll::Ready(false), "at once");
-    assert_eq!(rooms.in_hand.used(), 4 * MIB);
+    assert_eq!(poll(queueing[256].as_mut()), Poll::Ready(false), "at once");
+    assert_eq!(
+        (rooms.in_hand.used(), part.in_hand.used()),
+        (2 * MIB, 2 * MIB)
+    );
+    // Another layer's queue all the same, and are let in.
+    let mut large = HeldBytes::of(&other);
+    assert_eq!(
+        poll(Box::pin(large.reserve(MIB, 8 * KIB, soon())).as_mut()),
+        Poll::Ready(true)
+    );
     // Small ones find room all the same.
     assert!(HeldBytes::of(&part).grow(64 * KIB));
+    drop(queueing);
+    assert_eq!((rooms.in_hand.used(), part.in_hand.used()), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -291,6 +302,7 @@ proptest! {
         }
         for part in &parts {
             prop_assert_eq!((part.bytes.used(), part.large.used()), (0, 0));
+            prop_assert_eq!(part.in_hand.used(), 0);
         }
         prop_assert_eq!(rooms.queued(), 0);
     }
