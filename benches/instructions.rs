@@ -23,7 +23,7 @@ use http_body_util::Full;
 use tokio::runtime::Builder;
 use tower::{Layer, ServiceExt};
 use tower_webhook::event::{EventRule, Shape};
-use tower_webhook::{ManualClock, MemoryStore, ProviderName, UnixTime, Webhook};
+use tower_webhook::{ManualClock, MemoryStore, Name, UnixTime, Webhook};
 
 const BOUNDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.bounds");
 const NOW: u64 = 1_777_899_600;
@@ -165,7 +165,7 @@ fn identify() -> Result<()> {
         .fingerprint(["/type", "/data"])?
         .time("/created_at")?;
     let rule = EventRule::members([shape])?.checked_header("X-Blendfi-Event-Id")?;
-    let name = ProviderName::new("blendfi")?;
+    let name = Name::new("blendfi")?;
     let body = event(&id(1));
     let headers = HeaderMap::from_iter([("x-blendfi-event-id".parse()?, id(1).parse()?)]);
     let read = || rule.identify(&name, black_box(&headers), None, black_box(body.as_bytes()));

@@ -10,10 +10,10 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use serde::Deserialize;
 use tower_webhook::event::{EventRule, Shape};
-use tower_webhook::signature::{Piece, Scheme, Verifier};
+use tower_webhook::signature::{Component, Scheme, Verifier};
 use tower_webhook::{
-    ConfigError, Decimal, Delivery, DeliveryProfile, Encoding, Event, Provider, ProviderName,
-    RetriedStatuses, RetrySchedule, SigningSecret, Webhook,
+    ConfigError, Decimal, Delivery, Encoding, Event, Name, Provider, RetriedStatuses,
+    RetrySchedule, SenderContract, SigningSecret, Webhook,
 };
 
 const SECRET: &str = "acme-secret-for-development";
@@ -24,18 +24,18 @@ fn acme(secret: SigningSecret) -> Result<Provider, ConfigError> {
         .timestamp_header("x-acme-time")
         .id_header("x-acme-id")
         .content([
-            Piece::Id,
-            Piece::Literal("."),
-            Piece::Timestamp,
-            Piece::Literal("."),
-            Piece::Body,
+            Component::Id,
+            Component::Literal("."),
+            Component::Timestamp,
+            Component::Literal("."),
+            Component::Body,
         ])
         .build()?;
     let rule = EventRule::members([Shape::new("order", ["/order", "/status"])?
         .fingerprint(["/amount"])?
         .time("/at")?])?;
-    let profile = DeliveryProfile::new(
-        RetrySchedule::Doubling {
+    let contract = SenderContract::new(
+        RetrySchedule::Exponential {
             first: Duration::from_secs(30),
             attempts: 8,
         },
@@ -43,10 +43,10 @@ fn acme(secret: SigningSecret) -> Result<Provider, ConfigError> {
     )
     .with_time_to_answer(Duration::from_secs(10));
     Ok(Provider::signed(
-        ProviderName::new("acme")?,
+        Name::new("acme")?,
         Verifier::new(scheme, secret),
         rule,
-        profile,
+        contract,
     ))
 }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use lexopt::prelude::*;
 use tower_webhook::store::{RecordState, RecordView, RedisStore, Store};
-use tower_webhook::{EventKey, ProviderName};
+use tower_webhook::{EventKey, Name};
 
 const USAGE: &str = "usage: records --store URL [--namespace NAME] [--partitions N] \
                      (lookup KEY | forget KEY | unfinished PROVIDER [LIMIT] | counts)";
@@ -47,7 +47,7 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
         match argument {
             Long("store") => url = Some(arguments.value()?.string()?),
             Long("namespace") => {
-                namespace = Some(ProviderName::new(arguments.value()?.string()?)?);
+                namespace = Some(Name::new(arguments.value()?.string()?)?);
             }
             Long("partitions") => partitions = Some(arguments.value()?.parse()?),
             Short('h') | Long("help") => {
@@ -89,7 +89,7 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
                 [limit] => limit.parse()?,
                 _ => return Err(USAGE.into()),
             };
-            let provider = ProviderName::new((*provider).to_owned())?;
+            let provider = Name::new((*provider).to_owned())?;
             for view in store.unfinished(&provider, limit).await? {
                 print(&view);
             }
@@ -115,7 +115,7 @@ fn key(words: &[&str]) -> Result<EventKey, Box<dyn Error>> {
                 Some((provider, tenant)) => (provider, Some(tenant)),
                 None => (*provider, None),
             };
-            let name = |name: &str| ProviderName::new(name.to_owned());
+            let name = |name: &str| Name::new(name.to_owned());
             let key = EventKey::new(name(provider)?, parts)?;
             Ok(key.of_tenant(tenant.map(name).transpose()?))
         }

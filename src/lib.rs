@@ -42,7 +42,7 @@
 //!
 //! - [`Webhook`] stacks everything for one [`Provider`]; the [`provider`] module has the known
 //!   ones, and any other is written in a few lines.
-//! - [`Event`], [`Delivery`] and [`Authenticated`] are what a handler takes; [`NeverAgain`] is what
+//! - [`Event`], [`Delivery`] and [`Authenticated`] are what a handler takes; [`Permanent`] is what
 //!   it answers where no retry can help.
 //! - [`layer`] has each layer alone, for any Tower HTTP service; [`signature::Verifier`] needs no
 //!   HTTP server at all.
@@ -77,7 +77,7 @@
 #![forbid(unsafe_code)]
 
 mod clock;
-mod delivery;
+mod contract;
 mod encoding;
 mod error;
 pub mod event;
@@ -101,16 +101,16 @@ mod text;
 mod webhook;
 
 pub use clock::{Clock, ManualClock, SystemClock, Tolerance, UnixTime};
-pub use delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
+pub use contract::{RetriedStatuses, RetrySchedule, SenderContract};
 pub use encoding::Encoding;
 pub use error::{ConfigError, ConfigErrorKind};
-pub use event::{Decimal, EventKey, Fingerprint, ProviderName};
+pub use event::{Decimal, EventKey, Fingerprint, Name};
 #[cfg(feature = "axum")]
 pub use extract::{Event, EventRejection};
 pub use head::RequestHead;
 pub use layer::{
-    Authenticated, Confirm, ConfirmSubject, Confirmation, Delivery, Drain, Lease, NeverAgain,
-    Observation, Observer, Unconfirmed,
+    Authenticated, Confirm, ConfirmSubject, Confirmation, Delivery, Drain, Lease, Observation,
+    Observer, Permanent, Unconfirmed,
 };
 pub use path::PathTokens;
 pub use provider::Provider;

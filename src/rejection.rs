@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
-use crate::delivery::DeliveryProfile;
+use crate::contract::SenderContract;
 
 /// How long a sender is asked to wait before it tries again.
 const RETRY_AFTER_SECS: u64 = 5;
@@ -144,7 +144,7 @@ impl Reason {
         )
     }
 
-    fn answer(self, profile: &DeliveryProfile) -> Answer {
+    fn answer(self, contract: &SenderContract) -> Answer {
         match self {
             Self::MethodNotAllowed => Answer::Status(StatusCode::METHOD_NOT_ALLOWED),
             Self::UnknownPath => Answer::Status(StatusCode::NOT_FOUND),
@@ -174,7 +174,7 @@ impl Reason {
             | Self::Draining
             | Self::TaskEnded => Answer::NotNow,
             // A sender that does not retry is told that the event was taken.
-            Self::NotReady | Self::HandlerSlow if profile.retries_at_all() => Answer::NotNow,
+            Self::NotReady | Self::HandlerSlow if contract.retries_at_all() => Answer::NotNow,
             Self::NotReady | Self::HandlerSlow => Answer::Status(StatusCode::ACCEPTED),
             Self::SourceFault
             | Self::HandlerFailed
@@ -209,22 +209,22 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    pub(crate) fn new(reason: Reason, profile: &DeliveryProfile) -> Self {
-        match reason.answer(profile) {
+    pub(crate) fn new(reason: Reason, contract: &SenderContract) -> Self {
+        match reason.answer(contract) {
             Answer::Status(status) => Self {
                 reason,
                 status,
                 retry_after: None,
             },
-            Answer::NotNow => Self::not_now(reason, profile),
+            Answer::NotNow => Self::not_now(reason, contract),
         }
     }
 
     /// A refusal that asks the sender to come again, whatever is usual for the reason.
-    pub(crate) fn not_now(reason: Reason, profile: &DeliveryProfile) -> Self {
+    pub(crate) fn not_now(reason: Reason, contract: &SenderContract) -> Self {
         Self {
             reason,
-            status: profile.not_now(),
+            status: contract.not_now(),
             retry_after: Some(Duration::from_secs(RETRY_AFTER_SECS)),
         }
     }

@@ -7,11 +7,11 @@ use tower_layer::Layer;
 
 use crate::clock::Clock;
 use crate::error::ConfigError;
-use crate::event::ProviderName;
+use crate::event::Name;
 use crate::layer::{
-    Budget, Confirm, ConfirmSubject, DedupeLayer, Drain, Gates, Guard, NamedSteps, Observer,
-    Origin, Owner, PeerSource, Reception, SecretPathGate, Settings, SharedConfirm, SourceGate,
-    Steps, WebhookService,
+    Authenticator, Budget, Checks, Confirm, ConfirmSubject, DedupeLayer, Drain, EndpointConfig,
+    NamedSteps, Observer, Origin, Owner, PeerSource, Pipeline, SecretPathGate, Settings,
+    SharedConfirm, SourceGate, WebhookService,
 };
 use crate::provider::Provider;
 use crate::rejection::RejectionResponse;
@@ -58,7 +58,7 @@ use crate::store::{MemoryStore, SharedStore, Store};
 #[must_use = "a webhook does nothing until its layer is used"]
 pub struct Webhook {
     provider: Provider,
-    reception: Reception,
+    endpoint: EndpointConfig,
     proxies: TrustedProxies,
     peer: PeerSource,
     store: SharedStore,
@@ -71,9 +71,9 @@ impl Webhook {
     /// elsewhere.
     #[track_caller]
     pub fn new(provider: Provider) -> Self {
-        let mut reception = Reception::new(provider.name.clone(), provider.profile.clone());
+        let mut endpoint = EndpointConfig::new(provider.name.clone(), provider.contract.clone());
         if let Some(verifier) = &provider.signature {
-            reception.learn(verifier.scheme());
+            endpoint.learn(verifier.scheme());
         }
         let settings = Settings {
             confirms: provider.confirms.clone(),
@@ -81,7 +81,7 @@ impl Webhook {
         };
         Self {
             provider,
-            reception,
+            endpoint,
             proxies: TrustedProxies::none(),
             peer: PeerSource::Extension,
             store: SharedStore::new(MemoryStore::new()),
@@ -113,7 +113,7 @@ impl Webhook {
     /// if they are sent again. Leave the first one unnamed.
     ///
     /// ```
-    /// use tower_webhook::{MemoryStore, ProviderName, Webhook, provider};
+    /// use tower_webhook::{MemoryStore, Name, Webhook, provider};
     ///
     /// let endpoint = |secret: &str| provider::stripe(provider::stripe::keys([secret])?);
     /// let store = MemoryStore::new();
@@ -123,12 +123,12 @@ impl Webhook {
     /// let billing = Webhook::new(endpoint("whsec_test_0a1b2c3d4e5f")?).dedupe(store);
     /// let refused = billing.layer().unwrap_err().to_string();
     /// assert!(refused.contains("both keep their records as stripe"), "{refused}");
-    /// let billing = billing.consumer(ProviderName::new("billing")?).layer()?;
+    /// let billing = billing.consumer(Name::new("billing")?).layer()?;
     /// # drop((orders, billing));
     /// # Ok::<(), tower_webhook::ConfigError>(())
     /// ```
-    pub fn consumer(mut self, name: ProviderName) -> Self {
-        self.reception = self.reception.consumer(name);
+    pub fn consumer(mut self, name: Name) -> Self {
+        self.endpoint = self.endpoint.consumer(name);
         self
     }
 
@@ -156,42 +156,42 @@ impl Webhook {
     }
 
     /// Refuses longer bodies with 413, announced or not. The
-    /// [largest](crate::DeliveryProfile::largest_body) that the sender sends unless set.
+    /// [largest](crate::SenderContract::largest_body) that the sender sends unless set.
     ///
     /// One layer's large bodies take at most half of its [`Budget`]: longer ones are told "not now".
     pub fn max_body_bytes(mut self, limit: usize) -> Self {
-        self.reception = self.reception.max_body_bytes(limit);
+        self.endpoint = self.endpoint.max_body_bytes(limit);
         self
     }
 
     /// Shares a budget for bodies and waiting copies with other webhooks.
     pub fn budget(mut self, budget: Budget) -> Self {
-        self.reception = self.reception.budget(budget);
+        self.endpoint = self.endpoint.budget(budget);
         self
     }
 
     /// Takes the time from another clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.reception = self.reception.clock(clock);
+        self.endpoint = self.endpoint.clock(clock);
         self
     }
 
     /// Shows every outcome to this observer instead of the `tracing` one.
     pub fn observer(mut self, observer: impl Observer) -> Self {
-        self.reception = self.reception.observer(observer);
+        self.endpoint = self.endpoint.observer(observer);
         self
     }
 
     /// Shapes the responses to refused deliveries.
     pub fn rejection_response(mut self, response: impl RejectionResponse) -> Self {
-        self.reception = self.reception.rejection_response(response);
+        self.endpoint = self.endpoint.rejection_response(response);
         self
     }
 
     /// Answers an authentic delivery whose time is outside the window with the not-now status
-    /// instead of 401. [`Reception::stale_is_not_now`] says what that costs.
+    /// instead of 401. [`EndpointConfig::stale_is_not_now`] says what that costs.
     pub fn stale_is_not_now(mut self) -> Self {
-        self.reception = self.reception.stale_is_not_now();
+        self.endpoint = self.endpoint.stale_is_not_now();
         self
     }
 
@@ -217,21 +217,21 @@ impl Webhook {
     }
 
     /// How long a record is kept. See
-    /// [`DeliveryProfile::default_retention`](crate::DeliveryProfile::default_retention).
+    /// [`SenderContract::default_retention`](crate::SenderContract::default_retention).
     pub fn retention(mut self, retention: Duration) -> Self {
         self.settings.retention = Some(retention);
         self
     }
 
     /// How long a claim lasts without renewal: what a receiver that dies holds an event for. See
-    /// [`DeliveryProfile::default_lease`](crate::DeliveryProfile::default_lease).
+    /// [`SenderContract::default_lease`](crate::SenderContract::default_lease).
     pub fn lease(mut self, lease: Duration) -> Self {
         self.settings.lease = Some(lease);
         self
     }
 
     /// How long a claim is renewed for in all. See
-    /// [`DeliveryProfile::default_renewal_ceiling`](crate::DeliveryProfile::default_renewal_ceiling).
+    /// [`SenderContract::default_renewal_ceiling`](crate::SenderContract::default_renewal_ceiling).
     pub fn renewal_ceiling(mut self, ceiling: Duration) -> Self {
         self.settings.renewal_ceiling = Some(ceiling);
         self
@@ -278,7 +278,7 @@ impl Webhook {
             name: _,
             tenant,
             hook,
-            profile: _,
+            contract: _,
             rule,
             path,
             source,
@@ -287,39 +287,42 @@ impl Webhook {
         } = &self.provider;
         let source = match source {
             Some(allowlist) => {
-                let mut gate = SourceGate::new(allowlist.clone(), &self.reception.clock)?;
+                let mut gate = SourceGate::new(allowlist.clone(), &self.endpoint.clock)?;
                 gate.proxies = self.proxies.clone();
                 gate.peer = self.peer.clone();
                 Some(gate)
             }
             None => None,
         };
-        let gates = Gates {
+        let checks = Checks {
             post_only: true,
             path: path.clone().map(SecretPathGate::new),
             source,
             signature: signature.clone(),
         };
-        let mut builder = DedupeLayer::builder(&self.reception, rule.clone(), gates.proofs())
+        let mut builder = DedupeLayer::builder(&self.endpoint, rule.clone(), checks.proofs())
             .settings(self.settings.clone())
             .owned_by(self.owner.clone(), *hook);
         if let Some(tenant) = tenant {
             builder = builder.tenant(tenant.clone());
         }
         let (core, name) = builder.build(self.store.clone())?.into_parts();
-        let mut reception = self.reception.clone();
-        reception.origin = Origin {
+        let mut endpoint = self.endpoint.clone();
+        endpoint.origin = Origin {
             peer: self.peer.clone(),
             proxies: self.proxies.clone(),
         };
-        let guard = Guard {
-            reception,
-            gates,
+        let authenticator = Authenticator {
+            endpoint,
+            checks,
             observe_passed: false,
         };
         Ok(WebhookLayer {
             steps: Arc::new(NamedSteps {
-                steps: Arc::new(Steps { guard, core }),
+                steps: Arc::new(Pipeline {
+                    authenticator,
+                    core,
+                }),
                 _name: name,
             }),
         })

@@ -24,8 +24,8 @@ use tokio::net::TcpListener;
 use tower_webhook::provider::{self, github, shopify, slack, standard_webhooks, stripe};
 use tower_webhook::testing::{End, Sample, SendErrorKind, Sender, TestDelivery};
 use tower_webhook::{
-    Allowlist, Delivery, DeliveryProfile, PathTokens, Provider, ProviderName, RetriedStatuses,
-    RetrySchedule, SigningSecret, UnixTime, Webhook,
+    Allowlist, Delivery, Name, PathTokens, Provider, RetriedStatuses, RetrySchedule,
+    SenderContract, SigningSecret, UnixTime, Webhook,
 };
 
 const NOW: UnixTime = UnixTime::from_secs(1_777_899_600);
@@ -47,7 +47,7 @@ fn every_sample_is_signed_as_openssl_signs_it() {
     let text = || SigningSecret::from_text(SECRET).unwrap();
     let standard = || {
         let keys = standard_webhooks::keys(["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]);
-        provider::standard_webhooks(ProviderName::new("acme").unwrap(), keys.unwrap())
+        provider::standard_webhooks(Name::new("acme").unwrap(), keys.unwrap())
     };
     let senders: [(Sample, Provider, &str, Expected); 7] = [
         (Sample::BlendFi, blendfi(), "x-blendfi-signature", |body| {
@@ -248,8 +248,8 @@ async fn what_gets_no_answer_says_why() {
     refused(&delivery, &url, SendErrorKind::Unanswered, text).await;
     server.await.unwrap();
 
-    let profile = blendfi().profile().clone();
-    let hasty = profile.with_time_to_answer(Duration::from_millis(50));
+    let contract = blendfi().contract().clone();
+    let hasty = contract.with_time_to_answer(Duration::from_millis(50));
     let hasty = TestDelivery::new(&blendfi().with_profile(hasty), Sample::BlendFi.body(1));
     let (url, server) = answering(None).await;
     let text = "no answer within the sender's time: ";
@@ -262,7 +262,7 @@ async fn a_sender_retries_over_http_as_its_profile_says() {
     let blendfi = blendfi();
     let server = serve(&blendfi, "/hooks").await;
     let url = format!("http://{}/hooks", server.address);
-    let sender = Sender::new(blendfi.profile().clone()).hurry(1_000);
+    let sender = Sender::new(blendfi.contract().clone()).hurry(1_000);
     let event = |number| TestDelivery::new(&blendfi, Sample::BlendFi.body(number));
     let events = (1..=20).map(event);
     let histories = sender.deliver_to(&url, events).await.unwrap();
@@ -286,7 +286,7 @@ async fn a_sender_retries_over_http_as_its_profile_says() {
         .remove(0);
     assert_eq!((gone.attempts().len(), gone.end()), (5, End::UsedUp));
     let (silent, task) = answering(None).await;
-    let once = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None);
+    let once = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None);
     let hasty = Sender::new(once).time_to_answer(Duration::from_millis(50));
     let lost = hasty.deliver_to(&silent, [event(23)]).await.unwrap();
     assert_eq!(lost[0].attempts()[0].status, None);

@@ -20,12 +20,14 @@ use axum::routing::post;
 use axum::{Extension, Router};
 use tower::ServiceExt;
 use tower_webhook::event::{EventRule, Shape};
-use tower_webhook::layer::{Interest, Reception, RequireSecretPathLayer, RequireSourceIpLayer};
+use tower_webhook::layer::{
+    EndpointConfig, Interest, RequireSecretPathLayer, RequireSourceIpLayer,
+};
 use tower_webhook::provider::{self, blox};
 use tower_webhook::{
-    Allowlist, Confirmation, DeliveryProfile, EventKey, MemoryStore, Observation, Observer,
-    PathTokens, Provider, ProviderName, Rejection, RetriedStatuses, RetrySchedule, Store,
-    Unconfirmed, Webhook,
+    Allowlist, Confirmation, EventKey, MemoryStore, Name, Observation, Observer, PathTokens,
+    Provider, Rejection, RetriedStatuses, RetrySchedule, SenderContract, Store, Unconfirmed,
+    Webhook,
 };
 
 const OURS: &str = "3f9d1c0b7a5e48d26c90b1f4";
@@ -37,7 +39,7 @@ fn tokens(token: &str) -> PathTokens {
 }
 
 fn checkout() -> EventKey {
-    EventKey::new(ProviderName::new("blox").unwrap(), ["c-1", "COMPLETED"]).unwrap()
+    EventKey::new(Name::new("blox").unwrap(), ["c-1", "COMPLETED"]).unwrap()
 }
 
 async fn send(app: &Router, path: &str) -> Response<Body> {
@@ -48,12 +50,12 @@ async fn send(app: &Router, path: &str) -> Response<Body> {
 #[tokio::test]
 async fn a_token_that_another_gate_took_is_no_token_of_ours() {
     let provider = provider::blox(tokens(OURS)).without_status_check().unwrap();
-    let reception = Reception::new(provider.name().clone(), provider.profile().clone());
+    let endpoint = EndpointConfig::new(provider.name().clone(), provider.contract().clone());
     let store = MemoryStore::new();
     let webhook = Webhook::new(provider).dedupe(store.clone());
     let app = Router::new().route("/hook", post(async || "").layer(webhook.layer().unwrap()));
     let around = |token| {
-        let gate = RequireSecretPathLayer::new(&reception, tokens(token));
+        let gate = RequireSecretPathLayer::new(&endpoint, tokens(token));
         let gate = gate.mounted_at("/hook").unwrap();
         Router::new().fallback_service(tower::Layer::layer(&gate, app.clone()))
     };
@@ -84,13 +86,13 @@ impl Observer for Log {
 #[tokio::test]
 async fn an_address_that_a_wider_list_lets_in_is_asked_for_again_and_named_when_refused() {
     let provider = provider::bloquo(Allowlist::parse(["10.1.2.3"]).unwrap()).unwrap();
-    let reception = Reception::new(provider.name().clone(), provider.profile().clone());
+    let endpoint = EndpointConfig::new(provider.name().clone(), provider.contract().clone());
     let log = Log::default();
     let webhook = Webhook::new(provider).observer(log.clone());
     let wide = Allowlist::parse(["10.0.0.0/8"]).unwrap();
     let app = Router::new()
         .route("/hook", post(async || "").layer(webhook.layer().unwrap()))
-        .route_layer(RequireSourceIpLayer::new(&reception, wide).unwrap());
+        .route_layer(RequireSourceIpLayer::new(&endpoint, wide).unwrap());
     let peer: SocketAddr = "10.9.9.9:4711".parse().unwrap();
     let app = app.layer(Extension(MockConnectInfo(peer)));
     assert_eq!(send(&app, "/hook").await.status(), StatusCode::FORBIDDEN);
@@ -131,7 +133,7 @@ async fn checks_add_up() {
 
 /// A sender of our own, by secret path, that waits a second for its answer.
 fn hasty() -> Provider {
-    let profile = DeliveryProfile::new(
+    let contract = SenderContract::new(
         RetrySchedule::Fixed {
             interval: Duration::from_secs(30),
             attempts: 5,
@@ -140,10 +142,10 @@ fn hasty() -> Provider {
     );
     let rule = EventRule::members([Shape::new("event", ["/checkoutId", "/status"]).unwrap()]);
     Provider::by_secret_path(
-        ProviderName::new("blox").unwrap(),
+        Name::new("blox").unwrap(),
         tokens(OURS),
         rule.unwrap(),
-        profile.with_time_to_answer(Duration::from_secs(1)),
+        contract.with_time_to_answer(Duration::from_secs(1)),
     )
 }
 

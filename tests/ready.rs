@@ -40,12 +40,13 @@ use tower::load_shed::LoadShedLayer;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_webhook::event::{EventRule, Shape};
 use tower_webhook::layer::{
-    Budget, DedupeLayer, Proof, Reception, RequireSecretPathLayer, Verdict, VerifySignatureLayer,
+    Budget, DedupeLayer, EndpointConfig, Proof, RequireSecretPathLayer, Verdict,
+    VerifySignatureLayer,
 };
 use tower_webhook::store::RecordState;
 use tower_webhook::{
-    Delivery, DeliveryProfile, Drain, MemoryStore, ProviderName, Reason, RetriedStatuses,
-    RetrySchedule, Webhook,
+    Delivery, Drain, MemoryStore, Name, Reason, RetriedStatuses, RetrySchedule, SenderContract,
+    Webhook,
 };
 
 /// Longer than any test waits: who stands here was let go by nobody.
@@ -142,14 +143,14 @@ async fn strangers_that_send_no_body_take_no_place_of_a_limit() {
 #[tokio::test]
 async fn strangers_that_send_no_body_take_no_place_behind_a_gate() {
     let seen = Recorder::new();
-    let profile =
-        DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None).with_time_to_answer(LONG);
-    let reception = Reception::new(ProviderName::new("blendfi").unwrap(), profile)
+    let contract =
+        SenderContract::new(RetrySchedule::Never, RetriedStatuses::None).with_time_to_answer(LONG);
+    let endpoint = EndpointConfig::new(Name::new("blendfi").unwrap(), contract)
         .clock(clock())
         .observer(seen.clone());
     let verifier = Preset::BlendFi.provider().verifier().unwrap().clone();
-    let gate = VerifySignatureLayer::new(&reception, verifier);
-    let dedupe = DedupeLayer::builder(&reception, by_id(), [Proof::Signature])
+    let gate = VerifySignatureLayer::new(&endpoint, verifier);
+    let dedupe = DedupeLayer::builder(&endpoint, by_id(), [Proof::Signature])
         .build(MemoryStore::new())
         .unwrap();
 
@@ -269,9 +270,9 @@ async fn what_finds_no_place_by_its_deadline_is_taken_where_its_sender_does_not_
 /// Whoever waits holds its event as whoever runs does.
 #[tokio::test(start_paused = true)]
 async fn a_claim_is_renewed_while_it_waits_for_a_place() {
-    let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None);
-    let reception = Reception::new(ProviderName::new("blendfi").unwrap(), profile);
-    let layer = DedupeLayer::builder(&reception, by_id(), [])
+    let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None);
+    let endpoint = EndpointConfig::new(Name::new("blendfi").unwrap(), contract);
+    let layer = DedupeLayer::builder(&endpoint, by_id(), [])
         .with_insecure_unauthenticated()
         .lease(Duration::from_secs(15))
         .build(MemoryStore::new())
@@ -312,12 +313,12 @@ async fn a_claim_is_renewed_while_it_waits_for_a_place() {
 /// A service that is never ready keeps nothing for good: neither the event nor a place among who waits.
 #[tokio::test(start_paused = true)]
 async fn who_waits_for_a_place_that_never_comes_gives_up_with_its_lease() {
-    let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None);
+    let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None);
     let (budget, drain, seen) = (Budget::new(1_024, 1), Drain::new(), Recorder::new());
-    let reception = Reception::new(ProviderName::new("blendfi").unwrap(), profile)
+    let endpoint = EndpointConfig::new(Name::new("blendfi").unwrap(), contract)
         .budget(budget.clone())
         .observer(seen.clone());
-    let layer = DedupeLayer::builder(&reception, by_id(), [])
+    let layer = DedupeLayer::builder(&endpoint, by_id(), [])
         .with_insecure_unauthenticated()
         .lease(Duration::from_secs(15))
         .renewal_ceiling(Duration::from_secs(60))
@@ -497,12 +498,12 @@ async fn a_gate_waits_for_a_place_until_its_deadline_and_others_pass_it_by() {
         interval: Duration::from_secs(60),
         attempts: 3,
     };
-    let profile = DeliveryProfile::new(schedule, RetriedStatuses::AllButSuccess)
+    let contract = SenderContract::new(schedule, RetriedStatuses::AllButSuccess)
         .with_time_to_answer(Duration::from_secs(10));
-    let reception = Reception::new(ProviderName::new("acme").unwrap(), profile);
+    let endpoint = EndpointConfig::new(Name::new("acme").unwrap(), contract);
     let service = ServiceBuilder::new()
         .layer(
-            RequireSecretPathLayer::new(&reception, tokens())
+            RequireSecretPathLayer::new(&endpoint, tokens())
                 .mounted_at("/hooks")
                 .unwrap(),
         )

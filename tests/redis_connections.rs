@@ -16,13 +16,13 @@ use tower_webhook::store::{
     Claim, ClaimOutcome, Complete, Grant, Held, RecordState, RedisConnection, RedisStore, Release,
     Renew, Store, StoreErrorKind, StoredResponse, Token,
 };
-use tower_webhook::{EventKey, Fingerprint, ProviderName};
+use tower_webhook::{EventKey, Fingerprint, Name};
 
 const LONG: Duration = Duration::from_secs(600);
 
 fn claim(part: &str) -> Claim {
     Claim {
-        key: EventKey::new(ProviderName::new("acme").unwrap(), [part]).unwrap(),
+        key: EventKey::new(Name::new("acme").unwrap(), [part]).unwrap(),
         token: Token::random().unwrap(),
         fingerprint: Fingerprint::of(b"a"),
         lease: LONG,

@@ -16,7 +16,7 @@ use commands::{LONG, claim, granted, release};
 use redis_support::{Cluster, Server, until};
 use tokio::io::{AsyncReadExt, copy};
 use tokio::net::{TcpListener, TcpStream};
-use tower_webhook::ProviderName;
+use tower_webhook::Name;
 use tower_webhook::store::{RedisStore, Store};
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn no_record_is_missed_although_another_server_takes_over_half_way() {
         other.info("master_link_status").as_deref() == Some("up")
     });
     other.ask(&["REPLICAOF", "NO", "ONE"]);
-    let provider = ProviderName::new("acme").unwrap();
+    let provider = Name::new("acme").unwrap();
     // About 100 bytes come back for each record.
     for bytes in [150_000, 250_000] {
         let way = || one_and_then_the_other(one.port, other.port, bytes);

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use commands::{claim, claim_at_last, granted};
 use redis_support::{Cluster, Server, until};
-use tower_webhook::ProviderName;
+use tower_webhook::Name;
 use tower_webhook::store::{
     RedisConnectErrorKind, RedisSetting, RedisStore, RedisVerdict, Store, StoreErrorKind,
 };
@@ -158,7 +158,7 @@ async fn another_number_of_partitions_is_an_error_with_a_name() {
         .unwrap();
     let error = lazy.claim(&claim("evt_1")).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Refused);
-    let elsewhere = ProviderName::new("elsewhere").unwrap();
+    let elsewhere = Name::new("elsewhere").unwrap();
     let other = RedisStore::builder(server.url())
         .partitions(64)
         .namespace(elsewhere);
@@ -170,7 +170,7 @@ async fn namespaces_do_not_see_each_other() {
     let server = Server::start();
     let store = RedisStore::connect(server.url()).await.unwrap();
     let sandbox = RedisStore::builder(server.url())
-        .namespace(ProviderName::new("sandbox").unwrap())
+        .namespace(Name::new("sandbox").unwrap())
         .connect()
         .await
         .unwrap();

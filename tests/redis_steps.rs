@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use log::Log;
 use redis_support::Server;
 use tower_webhook::store::{Claim, ClaimOutcome, Held, RedisStore, Renew, Store, Token};
-use tower_webhook::{EventKey, Fingerprint, ProviderName};
+use tower_webhook::{EventKey, Fingerprint, Name};
 
 const LEASE: Duration = Duration::from_secs(2);
 /// The machine may be busy.
@@ -30,7 +30,7 @@ async fn store(server: &Server) -> RedisStore {
 
 fn claim(id: &str) -> Claim {
     Claim {
-        key: EventKey::new(ProviderName::new("acme").unwrap(), [id]).unwrap(),
+        key: EventKey::new(Name::new("acme").unwrap(), [id]).unwrap(),
         token: Token::random().unwrap(),
         fingerprint: Fingerprint::of(b"a"),
         lease: LEASE,

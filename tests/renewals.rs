@@ -17,13 +17,13 @@ use http_body_util::Full;
 use tokio::time::{Instant, sleep, sleep_until};
 use tower::{Service, ServiceBuilder, ServiceExt};
 use tower_webhook::event::{EventRule, Shape};
-use tower_webhook::layer::{DedupeLayer, Proof, Reception};
+use tower_webhook::layer::{DedupeLayer, EndpointConfig, Proof};
 use tower_webhook::store::{
     Claim, ClaimOutcome, Complete, Counts, Held, RecordState, RecordView, Release, Renew, Store,
     StoreError, StoreErrorKind,
 };
 use tower_webhook::{
-    Delivery, DeliveryProfile, EventKey, MemoryStore, ProviderName, RetriedStatuses, RetrySchedule,
+    Delivery, EventKey, MemoryStore, Name, RetriedStatuses, RetrySchedule, SenderContract,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -121,7 +121,7 @@ impl Store for Noting {
 
     async fn unfinished(
         &self,
-        provider: &ProviderName,
+        provider: &Name,
         limit: usize,
     ) -> Result<Vec<RecordView>, StoreError> {
         self.inner.unfinished(provider, limit).await
@@ -142,10 +142,10 @@ struct Receiver {
 
 impl Receiver {
     fn new(store: &(impl Store + Clone), lease: Duration) -> Self {
-        let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None);
-        let reception = Reception::new(ProviderName::new("acme").unwrap(), profile);
+        let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None);
+        let endpoint = EndpointConfig::new(Name::new("acme").unwrap(), contract);
         let rule = EventRule::members([Shape::new("event", ["/id"]).unwrap()]).unwrap();
-        let builder = DedupeLayer::builder(&reception, rule, [Proof::SecretPath]);
+        let builder = DedupeLayer::builder(&endpoint, rule, [Proof::SecretPath]);
         let layer = builder
             .lease(lease)
             .renewal_ceiling(Duration::from_secs(3_600))
@@ -405,7 +405,7 @@ fn a_handler_that_blocks_the_only_thread_is_renewed_all_the_same() {
         answer.unwrap().status()
     });
 
-    let key = EventKey::new(ProviderName::new("acme").unwrap(), ["1"]).unwrap();
+    let key = EventKey::new(Name::new("acme").unwrap(), ["1"]).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = { runtime }.enable_all().build().unwrap();
     runtime.block_on(async {

@@ -34,13 +34,13 @@ use support::wait::until;
 use tower::{Layer, ServiceBuilder};
 use tower_http::trace::TraceLayer;
 use tower_webhook::layer::{
-    DedupeLayer, Interest, Proof, Reception, RequireSecretPathLayer, RequireSourceIpLayer,
+    DedupeLayer, EndpointConfig, Interest, Proof, RequireSecretPathLayer, RequireSourceIpLayer,
     TracingObserver, VerifySignatureLayer,
 };
 use tower_webhook::provider;
 use tower_webhook::{
-    Allowlist, Authenticated, Delivery, Event, EventRejection, KeyRing, MemoryStore, Observation,
-    Observer, PathTokens, ProviderName, Reason, Rejection, SecretFormat, SigningKey, SigningSecret,
+    Allowlist, Authenticated, Delivery, Event, EventRejection, KeyRing, MemoryStore, Name,
+    Observation, Observer, PathTokens, Reason, Rejection, SecretFormat, SigningKey, SigningSecret,
     Store, UnixTime, Webhook,
 };
 
@@ -268,9 +268,9 @@ async fn run(preset: Preset, mounted: bool, ansi: bool) {
     let layer = webhook.layer().unwrap();
     let server = if mounted {
         // The name of the provider whose webhook stands inside.
-        let profile = preset.provider().profile().clone();
-        let reception = Reception::new(preset.provider().name().clone(), profile);
-        let gate = RequireSecretPathLayer::new(&reception.observer(printer.clone()), tokens());
+        let contract = preset.provider().contract().clone();
+        let endpoint = EndpointConfig::new(preset.provider().name().clone(), contract);
+        let gate = RequireSecretPathLayer::new(&endpoint.observer(printer.clone()), tokens());
         let app = Router::new()
             .route("/hooks", post(handler).layer(layer))
             .layer(TraceLayer::new_for_http());
@@ -497,24 +497,24 @@ async fn no_error_and_no_debug_output_holds_a_secret() {
         print(&mut text, &layer.layer(()));
     }
     print(&mut text, &provider::blox(tokens()));
-    let profile = Preset::Blox.provider().profile().clone();
-    let reception = Reception::new(ProviderName::new("acme").unwrap(), profile);
-    print(&mut text, &reception);
-    let path = RequireSecretPathLayer::new(&reception, tokens());
+    let contract = Preset::Blox.provider().contract().clone();
+    let endpoint = EndpointConfig::new(Name::new("acme").unwrap(), contract);
+    print(&mut text, &endpoint);
+    let path = RequireSecretPathLayer::new(&endpoint, tokens());
     let path = path.mounted_at("/hooks").unwrap();
     print(&mut text, &path);
     print(&mut text, &path.layer(()));
     let verifier = Preset::BlendFi.provider().verifier().unwrap().clone();
-    let verify = VerifySignatureLayer::new(&reception, verifier);
+    let verify = VerifySignatureLayer::new(&endpoint, verifier);
     print(&mut text, &verify);
     print(&mut text, &verify.layer(()));
     let list = Allowlist::parse(["192.0.2.1"]).unwrap();
     print(
         &mut text,
-        &RequireSourceIpLayer::new(&reception, list).unwrap(),
+        &RequireSourceIpLayer::new(&endpoint, list).unwrap(),
     );
     let rule = tower_webhook::event::EventRule::body();
-    let dedupe = DedupeLayer::builder(&reception, rule, [Proof::SecretPath]);
+    let dedupe = DedupeLayer::builder(&endpoint, rule, [Proof::SecretPath]);
     print(&mut text, &dedupe);
     print(&mut text, &dedupe.build(MemoryStore::new()).unwrap());
 

@@ -21,7 +21,7 @@ use support::presets::{NOW, Preset, SECRET, blendfi_signature, clock};
 use support::receiver::Receiver;
 use support::server::Server;
 use tower_webhook::provider::{self, blendfi, bloque, stripe};
-use tower_webhook::{Event, EventKey, Fingerprint, MemoryStore, ProviderName, Store, Webhook};
+use tower_webhook::{Event, EventKey, Fingerprint, MemoryStore, Name, Store, Webhook};
 
 /// JSON values that some reader of JSON trips over, each with another one that is not the same.
 fn strangers() -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
@@ -135,7 +135,7 @@ impl Sender {
             Self::BlendFi => "blendfi",
             Self::Stripe => "stripe",
         };
-        EventKey::new(ProviderName::new(name).unwrap(), [id]).unwrap()
+        EventKey::new(Name::new(name).unwrap(), [id]).unwrap()
     }
 }
 

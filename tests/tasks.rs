@@ -21,11 +21,11 @@ use tokio::task::Id;
 use tokio::time::Instant;
 use tower::{ServiceBuilder, ServiceExt};
 use tower_webhook::event::{EventRule, Shape};
-use tower_webhook::layer::{DedupeLayer, Reception};
+use tower_webhook::layer::{DedupeLayer, EndpointConfig};
 use tower_webhook::store::RecordState;
 use tower_webhook::{
-    Clock, DeliveryProfile, Drain, EventKey, MemoryStore, ProviderName, Reason, Rejection,
-    RetriedStatuses, RetrySchedule, Store, UnixTime,
+    Clock, Drain, EventKey, MemoryStore, Name, Reason, Rejection, RetriedStatuses, RetrySchedule,
+    SenderContract, Store, UnixTime,
 };
 
 /// More than any layer wants to see done at once before it relies on it.
@@ -61,11 +61,11 @@ impl Receiver {
     }
 
     fn with_lease(store: MemoryStore, lease: Duration) -> Self {
-        let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None);
-        let reception = Reception::new(ProviderName::new("acme").unwrap(), profile);
+        let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None);
+        let endpoint = EndpointConfig::new(Name::new("acme").unwrap(), contract);
         let rule = EventRule::members([Shape::new("event", ["/id"]).unwrap()]).unwrap();
         let drain = Drain::new();
-        let layer = DedupeLayer::builder(&reception, rule, [])
+        let layer = DedupeLayer::builder(&endpoint, rule, [])
             .with_insecure_unauthenticated()
             .lease(lease)
             .drain(drain.clone());
@@ -133,7 +133,7 @@ impl Receiver {
     }
 
     async fn state(&self, id: &str) -> Option<RecordState> {
-        let key = EventKey::new(ProviderName::new("acme").unwrap(), [id]).unwrap();
+        let key = EventKey::new(Name::new("acme").unwrap(), [id]).unwrap();
         let record = self.store.lookup(&key).await.unwrap();
         record.map(|record| record.state)
     }

@@ -30,11 +30,11 @@ use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use tower::{ServiceBuilder, ServiceExt};
 use tower_webhook::event::{EventRule, Shape};
-use tower_webhook::layer::{DedupeLayer, Proof, Reception, Verdict};
+use tower_webhook::layer::{DedupeLayer, EndpointConfig, Proof, Verdict};
 use tower_webhook::store::{RecordState, Store};
 use tower_webhook::{
-    Delivery, DeliveryProfile, EventKey, Lease, MemoryStore, Observation, Observer, ProviderName,
-    Reason, RetriedStatuses, RetrySchedule,
+    Delivery, EventKey, Lease, MemoryStore, Name, Observation, Observer, Reason, RetriedStatuses,
+    RetrySchedule, SenderContract,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -89,11 +89,11 @@ fn layer(
     time_to_answer: Duration,
     lease: Duration,
 ) -> DedupeLayer {
-    let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None)
+    let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None)
         .with_time_to_answer(time_to_answer);
-    let reception = Reception::new(ProviderName::new("acme").unwrap(), profile).observer(observer);
+    let endpoint = EndpointConfig::new(Name::new("acme").unwrap(), contract).observer(observer);
     let rule = EventRule::members([Shape::new("event", ["/id"]).unwrap()]).unwrap();
-    DedupeLayer::builder(&reception, rule, [Proof::SecretPath])
+    DedupeLayer::builder(&endpoint, rule, [Proof::SecretPath])
         .lease(lease)
         .renewal_ceiling(3_600 * SECOND)
         .with_insecure_unauthenticated()
@@ -124,7 +124,7 @@ where
 }
 
 fn key() -> EventKey {
-    EventKey::new(ProviderName::new("acme").unwrap(), ["1"]).unwrap()
+    EventKey::new(Name::new("acme").unwrap(), ["1"]).unwrap()
 }
 
 /// Everything that was observed, once there were two of them.

@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use http::HeaderMap;
 use tower_webhook::store::{Claim, Complete, StoredResponse, Token};
 use tower_webhook::{
-    Allowlist, EventKey, Fingerprint, KeyRing, MemoryStore, ProviderName, SecretFormat, Store,
-    UnixTime,
+    Allowlist, EventKey, Fingerprint, KeyRing, MemoryStore, Name, SecretFormat, Store, UnixTime,
 };
 
 use crate::common::{self, Result, SIGNATURE, Sender, event};
@@ -105,11 +104,11 @@ pub(crate) fn records(rounds: u32) -> Result<()> {
         .enable_all()
         .build()?;
     let runtime = &runtime;
-    let name = ProviderName::new("acme")?;
+    let name = Name::new("acme")?;
     let mut sizes: Vec<Size<'_>> = Vec::new();
     for size in [1_000, 10_000, 100_000, 1_000_000] {
         let store = MemoryStore::with_capacity(2_000_000)?;
-        let pairs = |name: &ProviderName, numbers: std::ops::Range<u32>| {
+        let pairs = |name: &Name, numbers: std::ops::Range<u32>| {
             let keys =
                 numbers.map(|number| EventKey::new(name.clone(), [format!("evt_{number:026}")]));
             keys.collect::<std::result::Result<Vec<_>, _>>()

@@ -17,7 +17,7 @@ use tower::layer::util::Identity;
 use tower::util::MapResponseLayer;
 use tower::{ServiceBuilder, service_fn};
 use tower_webhook::layer::{
-    Reception, RequireSecretPathLayer, RequireSourceIpLayer, VerifySignatureLayer,
+    EndpointConfig, RequireSecretPathLayer, RequireSourceIpLayer, VerifySignatureLayer,
 };
 use tower_webhook::{Allowlist, MemoryStore, PathTokens, Provider, RedisStore, Webhook};
 
@@ -69,15 +69,15 @@ async fn app(redis: &str) -> Result<Router> {
     let signed = || -> Result<VerifySignatureLayer> {
         let provider = blendfi()?;
         let verifier = provider.verifier().ok_or("BlendFi signs")?.clone();
-        Ok(VerifySignatureLayer::new(&reception(&provider), verifier))
+        Ok(VerifySignatureLayer::new(&endpoint(&provider), verifier))
     };
     let path = || -> Result<RequireSecretPathLayer> {
-        let reception = reception(&blendfi()?);
-        Ok(RequireSecretPathLayer::new(&reception, tokens()?))
+        let endpoint = endpoint(&blendfi()?);
+        Ok(RequireSecretPathLayer::new(&endpoint, tokens()?))
     };
     let source = || -> Result<RequireSourceIpLayer> {
-        let reception = reception(&blendfi()?);
-        Ok(RequireSourceIpLayer::new(&reception, here()?)?)
+        let endpoint = endpoint(&blendfi()?);
+        Ok(RequireSourceIpLayer::new(&endpoint, here()?)?)
     };
     let memory = |provider| {
         Webhook::new(provider)
@@ -120,8 +120,8 @@ async fn answer(_: Request) -> std::result::Result<Response, Infallible> {
     Ok(StatusCode::FORBIDDEN.into_response())
 }
 
-fn reception(provider: &Provider) -> Reception {
-    Reception::new(provider.name().clone(), provider.profile().clone())
+fn endpoint(provider: &Provider) -> EndpointConfig {
+    EndpointConfig::new(provider.name().clone(), provider.contract().clone())
 }
 
 /// How often the handler ran, then each status that was answered and how often. What it answers

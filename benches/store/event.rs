@@ -4,14 +4,14 @@ use std::ops::Range;
 use std::time::Duration;
 
 use tower_webhook::store::{Claim, Complete, Grant, StoredResponse, Token};
-use tower_webhook::{EventKey, Fingerprint, ProviderName};
+use tower_webhook::{EventKey, Fingerprint, Name};
 
 pub(crate) const LEASE: Duration = Duration::from_secs(15);
 /// 30 days: BlendFi redelivers by hand.
 pub(crate) const RETENTION: Duration = Duration::from_secs(30 * 86_400);
 
 pub(crate) fn key(number: u32) -> EventKey {
-    let provider = ProviderName::new("blendfi").unwrap();
+    let provider = Name::new("blendfi").unwrap();
     EventKey::new(provider, [format!("evt_01HX4Y6Z7A8B9C0D{number:010}")]).unwrap()
 }
 

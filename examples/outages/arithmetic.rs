@@ -112,7 +112,7 @@ fn of_one(attempts: &[Attempt], begins: Duration, trouble: Trouble) -> Expected 
 fn times(schedule: &RetrySchedule) -> Vec<Duration> {
     let (first, factor, attempts) = match *schedule {
         RetrySchedule::Fixed { interval, attempts } => (interval, 1, attempts),
-        RetrySchedule::Doubling { first, attempts } => (first, 2, attempts),
+        RetrySchedule::Exponential { first, attempts } => (first, 2, attempts),
         // As the simulated sender takes it: doubling, within the day.
         RetrySchedule::Unstated { interval, .. } => (interval, 2, 12),
         _ => (Duration::ZERO, 1, 1),

@@ -17,7 +17,7 @@ use tokio::time::sleep;
 use tower_webhook::provider::{self, blendfi};
 use tower_webhook::testing::{History, Sample, Sender, TestDelivery, TokioClock};
 use tower_webhook::{
-    Allowlist, Clock, DeliveryProfile, PathTokens, Provider, RetriedStatuses, RetrySchedule,
+    Allowlist, Clock, PathTokens, Provider, RetriedStatuses, RetrySchedule, SenderContract,
     UnixTime,
 };
 
@@ -127,11 +127,11 @@ async fn row(case: &Case, trouble: Trouble, seed: u64) -> Result<String, Box<dyn
             _ => event.token(TOKEN),
         }
     });
-    let sender = |profile: DeliveryProfile| {
-        let sender = Sender::new(profile).clock(clock.clone());
+    let sender = |contract: SenderContract| {
+        let sender = Sender::new(contract).clock(clock.clone());
         sender.seed(seed).every(EVERY)
     };
-    let (provider, poller) = (sender(case.provider.profile().clone()), sender(poll()));
+    let (provider, poller) = (sender(case.provider.contract().clone()), sender(poll()));
     let (sent, polled, outage) = tokio::join!(
         provider.deliver(receiver.clone(), events.clone()),
         async {
@@ -178,7 +178,7 @@ async fn row(case: &Case, trouble: Trouble, seed: u64) -> Result<String, Box<dyn
         .sum();
     let poll = poll();
     let polled = case.polled.then_some(poll.schedule());
-    let expected = expected(case.provider.profile().schedule(), polled, trouble);
+    let expected = expected(case.provider.contract().schedule(), polled, trouble);
     Ok(format!(
         "| {} | {} | {} | {} | {} | {} | {} |\n",
         case.name,
@@ -192,12 +192,12 @@ async fn row(case: &Case, trouble: Trouble, seed: u64) -> Result<String, Box<dyn
 }
 
 /// A poll of the status API, whose answers go the way of the webhooks: through the same record.
-fn poll() -> DeliveryProfile {
+fn poll() -> SenderContract {
     let schedule = RetrySchedule::Fixed {
         interval: POLL_EVERY,
         attempts: POLLS,
     };
-    DeliveryProfile::new(schedule, RetriedStatuses::AllButSuccess)
+    SenderContract::new(schedule, RetriedStatuses::AllButSuccess)
         .with_time_to_answer(Duration::from_secs(10))
 }
 

@@ -13,7 +13,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use http::HeaderMap;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use tower_webhook::ProviderName;
+use tower_webhook::Name;
 use tower_webhook::event::{EventError, EventErrorKind as Kind, EventRule, Identity, Shape};
 
 static RULE: LazyLock<EventRule> = LazyLock::new(|| {
@@ -31,7 +31,7 @@ static RULE: LazyLock<EventRule> = LazyLock::new(|| {
 
 fn identify(body: &[u8]) -> Result<Identity, EventError> {
     RULE.identify(
-        &ProviderName::new("acme").unwrap(),
+        &Name::new("acme").unwrap(),
         &HeaderMap::new(),
         None,
         body,

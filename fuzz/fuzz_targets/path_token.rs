@@ -12,8 +12,8 @@ use http_body_util::Full;
 use libfuzzer_sys::fuzz_target;
 use tokio::runtime::{Builder, Runtime};
 use tower::{Layer, ServiceExt, service_fn};
-use tower_webhook::layer::{Reception, RequireSecretPathLayer};
-use tower_webhook::{DeliveryProfile, PathTokens, ProviderName, RetriedStatuses, RetrySchedule};
+use tower_webhook::layer::{EndpointConfig, RequireSecretPathLayer};
+use tower_webhook::{SenderContract, PathTokens, Name, RetriedStatuses, RetrySchedule};
 
 const PREFIX: &str = "/hooks/a";
 
@@ -98,9 +98,9 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(parsed.matches(candidate), known);
 
     let Ok(uri) = Uri::try_from(uri) else { return };
-    let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None);
-    let reception = Reception::new(ProviderName::new("acme").unwrap(), profile);
-    let layer = RequireSecretPathLayer::new(&reception, parsed);
+    let profile = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None);
+    let endpoint = EndpointConfig::new(Name::new("acme").unwrap(), profile);
+    let layer = RequireSecretPathLayer::new(&endpoint, parsed);
     assert_eq!(seen(&layer, &uri), model(&uri, &tokens, None), "{uri:?}");
     let layer = layer.mounted_at(PREFIX).unwrap();
     assert_eq!(

@@ -20,7 +20,7 @@ use tower_webhook::store::{
     StoreError, StoreErrorKind, StoredResponse, Token,
 };
 use tower_webhook::{
-    Clock, EventKey, Fingerprint, ManualClock, MemoryStore, ProviderName, UnixTime,
+    Clock, EventKey, Fingerprint, ManualClock, MemoryStore, Name, UnixTime,
 };
 
 const KEYS: usize = 4;
@@ -39,7 +39,7 @@ const SPANS: [Duration; 10] = [
 ];
 const COMMANDS: &[u8] = b"cudxrnbf+-";
 
-static PROVIDER: LazyLock<ProviderName> = LazyLock::new(|| ProviderName::new("acme").unwrap());
+static PROVIDER: LazyLock<Name> = LazyLock::new(|| Name::new("acme").unwrap());
 static NAMES: LazyLock<Vec<EventKey>> = LazyLock::new(|| {
     (0..KEYS)
         .map(|number| EventKey::new(PROVIDER.clone(), [number.to_string()]).unwrap())

@@ -17,10 +17,10 @@ use tower_webhook::store::{
     ClaimOutcome, ContentType, Grant, Held, RedisReport, RedisSetting, RedisVerdict, StoreErrorKind as Kind,
     StoredResponse, Token,
 };
-use tower_webhook::{EventKey, Fingerprint, ProviderName, UnixTime};
+use tower_webhook::{EventKey, Fingerprint, Name, UnixTime};
 
-fn acme() -> ProviderName {
-    ProviderName::new("acme").unwrap()
+fn acme() -> Name {
+    Name::new("acme").unwrap()
 }
 
 /// As the connection hands it on.

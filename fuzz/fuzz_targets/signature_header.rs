@@ -7,7 +7,7 @@
 
 use http::{HeaderMap, HeaderValue};
 use libfuzzer_sys::fuzz_target;
-use tower_webhook::signature::{Piece, Scheme, SignatureErrorKind as Kind, Verifier};
+use tower_webhook::signature::{Component, Scheme, SignatureErrorKind as Kind, Verifier};
 use tower_webhook::{Encoding, SigningSecret, UnixTime};
 
 #[derive(Clone, Copy)]
@@ -57,15 +57,15 @@ impl Case {
         let mut content = Vec::new();
         if self.id_header {
             scheme = scheme.id_header("i");
-            content.extend([Piece::Id, Piece::Literal(".")]);
+            content.extend([Component::Id, Component::Literal(".")]);
         }
         if self.time_header {
             scheme = scheme.timestamp_header("t");
         }
         if self.time_header || matches!(self.layout, Layout::Pairs) {
-            content.extend([Piece::Timestamp, Piece::Literal(".")]);
+            content.extend([Component::Timestamp, Component::Literal(".")]);
         }
-        content.push(Piece::Body);
+        content.push(Component::Body);
         let secret = SigningSecret::from_text("whsec_test_9f8e7d6c5b4a").unwrap();
         Verifier::new(scheme.content(content).build().unwrap(), secret)
     }

@@ -8,7 +8,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use http::{HeaderMap, HeaderValue};
 use libfuzzer_sys::fuzz_target;
 use ring::hmac;
-use tower_webhook::signature::{Piece, Scheme, SignatureErrorKind as Kind, Verifier};
+use tower_webhook::signature::{Component, Scheme, SignatureErrorKind as Kind, Verifier};
 use tower_webhook::{Encoding, KeyRing, SigningKey, SigningSecret, UnixTime};
 
 #[derive(Arbitrary, Debug)]
@@ -59,7 +59,7 @@ impl Delivery {
     }
 
     fn scheme(&self) -> Scheme {
-        use Piece::{Body, Id, Literal, Timestamp};
+        use Component::{Body, Id, Literal, Timestamp};
         let start = Scheme::builder("s");
         match self.style {
             Style::Stripe => {

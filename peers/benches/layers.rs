@@ -22,9 +22,9 @@ use idempotent::middleware::IdempotencyLayer;
 use tokio::runtime::Runtime;
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Layer, ServiceExt};
-use tower_webhook::layer::{Reception, VerifySignatureLayer};
+use tower_webhook::layer::{EndpointConfig, VerifySignatureLayer};
 use tower_webhook::provider::{self, standard_webhooks};
-use tower_webhook::{MemoryStore, Provider, ProviderName, Webhook};
+use tower_webhook::{MemoryStore, Provider, Name, Webhook};
 use webhook_verify::tower::VerifyLayer;
 
 use rounds::Medians;
@@ -102,7 +102,7 @@ async fn handler(request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>,
 fn ours() -> Result<Provider, Box<dyn Error>> {
     let keys = standard_webhooks::keys([SECRET])?;
     Ok(provider::standard_webhooks(
-        ProviderName::new("acme")?,
+        Name::new("acme")?,
         keys,
     )?)
 }
@@ -120,9 +120,9 @@ fn ways() -> Result<[Service; NAMES.len()], Box<dyn Error>> {
         .require_key(true);
     let provider = ours()?;
     let verifier = provider.verifier().ok_or("it signs")?.clone();
-    let reception = Reception::new(provider.name().clone(), provider.profile().clone());
+    let endpoint = EndpointConfig::new(provider.name().clone(), provider.contract().clone());
     let webhook = Webhook::new(provider).dedupe(MemoryStore::with_capacity(RECORDS)?);
-    let verify = VerifySignatureLayer::new(&reception, verifier);
+    let verify = VerifySignatureLayer::new(&endpoint, verifier);
     Ok([
         way(inner),
         way(theirs().layer(inner)),

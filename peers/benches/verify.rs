@@ -18,7 +18,7 @@ use ring::hmac as ring_hmac;
 use sha2::Sha256;
 use tower_webhook::provider::{self, standard_webhooks};
 use tower_webhook::signature::Verifier;
-use tower_webhook::{KeyRing, ProviderName, SigningKey, UnixTime};
+use tower_webhook::{KeyRing, Name, SigningKey, UnixTime};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const ID: &str = "msg_p5jXN8AQM9LWM0D4loKWxJek";
@@ -175,7 +175,7 @@ fn verifier(keys: usize) -> Result<Verifier, Box<dyn Error>> {
         ));
     }
     all.push(SigningKey::new("right", secret(SECRET.to_owned())?));
-    let provider = provider::standard_webhooks(ProviderName::new("acme")?, KeyRing::new(all)?)?;
+    let provider = provider::standard_webhooks(Name::new("acme")?, KeyRing::new(all)?)?;
     Ok(provider.verifier().ok_or("it signs")?.clone())
 }
 

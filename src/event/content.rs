@@ -10,7 +10,7 @@ use super::handling::Handling;
 use super::identity::Identity;
 use super::key::{EventKey, Fingerprint};
 use super::members::{self, Wanted};
-use super::name::ProviderName;
+use super::name::Name;
 use super::shape::Shape;
 
 /// A body that is not UTF-8 is read as a copy, which can be thrice as long.
@@ -48,7 +48,7 @@ impl WithId {
 /// What is known of a body by its digest, and an unsigned id where its shape asks for one.
 pub(super) fn identity_of(
     with_id: Option<&WithId>,
-    provider: &ProviderName,
+    provider: &Name,
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Identity, EventError> {
@@ -100,7 +100,7 @@ fn unsigned_id<'h>(headers: &'h HeaderMap, names: &[HeaderName]) -> Result<&'h s
 }
 
 pub(super) fn by_digest(
-    provider: &ProviderName,
+    provider: &Name,
     kind: Option<&'static str>,
     body: &[u8],
 ) -> Result<Identity, EventError> {
@@ -124,7 +124,7 @@ fn of_digest(key: EventKey, digest: &[u8; 32]) -> Identity {
 }
 
 pub(super) fn key<'a>(
-    provider: &ProviderName,
+    provider: &Name,
     parts: impl IntoIterator<Item = Cow<'a, str>>,
 ) -> Result<EventKey, EventError> {
     EventKey::new(provider.clone(), parts).map_err(|_| EventError::new(Kind::WrongType))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::name::ProviderName;
+use super::name::Name;
 use super::scope::Scope;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::printable::{Printable, is_hidden};
@@ -23,9 +23,9 @@ use crate::text::Text;
 /// [`EventKey::escaped`] so that they may stand in a log line too.
 ///
 /// ```
-/// use tower_webhook::{EventKey, ProviderName};
+/// use tower_webhook::{EventKey, Name};
 ///
-/// let bloquo = ProviderName::new("bloquo")?;
+/// let bloquo = Name::new("bloquo")?;
 /// let key = EventKey::new(bloquo, ["1042", "COMPLETED"])?;
 /// assert_eq!(key.to_string(), "1042:COMPLETED");
 /// assert_eq!(key.encoded(), "bloquo:1042:COMPLETED");
@@ -33,7 +33,7 @@ use crate::text::Text;
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EventKey {
-    provider: ProviderName,
+    provider: Name,
     /// Most keys have none.
     scope: Option<Arc<Scope>>,
     /// The parts, each escaped, joined by colons.
@@ -46,7 +46,7 @@ impl EventKey {
     /// # Errors
     ///
     /// No part, or an empty one.
-    pub fn new<I>(provider: ProviderName, parts: I) -> Result<Self, ConfigError>
+    pub fn new<I>(provider: Name, parts: I) -> Result<Self, ConfigError>
     where
         I: IntoIterator,
         I::Item: AsRef<str>,
@@ -86,14 +86,14 @@ impl EventKey {
 
     /// The same key, of one tenant of several.
     #[must_use]
-    pub fn of_tenant(self, tenant: Option<ProviderName>) -> Self {
+    pub fn of_tenant(self, tenant: Option<Name>) -> Self {
         let consumer = self.consumer().cloned();
         self.of_scope(Scope { tenant, consumer }.shared())
     }
 
     /// The same key, as one consumer of several sees it.
     #[must_use]
-    pub fn of_consumer(self, consumer: Option<ProviderName>) -> Self {
+    pub fn of_consumer(self, consumer: Option<Name>) -> Self {
         let tenant = self.tenant().cloned();
         self.of_scope(Scope { tenant, consumer }.shared())
     }
@@ -115,17 +115,17 @@ impl EventKey {
     }
 
     /// Whose event it is.
-    pub fn provider(&self) -> &ProviderName {
+    pub fn provider(&self) -> &Name {
         &self.provider
     }
 
     /// Which tenant's event it is, where there are several.
-    pub fn tenant(&self) -> Option<&ProviderName> {
+    pub fn tenant(&self) -> Option<&Name> {
         self.scope.as_ref()?.tenant.as_ref()
     }
 
     /// Which consumer's view of the event it is, where there are several.
-    pub fn consumer(&self) -> Option<&ProviderName> {
+    pub fn consumer(&self) -> Option<&Name> {
         self.scope.as_ref()?.consumer.as_ref()
     }
 
@@ -157,9 +157,9 @@ impl EventKey {
     /// none; [`EventKey::decode`] reads it too.
     ///
     /// ```
-    /// use tower_webhook::{EventKey, ProviderName};
+    /// use tower_webhook::{EventKey, Name};
     ///
-    /// let key = EventKey::new(ProviderName::new("acme")?, ["\u{202e}1_tve"])?;
+    /// let key = EventKey::new(Name::new("acme")?, ["\u{202e}1_tve"])?;
     /// assert_eq!(key.escaped(), "acme:%E2%80%AE1_tve");
     /// assert_eq!(EventKey::decode(&key.escaped())?, key);
     /// # Ok::<(), tower_webhook::ConfigError>(())
@@ -337,7 +337,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn key(parts: &[&str]) -> EventKey {
-        EventKey::new(ProviderName::new("acme").unwrap(), parts).unwrap()
+        EventKey::new(Name::new("acme").unwrap(), parts).unwrap()
     }
 
     #[test]
@@ -380,13 +380,13 @@ mod tests {
         assert_ne!(key(&["a:b", "c"]), key(&["a", "b:c"]));
         assert_ne!(key(&["a", "b"]), key(&["a:b"]));
         assert_ne!(key(&["a%3Ab"]), key(&["a:b"]));
-        assert!(EventKey::new(ProviderName::new("acme").unwrap(), ["a", ""]).is_err());
-        assert!(EventKey::new(ProviderName::new("acme").unwrap(), [""; 0]).is_err());
+        assert!(EventKey::new(Name::new("acme").unwrap(), ["a", ""]).is_err());
+        assert!(EventKey::new(Name::new("acme").unwrap(), [""; 0]).is_err());
     }
 
     #[test]
     fn tenants_are_kept_apart() {
-        let tenant = |name: &'static str| Some(ProviderName::new(name).unwrap());
+        let tenant = |name: &'static str| Some(Name::new(name).unwrap());
         assert_ne!(
             key(&["1"]).of_tenant(tenant("a")),
             key(&["1"]).of_tenant(tenant("b"))
@@ -394,7 +394,7 @@ mod tests {
         assert_ne!(key(&["1"]).of_tenant(tenant("a")), key(&["1"]));
         assert_eq!(key(&["1"]).of_tenant(tenant("a")).encoded(), "acme@a:1");
         let of_a = EventKey::decode("acme@a:1").unwrap();
-        assert_eq!(of_a.tenant().map(ProviderName::as_str), Some("a"));
+        assert_eq!(of_a.tenant().map(Name::as_str), Some("a"));
         assert_eq!(of_a.provider().as_str(), "acme");
         assert_eq!(key(&["1"]).tenant(), None);
         assert_eq!(
@@ -405,7 +405,7 @@ mod tests {
 
     #[test]
     fn consumers_are_kept_apart_and_from_tenants() {
-        let name = |name: &'static str| Some(ProviderName::new(name).unwrap());
+        let name = |name: &'static str| Some(Name::new(name).unwrap());
         let of = |tenant, consumer| key(&["1"]).of_tenant(tenant).of_consumer(consumer);
         let texts = [
             (of(None, None), "acme:1"),
@@ -420,7 +420,7 @@ mod tests {
             assert_eq!(texts.iter().filter(|(other, _)| other == key).count(), 1);
         }
         let (last, _) = &texts[4];
-        assert_eq!(last.consumer().map(ProviderName::as_str), Some("a"));
+        assert_eq!(last.consumer().map(Name::as_str), Some("a"));
         assert_eq!(last.to_string(), "1", "what a person reads is the sender's");
     }
 
@@ -462,7 +462,7 @@ mod tests {
             a in prop::collection::vec(".{1,6}", 1..4),
             b in prop::collection::vec(".{1,6}", 1..4),
         ) {
-            let provider = ProviderName::new("acme").unwrap();
+            let provider = Name::new("acme").unwrap();
             let (x, y) = (
                 EventKey::new(provider.clone(), &a).unwrap(),
                 EventKey::new(provider, &b).unwrap(),

@@ -30,7 +30,7 @@ pub(crate) use field::scalar;
 pub use handling::Handling;
 pub use identity::Identity;
 pub use key::{EventKey, Fingerprint};
-pub use name::ProviderName;
+pub use name::Name;
 pub use rule::EventRule;
 pub(crate) use scope::Scope;
 pub use shape::Shape;

@@ -9,9 +9,9 @@ use crate::error::{ConfigError, ConfigErrorKind};
 ///
 /// It stands in log lines, metrics and store keys, so it is short and plain.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProviderName(Cow<'static, str>);
+pub struct Name(Cow<'static, str>);
 
-impl ProviderName {
+impl Name {
     /// A name from text.
     ///
     /// # Errors
@@ -19,10 +19,10 @@ impl ProviderName {
     /// A text that is empty, over 32 characters, or holds another character.
     ///
     /// ```
-    /// use tower_webhook::ProviderName;
+    /// use tower_webhook::Name;
     ///
-    /// assert_eq!(ProviderName::new("acme-eu")?.as_str(), "acme-eu");
-    /// assert!(ProviderName::new("Acme:EU").is_err());
+    /// assert_eq!(Name::new("acme-eu")?.as_str(), "acme-eu");
+    /// assert!(Name::new("Acme:EU").is_err());
     /// # Ok::<(), tower_webhook::ConfigError>(())
     /// ```
     pub fn new(name: impl Into<Cow<'static, str>>) -> Result<Self, ConfigError> {
@@ -45,13 +45,13 @@ impl ProviderName {
     }
 }
 
-impl fmt::Debug for ProviderName {
+impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)
     }
 }
 
-impl fmt::Display for ProviderName {
+impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -64,9 +64,9 @@ mod tests {
     #[test]
     fn a_name_is_short_and_plain() {
         let longest = "a".repeat(32);
-        assert!(ProviderName::new(longest.clone()).is_ok());
+        assert!(Name::new(longest.clone()).is_ok());
         for name in ["", "A", "a b", "a:b", "a@b", "é", &format!("{longest}a")] {
-            let error = ProviderName::new(name.to_owned()).unwrap_err();
+            let error = Name::new(name.to_owned()).unwrap_err();
             assert_eq!(
                 error.to_string(),
                 format!("name: {name:?} is not 1 to 32 of a-z, 0-9, '-' and '_'")

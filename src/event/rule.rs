@@ -12,7 +12,7 @@ use super::handling::Handling;
 use super::identity::Identity;
 use super::key::Fingerprint;
 use super::members::{self, Wanted};
-use super::name::ProviderName;
+use super::name::Name;
 use super::shape::{Shape, refused};
 use crate::error::ConfigError;
 use crate::head::RequestHead;
@@ -23,20 +23,20 @@ use crate::joined::once;
 /// ```
 /// use http::HeaderMap;
 /// use tower_webhook::event::{EventRule, Shape};
-/// use tower_webhook::ProviderName;
+/// use tower_webhook::Name;
 ///
 /// let rule = EventRule::members([Shape::new("order", ["/order/id|/order/ID", "/status"])?
 ///     .fingerprint(["/amount"])?
 ///     .time("/at")?])?;
 /// let body = br#"{"order":{"id":1042},"status":"PAID","amount":100.50,"at":"2026-05-04T13:00:00Z"}"#;
 ///
-/// let event = rule.identify(&ProviderName::new("acme")?, &HeaderMap::new(), None, body)?;
+/// let event = rule.identify(&Name::new("acme")?, &HeaderMap::new(), None, body)?;
 /// assert_eq!(event.key.to_string(), "1042:PAID");
 /// assert_eq!(event.shape, Some("order"));
 ///
 /// // `1042.0` is another spelling of the same number: what has two is refused.
 /// let other = br#"{"order":{"id":1042.0},"status":"PAID"}"#;
-/// assert!(rule.identify(&ProviderName::new("acme")?, &HeaderMap::new(), None, other).is_err());
+/// assert!(rule.identify(&Name::new("acme")?, &HeaderMap::new(), None, other).is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -128,13 +128,13 @@ impl EventRule {
     ///
     /// ```
     /// # use http::HeaderMap;
-    /// # use tower_webhook::ProviderName;
+    /// # use tower_webhook::Name;
     /// # use tower_webhook::event::{EventRule, Shape};
     /// let removed = Shape::recognized("removed").only(["id"]);
     /// let rule = EventRule::body().with_unsigned_id_for(["X-Acme-Delivery"], [removed])?;
     /// let key = |id: &str, body: &str| -> Result<_, Box<dyn std::error::Error>> {
     ///     let headers = HeaderMap::from_iter([("x-acme-delivery".parse()?, id.parse()?)]);
-    ///     Ok(rule.identify(&ProviderName::new("acme")?, &headers, None, body.as_bytes())?.key)
+    ///     Ok(rule.identify(&Name::new("acme")?, &headers, None, body.as_bytes())?.key)
     /// };
     /// assert_ne!(key("1", r#"{"id":7}"#)?, key("2", r#"{"id":7}"#)?);
     /// let paid = r#"{"id":7,"paid_at":"2026-05-04T13:00:00Z"}"#;
@@ -198,12 +198,12 @@ impl EventRule {
     ///
     /// ```
     /// # use http::HeaderMap;
-    /// # use tower_webhook::ProviderName;
+    /// # use tower_webhook::Name;
     /// # use tower_webhook::event::EventRule;
     /// let rule = EventRule::with_insecure_header_key("X-Acme-Delivery")?;
     /// let key = |id: &str| -> Result<_, Box<dyn std::error::Error>> {
     ///     let headers = HeaderMap::from_iter([("x-acme-delivery".parse()?, id.parse()?)]);
-    ///     Ok(rule.identify(&ProviderName::new("acme")?, &headers, None, b"paid")?.key)
+    ///     Ok(rule.identify(&Name::new("acme")?, &headers, None, b"paid")?.key)
     /// };
     /// assert_eq!(key("1")?.to_string(), "1");
     /// // The same captured body, under an id that anyone can make up: another event.
@@ -267,7 +267,7 @@ impl EventRule {
     /// content, where that makes the key; an id header that disagrees, or is wanted and not there.
     pub fn identify<'a>(
         &self,
-        provider: &ProviderName,
+        provider: &Name,
         head: impl Into<RequestHead<'a>>,
         signed_id: Option<&str>,
         body: &[u8],
@@ -334,7 +334,7 @@ fn header_name(name: &str) -> Result<HeaderName, ConfigError> {
 fn by_members(
     shapes: &[Shape],
     wanted: &Wanted,
-    provider: &ProviderName,
+    provider: &Name,
     head: RequestHead<'_>,
     body: &[u8],
 ) -> Result<Identity, EventError> {

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::name::ProviderName;
+use super::name::Name;
 use crate::error::ConfigError;
 
 /// A tenant of several, and a consumer of several.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Scope {
-    pub(crate) tenant: Option<ProviderName>,
-    pub(crate) consumer: Option<ProviderName>,
+    pub(crate) tenant: Option<Name>,
+    pub(crate) consumer: Option<Name>,
 }
 
 impl Scope {
@@ -19,7 +19,7 @@ impl Scope {
     }
 
     /// `provider`, `@tenant` and `/consumer`: no name holds one of these marks.
-    pub(crate) fn encoded(&self, provider: &ProviderName) -> String {
+    pub(crate) fn encoded(&self, provider: &Name) -> String {
         let mut text = provider.to_string();
         for (mark, name) in [('@', &self.tenant), ('/', &self.consumer)] {
             if let Some(name) = name {
@@ -31,8 +31,8 @@ impl Scope {
     }
 
     /// Reads back what [`Scope::encoded`] wrote.
-    pub(crate) fn decode(text: &str) -> Result<(ProviderName, Self), ConfigError> {
-        let name = |name: &str| ProviderName::new(name.to_owned());
+    pub(crate) fn decode(text: &str) -> Result<(Name, Self), ConfigError> {
+        let name = |name: &str| Name::new(name.to_owned());
         let (rest, consumer) = match text.split_once('/') {
             Some((rest, consumer)) => (rest, Some(name(consumer)?)),
             None => (text, None),

@@ -41,13 +41,13 @@ impl Shape {
     /// ```
     /// use http::{HeaderMap, Method, Uri};
     /// use tower_webhook::event::{EventRule, Shape};
-    /// use tower_webhook::{ProviderName, RequestHead};
+    /// use tower_webhook::{Name, RequestHead};
     ///
     /// let rule = EventRule::members([Shape::new("notice", ["?topic", "?id"])?])?;
     /// let uri = Uri::from_static("/hooks/acme?topic=payment&id=42");
     /// let (method, headers) = (Method::POST, HeaderMap::new());
     /// let head = RequestHead::new(&method, &uri, &headers);
-    /// let event = rule.identify(&ProviderName::new("acme")?, head, None, b"")?;
+    /// let event = rule.identify(&Name::new("acme")?, head, None, b"")?;
     /// assert_eq!(event.key.to_string(), "payment:42");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

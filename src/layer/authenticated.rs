@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::proofs::Proofs;
-use crate::event::ProviderName;
+use super::auth_state::AuthState;
+use crate::event::Name;
 use crate::signature::Verified;
 
 /// One way in which a delivery's origin is proved.
@@ -27,53 +27,53 @@ pub enum Proof {
 /// Clones share it.
 #[derive(Clone)]
 pub struct Authenticated {
-    proofs: Arc<Proofs>,
+    auth: Arc<AuthState>,
     body: Option<Bytes>,
 }
 
 impl Authenticated {
     /// Marks a delivery with what was proved of it.
-    pub(crate) fn by(mut proofs: Proofs) -> Self {
+    pub(crate) fn by(mut auth: AuthState) -> Self {
         Self {
-            body: proofs.body.take(),
-            proofs: Arc::new(proofs),
+            body: auth.body.take(),
+            auth: Arc::new(auth),
         }
     }
 
     /// Marks a delivery with what was proved of it, and its body, which is kept apart: what was
     /// proved is needed for longer.
-    pub(crate) fn of(proofs: &Arc<Proofs>, body: Option<Bytes>) -> Self {
+    pub(crate) fn of(auth: &Arc<AuthState>, body: Option<Bytes>) -> Self {
         Self {
-            proofs: Arc::clone(proofs),
+            auth: Arc::clone(auth),
             body,
         }
     }
 
     /// What was proved, to be added to.
-    pub(crate) fn into_proofs(self) -> Proofs {
-        let mut proofs = Arc::unwrap_or_clone(self.proofs);
-        proofs.body = self.body;
-        proofs
+    pub(crate) fn into_proofs(self) -> AuthState {
+        let mut auth = Arc::unwrap_or_clone(self.auth);
+        auth.body = self.body;
+        auth
     }
 
     /// Whose delivery it is.
-    pub fn provider(&self) -> &ProviderName {
-        &self.proofs.provider
+    pub fn provider(&self) -> &Name {
+        &self.auth.provider
     }
 
     /// Whether this proof was passed.
     pub fn proves(&self, proof: Proof) -> bool {
-        self.proofs.include(proof)
+        self.auth.include(proof)
     }
 
     /// The client's address, where the allowlist was asked about it.
     pub fn client(&self) -> Option<IpAddr> {
-        self.proofs.client
+        self.auth.client
     }
 
     /// What the signature proved.
     pub fn signature(&self) -> Option<&Verified> {
-        self.proofs.signature.as_ref()
+        self.auth.signature.as_ref()
     }
 
     /// The proved body: the bytes that were signed, or that came from the proved address or path.
@@ -85,15 +85,15 @@ impl Authenticated {
 impl fmt::Debug for Authenticated {
     /// A body may hold what does not belong in a log: only its length is shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Proofs {
-            arriving: _,
+        let AuthState {
+            readings: _,
             is_foreign: _,
             provider,
             secret_path,
             client,
             signature,
             body: _,
-        } = &*self.proofs;
+        } = &*self.auth;
         f.debug_struct("Authenticated")
             .field("provider", provider)
             .field("secret_path", secret_path)
@@ -107,16 +107,16 @@ impl fmt::Debug for Authenticated {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layer::arrival::Arriving;
+    use crate::layer::request_clock::ClockReadings;
     use crate::path::ShownToken;
 
     #[test]
     fn a_body_does_not_print() {
-        let acme = ProviderName::new("acme").unwrap();
-        let mut proofs = Proofs::none_yet(acme, Arriving::default());
-        proofs.secret_path = Some(ShownToken::of(b"3f9d1c0b7a5e").unwrap());
-        proofs.body = Some(Bytes::from_static(b"{\"iban\":\"DE89\"}"));
-        let mark = Authenticated::by(proofs);
+        let acme = Name::new("acme").unwrap();
+        let mut auth = AuthState::none_yet(acme, ClockReadings::default());
+        auth.secret_path = Some(ShownToken::of(b"3f9d1c0b7a5e").unwrap());
+        auth.body = Some(Bytes::from_static(b"{\"iban\":\"DE89\"}"));
+        let mark = Authenticated::by(auth);
         assert_eq!(
             format!("{mark:?}"),
             "Authenticated { provider: \"acme\", secret_path: Some([REDACTED]), client: None, \

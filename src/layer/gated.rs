@@ -10,12 +10,12 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::answering::Answering;
-use super::arrival::Arrival;
+use super::auth_state::AuthState;
 use super::authenticated::Authenticated;
-use super::guard::Guard;
-use super::proofs::Proofs;
+use super::authenticator::Authenticator;
+use super::request_clock::RequestClock;
 use super::response_body::ResponseBody;
+use super::response_future::Responding;
 use super::within::within;
 use crate::rejection::Reason;
 
@@ -27,12 +27,15 @@ use crate::rejection::Reason;
 #[derive(Debug, Clone)]
 pub struct Gated<S> {
     inner: S,
-    guard: Arc<Guard>,
+    authenticator: Arc<Authenticator>,
 }
 
 impl<S> Gated<S> {
-    pub(crate) fn new(inner: S, guard: Arc<Guard>) -> Self {
-        Self { inner, guard }
+    pub(crate) fn new(inner: S, authenticator: Arc<Authenticator>) -> Self {
+        Self {
+            inner,
+            authenticator,
+        }
     }
 }
 
@@ -54,43 +57,47 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut parts, mut body) = request.into_parts();
-        if !self.guard.gates.guard(&parts) {
+        if !self.authenticator.checks.guard(&parts) {
             let request = Request::from_parts(parts, body);
             return GatedFuture::passing(self.inner.clone(), request, None);
         }
-        let reception = &self.guard.reception;
-        let mut proofs = Proofs::take(&mut parts, reception);
-        match self.guard.gates.admit(&mut parts, &mut proofs, reception) {
-            Err(refusal) => {
-                let refused = reception.refuse(&refusal, &mut parts, &proofs, body);
-                GatedFuture::own(Answering::Refused(refused))
+        let endpoint = &self.authenticator.endpoint;
+        let mut auth = AuthState::take(&mut parts, endpoint);
+        match self
+            .authenticator
+            .checks
+            .admit(&mut parts, &mut auth, endpoint)
+        {
+            Err(cause) => {
+                let refused = endpoint.refuse(&cause, &mut parts, &auth, body);
+                GatedFuture::own(Responding::Refused(refused))
             }
             Ok(None) => {
-                let arrival = proofs.arrival(reception);
-                parts.extensions.insert(Authenticated::by(proofs));
+                let request_clock = auth.arrival(endpoint);
+                parts.extensions.insert(Authenticated::by(auth));
                 let request = Request::from_parts(parts, body);
-                let guarded = Some((Arc::clone(&self.guard), arrival));
+                let guarded = Some((Arc::clone(&self.authenticator), request_clock));
                 GatedFuture::passing(self.inner.clone(), request, guarded)
             }
             Ok(mut verification) => {
                 let inner = self.inner.clone();
-                let guard = Arc::clone(&self.guard);
-                GatedFuture::own(Answering::own(async move {
+                let authenticator = Arc::clone(&self.authenticator);
+                GatedFuture::own(Responding::own(async move {
                     let verified =
-                        guard.verify(&mut parts, &mut body, &mut proofs, &mut verification);
-                    if let Err(refusal) = verified.await {
-                        let reception = &guard.reception;
-                        let refused = reception.refuse(&refusal, &mut parts, &proofs, body);
+                        authenticator.verify(&mut parts, &mut body, &mut auth, &mut verification);
+                    if let Err(cause) = verified.await {
+                        let endpoint = &authenticator.endpoint;
+                        let refused = endpoint.refuse(&cause, &mut parts, &auth, body);
                         return Ok(refused.await.map(ResponseBody::own));
                     }
-                    let verified = proofs.body.clone().unwrap_or_default();
-                    let arrival = proofs.arrival(&guard.reception);
-                    parts.extensions.insert(Authenticated::by(proofs));
+                    let verified = auth.body.clone().unwrap_or_default();
+                    let request_clock = auth.arrival(&authenticator.endpoint);
+                    parts.extensions.insert(Authenticated::by(auth));
                     let request = Request::from_parts(parts, B::from(verified));
                     let passing = Passing {
                         inner,
                         request,
-                        guarded: Some((guard, arrival)),
+                        guarded: Some((authenticator, request_clock)),
                     };
                     passing.pass().await
                 }))
@@ -103,8 +110,8 @@ where
 struct Passing<S, B> {
     inner: S,
     request: Request<B>,
-    /// Who let it through; none where it is no business of the gates.
-    guarded: Option<(Arc<Guard>, Arrival)>,
+    /// Who let it through; none where it is no business of the checks.
+    guarded: Option<(Arc<Authenticator>, RequestClock)>,
 }
 
 impl<S, B, RB> Passing<S, B>
@@ -120,13 +127,13 @@ where
             request,
             guarded,
         } = self;
-        if let Some((guard, arrival)) = guarded {
+        if let Some((authenticator, request_clock)) = guarded {
             let mut ready = poll_fn(|cx| inner.poll_ready(cx));
-            let reception = &guard.reception;
-            let refusal = if (&mut ready).now_or_never().transpose()?.is_some() {
+            let endpoint = &authenticator.endpoint;
+            let cause = if (&mut ready).now_or_never().transpose()?.is_some() {
                 None
-            } else if let Some(_place) = reception.budget.wait() {
-                let limit = (reception.profile.retries_at_all()).then_some(arrival.deadline);
+            } else if let Some(_place) = endpoint.budget.wait() {
+                let limit = (endpoint.contract.retries_at_all()).then_some(request_clock.deadline);
                 match limit {
                     Some(limit) => match within(limit, ready).await.transpose()? {
                         Some(()) => None,
@@ -140,12 +147,12 @@ where
             } else {
                 Some(Reason::BudgetUsedUp)
             };
-            if let Some(reason) = refusal {
+            if let Some(reason) = cause {
                 // What it has waited in is left before the answer.
                 drop(inner);
                 let (mut parts, body) = request.into_parts();
-                let proofs = Proofs::take(&mut parts, reception);
-                let refused = reception.refuse(&reason.into(), &mut parts, &proofs, body);
+                let auth = AuthState::take(&mut parts, endpoint);
+                let refused = endpoint.refuse(&reason.into(), &mut parts, &auth, body);
                 return Ok(refused.await.map(ResponseBody::own));
             }
         } else {
@@ -176,7 +183,7 @@ pin_project! {
         Passing { passing: Option<Passing<S, B>> },
         Passed { #[pin] inner: S::Future },
         // Verifies, waits or refuses.
-        Own { #[pin] answering: Answering<B, RB, S::Error> },
+        Own { #[pin] answering: Responding<B, RB, S::Error> },
     }
 }
 
@@ -184,7 +191,11 @@ impl<S, B, RB> GatedFuture<S, B, RB>
 where
     S: Service<Request<B>>,
 {
-    fn passing(inner: S, request: Request<B>, guarded: Option<(Arc<Guard>, Arrival)>) -> Self {
+    fn passing(
+        inner: S,
+        request: Request<B>,
+        guarded: Option<(Arc<Authenticator>, RequestClock)>,
+    ) -> Self {
         let passing = Some(Passing {
             inner,
             request,
@@ -195,7 +206,7 @@ where
         }
     }
 
-    fn own(answering: Answering<B, RB, S::Error>) -> Self {
+    fn own(answering: Responding<B, RB, S::Error>) -> Self {
         Self {
             kind: Kind::Own { answering },
         }
@@ -226,7 +237,7 @@ where
                         Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                         // Behind a pointer, as everything that most requests do without.
                         Poll::Pending => Kind::Own {
-                            answering: Answering::own(passing.pass()),
+                            answering: Responding::own(passing.pass()),
                         },
                     }
                 }

@@ -18,23 +18,23 @@
 //! use http_body_util::Full;
 //! use tower::{ServiceBuilder, ServiceExt};
 //! use tower_webhook::event::{EventRule, Shape};
-//! use tower_webhook::layer::{DedupeLayer, Proof, Reception, VerifySignatureLayer};
+//! use tower_webhook::layer::{DedupeLayer, Proof, EndpointConfig, VerifySignatureLayer};
 //! use tower_webhook::signature::{Scheme, Verifier};
 //! use tower_webhook::{
-//!     DeliveryProfile, Encoding, MemoryStore, ProviderName, RetriedStatuses, RetrySchedule,
+//!     SenderContract, Encoding, MemoryStore, Name, RetriedStatuses, RetrySchedule,
 //!     SigningSecret,
 //! };
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None);
-//! let reception = Reception::new(ProviderName::new("acme")?, profile);
+//! let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None);
+//! let endpoint = EndpointConfig::new(Name::new("acme")?, contract);
 //! let scheme = Scheme::builder("x-acme-signature").single("sha256=", Encoding::Hex).build()?;
 //! let verifier = Verifier::new(scheme, SigningSecret::from_text("whsec_test_9f8e7d6c5b4a")?);
 //! let rule = EventRule::members([Shape::new("event", ["/id"])?])?;
 //! let service = ServiceBuilder::new()
-//!     .layer(VerifySignatureLayer::new(&reception, verifier))
-//!     .layer(DedupeLayer::builder(&reception, rule, [Proof::Signature]).build(MemoryStore::new())?)
+//!     .layer(VerifySignatureLayer::new(&endpoint, verifier))
+//!     .layer(DedupeLayer::builder(&endpoint, rule, [Proof::Signature]).build(MemoryStore::new())?)
 //!     .service_fn(|_: Request<Full<Bytes>>| async {
 //!         Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default()))
 //!     });
@@ -53,28 +53,28 @@
 //! # }
 //! ```
 
-mod answering;
-mod arrival;
+mod auth_state;
 mod authenticated;
+mod authenticator;
 mod budget;
+mod checks;
 mod clock_watch;
 mod coding;
 mod counter;
 mod dedupe;
-mod discard;
+mod endpoint;
 mod gated;
-mod gates;
-mod guard;
 mod held;
+mod lingering_body;
 mod observer;
 mod peer;
-mod proofs;
 mod receive;
-mod reception;
-mod refusal;
-mod refused;
+mod reject_future;
+mod rejection_cause;
+mod request_clock;
 mod resolver;
 mod response_body;
+mod response_future;
 mod room;
 mod secret_path;
 mod source_ip;
@@ -85,25 +85,25 @@ mod whole;
 mod within;
 
 pub use authenticated::{Authenticated, Proof};
+pub(crate) use authenticator::Authenticator;
 pub use budget::Budget;
+pub(crate) use checks::{Checks, SecretPathGate, SourceGate};
 pub use dedupe::{
     Confirm, ConfirmLimits, ConfirmSubject, Confirmation, Dedupe, DedupeBuilder, DedupeLayer,
-    Delivery, Drain, Lease, NeverAgain, Unconfirmed,
+    Delivery, Drain, Lease, Permanent, Unconfirmed,
 };
 pub(crate) use dedupe::{Owner, Settings, SharedConfirm};
+pub use endpoint::EndpointConfig;
 pub use gated::{Gated, GatedFuture};
-pub(crate) use gates::{Gates, SecretPathGate, SourceGate};
-pub(crate) use guard::Guard;
 pub use observer::{
     Detail, Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver, Verdict,
 };
 pub use peer::PeerAddr;
 pub(crate) use peer::{Origin, PeerSource};
-pub use reception::Reception;
 pub use response_body::ResponseBody;
 pub use secret_path::RequireSecretPathLayer;
 pub use source_ip::RequireSourceIpLayer;
 pub use unproved::ClaimedId;
 pub use verify::VerifySignatureLayer;
-pub(crate) use webhook::{NamedSteps, Steps};
-pub use webhook::{WebhookFuture, WebhookService};
+pub(crate) use webhook::{NamedSteps, Pipeline};
+pub use webhook::{ResponseFuture, WebhookService};

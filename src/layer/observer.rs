@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::unproved::ClaimedId;
-use crate::event::{EventKey, ProviderName};
+use crate::event::{EventKey, Name};
 use crate::printable::Printable;
 use crate::rejection::Reason;
 use crate::secret::KeyIds;
@@ -57,9 +57,9 @@ pub struct Interest {
 #[non_exhaustive]
 pub struct Observation<'a> {
     /// Whose delivery it was, or claimed to be.
-    pub provider: &'a ProviderName,
+    pub provider: &'a Name,
     /// Which consumer's it was, where they have names.
-    pub consumer: Option<&'a ProviderName>,
+    pub consumer: Option<&'a Name>,
     /// What became of it.
     pub verdict: Verdict,
     /// Why, where it was not simply handled.
@@ -132,7 +132,7 @@ pub enum Verdict {
     /// Its handler ran and it is done.
     Handled,
     /// It was done before: a duplicate, answered without running anything.
-    Copy,
+    Duplicate,
     /// It was refused, or told to come again; no handler ran for it.
     Refused,
     /// Its handler ran without success, and the event can be run again.
@@ -219,7 +219,7 @@ impl TracingObserver {
         let message = match observation.verdict {
             Verdict::Passed => "delivery passed",
             Verdict::Handled => "delivery handled",
-            Verdict::Copy => "delivery is a copy",
+            Verdict::Duplicate => "delivery is a duplicate",
             Verdict::Refused => "delivery refused",
             Verdict::Failed => "delivery failed",
             Verdict::Unfinished => "delivery answered before its handler ended",
@@ -277,7 +277,7 @@ fn level(observation: &Observation<'_>) -> tracing::Level {
         Verdict::Failed => tracing::Level::ERROR,
         _ if alarming => tracing::Level::ERROR,
         Verdict::Refused | Verdict::Unfinished => tracing::Level::WARN,
-        Verdict::Passed | Verdict::Handled | Verdict::Copy => tracing::Level::INFO,
+        Verdict::Passed | Verdict::Handled | Verdict::Duplicate => tracing::Level::INFO,
     }
 }
 

@@ -9,10 +9,10 @@ use bytes::Bytes;
 use http_body::{Body, Frame};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::arrival::Arrival;
+use super::endpoint::EndpointConfig;
 use super::held::{HeldBytes, Spared};
-use super::reception::Reception;
-use super::refusal::Refusal;
+use super::rejection_cause::RejectionCause;
+use super::request_clock::RequestClock;
 use super::room::{LARGE, Part};
 use super::whole::Whole;
 use crate::rejection::Reason;
@@ -26,11 +26,11 @@ pub(crate) struct Limits<'a> {
 }
 
 impl<'a> Limits<'a> {
-    pub(crate) fn of(reception: &'a Reception, arrival: &Arrival) -> Self {
+    pub(crate) fn of(endpoint: &'a EndpointConfig, request_clock: &RequestClock) -> Self {
         Self {
-            max_bytes: reception.max_body_bytes,
-            deadline: arrival.deadline,
-            part: &reception.part,
+            max_bytes: endpoint.max_body_bytes,
+            deadline: request_clock.deadline,
+            part: &endpoint.part,
         }
     }
 }
@@ -64,7 +64,7 @@ pub(crate) async fn receive<B: Body<Data = Bytes>>(
     mut body: Pin<&mut B>,
     limits: Limits<'_>,
     mut on_frame: impl FnMut(&Bytes),
-) -> Result<(Bytes, HeldBytes), Refusal> {
+) -> Result<(Bytes, HeldBytes), RejectionCause> {
     let hint = body.size_hint();
     if hint.lower() > u64::try_from(limits.max_bytes).unwrap_or(u64::MAX) {
         return Err(Reason::BodyTooLarge.into());
@@ -76,10 +76,11 @@ pub(crate) async fn receive<B: Body<Data = Bytes>>(
     let mut held = HeldBytes::of(limits.part);
     let mut whole = Whole::Empty;
     let mut timer = Timer::Unasked;
-    let mut pace: Option<Pace> = None;
+    let mut spawn_policy: Option<SpawnPolicy> = None;
     let mut has_queued = false;
     loop {
-        let until = (pace.as_ref()).map_or(limits.deadline, |it| it.look_at.min(limits.deadline));
+        let until =
+            (spawn_policy.as_ref()).map_or(limits.deadline, |it| it.look_at.min(limits.deadline));
         let frame = match next_frame(body.as_mut(), &mut timer, until).await? {
             Next::Frame(frame) => frame,
             Next::End => {
@@ -97,7 +98,7 @@ pub(crate) async fn receive<B: Body<Data = Bytes>>(
                 });
             }
             Next::TimeIsUp => {
-                look_at(&mut pace, &mut held, &mut whole)?;
+                look_at(&mut spawn_policy, &mut held, &mut whole)?;
                 continue;
             }
         };
@@ -135,7 +136,7 @@ pub(crate) async fn receive<B: Body<Data = Bytes>>(
                         return Err(no_room_in_time());
                     }
                 }
-                pace = Some(Pace::from(Instant::now(), whole.len()));
+                spawn_policy = Some(SpawnPolicy::from(Instant::now(), whole.len()));
             }
         }
         on_frame(&data);
@@ -144,15 +145,15 @@ pub(crate) async fn receive<B: Body<Data = Bytes>>(
 }
 
 /// The time that is up is not the sender's alone to answer for.
-fn no_room_in_time() -> Refusal {
-    Refusal::because(
+fn no_room_in_time() -> RejectionCause {
+    RejectionCause::because(
         Reason::BudgetUsedUp,
         "a large body had to wait for room, and its time is up",
     )
 }
 
-fn never_fits() -> Refusal {
-    Refusal::because(
+fn never_fits() -> RejectionCause {
+    RejectionCause::because(
         Reason::BudgetUsedUp,
         "the body can never fit: one layer's large bodies take at most half of the budget; raise \
          that to twice `max_body_bytes`, or lower `max_body_bytes`",
@@ -168,14 +169,14 @@ const TOO_OFTEN: u8 = 10;
 
 /// How a large body comes in.
 #[derive(Debug)]
-struct Pace {
+struct SpawnPolicy {
     look_at: Instant,
     /// In units of 64 bytes: every delivery makes room for this.
     arrived: u32,
     slow: u8,
 }
 
-impl Pace {
+impl SpawnPolicy {
     fn from(now: Instant, arrived: usize) -> Self {
         Self {
             look_at: now + LOOK_EVERY,
@@ -191,32 +192,32 @@ impl Pace {
 
 /// Takes room back that a slow body does not use and others wait for.
 fn look_at(
-    pace: &mut Option<Pace>,
+    spawn_policy: &mut Option<SpawnPolicy>,
     held: &mut HeldBytes,
     whole: &mut Whole,
-) -> Result<(), Refusal> {
-    let Some(Pace { arrived, slow, .. }) = *pace else {
+) -> Result<(), RejectionCause> {
+    let Some(SpawnPolicy { arrived, slow, .. }) = *spawn_policy else {
         return Ok(());
     };
-    let mut next = Pace::from(Instant::now(), whole.len());
-    if next.arrived.saturating_sub(arrived) < Pace::units(held.room() / PARTS) {
+    let mut next = SpawnPolicy::from(Instant::now(), whole.len());
+    if next.arrived.saturating_sub(arrived) < SpawnPolicy::units(held.room() / PARTS) {
         match held.spare_all_but(whole.len()) {
             Spared::NotWanted => {}
             Spared::Given => {
                 whole.shrink();
-                *pace = None;
+                *spawn_policy = None;
                 return Ok(());
             }
             Spared::NotEnough => next.slow = slow.saturating_add(1),
         }
     }
     if next.slow >= TOO_OFTEN {
-        return Err(Refusal::because(
+        return Err(RejectionCause::because(
             Reason::BudgetUsedUp,
             "a large body came slowly while others waited for its room",
         ));
     }
-    *pace = Some(next);
+    *spawn_policy = Some(next);
     Ok(())
 }
 

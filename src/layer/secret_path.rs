@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
+use super::authenticator::Authenticator;
+use super::checks::{Checks, SecretPathGate};
+use super::endpoint::EndpointConfig;
 use super::gated::Gated;
-use super::gates::{Gates, SecretPathGate};
-use super::guard::Guard;
-use super::reception::Reception;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::path::PathTokens;
 
@@ -34,16 +34,16 @@ use crate::path::PathTokens;
 /// use http::{Request, Response, StatusCode};
 /// use http_body_util::Full;
 /// use tower::{ServiceBuilder, ServiceExt};
-/// use tower_webhook::layer::{Reception, RequireSecretPathLayer};
-/// use tower_webhook::{DeliveryProfile, PathTokens, ProviderName, RetriedStatuses, RetrySchedule};
+/// use tower_webhook::layer::{EndpointConfig, RequireSecretPathLayer};
+/// use tower_webhook::{SenderContract, PathTokens, Name, RetriedStatuses, RetrySchedule};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None);
-/// let reception = Reception::new(ProviderName::new("acme")?, profile);
+/// let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None);
+/// let endpoint = EndpointConfig::new(Name::new("acme")?, contract);
 /// let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?;
 /// let service = ServiceBuilder::new()
-///     .layer(RequireSecretPathLayer::new(&reception, tokens))
+///     .layer(RequireSecretPathLayer::new(&endpoint, tokens))
 ///     .service_fn(|request: Request<Full<Bytes>>| async move {
 ///         assert_eq!(request.uri().path(), "/hooks");
 ///         Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default()))
@@ -59,15 +59,15 @@ use crate::path::PathTokens;
 /// ```
 #[derive(Debug, Clone)]
 pub struct RequireSecretPathLayer {
-    reception: Reception,
+    endpoint: EndpointConfig,
     gate: SecretPathGate,
 }
 
 impl RequireSecretPathLayer {
     /// Demands a token as the last segment of the path.
-    pub fn new(reception: &Reception, tokens: PathTokens) -> Self {
+    pub fn new(endpoint: &EndpointConfig, tokens: PathTokens) -> Self {
         Self {
-            reception: reception.clone(),
+            endpoint: endpoint.clone(),
             gate: SecretPathGate::new(tokens),
         }
     }
@@ -83,15 +83,15 @@ impl RequireSecretPathLayer {
     /// ```
     /// use axum::{Router, body::Body, http::{Request, StatusCode, Uri}, routing::post};
     /// use tower::{Layer, ServiceExt};
-    /// use tower_webhook::layer::{Reception, RequireSecretPathLayer};
+    /// use tower_webhook::layer::{EndpointConfig, RequireSecretPathLayer};
     /// use tower_webhook::{PathTokens, Webhook, provider};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?;
     /// let bloque = provider::bloque_accounts(tokens.clone())?;
-    /// let reception = Reception::new(bloque.name().clone(), bloque.profile().clone());
-    /// let gate = RequireSecretPathLayer::new(&reception, tokens).mounted_at("/webhooks/bloque")?;
+    /// let endpoint = EndpointConfig::new(bloque.name().clone(), bloque.contract().clone());
+    /// let gate = RequireSecretPathLayer::new(&endpoint, tokens).mounted_at("/webhooks/bloque")?;
     ///
     /// let webhook = Webhook::new(bloque);
     /// let handler = |uri: Uri| async move { uri.to_string() };
@@ -129,16 +129,16 @@ impl<S> Layer<S> for RequireSecretPathLayer {
     type Service = Gated<S>;
 
     fn layer(&self, inner: S) -> Gated<S> {
-        let gates = Gates {
+        let checks = Checks {
             path: Some(self.gate.clone()),
-            ..Gates::default()
+            ..Checks::default()
         };
-        let reception = self.reception.clone();
+        let endpoint = self.endpoint.clone();
         Gated::new(
             inner,
-            Arc::new(Guard {
-                reception,
-                gates,
+            Arc::new(Authenticator {
+                endpoint,
+                checks,
                 observe_passed: false,
             }),
         )

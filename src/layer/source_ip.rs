@@ -4,11 +4,11 @@ use std::sync::Arc;
 use http::Extensions;
 use tower_layer::Layer;
 
+use super::authenticator::Authenticator;
+use super::checks::{Checks, SourceGate};
+use super::endpoint::EndpointConfig;
 use super::gated::Gated;
-use super::gates::{Gates, SourceGate};
-use super::guard::Guard;
 use super::peer::PeerSource;
-use super::reception::Reception;
 use crate::error::ConfigError;
 use crate::source::{Allowlist, TrustedProxies};
 
@@ -25,16 +25,16 @@ use crate::source::{Allowlist, TrustedProxies};
 /// use http::{Request, Response, StatusCode};
 /// use http_body_util::Full;
 /// use tower::{ServiceBuilder, ServiceExt};
-/// use tower_webhook::layer::{PeerAddr, Reception, RequireSourceIpLayer};
-/// use tower_webhook::{Allowlist, DeliveryProfile, ProviderName, RetriedStatuses, RetrySchedule};
+/// use tower_webhook::layer::{PeerAddr, EndpointConfig, RequireSourceIpLayer};
+/// use tower_webhook::{Allowlist, SenderContract, Name, RetriedStatuses, RetrySchedule};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None);
-/// let reception = Reception::new(ProviderName::new("acme")?, profile);
+/// let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None);
+/// let endpoint = EndpointConfig::new(Name::new("acme")?, contract);
 /// let allowlist = Allowlist::parse(["203.0.113.0/24"])?;
 /// let service = ServiceBuilder::new()
-///     .layer(RequireSourceIpLayer::new(&reception, allowlist)?)
+///     .layer(RequireSourceIpLayer::new(&endpoint, allowlist)?)
 ///     .service_fn(|_: Request<Full<Bytes>>| async {
 ///         Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default()))
 ///     });
@@ -53,7 +53,7 @@ use crate::source::{Allowlist, TrustedProxies};
 /// ```
 #[derive(Debug, Clone)]
 pub struct RequireSourceIpLayer {
-    reception: Reception,
+    endpoint: EndpointConfig,
     gate: SourceGate,
 }
 
@@ -64,10 +64,10 @@ impl RequireSourceIpLayer {
     /// # Errors
     ///
     /// A list with host names outside a Tokio runtime, where nothing could resolve them.
-    pub fn new(reception: &Reception, allowlist: Allowlist) -> Result<Self, ConfigError> {
+    pub fn new(endpoint: &EndpointConfig, allowlist: Allowlist) -> Result<Self, ConfigError> {
         Ok(Self {
-            reception: reception.clone(),
-            gate: SourceGate::new(allowlist, &reception.clock)?,
+            endpoint: endpoint.clone(),
+            gate: SourceGate::new(allowlist, &endpoint.clock)?,
         })
     }
 
@@ -93,16 +93,16 @@ impl<S> Layer<S> for RequireSourceIpLayer {
     type Service = Gated<S>;
 
     fn layer(&self, inner: S) -> Gated<S> {
-        let gates = Gates {
+        let checks = Checks {
             source: Some(self.gate.clone()),
-            ..Gates::default()
+            ..Checks::default()
         };
-        let reception = self.reception.clone();
+        let endpoint = self.endpoint.clone();
         Gated::new(
             inner,
-            Arc::new(Guard {
-                reception,
-                gates,
+            Arc::new(Authenticator {
+                endpoint,
+                checks,
                 observe_passed: false,
             }),
         )

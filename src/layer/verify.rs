@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
+use super::authenticator::Authenticator;
+use super::checks::Checks;
+use super::endpoint::EndpointConfig;
 use super::gated::Gated;
-use super::gates::Gates;
-use super::guard::Guard;
-use super::reception::Reception;
 use crate::signature::Verifier;
 
 /// Lets through only requests with a right signature, and hands on the bytes that were signed.
@@ -19,10 +19,10 @@ use crate::signature::Verifier;
 /// use http::{Request, Response, StatusCode};
 /// use http_body_util::Full;
 /// use tower::{ServiceBuilder, ServiceExt};
-/// use tower_webhook::layer::{Reception, VerifySignatureLayer};
+/// use tower_webhook::layer::{EndpointConfig, VerifySignatureLayer};
 /// use tower_webhook::signature::{Scheme, Verifier};
 /// use tower_webhook::{
-///     DeliveryProfile, Encoding, ProviderName, RetriedStatuses, RetrySchedule, SigningSecret,
+///     SenderContract, Encoding, Name, RetriedStatuses, RetrySchedule, SigningSecret,
 /// };
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -30,10 +30,10 @@ use crate::signature::Verifier;
 /// // GitHub's documented example.
 /// let scheme = Scheme::builder("x-hub-signature-256").single("sha256=", Encoding::Hex).build()?;
 /// let verifier = Verifier::new(scheme, SigningSecret::from_text("It's a Secret to Everybody")?);
-/// let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None);
-/// let reception = Reception::new(ProviderName::new("github")?, profile);
+/// let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None);
+/// let endpoint = EndpointConfig::new(Name::new("github")?, contract);
 /// let service = ServiceBuilder::new()
-///     .layer(VerifySignatureLayer::new(&reception, verifier))
+///     .layer(VerifySignatureLayer::new(&endpoint, verifier))
 ///     .service_fn(|_: Request<Full<Bytes>>| async {
 ///         Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default()))
 ///     });
@@ -56,22 +56,22 @@ use crate::signature::Verifier;
 /// ```
 #[derive(Debug, Clone)]
 pub struct VerifySignatureLayer {
-    guard: Guard,
+    authenticator: Authenticator,
 }
 
 impl VerifySignatureLayer {
     /// Demands what this verifier accepts.
-    pub fn new(reception: &Reception, verifier: Verifier) -> Self {
-        let mut reception = reception.clone();
-        reception.learn(verifier.scheme());
-        let gates = Gates {
+    pub fn new(endpoint: &EndpointConfig, verifier: Verifier) -> Self {
+        let mut endpoint = endpoint.clone();
+        endpoint.learn(verifier.scheme());
+        let checks = Checks {
             signature: Some(verifier),
-            ..Gates::default()
+            ..Checks::default()
         };
         Self {
-            guard: Guard {
-                reception,
-                gates,
+            authenticator: Authenticator {
+                endpoint,
+                checks,
                 observe_passed: false,
             },
         }
@@ -81,7 +81,7 @@ impl VerifySignatureLayer {
     /// [`DedupeLayer`](super::DedupeLayer) inside says what became of it.
     #[must_use]
     pub fn observe_passed(mut self) -> Self {
-        self.guard.observe_passed = true;
+        self.authenticator.observe_passed = true;
         self
     }
 }
@@ -90,6 +90,6 @@ impl<S> Layer<S> for VerifySignatureLayer {
     type Service = Gated<S>;
 
     fn layer(&self, inner: S) -> Gated<S> {
-        Gated::new(inner, Arc::new(self.guard.clone()))
+        Gated::new(inner, Arc::new(self.authenticator.clone()))
     }
 }

@@ -11,13 +11,13 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::answering::Answering;
-use super::dedupe::{Answer, Core, Known, TakenName, Waiting, check_outermost};
-use super::guard::Guard;
-use super::proofs::Proofs;
-use super::refusal::Refusal;
-use super::refused::Refused;
+use super::auth_state::AuthState;
+use super::authenticator::Authenticator;
+use super::dedupe::{Answer, DedupeState, IdentifiedEvent, TakenName, Waiting, check_outermost};
+use super::reject_future::RejectFuture;
+use super::rejection_cause::RejectionCause;
 use super::response_body::ResponseBody;
+use super::response_future::Responding;
 use crate::signature::Verification;
 
 /// A service behind all the gates of a provider, whose handler runs once for each event.
@@ -30,28 +30,28 @@ pub struct WebhookService<S> {
     steps: Arc<NamedSteps>,
 }
 
-/// Steps, and the name that layers and services of theirs have taken: requests share the steps only.
+/// Pipeline, and the name that layers and services of theirs have taken: requests share the steps only.
 #[derive(Debug)]
 pub(crate) struct NamedSteps {
-    pub(crate) steps: Arc<Steps>,
+    pub(crate) steps: Arc<Pipeline>,
     pub(crate) _name: Arc<TakenName>,
 }
 
 /// What is done before the handler.
 #[derive(Debug)]
-pub(crate) struct Steps {
-    pub(crate) guard: Guard,
-    pub(crate) core: Arc<Core>,
+pub(crate) struct Pipeline {
+    pub(crate) authenticator: Authenticator,
+    pub(crate) core: Arc<DedupeState>,
 }
 
 /// A request whose head was let through.
 struct Received<S, B> {
-    steps: Arc<Steps>,
+    steps: Arc<Pipeline>,
     inner: S,
     /// Behind a pointer: futures that hold it are short, and move little.
     parts: Box<Parts>,
     body: B,
-    proofs: Proofs,
+    auth: AuthState,
     verification: Option<Verification>,
 }
 
@@ -60,23 +60,23 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     /// What is left to do before it is handled: the proof by the body, and the event's name.
-    async fn admit(&mut self) -> Result<Known, Refusal> {
+    async fn admit(&mut self) -> Result<IdentifiedEvent, RejectionCause> {
         let Self {
             steps,
             inner: _,
             parts,
             body,
-            proofs,
+            auth,
             verification,
         } = self;
         steps
-            .guard
-            .verify(parts, body, proofs, verification)
+            .authenticator
+            .verify(parts, body, auth, verification)
             .await?;
-        steps.core.admit(parts, body, proofs).await
+        steps.core.admit(parts, body, auth).await
     }
 
-    fn handle<RB>(self, known: Known) -> Waiting<RB, S::Error>
+    fn handle<RB>(self, event: IdentifiedEvent) -> Waiting<RB, S::Error>
     where
         S: Service<Request<B>, Response = Response<RB>> + Send + 'static,
         S::Future: Send,
@@ -85,13 +85,13 @@ where
         RB: Body<Data = Bytes> + Send + 'static,
     {
         let core = &self.steps.core;
-        core.handle(known, self.proofs, self.parts, self.inner)
+        core.handle(event, self.auth, self.parts, self.inner)
     }
 
     /// Behind a pointer, as everything that most deliveries do without.
-    fn refuse(mut self, refusal: &Refusal) -> Box<Refused<B>> {
-        let reception = &self.steps.guard.reception;
-        Box::new(reception.refuse(refusal, &mut self.parts, &self.proofs, self.body))
+    fn refuse(mut self, cause: &RejectionCause) -> Box<RejectFuture<B>> {
+        let endpoint = &self.steps.authenticator.endpoint;
+        Box::new(endpoint.refuse(cause, &mut self.parts, &self.auth, self.body))
     }
 }
 
@@ -112,7 +112,7 @@ where
 {
     type Response = Response<ResponseBody<RB>>;
     type Error = S::Error;
-    type Future = WebhookFuture<B, RB, S::Error>;
+    type Future = ResponseFuture<B, RB, S::Error>;
 
     /// Ready at once: what is inside is asked once an event is claimed for it.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
@@ -121,35 +121,35 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let Guard {
-            reception, gates, ..
-        } = &self.steps.steps.guard;
-        let mut proofs = Proofs::take(&mut parts, reception);
+        let Authenticator {
+            endpoint, checks, ..
+        } = &self.steps.steps.authenticator;
+        let mut auth = AuthState::take(&mut parts, endpoint);
         let admitted =
-            check_outermost(&parts).and_then(|()| gates.admit(&mut parts, &mut proofs, reception));
+            check_outermost(&parts).and_then(|()| checks.admit(&mut parts, &mut auth, endpoint));
         let verification = match admitted {
             Ok(verification) => verification,
-            Err(refusal) => {
-                let refused = reception.refuse(&refusal, &mut parts, &proofs, body);
-                return WebhookFuture(Answering::Refused(refused));
+            Err(cause) => {
+                let refused = endpoint.refuse(&cause, &mut parts, &auth, body);
+                return ResponseFuture(Responding::Refused(refused));
             }
         };
         // The time to answer begins here, whenever the future is polled.
-        proofs.arrival(reception);
+        auth.arrival(endpoint);
         let mut received = Received {
             steps: Arc::clone(&self.steps.steps),
             inner: self.inner.clone(),
             parts: Box::new(parts),
             body,
-            proofs,
+            auth,
             verification,
         };
-        WebhookFuture(Answering::own(async move {
+        ResponseFuture(Responding::own(async move {
             // Two steps: what the first comes to is not held through the second.
             let answering = match received.admit().await {
-                Ok(known) => Either::Left(received.handle(known).answer()),
-                Err(refusal) => {
-                    let refused = received.refuse(&refusal);
+                Ok(event) => Either::Left(received.handle(event).answer()),
+                Err(cause) => {
+                    let refused = received.refuse(&cause);
                     Either::Right(refused.map(|response| Ok(response.map(ResponseBody::own))))
                 }
             };
@@ -159,9 +159,9 @@ where
 }
 
 /// The response of a [`WebhookService`].
-pub struct WebhookFuture<B, RB, E>(Answering<B, RB, E>);
+pub struct ResponseFuture<B, RB, E>(Responding<B, RB, E>);
 
-impl<B, RB, E> Future for WebhookFuture<B, RB, E>
+impl<B, RB, E> Future for ResponseFuture<B, RB, E>
 where
     B: Body<Data = Bytes> + Unpin + Send + 'static,
 {
@@ -172,8 +172,8 @@ where
     }
 }
 
-impl<B, RB, E> fmt::Debug for WebhookFuture<B, RB, E> {
+impl<B, RB, E> fmt::Debug for ResponseFuture<B, RB, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WebhookFuture").finish_non_exhaustive()
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }

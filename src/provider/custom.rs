@@ -1,6 +1,6 @@
 use crate::clock::Tolerance;
-use crate::delivery::DeliveryProfile;
-use crate::event::{EventRule, ProviderName};
+use crate::contract::SenderContract;
+use crate::event::{EventRule, Name};
 use crate::layer::{Confirm, ConfirmSubject, SharedConfirm};
 use crate::path::PathTokens;
 use crate::signature::Verifier;
@@ -14,32 +14,32 @@ use crate::source::Allowlist;
 /// ```
 /// use std::time::Duration;
 /// use tower_webhook::event::{EventRule, Shape};
-/// use tower_webhook::signature::{Piece, Scheme, Verifier};
+/// use tower_webhook::signature::{Component, Scheme, Verifier};
 /// use tower_webhook::{
-///     DeliveryProfile, Encoding, Provider, ProviderName, RetriedStatuses, RetrySchedule,
+///     SenderContract, Encoding, Provider, Name, RetriedStatuses, RetrySchedule,
 ///     SigningSecret, Tolerance,
 /// };
 ///
 /// let scheme = Scheme::builder("x-acme-signature")
 ///     .pairs("t", "v1", Encoding::Hex)
-///     .content([Piece::Timestamp, Piece::Literal("."), Piece::Body])
+///     .content([Component::Timestamp, Component::Literal("."), Component::Body])
 ///     .build()?;
 /// let secret = SigningSecret::from_text("acme-9f8e7d6c5b4a")?;
 /// let rule = EventRule::members([Shape::new("event", ["/id"])?.fingerprint(["/data"])?])?;
-/// let profile = DeliveryProfile::new(
-///     RetrySchedule::Doubling { first: Duration::from_secs(60), attempts: 8 },
+/// let contract = SenderContract::new(
+///     RetrySchedule::Exponential { first: Duration::from_secs(60), attempts: 8 },
 ///     RetriedStatuses::AllButSuccess,
 /// );
-/// let acme = Provider::signed(ProviderName::new("acme")?, Verifier::new(scheme, secret), rule, profile);
+/// let acme = Provider::signed(Name::new("acme")?, Verifier::new(scheme, secret), rule, contract);
 /// # Ok::<(), tower_webhook::ConfigError>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct Provider {
-    pub(crate) name: ProviderName,
-    pub(crate) tenant: Option<ProviderName>,
+    pub(crate) name: Name,
+    pub(crate) tenant: Option<Name>,
     /// One of several hooks of the provider whose keys are never alike.
     pub(crate) hook: Option<&'static str>,
-    pub(crate) profile: DeliveryProfile,
+    pub(crate) contract: SenderContract,
     pub(crate) rule: EventRule,
     pub(crate) path: Option<PathTokens>,
     pub(crate) source: Option<Allowlist>,
@@ -48,12 +48,12 @@ pub struct Provider {
 }
 
 impl Provider {
-    fn new(name: ProviderName, rule: EventRule, profile: DeliveryProfile) -> Self {
+    fn new(name: Name, rule: EventRule, contract: SenderContract) -> Self {
         Self {
             name,
             tenant: None,
             hook: None,
-            profile,
+            contract,
             rule,
             path: None,
             source: None,
@@ -64,46 +64,46 @@ impl Provider {
 
     /// A sender that signs its deliveries.
     ///
-    /// Where the signature covers a time, the profile learns it from the scheme.
+    /// Where the signature covers a time, the contract learns it from the scheme.
     pub fn signed(
-        name: ProviderName,
+        name: Name,
         verifier: Verifier,
         rule: EventRule,
-        profile: DeliveryProfile,
+        contract: SenderContract,
     ) -> Self {
-        let profile = match verifier.scheme().tolerance() {
-            Some(tolerance) => profile.with_signed_time(tolerance),
-            None => profile,
+        let contract = match verifier.scheme().tolerance() {
+            Some(tolerance) => contract.with_signed_time(tolerance),
+            None => contract,
         };
         Self {
             signature: Some(verifier),
-            ..Self::new(name, rule, profile)
+            ..Self::new(name, rule, contract)
         }
     }
 
     /// A sender that is known by its source addresses alone.
     pub fn from_source(
-        name: ProviderName,
+        name: Name,
         allowlist: Allowlist,
         rule: EventRule,
-        profile: DeliveryProfile,
+        contract: SenderContract,
     ) -> Self {
         Self {
             source: Some(allowlist),
-            ..Self::new(name, rule, profile)
+            ..Self::new(name, rule, contract)
         }
     }
 
     /// A sender that is known by a secret in the path alone.
     pub fn by_secret_path(
-        name: ProviderName,
+        name: Name,
         tokens: PathTokens,
         rule: EventRule,
-        profile: DeliveryProfile,
+        contract: SenderContract,
     ) -> Self {
         Self {
             path: Some(tokens),
-            ..Self::new(name, rule, profile)
+            ..Self::new(name, rule, contract)
         }
     }
 
@@ -138,7 +138,7 @@ impl Provider {
 
     /// Keeps this sender's events apart from those of the same sender's other accounts.
     #[must_use]
-    pub fn tenant(mut self, tenant: ProviderName) -> Self {
+    pub fn tenant(mut self, tenant: Name) -> Self {
         self.tenant = Some(tenant);
         self
     }
@@ -157,7 +157,7 @@ impl Provider {
     }
 
     /// The sender's name.
-    pub fn name(&self) -> &ProviderName {
+    pub fn name(&self) -> &Name {
         &self.name
     }
 
@@ -167,16 +167,16 @@ impl Provider {
     }
 
     /// How the sender delivers.
-    pub fn profile(&self) -> &DeliveryProfile {
-        &self.profile
+    pub fn contract(&self) -> &SenderContract {
+        &self.contract
     }
 
     /// Replaces how the sender delivers, where its facts have changed.
     #[must_use]
-    pub fn with_profile(mut self, profile: DeliveryProfile) -> Self {
-        self.profile = match self.signature.as_ref().and_then(|v| v.scheme().tolerance()) {
-            Some(tolerance) => profile.with_signed_time(tolerance),
-            None => profile,
+    pub fn with_profile(mut self, contract: SenderContract) -> Self {
+        self.contract = match self.signature.as_ref().and_then(|v| v.scheme().tolerance()) {
+            Some(tolerance) => contract.with_signed_time(tolerance),
+            None => contract,
         };
         self
     }
@@ -187,8 +187,8 @@ impl Provider {
         self.signature = self
             .signature
             .map(|verifier| verifier.with_tolerance(tolerance));
-        let profile = self.profile.clone();
-        self.with_profile(profile)
+        let contract = self.contract.clone();
+        self.with_profile(contract)
     }
 
     /// Replaces the rule that tells its events apart.

@@ -45,10 +45,10 @@
 use std::time::Duration;
 
 use super::Provider;
-use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
+use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract};
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
-use crate::event::{EventRule, ProviderName, Shape};
+use crate::event::{EventRule, Name, Shape};
 use crate::secret::{KeyRing, NamedSecret, SecretFormat, api_key};
 use crate::signature::{Scheme, Verifier};
 
@@ -75,15 +75,15 @@ pub fn github(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
         .shown_id_header("X-GitHub-Delivery")
         .secrets(SecretFormat::Text)
         .build()?;
-    let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None)
+    let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None)
         .with_time_to_answer(Duration::from_secs(10))
         .with_redelivery_by_hand()
         .with_largest_body(25 * 1024 * 1024);
     Ok(Provider::signed(
-        ProviderName::new("github")?,
+        Name::new("github")?,
         Verifier::new(scheme, keys),
         EventRule::body().with_unsigned_id_for(["X-GitHub-Delivery"], without_moment()?)?,
-        profile,
+        contract,
     ))
 }
 

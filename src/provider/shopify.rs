@@ -52,10 +52,10 @@
 use std::time::Duration;
 
 use super::Provider;
-use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
+use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract};
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
-use crate::event::{EventRule, ProviderName, Shape};
+use crate::event::{EventRule, Name, Shape};
 use crate::secret::{KeyRing, NamedSecret, SecretFormat, api_key, whsec};
 use crate::signature::{Scheme, Verifier};
 
@@ -83,7 +83,7 @@ pub fn shopify(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
         .shown_id_header("Shopify-Webhook-Id")
         .secrets(SecretFormat::Text)
         .build()?;
-    let profile = DeliveryProfile::new(
+    let contract = SenderContract::new(
         RetrySchedule::Unstated {
             interval: Duration::from_secs(30),
             horizon: Duration::from_secs(4 * 3_600),
@@ -93,10 +93,10 @@ pub fn shopify(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
     .with_time_to_answer(Duration::from_secs(5))
     .with_largest_body(10 * 1024 * 1024);
     Ok(Provider::signed(
-        ProviderName::new("shopify")?,
+        Name::new("shopify")?,
         Verifier::new(scheme, keys),
         EventRule::body().with_unsigned_id_for(ID_HEADERS, without_moment()?)?,
-        profile,
+        contract,
     ))
 }
 

@@ -38,12 +38,12 @@
 use std::time::Duration;
 
 use super::Provider;
-use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
+use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract};
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
-use crate::event::{EventRule, ProviderName, Shape};
+use crate::event::{EventRule, Name, Shape};
 use crate::secret::{KeyRing, NamedSecret, SecretFormat, api_key, whsec};
-use crate::signature::{Piece, Scheme, Verifier};
+use crate::signature::{Component, Scheme, Verifier};
 
 /// The first comes "nearly immediately".
 const WAITS: &[Duration] = &[
@@ -73,10 +73,10 @@ pub fn slack(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
         .timestamp_header("X-Slack-Request-Timestamp")
         .single("v0=", Encoding::Hex)
         .content([
-            Piece::Literal("v0:"),
-            Piece::Timestamp,
-            Piece::Literal(":"),
-            Piece::Body,
+            Component::Literal("v0:"),
+            Component::Timestamp,
+            Component::Literal(":"),
+            Component::Body,
         ])
         .secrets(SecretFormat::Text)
         .build()?;
@@ -90,14 +90,14 @@ pub fn slack(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
         .when("/challenge")?
         .unless("/event")?
         .answered();
-    let profile =
-        DeliveryProfile::new(RetrySchedule::Listed(WAITS), RetriedStatuses::AllButSuccess)
+    let contract =
+        SenderContract::new(RetrySchedule::Listed(WAITS), RetriedStatuses::AllButSuccess)
             .with_time_to_answer(Duration::from_secs(3));
     Ok(Provider::signed(
-        ProviderName::new("slack")?,
+        Name::new("slack")?,
         Verifier::new(scheme, keys),
         EventRule::members([event, handshake])?.or_body("event"),
-        profile,
+        contract,
     ))
 }
 

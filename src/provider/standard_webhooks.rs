@@ -5,11 +5,11 @@
 //! use http::HeaderMap;
 //! use tower_webhook::provider::{self, standard_webhooks};
 //! use tower_webhook::signature::SignatureErrorKind;
-//! use tower_webhook::{ProviderName, UnixTime};
+//! use tower_webhook::{Name, UnixTime};
 //!
 //! // The example of the specification.
 //! let keys = standard_webhooks::keys(["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])?;
-//! let acme = provider::standard_webhooks(ProviderName::new("acme")?, keys)?;
+//! let acme = provider::standard_webhooks(Name::new("acme")?, keys)?;
 //! let mut headers = HeaderMap::new();
 //! headers.insert("webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek".parse()?);
 //! headers.insert("webhook-timestamp", "1614265330".parse()?);
@@ -33,12 +33,12 @@
 use std::time::Duration;
 
 use super::Provider;
-use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
+use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract};
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
-use crate::event::{EventRule, ProviderName};
+use crate::event::{EventRule, Name};
 use crate::secret::{KeyRing, NamedSecret, SecretFormat};
-use crate::signature::{Piece, Scheme, Verifier};
+use crate::signature::{Component, Scheme, Verifier};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -68,10 +68,7 @@ const WAITS: &[Duration] = &[
 /// # Errors
 ///
 /// None today: what stands above is valid.
-pub fn standard_webhooks(
-    name: ProviderName,
-    keys: impl Into<KeyRing>,
-) -> Result<Provider, ConfigError> {
+pub fn standard_webhooks(name: Name, keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
     let scheme = Scheme::builder("webhook-signature")
         .timestamp_header("webhook-timestamp")
         .id_header("webhook-id")
@@ -80,23 +77,23 @@ pub fn standard_webhooks(
         .id_header("svix-id")
         .list("v1,", Encoding::Base64)
         .content([
-            Piece::Id,
-            Piece::Literal("."),
-            Piece::Timestamp,
-            Piece::Literal("."),
-            Piece::Body,
+            Component::Id,
+            Component::Literal("."),
+            Component::Timestamp,
+            Component::Literal("."),
+            Component::Body,
         ])
         .secrets(secret_format())
         .build()?;
-    let profile =
-        DeliveryProfile::new(RetrySchedule::Listed(WAITS), RetriedStatuses::AllButSuccess)
+    let contract =
+        SenderContract::new(RetrySchedule::Listed(WAITS), RetriedStatuses::AllButSuccess)
             .with_time_to_answer(Duration::from_secs(15))
             .with_redelivery_by_hand();
     Ok(Provider::signed(
         name,
         Verifier::new(scheme, keys),
         EventRule::signed_id(),
-        profile,
+        contract,
     ))
 }
 
@@ -124,11 +121,11 @@ where
 /// secret has no `whsec_`.
 ///
 /// ```
-/// use tower_webhook::ProviderName;
+/// use tower_webhook::Name;
 /// use tower_webhook::provider::{self, standard_webhooks};
 ///
 /// let keys = standard_webhooks::text_keys(["polar_whs_0123456789abcdef"])?;
-/// let polar = provider::standard_webhooks(ProviderName::new("polar")?, keys)?;
+/// let polar = provider::standard_webhooks(Name::new("polar")?, keys)?;
 /// # Ok::<(), tower_webhook::ConfigError>(())
 /// ```
 ///
@@ -158,7 +155,7 @@ mod tests {
     const NOW: u64 = 1_614_265_330;
 
     fn acme() -> Provider {
-        let name = ProviderName::new("acme").unwrap();
+        let name = Name::new("acme").unwrap();
         standard_webhooks(name, keys([SECRET]).unwrap()).unwrap()
     }
 

@@ -31,12 +31,12 @@
 use std::time::Duration;
 
 use super::Provider;
-use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
+use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract};
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
-use crate::event::{EventRule, ProviderName, Shape};
+use crate::event::{EventRule, Name, Shape};
 use crate::secret::{KeyRing, NamedSecret, SecretFormat, api_key};
-use crate::signature::{Piece, Scheme, Verifier};
+use crate::signature::{Component, Scheme, Verifier};
 
 /// Stripe, proved by its signature.
 ///
@@ -56,7 +56,11 @@ use crate::signature::{Piece, Scheme, Verifier};
 pub fn stripe(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
     let scheme = Scheme::builder("Stripe-Signature")
         .pairs("t", "v1", Encoding::Hex)
-        .content([Piece::Timestamp, Piece::Literal("."), Piece::Body])
+        .content([
+            Component::Timestamp,
+            Component::Literal("."),
+            Component::Body,
+        ])
         .secrets(SecretFormat::Text)
         .build()?;
     let event = Shape::new("event", ["/id"])?
@@ -64,7 +68,7 @@ pub fn stripe(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
         .test_ids(["evt_00000000000000"])?
         .fingerprint(["/type", "/data"])?
         .time("/created")?;
-    let profile = DeliveryProfile::new(
+    let contract = SenderContract::new(
         RetrySchedule::Unstated {
             interval: Duration::from_secs(30),
             horizon: Duration::from_secs(3 * 86_400),
@@ -73,10 +77,10 @@ pub fn stripe(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
     )
     .with_redelivery_by_hand();
     Ok(Provider::signed(
-        ProviderName::new("stripe")?,
+        Name::new("stripe")?,
         Verifier::new(scheme, keys),
         EventRule::members([event])?,
-        profile,
+        contract,
     ))
 }
 

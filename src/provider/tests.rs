@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::*;
 use crate::clock::UnixTime;
-use crate::event::{EventError, Identity, ProviderName};
+use crate::event::{EventError, Identity, Name};
 use crate::path::PathTokens;
 use crate::secret::{KeyRing, SecretFormat, SigningSecret};
 use crate::source::Allowlist;
@@ -64,7 +64,7 @@ fn presets() -> [Provider; 10] {
         github(secret.clone()).unwrap(),
         shopify(secret.clone()).unwrap(),
         slack(secret.clone()).unwrap(),
-        standard_webhooks(ProviderName::new("acme").unwrap(), secret.clone()).unwrap(),
+        standard_webhooks(Name::new("acme").unwrap(), secret.clone()).unwrap(),
         stripe(secret).unwrap(),
     ]
 }
@@ -103,13 +103,13 @@ fn what_follows_from_how_each_delivers() {
     const DAY: u64 = 24 * HOUR;
     // Deadline, lease, renewal ceiling, retention, retry horizon: in seconds.
     let numbers = presets().map(|preset| {
-        let profile = preset.profile();
+        let contract = preset.contract();
         [
-            profile.deadline(),
-            profile.default_lease(),
-            profile.default_renewal_ceiling(),
-            profile.default_retention(),
-            profile.schedule().horizon(),
+            contract.deadline(),
+            contract.default_lease(),
+            contract.default_renewal_ceiling(),
+            contract.default_retention(),
+            contract.schedule().horizon(),
         ]
         .map(|duration| duration.as_secs())
     });
@@ -128,7 +128,7 @@ fn what_follows_from_how_each_delivers() {
             [4, 15, 900, 30 * DAY, 3 * DAY],
         ]
     );
-    let intervals = presets().map(|preset| preset.profile().schedule().interval());
+    let intervals = presets().map(|preset| preset.contract().schedule().interval());
     assert_eq!(
         intervals,
         [
@@ -163,7 +163,7 @@ fn the_statuses_that_each_retries() {
             .into_iter()
             .filter(|status| {
                 let status = StatusCode::from_u16(*status).unwrap();
-                preset.profile().retries(status)
+                preset.contract().retries(status)
             })
             .collect::<Vec<_>>()
     });

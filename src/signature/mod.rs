@@ -6,14 +6,14 @@
 //!
 //! ```
 //! use http::HeaderMap;
-//! use tower_webhook::signature::{Piece, Scheme, SignatureErrorKind, Verifier};
+//! use tower_webhook::signature::{Component, Scheme, SignatureErrorKind, Verifier};
 //! use tower_webhook::{Encoding, SigningSecret, UnixTime};
 //!
 //! let scheme = Scheme::builder("webhook-signature")
 //!     .list("v1,", Encoding::Base64)
 //!     .timestamp_header("webhook-timestamp")
 //!     .id_header("webhook-id")
-//!     .content([Piece::Id, Piece::Literal("."), Piece::Timestamp, Piece::Literal("."), Piece::Body])
+//!     .content([Component::Id, Component::Literal("."), Component::Timestamp, Component::Literal("."), Component::Body])
 //!     .build()?;
 //! let secret = SigningSecret::from_base64("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")?;
 //! let verifier = Verifier::new(scheme, secret);
@@ -52,7 +52,7 @@ mod verifier;
 
 pub(crate) use error::Stale;
 pub use error::{SignatureError, SignatureErrorKind};
-pub use scheme::{Piece, Scheme, SchemeBuilder};
+pub use scheme::{Component, Scheme, SchemeBuilder};
 #[cfg(feature = "testing")]
 pub(crate) use signer::Content;
 #[cfg(feature = "testing")]

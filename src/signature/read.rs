@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::error::{SignatureError, SignatureErrorKind as Kind};
 use super::header::{Candidates, parse_timestamp};
 use super::names::{Family, Role, Wanted};
-use super::scheme::{Piece, Scheme};
+use super::scheme::{Component, Scheme};
 use crate::clock::UnixTime;
 use crate::joined::once;
 use crate::text::Text;
@@ -67,15 +67,15 @@ impl<'h> Read<'h> {
     }
 
     /// What the signature covers in this place.
-    pub(super) fn bytes<'a>(&self, piece: Piece, body: &'a [u8]) -> &'a [u8]
+    pub(super) fn bytes<'a>(&self, piece: Component, body: &'a [u8]) -> &'a [u8]
     where
         'h: 'a,
     {
         match piece {
-            Piece::Timestamp => self.timestamp,
-            Piece::Id => self.id.unwrap_or_default(),
-            Piece::Literal(text) => text.as_bytes(),
-            Piece::Body => body,
+            Component::Timestamp => self.timestamp,
+            Component::Id => self.id.unwrap_or_default(),
+            Component::Literal(text) => text.as_bytes(),
+            Component::Body => body,
         }
     }
 

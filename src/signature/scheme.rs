@@ -10,7 +10,7 @@ use crate::secret::SecretFormat;
 /// A piece of what a signature covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Piece {
+pub enum Component {
     /// The timestamp, byte for byte as it was received.
     Timestamp,
     /// The delivery's id, byte for byte as it was received.
@@ -24,19 +24,19 @@ pub enum Piece {
 /// How a provider signs with HMAC-SHA256, as plain data.
 ///
 /// ```
-/// use tower_webhook::signature::{Piece, Scheme};
+/// use tower_webhook::signature::{Component, Scheme};
 /// use tower_webhook::Encoding;
 ///
 /// // Stripe and BlendFi: `t=1700000000,v1=5257a869…` over `{t}.{body}`.
 /// let scheme = Scheme::builder("x-acme-signature")
 ///     .pairs("t", "v1", Encoding::Hex)
-///     .content([Piece::Timestamp, Piece::Literal("."), Piece::Body])
+///     .content([Component::Timestamp, Component::Literal("."), Component::Body])
 ///     .build()?;
 ///
 /// // What cannot be verified cannot be built: here the timestamp is not signed.
 /// let error = Scheme::builder("x-acme-signature")
 ///     .pairs("t", "v1", Encoding::Hex)
-///     .content([Piece::Body])
+///     .content([Component::Body])
 ///     .build()
 ///     .unwrap_err();
 /// assert_eq!(error.to_string(), "signature scheme: the timestamp is read but not signed");
@@ -47,7 +47,7 @@ pub struct Scheme {
     pub(super) families: Box<[Family]>,
     pub(super) grammar: Grammar,
     pub(super) encoding: Encoding,
-    pub(super) content: Box<[Piece]>,
+    pub(super) content: Box<[Component]>,
     pub(super) names: Names,
     /// The texts of the content, each once: an id must hold none of them.
     pub(super) separators: Box<[&'static str]>,
@@ -68,7 +68,7 @@ impl Scheme {
             grammar: Grammar::Single { prefix: "" },
             encoding: Encoding::Hex,
             secrets: SecretFormat::Text,
-            content: vec![Piece::Body],
+            content: vec![Component::Body],
             tolerance: Tolerance::DEFAULT,
             shown_ids: Vec::new(),
         }
@@ -82,7 +82,7 @@ impl Scheme {
     /// How far a signed time may lie from ours; `None` where no time is signed.
     pub fn tolerance(&self) -> Option<Tolerance> {
         self.content
-            .contains(&Piece::Timestamp)
+            .contains(&Component::Timestamp)
             .then_some(self.tolerance)
     }
 
@@ -106,7 +106,7 @@ pub struct SchemeBuilder {
     grammar: Grammar,
     encoding: Encoding,
     secrets: SecretFormat,
-    content: Vec<Piece>,
+    content: Vec<Component>,
     tolerance: Tolerance,
     shown_ids: Vec<&'static str>,
 }
@@ -186,7 +186,7 @@ impl SchemeBuilder {
     }
 
     /// What the signature covers, in order. The raw body alone unless set.
-    pub fn content(mut self, pieces: impl IntoIterator<Item = Piece>) -> Self {
+    pub fn content(mut self, pieces: impl IntoIterator<Item = Component>) -> Self {
         self.content = pieces.into_iter().collect();
         self
     }
@@ -222,12 +222,12 @@ impl SchemeBuilder {
                 return Err(refused("the timestamp stands in two places"));
             }
             let reads_time = in_pairs || family.timestamp.is_some();
-            match (reads_time, signs(Piece::Timestamp)) {
+            match (reads_time, signs(Component::Timestamp)) {
                 (true, false) => return Err(refused("the timestamp is read but not signed")),
                 (false, true) => return Err(refused("the timestamp is signed but not read")),
                 (true, true) | (false, false) => {}
             }
-            match (family.id.is_some(), signs(Piece::Id)) {
+            match (family.id.is_some(), signs(Component::Id)) {
                 (true, false) => return Err(refused("the id is read but not signed")),
                 (false, true) => return Err(refused("the id is signed but not read")),
                 (true, true) | (false, false) => {}
@@ -245,7 +245,7 @@ impl SchemeBuilder {
         let names = Names::of(&families);
         let mut separators = Vec::new();
         for piece in &self.content {
-            if let Piece::Literal(text) = piece
+            if let Component::Literal(text) = piece
                 && !separators.contains(text)
             {
                 separators.push(*text);
@@ -281,18 +281,18 @@ fn header_name(text: &str) -> Result<HeaderName, ConfigError> {
 }
 
 /// What was signed must have one reading: no two pieces that vary may touch.
-fn check_content(content: &[Piece]) -> Result<(), ConfigError> {
+fn check_content(content: &[Component]) -> Result<(), ConfigError> {
     let count = |piece| content.iter().filter(|other| **other == piece).count();
-    if count(Piece::Body) != 1 {
+    if count(Component::Body) != 1 {
         return Err(refused("the content must hold the body once"));
     }
-    if count(Piece::Timestamp) > 1 || count(Piece::Id) > 1 {
+    if count(Component::Timestamp) > 1 || count(Component::Id) > 1 {
         return Err(refused("the content holds the timestamp or the id twice"));
     }
-    if content.contains(&Piece::Literal("")) {
+    if content.contains(&Component::Literal("")) {
         return Err(refused("the content holds an empty text"));
     }
-    let varies = |piece: &Piece| !matches!(piece, Piece::Literal(_));
+    let varies = |piece: &Component| !matches!(piece, Component::Literal(_));
     if content
         .iter()
         .zip(content.iter().skip(1))
@@ -305,8 +305,8 @@ fn check_content(content: &[Piece]) -> Result<(), ConfigError> {
     let after_time = content
         .iter()
         .zip(content.iter().skip(1))
-        .find(|(a, _)| **a == Piece::Timestamp);
-    if let Some((_, Piece::Literal(text))) = after_time
+        .find(|(a, _)| **a == Component::Timestamp);
+    if let Some((_, Component::Literal(text))) = after_time
         && text.starts_with(|c: char| c.is_ascii_digit())
     {
         return Err(refused("the text after the timestamp begins with a digit"));
@@ -330,7 +330,7 @@ mod tests {
 
     #[test]
     fn a_scheme_that_has_two_readings_is_not_built() {
-        use Piece::{Body, Id, Literal, Timestamp};
+        use Component::{Body, Id, Literal, Timestamp};
         let start = || Scheme::builder("x-signature");
         refuses(
             Scheme::builder("no header"),
@@ -410,7 +410,11 @@ mod tests {
             .timestamp_header("x-a-time")
             .or_family("x-b-signature")
             .timestamp_header("x-b-time")
-            .content([Piece::Timestamp, Piece::Literal("."), Piece::Body])
+            .content([
+                Component::Timestamp,
+                Component::Literal("."),
+                Component::Body,
+            ])
             .tolerance(Tolerance::from_secs(60).unwrap())
             .build()
             .unwrap();

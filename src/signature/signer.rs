@@ -2,7 +2,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::header::Grammar;
 use super::names::Family;
-use super::scheme::{Piece, Scheme};
+use super::scheme::{Component, Scheme};
 use crate::encoding::MAC_LEN;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::secret::SigningSecret;
@@ -13,7 +13,7 @@ use crate::secret::SigningSecret;
 /// [`Verifier`](super::Verifier) refuses.
 ///
 /// ```
-/// use tower_webhook::signature::{Piece, Scheme, Signer};
+/// use tower_webhook::signature::{Component, Scheme, Signer};
 /// use tower_webhook::{Encoding, SigningSecret};
 ///
 /// // The published example of the Standard Webhooks specification.
@@ -21,7 +21,7 @@ use crate::secret::SigningSecret;
 ///     .list("v1,", Encoding::Base64)
 ///     .timestamp_header("webhook-timestamp")
 ///     .id_header("webhook-id")
-///     .content([Piece::Id, Piece::Literal("."), Piece::Timestamp, Piece::Literal("."), Piece::Body])
+///     .content([Component::Id, Component::Literal("."), Component::Timestamp, Component::Literal("."), Component::Body])
 ///     .build()?;
 /// let secret = SigningSecret::from_base64("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")?;
 /// let signer = Signer::new(scheme, secret);
@@ -94,10 +94,10 @@ impl Signer {
         let mut mac = self.secret.start();
         for piece in &self.scheme.content {
             mac.update(match piece {
-                Piece::Timestamp => content.timestamp.as_bytes(),
-                Piece::Id => content.id.as_bytes(),
-                Piece::Body => content.body,
-                Piece::Literal(text) => text.as_bytes(),
+                Component::Timestamp => content.timestamp.as_bytes(),
+                Component::Id => content.id.as_bytes(),
+                Component::Body => content.body,
+                Component::Literal(text) => text.as_bytes(),
             });
         }
         mac.finish()
@@ -165,7 +165,7 @@ mod tests {
     use crate::encoding::Encoding;
     use crate::signature::{SchemeBuilder, SignatureErrorKind, Verifier};
 
-    const DOT: Piece = Piece::Literal(".");
+    const DOT: Component = Component::Literal(".");
 
     fn secret(text: &str) -> SigningSecret {
         SigningSecret::from_text(text).unwrap()
@@ -174,7 +174,7 @@ mod tests {
     fn pairs() -> SchemeBuilder {
         Scheme::builder("x-blendfi-signature")
             .pairs("t", "v1", Encoding::Hex)
-            .content([Piece::Timestamp, DOT, Piece::Body])
+            .content([Component::Timestamp, DOT, Component::Body])
     }
 
     fn list() -> SchemeBuilder {
@@ -185,7 +185,13 @@ mod tests {
             .or_family("svix-signature")
             .timestamp_header("svix-timestamp")
             .id_header("svix-id")
-            .content([Piece::Id, DOT, Piece::Timestamp, DOT, Piece::Body])
+            .content([
+                Component::Id,
+                DOT,
+                Component::Timestamp,
+                DOT,
+                Component::Body,
+            ])
     }
 
     fn single() -> SchemeBuilder {

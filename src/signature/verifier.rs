@@ -8,7 +8,7 @@ use super::error::{SignatureError, SignatureErrorKind as Kind, Stale};
 use super::header::Candidates;
 use super::one_or_more::OneOrMore;
 use super::read::{Id, Read};
-use super::scheme::{Piece, Scheme};
+use super::scheme::{Component, Scheme};
 use crate::clock::{Tolerance, UnixTime};
 use crate::encoding::MAC_LEN;
 use crate::mac::MacState;
@@ -116,7 +116,10 @@ impl Verifier {
 
         // Everything up to the body goes in now, everything after it when the body is there.
         let mut pieces = self.scheme.content.iter();
-        for piece in pieces.by_ref().take_while(|piece| **piece != Piece::Body) {
+        for piece in pieces
+            .by_ref()
+            .take_while(|piece| **piece != Component::Body)
+        {
             let bytes = read.bytes(*piece, b"");
             keys.each_mut(|key| key.mac.update(bytes));
         }

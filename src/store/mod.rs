@@ -47,12 +47,12 @@
 //! use tower_webhook::store::{
 //!     Claim, ClaimOutcome, Complete, Held, MemoryStore, Store, StoredResponse, Token,
 //! };
-//! use tower_webhook::{EventKey, Fingerprint, ProviderName};
+//! use tower_webhook::{EventKey, Fingerprint, Name};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let store = MemoryStore::new();
-//! let key = EventKey::new(ProviderName::new("acme")?, ["evt_1"])?;
+//! let key = EventKey::new(Name::new("acme")?, ["evt_1"])?;
 //! let fingerprint = Fingerprint::of(b"paid 100.50");
 //! let retention = Duration::from_secs(72 * 3_600);
 //! let delivery = || {
@@ -108,7 +108,7 @@ mod token;
 use std::future::Future;
 use std::time::Duration;
 
-use crate::event::{EventKey, ProviderName};
+use crate::event::{EventKey, Name};
 
 #[cfg(feature = "redis")]
 pub use self::redis::{
@@ -214,7 +214,7 @@ pub trait Store: Send + Sync + 'static {
     /// What stays here is what the sender will not send again.
     fn unfinished(
         &self,
-        provider: &ProviderName,
+        provider: &Name,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<RecordView>, StoreError>> + Send;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use crate::event::{EventKey, ProviderName};
+use crate::event::{EventKey, Name};
 
 use super::Store;
 use super::command::{Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Release, Renew};
@@ -91,7 +91,7 @@ impl Store for SharedStore {
 
     async fn unfinished(
         &self,
-        provider: &ProviderName,
+        provider: &Name,
         limit: usize,
     ) -> Result<Vec<RecordView>, StoreError> {
         self.0.unfinished(provider, limit).await
@@ -119,7 +119,7 @@ trait Boxed: Send + Sync {
     fn forget<'a>(&'a self, key: &'a EventKey) -> BoxFuture<'a, Result<bool, StoreError>>;
     fn unfinished<'a>(
         &'a self,
-        provider: &'a ProviderName,
+        provider: &'a Name,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<RecordView>, StoreError>>;
     fn counts(&self) -> BoxFuture<'_, Result<Counts, StoreError>>;
@@ -171,7 +171,7 @@ impl<S: Store> Boxed for S {
 
     fn unfinished<'a>(
         &'a self,
-        provider: &'a ProviderName,
+        provider: &'a Name,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<RecordView>, StoreError>> {
         Box::pin(Store::unfinished(self, provider, limit))

@@ -63,15 +63,15 @@ mod tests {
     use http::StatusCode;
 
     use super::*;
-    use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
+    use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract};
 
     fn rejected(reason: Reason) -> Response<()> {
         let schedule = RetrySchedule::Fixed {
             interval: Duration::from_secs(30),
             attempts: 5,
         };
-        let profile = DeliveryProfile::new(schedule, RetriedStatuses::AllButSuccess);
-        let rejection = Rejection::new(reason, &profile);
+        let contract = SenderContract::new(schedule, RetriedStatuses::AllButSuccess);
+        let rejection = Rejection::new(reason, &contract);
         let mut response = rejection.response().map(|_| ());
         response.extensions_mut().insert(rejection);
         response

@@ -302,7 +302,7 @@ impl TestDelivery {
         let delivery = self.clone().to(url);
         let request = delivery.request().map_err(refused)?;
         Target::of(request.uri()).map_err(refused)?;
-        send_within(self.provider.profile().time_to_answer(), request).await
+        send_within(self.provider.contract().time_to_answer(), request).await
     }
 
     /// The headers that prove and name the event.

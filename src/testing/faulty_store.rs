@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use crate::event::{EventKey, ProviderName};
+use crate::event::{EventKey, Name};
 use crate::store::{
     Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Release, Renew, SharedStore, Store,
     StoreError, StoreErrorKind, StoreIdentity,
@@ -19,13 +19,13 @@ use crate::store::{
 /// use std::time::Duration;
 /// use tower_webhook::store::{Claim, ClaimOutcome, MemoryStore, Store, StoreErrorKind, Token};
 /// use tower_webhook::testing::{Fault, FaultyStore, Operation};
-/// use tower_webhook::{EventKey, Fingerprint, ProviderName};
+/// use tower_webhook::{EventKey, Fingerprint, Name};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = FaultyStore::new(MemoryStore::new());
 /// let claim = Claim {
-///     key: EventKey::new(ProviderName::new("acme")?, ["evt_1"])?,
+///     key: EventKey::new(Name::new("acme")?, ["evt_1"])?,
 ///     token: Token::random()?,
 ///     fingerprint: Fingerprint::of(b"paid"),
 ///     lease: Duration::from_secs(15),
@@ -313,7 +313,7 @@ impl Store for FaultyStore {
 
     async fn unfinished(
         &self,
-        provider: &ProviderName,
+        provider: &Name,
         limit: usize,
     ) -> Result<Vec<RecordView>, StoreError> {
         let store = self.inner();

@@ -71,10 +71,10 @@
 //! # use std::time::Duration;
 //! # use tower::ServiceExt;
 //! # use tower_webhook::event::{EventRule, Shape};
-//! # use tower_webhook::signature::{Piece, Scheme, Verifier};
+//! # use tower_webhook::signature::{Component, Scheme, Verifier};
 //! # use tower_webhook::testing::{Sample, TestDelivery, assert_handled, assert_rejected};
 //! # use tower_webhook::{
-//! #     Allowlist, DeliveryProfile, Encoding, PathTokens, Provider, ProviderName, Reason,
+//! #     Allowlist, SenderContract, Encoding, PathTokens, Provider, Name, Reason,
 //! #     RetriedStatuses, RetrySchedule, SigningSecret, Webhook, provider,
 //! # };
 //! # #[tokio::main(flavor = "current_thread")]
@@ -102,13 +102,13 @@
 //! let scheme = Scheme::builder("x-acme-signature")
 //!     .single("sha256=", Encoding::Hex)
 //!     .id_header("x-acme-id")
-//!     .content([Piece::Id, Piece::Literal("."), Piece::Body])
+//!     .content([Component::Id, Component::Literal("."), Component::Body])
 //!     .build()?;
 //! let acme = Provider::signed(
-//!     ProviderName::new("acme")?,
+//!     Name::new("acme")?,
 //!     Verifier::new(scheme, SigningSecret::from_text("acme-9f8e7d6c5b4a")?),
 //!     EventRule::members([Shape::new("order", ["/order"])?])?,
-//!     DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None),
+//!     SenderContract::new(RetrySchedule::Never, RetriedStatuses::None),
 //! );
 //! let right = TestDelivery::new(&acme, r#"{"order":1042}"#);
 //! assert_handled(&answer(&acme, right.clone()).await?);

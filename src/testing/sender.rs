@@ -14,10 +14,10 @@ use super::history::{Attempt, End, History};
 use super::random::Random;
 use super::wire::{Target, ToUrl};
 use crate::clock::Clock;
-use crate::delivery::{DeliveryProfile, RetrySchedule};
+use crate::contract::{RetrySchedule, SenderContract};
 use crate::error::ConfigError;
 
-/// A sender that delivers and retries as its [`DeliveryProfile`] says, to any Tower service or to a
+/// A sender that delivers and retries as its [`SenderContract`] says, to any Tower service or to a
 /// [URL](Self::deliver_to).
 ///
 /// It sends the first attempt of each event, [so far apart](Self::every) as is said, signs every
@@ -59,7 +59,7 @@ use crate::error::ConfigError;
 /// let service = ServiceBuilder::new().layer(webhook.layer()?).service(service_fn(on_event));
 ///
 /// let events = (1..=3).map(|number| TestDelivery::new(&blendfi, Sample::BlendFi.body(number)));
-/// let sender = Sender::new(blendfi.profile().clone()).clock(clock);
+/// let sender = Sender::new(blendfi.contract().clone()).clock(clock);
 /// for history in sender.deliver(service, events).await? {
 ///     let statuses: Vec<_> = history.statuses().map(|status| status.as_u16()).collect();
 ///     assert_eq!(statuses, [502, 502, 200]);
@@ -71,7 +71,7 @@ use crate::error::ConfigError;
 #[derive(Debug, Clone)]
 #[must_use = "a sender does nothing until `deliver`"]
 pub struct Sender {
-    profile: DeliveryProfile,
+    contract: SenderContract,
     clock: TokioClock,
     seed: u64,
     every: Duration,
@@ -81,10 +81,10 @@ pub struct Sender {
 
 impl Sender {
     /// A sender that delivers so. Its events all begin at once, and its clock is right now.
-    pub fn new(profile: DeliveryProfile) -> Self {
+    pub fn new(contract: SenderContract) -> Self {
         Self {
-            limit: profile.time_to_answer(),
-            profile,
+            limit: contract.time_to_answer(),
+            contract,
             clock: TokioClock::default(),
             seed: 0,
             every: Duration::ZERO,
@@ -119,7 +119,7 @@ impl Sender {
         self
     }
 
-    /// Waits this long for an answer, not as long as its profile says.
+    /// Waits this long for an answer, not as long as its contract says.
     pub fn time_to_answer(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
@@ -147,7 +147,7 @@ impl Sender {
         let mut first = begun;
         let mut running = Vec::new();
         for event in events {
-            let waits = Waits::new(self.profile.schedule().clone(), seeds.number());
+            let waits = Waits::new(self.contract.schedule().clone(), seeds.number());
             running.push(self.deliver_one(service.clone(), event, first, waits));
             first += self.every;
         }
@@ -182,7 +182,7 @@ impl Sender {
     /// tokio::spawn(async { axum::serve(listener, app).await });
     ///
     /// // Thirty seconds between attempts become thirty milliseconds.
-    /// let sender = Sender::new(blendfi.profile().clone()).hurry(1_000);
+    /// let sender = Sender::new(blendfi.contract().clone()).hurry(1_000);
     /// let events = (1..=3).map(|number| TestDelivery::new(&blendfi, Sample::BlendFi.body(number)));
     /// for history in sender.deliver_to(&url, events).await? {
     ///     let statuses: Vec<_> = history.statuses().map(|status| status.as_u16()).collect();
@@ -250,8 +250,8 @@ impl Sender {
 
     fn tries_again(&self, status: Option<StatusCode>) -> bool {
         match status {
-            Some(status) => self.profile.retries(status),
-            None => self.profile.retries_at_all(),
+            Some(status) => self.contract.retries(status),
+            None => self.contract.retries_at_all(),
         }
     }
 }
@@ -311,7 +311,7 @@ impl Iterator for Waits {
         let (goes_on, grows) = match self.schedule {
             RetrySchedule::Never | RetrySchedule::Listed(_) => (false, false),
             RetrySchedule::Fixed { attempts, .. } => (self.made < attempts, false),
-            RetrySchedule::Doubling { attempts, .. } => (self.made < attempts, true),
+            RetrySchedule::Exponential { attempts, .. } => (self.made < attempts, true),
             RetrySchedule::Unstated { horizon, .. } => (waited <= horizon, true),
         };
         if !goes_on {

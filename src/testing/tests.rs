@@ -12,9 +12,9 @@ use tower::util::BoxCloneSyncService;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 
 use super::*;
-use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
+use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract};
 use crate::encoding::Encoding;
-use crate::event::{EventRule, ProviderName, Shape};
+use crate::event::{EventRule, Name, Shape};
 use crate::path::PathTokens;
 use crate::provider::{
     Provider, blendfi, bloque_accounts, bloque_payments, bloquo, blox, github, shopify, slack,
@@ -22,7 +22,7 @@ use crate::provider::{
 };
 use crate::rejection::Reason;
 use crate::secret::SigningSecret;
-use crate::signature::{Piece, Scheme, Verifier};
+use crate::signature::{Component, Scheme, Verifier};
 use crate::source::Allowlist;
 use crate::store::{MemoryStore, StoreErrorKind};
 use crate::webhook::Webhook;
@@ -47,7 +47,7 @@ fn provider(sample: Sample) -> Provider {
         Sample::GitHub => github(secret),
         Sample::Shopify => shopify(secret),
         Sample::Slack => slack(secret),
-        Sample::StandardWebhooks => standard_webhooks(ProviderName::new("acme").unwrap(), secret),
+        Sample::StandardWebhooks => standard_webhooks(Name::new("acme").unwrap(), secret),
         Sample::Stripe => stripe(secret),
     }
     .unwrap()
@@ -74,20 +74,20 @@ fn acme() -> Provider {
         .timestamp_header("x-acme-time")
         .id_header("x-acme-id")
         .content([
-            Piece::Id,
-            Piece::Literal("."),
-            Piece::Timestamp,
-            Piece::Literal("."),
-            Piece::Body,
+            Component::Id,
+            Component::Literal("."),
+            Component::Timestamp,
+            Component::Literal("."),
+            Component::Body,
         ])
         .build()
         .unwrap();
     let secret = SigningSecret::from_text("acme-secret-for-tests").unwrap();
     let shape = Shape::new("order", ["/order"]).unwrap();
     let rule = EventRule::members([shape]).unwrap();
-    let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None);
-    let name = ProviderName::new("acme").unwrap();
-    Provider::signed(name, Verifier::new(scheme, secret), rule, profile)
+    let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None);
+    let name = Name::new("acme").unwrap();
+    Provider::signed(name, Verifier::new(scheme, secret), rule, contract)
 }
 
 /// A handler of this sample's sender, which counts how often it has run.

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::post;
 use tower_webhook::provider::{self, github, shopify, slack, standard_webhooks, stripe};
-use tower_webhook::{ConfigError, MemoryStore, Provider, ProviderName, Webhook};
+use tower_webhook::{ConfigError, MemoryStore, Name, Provider, Webhook};
 
 use crate::support::http::Request;
 use crate::support::presets::{NOW, SECRET, clock};
@@ -81,7 +81,7 @@ fn senders() -> Result<[(&'static str, Provider); 5], ConfigError> {
         ("/stripe", provider::stripe(stripe::keys([SECRET])?)?),
         (
             "/standard",
-            provider::standard_webhooks(ProviderName::new("acme")?, standard)?,
+            provider::standard_webhooks(Name::new("acme")?, standard)?,
         ),
         (
             "/github",

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tower::ServiceBuilder;
 use tower_webhook::layer::Verdict;
 use tower_webhook::store::RecordState;
-use tower_webhook::{Delivery, Event, MemoryStore, NeverAgain, Reason, Rejection, Webhook};
+use tower_webhook::{Delivery, Event, MemoryStore, Permanent, Reason, Rejection, Webhook};
 
 use super::SECOND;
 use crate::support::blox::checkout;
@@ -110,7 +110,7 @@ async fn an_answer_marked_never_again_stands_and_settles_the_event() {
         let stage = stage.clone();
         move || async move {
             stage.enter();
-            NeverAgain((StatusCode::GONE, "not ours"))
+            Permanent((StatusCode::GONE, "not ours"))
         }
     };
     let server = blendfi::serve(&blendfi::webhook(store.clone()), handler.clone()).await;
@@ -325,7 +325,7 @@ async fn a_body_that_needs_more_than_its_type_is_not_replayed() {
             *response.status_mut() = StatusCode::from_u16(*status).unwrap();
             let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
             response.headers_mut().insert(*name, value);
-            NeverAgain(response)
+            Permanent(response)
         }
     };
     let webhook = blendfi::webhook(store.clone()).replay_responses(64);

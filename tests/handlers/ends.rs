@@ -186,7 +186,7 @@ async fn a_handler_that_outlives_the_time_to_answer_goes_on_and_is_recorded() {
         [
             (Verdict::Unfinished, Some(503)),
             (Verdict::Handled, None),
-            (Verdict::Copy, Some(200)),
+            (Verdict::Duplicate, Some(200)),
         ]
     );
     stage.let_go(1);

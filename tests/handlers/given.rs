@@ -15,7 +15,7 @@ use axum::routing::{post, post_service};
 use http_body_util::Full;
 use tower::{Layer, Service, ServiceExt};
 use tower_webhook::layer::Verdict;
-use tower_webhook::{Delivery, Event, MemoryStore, ProviderName, Reason, Webhook};
+use tower_webhook::{Delivery, Event, MemoryStore, Name, Reason, Webhook};
 use tracing::Instrument;
 
 use crate::support::blox::checkout;
@@ -319,7 +319,7 @@ async fn tenants_of_one_sender_are_kept_apart() {
     for tenant in ["north", "south"] {
         let provider = Preset::BlendFi
             .provider()
-            .tenant(ProviderName::new(tenant).unwrap());
+            .tenant(Name::new(tenant).unwrap());
         let webhook = Webhook::new(provider).clock(clock()).dedupe(store.clone());
         let route = post(handler.clone()).layer(webhook.layer().unwrap());
         router = router.route(&format!("/{tenant}"), route);
@@ -330,7 +330,7 @@ async fn tenants_of_one_sender_are_kept_apart() {
         let event = delivery.clone().target(&format!("/{tenant}"));
         assert_eq!(event.send(server.address).await.body, tenant.as_bytes());
         assert!(event.send(server.address).await.is_replayed());
-        let tenant = ProviderName::new(tenant).unwrap();
+        let tenant = Name::new(tenant).unwrap();
         let view = record(&store, &blendfi::key("evt_1").of_tenant(Some(tenant)))
             .await
             .unwrap();

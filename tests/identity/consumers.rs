@@ -4,10 +4,8 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::post;
 use tower_webhook::event::{EventRule, Shape};
-use tower_webhook::layer::{DedupeLayer, Proof, Reception};
-use tower_webhook::{
-    ConfigErrorKind, Delivery, MemoryStore, ProviderName, SharedStore, Store, Webhook,
-};
+use tower_webhook::layer::{DedupeLayer, EndpointConfig, Proof};
+use tower_webhook::{ConfigErrorKind, Delivery, MemoryStore, Name, SharedStore, Store, Webhook};
 
 use crate::senders::{Ran, from_stripe, serve, stripe, told, webhook};
 use crate::support::presets::Preset;
@@ -16,8 +14,8 @@ use crate::support::stage::Stage;
 
 const EVENT: &str = r#"{"id":"evt_1","type":"charge.succeeded","created":1777899600,"data":{}}"#;
 
-fn name(name: &'static str) -> ProviderName {
-    ProviderName::new(name).unwrap()
+fn name(name: &'static str) -> Name {
+    Name::new(name).unwrap()
 }
 
 fn on(store: &MemoryStore) -> Webhook {
@@ -134,9 +132,9 @@ async fn services_and_standing_layers_hold_names_too() {
     assert!(on(&store).layer().is_err(), "its service lives");
 
     let layer = |consumer: Option<&'static str>, shares: bool| {
-        let reception = Reception::new(name("stripe"), stripe().profile().clone());
+        let endpoint = EndpointConfig::new(name("stripe"), stripe().contract().clone());
         let rule = EventRule::members([Shape::new("event", ["/id"])?])?;
-        let builder = DedupeLayer::builder(&reception, rule, [Proof::Signature]);
+        let builder = DedupeLayer::builder(&endpoint, rule, [Proof::Signature]);
         let builder = match consumer {
             Some(consumer) => builder.consumer(name(consumer)),
             None => builder,

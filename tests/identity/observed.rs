@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use tower_webhook::layer::Verdict;
-use tower_webhook::{EventKey, Observation, Observer, ProviderName};
+use tower_webhook::{EventKey, Name, Observation, Observer};
 
 use crate::senders::{from_slack, from_stripe, serve, slack, stripe, told, webhook};
 
@@ -47,8 +47,8 @@ async fn other_content_and_test_ids_are_told() {
         notes.take(),
         [
             seen(Verdict::Handled, false),
-            seen(Verdict::Copy, false),
-            seen(Verdict::Copy, true),
+            seen(Verdict::Duplicate, false),
+            seen(Verdict::Duplicate, true),
         ]
     );
 
@@ -71,7 +71,7 @@ async fn other_content_and_test_ids_are_told() {
 #[tokio::test]
 async fn a_consumer_is_told_with_every_outcome() {
     let notes = Notes::default();
-    let name = ProviderName::new("bot").unwrap();
+    let name = Name::new("bot").unwrap();
     let webhook = webhook(slack()).observer(notes.clone()).consumer(name);
     let (server, _) = serve(&webhook).await;
     let event = r#"{"type":"event_callback","event_id":"Ev1","event":{}}"#;

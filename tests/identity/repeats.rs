@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use tower_webhook::event::{EventRule, Shape};
 use tower_webhook::layer::Budget;
-use tower_webhook::{Confirmation, Delivery, Provider, ProviderName};
+use tower_webhook::{Confirmation, Delivery, Name, Provider};
 
 use crate::senders::{
     Ran, from_github, from_shopify, from_standard, from_stripe, github, serve, shopify, standard,
@@ -106,9 +106,9 @@ async fn what_names_only_what_is_gone_is_told_apart_by_its_id_and_an_order_is_no
 #[tokio::test]
 async fn a_body_without_content_names_no_event() {
     let rule = EventRule::body();
-    let profile = Preset::Blox.provider().profile().clone();
-    let name = ProviderName::new("acme").unwrap();
-    let acme = Provider::by_secret_path(name, tokens(), rule, profile);
+    let contract = Preset::Blox.provider().contract().clone();
+    let name = Name::new("acme").unwrap();
+    let acme = Provider::by_secret_path(name, tokens(), rule, contract);
     let ran = Ran::default();
     let noted = ran.clone();
     let handler = move |delivery: Delivery| async move {
@@ -255,9 +255,9 @@ async fn other_content_under_any_other_key_is_a_conflict() {
 #[tokio::test]
 async fn parameters_of_the_query_tell_events_apart() {
     let rule = EventRule::members([Shape::new("notice", ["?topic", "?id"]).unwrap()]).unwrap();
-    let profile = Preset::Blox.provider().profile().clone();
-    let name = ProviderName::new("acme").unwrap();
-    let acme = Provider::by_secret_path(name, tokens(), rule, profile);
+    let contract = Preset::Blox.provider().contract().clone();
+    let name = Name::new("acme").unwrap();
+    let acme = Provider::by_secret_path(name, tokens(), rule, contract);
     let layer = webhook(acme).layer().unwrap();
     let handler = async || StatusCode::NO_CONTENT;
     let app = Router::new().route("/hooks/{token}", post(handler).layer(layer));

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use data_encoding::{BASE64, HEXLOWER};
 use tower_webhook::provider;
-use tower_webhook::{Delivery, Provider, ProviderName, Webhook};
+use tower_webhook::{Delivery, Name, Provider, Webhook};
 
 use crate::support::http::Request;
 use crate::support::openssl::hmac_sha256;
@@ -39,7 +39,7 @@ pub(crate) fn stripe() -> Provider {
 
 pub(crate) fn standard() -> Provider {
     let keys = provider::standard_webhooks::keys([STANDARD.0]).unwrap();
-    provider::standard_webhooks(ProviderName::new("acme").unwrap(), keys).unwrap()
+    provider::standard_webhooks(Name::new("acme").unwrap(), keys).unwrap()
 }
 
 /// A delivery of GitHub's, with what its unsigned headers say.

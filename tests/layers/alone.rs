@@ -16,7 +16,7 @@ use tower_http::trace::TraceLayer;
 use tower_webhook::MemoryStore;
 use tower_webhook::layer::{PeerAddr, Verdict, VerifySignatureLayer};
 
-use super::{dedupe, echo, echo_bytes, path, reception, signature, source, verifier, webhook};
+use super::{dedupe, echo, echo_bytes, endpoint, path, signature, source, verifier, webhook};
 
 /// A right and a wrong request, and what the wrong one is answered.
 struct Case {
@@ -197,8 +197,8 @@ async fn a_copy_is_answered_by_a_dedupe_layer_alone() {
 #[tokio::test]
 async fn a_signature_that_was_passed_is_observed_where_asked_for() {
     let seen = Recorder::new();
-    let reception = reception().observer(seen.clone());
-    let quiet = VerifySignatureLayer::new(&reception, verifier());
+    let endpoint = endpoint().observer(seen.clone());
+    let quiet = VerifySignatureLayer::new(&endpoint, verifier());
     let loud = quiet.clone().observe_passed();
     let send = async |layer: VerifySignatureLayer| {
         let service = layer.layer(service_fn(echo::<Full<Bytes>>));

@@ -40,8 +40,8 @@ async fn around_a_whole_application_the_token_is_cut_off_before_anything_sees_it
         .layer(TraceLayer::new_for_http());
     let bare = app.clone();
     let gate = |prefix| {
-        let reception = reception_of("bloque");
-        RequireSecretPathLayer::new(&reception, tokens()).mounted_at(prefix)
+        let endpoint = reception_of("bloque");
+        RequireSecretPathLayer::new(&endpoint, tokens()).mounted_at(prefix)
     };
     for prefix in ["", "/", "hooks", "/hooks/", "hooks/bloque/"] {
         let error = gate(prefix).unwrap_err();

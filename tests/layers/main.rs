@@ -23,22 +23,22 @@ use http_body_util::{BodyExt, Full};
 use support::presets::{Preset, clock, tokens};
 use tower_webhook::event::{EventRule, Shape};
 use tower_webhook::layer::{
-    DedupeBuilder, DedupeLayer, Proof, Reception, RequireSecretPathLayer, RequireSourceIpLayer,
-    VerifySignatureLayer,
+    DedupeBuilder, DedupeLayer, EndpointConfig, Proof, RequireSecretPathLayer,
+    RequireSourceIpLayer, VerifySignatureLayer,
 };
 use tower_webhook::signature::Verifier;
 use tower_webhook::{
-    Allowlist, DeliveryProfile, ProviderName, Reason, Rejection, RetriedStatuses, RetrySchedule,
-    Webhook, WebhookLayer,
+    Allowlist, Name, Reason, Rejection, RetriedStatuses, RetrySchedule, SenderContract, Webhook,
+    WebhookLayer,
 };
 
-fn reception_of(name: &'static str) -> Reception {
-    let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None);
-    Reception::new(ProviderName::new(name).unwrap(), profile).clock(clock())
+fn reception_of(name: &'static str) -> EndpointConfig {
+    let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None);
+    EndpointConfig::new(Name::new(name).unwrap(), contract).clock(clock())
 }
 
-/// The reception of the provider whose deliveries most of these tests send.
-fn reception() -> Reception {
+/// The endpoint of the provider whose deliveries most of these tests send.
+fn endpoint() -> EndpointConfig {
     reception_of("blendfi")
 }
 
@@ -51,19 +51,19 @@ fn by_id() -> EventRule {
 }
 
 fn path() -> RequireSecretPathLayer {
-    RequireSecretPathLayer::new(&reception(), tokens())
+    RequireSecretPathLayer::new(&endpoint(), tokens())
 }
 
 fn source() -> RequireSourceIpLayer {
-    RequireSourceIpLayer::new(&reception(), Allowlist::parse(["127.0.0.1"]).unwrap()).unwrap()
+    RequireSourceIpLayer::new(&endpoint(), Allowlist::parse(["127.0.0.1"]).unwrap()).unwrap()
 }
 
 fn signature() -> VerifySignatureLayer {
-    VerifySignatureLayer::new(&reception(), verifier())
+    VerifySignatureLayer::new(&endpoint(), verifier())
 }
 
 fn dedupe(proofs: &[Proof]) -> DedupeBuilder {
-    DedupeLayer::builder(&reception(), by_id(), proofs.iter().copied())
+    DedupeLayer::builder(&endpoint(), by_id(), proofs.iter().copied())
 }
 
 fn webhook() -> WebhookLayer {

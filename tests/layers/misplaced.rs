@@ -17,11 +17,11 @@ use bytes::Bytes;
 use http_body_util::Full;
 use tokio::time::Instant;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
-use tower_webhook::layer::{DedupeLayer, PeerAddr, Proof, Reception, VerifySignatureLayer};
+use tower_webhook::layer::{DedupeLayer, EndpointConfig, PeerAddr, Proof, VerifySignatureLayer};
 use tower_webhook::store::RecordState;
 use tower_webhook::{
-    Authenticated, ConfigErrorKind, Delivery, DeliveryProfile, Event, MemoryStore, ProviderName,
-    Reason, RetriedStatuses, RetrySchedule, Store, Webhook,
+    Authenticated, ConfigErrorKind, Delivery, Event, MemoryStore, Name, Reason, RetriedStatuses,
+    RetrySchedule, SenderContract, Store, Webhook,
 };
 
 use super::{
@@ -67,13 +67,13 @@ struct Seat {
 }
 
 impl Seat {
-    fn reception(&self, name: &'static str) -> Reception {
+    fn endpoint(&self, name: &'static str) -> EndpointConfig {
         reception_of(name).observer(self.seen.clone())
     }
 
     fn dedupe(&self, proofs: &[Proof]) -> DedupeLayer {
-        let reception = self.reception("blendfi");
-        let builder = DedupeLayer::builder(&reception, by_id(), proofs.iter().copied());
+        let endpoint = self.endpoint("blendfi");
+        let builder = DedupeLayer::builder(&endpoint, by_id(), proofs.iter().copied());
         builder.shares_name().build(self.store.clone()).unwrap()
     }
 
@@ -90,14 +90,14 @@ impl Seat {
 #[tokio::test(start_paused = true)]
 async fn the_first_layer_that_lets_a_request_through_sets_the_one_deadline() {
     for (outer, inner) in [(10, 100), (100, 10)] {
-        let reception = |seconds: u64| {
-            let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None)
+        let endpoint = |seconds: u64| {
+            let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None)
                 .with_time_to_answer(Duration::from_secs(seconds));
-            Reception::new(ProviderName::new("blendfi").unwrap(), profile).clock(clock())
+            EndpointConfig::new(Name::new("blendfi").unwrap(), contract).clock(clock())
         };
-        let dedupe = DedupeLayer::builder(&reception(inner), by_id(), [Proof::Signature]);
+        let dedupe = DedupeLayer::builder(&endpoint(inner), by_id(), [Proof::Signature]);
         let service = ServiceBuilder::new()
-            .layer(VerifySignatureLayer::new(&reception(outer), verifier()))
+            .layer(VerifySignatureLayer::new(&endpoint(outer), verifier()))
             .layer(dedupe.build(MemoryStore::new()).unwrap())
             .service(service_fn(async |_: http::Request<Full<Bytes>>| {
                 tokio::time::sleep(Duration::from_secs(1_000)).await;
@@ -205,7 +205,7 @@ async fn a_gate_of_another_provider_proves_nothing() {
     use Proof::Signature;
 
     let right = Preset::BlendFi.delivery(1);
-    let gate = |it: &Seat| VerifySignatureLayer::new(&it.reception("acme"), verifier());
+    let gate = |it: &Seat| VerifySignatureLayer::new(&it.endpoint("acme"), verifier());
     let before_dedupe = Misplaced::start(|it| {
         let stack = ServiceBuilder::new()
             .layer(gate(it))
@@ -217,7 +217,7 @@ async fn a_gate_of_another_provider_proves_nothing() {
         .assert_500("before a dedupe layer", &right)
         .await;
     let before_gate = Misplaced::start(|it| {
-        let own = VerifySignatureLayer::new(&it.reception("blendfi"), verifier());
+        let own = VerifySignatureLayer::new(&it.endpoint("blendfi"), verifier());
         let stack = ServiceBuilder::new()
             .layer(gate(it))
             .layer(own)

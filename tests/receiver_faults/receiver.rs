@@ -17,7 +17,7 @@ use tower_webhook::store::{
     Claim, ClaimOutcome, Complete, Counts, Held, RecordView, RedisStore, Release, Renew,
     SharedStore, Store, StoreError,
 };
-use tower_webhook::{Delivery, EventKey, ProviderName, Webhook, provider};
+use tower_webhook::{Delivery, EventKey, Name, Webhook, provider};
 
 use super::journal::{Journal, What};
 use super::sender::SECRET;
@@ -233,7 +233,7 @@ impl Store for WatchedStore {
 
     async fn unfinished(
         &self,
-        provider: &ProviderName,
+        provider: &Name,
         limit: usize,
     ) -> Result<Vec<RecordView>, StoreError> {
         self.inner.unfinished(provider, limit).await

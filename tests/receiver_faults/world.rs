@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tower_webhook::store::{RecordState, RecordView, RedisStore, Store};
-use tower_webhook::{EventKey, ProviderName};
+use tower_webhook::{EventKey, Name};
 
 use super::journal::Journal;
 use super::receiver::{Orders, Point};
@@ -60,7 +60,7 @@ impl World {
     }
 
     async fn find(&self, id: &str) -> Option<RecordView> {
-        let key = EventKey::new(ProviderName::new("blendfi").unwrap(), [id]).unwrap();
+        let key = EventKey::new(Name::new("blendfi").unwrap(), [id]).unwrap();
         self.store.lookup(&key).await.unwrap()
     }
 

@@ -23,7 +23,7 @@ use commands::{LONG, claim, claim_at_last, complete, granted, key, release};
 use redis_support::proxy::{Fault, Proxy, Script};
 use redis_support::{Cluster, Sentinel, Server, free_port, until};
 use tokio::task::JoinSet;
-use tower_webhook::ProviderName;
+use tower_webhook::Name;
 use tower_webhook::store::{
     Claim, ClaimOutcome, Grant, Held, RecordState, RedisStore, Renew, Store, StoreError,
     StoreErrorKind,
@@ -41,7 +41,7 @@ async fn fails_in_time(store: &RedisStore, held: &Claim, kinds: &[StoreErrorKind
             Err(error) => error.kind(),
         }
     }
-    let provider = ProviderName::new("acme").unwrap();
+    let provider = Name::new("acme").unwrap();
     let renewal = Renew {
         key: held.key.clone(),
         token: held.token,

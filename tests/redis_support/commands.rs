@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use tower_webhook::store::{
     Claim, ClaimOutcome, Complete, Grant, RedisStore, Release, Store, StoredResponse, Token,
 };
-use tower_webhook::{EventKey, Fingerprint, ProviderName};
+use tower_webhook::{EventKey, Fingerprint, Name};
 
 pub(crate) const LONG: Duration = Duration::from_secs(600);
 
 pub(crate) fn key(part: &str) -> EventKey {
-    EventKey::new(ProviderName::new("acme").unwrap(), [part]).unwrap()
+    EventKey::new(Name::new("acme").unwrap(), [part]).unwrap()
 }
 
 pub(crate) fn claim(part: &str) -> Claim {

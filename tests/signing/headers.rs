@@ -1,6 +1,6 @@
 //! Header lines that are repeated, joined, renamed, or hold more than we know.
 
-use tower_webhook::ProviderName;
+use tower_webhook::Name;
 use tower_webhook::provider::{self, github, shopify, slack, standard_webhooks, stripe};
 
 use super::*;
@@ -18,7 +18,7 @@ fn standard(id: &str, signature: &str) -> Request {
 
 async fn standard_server() -> Server {
     let keys = standard_webhooks::keys([STANDARD_SECRET]).unwrap();
-    serve(provider::standard_webhooks(ProviderName::new("acme").unwrap(), keys).unwrap()).await
+    serve(provider::standard_webhooks(Name::new("acme").unwrap(), keys).unwrap()).await
 }
 
 async fn stripe_server() -> Server {

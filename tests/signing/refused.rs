@@ -3,7 +3,7 @@
 use axum::extract::Request as AxumRequest;
 use axum::middleware::{Next, from_fn};
 use tower_webhook::provider::{self, github, standard_webhooks};
-use tower_webhook::{ManualClock, ProviderName};
+use tower_webhook::{ManualClock, Name};
 
 use super::support::http::Connection;
 use super::support::log::Log;
@@ -98,7 +98,7 @@ async fn the_id_that_a_refused_delivery_claims_is_escaped_and_cut() {
     let log = Log::default();
     let _guard = log.capture(false);
     let keys = standard_webhooks::keys([STANDARD_SECRET]).unwrap();
-    let acme = provider::standard_webhooks(ProviderName::new("acme").unwrap(), keys).unwrap();
+    let acme = provider::standard_webhooks(Name::new("acme").unwrap(), keys).unwrap();
     // Six minutes late: refused with the id that it did sign.
     let late = Webhook::new(acme).clock(ManualClock::new(secs(NOW + 360)));
     let server = serve_webhook(&late).await;

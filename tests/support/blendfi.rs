@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::handler::Handler;
 use tower_webhook::event::{EventRule, Shape};
-use tower_webhook::{EventKey, ProviderName, Store, Webhook};
+use tower_webhook::{EventKey, Name, Store, Webhook};
 
 use super::http::Request;
 use super::presets::{Preset, answering_in, clock};
@@ -45,7 +45,7 @@ where
 }
 
 pub(crate) fn key(id: &str) -> EventKey {
-    EventKey::new(ProviderName::new("blendfi").unwrap(), [id]).unwrap()
+    EventKey::new(Name::new("blendfi").unwrap(), [id]).unwrap()
 }
 
 pub(crate) fn body(id: &str, data: &str) -> String {

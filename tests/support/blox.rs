@@ -1,6 +1,6 @@
 //! BLOX, with checkouts of any id, status and amount.
 
-use tower_webhook::{EventKey, Provider, ProviderName, Store, Webhook, provider};
+use tower_webhook::{EventKey, Name, Provider, Store, Webhook, provider};
 
 use super::http::Request;
 use super::presets::{Preset, clock, tokens};
@@ -15,7 +15,7 @@ pub(crate) fn webhook(store: impl Store) -> Webhook {
 }
 
 pub(crate) fn key(id: &str, status: &str) -> EventKey {
-    EventKey::new(ProviderName::new("blox").unwrap(), [id, status]).unwrap()
+    EventKey::new(Name::new("blox").unwrap(), [id, status]).unwrap()
 }
 
 /// A delivery of a checkout.

@@ -10,7 +10,7 @@ use tower_webhook::store::{
     Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Release, Renew, Store, StoreError,
     StoreErrorKind,
 };
-use tower_webhook::{EventKey, MemoryStore, ProviderName};
+use tower_webhook::{EventKey, MemoryStore, Name};
 
 use super::wait::{LIMIT, within};
 
@@ -204,7 +204,7 @@ impl Store for FaultyStore {
 
     async fn unfinished(
         &self,
-        provider: &ProviderName,
+        provider: &Name,
         limit: usize,
     ) -> Result<Vec<RecordView>, StoreError> {
         self.inner.unfinished(provider, limit).await

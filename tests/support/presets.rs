@@ -7,8 +7,8 @@ use axum::handler::Handler;
 use axum::routing::post;
 use tower_webhook::provider::{self, blox::CheckoutStatus};
 use tower_webhook::{
-    Allowlist, EventKey, KeyRing, ManualClock, PathTokens, Provider, ProviderName, SecretFormat,
-    UnixTime, Webhook,
+    Allowlist, EventKey, KeyRing, ManualClock, Name, PathTokens, Provider, SecretFormat, UnixTime,
+    Webhook,
 };
 
 use super::http::Request;
@@ -32,8 +32,8 @@ pub(crate) fn tokens() -> PathTokens {
 
 /// The same sender, which waits so long for an answer.
 pub(crate) fn answering_in(time: Duration, provider: Provider) -> Provider {
-    let profile = provider.profile().clone();
-    provider.with_profile(profile.with_time_to_answer(time))
+    let contract = provider.contract().clone();
+    provider.with_profile(contract.with_time_to_answer(time))
 }
 
 /// The signature header of BlendFi for this time, secret and body.
@@ -147,7 +147,7 @@ impl Preset {
             }
             Self::BloquePayments => ("bloque", vec![format!("evp_{n}")]),
         };
-        EventKey::new(ProviderName::new(name).unwrap(), parts).unwrap()
+        EventKey::new(Name::new(name).unwrap(), parts).unwrap()
     }
 
     /// The value of the signature header for this body, where the sender signs.

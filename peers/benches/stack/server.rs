@@ -17,9 +17,9 @@ use idempotent::valkey::ValkeyStore;
 use tokio::net::TcpListener;
 use tower::util::{MapRequestLayer, MapResponseLayer};
 use tower::{BoxError, ServiceBuilder};
-use tower_webhook::layer::{Reception, VerifySignatureLayer};
+use tower_webhook::layer::{EndpointConfig, VerifySignatureLayer};
 use tower_webhook::provider::{self, standard_webhooks};
-use tower_webhook::{MemoryStore, Provider, ProviderName, RedisStore, Webhook};
+use tower_webhook::{MemoryStore, Provider, Name, RedisStore, Webhook};
 use webhook_verify::tower::VerifyLayer;
 
 use crate::SECRET;
@@ -63,7 +63,7 @@ fn count(response: Response) -> Response {
 
 async fn app(redis: &str) -> Result<Router> {
     let verify = VerifySignatureLayer::new(
-        &Reception::new(ours()?.name().clone(), ours()?.profile().clone()),
+        &EndpointConfig::new(ours()?.name().clone(), ours()?.contract().clone()),
         ours()?.verifier().ok_or("it signs")?.clone(),
     );
     let memory = Webhook::new(ours()?).dedupe(MemoryStore::with_capacity(RECORDS)?);
@@ -103,7 +103,7 @@ async fn app(redis: &str) -> Result<Router> {
 
 fn ours() -> Result<Provider> {
     let keys = standard_webhooks::keys([SECRET])?;
-    let name = ProviderName::new("acme")?;
+    let name = Name::new("acme")?;
     Ok(provider::standard_webhooks(name, keys)?)
 }
 

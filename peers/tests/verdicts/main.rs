@@ -18,7 +18,7 @@ use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
 use rules::{Peer, Stricter, Wider};
 use sha2::Sha256;
 use tower_webhook::provider::{self, standard_webhooks, stripe as our_stripe};
-use tower_webhook::{ProviderName, UnixTime};
+use tower_webhook::{Name, UnixTime};
 
 /// What arrives, and the secret as it is configured.
 #[derive(Debug, Clone, Default)]
@@ -173,7 +173,7 @@ impl Delivery {
         let provider = if self.stripe {
             our_stripe::keys([&self.secret]).and_then(provider::stripe)
         } else {
-            let acme = ProviderName::new("acme").map_err(|error| error.to_string())?;
+            let acme = Name::new("acme").map_err(|error| error.to_string())?;
             standard_webhooks::keys([&self.secret])
                 .and_then(|keys| provider::standard_webhooks(acme, keys))
         };

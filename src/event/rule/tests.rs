@@ -3,8 +3,8 @@ use http::HeaderMap;
 use super::*;
 use crate::clock::UnixTime;
 
-fn provider() -> ProviderName {
-    ProviderName::new("acme").unwrap()
+fn provider() -> Name {
+    Name::new("acme").unwrap()
 }
 
 fn orders() -> EventRule {

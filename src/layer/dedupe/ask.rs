@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use super::call::CALL_LIMIT;
 use super::claim::Queue;
 use super::confirm::{Confirmation, Unconfirmed};
+use super::delivery_task::{ClaimError, DeliveryTask};
 use super::inquiry::{Entered, Place};
-use super::ticket::{Stop, Ticket};
 use crate::event::{Fingerprint, Handling};
 use crate::layer::within::within;
 use crate::rejection::Reason;
@@ -31,14 +31,14 @@ fn standing(view: Option<RecordView>, fingerprint: Fingerprint) -> Option<ClaimO
     }
 }
 
-impl<RB, E> Ticket<RB, E> {
+impl<RB, E> DeliveryTask<RB, E> {
     /// Has the event confirmed by everyone who is to be asked. What is handled already, or being
     /// handled, is not asked about.
-    pub(super) async fn confirm(&mut self) -> Result<(), Stop> {
-        let facts = Arc::clone(&self.facts);
-        let (core, deadline) = (&*facts.core, facts.arrival.deadline);
+    pub(super) async fn confirm(&mut self) -> Result<(), ClaimError> {
+        let context = Arc::clone(&self.context);
+        let (core, deadline) = (&*context.core, context.request_clock.deadline);
         let event = Unconfirmed {
-            key: facts.known.identity.key.clone(),
+            key: context.event.identity.key.clone(),
             body: self.body.clone().unwrap_or_default(),
         };
         let evicted = CancellationToken::new();
@@ -52,7 +52,7 @@ impl<RB, E> Ticket<RB, E> {
         }
         let confirmed = async {
             // Nobody is at work on a question: it is none's to wait for.
-            if facts.known.identity.handling != Handling::Answered {
+            if context.event.identity.handling != Handling::Answered {
                 self.until_open(&places).await?;
             }
             for place in &places {
@@ -69,10 +69,10 @@ impl<RB, E> Ticket<RB, E> {
     }
 
     /// Waits until nobody is at work on the event, or it is done.
-    async fn until_open(&mut self, places: &[Place]) -> Result<(), Stop> {
-        let facts = Arc::clone(&self.facts);
-        let (core, deadline) = (&*facts.core, facts.arrival.deadline);
-        let identity = &facts.known.identity;
+    async fn until_open(&mut self, places: &[Place]) -> Result<(), ClaimError> {
+        let context = Arc::clone(&self.context);
+        let (core, deadline) = (&*context.core, context.request_clock.deadline);
+        let identity = &context.event.identity;
         let mut queue = Queue::default();
         loop {
             if core.drain.has_begun() {

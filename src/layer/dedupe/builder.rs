@@ -4,16 +4,16 @@ use std::time::Duration;
 use tower_layer::Layer;
 
 use super::confirm::{Confirm, ConfirmSubject, SharedConfirm};
-use super::core::{Core, Demand};
 use super::drain::Drain;
-use super::names::{Name, Owner, TakenName};
-use super::nursery::Nursery;
+use super::names::{Owner, RegisteredName, TakenName};
+use super::renewal_scheduler::RenewalScheduler;
 use super::renewals::Renewals;
 use super::service::Dedupe;
+use super::state::{DedupeState, RequiredProofs};
 use crate::error::{ConfigError, ConfigErrorKind};
-use crate::event::{EventRule, ProviderName, Scope};
+use crate::event::{EventRule, Name, Scope};
 use crate::layer::authenticated::Proof;
-use crate::layer::reception::Reception;
+use crate::layer::endpoint::EndpointConfig;
 use crate::store::{SharedStore, Store};
 
 /// Most that is kept of a response's body: a record is meant to be small.
@@ -32,20 +32,20 @@ const MAX_REPLAY_BODY: usize = 4096;
 /// use http_body_util::Full;
 /// use tower::{ServiceBuilder, ServiceExt};
 /// use tower_webhook::event::{EventRule, Shape};
-/// use tower_webhook::layer::{DedupeLayer, Proof, Reception, RequireSecretPathLayer};
+/// use tower_webhook::layer::{DedupeLayer, Proof, EndpointConfig, RequireSecretPathLayer};
 /// use tower_webhook::{
-///     DeliveryProfile, MemoryStore, PathTokens, ProviderName, RetriedStatuses, RetrySchedule,
+///     SenderContract, MemoryStore, PathTokens, Name, RetriedStatuses, RetrySchedule,
 /// };
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None);
-/// let reception = Reception::new(ProviderName::new("acme")?, profile);
+/// let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None);
+/// let endpoint = EndpointConfig::new(Name::new("acme")?, contract);
 /// let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?;
 /// let rule = EventRule::members([Shape::new("event", ["/id"])?])?;
 /// let service = ServiceBuilder::new()
-///     .layer(RequireSecretPathLayer::new(&reception, tokens))
-///     .layer(DedupeLayer::builder(&reception, rule, [Proof::SecretPath]).build(MemoryStore::new())?)
+///     .layer(RequireSecretPathLayer::new(&endpoint, tokens))
+///     .layer(DedupeLayer::builder(&endpoint, rule, [Proof::SecretPath]).build(MemoryStore::new())?)
 ///     .service_fn(|_: Request<Full<Bytes>>| async {
 ///         Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default()))
 ///     });
@@ -63,7 +63,7 @@ const MAX_REPLAY_BODY: usize = 4096;
 /// ```
 #[derive(Debug, Clone)]
 pub struct DedupeLayer {
-    core: Arc<Core>,
+    core: Arc<DedupeState>,
     name: Arc<TakenName>,
 }
 
@@ -71,14 +71,14 @@ impl DedupeLayer {
     /// Starts a layer that tells events apart by `rule` and demands these proofs.
     #[track_caller]
     pub fn builder(
-        reception: &Reception,
+        endpoint: &EndpointConfig,
         rule: EventRule,
-        proofs: impl IntoIterator<Item = Proof>,
+        auth: impl IntoIterator<Item = Proof>,
     ) -> DedupeBuilder {
         DedupeBuilder {
-            reception: reception.clone(),
+            endpoint: endpoint.clone(),
             rule,
-            demanded: Demand::All(proofs.into_iter().collect()),
+            demanded: RequiredProofs::All(auth.into_iter().collect()),
             tenant: None,
             owner: Owner::here(),
             hook: None,
@@ -88,7 +88,7 @@ impl DedupeLayer {
 }
 
 impl DedupeLayer {
-    pub(crate) fn into_parts(self) -> (Arc<Core>, Arc<TakenName>) {
+    pub(crate) fn into_parts(self) -> (Arc<DedupeState>, Arc<TakenName>) {
         (self.core, self.name)
     }
 }
@@ -105,10 +105,10 @@ impl<S> Layer<S> for DedupeLayer {
 #[derive(Debug, Clone)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct DedupeBuilder {
-    reception: Reception,
+    endpoint: EndpointConfig,
     rule: EventRule,
-    demanded: Demand,
-    tenant: Option<ProviderName>,
+    demanded: RequiredProofs,
+    tenant: Option<Name>,
     owner: Owner,
     hook: Option<&'static str>,
     settings: Settings,
@@ -131,15 +131,15 @@ pub(crate) struct Settings {
 
 impl DedupeBuilder {
     /// Keeps the events of one account of this sender apart from those of its others.
-    pub fn tenant(mut self, tenant: ProviderName) -> Self {
+    pub fn tenant(mut self, tenant: Name) -> Self {
         self.tenant = Some(tenant);
         self
     }
 
     /// Names this consumer of the events, where several are to see each. See
     /// [`Webhook::consumer`](crate::Webhook::consumer).
-    pub fn consumer(mut self, name: ProviderName) -> Self {
-        self.reception = self.reception.consumer(name);
+    pub fn consumer(mut self, name: Name) -> Self {
+        self.endpoint = self.endpoint.consumer(name);
         self
     }
 
@@ -172,14 +172,14 @@ impl DedupeBuilder {
     }
 
     /// How long a record is kept. See
-    /// [`DeliveryProfile::default_retention`](crate::DeliveryProfile::default_retention).
+    /// [`SenderContract::default_retention`](crate::SenderContract::default_retention).
     pub fn retention(mut self, retention: Duration) -> Self {
         self.settings.retention = Some(retention);
         self
     }
 
     /// How long a claim lasts without renewal: what a receiver that dies holds an event for. See
-    /// [`DeliveryProfile::default_lease`](crate::DeliveryProfile::default_lease).
+    /// [`SenderContract::default_lease`](crate::SenderContract::default_lease).
     ///
     /// It is renewed after a third of that time, or up to a fifteenth earlier: what falls due at
     /// about the same time goes to the store in one call.
@@ -189,7 +189,7 @@ impl DedupeBuilder {
     }
 
     /// How long a claim is renewed for in all. See
-    /// [`DeliveryProfile::default_renewal_ceiling`](crate::DeliveryProfile::default_renewal_ceiling).
+    /// [`SenderContract::default_renewal_ceiling`](crate::SenderContract::default_renewal_ceiling).
     pub fn renewal_ceiling(mut self, ceiling: Duration) -> Self {
         self.settings.renewal_ceiling = Some(ceiling);
         self
@@ -268,8 +268,8 @@ impl DedupeBuilder {
             shares_name,
         } = self.settings;
         let demanded = match self.demanded {
-            _ if unauthenticated => Demand::Nothing,
-            Demand::All(proofs) if proofs.is_empty() => {
+            _ if unauthenticated => RequiredProofs::Nothing,
+            RequiredProofs::All(auth) if auth.is_empty() => {
                 return Err(ConfigError::new(
                     ConfigErrorKind::Proof,
                     "none is demanded: an unproved request would mark events as handled",
@@ -295,24 +295,24 @@ impl DedupeBuilder {
                 ),
             ));
         }
-        let profile = &self.reception.profile;
-        profile.check_deadline()?;
-        let lease = profile.check_lease(lease.unwrap_or_else(|| profile.default_lease()))?;
-        let usual_ceiling = profile.default_renewal_ceiling().max(lease);
+        let contract = &self.endpoint.contract;
+        contract.check_deadline()?;
+        let lease = contract.check_lease(lease.unwrap_or_else(|| contract.default_lease()))?;
+        let usual_ceiling = contract.default_renewal_ceiling().max(lease);
         let renewal_ceiling =
-            profile.check_renewal_ceiling(renewal_ceiling.unwrap_or(usual_ceiling), lease)?;
+            contract.check_renewal_ceiling(renewal_ceiling.unwrap_or(usual_ceiling), lease)?;
         let retention =
-            profile.check_retention(retention.unwrap_or_else(|| profile.default_retention()))?;
-        self.reception.warn_of_bodies_that_never_fit();
+            contract.check_retention(retention.unwrap_or_else(|| contract.default_retention()))?;
+        self.endpoint.warn_of_bodies_that_never_fit();
         let store = SharedStore::new(store);
         let scope = Scope {
             tenant: self.tenant,
-            consumer: self.reception.consumer.clone(),
+            consumer: self.endpoint.consumer.clone(),
         };
         let scope = scope.shared();
-        let name = Name {
+        let name = RegisteredName {
             store: store.own_identity(),
-            provider: self.reception.provider.clone(),
+            provider: self.endpoint.provider.clone(),
             hook: self.hook,
             scope: scope.clone(),
         };
@@ -321,13 +321,13 @@ impl DedupeBuilder {
         let for_renewals = for_renewals.unwrap_or_else(|| store.clone());
         Ok(DedupeLayer {
             name: TakenName::take(name, self.owner, shares_name)?,
-            core: Arc::new(Core {
-                reception: self.reception,
+            core: Arc::new(DedupeState {
+                endpoint: self.endpoint,
                 rule: self.rule,
                 scope,
                 demanded,
                 renewals: Arc::new(Renewals::new(for_renewals, lease)),
-                nursery: Arc::new(Nursery::new(lease, apart)),
+                renewal_scheduler: Arc::new(RenewalScheduler::new(lease, apart)),
                 store,
                 confirms,
                 drain,

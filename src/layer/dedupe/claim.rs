@@ -7,11 +7,11 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::call::CALL_LIMIT;
-use super::hold::Kept;
-use super::ticket::{Stop, Ticket};
+use super::delivery_task::{ClaimError, DeliveryTask};
+use super::held_claim::ClaimGuard;
 use crate::event::{EventKey, Handling};
 use crate::layer::budget::Waiting;
-use crate::layer::refusal::Refusal;
+use crate::layer::rejection_cause::RejectionCause;
 use crate::layer::within::within;
 use crate::rejection::Reason;
 use crate::store::{Claim, ClaimOutcome, Release, Store, StoreErrorKind, Token};
@@ -38,19 +38,19 @@ impl Default for Queue {
     }
 }
 
-impl<RB, E> Ticket<RB, E> {
+impl<RB, E> DeliveryTask<RB, E> {
     /// Claims the event, waiting for another's outcome if there is one at work. `None` where the
     /// handler is to run all the same: the store cannot be asked, or there is nothing to claim.
-    pub(super) async fn claim(&mut self) -> Result<Option<Kept>, Stop> {
-        let facts = Arc::clone(&self.facts);
-        let core = &*facts.core;
-        if facts.known.identity.handling == Handling::Answered {
+    pub(super) async fn claim(&mut self) -> Result<Option<ClaimGuard>, ClaimError> {
+        let context = Arc::clone(&self.context);
+        let core = &*context.core;
+        if context.event.identity.handling == Handling::Answered {
             return Ok(None);
         }
         let claim = Claim {
-            key: facts.known.identity.key.clone(),
-            token: Token::random().map_err(Refusal::from)?,
-            fingerprint: facts.known.identity.fingerprint,
+            key: context.event.identity.key.clone(),
+            token: Token::random().map_err(RejectionCause::from)?,
+            fingerprint: context.event.identity.fingerprint,
             lease: core.lease,
             retention: core.retention,
         };
@@ -62,30 +62,33 @@ impl<RB, E> Ticket<RB, E> {
                 return Err(Reason::Draining.into());
             }
             let claimed_at = Instant::now();
-            let left = facts.arrival.deadline.saturating_duration_since(claimed_at);
+            let left = context
+                .request_clock
+                .deadline
+                .saturating_duration_since(claimed_at);
             // A handler that is run unchecked needs time as well.
             let limit = CALL_LIMIT.min(if core.fail_open { left / 2 } else { left });
-            let refusal: Refusal = match within(claimed_at + limit, core.store.claim(&claim)).await
-            {
-                Some(Ok(ClaimOutcome::Claimed(grant))) => {
-                    let moment = core.reception.is_timed().then(Instant::now);
-                    let _ = facts.claimed.set((moment, grant));
-                    let hold = Kept::new(facts, claim.token, grant, claimed_at);
-                    self.place.fill(hold.shared());
-                    return Ok(Some(hold));
-                }
-                Some(Ok(outcome)) => {
-                    self.may_wait(outcome)?;
-                    // Behind a pointer, as everything that most deliveries do without.
-                    Box::pin(self.wait_for_other(&mut queue, &claim.key)).await?;
-                    continue;
-                }
-                Some(Err(error)) if error.kind() == StoreErrorKind::Full => {
-                    return Err(Refusal::from(error).into());
-                }
-                Some(Err(error)) => error.into(),
-                None => Reason::StoreTooSlow.into(),
-            };
+            let cause: RejectionCause =
+                match within(claimed_at + limit, core.store.claim(&claim)).await {
+                    Some(Ok(ClaimOutcome::Claimed(grant))) => {
+                        let moment = core.endpoint.is_timed().then(Instant::now);
+                        let _ = context.claimed.set((moment, grant));
+                        let hold = ClaimGuard::new(context, claim.token, grant, claimed_at);
+                        self.place.fill(hold.shared());
+                        return Ok(Some(hold));
+                    }
+                    Some(Ok(outcome)) => {
+                        self.may_wait(outcome)?;
+                        // Behind a pointer, as everything that most deliveries do without.
+                        Box::pin(self.wait_for_other(&mut queue, &claim.key)).await?;
+                        continue;
+                    }
+                    Some(Err(error)) if error.kind() == StoreErrorKind::Full => {
+                        return Err(RejectionCause::from(error).into());
+                    }
+                    Some(Err(error)) => error.into(),
+                    None => Reason::StoreTooSlow.into(),
+                };
             // The claim may stand although its reply was lost.
             let Claim {
                 key,
@@ -102,29 +105,29 @@ impl<RB, E> Ticket<RB, E> {
                 // Another receiver was at work a moment ago: whatever is wrong now, this is a copy.
                 Some(_) if limit < LEAST_ASKED => Err(Reason::InProgress.into()),
                 None if core.fail_open && limit >= LEAST_ASKED => {
-                    facts.unchecked.store(true, Ordering::Relaxed);
+                    context.unchecked.store(true, Ordering::Relaxed);
                     Ok(None)
                 }
-                Some(_) | None => Err(refusal.into()),
+                Some(_) | None => Err(cause.into()),
             };
         }
     }
 
     /// Whether to wait for who has the event, by what the store says of that.
-    pub(super) fn may_wait(&self, outcome: ClaimOutcome) -> Result<(), Stop> {
+    pub(super) fn may_wait(&self, outcome: ClaimOutcome) -> Result<(), ClaimError> {
         let differs = matches!(
             outcome,
             ClaimOutcome::OtherInProgress | ClaimOutcome::OtherDone(_)
         );
         if differs {
-            if !self.facts.known.has_own_id() {
+            if !self.context.event.has_own_id() {
                 return Err(Reason::Conflict.into());
             }
-            self.facts.content_differs.store(true, Ordering::Relaxed);
+            self.context.content_differs.store(true, Ordering::Relaxed);
         }
         match outcome {
             ClaimOutcome::Done(response) | ClaimOutcome::OtherDone(response) => {
-                Err(Stop::Copy(response))
+                Err(ClaimError::Copy(response))
             }
             ClaimOutcome::InProgress | ClaimOutcome::OtherInProgress | ClaimOutcome::Claimed(_) => {
                 Ok(())
@@ -137,11 +140,11 @@ impl<RB, E> Ticket<RB, E> {
         &mut self,
         queue: &mut Queue,
         key: &EventKey,
-    ) -> Result<(), Stop> {
-        let facts = Arc::clone(&self.facts);
-        let (core, deadline) = (&facts.core, facts.arrival.deadline);
+    ) -> Result<(), ClaimError> {
+        let context = Arc::clone(&self.context);
+        let (core, deadline) = (&context.core, context.request_clock.deadline);
         if queue.place.is_none() {
-            queue.place = Some(core.reception.budget.wait().ok_or(Reason::BudgetUsedUp)?);
+            queue.place = Some(core.endpoint.budget.wait().ok_or(Reason::BudgetUsedUp)?);
         }
         let began = Instant::now();
         let left = deadline.saturating_duration_since(began);
@@ -149,7 +152,7 @@ impl<RB, E> Ticket<RB, E> {
             biased;
             () = sleep_until(deadline) => return Err(Reason::InProgress.into()),
             () = core.drain.begun() => return Err(Reason::Draining.into()),
-            () = self.abandoned() => return Err(Stop::Abandoned),
+            () = self.abandoned() => return Err(ClaimError::Abandoned),
             () = core.store.wait(key, left) => {}
         }
         if began.elapsed() < FIRST_PAUSE {
@@ -160,12 +163,12 @@ impl<RB, E> Ticket<RB, E> {
     }
 
     /// Whether what was claimed may still begin.
-    pub(super) fn may_begin(&self) -> Result<(), Refusal> {
-        let now = self.facts.claimed.get().and_then(|(moment, _)| *moment);
-        if now.unwrap_or_else(Instant::now) >= self.facts.arrival.deadline {
+    pub(super) fn may_begin(&self) -> Result<(), RejectionCause> {
+        let now = self.context.claimed.get().and_then(|(moment, _)| *moment);
+        if now.unwrap_or_else(Instant::now) >= self.context.request_clock.deadline {
             return Err(Reason::StoreTooSlow.into());
         }
-        if self.facts.core.drain.has_begun() {
+        if self.context.core.drain.has_begun() {
             return Err(Reason::Draining.into());
         }
         Ok(())

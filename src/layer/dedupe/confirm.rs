@@ -314,12 +314,12 @@ impl<C: ConfirmSubject> Ask for BySubject<C> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::ProviderName;
+    use crate::event::Name;
 
     #[test]
     fn a_body_does_not_print() {
         let event = Unconfirmed {
-            key: EventKey::new(ProviderName::new("acme").unwrap(), ["1042"]).unwrap(),
+            key: EventKey::new(Name::new("acme").unwrap(), ["1042"]).unwrap(),
             body: Bytes::from_static(b"{\"iban\":\"DE89\"}"),
         };
         assert_eq!(

@@ -3,10 +3,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::facts::Facts;
+use super::context::DeliveryContext;
 use super::lease::Lease;
 use crate::clock::UnixTime;
-use crate::event::{EventKey, Handling, ProviderName};
+use crate::event::{EventKey, Handling, Name};
 use crate::layer::authenticated::Authenticated;
 use crate::secret::KeyIds;
 
@@ -15,80 +15,80 @@ use crate::secret::KeyIds;
 /// It stands in the request's extensions and is an extractor for axum. Clones share it.
 #[derive(Clone)]
 pub struct Delivery {
-    facts: Arc<Facts>,
+    context: Arc<DeliveryContext>,
     mark: Authenticated,
 }
 
 impl Delivery {
-    pub(super) fn new(facts: Arc<Facts>, mark: Authenticated) -> Self {
-        Self { facts, mark }
+    pub(super) fn new(context: Arc<DeliveryContext>, mark: Authenticated) -> Self {
+        Self { context, mark }
     }
 
     /// Whose delivery it is.
-    pub fn provider(&self) -> &ProviderName {
+    pub fn provider(&self) -> &Name {
         self.key().provider()
     }
 
     /// Which consumer's it is, where they have names.
-    pub fn consumer(&self) -> Option<&ProviderName> {
+    pub fn consumer(&self) -> Option<&Name> {
         self.key().consumer()
     }
 
     /// Which event it is: what a sink can be made unique on.
     pub fn key(&self) -> &EventKey {
-        &self.facts.known.identity.key
+        &self.context.event.identity.key
     }
 
     /// The name of the shape that the body has; `None` where the provider's rule knows none, and
     /// the event is keyed on its body.
     pub fn shape(&self) -> Option<&'static str> {
-        self.facts.known.identity.shape
+        self.context.event.identity.shape
     }
 
     /// Whether its id is one that the sender uses for tests. It is never deduplicated: a random
     /// part stands in its key.
     pub fn is_test_id(&self) -> bool {
-        self.facts.known.identity.handling == Handling::TestId
+        self.context.event.identity.handling == Handling::TestId
     }
 
     /// Which attempt at the event this is, from 1; 0 where the store could not be asked, and for a
     /// question that is [answered](crate::event::Shape::answered) each time, for which nothing is claimed.
     pub fn attempt(&self) -> u32 {
-        self.facts.grant().map_or(0, |grant| grant.attempt)
+        self.context.grant().map_or(0, |grant| grant.attempt)
     }
 
     /// A number that grows with every claim of the event: a sink that remembers the highest one and
     /// refuses lower ones is safe from a handler that outlived its lease. 0 where there is no
     /// [attempt](Self::attempt).
     pub fn fence(&self) -> u64 {
-        self.facts.grant().map_or(0, |grant| grant.fence)
+        self.context.grant().map_or(0, |grant| grant.fence)
     }
 
     /// Whether an earlier attempt failed with other content under the same key.
     pub fn is_corrected(&self) -> bool {
-        self.facts.grant().is_some_and(|grant| grant.corrected)
+        self.context.grant().is_some_and(|grant| grant.corrected)
     }
 
     /// Whether the store could not be asked, so that this may be a copy: only where running
     /// unchecked was chosen.
     pub fn is_unchecked(&self) -> bool {
-        self.facts.is_unchecked()
+        self.context.is_unchecked()
     }
 
     /// When the event happened, as its content says.
     pub fn event_time(&self) -> Option<UnixTime> {
-        self.facts.known.identity.time
+        self.context.event.identity.time
     }
 
     /// Whether the event happened before the retention began: its record may have ended, so that it
     /// is no copy is not certain.
     pub fn predates_retention(&self) -> bool {
-        self.facts.known.predates_retention
+        self.context.event.predates_retention
     }
 
     /// When the delivery's head was received.
     pub fn received_at(&self) -> UnixTime {
-        self.facts.arrival.received_at
+        self.context.request_clock.received_at
     }
 
     /// When the delivery was signed, where that is signed too.
@@ -113,7 +113,7 @@ impl Delivery {
 
     /// Whether this receiver still holds the event.
     pub fn lease(&self) -> &Lease {
-        self.facts.lease()
+        self.context.lease()
     }
 }
 

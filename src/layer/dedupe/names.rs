@@ -6,13 +6,13 @@ use std::panic::Location;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::error::{ConfigError, ConfigErrorKind};
-use crate::event::{ProviderName, Scope};
+use crate::event::{Name, Scope};
 use crate::store::StoreIdentity;
 
 /// Whose names are taken, for as long as a layer or a service of theirs lives.
 static TAKEN: LazyLock<Mutex<Names>> = LazyLock::new(Mutex::default);
 
-type Names = HashMap<Name, Vec<Weak<TakenName>>>;
+type Names = HashMap<RegisteredName, Vec<Weak<TakenName>>>;
 
 fn taken() -> MutexGuard<'static, Names> {
     TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
@@ -20,9 +20,9 @@ fn taken() -> MutexGuard<'static, Names> {
 
 /// What the keys of a webhook have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Name {
+pub(super) struct RegisteredName {
     pub(super) store: StoreIdentity,
-    pub(super) provider: ProviderName,
+    pub(super) provider: Name,
     /// One of several hooks of a provider whose keys are never alike.
     pub(super) hook: Option<&'static str>,
     pub(super) scope: Option<Arc<Scope>>,
@@ -47,7 +47,7 @@ impl Owner {
 /// A name that is taken. Layers and services share it; the handlers that they run do not.
 #[derive(Debug)]
 pub(crate) struct TakenName {
-    name: Name,
+    name: RegisteredName,
     owner: Owner,
 }
 
@@ -57,7 +57,11 @@ impl TakenName {
     /// # Errors
     ///
     /// Another one has it, and sharing was not asked for.
-    pub(super) fn take(name: Name, owner: Owner, shares: bool) -> Result<Arc<Self>, ConfigError> {
+    pub(super) fn take(
+        name: RegisteredName,
+        owner: Owner,
+        shares: bool,
+    ) -> Result<Arc<Self>, ConfigError> {
         let mut names = taken();
         let holders = names.entry(name.clone()).or_default();
         let others: Vec<_> = holders.iter().filter_map(Weak::upgrade).collect();
@@ -75,7 +79,7 @@ impl TakenName {
     }
 }
 
-fn both(name: &Name, first: &Owner, second: &Owner) -> ConfigError {
+fn both(name: &RegisteredName, first: &Owner, second: &Owner) -> ConfigError {
     let scope = name.scope.as_deref().cloned().unwrap_or_default();
     let name = scope.encoded(&name.provider);
     ConfigError::new(

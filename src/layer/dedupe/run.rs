@@ -25,16 +25,16 @@ use http_body::Body;
 use tokio::time::{Instant, sleep_until};
 use tower_service::Service;
 
+use super::context::{DeliveryContext, LAST_STEPS};
 use super::delivery::Delivery;
-use super::facts::{Facts, LAST_STEPS};
-use super::hold::Hold;
-use super::never_again::NeverAgain;
+use super::delivery_task::{Answer, ClaimError, DeliveryTask};
+use super::held_claim::HeldClaim;
+use super::permanent::Permanent;
 use super::replay::keep_body;
-use super::ticket::{Answer, Stop, Ticket};
 use crate::event::payload::PayloadError;
 use crate::layer::authenticated::Authenticated;
 use crate::layer::observer::Verdict;
-use crate::layer::refusal::Refusal;
+use crate::layer::rejection_cause::RejectionCause;
 use crate::layer::response_body::ResponseBody;
 use crate::rejection::{Reason, Rejection};
 use crate::store::{Held, StoredResponse};
@@ -47,7 +47,7 @@ static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
     reason = "an `async fn` would hold what it is given twice"
 )]
 pub(super) fn run<S, B, RB>(
-    mut ticket: Ticket<RB, S::Error>,
+    mut task: DeliveryTask<RB, S::Error>,
     inner: S,
     parts: Box<Parts>,
 ) -> impl Future<Output = ()> + Send
@@ -59,46 +59,50 @@ where
     RB: Body<Data = Bytes> + Send + 'static,
 {
     async move {
-        if !ticket.facts.core.confirms.is_empty() {
+        if !task.context.core.confirms.is_empty() {
             // Behind a pointer, as everything that most deliveries do without.
-            if let Err(stop) = Box::pin(ticket.confirm()).await {
-                return stopped(&mut ticket, stop);
+            if let Err(stop) = Box::pin(task.confirm()).await {
+                return stopped(&mut task, stop);
             }
         }
-        let hold = match ticket.claim().await {
+        let hold = match task.claim().await {
             // Without a hold the store cannot be asked, and running unchecked was chosen; or it is
             // a question that is answered each time.
             Ok(hold) => hold,
-            Err(stop) => return stopped(&mut ticket, stop),
+            Err(stop) => return stopped(&mut task, stop),
         };
         let hold = hold.as_deref();
-        if let Some(refusal) = ticket.may_begin().err() {
+        if let Some(cause) = task.may_begin().err() {
             // Behind a pointer, as everything that most deliveries do without.
-            return Box::pin(give_back(&mut ticket, hold, refusal)).await;
+            return Box::pin(give_back(&mut task, hold, cause)).await;
         }
-        handle(&mut ticket, hold, inner, parts).await;
+        handle(&mut task, hold, inner, parts).await;
     }
 }
 
-fn stopped<RB, E>(ticket: &mut Ticket<RB, E>, stop: Stop) {
+fn stopped<RB, E>(task: &mut DeliveryTask<RB, E>, stop: ClaimError) {
     match stop {
-        Stop::Copy(stored) => answer_copy(ticket, stored),
-        Stop::Refused(refusal) => ticket.refuse(Verdict::Refused, refusal),
-        Stop::Abandoned => ticket.refuse(Verdict::Refused, Reason::InProgress),
+        ClaimError::Copy(stored) => answer_copy(task, stored),
+        ClaimError::Refused(cause) => task.refuse(Verdict::Refused, cause),
+        ClaimError::Abandoned => task.refuse(Verdict::Refused, Reason::InProgress),
     }
 }
 
-async fn give_back<RB, E>(ticket: &mut Ticket<RB, E>, hold: Option<&Hold>, refusal: Refusal) {
+async fn give_back<RB, E>(
+    task: &mut DeliveryTask<RB, E>,
+    hold: Option<&HeldClaim>,
+    cause: RejectionCause,
+) {
     if let Some(hold) = hold {
-        let retention = ticket.facts.core.retention;
-        hold.release(retention, ticket.answer_by()).await;
+        let retention = task.context.core.retention;
+        hold.release(retention, task.answer_by()).await;
     }
-    ticket.refuse(Verdict::Refused, refusal);
+    task.refuse(Verdict::Refused, cause);
 }
 
 /// A copy is told what the first delivery was, as far as that was kept.
-fn answer_copy<RB, E>(ticket: &mut Ticket<RB, E>, stored: StoredResponse) {
-    let mut response = ticket.facts.core.reception.rejection(Reason::AlreadyDone);
+fn answer_copy<RB, E>(task: &mut DeliveryTask<RB, E>, stored: StoredResponse) {
+    let mut response = task.context.core.endpoint.rejection(Reason::AlreadyDone);
     if let Some(body) = stored.body {
         *response.status_mut() = StatusCode::from_u16(stored.status).unwrap_or(StatusCode::OK);
         *response.body_mut() = ResponseBody::own(body);
@@ -122,8 +126,8 @@ fn answer_copy<RB, E>(ticket: &mut Ticket<RB, E>, stored: StoredResponse) {
     response
         .headers_mut()
         .insert(&REPLAYED, HeaderValue::from_static("true"));
-    ticket.give(
-        Verdict::Copy,
+    task.give(
+        Verdict::Duplicate,
         Some(&Reason::AlreadyDone.into()),
         Ok(response),
     );
@@ -131,8 +135,8 @@ fn answer_copy<RB, E>(ticket: &mut Ticket<RB, E>, stored: StoredResponse) {
 
 /// Waits until the service inside can take one more, runs the handler and records its outcome.
 async fn handle<S, B, RB>(
-    ticket: &mut Ticket<RB, S::Error>,
-    hold: Option<&Hold>,
+    task: &mut DeliveryTask<RB, S::Error>,
+    hold: Option<&HeldClaim>,
     mut inner: S,
     mut parts: Box<Parts>,
 ) where
@@ -142,28 +146,28 @@ async fn handle<S, B, RB>(
     B: From<Bytes> + Send + 'static,
     RB: Body<Data = Bytes> + Send + 'static,
 {
-    let facts = Arc::clone(&ticket.facts);
+    let context = Arc::clone(&task.context);
     let ready = match poll_fn(|cx| Poll::Ready(poll_ready(&mut inner, cx))).await {
         Poll::Ready(ready) => ready.map(|ready| ready.map(|()| inner)),
         // Behind a pointer, as everything that most deliveries do without.
-        Poll::Pending => match Box::pin(until_ready(ticket, inner)).await {
+        Poll::Pending => match Box::pin(until_ready(task, inner)).await {
             Ok(ready) => ready,
-            Err(refusal) => return Box::pin(give_back(ticket, hold, refusal)).await,
+            Err(cause) => return Box::pin(give_back(task, hold, cause)).await,
         },
     };
     let outcome = match ready {
         Ok(Ok(mut inner)) => {
             // From here on the body is the handler's: once it lets go of it, nobody keeps it.
-            let mark = Authenticated::of(&facts.proofs, ticket.body.take());
+            let mark = Authenticated::of(&context.auth, task.body.take());
             let body = mark.body().cloned().unwrap_or_default();
-            let delivery = Delivery::new(Arc::clone(&facts), mark.clone());
+            let delivery = Delivery::new(Arc::clone(&context), mark.clone());
             parts.extensions.insert(mark);
             parts.extensions.insert(delivery);
             let request = Request::from_parts(*parts, B::from(body));
             if let Some(hold) = hold {
                 hold.begin_work();
             }
-            facts.handling.store(true, Ordering::Release);
+            context.handling.store(true, Ordering::Release);
             // Called apart from what it returns: the request is nobody's any more.
             let called = catch_unwind(AssertUnwindSafe(|| inner.call(request)));
             let mut response = pin!(called.ok());
@@ -176,49 +180,49 @@ async fn handle<S, B, RB>(
         Err(Panicked) => Err(Panicked),
     };
     let (end, answer) = match outcome {
-        Ok(Ok(response)) if settles(&response) => settled(&facts, response).await,
+        Ok(Ok(response)) if settles(&response) => settled(&context, response).await,
         Ok(Ok(response)) if is_nested(&response) => {
             (Err(Reason::Nested), Ok(response.map(ResponseBody::inner)))
         }
         Ok(Ok(mut response)) => {
-            let profile = &facts.core.reception.profile;
-            *response.status_mut() = profile.failure(response.status());
+            let contract = &context.core.endpoint.contract;
+            *response.status_mut() = contract.failure(response.status());
             let answer = Ok(response.map(ResponseBody::inner));
             (Err(Reason::HandlerFailed), answer)
         }
         Ok(Err(error)) => (Err(Reason::HandlerFailed), Err(error)),
-        Err(Panicked) => panicked(&facts),
+        Err(Panicked) => panicked(&context),
     };
     let ended_at = Instant::now();
-    facts.outcome_known(ended_at);
+    context.outcome_known(ended_at);
     match (end, hold) {
         (Ok(stored), Some(hold)) => {
             // Recorded as done, and only then said to be.
-            let answer_by = ticket.answer_by();
-            let overdue = || ticket.refuse(Verdict::Unfinished, Reason::NotRecorded);
+            let answer_by = task.answer_by();
+            let overdue = || task.refuse(Verdict::Unfinished, Reason::NotRecorded);
             match hold.complete(stored, ended_at, answer_by, overdue).await {
-                Held::Held => ticket.give(Verdict::Handled, None, answer),
+                Held::Held => task.give(Verdict::Handled, None, answer),
                 // The effect took place, and the event is another receiver's now.
-                Held::Fenced => ticket.refuse(Verdict::Failed, Reason::LeaseLost),
+                Held::Fenced => task.refuse(Verdict::Failed, Reason::LeaseLost),
             }
         }
-        (Ok(_), None) => ticket.give(Verdict::Handled, None, answer),
+        (Ok(_), None) => task.give(Verdict::Handled, None, answer),
         (Err(reason), hold) => {
             // Released before the answer, so that the sender's next attempt finds the event free.
             if let Some(hold) = hold {
-                let retention = facts.core.retention;
-                hold.release(retention, ticket.answer_by()).await;
+                let retention = context.core.retention;
+                hold.release(retention, task.answer_by()).await;
             }
-            let refusal = why(reason, &answer);
-            ticket.give(Verdict::Failed, Some(&refusal), answer);
+            let cause = why(reason, &answer);
+            task.give(Verdict::Failed, Some(&cause), answer);
         }
     }
 }
 
 /// Why a handler has failed, as far as its answer says.
-fn why<RB, E>(reason: Reason, answer: &Answer<RB, E>) -> Refusal {
+fn why<RB, E>(reason: Reason, answer: &Answer<RB, E>) -> RejectionCause {
     if reason == Reason::Nested {
-        return Refusal::nested();
+        return RejectionCause::nested();
     }
     let response = answer.as_ref().ok();
     let payload = response.and_then(|response| response.extensions().get::<PayloadError>());
@@ -247,35 +251,35 @@ where
 ///
 /// A service that is not ready in time is dropped here, with its place in a queue.
 async fn until_ready<S, B, RB>(
-    ticket: &mut Ticket<RB, S::Error>,
+    task: &mut DeliveryTask<RB, S::Error>,
     mut inner: S,
-) -> Result<Result<Result<S, S::Error>, Panicked>, Refusal>
+) -> Result<Result<Result<S, S::Error>, Panicked>, RejectionCause>
 where
     S: Service<Request<B>, Response = Response<RB>>,
 {
-    let facts = Arc::clone(&ticket.facts);
-    let reception = &facts.core.reception;
-    let _place = reception.budget.wait().ok_or(Reason::BudgetUsedUp)?;
+    let context = Arc::clone(&task.context);
+    let endpoint = &context.core.endpoint;
+    let _place = endpoint.budget.wait().ok_or(Reason::BudgetUsedUp)?;
     let mut ready = poll_fn(|cx| poll_ready(&mut inner, cx));
     let in_time = tokio::select! {
         biased;
         ready = &mut ready => Some(ready),
-        () = facts.core.drain.begun() => return Err(Reason::Draining.into()),
-        () = sleep_until(facts.arrival.deadline) => None,
+        () = context.core.drain.begun() => return Err(Reason::Draining.into()),
+        () = sleep_until(context.request_clock.deadline) => None,
     };
     let ready = match in_time {
         Some(ready) => ready,
-        None if reception.profile.retries_at_all() => return Err(Reason::NotReady.into()),
+        None if endpoint.contract.retries_at_all() => return Err(Reason::NotReady.into()),
         None => {
-            ticket.answer_early(Reason::NotReady);
+            task.answer_early(Reason::NotReady);
             tokio::select! {
                 biased;
                 ready = &mut ready => ready,
-                () = facts.lease().lost() => return Err(Reason::InProgress.into()),
+                () = context.lease().lost() => return Err(Reason::InProgress.into()),
             }
         }
     };
-    if facts.is_lease_lost() {
+    if context.is_lease_lost() {
         return Err(Reason::InProgress.into());
     }
     Ok(ready.map(|ready| ready.map(|()| inner)))
@@ -300,15 +304,15 @@ type Outcome<RB, E> = (Result<StoredResponse, Reason>, Answer<RB, E>);
 
 /// Keeps what copies are to be told of the response.
 fn settled<RB, E>(
-    facts: &Facts,
+    context: &DeliveryContext,
     response: Response<RB>,
 ) -> Either<Ready<Outcome<RB, E>>, impl Future<Output = Outcome<RB, E>> + Send>
 where
     RB: Body<Data = Bytes> + Send + 'static,
     E: Send + 'static,
 {
-    match facts.core.replay_body {
-        Some(limit) => Either::Right(Box::pin(replayable(facts, response, limit))),
+    match context.core.replay_body {
+        Some(limit) => Either::Right(Box::pin(replayable(context, response, limit))),
         None => {
             let status = response.status().as_u16();
             let stored = StoredResponse {
@@ -322,21 +326,25 @@ where
 }
 
 /// Keeps a short body too. It has the rights of its handler.
-async fn replayable<RB, E>(facts: &Facts, response: Response<RB>, limit: usize) -> Outcome<RB, E>
+async fn replayable<RB, E>(
+    context: &DeliveryContext,
+    response: Response<RB>,
+    limit: usize,
+) -> Outcome<RB, E>
 where
     RB: Body<Data = Bytes>,
 {
     // Behind the deadline, so that the sender is told by then that the handler goes on.
-    let kept = keep_body(response, limit, facts.arrival.deadline + LAST_STEPS);
+    let kept = keep_body(response, limit, context.request_clock.deadline + LAST_STEPS);
     match AssertUnwindSafe(kept).catch_unwind().await {
         Ok((response, stored)) => (Ok(stored), Ok(response)),
-        Err(_panic) => panicked(facts),
+        Err(_panic) => panicked(context),
     }
 }
 
-fn panicked<RB, E>(facts: &Facts) -> Outcome<RB, E> {
+fn panicked<RB, E>(context: &DeliveryContext) -> Outcome<RB, E> {
     let reason = Reason::HandlerPanicked;
-    (Err(reason), Ok(facts.core.reception.rejection(reason)))
+    (Err(reason), Ok(context.core.endpoint.rejection(reason)))
 }
 
 /// Whether a layer inside has refused the delivery for want of a place of its own.
@@ -347,5 +355,5 @@ fn is_nested<RB>(response: &Response<RB>) -> bool {
 
 /// Whether the event is done with this response.
 fn settles<RB>(response: &Response<RB>) -> bool {
-    response.status().is_success() || NeverAgain::is_marked(response)
+    response.status().is_success() || Permanent::is_marked(response)
 }

@@ -7,11 +7,11 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::core::Core;
+use super::delivery_task::Answer;
 use super::handle::check_outermost;
 use super::names::TakenName;
-use super::ticket::Answer;
-use crate::layer::proofs::Proofs;
+use super::state::DedupeState;
+use crate::layer::auth_state::AuthState;
 use crate::layer::response_body::ResponseBody;
 
 /// A service whose handler runs once for each event.
@@ -20,13 +20,13 @@ use crate::layer::response_body::ResponseBody;
 #[derive(Debug, Clone)]
 pub struct Dedupe<S> {
     inner: S,
-    core: Arc<Core>,
+    core: Arc<DedupeState>,
     /// Taken as long as the service lives, and not for its requests.
     _name: Arc<TakenName>,
 }
 
 impl<S> Dedupe<S> {
-    pub(super) fn new(inner: S, core: Arc<Core>, name: Arc<TakenName>) -> Self {
+    pub(super) fn new(inner: S, core: Arc<DedupeState>, name: Arc<TakenName>) -> Self {
         Self {
             inner,
             core,
@@ -57,22 +57,22 @@ where
         let inner = self.inner.clone();
         let core = Arc::clone(&self.core);
         let (mut parts, mut body) = request.into_parts();
-        let mut proofs = Proofs::take(&mut parts, &core.reception);
-        proofs.arrival(&core.reception);
+        let mut auth = AuthState::take(&mut parts, &core.endpoint);
+        auth.arrival(&core.endpoint);
         Box::pin(async move {
             let admitted = match check_outermost(&parts) {
-                Ok(()) => core.admit(&parts, &mut body, &mut proofs).await,
-                Err(refusal) => Err(refusal),
+                Ok(()) => core.admit(&parts, &mut body, &mut auth).await,
+                Err(cause) => Err(cause),
             };
             match admitted {
-                Ok(known) => {
-                    core.handle(known, proofs, Box::new(parts), inner)
+                Ok(event) => {
+                    core.handle(event, auth, Box::new(parts), inner)
                         .answer()
                         .await
                 }
-                Err(refusal) => {
-                    let reception = &core.reception;
-                    let refused = reception.refuse(&refusal, &mut parts, &proofs, body);
+                Err(cause) => {
+                    let endpoint = &core.endpoint;
+                    let refused = endpoint.refuse(&cause, &mut parts, &auth, body);
                     Ok(refused.await.map(ResponseBody::own))
                 }
             }

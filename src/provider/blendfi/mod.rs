@@ -29,12 +29,12 @@ mod payload;
 use std::time::Duration;
 
 use super::Provider;
-use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
+use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract};
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
-use crate::event::{EventRule, ProviderName, Shape};
+use crate::event::{EventRule, Name, Shape};
 use crate::secret::{KeyRing, NamedSecret, SecretFormat, api_key};
-use crate::signature::{Piece, Scheme, Verifier};
+use crate::signature::{Component, Scheme, Verifier};
 
 pub use payload::{Conversion, Data, EventType, Payload, StandbyReason};
 
@@ -55,14 +55,18 @@ pub fn blendfi(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
     let scheme = Scheme::builder("X-Blendfi-Signature")
         .pairs("t", "v1", Encoding::Hex)
         .shown_id_header("X-Blendfi-Event-Id")
-        .content([Piece::Timestamp, Piece::Literal("."), Piece::Body])
+        .content([
+            Component::Timestamp,
+            Component::Literal("."),
+            Component::Body,
+        ])
         .secrets(secret_format())
         .build()?;
     let event = Shape::new("event", ["/id"])?
         .own_id()?
         .fingerprint(["/type", "/data"])?
         .time("/created_at")?;
-    let profile = DeliveryProfile::new(
+    let contract = SenderContract::new(
         RetrySchedule::Fixed {
             interval: Duration::from_secs(30),
             attempts: 5,
@@ -72,10 +76,10 @@ pub fn blendfi(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
     .with_time_to_answer(Duration::from_secs(5))
     .with_redelivery_by_hand();
     Ok(Provider::signed(
-        ProviderName::new("blendfi")?,
+        Name::new("blendfi")?,
         Verifier::new(scheme, keys),
         EventRule::members([event])?.checked_header("X-Blendfi-Event-Id")?,
-        profile,
+        contract,
     ))
 }
 

@@ -35,10 +35,10 @@ use serde::Deserialize;
 
 use super::Provider;
 use super::fields::{Fields, RawJson};
-use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
+use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract};
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
-use crate::event::{EventRule, ProviderName, Shape};
+use crate::event::{EventRule, Name, Shape};
 use crate::path::PathTokens;
 use crate::secret::KeyRing;
 use crate::signature::{Scheme, Verifier};
@@ -74,7 +74,7 @@ pub fn bloque_accounts(tokens: PathTokens) -> Result<Provider, ConfigError> {
         name()?,
         tokens,
         EventRule::members([account, card])?.or_body("account"),
-        profile(),
+        contract(),
     )
     .hook("account"))
 }
@@ -107,17 +107,17 @@ pub fn bloque_payments(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError
         name()?,
         Verifier::new(scheme, keys),
         EventRule::members([by_id, by_payment])?.or_body("payment"),
-        profile(),
+        contract(),
     )
     .hook("payment"))
 }
 
-fn name() -> Result<ProviderName, ConfigError> {
-    ProviderName::new("bloque")
+fn name() -> Result<Name, ConfigError> {
+    Name::new("bloque")
 }
 
-fn profile() -> DeliveryProfile {
-    DeliveryProfile::new(
+fn contract() -> SenderContract {
+    SenderContract::new(
         RetrySchedule::Unstated {
             interval: Duration::from_secs(30),
             horizon: Duration::from_secs(86_400),

@@ -42,9 +42,9 @@ mod payload;
 use std::time::Duration;
 
 use super::Provider;
-use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
+use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract};
 use crate::error::ConfigError;
-use crate::event::{EventRule, ProviderName, Shape};
+use crate::event::{EventRule, Name, Shape};
 use crate::source::Allowlist;
 
 pub use payload::{OrderType, Payload, Status};
@@ -69,8 +69,8 @@ pub fn bloquo(allowlist: Allowlist) -> Result<Provider, ConfigError> {
             "/OrderType|/orderType",
         ])?
         .time("/FinalizedAt|/finalizedAt")?;
-    let profile = DeliveryProfile::new(
-        RetrySchedule::Doubling {
+    let contract = SenderContract::new(
+        RetrySchedule::Exponential {
             first: Duration::from_secs(60),
             attempts: 10,
         },
@@ -78,10 +78,10 @@ pub fn bloquo(allowlist: Allowlist) -> Result<Provider, ConfigError> {
     )
     .with_redelivery_by_hand();
     Ok(Provider::from_source(
-        ProviderName::new("bloquo")?,
+        Name::new("bloquo")?,
         allowlist,
         EventRule::members([order])?,
-        profile,
+        contract,
     ))
 }
 

@@ -31,9 +31,9 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Provider;
-use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
+use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract};
 use crate::error::ConfigError;
-use crate::event::{EventRule, ProviderName, Shape};
+use crate::event::{EventRule, Name, Shape};
 use crate::layer::ConfirmLimits;
 use crate::path::PathTokens;
 use check::StatusCheck;
@@ -134,13 +134,13 @@ impl BloxBuilder {
         let checkout = Shape::new("checkout", key.into_iter().chain(time))?
             .fingerprint(["/amount"])?
             .time("/timestamp")?;
-        let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None)
+        let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None)
             .with_time_to_answer(Duration::from_secs(10));
         Ok(Provider::by_secret_path(
-            ProviderName::new("blox")?,
+            Name::new("blox")?,
             self.tokens,
             EventRule::members([checkout])?,
-            profile,
+            contract,
         ))
     }
 }

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderValue};
 
 use super::{presets, tokens};
-use crate::event::{EventRule, ProviderName, Shape};
+use crate::event::{EventRule, Name, Shape};
 use crate::provider::blox;
 
 /// Bodies of every preset and of some rules of a user's own, with what they are known by: the rule,
@@ -15,7 +15,7 @@ use crate::provider::blox;
 const CORPUS: &str = include_str!("../../../tests/data/keys.tsv");
 
 /// The rule of this name, and whose events it reads.
-fn rule(name: &str) -> (EventRule, ProviderName) {
+fn rule(name: &str) -> (EventRule, Name) {
     let [
         blendfi,
         bloquo,
@@ -42,7 +42,7 @@ fn rule(name: &str) -> (EventRule, ProviderName) {
         "slack" => slack,
         "standard_webhooks" => standard,
         "stripe" => stripe,
-        _ => return (custom(name), ProviderName::new("custom").unwrap()),
+        _ => return (custom(name), Name::new("custom").unwrap()),
     };
     (preset.rule, preset.name)
 }

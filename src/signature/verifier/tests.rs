@@ -17,7 +17,11 @@ const OTHER: &str = "00000000000000000000000000000000000000000000000000000000000
 fn scheme() -> Scheme {
     Scheme::builder("x-acme-signature")
         .pairs("t", "v1", Encoding::Hex)
-        .content([Piece::Timestamp, Piece::Literal("."), Piece::Body])
+        .content([
+            Component::Timestamp,
+            Component::Literal("."),
+            Component::Body,
+        ])
         .build()
         .unwrap()
 }
@@ -231,11 +235,11 @@ fn headers_stand_once_and_of_one_family() {
 
 fn standard() -> Verifier {
     let content = [
-        Piece::Id,
-        Piece::Literal("."),
-        Piece::Timestamp,
-        Piece::Literal("."),
-        Piece::Body,
+        Component::Id,
+        Component::Literal("."),
+        Component::Timestamp,
+        Component::Literal("."),
+        Component::Body,
     ];
     let scheme = Scheme::builder("webhook-signature")
         .timestamp_header("webhook-timestamp")
@@ -347,7 +351,7 @@ fn standard_webhooks_in_either_family_or_in_both_alike() {
 fn content_is_built_from_pieces_before_and_after_the_body() {
     // printf 'v0:1777899600:a=b' | openssl dgst -sha256 -hmac "$SECRET"
     const SLACK: &str = "v0=2ad774c4765bb1779cae89edc44406514d802f862225a3f9c52c40ff9a539a45";
-    let build = |prefix, content: &[Piece]| {
+    let build = |prefix, content: &[Component]| {
         let scheme = Scheme::builder("x-signature")
             .single(prefix, Encoding::Hex)
             .timestamp_header("x-time")
@@ -360,7 +364,7 @@ fn content_is_built_from_pieces_before_and_after_the_body() {
         let headers = headers(&[("x-time", "1777899600"), ("x-signature", signature)]);
         verifier.verify(&headers, b"a=b", secs(SIGNED)).is_ok()
     };
-    let (literal, time, body) = (Piece::Literal, Piece::Timestamp, Piece::Body);
+    let (literal, time, body) = (Component::Literal, Component::Timestamp, Component::Body);
     assert!(check(
         &build("v0=", &[literal("v0:"), time, literal(":"), body]),
         SLACK
@@ -380,7 +384,7 @@ fn an_id_and_what_follows_it_have_one_reading() {
     let scheme = Scheme::builder("x-signature")
         .single("", Encoding::Hex)
         .id_header("x-id")
-        .content([Piece::Id, Piece::Literal("::"), Piece::Body])
+        .content([Component::Id, Component::Literal("::"), Component::Body])
         .build()
         .unwrap();
     let verifier = Verifier::new(scheme, SigningSecret::from_text(OLD).unwrap());
@@ -435,8 +439,8 @@ proptest! {
         expired: bool,
         after in prop::sample::select(vec![None, Some("."), Some("|end")]),
     ) {
-        let mut content = vec![Piece::Timestamp, Piece::Literal("."), Piece::Body];
-        content.extend(after.map(Piece::Literal));
+        let mut content = vec![Component::Timestamp, Component::Literal("."), Component::Body];
+        content.extend(after.map(Component::Literal));
         let scheme = Scheme::builder("x-acme-signature")
             .pairs("t", "v1", Encoding::Hex)
             .content(content)

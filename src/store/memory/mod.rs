@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::error::{ConfigError, ConfigErrorKind};
-use crate::event::{EventKey, ProviderName};
+use crate::event::{EventKey, Name};
 
 use super::Store;
 use super::command::{Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Release, Renew};
@@ -44,10 +44,10 @@ use self::space::Space;
 /// Clones share their records.
 ///
 /// ```
-/// use tower_webhook::{MemoryStore, ProviderName};
+/// use tower_webhook::{MemoryStore, Name};
 ///
 /// let store = MemoryStore::with_capacity(50_000)?;
-/// let sandbox = store.namespace(ProviderName::new("sandbox")?);
+/// let sandbox = store.namespace(Name::new("sandbox")?);
 /// # drop(sandbox);
 /// # Ok::<(), tower_webhook::ConfigError>(())
 /// ```
@@ -55,7 +55,7 @@ use self::space::Space;
 pub struct MemoryStore {
     pool: Arc<Pool>,
     space: Arc<Space>,
-    namespace: Option<ProviderName>,
+    namespace: Option<Name>,
 }
 
 const DEFAULT_CAPACITY: usize = 1_000_000;
@@ -101,7 +101,7 @@ impl MemoryStore {
     ///
     /// Namespaces stand side by side; the namespace of a namespace is not inside it.
     #[must_use]
-    pub fn namespace(&self, name: ProviderName) -> Self {
+    pub fn namespace(&self, name: Name) -> Self {
         let namespace = Some(name);
         Self {
             pool: Arc::clone(&self.pool),
@@ -249,7 +249,7 @@ impl Store for MemoryStore {
 
     async fn unfinished(
         &self,
-        provider: &ProviderName,
+        provider: &Name,
         limit: usize,
     ) -> Result<Vec<RecordView>, StoreError> {
         let mut found = Vec::new();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::clock::UnixTime;
-use crate::event::ProviderName;
+use crate::event::Name;
 
 use super::clock::StoreClock;
 use super::room::Room;
@@ -22,7 +22,7 @@ const SWEEP_PER_SHARD: usize = 1_024;
 pub(super) struct Pool {
     pub(super) clock: StoreClock,
     pub(super) room: Room,
-    spaces: Mutex<BTreeMap<Option<ProviderName>, Arc<Space>>>,
+    spaces: Mutex<BTreeMap<Option<Name>, Arc<Space>>>,
     /// When all shards were last swept, in microseconds.
     swept: AtomicU64,
 }
@@ -38,7 +38,7 @@ impl Pool {
     }
 
     /// The records of this namespace.
-    pub(super) fn space(&self, namespace: Option<ProviderName>) -> Arc<Space> {
+    pub(super) fn space(&self, namespace: Option<Name>) -> Arc<Space> {
         let mut spaces = self.spaces.lock().unwrap_or_else(PoisonError::into_inner);
         let space = spaces
             .entry(namespace)

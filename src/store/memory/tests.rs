@@ -20,8 +20,8 @@ use crate::testing::check_store;
 const LEASE: Duration = Duration::from_secs(15);
 const RETENTION: Duration = Duration::from_secs(600);
 
-fn name(name: &'static str) -> ProviderName {
-    ProviderName::new(name).unwrap()
+fn name(name: &'static str) -> Name {
+    Name::new(name).unwrap()
 }
 
 fn key(number: usize) -> EventKey {

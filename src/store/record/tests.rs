@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::*;
-use crate::event::ProviderName;
+use crate::event::Name;
 use crate::store::command::ContentType;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -22,7 +22,7 @@ fn fence_at(secs: u64) -> u64 {
 }
 
 fn key() -> EventKey {
-    EventKey::new(ProviderName::new("acme").unwrap(), ["evt_1"]).unwrap()
+    EventKey::new(Name::new("acme").unwrap(), ["evt_1"]).unwrap()
 }
 
 fn token(name: u8) -> Token {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::event::ProviderName;
+use crate::event::Name;
 use crate::store::identity::StoreIdentity;
 
 use super::RedisStore;
@@ -38,7 +38,7 @@ pub(super) enum Target {
 #[must_use]
 pub struct RedisStoreBuilder {
     target: Target,
-    namespace: Option<ProviderName>,
+    namespace: Option<Name>,
     deadline: Duration,
     partitions: u32,
     certificates: Certificates,
@@ -59,7 +59,7 @@ impl RedisStoreBuilder {
 
     /// Keeps the records apart from those of other namespaces of the same Redis; `default`
     /// unless set. Sandbox and production are two.
-    pub fn namespace(mut self, name: ProviderName) -> Self {
+    pub fn namespace(mut self, name: Name) -> Self {
         self.namespace = Some(name);
         self
     }
@@ -140,7 +140,7 @@ impl RedisStoreBuilder {
         }
         let namespace = match namespace {
             Some(name) => name,
-            None => ProviderName::new("default").map_err(|error| setting(error.to_string()))?,
+            None => Name::new("default").map_err(|error| setting(error.to_string()))?,
         };
         let layout = Layout::new(namespace, partitions);
         let mut servers = None;

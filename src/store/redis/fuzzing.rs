@@ -4,7 +4,7 @@ use bytes::Bytes;
 use redis::{RedisError, Value};
 
 use crate::clock::UnixTime;
-use crate::event::{EventKey, ProviderName};
+use crate::event::{EventKey, Name};
 use crate::store::command::{ClaimOutcome, Held};
 use crate::store::error::StoreErrorKind;
 use crate::store::fuzzing::Kept;
@@ -67,7 +67,7 @@ pub fn state(value: Bytes) -> Option<Kept> {
 pub type Batch = (Option<u64>, Vec<(String, Option<EventKey>)>);
 
 /// The answer to `SCAN` in this namespace.
-pub fn scan(answer: Value, namespace: ProviderName, partitions: u32) -> Read<Batch> {
+pub fn scan(answer: Value, namespace: Name, partitions: u32) -> Read<Batch> {
     let layout = Layout::new(namespace, partitions);
     let (next, keys) = scan::batch(answer, &layout, None).map_err(|fault| fault.kind())?;
     let keys = keys.into_iter().map(|(text, shown)| match shown {
@@ -78,7 +78,7 @@ pub fn scan(answer: Value, namespace: ProviderName, partitions: u32) -> Read<Bat
 }
 
 /// Where a record stands, and the name that it holds itself.
-pub fn place(key: &EventKey, namespace: ProviderName, partitions: u32) -> (String, Option<String>) {
+pub fn place(key: &EventKey, namespace: Name, partitions: u32) -> (String, Option<String>) {
     let place = Layout::new(namespace, partitions).place(key);
     (place.key, place.name)
 }

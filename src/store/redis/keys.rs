@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::event::{EventKey, ProviderName, Scope};
+use crate::event::{EventKey, Name, Scope};
 use crate::store::token::Token;
 
 /// An encoded key up to this length stands in the Redis key as it is.
@@ -16,7 +16,7 @@ const HASHED: &str = "%~";
 /// long, or holds anything but visible ASCII, is hashed; its record then holds the key itself.
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
-    namespace: ProviderName,
+    namespace: Name,
     partitions: u32,
 }
 
@@ -38,7 +38,7 @@ pub(super) enum Shown {
 }
 
 impl Layout {
-    pub(super) fn new(namespace: ProviderName, partitions: u32) -> Self {
+    pub(super) fn new(namespace: Name, partitions: u32) -> Self {
         Self {
             namespace,
             // A store without partitions cannot be built.
@@ -46,7 +46,7 @@ impl Layout {
         }
     }
 
-    pub(super) fn namespace(&self) -> &ProviderName {
+    pub(super) fn namespace(&self) -> &Name {
         &self.namespace
     }
 
@@ -93,7 +93,7 @@ impl Layout {
     }
 
     /// The pattern of all records, or of those of one provider. It may match other keys too.
-    pub(super) fn pattern(&self, provider: Option<&ProviderName>) -> String {
+    pub(super) fn pattern(&self, provider: Option<&Name>) -> String {
         match provider {
             Some(provider) => format!("wh:{}:{{*}}:{provider}[:@/]*", self.namespace),
             None => format!("wh:{}:{{*}}:*", self.namespace),
@@ -101,7 +101,7 @@ impl Layout {
     }
 
     /// Reads a Redis key back; `None` where it is not that of a record of this namespace.
-    pub(super) fn read(&self, key: &str) -> Option<(ProviderName, Shown)> {
+    pub(super) fn read(&self, key: &str) -> Option<(Name, Shown)> {
         let rest = key.strip_prefix("wh:")?;
         let rest = rest.strip_prefix(self.namespace.as_str())?;
         let (partition, encoded) = rest.strip_prefix(":{")?.split_once("}:")?;
@@ -125,11 +125,11 @@ mod tests {
     use super::*;
 
     fn layout() -> Layout {
-        Layout::new(ProviderName::new("live").unwrap(), 256)
+        Layout::new(Name::new("live").unwrap(), 256)
     }
 
     fn key(parts: &[&str]) -> EventKey {
-        EventKey::new(ProviderName::new("acme").unwrap(), parts).unwrap()
+        EventKey::new(Name::new("acme").unwrap(), parts).unwrap()
     }
 
     #[test]
@@ -146,7 +146,7 @@ mod tests {
         let place = layout().place(&key(&["evt_1"]));
         assert_eq!(place.key, "wh:live:{134}:acme:evt_1");
         assert_eq!(place.name, None);
-        let tenant = Some(ProviderName::new("shop-7").unwrap());
+        let tenant = Some(Name::new("shop-7").unwrap());
         let place = layout().place(&key(&["1042", "a:b"]).of_tenant(tenant));
         assert!(
             place.key.ends_with(":acme@shop-7:1042:a%3Ab"),
@@ -165,7 +165,7 @@ mod tests {
             let hash = tail.strip_prefix("acme:%~").unwrap();
             assert_eq!(hash.len(), 43, "{part:?}");
             assert_eq!(place.name, Some(key(&[part]).encoded()));
-            let provider = ProviderName::new("acme").unwrap();
+            let provider = Name::new("acme").unwrap();
             assert_eq!(layout().read(&place.key), Some((provider, Shown::Hashed)));
         }
         assert_eq!(
@@ -179,7 +179,7 @@ mod tests {
     fn foreign_keys_are_not_read() {
         let own = layout().place(&key(&["evt_1"])).key;
         assert!(layout().read(&own).is_some());
-        let elsewhere = Layout::new(ProviderName::new("liv").unwrap(), 256);
+        let elsewhere = Layout::new(Name::new("liv").unwrap(), 256);
         assert_eq!(elsewhere.read(&own), None);
         for foreign in [
             "",
@@ -200,7 +200,7 @@ mod tests {
             a in prop::collection::vec(".{1,60}", 1..4),
             b in prop::collection::vec("[a-z%~:]{1,60}", 1..4),
         ) {
-            let provider = ProviderName::new("acme").unwrap();
+            let provider = Name::new("acme").unwrap();
             let keys = [a, b].map(|parts| EventKey::new(provider.clone(), &parts).unwrap());
             let places = keys.each_ref().map(|key| layout().place(key));
             prop_assert_eq!(keys[0] == keys[1], places[0].key == places[1].key);

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use redis::{ErrorKind, ServerErrorKind};
 
-use crate::event::{EventKey, ProviderName};
+use crate::event::{EventKey, Name};
 
 use super::Store;
 use super::command::{Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Release, Renew};
@@ -142,13 +142,13 @@ pub use self::error::{RedisConnectError, RedisConnectErrorKind};
 /// [given](RedisStore::from_connection) they are made over that one, and wait with the rest.
 ///
 /// ```no_run
-/// use tower_webhook::{ProviderName, RedisStore};
+/// use tower_webhook::{Name, RedisStore};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = RedisStore::connect("redis://127.0.0.1:6379").await?;
 ///
 /// let sandbox = RedisStore::builder("redis+sentinel://s1:26379,s2:26379/main")
-///     .namespace(ProviderName::new("sandbox")?)
+///     .namespace(Name::new("sandbox")?)
 ///     .connect()
 ///     .await?;
 /// # Ok(())
@@ -395,7 +395,7 @@ impl Store for RedisStore {
 
     async fn unfinished(
         &self,
-        provider: &ProviderName,
+        provider: &Name,
         limit: usize,
     ) -> Result<Vec<RecordView>, StoreError> {
         let scan = Scan::new(&self.link, &self.layout, Some(provider));

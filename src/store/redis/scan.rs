@@ -6,7 +6,7 @@ use bytes::Bytes;
 use redis::Value;
 
 use crate::clock::UnixTime;
-use crate::event::ProviderName;
+use crate::event::Name;
 use crate::store::command::{Counts, RecordView};
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::record::Record;
@@ -27,7 +27,7 @@ const MOST_BEGINNINGS: u32 = 3;
 pub(super) struct Scan<'a> {
     link: &'a Link,
     layout: &'a Layout,
-    provider: Option<&'a ProviderName>,
+    provider: Option<&'a Name>,
 }
 
 /// Where to go on, if there is more, and some keys.
@@ -67,11 +67,7 @@ struct Found {
 }
 
 impl<'a> Scan<'a> {
-    pub(super) fn new(
-        link: &'a Link,
-        layout: &'a Layout,
-        provider: Option<&'a ProviderName>,
-    ) -> Self {
+    pub(super) fn new(link: &'a Link, layout: &'a Layout, provider: Option<&'a Name>) -> Self {
         Self {
             link,
             layout,
@@ -249,7 +245,7 @@ impl<'a> Scan<'a> {
 pub(super) fn batch(
     answer: Value,
     layout: &Layout,
-    provider: Option<&ProviderName>,
+    provider: Option<&Name>,
 ) -> Result<Batch, Fault> {
     let [next, Value::Array(keys)] = words(answer)? else {
         return Err(strange());
@@ -343,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_batch_is_a_cursor_and_keys() {
-        let layout = Layout::new(ProviderName::new("live").unwrap(), 256);
+        let layout = Layout::new(Name::new("live").unwrap(), 256);
         let own = || text("wh:live:{134}:acme:evt_1");
         let read = |words: Vec<Value>| batch(Value::Array(words), &layout, None);
         let keys = Value::Array(vec![own(), text("another"), Value::BulkString(vec![0xff])]);

@@ -41,7 +41,7 @@ const CONTENTS: [u8; 3] = [7, 8, 9];
 
 impl Pair {
     fn new(store: RedisStore) -> Self {
-        let provider = ProviderName::new("acme").unwrap();
+        let provider = Name::new("acme").unwrap();
         let key = |part: &str| EventKey::new(provider.clone(), [part]).unwrap();
         let long = "\u{e9}\n".repeat(60);
         Self {
@@ -340,7 +340,7 @@ async fn redis_does_what_the_rules_say_on_random_histories() {
 async fn a_finished_record_takes_little_more_than_a_plain_value() {
     let server = Server::start();
     let store = store(&server, 256).await;
-    let provider = ProviderName::new("blendfi").unwrap();
+    let provider = Name::new("blendfi").unwrap();
     let (mut ours, mut plain) = (0, 0);
     for number in 0..500 {
         let key = EventKey::new(provider.clone(), [format!("evt_{number:010}")]).unwrap();
@@ -384,7 +384,7 @@ async fn a_finished_record_takes_little_more_than_a_plain_value() {
 async fn redis_drops_a_record_when_its_retention_is_over() {
     let server = Server::start();
     let store = store(&server, 256).await;
-    let key = EventKey::new(ProviderName::new("acme").unwrap(), ["evt_1"]).unwrap();
+    let key = EventKey::new(Name::new("acme").unwrap(), ["evt_1"]).unwrap();
     let place = store.place(&key).key;
     let ttl = || -> u64 { server.ask(&["PTTL", &place]).parse().unwrap() };
     let mut claim = Claim {

@@ -2,13 +2,13 @@ use http::HeaderMap;
 
 use super::*;
 use crate::clock::UnixTime;
-use crate::delivery::{DeliveryProfile, RetriedStatuses, RetrySchedule};
+use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract};
 use crate::encoding::Encoding;
-use crate::event::{EventRule, ProviderName};
+use crate::event::{EventRule, Name};
 use crate::path::PathTokens;
 use crate::provider::{blendfi, bloquo, blox};
 use crate::secret::KeyRing;
-use crate::signature::{Piece, Scheme, SignatureErrorKind, Verifier};
+use crate::signature::{Component, Scheme, SignatureErrorKind, Verifier};
 use crate::source::Allowlist;
 use crate::testing::Sample;
 
@@ -39,20 +39,20 @@ fn standard() -> Provider {
         .timestamp_header("svix-timestamp")
         .id_header("svix-id")
         .content([
-            Piece::Id,
-            Piece::Literal("."),
-            Piece::Timestamp,
-            Piece::Literal("."),
-            Piece::Body,
+            Component::Id,
+            Component::Literal("."),
+            Component::Timestamp,
+            Component::Literal("."),
+            Component::Body,
         ])
         .build()
         .unwrap();
     let secret = SigningSecret::from_base64("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
     Provider::signed(
-        ProviderName::new("standard").unwrap(),
+        Name::new("standard").unwrap(),
         Verifier::new(scheme, secret),
         EventRule::signed_id(),
-        DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None),
+        SenderContract::new(RetrySchedule::Never, RetriedStatuses::None),
     )
 }
 

@@ -8,7 +8,7 @@ const RETENTION: Duration = Duration::from_secs(3_600);
 
 fn claim(token: u8) -> Claim {
     Claim {
-        key: EventKey::new(ProviderName::new("acme").unwrap(), ["evt_1"]).unwrap(),
+        key: EventKey::new(Name::new("acme").unwrap(), ["evt_1"]).unwrap(),
         token: Token::from_bytes([token; 16]),
         fingerprint: Fingerprint::of(b"paid"),
         lease: Duration::from_secs(15),

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use futures_util::future::BoxFuture;
 
 use super::*;
-use crate::delivery::RetriedStatuses;
+use crate::contract::RetriedStatuses;
 use crate::path::PathTokens;
 use crate::provider::{Provider, bloque_accounts};
 use crate::testing::Sample;
@@ -59,12 +59,12 @@ async fn history(sender: &Sender, statuses: &'static [u16]) -> History {
     histories.remove(0)
 }
 
-fn flat() -> DeliveryProfile {
+fn flat() -> SenderContract {
     let schedule = RetrySchedule::Fixed {
         interval: 30 * SECOND,
         attempts: 5,
     };
-    DeliveryProfile::new(schedule, RetriedStatuses::ServerErrorsAnd(&[409]))
+    SenderContract::new(schedule, RetriedStatuses::ServerErrorsAnd(&[409]))
 }
 
 fn seconds(history: &History) -> Vec<u64> {
@@ -99,12 +99,12 @@ async fn a_flat_sender_stops_at_2xx_at_a_final_status_and_after_its_last_attempt
 
 #[tokio::test(start_paused = true)]
 async fn a_doubling_sender_waits_longer_each_time_with_jitter_by_its_seed() {
-    let schedule = RetrySchedule::Doubling {
+    let schedule = RetrySchedule::Exponential {
         first: MINUTE,
         attempts: 10,
     };
-    let profile = DeliveryProfile::new(schedule, RetriedStatuses::AllButSuccess);
-    let sender = Sender::new(profile);
+    let contract = SenderContract::new(schedule, RetriedStatuses::AllButSuccess);
+    let sender = Sender::new(contract);
     let tried = history(&sender, &[400]).await;
     assert_eq!(tried.attempts().len(), 10);
     let mut wait = MINUTE;
@@ -123,13 +123,13 @@ async fn a_doubling_sender_waits_longer_each_time_with_jitter_by_its_seed() {
 
 #[tokio::test(start_paused = true)]
 async fn one_shot_is_one_shot_and_an_unstated_sender_keeps_to_its_horizon() {
-    let once = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None);
+    let once = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None);
     for statuses in [[500_u16].as_slice(), &[0]] {
         let lost = history(&Sender::new(once.clone()), statuses).await;
         assert_eq!((lost.attempts().len(), lost.end()), (1, End::Final));
     }
     // 30 s x (1 + 2 + 4 + ... + 1024) = 61,410 s, and one wait more is past the day.
-    let unstated = history(&Sender::new(provider().profile().clone()), &[500]).await;
+    let unstated = history(&Sender::new(provider().contract().clone()), &[500]).await;
     assert_eq!(unstated.attempts().len(), 12);
 }
 

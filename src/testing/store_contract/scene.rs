@@ -3,7 +3,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::violation::{Broken, Verdict};
-use crate::event::{EventKey, Fingerprint, ProviderName};
+use crate::event::{EventKey, Fingerprint, Name};
 use crate::store::{
     Claim, ClaimOutcome, Complete, Grant, Held, RecordState, RecordView, Release, Renew,
     SharedStore, Store, StoreError, StoredResponse, Token,
@@ -20,16 +20,16 @@ pub(super) struct Scene {
 }
 
 /// A provider that no other scene has.
-pub(super) fn provider() -> Verdict<ProviderName> {
+pub(super) fn provider() -> Verdict<Name> {
     let [a, b, c, d, e, f, ..] = *token()?.as_bytes();
     name(&format!("p{a:02x}{b:02x}{c:02x}{d:02x}{e:02x}{f:02x}"))
 }
 
-pub(super) fn name(text: &str) -> Verdict<ProviderName> {
-    ProviderName::new(text.to_owned()).map_err(|error| Broken::told(error.to_string()))
+pub(super) fn name(text: &str) -> Verdict<Name> {
+    Name::new(text.to_owned()).map_err(|error| Broken::told(error.to_string()))
 }
 
-pub(super) fn key(provider: &ProviderName, parts: &[&str]) -> Verdict<EventKey> {
+pub(super) fn key(provider: &Name, parts: &[&str]) -> Verdict<EventKey> {
     EventKey::new(provider.clone(), parts).map_err(|error| Broken::told(error.to_string()))
 }
 
@@ -206,7 +206,7 @@ pub(super) async fn renew_all(store: &SharedStore, renewals: &[Renew]) -> Verdic
 
 pub(super) async fn unfinished(
     store: &SharedStore,
-    provider: &ProviderName,
+    provider: &Name,
     limit: usize,
 ) -> Verdict<Vec<RecordView>> {
     done("unfinished", store.unfinished(provider, limit).await)

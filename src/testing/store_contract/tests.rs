@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Mutex;
 
 use super::*;
-use crate::event::{EventKey, ProviderName};
+use crate::event::{EventKey, Name};
 use crate::store::{
     Claim, ClaimOutcome, Complete, Counts, Held, MemoryStore, RecordState, RecordView, Release,
     Renew, StoreError, StoreErrorKind, StoredResponse, Token,
@@ -57,7 +57,7 @@ impl Flawed {
         if self.flaw != Flaw::IgnoresCase {
             return key.clone();
         }
-        let name = ProviderName::new("any").unwrap();
+        let name = Name::new("any").unwrap();
         EventKey::new(name, [format!("{key:?}").to_lowercase()]).unwrap()
     }
 
@@ -194,7 +194,7 @@ impl Store for Flawed {
 
     async fn unfinished(
         &self,
-        provider: &ProviderName,
+        provider: &Name,
         limit: usize,
     ) -> Result<Vec<RecordView>, StoreError> {
         let limit = match self.flaw {

@@ -9,14 +9,14 @@ use tokio::task::JoinSet;
 use tokio::time::{advance, sleep};
 
 use super::*;
-use crate::event::{EventKey, ProviderName};
+use crate::event::{EventKey, Name};
 use crate::layer::ConfirmSubject;
 
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// One event of a subject: what its delivery claims, and a body of so many bytes.
 fn event(subject: &str, claim: &str, bytes: usize) -> Unconfirmed {
-    let name = ProviderName::new("acme").unwrap();
+    let name = Name::new("acme").unwrap();
     Unconfirmed {
         key: EventKey::new(name, [subject, claim]).unwrap(),
         body: vec![b'x'; bytes].into(),

@@ -19,7 +19,7 @@ fn calls<'a>(servers: impl IntoIterator<Item = &'a Server>, of: &str) -> usize {
 
 /// So many claims of one holder.
 fn claims(count: u32) -> Vec<Claim> {
-    let provider = ProviderName::new("acme").unwrap();
+    let provider = Name::new("acme").unwrap();
     let token = Token::random().unwrap();
     let claim = |number: u32| Claim {
         key: EventKey::new(provider.clone(), [number.to_string()]).unwrap(),
@@ -141,7 +141,7 @@ async fn a_record_that_cannot_be_read_does_not_keep_the_others_from_being_renewe
 async fn those_who_wait_for_one_key_share_one_poll() {
     let server = Server::start();
     let store = store(&server, 256).await;
-    let key = EventKey::new(ProviderName::new("acme").unwrap(), ["evt_1"]).unwrap();
+    let key = EventKey::new(Name::new("acme").unwrap(), ["evt_1"]).unwrap();
     let claim = Claim {
         key: key.clone(),
         token: Token::random().unwrap(),

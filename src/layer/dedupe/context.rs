@@ -5,13 +5,13 @@ use std::time::Duration;
 use http::{HeaderMap, Response, StatusCode};
 use tokio::time::Instant;
 
-use super::core::{Core, Known};
 use super::lease::{End, Lease};
+use super::state::{DedupeState, IdentifiedEvent};
 use crate::event::Handling;
-use crate::layer::arrival::Arrival;
+use crate::layer::auth_state::AuthState;
 use crate::layer::observer::{MaskedHeaders, Observation, Timings, Verdict};
-use crate::layer::proofs::Proofs;
-use crate::layer::refusal::Refusal;
+use crate::layer::rejection_cause::RejectionCause;
+use crate::layer::request_clock::RequestClock;
 use crate::layer::response_body::ResponseBody;
 use crate::rejection::Reason;
 use crate::signature::Verified;
@@ -24,12 +24,12 @@ pub(super) const LAST_STEPS: Duration = Duration::from_millis(10);
 const MOST_LATE: Duration = Duration::from_millis(250);
 
 /// What is known of one delivery. Its request, its task and its handler share it.
-pub(super) struct Facts {
-    pub(super) core: Arc<Core>,
-    pub(super) arrival: Arrival,
+pub(super) struct DeliveryContext {
+    pub(super) core: Arc<DedupeState>,
+    pub(super) request_clock: RequestClock,
     /// With the body only where the observer asks for it: this outlives the handler's use of that.
-    pub(super) proofs: Arc<Proofs>,
-    pub(super) known: Known,
+    pub(super) auth: Arc<AuthState>,
+    pub(super) event: IdentifiedEvent,
     /// Kept for the observer only, where it asks for them.
     pub(super) headers: Option<HeaderMap>,
     /// When its origin was proved, and when it was claimed, where somebody wants to know.
@@ -51,25 +51,25 @@ pub(super) struct Facts {
     answered: Mutex<bool>,
 }
 
-impl Facts {
+impl DeliveryContext {
     pub(super) fn new(
-        core: Arc<Core>,
-        known: Known,
-        mut proofs: Proofs,
+        core: Arc<DedupeState>,
+        event: IdentifiedEvent,
+        mut auth: AuthState,
         headers: Option<HeaderMap>,
     ) -> Self {
-        let arrival = proofs.arrival(&core.reception);
+        let request_clock = auth.arrival(&core.endpoint);
         Self {
-            arrival,
-            proofs: Arc::new(proofs),
-            known,
+            request_clock,
+            auth: Arc::new(auth),
+            event,
             headers,
-            proved_at: core.reception.is_timed().then(Instant::now),
+            proved_at: core.endpoint.is_timed().then(Instant::now),
             core,
             claimed: OnceLock::new(),
             unchecked: AtomicBool::new(false),
             content_differs: AtomicBool::new(false),
-            ends: End::none(arrival.started),
+            ends: End::none(request_clock.started),
             lease: OnceLock::new(),
             handling: AtomicBool::new(false),
             late: OnceLock::new(),
@@ -108,9 +108,9 @@ impl Facts {
     /// The handler has come to its outcome: that is the answer, and there is a moment left to record
     /// it, though the deadline may be past. A sender waits a quarter longer than that.
     pub(super) fn outcome_known(&self, now: Instant) {
-        let Arrival {
+        let RequestClock {
             started, deadline, ..
-        } = self.arrival;
+        } = self.request_clock;
         let allowed = deadline.saturating_duration_since(started);
         let answer_by = now + (allowed / 4).min(MOST_LATE);
         if answer_by > deadline {
@@ -121,7 +121,10 @@ impl Facts {
 
     /// Until when the sender is to be answered.
     pub(super) fn answer_by(&self) -> Instant {
-        self.late.get().copied().unwrap_or(self.arrival.deadline)
+        self.late
+            .get()
+            .copied()
+            .unwrap_or(self.request_clock.deadline)
     }
 
     pub(super) fn is_unchecked(&self) -> bool {
@@ -148,7 +151,7 @@ impl Facts {
         if std::mem::replace(&mut *answered, true) {
             return None;
         }
-        let response = self.core.reception.rejection(reason);
+        let response = self.core.endpoint.rejection(reason);
         let status = is_waited_for.then_some(response.status());
         self.observe(Verdict::Unfinished, Some(&reason.into()), status);
         Some(response)
@@ -162,25 +165,25 @@ impl Facts {
     pub(super) fn observe(
         &self,
         verdict: Verdict,
-        refusal: Option<&Refusal>,
+        cause: Option<&RejectionCause>,
         status: Option<StatusCode>,
     ) {
-        let reception = &self.core.reception;
-        let since = |moment: Instant| moment.saturating_duration_since(self.arrival.started);
+        let endpoint = &self.core.endpoint;
+        let since = |moment: Instant| moment.saturating_duration_since(self.request_clock.started);
         let grant = self.grant();
         let mut observation = Observation {
-            reason: refusal.map(|refusal| refusal.reason),
-            detail: refusal.and_then(Refusal::detail),
+            reason: cause.map(|cause| cause.reason),
+            detail: cause.and_then(RejectionCause::detail),
             status,
-            key: Some(&self.known.identity.key),
-            signed_by: self.proofs.signature.as_ref().map(Verified::key_ids),
-            client: self.proofs.client,
+            key: Some(&self.event.identity.key),
+            signed_by: self.auth.signature.as_ref().map(Verified::key_ids),
+            client: self.auth.client,
             attempt: grant.map(|grant| grant.attempt),
             corrected: grant.is_some_and(|grant| grant.corrected),
             content_differs: self.content_differs.load(Ordering::Relaxed)
-                || (self.known.has_own_id() && grant.is_some_and(|grant| grant.corrected)),
-            test_id: self.known.identity.handling == Handling::TestId,
-            predates_retention: self.known.predates_retention,
+                || (self.event.has_own_id() && grant.is_some_and(|grant| grant.corrected)),
+            test_id: self.event.identity.handling == Handling::TestId,
+            predates_retention: self.event.predates_retention,
             unchecked: self.is_unchecked(),
             timings: Timings {
                 proved: self.proved_at.map(since),
@@ -188,10 +191,10 @@ impl Facts {
                 ..Timings::default()
             },
             headers: (self.headers.as_ref())
-                .map(|headers| MaskedHeaders::new(headers, &reception.secret_headers)),
-            body: (self.proofs.body.as_ref()).filter(|_| reception.interest().body),
-            ..reception.observation(verdict)
+                .map(|headers| MaskedHeaders::new(headers, &endpoint.secret_headers)),
+            body: (self.auth.body.as_ref()).filter(|_| endpoint.interest().body),
+            ..endpoint.observation(verdict)
         };
-        reception.observe(&mut observation, Some(self.arrival.started));
+        endpoint.observe(&mut observation, Some(self.request_clock.started));
     }
 }

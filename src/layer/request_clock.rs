@@ -1,11 +1,11 @@
 use tokio::time::Instant;
 
-use super::Reception;
+use super::EndpointConfig;
 use crate::clock::UnixTime;
 
 /// When a request's head was there, and when its answer must be.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Arrival {
+pub(crate) struct RequestClock {
     pub(crate) received_at: UnixTime,
     pub(crate) started: Instant,
     pub(crate) deadline: Instant,
@@ -14,7 +14,7 @@ pub(crate) struct Arrival {
 /// What was read of the clocks when a request's head was there: nothing before somebody asks, for
 /// most of what is refused needs no time. Once read it stands.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Arriving {
+pub(crate) struct ClockReadings {
     received_at: Option<UnixTime>,
     allowed: Option<Allowed>,
 }
@@ -25,21 +25,19 @@ struct Allowed {
     deadline: Instant,
 }
 
-impl Arriving {
-    pub(crate) fn received_at(&mut self, reception: &Reception) -> UnixTime {
-        *self
-            .received_at
-            .get_or_insert_with(|| reception.clock.now())
+impl ClockReadings {
+    pub(crate) fn received_at(&mut self, endpoint: &EndpointConfig) -> UnixTime {
+        *self.received_at.get_or_insert_with(|| endpoint.clock.now())
     }
 
-    pub(crate) fn arrival(&mut self, reception: &Reception) -> Arrival {
-        let received_at = self.received_at(reception);
+    pub(crate) fn arrival(&mut self, endpoint: &EndpointConfig) -> RequestClock {
+        let received_at = self.received_at(endpoint);
         let Allowed { started, deadline } = *self.allowed.get_or_insert_with(|| {
             let started = Instant::now();
-            let deadline = started + reception.profile.deadline();
+            let deadline = started + endpoint.contract.deadline();
             Allowed { started, deadline }
         });
-        Arrival {
+        RequestClock {
             received_at,
             started,
             deadline,

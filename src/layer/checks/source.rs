@@ -6,7 +6,7 @@ use http::request::Parts;
 use crate::clock::{Clock, UnixTime};
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::layer::peer::PeerSource;
-use crate::layer::refusal::Refusal;
+use crate::layer::rejection_cause::RejectionCause;
 use crate::layer::resolver::Resolver;
 use crate::rejection::Reason;
 use crate::source::{Admission, Allowlist, TrustedProxies};
@@ -44,31 +44,32 @@ impl SourceGate {
         &self,
         parts: &Parts,
         now: impl FnOnce() -> UnixTime,
-    ) -> Result<IpAddr, Refusal> {
+    ) -> Result<IpAddr, RejectionCause> {
         let peer = self.peer.find(&parts.extensions).ok_or_else(|| {
-            Refusal::because(
+            RejectionCause::because(
                 Reason::SourceFault,
                 "no client address: serve with into_make_service_with_connect_info::<SocketAddr>(), \
                  or insert PeerAddr",
             )
         })?;
         let client = (self.proxies.client_address(peer, &parts.headers))
-            .map_err(|error| Refusal::from(error).of_client(peer))?;
-        let refusal = match self.allowlist.check_at(client, now) {
+            .map_err(|error| RejectionCause::from(error).of_client(peer))?;
+        let cause = match self.allowlist.check_at(client, now) {
             Admission::Allowed => return Ok(client),
-            Admission::Refused => {
-                Refusal::because(Reason::SourceRefused, "the address is not on the allowlist")
-            }
+            Admission::Refused => RejectionCause::because(
+                Reason::SourceRefused,
+                "the address is not on the allowlist",
+            ),
             Admission::Unresolved => {
                 // The names may have come by `replace`, to a layer built outside any runtime.
                 self.resolver.start(&self.allowlist, &self.clock);
                 self.resolver.hurry();
-                Refusal::because(
+                RejectionCause::because(
                     Reason::SourceUnresolved,
                     "the address is not on the allowlist, and a host name of it has no address now",
                 )
             }
         };
-        Err(refusal.of_client(client))
+        Err(cause.of_client(client))
     }
 }

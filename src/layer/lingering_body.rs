@@ -30,13 +30,13 @@ static LONG_PLACES: Semaphore = Semaphore::const_new(MAX_LONG_AT_ONCE);
 
 /// A refused body that is being thrown away.
 #[derive(Debug)]
-pub(super) struct Discarding<B> {
+pub(super) struct LingeringBody<B> {
     body: B,
     left: usize,
     asked: bool,
 }
 
-impl<B: Body> Discarding<B> {
+impl<B: Body> LingeringBody<B> {
     /// Begins with `body`, where that helps; none where there is nothing to throw away.
     pub(super) fn of(headers: &HeaderMap, body: B, cap: usize) -> Option<Self> {
         // A client that sent `Expect` waits for leave to send its body, and reading would give it.

@@ -33,7 +33,7 @@ pub enum RetrySchedule {
         attempts: u32,
     },
     /// `attempts` in all, the time between them doubling.
-    Doubling {
+    Exponential {
         /// The time before the second attempt.
         first: Duration,
         /// How many attempts in all.
@@ -57,7 +57,7 @@ impl RetrySchedule {
             Self::Never => None,
             Self::Listed(waits) => waits.iter().min().copied(),
             Self::Fixed { interval, .. } | Self::Unstated { interval, .. } => Some(interval),
-            Self::Doubling { first, .. } => Some(first),
+            Self::Exponential { first, .. } => Some(first),
         }
     }
 
@@ -67,7 +67,7 @@ impl RetrySchedule {
         match *self {
             Self::Never => Duration::ZERO,
             Self::Fixed { interval, attempts } => interval.saturating_mul(attempts),
-            Self::Doubling { first, attempts } => {
+            Self::Exponential { first, attempts } => {
                 // No wait doubles more often than this before it is the longest there is.
                 let waits = (0..attempts.min(128)).scan(first, |next, _| {
                     let wait = *next;
@@ -86,7 +86,7 @@ impl RetrySchedule {
     fn longest_lease(&self) -> Option<Duration> {
         let wait = match *self {
             Self::Listed(waits) => waits.last().copied(),
-            Self::Never | Self::Fixed { .. } | Self::Doubling { .. } | Self::Unstated { .. } => {
+            Self::Never | Self::Fixed { .. } | Self::Exponential { .. } | Self::Unstated { .. } => {
                 self.interval()
             }
         };
@@ -127,19 +127,19 @@ impl RetriedStatuses {
 ///
 /// ```
 /// use std::time::Duration;
-/// use tower_webhook::{DeliveryProfile, RetriedStatuses, RetrySchedule};
+/// use tower_webhook::{SenderContract, RetriedStatuses, RetrySchedule};
 ///
-/// let profile = DeliveryProfile::new(
+/// let contract = SenderContract::new(
 ///     RetrySchedule::Fixed { interval: Duration::from_secs(30), attempts: 5 },
 ///     RetriedStatuses::AllButSuccess,
 /// )
 /// .with_time_to_answer(Duration::from_secs(10))
 /// .with_redelivery_by_hand();
-/// assert_eq!(profile.deadline(), Duration::from_secs(8));
-/// assert_eq!(profile.schedule().horizon(), Duration::from_secs(150));
+/// assert_eq!(contract.deadline(), Duration::from_secs(8));
+/// assert_eq!(contract.schedule().horizon(), Duration::from_secs(150));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeliveryProfile {
+pub struct SenderContract {
     schedule: RetrySchedule,
     retried: RetriedStatuses,
     time_to_answer: Duration,
@@ -148,14 +148,14 @@ pub struct DeliveryProfile {
     largest_body: usize,
 }
 
-impl DeliveryProfile {
+impl SenderContract {
     /// A sender with this schedule, that waits 5 s for an answer, cannot redeliver by hand, signs no
     /// time and sends bodies of up to 1 MiB.
     pub fn new(schedule: RetrySchedule, retried: RetriedStatuses) -> Self {
         let retried = match schedule {
             RetrySchedule::Never => RetriedStatuses::None,
             RetrySchedule::Fixed { .. }
-            | RetrySchedule::Doubling { .. }
+            | RetrySchedule::Exponential { .. }
             | RetrySchedule::Listed(_)
             | RetrySchedule::Unstated { .. } => retried,
         };
@@ -380,8 +380,8 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
     const WAITS: &[Duration] = &[SECOND, MINUTE, Duration::from_secs(300)];
 
-    fn flat() -> DeliveryProfile {
-        DeliveryProfile::new(
+    fn flat() -> SenderContract {
+        SenderContract::new(
             RetrySchedule::Fixed {
                 interval: 30 * SECOND,
                 attempts: 5,
@@ -390,14 +390,14 @@ mod tests {
         )
     }
 
-    fn once() -> DeliveryProfile {
-        DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::AllButSuccess)
+    fn once() -> SenderContract {
+        SenderContract::new(RetrySchedule::Never, RetriedStatuses::AllButSuccess)
             .with_time_to_answer(10 * SECOND)
     }
 
     #[test]
     fn schedules_end_where_the_providers_say() {
-        let doubling = RetrySchedule::Doubling {
+        let doubling = RetrySchedule::Exponential {
             first: MINUTE,
             attempts: 10,
         };
@@ -405,7 +405,7 @@ mod tests {
         assert_eq!(doubling.interval(), Some(MINUTE));
         assert_eq!(flat().schedule().horizon(), 150 * SECOND);
         assert_eq!(once().schedule().horizon(), Duration::ZERO);
-        let forever = RetrySchedule::Doubling {
+        let forever = RetrySchedule::Exponential {
             first: Duration::MAX,
             attempts: u32::MAX,
         };
@@ -417,8 +417,8 @@ mod tests {
 
     #[test]
     fn an_answer_is_one_that_the_sender_retries() {
-        let failed = |profile: DeliveryProfile, status: u16| {
-            profile
+        let failed = |contract: SenderContract, status: u16| {
+            contract
                 .failure(StatusCode::from_u16(status).unwrap())
                 .as_u16()
         };
@@ -427,7 +427,7 @@ mod tests {
         assert_eq!(failed(flat(), 302), 500);
         assert_eq!(failed(flat(), 502), 502);
         assert_eq!(failed(once(), 502), 500, "nothing is retried: a plain 500");
-        let picky = DeliveryProfile::new(flat().schedule, RetriedStatuses::AllButSuccess);
+        let picky = SenderContract::new(flat().schedule, RetriedStatuses::AllButSuccess);
         assert_eq!(failed(picky.clone(), 404), 404);
         assert!(!picky.retries(StatusCode::NO_CONTENT));
         assert_eq!(flat().not_now().as_u16(), 503);
@@ -446,7 +446,7 @@ mod tests {
         assert!(within(125).check_deadline().is_ok());
         assert_eq!(
             within(124).check_deadline().unwrap_err().to_string(),
-            "delivery profile: four fifths of a time to answer of 124ms are less than 100ms"
+            "delivery contract: four fifths of a time to answer of 124ms are less than 100ms"
         );
     }
 
@@ -526,7 +526,7 @@ mod tests {
     #[test]
     fn a_short_first_wait_costs_an_attempt_and_not_the_event() {
         let listed =
-            DeliveryProfile::new(RetrySchedule::Listed(WAITS), RetriedStatuses::AllButSuccess);
+            SenderContract::new(RetrySchedule::Listed(WAITS), RetriedStatuses::AllButSuccess);
         assert_eq!(listed.default_lease(), 15 * SECOND);
         assert!(listed.check_lease(300 * SECOND).is_ok());
         assert!(listed.check_lease(301 * SECOND).is_err());
@@ -538,7 +538,7 @@ mod tests {
             interval: SECOND,
             attempts: 2,
         };
-        let hasty = DeliveryProfile::new(hasty, RetriedStatuses::AllButSuccess);
+        let hasty = SenderContract::new(hasty, RetriedStatuses::AllButSuccess);
         assert_eq!(
             hasty.check_lease(SECOND).unwrap_err().to_string(),
             "lease: this sender gives up after 2s, which leaves no room for a lease of 1s: say \
@@ -558,7 +558,7 @@ mod tests {
             (wait(), 2_u32..1_000)
                 .prop_map(|(interval, attempts)| RetrySchedule::Fixed { interval, attempts }),
             (wait(), 2_u32..40)
-                .prop_map(|(first, attempts)| RetrySchedule::Doubling { first, attempts }),
+                .prop_map(|(first, attempts)| RetrySchedule::Exponential { first, attempts }),
             (wait(), wait())
                 .prop_map(|(interval, horizon)| RetrySchedule::Unstated { interval, horizon }),
             waits,
@@ -576,29 +576,29 @@ mod tests {
             let never = schedule == RetrySchedule::Never;
             let horizon = schedule.horizon();
             prop_assume!(never || (horizon > 2 * SECOND && horizon < 6 * 365 * DAY));
-            let mut profile = DeliveryProfile::new(schedule, RetriedStatuses::AllButSuccess);
+            let mut contract = SenderContract::new(schedule, RetriedStatuses::AllButSuccess);
             if by_hand {
-                profile = profile.with_redelivery_by_hand();
+                contract = contract.with_redelivery_by_hand();
             }
             if let Some(secs) = tolerance {
-                profile = profile.with_signed_time(Tolerance::from_secs(secs).unwrap());
+                contract = contract.with_signed_time(Tolerance::from_secs(secs).unwrap());
             }
             // As the layer puts them together.
-            let lease = profile.check_lease(profile.default_lease());
+            let lease = contract.check_lease(contract.default_lease());
             prop_assert!(lease.is_ok(), "{:?}", lease);
-            let ceiling = profile.default_renewal_ceiling().max(profile.default_lease());
-            let ceiling = profile.check_renewal_ceiling(ceiling, profile.default_lease());
+            let ceiling = contract.default_renewal_ceiling().max(contract.default_lease());
+            let ceiling = contract.check_renewal_ceiling(ceiling, contract.default_lease());
             prop_assert!(ceiling.is_ok(), "{:?}", ceiling);
-            let retention = profile.check_retention(profile.default_retention());
+            let retention = contract.check_retention(contract.default_retention());
             prop_assert!(retention.is_ok(), "{:?}", retention);
-            prop_assert!(profile.default_retention() >= horizon);
+            prop_assert!(contract.default_retention() >= horizon);
         }
 
         #[test]
         fn listed_waits_reach_as_far_as_the_same_waits_by_rule(first in 0_u64..=86_400, attempts in 1_u32..12) {
             let wait = |n: u32| Duration::from_secs(first << n);
             let waits: Vec<_> = (0..attempts).map(wait).collect();
-            let doubling = RetrySchedule::Doubling { first: wait(0), attempts: attempts + 1 };
+            let doubling = RetrySchedule::Exponential { first: wait(0), attempts: attempts + 1 };
             let listed = RetrySchedule::Listed(waits.leak());
             // A doubling schedule counts one more doubling at its end, a listed one its last wait.
             prop_assert_eq!(doubling.horizon(), listed.horizon() + wait(attempts - 1));

@@ -4,24 +4,24 @@ use bytes::Bytes;
 use http::request::Parts;
 use http_body::Body;
 
-use super::gates::Gates;
+use super::auth_state::AuthState;
+use super::checks::Checks;
+use super::endpoint::EndpointConfig;
 use super::observer::{Observation, Verdict};
-use super::proofs::Proofs;
 use super::receive::{Limits, keep, receive};
-use super::reception::Reception;
-use super::refusal::Refusal;
+use super::rejection_cause::RejectionCause;
 use crate::signature::{Verification, Verified};
 
 /// The gates of a layer, and what they do with what they refuse.
 #[derive(Debug, Clone)]
-pub(crate) struct Guard {
-    pub(crate) reception: Reception,
-    pub(crate) gates: Gates,
+pub(crate) struct Authenticator {
+    pub(crate) endpoint: EndpointConfig,
+    pub(crate) checks: Checks,
     /// Whether the observer sees what passed too: where nothing inside this layer observes.
     pub(crate) observe_passed: bool,
 }
 
-impl Guard {
+impl Authenticator {
     /// Takes the body in, hashing each frame as it arrives, and judges its signature, if there is
     /// one to judge.
     ///
@@ -30,46 +30,49 @@ impl Guard {
         &self,
         parts: &mut Parts,
         body: &mut B,
-        proofs: &mut Proofs,
+        auth: &mut AuthState,
         verification: &mut Option<Verification>,
-    ) -> Result<(), Refusal>
+    ) -> Result<(), RejectionCause>
     where
         B: Body<Data = Bytes> + Unpin,
     {
         let Some(check) = verification else {
             return Ok(());
         };
-        for name in self.reception.secret_headers.iter() {
+        for name in self.endpoint.secret_headers.iter() {
             if let Some(value) = parts.headers.get_mut(name) {
                 value.set_sensitive(true);
             }
         }
-        let arrival = proofs.arrival(&self.reception);
-        let (limits, received_at) = (Limits::of(&self.reception, &arrival), arrival.received_at);
+        let request_clock = auth.arrival(&self.endpoint);
+        let (limits, received_at) = (
+            Limits::of(&self.endpoint, &request_clock),
+            request_clock.received_at,
+        );
         let (bytes, held) = receive(Pin::new(body), limits, |frame| check.update(frame)).await?;
         // What is refused now is shown to the observer with its body.
-        proofs.body = Some(bytes);
+        auth.body = Some(bytes);
         if let Some(check) = verification.take() {
             let verified = check.finish(received_at)?;
-            self.reception.clock_watch.proved(&verified);
-            proofs.signature = Some(verified);
+            self.endpoint.clock_watch.proved(&verified);
+            auth.signature = Some(verified);
         }
-        proofs.body = proofs.body.take().map(|bytes| keep(bytes, held));
+        auth.body = auth.body.take().map(|bytes| keep(bytes, held));
         if self.observe_passed {
-            self.passed(parts, proofs);
+            self.passed(parts, auth);
         }
         Ok(())
     }
 
-    fn passed(&self, parts: &Parts, proofs: &Proofs) {
-        let reception = &self.reception;
+    fn passed(&self, parts: &Parts, auth: &AuthState) {
+        let endpoint = &self.endpoint;
         let mut passed = Observation {
-            signed_by: proofs.signature.as_ref().map(Verified::key_ids),
-            client: proofs.client,
-            headers: (reception.interest().headers).then(|| reception.masked(parts)),
-            body: proofs.body.as_ref().filter(|_| reception.interest().body),
-            ..reception.observation(Verdict::Passed)
+            signed_by: auth.signature.as_ref().map(Verified::key_ids),
+            client: auth.client,
+            headers: (endpoint.interest().headers).then(|| endpoint.masked(parts)),
+            body: auth.body.as_ref().filter(|_| endpoint.interest().body),
+            ..endpoint.observation(Verdict::Passed)
         };
-        reception.observe(&mut passed, proofs.arriving.started());
+        endpoint.observe(&mut passed, auth.readings.started());
     }
 }

@@ -13,7 +13,7 @@ use crate::store::{StoreError, StoreErrorKind};
 
 /// A reason to refuse, with what the operator is told about it.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct RejectionCause {
     pub(crate) reason: Reason,
     /// The address that was refused.
     pub(crate) client: Option<IpAddr>,
@@ -30,7 +30,7 @@ enum Detail {
     Store(Chain<StoreError>),
 }
 
-impl Refusal {
+impl RejectionCause {
     pub(crate) fn because(reason: Reason, text: &'static str) -> Self {
         Self {
             reason,
@@ -80,7 +80,7 @@ impl Refusal {
     }
 }
 
-impl From<Reason> for Refusal {
+impl From<Reason> for RejectionCause {
     fn from(reason: Reason) -> Self {
         Self {
             reason,
@@ -90,7 +90,7 @@ impl From<Reason> for Refusal {
     }
 }
 
-impl From<SignatureError> for Refusal {
+impl From<SignatureError> for RejectionCause {
     fn from(error: SignatureError) -> Self {
         let reason = match error.kind() {
             SignatureErrorKind::Mismatch => Reason::SignatureMismatch,
@@ -106,7 +106,7 @@ impl From<SignatureError> for Refusal {
     }
 }
 
-impl From<ClientAddressError> for Refusal {
+impl From<ClientAddressError> for RejectionCause {
     fn from(error: ClientAddressError) -> Self {
         let reason = if error.is_configuration_fault() {
             Reason::SourceFault
@@ -121,7 +121,7 @@ impl From<ClientAddressError> for Refusal {
     }
 }
 
-impl From<EventError> for Refusal {
+impl From<EventError> for RejectionCause {
     fn from(error: EventError) -> Self {
         let reason = match error.kind() {
             EventErrorKind::NoSignedId => Reason::Unauthenticated,
@@ -135,7 +135,7 @@ impl From<EventError> for Refusal {
     }
 }
 
-impl From<PayloadError> for Refusal {
+impl From<PayloadError> for RejectionCause {
     fn from(error: PayloadError) -> Self {
         Self {
             reason: Reason::PayloadMismatch,
@@ -145,7 +145,7 @@ impl From<PayloadError> for Refusal {
     }
 }
 
-impl From<StoreError> for Refusal {
+impl From<StoreError> for RejectionCause {
     fn from(error: StoreError) -> Self {
         let reason = match error.kind() {
             StoreErrorKind::Full => Reason::StoreFull,

@@ -13,11 +13,11 @@ use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tracing::Span;
 
 use super::call::{CALL_LIMIT, call_limit};
-use super::core::Core;
-use super::facts::Facts;
+use super::context::DeliveryContext;
 use super::renewals::Answered;
+use super::state::DedupeState;
 use crate::event::{EventKey, Fingerprint};
-use crate::layer::refusal::Chain;
+use crate::layer::rejection_cause::Chain;
 use crate::layer::within::within;
 use crate::printable::Printable;
 use crate::store::{
@@ -33,8 +33,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 static BACKGROUND: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(256)));
 
 /// An event that this receiver holds.
-pub(super) struct Hold {
-    facts: Arc<Facts>,
+pub(super) struct HeldClaim {
+    context: Arc<DeliveryContext>,
     token: Token,
     pub(super) grant: Grant,
     pub(super) claimed_at: Instant,
@@ -51,14 +51,19 @@ pub(super) struct Hold {
 }
 
 /// A hold that ends with its task, if not before.
-pub(super) struct Kept(Arc<Hold>);
+pub(super) struct ClaimGuard(Arc<HeldClaim>);
 
-impl Kept {
-    pub(super) fn new(facts: Arc<Facts>, token: Token, grant: Grant, claimed_at: Instant) -> Self {
+impl ClaimGuard {
+    pub(super) fn new(
+        context: Arc<DeliveryContext>,
+        token: Token,
+        grant: Grant,
+        claimed_at: Instant,
+    ) -> Self {
         // From before it was sent, so that it ends no later here than in the store.
-        facts.hold_until(claimed_at + facts.core.lease);
-        Self(Arc::new(Hold {
-            facts,
+        context.hold_until(claimed_at + context.core.lease);
+        Self(Arc::new(HeldClaim {
+            context,
             token,
             grant,
             claimed_at,
@@ -71,20 +76,20 @@ impl Kept {
     }
 
     /// The hold, to be renewed beside its task.
-    pub(super) fn shared(&self) -> Arc<Hold> {
+    pub(super) fn shared(&self) -> Arc<HeldClaim> {
         Arc::clone(&self.0)
     }
 }
 
-impl Deref for Kept {
-    type Target = Hold;
+impl Deref for ClaimGuard {
+    type Target = HeldClaim;
 
-    fn deref(&self) -> &Hold {
+    fn deref(&self) -> &HeldClaim {
         &self.0
     }
 }
 
-impl Drop for Kept {
+impl Drop for ClaimGuard {
     /// A task that a user's code made panic before the handler began gives the event back too, so
     /// that the sender's next attempt need not wait for the end of the lease. Once a handler has
     /// begun, only that end frees the event: the effect may have taken place, or may still. So it
@@ -96,17 +101,17 @@ impl Drop for Kept {
     }
 }
 
-impl Hold {
-    fn core(&self) -> &Core {
-        &self.facts.core
+impl HeldClaim {
+    fn core(&self) -> &DedupeState {
+        &self.context.core
     }
 
     fn key(&self) -> &EventKey {
-        &self.facts.known.identity.key
+        &self.context.event.identity.key
     }
 
     pub(super) fn fingerprint(&self) -> Fingerprint {
-        self.facts.known.identity.fingerprint
+        self.context.event.identity.fingerprint
     }
 
     /// From here on the event is not given back unless the handler has failed.
@@ -159,7 +164,7 @@ impl Hold {
                 }) => {
                     alone = false;
                     ends = (asked + lease).min(last_end);
-                    if !self.facts.hold_until(ends) {
+                    if !self.context.hold_until(ends) {
                         self.stop_renewing("its end had come before it was renewed");
                         return pending().await;
                     }
@@ -205,7 +210,7 @@ impl Hold {
             why,
             "a handler has lost its lease"
         );
-        self.facts.lease().lose();
+        self.context.lease().lose();
     }
 
     fn renewal(&self) -> Renew {
@@ -262,7 +267,7 @@ impl Hold {
             if tried.is_power_of_two() {
                 self.warn("complete", error.as_ref());
             }
-            let is_lost = self.facts.is_lease_lost() || self.fenced.load(Ordering::Relaxed);
+            let is_lost = self.context.is_lease_lost() || self.fenced.load(Ordering::Relaxed);
             if is_lost && error.is_some_and(|error| is_final(&error)) {
                 self.finished.store(true, Ordering::Relaxed);
                 break;
@@ -344,7 +349,7 @@ fn is_final(error: &StoreError) -> bool {
     )
 }
 
-impl Core {
+impl DedupeState {
     /// Releases in the background, until the store has heard it or the lease is over anyway. It
     /// holds up no shutdown.
     pub(super) fn release_later(&self, release: Release) {

@@ -1,6 +1,6 @@
 use http::Response;
 
-/// Put in a response's extensions by [`NeverAgain`].
+/// Put in a response's extensions by [`Permanent`].
 #[derive(Debug, Clone, Copy)]
 struct Mark;
 
@@ -11,11 +11,11 @@ struct Mark;
 /// releases the event, so that the sender's next attempt runs it.
 ///
 /// ```
-/// use tower_webhook::NeverAgain;
+/// use tower_webhook::Permanent;
 ///
 /// let mut response = http::Response::new(());
 /// *response.status_mut() = http::StatusCode::GONE;
-/// NeverAgain::mark(&mut response);
+/// Permanent::mark(&mut response);
 /// ```
 ///
 /// As an axum response:
@@ -23,17 +23,17 @@ struct Mark;
 /// ```
 /// # #[cfg(feature = "axum")] {
 /// use axum::http::StatusCode;
-/// use tower_webhook::NeverAgain;
+/// use tower_webhook::Permanent;
 ///
-/// async fn handler() -> Result<StatusCode, NeverAgain<StatusCode>> {
-///     Err(NeverAgain(StatusCode::GONE))
+/// async fn handler() -> Result<StatusCode, Permanent<StatusCode>> {
+///     Err(Permanent(StatusCode::GONE))
 /// }
 /// # }
 /// ```
 #[derive(Debug, Clone, Copy)]
-pub struct NeverAgain<R>(pub R);
+pub struct Permanent<R>(pub R);
 
-impl NeverAgain<()> {
+impl Permanent<()> {
     /// Marks any response.
     pub fn mark<B>(response: &mut Response<B>) {
         response.extensions_mut().insert(Mark);
@@ -45,10 +45,10 @@ impl NeverAgain<()> {
 }
 
 #[cfg(feature = "axum")]
-impl<R: axum::response::IntoResponse> axum::response::IntoResponse for NeverAgain<R> {
+impl<R: axum::response::IntoResponse> axum::response::IntoResponse for Permanent<R> {
     fn into_response(self) -> axum::response::Response {
         let mut response = self.0.into_response();
-        NeverAgain::mark(&mut response);
+        Permanent::mark(&mut response);
         response
     }
 }

@@ -3,32 +3,32 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use http::request::Parts;
 
-use super::arrival::{Arrival, Arriving};
 use super::authenticated::{Authenticated, Proof};
-use super::reception::Reception;
-use super::refusal::Refusal;
-use crate::event::ProviderName;
+use super::endpoint::EndpointConfig;
+use super::rejection_cause::RejectionCause;
+use super::request_clock::{ClockReadings, RequestClock};
+use crate::event::Name;
 use crate::path::{PathTokens, ShownToken};
 use crate::rejection::Reason;
 use crate::signature::Verified;
 
 /// What was proved of a delivery so far; once a gate lets it through, an [`Authenticated`].
 #[derive(Clone)]
-pub(crate) struct Proofs {
-    pub(super) arriving: Arriving,
+pub(crate) struct AuthState {
+    pub(super) readings: ClockReadings,
     /// Whether a gate of another provider stood before this one.
     pub(super) is_foreign: bool,
-    pub(super) provider: ProviderName,
+    pub(super) provider: Name,
     pub(super) secret_path: Option<ShownToken>,
     pub(super) client: Option<IpAddr>,
     pub(super) signature: Option<Verified>,
     pub(super) body: Option<Bytes>,
 }
 
-impl Proofs {
-    pub(super) fn none_yet(provider: ProviderName, arriving: Arriving) -> Self {
+impl AuthState {
+    pub(super) fn none_yet(provider: Name, readings: ClockReadings) -> Self {
         Self {
-            arriving,
+            readings,
             is_foreign: false,
             provider,
             secret_path: None,
@@ -39,32 +39,32 @@ impl Proofs {
     }
 
     /// What the gates outside have proved, taken out of the request.
-    pub(crate) fn take(parts: &mut Parts, reception: &Reception) -> Self {
-        let ours = &reception.provider;
-        let mut proofs = match parts.extensions.remove::<Authenticated>() {
-            None => Self::none_yet(ours.clone(), Arriving::default()),
+    pub(crate) fn take(parts: &mut Parts, endpoint: &EndpointConfig) -> Self {
+        let ours = &endpoint.provider;
+        let mut auth = match parts.extensions.remove::<Authenticated>() {
+            None => Self::none_yet(ours.clone(), ClockReadings::default()),
             Some(mark) if mark.provider() == ours => mark.into_proofs(),
             Some(mark) => Self {
                 is_foreign: true,
-                ..Self::none_yet(ours.clone(), mark.into_proofs().arriving)
+                ..Self::none_yet(ours.clone(), mark.into_proofs().readings)
             },
         };
-        if reception.is_timed() {
-            proofs.arrival(reception);
+        if endpoint.is_timed() {
+            auth.arrival(endpoint);
         }
-        proofs
+        auth
     }
 
     /// When the request came. The first layer that lets it through notes that; the others keep to
     /// it.
-    pub(crate) fn arrival(&mut self, reception: &Reception) -> Arrival {
-        self.arriving.arrival(reception)
+    pub(crate) fn arrival(&mut self, endpoint: &EndpointConfig) -> RequestClock {
+        self.readings.arrival(endpoint)
     }
 
     /// Refuses what a gate of another provider has let through.
-    pub(crate) fn check_provider(&self) -> Result<(), Refusal> {
+    pub(crate) fn check_provider(&self) -> Result<(), RejectionCause> {
         if self.is_foreign {
-            return Err(Refusal::because(
+            return Err(RejectionCause::because(
                 Reason::Unauthenticated,
                 "a gate of another provider stands before this layer; give each provider its own \
                  route",

@@ -5,26 +5,26 @@ use bytes::Bytes;
 use http::Response;
 use http_body::Body;
 
-use super::discard::Discarding;
+use super::lingering_body::LingeringBody;
 
 /// The answer to a refused request, given once its body is out of the way. Nothing of it is
 /// behind a pointer: most of it is at hand.
 #[derive(Debug)]
-pub(crate) struct Refused<B> {
+pub(crate) struct RejectFuture<B> {
     response: Option<Response<Bytes>>,
-    discarding: Option<Discarding<B>>,
+    lingering: Option<LingeringBody<B>>,
 }
 
-impl<B> Refused<B> {
-    pub(super) fn new(response: Response<Bytes>, discarding: Option<Discarding<B>>) -> Self {
+impl<B> RejectFuture<B> {
+    pub(super) fn new(response: Response<Bytes>, lingering: Option<LingeringBody<B>>) -> Self {
         Self {
             response: Some(response),
-            discarding,
+            lingering,
         }
     }
 }
 
-impl<B> Future for Refused<B>
+impl<B> Future for RejectFuture<B>
 where
     B: Body + Unpin + Send + 'static,
     B::Data: Send,
@@ -33,10 +33,10 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response<Bytes>> {
         let this = self.get_mut();
-        if let Some(discarding) = &mut this.discarding {
-            let at_hand = ready!(discarding.poll_at_hand(cx));
-            if let Some(discarding) = this.discarding.take().filter(|_| !at_hand) {
-                discarding.go_on_later();
+        if let Some(lingering) = &mut this.lingering {
+            let at_hand = ready!(lingering.poll_at_hand(cx));
+            if let Some(lingering) = this.lingering.take().filter(|_| !at_hand) {
+                lingering.go_on_later();
             }
         }
         match this.response.take() {

@@ -5,28 +5,28 @@ use http::request::Parts;
 
 use super::confirm::SharedConfirm;
 use super::drain::Drain;
-use super::nursery::Nursery;
+use super::renewal_scheduler::RenewalScheduler;
 use super::renewals::Renewals;
 use crate::clock::UnixTime;
 use crate::event::{EventRule, Handling, Identity, Scope};
+use crate::layer::auth_state::AuthState;
 use crate::layer::authenticated::Proof;
-use crate::layer::proofs::Proofs;
-use crate::layer::reception::Reception;
-use crate::layer::refusal::Refusal;
+use crate::layer::endpoint::EndpointConfig;
+use crate::layer::rejection_cause::RejectionCause;
 use crate::rejection::Reason;
 use crate::store::{SharedStore, Token};
 
 /// What every delivery of one dedupe layer shares. Its settings were checked when it was built.
 #[derive(Debug)]
-pub(crate) struct Core {
-    pub(super) reception: Reception,
+pub(crate) struct DedupeState {
+    pub(super) endpoint: EndpointConfig,
     pub(super) rule: EventRule,
     /// What the keys of its events have in common beside the provider.
     pub(super) scope: Option<Arc<Scope>>,
-    pub(super) demanded: Demand,
+    pub(super) demanded: RequiredProofs,
     pub(super) store: SharedStore,
     pub(super) renewals: Arc<Renewals>,
-    pub(super) nursery: Arc<Nursery>,
+    pub(super) renewal_scheduler: Arc<RenewalScheduler>,
     /// All of these must agree before a handler runs.
     pub(super) confirms: Vec<SharedConfirm>,
     pub(super) drain: Drain,
@@ -40,7 +40,7 @@ pub(crate) struct Core {
 
 /// The proofs without which nothing is claimed.
 #[derive(Debug, Clone)]
-pub(super) enum Demand {
+pub(super) enum RequiredProofs {
     All(Box<[Proof]>),
     /// For tests: anybody's delivery is taken.
     Nothing,
@@ -48,23 +48,23 @@ pub(super) enum Demand {
 
 /// An event that may be claimed: its origin is proved and its name is known.
 #[derive(Debug)]
-pub(crate) struct Known {
+pub(crate) struct IdentifiedEvent {
     pub(super) identity: Identity,
     pub(super) predates_retention: bool,
 }
 
-impl Known {
+impl IdentifiedEvent {
     /// Whether other content under the key is a duplicate too.
     pub(super) fn has_own_id(&self) -> bool {
         self.identity.handling == Handling::OncePerId
     }
 }
 
-impl Demand {
+impl RequiredProofs {
     /// Whether the body is known to be the sender's, word for word.
     fn includes_signature(&self) -> bool {
         match self {
-            Self::All(proofs) => proofs.contains(&Proof::Signature),
+            Self::All(auth) => auth.contains(&Proof::Signature),
             Self::Nothing => false,
         }
     }
@@ -72,24 +72,24 @@ impl Demand {
     /// Whether something vouches for the whole request, its query too, and not for the body alone.
     pub(super) fn covers_query(&self) -> bool {
         match self {
-            Self::All(proofs) => (proofs.iter()).any(|proof| *proof != Proof::Signature),
+            Self::All(auth) => (auth.iter()).any(|proof| *proof != Proof::Signature),
             Self::Nothing => true,
         }
     }
 }
 
-impl Core {
+impl DedupeState {
     /// Refuses what no gate has proved as this provider demands: a forged request must never mark
     /// an event as seen.
-    pub(super) fn check_proofs(&self, proved: &Proofs) -> Result<(), Refusal> {
+    pub(super) fn check_proofs(&self, proved: &AuthState) -> Result<(), RejectionCause> {
         match &self.demanded {
-            Demand::All(proofs) if !proofs.iter().all(|proof| proved.include(*proof)) => {
-                Err(Refusal::because(
+            RequiredProofs::All(auth) if !auth.iter().all(|proof| proved.include(*proof)) => {
+                Err(RejectionCause::because(
                     Reason::Unauthenticated,
                     "the gates before this layer have not proved what the provider demands",
                 ))
             }
-            Demand::All(_) | Demand::Nothing => Ok(()),
+            RequiredProofs::All(_) | RequiredProofs::Nothing => Ok(()),
         }
     }
 
@@ -97,14 +97,14 @@ impl Core {
     pub(super) fn identify(
         &self,
         parts: &Parts,
-        proved: &Proofs,
+        proved: &AuthState,
         received_at: UnixTime,
-    ) -> Result<Known, Refusal> {
+    ) -> Result<IdentifiedEvent, RejectionCause> {
         let body = proved.body.as_deref().unwrap_or_default();
         let signed_id = proved.signature.as_ref().and_then(|verified| verified.id());
         let mut identity = self
             .rule
-            .identify(&self.reception.provider, parts, signed_id, body)?;
+            .identify(&self.endpoint.provider, parts, signed_id, body)?;
         identity.key = identity.key.of_scope(self.scope.clone());
         match identity.handling {
             Handling::TestId => {
@@ -121,12 +121,12 @@ impl Core {
         let age = identity.time.map(|time| received_at.saturating_since(time));
         let predates_retention = age.is_some_and(|age| age > self.retention);
         if predates_retention && self.refuse_old {
-            return Err(Refusal::because(
+            return Err(RejectionCause::because(
                 Reason::EventTooOld,
                 "the event happened before the retention began",
             ));
         }
-        Ok(Known {
+        Ok(IdentifiedEvent {
             identity,
             predates_retention,
         })

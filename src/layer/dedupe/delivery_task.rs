@@ -6,10 +6,10 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::facts::Facts;
-use super::nursery::Place;
+use super::context::DeliveryContext;
+use super::renewal_scheduler::RenewalSlot;
 use crate::layer::observer::Verdict;
-use crate::layer::refusal::Refusal;
+use crate::layer::rejection_cause::RejectionCause;
 use crate::layer::response_body::ResponseBody;
 use crate::rejection::Reason;
 use crate::store::StoredResponse;
@@ -17,30 +17,30 @@ use crate::store::StoredResponse;
 pub(crate) type Answer<RB, E> = Result<Response<ResponseBody<RB>>, E>;
 
 /// One proved delivery on its way, and the request that waits for its answer.
-pub(super) struct Ticket<RB, E> {
-    pub(super) facts: Arc<Facts>,
+pub(super) struct DeliveryTask<RB, E> {
+    pub(super) context: Arc<DeliveryContext>,
     /// The proved body, until the handler has it.
     pub(super) body: Option<Bytes>,
     /// Where its hold is looked after.
-    pub(super) place: Place,
+    pub(super) place: RenewalSlot,
     answer: Option<oneshot::Sender<Answer<RB, E>>>,
     /// The last to be dropped: by then all is done.
     _counted: TaskTrackerToken,
 }
 
-impl<RB, E> Ticket<RB, E> {
+impl<RB, E> DeliveryTask<RB, E> {
     pub(super) fn new(
-        facts: Arc<Facts>,
+        context: Arc<DeliveryContext>,
         body: Option<Bytes>,
-        place: Place,
+        place: RenewalSlot,
         answer: oneshot::Sender<Answer<RB, E>>,
     ) -> Self {
         Self {
             body,
             place,
             answer: Some(answer),
-            _counted: facts.core.drain.count(),
-            facts,
+            _counted: context.core.drain.count(),
+            context,
         }
     }
 
@@ -49,21 +49,21 @@ impl<RB, E> Ticket<RB, E> {
     pub(super) fn give(
         &mut self,
         verdict: Verdict,
-        reason: Option<&Refusal>,
+        reason: Option<&RejectionCause>,
         answer: Answer<RB, E>,
     ) {
         let status = answer.as_ref().ok().map(Response::status);
-        let sender = self.answer.take().filter(|_| self.facts.settle());
+        let sender = self.answer.take().filter(|_| self.context.settle());
         let was_waited_for = sender.is_some_and(|sender| sender.send(answer).is_ok());
-        self.facts
+        self.context
             .observe(verdict, reason, status.filter(|_| was_waited_for));
     }
 
     /// Answers with a refusal.
-    pub(super) fn refuse(&mut self, verdict: Verdict, refusal: impl Into<Refusal>) {
-        let refusal = refusal.into();
-        let response = self.facts.core.reception.rejection(refusal.reason);
-        self.give(verdict, Some(&refusal), Ok(response));
+    pub(super) fn refuse(&mut self, verdict: Verdict, cause: impl Into<RejectionCause>) {
+        let cause = cause.into();
+        let response = self.context.core.endpoint.rejection(cause.reason);
+        self.give(verdict, Some(&cause), Ok(response));
     }
 
     /// Waits until nobody wants the answer any more.
@@ -75,7 +75,7 @@ impl<RB, E> Ticket<RB, E> {
 
     /// Until when the answer is to be given, if it is not yet.
     pub(super) fn answer_by(&self) -> Option<Instant> {
-        (!self.facts.is_answered()).then(|| self.facts.answer_by())
+        (!self.context.is_answered()).then(|| self.context.answer_by())
     }
 
     /// Answers before the handler has ended, or begun, if nobody has yet.
@@ -84,7 +84,7 @@ impl<RB, E> Ticket<RB, E> {
             .answer
             .as_ref()
             .is_some_and(|sender| !sender.is_closed());
-        if let Some(response) = self.facts.answer_early(reason, is_waited_for)
+        if let Some(response) = self.context.answer_early(reason, is_waited_for)
             && let Some(sender) = self.answer.take()
         {
             let _ = sender.send(Ok(response));
@@ -92,34 +92,35 @@ impl<RB, E> Ticket<RB, E> {
     }
 }
 
-impl<RB, E> Drop for Ticket<RB, E> {
+impl<RB, E> Drop for DeliveryTask<RB, E> {
     /// Where the work ends without an answer and the sender has hung up, nobody else tells the
     /// observer.
     fn drop(&mut self) {
         let is_forgotten = self.answer.as_ref().is_some_and(oneshot::Sender::is_closed);
-        if is_forgotten && self.facts.settle() {
+        if is_forgotten && self.context.settle() {
             let reason = Reason::TaskEnded.into();
-            self.facts.observe(Verdict::Unfinished, Some(&reason), None);
+            self.context
+                .observe(Verdict::Unfinished, Some(&reason), None);
         }
     }
 }
 
 /// Why a delivery ends before its handler.
-pub(super) enum Stop {
+pub(super) enum ClaimError {
     /// It was handled before, with this response.
     Copy(StoredResponse),
-    Refused(Refusal),
+    Refused(RejectionCause),
     /// The sender of a waiting copy has hung up.
     Abandoned,
 }
 
-impl From<Refusal> for Stop {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
+impl From<RejectionCause> for ClaimError {
+    fn from(cause: RejectionCause) -> Self {
+        Self::Refused(cause)
     }
 }
 
-impl From<Reason> for Stop {
+impl From<Reason> for ClaimError {
     fn from(reason: Reason) -> Self {
         Self::Refused(reason.into())
     }

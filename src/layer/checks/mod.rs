@@ -6,11 +6,11 @@ mod source;
 use http::Method;
 use http::request::Parts;
 
+use super::auth_state::AuthState;
 use super::authenticated::Proof;
 use super::coding::check_encoding;
-use super::proofs::Proofs;
-use super::reception::Reception;
-use super::refusal::Refusal;
+use super::endpoint::EndpointConfig;
+use super::rejection_cause::RejectionCause;
 use crate::rejection::Reason;
 use crate::signature::{Verification, Verifier};
 
@@ -19,14 +19,14 @@ pub(crate) use source::SourceGate;
 
 /// Those gates that are set, in the order in which they are asked.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Gates {
+pub(crate) struct Checks {
     pub(crate) post_only: bool,
     pub(crate) path: Option<SecretPathGate>,
     pub(crate) source: Option<SourceGate>,
     pub(crate) signature: Option<Verifier>,
 }
 
-impl Gates {
+impl Checks {
     /// Whether this request is for them; a gate around a whole application guards one path only.
     pub(crate) fn guard(&self, parts: &Parts) -> bool {
         self.path
@@ -55,28 +55,28 @@ impl Gates {
     pub(crate) fn admit(
         &self,
         parts: &mut Parts,
-        proofs: &mut Proofs,
-        reception: &Reception,
-    ) -> Result<Option<Verification>, Refusal> {
-        proofs.check_provider()?;
+        auth: &mut AuthState,
+        endpoint: &EndpointConfig,
+    ) -> Result<Option<Verification>, RejectionCause> {
+        auth.check_provider()?;
         if self.post_only && parts.method != Method::POST {
             return Err(Reason::MethodNotAllowed.into());
         }
         // A gate outside may have asked for the token already, and has then cut it off.
-        let path = (self.path.as_ref()).filter(|gate| !proofs.have_shown_one_of(gate.tokens()));
+        let path = (self.path.as_ref()).filter(|gate| !auth.have_shown_one_of(gate.tokens()));
         if let Some(gate) = path {
-            proofs.secret_path = Some(gate.check(parts)?);
+            auth.secret_path = Some(gate.check(parts)?);
         }
-        let admitted = self.admit_from(parts, proofs, reception);
+        let admitted = self.admit_from(parts, auth, endpoint);
         // Done last, for most of what is refused needs no other path.
         match (path, &admitted) {
             (Some(_), Ok(_)) => SecretPathGate::cut(parts)?,
             // What is refused is seen by the observer alone.
-            (Some(_), Err(_)) if reception.interest().headers => SecretPathGate::hide(parts),
+            (Some(_), Err(_)) if endpoint.interest().headers => SecretPathGate::hide(parts),
             (Some(_), Err(_)) | (None, _) => {}
         }
         if admitted.is_ok() {
-            proofs.arrival(reception);
+            auth.arrival(endpoint);
         }
         admitted
     }
@@ -85,18 +85,18 @@ impl Gates {
     fn admit_from(
         &self,
         parts: &Parts,
-        proofs: &mut Proofs,
-        reception: &Reception,
-    ) -> Result<Option<Verification>, Refusal> {
+        auth: &mut AuthState,
+        endpoint: &EndpointConfig,
+    ) -> Result<Option<Verification>, RejectionCause> {
         if let Some(gate) = &self.source {
-            let now = || proofs.arriving.received_at(reception);
-            proofs.client = Some(gate.admit(parts, now)?);
+            let now = || auth.readings.received_at(endpoint);
+            auth.client = Some(gate.admit(parts, now)?);
         }
         let Some(verifier) = &self.signature else {
             return Ok(None);
         };
         check_encoding(&parts.headers)?;
-        let now = proofs.arriving.received_at(reception);
+        let now = auth.readings.received_at(endpoint);
         Ok(Some(verifier.begin(&parts.headers, now)?))
     }
 }

@@ -14,9 +14,9 @@ use tokio::time::{Instant, sleep};
 use tracing::Instrument;
 
 use super::apart;
-use super::hold::Hold;
+use super::held_claim::HeldClaim;
 
-pub(super) struct Nursery {
+pub(super) struct RenewalScheduler {
     /// Whether the store can be asked from another runtime than that of the holder.
     apart: bool,
     /// How often it is looked after.
@@ -50,12 +50,12 @@ struct Child {
 
 enum Stage {
     Expected,
-    Young(Arc<Hold>),
+    Young(Arc<HeldClaim>),
     Renewed(AbortHandle),
 }
 
-impl Nursery {
-    /// The nursery of holds with this lease, whose first renewal is due when a quarter of it is
+impl RenewalScheduler {
+    /// The schedule of claims with this lease, whose first renewal is due when a quarter of it is
     /// over, at the soonest; `apart` where the store can be asked from any runtime.
     pub(super) fn new(lease: Duration, apart: bool) -> Self {
         let every = lease / 15;
@@ -72,7 +72,7 @@ impl Nursery {
     /// The work on the hold is to be spawned behind this call: the task that looks after it must not
     /// stand behind one that blocks its thread. What was spawned last is the next to run on a thread,
     /// and no other takes it over.
-    pub(super) fn reserve(self: &Arc<Self>, runtime: &Handle) -> Place {
+    pub(super) fn reserve(self: &Arc<Self>, runtime: &Handle) -> RenewalSlot {
         let own = if self.apart { apart::runtime() } else { None };
         let family = Family {
             runtime: runtime.id(),
@@ -92,8 +92,8 @@ impl Nursery {
             let attend = Arc::clone(self).attend(family);
             own.unwrap_or(runtime).spawn(attend);
         }
-        Place {
-            nursery: Arc::clone(self),
+        RenewalSlot {
+            renewal_scheduler: Arc::clone(self),
             number,
         }
     }
@@ -144,23 +144,27 @@ impl Nursery {
     }
 }
 
-/// A place in the nursery. What is in it is renewed until it is dropped.
-pub(super) struct Place {
-    nursery: Arc<Nursery>,
+/// A place in the schedule. What is in it is renewed until it is dropped.
+pub(super) struct RenewalSlot {
+    renewal_scheduler: Arc<RenewalScheduler>,
     number: usize,
 }
 
-impl Place {
-    pub(super) fn fill(&self, hold: Arc<Hold>) {
-        if let Some(child) = self.nursery.table().places.get_mut(self.number) {
+impl RenewalSlot {
+    pub(super) fn fill(&self, hold: Arc<HeldClaim>) {
+        if let Some(child) = self.renewal_scheduler.table().places.get_mut(self.number) {
             child.stage = Stage::Young(hold);
         }
     }
 }
 
-impl Drop for Place {
+impl Drop for RenewalSlot {
     fn drop(&mut self) {
-        let child = self.nursery.table().places.try_remove(self.number);
+        let child = self
+            .renewal_scheduler
+            .table()
+            .places
+            .try_remove(self.number);
         if let Some(Child {
             stage: Stage::Renewed(task),
             ..
@@ -171,9 +175,9 @@ impl Drop for Place {
     }
 }
 
-impl fmt::Debug for Nursery {
+impl fmt::Debug for RenewalScheduler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Nursery")
+        f.debug_struct("RenewalScheduler")
             .field("every", &self.every)
             .finish_non_exhaustive()
     }

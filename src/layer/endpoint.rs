@@ -8,22 +8,22 @@ use http::{Extensions, HeaderName, Response, StatusCode};
 use http_body::Body;
 use tokio::time::Instant;
 
+use super::auth_state::AuthState;
 use super::budget::Budget;
 use super::clock_watch::ClockWatch;
-use super::discard::Discarding;
+use super::lingering_body::LingeringBody;
 use super::observer::{
     Detail, Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver, Verdict,
 };
 use super::peer::Origin;
-use super::proofs::Proofs;
-use super::refusal::Refusal;
-use super::refused::Refused;
+use super::reject_future::RejectFuture;
+use super::rejection_cause::RejectionCause;
 use super::response_body::ResponseBody;
 use super::room::Part;
 use super::unproved::{Hint, Hinted, Unproved};
 use crate::clock::{Clock, SystemClock};
-use crate::delivery::DeliveryProfile;
-use crate::event::ProviderName;
+use crate::contract::SenderContract;
+use crate::event::Name;
 use crate::rejection::{Reason, Rejection, RejectionResponse};
 use crate::signature::{Scheme, SignatureErrorKind, Verified};
 
@@ -31,18 +31,18 @@ use crate::signature::{Scheme, SignatureErrorKind, Verified};
 /// and who sees what became of it.
 ///
 /// ```
-/// use tower_webhook::layer::Reception;
-/// use tower_webhook::{DeliveryProfile, ProviderName, RetriedStatuses, RetrySchedule};
+/// use tower_webhook::layer::EndpointConfig;
+/// use tower_webhook::{SenderContract, Name, RetriedStatuses, RetrySchedule};
 ///
-/// let profile = DeliveryProfile::new(RetrySchedule::Never, RetriedStatuses::None);
-/// let reception = Reception::new(ProviderName::new("acme")?, profile).max_body_bytes(64 * 1024);
+/// let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None);
+/// let endpoint = EndpointConfig::new(Name::new("acme")?, contract).max_body_bytes(64 * 1024);
 /// # Ok::<(), tower_webhook::ConfigError>(())
 /// ```
 #[derive(Clone)]
-pub struct Reception {
-    pub(crate) provider: ProviderName,
-    pub(crate) consumer: Option<ProviderName>,
-    pub(crate) profile: DeliveryProfile,
+pub struct EndpointConfig {
+    pub(crate) provider: Name,
+    pub(crate) consumer: Option<Name>,
+    pub(crate) contract: SenderContract,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) budget: Budget,
     /// What of the budget this provider's bodies may take.
@@ -60,17 +60,17 @@ pub struct Reception {
     rejections: Option<Arc<dyn RejectionResponse>>,
 }
 
-impl Reception {
-    /// The usual reception of this provider: bodies up to the [largest](DeliveryProfile::largest_body)
+impl EndpointConfig {
+    /// The usual endpoint of this provider: bodies up to the [largest](SenderContract::largest_body)
     /// that it sends, the default [`Budget`], the system's clock, `tracing` events and plain
     /// refusals.
-    pub fn new(provider: ProviderName, profile: DeliveryProfile) -> Self {
+    pub fn new(provider: Name, contract: SenderContract) -> Self {
         let budget = Budget::default();
         Self {
             provider,
             consumer: None,
-            max_body_bytes: profile.largest_body(),
-            profile,
+            max_body_bytes: contract.largest_body(),
+            contract,
             clock: Arc::new(SystemClock),
             part: budget.part(),
             budget,
@@ -88,13 +88,13 @@ impl Reception {
     /// Names who takes these deliveries, where several are to see the same events. See
     /// [`Webhook::consumer`](crate::Webhook::consumer).
     #[must_use]
-    pub fn consumer(mut self, name: ProviderName) -> Self {
+    pub fn consumer(mut self, name: Name) -> Self {
         self.consumer = Some(name);
         self
     }
 
     /// Refuses longer bodies with 413, announced or not. The
-    /// [largest](DeliveryProfile::largest_body) that the sender sends unless set.
+    /// [largest](SenderContract::largest_body) that the sender sends unless set.
     ///
     /// One layer's large bodies take at most half of its [`Budget`]: longer ones are told "not now".
     #[must_use]
@@ -238,9 +238,9 @@ impl Reception {
     /// The same; what is left of a request's extensions need not be allocated anew.
     fn rejected(&self, reason: Reason, mut used: Extensions) -> Response<Bytes> {
         let rejection = if self.stale_is_not_now && reason == Reason::SignatureStale {
-            Rejection::not_now(reason, &self.profile)
+            Rejection::not_now(reason, &self.contract)
         } else {
-            Rejection::new(reason, &self.profile)
+            Rejection::new(reason, &self.contract)
         };
         let shaped = self.rejections.as_ref().and_then(|shape| {
             // A shape that panics must not cost a running handler its record.
@@ -264,12 +264,12 @@ impl Reception {
     /// the answer. The request is used up.
     pub(crate) fn refuse<B: Body>(
         &self,
-        refusal: &Refusal,
+        cause: &RejectionCause,
         parts: &mut Parts,
-        proofs: &Proofs,
+        auth: &AuthState,
         unread: B,
-    ) -> Refused<B> {
-        let unsigned = refusal.signature();
+    ) -> RejectFuture<B> {
+        let unsigned = cause.signature();
         let clock_suspected = (unsigned.and_then(|error| error.as_stale()))
             .is_some_and(|stale| self.clock_watch.stale(stale));
         let seen = match unsigned {
@@ -279,8 +279,8 @@ impl Reception {
             }
             Some(_) | None => Unproved::default(),
         };
-        let response = self.rejected(refusal.reason, std::mem::take(&mut parts.extensions));
-        let body = proofs.body.as_ref();
+        let response = self.rejected(cause.reason, std::mem::take(&mut parts.extensions));
+        let body = auth.body.as_ref();
         let body_len = (unsigned.and(body)).and_then(|body| u64::try_from(body.len()).ok());
         let mismatch = unsigned.is_some_and(|error| error.kind() == SignatureErrorKind::Mismatch);
         let hint = match (body_len, seen.content_length) {
@@ -289,16 +289,16 @@ impl Reception {
             }
             _ => clock_suspected.then_some(Hint::OwnClock),
         };
-        let detail = refusal.detail();
+        let detail = cause.detail();
         let hinted = hint.map(|hint| Hinted { detail, hint });
         let mut refused = Observation {
-            reason: Some(refusal.reason),
+            reason: Some(cause.reason),
             detail: hinted.as_ref().map(|hinted| Detail(hinted)).or(detail),
             status: Some(response.status()),
-            signed_by: refusal
+            signed_by: cause
                 .signed_by()
-                .or(proofs.signature.as_ref().map(Verified::key_ids)),
-            client: refusal.client.or(proofs.client).or(seen.client),
+                .or(auth.signature.as_ref().map(Verified::key_ids)),
+            client: cause.client.or(auth.client).or(seen.client),
             claimed_id: seen.claimed_id,
             body_len,
             content_length: seen.content_length,
@@ -308,15 +308,15 @@ impl Reception {
             ..self.observation(Verdict::Refused)
         };
         // The layer around this one says so, once.
-        if refusal.reason != Reason::Nested {
-            self.observe(&mut refused, proofs.arriving.started());
+        if cause.reason != Reason::Nested {
+            self.observe(&mut refused, auth.readings.started());
         }
         // A wrong path must look like one that was never routed.
-        let discarding = match response.status() {
+        let lingering = match response.status() {
             StatusCode::NOT_FOUND => None,
-            _ => Discarding::of(&parts.headers, unread, self.max_body_bytes),
+            _ => LingeringBody::of(&parts.headers, unread, self.max_body_bytes),
         };
-        Refused::new(response, discarding)
+        RejectFuture::new(response, lingering)
     }
 
     pub(crate) fn masked<'a>(&'a self, parts: &'a Parts) -> MaskedHeaders<'a> {
@@ -324,12 +324,12 @@ impl Reception {
     }
 }
 
-impl fmt::Debug for Reception {
+impl fmt::Debug for EndpointConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             provider,
             consumer,
-            profile,
+            contract,
             clock,
             budget,
             part: _,
@@ -343,10 +343,10 @@ impl fmt::Debug for Reception {
             interest,
             rejections: _,
         } = self;
-        f.debug_struct("Reception")
+        f.debug_struct("EndpointConfig")
             .field("provider", provider)
             .field("consumer", consumer)
-            .field("profile", profile)
+            .field("profile", contract)
             .field("clock", clock)
             .field("budget", budget)
             .field("max_body_bytes", max_body_bytes)

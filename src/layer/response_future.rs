@@ -5,19 +5,19 @@ use bytes::Bytes;
 use http::Response;
 use http_body::Body;
 
-use super::refused::Refused;
+use super::reject_future::RejectFuture;
 use super::response_body::ResponseBody;
 
 type Own<RB, E> = Pin<Box<dyn Future<Output = Result<Response<ResponseBody<RB>>, E>> + Send>>;
 
 /// A request on its way to an answer that is not simply the inner service's. What was refused at
 /// its head has that answer already, and needs no box.
-pub(crate) enum Answering<B, RB, E> {
-    Refused(Refused<B>),
+pub(crate) enum Responding<B, RB, E> {
+    Refused(RejectFuture<B>),
     Own(Own<RB, E>),
 }
 
-impl<B, RB, E> Answering<B, RB, E> {
+impl<B, RB, E> Responding<B, RB, E> {
     pub(crate) fn own(
         future: impl Future<Output = Result<Response<ResponseBody<RB>>, E>> + Send + 'static,
     ) -> Self {
@@ -25,7 +25,7 @@ impl<B, RB, E> Answering<B, RB, E> {
     }
 }
 
-impl<B, RB, E> Future for Answering<B, RB, E>
+impl<B, RB, E> Future for Responding<B, RB, E>
 where
     B: Body<Data = Bytes> + Unpin + Send + 'static,
 {

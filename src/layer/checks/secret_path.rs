@@ -3,7 +3,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use http::request::Parts;
 
-use crate::layer::refusal::Refusal;
+use crate::layer::rejection_cause::RejectionCause;
 use crate::path::{PathTokens, ShownToken, split_token, without_token};
 use crate::rejection::Reason;
 
@@ -36,7 +36,7 @@ impl SecretPathGate {
     }
 
     /// Asks the path for its token.
-    pub(crate) fn check(&self, parts: &Parts) -> Result<ShownToken, Refusal> {
+    pub(crate) fn check(&self, parts: &Parts) -> Result<ShownToken, RejectionCause> {
         let (before, token) = split_token(parts.uri.path()).ok_or(Reason::UnknownPath)?;
         let in_place = self.prefix.as_deref().is_none_or(|prefix| before == prefix);
         let shown = ShownToken::of(token.as_bytes()).ok_or(Reason::UnknownPath)?;
@@ -48,7 +48,7 @@ impl SecretPathGate {
     }
 
     /// Cuts a right token out of what is handed on.
-    pub(crate) fn cut(parts: &mut Parts) -> Result<(), Refusal> {
+    pub(crate) fn cut(parts: &mut Parts) -> Result<(), RejectionCause> {
         Self::hide(parts);
         parts.uri = without_token(&parts.uri).ok_or(Reason::UnknownPath)?;
         clean_original_uri(parts);
