@@ -290,7 +290,7 @@ impl SenderContract {
         let least = Duration::from_millis(100);
         if self.deadline() < least {
             return Err(ConfigError::new(
-                ConfigErrorKind::Profile,
+                ConfigErrorKind::Contract,
                 format!(
                     "four fifths of a time to answer of {:?} are less than {least:?}",
                     self.time_to_answer
@@ -446,7 +446,7 @@ mod tests {
         assert!(within(125).check_deadline().is_ok());
         assert_eq!(
             within(124).check_deadline().unwrap_err().to_string(),
-            "delivery contract: four fifths of a time to answer of 124ms are less than 100ms"
+            "sender contract: four fifths of a time to answer of 124ms are less than 100ms"
         );
     }
 

@@ -63,7 +63,7 @@ pub enum ConfigErrorKind {
     /// A provider's name or a tenant's.
     Name,
     /// How a sender delivers.
-    Profile,
+    Contract,
     /// The lease of a claim or its renewal ceiling.
     Lease,
     /// How long a record is kept.
@@ -88,7 +88,7 @@ impl ConfigErrorKind {
             Self::Tolerance => "tolerance",
             Self::EventRule => "event rule",
             Self::Name => "name",
-            Self::Profile => "delivery profile",
+            Self::Contract => "sender contract",
             Self::Lease => "lease",
             Self::Retention => "retention",
             Self::Limit => "limit",

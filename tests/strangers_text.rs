@@ -92,6 +92,13 @@ fn strangers() -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
             b"\"\xff\"",
             "\"\u{fffd}\"".as_bytes(),
         ),
+        pair("a tab", b"\"a\tb\"", b"\"a b\""),
+        pair("a line break", b"\"a\nb\"", b"\"a\rb\""),
+        pair("a zero as a name", b"{\"\0\":1}", b"{\"\0\":2}"),
+        pair("a quote's escape", br#""it\'s""#, br#""it's""#),
+        pair("half an escape", br#""\u00""#, br#""\u0""#),
+        pair("no number", b"NaN", b"null"),
+        pair("without an end", b"[Infinity,1]", b"[-Infinity,1]"),
         pair(
             "everything",
             b"{\"\xff\":\"\\ud83d\",\"a\":1e999999999999999999999,\"a\":1}",

@@ -13,7 +13,7 @@ use libfuzzer_sys::fuzz_target;
 use tokio::runtime::{Builder, Runtime};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_webhook::layer::{EndpointConfig, RequireSecretPathLayer};
-use tower_webhook::{SenderContract, PathTokens, Name, RetriedStatuses, RetrySchedule};
+use tower_webhook::{Name, PathTokens, RetriedStatuses, RetrySchedule, SenderContract};
 
 const PREFIX: &str = "/hooks/a";
 

@@ -19,9 +19,7 @@ use tower_webhook::store::{
     Claim, ClaimOutcome, Complete, ContentType, Counts, Grant, Held, Release, Renew, Store,
     StoreError, StoreErrorKind, StoredResponse, Token,
 };
-use tower_webhook::{
-    Clock, EventKey, Fingerprint, ManualClock, MemoryStore, Name, UnixTime,
-};
+use tower_webhook::{Clock, EventKey, Fingerprint, ManualClock, MemoryStore, Name, UnixTime};
 
 const KEYS: usize = 4;
 /// Short ones end between two steps.

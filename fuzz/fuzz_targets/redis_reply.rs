@@ -14,8 +14,8 @@ use redis::Value;
 use tower_webhook::store::fuzzing::redis as read;
 use tower_webhook::store::fuzzing::{Kept, Stage};
 use tower_webhook::store::{
-    ClaimOutcome, ContentType, Grant, Held, RedisReport, RedisSetting, RedisVerdict, StoreErrorKind as Kind,
-    StoredResponse, Token,
+    ClaimOutcome, ContentType, Grant, Held, RedisReport, RedisSetting, RedisVerdict,
+    StoreErrorKind as Kind, StoredResponse, Token,
 };
 use tower_webhook::{EventKey, Fingerprint, Name, UnixTime};
 
@@ -515,7 +515,11 @@ fn made_up(bytes: &[u8]) -> arbitrary::Result<()> {
     let answers = [("", Ok((at, Held::Held))), ("-", Ok((at, Held::Fenced)))];
     for (sign, outcome) in answers {
         let value = redis::parse_redis_value(format!(":{sign}{now}\r\n").as_bytes()).unwrap();
-        let outcome = if now == 0 { Err(Kind::Corrupt) } else { outcome };
+        let outcome = if now == 0 {
+            Err(Kind::Corrupt)
+        } else {
+            outcome
+        };
         assert_eq!(read::held(&value), outcome);
         assert_eq!(read::held(&Value::Array(vec![value])), Err(Kind::Corrupt));
     }

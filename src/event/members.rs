@@ -55,7 +55,7 @@ impl Wanted {
 pub(super) struct Found<'w, 'b> {
     fields: &'w [Pointer],
     places: Vec<Place<'b>>,
-    /// Whether some of the body was not UTF-8: a replacement character may stand for anything.
+    /// Whether some of the body could not be read: a replacement character may stand for anything.
     pub(super) is_lossy: bool,
 }
 

@@ -15,6 +15,7 @@ mod field;
 mod handling;
 mod identity;
 mod key;
+mod lenient;
 mod members;
 mod name;
 pub(crate) mod payload;

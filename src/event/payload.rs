@@ -1,10 +1,12 @@
 //! The payload of an event as a type of the handler's, or which member does not fit it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
+use super::lenient;
 use super::members::text;
 use crate::printable::Printable;
 
@@ -19,7 +21,7 @@ pub(crate) const WRONG_TYPE: &str = "of another type";
 pub(crate) const AMBIGUOUS: &str = "differs from another spelling of it";
 
 /// Reads a body as a `T`: without the byte order mark before it, and with a replacement character
-/// for what stands in a string and is no text.
+/// for what stands in a string and is no text. What is nearly JSON is read as [`lenient`] says.
 ///
 /// # Errors
 ///
@@ -38,9 +40,12 @@ pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, PayloadError> 
             Ok(value)
         })
     };
-    read(&text).or_else(|error| match without_halves(&text) {
-        Some(text) => read(&text),
-        None => Err(error),
+    read(&text).or_else(|error| {
+        let mended = lenient::mended(&text, "null").map_or(text, Cow::Owned);
+        match (without_halves(&mended), mended) {
+            (Some(text), _) | (None, Cow::Owned(text)) => read(&text),
+            (None, Cow::Borrowed(_)) => Err(error),
+        }
     })
 }
 

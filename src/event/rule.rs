@@ -11,6 +11,7 @@ use super::error::{EventError, EventErrorKind as Kind};
 use super::handling::Handling;
 use super::identity::Identity;
 use super::key::Fingerprint;
+use super::lenient;
 use super::members::{self, Wanted};
 use super::name::Name;
 use super::shape::{Shape, refused};
@@ -342,11 +343,21 @@ fn by_members(
     let has_members = !content::is_blank(body) || !shapes.iter().any(Shape::reads_query);
     let body = if has_members { body } else { b"{}" };
     let text = members::text(body);
-    let mut found = wanted.find(&text).map_err(EventError::new)?;
-    found.is_lossy = matches!(text, Cow::Owned(_));
+    let mut is_copy = matches!(text, Cow::Owned(_));
+    let mended;
+    let (mut found, text) = match wanted.find(&text) {
+        Err(Kind::NotJson) => {
+            let nearly = lenient::mended(&text, "\"\u{fffd}\"");
+            mended = nearly.ok_or(EventError::new(Kind::NotJson))?;
+            is_copy = true;
+            (wanted.find(&mended).map_err(EventError::new)?, &*mended)
+        }
+        found => (found.map_err(EventError::new)?, &*text),
+    };
+    found.is_lossy = is_copy;
     let mut shape = None;
     for other in shapes {
-        if other.fits(&found, &text)? {
+        if other.fits(&found, text)? {
             shape = Some(other);
             break;
         }
@@ -365,7 +376,8 @@ fn by_members(
     let mut meaning = Forms::new();
     shape.meaning(&found, &mut meaning)?;
     let is_replaced = |bytes: &[u8]| bytes == "\u{fffd}".as_bytes();
-    let fingerprint = if found.is_lossy && meaning.bytes().windows(3).any(is_replaced) {
+    let is_replaced = || meaning.bytes().windows(3).any(is_replaced);
+    let fingerprint = if found.is_lossy && is_replaced() {
         // No form begins with this mark.
         Fingerprint::taken(Sha256::new_with_prefix([mark(b'b')]).chain_update(body))
     } else {
