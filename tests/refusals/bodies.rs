@@ -243,7 +243,11 @@ async fn what_strangers_hold_is_bounded_and_given_back() {
         })
         .await;
 
-        let response = receiver.send(&preset.delivery(1)).await;
+        // Another one that stops before its end finds no room. (What is whole with its first bytes
+        // needs none.)
+        let mut other = Connection::open(receiver.server.address).await;
+        other.send(&whole[..whole.len() - 900]).await;
+        let response = other.response().await.unwrap();
         receiver
             .assert_refused(&response, 503, RETRY, Reason::BudgetUsedUp)
             .await;
