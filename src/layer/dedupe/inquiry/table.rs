@@ -1,5 +1,4 @@
 //! Who waits for which answer, and who makes room for whom. Nothing here waits or asks.
-//!
 //! Strangers fill it: nothing that one delivery causes goes through all of them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
