@@ -250,7 +250,7 @@ async fn what_gets_no_answer_says_why() {
 
     let contract = blendfi().contract().clone();
     let hasty = contract.with_time_to_answer(Duration::from_millis(50));
-    let hasty = TestDelivery::new(&blendfi().with_profile(hasty), Sample::BlendFi.body(1));
+    let hasty = TestDelivery::new(&blendfi().with_contract(hasty), Sample::BlendFi.body(1));
     let (url, server) = answering(None).await;
     let text = "no answer within the sender's time: ";
     refused(&hasty, &url, SendErrorKind::TimedOut, text).await;

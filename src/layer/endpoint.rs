@@ -346,7 +346,7 @@ impl fmt::Debug for EndpointConfig {
         f.debug_struct("EndpointConfig")
             .field("provider", provider)
             .field("consumer", consumer)
-            .field("profile", contract)
+            .field("contract", contract)
             .field("clock", clock)
             .field("budget", budget)
             .field("max_body_bytes", max_body_bytes)

@@ -173,7 +173,7 @@ impl Provider {
 
     /// Replaces how the sender delivers, where its facts have changed.
     #[must_use]
-    pub fn with_profile(mut self, contract: SenderContract) -> Self {
+    pub fn with_contract(mut self, contract: SenderContract) -> Self {
         self.contract = match self.signature.as_ref().and_then(|v| v.scheme().tolerance()) {
             Some(tolerance) => contract.with_signed_time(tolerance),
             None => contract,
@@ -188,7 +188,7 @@ impl Provider {
             .signature
             .map(|verifier| verifier.with_tolerance(tolerance));
         let contract = self.contract.clone();
-        self.with_profile(contract)
+        self.with_contract(contract)
     }
 
     /// Replaces the rule that tells its events apart.

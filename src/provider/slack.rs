@@ -63,7 +63,7 @@ const WAITS: &[Duration] = &[
 ///   after every answer but 2xx. No redelivery by hand is documented. Whether a retry is signed
 ///   anew is not stated; one that is not, and is older than the tolerance, is refused. An app that
 ///   has turned on delayed events is sent them again every hour for a day: say so by
-///   [`Provider::with_profile`].
+///   [`Provider::with_contract`].
 ///
 /// # Errors
 ///

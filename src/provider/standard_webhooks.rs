@@ -63,7 +63,7 @@ const WAITS: &[Duration] = &[
 ///   Other content under the id is a duplicate: the sender signed both.
 /// - Svix's documented schedule: eight attempts, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h and 10 h apart,
 ///   after every answer but 2xx, each waiting 15 s; any can be sent again by hand. Each attempt is
-///   signed anew. Where the sender's own differs, say so by [`Provider::with_profile`].
+///   signed anew. Where the sender's own differs, say so by [`Provider::with_contract`].
 ///
 /// # Errors
 ///

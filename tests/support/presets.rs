@@ -33,7 +33,7 @@ pub(crate) fn tokens() -> PathTokens {
 /// The same sender, which waits so long for an answer.
 pub(crate) fn answering_in(time: Duration, provider: Provider) -> Provider {
     let contract = provider.contract().clone();
-    provider.with_profile(contract.with_time_to_answer(time))
+    provider.with_contract(contract.with_time_to_answer(time))
 }
 
 /// The signature header of BlendFi for this time, secret and body.
