@@ -257,7 +257,13 @@ fn record(value: &[u8]) {
     let state = read::state(Bytes::copy_from_slice(head));
     if let Some((kept, key)) = whole {
         let name = key.as_ref().map(EventKey::encoded);
-        assert_eq!(encode(&kept, name.as_deref()), value);
+        // A claim that says it is bound and has no content is written by nobody, and read as one that
+        // is not bound.
+        let mut written = value.to_vec();
+        if kept.fingerprint.is_none() && matches!(kept.stage, Stage::Claimed { .. }) {
+            written[1] &= !16;
+        }
+        assert_eq!(encode(&kept, name.as_deref()), written);
         assert_eq!(state, Some(without_body(kept)));
     }
 }
