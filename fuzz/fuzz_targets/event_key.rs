@@ -342,6 +342,10 @@ fn made_up(bytes: &[u8]) -> arbitrary::Result<()> {
     );
     let whole = Json::Object(Arbitrary::arbitrary(&mut input)?);
     let (text, again) = (whole.text(&one), whole.text(&other));
+    // What is nested deeper than 128 levels means the bytes that it was written in.
+    if text.bytes().filter(|b| matches!(b, b'[' | b'{')).count() > 127 {
+        return Ok(());
+    }
     let (first, second) = (identify(text.as_bytes()), identify(again.as_bytes()));
     match (&first, &second) {
         (Ok(a), Ok(b)) => assert_eq!(a, b, "{text} and {again}"),
