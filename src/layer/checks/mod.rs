@@ -97,6 +97,6 @@ impl Checks {
         };
         check_encoding(&parts.headers)?;
         let now = auth.readings.received_at(endpoint);
-        Ok(Some(verifier.begin(&parts.headers, now)?))
+        Ok(Some(verifier.begin(parts, now)?))
     }
 }
