@@ -148,7 +148,9 @@ async fn services_and_standing_layers_hold_names_too() {
     };
     let error = layer(None, false).unwrap_err();
     assert!(
-        error.to_string().contains("tests/it/identity/consumers.rs:"),
+        error
+            .to_string()
+            .contains("tests/it/identity/consumers.rs:"),
         "{error}"
     );
     assert!(layer(None, true).is_ok());
