@@ -2,36 +2,36 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What is used of something that there is only so much of.
 #[derive(Debug)]
-pub(super) struct Counter {
+pub(crate) struct Counter {
     used: AtomicUsize,
-    pub(super) limit: usize,
+    pub(crate) limit: usize,
 }
 
 impl Counter {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self {
             used: AtomicUsize::new(0),
             limit,
         }
     }
 
-    pub(super) fn used(&self) -> usize {
+    pub(crate) fn used(&self) -> usize {
         self.used.load(Ordering::SeqCst)
     }
 
     /// Whether that much is left.
-    pub(super) fn has(&self, amount: usize) -> bool {
+    pub(crate) fn has(&self, amount: usize) -> bool {
         self.sum(self.used(), amount).is_some()
     }
 
-    pub(super) fn take(&self, amount: usize) -> bool {
+    pub(crate) fn take(&self, amount: usize) -> bool {
         let fits = |used: usize| self.sum(used, amount);
         self.used
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, fits)
             .is_ok()
     }
 
-    pub(super) fn give_back(&self, amount: usize) {
+    pub(crate) fn give_back(&self, amount: usize) {
         self.used.fetch_sub(amount, Ordering::SeqCst);
     }
 

@@ -2,10 +2,10 @@ use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;
 
-use super::observer;
 use crate::event::payload::PayloadError;
 use crate::event::{EventError, EventErrorKind};
-use crate::rejection::Reason;
+use crate::observer;
+use crate::reason::Reason;
 use crate::secret::KeyIds;
 use crate::signature::{SignatureError, SignatureErrorKind};
 use crate::source::ClientAddressError;

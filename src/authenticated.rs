@@ -3,9 +3,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::Extensions;
 
-use super::auth_state::AuthState;
 use crate::event::Name;
+use crate::path::{PathTokens, ShownToken};
+use crate::request_clock::ClockReadings;
 use crate::signature::Verified;
 
 /// One way in which a delivery's origin is proved.
@@ -104,11 +106,61 @@ impl fmt::Debug for Authenticated {
     }
 }
 
+/// What was proved of a delivery so far; once a gate lets it through, an [`Authenticated`].
+#[derive(Clone)]
+pub(crate) struct AuthState {
+    pub(crate) readings: ClockReadings,
+    /// Whether a gate of another provider stood before this one.
+    pub(crate) is_foreign: bool,
+    pub(crate) provider: Name,
+    pub(crate) secret_path: Option<ShownToken>,
+    pub(crate) client: Option<IpAddr>,
+    pub(crate) signature: Option<Verified>,
+    pub(crate) body: Option<Bytes>,
+}
+
+impl AuthState {
+    pub(crate) fn none_yet(provider: Name, readings: ClockReadings) -> Self {
+        Self {
+            readings,
+            is_foreign: false,
+            provider,
+            secret_path: None,
+            client: None,
+            signature: None,
+            body: None,
+        }
+    }
+
+    /// What the gates outside have proved of a delivery of this provider, taken out of its request.
+    pub(crate) fn take(extensions: &mut Extensions, ours: &Name) -> Self {
+        match extensions.remove::<Authenticated>() {
+            None => Self::none_yet(ours.clone(), ClockReadings::default()),
+            Some(mark) if mark.provider() == ours => mark.into_proofs(),
+            Some(mark) => Self {
+                is_foreign: true,
+                ..Self::none_yet(ours.clone(), mark.into_proofs().readings)
+            },
+        }
+    }
+
+    pub(crate) fn include(&self, proof: Proof) -> bool {
+        match proof {
+            Proof::SecretPath => self.secret_path.is_some(),
+            Proof::SourceAddress => self.client.is_some(),
+            Proof::Signature => self.signature.is_some(),
+        }
+    }
+
+    /// Whether the token that was cut off outside is one of these.
+    pub(crate) fn have_shown_one_of(&self, tokens: &PathTokens) -> bool {
+        (self.secret_path.as_ref()).is_some_and(|shown| tokens.include(shown))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layer::request_clock::ClockReadings;
-    use crate::path::ShownToken;
 
     #[test]
     fn a_body_does_not_print() {

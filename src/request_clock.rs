@@ -1,7 +1,8 @@
+use std::time::Duration;
+
 use tokio::time::Instant;
 
-use super::EndpointConfig;
-use crate::clock::UnixTime;
+use crate::clock::{Clock, UnixTime};
 
 /// When a request's head was there, and when its answer must be.
 #[derive(Debug, Clone, Copy)]
@@ -26,15 +27,16 @@ struct Allowed {
 }
 
 impl ClockReadings {
-    pub(crate) fn received_at(&mut self, endpoint: &EndpointConfig) -> UnixTime {
-        *self.received_at.get_or_insert_with(|| endpoint.clock.now())
+    pub(crate) fn received_at(&mut self, clock: &dyn Clock) -> UnixTime {
+        *self.received_at.get_or_insert_with(|| clock.now())
     }
 
-    pub(crate) fn arrival(&mut self, endpoint: &EndpointConfig) -> RequestClock {
-        let received_at = self.received_at(endpoint);
+    /// Starts the time to answer, unless it runs already.
+    pub(crate) fn start(&mut self, clock: &dyn Clock, allowed: Duration) -> RequestClock {
+        let received_at = self.received_at(clock);
         let Allowed { started, deadline } = *self.allowed.get_or_insert_with(|| {
             let started = Instant::now();
-            let deadline = started + endpoint.contract.deadline();
+            let deadline = started + allowed;
             Allowed { started, deadline }
         });
         RequestClock {
