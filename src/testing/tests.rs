@@ -20,7 +20,7 @@ use crate::provider::{
     Provider, blendfi, bloque_accounts, bloque_payments, bloquo, blox, github, shopify, slack,
     standard_webhooks, stripe,
 };
-use crate::rejection::Reason;
+use crate::reason::Reason;
 use crate::secret::SigningSecret;
 use crate::signature::{Component, Scheme, Verifier};
 use crate::source::Allowlist;

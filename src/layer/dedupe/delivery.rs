@@ -5,9 +5,9 @@ use bytes::Bytes;
 
 use super::context::DeliveryContext;
 use super::lease::Lease;
+use crate::authenticated::Authenticated;
 use crate::clock::UnixTime;
 use crate::event::{EventKey, Handling, Name};
-use crate::layer::authenticated::Authenticated;
 use crate::secret::KeyIds;
 
 /// What is known of the delivery that a handler runs for.
