@@ -77,8 +77,10 @@
 //! | `ring` | no more than a faster MAC where the processor has no instructions for SHA-256; keys are then not wiped when dropped |
 #![forbid(unsafe_code)]
 
+mod authenticated;
 mod clock;
 mod contract;
+mod counter;
 mod encoding;
 mod error;
 pub mod event;
@@ -88,10 +90,14 @@ mod head;
 mod joined;
 pub mod layer;
 mod mac;
+mod observer;
 mod path;
 mod printable;
 pub mod provider;
+mod reason;
 mod rejection;
+mod rejection_cause;
+mod request_clock;
 mod secret;
 pub mod signature;
 pub mod source;
@@ -101,6 +107,7 @@ pub mod testing;
 mod text;
 mod webhook;
 
+pub use authenticated::Authenticated;
 pub use clock::{Clock, ManualClock, SystemClock, Tolerance, UnixTime};
 pub use contract::{RetriedStatuses, RetrySchedule, SenderContract};
 pub use encoding::Encoding;
@@ -110,12 +117,13 @@ pub use event::{Decimal, EventKey, Fingerprint, Name};
 pub use extract::{Event, EventRejection};
 pub use head::RequestHead;
 pub use layer::{
-    Authenticated, Confirm, ConfirmSubject, Confirmation, Delivery, Drain, Lease, Observation,
-    Observer, Permanent, Unconfirmed,
+    Confirm, ConfirmSubject, Confirmation, Delivery, Drain, Lease, Permanent, Unconfirmed,
 };
+pub use observer::{Observation, Observer};
 pub use path::PathTokens;
 pub use provider::Provider;
-pub use rejection::{Reason, Rejection, RejectionResponse};
+pub use reason::Reason;
+pub use rejection::{Rejection, RejectionResponse};
 pub use secret::{KeyId, KeyIds, KeyRing, NamedSecret, SecretFormat, SigningKey, SigningSecret};
 pub use source::{Allowlist, TrustedProxies};
 #[cfg(feature = "redis")]

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use sha2::Sha256;
 
 use crate::common::{Result, SECRET, SIGNATURE};
-use crate::server::read_body;
+use crate::handler::read_body;
 
 use self::code::{CLAIM, COMPLETE};
 

@@ -11,6 +11,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod hand;
+mod handler;
 mod processes;
 mod server;
 

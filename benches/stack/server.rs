@@ -6,7 +6,6 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
-use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -23,22 +22,15 @@ use tower_webhook::{Allowlist, MemoryStore, PathTokens, Provider, RedisStore, We
 
 use crate::common::{Result, blendfi};
 use crate::hand::{BareMac, TwoScripts, bare_mac, two_scripts};
+use crate::handler::{RUNS, read_body};
 
 pub(crate) const TOKEN: &str = "3f9d1c0b7a5e48d26c90b1f4a7e35d82";
 /// More than all rounds together bring.
 const RECORDS: usize = 20_000_000;
 
-/// How often the handler ran, and how often each status was answered.
-static RUNS: AtomicU64 = AtomicU64::new(0);
+/// How often each status was answered.
 static ANSWERS: LazyLock<Box<[AtomicU64]>> =
     LazyLock::new(|| (0..1000).map(|_| AtomicU64::new(0)).collect());
-
-/// The handler that everything is measured with: it reads the body and does nothing with it.
-pub(crate) async fn read_body(body: Bytes) -> StatusCode {
-    std::hint::black_box(&body);
-    RUNS.fetch_add(1, Ordering::Relaxed);
-    StatusCode::OK
-}
 
 /// Serves on a free port, which it prints, until the process is ended.
 pub(crate) fn run(redis: &str) -> Result<()> {

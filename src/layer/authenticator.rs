@@ -4,12 +4,12 @@ use bytes::Bytes;
 use http::request::Parts;
 use http_body::Body;
 
-use super::auth_state::AuthState;
 use super::checks::Checks;
 use super::endpoint::EndpointConfig;
-use super::observer::{Observation, Verdict};
 use super::receive::{Limits, keep, receive};
-use super::rejection_cause::RejectionCause;
+use crate::authenticated::AuthState;
+use crate::observer::{Observation, Verdict};
+use crate::rejection_cause::RejectionCause;
 use crate::signature::{Verification, Verified};
 
 /// The gates of a layer, and what they do with what they refuse.
@@ -44,7 +44,7 @@ impl Authenticator {
                 value.set_sensitive(true);
             }
         }
-        let request_clock = auth.arrival(&self.endpoint);
+        let request_clock = self.endpoint.start_clock(&mut auth.readings);
         let (limits, received_at) = (
             Limits::of(&self.endpoint, &request_clock),
             request_clock.received_at,

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use super::counter::Counter;
 use super::room::{Part, Rooms};
+use crate::counter::Counter;
 
 /// What strangers can make a receiver hold: bytes of bodies, and copies that wait for the first
 /// one's outcome. Clones share the budget.

@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 
-use crate::rejection::Reason;
+use crate::reason::Reason;
 
 /// Refuses a body in another encoding than it would be handed on in.
 pub(crate) fn check_encoding(headers: &HeaderMap) -> Result<(), Reason> {

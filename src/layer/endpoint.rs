@@ -4,28 +4,25 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Extensions, HeaderName, Response, StatusCode};
-use http_body::Body;
+use http::{Extensions, HeaderName, Response};
 use tokio::time::Instant;
 
-use super::auth_state::AuthState;
 use super::budget::Budget;
 use super::clock_watch::ClockWatch;
-use super::lingering_body::LingeringBody;
-use super::observer::{
-    Detail, Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver, Verdict,
-};
 use super::peer::Origin;
-use super::reject_future::RejectFuture;
-use super::rejection_cause::RejectionCause;
 use super::response_body::ResponseBody;
 use super::room::Part;
-use super::unproved::{Hint, Hinted, Unproved};
+use crate::authenticated::AuthState;
 use crate::clock::{Clock, SystemClock};
 use crate::contract::SenderContract;
 use crate::event::Name;
-use crate::rejection::{Reason, Rejection, RejectionResponse};
-use crate::signature::{Scheme, SignatureErrorKind, Verified};
+use crate::observer::{
+    Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver, Verdict,
+};
+use crate::reason::Reason;
+use crate::rejection::{Rejection, RejectionResponse};
+use crate::request_clock::{ClockReadings, RequestClock};
+use crate::signature::Scheme;
 
 /// What all the layers for one provider share: its name, how it delivers, what bounds a delivery
 /// and who sees what became of it.
@@ -50,7 +47,7 @@ pub struct EndpointConfig {
     pub(crate) max_body_bytes: usize,
     pub(crate) secret_headers: Arc<[HeaderName]>,
     /// Where the sender writes its own id of a delivery.
-    id_headers: Arc<[HeaderName]>,
+    pub(super) id_headers: Arc<[HeaderName]>,
     pub(crate) origin: Origin,
     pub(crate) clock_watch: Arc<ClockWatch>,
     stale_is_not_now: bool,
@@ -180,7 +177,7 @@ impl EndpointConfig {
     }
 
     /// Whether anybody is told of what is refused.
-    fn is_watched(&self) -> bool {
+    pub(super) fn is_watched(&self) -> bool {
         self.observer.is_some() || tracing::enabled!(target: "tower_webhook", tracing::Level::WARN)
     }
 
@@ -236,7 +233,7 @@ impl EndpointConfig {
     }
 
     /// The same; what is left of a request's extensions need not be allocated anew.
-    fn rejected(&self, reason: Reason, mut used: Extensions) -> Response<Bytes> {
+    pub(super) fn rejected(&self, reason: Reason, mut used: Extensions) -> Response<Bytes> {
         let rejection = if self.stale_is_not_now && reason == Reason::SignatureStale {
             Rejection::not_now(reason, &self.contract)
         } else {
@@ -260,63 +257,19 @@ impl EndpointConfig {
         response
     }
 
-    /// Refuses a delivery before its handler: tells the observer, throws the body away and gives
-    /// the answer. The request is used up.
-    pub(crate) fn refuse<B: Body>(
-        &self,
-        cause: &RejectionCause,
-        parts: &mut Parts,
-        auth: &AuthState,
-        unread: B,
-    ) -> RejectFuture<B> {
-        let unsigned = cause.signature();
-        let clock_suspected = (unsigned.and_then(|error| error.as_stale()))
-            .is_some_and(|stale| self.clock_watch.stale(stale));
-        let seen = match unsigned {
-            Some(_) if self.is_watched() => {
-                let client = self.origin.client(&parts.extensions, &parts.headers);
-                Unproved::of(&parts.headers, &self.id_headers, client)
-            }
-            Some(_) | None => Unproved::default(),
-        };
-        let response = self.rejected(cause.reason, std::mem::take(&mut parts.extensions));
-        let body = auth.body.as_ref();
-        let body_len = (unsigned.and(body)).and_then(|body| u64::try_from(body.len()).ok());
-        let mismatch = unsigned.is_some_and(|error| error.kind() == SignatureErrorKind::Mismatch);
-        let hint = match (body_len, seen.content_length) {
-            (Some(came), Some(announced)) if mismatch && came != announced => {
-                Some(Hint::Rewritten(came, announced))
-            }
-            _ => clock_suspected.then_some(Hint::OwnClock),
-        };
-        let detail = cause.detail();
-        let hinted = hint.map(|hint| Hinted { detail, hint });
-        let mut refused = Observation {
-            reason: Some(cause.reason),
-            detail: hinted.as_ref().map(|hinted| Detail(hinted)).or(detail),
-            status: Some(response.status()),
-            signed_by: cause
-                .signed_by()
-                .or(auth.signature.as_ref().map(Verified::key_ids)),
-            client: cause.client.or(auth.client).or(seen.client),
-            claimed_id: seen.claimed_id,
-            body_len,
-            content_length: seen.content_length,
-            clock_suspected,
-            headers: self.interest.headers.then(|| self.masked(parts)),
-            body: body.filter(|_| self.interest.body),
-            ..self.observation(Verdict::Refused)
-        };
-        // The layer around this one says so, once.
-        if cause.reason != Reason::Nested {
-            self.observe(&mut refused, auth.readings.started());
+    /// What the gates outside have proved of a delivery, taken out of its request.
+    pub(crate) fn take_auth(&self, parts: &mut Parts) -> AuthState {
+        let mut auth = AuthState::take(&mut parts.extensions, &self.provider);
+        if self.is_timed() {
+            self.start_clock(&mut auth.readings);
         }
-        // A wrong path must look like one that was never routed.
-        let lingering = match response.status() {
-            StatusCode::NOT_FOUND => None,
-            _ => LingeringBody::of(&parts.headers, unread, self.max_body_bytes),
-        };
-        RejectFuture::new(response, lingering)
+        auth
+    }
+
+    /// Starts the time to answer. The first layer that lets a request through does so; the others
+    /// keep to it.
+    pub(crate) fn start_clock(&self, readings: &mut ClockReadings) -> RequestClock {
+        readings.start(&*self.clock, self.contract.deadline())
     }
 
     pub(crate) fn masked<'a>(&'a self, parts: &'a Parts) -> MaskedHeaders<'a> {

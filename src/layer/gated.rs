@@ -10,14 +10,14 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::auth_state::AuthState;
-use super::authenticated::Authenticated;
 use super::authenticator::Authenticator;
-use super::request_clock::RequestClock;
+use super::refuse::refuse;
 use super::response_body::ResponseBody;
 use super::response_future::Responding;
 use super::within::within;
-use crate::rejection::Reason;
+use crate::authenticated::Authenticated;
+use crate::reason::Reason;
+use crate::request_clock::RequestClock;
 
 /// A service behind gates: what they refuse never reaches it.
 ///
@@ -62,18 +62,18 @@ where
             return GatedFuture::passing(self.inner.clone(), request, None);
         }
         let endpoint = &self.authenticator.endpoint;
-        let mut auth = AuthState::take(&mut parts, endpoint);
+        let mut auth = endpoint.take_auth(&mut parts);
         match self
             .authenticator
             .checks
             .admit(&mut parts, &mut auth, endpoint)
         {
             Err(cause) => {
-                let refused = endpoint.refuse(&cause, &mut parts, &auth, body);
+                let refused = refuse(endpoint, &cause, &mut parts, &auth, body);
                 GatedFuture::own(Responding::Refused(refused))
             }
             Ok(None) => {
-                let request_clock = auth.arrival(endpoint);
+                let request_clock = endpoint.start_clock(&mut auth.readings);
                 parts.extensions.insert(Authenticated::by(auth));
                 let request = Request::from_parts(parts, body);
                 let guarded = Some((Arc::clone(&self.authenticator), request_clock));
@@ -87,11 +87,11 @@ where
                         authenticator.verify(&mut parts, &mut body, &mut auth, &mut verification);
                     if let Err(cause) = verified.await {
                         let endpoint = &authenticator.endpoint;
-                        let refused = endpoint.refuse(&cause, &mut parts, &auth, body);
+                        let refused = refuse(endpoint, &cause, &mut parts, &auth, body);
                         return Ok(refused.await.map(ResponseBody::own));
                     }
                     let verified = auth.body.clone().unwrap_or_default();
-                    let request_clock = auth.arrival(&authenticator.endpoint);
+                    let request_clock = authenticator.endpoint.start_clock(&mut auth.readings);
                     parts.extensions.insert(Authenticated::by(auth));
                     let request = Request::from_parts(parts, B::from(verified));
                     let passing = Passing {
@@ -151,8 +151,8 @@ where
                 // What it has waited in is left before the answer.
                 drop(inner);
                 let (mut parts, body) = request.into_parts();
-                let auth = AuthState::take(&mut parts, endpoint);
-                let refused = endpoint.refuse(&reason.into(), &mut parts, &auth, body);
+                let auth = endpoint.take_auth(&mut parts);
+                let refused = refuse(endpoint, &reason.into(), &mut parts, &auth, body);
                 return Ok(refused.await.map(ResponseBody::own));
             }
         } else {

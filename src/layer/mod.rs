@@ -53,25 +53,20 @@
 //! # }
 //! ```
 
-mod auth_state;
-mod authenticated;
 mod authenticator;
 mod budget;
 mod checks;
 mod clock_watch;
 mod coding;
-mod counter;
 mod dedupe;
 mod endpoint;
 mod gated;
 mod held;
 mod lingering_body;
-mod observer;
 mod peer;
 mod receive;
+mod refuse;
 mod reject_future;
-mod rejection_cause;
-mod request_clock;
 mod resolver;
 mod response_body;
 mod response_future;
@@ -84,7 +79,6 @@ mod webhook;
 mod whole;
 mod within;
 
-pub use authenticated::{Authenticated, Proof};
 pub(crate) use authenticator::Authenticator;
 pub use budget::Budget;
 pub(crate) use checks::{Checks, SecretPathGate, SourceGate};
@@ -95,15 +89,17 @@ pub use dedupe::{
 pub(crate) use dedupe::{Owner, Settings, SharedConfirm};
 pub use endpoint::EndpointConfig;
 pub use gated::{Gated, GatedFuture};
-pub use observer::{
-    Detail, Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver, Verdict,
-};
 pub use peer::PeerAddr;
 pub(crate) use peer::{Origin, PeerSource};
 pub use response_body::ResponseBody;
 pub use secret_path::RequireSecretPathLayer;
 pub use source_ip::RequireSourceIpLayer;
-pub use unproved::ClaimedId;
 pub use verify::VerifySignatureLayer;
 pub(crate) use webhook::{NamedSteps, Pipeline};
 pub use webhook::{ResponseFuture, WebhookService};
+
+pub use crate::authenticated::{Authenticated, Proof};
+pub use crate::observer::{
+    ClaimedId, Detail, Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver,
+    Verdict,
+};

@@ -11,11 +11,11 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::endpoint::EndpointConfig;
 use super::held::{HeldBytes, Spared};
-use super::rejection_cause::RejectionCause;
-use super::request_clock::RequestClock;
 use super::room::{LARGE, Part};
 use super::whole::Whole;
-use crate::rejection::Reason;
+use crate::reason::Reason;
+use crate::rejection_cause::RejectionCause;
+use crate::request_clock::RequestClock;
 
 /// What bounds a body.
 #[derive(Debug, Clone, Copy)]

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::counter::Counter;
+use crate::counter::Counter;
 
 /// A body of this many bytes is a large one.
 pub(super) const LARGE: usize = 64 * 1024;

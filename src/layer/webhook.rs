@@ -11,13 +11,14 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::auth_state::AuthState;
 use super::authenticator::Authenticator;
 use super::dedupe::{Answer, DedupeState, IdentifiedEvent, TakenName, Waiting, check_outermost};
+use super::refuse::refuse;
 use super::reject_future::RejectFuture;
-use super::rejection_cause::RejectionCause;
 use super::response_body::ResponseBody;
 use super::response_future::Responding;
+use crate::authenticated::AuthState;
+use crate::rejection_cause::RejectionCause;
 use crate::signature::Verification;
 
 /// A service behind all the gates of a provider, whose handler runs once for each event.
@@ -91,7 +92,13 @@ where
     /// Behind a pointer, as everything that most deliveries do without.
     fn refuse(mut self, cause: &RejectionCause) -> Box<RejectFuture<B>> {
         let endpoint = &self.steps.authenticator.endpoint;
-        Box::new(endpoint.refuse(cause, &mut self.parts, &self.auth, self.body))
+        Box::new(refuse(
+            endpoint,
+            cause,
+            &mut self.parts,
+            &self.auth,
+            self.body,
+        ))
     }
 }
 
@@ -124,18 +131,16 @@ where
         let Authenticator {
             endpoint, checks, ..
         } = &self.steps.steps.authenticator;
-        let mut auth = AuthState::take(&mut parts, endpoint);
+        let mut auth = endpoint.take_auth(&mut parts);
         let admitted =
             check_outermost(&parts).and_then(|()| checks.admit(&mut parts, &mut auth, endpoint));
         let verification = match admitted {
             Ok(verification) => verification,
             Err(cause) => {
-                let refused = endpoint.refuse(&cause, &mut parts, &auth, body);
+                let refused = refuse(endpoint, &cause, &mut parts, &auth, body);
                 return ResponseFuture(Responding::Refused(refused));
             }
         };
-        // The time to answer begins here, whenever the future is polled.
-        auth.arrival(endpoint);
         let mut received = Received {
             steps: Arc::clone(&self.steps.steps),
             inner: self.inner.clone(),

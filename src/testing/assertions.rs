@@ -1,6 +1,7 @@
 use http::Response;
 
-use crate::rejection::{Reason, Rejection};
+use crate::reason::Reason;
+use crate::rejection::Rejection;
 
 /// Asserts that a delivery was refused, and why: what the sender is not told.
 ///

@@ -20,7 +20,7 @@ use crate::provider::{
     Provider, blendfi, bloque_accounts, bloque_payments, bloquo, blox, github, shopify, slack,
     standard_webhooks, stripe,
 };
-use crate::rejection::Reason;
+use crate::reason::Reason;
 use crate::secret::SigningSecret;
 use crate::signature::{Component, Scheme, Verifier};
 use crate::source::Allowlist;
@@ -75,9 +75,9 @@ fn acme() -> Provider {
         .id_header("x-acme-id")
         .content([
             Component::Id,
-            Component::Literal("."),
+            Component::literal("."),
             Component::Timestamp,
-            Component::Literal("."),
+            Component::literal("."),
             Component::Body,
         ])
         .build()

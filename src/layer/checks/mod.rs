@@ -6,12 +6,12 @@ mod source;
 use http::Method;
 use http::request::Parts;
 
-use super::auth_state::AuthState;
-use super::authenticated::Proof;
 use super::coding::check_encoding;
 use super::endpoint::EndpointConfig;
-use super::rejection_cause::RejectionCause;
-use crate::rejection::Reason;
+use crate::authenticated::AuthState;
+use crate::authenticated::Proof;
+use crate::reason::Reason;
+use crate::rejection_cause::RejectionCause;
 use crate::signature::{Verification, Verifier};
 
 pub(crate) use secret_path::SecretPathGate;
@@ -58,7 +58,7 @@ impl Checks {
         auth: &mut AuthState,
         endpoint: &EndpointConfig,
     ) -> Result<Option<Verification>, RejectionCause> {
-        auth.check_provider()?;
+        check_provider(auth)?;
         if self.post_only && parts.method != Method::POST {
             return Err(Reason::MethodNotAllowed.into());
         }
@@ -76,7 +76,7 @@ impl Checks {
             (Some(_), Err(_)) | (None, _) => {}
         }
         if admitted.is_ok() {
-            auth.arrival(endpoint);
+            endpoint.start_clock(&mut auth.readings);
         }
         admitted
     }
@@ -89,14 +89,25 @@ impl Checks {
         endpoint: &EndpointConfig,
     ) -> Result<Option<Verification>, RejectionCause> {
         if let Some(gate) = &self.source {
-            let now = || auth.readings.received_at(endpoint);
+            let now = || auth.readings.received_at(&*endpoint.clock);
             auth.client = Some(gate.admit(parts, now)?);
         }
         let Some(verifier) = &self.signature else {
             return Ok(None);
         };
         check_encoding(&parts.headers)?;
-        let now = auth.readings.received_at(endpoint);
-        Ok(Some(verifier.begin(&parts.headers, now)?))
+        let now = auth.readings.received_at(&*endpoint.clock);
+        Ok(Some(verifier.begin(parts, now)?))
     }
+}
+
+/// Refuses what a gate of another provider has let through.
+pub(crate) fn check_provider(auth: &AuthState) -> Result<(), RejectionCause> {
+    if auth.is_foreign {
+        return Err(RejectionCause::because(
+            Reason::Unauthenticated,
+            "a gate of another provider stands before this layer; give each provider its own route",
+        ));
+    }
+    Ok(())
 }

@@ -3,9 +3,9 @@ use std::sync::Arc;
 use http::HeaderMap;
 use http::request::Parts;
 
-use crate::layer::rejection_cause::RejectionCause;
 use crate::path::{PathTokens, ShownToken, split_token, without_token};
-use crate::rejection::Reason;
+use crate::reason::Reason;
+use crate::rejection_cause::RejectionCause;
 
 /// Demands a secret token as last segment of the path, and cuts it off.
 #[derive(Debug, Clone)]

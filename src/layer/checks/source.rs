@@ -6,9 +6,9 @@ use http::request::Parts;
 use crate::clock::{Clock, UnixTime};
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::layer::peer::PeerSource;
-use crate::layer::rejection_cause::RejectionCause;
 use crate::layer::resolver::Resolver;
-use crate::rejection::Reason;
+use crate::reason::Reason;
+use crate::rejection_cause::RejectionCause;
 use crate::source::{Admission, Allowlist, TrustedProxies};
 
 /// Demands that the client's address is on an allowlist.

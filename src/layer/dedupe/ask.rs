@@ -14,7 +14,7 @@ use super::delivery_task::{ClaimError, DeliveryTask};
 use super::inquiry::{Entered, Place};
 use crate::event::{Fingerprint, Handling};
 use crate::layer::within::within;
-use crate::rejection::Reason;
+use crate::reason::Reason;
 use crate::store::{ClaimOutcome, RecordState, RecordView, Store};
 
 /// What a claim of this content would get from a record; none where it would be granted. The rules

@@ -10,9 +10,9 @@ use super::renewal_scheduler::RenewalScheduler;
 use super::renewals::Renewals;
 use super::service::Dedupe;
 use super::state::{DedupeState, RequiredProofs};
+use crate::authenticated::Proof;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::event::{EventRule, Name, Scope};
-use crate::layer::authenticated::Proof;
 use crate::layer::endpoint::EndpointConfig;
 use crate::store::{SharedStore, Store};
 

@@ -11,9 +11,9 @@ use super::delivery_task::{ClaimError, DeliveryTask};
 use super::held_claim::ClaimGuard;
 use crate::event::{EventKey, Handling};
 use crate::layer::budget::Waiting;
-use crate::layer::rejection_cause::RejectionCause;
 use crate::layer::within::within;
-use crate::rejection::Reason;
+use crate::reason::Reason;
+use crate::rejection_cause::RejectionCause;
 use crate::store::{Claim, ClaimOutcome, Release, Store, StoreErrorKind, Token};
 
 /// A store that was given less time to answer was not asked in earnest.

@@ -7,13 +7,13 @@ use tokio::time::Instant;
 
 use super::lease::{End, Lease};
 use super::state::{DedupeState, IdentifiedEvent};
+use crate::authenticated::AuthState;
 use crate::event::Handling;
-use crate::layer::auth_state::AuthState;
-use crate::layer::observer::{MaskedHeaders, Observation, Timings, Verdict};
-use crate::layer::rejection_cause::RejectionCause;
-use crate::layer::request_clock::RequestClock;
 use crate::layer::response_body::ResponseBody;
-use crate::rejection::Reason;
+use crate::observer::{MaskedHeaders, Observation, Timings, Verdict};
+use crate::reason::Reason;
+use crate::rejection_cause::RejectionCause;
+use crate::request_clock::RequestClock;
 use crate::signature::Verified;
 use crate::store::Grant;
 
@@ -58,7 +58,7 @@ impl DeliveryContext {
         mut auth: AuthState,
         headers: Option<HeaderMap>,
     ) -> Self {
-        let request_clock = auth.arrival(&core.endpoint);
+        let request_clock = core.endpoint.start_clock(&mut auth.readings);
         Self {
             request_clock,
             auth: Arc::new(auth),

@@ -8,10 +8,10 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::context::DeliveryContext;
 use super::renewal_scheduler::RenewalSlot;
-use crate::layer::observer::Verdict;
-use crate::layer::rejection_cause::RejectionCause;
 use crate::layer::response_body::ResponseBody;
-use crate::rejection::Reason;
+use crate::observer::Verdict;
+use crate::reason::Reason;
+use crate::rejection_cause::RejectionCause;
 use crate::store::StoredResponse;
 
 pub(crate) type Answer<RB, E> = Result<Response<ResponseBody<RB>>, E>;

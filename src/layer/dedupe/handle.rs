@@ -22,11 +22,12 @@ use super::delivery::Delivery;
 use super::delivery_task::{Answer, DeliveryTask};
 use super::run::run;
 use super::state::{DedupeState, IdentifiedEvent};
-use crate::layer::auth_state::AuthState;
+use crate::authenticated::AuthState;
+use crate::layer::checks::check_provider;
 use crate::layer::coding::check_encoding;
 use crate::layer::receive::{Limits, keep, receive};
-use crate::layer::rejection_cause::RejectionCause;
-use crate::rejection::Reason;
+use crate::reason::Reason;
+use crate::rejection_cause::RejectionCause;
 
 /// How long a request looks past its deadline for a task that is about to answer.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -43,8 +44,8 @@ impl DedupeState {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let request_clock = auth.arrival(&self.endpoint);
-        auth.check_provider()?;
+        let request_clock = self.endpoint.start_clock(&mut auth.readings);
+        check_provider(auth)?;
         self.check_proofs(auth)?;
         if self.drain.has_begun() {
             return Err(Reason::Draining.into());

@@ -17,9 +17,9 @@ use super::context::DeliveryContext;
 use super::renewals::Answered;
 use super::state::DedupeState;
 use crate::event::{EventKey, Fingerprint};
-use crate::layer::rejection_cause::Chain;
 use crate::layer::within::within;
 use crate::printable::Printable;
+use crate::rejection_cause::Chain;
 use crate::store::{
     Complete, Grant, Held, Release, Renew, Store, StoreError, StoreErrorKind, StoredResponse, Token,
 };

@@ -31,12 +31,13 @@ use super::delivery_task::{Answer, ClaimError, DeliveryTask};
 use super::held_claim::HeldClaim;
 use super::permanent::Permanent;
 use super::replay::keep_body;
+use crate::authenticated::Authenticated;
 use crate::event::payload::PayloadError;
-use crate::layer::authenticated::Authenticated;
-use crate::layer::observer::Verdict;
-use crate::layer::rejection_cause::RejectionCause;
 use crate::layer::response_body::ResponseBody;
-use crate::rejection::{Reason, Rejection};
+use crate::observer::Verdict;
+use crate::reason::Reason;
+use crate::rejection::Rejection;
+use crate::rejection_cause::RejectionCause;
 use crate::store::{Held, StoredResponse};
 
 /// Tells a sender that its delivery is a copy of one that was handled.

@@ -11,7 +11,7 @@ use super::delivery_task::Answer;
 use super::handle::check_outermost;
 use super::names::TakenName;
 use super::state::DedupeState;
-use crate::layer::auth_state::AuthState;
+use crate::layer::refuse::refuse;
 use crate::layer::response_body::ResponseBody;
 
 /// A service whose handler runs once for each event.
@@ -57,8 +57,8 @@ where
         let inner = self.inner.clone();
         let core = Arc::clone(&self.core);
         let (mut parts, mut body) = request.into_parts();
-        let mut auth = AuthState::take(&mut parts, &core.endpoint);
-        auth.arrival(&core.endpoint);
+        let mut auth = core.endpoint.take_auth(&mut parts);
+        core.endpoint.start_clock(&mut auth.readings);
         Box::pin(async move {
             let admitted = match check_outermost(&parts) {
                 Ok(()) => core.admit(&parts, &mut body, &mut auth).await,
@@ -72,7 +72,7 @@ where
                 }
                 Err(cause) => {
                     let endpoint = &core.endpoint;
-                    let refused = endpoint.refuse(&cause, &mut parts, &auth, body);
+                    let refused = refuse(endpoint, &cause, &mut parts, &auth, body);
                     Ok(refused.await.map(ResponseBody::own))
                 }
             }

@@ -7,13 +7,13 @@ use super::confirm::SharedConfirm;
 use super::drain::Drain;
 use super::renewal_scheduler::RenewalScheduler;
 use super::renewals::Renewals;
+use crate::authenticated::AuthState;
+use crate::authenticated::Proof;
 use crate::clock::UnixTime;
 use crate::event::{EventRule, Handling, Identity, Scope};
-use crate::layer::auth_state::AuthState;
-use crate::layer::authenticated::Proof;
 use crate::layer::endpoint::EndpointConfig;
-use crate::layer::rejection_cause::RejectionCause;
-use crate::rejection::Reason;
+use crate::reason::Reason;
+use crate::rejection_cause::RejectionCause;
 use crate::store::{SharedStore, Token};
 
 /// What every delivery of one dedupe layer shares. Its settings were checked when it was built.

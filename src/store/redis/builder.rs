@@ -28,8 +28,43 @@ const MOST_PARTITIONS: u32 = 65_536;
 /// How long the start waits for Redis before it goes on without.
 const START_LIMIT: Duration = Duration::from_secs(5);
 
+impl RedisStore {
+    /// A store on this Redis, connected and checked; see [`RedisStoreBuilder::connect`].
+    ///
+    /// # Errors
+    ///
+    /// A URL that cannot be used, TLS without a crypto provider, or a Redis that refuses the
+    /// connection. One that cannot be reached is no error: the store connects when it can.
+    pub async fn connect(url: impl Into<String>) -> Result<Self, RedisConnectError> {
+        Self::builder(url).connect().await
+    }
+
+    /// A store on this Redis, with settings of its own.
+    pub fn builder(url: impl Into<String>) -> RedisStoreBuilder {
+        RedisStoreBuilder::new(Target::Url(url.into()))
+    }
+
+    /// A store on a connection that the process has already, with settings of its own.
+    ///
+    /// [`RedisConnection`] says which ones are taken, and what becomes of them when Redis fails.
+    ///
+    /// ```no_run
+    /// use tower_webhook::RedisStore;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = redis::Client::open("redis://127.0.0.1")?;
+    /// let conn = client.get_multiplexed_async_connection().await?;
+    /// let store = RedisStore::from_connection(conn).connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn from_connection(connection: impl Into<RedisConnection>) -> RedisStoreBuilder {
+        RedisStoreBuilder::new(Target::Given(connection.into()))
+    }
+}
+
 /// Where the records are.
-pub(super) enum Target {
+enum Target {
     Url(String),
     Given(RedisConnection),
 }
@@ -46,7 +81,7 @@ pub struct RedisStoreBuilder {
 }
 
 impl RedisStoreBuilder {
-    pub(super) fn new(target: Target) -> Self {
+    fn new(target: Target) -> Self {
         Self {
             target,
             namespace: None,

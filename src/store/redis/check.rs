@@ -5,7 +5,7 @@ use std::fmt;
 
 use redis::{Cmd, Value};
 
-use super::connect::{Conn, Node};
+use super::connection::{Conn, Node};
 use super::error::Fault;
 
 /// What the start-up check found: one finding for each setting of each server that matters.

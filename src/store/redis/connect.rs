@@ -4,20 +4,15 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
-use redis::cluster_async::ClusterConnection;
-use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRoutingInfo};
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, Pipeline, RedisError, TlsCertificates, TlsMode, Value,
-};
+use redis::{AsyncConnectionConfig, Client, RedisError, TlsCertificates, TlsMode, Value};
 use tokio::time::timeout;
 
 use crate::store::error::StoreErrorKind;
 
 use super::address::{Address, Sentinel};
-use super::connection::RedisConnection;
+use super::connection::{Conn, RedisConnection};
 use super::error::{Fault, RedisConnectError, RedisConnectErrorKind};
 use super::keys::Layout;
 
@@ -31,112 +26,6 @@ const RESPONSE_LIMIT: Duration = Duration::from_millis(500);
 const OVERALL_LIMIT: Duration = Duration::from_secs(3);
 /// How often the client asks another node of a cluster before it gives up.
 const CLUSTER_RETRIES: u32 = 2;
-
-/// A connection that many callers share.
-#[derive(Clone)]
-pub(super) enum Conn {
-    Single(MultiplexedConnection),
-    Cluster(ClusterConnection),
-    #[cfg(feature = "redis-connection-manager")]
-    Managed(redis::aio::ConnectionManager),
-}
-
-/// One server of those that hold the records.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Node {
-    Only,
-    At { host: String, port: u16 },
-}
-
-impl Conn {
-    pub(super) fn is_cluster(&self) -> bool {
-        matches!(self, Self::Cluster(_))
-    }
-
-    pub(super) async fn ask(&mut self, cmd: &Cmd) -> Result<Value, Fault> {
-        let value = match self {
-            Self::Single(conn) => cmd.query_async(conn).await?,
-            Self::Cluster(conn) => cmd.query_async(conn).await?,
-            #[cfg(feature = "redis-connection-manager")]
-            Self::Managed(conn) => cmd.query_async(conn).await?,
-        };
-        Ok(value)
-    }
-
-    /// Asks one server, whatever the keys.
-    pub(super) async fn ask_node(&mut self, node: &Node, cmd: &Cmd) -> Result<Value, Fault> {
-        let value = match (self, node) {
-            (Self::Cluster(conn), Node::At { host, port }) => {
-                let route = SingleNodeRoutingInfo::ByAddress {
-                    host: host.clone(),
-                    port: *port,
-                };
-                let routing = RoutingInfo::SingleNode(route);
-                conn.route_command(cmd.clone(), routing)
-                    .await?
-                    .extract_error()?
-            }
-            (conn, _) => conn.ask(cmd).await?,
-        };
-        Ok(value)
-    }
-
-    /// Sends several commands to one server at once. The answer to one about a value of another type
-    /// is [`Value::Nil`]: nothing that is looked for.
-    pub(super) async fn ask_many(
-        &mut self,
-        node: &Node,
-        commands: Vec<Cmd>,
-    ) -> Result<Vec<Value>, Fault> {
-        let count = commands.len();
-        let mut pipeline = Pipeline::with_capacity(count);
-        for command in commands {
-            pipeline.add_command(command);
-        }
-        let values = match (self, node) {
-            (Self::Cluster(conn), Node::At { host, port }) => {
-                let route = SingleNodeRoutingInfo::ByAddress {
-                    host: host.clone(),
-                    port: *port,
-                };
-                conn.route_pipeline(pipeline, 0, count, route).await?
-            }
-            (Self::Single(conn), _) => conn.send_packed_commands(&pipeline, 0, count).await?,
-            #[cfg(feature = "redis-connection-manager")]
-            (Self::Managed(conn), _) => conn.send_packed_commands(&pipeline, 0, count).await?,
-            (Self::Cluster(_), Node::Only) => return Err(super::scripts::strange()),
-        };
-        let values = values.into_iter().map(|value| match value {
-            Value::ServerError(error) if error.code() == "WRONGTYPE" => Ok(Value::Nil),
-            value => value.extract_error(),
-        });
-        Ok(values.collect::<Result<_, _>>()?)
-    }
-
-    /// The masters.
-    pub(super) async fn nodes(&mut self) -> Result<Vec<Node>, Fault> {
-        let Self::Cluster(conn) = self else {
-            return Ok(vec![Node::Only]);
-        };
-        let routing = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
-        let value = conn.route_command(redis::cmd("PING"), routing).await?;
-        let Value::Map(answers) = value else {
-            return Err(super::scripts::strange());
-        };
-        answers
-            .into_iter()
-            .map(|(address, _)| {
-                let address: String = redis::from_redis_value(address).map_err(RedisError::from)?;
-                let (host, port) = address
-                    .rsplit_once(':')
-                    .ok_or_else(super::scripts::strange)?;
-                let port = port.parse().map_err(|_| super::scripts::strange())?;
-                let host = host.to_owned();
-                Ok(Node::At { host, port })
-            })
-            .collect()
-    }
-}
 
 /// Certificates for TLS, in PEM.
 #[derive(Clone, Default)]

@@ -11,7 +11,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::store::error::{StoreError, StoreErrorKind};
 
-use super::connect::{Conn, Connector};
+use super::connect::Connector;
+use super::connection::Conn;
 use super::error::{Fault, Remedy};
 use super::scripts::Call;
 

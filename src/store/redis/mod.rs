@@ -36,7 +36,6 @@ use super::identity::StoreIdentity;
 use super::shared::SharedStore;
 use super::token::Token;
 
-use self::builder::Target;
 use self::clock::ServerClock;
 use self::error::Fault;
 use self::keys::{Layout, Place};
@@ -173,46 +172,13 @@ const RENEWALS_PER_CALL: usize = 100;
 const MARK_OUTLASTS: Duration = Duration::from_secs(1);
 
 impl RedisStore {
-    /// A store on this Redis, connected and checked; see [`RedisStoreBuilder::connect`].
-    ///
-    /// # Errors
-    ///
-    /// A URL that cannot be used, TLS without a crypto provider, or a Redis that refuses the
-    /// connection. One that cannot be reached is no error: the store connects when it can.
-    pub async fn connect(url: impl Into<String>) -> Result<Self, RedisConnectError> {
-        Self::builder(url).connect().await
-    }
-
-    /// A store on this Redis, with settings of its own.
-    pub fn builder(url: impl Into<String>) -> RedisStoreBuilder {
-        RedisStoreBuilder::new(Target::Url(url.into()))
-    }
-
-    /// A store on a connection that the process has already, with settings of its own.
-    ///
-    /// [`RedisConnection`] says which ones are taken, and what becomes of them when Redis fails.
-    ///
-    /// ```no_run
-    /// use tower_webhook::RedisStore;
-    ///
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// let client = redis::Client::open("redis://127.0.0.1")?;
-    /// let conn = client.get_multiplexed_async_connection().await?;
-    /// let store = RedisStore::from_connection(conn).connect().await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn from_connection(connection: impl Into<RedisConnection>) -> RedisStoreBuilder {
-        RedisStoreBuilder::new(Target::Given(connection.into()))
-    }
-
     /// Asks every master for its settings and says what they put at risk.
     ///
     /// # Errors
     ///
     /// Redis cannot be asked. What it hides is no error but [unknown](RedisVerdict::Unknown).
     pub async fn check(&self) -> Result<RedisReport, StoreError> {
-        let check = |mut conn: connect::Conn| async move { RedisReport::of(&mut conn).await };
+        let check = |mut conn: connection::Conn| async move { RedisReport::of(&mut conn).await };
         self.link.run(check).await
     }
 

@@ -12,7 +12,7 @@ use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::record::Record;
 
 use super::codec::{self, HEAD};
-use super::connect::Node;
+use super::connection::Node;
 use super::error::Fault;
 use super::keys::{Layout, Shown};
 use super::link::Link;
@@ -138,7 +138,7 @@ impl<'a> Scan<'a> {
     }
 
     async fn nodes(&self) -> Result<Vec<Node>, StoreError> {
-        let ask = |mut conn: super::connect::Conn| async move { conn.nodes().await };
+        let ask = |mut conn: super::connection::Conn| async move { conn.nodes().await };
         self.link.run(ask).await
     }
 

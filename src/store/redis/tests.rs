@@ -292,7 +292,7 @@ async fn put(store: &RedisStore, key: &EventKey, record: &Record) {
     let mut set = redis::cmd("SET");
     set.arg(place.key).arg(value);
     let set = &set;
-    let ask = |mut conn: connect::Conn| async move { conn.ask(set).await };
+    let ask = |mut conn: connection::Conn| async move { conn.ask(set).await };
     store.link.run(ask).await.unwrap();
 }
 

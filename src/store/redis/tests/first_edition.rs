@@ -22,7 +22,7 @@ async fn then(store: &RedisStore, code: &str, key: &str, words: &[&[u8]]) -> Val
         eval.arg(*word);
     }
     let eval = &eval;
-    let ask = |mut conn: connect::Conn| async move { conn.ask(eval).await };
+    let ask = |mut conn: connection::Conn| async move { conn.ask(eval).await };
     store.link.run(ask).await.unwrap()
 }
 

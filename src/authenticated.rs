@@ -1,0 +1,178 @@
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Extensions;
+
+use crate::event::Name;
+use crate::path::{PathTokens, ShownToken};
+use crate::request_clock::ClockReadings;
+use crate::signature::Verified;
+
+/// One way in which a delivery's origin is proved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Proof {
+    /// A secret token in the path.
+    SecretPath,
+    /// The client's address is on the allowlist.
+    SourceAddress,
+    /// A signature over the body.
+    Signature,
+}
+
+/// The mark of a delivery whose origin was proved.
+///
+/// Only the gates of this crate make it, and put it in the request's extensions; what comes after
+/// them demands it, so that nothing unproved is ever claimed, queued or handed to an extractor.
+/// Clones share it.
+#[derive(Clone)]
+pub struct Authenticated {
+    auth: Arc<AuthState>,
+    body: Option<Bytes>,
+}
+
+impl Authenticated {
+    /// Marks a delivery with what was proved of it.
+    pub(crate) fn by(mut auth: AuthState) -> Self {
+        Self {
+            body: auth.body.take(),
+            auth: Arc::new(auth),
+        }
+    }
+
+    /// Marks a delivery with what was proved of it, and its body, which is kept apart: what was
+    /// proved is needed for longer.
+    pub(crate) fn of(auth: &Arc<AuthState>, body: Option<Bytes>) -> Self {
+        Self {
+            auth: Arc::clone(auth),
+            body,
+        }
+    }
+
+    /// What was proved, to be added to.
+    pub(crate) fn into_proofs(self) -> AuthState {
+        let mut auth = Arc::unwrap_or_clone(self.auth);
+        auth.body = self.body;
+        auth
+    }
+
+    /// Whose delivery it is.
+    pub fn provider(&self) -> &Name {
+        &self.auth.provider
+    }
+
+    /// Whether this proof was passed.
+    pub fn proves(&self, proof: Proof) -> bool {
+        self.auth.include(proof)
+    }
+
+    /// The client's address, where the allowlist was asked about it.
+    pub fn client(&self) -> Option<IpAddr> {
+        self.auth.client
+    }
+
+    /// What the signature proved.
+    pub fn signature(&self) -> Option<&Verified> {
+        self.auth.signature.as_ref()
+    }
+
+    /// The proved body: the bytes that were signed, or that came from the proved address or path.
+    pub fn body(&self) -> Option<&Bytes> {
+        self.body.as_ref()
+    }
+}
+
+impl fmt::Debug for Authenticated {
+    /// A body may hold what does not belong in a log: only its length is shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let AuthState {
+            readings: _,
+            is_foreign: _,
+            provider,
+            secret_path,
+            client,
+            signature,
+            body: _,
+        } = &*self.auth;
+        f.debug_struct("Authenticated")
+            .field("provider", provider)
+            .field("secret_path", secret_path)
+            .field("client", client)
+            .field("signature", signature)
+            .field("body_len", &self.body.as_ref().map(Bytes::len))
+            .finish()
+    }
+}
+
+/// What was proved of a delivery so far; once a gate lets it through, an [`Authenticated`].
+#[derive(Clone)]
+pub(crate) struct AuthState {
+    pub(crate) readings: ClockReadings,
+    /// Whether a gate of another provider stood before this one.
+    pub(crate) is_foreign: bool,
+    pub(crate) provider: Name,
+    pub(crate) secret_path: Option<ShownToken>,
+    pub(crate) client: Option<IpAddr>,
+    pub(crate) signature: Option<Verified>,
+    pub(crate) body: Option<Bytes>,
+}
+
+impl AuthState {
+    pub(crate) fn none_yet(provider: Name, readings: ClockReadings) -> Self {
+        Self {
+            readings,
+            is_foreign: false,
+            provider,
+            secret_path: None,
+            client: None,
+            signature: None,
+            body: None,
+        }
+    }
+
+    /// What the gates outside have proved of a delivery of this provider, taken out of its request.
+    pub(crate) fn take(extensions: &mut Extensions, ours: &Name) -> Self {
+        match extensions.remove::<Authenticated>() {
+            None => Self::none_yet(ours.clone(), ClockReadings::default()),
+            Some(mark) if mark.provider() == ours => mark.into_proofs(),
+            Some(mark) => Self {
+                is_foreign: true,
+                ..Self::none_yet(ours.clone(), mark.into_proofs().readings)
+            },
+        }
+    }
+
+    pub(crate) fn include(&self, proof: Proof) -> bool {
+        match proof {
+            Proof::SecretPath => self.secret_path.is_some(),
+            Proof::SourceAddress => self.client.is_some(),
+            Proof::Signature => self.signature.is_some(),
+        }
+    }
+
+    /// Whether the token that was cut off outside is one of these.
+    pub(crate) fn have_shown_one_of(&self, tokens: &PathTokens) -> bool {
+        (self.secret_path.as_ref()).is_some_and(|shown| tokens.include(shown))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_does_not_print() {
+        let acme = Name::new("acme").unwrap();
+        let mut auth = AuthState::none_yet(acme, ClockReadings::default());
+        auth.secret_path = Some(ShownToken::of(b"3f9d1c0b7a5e").unwrap());
+        auth.body = Some(Bytes::from_static(b"{\"iban\":\"DE89\"}"));
+        let mark = Authenticated::by(auth);
+        assert_eq!(
+            format!("{mark:?}"),
+            "Authenticated { provider: \"acme\", secret_path: Some([REDACTED]), client: None, \
+             signature: None, body_len: Some(15) }"
+        );
+    }
+}

@@ -1,0 +1,72 @@
+use http::StatusCode;
+use http::request::Parts;
+use http_body::Body;
+
+use super::endpoint::EndpointConfig;
+use super::lingering_body::LingeringBody;
+use super::reject_future::RejectFuture;
+use super::unproved::{Hint, Hinted, Unproved};
+use crate::authenticated::AuthState;
+use crate::observer::{Detail, Observation, Verdict};
+use crate::reason::Reason;
+use crate::rejection_cause::RejectionCause;
+use crate::signature::{SignatureErrorKind, Verified};
+
+/// Refuses a delivery before its handler: tells the observer, throws the body away and gives
+/// the answer. The request is used up.
+pub(crate) fn refuse<B: Body>(
+    endpoint: &EndpointConfig,
+    cause: &RejectionCause,
+    parts: &mut Parts,
+    auth: &AuthState,
+    unread: B,
+) -> RejectFuture<B> {
+    let unsigned = cause.signature();
+    let clock_suspected = (unsigned.and_then(|error| error.as_stale()))
+        .is_some_and(|stale| endpoint.clock_watch.stale(stale));
+    let seen = match unsigned {
+        Some(_) if endpoint.is_watched() => {
+            let client = endpoint.origin.client(&parts.extensions, &parts.headers);
+            Unproved::of(&parts.headers, &endpoint.id_headers, client)
+        }
+        Some(_) | None => Unproved::default(),
+    };
+    let response = endpoint.rejected(cause.reason, std::mem::take(&mut parts.extensions));
+    let body = auth.body.as_ref();
+    let body_len = (unsigned.and(body)).and_then(|body| u64::try_from(body.len()).ok());
+    let mismatch = unsigned.is_some_and(|error| error.kind() == SignatureErrorKind::Mismatch);
+    let hint = match (body_len, seen.content_length) {
+        (Some(came), Some(announced)) if mismatch && came != announced => {
+            Some(Hint::Rewritten(came, announced))
+        }
+        _ => clock_suspected.then_some(Hint::OwnClock),
+    };
+    let detail = cause.detail();
+    let hinted = hint.map(|hint| Hinted { detail, hint });
+    let mut refused = Observation {
+        reason: Some(cause.reason),
+        detail: hinted.as_ref().map(|hinted| Detail(hinted)).or(detail),
+        status: Some(response.status()),
+        signed_by: cause
+            .signed_by()
+            .or(auth.signature.as_ref().map(Verified::key_ids)),
+        client: cause.client.or(auth.client).or(seen.client),
+        claimed_id: seen.claimed_id,
+        body_len,
+        content_length: seen.content_length,
+        clock_suspected,
+        headers: endpoint.interest().headers.then(|| endpoint.masked(parts)),
+        body: body.filter(|_| endpoint.interest().body),
+        ..endpoint.observation(Verdict::Refused)
+    };
+    // The layer around this one says so, once.
+    if cause.reason != Reason::Nested {
+        endpoint.observe(&mut refused, auth.readings.started());
+    }
+    // A wrong path must look like one that was never routed.
+    let lingering = match response.status() {
+        StatusCode::NOT_FOUND => None,
+        _ => LingeringBody::of(&parts.headers, unread, endpoint.max_body_bytes),
+    };
+    RejectFuture::new(response, lingering)
+}

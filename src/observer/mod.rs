@@ -1,0 +1,163 @@
+//! Who sees what became of each delivery, and what is shown.
+
+mod claimed_id;
+mod masked;
+mod tracing_observer;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use crate::event::{EventKey, Name};
+use crate::printable::Printable;
+use crate::reason::Reason;
+use crate::secret::KeyIds;
+
+pub use claimed_id::ClaimedId;
+pub use masked::MaskedHeaders;
+pub use tracing_observer::TracingObserver;
+
+/// Sees what became of every delivery, refused ones included.
+///
+/// It is called once for each answer and once more where a handler ended after its answer; logs,
+/// metrics and journals hang on it. It runs on the delivery's own way, so it must not block. The
+/// one that is used unless set is [`TracingObserver`].
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use tower_webhook::{Observation, Observer, Reason};
+///
+/// #[derive(Default)]
+/// struct Stale(AtomicU64);
+///
+/// impl Observer for Stale {
+///     fn observe(&self, observation: &Observation<'_>) {
+///         if observation.reason == Some(Reason::SignatureStale) {
+///             self.0.fetch_add(1, Ordering::Relaxed);
+///         }
+///     }
+/// }
+/// ```
+pub trait Observer: Send + Sync + 'static {
+    /// Takes note of one outcome.
+    fn observe(&self, observation: &Observation<'_>);
+
+    /// What the observer wants to see beside the verdict. Nothing unless overridden: headers and
+    /// bodies are kept for it only where it asks.
+    fn interest(&self) -> Interest {
+        Interest::default()
+    }
+}
+
+/// What an [`Observer`] wants to see beside the verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Interest {
+    /// The request's headers, with secrets masked.
+    pub headers: bool,
+    /// The raw body, where it was read.
+    pub body: bool,
+}
+
+/// What became of one delivery.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Observation<'a> {
+    /// Whose delivery it was, or claimed to be.
+    pub provider: &'a Name,
+    /// Which consumer's it was, where they have names.
+    pub consumer: Option<&'a Name>,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// Why, where it was not simply handled.
+    pub reason: Option<Reason>,
+    /// The reason in words, for the operator; holds no secret, and what others wrote is escaped.
+    pub detail: Option<Detail<'a>>,
+    /// What was answered; `None` for an outcome after the answer.
+    pub status: Option<StatusCode>,
+    /// Which event it was, where that was known.
+    pub key: Option<&'a EventKey>,
+    /// The names of all keys that signed it, where that was known.
+    pub signed_by: Option<&'a KeyIds>,
+    /// The client's address, where a gate asked for it. Where a signature was refused, the peer's if
+    /// no declared proxy tells more.
+    pub client: Option<IpAddr>,
+    /// The id that the delivery claims, where its signature was refused.
+    pub claimed_id: Option<ClaimedId<'a>>,
+    /// How many bytes of body came, where its signature was judged and refused.
+    pub body_len: Option<u64>,
+    /// How many `Content-Length` announced, where a signature was refused; `None` for a body in
+    /// chunks. If it differs from [`body_len`](Self::body_len), the body was changed before this
+    /// layer, and the secret may be right.
+    pub content_length: Option<u64>,
+    /// At least three different deliveries in a row, this one among them, are authentic and off by
+    /// about as much: until one is in time, our own clock is suspected.
+    pub clock_suspected: bool,
+    /// Which attempt at the event this was, where it was claimed.
+    pub attempt: Option<u32>,
+    /// The same key came with other content after a failure, and was taken.
+    pub corrected: bool,
+    /// The key is the sender's own id, and came with other content before: a duplicate all the
+    /// same, or the next attempt after one that failed.
+    pub content_differs: bool,
+    /// The id is one that the sender uses for tests, and is never deduplicated.
+    pub test_id: bool,
+    /// The event happened before the retention began: that it is no copy is not certain.
+    pub predates_retention: bool,
+    /// The store could not be asked and the handler ran all the same.
+    pub unchecked: bool,
+    /// How long the delivery has taken.
+    pub timings: Timings,
+    /// The request's headers, if [asked for](Interest::headers).
+    pub headers: Option<MaskedHeaders<'a>>,
+    /// The raw body, if [asked for](Interest::body) and read.
+    pub body: Option<&'a Bytes>,
+}
+
+/// A reason in words.
+#[derive(Clone, Copy)]
+pub struct Detail<'a>(pub(crate) &'a dyn fmt::Display);
+
+impl fmt::Display for Detail<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Printable(self.0).fmt(f)
+    }
+}
+
+impl fmt::Debug for Detail<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Printable(self.0).fmt(f)
+    }
+}
+
+/// What became of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// Its origin was proved and it was passed on; no dedupe layer said more.
+    Passed,
+    /// Its handler ran and it is done.
+    Handled,
+    /// It was done before: a duplicate, answered without running anything.
+    Duplicate,
+    /// It was refused, or told to come again; no handler ran for it.
+    Refused,
+    /// Its handler ran without success, and the event can be run again.
+    Failed,
+    /// It was answered in time while its handler goes on.
+    Unfinished,
+}
+
+/// How long a delivery has taken, from its head received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Timings {
+    /// Until the body was there and its signature judged.
+    pub proved: Option<Duration>,
+    /// Until the event was claimed.
+    pub claimed: Option<Duration>,
+    /// Until now.
+    pub total: Duration,
+}

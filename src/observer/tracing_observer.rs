@@ -1,0 +1,86 @@
+use std::time::Duration;
+
+use super::{Observation, Observer, Verdict};
+use crate::reason::Reason;
+
+/// Writes one `tracing` event for each outcome, with target `tower_webhook`.
+///
+/// Handled deliveries and copies are at `INFO`, refusals at `WARN`, and what needs a person (a
+/// misconfiguration, a stale signature, a failed handler, a store out of reach) at `ERROR`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TracingObserver;
+
+impl Observer for TracingObserver {
+    fn observe(&self, observation: &Observation<'_>) {
+        Self::write(observation, || Some(observation.timings.total));
+    }
+}
+
+impl TracingObserver {
+    /// Writes the event, if anybody wants it; only then is the time asked for that it took, which is
+    /// left out where no clock was read.
+    pub(crate) fn write(observation: &Observation<'_>, total: impl Fn() -> Option<Duration>) {
+        let message = match observation.verdict {
+            Verdict::Passed => "delivery passed",
+            Verdict::Handled => "delivery handled",
+            Verdict::Duplicate => "delivery is a duplicate",
+            Verdict::Refused => "delivery refused",
+            Verdict::Failed => "delivery failed",
+            Verdict::Unfinished => "delivery answered before its handler ended",
+        };
+        macro_rules! event {
+            ($level:ident) => {
+                tracing::$level!(
+                    target: "tower_webhook",
+                    provider = %observation.provider,
+                    consumer = observation.consumer.map(tracing::field::display),
+                    reason = observation.reason.map(Reason::code),
+                    status = observation.status.map(|status| status.as_u16()),
+                    key = observation.key.map(|key| tracing::field::display(key.escaped())),
+                    signed_by = observation.signed_by.map(tracing::field::display),
+                    client = observation.client.map(tracing::field::display),
+                    claimed_id = observation.claimed_id.map(tracing::field::display),
+                    body_len = observation.body_len,
+                    content_length = observation.content_length,
+                    clock_suspected = observation.clock_suspected.then_some(true),
+                    attempt = observation.attempt,
+                    corrected = observation.corrected.then_some(true),
+                    content_differs = observation.content_differs.then_some(true),
+                    test_id = observation.test_id.then_some(true),
+                    predates_retention = observation.predates_retention.then_some(true),
+                    unchecked = observation.unchecked.then_some(true),
+                    detail = observation.detail.map(tracing::field::display),
+                    elapsed_us = total().map(|total| total.as_micros()),
+                    "{message}"
+                )
+            };
+        }
+        match level(observation) {
+            tracing::Level::ERROR => event!(error),
+            tracing::Level::WARN => event!(warn),
+            _ => event!(info),
+        }
+    }
+}
+
+fn level(observation: &Observation<'_>) -> tracing::Level {
+    let alarming = observation.reason.is_some_and(|reason| {
+        reason.is_configuration_fault()
+            || matches!(
+                reason,
+                Reason::SignatureStale
+                    | Reason::StoreUnavailable
+                    | Reason::StoreTooSlow
+                    | Reason::StoreFull
+                    | Reason::HandlerPanicked
+                    | Reason::NotRecorded
+                    | Reason::LeaseLost
+            )
+    });
+    match observation.verdict {
+        Verdict::Failed => tracing::Level::ERROR,
+        _ if alarming => tracing::Level::ERROR,
+        Verdict::Refused | Verdict::Unfinished => tracing::Level::WARN,
+        Verdict::Passed | Verdict::Handled | Verdict::Duplicate => tracing::Level::INFO,
+    }
+}

@@ -1,0 +1,140 @@
+use std::fmt;
+
+/// Why a delivery was not handled, or not handled yet.
+///
+/// The [code](Reason::code) is stable: metrics and alarms can hang on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Another method than POST.
+    MethodNotAllowed,
+    /// The path holds no right token.
+    UnknownPath,
+    /// The client's address is not on the allowlist, or a proxy's header hides it.
+    SourceRefused,
+    /// The allowlist holds a host name that has no address now.
+    SourceUnresolved,
+    /// The client's address is not known, or a proxy is not declared.
+    SourceFault,
+    /// The body has a content encoding: what was signed could not be handed on.
+    ContentEncoding,
+    /// The signature headers are missing or malformed.
+    SignatureHeader,
+    /// No key of the ring is active.
+    NoActiveKey,
+    /// No active key made the signature.
+    SignatureMismatch,
+    /// The signature is right and its time is not: a replay, or a wrong clock.
+    SignatureStale,
+    /// The body is longer than the cap.
+    BodyTooLarge,
+    /// The body did not arrive in time.
+    BodyTooSlow,
+    /// The body ended before its end.
+    BodyCutOff,
+    /// Strangers hold as much memory as they may.
+    BudgetUsedUp,
+    /// The body gives no event key.
+    NoEventKey,
+    /// The event happened before the retention began.
+    EventTooOld,
+    /// The event was handled before.
+    AlreadyDone,
+    /// The event is being handled right now.
+    InProgress,
+    /// The same key stands for other content.
+    Conflict,
+    /// The store could not be reached.
+    StoreUnavailable,
+    /// The store did not answer in time.
+    StoreTooSlow,
+    /// The store is full.
+    StoreFull,
+    /// The confirmation said that the event is not true.
+    ConfirmMismatch,
+    /// The confirmation knows nothing of what the event speaks of.
+    ConfirmUnknown,
+    /// The confirmation could not tell yet.
+    ConfirmTryAgain,
+    /// The service inside, or a layer before it, was not ready in time: its limit was reached.
+    NotReady,
+    /// The handler outlived the time to answer and goes on.
+    HandlerSlow,
+    /// The handler answered without success.
+    HandlerFailed,
+    /// The body is not of the type that the handler takes.
+    PayloadMismatch,
+    /// The handler panicked.
+    HandlerPanicked,
+    /// The handler succeeded and the store could not be told.
+    NotRecorded,
+    /// The handler succeeded after another receiver had taken the event over.
+    LeaseLost,
+    /// The receiver is shutting down.
+    Draining,
+    /// The task of the delivery ended without an answer: the runtime is going down, or a user's
+    /// store or response shape panicked.
+    TaskEnded,
+    /// No gate before this layer has proved the origin as the provider demands.
+    Unauthenticated,
+    /// A layer around this one handles the delivery already.
+    Nested,
+}
+
+impl Reason {
+    /// The reason in one stable word.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::UnknownPath => "unknown_path",
+            Self::SourceRefused => "source_refused",
+            Self::SourceUnresolved => "source_unresolved",
+            Self::SourceFault => "source_fault",
+            Self::ContentEncoding => "content_encoding",
+            Self::SignatureHeader => "signature_header",
+            Self::NoActiveKey => "no_active_key",
+            Self::SignatureMismatch => "signature_mismatch",
+            Self::SignatureStale => "signature_stale",
+            Self::BodyTooLarge => "body_too_large",
+            Self::BodyTooSlow => "body_too_slow",
+            Self::BodyCutOff => "body_cut_off",
+            Self::BudgetUsedUp => "budget_used_up",
+            Self::NoEventKey => "no_event_key",
+            Self::EventTooOld => "event_too_old",
+            Self::AlreadyDone => "already_done",
+            Self::InProgress => "in_progress",
+            Self::Conflict => "conflict",
+            Self::StoreUnavailable => "store_unavailable",
+            Self::StoreTooSlow => "store_too_slow",
+            Self::StoreFull => "store_full",
+            Self::ConfirmMismatch => "confirm_mismatch",
+            Self::ConfirmUnknown => "confirm_unknown",
+            Self::ConfirmTryAgain => "confirm_try_again",
+            Self::NotReady => "not_ready",
+            Self::HandlerSlow => "handler_slow",
+            Self::HandlerFailed => "handler_failed",
+            Self::PayloadMismatch => "payload_mismatch",
+            Self::HandlerPanicked => "handler_panicked",
+            Self::NotRecorded => "not_recorded",
+            Self::LeaseLost => "lease_lost",
+            Self::Draining => "draining",
+            Self::TaskEnded => "task_ended",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Nested => "nested",
+        }
+    }
+
+    /// Whether the receiver is set up wrongly, rather than the delivery wrong.
+    pub fn is_configuration_fault(self) -> bool {
+        matches!(
+            self,
+            Self::SourceFault | Self::Unauthenticated | Self::Nested | Self::NoActiveKey
+        )
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}

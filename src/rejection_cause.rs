@@ -1,0 +1,177 @@
+use std::error::Error;
+use std::fmt;
+use std::net::IpAddr;
+
+use crate::event::payload::PayloadError;
+use crate::event::{EventError, EventErrorKind};
+use crate::observer;
+use crate::reason::Reason;
+use crate::secret::KeyIds;
+use crate::signature::{SignatureError, SignatureErrorKind};
+use crate::source::ClientAddressError;
+use crate::store::{StoreError, StoreErrorKind};
+
+/// A reason to refuse, with what the operator is told about it.
+#[derive(Debug)]
+pub(crate) struct RejectionCause {
+    pub(crate) reason: Reason,
+    /// The address that was refused.
+    pub(crate) client: Option<IpAddr>,
+    detail: Option<Detail>,
+}
+
+#[derive(Debug)]
+enum Detail {
+    Text(&'static str),
+    Signature(SignatureError),
+    Client(ClientAddressError),
+    Event(EventError),
+    Payload(PayloadError),
+    Store(Chain<StoreError>),
+}
+
+impl RejectionCause {
+    pub(crate) fn because(reason: Reason, text: &'static str) -> Self {
+        Self {
+            reason,
+            client: None,
+            detail: Some(Detail::Text(text)),
+        }
+    }
+
+    /// The refusal of a delivery that a layer around this one handles already.
+    pub(crate) fn nested() -> Self {
+        Self::because(
+            Reason::Nested,
+            "a dedupe layer around this one holds the event already; put one of them on the route, \
+             and none around the router",
+        )
+    }
+
+    pub(crate) fn of_client(mut self, client: IpAddr) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    pub(crate) fn detail(&self) -> Option<observer::Detail<'_>> {
+        self.detail.as_ref().map(|detail| {
+            observer::Detail(match detail {
+                Detail::Text(text) => text,
+                Detail::Signature(error) => error,
+                Detail::Client(error) => error,
+                Detail::Event(error) => error,
+                Detail::Payload(error) => error,
+                Detail::Store(chain) => chain,
+            })
+        })
+    }
+
+    /// Why no signature proves the origin, where that is the reason.
+    pub(crate) fn signature(&self) -> Option<&SignatureError> {
+        match &self.detail {
+            Some(Detail::Signature(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// The keys that a stale delivery was signed with.
+    pub(crate) fn signed_by(&self) -> Option<&KeyIds> {
+        self.signature()?.key_ids()
+    }
+}
+
+impl From<Reason> for RejectionCause {
+    fn from(reason: Reason) -> Self {
+        Self {
+            reason,
+            client: None,
+            detail: None,
+        }
+    }
+}
+
+impl From<SignatureError> for RejectionCause {
+    fn from(error: SignatureError) -> Self {
+        let reason = match error.kind() {
+            SignatureErrorKind::Mismatch => Reason::SignatureMismatch,
+            SignatureErrorKind::TooOld | SignatureErrorKind::TooNew => Reason::SignatureStale,
+            SignatureErrorKind::NoActiveKey => Reason::NoActiveKey,
+            _ => Reason::SignatureHeader,
+        };
+        Self {
+            reason,
+            client: None,
+            detail: Some(Detail::Signature(error)),
+        }
+    }
+}
+
+impl From<ClientAddressError> for RejectionCause {
+    fn from(error: ClientAddressError) -> Self {
+        let reason = if error.is_configuration_fault() {
+            Reason::SourceFault
+        } else {
+            Reason::SourceRefused
+        };
+        Self {
+            reason,
+            client: None,
+            detail: Some(Detail::Client(error)),
+        }
+    }
+}
+
+impl From<EventError> for RejectionCause {
+    fn from(error: EventError) -> Self {
+        let reason = match error.kind() {
+            EventErrorKind::NoSignedId => Reason::Unauthenticated,
+            _ => Reason::NoEventKey,
+        };
+        Self {
+            reason,
+            client: None,
+            detail: Some(Detail::Event(error)),
+        }
+    }
+}
+
+impl From<PayloadError> for RejectionCause {
+    fn from(error: PayloadError) -> Self {
+        Self {
+            reason: Reason::PayloadMismatch,
+            client: None,
+            detail: Some(Detail::Payload(error)),
+        }
+    }
+}
+
+impl From<StoreError> for RejectionCause {
+    fn from(error: StoreError) -> Self {
+        let reason = match error.kind() {
+            StoreErrorKind::Full => Reason::StoreFull,
+            StoreErrorKind::TimedOut => Reason::StoreTooSlow,
+            _ => Reason::StoreUnavailable,
+        };
+        Self {
+            reason,
+            client: None,
+            detail: Some(Detail::Store(Chain(error))),
+        }
+    }
+}
+
+/// An error and what caused it, in one line.
+#[derive(Debug)]
+pub(crate) struct Chain<E>(pub(crate) E);
+
+impl<E: Error> fmt::Display for Chain<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}
