@@ -134,6 +134,6 @@ pub use store::{MemoryStore, SharedStore, Store};
 pub use webhook::{Webhook, WebhookLayer};
 
 /// Its examples are compiled with the tests.
-#[cfg(all(doctest, feature = "axum", feature = "redis"))]
+#[cfg(all(doctest, feature = "axum", feature = "redis", feature = "sqlite"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
