@@ -17,7 +17,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let keys = blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?;
 //! # let clock = tower_webhook::ManualClock::new(UnixTime::from_secs(1_777_899_600));
-//! let webhook = Webhook::new(provider::blendfi(keys)?).dedupe(MemoryStore::new());
+//! let webhook = Webhook::new(provider::blendfi(keys)).dedupe(MemoryStore::new());
 //! # let webhook = webhook.clock(clock);
 //! let app: Router =
 //!     Router::new().route("/webhooks/blendfi", post(on_event).layer(webhook.layer()?));

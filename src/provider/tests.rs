@@ -56,16 +56,16 @@ pub(super) fn tokens() -> PathTokens {
 fn presets() -> [Provider; 10] {
     let secret = SigningSecret::from_text("whsec_test_9f8e7d6c5b4a").unwrap();
     [
-        blendfi(secret.clone()).unwrap(),
-        bloquo(Allowlist::parse(["192.0.2.1"]).unwrap()).unwrap(),
-        blox(tokens()).without_status_check().unwrap(),
-        bloque_accounts(tokens()).unwrap(),
-        bloque_payments(secret.clone()).unwrap(),
-        github(secret.clone()).unwrap(),
-        shopify(secret.clone()).unwrap(),
-        slack(secret.clone()).unwrap(),
-        standard_webhooks(Name::new("acme").unwrap(), secret.clone()).unwrap(),
-        stripe(secret).unwrap(),
+        blendfi(secret.clone()),
+        bloquo(Allowlist::parse(["192.0.2.1"]).unwrap()),
+        blox(tokens()).without_status_check(),
+        bloque_accounts(tokens()),
+        bloque_payments(secret.clone()),
+        github(secret.clone()),
+        shopify(secret.clone()),
+        slack(secret.clone()),
+        standard_webhooks(Name::new("acme").unwrap(), secret.clone()),
+        stripe(secret),
     ]
 }
 
