@@ -8,9 +8,19 @@ use tower_webhook::store::{Held, RecordState, StoreErrorKind};
 use super::*;
 use crate::sql_support::proxy::{Fault, Proxy};
 
-/// The simple query that ends a transaction.
-fn is_commit(message: &[u8]) -> bool {
-    message.first() == Some(&b'Q') && message[5..].starts_with(b"COMMIT")
+/// The simple query that ends the transaction of a command; one that removes old records may come between.
+fn is_commit() -> impl FnMut(&[u8]) -> bool + Send {
+    let mut of_command = false;
+    move |message| {
+        let simple = message.strip_prefix(b"Q").map(|rest| &rest[4..]);
+        let is = |sql: &[u8]| simple.is_some_and(|own| own.starts_with(sql));
+        if is(b"BEGIN") {
+            of_command = false;
+        }
+        let locks = b"ORDER BY namespace, key FOR UPDATE";
+        of_command |= message.windows(locks.len()).any(|part| part == locks);
+        of_command && is(b"COMMIT")
+    }
 }
 
 /// Only the first of those that it is asked about.
@@ -36,10 +46,10 @@ async fn an_answer_that_was_lost_on_the_way_is_asked_for_again() {
     let through = patient(proxy.url()).connections(1).connect().await.unwrap();
     for fault in [Fault::CutsAfter, Fault::CutsBefore] {
         let claimed = claim(&format!("{fault:?}"));
-        proxy.plan(once(is_commit, fault));
+        proxy.plan(once(is_commit(), fault));
         let grant = granted(through.claim(&claimed).await.unwrap());
         assert_eq!(grant.attempt, 1, "{fault:?}");
-        proxy.plan(once(is_commit, fault));
+        proxy.plan(once(is_commit(), fault));
         assert_eq!(
             through.complete(&complete(&claimed, grant)).await.unwrap(),
             Held::Held
@@ -47,7 +57,7 @@ async fn an_answer_that_was_lost_on_the_way_is_asked_for_again() {
         let view = direct.lookup(&claimed.key).await.unwrap().unwrap();
         assert!(matches!(view.state, RecordState::Done(_)), "{view:?}");
         // Whether there was a record cannot be told by a second attempt.
-        proxy.plan(once(is_commit, Fault::CutsAfter));
+        proxy.plan(once(is_commit(), Fault::CutsAfter));
         let error = through.forget(&claimed.key).await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Unavailable);
         assert_eq!(direct.lookup(&claimed.key).await.unwrap(), None);
@@ -62,34 +72,34 @@ async fn a_connection_that_breaks_at_any_message_leaves_no_command_half_done() {
     let direct = store(&server).await;
     let proxy = Proxy::before(server.port).await;
     let through = patient(proxy.url()).connections(1).connect().await.unwrap();
-    for fault in [Fault::CutsBefore, Fault::CutsAfter] {
-        for number in 0.. {
-            let seen = Arc::new(AtomicUsize::new(0));
-            let (struck, counter) = (Arc::new(AtomicBool::new(false)), Arc::clone(&seen));
-            let own = Arc::clone(&struck);
-            proxy.plan(move |_| {
-                if counter.fetch_add(1, Ordering::Relaxed) == number {
-                    own.store(true, Ordering::Relaxed);
-                    return fault;
-                }
-                Fault::Passes
-            });
-            let claimed = claim(&format!("{fault:?}-{number}"));
-            let grant = granted(through.claim(&claimed).await.unwrap());
-            assert_eq!(grant.attempt, 1, "{fault:?} at message {number}");
-            assert_eq!(
-                through.complete(&complete(&claimed, grant)).await.unwrap(),
-                Held::Held
-            );
-            let view = direct.lookup(&claimed.key).await.unwrap().unwrap();
-            assert!(matches!(view.state, RecordState::Done(_)), "{view:?}");
-            if !struck.load(Ordering::Relaxed) {
-                assert!(
-                    number > 10,
-                    "a claim and a completion are more than {number} messages"
-                );
-                break;
+    // To break before a message is to break after the one before it.
+    let fault = Fault::CutsAfter;
+    for number in 0.. {
+        let seen = Arc::new(AtomicUsize::new(0));
+        let (struck, counter) = (Arc::new(AtomicBool::new(false)), Arc::clone(&seen));
+        let own = Arc::clone(&struck);
+        proxy.plan(move |_| {
+            if counter.fetch_add(1, Ordering::Relaxed) == number {
+                own.store(true, Ordering::Relaxed);
+                return fault;
             }
+            Fault::Passes
+        });
+        let claimed = claim(&format!("{fault:?}-{number}"));
+        let grant = granted(through.claim(&claimed).await.unwrap());
+        assert_eq!(grant.attempt, 1, "{fault:?} at message {number}");
+        assert_eq!(
+            through.complete(&complete(&claimed, grant)).await.unwrap(),
+            Held::Held
+        );
+        let view = direct.lookup(&claimed.key).await.unwrap().unwrap();
+        assert!(matches!(view.state, RecordState::Done(_)), "{view:?}");
+        if !struck.load(Ordering::Relaxed) {
+            assert!(
+                number > 10,
+                "a claim and a completion are more than {number} messages"
+            );
+            break;
         }
     }
     let rows = server.ask("SELECT count(*), count(*) FILTER (WHERE state = 2 AND attempt = 1) FROM tower_webhook_records");
@@ -105,7 +115,7 @@ async fn a_server_that_says_nothing_costs_a_deadline_and_its_connection() {
     let deadline = Duration::from_millis(500);
     let builder = PostgresStore::builder(proxy.url()).deadline(deadline);
     let through = builder.connections(1).connect().await.unwrap();
-    proxy.plan(once(is_commit, Fault::Stalls));
+    proxy.plan(once(is_commit(), Fault::Stalls));
     let claimed = claim("evt_1");
     let begun = std::time::Instant::now();
     let error = through.claim(&claimed).await.unwrap_err();
