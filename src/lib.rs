@@ -123,7 +123,10 @@ pub use path::PathTokens;
 pub use provider::Provider;
 pub use reason::Reason;
 pub use rejection::{Rejection, RejectionResponse};
-pub use secret::{KeyId, KeyIds, KeyRing, NamedSecret, SecretFormat, SigningKey, SigningSecret};
+pub use secret::{
+    KeyId, KeyIds, KeyRing, ListedSecret, NamedSecret, SecretFormat, Secrets, SigningKey,
+    SigningSecret,
+};
 pub use source::{Allowlist, TrustedProxies};
 #[cfg(feature = "redis")]
 pub use store::RedisStore;

@@ -274,6 +274,11 @@ impl Webhook {
     /// [`RequireSourceIpLayer::new`](crate::layer::RequireSourceIpLayer::new) refuse; among it a
     /// name that another webhook has taken in the same store.
     pub fn layer(&self) -> Result<WebhookLayer, ConfigError> {
+        let of = |error: ConfigError| error.of_provider(self.provider.name.to_string());
+        self.build_layer().map_err(of)
+    }
+
+    fn build_layer(&self) -> Result<WebhookLayer, ConfigError> {
         let Provider {
             name: _,
             tenant,
