@@ -34,8 +34,8 @@ use super::Provider;
 use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract};
 use crate::error::ConfigError;
 use crate::event::{EventRule, Name, Shape};
-use crate::layer::ConfirmLimits;
 use crate::path::PathTokens;
+use crate::runtime::ConfirmLimits;
 use check::StatusCheck;
 
 pub use check::CheckoutStatus;
