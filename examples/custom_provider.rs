@@ -25,9 +25,9 @@ fn acme(secret: SigningSecret) -> Result<Provider, ConfigError> {
         .id_header("x-acme-id")
         .content([
             Component::Id,
-            Component::Literal("."),
+            Component::literal("."),
             Component::Timestamp,
-            Component::Literal("."),
+            Component::literal("."),
             Component::Body,
         ])
         .build()?;

@@ -1,5 +1,6 @@
 //! Signing secrets, and the ring of those in use.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
@@ -169,7 +170,7 @@ fn is_hex(text: &str) -> bool {
         && (all(|b| matches!(b, b'a'..=b'f')) || all(|b| matches!(b, b'A'..=b'F')))
 }
 
-fn refused(message: impl Into<std::borrow::Cow<'static, str>>) -> ConfigError {
+fn refused(message: impl Into<Cow<'static, str>>) -> ConfigError {
     ConfigError::new(ConfigErrorKind::Secret, message)
 }
 
@@ -193,11 +194,18 @@ pub enum SecretFormat {
     /// The key is what the text spells in base64 after this prefix, which may lack.
     Base64 {
         /// Cut off before decoding, such as `whsec_`.
-        prefix: &'static str,
+        prefix: Cow<'static, str>,
     },
 }
 
 impl SecretFormat {
+    /// Base64 after this prefix, which may lack.
+    pub fn base64(prefix: impl Into<Cow<'static, str>>) -> Self {
+        Self::Base64 {
+            prefix: prefix.into(),
+        }
+    }
+
     /// The secret that `text` writes down in this format.
     ///
     /// # Errors
@@ -209,7 +217,7 @@ impl SecretFormat {
             Self::Base64 { prefix } => {
                 // Some write the version of the scheme before it: `v1,whsec_…`.
                 let bare = text.strip_prefix("v1,").unwrap_or(text);
-                match bare.strip_prefix(prefix).filter(|_| !prefix.is_empty()) {
+                match bare.strip_prefix(&**prefix).filter(|_| !prefix.is_empty()) {
                     Some(digits) => {
                         refuse_pasted(bare)?;
                         // Behind a prefix stands base64, whatever else it looks like but a key.

@@ -30,7 +30,7 @@ pub(super) struct WithId {
 
 impl WithId {
     /// The shape of this body, if it has one of these. What cannot be read has none.
-    fn shape(&self, body: &[u8]) -> Option<&'static str> {
+    fn shape(&self, body: &[u8]) -> Option<&Cow<'static, str>> {
         if body.len() > LONGEST_COPIED && std::str::from_utf8(body).is_err() {
             return None;
         }
@@ -38,7 +38,7 @@ impl WithId {
         let found = self.wanted.find(&text).ok()?;
         for shape in &self.shapes {
             if shape.fits(&found, &text).ok()? {
-                return Some(shape.name);
+                return Some(&shape.name);
             }
         }
         None
@@ -63,7 +63,7 @@ pub(super) fn identity_of(
     let digest: [u8; 32] = Sha256::digest(body).into();
     let parts = ["sha256", &data_encoding::HEXLOWER.encode(&digest), id];
     Ok(Identity {
-        shape: Some(shape),
+        shape: Some(shape.clone()),
         ..of_digest(key(provider, parts.map(Cow::Borrowed))?, &digest)
     })
 }
@@ -101,7 +101,7 @@ fn unsigned_id<'h>(headers: &'h HeaderMap, names: &[HeaderName]) -> Result<&'h s
 
 pub(super) fn by_digest(
     provider: &Name,
-    kind: Option<&'static str>,
+    kind: Option<&str>,
     body: &[u8],
 ) -> Result<Identity, EventError> {
     let digest: [u8; 32] = Sha256::digest(body).into();

@@ -33,7 +33,7 @@ use crate::joined::once;
 ///
 /// let event = rule.identify(&Name::new("acme")?, &HeaderMap::new(), None, body)?;
 /// assert_eq!(event.key.to_string(), "1042:PAID");
-/// assert_eq!(event.shape, Some("order"));
+/// assert_eq!(event.shape.as_deref(), Some("order"));
 ///
 /// // `1042.0` is another spelling of the same number: what has two is refused.
 /// let other = br#"{"order":{"id":1042.0},"status":"PAID"}"#;
@@ -60,11 +60,11 @@ enum Source {
 }
 
 /// What becomes of a body that fits no shape.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Unknown {
     Refused,
     /// Under this name.
-    KeyedOnBody(&'static str),
+    KeyedOnBody(Cow<'static, str>),
 }
 
 impl EventRule {
@@ -215,7 +215,7 @@ impl EventRule {
     /// # Errors
     ///
     /// A text that is no header name.
-    pub fn with_insecure_header_key(name: &'static str) -> Result<Self, ConfigError> {
+    pub fn with_insecure_header_key(name: &str) -> Result<Self, ConfigError> {
         Ok(Self {
             source: Source::InsecureHeader(header_name(name)?),
             id_header: None,
@@ -227,9 +227,9 @@ impl EventRule {
     /// The kind keeps the unknown events of one hook apart from those of another one of the same
     /// provider, whose proof may be weaker.
     #[must_use]
-    pub fn or_body(mut self, kind: &'static str) -> Self {
+    pub fn or_body(mut self, kind: impl Into<Cow<'static, str>>) -> Self {
         if let Source::Members { unknown, .. } = &mut self.source {
-            *unknown = Unknown::KeyedOnBody(kind);
+            *unknown = Unknown::KeyedOnBody(kind.into());
         }
         self
     }
@@ -240,7 +240,7 @@ impl EventRule {
     /// # Errors
     ///
     /// A text that is no header name.
-    pub fn checked_header(mut self, name: &'static str) -> Result<Self, ConfigError> {
+    pub fn checked_header(mut self, name: &str) -> Result<Self, ConfigError> {
         self.id_header = Some(header_name(name)?);
         Ok(self)
     }
@@ -287,7 +287,7 @@ impl EventRule {
                         Kind::UnknownShape | Kind::WrongType | Kind::NotText
                     ) =>
                 {
-                    content::by_digest(provider, Some(*kind), body)?
+                    content::by_digest(provider, Some(kind), body)?
                 }
                 (outcome, _) => outcome?,
             },
@@ -389,7 +389,7 @@ fn by_members(
         key,
         fingerprint,
         time: shape.time_of(&found)?,
-        shape: Some(shape.name),
+        shape: Some(shape.name.clone()),
     })
 }
 

@@ -20,7 +20,7 @@ use crate::error::{ConfigError, ConfigErrorKind};
 /// form is, and one that is there twice is refused.
 #[derive(Debug, Clone)]
 pub struct Shape {
-    pub(super) name: &'static str,
+    pub(super) name: Cow<'static, str>,
     conditions: Vec<(Option<Field>, Demand)>,
     pub(super) key: Vec<KeyField>,
     fingerprint: Vec<Field>,
@@ -52,7 +52,7 @@ impl Shape {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn new<'a>(
-        name: &'static str,
+        name: impl Into<Cow<'static, str>>,
         key: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, ConfigError> {
         let key: Vec<_> = (key.into_iter())
@@ -69,9 +69,9 @@ impl Shape {
 
     /// A shape that only recognises a body, by its conditions, and names no key: for
     /// [`EventRule::with_unsigned_id_for`](super::EventRule::with_unsigned_id_for).
-    pub fn recognized(name: &'static str) -> Self {
+    pub fn recognized(name: impl Into<Cow<'static, str>>) -> Self {
         Self {
-            name,
+            name: name.into(),
             conditions: Vec::new(),
             key: Vec::new(),
             fingerprint: Vec::new(),

@@ -22,7 +22,7 @@ use crate::source::Allowlist;
 ///
 /// let scheme = Scheme::builder("x-acme-signature")
 ///     .pairs("t", "v1", Encoding::Hex)
-///     .content([Component::Timestamp, Component::Literal("."), Component::Body])
+///     .content([Component::Timestamp, Component::literal("."), Component::Body])
 ///     .build()?;
 /// let secret = SigningSecret::from_text("acme-9f8e7d6c5b4a")?;
 /// let rule = EventRule::members([Shape::new("event", ["/id"])?.fingerprint(["/data"])?])?;

@@ -73,9 +73,9 @@ pub fn slack(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
         .timestamp_header("X-Slack-Request-Timestamp")
         .single("v0=", Encoding::Hex)
         .content([
-            Component::Literal("v0:"),
+            Component::literal("v0:"),
             Component::Timestamp,
-            Component::Literal(":"),
+            Component::literal(":"),
             Component::Body,
         ])
         .secrets(SecretFormat::Text)
@@ -91,7 +91,7 @@ pub fn slack(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
         .unless("/event")?
         .answered();
     let contract =
-        SenderContract::new(RetrySchedule::Listed(WAITS), RetriedStatuses::AllButSuccess)
+        SenderContract::new(RetrySchedule::listed(WAITS), RetriedStatuses::AllButSuccess)
             .with_time_to_answer(Duration::from_secs(3));
     Ok(Provider::signed(
         Name::new("slack")?,
@@ -164,14 +164,14 @@ mod tests {
         };
         let mention = deliver(BY_MENTION, MENTION).unwrap();
         assert_eq!(mention.key.encoded(), "slack:Ev1");
-        assert_eq!(mention.shape, Some("event"));
+        assert_eq!(mention.shape.as_deref(), Some("event"));
         assert_eq!(mention.time, Some(UnixTime::from_secs(NOW)));
         let other = MENTION.replace("hi", "ho");
         assert_ne!(event(&preset(), &other).fingerprint, mention.fingerprint);
         assert!(deliver(BY_MENTION, &other).is_err());
 
         let handshake = deliver(BY_HANDSHAKE, HANDSHAKE).unwrap();
-        assert_eq!(handshake.shape, Some("url_verification"));
+        assert_eq!(handshake.shape.as_deref(), Some("url_verification"));
         assert_eq!(handshake.handling, Handling::Answered);
         // What has an event is one, whatever it says that it is.
         let posing = MENTION.replace("event_callback", "url_verification");

@@ -78,15 +78,15 @@ pub fn standard_webhooks(name: Name, keys: impl Into<KeyRing>) -> Result<Provide
         .list("v1,", Encoding::Base64)
         .content([
             Component::Id,
-            Component::Literal("."),
+            Component::literal("."),
             Component::Timestamp,
-            Component::Literal("."),
+            Component::literal("."),
             Component::Body,
         ])
         .secrets(secret_format())
         .build()?;
     let contract =
-        SenderContract::new(RetrySchedule::Listed(WAITS), RetriedStatuses::AllButSuccess)
+        SenderContract::new(RetrySchedule::listed(WAITS), RetriedStatuses::AllButSuccess)
             .with_time_to_answer(Duration::from_secs(15))
             .with_redelivery_by_hand();
     Ok(Provider::signed(
@@ -99,7 +99,7 @@ pub fn standard_webhooks(name: Name, keys: impl Into<KeyRing>) -> Result<Provide
 
 /// How the specification writes down secrets: base64 after `whsec_`.
 pub fn secret_format() -> SecretFormat {
-    SecretFormat::Base64 { prefix: "whsec_" }
+    SecretFormat::base64("whsec_")
 }
 
 /// The endpoint's secrets as the sender shows them, named `1`, `2` and so on in their order unless

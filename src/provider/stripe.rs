@@ -58,7 +58,7 @@ pub fn stripe(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
         .pairs("t", "v1", Encoding::Hex)
         .content([
             Component::Timestamp,
-            Component::Literal("."),
+            Component::literal("."),
             Component::Body,
         ])
         .secrets(SecretFormat::Text)

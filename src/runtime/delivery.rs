@@ -41,8 +41,8 @@ impl Delivery {
 
     /// The name of the shape that the body has; `None` where the provider's rule knows none, and
     /// the event is keyed on its body.
-    pub fn shape(&self) -> Option<&'static str> {
-        self.context.event.identity.shape
+    pub fn shape(&self) -> Option<&str> {
+        self.context.event.identity.shape.as_deref()
     }
 
     /// Whether its id is one that the sender uses for tests. It is never deduplicated: a random

@@ -13,7 +13,7 @@
 //!     .list("v1,", Encoding::Base64)
 //!     .timestamp_header("webhook-timestamp")
 //!     .id_header("webhook-id")
-//!     .content([Component::Id, Component::Literal("."), Component::Timestamp, Component::Literal("."), Component::Body])
+//!     .content([Component::Id, Component::literal("."), Component::Timestamp, Component::literal("."), Component::Body])
 //!     .build()?;
 //! let secret = SigningSecret::from_base64("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")?;
 //! let verifier = Verifier::new(scheme, secret);

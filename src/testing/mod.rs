@@ -102,7 +102,7 @@
 //! let scheme = Scheme::builder("x-acme-signature")
 //!     .single("sha256=", Encoding::Hex)
 //!     .id_header("x-acme-id")
-//!     .content([Component::Id, Component::Literal("."), Component::Body])
+//!     .content([Component::Id, Component::literal("."), Component::Body])
 //!     .build()?;
 //! let acme = Provider::signed(
 //!     Name::new("acme")?,

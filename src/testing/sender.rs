@@ -300,7 +300,7 @@ impl Iterator for Waits {
     type Item = Duration;
 
     fn next(&mut self) -> Option<Duration> {
-        if let RetrySchedule::Listed(waits) = self.schedule {
+        if let RetrySchedule::Listed(waits) = &self.schedule {
             let made = usize::try_from(self.made).unwrap_or(usize::MAX);
             self.made = self.made.saturating_add(1);
             // The first attempt is made already.

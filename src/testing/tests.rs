@@ -75,9 +75,9 @@ fn acme() -> Provider {
         .id_header("x-acme-id")
         .content([
             Component::Id,
-            Component::Literal("."),
+            Component::literal("."),
             Component::Timestamp,
-            Component::Literal("."),
+            Component::literal("."),
             Component::Body,
         ])
         .build()

@@ -97,7 +97,7 @@ impl Checks {
         };
         check_encoding(&parts.headers)?;
         let now = auth.readings.received_at(&*endpoint.clock);
-        Ok(Some(verifier.begin(&parts.headers, now)?))
+        Ok(Some(verifier.begin(parts, now)?))
     }
 }
 

@@ -57,7 +57,7 @@ pub fn blendfi(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
         .shown_id_header("X-Blendfi-Event-Id")
         .content([
             Component::Timestamp,
-            Component::Literal("."),
+            Component::literal("."),
             Component::Body,
         ])
         .secrets(secret_format())
@@ -71,7 +71,7 @@ pub fn blendfi(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
             interval: Duration::from_secs(30),
             attempts: 5,
         },
-        RetriedStatuses::ServerErrorsAnd(&[408, 409, 425, 429]),
+        RetriedStatuses::server_errors_and(&[408, 409, 425, 429]),
     )
     .with_time_to_answer(Duration::from_secs(5))
     .with_redelivery_by_hand();

@@ -62,7 +62,7 @@ fn an_event_is_its_id_and_a_header_that_disagrees_is_refused() {
         completed.key.encoded(),
         "blendfi:evt_01HX4Y6Z7A8B9C0D1E2F3G4H5J"
     );
-    assert_eq!(completed.shape, Some("event"));
+    assert_eq!(completed.shape.as_deref(), Some("event"));
     assert_eq!(completed.time, Some(UnixTime::from_secs(SENT)));
 
     let with_header = |id: &str| {

@@ -14,7 +14,7 @@ fn preset() -> Provider {
 fn both_spellings_are_one_event_and_one_payload() {
     let pascal = event(&preset(), PASCAL);
     assert_eq!(pascal.key.to_string(), "1042:COMPLETED");
-    assert_eq!(pascal.shape, Some("order"));
+    assert_eq!(pascal.shape.as_deref(), Some("order"));
     // `date -u -d 2026-05-04T13:00:00Z +%s`
     assert_eq!(pascal.time, Some(UnixTime::from_secs(1_777_899_600)));
     assert_eq!(event(&preset(), CAMEL), pascal);

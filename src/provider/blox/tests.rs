@@ -23,7 +23,7 @@ fn a_copy_with_a_fresh_time_is_the_same_event_unless_the_documented_key_is_asked
         completed.key.to_string(),
         "8f14e45f-ceea-467f-a830-5e3e3c7e2b8a:COMPLETED"
     );
-    assert_eq!(completed.shape, Some("checkout"));
+    assert_eq!(completed.shape.as_deref(), Some("checkout"));
     // `date -u -d 2026-02-03T15:05:30Z +%s`
     assert_eq!(completed.time, Some(UnixTime::from_secs(1_770_131_130)));
 

@@ -40,9 +40,9 @@ fn standard() -> Provider {
         .id_header("svix-id")
         .content([
             Component::Id,
-            Component::Literal("."),
+            Component::literal("."),
             Component::Timestamp,
-            Component::Literal("."),
+            Component::literal("."),
             Component::Body,
         ])
         .build()
@@ -64,7 +64,7 @@ fn request(delivery: &TestDelivery) -> Request<Bytes> {
 fn refused_as(delivery: &TestDelivery, kind: SignatureErrorKind) {
     let request = request(delivery);
     let verifier = delivery.provider.verifier().unwrap();
-    let verdict = verifier.verify(request.headers(), request.body(), NOW);
+    let verdict = verifier.verify(&request, request.body(), NOW);
     assert_eq!(verdict.unwrap_err().kind(), kind);
 }
 

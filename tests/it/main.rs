@@ -1,0 +1,77 @@
+//! What the crate does over HTTP, on real stores and servers, and when they fail.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "a test that panics has done its work"
+)]
+
+#[cfg(feature = "axum")]
+mod attacks;
+#[cfg(feature = "redis")]
+#[path = "../redis_support/commands.rs"]
+mod commands;
+#[cfg(feature = "axum")]
+mod confirm;
+#[cfg(feature = "axum")]
+mod duplicates;
+#[cfg(feature = "axum")]
+mod handlers;
+#[cfg(feature = "axum")]
+mod identity;
+#[cfg(all(feature = "axum", feature = "testing"))]
+mod kit;
+#[cfg(feature = "axum")]
+mod large_bodies;
+#[cfg(feature = "axum")]
+mod layers;
+#[cfg(feature = "axum")]
+mod lease;
+#[cfg(feature = "axum")]
+mod misuse;
+#[cfg(feature = "axum")]
+mod ready;
+#[cfg(feature = "redis")]
+mod redis_acl;
+#[cfg(feature = "redis")]
+mod redis_connections;
+#[cfg(all(feature = "redis", feature = "testing"))]
+mod redis_contract;
+#[cfg(feature = "redis")]
+mod redis_faults;
+#[cfg(all(feature = "axum", feature = "redis"))]
+mod redis_proxy;
+#[cfg(feature = "redis")]
+mod redis_scan;
+#[cfg(feature = "redis")]
+mod redis_setup;
+#[cfg(all(feature = "axum", feature = "redis"))]
+mod redis_steps;
+#[cfg(feature = "redis")]
+#[path = "../redis_support/mod.rs"]
+mod redis_support;
+#[cfg(feature = "axum")]
+mod refusals;
+mod renewals;
+#[cfg(feature = "axum")]
+mod secrets;
+#[cfg(feature = "axum")]
+mod shutdown;
+#[cfg(feature = "axum")]
+mod signing;
+#[cfg(feature = "axum")]
+mod source;
+#[cfg(feature = "axum")]
+mod store_faults;
+#[cfg(feature = "axum")]
+mod strangers_text;
+#[cfg(feature = "axum")]
+#[path = "../support/mod.rs"]
+mod support;
+mod tasks;
+#[cfg(all(feature = "axum", feature = "redis"))]
+mod unconfirmed;
+#[cfg(feature = "axum")]
+mod verdicts;

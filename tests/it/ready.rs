@@ -1,0 +1,525 @@
+//! Services inside that are not always ready: limits, queues and shedders between a layer and its
+//! handler. What is not proved reserves nothing of them, nor does a duplicate that waits.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::support::blox::checkout;
+use crate::support::http::Connection;
+use crate::support::observer::Recorder;
+use crate::support::presets::{Preset, answering_in, clock, tokens};
+use crate::support::server::Server;
+use crate::support::stage::Stage;
+use crate::support::wait::{done, done_with, record, released, until, within};
+use crate::support::{blendfi, blox};
+use axum::error_handling::HandleErrorLayer;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
+use axum::response::IntoResponse;
+use axum::routing::{MethodRouter, post, post_service};
+use axum::{BoxError, Router};
+use tokio::sync::Semaphore;
+use tokio::time::sleep;
+use tower::buffer::BufferLayer;
+use tower::limit::{ConcurrencyLimitLayer, GlobalConcurrencyLimitLayer, RateLimitLayer};
+use tower::load_shed::LoadShedLayer;
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower_webhook::event::{EventRule, Shape};
+use tower_webhook::layer::{
+    Budget, DedupeLayer, EndpointConfig, Proof, RequireSecretPathLayer, Verdict,
+    VerifySignatureLayer,
+};
+use tower_webhook::store::RecordState;
+use tower_webhook::{
+    Delivery, Drain, MemoryStore, Name, Reason, RetriedStatuses, RetrySchedule, SenderContract,
+    Webhook,
+};
+
+/// Longer than any test waits: who stands here was let go by nobody.
+const LONG: Duration = Duration::from_secs(300);
+const SECOND: Duration = Duration::from_secs(1);
+const STRANGERS: usize = 40;
+
+/// The service inside answers errors of the layers around it with 503.
+async fn overloaded(_: BoxError) -> StatusCode {
+    StatusCode::SERVICE_UNAVAILABLE
+}
+
+/// Counts the heads that have come, outside everything.
+fn counted(route: MethodRouter, heads: &Stage) -> Router {
+    let heads = heads.clone();
+    let count = from_fn(move |request: Request, next: Next| {
+        heads.enter();
+        next.run(request)
+    });
+    Router::new().route("/hooks", route).layer(count)
+}
+
+/// A head with a made-up signature, and no body behind it.
+fn stranger() -> Vec<u8> {
+    let signature = format!("t=1777899600,v1={}", "ab".repeat(32));
+    format!(
+        "POST /hooks HTTP/1.1\r\nhost: localhost\r\nx-blendfi-signature: {signature}\r\n\
+         content-type: application/json\r\ncontent-length: 200\r\n\r\n"
+    )
+    .into_bytes()
+}
+
+/// Forty strangers stand at the door, and the right one is let in past them.
+async fn strangers_keep_nobody_out(what: &str, seen: &Recorder, route: MethodRouter) {
+    let heads = Stage::new();
+    let server = Server::start(counted(route, &heads)).await;
+    let mut strangers = Vec::new();
+    for _ in 0..STRANGERS {
+        let mut connection = Connection::open(server.address).await;
+        connection.send(&stranger()).await;
+        strangers.push(connection);
+    }
+    heads.begun(STRANGERS).await;
+    let right = blendfi::event("evt_1", "{}");
+    let answer = within(what, right.send(server.address)).await;
+    assert_eq!(answer.status, 204, "{what}: {answer:?}");
+    // All of them are still at the door.
+    let refused = seen.count(Verdict::Refused, Some(Reason::BodyTooSlow));
+    assert_eq!(refused, 0, "{what}");
+}
+
+fn by_id() -> EventRule {
+    EventRule::members([Shape::new("event", ["/id"]).unwrap()]).unwrap()
+}
+
+async fn no_content() -> StatusCode {
+    StatusCode::NO_CONTENT
+}
+
+#[tokio::test]
+async fn strangers_that_send_no_body_take_no_place_of_a_limit() {
+    let webhook = |seen: &Recorder| {
+        let webhook = blendfi::webhook_answering_in(LONG, MemoryStore::new());
+        webhook.observer(seen.clone()).layer().unwrap()
+    };
+    let seen = Recorder::new();
+    let stack = ServiceBuilder::new()
+        .layer(webhook(&seen))
+        .layer(ConcurrencyLimitLayer::new(4));
+    strangers_keep_nobody_out("a limit", &seen, post(no_content).layer(stack)).await;
+
+    let places = Arc::new(Semaphore::new(4));
+    let stack = ServiceBuilder::new()
+        .layer(webhook(&seen))
+        .layer(GlobalConcurrencyLimitLayer::with_semaphore(places));
+    strangers_keep_nobody_out("a shared limit", &seen, post(no_content).layer(stack)).await;
+
+    let stack = ServiceBuilder::new()
+        .layer(HandleErrorLayer::new(overloaded))
+        .layer(webhook(&seen))
+        .layer(BufferLayer::new(4))
+        .layer(RateLimitLayer::new(1_000, SECOND));
+    strangers_keep_nobody_out("a queue", &seen, post(no_content).layer(stack)).await;
+
+    let stack = ServiceBuilder::new()
+        .layer(HandleErrorLayer::new(overloaded))
+        .layer(webhook(&seen))
+        .layer(LoadShedLayer::new())
+        .layer(ConcurrencyLimitLayer::new(4));
+    strangers_keep_nobody_out("a shedder", &seen, post(no_content).layer(stack)).await;
+}
+
+/// The same where each layer stands alone.
+#[tokio::test]
+async fn strangers_that_send_no_body_take_no_place_behind_a_gate() {
+    let seen = Recorder::new();
+    let contract =
+        SenderContract::new(RetrySchedule::Never, RetriedStatuses::None).with_time_to_answer(LONG);
+    let endpoint = EndpointConfig::new(Name::new("blendfi").unwrap(), contract)
+        .clock(clock())
+        .observer(seen.clone());
+    let verifier = Preset::BlendFi.provider().verifier().unwrap().clone();
+    let gate = VerifySignatureLayer::new(&endpoint, verifier);
+    let dedupe = DedupeLayer::builder(&endpoint, by_id(), [Proof::Signature])
+        .build(MemoryStore::new())
+        .unwrap();
+
+    let stack = ServiceBuilder::new()
+        .layer(gate.clone())
+        .layer(ConcurrencyLimitLayer::new(4));
+    strangers_keep_nobody_out("a gate alone", &seen, post(no_content).layer(stack)).await;
+
+    let stack = ServiceBuilder::new()
+        .layer(gate)
+        .layer(dedupe)
+        .layer(ConcurrencyLimitLayer::new(4));
+    strangers_keep_nobody_out(
+        "a gate and a dedupe layer",
+        &seen,
+        post(no_content).layer(stack),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn duplicates_that_wait_hold_no_place_of_a_limit() {
+    let (stage, budget) = (Stage::new(), Budget::default());
+    let webhook = blendfi::webhook_answering_in(LONG, MemoryStore::new()).budget(budget.clone());
+    let runs = stage.clone();
+    let handler = move |delivery: Delivery| async move {
+        if delivery.key() == &blendfi::key("evt_1") {
+            runs.stand().await;
+        }
+        StatusCode::NO_CONTENT
+    };
+    let stack = ServiceBuilder::new()
+        .layer(webhook.layer().unwrap())
+        .layer(ConcurrencyLimitLayer::new(2));
+    let server = Server::start(Router::new().route("/hooks", post(handler).layer(stack))).await;
+    let event = blendfi::event("evt_1", "{}");
+    let first = event.spawn(server.address);
+    stage.begun(1).await;
+    let duplicates = [event.spawn(server.address), event.spawn(server.address)];
+    until("the duplicates to wait", || budget.waiting() == 2).await;
+    let other = blendfi::event("evt_2", "{}");
+    let answer = within("the other event", other.send(server.address)).await;
+    assert_eq!(answer.status, 204);
+    stage.let_go(1);
+    assert_eq!(first.await.unwrap().status, 204);
+    for duplicate in duplicates {
+        assert!(duplicate.await.unwrap().is_replayed());
+    }
+    assert_eq!((stage.runs(), budget.waiting()), (1, 0));
+}
+
+#[tokio::test]
+async fn what_finds_no_place_by_its_deadline_is_given_back_where_its_sender_comes_again() {
+    let (store, stage, seen) = (MemoryStore::new(), Stage::new(), Recorder::new());
+    let budget = Budget::default();
+    let webhook = blendfi::webhook_answering_in(SECOND, store.clone())
+        .observer(seen.clone())
+        .budget(budget.clone());
+    let stack = ServiceBuilder::new()
+        .layer(webhook.layer().unwrap())
+        .layer(ConcurrencyLimitLayer::new(1));
+    let route = post(stage.handler()).layer(stack);
+    let server = Server::start(Router::new().route("/hooks", route)).await;
+    let first = blendfi::event("evt_1", "{}").spawn(server.address);
+    stage.begun(1).await;
+    let crowded = blendfi::event("evt_2", "{}");
+    assert!(crowded.send(server.address).await.is_not_now());
+    assert_eq!(seen.count(Verdict::Refused, Some(Reason::NotReady)), 1);
+    let view = released(&store, &blendfi::key("evt_2")).await;
+    assert_eq!((view.attempt, stage.runs()), (1, 1), "it was not begun");
+    stage.let_go(2);
+    assert!(first.await.unwrap().is_not_now(), "slow");
+    done(&store, &blendfi::key("evt_1")).await;
+    // The place that it waited for was given to nobody who is gone.
+    assert_eq!(crowded.send(server.address).await.status, 204);
+    assert_eq!((stage.runs(), budget.waiting()), (2, 0));
+}
+
+#[tokio::test]
+async fn what_finds_no_place_by_its_deadline_is_taken_where_its_sender_does_not_come_again() {
+    let (store, stage, seen, drain) = (
+        MemoryStore::new(),
+        Stage::new(),
+        Recorder::new(),
+        Drain::new(),
+    );
+    let webhook = Webhook::new(answering_in(SECOND, blox::provider()))
+        .clock(clock())
+        .observer(seen.clone())
+        .drain(drain.clone())
+        .dedupe(store.clone());
+    let stack = ServiceBuilder::new()
+        .layer(webhook.layer().unwrap())
+        .layer(ConcurrencyLimitLayer::new(1));
+    let route = post(stage.handler()).layer(stack);
+    let server = Server::start(Router::new().route(Preset::Blox.route(), route)).await;
+    let first = checkout("c1", "COMPLETED", "1").spawn(server.address);
+    stage.begun(1).await;
+    let second = checkout("c2", "COMPLETED", "1").send(server.address).await;
+    assert_eq!((second.status, second.header("retry-after")), (202, None));
+    assert_eq!(seen.count(Verdict::Unfinished, Some(Reason::NotReady)), 1);
+    assert_eq!(first.await.unwrap().status, 202);
+    // It was said to be taken, and a shutdown waits for it.
+    let drained = tokio::spawn({
+        let drain = drain.clone();
+        async move { drain.wait(LONG).await }
+    });
+    stage.let_go(2);
+    assert_eq!(within("the drain", drained).await.unwrap(), 0);
+    let view = record(&store, &blox::key("c2", "COMPLETED")).await.unwrap();
+    assert_eq!(
+        (done_with(&view), view.attempt, stage.runs()),
+        (Some(204), 1, 2)
+    );
+}
+
+/// Whoever waits holds its event as whoever runs does.
+#[tokio::test(start_paused = true)]
+async fn a_claim_is_renewed_while_it_waits_for_a_place() {
+    let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None);
+    let endpoint = EndpointConfig::new(Name::new("blendfi").unwrap(), contract);
+    let layer = DedupeLayer::builder(&endpoint, by_id(), [])
+        .with_insecure_unauthenticated()
+        .lease(Duration::from_secs(15))
+        .build(MemoryStore::new())
+        .unwrap();
+    let runs = Stage::new();
+    let service = {
+        let runs = runs.clone();
+        ServiceBuilder::new()
+            .layer(layer)
+            .layer(ConcurrencyLimitLayer::new(1))
+            .service_fn(move |request: Request| {
+                runs.enter();
+                async move {
+                    let delivery: &Delivery = request.extensions().get().unwrap();
+                    assert!(!delivery.lease().is_lost());
+                    assert_eq!(delivery.attempt(), 1);
+                    sleep(Duration::from_secs(60)).await;
+                    Ok::<_, Infallible>(StatusCode::NO_CONTENT.into_response())
+                }
+            })
+    };
+    let send = |id: &str| service.clone().oneshot(blendfi::event(id, "{}").to_http());
+    let first = send("evt_1").await.unwrap();
+    assert_eq!(first.status(), 202);
+    assert_eq!(send("evt_2").await.unwrap().status(), 202);
+    sleep(Duration::from_secs(40)).await;
+    // The lease would have been over for long.
+    assert_eq!(
+        (send("evt_2").await.unwrap().status(), runs.runs()),
+        (503.try_into().unwrap(), 1)
+    );
+    sleep(Duration::from_secs(120)).await;
+    let duplicate = send("evt_2").await.unwrap();
+    assert_eq!(duplicate.headers()["idempotent-replayed"], "true");
+    assert_eq!(runs.runs(), 2);
+}
+
+/// A service that is never ready keeps nothing for good: neither the event nor a place among who waits.
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_place_that_never_comes_gives_up_with_its_lease() {
+    let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None);
+    let (budget, drain, seen) = (Budget::new(1_024, 1), Drain::new(), Recorder::new());
+    let endpoint = EndpointConfig::new(Name::new("blendfi").unwrap(), contract)
+        .budget(budget.clone())
+        .observer(seen.clone());
+    let layer = DedupeLayer::builder(&endpoint, by_id(), [])
+        .with_insecure_unauthenticated()
+        .lease(Duration::from_secs(15))
+        .renewal_ceiling(Duration::from_secs(60))
+        .drain(drain.clone())
+        .build(MemoryStore::new())
+        .unwrap();
+    let places = Arc::new(Semaphore::new(0));
+    let service = ServiceBuilder::new()
+        .layer(layer)
+        .layer(GlobalConcurrencyLimitLayer::with_semaphore(places))
+        .service_fn(|_: Request| async {
+            Ok::<_, Infallible>(StatusCode::NO_CONTENT.into_response())
+        });
+    let send = |id: &str| service.clone().oneshot(blendfi::event(id, "{}").to_http());
+    assert_eq!(send("evt_1").await.unwrap().status(), 202);
+    assert_eq!((budget.waiting(), drain.running()), (1, 1));
+    sleep(Duration::from_secs(90)).await;
+    assert_eq!((budget.waiting(), drain.running()), (0, 0));
+    assert_eq!(seen.count(Verdict::Refused, Some(Reason::InProgress)), 1);
+    assert_eq!(send("evt_2").await.unwrap().status(), 202);
+}
+
+#[tokio::test]
+async fn no_more_wait_for_a_place_than_the_budget_has_room_for() {
+    let (store, stage, seen) = (MemoryStore::new(), Stage::new(), Recorder::new());
+    let budget = Budget::new(1024 * 1024, 1);
+    let webhook = blendfi::webhook_answering_in(LONG, store.clone())
+        .observer(seen.clone())
+        .budget(budget.clone());
+    let stack = ServiceBuilder::new()
+        .layer(webhook.layer().unwrap())
+        .layer(ConcurrencyLimitLayer::new(1));
+    let route = post(stage.handler()).layer(stack);
+    let server = Server::start(Router::new().route("/hooks", route)).await;
+    let send = |id: &str| blendfi::event(id, "{}").spawn(server.address);
+    let first = send("evt_1");
+    stage.begun(1).await;
+    let second = send("evt_2");
+    until("the second to wait", || budget.waiting() == 1).await;
+    assert!(send("evt_3").await.unwrap().is_not_now());
+    assert_eq!(seen.count(Verdict::Refused, Some(Reason::BudgetUsedUp)), 1);
+    released(&store, &blendfi::key("evt_3")).await;
+    stage.let_go(2);
+    assert_eq!(first.await.unwrap().status, 204);
+    assert_eq!(second.await.unwrap().status, 204);
+    assert_eq!(budget.waiting(), 0);
+}
+
+#[tokio::test]
+async fn who_waits_for_a_place_is_told_to_come_again_when_the_receiver_shuts_down() {
+    let (store, stage, drain) = (MemoryStore::new(), Stage::new(), Drain::new());
+    let budget = Budget::default();
+    let webhook = blendfi::webhook_answering_in(LONG, store.clone())
+        .drain(drain.clone())
+        .budget(budget.clone());
+    let stack = ServiceBuilder::new()
+        .layer(webhook.layer().unwrap())
+        .layer(ConcurrencyLimitLayer::new(1));
+    let route = post(stage.handler()).layer(stack);
+    let server = Server::start(Router::new().route("/hooks", route)).await;
+    let first = blendfi::event("evt_1", "{}").spawn(server.address);
+    stage.begun(1).await;
+    let second = blendfi::event("evt_2", "{}").spawn(server.address);
+    until("the second to wait", || budget.waiting() == 1).await;
+    drain.begin();
+    assert!(second.await.unwrap().is_not_now());
+    released(&store, &blendfi::key("evt_2")).await;
+    stage.let_go(1);
+    assert_eq!(first.await.unwrap().status, 204);
+}
+
+/// What a shedder refuses was handled by nobody.
+#[tokio::test]
+async fn what_is_shed_inside_is_given_back() {
+    let (store, stage) = (MemoryStore::new(), Stage::new());
+    let webhook = blendfi::webhook_answering_in(LONG, store.clone());
+    let stack = ServiceBuilder::new()
+        .layer(HandleErrorLayer::new(overloaded))
+        .layer(webhook.layer().unwrap())
+        .layer(LoadShedLayer::new())
+        .layer(ConcurrencyLimitLayer::new(1));
+    let route = post(stage.handler()).layer(stack);
+    let server = Server::start(Router::new().route("/hooks", route)).await;
+    let first = blendfi::event("evt_1", "{}").spawn(server.address);
+    stage.begun(1).await;
+    let shed = blendfi::event("evt_2", "{}");
+    assert_eq!(shed.send(server.address).await.status, 503);
+    let view = record(&store, &blendfi::key("evt_2")).await.unwrap();
+    assert_eq!(view.state, RecordState::Released);
+    stage.let_go(2);
+    assert_eq!(first.await.unwrap().status, 204);
+    assert_eq!(shed.send(server.address).await.status, 204);
+}
+
+/// Is never ready: it fails, or panics, when it is asked.
+#[derive(Clone)]
+struct Unready {
+    panics: bool,
+    asked: Stage,
+}
+
+impl Service<Request> for Unready {
+    type Response = axum::response::Response;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        let asked = self.asked.enter();
+        // Once with and once without a wait before it.
+        if asked == 2 {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        assert!(
+            !self.panics || asked > 3,
+            "asked whether it is ready, it panics"
+        );
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request) -> Self::Future {
+        ready(Ok(StatusCode::NO_CONTENT.into_response()))
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_panics_when_it_is_asked_gives_its_event_back() {
+    let (store, seen) = (MemoryStore::new(), Recorder::new());
+    let webhook = blendfi::webhook(store.clone()).observer(seen.clone());
+    let unready = Unready {
+        panics: true,
+        asked: Stage::new(),
+    };
+    let service = webhook.layer().unwrap().layer(unready.clone());
+    let server = Server::start(Router::new().route("/hooks", post_service(service))).await;
+    let event = blendfi::event("evt_1", "{}");
+    for attempt in 1..=2 {
+        assert_eq!(event.send(server.address).await.status, 500);
+        let view = record(&store, &blendfi::key("evt_1")).await.unwrap();
+        assert_eq!((view.state, view.attempt), (RecordState::Released, attempt));
+    }
+    assert_eq!(
+        seen.count(Verdict::Failed, Some(Reason::HandlerPanicked)),
+        2
+    );
+    assert_eq!(event.send(server.address).await.status, 204);
+    assert_eq!(unready.asked.runs(), 4);
+}
+
+#[tokio::test]
+async fn a_service_that_fails_when_it_is_asked_gives_its_event_back_and_passes_its_error_on() {
+    let (store, stage) = (MemoryStore::new(), Stage::new());
+    let webhook = blendfi::webhook(store.clone());
+    // A queue whose worker is gone.
+    let inner = service_fn(move |_: Request| async move {
+        Ok::<_, BoxError>(StatusCode::NO_CONTENT.into_response())
+    });
+    let (queue, worker) = tower::buffer::Buffer::pair(inner, 1);
+    drop(worker);
+    let service = webhook.layer().unwrap().layer(queue);
+    let failed = stage.clone();
+    let service = service.map_err(move |error: BoxError| {
+        failed.enter();
+        error
+    });
+    let request = blendfi::event("evt_1", "{}").to_http::<axum::body::Body>();
+    assert!(service.oneshot(request).await.is_err());
+    assert_eq!(stage.runs(), 1);
+    let view = record(&store, &blendfi::key("evt_1")).await.unwrap();
+    assert_eq!(view.state, RecordState::Released);
+}
+
+/// A gate without a dedupe layer inside waits no longer than its sender.
+#[tokio::test(start_paused = true)]
+async fn a_gate_waits_for_a_place_until_its_deadline_and_others_pass_it_by() {
+    let schedule = RetrySchedule::Fixed {
+        interval: Duration::from_secs(60),
+        attempts: 3,
+    };
+    let contract = SenderContract::new(schedule, RetriedStatuses::AllButSuccess)
+        .with_time_to_answer(Duration::from_secs(10));
+    let endpoint = EndpointConfig::new(Name::new("acme").unwrap(), contract);
+    let service = ServiceBuilder::new()
+        .layer(
+            RequireSecretPathLayer::new(&endpoint, tokens())
+                .mounted_at("/hooks")
+                .unwrap(),
+        )
+        .layer(ConcurrencyLimitLayer::new(1))
+        .service_fn(async |_: Request| {
+            sleep(Duration::from_secs(60)).await;
+            Ok::<_, Infallible>(StatusCode::NO_CONTENT.into_response())
+        });
+    let to = |path: &str| {
+        let request = axum::http::Request::post(path).body(axum::body::Body::empty());
+        service.clone().oneshot(request.unwrap())
+    };
+    let right = Preset::Blox.path();
+    let begun = tokio::time::Instant::now();
+    let (first, second, other) = tokio::join!(to(&right), to(&right), to("/elsewhere"));
+    assert_eq!(first.unwrap().status(), 204);
+    let second = second.unwrap();
+    let reason = second
+        .extensions()
+        .get()
+        .map(tower_webhook::Rejection::reason);
+    assert_eq!(
+        (second.status().as_u16(), reason),
+        (503, Some(Reason::NotReady))
+    );
+    // What is no business of the gate has no deadline.
+    assert_eq!(other.unwrap().status(), 204);
+    assert_eq!(begun.elapsed().as_secs(), 120);
+}
