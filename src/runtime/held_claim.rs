@@ -116,12 +116,12 @@ impl HeldClaim {
 
     /// Records the event as done, however long that takes; calls `overdue` once if that is not
     /// done by `answer_by`, which is asked for when there is something to wait for.
-    pub(super) async fn complete(
+    pub(super) fn complete(
         &self,
         response: StoredResponse,
-        answer_by: impl Fn() -> Option<Instant>,
-        overdue: impl FnOnce(),
-    ) -> Held {
+        answer_by: impl Fn() -> Option<Instant> + Send + Sync,
+        overdue: impl FnOnce() + Send,
+    ) -> impl Future<Output = Held> + Send {
         let complete = Complete {
             key: self.claim.key.clone(),
             token: self.claim.token,
@@ -132,17 +132,19 @@ impl HeldClaim {
             retention: self.terms.retention,
         };
         self.ending.store(true, Ordering::Relaxed);
-        let limit = || call_limit(Instant::now(), answer_by());
-        let error = match within(limit, self.terms.store.complete(&complete)).await {
-            Some(Ok(held)) => {
-                self.finished.store(true, Ordering::Relaxed);
-                return held;
-            }
-            Some(Err(error)) => Some(error),
-            None => None,
-        };
-        let pending = answer_by().map(|moment| (moment, overdue));
-        Box::pin(self.complete_again(&complete, error, pending)).await
+        async move {
+            let limit = || call_limit(Instant::now(), answer_by());
+            let error = match within(limit, self.terms.store.complete(&complete)).await {
+                Some(Ok(held)) => {
+                    self.finished.store(true, Ordering::Relaxed);
+                    return held;
+                }
+                Some(Err(error)) => Some(error),
+                None => None,
+            };
+            let pending = answer_by().map(|moment| (moment, overdue));
+            Box::pin(self.complete_again(&complete, error, pending)).await
+        }
     }
 
     /// Sends what the store did not take once more, until it does.

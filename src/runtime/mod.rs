@@ -35,7 +35,7 @@ mod within;
 mod work;
 
 pub(crate) use caller::Caller;
-pub(crate) use caught::{Panicked, caught, caught_once};
+pub(crate) use caught::{caught, caught_once};
 pub use confirm::{Confirm, ConfirmLimits, ConfirmSubject, Confirmation, Unconfirmed};
 pub(crate) use context::RunContext;
 pub use delivery::Delivery;
@@ -49,4 +49,4 @@ pub(crate) use shared_confirm::SharedConfirm;
 pub(crate) use state::{RunSettings, RunState};
 pub(crate) use waiting::WaitingRoom;
 pub(crate) use within::within;
-pub(crate) use work::{Ended, Ready, Work};
+pub(crate) use work::{Ended, Ran, Work};

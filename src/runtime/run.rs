@@ -21,7 +21,7 @@ use super::delivery::Delivery;
 use super::delivery_task::DeliveryTask;
 use super::held_claim::HeldClaim;
 use super::outcome::Outcome;
-use super::work::{Ended, Ready, Work};
+use super::work::{Ended, Ran, Work};
 use crate::authenticated::Authenticated;
 use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
@@ -37,48 +37,49 @@ where
     // What looks after the hold must run where the task does that holds it.
     let runtime = Handle::current();
     let slot = context.state.renewal_scheduler.reserve(&runtime);
-    let task = DeliveryTask {
+    let mut task = DeliveryTask {
         body,
         slot,
         caller,
         _counted: context.state.drain().count(),
         context,
     };
-    runtime.spawn(run(task, work).in_current_span());
-}
-
-async fn run<W, C>(mut task: DeliveryTask<C>, work: W)
-where
-    W: Work,
-    C: Caller<W::Answer>,
-{
-    let outcome = task.outcome(work).await;
-    task.caller.ended(outcome);
+    let run = async move {
+        let outcome = task.outcome(work).await;
+        task.caller.ended(outcome);
+    };
+    runtime.spawn(run.in_current_span());
 }
 
 impl<C> DeliveryTask<C> {
-    async fn outcome<W>(&mut self, work: W) -> Outcome<W::Answer>
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an `async fn` would hold what it is given twice"
+    )]
+    fn outcome<W>(&mut self, work: W) -> impl Future<Output = Outcome<W::Answer>> + Send
     where
         W: Work,
         C: Caller<W::Answer>,
     {
-        if !self.context.state.settings.confirms.is_empty() {
-            // Behind a pointer, as everything that most deliveries do without.
-            if let Err(stopped) = Box::pin(self.confirm()).await {
-                return stopped.into();
+        async move {
+            if !self.context.state.settings.confirms.is_empty() {
+                // Behind a pointer, as everything that most deliveries do without.
+                if let Err(stopped) = Box::pin(self.confirm()).await {
+                    return stopped.into();
+                }
             }
+            // Without a hold the store cannot be asked, and running unchecked was chosen; or it is
+            // a question that is answered each time.
+            let hold = match self.claim().await {
+                Ok(hold) => hold,
+                Err(stopped) => return stopped.into(),
+            };
+            let hold = hold.as_deref();
+            if let Err(cause) = self.may_begin() {
+                return Box::pin(self.give_back(hold, cause)).await;
+            }
+            self.handle(hold, work).await
         }
-        // Without a hold the store cannot be asked, and running unchecked was chosen; or it is a
-        // question that is answered each time.
-        let hold = match self.claim().await {
-            Ok(hold) => hold,
-            Err(stopped) => return stopped.into(),
-        };
-        let hold = hold.as_deref();
-        if let Err(cause) = self.may_begin() {
-            return Box::pin(self.give_back(hold, cause)).await;
-        }
-        self.handle(hold, work).await
     }
 
     async fn give_back<A>(&mut self, hold: Option<&HeldClaim>, cause: RejectionCause) -> Outcome<A>
@@ -94,93 +95,85 @@ impl<C> DeliveryTask<C> {
     }
 
     /// Waits until the handler can begin, runs it and records its outcome.
-    async fn handle<W>(&mut self, hold: Option<&HeldClaim>, mut work: W) -> Outcome<W::Answer>
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an `async fn` would hold what it is given twice"
+    )]
+    fn handle<W>(
+        &mut self,
+        hold: Option<&HeldClaim>,
+        mut work: W,
+    ) -> impl Future<Output = Outcome<W::Answer>> + Send
     where
         W: Work,
         C: Caller<W::Answer>,
     {
-        let ready = match poll_fn(|cx| Poll::Ready(work.poll_ready(cx))).await {
-            Poll::Ready(ready) => ready.map(|ready| (ready, work)),
-            // Behind a pointer, as everything that most deliveries do without.
-            Poll::Pending => match Box::pin(self.until_ready(work)).await {
-                Ok(ready) => ready,
-                Err(cause) => return Box::pin(self.give_back(hold, cause)).await,
-            },
-        };
-        let ended = match ready {
-            Ok((Ready::Now, work)) => {
-                // From here on the body is the handler's: once it lets go of it, nobody keeps it.
-                let mark = Authenticated::of(&self.context.auth, self.body.take());
-                let delivery = Delivery::new(Arc::clone(&self.context), mark);
-                if let Some(hold) = hold {
-                    hold.begin_work();
+        async move {
+            let over = match poll_fn(|cx| Poll::Ready(work.poll_ready(cx))).await {
+                Poll::Ready(over) => over,
+                // Behind a pointer, as everything that most deliveries do without.
+                Poll::Pending => match Box::pin(self.until_ready(&mut work)).await {
+                    Ok(over) => over,
+                    Err(cause) => {
+                        // With its place in a queue.
+                        drop(work);
+                        return Box::pin(self.give_back(hold, cause)).await;
+                    }
+                },
+            };
+            let ended = match over {
+                Some(over) => *over,
+                None => {
+                    // From here on the body is the handler's: once it lets go of it, nobody keeps it.
+                    let mark = Authenticated::of(&self.context.auth, self.body.take());
+                    let delivery = Delivery::new(Arc::clone(&self.context), mark);
+                    if let Some(hold) = hold {
+                        hold.begin_work();
+                    }
+                    self.context.handler_begins();
+                    work.run(delivery).await
                 }
-                self.context.handler_begins();
-                work.run(delivery).await
+            };
+            self.context.handler_ended();
+            // Recorded, and only then told.
+            let (context, is_answered) = (&self.context, self.caller.is_answered());
+            // Asked for only where the store keeps it waiting.
+            let answer_by = || {
+                context.allow_recording();
+                (!is_answered).then(|| context.answer_by())
+            };
+            let failed = match ended {
+                Ok(Ended::Done(response, answer)) => {
+                    let Some(hold) = hold else {
+                        return Outcome::Done(answer);
+                    };
+                    let caller = &mut self.caller;
+                    let overdue = || caller.early(Reason::NotRecorded);
+                    return match hold.complete(response, answer_by, overdue).await {
+                        Held::Held => Outcome::Done(answer),
+                        // The effect took place, and the event is another receiver's now.
+                        Held::Fenced => Outcome::LeaseLost,
+                    };
+                }
+                Ok(Ended::Failed(cause, answer)) => (cause, Some(answer)),
+                Err(Panicked) => (Reason::HandlerPanicked.into(), None),
+            };
+            // So that the sender's next attempt finds the event free.
+            if let Some(hold) = hold {
+                hold.release(answer_by).await;
             }
-            Ok((Ready::Never(answer), _)) => Ok(Ended {
-                end: Err(Reason::HandlerFailed.into()),
-                answer,
-            }),
-            Err(Panicked) => Err(Panicked),
-        };
-        self.context.handler_ended();
-        self.finish(hold, ended).await
-    }
-
-    /// Records what became of the event, before anybody is told.
-    async fn finish<A>(
-        &mut self,
-        hold: Option<&HeldClaim>,
-        ended: Result<Ended<A>, Panicked>,
-    ) -> Outcome<A>
-    where
-        C: Caller<A>,
-    {
-        let (context, is_answered) = (&self.context, self.caller.is_answered());
-        // Asked for only where the store keeps it waiting.
-        let answer_by = || {
-            context.allow_recording();
-            (!is_answered).then(|| context.answer_by())
-        };
-        let (cause, answer) = match ended {
-            Ok(Ended {
-                end: Ok(response),
-                answer,
-            }) => {
-                let Some(hold) = hold else {
-                    return Outcome::Done(answer);
-                };
-                let caller = &mut self.caller;
-                let overdue = || caller.early(Reason::NotRecorded);
-                return match hold.complete(response, answer_by, overdue).await {
-                    Held::Held => Outcome::Done(answer),
-                    // The effect took place, and the event is another receiver's now.
-                    Held::Fenced => Outcome::LeaseLost,
-                };
-            }
-            Ok(Ended {
-                end: Err(cause),
-                answer,
-            }) => (cause, Some(answer)),
-            Err(Panicked) => (Reason::HandlerPanicked.into(), None),
-        };
-        // So that the sender's next attempt finds the event free.
-        if let Some(hold) = hold {
-            hold.release(answer_by).await;
+            let (cause, answer) = failed;
+            Outcome::Failed(cause, answer)
         }
-        Outcome::Failed(cause, answer)
     }
 
     /// Waits for a limit inside. What could not begin by the deadline is given back where its sender
     /// comes again; where it does not, the sender is told that the event was taken, and the wait goes
     /// on for as long as the event is held.
-    ///
-    /// Work that is not ready in time is dropped here, with its place in a queue.
     async fn until_ready<W>(
         &mut self,
-        mut work: W,
-    ) -> Result<Result<(Ready<W::Answer>, W), Panicked>, RejectionCause>
+        work: &mut W,
+    ) -> Result<Option<Box<Ran<W::Answer>>>, RejectionCause>
     where
         W: Work,
         C: Caller<W::Answer>,
@@ -191,18 +184,18 @@ impl<C> DeliveryTask<C> {
         let mut ready = poll_fn(|cx| work.poll_ready(cx));
         let in_time = tokio::select! {
             biased;
-            ready = &mut ready => Some(ready),
+            over = &mut ready => Some(over),
             () = settings.drain.begun() => return Err(Reason::Draining.into()),
             () = sleep_until(context.request_clock.deadline) => None,
         };
-        let ready = match in_time {
-            Some(ready) => ready,
+        let over = match in_time {
+            Some(over) => over,
             None if settings.sender_retries => return Err(Reason::NotReady.into()),
             None => {
                 self.caller.early(Reason::NotReady);
                 tokio::select! {
                     biased;
-                    ready = &mut ready => ready,
+                    over = &mut ready => over,
                     () = context.lease().lost() => return Err(Reason::InProgress.into()),
                 }
             }
@@ -210,6 +203,6 @@ impl<C> DeliveryTask<C> {
         if context.lease().is_lost() {
             return Err(Reason::InProgress.into());
         }
-        Ok(ready.map(|ready| (ready, work)))
+        Ok(over)
     }
 }

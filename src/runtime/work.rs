@@ -12,29 +12,22 @@ pub(crate) trait Work: Send + 'static {
     /// What the handler has to say to whoever waits.
     type Answer: Send + 'static;
 
-    /// Whether it can begin; otherwise its answer. What has a limit inside waits here.
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<Ready<Self::Answer>, Panicked>> {
-        Poll::Ready(Ok(Ready::Now))
+    /// Waits until it can begin: what has a limit inside waits here. It is over where it never can.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Option<Box<Ran<Self::Answer>>>> {
+        Poll::Ready(None)
     }
 
     /// Runs the handler.
-    fn run(
-        self,
-        delivery: Delivery,
-    ) -> impl Future<Output = Result<Ended<Self::Answer>, Panicked>> + Send;
+    fn run(self, delivery: Delivery) -> impl Future<Output = Ran<Self::Answer>> + Send;
 }
 
-/// Whether a handler can begin.
-#[derive(Debug)]
-pub(crate) enum Ready<A> {
-    Now,
-    Never(A),
-}
+/// What running a handler comes to.
+pub(crate) type Ran<A> = Result<Ended<A>, Panicked>;
 
 /// A handler that has come to its end.
 #[derive(Debug)]
-pub(crate) struct Ended<A> {
-    /// What is kept of an event that is done, or why it is not.
-    pub(crate) end: Result<StoredResponse, RejectionCause>,
-    pub(crate) answer: A,
+pub(crate) enum Ended<A> {
+    /// The event is done, and this is kept of it.
+    Done(StoredResponse, A),
+    Failed(RejectionCause, A),
 }
