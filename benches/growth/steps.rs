@@ -31,7 +31,7 @@ pub(crate) fn keys(rounds: u32) -> Result<()> {
             .chain(others)
             .collect();
         let ring = KeyRing::parse(&SecretFormat::Text, &secrets)?;
-        let provider = tower_webhook::provider::blendfi(ring)?;
+        let provider = tower_webhook::provider::blendfi(ring);
         let verifier = provider.verifier().ok_or("BlendFi signs")?.clone();
         let check = move || {
             time(200, |_| {

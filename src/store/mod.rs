@@ -103,6 +103,10 @@ mod record;
 #[cfg(feature = "redis")]
 mod redis;
 mod shared;
+#[cfg(feature = "sqlite")]
+mod sql;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod token;
 
 use std::future::Future;
@@ -114,6 +118,10 @@ use crate::event::{EventKey, Name};
 pub use self::redis::{
     RedisConnectError, RedisConnectErrorKind, RedisConnection, RedisFinding, RedisReport,
     RedisSetting, RedisStore, RedisStoreBuilder, RedisVerdict,
+};
+#[cfg(feature = "sqlite")]
+pub use self::sqlite::{
+    SqliteConnectError, SqliteConnectErrorKind, SqliteStore, SqliteStoreBuilder,
 };
 pub use command::{
     Claim, ClaimOutcome, Complete, ContentType, Counts, Grant, Held, RecordState, RecordView,

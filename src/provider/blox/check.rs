@@ -48,7 +48,7 @@ impl CheckoutStatus {
 
     /// The same, with the amount in cents.
     #[must_use]
-    pub fn with_amount(mut self, amount: Decimal) -> Self {
+    pub fn amount(mut self, amount: Decimal) -> Self {
         self.amount = Some(amount);
         self
     }

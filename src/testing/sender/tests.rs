@@ -46,7 +46,7 @@ impl Service<Request<Bytes>> for Answers {
 }
 
 fn provider() -> Provider {
-    bloque_accounts(PathTokens::parse([TOKEN]).unwrap()).unwrap()
+    bloque_accounts(PathTokens::parse([TOKEN]).unwrap())
 }
 
 async fn history(sender: &Sender, statuses: &'static [u16]) -> History {
