@@ -100,6 +100,7 @@ mod reason;
 mod rejection;
 mod rejection_cause;
 mod request_clock;
+pub mod runtime;
 mod secret;
 pub mod signature;
 pub mod source;
@@ -118,15 +119,18 @@ pub use event::{Decimal, EventKey, Fingerprint, Name};
 #[cfg(feature = "axum")]
 pub use extract::{Event, EventRejection};
 pub use head::RequestHead;
-pub use layer::{
-    Confirm, ConfirmSubject, Confirmation, Delivery, Drain, Lease, Permanent, Unconfirmed,
-};
 pub use observer::{Observation, Observer};
 pub use path::PathTokens;
 pub use provider::Provider;
 pub use reason::Reason;
 pub use rejection::{Rejection, RejectionResponse};
-pub use secret::{KeyId, KeyIds, KeyRing, NamedSecret, SecretFormat, SigningKey, SigningSecret};
+pub use runtime::{
+    Confirm, ConfirmSubject, Confirmation, Delivery, Drain, Lease, Permanent, Unconfirmed,
+};
+pub use secret::{
+    KeyId, KeyIds, KeyRing, ListedSecret, NamedSecret, SecretFormat, Secrets, SigningKey,
+    SigningSecret,
+};
 pub use source::{Allowlist, TrustedProxies};
 #[cfg(feature = "postgres")]
 pub use store::PostgresStore;

@@ -9,12 +9,13 @@ use crate::clock::Clock;
 use crate::error::ConfigError;
 use crate::event::Name;
 use crate::layer::{
-    Authenticator, Budget, Checks, Confirm, ConfirmSubject, DedupeLayer, Drain, EndpointConfig,
-    NamedSteps, Observer, Origin, Owner, PeerSource, Pipeline, SecretPathGate, Settings,
-    SharedConfirm, SourceGate, WebhookService,
+    Authenticator, Budget, Checks, DedupeLayer, EndpointConfig, NamedSteps, Origin, Owner,
+    PeerSource, SecretPathGate, Settings, SourceGate, WebhookService,
 };
+use crate::observer::Observer;
 use crate::provider::Provider;
 use crate::rejection::RejectionResponse;
+use crate::runtime::{Confirm, ConfirmSubject, Drain, SharedConfirm};
 use crate::source::TrustedProxies;
 use crate::store::{MemoryStore, SharedStore, Store};
 
@@ -274,6 +275,11 @@ impl Webhook {
     /// [`RequireSourceIpLayer::new`](crate::layer::RequireSourceIpLayer::new) refuse; among it a
     /// name that another webhook has taken in the same store.
     pub fn layer(&self) -> Result<WebhookLayer, ConfigError> {
+        let of = |error: ConfigError| error.of_provider(self.provider.name.to_string());
+        self.build_layer().map_err(of)
+    }
+
+    fn build_layer(&self) -> Result<WebhookLayer, ConfigError> {
         let Provider {
             name: _,
             tenant,
@@ -306,7 +312,6 @@ impl Webhook {
         if let Some(tenant) = tenant {
             builder = builder.tenant(tenant.clone());
         }
-        let (core, name) = builder.build(self.store.clone())?.into_parts();
         let mut endpoint = self.endpoint.clone();
         endpoint.origin = Origin {
             peer: self.peer.clone(),
@@ -317,15 +322,8 @@ impl Webhook {
             checks,
             observe_passed: false,
         };
-        Ok(WebhookLayer {
-            steps: Arc::new(NamedSteps {
-                steps: Arc::new(Pipeline {
-                    authenticator,
-                    core,
-                }),
-                _name: name,
-            }),
-        })
+        let steps = builder.steps(authenticator, self.store.clone())?;
+        Ok(WebhookLayer { steps })
     }
 }
 

@@ -1,8 +1,8 @@
 use crate::clock::Tolerance;
 use crate::contract::SenderContract;
 use crate::event::{EventRule, Name};
-use crate::layer::{Confirm, ConfirmSubject, SharedConfirm};
 use crate::path::PathTokens;
+use crate::runtime::{Confirm, ConfirmSubject, SharedConfirm};
 use crate::signature::Verifier;
 use crate::source::Allowlist;
 

@@ -169,7 +169,7 @@ where
     I: IntoIterator,
     I::Item: NamedSecret,
 {
-    KeyRing::parse_of(&SecretFormat::Text, &[api_key], secrets)
+    KeyRing::of_provider("github", &SecretFormat::Text, &[api_key], secrets)
 }
 
 #[cfg(test)]

@@ -148,7 +148,7 @@ where
     I: IntoIterator,
     I::Item: NamedSecret,
 {
-    KeyRing::parse_of(&SecretFormat::Text, &[api_key, whsec], secrets)
+    KeyRing::of_provider("shopify", &SecretFormat::Text, &[api_key, whsec], secrets)
 }
 
 #[cfg(test)]

@@ -110,7 +110,7 @@ where
     I: IntoIterator,
     I::Item: NamedSecret,
 {
-    KeyRing::parse_of(&SecretFormat::Text, &[api_key, whsec], secrets)
+    KeyRing::of_provider("slack", &SecretFormat::Text, &[api_key, whsec], secrets)
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ where
     I: IntoIterator,
     I::Item: NamedSecret,
 {
-    KeyRing::parse_of(&SecretFormat::Text, &[api_key], secrets)
+    KeyRing::of_provider("stripe", &SecretFormat::Text, &[api_key], secrets)
 }
 
 #[cfg(test)]

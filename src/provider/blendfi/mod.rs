@@ -97,7 +97,7 @@ where
     I: IntoIterator,
     I::Item: NamedSecret,
 {
-    KeyRing::parse_of(&secret_format(), &[api_key], secrets)
+    KeyRing::of_provider("blendfi", &secret_format(), &[api_key], secrets)
 }
 
 #[cfg(test)]

@@ -50,9 +50,12 @@ fn secrets_are_plain_text_and_bad_ones_are_refused() {
     let refused = |secrets: &[&str]| keys(secrets).unwrap_err().to_string();
     assert_eq!(
         refused(&[]),
-        "signing secret: a key ring needs at least one key"
+        "blendfi: signing secret: a key ring needs at least one key"
     );
-    assert_eq!(refused(&[SECRET, ""]), "signing secret: number 2: empty");
+    assert_eq!(
+        refused(&[SECRET, ""]),
+        "blendfi: signing secret: number 2: empty"
+    );
 }
 
 #[test]

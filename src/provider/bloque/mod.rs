@@ -1,11 +1,11 @@
 //! Bloque: accounts and cards by a secret path, payments signed with HMAC-SHA256.
 //!
 //! ```
-//! use tower_webhook::{KeyRing, PathTokens, SecretFormat, provider};
+//! use tower_webhook::provider::{self, bloque};
+//! use tower_webhook::PathTokens;
 //!
 //! let accounts = provider::bloque_accounts(PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?);
-//! let keys = KeyRing::parse(&SecretFormat::Text, ["bloque_test_9f8e7d6c5b4a"])?;
-//! let payments = provider::bloque_payments(keys);
+//! let payments = provider::bloque_payments(bloque::keys(["bloque_test_9f8e7d6c5b4a"])?);
 //! assert_eq!(accounts.name(), payments.name());
 //!
 //! // printf '{"id":"evt_1"}' | openssl dgst -sha256 -hmac bloque_test_9f8e7d6c5b4a
@@ -37,9 +37,10 @@ use super::Provider;
 use super::fields::{Fields, RawJson};
 use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract};
 use crate::encoding::Encoding;
+use crate::error::ConfigError;
 use crate::event::{EventRule, KnownShape, Name};
 use crate::path::PathTokens;
-use crate::secret::KeyRing;
+use crate::secret::{KeyRing, NamedSecret, SecretFormat};
 use crate::signature::{Scheme, Verifier};
 
 pub use account::{AccountEvent, AccountStatus, Medium};
@@ -84,7 +85,7 @@ pub fn bloque_accounts(tokens: PathTokens) -> Provider {
 ///   `data`. Other content under an `id` is a duplicate, under the other key a conflict. Every other
 ///   JSON body is told apart by its digest.
 /// - Retries as in [`bloque_accounts()`]. How Bloque writes down its secret is not stated: take
-///   plain text ([`SecretFormat::Text`](crate::SecretFormat::Text)) first.
+///   plain text ([`keys`]) first.
 pub fn bloque_payments(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("x-bloque-signature")
         .single("", Encoding::Hex)
@@ -103,6 +104,20 @@ pub fn bloque_payments(keys: impl Into<KeyRing>) -> Provider {
         contract(),
     )
     .hook("payment")
+}
+
+/// The secrets of Bloque's payments, named `1`, `2` and so on in their order unless they
+/// [bring a name](NamedSecret). The key is the text itself.
+///
+/// # Errors
+///
+/// As [`KeyRing::parse`].
+pub fn keys<I>(secrets: I) -> Result<KeyRing, ConfigError>
+where
+    I: IntoIterator,
+    I::Item: NamedSecret,
+{
+    KeyRing::of_provider("bloque", &SecretFormat::Text, &[], secrets)
 }
 
 fn contract() -> SenderContract {

@@ -33,8 +33,8 @@ use std::time::Duration;
 use super::Provider;
 use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract};
 use crate::event::{EventRule, KnownShape, Name};
-use crate::layer::ConfirmLimits;
 use crate::path::PathTokens;
+use crate::runtime::ConfirmLimits;
 use check::StatusCheck;
 
 pub use check::CheckoutStatus;

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use super::*;
 use crate::clock::UnixTime;
 use crate::event::Decimal;
-use crate::layer::{Confirmation, Unconfirmed};
 use crate::provider::tests::{event, identify, tokens};
+use crate::runtime::{Confirmation, Unconfirmed};
 use Confirmation::{Confirmed, Mismatch, TryAgain, Unknown};
 
 const ID: &str = "8f14e45f-ceea-467f-a830-5e3e3c7e2b8a";

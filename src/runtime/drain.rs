@@ -53,7 +53,7 @@ impl Drain {
         self.running.len()
     }
 
-    pub(super) fn has_begun(&self) -> bool {
+    pub(crate) fn has_begun(&self) -> bool {
         self.begun.is_cancelled()
     }
 

@@ -73,22 +73,25 @@ impl RenewalScheduler {
     /// stand behind one that blocks its thread. What was spawned last is the next to run on a thread,
     /// and no other takes it over.
     pub(super) fn reserve(self: &Arc<Self>, runtime: &Handle) -> RenewalSlot {
-        let own = if self.apart { apart::runtime() } else { None };
-        let family = Family {
+        let mut table = self.table();
+        let attended = table.attended.iter();
+        let known = attended.copied().find(|it| it.runtime == runtime.id());
+        let is_new = known.is_none();
+        // The clocks are looked at only where nothing is known of the runtime.
+        let own = (is_new && self.apart).then(apart::runtime).flatten();
+        let family = known.unwrap_or_else(|| Family {
             runtime: runtime.id(),
             apart: own.is_some(),
-        };
-        let mut table = self.table();
+        });
         let number = table.places.insert(Child {
             family,
             stage: Stage::Expected,
         });
-        let is_attended = table.attended.contains(&family);
-        if !is_attended {
+        if is_new {
             table.attended.push(family);
         }
         drop(table);
-        if !is_attended {
+        if is_new {
             let attend = Arc::clone(self).attend(family);
             own.unwrap_or(runtime).spawn(attend);
         }

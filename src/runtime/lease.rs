@@ -1,8 +1,8 @@
 use std::fmt;
 use std::future::{pending, poll_fn};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -27,47 +27,81 @@ use tokio::time::{Instant, sleep_until};
 /// When its handler has ended the lease is renewed no more: what goes on in a task of its own is
 /// told that it is lost once its end has come.
 #[derive(Clone)]
-pub struct Lease(Arc<State>);
+pub struct Lease(Arc<dyn Leased>);
 
-struct State {
-    is_lost: AtomicBool,
-    told: Notify,
-    end: End,
+/// What a lease is of.
+pub(super) trait Leased: Send + Sync {
+    fn lease(&self) -> &LeaseState;
 }
 
-/// When a hold ends unless it is renewed; `NONE` where nothing is held. It only moves on.
-pub(super) struct End {
-    /// In nanoseconds, from here.
-    since: Instant,
+/// Whether something is held, and until when unless it is renewed.
+#[derive(Debug)]
+pub(super) struct LeaseState {
+    is_lost: AtomicBool,
+    told: Notify,
+    /// The end, in nanoseconds from here; it only moves on. None where nothing is held.
+    since: Option<Instant>,
     nanos: AtomicU64,
 }
 
-const NONE: u64 = 0;
+impl Leased for LeaseState {
+    fn lease(&self) -> &LeaseState {
+        self
+    }
+}
 
-impl End {
-    pub(super) fn none(since: Instant) -> Self {
+impl LeaseState {
+    pub(super) fn new(since: Instant, length: Duration) -> Self {
         Self {
-            since,
-            nanos: AtomicU64::new(NONE),
+            since: Some(since),
+            nanos: AtomicU64::new(nanos(length)),
+            ..Self::of_nothing()
         }
     }
 
-    /// Moves it on.
-    pub(super) fn set(&self, end: Instant) {
-        let nanos = nanos(end.saturating_duration_since(self.since));
-        self.nanos.fetch_max(nanos.max(1), Ordering::SeqCst);
-    }
-
-    fn moment(&self) -> Option<Instant> {
-        match self.nanos.load(Ordering::SeqCst) {
-            NONE => None,
-            nanos => self.since.checked_add(Duration::from_nanos(nanos)),
+    fn of_nothing() -> Self {
+        Self {
+            is_lost: AtomicBool::new(false),
+            told: Notify::new(),
+            since: None,
+            nanos: AtomicU64::new(0),
         }
     }
 
-    pub(super) fn is_over(&self) -> bool {
+    /// It was renewed, and lasts until then; `false` where a handler was told before that it is
+    /// lost.
+    pub(super) fn renewed_until(&self, end: Instant) -> bool {
+        if let Some(since) = self.since {
+            let nanos = nanos(end.saturating_duration_since(since));
+            self.nanos.fetch_max(nanos, Ordering::SeqCst);
+        }
+        !self.is_lost()
+    }
+
+    fn end(&self) -> Option<Instant> {
+        let nanos = self.nanos.load(Ordering::SeqCst);
+        self.since?.checked_add(Duration::from_nanos(nanos))
+    }
+
+    fn is_over(&self) -> bool {
         let end = self.nanos.load(Ordering::SeqCst);
-        end != NONE && nanos(self.since.elapsed()) >= end
+        (self.since).is_some_and(|since| nanos(since.elapsed()) >= end)
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        if self.is_lost.load(Ordering::Acquire) {
+            return true;
+        }
+        let is_over = self.is_over();
+        if is_over {
+            self.lose();
+        }
+        is_over
+    }
+
+    pub(super) fn lose(&self) {
+        self.is_lost.store(true, Ordering::Release);
+        self.told.notify_waiters();
     }
 }
 
@@ -76,34 +110,22 @@ fn nanos(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// What a handler is given for which nothing was claimed.
+static OF_NOTHING: LazyLock<Lease> = LazyLock::new(|| Lease(Arc::new(LeaseState::of_nothing())));
+
 impl Lease {
-    /// A lease with this end, as far as it is known.
-    pub(super) fn until(end: &End) -> Self {
-        let lease = Self(Arc::new(State {
-            is_lost: AtomicBool::new(false),
-            told: Notify::new(),
-            end: End::none(end.since),
-        }));
-        lease.follow(end);
-        lease
+    pub(super) fn of(leased: Arc<dyn Leased>) -> Self {
+        Self(leased)
     }
 
-    /// Moves its end on to this one.
-    pub(super) fn follow(&self, end: &End) {
-        let nanos = end.nanos.load(Ordering::SeqCst);
-        self.0.end.nanos.fetch_max(nanos, Ordering::SeqCst);
+    /// The lease of nothing, which is never lost.
+    pub(super) fn of_nothing() -> &'static Self {
+        &OF_NOTHING
     }
 
     /// Whether the hold is lost. Once it is, it stays so.
     pub fn is_lost(&self) -> bool {
-        if self.0.is_lost.load(Ordering::Acquire) {
-            return true;
-        }
-        let is_over = self.0.end.is_over();
-        if is_over {
-            self.lose();
-        }
-        is_over
+        self.0.lease().is_lost()
     }
 
     /// Waits until the hold is lost; for `tokio::select!` beside the work.
@@ -122,7 +144,7 @@ impl Lease {
     /// # }
     /// ```
     pub async fn lost(&self) {
-        let mut told = pin!(self.0.told.notified());
+        let mut told = pin!(self.0.lease().told.notified());
         loop {
             let mut over = pin!(self.over());
             let is_lost = poll_fn(|cx| {
@@ -141,15 +163,10 @@ impl Lease {
 
     /// Waits for the end as it is known now: behind its handler nobody else tells of it.
     async fn over(&self) {
-        match self.0.end.moment() {
+        match self.0.lease().end() {
             Some(end) if Handle::try_current().is_ok() => sleep_until(end).await,
             _ => pending().await,
         }
-    }
-
-    pub(super) fn lose(&self) {
-        self.0.is_lost.store(true, Ordering::Release);
-        self.0.told.notify_waiters();
     }
 }
 

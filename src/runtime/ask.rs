@@ -7,13 +7,14 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::call::CALL_LIMIT;
+use super::caller::Caller;
 use super::claim::Queue;
 use super::confirm::{Confirmation, Unconfirmed};
-use super::delivery_task::{ClaimError, DeliveryTask};
+use super::delivery_task::DeliveryTask;
 use super::inquiry::{Entered, Place};
+use super::outcome::Stopped;
+use super::within::{CALL_LIMIT, within};
 use crate::event::{Fingerprint, Handling};
-use crate::layer::within::within;
 use crate::reason::Reason;
 use crate::store::{ClaimOutcome, RecordState, RecordView, Store};
 
@@ -31,19 +32,22 @@ fn standing(view: Option<RecordView>, fingerprint: Fingerprint) -> Option<ClaimO
     }
 }
 
-impl<RB, E> DeliveryTask<RB, E> {
+impl<C> DeliveryTask<C> {
     /// Has the event confirmed by everyone who is to be asked. What is handled already, or being
     /// handled, is not asked about.
-    pub(super) async fn confirm(&mut self) -> Result<(), ClaimError> {
+    pub(super) async fn confirm<A>(&mut self) -> Result<(), Stopped>
+    where
+        C: Caller<A>,
+    {
         let context = Arc::clone(&self.context);
-        let (core, deadline) = (&*context.core, context.request_clock.deadline);
+        let (state, deadline) = (&*context.state, context.request_clock.deadline);
         let event = Unconfirmed {
             key: context.event.identity.key.clone(),
             body: self.body.clone().unwrap_or_default(),
         };
         let evicted = CancellationToken::new();
-        let mut places = Vec::with_capacity(core.confirms.len());
-        for confirm in &core.confirms {
+        let mut places = Vec::with_capacity(state.settings.confirms.len());
+        for confirm in &state.settings.confirms {
             match confirm.inquiries().enter(&event, deadline, &evicted) {
                 Entered::Waiting(place) => places.push(place),
                 Entered::Judged(judged) => verdict(judged)?,
@@ -62,29 +66,32 @@ impl<RB, E> DeliveryTask<RB, E> {
         };
         tokio::select! {
             biased;
-            () = core.drain.begun() => Err(Reason::Draining.into()),
+            () = state.drain().begun() => Err(Reason::Draining.into()),
             () = evicted.cancelled() => Err(Reason::BudgetUsedUp.into()),
             confirmed = confirmed => confirmed,
         }
     }
 
     /// Waits until nobody is at work on the event, or it is done.
-    async fn until_open(&mut self, places: &[Place]) -> Result<(), ClaimError> {
+    async fn until_open<A>(&mut self, places: &[Place]) -> Result<(), Stopped>
+    where
+        C: Caller<A>,
+    {
         let context = Arc::clone(&self.context);
-        let (core, deadline) = (&*context.core, context.request_clock.deadline);
+        let (state, deadline) = (&*context.state, context.request_clock.deadline);
         let identity = &context.event.identity;
         let mut queue = Queue::default();
         loop {
-            if core.drain.has_begun() {
+            if state.drain().has_begun() {
                 return Err(Reason::Draining.into());
             }
             let now = Instant::now();
             // The question and the claim need time as well.
             let limit = CALL_LIMIT.min(deadline.saturating_duration_since(now) / 2);
-            let looked_up = core.store.lookup(&identity.key);
+            let looked_up = state.terms.store.lookup(&identity.key);
             // A store that cannot be read, or is slow where many are looked up, refuses nothing yet:
             // the look saves a question, and the claim decides.
-            let Some(Ok(view)) = within(now + limit, looked_up).await else {
+            let Some(Ok(view)) = within(|| now + limit, looked_up).await else {
                 return Ok(());
             };
             match standing(view, identity.fingerprint) {

@@ -75,7 +75,7 @@ struct Answer {
     truth: Option<Truth>,
 }
 
-/// All questions to one [`Confirm`](super::Confirm).
+/// All questions to one [`Confirm`](super::confirm::Confirm).
 pub(super) struct Inquiries {
     ask: Box<dyn Ask>,
     permits: Arc<Permits>,

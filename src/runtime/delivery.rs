@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::context::DeliveryContext;
+use super::context::RunContext;
 use super::lease::Lease;
 use crate::authenticated::Authenticated;
 use crate::clock::UnixTime;
@@ -15,12 +15,12 @@ use crate::secret::KeyIds;
 /// It stands in the request's extensions and is an extractor for axum. Clones share it.
 #[derive(Clone)]
 pub struct Delivery {
-    context: Arc<DeliveryContext>,
+    context: Arc<RunContext>,
     mark: Authenticated,
 }
 
 impl Delivery {
-    pub(super) fn new(context: Arc<DeliveryContext>, mark: Authenticated) -> Self {
+    pub(super) fn new(context: Arc<RunContext>, mark: Authenticated) -> Self {
         Self { context, mark }
     }
 

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Answer, Subject};
-use crate::layer::dedupe::confirm::{ConfirmLimits, Unconfirmed};
+use crate::runtime::confirm::{ConfirmLimits, Unconfirmed};
 
 /// The part of all places, and of all bytes, that one subject may hold.
 const SHARE: usize = 4;

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::call::CALL_LIMIT;
+use super::within::CALL_LIMIT;
 use crate::store::{Held, Renew, SharedStore, Store, StoreError};
 
 /// How many renewals go to the store in one call.

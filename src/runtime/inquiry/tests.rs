@@ -10,7 +10,8 @@ use tokio::time::{advance, sleep};
 
 use super::*;
 use crate::event::{EventKey, Name};
-use crate::layer::ConfirmSubject;
+use crate::runtime::confirm::ConfirmSubject;
+use crate::runtime::shared_confirm::SharedConfirm;
 
 const PATIENCE: Duration = Duration::from_secs(8);
 
@@ -57,7 +58,7 @@ impl Truths {
     }
 
     fn inquiries(&self) -> Arc<Inquiries> {
-        let shared = super::super::SharedConfirm::by_subject(self.clone());
+        let shared = SharedConfirm::by_subject(self.clone());
         Arc::clone(shared.inquiries())
     }
 }
@@ -412,7 +413,7 @@ fn who_asks_while_its_runtime_goes_down_does_not_hold_that_up() {
 async fn contents_of_one_key_do_not_wait_for_each_other() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
-    let confirm = super::super::SharedConfirm::new(move |event: Unconfirmed| {
+    let confirm = SharedConfirm::new(move |event: Unconfirmed| {
         count.fetch_add(1, Ordering::Relaxed);
         async move {
             if event.body == Bytes::from_static(b"true") {

@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::call::CALL_LIMIT;
-use super::delivery_task::{ClaimError, DeliveryTask};
+use super::caller::Caller;
+use super::context::Claimed;
+use super::delivery_task::DeliveryTask;
 use super::held_claim::ClaimGuard;
+use super::outcome::Stopped;
+use super::release::release_later;
+use super::waiting::WaitingPlace;
+use super::within::{CALL_LIMIT, within};
 use crate::event::{EventKey, Handling};
-use crate::layer::budget::Waiting;
-use crate::layer::within::within;
 use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 use crate::store::{Claim, ClaimOutcome, Release, Store, StoreErrorKind, Token};
@@ -25,7 +28,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Where a copy waits for somebody else's outcome.
 pub(super) struct Queue {
-    place: Option<Waiting>,
+    place: Option<WaitingPlace>,
     pause: Duration,
 }
 
@@ -38,12 +41,15 @@ impl Default for Queue {
     }
 }
 
-impl<RB, E> DeliveryTask<RB, E> {
+impl<C> DeliveryTask<C> {
     /// Claims the event, waiting for another's outcome if there is one at work. `None` where the
     /// handler is to run all the same: the store cannot be asked, or there is nothing to claim.
-    pub(super) async fn claim(&mut self) -> Result<Option<ClaimGuard>, ClaimError> {
+    pub(super) async fn claim<A>(&mut self) -> Result<Option<ClaimGuard>, Stopped>
+    where
+        C: Caller<A>,
+    {
         let context = Arc::clone(&self.context);
-        let core = &*context.core;
+        let (terms, settings) = (&context.state.terms, &context.state.settings);
         if context.event.identity.handling == Handling::Answered {
             return Ok(None);
         }
@@ -51,14 +57,14 @@ impl<RB, E> DeliveryTask<RB, E> {
             key: context.event.identity.key.clone(),
             token: Token::random().map_err(RejectionCause::from)?,
             fingerprint: context.event.identity.fingerprint,
-            lease: core.lease,
-            retention: core.retention,
+            lease: terms.lease,
+            retention: terms.retention,
         };
         let mut queue = Queue::default();
         loop {
             // Its body may have come in after the drain began. This task is counted by now, so the
             // drain either waits for it or is seen here.
-            if core.drain.has_begun() {
+            if settings.drain.has_begun() {
                 return Err(Reason::Draining.into());
             }
             let claimed_at = Instant::now();
@@ -67,28 +73,37 @@ impl<RB, E> DeliveryTask<RB, E> {
                 .deadline
                 .saturating_duration_since(claimed_at);
             // A handler that is run unchecked needs time as well.
-            let limit = CALL_LIMIT.min(if core.fail_open { left / 2 } else { left });
-            let cause: RejectionCause =
-                match within(claimed_at + limit, core.store.claim(&claim)).await {
-                    Some(Ok(ClaimOutcome::Claimed(grant))) => {
-                        let moment = core.endpoint.is_timed().then(Instant::now);
-                        let _ = context.claimed.set((moment, grant));
-                        let hold = ClaimGuard::new(context, claim.token, grant, claimed_at);
-                        self.place.fill(hold.shared());
-                        return Ok(Some(hold));
-                    }
-                    Some(Ok(outcome)) => {
-                        self.may_wait(outcome)?;
-                        // Behind a pointer, as everything that most deliveries do without.
-                        Box::pin(self.wait_for_other(&mut queue, &claim.key)).await?;
-                        continue;
-                    }
-                    Some(Err(error)) if error.kind() == StoreErrorKind::Full => {
-                        return Err(RejectionCause::from(error).into());
-                    }
-                    Some(Err(error)) => error.into(),
-                    None => Reason::StoreTooSlow.into(),
-                };
+            let limit = CALL_LIMIT.min(if settings.fail_open { left / 2 } else { left });
+            let mut is_late = settings.is_timed;
+            let until = || {
+                is_late = true;
+                claimed_at + limit
+            };
+            let cause: RejectionCause = match within(until, terms.store.claim(&claim)).await {
+                Some(Ok(ClaimOutcome::Claimed(grant))) => {
+                    let hold = ClaimGuard::new(Arc::clone(terms), claim, grant, claimed_at);
+                    let moment = if is_late { Instant::now() } else { claimed_at };
+                    let lease = hold.lease();
+                    let _ = context.claimed.set(Claimed {
+                        moment,
+                        grant,
+                        lease,
+                    });
+                    self.slot.fill(hold.shared());
+                    return Ok(Some(hold));
+                }
+                Some(Ok(outcome)) => {
+                    self.may_wait(outcome)?;
+                    // Behind a pointer, as everything that most deliveries do without.
+                    Box::pin(self.wait_for_other(&mut queue, &claim.key)).await?;
+                    continue;
+                }
+                Some(Err(error)) if error.kind() == StoreErrorKind::Full => {
+                    return Err(RejectionCause::from(error).into());
+                }
+                Some(Err(error)) => error.into(),
+                None => Reason::StoreTooSlow.into(),
+            };
             // The claim may stand although its reply was lost.
             let Claim {
                 key,
@@ -96,15 +111,19 @@ impl<RB, E> DeliveryTask<RB, E> {
                 retention,
                 ..
             } = claim;
-            core.release_later(Release {
-                key,
-                token,
-                retention,
-            });
+            release_later(
+                terms,
+                Release {
+                    key,
+                    token,
+                    retention,
+                },
+            );
             return match queue.place {
-                // Another receiver was at work a moment ago: whatever is wrong now, this is a copy.
+                // Another receiver was at work a moment ago: whatever is wrong now, this is a
+                // duplicate.
                 Some(_) if limit < LEAST_ASKED => Err(Reason::InProgress.into()),
-                None if core.fail_open && limit >= LEAST_ASKED => {
+                None if settings.fail_open && limit >= LEAST_ASKED => {
                     context.unchecked.store(true, Ordering::Relaxed);
                     Ok(None)
                 }
@@ -114,7 +133,7 @@ impl<RB, E> DeliveryTask<RB, E> {
     }
 
     /// Whether to wait for who has the event, by what the store says of that.
-    pub(super) fn may_wait(&self, outcome: ClaimOutcome) -> Result<(), ClaimError> {
+    pub(super) fn may_wait(&self, outcome: ClaimOutcome) -> Result<(), Stopped> {
         let differs = matches!(
             outcome,
             ClaimOutcome::OtherInProgress | ClaimOutcome::OtherDone(_)
@@ -127,7 +146,7 @@ impl<RB, E> DeliveryTask<RB, E> {
         }
         match outcome {
             ClaimOutcome::Done(response) | ClaimOutcome::OtherDone(response) => {
-                Err(ClaimError::Copy(response))
+                Err(Stopped::Duplicate(response))
             }
             ClaimOutcome::InProgress | ClaimOutcome::OtherInProgress | ClaimOutcome::Claimed(_) => {
                 Ok(())
@@ -136,24 +155,28 @@ impl<RB, E> DeliveryTask<RB, E> {
     }
 
     /// Waits until it is worth another look whether somebody else is at work on the event.
-    pub(super) async fn wait_for_other(
+    pub(super) async fn wait_for_other<A>(
         &mut self,
         queue: &mut Queue,
         key: &EventKey,
-    ) -> Result<(), ClaimError> {
+    ) -> Result<(), Stopped>
+    where
+        C: Caller<A>,
+    {
         let context = Arc::clone(&self.context);
-        let (core, deadline) = (&context.core, context.request_clock.deadline);
+        let (state, deadline) = (&context.state, context.request_clock.deadline);
         if queue.place.is_none() {
-            queue.place = Some(core.endpoint.budget.wait().ok_or(Reason::BudgetUsedUp)?);
+            queue.place = Some(state.settings.waiting.enter().ok_or(Reason::BudgetUsedUp)?);
         }
         let began = Instant::now();
         let left = deadline.saturating_duration_since(began);
         tokio::select! {
             biased;
             () = sleep_until(deadline) => return Err(Reason::InProgress.into()),
-            () = core.drain.begun() => return Err(Reason::Draining.into()),
-            () = self.abandoned() => return Err(ClaimError::Abandoned),
-            () = core.store.wait(key, left) => {}
+            () = state.drain().begun() => return Err(Reason::Draining.into()),
+            // Nobody is told.
+            () = self.caller.gone() => return Err(Reason::InProgress.into()),
+            () = state.terms.store.wait(key, left) => {}
         }
         if began.elapsed() < FIRST_PAUSE {
             sleep(queue.pause).await;
@@ -164,11 +187,11 @@ impl<RB, E> DeliveryTask<RB, E> {
 
     /// Whether what was claimed may still begin.
     pub(super) fn may_begin(&self) -> Result<(), RejectionCause> {
-        let now = self.context.claimed.get().and_then(|(moment, _)| *moment);
-        if now.unwrap_or_else(Instant::now) >= self.context.request_clock.deadline {
+        let now = self.context.claimed_at().unwrap_or_else(Instant::now);
+        if now >= self.context.request_clock.deadline {
             return Err(Reason::StoreTooSlow.into());
         }
-        if self.context.core.drain.has_begun() {
+        if self.context.state.drain().has_begun() {
             return Err(Reason::Draining.into());
         }
         Ok(())
