@@ -267,11 +267,15 @@ async fn a_deadlock_with_somebody_else_is_got_over() {
     for claim in &claims {
         granted(store.claim(claim).await.unwrap());
     }
-    let renewals = claims.clone().map(|claim| tower_webhook::store::Renew {
-        key: claim.key,
-        token: claim.token,
-        lease: claim.lease,
-        retention: claim.retention,
+    let renewals = claims.clone().map(|claim| {
+        let Claim {
+            key,
+            token,
+            lease,
+            retention,
+            ..
+        } = claim;
+        tower_webhook::store::Renew::new(key, token, lease, retention)
     });
     for _ in 0..10 {
         let own = tokio::task::spawn_blocking({

@@ -30,37 +30,19 @@ fn key(id: &str) -> EventKey {
 }
 
 fn claim(id: &str) -> Claim {
-    Claim {
-        key: key(id),
-        token: Token::random().unwrap(),
-        fingerprint: Fingerprint::of(id.as_bytes()),
-        lease: Duration::from_secs(60),
-        retention: Duration::from_secs(3_600),
-    }
+    let (token, fingerprint) = (Token::random().unwrap(), Fingerprint::of(id.as_bytes()));
+    let (lease, retention) = (Duration::from_secs(60), Duration::from_secs(3_600));
+    Claim::new(key(id), token, fingerprint, lease, retention)
 }
 
 fn release(claim: &Claim) -> Release {
-    Release {
-        key: claim.key.clone(),
-        token: claim.token,
-        retention: claim.retention,
-    }
+    Release::new(claim.key.clone(), claim.token, claim.retention)
 }
 
 fn complete(claim: &Claim, grant: Grant) -> Complete {
-    Complete {
-        key: claim.key.clone(),
-        token: claim.token,
-        attempt: grant.attempt,
-        fence: grant.fence,
-        fingerprint: claim.fingerprint,
-        response: StoredResponse {
-            status: 200,
-            body: None,
-            content_type: None,
-        },
-        retention: claim.retention,
-    }
+    let response = StoredResponse::new(200);
+    let (key, token, retention) = (claim.key.clone(), claim.token, claim.retention);
+    Complete::new(key, token, grant, claim.fingerprint, response, retention)
 }
 
 #[track_caller]
