@@ -22,7 +22,7 @@ mod processor;
 mod redis_support;
 
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use allocation_counter::measure;
 use idempotent::entry::Processing;
