@@ -115,7 +115,7 @@ pub use encoding::Encoding;
 pub use error::{ConfigError, ConfigErrorKind};
 pub use event::{Decimal, EventKey, Fingerprint, Name};
 #[cfg(feature = "axum")]
-pub use extract::{Event, EventRejection};
+pub use extract::{EventRejection, MountedHandler, event_handler};
 pub use head::RequestHead;
 pub use observer::{Observation, Observer};
 pub use path::PathTokens;
@@ -123,7 +123,8 @@ pub use provider::Provider;
 pub use reason::Reason;
 pub use rejection::{Rejection, RejectionResponse};
 pub use runtime::{
-    Confirm, ConfirmSubject, Confirmation, Delivery, Drain, Lease, Permanent, Unconfirmed,
+    Confirm, ConfirmSubject, Confirmation, Delivery, Drain, Event, EventHandler, Lease, Permanent,
+    Unconfirmed,
 };
 pub use secret::{
     KeyId, KeyIds, KeyRing, ListedSecret, NamedSecret, SecretFormat, Secrets, SigningKey,

@@ -16,6 +16,9 @@ mod context;
 mod delivery;
 mod delivery_task;
 mod drain;
+mod event;
+mod failure;
+mod handler;
 mod held_claim;
 mod identified;
 mod inquiry;
@@ -40,6 +43,9 @@ pub use confirm::{Confirm, ConfirmLimits, ConfirmSubject, Confirmation, Unconfir
 pub(crate) use context::RunContext;
 pub use delivery::Delivery;
 pub use drain::Drain;
+pub use event::Event;
+pub use failure::{Failure, FailureKind, HandlerResult};
+pub use handler::{EventHandler, FromRun, Run};
 pub(crate) use identified::IdentifiedEvent;
 pub use lease::Lease;
 pub(crate) use outcome::Outcome;
@@ -50,3 +56,6 @@ pub(crate) use state::{RunSettings, RunState};
 pub(crate) use waiting::WaitingRoom;
 pub(crate) use within::within;
 pub(crate) use work::{Ended, Ran, Work};
+
+#[cfg(test)]
+mod tests;
