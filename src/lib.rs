@@ -44,6 +44,8 @@
 //!   ones, and any other is written in a few lines.
 //! - [`Event`], [`Delivery`] and [`Authenticated`] are what a handler takes; [`Permanent`] is what
 //!   it answers where no retry can help.
+//! - [`EventHandler`] is a handler that knows nothing of HTTP; [`runtime`] runs it once, under a
+//!   lease.
 //! - [`layer`] has each layer alone, for any Tower HTTP service; [`signature::Verifier`] needs no
 //!   HTTP server at all.
 //! - [`store`] says what is recorded of an event and what follows from it; [`Store`] is the trait

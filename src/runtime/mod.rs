@@ -1,5 +1,12 @@
 //! Runs an event once, under a lease, and knows nothing of HTTP.
 //!
+//! An [`EventHandler`] is an async function of what a [`Run`] has: an [`Event<T>`](Event), a
+//! [`Delivery`], with the feature `axum` its `State<S>`, and whatever else is [`FromRun`]. It says
+//! whether its event is done, is to be tried again, or never will be: see [`Failure`]. Until it does,
+//! the event is held under a [`Lease`].
+//!
+//! # How it works
+//!
 //! `run` has an event confirmed, if that is asked for (`ask`, with one `inquiry` for many), claims it
 //! (`claim`), waits until its `work` can begin, runs that, and has `held_claim` record the outcome
 //! before its `caller` is told. A claim that is held for long leaves the `renewal_scheduler` and is

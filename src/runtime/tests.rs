@@ -127,7 +127,7 @@ where
     };
     let (tell, told) = oneshot::channel();
     let body = Some(Bytes::from_static(body.as_bytes()));
-    spawn(Arc::new(context), body, work, Told(Some(tell)));
+    spawn(context, body, work, Told(Some(tell)));
     told.await.unwrap()
 }
 
