@@ -245,7 +245,7 @@ where
 }
 
 fn failed(delivery: &Delivery, failure: &Failure) -> Response {
-    if let Some(error) = failure.payload() {
+    if let Some(error) = failure.error().downcast_ref::<PayloadError>() {
         return EventRejection::payload(error.clone()).into_response();
     }
     let is_final = failure.kind() == FailureKind::Permanent;

@@ -2,7 +2,6 @@ use std::error::Error;
 use std::fmt;
 
 use super::permanent::Permanent;
-use crate::event::payload::PayloadError;
 use crate::rejection_cause::Chain;
 
 /// Why an [`EventHandler`](super::EventHandler) has not done its event.
@@ -47,11 +46,6 @@ impl Failure {
     /// The error that the handler has met.
     pub fn error(&self) -> &(dyn Error + Send + Sync + 'static) {
         &*self.error
-    }
-
-    /// Why the body is not of the handler's type, where that is the reason.
-    pub(crate) fn payload(&self) -> Option<&PayloadError> {
-        self.error.downcast_ref()
     }
 }
 

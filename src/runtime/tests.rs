@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::authenticated::AuthState;
 use crate::clock::UnixTime;
+use crate::event::payload::PayloadError;
 use crate::event::{EventKey, Fingerprint, Handling, Identity, Name};
 use crate::reason::Reason;
 use crate::request_clock::{ClockReadings, RequestClock};
@@ -45,7 +46,7 @@ where
         };
         Ok(match answer {
             Err(failure) if failure.kind() == FailureKind::Retry => {
-                let reason = match failure.payload() {
+                let reason = match failure.error().downcast_ref::<PayloadError>() {
                     Some(_) => Reason::PayloadMismatch,
                     None => Reason::HandlerFailed,
                 };
@@ -64,7 +65,7 @@ impl<A: Send + fmt::Debug> Caller<A> for Told<A> {
     }
 
     async fn gone(&mut self) {
-        pending().await
+        pending().await;
     }
 
     fn early(&mut self, _: Reason) {}
