@@ -65,7 +65,7 @@ impl<A: Send + fmt::Debug> Caller<A> for Told<A> {
     }
 
     async fn gone(&mut self) {
-        pending().await;
+        pending::<()>().await;
     }
 
     fn early(&mut self, _: Reason) {}
