@@ -124,7 +124,6 @@ impl PayloadError {
     }
 
     /// The path of the member, as `data.items[2].price`; empty where it is not known.
-
     pub(crate) fn member(&self) -> &str {
         &self.member
     }

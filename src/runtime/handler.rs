@@ -66,7 +66,9 @@ pub struct Run<'a, S> {
 }
 
 impl<'a, S> Run<'a, S> {
-    pub(crate) fn new(delivery: &'a Delivery, state: &'a S) -> Self {
+    /// A run of the event of this delivery, which a Tower service finds in its request's extensions:
+    /// there too an [`EventHandler`] can be called.
+    pub fn new(delivery: &'a Delivery, state: &'a S) -> Self {
         Self { delivery, state }
     }
 
