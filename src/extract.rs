@@ -9,8 +9,8 @@ use http::StatusCode;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
-use crate::event::payload::{self, PayloadError};
 use crate::layer::{Authenticated, Delivery};
+use crate::payload::{self, PayloadError};
 
 /// The payload of a proved delivery, read from the verified bytes.
 ///

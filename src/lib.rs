@@ -89,8 +89,10 @@ mod head;
 mod joined;
 pub mod layer;
 mod mac;
+mod name;
 mod observer;
 mod path;
+mod payload;
 mod printable;
 pub mod provider;
 mod reason;
@@ -111,13 +113,14 @@ pub use clock::{Clock, ManualClock, SystemClock, Tolerance, UnixTime};
 pub use contract::{RetriedStatuses, RetrySchedule, SenderContract};
 pub use encoding::Encoding;
 pub use error::{ConfigError, ConfigErrorKind};
-pub use event::{Decimal, EventKey, Fingerprint, Name};
+pub use event::{Decimal, EventKey, Fingerprint};
 #[cfg(feature = "axum")]
 pub use extract::{Event, EventRejection};
 pub use head::RequestHead;
 pub use layer::{
     Confirm, ConfirmSubject, Confirmation, Delivery, Drain, Lease, Permanent, Unconfirmed,
 };
+pub use name::Name;
 pub use observer::{Observation, Observer};
 pub use path::PathTokens;
 pub use provider::Provider;

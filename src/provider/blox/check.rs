@@ -3,8 +3,9 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::payload::{Payload, Status};
-use crate::event::{Decimal, payload};
+use crate::event::Decimal;
 use crate::layer::{ConfirmLimits, ConfirmSubject, Confirmation, Unconfirmed};
+use crate::payload;
 use crate::printable::Printable;
 
 /// Longest id that is asked for: a documented one is a UUID.
