@@ -5,7 +5,6 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
-use crate::event::escape;
 use crate::printable::Printable;
 
 /// Longest name or path that is told.
@@ -65,9 +64,10 @@ fn mended(text: &str) -> Option<String> {
                 '\\' => match (unit(rest), rest.get(6..).and_then(unit)) {
                     (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => (12, None),
                     (Some(0xd800..=0xdfff), _) => (6, REPLACED),
-                    _ => match rest.as_bytes().get(1..).and_then(escape) {
-                        Some(len) => (len, None),
-                        None => (next, REPLACED),
+                    (Some(_), _) => (6, None),
+                    _ => match rest.as_bytes().get(1) {
+                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => (2, None),
+                        _ => (next, REPLACED),
                     },
                 },
                 '\0'..' ' => (next, REPLACED),

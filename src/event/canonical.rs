@@ -42,9 +42,8 @@ pub(super) const fn mark(character: u8) -> u8 {
 /// Forms, one behind the other.
 #[derive(Debug)]
 pub(super) struct Forms {
-    room: [u8; ROOM],
-    /// Once there is too little room, all of them, with room behind them.
-    many: Vec<u8>,
+    /// All of them, with room behind them.
+    all: SmallVec<[u8; 2048]>,
     len: usize,
     /// Whether the value has one that is being added.
     has_form: bool,
@@ -58,8 +57,7 @@ pub(super) struct Forms {
 impl Forms {
     pub(super) fn new() -> Self {
         Self {
-            room: [0; ROOM],
-            many: Vec::new(),
+            all: SmallVec::from_elem(0, ROOM),
             len: 0,
             has_form: true,
             open: SmallVec::new(),
@@ -68,35 +66,29 @@ impl Forms {
     }
 
     pub(super) fn get(&self, place: Range<usize>) -> &[u8] {
-        let all = if self.many.is_empty() {
-            &self.room[..]
-        } else {
-            &self.many
-        };
-        all.get(place).unwrap_or_default()
+        self.all.get(place).unwrap_or_default()
     }
 
     /// What stands from there on, with room for so many bytes behind the last form.
     #[inline(always)]
     fn from(&mut self, begin: usize, more: usize) -> &mut [u8] {
         let end = self.len.saturating_add(more);
-        if end > ROOM && end > self.many.len() {
+        if end > self.all.len() {
             self.grow(end);
         }
-        let all = if self.many.is_empty() {
-            &mut self.room[..]
-        } else {
-            &mut self.many
-        };
-        all.get_mut(begin..).unwrap_or_default()
+        self.all.get_mut(begin..).unwrap_or_default()
     }
 
     #[cold]
     fn grow(&mut self, end: usize) {
-        let mut many = vec![0; end.max(self.many.len().saturating_mul(2))];
-        let all = self.get(0..self.len);
-        (many.iter_mut().zip(all)).for_each(|(to, from)| *to = *from);
-        self.many = many;
+        let len = self.all.len();
+        let end = end.max(if self.all.spilled() {
+            len.saturating_mul(2)
+        } else {
+            0
+        });
+        self.all.reserve_exact(end.saturating_sub(len));
+        self.all.resize(end, 0);
     }
 
     #[inline(always)]

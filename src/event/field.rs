@@ -54,7 +54,7 @@ impl Field {
             let value = value?;
             let read = scalar(value.raw);
             let kind = match &read {
-                _ if value.unreadable => Some(Kind::NotText),
+                Some(_) if value.unreadable => Some(Kind::NotText),
                 Some(text) if found.is_doubtful(text.as_bytes()) => Some(Kind::NotText),
                 Some(_) if part.is_some() && part != read => Some(Kind::Ambiguous),
                 Some(_) => None,

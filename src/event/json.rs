@@ -8,11 +8,14 @@
 
 use std::borrow::Cow;
 
+use serde::de::IgnoredAny;
+use serde_json::from_slice;
+
 /// A JSON text, and how far it was read.
 #[derive(Debug, Clone)]
 pub(super) struct Json<'b> {
     text: &'b [u8],
-    at: usize,
+    pub(super) at: usize,
     is_utf8: bool,
     /// Whether something unreadable was met.
     pub(super) unreadable: bool,
@@ -46,7 +49,7 @@ impl<'b> Text<'b> {
         let end = self.len.wrapping_add(1);
         if self.escaped {
             let quoted = self.text.get(..end.wrapping_add(1))?;
-            let text: String = serde_json::from_slice(quoted).ok()?;
+            let text: String = from_slice(quoted).ok()?;
             return Some(Cow::Owned(text.into_bytes()));
         }
         self.text.get(1..end).map(Cow::Borrowed)
@@ -96,16 +99,6 @@ impl<'b> Json<'b> {
         json.peek().is_none().then_some(value)
     }
 
-    /// How far the text was read.
-    pub(super) fn at(&self) -> usize {
-        self.at
-    }
-
-    /// Goes back to where it was.
-    pub(super) fn go_to(&mut self, at: usize) {
-        self.at = at;
-    }
-
     /// What was taken since it was there.
     pub(super) fn since(&self, at: usize) -> Option<&'b [u8]> {
         self.text.get(at..self.at)
@@ -139,7 +132,7 @@ impl<'b> Json<'b> {
     }
 
     /// Takes a member's name and its colon.
-    #[inline]
+    #[inline(always)]
     pub(super) fn name(&mut self) -> Option<Text<'b>> {
         self.peek()?;
         let name = self.string()?;
@@ -250,45 +243,26 @@ impl<'b> Json<'b> {
     /// change where it ends.
     #[inline(never)]
     fn odd_string(&mut self) -> Option<Text<'b>> {
-        let (text, begin) = (self.left(), self.at);
-        let (mut escaped, mut readable) = (false, true);
+        let (text, begin, mut escaped) = (self.left(), self.at, false);
         self.step(1);
         loop {
             self.step(plain(self.left()));
-            let taken = match self.left() {
-                [] => return None,
-                [b'"', ..] => break,
-                [b'\\', behind @ ..] => {
+            match self.left().first()? {
+                b'"' => break,
+                b'\\' => {
                     escaped = true;
-                    escape(behind)
+                    self.step(2);
                 }
-                [_control, ..] => None,
-            };
-            readable &= taken.is_some();
-            self.step(taken.unwrap_or(1));
+                _control => self.step(1),
+            }
         }
-        let inner = self.since(begin.wrapping_add(1))?;
         self.step(1);
-        readable &= self.is_utf8 || std::str::from_utf8(inner).is_ok();
-        self.unreadable |= !readable;
-        Some(Text {
-            text,
-            len: inner.len(),
-            escaped,
-        })
-    }
-}
-
-/// How long the escape is, its backslash counted, behind which this stands; none if JSON has no
-/// such escape.
-pub(crate) fn escape(behind: &[u8]) -> Option<usize> {
-    match behind {
-        [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => Some(2),
-        [b'u', digits @ ..] => {
-            let digits = digits.first_chunk::<4>()?;
-            digits.iter().all(u8::is_ascii_hexdigit).then_some(6)
-        }
-        _ => None,
+        let quoted = self.since(begin)?;
+        // Looks at control characters and escapes, not at halves of pairs or at UTF-8.
+        let readable = from_slice::<IgnoredAny>(quoted).is_ok();
+        self.unreadable |= !readable || std::str::from_utf8(quoted).is_err();
+        let len = quoted.len().saturating_sub(2);
+        Some(Text { text, len, escaped })
     }
 }
 
@@ -316,25 +290,10 @@ fn plain(text: &[u8]) -> usize {
 
 /// How long the number is that a text begins with (RFC 8259 section 6), if it begins with one.
 pub(super) fn number(text: &[u8]) -> Option<usize> {
-    let digits = |from: usize| {
-        let digits = text.get(from..).unwrap_or_default().iter();
-        let len = digits.take_while(|byte| byte.is_ascii_digit()).count();
-        (len > 0).then(|| from.wrapping_add(len))
-    };
-    let begin = usize::from(text.first() == Some(&b'-'));
-    let mut end = match text.get(begin)? {
-        b'0' => begin.wrapping_add(1),
-        _ => digits(begin)?,
-    };
-    if text.get(end) == Some(&b'.') {
-        end = digits(end.wrapping_add(1))?;
-    }
-    if let Some(b'e' | b'E') = text.get(end) {
-        end = end.wrapping_add(1);
-        let sign = matches!(text.get(end), Some(b'+' | b'-'));
-        end = digits(end.wrapping_add(usize::from(sign)))?;
-    }
-    Some(end)
+    let is_of_it = |byte: &&u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+    let len = text.iter().take_while(is_of_it).count();
+    from_slice::<IgnoredAny>(text.get(..len)?).ok()?;
+    Some(len)
 }
 
 /// Of all that is open, whether it is an object: a bit each, behind a first one.

@@ -46,7 +46,7 @@ impl Wanted {
                 Kind::NotJson
             });
         }
-        let begin = search.json.at();
+        let begin = search.json.at;
         search.object(0..self.0.len(), 0).ok_or(Kind::NotJson)?;
         let Search {
             places,
@@ -181,10 +181,10 @@ impl<'a> Search<'a> {
         let ends = first.members().len() == way;
         let deeper = fields.start.saturating_add(usize::from(ends))..fields.end;
         let leads_on = self.json.peek()? == b'{' && !deeper.is_empty();
-        let (begin, before) = (self.json.at(), take(&mut self.json.unreadable));
+        let (begin, before) = (self.json.at, take(&mut self.json.unreadable));
         let form = (ends && *wants_form).then(|| self.forms.append(&mut self.json));
         if leads_on {
-            self.json.go_to(begin);
+            self.json.at = begin;
             self.object(deeper, way)?;
         } else if form.is_none() {
             self.json.skip()?;

@@ -28,7 +28,6 @@ pub use error::{EventError, EventErrorKind};
 pub(crate) use field::scalar;
 pub use handling::Handling;
 pub use identity::Identity;
-pub(crate) use json::escape;
 pub use key::{EventKey, Fingerprint};
 pub use rule::EventRule;
 pub(crate) use scope::Scope;
