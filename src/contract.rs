@@ -1,5 +1,6 @@
 //! How a sender delivers, and what follows from it.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -39,8 +40,8 @@ pub enum RetrySchedule {
         /// How many attempts in all.
         attempts: u32,
     },
-    /// These times, each from one attempt to the next.
-    Listed(&'static [Duration]),
+    /// These times, each from one attempt to the next. See [`RetrySchedule::listed`].
+    Listed(Cow<'static, [Duration]>),
     /// It retries, but says neither when nor how often.
     Unstated {
         /// The shortest time between two attempts that is assumed.
@@ -51,25 +52,38 @@ pub enum RetrySchedule {
 }
 
 impl RetrySchedule {
+    /// These times, each from one attempt to the next: written in the code, or read from a file.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_webhook::RetrySchedule;
+    ///
+    /// let waits: Vec<_> = [1, 60, 300].map(Duration::from_secs).into();
+    /// assert_eq!(RetrySchedule::listed(waits).interval(), Some(Duration::from_secs(1)));
+    /// ```
+    pub fn listed(waits: impl Into<Cow<'static, [Duration]>>) -> Self {
+        Self::Listed(waits.into())
+    }
+
     /// The shortest time between two attempts; `None` where there is one only.
     pub fn interval(&self) -> Option<Duration> {
-        match *self {
+        match self {
             Self::Never => None,
             Self::Listed(waits) => waits.iter().min().copied(),
-            Self::Fixed { interval, .. } | Self::Unstated { interval, .. } => Some(interval),
-            Self::Exponential { first, .. } => Some(first),
+            Self::Fixed { interval, .. } | Self::Unstated { interval, .. } => Some(*interval),
+            Self::Exponential { first, .. } => Some(*first),
         }
     }
 
     /// The time from the first attempt until the sender has surely given up: to the last attempt
     /// and one interval more. Zero where there is one attempt only.
     pub fn horizon(&self) -> Duration {
-        match *self {
+        match self {
             Self::Never => Duration::ZERO,
-            Self::Fixed { interval, attempts } => interval.saturating_mul(attempts),
+            Self::Fixed { interval, attempts } => interval.saturating_mul(*attempts),
             Self::Exponential { first, attempts } => {
                 // No wait doubles more often than this before it is the longest there is.
-                let waits = (0..attempts.min(128)).scan(first, |next, _| {
+                let waits = (0..128.min(*attempts)).scan(*first, |next, _| {
                     let wait = *next;
                     *next = wait.saturating_mul(2);
                     Some(wait)
@@ -77,14 +91,14 @@ impl RetrySchedule {
                 sum(waits)
             }
             Self::Listed(waits) => sum(waits.iter().chain(waits.last()).copied()),
-            Self::Unstated { horizon, .. } => horizon,
+            Self::Unstated { horizon, .. } => *horizon,
         }
     }
 
     /// Longest lease of a receiver that dies after which an attempt is still to come. A listed wait
     /// that is shorter than the last one costs an attempt and never the event.
     fn longest_lease(&self) -> Option<Duration> {
-        let wait = match *self {
+        let wait = match self {
             Self::Listed(waits) => waits.last().copied(),
             Self::Never | Self::Fixed { .. } | Self::Exponential { .. } | Self::Unstated { .. } => {
                 self.interval()
@@ -106,11 +120,16 @@ pub enum RetriedStatuses {
     None,
     /// Every status but 2xx.
     AllButSuccess,
-    /// These, and every 5xx.
-    ServerErrorsAnd(&'static [u16]),
+    /// These, and every 5xx. See [`RetriedStatuses::server_errors_and`].
+    ServerErrorsAnd(Cow<'static, [u16]>),
 }
 
 impl RetriedStatuses {
+    /// These statuses, and every 5xx.
+    pub fn server_errors_and(statuses: impl Into<Cow<'static, [u16]>>) -> Self {
+        Self::ServerErrorsAnd(statuses.into())
+    }
+
     /// Whether the sender tries again after this status.
     pub fn contains(&self, status: StatusCode) -> bool {
         match self {
@@ -133,8 +152,8 @@ impl RetriedStatuses {
 ///     RetrySchedule::Fixed { interval: Duration::from_secs(30), attempts: 5 },
 ///     RetriedStatuses::AllButSuccess,
 /// )
-/// .with_time_to_answer(Duration::from_secs(10))
-/// .with_redelivery_by_hand();
+/// .waits(Duration::from_secs(10))
+/// .redelivers_by_hand();
 /// assert_eq!(contract.deadline(), Duration::from_secs(8));
 /// assert_eq!(contract.schedule().horizon(), Duration::from_secs(150));
 /// ```
@@ -171,14 +190,14 @@ impl SenderContract {
 
     /// How long the sender waits for an answer.
     #[must_use]
-    pub fn with_time_to_answer(mut self, limit: Duration) -> Self {
+    pub fn waits(mut self, limit: Duration) -> Self {
         self.time_to_answer = limit;
         self
     }
 
     /// A person can have an event sent again at any time.
     #[must_use]
-    pub fn with_redelivery_by_hand(mut self) -> Self {
+    pub fn redelivers_by_hand(mut self) -> Self {
         self.redelivery_by_hand = true;
         self
     }
@@ -186,14 +205,14 @@ impl SenderContract {
     /// The signature covers the time of the delivery, so that a captured one grows stale once this
     /// tolerance is over.
     #[must_use]
-    pub fn with_signed_time(mut self, tolerance: Tolerance) -> Self {
+    pub fn signs_time(mut self, tolerance: Tolerance) -> Self {
         self.signed_time = Some(tolerance);
         self
     }
 
     /// The largest body that the sender sends, in bytes: what a layer's cap is unless it is set.
     #[must_use]
-    pub fn with_largest_body(mut self, bytes: usize) -> Self {
+    pub fn sends_up_to(mut self, bytes: usize) -> Self {
         self.largest_body = bytes;
         self
     }
@@ -386,13 +405,12 @@ mod tests {
                 interval: 30 * SECOND,
                 attempts: 5,
             },
-            RetriedStatuses::ServerErrorsAnd(&[408, 409, 425, 429]),
+            RetriedStatuses::server_errors_and(&[408, 409, 425, 429]),
         )
     }
 
     fn once() -> SenderContract {
-        SenderContract::new(RetrySchedule::Never, RetriedStatuses::AllButSuccess)
-            .with_time_to_answer(10 * SECOND)
+        SenderContract::new(RetrySchedule::Never, RetriedStatuses::AllButSuccess).waits(10 * SECOND)
     }
 
     #[test]
@@ -410,7 +428,7 @@ mod tests {
             attempts: u32::MAX,
         };
         assert_eq!(forever.horizon(), Duration::MAX);
-        let waits = RetrySchedule::Listed(WAITS);
+        let waits = RetrySchedule::listed(WAITS);
         assert_eq!(waits.interval(), Some(SECOND));
         assert_eq!(waits.horizon(), 11 * MINUTE + SECOND);
     }
@@ -442,7 +460,7 @@ mod tests {
         assert_eq!(flat().deadline(), 4 * SECOND);
         assert_eq!(once().deadline(), 8 * SECOND);
         assert_eq!(once().time_to_answer(), 10 * SECOND);
-        let within = |millis| flat().with_time_to_answer(Duration::from_millis(millis));
+        let within = |millis| flat().waits(Duration::from_millis(millis));
         assert!(within(125).check_deadline().is_ok());
         assert_eq!(
             within(124).check_deadline().unwrap_err().to_string(),
@@ -454,9 +472,9 @@ mod tests {
     fn retention_outlasts_the_sender() {
         let window = Tolerance::DEFAULT;
         assert_eq!(flat().default_retention(), 30 * DAY, "it signs no time");
-        let signed = flat().with_signed_time(window);
+        let signed = flat().signs_time(window);
         assert_eq!(signed.default_retention(), 72 * HOUR);
-        let by_hand = signed.clone().with_redelivery_by_hand();
+        let by_hand = signed.clone().redelivers_by_hand();
         assert_eq!(by_hand.default_retention(), 30 * DAY);
         let error = signed
             .check_retention(599 * SECOND)
@@ -464,7 +482,7 @@ mod tests {
             .to_string();
         assert!(error.contains("599s") && error.contains("600s"), "{error}");
         assert!(signed.check_retention(600 * SECOND).is_ok());
-        let minute = flat().with_signed_time(Tolerance::from_secs(60).unwrap());
+        let minute = flat().signs_time(Tolerance::from_secs(60).unwrap());
         assert!(minute.check_retention(224 * SECOND).is_err());
         assert!(minute.check_retention(225 * SECOND).is_ok());
         // Ten years of 365.25 days and a day begun.
@@ -526,7 +544,7 @@ mod tests {
     #[test]
     fn a_short_first_wait_costs_an_attempt_and_not_the_event() {
         let listed =
-            SenderContract::new(RetrySchedule::Listed(WAITS), RetriedStatuses::AllButSuccess);
+            SenderContract::new(RetrySchedule::listed(WAITS), RetriedStatuses::AllButSuccess);
         assert_eq!(listed.default_lease(), 15 * SECOND);
         assert!(listed.check_lease(300 * SECOND).is_ok());
         assert!(listed.check_lease(301 * SECOND).is_err());
@@ -550,7 +568,7 @@ mod tests {
         // Leaked: `Listed` holds what a preset writes down.
         let waits = prop::collection::vec(0_u64..=86_400_000, 1..20).prop_map(|waits| {
             let waits: Vec<_> = waits.into_iter().map(Duration::from_millis).collect();
-            RetrySchedule::Listed(waits.leak())
+            RetrySchedule::listed(waits)
         });
         let wait = || prop_oneof![0_u64..5_000, 0_u64..=86_400_000].prop_map(Duration::from_millis);
         prop_oneof![
@@ -578,10 +596,10 @@ mod tests {
             prop_assume!(never || (horizon > 2 * SECOND && horizon < 6 * 365 * DAY));
             let mut contract = SenderContract::new(schedule, RetriedStatuses::AllButSuccess);
             if by_hand {
-                contract = contract.with_redelivery_by_hand();
+                contract = contract.redelivers_by_hand();
             }
             if let Some(secs) = tolerance {
-                contract = contract.with_signed_time(Tolerance::from_secs(secs).unwrap());
+                contract = contract.signs_time(Tolerance::from_secs(secs).unwrap());
             }
             // As the layer puts them together.
             let lease = contract.check_lease(contract.default_lease());
@@ -599,7 +617,7 @@ mod tests {
             let wait = |n: u32| Duration::from_secs(first << n);
             let waits: Vec<_> = (0..attempts).map(wait).collect();
             let doubling = RetrySchedule::Exponential { first: wait(0), attempts: attempts + 1 };
-            let listed = RetrySchedule::Listed(waits.leak());
+            let listed = RetrySchedule::listed(waits);
             // A doubling schedule counts one more doubling at its end, a listed one its last wait.
             prop_assert_eq!(doubling.horizon(), listed.horizon() + wait(attempts - 1));
         }

@@ -9,15 +9,21 @@ static ROOT: LazyLock<Uri> = LazyLock::new(Uri::default);
 
 /// What a request says before its body: method, URI and headers.
 ///
-/// Where there are headers alone, as in a test or a queue, they stand for `POST /`.
+/// It is borrowed, and made from a request, its `Parts` or its headers. Where there are headers
+/// alone, as in a test or a queue, they stand for `POST /`.
 ///
 /// ```
-/// use http::{HeaderMap, Method};
+/// use http::{HeaderMap, Method, Request};
 /// use tower_webhook::RequestHead;
+///
+/// let request = Request::post("/hooks?tenant=7").body(())?;
+/// let head = RequestHead::from(&request);
+/// assert_eq!((head.method(), head.uri().query()), (&Method::POST, Some("tenant=7")));
 ///
 /// let headers = HeaderMap::new();
 /// let head = RequestHead::from(&headers);
 /// assert_eq!((head.method(), head.uri().path()), (&Method::POST, "/"));
+/// # Ok::<(), http::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct RequestHead<'a> {
@@ -61,5 +67,17 @@ impl<'a> From<&'a HeaderMap> for RequestHead<'a> {
 impl<'a> From<&'a http::request::Parts> for RequestHead<'a> {
     fn from(parts: &'a http::request::Parts) -> Self {
         Self::new(&parts.method, &parts.uri, &parts.headers)
+    }
+}
+
+impl<'a, B> From<&'a http::Request<B>> for RequestHead<'a> {
+    fn from(request: &'a http::Request<B>) -> Self {
+        Self::new(request.method(), request.uri(), request.headers())
+    }
+}
+
+impl<'a> From<&RequestHead<'a>> for RequestHead<'a> {
+    fn from(head: &RequestHead<'a>) -> Self {
+        *head
     }
 }

@@ -123,7 +123,7 @@ fuzz_target!(|input: &[u8]| {
     };
     let base64 = selector % 2 == 1;
     let format = if base64 {
-        SecretFormat::Base64 { prefix: "whsec_" }
+        SecretFormat::base64("whsec_")
     } else {
         SecretFormat::Text
     };

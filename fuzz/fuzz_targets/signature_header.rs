@@ -57,13 +57,13 @@ impl Case {
         let mut content = Vec::new();
         if self.id_header {
             scheme = scheme.id_header("i");
-            content.extend([Component::Id, Component::Literal(".")]);
+            content.extend([Component::Id, Component::literal(".")]);
         }
         if self.time_header {
             scheme = scheme.timestamp_header("t");
         }
         if self.time_header || matches!(self.layout, Layout::Pairs) {
-            content.extend([Component::Timestamp, Component::Literal(".")]);
+            content.extend([Component::Timestamp, Component::literal(".")]);
         }
         content.push(Component::Body);
         let secret = SigningSecret::from_text("whsec_test_9f8e7d6c5b4a").unwrap();

@@ -42,7 +42,7 @@ pub(super) fn identity_of(
     let digest: [u8; 32] = Sha256::digest(body).into();
     let parts = ["sha256", &data_encoding::HEXLOWER.encode(&digest), id];
     Ok(Identity {
-        shape: Some(shape.name),
+        shape: Some(shape.name.clone()),
         ..of_digest(key(provider, parts)?, &digest)
     })
 }
@@ -80,7 +80,7 @@ fn unsigned_id<'h>(headers: &'h HeaderMap, names: &[HeaderName]) -> Result<&'h s
 
 pub(super) fn by_digest(
     provider: &Name,
-    kind: Option<&'static str>,
+    kind: Option<&str>,
     body: &[u8],
 ) -> Result<Identity, EventError> {
     let digest: [u8; 32] = Sha256::digest(body).into();

@@ -1,5 +1,7 @@
 //! What a rule finds out about an event.
 
+use std::borrow::Cow;
+
 use super::handling::Handling;
 use super::key::{EventKey, Fingerprint};
 use crate::clock::UnixTime;
@@ -15,7 +17,7 @@ pub struct Identity {
     /// When it happened, where its content says so.
     pub time: Option<UnixTime>,
     /// The name of the shape that the body has; `None` where it has none that the rule knows.
-    pub shape: Option<&'static str>,
+    pub shape: Option<Cow<'static, str>>,
     /// How often its handler may run.
     pub handling: Handling,
 }

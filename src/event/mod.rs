@@ -31,6 +31,7 @@ pub use identity::Identity;
 pub use key::{EventKey, Fingerprint};
 pub use rule::EventRule;
 pub(crate) use scope::Scope;
+pub(crate) use shape::KnownShape;
 pub use shape::Shape;
 
 pub use crate::name::Name;

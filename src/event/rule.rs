@@ -1,5 +1,7 @@
 //! The rule that finds an event's key, fingerprint and time in verified content.
 
+use std::borrow::Cow;
+
 use http::{HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
@@ -9,7 +11,7 @@ use super::error::{EventError, EventErrorKind as Kind};
 use super::handling::Handling;
 use super::identity::Identity;
 use super::key::Fingerprint;
-use super::shape::{Shape, Shapes, refused};
+use super::shape::{KnownShape, Shape, Shapes, refused};
 use crate::error::ConfigError;
 use crate::head::RequestHead;
 use crate::joined::once;
@@ -29,7 +31,7 @@ use crate::name::Name;
 ///
 /// let event = rule.identify(&Name::new("acme")?, &HeaderMap::new(), None, body)?;
 /// assert_eq!(event.key.to_string(), "1042:PAID");
-/// assert_eq!(event.shape, Some("order"));
+/// assert_eq!(event.shape.as_deref(), Some("order"));
 ///
 /// // `1042.0` is another spelling of the same number: what has two is refused.
 /// let other = br#"{"order":{"id":1042.0},"status":"PAID"}"#;
@@ -45,7 +47,7 @@ pub struct EventRule {
 #[derive(Debug, Clone)]
 enum Source {
     /// What fits no shape is refused, or kept under this name.
-    Members(Shapes, Option<&'static str>),
+    Members(Shapes, Option<Cow<'static, str>>),
     SignedId,
     Body(Option<Box<WithId>>),
     /// A header that nothing covers.
@@ -73,6 +75,13 @@ impl EventRule {
             return Err(refused("a shape needs a key field"));
         }
         Ok(Source::Members(shapes, None).into())
+    }
+
+    /// The rule of a preset, whose shapes are known to be right.
+    pub(crate) fn known<const N: usize>(shapes: [KnownShape; N]) -> Self {
+        let shapes = shapes.map(KnownShape::into_shape);
+        debug_assert!(Self::members(shapes.clone()).is_ok());
+        Source::Members(Shapes::known(shapes), None).into()
     }
 
     /// Events are told apart by the id that the signature covers.
@@ -123,7 +132,7 @@ impl EventRule {
     ///
     /// A text that is no header name; no header, or no shape.
     pub fn with_unsigned_id_for<'a>(
-        mut self,
+        self,
         headers: impl IntoIterator<Item = &'a str>,
         shapes: impl IntoIterator<Item = Shape>,
     ) -> Result<Self, ConfigError> {
@@ -134,10 +143,27 @@ impl EventRule {
             return Err(refused("needs a header to take the id from"));
         }
         let shapes = Shapes::new(shapes)?;
+        Ok(self.with_ids(headers, shapes))
+    }
+
+    /// The same for a preset.
+    pub(crate) fn known_unsigned_id_for<const N: usize>(
+        self,
+        headers: &[&'static str],
+        shapes: [KnownShape; N],
+    ) -> Self {
+        let names: Box<[_]> = (headers.iter())
+            .filter_map(|name| header_name(name).ok())
+            .collect();
+        debug_assert!(names.len() == headers.len(), "{headers:?}");
+        self.with_ids(names, Shapes::known(shapes.map(KnownShape::into_shape)))
+    }
+
+    fn with_ids(mut self, headers: Box<[HeaderName]>, shapes: Shapes) -> Self {
         if let Source::Body(with_id) = &mut self.source {
             *with_id = Some(Box::new(WithId { headers, shapes }));
         }
-        Ok(self)
+        self
     }
 
     /// Keys every body on its digest alone, whatever
@@ -182,7 +208,7 @@ impl EventRule {
     /// # Errors
     ///
     /// A text that is no header name.
-    pub fn with_insecure_header_key(name: &'static str) -> Result<Self, ConfigError> {
+    pub fn with_insecure_header_key(name: &str) -> Result<Self, ConfigError> {
         Ok(Source::InsecureHeader(header_name(name)?).into())
     }
 
@@ -191,9 +217,9 @@ impl EventRule {
     /// The kind keeps the unknown events of one hook apart from those of another one of the same
     /// provider, whose proof may be weaker.
     #[must_use]
-    pub fn or_body(mut self, kind: &'static str) -> Self {
+    pub fn or_body(mut self, kind: impl Into<Cow<'static, str>>) -> Self {
         if let Source::Members(_, unknown) = &mut self.source {
-            *unknown = Some(kind);
+            *unknown = Some(kind.into());
         }
         self
     }
@@ -204,9 +230,16 @@ impl EventRule {
     /// # Errors
     ///
     /// A text that is no header name.
-    pub fn checked_header(mut self, name: &'static str) -> Result<Self, ConfigError> {
+    pub fn checked_header(mut self, name: &str) -> Result<Self, ConfigError> {
         self.id_header = Some(header_name(name)?);
         Ok(self)
+    }
+
+    /// The same for a preset.
+    pub(crate) fn known_checked_header(mut self, name: &'static str) -> Self {
+        self.id_header = header_name(name).ok();
+        debug_assert!(self.id_header.is_some(), "{name}");
+        self
     }
 
     /// The header that repeats the key.
@@ -307,7 +340,7 @@ fn by_members(
         key,
         fingerprint,
         time: shape.time_of(&found)?,
-        shape: Some(shape.name),
+        shape: Some(shape.name.clone()),
     })
 }
 

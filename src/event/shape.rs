@@ -1,5 +1,7 @@
 //! What a provider's events look like: which members make the key, the fingerprint and the time.
 
+mod known;
+
 use std::borrow::Cow;
 
 use sha2::{Digest, Sha256};
@@ -15,6 +17,8 @@ use super::pointer::Pointer;
 use crate::clock::UnixTime;
 use crate::error::{ConfigError, ConfigErrorKind};
 
+pub(crate) use known::KnownShape;
+
 /// One form that a provider's events have: which members make the key, which the fingerprint.
 ///
 /// A field is a JSON pointer (RFC 6901) through objects. Where a sender spells a member in two
@@ -23,7 +27,7 @@ use crate::error::{ConfigError, ConfigErrorKind};
 /// form is, and one that is there twice is refused.
 #[derive(Debug, Clone)]
 pub struct Shape {
-    pub(super) name: &'static str,
+    pub(super) name: Cow<'static, str>,
     conditions: Vec<(Option<Field>, Demand)>,
     pub(super) key: Vec<KeyField>,
     fingerprint: Vec<Field>,
@@ -55,7 +59,7 @@ impl Shape {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn new<'a>(
-        name: &'static str,
+        name: impl Into<Cow<'static, str>>,
         key: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, ConfigError> {
         let key: Vec<_> = (key.into_iter())
@@ -72,9 +76,9 @@ impl Shape {
 
     /// A shape that only recognises a body, by its conditions, and names no key: for
     /// [`EventRule::with_unsigned_id_for`](super::EventRule::with_unsigned_id_for).
-    pub fn recognized(name: &'static str) -> Self {
+    pub fn recognized(name: impl Into<Cow<'static, str>>) -> Self {
         Self {
-            name,
+            name: name.into(),
             conditions: Vec::new(),
             key: Vec::new(),
             fingerprint: Vec::new(),
@@ -303,8 +307,14 @@ impl Shapes {
         if all.is_empty() {
             return Err(refused("needs at least one shape"));
         }
+        Ok(Self::known(all))
+    }
+
+    /// Of at least one.
+    pub(super) fn known(shapes: impl Into<Box<[Shape]>>) -> Self {
+        let all = shapes.into();
         let wanted = Wanted::new(all.iter().flat_map(Shape::pointers));
-        Ok(Self { all, wanted })
+        Self { all, wanted }
     }
 
     /// The shape of this body, and what stands in it.

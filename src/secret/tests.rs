@@ -255,7 +255,7 @@ fn a_secret_that_could_have_been_issued_or_chosen_is_taken() {
 
 #[test]
 fn base64_is_told_apart_from_what_reads_like_it() {
-    let format = SecretFormat::Base64 { prefix: "whsec_" };
+    let format = SecretFormat::base64("whsec_");
     let why = |text: &str| format.parse(text).unwrap_err().to_string();
     for (text, what) in [
         ("polar_whs_0123456789abcdef", "standard_webhooks::text_keys"),
@@ -306,7 +306,7 @@ fn base64_is_told_apart_from_what_reads_like_it() {
 #[test]
 fn base64_secrets_may_lack_their_padding_and_prefix() {
     // The example secret of the Standard Webhooks specification, and the same bytes padded.
-    let format = SecretFormat::Base64 { prefix: "whsec_" };
+    let format = SecretFormat::base64("whsec_");
     let with = |text: &str| {
         let mut state = format.parse(text).unwrap().start();
         state.update(b"body");

@@ -12,6 +12,8 @@
 //! Lists grow: senders add versions and algorithms beside the one that we know. What is none of ours
 //! counts towards the 64, proves nothing and harms nothing.
 
+use std::borrow::Cow;
+
 use super::error::SignatureErrorKind as Kind;
 use crate::clock::UnixTime;
 use crate::encoding::{Encoding, MAC_LEN};
@@ -23,17 +25,17 @@ const MAX_HEADER_LEN: usize = 16 * 1024;
 const MAX_CANDIDATES: usize = 64;
 
 /// How the signature header is laid out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Grammar {
     Pairs {
-        timestamp: &'static str,
-        signature: &'static str,
+        timestamp: Cow<'static, str>,
+        signature: Cow<'static, str>,
     },
     Single {
-        prefix: &'static str,
+        prefix: Cow<'static, str>,
     },
     List {
-        prefix: &'static str,
+        prefix: Cow<'static, str>,
     },
 }
 
@@ -79,7 +81,7 @@ impl Grammar {
     /// The timestamp, where the signature header holds it. The signatures go to `to`, where they
     /// stay: there is at least one if all is well.
     pub(super) fn parse<'v>(
-        self,
+        &self,
         encoding: Encoding,
         value: &'v [u8],
         to: &mut Candidates,
@@ -100,7 +102,7 @@ impl Grammar {
     }
 
     fn read<'v>(
-        self,
+        &self,
         encoding: Encoding,
         value: &'v [u8],
         to: &mut Candidates,
@@ -331,11 +333,15 @@ mod tests {
     use proptest::prelude::*;
 
     const PAIRS: Grammar = Grammar::Pairs {
-        timestamp: "t",
-        signature: "v1",
+        timestamp: Cow::Borrowed("t"),
+        signature: Cow::Borrowed("v1"),
     };
-    const LIST: Grammar = Grammar::List { prefix: "v1," };
-    const SHA256: Grammar = Grammar::Single { prefix: "sha256=" };
+    const LIST: Grammar = Grammar::List {
+        prefix: Cow::Borrowed("v1,"),
+    };
+    const SHA256: Grammar = Grammar::Single {
+        prefix: Cow::Borrowed("sha256="),
+    };
     const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 
@@ -353,7 +359,11 @@ mod tests {
         }
     }
 
-    fn parse(grammar: Grammar, encoding: Encoding, value: &[u8]) -> Result<Parsed<'_>, Kind> {
+    fn parse<'v>(
+        grammar: &Grammar,
+        encoding: Encoding,
+        value: &'v [u8],
+    ) -> Result<Parsed<'v>, Kind> {
         let mut candidates = Candidates::default();
         let timestamp = grammar.parse(encoding, value, &mut candidates)?;
         Ok(Parsed {
@@ -369,8 +379,8 @@ mod tests {
     }
 
     /// The timestamp and the number of candidates, or why not.
-    fn read(grammar: Grammar, text: &str) -> Result<(Option<String>, usize), Kind> {
-        let encoding = if grammar == LIST {
+    fn read(grammar: &Grammar, text: &str) -> Result<(Option<String>, usize), Kind> {
+        let encoding = if *grammar == LIST {
             Encoding::Base64
         } else {
             Encoding::Hex
@@ -385,15 +395,15 @@ mod tests {
     #[test]
     fn pairs_hold_one_time_and_signatures_of_one_version() {
         let some = |time: &str, n| Ok((Some(time.to_owned()), n));
-        assert_eq!(read(PAIRS, &format!("t=12,v1={A}")), some("12", 1));
-        assert_eq!(read(PAIRS, &format!("v1={A},t=12,v1={B}")), some("12", 2));
+        assert_eq!(read(&PAIRS, &format!("t=12,v1={A}")), some("12", 1));
+        assert_eq!(read(&PAIRS, &format!("v1={A},t=12,v1={B}")), some("12", 2));
         assert_eq!(
-            read(PAIRS, &format!("t=12,v0=x,v1={A},v2a=")),
+            read(&PAIRS, &format!("t=12,v0=x,v1={A},v2a=")),
             some("12", 1)
         );
-        assert_eq!(read(PAIRS, &format!("t=12,v1=xyz,v1={A}")), some("12", 1));
+        assert_eq!(read(&PAIRS, &format!("t=12,v1=xyz,v1={A}")), some("12", 1));
         assert_eq!(
-            read(PAIRS, &format!("t=,v1={A}")),
+            read(&PAIRS, &format!("t=,v1={A}")),
             some("", 1),
             "judged as a timestamp later"
         );
@@ -405,10 +415,10 @@ mod tests {
             format!("t=12,v2-a=1,va=1,1=1,=,v1={A},x"),
             format!("t=12,t=12,v1={A}"),
         ] {
-            assert_eq!(read(PAIRS, &grown), some("12", 1), "{grown:?}");
+            assert_eq!(read(&PAIRS, &grown), some("12", 1), "{grown:?}");
         }
         let joined = format!("t=12,v1={A}, t=12,v1={A}");
-        assert_eq!(read(PAIRS, &joined), some("12", 2));
+        assert_eq!(read(&PAIRS, &joined), some("12", 2));
 
         for (text, kind) in [
             (String::new(), Kind::Malformed),
@@ -424,18 +434,21 @@ mod tests {
             (format!("t=12,V1={A}"), Kind::NoCandidate),
             (format!("t=12,v1={A},v0=é"), Kind::Malformed),
         ] {
-            assert_eq!(read(PAIRS, &text), Err(kind), "{text:?}");
+            assert_eq!(read(&PAIRS, &text), Err(kind), "{text:?}");
         }
     }
 
     #[test]
     fn a_single_signature_stands_behind_its_prefix_and_nothing_else() {
-        assert_eq!(read(SHA256, &format!("sha256={A}")), Ok((None, 1)));
-        assert_eq!(read(Grammar::Single { prefix: "" }, A), Ok((None, 1)));
+        assert_eq!(read(&SHA256, &format!("sha256={A}")), Ok((None, 1)));
+        assert_eq!(
+            read(&Grammar::Single { prefix: "".into() }, A),
+            Ok((None, 1))
+        );
         // Two lines of it that a proxy has joined.
         for between in [",", ", "] {
             let joined = format!("sha256={A}{between}sha256={A}");
-            assert_eq!(read(SHA256, &joined), Ok((None, 1)));
+            assert_eq!(read(&SHA256, &joined), Ok((None, 1)));
         }
         for (text, kind) in [
             (A.to_owned(), Kind::Malformed),
@@ -446,7 +459,7 @@ mod tests {
             (format!("sha256={A};sha256={A}"), Kind::NoCandidate),
             (format!("sha256= {A}"), Kind::NoCandidate),
         ] {
-            assert_eq!(read(SHA256, &text), Err(kind), "{text:?}");
+            assert_eq!(read(&SHA256, &text), Err(kind), "{text:?}");
         }
     }
 
@@ -454,12 +467,12 @@ mod tests {
     fn a_list_passes_over_what_is_not_ours() {
         // The signature of the Standard Webhooks specification's example.
         const S: &str = "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
-        assert_eq!(read(LIST, &format!("v1,{S}")), Ok((None, 1)));
+        assert_eq!(read(&LIST, &format!("v1,{S}")), Ok((None, 1)));
         assert_eq!(
-            read(LIST, &format!("v1a,hnO3f9T8Ytu9 v1,{S} v1,{S}")),
+            read(&LIST, &format!("v1a,hnO3f9T8Ytu9 v1,{S} v1,{S}")),
             Ok((None, 2))
         );
-        assert_eq!(read(LIST, &format!("v1,short v1,{S}")), Ok((None, 1)));
+        assert_eq!(read(&LIST, &format!("v1,short v1,{S}")), Ok((None, 1)));
         for (grown, n) in [
             (format!("v1,{S}  v1,{S}"), 2),
             (format!(" v1,{S}\tv1,{S} \t"), 2),
@@ -468,12 +481,14 @@ mod tests {
             (format!("v1,{S}, v1,{S}"), 2),
             (format!("v1,{S},v1,{S}"), 1),
         ] {
-            assert_eq!(read(LIST, &grown), Ok((None, n)), "{grown:?}");
+            assert_eq!(read(&LIST, &grown), Ok((None, n)), "{grown:?}");
         }
         // No entry holds what stands between two.
-        let spaced = Grammar::List { prefix: "v1, " };
+        let spaced = Grammar::List {
+            prefix: "v1, ".into(),
+        };
         let text = format!("v1, {S}");
-        let parsed = parse(spaced, Encoding::Base64, text.as_bytes());
+        let parsed = parse(&spaced, Encoding::Base64, text.as_bytes());
         assert_eq!(parsed, Err(Kind::NoCandidate));
         for (text, kind) in [
             (String::new(), Kind::NoCandidate),
@@ -483,24 +498,24 @@ mod tests {
             (format!("md5,{S}"), Kind::NoCandidate),
             (format!("v1,{S} v1a,é"), Kind::Malformed),
         ] {
-            assert_eq!(read(LIST, &text), Err(kind), "{text:?}");
+            assert_eq!(read(&LIST, &text), Err(kind), "{text:?}");
         }
     }
 
     #[test]
     fn the_work_a_header_can_cause_is_capped() {
         let many = |n| format!("t=1{}", format!(",v1={A}").repeat(n));
-        assert_eq!(read(PAIRS, &many(64)), Ok((Some("1".to_owned()), 64)));
-        assert_eq!(read(PAIRS, &many(65)), Err(Kind::TooManyCandidates));
+        assert_eq!(read(&PAIRS, &many(64)), Ok((Some("1".to_owned()), 64)));
+        assert_eq!(read(&PAIRS, &many(65)), Err(Kind::TooManyCandidates));
         let others = format!("t=1,v1={A}{}", ",v0=".repeat(64));
-        assert_eq!(read(PAIRS, &others), Err(Kind::TooManyCandidates));
+        assert_eq!(read(&PAIRS, &others), Err(Kind::TooManyCandidates));
         let foreign = |n| format!("t=1,v1={A}{}", ",x".repeat(n));
-        assert_eq!(read(PAIRS, &foreign(63)), Ok((Some("1".to_owned()), 1)));
-        assert_eq!(read(PAIRS, &foreign(64)), Err(Kind::TooManyCandidates));
+        assert_eq!(read(&PAIRS, &foreign(63)), Ok((Some("1".to_owned()), 1)));
+        assert_eq!(read(&PAIRS, &foreign(64)), Err(Kind::TooManyCandidates));
         let long = |len: usize| format!("t=1,v1={A},v0={}", "a".repeat(len - 75));
         assert_eq!(long(16_384).len(), 16_384);
-        assert_eq!(read(PAIRS, &long(16_384)), Ok((Some("1".to_owned()), 1)));
-        assert_eq!(read(PAIRS, &long(16_385)), Err(Kind::HeaderTooLong));
+        assert_eq!(read(&PAIRS, &long(16_384)), Ok((Some("1".to_owned()), 1)));
+        assert_eq!(read(&PAIRS, &long(16_385)), Err(Kind::HeaderTooLong));
     }
 
     #[test]
@@ -538,7 +553,7 @@ mod tests {
                 text.push_str(",v1=");
                 text.push_str(&data_encoding::HEXLOWER.encode(mac));
             }
-            let parsed = parse(PAIRS, Encoding::Hex, text.as_bytes()).unwrap();
+            let parsed = parse(&PAIRS, Encoding::Hex, text.as_bytes()).unwrap();
             prop_assert_eq!(all(&parsed.candidates), macs);
             let read = parse_timestamp(parsed.timestamp.unwrap()).unwrap();
             prop_assert_eq!(read, UnixTime::from_secs(time));
@@ -553,7 +568,7 @@ mod tests {
             let mut entries: Vec<_> = others.into_iter().chain(ours).collect();
             entries.rotate_left(macs.len() / 2);
             let text = entries.join(" ");
-            let parsed = parse(LIST, Encoding::Base64, text.as_bytes()).unwrap();
+            let parsed = parse(&LIST, Encoding::Base64, text.as_bytes()).unwrap();
             let mut read = all(&parsed.candidates);
             let mut expected = macs.clone();
             read.sort_unstable();
@@ -561,7 +576,7 @@ mod tests {
             prop_assert_eq!(read, expected);
 
             let text = format!("sha256={}", data_encoding::HEXLOWER.encode(&macs[0]));
-            let parsed = parse(SHA256, Encoding::Hex, text.as_bytes()).unwrap();
+            let parsed = parse(&SHA256, Encoding::Hex, text.as_bytes()).unwrap();
             prop_assert_eq!(parsed, Parsed { timestamp: None, candidates: one(macs[0]) });
         }
 
@@ -578,7 +593,7 @@ mod tests {
         #[test]
         fn no_bytes_panic(value in prop::collection::vec(any::<u8>(), 0..200)) {
             for grammar in [PAIRS, LIST, SHA256] {
-                let _ = parse(grammar, Encoding::Hex, &value);
+                let _ = parse(&grammar, Encoding::Hex, &value);
             }
             let _ = parse_timestamp(&value);
         }

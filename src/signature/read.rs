@@ -1,5 +1,6 @@
-//! What the headers of a delivery say, in the shape that the scheme wants it in.
+//! What the head of a delivery says, in the shape that the scheme wants it in.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -9,6 +10,7 @@ use super::header::{Candidates, parse_timestamp};
 use super::names::{Family, Role, Wanted};
 use super::scheme::{Component, Scheme};
 use crate::clock::UnixTime;
+use crate::head::RequestHead;
 use crate::joined::once;
 use crate::text::Text;
 
@@ -26,13 +28,13 @@ pub(super) struct Read<'h> {
 
 impl<'h> Read<'h> {
     /// Reads them to where they stay: to hand it back and forth takes longer than to read it.
-    pub(super) fn headers(
+    pub(super) fn head(
         &mut self,
         scheme: &Scheme,
-        headers: &'h HeaderMap,
+        head: RequestHead<'h>,
     ) -> Result<(), SignatureError> {
         let mut found = Found::default();
-        let family = found.look(scheme, headers)?;
+        let family = found.look(scheme, head.headers())?;
         let value = found.signature.the_one(&family.signature)?;
         let in_pairs = (scheme.grammar)
             .parse(scheme.encoding, value.as_bytes(), &mut self.candidates)
@@ -67,7 +69,7 @@ impl<'h> Read<'h> {
     }
 
     /// What the signature covers in this place.
-    pub(super) fn bytes<'a>(&self, piece: Component, body: &'a [u8]) -> &'a [u8]
+    pub(super) fn bytes<'a>(&self, piece: &'a Component, body: &'a [u8]) -> &'a [u8]
     where
         'h: 'a,
     {
@@ -103,7 +105,7 @@ impl fmt::Debug for Id {
 
 /// Whether this is a text, and holds nothing that separates it from the next piece.
 #[inline]
-fn is_id(id: &[u8], separators: &[&str]) -> bool {
+fn is_id(id: &[u8], separators: &[Cow<'static, str>]) -> bool {
     // Also where it only appears once the text behind the id is added: `a:` and `::`.
     let separated = separators.iter().any(|text| match text.as_bytes() {
         [byte] => holds(id, *byte),

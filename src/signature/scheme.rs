@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use http::HeaderName;
 
 use super::header::Grammar;
@@ -8,7 +10,7 @@ use crate::error::{ConfigError, ConfigErrorKind};
 use crate::secret::SecretFormat;
 
 /// A piece of what a signature covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Component {
     /// The timestamp, byte for byte as it was received.
@@ -17,8 +19,15 @@ pub enum Component {
     Id,
     /// The raw body.
     Body,
-    /// Fixed text between the others.
-    Literal(&'static str),
+    /// Fixed text between the others. See [`Component::literal`].
+    Literal(Cow<'static, str>),
+}
+
+impl Component {
+    /// Fixed text between the others, such as `.`: written in the code, or read from a file.
+    pub fn literal(text: impl Into<Cow<'static, str>>) -> Self {
+        Self::Literal(text.into())
+    }
 }
 
 /// How a provider signs with HMAC-SHA256, as plain data.
@@ -30,7 +39,7 @@ pub enum Component {
 /// // Stripe and BlendFi: `t=1700000000,v1=5257a869…` over `{t}.{body}`.
 /// let scheme = Scheme::builder("x-acme-signature")
 ///     .pairs("t", "v1", Encoding::Hex)
-///     .content([Component::Timestamp, Component::Literal("."), Component::Body])
+///     .content([Component::Timestamp, Component::literal("."), Component::Body])
 ///     .build()?;
 ///
 /// // What cannot be verified cannot be built: here the timestamp is not signed.
@@ -50,7 +59,7 @@ pub struct Scheme {
     pub(super) content: Box<[Component]>,
     pub(super) names: Names,
     /// The texts of the content, each once: an id must hold none of them.
-    pub(super) separators: Box<[&'static str]>,
+    pub(super) separators: Box<[Cow<'static, str>]>,
     pub(super) tolerance: Tolerance,
     pub(super) secrets: SecretFormat,
     pub(super) shown_ids: Box<[HeaderName]>,
@@ -58,14 +67,10 @@ pub struct Scheme {
 
 impl Scheme {
     /// Starts a scheme whose signature stands in this header.
-    pub fn builder(signature_header: &'static str) -> SchemeBuilder {
+    pub fn builder(signature_header: impl Into<String>) -> SchemeBuilder {
         SchemeBuilder {
-            families: vec![FamilyNames {
-                signature: signature_header,
-                timestamp: None,
-                id: None,
-            }],
-            grammar: Grammar::Single { prefix: "" },
+            families: vec![FamilyNames::new(signature_header.into())],
+            grammar: Grammar::Single { prefix: "".into() },
             encoding: Encoding::Hex,
             secrets: SecretFormat::Text,
             content: vec![Component::Body],
@@ -108,14 +113,14 @@ pub struct SchemeBuilder {
     secrets: SecretFormat,
     content: Vec<Component>,
     tolerance: Tolerance,
-    shown_ids: Vec<&'static str>,
+    shown_ids: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
 struct FamilyNames {
-    signature: &'static str,
-    timestamp: Option<&'static str>,
-    id: Option<&'static str>,
+    signature: String,
+    timestamp: Option<String>,
+    id: Option<String>,
 }
 
 impl SchemeBuilder {
@@ -123,65 +128,66 @@ impl SchemeBuilder {
     /// or more signatures under the second. Other versions (`v0=`) are passed over.
     pub fn pairs(
         mut self,
-        timestamp: &'static str,
-        signature: &'static str,
+        timestamp: impl Into<Cow<'static, str>>,
+        signature: impl Into<Cow<'static, str>>,
         encoding: Encoding,
     ) -> Self {
         self.grammar = Grammar::Pairs {
-            timestamp,
-            signature,
+            timestamp: timestamp.into(),
+            signature: signature.into(),
         };
         self.encoding = encoding;
         self
     }
 
     /// The header is one signature behind this prefix (`sha256=`, `v0=`, or none).
-    pub fn single(mut self, prefix: &'static str, encoding: Encoding) -> Self {
-        self.grammar = Grammar::Single { prefix };
+    pub fn single(mut self, prefix: impl Into<Cow<'static, str>>, encoding: Encoding) -> Self {
+        self.grammar = Grammar::Single {
+            prefix: prefix.into(),
+        };
         self.encoding = encoding;
         self
     }
 
     /// The header is a list of signatures with spaces between, each behind this prefix (`v1,`).
     /// Other versions (`v1a,`) are passed over.
-    pub fn list(mut self, prefix: &'static str, encoding: Encoding) -> Self {
-        self.grammar = Grammar::List { prefix };
+    pub fn list(mut self, prefix: impl Into<Cow<'static, str>>, encoding: Encoding) -> Self {
+        self.grammar = Grammar::List {
+            prefix: prefix.into(),
+        };
         self.encoding = encoding;
         self
     }
 
     /// The timestamp stands in a header of its own.
-    pub fn timestamp_header(mut self, name: &'static str) -> Self {
+    pub fn timestamp_header(mut self, name: impl Into<String>) -> Self {
         if let Some(family) = self.families.last_mut() {
-            family.timestamp = Some(name);
+            family.timestamp = Some(name.into());
         }
         self
     }
 
     /// The delivery's id stands in a header of its own.
-    pub fn id_header(mut self, name: &'static str) -> Self {
+    pub fn id_header(mut self, name: impl Into<String>) -> Self {
         if let Some(family) = self.families.last_mut() {
-            family.id = Some(name);
+            family.id = Some(name.into());
         }
         self
     }
 
     /// Another family of headers for the same signature; the timestamp and id headers that follow
     /// are its own. A delivery with headers of two families is refused.
-    pub fn or_family(mut self, signature_header: &'static str) -> Self {
-        self.families.push(FamilyNames {
-            signature: signature_header,
-            timestamp: None,
-            id: None,
-        });
+    pub fn or_family(mut self, signature_header: impl Into<String>) -> Self {
+        self.families
+            .push(FamilyNames::new(signature_header.into()));
         self
     }
 
     /// The sender writes its own id of a delivery into this header, and does not sign it. It is
     /// shown to the operator where a signature is refused
     /// ([`Observation::claimed_id`](crate::Observation::claimed_id)), and used for nothing else.
-    pub fn shown_id_header(mut self, name: &'static str) -> Self {
-        self.shown_ids.push(name);
+    pub fn shown_id_header(mut self, name: impl Into<String>) -> Self {
+        self.shown_ids.push(name.into());
         self
     }
 
@@ -213,11 +219,32 @@ impl SchemeBuilder {
     pub fn build(self) -> Result<Scheme, ConfigError> {
         let families: Result<Box<[_]>, _> = self.families.iter().map(FamilyNames::parse).collect();
         let families = families?;
+        self.check(&families)?;
+        let shown_ids = self.shown_ids.iter().map(|name| header_name(name));
+        let shown_ids = shown_ids.collect::<Result<_, _>>()?;
+        Ok(self.assemble(families, shown_ids))
+    }
+
+    /// The scheme of a preset, which is known to be right: builds with debug assertions, and so all
+    /// tests, panic at one that is not.
+    pub(crate) fn known(self) -> Scheme {
+        debug_assert!(self.clone().build().is_ok(), "{self:?}");
+        let families = self.families.iter().filter_map(|names| names.parse().ok());
+        let families = families.collect();
+        let shown_ids = self
+            .shown_ids
+            .iter()
+            .filter_map(|name| header_name(name).ok());
+        let shown_ids = shown_ids.collect();
+        self.assemble(families, shown_ids)
+    }
+
+    fn check(&self, families: &[Family]) -> Result<(), ConfigError> {
         check_content(&self.content)?;
 
         let in_pairs = matches!(self.grammar, Grammar::Pairs { .. });
         let signs = |piece| self.content.contains(&piece);
-        for family in &families {
+        for family in families {
             if family.timestamp.is_some() && in_pairs {
                 return Err(refused("the timestamp stands in two places"));
             }
@@ -241,17 +268,20 @@ impl SchemeBuilder {
         {
             return Err(refused("timestamp and signature need two different names"));
         }
-        let shown_ids: Result<_, _> = self.shown_ids.iter().copied().map(header_name).collect();
+        Ok(())
+    }
+
+    fn assemble(self, families: Box<[Family]>, shown_ids: Box<[HeaderName]>) -> Scheme {
         let names = Names::of(&families);
         let mut separators = Vec::new();
         for piece in &self.content {
             if let Component::Literal(text) = piece
                 && !separators.contains(text)
             {
-                separators.push(*text);
+                separators.push(text.clone());
             }
         }
-        Ok(Scheme {
+        Scheme {
             families,
             grammar: self.grammar,
             encoding: self.encoding,
@@ -260,17 +290,25 @@ impl SchemeBuilder {
             separators: separators.into(),
             tolerance: self.tolerance,
             secrets: self.secrets,
-            shown_ids: shown_ids?,
-        })
+            shown_ids,
+        }
     }
 }
 
 impl FamilyNames {
+    fn new(signature: String) -> Self {
+        Self {
+            signature,
+            timestamp: None,
+            id: None,
+        }
+    }
+
     fn parse(&self) -> Result<Family, ConfigError> {
         Ok(Family {
-            signature: header_name(self.signature)?,
-            timestamp: self.timestamp.map(header_name).transpose()?,
-            id: self.id.map(header_name).transpose()?,
+            signature: header_name(&self.signature)?,
+            timestamp: self.timestamp.as_deref().map(header_name).transpose()?,
+            id: self.id.as_deref().map(header_name).transpose()?,
         })
     }
 }
@@ -289,7 +327,7 @@ fn check_content(content: &[Component]) -> Result<(), ConfigError> {
     if count(Component::Timestamp) > 1 || count(Component::Id) > 1 {
         return Err(refused("the content holds the timestamp or the id twice"));
     }
-    if content.contains(&Component::Literal("")) {
+    if content.contains(&Component::literal("")) {
         return Err(refused("the content holds an empty text"));
     }
     let varies = |piece: &Component| !matches!(piece, Component::Literal(_));
@@ -314,7 +352,7 @@ fn check_content(content: &[Component]) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn refused(message: impl Into<std::borrow::Cow<'static, str>>) -> ConfigError {
+fn refused(message: impl Into<Cow<'static, str>>) -> ConfigError {
     ConfigError::new(ConfigErrorKind::Scheme, message)
 }
 
@@ -330,7 +368,7 @@ mod tests {
 
     #[test]
     fn a_scheme_that_has_two_readings_is_not_built() {
-        use Component::{Body, Id, Literal, Timestamp};
+        use Component::{Body, Id, Timestamp};
         let start = || Scheme::builder("x-signature");
         refuses(
             Scheme::builder("no header"),
@@ -338,7 +376,7 @@ mod tests {
         );
         refuses(start().content([]), "the content must hold the body once");
         refuses(
-            start().content([Body, Literal("."), Body]),
+            start().content([Body, Component::literal("."), Body]),
             "the content must hold the body once",
         );
         refuses(
@@ -347,11 +385,11 @@ mod tests {
         );
         refuses(start().id_header("x-id"), "the id is read but not signed");
         refuses(
-            start().content([Id, Literal("."), Body]),
+            start().content([Id, Component::literal("."), Body]),
             "the id is signed but not read",
         );
         refuses(
-            start().content([Timestamp, Literal("."), Body]),
+            start().content([Timestamp, Component::literal("."), Body]),
             "the timestamp is signed but not read",
         );
         refuses(
@@ -361,14 +399,14 @@ mod tests {
         refuses(
             start()
                 .timestamp_header("x-time")
-                .content([Timestamp, Literal("0"), Body]),
+                .content([Timestamp, Component::literal("0"), Body]),
             "the text after the timestamp begins with a digit",
         );
         for (time, signature) in [("t", "t"), ("", "v1"), ("t", "")] {
             refuses(
                 start().pairs(time, signature, Encoding::Hex).content([
                     Timestamp,
-                    Literal("."),
+                    Component::literal("."),
                     Body,
                 ]),
                 "timestamp and signature need two different names",
@@ -378,28 +416,32 @@ mod tests {
         refuses(
             start().timestamp_header("x-time").content([
                 Timestamp,
-                Literal("."),
+                Component::literal("."),
                 Timestamp,
-                Literal("."),
+                Component::literal("."),
                 Body,
             ]),
             twice,
         );
         refuses(
-            start()
-                .id_header("x-id")
-                .content([Id, Literal("."), Body, Literal("."), Id]),
+            start().id_header("x-id").content([
+                Id,
+                Component::literal("."),
+                Body,
+                Component::literal("."),
+                Id,
+            ]),
             twice,
         );
         refuses(
-            start().content([Body, Literal("")]),
+            start().content([Body, Component::literal("")]),
             "the content holds an empty text",
         );
         refuses(
             start()
                 .pairs("t", "v1", Encoding::Hex)
                 .timestamp_header("x-time")
-                .content([Timestamp, Literal("."), Body]),
+                .content([Timestamp, Component::literal("."), Body]),
             "the timestamp stands in two places",
         );
     }
@@ -412,7 +454,7 @@ mod tests {
             .timestamp_header("x-b-time")
             .content([
                 Component::Timestamp,
-                Component::Literal("."),
+                Component::literal("."),
                 Component::Body,
             ])
             .tolerance(Tolerance::from_secs(60).unwrap())

@@ -21,7 +21,7 @@ use crate::secret::SigningSecret;
 ///     .list("v1,", Encoding::Base64)
 ///     .timestamp_header("webhook-timestamp")
 ///     .id_header("webhook-id")
-///     .content([Component::Id, Component::Literal("."), Component::Timestamp, Component::Literal("."), Component::Body])
+///     .content([Component::Id, Component::literal("."), Component::Timestamp, Component::literal("."), Component::Body])
 ///     .build()?;
 /// let secret = SigningSecret::from_base64("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")?;
 /// let signer = Signer::new(scheme, secret);
@@ -115,7 +115,7 @@ impl Signer {
             body: _,
         } = content;
         let mac = self.scheme.encoding.encode_mac(mac);
-        let signature = match self.scheme.grammar {
+        let signature = match &self.scheme.grammar {
             Grammar::Pairs {
                 timestamp: time,
                 signature,
@@ -136,6 +136,7 @@ impl Signer {
     }
 
     /// The header that the signed id stands in.
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn id_header(&self) -> Option<&HeaderName> {
         self.family()?.id.as_ref()
     }
@@ -165,7 +166,7 @@ mod tests {
     use crate::encoding::Encoding;
     use crate::signature::{SchemeBuilder, SignatureErrorKind, Verifier};
 
-    const DOT: Component = Component::Literal(".");
+    const DOT: Component = Component::Literal(std::borrow::Cow::Borrowed("."));
 
     fn secret(text: &str) -> SigningSecret {
         SigningSecret::from_text(text).unwrap()

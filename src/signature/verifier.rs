@@ -1,7 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::HeaderMap;
 use subtle::ConstantTimeEq;
 
 use super::error::{SignatureError, SignatureErrorKind as Kind, Stale};
@@ -11,12 +10,14 @@ use super::read::{Id, Read};
 use super::scheme::{Component, Scheme};
 use crate::clock::{Tolerance, UnixTime};
 use crate::encoding::MAC_LEN;
+use crate::head::RequestHead;
 use crate::mac::MacState;
 use crate::secret::{KeyId, KeyIds, KeyRing, Matching};
 
 /// Checks deliveries of one [`Scheme`] against the keys of a ring.
 ///
-/// It works without any HTTP server, on headers, bytes and a time. Clones share the keys.
+/// It works without any HTTP server, on the head of a request, bytes and a time. Clones share the
+/// keys.
 #[derive(Debug, Clone)]
 pub struct Verifier {
     scheme: Arc<Scheme>,
@@ -34,7 +35,7 @@ impl Verifier {
 
     /// The same verifier, accepting signed times this far from ours.
     #[must_use]
-    pub fn with_tolerance(self, tolerance: Tolerance) -> Self {
+    pub fn tolerance(self, tolerance: Tolerance) -> Self {
         let scheme = Scheme {
             tolerance,
             ..(*self.scheme).clone()
@@ -55,27 +56,52 @@ impl Verifier {
         &self.scheme
     }
 
-    /// Checks a whole delivery. The body is hashed once per active key, however many signatures
-    /// the header holds, and signatures are compared in constant time.
+    /// Checks a whole delivery: its head, as a [`RequestHead`] or as headers alone, and its body.
+    /// The body is hashed once per active key, however many signatures the header holds, and
+    /// signatures are compared in constant time.
+    ///
+    /// ```
+    /// # use tower_webhook::signature::{Scheme, Verifier};
+    /// # use tower_webhook::{Encoding, SigningSecret, UnixTime};
+    /// # // GitHub's documented example.
+    /// # let scheme = Scheme::builder("x-hub-signature-256").single("sha256=", Encoding::Hex).build()?;
+    /// # let verifier = Verifier::new(scheme, SigningSecret::from_text("It's a Secret to Everybody")?);
+    /// // As any framework hands it over, or a queue that has kept it.
+    /// let request = http::Request::post("/webhooks/github")
+    ///     .header("x-hub-signature-256", "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17")
+    ///     .body("Hello, World!")?;
+    /// verifier.verify(&request, request.body().as_bytes(), UnixTime::now())?;
+    /// assert!(verifier.verify(&request, b"Hello, world!", UnixTime::now()).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
     /// Everything that does not prove the origin, and a right signature outside the time window:
     /// see [`SignatureErrorKind`](super::SignatureErrorKind).
-    pub fn verify(
+    pub fn verify<'h>(
         &self,
-        headers: &HeaderMap,
+        head: impl Into<RequestHead<'h>>,
+        body: &[u8],
+        now: UnixTime,
+    ) -> Result<Verified, SignatureError> {
+        self.verify_head(head.into(), body, now)
+    }
+
+    fn verify_head(
+        &self,
+        head: RequestHead<'_>,
         body: &[u8],
         now: UnixTime,
     ) -> Result<Verified, SignatureError> {
         // As `begin`, `update` and `finish` do, but nothing is put away for later.
         let mut read = Read::default();
-        read.headers(&self.scheme, headers)?;
+        read.head(&self.scheme, head)?;
         let keys = self.keys.look();
         let mut matched = Matched::default();
         for key in keys.iter().filter(|key| key.is_active(now)) {
             let pieces = self.scheme.content.iter();
-            let tag = (key.secret()).mac(pieces.map(|piece| read.bytes(*piece, body)));
+            let tag = (key.secret()).mac(pieces.map(|piece| read.bytes(piece, body)));
             matched.compare(key.id(), &tag, &read.candidates);
         }
         let id = read.id();
@@ -105,13 +131,21 @@ impl Verifier {
     /// Every kind but [`Mismatch`](super::SignatureErrorKind::Mismatch),
     /// [`TooOld`](super::SignatureErrorKind::TooOld) and
     /// [`TooNew`](super::SignatureErrorKind::TooNew), which only the body can tell.
-    pub fn begin(
+    pub fn begin<'h>(
         &self,
-        headers: &HeaderMap,
+        head: impl Into<RequestHead<'h>>,
+        now: UnixTime,
+    ) -> Result<Verification, SignatureError> {
+        self.begin_head(head.into(), now)
+    }
+
+    fn begin_head(
+        &self,
+        head: RequestHead<'_>,
         now: UnixTime,
     ) -> Result<Verification, SignatureError> {
         let mut read = Read::default();
-        read.headers(&self.scheme, headers)?;
+        read.head(&self.scheme, head)?;
         let mut keys = self.start(now)?;
 
         // Everything up to the body goes in now, everything after it when the body is there.
@@ -120,10 +154,10 @@ impl Verifier {
             .by_ref()
             .take_while(|piece| **piece != Component::Body)
         {
-            let bytes = read.bytes(*piece, b"");
+            let bytes = read.bytes(piece, b"");
             keys.each_mut(|key| key.mac.update(bytes));
         }
-        let after_body = pieces.flat_map(|piece| read.bytes(*piece, b"")).copied();
+        let after_body = pieces.flat_map(|piece| read.bytes(piece, b"")).copied();
         Ok(Verification {
             after_body: after_body.collect(),
             keys,

@@ -105,7 +105,7 @@ impl Allowlist {
     /// # Errors
     ///
     /// Less than a second, which no refresh could keep up with.
-    pub fn with_host_grace(self, grace: Duration) -> Result<Self, ConfigError> {
+    pub fn keep_answers_for(self, grace: Duration) -> Result<Self, ConfigError> {
         if grace < Duration::from_secs(1) {
             return Err(refused(format!(
                 "a host grace of {grace:?} is too short, at least 1s is needed"
@@ -161,7 +161,7 @@ impl Allowlist {
     }
 
     /// The host names in the list, which are to be resolved again and again, more often than the
-    /// [host grace](Self::with_host_grace).
+    /// [host grace](Self::keep_answers_for).
     pub fn hosts(&self) -> Vec<HostName> {
         self.read().answers.hosts().cloned().collect()
     }

@@ -54,7 +54,7 @@ use crate::error::ConfigError;
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let clock = TokioClock::default();
-/// let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?)?;
+/// let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?);
 /// let webhook = Webhook::new(blendfi.clone()).clock(clock.clone());
 /// let service = ServiceBuilder::new().layer(webhook.layer()?).service(service_fn(on_event));
 ///
@@ -174,7 +174,7 @@ impl Sender {
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?)?;
+    /// let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?);
     /// let webhook = Webhook::new(blendfi.clone());
     /// let app = Router::new().route("/hooks", post(on_event).layer(webhook.layer()?));
     /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
@@ -300,7 +300,7 @@ impl Iterator for Waits {
     type Item = Duration;
 
     fn next(&mut self) -> Option<Duration> {
-        if let RetrySchedule::Listed(waits) = self.schedule {
+        if let RetrySchedule::Listed(waits) = &self.schedule {
             let made = usize::try_from(self.made).unwrap_or(usize::MAX);
             self.made = self.made.saturating_add(1);
             // The first attempt is made already.

@@ -401,7 +401,7 @@ async fn no_error_and_no_debug_output_holds_a_secret() {
     }
     for secret in [SECRET, "%%%%", short] {
         print_error(&mut text, &SigningSecret::from_base64(secret).unwrap_err());
-        let format = SecretFormat::Base64 { prefix: "whsec_" };
+        let format = SecretFormat::base64("whsec_");
         print_error(&mut text, &format.parse(secret).unwrap_err());
     }
     let secret = || SigningSecret::from_text(SECRET).unwrap();

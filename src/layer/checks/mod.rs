@@ -97,12 +97,12 @@ impl Checks {
         };
         check_encoding(&parts.headers)?;
         let now = auth.readings.received_at(&*endpoint.clock);
-        Ok(Some(verifier.begin(&parts.headers, now)?))
+        Ok(Some(verifier.begin(parts, now)?))
     }
 }
 
 /// Refuses what a gate of another provider has let through.
-pub(crate) fn check_provider(auth: &AuthState) -> Result<(), RejectionCause> {
+fn check_provider(auth: &AuthState) -> Result<(), RejectionCause> {
     if auth.is_foreign {
         return Err(RejectionCause::because(
             Reason::Unauthenticated,

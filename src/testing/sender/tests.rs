@@ -46,7 +46,7 @@ impl Service<Request<Bytes>> for Answers {
 }
 
 fn provider() -> Provider {
-    bloque_accounts(PathTokens::parse([TOKEN]).unwrap()).unwrap()
+    bloque_accounts(PathTokens::parse([TOKEN]).unwrap())
 }
 
 async fn history(sender: &Sender, statuses: &'static [u16]) -> History {
@@ -64,7 +64,7 @@ fn flat() -> SenderContract {
         interval: 30 * SECOND,
         attempts: 5,
     };
-    SenderContract::new(schedule, RetriedStatuses::ServerErrorsAnd(&[409]))
+    SenderContract::new(schedule, RetriedStatuses::server_errors_and(&[409]))
 }
 
 fn seconds(history: &History) -> Vec<u64> {
@@ -161,6 +161,6 @@ async fn events_begin_so_far_apart_and_each_attempt_tells_its_time() {
 #[test]
 fn listed_waits_are_kept_as_they_are() {
     const WAITS: &[Duration] = &[Duration::from_secs(1), Duration::from_secs(300)];
-    let waits: Vec<_> = Waits::new(RetrySchedule::Listed(WAITS), 1).collect();
+    let waits: Vec<_> = Waits::new(RetrySchedule::listed(WAITS), 1).collect();
     assert_eq!(waits, WAITS);
 }

@@ -1,0 +1,153 @@
+//! What a [`TestDelivery`] proves itself with: headers that are signed, and the path with its token.
+
+use http::{HeaderMap, Uri};
+
+use super::super::edit::{refused, value};
+use super::super::tamper::{digest, later};
+use super::TestDelivery;
+use crate::clock::UnixTime;
+use crate::error::ConfigError;
+use crate::path::split_token;
+use crate::provider::Provider;
+use crate::secret::SigningSecret;
+use crate::signature::{Content, Signer};
+
+/// Nobody's: what a delivery is made wrong with.
+const WRONG_SECRET: &str = "no receiver has this secret";
+const WRONG_TOKEN: &str = "no-receiver-has-this-token";
+
+impl TestDelivery {
+    /// The headers that prove and name the event.
+    pub(super) fn add_proof(&self, headers: &mut HeaderMap) -> Result<(), ConfigError> {
+        self.check_signed()?;
+        let signer = self.signer()?;
+        let id = match &self.id {
+            Some(id) => id.clone(),
+            None => digest(&self.body),
+        };
+        let timestamp = self.timestamp.clone().unwrap_or_else(|| self.signed_time());
+        let told_id = self.tampers.header_id.as_deref();
+        let mut told = false;
+        if let Some(signer) = &signer {
+            let signed = Content {
+                timestamp: &timestamp,
+                id: &id,
+                body: &self.body,
+            };
+            let told_timestamp = if self.tampers.timestamp {
+                later(&timestamp)
+            } else {
+                timestamp.clone()
+            };
+            let sent = Content {
+                timestamp: &told_timestamp,
+                id: told_id.unwrap_or(&id),
+                ..signed
+            };
+            let mut mac = signer.mac(signed);
+            if self.tampers.signature
+                && let Some(first) = mac.first_mut()
+            {
+                *first ^= 1;
+            }
+            let proof = signer.print(sent, &mac)?;
+            told = signer.id_header().is_some();
+            if !self.tampers.unsigned {
+                headers.extend(proof);
+            }
+        }
+        if let Some(name) = self.provider.rule.id_header() {
+            let named = told_id.map(str::to_owned).or_else(|| self.key(&id));
+            if let Some(named) = named {
+                headers.insert(name, value(name.as_str(), named.as_bytes())?);
+            }
+            told = true;
+        }
+        if told_id.is_some() && !told {
+            return Err(refused("this provider's id stands in no header"));
+        }
+        Ok(())
+    }
+
+    /// Refuses to make wrong what is not there.
+    fn check_signed(&self) -> Result<(), ConfigError> {
+        let verifier = self.provider.verifier();
+        let tampers = &self.tampers;
+        let of_signature = tampers.secret
+            || tampers.signature
+            || tampers.unsigned
+            || self.secret.is_some()
+            || self.family.is_some()
+            || self.id.is_some();
+        if verifier.is_none() && of_signature {
+            return Err(refused("this provider signs nothing"));
+        }
+        let of_time = self.shift.is_some() || self.timestamp.is_some() || tampers.timestamp;
+        if of_time
+            && verifier
+                .and_then(|verifier| verifier.scheme().tolerance())
+                .is_none()
+        {
+            return Err(refused("this provider signs no time"));
+        }
+        Ok(())
+    }
+
+    fn signer(&self) -> Result<Option<Signer>, ConfigError> {
+        let Some(verifier) = self.provider.verifier() else {
+            return Ok(None);
+        };
+        let own = match &self.secret {
+            _ if self.tampers.secret => Some(SigningSecret::from_text(WRONG_SECRET)?),
+            Some(secret) => Some(secret.clone()),
+            None => {
+                let keys = verifier.keys().snapshot();
+                keys.first().map(|key| key.secret().clone())
+            }
+        };
+        let secret = own.ok_or_else(|| refused("the provider has no key to sign with"))?;
+        let signer = Signer::new(verifier.scheme().clone(), secret);
+        match &self.family {
+            Some(header) => signer.in_family(header).map(Some),
+            None => Ok(Some(signer)),
+        }
+    }
+
+    fn signed_time(&self) -> String {
+        let time = self.time.unwrap_or_else(UnixTime::now);
+        let time = self.shift.map_or(time, |shift| shift.of(time));
+        time.to_string()
+    }
+
+    /// What the provider's rule calls the event; `None` where it can't tell.
+    fn key(&self, id: &str) -> Option<String> {
+        let Provider { name, rule, .. } = &self.provider;
+        let identity = rule.identify(name, &HeaderMap::new(), Some(id), &self.body);
+        identity.ok().map(|identity| identity.key.to_string())
+    }
+
+    pub(super) fn uri(&self) -> Result<Uri, ConfigError> {
+        let path = self.path.trim_end_matches('/');
+        let text = if self.tampers.token {
+            format!("{path}/{WRONG_TOKEN}")
+        } else if let Some(token) = &self.token {
+            format!("{path}/{token}")
+        } else {
+            self.path.clone()
+        };
+        // The parser's own text would show the token.
+        let uri: Uri = text
+            .parse()
+            .map_err(|_| refused("its path and token make no URI"))?;
+        if let Some(tokens) = &self.provider.path
+            && self.token.is_none()
+            && !self.tampers.token
+            && !split_token(uri.path()).is_some_and(|(_, token)| tokens.matches(token.as_bytes()))
+        {
+            return Err(refused(
+                "the provider demands a secret path, give its token with `token`",
+            ));
+        }
+        Ok(uri)
+    }
+}
