@@ -33,6 +33,8 @@ const DEFAULT_GRACE: Duration = Duration::from_secs(3_600);
 /// assert_eq!(check("192.0.2.7"), Admission::Allowed);
 /// assert_eq!(check("203.0.113.9"), Admission::Unresolved);
 ///
+/// assert_eq!(list.to_string(), "192.0.2.0/24, 2001:db8::1/128, hooks.example.com");
+///
 /// list.learn(&list.hosts()[0], ["203.0.113.9".parse().unwrap()], now);
 /// assert_eq!(check("203.0.113.9"), Admission::Allowed);
 /// assert_eq!(check("203.0.113.10"), Admission::Refused);
@@ -237,6 +239,18 @@ where
 
 fn refused(message: impl Into<std::borrow::Cow<'static, str>>) -> ConfigError {
     ConfigError::new(ConfigErrorKind::Allowlist, message)
+}
+
+impl fmt::Display for Allowlist {
+    /// The networks and then the host names, as they are written in settings: overlapping networks
+    /// are one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.read();
+        let networks = state.networks.iter().map(ToString::to_string);
+        let hosts = state.answers.hosts().map(ToString::to_string);
+        let entries: Vec<_> = networks.chain(hosts).collect();
+        f.write_str(&entries.join(", "))
+    }
 }
 
 impl fmt::Debug for Allowlist {
