@@ -44,6 +44,8 @@
 //!   ones, and any other is written in a few lines.
 //! - [`Event`], [`Delivery`] and [`Authenticated`] are what a handler takes; [`Permanent`] is what
 //!   it answers where no retry can help.
+//! - [`EventHandler`] is a handler that knows nothing of HTTP; [`runtime`] runs it once, under a
+//!   lease.
 //! - [`layer`] has each layer alone, for any Tower HTTP service; [`signature::Verifier`] needs no
 //!   HTTP server at all.
 //! - [`store`] says what is recorded of an event and what follows from it; [`Store`] is the trait
@@ -117,7 +119,7 @@ pub use encoding::Encoding;
 pub use error::{ConfigError, ConfigErrorKind};
 pub use event::{Decimal, EventKey, Fingerprint};
 #[cfg(feature = "axum")]
-pub use extract::{Event, EventRejection};
+pub use extract::{EventRejection, MountedHandler, event_handler};
 pub use head::RequestHead;
 pub use name::Name;
 pub use observer::{Observation, Observer};
@@ -126,7 +128,8 @@ pub use provider::Provider;
 pub use reason::Reason;
 pub use rejection::{Rejection, RejectionResponse};
 pub use runtime::{
-    Confirm, ConfirmSubject, Confirmation, Delivery, Drain, Lease, Permanent, Unconfirmed,
+    Confirm, ConfirmSubject, Confirmation, Delivery, Drain, Event, EventHandler, Lease, Permanent,
+    Unconfirmed,
 };
 pub use secret::{
     KeyId, KeyIds, KeyRing, ListedSecret, NamedSecret, SecretFormat, Secrets, SigningKey,
