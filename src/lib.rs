@@ -76,6 +76,8 @@
 //! | `redis` (default) | [`RedisStore`], on one server, Sentinel or a cluster, with TLS; Valkey too |
 //! | `redis-connection-manager` | a [`RedisStore`] on a `ConnectionManager` that the process has already |
 //! | `sqlite` | [`SqliteStore`], in a file; SQLite is built in. Rust 1.94 or later |
+//! | `postgres` | [`PostgresStore`], on PostgreSQL, through PgBouncer too. Rust 1.94 or later |
+//! | `postgres-tls` | the same with TLS |
 //! | `ring` | no more than a faster MAC where the processor has no instructions for SHA-256; keys are then not wiped when dropped |
 #![forbid(unsafe_code)]
 
@@ -136,6 +138,8 @@ pub use secret::{
     SigningSecret,
 };
 pub use source::{Allowlist, TrustedProxies};
+#[cfg(feature = "postgres")]
+pub use store::PostgresStore;
 #[cfg(feature = "redis")]
 pub use store::RedisStore;
 #[cfg(feature = "sqlite")]
@@ -144,6 +148,12 @@ pub use store::{MemoryStore, SharedStore, Store};
 pub use webhook::{Webhook, WebhookLayer};
 
 /// Its examples are compiled with the tests.
-#[cfg(all(doctest, feature = "axum", feature = "redis", feature = "sqlite"))]
+#[cfg(all(
+    doctest,
+    feature = "axum",
+    feature = "redis",
+    feature = "sqlite",
+    feature = "postgres"
+))]
 #[doc = include_str!("../README.md")]
 struct Readme;
