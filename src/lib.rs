@@ -17,7 +17,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let keys = blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?;
 //! # let clock = tower_webhook::ManualClock::new(UnixTime::from_secs(1_777_899_600));
-//! let webhook = Webhook::new(provider::blendfi(keys)?).dedupe(MemoryStore::new());
+//! let webhook = Webhook::new(provider::blendfi(keys)).dedupe(MemoryStore::new());
 //! # let webhook = webhook.clock(clock);
 //! let app: Router =
 //!     Router::new().route("/webhooks/blendfi", post(on_event).layer(webhook.layer()?));
@@ -44,6 +44,8 @@
 //!   ones, and any other is written in a few lines.
 //! - [`Event`], [`Delivery`] and [`Authenticated`] are what a handler takes; [`Permanent`] is what
 //!   it answers where no retry can help.
+//! - [`EventHandler`] is a handler that knows nothing of HTTP; [`runtime`] runs it once, under a
+//!   lease.
 //! - [`layer`] has each layer alone, for any Tower HTTP service; [`signature::Verifier`] needs no
 //!   HTTP server at all.
 //! - [`store`] says what is recorded of an event and what follows from it; [`Store`] is the trait
@@ -73,6 +75,9 @@
 //! | `testing` | the `testing` module: signed deliveries, stores that fail, the contract for stores of your own, simulated senders |
 //! | `redis` (default) | [`RedisStore`], on one server, Sentinel or a cluster, with TLS; Valkey too |
 //! | `redis-connection-manager` | a [`RedisStore`] on a `ConnectionManager` that the process has already |
+//! | `sqlite` | [`SqliteStore`], in a file; SQLite is built in. Rust 1.94 or later |
+//! | `postgres` | [`PostgresStore`], on PostgreSQL, through PgBouncer too. Rust 1.94 or later |
+//! | `postgres-tls` | the same with TLS |
 //! | `ring` | no more than a faster MAC where the processor has no instructions for SHA-256; keys are then not wiped when dropped |
 #![forbid(unsafe_code)]
 
@@ -89,14 +94,17 @@ mod head;
 mod joined;
 pub mod layer;
 mod mac;
+mod name;
 mod observer;
 mod path;
+mod payload;
 mod printable;
 pub mod provider;
 mod reason;
 mod rejection;
 mod rejection_cause;
 mod request_clock;
+pub mod runtime;
 mod secret;
 pub mod signature;
 pub mod source;
@@ -111,26 +119,41 @@ pub use clock::{Clock, ManualClock, SystemClock, Tolerance, UnixTime};
 pub use contract::{RetriedStatuses, RetrySchedule, SenderContract};
 pub use encoding::Encoding;
 pub use error::{ConfigError, ConfigErrorKind};
-pub use event::{Decimal, EventKey, Fingerprint, Name};
+pub use event::{Decimal, EventKey, Fingerprint};
 #[cfg(feature = "axum")]
-pub use extract::{Event, EventRejection};
+pub use extract::{EventRejection, MountedHandler, event_handler};
 pub use head::RequestHead;
-pub use layer::{
-    Confirm, ConfirmSubject, Confirmation, Delivery, Drain, Lease, Permanent, Unconfirmed,
-};
+pub use name::Name;
 pub use observer::{Observation, Observer};
 pub use path::PathTokens;
 pub use provider::Provider;
 pub use reason::Reason;
 pub use rejection::{Rejection, RejectionResponse};
-pub use secret::{KeyId, KeyIds, KeyRing, NamedSecret, SecretFormat, SigningKey, SigningSecret};
+pub use runtime::{
+    Confirm, ConfirmSubject, Confirmation, Delivery, Drain, Event, EventHandler, Lease, Permanent,
+    Unconfirmed,
+};
+pub use secret::{
+    KeyId, KeyIds, KeyRing, ListedSecret, NamedSecret, SecretFormat, Secrets, SigningKey,
+    SigningSecret,
+};
 pub use source::{Allowlist, TrustedProxies};
+#[cfg(feature = "postgres")]
+pub use store::PostgresStore;
 #[cfg(feature = "redis")]
 pub use store::RedisStore;
+#[cfg(feature = "sqlite")]
+pub use store::SqliteStore;
 pub use store::{MemoryStore, SharedStore, Store};
 pub use webhook::{Webhook, WebhookLayer};
 
 /// Its examples are compiled with the tests.
-#[cfg(all(doctest, feature = "axum", feature = "redis"))]
+#[cfg(all(
+    doctest,
+    feature = "axum",
+    feature = "redis",
+    feature = "sqlite",
+    feature = "postgres"
+))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,8 +1,5 @@
-use std::sync::Arc;
-
 use tower_layer::Layer;
 
-use super::authenticator::Authenticator;
 use super::checks::{Checks, SecretPathGate};
 use super::endpoint::EndpointConfig;
 use super::gated::Gated;
@@ -89,7 +86,7 @@ impl RequireSecretPathLayer {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?;
-    /// let bloque = provider::bloque_accounts(tokens.clone())?;
+    /// let bloque = provider::bloque_accounts(tokens.clone());
     /// let endpoint = EndpointConfig::new(bloque.name().clone(), bloque.contract().clone());
     /// let gate = RequireSecretPathLayer::new(&endpoint, tokens).mounted_at("/webhooks/bloque")?;
     ///
@@ -133,14 +130,6 @@ impl<S> Layer<S> for RequireSecretPathLayer {
             path: Some(self.gate.clone()),
             ..Checks::default()
         };
-        let endpoint = self.endpoint.clone();
-        Gated::new(
-            inner,
-            Arc::new(Authenticator {
-                endpoint,
-                checks,
-                observe_passed: false,
-            }),
-        )
+        Gated::behind(inner, &self.endpoint, checks)
     }
 }

@@ -1,5 +1,3 @@
-use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -12,13 +10,15 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::authenticator::Authenticator;
-use super::dedupe::{Answer, DedupeState, IdentifiedEvent, TakenName, Waiting, check_outermost};
+use super::coding::check_encoding;
+use super::dedupe::{DedupeState, TakenName, Waiting, check_outermost};
 use super::refuse::refuse;
 use super::reject_future::RejectFuture;
 use super::response_body::ResponseBody;
-use super::response_future::Responding;
+use super::response_future::ResponseFuture;
 use crate::authenticated::AuthState;
 use crate::rejection_cause::RejectionCause;
+use crate::runtime::IdentifiedEvent;
 use crate::signature::Verification;
 
 /// A service behind all the gates of a provider, whose handler runs once for each event.
@@ -70,11 +70,20 @@ where
             auth,
             verification,
         } = self;
-        steps
-            .authenticator
-            .verify(parts, body, auth, verification)
-            .await?;
-        steps.core.admit(parts, body, auth).await
+        let Pipeline {
+            authenticator,
+            core,
+        } = &**steps;
+        if verification.is_some() {
+            (authenticator.take_in(parts, body, auth, verification)).await?;
+        }
+        core.check(auth)?;
+        if auth.body.is_none() {
+            check_encoding(&parts.headers)?;
+            (authenticator.take_in(parts, body, auth, verification)).await?;
+        }
+        let request_clock = authenticator.endpoint.start_clock(&mut auth.readings);
+        core.identify(parts, auth, request_clock.received_at)
     }
 
     fn handle<RB>(self, event: IdentifiedEvent) -> Waiting<RB, S::Error>
@@ -138,7 +147,7 @@ where
             Ok(verification) => verification,
             Err(cause) => {
                 let refused = refuse(endpoint, &cause, &mut parts, &auth, body);
-                return ResponseFuture(Responding::Refused(refused));
+                return ResponseFuture::refused(refused);
             }
         };
         let mut received = Received {
@@ -149,7 +158,7 @@ where
             auth,
             verification,
         };
-        ResponseFuture(Responding::own(async move {
+        ResponseFuture::own(async move {
             // Two steps: what the first comes to is not held through the second.
             let answering = match received.admit().await {
                 Ok(event) => Either::Left(received.handle(event).answer()),
@@ -159,26 +168,6 @@ where
                 }
             };
             answering.await
-        }))
-    }
-}
-
-/// The response of a [`WebhookService`].
-pub struct ResponseFuture<B, RB, E>(Responding<B, RB, E>);
-
-impl<B, RB, E> Future for ResponseFuture<B, RB, E>
-where
-    B: Body<Data = Bytes> + Unpin + Send + 'static,
-{
-    type Output = Answer<RB, E>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.get_mut().0).poll(cx)
-    }
-}
-
-impl<B, RB, E> fmt::Debug for ResponseFuture<B, RB, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+        })
     }
 }
