@@ -14,7 +14,7 @@ set -euo pipefail
 
 folder=$(mktemp -d)
 server=
-trap 'test -z "$server" || { kill "$server"; wait "$server" || true; }; rm -rf "$folder"' EXIT
+trap 'test -z "$server" || { kill "$server" && wait "$server"; } || true; rm -rf "$folder"' EXIT
 cd "$folder"
 npm install --silent --no-audit --no-fund --ignore-scripts bullmq@6.7.0 ioredis@6.0.0
 python3 -m venv venv
@@ -25,7 +25,7 @@ fi
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 redis-server --bind 127.0.0.1 --port "$port" --save '' --appendonly no > redis.log &
 server=$!
-until redis-cli -p "$port" ping > /dev/null 2>&1; do sleep 0.1; done
+until redis-cli -p "$port" ping > /dev/null 2>&1; do kill -0 "$server"; sleep 0.1; done
 
 cat > bull.mjs <<'NODE'
 import { Queue, Worker } from 'bullmq';

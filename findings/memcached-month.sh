@@ -12,7 +12,7 @@ set -euo pipefail
 
 folder=$(mktemp -d)
 server=
-trap 'test -z "$server" || { kill "$server"; wait "$server" || true; }; rm -rf "$folder"' EXIT
+trap 'test -z "$server" || { kill "$server" && wait "$server"; } || true; rm -rf "$folder"' EXIT
 cd "$folder"
 python3 -m venv venv
 venv/bin/pip install -q --disable-pip-version-check 'pymemcache==4.0.0'
@@ -21,7 +21,7 @@ dpkg -x memcached_*.deb .
 
 ./usr/bin/memcached -u "$(id -un)" -s "$folder/socket" &
 server=$!
-until test -S socket; do sleep 0.1; done
+until test -S socket; do kill -0 "$server"; sleep 0.1; done
 
 venv/bin/python - <<'PYTHON'
 import sys

@@ -14,7 +14,7 @@ set -euo pipefail
 
 folder=$(mktemp -d)
 server=
-trap 'test -z "$server" || kill "$server"; rm -rf "$folder"' EXIT
+trap 'test -z "$server" || kill "$server" || true; rm -rf "$folder"' EXIT
 cd "$folder"
 npm install --silent --no-audit --no-fund --ignore-scripts ioredis@6.0.0 redis@6.3.1
 python3 -m venv venv
@@ -115,7 +115,7 @@ see() {
     : > port
     node server.mjs > port &
     server=$!
-    until test -s port; do sleep 0.1; done
+    until test -s port; do kill -0 "$server"; sleep 0.1; done
     port=$(cat port)
     answer=$("$@" "$port")
     kill "$server"
