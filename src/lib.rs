@@ -93,6 +93,7 @@ mod mac;
 mod observer;
 mod path;
 mod printable;
+mod prove;
 pub mod provider;
 mod reason;
 mod rejection;

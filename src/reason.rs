@@ -26,6 +26,10 @@ pub enum Reason {
     SignatureMismatch,
     /// The signature is right and its time is not: a replay, or a wrong clock.
     SignatureStale,
+    /// A proof of the user's own was not passed.
+    ProofRefused,
+    /// A proof of the user's own cannot tell now, or has panicked.
+    ProofUnavailable,
     /// The body is longer than the cap.
     BodyTooLarge,
     /// The body did not arrive in time.
@@ -95,6 +99,8 @@ impl Reason {
             Self::NoActiveKey => "no_active_key",
             Self::SignatureMismatch => "signature_mismatch",
             Self::SignatureStale => "signature_stale",
+            Self::ProofRefused => "proof_refused",
+            Self::ProofUnavailable => "proof_unavailable",
             Self::BodyTooLarge => "body_too_large",
             Self::BodyTooSlow => "body_too_slow",
             Self::BodyCutOff => "body_cut_off",

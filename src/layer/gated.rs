@@ -72,19 +72,19 @@ where
                 let refused = refuse(endpoint, &cause, &mut parts, &auth, body);
                 GatedFuture::own(Responding::Refused(refused))
             }
-            Ok(None) => {
+            Ok(pending) if pending.is_nothing() => {
                 let request_clock = endpoint.start_clock(&mut auth.readings);
                 parts.extensions.insert(Authenticated::by(auth));
                 let request = Request::from_parts(parts, body);
                 let guarded = Some((Arc::clone(&self.authenticator), request_clock));
                 GatedFuture::passing(self.inner.clone(), request, guarded)
             }
-            Ok(mut verification) => {
+            Ok(mut pending) => {
                 let inner = self.inner.clone();
                 let authenticator = Arc::clone(&self.authenticator);
                 GatedFuture::own(Responding::own(async move {
                     let verified =
-                        authenticator.take_in(&mut parts, &mut body, &mut auth, &mut verification);
+                        authenticator.take_in(&mut parts, &mut body, &mut auth, &mut pending);
                     if let Err(cause) = verified.await {
                         let endpoint = &authenticator.endpoint;
                         let refused = refuse(endpoint, &cause, &mut parts, &auth, body);
