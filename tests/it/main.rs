@@ -32,6 +32,8 @@ mod lease;
 #[cfg(feature = "axum")]
 mod misuse;
 mod own_proofs;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "axum")]
 mod ready;
 #[cfg(feature = "redis")]
@@ -64,6 +66,9 @@ mod shutdown;
 mod signing;
 #[cfg(feature = "axum")]
 mod source;
+#[cfg(feature = "postgres")]
+#[path = "../sql_support/mod.rs"]
+mod sql_support;
 #[cfg(feature = "axum")]
 mod store_faults;
 #[cfg(feature = "axum")]
