@@ -144,3 +144,79 @@ impl fmt::Display for Reason {
         f.write_str(self.code())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const PROMISED: &str = include_str!("../docs/stability.md");
+
+    /// Every reason; the match does not compile where one is missing.
+    fn all() -> Vec<Reason> {
+        use Reason::*;
+
+        let known = |reason| match reason {
+            MethodNotAllowed | UnknownPath | SourceRefused | SourceUnresolved | SourceFault
+            | ContentEncoding | SignatureHeader | NoActiveKey | SignatureMismatch
+            | SignatureStale | ProofRefused | ProofUnavailable | BodyTooLarge | BodyTooSlow
+            | BodyCutOff | BudgetUsedUp | NoEventKey | EventTooOld | AlreadyDone | InProgress
+            | Conflict | StoreUnavailable | StoreTooSlow | StoreFull | ConfirmMismatch
+            | ConfirmUnknown | ConfirmTryAgain | NotReady | HandlerSlow | HandlerFailed
+            | PayloadMismatch | HandlerPanicked | NotRecorded | LeaseLost | Draining
+            | TaskEnded | Unauthenticated | Nested => reason,
+        };
+        [
+            MethodNotAllowed,
+            UnknownPath,
+            SourceRefused,
+            SourceUnresolved,
+            SourceFault,
+            ContentEncoding,
+            SignatureHeader,
+            NoActiveKey,
+            SignatureMismatch,
+            SignatureStale,
+            ProofRefused,
+            ProofUnavailable,
+            BodyTooLarge,
+            BodyTooSlow,
+            BodyCutOff,
+            BudgetUsedUp,
+            NoEventKey,
+            EventTooOld,
+            AlreadyDone,
+            InProgress,
+            Conflict,
+            StoreUnavailable,
+            StoreTooSlow,
+            StoreFull,
+            ConfirmMismatch,
+            ConfirmUnknown,
+            ConfirmTryAgain,
+            NotReady,
+            HandlerSlow,
+            HandlerFailed,
+            PayloadMismatch,
+            HandlerPanicked,
+            NotRecorded,
+            LeaseLost,
+            Draining,
+            TaskEnded,
+            Unauthenticated,
+            Nested,
+        ]
+        .map(known)
+        .into()
+    }
+
+    #[test]
+    fn reasons_have_the_codes_that_are_promised() {
+        let (_, section) = PROMISED.split_once("\n## Codes of reasons\n").unwrap();
+        let table = section.split("\n## ").next().unwrap();
+        let promised: BTreeSet<_> = table.split('`').skip(1).step_by(2).collect();
+        let codes: BTreeSet<_> = all().into_iter().map(Reason::code).collect();
+        assert_eq!(codes, promised);
+    }
+}
