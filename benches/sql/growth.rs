@@ -12,7 +12,7 @@ const FEW: u32 = 10_000;
 const CLAIMS: u32 = 2_000;
 
 pub(crate) async fn print(rounds: usize, records: u32) {
-    let server = Postgres::with(&["max_wal_size=4GB"]);
+    let server = Postgres::with(&["max_wal_size=1GB"]);
     let mut stores = Vec::new();
     for (prefix, count) in [("few_", FEW), ("many_", records)] {
         let store = PostgresStore::builder(server.url())
