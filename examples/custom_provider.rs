@@ -41,7 +41,7 @@ fn acme(secret: SigningSecret) -> Result<Provider, ConfigError> {
         },
         RetriedStatuses::AllButSuccess,
     )
-    .with_time_to_answer(Duration::from_secs(10));
+    .waits(Duration::from_secs(10));
     Ok(Provider::signed(
         Name::new("acme")?,
         Verifier::new(scheme, secret),

@@ -125,8 +125,8 @@ fn key(words: &[&str]) -> Result<EventKey, Box<dyn Error>> {
 
 fn print(view: &RecordView) {
     let state = match &view.state {
-        RecordState::Claimed { lease_ends } => format!("claimed until {lease_ends}"),
-        RecordState::Lapsed { lease_ended } => format!("lapsed at {lease_ended}"),
+        RecordState::Claimed { lease_ends } => format!("claimed until {}", lease_ends.to_rfc3339()),
+        RecordState::Lapsed { lease_ended } => format!("lapsed at {}", lease_ended.to_rfc3339()),
         RecordState::Done(response) => format!("done with {}", response.status),
         RecordState::Released => "released".to_owned(),
         other => format!("{other:?}"),
@@ -136,6 +136,6 @@ fn print(view: &RecordView) {
         view.key.escaped(),
         view.attempt,
         view.fence,
-        view.kept_until
+        view.kept_until.to_rfc3339()
     );
 }

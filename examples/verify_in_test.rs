@@ -29,7 +29,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 /// No server, no async, no clock: headers, bytes and a time.
 fn verify_alone() -> Result<(), Box<dyn std::error::Error>> {
-    let blendfi = provider::blendfi(blendfi::keys([SECRET])?)?;
+    let blendfi = provider::blendfi(blendfi::keys([SECRET])?);
     let verifier = blendfi.verifier().ok_or("BlendFi signs")?;
     let mut headers = HeaderMap::new();
     headers.insert("x-blendfi-signature", SIGNATURE.parse()?);
@@ -52,7 +52,7 @@ async fn handle_behind_the_layer() -> Result<(), Box<dyn std::error::Error>> {
         StatusCode::NO_CONTENT
     }
 
-    let webhook = Webhook::new(provider::blendfi(blendfi::keys([SECRET])?)?)
+    let webhook = Webhook::new(provider::blendfi(blendfi::keys([SECRET])?))
         .clock(ManualClock::new(SIGNED_AT));
     let app: Router = Router::new().route("/", post(on_event).layer(webhook.layer()?));
     let deliver = |body: &'static str| {

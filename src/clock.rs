@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use time::OffsetDateTime;
+
 use crate::error::{ConfigError, ConfigErrorKind};
 
 /// A moment on the Unix clock, never before 1970.
@@ -48,6 +50,24 @@ impl UnixTime {
     /// Whole microseconds since the epoch, at most `u64::MAX`.
     pub fn as_micros(self) -> u64 {
         u64::try_from(self.0.as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// The second in the calendar, as RFC 3339 writes it in UTC; a moment after the year 9999 in
+    /// seconds, as it prints itself.
+    ///
+    /// ```
+    /// use tower_webhook::UnixTime;
+    ///
+    /// assert_eq!(UnixTime::from_secs(1_777_899_600).to_rfc3339(), "2026-05-04T13:00:00Z");
+    /// assert_eq!(UnixTime::from_secs(u64::MAX).to_rfc3339(), u64::MAX.to_string());
+    /// ```
+    pub fn to_rfc3339(self) -> String {
+        let seconds = i64::try_from(self.as_secs()).ok();
+        let Some(date) = seconds.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok()) else {
+            return self.to_string();
+        };
+        let (hour, minute, second) = date.to_hms();
+        format!("{}T{hour:02}:{minute:02}:{second:02}Z", date.date())
     }
 
     /// This moment and `span` later, or the last one there is.

@@ -152,8 +152,8 @@ impl RetriedStatuses {
 ///     RetrySchedule::Fixed { interval: Duration::from_secs(30), attempts: 5 },
 ///     RetriedStatuses::AllButSuccess,
 /// )
-/// .with_time_to_answer(Duration::from_secs(10))
-/// .with_redelivery_by_hand();
+/// .waits(Duration::from_secs(10))
+/// .redelivers_by_hand();
 /// assert_eq!(contract.deadline(), Duration::from_secs(8));
 /// assert_eq!(contract.schedule().horizon(), Duration::from_secs(150));
 /// ```
@@ -190,14 +190,14 @@ impl SenderContract {
 
     /// How long the sender waits for an answer.
     #[must_use]
-    pub fn with_time_to_answer(mut self, limit: Duration) -> Self {
+    pub fn waits(mut self, limit: Duration) -> Self {
         self.time_to_answer = limit;
         self
     }
 
     /// A person can have an event sent again at any time.
     #[must_use]
-    pub fn with_redelivery_by_hand(mut self) -> Self {
+    pub fn redelivers_by_hand(mut self) -> Self {
         self.redelivery_by_hand = true;
         self
     }
@@ -205,14 +205,14 @@ impl SenderContract {
     /// The signature covers the time of the delivery, so that a captured one grows stale once this
     /// tolerance is over.
     #[must_use]
-    pub fn with_signed_time(mut self, tolerance: Tolerance) -> Self {
+    pub fn signs_time(mut self, tolerance: Tolerance) -> Self {
         self.signed_time = Some(tolerance);
         self
     }
 
     /// The largest body that the sender sends, in bytes: what a layer's cap is unless it is set.
     #[must_use]
-    pub fn with_largest_body(mut self, bytes: usize) -> Self {
+    pub fn sends_up_to(mut self, bytes: usize) -> Self {
         self.largest_body = bytes;
         self
     }
@@ -410,8 +410,7 @@ mod tests {
     }
 
     fn once() -> SenderContract {
-        SenderContract::new(RetrySchedule::Never, RetriedStatuses::AllButSuccess)
-            .with_time_to_answer(10 * SECOND)
+        SenderContract::new(RetrySchedule::Never, RetriedStatuses::AllButSuccess).waits(10 * SECOND)
     }
 
     #[test]
@@ -461,7 +460,7 @@ mod tests {
         assert_eq!(flat().deadline(), 4 * SECOND);
         assert_eq!(once().deadline(), 8 * SECOND);
         assert_eq!(once().time_to_answer(), 10 * SECOND);
-        let within = |millis| flat().with_time_to_answer(Duration::from_millis(millis));
+        let within = |millis| flat().waits(Duration::from_millis(millis));
         assert!(within(125).check_deadline().is_ok());
         assert_eq!(
             within(124).check_deadline().unwrap_err().to_string(),
@@ -473,9 +472,9 @@ mod tests {
     fn retention_outlasts_the_sender() {
         let window = Tolerance::DEFAULT;
         assert_eq!(flat().default_retention(), 30 * DAY, "it signs no time");
-        let signed = flat().with_signed_time(window);
+        let signed = flat().signs_time(window);
         assert_eq!(signed.default_retention(), 72 * HOUR);
-        let by_hand = signed.clone().with_redelivery_by_hand();
+        let by_hand = signed.clone().redelivers_by_hand();
         assert_eq!(by_hand.default_retention(), 30 * DAY);
         let error = signed
             .check_retention(599 * SECOND)
@@ -483,7 +482,7 @@ mod tests {
             .to_string();
         assert!(error.contains("599s") && error.contains("600s"), "{error}");
         assert!(signed.check_retention(600 * SECOND).is_ok());
-        let minute = flat().with_signed_time(Tolerance::from_secs(60).unwrap());
+        let minute = flat().signs_time(Tolerance::from_secs(60).unwrap());
         assert!(minute.check_retention(224 * SECOND).is_err());
         assert!(minute.check_retention(225 * SECOND).is_ok());
         // Ten years of 365.25 days and a day begun.
@@ -597,10 +596,10 @@ mod tests {
             prop_assume!(never || (horizon > 2 * SECOND && horizon < 6 * 365 * DAY));
             let mut contract = SenderContract::new(schedule, RetriedStatuses::AllButSuccess);
             if by_hand {
-                contract = contract.with_redelivery_by_hand();
+                contract = contract.redelivers_by_hand();
             }
             if let Some(secs) = tolerance {
-                contract = contract.with_signed_time(Tolerance::from_secs(secs).unwrap());
+                contract = contract.signs_time(Tolerance::from_secs(secs).unwrap());
             }
             // As the layer puts them together.
             let lease = contract.check_lease(contract.default_lease());

@@ -55,7 +55,6 @@ impl Encoding {
     }
 
     /// The canonical spelling of a MAC.
-    #[cfg(feature = "testing")]
     pub(crate) fn encode_mac(self, mac: &[u8; MAC_LEN]) -> String {
         match self {
             Self::Hex => HEXLOWER.encode(mac),

@@ -1,44 +1,168 @@
 //! The one error of everything that is set up before the first delivery.
 
 use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
 
 /// A setting that cannot be used.
 ///
 /// Every constructor and builder of this crate returns this error, so that `?` works across them.
-/// Its text names the setting and the remedy and never holds a secret.
+/// Its text names the provider where one is known, the setting and the remedy, and never holds a
+/// secret. Its `Debug` form is that text too, with what caused it on lines of its own: a `main` that
+/// returns it prints what a person can read.
 ///
 /// ```
 /// use tower_webhook::{ConfigErrorKind, SigningSecret};
+/// use tower_webhook::provider::stripe;
 ///
 /// let error = SigningSecret::from_text("short").unwrap_err();
 /// assert_eq!(error.kind(), ConfigErrorKind::Secret);
 /// assert_eq!(error.to_string(), "signing secret: 5 bytes are too few, at least 12 are needed");
+///
+/// let error = stripe::keys(["short"]).unwrap_err();
+/// assert_eq!(error.provider(), Some("stripe"));
+/// assert!(error.to_string().starts_with("stripe: signing secret: number 1: 5 bytes are too few"));
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {message}")]
-pub struct ConfigError {
+///
+/// Another crate, such as one with a store or a preset, makes its own:
+///
+/// ```
+/// use tower_webhook::{ConfigError, ConfigErrorKind};
+///
+/// fn main_of_a_receiver() -> Result<(), ConfigError> {
+///     let refused = std::io::Error::from(std::io::ErrorKind::NotFound);
+///     Err(ConfigError::new(ConfigErrorKind::Other, "cannot be opened: create it, or name another")
+///         .of_provider("acme")
+///         .in_setting("records.path")
+///         .caused_by(refused))
+/// }
+/// let error = main_of_a_receiver().unwrap_err();
+/// assert_eq!(
+///     format!("Error: {error:?}"), // as `main` prints it
+///     "Error: acme: records.path: cannot be opened: create it, or name another\n\
+///      \x20 caused by: entity not found",
+/// );
+/// ```
+#[derive(Clone)]
+pub struct ConfigError(Box<Fault>);
+
+#[derive(Debug, Clone)]
+struct Fault {
     kind: ConfigErrorKind,
-    place: &'static str,
+    provider: Option<Cow<'static, str>>,
+    setting: Option<Cow<'static, str>>,
     message: Cow<'static, str>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl ConfigError {
-    pub(crate) fn new(kind: ConfigErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
+    /// An error of this kind. The message says what is wrong with the setting and what to do, and
+    /// must not hold a secret.
+    pub fn new(kind: ConfigErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Fault {
             kind,
-            place: kind.place(),
+            provider: None,
+            setting: None,
             message: message.into(),
-        }
+            source: None,
+        }))
+    }
+
+    /// The same error, in a setting of this provider.
+    #[must_use]
+    pub fn of_provider(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.0.provider = Some(name.into());
+        self
+    }
+
+    /// The same error, in the setting of this name: a variable of the environment, or a place in a
+    /// file.
+    #[must_use]
+    pub fn in_setting(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.0.setting = Some(name.into());
+        self
+    }
+
+    /// The same error, and what caused it.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.0.source = Some(Arc::from(source.into()));
+        self
     }
 
     /// The text without the place, to stand in another error's.
     pub(crate) fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// What kind of setting was refused.
     pub fn kind(&self) -> ConfigErrorKind {
-        self.kind
+        self.0.kind
+    }
+
+    /// The provider whose setting was refused, where that is known.
+    pub fn provider(&self) -> Option<&str> {
+        self.0.provider.as_deref()
+    }
+
+    /// The name of the setting, where it has one of its own.
+    pub fn setting(&self) -> Option<&str> {
+        self.0.setting.as_deref()
+    }
+}
+
+impl PartialEq for ConfigError {
+    /// Whether they say the same; what caused them is not compared.
+    fn eq(&self, other: &Self) -> bool {
+        let said = |error: &Self| (error.kind(), error.to_string());
+        said(self) == said(other)
+    }
+}
+
+impl Eq for ConfigError {}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Fault {
+            kind,
+            provider,
+            setting,
+            message,
+            source: _,
+        } = &*self.0;
+        if let Some(provider) = provider {
+            write!(f, "{provider}: ")?;
+        }
+        match (kind, setting) {
+            (ConfigErrorKind::Other, Some(setting)) => f.write_str(setting)?,
+            (kind, Some(setting)) => write!(f, "{} {setting}", kind.place())?,
+            (kind, None) => f.write_str(kind.place())?,
+        }
+        write!(f, ": {message}")
+    }
+}
+
+impl fmt::Debug for ConfigError {
+    /// For a person, as `main` prints it; `{:#?}` shows the fields.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            return fmt::Debug::fmt(&self.0, f);
+        }
+        fmt::Display::fmt(self, f)?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            write!(f, "\n  caused by: {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl Error for ConfigError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        let source: &(dyn Error + 'static) = self.0.source.as_deref()?;
+        Some(source)
     }
 }
 
@@ -72,6 +196,8 @@ pub enum ConfigErrorKind {
     Limit,
     /// A proof that the provider needs was not given, or fits no gate.
     Proof,
+    /// A setting that is none of these, such as one of another crate.
+    Other,
     /// A delivery that is made for a test.
     #[cfg(feature = "testing")]
     TestDelivery,
@@ -93,8 +219,34 @@ impl ConfigErrorKind {
             Self::Retention => "retention",
             Self::Limit => "limit",
             Self::Proof => "proof",
+            Self::Other => "setting",
             #[cfg(feature = "testing")]
             Self::TestDelivery => "test delivery",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_provider_and_the_setting_and_prints_as_a_line() {
+        let error = ConfigError::new(ConfigErrorKind::Secret, "not set");
+        assert_eq!(error.to_string(), "signing secret: not set");
+        assert_eq!((error.provider(), error.setting()), (None, None));
+        let error = error.in_setting("STRIPE_SECRETS").of_provider("stripe");
+        assert_eq!(
+            format!("{error:?}"),
+            "stripe: signing secret STRIPE_SECRETS: not set"
+        );
+        assert_eq!(error.setting(), Some("STRIPE_SECRETS"));
+        let caused = error.clone().caused_by(fmt::Error);
+        assert_eq!(error, caused);
+        assert_eq!(
+            format!("{caused:?}"),
+            format!("{error}\n  caused by: {}", fmt::Error)
+        );
+        assert!(format!("{caused:#?}").contains("setting: Some(\n"));
     }
 }

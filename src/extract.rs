@@ -9,8 +9,9 @@ use http::StatusCode;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
+use crate::authenticated::Authenticated;
 use crate::event::payload::{self, PayloadError};
-use crate::layer::{Authenticated, Delivery};
+use crate::runtime::{Delivery, Permanent};
 
 /// The payload of a proved delivery, read from the verified bytes.
 ///
@@ -201,6 +202,14 @@ impl IntoResponse for EventRejection {
             // For the observer of the delivery.
             response.extensions_mut().insert(error);
         }
+        response
+    }
+}
+
+impl<R: IntoResponse> IntoResponse for Permanent<R> {
+    fn into_response(self) -> Response {
+        let mut response = self.0.into_response();
+        Permanent::mark(&mut response);
         response
     }
 }

@@ -17,7 +17,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let keys = blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?;
 //! # let clock = tower_webhook::ManualClock::new(UnixTime::from_secs(1_777_899_600));
-//! let webhook = Webhook::new(provider::blendfi(keys)?).dedupe(MemoryStore::new());
+//! let webhook = Webhook::new(provider::blendfi(keys)).dedupe(MemoryStore::new());
 //! # let webhook = webhook.clock(clock);
 //! let app: Router =
 //!     Router::new().route("/webhooks/blendfi", post(on_event).layer(webhook.layer()?));
@@ -73,6 +73,7 @@
 //! | `testing` | the `testing` module: signed deliveries, stores that fail, the contract for stores of your own, simulated senders |
 //! | `redis` (default) | [`RedisStore`], on one server, Sentinel or a cluster, with TLS; Valkey too |
 //! | `redis-connection-manager` | a [`RedisStore`] on a `ConnectionManager` that the process has already |
+//! | `sqlite` | [`SqliteStore`], in a file; SQLite is built in. Rust 1.94 or later |
 //! | `ring` | no more than a faster MAC where the processor has no instructions for SHA-256; keys are then not wiped when dropped |
 #![forbid(unsafe_code)]
 
@@ -97,6 +98,7 @@ mod reason;
 mod rejection;
 mod rejection_cause;
 mod request_clock;
+pub mod runtime;
 mod secret;
 pub mod signature;
 pub mod source;
@@ -115,22 +117,27 @@ pub use event::{Decimal, EventKey, Fingerprint, Name};
 #[cfg(feature = "axum")]
 pub use extract::{Event, EventRejection};
 pub use head::RequestHead;
-pub use layer::{
-    Confirm, ConfirmSubject, Confirmation, Delivery, Drain, Lease, Permanent, Unconfirmed,
-};
 pub use observer::{Observation, Observer};
 pub use path::PathTokens;
 pub use provider::Provider;
 pub use reason::Reason;
 pub use rejection::{Rejection, RejectionResponse};
-pub use secret::{KeyId, KeyIds, KeyRing, NamedSecret, SecretFormat, SigningKey, SigningSecret};
+pub use runtime::{
+    Confirm, ConfirmSubject, Confirmation, Delivery, Drain, Lease, Permanent, Unconfirmed,
+};
+pub use secret::{
+    KeyId, KeyIds, KeyRing, ListedSecret, NamedSecret, SecretFormat, Secrets, SigningKey,
+    SigningSecret,
+};
 pub use source::{Allowlist, TrustedProxies};
 #[cfg(feature = "redis")]
 pub use store::RedisStore;
+#[cfg(feature = "sqlite")]
+pub use store::SqliteStore;
 pub use store::{MemoryStore, SharedStore, Store};
 pub use webhook::{Webhook, WebhookLayer};
 
 /// Its examples are compiled with the tests.
-#[cfg(all(doctest, feature = "axum", feature = "redis"))]
+#[cfg(all(doctest, feature = "axum", feature = "redis", feature = "sqlite"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -13,11 +13,13 @@ use crate::error::{ConfigError, ConfigErrorKind};
 use crate::mac::{MacKey, MacState};
 
 mod key_id;
+mod list;
 mod named;
 mod pasted;
 
 pub(crate) use key_id::Matching;
 pub use key_id::{KeyId, KeyIds};
+pub use list::{ListedSecret, Secrets};
 pub use named::NamedSecret;
 pub(crate) use pasted::{NotIssued, api_key, whsec};
 
@@ -320,8 +322,46 @@ impl KeyRing {
         Self::parse_of(format, &[], secrets)
     }
 
-    /// The same for a sender that issues no such secret.
-    pub(crate) fn parse_of<I>(
+    /// A ring of the secrets that a variable of the environment lists, each of which is the key
+    /// itself, with its prefix: `SECRETS=whsec_…`, or `SECRETS=2026-06:whsec_…,2026-05:whsec_…` with
+    /// names. A comma or a line break separates them; see [`Secrets`].
+    ///
+    /// The `keys` of a preset know more of what its sender issues, and the formats of those whose
+    /// secrets are not the key itself: they take `Secrets::from_env(…)?` too.
+    ///
+    /// ```
+    /// use tower_webhook::KeyRing;
+    ///
+    /// let error = KeyRing::from_env("ACME_WEBHOOK_SECRETS").unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "signing secret ACME_WEBHOOK_SECRETS: the environment has no variable of this name: \
+    ///      set it to the sender's secret",
+    /// );
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Secrets::from_env`] and [`KeyRing::parse`].
+    pub fn from_env(variable: &str) -> Result<Self, ConfigError> {
+        Self::parse(&SecretFormat::Text, Secrets::from_env(variable)?)
+    }
+
+    /// The same for this sender, which issues no such secrets.
+    pub(crate) fn of_provider<I>(
+        provider: &'static str,
+        format: &SecretFormat,
+        not_issued: &[NotIssued],
+        secrets: I,
+    ) -> Result<Self, ConfigError>
+    where
+        I: IntoIterator,
+        I::Item: NamedSecret,
+    {
+        Self::parse_of(format, not_issued, secrets).map_err(|error| error.of_provider(provider))
+    }
+
+    fn parse_of<I>(
         format: &SecretFormat,
         not_issued: &[NotIssued],
         secrets: I,
@@ -338,7 +378,13 @@ impl KeyRing {
                     Some(what) => Err(refused(what)),
                     None => format.parse(text),
                 }
-                .map_err(|error| refused(format!("number {position}: {}", error.message())))?;
+                .map_err(|error| {
+                    let error = refused(format!("number {position}: {}", error.message()));
+                    match named.setting() {
+                        Some(setting) => error.in_setting(setting.to_owned()),
+                        None => error,
+                    }
+                })?;
                 let id = (named.name()).map_or_else(|| position.to_string().into(), KeyId::from);
                 Ok(SigningKey::new(id, secret))
             })

@@ -9,12 +9,13 @@ use crate::clock::Clock;
 use crate::error::ConfigError;
 use crate::event::Name;
 use crate::layer::{
-    Authenticator, Budget, Checks, Confirm, ConfirmSubject, DedupeLayer, Drain, EndpointConfig,
-    NamedSteps, Observer, Origin, Owner, PeerSource, Pipeline, SecretPathGate, Settings,
-    SharedConfirm, SourceGate, WebhookService,
+    Authenticator, Budget, Checks, DedupeLayer, EndpointConfig, NamedSteps, Origin, Owner,
+    PeerSource, SecretPathGate, Settings, SourceGate, WebhookService,
 };
+use crate::observer::Observer;
 use crate::provider::Provider;
 use crate::rejection::RejectionResponse;
+use crate::runtime::{Confirm, ConfirmSubject, Drain, SharedConfirm};
 use crate::source::TrustedProxies;
 use crate::store::{MemoryStore, SharedStore, Store};
 
@@ -37,7 +38,7 @@ use crate::store::{MemoryStore, SharedStore, Store};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?;
-/// let bloque = Webhook::new(provider::bloque_accounts(tokens)?).dedupe(MemoryStore::new());
+/// let bloque = Webhook::new(provider::bloque_accounts(tokens)).dedupe(MemoryStore::new());
 /// let app: Router = Router::new()
 ///     .route("/webhooks/bloque/{token}", post(on_event).layer(bloque.layer()?));
 ///
@@ -115,7 +116,7 @@ impl Webhook {
     /// ```
     /// use tower_webhook::{MemoryStore, Name, Webhook, provider};
     ///
-    /// let endpoint = |secret: &str| provider::stripe(provider::stripe::keys([secret])?);
+    /// let endpoint = |secret: &str| provider::stripe::keys([secret]).map(provider::stripe);
     /// let store = MemoryStore::new();
     /// let orders = Webhook::new(endpoint("whsec_test_9f8e7d6c5b4a")?).dedupe(store.clone());
     /// let orders = orders.layer()?;
@@ -274,6 +275,11 @@ impl Webhook {
     /// [`RequireSourceIpLayer::new`](crate::layer::RequireSourceIpLayer::new) refuse; among it a
     /// name that another webhook has taken in the same store.
     pub fn layer(&self) -> Result<WebhookLayer, ConfigError> {
+        let of = |error: ConfigError| error.of_provider(self.provider.name.to_string());
+        self.build_layer().map_err(of)
+    }
+
+    fn build_layer(&self) -> Result<WebhookLayer, ConfigError> {
         let Provider {
             name: _,
             tenant,
@@ -306,7 +312,6 @@ impl Webhook {
         if let Some(tenant) = tenant {
             builder = builder.tenant(tenant.clone());
         }
-        let (core, name) = builder.build(self.store.clone())?.into_parts();
         let mut endpoint = self.endpoint.clone();
         endpoint.origin = Origin {
             peer: self.peer.clone(),
@@ -317,15 +322,8 @@ impl Webhook {
             checks,
             observe_passed: false,
         };
-        Ok(WebhookLayer {
-            steps: Arc::new(NamedSteps {
-                steps: Arc::new(Pipeline {
-                    authenticator,
-                    core,
-                }),
-                _name: name,
-            }),
-        })
+        let steps = builder.steps(authenticator, self.store.clone())?;
+        Ok(WebhookLayer { steps })
     }
 }
 

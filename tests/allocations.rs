@@ -170,13 +170,11 @@ fn a_refusal_before_the_body_costs_the_same_for_every_body() {
     let runtime = runtime();
     let service = |webhook: Webhook| webhook.layer().unwrap().layer(tower::service_fn(handler));
     let tokens = PathTokens::parse([TOKEN]).unwrap();
-    let blox = service(Webhook::new(
-        provider::blox(tokens).without_status_check().unwrap(),
-    ));
+    let blox = service(Webhook::new(provider::blox(tokens).without_status_check()));
     // The allowlist's host names are resolved in a task.
     let bloquo = runtime.block_on(async {
         let allowlist = Allowlist::parse(["192.0.2.1"]).unwrap();
-        service(Webhook::new(provider::bloquo(allowlist).unwrap()))
+        service(Webhook::new(provider::bloquo(allowlist)))
     });
     let blendfi = service(blendfi::webhook(MemoryStore::new()));
 

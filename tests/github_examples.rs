@@ -81,7 +81,7 @@ fn read(folder: &Path) -> BTreeMap<String, String> {
 
 async fn hold_to(examples: BTreeMap<String, String>) {
     let keys = provider::github::keys([SECRET]).unwrap();
-    let webhook = Webhook::new(provider::github(keys).unwrap());
+    let webhook = Webhook::new(provider::github(keys));
     let handler = |delivery: Delivery| async move {
         // Which type it was taken for, where it is one without a moment.
         (StatusCode::OK, delivery.shape().unwrap_or("").to_owned())

@@ -15,7 +15,7 @@ pub(crate) const SIGNATURE: &str = "x-blendfi-signature";
 pub(crate) const KIB: usize = 1024;
 
 pub(crate) fn blendfi() -> Result<Provider> {
-    Ok(provider::blendfi(provider::blendfi::keys([SECRET])?)?)
+    Ok(provider::blendfi(provider::blendfi::keys([SECRET])?))
 }
 
 /// Signs as BlendFi does.

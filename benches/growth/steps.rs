@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
-use tower_webhook::store::{Claim, Complete, StoredResponse, Token};
+use tower_webhook::store::{Claim, Complete, Grant, StoredResponse, Token};
 use tower_webhook::{
     Allowlist, EventKey, Fingerprint, KeyRing, MemoryStore, Name, SecretFormat, Store, UnixTime,
 };
@@ -31,7 +31,7 @@ pub(crate) fn keys(rounds: u32) -> Result<()> {
             .chain(others)
             .collect();
         let ring = KeyRing::parse(&SecretFormat::Text, &secrets)?;
-        let provider = tower_webhook::provider::blendfi(ring)?;
+        let provider = tower_webhook::provider::blendfi(ring);
         let verifier = provider.verifier().ok_or("BlendFi signs")?.clone();
         let check = move || {
             time(200, |_| {
@@ -149,27 +149,26 @@ pub(crate) fn records(rounds: u32) -> Result<()> {
 async fn pair(store: &MemoryStore, key: &EventKey) -> Result<()> {
     let token = Token::random()?;
     let fingerprint = Fingerprint::from_bytes([7; 16]);
-    let claim = Claim {
-        key: key.clone(),
+    let claim = Claim::new(
+        key.clone(),
         token,
         fingerprint,
-        lease: Duration::from_secs(15),
-        retention: HOUR,
-    };
+        Duration::from_secs(15),
+        HOUR,
+    );
     store.claim(&claim).await?;
-    let complete = Complete {
-        key: key.clone(),
+    let complete = Complete::new(
+        key.clone(),
         token,
-        attempt: 1,
-        fence: 1,
-        fingerprint,
-        response: StoredResponse {
-            status: 200,
-            body: None,
-            content_type: None,
+        Grant {
+            attempt: 1,
+            fence: 1,
+            corrected: false,
         },
-        retention: HOUR,
-    };
+        fingerprint,
+        StoredResponse::new(200),
+        HOUR,
+    );
     store.complete(&complete).await?;
     Ok(())
 }

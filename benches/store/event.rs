@@ -17,29 +17,19 @@ pub(crate) fn key(number: u32) -> EventKey {
 
 pub(crate) fn claim(number: u32) -> Claim {
     let key = key(number);
-    Claim {
-        token: Token::random().unwrap(),
-        fingerprint: Fingerprint::of(key.encoded().as_bytes()),
-        key,
-        lease: LEASE,
-        retention: RETENTION,
-    }
+    let fingerprint = Fingerprint::of(key.encoded().as_bytes());
+    Claim::new(key, Token::random().unwrap(), fingerprint, LEASE, RETENTION)
 }
 
 pub(crate) fn complete(claim: &Claim, grant: Grant) -> Complete {
-    Complete {
-        key: claim.key.clone(),
-        token: claim.token,
-        attempt: grant.attempt,
-        fence: grant.fence,
-        fingerprint: claim.fingerprint,
-        response: StoredResponse {
-            status: 200,
-            body: None,
-            content_type: None,
-        },
-        retention: RETENTION,
-    }
+    Complete::new(
+        claim.key.clone(),
+        claim.token,
+        grant,
+        claim.fingerprint,
+        StoredResponse::new(200),
+        RETENTION,
+    )
 }
 
 /// The numbers of so many events, no more at once than need little memory.

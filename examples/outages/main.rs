@@ -91,24 +91,25 @@ async fn table(seed: u64) -> Result<String, Box<dyn Error>> {
 }
 
 fn cases() -> Result<[Case; 5], Box<dyn Error>> {
-    let blox = || provider::blox(PathTokens::parse([TOKEN])?).without_status_check();
+    let tokens = PathTokens::parse([TOKEN])?;
+    let blox = || provider::blox(tokens.clone()).without_status_check();
     let case = |name, sample, provider| Case {
         name,
         sample,
         provider,
         polled: false,
     };
-    let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?)?;
-    let bloquo = provider::bloquo(Allowlist::parse(["192.0.2.7"])?)?;
-    let bloque = provider::bloque_accounts(PathTokens::parse([TOKEN])?)?;
+    let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?);
+    let bloquo = provider::bloquo(Allowlist::parse(["192.0.2.7"])?);
+    let bloque = provider::bloque_accounts(PathTokens::parse([TOKEN])?);
     Ok([
         case("BlendFi", Sample::BlendFi, blendfi),
         case("Bloquo", Sample::Bloquo, bloquo),
         case("Bloque", Sample::BloqueCard, bloque),
-        case("BLOX", Sample::Blox, blox()?),
+        case("BLOX", Sample::Blox, blox()),
         Case {
             polled: true,
-            ..case("BLOX, polled", Sample::Blox, blox()?)
+            ..case("BLOX, polled", Sample::Blox, blox())
         },
     ])
 }
@@ -197,8 +198,7 @@ fn poll() -> SenderContract {
         interval: POLL_EVERY,
         attempts: POLLS,
     };
-    SenderContract::new(schedule, RetriedStatuses::AllButSuccess)
-        .with_time_to_answer(Duration::from_secs(10))
+    SenderContract::new(schedule, RetriedStatuses::AllButSuccess).waits(Duration::from_secs(10))
 }
 
 /// How much came, and how much that should be.

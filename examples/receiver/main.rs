@@ -100,12 +100,12 @@ fn app(settings: &Settings, store: &SharedStore, drain: &Drain) -> Result<Router
             .max_body_bytes(settings.max_body_bytes)
             .layer()
     };
-    let blendfi = webhook(provider::blendfi(settings.blendfi_keys.clone())?)?;
-    let bloquo = webhook(provider::bloquo(settings.bloquo_sources.clone())?)?;
+    let blendfi = webhook(provider::blendfi(settings.blendfi_keys.clone()))?;
+    let bloquo = webhook(provider::bloquo(settings.bloquo_sources.clone()))?;
     // A real receiver asks BLOX's API here: see `provider::blox`.
-    let blox = webhook(provider::blox(settings.blox_tokens.clone()).without_status_check()?)?;
-    let accounts = webhook(provider::bloque_accounts(settings.bloque_tokens.clone())?)?;
-    let payments = webhook(provider::bloque_payments(settings.bloque_keys.clone())?)?;
+    let blox = webhook(provider::blox(settings.blox_tokens.clone()).without_status_check())?;
+    let accounts = webhook(provider::bloque_accounts(settings.bloque_tokens.clone()))?;
+    let payments = webhook(provider::bloque_payments(settings.bloque_keys.clone()))?;
 
     let state = App {
         effects: Arc::default(),

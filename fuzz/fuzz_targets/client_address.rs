@@ -103,7 +103,7 @@ fuzz_target!(|input: &[u8]| {
             ForwardingHeader::XForwardedFor => "x-forwarded-for",
             _ => "forwarded",
         };
-        let proxies = TrustedProxies::parse(TRUSTED).unwrap().with_header(header);
+        let proxies = TrustedProxies::parse(TRUSTED).unwrap().header(header);
         let ask = |lines: &[&[u8]]| {
             proxies
                 .client_address(peer, &headers(name, lines))

@@ -102,7 +102,7 @@ fn agree(ours: &Result<Identity, EventError>, body: &Value, context: &str) {
     match (ours, model(body)) {
         (_, Err(No::Inexact)) => {}
         (Ok(identity), Ok((shape, key))) => {
-            assert_eq!(identity.shape, Some(shape), "{context}");
+            assert_eq!(identity.shape.as_deref(), Some(shape), "{context}");
             assert_eq!(identity.key.parts().collect::<Vec<_>>(), key, "{context}");
         }
         (Err(error), Err(No::Refused(kind))) => {

@@ -304,13 +304,7 @@ impl History {
         let before = kept(&self.store, key);
         let fenced = match command {
             b'c' | b'u' => {
-                let claim = Claim {
-                    key: key.clone(),
-                    token,
-                    fingerprint,
-                    lease,
-                    retention,
-                };
+                let claim = Claim::new(key.clone(), token, fingerprint, lease, retention);
                 let answer = now(self.store.claim(&claim));
                 let Some(outcome) = self.unless_full(key, before.as_ref(), answer) else {
                     return;
@@ -324,19 +318,22 @@ impl History {
             }
             b'd' | b'x' => {
                 let granted = self.grants[number][who].filter(|_| command == b'd');
-                let complete = Complete {
-                    key: key.clone(),
+                let granted = granted.unwrap_or(Grant {
+                    attempt: u32::MAX,
+                    fence: u64::MAX,
+                    corrected: false,
+                });
+                let mut response = StoredResponse::new(200 + content as u16)
+                    .content_type(ContentType::new(&"x".repeat(content)));
+                response.body = (content > 0).then(|| vec![b'x'; content].into());
+                let complete = Complete::new(
+                    key.clone(),
                     token,
-                    attempt: granted.map_or(u32::MAX, |grant| grant.attempt),
-                    fence: granted.map_or(u64::MAX, |grant| grant.fence),
+                    granted,
                     fingerprint,
-                    response: StoredResponse {
-                        status: 200 + content as u16,
-                        body: (content > 0).then(|| vec![b'x'; content].into()),
-                        content_type: ContentType::new(&"x".repeat(content)),
-                    },
+                    response,
                     retention,
-                };
+                );
                 let answer = now(self.store.complete(&complete));
                 let Some(held) = self.unless_full(key, before.as_ref(), answer) else {
                     return;
@@ -346,23 +343,14 @@ impl History {
                 held == Held::Fenced
             }
             b'r' => {
-                let release = Release {
-                    key: key.clone(),
-                    token,
-                    retention,
-                };
+                let release = Release::new(key.clone(), token, retention);
                 let held = now(self.store.release(&release)).unwrap();
                 assert_eq!(held, self.rules.release(&release, time), "{release:?}");
                 self.witnesses[number].release(&release, held, time);
                 held == Held::Fenced
             }
             b'n' | b'b' => {
-                let renew = Renew {
-                    key: key.clone(),
-                    token,
-                    lease,
-                    retention,
-                };
+                let renew = Renew::new(key.clone(), token, lease, retention);
                 let held = now(self.store.renew(std::slice::from_ref(&renew))).unwrap();
                 assert_eq!(held, [self.rules.renew(&renew, time)], "{renew:?}");
                 self.witnesses[number].renew(&renew, held[0], time);

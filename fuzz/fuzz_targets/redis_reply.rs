@@ -137,11 +137,9 @@ fn claim_model(value: &Value) -> Option<(UnixTime, ClaimOutcome)> {
                 }
                 _ => return None,
             };
-            let response = StoredResponse {
-                status: natural(status)?.try_into().ok()?,
-                body: body(stored)?,
-                content_type,
-            };
+            let status = natural(status)?.try_into().ok()?;
+            let mut response = StoredResponse::new(status).content_type(content_type);
+            response.body = body(stored)?;
             let outcome = match code {
                 4 => ClaimOutcome::Done(response),
                 _ => ClaimOutcome::OtherDone(response),
@@ -208,6 +206,7 @@ fn encode(kept: &Kept, key: Option<&str>) -> Vec<u8> {
             status,
             body,
             content_type,
+            ..
         }) => (
             2,
             status.to_be_bytes().to_vec(),
@@ -414,11 +413,12 @@ fn made_up(bytes: &[u8]) -> arbitrary::Result<()> {
             lease: lease.map(Duration::from_micros),
             corrected,
         },
-        MadeStage::Done(status, body, content_type) => Stage::Done(StoredResponse {
-            status,
-            content_type: ContentType::new(&content_type).filter(|_| body.is_some()),
-            body: body.map(Bytes::from),
-        }),
+        MadeStage::Done(status, body, content_type) => {
+            let content_type = ContentType::new(&content_type).filter(|_| body.is_some());
+            let mut response = StoredResponse::new(status).content_type(content_type);
+            response.body = body.map(Bytes::from);
+            Stage::Done(response)
+        }
         MadeStage::Released => Stage::Released,
     };
     let kept = Kept {

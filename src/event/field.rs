@@ -20,10 +20,13 @@ pub(super) struct Field(Vec<Pointer>);
 
 impl Field {
     pub(super) fn parse(text: &str) -> Result<Self, ConfigError> {
-        text.split('|')
-            .map(Pointer::parse)
-            .collect::<Result<_, _>>()
-            .map(Self)
+        text.split('|').try_for_each(Pointer::check)?;
+        Ok(Self::known(text))
+    }
+
+    /// The field of a text that is one.
+    pub(super) fn known(text: &str) -> Self {
+        Self(text.split('|').map(Pointer::known).collect())
     }
 
     pub(super) fn pointers(&self) -> impl Iterator<Item = &Pointer> {
@@ -114,7 +117,6 @@ pub(super) struct KeyField {
 
 impl KeyField {
     pub(super) fn parse(text: &str) -> Result<Self, ConfigError> {
-        let (mut members, mut parameters) = (Vec::new(), Vec::new());
         for spelling in text.split('|') {
             match spelling.strip_prefix('?') {
                 Some("") => {
@@ -123,14 +125,26 @@ impl KeyField {
                         "a parameter of the query has no name: write ?name",
                     ));
                 }
-                Some(name) => parameters.push(name.into()),
-                None => members.push(Pointer::parse(spelling)?),
+                Some(_) => {}
+                None => Pointer::check(spelling)?,
             }
         }
-        Ok(Self {
+        Ok(Self::known(text))
+    }
+
+    /// The field of a text that is one.
+    pub(super) fn known(text: &str) -> Self {
+        let (mut members, mut parameters) = (Vec::new(), Vec::new());
+        for spelling in text.split('|') {
+            match spelling.strip_prefix('?') {
+                Some(name) => parameters.push(name.into()),
+                None => members.push(Pointer::known(spelling)),
+            }
+        }
+        Self {
             members: Field(members),
             parameters,
-        })
+        }
     }
 
     pub(super) fn pointers(&self) -> impl Iterator<Item = &Pointer> {

@@ -34,4 +34,5 @@ pub use key::{EventKey, Fingerprint};
 pub use name::Name;
 pub use rule::EventRule;
 pub(crate) use scope::Scope;
+pub(crate) use shape::KnownShape;
 pub use shape::Shape;

@@ -27,9 +27,7 @@ impl Name {
     /// ```
     pub fn new(name: impl Into<Cow<'static, str>>) -> Result<Self, ConfigError> {
         let name = name.into();
-        let plain =
-            |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
-        if (1..=32).contains(&name.len()) && name.bytes().all(plain) {
+        if is_name(name.as_bytes()) {
             Ok(Self(name))
         } else {
             Err(ConfigError::new(
@@ -39,10 +37,27 @@ impl Name {
         }
     }
 
+    /// A name that stands in this crate; for constants, where a wrong one does not compile.
+    pub(crate) const fn constant(name: &'static str) -> Self {
+        assert!(is_name(name.as_bytes()), "no name");
+        Self(Cow::Borrowed(name))
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+const fn is_name(name: &[u8]) -> bool {
+    let mut rest = name;
+    while let [byte, behind @ ..] = rest {
+        if !matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_') {
+            return false;
+        }
+        rest = behind;
+    }
+    !name.is_empty() && name.len() <= 32
 }
 
 impl fmt::Debug for Name {

@@ -12,7 +12,21 @@ const MAX_DEPTH: usize = 8;
 pub(crate) struct Pointer(Vec<String>);
 
 impl Pointer {
+    #[cfg(test)]
     pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
+        Self::check(text)?;
+        Ok(Self::known(text))
+    }
+
+    /// The pointer of a text that is one.
+    pub(crate) fn known(text: &str) -> Self {
+        let path = text.strip_prefix('/').unwrap_or(text);
+        let unescape = |member: &str| member.replace("~1", "/").replace("~0", "~");
+        Self(path.split('/').map(unescape).collect())
+    }
+
+    /// Refuses a text that is no pointer.
+    pub(super) fn check(text: &str) -> Result<(), ConfigError> {
         let refused = |message: &str| {
             Err(ConfigError::new(
                 ConfigErrorKind::EventRule,
@@ -26,12 +40,10 @@ impl Pointer {
         if !path.split('~').skip(1).all(escaped) {
             return refused("holds a '~' that is neither ~0 nor ~1");
         }
-        let unescape = |member: &str| member.replace("~1", "/").replace("~0", "~");
-        let members: Vec<_> = path.split('/').map(unescape).collect();
-        if members.len() > MAX_DEPTH {
+        if path.split('/').count() > MAX_DEPTH {
             return refused("is more than 8 members deep");
         }
-        Ok(Self(members))
+        Ok(())
     }
 
     pub(crate) fn members(&self) -> &[String] {

@@ -14,7 +14,7 @@ use super::key::Fingerprint;
 use super::lenient;
 use super::members::{self, Wanted};
 use super::name::Name;
-use super::shape::{Shape, refused};
+use super::shape::{KnownShape, Shape, refused};
 use crate::error::ConfigError;
 use crate::head::RequestHead;
 use crate::joined::once;
@@ -81,16 +81,26 @@ impl EventRule {
         if shapes.is_empty() {
             return Err(refused("needs at least one shape"));
         }
+        Ok(Self::of_shapes(shapes))
+    }
+
+    /// The rule of a preset, whose shapes are known to be right.
+    pub(crate) fn known<const N: usize>(shapes: [KnownShape; N]) -> Self {
+        let shapes = shapes.map(KnownShape::into_shape).into();
+        debug_assert!(Self::members(Vec::clone(&shapes)).is_ok());
+        Self::of_shapes(shapes)
+    }
+
+    fn of_shapes(shapes: Vec<Shape>) -> Self {
         let wanted = Wanted::new(shapes.iter().flat_map(Shape::pointers));
-        let shapes = shapes.into();
-        Ok(Self {
+        Self {
             source: Source::Members {
-                shapes,
+                shapes: shapes.into(),
                 wanted,
                 unknown: Unknown::Refused,
             },
             id_header: None,
-        })
+        }
     }
 
     /// Events are told apart by the id that the signature covers.
@@ -147,7 +157,7 @@ impl EventRule {
     ///
     /// A text that is no header name; no header, or no shape.
     pub fn with_unsigned_id_for<'a>(
-        mut self,
+        self,
         headers: impl IntoIterator<Item = &'a str>,
         shapes: impl IntoIterator<Item = Shape>,
     ) -> Result<Self, ConfigError> {
@@ -161,6 +171,23 @@ impl EventRule {
         if shapes.is_empty() {
             return Err(refused("needs at least one shape"));
         }
+        Ok(self.with_ids(headers, shapes))
+    }
+
+    /// The same for a preset.
+    pub(crate) fn known_unsigned_id_for<const N: usize>(
+        self,
+        headers: &[&'static str],
+        shapes: [KnownShape; N],
+    ) -> Self {
+        let names: Box<[_]> = (headers.iter())
+            .filter_map(|name| header_name(name).ok())
+            .collect();
+        debug_assert!(names.len() == headers.len(), "{headers:?}");
+        self.with_ids(names, shapes.map(KnownShape::into_shape).into())
+    }
+
+    fn with_ids(mut self, headers: Box<[HeaderName]>, shapes: Vec<Shape>) -> Self {
         let wanted = Wanted::new(shapes.iter().flat_map(Shape::pointers));
         let shapes = shapes.into();
         if let Source::Body(with_id) = &mut self.source {
@@ -170,7 +197,7 @@ impl EventRule {
                 wanted,
             }));
         }
-        Ok(self)
+        self
     }
 
     /// Keys every body on its digest alone, whatever
@@ -243,6 +270,13 @@ impl EventRule {
     pub fn checked_header(mut self, name: &str) -> Result<Self, ConfigError> {
         self.id_header = Some(header_name(name)?);
         Ok(self)
+    }
+
+    /// The same for a preset.
+    pub(crate) fn known_checked_header(mut self, name: &'static str) -> Self {
+        self.id_header = header_name(name).ok();
+        debug_assert!(self.id_header.is_some(), "{name}");
+        self
     }
 
     /// The header that repeats the key.

@@ -1,5 +1,7 @@
 //! What a provider's events look like: which members make the key, the fingerprint and the time.
 
+mod known;
+
 use std::borrow::Cow;
 
 use super::canonical::Forms;
@@ -11,6 +13,8 @@ use super::members::Found;
 use super::pointer::Pointer;
 use crate::clock::UnixTime;
 use crate::error::{ConfigError, ConfigErrorKind};
+
+pub(crate) use known::KnownShape;
 
 /// One form that a provider's events have: which members make the key, which the fingerprint.
 ///

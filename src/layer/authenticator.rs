@@ -26,7 +26,7 @@ impl Authenticator {
     /// one to judge.
     ///
     /// The check stays where it is until it is over: a future that holds it would move it about.
-    pub(super) async fn verify<B>(
+    pub(super) async fn take_in<B>(
         &self,
         parts: &mut Parts,
         body: &mut B,
@@ -36,24 +36,25 @@ impl Authenticator {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let Some(check) = verification else {
-            return Ok(());
-        };
-        for name in self.endpoint.secret_headers.iter() {
-            if let Some(value) = parts.headers.get_mut(name) {
-                value.set_sensitive(true);
+        if verification.is_some() {
+            for name in self.endpoint.secret_headers.iter() {
+                if let Some(value) = parts.headers.get_mut(name) {
+                    value.set_sensitive(true);
+                }
             }
         }
         let request_clock = self.endpoint.start_clock(&mut auth.readings);
-        let (limits, received_at) = (
-            Limits::of(&self.endpoint, &request_clock),
-            request_clock.received_at,
-        );
-        let (bytes, held) = receive(Pin::new(body), limits, |frame| check.update(frame)).await?;
+        let limits = Limits::of(&self.endpoint, &request_clock);
+        let hash = |frame: &Bytes| {
+            if let Some(check) = verification {
+                check.update(frame);
+            }
+        };
+        let (bytes, held) = receive(Pin::new(body), limits, hash).await?;
         // What is refused now is shown to the observer with its body.
         auth.body = Some(bytes);
         if let Some(check) = verification.take() {
-            let verified = check.finish(received_at)?;
+            let verified = check.finish(request_clock.received_at)?;
             self.endpoint.clock_watch.proved(&verified);
             auth.signature = Some(verified);
         }

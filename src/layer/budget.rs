@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::room::{Part, Rooms};
-use crate::counter::Counter;
+use crate::runtime::WaitingRoom;
 
 /// What strangers can make a receiver hold: bytes of bodies, and copies that wait for the first
 /// one's outcome. Clones share the budget.
@@ -42,7 +42,7 @@ pub struct Budget(Arc<Counters>);
 #[derive(Debug)]
 struct Counters {
     rooms: Arc<Rooms>,
-    waiting: Counter,
+    waiting: WaitingRoom,
 }
 
 impl Budget {
@@ -50,7 +50,7 @@ impl Budget {
     pub fn new(body_bytes: usize, waiting: usize) -> Self {
         Self(Arc::new(Counters {
             rooms: Arc::new(Rooms::new(body_bytes)),
-            waiting: Counter::new(waiting),
+            waiting: WaitingRoom::new(waiting),
         }))
     }
 
@@ -75,9 +75,9 @@ impl Budget {
         self.0.rooms.part()
     }
 
-    /// A place for one waiting copy, if there is one.
-    pub(crate) fn wait(&self) -> Option<Waiting> {
-        self.0.waiting.take(1).then(|| Waiting(self.clone()))
+    /// Where its deliveries wait.
+    pub(crate) fn waiting_room(&self) -> WaitingRoom {
+        self.0.waiting.clone()
     }
 }
 
@@ -85,16 +85,6 @@ impl Default for Budget {
     /// 64 MiB of body bytes and 1,024 waiting copies.
     fn default() -> Self {
         Self::new(64 * 1024 * 1024, 1024)
-    }
-}
-
-/// A waiting copy that is counted until this is dropped.
-#[derive(Debug)]
-pub(crate) struct Waiting(Budget);
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.0.0.waiting.give_back(1);
     }
 }
 
@@ -116,10 +106,10 @@ mod tests {
         assert_eq!(budget.body_bytes(), 4);
         assert!(two.grow(6));
 
-        let place = budget.wait();
-        assert!(place.is_some() && budget.wait().is_none());
+        let place = budget.waiting_room().enter();
+        assert!(place.is_some() && budget.waiting_room().enter().is_none());
         drop(place);
-        assert!(budget.wait().is_some());
+        assert!(budget.waiting_room().enter().is_some());
         assert_eq!(budget.waiting(), 0);
     }
 }

@@ -14,10 +14,10 @@ use super::authenticator::Authenticator;
 use super::refuse::refuse;
 use super::response_body::ResponseBody;
 use super::response_future::Responding;
-use super::within::within;
 use crate::authenticated::Authenticated;
 use crate::reason::Reason;
 use crate::request_clock::RequestClock;
+use crate::runtime::within;
 
 /// A service behind gates: what they refuse never reaches it.
 ///
@@ -84,7 +84,7 @@ where
                 let authenticator = Arc::clone(&self.authenticator);
                 GatedFuture::own(Responding::own(async move {
                     let verified =
-                        authenticator.verify(&mut parts, &mut body, &mut auth, &mut verification);
+                        authenticator.take_in(&mut parts, &mut body, &mut auth, &mut verification);
                     if let Err(cause) = verified.await {
                         let endpoint = &authenticator.endpoint;
                         let refused = refuse(endpoint, &cause, &mut parts, &auth, body);
@@ -132,10 +132,10 @@ where
             let endpoint = &authenticator.endpoint;
             let cause = if (&mut ready).now_or_never().transpose()?.is_some() {
                 None
-            } else if let Some(_place) = endpoint.budget.wait() {
+            } else if let Some(_place) = endpoint.budget.waiting_room().enter() {
                 let limit = (endpoint.contract.retries_at_all()).then_some(request_clock.deadline);
                 match limit {
-                    Some(limit) => match within(limit, ready).await.transpose()? {
+                    Some(limit) => match within(|| limit, ready).await.transpose()? {
                         Some(()) => None,
                         None => Some(Reason::NotReady),
                     },

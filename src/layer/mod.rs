@@ -64,6 +64,7 @@ mod gated;
 mod held;
 mod lingering_body;
 mod peer;
+mod permanent;
 mod receive;
 mod refuse;
 mod reject_future;
@@ -77,16 +78,12 @@ mod unproved;
 mod verify;
 mod webhook;
 mod whole;
-mod within;
 
 pub(crate) use authenticator::Authenticator;
 pub use budget::Budget;
 pub(crate) use checks::{Checks, SecretPathGate, SourceGate};
-pub use dedupe::{
-    Confirm, ConfirmLimits, ConfirmSubject, Confirmation, Dedupe, DedupeBuilder, DedupeLayer,
-    Delivery, Drain, Lease, Permanent, Unconfirmed,
-};
-pub(crate) use dedupe::{Owner, Settings, SharedConfirm};
+pub use dedupe::{Dedupe, DedupeBuilder, DedupeLayer};
+pub(crate) use dedupe::{Owner, Settings};
 pub use endpoint::EndpointConfig;
 pub use gated::{Gated, GatedFuture};
 pub use peer::PeerAddr;
@@ -95,7 +92,7 @@ pub use response_body::ResponseBody;
 pub use secret_path::RequireSecretPathLayer;
 pub use source_ip::RequireSourceIpLayer;
 pub use verify::VerifySignatureLayer;
-pub(crate) use webhook::{NamedSteps, Pipeline};
+pub(crate) use webhook::NamedSteps;
 pub use webhook::{ResponseFuture, WebhookService};
 
 pub use crate::authenticated::{Authenticated, Proof};

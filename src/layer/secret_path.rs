@@ -89,7 +89,7 @@ impl RequireSecretPathLayer {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?;
-    /// let bloque = provider::bloque_accounts(tokens.clone())?;
+    /// let bloque = provider::bloque_accounts(tokens.clone());
     /// let endpoint = EndpointConfig::new(bloque.name().clone(), bloque.contract().clone());
     /// let gate = RequireSecretPathLayer::new(&endpoint, tokens).mounted_at("/webhooks/bloque")?;
     ///

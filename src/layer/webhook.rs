@@ -12,13 +12,15 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::authenticator::Authenticator;
-use super::dedupe::{Answer, DedupeState, IdentifiedEvent, TakenName, Waiting, check_outermost};
+use super::coding::check_encoding;
+use super::dedupe::{Answer, DedupeState, TakenName, Waiting, check_outermost};
 use super::refuse::refuse;
 use super::reject_future::RejectFuture;
 use super::response_body::ResponseBody;
 use super::response_future::Responding;
 use crate::authenticated::AuthState;
 use crate::rejection_cause::RejectionCause;
+use crate::runtime::IdentifiedEvent;
 use crate::signature::Verification;
 
 /// A service behind all the gates of a provider, whose handler runs once for each event.
@@ -70,11 +72,20 @@ where
             auth,
             verification,
         } = self;
-        steps
-            .authenticator
-            .verify(parts, body, auth, verification)
-            .await?;
-        steps.core.admit(parts, body, auth).await
+        let Pipeline {
+            authenticator,
+            core,
+        } = &**steps;
+        if verification.is_some() {
+            (authenticator.take_in(parts, body, auth, verification)).await?;
+        }
+        core.check(auth)?;
+        if auth.body.is_none() {
+            check_encoding(&parts.headers)?;
+            (authenticator.take_in(parts, body, auth, verification)).await?;
+        }
+        let request_clock = authenticator.endpoint.start_clock(&mut auth.readings);
+        core.identify(parts, auth, request_clock.received_at)
     }
 
     fn handle<RB>(self, event: IdentifiedEvent) -> Waiting<RB, S::Error>

@@ -52,6 +52,43 @@ pub trait Observer: Send + Sync + 'static {
     }
 }
 
+/// Both see each outcome, the first one first; a metric beside the log lines, say.
+///
+/// ```
+/// use tower_webhook::layer::TracingObserver;
+/// # use tower_webhook::{Observation, Observer, Webhook, provider};
+/// # struct Metrics;
+/// # impl Observer for Metrics {
+/// #     fn observe(&self, _: &Observation<'_>) {}
+/// # }
+/// # let stripe = provider::stripe(provider::stripe::keys(["whsec_test_9f8e7d6c5b4a"])?);
+/// let webhook = Webhook::new(stripe).observer((TracingObserver, Metrics));
+/// # Ok::<(), tower_webhook::ConfigError>(())
+/// ```
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn observe(&self, observation: &Observation<'_>) {
+        self.0.observe(observation);
+        self.1.observe(observation);
+    }
+
+    fn interest(&self) -> Interest {
+        self.0.interest().or(self.1.interest())
+    }
+}
+
+/// All three see each outcome, in their order.
+impl<A: Observer, B: Observer, C: Observer> Observer for (A, B, C) {
+    fn observe(&self, observation: &Observation<'_>) {
+        self.0.observe(observation);
+        self.1.observe(observation);
+        self.2.observe(observation);
+    }
+
+    fn interest(&self) -> Interest {
+        (self.0.interest().or(self.1.interest())).or(self.2.interest())
+    }
+}
+
 /// What an [`Observer`] wants to see beside the verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Interest {
@@ -59,6 +96,15 @@ pub struct Interest {
     pub headers: bool,
     /// The raw body, where it was read.
     pub body: bool,
+}
+
+impl Interest {
+    fn or(self, other: Self) -> Self {
+        Self {
+            headers: self.headers || other.headers,
+            body: self.body || other.body,
+        }
+    }
 }
 
 /// What became of one delivery.

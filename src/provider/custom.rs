@@ -1,8 +1,8 @@
 use crate::clock::Tolerance;
 use crate::contract::SenderContract;
 use crate::event::{EventRule, Name};
-use crate::layer::{Confirm, ConfirmSubject, SharedConfirm};
 use crate::path::PathTokens;
+use crate::runtime::{Confirm, ConfirmSubject, SharedConfirm};
 use crate::signature::Verifier;
 use crate::source::Allowlist;
 
@@ -72,7 +72,7 @@ impl Provider {
         contract: SenderContract,
     ) -> Self {
         let contract = match verifier.scheme().tolerance() {
-            Some(tolerance) => contract.with_signed_time(tolerance),
+            Some(tolerance) => contract.signs_time(tolerance),
             None => contract,
         };
         Self {
@@ -166,6 +166,31 @@ impl Provider {
         self.signature.as_ref()
     }
 
+    /// What tells its events apart: for code without HTTP, which gives it what the
+    /// [`verifier`](Self::verifier) has proved.
+    ///
+    /// ```
+    /// use tower_webhook::provider::{self, stripe};
+    /// # use http::HeaderMap;
+    /// # use tower_webhook::UnixTime;
+    ///
+    /// let stripe = provider::stripe(stripe::keys(["whsec_test_9f8e7d6c5b4a"])?);
+    /// # let headers = HeaderMap::from_iter([(
+    /// #     "stripe-signature".parse()?,
+    /// #     "t=1777899600,v1=08325ebbc85e7149a1d118232b1f0e701c642b78ee160a831315049066d4c60b".parse()?,
+    /// # )]);
+    /// # let body = br#"{"id":"evt_1","object":"event","type":"charge.succeeded","created":1777899600,"data":{"object":{"id":"ch_1","amount":1500}}}"#;
+    /// # let now = UnixTime::from_secs(1_777_899_600);
+    /// // What a queue has kept of a delivery: its headers and its body.
+    /// let verified = stripe.verifier().ok_or("Stripe signs")?.verify(&headers, body, now)?;
+    /// let event = stripe.rule().identify(stripe.name(), &headers, verified.id(), body)?;
+    /// assert_eq!(event.key.to_string(), "evt_1");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn rule(&self) -> &EventRule {
+        &self.rule
+    }
+
     /// How the sender delivers.
     pub fn contract(&self) -> &SenderContract {
         &self.contract
@@ -173,9 +198,9 @@ impl Provider {
 
     /// Replaces how the sender delivers, where its facts have changed.
     #[must_use]
-    pub fn with_contract(mut self, contract: SenderContract) -> Self {
+    pub fn replace_contract(mut self, contract: SenderContract) -> Self {
         self.contract = match self.signature.as_ref().and_then(|v| v.scheme().tolerance()) {
-            Some(tolerance) => contract.with_signed_time(tolerance),
+            Some(tolerance) => contract.signs_time(tolerance),
             None => contract,
         };
         self
@@ -184,16 +209,14 @@ impl Provider {
     /// Accepts signed times this far from ours, where the signature covers a time.
     #[must_use]
     pub fn tolerance(mut self, tolerance: Tolerance) -> Self {
-        self.signature = self
-            .signature
-            .map(|verifier| verifier.with_tolerance(tolerance));
+        self.signature = self.signature.map(|verifier| verifier.tolerance(tolerance));
         let contract = self.contract.clone();
-        self.with_contract(contract)
+        self.replace_contract(contract)
     }
 
     /// Replaces the rule that tells its events apart.
     #[must_use]
-    pub fn with_rule(mut self, rule: EventRule) -> Self {
+    pub fn replace_rule(mut self, rule: EventRule) -> Self {
         self.rule = rule;
         // Its keys are like any other's now.
         self.hook = None;

@@ -8,7 +8,7 @@
 //! use tower_webhook::signature::SignatureErrorKind;
 //!
 //! // GitHub's documented example.
-//! let github = provider::github(github::keys(["It's a Secret to Everybody"])?)?;
+//! let github = provider::github(github::keys(["It's a Secret to Everybody"])?);
 //! let mut headers = HeaderMap::new();
 //! headers.insert(
 //!     "x-hub-signature-256",
@@ -48,9 +48,11 @@ use super::Provider;
 use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract};
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
-use crate::event::{EventRule, Name, Shape};
+use crate::event::{EventRule, KnownShape, Name};
 use crate::secret::{KeyRing, NamedSecret, SecretFormat, api_key};
 use crate::signature::{Scheme, Verifier};
+
+const NAME: Name = Name::constant("github");
 
 /// GitHub, proved by its signature.
 ///
@@ -65,31 +67,27 @@ use crate::signature::{Scheme, Verifier};
 /// - One attempt, waiting 10 s (GitHub Enterprise Server may wait longer). GitHub never tries
 ///   again by itself; deliveries of the last three days can be sent again by hand or by script,
 ///   and one that was handled already is then answered from its record.
-///
-/// # Errors
-///
-/// None today: what stands above is valid.
-pub fn github(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
+pub fn github(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Hub-Signature-256")
         .single("sha256=", Encoding::Hex)
         .shown_id_header("X-GitHub-Delivery")
         .secrets(SecretFormat::Text)
-        .build()?;
+        .known();
     let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None)
-        .with_time_to_answer(Duration::from_secs(10))
-        .with_redelivery_by_hand()
-        .with_largest_body(25 * 1024 * 1024);
-    Ok(Provider::signed(
-        Name::new("github")?,
+        .waits(Duration::from_secs(10))
+        .redelivers_by_hand()
+        .sends_up_to(25 * 1024 * 1024);
+    Provider::signed(
+        NAME,
         Verifier::new(scheme, keys),
-        EventRule::body().with_unsigned_id_for(["X-GitHub-Delivery"], without_moment()?)?,
+        EventRule::body().known_unsigned_id_for(&["X-GitHub-Delivery"], without_moment()),
         contract,
-    ))
+    )
 }
 
 /// The types that hold no moment or version of their own, by members that no other type has
 /// together (`@octokit/openapi-webhooks` 12.1 lists those of all types).
-fn without_moment() -> Result<[Shape; 8], ConfigError> {
+fn without_moment() -> [KnownShape; 8] {
     // Members that any event can have.
     let envelope = [
         "action",
@@ -100,30 +98,30 @@ fn without_moment() -> Result<[Shape; 8], ConfigError> {
         "sender",
     ];
     let and = |own: &'static [&'static str]| envelope.iter().chain(own).copied();
-    Ok([
-        Shape::recognized("membership")
-            .when_one_of("/action", ["added", "removed"])?
-            .when("/scope")?
-            .when("/member")?
-            .when("/team")?,
-        Shape::recognized("org_block")
-            .when_one_of("/action", ["blocked", "unblocked"])?
-            .when("/blocked_user")?
-            .when("/organization")?,
-        Shape::recognized("organization")
+    [
+        KnownShape::recognized("membership")
+            .when_one_of("/action", ["added", "removed"])
+            .when("/scope")
+            .when("/member")
+            .when("/team"),
+        KnownShape::recognized("org_block")
+            .when_one_of("/action", ["blocked", "unblocked"])
+            .when("/blocked_user")
+            .when("/organization"),
+        KnownShape::recognized("organization")
             .when_one_of(
                 "/action",
                 ["member_added", "member_invited", "member_removed"],
-            )?
-            .when("/organization")?,
-        Shape::recognized("organization")
-            .when_one_of("/action", ["deleted", "renamed"])?
-            .when("/organization")?
+            )
+            .when("/organization"),
+        KnownShape::recognized("organization")
+            .when_one_of("/action", ["deleted", "renamed"])
+            .when("/organization")
             // Else it is a repository or an app that was deleted.
-            .unless("/repository")?
-            .unless("/installation/account")?
+            .unless("/repository")
+            .unless("/installation/account")
             .only(and(&["changes", "membership"])),
-        Shape::recognized("team")
+        KnownShape::recognized("team")
             .when_one_of(
                 "/action",
                 [
@@ -133,12 +131,12 @@ fn without_moment() -> Result<[Shape; 8], ConfigError> {
                     "edited",
                     "removed_from_repository",
                 ],
-            )?
-            .when("/team")?
+            )
+            .when("/team")
             .only(and(&["changes", "team"])),
-        Shape::recognized("github_app_authorization")
-            .when_one_of("/action", ["revoked"])?
-            .when("/sender")?
+        KnownShape::recognized("github_app_authorization")
+            .when_one_of("/action", ["revoked"])
+            .when("/sender")
             .only([
                 "action",
                 "enterprise",
@@ -146,18 +144,18 @@ fn without_moment() -> Result<[Shape; 8], ConfigError> {
                 "organization",
                 "sender",
             ]),
-        Shape::recognized("workflow_dispatch")
-            .when("/workflow")?
-            .when("/ref")?
-            .when("/repository")?
-            .when_there("/inputs")?
-            .unless("/action")?,
-        Shape::recognized("repository_dispatch")
-            .when("/action")?
-            .when("/branch")?
-            .when("/repository")?
-            .when_there("/client_payload")?,
-    ])
+        KnownShape::recognized("workflow_dispatch")
+            .when("/workflow")
+            .when("/ref")
+            .when("/repository")
+            .when_there("/inputs")
+            .unless("/action"),
+        KnownShape::recognized("repository_dispatch")
+            .when("/action")
+            .when("/branch")
+            .when("/repository")
+            .when_there("/client_payload"),
+    ]
 }
 
 /// The hook's secrets, named `1`, `2` and so on in their order unless they
@@ -171,7 +169,7 @@ where
     I: IntoIterator,
     I::Item: NamedSecret,
 {
-    KeyRing::parse_of(&SecretFormat::Text, &[api_key], secrets)
+    KeyRing::of_provider("github", &SecretFormat::Text, &[api_key], secrets)
 }
 
 #[cfg(test)]
@@ -184,7 +182,7 @@ mod tests {
 
     #[test]
     fn one_event_is_one_body_whatever_the_unsigned_headers_say() {
-        let github = github(keys(["It's a Secret to Everybody"]).unwrap()).unwrap();
+        let github = github(keys(["It's a Secret to Everybody"]).unwrap());
         let signature = format!("sha256={MAC}");
         let deliver = |id: &str, body: &str, now| {
             let headers = [

@@ -36,7 +36,7 @@
 //! }
 //!
 //! let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?;
-//! let webhook = Webhook::new(provider::blox(tokens).status_check(status)?);
+//! let webhook = Webhook::new(provider::blox(tokens).status_check(status));
 //! let app: Router = Router::new()
 //!     .route("/webhooks/blox/{token}", post(async || "{}").layer(webhook.layer()?));
 //!

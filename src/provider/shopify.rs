@@ -7,7 +7,7 @@
 //! use tower_webhook::provider::{self, shopify};
 //! use tower_webhook::signature::SignatureErrorKind;
 //!
-//! let shopify = provider::shopify(shopify::keys(["hush-hush-hush"])?)?;
+//! let shopify = provider::shopify(shopify::keys(["hush-hush-hush"])?);
 //! let mut headers = HeaderMap::new();
 //! headers.insert(
 //!     "x-shopify-hmac-sha256",
@@ -55,9 +55,11 @@ use super::Provider;
 use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract};
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
-use crate::event::{EventRule, Name, Shape};
+use crate::event::{EventRule, KnownShape, Name};
 use crate::secret::{KeyRing, NamedSecret, SecretFormat, api_key, whsec};
 use crate::signature::{Scheme, Verifier};
+
+const NAME: Name = Name::constant("shopify");
 
 /// Shopify, proved by its signature.
 ///
@@ -71,18 +73,14 @@ use crate::signature::{Scheme, Verifier};
 /// - Eight retries within four hours, after every answer but 2xx, each attempt waiting 5 s. The
 ///   waits grow and are not stated: at least 30 s are assumed. There is no redelivery by hand. A
 ///   subscription whose deliveries keep failing is removed.
-///
-/// # Errors
-///
-/// None today: what stands above is valid.
-pub fn shopify(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
+pub fn shopify(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Shopify-Hmac-Sha256")
         .or_family("Shopify-Hmac-Sha256")
         .single("", Encoding::Base64)
         .shown_id_header("X-Shopify-Webhook-Id")
         .shown_id_header("Shopify-Webhook-Id")
         .secrets(SecretFormat::Text)
-        .build()?;
+        .known();
     let contract = SenderContract::new(
         RetrySchedule::Unstated {
             interval: Duration::from_secs(30),
@@ -90,14 +88,14 @@ pub fn shopify(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
         },
         RetriedStatuses::AllButSuccess,
     )
-    .with_time_to_answer(Duration::from_secs(5))
-    .with_largest_body(10 * 1024 * 1024);
-    Ok(Provider::signed(
-        Name::new("shopify")?,
+    .waits(Duration::from_secs(5))
+    .sends_up_to(10 * 1024 * 1024);
+    Provider::signed(
+        NAME,
         Verifier::new(scheme, keys),
-        EventRule::body().with_unsigned_id_for(ID_HEADERS, without_moment()?)?,
+        EventRule::body().known_unsigned_id_for(&ID_HEADERS, without_moment()),
         contract,
-    ))
+    )
 }
 
 /// The id of a delivery, which retries keep; else that of the event.
@@ -109,14 +107,14 @@ const ID_HEADERS: [&str; 4] = [
 ];
 
 /// Bodies that name what was deleted or removed and say nothing else.
-fn without_moment() -> Result<[Shape; 5], ConfigError> {
-    Ok([
-        Shape::recognized("delete")
-            .when("/id")?
+fn without_moment() -> [KnownShape; 5] {
+    [
+        KnownShape::recognized("delete")
+            .when("/id")
             .only(["id", "admin_graphql_api_id"]),
-        Shape::recognized("customers/delete")
-            .when("/id")?
-            .when_there("/tax_exemptions")?
+        KnownShape::recognized("customers/delete")
+            .when("/id")
+            .when_there("/tax_exemptions")
             .only([
                 "addresses",
                 "admin_graphql_api_id",
@@ -126,16 +124,16 @@ fn without_moment() -> Result<[Shape; 5], ConfigError> {
                 "sms_marketing_consent",
                 "tax_exemptions",
             ]),
-        Shape::recognized("collection_listings/remove")
+        KnownShape::recognized("collection_listings/remove")
             .only(["collection_listing"])
-            .only_in("/collection_listing", ["collection_id"])?,
-        Shape::recognized("product_listings/remove")
+            .only_in("/collection_listing", ["collection_id"]),
+        KnownShape::recognized("product_listings/remove")
             .only(["product_listing"])
-            .only_in("/product_listing", ["product_id"])?,
-        Shape::recognized("scheduled_product_listings/remove")
+            .only_in("/product_listing", ["product_id"]),
+        KnownShape::recognized("scheduled_product_listings/remove")
             .only(["scheduled_product_listing"])
-            .only_in("/scheduled_product_listing", ["product_id"])?,
-    ])
+            .only_in("/scheduled_product_listing", ["product_id"]),
+    ]
 }
 
 /// The app's client secrets, named `1`, `2` and so on in their order unless they
@@ -150,7 +148,7 @@ where
     I: IntoIterator,
     I::Item: NamedSecret,
 {
-    KeyRing::parse_of(&SecretFormat::Text, &[api_key, whsec], secrets)
+    KeyRing::of_provider("shopify", &SecretFormat::Text, &[api_key, whsec], secrets)
 }
 
 #[cfg(test)]
@@ -164,7 +162,7 @@ mod tests {
 
     #[test]
     fn one_event_is_one_body_whatever_the_unsigned_headers_say() {
-        let preset = || shopify(keys(["hush-hush-hush"]).unwrap()).unwrap();
+        let preset = || shopify(keys(["hush-hush-hush"]).unwrap());
         let deliver = |mac: &str, topic: &str, body: &str| {
             let headers = [("X-Shopify-Hmac-Sha256", mac), ("X-Shopify-Topic", topic)];
             receive(&preset(), &headers, body, 0)

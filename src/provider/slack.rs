@@ -6,7 +6,7 @@
 //! use tower_webhook::provider::{self, slack};
 //! use tower_webhook::signature::SignatureErrorKind;
 //!
-//! let slack = provider::slack(slack::keys(["8f742231b10e8888abcd99yyyzzz85a5"])?)?;
+//! let slack = provider::slack(slack::keys(["8f742231b10e8888abcd99yyyzzz85a5"])?);
 //! let mut headers = HeaderMap::new();
 //! headers.insert("x-slack-request-timestamp", "1777899600".parse()?);
 //! headers.insert(
@@ -32,7 +32,7 @@
 //! body.
 //!
 //! Slash commands and interactions are signed alike and are forms, not JSON: they are refused with
-//! 400 here. For those, replace the rule by [`EventRule::body`] through [`Provider::with_rule`], on
+//! 400 here. For those, replace the rule by [`EventRule::body`] through [`Provider::replace_rule`], on
 //! a URL of their own.
 
 use std::time::Duration;
@@ -41,9 +41,11 @@ use super::Provider;
 use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract};
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
-use crate::event::{EventRule, Name, Shape};
+use crate::event::{EventRule, KnownShape, Name};
 use crate::secret::{KeyRing, NamedSecret, SecretFormat, api_key, whsec};
 use crate::signature::{Component, Scheme, Verifier};
+
+const NAME: Name = Name::constant("slack");
 
 /// The first comes "nearly immediately".
 const WAITS: &[Duration] = &[
@@ -63,12 +65,8 @@ const WAITS: &[Duration] = &[
 ///   after every answer but 2xx. No redelivery by hand is documented. Whether a retry is signed
 ///   anew is not stated; one that is not, and is older than the tolerance, is refused. An app that
 ///   has turned on delayed events is sent them again every hour for a day: say so by
-///   [`Provider::with_contract`].
-///
-/// # Errors
-///
-/// None today: what stands above is valid.
-pub fn slack(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
+///   [`Provider::replace_contract`].
+pub fn slack(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Slack-Signature")
         .timestamp_header("X-Slack-Request-Timestamp")
         .single("v0=", Encoding::Hex)
@@ -79,26 +77,26 @@ pub fn slack(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
             Component::Body,
         ])
         .secrets(SecretFormat::Text)
-        .build()?;
-    let event = Shape::new("event", ["/event_id"])?
-        .own_id()?
-        .when("/event_id")?
-        .fingerprint(["/type", "/event"])?
-        .time("/event_time")?;
-    let handshake = Shape::new("url_verification", ["/type"])?
-        .when_one_of("/type", ["url_verification"])?
-        .when("/challenge")?
-        .unless("/event")?
+        .known();
+    let event = KnownShape::new("event", ["/event_id"])
+        .own_id()
+        .when("/event_id")
+        .fingerprint(["/type", "/event"])
+        .time("/event_time");
+    let handshake = KnownShape::new("url_verification", ["/type"])
+        .when_one_of("/type", ["url_verification"])
+        .when("/challenge")
+        .unless("/event")
         .answered();
     let contract =
         SenderContract::new(RetrySchedule::listed(WAITS), RetriedStatuses::AllButSuccess)
-            .with_time_to_answer(Duration::from_secs(3));
-    Ok(Provider::signed(
-        Name::new("slack")?,
+            .waits(Duration::from_secs(3));
+    Provider::signed(
+        NAME,
         Verifier::new(scheme, keys),
-        EventRule::members([event, handshake])?.or_body("event"),
+        EventRule::known([event, handshake]).or_body("event"),
         contract,
-    ))
+    )
 }
 
 /// The app's signing secrets, named `1`, `2` and so on in their order
@@ -112,7 +110,7 @@ where
     I: IntoIterator,
     I::Item: NamedSecret,
 {
-    KeyRing::parse_of(&SecretFormat::Text, &[api_key, whsec], secrets)
+    KeyRing::of_provider("slack", &SecretFormat::Text, &[api_key, whsec], secrets)
 }
 
 #[cfg(test)]
@@ -136,7 +134,7 @@ mod tests {
         "v0=f772bde6ddaba5fc1f9402d8dc1b7223ba22d7bd2e905cef915a6456907178d8";
 
     fn preset() -> Provider {
-        slack(keys([SECRET]).unwrap()).unwrap()
+        slack(keys([SECRET]).unwrap())
     }
 
     #[test]
@@ -147,7 +145,7 @@ mod tests {
         ];
         let form = receive(&preset(), &headers, COMMAND, 1_531_420_618);
         assert_eq!(form, Err("the body is not JSON".to_owned()));
-        let forms = preset().with_rule(EventRule::body());
+        let forms = preset().replace_rule(EventRule::body());
         assert!(receive(&forms, &headers, COMMAND, 1_531_420_618).is_ok());
         let late = receive(&forms, &headers, COMMAND, 1_531_420_919);
         assert!(late.unwrap_err().contains("a replay, or a wrong clock"));

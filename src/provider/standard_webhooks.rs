@@ -9,7 +9,7 @@
 //!
 //! // The example of the specification.
 //! let keys = standard_webhooks::keys(["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])?;
-//! let acme = provider::standard_webhooks(Name::new("acme")?, keys)?;
+//! let acme = provider::standard_webhooks(Name::new("acme")?, keys);
 //! let mut headers = HeaderMap::new();
 //! headers.insert("webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek".parse()?);
 //! headers.insert("webhook-timestamp", "1614265330".parse()?);
@@ -63,12 +63,8 @@ const WAITS: &[Duration] = &[
 ///   Other content under the id is a duplicate: the sender signed both.
 /// - Svix's documented schedule: eight attempts, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h and 10 h apart,
 ///   after every answer but 2xx, each waiting 15 s; any can be sent again by hand. Each attempt is
-///   signed anew. Where the sender's own differs, say so by [`Provider::with_contract`].
-///
-/// # Errors
-///
-/// None today: what stands above is valid.
-pub fn standard_webhooks(name: Name, keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
+///   signed anew. Where the sender's own differs, say so by [`Provider::replace_contract`].
+pub fn standard_webhooks(name: Name, keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("webhook-signature")
         .timestamp_header("webhook-timestamp")
         .id_header("webhook-id")
@@ -84,17 +80,17 @@ pub fn standard_webhooks(name: Name, keys: impl Into<KeyRing>) -> Result<Provide
             Component::Body,
         ])
         .secrets(secret_format())
-        .build()?;
+        .known();
     let contract =
         SenderContract::new(RetrySchedule::listed(WAITS), RetriedStatuses::AllButSuccess)
-            .with_time_to_answer(Duration::from_secs(15))
-            .with_redelivery_by_hand();
-    Ok(Provider::signed(
+            .waits(Duration::from_secs(15))
+            .redelivers_by_hand();
+    Provider::signed(
         name,
         Verifier::new(scheme, keys),
         EventRule::signed_id(),
         contract,
-    ))
+    )
 }
 
 /// How the specification writes down secrets: base64 after `whsec_`.
@@ -125,7 +121,7 @@ where
 /// use tower_webhook::provider::{self, standard_webhooks};
 ///
 /// let keys = standard_webhooks::text_keys(["polar_whs_0123456789abcdef"])?;
-/// let polar = provider::standard_webhooks(Name::new("polar")?, keys)?;
+/// let polar = provider::standard_webhooks(Name::new("polar")?, keys);
 /// # Ok::<(), tower_webhook::ConfigError>(())
 /// ```
 ///
@@ -156,7 +152,7 @@ mod tests {
 
     fn acme() -> Provider {
         let name = Name::new("acme").unwrap();
-        standard_webhooks(name, keys([SECRET]).unwrap()).unwrap()
+        standard_webhooks(name, keys([SECRET]).unwrap())
     }
 
     #[test]

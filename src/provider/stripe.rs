@@ -7,7 +7,7 @@
 //! use tower_webhook::signature::SignatureErrorKind;
 //! use tower_webhook::UnixTime;
 //!
-//! let stripe = provider::stripe(stripe::keys(["whsec_test_9f8e7d6c5b4a"])?)?;
+//! let stripe = provider::stripe(stripe::keys(["whsec_test_9f8e7d6c5b4a"])?);
 //! let mut headers = HeaderMap::new();
 //! headers.insert(
 //!     "stripe-signature",
@@ -34,9 +34,11 @@ use super::Provider;
 use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract};
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
-use crate::event::{EventRule, Name, Shape};
+use crate::event::{EventRule, KnownShape, Name};
 use crate::secret::{KeyRing, NamedSecret, SecretFormat, api_key};
 use crate::signature::{Component, Scheme, Verifier};
+
+const NAME: Name = Name::constant("stripe");
 
 /// Stripe, proved by its signature.
 ///
@@ -49,11 +51,7 @@ use crate::signature::{Component, Scheme, Verifier};
 /// - Retries for up to three days with growing waits, after every answer but 2xx, each attempt
 ///   signed anew; any event can be sent again by hand. The waits and the time to answer are not
 ///   stated: at least 30 s and 5 s are assumed.
-///
-/// # Errors
-///
-/// None today: what stands above is valid.
-pub fn stripe(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
+pub fn stripe(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("Stripe-Signature")
         .pairs("t", "v1", Encoding::Hex)
         .content([
@@ -62,12 +60,12 @@ pub fn stripe(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
             Component::Body,
         ])
         .secrets(SecretFormat::Text)
-        .build()?;
-    let event = Shape::new("event", ["/id"])?
-        .own_id()?
-        .test_ids(["evt_00000000000000"])?
-        .fingerprint(["/type", "/data"])?
-        .time("/created")?;
+        .known();
+    let event = KnownShape::new("event", ["/id"])
+        .own_id()
+        .test_ids(["evt_00000000000000"])
+        .fingerprint(["/type", "/data"])
+        .time("/created");
     let contract = SenderContract::new(
         RetrySchedule::Unstated {
             interval: Duration::from_secs(30),
@@ -75,13 +73,13 @@ pub fn stripe(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
         },
         RetriedStatuses::AllButSuccess,
     )
-    .with_redelivery_by_hand();
-    Ok(Provider::signed(
-        Name::new("stripe")?,
+    .redelivers_by_hand();
+    Provider::signed(
+        NAME,
         Verifier::new(scheme, keys),
-        EventRule::members([event])?,
+        EventRule::known([event]),
         contract,
-    ))
+    )
 }
 
 /// The endpoint's secrets as Stripe shows them, named `1`, `2` and so on in their order unless they
@@ -95,7 +93,7 @@ where
     I: IntoIterator,
     I::Item: NamedSecret,
 {
-    KeyRing::parse_of(&SecretFormat::Text, &[api_key], secrets)
+    KeyRing::of_provider("stripe", &SecretFormat::Text, &[api_key], secrets)
 }
 
 #[cfg(test)]
@@ -112,7 +110,7 @@ mod tests {
     const DOCUMENTED: &str = "t=1492774577,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd,v0=6ffbb59b2300aae63f272406069a9788598b792a944a07aba816edb039989a39";
 
     fn preset() -> Provider {
-        stripe(keys(["whsec_test_9f8e7d6c5b4a"]).unwrap()).unwrap()
+        stripe(keys(["whsec_test_9f8e7d6c5b4a"]).unwrap())
     }
 
     #[test]

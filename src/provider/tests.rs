@@ -56,16 +56,16 @@ pub(super) fn tokens() -> PathTokens {
 fn presets() -> [Provider; 10] {
     let secret = SigningSecret::from_text("whsec_test_9f8e7d6c5b4a").unwrap();
     [
-        blendfi(secret.clone()).unwrap(),
-        bloquo(Allowlist::parse(["192.0.2.1"]).unwrap()).unwrap(),
-        blox(tokens()).without_status_check().unwrap(),
-        bloque_accounts(tokens()).unwrap(),
-        bloque_payments(secret.clone()).unwrap(),
-        github(secret.clone()).unwrap(),
-        shopify(secret.clone()).unwrap(),
-        slack(secret.clone()).unwrap(),
-        standard_webhooks(Name::new("acme").unwrap(), secret.clone()).unwrap(),
-        stripe(secret).unwrap(),
+        blendfi(secret.clone()),
+        bloquo(Allowlist::parse(["192.0.2.1"]).unwrap()),
+        blox(tokens()).without_status_check(),
+        bloque_accounts(tokens()),
+        bloque_payments(secret.clone()),
+        github(secret.clone()),
+        shopify(secret.clone()),
+        slack(secret.clone()),
+        standard_webhooks(Name::new("acme").unwrap(), secret.clone()),
+        stripe(secret),
     ]
 }
 
@@ -197,7 +197,7 @@ fn what_a_sender_never_issues_is_refused_as_its_secret() {
     for (position, result) in refused.into_iter().enumerate() {
         let error = result.unwrap_err().to_string();
         assert!(
-            error.starts_with("signing secret: number 1: "),
+            error.contains("signing secret: number 1: "),
             "{position}: {error}"
         );
     }
@@ -225,6 +225,7 @@ fn keys_can_be_named_in_every_preset() {
         slack::keys(texts),
         shopify::keys(texts.map(|(name, text)| (name.to_owned(), text.to_owned()))),
         standard_webhooks::text_keys(texts),
+        bloque::keys(texts),
         KeyRing::parse(&SecretFormat::Text, texts),
     ] {
         assert_eq!(ring.unwrap().ids(), ["new".into(), "old".into()]);
@@ -237,6 +238,6 @@ fn keys_can_be_named_in_every_preset() {
     ]);
     assert_eq!(
         twice.unwrap_err().to_string(),
-        "signing secret: two keys are named \"a\""
+        "stripe: signing secret: two keys are named \"a\""
     );
 }

@@ -22,6 +22,11 @@ pub trait NamedSecret {
 
     /// The secret as it is written down.
     fn text(&self) -> &str;
+
+    /// The setting that it stands in, such as a variable of the environment, for error texts.
+    fn setting(&self) -> Option<&str> {
+        None
+    }
 }
 
 impl NamedSecret for str {
@@ -71,5 +76,9 @@ impl<T: NamedSecret + ?Sized> NamedSecret for &T {
 
     fn text(&self) -> &str {
         (**self).text()
+    }
+
+    fn setting(&self) -> Option<&str> {
+        (**self).setting()
     }
 }

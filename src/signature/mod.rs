@@ -1,7 +1,8 @@
 //! Proof by signature: a scheme as plain data, and the verifier that works by it.
 //!
 //! A [`Scheme`] says which headers carry the signature, how it is spelled and what it covers; a
-//! [`Verifier`] holds a scheme and a [`KeyRing`](crate::KeyRing) and needs no HTTP server. The
+//! [`Verifier`] holds a scheme and a [`KeyRing`](crate::KeyRing) and needs no HTTP server, and a
+//! [`Signer`] signs by the same scheme. The
 //! values below are the published example of the Standard Webhooks specification.
 //!
 //! ```
@@ -45,7 +46,6 @@ mod names;
 mod one_or_more;
 mod read;
 mod scheme;
-#[cfg(feature = "testing")]
 mod signer;
 mod stale_run;
 mod verifier;
@@ -55,7 +55,6 @@ pub use error::{SignatureError, SignatureErrorKind};
 pub use scheme::{Component, Scheme, SchemeBuilder};
 #[cfg(feature = "testing")]
 pub(crate) use signer::Content;
-#[cfg(feature = "testing")]
 pub use signer::Signer;
 pub(crate) use stale_run::StaleRun;
 pub use verifier::{Verification, Verified, Verifier};

@@ -136,6 +136,7 @@ impl Signer {
     }
 
     /// The header that the signed id stands in.
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn id_header(&self) -> Option<&HeaderName> {
         self.family()?.id.as_ref()
     }

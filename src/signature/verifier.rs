@@ -35,7 +35,7 @@ impl Verifier {
 
     /// The same verifier, accepting signed times this far from ours.
     #[must_use]
-    pub fn with_tolerance(self, tolerance: Tolerance) -> Self {
+    pub fn tolerance(self, tolerance: Tolerance) -> Self {
         let scheme = Scheme {
             tolerance,
             ..(*self.scheme).clone()

@@ -33,6 +33,8 @@ const DEFAULT_GRACE: Duration = Duration::from_secs(3_600);
 /// assert_eq!(check("192.0.2.7"), Admission::Allowed);
 /// assert_eq!(check("203.0.113.9"), Admission::Unresolved);
 ///
+/// assert_eq!(list.to_string(), "192.0.2.0/24, 2001:db8::1/128, hooks.example.com");
+///
 /// list.learn(&list.hosts()[0], ["203.0.113.9".parse().unwrap()], now);
 /// assert_eq!(check("203.0.113.9"), Admission::Allowed);
 /// assert_eq!(check("203.0.113.10"), Admission::Refused);
@@ -105,7 +107,7 @@ impl Allowlist {
     /// # Errors
     ///
     /// Less than a second, which no refresh could keep up with.
-    pub fn with_host_grace(self, grace: Duration) -> Result<Self, ConfigError> {
+    pub fn keep_answers_for(self, grace: Duration) -> Result<Self, ConfigError> {
         if grace < Duration::from_secs(1) {
             return Err(refused(format!(
                 "a host grace of {grace:?} is too short, at least 1s is needed"
@@ -161,7 +163,7 @@ impl Allowlist {
     }
 
     /// The host names in the list, which are to be resolved again and again, more often than the
-    /// [host grace](Self::with_host_grace).
+    /// [host grace](Self::keep_answers_for).
     pub fn hosts(&self) -> Vec<HostName> {
         self.read().answers.hosts().cloned().collect()
     }
@@ -237,6 +239,18 @@ where
 
 fn refused(message: impl Into<std::borrow::Cow<'static, str>>) -> ConfigError {
     ConfigError::new(ConfigErrorKind::Allowlist, message)
+}
+
+impl fmt::Display for Allowlist {
+    /// The networks and then the host names, as they are written in settings: overlapping networks
+    /// are one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.read();
+        let networks = state.networks.iter().map(ToString::to_string);
+        let hosts = state.answers.hosts().map(ToString::to_string);
+        let entries: Vec<_> = networks.chain(hosts).collect();
+        f.write_str(&entries.join(", "))
+    }
 }
 
 impl fmt::Debug for Allowlist {

@@ -44,7 +44,7 @@ impl TrustedProxies {
     }
 
     /// The proxies in these networks (`10.0.0.0/8`) and at these addresses (`127.0.0.1`), which
-    /// write `X-Forwarded-For` unless [set](Self::with_header).
+    /// write `X-Forwarded-For` unless [set](Self::header).
     ///
     /// # Errors
     ///
@@ -81,7 +81,7 @@ impl TrustedProxies {
     /// The same proxies, which write this header. It must be one that they overwrite or append to:
     /// one that they pass on untouched is the stranger's.
     #[must_use]
-    pub fn with_header(mut self, header: ForwardingHeader) -> Self {
+    pub fn header(mut self, header: ForwardingHeader) -> Self {
         self.header = header;
         self
     }

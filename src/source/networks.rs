@@ -119,6 +119,11 @@ impl Networks {
         Ok(Self(merged.into()))
     }
 
+    /// Each of them, in their order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &IpNet> {
+        self.0.iter()
+    }
+
     /// Whether one of the networks holds this address, which must be normalised.
     pub(super) fn contains(&self, address: IpAddr) -> bool {
         let after = self.0.partition_point(|net| net.network() <= address);

@@ -12,6 +12,7 @@ use super::token::Token;
 
 /// Asks for the right to handle an event.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Claim {
     /// The event.
     pub key: EventKey,
@@ -25,8 +26,28 @@ pub struct Claim {
     pub retention: Duration,
 }
 
+impl Claim {
+    /// A claim of this event under this token.
+    pub fn new(
+        key: EventKey,
+        token: Token,
+        fingerprint: Fingerprint,
+        lease: Duration,
+        retention: Duration,
+    ) -> Self {
+        Self {
+            key,
+            token,
+            fingerprint,
+            lease,
+            retention,
+        }
+    }
+}
+
 /// Asks for more time for a claim that is held.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Renew {
     /// The event.
     pub key: EventKey,
@@ -38,8 +59,21 @@ pub struct Renew {
     pub retention: Duration,
 }
 
+impl Renew {
+    /// A renewal of what was claimed under this token.
+    pub fn new(key: EventKey, token: Token, lease: Duration, retention: Duration) -> Self {
+        Self {
+            key,
+            token,
+            lease,
+            retention,
+        }
+    }
+}
+
 /// Says that an event was handled.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Complete {
     /// The event.
     pub key: EventKey,
@@ -57,8 +91,31 @@ pub struct Complete {
     pub retention: Duration,
 }
 
+impl Complete {
+    /// The end of what was claimed under this token and granted so.
+    pub fn new(
+        key: EventKey,
+        token: Token,
+        grant: Grant,
+        fingerprint: Fingerprint,
+        response: StoredResponse,
+        retention: Duration,
+    ) -> Self {
+        Self {
+            key,
+            token,
+            attempt: grant.attempt,
+            fence: grant.fence,
+            fingerprint,
+            response,
+            retention,
+        }
+    }
+}
+
 /// Says that handling failed and that another attempt may begin.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Release {
     /// The event.
     pub key: EventKey,
@@ -68,8 +125,28 @@ pub struct Release {
     pub retention: Duration,
 }
 
-/// What the handler answered, kept for copies.
+impl Release {
+    /// Gives back what was claimed under this token.
+    pub fn new(key: EventKey, token: Token, retention: Duration) -> Self {
+        Self {
+            key,
+            token,
+            retention,
+        }
+    }
+}
+
+/// What the handler answered, kept for duplicates.
+///
+/// ```
+/// use tower_webhook::store::{ContentType, StoredResponse};
+///
+/// let accepted = StoredResponse::new(202);
+/// let told = StoredResponse::new(200).body("{}").content_type(ContentType::new("application/json"));
+/// assert_eq!((accepted.body, told.status), (None, 200));
+/// ```
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StoredResponse {
     /// The status.
     pub status: u16,
@@ -78,6 +155,31 @@ pub struct StoredResponse {
     pub body: Option<Bytes>,
     /// What the body is, where the handler said so.
     pub content_type: Option<ContentType>,
+}
+
+impl StoredResponse {
+    /// An answer with this status and no body.
+    pub fn new(status: u16) -> Self {
+        Self {
+            status,
+            body: None,
+            content_type: None,
+        }
+    }
+
+    /// The same answer, with a body that is to be repeated.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = Some(body.into());
+        self
+    }
+
+    /// The same answer, with what its body is, where that is known.
+    #[must_use]
+    pub fn content_type(mut self, content_type: impl Into<Option<ContentType>>) -> Self {
+        self.content_type = content_type.into();
+        self
+    }
 }
 
 impl fmt::Debug for StoredResponse {

@@ -17,6 +17,9 @@
 //! instead: whether that is a duplicate or a conflict is for who asks to say. After a failure other
 //! content is taken, and [`Grant::corrected`] says so.
 //!
+//! The rules themselves are pure functions: [`record`] has them, and shows how a store calls or
+//! translates them.
+//!
 //! # What a store guarantees
 //!
 //! - **One holder.** At any time at most one token holds a live claim on a key.
@@ -56,13 +59,9 @@
 //! let fingerprint = Fingerprint::of(b"paid 100.50");
 //! let retention = Duration::from_secs(72 * 3_600);
 //! let delivery = || {
-//!     Ok::<_, tower_webhook::store::StoreError>(Claim {
-//!         key: key.clone(),
-//!         token: Token::random()?,
-//!         fingerprint,
-//!         lease: Duration::from_secs(15),
-//!         retention,
-//!     })
+//!     let lease = Duration::from_secs(15);
+//!     let claim = Claim::new(key.clone(), Token::random()?, fingerprint, lease, retention);
+//!     Ok::<_, tower_webhook::store::StoreError>(claim)
 //! };
 //!
 //! let first = delivery()?;
@@ -74,16 +73,9 @@
 //! // A copy arrives while the first delivery is being handled.
 //! assert_eq!(store.claim(&delivery()?).await?, ClaimOutcome::InProgress);
 //!
-//! let response = StoredResponse { status: 200, body: None, content_type: None };
-//! let complete = Complete {
-//!     key: key.clone(),
-//!     token: first.token,
-//!     attempt: grant.attempt,
-//!     fence: grant.fence,
-//!     fingerprint,
-//!     response: response.clone(),
-//!     retention,
-//! };
+//! let response = StoredResponse::new(200);
+//! let complete =
+//!     Complete::new(key.clone(), first.token, grant, fingerprint, response.clone(), retention);
 //! assert_eq!(store.complete(&complete).await?, Held::Held);
 //!
 //! // Another one arrives later.
@@ -99,10 +91,14 @@ mod error;
 pub mod fuzzing;
 mod identity;
 mod memory;
-mod record;
+pub mod record;
 #[cfg(feature = "redis")]
 mod redis;
 mod shared;
+#[cfg(feature = "sqlite")]
+mod sql;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod token;
 
 use std::future::Future;
@@ -114,6 +110,10 @@ use crate::event::{EventKey, Name};
 pub use self::redis::{
     RedisConnectError, RedisConnectErrorKind, RedisConnection, RedisFinding, RedisReport,
     RedisSetting, RedisStore, RedisStoreBuilder, RedisVerdict,
+};
+#[cfg(feature = "sqlite")]
+pub use self::sqlite::{
+    SqliteConnectError, SqliteConnectErrorKind, SqliteStore, SqliteStoreBuilder,
 };
 pub use command::{
     Claim, ClaimOutcome, Complete, ContentType, Counts, Grant, Held, RecordState, RecordView,

@@ -1,7 +1,61 @@
 //! The rules of the record: state, command and time in, next state and outcome out.
 //!
-//! Nothing else decides. The memory store calls these functions; the scripts of other stores are
-//! their translation and are tested against them.
+//! Nothing else decides. `MemoryStore` calls these functions; the scripts and statements of other
+//! stores are their translation, and are tested against them. They are pure: no store, no clock and
+//! no randomness but what they are given.
+//!
+//! A store of your own calls [`Command::apply`] where it can hold a record still meanwhile, or says
+//! the same in the words of its database:
+//!
+//! 1. The record of the command's key is read, and `now` from the store's own clock.
+//! 2. `apply` says what is to be written, and the outcome. Where nothing is to be written, the
+//!    record stays as it is.
+//! 3. Both happen as one step, or not at all.
+//!
+//! A record that is no longer [kept](Record::is_kept) counts as absent, and may be dropped.
+//!
+//! ```
+//! use std::collections::HashMap;
+//! use std::time::Duration;
+//! use tower_webhook::store::record::{Command, Record};
+//! use tower_webhook::store::{Claim, ClaimOutcome, Complete, Held, StoredResponse, Token};
+//! use tower_webhook::{EventKey, Fingerprint, Name, UnixTime};
+//!
+//! /// A store in the making: one step, under whatever holds the record still.
+//! fn step<C: Command>(
+//!     records: &mut HashMap<EventKey, Record>,
+//!     command: &C,
+//!     now: UnixTime,
+//! ) -> C::Outcome {
+//!     let step = command.apply(records.get(command.key()), now);
+//!     if let Some(record) = step.write {
+//!         records.insert(command.key().clone(), record);
+//!     }
+//!     step.outcome
+//! }
+//!
+//! let mut records = HashMap::new();
+//! let key = EventKey::new(Name::new("acme")?, ["evt_1"])?;
+//! let (paid, day) = (Fingerprint::of(b"paid"), Duration::from_secs(86_400));
+//! let (ours, theirs) = (Token::from_bytes([1; 16]), Token::from_bytes([2; 16]));
+//! let claim = |token| Claim::new(key.clone(), token, paid, Duration::from_secs(15), day);
+//!
+//! let start = UnixTime::from_secs(1_777_899_600);
+//! let ClaimOutcome::Claimed(grant) = step(&mut records, &claim(ours), start) else {
+//!     return Err("a new event is granted".into());
+//! };
+//! assert_eq!(step(&mut records, &claim(theirs), start), ClaimOutcome::InProgress);
+//!
+//! // The lease is over, nobody else has claimed: the holder still holds, and completes.
+//! let late = UnixTime::from_secs(1_777_899_700);
+//! let done = Complete::new(key.clone(), ours, grant, paid, StoredResponse::new(200), day);
+//! assert_eq!(step(&mut records, &done, late), Held::Held);
+//! let answer = ClaimOutcome::Done(StoredResponse::new(200));
+//! assert_eq!(step(&mut records, &claim(theirs), late), answer);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! `testing::check_store` of the feature `testing` finds out whether a translation is right.
 
 use std::time::Duration;
 
@@ -16,20 +70,28 @@ use super::token::Token;
 
 /// What is kept of one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Record {
-    pub(crate) state: State,
-    pub(crate) attempt: u32,
-    pub(crate) fence: u64,
+#[non_exhaustive]
+pub struct Record {
+    /// How far the event got, and by whom.
+    pub state: State,
+    /// How many attempts were begun.
+    pub attempt: u32,
+    /// The fence of the last attempt.
+    pub fence: u64,
     /// What was claimed or completed last; other content is refused while it is claimed, and once
     /// done. None where an earlier version of this crate claimed before the event was confirmed.
-    pub(crate) fingerprint: Option<Fingerprint>,
+    pub fingerprint: Option<Fingerprint>,
     /// From this moment on the record counts as absent.
-    pub(crate) kept_until: UnixTime,
+    pub kept_until: UnixTime,
 }
 
+/// How far an event got, and by whom: what only a claim's holder may change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum State {
+#[non_exhaustive]
+pub enum State {
+    /// Someone is at work on it, or was when the lease ended.
     Claimed {
+        /// Whose claim it is.
         token: Token,
         /// From this moment on anyone may claim; until someone does, the holder still holds.
         lease_ends: UnixTime,
@@ -38,17 +100,40 @@ pub(crate) enum State {
         /// Kept so that a claim that is sent again gets the answer of the first time.
         corrected: bool,
     },
+    /// It was handled.
     Done {
+        /// Who has completed it, so that the command can be sent again.
         token: Token,
+        /// What duplicates are answered with.
         response: StoredResponse,
     },
+    /// The last attempt failed.
     Released {
+        /// Who has given it back, so that the command can be sent again.
         token: Token,
     },
 }
 
 impl Record {
-    pub(crate) fn is_kept(&self, now: UnixTime) -> bool {
+    /// A record as a store has read it back.
+    pub fn new(
+        state: State,
+        attempt: u32,
+        fence: u64,
+        fingerprint: Option<Fingerprint>,
+        kept_until: UnixTime,
+    ) -> Self {
+        Self {
+            state,
+            attempt,
+            fence,
+            fingerprint,
+            kept_until,
+        }
+    }
+
+    /// Whether it still counts: whether its retention lasts.
+    pub fn is_kept(&self, now: UnixTime) -> bool {
         self.kept_until > now
     }
 
@@ -74,7 +159,8 @@ impl Record {
         }
     }
 
-    pub(crate) fn view(&self, key: EventKey, now: UnixTime) -> RecordView {
+    /// What [`Store::lookup`](super::Store::lookup) tells of it.
+    pub fn view(&self, key: EventKey, now: UnixTime) -> RecordView {
         let state = self.public_state(now);
         let mut view = RecordView::new(key, state, self.attempt, self.fence, self.kept_until);
         view.fingerprint = self.fingerprint;
@@ -112,10 +198,12 @@ impl Record {
 
 /// What a command comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Step<O> {
+#[non_exhaustive]
+pub struct Step<O> {
     /// The record from now on; `None` leaves everything as it is.
-    pub(crate) write: Option<Record>,
-    pub(crate) outcome: O,
+    pub write: Option<Record>,
+    /// What whoever sent the command is told.
+    pub outcome: O,
 }
 
 impl<O> Step<O> {
@@ -134,14 +222,28 @@ impl<O> Step<O> {
     }
 }
 
-/// A command on one record.
-pub(crate) trait Command {
+/// A command on one record: [`Claim`], [`Complete`], [`Release`] or [`Renew`].
+///
+/// It is implemented by the commands of this crate alone.
+pub trait Command: sealed::Sealed {
+    /// What the command is answered with.
     type Outcome;
 
+    /// The key of the record that it is about.
     fn key(&self) -> &EventKey;
 
-    /// What the command comes to on this record at this time.
+    /// What the command comes to on this record, if there is one, at this time of the store's clock.
     fn apply(&self, record: Option<&Record>, now: UnixTime) -> Step<Self::Outcome>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+
+    impl Sealed for super::Claim {}
+    impl Sealed for super::Complete {}
+    impl Sealed for super::Release {}
+    impl Sealed for super::Renew {}
+    impl Sealed for super::Look<'_> {}
 }
 
 fn kept(record: Option<&Record>, now: UnixTime) -> Option<&Record> {

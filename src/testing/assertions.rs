@@ -1,4 +1,4 @@
-use http::Response;
+use http::{Response, StatusCode};
 
 use crate::reason::Reason;
 use crate::rejection::Rejection;
@@ -18,7 +18,7 @@ pub fn assert_rejected<B>(response: &Response<B>, reason: Reason) {
     assert!(
         found.is_some_and(|rejection| rejection.reason() == reason),
         "not refused as {reason} but {} with status {status}",
-        told(found),
+        told(found, status),
     );
 }
 
@@ -35,7 +35,7 @@ pub fn assert_handled<B>(response: &Response<B>) {
     assert!(
         found.is_none() && status.is_success(),
         "not handled but {} with status {status}",
-        told(found),
+        told(found, status),
     );
 }
 
@@ -49,19 +49,24 @@ pub fn assert_copy<B>(response: &Response<B>) {
     assert_rejected(response, Reason::AlreadyDone);
 }
 
-fn told(found: Option<&Rejection>) -> String {
-    found.map_or_else(
-        || "answered by the handler".to_owned(),
-        |rejection| format!("refused as {}", rejection.reason()),
-    )
+/// What a response says of who gave it. A router that finds no route, or none for the method, says
+/// so without any layer.
+fn told(found: Option<&Rejection>, status: StatusCode) -> String {
+    match (found, status) {
+        (Some(rejection), _) => format!("refused as {}", rejection.reason()),
+        (None, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) => {
+            "answered by the router or the handler (no webhook layer saw this request: wrong path, or \
+             layer missing?)"
+                .to_owned()
+        }
+        (None, _) => "answered by the handler (or is the webhook layer missing?)".to_owned(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::panic::catch_unwind;
     use std::time::Duration;
-
-    use http::StatusCode;
 
     use super::*;
     use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract};
@@ -96,7 +101,8 @@ mod tests {
             },
         );
         fails(
-            "not refused as already_done but answered by the handler with status 200 OK",
+            "not refused as already_done but answered by the handler (or is the webhook layer missing?) \
+             with status 200 OK",
             || assert_copy(&Response::new(())),
         );
         fails(
@@ -104,7 +110,17 @@ mod tests {
             || assert_handled(&rejected(Reason::AlreadyDone)),
         );
         fails(
-            "not handled but answered by the handler with status 500 Internal Server Error",
+            "not handled but answered by the router or the handler (no webhook layer saw this request: \
+             wrong path, or layer missing?) with status 404 Not Found",
+            || {
+                let mut response = Response::new(());
+                *response.status_mut() = StatusCode::NOT_FOUND;
+                assert_handled(&response);
+            },
+        );
+        fails(
+            "not handled but answered by the handler (or is the webhook layer missing?) with status \
+             500 Internal Server Error",
             || {
                 let mut response = Response::new(());
                 *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;

@@ -39,7 +39,7 @@ const PORT: u16 = 50_000;
 /// use tower_webhook::testing::{Sample, TestDelivery};
 /// use tower_webhook::{PathTokens, UnixTime};
 ///
-/// let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?)?;
+/// let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?);
 /// let delivery = TestDelivery::new(&blendfi, Sample::BlendFi.body(7)).to("/webhooks/blendfi");
 /// let request: Request<Bytes> = delivery.request()?;
 /// assert_eq!(request.headers()["x-blendfi-event-id"], "evt_00000000000000000000000007");
@@ -50,12 +50,12 @@ const PORT: u16 = 50_000;
 ///     blendfi.verifier().unwrap().verify(&parts.headers, &body, UnixTime::now())
 /// };
 /// assert!(verify(delivery.clone()).is_ok());
-/// assert!(verify(delivery.clone().with_body_changed()).is_err());
+/// assert!(verify(delivery.clone().body_changed()).is_err());
 /// assert!(verify(delivery.aged(Duration::from_secs(400))).unwrap_err().is_stale());
 ///
 /// // BLOX signs nothing: its URL ends in a token.
 /// let token = "3f9d1c0b7a5e48d26c90b1f4a7e35d82";
-/// let blox = provider::blox(PathTokens::parse([token])?).without_status_check()?;
+/// let blox = provider::blox(PathTokens::parse([token])?).without_status_check();
 /// let delivery = TestDelivery::new(&blox, Sample::Blox.body(7)).to("/webhooks/blox").token(token);
 /// assert_eq!(delivery.request::<Bytes>()?.uri(), &*format!("/webhooks/blox/{token}"));
 /// # Ok::<(), tower_webhook::ConfigError>(())
@@ -159,44 +159,44 @@ impl TestDelivery {
     }
 
     /// Signs this text as time, whatever it is: the signature is right, the timestamp may not be.
-    pub fn with_timestamp(mut self, text: &str) -> Self {
+    pub fn timestamp(mut self, text: &str) -> Self {
         self.timestamp = Some(text.to_owned());
         self
     }
 
     /// Tells another time than was signed: one second later, or one more digit where it is no
     /// number.
-    pub fn with_timestamp_changed(mut self) -> Self {
+    pub fn timestamp_changed(mut self) -> Self {
         self.tampers.timestamp = true;
         self
     }
 
     /// Signs with a secret that no receiver has.
-    pub fn with_wrong_secret(mut self) -> Self {
+    pub fn wrong_secret(mut self) -> Self {
         self.tampers.secret = true;
         self
     }
 
     /// Changes one bit of the signature: it is written as it should be, and is not the right one.
-    pub fn with_signature_changed(mut self) -> Self {
+    pub fn signature_changed(mut self) -> Self {
         self.tampers.signature = true;
         self
     }
 
     /// Sends it to a path with a token that no receiver has.
-    pub fn with_wrong_token(mut self) -> Self {
+    pub fn wrong_token(mut self) -> Self {
         self.tampers.token = true;
         self
     }
 
     /// Adds a space to the body after it was signed: the same JSON, other bytes.
-    pub fn with_body_changed(mut self) -> Self {
+    pub fn body_changed(mut self) -> Self {
         self.tampers.body = true;
         self
     }
 
     /// Tells this id in the header for it, whatever was signed and whatever the body says.
-    pub fn with_header_id(mut self, id: &str) -> Self {
+    pub fn header_id(mut self, id: &str) -> Self {
         self.tampers.header_id = Some(id.to_owned());
         self
     }
@@ -208,19 +208,19 @@ impl TestDelivery {
     }
 
     /// Uses another method than POST.
-    pub fn with_method(mut self, method: Method) -> Self {
+    pub fn method(mut self, method: Method) -> Self {
         self.method = method;
         self
     }
 
     /// Sets this header instead of what would stand there.
-    pub fn with_header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         (self.edits).push(Edit::Set(name.to_owned(), value.as_ref().to_vec()));
         self
     }
 
     /// Adds a line of this header to what stands there.
-    pub fn with_another_header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+    pub fn another_header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         (self.edits).push(Edit::Add(name.to_owned(), value.as_ref().to_vec()));
         self
     }
@@ -274,7 +274,7 @@ impl TestDelivery {
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?)?;
+    /// let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?);
     /// let webhook = Webhook::new(blendfi.clone());
     /// let on_event = || async { StatusCode::NO_CONTENT };
     /// let app = Router::new().route("/hooks", post(on_event).layer(webhook.layer()?));
@@ -284,7 +284,7 @@ impl TestDelivery {
     ///
     /// let delivery = TestDelivery::new(&blendfi, Sample::BlendFi.body(1));
     /// assert_eq!(delivery.send_to(&url).await?.status(), StatusCode::NO_CONTENT);
-    /// let forged = delivery.with_wrong_secret();
+    /// let forged = delivery.wrong_secret();
     /// assert_eq!(forged.send_to(&url).await?.status(), StatusCode::UNAUTHORIZED);
     /// # Ok(())
     /// # }

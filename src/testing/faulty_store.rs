@@ -24,13 +24,13 @@ use crate::store::{
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = FaultyStore::new(MemoryStore::new());
-/// let claim = Claim {
-///     key: EventKey::new(Name::new("acme")?, ["evt_1"])?,
-///     token: Token::random()?,
-///     fingerprint: Fingerprint::of(b"paid"),
-///     lease: Duration::from_secs(15),
-///     retention: Duration::from_secs(3_600),
-/// };
+/// let claim = Claim::new(
+///     EventKey::new(Name::new("acme")?, ["evt_1"])?,
+///     Token::random()?,
+///     Fingerprint::of(b"paid"),
+///     Duration::from_secs(15),
+///     Duration::from_secs(3_600),
+/// );
 ///
 /// // The first claim takes effect, but its reply is lost.
 /// store.inject(Fault::lose_reply().on(Operation::Claim).times(1));

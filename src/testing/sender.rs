@@ -54,7 +54,7 @@ use crate::error::ConfigError;
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let clock = TokioClock::default();
-/// let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?)?;
+/// let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?);
 /// let webhook = Webhook::new(blendfi.clone()).clock(clock.clone());
 /// let service = ServiceBuilder::new().layer(webhook.layer()?).service(service_fn(on_event));
 ///
@@ -128,19 +128,38 @@ impl Sender {
     /// Delivers these events, each until it is acknowledged or given up, and tells what became of
     /// each, in their order.
     ///
-    /// An error of the service counts as a connection that broke.
+    /// An error of the service counts as a connection that broke. An axum router is such a service;
+    /// one that takes another body gets it by `map_request` of `tower::ServiceExt`.
+    ///
+    /// ```
+    /// use axum::{Router, http::StatusCode, routing::post};
+    /// use tower_webhook::Webhook;
+    /// use tower_webhook::provider::{self, blendfi};
+    /// use tower_webhook::testing::{Sample, Sender, TestDelivery};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?);
+    /// let webhook = Webhook::new(blendfi.clone()).layer()?;
+    /// let app = Router::new().route("/", post(|| async { StatusCode::OK }).layer(webhook));
+    ///
+    /// let sender = Sender::new(blendfi.contract().clone());
+    /// let event = TestDelivery::new(&blendfi, Sample::BlendFi.body(1));
+    /// assert_eq!(sender.deliver(app, [event]).await?.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
     /// A delivery of which no request can be made: see [`TestDelivery::request`].
-    pub async fn deliver<S, B, RB>(
+    pub async fn deliver<S, RB>(
         &self,
         service: S,
         events: impl IntoIterator<Item = TestDelivery>,
     ) -> Result<Vec<History>, ConfigError>
     where
-        S: Service<Request<B>, Response = Response<RB>> + Clone,
-        B: From<Bytes>,
+        S: Service<Request<Full<Bytes>>, Response = Response<RB>> + Clone,
     {
         let begun = Instant::now();
         let mut seeds = Random::new(self.seed);
@@ -174,7 +193,7 @@ impl Sender {
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?)?;
+    /// let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?);
     /// let webhook = Webhook::new(blendfi.clone());
     /// let app = Router::new().route("/hooks", post(on_event).layer(webhook.layer()?));
     /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
@@ -208,7 +227,7 @@ impl Sender {
         self.deliver(ToUrl, events).await
     }
 
-    async fn deliver_one<S, B, RB>(
+    async fn deliver_one<S, RB>(
         &self,
         service: S,
         event: TestDelivery,
@@ -216,8 +235,7 @@ impl Sender {
         mut waits: Waits,
     ) -> Result<History, ConfigError>
     where
-        S: Service<Request<B>, Response = Response<RB>> + Clone,
-        B: From<Bytes>,
+        S: Service<Request<Full<Bytes>>, Response = Response<RB>> + Clone,
     {
         let mut attempts = Vec::new();
         let mut next = first;

@@ -233,13 +233,13 @@ async fn a_checkout_of_blox_runs_when_its_api_says_the_same() {
                     ("down", 1) => Err("the API is down"),
                     ("pending", _) => Ok(found("PENDING")),
                     ("failed", _) => Ok(found("FAILED")),
-                    ("priced", _) => Ok(completed.with_amount(Decimal::parse("15000").unwrap())),
+                    ("priced", _) => Ok(completed.amount(Decimal::parse("15000").unwrap())),
                     _ => Ok(completed),
                 }
             }
         }
     };
-    let blox = provider::blox(tokens()).status_check(api).unwrap();
+    let blox = provider::blox(tokens()).status_check(api);
     let webhook = Webhook::new(answering_in(SECOND, blox))
         .clock(clock())
         .dedupe(store.clone());

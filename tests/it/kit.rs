@@ -24,7 +24,7 @@ const SECRET: &str = "whsec_test_9f8e7d6c5b4a";
 const TOKEN: &str = "3f9d1c0b7a5e48d26c90b1f4";
 
 fn blendfi() -> Provider {
-    provider::blendfi(provider::blendfi::keys([SECRET]).unwrap()).unwrap()
+    provider::blendfi(provider::blendfi::keys([SECRET]).unwrap())
 }
 
 fn bytes_of(mac: &str) -> Vec<u8> {
@@ -47,25 +47,25 @@ fn every_sample_is_signed_as_openssl_signs_it() {
         }),
         (
             Sample::BloquePayment,
-            provider::bloque_payments(text()).unwrap(),
+            provider::bloque_payments(text()),
             "x-bloque-signature",
             |body| hmac_sha256(SECRET, body),
         ),
         (
             Sample::GitHub,
-            provider::github(github::keys([SECRET]).unwrap()).unwrap(),
+            provider::github(github::keys([SECRET]).unwrap()),
             "x-hub-signature-256",
             |body| format!("sha256={}", hmac_sha256(SECRET, body)),
         ),
         (
             Sample::Shopify,
-            provider::shopify(shopify::keys([SECRET]).unwrap()).unwrap(),
+            provider::shopify(shopify::keys([SECRET]).unwrap()),
             "x-shopify-hmac-sha256",
             |body| BASE64.encode(&bytes_of(&hmac_sha256(SECRET, body))),
         ),
         (
             Sample::Slack,
-            provider::slack(slack::keys([SECRET]).unwrap()).unwrap(),
+            provider::slack(slack::keys([SECRET]).unwrap()),
             "x-slack-signature",
             |body| {
                 let mac = hmac_sha256(SECRET, format!("v0:1777899600:{body}"));
@@ -74,7 +74,7 @@ fn every_sample_is_signed_as_openssl_signs_it() {
         ),
         (
             Sample::StandardWebhooks,
-            standard().unwrap(),
+            standard(),
             "webhook-signature",
             |body| {
                 let secret = BASE64.decode(b"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
@@ -84,7 +84,7 @@ fn every_sample_is_signed_as_openssl_signs_it() {
         ),
         (
             Sample::Stripe,
-            provider::stripe(stripe::keys([SECRET]).unwrap()).unwrap(),
+            provider::stripe(stripe::keys([SECRET]).unwrap()),
             "stripe-signature",
             |body| {
                 let mac = hmac_sha256(SECRET, format!("1777899600.{body}"));
@@ -120,7 +120,7 @@ async fn serve(provider: &Provider, route: &str) -> Server {
 #[tokio::test]
 async fn a_delivery_goes_to_a_url_with_everything_it_has() {
     let tokens = || PathTokens::parse([TOKEN]).unwrap();
-    let blox = provider::blox(tokens()).without_status_check().unwrap();
+    let blox = provider::blox(tokens()).without_status_check();
     let server = serve(&blox, "/hooks/{token}").await;
     let url = format!("http://{}/hooks", server.address);
     let right = TestDelivery::new(&blox, Sample::Blox.body(1)).token(TOKEN);
@@ -130,11 +130,11 @@ async fn a_delivery_goes_to_a_url_with_everything_it_has() {
     assert_eq!(status(&right).await, StatusCode::CREATED);
     let copy = right.send_to(&url).await.unwrap();
     assert_eq!(copy.headers()["idempotent-replayed"], "true");
-    let wrong = right.with_wrong_token();
+    let wrong = right.wrong_token();
     assert_eq!(status(&wrong).await, StatusCode::NOT_FOUND);
 
     // An address of this machine is the one that the receiver sees.
-    let bloquo = provider::bloquo(Allowlist::parse(["127.0.0.7"]).unwrap()).unwrap();
+    let bloquo = provider::bloquo(Allowlist::parse(["127.0.0.7"]).unwrap());
     let server = serve(&bloquo, "/").await;
     let url = format!("http://{}/", server.address);
     let right = TestDelivery::new(&bloquo, Sample::Bloquo.body(1));
@@ -240,8 +240,8 @@ async fn what_gets_no_answer_says_why() {
     server.await.unwrap();
 
     let contract = blendfi().contract().clone();
-    let hasty = contract.with_time_to_answer(Duration::from_millis(50));
-    let hasty = TestDelivery::new(&blendfi().with_contract(hasty), Sample::BlendFi.body(1));
+    let hasty = contract.waits(Duration::from_millis(50));
+    let hasty = TestDelivery::new(&blendfi().replace_contract(hasty), Sample::BlendFi.body(1));
     let (url, server) = answering(None).await;
     let text = "no answer within the sender's time: ";
     refused(&hasty, &url, SendErrorKind::TimedOut, text).await;
@@ -263,7 +263,7 @@ async fn a_sender_retries_over_http_as_its_profile_says() {
         assert_eq!(statuses, [502, 201]);
         assert_eq!(history.end(), End::Acknowledged);
     }
-    let forged = [event(21).with_wrong_secret()];
+    let forged = [event(21).wrong_secret()];
     let refused = sender.deliver_to(&url, forged).await.unwrap().remove(0);
     assert_eq!(refused.statuses().count(), 1);
     assert_eq!(refused.end(), End::Final);

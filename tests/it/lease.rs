@@ -103,13 +103,13 @@ async fn a_lost_lease_is_told_to_its_handler_and_its_completion_changes_nothing(
     stage.begun(1).await;
     // An operator forgets the record, and somebody else claims the event.
     assert!(store.forget(&key("evt_1")).await.unwrap());
-    let other = Claim {
-        key: key("evt_1"),
-        token: Token::random().unwrap(),
-        fingerprint: Fingerprint::of(b"whatever it means there"),
-        lease: 30 * SECOND,
-        retention: 600 * SECOND,
-    };
+    let other = Claim::new(
+        key("evt_1"),
+        Token::random().unwrap(),
+        Fingerprint::of(b"whatever it means there"),
+        30 * SECOND,
+        600 * SECOND,
+    );
     let ClaimOutcome::Claimed(grant) = store.claim(&other).await.unwrap() else {
         panic!("a forgotten event is granted");
     };
@@ -123,19 +123,14 @@ async fn a_lost_lease_is_told_to_its_handler_and_its_completion_changes_nothing(
         "the other's claim stands"
     );
 
-    let done = Complete {
-        key: other.key.clone(),
-        token: other.token,
-        attempt: grant.attempt,
-        fence: grant.fence,
-        fingerprint: other.fingerprint,
-        response: StoredResponse {
-            status: 200,
-            body: None,
-            content_type: None,
-        },
-        retention: other.retention,
-    };
+    let done = Complete::new(
+        other.key.clone(),
+        other.token,
+        grant,
+        other.fingerprint,
+        StoredResponse::new(200),
+        other.retention,
+    );
     assert_eq!(store.complete(&done).await.unwrap(), Held::Held);
     let again = event("evt_1", "{}").send(address).await;
     assert!(again.is_replayed(), "whatever it meant to the other one");
@@ -225,13 +220,13 @@ async fn a_dead_receivers_event_is_taken_over_when_its_lease_is_over() {
     event("evt_1", "{}").send(server.address).await;
     let view = record(&elsewhere, &key("evt_1")).await.unwrap();
     // A receiver that claimed, and died.
-    let dead = Claim {
-        key: key("evt_1"),
-        token: Token::random().unwrap(),
-        fingerprint: view.fingerprint.unwrap(),
-        lease: 2 * SECOND,
-        retention: 600 * SECOND,
-    };
+    let dead = Claim::new(
+        key("evt_1"),
+        Token::random().unwrap(),
+        view.fingerprint.unwrap(),
+        2 * SECOND,
+        600 * SECOND,
+    );
     store.claim(&dead).await.unwrap();
     let handler = {
         let stage = stage.clone();

@@ -42,7 +42,7 @@ async fn send(app: &Router, path: &str) -> Response<Body> {
 
 #[tokio::test]
 async fn a_token_that_another_gate_took_is_no_token_of_ours() {
-    let provider = provider::blox(tokens(OURS)).without_status_check().unwrap();
+    let provider = provider::blox(tokens(OURS)).without_status_check();
     let endpoint = EndpointConfig::new(provider.name().clone(), provider.contract().clone());
     let store = MemoryStore::new();
     let webhook = Webhook::new(provider).dedupe(store.clone());
@@ -78,7 +78,7 @@ impl Observer for Log {
 
 #[tokio::test]
 async fn an_address_that_a_wider_list_lets_in_is_asked_for_again_and_named_when_refused() {
-    let provider = provider::bloquo(Allowlist::parse(["10.1.2.3"]).unwrap()).unwrap();
+    let provider = provider::bloquo(Allowlist::parse(["10.1.2.3"]).unwrap());
     let endpoint = EndpointConfig::new(provider.name().clone(), provider.contract().clone());
     let log = Log::default();
     let webhook = Webhook::new(provider).observer(log.clone());
@@ -97,7 +97,7 @@ async fn an_address_that_a_wider_list_lets_in_is_asked_for_again_and_named_when_
 async fn checks_add_up() {
     let failed =
         |id: String| async { Ok::<_, std::io::Error>(blox::CheckoutStatus::new(id, "FAILED")) };
-    let provider = provider::blox(tokens(OURS)).status_check(failed).unwrap();
+    let provider = provider::blox(tokens(OURS)).status_check(failed);
     let store = MemoryStore::new();
     let is_ours = |_: Unconfirmed| async { Confirmation::Confirmed };
     let webhook = Webhook::new(provider)
@@ -138,7 +138,7 @@ fn hasty() -> Provider {
         Name::new("blox").unwrap(),
         tokens(OURS),
         rule.unwrap(),
-        contract.with_time_to_answer(Duration::from_secs(1)),
+        contract.waits(Duration::from_secs(1)),
     )
 }
 

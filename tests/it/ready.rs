@@ -133,8 +133,7 @@ async fn strangers_that_send_no_body_take_no_place_of_a_limit() {
 #[tokio::test]
 async fn strangers_that_send_no_body_take_no_place_behind_a_gate() {
     let seen = Recorder::new();
-    let contract =
-        SenderContract::new(RetrySchedule::Never, RetriedStatuses::None).with_time_to_answer(LONG);
+    let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None).waits(LONG);
     let endpoint = EndpointConfig::new(Name::new("blendfi").unwrap(), contract)
         .clock(clock())
         .observer(seen.clone());
@@ -489,7 +488,7 @@ async fn a_gate_waits_for_a_place_until_its_deadline_and_others_pass_it_by() {
         attempts: 3,
     };
     let contract = SenderContract::new(schedule, RetriedStatuses::AllButSuccess)
-        .with_time_to_answer(Duration::from_secs(10));
+        .waits(Duration::from_secs(10));
     let endpoint = EndpointConfig::new(Name::new("acme").unwrap(), contract);
     let service = ServiceBuilder::new()
         .layer(

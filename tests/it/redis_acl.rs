@@ -93,12 +93,12 @@ async fn does_most(builder: RedisStoreBuilder, run: &str) -> Result<RedisStore, 
             claim(&format!("{run}_failed_{number}")),
         );
         let grant = granted(&store, &done).await?;
-        let renew = Renew {
-            key: done.key.clone(),
-            token: done.token,
-            lease: crate::commands::LONG,
-            retention: crate::commands::LONG,
-        };
+        let renew = Renew::new(
+            done.key.clone(),
+            done.token,
+            crate::commands::LONG,
+            crate::commands::LONG,
+        );
         let held = store.renew(&[renew]).await.map_err(text)?;
         right("renew", held == [Held::Held])?;
         store

@@ -12,13 +12,13 @@ use tower_webhook::{EventKey, Fingerprint, Name};
 const LONG: Duration = Duration::from_secs(600);
 
 fn claim(part: &str) -> Claim {
-    Claim {
-        key: EventKey::new(Name::new("acme").unwrap(), [part]).unwrap(),
-        token: Token::random().unwrap(),
-        fingerprint: Fingerprint::of(b"a"),
-        lease: LONG,
-        retention: LONG,
-    }
+    Claim::new(
+        EventKey::new(Name::new("acme").unwrap(), [part]).unwrap(),
+        Token::random().unwrap(),
+        Fingerprint::of(b"a"),
+        LONG,
+        LONG,
+    )
 }
 
 #[track_caller]
@@ -76,34 +76,21 @@ async fn works(store: &RedisStore) {
     let grant = granted(store.claim(&done).await.unwrap());
     assert_eq!(grant.attempt, 1);
     granted(store.claim(&failed).await.unwrap());
-    let renewals = [&done, &failed].map(|claim| Renew {
-        key: claim.key.clone(),
-        token: claim.token,
-        lease: LONG,
-        retention: LONG,
-    });
+    let renewals =
+        [&done, &failed].map(|claim| Renew::new(claim.key.clone(), claim.token, LONG, LONG));
     let renewed = store.renew(&renewals).await.unwrap();
     assert_eq!(renewed, [Held::Held, Held::Held]);
-    let response = StoredResponse {
-        status: 200,
-        body: None,
-        content_type: None,
-    };
-    let complete = Complete {
-        key: done.key.clone(),
-        token: done.token,
-        attempt: grant.attempt,
-        fence: grant.fence,
-        fingerprint: done.fingerprint,
-        response: response.clone(),
-        retention: LONG,
-    };
+    let response = StoredResponse::new(200);
+    let complete = Complete::new(
+        done.key.clone(),
+        done.token,
+        grant,
+        done.fingerprint,
+        response.clone(),
+        LONG,
+    );
     assert_eq!(store.complete(&complete).await.unwrap(), Held::Held);
-    let release = Release {
-        key: failed.key.clone(),
-        token: failed.token,
-        retention: LONG,
-    };
+    let release = Release::new(failed.key.clone(), failed.token, LONG);
     assert_eq!(store.release(&release).await.unwrap(), Held::Held);
     store.wait(&failed.key, LONG).await;
     let copy = store.claim(&claim("done")).await.unwrap();

@@ -440,7 +440,7 @@ async fn a_frozen_redis_costs_a_delivery_the_stores_deadline_and_a_refusal_nothi
     let by_path = behind(Preset::Blox.provider());
     let by_path = Preset::Blox.serve(&by_path, it.stage.handler()).await;
     let elsewhere = Allowlist::parse(["192.0.2.1"]).unwrap();
-    let by_address = behind(provider::bloquo(elsewhere).unwrap());
+    let by_address = behind(provider::bloquo(elsewhere));
     let by_address = Preset::Bloquo.serve(&by_address, it.stage.handler()).await;
     let wrong_path = Preset::Blox
         .delivery(1)

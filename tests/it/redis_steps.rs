@@ -18,13 +18,13 @@ async fn store(server: &Server) -> RedisStore {
 }
 
 fn claim(id: &str) -> Claim {
-    Claim {
-        key: EventKey::new(Name::new("acme").unwrap(), [id]).unwrap(),
-        token: Token::random().unwrap(),
-        fingerprint: Fingerprint::of(b"a"),
-        lease: LEASE,
-        retention: Duration::from_secs(72 * 3_600),
-    }
+    Claim::new(
+        EventKey::new(Name::new("acme").unwrap(), [id]).unwrap(),
+        Token::random().unwrap(),
+        Fingerprint::of(b"a"),
+        LEASE,
+        Duration::from_secs(72 * 3_600),
+    )
 }
 
 async fn attempt(store: &RedisStore, claim: &Claim) -> Option<u32> {
@@ -66,12 +66,8 @@ async fn a_holder_that_a_step_forward_has_cost_its_lease_is_told_at_its_next_ren
     assert_eq!(attempt(&store, &first).await, Some(1));
     server.set_clock(20);
     assert_eq!(attempt(&store, &second).await, Some(2));
-    let renew = |claim: &Claim| Renew {
-        key: claim.key.clone(),
-        token: claim.token,
-        lease: claim.lease,
-        retention: claim.retention,
-    };
+    let renew =
+        |claim: &Claim| Renew::new(claim.key.clone(), claim.token, claim.lease, claim.retention);
     let held = store.renew(&[renew(&first), renew(&second)]).await.unwrap();
     assert_eq!(held, [Held::Fenced, Held::Held]);
 }

@@ -51,7 +51,7 @@ impl Bloquo {
         change: impl FnOnce(Webhook) -> Webhook,
     ) -> Self {
         let (seen, runs, clock) = (Recorder::new(), Stage::new(), clock());
-        let webhook = Webhook::new(provider::bloquo(allowlist).unwrap())
+        let webhook = Webhook::new(provider::bloquo(allowlist))
             .clock(clock.clone())
             .observer(seen.clone());
         let layer = change(webhook).layer().unwrap();
@@ -335,7 +335,7 @@ async fn behind_a_declared_proxy_the_first_untrusted_hop_from_the_right_counts()
 #[tokio::test]
 async fn a_proxy_may_write_forwarded_instead() {
     let list = allow(&["203.0.113.9", "2001:db8::9"]);
-    let trusted = proxies(&["127.0.0.1", "10.0.0.0/8"]).with_header(ForwardingHeader::Forwarded);
+    let trusted = proxies(&["127.0.0.1", "10.0.0.0/8"]).header(ForwardingHeader::Forwarded);
     let bloquo = Bloquo::start(list, trusted, Peer::Real).await;
     let ours = Ok("203.0.113.9");
     for (lines, expected) in [
@@ -452,7 +452,7 @@ async fn a_list_is_replaced_while_running() {
 #[tokio::test]
 async fn a_name_is_resolved_though_the_layer_was_built_before_the_runtime() {
     let list = allow(&["192.0.2.1"]);
-    let webhook = Webhook::new(provider::bloquo(list.clone()).unwrap()).clock(clock());
+    let webhook = Webhook::new(provider::bloquo(list.clone())).clock(clock());
     let seen = Recorder::new();
     let webhook = webhook.observer(seen.clone());
     let outside = std::thread::spawn(move || webhook.layer().unwrap());

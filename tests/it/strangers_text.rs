@@ -152,7 +152,7 @@ impl Hook {
             Sender::Stripe => provider::stripe(stripe::keys([SECRET]).unwrap()),
         };
         let (store, given) = (MemoryStore::new(), Arc::default());
-        let layer = Webhook::new(provider.unwrap())
+        let layer = Webhook::new(provider)
             .dedupe(store.clone())
             .clock(clock())
             .layer()

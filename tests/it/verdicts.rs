@@ -80,8 +80,8 @@ fn layer(
     time_to_answer: Duration,
     lease: Duration,
 ) -> DedupeLayer {
-    let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None)
-        .with_time_to_answer(time_to_answer);
+    let contract =
+        SenderContract::new(RetrySchedule::Never, RetriedStatuses::None).waits(time_to_answer);
     let endpoint = EndpointConfig::new(Name::new("acme").unwrap(), contract).observer(observer);
     let rule = EventRule::members([Shape::new("event", ["/id"]).unwrap()]).unwrap();
     DedupeLayer::builder(&endpoint, rule, [Proof::SecretPath])

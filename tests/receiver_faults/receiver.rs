@@ -115,7 +115,7 @@ pub(crate) async fn run(orders: Orders) -> ExitCode {
         shared: Arc::clone(&shared),
     };
     let keys = provider::blendfi::keys([SECRET]).unwrap();
-    let mut webhook = Webhook::new(provider::blendfi(keys).unwrap()).dedupe(store);
+    let mut webhook = Webhook::new(provider::blendfi(keys)).dedupe(store);
     if let Some(lease) = orders.lease {
         webhook = webhook.lease(lease);
     }

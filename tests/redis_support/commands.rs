@@ -16,37 +16,28 @@ pub(crate) fn key(part: &str) -> EventKey {
 }
 
 pub(crate) fn claim(part: &str) -> Claim {
-    Claim {
-        key: key(part),
-        token: Token::random().unwrap(),
-        fingerprint: Fingerprint::of(b"a"),
-        lease: LONG,
-        retention: LONG,
-    }
+    Claim::new(
+        key(part),
+        Token::random().unwrap(),
+        Fingerprint::of(b"a"),
+        LONG,
+        LONG,
+    )
 }
 
 pub(crate) fn complete(claim: &Claim, grant: Grant) -> Complete {
-    Complete {
-        key: claim.key.clone(),
-        token: claim.token,
-        attempt: grant.attempt,
-        fence: grant.fence,
-        fingerprint: claim.fingerprint,
-        response: StoredResponse {
-            status: 200,
-            body: None,
-            content_type: None,
-        },
-        retention: LONG,
-    }
+    Complete::new(
+        claim.key.clone(),
+        claim.token,
+        grant,
+        claim.fingerprint,
+        StoredResponse::new(200),
+        LONG,
+    )
 }
 
 pub(crate) fn release(claim: &Claim) -> Release {
-    Release {
-        key: claim.key.clone(),
-        token: claim.token,
-        retention: LONG,
-    }
+    Release::new(claim.key.clone(), claim.token, LONG)
 }
 
 #[track_caller]

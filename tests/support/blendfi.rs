@@ -23,7 +23,7 @@ pub(crate) fn webhook_with_plain_key(store: impl Store) -> Webhook {
         .and_then(|shape| shape.fingerprint(["/type", "/data"]))
         .and_then(|shape| shape.time("/created_at"));
     let rule = EventRule::members([shape.unwrap()]).unwrap();
-    Webhook::new(Preset::BlendFi.provider().with_rule(rule))
+    Webhook::new(Preset::BlendFi.provider().replace_rule(rule))
         .clock(clock())
         .dedupe(store)
 }

@@ -33,7 +33,7 @@ pub(crate) fn tokens() -> PathTokens {
 /// The same sender, which waits so long for an answer.
 pub(crate) fn answering_in(time: Duration, provider: Provider) -> Provider {
     let contract = provider.contract().clone();
-    provider.with_contract(contract.with_time_to_answer(time))
+    provider.replace_contract(contract.waits(time))
 }
 
 /// The signature header of BlendFi for this time, secret and body.
@@ -77,7 +77,6 @@ impl Preset {
                 KeyRing::parse(&SecretFormat::Text, [PAYMENTS_SECRET]).unwrap(),
             ),
         }
-        .unwrap()
     }
 
     pub(crate) fn has_path_token(self) -> bool {

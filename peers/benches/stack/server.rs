@@ -104,7 +104,7 @@ async fn app(redis: &str) -> Result<Router> {
 fn ours() -> Result<Provider> {
     let keys = standard_webhooks::keys([SECRET])?;
     let name = Name::new("acme")?;
-    Ok(provider::standard_webhooks(name, keys)?)
+    Ok(provider::standard_webhooks(name, keys))
 }
 
 /// Keyed on the id that Standard Webhooks signs, which their users would take too.

@@ -102,7 +102,7 @@ impl Checks {
 }
 
 /// Refuses what a gate of another provider has let through.
-pub(crate) fn check_provider(auth: &AuthState) -> Result<(), RejectionCause> {
+fn check_provider(auth: &AuthState) -> Result<(), RejectionCause> {
     if auth.is_foreign {
         return Err(RejectionCause::because(
             Reason::Unauthenticated,

@@ -3,17 +3,17 @@ use std::time::Duration;
 
 use tower_layer::Layer;
 
-use super::confirm::{Confirm, ConfirmSubject, SharedConfirm};
-use super::drain::Drain;
 use super::names::{Owner, RegisteredName, TakenName};
-use super::renewal_scheduler::RenewalScheduler;
-use super::renewals::Renewals;
 use super::service::Dedupe;
 use super::state::{DedupeState, RequiredProofs};
 use crate::authenticated::Proof;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::event::{EventRule, Name, Scope};
+use crate::layer::authenticator::Authenticator;
+use crate::layer::checks::Checks;
 use crate::layer::endpoint::EndpointConfig;
+use crate::layer::webhook::{NamedSteps, Pipeline};
+use crate::runtime::{Confirm, ConfirmSubject, Drain, RunSettings, RunState, SharedConfirm};
 use crate::store::{SharedStore, Store};
 
 /// Most that is kept of a response's body: a record is meant to be small.
@@ -22,7 +22,7 @@ const MAX_REPLAY_BODY: usize = 4096;
 /// Runs a handler once for each event, whatever its sender repeats.
 ///
 /// It demands that gates before it have proved the origin: the
-/// [`Authenticated`](super::super::Authenticated) mark must hold every proof that it was built
+/// [`Authenticated`](crate::Authenticated) mark must hold every proof that it was built
 /// with, or the request gets 500. Built with [`DedupeLayer::builder`]; [`Webhook`](crate::Webhook)
 /// does so for a provider.
 ///
@@ -63,8 +63,7 @@ const MAX_REPLAY_BODY: usize = 4096;
 /// ```
 #[derive(Debug, Clone)]
 pub struct DedupeLayer {
-    core: Arc<DedupeState>,
-    name: Arc<TakenName>,
+    steps: Arc<NamedSteps>,
 }
 
 impl DedupeLayer {
@@ -87,17 +86,11 @@ impl DedupeLayer {
     }
 }
 
-impl DedupeLayer {
-    pub(crate) fn into_parts(self) -> (Arc<DedupeState>, Arc<TakenName>) {
-        (self.core, self.name)
-    }
-}
-
 impl<S> Layer<S> for DedupeLayer {
     type Service = Dedupe<S>;
 
     fn layer(&self, inner: S) -> Dedupe<S> {
-        Dedupe::new(inner, Arc::clone(&self.core), Arc::clone(&self.name))
+        Dedupe::new(inner, Arc::clone(&self.steps))
     }
 }
 
@@ -218,7 +211,7 @@ impl DedupeBuilder {
     /// # Insecure
     ///
     /// While the store is out of reach every copy and every replay runs its handler again. Such
-    /// deliveries say so by [`Delivery::is_unchecked`](super::Delivery::is_unchecked), and the
+    /// deliveries say so by [`Delivery::is_unchecked`](crate::Delivery::is_unchecked), and the
     /// observer counts them.
     pub fn with_insecure_fail_open(mut self) -> Self {
         self.settings.fail_open = true;
@@ -255,6 +248,22 @@ impl DedupeBuilder {
     /// lives; a retention, lease or renewal ceiling that the sender's schedule does not allow, with
     /// both numbers; a body to replay of more than 4 KiB.
     pub fn build(self, store: impl Store) -> Result<DedupeLayer, ConfigError> {
+        // The gates stand in layers of their own.
+        let authenticator = Authenticator {
+            endpoint: self.endpoint.clone(),
+            checks: Checks::default(),
+            observe_passed: false,
+        };
+        let steps = self.steps(authenticator, SharedStore::new(store))?;
+        Ok(DedupeLayer { steps })
+    }
+
+    /// The same behind these gates.
+    pub(crate) fn steps(
+        self,
+        authenticator: Authenticator,
+        store: SharedStore,
+    ) -> Result<Arc<NamedSteps>, ConfigError> {
         let Settings {
             confirms,
             drain,
@@ -304,7 +313,6 @@ impl DedupeBuilder {
         let retention =
             contract.check_retention(retention.unwrap_or_else(|| contract.default_retention()))?;
         self.endpoint.warn_of_bodies_that_never_fit();
-        let store = SharedStore::new(store);
         let scope = Scope {
             tenant: self.tenant,
             consumer: self.endpoint.consumer.clone(),
@@ -316,28 +324,32 @@ impl DedupeBuilder {
             hook: self.hook,
             scope: scope.clone(),
         };
-        let for_renewals = store.for_renewals();
-        let apart = for_renewals.is_some();
-        let for_renewals = for_renewals.unwrap_or_else(|| store.clone());
-        Ok(DedupeLayer {
-            name: TakenName::take(name, self.owner, shares_name)?,
-            core: Arc::new(DedupeState {
-                endpoint: self.endpoint,
-                rule: self.rule,
-                scope,
-                demanded,
-                renewals: Arc::new(Renewals::new(for_renewals, lease)),
-                renewal_scheduler: Arc::new(RenewalScheduler::new(lease, apart)),
-                store,
-                confirms,
-                drain,
-                retention,
-                lease,
-                renewal_ceiling,
-                refuse_old,
-                replay_body,
-                fail_open,
-            }),
-        })
+        let name = TakenName::take(name, self.owner, shares_name)?;
+        let settings = RunSettings {
+            confirms,
+            drain,
+            waiting: self.endpoint.budget.waiting_room(),
+            fail_open,
+            sender_retries: contract.retries_at_all(),
+            is_timed: self.endpoint.is_timed(),
+        };
+        let runs = RunState::new(store, retention, lease, renewal_ceiling, settings);
+        let core = Arc::new(DedupeState {
+            endpoint: self.endpoint,
+            rule: self.rule,
+            scope,
+            demanded,
+            runs: Arc::new(runs),
+            refuse_old,
+            replay_body,
+        });
+        let pipeline = Pipeline {
+            authenticator,
+            core,
+        };
+        Ok(Arc::new(NamedSteps {
+            steps: Arc::new(pipeline),
+            _name: name,
+        }))
     }
 }

@@ -1,9 +1,9 @@
 //! From a proved delivery to its answer, which comes from the work that is done on it.
 
 use std::future::poll_fn;
+use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -17,48 +17,20 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tower_service::Service;
 use tracing::Instrument;
 
-use super::context::{DeliveryContext, LAST_STEPS};
-use super::delivery::Delivery;
-use super::delivery_task::{Answer, DeliveryTask};
-use super::run::run;
-use super::state::{DedupeState, IdentifiedEvent};
+use super::context::{DeliveryContext, Kept};
+use super::responder::{Answer, Responder};
+use super::state::DedupeState;
+use super::work::ServiceWork;
 use crate::authenticated::AuthState;
-use crate::layer::checks::check_provider;
-use crate::layer::coding::check_encoding;
-use crate::layer::receive::{Limits, keep, receive};
 use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
+use crate::runtime::{Delivery, IdentifiedEvent, spawn};
 
-/// How long a request looks past its deadline for a task that is about to answer.
+/// How long a request looks past its deadline for a task that is about to answer, and how often.
 const PATIENCE: Duration = Duration::from_millis(250);
+const LAST_STEPS: Duration = Duration::from_millis(10);
 
 impl DedupeState {
-    /// Checks that the gates have proved the origin, sees to it that the body is there, and names
-    /// the event in it.
-    pub(crate) async fn admit<B>(
-        &self,
-        parts: &Parts,
-        body: &mut B,
-        auth: &mut AuthState,
-    ) -> Result<IdentifiedEvent, RejectionCause>
-    where
-        B: Body<Data = Bytes> + Unpin,
-    {
-        let request_clock = self.endpoint.start_clock(&mut auth.readings);
-        check_provider(auth)?;
-        self.check_proofs(auth)?;
-        if self.drain.has_begun() {
-            return Err(Reason::Draining.into());
-        }
-        if auth.body.is_none() {
-            check_encoding(&parts.headers)?;
-            let limits = Limits::of(&self.endpoint, &request_clock);
-            let (bytes, held) = receive(Pin::new(body), limits, |_| ()).await?;
-            auth.body = Some(keep(bytes, held));
-        }
-        self.identify(parts, auth, request_clock.received_at)
-    }
-
     /// Starts the work of claiming the event and handling it.
     pub(crate) fn handle<S, B, RB>(
         self: &Arc<Self>,
@@ -74,23 +46,37 @@ impl DedupeState {
         B: From<Bytes> + Send + 'static,
         RB: Body<Data = Bytes> + Send + 'static,
     {
-        let wants_headers = self.endpoint.interest().headers;
-        let headers = wants_headers.then(|| parts.headers.clone());
-        let body = match self.endpoint.interest().body {
+        let (endpoint, interest) = (&self.endpoint, self.endpoint.interest());
+        let request_clock = endpoint.start_clock(&mut auth.readings);
+        let body = match interest.body {
             true => auth.body.clone(),
             false => auth.body.take(),
         };
-        let context = Arc::new(DeliveryContext::new(Arc::clone(self), event, auth, headers));
+        let kept = Kept {
+            core: Arc::clone(self),
+            headers: interest.headers.then(|| parts.headers.clone()),
+            proved_at: endpoint.is_timed().then(Instant::now),
+            answered: Mutex::new(false),
+        };
+        let context =
+            DeliveryContext::new(Arc::clone(&self.runs), request_clock, auth, event, kept);
+        let context = Arc::new(context);
         let (answer, answered) = oneshot::channel();
-        // What looks after the hold must run where the task does that holds it.
-        let runtime = Handle::current();
-        let place = self.renewal_scheduler.reserve(&runtime);
-        let task = DeliveryTask::new(Arc::clone(&context), body, place, answer);
-        // Always in a task of its own: what a handler sees of its surroundings, such as task-locals,
-        // must not hang on how fast those before it were. Behind a pointer, for a task is moved about
-        // before it runs.
-        let work: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(run(task, inner, parts));
-        runtime.spawn(work.in_current_span());
+        let work = ServiceWork {
+            core: Arc::clone(self),
+            inner,
+            parts,
+            // Behind the deadline, so that the sender is told by then that the handler goes on.
+            read_by: request_clock.deadline + LAST_STEPS,
+            _body: PhantomData,
+        };
+        let responder = Responder::new(Arc::clone(&context), answer);
+        spawn(
+            Arc::<DeliveryContext>::clone(&context),
+            body,
+            work,
+            responder,
+        );
         Waiting { context, answered }
     }
 }
@@ -180,13 +166,13 @@ impl<RB, E> Drop for Waiting<RB, E> {
 /// What a sender is told of work that has ended without an answer.
 fn ended<RB, E>(context: &DeliveryContext) -> Answer<RB, E> {
     context.settle();
-    Ok(context.core.endpoint.rejection(Reason::TaskEnded))
+    Ok(context.kept.core.endpoint.rejection(Reason::TaskEnded))
 }
 
 /// Why a delivery has no answer when time is up. Every step of its task but the handler ends by the
 /// deadline, each in its own way, and gets a moment to do so; unless it blocks its thread.
 fn overdue(context: &DeliveryContext) -> Option<Reason> {
-    if context.handling.load(Ordering::Acquire) {
+    if context.is_handling() {
         return Some(Reason::HandlerSlow);
     }
     (Instant::now() > context.answer_by() + PATIENCE).then_some(Reason::InProgress)

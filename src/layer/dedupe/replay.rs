@@ -1,13 +1,53 @@
 use std::pin::{Pin, pin};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE};
+use http::header::{
+    CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName,
+    HeaderValue,
+};
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body;
 use tokio::time::{Instant, timeout_at};
 
+use crate::layer::endpoint::EndpointConfig;
 use crate::layer::response_body::ResponseBody;
+use crate::reason::Reason;
 use crate::store::{ContentType, StoredResponse};
+
+/// Tells a sender that its delivery is a duplicate of one that was handled.
+static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// The response to a duplicate: what the first delivery was told, as far as that was kept.
+pub(super) fn duplicate<RB>(
+    endpoint: &EndpointConfig,
+    stored: StoredResponse,
+) -> Response<ResponseBody<RB>> {
+    let mut response = endpoint.rejection(Reason::AlreadyDone);
+    if let Some(body) = stored.body {
+        *response.status_mut() = StatusCode::from_u16(stored.status).unwrap_or(StatusCode::OK);
+        *response.body_mut() = ResponseBody::own(body);
+        let headers = response.headers_mut();
+        // Whatever these say is of the body that was replaced.
+        for name in [
+            CONTENT_ENCODING,
+            CONTENT_LANGUAGE,
+            CONTENT_LENGTH,
+            CONTENT_RANGE,
+            CONTENT_TYPE,
+        ] {
+            headers.remove(name);
+        }
+        let content_type = (stored.content_type.as_ref())
+            .and_then(|stored| HeaderValue::from_str(stored.as_str()).ok());
+        if let Some(content_type) = content_type {
+            headers.insert(CONTENT_TYPE, content_type);
+        }
+    }
+    response
+        .headers_mut()
+        .insert(&REPLAYED, HeaderValue::from_static("true"));
+    response
+}
 
 /// What is kept of a response for its copies: its status and, if it is short, its body and what that
 /// is.

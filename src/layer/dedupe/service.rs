@@ -1,4 +1,3 @@
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -7,31 +6,18 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::delivery_task::Answer;
-use super::handle::check_outermost;
-use super::names::TakenName;
-use super::state::DedupeState;
-use crate::layer::refuse::refuse;
 use crate::layer::response_body::ResponseBody;
+use crate::layer::webhook::{NamedSteps, ResponseFuture, WebhookService};
 
 /// A service whose handler runs once for each event.
 ///
 /// Made by [`DedupeLayer`](super::DedupeLayer).
 #[derive(Debug, Clone)]
-pub struct Dedupe<S> {
-    inner: S,
-    core: Arc<DedupeState>,
-    /// Taken as long as the service lives, and not for its requests.
-    _name: Arc<TakenName>,
-}
+pub struct Dedupe<S>(WebhookService<S>);
 
 impl<S> Dedupe<S> {
-    pub(super) fn new(inner: S, core: Arc<DedupeState>, name: Arc<TakenName>) -> Self {
-        Self {
-            inner,
-            core,
-            _name: name,
-        }
+    pub(super) fn new(inner: S, steps: Arc<NamedSteps>) -> Self {
+        Self(WebhookService::new(inner, steps))
     }
 }
 
@@ -46,36 +32,14 @@ where
 {
     type Response = Response<ResponseBody<RB>>;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Answer<RB, S::Error>> + Send>>;
+    type Future = ResponseFuture<B, RB, S::Error>;
 
     /// Ready at once: what is inside is asked once an event is claimed for it.
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        Poll::Ready(Ok(()))
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let inner = self.inner.clone();
-        let core = Arc::clone(&self.core);
-        let (mut parts, mut body) = request.into_parts();
-        let mut auth = core.endpoint.take_auth(&mut parts);
-        core.endpoint.start_clock(&mut auth.readings);
-        Box::pin(async move {
-            let admitted = match check_outermost(&parts) {
-                Ok(()) => core.admit(&parts, &mut body, &mut auth).await,
-                Err(cause) => Err(cause),
-            };
-            match admitted {
-                Ok(event) => {
-                    core.handle(event, auth, Box::new(parts), inner)
-                        .answer()
-                        .await
-                }
-                Err(cause) => {
-                    let endpoint = &core.endpoint;
-                    let refused = refuse(endpoint, &cause, &mut parts, &auth, body);
-                    Ok(refused.await.map(ResponseBody::own))
-                }
-            }
-        })
+        self.0.call(request)
     }
 }

@@ -1,20 +1,15 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::request::Parts;
 
-use super::confirm::SharedConfirm;
-use super::drain::Drain;
-use super::renewal_scheduler::RenewalScheduler;
-use super::renewals::Renewals;
-use crate::authenticated::AuthState;
-use crate::authenticated::Proof;
+use crate::authenticated::{AuthState, Proof};
 use crate::clock::UnixTime;
-use crate::event::{EventRule, Handling, Identity, Scope};
+use crate::event::{EventRule, Handling, Scope};
 use crate::layer::endpoint::EndpointConfig;
 use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
-use crate::store::{SharedStore, Token};
+use crate::runtime::{IdentifiedEvent, RunState};
+use crate::store::Token;
 
 /// What every delivery of one dedupe layer shares. Its settings were checked when it was built.
 #[derive(Debug)]
@@ -24,18 +19,9 @@ pub(crate) struct DedupeState {
     /// What the keys of its events have in common beside the provider.
     pub(super) scope: Option<Arc<Scope>>,
     pub(super) demanded: RequiredProofs,
-    pub(super) store: SharedStore,
-    pub(super) renewals: Arc<Renewals>,
-    pub(super) renewal_scheduler: Arc<RenewalScheduler>,
-    /// All of these must agree before a handler runs.
-    pub(super) confirms: Vec<SharedConfirm>,
-    pub(super) drain: Drain,
-    pub(super) retention: Duration,
-    pub(super) lease: Duration,
-    pub(super) renewal_ceiling: Duration,
+    pub(super) runs: Arc<RunState>,
     pub(super) refuse_old: bool,
     pub(super) replay_body: Option<usize>,
-    pub(super) fail_open: bool,
 }
 
 /// The proofs without which nothing is claimed.
@@ -44,20 +30,6 @@ pub(super) enum RequiredProofs {
     All(Box<[Proof]>),
     /// For tests: anybody's delivery is taken.
     Nothing,
-}
-
-/// An event that may be claimed: its origin is proved and its name is known.
-#[derive(Debug)]
-pub(crate) struct IdentifiedEvent {
-    pub(super) identity: Identity,
-    pub(super) predates_retention: bool,
-}
-
-impl IdentifiedEvent {
-    /// Whether other content under the key is a duplicate too.
-    pub(super) fn has_own_id(&self) -> bool {
-        self.identity.handling == Handling::OncePerId
-    }
 }
 
 impl RequiredProofs {
@@ -80,8 +52,8 @@ impl RequiredProofs {
 
 impl DedupeState {
     /// Refuses what no gate has proved as this provider demands: a forged request must never mark
-    /// an event as seen.
-    pub(super) fn check_proofs(&self, proved: &AuthState) -> Result<(), RejectionCause> {
+    /// an event as seen. And everything, once the receiver is shutting down.
+    pub(crate) fn check(&self, proved: &AuthState) -> Result<(), RejectionCause> {
         match &self.demanded {
             RequiredProofs::All(auth) if !auth.iter().all(|proof| proved.include(*proof)) => {
                 Err(RejectionCause::because(
@@ -89,12 +61,15 @@ impl DedupeState {
                     "the gates before this layer have not proved what the provider demands",
                 ))
             }
+            RequiredProofs::All(_) | RequiredProofs::Nothing if self.runs.drain().has_begun() => {
+                Err(Reason::Draining.into())
+            }
             RequiredProofs::All(_) | RequiredProofs::Nothing => Ok(()),
         }
     }
 
     /// Names the event in a proved body.
-    pub(super) fn identify(
+    pub(crate) fn identify(
         &self,
         parts: &Parts,
         proved: &AuthState,
@@ -119,7 +94,7 @@ impl DedupeState {
             Handling::Once | Handling::OncePerId | Handling::Answered => {}
         }
         let age = identity.time.map(|time| received_at.saturating_since(time));
-        let predates_retention = age.is_some_and(|age| age > self.retention);
+        let predates_retention = age.is_some_and(|age| age > self.runs.retention());
         if predates_retention && self.refuse_old {
             return Err(RejectionCause::because(
                 Reason::EventTooOld,

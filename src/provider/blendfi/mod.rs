@@ -4,7 +4,7 @@
 //! use tower_webhook::provider::{self, blendfi};
 //!
 //! let secret = "whsec_test_9f8e7d6c5b4a"; // from your configuration
-//! let blendfi = provider::blendfi(blendfi::keys([secret])?)?;
+//! let blendfi = provider::blendfi(blendfi::keys([secret])?);
 //!
 //! // What `Webhook` does with it, without a server. The signature was made by
 //! // printf '1777899600.{"id":"evt_1"}' | openssl dgst -sha256 -hmac whsec_test_9f8e7d6c5b4a
@@ -32,11 +32,13 @@ use super::Provider;
 use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract};
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
-use crate::event::{EventRule, Name, Shape};
+use crate::event::{EventRule, KnownShape, Name};
 use crate::secret::{KeyRing, NamedSecret, SecretFormat, api_key};
 use crate::signature::{Component, Scheme, Verifier};
 
 pub use payload::{Conversion, Data, EventType, Payload, StandbyReason};
+
+const NAME: Name = Name::constant("blendfi");
 
 /// BlendFi, proved by its signature.
 ///
@@ -47,11 +49,7 @@ pub use payload::{Conversion, Data, EventType, Payload, StandbyReason};
 ///   its `id` is a duplicate.
 /// - Five attempts about 30 s apart, each waiting 5 s, after 408, 409, 425, 429, 5xx or no answer;
 ///   any delivery can be sent again by hand.
-///
-/// # Errors
-///
-/// None today: what stands above is valid.
-pub fn blendfi(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
+pub fn blendfi(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Blendfi-Signature")
         .pairs("t", "v1", Encoding::Hex)
         .shown_id_header("X-Blendfi-Event-Id")
@@ -61,11 +59,11 @@ pub fn blendfi(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
             Component::Body,
         ])
         .secrets(secret_format())
-        .build()?;
-    let event = Shape::new("event", ["/id"])?
-        .own_id()?
-        .fingerprint(["/type", "/data"])?
-        .time("/created_at")?;
+        .known();
+    let event = KnownShape::new("event", ["/id"])
+        .own_id()
+        .fingerprint(["/type", "/data"])
+        .time("/created_at");
     let contract = SenderContract::new(
         RetrySchedule::Fixed {
             interval: Duration::from_secs(30),
@@ -73,14 +71,14 @@ pub fn blendfi(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
         },
         RetriedStatuses::server_errors_and(&[408, 409, 425, 429]),
     )
-    .with_time_to_answer(Duration::from_secs(5))
-    .with_redelivery_by_hand();
-    Ok(Provider::signed(
-        Name::new("blendfi")?,
+    .waits(Duration::from_secs(5))
+    .redelivers_by_hand();
+    Provider::signed(
+        NAME,
         Verifier::new(scheme, keys),
-        EventRule::members([event])?.checked_header("X-Blendfi-Event-Id")?,
+        EventRule::known([event]).known_checked_header("X-Blendfi-Event-Id"),
         contract,
-    ))
+    )
 }
 
 /// How BlendFi writes down its secrets: the key is the text itself, its prefix included.
@@ -99,7 +97,7 @@ where
     I: IntoIterator,
     I::Item: NamedSecret,
 {
-    KeyRing::parse_of(&secret_format(), &[api_key], secrets)
+    KeyRing::of_provider("blendfi", &secret_format(), &[api_key], secrets)
 }
 
 #[cfg(test)]

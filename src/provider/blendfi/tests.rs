@@ -15,7 +15,7 @@ const SENT: u64 = 1_777_899_600;
 const MAC: &str = "a4fd45b0662f23fa617a97d9be6cc85489bbfddcb754322adcd8e84e40aba972";
 
 fn preset() -> Provider {
-    blendfi(keys([SECRET]).unwrap()).unwrap()
+    blendfi(keys([SECRET]).unwrap())
 }
 
 fn payload(body: &str) -> Payload {
@@ -50,9 +50,12 @@ fn secrets_are_plain_text_and_bad_ones_are_refused() {
     let refused = |secrets: &[&str]| keys(secrets).unwrap_err().to_string();
     assert_eq!(
         refused(&[]),
-        "signing secret: a key ring needs at least one key"
+        "blendfi: signing secret: a key ring needs at least one key"
     );
-    assert_eq!(refused(&[SECRET, ""]), "signing secret: number 2: empty");
+    assert_eq!(
+        refused(&[SECRET, ""]),
+        "blendfi: signing secret: number 2: empty"
+    );
 }
 
 #[test]
@@ -65,7 +68,7 @@ fn an_event_is_its_id_and_a_header_that_disagrees_is_refused() {
     assert_eq!(completed.shape.as_deref(), Some("event"));
     assert_eq!(completed.time, Some(UnixTime::from_secs(SENT)));
 
-    let with_header = |id: &str| {
+    let header = |id: &str| {
         let mut headers = HeaderMap::new();
         headers.insert("X-Blendfi-Event-Id", id.parse().unwrap());
         let preset = preset();
@@ -76,9 +79,9 @@ fn an_event_is_its_id_and_a_header_that_disagrees_is_refused() {
             .map_err(|error| error.to_string())
     };
     let id = "evt_01HX4Y6Z7A8B9C0D1E2F3G4H5J";
-    assert_eq!(with_header(id), Ok(id.to_owned()));
+    assert_eq!(header(id), Ok(id.to_owned()));
     assert_eq!(
-        with_header("evt_2"),
+        header("evt_2"),
         Err("x-blendfi-event-id: the id header disagrees with the body".to_owned())
     );
 }

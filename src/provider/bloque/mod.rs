@@ -1,11 +1,11 @@
 //! Bloque: accounts and cards by a secret path, payments signed with HMAC-SHA256.
 //!
 //! ```
-//! use tower_webhook::{KeyRing, PathTokens, SecretFormat, provider};
+//! use tower_webhook::provider::{self, bloque};
+//! use tower_webhook::PathTokens;
 //!
-//! let accounts = provider::bloque_accounts(PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?)?;
-//! let keys = KeyRing::parse(&SecretFormat::Text, ["bloque_test_9f8e7d6c5b4a"])?;
-//! let payments = provider::bloque_payments(keys)?;
+//! let accounts = provider::bloque_accounts(PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?);
+//! let payments = provider::bloque_payments(bloque::keys(["bloque_test_9f8e7d6c5b4a"])?);
 //! assert_eq!(accounts.name(), payments.name());
 //!
 //! // printf '{"id":"evt_1"}' | openssl dgst -sha256 -hmac bloque_test_9f8e7d6c5b4a
@@ -38,15 +38,17 @@ use super::fields::{Fields, RawJson};
 use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract};
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
-use crate::event::{EventRule, Name, Shape};
+use crate::event::{EventRule, KnownShape, Name};
 use crate::path::PathTokens;
-use crate::secret::KeyRing;
+use crate::secret::{KeyRing, NamedSecret, SecretFormat};
 use crate::signature::{Scheme, Verifier};
 
 pub use account::{AccountEvent, AccountStatus, Medium};
 pub use asset::Asset;
 pub use card::{CardEvent, CardEventName, CardEventType, Direction};
 pub use payment::{Payment, PaymentPayload};
+
+const NAME: Name = Name::constant("bloque");
 
 /// Bloque's account and card events, which one card account sends to one URL, proved by a secret
 /// path: nothing else about them can be checked.
@@ -58,25 +60,21 @@ pub use payment::{Payment, PaymentPayload};
 /// - Every other JSON body is told apart by its digest.
 /// - Bloque retries after every answer but 2xx and waits 5 s for one. When it retries is not
 ///   stated: 30 s apart and for 24 h are assumed.
-///
-/// # Errors
-///
-/// None today: what stands above is valid.
-pub fn bloque_accounts(tokens: PathTokens) -> Result<Provider, ConfigError> {
-    let account = Shape::new("account", ["/account_urn", "/event_type", "/timestamp"])?
-        .when("/event_type")?
-        .fingerprint(["/event_data"])?
-        .time("/timestamp")?;
-    let card = Shape::new("card", ["/type", "/event", "/transaction_id"])?
-        .when("/transaction_id")?
-        .fingerprint(["/amount", "/asset", "/direction"])?;
-    Ok(Provider::by_secret_path(
-        name()?,
+pub fn bloque_accounts(tokens: PathTokens) -> Provider {
+    let account = KnownShape::new("account", ["/account_urn", "/event_type", "/timestamp"])
+        .when("/event_type")
+        .fingerprint(["/event_data"])
+        .time("/timestamp");
+    let card = KnownShape::new("card", ["/type", "/event", "/transaction_id"])
+        .when("/transaction_id")
+        .fingerprint(["/amount", "/asset", "/direction"]);
+    Provider::by_secret_path(
+        NAME,
         tokens,
-        EventRule::members([account, card])?.or_body("account"),
+        EventRule::known([account, card]).or_body("account"),
         contract(),
     )
-    .hook("account"))
+    .hook("account")
 }
 
 /// Bloque's payments events, proved by their signature.
@@ -87,33 +85,39 @@ pub fn bloque_accounts(tokens: PathTokens) -> Result<Provider, ConfigError> {
 ///   `data`. Other content under an `id` is a duplicate, under the other key a conflict. Every other
 ///   JSON body is told apart by its digest.
 /// - Retries as in [`bloque_accounts()`]. How Bloque writes down its secret is not stated: take
-///   plain text ([`SecretFormat::Text`](crate::SecretFormat::Text)) first.
+///   plain text ([`keys`]) first.
+pub fn bloque_payments(keys: impl Into<KeyRing>) -> Provider {
+    let scheme = Scheme::builder("x-bloque-signature")
+        .single("", Encoding::Hex)
+        .known();
+    let by_id = KnownShape::new("payment", ["/id"])
+        .own_id()
+        .when("/id")
+        .fingerprint(["/type", "/data"]);
+    let by_payment = KnownShape::new("payment", ["/type", "/data/id"])
+        .when("/data/id")
+        .fingerprint(["/type", "/data"]);
+    Provider::signed(
+        NAME,
+        Verifier::new(scheme, keys),
+        EventRule::known([by_id, by_payment]).or_body("payment"),
+        contract(),
+    )
+    .hook("payment")
+}
+
+/// The secrets of Bloque's payments, named `1`, `2` and so on in their order unless they
+/// [bring a name](NamedSecret). The key is the text itself.
 ///
 /// # Errors
 ///
-/// None today: what stands above is valid.
-pub fn bloque_payments(keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
-    let scheme = Scheme::builder("x-bloque-signature")
-        .single("", Encoding::Hex)
-        .build()?;
-    let by_id = Shape::new("payment", ["/id"])?
-        .own_id()?
-        .when("/id")?
-        .fingerprint(["/type", "/data"])?;
-    let by_payment = Shape::new("payment", ["/type", "/data/id"])?
-        .when("/data/id")?
-        .fingerprint(["/type", "/data"])?;
-    Ok(Provider::signed(
-        name()?,
-        Verifier::new(scheme, keys),
-        EventRule::members([by_id, by_payment])?.or_body("payment"),
-        contract(),
-    )
-    .hook("payment"))
-}
-
-fn name() -> Result<Name, ConfigError> {
-    Name::new("bloque")
+/// As [`KeyRing::parse`].
+pub fn keys<I>(secrets: I) -> Result<KeyRing, ConfigError>
+where
+    I: IntoIterator,
+    I::Item: NamedSecret,
+{
+    KeyRing::of_provider("bloque", &SecretFormat::Text, &[], secrets)
 }
 
 fn contract() -> SenderContract {
@@ -124,7 +128,7 @@ fn contract() -> SenderContract {
         },
         RetriedStatuses::AllButSuccess,
     )
-    .with_time_to_answer(Duration::from_secs(5))
+    .waits(Duration::from_secs(5))
 }
 
 /// One event of an account or one of its cards.

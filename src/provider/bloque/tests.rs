@@ -17,11 +17,11 @@ const SECRET: &str = "bloque_test_9f8e7d6c5b4a";
 const MAC: &str = "9f005805613e52831e63d47b6716529f2f1e3b30e98513eb1ebb3e40822b20cb";
 
 fn accounts() -> Provider {
-    bloque_accounts(tokens()).unwrap()
+    bloque_accounts(tokens())
 }
 
 fn payments() -> Provider {
-    bloque_payments(KeyRing::parse(&SecretFormat::Text, [SECRET]).unwrap()).unwrap()
+    bloque_payments(KeyRing::parse(&SecretFormat::Text, [SECRET]).unwrap())
 }
 
 fn read<T: serde::de::DeserializeOwned>(body: &str) -> T {

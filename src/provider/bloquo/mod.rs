@@ -13,7 +13,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let webhook = Webhook::new(provider::bloquo(Allowlist::parse(["192.0.2.0/28"])?)?);
+//! let webhook = Webhook::new(provider::bloquo(Allowlist::parse(["192.0.2.0/28"])?));
 //! let service = ServiceBuilder::new().layer(webhook.layer()?).service_fn(
 //!     |_: Request<Full<Bytes>>| async {
 //!         Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default()))
@@ -43,11 +43,12 @@ use std::time::Duration;
 
 use super::Provider;
 use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract};
-use crate::error::ConfigError;
-use crate::event::{EventRule, Name, Shape};
+use crate::event::{EventRule, KnownShape, Name};
 use crate::source::Allowlist;
 
 pub use payload::{OrderType, Payload, Status};
+
+const NAME: Name = Name::constant("bloquo");
 
 /// Bloquo, proved by its source address.
 ///
@@ -56,19 +57,15 @@ pub use payload::{OrderType, Payload, Status};
 ///   at `FinalizedAt`.
 /// - Ten attempts, 1, 2, 4 … minutes apart, after every answer but 2xx; any can be sent again by
 ///   hand. How long it waits for an answer is not stated: 5 s are assumed.
-///
-/// # Errors
-///
-/// None today: what stands above is valid.
-pub fn bloquo(allowlist: Allowlist) -> Result<Provider, ConfigError> {
-    let order = Shape::new("order", ["/OrderId|/orderId", "/Status|/status"])?
+pub fn bloquo(allowlist: Allowlist) -> Provider {
+    let order = KnownShape::new("order", ["/OrderId|/orderId", "/Status|/status"])
         .fingerprint([
             "/RequestedAmount|/requestedAmount",
             "/TotalAmount|/totalAmount",
             "/FeeAmount|/feeAmount",
             "/OrderType|/orderType",
-        ])?
-        .time("/FinalizedAt|/finalizedAt")?;
+        ])
+        .time("/FinalizedAt|/finalizedAt");
     let contract = SenderContract::new(
         RetrySchedule::Exponential {
             first: Duration::from_secs(60),
@@ -76,13 +73,8 @@ pub fn bloquo(allowlist: Allowlist) -> Result<Provider, ConfigError> {
         },
         RetriedStatuses::AllButSuccess,
     )
-    .with_redelivery_by_hand();
-    Ok(Provider::from_source(
-        Name::new("bloquo")?,
-        allowlist,
-        EventRule::members([order])?,
-        contract,
-    ))
+    .redelivers_by_hand();
+    Provider::from_source(NAME, allowlist, EventRule::known([order]), contract)
 }
 
 #[cfg(test)]

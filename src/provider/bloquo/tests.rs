@@ -7,7 +7,7 @@ const PASCAL: &str = r#"{"Status":"COMPLETED","OrderId":1042,"OrderType":"Withdr
 const CAMEL: &str = r#"{"orderId":"1042","status":"COMPLETED","orderType":"Withdrawal","e2eId":"E1234","requestedAmount":100.5,"totalAmount":101,"feeAmount":0.5,"finalizedAt":"2026-05-04T13:00:00Z"}"#;
 
 fn preset() -> Provider {
-    bloquo(Allowlist::parse(["192.0.2.1"]).unwrap()).unwrap()
+    bloquo(Allowlist::parse(["192.0.2.1"]).unwrap())
 }
 
 #[test]

@@ -4,8 +4,8 @@ use serde::Deserialize;
 
 use super::payload::{Payload, Status};
 use crate::event::{Decimal, payload};
-use crate::layer::{ConfirmLimits, ConfirmSubject, Confirmation, Unconfirmed};
 use crate::printable::Printable;
+use crate::runtime::{ConfirmLimits, ConfirmSubject, Confirmation, Unconfirmed};
 
 /// Longest id that is asked for: a documented one is a UUID.
 const MAX_ID_LEN: usize = 64;
@@ -48,7 +48,7 @@ impl CheckoutStatus {
 
     /// The same, with the amount in cents.
     #[must_use]
-    pub fn with_amount(mut self, amount: Decimal) -> Self {
+    pub fn amount(mut self, amount: Decimal) -> Self {
         self.amount = Some(amount);
         self
     }

@@ -16,7 +16,7 @@
 //! }
 //!
 //! let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4a7e35d82"])?;
-//! let blox = provider::blox(tokens).status_check(ask_blox)?;
+//! let blox = provider::blox(tokens).status_check(ask_blox);
 //! assert_eq!(blox.name().as_str(), "blox");
 //! # Ok::<(), tower_webhook::ConfigError>(())
 //! ```
@@ -32,14 +32,15 @@ use std::time::Duration;
 
 use super::Provider;
 use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract};
-use crate::error::ConfigError;
-use crate::event::{EventRule, Name, Shape};
-use crate::layer::ConfirmLimits;
+use crate::event::{EventRule, KnownShape, Name};
 use crate::path::PathTokens;
+use crate::runtime::ConfirmLimits;
 use check::StatusCheck;
 
 pub use check::CheckoutStatus;
 pub use payload::{Payload, Status};
+
+const NAME: Name = Name::constant("blox");
 
 /// BLOX, proved by a secret path; it is complete once it is said how its events are checked.
 ///
@@ -102,11 +103,7 @@ impl BloxBuilder {
     /// waits, however many there are and whatever they say: see
     /// [`ConfirmSubject`](crate::ConfirmSubject). A check that takes longer than half of the 8 s
     /// that a delivery has is given up where others have come meanwhile.
-    ///
-    /// # Errors
-    ///
-    /// None today: what [`blox()`] says is valid.
-    pub fn status_check<F, Fut, T, E>(self, check: F) -> Result<Provider, ConfigError>
+    pub fn status_check<F, Fut, T, E>(self, check: F) -> Provider
     where
         F: Fn(String) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<T, E>> + Send,
@@ -114,34 +111,26 @@ impl BloxBuilder {
         E: fmt::Display,
     {
         let limits = self.limits;
-        Ok(self
-            .provider()?
-            .confirm_subject(StatusCheck { check, limits }))
+        self.provider()
+            .confirm_subject(StatusCheck { check, limits })
     }
 
     /// Takes every event at its word: whoever learns the path can forge any.
-    ///
-    /// # Errors
-    ///
-    /// None today: what [`blox()`] says is valid.
-    pub fn without_status_check(self) -> Result<Provider, ConfigError> {
+    pub fn without_status_check(self) -> Provider {
         self.provider()
     }
 
-    fn provider(self) -> Result<Provider, ConfigError> {
-        let key = ["/checkoutId", "/status"];
-        let time = self.documented_key.then_some("/timestamp");
-        let checkout = Shape::new("checkout", key.into_iter().chain(time))?
-            .fingerprint(["/amount"])?
-            .time("/timestamp")?;
+    fn provider(self) -> Provider {
+        let key: &[_] = match self.documented_key {
+            true => &["/checkoutId", "/status", "/timestamp"],
+            false => &["/checkoutId", "/status"],
+        };
+        let checkout = KnownShape::of("checkout", key)
+            .fingerprint(["/amount"])
+            .time("/timestamp");
         let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None)
-            .with_time_to_answer(Duration::from_secs(10));
-        Ok(Provider::by_secret_path(
-            Name::new("blox")?,
-            self.tokens,
-            EventRule::members([checkout])?,
-            contract,
-        ))
+            .waits(Duration::from_secs(10));
+        Provider::by_secret_path(NAME, self.tokens, EventRule::known([checkout]), contract)
     }
 }
 

@@ -5,15 +5,15 @@ use bytes::Bytes;
 use super::*;
 use crate::clock::UnixTime;
 use crate::event::Decimal;
-use crate::layer::{Confirmation, Unconfirmed};
 use crate::provider::tests::{event, identify, tokens};
+use crate::runtime::{Confirmation, Unconfirmed};
 use Confirmation::{Confirmed, Mismatch, TryAgain, Unknown};
 
 const ID: &str = "8f14e45f-ceea-467f-a830-5e3e3c7e2b8a";
 const COMPLETED: &str = r#"{"checkoutId":"8f14e45f-ceea-467f-a830-5e3e3c7e2b8a","status":"COMPLETED","amount":"15000","timestamp":"2026-02-03T15:05:30.000Z"}"#;
 
 fn preset() -> Provider {
-    blox(tokens()).without_status_check().unwrap()
+    blox(tokens()).without_status_check()
 }
 
 #[test]
@@ -33,10 +33,7 @@ fn a_copy_with_a_fresh_time_is_the_same_event_unless_the_documented_key_is_asked
     let dearer = COMPLETED.replace("15000", "15001");
     assert_ne!(completed.fingerprint, event(&preset(), &dearer).fingerprint);
 
-    let documented = blox(tokens())
-        .documented_key()
-        .without_status_check()
-        .unwrap();
+    let documented = blox(tokens()).documented_key().without_status_check();
     assert_eq!(
         event(&documented, COMPLETED).key.to_string(),
         "8f14e45f-ceea-467f-a830-5e3e3c7e2b8a:COMPLETED:2026-02-03T15:05:30.000Z"
@@ -91,12 +88,10 @@ async fn verdict(
 ) -> (Confirmation, Vec<String>) {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&asked);
-    let checked = blox(tokens())
-        .status_check(move |id| {
-            log.lock().unwrap().push(id);
-            std::future::ready(answer.clone())
-        })
-        .unwrap();
+    let checked = blox(tokens()).status_check(move |id| {
+        log.lock().unwrap().push(id);
+        std::future::ready(answer.clone())
+    });
     let event = Unconfirmed {
         key: event(&checked, body).key,
         body: Bytes::copy_from_slice(body.as_bytes()),
@@ -112,7 +107,7 @@ async fn an_event_is_what_the_api_says_of_it() {
     let found = |status: &str, amount: &str| {
         let found = CheckoutStatus::new(ID, status);
         Ok(match Decimal::parse(amount) {
-            Some(amount) => found.with_amount(amount),
+            Some(amount) => found.amount(amount),
             None => found,
         })
     };

@@ -32,9 +32,7 @@ fn rule(name: &str) -> (EventRule, Name) {
         "blendfi" => blendfi,
         "bloquo" => bloquo,
         "blox" => blox_status,
-        "blox-documented" => (blox(tokens()).documented_key())
-            .without_status_check()
-            .unwrap(),
+        "blox-documented" => (blox(tokens()).documented_key()).without_status_check(),
         "bloque_accounts" => accounts,
         "bloque_payments" => payments,
         "github" => github,

@@ -147,7 +147,7 @@ fn forged_and_stale_are_told_apart() {
     assert!(!forged.is_stale());
     assert_eq!(forged.key_id(), None);
 
-    let strict = verifier(&[OLD]).with_tolerance(Tolerance::from_secs(60).unwrap());
+    let strict = verifier(&[OLD]).tolerance(Tolerance::from_secs(60).unwrap());
     let kind = |now| {
         strict
             .verify(&signed(&right), BODY, secs(now))

@@ -311,7 +311,7 @@ fn only_what_can_be_a_senders_address_is_kept() {
 #[test]
 fn a_replaced_list_is_replaced_for_all_clones_and_keeps_the_answers_of_hosts_that_stay() {
     let list = Allowlist::parse(["192.0.2.1", "a.example", "b.example"]).unwrap();
-    let list = list.with_host_grace(Duration::from_secs(60)).unwrap();
+    let list = list.keep_answers_for(Duration::from_secs(60)).unwrap();
     let shared = list.clone();
     // Both names share an address, as on one CDN.
     let _ = list.learn(&host("a.example"), ips(&["203.0.113.1"]), at(0));
@@ -333,9 +333,9 @@ fn a_replaced_list_is_replaced_for_all_clones_and_keeps_the_answers_of_hosts_tha
     list.replace(["a.example", "b.example"]).unwrap();
     assert_eq!(shared.check(ip("203.0.113.2"), at(0)), Unresolved);
 
-    let list = list.with_host_grace(Duration::from_secs(1)).unwrap();
+    let list = list.keep_answers_for(Duration::from_secs(1)).unwrap();
     assert_eq!(
-        list.with_host_grace(Duration::from_millis(999))
+        list.keep_answers_for(Duration::from_millis(999))
             .unwrap_err()
             .to_string(),
         "allowlist: a host grace of 999ms is too short, at least 1s is needed"

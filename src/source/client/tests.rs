@@ -25,7 +25,7 @@ fn headers<'a>(lines: impl IntoIterator<Item = (&'static str, &'a [u8])>) -> Hea
 fn says(header: ForwardingHeader, lines: &[&[u8]], expected: Result<&str, Kind>) {
     let proxies = TrustedProxies::parse(["10.0.0.0/8", "fd00::/8"])
         .unwrap()
-        .with_header(header);
+        .header(header);
     let name = match header {
         ForwardingHeader::XForwardedFor => "x-forwarded-for",
         ForwardingHeader::Forwarded => "forwarded",
@@ -352,7 +352,7 @@ proptest! {
             ForwardingHeader::Forwarded,
         ]),
     ) {
-        let proxies = TrustedProxies::parse(["10.0.0.0/8"]).unwrap().with_header(header);
+        let proxies = TrustedProxies::parse(["10.0.0.0/8"]).unwrap().header(header);
         prop_assume!(!matches!(client.to_canonical(), IpAddr::V4(v4) if v4.octets()[0] == 10));
         // What the first proxy appends, and those behind it.
         let node = match (client, port) {

@@ -22,7 +22,7 @@ struct Answers {
     asked: Arc<AtomicUsize>,
 }
 
-impl Service<Request<Bytes>> for Answers {
+impl Service<Request<Full<Bytes>>> for Answers {
     type Response = Response<()>;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Response<()>, Infallible>>;
@@ -31,7 +31,7 @@ impl Service<Request<Bytes>> for Answers {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, _: Request<Bytes>) -> Self::Future {
+    fn call(&mut self, _: Request<Full<Bytes>>) -> Self::Future {
         let asked = self.asked.fetch_add(1, Ordering::Relaxed);
         let status = self.statuses[asked.min(self.statuses.len() - 1)];
         Box::pin(async move {
@@ -46,7 +46,7 @@ impl Service<Request<Bytes>> for Answers {
 }
 
 fn provider() -> Provider {
-    bloque_accounts(PathTokens::parse([TOKEN]).unwrap()).unwrap()
+    bloque_accounts(PathTokens::parse([TOKEN]).unwrap())
 }
 
 async fn history(sender: &Sender, statuses: &'static [u16]) -> History {

@@ -42,7 +42,7 @@ fn a_status_check_that_blocks_every_thread_costs_no_handler_its_event() {
                 sleep(3 * SECOND);
                 Ok::<_, std::convert::Infallible>(CheckoutStatus::new(id, "COMPLETED"))
             };
-            let blox = provider::blox(tokens()).status_check(check).unwrap();
+            let blox = provider::blox(tokens()).status_check(check);
             let blox = Webhook::new(blox).clock(clock()).dedupe(store.clone());
             let blendfi = webhook_answering_in(25 * SECOND, store)
                 .lease(SECOND)

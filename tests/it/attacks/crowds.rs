@@ -45,11 +45,11 @@ struct Served {
 }
 
 fn hub() -> Result<Provider, ConfigError> {
-    provider::github(github::keys([SECRET])?)
+    Ok(provider::github(github::keys([SECRET])?))
 }
 
 fn shop() -> Result<Provider, ConfigError> {
-    provider::shopify(shopify::keys([SECRET])?)
+    Ok(provider::shopify(shopify::keys([SECRET])?))
 }
 
 /// A right delivery of GitHub.

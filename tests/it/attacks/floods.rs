@@ -32,8 +32,7 @@ impl Api {
         tokio::time::sleep(Duration::from_millis(100)).await;
         match id == ID {
             true => {
-                Ok(CheckoutStatus::new(id, "COMPLETED")
-                    .with_amount(Decimal::parse("15000").unwrap()))
+                Ok(CheckoutStatus::new(id, "COMPLETED").amount(Decimal::parse("15000").unwrap()))
             }
             false => Err("not found"),
         }
@@ -46,9 +45,7 @@ impl Api {
 
 async fn receiver(api: &Api, store: impl Store, runs: &Stage) -> Server {
     let api = api.clone();
-    let provider = provider::blox(tokens())
-        .status_check(move |id| api.clone().ask(id))
-        .unwrap();
+    let provider = provider::blox(tokens()).status_check(move |id| api.clone().ask(id));
     let webhook = Webhook::new(provider)
         .clock(clock())
         .dedupe(store)
@@ -115,7 +112,7 @@ async fn an_answer_behind_the_deadline_confirms_nothing() {
             Ok::<_, &str>(CheckoutStatus::new(id, "COMPLETED"))
         }
     };
-    let provider = provider::blox(tokens()).status_check(check).unwrap();
+    let provider = provider::blox(tokens()).status_check(check);
     let webhook = Webhook::new(crate::attacks::in_a_hurry(provider))
         .clock(clock())
         .dedupe(store.clone())

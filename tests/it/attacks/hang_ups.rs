@@ -160,7 +160,7 @@ async fn a_sender_that_hangs_up_while_its_event_is_confirmed_has_it_handled() {
             Ok::<_, Infallible>(CheckoutStatus::new(id, "COMPLETED"))
         }
     };
-    let provider = provider::blox(tokens()).status_check(check).unwrap();
+    let provider = provider::blox(tokens()).status_check(check);
     let webhook = Webhook::new(provider)
         .clock(clock())
         .dedupe(store.clone())

@@ -72,13 +72,12 @@ fn refused(number: u32) -> Vec<(u16, Request)> {
 
 async fn serve() -> Server {
     let check = async |id: String| {
-        let found = (!id.starts_with("gone")).then(|| {
-            CheckoutStatus::new(id, "COMPLETED").with_amount(Decimal::parse("1").unwrap())
-        });
+        let found = (!id.starts_with("gone"))
+            .then(|| CheckoutStatus::new(id, "COMPLETED").amount(Decimal::parse("1").unwrap()));
         Ok::<_, std::convert::Infallible>(found)
     };
-    let denied = provider::bloquo(Allowlist::parse(["192.0.2.1"]).unwrap()).unwrap();
-    let blox = provider::blox(tokens()).status_check(check).unwrap();
+    let denied = provider::bloquo(Allowlist::parse(["192.0.2.1"]).unwrap());
+    let blox = provider::blox(tokens()).status_check(check);
     let store = MemoryStore::new();
     let route = |sender: Provider| {
         let webhook = Webhook::new(sender).clock(clock()).dedupe(store.clone());
@@ -154,7 +153,7 @@ fn checks_that_fail_leave_no_byte_behind() {
     let runtime: Runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let server = runtime.block_on(async {
         let check = async |_: String| Err::<CheckoutStatus, _>("not found");
-        let blox = provider::blox(tokens()).status_check(check).unwrap();
+        let blox = provider::blox(tokens()).status_check(check);
         let webhook = Webhook::new(answering_in(Duration::from_secs(1), blox))
             .clock(clock())
             .dedupe(MemoryStore::new());

@@ -137,7 +137,7 @@ struct Receiver {
 impl Receiver {
     async fn start(entry: &str) -> Self {
         let (seen, clock) = (Recorder::new(), clock());
-        let webhook = Webhook::new(provider::bloquo(Allowlist::parse([entry]).unwrap()).unwrap())
+        let webhook = Webhook::new(provider::bloquo(Allowlist::parse([entry]).unwrap()))
             .clock(clock.clone())
             .observer(seen.clone());
         let handler = post(async || StatusCode::NO_CONTENT);

@@ -24,7 +24,7 @@ fn blendfi(store: &MemoryStore) -> Webhook {
 }
 
 fn hub(store: &MemoryStore) -> Webhook {
-    let provider = provider::github(github::keys([SECRET]).unwrap()).unwrap();
+    let provider = provider::github(github::keys([SECRET]).unwrap());
     Webhook::new(provider).clock(clock()).dedupe(store.clone())
 }
 

@@ -78,22 +78,22 @@ const BY: [(&str, &str, &str, [&str; 3]); 5] = [
 fn senders() -> Result<[(&'static str, Provider); 5], ConfigError> {
     let standard = standard_webhooks::keys(["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])?;
     Ok([
-        ("/stripe", provider::stripe(stripe::keys([SECRET])?)?),
+        ("/stripe", provider::stripe(stripe::keys([SECRET])?)),
         (
             "/standard",
-            provider::standard_webhooks(Name::new("acme")?, standard)?,
+            provider::standard_webhooks(Name::new("acme")?, standard),
         ),
         (
             "/github",
-            provider::github(github::keys(["It's a Secret to Everybody"])?)?,
+            provider::github(github::keys(["It's a Secret to Everybody"])?),
         ),
         (
             "/slack",
-            provider::slack(slack::keys(["8f742231b10e8888abcd99yyyzzz85a5"])?)?,
+            provider::slack(slack::keys(["8f742231b10e8888abcd99yyyzzz85a5"])?),
         ),
         (
             "/shopify",
-            provider::shopify(shopify::keys(["hush-hush-hush"])?)?,
+            provider::shopify(shopify::keys(["hush-hush-hush"])?),
         ),
     ])
 }

@@ -18,7 +18,7 @@ const SENDER: &str = "203.0.113.9";
 async fn bloquo(peer: &str, proxies: &[&str]) -> (Server, Stage) {
     let runs = Stage::new();
     let list = Allowlist::parse([SENDER]).unwrap();
-    let mut webhook = Webhook::new(provider::bloquo(list).unwrap()).clock(clock());
+    let mut webhook = Webhook::new(provider::bloquo(list)).clock(clock());
     if !proxies.is_empty() {
         webhook = webhook.trusted_proxies(TrustedProxies::parse(proxies).unwrap());
     }

@@ -38,12 +38,11 @@ async fn receiver() -> (Receiver, Arc<AtomicUsize>) {
     let count = Arc::clone(&asked);
     let check = move |id: String| {
         count.fetch_add(1, Ordering::Relaxed);
-        let found = lenient(&id).then(|| {
-            CheckoutStatus::new(ID, "COMPLETED").with_amount(Decimal::parse("15000").unwrap())
-        });
+        let found = lenient(&id)
+            .then(|| CheckoutStatus::new(ID, "COMPLETED").amount(Decimal::parse("15000").unwrap()));
         std::future::ready(Ok::<_, std::convert::Infallible>(found))
     };
-    let checked = provider::blox(tokens()).status_check(check).unwrap();
+    let checked = provider::blox(tokens()).status_check(check);
     let receiver = Receiver::start_with(Preset::Blox, |_| checked, |webhook| webhook).await;
     (receiver, asked)
 }

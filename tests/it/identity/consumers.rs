@@ -95,7 +95,7 @@ async fn the_two_hooks_of_bloque_share_a_store_as_they_are() {
     assert!(hook(Preset::BloquePayments).layer().is_err());
     drop((accounts, payments));
     let any = || EventRule::body();
-    let hook = |preset: Preset| Webhook::new(preset.provider().with_rule(any()));
+    let hook = |preset: Preset| Webhook::new(preset.provider().replace_rule(any()));
     let accounts = hook(Preset::BloqueAccounts).dedupe(store.clone());
     let accounts = accounts.layer().unwrap();
     let payments = hook(Preset::BloquePayments).dedupe(store);

@@ -57,7 +57,7 @@ async fn a_question_of_any_sender_can_be_marked() {
         .answered();
     let rule = EventRule::members([question, event]).unwrap();
     let store = MemoryStore::new();
-    let zoom = stripe().with_rule(rule);
+    let zoom = stripe().replace_rule(rule);
     let handler = |Event(question): Event<serde_json::Value>| async move {
         let token = question["payload"]["plainToken"].as_str().unwrap_or("none");
         (StatusCode::CREATED, format!("{token} 1"))

@@ -287,12 +287,12 @@ async fn parameters_of_the_query_tell_events_apart() {
 #[test]
 fn a_query_that_nothing_vouches_for_is_no_key() {
     let rule = || EventRule::members([Shape::new("notice", ["/id|?id"]).unwrap()]).unwrap();
-    let error = webhook(stripe().with_rule(rule())).layer().unwrap_err();
+    let error = webhook(stripe().replace_rule(rule())).layer().unwrap_err();
     assert!(
         error.to_string().contains("no signature covers the query"),
         "{error}"
     );
-    let with_path = stripe().with_rule(rule()).and_by_secret_path(tokens());
+    let with_path = stripe().replace_rule(rule()).and_by_secret_path(tokens());
     assert!(webhook(with_path).layer().is_ok());
 }
 

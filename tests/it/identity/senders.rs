@@ -22,24 +22,24 @@ const STANDARD: (&str, &str) = (
 );
 
 pub(crate) fn github() -> Provider {
-    provider::github(provider::github::keys([SECRET]).unwrap()).unwrap()
+    provider::github(provider::github::keys([SECRET]).unwrap())
 }
 
 pub(crate) fn shopify() -> Provider {
-    provider::shopify(provider::shopify::keys([SECRET]).unwrap()).unwrap()
+    provider::shopify(provider::shopify::keys([SECRET]).unwrap())
 }
 
 pub(crate) fn slack() -> Provider {
-    provider::slack(provider::slack::keys([SECRET]).unwrap()).unwrap()
+    provider::slack(provider::slack::keys([SECRET]).unwrap())
 }
 
 pub(crate) fn stripe() -> Provider {
-    provider::stripe(provider::stripe::keys([SECRET]).unwrap()).unwrap()
+    provider::stripe(provider::stripe::keys([SECRET]).unwrap())
 }
 
 pub(crate) fn standard() -> Provider {
     let keys = provider::standard_webhooks::keys([STANDARD.0]).unwrap();
-    provider::standard_webhooks(Name::new("acme").unwrap(), keys).unwrap()
+    provider::standard_webhooks(Name::new("acme").unwrap(), keys)
 }
 
 /// A delivery of GitHub's, with what its unsigned headers say.

@@ -31,7 +31,7 @@ fn of_a_hundred_at_once_each_is_handled_or_told_not_now_and_small_ones_pass() {
 
 async fn a_hundred_at_once(filling: Arc<Filling>) -> String {
     let budget = Budget::default();
-    let provider = provider::github(github::keys([SECRET]).unwrap()).unwrap();
+    let provider = provider::github(github::keys([SECRET]).unwrap());
     // Half as long again as GitHub waits, for a machine that has much else to do.
     let provider = answering_in(Duration::from_secs(15), provider);
     let github = Webhook::new(provider)

@@ -31,7 +31,7 @@ const SECRET: &str = "It's a Secret to Everybody";
 
 /// A webhook of GitHub whose senders wait as long as this machine needs, not 10 s.
 fn webhook(budget: &Budget) -> Webhook {
-    let provider = provider::github(github::keys([SECRET]).unwrap()).unwrap();
+    let provider = provider::github(github::keys([SECRET]).unwrap());
     Webhook::new(answering_in(Duration::from_secs(600), provider))
         .dedupe(MemoryStore::new())
         .budget(budget.clone())

@@ -138,7 +138,7 @@ async fn two_providers_around_one_application_stay_apart_in_both_orders() {
     for bloque_first in [true, false] {
         let bloque = Webhook::new(Preset::BloqueAccounts.provider());
         let blox = tower_webhook::provider::blox(other_tokens.clone());
-        let blox = Webhook::new(blox.without_status_check().unwrap());
+        let blox = Webhook::new(blox.without_status_check());
         let app = Router::new()
             .route(
                 "/hooks/bloque",

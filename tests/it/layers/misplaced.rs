@@ -92,7 +92,7 @@ async fn the_first_layer_that_lets_a_request_through_sets_the_one_deadline() {
     for (outer, inner) in [(10, 100), (100, 10)] {
         let endpoint = |seconds: u64| {
             let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None)
-                .with_time_to_answer(Duration::from_secs(seconds));
+                .waits(Duration::from_secs(seconds));
             EndpointConfig::new(Name::new("blendfi").unwrap(), contract).clock(clock())
         };
         let dedupe = DedupeLayer::builder(&endpoint(inner), by_id(), [Proof::Signature]);

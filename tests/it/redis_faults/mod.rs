@@ -31,12 +31,7 @@ async fn fails_in_time(store: &RedisStore, held: &Claim, kinds: &[StoreErrorKind
         }
     }
     let provider = Name::new("acme").unwrap();
-    let renewal = Renew {
-        key: held.key.clone(),
-        token: held.token,
-        lease: LONG,
-        retention: LONG,
-    };
+    let renewal = Renew::new(held.key.clone(), held.token, LONG, LONG);
     let grant = Grant {
         attempt: 1,
         fence: 1,

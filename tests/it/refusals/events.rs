@@ -195,7 +195,7 @@ async fn an_event_that_blox_does_not_confirm_runs_nothing() {
         (pending, 503, RETRY, Reason::ConfirmTryAgain),
         (down, 503, RETRY, Reason::ConfirmTryAgain),
     ] {
-        let provider = in_a_hurry(provider.unwrap());
+        let provider = in_a_hurry(provider);
         let receiver = Receiver::start_with(preset, |_| provider, |w| w).await;
         let response = receiver.send(&preset.delivery(1)).await;
         assert_eq!(response.status, status, "{response:?}");

@@ -233,7 +233,7 @@ async fn every_401_has_the_same_bytes_and_the_operator_can_tell_them_apart() {
         (vec![old.clone()], NoActiveKey),
         (vec![old, new], SignatureMismatch),
     ] {
-        let replaced = |_| provider::blendfi(KeyRing::new(keys).unwrap()).unwrap();
+        let replaced = |_| provider::blendfi(KeyRing::new(keys).unwrap());
         let receiver = Receiver::start_with(Preset::BlendFi, replaced, |webhook| webhook).await;
         let response = receiver.send(&Preset::BlendFi.delivery(1)).await;
         if reason == NoActiveKey {

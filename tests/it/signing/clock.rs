@@ -24,7 +24,7 @@ async fn three_different_deliveries_that_are_stale_alike_are_our_own_clock() {
     let _guard = log.capture(false);
     // Six minutes ahead of the sender's.
     let clock = ManualClock::new(secs(NOW + 360));
-    let stripe = provider::stripe(stripe::keys([STRIPE_SECRET]).unwrap()).unwrap();
+    let stripe = provider::stripe(stripe::keys([STRIPE_SECRET]).unwrap());
     let server = serve_webhook(&Webhook::new(stripe).clock(clock.clone())).await;
     for n in 1..=3 {
         assert!(!log.text().contains(ALARM), "before number {n}");
@@ -49,7 +49,7 @@ async fn three_different_deliveries_that_are_stale_alike_are_our_own_clock() {
 async fn one_captured_delivery_that_is_replayed_is_no_clock() {
     let log = Log::default();
     let _guard = log.capture(false);
-    let stripe = provider::stripe(stripe::keys([STRIPE_SECRET]).unwrap()).unwrap();
+    let stripe = provider::stripe(stripe::keys([STRIPE_SECRET]).unwrap());
     let clock = ManualClock::new(secs(NOW + 360));
     let server = serve_webhook(&Webhook::new(stripe).clock(clock)).await;
     for _ in 0..10 {
@@ -60,7 +60,7 @@ async fn one_captured_delivery_that_is_replayed_is_no_clock() {
 
 #[tokio::test]
 async fn a_stale_delivery_is_asked_to_come_again_only_where_that_was_chosen() {
-    let stripe = || provider::stripe(stripe::keys([STRIPE_SECRET]).unwrap()).unwrap();
+    let stripe = || provider::stripe(stripe::keys([STRIPE_SECRET]).unwrap());
     let clock = ManualClock::new(secs(NOW + 360));
     let usual = serve_webhook(&Webhook::new(stripe()).clock(clock.clone())).await;
     assert_eq!(status(&usual, &signed_at(1, NOW)).await, 401);

@@ -18,11 +18,15 @@ fn standard(id: &str, signature: &str) -> Request {
 
 async fn standard_server() -> Server {
     let keys = standard_webhooks::keys([STANDARD_SECRET]).unwrap();
-    serve(provider::standard_webhooks(Name::new("acme").unwrap(), keys).unwrap()).await
+    serve(provider::standard_webhooks(
+        Name::new("acme").unwrap(),
+        keys,
+    ))
+    .await
 }
 
 async fn stripe_server() -> Server {
-    serve(provider::stripe(stripe::keys([STRIPE_SECRET]).unwrap()).unwrap()).await
+    serve(provider::stripe(stripe::keys([STRIPE_SECRET]).unwrap())).await
 }
 
 fn stripe_delivery(n: u32, signature: &str) -> Request {
@@ -73,16 +77,21 @@ async fn lines_that_were_joined_into_one_count_once_too() {
     let signature = standard_signature("msg_1", NOW, BODY);
     let stripe = stripe_server().await;
     let mac = stripe_mac(STRIPE_SECRET, NOW, &stripe_body(1));
-    let github =
-        serve(provider::github(github::keys(["It's a Secret to Everybody"]).unwrap()).unwrap())
-            .await;
+    let github = serve(provider::github(
+        github::keys(["It's a Secret to Everybody"]).unwrap(),
+    ))
+    .await;
     let push = r#"{"ref":"refs/heads/main","after":"1"}"#;
     let by_github = format!("sha256={}", hmac_sha256("It's a Secret to Everybody", push));
-    let shop = serve(provider::shopify(shopify::keys(["hush-hush-hush"]).unwrap()).unwrap()).await;
+    let shop = serve(provider::shopify(
+        shopify::keys(["hush-hush-hush"]).unwrap(),
+    ))
+    .await;
     let by_shopify = hex_to_base64(&hmac_sha256("hush-hush-hush", push));
-    let slack =
-        serve(provider::slack(slack::keys(["8f742231b10e8888abcd99yyyzzz85a5"]).unwrap()).unwrap())
-            .await;
+    let slack = serve(provider::slack(
+        slack::keys(["8f742231b10e8888abcd99yyyzzz85a5"]).unwrap(),
+    ))
+    .await;
     let mention = r#"{"type":"event_callback","event_id":"Ev1","event":{"type":"app_mention"}}"#;
     let by_slack = format!(
         "v0={}",
@@ -230,8 +239,10 @@ async fn pairs_may_hold_names_that_we_do_not_know_and_blanks_after_commas() {
 /// The names are those of `@shopify/shopify-api` 15.0.0.
 #[tokio::test]
 async fn shopify_signs_in_either_family_of_its_headers_or_in_both_alike() {
-    let server =
-        serve(provider::shopify(shopify::keys(["hush-hush-hush"]).unwrap()).unwrap()).await;
+    let server = serve(provider::shopify(
+        shopify::keys(["hush-hush-hush"]).unwrap(),
+    ))
+    .await;
     let (old, new) = ("x-shopify-hmac-sha256", "shopify-hmac-sha256");
     let order = |n: u32| format!(r#"{{"id":{n},"created_at":"2026-05-04T13:00:00Z"}}"#);
     let signed = |n: u32| hex_to_base64(&hmac_sha256("hush-hush-hush", order(n)));

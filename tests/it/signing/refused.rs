@@ -14,7 +14,7 @@ const GITHUB_SECRET: &str = "It's a Secret to Everybody";
 const PUSH: &str = r#"{"ref": "refs/heads/main", "after": "1"}"#;
 
 async fn github_behind_what_rewrites() -> Server {
-    let webhook = Webhook::new(provider::github(github::keys([GITHUB_SECRET]).unwrap()).unwrap());
+    let webhook = Webhook::new(provider::github(github::keys([GITHUB_SECRET]).unwrap()));
     let route = post(async || StatusCode::NO_CONTENT)
         .layer(webhook.clock(clock()).layer().unwrap())
         // Reads the JSON and writes it anew, as a middleware that validates might.
@@ -68,7 +68,7 @@ async fn where_no_length_was_announced_or_it_is_right_nothing_is_claimed() {
     assert!(!log.text().contains("content_length="), "{}", log.text());
 
     let wrong_secret = format!("sha256={}", hmac_sha256("another secret", PUSH));
-    let plain = serve(provider::github(github::keys([GITHUB_SECRET]).unwrap()).unwrap()).await;
+    let plain = serve(provider::github(github::keys([GITHUB_SECRET]).unwrap())).await;
     assert_eq!(status(&plain, &push(&wrong_secret)).await, 401);
     let line = log.text();
     assert!(line.contains("body_len=40 content_length=40"), "{line}");
@@ -79,7 +79,7 @@ async fn where_no_length_was_announced_or_it_is_right_nothing_is_claimed() {
 async fn how_long_it_took_is_said_only_where_a_clock_was_read() {
     let log = Log::default();
     let _guard = log.capture(false);
-    let server = serve(provider::github(github::keys([GITHUB_SECRET]).unwrap()).unwrap()).await;
+    let server = serve(provider::github(github::keys([GITHUB_SECRET]).unwrap())).await;
     assert_eq!(
         status(&server, &Request::post("/hooks").body(PUSH)).await,
         401
@@ -98,7 +98,7 @@ async fn the_id_that_a_refused_delivery_claims_is_escaped_and_cut() {
     let log = Log::default();
     let _guard = log.capture(false);
     let keys = standard_webhooks::keys([STANDARD_SECRET]).unwrap();
-    let acme = provider::standard_webhooks(Name::new("acme").unwrap(), keys).unwrap();
+    let acme = provider::standard_webhooks(Name::new("acme").unwrap(), keys);
     // Six minutes late: refused with the id that it did sign.
     let late = Webhook::new(acme).clock(ManualClock::new(secs(NOW + 360)));
     let server = serve_webhook(&late).await;

@@ -128,7 +128,7 @@ async fn serve(api: SocketAddr, store: String) {
         most.fetch_max(Arc::strong_count(&asked) - 1, Ordering::Relaxed);
         ask(api, id, asked)
     };
-    let blox = provider::blox(tokens()).status_check(check).unwrap();
+    let blox = provider::blox(tokens()).status_check(check);
     let seen = Recorder::new();
     let webhook = Webhook::new(blox)
         .clock(clock())

@@ -1,0 +1,116 @@
+//! From a proved delivery to one that is confirmed: nothing else claims.
+//!
+//! The store is only read here. Which of several confirmed deliveries runs is decided by the claim.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::caller::Caller;
+use super::claim::Queue;
+use super::confirm::{Confirmation, Unconfirmed};
+use super::delivery_task::DeliveryTask;
+use super::inquiry::{Entered, Place};
+use super::outcome::Stopped;
+use super::within::{CALL_LIMIT, within};
+use crate::event::{Fingerprint, Handling};
+use crate::reason::Reason;
+use crate::store::{ClaimOutcome, RecordState, RecordView, Store};
+
+/// What a claim of this content would get from a record; none where it would be granted. The rules
+/// of the record say the same.
+fn standing(view: Option<RecordView>, fingerprint: Fingerprint) -> Option<ClaimOutcome> {
+    let view = view?;
+    let differs = view.fingerprint.is_some_and(|it| it != fingerprint);
+    match view.state {
+        RecordState::Lapsed { .. } | RecordState::Released => None,
+        RecordState::Claimed { .. } if differs => Some(ClaimOutcome::OtherInProgress),
+        RecordState::Claimed { .. } => Some(ClaimOutcome::InProgress),
+        RecordState::Done(response) if differs => Some(ClaimOutcome::OtherDone(response)),
+        RecordState::Done(response) => Some(ClaimOutcome::Done(response)),
+    }
+}
+
+impl<C> DeliveryTask<C> {
+    /// Has the event confirmed by everyone who is to be asked. What is handled already, or being
+    /// handled, is not asked about.
+    pub(super) async fn confirm<A>(&mut self) -> Result<(), Stopped>
+    where
+        C: Caller<A>,
+    {
+        let context = Arc::clone(&self.context);
+        let (state, deadline) = (&*context.state, context.request_clock.deadline);
+        let event = Unconfirmed {
+            key: context.event.identity.key.clone(),
+            body: self.body.clone().unwrap_or_default(),
+        };
+        let evicted = CancellationToken::new();
+        let mut places = Vec::with_capacity(state.settings.confirms.len());
+        for confirm in &state.settings.confirms {
+            match confirm.inquiries().enter(&event, deadline, &evicted) {
+                Entered::Waiting(place) => places.push(place),
+                Entered::Judged(judged) => verdict(judged)?,
+                Entered::Full => return Err(Reason::BudgetUsedUp.into()),
+            }
+        }
+        let confirmed = async {
+            // Nobody is at work on a question: it is none's to wait for.
+            if context.event.identity.handling != Handling::Answered {
+                self.until_open(&places).await?;
+            }
+            for place in &places {
+                verdict(place.judge(&event).await)?;
+            }
+            Ok(())
+        };
+        tokio::select! {
+            biased;
+            () = state.drain().begun() => Err(Reason::Draining.into()),
+            () = evicted.cancelled() => Err(Reason::BudgetUsedUp.into()),
+            confirmed = confirmed => confirmed,
+        }
+    }
+
+    /// Waits until nobody is at work on the event, or it is done.
+    async fn until_open<A>(&mut self, places: &[Place]) -> Result<(), Stopped>
+    where
+        C: Caller<A>,
+    {
+        let context = Arc::clone(&self.context);
+        let (state, deadline) = (&*context.state, context.request_clock.deadline);
+        let identity = &context.event.identity;
+        let mut queue = Queue::default();
+        loop {
+            if state.drain().has_begun() {
+                return Err(Reason::Draining.into());
+            }
+            let now = Instant::now();
+            // The question and the claim need time as well.
+            let limit = CALL_LIMIT.min(deadline.saturating_duration_since(now) / 2);
+            let looked_up = state.terms.store.lookup(&identity.key);
+            // A store that cannot be read, or is slow where many are looked up, refuses nothing yet:
+            // the look saves a question, and the claim decides.
+            let Some(Ok(view)) = within(|| now + limit, looked_up).await else {
+                return Ok(());
+            };
+            match standing(view, identity.fingerprint) {
+                None => return Ok(()),
+                Some(outcome) => {
+                    self.may_wait(outcome)?;
+                    places.iter().for_each(Place::step_back);
+                    self.wait_for_other(&mut queue, &identity.key).await?;
+                }
+            }
+        }
+    }
+}
+
+fn verdict(judged: Confirmation) -> Result<(), Reason> {
+    match judged {
+        Confirmation::Confirmed => Ok(()),
+        Confirmation::Mismatch => Err(Reason::ConfirmMismatch),
+        Confirmation::Unknown => Err(Reason::ConfirmUnknown),
+        Confirmation::TryAgain => Err(Reason::ConfirmTryAgain),
+    }
+}

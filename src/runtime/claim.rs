@@ -1,0 +1,199 @@
+//! From a proved delivery, confirmed where that is asked for, to a claim that is held.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::caller::Caller;
+use super::context::Claimed;
+use super::delivery_task::DeliveryTask;
+use super::held_claim::ClaimGuard;
+use super::outcome::Stopped;
+use super::release::release_later;
+use super::waiting::WaitingPlace;
+use super::within::{CALL_LIMIT, within};
+use crate::event::{EventKey, Handling};
+use crate::reason::Reason;
+use crate::rejection_cause::RejectionCause;
+use crate::store::{Claim, ClaimOutcome, Release, Store, StoreErrorKind, Token};
+
+/// A store that was given less time to answer was not asked in earnest.
+const LEAST_ASKED: Duration = Duration::from_millis(50);
+
+/// The pauses of a waiting copy whose store says at once that it need not wait any longer.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
+/// Where a copy waits for somebody else's outcome.
+pub(super) struct Queue {
+    place: Option<WaitingPlace>,
+    pause: Duration,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self {
+            place: None,
+            pause: FIRST_PAUSE,
+        }
+    }
+}
+
+impl<C> DeliveryTask<C> {
+    /// Claims the event, waiting for another's outcome if there is one at work. `None` where the
+    /// handler is to run all the same: the store cannot be asked, or there is nothing to claim.
+    pub(super) async fn claim<A>(&mut self) -> Result<Option<ClaimGuard>, Stopped>
+    where
+        C: Caller<A>,
+    {
+        let context = Arc::clone(&self.context);
+        let (terms, settings) = (&context.state.terms, &context.state.settings);
+        if context.event.identity.handling == Handling::Answered {
+            return Ok(None);
+        }
+        let claim = Claim {
+            key: context.event.identity.key.clone(),
+            token: Token::random().map_err(RejectionCause::from)?,
+            fingerprint: context.event.identity.fingerprint,
+            lease: terms.lease,
+            retention: terms.retention,
+        };
+        let mut queue = Queue::default();
+        loop {
+            // Its body may have come in after the drain began. This task is counted by now, so the
+            // drain either waits for it or is seen here.
+            if settings.drain.has_begun() {
+                return Err(Reason::Draining.into());
+            }
+            let claimed_at = Instant::now();
+            let left = context
+                .request_clock
+                .deadline
+                .saturating_duration_since(claimed_at);
+            // A handler that is run unchecked needs time as well.
+            let limit = CALL_LIMIT.min(if settings.fail_open { left / 2 } else { left });
+            let mut is_late = settings.is_timed;
+            let until = || {
+                is_late = true;
+                claimed_at + limit
+            };
+            let cause: RejectionCause = match within(until, terms.store.claim(&claim)).await {
+                Some(Ok(ClaimOutcome::Claimed(grant))) => {
+                    let hold = ClaimGuard::new(Arc::clone(terms), claim, grant, claimed_at);
+                    let moment = if is_late { Instant::now() } else { claimed_at };
+                    let lease = hold.lease();
+                    let _ = context.claimed.set(Claimed {
+                        moment,
+                        grant,
+                        lease,
+                    });
+                    self.slot.fill(hold.shared());
+                    return Ok(Some(hold));
+                }
+                Some(Ok(outcome)) => {
+                    self.may_wait(outcome)?;
+                    // Behind a pointer, as everything that most deliveries do without.
+                    Box::pin(self.wait_for_other(&mut queue, &claim.key)).await?;
+                    continue;
+                }
+                Some(Err(error)) if error.kind() == StoreErrorKind::Full => {
+                    return Err(RejectionCause::from(error).into());
+                }
+                Some(Err(error)) => error.into(),
+                None => Reason::StoreTooSlow.into(),
+            };
+            // The claim may stand although its reply was lost.
+            let Claim {
+                key,
+                token,
+                retention,
+                ..
+            } = claim;
+            release_later(
+                terms,
+                Release {
+                    key,
+                    token,
+                    retention,
+                },
+            );
+            return match queue.place {
+                // Another receiver was at work a moment ago: whatever is wrong now, this is a
+                // duplicate.
+                Some(_) if limit < LEAST_ASKED => Err(Reason::InProgress.into()),
+                None if settings.fail_open && limit >= LEAST_ASKED => {
+                    context.unchecked.store(true, Ordering::Relaxed);
+                    Ok(None)
+                }
+                Some(_) | None => Err(cause.into()),
+            };
+        }
+    }
+
+    /// Whether to wait for who has the event, by what the store says of that.
+    pub(super) fn may_wait(&self, outcome: ClaimOutcome) -> Result<(), Stopped> {
+        let differs = matches!(
+            outcome,
+            ClaimOutcome::OtherInProgress | ClaimOutcome::OtherDone(_)
+        );
+        if differs {
+            if !self.context.event.has_own_id() {
+                return Err(Reason::Conflict.into());
+            }
+            self.context.content_differs.store(true, Ordering::Relaxed);
+        }
+        match outcome {
+            ClaimOutcome::Done(response) | ClaimOutcome::OtherDone(response) => {
+                Err(Stopped::Duplicate(response))
+            }
+            ClaimOutcome::InProgress | ClaimOutcome::OtherInProgress | ClaimOutcome::Claimed(_) => {
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits until it is worth another look whether somebody else is at work on the event.
+    pub(super) async fn wait_for_other<A>(
+        &mut self,
+        queue: &mut Queue,
+        key: &EventKey,
+    ) -> Result<(), Stopped>
+    where
+        C: Caller<A>,
+    {
+        let context = Arc::clone(&self.context);
+        let (state, deadline) = (&context.state, context.request_clock.deadline);
+        if queue.place.is_none() {
+            queue.place = Some(state.settings.waiting.enter().ok_or(Reason::BudgetUsedUp)?);
+        }
+        let began = Instant::now();
+        let left = deadline.saturating_duration_since(began);
+        tokio::select! {
+            biased;
+            () = sleep_until(deadline) => return Err(Reason::InProgress.into()),
+            () = state.drain().begun() => return Err(Reason::Draining.into()),
+            // Nobody is told.
+            () = self.caller.gone() => return Err(Reason::InProgress.into()),
+            () = state.terms.store.wait(key, left) => {}
+        }
+        if began.elapsed() < FIRST_PAUSE {
+            sleep(queue.pause).await;
+            queue.pause = (queue.pause * 2).min(LONGEST_PAUSE);
+        }
+        Ok(())
+    }
+
+    /// Whether what was claimed may still begin.
+    pub(super) fn may_begin(&self) -> Result<(), RejectionCause> {
+        let now = self.context.claimed_at().unwrap_or_else(Instant::now);
+        if now >= self.context.request_clock.deadline {
+            return Err(Reason::StoreTooSlow.into());
+        }
+        if self.context.state.drain().has_begun() {
+            return Err(Reason::Draining.into());
+        }
+        Ok(())
+    }
+}

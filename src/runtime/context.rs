@@ -1,0 +1,125 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::identified::IdentifiedEvent;
+use super::lease::Lease;
+use super::state::RunState;
+use crate::authenticated::AuthState;
+use crate::request_clock::RequestClock;
+use crate::store::Grant;
+
+/// The longest that an outcome takes to be recorded behind the deadline.
+const MOST_LATE: Duration = Duration::from_millis(250);
+
+/// What is known of one run. Its caller, its task and its handler share it.
+pub(crate) struct RunContext<C: ?Sized = dyn Send + Sync> {
+    pub(crate) state: Arc<RunState>,
+    pub(crate) request_clock: RequestClock,
+    /// With the body only where somebody asks for it: this outlives the handler's use of that.
+    pub(crate) auth: Arc<AuthState>,
+    pub(crate) event: IdentifiedEvent,
+    pub(super) claimed: OnceLock<Claimed>,
+    pub(super) unchecked: AtomicBool,
+    pub(super) content_differs: AtomicBool,
+    /// Whether the handler is running: who waits for it then need not wait past the deadline.
+    handling: AtomicBool,
+    /// Until when there is an answer to wait for, where the outcome is known too late for the deadline.
+    late: OnceLock<Instant>,
+    /// What its caller keeps with it.
+    pub(crate) kept: C,
+}
+
+/// An event that this receiver holds, or held.
+pub(super) struct Claimed {
+    pub(super) moment: Instant,
+    pub(super) grant: Grant,
+    pub(super) lease: Lease,
+}
+
+impl<C> RunContext<C> {
+    pub(crate) fn new(
+        state: Arc<RunState>,
+        request_clock: RequestClock,
+        auth: AuthState,
+        event: IdentifiedEvent,
+        kept: C,
+    ) -> Self {
+        Self {
+            state,
+            request_clock,
+            auth: Arc::new(auth),
+            event,
+            claimed: OnceLock::new(),
+            unchecked: AtomicBool::new(false),
+            content_differs: AtomicBool::new(false),
+            handling: AtomicBool::new(false),
+            late: OnceLock::new(),
+            kept,
+        }
+    }
+}
+
+impl<C: ?Sized> RunContext<C> {
+    pub(crate) fn grant(&self) -> Option<Grant> {
+        self.claimed.get().map(|claimed| claimed.grant)
+    }
+
+    /// When the event was claimed.
+    pub(crate) fn claimed_at(&self) -> Option<Instant> {
+        self.claimed.get().map(|claimed| claimed.moment)
+    }
+
+    pub(super) fn lease(&self) -> &Lease {
+        match self.claimed.get() {
+            Some(claimed) => &claimed.lease,
+            None => Lease::of_nothing(),
+        }
+    }
+
+    pub(super) fn handler_begins(&self) {
+        self.handling.store(true, Ordering::Release);
+    }
+
+    /// From here on the outcome of the handler is the answer, though the deadline may be past.
+    pub(super) fn handler_ended(&self) {
+        self.handling.store(false, Ordering::Release);
+    }
+
+    pub(crate) fn is_handling(&self) -> bool {
+        self.handling.load(Ordering::Acquire)
+    }
+
+    /// Leaves a moment to record an outcome that is known by now. A sender waits a quarter longer
+    /// than to the deadline.
+    pub(super) fn allow_recording(&self) {
+        let RequestClock {
+            started, deadline, ..
+        } = self.request_clock;
+        let allowed = deadline.saturating_duration_since(started);
+        let answer_by = Instant::now() + (allowed / 4).min(MOST_LATE);
+        if answer_by > deadline {
+            let _ = self.late.set(answer_by);
+        }
+    }
+
+    /// Until when the sender is to be answered.
+    pub(crate) fn answer_by(&self) -> Instant {
+        self.late
+            .get()
+            .copied()
+            .unwrap_or(self.request_clock.deadline)
+    }
+
+    pub(crate) fn is_unchecked(&self) -> bool {
+        self.unchecked.load(Ordering::Relaxed)
+    }
+
+    /// Whether its key is the sender's own id and was met with other content.
+    pub(crate) fn content_differs(&self) -> bool {
+        self.content_differs.load(Ordering::Relaxed)
+            || (self.event.has_own_id() && self.grant().is_some_and(|grant| grant.corrected))
+    }
+}

@@ -1,0 +1,136 @@
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::context::RunContext;
+use super::lease::Lease;
+use crate::authenticated::Authenticated;
+use crate::clock::UnixTime;
+use crate::event::{EventKey, Handling, Name};
+use crate::secret::KeyIds;
+
+/// What is known of the delivery that a handler runs for.
+///
+/// It stands in the request's extensions and is an extractor for axum. Clones share it.
+#[derive(Clone)]
+pub struct Delivery {
+    context: Arc<RunContext>,
+    mark: Authenticated,
+}
+
+impl Delivery {
+    pub(super) fn new(context: Arc<RunContext>, mark: Authenticated) -> Self {
+        Self { context, mark }
+    }
+
+    /// Whose delivery it is.
+    pub fn provider(&self) -> &Name {
+        self.key().provider()
+    }
+
+    /// Which consumer's it is, where they have names.
+    pub fn consumer(&self) -> Option<&Name> {
+        self.key().consumer()
+    }
+
+    /// Which event it is: what a sink can be made unique on.
+    pub fn key(&self) -> &EventKey {
+        &self.context.event.identity.key
+    }
+
+    /// The name of the shape that the body has; `None` where the provider's rule knows none, and
+    /// the event is keyed on its body.
+    pub fn shape(&self) -> Option<&str> {
+        self.context.event.identity.shape.as_deref()
+    }
+
+    /// Whether its id is one that the sender uses for tests. It is never deduplicated: a random
+    /// part stands in its key.
+    pub fn is_test_id(&self) -> bool {
+        self.context.event.identity.handling == Handling::TestId
+    }
+
+    /// Which attempt at the event this is, from 1; 0 where the store could not be asked, and for a
+    /// question that is [answered](crate::event::Shape::answered) each time, for which nothing is claimed.
+    pub fn attempt(&self) -> u32 {
+        self.context.grant().map_or(0, |grant| grant.attempt)
+    }
+
+    /// A number that grows with every claim of the event: a sink that remembers the highest one and
+    /// refuses lower ones is safe from a handler that outlived its lease. 0 where there is no
+    /// [attempt](Self::attempt).
+    pub fn fence(&self) -> u64 {
+        self.context.grant().map_or(0, |grant| grant.fence)
+    }
+
+    /// Whether an earlier attempt failed with other content under the same key.
+    pub fn is_corrected(&self) -> bool {
+        self.context.grant().is_some_and(|grant| grant.corrected)
+    }
+
+    /// Whether the store could not be asked, so that this may be a copy: only where running
+    /// unchecked was chosen.
+    pub fn is_unchecked(&self) -> bool {
+        self.context.is_unchecked()
+    }
+
+    /// When the event happened, as its content says.
+    pub fn event_time(&self) -> Option<UnixTime> {
+        self.context.event.identity.time
+    }
+
+    /// Whether the event happened before the retention began: its record may have ended, so that it
+    /// is no copy is not certain.
+    pub fn predates_retention(&self) -> bool {
+        self.context.event.predates_retention
+    }
+
+    /// When the delivery's head was received.
+    pub fn received_at(&self) -> UnixTime {
+        self.context.request_clock.received_at
+    }
+
+    /// When the delivery was signed, where that is signed too.
+    pub fn signed_at(&self) -> Option<UnixTime> {
+        self.mark.signature()?.signed_at()
+    }
+
+    /// The names of all keys that it was signed with.
+    pub fn verified_by(&self) -> Option<&KeyIds> {
+        Some(self.mark.signature()?.key_ids())
+    }
+
+    /// Which proofs of origin it has passed.
+    pub fn authenticated(&self) -> &Authenticated {
+        &self.mark
+    }
+
+    /// The proved body.
+    pub fn body(&self) -> Bytes {
+        self.mark.body().cloned().unwrap_or_default()
+    }
+
+    /// Whether this receiver still holds the event.
+    pub fn lease(&self) -> &Lease {
+        self.context.lease()
+    }
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery")
+            .field("key", self.key())
+            .field("shape", &self.shape())
+            .field("attempt", &self.attempt())
+            .field("fence", &self.fence())
+            .field("corrected", &self.is_corrected())
+            .field("unchecked", &self.is_unchecked())
+            .field("event_time", &self.event_time())
+            .field("predates_retention", &self.predates_retention())
+            .field("received_at", &self.received_at())
+            .field("verified_by", &self.verified_by())
+            .field("lease", self.lease())
+            .finish()
+    }
+}

@@ -1,0 +1,227 @@
+//! A claim that is held, and its end.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::time::{Instant, sleep};
+use tracing::Span;
+
+use super::lease::{Lease, LeaseState, Leased};
+use super::release::{FIRST_WAIT, LONGEST_WAIT, is_final, release_later};
+use super::terms::ClaimTerms;
+use super::within::{call_limit, within};
+use crate::printable::Printable;
+use crate::rejection_cause::Chain;
+use crate::store::{Claim, Complete, Grant, Held, Release, Store, StoreError, StoredResponse};
+
+/// An event that this receiver holds.
+pub(super) struct HeldClaim {
+    pub(super) terms: Arc<ClaimTerms>,
+    pub(super) claim: Claim,
+    pub(super) grant: Grant,
+    pub(super) claimed_at: Instant,
+    pub(super) lease: LeaseState,
+    /// The request's, for what is said of its renewals.
+    pub(super) span: Span,
+    /// Whether a handler has begun and not failed: its effect may have taken place.
+    at_work: AtomicBool,
+    /// Whether the store is being told how it ended: that it is not held any more is no news then.
+    pub(super) ending: AtomicBool,
+    /// Whether a renewal was refused meanwhile.
+    pub(super) fenced: AtomicBool,
+    /// Whether the store was told, or is being told in the background.
+    finished: AtomicBool,
+}
+
+impl Leased for HeldClaim {
+    fn lease(&self) -> &LeaseState {
+        &self.lease
+    }
+}
+
+/// A hold that ends with its task, if not before.
+pub(super) struct ClaimGuard(Arc<HeldClaim>);
+
+impl ClaimGuard {
+    /// A claim that was granted, and sent at `claimed_at`: it ends no later here than in the store.
+    pub(super) fn new(
+        terms: Arc<ClaimTerms>,
+        claim: Claim,
+        grant: Grant,
+        claimed_at: Instant,
+    ) -> Self {
+        Self(Arc::new(HeldClaim {
+            lease: LeaseState::new(claimed_at, terms.lease),
+            terms,
+            claim,
+            grant,
+            claimed_at,
+            span: Span::current(),
+            at_work: AtomicBool::new(false),
+            ending: AtomicBool::new(false),
+            fenced: AtomicBool::new(false),
+            finished: AtomicBool::new(false),
+        }))
+    }
+
+    /// The hold, to be renewed beside its task.
+    pub(super) fn shared(&self) -> Arc<HeldClaim> {
+        Arc::clone(&self.0)
+    }
+
+    /// What its handler is told of it.
+    pub(super) fn lease(&self) -> Lease {
+        let held: Arc<HeldClaim> = Arc::clone(&self.0);
+        Lease::of(held)
+    }
+}
+
+impl Deref for ClaimGuard {
+    type Target = HeldClaim;
+
+    fn deref(&self) -> &HeldClaim {
+        &self.0
+    }
+}
+
+impl Drop for ClaimGuard {
+    /// A task that a user's code made panic before the handler began gives the event back too, so
+    /// that the sender's next attempt need not wait for the end of the lease. Once a handler has
+    /// begun, only that end frees the event: the effect may have taken place, or may still. So it
+    /// is too where the runtime goes down.
+    fn drop(&mut self) {
+        if !self.0.finished.load(Ordering::Relaxed) {
+            self.0.end_without_outcome();
+        }
+    }
+}
+
+impl HeldClaim {
+    /// From here on the event is not given back unless the handler has failed.
+    pub(super) fn begin_work(&self) {
+        self.at_work.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn lose(&self, why: &'static str) {
+        tracing::warn!(
+            target: "tower_webhook",
+            key = %self.claim.key.escaped(),
+            attempt = self.grant.attempt,
+            why,
+            "a handler has lost its lease"
+        );
+        self.lease.lose();
+    }
+
+    /// Records the event as done, however long that takes; calls `overdue` once if that is not
+    /// done by `answer_by`, which is asked for when there is something to wait for.
+    pub(super) fn complete(
+        &self,
+        response: StoredResponse,
+        answer_by: impl Fn() -> Option<Instant> + Send + Sync,
+        overdue: impl FnOnce() + Send,
+    ) -> impl Future<Output = Held> + Send {
+        let complete = Complete {
+            key: self.claim.key.clone(),
+            token: self.claim.token,
+            attempt: self.grant.attempt,
+            fence: self.grant.fence,
+            fingerprint: self.claim.fingerprint,
+            response,
+            retention: self.terms.retention,
+        };
+        self.ending.store(true, Ordering::Relaxed);
+        async move {
+            let limit = || call_limit(Instant::now(), answer_by());
+            let error = match within(limit, self.terms.store.complete(&complete)).await {
+                Some(Ok(held)) => {
+                    self.finished.store(true, Ordering::Relaxed);
+                    return held;
+                }
+                Some(Err(error)) => Some(error),
+                None => None,
+            };
+            let pending = answer_by().map(|moment| (moment, overdue));
+            Box::pin(self.complete_again(&complete, error, pending)).await
+        }
+    }
+
+    /// Sends what the store did not take once more, until it does.
+    async fn complete_again(
+        &self,
+        complete: &Complete,
+        first_error: Option<StoreError>,
+        mut pending: Option<(Instant, impl FnOnce())>,
+    ) -> Held {
+        let mut error = first_error;
+        let mut wait = FIRST_WAIT;
+        for tried in 1_u64.. {
+            if tried.is_power_of_two() {
+                self.warn("complete", error.as_ref());
+            }
+            let is_lost = self.lease.is_lost() || self.fenced.load(Ordering::Relaxed);
+            if is_lost && error.is_some_and(|error| is_final(&error)) {
+                self.finished.store(true, Ordering::Relaxed);
+                break;
+            }
+            if let Some((_, overdue)) =
+                pending.take_if(|(moment, _)| Instant::now() + wait >= *moment)
+            {
+                overdue();
+            }
+            sleep(wait).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
+            let limit = call_limit(Instant::now(), pending.as_ref().map(|(moment, _)| *moment));
+            error = match within(|| limit, self.terms.store.complete(complete)).await {
+                Some(Ok(held)) => {
+                    self.finished.store(true, Ordering::Relaxed);
+                    return held;
+                }
+                Some(Err(error)) => Some(error),
+                None => None,
+            };
+        }
+        Held::Fenced
+    }
+
+    /// Gives the event back: at once if the store answers by `answer_by`, else in the background.
+    pub(super) async fn release(&self, answer_by: impl Fn() -> Option<Instant>) {
+        self.ending.store(true, Ordering::Relaxed);
+        let release = self.release_command();
+        let limit = || call_limit(Instant::now(), answer_by());
+        let released = within(limit, self.terms.store.release(&release)).await;
+        if !matches!(released, Some(Ok(_))) {
+            self.warn("release", released.and_then(Result::err).as_ref());
+            release_later(&self.terms, release);
+        }
+        self.finished.store(true, Ordering::Relaxed);
+    }
+
+    fn end_without_outcome(&self) {
+        if self.at_work.load(Ordering::Relaxed) {
+            self.lose("its task ended without an outcome");
+        } else {
+            release_later(&self.terms, self.release_command());
+        }
+    }
+
+    fn release_command(&self) -> Release {
+        Release {
+            key: self.claim.key.clone(),
+            token: self.claim.token,
+            retention: self.terms.retention,
+        }
+    }
+
+    /// What the store does not do is told at once: the record is what an operator relies on.
+    pub(super) fn warn(&self, command: &'static str, error: Option<&StoreError>) {
+        tracing::warn!(
+            target: "tower_webhook",
+            key = %self.claim.key.escaped(),
+            command,
+            error = error.map(|error| tracing::field::display(Printable(Chain(error)))),
+            "the store did not take a command in time; it is sent again"
+        );
+    }
+}

@@ -1,0 +1,52 @@
+//! Runs an event once, under a lease, and knows nothing of HTTP.
+//!
+//! `run` has an event confirmed, if that is asked for (`ask`, with one `inquiry` for many), claims it
+//! (`claim`), waits until its `work` can begin, runs that, and has `held_claim` record the outcome
+//! before its `caller` is told. A claim that is held for long leaves the `renewal_scheduler` and is
+//! renewed (`renewing`), `apart` in a runtime of its own where the store bears it; `renewals` sends
+//! those due at one time together. `context` is what is known of a run.
+
+mod apart;
+mod ask;
+mod caller;
+mod caught;
+mod claim;
+mod confirm;
+mod context;
+mod delivery;
+mod delivery_task;
+mod drain;
+mod held_claim;
+mod identified;
+mod inquiry;
+mod lease;
+mod outcome;
+mod permanent;
+mod release;
+mod renewal_scheduler;
+mod renewals;
+mod renewing;
+mod run;
+mod shared_confirm;
+mod state;
+mod terms;
+mod waiting;
+mod within;
+mod work;
+
+pub(crate) use caller::Caller;
+pub(crate) use caught::{caught, caught_once};
+pub use confirm::{Confirm, ConfirmLimits, ConfirmSubject, Confirmation, Unconfirmed};
+pub(crate) use context::RunContext;
+pub use delivery::Delivery;
+pub use drain::Drain;
+pub(crate) use identified::IdentifiedEvent;
+pub use lease::Lease;
+pub(crate) use outcome::Outcome;
+pub use permanent::Permanent;
+pub(crate) use run::spawn;
+pub(crate) use shared_confirm::SharedConfirm;
+pub(crate) use state::{RunSettings, RunState};
+pub(crate) use waiting::WaitingRoom;
+pub(crate) use within::within;
+pub(crate) use work::{Ended, Ran, Work};

@@ -1,0 +1,46 @@
+use crate::reason::Reason;
+use crate::rejection_cause::RejectionCause;
+use crate::store::StoredResponse;
+
+/// What became of a run.
+#[derive(Debug)]
+pub(crate) enum Outcome<A> {
+    /// The handler ran, or gave up for good: the event is recorded as done.
+    Done(A),
+    /// The event was done before, with this response.
+    Duplicate(StoredResponse),
+    /// No handler ran.
+    Refused(RejectionCause),
+    /// The handler ran without success, and the event is free again. No answer where it panicked.
+    Failed(RejectionCause, Option<A>),
+    /// The handler ran, and the event is another receiver's now.
+    LeaseLost,
+}
+
+/// Why a run ends before its handler.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    Duplicate(StoredResponse),
+    Refused(RejectionCause),
+}
+
+impl<A> From<Stopped> for Outcome<A> {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::Duplicate(response) => Self::Duplicate(response),
+            Stopped::Refused(cause) => Self::Refused(cause),
+        }
+    }
+}
+
+impl From<RejectionCause> for Stopped {
+    fn from(cause: RejectionCause) -> Self {
+        Self::Refused(cause)
+    }
+}
+
+impl From<Reason> for Stopped {
+    fn from(reason: Reason) -> Self {
+        Self::Refused(reason.into())
+    }
+}

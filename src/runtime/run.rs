@@ -1,0 +1,208 @@
+//! One event, from its proof to its record: confirm, claim, handle, finish.
+//!
+//! Whatever it waits for, it waits in a task of its own: a sender that hangs up ends its request,
+//! and what was claimed must be finished all the same. Its claim is renewed by others, so that it
+//! is not late for a handler that blocks its thread (see `apart`); nor is its sender's answer, where the
+//! runtime has other threads.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use tokio::runtime::Handle;
+use tokio::time::sleep_until;
+use tracing::Instrument;
+
+use super::caller::Caller;
+use super::caught::Panicked;
+use super::context::RunContext;
+use super::delivery::Delivery;
+use super::delivery_task::DeliveryTask;
+use super::held_claim::HeldClaim;
+use super::outcome::Outcome;
+use super::work::{Ended, Ran, Work};
+use crate::authenticated::Authenticated;
+use crate::reason::Reason;
+use crate::rejection_cause::RejectionCause;
+use crate::store::Held;
+
+/// Runs an event in a task of its own, and tells `caller` what becomes of it. What a handler sees
+/// of its surroundings, such as task-locals, never hangs on how fast those before it were.
+pub(crate) fn spawn<W, C>(context: Arc<RunContext>, body: Option<Bytes>, work: W, caller: C)
+where
+    W: Work,
+    C: Caller<W::Answer> + 'static,
+{
+    // What looks after the hold must run where the task does that holds it.
+    let runtime = Handle::current();
+    let slot = context.state.renewal_scheduler.reserve(&runtime);
+    let mut task = DeliveryTask {
+        body,
+        slot,
+        caller,
+        _counted: context.state.drain().count(),
+        context,
+    };
+    let run = async move {
+        let outcome = task.outcome(work).await;
+        task.caller.ended(outcome);
+    };
+    runtime.spawn(run.in_current_span());
+}
+
+impl<C> DeliveryTask<C> {
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an `async fn` would hold what it is given twice"
+    )]
+    fn outcome<W>(&mut self, work: W) -> impl Future<Output = Outcome<W::Answer>> + Send
+    where
+        W: Work,
+        C: Caller<W::Answer>,
+    {
+        async move {
+            if !self.context.state.settings.confirms.is_empty() {
+                // Behind a pointer, as everything that most deliveries do without.
+                if let Err(stopped) = Box::pin(self.confirm()).await {
+                    return stopped.into();
+                }
+            }
+            // Without a hold the store cannot be asked, and running unchecked was chosen; or it is
+            // a question that is answered each time.
+            let hold = match self.claim().await {
+                Ok(hold) => hold,
+                Err(stopped) => return stopped.into(),
+            };
+            let hold = hold.as_deref();
+            if let Err(cause) = self.may_begin() {
+                return Box::pin(self.give_back(hold, cause)).await;
+            }
+            self.handle(hold, work).await
+        }
+    }
+
+    async fn give_back<A>(&mut self, hold: Option<&HeldClaim>, cause: RejectionCause) -> Outcome<A>
+    where
+        C: Caller<A>,
+    {
+        if let Some(hold) = hold {
+            let (context, is_answered) = (&self.context, self.caller.is_answered());
+            let answer_by = || (!is_answered).then(|| context.answer_by());
+            hold.release(answer_by).await;
+        }
+        Outcome::Refused(cause)
+    }
+
+    /// Waits until the handler can begin, runs it and records its outcome.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an `async fn` would hold what it is given twice"
+    )]
+    fn handle<W>(
+        &mut self,
+        hold: Option<&HeldClaim>,
+        mut work: W,
+    ) -> impl Future<Output = Outcome<W::Answer>> + Send
+    where
+        W: Work,
+        C: Caller<W::Answer>,
+    {
+        async move {
+            let over = match poll_fn(|cx| Poll::Ready(work.poll_ready(cx))).await {
+                Poll::Ready(over) => over,
+                // Behind a pointer, as everything that most deliveries do without.
+                Poll::Pending => match Box::pin(self.until_ready(&mut work)).await {
+                    Ok(over) => over,
+                    Err(cause) => {
+                        // With its place in a queue.
+                        drop(work);
+                        return Box::pin(self.give_back(hold, cause)).await;
+                    }
+                },
+            };
+            let ended = match over {
+                Some(over) => *over,
+                None => {
+                    // From here on the body is the handler's: once it lets go of it, nobody keeps it.
+                    let mark = Authenticated::of(&self.context.auth, self.body.take());
+                    let delivery = Delivery::new(Arc::clone(&self.context), mark);
+                    if let Some(hold) = hold {
+                        hold.begin_work();
+                    }
+                    self.context.handler_begins();
+                    work.run(delivery).await
+                }
+            };
+            self.context.handler_ended();
+            // Recorded, and only then told.
+            let (context, is_answered) = (&self.context, self.caller.is_answered());
+            // Asked for only where the store keeps it waiting.
+            let answer_by = || {
+                context.allow_recording();
+                (!is_answered).then(|| context.answer_by())
+            };
+            let failed = match ended {
+                Ok(Ended::Done(response, answer)) => {
+                    let Some(hold) = hold else {
+                        return Outcome::Done(answer);
+                    };
+                    let caller = &mut self.caller;
+                    let overdue = || caller.early(Reason::NotRecorded);
+                    return match hold.complete(response, answer_by, overdue).await {
+                        Held::Held => Outcome::Done(answer),
+                        // The effect took place, and the event is another receiver's now.
+                        Held::Fenced => Outcome::LeaseLost,
+                    };
+                }
+                Ok(Ended::Failed(cause, answer)) => (cause, Some(answer)),
+                Err(Panicked) => (Reason::HandlerPanicked.into(), None),
+            };
+            // So that the sender's next attempt finds the event free.
+            if let Some(hold) = hold {
+                hold.release(answer_by).await;
+            }
+            let (cause, answer) = failed;
+            Outcome::Failed(cause, answer)
+        }
+    }
+
+    /// Waits for a limit inside. What could not begin by the deadline is given back where its sender
+    /// comes again; where it does not, the sender is told that the event was taken, and the wait goes
+    /// on for as long as the event is held.
+    async fn until_ready<W>(
+        &mut self,
+        work: &mut W,
+    ) -> Result<Option<Box<Ran<W::Answer>>>, RejectionCause>
+    where
+        W: Work,
+        C: Caller<W::Answer>,
+    {
+        let context = Arc::clone(&self.context);
+        let settings = &context.state.settings;
+        let _place = settings.waiting.enter().ok_or(Reason::BudgetUsedUp)?;
+        let mut ready = poll_fn(|cx| work.poll_ready(cx));
+        let in_time = tokio::select! {
+            biased;
+            over = &mut ready => Some(over),
+            () = settings.drain.begun() => return Err(Reason::Draining.into()),
+            () = sleep_until(context.request_clock.deadline) => None,
+        };
+        let over = match in_time {
+            Some(over) => over,
+            None if settings.sender_retries => return Err(Reason::NotReady.into()),
+            None => {
+                self.caller.early(Reason::NotReady);
+                tokio::select! {
+                    biased;
+                    over = &mut ready => over,
+                    () = context.lease().lost() => return Err(Reason::InProgress.into()),
+                }
+            }
+        };
+        if context.lease().is_lost() {
+            return Err(Reason::InProgress.into());
+        }
+        Ok(over)
+    }
+}

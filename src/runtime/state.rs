@@ -1,0 +1,67 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::drain::Drain;
+use super::renewal_scheduler::RenewalScheduler;
+use super::renewals::Renewals;
+use super::shared_confirm::SharedConfirm;
+use super::terms::ClaimTerms;
+use super::waiting::WaitingRoom;
+use crate::store::{SharedStore, Store};
+
+/// What all runs of one webhook share. Its settings were checked when it was built.
+#[derive(Debug)]
+pub(crate) struct RunState {
+    pub(super) terms: Arc<ClaimTerms>,
+    pub(super) renewal_scheduler: Arc<RenewalScheduler>,
+    pub(super) settings: RunSettings,
+}
+
+/// What can be set of it.
+#[derive(Debug)]
+pub(crate) struct RunSettings {
+    /// All of these must agree before a handler runs.
+    pub(crate) confirms: Vec<SharedConfirm>,
+    pub(crate) drain: Drain,
+    pub(crate) waiting: WaitingRoom,
+    /// Runs handlers while the store cannot be asked.
+    pub(crate) fail_open: bool,
+    /// Whether the sender sends again what it was not told to be done.
+    pub(crate) sender_retries: bool,
+    /// Whether somebody wants to know when an event was claimed.
+    pub(crate) is_timed: bool,
+}
+
+impl RunState {
+    pub(crate) fn new(
+        store: SharedStore,
+        retention: Duration,
+        lease: Duration,
+        renewal_ceiling: Duration,
+        settings: RunSettings,
+    ) -> Self {
+        let for_renewals = store.for_renewals();
+        let is_apart = for_renewals.is_some();
+        let for_renewals = for_renewals.unwrap_or_else(|| store.clone());
+        let terms = ClaimTerms {
+            renewals: Arc::new(Renewals::new(for_renewals, lease)),
+            store,
+            retention,
+            lease,
+            renewal_ceiling,
+        };
+        Self {
+            terms: Arc::new(terms),
+            renewal_scheduler: Arc::new(RenewalScheduler::new(lease, is_apart)),
+            settings,
+        }
+    }
+
+    pub(crate) fn drain(&self) -> &Drain {
+        &self.settings.drain
+    }
+
+    pub(crate) fn retention(&self) -> Duration {
+        self.terms.retention
+    }
+}

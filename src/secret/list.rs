@@ -1,0 +1,227 @@
+use std::env;
+use std::ffi::OsString;
+use std::fmt;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::NamedSecret;
+use crate::error::{ConfigError, ConfigErrorKind};
+
+/// The secrets that one text lists: what a variable of the environment holds.
+///
+/// ```text
+/// list  = entry *( "," entry )       ; a line break separates as a comma does
+/// entry = [blanks] [name ":"] secret [blanks] ; an empty entry is passed over
+/// name  = 1 to 32 of A-Z a-z 0-9 "-" "_" "."
+/// ```
+///
+/// A secret with a comma or a line break in it cannot be listed. One that begins like a name and a
+/// colon must be given a name.
+///
+/// ```
+/// use tower_webhook::provider::stripe;
+/// use tower_webhook::Secrets;
+///
+/// let secrets = Secrets::parse("2026-06:whsec_test_the_new_one, whsec_test_the_old_one")?;
+/// assert_eq!(stripe::keys(secrets)?.ids(), ["2026-06".into(), "2".into()]);
+/// # Ok::<(), tower_webhook::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct Secrets(Vec<ListedSecret>);
+
+/// One secret of a list, with its name if it has one.
+#[derive(Clone)]
+pub struct ListedSecret {
+    name: Option<Box<str>>,
+    text: Zeroizing<String>,
+    variable: Option<Arc<str>>,
+}
+
+impl Secrets {
+    /// The secrets that this text lists.
+    ///
+    /// # Errors
+    ///
+    /// A text without a secret. What each of them is worth is for who parses it to say, such as
+    /// [`KeyRing::parse`](super::KeyRing::parse) or the `keys` of a preset.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        Self::listed(text, None)
+    }
+
+    /// The secrets that this variable of the environment lists, as `SECRETS=whsec_…` or, with names
+    /// and during a roll-over, as `SECRETS=2026-06:whsec_…,2026-05:whsec_…`.
+    ///
+    /// ```
+    /// use tower_webhook::provider::{self, stripe};
+    /// use tower_webhook::{ConfigError, Provider, Secrets};
+    ///
+    /// fn from_environment() -> Result<Provider, ConfigError> {
+    ///     let keys = stripe::keys(Secrets::from_env("STRIPE_WEBHOOK_SECRETS")?)?;
+    ///     Ok(provider::stripe(keys))
+    /// }
+    /// let error = from_environment().unwrap_err().to_string();
+    /// assert!(error.starts_with("signing secret STRIPE_WEBHOOK_SECRETS: the environment has no"));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A variable that is not set, is empty or is no UTF-8. The text names the variable and never
+    /// what it holds; so does that of who parses the secrets.
+    pub fn from_env(variable: &str) -> Result<Self, ConfigError> {
+        Self::of_variable(variable, env::var_os(variable))
+    }
+
+    fn of_variable(variable: &str, value: Option<OsString>) -> Result<Self, ConfigError> {
+        let refused = |what: &'static str| refused(what).in_setting(variable.to_owned());
+        let value = value.ok_or_else(|| {
+            refused("the environment has no variable of this name: set it to the sender's secret")
+        })?;
+        let text = (value.into_string()).map(Zeroizing::new).map_err(|value| {
+            drop(Zeroizing::new(value.into_encoded_bytes()));
+            refused("the variable is not UTF-8")
+        })?;
+        Self::listed(&text, Some(&variable.into()))
+            .map_err(|_| refused("the variable is empty: set it to the sender's secret"))
+    }
+
+    fn listed(text: &str, variable: Option<&Arc<str>>) -> Result<Self, ConfigError> {
+        let entries = text.split([',', '\n', '\r']).map(str::trim);
+        let secrets: Vec<_> = (entries.filter(|entry| !entry.is_empty()))
+            .map(|entry| {
+                let named = (entry.split_once(':')).filter(|(name, _)| is_name(name));
+                let (name, text) = named.map_or((None, entry), |(name, text)| (Some(name), text));
+                ListedSecret {
+                    name: name.map(Into::into),
+                    text: Zeroizing::new(text.to_owned()),
+                    variable: variable.cloned(),
+                }
+            })
+            .collect();
+        if secrets.is_empty() {
+            return Err(refused("no secret is listed"));
+        }
+        Ok(Self(secrets))
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    (1..=32).contains(&text.len()) && text.bytes().all(plain)
+}
+
+fn refused(what: &'static str) -> ConfigError {
+    ConfigError::new(ConfigErrorKind::Secret, what)
+}
+
+impl NamedSecret for ListedSecret {
+    fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    fn text(&self) -> &str {
+        &self.text
+    }
+
+    fn setting(&self) -> Option<&str> {
+        self.variable.as_deref()
+    }
+}
+
+impl IntoIterator for Secrets {
+    type Item = ListedSecret;
+    type IntoIter = std::vec::IntoIter<ListedSecret>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.0).finish()
+    }
+}
+
+impl fmt::Debug for ListedSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            name,
+            text: _,
+            variable,
+        } = self;
+        f.debug_struct("ListedSecret")
+            .field("name", name)
+            .field("variable", variable)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::{KeyRing, SecretFormat};
+
+    const NEW: &str = "whsec_test_the_new_one";
+    const OLD: &str = "whsec_test_the_old_one";
+
+    fn of_variable(value: Option<&str>) -> Result<Secrets, ConfigError> {
+        Secrets::of_variable("ACME_SECRETS", value.map(OsString::from))
+    }
+
+    fn ids(text: &str) -> Vec<String> {
+        let secrets = of_variable(Some(text)).unwrap();
+        let ring = KeyRing::parse(&SecretFormat::Text, secrets).unwrap();
+        ring.ids().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn one_secret_or_several_stand_in_a_variable_with_names_or_without() {
+        assert_eq!(ids(NEW), ["1"]);
+        assert_eq!(ids(&format!("{NEW},{OLD}")), ["1", "2"]);
+        assert_eq!(ids(&format!(" {NEW} ,\r\n{OLD}\n")), ["1", "2"]);
+        assert_eq!(
+            ids(&format!("2026-06:{NEW}, 2026.05:{OLD}")),
+            ["2026-06", "2026.05"]
+        );
+        // No name, but a secret with a colon in it.
+        assert_eq!(ids("it is: a secret"), ["1"]);
+        assert_eq!(ids(":a secret of some length"), ["1"]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_variable_is_said_without_what_it_holds() {
+        let why = |value| of_variable(value).unwrap_err().to_string();
+        assert_eq!(
+            why(None),
+            "signing secret ACME_SECRETS: the environment has no variable of this name: set it to the \
+             sender's secret"
+        );
+        for empty in ["", "  ", ",\n ,"] {
+            assert_eq!(
+                why(Some(empty)),
+                "signing secret ACME_SECRETS: the variable is empty: set it to the sender's secret"
+            );
+        }
+        let secrets = of_variable(Some(&format!("{NEW},hunter2"))).unwrap();
+        assert!(!format!("{secrets:?}").contains("new_one"), "{secrets:?}");
+        let error = KeyRing::parse(&SecretFormat::Text, secrets).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "signing secret ACME_SECRETS: number 2: 7 bytes are too few, at least 12 are needed"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_variable_that_is_no_text_is_refused() {
+        use std::os::unix::ffi::OsStringExt;
+
+        let value = OsString::from_vec(b"whsec_\xff_and_some_more".to_vec());
+        let error = Secrets::of_variable("ACME_SECRETS", Some(value)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "signing secret ACME_SECRETS: the variable is not UTF-8"
+        );
+    }
+}

@@ -1,0 +1,21 @@
+//! What the stores on SQL databases have in common.
+//!
+//! A command reads its row in a short transaction, asks the rules of the record, and writes what they
+//! say. Commands that came together share a transaction. Nothing here knows a database: rows go in,
+//! changes come out.
+
+mod batch;
+mod deadline;
+#[cfg(test)]
+pub(super) mod histories;
+mod order;
+mod place;
+mod row;
+mod wait;
+
+pub(super) use self::batch::{Change, Found, Stored, decide};
+pub(super) use self::deadline::checked as checked_deadline;
+pub(super) use self::order::{Answer, Order, Placed};
+pub(super) use self::place::{Place, of_provider};
+pub(super) use self::row::{Row, micros};
+pub(super) use self::wait::Waiting;

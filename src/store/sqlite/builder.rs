@@ -1,0 +1,104 @@
+//! How a store in a SQLite file is set up.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Clock, SystemClock};
+use crate::event::Name;
+use crate::store::sql::checked_deadline;
+
+use super::SqliteStore;
+use super::connection::Opener;
+use super::database::Database;
+use super::error::{SqliteConnectError, SqliteConnectErrorKind};
+use super::file;
+
+const DEFAULT_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Settings of a [`SqliteStore`]; see [`SqliteStore::builder`].
+#[derive(Debug)]
+#[must_use]
+pub struct SqliteStoreBuilder {
+    path: PathBuf,
+    namespace: Option<Name>,
+    deadline: Duration,
+    clock: Arc<dyn Clock>,
+    #[cfg(test)]
+    pub(super) sabotage: &'static str,
+}
+
+impl SqliteStoreBuilder {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            namespace: None,
+            deadline: DEFAULT_DEADLINE,
+            clock: Arc::new(SystemClock),
+            #[cfg(test)]
+            sabotage: "",
+        }
+    }
+
+    /// Keeps the records apart from those of other namespaces of the same file; `default` unless set.
+    /// Sandbox and production are two.
+    pub fn namespace(mut self, name: Name) -> Self {
+        self.namespace = Some(name);
+        self
+    }
+
+    /// How long any call may take, whatever the disk does; 1 s unless set, at most a day. For half of
+    /// it SQLite waits where another process has locked the file.
+    ///
+    /// The layers above have a limit of their own: at most the sender's time to answer.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// The clock that leases and retentions go by, for tests; the system's unless set.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// The store: the file is opened, made where there is none, set up and checked.
+    ///
+    /// # Errors
+    ///
+    /// A setting or a path that cannot be used; a file that cannot be opened, is locked, read-only,
+    /// damaged, on a network file system, or of a later version of this crate; a disk that is full.
+    /// The text names the file and the remedy.
+    pub async fn connect(self) -> Result<SqliteStore, SqliteConnectError> {
+        let Self {
+            path,
+            namespace,
+            deadline,
+            clock,
+            #[cfg(test)]
+            sabotage,
+        } = self;
+        let setting =
+            |message: String| SqliteConnectError::new(SqliteConnectErrorKind::Setting, message);
+        let deadline = checked_deadline(deadline).map_err(|why| setting(why.to_owned()))?;
+        let namespace = match namespace {
+            Some(name) => name,
+            None => Name::new("default").map_err(|error| setting(error.to_string()))?,
+        };
+        let path = file::located(&path)?;
+        let opener = Opener {
+            path: path.clone(),
+            patience: deadline / 2,
+            #[cfg(test)]
+            sabotage,
+        };
+        let database = Database::open(opener, deadline, clock).await;
+        let database = database.map_err(|fault| fault.at_start(&path))?;
+        tracing::info!(
+            file = %path.display(),
+            %namespace,
+            "events are remembered in SQLite"
+        );
+        Ok(SqliteStore::on(Arc::new(database), namespace))
+    }
+}

@@ -1,0 +1,101 @@
+//! How a connection to the file is set up, and what is checked of it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
+use sqlx::{ConnectOptions, query_scalar};
+use tokio::time::{Instant, sleep};
+
+use super::error::{Cause, Fault};
+
+/// To so many bytes the log is cut back when it begins anew.
+const LOG_LIMIT: i64 = 64 << 20;
+/// What `PRAGMA synchronous` says where each commit is on the disk before it is acknowledged.
+const FULL: i64 = 2;
+/// For so long another process may be in the way when the file is opened.
+const START_LIMIT: Duration = Duration::from_secs(5);
+const START_PAUSE: Duration = Duration::from_millis(20);
+
+/// How to open the file.
+#[derive(Debug, Clone)]
+pub(super) struct Opener {
+    pub(super) path: PathBuf,
+    /// How long a statement waits for the lock of another process.
+    pub(super) patience: Duration,
+    /// Run by each connection that writes.
+    #[cfg(test)]
+    pub(super) sabotage: &'static str,
+}
+
+impl Opener {
+    /// A connection that writes; the file is made where there is none.
+    pub(super) async fn writer(&self, create: bool) -> Result<SqliteConnection, Fault> {
+        let options = self.options().create_if_missing(create);
+        let mut conn = options.connect().await?;
+        write_ahead(&mut conn, &self.path).await?;
+        check(&mut conn).await?;
+        #[cfg(test)]
+        sqlx::raw_sql(self.sabotage).execute(&mut conn).await?;
+        Ok(conn)
+    }
+
+    /// A connection that reads: beside the one that writes, it sees what was committed.
+    pub(super) async fn reader(&self) -> Result<SqliteConnection, Fault> {
+        let options = self.options().pragma("query_only", "ON");
+        Ok(options.connect().await?)
+    }
+
+    fn options(&self) -> SqliteConnectOptions {
+        SqliteConnectOptions::new()
+            .filename(&self.path)
+            .busy_timeout(self.patience)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("journal_size_limit", LOG_LIMIT.to_string())
+            .thread_name(|number| format!("webhook-sqlite-{number}"))
+            .disable_statement_logging()
+    }
+}
+
+/// Has the file use a write-ahead log. Changing to one asks for the file alone, for which SQLite does
+/// not wait by itself.
+async fn write_ahead(conn: &mut SqliteConnection, path: &Path) -> Result<(), Fault> {
+    let give_up = Instant::now() + START_LIMIT;
+    loop {
+        let mode = query_scalar::<_, String>("PRAGMA journal_mode = WAL");
+        match mode.fetch_one(&mut *conn).await.map_err(Fault::from) {
+            Ok(mode) if mode.eq_ignore_ascii_case("wal") => return Ok(()),
+            Ok(mode) => {
+                return Err(Fault::new(
+                    Cause::AtRisk,
+                    format!(
+                        "{} cannot have a write-ahead log (journal_mode stays {mode}); the file \
+                         system must give shared memory",
+                        path.display()
+                    ),
+                ));
+            }
+            Err(fault) if fault.cause() == Cause::Locked && Instant::now() < give_up => {
+                sleep(START_PAUSE).await;
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+}
+
+/// Whether SQLite took the settings that keep records safe: it says nothing where it does not.
+async fn check(conn: &mut SqliteConnection) -> Result<(), Fault> {
+    for (setting, pragma, wanted) in [
+        ("synchronous", "PRAGMA synchronous", FULL),
+        ("journal_size_limit", "PRAGMA journal_size_limit", LOG_LIMIT),
+    ] {
+        let found: i64 = query_scalar(pragma).fetch_one(&mut *conn).await?;
+        if found != wanted {
+            return Err(Fault::new(
+                Cause::AtRisk,
+                format!("SQLite has {setting} {found} and does not take {wanted}"),
+            ));
+        }
+    }
+    Ok(())
+}

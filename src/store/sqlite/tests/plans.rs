@@ -1,0 +1,34 @@
+//! How SQLite goes about the statements.
+
+use super::*;
+
+/// The plan of a statement with parameters, as SQLite tells it.
+async fn plan(conn: &mut SqliteConnection, sql: &str) -> String {
+    let rows = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));
+    let rows = rows.fetch_all(conn).await.unwrap();
+    let lines: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+    lines.join("\n")
+}
+
+#[tokio::test]
+async fn no_statement_goes_through_the_table() {
+    let folder = Folder::new();
+    let store = folder.store().await;
+    for number in 0..100 {
+        store.claim(&claim(&number.to_string())).await.unwrap();
+    }
+    let mut conn = folder.beside().await;
+    for sql in statements::all() {
+        let plan = plan(&mut conn, &sql).await;
+        for line in plan
+            .lines()
+            .filter(|line| line.contains("tower_webhook_records"))
+        {
+            assert!(
+                line.contains("SEARCH") && line.contains("USING"),
+                "{sql}\n{plan}"
+            );
+        }
+        assert!(plan.contains("tower_webhook_records"), "{sql}\n{plan}");
+    }
+}
