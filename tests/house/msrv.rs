@@ -7,7 +7,11 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Features that need a newer Rust than `rust-version` says, with what they need.
-const NEWER: [(&str, Version); 0] = [];
+const NEWER: [(&str, Version); 3] = [
+    ("postgres", (1, 94, 0)),
+    ("postgres-tls", (1, 94, 0)),
+    ("sqlite", (1, 94, 0)),
+];
 
 type Version = (u64, u64, u64);
 

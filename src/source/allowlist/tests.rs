@@ -78,10 +78,7 @@ fn what_is_no_entry_is_refused_by_name() {
             "hooks.example.com:443",
             "has a port, which a list does not look at; write hooks.example.com",
         ),
-        (
-            "https://hooks.example.com",
-            "a URL; write its host alone",
-        ),
+        ("https://hooks.example.com", "a URL; write its host alone"),
         (
             "[::1]",
             "not an IPv6 address, which has no brackets or zone here",
