@@ -2,7 +2,7 @@
 //!
 //! | command | does |
 //! | --- | --- |
-//! | `cargo bench --bench instructions` | prints a table |
+//! | `cargo bench --bench instructions` | prints the counts |
 //! | `cargo bench --bench instructions -- --check` | fails where a count is over its bound by more than 2 % |
 //! | `cargo bench --bench instructions -- --record` | writes the bounds anew |
 //!
@@ -17,6 +17,7 @@ use std::hint::black_box;
 use std::process::{Command, ExitCode};
 
 use bytes::Bytes;
+use common::measured::{Bound, Table};
 use common::{Result, Sender, blendfi, event};
 use http::{HeaderMap, Request, Response};
 use http_body_util::Full;
@@ -31,7 +32,7 @@ const NOW: u64 = 1_777_899_600;
 const WARM_UP: usize = 64;
 const COUNTED: usize = 512;
 /// How far a count may be over its bound, in hundredths.
-const ALLOWANCE: u64 = 2;
+const ALLOWANCE: u32 = 2;
 
 /// What is counted, and of what.
 const STEPS: [(&str, &str); 4] = [
@@ -64,24 +65,17 @@ fn main() -> Result<ExitCode> {
         std::fs::write(BOUNDS, print_bounds(&counts))?;
     }
     let bounds = read_bounds(&std::fs::read_to_string(BOUNDS)?)?;
-    println!("| what | instructions | bound |");
-    println!("| --- | ---: | ---: |");
-    let mut verdicts = String::new();
+    let table = Table::new("instructions", "Instructions of a step");
     let mut fine = true;
     for ((step, words), (_, count)) in STEPS.iter().zip(&counts) {
         let bound = (bounds.iter())
             .find_map(|(name, bound)| (name == step).then_some(*bound))
             .ok_or_else(|| format!("no bound of {step}"))?;
-        let over = *count * 100 > bound * (100 + ALLOWANCE);
-        fine &= !over;
-        let verdict = if over { "missed" } else { "reached" };
-        println!("| {step}: {words} | {count} | {bound} |");
-        writeln!(
-            verdicts,
-            "- {step}: {count} instructions. Bound: {bound} and {ALLOWANCE} %: **{verdict}**."
-        )?;
+        let row = format!("{step}: {words}");
+        let most = Bound::AtMost(f64::from(bound + bound / 100 * ALLOWANCE));
+        fine &= table.require(&row, "instructions", "", f64::from(*count), most);
+        table.put(&row, "bound", "", f64::from(bound));
     }
-    println!("\n{verdicts}");
     println!("{}", machine());
     if !fine && has("--check") {
         return Ok(ExitCode::FAILURE);
@@ -90,7 +84,7 @@ fn main() -> Result<ExitCode> {
 }
 
 /// Counts one step in a process of its own, which valgrind looks at only while it takes the step.
-fn count(step: &str) -> Result<u64> {
+fn count(step: &str) -> Result<u32> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .args([
@@ -105,7 +99,7 @@ fn count(step: &str) -> Result<u64> {
     if !output.status.success() {
         return Err(format!("valgrind of {step}: {said}").into());
     }
-    let collected: u64 = (said.lines())
+    let collected: usize = (said.lines())
         .find_map(|line| line.split_once("Collected :"))
         .ok_or_else(|| format!("valgrind counted nothing: {said}"))?
         .1
@@ -114,7 +108,7 @@ fn count(step: &str) -> Result<u64> {
     if collected == 0 {
         return Err("valgrind has not found the step".into());
     }
-    Ok(collected / u64::try_from(COUNTED)?)
+    Ok(u32::try_from(collected / COUNTED)?)
 }
 
 /// The name that valgrind knows what is counted by.
@@ -222,7 +216,7 @@ fn deliver(signed: bool) -> Result<()> {
     Ok(())
 }
 
-fn read_bounds(text: &str) -> Result<Vec<(String, u64)>> {
+fn read_bounds(text: &str) -> Result<Vec<(String, u32)>> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     lines
         .map(|line| {
@@ -234,7 +228,7 @@ fn read_bounds(text: &str) -> Result<Vec<(String, u64)>> {
         .collect()
 }
 
-fn print_bounds(counts: &[(&str, u64)]) -> String {
+fn print_bounds(counts: &[(&str, u32)]) -> String {
     let mut text = format!("# Written by `scripts/bench --record`. {}\n", machine());
     for (step, count) in counts {
         let _ = writeln!(text, "{step} {count}");

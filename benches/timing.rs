@@ -7,16 +7,19 @@
 //! difference of two means is no larger than what chance gives once in more than 100,000 times (the
 //! bound of ISO/IEC 17825 and of dudect); beyond it, the exit status is not zero. The last row of a
 //! table shows that a leak would be seen: the same check, followed by a comparison that ends at the
-//! first wrong byte.
+//! first wrong byte. Where not even that shows, the machine is too busy.
 //!
 //! It proves nothing about code that is not run here, other processors, or leaks far below a
 //! nanosecond.
 
-use std::error::Error;
+mod common;
+
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use common::Result;
+use common::measured::{self, Bound};
 use http::{HeaderMap, HeaderValue};
 use tower_webhook::signature::{Scheme, Verifier};
 use tower_webhook::{Encoding, PathTokens, SigningSecret, UnixTime};
@@ -25,12 +28,11 @@ const SAMPLES: usize = 1_000_000;
 const VARIANTS: usize = 128;
 const LIMIT: f64 = 4.5;
 
-fn main() -> Result<ExitCode, Box<dyn Error>> {
+fn main() -> Result<ExitCode> {
     if !std::env::args().any(|argument| argument == "--bench") {
         println!("skipped: run it with `cargo bench --bench timing`");
         return Ok(ExitCode::SUCCESS);
     }
-    println!("|t| under {LIMIT}: no difference that chance does not explain.");
     let verify = signatures()?;
     let path = tokens()?;
     Ok(if verify && path {
@@ -40,7 +42,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     })
 }
 
-fn signatures() -> Result<bool, Box<dyn Error>> {
+fn signatures() -> Result<bool> {
     let body = [b'x'; 64];
     // printf 'x%.0s' $(seq 64) | openssl dgst -sha256 -hmac whsec_test_9f8e7d6c5b4a
     let right = "0bc1549f9581d63cc730aeea0385fa26599d5ebcf92a57c41939c44d6275b079";
@@ -66,14 +68,14 @@ fn signatures() -> Result<bool, Box<dyn Error>> {
         check(headers) | early_exit(value, right)
     };
     Ok(Table {
-        name: "Verifier::verify",
+        name: "`Verifier::verify`",
         classes: &classes,
         put,
     }
     .print(&check, &leak))
 }
 
-fn tokens() -> Result<bool, Box<dyn Error>> {
+fn tokens() -> Result<bool> {
     let right = "3f9d1c0b7a5e48d26c90b1f4a7e35d82c6b0f19e4d7a2358";
     let tokens = PathTokens::parse([right])?;
     if !tokens.matches(right.as_bytes()) {
@@ -87,7 +89,7 @@ fn tokens() -> Result<bool, Box<dyn Error>> {
     let check = |guess: &Vec<u8>| tokens.matches(guess);
     let leak = |guess: &Vec<u8>| check(guess) | early_exit(guess, right);
     Ok(Table {
-        name: "PathTokens::matches",
+        name: "`PathTokens::matches`",
         classes: &classes,
         put,
     }
@@ -120,26 +122,23 @@ impl<P> Table<'_, P> {
     where
         P: Fn(&mut T, &str),
     {
-        println!("\n{}\n  right bytes      mean ns          t", self.name);
+        let table = measured::Table::new("timing", self.name);
         let measured = self.measure(check);
         let mut fine = true;
         for ((bytes, _), summary) in self.classes.iter().zip(&measured) {
-            let t = summary.welch(measured.first());
-            fine &= t.abs() < LIMIT;
-            println!("  {bytes:11} {:12.1} {t:10.2}", summary.mean);
+            let row = format!("right bytes: {bytes}");
+            table.put(&row, "mean", "ns", summary.mean);
+            if *bytes > 0 {
+                let t = summary.welch(measured.first()).abs();
+                fine &= table.require(&row, "size of t", "", t, Bound::AtMost(LIMIT));
+            }
         }
         let leaking = self.measure(leak);
         let t = leaking
             .last()
             .map_or(0.0, |last| last.welch(leaking.first()));
-        println!("  with a leak              {t:10.2}");
-        if !fine {
-            println!("  BEYOND {LIMIT}: how long a right prefix is shows");
-        }
-        if t.abs() < LIMIT {
-            println!("  too coarse to see a leak: measure on a quieter machine");
-        }
-        fine && t.abs() >= LIMIT
+        let seen = Bound::AtLeast(LIMIT);
+        fine & table.require("with a leak", "size of t", "", t.abs(), seen)
     }
 
     fn measure<T: Default>(&self, check: &dyn Fn(&T) -> bool) -> Vec<Summary>

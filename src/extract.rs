@@ -1,100 +1,23 @@
-//! What a handler takes out of a proved delivery, as axum extractors.
+//! The axum face: what a handler takes out of a proved delivery, and event handlers as axum's.
 
 use std::fmt;
-use std::ops::Deref;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRef, FromRequestParts, Request, State};
+use axum::handler::Handler;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use crate::authenticated::Authenticated;
-use crate::event::payload::{self, PayloadError};
-use crate::runtime::{Delivery, Permanent};
-
-/// The payload of a proved delivery, read from the verified bytes.
-///
-/// It takes no request body, so it stands anywhere among a handler's arguments and axum's own body
-/// limit does not apply to it. A handler that takes raw `Bytes` meets that limit of 2 MB, and
-/// raises it with `DefaultBodyLimit` if it must.
-///
-/// A body that does not fit `T` is answered with 422 where this sender retries that, else with 500,
-/// and its event is free again: it can be handled once `T` is mended, for as long as the sender
-/// tries. The log line and the observation name the member that does not fit, and never its value.
-///
-/// What stands in a string and is no text is read as U+FFFD. Members that `T` does not have may hold
-/// anything. A [`serde_json::Value`] takes no number beyond an `f64` and no more than 127 levels; nor
-/// does an enum with `#[serde(tag = "…")]`, which keeps the values around its tag while it looks for it.
-/// A [`RawValue`](serde_json::value::RawValue) takes whatever is JSON.
-///
-/// ```
-/// use axum::http::StatusCode;
-/// use serde::Deserialize;
-/// use tower_webhook::{Delivery, Event};
-///
-/// #[derive(Deserialize)]
-/// struct Paid {
-///     id: String,
-/// }
-///
-/// async fn on_paid(Event(paid): Event<Paid>, delivery: Delivery) -> StatusCode {
-///     println!("{} in attempt {}", paid.id, delivery.attempt());
-///     StatusCode::OK
-/// }
-/// ```
-///
-/// # Types that are not known yet
-///
-/// A sender adds types of events without a word. A type with a last variant for all others answers
-/// 200 to them; without it each is an error that the sender repeats until it gives up.
-///
-/// ```
-/// use axum::http::StatusCode;
-/// use serde::Deserialize;
-/// use tower_webhook::Event;
-///
-/// #[derive(Debug, Deserialize, PartialEq)]
-/// struct Invoice {
-///     amount: u64,
-/// }
-///
-/// #[derive(Debug, Deserialize, PartialEq)]
-/// #[serde(tag = "type")]
-/// enum Happened {
-///     #[serde(rename = "invoice.paid")]
-///     Paid { data: Invoice },
-///     /// Every other type, whatever its data.
-///     #[serde(other)]
-///     Unknown,
-/// }
-///
-/// async fn on_event(Event(event): Event<Happened>) -> StatusCode {
-///     match event {
-///         Happened::Paid { data } => println!("{} paid", data.amount),
-///         // Taken, and of no interest.
-///         Happened::Unknown => {}
-///     }
-///     StatusCode::OK
-/// }
-///
-/// let read = |body| serde_json::from_str::<Happened>(body);
-/// let paid = read(r#"{"id":"evt_1","type":"invoice.paid","data":{"amount":5}}"#)?;
-/// assert_eq!(paid, Happened::Paid { data: Invoice { amount: 5 } });
-/// let new = read(r#"{"id":"evt_2","type":"invoice.sent","data":{"to":["a@example.com"]}}"#)?;
-/// assert_eq!(new, Happened::Unknown);
-/// # Ok::<(), serde_json::Error>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Event<T>(pub T);
-
-impl<T> Deref for Event<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
+use crate::event::payload::PayloadError;
+use crate::printable::Printable;
+use crate::runtime::{
+    Delivery, Event, EventHandler, Failure, FailureKind, FromRun, Permanent, Run,
+};
 
 impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Event<T> {
     type Rejection = EventRejection;
@@ -103,9 +26,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Event<T> {
         let mark = (parts.extensions.get::<Authenticated>())
             .ok_or_else(|| EventRejection::unproved("Event"))?;
         let body = mark.body().ok_or_else(EventRejection::unread)?;
-        payload::read(body)
-            .map(Self)
-            .map_err(EventRejection::payload::<T>)
+        Self::read(body).map_err(EventRejection::payload)
     }
 }
 
@@ -162,16 +83,7 @@ impl EventRejection {
         }
     }
 
-    fn payload<T>(error: PayloadError) -> Self {
-        tracing::error!(
-            target: "tower_webhook",
-            payload = std::any::type_name::<T>(),
-            member = error.member(),
-            problem = error.problem(),
-            line = error.place().map(|place| place.0),
-            column = error.place().map(|place| place.1),
-            "the payload of a proved delivery is not of the handler's type"
-        );
+    fn payload(error: PayloadError) -> Self {
         Self {
             status: StatusCode::UNPROCESSABLE_ENTITY,
             payload: Some(error),
@@ -211,5 +123,142 @@ impl<R: IntoResponse> IntoResponse for Permanent<R> {
         let mut response = self.0.into_response();
         Permanent::mark(&mut response);
         response
+    }
+}
+
+impl<Outer, S> FromRun<Outer> for State<S>
+where
+    S: FromRef<Outer>,
+{
+    fn from_run(run: &Run<'_, Outer>) -> Result<Self, Failure> {
+        Ok(Self(S::from_ref(run.state())))
+    }
+}
+
+/// Mounts an [`EventHandler`] on a route of axum, inside a webhook's layer.
+///
+/// What is done is answered with 200, and so is what it gave up on for good: the event is recorded
+/// as done. Any other failure is answered with a status that this sender retries, and its event is
+/// free again. What a handler says of a failure stands in the log, and is not told to the sender.
+///
+/// ```
+/// use axum::{Router, body::Body, extract::State, http::{Request, StatusCode}, routing::post};
+/// use serde::Deserialize;
+/// use tower::ServiceExt;
+/// use tower_webhook::runtime::Failure;
+/// use tower_webhook::{
+///     Delivery, Event, MemoryStore, PathTokens, Permanent, Webhook, event_handler, provider,
+/// };
+///
+/// #[derive(Deserialize)]
+/// struct Purchase {
+///     transaction_id: String,
+/// }
+///
+/// #[derive(Clone)]
+/// struct Shop(&'static str);
+///
+/// async fn on_purchase(
+///     Event(purchase): Event<Purchase>,
+///     delivery: Delivery,
+///     State(shop): State<Shop>,
+/// ) -> Result<(), Failure> {
+///     if !purchase.transaction_id.starts_with(shop.0) {
+///         return Err(Permanent("no purchase of this shop").into());
+///     }
+///     println!("attempt {} at {}", delivery.attempt(), delivery.key());
+///     Ok(())
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?;
+/// let bloque = Webhook::new(provider::bloque_accounts(tokens)).dedupe(MemoryStore::new());
+/// let app = Router::new()
+///     .route("/bloque/{token}", post(event_handler(on_purchase)).layer(bloque.layer()?))
+///     .with_state(Shop("tx_"));
+///
+/// let to = |path: &str| {
+///     let event = r#"{"type":"authorization","event":"purchase","transaction_id":"tx_1"}"#;
+///     app.clone().oneshot(Request::post(path).body(Body::from(event)).unwrap())
+/// };
+/// let accepted = to("/bloque/3f9d1c0b7a5e48d26c90b1f4").await?;
+/// assert_eq!(accepted.status(), StatusCode::OK);
+/// let forged = to("/bloque/guessed-token").await?;
+/// assert_eq!(forged.status(), StatusCode::NOT_FOUND);
+/// # Ok(())
+/// # }
+/// ```
+pub fn event_handler<H, S, Args>(handler: H) -> MountedHandler<H, S, Args>
+where
+    H: EventHandler<S, Args>,
+{
+    MountedHandler {
+        handler: Arc::new(handler),
+        _args: PhantomData,
+    }
+}
+
+/// An [`EventHandler`] as a handler of axum. Made by [`event_handler`].
+pub struct MountedHandler<H, S, Args> {
+    handler: Arc<H>,
+    _args: PhantomData<fn(S) -> Args>,
+}
+
+impl<H, S, Args> Clone for MountedHandler<H, S, Args> {
+    fn clone(&self) -> Self {
+        Self {
+            handler: Arc::clone(&self.handler),
+            _args: PhantomData,
+        }
+    }
+}
+
+impl<H, S, Args> fmt::Debug for MountedHandler<H, S, Args> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MountedHandler").finish_non_exhaustive()
+    }
+}
+
+impl<H, S, Args> Handler<(Args,), S> for MountedHandler<H, S, Args>
+where
+    H: EventHandler<S, Args>,
+    S: Send + Sync + 'static,
+    Args: 'static,
+{
+    type Future = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+    fn call(self, request: Request, state: S) -> Self::Future {
+        Box::pin(async move {
+            let delivery = request.extensions().get::<Delivery>().cloned();
+            // The handler is given the body by its delivery alone.
+            drop(request);
+            let Some(delivery) = delivery else {
+                return EventRejection::unproved("event_handler").into_response();
+            };
+            match self.handler.call(Run::new(&delivery, &state)).await {
+                Ok(()) => StatusCode::OK.into_response(),
+                Err(failure) => failed(&delivery, &failure),
+            }
+        })
+    }
+}
+
+fn failed(delivery: &Delivery, failure: &Failure) -> Response {
+    if let Some(error) = failure.error().downcast_ref::<PayloadError>() {
+        return EventRejection::payload(error.clone()).into_response();
+    }
+    let is_final = failure.kind() == FailureKind::Permanent;
+    tracing::error!(
+        target: "tower_webhook",
+        key = %delivery.key().escaped(),
+        attempt = delivery.attempt(),
+        is_final,
+        failure = %Printable(failure),
+        "an event handler has failed"
+    );
+    match is_final {
+        true => StatusCode::OK.into_response(),
+        false => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

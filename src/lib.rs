@@ -44,6 +44,8 @@
 //!   ones, and any other is written in a few lines.
 //! - [`Event`], [`Delivery`] and [`Authenticated`] are what a handler takes; [`Permanent`] is what
 //!   it answers where no retry can help.
+//! - [`EventHandler`] is a handler that knows nothing of HTTP; [`runtime`] runs it once, under a
+//!   lease.
 //! - [`layer`] has each layer alone, for any Tower HTTP service; [`signature::Verifier`] needs no
 //!   HTTP server at all.
 //! - [`store`] says what is recorded of an event and what follows from it; [`Store`] is the trait
@@ -74,6 +76,8 @@
 //! | `redis` (default) | [`RedisStore`], on one server, Sentinel or a cluster, with TLS; Valkey too |
 //! | `redis-connection-manager` | a [`RedisStore`] on a `ConnectionManager` that the process has already |
 //! | `sqlite` | [`SqliteStore`], in a file; SQLite is built in. Rust 1.94 or later |
+//! | `postgres` | [`PostgresStore`], on PostgreSQL, through PgBouncer too. Rust 1.94 or later |
+//! | `postgres-tls` | the same with TLS |
 //! | `ring` | no more than a faster MAC where the processor has no instructions for SHA-256; keys are then not wiped when dropped |
 #![forbid(unsafe_code)]
 
@@ -115,7 +119,7 @@ pub use encoding::Encoding;
 pub use error::{ConfigError, ConfigErrorKind};
 pub use event::{Decimal, EventKey, Fingerprint, Name};
 #[cfg(feature = "axum")]
-pub use extract::{Event, EventRejection};
+pub use extract::{EventRejection, MountedHandler, event_handler};
 pub use head::RequestHead;
 pub use observer::{Observation, Observer};
 pub use path::PathTokens;
@@ -123,13 +127,16 @@ pub use provider::Provider;
 pub use reason::Reason;
 pub use rejection::{Rejection, RejectionResponse};
 pub use runtime::{
-    Confirm, ConfirmSubject, Confirmation, Delivery, Drain, Lease, Permanent, Unconfirmed,
+    Confirm, ConfirmSubject, Confirmation, Delivery, Drain, Event, EventHandler, Lease, Permanent,
+    Unconfirmed,
 };
 pub use secret::{
     KeyId, KeyIds, KeyRing, ListedSecret, NamedSecret, SecretFormat, Secrets, SigningKey,
     SigningSecret,
 };
 pub use source::{Allowlist, TrustedProxies};
+#[cfg(feature = "postgres")]
+pub use store::PostgresStore;
 #[cfg(feature = "redis")]
 pub use store::RedisStore;
 #[cfg(feature = "sqlite")]
@@ -138,6 +145,12 @@ pub use store::{MemoryStore, SharedStore, Store};
 pub use webhook::{Webhook, WebhookLayer};
 
 /// Its examples are compiled with the tests.
-#[cfg(all(doctest, feature = "axum", feature = "redis", feature = "sqlite"))]
+#[cfg(all(
+    doctest,
+    feature = "axum",
+    feature = "redis",
+    feature = "sqlite",
+    feature = "postgres"
+))]
 #[doc = include_str!("../README.md")]
 struct Readme;

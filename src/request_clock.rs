@@ -32,11 +32,15 @@ impl ClockReadings {
     }
 
     /// Starts the time to answer, unless it runs already.
-    pub(crate) fn start(&mut self, clock: &dyn Clock, allowed: Duration) -> RequestClock {
+    pub(crate) fn start(
+        &mut self,
+        clock: &dyn Clock,
+        allowed: impl FnOnce() -> Duration,
+    ) -> RequestClock {
         let received_at = self.received_at(clock);
         let Allowed { started, deadline } = *self.allowed.get_or_insert_with(|| {
             let started = Instant::now();
-            let deadline = started + allowed;
+            let deadline = started + allowed();
             Allowed { started, deadline }
         });
         RequestClock {

@@ -1,5 +1,5 @@
-//! What `scripts/bench` works out from what was measured: `docs/sizing.md` and the README's table of
-//! costs.
+//! What `scripts/bench` makes of what was measured: `docs/benchmarks.md`, `docs/sizing.md` and the
+//! README's table of costs.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,19 +7,22 @@
     clippy::indexing_slicing
 )]
 
+#[path = "../benches/report/benchmarks.rs"]
+mod benchmarks;
 #[path = "../benches/report/costs.rs"]
 mod costs;
-#[path = "../benches/report/page.rs"]
-mod page;
+#[path = "../benches/common/measured.rs"]
+mod measured;
+#[path = "../benches/report/numbers.rs"]
+mod numbers;
 #[path = "../benches/report/sizing.rs"]
 mod sizing;
-#[path = "../benches/report/tables.rs"]
-mod tables;
 
-use sizing::{LOAD, Load, Measured, Need};
-use tables::{Cell, Parts};
+use measured::{Bound, Measured, Table};
+use numbers::Numbers;
+use sizing::{Inputs, LOAD, Load, Need};
 
-const MEASURED: Measured = Measured {
+const MEASURED: Inputs = Inputs {
     receiver_micros: 31.5,
     client_micros: 6.25,
     client_micros_in_cluster: 9.75,
@@ -30,80 +33,18 @@ const MEASURED: Measured = Measured {
     bytes_from_redis: 77.0,
 };
 
-const STACK: &str = "\
-### Layer by layer
+const LINES: &str = include_str!("data/measured.jsonl");
 
-| a handler that reads the body, behind | requests/s | µs of the core |
-| --- | ---: | ---: |
-| `Webhook`: signature, key, Redis | 9 | 99.9 |
-
-### The whole stack against what one would write by hand
-
-| a handler that reads the body, behind | requests/s | µs of the core |
-| --- | ---: | ---: |
-| nothing | 99273 | 10.0 |
-| `Webhook`: signature, key, Redis | 29340 | 31.5 |
-
-- `Webhook`: signature, key, memory against bare MAC, by hand: 0.534 of the requests/s (0.517 to 0.552).
-- `Webhook`: signature, key, Redis against bare MAC and two script calls, by hand: 0.903 of the requests/s.
-- no signature header: 401 against reads the body: 0.902 of the requests/s (0.766 to 0.939).
-";
-
-const STORE: &str = "\
-### Claim and complete on Redis, medians of 31 rounds
-
-| in flight | client CPU | Redis CPU |
-| ---: | ---: | ---: |
-| 1 | 53.9 → 54.3 µs | 68.3 → 61.2 µs |
-
-### Redis memory of 1000000 finished records
-
-| | bytes each |
-| --- | ---: |
-| finished record | 224.8 |
-
-- `RedisStore` against `EVALSHA` by hand, 1 in flight: 0.970 of the pairs/s.
-- `RedisStore` against `EVALSHA` by hand, 64 in flight: 0.986 of the pairs/s.
-";
-
-const GROWTH: &str = "\
-### Receiver processes on one Redis, medians of 31 rounds
-
-| processes | client CPU of a pair | bytes of a pair, to Redis | from Redis |
-| ---: | ---: | ---: | ---: |
-| 1 | 6.25 µs | 475 | 77 |
-
-### Masters of a Cluster, medians of 31 rounds
-
-| masters | CPU of all masters, of a pair | client CPU of a pair |
-| ---: | ---: | ---: |
-| 1 | 18.00 µs | 7.00 µs |
-| 3 | 23.70 µs | 9.75 µs |
-";
-
-const PEERS: &str = "- ours (`hmac`, `sha2`), 1 KiB: 1.043 of the time of the MAC alone.\n";
-const PEERS_STACK: &str = "- our `Webhook`, `MemoryStore` against `webhook-verify`, `idempotent` \
-                           in memory: 1.310 of the requests/s.\n";
-
-fn parts(texts: &[(&'static str, &str)]) -> Parts {
-    let mut parts = Parts::default();
-    for (part, text) in texts {
-        parts.add(part, (*text).to_owned());
-    }
-    parts
+fn numbers() -> Numbers {
+    Numbers::parse(LINES).unwrap()
 }
 
-const ALL: [(&str, &str); 5] = [
-    ("stack", STACK),
-    ("store", STORE),
-    ("growth", GROWTH),
-    ("peers", PEERS),
-    ("peers-stack", PEERS_STACK),
-];
-
-/// All but the text of one part, which is as given.
-fn with(part: &str, text: &'static str) -> Parts {
-    parts(&ALL.map(|(name, usual)| (name, if name == part { text } else { usual })))
+/// All but what is in the lines with these words.
+fn without(words: &str) -> Numbers {
+    let left = LINES.lines().filter(|line| !line.contains(words));
+    let left: Vec<_> = left.collect();
+    assert!(left.len() < LINES.lines().count(), "{words}: in no line");
+    Numbers::parse(&left.join("\n")).unwrap()
 }
 
 #[track_caller]
@@ -140,7 +81,7 @@ fn a_load_needs_what_arithmetic_says() {
     is(need.gigabits_in, 1.2192);
     is(need.gigabits_to_redis, 0.38);
     is(need.gigabits_from_redis, 0.0616);
-    assert!(need.memory_first());
+    assert_eq!(need.first(), "memory");
     is(need.masters(), 122.0);
 }
 
@@ -149,13 +90,13 @@ fn a_load_needs_what_arithmetic_says() {
 fn with_a_short_retention_the_cores_decide() {
     let need = Need::of(Load { hours: 1.0, ..LOAD }, MEASURED);
     is(need.masters_by_memory, 2.0);
-    assert!(!need.memory_first());
+    assert_eq!(need.first(), "cores");
     is(need.masters(), 4.0);
 }
 
 #[test]
 fn a_cluster_never_makes_a_delivery_cheaper() {
-    let measured = Measured {
+    let measured = Inputs {
         client_micros_in_cluster: 6.0,
         ..MEASURED
     };
@@ -164,15 +105,20 @@ fn a_cluster_never_makes_a_delivery_cheaper() {
 
 #[test]
 fn the_page_shows_the_steps_with_the_numbers_of_the_tables() {
-    let page = page::page(&parts(&ALL)).unwrap();
+    let page = sizing::page(&numbers()).unwrap();
+    assert!(
+        !page.contains(['{', '}']),
+        "a name without a number: {page}"
+    );
     for step in [
         "# What 100,000 deliveries a second need",
-        "| a finished record in Redis | 224.8 bytes | `cargo bench --bench store` |",
+        "| a finished record in Redis | 224.8 bytes | store | Redis memory of finished records: finished record |",
         "| the same when one call comes at a time | 61.2 µs |",
         "9.75 µs − 6.25 µs = 3.50 µs",
         "31.50 µs + 3.50 µs = 35.00 µs",
         "3.50 cores at work; ÷ 0.6 = 5.83: **6 receiver cores**",
         "2.37 cores at work; ÷ 0.6 = 3.95: **4 masters**",
+        "6.12; ÷ 0.6 = 10.20: 11 masters at the most",
         "= 25.92 billion records",
         "**5.83 TB**",
         "= 121.39: **122 masters**",
@@ -186,67 +132,114 @@ fn the_page_shows_the_steps_with_the_numbers_of_the_tables() {
 }
 
 #[test]
-fn without_a_number_there_is_no_page() {
-    let missing = |parts: &Parts| page::page(parts).unwrap_err();
-    let nothing = missing(&Parts::default());
+fn a_page_without_a_number_says_which_one_is_missing() {
+    let nothing = sizing::page(&Numbers::default()).unwrap_err();
     assert_eq!(nothing.lines().count(), 8, "each is named: {nothing}");
-    for (part, text, says) in [
-        ("stack", "", "no such table"),
+    for (words, missing) in [
         (
-            "growth",
-            "### Receiver processes on one Redis\n",
-            "no such table",
+            "finished record",
+            "not measured: store, Redis memory of finished records, finished record, each",
         ),
+        // The other row and the other columns of its table are there.
         (
-            "store",
-            "### Redis memory of 9\n\n| | bytes |\n| --- | ---: |\n",
-            "no such column",
-        ),
-        (
-            "store",
-            "### Redis memory of 9\n\n| | bytes each |\n| --- | ---: |\n| plain | 1 |\n",
-            "no such row",
-        ),
-        (
-            "store",
-            "### Redis memory of 9\n\n| | bytes each |\n| --- | ---: |\n| finished record | NaN |\n",
-            "no number in \"NaN\"",
-        ),
-        (
-            "store",
-            "### Redis memory of 9\n\n| | bytes each |\n| --- | ---: |\n| finished record |\n",
-            "too short",
+            r#""masters: 3","column":"Redis' core""#,
+            "not measured: growth, Masters of a Cluster, masters: 3, Redis' core",
         ),
     ] {
-        let said = missing(&with(part, text));
-        assert!(said.contains(says), "{said}");
+        assert_eq!(sizing::page(&without(words)).unwrap_err(), missing);
     }
 }
 
 #[test]
-fn a_cell_is_that_of_its_own_table_and_column() {
-    let cell = Cell {
-        part: "stack",
-        under: "The whole stack",
-        row: "nothing",
-        column: "requests/s",
-    };
-    is(parts(&ALL).cell(cell).unwrap(), 99_273.0);
-    let elsewhere = Cell {
-        under: "Layer by layer",
-        ..cell
-    };
-    assert!(
-        parts(&ALL).cell(elsewhere).is_err(),
-        "the row of another table"
+fn a_line_that_is_no_measurement_is_refused_by_its_number() {
+    let no_number = r#"{"part":"p","table":"t","row":"r","column":"c","value":null}"#;
+    for wrong in ["| 1 | 2 |", no_number] {
+        let text = format!("{}\n{wrong}\n", LINES.trim_end());
+        let error = Numbers::parse(&text).unwrap_err();
+        assert!(error.starts_with("line 18: "), "{error}");
+    }
+}
+
+#[test]
+fn the_page_of_benchmarks_has_each_table_with_its_bounds_and_notes() {
+    let notes = "# Notes\n\n## stack\n\nIt is the kernel.\n\n## store\n\n## growth\n";
+    let (page, unexplained) = benchmarks::page(&numbers(), notes);
+    assert_eq!(unexplained, ["peers-stack"], "the other one has a note");
+    for piece in [
+        "| date | 2026-11-25 18:11 UTC |\n",
+        "\n## What is required\n\n\
+         | part | of | what | measured | required | |\n| --- | --- | --- | ---: | --- | --- |\n\
+         | stack | The whole stack against what one would write by hand: `Webhook`: signature, key, \
+         memory | of the row above | 0.534 (0.517 to 0.552) | at least 0.8 | **missed by 0.266** |\n\
+         | stack | The whole stack against what one would write by hand: `Webhook`: signature, key, \
+         Redis | of the row above | 0.903 | at least 0.9 | reached |\n\
+         | peers-stack | One delivery over loopback: our `Webhook`, `MemoryStore` | of the row above \
+         | 1.31 | aim: at least 1.4 | **missed by 0.09** |\n\
+         | peers | Ratios of one delivery: ours (`hmac`, `sha2`) ÷ MAC alone: `hmac`, `sha2` | 1 KiB \
+         | 1.043 | at most 1.08 | reached |\n",
+        "\n**Not measured**: stack-ring, peers-ring, peers-layers, peers-stores, timing, \
+         instructions.\n",
+        "\n### The whole stack against what one would write by hand\n\n\
+         | | rate | of the row above | core |\n| --- | ---: | ---: | ---: |\n\
+         | nothing | 99,273 requests/s |  |  |\n\
+         | `Webhook`: signature, key, memory |  | 0.534 (0.517 to 0.552) |  |\n\
+         | `Webhook`: signature, key, Redis |  | 0.903 | 31.5 µs |\n\
+         \n### Refusals\n",
+        "\n### Why, and what would help\n\nIt is the kernel.\n\n## A delivery of 1 KiB over loopback, \
+         to the layers",
+    ] {
+        assert!(page.contains(piece), "{piece}\n: not in\n{page}");
+    }
+    assert_eq!(page.matches("### Why").count(), 1, "{page}");
+}
+
+/// What a bench writes is what the pages are made of.
+#[test]
+fn what_is_measured_is_rounded_but_judged_as_it_is() {
+    let table = Table::new("store", "Table");
+    let missed = table.measured(
+        "row",
+        "ratio",
+        "",
+        0.799_96.into(),
+        Some(Bound::AtLeast(0.8)),
     );
+    let line = serde_json::to_string(&missed).unwrap();
+    assert_eq!(
+        line,
+        r#"{"part":"store","table":"Table","row":"row","column":"ratio","value":0.8,"required":{"at_least":0.8,"reached":false}}"#
+            .replace("\"store\"", &format!("{:?}", missed.part))
+    );
+    let read: Measured = serde_json::from_str(&line).unwrap();
+    assert_eq!(read.verdict(), "**missed by 0**");
+    for (value, shown) in [
+        (61_618.4, "61,618 µs"),
+        (1_234_567.0, "1,234,567 µs"),
+        (224.84, "224.8 µs"),
+        (18.126, "18.13 µs"),
+        (0.000_1, "0 µs"),
+        (-0.000_1, "0 µs"),
+        (-1_000.0, "-1,000 µs"),
+    ] {
+        let measured = table.measured("row", "time", "µs", value.into(), None);
+        assert_eq!(measured.cell(), shown);
+    }
+    for (value, bound, reached) in [
+        (1.08, Bound::AtMost(1.08), true),
+        (1.081, Bound::AtMost(1.08), false),
+        (0.45, Bound::AimedAt(0.45), true),
+        (f64::NAN, Bound::AtMost(1.08), false),
+    ] {
+        let required = table.measured("row", "ratio", "", value.into(), Some(bound));
+        assert_eq!(required.required.unwrap().reached, reached, "{value}");
+    }
 }
 
 #[test]
 fn the_costs_are_made_anew_between_their_marks() {
     let text =
         "before\n<!-- costs: written by scripts/bench -->\nold\n<!-- end of costs -->\nafter\n";
-    let renewed = costs::renew(text, &parts(&ALL)).unwrap();
+    let renewed = costs::renew(text, &numbers()).unwrap();
     assert!(renewed.starts_with("before\n<!-- costs: written by scripts/bench -->\n| | |\n"));
     assert!(renewed.ends_with("|\n<!-- end of costs -->\nafter\n"));
     assert!(!renewed.contains("old"));
@@ -257,18 +250,18 @@ fn the_costs_are_made_anew_between_their_marks() {
         .filter(|word| word.parse::<f64>().is_ok())
         .collect();
     assert_eq!(shown[..], ratios);
-    assert_eq!(costs::renew(&renewed, &parts(&ALL)).unwrap(), renewed);
+    assert_eq!(costs::renew(&renewed, &numbers()).unwrap(), renewed);
 }
 
 #[test]
 fn costs_without_marks_or_numbers_are_refused() {
     let marked = "<!-- costs: written by scripts/bench -->\n<!-- end of costs -->";
-    assert!(costs::renew("no marks", &parts(&ALL)).is_err());
-    assert!(costs::renew("<!-- end of costs -->", &parts(&ALL)).is_err());
-    let missing = costs::renew(marked, &with("peers", "")).unwrap_err();
-    assert!(missing.contains("peers"), "{missing}");
+    assert!(costs::renew("no marks", &numbers()).is_err());
+    assert!(costs::renew("<!-- end of costs -->", &numbers()).is_err());
+    let missing = costs::renew(marked, &without("1 KiB")).unwrap_err();
+    assert!(missing.starts_with("not measured: peers, "), "{missing}");
     assert_eq!(
-        costs::renew(marked, &Parts::default())
+        costs::renew(marked, &Numbers::default())
             .unwrap_err()
             .lines()
             .count(),
@@ -280,5 +273,5 @@ fn costs_without_marks_or_numbers_are_refused() {
 #[test]
 fn the_readme_has_a_place_for_the_costs() {
     let readme = include_str!("../README.md");
-    costs::renew(readme, &parts(&ALL)).unwrap();
+    costs::renew(readme, &numbers()).unwrap();
 }

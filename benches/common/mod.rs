@@ -1,5 +1,8 @@
-//! What the benches share: deliveries as BlendFi makes them, and the middle of many measurements.
+//! What the benches share: deliveries as BlendFi makes them, and how what they measure is told.
 #![allow(dead_code, reason = "each bench uses its share")]
+
+pub(crate) mod measured;
+pub(crate) mod medians;
 
 use std::error::Error;
 
@@ -58,24 +61,4 @@ pub(crate) fn event(id: &str) -> String {
     }
     body.push_str(tail);
     body
-}
-
-pub(crate) fn median(values: &mut [f64]) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    let (middle, odd) = (values.len() / 2, values.len() % 2 == 1);
-    let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
-    if odd {
-        at(middle)
-    } else {
-        f64::midpoint(at(middle.wrapping_sub(1)), at(middle))
-    }
-}
-
-/// The quarter below and the quarter above of what is sorted.
-pub(crate) fn quartiles(sorted: &[f64]) -> (f64, f64) {
-    let at = |quarter: usize| {
-        let index = sorted.len().saturating_sub(1) * quarter / 4;
-        sorted.get(index).copied().unwrap_or(f64::NAN)
-    };
-    (at(1), at(3))
 }

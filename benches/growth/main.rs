@@ -59,19 +59,17 @@ fn main() -> Result<ExitCode> {
             return Err("Redis and the receivers need a core each, and here is one".into());
         }
     }
-    rows::head();
     if part("steps") {
         steps::keys(rounds)?;
         steps::candidates(rounds)?;
         steps::entries(rounds)?;
         steps::records(rounds)?;
     }
-    // Their rows come at once, what else they tell below the table.
-    let receivers = part("receivers").then(|| receivers::measure(of_processes));
-    let masters = part("masters").then(|| masters::measure(of_processes));
-    println!();
-    for more in [receivers, masters].into_iter().flatten() {
-        println!("{}", more?);
+    if part("receivers") {
+        receivers::measure(of_processes)?;
+    }
+    if part("masters") {
+        masters::measure(of_processes)?;
     }
     Ok(ExitCode::SUCCESS)
 }

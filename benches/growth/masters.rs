@@ -1,11 +1,10 @@
 //! Masters of a Cluster: what a pair of claim and complete costs one receiver when one, two or three
-//! share the records.
-
-use std::fmt::Write as _;
+//! share the records. All masters are on one core, which bounds the rate: it cannot grow with them.
 
 use crate::common::Result;
+use crate::common::measured::Table;
 use crate::receiver::Receiver;
-use crate::receivers::{Samples, pin, print_rows, round};
+use crate::receivers::{Samples, pin, round};
 use crate::redis_support::Cluster;
 
 const MOST: u32 = 3;
@@ -42,17 +41,14 @@ impl Setup {
         Ok(())
     }
 
-    /// Each master's hundredths of all keys.
-    fn shares(&self) -> String {
+    /// The largest share of the keys on one master.
+    fn largest_share(&self) -> f64 {
         let all: f64 = self.keys.iter().sum();
-        let shares = self.keys.iter().map(|keys| keys / all * 100.0);
-        let shares: Vec<_> = shares.map(|share| format!("{share:.1} %")).collect();
-        shares.join(", ")
+        self.keys.iter().copied().fold(0.0, f64::max) / all
     }
 }
 
-/// Prints the rows, and gives what is to be told below the table.
-pub(crate) fn measure(rounds: u32) -> Result<String> {
+pub(crate) fn measure(rounds: u32) -> Result<()> {
     let mut setups = Vec::new();
     for masters in 1..=MOST {
         setups.push(Setup::start(masters)?);
@@ -62,32 +58,13 @@ pub(crate) fn measure(rounds: u32) -> Result<String> {
             setup.round()?;
         }
     }
-    let mut text = format!(
-        "### Masters of a Cluster, medians of {rounds} rounds\n\n\
-         | masters | pairs/s | CPU of all masters, of a pair | client CPU of a pair \
-         | masters at work | keys on each |\n\
-         | ---: | ---: | ---: | ---: | ---: | --- |\n"
-    );
+    let table = Table::new("growth", "Masters of a Cluster");
     for (size, setup) in (1..).zip(&setups) {
-        let samples = &setup.samples;
-        writeln!(
-            text,
-            "| {size} | {:.0} | {:.2} µs | {:.2} µs | {:.0} % | {} |",
-            samples.median(|sample| sample.pairs_per_second),
-            samples.median(|sample| sample.redis_nanos) / 1e3,
-            samples.median(|sample| sample.client_nanos) / 1e3,
-            samples.median(|sample| sample.redis_busy),
-            setup.shares(),
-        )?;
+        let row = format!("masters: {size}");
+        setup.samples.tell(&table, &row);
+        table.put(&row, "largest share of the keys", "", setup.largest_share());
     }
-    write!(
-        text,
-        "\nOne receiver as above, and all masters on one core: pairs/s is bounded by it and cannot \
-         grow with\nthe masters. An exponent of 0 means that so many masters do so many times the \
-         work of one when\neach has a core. The keys are shared out by the 256 partitions of a \
-         namespace.\n"
-    )?;
     let sizes: Vec<Samples> = setups.into_iter().map(|setup| setup.samples).collect();
-    print_rows("masters of a Cluster", &sizes);
-    Ok(text)
+    Samples::tell_growth("masters of a Cluster", &sizes);
+    Ok(())
 }

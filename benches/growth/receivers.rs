@@ -1,13 +1,15 @@
 //! Receiver processes on one Redis: what a pair of claim and complete costs when one, two, three or
-//! four share it.
+//! four share it. Redis has a core, and all processes the other one, which bounds the rate: what a
+//! pair costs tells what it would be on more cores. Making the events is counted to the client.
 
-use std::fmt::Write as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::common::{Result, median};
+use crate::common::Result;
+use crate::common::measured::Table;
+use crate::common::medians::median;
 use crate::processor::of_process;
-use crate::receiver::{IN_FLIGHT, Receiver};
+use crate::receiver::Receiver;
 use crate::redis_support::Server;
 use crate::rows;
 
@@ -22,7 +24,7 @@ pub(crate) struct Sample {
     pub(crate) pairs_per_second: f64,
     pub(crate) redis_nanos: f64,
     pub(crate) client_nanos: f64,
-    /// How much of the time the servers were at work, in hundredths of one core.
+    /// How much of the time the servers were at work, of one core.
     pub(crate) redis_busy: f64,
     pub(crate) bytes_to_redis: f64,
     pub(crate) bytes_from_redis: f64,
@@ -77,7 +79,7 @@ pub(crate) fn round(receivers: &mut [Receiver], servers: &[Server]) -> Result<Sa
         pairs_per_second: rate,
         redis_nanos: redis * 1e9 / pairs,
         client_nanos: client * 1e9 / pairs,
-        redis_busy: redis / took * 100.0,
+        redis_busy: redis / took,
         bytes_to_redis: (after[1] - before[1]) / pairs,
         bytes_from_redis: (after[2] - before[2]) / pairs,
     })
@@ -89,29 +91,43 @@ pub(crate) struct Samples(pub(crate) Vec<Sample>);
 
 impl Samples {
     pub(crate) fn median(&self, of: fn(&Sample) -> f64) -> f64 {
-        median(&mut self.0.iter().map(of).collect::<Vec<_>>())
+        median(self.0.iter().map(of).collect())
+    }
+
+    /// What a pair costs at one size.
+    pub(crate) fn tell(&self, table: &Table, row: &str) {
+        let put = |column: &str, unit: &str, of: fn(&Sample) -> f64| {
+            table.put(row, column, unit, self.median(of));
+        };
+        put("rate", "pairs/s", |sample| sample.pairs_per_second);
+        put("Redis' core", "µs", |sample| sample.redis_nanos / 1e3);
+        put("client's core", "µs", |sample| sample.client_nanos / 1e3);
+        put("Redis at work", "", |sample| sample.redis_busy);
+        put("to Redis", "bytes", |sample| sample.bytes_to_redis);
+        put("from Redis", "bytes", |sample| sample.bytes_from_redis);
+    }
+
+    /// How that grows.
+    pub(crate) fn tell_growth(of: &str, sizes: &[Self]) {
+        for whose in ["Redis'", "the client's"] {
+            let value = match whose {
+                "Redis'" => |sample: &Sample| sample.redis_nanos,
+                _ => |sample: &Sample| sample.client_nanos,
+            };
+            let points: Vec<_> = (1_u32..)
+                .zip(sizes)
+                .map(|(size, samples)| (f64::from(size), samples.median(value)))
+                .collect();
+            rows::tell(
+                &format!("{whose} core for a claim and complete"),
+                of,
+                &points,
+            );
+        }
     }
 }
 
-/// Prints how what a pair costs grows: a row for Redis, a row for the clients.
-pub(crate) fn print_rows(of: &str, sizes: &[Samples]) {
-    let row = |what: &str, value: fn(&Sample) -> f64| {
-        let sizes = (1_u32..).zip(sizes);
-        let points: Vec<_> = sizes
-            .map(|(size, samples)| (f64::from(size), samples.median(value)))
-            .collect();
-        rows::print(
-            &format!("`RedisStore`: {what} of a claim and complete"),
-            of,
-            &points,
-        );
-    };
-    row("Redis CPU", |sample| sample.redis_nanos);
-    row("client CPU", |sample| sample.client_nanos);
-}
-
-/// Prints the rows, and gives what is to be told below the table.
-pub(crate) fn measure(rounds: u32) -> Result<String> {
+pub(crate) fn measure(rounds: u32) -> Result<()> {
     let servers = [Server::start()];
     pin(&servers[0])?;
     let mut receivers = Vec::new();
@@ -124,32 +140,10 @@ pub(crate) fn measure(rounds: u32) -> Result<String> {
             samples.0.push(round(&mut receivers[..=last], &servers)?);
         }
     }
-    print_rows("receiver processes on one Redis", &sizes);
-    let mut text = format!(
-        "### Receiver processes on one Redis, medians of {rounds} rounds\n\n\
-         | processes | pairs/s | Redis CPU of a pair | client CPU of a pair | Redis at work \
-         | bytes of a pair, to Redis | from Redis |\n\
-         | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
-    );
+    let table = Table::new("growth", "Receiver processes on one Redis");
     for (size, samples) in (1..).zip(&sizes) {
-        writeln!(
-            text,
-            "| {size} | {:.0} | {:.2} µs | {:.2} µs | {:.0} % | {:.0} | {:.0} |",
-            samples.median(|sample| sample.pairs_per_second),
-            samples.median(|sample| sample.redis_nanos) / 1e3,
-            samples.median(|sample| sample.client_nanos) / 1e3,
-            samples.median(|sample| sample.redis_busy),
-            samples.median(|sample| sample.bytes_to_redis),
-            samples.median(|sample| sample.bytes_from_redis),
-        )?;
+        samples.tell(&table, &format!("receivers: {size}"));
     }
-    write!(
-        text,
-        "\nEach process has {IN_FLIGHT} events in flight and one thread. Redis has core {CORE}, all \
-         processes share\nthe other one, so that pairs/s is bounded by the two cores and cannot grow \
-         with the processes. What\na pair costs tells what it would be on more cores: an exponent of \
-         0 means that one more receiver\ncosts the others nothing. Making the events is counted to \
-         the client.\n"
-    )?;
-    Ok(text)
+    Samples::tell_growth("receiver processes on one Redis", &sizes);
+    Ok(())
 }

@@ -1,18 +1,14 @@
-//! One row of the table: what a step takes at each size, and how that grows.
+//! What a step takes at each size, and how that grows.
 
 use std::time::Instant;
 
-use crate::common::median;
-
-pub(crate) fn head() {
-    println!("| what | of | exponent | ns | |");
-    println!("| --- | --- | ---: | --- | --- |");
-}
+use crate::common::measured::Table;
+use crate::common::medians::median;
 
 /// One size: how large, and what takes how many nanoseconds at it.
 pub(crate) type Size<'a> = (u32, Box<dyn FnMut() -> f64 + 'a>);
 
-/// Measures all sizes in turn, and prints the row.
+/// Measures all sizes in turn.
 pub(crate) fn row(what: &str, of: &str, rounds: u32, mut sizes: Vec<Size<'_>>) {
     let mut times = vec![Vec::new(); sizes.len()];
     for _ in 0..rounds {
@@ -20,24 +16,20 @@ pub(crate) fn row(what: &str, of: &str, rounds: u32, mut sizes: Vec<Size<'_>>) {
             times.push(once());
         }
     }
-    let points: Vec<(f64, f64)> = (sizes.iter().zip(&mut times))
+    let points: Vec<(f64, f64)> = (sizes.iter().zip(times))
         .map(|((size, _), times)| (f64::from(*size), median(times)))
         .collect();
-    print(what, of, &points);
+    tell(what, of, &points);
 }
 
-/// Prints the row of what was measured already: sizes, and nanoseconds.
-pub(crate) fn print(what: &str, of: &str, points: &[(f64, f64)]) {
-    let list: Vec<String> = (points.iter())
-        .map(|(size, time)| format!("{size}: {time:.0}"))
-        .collect();
-    let slope = slope(points);
-    let digits = if slope.abs() < 10.0 { 3 } else { 0 };
-    println!(
-        "| {what} | {of} | {:.2} | {} | {slope:.digits$} ns for each more |",
-        exponent(points),
-        list.join(", "),
-    );
+/// Tells what was measured: sizes, and nanoseconds.
+pub(crate) fn tell(what: &str, of: &str, points: &[(f64, f64)]) {
+    let table = Table::new("growth", &format!("{what}, by {of}"));
+    for (size, time) in points {
+        table.put(&size.to_string(), "time", "ns", *time);
+    }
+    table.put("each more", "time", "ns", slope(points));
+    table.put("exponent", "time", "", exponent(points));
 }
 
 /// That of the power law that comes nearest: 1 is linear, 0 is constant.

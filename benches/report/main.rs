@@ -1,62 +1,63 @@
-//! Makes pages out of what the other benches have printed. `scripts/bench` runs it:
+//! The pages that `scripts/bench` makes of what the benches have written.
 //!
-//! - `sizing FOLDER` prints `docs/sizing.md`;
-//! - `costs FOLDER README` prints the README with its table of costs made anew.
-//!
-//! FOLDER holds a file for each part, with the Markdown that it printed. It fails, and names what is
-//! missing, where a number that is wanted is not there.
+//! `report NUMBERS NOTES FOLDER README` writes `benchmarks.md`, `sizing.md` and the README's table
+//! of costs into the folder. A page for which a number is missing is left alone: the number is
+//! named, and the exit status is not zero.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
+mod benchmarks;
 mod costs;
-mod page;
+#[path = "../common/measured.rs"]
+mod measured;
+mod numbers;
 mod sizing;
-mod tables;
 
 use std::error::Error;
+use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use tables::Parts;
-
-/// The parts of `scripts/bench` that are read.
-const PARTS: [&str; 5] = ["stack", "store", "growth", "peers", "peers-stack"];
+use numbers::Numbers;
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
-    // cargo adds it.
-    let arguments: Vec<_> = arguments.by_ref().filter(|it| it != "--bench").collect();
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    let text = match arguments[..] {
-        ["sizing", folder] => page::page(&read(folder)?),
-        ["costs", folder, readme] => {
-            costs::renew(&std::fs::read_to_string(readme)?, &read(folder)?)
-        }
-        [] => {
-            println!("skipped: scripts/bench runs it");
-            return Ok(ExitCode::SUCCESS);
-        }
-        _ => return Err(format!("what is {arguments:?}? See the top of this file").into()),
+    // cargo adds the last one.
+    let [numbers, notes, folder, readme, "--bench"] = arguments[..] else {
+        println!("skipped: scripts/bench runs it");
+        return Ok(ExitCode::SUCCESS);
     };
-    match text {
-        Ok(text) => {
-            print!("{text}");
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(missing) => {
-            eprintln!("{missing}");
-            Ok(ExitCode::FAILURE)
+    let numbers = Numbers::parse(&fs::read_to_string(numbers)?)?;
+    let (page, unexplained) = benchmarks::page(&numbers, &fs::read_to_string(notes)?);
+    for part in unexplained {
+        eprintln!("{part} misses a bound, and {notes} does not say why");
+    }
+    let pages = [
+        ("benchmarks.md", Ok(page)),
+        ("sizing.md", sizing::page(&numbers)),
+        (
+            "README.md",
+            costs::renew(&fs::read_to_string("README.md")?, &numbers),
+        ),
+    ];
+    let mut status = ExitCode::SUCCESS;
+    for (name, page) in pages {
+        let target = match name {
+            "README.md" => Path::new(readme).to_owned(),
+            _ => Path::new(folder).join(name),
+        };
+        match page {
+            Ok(page) => fs::write(&target, page)?,
+            Err(missing) => {
+                eprintln!("{} is left alone:\n{missing}", target.display());
+                status = ExitCode::FAILURE;
+            }
         }
     }
-}
-
-/// What is not there is missed when a number of it is wanted.
-fn read(folder: &str) -> std::io::Result<Parts> {
-    let mut parts = Parts::default();
-    for name in PARTS {
-        match std::fs::read_to_string(Path::new(folder).join(name)) {
-            Ok(text) => parts.add(name, text),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(parts)
+    Ok(status)
 }

@@ -1,10 +1,26 @@
-//! What a load needs, worked out from what was measured.
+//! What a load needs, worked out from what was measured, and the page that shows it step by step.
 
-use crate::tables::{Cell, Parts, all};
+use crate::measured::grouped;
+use crate::numbers::{Numbers, Place};
+
+/// The page, with the names of what is worked out in braces.
+const PAGE: &str = include_str!("sizing.md");
+
+/// Other retentions than the one that is asked for, in hours.
+const RETENTIONS: [(f64, &str); 5] = [
+    (
+        720.0,
+        "30 days: the default where the sender redelivers by hand or signs no time",
+    ),
+    (72.0, "72 h: the default of the others"),
+    (24.0, "24 h"),
+    (6.0, "6 h"),
+    (1.0, "1 h"),
+];
 
 /// What was measured of one delivery, or of its claim and complete.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Measured {
+pub(crate) struct Inputs {
     /// Time on a receiver's core, all in all, with one Redis.
     pub(crate) receiver_micros: f64,
     /// The claim and complete in it, and what they are with a Cluster.
@@ -18,92 +34,70 @@ pub(crate) struct Measured {
     pub(crate) bytes_from_redis: f64,
 }
 
-/// Where each number stands; in the order of the fields.
-pub(crate) const CELLS: [(Cell, &str, &str); 8] = [
+const RECEIVERS: &str = "Receiver processes on one Redis";
+const MASTERS: &str = "Masters of a Cluster";
+
+/// Where each number stands, in the order of the fields, what it is and its unit.
+const PLACES: [(Place, &str, &str); 8] = [
     (
-        Cell {
-            part: "stack",
-            under: "The whole stack",
-            row: "`Webhook`: signature, key, Redis",
-            column: "µs of the core",
-        },
+        [
+            "stack",
+            "The whole stack against what one would write by hand",
+            "`Webhook`: signature, key, Redis",
+            "core",
+        ],
         "a whole delivery of 1 KiB on a receiver's core, with one Redis",
         "µs",
     ),
     (
-        Cell {
-            part: "growth",
-            under: "Receiver processes on one Redis",
-            row: "1",
-            column: "client CPU of a pair",
-        },
+        ["growth", RECEIVERS, "receivers: 1", "client's core"],
         "its claim and complete alone, on a receiver's core, with one Redis",
         "µs",
     ),
     (
-        Cell {
-            part: "growth",
-            under: "Masters of a Cluster",
-            row: "3",
-            column: "client CPU of a pair",
-        },
+        ["growth", MASTERS, "masters: 3", "client's core"],
         "the same with a Cluster of three masters",
         "µs",
     ),
     (
-        Cell {
-            part: "growth",
-            under: "Masters of a Cluster",
-            row: "3",
-            column: "CPU of all masters, of a pair",
-        },
+        ["growth", MASTERS, "masters: 3", "Redis' core"],
         "a claim and complete on the masters' cores, when they are busy",
         "µs",
     ),
     (
-        Cell {
-            part: "store",
-            under: "Claim and complete on Redis",
-            row: "1",
-            column: "Redis CPU",
-        },
+        [
+            "store",
+            "Claim and complete on Redis",
+            "1 in flight",
+            "Redis' core",
+        ],
         "the same when one call comes at a time",
         "µs",
     ),
     (
-        Cell {
-            part: "store",
-            under: "Redis memory of",
-            row: "finished record",
-            column: "bytes each",
-        },
+        [
+            "store",
+            "Redis memory of finished records",
+            "finished record",
+            "each",
+        ],
         "a finished record in Redis",
         "bytes",
     ),
     (
-        Cell {
-            part: "growth",
-            under: "Receiver processes on one Redis",
-            row: "1",
-            column: "bytes of a pair, to Redis",
-        },
+        ["growth", RECEIVERS, "receivers: 1", "to Redis"],
         "a claim and complete, to Redis",
         "bytes",
     ),
     (
-        Cell {
-            part: "growth",
-            under: "Receiver processes on one Redis",
-            row: "1",
-            column: "from Redis",
-        },
+        ["growth", RECEIVERS, "receivers: 1", "from Redis"],
         "their answers",
         "bytes",
     ),
 ];
 
-impl Measured {
-    pub(crate) fn of(parts: &Parts) -> Result<Self, String> {
+impl Inputs {
+    fn of(numbers: [f64; PLACES.len()]) -> Self {
         let [
             receiver_micros,
             client_micros,
@@ -113,8 +107,8 @@ impl Measured {
             record_bytes,
             bytes_to_redis,
             bytes_from_redis,
-        ] = all(CELLS.map(|(cell, _, _)| parts.cell(cell)))?;
-        Ok(Self {
+        ] = numbers;
+        Self {
             receiver_micros,
             client_micros,
             client_micros_in_cluster,
@@ -123,7 +117,7 @@ impl Measured {
             record_bytes,
             bytes_to_redis,
             bytes_from_redis,
-        })
+        }
     }
 }
 
@@ -175,30 +169,30 @@ pub(crate) struct Need {
 }
 
 impl Need {
-    pub(crate) fn of(load: Load, measured: Measured) -> Self {
-        let more = measured.client_micros_in_cluster - measured.client_micros;
-        let receiver_micros = measured.receiver_micros + more.max(0.0);
+    pub(crate) fn of(load: Load, inputs: Inputs) -> Self {
+        let more = inputs.client_micros_in_cluster - inputs.client_micros;
+        let receiver_micros = inputs.receiver_micros + more.max(0.0);
         let cores = |micros: f64| (load.per_second * micros / 1e6 / load.of_a_core).ceil();
-        let masters_by_core = cores(measured.master_micros);
+        let masters_by_core = cores(inputs.master_micros);
         let records = load.per_second * load.hours * 3_600.0;
-        let bytes = records * measured.record_bytes;
+        let bytes = records * inputs.record_bytes;
         let usable = load.master_bytes * load.of_a_master;
-        let an_hour = load.per_second * 3_600.0 * measured.record_bytes;
+        let an_hour = load.per_second * 3_600.0 * inputs.record_bytes;
         let gigabits = |bytes: f64| load.per_second * bytes * 8.0 / 1e9;
         Self {
             receiver_micros,
             receiver_cores: cores(receiver_micros),
             masters_by_core,
-            masters_by_core_alone: cores(measured.master_micros_alone),
+            masters_by_core_alone: cores(inputs.master_micros_alone),
             records,
             bytes,
             masters_by_memory: (bytes / usable).ceil(),
             hours_by_core: masters_by_core * usable / an_hour,
-            full_memory_at: usable / (load.hours * 3_600.0 * measured.record_bytes),
-            full_core_at: load.of_a_core * 1e6 / measured.master_micros,
+            full_memory_at: usable / (load.hours * 3_600.0 * inputs.record_bytes),
+            full_core_at: load.of_a_core * 1e6 / inputs.master_micros,
             gigabits_in: gigabits(load.body_bytes + load.other_bytes),
-            gigabits_to_redis: gigabits(measured.bytes_to_redis),
-            gigabits_from_redis: gigabits(measured.bytes_from_redis),
+            gigabits_to_redis: gigabits(inputs.bytes_to_redis),
+            gigabits_from_redis: gigabits(inputs.bytes_from_redis),
         }
     }
 
@@ -206,7 +200,106 @@ impl Need {
         self.masters_by_core.max(self.masters_by_memory)
     }
 
-    pub(crate) fn memory_first(&self) -> bool {
-        self.masters_by_memory > self.masters_by_core
+    /// What asks for more masters.
+    pub(crate) fn first(&self) -> &'static str {
+        match self.masters_by_memory > self.masters_by_core {
+            true => "memory",
+            false => "cores",
+        }
     }
+}
+
+pub(crate) fn page(numbers: &Numbers) -> Result<String, String> {
+    let values = numbers.at(PLACES.map(|(place, ..)| place))?;
+    let measured = PLACES.iter().zip(values);
+    let measured = measured.map(|(([part, table, row, _], what, unit), value)| {
+        format!("| {what} | {value} {unit} | {part} | {table}: {row} |")
+    });
+    let measured: Vec<_> = measured.collect();
+    let (load, inputs) = (LOAD, Inputs::of(values));
+    let retentions = RETENTIONS.map(|(hours, words)| {
+        let need = Need::of(Load { hours, ..load }, inputs);
+        let (terabytes, masters) = (need.bytes / 1e12, need.masters());
+        format!(
+            "| {words} | {terabytes:.2} TB | {masters} | {} |",
+            need.first()
+        )
+    });
+    let mut page = PAGE
+        .replace("{measured}", &measured.join("\n"))
+        .replace("{retentions}", &retentions.join("\n"));
+    for (name, value) in worked_out(load, inputs, &Need::of(load, inputs)) {
+        page = page.replace(&format!("{{{name}}}"), &value);
+    }
+    Ok(page)
+}
+
+fn worked_out(load: Load, inputs: Inputs, need: &Need) -> Vec<(&'static str, String)> {
+    let work = |micros: f64| load.per_second * micros / 1e6;
+    let two = |number: f64| format!("{number:.2}");
+    let plain = |number: f64| number.to_string();
+    let share = |micros: f64| two(work(micros) / load.of_a_core);
+    let (by_core, by_memory) = (need.masters_by_core, need.masters_by_memory);
+    let (core, memory) = (need.full_core_at, need.full_memory_at);
+    let client_more = inputs.client_micros_in_cluster - inputs.client_micros;
+    vec![
+        ("rate", grouped(load.per_second)),
+        ("hours", plain(load.hours)),
+        ("body", grouped(load.body_bytes)),
+        ("other", plain(load.other_bytes)),
+        ("request", grouped(load.body_bytes + load.other_bytes)),
+        ("of core", plain(load.of_a_core)),
+        ("percent of core", plain(load.of_a_core * 100.0)),
+        ("gigabytes", plain(load.master_bytes / 1e9)),
+        ("of memory", plain(load.of_a_master)),
+        ("percent of memory", plain(load.of_a_master * 100.0)),
+        ("client", two(inputs.client_micros)),
+        ("client cluster", two(inputs.client_micros_in_cluster)),
+        ("client more", two(client_more)),
+        ("receiver alone", two(inputs.receiver_micros)),
+        ("receiver more", two(client_more.max(0.0))),
+        ("receiver", two(need.receiver_micros)),
+        ("receiver work", two(work(need.receiver_micros))),
+        ("receiver share", share(need.receiver_micros)),
+        ("receiver cores", plain(need.receiver_cores)),
+        ("master", two(inputs.master_micros)),
+        ("master work", two(work(inputs.master_micros))),
+        ("master share", share(inputs.master_micros)),
+        ("masters by core", plain(by_core)),
+        ("master alone", two(inputs.master_micros_alone)),
+        ("alone work", two(work(inputs.master_micros_alone))),
+        ("alone share", share(inputs.master_micros_alone)),
+        ("masters alone", plain(need.masters_by_core_alone)),
+        ("records", two(need.records / 1e9)),
+        ("record bytes", plain(inputs.record_bytes)),
+        ("terabytes", two(need.bytes / 1e12)),
+        (
+            "memory share",
+            two(need.bytes / (load.master_bytes * load.of_a_master)),
+        ),
+        ("masters by memory", plain(by_memory)),
+        ("in", two(need.gigabits_in)),
+        ("to redis bytes", plain(inputs.bytes_to_redis)),
+        ("to redis", two(need.gigabits_to_redis)),
+        ("from redis bytes", plain(inputs.bytes_from_redis)),
+        ("from redis", two(need.gigabits_from_redis)),
+        ("first", need.first().to_owned()),
+        (
+            "times",
+            format!("{:.0}", by_core.max(by_memory) / by_core.min(by_memory)),
+        ),
+        ("full memory", grouped(memory.floor())),
+        ("full core", grouped(core.floor())),
+        (
+            "full percent",
+            format!("{:.0}", memory.min(core) / memory.max(core) * 100.0),
+        ),
+        (
+            "full receiver",
+            grouped((load.of_a_core * 1e6 / need.receiver_micros).floor()),
+        ),
+        ("hours by core", format!("{:.1}", need.hours_by_core)),
+        ("partitions", format!("{:.1}", 256.0 / need.masters())),
+        ("masters", plain(need.masters())),
+    ]
 }

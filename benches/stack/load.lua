@@ -1,8 +1,9 @@
 -- Sends the deliveries of a file, one after the other, over wrk's connections.
 --
--- Arguments: the file, the path, "signed" or "unsigned", "once" or "again".
+-- Arguments: the file, the path, "signed" or "unsigned", "once" or "again", and the names of the
+-- headers for id, time and signature.
 -- Each line of the file is an id, a time, a signature and a body, with tabs between them. What is to
--- be sent once only and has been sent ends the run as a failure: a copy is not a delivery.
+-- be sent once only and has been sent ends the run as a failure: a duplicate is not a delivery.
 
 local requests, sent, again = {}, 0, false
 
@@ -16,10 +17,9 @@ function init(args)
     local body = line:sub(c + 1)
     requests[#requests + 1] = table.concat({
       'POST ', path, ' HTTP/1.1\r\nhost: receiver\r\ncontent-type: application/json\r\n',
-      'x-blendfi-event-id: ', line:sub(1, a - 1), '\r\n',
-      'x-blendfi-event-type: conversion.completed\r\n',
-      'x-blendfi-timestamp: ', line:sub(a + 1, b - 1), '\r\n',
-      signed and 'x-blendfi-signature: ' .. line:sub(b + 1, c - 1) .. '\r\n' or '',
+      args[5], ': ', line:sub(1, a - 1), '\r\n',
+      args[6], ': ', line:sub(a + 1, b - 1), '\r\n',
+      signed and args[7] .. ': ' .. line:sub(b + 1, c - 1) .. '\r\n' or '',
       'content-length: ', #body, '\r\n\r\n', body,
     })
   end

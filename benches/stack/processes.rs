@@ -128,6 +128,9 @@ pub(crate) struct Load {
     pub(crate) seconds: f64,
 }
 
+/// The names of the headers for an event's id, its time and its signature.
+pub(crate) type Headers = [&'static str; 3];
+
 /// What wrk is to send.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Order<'a> {
@@ -135,13 +138,14 @@ pub(crate) struct Order<'a> {
     pub(crate) signed: bool,
     /// Each delivery once only.
     pub(crate) once: bool,
+    pub(crate) headers: Headers,
 }
 
 pub(crate) fn load(
     server: &Server,
     events: &PathBuf,
     order: Order<'_>,
-    seconds: u64,
+    seconds: u32,
 ) -> Result<Load> {
     let output = on_core(LOAD_CORE, "wrk")
         .args(["-t1", CONNECTIONS, &format!("-d{seconds}s"), "-s", LOAD])
@@ -150,6 +154,7 @@ pub(crate) fn load(
         .arg(order.path)
         .arg(if order.signed { "signed" } else { "unsigned" })
         .arg(if order.once { "once" } else { "again" })
+        .args(order.headers)
         .output()
         .map_err(|error| format!("wrk: {error}; scripts/bench installs it"))?;
     let out = String::from_utf8_lossy(&output.stdout);

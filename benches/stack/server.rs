@@ -1,19 +1,14 @@
 //! The server that is measured: one handler, behind nothing, behind each layer, behind all of them.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use tokio::net::TcpListener;
+use axum::routing::post;
 use tower::layer::layer_fn;
 use tower::layer::util::Identity;
-use tower::util::MapResponseLayer;
 use tower::{ServiceBuilder, service_fn};
 use tower_webhook::layer::{
     EndpointConfig, RequireSecretPathLayer, RequireSourceIpLayer, VerifySignatureLayer,
@@ -22,39 +17,13 @@ use tower_webhook::{Allowlist, MemoryStore, PathTokens, Provider, RedisStore, We
 
 use crate::common::{Result, blendfi};
 use crate::hand::{BareMac, TwoScripts, bare_mac, two_scripts};
-use crate::handler::{RUNS, read_body};
+use crate::handler::read_body;
 
 pub(crate) const TOKEN: &str = "3f9d1c0b7a5e48d26c90b1f4a7e35d82";
 /// More than all rounds together bring.
 const RECORDS: usize = 20_000_000;
 
-/// How often each status was answered.
-static ANSWERS: LazyLock<Box<[AtomicU64]>> =
-    LazyLock::new(|| (0..1000).map(|_| AtomicU64::new(0)).collect());
-
-/// Serves on a free port, which it prints, until the process is ended.
-pub(crate) fn run(redis: &str) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let app = app(redis).await?.layer(MapResponseLayer::new(count));
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        println!("{}", listener.local_addr()?);
-        let service = app.into_make_service_with_connect_info::<SocketAddr>();
-        axum::serve(listener, service).await?;
-        Ok(())
-    })
-}
-
-fn count(response: Response) -> Response {
-    if let Some(answers) = ANSWERS.get(usize::from(response.status().as_u16())) {
-        answers.fetch_add(1, Ordering::Relaxed);
-    }
-    response
-}
-
-async fn app(redis: &str) -> Result<Router> {
+pub(crate) async fn app(redis: &str) -> Result<Router> {
     let tokens = || PathTokens::parse([TOKEN]);
     let here = || Allowlist::parse(["127.0.0.1", "192.0.2.0/24"]);
     let elsewhere = Allowlist::parse(["192.0.2.0/24"])?;
@@ -104,8 +73,7 @@ async fn app(redis: &str) -> Result<Router> {
         .route(
             "/scripts",
             post(two_scripts).with_state(TwoScripts::connect(redis).await?),
-        )
-        .route("/counts", get(counts)))
+        ))
 }
 
 async fn answer(_: Request) -> std::result::Result<Response, Infallible> {
@@ -114,16 +82,4 @@ async fn answer(_: Request) -> std::result::Result<Response, Infallible> {
 
 fn endpoint(provider: &Provider) -> EndpointConfig {
     EndpointConfig::new(provider.name().clone(), provider.contract().clone())
-}
-
-/// How often the handler ran, then each status that was answered and how often. What it answers
-/// itself counts from the next time on.
-async fn counts() -> String {
-    let answers = ANSWERS.iter().enumerate();
-    let answers = answers.map(|(status, count)| (status, count.load(Ordering::Relaxed)));
-    let mut text = RUNS.load(Ordering::Relaxed).to_string();
-    for (status, count) in answers.filter(|(_, count)| *count > 0) {
-        text.push_str(&format!(" {status}={count}"));
-    }
-    text
 }

@@ -1,32 +1,16 @@
 //! What a finished record takes in Redis.
 
-use std::time::Duration;
-
 use redis::Client;
 
+use crate::common::measured::{Bound, Table};
 use crate::event::{RETENTION, portions};
-use crate::pairs::{Ours, redis_key, run, store};
-use crate::redis_support::{Server, until};
-use crate::rounds::Required;
+use crate::pairs::{Ours, redis_key, run, store, used};
+use crate::redis_support::Server;
 
 const IN_FLIGHT: u32 = 512;
 
 /// Of the bytes of a plain key.
-const REQUIRED: Required = Required::AtMost(1.15);
-
-/// Bytes in use, once Redis has ended what it does in the background.
-fn used(server: &Server) -> f64 {
-    let read = || server.info("used_memory").unwrap();
-    let mut last = read();
-    until("the memory in use is steady", || {
-        std::thread::sleep(Duration::from_millis(300));
-        let now = read();
-        let steady = now == last;
-        last = now;
-        steady
-    });
-    last.parse().unwrap()
-}
+const REQUIRED: Bound = Bound::AtMost(1.15);
 
 async fn finished(records: u32) -> f64 {
     let server = Server::start();
@@ -69,15 +53,14 @@ async fn plain(records: u32) -> f64 {
 pub(crate) async fn print(records: u32) {
     let plain = plain(records).await;
     let ours = finished(records).await;
-    let ratio = ours / plain;
-    println!("\n### Redis memory of {records} finished records\n");
-    println!("| | bytes each |");
-    println!("| --- | ---: |");
-    println!("| `SET` of 34 bytes with a TTL, same key | {plain:.1} |");
-    println!("| finished record | {ours:.1} |");
-    println!("| ratio | {ratio:.3} |");
-    println!(
-        "\n- A finished record against a plain key of the same name: {ratio:.3} of the bytes. {}",
-        REQUIRED.verdict(ratio)
+    let table = Table::new("store", "Redis memory of finished records");
+    table.put(
+        "`SET` of 34 bytes with a TTL, same key",
+        "each",
+        "bytes",
+        plain,
     );
+    let row = "finished record";
+    table.put(row, "each", "bytes", ours);
+    table.require(row, "of the plain key", "", ours / plain, REQUIRED);
 }

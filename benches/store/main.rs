@@ -1,8 +1,7 @@
-//! What the stores cost, as Markdown tables. Run it with `cargo bench --bench store`.
+//! What the stores cost. Run it with `cargo bench --bench store`.
 //!
 //! - `pairs`: claim and complete through `RedisStore`, against the same scripts sent with nothing
 //!   but the `redis` crate, one key a call.
-//! - `batches`: the same scripts by hand, with one key a call, and their steps in a loop with several.
 //! - `bytes`: what a finished record takes in Redis, against a plain key of the same name.
 //! - `memory`: claim and complete through `MemoryStore` on one thread and on two, and what a record
 //!   takes there.
@@ -18,24 +17,24 @@
     clippy::indexing_slicing
 )]
 
-mod batches;
 mod bytes;
 #[path = "../../src/store/redis/code.rs"]
 #[allow(dead_code, reason = "two of the scripts are measured")]
 mod code;
+#[path = "../common/mod.rs"]
+mod common;
 mod event;
 mod memory;
 mod pairs;
 mod processor;
 #[path = "../../tests/redis_support/mod.rs"]
 mod redis_support;
-mod rounds;
 
 use std::error::Error;
 
 use lexopt::prelude::*;
 
-const PARTS: [&str; 4] = ["pairs", "batches", "bytes", "memory"];
+const PARTS: [&str; 3] = ["pairs", "bytes", "memory"];
 
 struct Options {
     parts: Vec<String>,
@@ -88,9 +87,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build()?;
     if options.has("pairs") {
         runtime.block_on(pairs::print(options.rounds));
-    }
-    if options.has("batches") {
-        runtime.block_on(batches::print(options.rounds));
     }
     if options.has("bytes") {
         runtime.block_on(bytes::print(options.records));

@@ -10,15 +10,16 @@ use allocation_counter::measure;
 use tower_webhook::MemoryStore;
 use tower_webhook::store::{Claim, ClaimOutcome, Held, Store};
 
+use crate::common::measured::{Bound, Table};
+use crate::common::medians::Medians;
 use crate::event::{self, portions};
 use crate::processor::of_this_thread;
-use crate::rounds::{Medians, Required};
 
 /// On one thread or on two: a store that grows larger is slower for that alone.
 const PAIRS: u32 = 200_000;
 
 /// Of the pairs/s of one thread, by two.
-const REQUIRED: Required = Required::AtLeast(1.6);
+const REQUIRED: Bound = Bound::AtLeast(1.6);
 
 fn work(store: &MemoryStore, claims: &[Claim]) {
     let runtime = tokio::runtime::Builder::new_current_thread();
@@ -129,29 +130,20 @@ pub(crate) fn print(rounds: usize, records: u32) {
             apart.push((one.pairs_per_second, each.pairs_per_second));
         }
     }
-    let (rates, costs, apart) = (
-        Medians::of(&rates),
-        Medians::of(&costs),
-        Medians::of(&apart),
-    );
-    let (low, high) = rates.middle;
-    println!("\n### Claim and complete in memory, medians of {rounds} rounds\n");
-    println!("| threads | pairs/s | ratio | middle half | CPU of a pair |");
-    println!("| ---: | ---: | ---: | :---: | ---: |");
-    println!("| 1 | {:.0} | | | {:.2} µs |", rates.first, costs.first);
-    println!(
-        "| 2 | {:.0} | {:.3} | {low:.3} to {high:.3} | {:.2} µs |",
-        rates.second, rates.ratio, costs.second
-    );
-    println!(
-        "| 2, a store each | {:.0} | {:.3} | {:.3} to {:.3} | |",
-        apart.second, apart.ratio, apart.middle.0, apart.middle.1
-    );
-    let bytes = bytes_per_record(records);
-    println!("\nOne of {records} finished records takes {bytes} bytes of the allocator.");
-    println!(
-        "\n- `MemoryStore`, two threads against one: {:.3} of the pairs/s ({low:.3} to {high:.3}). {}",
-        rates.ratio,
-        REQUIRED.verdict(rates.ratio)
+    let [rates, costs, apart] = [rates, costs, apart].map(Medians::of);
+    let table = Table::new("store", "Claim and complete in memory");
+    table.put("1 thread", "rate", "pairs/s", rates.first);
+    table.put("1 thread", "core", "µs", costs.first);
+    table.put("2 threads", "rate", "pairs/s", rates.second);
+    table.put("2 threads", "core", "µs", costs.second);
+    table.require("2 threads", "of one thread", "", rates, REQUIRED);
+    table.put("2 threads, a store each", "rate", "pairs/s", apart.second);
+    table.put("2 threads, a store each", "of one thread", "", apart);
+    let table = Table::new("store", "Allocated memory of finished records");
+    table.put(
+        "finished record",
+        "each",
+        "bytes",
+        bytes_per_record(records),
     );
 }

@@ -12,10 +12,11 @@ use tower_webhook::RedisStore;
 use tower_webhook::store::{Claim, ClaimOutcome, Held, Store};
 
 use crate::code;
+use crate::common::measured::{Bound, Table};
+use crate::common::medians::Medians;
 use crate::event::{self, LEASE, RETENTION};
 use crate::processor::of_process;
-use crate::redis_support::Server;
-use crate::rounds::{Medians, Required};
+use crate::redis_support::{Server, until};
 
 /// As long as no call takes, however busy the machine is; both sides are told.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -24,7 +25,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 const LEVELS: [(u32, u32); 3] = [(1, 1_000), (64, 6_400), (512, 10_240)];
 
 /// Of the pairs/s of the scripts sent by hand, at each level.
-const REQUIRED: Required = Required::AtLeast(0.9);
+const REQUIRED: Bound = Bound::AtLeast(0.9);
 
 /// A way to claim and complete.
 pub(crate) trait Side: Clone + Send + Sync + 'static {
@@ -64,18 +65,13 @@ pub(crate) struct Raw {
 }
 
 impl Raw {
-    pub(crate) async fn new(server: &Server) -> Self {
-        Self::with(server, [code::CLAIM, code::COMPLETE]).await
-    }
-
-    /// With other scripts that claim and complete.
-    pub(crate) async fn with(server: &Server, scripts: [&str; 2]) -> Self {
+    async fn new(server: &Server) -> Self {
         let config = AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE));
         let client = Client::open(server.url()).unwrap();
         let conn = client.get_multiplexed_async_connection_with_config(&config);
         let mut conn = conn.await.unwrap();
         let mut hashes = Vec::new();
-        for code in scripts {
+        for code in [code::CLAIM, code::COMPLETE] {
             let script = Script::new(code);
             script.load_async(&mut conn).await.unwrap();
             hashes.push(script.get_hash().into());
@@ -87,33 +83,8 @@ impl Raw {
         }
     }
 
-    pub(crate) async fn ask(&self, cmd: &Cmd) -> Value {
+    async fn ask(&self, cmd: &Cmd) -> Value {
         cmd.query_async(&mut self.conn.clone()).await.unwrap()
-    }
-
-    /// A claim and a completion of the same events, each in one call.
-    pub(crate) fn commands(&self, numbers: Range<u32>) -> (Cmd, Cmd) {
-        let micros = |span: Duration| span.as_micros().to_string();
-        let events: Vec<_> = numbers.clone().map(event::claim).collect();
-        let [claim, complete] = [&self.claim, &self.complete].map(|script| {
-            let mut call = redis::cmd("EVALSHA");
-            call.arg(&**script).arg(events.len());
-            for number in numbers.clone() {
-                call.arg(redis_key(number));
-            }
-            call
-        });
-        let (mut claim, mut complete) = (claim, complete);
-        for event in events {
-            let (token, fingerprint) = (event.token.as_bytes(), event.fingerprint.as_bytes());
-            claim.arg(token).arg(fingerprint).arg("1");
-            claim.arg(micros(LEASE)).arg(micros(RETENTION));
-            claim.arg(kept_by_redis()).arg("");
-            complete.arg(token).arg(&[1_u8, 2 | 8]).arg(&[0_u8; 12]);
-            complete.arg([fingerprint.as_slice(), &[0, 200]].concat());
-            complete.arg(micros(RETENTION)).arg(kept_by_redis());
-        }
-        (claim, complete)
     }
 }
 
@@ -121,7 +92,21 @@ impl Side for Raw {
     type Work = (Cmd, Cmd);
 
     fn prepare(&self, number: u32) -> (Cmd, Cmd) {
-        self.commands(number..number + 1)
+        let micros = |span: Duration| span.as_micros().to_string();
+        let event = event::claim(number);
+        let (token, fingerprint) = (event.token.as_bytes(), event.fingerprint.as_bytes());
+        let [mut claim, mut complete] = [&self.claim, &self.complete].map(|script| {
+            let mut call = redis::cmd("EVALSHA");
+            call.arg(&**script).arg(1).arg(redis_key(number));
+            call
+        });
+        claim.arg(token).arg(fingerprint).arg("1");
+        claim.arg(micros(LEASE)).arg(micros(RETENTION));
+        claim.arg(kept_by_redis()).arg("");
+        complete.arg(token).arg(&[1_u8, 2 | 8]).arg(&[0_u8; 12]);
+        complete.arg([fingerprint.as_slice(), &[0, 200]].concat());
+        complete.arg(micros(RETENTION)).arg(kept_by_redis());
+        (claim, complete)
     }
 
     async fn pair(&self, (claim, complete): &(Cmd, Cmd)) {
@@ -161,6 +146,20 @@ async fn check_that_both_do_the_same(server: &Server, raw: &Raw, ours: &Ours) {
     lengths.push(server.ask(&["STRLEN", &key]));
     assert_ne!(lengths[0], "0", "the store keeps its record elsewhere");
     assert_eq!(lengths[0], lengths[1]);
+}
+
+/// Bytes in use, once Redis has ended what it does in the background.
+pub(crate) fn used(server: &Server) -> f64 {
+    let read = || server.info("used_memory").unwrap();
+    let mut last = read();
+    until("the memory in use is steady", || {
+        std::thread::sleep(Duration::from_millis(300));
+        let now = read();
+        let steady = now == last;
+        last = now;
+        steady
+    });
+    last.parse().unwrap()
 }
 
 /// What a round of pairs took.
@@ -219,13 +218,7 @@ pub(crate) async fn print(rounds: usize) {
     let raw = Raw::new(&server).await;
     let ours = Ours(store(&server).await);
     check_that_both_do_the_same(&server, &raw, &ours).await;
-    println!("\n### Claim and complete on Redis, medians of {rounds} rounds\n");
-    println!(
-        "| in flight | `EVALSHA` pairs/s | `RedisStore` pairs/s | ratio | middle half \
-         | client CPU | Redis CPU | all CPU, ratio |"
-    );
-    println!("| ---: | ---: | ---: | ---: | :---: | ---: | ---: | ---: |");
-    let mut verdicts = Vec::new();
+    let table = Table::new("store", "Claim and complete on Redis");
     for (in_flight, count) in LEVELS {
         let (mut rates, mut client, mut redis, mut all) = (vec![], vec![], vec![], vec![]);
         // The first one warms up.
@@ -243,32 +236,15 @@ pub(crate) async fn print(rounds: usize) {
                 all.push((sum(&second), sum(&first)));
             }
         }
-        let rates = Medians::of(&rates);
-        let (low, high) = rates.middle;
-        let (client, redis) = (Medians::of(&client), Medians::of(&redis));
-        println!(
-            "| {in_flight} | {:.0} | {:.0} | {:.3} | {low:.3} to {high:.3} \
-             | {:.1} → {:.1} µs | {:.1} → {:.1} µs | {:.3} |",
-            rates.first,
-            rates.second,
-            rates.ratio,
-            client.first,
-            client.second,
-            redis.first,
-            redis.second,
-            Medians::of(&all).ratio
-        );
-        verdicts.push(format!(
-            "- `RedisStore` against `EVALSHA` by hand, {in_flight} in flight: {:.3} of the pairs/s \
-             ({low:.3} to {high:.3}), {:.3} by processor time. {}",
-            rates.ratio,
-            Medians::of(&all).ratio,
-            REQUIRED.verdict(rates.ratio)
-        ));
+        let [rates, client, redis, all] = [rates, client, redis, all].map(Medians::of);
+        let row = format!("{in_flight} in flight");
+        table.put(&row, "`EVALSHA` by hand", "pairs/s", rates.first);
+        table.put(&row, "`RedisStore`", "pairs/s", rates.second);
+        table.require(&row, "of the rate by hand", "", rates, REQUIRED);
+        table.put(&row, "the same by processor time", "", all);
+        table.put(&row, "client's core, by hand", "µs", client.first);
+        table.put(&row, "client's core", "µs", client.second);
+        table.put(&row, "Redis' core, by hand", "µs", redis.first);
+        table.put(&row, "Redis' core", "µs", redis.second);
     }
-    println!(
-        "\nCPU is what a pair takes of a processor, by hand → through the store. On a machine that \
-         is\nbusy with other things it tells more than the rates do.\n"
-    );
-    println!("{}", verdicts.join("\n"));
 }

@@ -1,16 +1,14 @@
 //! A signed delivery of 1 KiB through Tower layers, without sockets: ours beside those of
 //! `webhook-verify` and `idempotent`, which do a part each. peers/README.md says how to run it;
-//! `-- --quick` takes few rounds. It prints Markdown.
+//! `-- --quick` takes few rounds.
 //!
 //! In each of many short rounds each way gets the same new events in turn, one after the other on one
 //! thread; each ratio is the median of the rounds' ratios.
 
-#[path = "../../benches/store/rounds.rs"]
-#[allow(dead_code, reason = "the main crate's bench uses the rest")]
-mod rounds;
+#[path = "../../benches/common/mod.rs"]
+mod common;
 
 use std::convert::Infallible;
-use std::error::Error;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -27,7 +25,9 @@ use tower_webhook::provider::{self, standard_webhooks};
 use tower_webhook::{MemoryStore, Provider, Name, Webhook};
 use webhook_verify::tower::VerifyLayer;
 
-use rounds::Medians;
+use common::Result;
+use common::measured::Table;
+use common::medians::{Medians, median};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const PER_ROUND: usize = 400;
@@ -43,7 +43,7 @@ const NAMES: [&str; 5] = [
 
 type Service = BoxCloneSyncService<Request<Full<Bytes>>, StatusCode, BoxError>;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<()> {
     let has = |name: &str| std::env::args().any(|argument| argument == name);
     if !has("--bench") {
         println!("skipped: run it with `cargo bench`, see peers/README.md");
@@ -73,33 +73,24 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
     }
-    println!("### One delivery through layers, medians of {rounds} rounds\n");
-    println!("| a handler behind | µs | of the time of | middle half |");
-    println!("| --- | ---: | ---: | :---: |");
-    for (way, of) in [(0, None), (1, None), (2, Some(1)), (3, None), (4, Some(3))] {
-        let of: Option<usize> = of;
-        let pairs: Vec<_> = (took[of.unwrap_or(way)].iter().copied())
-            .zip(took[way].iter().copied())
-            .collect();
-        let medians = Medians::of(&pairs);
-        let (low, high) = medians.middle;
-        let ratio = of.map_or(String::from(" | "), |of| {
-            format!(
-                "{:.3}, {} | {low:.3} to {high:.3}",
-                medians.ratio, NAMES[of]
-            )
-        });
-        println!("| {} | {:.2} | {ratio} |", NAMES[way], medians.second);
+    let table = Table::new("peers-layers", "One delivery through layers");
+    for (way, name) in NAMES.iter().enumerate() {
+        table.put(name, "time", "µs", median(took[way].clone()));
+        // Each of ours stands below the others that do its part.
+        if let 2 | 4 = way {
+            let pairs = took[way - 1].iter().copied().zip(took[way].iter().copied());
+            table.put(name, "of the row above", "", Medians::of(pairs));
+        }
     }
     Ok(())
 }
 
-async fn handler(request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn handler(request: Request<Full<Bytes>>) -> std::result::Result<Response<Full<Bytes>>, Infallible> {
     black_box(request);
     Ok(Response::new(Full::default()))
 }
 
-fn ours() -> Result<Provider, Box<dyn Error>> {
+fn ours() -> Result<Provider> {
     let keys = standard_webhooks::keys([SECRET])?;
     Ok(provider::standard_webhooks(
         Name::new("acme")?,
@@ -107,7 +98,7 @@ fn ours() -> Result<Provider, Box<dyn Error>> {
     ))
 }
 
-fn ways() -> Result<[Service; NAMES.len()], Box<dyn Error>> {
+fn ways() -> Result<[Service; NAMES.len()]> {
     let inner = tower::service_fn(handler);
     let theirs = || {
         VerifyLayer::<Full<Bytes>>::new(
@@ -144,7 +135,7 @@ where
 }
 
 /// What the events of a round take; they are made before.
-fn run(runtime: &Runtime, way: &Service, round: usize) -> Result<Duration, Box<dyn Error>> {
+fn run(runtime: &Runtime, way: &Service, round: usize) -> Result<Duration> {
     let signer = standardwebhooks::Webhook::new(SECRET)?;
     let time = std::time::UNIX_EPOCH.elapsed()?.as_secs() as i64;
     let body = Bytes::from(vec![b'x'; 1024]);

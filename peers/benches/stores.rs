@@ -1,6 +1,5 @@
 //! Claim and complete through our stores and through those of `idempotent`: pairs/s, and bytes of a
 //! finished record. peers/README.md says how to run it; `-- --quick` takes few rounds and records.
-//! It prints Markdown.
 //!
 //! Both sides do the same for each event: claim a new key with its fingerprint for 15 s, then
 //! complete it with a status and no body, to be kept for 30 days. They take turns in short rounds,
@@ -9,6 +8,8 @@
 #[path = "../../src/store/redis/code.rs"]
 #[allow(dead_code, reason = "two of the scripts are measured")]
 mod code;
+#[path = "../../benches/common/mod.rs"]
+mod common;
 #[path = "../../benches/store/event.rs"]
 mod event;
 #[path = "../../benches/store/pairs.rs"]
@@ -19,13 +20,9 @@ mod pairs;
 mod processor;
 #[path = "../../tests/redis_support/mod.rs"]
 mod redis_support;
-#[path = "../../benches/store/rounds.rs"]
-#[allow(dead_code, reason = "the main crate's bench uses the rest")]
-mod rounds;
 
-use std::error::Error;
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use allocation_counter::measure;
 use idempotent::entry::Processing;
@@ -40,10 +37,12 @@ use tokio::runtime::{Builder, Runtime};
 use tower_webhook::MemoryStore;
 use tower_webhook::store::{Claim, ClaimOutcome, Held, Store};
 
+use common::Result;
+use common::measured::Table;
+use common::medians::Medians;
 use event::{LEASE, RETENTION, portions};
-use pairs::{PATIENCE, Side};
-use redis_support::{Server, until};
-use rounds::Medians;
+use pairs::{PATIENCE, Side, used};
+use redis_support::Server;
 
 /// How many in flight, and how many pairs a round: some tenths of a second.
 const IN_MEMORY: [(u32, u32); 2] = [(1, 10_000), (64, 40_000)];
@@ -98,7 +97,7 @@ impl<S: IdempotencyStore + Clone> Side for Theirs<S> {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<()> {
     let has = |name: &str| std::env::args().any(|argument| argument == name);
     if !has("--bench") {
         println!("skipped: run it with `cargo bench`, see peers/README.md");
@@ -115,14 +114,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build()?;
     in_memory(&runtime, rounds);
     on_redis(&runtime, rounds);
-    println!("\n### A finished record, of {records}\n");
-    println!("| | ours, bytes | `idempotent`, bytes | ours ÷ theirs |");
-    println!("| --- | ---: | ---: | ---: |");
+    let table = Table::new("peers-stores", "A finished record");
     let row = |name: &str, ours: f64, theirs: f64| {
-        println!(
-            "| {name} | {ours:.1} | {theirs:.1} | {:.3} |",
-            ours / theirs
-        );
+        table.put(name, "ours", "bytes", ours);
+        table.put(name, "`idempotent`", "bytes", theirs);
+        table.put(name, "ours ÷ theirs", "", ours / theirs);
     };
     row(
         "asked of the allocator",
@@ -142,24 +138,16 @@ async fn their_store(server: &Server) -> Theirs<ValkeyStore> {
     Theirs(store.response_timeout(PATIENCE).try_build().await.unwrap())
 }
 
-fn head(title: &str, rounds: usize) {
-    println!("\n### Claim and complete {title}, medians of {rounds} rounds\n");
-    println!("| in flight | `idempotent`, pairs/s | ours, pairs/s | ratio | middle half |");
-    println!("| ---: | ---: | ---: | ---: | :---: |");
-}
-
-fn row(in_flight: u32, rates: &[(f64, f64)]) {
-    let Medians {
-        first,
-        second,
-        ratio,
-        middle: (low, high),
-    } = Medians::of(rates);
-    println!("| {in_flight} | {first:.0} | {second:.0} | {ratio:.3} | {low:.3} to {high:.3} |");
+fn tell(table: &Table, in_flight: u32, rates: Vec<(f64, f64)>) {
+    let rates = Medians::of(rates);
+    let row = format!("{in_flight} in flight");
+    table.put(&row, "`idempotent`", "pairs/s", rates.first);
+    table.put(&row, "ours", "pairs/s", rates.second);
+    table.put(&row, "ours ÷ theirs", "", rates);
 }
 
 fn in_memory(runtime: &Runtime, rounds: usize) {
-    head("in memory", rounds);
+    let table = Table::new("peers-stores", "Claim and complete in memory");
     for (in_flight, count) in IN_MEMORY {
         let mut rates = Vec::new();
         // The first one warms up.
@@ -175,7 +163,7 @@ fn in_memory(runtime: &Runtime, rounds: usize) {
                 rates.push(pair);
             }
         }
-        row(in_flight, &rates);
+        tell(&table, in_flight, rates);
     }
 }
 
@@ -213,7 +201,7 @@ fn on_redis(runtime: &Runtime, rounds: usize) {
         let theirs = their_store(&server).await;
         (theirs, pairs::Ours(pairs::store(&server).await))
     });
-    head("on Redis", rounds);
+    let table = Table::new("peers-stores", "Claim and complete on Redis");
     for (in_flight, count) in ON_REDIS {
         let mut rates = Vec::new();
         // The first one warms up.
@@ -226,7 +214,7 @@ fn on_redis(runtime: &Runtime, rounds: usize) {
                 rates.push((first, second));
             }
         }
-        row(in_flight, &rates);
+        tell(&table, in_flight, rates);
     }
 }
 
@@ -283,18 +271,4 @@ fn bytes_on_redis<S: Side>(
     // Theirs counts in a key of its own.
     assert!((records..=records + 1).contains(&keys), "{keys}");
     bytes / f64::from(records)
-}
-
-/// Bytes in use, once Redis has ended what it does in the background.
-fn used(server: &Server) -> f64 {
-    let read = || server.info("used_memory").unwrap();
-    let mut last = read();
-    until("the memory in use is steady", || {
-        std::thread::sleep(Duration::from_millis(300));
-        let now = read();
-        let steady = now == last;
-        last = now;
-        steady
-    });
-    last.parse().unwrap()
 }

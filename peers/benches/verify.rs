@@ -1,17 +1,22 @@
 //! How long a delivery takes to verify: the bare MAC, published crates, and ours, on the same
 //! message. Run it with `cargo bench --manifest-path peers/Cargo.toml`, with and without
-//! `--features ring`; `-- --quick` takes few rounds. It prints Markdown.
+//! `--features ring`; `-- --quick` takes few rounds.
 //!
 //! Times of different moments cannot be compared on a machine that does other work. So all
 //! contenders run in turn in each of many short rounds, each round gives its own ratios, and the
 //! medians of those are what the tables show. The times beside them are medians too.
 
+#[path = "../../benches/common/mod.rs"]
+mod common;
+
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::hmac as aws;
+use common::Result;
+use common::measured::{Bound, Table};
+use common::medians::{Medians, median};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, HeaderValue};
 use ring::hmac as ring_hmac;
@@ -52,7 +57,7 @@ const WITH_CLOCK: &str = "ours, reading the clock";
 const TWO_KEYS: &str = "ours, two active keys";
 const EIGHT_KEYS: &str = "ours, eight active keys";
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<()> {
     if !std::env::args().any(|argument| argument == "--bench") {
         println!("skipped: run it with `cargo bench --manifest-path peers/Cargo.toml`");
         return Ok(());
@@ -63,10 +68,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (size, _) in SIZES {
         columns.push(measure(contenders(size)?, rounds));
     }
-    println!("### One delivery, medians of {rounds} rounds");
     times(&columns);
     ratios(&columns);
-    verdicts(&columns);
     caps(rounds)
 }
 
@@ -114,26 +117,16 @@ fn measure(mut contenders: Vec<Contender>, rounds: usize) -> Column {
     column
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-fn ratio(column: &Column, over: &str, under: &str) -> f64 {
-    median(
-        column[over]
-            .iter()
-            .zip(&column[under])
-            .map(|(a, b)| a / b)
-            .collect(),
-    )
+/// Of the rounds' ratios.
+fn ratio(column: &Column, over: &str, under: &str) -> Medians {
+    Medians::of(column[under].iter().copied().zip(column[over].iter().copied()))
 }
 
 /// The message as a proxy hands it on, and the content that it signs.
 fn delivery(
     size: usize,
     candidates: &str,
-) -> Result<(HeaderMap, Vec<u8>, Vec<u8>), Box<dyn Error>> {
+) -> Result<(HeaderMap, Vec<u8>, Vec<u8>)> {
     let body = vec![b'x'; size];
     let time = std::time::UNIX_EPOCH.elapsed()?.as_secs() as i64;
     let right = standardwebhooks::Webhook::new(SECRET)?.sign(ID, time, &body)?;
@@ -165,7 +158,7 @@ fn wrong(number: usize) -> String {
 }
 
 /// Ours, with the right key last of so many.
-fn verifier(keys: usize) -> Result<Verifier, Box<dyn Error>> {
+fn verifier(keys: usize) -> Result<Verifier> {
     let secret = |text: String| standard_webhooks::secret_format().parse(&text);
     let mut all = Vec::new();
     for number in 1..keys {
@@ -179,7 +172,7 @@ fn verifier(keys: usize) -> Result<Verifier, Box<dyn Error>> {
     Ok(provider.verifier().ok_or("it signs")?.clone())
 }
 
-fn contenders(size: usize) -> Result<Vec<Contender>, Box<dyn Error>> {
+fn contenders(size: usize) -> Result<Vec<Contender>> {
     let (headers, body, content) = delivery(size, "")?;
     let key = data_encoding::BASE64.decode(SECRET.trim_start_matches("whsec_").as_bytes())?;
     let mut all = Vec::new();
@@ -260,111 +253,57 @@ fn contenders(size: usize) -> Result<Vec<Contender>, Box<dyn Error>> {
     Ok(all)
 }
 
-fn header_row(first: &str) {
-    let names: Vec<_> = SIZES.iter().map(|(_, name)| *name).collect();
-    println!(
-        "\n| {first} | {} |\n| --- |{}",
-        names.join(" | "),
-        " ---: |".repeat(names.len())
-    );
-}
-
 fn times(columns: &[Column]) {
-    header_row("median ns");
+    let table = Table::new("peers", "One delivery");
     for name in RAW
         .iter()
         .chain(PEERS)
         .chain(&[OURS, WITH_CLOCK, TWO_KEYS, EIGHT_KEYS])
     {
-        let cells: Vec<_> = columns
-            .iter()
-            .map(|column| format!("{:.0}", median(column[name].clone())))
-            .collect();
-        println!("| {name} | {} |", cells.join(" | "));
+        for ((_, size), column) in SIZES.iter().zip(columns) {
+            table.put(name, size, "ns", median(column[name].clone()));
+        }
     }
-}
-
-fn ratios(columns: &[Column]) {
-    header_row("median of the rounds' ratios");
-    let row = |name: &str, cell: &dyn Fn(&Column) -> f64| {
-        let cells: Vec<_> = columns
-            .iter()
-            .map(|column| format!("{:.2}", cell(column)))
-            .collect();
-        println!("| {name} | {} |", cells.join(" | "));
-    };
-    let backend = RAW[usize::from(cfg!(feature = "ring"))];
-    row(&format!("{OURS} ÷ {backend}"), &|column| {
-        ratio(column, OURS, backend)
-    });
-    for peer in PEERS {
-        row(&format!("{peer} ÷ {WITH_CLOCK}"), &|column| {
-            ratio(column, peer, WITH_CLOCK)
-        });
-    }
-    row(&format!("the fastest of them ÷ {WITH_CLOCK}"), &|column| {
-        fastest(column).1
-    });
-}
-
-/// The one of the others that takes least time, in times of ours.
-fn fastest(column: &Column) -> (&'static str, f64) {
-    PEERS
-        .iter()
-        .map(|peer| (*peer, ratio(column, peer, WITH_CLOCK)))
-        .fold(("", f64::INFINITY), |least, one| {
-            if one.1 < least.1 { one } else { least }
-        })
 }
 
 /// What is required of us: little beside the MAC alone, and a distance to the fastest of the others
 /// where the MAC does not take nearly all of the time.
-fn verdicts(columns: &[Column]) {
+fn ratios(columns: &[Column]) {
+    let table = Table::new("peers", "Ratios of one delivery");
     let backend = RAW[usize::from(cfg!(feature = "ring"))];
-    println!();
-    for ((bytes, size), column) in SIZES.iter().zip(columns) {
-        let times = ratio(column, OURS, backend);
-        let bound = if *bytes < 1 << 10 { 1.2 } else { 1.08 };
-        println!(
-            "- {OURS}, {size}: {times:.3} of the time of the {backend}. {}",
-            at_most(times, bound)
-        );
-    }
-    let bounds = if cfg!(feature = "ring") {
+    let distances = if cfg!(feature = "ring") {
         [2.0, 2.0]
     } else {
         [1.4, 1.2]
     };
-    for (((_, size), column), bound) in SIZES.iter().zip(columns).zip(bounds) {
-        let (peer, times) = fastest(column);
-        println!(
-            "- {OURS}, {size}: the fastest of the others, {peer}, takes {times:.3} of our time. {}",
-            at_least(times, bound)
-        );
+    for ((place, (bytes, size)), column) in SIZES.iter().enumerate().zip(columns) {
+        let most = Bound::AtMost(if *bytes < 1 << 10 { 1.2 } else { 1.08 });
+        let row = format!("{OURS} ÷ {backend}");
+        table.require(&row, size, "", ratio(column, OURS, backend), most);
+        for peer in PEERS {
+            let row = format!("{peer} ÷ {WITH_CLOCK}");
+            table.put(&row, size, "", ratio(column, peer, WITH_CLOCK));
+        }
+        let row = format!("the fastest of the others ÷ {WITH_CLOCK}");
+        match distances.get(place) {
+            Some(least) => {
+                table.require(&row, size, "", fastest(column), Bound::AtLeast(*least));
+            }
+            None => table.put(&row, size, "", fastest(column)),
+        }
     }
 }
 
-fn at_least(value: f64, bound: f64) -> String {
-    if value >= bound {
-        format!("Required: {bound:.2}: **reached**.")
-    } else {
-        format!("Required: {bound:.2}: **missed by {:.3}**.", bound - value)
-    }
-}
-
-fn at_most(value: f64, bound: f64) -> String {
-    if value <= bound {
-        format!("Required: at most {bound:.2}: **reached**.")
-    } else {
-        format!(
-            "Required: at most {bound:.2}: **missed by {:.3}**.",
-            value - bound
-        )
-    }
+/// The one of the others that takes least time, in times of ours.
+fn fastest(column: &Column) -> Medians {
+    let peers = PEERS.iter().map(|peer| ratio(column, peer, WITH_CLOCK));
+    peers
+        .min_by(|one, other| one.ratio.total_cmp(&other.ratio))
+        .expect("there are others")
 }
 
 /// What a stranger can make us do with the signature header alone.
-fn caps(rounds: usize) -> Result<(), Box<dyn Error>> {
+fn caps(rounds: usize) -> Result<()> {
     let body = 1 << 20;
     let mut all = Vec::new();
     let one = "one signature";
@@ -386,22 +325,13 @@ fn caps(rounds: usize) -> Result<(), Box<dyn Error>> {
     }
     let names: Vec<_> = all.iter().map(|(name, _)| *name).collect();
     let column = measure(all, rounds);
-    println!("\n### What the signature header alone can cost\n");
-    println!("| {OURS}, body of 1 MiB | median ns | ÷ {one} |\n| --- | ---: | ---: |");
-    let mut verdicts = Vec::new();
+    let table = Table::new("peers", "What the signature header alone can cost, body of 1 MiB");
     for name in names {
-        let times = ratio(&column, name, one);
-        println!(
-            "| {name} | {:.0} | {times:.3} |",
-            median(column[name].clone())
-        );
+        table.put(name, "time", "ns", median(column[name].clone()));
         if name != one {
-            verdicts.push(format!(
-                "- {OURS}, {name}: {times:.3} of the time of {one}, body of 1 MiB. {}",
-                at_most(times, 1.1)
-            ));
+            let times = ratio(&column, name, one);
+            table.require(name, "of one signature", "", times, Bound::AtMost(1.1));
         }
     }
-    println!("\n{}", verdicts.join("\n"));
     Ok(())
 }

@@ -124,20 +124,17 @@ impl PayloadError {
     }
 
     /// The path of the member, as `data.items[2].price`; empty where it is not known.
-    #[cfg(any(test, feature = "axum"))]
     pub(crate) fn member(&self) -> &str {
         &self.member
     }
 
     /// What is wrong with it.
-    #[cfg(feature = "axum")]
     pub(crate) fn problem(&self) -> &'static str {
         self.problem
     }
 
     /// Its line and column, where they are known: a type that is made of another one is refused
     /// behind both.
-    #[cfg(feature = "axum")]
     pub(crate) fn place(&self) -> Option<(usize, usize)> {
         (self.line > 0).then_some((self.line, self.column))
     }

@@ -269,7 +269,7 @@ impl EndpointConfig {
     /// Starts the time to answer. The first layer that lets a request through does so; the others
     /// keep to it.
     pub(crate) fn start_clock(&self, readings: &mut ClockReadings) -> RequestClock {
-        readings.start(&*self.clock, self.contract.deadline())
+        readings.start(&*self.clock, || self.contract.deadline())
     }
 
     pub(crate) fn masked<'a>(&'a self, parts: &'a Parts) -> MaskedHeaders<'a> {

@@ -46,8 +46,8 @@ impl<C> RunContext<C> {
         auth: AuthState,
         event: IdentifiedEvent,
         kept: C,
-    ) -> Self {
-        Self {
+    ) -> Arc<Self> {
+        Arc::new(Self {
             state,
             request_clock,
             auth: Arc::new(auth),
@@ -58,7 +58,7 @@ impl<C> RunContext<C> {
             handling: AtomicBool::new(false),
             late: OnceLock::new(),
             kept,
-        }
+        })
     }
 }
 

@@ -1,5 +1,12 @@
 //! Runs an event once, under a lease, and knows nothing of HTTP.
 //!
+//! An [`EventHandler`] is an async function of what a [`Run`] has: an [`Event<T>`](Event), a
+//! [`Delivery`], with the feature `axum` its `State<S>`, and whatever else is [`FromRun`]. It says
+//! whether its event is done, is to be tried again, or never will be: see [`Failure`]. Until it does,
+//! the event is held under a [`Lease`].
+//!
+//! # How it works
+//!
 //! `run` has an event confirmed, if that is asked for (`ask`, with one `inquiry` for many), claims it
 //! (`claim`), waits until its `work` can begin, runs that, and has `held_claim` record the outcome
 //! before its `caller` is told. A claim that is held for long leaves the `renewal_scheduler` and is
@@ -16,6 +23,9 @@ mod context;
 mod delivery;
 mod delivery_task;
 mod drain;
+mod event;
+mod failure;
+mod handler;
 mod held_claim;
 mod identified;
 mod inquiry;
@@ -40,6 +50,9 @@ pub use confirm::{Confirm, ConfirmLimits, ConfirmSubject, Confirmation, Unconfir
 pub(crate) use context::RunContext;
 pub use delivery::Delivery;
 pub use drain::Drain;
+pub use event::Event;
+pub use failure::{Failure, FailureKind, HandlerResult};
+pub use handler::{EventHandler, FromRun, Run};
 pub(crate) use identified::IdentifiedEvent;
 pub use lease::Lease;
 pub(crate) use outcome::Outcome;
@@ -50,3 +63,6 @@ pub(crate) use state::{RunSettings, RunState};
 pub(crate) use waiting::WaitingRoom;
 pub(crate) use within::within;
 pub(crate) use work::{Ended, Ran, Work};
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@
 //! runtime has other threads.
 
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -44,10 +45,11 @@ where
         _counted: context.state.drain().count(),
         context,
     };
-    let run = async move {
+    // Behind a pointer, for a task is moved about before it runs.
+    let run: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
         let outcome = task.outcome(work).await;
         task.caller.ended(outcome);
-    };
+    });
     runtime.spawn(run.in_current_span());
 }
 

@@ -91,11 +91,13 @@ mod error;
 pub mod fuzzing;
 mod identity;
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
 pub mod record;
 #[cfg(feature = "redis")]
 mod redis;
 mod shared;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -106,6 +108,11 @@ use std::time::Duration;
 
 use crate::event::{EventKey, Name};
 
+#[cfg(feature = "postgres")]
+pub use self::postgres::{
+    PostgresConnectError, PostgresConnectErrorKind, PostgresFinding, PostgresReport,
+    PostgresSetting, PostgresStore, PostgresStoreBuilder, PostgresVerdict,
+};
 #[cfg(feature = "redis")]
 pub use self::redis::{
     RedisConnectError, RedisConnectErrorKind, RedisConnection, RedisFinding, RedisReport,

@@ -31,6 +31,8 @@ mod layers;
 mod lease;
 #[cfg(feature = "axum")]
 mod misuse;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "axum")]
 mod ready;
 #[cfg(feature = "redis")]
@@ -63,6 +65,9 @@ mod shutdown;
 mod signing;
 #[cfg(feature = "axum")]
 mod source;
+#[cfg(feature = "postgres")]
+#[path = "../sql_support/mod.rs"]
+mod sql_support;
 #[cfg(feature = "axum")]
 mod store_faults;
 #[cfg(feature = "axum")]

@@ -1,21 +1,17 @@
 //! The server that is measured: one handler, behind nothing, behind layers of others, behind ours.
 
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::error_handling::HandleErrorLayer;
 use axum::http::{HeaderName, Request, StatusCode};
-use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::post;
+use bytes::Bytes;
 use http_body_util::Full;
 use idempotent::IdempotencyStore;
 use idempotent::memory::MemoryStore as TheirMemory;
 use idempotent::middleware::IdempotencyLayer;
 use idempotent::valkey::ValkeyStore;
-use tokio::net::TcpListener;
-use tower::util::{MapRequestLayer, MapResponseLayer};
+use tower::util::MapRequestLayer;
 use tower::{BoxError, ServiceBuilder};
 use tower_webhook::layer::{EndpointConfig, VerifySignatureLayer};
 use tower_webhook::provider::{self, standard_webhooks};
@@ -24,44 +20,12 @@ use webhook_verify::tower::VerifyLayer;
 
 use crate::SECRET;
 use crate::common::Result;
+use crate::handler::read_body;
 
 /// More than all rounds together bring.
 const RECORDS: usize = 20_000_000;
 
-/// How often the handler ran, and how often each status was answered.
-static RUNS: AtomicU64 = AtomicU64::new(0);
-static ANSWERS: LazyLock<Box<[AtomicU64]>> =
-    LazyLock::new(|| (0..1000).map(|_| AtomicU64::new(0)).collect());
-
-/// The handler that everything is measured with: it reads the body and does nothing with it.
-async fn read_body(body: Bytes) -> StatusCode {
-    std::hint::black_box(&body);
-    RUNS.fetch_add(1, Ordering::Relaxed);
-    StatusCode::OK
-}
-
-/// Serves on a free port, which it prints, until the process is ended.
-pub(crate) fn run(redis: &str) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let app = app(redis).await?.layer(MapResponseLayer::new(count));
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        println!("{}", listener.local_addr()?);
-        axum::serve(listener, app).await?;
-        Ok(())
-    })
-}
-
-fn count(response: Response) -> Response {
-    if let Some(answers) = ANSWERS.get(usize::from(response.status().as_u16())) {
-        answers.fetch_add(1, Ordering::Relaxed);
-    }
-    response
-}
-
-async fn app(redis: &str) -> Result<Router> {
+pub(crate) async fn app(redis: &str) -> Result<Router> {
     let verify = VerifySignatureLayer::new(
         &EndpointConfig::new(ours()?.name().clone(), ours()?.contract().clone()),
         ours()?.verifier().ok_or("it signs")?.clone(),
@@ -97,8 +61,7 @@ async fn app(redis: &str) -> Result<Router> {
             "/their-redis",
             post(read_body).layer(verified().layer(their_redis).layer(for_axum())),
         )
-        .route("/our-redis", post(read_body).layer(on_redis.layer()?))
-        .route("/counts", get(counts)))
+        .route("/our-redis", post(read_body).layer(on_redis.layer()?)))
 }
 
 fn ours() -> Result<Provider> {
@@ -112,16 +75,4 @@ fn once<S: IdempotencyStore>(store: S) -> IdempotencyLayer<S> {
     IdempotencyLayer::new(store)
         .header(HeaderName::from_static("webhook-id"))
         .require_key(true)
-}
-
-/// How often the handler ran, then each status that was answered and how often. What it answers
-/// itself counts from the next time on.
-async fn counts() -> String {
-    let answers = ANSWERS.iter().enumerate();
-    let answers = answers.map(|(status, count)| (status, count.load(Ordering::Relaxed)));
-    let mut text = RUNS.load(Ordering::Relaxed).to_string();
-    for (status, count) in answers.filter(|(_, count)| *count > 0) {
-        text.push_str(&format!(" {status}={count}"));
-    }
-    text
 }

@@ -60,7 +60,6 @@ impl DedupeState {
         };
         let context =
             DeliveryContext::new(Arc::clone(&self.runs), request_clock, auth, event, kept);
-        let context = Arc::new(context);
         let (answer, answered) = oneshot::channel();
         let work = ServiceWork {
             core: Arc::clone(self),

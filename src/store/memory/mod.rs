@@ -1,6 +1,5 @@
 //! A store in the memory of this process.
 
-mod chunks;
 mod clock;
 mod pool;
 mod room;

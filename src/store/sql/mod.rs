@@ -17,5 +17,7 @@ pub(super) use self::batch::{Change, Found, Stored, decide};
 pub(super) use self::deadline::checked as checked_deadline;
 pub(super) use self::order::{Answer, Order, Placed};
 pub(super) use self::place::{Place, of_provider};
+#[cfg(feature = "postgres")]
+pub(super) use self::row::from_micros;
 pub(super) use self::row::{Row, micros};
 pub(super) use self::wait::Waiting;

@@ -3,6 +3,7 @@
 
 mod answers;
 mod ends;
+mod event_handler;
 mod given;
 
 use std::time::Duration;

@@ -1,0 +1,188 @@
+//! The page of all that was measured.
+
+use crate::measured::Measured;
+use crate::numbers::Numbers;
+
+/// The parts of `scripts/bench`, in the order of the page: name, headline and how it is measured.
+const SECTIONS: [(&str, &str, &str); 11] = [
+    (
+        "stack",
+        "A delivery of 1 KiB over loopback",
+        "The server is one process with one thread on core 0; `wrk` with 64 connections and Redis are \
+         on core 1. Each round of a second sends each variant the same pre-signed events in turn. No \
+         `tracing` subscriber is installed. A row is a handler that reads the body, behind what the \
+         row names.",
+    ),
+    (
+        "stack-ring",
+        "A delivery of 1 KiB over loopback, our MAC by `ring`",
+        "As above, with the feature `ring`. What is written by hand keeps `hmac` and `sha2`, so that \
+         only the ratios to the handler alone are of one kind.",
+    ),
+    (
+        "peers-stack",
+        "A delivery of 1 KiB over loopback, to the layers of other crates",
+        "As above, signed as Standard Webhooks does. `webhook-verify` verifies, and `idempotent` \
+         remembers the id that is signed: together they do what our `Webhook` does, without what it \
+         checks besides.",
+    ),
+    (
+        "store",
+        "The stores",
+        "Pairs of claim and complete of new events. Core time is what a pair takes of a processor: on \
+         a busy machine it tells more than the rates do.",
+    ),
+    (
+        "growth",
+        "What grows with what",
+        "Each row is a size, and each more adds so much. The exponent is that of a power law through \
+         all sizes: 1 is linear, 0 is constant. Steps in one process are taken in one thread. Redis \
+         servers share one core and receivers another one, so that the rates cannot grow; an exponent \
+         of 0 means that one more receiver costs the others nothing, or that so many masters do so \
+         many times the work of one.",
+    ),
+    (
+        "peers",
+        "Against other crates",
+        "One delivery verified in one thread. All take turns in each of many short rounds.",
+    ),
+    (
+        "peers-ring",
+        "Against other crates, our MAC by `ring`",
+        "As above, with the feature `ring`.",
+    ),
+    (
+        "peers-layers",
+        "Against other crates, the layers",
+        "Events that are new, one after the other in one thread, through Tower services and without \
+         sockets. A row is a handler behind what the row names.",
+    ),
+    (
+        "peers-stores",
+        "Against other crates, the stores",
+        "Pairs of claim and complete of new events, in turn, and what the record takes that is left \
+         of one.",
+    ),
+    (
+        "timing",
+        "Secrets in the timing",
+        "Whether a guess that is right for longer takes longer, by Welch's t; `benches/timing.rs` says \
+         how. With a leak that is put there, it must show.",
+    ),
+    (
+        "instructions",
+        "Instructions",
+        "Counted by valgrind, the same on a quiet machine and a busy one. `scripts/bench --check` \
+         fails where one is over its bound by more than 2 %.",
+    ),
+];
+
+/// The page, and the parts that miss a bound while the notes do not say why.
+pub(crate) fn page(numbers: &Numbers, notes: &str) -> (String, Vec<&'static str>) {
+    let mut page = String::from(
+        "# Benchmarks\n\n\
+         Made by `scripts/bench`, which measures anew and rewrites this page; `scripts/bench --pages` \
+         makes it\nanew of [benchmarks.jsonl](benchmarks.jsonl), which has the same numbers, one a \
+         line. Values are medians\nof many short rounds in which what is compared took turns, ratios \
+         the medians of the rounds' ratios, with\ntheir quartiles in brackets.\n\n| | |\n| --- | --- |\n",
+    );
+    for (fact, value) in &numbers.facts {
+        page.push_str(&format!("| {fact} | {value} |\n"));
+    }
+    page.push_str(&requirements(numbers));
+    let mut unexplained = Vec::new();
+    for (part, headline, words) in SECTIONS {
+        let measured: Vec<_> = numbers.measured.iter().filter(|m| m.part == part).collect();
+        if measured.is_empty() {
+            continue;
+        }
+        page.push_str(&format!("\n## {headline}\n\n{words}\n"));
+        for title in firsts(&measured, |m| &m.table) {
+            page.push_str(&format!("\n### {title}\n\n"));
+            page.push_str(&table(&measured, title));
+        }
+        let misses = (measured.iter()).any(|m| m.required.is_some_and(|it| !it.reached));
+        let said = note(notes, part);
+        if !said.is_empty() {
+            page.push_str(&format!("\n### Why, and what would help\n\n{said}\n"));
+        } else if misses {
+            unexplained.push(part);
+        }
+    }
+    (page, unexplained)
+}
+
+/// All that is required, and whether it is reached.
+fn requirements(numbers: &Numbers) -> String {
+    let mut text = String::from(
+        "\n## What is required\n\n\
+         | part | of | what | measured | required | |\n| --- | --- | --- | ---: | --- | --- |\n",
+    );
+    for (part, ..) in SECTIONS {
+        for measured in numbers.measured.iter().filter(|m| m.part == part) {
+            let Some(required) = measured.required else {
+                continue;
+            };
+            text.push_str(&format!(
+                "| {part} | {}: {} | {} | {} | {} | {} |\n",
+                measured.table,
+                measured.row,
+                measured.column,
+                measured.cell(),
+                required.bound,
+                measured.verdict()
+            ));
+        }
+    }
+    text.push_str(
+        "\nThat no refusal allocates more for a longer body is held by `tests/allocations.rs`.\n",
+    );
+    let parts = SECTIONS.map(|(part, ..)| part).into_iter();
+    let missing: Vec<_> = parts
+        .filter(|part| numbers.measured.iter().all(|m| m.part != *part))
+        .collect();
+    if !missing.is_empty() {
+        text.push_str(&format!("\n**Not measured**: {}.\n", missing.join(", ")));
+    }
+    text
+}
+
+/// What stands first in each of several, each once.
+fn firsts<'a>(measured: &[&'a Measured], of: fn(&Measured) -> &String) -> Vec<&'a str> {
+    let mut all: Vec<&str> = Vec::new();
+    for name in measured.iter().map(|m| of(m).as_str()) {
+        if !all.contains(&name) {
+            all.push(name);
+        }
+    }
+    all
+}
+
+fn table(measured: &[&Measured], title: &str) -> String {
+    let inside: Vec<_> = (measured.iter().copied())
+        .filter(|m| m.table == title)
+        .collect();
+    let columns = firsts(&inside, |m| &m.column);
+    let mut text = format!(
+        "| | {} |\n| --- |{}\n",
+        columns.join(" | "),
+        " ---: |".repeat(columns.len())
+    );
+    for row in firsts(&inside, |m| &m.row) {
+        text.push_str(&format!("| {row} |"));
+        for column in &columns {
+            let cell = inside.iter().find(|m| m.row == row && m.column == *column);
+            let cell = cell.map_or(String::new(), |m| m.cell());
+            text.push_str(&format!(" {cell} |"));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// What is said of a part by hand.
+fn note<'n>(notes: &'n str, part: &str) -> &'n str {
+    let mut sections = notes.split("\n## ");
+    let own = sections.find_map(|section| section.strip_prefix(part)?.strip_prefix('\n'));
+    own.unwrap_or_default().trim()
+}

@@ -1,0 +1,258 @@
+//! Ways of taking a delivery, each of which gets the same pre-signed events in every round.
+//!
+//! One way comes after the other, so that what disturbs the machine disturbs all, back and forth; a ratio is the
+//! median of those of the rounds. The server counts its answers: one that is not the expected one,
+//! or a 2xx for which the handler has not run, ends the bench with a failure.
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::common::measured::{Bound, Table};
+use crate::common::medians::{Medians, median};
+use crate::common::{Result, event};
+use crate::processes::{Counts, Headers, Load, Order, Server, load};
+
+const SECONDS: u32 = 1;
+
+/// One way of taking a delivery.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Variant {
+    /// What stands before the handler.
+    name: &'static str,
+    path: &'static str,
+    token: Option<&'static str>,
+    signed: bool,
+    /// Whether it remembers what it has seen.
+    once: bool,
+    status: u16,
+    /// What is required of its requests/s, by those of the handler alone.
+    of_first: Option<Bound>,
+    /// Whether it is compared with the one before it, and what is required of that.
+    of_above: Option<Option<Bound>>,
+}
+
+impl Variant {
+    pub(crate) const fn at(name: &'static str, path: &'static str) -> Self {
+        Self {
+            name,
+            path,
+            token: None,
+            signed: true,
+            once: false,
+            status: 200,
+            of_first: None,
+            of_above: None,
+        }
+    }
+
+    pub(crate) const fn token(mut self, token: &'static str) -> Self {
+        self.token = Some(token);
+        self
+    }
+
+    pub(crate) const fn once(mut self) -> Self {
+        self.once = true;
+        self
+    }
+
+    pub(crate) const fn refused(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
+    pub(crate) const fn unsigned(mut self) -> Self {
+        self.signed = false;
+        self
+    }
+
+    pub(crate) const fn of_first(mut self, bound: Bound) -> Self {
+        self.of_first = Some(bound);
+        self
+    }
+
+    pub(crate) const fn of_above(mut self, bound: Option<Bound>) -> Self {
+        self.of_above = Some(bound);
+        self
+    }
+}
+
+/// What one round told of one variant.
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    per_second: f64,
+    /// The server's time on its core for one request.
+    micros: f64,
+    /// How much of the time the server was at work.
+    busy: f64,
+}
+
+/// The server that is measured, and the sender of the events.
+pub(crate) struct Turns<'a, S> {
+    pub(crate) server: &'a Server,
+    /// The signature of a body with this id, sent at this time.
+    pub(crate) sign: S,
+    pub(crate) headers: Headers,
+}
+
+impl<S: Fn(&str, u64, &str) -> Result<String>> Turns<'_, S> {
+    /// Measures the variants, the first of which is the handler alone.
+    pub(crate) fn measure(&self, table: &Table, variants: &[Variant], rounds: u32) -> Result<()> {
+        let file = EventFile::new();
+        // Once without counting: how many deliveries are wanted, and everything is warm.
+        self.write(&file, 20_000)?;
+        let mut fastest = 0.0_f64;
+        for variant in variants {
+            let mut again = *variant;
+            again.once = false;
+            fastest = fastest.max(self.run(&file, &again, false)?.per_second);
+        }
+        let per_round = whole(fastest * f64::from(SECONDS) * 2.0) + 1_000;
+        let mut samples = vec![Vec::new(); variants.len()];
+        for round in 0..rounds {
+            self.write(&file, per_round)?;
+            let mut turns: Vec<_> = variants.iter().zip(&mut samples).collect();
+            // Nobody is always behind the same one.
+            if round % 2 == 1 {
+                turns.reverse();
+            }
+            for (variant, samples) in turns {
+                samples.push(self.run(&file, variant, true)?);
+            }
+        }
+        tell(table, variants, &samples);
+        Ok(())
+    }
+
+    /// Writes that many events that never were before, all signed now.
+    fn write(&self, file: &EventFile, number: u64) -> Result<()> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+        let mut text = String::new();
+        for event_number in 0..number {
+            let id = format!("evt_{:016x}{event_number:010}", now.as_micros());
+            let body = event(&id);
+            let signature = (self.sign)(&id, now.as_secs(), &body)?;
+            text.push_str(&format!("{id}\t{}\t{signature}\t{body}\n", now.as_secs()));
+        }
+        Ok(std::fs::write(&file.0, text)?)
+    }
+
+    fn run(&self, file: &EventFile, variant: &Variant, check: bool) -> Result<Sample> {
+        let path = match variant.token {
+            Some(token) => format!("{}/{token}", variant.path),
+            None => variant.path.to_owned(),
+        };
+        let order = Order {
+            path: &path,
+            signed: variant.signed,
+            once: variant.once,
+            headers: self.headers,
+        };
+        let before = self.server.counts()?;
+        let load = load(self.server, &file.0, order, SECONDS)?;
+        let after = self.server.counts()?;
+        if check {
+            all_as_expected(variant, &before, &after, load)?;
+        }
+        let busy = (after.cpu - before.cpu).as_secs_f64();
+        Ok(Sample {
+            per_second: float(load.requests) / load.seconds,
+            micros: busy * 1e6 / float(load.requests),
+            busy: busy / load.seconds,
+        })
+    }
+}
+
+/// The deliveries of a round; gone with the bench.
+struct EventFile(PathBuf);
+
+impl EventFile {
+    fn new() -> Self {
+        let memory = PathBuf::from("/dev/shm");
+        let folder = Some(memory).filter(|folder| folder.is_dir());
+        let folder = folder.unwrap_or_else(std::env::temp_dir);
+        Self(folder.join(format!("tower-webhook-bench-{}", std::process::id())))
+    }
+}
+
+impl Drop for EventFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn tell(table: &Table, variants: &[Variant], samples: &[Vec<Sample>]) {
+    let against = |one: &[Sample], other: &[Sample], of: fn(&Sample) -> f64| {
+        Medians::of(other.iter().map(of).zip(one.iter().map(of)))
+    };
+    let mut above: &[Sample] = &[];
+    for (variant, own) in variants.iter().zip(samples) {
+        let row = variant.name;
+        let rate: fn(&Sample) -> f64 = |sample| sample.per_second;
+        let own_median = |of: fn(&Sample) -> f64| median(own.iter().map(of).collect());
+        table.put(row, "rate", "requests/s", own_median(rate));
+        table.put(row, "core", "µs", own_median(|sample| sample.micros));
+        table.put(row, "core at work", "", own_median(|sample| sample.busy));
+        let alone = samples.first().map_or(&[][..], Vec::as_slice);
+        let ratios = [
+            ("of the handler alone", alone, Some(variant.of_first)),
+            ("of the row above", above, variant.of_above),
+        ];
+        for (column, other, required) in ratios {
+            let ratio = against(own, other, rate);
+            match required {
+                Some(Some(bound)) => {
+                    table.require(row, column, "", ratio, bound);
+                }
+                Some(None) => table.put(row, column, "", ratio),
+                None => {}
+            }
+        }
+        above = own;
+    }
+}
+
+/// Whether each answer had the right status and, if it is a 2xx, came from a handler that ran.
+fn all_as_expected(variant: &Variant, before: &Counts, after: &Counts, load: Load) -> Result<()> {
+    let of = |counts: &Counts, status: u16| {
+        let mut answers = counts.answers.iter();
+        answers
+            .find_map(|(s, count)| (*s == status).then_some(*count))
+            .unwrap_or(0)
+    };
+    let mut right = 0;
+    for (status, count) in &after.answers {
+        let mut new = count - of(before, *status);
+        if *status == 200 {
+            // The answer to the question before was counted after it.
+            new -= 1;
+        }
+        if *status == variant.status {
+            right = new;
+        } else if new > 0 {
+            return Err(format!("{}: {new} answers of {status}", variant.name).into());
+        }
+    }
+    if right < load.requests {
+        return Err(format!("{}: only {right} right answers", variant.name).into());
+    }
+    let runs = after.runs - before.runs;
+    let expected = if variant.status == 200 { right } else { 0 };
+    // Where a connection ends in the middle of one, the handler may have run without an answer.
+    if runs < expected || runs > expected + 64 {
+        return Err(format!("{}: {runs} runs for {expected} answers", variant.name).into());
+    }
+    Ok(())
+}
+
+#[expect(
+    clippy::as_conversions,
+    reason = "counts of a bench are far below 2^53"
+)]
+fn float(number: u64) -> f64 {
+    number as f64
+}
+
+#[expect(clippy::as_conversions, reason = "a rate, which is positive and small")]
+fn whole(number: f64) -> u64 {
+    number as u64
+}

@@ -1,0 +1,105 @@
+use std::ops::Deref;
+
+use serde::de::DeserializeOwned;
+
+use crate::event::payload::{self, PayloadError};
+
+/// The payload of a proved delivery, read from the verified bytes.
+///
+/// It takes no request body, so it stands anywhere among a handler's arguments and axum's own body
+/// limit does not apply to it. A handler that takes raw `Bytes` meets that limit of 2 MB, and
+/// raises it with `DefaultBodyLimit` if it must.
+///
+/// A body that does not fit `T` is answered with 422 where this sender retries that, else with 500,
+/// and its event is free again: it can be handled once `T` is mended, for as long as the sender
+/// tries. The log line and the observation name the member that does not fit, and never its value.
+///
+/// What stands in a string and is no text is read as U+FFFD. Members that `T` does not have may hold
+/// anything. A [`serde_json::Value`] takes no number beyond an `f64` and no more than 127 levels; nor
+/// does an enum with `#[serde(tag = "…")]`, which keeps the values around its tag while it looks for it.
+/// A [`RawValue`](serde_json::value::RawValue) takes whatever is JSON.
+///
+/// ```
+/// use axum::http::StatusCode;
+/// use serde::Deserialize;
+/// use tower_webhook::{Delivery, Event};
+///
+/// #[derive(Deserialize)]
+/// struct Paid {
+///     id: String,
+/// }
+///
+/// async fn on_paid(Event(paid): Event<Paid>, delivery: Delivery) -> StatusCode {
+///     println!("{} in attempt {}", paid.id, delivery.attempt());
+///     StatusCode::OK
+/// }
+/// ```
+///
+/// # Types that are not known yet
+///
+/// A sender adds types of events without a word. A type with a last variant for all others answers
+/// 200 to them; without it each is an error that the sender repeats until it gives up.
+///
+/// ```
+/// use axum::http::StatusCode;
+/// use serde::Deserialize;
+/// use tower_webhook::Event;
+///
+/// #[derive(Debug, Deserialize, PartialEq)]
+/// struct Invoice {
+///     amount: u64,
+/// }
+///
+/// #[derive(Debug, Deserialize, PartialEq)]
+/// #[serde(tag = "type")]
+/// enum Happened {
+///     #[serde(rename = "invoice.paid")]
+///     Paid { data: Invoice },
+///     /// Every other type, whatever its data.
+///     #[serde(other)]
+///     Unknown,
+/// }
+///
+/// async fn on_event(Event(event): Event<Happened>) -> StatusCode {
+///     match event {
+///         Happened::Paid { data } => println!("{} paid", data.amount),
+///         // Taken, and of no interest.
+///         Happened::Unknown => {}
+///     }
+///     StatusCode::OK
+/// }
+///
+/// let read = |body| serde_json::from_str::<Happened>(body);
+/// let paid = read(r#"{"id":"evt_1","type":"invoice.paid","data":{"amount":5}}"#)?;
+/// assert_eq!(paid, Happened::Paid { data: Invoice { amount: 5 } });
+/// let new = read(r#"{"id":"evt_2","type":"invoice.sent","data":{"to":["a@example.com"]}}"#)?;
+/// assert_eq!(new, Happened::Unknown);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Event<T>(pub T);
+
+impl<T> Deref for Event<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: DeserializeOwned> Event<T> {
+    /// Reads a proved body, and says in the log where it is not of this type.
+    pub(crate) fn read(body: &[u8]) -> Result<Self, PayloadError> {
+        payload::read(body).map(Self).inspect_err(|error| {
+            tracing::error!(
+                target: "tower_webhook",
+                payload = std::any::type_name::<T>(),
+                member = error.member(),
+                problem = error.problem(),
+                line = error.place().map(|place| place.0),
+                column = error.place().map(|place| place.1),
+                "the payload of a proved delivery is not of the handler's type"
+            );
+        })
+    }
+}

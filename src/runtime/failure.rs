@@ -1,0 +1,108 @@
+use std::error::Error;
+use std::fmt;
+
+use super::permanent::Permanent;
+use crate::rejection_cause::Chain;
+
+/// Why an [`EventHandler`](super::EventHandler) has not done its event.
+///
+/// Every error becomes one by `?`, and is tried again; a [`Permanent`] becomes one that is not.
+///
+/// ```
+/// use tower_webhook::Permanent;
+/// use tower_webhook::runtime::{Failure, FailureKind};
+///
+/// fn amount(text: &str) -> Result<u64, Failure> {
+///     if text.is_empty() {
+///         return Err(Permanent("an order without an amount").into());
+///     }
+///     Ok(text.parse()?)
+/// }
+///
+/// assert_eq!(amount("").unwrap_err().kind(), FailureKind::Permanent);
+/// assert_eq!(amount("five").unwrap_err().kind(), FailureKind::Retry);
+/// ```
+pub struct Failure {
+    kind: FailureKind,
+    error: Box<dyn Error + Send + Sync>,
+}
+
+/// What becomes of an event whose handler has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// It is given back, and run again at the sender's next attempt.
+    Retry,
+    /// No retry can help: the event is done, and never run again.
+    Permanent,
+}
+
+impl Failure {
+    /// What becomes of the event.
+    pub fn kind(&self) -> FailureKind {
+        self.kind
+    }
+
+    /// The error that the handler has met.
+    pub fn error(&self) -> &(dyn Error + Send + Sync + 'static) {
+        &*self.error
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self {
+            kind: FailureKind::Retry,
+            error: Box::new(error),
+        }
+    }
+}
+
+impl<R: fmt::Display> From<Permanent<R>> for Failure {
+    fn from(Permanent(why): Permanent<R>) -> Self {
+        Self {
+            kind: FailureKind::Permanent,
+            error: why.to_string().into(),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    /// The error and what caused it, in one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Chain(&*self.error).fmt(f)
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, error } = self;
+        f.debug_struct("Failure")
+            .field("kind", kind)
+            .field("error", error)
+            .finish()
+    }
+}
+
+/// What an [`EventHandler`](super::EventHandler) returns: nothing where it is always done, or a
+/// `Result` with any error, a [`Permanent`] or a [`Failure`].
+pub trait HandlerResult {
+    /// Whether the event is done.
+    ///
+    /// # Errors
+    ///
+    /// It is not.
+    fn into_result(self) -> Result<(), Failure>;
+}
+
+impl HandlerResult for () {
+    fn into_result(self) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+impl<E: Into<Failure>> HandlerResult for Result<(), E> {
+    fn into_result(self) -> Result<(), Failure> {
+        self.map_err(Into::into)
+    }
+}

@@ -1,0 +1,143 @@
+use serde::de::DeserializeOwned;
+
+use super::delivery::Delivery;
+use super::event::Event;
+use super::failure::{Failure, HandlerResult};
+use crate::authenticated::Authenticated;
+
+/// An async function that handles an event, and knows nothing of HTTP.
+///
+/// It takes up to six arguments, each of which can be had [`FromRun`]: [`Event<T>`], [`Delivery`],
+/// [`Authenticated`] and, with the feature `axum`, axum's `State<S>`. It returns nothing, or a
+/// `Result` whose error says whether trying again can help: see [`HandlerResult`].
+///
+/// `event_handler` mounts it on a route. A handler that needs the request, or answers with a
+/// response of its own, is one of axum's, or any Tower service.
+///
+/// ```
+/// use serde::Deserialize;
+/// use tower_webhook::runtime::EventHandler;
+/// use tower_webhook::{Delivery, Event, Permanent};
+///
+/// #[derive(Deserialize)]
+/// struct Paid {
+///     amount: u64,
+/// }
+///
+/// async fn on_paid(Event(paid): Event<Paid>, delivery: Delivery) -> Result<(), Permanent<&'static str>> {
+///     if paid.amount == 0 {
+///         return Err(Permanent("nothing was paid"));
+///     }
+///     println!("{} of {}", paid.amount, delivery.key());
+///     Ok(())
+/// }
+///
+/// fn takes<Args>(_: impl EventHandler<(), Args>) {}
+/// takes(on_paid);
+/// ```
+///
+/// What only a request has, it cannot take:
+///
+/// ```compile_fail
+/// # use tower_webhook::runtime::EventHandler;
+/// async fn on_paid(headers: http::HeaderMap) {}
+///
+/// fn takes<Args>(_: impl EventHandler<(), Args>) {}
+/// takes(on_paid);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event handler",
+    label = "not an async function of what a run has",
+    note = "an event handler is an async function of up to six arguments, each `Event<T>`, \
+            `Delivery`, `Authenticated` or, with the feature `axum`, `State<S>`",
+    note = "it returns `()` or a `Result<(), E>`, where `E` is an error, `Permanent` or `Failure`",
+    note = "a handler that takes anything else of its request is mounted without `event_handler`"
+)]
+pub trait EventHandler<S, Args>: Send + Sync + 'static {
+    /// Handles one event.
+    fn call(&self, run: Run<'_, S>) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+/// An event that a handler is about to run for, and the state that handlers share.
+#[derive(Debug)]
+pub struct Run<'a, S> {
+    delivery: &'a Delivery,
+    state: &'a S,
+}
+
+impl<'a, S> Run<'a, S> {
+    /// A run of the event of this delivery, which a Tower service finds in its request's extensions:
+    /// there too an [`EventHandler`] can be called.
+    pub fn new(delivery: &'a Delivery, state: &'a S) -> Self {
+        Self { delivery, state }
+    }
+
+    /// What is known of the event's delivery.
+    pub fn delivery(&self) -> &Delivery {
+        self.delivery
+    }
+
+    /// The state that handlers share.
+    pub fn state(&self) -> &S {
+        self.state
+    }
+}
+
+/// What can be had of a run: an argument of an [`EventHandler`].
+#[diagnostic::on_unimplemented(
+    message = "an event handler cannot take `{Self}`",
+    label = "nothing that a run has",
+    note = "it takes `Event<T>`, `Delivery`, `Authenticated` and, with the feature `axum`, `State<S>`"
+)]
+pub trait FromRun<S>: Sized {
+    /// Takes it out of the run.
+    ///
+    /// # Errors
+    ///
+    /// The event has none, as where its body is not of the handler's type. Nothing is run for it.
+    fn from_run(run: &Run<'_, S>) -> Result<Self, Failure>;
+}
+
+impl<T: DeserializeOwned, S> FromRun<S> for Event<T> {
+    fn from_run(run: &Run<'_, S>) -> Result<Self, Failure> {
+        Ok(Self::read(&run.delivery.body())?)
+    }
+}
+
+impl<S> FromRun<S> for Delivery {
+    fn from_run(run: &Run<'_, S>) -> Result<Self, Failure> {
+        Ok(run.delivery.clone())
+    }
+}
+
+impl<S> FromRun<S> for Authenticated {
+    fn from_run(run: &Run<'_, S>) -> Result<Self, Failure> {
+        Ok(run.delivery.authenticated().clone())
+    }
+}
+
+macro_rules! impl_event_handler {
+    ($($argument:ident),*) => {
+        impl<F, Fut, S, $($argument,)*> EventHandler<S, ($($argument,)*)> for F
+        where
+            F: Fn($($argument),*) -> Fut + Send + Sync + 'static,
+            Fut: Future<Output: HandlerResult> + Send,
+            S: Sync,
+            $($argument: FromRun<S> + Send,)*
+        {
+            #[allow(non_snake_case, unused_variables, reason = "for each number of arguments")]
+            async fn call(&self, run: Run<'_, S>) -> Result<(), Failure> {
+                $(let $argument = $argument::from_run(&run)?;)*
+                self($($argument),*).await.into_result()
+            }
+        }
+    };
+}
+
+impl_event_handler!();
+impl_event_handler!(A);
+impl_event_handler!(A, B);
+impl_event_handler!(A, B, C);
+impl_event_handler!(A, B, C, D);
+impl_event_handler!(A, B, C, D, E);
+impl_event_handler!(A, B, C, D, E, G);

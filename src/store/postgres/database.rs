@@ -1,0 +1,149 @@
+//! A database and the thread that works on it, over some connections.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use futures_util::future::{BoxFuture, join_all};
+use sqlx::postgres::PgConnection;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::{Instant, timeout};
+
+use crate::clock::{Clock, UnixTime};
+use crate::store::error::{StoreError, StoreErrorKind};
+use crate::store::sql::{Answer, Placed};
+
+use super::error::{Cause, Fault};
+use super::session::Sessions;
+use super::statements::Statements;
+use super::worker::{Job, Shared, Work, Worker};
+
+/// So many callers wait in line; more wait for a place in it.
+const LINE: usize = 1_024;
+
+/// A database, shared by all who use it in this process.
+///
+/// It needs nothing of the runtime that it is called in but a timer: its thread has one of its own, and
+/// finishes what a caller has begun and dropped.
+pub(super) struct Database {
+    shared: Arc<Shared>,
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Database {
+    /// Begins to serve over so many connections; they are made when they are needed.
+    pub(super) fn start(
+        sessions: Sessions,
+        statements: Statements,
+        connections: u32,
+        clock: Option<Arc<dyn Clock>>,
+    ) -> Result<Self, Fault> {
+        let (jobs, receiver) = mpsc::channel(LINE);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let shared = Arc::new(Shared {
+            sessions,
+            statements,
+            clock,
+            jobs: Mutex::new(receiver),
+            commits: AtomicU64::new(0),
+            prune_at: std::sync::Mutex::new(Instant::now()),
+        });
+        let workers = Arc::clone(&shared);
+        let serving = async move {
+            let workers = (0..connections).map(|_| {
+                let worker = Worker::new(Arc::clone(&workers));
+                tokio::spawn(worker.run())
+            });
+            join_all(workers.collect::<Vec<_>>()).await;
+        };
+        let started = runtime.and_then(|runtime| {
+            let thread = thread::Builder::new().name("webhook-postgres".to_owned());
+            thread.spawn(move || runtime.block_on(serving))
+        });
+        started.map_err(|error| Fault::new(Cause::Connection, error.to_string()))?;
+        Ok(Self { shared, jobs })
+    }
+
+    pub(super) fn sessions(&self) -> &Sessions {
+        &self.shared.sessions
+    }
+
+    /// How many transactions have written something.
+    pub(super) fn commits(&self) -> u64 {
+        self.shared.commits.load(Ordering::Relaxed)
+    }
+
+    /// The time that records go by, where the server says this.
+    pub(super) fn time(&self, told: UnixTime) -> UnixTime {
+        self.shared.time(told)
+    }
+
+    /// Carries commands out and gives their answers, in their order.
+    pub(super) async fn write(
+        &self,
+        orders: Vec<Placed>,
+    ) -> Result<Vec<Result<Answer, StoreError>>, StoreError> {
+        let give_up = Instant::now() + self.sessions().deadline();
+        let asking = async {
+            let (reply, answers) = oneshot::channel();
+            let job = Job::Write {
+                orders,
+                give_up,
+                reply,
+            };
+            self.jobs.send(job).await.map_err(|_| Fault::ended())?;
+            answers.await.map_err(|_| Fault::ended())
+        };
+        self.in_time(asking).await
+    }
+
+    /// Reads in a transaction.
+    pub(super) async fn read<T, W>(&self, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut PgConnection, &'c Shared) -> BoxFuture<'c, Result<T, Fault>>
+            + Send
+            + 'static,
+    {
+        self.in_time(self.reading(work)).await
+    }
+
+    /// The same for the start, which tells what is wrong.
+    pub(super) async fn reading<T, W>(&self, work: W) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut PgConnection, &'c Shared) -> BoxFuture<'c, Result<T, Fault>>
+            + Send
+            + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let shared = Arc::clone(&self.shared);
+        let work: Work = Box::new(move |conn| {
+            Box::pin(async move {
+                let result = match conn {
+                    Ok(conn) => work(conn, &shared).await,
+                    Err(fault) => Err(fault),
+                };
+                let is_good = result.is_ok();
+                let _ = reply.send(result);
+                is_good
+            })
+        });
+        let sent = self.jobs.send(Job::Read(work)).await;
+        sent.map_err(|_| Fault::ended())?;
+        // Where the limit of time was met the work is dropped, and its reply with it.
+        answer.await.unwrap_or_else(|_| Err(Fault::slow()))
+    }
+
+    async fn in_time<T>(
+        &self,
+        asking: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, StoreError> {
+        match timeout(self.sessions().deadline(), asking).await {
+            Ok(result) => Ok(result?),
+            Err(_) => Err(StoreError::new(StoreErrorKind::TimedOut)),
+        }
+    }
+}

@@ -1,0 +1,400 @@
+//! A store on Postgres.
+
+mod builder;
+mod check;
+mod database;
+mod error;
+mod schema;
+mod session;
+mod statements;
+mod table;
+mod worker;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::UnixTime;
+use crate::event::{EventKey, Name};
+
+use super::Store;
+use super::command::{Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Release, Renew};
+use super::error::{StoreError, StoreErrorKind};
+use super::identity::StoreIdentity;
+use super::record::{Command, Look};
+use super::shared::SharedStore;
+use super::sql::{Answer, Order, Place, Placed, Stored, Waiting, micros, of_provider};
+
+use self::database::Database;
+use self::error::Fault;
+use self::table::Tables;
+
+pub use self::builder::PostgresStoreBuilder;
+pub use self::check::{PostgresFinding, PostgresReport, PostgresSetting, PostgresVerdict};
+pub use self::error::{PostgresConnectError, PostgresConnectErrorKind};
+
+/// A [`Store`] on Postgres 13 or later: its records are where the user's data is, and any number of
+/// receivers share them.
+///
+/// The URL reads `postgres://user:password@host:port/database`; what it lacks is taken from the variables
+/// of libpq, such as `PGPASSWORD` and `PGSSLMODE`. TLS needs the feature `postgres-tls`;
+/// `?sslmode=verify-full` then demands a certificate that is trusted and names the host.
+///
+/// # Tables
+///
+/// [`migrate`](PostgresStoreBuilder::migrate) makes the tables and brings them up to date, or
+/// [`migration_sql`](PostgresStoreBuilder::migration_sql) prints what to run. Which version they are of
+/// stands in a table of this crate's own. An older version of this crate works with newer tables, or says
+/// at its start that it does not. A role that only receives needs `SELECT`, `INSERT`, `UPDATE` and
+/// `DELETE` on both tables.
+///
+/// Records whose retention is over are removed while the store is in use, up to 500 at a time, past rows
+/// that others are at.
+///
+/// # How commands run
+///
+/// A command is one short transaction that locks its record, asks the rules and writes. Commands that
+/// come while all connections are busy share one; they are carried out one by one where one of them
+/// fails. Serialization failures and deadlocks are sent again, and so is what a lost connection leaves
+/// open, up to three times within the deadline, which every command of a record bears. Time is that of the
+/// server. No setting of the role or the database matters: each transaction begins with the isolation, the
+/// time limits and the search path that it needs, and nothing is set for the session.
+///
+/// A call that is dropped half-way is finished by the store's own task. A connection on which anything
+/// failed is closed and not used again.
+///
+/// # PgBouncer
+///
+/// Transaction mode works, as it is shipped: nothing is prepared under a name, all runs between `BEGIN`
+/// and `COMMIT`, and no startup parameter is sent that it refuses. Migrations work through it too. With
+/// `PGOPTIONS` or `?options=…` it refuses connections.
+///
+/// # What Postgres must be set to
+///
+/// The records are as safe as Postgres keeps them. An event whose record is lost runs again if its sender
+/// sends it again; one that was not answered with success is still the sender's.
+///
+/// | set | what it gives | weaker means |
+/// | --- | --- | --- |
+/// | `fsync on`, `full_page_writes on` | records survive a crash of the machine | the whole database may be damaged |
+/// | a table that is logged, as it is made | records survive a crash of Postgres | they are all lost |
+/// | `synchronous_commit on` | what was acknowledged survives a crash | a crash loses the last moments |
+/// | a replica, and `synchronous_standby_names` | a failover loses nothing | a failover loses what had not reached a replica |
+///
+/// The start-up [check](PostgresStore::check) reads these settings and the log says what they put at risk.
+/// [`refuse_at_risk`](PostgresStoreBuilder::refuse_at_risk) refuses to start without the first two.
+///
+/// # Waiting and runtimes
+///
+/// [`Store::wait`] asks for the record's state every 25 to 250 ms, once for all who wait for a key in this
+/// process. A thread of this crate's drives all connections, so no runtime has to go on for them.
+///
+/// ```no_run
+/// use tower_webhook::{Name, PostgresStore};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = PostgresStore::builder("postgres://app@localhost/app")
+///     .migrate()
+///     .namespace(Name::new("sandbox")?)
+///     .connect()
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct PostgresStore {
+    database: Arc<Database>,
+    tables: Arc<Tables>,
+    namespace: Name,
+    waiting: Arc<Waiting>,
+}
+
+impl PostgresStore {
+    /// A store on this Postgres, connected and checked; see [`PostgresStoreBuilder::connect`].
+    ///
+    /// # Errors
+    ///
+    /// A URL that cannot be used, or a Postgres that refuses the connection or lacks the tables. One that
+    /// cannot be reached is no error: the store connects when it can.
+    pub async fn connect(url: impl Into<String>) -> Result<Self, PostgresConnectError> {
+        Self::builder(url).connect().await
+    }
+
+    /// A store on this Postgres, with settings of its own.
+    pub fn builder(url: impl Into<String>) -> PostgresStoreBuilder {
+        PostgresStoreBuilder::new(url.into())
+    }
+
+    fn on(database: Arc<Database>, tables: Arc<Tables>, namespace: Name) -> Self {
+        Self {
+            database,
+            tables,
+            namespace,
+            waiting: Arc::default(),
+        }
+    }
+
+    /// The same connections and tables with the records of this namespace: keys of one namespace are not
+    /// seen in another. The same name gives the same records.
+    #[must_use]
+    pub fn namespace(&self, name: Name) -> Self {
+        Self::on(Arc::clone(&self.database), Arc::clone(&self.tables), name)
+    }
+
+    /// Brings the tables up to date.
+    ///
+    /// # Errors
+    ///
+    /// Postgres cannot be reached or refuses; another process has been at it for over 5 s; the tables are
+    /// of a version that this one cannot work with.
+    pub async fn migrate(&self) -> Result<(), PostgresConnectError> {
+        let tables = Arc::clone(&self.tables);
+        let migrated = async {
+            let mut conn = self.database.sessions().connect().await?;
+            schema::migrate(&mut conn, &tables).await
+        };
+        let fault = match migrated.await {
+            Ok(()) => return Ok(()),
+            Err(fault) => fault,
+        };
+        Err(fault.fatal().unwrap_or_else(|fault| {
+            PostgresConnectError::new(
+                PostgresConnectErrorKind::Unavailable,
+                "the tables cannot be brought up to date now",
+            )
+            .with_source(fault)
+        }))
+    }
+
+    /// Asks the server for its settings and says what they put at risk.
+    ///
+    /// # Errors
+    ///
+    /// Postgres cannot be asked. What it hides is no error but [unknown](PostgresVerdict::Unknown).
+    pub async fn check(&self) -> Result<PostgresReport, StoreError> {
+        let tables = Arc::clone(&self.tables);
+        let reading = self
+            .database
+            .read(move |conn, _| Box::pin(async move { PostgresReport::of(conn, &tables).await }));
+        reading.await
+    }
+
+    /// Whether the tables are there, and what the settings put at risk.
+    async fn checked(&self) -> Result<PostgresReport, Fault> {
+        let tables = Arc::clone(&self.tables);
+        let reading = self.database.reading(move |conn, _| {
+            Box::pin(async move {
+                schema::check(&mut *conn, &tables).await?;
+                PostgresReport::of(conn, &tables).await
+            })
+        });
+        reading.await
+    }
+
+    fn server(&self) -> String {
+        self.database.sessions().shown()
+    }
+
+    fn namespace_name(&self) -> &Name {
+        &self.namespace
+    }
+
+    fn place(&self, key: &EventKey) -> Place {
+        Place::of(&self.namespace, key)
+    }
+
+    async fn run(&self, order: Order) -> Result<Answer, StoreError> {
+        let placed = Placed::new(&self.namespace, order);
+        let place = placed.place.clone();
+        let answers = self.database.write(vec![placed]).await?;
+        let answer = answers.into_iter().next();
+        let answer = answer.unwrap_or_else(|| Err(StoreError::new(StoreErrorKind::Unavailable)))?;
+        if matches!(answer, Answer::Held(Held::Held) | Answer::Forgotten(true)) {
+            self.waiting.hint(&place);
+        }
+        Ok(answer)
+    }
+
+    /// The record, and the time that it goes by.
+    async fn stored(&self, key: &EventKey) -> Result<(UnixTime, Option<Stored>), StoreError> {
+        let place = self.place(key);
+        let reading = self.database.read(move |conn, shared| {
+            Box::pin(async move { statements::one(conn, &shared.statements, &place).await })
+        });
+        let (told, stored) = reading.await?;
+        Ok((self.database.time(told), stored))
+    }
+
+    /// For how long somebody is at work on the event.
+    async fn lease_left(&self, key: &EventKey) -> Result<Option<Duration>, StoreError> {
+        let (now, stored) = self.stored(key).await?;
+        let record = match stored {
+            Some(Stored::Record(record)) => Some(record),
+            Some(Stored::Unreadable) => return Err(StoreError::new(StoreErrorKind::Corrupt)),
+            None => None,
+        };
+        let step = Look(key).apply(record.as_ref(), now);
+        let ends = match step.write {
+            None => step.outcome,
+            // The clock was set back.
+            Some(_) => self.run(Order::Look(key.clone())).await?.lease_ends()?,
+        };
+        Ok(ends.map(|ends| ends.saturating_since(now)))
+    }
+
+    async fn now(&self) -> Result<UnixTime, StoreError> {
+        let reading = self
+            .database
+            .read(|conn, _| Box::pin(statements::now(conn)));
+        Ok(self.database.time(reading.await?))
+    }
+}
+
+impl fmt::Debug for PostgresStore {
+    /// Shows host and database, and neither user nor password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            database,
+            tables,
+            namespace,
+            waiting: _,
+        } = self;
+        f.debug_struct("PostgresStore")
+            .field("postgres", &self.server())
+            .field("tables", &format_args!("{tables}"))
+            .field("namespace", namespace)
+            .field("deadline", &database.sessions().deadline())
+            .field("commits", &database.commits())
+            .finish()
+    }
+}
+
+impl Store for PostgresStore {
+    /// Host and database as the URL names them, the tables and the namespace.
+    fn identity(&self) -> Option<StoreIdentity> {
+        let (server, tables) = (self.server(), &self.tables);
+        let namespace = &self.namespace;
+        Some(StoreIdentity::new(format!(
+            "postgres {server} {tables} {namespace}"
+        )))
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
+        self.run(Order::Claim(claim.clone())).await?.claim()
+    }
+
+    async fn complete(&self, complete: &Complete) -> Result<Held, StoreError> {
+        self.run(Order::Complete(complete.clone())).await?.held()
+    }
+
+    async fn release(&self, release: &Release) -> Result<Held, StoreError> {
+        self.run(Order::Release(release.clone())).await?.held()
+    }
+
+    async fn renew(&self, renewals: &[Renew]) -> Result<Vec<Held>, StoreError> {
+        if renewals.is_empty() {
+            return Ok(Vec::new());
+        }
+        let orders = renewals.iter().cloned().map(Order::Renew);
+        let orders = orders
+            .map(|order| Placed::new(&self.namespace, order))
+            .collect();
+        let answers = self.database.write(orders).await?;
+        answers.into_iter().map(|answer| answer?.held()).collect()
+    }
+
+    /// The work is done in a thread of the store's own.
+    fn for_renewals(&self) -> Option<SharedStore> {
+        Some(SharedStore::new(self.clone()))
+    }
+
+    async fn wait(&self, key: &EventKey, limit: Duration) {
+        let (store, own) = (self.clone(), key.clone());
+        let look = move || {
+            let (store, key) = (store.clone(), own.clone());
+            async move { store.lease_left(&key).await }
+        };
+        let place = self.place(key);
+        self.waiting.until_changed(place, limit, look).await;
+    }
+
+    async fn lookup(&self, key: &EventKey) -> Result<Option<RecordView>, StoreError> {
+        match self.stored(key).await? {
+            (_, None) => Ok(None),
+            (_, Some(Stored::Unreadable)) => Err(StoreError::new(StoreErrorKind::Corrupt)),
+            (now, Some(Stored::Record(record))) => {
+                Ok(record.is_kept(now).then(|| record.view(key.clone(), now)))
+            }
+        }
+    }
+
+    /// Where it is not known whether the command was carried out, it is not sent again: a second one could
+    /// not say whether there was a record.
+    async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
+        self.run(Order::Forget(key.clone())).await?.forgotten()
+    }
+
+    async fn unfinished(
+        &self,
+        provider: &Name,
+        limit: usize,
+    ) -> Result<Vec<RecordView>, StoreError> {
+        let now = self.now().await?;
+        let mut views = Vec::new();
+        for range in of_provider(provider) {
+            let left = limit.saturating_sub(views.len());
+            if left == 0 {
+                break;
+            }
+            let (namespace, left) = (
+                self.namespace.clone(),
+                i64::try_from(left).unwrap_or(i64::MAX),
+            );
+            let reading = self.database.read(move |conn, shared| {
+                Box::pin(async move {
+                    let statements = &shared.statements;
+                    statements::unfinished(conn, statements, &namespace, range, now, left).await
+                })
+            });
+            let rows = reading.await?.into_iter();
+            views.extend(rows.filter_map(|(key, row)| Some(row.record()?.view(key, now))));
+        }
+        Ok(views)
+    }
+
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        let now = self.now().await?;
+        let mut counts = Counts::default();
+        let count = |number: i64| u64::try_from(number).unwrap_or(0);
+        let mut behind = Some(String::new());
+        while let Some(key) = behind {
+            let namespace = self.namespace.clone();
+            let reading = self.database.read(move |conn, shared| {
+                Box::pin(async move {
+                    statements::count_open(conn, &shared.statements, &namespace, key, now).await
+                })
+            });
+            let (claimed, lapsed, released, last) = reading.await?;
+            counts.claimed = counts.claimed.saturating_add(count(claimed));
+            counts.lapsed = counts.lapsed.saturating_add(count(lapsed));
+            counts.released = counts.released.saturating_add(count(released));
+            behind = last;
+        }
+        let mut after = Some(micros(now));
+        while let Some(from) = after {
+            let namespace = self.namespace.clone();
+            let reading = self.database.read(move |conn, shared| {
+                Box::pin(async move {
+                    statements::count_done(conn, &shared.statements, &namespace, from).await
+                })
+            });
+            let (done, to) = reading.await?;
+            counts.done = counts.done.saturating_add(count(done));
+            after = to;
+        }
+        Ok(counts)
+    }
+}
+
+#[cfg(test)]
+mod tests;

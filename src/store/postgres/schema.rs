@@ -1,0 +1,143 @@
+//! The tables, and how a database comes to have them.
+
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection, Row as _, query, raw_sql};
+
+use super::error::{Cause, Fault};
+use super::table::Tables;
+
+/// The version of the tables that this code makes.
+const VERSION: i64 = 1;
+/// The lowest version of this code that works with them.
+const WORKS_FROM: i64 = 1;
+/// The lock under which one at a time migrates: `tower-webhook`, its first eight bytes.
+const LOCK: i64 = i64::from_be_bytes(*b"tower-we");
+/// For so long a migration waits for another one, and for whoever uses a table.
+const LOCK_LIMIT: &str = "5s";
+
+/// What stands first in the transaction of a migration.
+fn begin() -> String {
+    format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+SET LOCAL lock_timeout = '{LOCK_LIMIT}';
+SET LOCAL search_path = pg_catalog, pg_temp;
+SELECT pg_advisory_xact_lock({LOCK})"
+    )
+}
+
+fn versions(tables: &Tables) -> String {
+    let versions = tables.versions();
+    format!(
+        "CREATE TABLE IF NOT EXISTS {versions} (
+    part text PRIMARY KEY,
+    version bigint NOT NULL,
+    works_from bigint NOT NULL
+)"
+    )
+}
+
+/// From nothing to version 1. A step that was published is never changed.
+///
+/// Columns of eight bytes stand first, so that nothing lies between them. The first index is for what is
+/// over and for counting, the second for what was not handled: it stays small. Keys are compared byte by
+/// byte, whatever language the database sorts in.
+fn step_1(tables: &Tables) -> String {
+    let (records, end, open) = (tables.records(), tables.index("end"), tables.index("open"));
+    format!(
+        "CREATE TABLE IF NOT EXISTS {records} (
+    fence bigint NOT NULL,
+    kept_until bigint NOT NULL,
+    attempt bigint NOT NULL,
+    lease_ends bigint,
+    lease bigint,
+    status integer,
+    state smallint NOT NULL,
+    corrected boolean NOT NULL,
+    namespace text COLLATE \"C\" NOT NULL,
+    key text COLLATE \"C\" NOT NULL,
+    token bytea NOT NULL,
+    fingerprint bytea,
+    name bytea,
+    content_type text,
+    body bytea,
+    PRIMARY KEY (namespace, key)
+);
+CREATE INDEX IF NOT EXISTS {end} ON {records} (kept_until, namespace, state);
+CREATE INDEX IF NOT EXISTS {open} ON {records} (namespace, key) WHERE state <> 2"
+    )
+}
+
+fn now_at_this_version(tables: &Tables) -> String {
+    let versions = tables.versions();
+    format!(
+        "INSERT INTO {versions} AS v (part, version, works_from)
+VALUES ('records', {VERSION}, {WORKS_FROM})
+ON CONFLICT (part) DO UPDATE SET version = {VERSION}, works_from = {WORKS_FROM}
+    WHERE v.version < {VERSION}"
+    )
+}
+
+/// All of it as SQL, for whoever runs migrations by other means.
+pub(super) fn printed(tables: &Tables) -> String {
+    let pieces = [
+        begin(),
+        format!("CREATE SCHEMA IF NOT EXISTS \"{}\"", tables.schema()),
+        versions(tables),
+        step_1(tables),
+        now_at_this_version(tables),
+        "COMMIT".to_owned(),
+    ];
+    pieces.join(";\n") + ";\n"
+}
+
+/// Brings the tables to this version.
+pub(super) async fn migrate(conn: &mut PgConnection, tables: &Tables) -> Result<(), Fault> {
+    let mut tx = conn.begin_with(AssertSqlSafe(begin())).await?;
+    let has_schema = query("SELECT to_regnamespace($1) IS NOT NULL")
+        .persistent(false)
+        .bind(tables.schema());
+    if !has_schema.fetch_one(&mut *tx).await?.try_get(0)? {
+        let sql = format!("CREATE SCHEMA \"{}\"", tables.schema());
+        raw_sql(AssertSqlSafe(sql)).execute(&mut *tx).await?;
+    }
+    raw_sql(AssertSqlSafe(versions(tables)))
+        .execute(&mut *tx)
+        .await?;
+    let version = check_version(&mut tx, tables).await?;
+    if version.is_none_or(|version| version < VERSION) {
+        let sql = [step_1(tables), now_at_this_version(tables)].join(";\n");
+        raw_sql(AssertSqlSafe(sql)).execute(&mut *tx).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Whether this code can work with the tables that are there.
+pub(super) async fn check(conn: &mut PgConnection, tables: &Tables) -> Result<(), Fault> {
+    match check_version(conn, tables).await? {
+        Some(_) => Ok(()),
+        None => Err(Fault::new(Cause::NoSchema, "there are no tables")),
+    }
+}
+
+async fn check_version(conn: &mut PgConnection, tables: &Tables) -> Result<Option<i64>, Fault> {
+    let sql = format!(
+        "SELECT version, works_from FROM {} WHERE part = 'records'",
+        tables.versions()
+    );
+    // Without parameters, and so as one message.
+    let Some(row) = raw_sql(AssertSqlSafe(sql)).fetch_optional(conn).await? else {
+        return Ok(None);
+    };
+    let (version, works_from): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    if works_from > VERSION {
+        return Err(Fault::new(
+            Cause::NewerSchema,
+            format!(
+                "the tables {tables} are of version {version} and need a tower-webhook that knows \
+                 version {works_from}; this one knows {VERSION}"
+            ),
+        ));
+    }
+    Ok(Some(version))
+}

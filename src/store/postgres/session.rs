@@ -1,0 +1,101 @@
+//! A connection, and the transaction that each command runs in.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Postgres, Transaction};
+use tokio::time::timeout;
+
+use super::error::Fault;
+
+/// How to connect, and what each transaction begins with.
+#[derive(Clone)]
+pub(super) struct Sessions {
+    options: PgConnectOptions,
+    deadline: Duration,
+    begin: String,
+    begin_alone: String,
+}
+
+/// In a batch a command waits no longer than this for one record: it would hold up the others.
+const BATCH_LOCK_LIMIT: Duration = Duration::from_millis(20);
+
+impl Sessions {
+    pub(super) fn new(options: PgConnectOptions, deadline: Duration) -> Self {
+        let options = options
+            // Nothing is prepared under a name, and no parameter is sent that PgBouncer refuses.
+            .statement_cache_capacity(0)
+            .extra_float_digits(None)
+            .disable_statement_logging();
+        let options = match options.get_application_name() {
+            Some(_) => options,
+            None => options.application_name("tower-webhook"),
+        };
+        let alone = deadline / 2;
+        Self {
+            begin: begin(deadline, BATCH_LOCK_LIMIT.min(alone)),
+            begin_alone: begin(deadline, alone),
+            options,
+            deadline,
+        }
+    }
+
+    /// The server, as it may be shown.
+    pub(super) fn shown(&self) -> String {
+        let options = &self.options;
+        let host = options
+            .get_socket()
+            .map(|socket| socket.display().to_string());
+        let host = host.unwrap_or_else(|| options.get_host().to_owned());
+        let database = options
+            .get_database()
+            .unwrap_or_else(|| options.get_username());
+        format!("{host}:{}/{database}", options.get_port())
+    }
+
+    pub(super) fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    /// A connection, within the deadline.
+    pub(super) async fn connect(&self) -> Result<PgConnection, Fault> {
+        match timeout(self.deadline, self.options.connect()).await {
+            Ok(connected) => Ok(connected?),
+            Err(_) => Err(Fault::new(
+                super::error::Cause::Connection,
+                format!("no connection within {} ms", self.deadline.as_millis()),
+            )),
+        }
+    }
+
+    /// Begins the transaction of a batch, or of one command alone.
+    pub(super) async fn begin<'c>(
+        &self,
+        conn: &'c mut PgConnection,
+        is_alone: bool,
+    ) -> Result<Transaction<'c, Postgres>, Fault> {
+        let sql = if is_alone {
+            &self.begin_alone
+        } else {
+            &self.begin
+        };
+        Ok(conn.begin_with(AssertSqlSafe(sql.clone())).await?)
+    }
+}
+
+/// In one message. What the role or the database sets otherwise counts no more, and with the end of the
+/// transaction all is as it was: behind PgBouncer the session belongs to others too.
+fn begin(deadline: Duration, lock: Duration) -> String {
+    let millis = |span: Duration| span.as_millis().max(1);
+    format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+         SET LOCAL statement_timeout = {};
+         SET LOCAL lock_timeout = {};
+         SET LOCAL idle_in_transaction_session_timeout = {};
+         SET LOCAL search_path = pg_catalog, pg_temp;
+         SET LOCAL enable_seqscan = off",
+        millis(deadline),
+        millis(lock),
+        millis(deadline.saturating_mul(2)),
+    )
+}

@@ -1,0 +1,396 @@
+//! The statements, and how rows are bound and read.
+//!
+//! None is prepared under a name, and each with parameters runs in a transaction: behind PgBouncer the
+//! next message may go to another server otherwise.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, Postgres, Row as _};
+
+use crate::clock::UnixTime;
+use crate::event::{EventKey, Name};
+use crate::store::sql::{Change, Found, Place, Placed, Row, Stored, from_micros, micros};
+
+use super::error::{Cause, Fault};
+use super::table::Tables;
+
+const COLUMNS: &str = "namespace, key, name, state, token, attempt, fence, fingerprint, kept_until, \
+                       lease_ends, lease, corrected, status, content_type, body";
+/// The clock of the server, in microseconds.
+const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+
+/// The statements on one table.
+#[derive(Debug)]
+pub(super) struct Statements {
+    read_some: String,
+    read_one: String,
+    insert: String,
+    update: String,
+    delete: String,
+    unfinished: String,
+    count_open: String,
+    bound: String,
+    count_done: String,
+    prune: String,
+}
+
+/// Rows as columns, each an array.
+const ARRAYS: &str = "unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::bytea[], \
+                      $6::bigint[], $7::bigint[], $8::bytea[], $9::bigint[], $10::bigint[], \
+                      $11::bigint[], $12::boolean[], $13::integer[], $14::text[], $15::bytea[])";
+
+impl Statements {
+    pub(super) fn new(tables: &Tables) -> Self {
+        let records = tables.records();
+        let set: Vec<_> = COLUMNS
+            .split(", ")
+            .skip(2)
+            .map(|column| format!("{column} = u.{column}"))
+            .collect();
+        let set = set.join(", ");
+        Self {
+            // Rows are locked in the order of their keys, as everywhere. The time is read above the
+            // locks: with the last row it is later than the last wait.
+            read_some: format!(
+                "SELECT {NOW}, l.* FROM (SELECT 1) one LEFT JOIN (
+                     SELECT {COLUMNS} FROM {records}
+                     WHERE (namespace, key) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+                     ORDER BY namespace, key FOR UPDATE) l ON true"
+            ),
+            read_one: format!(
+                "SELECT {NOW}, l.* FROM (SELECT 1) one LEFT JOIN (
+                     SELECT {COLUMNS} FROM {records} WHERE namespace = $1 AND key = $2) l ON true"
+            ),
+            insert: format!(
+                "INSERT INTO {records} ({COLUMNS})
+                 SELECT * FROM {ARRAYS} AS u ({COLUMNS}) ORDER BY namespace, key
+                 ON CONFLICT (namespace, key) DO NOTHING"
+            ),
+            update: format!(
+                "UPDATE {records} AS r SET {set} FROM {ARRAYS} AS u ({COLUMNS})
+                 WHERE r.namespace = u.namespace AND r.key = u.key"
+            ),
+            delete: format!(
+                "DELETE FROM {records} AS r USING unnest($1::text[], $2::text[]) AS u (namespace, key)
+                 WHERE r.namespace = u.namespace AND r.key = u.key"
+            ),
+            unfinished: format!(
+                "SELECT 0::bigint, {COLUMNS} FROM {records}
+                 WHERE namespace = $1 AND key >= $2 AND key < $3 AND state <> 2
+                   AND kept_until > $4 AND (state = 3 OR lease_ends <= $4)
+                 ORDER BY key LIMIT $5"
+            ),
+            count_open: format!(
+                "SELECT count(*) FILTER (WHERE state = 1 AND lease_ends > $3 AND kept_until > $3),
+                        count(*) FILTER (WHERE state = 1 AND lease_ends <= $3 AND kept_until > $3),
+                        count(*) FILTER (WHERE state = 3 AND kept_until > $3), max(key)
+                 FROM (SELECT key, state, lease_ends, kept_until FROM {records}
+                       WHERE namespace = $1 AND key > $2 AND state <> 2
+                       ORDER BY key LIMIT $4) AS part"
+            ),
+            bound: format!(
+                "SELECT kept_until FROM {records} WHERE kept_until > $1
+                 ORDER BY kept_until LIMIT 1 OFFSET $2"
+            ),
+            count_done: format!(
+                "SELECT count(*) FROM {records}
+                 WHERE kept_until > $2 AND kept_until <= $3 AND state = 2 AND namespace = $1"
+            ),
+            prune: format!(
+                "DELETE FROM {records} WHERE (namespace, key) IN (
+                     SELECT namespace, key FROM {records} WHERE kept_until <= $1
+                     ORDER BY kept_until LIMIT $2 FOR UPDATE SKIP LOCKED)"
+            ),
+        }
+    }
+
+    /// Each, with the number of its parameters.
+    #[cfg(test)]
+    pub(super) fn all(&self) -> Vec<(&'static str, &str)> {
+        vec![
+            ("'{a,b}', '{a,b}'", &self.read_some),
+            ("'a', 'b'", &self.read_one),
+            ("'{a,b}', '{a,b}'", &self.delete),
+            ("'a', 'b', 'c', 1, 1", &self.unfinished),
+            ("'a', 'b', 1, 1", &self.count_open),
+            ("1, 1", &self.bound),
+            ("'a', 1, 2", &self.count_done),
+            ("1, 1", &self.prune),
+        ]
+    }
+
+    #[cfg(test)]
+    pub(super) fn update(&self) -> &str {
+        &self.update
+    }
+}
+
+fn unnamed(sql: &str) -> Query<'_, Postgres, PgArguments> {
+    // Of constant text and names without special characters.
+    sqlx::query(AssertSqlSafe(sql)).persistent(false)
+}
+
+/// The time of the server, and the rows that these commands are about, locked.
+pub(super) async fn read(
+    conn: &mut PgConnection,
+    statements: &Statements,
+    orders: &[&Placed],
+) -> Result<(UnixTime, Found), Fault> {
+    let places: BTreeSet<_> = orders
+        .iter()
+        .map(|Placed { place, .. }| (place.namespace.as_str(), place.key.as_str()))
+        .collect();
+    let (namespaces, keys): (Vec<_>, Vec<_>) = places.into_iter().unzip();
+    let rows = unnamed(&statements.read_some).bind(namespaces).bind(keys);
+    let rows = rows.fetch_all(conn).await?;
+    let mut found = Found::new();
+    for row in &rows {
+        if let Some(at) = place_of(row)? {
+            found.insert(at, stored(row));
+        }
+    }
+    Ok((last_time(&rows)?, found))
+}
+
+/// The time of the server.
+pub(super) async fn now(conn: &mut PgConnection) -> Result<UnixTime, Fault> {
+    let rows = sqlx::raw_sql(AssertSqlSafe(format!("SELECT {NOW}")));
+    last_time(&rows.fetch_all(conn).await?)
+}
+
+/// One record, and the time of the server.
+pub(super) async fn one(
+    conn: &mut PgConnection,
+    statements: &Statements,
+    place: &Place,
+) -> Result<(UnixTime, Option<Stored>), Fault> {
+    let rows = unnamed(&statements.read_one)
+        .bind(place.namespace.as_str())
+        .bind(place.key.as_str())
+        .fetch_all(conn)
+        .await?;
+    let mut found = None;
+    for row in &rows {
+        if place_of(row)?.is_some() {
+            found = Some(stored(row));
+        }
+    }
+    Ok((last_time(&rows)?, found))
+}
+
+/// Of the last row, which came after the last wait.
+fn last_time(rows: &[PgRow]) -> Result<UnixTime, Fault> {
+    let last = rows.last().map(|row| row.try_get::<i64, _>(0));
+    let time = last.transpose()?.and_then(from_micros);
+    time.ok_or_else(|| Fault::new(Cause::Corrupt, "the server tells no time"))
+}
+
+/// Namespace and key; `None` where the row tells the time alone.
+fn place_of(row: &PgRow) -> Result<Option<(String, String)>, Fault> {
+    let (namespace, key): (Option<String>, Option<String>) = (row.try_get(1)?, row.try_get(2)?);
+    Ok(namespace.zip(key))
+}
+
+fn stored(row: &PgRow) -> Stored {
+    let record = columns(row).ok().and_then(Row::record);
+    record.map_or(Stored::Unreadable, Stored::Record)
+}
+
+fn columns(row: &PgRow) -> Result<Row, sqlx::Error> {
+    Ok(Row {
+        state: row.try_get(4)?,
+        token: row.try_get(5)?,
+        attempt: row.try_get(6)?,
+        fence: row.try_get(7)?,
+        fingerprint: row.try_get(8)?,
+        kept_until: row.try_get(9)?,
+        lease_ends: row.try_get(10)?,
+        lease: row.try_get(11)?,
+        corrected: row.try_get(12)?,
+        status: row.try_get(13)?,
+        content_type: row.try_get(14)?,
+        body: row.try_get::<Option<Vec<u8>>, _>(15)?.map(Bytes::from),
+    })
+}
+
+/// Writes what was decided. `false` where another transaction has inserted a row meanwhile: then this
+/// one is to be undone.
+pub(super) async fn write(
+    conn: &mut PgConnection,
+    statements: &Statements,
+    changes: Vec<Change>,
+) -> Result<bool, Fault> {
+    let (mut new, mut old, mut gone) = (Rows::default(), Rows::default(), (vec![], vec![]));
+    for change in changes {
+        match change {
+            Change::Insert(place, row) => new.push(place, row),
+            Change::Update(place, row) => old.push(place, row),
+            Change::Delete(Place { namespace, key, .. }) => {
+                gone.0.push(namespace.as_str().to_owned());
+                gone.1.push(key);
+            }
+        }
+    }
+    if !gone.0.is_empty() {
+        let query = unnamed(&statements.delete).bind(gone.0).bind(gone.1);
+        query.execute(&mut *conn).await?;
+    }
+    if !old.keys.is_empty() {
+        old.bound_to(&statements.update).execute(&mut *conn).await?;
+    }
+    let wanted = u64::try_from(new.keys.len()).unwrap_or(u64::MAX);
+    if wanted > 0 {
+        let inserted = new.bound_to(&statements.insert).execute(&mut *conn).await?;
+        return Ok(inserted.rows_affected() == wanted);
+    }
+    Ok(true)
+}
+
+/// Rows as arrays of their columns.
+#[derive(Default)]
+struct Rows {
+    namespaces: Vec<String>,
+    keys: Vec<String>,
+    names: Vec<Option<Vec<u8>>>,
+    states: Vec<i16>,
+    tokens: Vec<Vec<u8>>,
+    attempts: Vec<i64>,
+    fences: Vec<i64>,
+    fingerprints: Vec<Option<Vec<u8>>>,
+    kept_until: Vec<i64>,
+    lease_ends: Vec<Option<i64>>,
+    leases: Vec<Option<i64>>,
+    corrected: Vec<bool>,
+    statuses: Vec<Option<i32>>,
+    content_types: Vec<Option<String>>,
+    bodies: Vec<Option<Vec<u8>>>,
+}
+
+impl Rows {
+    fn push(&mut self, place: Place, row: Row) {
+        self.namespaces.push(place.namespace.as_str().to_owned());
+        self.keys.push(place.key);
+        self.names.push(place.name.map(String::into_bytes));
+        self.states.push(row.state);
+        self.tokens.push(row.token);
+        self.attempts.push(row.attempt);
+        self.fences.push(row.fence);
+        self.fingerprints.push(row.fingerprint);
+        self.kept_until.push(row.kept_until);
+        self.lease_ends.push(row.lease_ends);
+        self.leases.push(row.lease);
+        self.corrected.push(row.corrected);
+        self.statuses.push(row.status);
+        self.content_types.push(row.content_type);
+        self.bodies.push(row.body.map(Vec::from));
+    }
+
+    fn bound_to(self, sql: &str) -> Query<'_, Postgres, PgArguments> {
+        unnamed(sql)
+            .bind(self.namespaces)
+            .bind(self.keys)
+            .bind(self.names)
+            .bind(self.states)
+            .bind(self.tokens)
+            .bind(self.attempts)
+            .bind(self.fences)
+            .bind(self.fingerprints)
+            .bind(self.kept_until)
+            .bind(self.lease_ends)
+            .bind(self.leases)
+            .bind(self.corrected)
+            .bind(self.statuses)
+            .bind(self.content_types)
+            .bind(self.bodies)
+    }
+}
+
+/// What nobody is at work on although it was not handled, in a range of keys.
+pub(super) async fn unfinished(
+    conn: &mut PgConnection,
+    statements: &Statements,
+    namespace: &Name,
+    (from, to): (String, String),
+    now: UnixTime,
+    limit: i64,
+) -> Result<Vec<(EventKey, Row)>, Fault> {
+    let rows = unnamed(&statements.unfinished)
+        .bind(namespace.as_str())
+        .bind(from)
+        .bind(to)
+        .bind(micros(now))
+        .bind(limit)
+        .fetch_all(conn)
+        .await?;
+    let read = |row: &PgRow| {
+        let (key, name): (String, Option<Vec<u8>>) = (row.try_get(2).ok()?, row.try_get(3).ok()?);
+        Some((
+            Place::read(namespace, &key, name.as_deref())?,
+            columns(row).ok()?,
+        ))
+    };
+    // What cannot be read is an event's own matter; its next delivery says so.
+    Ok(rows.iter().filter_map(read).collect())
+}
+
+/// So many rows are counted in one statement: some milliseconds.
+const AT_ONCE: i64 = 20_000;
+
+/// Claimed, lapsed and released ones in some thousand keys behind this one; and the last of those keys,
+/// if there was one.
+pub(super) async fn count_open(
+    conn: &mut PgConnection,
+    statements: &Statements,
+    namespace: &Name,
+    behind: String,
+    now: UnixTime,
+) -> Result<(i64, i64, i64, Option<String>), Fault> {
+    let row = unnamed(&statements.count_open)
+        .bind(namespace.as_str())
+        .bind(behind)
+        .bind(micros(now))
+        .bind(AT_ONCE)
+        .fetch_one(conn)
+        .await?;
+    Ok((
+        row.try_get(0)?,
+        row.try_get(1)?,
+        row.try_get(2)?,
+        row.try_get(3)?,
+    ))
+}
+
+/// How many handled ones there are in some thousand that are kept longer than this; and up to which
+/// time those are, if any are left behind them.
+pub(super) async fn count_done(
+    conn: &mut PgConnection,
+    statements: &Statements,
+    namespace: &Name,
+    after: i64,
+) -> Result<(i64, Option<i64>), Fault> {
+    let bound = unnamed(&statements.bound).bind(after).bind(AT_ONCE);
+    let bound = bound.fetch_optional(&mut *conn).await?;
+    let to = bound.map(|row| row.try_get(0)).transpose()?;
+    let row = unnamed(&statements.count_done)
+        .bind(namespace.as_str())
+        .bind(after)
+        .bind(to.unwrap_or(i64::MAX))
+        .fetch_one(conn)
+        .await?;
+    Ok((row.try_get(0)?, to))
+}
+
+/// Removes up to so many records whose time was over, of all namespaces, and says how many. What others
+/// are at is left to the next time.
+pub(super) async fn prune(
+    conn: &mut PgConnection,
+    statements: &Statements,
+    at: UnixTime,
+    limit: i64,
+) -> Result<u64, Fault> {
+    let query = unnamed(&statements.prune).bind(micros(at)).bind(limit);
+    Ok(query.execute(conn).await?.rows_affected())
+}

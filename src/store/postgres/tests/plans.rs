@@ -1,0 +1,59 @@
+//! How Postgres goes about the statements.
+
+use sqlx::Row as _;
+
+use super::statements::Statements;
+use super::*;
+
+/// The plan of a statement with these parameters, on a table with enough rows to tell.
+async fn plan(conn: &mut PgConnection, parameters: &str, sql: &str) -> String {
+    let run = |sql: String| raw_sql(AssertSqlSafe(sql));
+    run(format!("PREPARE statement AS {sql}"))
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    let rows = run(format!("EXPLAIN EXECUTE statement ({parameters})"));
+    let rows = rows.fetch_all(&mut *conn).await.unwrap();
+    run("DEALLOCATE statement".to_owned())
+        .execute(conn)
+        .await
+        .unwrap();
+    let lines: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    lines.join("\n")
+}
+
+#[tokio::test]
+async fn no_statement_goes_through_the_table() {
+    let server = Postgres::start();
+    let store = store(&server).await;
+    server.ask(
+        "INSERT INTO tower_webhook_records (namespace, key, state, token, attempt, fence, kept_until, corrected)
+         SELECT 'default', 'acme:' || n, 2, '', 1, 1, 1800000000000000 + n, false
+         FROM generate_series(1, 200000) n",
+    );
+    server.ask("ANALYZE tower_webhook_records");
+    let tables = Tables::default();
+    let statements = Statements::new(&tables);
+    let mut conn = beside(&server).await;
+    let null = |kind: &str| format!("'{{NULL}}'::{kind}[]");
+    let row = [
+        "text", "text", "bytea", "smallint", "bytea", "bigint", "bigint", "bytea",
+    ];
+    let row = row.iter().chain(&[
+        "bigint", "bigint", "bigint", "boolean", "integer", "text", "bytea",
+    ]);
+    let row: Vec<_> = row.map(|kind| null(kind)).collect();
+    let row = row.join(", ");
+    let mut all = statements.all();
+    all.push((&row, statements.update()));
+    for (parameters, sql) in all {
+        // As planned without the settings of a transaction, too.
+        for settings in ["SET enable_seqscan = on", "SET enable_seqscan = off"] {
+            raw_sql(settings).execute(&mut conn).await.unwrap();
+            let plan = plan(&mut conn, parameters, sql).await;
+            assert!(!plan.contains("Seq Scan on"), "{sql}\n{plan}");
+            assert!(plan.contains("tower_webhook_records"), "{sql}\n{plan}");
+        }
+    }
+    assert_eq!(store.counts().await.unwrap().done, 200_000);
+}

@@ -1,0 +1,295 @@
+//! What becomes of commands when the server or a connection fails.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use tower_webhook::store::{Held, RecordState, StoreErrorKind};
+
+use super::*;
+use crate::sql_support::proxy::{Fault, Proxy};
+
+/// The simple query that ends the transaction of a command; one that removes old records may come between.
+fn is_commit() -> impl FnMut(&[u8]) -> bool + Send {
+    let mut of_command = false;
+    move |message| {
+        let simple = message.strip_prefix(b"Q").map(|rest| &rest[4..]);
+        let is = |sql: &[u8]| simple.is_some_and(|own| own.starts_with(sql));
+        if is(b"BEGIN") {
+            of_command = false;
+        }
+        let locks = b"ORDER BY namespace, key FOR UPDATE";
+        of_command |= message.windows(locks.len()).any(|part| part == locks);
+        of_command && is(b"COMMIT")
+    }
+}
+
+/// Only the first of those that it is asked about.
+fn once(
+    mut of: impl FnMut(&[u8]) -> bool + Send + 'static,
+    fault: Fault,
+) -> impl FnMut(&[u8]) -> Fault + Send {
+    let mut struck = false;
+    move |message| {
+        if !struck && of(message) {
+            struck = true;
+            return fault;
+        }
+        Fault::Passes
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_was_lost_on_the_way_is_asked_for_again() {
+    let server = Postgres::start();
+    let direct = store(&server).await;
+    let proxy = Proxy::before(server.port).await;
+    let through = patient(proxy.url()).connections(1).connect().await.unwrap();
+    for fault in [Fault::CutsAfter, Fault::CutsBefore] {
+        let claimed = claim(&format!("{fault:?}"));
+        proxy.plan(once(is_commit(), fault));
+        let grant = granted(through.claim(&claimed).await.unwrap());
+        assert_eq!(grant.attempt, 1, "{fault:?}");
+        proxy.plan(once(is_commit(), fault));
+        assert_eq!(
+            through.complete(&complete(&claimed, grant)).await.unwrap(),
+            Held::Held
+        );
+        let view = direct.lookup(&claimed.key).await.unwrap().unwrap();
+        assert!(matches!(view.state, RecordState::Done(_)), "{view:?}");
+        // Whether there was a record cannot be told by a second attempt.
+        proxy.plan(once(is_commit(), Fault::CutsAfter));
+        let error = through.forget(&claimed.key).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+        assert_eq!(direct.lookup(&claimed.key).await.unwrap(), None);
+        proxy.plan(|_| Fault::Passes);
+        assert!(!through.forget(&claimed.key).await.unwrap());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_breaks_at_any_message_leaves_no_command_half_done() {
+    let server = Postgres::start();
+    let direct = store(&server).await;
+    let proxy = Proxy::before(server.port).await;
+    let through = patient(proxy.url()).connections(1).connect().await.unwrap();
+    // To break before a message is to break after the one before it.
+    let fault = Fault::CutsAfter;
+    for number in 0.. {
+        let seen = Arc::new(AtomicUsize::new(0));
+        let (struck, counter) = (Arc::new(AtomicBool::new(false)), Arc::clone(&seen));
+        let own = Arc::clone(&struck);
+        proxy.plan(move |_| {
+            if counter.fetch_add(1, Ordering::Relaxed) == number {
+                own.store(true, Ordering::Relaxed);
+                return fault;
+            }
+            Fault::Passes
+        });
+        let claimed = claim(&format!("{fault:?}-{number}"));
+        let grant = granted(through.claim(&claimed).await.unwrap());
+        assert_eq!(grant.attempt, 1, "{fault:?} at message {number}");
+        assert_eq!(
+            through.complete(&complete(&claimed, grant)).await.unwrap(),
+            Held::Held
+        );
+        let view = direct.lookup(&claimed.key).await.unwrap().unwrap();
+        assert!(matches!(view.state, RecordState::Done(_)), "{view:?}");
+        if !struck.load(Ordering::Relaxed) {
+            assert!(
+                number > 10,
+                "a claim and a completion are more than {number} messages"
+            );
+            break;
+        }
+    }
+    let rows = server.ask("SELECT count(*), count(*) FILTER (WHERE state = 2 AND attempt = 1) FROM tower_webhook_records");
+    let (all, once) = rows.split_once('|').unwrap();
+    assert_eq!(all, once);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_says_nothing_costs_a_deadline_and_its_connection() {
+    let server = Postgres::start();
+    drop(store(&server).await);
+    let proxy = Proxy::before(server.port).await;
+    let deadline = Duration::from_millis(500);
+    let builder = PostgresStore::builder(proxy.url()).deadline(deadline);
+    let through = builder.connections(1).connect().await.unwrap();
+    proxy.plan(once(is_commit(), Fault::Stalls));
+    let claimed = claim("evt_1");
+    let begun = std::time::Instant::now();
+    let error = through.claim(&claimed).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::TimedOut);
+    assert!(begun.elapsed() < PATIENCE);
+    let patient = PostgresStore::builder(proxy.url()).deadline(PATIENCE);
+    let other = patient.connect().await.unwrap();
+    assert_eq!(granted(other.claim(&claimed).await.unwrap()).attempt, 1);
+    // The one that stalled has another connection by now, or makes one.
+    for _ in 0..20 {
+        if through.claim(&claimed).await.is_ok() {
+            return;
+        }
+    }
+    panic!("the store does not come back");
+}
+
+/// Claims and finishes one event after the other and says how many were acknowledged.
+async fn busy(store: PostgresStore, who: usize, stop: Arc<AtomicBool>) -> Vec<Claim> {
+    let mut done = Vec::new();
+    for number in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let claim = claim(&format!("{who}-{number}"));
+        let Ok(outcome) = store.claim(&claim).await else {
+            continue;
+        };
+        let grant = granted(outcome);
+        assert_eq!(grant.attempt, 1);
+        if let Ok(held) = store.complete(&complete(&claim, grant)).await {
+            assert_eq!(held, Held::Held);
+            done.push(claim);
+        }
+    }
+    done
+}
+
+async fn all_are_there(store: &PostgresStore, done: &[Claim]) {
+    for claim in done {
+        let view = store.lookup(&claim.key).await.unwrap();
+        let view = view.expect("what was acknowledged is there");
+        assert!(matches!(view.state, RecordState::Done(_)), "{view:?}");
+        assert_eq!(view.attempt, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_survives_a_kill_of_postgres() {
+    let mut server = Postgres::start();
+    let patient = store(&server).await;
+    let builder = PostgresStore::builder(server.url()).deadline(Duration::from_millis(500));
+    let brief = builder.connect().await.unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let workers: Vec<_> = (0..8)
+        .map(|who| tokio::spawn(busy(brief.clone(), who, Arc::clone(&stop))))
+        .collect();
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        server.kill();
+        server.restart();
+    }
+    // It comes back by itself.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    stop.store(true, Ordering::Relaxed);
+    let mut done = Vec::new();
+    for worker in workers {
+        done.extend(worker.await.unwrap());
+    }
+    assert!(done.len() > 50, "{}", done.len());
+    all_are_there(&patient, &done).await;
+    granted(brief.claim(&claim("afterwards")).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_are_ended_by_the_operator_cost_no_command() {
+    let server = Postgres::start();
+    let store = store(&server).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let workers: Vec<_> = (0..8)
+        .map(|who| tokio::spawn(busy(store.clone(), who, Arc::clone(&stop))))
+        .collect();
+    let mut ended = 0;
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                   WHERE application_name = 'tower-webhook'";
+        ended += server.ask(sql).parse::<u32>().unwrap();
+    }
+    stop.store(true, Ordering::Relaxed);
+    let mut done = Vec::new();
+    for worker in workers {
+        done.extend(worker.await.unwrap());
+    }
+    assert!(ended >= 5 && done.len() > 50, "{ended}, {}", done.len());
+    all_are_there(&store, &done).await;
+}
+
+/// Has the first so many insertions fail with a code; says how many were tried.
+fn fails_with(server: &Postgres, code: &str, times: u32) {
+    server.ask("DROP SEQUENCE IF EXISTS tries CASCADE; CREATE SEQUENCE tries");
+    server.ask(&format!(
+        "CREATE OR REPLACE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN
+             IF nextval('public.tries') <= {times} THEN
+                 RAISE EXCEPTION 'made up' USING ERRCODE = '{code}';
+             END IF;
+             RETURN NEW;
+         END $$;
+         DROP TRIGGER IF EXISTS fails ON tower_webhook_records;
+         CREATE TRIGGER fails BEFORE INSERT ON tower_webhook_records
+         FOR EACH ROW EXECUTE FUNCTION fails()"
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_its_code_alone_a_failure_is_sent_again_or_told() {
+    let server = Postgres::start();
+    let store = store(&server).await;
+    for (code, times, kind, tries) in [
+        ("40001", 2, None, 3),
+        ("40P01", 2, None, 3),
+        ("0A000", 1, None, 2),
+        ("0A000", 9, Some(StoreErrorKind::Unavailable), 2),
+        ("40001", 9, Some(StoreErrorKind::Unavailable), 3),
+        ("53100", 9, Some(StoreErrorKind::Full), 1),
+        ("57014", 9, Some(StoreErrorKind::TimedOut), 1),
+        ("22001", 9, Some(StoreErrorKind::Refused), 1),
+        ("42501", 9, Some(StoreErrorKind::Refused), 1),
+        ("XX001", 9, Some(StoreErrorKind::Corrupt), 1),
+    ] {
+        fails_with(&server, code, times);
+        let claim = claim(&format!("{code}-{times}"));
+        let outcome = store.claim(&claim).await;
+        assert_eq!(outcome.err().map(|error| error.kind()), kind, "{code}");
+        let tried = server.ask("SELECT last_value FROM tries");
+        assert_eq!(tried, tries.to_string(), "{code}");
+        let there = store.lookup(&claim.key).await.unwrap().is_some();
+        assert_eq!(there, kind.is_none(), "{code}");
+    }
+}
+
+/// Two that lock the same records in another order than this crate does: the server undoes one of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadlock_with_somebody_else_is_got_over() {
+    let server = Postgres::with(&["deadlock_timeout=50ms"]);
+    let store = store(&server).await;
+    let claims = ["a", "b"].map(claim);
+    for claim in &claims {
+        granted(store.claim(claim).await.unwrap());
+    }
+    let renewals = claims.clone().map(|claim| {
+        let Claim {
+            key,
+            token,
+            lease,
+            retention,
+            ..
+        } = claim;
+        tower_webhook::store::Renew::new(key, token, lease, retention)
+    });
+    for _ in 0..10 {
+        let own = tokio::task::spawn_blocking({
+            let sql = "BEGIN; UPDATE tower_webhook_records SET lease = lease WHERE key = 'acme:b';
+                       SELECT pg_sleep(0.1);
+                       UPDATE tower_webhook_records SET lease = lease WHERE key = 'acme:a'; COMMIT";
+            let url = server.url();
+            move || {
+                let mut psql = std::process::Command::new("psql");
+                psql.args(["-X", "-c", sql, &url]).output().unwrap()
+            }
+        });
+        let held = store.renew(&renewals).await.unwrap();
+        assert_eq!(held, [Held::Held, Held::Held]);
+        own.await.unwrap();
+    }
+}

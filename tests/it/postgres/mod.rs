@@ -1,0 +1,133 @@
+//! The store on Postgres: what every store must do, under whatever the server is set to, and when it fails.
+
+mod faults;
+mod pooler;
+mod setup;
+
+use std::time::Duration;
+
+use tower_webhook::store::{
+    Claim, ClaimOutcome, Complete, Grant, PostgresStore, PostgresStoreBuilder, Release, Store,
+    StoredResponse, Token,
+};
+use tower_webhook::{EventKey, Fingerprint, Name};
+
+use crate::sql_support::Postgres;
+
+/// The machine may be busy; the contract is not about how fast a store is.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn patient(url: impl Into<String>) -> PostgresStoreBuilder {
+    PostgresStore::builder(url).deadline(PATIENCE)
+}
+
+async fn store(server: &Postgres) -> PostgresStore {
+    patient(server.url()).migrate().connect().await.unwrap()
+}
+
+fn key(id: &str) -> EventKey {
+    EventKey::new(Name::new("acme").unwrap(), [id]).unwrap()
+}
+
+fn claim(id: &str) -> Claim {
+    let (token, fingerprint) = (Token::random().unwrap(), Fingerprint::of(id.as_bytes()));
+    let (lease, retention) = (Duration::from_secs(60), Duration::from_secs(3_600));
+    Claim::new(key(id), token, fingerprint, lease, retention)
+}
+
+fn release(claim: &Claim) -> Release {
+    Release::new(claim.key.clone(), claim.token, claim.retention)
+}
+
+fn complete(claim: &Claim, grant: Grant) -> Complete {
+    let response = StoredResponse::new(200);
+    let (key, token, retention) = (claim.key.clone(), claim.token, claim.retention);
+    Complete::new(key, token, grant, claim.fingerprint, response, retention)
+}
+
+#[track_caller]
+fn granted(outcome: ClaimOutcome) -> Grant {
+    match outcome {
+        ClaimOutcome::Claimed(grant) => grant,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[cfg(feature = "testing")]
+#[tokio::test(flavor = "multi_thread")]
+async fn it_keeps_the_contract() {
+    let server = Postgres::start();
+    tower_webhook::testing::check_store(store(&server).await)
+        .await
+        .unwrap();
+}
+
+/// All that a role and a schema of its own can set against it, and the least that it may be allowed.
+#[cfg(feature = "testing")]
+#[tokio::test(flavor = "multi_thread")]
+async fn it_keeps_the_contract_for_a_role_that_sets_everything_otherwise() {
+    let server = Postgres::start();
+    drop(store(&server).await);
+    for sql in [
+        "CREATE ROLE hostile LOGIN",
+        "CREATE SCHEMA evil",
+        "GRANT USAGE ON SCHEMA evil TO hostile",
+        "CREATE FUNCTION evil.clock_timestamp() RETURNS timestamptz LANGUAGE sql
+             AS $$ SELECT '2001-01-01'::timestamptz $$",
+        "CREATE FUNCTION evil.differs(text, text) RETURNS boolean LANGUAGE sql
+             AS $$ SELECT true $$",
+        "CREATE OPERATOR evil.= (LEFTARG = text, RIGHTARG = text, FUNCTION = evil.differs)",
+        "CREATE TABLE evil.tower_webhook_records (a int)",
+        "ALTER ROLE hostile SET search_path = evil, pg_catalog",
+        "ALTER ROLE hostile SET default_transaction_isolation = 'serializable'",
+        "ALTER ROLE hostile SET default_transaction_read_only = on",
+        "ALTER ROLE hostile SET default_transaction_deferrable = on",
+        "ALTER ROLE hostile SET TimeZone = 'Asia/Kathmandu'",
+        "ALTER ROLE hostile SET DateStyle = 'SQL, DMY'",
+        "ALTER ROLE hostile SET IntervalStyle = 'sql_standard'",
+        "ALTER ROLE hostile SET bytea_output = 'escape'",
+        "ALTER ROLE hostile SET standard_conforming_strings = off",
+        "ALTER ROLE hostile SET extra_float_digits = -15",
+        "ALTER ROLE hostile SET lock_timeout = 1",
+        "ALTER ROLE hostile SET statement_timeout = 100",
+        "ALTER ROLE hostile SET idle_in_transaction_session_timeout = 100",
+        "ALTER ROLE hostile SET enable_indexscan = off",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON tower_webhook_records, tower_webhook_schema
+             TO hostile",
+    ] {
+        server.ask(sql);
+    }
+    // In another language, where the system has one.
+    let languages = std::process::Command::new("locale").arg("-a").output();
+    let languages = languages.map(|out| String::from_utf8_lossy(&out.stdout).into_owned());
+    for language in languages.unwrap_or_default().lines() {
+        if language.starts_with("de_") {
+            server.ask(&format!(
+                "ALTER ROLE hostile SET lc_messages = '{language}'"
+            ));
+        }
+    }
+    let url = server.url_of("hostile");
+    let store = patient(url).connect().await.unwrap();
+    tower_webhook::testing::check_store(store).await.unwrap();
+}
+
+/// Keys and answers are bytes to it, whatever the database takes text for.
+#[cfg(feature = "testing")]
+#[tokio::test(flavor = "multi_thread")]
+async fn it_keeps_the_contract_in_a_database_that_knows_no_unicode() {
+    let server = Postgres::start();
+    server.ask("CREATE DATABASE old ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
+    let url = format!("postgres://app@127.0.0.1:{}/old", server.port);
+    let store = patient(url).schema("own").table_prefix("wh_");
+    let store = store.migrate().connect().await.unwrap();
+    tower_webhook::testing::check_store(store.clone())
+        .await
+        .unwrap();
+    let strange = claim("\u{1f980} ünïcode");
+    granted(store.claim(&strange).await.unwrap());
+    store.release(&release(&strange)).await.unwrap();
+    let provider = Name::new("acme").unwrap();
+    let unfinished = store.unfinished(&provider, 10).await.unwrap();
+    assert!(unfinished.iter().any(|view| view.key == strange.key));
+}

@@ -1,0 +1,188 @@
+//! How a store comes to its tables, and what it says of a server that is set up otherwise.
+
+use std::error::Error;
+
+use futures_util::future::join_all;
+use tower_webhook::store::{
+    PostgresConnectErrorKind as Kind, PostgresSetting, PostgresVerdict, StoreErrorKind,
+};
+
+use super::*;
+
+#[tokio::test]
+async fn many_that_start_at_once_on_an_empty_database_all_start() {
+    let server = Postgres::start();
+    for store in join_all((0..8).map(|_| store(&server))).await {
+        assert_eq!(store.counts().await.unwrap().done, 0);
+    }
+}
+
+#[tokio::test]
+async fn the_printed_sql_makes_the_same_tables_and_may_be_run_again() {
+    let server = Postgres::start();
+    let printed = patient(server.url()).schema("own").table_prefix("wh_");
+    let sql = printed.migration_sql().unwrap();
+    server.ask(&sql);
+    server.ask(&sql);
+    let columns = |schema: &str, prefix: &str| {
+        server.ask(&format!(
+            "SELECT substr(table_name, {}), column_name, data_type, is_nullable
+             FROM information_schema.columns WHERE table_schema = '{schema}'
+             AND table_name LIKE '{prefix}%' ORDER BY 1, 2",
+            prefix.len() + 1
+        ))
+    };
+    drop(store(&server).await);
+    let made = columns("public", "tower_webhook_");
+    assert!(made.contains("records|kept_until|bigint|NO"), "{made}");
+    assert_eq!(columns("own", "wh_"), made);
+    let store = printed.connect().await.unwrap();
+    granted(store.claim(&claim("evt_1")).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_database_without_tables_says_what_to_do() {
+    let server = Postgres::start();
+    let error = patient(server.url()).connect().await.unwrap_err();
+    assert_eq!(error.kind(), Kind::NoSchema);
+    assert_eq!(
+        error.to_string(),
+        "postgres store: the tables are not there; bring them up to date with `migrate`, or run the \
+         SQL of `migration_sql`"
+    );
+    let store = patient(server.url()).build().unwrap();
+    let error = store.claim(&claim("evt_1")).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Refused);
+    store.migrate().await.unwrap();
+    granted(store.claim(&claim("evt_1")).await.unwrap());
+}
+
+#[tokio::test]
+async fn tables_of_a_later_version_are_used_where_that_works_and_else_it_says_so() {
+    let server = Postgres::start();
+    drop(store(&server).await);
+    server.ask("UPDATE tower_webhook_schema SET version = 9");
+    let later = store(&server).await;
+    granted(later.claim(&claim("evt_1")).await.unwrap());
+    let kept = server.ask("SELECT version, works_from FROM tower_webhook_schema");
+    assert_eq!(kept, "9|1", "what is newer is left alone");
+    server.ask("UPDATE tower_webhook_schema SET works_from = 8");
+    for builder in [patient(server.url()), patient(server.url()).migrate()] {
+        let error = builder.connect().await.unwrap_err();
+        assert_eq!(error.kind(), Kind::NewerSchema);
+        assert_eq!(
+            error.to_string(),
+            "postgres store: the tables public.tower_webhook_ are of version 9 and need a \
+             tower-webhook that knows version 8; this one knows 1"
+        );
+    }
+}
+
+/// A column more, as a later version adds it, while this one runs.
+#[tokio::test]
+async fn a_column_that_is_added_meanwhile_is_no_matter() {
+    let server = Postgres::start();
+    let store = store(&server).await;
+    let first = claim("evt_1");
+    granted(store.claim(&first).await.unwrap());
+    server.ask("ALTER TABLE tower_webhook_records ADD COLUMN first text DEFAULT 'x'");
+    server.ask("ALTER TABLE tower_webhook_records ALTER COLUMN status TYPE integer");
+    assert!(store.lookup(&first.key).await.unwrap().is_some());
+    store.release(&release(&first)).await.unwrap();
+    assert_eq!(
+        granted(store.claim(&claim("evt_1")).await.unwrap()).attempt,
+        2
+    );
+}
+
+#[tokio::test]
+async fn what_is_at_risk_is_told_and_can_be_refused() {
+    let server = Postgres::with(&["fsync=off", "synchronous_commit=off"]);
+    let own = store(&server).await;
+    let verdicts = |report: &tower_webhook::store::PostgresReport| {
+        let findings = report.findings().iter();
+        findings
+            .map(|it| (it.setting(), it.verdict()))
+            .collect::<Vec<_>>()
+    };
+    let report = own.check().await.unwrap();
+    assert_eq!(
+        verdicts(&report),
+        [
+            (PostgresSetting::Persistence, PostgresVerdict::AtRisk),
+            (PostgresSetting::Commit, PostgresVerdict::Weak),
+            (PostgresSetting::Replication, PostgresVerdict::Weak),
+        ]
+    );
+    let refused = patient(server.url()).refuse_at_risk().connect().await;
+    let error = refused.unwrap_err();
+    assert_eq!(error.kind(), Kind::AtRisk);
+    assert!(error.to_string().contains("set fsync to on"), "{error}");
+
+    let server = Postgres::start();
+    let own = store(&server).await;
+    let sound = patient(server.url())
+        .refuse_at_risk()
+        .connect()
+        .await
+        .unwrap();
+    assert_eq!(sound.check().await.unwrap().worst(), PostgresVerdict::Weak);
+    server.ask("ALTER TABLE tower_webhook_records SET UNLOGGED");
+    assert_eq!(own.check().await.unwrap().worst(), PostgresVerdict::AtRisk);
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_stops_the_start_and_one_that_is_away_does_not() {
+    let server = Postgres::start();
+    drop(store(&server).await);
+    let error = patient(server.url_of("nobody"))
+        .connect()
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), Kind::Refused);
+    let source = error.source().unwrap().to_string();
+    assert!(source.contains("SQLSTATE 28000"), "{source}");
+    let url = format!("{}?sslmode=require", server.url());
+    let error = patient(url).connect().await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Tls, "{error:?}");
+
+    let port = server.port;
+    drop(server);
+    let url = format!("postgres://app:geheim@127.0.0.1:{port}/postgres");
+    let builder = PostgresStore::builder(&url).deadline(Duration::from_millis(300));
+    assert!(!format!("{builder:?}").contains("geheim"));
+    let store = builder.connect().await.unwrap();
+    assert!(!format!("{store:?}").contains("geheim"), "{store:?}");
+    assert!(!format!("{:?}", store.identity()).contains("geheim"));
+    let error = store.claim(&claim("evt_1")).await.unwrap_err();
+    let kinds = [StoreErrorKind::Unavailable, StoreErrorKind::TimedOut];
+    assert!(kinds.contains(&error.kind()), "{error:?}");
+    let error = patient(url).migrate().connect().await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable);
+}
+
+#[test]
+fn settings_that_cannot_be_used_are_refused() {
+    let url = "postgres://app@localhost/app";
+    let kind = |builder: PostgresStoreBuilder| builder.build().unwrap_err().kind();
+    assert_eq!(
+        kind(PostgresStore::builder("postgres://app@host:port/")),
+        Kind::Url
+    );
+    assert_eq!(kind(PostgresStore::builder("localhost")), Kind::Url);
+    for builder in [
+        PostgresStore::builder(url).connections(0),
+        PostgresStore::builder(url).deadline(Duration::ZERO),
+        PostgresStore::builder(url).schema("a\"; DROP"),
+        PostgresStore::builder(url).table_prefix(""),
+    ] {
+        assert_eq!(kind(builder), Kind::Setting);
+    }
+    let one = PostgresStore::builder(url).build().unwrap();
+    let same = PostgresStore::builder("postgres://other:secret@localhost/app")
+        .build()
+        .unwrap();
+    assert_eq!(one.identity(), same.identity());
+    let other = one.namespace(Name::new("sandbox").unwrap());
+    assert_ne!(one.identity(), other.identity());
+}

@@ -1,0 +1,312 @@
+//! Real servers for tests: Postgres and PgBouncer, each on a free port of the loopback, with a folder of
+//! its own, ended by its process id when it is dropped.
+
+#![allow(dead_code, reason = "each test binary uses its share")]
+
+#[allow(dead_code, reason = "each test binary uses its share")]
+pub(crate) mod proxy;
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Nothing here takes as long as this unless it never happens.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Asks until it is so.
+#[track_caller]
+pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !so() {
+        assert!(begun.elapsed() < LIMIT, "{what}: not within {LIMIT:?}");
+        sleep(Duration::from_millis(20));
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// A folder in memory where there is such a place, and else among the temporary ones.
+fn folder() -> PathBuf {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let name = format!("tower-webhook-sql-{}-{number}", std::process::id());
+    let shared = Path::new("/dev/shm");
+    let base = if shared.is_dir() {
+        shared.to_owned()
+    } else {
+        std::env::temp_dir()
+    };
+    let dir = base.join(name);
+    fs::create_dir_all(&dir).unwrap();
+    if is_root() {
+        let done = Command::new("chown")
+            .arg("nobody")
+            .arg(&dir)
+            .status()
+            .unwrap();
+        assert!(done.success());
+    }
+    dir
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output().unwrap();
+    id.stdout.trim_ascii() == b"0"
+}
+
+/// A program that refuses to run as root: it keeps the process id.
+fn as_nobody(program: &Path) -> Command {
+    if !is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--reuid=nobody", "--regid=nogroup", "--clear-groups", "--"])
+        .arg(program);
+    command
+}
+
+fn quiet(command: &mut Command) -> &mut Command {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+}
+
+/// A program of Postgres, where Debian has them and else on the path.
+fn program(name: &str) -> PathBuf {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    let mut found: Vec<_> = versions
+        .flatten()
+        .map(|version| version.path().join("bin").join(name))
+        .filter(|path| path.exists())
+        .collect();
+    found.sort();
+    found.pop().unwrap_or_else(|| name.into())
+}
+
+/// Ends a process when this one has ended, however it did: then its standard input ends.
+fn watch(server: &Child, signal: &str) -> Child {
+    let script = format!("read -r _; kill -{signal} \"$0\"");
+    Command::new("sh")
+        .args(["-c", &script, &server.id().to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// One Postgres; its superuser is `app`, without a password.
+pub(crate) struct Postgres {
+    dir: PathBuf,
+    pub(crate) port: u16,
+    options: Vec<String>,
+    child: Child,
+    watcher: Child,
+}
+
+impl Postgres {
+    pub(crate) fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// A server with more settings, each as `name=value`.
+    pub(crate) fn with(settings: &[&str]) -> Self {
+        let (dir, port) = (folder(), free_port());
+        let mut initdb = as_nobody(&program("initdb"));
+        let made = initdb
+            .current_dir(&dir)
+            .args(["-D", "data", "-A", "trust", "-U", "app", "-E", "UTF8"])
+            .args(["--no-locale", "-N"])
+            .output()
+            .unwrap();
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+        let socket = format!("unix_socket_directories={}", dir.display());
+        let own = ["listen_addresses=127.0.0.1", "shared_buffers=16MB", &socket];
+        let options = own.iter().chain(settings);
+        let options: Vec<_> = options.map(|setting| (*setting).to_owned()).collect();
+        let child = Self::spawn(&dir, port, &options);
+        let server = Self {
+            watcher: watch(&child, "QUIT"),
+            child,
+            dir,
+            port,
+            options,
+        };
+        server.wait_until_up();
+        server
+    }
+
+    fn spawn(dir: &Path, port: u16, options: &[String]) -> Child {
+        let mut command = as_nobody(&program("postgres"));
+        command
+            .current_dir(dir)
+            .args(["-D", "data", "-p", &port.to_string()]);
+        for option in options {
+            command.args(["-c", option]);
+        }
+        let log = fs::File::create(dir.join("log")).unwrap();
+        quiet(&mut command).stderr(log).spawn().unwrap()
+    }
+
+    fn wait_until_up(&self) {
+        until("Postgres answers", || self.try_ask("SELECT 1").is_some());
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://app@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// As another role.
+    pub(crate) fn url_of(&self, role: &str) -> String {
+        format!("postgres://{role}@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// What `psql` prints, without decoration.
+    #[track_caller]
+    pub(crate) fn ask(&self, sql: &str) -> String {
+        self.try_ask(sql).expect("psql runs this")
+    }
+
+    fn try_ask(&self, sql: &str) -> Option<String> {
+        let out = Command::new(program("psql"))
+            .args([
+                "-X",
+                "-A",
+                "-t",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-c",
+                sql,
+                &self.url(),
+            ])
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&out.stdout).trim().to_owned();
+        out.status.success().then_some(text)
+    }
+
+    /// Ends it at once, as a power cut would.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.watcher.kill();
+        let _ = self.watcher.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Starts it again after [`Postgres::kill`], on the same port and folder. Those who served
+    /// connections may still be ending.
+    pub(crate) fn restart(&mut self) {
+        until("Postgres starts again", || {
+            self.child = Self::spawn(&self.dir, self.port, &self.options);
+            let begun = Instant::now();
+            loop {
+                if self.child.try_wait().unwrap().is_some() {
+                    return false;
+                }
+                if self.try_ask("SELECT 1").is_some() {
+                    return true;
+                }
+                assert!(begun.elapsed() < LIMIT);
+                sleep(Duration::from_millis(20));
+            }
+        });
+        self.watcher = watch(&self.child, "QUIT");
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
+        assert!(sent.success());
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // Those who serve connections end with it.
+        let _ = Command::new("kill")
+            .args(["-QUIT", &self.child.id().to_string()])
+            .status();
+        let begun = Instant::now();
+        while self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
+            if begun.elapsed() > Duration::from_secs(5) {
+                break;
+            }
+            sleep(Duration::from_millis(10));
+        }
+        self.kill();
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// PgBouncer in transaction mode before a Postgres, with so many connections to it.
+pub(crate) struct PgBouncer {
+    dir: PathBuf,
+    pub(crate) port: u16,
+    child: Child,
+    watcher: Child,
+}
+
+impl PgBouncer {
+    pub(crate) fn before(server: &Postgres, connections: u32) -> Self {
+        let (dir, port) = (folder(), free_port());
+        let folder = dir.display();
+        let settings = format!(
+            "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
+             listen_port = {port}\nunix_socket_dir =\nauth_type = trust\nauth_file = {folder}/users\n\
+             pool_mode = transaction\ndefault_pool_size = {connections}\nmax_client_conn = 500\n",
+            server.port
+        );
+        fs::write(dir.join("settings"), settings).unwrap();
+        fs::write(dir.join("users"), "\"app\" \"\"\n").unwrap();
+        // Debian has it where not everybody's path leads.
+        let debian = Path::new("/usr/sbin/pgbouncer");
+        let bouncer = if debian.exists() {
+            debian
+        } else {
+            Path::new("pgbouncer")
+        };
+        let mut command = as_nobody(bouncer);
+        let child = quiet(command.current_dir(&dir).arg("settings"))
+            .spawn()
+            .unwrap();
+        let bouncer = Self {
+            watcher: watch(&child, "KILL"),
+            child,
+            dir,
+            port,
+        };
+        until("PgBouncer answers", || {
+            let mut psql = Command::new(program("psql"));
+            psql.args(["-X", "-c", "SELECT 1", &bouncer.url()]);
+            quiet(&mut psql).status().unwrap().success()
+        });
+        bouncer
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://app@127.0.0.1:{}/postgres", self.port)
+    }
+}
+
+impl Drop for PgBouncer {
+    fn drop(&mut self) {
+        for child in [&mut self.watcher, &mut self.child] {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}

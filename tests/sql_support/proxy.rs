@@ -1,0 +1,157 @@
+//! A proxy before Postgres that counts what clients send and cuts connections there.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
+
+/// What becomes of a message and of what follows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    Passes,
+    /// The connection breaks before the server sees it.
+    CutsBefore,
+    /// The server carries it out, and the connection breaks with its answer on it.
+    CutsAfter,
+    /// The server carries it out, and no answer comes any more.
+    Stalls,
+}
+
+type Plan = Box<dyn FnMut(&[u8]) -> Fault + Send>;
+
+/// Stands before a server on this machine until it is dropped.
+pub(crate) struct Proxy {
+    address: SocketAddr,
+    plan: Arc<Mutex<Plan>>,
+    task: JoinHandle<()>,
+}
+
+impl Proxy {
+    pub(crate) async fn before(port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let plan: Arc<Mutex<Plan>> = Arc::new(Mutex::new(Box::new(|_| Fault::Passes)));
+        let own = Arc::clone(&plan);
+        let task = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((client, _)) = listener.accept().await {
+                let plan = Arc::clone(&own);
+                connections.spawn(async move {
+                    let _ = pass(client, port, plan).await;
+                });
+            }
+        });
+        Self {
+            address,
+            plan,
+            task,
+        }
+    }
+
+    /// From now on this says what becomes of each message.
+    pub(crate) fn plan(&self, plan: impl FnMut(&[u8]) -> Fault + Send + 'static) {
+        *self.plan.lock().unwrap() = Box::new(plan);
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://app@{}/postgres", self.address)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// <https://www.postgresql.org/docs/current/protocol-message-formats.html>
+const SSL_REQUEST: [u8; 4] = 80_877_103_u32.to_be_bytes();
+
+/// Until one side ends, or the plan says so.
+async fn pass(client: TcpStream, port: u16, plan: Arc<Mutex<Plan>>) -> std::io::Result<()> {
+    let server = TcpStream::connect(("127.0.0.1", port)).await?;
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    // The first messages have no kind: a question for TLS, which is answered by a letter, and the start.
+    loop {
+        let first = body(&mut from_client).await?;
+        to_server.write_all(&first).await?;
+        if first[4..] != SSL_REQUEST {
+            break;
+        }
+        to_client.write_u8(from_server.read_u8().await?).await?;
+    }
+    let (stopped, mut stops) = tokio::sync::mpsc::channel::<Fault>(1);
+    let answers = async {
+        let mut held = false;
+        let mut bytes = vec![0; 16_384];
+        loop {
+            tokio::select! {
+                biased;
+                fault = stops.recv(), if !held => match fault {
+                    Some(Fault::Stalls) => held = true,
+                    _ => {
+                        // Its answer, which nobody is told of; some messages have none.
+                        let answer = from_server.read(&mut bytes);
+                        let _ = timeout(Duration::from_millis(30), answer).await;
+                        return;
+                    }
+                },
+                read = from_server.read(&mut bytes) => match read {
+                    Ok(count) if count > 0 => {
+                        if !held && to_client.write_all(&bytes[..count]).await.is_err() {
+                            return;
+                        }
+                    }
+                    _ => return,
+                },
+            }
+        }
+    };
+    tokio::select! {
+        () = answers => {}
+        _ = requests(&mut from_client, &mut to_server, &plan, stopped) => {}
+    }
+    Ok(())
+}
+
+async fn requests(
+    from: &mut OwnedReadHalf,
+    to: &mut OwnedWriteHalf,
+    plan: &Mutex<Plan>,
+    stopped: tokio::sync::mpsc::Sender<Fault>,
+) -> std::io::Result<()> {
+    loop {
+        let kind = from.read_u8().await?;
+        let mut message = vec![kind];
+        message.extend(body(from).await?);
+        let fault = plan.lock().unwrap()(&message);
+        match fault {
+            Fault::Passes => to.write_all(&message).await?,
+            Fault::CutsBefore => return Ok(()),
+            Fault::CutsAfter | Fault::Stalls => {
+                let _ = stopped.send(fault).await;
+                tokio::task::yield_now().await;
+                to.write_all(&message).await?;
+                if fault == Fault::CutsAfter {
+                    // The other side ends it.
+                    std::future::pending::<()>().await;
+                }
+            }
+        }
+    }
+}
+
+/// A length and as much as it says.
+async fn body(from: &mut OwnedReadHalf) -> std::io::Result<Vec<u8>> {
+    let length = from.read_u32().await?;
+    let mut message = length.to_be_bytes().to_vec();
+    message.resize(usize::try_from(length).unwrap(), 0);
+    from.read_exact(&mut message[4..]).await?;
+    Ok(message)
+}
