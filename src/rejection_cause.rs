@@ -2,9 +2,9 @@ use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::event::payload::PayloadError;
 use crate::event::{EventError, EventErrorKind};
 use crate::observer;
+use crate::payload::PayloadError;
 use crate::reason::Reason;
 use crate::secret::KeyIds;
 use crate::signature::{SignatureError, SignatureErrorKind};

@@ -3,19 +3,16 @@
 
 use std::hint::black_box;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::HeaderMap;
-use tower_webhook::store::{Claim, Complete, Grant, StoredResponse, Token};
-use tower_webhook::{
-    Allowlist, EventKey, Fingerprint, KeyRing, MemoryStore, Name, SecretFormat, Store, UnixTime,
-};
+use tower_webhook::store::{Claim, ClaimOutcome, Held};
+use tower_webhook::{Allowlist, KeyRing, MemoryStore, SecretFormat, Store, UnixTime};
 
 use crate::common::{self, Result, SIGNATURE, Sender, event};
 use crate::rows::{Size, row, time};
 
 const NOW: u64 = 1_777_899_600;
-const HOUR: Duration = Duration::from_secs(3_600);
 
 pub(crate) fn keys(rounds: u32) -> Result<()> {
     let body = event("evt_1");
@@ -104,33 +101,26 @@ pub(crate) fn records(rounds: u32) -> Result<()> {
         .enable_all()
         .build()?;
     let runtime = &runtime;
-    let name = Name::new("acme")?;
     let mut sizes: Vec<Size<'_>> = Vec::new();
     for size in [1_000, 10_000, 100_000, 1_000_000] {
         let store = MemoryStore::with_capacity(2_000_000)?;
-        let pairs = |name: &Name, numbers: std::ops::Range<u32>| {
-            let keys =
-                numbers.map(|number| EventKey::new(name.clone(), [format!("evt_{number:026}")]));
-            keys.collect::<std::result::Result<Vec<_>, _>>()
-        };
         runtime.block_on(async {
-            for key in pairs(&name, 0..size)? {
-                pair(&store, &key).await?;
+            for number in 0..size {
+                pair(&store, &crate::event::claim(number)).await;
             }
-            Ok::<_, Box<dyn std::error::Error>>(())
-        })?;
-        let new = pairs(&name, size..size + 500)?;
+        });
+        let new: Vec<_> = (size..size + 500).map(crate::event::claim).collect();
         let check = move || {
             let begun = Instant::now();
             runtime.block_on(async {
-                for key in &new {
-                    let _ = black_box(pair(&store, key).await);
+                for claim in &new {
+                    pair(&store, claim).await;
                 }
             });
             let took = begun.elapsed().as_secs_f64() * 1e9 / 500.0;
             runtime.block_on(async {
-                for key in &new {
-                    let _ = store.forget(key).await;
+                for claim in &new {
+                    assert!(store.forget(&claim.key).await.unwrap());
                 }
             });
             took
@@ -146,29 +136,10 @@ pub(crate) fn records(rounds: u32) -> Result<()> {
     Ok(())
 }
 
-async fn pair(store: &MemoryStore, key: &EventKey) -> Result<()> {
-    let token = Token::random()?;
-    let fingerprint = Fingerprint::from_bytes([7; 16]);
-    let claim = Claim::new(
-        key.clone(),
-        token,
-        fingerprint,
-        Duration::from_secs(15),
-        HOUR,
-    );
-    store.claim(&claim).await?;
-    let complete = Complete::new(
-        key.clone(),
-        token,
-        Grant {
-            attempt: 1,
-            fence: 1,
-            corrected: false,
-        },
-        fingerprint,
-        StoredResponse::new(200),
-        HOUR,
-    );
-    store.complete(&complete).await?;
-    Ok(())
+async fn pair(store: &MemoryStore, claim: &Claim) {
+    let ClaimOutcome::Claimed(grant) = store.claim(claim).await.unwrap() else {
+        panic!("a new event is granted");
+    };
+    let complete = crate::event::complete(claim, grant);
+    assert_eq!(store.complete(&complete).await.unwrap(), Held::Held);
 }

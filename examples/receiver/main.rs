@@ -1,8 +1,8 @@
 //! A receiver for BlendFi, Bloquo, BLOX and Bloque.
 //!
 //! `cargo run --example receiver` prints its settings and a ready `curl` line for each provider.
-//! Every setting comes from the environment; see `settings.rs`. `GET /effects` tells what the
-//! handlers did.
+//! Every setting comes from the environment; see `settings.rs`, and `store.rs` for where it keeps its
+//! records: in `webhooks.db` unless set. `GET /effects` tells what the handlers did.
 
 mod curl;
 mod effects;
@@ -27,6 +27,7 @@ use tower_webhook::{
 
 use crate::effects::{Effect, Effects};
 use crate::settings::Settings;
+use crate::store::Place;
 
 /// How long a shutdown may take in all.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(30);
@@ -48,7 +49,11 @@ async fn main() -> ExitCode {
         }
     };
     let drain = Drain::new();
-    let (store, words) = match store::open(settings.redis_url.as_deref()).await {
+    let opened = match Place::from_env() {
+        Ok(place) => store::open(place).await,
+        Err(error) => Err(error),
+    };
+    let (store, words) = match opened {
         Ok(opened) => opened,
         Err(error) => {
             eprintln!("receiver: {error}");

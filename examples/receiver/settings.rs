@@ -13,8 +13,6 @@ pub(crate) const DEVELOPMENT_TOKEN: &str = "token-for-development-only";
 pub(crate) struct Settings {
     /// `BIND`: the address and port to listen on.
     pub(crate) bind: SocketAddr,
-    /// `REDIS_URL`: where events are remembered; in the memory of this process if it is not set.
-    pub(crate) redis_url: Option<String>,
     /// `BLENDFI_WEBHOOK_SECRETS`: comma-separated, the new and the old one during a roll-over.
     pub(crate) blendfi_keys: KeyRing,
     /// `BLOQUO_ALLOWED_SOURCES`: networks, addresses or host names, comma-separated.
@@ -39,7 +37,6 @@ impl Settings {
     pub(crate) fn from_env() -> Result<Self, SettingError> {
         Ok(Self {
             bind: number("BIND", SocketAddr::from(([127, 0, 0, 1], 3000)))?,
-            redis_url: variable("REDIS_URL")?,
             blendfi_keys: parsed("BLENDFI_WEBHOOK_SECRETS", DEVELOPMENT_SECRET, keys)?,
             bloquo_sources: parsed("BLOQUO_ALLOWED_SOURCES", "127.0.0.1/32,::1", |list| {
                 Allowlist::parse(list)

@@ -1,31 +1,109 @@
 //! Where events are remembered.
 
-use tower_webhook::store::RedisStore;
+use std::path::PathBuf;
+
+use tower_webhook::store::{PostgresStore, RedisStore, SqliteStore};
 use tower_webhook::{MemoryStore, SharedStore};
 
-use crate::settings::SettingError;
+use crate::settings::{SettingError, variable};
 
-/// The store that `REDIS_URL` names, or one in memory, and some words on which it is and on what
-/// its check found.
-pub(crate) async fn open(redis_url: Option<&str>) -> Result<(SharedStore, String), SettingError> {
-    let Some(url) = redis_url else {
-        let words = "records are kept in memory: they are lost when this process ends";
-        return Ok((SharedStore::new(MemoryStore::new()), words.to_owned()));
-    };
-    // For `rediss`; an error says that one is installed already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let store = RedisStore::connect(url)
-        .await
-        .map_err(|error| SettingError::new("REDIS_URL", error))?;
-    // Shows the hosts, and no password.
-    let mut words = format!("records are kept in Redis: {store:?}");
-    match store.check().await {
-        Ok(report) => {
-            for finding in report.findings() {
+/// Where the records are kept unless a setting says otherwise.
+const DEFAULT_PATH: &str = "webhooks.db";
+
+/// What keeps the records.
+pub(crate) enum Place {
+    /// `SQLITE_PATH`: a file, in the working folder unless set.
+    Sqlite(PathBuf),
+    /// `MEMORY=1`: nothing outlives the process.
+    Memory,
+    /// `REDIS_URL`
+    Redis(String),
+    /// `DATABASE_URL`: a Postgres.
+    Postgres(String),
+}
+
+impl Place {
+    pub(crate) fn from_env() -> Result<Self, SettingError> {
+        let names = ["MEMORY", "SQLITE_PATH", "REDIS_URL", "DATABASE_URL"];
+        let mut set = Vec::new();
+        for name in names {
+            if let Some(value) = variable(name)? {
+                set.push((name, value));
+            }
+        }
+        let mut set = set.into_iter();
+        let (first, second) = (set.next(), set.next());
+        if let (Some((first, _)), Some((second, _))) = (&first, &second) {
+            return Err(SettingError::new(
+                first,
+                format_args!(
+                    "{second} is set too; records are kept in one place, so set one of them"
+                ),
+            ));
+        }
+        match first {
+            None => Ok(Self::Sqlite(DEFAULT_PATH.into())),
+            Some(("SQLITE_PATH", path)) => Ok(Self::Sqlite(path.into())),
+            Some(("REDIS_URL", url)) => Ok(Self::Redis(url)),
+            Some(("DATABASE_URL", url)) => Ok(Self::Postgres(url)),
+            Some((_, on)) if on == "1" => Ok(Self::Memory),
+            Some((name, other)) => Err(SettingError::new(
+                name,
+                format_args!("{other:?} is not 1; leave it out to keep records"),
+            )),
+        }
+    }
+}
+
+/// The store, and some words on where it is and on what its check found.
+pub(crate) async fn open(place: Place) -> Result<(SharedStore, String), SettingError> {
+    match place {
+        Place::Memory => {
+            let words = "records are kept in memory: they are lost when this process ends";
+            Ok((SharedStore::new(MemoryStore::new()), words.to_owned()))
+        }
+        Place::Sqlite(path) => {
+            let store = SqliteStore::connect(path).await;
+            let store = store.map_err(|error| failed("SQLITE_PATH", &error))?;
+            let words = format!("records are kept in SQLite: {}", store.path().display());
+            Ok((SharedStore::new(store), words))
+        }
+        Place::Redis(url) => {
+            // For `rediss`; an error says that one is installed already.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+            let store = RedisStore::connect(url).await;
+            let store = store.map_err(|error| failed("REDIS_URL", &error))?;
+            // Shows the hosts, and no password.
+            let words = format!("records are kept in Redis: {store:?}");
+            let findings = store.check().await.map(|report| report.to_string());
+            Ok((SharedStore::new(store), checked(words, findings)))
+        }
+        Place::Postgres(url) => {
+            let store = PostgresStore::builder(url).migrate().connect().await;
+            let store = store.map_err(|error| failed("DATABASE_URL", &error))?;
+            let words = format!("records are kept in Postgres: {store:?}");
+            let findings = store.check().await.map(|report| report.to_string());
+            Ok((SharedStore::new(store), checked(words, findings)))
+        }
+    }
+}
+
+fn checked(mut words: String, findings: Result<String, impl std::fmt::Display>) -> String {
+    match findings {
+        Ok(findings) => {
+            for finding in findings.lines() {
                 words.push_str(&format!("\n  {finding}"));
             }
         }
         Err(error) => words.push_str(&format!("\n  not checked: {error}")),
     }
-    Ok((SharedStore::new(store), words))
+    words
+}
+
+/// With what lies beneath, in one line.
+fn failed(name: &'static str, error: &dyn std::error::Error) -> SettingError {
+    match error.source() {
+        Some(source) => SettingError::new(name, format_args!("{error}: {source}")),
+        None => SettingError::new(name, error),
+    }
 }

@@ -1,19 +1,19 @@
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Request, Response};
 use http_body::Body;
-use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::authenticator::Authenticator;
+use super::checks::Checks;
+use super::endpoint::EndpointConfig;
 use super::refuse::refuse;
 use super::response_body::ResponseBody;
-use super::response_future::Responding;
+use super::response_future::ResponseFuture;
 use crate::authenticated::Authenticated;
 use crate::reason::Reason;
 use crate::request_clock::RequestClock;
@@ -31,6 +31,16 @@ pub struct Gated<S> {
 }
 
 impl<S> Gated<S> {
+    /// Behind gates of one kind, where others inside observe.
+    pub(super) fn behind(inner: S, endpoint: &EndpointConfig, checks: Checks) -> Self {
+        let authenticator = Authenticator {
+            endpoint: endpoint.clone(),
+            checks,
+            observe_passed: false,
+        };
+        Self::new(inner, Arc::new(authenticator))
+    }
+
     pub(crate) fn new(inner: S, authenticator: Arc<Authenticator>) -> Self {
         Self {
             inner,
@@ -48,7 +58,7 @@ where
 {
     type Response = Response<ResponseBody<RB>>;
     type Error = S::Error;
-    type Future = GatedFuture<S, B, RB>;
+    type Future = ResponseFuture<B, RB, S::Error>;
 
     /// Ready at once: what is inside is asked once the gates have let a request through.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
@@ -56,207 +66,79 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (inner, authenticator) = (self.inner.clone(), Arc::clone(&self.authenticator));
         let (mut parts, mut body) = request.into_parts();
-        if !self.authenticator.checks.guard(&parts) {
+        if !authenticator.checks.guard(&parts) {
             let request = Request::from_parts(parts, body);
-            return GatedFuture::passing(self.inner.clone(), request, None);
+            return ResponseFuture::own(pass(inner, request, None));
         }
-        let endpoint = &self.authenticator.endpoint;
+        let endpoint = &authenticator.endpoint;
         let mut auth = endpoint.take_auth(&mut parts);
-        match self
-            .authenticator
-            .checks
-            .admit(&mut parts, &mut auth, endpoint)
-        {
+        let mut verification = match authenticator.checks.admit(&mut parts, &mut auth, endpoint) {
+            Ok(verification) => verification,
             Err(cause) => {
                 let refused = refuse(endpoint, &cause, &mut parts, &auth, body);
-                GatedFuture::own(Responding::Refused(refused))
+                return ResponseFuture::refused(refused);
             }
-            Ok(None) => {
-                let request_clock = endpoint.start_clock(&mut auth.readings);
-                parts.extensions.insert(Authenticated::by(auth));
-                let request = Request::from_parts(parts, body);
-                let guarded = Some((Arc::clone(&self.authenticator), request_clock));
-                GatedFuture::passing(self.inner.clone(), request, guarded)
+        };
+        ResponseFuture::own(async move {
+            if verification.is_some() {
+                let verified =
+                    authenticator.take_in(&mut parts, &mut body, &mut auth, &mut verification);
+                if let Err(cause) = verified.await {
+                    let endpoint = &authenticator.endpoint;
+                    let refused = refuse(endpoint, &cause, &mut parts, &auth, body);
+                    return Ok(refused.await.map(ResponseBody::own));
+                }
+                body = B::from(auth.body.clone().unwrap_or_default());
             }
-            Ok(mut verification) => {
-                let inner = self.inner.clone();
-                let authenticator = Arc::clone(&self.authenticator);
-                GatedFuture::own(Responding::own(async move {
-                    let verified =
-                        authenticator.take_in(&mut parts, &mut body, &mut auth, &mut verification);
-                    if let Err(cause) = verified.await {
-                        let endpoint = &authenticator.endpoint;
-                        let refused = refuse(endpoint, &cause, &mut parts, &auth, body);
-                        return Ok(refused.await.map(ResponseBody::own));
-                    }
-                    let verified = auth.body.clone().unwrap_or_default();
-                    let request_clock = authenticator.endpoint.start_clock(&mut auth.readings);
-                    parts.extensions.insert(Authenticated::by(auth));
-                    let request = Request::from_parts(parts, B::from(verified));
-                    let passing = Passing {
-                        inner,
-                        request,
-                        guarded: Some((authenticator, request_clock)),
-                    };
-                    passing.pass().await
-                }))
-            }
-        }
+            let request_clock = authenticator.endpoint.start_clock(&mut auth.readings);
+            parts.extensions.insert(Authenticated::by(auth));
+            let request = Request::from_parts(parts, body);
+            pass(inner, request, Some((authenticator, request_clock))).await
+        })
     }
 }
 
-/// A request that was let through and waits for what is inside to be ready.
-struct Passing<S, B> {
-    inner: S,
+/// Passes a request on once what is inside can take it. Where its sender comes again, it waits no
+/// longer than that does.
+///
+/// It was let through by the authenticator; there is none where it is no business of the checks.
+async fn pass<S, B, RB>(
+    mut inner: S,
     request: Request<B>,
-    /// Who let it through; none where it is no business of the checks.
     guarded: Option<(Arc<Authenticator>, RequestClock)>,
-}
-
-impl<S, B, RB> Passing<S, B>
+) -> Result<Response<ResponseBody<RB>>, S::Error>
 where
     S: Service<Request<B>, Response = Response<RB>>,
     B: Body<Data = Bytes> + Unpin + Send + 'static,
 {
-    /// Passes the request on once it can be taken. Where its sender comes again, it waits no longer
-    /// than that does.
-    async fn pass(self) -> Result<Response<ResponseBody<RB>>, S::Error> {
-        let Self {
-            mut inner,
-            request,
-            guarded,
-        } = self;
-        if let Some((authenticator, request_clock)) = guarded {
-            let mut ready = poll_fn(|cx| inner.poll_ready(cx));
-            let endpoint = &authenticator.endpoint;
-            let cause = if (&mut ready).now_or_never().transpose()?.is_some() {
-                None
-            } else if let Some(_place) = endpoint.budget.waiting_room().enter() {
-                let limit = (endpoint.contract.retries_at_all()).then_some(request_clock.deadline);
-                match limit {
-                    Some(limit) => match within(|| limit, ready).await.transpose()? {
-                        Some(()) => None,
-                        None => Some(Reason::NotReady),
-                    },
-                    None => {
-                        ready.await?;
-                        None
-                    }
-                }
-            } else {
-                Some(Reason::BudgetUsedUp)
-            };
-            if let Some(reason) = cause {
-                // What it has waited in is left before the answer.
-                drop(inner);
-                let (mut parts, body) = request.into_parts();
-                let auth = endpoint.take_auth(&mut parts);
-                let refused = refuse(endpoint, &reason.into(), &mut parts, &auth, body);
-                return Ok(refused.await.map(ResponseBody::own));
-            }
+    let mut ready = poll_fn(|cx| inner.poll_ready(cx));
+    let Some((authenticator, request_clock)) = guarded else {
+        ready.await?;
+        return Ok(inner.call(request).await?.map(ResponseBody::inner));
+    };
+    let endpoint = &authenticator.endpoint;
+    let cause = if (&mut ready).now_or_never().transpose()?.is_some() {
+        None
+    } else if let Some(_place) = endpoint.budget.waiting_room().enter() {
+        if endpoint.contract.retries_at_all() {
+            let in_time = within(|| request_clock.deadline, ready).await.transpose()?;
+            in_time.is_none().then_some(Reason::NotReady)
         } else {
-            poll_fn(|cx| inner.poll_ready(cx)).await?;
+            ready.await?;
+            None
         }
-        Ok(inner.call(request).await?.map(ResponseBody::inner))
+    } else {
+        Some(Reason::BudgetUsedUp)
+    };
+    if let Some(reason) = cause {
+        // What it has waited in is left before the answer.
+        drop(inner);
+        let (mut parts, body) = request.into_parts();
+        let auth = endpoint.take_auth(&mut parts);
+        let refused = refuse(endpoint, &reason.into(), &mut parts, &auth, body);
+        return Ok(refused.await.map(ResponseBody::own));
     }
-}
-
-pin_project! {
-    /// The response of a [`Gated`] service.
-    pub struct GatedFuture<S, B, RB>
-    where
-        S: Service<Request<B>>,
-    {
-        #[pin]
-        kind: Kind<S, B, RB>,
-    }
-}
-
-pin_project! {
-    #[project = KindProj]
-    enum Kind<S, B, RB>
-    where
-        S: Service<Request<B>>,
-    {
-        // Let through at its head.
-        Passing { passing: Option<Passing<S, B>> },
-        Passed { #[pin] inner: S::Future },
-        // Verifies, waits or refuses.
-        Own { #[pin] answering: Responding<B, RB, S::Error> },
-    }
-}
-
-impl<S, B, RB> GatedFuture<S, B, RB>
-where
-    S: Service<Request<B>>,
-{
-    fn passing(
-        inner: S,
-        request: Request<B>,
-        guarded: Option<(Arc<Authenticator>, RequestClock)>,
-    ) -> Self {
-        let passing = Some(Passing {
-            inner,
-            request,
-            guarded,
-        });
-        Self {
-            kind: Kind::Passing { passing },
-        }
-    }
-
-    fn own(answering: Responding<B, RB, S::Error>) -> Self {
-        Self {
-            kind: Kind::Own { answering },
-        }
-    }
-}
-
-impl<S, B, RB> Future for GatedFuture<S, B, RB>
-where
-    S: Service<Request<B>, Response = Response<RB>> + Send + 'static,
-    S::Future: Send,
-    B: Body<Data = Bytes> + Unpin + Send + 'static,
-    RB: 'static,
-{
-    type Output = Result<Response<ResponseBody<RB>>, S::Error>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        loop {
-            let next = match self.as_mut().project().kind.project() {
-                KindProj::Passing { passing } => {
-                    let Some(mut passing) = passing.take() else {
-                        // Asked again after it has panicked, which no caller does.
-                        return Poll::Pending;
-                    };
-                    match passing.inner.poll_ready(cx) {
-                        Poll::Ready(Ok(())) => Kind::Passed {
-                            inner: passing.inner.call(passing.request),
-                        },
-                        Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                        // Behind a pointer, as everything that most requests do without.
-                        Poll::Pending => Kind::Own {
-                            answering: Responding::own(passing.pass()),
-                        },
-                    }
-                }
-                KindProj::Passed { inner } => {
-                    let response = ready!(inner.poll(cx))?;
-                    return Poll::Ready(Ok(response.map(ResponseBody::inner)));
-                }
-                KindProj::Own { answering } => return answering.poll(cx),
-            };
-            self.as_mut().project().kind.set(next);
-        }
-    }
-}
-
-impl<S, B, RB> std::fmt::Debug for GatedFuture<S, B, RB>
-where
-    S: Service<Request<B>>,
-{
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("GatedFuture").finish_non_exhaustive()
-    }
+    Ok(inner.call(request).await?.map(ResponseBody::inner))
 }

@@ -85,15 +85,16 @@ pub(crate) use checks::{Checks, SecretPathGate, SourceGate};
 pub use dedupe::{Dedupe, DedupeBuilder, DedupeLayer};
 pub(crate) use dedupe::{Owner, Settings};
 pub use endpoint::EndpointConfig;
-pub use gated::{Gated, GatedFuture};
+pub use gated::Gated;
 pub use peer::PeerAddr;
 pub(crate) use peer::{Origin, PeerSource};
 pub use response_body::ResponseBody;
+pub use response_future::ResponseFuture;
 pub use secret_path::RequireSecretPathLayer;
 pub use source_ip::RequireSourceIpLayer;
 pub use verify::VerifySignatureLayer;
 pub(crate) use webhook::NamedSteps;
-pub use webhook::{ResponseFuture, WebhookService};
+pub use webhook::WebhookService;
 
 pub use crate::authenticated::{Authenticated, Proof};
 pub use crate::observer::{

@@ -1,8 +1,5 @@
-use std::sync::Arc;
-
 use tower_layer::Layer;
 
-use super::authenticator::Authenticator;
 use super::checks::{Checks, SecretPathGate};
 use super::endpoint::EndpointConfig;
 use super::gated::Gated;
@@ -133,14 +130,6 @@ impl<S> Layer<S> for RequireSecretPathLayer {
             path: Some(self.gate.clone()),
             ..Checks::default()
         };
-        let endpoint = self.endpoint.clone();
-        Gated::new(
-            inner,
-            Arc::new(Authenticator {
-                endpoint,
-                checks,
-                observe_passed: false,
-            }),
-        )
+        Gated::behind(inner, &self.endpoint, checks)
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use http::Extensions;
 use tower_layer::Layer;
 
-use super::authenticator::Authenticator;
 use super::checks::{Checks, SourceGate};
 use super::endpoint::EndpointConfig;
 use super::gated::Gated;
@@ -97,14 +96,6 @@ impl<S> Layer<S> for RequireSourceIpLayer {
             source: Some(self.gate.clone()),
             ..Checks::default()
         };
-        let endpoint = self.endpoint.clone();
-        Gated::new(
-            inner,
-            Arc::new(Authenticator {
-                endpoint,
-                checks,
-                observe_passed: false,
-            }),
-        )
+        Gated::behind(inner, &self.endpoint, checks)
     }
 }

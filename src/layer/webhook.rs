@@ -1,5 +1,3 @@
-use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -13,11 +11,11 @@ use tower_service::Service;
 
 use super::authenticator::Authenticator;
 use super::coding::check_encoding;
-use super::dedupe::{Answer, DedupeState, TakenName, Waiting, check_outermost};
+use super::dedupe::{DedupeState, TakenName, Waiting, check_outermost};
 use super::refuse::refuse;
 use super::reject_future::RejectFuture;
 use super::response_body::ResponseBody;
-use super::response_future::Responding;
+use super::response_future::ResponseFuture;
 use crate::authenticated::AuthState;
 use crate::rejection_cause::RejectionCause;
 use crate::runtime::IdentifiedEvent;
@@ -149,7 +147,7 @@ where
             Ok(verification) => verification,
             Err(cause) => {
                 let refused = refuse(endpoint, &cause, &mut parts, &auth, body);
-                return ResponseFuture(Responding::Refused(refused));
+                return ResponseFuture::refused(refused);
             }
         };
         let mut received = Received {
@@ -160,7 +158,7 @@ where
             auth,
             verification,
         };
-        ResponseFuture(Responding::own(async move {
+        ResponseFuture::own(async move {
             // Two steps: what the first comes to is not held through the second.
             let answering = match received.admit().await {
                 Ok(event) => Either::Left(received.handle(event).answer()),
@@ -170,26 +168,6 @@ where
                 }
             };
             answering.await
-        }))
-    }
-}
-
-/// The response of a [`WebhookService`].
-pub struct ResponseFuture<B, RB, E>(Responding<B, RB, E>);
-
-impl<B, RB, E> Future for ResponseFuture<B, RB, E>
-where
-    B: Body<Data = Bytes> + Unpin + Send + 'static,
-{
-    type Output = Answer<RB, E>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.get_mut().0).poll(cx)
-    }
-}
-
-impl<B, RB, E> fmt::Debug for ResponseFuture<B, RB, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+        })
     }
 }

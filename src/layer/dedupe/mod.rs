@@ -18,6 +18,5 @@ pub(crate) use builder::Settings;
 pub use builder::{DedupeBuilder, DedupeLayer};
 pub(crate) use handle::{Waiting, check_outermost};
 pub(crate) use names::{Owner, TakenName};
-pub(crate) use responder::Answer;
 pub use service::Dedupe;
 pub(crate) use state::DedupeState;

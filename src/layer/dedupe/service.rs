@@ -7,7 +7,8 @@ use http_body::Body;
 use tower_service::Service;
 
 use crate::layer::response_body::ResponseBody;
-use crate::layer::webhook::{NamedSteps, ResponseFuture, WebhookService};
+use crate::layer::response_future::ResponseFuture;
+use crate::layer::webhook::{NamedSteps, WebhookService};
 
 /// A service whose handler runs once for each event.
 ///

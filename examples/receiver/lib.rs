@@ -1,0 +1,1 @@
+//! The receiver is the example of this package.
