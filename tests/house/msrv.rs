@@ -1,7 +1,7 @@
 //! The oldest Rust that each feature needs: nothing that it pulls in asks for a newer one than this
 //! crate promises.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use serde_json::Value;
@@ -22,65 +22,84 @@ fn version(text: &str) -> Version {
     (next(), next(), next())
 }
 
-/// What cargo says of this crate with these features, and of all that it is built from.
-fn metadata(features: &[&str]) -> Value {
+fn cargo(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--locked", "--offline"])
-        .args(["--no-default-features", "--features", &features.join(",")])
-        .args([
-            "--manifest-path",
-            concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
-        ])
+        .args(arguments)
+        .args(["--locked", "--offline", "--manifest-path"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
         .output()
         .unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{error}");
-    serde_json::from_slice(&output.stdout).unwrap()
+    String::from_utf8(output.stdout).unwrap()
 }
 
-/// The packages that a user of the library builds, by their ids: what only tests need is left out.
-fn pulled_in<'a>(metadata: &'a Value, root: &'a str) -> BTreeSet<&'a str> {
-    let nodes: BTreeMap<_, _> = (metadata["resolve"]["nodes"].as_array().unwrap().iter())
-        .map(|node| (node["id"].as_str().unwrap(), node))
-        .collect();
-    let mut found = BTreeSet::new();
-    let mut open = vec![root];
-    while let Some(id) = open.pop() {
-        if !found.insert(id) {
-            continue;
-        }
-        for to in nodes[id]["deps"].as_array().unwrap() {
-            let kinds = to["dep_kinds"].as_array().unwrap();
-            if kinds.iter().any(|kind| kind["kind"] != "dev") {
-                open.push(to["pkg"].as_str().unwrap());
-            }
-        }
-    }
-    found
+/// Every package that the lock file knows.
+fn packages() -> Vec<Value> {
+    let metadata: Value = serde_json::from_str(&cargo(&[
+        "metadata",
+        "--format-version",
+        "1",
+        "--all-features",
+    ]))
+    .unwrap();
+    metadata["packages"].as_array().unwrap().clone()
+}
+
+/// What a user of the library with this feature builds, as `name vVERSION`: without what only tests
+/// need.
+fn pulled_in(feature: &str) -> BTreeSet<String> {
+    let tree = [
+        "tree",
+        "--package",
+        env!("CARGO_PKG_NAME"),
+        "--no-default-features",
+        "--features",
+        feature,
+        "--edges",
+        "normal,build",
+        "--prefix",
+        "none",
+    ];
+    (cargo(&tree).lines())
+        .filter_map(|line| {
+            // What follows is a path, or says that the line stands there a second time.
+            let mut words = line.split(' ');
+            let (name, version) = (words.next()?, words.next()?);
+            version
+                .starts_with('v')
+                .then(|| format!("{name} {version}"))
+        })
+        .collect()
 }
 
 /// What asks for a newer Rust than `allowed`, with what it asks for.
-fn too_new(metadata: &Value, allowed: Version) -> Vec<String> {
-    let root = metadata["resolve"]["root"].as_str().unwrap();
-    let pulled_in = pulled_in(metadata, root);
+fn too_new(packages: &[Value], feature: &str, allowed: Version) -> Vec<String> {
+    let pulled_in = pulled_in(feature);
     assert!(pulled_in.len() > 20, "the whole tree: {pulled_in:?}");
-    (metadata["packages"].as_array().unwrap().iter())
-        .filter(|package| pulled_in.contains(package["id"].as_str().unwrap()))
+    let mut known = 0;
+    let wrong = (packages.iter())
         .filter_map(|package| {
-            let asked = package["rust_version"].as_str()?;
-            let name = package["name"].as_str().unwrap();
+            let text = |member: &str| package[member].as_str();
+            let (name, version_of_it) = (text("name")?, text("version")?);
+            if !pulled_in.contains(&format!("{name} v{version_of_it}")) {
+                return None;
+            }
+            known += 1;
+            let asked = text("rust_version")?;
             (version(asked) > allowed).then(|| format!("{name} asks for {asked}"))
         })
-        .collect()
+        .collect();
+    assert_eq!(known, pulled_in.len(), "one is unknown");
+    wrong
 }
 
 #[test]
 fn no_feature_pulls_in_what_needs_a_newer_rust() {
     let promised = version(env!("CARGO_PKG_RUST_VERSION"));
-    let none = metadata(&[]);
-    let root = none["resolve"]["root"].as_str().unwrap();
-    let package = (none["packages"].as_array().unwrap().iter())
-        .find(|package| package["id"] == root)
+    let packages = packages();
+    let package = (packages.iter())
+        .find(|package| package["name"] == env!("CARGO_PKG_NAME"))
         .unwrap();
     let features = package["features"].as_object().unwrap();
     assert!(features.contains_key("redis"));
@@ -88,7 +107,7 @@ fn no_feature_pulls_in_what_needs_a_newer_rust() {
         let allowed = (NEWER.iter())
             .find(|(newer, _)| newer == feature)
             .map_or(promised, |(_, version)| *version);
-        let wrong = too_new(&metadata(&[feature]), allowed);
+        let wrong = too_new(&packages, feature, allowed);
         assert!(wrong.is_empty(), "feature {feature}: {wrong:?}");
     }
 }
@@ -96,7 +115,7 @@ fn no_feature_pulls_in_what_needs_a_newer_rust() {
 #[test]
 fn a_dependency_that_asks_for_more_is_found() {
     // The tree with `redis` holds a crate that asks for more than Rust 1.0.
-    let wrong = too_new(&metadata(&["redis"]), (1, 0, 0));
+    let wrong = too_new(&packages(), "redis", (1, 0, 0));
     assert!(
         wrong
             .iter()
