@@ -7,6 +7,7 @@ use http::Extensions;
 
 use crate::event::Name;
 use crate::path::{PathTokens, ShownToken};
+use crate::prove::{Coverage, Proved};
 use crate::request_clock::ClockReadings;
 use crate::signature::Verified;
 
@@ -20,6 +21,8 @@ pub enum Proof {
     SourceAddress,
     /// A signature over the body.
     Signature,
+    /// A proof of the user's own that covers this.
+    Custom(Coverage),
 }
 
 /// The mark of a delivery whose origin was proved.
@@ -94,6 +97,7 @@ impl fmt::Debug for Authenticated {
             secret_path,
             client,
             signature,
+            custom,
             body: _,
         } = &*self.auth;
         f.debug_struct("Authenticated")
@@ -101,6 +105,7 @@ impl fmt::Debug for Authenticated {
             .field("secret_path", secret_path)
             .field("client", client)
             .field("signature", signature)
+            .field("custom", &custom.as_ref().map(|own| own.0))
             .field("body_len", &self.body.as_ref().map(Bytes::len))
             .finish()
     }
@@ -116,6 +121,8 @@ pub(crate) struct AuthState {
     pub(crate) secret_path: Option<ShownToken>,
     pub(crate) client: Option<IpAddr>,
     pub(crate) signature: Option<Verified>,
+    /// Behind a pointer, as everything that most deliveries do without.
+    pub(crate) custom: Option<Box<(Coverage, Proved)>>,
     pub(crate) body: Option<Bytes>,
 }
 
@@ -128,6 +135,7 @@ impl AuthState {
             secret_path: None,
             client: None,
             signature: None,
+            custom: None,
             body: None,
         }
     }
@@ -149,7 +157,14 @@ impl AuthState {
             Proof::SecretPath => self.secret_path.is_some(),
             Proof::SourceAddress => self.client.is_some(),
             Proof::Signature => self.signature.is_some(),
+            Proof::Custom(covers) => (self.custom.as_ref()).is_some_and(|own| own.0 == covers),
         }
+    }
+
+    /// The id that is proved, in the signature or by a proof of the user's own.
+    pub(crate) fn proved_id(&self) -> Option<&str> {
+        let own = || self.custom.as_ref()?.1.proved_id();
+        (self.signature.as_ref().and_then(Verified::id)).or_else(own)
     }
 
     /// Whether the token that was cut off outside is one of these.
@@ -172,7 +187,7 @@ mod tests {
         assert_eq!(
             format!("{mark:?}"),
             "Authenticated { provider: \"acme\", secret_path: Some([REDACTED]), client: None, \
-             signature: None, body_len: Some(15) }"
+             signature: None, custom: None, body_len: Some(15) }"
         );
     }
 }

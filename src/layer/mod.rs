@@ -101,3 +101,4 @@ pub use crate::observer::{
     ClaimedId, Detail, Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver,
     Verdict,
 };
+pub use crate::prove::{Coverage, NotProved, ProofHead, Prove, ProveBody, Proved};
