@@ -33,6 +33,7 @@ const FLOORS: [(usize, &[&str]); 7] = [
             "observer/",
             "path.rs",
             "payload.rs",
+            "prove.rs",
             "signature/",
             "source/",
         ],
