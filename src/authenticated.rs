@@ -7,7 +7,6 @@ use http::Extensions;
 
 use crate::event::Name;
 use crate::path::{PathTokens, ShownToken};
-use crate::prove::{Coverage, Proved};
 use crate::request_clock::ClockReadings;
 use crate::signature::Verified;
 
@@ -23,6 +22,66 @@ pub enum Proof {
     Signature,
     /// A proof of the user's own that covers this.
     Custom(Coverage),
+}
+
+/// What a proof vouches for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Coverage {
+    /// Who has sent it, and nothing of what it says: an address, a certificate, a word that both
+    /// know.
+    Connection,
+    /// The body, byte for byte.
+    Body,
+    /// The body, byte for byte, and the method and the URI with its query.
+    Request,
+}
+
+impl Coverage {
+    pub(crate) fn includes_body(self) -> bool {
+        matches!(self, Self::Body | Self::Request)
+    }
+
+    /// Whether something vouches for the query, if only that the sender has sent it.
+    pub(crate) fn includes_query(self) -> bool {
+        matches!(self, Self::Connection | Self::Request)
+    }
+}
+
+/// What a proof has found out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Proved {
+    verified: Option<Verified>,
+    id: Option<Box<str>>,
+}
+
+impl Proved {
+    /// The origin, and nothing beside it.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same, with an id of the event that is proved as well: for
+    /// [`EventRule::signed_id`](crate::event::EventRule::signed_id).
+    #[must_use]
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.id = Some(id.into().into());
+        self
+    }
+
+    pub(crate) fn proved_id(&self) -> Option<&str> {
+        let signed = self.verified.as_ref().and_then(Verified::id);
+        self.id.as_deref().or(signed)
+    }
+}
+
+impl From<Verified> for Proved {
+    fn from(verified: Verified) -> Self {
+        Self {
+            verified: Some(verified),
+            id: None,
+        }
+    }
 }
 
 /// The mark of a delivery whose origin was proved.

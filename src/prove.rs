@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use http::{Extensions, HeaderName};
 
+use crate::authenticated::{Coverage, Proved};
 use crate::clock::UnixTime;
 use crate::head::RequestHead;
 use crate::path::{PathTokens, split_token};
 use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
-use crate::signature::{SignatureError, Verification, Verified, Verifier};
+use crate::signature::{SignatureError, Verification, Verifier};
 use crate::source::{Admission, Allowlist};
 
 /// A proof of origin that no data can say: of a [`Provider`](crate::Provider), beside or instead of
@@ -114,30 +115,6 @@ pub trait ProveBody: Send + 'static {
     fn body(self, body: &[u8], now: UnixTime) -> Result<Proved, NotProved>;
 }
 
-/// What a proof vouches for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Coverage {
-    /// Who has sent it, and nothing of what it says: an address, a certificate, a word that both
-    /// know.
-    Connection,
-    /// The body, byte for byte.
-    Body,
-    /// The body, byte for byte, and the method and the URI with its query.
-    Request,
-}
-
-impl Coverage {
-    pub(crate) fn includes_body(self) -> bool {
-        matches!(self, Self::Body | Self::Request)
-    }
-
-    /// Whether something vouches for the query, if only that the sender has sent it.
-    pub(crate) fn includes_query(self) -> bool {
-        matches!(self, Self::Connection | Self::Request)
-    }
-}
-
 /// What is known of a delivery before its body.
 #[derive(Debug, Clone, Copy)]
 pub struct ProofHead<'a> {
@@ -167,42 +144,6 @@ impl<'a> ProofHead<'a> {
     /// When the head was received.
     pub fn now(&self) -> UnixTime {
         self.now
-    }
-}
-
-/// What a proof has found out.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Proved {
-    verified: Option<Verified>,
-    id: Option<Box<str>>,
-}
-
-impl Proved {
-    /// The origin, and nothing beside it.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The same, with an id of the event that is proved as well: for
-    /// [`EventRule::signed_id`](crate::event::EventRule::signed_id).
-    #[must_use]
-    pub fn id(mut self, id: impl Into<String>) -> Self {
-        self.id = Some(id.into().into());
-        self
-    }
-
-    pub(crate) fn proved_id(&self) -> Option<&str> {
-        let signed = self.verified.as_ref().and_then(Verified::id);
-        self.id.as_deref().or(signed)
-    }
-}
-
-impl From<Verified> for Proved {
-    fn from(verified: Verified) -> Self {
-        Self {
-            verified: Some(verified),
-            id: None,
-        }
     }
 }
 
