@@ -99,6 +99,7 @@ mod observer;
 mod path;
 mod payload;
 mod printable;
+mod prove;
 pub mod provider;
 mod reason;
 mod rejection;

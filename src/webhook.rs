@@ -76,6 +76,9 @@ impl Webhook {
         if let Some(verifier) = &provider.signature {
             endpoint.learn(verifier.scheme());
         }
+        if let Some(proof) = &provider.custom {
+            endpoint.learn_secret(proof.secret_headers());
+        }
         let settings = Settings {
             confirms: provider.confirms.clone(),
             ..Settings::default()
@@ -289,6 +292,7 @@ impl Webhook {
             path,
             source,
             signature,
+            custom,
             confirms: _,
         } = &self.provider;
         let source = match source {
@@ -305,6 +309,7 @@ impl Webhook {
             path: path.clone().map(SecretPathGate::new),
             source,
             signature: signature.clone(),
+            custom: custom.clone(),
         };
         let mut builder = DedupeLayer::builder(&self.endpoint, rule.clone(), checks.proofs())
             .settings(self.settings.clone())

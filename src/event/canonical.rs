@@ -155,31 +155,23 @@ impl Forms {
         if members.is_sorted_by(|(a, _), (b, _)| a < b) {
             return Some(());
         }
-        // Most are told apart by their heads, and numbers are sorted in the fewest steps.
-        let mut keys: SmallVec<[u128; 32]> = (0_u64..)
-            .zip(members)
-            .map(|(place, (head, _))| u128::from(*head) << 64 | u128::from(place))
+        let ends = members.iter().skip(1).map(|(_, begin)| *begin);
+        let mut forms: SmallVec<[(u64, Range<usize>); 32]> = (members.iter())
+            .zip(ends.chain([self.len]))
+            .map(|((head, begin), end)| (*head, *begin..end))
             .collect();
-        keys.sort_unstable();
-        let form = |key: u128| {
-            let place = usize::try_from(key & u128::from(u64::MAX)).unwrap_or(usize::MAX);
-            let begin = |place: usize| members.get(place).map_or(self.len, |(_, begin)| *begin);
-            begin(place)..begin(place.saturating_add(1))
+        let name = |form: &Range<usize>| name_of(self.get(form.clone()));
+        let order = |a: &(u64, Range<usize>), b: &(u64, Range<usize>)| {
+            (a.0.cmp(&b.0)).then_with(|| name(&a.1).cmp(name(&b.1)))
         };
-        let name = |key: &u128| name_of(self.get(form(*key)));
-        for alike in keys.chunk_by_mut(|a, b| a >> 64 == b >> 64) {
-            if alike.len() > 1 {
-                alike.sort_unstable_by(|a, b| name(a).cmp(name(b)));
-                alike
-                    .is_sorted_by(|a, b| name(a) != name(b))
-                    .then_some(())?;
-            }
+        forms.sort_unstable_by(order);
+        if !forms.is_sorted_by(|a, b| order(a, b).is_lt()) {
+            return None;
         }
-        let forms: SmallVec<[Range<usize>; 32]> = keys.iter().map(|key| form(*key)).collect();
         let ((_, begin), end) = (*members.first()?, self.len);
         let all = self.from(0, end.saturating_sub(begin));
         let mut to = end;
-        for form in forms {
+        for (_, form) in forms {
             let len = form.len();
             all.copy_within(form, to);
             to = to.saturating_add(len);

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use http::{HeaderName, HeaderValue};
-use smallvec::SmallVec;
 
 use super::canonical::Forms;
 use super::content::{self, WithId};
@@ -330,11 +329,15 @@ fn by_members(
     let mut forms = Forms::new();
     let (shape, found) = shapes.of(body, &mut forms)?;
     // Whether it is such an event at all comes before what it means.
-    let parts = shape.key.iter();
-    let parts = parts.map(|field| field.part(&found, head.uri().query()));
-    let parts = parts.collect::<Result<SmallVec<[_; 4]>, _>>()?;
+    let mut wrong = None;
+    let parts = shape.key.iter().map_while(|field| {
+        let part = field.part(&found, head.uri().query());
+        part.map_err(|error| wrong = Some(error)).ok()
+    });
+    let key = content::key(provider, parts);
+    wrong.map_or(Ok(()), Err)?;
     let fingerprint = shape.fingerprint_of(&found, body)?;
-    let key = content::key(provider, parts)?;
+    let key = key?;
     Ok(Identity {
         handling: shape.handling_of(|id| key.reads(id)),
         key,
