@@ -20,6 +20,68 @@ pub enum Proof {
     SourceAddress,
     /// A signature over the body.
     Signature,
+    /// A proof of the user's own that covers this.
+    Custom(Coverage),
+}
+
+/// What a proof vouches for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Coverage {
+    /// Who has sent it, and nothing of what it says: an address, a certificate, a word that both
+    /// know.
+    Connection,
+    /// The body, byte for byte.
+    Body,
+    /// The body, byte for byte, and the method and the URI with its query.
+    Request,
+}
+
+impl Coverage {
+    pub(crate) fn includes_body(self) -> bool {
+        matches!(self, Self::Body | Self::Request)
+    }
+
+    /// Whether something vouches for the query, if only that the sender has sent it.
+    pub(crate) fn includes_query(self) -> bool {
+        matches!(self, Self::Connection | Self::Request)
+    }
+}
+
+/// What a proof has found out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Proved {
+    verified: Option<Verified>,
+    id: Option<Box<str>>,
+}
+
+impl Proved {
+    /// The origin, and nothing beside it.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same, with an id of the event that is proved as well: for
+    /// [`EventRule::signed_id`](crate::event::EventRule::signed_id).
+    #[must_use]
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.id = Some(id.into().into());
+        self
+    }
+
+    pub(crate) fn proved_id(&self) -> Option<&str> {
+        let signed = self.verified.as_ref().and_then(Verified::id);
+        self.id.as_deref().or(signed)
+    }
+}
+
+impl From<Verified> for Proved {
+    fn from(verified: Verified) -> Self {
+        Self {
+            verified: Some(verified),
+            id: None,
+        }
+    }
 }
 
 /// The mark of a delivery whose origin was proved.
@@ -94,6 +156,7 @@ impl fmt::Debug for Authenticated {
             secret_path,
             client,
             signature,
+            custom,
             body: _,
         } = &*self.auth;
         f.debug_struct("Authenticated")
@@ -101,6 +164,7 @@ impl fmt::Debug for Authenticated {
             .field("secret_path", secret_path)
             .field("client", client)
             .field("signature", signature)
+            .field("custom", &custom.as_ref().map(|own| own.0))
             .field("body_len", &self.body.as_ref().map(Bytes::len))
             .finish()
     }
@@ -116,6 +180,8 @@ pub(crate) struct AuthState {
     pub(crate) secret_path: Option<ShownToken>,
     pub(crate) client: Option<IpAddr>,
     pub(crate) signature: Option<Verified>,
+    /// Behind a pointer, as everything that most deliveries do without.
+    pub(crate) custom: Option<Box<(Coverage, Proved)>>,
     pub(crate) body: Option<Bytes>,
 }
 
@@ -128,6 +194,7 @@ impl AuthState {
             secret_path: None,
             client: None,
             signature: None,
+            custom: None,
             body: None,
         }
     }
@@ -149,7 +216,14 @@ impl AuthState {
             Proof::SecretPath => self.secret_path.is_some(),
             Proof::SourceAddress => self.client.is_some(),
             Proof::Signature => self.signature.is_some(),
+            Proof::Custom(covers) => (self.custom.as_ref()).is_some_and(|own| own.0 == covers),
         }
+    }
+
+    /// The id that is proved, in the signature or by a proof of the user's own.
+    pub(crate) fn proved_id(&self) -> Option<&str> {
+        let own = || self.custom.as_ref()?.1.proved_id();
+        (self.signature.as_ref().and_then(Verified::id)).or_else(own)
     }
 
     /// Whether the token that was cut off outside is one of these.
@@ -172,7 +246,7 @@ mod tests {
         assert_eq!(
             format!("{mark:?}"),
             "Authenticated { provider: \"acme\", secret_path: Some([REDACTED]), client: None, \
-             signature: None, body_len: Some(15) }"
+             signature: None, custom: None, body_len: Some(15) }"
         );
     }
 }

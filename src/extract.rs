@@ -13,7 +13,7 @@ use http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use crate::authenticated::Authenticated;
-use crate::event::payload::PayloadError;
+use crate::payload::PayloadError;
 use crate::printable::Printable;
 use crate::runtime::{
     Delivery, Event, EventHandler, Failure, FailureKind, FromRun, Permanent, Run,

@@ -26,6 +26,10 @@ pub enum Reason {
     SignatureMismatch,
     /// The signature is right and its time is not: a replay, or a wrong clock.
     SignatureStale,
+    /// A proof of the user's own was not passed.
+    ProofRefused,
+    /// A proof of the user's own cannot tell now, or has panicked.
+    ProofUnavailable,
     /// The body is longer than the cap.
     BodyTooLarge,
     /// The body did not arrive in time.
@@ -95,6 +99,8 @@ impl Reason {
             Self::NoActiveKey => "no_active_key",
             Self::SignatureMismatch => "signature_mismatch",
             Self::SignatureStale => "signature_stale",
+            Self::ProofRefused => "proof_refused",
+            Self::ProofUnavailable => "proof_unavailable",
             Self::BodyTooLarge => "body_too_large",
             Self::BodyTooSlow => "body_too_slow",
             Self::BodyCutOff => "body_cut_off",
@@ -136,5 +142,81 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const PROMISED: &str = include_str!("../docs/stability.md");
+
+    /// Every reason; the match does not compile where one is missing.
+    fn all() -> Vec<Reason> {
+        use Reason::*;
+
+        let known = |reason| match reason {
+            MethodNotAllowed | UnknownPath | SourceRefused | SourceUnresolved | SourceFault
+            | ContentEncoding | SignatureHeader | NoActiveKey | SignatureMismatch
+            | SignatureStale | ProofRefused | ProofUnavailable | BodyTooLarge | BodyTooSlow
+            | BodyCutOff | BudgetUsedUp | NoEventKey | EventTooOld | AlreadyDone | InProgress
+            | Conflict | StoreUnavailable | StoreTooSlow | StoreFull | ConfirmMismatch
+            | ConfirmUnknown | ConfirmTryAgain | NotReady | HandlerSlow | HandlerFailed
+            | PayloadMismatch | HandlerPanicked | NotRecorded | LeaseLost | Draining
+            | TaskEnded | Unauthenticated | Nested => reason,
+        };
+        [
+            MethodNotAllowed,
+            UnknownPath,
+            SourceRefused,
+            SourceUnresolved,
+            SourceFault,
+            ContentEncoding,
+            SignatureHeader,
+            NoActiveKey,
+            SignatureMismatch,
+            SignatureStale,
+            ProofRefused,
+            ProofUnavailable,
+            BodyTooLarge,
+            BodyTooSlow,
+            BodyCutOff,
+            BudgetUsedUp,
+            NoEventKey,
+            EventTooOld,
+            AlreadyDone,
+            InProgress,
+            Conflict,
+            StoreUnavailable,
+            StoreTooSlow,
+            StoreFull,
+            ConfirmMismatch,
+            ConfirmUnknown,
+            ConfirmTryAgain,
+            NotReady,
+            HandlerSlow,
+            HandlerFailed,
+            PayloadMismatch,
+            HandlerPanicked,
+            NotRecorded,
+            LeaseLost,
+            Draining,
+            TaskEnded,
+            Unauthenticated,
+            Nested,
+        ]
+        .map(known)
+        .into()
+    }
+
+    #[test]
+    fn reasons_have_the_codes_that_are_promised() {
+        let (_, section) = PROMISED.split_once("\n## Codes of reasons\n").unwrap();
+        let table = section.split("\n## ").next().unwrap();
+        let promised: BTreeSet<_> = table.split('`').skip(1).step_by(2).collect();
+        let codes: BTreeSet<_> = all().into_iter().map(Reason::code).collect();
+        assert_eq!(codes, promised);
     }
 }

@@ -18,9 +18,10 @@ fn answer(reason: Reason, contract: &SenderContract) -> Answer {
         Reason::UnknownPath => Answer::Status(StatusCode::NOT_FOUND),
         Reason::SourceRefused => Answer::Status(StatusCode::FORBIDDEN),
         Reason::ContentEncoding => Answer::Status(StatusCode::UNSUPPORTED_MEDIA_TYPE),
-        Reason::SignatureHeader | Reason::SignatureMismatch | Reason::SignatureStale => {
-            Answer::Status(StatusCode::UNAUTHORIZED)
-        }
+        Reason::SignatureHeader
+        | Reason::SignatureMismatch
+        | Reason::SignatureStale
+        | Reason::ProofRefused => Answer::Status(StatusCode::UNAUTHORIZED),
         Reason::BodyTooLarge => Answer::Status(StatusCode::PAYLOAD_TOO_LARGE),
         Reason::BodyTooSlow => Answer::Status(StatusCode::REQUEST_TIMEOUT),
         Reason::BodyCutOff
@@ -32,6 +33,7 @@ fn answer(reason: Reason, contract: &SenderContract) -> Answer {
         // An operator's oversight must not cost a true delivery.
         Reason::SourceUnresolved
         | Reason::NoActiveKey
+        | Reason::ProofUnavailable
         | Reason::BudgetUsedUp
         | Reason::InProgress
         | Reason::StoreUnavailable

@@ -1,10 +1,11 @@
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::event::payload::PayloadError;
 use crate::event::{EventError, EventErrorKind};
 use crate::observer;
+use crate::payload::PayloadError;
 use crate::reason::Reason;
 use crate::secret::KeyIds;
 use crate::signature::{SignatureError, SignatureErrorKind};
@@ -22,7 +23,7 @@ pub(crate) struct RejectionCause {
 
 #[derive(Debug)]
 enum Detail {
-    Text(&'static str),
+    Text(Cow<'static, str>),
     Signature(SignatureError),
     Client(ClientAddressError),
     Event(EventError),
@@ -32,6 +33,15 @@ enum Detail {
 
 impl RejectionCause {
     pub(crate) fn because(reason: Reason, text: &'static str) -> Self {
+        Self {
+            reason,
+            client: None,
+            detail: Some(Detail::Text(Cow::Borrowed(text))),
+        }
+    }
+
+    /// The same, in words that somebody else may have chosen.
+    pub(crate) fn told(reason: Reason, text: Cow<'static, str>) -> Self {
         Self {
             reason,
             client: None,

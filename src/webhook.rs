@@ -78,6 +78,9 @@ impl Webhook<NoStore> {
         if let Some(verifier) = &provider.signature {
             endpoint.learn(verifier.scheme());
         }
+        if let Some(proof) = &provider.custom {
+            endpoint.learn_secret(proof.secret_headers());
+        }
         Self {
             provider,
             endpoint,
@@ -241,6 +244,7 @@ impl<S> Webhook<S> {
             path,
             source,
             signature,
+            custom,
             confirms,
         } = &self.provider;
         let source = match source {
@@ -257,6 +261,7 @@ impl<S> Webhook<S> {
             path: path.clone().map(SecretPathGate::new),
             source,
             signature: signature.clone(),
+            custom: custom.clone(),
         };
         let mut dedupe = self.dedupe.clone();
         dedupe.confirms.splice(..0, confirms.iter().cloned());

@@ -11,7 +11,8 @@ const SECTIONS: [(&str, &str, &str); 11] = [
         "The server is one process with one thread on core 0; `wrk` with 64 connections and Redis are \
          on core 1. Each round of a second sends each variant the same pre-signed events in turn. No \
          `tracing` subscriber is installed. A row is a handler that reads the body, behind what the \
-         row names.",
+         row names. Where the core was at work for less than 0.9 of the time, the time on the core says \
+         more than requests/s.",
     ),
     (
         "stack-ring",

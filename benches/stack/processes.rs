@@ -11,7 +11,6 @@ use crate::common::Result;
 /// The server's core, and that of everything else.
 const SERVER_CORE: &str = "0";
 const LOAD_CORE: &str = "1";
-const LOAD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/stack/load.lua");
 const CONNECTIONS: &str = "-c64";
 
 fn on_core(core: &str, program: impl AsRef<std::ffi::OsStr>) -> Command {
@@ -147,8 +146,11 @@ pub(crate) fn load(
     order: Order<'_>,
     seconds: u32,
 ) -> Result<Load> {
+    // Beside this file: the workspace `peers` compiles it too.
+    let script = std::path::Path::new(file!()).with_file_name("load.lua");
     let output = on_core(LOAD_CORE, "wrk")
-        .args(["-t1", CONNECTIONS, &format!("-d{seconds}s"), "-s", LOAD])
+        .args(["-t1", CONNECTIONS, &format!("-d{seconds}s"), "-s"])
+        .arg(script)
         .args([&format!("http://{}", server.address), "--"])
         .arg(events)
         .arg(order.path)

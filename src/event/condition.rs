@@ -1,12 +1,8 @@
 //! What a body must look like for a shape to fit.
 
-use std::fmt;
-
-use serde::Deserializer;
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
-
 use super::error::EventError;
 use super::field::{Field, scalar};
+use super::json::{Json, Sink, Text};
 use super::members::Found;
 
 /// What one condition demands of a member.
@@ -29,18 +25,17 @@ impl Demand {
     pub(super) fn is_met(
         &self,
         field: Option<&Field>,
-        found: &Found<'_, '_>,
-        body: &str,
+        found: &Found<'_>,
     ) -> Result<bool, EventError> {
         let Some(field) = field else {
-            return Ok(self.is_met_by(body));
+            return Ok(self.is_met_by(found.object));
         };
         let (mut some, mut filled, mut all) = (false, false, true);
         for value in field.values(found) {
-            let value = value?;
+            let json = value?.raw;
             some = true;
-            filled |= value != "null";
-            all &= self.is_met_by(value);
+            filled |= json != b"null";
+            all &= self.is_met_by(json);
         }
         Ok(match self {
             Self::Filled => filled,
@@ -49,7 +44,7 @@ impl Demand {
         })
     }
 
-    fn is_met_by(&self, json: &str) -> bool {
+    fn is_met_by(&self, json: &[u8]) -> bool {
         match self {
             Self::Filled | Self::There | Self::Absent => true,
             Self::OneOf(texts) => {
@@ -61,53 +56,36 @@ impl Demand {
 }
 
 /// Whether this is an object without other members than these.
-fn has_only(json: &str, names: &[Box<str>]) -> bool {
-    let mut reader = serde_json::Deserializer::from_str(json);
-    let read = reader.deserialize_map(Known(names));
-    read.is_ok() && reader.end().is_ok()
+fn has_only(json: &[u8], names: &[Box<str>]) -> bool {
+    let mut members = Members {
+        known: names,
+        depth: 0,
+        others: false,
+    };
+    let json = Json::whole(json, &mut members);
+    !members.others && json.is_some_and(|json| json.starts_with(b"{"))
 }
 
-/// Reads the members of an object that is to have these names only.
-struct Known<'n>(&'n [Box<str>]);
+/// The members of an object.
+struct Members<'n> {
+    known: &'n [Box<str>],
+    depth: usize,
+    /// Whether there are others than those that are known.
+    others: bool,
+}
 
-impl<'de> Visitor<'de> for Known<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with known members only")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while map.next_key_seed(OneOf(self.0))?.is_some() {
-            map.next_value::<IgnoredAny>()?;
+impl Sink for Members<'_> {
+    fn mark(&mut self, byte: u8) {
+        match byte {
+            b'{' | b'[' => self.depth = self.depth.saturating_add(1),
+            b'}' | b']' => self.depth = self.depth.saturating_sub(1),
+            _ => {}
         }
-        Ok(())
-    }
-}
-
-struct OneOf<'n>(&'n [Box<str>]);
-
-impl<'de> DeserializeSeed<'de> for OneOf<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
-        reader.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for OneOf<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name of a known member")
     }
 
-    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<(), E> {
-        if self.0.iter().any(|known| **known == *name) {
-            Ok(())
-        } else {
-            Err(E::custom("an unknown member"))
-        }
+    fn name(&mut self, name: Text<'_>) {
+        let is_known = |name: &[u8]| self.known.iter().any(|known| *known.as_bytes() == *name);
+        self.others |= self.depth == 1 && !name.bytes().is_some_and(|name| is_known(&name));
     }
 }
 
@@ -118,7 +96,7 @@ mod tests {
     #[test]
     fn an_object_has_these_members_and_no_others() {
         let names: Box<[Box<str>]> = ["id", "gid"].map(Into::into).into();
-        let only = |json: &str| has_only(json, &names);
+        let only = |json: &str| has_only(json.as_bytes(), &names);
         for json in [
             "{}",
             r#"{"id":1}"#,

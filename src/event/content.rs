@@ -1,20 +1,15 @@
 //! Events that are told apart by their whole content.
 
-use std::borrow::Cow;
-
 use http::{HeaderMap, HeaderName};
 use sha2::{Digest, Sha256};
 
+use super::canonical::Forms;
 use super::error::{EventError, EventErrorKind as Kind};
 use super::handling::Handling;
 use super::identity::Identity;
 use super::key::{EventKey, Fingerprint};
-use super::members::{self, Wanted};
-use super::name::Name;
-use super::shape::Shape;
-
-/// A body that is not UTF-8 is read as a copy, which can be thrice as long.
-const LONGEST_COPIED: usize = 1024 * 1024;
+use super::shape::Shapes;
+use crate::name::Name;
 
 /// Longest id that is taken from a header.
 const MAX_HEADER_ID_LEN: usize = 256;
@@ -24,25 +19,7 @@ const MAX_HEADER_ID_LEN: usize = 256;
 pub(super) struct WithId {
     /// The first that is there counts.
     pub(super) headers: Box<[HeaderName]>,
-    pub(super) shapes: Box<[Shape]>,
-    pub(super) wanted: Wanted,
-}
-
-impl WithId {
-    /// The shape of this body, if it has one of these. What cannot be read has none.
-    fn shape(&self, body: &[u8]) -> Option<&Cow<'static, str>> {
-        if body.len() > LONGEST_COPIED && std::str::from_utf8(body).is_err() {
-            return None;
-        }
-        let text = members::text(body);
-        let found = self.wanted.find(&text).ok()?;
-        for shape in &self.shapes {
-            if shape.fits(&found, &text).ok()? {
-                return Some(&shape.name);
-            }
-        }
-        None
-    }
+    pub(super) shapes: Shapes,
 }
 
 /// What is known of a body by its digest, and an unsigned id where its shape asks for one.
@@ -55,16 +32,18 @@ pub(super) fn identity_of(
     if is_blank(body) {
         return Err(EventError::new(Kind::EmptyBody));
     }
-    let shape = with_id.and_then(|with_id| with_id.shape(body));
-    let Some((with_id, shape)) = with_id.zip(shape) else {
+    let mut forms = Forms::new();
+    // What cannot be read has no shape.
+    let shape = with_id.and_then(|with_id| with_id.shapes.of(body, &mut forms).ok());
+    let Some((with_id, (shape, _))) = with_id.zip(shape) else {
         return by_digest(provider, None, body);
     };
     let id = unsigned_id(headers, &with_id.headers)?;
     let digest: [u8; 32] = Sha256::digest(body).into();
     let parts = ["sha256", &data_encoding::HEXLOWER.encode(&digest), id];
     Ok(Identity {
-        shape: Some(shape.clone()),
-        ..of_digest(key(provider, parts.map(Cow::Borrowed))?, &digest)
+        shape: Some(shape.name.clone()),
+        ..of_digest(key(provider, parts)?, &digest)
     })
 }
 
@@ -109,7 +88,7 @@ pub(super) fn by_digest(
     // Four parts where there is a kind: more than any shape of the same provider has.
     let unknown = kind.map(|kind| ["unknown", kind]);
     let parts = unknown.into_iter().flatten().chain(["sha256", &text]);
-    Ok(of_digest(key(provider, parts.map(Cow::Borrowed))?, &digest))
+    Ok(of_digest(key(provider, parts)?, &digest))
 }
 
 /// An event of which its key and the digest of its body are known.
@@ -123,9 +102,9 @@ fn of_digest(key: EventKey, digest: &[u8; 32]) -> Identity {
     }
 }
 
-pub(super) fn key<'a>(
+pub(super) fn key(
     provider: &Name,
-    parts: impl IntoIterator<Item = Cow<'a, str>>,
+    parts: impl IntoIterator<Item = impl AsRef<str>>,
 ) -> Result<EventKey, EventError> {
     EventKey::new(provider.clone(), parts).map_err(|_| EventError::new(Kind::WrongType))
 }

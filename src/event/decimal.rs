@@ -7,6 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
+use super::json;
+
 /// A decimal number, exactly as the sender wrote it; never a float.
 ///
 /// It is read from a JSON number or from a string that holds one. Two are equal where their values
@@ -28,7 +30,8 @@ impl Decimal {
     /// The number that `text` holds in the grammar of JSON (RFC 8259 section 6), if it does and
     /// its exponent is within 64 bits.
     pub fn parse(text: &str) -> Option<Self> {
-        form(text.as_bytes()).map(|_| Self(text.into()))
+        let is_number = json::number(text.as_bytes()) == Some(text.len());
+        (is_number && form(text.as_bytes()).is_some()).then(|| Self(text.into()))
     }
 
     /// The number as the sender wrote it.
@@ -85,25 +88,17 @@ impl Serialize for Decimal {
 /// The one form of a decimal value, `0.DIGITS × 10^EXPONENT`: the digits without zeros at either
 /// end and behind a `-` if it is negative, `e`, the exponent. No digits at all are zero.
 ///
-/// None if the text is no number of JSON, or its exponent is beyond 64 bits.
+/// The text is a number of JSON. None if its exponent is beyond 64 bits.
 pub(super) fn form(number: &[u8]) -> Option<SmallVec<[u8; 32]>> {
-    let (negative, unsigned) = match number {
-        [b'-', rest @ ..] => (true, rest),
-        _ => (false, number),
-    };
+    let negative = number.first() == Some(&b'-');
+    let unsigned = number.get(usize::from(negative)..)?;
     let (mantissa, exponent) = split(unsigned, |byte| matches!(byte, b'e' | b'E'));
-    // An `i64` is parsed from `[+-]1*DIGIT` and nothing else, as in JSON.
     let exponent: i64 = match exponent {
-        Some(exponent) => std::str::from_utf8(exponent).ok()?.parse().ok()?,
-        None => 0,
+        b"" => 0,
+        exponent => std::str::from_utf8(exponent).ok()?.parse().ok()?,
     };
     let (integer, fraction) = split(mantissa, |byte| *byte == b'.');
-    let is_fraction = |digits: &[u8]| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    let is_integer = is_fraction(integer) && !matches!(integer, [b'0', _, ..]);
-    if !is_integer || !fraction.is_none_or(is_fraction) {
-        return None;
-    }
-    let digits = integer.iter().chain(fraction.unwrap_or_default());
+    let digits = integer.iter().chain(fraction);
     let leading = digits.clone().take_while(|digit| **digit == b'0').count();
     let mut form: SmallVec<_> = digits.skip(leading).copied().collect();
     while form.last() == Some(&b'0') {
@@ -113,8 +108,7 @@ pub(super) fn form(number: &[u8]) -> Option<SmallVec<[u8; 32]>> {
         form.extend_from_slice(b"e0");
         return Some(form);
     }
-    let places = i64::try_from(integer.len()).ok()?;
-    let exponent = exponent.checked_add(places)?;
+    let exponent = exponent.checked_add(i64::try_from(integer.len()).ok()?)?;
     let exponent = exponent.checked_sub(i64::try_from(leading).ok()?)?;
     if negative {
         form.insert(0, b'-');
@@ -128,9 +122,12 @@ pub(super) fn form(number: &[u8]) -> Option<SmallVec<[u8; 32]>> {
 }
 
 /// What stands before and behind the first byte that is such a one.
-fn split(text: &[u8], at: impl Fn(&u8) -> bool) -> (&[u8], Option<&[u8]>) {
+fn split(text: &[u8], at: impl Fn(&u8) -> bool) -> (&[u8], &[u8]) {
     let mut parts = text.splitn(2, at);
-    (parts.next().unwrap_or_default(), parts.next())
+    (
+        parts.next().unwrap_or_default(),
+        parts.next().unwrap_or_default(),
+    )
 }
 
 #[cfg(test)]

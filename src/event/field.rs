@@ -2,13 +2,12 @@
 
 use std::borrow::Cow;
 
-use serde_json::from_str;
+use serde_json::from_slice;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::canonical::{self, Forms, mark};
 use super::error::{EventError, EventErrorKind as Kind};
-use super::members::Found;
+use super::members::{Found, Place};
 use super::pointer::Pointer;
 use super::query;
 use crate::clock::UnixTime;
@@ -33,11 +32,11 @@ impl Field {
         self.0.iter()
     }
 
-    /// The JSON text of each spelling that is there.
-    pub(super) fn values<'b>(
+    /// Each spelling that is there.
+    pub(super) fn values<'f>(
         &self,
-        found: &Found<'_, 'b>,
-    ) -> impl Iterator<Item = Result<&'b str, EventError>> {
+        found: &'f Found<'_>,
+    ) -> impl Iterator<Item = Result<&'f Place<'f>, EventError>> {
         (self.0.iter()).filter_map(|pointer| {
             let value = found.get(pointer).transpose()?;
             Some(value.map_err(|kind| self.error(kind)))
@@ -52,57 +51,49 @@ impl Field {
     }
 
     /// What it says as a part of a key; `None` where it is not there.
-    fn part<'b>(&self, found: &Found<'_, 'b>) -> Result<Option<Cow<'b, str>>, EventError> {
-        let mut part: Option<Cow<'b, str>> = None;
+    fn part<'f>(&self, found: &'f Found<'_>) -> Result<Option<Cow<'f, str>>, EventError> {
+        let mut part = None;
         for value in self.values(found) {
             let value = value?;
-            let read = scalar(value).ok_or_else(|| {
-                let no_text = value.starts_with('"') && from_str::<String>(value).is_err();
-                self.error(if no_text {
-                    Kind::NotText
-                } else {
-                    Kind::WrongType
-                })
-            })?;
-            if found.is_lossy && read.contains(char::REPLACEMENT_CHARACTER) {
-                return Err(self.error(Kind::NotText));
+            let read = scalar(value.raw);
+            let kind = match &read {
+                Some(_) if value.unreadable => Some(Kind::NotText),
+                Some(text) if found.is_doubtful(text.as_bytes()) => Some(Kind::NotText),
+                Some(_) if part.is_some() && part != read => Some(Kind::Ambiguous),
+                Some(_) => None,
+                None if is_no_text(value.raw) => Some(Kind::NotText),
+                None => Some(Kind::WrongType),
+            };
+            if let Some(kind) = kind {
+                return Err(self.error(kind));
             }
-            if part.as_ref().is_some_and(|other| *other != read) {
-                return Err(self.error(Kind::Ambiguous));
-            }
-            part = Some(read);
+            part = read;
         }
         Ok(part)
     }
 
-    /// Adds the form of what it means.
-    pub(super) fn meaning(&self, found: &Found<'_, '_>, out: &mut Forms) -> Result<(), EventError> {
-        let begin = out.len();
+    /// The form of what it means; `None` where it is not there, or null.
+    pub(super) fn meaning<'f>(&self, found: &'f Found<'_>) -> Result<Option<&'f [u8]>, EventError> {
+        let mut meaning = None;
         for value in self.values(found) {
             let value = value?;
-            if value == "null" {
+            if value.raw == b"null" {
                 continue;
             }
-            let end = out.len();
-            canonical::append(value, out);
-            if end > begin {
-                if out.bytes().get(begin..end) != out.bytes().get(end..) {
-                    return Err(self.error(Kind::Ambiguous));
-                }
-                out.truncate(end);
+            let form = Some(found.form(value));
+            if meaning.is_some() && meaning != form {
+                return Err(self.error(Kind::Ambiguous));
             }
+            meaning = form;
         }
-        if out.len() == begin {
-            out.push(&[mark(b'n')]);
-        }
-        Ok(())
+        Ok(meaning)
     }
 
     /// A time that cannot be read is no time: the event is not lost for it.
-    pub(super) fn time(&self, found: &Found<'_, '_>) -> Result<Option<UnixTime>, EventError> {
+    pub(super) fn time(&self, found: &Found<'_>) -> Result<Option<UnixTime>, EventError> {
         let mut text = None;
         for value in self.values(found) {
-            text = text.or(scalar(value?));
+            text = text.or(scalar(value?.raw));
         }
         Ok(text.and_then(|text| moment(&text)))
     }
@@ -155,11 +146,11 @@ impl KeyField {
         !self.parameters.is_empty()
     }
 
-    pub(super) fn part<'b>(
+    pub(super) fn part<'f>(
         &self,
-        found: &Found<'_, 'b>,
-        query: Option<&'b str>,
-    ) -> Result<Cow<'b, str>, EventError> {
+        found: &'f Found<'_>,
+        query: Option<&'f str>,
+    ) -> Result<Cow<'f, str>, EventError> {
         let mut part = self.members.part(found)?;
         for name in &self.parameters {
             let fault = |kind| EventError::at(kind, format_args!("?{name}"));
@@ -197,21 +188,23 @@ const MAX_PART_LEN: usize = 1024;
 
 /// The text of a string with content, or the digits of an integer; `1.0`, `1e3` and `-0` are
 /// other spellings of integers and refused.
-pub(crate) fn scalar(raw: &str) -> Option<Cow<'_, str>> {
-    if raw.starts_with('"') {
-        let text: Cow<'_, str> = match raw.strip_prefix('"')?.strip_suffix('"')? {
-            // Looking at all of it takes less than to stop early.
-            plain if !plain.bytes().fold(false, |any, byte| any | (byte == b'\\')) => {
-                Cow::Borrowed(plain)
-            }
-            _ => Cow::Owned(from_str(raw).ok()?),
-        };
-        return (1..=MAX_PART_LEN).contains(&text.len()).then_some(text);
-    }
-    if raw.len() > MAX_PART_LEN {
-        return None;
-    }
-    let digits = raw.strip_prefix('-').unwrap_or(raw);
-    let integer = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    (integer && raw != "-0").then_some(Cow::Borrowed(raw))
+pub(crate) fn scalar(json: &[u8]) -> Option<Cow<'_, str>> {
+    let text = match json {
+        // Looking at all of it takes less than to stop early.
+        [b'"', plain @ .., b'"'] if !plain.iter().fold(false, |any, b| any | (*b == b'\\')) => {
+            Cow::Borrowed(std::str::from_utf8(plain).ok()?)
+        }
+        [b'"', ..] => Cow::Owned(from_slice(json).ok()?),
+        b"-0" => return None,
+        [b'-', digits @ ..] | digits if digits.iter().all(u8::is_ascii_digit) => {
+            Cow::Borrowed(std::str::from_utf8(json).ok()?)
+        }
+        _ => return None,
+    };
+    (1..=MAX_PART_LEN).contains(&text.len()).then_some(text)
+}
+
+/// Whether this is a string that is no text.
+fn is_no_text(json: &[u8]) -> bool {
+    json.starts_with(b"\"") && from_slice::<String>(json).is_err()
 }

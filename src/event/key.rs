@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
 
-use super::name::Name;
 use super::scope::Scope;
 use crate::error::{ConfigError, ConfigErrorKind};
+use crate::name::Name;
 use crate::printable::{Printable, is_hidden};
 use crate::text::Text;
 
@@ -243,24 +244,7 @@ fn escape(text: &str, must: impl Fn(char) -> bool, out: &mut String) {
 }
 
 fn unescape(part: &str) -> Cow<'_, str> {
-    if !part.contains('%') {
-        return Cow::Borrowed(part);
-    }
-    let mut bytes = Vec::with_capacity(part.len());
-    let mut rest = part.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        let escaped = (byte == b'%')
-            .then(|| tail.split_at_checked(2))
-            .flatten()
-            .and_then(|(digits, tail)| {
-                let decoded = data_encoding::HEXUPPER.decode(digits).ok()?;
-                Some((*decoded.first()?, tail))
-            });
-        let (byte, tail) = escaped.unwrap_or((byte, tail));
-        bytes.push(byte);
-        rest = tail;
-    }
-    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+    percent_decode_str(part).decode_utf8_lossy()
 }
 
 impl fmt::Display for EventKey {

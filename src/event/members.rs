@@ -1,169 +1,206 @@
 //! Finds the fields of a rule in a JSON body, in one pass and without building a tree.
 
-use std::borrow::Cow;
-use std::fmt;
+use std::mem::take;
 use std::ops::Range;
 
-use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
+use super::canonical::Forms;
 use super::error::EventErrorKind as Kind;
+use super::json::{Json, Text};
 use super::pointer::Pointer;
 
-/// A body as text: without one byte order mark before it, which RFC 8259 section 8.1 lets a reader
-/// pass over, and with a replacement character for what is not UTF-8.
-///
-/// It borrows where all of it is UTF-8.
-pub(crate) fn text(body: &[u8]) -> Cow<'_, str> {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    std::str::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed)
-}
-
-/// The fields that a rule looks for, in order: those with a way in common stand side by side.
+/// The fields that a rule looks for, and of which its form is wanted, in order: those with a way in
+/// common stand side by side.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Wanted(Vec<Pointer>);
+pub(super) struct Wanted(Vec<(Pointer, bool)>);
 
 impl Wanted {
-    pub(super) fn new<'a>(pointers: impl Iterator<Item = &'a Pointer>) -> Self {
-        let mut pointers: Vec<_> = pointers.cloned().collect();
-        pointers.sort_unstable();
-        pointers.dedup();
+    pub(super) fn new(pointers: impl Iterator<Item = (Pointer, bool)>) -> Self {
+        let mut pointers: Vec<_> = pointers.collect();
+        // One that is wanted both ways is kept as the first: with its form.
+        pointers.sort_unstable_by(|(a, a_form), (b, b_form)| (a, b_form).cmp(&(b, a_form)));
+        pointers.dedup_by(|(a, _), (b, _)| a == b);
         Self(pointers)
     }
 
-    /// What stands in this body, which [`text`] has read, where the fields are looked for.
+    /// What stands in this body where the fields are looked for. Forms are written to `forms`.
     ///
     /// # Errors
     ///
-    /// A text that is no JSON, or no object.
-    pub(super) fn find<'b>(&self, text: &'b str) -> Result<Found<'_, 'b>, Kind> {
-        let mut places = vec![Place::default(); self.0.len()];
-        match search(&self.0, &mut places, 0, text) {
-            Ok(()) => Ok(Found {
-                fields: &self.0,
+    /// A body that is no JSON, or no object.
+    pub(super) fn find<'a>(
+        &'a self,
+        body: &'a [u8],
+        forms: &'a mut Forms,
+    ) -> Result<Found<'a>, Kind> {
+        let mut search = Search {
+            wanted: &self.0,
+            places: vec![Place::default(); self.0.len()],
+            json: Json::new(body),
+            forms,
+        };
+        if search.json.peek() != Some(b'{') {
+            let is_json = Json::whole(body, &mut ()).is_some();
+            return Err(if is_json {
+                Kind::UnknownShape
+            } else {
+                Kind::NotJson
+            });
+        }
+        let begin = search.json.at;
+        search.object(0..self.0.len(), 0).ok_or(Kind::NotJson)?;
+        let Search {
+            places,
+            mut json,
+            forms,
+            ..
+        } = search;
+        let object = json.since(begin).unwrap_or_default();
+        match json.peek() {
+            Some(_) => Err(Kind::NotJson),
+            None => Ok(Found {
+                wanted: &self.0,
                 places,
-                is_lossy: false,
+                forms,
+                object,
+                unreadable: json.unreadable,
             }),
-            Err(_) if serde_json::from_str::<IgnoredAny>(text).is_ok() => Err(Kind::UnknownShape),
-            Err(_) => Err(Kind::NotJson),
         }
     }
 }
 
 /// What stands where each field was looked for.
 #[derive(Debug)]
-pub(super) struct Found<'w, 'b> {
-    fields: &'w [Pointer],
-    places: Vec<Place<'b>>,
+pub(super) struct Found<'a> {
+    wanted: &'a [(Pointer, bool)],
+    places: Vec<Place<'a>>,
+    forms: &'a Forms,
+    /// All of it.
+    pub(super) object: &'a [u8],
     /// Whether some of the body could not be read: a replacement character may stand for anything.
-    pub(super) is_lossy: bool,
+    pub(super) unreadable: bool,
 }
 
-impl<'b> Found<'_, 'b> {
-    /// The JSON text of a field, if it is there.
+/// What is read as a replacement character.
+const UNREADABLE: &[u8] = "\u{fffd}".as_bytes();
+
+impl<'a> Found<'a> {
+    /// A field, if it is there.
     ///
     /// # Errors
     ///
     /// It could be another one too: it stands twice, or a member on the way to it does.
-    pub(super) fn get(&self, field: &Pointer) -> Result<Option<&'b str>, Kind> {
-        let place = self.fields.iter().position(|other| other == field);
+    pub(super) fn get(&self, field: &Pointer) -> Result<Option<&Place<'a>>, Kind> {
+        let place = self.wanted.iter().position(|(other, _)| other == field);
         match place.and_then(|place| self.places.get(place)) {
             Some(Place { twice: true, .. }) => Err(Kind::DuplicateMember),
-            place => Ok(place.and_then(|place| place.text)),
+            place => Ok(place.filter(|place| !place.raw.is_empty())),
         }
+    }
+
+    /// The form of a field, where that is wanted; a replacement character where it cannot be read.
+    pub(super) fn form(&self, field: &Place<'_>) -> &[u8] {
+        if field.unreadable {
+            return UNREADABLE;
+        }
+        self.forms.get(field.form.clone())
+    }
+
+    /// Whether this is not surely what the sender wrote.
+    pub(super) fn is_doubtful(&self, text: &[u8]) -> bool {
+        let replaced = |bytes: &[u8]| bytes == UNREADABLE;
+        self.unreadable && text.windows(UNREADABLE.len()).any(replaced)
     }
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Place<'b> {
-    text: Option<&'b str>,
+/// A field that is there, or not.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Place<'b> {
+    /// Its JSON text; empty where it is not there.
+    pub(super) raw: &'b [u8],
+    /// Where its form stands, if that is wanted.
+    form: Range<usize>,
+    pub(super) unreadable: bool,
     /// How much of the way to it is there.
     way: usize,
     /// Whether something on the way was met again.
     twice: bool,
 }
 
-/// Looks through a JSON object that stands at this depth on the way to all of these fields.
-fn search<'b>(
-    fields: &[Pointer],
-    places: &mut [Place<'b>],
-    depth: usize,
-    text: &'b str,
-) -> serde_json::Result<()> {
-    let mut json = serde_json::Deserializer::from_str(text);
-    json.deserialize_map(Members {
-        fields,
-        places,
-        depth,
-    })?;
-    json.end()
+struct Search<'a> {
+    wanted: &'a [(Pointer, bool)],
+    places: Vec<Place<'a>>,
+    json: Json<'a>,
+    forms: &'a mut Forms,
 }
 
-struct Members<'s, 'b> {
-    fields: &'s [Pointer],
-    places: &'s mut [Place<'b>],
-    depth: usize,
-}
-
-impl Members<'_, '_> {
-    /// The fields that a member of this name is, or leads to. A name that is no text is none of
-    /// theirs.
-    fn on_the_way(&self, quoted: &str) -> Range<usize> {
-        let inner = quoted.strip_prefix('"');
-        let plain = inner.and_then(|inner| inner.strip_suffix('"'));
-        let plain = plain.unwrap_or(quoted);
-        let name = if plain.contains('\\') {
-            serde_json::from_str(quoted).map(Cow::Owned)
-        } else {
-            Ok(Cow::Borrowed(plain))
-        };
-        let Ok(name) = name else {
-            return 0..0;
-        };
-        let leads_on = |field: &&Pointer| {
-            let member = field.members().get(self.depth);
-            member.is_some_and(|member| **member == *name)
-        };
-        let first = self.fields.iter().position(|field| leads_on(&field));
-        let first = first.unwrap_or(self.fields.len());
-        let rest = self.fields.get(first..).unwrap_or_default();
-        first..first.saturating_add(rest.iter().take_while(leads_on).count())
-    }
-}
-
-impl<'b> Visitor<'b> for Members<'_, 'b> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'b>>(self, mut map: A) -> Result<(), A::Error> {
-        let depth = self.depth;
-        while let Some(name) = map.next_key::<&RawValue>()? {
-            let range = self.on_the_way(name.get());
-            let (Some(fields @ [_, ..]), Some(places)) =
-                (self.fields.get(range.clone()), self.places.get_mut(range))
-            else {
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            };
-            let text = map.next_value::<&RawValue>()?.get();
-            let mut leads_on = false;
-            for (field, place) in fields.iter().zip(&mut *places) {
-                place.twice |= place.way > depth;
-                place.way = depth.saturating_add(1);
-                if field.members().len() == place.way {
-                    place.text = Some(text);
-                } else {
-                    leads_on = true;
-                }
+impl<'a> Search<'a> {
+    /// Takes an object, which is next and stands at this depth on the way to all of these fields.
+    fn object(&mut self, fields: Range<usize>, depth: usize) -> Option<()> {
+        self.json.take(b'{')?;
+        if self.json.take(b'}').is_some() {
+            return Some(());
+        }
+        loop {
+            let name = self.json.name()?;
+            let fields = self.on_the_way(name, fields.clone(), depth);
+            if fields.is_empty() {
+                self.json.skip()?;
+            } else {
+                self.member(fields, depth)?;
             }
-            if leads_on && text.starts_with('{') {
-                search(fields, places, depth.saturating_add(1), text).map_err(A::Error::custom)?;
+            if self.json.take(b',').is_none() {
+                return self.json.take(b'}');
             }
         }
-        Ok(())
+    }
+
+    /// Which of these fields a member of this name is, or leads to. A name that is no text is none
+    /// of theirs.
+    fn on_the_way(&self, name: Text<'_>, fields: Range<usize>, depth: usize) -> Range<usize> {
+        let Some(name) = name.bytes() else {
+            return 0..0;
+        };
+        let leads_on = |place: &usize| {
+            let members = self.wanted.get(*place).map(|(field, _)| field.members());
+            let member = members.and_then(|members| members.get(depth));
+            member.is_some_and(|member| *member.as_bytes() == *name)
+        };
+        let first = fields.clone().find(leads_on).unwrap_or(fields.end);
+        let rest = (first..fields.end).take_while(leads_on);
+        first..first.saturating_add(rest.count())
+    }
+
+    /// Takes the value of a member that is the first of these fields, or on the way to them.
+    fn member(&mut self, fields: Range<usize>, depth: usize) -> Option<()> {
+        let way = depth.saturating_add(1);
+        for place in self.places.get_mut(fields.clone())? {
+            place.twice |= place.way > depth;
+            place.way = way;
+        }
+        let (first, wants_form) = self.wanted.get(fields.start)?;
+        let ends = first.members().len() == way;
+        let deeper = fields.start.saturating_add(usize::from(ends))..fields.end;
+        let leads_on = self.json.peek()? == b'{' && !deeper.is_empty();
+        let (begin, before) = (self.json.at, take(&mut self.json.unreadable));
+        let form = (ends && *wants_form).then(|| self.forms.append(&mut self.json));
+        if leads_on {
+            self.json.at = begin;
+            self.object(deeper, way)?;
+        } else if form.is_none() {
+            self.json.skip()?;
+        }
+        let raw = self.json.since(begin)?;
+        let unreadable = self.json.unreadable;
+        self.json.unreadable |= before;
+        if ends && let Some(place) = self.places.get_mut(fields.start) {
+            *place = Place {
+                raw,
+                form: form.unwrap_or(Some(0..0))?,
+                unreadable,
+                ..*place
+            };
+        }
+        Some(())
     }
 }
 
@@ -171,17 +208,19 @@ impl<'b> Visitor<'b> for Members<'_, 'b> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use serde::de::IgnoredAny;
 
     fn find(pointers: &[&str], body: impl AsRef<[u8]>) -> Result<Vec<Option<String>>, Kind> {
         let pointers = pointers
             .iter()
             .map(|pointer| Pointer::parse(pointer).unwrap());
         let pointers: Vec<_> = pointers.collect();
-        let wanted = Wanted::new(pointers.iter());
-        let text = text(body.as_ref());
-        let found = wanted.find(&text)?;
+        let wanted = Wanted::new(pointers.iter().map(|pointer| (pointer.clone(), false)));
+        let mut forms = Forms::new();
+        let found = wanted.find(body.as_ref(), &mut forms)?;
         let texts = pointers.iter().map(|pointer| found.get(pointer));
-        texts.map(|text| Ok(text?.map(str::to_owned))).collect()
+        let text = |place: &Place<'_>| String::from_utf8_lossy(place.raw).into_owned();
+        texts.map(|place| Ok(place?.map(text))).collect()
     }
 
     #[test]
@@ -267,15 +306,16 @@ mod tests {
             "{\u{feff}}",
             r#"{"id":"a"} x"#,
             r#"{"data":{"id":}}"#,
-            "{\"x\":\"\u{1}\"}",
-            "{\"\u{1}\":1,\"id\":1}",
-            "{\"\n\\u0000\":1,\"id\":1}",
-            r#"{"\x":1,"id":1}"#,
-            r#"{"\ud83":1,"id":1}"#,
-            r#"{"x":"\x"}"#,
-            r#"{"x":"\u12g4"}"#,
             "[",
             "1 x",
+            "{NaN:1}",
+            r#"{"id":NaNNaN}"#,
+            r#"{"id":+Infinity}"#,
+            r#"{"id":--Infinity}"#,
+            "{\"id\"\u{1}:1}",
+            r#"{"x":"\u12"#,
+            r#"{"x":"\"#,
+            r#"{"x":"\"}"#,
         ] {
             assert_eq!(find(&["/id"], body), Err(Kind::NotJson), "{body}");
         }
@@ -291,6 +331,34 @@ mod tests {
         ] {
             assert_eq!(find(&["/id"], body), Err(Kind::NotJson), "{body:?}");
         }
+    }
+
+    #[test]
+    fn what_is_nearly_json_is_read_and_known_as_such() {
+        for body in [
+            &b"{\"x\":\"\x01\",\"id\":1}"[..],
+            b"{\"\x01\":1,\"id\":1}",
+            b"{\"\n\\u0000\":1,\"id\":1}",
+            br#"{"\x":1,"id":1}"#,
+            br#"{"\ud83":1,"id":1}"#,
+            br#"{"x":"\x","id":1}"#,
+            br#"{"x":"\u12g4","id":1}"#,
+            br#"{"x":"\u","id":1}"#,
+            br#"{"x":[NaN,-Infinity,Infinity],"id":1}"#,
+            b"{\"id\":1,\"x\":\"\xff\"}",
+        ] {
+            let strict = std::str::from_utf8(body).map(serde_json::from_str::<IgnoredAny>);
+            assert!(!strict.is_ok_and(|read| read.is_ok()));
+            let id = [Some("1".to_owned())];
+            assert_eq!(find(&["/id"], body).unwrap(), id, "{body:?}");
+            assert!(is_unreadable(body), "{body:?}");
+        }
+        assert!(!is_unreadable(br#"{"x":"\ud83d\u0000\b","id":-1E+0}"#));
+    }
+
+    fn is_unreadable(body: &[u8]) -> bool {
+        let mut json = Json::new(body);
+        json.skip().is_some() && json.unreadable
     }
 
     #[test]
@@ -336,7 +404,8 @@ mod tests {
             text in r#"([\[\]{}:, ]|"[a\\u0"]{0,3}"|"a":|[0-9eE.+-]{1,4}|true|false|null){0,9}"#,
         ) {
             let accepted = serde_json::from_str::<IgnoredAny>(&text).is_ok();
-            prop_assert_eq!(find(&["/a/a"], &text) != Err(Kind::NotJson), accepted);
+            let read = find(&["/a/a"], &text) != Err(Kind::NotJson);
+            prop_assert_eq!(read && !is_unreadable(text.as_bytes()), accepted);
         }
 
         #[test]

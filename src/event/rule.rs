@@ -3,21 +3,18 @@
 use std::borrow::Cow;
 
 use http::{HeaderName, HeaderValue};
-use sha2::{Digest, Sha256};
 
-use super::canonical::{Forms, mark};
+use super::canonical::Forms;
 use super::content::{self, WithId};
 use super::error::{EventError, EventErrorKind as Kind};
 use super::handling::Handling;
 use super::identity::Identity;
 use super::key::Fingerprint;
-use super::lenient;
-use super::members::{self, Wanted};
-use super::name::Name;
-use super::shape::{KnownShape, Shape, refused};
+use super::shape::{KnownShape, Shape, Shapes, refused};
 use crate::error::ConfigError;
 use crate::head::RequestHead;
 use crate::joined::once;
+use crate::name::Name;
 
 /// How to tell one event from another, by content that was proved.
 ///
@@ -48,23 +45,21 @@ pub struct EventRule {
 
 #[derive(Debug, Clone)]
 enum Source {
-    Members {
-        shapes: Box<[Shape]>,
-        wanted: Wanted,
-        unknown: Unknown,
-    },
+    /// What fits no shape is refused, or kept under this name.
+    Members(Shapes, Option<Cow<'static, str>>),
     SignedId,
     Body(Option<Box<WithId>>),
     /// A header that nothing covers.
     InsecureHeader(HeaderName),
 }
 
-/// What becomes of a body that fits no shape.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Unknown {
-    Refused,
-    /// Under this name.
-    KeyedOnBody(Cow<'static, str>),
+impl From<Source> for EventRule {
+    fn from(source: Source) -> Self {
+        Self {
+            source,
+            id_header: None,
+        }
+    }
 }
 
 impl EventRule {
@@ -74,41 +69,23 @@ impl EventRule {
     ///
     /// No shape, or one without a key.
     pub fn members(shapes: impl IntoIterator<Item = Shape>) -> Result<Self, ConfigError> {
-        let shapes: Vec<_> = shapes.into_iter().collect();
-        if !shapes.iter().all(Shape::has_key) {
+        let shapes = Shapes::new(shapes)?;
+        if !shapes.all.iter().all(Shape::has_key) {
             return Err(refused("a shape needs a key field"));
         }
-        if shapes.is_empty() {
-            return Err(refused("needs at least one shape"));
-        }
-        Ok(Self::of_shapes(shapes))
+        Ok(Source::Members(shapes, None).into())
     }
 
     /// The rule of a preset, whose shapes are known to be right.
     pub(crate) fn known<const N: usize>(shapes: [KnownShape; N]) -> Self {
-        let shapes = shapes.map(KnownShape::into_shape).into();
-        debug_assert!(Self::members(Vec::clone(&shapes)).is_ok());
-        Self::of_shapes(shapes)
-    }
-
-    fn of_shapes(shapes: Vec<Shape>) -> Self {
-        let wanted = Wanted::new(shapes.iter().flat_map(Shape::pointers));
-        Self {
-            source: Source::Members {
-                shapes: shapes.into(),
-                wanted,
-                unknown: Unknown::Refused,
-            },
-            id_header: None,
-        }
+        let shapes = shapes.map(KnownShape::into_shape);
+        debug_assert!(Self::members(shapes.clone()).is_ok());
+        Source::Members(Shapes::known(shapes), None).into()
     }
 
     /// Events are told apart by the id that the signature covers.
     pub fn signed_id() -> Self {
-        Self {
-            source: Source::SignedId,
-            id_header: None,
-        }
+        Source::SignedId.into()
     }
 
     /// Events are told apart by the digest of their whole body: for senders whose only id stands
@@ -116,10 +93,7 @@ impl EventRule {
     ///
     /// A body that is empty, or nothing but white space, is refused: it tells no event from another.
     pub fn body() -> Self {
-        Self {
-            source: Source::Body(None),
-            id_header: None,
-        }
+        Source::Body(None).into()
     }
 
     /// Bodies of these shapes are keyed on an id that nothing covers, together with their digest;
@@ -167,10 +141,7 @@ impl EventRule {
         if headers.is_empty() {
             return Err(refused("needs a header to take the id from"));
         }
-        let shapes: Vec<_> = shapes.into_iter().collect();
-        if shapes.is_empty() {
-            return Err(refused("needs at least one shape"));
-        }
+        let shapes = Shapes::new(shapes)?;
         Ok(self.with_ids(headers, shapes))
     }
 
@@ -184,18 +155,12 @@ impl EventRule {
             .filter_map(|name| header_name(name).ok())
             .collect();
         debug_assert!(names.len() == headers.len(), "{headers:?}");
-        self.with_ids(names, shapes.map(KnownShape::into_shape).into())
+        self.with_ids(names, Shapes::known(shapes.map(KnownShape::into_shape)))
     }
 
-    fn with_ids(mut self, headers: Box<[HeaderName]>, shapes: Vec<Shape>) -> Self {
-        let wanted = Wanted::new(shapes.iter().flat_map(Shape::pointers));
-        let shapes = shapes.into();
+    fn with_ids(mut self, headers: Box<[HeaderName]>, shapes: Shapes) -> Self {
         if let Source::Body(with_id) = &mut self.source {
-            *with_id = Some(Box::new(WithId {
-                headers,
-                shapes,
-                wanted,
-            }));
+            *with_id = Some(Box::new(WithId { headers, shapes }));
         }
         self
     }
@@ -243,10 +208,7 @@ impl EventRule {
     ///
     /// A text that is no header name.
     pub fn with_insecure_header_key(name: &str) -> Result<Self, ConfigError> {
-        Ok(Self {
-            source: Source::InsecureHeader(header_name(name)?),
-            id_header: None,
-        })
+        Ok(Source::InsecureHeader(header_name(name)?).into())
     }
 
     /// A JSON body that fits no shape is keyed on `kind` and its digest and handed on, not refused.
@@ -255,8 +217,8 @@ impl EventRule {
     /// provider, whose proof may be weaker.
     #[must_use]
     pub fn or_body(mut self, kind: impl Into<Cow<'static, str>>) -> Self {
-        if let Source::Members { unknown, .. } = &mut self.source {
-            *unknown = Unknown::KeyedOnBody(kind.into());
+        if let Source::Members(_, unknown) = &mut self.source {
+            *unknown = Some(kind.into());
         }
         self
     }
@@ -288,7 +250,7 @@ impl EventRule {
     /// Whether parameters of the query can be part of a key.
     pub(crate) fn reads_query(&self) -> bool {
         match &self.source {
-            Source::Members { shapes, .. } => shapes.iter().any(Shape::reads_query),
+            Source::Members(shapes, _) => shapes.read_query(),
             Source::SignedId | Source::Body(_) | Source::InsecureHeader(_) => false,
         }
     }
@@ -309,46 +271,35 @@ impl EventRule {
     ) -> Result<Identity, EventError> {
         let head = head.into();
         let headers = head.headers();
-        let identity = match &self.source {
-            Source::Members {
-                shapes,
-                wanted,
-                unknown,
-            } => match (by_members(shapes, wanted, provider, head, body), unknown) {
-                (Err(error), Unknown::KeyedOnBody(kind))
-                    if matches!(
-                        error.kind(),
-                        Kind::UnknownShape | Kind::WrongType | Kind::NotText
-                    ) =>
-                {
-                    content::by_digest(provider, Some(kind), body)?
-                }
-                (outcome, _) => outcome?,
-            },
-            Source::SignedId => {
-                let id = signed_id.ok_or(EventError::new(Kind::NoSignedId))?;
-                Identity {
-                    key: content::key(provider, [Cow::Borrowed(id)])?,
-                    fingerprint: Fingerprint::of(body),
-                    time: None,
-                    shape: None,
-                    handling: Handling::OncePerId,
-                }
-            }
-            Source::Body(with_id) => {
-                content::identity_of(with_id.as_deref(), provider, headers, body)?
-            }
-            Source::InsecureHeader(name) => Identity {
-                key: content::key(
-                    provider,
-                    [Cow::Borrowed(content::header_id(headers, name)?)],
-                )?,
+        let by_id = |id, handling| {
+            Ok(Identity {
+                key: content::key(provider, [id])?,
                 fingerprint: Fingerprint::of(body),
                 time: None,
                 shape: None,
-                handling: Handling::Once,
-            },
+                handling,
+            })
         };
+        let identity =
+            match &self.source {
+                Source::Members(shapes, unknown) => by_members(shapes, provider, head, body)
+                    .or_else(|error| match (unknown, error.kind()) {
+                        (Some(kind), Kind::UnknownShape | Kind::WrongType | Kind::NotText) => {
+                            content::by_digest(provider, Some(kind), body)
+                        }
+                        _ => Err(error),
+                    }),
+                Source::SignedId => match signed_id {
+                    Some(id) => by_id(id, Handling::OncePerId),
+                    None => Err(EventError::new(Kind::NoSignedId)),
+                },
+                Source::Body(with_id) => {
+                    content::identity_of(with_id.as_deref(), provider, headers, body)
+                }
+                Source::InsecureHeader(name) => {
+                    content::header_id(headers, name).and_then(|id| by_id(id, Handling::Once))
+                }
+            }?;
         if let Some(name) = &self.id_header {
             let reads = |text| identity.key.reads(text);
             let mut lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
@@ -367,36 +318,16 @@ fn header_name(name: &str) -> Result<HeaderName, ConfigError> {
 }
 
 fn by_members(
-    shapes: &[Shape],
-    wanted: &Wanted,
+    shapes: &Shapes,
     provider: &Name,
     head: RequestHead<'_>,
     body: &[u8],
 ) -> Result<Identity, EventError> {
     // A notice whose query says everything may have no body.
-    let has_members = !content::is_blank(body) || !shapes.iter().any(Shape::reads_query);
+    let has_members = !content::is_blank(body) || !shapes.read_query();
     let body = if has_members { body } else { b"{}" };
-    let text = members::text(body);
-    let mut is_copy = matches!(text, Cow::Owned(_));
-    let mended;
-    let (mut found, text) = match wanted.find(&text) {
-        Err(Kind::NotJson) => {
-            let nearly = lenient::mended(&text, "\"\u{fffd}\"");
-            mended = nearly.ok_or(EventError::new(Kind::NotJson))?;
-            is_copy = true;
-            (wanted.find(&mended).map_err(EventError::new)?, &*mended)
-        }
-        found => (found.map_err(EventError::new)?, &*text),
-    };
-    found.is_lossy = is_copy;
-    let mut shape = None;
-    for other in shapes {
-        if other.fits(&found, text)? {
-            shape = Some(other);
-            break;
-        }
-    }
-    let shape = shape.ok_or_else(|| EventError::new(Kind::UnknownShape))?;
+    let mut forms = Forms::new();
+    let (shape, found) = shapes.of(body, &mut forms)?;
     // Whether it is such an event at all comes before what it means.
     let mut wrong = None;
     let parts = shape.key.iter().map_while(|field| {
@@ -404,19 +335,8 @@ fn by_members(
         part.map_err(|error| wrong = Some(error)).ok()
     });
     let key = content::key(provider, parts);
-    if let Some(error) = wrong {
-        return Err(error);
-    }
-    let mut meaning = Forms::new();
-    shape.meaning(&found, &mut meaning)?;
-    let is_replaced = |bytes: &[u8]| bytes == "\u{fffd}".as_bytes();
-    let is_replaced = || meaning.bytes().windows(3).any(is_replaced);
-    let fingerprint = if found.is_lossy && is_replaced() {
-        // No form begins with this mark.
-        Fingerprint::taken(Sha256::new_with_prefix([mark(b'b')]).chain_update(body))
-    } else {
-        Fingerprint::of(meaning.bytes())
-    };
+    wrong.map_or(Ok(()), Err)?;
+    let fingerprint = shape.fingerprint_of(&found, body)?;
     let key = key?;
     Ok(Identity {
         handling: shape.handling_of(|id| key.reads(id)),

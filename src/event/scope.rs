@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::name::Name;
 use crate::error::ConfigError;
+use crate::name::Name;
 
 /// A tenant of several, and a consumer of several.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]

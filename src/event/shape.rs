@@ -4,12 +4,15 @@ mod known;
 
 use std::borrow::Cow;
 
-use super::canonical::Forms;
+use sha2::{Digest, Sha256};
+
+use super::canonical::{Forms, mark};
 use super::condition::Demand;
-use super::error::EventError;
+use super::error::{EventError, EventErrorKind as Kind};
 use super::field::{Field, KeyField};
 use super::handling::Handling;
-use super::members::Found;
+use super::key::Fingerprint;
+use super::members::{Found, Wanted};
 use super::pointer::Pointer;
 use crate::clock::UnixTime;
 use crate::error::{ConfigError, ConfigErrorKind};
@@ -230,43 +233,52 @@ impl Shape {
         !self.key.is_empty()
     }
 
-    pub(super) fn reads_query(&self) -> bool {
-        self.key.iter().any(KeyField::reads_query)
-    }
-
-    /// Where its members stand.
-    pub(super) fn pointers(&self) -> impl Iterator<Item = &Pointer> {
+    /// Where its members stand, and whether the form of what stands there is wanted.
+    fn pointers(&self) -> impl Iterator<Item = (Pointer, bool)> {
         let conditions = self
             .conditions
             .iter()
             .filter_map(|(field, _)| field.as_ref());
-        let fields = self.fingerprint.iter().chain(conditions).chain(&self.time);
-        let key = self.key.iter().flat_map(KeyField::pointers);
-        key.chain(fields.flat_map(Field::pointers))
+        let fields = conditions.chain(&self.time).flat_map(Field::pointers);
+        let plain = self.key.iter().flat_map(KeyField::pointers).chain(fields);
+        let meaning = self.fingerprint.iter().flat_map(Field::pointers);
+        let plain = plain.map(|pointer| (pointer.clone(), false));
+        plain.chain(meaning.map(|pointer| (pointer.clone(), true)))
     }
 
-    /// Whether a body, as text, is of this shape.
-    pub(super) fn fits(&self, found: &Found<'_, '_>, body: &str) -> Result<bool, EventError> {
+    /// Whether a body is of this shape.
+    fn fits(&self, found: &Found<'_>) -> Result<bool, EventError> {
         for (field, demand) in &self.conditions {
-            if !demand.is_met(field.as_ref(), found, body)? {
+            if !demand.is_met(field.as_ref(), found)? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// Writes the form of what the event means.
-    pub(super) fn meaning(&self, found: &Found<'_, '_>, out: &mut Forms) -> Result<(), EventError> {
-        let mut fields = self.fingerprint.iter();
-        fields.try_for_each(|field| field.meaning(found, out))
+    /// The fingerprint of what an event means, of which this is the body.
+    pub(super) fn fingerprint_of(
+        &self,
+        found: &Found<'_>,
+        body: &[u8],
+    ) -> Result<Fingerprint, EventError> {
+        let (mut meaning, mut doubtful) = (Sha256::new(), false);
+        for field in &self.fingerprint {
+            let form = field.meaning(found)?.unwrap_or(NULL);
+            doubtful |= found.is_doubtful(form);
+            meaning.update(form);
+        }
+        if doubtful {
+            // No form begins with this mark.
+            meaning = Sha256::new_with_prefix([mark(b'b')]).chain_update(body);
+        }
+        Ok(Fingerprint::taken(meaning))
     }
 
     /// When it happened, if that can be read.
-    pub(super) fn time_of(&self, found: &Found<'_, '_>) -> Result<Option<UnixTime>, EventError> {
-        match &self.time {
-            Some(field) => field.time(found),
-            None => Ok(None),
-        }
+    pub(super) fn time_of(&self, found: &Found<'_>) -> Result<Option<UnixTime>, EventError> {
+        let time = self.time.as_ref().map(|field| field.time(found));
+        Ok(time.transpose()?.flatten())
     }
 
     /// How an event of this shape is handled whose key `reads` as this text or not.
@@ -276,6 +288,53 @@ impl Shape {
         } else {
             self.handling
         }
+    }
+}
+
+/// The form of null.
+const NULL: &[u8] = &[mark(b'n')];
+
+/// The shapes that a rule knows, of which the first that fits counts.
+#[derive(Debug, Clone)]
+pub(super) struct Shapes {
+    pub(super) all: Box<[Shape]>,
+    wanted: Wanted,
+}
+
+impl Shapes {
+    pub(super) fn new(shapes: impl IntoIterator<Item = Shape>) -> Result<Self, ConfigError> {
+        let all: Box<[_]> = shapes.into_iter().collect();
+        if all.is_empty() {
+            return Err(refused("needs at least one shape"));
+        }
+        Ok(Self::known(all))
+    }
+
+    /// Of at least one.
+    pub(super) fn known(shapes: impl Into<Box<[Shape]>>) -> Self {
+        let all = shapes.into();
+        let wanted = Wanted::new(all.iter().flat_map(Shape::pointers));
+        Self { all, wanted }
+    }
+
+    /// The shape of this body, and what stands in it.
+    pub(super) fn of<'a>(
+        &'a self,
+        body: &'a [u8],
+        forms: &'a mut Forms,
+    ) -> Result<(&'a Shape, Found<'a>), EventError> {
+        let found = self.wanted.find(body, forms).map_err(EventError::new)?;
+        for shape in &self.all {
+            if shape.fits(&found)? {
+                return Ok((shape, found));
+            }
+        }
+        Err(EventError::new(Kind::UnknownShape))
+    }
+
+    pub(super) fn read_query(&self) -> bool {
+        let mut fields = self.all.iter().flat_map(|shape| &shape.key);
+        fields.any(KeyField::reads_query)
     }
 }
 

@@ -4,13 +4,14 @@ use bytes::Bytes;
 use http::request::Parts;
 use http_body::Body;
 
-use super::checks::Checks;
+use super::checks::{Checks, Pending};
 use super::endpoint::EndpointConfig;
 use super::receive::{Limits, keep, receive};
 use crate::authenticated::AuthState;
 use crate::observer::{Observation, Verdict};
+use crate::prove;
 use crate::rejection_cause::RejectionCause;
-use crate::signature::{Verification, Verified};
+use crate::signature::Verified;
 
 /// The gates of a layer, and what they do with what they refuse.
 #[derive(Debug, Clone)]
@@ -22,8 +23,8 @@ pub(crate) struct Authenticator {
 }
 
 impl Authenticator {
-    /// Takes the body in, hashing each frame as it arrives, and judges its signature, if there is
-    /// one to judge.
+    /// Takes the body in, hashing each frame as it arrives, and judges what is to
+    /// prove by it: its signature, and a proof of the user's own.
     ///
     /// The check stays where it is until it is over: a future that holds it would move it about.
     pub(super) async fn take_in<B>(
@@ -31,12 +32,12 @@ impl Authenticator {
         parts: &mut Parts,
         body: &mut B,
         auth: &mut AuthState,
-        verification: &mut Option<Verification>,
+        pending: &mut Pending,
     ) -> Result<(), RejectionCause>
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        if verification.is_some() {
+        if !pending.is_nothing() {
             for name in self.endpoint.secret_headers.iter() {
                 if let Some(value) = parts.headers.get_mut(name) {
                     value.set_sensitive(true);
@@ -46,17 +47,22 @@ impl Authenticator {
         let request_clock = self.endpoint.start_clock(&mut auth.readings);
         let limits = Limits::of(&self.endpoint, &request_clock);
         let hash = |frame: &Bytes| {
-            if let Some(check) = verification {
+            if let Some(check) = &mut pending.signature {
                 check.update(frame);
             }
         };
         let (bytes, held) = receive(Pin::new(body), limits, hash).await?;
         // What is refused now is shown to the observer with its body.
         auth.body = Some(bytes);
-        if let Some(check) = verification.take() {
+        if let Some(check) = pending.signature.take() {
             let verified = check.finish(request_clock.received_at)?;
             self.endpoint.clock_watch.proved(&verified);
             auth.signature = Some(verified);
+        }
+        if let Some((own, step)) = self.checks.custom.as_ref().zip(pending.custom.take()) {
+            let body = auth.body.as_deref().unwrap_or_default();
+            let proved = prove::finish(step, body, request_clock.received_at)?;
+            auth.custom = Some(Box::new((own.covers(), proved)));
         }
         auth.body = auth.body.take().map(|bytes| keep(bytes, held));
         if self.observe_passed {

@@ -167,6 +167,12 @@ impl EndpointConfig {
         self.id_headers = scheme.id_headers().cloned().collect();
     }
 
+    /// Learns which other headers hold what must not be logged.
+    pub(crate) fn learn_secret(&mut self, headers: Vec<HeaderName>) {
+        let known = self.secret_headers.iter().cloned();
+        self.secret_headers = known.chain(headers).collect();
+    }
+
     pub(crate) fn interest(&self) -> Interest {
         self.interest
     }

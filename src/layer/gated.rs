@@ -74,17 +74,17 @@ where
         }
         let endpoint = &authenticator.endpoint;
         let mut auth = endpoint.take_auth(&mut parts);
-        let mut verification = match authenticator.checks.admit(&mut parts, &mut auth, endpoint) {
-            Ok(verification) => verification,
+        let mut pending = match authenticator.checks.admit(&mut parts, &mut auth, endpoint) {
+            Ok(pending) => pending,
             Err(cause) => {
                 let refused = refuse(endpoint, &cause, &mut parts, &auth, body);
                 return ResponseFuture::refused(refused);
             }
         };
         ResponseFuture::own(async move {
-            if verification.is_some() {
+            if !pending.is_nothing() {
                 let verified =
-                    authenticator.take_in(&mut parts, &mut body, &mut auth, &mut verification);
+                    authenticator.take_in(&mut parts, &mut body, &mut auth, &mut pending);
                 if let Err(cause) = verified.await {
                     let endpoint = &authenticator.endpoint;
                     let refused = refuse(endpoint, &cause, &mut parts, &auth, body);

@@ -50,6 +50,8 @@ impl HeldBytes {
             return false;
         }
         self.small = self.small.saturating_add(amount);
+        // A large body of this layer may now wait for the layer alone, and those behind it pass.
+        rooms.small_changed();
         true
     }
 
@@ -158,7 +160,7 @@ impl Drop for HeldBytes {
         if *small > 0 {
             part.bytes.give_back(*small);
             part.rooms.bytes.give_back(*small);
-            part.rooms.small_given_back();
+            part.rooms.small_changed();
         }
         part.give_back_large(Asked {
             large: *large,

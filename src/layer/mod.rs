@@ -96,8 +96,9 @@ pub use verify::VerifySignatureLayer;
 pub(crate) use webhook::NamedSteps;
 pub use webhook::WebhookService;
 
-pub use crate::authenticated::{Authenticated, Proof};
+pub use crate::authenticated::{Authenticated, Coverage, Proof, Proved};
 pub use crate::observer::{
     ClaimedId, Detail, Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver,
     Verdict,
 };
+pub use crate::prove::{NotProved, ProofHead, Prove, ProveBody};

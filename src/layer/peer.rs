@@ -66,6 +66,16 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
+    /// The client's address; `None` where it is not known, or an undeclared proxy hides it.
+    pub(crate) fn known_client(
+        &self,
+        extensions: &Extensions,
+        headers: &HeaderMap,
+    ) -> Option<IpAddr> {
+        let peer = self.peer.find(extensions)?;
+        self.proxies.client_address(peer, headers).ok()
+    }
+
     /// The client's address, or the peer's where no declared proxy tells a client; `None` where
     /// the server does not tell who connects.
     pub(crate) fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> Option<IpAddr> {

@@ -170,7 +170,8 @@ impl Rooms {
         None
     }
 
-    pub(super) fn small_given_back(&self) {
+    /// Small bodies hold more or less than before: serves whom that lets in.
+    pub(super) fn small_changed(&self) {
         if self.waits_for_small.load(Ordering::SeqCst) {
             let served = self.serve(&mut self.queue());
             hand_over(served);

@@ -10,6 +10,7 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::authenticator::Authenticator;
+use super::checks::Pending;
 use super::coding::check_encoding;
 use super::dedupe::{DedupeState, TakenName, Waiting, check_outermost};
 use super::refuse::refuse;
@@ -19,7 +20,6 @@ use super::response_future::ResponseFuture;
 use crate::authenticated::AuthState;
 use crate::rejection_cause::RejectionCause;
 use crate::runtime::IdentifiedEvent;
-use crate::signature::Verification;
 
 /// A service behind all the gates of a provider, whose handler runs once for each event.
 ///
@@ -53,7 +53,7 @@ struct Received<S, B> {
     parts: Box<Parts>,
     body: B,
     auth: AuthState,
-    verification: Option<Verification>,
+    pending: Pending,
 }
 
 impl<S, B> Received<S, B>
@@ -68,19 +68,19 @@ where
             parts,
             body,
             auth,
-            verification,
+            pending,
         } = self;
         let Pipeline {
             authenticator,
             core,
         } = &**steps;
-        if verification.is_some() {
-            (authenticator.take_in(parts, body, auth, verification)).await?;
+        if !pending.is_nothing() {
+            (authenticator.take_in(parts, body, auth, pending)).await?;
         }
         core.check(auth)?;
         if auth.body.is_none() {
             check_encoding(&parts.headers)?;
-            (authenticator.take_in(parts, body, auth, verification)).await?;
+            (authenticator.take_in(parts, body, auth, pending)).await?;
         }
         let request_clock = authenticator.endpoint.start_clock(&mut auth.readings);
         core.identify(parts, auth, request_clock.received_at)
@@ -143,8 +143,8 @@ where
         let mut auth = endpoint.take_auth(&mut parts);
         let admitted =
             check_outermost(&parts).and_then(|()| checks.admit(&mut parts, &mut auth, endpoint));
-        let verification = match admitted {
-            Ok(verification) => verification,
+        let pending = match admitted {
+            Ok(pending) => pending,
             Err(cause) => {
                 let refused = refuse(endpoint, &cause, &mut parts, &auth, body);
                 return ResponseFuture::refused(refused);
@@ -156,7 +156,7 @@ where
             parts: Box::new(parts),
             body,
             auth,
-            verification,
+            pending,
         };
         ResponseFuture::own(async move {
             // Two steps: what the first comes to is not held through the second.

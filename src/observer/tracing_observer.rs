@@ -69,6 +69,7 @@ fn level(observation: &Observation<'_>) -> tracing::Level {
             || matches!(
                 reason,
                 Reason::SignatureStale
+                    | Reason::ProofUnavailable
                     | Reason::StoreUnavailable
                     | Reason::StoreTooSlow
                     | Reason::StoreFull

@@ -2,6 +2,7 @@ use crate::clock::Tolerance;
 use crate::contract::SenderContract;
 use crate::event::{EventRule, Name};
 use crate::path::PathTokens;
+use crate::prove::{OwnProof, Prove};
 use crate::runtime::{Confirm, ConfirmSubject, SharedConfirm};
 use crate::signature::Verifier;
 use crate::source::Allowlist;
@@ -44,6 +45,7 @@ pub struct Provider {
     pub(crate) path: Option<PathTokens>,
     pub(crate) source: Option<Allowlist>,
     pub(crate) signature: Option<Verifier>,
+    pub(crate) custom: Option<OwnProof>,
     pub(crate) confirms: Vec<SharedConfirm>,
 }
 
@@ -58,6 +60,7 @@ impl Provider {
             path: None,
             source: None,
             signature: None,
+            custom: None,
             confirms: Vec::new(),
         }
     }
@@ -105,6 +108,26 @@ impl Provider {
             path: Some(tokens),
             ..Self::new(name, rule, contract)
         }
+    }
+
+    /// A sender that is known by a proof of your own alone.
+    pub fn proved_by(
+        name: Name,
+        proof: impl Prove,
+        rule: EventRule,
+        contract: SenderContract,
+    ) -> Self {
+        Self {
+            custom: Some(OwnProof::new(proof)),
+            ..Self::new(name, rule, contract)
+        }
+    }
+
+    /// Demands a proof of your own too.
+    #[must_use]
+    pub fn and_proved_by(mut self, proof: impl Prove) -> Self {
+        self.custom = Some(OwnProof::new(proof));
+        self
     }
 
     /// Demands one of these source addresses too.

@@ -7,8 +7,8 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::event::payload::{self, PayloadError};
 use crate::event::scalar;
+use crate::payload::{self, PayloadError};
 
 /// One JSON value, exactly as the sender wrote it; null unless set.
 ///
@@ -227,7 +227,7 @@ pub(super) struct Text(pub(super) String);
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = RawJson::deserialize(deserializer)?;
-        let text = scalar(raw.as_str());
+        let text = scalar(raw.as_str().as_bytes());
         text.map(|text| Self(text.into_owned()))
             .ok_or_else(|| D::Error::custom("neither an integer nor a string with content"))
     }

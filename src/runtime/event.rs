@@ -2,7 +2,7 @@ use std::ops::Deref;
 
 use serde::de::DeserializeOwned;
 
-use crate::event::payload::{self, PayloadError};
+use crate::payload::{self, PayloadError};
 
 /// The payload of a proved delivery, read from the verified bytes.
 ///

@@ -1,4 +1,5 @@
 use super::*;
+use crate::clock::UnixTime;
 
 /// RFC 4231 section 4: the key, the data and the HMAC-SHA256, in hex; case 5 is truncated to
 /// 128 bits there.

@@ -26,6 +26,9 @@ pub(super) enum Entry {
 
 impl Entry {
     pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
+        if text.contains("://") {
+            return Err("a URL; write its host alone".into());
+        }
         if let Some((address, prefix)) = text.split_once('/') {
             return network(address, prefix).map(Self::Network);
         }
@@ -36,11 +39,26 @@ impl Entry {
             }
             return Ok(Self::Network(address.into()));
         }
+        if let Some(host) = before_port(text) {
+            return Err(format!("has a port, which a list does not look at; write {host}").into());
+        }
         if text.contains(':') {
-            return Err("not an IPv6 address, which has no port, brackets or zone here".into());
+            return Err("not an IPv6 address, which has no brackets or zone here".into());
         }
         HostName::check(text).map(Self::Host)
     }
+}
+
+/// What stands before the port: an IPv4 address, a name, or an IPv6 address in brackets.
+fn before_port(text: &str) -> Option<&str> {
+    let (host, port) = text.rsplit_once(':')?;
+    let host = match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']')?,
+        None if host.contains(':') => return None,
+        None => host,
+    };
+    let is_port = !host.is_empty() && !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+    is_port.then_some(host)
 }
 
 fn network(address: &str, prefix: &str) -> Result<IpNet, Refusal> {

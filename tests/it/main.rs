@@ -31,6 +31,7 @@ mod layers;
 mod lease;
 #[cfg(feature = "axum")]
 mod misuse;
+mod own_proofs;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "axum")]

@@ -7,6 +7,11 @@ use super::process::{Process, within};
 use super::receiver::Point;
 use super::redis_support::Server;
 use super::sender::{Answer, Line, Receivers, deliver};
+#[cfg(feature = "postgres")]
+use super::sql_support::{
+    Postgres,
+    proxy::{Fault, Proxy},
+};
 use super::world::World;
 
 const LEASE: Duration = Duration::from_secs(2);
@@ -25,7 +30,110 @@ const COPY: Answer = Answer {
 
 pub(crate) async fn killed_at(point: Point) {
     let redis = Server::start();
-    let world = World::around(redis.url()).await;
+    killed_with(World::around(redis.url()).await, point).await;
+}
+
+/// With the records in a file.
+#[cfg(feature = "sqlite")]
+pub(crate) async fn killed_with_a_file(point: Point) {
+    let folder = Folder::new();
+    let file = folder.0.join("webhooks.db").display().to_string();
+    killed_with(World::around(file).await, point).await;
+}
+
+/// A folder that is removed again.
+#[cfg(feature = "sqlite")]
+struct Folder(std::path::PathBuf);
+
+#[cfg(feature = "sqlite")]
+impl Folder {
+    fn new() -> Self {
+        let name = format!("tower-webhook-kills-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+}
+
+#[cfg(feature = "sqlite")]
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(feature = "postgres")]
+pub(crate) async fn killed_with_postgres(point: Point) {
+    let postgres = Postgres::start();
+    killed_with(World::around(postgres.url()).await, point).await;
+}
+
+/// Killed with the answer to each statement of an event on its way, one after the other.
+#[cfg(feature = "postgres")]
+pub(crate) async fn killed_at_each_statement() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    let postgres = Postgres::start();
+    let world = World::around(postgres.url()).await;
+    let proxy = Proxy::before(postgres.port).await;
+    let second = Process::start(&world.orders(LEASE)).await;
+    for number in 0.. {
+        proxy.plan(|_| Fault::Passes);
+        let mut orders = world.orders(LEASE);
+        orders.store = proxy.url();
+        let first = Process::start(&orders).await;
+        // What opening the store leaves is over.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let (reached, mut stands) = tokio::sync::mpsc::unbounded_channel();
+        let seen = AtomicUsize::new(0);
+        proxy.plan(move |message| {
+            // A simple query, and the end of a step of any other.
+            let ends = matches!(message.first(), Some(b'Q' | b'S'));
+            if !ends || seen.fetch_add(1, Ordering::Relaxed) != number {
+                return Fault::Passes;
+            }
+            let _ = reached.send(());
+            Fault::Stalls
+        });
+        let (event, receivers) = (
+            format!("evt_{number}"),
+            Receivers::at([first.address, second.address]),
+        );
+        let own = event.clone();
+        let sent = tokio::spawn(async move { deliver(&own, &receivers, 0).await });
+        let killed = first.pid;
+        let struck = tokio::select! {
+            () = async { stands.recv().await.unwrap() } => true,
+            () = tokio::time::sleep(LEASE) => false,
+        };
+        first.kill(&world.journal).await;
+        let answers = within("the event to be acknowledged", sent).await.unwrap();
+        assert!(
+            answers
+                .last()
+                .unwrap()
+                .is_some_and(|answer| answer.is_success())
+        );
+        world.done(&event).await;
+        let effects = world.journal.of(What::Effect, &event);
+        let pids: Vec<_> = effects.iter().map(|(_, pid)| *pid).collect();
+        let (once, other) = ([killed], [second.pid]);
+        let twice = [killed, second.pid];
+        assert!(
+            [&once[..], &other, &twice].contains(&&pids[..]),
+            "{number}: {pids:?}"
+        );
+        assert_eq!(world.journal.of(What::Unique, &event), effects[..1]);
+        if !struck {
+            assert_eq!(pids, once);
+            // A claim and a completion: each a begin, a read, a write and a commit.
+            assert!(number >= 12, "{number} statements");
+            break;
+        }
+    }
+}
+
+async fn killed_with(world: World, point: Point) {
     let mut first = Process::start(&world.orders(LEASE).standing_at(point)).await;
     let second = Process::start(&world.orders(LEASE)).await;
     let (killed, other) = (first.pid, second.pid);

@@ -21,6 +21,9 @@ mod receiver;
 mod redis_support;
 mod sender;
 mod sinks;
+#[cfg(feature = "postgres")]
+#[path = "../sql_support/mod.rs"]
+mod sql_support;
 mod stops;
 mod world;
 
@@ -37,7 +40,8 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Leases are in real time: one test's load must not stall another's receivers.
     arguments.test_threads.get_or_insert(1);
-    let tests = vec![
+    #[allow(unused_mut, reason = "there are more with more features")]
+    let mut tests = vec![
         test(
             "a receiver killed between claim and handler leaves its event to the next",
             || kills::killed_at(Point::Claimed),
@@ -114,6 +118,31 @@ fn main() -> ExitCode {
             copies::run,
         ),
     ];
+    let points = [
+        ("between claim and handler", Point::Claimed),
+        ("before the effect", Point::Begun),
+        ("between effect and record", Point::Effected),
+        ("between record and answer", Point::Recorded),
+    ];
+    for (place, point) in points {
+        #[cfg(feature = "sqlite")]
+        tests.push(test(
+            &format!("a receiver with its records in a file, killed {place}"),
+            move || kills::killed_with_a_file(point),
+        ));
+        #[cfg(feature = "postgres")]
+        tests.push(test(
+            &format!("a receiver with its records in Postgres, killed {place}"),
+            move || kills::killed_with_postgres(point),
+        ));
+        // Unused where neither is there.
+        let _ = (place, point);
+    }
+    #[cfg(feature = "postgres")]
+    tests.push(test(
+        "a receiver killed at any statement loses no event and doubles none but in the window",
+        kills::killed_at_each_statement,
+    ));
     libtest_mimic::run(&arguments, tests).exit_code()
 }
 

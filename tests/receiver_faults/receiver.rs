@@ -26,7 +26,8 @@ use super::sinks::Sinks;
 /// What a receiver process is told at its start.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Orders {
-    pub(crate) redis: String,
+    /// The URL of the store, or the path of its file.
+    pub(crate) store: String,
     pub(crate) folder: PathBuf,
     /// That of the preset unless set.
     pub(crate) lease: Option<Duration>,
@@ -111,7 +112,7 @@ pub(crate) async fn run(orders: Orders) -> ExitCode {
         blocks: orders.blocks,
     });
     let store = WatchedStore {
-        inner: RedisStore::connect(orders.redis).await.unwrap(),
+        inner: open(&orders.store, None).await,
         shared: Arc::clone(&shared),
     };
     let keys = provider::blendfi::keys([SECRET]).unwrap();
@@ -181,10 +182,35 @@ async fn handle(State(shared): State<Arc<Shared>>, delivery: Delivery) -> Status
     StatusCode::NO_CONTENT
 }
 
-/// The store on Redis, and a place to stand after each of its two steps.
+/// The store that a URL or a path names.
+pub(crate) async fn open(store: &str, deadline: Option<Duration>) -> SharedStore {
+    #[cfg(feature = "postgres")]
+    if store.starts_with("postgres:") {
+        let mut builder = tower_webhook::PostgresStore::builder(store).migrate();
+        if let Some(deadline) = deadline {
+            builder = builder.deadline(deadline);
+        }
+        return SharedStore::new(builder.connect().await.unwrap());
+    }
+    #[cfg(feature = "sqlite")]
+    if !store.contains(':') {
+        let mut builder = tower_webhook::SqliteStore::builder(store);
+        if let Some(deadline) = deadline {
+            builder = builder.deadline(deadline);
+        }
+        return SharedStore::new(builder.connect().await.unwrap());
+    }
+    let mut builder = RedisStore::builder(store);
+    if let Some(deadline) = deadline {
+        builder = builder.deadline(deadline);
+    }
+    SharedStore::new(builder.connect().await.unwrap())
+}
+
+/// The store, and a place to stand after each of its two steps.
 #[derive(Debug)]
 struct WatchedStore {
-    inner: RedisStore,
+    inner: SharedStore,
     shared: Arc<Shared>,
 }
 

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use tower_webhook::store::{RecordState, RecordView, RedisStore, Store};
+use tower_webhook::store::{RecordState, RecordView, SharedStore, Store};
 use tower_webhook::{EventKey, Name};
 
 use super::journal::Journal;
-use super::receiver::{Orders, Point};
+use super::receiver::{Orders, Point, open};
 use super::sinks::Sinks;
 
 /// Options of a Redis that loses nothing it has acknowledged when it is killed.
@@ -20,7 +20,7 @@ pub(crate) struct World {
     folder: PathBuf,
     pub(crate) journal: Journal,
     pub(crate) sinks: Sinks,
-    pub(crate) store: RedisStore,
+    pub(crate) store: SharedStore,
 }
 
 impl World {
@@ -31,12 +31,12 @@ impl World {
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&folder).unwrap();
         // A test asks a busy machine, and has time.
-        let store = RedisStore::builder(url.as_str()).deadline(Duration::from_secs(10));
+        let store = open(&url, Some(Duration::from_secs(10))).await;
         Self {
             url,
             journal: Journal::open(&folder),
             sinks: Sinks::open(&folder),
-            store: store.connect().await.unwrap(),
+            store,
             folder,
         }
     }
@@ -44,7 +44,7 @@ impl World {
     /// For a receiver with this lease, which stands nowhere.
     pub(crate) fn orders(&self, lease: impl Into<Option<Duration>>) -> Orders {
         Orders {
-            redis: self.url.clone(),
+            store: self.url.clone(),
             folder: self.folder.clone(),
             lease: lease.into(),
             sinks: true,

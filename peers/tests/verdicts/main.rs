@@ -171,11 +171,11 @@ impl Delivery {
 
     fn ours(&self, headers: &HeaderMap) -> Result<(), String> {
         let provider = if self.stripe {
-            our_stripe::keys([&self.secret]).and_then(provider::stripe)
+            our_stripe::keys([&self.secret]).map(provider::stripe)
         } else {
             let acme = Name::new("acme").map_err(|error| error.to_string())?;
             standard_webhooks::keys([&self.secret])
-                .and_then(|keys| provider::standard_webhooks(acme, keys))
+                .map(|keys| provider::standard_webhooks(acme, keys))
         };
         let provider = provider.map_err(|error| error.to_string())?;
         let verifier = provider.verifier().ok_or("it signs")?;

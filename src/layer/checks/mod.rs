@@ -10,6 +10,7 @@ use super::coding::check_encoding;
 use super::endpoint::EndpointConfig;
 use crate::authenticated::AuthState;
 use crate::authenticated::Proof;
+use crate::prove::{OwnBody, OwnProof, ProofHead};
 use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 use crate::signature::{Verification, Verifier};
@@ -24,6 +25,21 @@ pub(crate) struct Checks {
     pub(crate) path: Option<SecretPathGate>,
     pub(crate) source: Option<SourceGate>,
     pub(crate) signature: Option<Verifier>,
+    pub(crate) custom: Option<OwnProof>,
+}
+
+/// What the body is still to prove.
+#[derive(Default)]
+pub(crate) struct Pending {
+    pub(crate) signature: Option<Verification>,
+    pub(crate) custom: Option<OwnBody>,
+}
+
+impl Pending {
+    /// Whether the head has proved all.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.signature.is_none() && self.custom.is_none()
+    }
 }
 
 impl Checks {
@@ -41,23 +57,25 @@ impl Checks {
             path,
             source,
             signature,
+            custom,
         } = self;
         [
             path.as_ref().map(|_| Proof::SecretPath),
             source.as_ref().map(|_| Proof::SourceAddress),
             signature.as_ref().map(|_| Proof::Signature),
+            custom.as_ref().map(|own| Proof::Custom(own.covers())),
         ]
         .into_iter()
         .flatten()
     }
 
-    /// Asks each gate. The signature, if there is one, is then still to be fed and judged.
+    /// Asks each gate. What the body proves, if anything, is then still to be fed and judged.
     pub(crate) fn admit(
         &self,
         parts: &mut Parts,
         auth: &mut AuthState,
         endpoint: &EndpointConfig,
-    ) -> Result<Option<Verification>, RejectionCause> {
+    ) -> Result<Pending, RejectionCause> {
         check_provider(auth)?;
         if self.post_only && parts.method != Method::POST {
             return Err(Reason::MethodNotAllowed.into());
@@ -87,17 +105,35 @@ impl Checks {
         parts: &Parts,
         auth: &mut AuthState,
         endpoint: &EndpointConfig,
-    ) -> Result<Option<Verification>, RejectionCause> {
+    ) -> Result<Pending, RejectionCause> {
         if let Some(gate) = &self.source {
             let now = || auth.readings.received_at(&*endpoint.clock);
             auth.client = Some(gate.admit(parts, now)?);
         }
-        let Some(verifier) = &self.signature else {
-            return Ok(None);
-        };
+        let mut pending = Pending::default();
+        if self.signature.is_none() && self.custom.is_none() {
+            return Ok(pending);
+        }
         check_encoding(&parts.headers)?;
         let now = auth.readings.received_at(&*endpoint.clock);
-        Ok(Some(verifier.begin(parts, now)?))
+        if let Some(verifier) = &self.signature {
+            pending.signature = Some(verifier.begin(parts, now)?);
+        }
+        if let Some(proof) = &self.custom {
+            let client = || {
+                endpoint
+                    .origin
+                    .known_client(&parts.extensions, &parts.headers)
+            };
+            let head = ProofHead {
+                request: parts.into(),
+                extensions: &parts.extensions,
+                client: auth.client.or_else(client),
+                now,
+            };
+            pending.custom = Some(proof.head(&head)?);
+        }
+        Ok(pending)
     }
 }
 

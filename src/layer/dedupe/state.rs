@@ -34,9 +34,13 @@ pub(super) enum RequiredProofs {
 
 impl RequiredProofs {
     /// Whether the body is known to be the sender's, word for word.
-    fn includes_signature(&self) -> bool {
+    fn covers_body(&self) -> bool {
         match self {
-            Self::All(auth) => auth.contains(&Proof::Signature),
+            Self::All(auth) => (auth.iter()).any(|proof| match proof {
+                Proof::Signature => true,
+                Proof::Custom(covers) => covers.includes_body(),
+                Proof::SecretPath | Proof::SourceAddress => false,
+            }),
             Self::Nothing => false,
         }
     }
@@ -44,7 +48,11 @@ impl RequiredProofs {
     /// Whether something vouches for the whole request, its query too, and not for the body alone.
     pub(super) fn covers_query(&self) -> bool {
         match self {
-            Self::All(auth) => (auth.iter()).any(|proof| *proof != Proof::Signature),
+            Self::All(auth) => (auth.iter()).any(|proof| match proof {
+                Proof::Signature => false,
+                Proof::Custom(covers) => covers.includes_query(),
+                Proof::SecretPath | Proof::SourceAddress => true,
+            }),
             Self::Nothing => true,
         }
     }
@@ -76,10 +84,9 @@ impl DedupeState {
         received_at: UnixTime,
     ) -> Result<IdentifiedEvent, RejectionCause> {
         let body = proved.body.as_deref().unwrap_or_default();
-        let signed_id = proved.signature.as_ref().and_then(|verified| verified.id());
-        let mut identity = self
-            .rule
-            .identify(&self.endpoint.provider, parts, signed_id, body)?;
+        let mut identity =
+            self.rule
+                .identify(&self.endpoint.provider, parts, proved.proved_id(), body)?;
         identity.key = identity.key.of_scope(self.scope.clone());
         match identity.handling {
             Handling::TestId => {
@@ -88,7 +95,7 @@ impl DedupeState {
                 identity.key = identity.key.with_part(&random);
             }
             // An id that anybody could have put beside this content is no proof that it is the same.
-            Handling::OncePerId if !self.demanded.includes_signature() => {
+            Handling::OncePerId if !self.demanded.covers_body() => {
                 identity.handling = Handling::Once;
             }
             Handling::Once | Handling::OncePerId | Handling::Answered => {}

@@ -154,6 +154,23 @@ async fn a_layer_that_has_used_up_its_part_holds_up_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_layer_that_uses_up_its_part_while_it_waits_lets_others_pass_at_once() {
+    let rooms = rooms();
+    let (one, two, three) = (rooms.part(), rooms.part(), rooms.part());
+    let (mut of_one, mut of_two) = (HeldBytes::of(&one), HeldBytes::of(&two));
+    assert!(of_one.grow(20 * MIB) && of_two.grow(30 * MIB));
+    let (mut wide, mut narrow) = (HeldBytes::of(&one), HeldBytes::of(&three));
+    // The whole has no room for the first, and nobody passes it,
+    let mut wide = pin!(wide.reserve(15 * MIB, 0, soon()));
+    let mut narrow = pin!(narrow.reserve(5 * MIB, 0, soon()));
+    assert!(poll(wide.as_mut()).is_pending() && poll(narrow.as_mut()).is_pending());
+    // until its own layer is what it waits for.
+    assert!(of_one.grow(6 * MIB));
+    assert_eq!(poll(narrow.as_mut()), Poll::Ready(true));
+    assert!(poll(wide.as_mut()).is_pending());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_large_body_that_waits_for_small_ones_is_let_in_when_they_go() {
     let rooms = rooms();
     let (one, two) = (rooms.part(), rooms.part());

@@ -60,7 +60,7 @@ pub struct Payment {
 impl Payment {
     /// The payment's own id, `data.id` in the body.
     pub fn payment_id(&self) -> Option<Cow<'_, str>> {
-        scalar(self.data.raw("id")?.as_str())
+        scalar(self.data.raw("id")?.as_str().as_bytes())
     }
 }
 

@@ -3,7 +3,8 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::payload::{Payload, Status};
-use crate::event::{Decimal, payload};
+use crate::event::Decimal;
+use crate::payload;
 use crate::printable::Printable;
 use crate::runtime::{ConfirmLimits, ConfirmSubject, Confirmation, Unconfirmed};
 

@@ -68,15 +68,24 @@ fn what_is_no_entry_is_refused_by_name() {
         ("a.0x", "ends in a number, but is not an address"),
         (
             "10.0.0.1:80",
-            "not an IPv6 address, which has no port, brackets or zone here",
+            "has a port, which a list does not look at; write 10.0.0.1",
         ),
         (
+            "[2001:db8::1]:443",
+            "has a port, which a list does not look at; write 2001:db8::1",
+        ),
+        (
+            "hooks.example.com:443",
+            "has a port, which a list does not look at; write hooks.example.com",
+        ),
+        ("https://hooks.example.com", "a URL; write its host alone"),
+        (
             "[::1]",
-            "not an IPv6 address, which has no port, brackets or zone here",
+            "not an IPv6 address, which has no brackets or zone here",
         ),
         (
             "fe80::1%eth0",
-            "not an IPv6 address, which has no port, brackets or zone here",
+            "not an IPv6 address, which has no brackets or zone here",
         ),
         ("10.0.0/8", "what stands before the slash is not an address"),
         (

@@ -13,10 +13,11 @@ use crate::clock::{Clock, UnixTime};
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::sql::{Answer, Placed};
 
+use super::attempt::{Job, Shared, Work};
 use super::error::{Cause, Fault};
 use super::session::Sessions;
 use super::statements::Statements;
-use super::worker::{Job, Shared, Work, Worker};
+use super::worker::Worker;
 
 /// So many callers wait in line; more wait for a place in it.
 const LINE: usize = 1_024;

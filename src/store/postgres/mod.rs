@@ -1,5 +1,6 @@
 //! A store on Postgres.
 
+mod attempt;
 mod builder;
 mod check;
 mod database;

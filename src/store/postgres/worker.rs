@@ -1,22 +1,18 @@
 //! The tasks that own a connection each: one takes what has gathered and carries it out in one transaction.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::clock::{Clock, UnixTime};
-use crate::store::error::StoreError;
-use crate::store::sql::{Answer, Change, Order, Placed, decide};
+use crate::store::sql::{Order, Placed};
 
+use super::attempt::{Answers, Failure, Job, Outcome, Shared, Work, attempt};
 use super::error::{Cause, Fault};
-use super::session::Sessions;
-use super::statements::{self, Statements};
+use super::statements;
 
 /// So many commands go into one transaction at most.
 const MOST: usize = 128;
@@ -32,48 +28,6 @@ const PRUNED_AT_ONCE: i64 = 500;
 const PRUNE_EVERY: Duration = Duration::from_secs(1);
 /// So much longer than it counts a record is there: a clock that is set back by less brings it back.
 const SPARE: Duration = Duration::from_secs(300);
-
-pub(super) type Answers = Vec<Result<Answer, StoreError>>;
-
-/// Something that is read, in a transaction of its own.
-pub(super) type Work =
-    Box<dyn for<'c> FnOnce(Result<&'c mut PgConnection, Fault>) -> BoxFuture<'c, bool> + Send>;
-
-/// What a caller waits for.
-pub(super) enum Job {
-    Write {
-        orders: Vec<Placed>,
-        give_up: Instant,
-        reply: oneshot::Sender<Answers>,
-    },
-    Read(Work),
-}
-
-/// What the workers of a store share.
-pub(super) struct Shared {
-    pub(super) sessions: Sessions,
-    pub(super) statements: Statements,
-    /// Instead of the server's clock, for tests.
-    pub(super) clock: Option<Arc<dyn Clock>>,
-    pub(super) jobs: Mutex<mpsc::Receiver<Job>>,
-    pub(super) commits: AtomicU64,
-    /// When to look for records that are over.
-    pub(super) prune_at: std::sync::Mutex<Instant>,
-}
-
-/// What a batch met.
-struct Failure {
-    fault: Fault,
-    /// Whether it may have been carried out all the same.
-    unsure: bool,
-}
-
-/// What one attempt came to.
-enum Outcome {
-    Done(Answers),
-    /// Another transaction has inserted one of the records at the same time.
-    Collided,
-}
 
 pub(super) struct Worker {
     shared: Arc<Shared>,
@@ -314,67 +268,6 @@ fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-async fn attempt(
-    conn: &mut PgConnection,
-    shared: &Shared,
-    orders: &[&Placed],
-) -> Result<Outcome, Failure> {
-    let sure = |fault| Failure {
-        fault,
-        unsure: false,
-    };
-    let is_alone = orders.len() == 1;
-    let mut tx = shared.sessions.begin(conn, is_alone).await.map_err(sure)?;
-    let (answers, changes) = read_and_decide(&mut tx, shared, orders)
-        .await
-        .map_err(sure)?;
-    if changes.is_empty() {
-        let ended = tx.rollback().await.map_err(Fault::from);
-        return ended.map(|()| Outcome::Done(answers)).map_err(sure);
-    }
-    let written = statements::write(&mut tx, &shared.statements, changes).await;
-    if !written.map_err(sure)? {
-        let ended = tx.rollback().await.map_err(Fault::from);
-        return ended.map(|()| Outcome::Collided).map_err(sure);
-    }
-    match tx.commit().await.map_err(Fault::from) {
-        Ok(()) => {
-            shared.commits.fetch_add(1, Ordering::Relaxed);
-            Ok(Outcome::Done(answers))
-        }
-        // With no answer, or from a server that is being ended, it may be written or not.
-        Err(fault) => Err(Failure {
-            unsure: matches!(fault.cause(), Cause::Connection | Cause::Away),
-            fault,
-        }),
-    }
-}
-
-async fn read_and_decide(
-    conn: &mut PgConnection,
-    shared: &Shared,
-    orders: &[&Placed],
-) -> Result<(Answers, Vec<Change>), Fault> {
-    let (now, found) = statements::read(conn, &shared.statements, orders).await?;
-    Ok(decide(orders.iter().copied(), &found, shared.time(now)))
-}
-
-impl Shared {
-    /// Whether the server answers on this connection.
-    async fn is_there(&self, conn: &mut PgConnection) -> bool {
-        let limit = Instant::now() + self.sessions.deadline();
-        matches!(timeout_at(limit, conn.ping()).await, Ok(Ok(())))
-    }
-
-    /// The time that records go by, where the server says this.
-    pub(super) fn time(&self, told: UnixTime) -> UnixTime {
-        match &self.clock {
-            Some(clock) => UnixTime::from_micros(clock.now().as_micros()),
-            None => told,
-        }
-    }
 }
 
 async fn read(conn: &mut PgConnection, shared: &Shared, work: Work) -> bool {

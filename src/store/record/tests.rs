@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::super::command::{Claim, ClaimOutcome, Complete, Grant, Held, Release, Renew};
 use super::*;
+use crate::event::EventKey;
 use crate::event::Name;
 use crate::store::command::ContentType;
 

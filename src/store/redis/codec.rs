@@ -299,6 +299,8 @@ impl Head {
 }
 
 #[cfg(test)]
+mod earlier;
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 

@@ -1,13 +1,10 @@
 //! The payload of an event as a type of the handler's, or which member does not fit it.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
-use super::lenient;
-use super::members::text;
 use crate::printable::Printable;
 
 /// Longest name or path that is told.
@@ -21,13 +18,14 @@ pub(crate) const WRONG_TYPE: &str = "of another type";
 pub(crate) const AMBIGUOUS: &str = "differs from another spelling of it";
 
 /// Reads a body as a `T`: without the byte order mark before it, and with a replacement character
-/// for what stands in a string and is no text. What is nearly JSON is read as [`lenient`] says.
+/// for what stands in a string and is no text. What is nearly JSON is read as [`mended`] says.
 ///
 /// # Errors
 ///
 /// A body that is no JSON, or does not fit `T`.
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, PayloadError> {
-    let text = text(body);
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let text = String::from_utf8_lossy(body);
     let read = |text: &str| {
         // Paths cost something, and are wanted where it fails.
         serde_json::from_str(text).or_else(|_| {
@@ -40,39 +38,63 @@ pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, PayloadError> 
             Ok(value)
         })
     };
-    read(&text).or_else(|error| {
-        let mended = lenient::mended(&text, "null").map_or(text, Cow::Owned);
-        match (without_halves(&mended), mended) {
-            (Some(text), _) | (None, Cow::Owned(text)) => read(&text),
-            (None, Cow::Borrowed(_)) => Err(error),
-        }
-    })
+    read(&text).or_else(|error| mended(&text).map_or(Err(error), |text| read(&text)))
 }
 
-/// The same JSON with a replacement character for each escape that is half of a surrogate pair, if
-/// there is one: senders cut texts off anywhere, and no Rust string holds what is left.
-fn without_halves(json: &str) -> Option<String> {
-    const ESCAPE: usize = "\\u0000".len();
-    let unit = |text: &str| {
-        let digits = text.strip_prefix("\\u")?.get(..4)?;
-        u16::from_str_radix(digits, 16).ok()
-    };
-    let (mut out, mut rest, mut any) = (String::new(), json, false);
-    while let Some((before, escaped)) = rest.find('\\').and_then(|at| rest.split_at_checked(at)) {
-        out.push_str(before);
-        let next = escaped.get(ESCAPE..).and_then(unit);
-        let (kept, taken) = match (unit(escaped), next) {
-            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => (true, 2 * ESCAPE),
-            (Some(0xd800..=0xdfff), _) => (false, ESCAPE),
-            _ => (true, 2),
+/// The same text as JSON that a Rust string holds, where all that keeps it from being so is what
+/// common writers let through; `None` where there is nothing of that kind.
+///
+/// | seen | read as |
+/// | --- | --- |
+/// | a control character in a string (RFC 8259 section 7 wants it escaped) | U+FFFD |
+/// | the backslash of an escape that JSON does not have, such as `\'` | U+FFFD |
+/// | an escape that is half of a surrogate pair: senders cut texts off anywhere | U+FFFD |
+/// | `NaN`, `Infinity`, `-Infinity` (Python's `json.dumps` writes them unless told not to) | `null` |
+///
+/// Where a string ends does not change. All else stays as it is, and may still be no JSON.
+fn mended(text: &str) -> Option<String> {
+    const REPLACED: Option<&str> = Some("\u{fffd}");
+    let (mut out, mut rest, mut any) = (String::new(), text, false);
+    let mut in_string = false;
+    while let Some(character) = rest.chars().next() {
+        let next = character.len_utf8();
+        let (taken, read) = if in_string {
+            in_string = character != '"';
+            match character {
+                '\\' => match (unit(rest), rest.get(6..).and_then(unit)) {
+                    (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => (12, None),
+                    (Some(0xd800..=0xdfff), _) => (6, REPLACED),
+                    (Some(_), _) => (6, None),
+                    _ => match rest.as_bytes().get(1) {
+                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => (2, None),
+                        _ => (next, REPLACED),
+                    },
+                },
+                '\0'..' ' => (next, REPLACED),
+                _ => (next, None),
+            }
+        } else if let Some(word) = NO_NUMBERS.iter().find(|word| rest.starts_with(**word)) {
+            (word.len(), Some("null"))
+        } else {
+            in_string = character == '"';
+            (next, None)
         };
-        let (this, after) = escaped.split_at_checked(taken)?;
-        out.push_str(if kept { this } else { "\\ufffd" });
-        any |= !kept;
+        let (this, after) = rest.split_at_checked(taken)?;
+        out.push_str(read.unwrap_or(this));
+        any |= read.is_some();
         rest = after;
     }
-    out.push_str(rest);
     any.then_some(out)
+}
+
+/// What stands for a number that is none.
+const NO_NUMBERS: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
+
+/// The code unit that an escape says which a text begins with.
+fn unit(text: &str) -> Option<u16> {
+    let digits = text.strip_prefix("\\u")?.get(..4)?;
+    let hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    u16::from_str_radix(digits, 16).ok().filter(|_| hex)
 }
 
 /// Which member of a body does not fit its type, and in what way.
@@ -217,7 +239,9 @@ const WORDS: [(&str, &str); 15] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use serde::Deserialize;
+    use serde_json::Value;
     use std::collections::BTreeMap;
 
     const SECRET: &str = "hunter2";
@@ -375,5 +399,61 @@ mod tests {
         );
         let error = read::<Order>(body.as_bytes()).unwrap_err();
         assert_eq!(error.member().chars().count(), LONGEST);
+    }
+
+    #[test]
+    fn what_common_writers_let_through_is_read() {
+        for (text, json) in [
+            ("{\"a\":\"b\tc\"}", "{\"a\":\"b\u{fffd}c\"}"),
+            ("[\"\0\",\"\r\n\"]", "[\"\u{fffd}\",\"\u{fffd}\u{fffd}\"]"),
+            (r#"["it\'s"]"#, "[\"it\u{fffd}'s\"]"),
+            (r#"["\x41\u00g0"]"#, "[\"\u{fffd}x41\u{fffd}u00g0\"]"),
+            (
+                "{\"a\":NaN,\"b\":[-Infinity,Infinity]}",
+                "{\"a\":null,\"b\":[null,null]}",
+            ),
+            (
+                "[\"NaN\",\"\\\"Infinity\",NaN]",
+                "[\"NaN\",\"\\\"Infinity\",null]",
+            ),
+        ] {
+            let mended = mended(text).unwrap();
+            assert_eq!(mended, json, "{text}");
+            assert!(serde_json::from_str::<Value>(text).is_err(), "{text}");
+            assert!(serde_json::from_str::<Value>(&mended).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_in_another_way_stays_so() {
+        for text in [
+            "{",
+            "{'a':1}",
+            "[1,]",
+            "nan",
+            "[01]",
+            "{\"a\"\t:\n1}",
+            "\"\\u00e9\"",
+        ] {
+            assert_eq!(mended(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        /// A backslash before the closing quote, a surrogate: where a string ends stays the same.
+        #[test]
+        fn strings_end_where_they_ended(text in r#"["\\a\tu0-9{}:,N]{0,24}"#) {
+            if let Some(mended) = mended(&text) {
+                let quotes = |text: &str| text.matches('"').count();
+                prop_assert_eq!(quotes(&text), quotes(&mended));
+                prop_assert_eq!(super::mended(&mended), None);
+            }
+        }
+
+        #[test]
+        fn json_needs_no_mending(value in any::<Vec<(String, f64)>>()) {
+            let text = serde_json::to_string(&value).unwrap();
+            prop_assert_eq!(mended(&text), None);
+        }
     }
 }

@@ -1,0 +1,322 @@
+//! Proofs of a user's own, in the two steps that every proof has.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use http::{Extensions, HeaderName};
+
+use crate::authenticated::{Coverage, Proved};
+use crate::clock::UnixTime;
+use crate::head::RequestHead;
+use crate::path::{PathTokens, split_token};
+use crate::reason::Reason;
+use crate::rejection_cause::RejectionCause;
+use crate::signature::{SignatureError, Verification, Verifier};
+use crate::source::{Admission, Allowlist};
+
+/// A proof of origin that no data can say: of a [`Provider`](crate::Provider), beside or instead of
+/// those that are built in.
+///
+/// It has two steps, both pure and at once: the head is judged before one byte of the body is read,
+/// and the body once it is whole. What passes both is [`Authenticated`](crate::Authenticated), as by
+/// any other proof; what does not is answered 401 like a wrong signature. [`Verifier`], [`Allowlist`]
+/// and [`PathTokens`] are such proofs too, so that one of a user's own can be made of them.
+///
+/// ```
+/// use http::{HeaderName, Request, StatusCode};
+/// use http_body_util::Full;
+/// use bytes::Bytes;
+/// use tower::{ServiceBuilder, ServiceExt};
+/// use tower_webhook::event::{EventRule, Shape};
+/// use tower_webhook::layer::{Coverage, NotProved, ProofHead, Proof, Prove, Proved};
+/// use tower_webhook::{
+///     Authenticated, MemoryStore, Name, Provider, RetriedStatuses, RetrySchedule, SenderContract, Webhook,
+/// };
+///
+/// /// A sender whose TLS certificate the server has put into the request's extensions.
+/// #[derive(Clone)]
+/// struct CertifiedFor(&'static str);
+///
+/// struct ByCertificate;
+///
+/// impl Prove for ByCertificate {
+///     type Body = Proved; // The head proves all; what the body says is taken at its word.
+///
+///     fn covers(&self) -> Coverage {
+///         Coverage::Connection
+///     }
+///
+///     fn secret_headers(&self) -> Vec<HeaderName> {
+///         Vec::new()
+///     }
+///
+///     fn head(&self, head: &ProofHead<'_>) -> Result<Proved, NotProved> {
+///         match head.extensions().get::<CertifiedFor>() {
+///             Some(CertifiedFor("hooks.acme.example")) => Ok(Proved::new()),
+///             Some(_) => Err(NotProved::because("the certificate is another's")),
+///             None => Err(NotProved::because("no certificate was shown")),
+///         }
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let acme = Provider::proved_by(
+///     Name::new("acme")?,
+///     ByCertificate,
+///     EventRule::members([Shape::new("event", ["/id"])?])?,
+///     SenderContract::new(RetrySchedule::Never, RetriedStatuses::None),
+/// );
+/// let acme = Webhook::new(acme).store(MemoryStore::new()).build()?;
+/// let service = ServiceBuilder::new().layer(acme).service_fn(
+///     |request: Request<Full<Bytes>>| async move {
+///         let mark = request.extensions().get::<Authenticated>().expect("a proved delivery");
+///         assert!(mark.proves(Proof::Custom(Coverage::Connection)));
+///         Ok::<_, std::convert::Infallible>(http::Response::new(Full::<Bytes>::default()))
+///     },
+/// );
+/// let from = |host| {
+///     let request = Request::post("/").extension(CertifiedFor(host));
+///     service.clone().oneshot(request.body(Full::from(r#"{"id":"evt_1"}"#)).unwrap())
+/// };
+/// assert_eq!(from("hooks.acme.example").await?.status(), StatusCode::OK);
+/// assert_eq!(from("evil.example").await?.status(), StatusCode::UNAUTHORIZED);
+/// # Ok(())
+/// # }
+/// ```
+pub trait Prove: Send + Sync + 'static {
+    /// What the head has told, and judges the body. [`Proved`] where the head proves all.
+    type Body: ProveBody;
+
+    /// What is proved by it: it decides what a key may be made of, and what other content under a
+    /// sender's own id is.
+    fn covers(&self) -> Coverage;
+
+    /// The headers whose values must not stand in a log: signatures, tokens. None, if it says so.
+    fn secret_headers(&self) -> Vec<HeaderName>;
+
+    /// Judges what is known before the body: it must be quick, for strangers cause it.
+    ///
+    /// # Errors
+    ///
+    /// What does not prove the origin, or cannot tell [now](NotProved::not_now).
+    fn head(&self, head: &ProofHead<'_>) -> Result<Self::Body, NotProved>;
+}
+
+/// The second step of a [`Prove`].
+pub trait ProveBody: Send + 'static {
+    /// Judges the whole body of a delivery that was received at `now`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Prove::head`].
+    fn body(self, body: &[u8], now: UnixTime) -> Result<Proved, NotProved>;
+}
+
+/// What is known of a delivery before its body.
+#[derive(Debug, Clone, Copy)]
+pub struct ProofHead<'a> {
+    pub(crate) request: RequestHead<'a>,
+    pub(crate) extensions: &'a Extensions,
+    pub(crate) client: Option<IpAddr>,
+    pub(crate) now: UnixTime,
+}
+
+impl<'a> ProofHead<'a> {
+    /// Method, URI and headers.
+    pub fn request(&self) -> RequestHead<'a> {
+        self.request
+    }
+
+    /// What the server and the layers outside say of the connection, such as a client certificate.
+    pub fn extensions(&self) -> &'a Extensions {
+        self.extensions
+    }
+
+    /// The client's address: the peer's, or what a declared proxy says. `None` where neither is
+    /// known, or a proxy is not declared.
+    pub fn client(&self) -> Option<IpAddr> {
+        self.client
+    }
+
+    /// When the head was received.
+    pub fn now(&self) -> UnixTime {
+        self.now
+    }
+}
+
+impl ProveBody for Proved {
+    fn body(self, _: &[u8], _: UnixTime) -> Result<Proved, NotProved> {
+        Ok(self)
+    }
+}
+
+/// Why a delivery is not proved. The text is for the operator: it must hold no secret, and nothing
+/// of it is told to the sender.
+#[derive(Debug)]
+pub struct NotProved(RejectionCause);
+
+impl NotProved {
+    /// It does not prove its origin: answered 401.
+    pub fn because(text: impl Into<Cow<'static, str>>) -> Self {
+        Self(RejectionCause::told(Reason::ProofRefused, text.into()))
+    }
+
+    /// Whether it does cannot be told now, for want of a key for one: the sender is asked to come
+    /// again.
+    pub fn not_now(text: impl Into<Cow<'static, str>>) -> Self {
+        Self(RejectionCause::told(Reason::ProofUnavailable, text.into()))
+    }
+
+    pub(crate) fn into_cause(self) -> RejectionCause {
+        self.0
+    }
+}
+
+impl From<SignatureError> for NotProved {
+    fn from(error: SignatureError) -> Self {
+        Self(error.into())
+    }
+}
+
+impl Prove for Verifier {
+    type Body = Verification;
+
+    fn covers(&self) -> Coverage {
+        Coverage::Body
+    }
+
+    fn secret_headers(&self) -> Vec<HeaderName> {
+        self.scheme().headers().cloned().collect()
+    }
+
+    fn head(&self, head: &ProofHead<'_>) -> Result<Verification, NotProved> {
+        Ok(self.begin(head.request, head.now)?)
+    }
+}
+
+impl ProveBody for Verification {
+    fn body(mut self, body: &[u8], now: UnixTime) -> Result<Proved, NotProved> {
+        self.update(body);
+        Ok(self.finish(now)?.into())
+    }
+}
+
+impl Prove for Allowlist {
+    type Body = Proved;
+
+    fn covers(&self) -> Coverage {
+        Coverage::Connection
+    }
+
+    fn secret_headers(&self) -> Vec<HeaderName> {
+        Vec::new()
+    }
+
+    fn head(&self, head: &ProofHead<'_>) -> Result<Proved, NotProved> {
+        let unknown = || NotProved::because("the client's address is not known");
+        match self.check(head.client.ok_or_else(unknown)?, head.now) {
+            Admission::Allowed => Ok(Proved::new()),
+            Admission::Refused => Err(NotProved::because("the address is not on the allowlist")),
+            Admission::Unresolved => Err(NotProved::not_now(
+                "the address is not on the allowlist, and a host name of it has no address now",
+            )),
+        }
+    }
+}
+
+impl Prove for PathTokens {
+    type Body = Proved;
+
+    fn covers(&self) -> Coverage {
+        Coverage::Connection
+    }
+
+    fn secret_headers(&self) -> Vec<HeaderName> {
+        Vec::new()
+    }
+
+    fn head(&self, head: &ProofHead<'_>) -> Result<Proved, NotProved> {
+        let shown = split_token(head.request.uri().path()).map(|(_, token)| token.as_bytes());
+        match shown.is_some_and(|token| self.matches(token)) {
+            true => Ok(Proved::new()),
+            false => Err(NotProved::because("the path ends in no right token")),
+        }
+    }
+}
+
+/// The second step of a user's proof.
+pub(crate) type OwnBody = Box<dyn FnOnce(&[u8], UnixTime) -> Result<Proved, NotProved> + Send>;
+
+/// A user's proof; clones share it.
+#[derive(Clone)]
+pub(crate) struct OwnProof {
+    covers: Coverage,
+    prove: Arc<dyn Erased>,
+}
+
+trait Erased: Send + Sync {
+    fn secret_headers(&self) -> Vec<HeaderName>;
+
+    fn head(&self, head: &ProofHead<'_>) -> Result<OwnBody, NotProved>;
+}
+
+impl<P: Prove> Erased for P {
+    fn secret_headers(&self) -> Vec<HeaderName> {
+        Prove::secret_headers(self)
+    }
+
+    fn head(&self, head: &ProofHead<'_>) -> Result<OwnBody, NotProved> {
+        let step = Prove::head(self, head)?;
+        Ok(Box::new(move |body, now| step.body(body, now)))
+    }
+}
+
+impl OwnProof {
+    pub(crate) fn new(proof: impl Prove) -> Self {
+        Self {
+            covers: proof.covers(),
+            prove: Arc::new(proof),
+        }
+    }
+
+    pub(crate) fn covers(&self) -> Coverage {
+        self.covers
+    }
+
+    pub(crate) fn secret_headers(&self) -> Vec<HeaderName> {
+        self.prove.secret_headers()
+    }
+
+    /// The first step. One that panics proves nothing, and is worth another try.
+    pub(crate) fn head(&self, head: &ProofHead<'_>) -> Result<OwnBody, RejectionCause> {
+        caught(|| self.prove.head(head))
+    }
+}
+
+/// The second step.
+pub(crate) fn finish(step: OwnBody, body: &[u8], now: UnixTime) -> Result<Proved, RejectionCause> {
+    caught(|| step(body, now))
+}
+
+fn caught<T>(step: impl FnOnce() -> Result<T, NotProved>) -> Result<T, RejectionCause> {
+    match catch_unwind(AssertUnwindSafe(step)) {
+        Ok(judged) => judged.map_err(NotProved::into_cause),
+        Err(_) => Err(RejectionCause::because(
+            Reason::ProofUnavailable,
+            "the proof panicked",
+        )),
+    }
+}
+
+impl fmt::Debug for OwnProof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { covers, prove: _ } = self;
+        f.debug_struct("OwnProof")
+            .field("covers", covers)
+            .finish_non_exhaustive()
+    }
+}

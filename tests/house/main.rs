@@ -1,0 +1,15 @@
+//! The structure of `src`: which floor a file stands on, what it imports, how long it is.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "a test that panics has done its work"
+)]
+
+mod floors;
+mod map;
+mod msrv;
+mod sizes;
+mod source;

@@ -1,0 +1,39 @@
+//! How long files are.
+
+use crate::source::files;
+
+/// A longer file is two things.
+const MOST_LINES: usize = 400;
+/// Half of all files have no more.
+const MEDIAN: usize = 140;
+
+/// Lines of a file before its tests.
+fn lines(text: &str) -> usize {
+    text.lines()
+        .take_while(|line| !line.starts_with("#[cfg(test)]"))
+        .count()
+}
+
+#[test]
+fn files_are_short() {
+    let mut all: Vec<_> = files()
+        .iter()
+        .map(|(file, text)| (lines(text), file.clone()))
+        .collect();
+    all.sort();
+    let long: Vec<_> = all
+        .iter()
+        .filter(|(lines, _)| *lines > MOST_LINES)
+        .collect();
+    assert!(long.is_empty(), "over {MOST_LINES} lines: {long:#?}");
+    let (median, _) = all[all.len() / 2];
+    assert!(
+        median <= MEDIAN,
+        "the median is {median} lines, not {MEDIAN}"
+    );
+}
+
+#[test]
+fn tests_of_a_file_do_not_count() {
+    assert_eq!(lines("a\nb\n#[cfg(test)]\nmod tests {}\n"), 2);
+}
