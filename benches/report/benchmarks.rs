@@ -34,6 +34,13 @@ const SECTIONS: [(&str, &str, &str); 11] = [
          a busy machine it tells more than the rates do.",
     ),
     (
+        "sql",
+        "The stores on SQL databases",
+        "Pairs of claim and complete of new events. SQLite writes to a disk. Postgres and its data are in \
+         memory, so that statements are compared and not disks. By hand, each command is a statement or \
+         a transaction of its own; the stores carry out together what comes together.",
+    ),
+    (
         "growth",
         "What grows with what",
         "Each row is a size, and each more adds so much. The exponent is that of a power law through \
