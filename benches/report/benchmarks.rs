@@ -4,7 +4,7 @@ use crate::measured::Measured;
 use crate::numbers::Numbers;
 
 /// The parts of `scripts/bench`, in the order of the page: name, headline and how it is measured.
-const SECTIONS: [(&str, &str, &str); 11] = [
+const SECTIONS: [(&str, &str, &str); 12] = [
     (
         "stack",
         "A delivery of 1 KiB over loopback",
