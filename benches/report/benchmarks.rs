@@ -4,7 +4,7 @@ use crate::measured::Measured;
 use crate::numbers::Numbers;
 
 /// The parts of `scripts/bench`, in the order of the page: name, headline and how it is measured.
-const SECTIONS: [(&str, &str, &str); 11] = [
+const SECTIONS: [(&str, &str, &str); 12] = [
     (
         "stack",
         "A delivery of 1 KiB over loopback",
@@ -32,6 +32,13 @@ const SECTIONS: [(&str, &str, &str); 11] = [
         "The stores",
         "Pairs of claim and complete of new events. Core time is what a pair takes of a processor: on \
          a busy machine it tells more than the rates do.",
+    ),
+    (
+        "sql",
+        "The stores on SQL databases",
+        "Pairs of claim and complete of new events. SQLite writes to a disk. Postgres and its data are in \
+         memory, so that statements are compared and not disks. By hand, each command is a statement or \
+         a transaction of its own; the stores carry out together what comes together.",
     ),
     (
         "growth",

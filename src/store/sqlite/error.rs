@@ -171,7 +171,10 @@ impl Fault {
             ),
             Cause::Missing => (
                 Kind::Path,
-                format!("{path} cannot be opened or made; its folder must be there"),
+                format!(
+                    "{path} cannot be opened or made; its folder must be there and be writable, for the log \
+                     beside it"
+                ),
             ),
             Cause::NewerSchema => (Kind::NewerSchema, format!("{path}: {}", self.text)),
             Cause::AtRisk => (Kind::AtRisk, self.text.clone()),
