@@ -142,12 +142,13 @@ where
 /// free again. What a handler says of a failure stands in the log, and is not told to the sender.
 ///
 /// ```
-/// use axum::{Router, body::Body, extract::State, http::{Request, StatusCode}, routing::post};
+/// use axum::{Router, body::Body, extract::State, http::{Request, StatusCode}};
 /// use serde::Deserialize;
 /// use tower::ServiceExt;
 /// use tower_webhook::runtime::Failure;
 /// use tower_webhook::{
-///     Delivery, Event, MemoryStore, PathTokens, Permanent, Webhook, event_handler, provider,
+///     Delivery, Event, MemoryStore, PathTokens, Permanent, RouterExt, Webhook, event_handler,
+///     provider,
 /// };
 ///
 /// #[derive(Deserialize)]
@@ -175,7 +176,7 @@ where
 /// let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?;
 /// let bloque = Webhook::new(provider::bloque_accounts(tokens)).store(MemoryStore::new());
 /// let app = Router::new()
-///     .route("/bloque/{token}", post(event_handler(on_purchase)).layer(bloque.build()?))
+///     .webhook("/bloque", bloque.build()?, event_handler(on_purchase))
 ///     .with_state(Shop("tx_"));
 ///
 /// let to = |path: &str| {

@@ -2,10 +2,10 @@
 //! handler once, and answer so that a sender that retries loses nothing.
 //!
 //! ```
-//! use axum::{Router, body::Body, http::{Request, StatusCode}, routing::post};
+//! use axum::{Router, body::Body, http::{Request, StatusCode}};
 //! use tower::ServiceExt;
-//! use tower_webhook::{Delivery, Event, MemoryStore, UnixTime, Webhook, provider};
-//! use tower_webhook::provider::blendfi;
+//! use tower_webhook::provider::{self, blendfi};
+//! use tower_webhook::{Delivery, Event, ManualClock, MemoryStore, RouterExt, UnixTime, Webhook};
 //!
 //! async fn on_event(event: Event<blendfi::Payload>, delivery: Delivery) -> StatusCode {
 //!     // Make the effect unique on `delivery.key()`, or guard it with `delivery.fence()`.
@@ -13,34 +13,35 @@
 //!     StatusCode::NO_CONTENT
 //! }
 //!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let keys = blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?;
-//! # let clock = tower_webhook::ManualClock::new(UnixTime::from_secs(1_777_899_600));
-//! let webhook = Webhook::new(provider::blendfi(keys)).store(MemoryStore::new());
-//! # let webhook = webhook.clock(clock);
-//! let app: Router =
-//!     Router::new().route("/webhooks/blendfi", post(on_event).layer(webhook.build()?));
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let keys = blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?;
+//!     let webhook = Webhook::new(provider::blendfi(keys))
+//!         .store(MemoryStore::new())
+//!         // The deliveries below were signed at that time: a receiver takes the system's clock.
+//!         .clock(ManualClock::new(UnixTime::from_secs(1_777_899_600)))
+//!         .build()?;
+//!     let app: Router = Router::new().webhook("/webhooks/blendfi", webhook, on_event);
 //!
-//! // Signed by `openssl dgst -sha256 -hmac "$SECRET"` over `{t}.{body}`.
-//! let deliver = |body: &'static str| {
-//!     let request = Request::post("/webhooks/blendfi").header(
-//!         "x-blendfi-signature",
-//!         "t=1777899600,v1=8f632700b26a730ce3336878aa995ddd9aacdf16f66935ae53361c3c47f787e2",
-//!     );
-//!     app.clone().oneshot(request.body(Body::from(body)).unwrap())
-//! };
-//! let body = r#"{"id":"evt_1","type":"user.kyc_approved","created_at":"2026-05-04T13:00:00Z","data":{}}"#;
-//! assert_eq!(deliver(body).await?.status(), StatusCode::NO_CONTENT);
-//! assert_eq!(deliver(body).await?.headers()["idempotent-replayed"], "true");
-//! assert_eq!(deliver("{}").await?.status(), StatusCode::UNAUTHORIZED);
-//! # Ok(())
-//! # }
+//!     // Signed by `openssl dgst -sha256 -hmac "$SECRET"` over `{t}.{body}`.
+//!     let deliver = |body: &'static str| {
+//!         let request = Request::post("/webhooks/blendfi").header(
+//!             "x-blendfi-signature",
+//!             "t=1777899600,v1=8f632700b26a730ce3336878aa995ddd9aacdf16f66935ae53361c3c47f787e2",
+//!         );
+//!         app.clone().oneshot(request.body(Body::from(body)).unwrap())
+//!     };
+//!     let body = r#"{"id":"evt_1","type":"user.kyc_approved","created_at":"2026-05-04T13:00:00Z","data":{}}"#;
+//!     assert_eq!(deliver(body).await?.status(), StatusCode::NO_CONTENT);
+//!     assert_eq!(deliver(body).await?.headers()["idempotent-replayed"], "true");
+//!     assert_eq!(deliver("{}").await?.status(), StatusCode::UNAUTHORIZED);
+//!     Ok(())
+//! }
 //! ```
 //!
 //! # Where to look
 //!
-//! - [`Webhook`] stacks everything for one [`Provider`]; the [`provider`] module has the known
+//! - [`Webhook`] stacks everything for one [`Provider`], and `RouterExt` mounts it on a router; the [`provider`] module has the known
 //!   ones, and any other is written in a few lines.
 //! - [`Event`], [`Delivery`] and [`Authenticated`] are what a handler takes; [`Permanent`] is what
 //!   it answers where no retry can help.
@@ -105,6 +106,8 @@ mod reason;
 mod rejection;
 mod rejection_cause;
 mod request_clock;
+#[cfg(feature = "axum")]
+mod router;
 pub mod runtime;
 mod secret;
 pub mod signature;
@@ -131,6 +134,8 @@ pub use path::PathTokens;
 pub use provider::Provider;
 pub use reason::Reason;
 pub use rejection::{Rejection, RejectionResponse};
+#[cfg(feature = "axum")]
+pub use router::RouterExt;
 pub use runtime::{
     Confirm, ConfirmSubject, Confirmation, Delivery, Drain, Event, EventHandler, Lease, Permanent,
     Unconfirmed,

@@ -338,6 +338,14 @@ pub struct WebhookLayer {
     steps: Arc<NamedSteps>,
 }
 
+#[cfg(feature = "axum")]
+impl WebhookLayer {
+    /// Whether it proves its sender by the last segment of the path.
+    pub(crate) fn has_secret_path(&self) -> bool {
+        self.steps.steps.authenticator.checks.path.is_some()
+    }
+}
+
 impl<S> Layer<S> for WebhookLayer {
     type Service = WebhookService<S>;
 

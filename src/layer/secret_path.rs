@@ -80,6 +80,7 @@ impl RequireSecretPathLayer {
     /// ```
     /// use axum::{Router, body::Body, http::{Request, StatusCode, Uri}, routing::post};
     /// use tower::{Layer, ServiceExt};
+    /// use tower_webhook::MemoryStore;
     /// use tower_webhook::layer::{EndpointConfig, RequireSecretPathLayer};
     /// use tower_webhook::{PathTokens, Webhook, provider};
     ///

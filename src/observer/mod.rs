@@ -28,7 +28,7 @@ pub use tracing_observer::TracingObserver;
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};
-/// use tower_webhook::{MemoryStore, Observation, Observer, Reason};
+/// use tower_webhook::{Observation, Observer, Reason};
 ///
 /// #[derive(Default)]
 /// struct Stale(AtomicU64);
@@ -55,6 +55,7 @@ pub trait Observer: Send + Sync + 'static {
 /// Both see each outcome, the first one first; a metric beside the log lines, say.
 ///
 /// ```
+/// use tower_webhook::MemoryStore;
 /// use tower_webhook::layer::TracingObserver;
 /// # use tower_webhook::{Observation, Observer, Webhook, provider};
 /// # struct Metrics;

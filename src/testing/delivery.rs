@@ -37,7 +37,7 @@ const PORT: u16 = 50_000;
 /// use http::Request;
 /// use tower_webhook::provider::{self, blendfi};
 /// use tower_webhook::testing::{Sample, TestDelivery};
-/// use tower_webhook::{MemoryStore, PathTokens, UnixTime};
+/// use tower_webhook::{PathTokens, UnixTime};
 ///
 /// let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?);
 /// let delivery = TestDelivery::new(&blendfi, Sample::BlendFi.body(7)).to("/webhooks/blendfi");
@@ -268,6 +268,7 @@ impl TestDelivery {
     ///
     /// ```
     /// use axum::{Router, http::StatusCode, routing::post};
+    /// use tower_webhook::MemoryStore;
     /// use tower_webhook::Webhook;
     /// use tower_webhook::provider::{self, blendfi};
     /// use tower_webhook::testing::{Sample, TestDelivery};

@@ -3,6 +3,7 @@
 //! ```
 //! # use axum::{Router, body::Body, http::StatusCode, routing::post};
 //! # use tower::ServiceExt;
+//! # use tower_webhook::MemoryStore;
 //! # use tower_webhook::provider::{self, blendfi};
 //! # use tower_webhook::testing::{Sample, TestDelivery, assert_handled, assert_rejected};
 //! # use tower_webhook::{Event, Reason, Webhook};
@@ -34,6 +35,7 @@
 //! ```
 //! # use axum::{Router, body::Body, http::{Method, StatusCode}, routing::post};
 //! # use tower::ServiceExt;
+//! # use tower_webhook::MemoryStore;
 //! # use tower_webhook::provider::{self, blendfi};
 //! # use tower_webhook::testing::{Sample, TestDelivery, assert_rejected};
 //! # use tower_webhook::{Reason, Webhook};
@@ -70,6 +72,7 @@
 //! # use axum::{Router, body::Body, http::StatusCode, routing::post};
 //! # use std::time::Duration;
 //! # use tower::ServiceExt;
+//! # use tower_webhook::MemoryStore;
 //! # use tower_webhook::event::{EventRule, Shape};
 //! # use tower_webhook::signature::{Component, Scheme, Verifier};
 //! # use tower_webhook::testing::{Sample, TestDelivery, assert_handled, assert_rejected};
@@ -123,6 +126,7 @@
 //! # use axum::{Router, body::Body, http::StatusCode, routing::post};
 //! # use std::time::Duration;
 //! # use tower::ServiceExt;
+//! # use tower_webhook::MemoryStore;
 //! # use tower_webhook::provider::{self, blendfi};
 //! use tower_webhook::testing::{ManualClock, Sample, TestDelivery, assert_copy, assert_handled, assert_rejected};
 //! # use tower_webhook::{Clock, Reason, UnixTime, Webhook};

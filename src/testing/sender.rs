@@ -133,6 +133,7 @@ impl Sender {
     ///
     /// ```
     /// use axum::{Router, http::StatusCode, routing::post};
+    /// use tower_webhook::MemoryStore;
     /// use tower_webhook::Webhook;
     /// use tower_webhook::provider::{self, blendfi};
     /// use tower_webhook::testing::{Sample, Sender, TestDelivery};
@@ -179,6 +180,7 @@ impl Sender {
     ///
     /// ```
     /// use axum::{Router, http::StatusCode, routing::post};
+    /// use tower_webhook::MemoryStore;
     /// use tower_webhook::provider::{self, blendfi};
     /// use tower_webhook::testing::{Sample, Sender, TestDelivery};
     /// use tower_webhook::{Delivery, Webhook};

@@ -1,0 +1,78 @@
+//! Mounts a webhook on a router of axum.
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::routing::post;
+
+use crate::webhook::WebhookLayer;
+
+/// Mounts webhooks on a [`Router`] of axum, each with its layer around its own route.
+///
+/// ```
+/// use axum::{Router, body::Body, http::{Request, StatusCode}};
+/// use tower::ServiceExt;
+/// use tower_webhook::{Delivery, MemoryStore, PathTokens, RouterExt, Webhook, provider};
+///
+/// async fn on_event(delivery: Delivery) -> StatusCode {
+///     println!("attempt {} at {}", delivery.attempt(), delivery.key());
+///     StatusCode::NO_CONTENT
+/// }
+///
+/// #[tokio::main(flavor = "current_thread")]
+/// async fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?;
+///     let bloque = Webhook::new(provider::bloque_accounts(tokens)).store(MemoryStore::new());
+///     let app: Router = Router::new().webhook("/webhooks/bloque", bloque.build()?, on_event);
+///
+///     let to = |path: &str| {
+///         let event = r#"{"type":"authorization","event":"purchase","transaction_id":"tx_1"}"#;
+///         app.clone().oneshot(Request::post(path).body(Body::from(event)).unwrap())
+///     };
+///     let accepted = to("/webhooks/bloque/3f9d1c0b7a5e48d26c90b1f4").await?;
+///     assert_eq!(accepted.status(), StatusCode::NO_CONTENT);
+///     assert_eq!(to("/webhooks/bloque/guessed-token").await?.status(), StatusCode::NOT_FOUND);
+///     let get = Request::get("/webhooks/bloque/3f9d1c0b7a5e48d26c90b1f4").body(Body::empty())?;
+///     assert_eq!(app.oneshot(get).await?.status(), StatusCode::METHOD_NOT_ALLOWED);
+///     Ok(())
+/// }
+/// ```
+pub trait RouterExt<S> {
+    /// Mounts this webhook on a path, in front of a handler of axum or an
+    /// [`event_handler`](crate::event_handler).
+    ///
+    /// Where the sender is proved by a secret path, the token is the segment behind `path`: the
+    /// route is `path` and `/{token}`. Behind a
+    /// [`RequireSecretPathLayer::mounted_at`](crate::layer::RequireSecretPathLayer::mounted_at), which
+    /// has cut the token off, use [`Router::route`].
+    ///
+    /// The layer stands around this route alone. Limits and queues of your own belong inside of it:
+    /// `post(handler).layer(ServiceBuilder::new().layer(webhook).layer(limit))` on a route does so.
+    ///
+    /// # Panics
+    ///
+    /// As [`Router::route`]: a path that does not begin with `/`, or that is taken already.
+    #[must_use]
+    fn webhook<H, T>(self, path: &str, webhook: WebhookLayer, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static;
+}
+
+impl<S> RouterExt<S> for Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    fn webhook<H, T>(self, path: &str, webhook: WebhookLayer, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        // Other methods end in this route too, and so in the layer, which answers 405.
+        let route = post(handler).layer(webhook.clone());
+        if webhook.has_secret_path() {
+            self.route(&format!("{}/{{token}}", path.trim_end_matches('/')), route)
+        } else {
+            self.route(path, route)
+        }
+    }
+}
