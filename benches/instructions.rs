@@ -185,8 +185,8 @@ fn deliver(signed: bool) -> Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let webhook = Webhook::new(blendfi()?)
         .clock(ManualClock::new(UnixTime::from_secs(NOW)))
-        .dedupe(MemoryStore::new());
-    let service = webhook.layer()?.layer(tower::service_fn(handler));
+        .store(MemoryStore::new());
+    let service = webhook.build()?.layer(tower::service_fn(handler));
     let sender = Sender::new()?;
     let mut requests = Vec::new();
     for number in 0..WARM_UP + COUNTED {

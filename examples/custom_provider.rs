@@ -12,7 +12,7 @@ use serde::Deserialize;
 use tower_webhook::event::{EventRule, Shape};
 use tower_webhook::signature::{Component, Scheme, Verifier};
 use tower_webhook::{
-    ConfigError, Decimal, Delivery, Encoding, Event, Name, Provider, RetriedStatuses,
+    ConfigError, Decimal, Delivery, Encoding, Event, MemoryStore, Name, Provider, RetriedStatuses,
     RetrySchedule, SenderContract, SigningSecret, Webhook,
 };
 
@@ -67,8 +67,8 @@ async fn on_order(Event(order): Event<Order>, delivery: Delivery) -> StatusCode 
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let webhook = Webhook::new(acme(SigningSecret::from_text(SECRET)?)?);
-    let app = Router::new().route("/webhooks/acme", post(on_order).layer(webhook.layer()?));
+    let webhook = Webhook::new(acme(SigningSecret::from_text(SECRET)?)?).store(MemoryStore::new());
+    let app = Router::new().route("/webhooks/acme", post(on_order).layer(webhook.build()?));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3001").await?;
     println!(
         r#"t=$(date +%s); body='{{"order":1042,"status":"PAID","amount":100.50}}'; curl -i http://127.0.0.1:3001/webhooks/acme -H "x-acme-id: msg_1" -H "x-acme-time: $t" -H "x-acme-signature: sha256=$(printf 'msg_1.%s.%s' $t "$body" | openssl dgst -sha256 -hmac {SECRET} -r | cut -d' ' -f1)" --data-binary "$body""#

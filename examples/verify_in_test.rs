@@ -10,7 +10,7 @@ use axum::routing::post;
 use tower::ServiceExt;
 use tower_webhook::provider::{self, blendfi};
 use tower_webhook::signature::SignatureErrorKind;
-use tower_webhook::{Event, ManualClock, UnixTime, Webhook};
+use tower_webhook::{Event, ManualClock, MemoryStore, UnixTime, Webhook};
 
 const SECRET: &str = "whsec_test_9f8e7d6c5b4a";
 const SIGNED_AT: UnixTime = UnixTime::from_secs(1_777_899_600);
@@ -53,8 +53,9 @@ async fn handle_behind_the_layer() -> Result<(), Box<dyn std::error::Error>> {
     }
 
     let webhook = Webhook::new(provider::blendfi(blendfi::keys([SECRET])?))
+        .store(MemoryStore::new())
         .clock(ManualClock::new(SIGNED_AT));
-    let app: Router = Router::new().route("/", post(on_event).layer(webhook.layer()?));
+    let app: Router = Router::new().route("/", post(on_event).layer(webhook.build()?));
     let deliver = |body: &'static str| {
         let request = Request::post("/").header("x-blendfi-signature", SIGNATURE);
         app.clone()

@@ -173,9 +173,9 @@ where
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?;
-/// let bloque = Webhook::new(provider::bloque_accounts(tokens)).dedupe(MemoryStore::new());
+/// let bloque = Webhook::new(provider::bloque_accounts(tokens)).store(MemoryStore::new());
 /// let app = Router::new()
-///     .route("/bloque/{token}", post(event_handler(on_purchase)).layer(bloque.layer()?))
+///     .route("/bloque/{token}", post(event_handler(on_purchase)).layer(bloque.build()?))
 ///     .with_state(Shop("tx_"));
 ///
 /// let to = |path: &str| {

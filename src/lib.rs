@@ -17,10 +17,10 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let keys = blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?;
 //! # let clock = tower_webhook::ManualClock::new(UnixTime::from_secs(1_777_899_600));
-//! let webhook = Webhook::new(provider::blendfi(keys)).dedupe(MemoryStore::new());
+//! let webhook = Webhook::new(provider::blendfi(keys)).store(MemoryStore::new());
 //! # let webhook = webhook.clock(clock);
 //! let app: Router =
-//!     Router::new().route("/webhooks/blendfi", post(on_event).layer(webhook.layer()?));
+//!     Router::new().route("/webhooks/blendfi", post(on_event).layer(webhook.build()?));
 //!
 //! // Signed by `openssl dgst -sha256 -hmac "$SECRET"` over `{t}.{body}`.
 //! let deliver = |body: &'static str| {
@@ -65,7 +65,7 @@
 //! | before its effect, a handler is paused past its lease, or runs past the renewal ceiling | a sink that refuses a lower [`Delivery::fence`]; or asking [`Delivery::lease`] before the effect, unless the machine was suspended |
 //! | the store's clock is set forward past the end of a lease: two receivers are at work, the first is told at its next renewal | a sink that is unique on the key |
 //! | the store loses what it has acknowledged (memory: at every restart; Redis: as it is set up) | a sink that is unique on the key |
-//! | the sender sends the event again after the retention | [`Webhook::refuse_old_events`], or a sink that is unique on the key |
+//! | the sender sends the event again after the retention | [`DedupeConfig::refuse_old_events`], or a sink that is unique on the key |
 //!
 //! # Features
 //!
@@ -124,6 +124,7 @@ pub use event::{Decimal, EventKey, Fingerprint};
 #[cfg(feature = "axum")]
 pub use extract::{EventRejection, MountedHandler, event_handler};
 pub use head::RequestHead;
+pub use layer::DedupeConfig;
 pub use name::Name;
 pub use observer::{Observation, Observer};
 pub use path::PathTokens;
@@ -146,7 +147,7 @@ pub use store::RedisStore;
 #[cfg(feature = "sqlite")]
 pub use store::SqliteStore;
 pub use store::{MemoryStore, SharedStore, Store};
-pub use webhook::{Webhook, WebhookLayer};
+pub use webhook::{NoStore, Webhook, WebhookLayer};
 
 /// Its examples are compiled with the tests.
 #[cfg(all(

@@ -33,7 +33,7 @@ use crate::source::{Admission, Allowlist};
 /// use tower_webhook::event::{EventRule, Shape};
 /// use tower_webhook::layer::{Coverage, NotProved, ProofHead, Proof, Prove, Proved};
 /// use tower_webhook::{
-///     Authenticated, Name, Provider, RetriedStatuses, RetrySchedule, SenderContract, Webhook,
+///     Authenticated, MemoryStore, Name, Provider, RetriedStatuses, RetrySchedule, SenderContract, Webhook,
 /// };
 ///
 /// /// A sender whose TLS certificate the server has put into the request's extensions.
@@ -70,7 +70,8 @@ use crate::source::{Admission, Allowlist};
 ///     EventRule::members([Shape::new("event", ["/id"])?])?,
 ///     SenderContract::new(RetrySchedule::Never, RetriedStatuses::None),
 /// );
-/// let service = ServiceBuilder::new().layer(Webhook::new(acme).layer()?).service_fn(
+/// let acme = Webhook::new(acme).store(MemoryStore::new()).build()?;
+/// let service = ServiceBuilder::new().layer(acme).service_fn(
 ///     |request: Request<Full<Bytes>>| async move {
 ///         let mark = request.extensions().get::<Authenticated>().expect("a proved delivery");
 ///         assert!(mark.proves(Proof::Custom(Coverage::Connection)));

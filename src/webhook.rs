@@ -1,6 +1,5 @@
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::Extensions;
 use tower_layer::Layer;
@@ -9,15 +8,14 @@ use crate::clock::Clock;
 use crate::error::ConfigError;
 use crate::event::Name;
 use crate::layer::{
-    Authenticator, Budget, Checks, DedupeLayer, EndpointConfig, NamedSteps, Origin, Owner,
-    PeerSource, SecretPathGate, Settings, SourceGate, WebhookService,
+    Authenticator, Budget, Checks, DedupeConfig, DedupeLayer, EndpointConfig, NamedSteps, Origin,
+    Owner, PeerSource, SecretPathGate, SourceGate, WebhookService,
 };
 use crate::observer::Observer;
 use crate::provider::Provider;
 use crate::rejection::RejectionResponse;
-use crate::runtime::{Confirm, ConfirmSubject, Drain, SharedConfirm};
 use crate::source::TrustedProxies;
-use crate::store::{MemoryStore, SharedStore, Store};
+use crate::store::{SharedStore, Store};
 
 /// Everything that one provider's deliveries pass, in the right order, as one layer.
 ///
@@ -38,9 +36,9 @@ use crate::store::{MemoryStore, SharedStore, Store};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?;
-/// let bloque = Webhook::new(provider::bloque_accounts(tokens)).dedupe(MemoryStore::new());
+/// let bloque = Webhook::new(provider::bloque_accounts(tokens)).store(MemoryStore::new());
 /// let app: Router = Router::new()
-///     .route("/webhooks/bloque/{token}", post(on_event).layer(bloque.layer()?));
+///     .route("/webhooks/bloque/{token}", post(on_event).layer(bloque.build()?));
 ///
 /// let to = |path: &str| {
 ///     let event = r#"{"type":"authorization","event":"purchase","transaction_id":"tx_1"}"#;
@@ -56,20 +54,24 @@ use crate::store::{MemoryStore, SharedStore, Store};
 /// # }
 /// ```
 #[derive(Debug, Clone)]
-#[must_use = "a webhook does nothing until its layer is used"]
-pub struct Webhook {
+#[must_use = "a webhook does nothing until it is built and its layer is used"]
+pub struct Webhook<S = SharedStore> {
     provider: Provider,
     endpoint: EndpointConfig,
     proxies: TrustedProxies,
     peer: PeerSource,
-    store: SharedStore,
-    settings: Settings,
+    store: S,
+    dedupe: DedupeConfig,
     owner: Owner,
 }
 
-impl Webhook {
-    /// A webhook of this provider, with records in memory: [`Webhook::dedupe`] keeps them
-    /// elsewhere.
+/// In place of the store of a [`Webhook`] that has not been given one.
+#[derive(Debug, Clone)]
+pub struct NoStore(());
+
+impl Webhook<NoStore> {
+    /// A webhook of this provider, which is to be told by [`Webhook::store`] where its records are
+    /// kept.
     #[track_caller]
     pub fn new(provider: Provider) -> Self {
         let mut endpoint = EndpointConfig::new(provider.name.clone(), provider.contract.clone());
@@ -79,31 +81,53 @@ impl Webhook {
         if let Some(proof) = &provider.custom {
             endpoint.learn_secret(proof.secret_headers());
         }
-        let settings = Settings {
-            confirms: provider.confirms.clone(),
-            ..Settings::default()
-        };
         Self {
             provider,
             endpoint,
             proxies: TrustedProxies::none(),
             peer: PeerSource::Extension,
-            store: SharedStore::new(MemoryStore::new()),
-            settings,
+            store: NoStore(()),
+            dedupe: DedupeConfig::new(),
             owner: Owner::here(),
         }
     }
+}
 
+impl<S> Webhook<S> {
     /// Keeps the records in this store.
     ///
-    /// **Two webhooks that keep their records in one store under one name take each other's events
-    /// for duplicates**: of two services on one Redis, or two handlers of one provider, each event
-    /// then reaches one. Give every consumer that is to see the events for itself a name by
-    /// [`Webhook::consumer`], or a namespace of its own in the store. In one process a second
-    /// webhook is refused when its layer is built; across processes nothing can tell it from a
-    /// second receiver of the same.
-    pub fn dedupe(mut self, store: impl Store) -> Self {
-        self.store = SharedStore::new(store);
+    /// [`MemoryStore`](crate::MemoryStore) forgets them at every restart. **Two webhooks that keep
+    /// their records in one store under one name take each other's events for duplicates**: of two
+    /// services on one Redis, or two handlers of one provider, each event then reaches one. Give
+    /// every consumer that is to see the events for itself a name by [`Webhook::consumer`], or a
+    /// namespace of its own in the store. In one process a second webhook is refused when it is
+    /// built; across processes nothing can tell it from a second receiver of the same.
+    pub fn store(self, store: impl Store) -> Webhook {
+        let Self {
+            provider,
+            endpoint,
+            proxies,
+            peer,
+            store: _,
+            dedupe,
+            owner,
+        } = self;
+        Webhook {
+            provider,
+            endpoint,
+            proxies,
+            peer,
+            store: SharedStore::new(store),
+            dedupe,
+            owner,
+        }
+    }
+
+    /// Sets how events are claimed, kept and confirmed: lease, retention, drain and more.
+    ///
+    /// What the provider itself asks to confirm an event is asked all the same.
+    pub fn dedupe(mut self, config: DedupeConfig) -> Self {
+        self.dedupe = config;
         self
     }
 
@@ -121,26 +145,18 @@ impl Webhook {
     ///
     /// let endpoint = |secret: &str| provider::stripe::keys([secret]).map(provider::stripe);
     /// let store = MemoryStore::new();
-    /// let orders = Webhook::new(endpoint("whsec_test_9f8e7d6c5b4a")?).dedupe(store.clone());
-    /// let orders = orders.layer()?;
+    /// let orders = Webhook::new(endpoint("whsec_test_9f8e7d6c5b4a")?).store(store.clone());
+    /// let orders = orders.build()?;
     ///
-    /// let billing = Webhook::new(endpoint("whsec_test_0a1b2c3d4e5f")?).dedupe(store);
-    /// let refused = billing.layer().unwrap_err().to_string();
+    /// let billing = Webhook::new(endpoint("whsec_test_0a1b2c3d4e5f")?).store(store);
+    /// let refused = billing.build().unwrap_err().to_string();
     /// assert!(refused.contains("both keep their records as stripe"), "{refused}");
-    /// let billing = billing.consumer(Name::new("billing")?).layer()?;
+    /// let billing = billing.consumer(Name::new("billing")?).build()?;
     /// # drop((orders, billing));
     /// # Ok::<(), tower_webhook::ConfigError>(())
     /// ```
     pub fn consumer(mut self, name: Name) -> Self {
         self.endpoint = self.endpoint.consumer(name);
-        self
-    }
-
-    /// Lets the layer keep its records under a name that another webhook of this process has, in
-    /// the same store: while a configuration is read anew, or where one process plays several
-    /// receivers.
-    pub fn shares_name(mut self) -> Self {
-        self.settings.shares_name = true;
         self
     }
 
@@ -168,7 +184,7 @@ impl Webhook {
         self
     }
 
-    /// Shares a budget for bodies and waiting copies with other webhooks.
+    /// Shares a budget for bodies and waiting duplicates with other webhooks.
     pub fn budget(mut self, budget: Budget) -> Self {
         self.endpoint = self.endpoint.budget(budget);
         self
@@ -199,73 +215,6 @@ impl Webhook {
         self
     }
 
-    /// Asks whether an event is true before it is claimed, beside what the provider itself asks:
-    /// all must agree.
-    pub fn confirm(mut self, confirm: impl Confirm) -> Self {
-        self.settings.confirms.push(SharedConfirm::new(confirm));
-        self
-    }
-
-    /// The same, with one question for all deliveries about one subject.
-    pub fn confirm_subject(mut self, confirm: impl ConfirmSubject) -> Self {
-        self.settings
-            .confirms
-            .push(SharedConfirm::by_subject(confirm));
-        self
-    }
-
-    /// Lets this drain wait for the handlers.
-    pub fn drain(mut self, drain: Drain) -> Self {
-        self.settings.drain = drain;
-        self
-    }
-
-    /// How long a record is kept. See
-    /// [`SenderContract::default_retention`](crate::SenderContract::default_retention).
-    pub fn retention(mut self, retention: Duration) -> Self {
-        self.settings.retention = Some(retention);
-        self
-    }
-
-    /// How long a claim lasts without renewal: what a receiver that dies holds an event for. See
-    /// [`SenderContract::default_lease`](crate::SenderContract::default_lease).
-    pub fn lease(mut self, lease: Duration) -> Self {
-        self.settings.lease = Some(lease);
-        self
-    }
-
-    /// How long a claim is renewed for in all. See
-    /// [`SenderContract::default_renewal_ceiling`](crate::SenderContract::default_renewal_ceiling).
-    pub fn renewal_ceiling(mut self, ceiling: Duration) -> Self {
-        self.settings.renewal_ceiling = Some(ceiling);
-        self
-    }
-
-    /// Refuses, with 422, events that happened before the retention began: that they are no copies
-    /// is not certain.
-    pub fn refuse_old_events(mut self) -> Self {
-        self.settings.refuse_old = true;
-        self
-    }
-
-    /// Keeps response bodies of up to this many bytes (at most 4 KiB) with the record, and answers
-    /// copies with the first one's status, body and `Content-Type` instead of an empty 200. See
-    /// [`DedupeBuilder::replay_responses`](crate::layer::DedupeBuilder::replay_responses).
-    pub fn replay_responses(mut self, max_body_bytes: usize) -> Self {
-        self.settings.replay_body = Some(max_body_bytes);
-        self
-    }
-
-    /// Runs handlers while the store cannot be asked.
-    ///
-    /// # Insecure
-    ///
-    /// As [`DedupeBuilder::with_insecure_fail_open`](crate::layer::DedupeBuilder::with_insecure_fail_open).
-    pub fn with_insecure_fail_open(mut self) -> Self {
-        self.settings.fail_open = true;
-        self
-    }
-
     /// The layer, for a method router, a router or any service.
     ///
     /// The service inside is asked whether it is ready once an event is claimed for it, and called in a
@@ -277,12 +226,15 @@ impl Webhook {
     /// Whatever [`DedupeBuilder::build`](crate::layer::DedupeBuilder::build) and
     /// [`RequireSourceIpLayer::new`](crate::layer::RequireSourceIpLayer::new) refuse; among it a
     /// name that another webhook has taken in the same store.
-    pub fn layer(&self) -> Result<WebhookLayer, ConfigError> {
+    pub fn build(&self) -> Result<WebhookLayer, ConfigError>
+    where
+        S: HasStore,
+    {
         let of = |error: ConfigError| error.of_provider(self.provider.name.to_string());
-        self.build_layer().map_err(of)
+        self.build_on(self.store.shared()).map_err(of)
     }
 
-    fn build_layer(&self) -> Result<WebhookLayer, ConfigError> {
+    fn build_on(&self, store: SharedStore) -> Result<WebhookLayer, ConfigError> {
         let Provider {
             name: _,
             tenant,
@@ -293,7 +245,7 @@ impl Webhook {
             source,
             signature,
             custom,
-            confirms: _,
+            confirms,
         } = &self.provider;
         let source = match source {
             Some(allowlist) => {
@@ -311,8 +263,10 @@ impl Webhook {
             signature: signature.clone(),
             custom: custom.clone(),
         };
+        let mut dedupe = self.dedupe.clone();
+        dedupe.confirms.splice(..0, confirms.iter().cloned());
         let mut builder = DedupeLayer::builder(&self.endpoint, rule.clone(), checks.proofs())
-            .settings(self.settings.clone())
+            .config(dedupe)
             .owned_by(self.owner.clone(), *hook);
         if let Some(tenant) = tenant {
             builder = builder.tenant(tenant.clone());
@@ -327,8 +281,54 @@ impl Webhook {
             checks,
             observe_passed: false,
         };
-        let steps = builder.steps(authenticator, self.store.clone())?;
+        let steps = builder.steps(authenticator, store)?;
         Ok(WebhookLayer { steps })
+    }
+}
+
+/// A store that a webhook was given.
+#[diagnostic::on_unimplemented(
+    message = "this webhook has no store to keep its records in",
+    label = "no store was given before `build()`",
+    note = "say where: `.store(SqliteStore::connect(path).await?)`, `.store(RedisStore::connect(url).await?)`, \
+            or `.store(MemoryStore::new())`, which forgets at every restart"
+)]
+pub trait HasStore: private::Sealed {
+    #[doc(hidden)]
+    fn shared(&self) -> SharedStore;
+}
+
+impl HasStore for SharedStore {
+    fn shared(&self) -> SharedStore {
+        self.clone()
+    }
+}
+
+mod private {
+    pub trait Sealed {}
+    impl Sealed for crate::store::SharedStore {}
+}
+
+/// What no [`Webhook`] is, so that the compiler can say what is missing.
+#[diagnostic::on_unimplemented(
+    message = "a `Webhook` is no layer until it is built",
+    label = "this is not built yet",
+    note = "call `.build()?` on it"
+)]
+pub trait IsBuilt {
+    #[doc(hidden)]
+    fn built(&self) -> &WebhookLayer;
+}
+
+#[doc(hidden)]
+impl<S, T> Layer<S> for Webhook<T>
+where
+    Self: IsBuilt,
+{
+    type Service = WebhookService<S>;
+
+    fn layer(&self, inner: S) -> WebhookService<S> {
+        self.built().layer(inner)
     }
 }
 

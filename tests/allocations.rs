@@ -89,7 +89,7 @@ fn event(id: &str, size: usize, in_data: bool) -> String {
 #[test]
 fn a_delivery_of_1_kib_through_the_whole_stack_allocates_this_much() {
     let runtime = runtime();
-    let layer = blendfi::webhook(MemoryStore::new()).layer().unwrap();
+    let layer = blendfi::webhook(MemoryStore::new()).build().unwrap();
     let service = layer.layer(tower::service_fn(handler));
     let deliver = |run: usize| {
         let body = event(&format!("evt_{run:026}"), KIB, true);
@@ -126,7 +126,7 @@ fn a_delivery_of_1_kib_through_the_whole_stack_allocates_this_much() {
 #[test]
 fn a_long_body_is_not_copied_on_its_way() {
     let runtime = runtime();
-    let layer = blendfi::webhook(MemoryStore::new()).layer().unwrap();
+    let layer = blendfi::webhook(MemoryStore::new()).build().unwrap();
     let service = layer.layer(tower::service_fn(handler));
     let deliver = |id: &str, size: usize, in_data: bool| {
         let request = signed(&event(id, size, in_data));
@@ -168,13 +168,15 @@ fn a_long_body_is_not_copied_on_its_way() {
 #[test]
 fn a_refusal_before_the_body_costs_the_same_for_every_body() {
     let runtime = runtime();
-    let service = |webhook: Webhook| webhook.layer().unwrap().layer(tower::service_fn(handler));
+    let service = |webhook: Webhook| webhook.build().unwrap().layer(tower::service_fn(handler));
     let tokens = PathTokens::parse([TOKEN]).unwrap();
-    let blox = service(Webhook::new(provider::blox(tokens).without_status_check()));
+    let blox = service(
+        Webhook::new(provider::blox(tokens).without_status_check()).store(MemoryStore::new()),
+    );
     // The allowlist's host names are resolved in a task.
     let bloquo = runtime.block_on(async {
         let allowlist = Allowlist::parse(["192.0.2.1"]).unwrap();
-        service(Webhook::new(provider::bloquo(allowlist)))
+        service(Webhook::new(provider::bloquo(allowlist)).store(MemoryStore::new()))
     });
     let blendfi = service(blendfi::webhook(MemoryStore::new()));
 

@@ -23,7 +23,7 @@ use serde_json::value::RawValue;
 use sha2::Sha256;
 use support::http::{Connection, Request};
 use support::server::Server;
-use tower_webhook::{Delivery, Webhook, provider};
+use tower_webhook::{Delivery, MemoryStore, Webhook, provider};
 
 const SECRET: &str = "whsec_test_9f8e7d6c5b4a";
 
@@ -81,12 +81,12 @@ fn read(folder: &Path) -> BTreeMap<String, String> {
 
 async fn hold_to(examples: BTreeMap<String, String>) {
     let keys = provider::github::keys([SECRET]).unwrap();
-    let webhook = Webhook::new(provider::github(keys));
+    let webhook = Webhook::new(provider::github(keys)).store(MemoryStore::new());
     let handler = |delivery: Delivery| async move {
         // Which type it was taken for, where it is one without a moment.
         (StatusCode::OK, delivery.shape().unwrap_or("").to_owned())
     };
-    let layer = webhook.layer().unwrap();
+    let layer = webhook.build().unwrap();
     let server = Server::start(Router::new().route("/hooks", post(handler).layer(layer))).await;
     let mut connection = Connection::open(server.address).await;
     for (number, (body, name)) in examples.iter().enumerate() {

@@ -42,8 +42,8 @@ pub(crate) async fn app(redis: &str) -> Result<Router> {
     };
     let memory = |provider| {
         Webhook::new(provider)
-            .dedupe(MemoryStore::with_capacity(RECORDS)?)
-            .layer()
+            .store(MemoryStore::with_capacity(RECORDS)?)
+            .build()
     };
     let all = |allowlist| -> Result<_> {
         let provider = blendfi()?
@@ -51,7 +51,7 @@ pub(crate) async fn app(redis: &str) -> Result<Router> {
             .and_from_source(allowlist);
         Ok(memory(provider)?)
     };
-    let on_redis = Webhook::new(blendfi()?).dedupe(RedisStore::connect(redis).await?);
+    let on_redis = Webhook::new(blendfi()?).store(RedisStore::connect(redis).await?);
     let two_gates = ServiceBuilder::new().layer(path()?).layer(source()?);
     let three_gates = ServiceBuilder::new()
         .layer(path()?)
@@ -68,7 +68,7 @@ pub(crate) async fn app(redis: &str) -> Result<Router> {
         .route("/memory", post(read_body).layer(memory(blendfi()?)?))
         .route("/all/{token}", post(read_body).layer(all(here()?)?))
         .route("/stranger/{token}", post(read_body).layer(all(elsewhere)?))
-        .route("/redis", post(read_body).layer(on_redis.layer()?))
+        .route("/redis", post(read_body).layer(on_redis.build()?))
         .route("/mac", post(bare_mac).with_state(BareMac::new()?))
         .route(
             "/scripts",

@@ -16,7 +16,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_webhook::store::StoreErrorKind;
 use tower_webhook::testing::{Fault, FaultyStore, Random, TokioClock};
-use tower_webhook::{ConfigError, Delivery, MemoryStore, Provider, Webhook};
+use tower_webhook::{ConfigError, DedupeConfig, Delivery, MemoryStore, Provider, Webhook};
 
 /// How long a handler works before it fails or succeeds, and in how many of a hundred cases it
 /// fails.
@@ -81,9 +81,9 @@ impl Operator {
 
     fn run(&self) -> Result<(), ConfigError> {
         let webhook = Webhook::new(self.provider.clone())
-            .dedupe(self.store.clone())
+            .store(self.store.clone())
             // The one before may be on its last requests.
-            .shares_name()
+            .dedupe(DedupeConfig::new().shares_name())
             .clock(self.clock.clone());
         let (seed, effects) = (self.seed, Arc::clone(&self.effects));
         let handler = service_fn(move |request: Request<Full<Bytes>>| {
@@ -92,7 +92,7 @@ impl Operator {
         });
         let service = ServiceBuilder::new()
             .map_response(|response: Response<_>| response.map(drop))
-            .layer(webhook.layer()?)
+            .layer(webhook.build()?)
             .service(handler);
         self.running
             .send_replace(Some(BoxCloneSyncService::new(service)));

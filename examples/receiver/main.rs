@@ -22,7 +22,8 @@ use axum::{Json, Router};
 use tower_webhook::layer::Budget;
 use tower_webhook::provider::{blendfi, bloque};
 use tower_webhook::{
-    ConfigError, Delivery, Drain, Event, EventRejection, SharedStore, Webhook, provider,
+    ConfigError, DedupeConfig, Delivery, Drain, Event, EventRejection, SharedStore, Webhook,
+    provider,
 };
 
 use crate::effects::{Effect, Effects};
@@ -98,12 +99,12 @@ fn app(settings: &Settings, store: &SharedStore, drain: &Drain) -> Result<Router
     let budget = Budget::default();
     let webhook = |provider| {
         Webhook::new(provider)
-            .dedupe(store.clone())
+            .store(store.clone())
             .budget(budget.clone())
-            .drain(drain.clone())
+            .dedupe(DedupeConfig::new().drain(drain.clone()))
             .trusted_proxies(settings.trusted_proxies.clone())
             .max_body_bytes(settings.max_body_bytes)
-            .layer()
+            .build()
     };
     let blendfi = webhook(provider::blendfi(settings.blendfi_keys.clone()))?;
     let bloquo = webhook(provider::bloquo(settings.bloquo_sources.clone()))?;

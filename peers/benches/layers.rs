@@ -112,14 +112,14 @@ fn ways() -> Result<[Service; NAMES.len()]> {
     let provider = ours()?;
     let verifier = provider.verifier().ok_or("it signs")?.clone();
     let endpoint = EndpointConfig::new(provider.name().clone(), provider.contract().clone());
-    let webhook = Webhook::new(provider).dedupe(MemoryStore::with_capacity(RECORDS)?);
+    let webhook = Webhook::new(provider).store(MemoryStore::with_capacity(RECORDS)?);
     let verify = VerifySignatureLayer::new(&endpoint, verifier);
     Ok([
         way(inner),
         way(theirs().layer(inner)),
         way(verify.layer(inner)),
         way(theirs().layer(once.layer(inner))),
-        way(webhook.layer()?.layer(inner)),
+        way(webhook.build()?.layer(inner)),
     ])
 }
 

@@ -32,7 +32,7 @@ use crate::path::PathTokens;
 /// use http_body_util::Full;
 /// use tower::{ServiceBuilder, ServiceExt};
 /// use tower_webhook::layer::{EndpointConfig, RequireSecretPathLayer};
-/// use tower_webhook::{SenderContract, PathTokens, Name, RetriedStatuses, RetrySchedule};
+/// use tower_webhook::{MemoryStore, SenderContract, PathTokens, Name, RetriedStatuses, RetrySchedule};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -90,11 +90,11 @@ impl RequireSecretPathLayer {
     /// let endpoint = EndpointConfig::new(bloque.name().clone(), bloque.contract().clone());
     /// let gate = RequireSecretPathLayer::new(&endpoint, tokens).mounted_at("/webhooks/bloque")?;
     ///
-    /// let webhook = Webhook::new(bloque);
+    /// let webhook = Webhook::new(bloque).store(MemoryStore::new());
     /// let handler = |uri: Uri| async move { uri.to_string() };
     /// let app = Router::new()
     ///     // No `{token}` here: it is cut off before the router sees the path.
-    ///     .route("/webhooks/bloque", post(handler).layer(webhook.layer()?));
+    ///     .route("/webhooks/bloque", post(handler).layer(webhook.build()?));
     /// let app: Router = Router::new().fallback_service(gate.layer(app));
     ///
     /// let to = |path: &str| {

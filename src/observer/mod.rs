@@ -28,7 +28,7 @@ pub use tracing_observer::TracingObserver;
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};
-/// use tower_webhook::{Observation, Observer, Reason};
+/// use tower_webhook::{MemoryStore, Observation, Observer, Reason};
 ///
 /// #[derive(Default)]
 /// struct Stale(AtomicU64);
@@ -62,7 +62,7 @@ pub trait Observer: Send + Sync + 'static {
 /// #     fn observe(&self, _: &Observation<'_>) {}
 /// # }
 /// # let stripe = provider::stripe(provider::stripe::keys(["whsec_test_9f8e7d6c5b4a"])?);
-/// let webhook = Webhook::new(stripe).observer((TracingObserver, Metrics));
+/// let webhook = Webhook::new(stripe).store(MemoryStore::new()).observer((TracingObserver, Metrics));
 /// # Ok::<(), tower_webhook::ConfigError>(())
 /// ```
 impl<A: Observer, B: Observer> Observer for (A, B) {

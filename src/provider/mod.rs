@@ -27,7 +27,7 @@
 //! use axum::{Router, body::Body, http::{Request, StatusCode}, routing::post};
 //! use tower::ServiceExt;
 //! use tower_webhook::provider::{self, blox::CheckoutStatus};
-//! use tower_webhook::{PathTokens, Webhook};
+//! use tower_webhook::{MemoryStore, PathTokens, Webhook};
 //!
 //! // Asks `GET /v1/checkout/{id}` in a real receiver.
 //! async fn status(checkout: String) -> Result<CheckoutStatus, std::io::Error> {
@@ -36,9 +36,9 @@
 //! }
 //!
 //! let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?;
-//! let webhook = Webhook::new(provider::blox(tokens).status_check(status));
+//! let webhook = Webhook::new(provider::blox(tokens).status_check(status)).store(MemoryStore::new());
 //! let app: Router = Router::new()
-//!     .route("/webhooks/blox/{token}", post(async || "{}").layer(webhook.layer()?));
+//!     .route("/webhooks/blox/{token}", post(async || "{}").layer(webhook.build()?));
 //!
 //! let deliver = |token: &str, checkout: &str| {
 //!     let body = format!(

@@ -151,7 +151,7 @@ fn what_follows_from_how_each_delivers() {
 fn each_preset_makes_a_layer_with_nothing_else_set() {
     for preset in presets() {
         let name = preset.name.clone();
-        let layer = Webhook::new(preset).dedupe(MemoryStore::new()).layer();
+        let layer = Webhook::new(preset).store(MemoryStore::new()).build();
         assert!(layer.is_ok(), "{name}: {layer:?}");
     }
 }

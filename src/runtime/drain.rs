@@ -16,7 +16,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
 /// let drain = Drain::new();
-/// // … webhooks are built with `.drain(drain.clone())` and served …
+/// // … webhooks take `DedupeConfig::new().drain(drain.clone())` and are served …
 /// let unfinished = drain.wait(Duration::from_secs(10)).await;
 /// assert_eq!(unfinished, 0);
 /// # }

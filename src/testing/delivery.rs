@@ -37,7 +37,7 @@ const PORT: u16 = 50_000;
 /// use http::Request;
 /// use tower_webhook::provider::{self, blendfi};
 /// use tower_webhook::testing::{Sample, TestDelivery};
-/// use tower_webhook::{PathTokens, UnixTime};
+/// use tower_webhook::{MemoryStore, PathTokens, UnixTime};
 ///
 /// let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?);
 /// let delivery = TestDelivery::new(&blendfi, Sample::BlendFi.body(7)).to("/webhooks/blendfi");
@@ -275,9 +275,9 @@ impl TestDelivery {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?);
-    /// let webhook = Webhook::new(blendfi.clone());
+    /// let webhook = Webhook::new(blendfi.clone()).store(MemoryStore::new());
     /// let on_event = || async { StatusCode::NO_CONTENT };
-    /// let app = Router::new().route("/hooks", post(on_event).layer(webhook.layer()?));
+    /// let app = Router::new().route("/hooks", post(on_event).layer(webhook.build()?));
     /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     /// let url = format!("http://{}/hooks", listener.local_addr()?);
     /// tokio::spawn(async { axum::serve(listener, app).await });

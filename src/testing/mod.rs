@@ -10,7 +10,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?);
-//! let app: Router = Router::new().route("/", post(on_event).layer(Webhook::new(blendfi.clone()).layer()?));
+//! let app: Router = Router::new().route("/", post(on_event).layer(Webhook::new(blendfi.clone()).store(MemoryStore::new()).build()?));
 //! let delivery = TestDelivery::new(&blendfi, Sample::BlendFi.body(1));
 //! assert_handled(&app.clone().oneshot(delivery.request::<Body>()?).await?);
 //! assert_rejected(&app.oneshot(delivery.body_changed().request::<Body>()?).await?, Reason::SignatureMismatch);
@@ -41,7 +41,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?);
 //! # let on_event = || async { StatusCode::NO_CONTENT };
-//! # let app: Router = Router::new().route("/", post(on_event).layer(Webhook::new(blendfi.clone()).layer()?));
+//! # let app: Router = Router::new().route("/", post(on_event).layer(Webhook::new(blendfi.clone()).store(MemoryStore::new()).build()?));
 //! let ten_minutes = std::time::Duration::from_secs(600);
 //! let right = || TestDelivery::new(&blendfi, Sample::BlendFi.body(1));
 //! for (wrong, reason) in [
@@ -80,7 +80,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let answer = async |provider: &Provider, delivery: TestDelivery| {
-//!     let webhook = Webhook::new(provider.clone()).layer()?;
+//!     let webhook = Webhook::new(provider.clone()).store(MemoryStore::new()).build()?;
 //!     let app: Router = Router::new().fallback_service(post(|| async { StatusCode::OK }).layer(webhook));
 //!     Ok::<_, Box<dyn std::error::Error>>(app.oneshot(delivery.request::<Body>()?).await?)
 //! };
@@ -132,8 +132,8 @@
 //! # let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?);
 //! # let on_event = || async { StatusCode::NO_CONTENT };
 //! let clock = ManualClock::new(UnixTime::from_secs(1_777_899_600));
-//! let webhook = Webhook::new(blendfi.clone()).clock(clock.clone());
-//! let app: Router = Router::new().route("/", post(on_event).layer(webhook.layer()?));
+//! let webhook = Webhook::new(blendfi.clone()).store(MemoryStore::new()).clock(clock.clone());
+//! let app: Router = Router::new().route("/", post(on_event).layer(webhook.build()?));
 //! let delivery = TestDelivery::new(&blendfi, Sample::BlendFi.body(1)).at(clock.now());
 //!
 //! assert_handled(&app.clone().oneshot(delivery.request::<Body>()?).await?);
@@ -160,9 +160,9 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?);
 //! let store = FaultyStore::new(MemoryStore::new());
-//! let webhook = Webhook::new(blendfi.clone()).dedupe(store.clone());
+//! let webhook = Webhook::new(blendfi.clone()).store(store.clone());
 //! # let on_event = || async { StatusCode::NO_CONTENT };
-//! let app: Router = Router::new().route("/", post(on_event).layer(webhook.layer()?));
+//! let app: Router = Router::new().route("/", post(on_event).layer(webhook.build()?));
 //! let delivery = TestDelivery::new(&blendfi, Sample::BlendFi.body(1));
 //!
 //! // Handled, but the store cannot be told: "not now", and the outcome is sent until it arrives.

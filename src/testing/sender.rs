@@ -39,7 +39,7 @@ use crate::error::ConfigError;
 /// use tower::{ServiceBuilder, service_fn};
 /// use tower_webhook::provider::{self, blendfi};
 /// use tower_webhook::testing::{Sample, Sender, TestDelivery, TokioClock};
-/// use tower_webhook::{Delivery, Webhook};
+/// use tower_webhook::{MemoryStore, Delivery, Webhook};
 ///
 /// /// Fails at the first two attempts.
 /// async fn on_event(request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, std::io::Error> {
@@ -55,8 +55,8 @@ use crate::error::ConfigError;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let clock = TokioClock::default();
 /// let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?);
-/// let webhook = Webhook::new(blendfi.clone()).clock(clock.clone());
-/// let service = ServiceBuilder::new().layer(webhook.layer()?).service(service_fn(on_event));
+/// let webhook = Webhook::new(blendfi.clone()).store(MemoryStore::new()).clock(clock.clone());
+/// let service = ServiceBuilder::new().layer(webhook.build()?).service(service_fn(on_event));
 ///
 /// let events = (1..=3).map(|number| TestDelivery::new(&blendfi, Sample::BlendFi.body(number)));
 /// let sender = Sender::new(blendfi.contract().clone()).clock(clock);
@@ -140,7 +140,7 @@ impl Sender {
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?);
-    /// let webhook = Webhook::new(blendfi.clone()).layer()?;
+    /// let webhook = Webhook::new(blendfi.clone()).store(MemoryStore::new()).build()?;
     /// let app = Router::new().route("/", post(|| async { StatusCode::OK }).layer(webhook));
     ///
     /// let sender = Sender::new(blendfi.contract().clone());
@@ -194,8 +194,8 @@ impl Sender {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?);
-    /// let webhook = Webhook::new(blendfi.clone());
-    /// let app = Router::new().route("/hooks", post(on_event).layer(webhook.layer()?));
+    /// let webhook = Webhook::new(blendfi.clone()).store(MemoryStore::new());
+    /// let app = Router::new().route("/hooks", post(on_event).layer(webhook.build()?));
     /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     /// let url = format!("http://{}/hooks", listener.local_addr()?);
     /// tokio::spawn(async { axum::serve(listener, app).await });

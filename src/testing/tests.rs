@@ -103,7 +103,7 @@ impl Receiver {
 
     fn of_provider(provider: Provider) -> Self {
         let store = FaultyStore::new(MemoryStore::new());
-        let webhook = Webhook::new(provider).dedupe(store.clone());
+        let webhook = Webhook::new(provider).store(store.clone());
         let runs = Arc::new(AtomicU32::new(0));
         let count = Arc::clone(&runs);
         let handler = service_fn(move |_: Request<Full<Bytes>>| {
@@ -112,7 +112,7 @@ impl Receiver {
         });
         let service = ServiceBuilder::new()
             .map_response(|response: Response<_>| response.map(drop))
-            .layer(webhook.layer().unwrap())
+            .layer(webhook.build().unwrap())
             .service(handler);
         Self {
             store,

@@ -17,7 +17,8 @@ use tower_webhook::layer::{Budget, Verdict};
 use tower_webhook::provider::blox::CheckoutStatus;
 use tower_webhook::store::StoreErrorKind;
 use tower_webhook::{
-    Confirmation, Decimal, Delivery, MemoryStore, Reason, Unconfirmed, Webhook, provider,
+    Confirmation, Decimal, DedupeConfig, Delivery, MemoryStore, Reason, Unconfirmed, Webhook,
+    provider,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -49,12 +50,14 @@ async fn a_refused_forgery_leaves_nothing_that_could_refuse_the_true_delivery() 
     let (store, runs, recorder) = (MemoryStore::new(), Stage::new(), Recorder::new());
     let webhook = blendfi::webhook_with_plain_key(store.clone())
         .observer(recorder.clone())
-        .confirm(|event: Unconfirmed| async move {
-            match is_forged(&event) {
-                true => Confirmation::Mismatch,
-                false => Confirmation::Confirmed,
-            }
-        });
+        .dedupe(
+            DedupeConfig::new().confirm(|event: Unconfirmed| async move {
+                match is_forged(&event) {
+                    true => Confirmation::Mismatch,
+                    false => Confirmation::Confirmed,
+                }
+            }),
+        );
     let server = blendfi::serve(&webhook, counting(&runs)).await;
     let refused = event("evt_1", FORGED_DATA).send(server.address).await;
     assert_eq!((refused.status, refused.header("retry-after")), (400, None));
@@ -105,7 +108,7 @@ async fn a_forgery_that_is_being_asked_about_does_not_refuse_the_true_delivery()
     };
     let webhook = blendfi::webhook(store.clone())
         .budget(budget.clone())
-        .confirm(confirm);
+        .dedupe(DedupeConfig::new().confirm(confirm));
     let server = blendfi::serve(&webhook, counting(&runs)).await;
     let address = server.address;
     let spawn = |data| event("evt_1", data).spawn(address);
@@ -128,7 +131,7 @@ async fn a_forgery_that_is_being_asked_about_does_not_refuse_the_true_delivery()
 async fn what_was_confirmed_refuses_other_content_while_its_handler_runs() {
     let (store, stage) = (MemoryStore::new(), Stage::new());
     let webhook = blendfi::webhook_with_plain_key(store.clone())
-        .confirm(|_| async { Confirmation::Confirmed });
+        .dedupe(DedupeConfig::new().confirm(|_| async { Confirmation::Confirmed }));
     let server = blendfi::serve(&webhook, stage.handler()).await;
     let address = server.address;
     let first = event("evt_1", TRUE_DATA).spawn(address);
@@ -178,7 +181,7 @@ async fn what_cannot_be_told_yet_is_asked_again_and_then_comes_again() {
     };
     let webhook = blendfi::webhook_answering_in(SECOND, store.clone())
         .observer(recorder.clone())
-        .confirm(confirm);
+        .dedupe(DedupeConfig::new().confirm(confirm));
     let server = blendfi::serve(&webhook, counting(&runs)).await;
     let times = |id: &str| asked.lock().unwrap().get(id).copied().unwrap_or(0);
 
@@ -242,7 +245,7 @@ async fn a_checkout_of_blox_runs_when_its_api_says_the_same() {
     let blox = provider::blox(tokens()).status_check(api);
     let webhook = Webhook::new(answering_in(SECOND, blox))
         .clock(clock())
-        .dedupe(store.clone());
+        .store(store.clone());
     let server = Preset::Blox.serve(&webhook, counting(&runs)).await;
     let asked_for = |id: &str| asked.lock().unwrap().iter().filter(|it| *it == id).count();
 
@@ -338,7 +341,8 @@ async fn while_it_is_asked_about_an_event_nothing_is_held() {
             }
         }
     };
-    let webhook = blendfi::webhook_with_plain_key(store.clone()).confirm(confirm);
+    let webhook =
+        blendfi::webhook_with_plain_key(store.clone()).dedupe(DedupeConfig::new().confirm(confirm));
     let server = blendfi::serve(&webhook, counting(&runs)).await;
     let address = server.address;
     let first = event("evt_1", TRUE_DATA).spawn(address);
@@ -361,14 +365,16 @@ async fn running_unchecked_is_not_running_unconfirmed() {
     for op in [Op::Lookup, Op::Claim] {
         store.always(op, Fault::Fails(StoreErrorKind::Unavailable));
     }
-    let webhook = blendfi::webhook(store.clone())
-        .with_insecure_fail_open()
-        .confirm(|event: Unconfirmed| async move {
-            match is_forged(&event) {
-                true => Confirmation::Mismatch,
-                false => Confirmation::Confirmed,
-            }
-        });
+    let webhook = blendfi::webhook(store.clone()).dedupe(
+        DedupeConfig::new()
+            .with_insecure_fail_open()
+            .confirm(|event: Unconfirmed| async move {
+                match is_forged(&event) {
+                    true => Confirmation::Mismatch,
+                    false => Confirmation::Confirmed,
+                }
+            }),
+    );
     let server = blendfi::serve(&webhook, counting(&runs)).await;
     assert_eq!(
         event("evt_1", FORGED_DATA)

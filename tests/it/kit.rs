@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tower_webhook::provider::{self, github, shopify, slack, standard_webhooks, stripe};
 use tower_webhook::testing::{End, Sample, SendErrorKind, Sender, TestDelivery};
 use tower_webhook::{
-    Allowlist, Delivery, Name, PathTokens, Provider, RetriedStatuses, RetrySchedule,
+    Allowlist, Delivery, MemoryStore, Name, PathTokens, Provider, RetriedStatuses, RetrySchedule,
     SenderContract, SigningSecret, UnixTime, Webhook,
 };
 
@@ -113,8 +113,8 @@ async fn on_event(delivery: Delivery) -> StatusCode {
 }
 
 async fn serve(provider: &Provider, route: &str) -> Server {
-    let webhook = Webhook::new(provider.clone());
-    Server::start(Router::new().route(route, post(on_event).layer(webhook.layer().unwrap()))).await
+    let webhook = Webhook::new(provider.clone()).store(MemoryStore::new());
+    Server::start(Router::new().route(route, post(on_event).layer(webhook.build().unwrap()))).await
 }
 
 #[tokio::test]

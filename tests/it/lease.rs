@@ -14,7 +14,9 @@ use tower_webhook::layer::{Budget, Verdict};
 use tower_webhook::store::{
     Claim, ClaimOutcome, Complete, Held, RecordState, StoreErrorKind, StoredResponse, Token,
 };
-use tower_webhook::{ConfigErrorKind, Delivery, Fingerprint, MemoryStore, Reason, Store, Webhook};
+use tower_webhook::{
+    ConfigErrorKind, DedupeConfig, Delivery, Fingerprint, MemoryStore, Reason, Store, Webhook,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -39,9 +41,10 @@ async fn a_lease_is_renewed_while_its_handler_runs() {
             }
         }
     };
-    let first = blendfi::webhook_answering_in(25 * SECOND, store.clone()).lease(3 * SECOND);
+    let first = blendfi::webhook_answering_in(25 * SECOND, store.clone())
+        .dedupe(DedupeConfig::new().lease(3 * SECOND));
     let second = blendfi::webhook_answering_in(25 * SECOND, memory.clone())
-        .lease(3 * SECOND)
+        .dedupe(DedupeConfig::new().lease(3 * SECOND))
         .budget(budget.clone());
     let first = blendfi::serve(&first, handler.clone()).await;
     let second = blendfi::serve(&second, handler).await;
@@ -96,7 +99,7 @@ async fn a_lost_lease_is_told_to_its_handler_and_its_completion_changes_nothing(
     };
     let webhook = blendfi::webhook_answering_in(25 * SECOND, store.clone())
         .observer(recorder.clone())
-        .lease(SECOND);
+        .dedupe(DedupeConfig::new().lease(SECOND));
     let server = blendfi::serve(&webhook, handler).await;
     let address = server.address;
     let sender = event("evt_1", "{}").spawn(address);
@@ -151,7 +154,8 @@ async fn a_store_that_fences_a_renewal_ends_the_lease_and_renews_no_more() {
             StatusCode::NO_CONTENT
         }
     };
-    let webhook = blendfi::webhook_answering_in(25 * SECOND, store.clone()).lease(SECOND);
+    let webhook = blendfi::webhook_answering_in(25 * SECOND, store.clone())
+        .dedupe(DedupeConfig::new().lease(SECOND));
     let server = blendfi::serve(&webhook, handler).await;
     let answer = event("evt_1", "{}").send(server.address).await;
     assert!(answer.is_not_now(), "{answer:?}");
@@ -181,8 +185,11 @@ async fn a_handler_past_the_renewal_ceiling_loses_its_lease_to_who_waits() {
     };
     let webhook = blendfi::webhook_answering_in(25 * SECOND, store.clone())
         .observer(recorder.clone())
-        .lease(SECOND)
-        .renewal_ceiling(2 * SECOND);
+        .dedupe(
+            DedupeConfig::new()
+                .lease(SECOND)
+                .renewal_ceiling(2 * SECOND),
+        );
     let server = blendfi::serve(&webhook, handler).await;
     let address = server.address;
     let spawn = || event("evt_1", "{}").spawn(address);
@@ -280,7 +287,7 @@ fn settings_that_a_sender_does_not_allow_are_refused_with_both_numbers() {
         ),
     ];
     let refused = |webhook: Webhook, kind, numbers: [String; 2], name: &str| {
-        let error = webhook.layer().unwrap_err();
+        let error = webhook.build().unwrap_err();
         assert_eq!(error.kind(), kind, "{name}");
         let text = error.to_string();
         assert!(
@@ -292,14 +299,18 @@ fn settings_that_a_sender_does_not_allow_are_refused_with_both_numbers() {
     assert_eq!(limits.map(|limit| limit.0), Preset::ALL);
     for limit in limits {
         let (provider, name) = (limit.0.provider(), format!("{:?}", limit.0));
-        let webhook = || Webhook::new(provider.clone());
-        webhook().layer().unwrap();
-        let lease = |secs: u64| webhook().lease(Duration::from_secs(secs));
-        let ceiling = |secs: u64| webhook().renewal_ceiling(Duration::from_secs(secs));
-        let retention = |secs: u64| webhook().retention(Duration::from_secs(secs));
+        let webhook = || Webhook::new(provider.clone()).store(MemoryStore::new());
+        webhook().build().unwrap();
+        let lease =
+            |secs: u64| webhook().dedupe(DedupeConfig::new().lease(Duration::from_secs(secs)));
+        let ceiling = |secs: u64| {
+            webhook().dedupe(DedupeConfig::new().renewal_ceiling(Duration::from_secs(secs)))
+        };
+        let retention =
+            |secs: u64| webhook().dedupe(DedupeConfig::new().retention(Duration::from_secs(secs)));
         match limit.1 {
             Some(most) => {
-                lease(most).layer().unwrap();
+                lease(most).build().unwrap();
                 refused(
                     lease(most + 1),
                     ConfigErrorKind::Lease,
@@ -307,11 +318,11 @@ fn settings_that_a_sender_does_not_allow_are_refused_with_both_numbers() {
                     &name,
                 );
             }
-            None => drop(lease(3_600).layer().unwrap()),
+            None => drop(lease(3_600).build().unwrap()),
         }
         match limit.2 {
             Some(first) => {
-                ceiling(first - 1).layer().unwrap();
+                ceiling(first - 1).build().unwrap();
                 refused(
                     ceiling(first),
                     ConfigErrorKind::Lease,
@@ -325,24 +336,27 @@ fn settings_that_a_sender_does_not_allow_are_refused_with_both_numbers() {
                     &name,
                 );
             }
-            None => drop(ceiling(86_400).layer().unwrap()),
+            None => drop(ceiling(86_400).build().unwrap()),
         }
         match limit.3 {
             Some(least) => {
-                retention(least).layer().unwrap();
+                retention(least).build().unwrap();
                 let kind = ConfigErrorKind::Retention;
                 refused(retention(least - 1), kind, both(least - 1, least), &name);
             }
             None => {
-                retention(60).layer().unwrap();
+                retention(60).build().unwrap();
                 let kind = ConfigErrorKind::Retention;
                 refused(retention(59), kind, both(59, 60), &name);
             }
         }
         // For each sender: a ceiling below the lease, and a lease below a second.
-        let below = lease(10).renewal_ceiling(9 * SECOND);
+        let below = DedupeConfig::new()
+            .lease(10 * SECOND)
+            .renewal_ceiling(9 * SECOND);
+        let below = webhook().dedupe(below);
         refused(below, ConfigErrorKind::Lease, both(9, 10), &name);
-        let short = webhook().lease(Duration::from_millis(999));
+        let short = webhook().dedupe(DedupeConfig::new().lease(Duration::from_millis(999)));
         let numbers = ["999ms".to_owned(), "1s".to_owned()];
         refused(short, ConfigErrorKind::Lease, numbers, &name);
     }
@@ -351,7 +365,7 @@ fn settings_that_a_sender_does_not_allow_are_refused_with_both_numbers() {
 #[tokio::test]
 async fn a_long_lease_is_no_fault_of_a_sender_that_never_retries() {
     let store = MemoryStore::new();
-    let webhook = blox::webhook(store).lease(3_600 * SECOND);
+    let webhook = blox::webhook(store).dedupe(DedupeConfig::new().lease(3_600 * SECOND));
     let handler = async || StatusCode::NO_CONTENT;
     let server = Preset::Blox.serve(&webhook, handler).await;
     let checkout = blox::checkout("c1", "COMPLETED", "1");
@@ -373,7 +387,8 @@ async fn what_goes_on_behind_its_handler_is_told_when_the_lease_is_over() {
             StatusCode::NO_CONTENT
         }
     };
-    let webhook = blendfi::webhook_answering_in(25 * SECOND, MemoryStore::new()).lease(SECOND);
+    let webhook = blendfi::webhook_answering_in(25 * SECOND, MemoryStore::new())
+        .dedupe(DedupeConfig::new().lease(SECOND));
     let server = blendfi::serve(&webhook, handler).await;
     assert_eq!(event("evt_1", "{}").send(server.address).await.status, 204);
     let is_lost = within("the end of the lease to be told", lost.recv()).await;

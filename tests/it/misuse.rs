@@ -18,9 +18,9 @@ use tower_webhook::layer::{
 };
 use tower_webhook::provider::{self, blox};
 use tower_webhook::{
-    Allowlist, Confirmation, EventKey, MemoryStore, Name, Observation, Observer, PathTokens,
-    Provider, Rejection, RetriedStatuses, RetrySchedule, SenderContract, Store, Unconfirmed,
-    Webhook,
+    Allowlist, Confirmation, DedupeConfig, EventKey, MemoryStore, Name, Observation, Observer,
+    PathTokens, Provider, Rejection, RetriedStatuses, RetrySchedule, SenderContract, Store,
+    Unconfirmed, Webhook,
 };
 
 const OURS: &str = "3f9d1c0b7a5e48d26c90b1f4";
@@ -45,8 +45,8 @@ async fn a_token_that_another_gate_took_is_no_token_of_ours() {
     let provider = provider::blox(tokens(OURS)).without_status_check();
     let endpoint = EndpointConfig::new(provider.name().clone(), provider.contract().clone());
     let store = MemoryStore::new();
-    let webhook = Webhook::new(provider).dedupe(store.clone());
-    let app = Router::new().route("/hook", post(async || "").layer(webhook.layer().unwrap()));
+    let webhook = Webhook::new(provider).store(store.clone());
+    let app = Router::new().route("/hook", post(async || "").layer(webhook.build().unwrap()));
     let around = |token| {
         let gate = RequireSecretPathLayer::new(&endpoint, tokens(token));
         let gate = gate.mounted_at("/hook").unwrap();
@@ -81,10 +81,12 @@ async fn an_address_that_a_wider_list_lets_in_is_asked_for_again_and_named_when_
     let provider = provider::bloquo(Allowlist::parse(["10.1.2.3"]).unwrap());
     let endpoint = EndpointConfig::new(provider.name().clone(), provider.contract().clone());
     let log = Log::default();
-    let webhook = Webhook::new(provider).observer(log.clone());
+    let webhook = Webhook::new(provider)
+        .store(MemoryStore::new())
+        .observer(log.clone());
     let wide = Allowlist::parse(["10.0.0.0/8"]).unwrap();
     let app = Router::new()
-        .route("/hook", post(async || "").layer(webhook.layer().unwrap()))
+        .route("/hook", post(async || "").layer(webhook.build().unwrap()))
         .route_layer(RequireSourceIpLayer::new(&endpoint, wide).unwrap());
     let peer: SocketAddr = "10.9.9.9:4711".parse().unwrap();
     let app = app.layer(Extension(MockConnectInfo(peer)));
@@ -101,8 +103,8 @@ async fn checks_add_up() {
     let store = MemoryStore::new();
     let is_ours = |_: Unconfirmed| async { Confirmation::Confirmed };
     let webhook = Webhook::new(provider)
-        .confirm(is_ours)
-        .dedupe(store.clone());
+        .dedupe(DedupeConfig::new().confirm(is_ours))
+        .store(store.clone());
     let runs = Arc::new(AtomicU32::new(0));
     let handler = {
         let runs = Arc::clone(&runs);
@@ -112,7 +114,7 @@ async fn checks_add_up() {
     };
     let app = Router::new().route(
         "/hook/{token}",
-        post(handler).layer(webhook.layer().unwrap()),
+        post(handler).layer(webhook.build().unwrap()),
     );
     for _ in 0..2 {
         let refused = send(&app, &format!("/hook/{OURS}")).await;
@@ -146,8 +148,8 @@ fn hasty() -> Provider {
 async fn a_handler_that_blocks_its_thread_is_answered_for_and_keeps_its_lease() {
     let store = MemoryStore::new();
     let webhook = Webhook::new(hasty())
-        .lease(Duration::from_secs(1))
-        .dedupe(store.clone());
+        .dedupe(DedupeConfig::new().lease(Duration::from_secs(1)))
+        .store(store.clone());
     let runs = Arc::new(AtomicU32::new(0));
     let (go_on, gate) = std::sync::mpsc::channel::<()>();
     let gate = Arc::new(Mutex::new(gate));
@@ -161,7 +163,7 @@ async fn a_handler_that_blocks_its_thread_is_answered_for_and_keeps_its_lease() 
     };
     let app = Router::new().route(
         "/hook/{token}",
-        post(handler).layer(webhook.layer().unwrap()),
+        post(handler).layer(webhook.build().unwrap()),
     );
     let path = format!("/hook/{OURS}");
 
@@ -184,10 +186,12 @@ async fn a_handler_that_blocks_its_thread_is_answered_for_and_keeps_its_lease() 
 #[tokio::test]
 async fn a_token_that_a_proxy_repeats_in_a_header_is_masked_there_too() {
     let log = Log::default();
-    let webhook = Webhook::new(hasty()).observer(log.clone());
+    let webhook = Webhook::new(hasty())
+        .store(MemoryStore::new())
+        .observer(log.clone());
     let app = Router::new().route(
         "/hook/{token}",
-        post(async || "").layer(webhook.layer().unwrap()),
+        post(async || "").layer(webhook.build().unwrap()),
     );
     let request = Request::post(format!("/hook/{OURS}"))
         .header("x-original-uri", format!("/hook/{OURS}"))
@@ -209,7 +213,7 @@ async fn a_shape_of_answers_that_panics_costs_no_event_its_record() {
         |_: &Rejection| -> axum::http::Response<bytes::Bytes> { panic!("the shape panics") };
     let webhook = Webhook::new(hasty())
         .rejection_response(shape)
-        .dedupe(store.clone());
+        .store(store.clone());
     let runs = Arc::new(AtomicU32::new(0));
     let go_on = Arc::new(tokio::sync::Notify::new());
     let handler = {
@@ -221,7 +225,7 @@ async fn a_shape_of_answers_that_panics_costs_no_event_its_record() {
     };
     let app = Router::new().route(
         "/hook/{token}",
-        post(handler).layer(webhook.layer().unwrap()),
+        post(handler).layer(webhook.build().unwrap()),
     );
     let path = format!("/hook/{OURS}");
     assert_eq!(

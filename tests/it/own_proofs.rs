@@ -106,10 +106,10 @@ fn service(
     Future: Send,
 > + Clone {
     let webhook = Webhook::new(provider)
-        .dedupe(MemoryStore::new())
+        .store(MemoryStore::new())
         .clock(ManualClock::new(NOW))
         .observer(seen);
-    webhook.layer().unwrap().layer(service_fn(handler))
+    webhook.build().unwrap().layer(service_fn(handler))
 }
 
 fn delivery(word: Option<&str>, body: &str) -> Request<Full<Bytes>> {
@@ -187,7 +187,12 @@ async fn what_a_proof_covers_decides_what_other_content_under_an_own_id_is() {
 #[tokio::test]
 async fn what_a_proof_covers_decides_whether_the_query_can_be_a_key() {
     let by_query = || EventRule::members([Shape::new("notice", ["?id"]).unwrap()]).unwrap();
-    let build = |covers| Webhook::new(acme(covers, by_query())).layer().map(drop);
+    let build = |covers| {
+        Webhook::new(acme(covers, by_query()))
+            .store(MemoryStore::new())
+            .build()
+            .map(drop)
+    };
     assert!(build(Coverage::Request).is_ok());
     assert!(build(Coverage::Connection).is_ok());
     let refused = build(Coverage::Body).unwrap_err().to_string();

@@ -35,8 +35,8 @@ use tower_webhook::layer::{
 };
 use tower_webhook::store::RecordState;
 use tower_webhook::{
-    Delivery, Drain, MemoryStore, Name, Reason, RetriedStatuses, RetrySchedule, SenderContract,
-    Webhook,
+    DedupeConfig, Delivery, Drain, MemoryStore, Name, Reason, RetriedStatuses, RetrySchedule,
+    SenderContract, Webhook,
 };
 
 /// Longer than any test waits: who stands here was let go by nobody.
@@ -100,7 +100,7 @@ async fn no_content() -> StatusCode {
 async fn strangers_that_send_no_body_take_no_place_of_a_limit() {
     let webhook = |seen: &Recorder| {
         let webhook = blendfi::webhook_answering_in(LONG, MemoryStore::new());
-        webhook.observer(seen.clone()).layer().unwrap()
+        webhook.observer(seen.clone()).build().unwrap()
     };
     let seen = Recorder::new();
     let stack = ServiceBuilder::new()
@@ -172,7 +172,7 @@ async fn duplicates_that_wait_hold_no_place_of_a_limit() {
         StatusCode::NO_CONTENT
     };
     let stack = ServiceBuilder::new()
-        .layer(webhook.layer().unwrap())
+        .layer(webhook.build().unwrap())
         .layer(ConcurrencyLimitLayer::new(2));
     let server = Server::start(Router::new().route("/hooks", post(handler).layer(stack))).await;
     let event = blendfi::event("evt_1", "{}");
@@ -199,7 +199,7 @@ async fn what_finds_no_place_by_its_deadline_is_given_back_where_its_sender_come
         .observer(seen.clone())
         .budget(budget.clone());
     let stack = ServiceBuilder::new()
-        .layer(webhook.layer().unwrap())
+        .layer(webhook.build().unwrap())
         .layer(ConcurrencyLimitLayer::new(1));
     let route = post(stage.handler()).layer(stack);
     let server = Server::start(Router::new().route("/hooks", route)).await;
@@ -229,10 +229,10 @@ async fn what_finds_no_place_by_its_deadline_is_taken_where_its_sender_does_not_
     let webhook = Webhook::new(answering_in(SECOND, blox::provider()))
         .clock(clock())
         .observer(seen.clone())
-        .drain(drain.clone())
-        .dedupe(store.clone());
+        .dedupe(DedupeConfig::new().drain(drain.clone()))
+        .store(store.clone());
     let stack = ServiceBuilder::new()
-        .layer(webhook.layer().unwrap())
+        .layer(webhook.build().unwrap())
         .layer(ConcurrencyLimitLayer::new(1));
     let route = post(stage.handler()).layer(stack);
     let server = Server::start(Router::new().route(Preset::Blox.route(), route)).await;
@@ -263,7 +263,7 @@ async fn a_claim_is_renewed_while_it_waits_for_a_place() {
     let endpoint = EndpointConfig::new(Name::new("blendfi").unwrap(), contract);
     let layer = DedupeLayer::builder(&endpoint, by_id(), [])
         .with_insecure_unauthenticated()
-        .lease(Duration::from_secs(15))
+        .config(DedupeConfig::new().lease(Duration::from_secs(15)))
         .build(MemoryStore::new())
         .unwrap();
     let runs = Stage::new();
@@ -309,9 +309,12 @@ async fn who_waits_for_a_place_that_never_comes_gives_up_with_its_lease() {
         .observer(seen.clone());
     let layer = DedupeLayer::builder(&endpoint, by_id(), [])
         .with_insecure_unauthenticated()
-        .lease(Duration::from_secs(15))
-        .renewal_ceiling(Duration::from_secs(60))
-        .drain(drain.clone())
+        .config(
+            DedupeConfig::new()
+                .lease(Duration::from_secs(15))
+                .renewal_ceiling(Duration::from_secs(60))
+                .drain(drain.clone()),
+        )
         .build(MemoryStore::new())
         .unwrap();
     let places = Arc::new(Semaphore::new(0));
@@ -338,7 +341,7 @@ async fn no_more_wait_for_a_place_than_the_budget_has_room_for() {
         .observer(seen.clone())
         .budget(budget.clone());
     let stack = ServiceBuilder::new()
-        .layer(webhook.layer().unwrap())
+        .layer(webhook.build().unwrap())
         .layer(ConcurrencyLimitLayer::new(1));
     let route = post(stage.handler()).layer(stack);
     let server = Server::start(Router::new().route("/hooks", route)).await;
@@ -361,10 +364,10 @@ async fn who_waits_for_a_place_is_told_to_come_again_when_the_receiver_shuts_dow
     let (store, stage, drain) = (MemoryStore::new(), Stage::new(), Drain::new());
     let budget = Budget::default();
     let webhook = blendfi::webhook_answering_in(LONG, store.clone())
-        .drain(drain.clone())
+        .dedupe(DedupeConfig::new().drain(drain.clone()))
         .budget(budget.clone());
     let stack = ServiceBuilder::new()
-        .layer(webhook.layer().unwrap())
+        .layer(webhook.build().unwrap())
         .layer(ConcurrencyLimitLayer::new(1));
     let route = post(stage.handler()).layer(stack);
     let server = Server::start(Router::new().route("/hooks", route)).await;
@@ -386,7 +389,7 @@ async fn what_is_shed_inside_is_given_back() {
     let webhook = blendfi::webhook_answering_in(LONG, store.clone());
     let stack = ServiceBuilder::new()
         .layer(HandleErrorLayer::new(overloaded))
-        .layer(webhook.layer().unwrap())
+        .layer(webhook.build().unwrap())
         .layer(LoadShedLayer::new())
         .layer(ConcurrencyLimitLayer::new(1));
     let route = post(stage.handler()).layer(stack);
@@ -441,7 +444,7 @@ async fn a_service_that_panics_when_it_is_asked_gives_its_event_back() {
         panics: true,
         asked: Stage::new(),
     };
-    let service = webhook.layer().unwrap().layer(unready.clone());
+    let service = webhook.build().unwrap().layer(unready.clone());
     let server = Server::start(Router::new().route("/hooks", post_service(service))).await;
     let event = blendfi::event("evt_1", "{}");
     for attempt in 1..=2 {
@@ -467,7 +470,7 @@ async fn a_service_that_fails_when_it_is_asked_gives_its_event_back_and_passes_i
     });
     let (queue, worker) = tower::buffer::Buffer::pair(inner, 1);
     drop(worker);
-    let service = webhook.layer().unwrap().layer(queue);
+    let service = webhook.build().unwrap().layer(queue);
     let failed = stage.clone();
     let service = service.map_err(move |error: BoxError| {
         failed.enter();

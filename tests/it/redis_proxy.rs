@@ -435,7 +435,7 @@ async fn a_frozen_redis_costs_a_delivery_the_stores_deadline_and_a_refusal_nothi
     let behind = |provider| {
         Webhook::new(provider)
             .clock(clock())
-            .dedupe(it.store.clone())
+            .store(it.store.clone())
     };
     let by_path = behind(Preset::Blox.provider());
     let by_path = Preset::Blox.serve(&by_path, it.stage.handler()).await;

@@ -17,7 +17,8 @@ use tower_webhook::store::{
     StoreError, StoreErrorKind,
 };
 use tower_webhook::{
-    Delivery, EventKey, MemoryStore, Name, RetriedStatuses, RetrySchedule, SenderContract,
+    DedupeConfig, Delivery, EventKey, MemoryStore, Name, RetriedStatuses, RetrySchedule,
+    SenderContract,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -141,8 +142,11 @@ impl Receiver {
         let rule = EventRule::members([Shape::new("event", ["/id"]).unwrap()]).unwrap();
         let builder = DedupeLayer::builder(&endpoint, rule, [Proof::SecretPath]);
         let layer = builder
-            .lease(lease)
-            .renewal_ceiling(Duration::from_secs(3_600))
+            .config(
+                DedupeConfig::new()
+                    .lease(lease)
+                    .renewal_ceiling(Duration::from_secs(3_600)),
+            )
             .with_insecure_unauthenticated()
             .build(store.clone())
             .unwrap();

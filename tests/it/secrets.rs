@@ -28,9 +28,9 @@ use tower_webhook::layer::{
 };
 use tower_webhook::provider;
 use tower_webhook::{
-    Allowlist, Authenticated, Delivery, Event, EventRejection, KeyRing, MemoryStore, Name,
-    Observation, Observer, PathTokens, Reason, Rejection, SecretFormat, SigningKey, SigningSecret,
-    Store, UnixTime, Webhook,
+    Allowlist, Authenticated, DedupeConfig, Delivery, Event, EventRejection, KeyRing, MemoryStore,
+    Name, Observation, Observer, PathTokens, Reason, Rejection, SecretFormat, SigningKey,
+    SigningSecret, Store, UnixTime, Webhook,
 };
 
 /// Stands in every body.
@@ -249,12 +249,12 @@ async fn run(preset: Preset, mounted: bool, ansi: bool) {
     let requests = batch(preset, &mut needles);
 
     let webhook = Webhook::new(preset.provider())
-        .dedupe(store.clone())
+        .store(store.clone())
         .clock(clock())
         .max_body_bytes(2_000)
         .observer(printer.clone())
-        .replay_responses(100);
-    let layer = webhook.layer().unwrap();
+        .dedupe(DedupeConfig::new().replay_responses(100));
+    let layer = webhook.build().unwrap();
     let server = if mounted {
         // The name of the provider whose webhook stands inside.
         let contract = preset.provider().contract().clone();
@@ -349,7 +349,9 @@ async fn refused_bodies_are_shown_only_where_they_were_asked_for() {
     let log = Log::default();
     let _guard = log.capture(false);
     let seen = Recorder::new();
-    let webhook = Webhook::new(Preset::BlendFi.provider()).clock(clock());
+    let webhook = Webhook::new(Preset::BlendFi.provider())
+        .store(MemoryStore::new())
+        .clock(clock());
     let webhook = webhook.observer(seen.clone());
     let server = Preset::BlendFi.serve(&webhook, handler).await;
     let body = Preset::BlendFi.body_with(1, BODY);
@@ -479,9 +481,9 @@ async fn no_error_and_no_debug_output_holds_a_secret() {
         let provider = preset.provider();
         print(&mut text, &provider);
         print(&mut text, &provider.verifier());
-        let webhook = Webhook::new(provider);
+        let webhook = Webhook::new(provider).store(MemoryStore::new());
         print(&mut text, &webhook);
-        let layer = webhook.layer().unwrap();
+        let layer = webhook.build().unwrap();
         print(&mut text, &layer);
         print(&mut text, &layer.layer(()));
     }
@@ -513,7 +515,10 @@ async fn no_error_and_no_debug_output_holds_a_secret() {
 
 #[tokio::test]
 async fn a_rejection_in_the_extensions_tells_the_reason_and_nothing_else() {
-    let layer = Webhook::new(Preset::Blox.provider()).layer().unwrap();
+    let layer = Webhook::new(Preset::Blox.provider())
+        .store(MemoryStore::new())
+        .build()
+        .unwrap();
     let service = ServiceBuilder::new().layer(layer).service_fn(
         async |_: http::Request<axum::body::Body>| {
             Ok::<_, std::convert::Infallible>(http::Response::new(axum::body::Body::empty()))

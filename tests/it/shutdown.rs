@@ -14,7 +14,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::post;
 use tower_webhook::layer::{Budget, Verdict};
-use tower_webhook::{Confirmation, Drain, MemoryStore, Reason, Webhook};
+use tower_webhook::{Confirmation, DedupeConfig, Drain, MemoryStore, Reason, Webhook};
 
 const TEN_SECONDS: Duration = Duration::from_secs(10);
 
@@ -25,7 +25,7 @@ async fn a_running_handler_is_waited_for_and_everybody_else_comes_again() {
     let webhook = blendfi::webhook(store.clone())
         .observer(recorder.clone())
         .budget(budget.clone())
-        .drain(drain.clone());
+        .dedupe(DedupeConfig::new().drain(drain.clone()));
     let server = blendfi::serve(&webhook, stage.handler()).await;
     let address = server.address;
     let copy = event("evt_1", "{}");
@@ -61,7 +61,7 @@ async fn a_running_handler_is_waited_for_and_everybody_else_comes_again() {
     assert_eq!((done_with(&view), view.attempt), (Some(204), 1));
 
     // Another receiver goes on where this one has stopped.
-    let next = blendfi::webhook(store.clone()).shares_name();
+    let next = blendfi::webhook(store.clone()).dedupe(DedupeConfig::new().shares_name());
     let server = blendfi::serve(&next, stage.handler()).await;
     stage.let_go(1);
     assert!(
@@ -77,7 +77,7 @@ async fn a_running_handler_is_waited_for_and_everybody_else_comes_again() {
 #[tokio::test]
 async fn a_drain_tells_how_many_it_could_not_wait_for() {
     let (store, stage, drain) = (MemoryStore::new(), Stage::new(), Drain::new());
-    let webhook = blendfi::webhook(store.clone()).drain(drain.clone());
+    let webhook = blendfi::webhook(store.clone()).dedupe(DedupeConfig::new().drain(drain.clone()));
     let server = blendfi::serve(&webhook, stage.handler()).await;
     let address = server.address;
     let mut senders = Vec::new();
@@ -105,16 +105,19 @@ async fn a_drain_tells_how_many_it_could_not_wait_for() {
 async fn one_drain_is_for_all_the_webhooks_of_a_process() {
     let (drain, stage) = (Drain::new(), Stage::new());
     let accounts = Preset::BloqueAccounts;
-    let bloque = Webhook::new(accounts.provider()).drain(drain.clone());
-    let blendfi = blendfi::webhook(MemoryStore::new()).drain(drain.clone());
+    let bloque = Webhook::new(accounts.provider())
+        .store(MemoryStore::new())
+        .dedupe(DedupeConfig::new().drain(drain.clone()));
+    let blendfi =
+        blendfi::webhook(MemoryStore::new()).dedupe(DedupeConfig::new().drain(drain.clone()));
     let router = Router::new()
         .route(
             "/hooks",
-            post(stage.handler()).layer(blendfi.layer().unwrap()),
+            post(stage.handler()).layer(blendfi.build().unwrap()),
         )
         .route(
             accounts.route(),
-            post(stage.handler()).layer(bloque.layer().unwrap()),
+            post(stage.handler()).layer(bloque.build().unwrap()),
         );
     let server = Server::start(router).await;
     let address = server.address;
@@ -132,16 +135,16 @@ async fn one_drain_is_for_all_the_webhooks_of_a_process() {
 async fn a_delivery_that_arrived_in_part_before_the_drain_runs_no_handler_after_it() {
     let (store, stage, drain) = (MemoryStore::new(), Stage::new(), Drain::new());
     stage.let_go(10);
-    let signed = blendfi::webhook(store.clone()).drain(drain.clone());
-    let by_path = blox::webhook(store.clone()).drain(drain.clone());
+    let signed = blendfi::webhook(store.clone()).dedupe(DedupeConfig::new().drain(drain.clone()));
+    let by_path = blox::webhook(store.clone()).dedupe(DedupeConfig::new().drain(drain.clone()));
     let router = Router::new()
         .route(
             "/hooks",
-            post(stage.handler()).layer(signed.layer().unwrap()),
+            post(stage.handler()).layer(signed.build().unwrap()),
         )
         .route(
             Preset::Blox.route(),
-            post(stage.handler()).layer(by_path.layer().unwrap()),
+            post(stage.handler()).layer(by_path.build().unwrap()),
         );
     // Tells when a request's head is there.
     let heads = Stage::new();
@@ -194,8 +197,7 @@ async fn a_confirmation_that_cannot_tell_does_not_hold_up_the_shutdown() {
     };
     // Its own time to answer is far away.
     let webhook = blendfi::webhook_answering_in(Duration::from_secs(120), store.clone())
-        .drain(drain.clone())
-        .confirm(confirm);
+        .dedupe(DedupeConfig::new().drain(drain.clone()).confirm(confirm));
     let server = blendfi::serve(&webhook, || async { StatusCode::NO_CONTENT }).await;
     let address = server.address;
     let sender = event("evt_1", "{}").spawn(address);
@@ -203,7 +205,7 @@ async fn a_confirmation_that_cannot_tell_does_not_hold_up_the_shutdown() {
     assert_eq!(drain.wait(TEN_SECONDS).await, 0);
     assert!(sender.await.unwrap().is_not_now());
     assert_eq!(record(&store, &key("evt_1")).await, None);
-    let next = blendfi::webhook(store.clone()).shares_name();
+    let next = blendfi::webhook(store.clone()).dedupe(DedupeConfig::new().shares_name());
     let server = blendfi::serve(&next, || async { StatusCode::NO_CONTENT }).await;
     assert_eq!(event("evt_1", "{}").send(server.address).await.status, 204);
 }

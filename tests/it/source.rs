@@ -15,7 +15,9 @@ use axum::routing::post;
 use axum::{Extension, Router};
 use tower_webhook::layer::PeerAddr;
 use tower_webhook::source::ForwardingHeader;
-use tower_webhook::{Allowlist, ManualClock, Reason, TrustedProxies, Webhook, provider};
+use tower_webhook::{
+    Allowlist, ManualClock, MemoryStore, Reason, TrustedProxies, Webhook, provider,
+};
 
 /// Who the peer seems to be.
 #[derive(Clone, Copy)]
@@ -52,9 +54,10 @@ impl Bloquo {
     ) -> Self {
         let (seen, runs, clock) = (Recorder::new(), Stage::new(), clock());
         let webhook = Webhook::new(provider::bloquo(allowlist))
+            .store(MemoryStore::new())
             .clock(clock.clone())
             .observer(seen.clone());
-        let layer = change(webhook).layer().unwrap();
+        let layer = change(webhook).build().unwrap();
         let count = runs.clone();
         let handler = async move || {
             count.enter();
@@ -452,10 +455,12 @@ async fn a_list_is_replaced_while_running() {
 #[tokio::test]
 async fn a_name_is_resolved_though_the_layer_was_built_before_the_runtime() {
     let list = allow(&["192.0.2.1"]);
-    let webhook = Webhook::new(provider::bloquo(list.clone())).clock(clock());
+    let webhook = Webhook::new(provider::bloquo(list.clone()))
+        .store(MemoryStore::new())
+        .clock(clock());
     let seen = Recorder::new();
     let webhook = webhook.observer(seen.clone());
-    let outside = std::thread::spawn(move || webhook.layer().unwrap());
+    let outside = std::thread::spawn(move || webhook.build().unwrap());
     let layer = outside.join().unwrap();
     let app = Router::new().route("/hooks", post(async || StatusCode::NO_CONTENT).layer(layer));
     let server = Server::start(app).await;

@@ -13,7 +13,7 @@ use crate::support::wait::{done, done_with, is_claimed, record, released, until}
 use axum::http::StatusCode;
 use tower_webhook::layer::Verdict;
 use tower_webhook::store::StoreErrorKind;
-use tower_webhook::{Delivery, MemoryStore, Observation, Observer, Reason, Webhook};
+use tower_webhook::{DedupeConfig, Delivery, MemoryStore, Observation, Observer, Reason, Webhook};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -225,7 +225,10 @@ async fn a_release_that_hangs_does_not_make_the_answer_late() {
 
 #[tokio::test]
 async fn running_unchecked_is_said_and_counted() {
-    let it = receiver(5 * SECOND, &[], Webhook::with_insecure_fail_open).await;
+    let it = receiver(5 * SECOND, &[], |w| {
+        w.dedupe(DedupeConfig::new().with_insecure_fail_open())
+    })
+    .await;
     it.store
         .always(Op::Claim, Fault::Fails(StoreErrorKind::Unavailable));
     for runs in 1..=2 {
@@ -257,7 +260,10 @@ async fn running_unchecked_is_said_and_counted() {
 #[tokio::test]
 async fn running_unchecked_is_answered_in_time_where_the_store_hangs() {
     for fault in [Fault::Hangs, Fault::HangsAfter] {
-        let it = receiver(5 * SECOND, &[], Webhook::with_insecure_fail_open).await;
+        let it = receiver(5 * SECOND, &[], |w| {
+            w.dedupe(DedupeConfig::new().with_insecure_fail_open())
+        })
+        .await;
         it.store.next(Op::Claim, [fault]);
         let answer = it.deliver("evt_1").await;
         assert_eq!(

@@ -153,9 +153,9 @@ impl Hook {
         };
         let (store, given) = (MemoryStore::new(), Arc::default());
         let layer = Webhook::new(provider)
-            .dedupe(store.clone())
+            .store(store.clone())
             .clock(clock())
-            .layer()
+            .build()
             .unwrap();
         let bodies: Arc<Mutex<Vec<Vec<u8>>>> = Arc::clone(&given);
         let handler = move |body: Bytes| async move {
@@ -410,7 +410,11 @@ async fn a_name_that_is_no_text_hides_no_event_from_a_typed_handler() {
             StatusCode::IM_A_TEAPOT
         }
     };
-    let webhook = |preset: Preset| Webhook::new(preset.provider()).clock(clock());
+    let webhook = |preset: Preset| {
+        Webhook::new(preset.provider())
+            .store(MemoryStore::new())
+            .clock(clock())
+    };
     let conversion = async move |Event(event): Event<blendfi::Payload>| {
         seen(matches!(event.data, blendfi::Data::Conversion(_)))
     };

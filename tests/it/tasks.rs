@@ -18,8 +18,8 @@ use tower_webhook::event::{EventRule, Shape};
 use tower_webhook::layer::{DedupeLayer, EndpointConfig};
 use tower_webhook::store::RecordState;
 use tower_webhook::{
-    Clock, Drain, EventKey, MemoryStore, Name, Reason, Rejection, RetriedStatuses, RetrySchedule,
-    SenderContract, Store, UnixTime,
+    Clock, DedupeConfig, Drain, EventKey, MemoryStore, Name, Reason, Rejection, RetriedStatuses,
+    RetrySchedule, SenderContract, Store, UnixTime,
 };
 
 /// More than any layer wants to see done at once before it relies on it.
@@ -61,8 +61,7 @@ impl Receiver {
         let drain = Drain::new();
         let layer = DedupeLayer::builder(&endpoint, rule, [])
             .with_insecure_unauthenticated()
-            .lease(lease)
-            .drain(drain.clone());
+            .config(DedupeConfig::new().lease(lease).drain(drain.clone()));
         Self {
             layer: layer.build(store.clone()).unwrap(),
             store,

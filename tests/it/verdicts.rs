@@ -24,8 +24,8 @@ use tower_webhook::event::{EventRule, Shape};
 use tower_webhook::layer::{DedupeLayer, EndpointConfig, Proof, Verdict};
 use tower_webhook::store::{RecordState, Store};
 use tower_webhook::{
-    Delivery, EventKey, Lease, MemoryStore, Name, Observation, Observer, Reason, RetriedStatuses,
-    RetrySchedule, SenderContract,
+    DedupeConfig, Delivery, EventKey, Lease, MemoryStore, Name, Observation, Observer, Reason,
+    RetriedStatuses, RetrySchedule, SenderContract,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -85,8 +85,11 @@ fn layer(
     let endpoint = EndpointConfig::new(Name::new("acme").unwrap(), contract).observer(observer);
     let rule = EventRule::members([Shape::new("event", ["/id"]).unwrap()]).unwrap();
     DedupeLayer::builder(&endpoint, rule, [Proof::SecretPath])
-        .lease(lease)
-        .renewal_ceiling(3_600 * SECOND)
+        .config(
+            DedupeConfig::new()
+                .lease(lease)
+                .renewal_ceiling(3_600 * SECOND),
+        )
         .with_insecure_unauthenticated()
         .build(store)
         .unwrap()

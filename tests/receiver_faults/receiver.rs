@@ -17,7 +17,7 @@ use tower_webhook::store::{
     Claim, ClaimOutcome, Complete, Counts, Held, RecordView, RedisStore, Release, Renew,
     SharedStore, Store, StoreError,
 };
-use tower_webhook::{Delivery, EventKey, Name, Webhook, provider};
+use tower_webhook::{DedupeConfig, Delivery, EventKey, Name, Webhook, provider};
 
 use super::journal::{Journal, What};
 use super::sender::SECRET;
@@ -116,11 +116,11 @@ pub(crate) async fn run(orders: Orders) -> ExitCode {
         shared: Arc::clone(&shared),
     };
     let keys = provider::blendfi::keys([SECRET]).unwrap();
-    let mut webhook = Webhook::new(provider::blendfi(keys)).dedupe(store);
+    let mut webhook = Webhook::new(provider::blendfi(keys)).store(store);
     if let Some(lease) = orders.lease {
-        webhook = webhook.lease(lease);
+        webhook = webhook.dedupe(DedupeConfig::new().lease(lease));
     }
-    let route = post(handle).layer(webhook.layer().unwrap());
+    let route = post(handle).layer(webhook.build().unwrap());
     let app = Router::new().route("/hooks", route).with_state(shared);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     println!("{}", listener.local_addr().unwrap());

@@ -13,7 +13,7 @@ use super::server::Server;
 pub(crate) fn webhook(store: impl Store) -> Webhook {
     Webhook::new(Preset::BlendFi.provider())
         .clock(clock())
-        .dedupe(store)
+        .store(store)
 }
 
 /// The same, but its rule does not say that the id is the sender's own: other content under it is a
@@ -25,14 +25,14 @@ pub(crate) fn webhook_with_plain_key(store: impl Store) -> Webhook {
     let rule = EventRule::members([shape.unwrap()]).unwrap();
     Webhook::new(Preset::BlendFi.provider().replace_rule(rule))
         .clock(clock())
-        .dedupe(store)
+        .store(store)
 }
 
 /// The same, with another time to answer.
 pub(crate) fn webhook_answering_in(time: Duration, store: impl Store) -> Webhook {
     Webhook::new(answering_in(time, Preset::BlendFi.provider()))
         .clock(clock())
-        .dedupe(store)
+        .store(store)
 }
 
 /// Serves one handler behind a webhook, where [`event`] goes.

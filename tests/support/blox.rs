@@ -11,7 +11,7 @@ pub(crate) fn provider() -> Provider {
 }
 
 pub(crate) fn webhook(store: impl Store) -> Webhook {
-    Webhook::new(provider()).clock(clock()).dedupe(store)
+    Webhook::new(provider()).clock(clock()).store(store)
 }
 
 pub(crate) fn key(id: &str, status: &str) -> EventKey {

@@ -181,7 +181,7 @@ impl Preset {
         H: Handler<T, ()>,
         T: 'static,
     {
-        let route = post(handler).layer(webhook.layer().unwrap());
+        let route = post(handler).layer(webhook.build().unwrap());
         Server::start(Router::new().route(self.route(), route)).await
     }
 }

@@ -32,7 +32,7 @@ impl Receiver {
     ) -> Self {
         let (store, seen, runs) = (MemoryStore::new(), Recorder::new(), Stage::new());
         let built = Webhook::new(provider(preset.provider()))
-            .dedupe(store.clone())
+            .store(store.clone())
             .clock(clock())
             .observer(seen.clone());
         let count = runs.clone();

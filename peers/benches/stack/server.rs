@@ -30,8 +30,8 @@ pub(crate) async fn app(redis: &str) -> Result<Router> {
         &EndpointConfig::new(ours()?.name().clone(), ours()?.contract().clone()),
         ours()?.verifier().ok_or("it signs")?.clone(),
     );
-    let memory = Webhook::new(ours()?).dedupe(MemoryStore::with_capacity(RECORDS)?);
-    let on_redis = Webhook::new(ours()?).dedupe(RedisStore::connect(redis).await?);
+    let memory = Webhook::new(ours()?).store(MemoryStore::with_capacity(RECORDS)?);
+    let on_redis = Webhook::new(ours()?).store(RedisStore::connect(redis).await?);
     // Its layer fails where a body breaks off, which axum wants to be a response; and with axum's own
     // body inside it is not `Sync`, which axum wants too.
     let fallible = || HandleErrorLayer::new(async |_: BoxError| StatusCode::BAD_REQUEST);
@@ -56,12 +56,12 @@ pub(crate) async fn app(redis: &str) -> Result<Router> {
             "/their-memory",
             post(read_body).layer(verified().layer(their_memory).layer(for_axum())),
         )
-        .route("/our-memory", post(read_body).layer(memory.layer()?))
+        .route("/our-memory", post(read_body).layer(memory.build()?))
         .route(
             "/their-redis",
             post(read_body).layer(verified().layer(their_redis).layer(for_axum())),
         )
-        .route("/our-redis", post(read_body).layer(on_redis.layer()?)))
+        .route("/our-redis", post(read_body).layer(on_redis.build()?)))
 }
 
 fn ours() -> Result<Provider> {

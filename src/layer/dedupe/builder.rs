@@ -1,8 +1,8 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use tower_layer::Layer;
 
+use super::config::DedupeConfig;
 use super::names::{Owner, RegisteredName, TakenName};
 use super::service::Dedupe;
 use super::state::{DedupeState, RequiredProofs};
@@ -13,7 +13,7 @@ use crate::layer::authenticator::Authenticator;
 use crate::layer::checks::Checks;
 use crate::layer::endpoint::EndpointConfig;
 use crate::layer::webhook::{NamedSteps, Pipeline};
-use crate::runtime::{Confirm, ConfirmSubject, Drain, RunSettings, RunState, SharedConfirm};
+use crate::runtime::{RunSettings, RunState};
 use crate::store::{SharedStore, Store};
 
 /// Most that is kept of a response's body: a record is meant to be small.
@@ -81,7 +81,7 @@ impl DedupeLayer {
             tenant: None,
             owner: Owner::here(),
             hook: None,
-            settings: Settings::default(),
+            config: DedupeConfig::new(),
         }
     }
 }
@@ -104,22 +104,7 @@ pub struct DedupeBuilder {
     tenant: Option<Name>,
     owner: Owner,
     hook: Option<&'static str>,
-    settings: Settings,
-}
-
-/// What a user can set, as it was set.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Settings {
-    pub(crate) confirms: Vec<SharedConfirm>,
-    pub(crate) drain: Drain,
-    pub(crate) retention: Option<Duration>,
-    pub(crate) lease: Option<Duration>,
-    pub(crate) renewal_ceiling: Option<Duration>,
-    pub(crate) refuse_old: bool,
-    pub(crate) replay_body: Option<usize>,
-    pub(crate) fail_open: bool,
-    pub(crate) unauthenticated: bool,
-    pub(crate) shares_name: bool,
+    config: DedupeConfig,
 }
 
 impl DedupeBuilder {
@@ -136,85 +121,9 @@ impl DedupeBuilder {
         self
     }
 
-    /// Lets the layer keep its records under a name that another one of this process has, in the
-    /// same store. See [`Webhook::shares_name`](crate::Webhook::shares_name).
-    pub fn shares_name(mut self) -> Self {
-        self.settings.shares_name = true;
-        self
-    }
-
-    /// Asks whether an event is true before it is claimed. Where it is asked more than once, all
-    /// must agree.
-    pub fn confirm(mut self, confirm: impl Confirm) -> Self {
-        self.settings.confirms.push(SharedConfirm::new(confirm));
-        self
-    }
-
-    /// The same, with one question for all deliveries about one subject.
-    pub fn confirm_subject(mut self, confirm: impl ConfirmSubject) -> Self {
-        self.settings
-            .confirms
-            .push(SharedConfirm::by_subject(confirm));
-        self
-    }
-
-    /// Lets this drain wait for the handlers.
-    pub fn drain(mut self, drain: Drain) -> Self {
-        self.settings.drain = drain;
-        self
-    }
-
-    /// How long a record is kept. See
-    /// [`SenderContract::default_retention`](crate::SenderContract::default_retention).
-    pub fn retention(mut self, retention: Duration) -> Self {
-        self.settings.retention = Some(retention);
-        self
-    }
-
-    /// How long a claim lasts without renewal: what a receiver that dies holds an event for. See
-    /// [`SenderContract::default_lease`](crate::SenderContract::default_lease).
-    ///
-    /// It is renewed after a third of that time, or up to a fifteenth earlier: what falls due at
-    /// about the same time goes to the store in one call.
-    pub fn lease(mut self, lease: Duration) -> Self {
-        self.settings.lease = Some(lease);
-        self
-    }
-
-    /// How long a claim is renewed for in all. See
-    /// [`SenderContract::default_renewal_ceiling`](crate::SenderContract::default_renewal_ceiling).
-    pub fn renewal_ceiling(mut self, ceiling: Duration) -> Self {
-        self.settings.renewal_ceiling = Some(ceiling);
-        self
-    }
-
-    /// Refuses, with 422, events that happened before the retention began: that they are no copies
-    /// is not certain.
-    pub fn refuse_old_events(mut self) -> Self {
-        self.settings.refuse_old = true;
-        self
-    }
-
-    /// Keeps response bodies of up to this many bytes with the record, and answers copies with the
-    /// first one's status, body and `Content-Type` instead of an empty 200.
-    ///
-    /// No other header is kept. So a body that cannot be read without one leaves copies the empty
-    /// 200, as a longer one does: one with a `Content-Encoding`, a part of a whole (206), a
-    /// redirection, or a `Content-Type` of more than 255 bytes.
-    pub fn replay_responses(mut self, max_body_bytes: usize) -> Self {
-        self.settings.replay_body = Some(max_body_bytes);
-        self
-    }
-
-    /// Runs handlers while the store cannot be asked.
-    ///
-    /// # Insecure
-    ///
-    /// While the store is out of reach every copy and every replay runs its handler again. Such
-    /// deliveries say so by [`Delivery::is_unchecked`](crate::Delivery::is_unchecked), and the
-    /// observer counts them.
-    pub fn with_insecure_fail_open(mut self) -> Self {
-        self.settings.fail_open = true;
+    /// How events are claimed, kept and confirmed, where it is not as usual.
+    pub fn config(mut self, config: DedupeConfig) -> Self {
+        self.config = config;
         self
     }
 
@@ -224,12 +133,7 @@ impl DedupeBuilder {
     ///
     /// Anybody can then mark any event as handled. For tests.
     pub fn with_insecure_unauthenticated(mut self) -> Self {
-        self.settings.unauthenticated = true;
-        self
-    }
-
-    pub(crate) fn settings(mut self, settings: Settings) -> Self {
-        self.settings = settings;
+        self.demanded = RequiredProofs::Nothing;
         self
     }
 
@@ -264,7 +168,7 @@ impl DedupeBuilder {
         authenticator: Authenticator,
         store: SharedStore,
     ) -> Result<Arc<NamedSteps>, ConfigError> {
-        let Settings {
+        let DedupeConfig {
             confirms,
             drain,
             retention,
@@ -273,11 +177,9 @@ impl DedupeBuilder {
             refuse_old,
             replay_body,
             fail_open,
-            unauthenticated,
             shares_name,
-        } = self.settings;
+        } = self.config;
         let demanded = match self.demanded {
-            _ if unauthenticated => RequiredProofs::Nothing,
             RequiredProofs::All(auth) if auth.is_empty() => {
                 return Err(ConfigError::new(
                     ConfigErrorKind::Proof,

@@ -5,6 +5,7 @@
 //! words. `context` is what is kept of the request and shown to the observer.
 
 mod builder;
+mod config;
 mod context;
 mod handle;
 mod names;
@@ -14,8 +15,8 @@ mod service;
 mod state;
 mod work;
 
-pub(crate) use builder::Settings;
 pub use builder::{DedupeBuilder, DedupeLayer};
+pub use config::DedupeConfig;
 pub(crate) use handle::{Waiting, check_outermost};
 pub(crate) use names::{Owner, TakenName};
 pub use service::Dedupe;

@@ -9,12 +9,12 @@
 //! use http_body_util::Full;
 //! use tower::{ServiceBuilder, ServiceExt};
 //! use tower_webhook::layer::PeerAddr;
-//! use tower_webhook::{Allowlist, Webhook, provider};
+//! use tower_webhook::{MemoryStore, Allowlist, Webhook, provider};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let webhook = Webhook::new(provider::bloquo(Allowlist::parse(["192.0.2.0/28"])?));
-//! let service = ServiceBuilder::new().layer(webhook.layer()?).service_fn(
+//! let webhook = Webhook::new(provider::bloquo(Allowlist::parse(["192.0.2.0/28"])?)).store(MemoryStore::new());
+//! let service = ServiceBuilder::new().layer(webhook.build()?).service_fn(
 //!     |_: Request<Full<Bytes>>| async {
 //!         Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default()))
 //!     },

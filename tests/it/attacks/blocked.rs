@@ -10,7 +10,7 @@ use axum::routing::post;
 use tokio::runtime::Builder;
 use tower_webhook::provider::{self, blox::CheckoutStatus};
 use tower_webhook::store::RedisStore;
-use tower_webhook::{Delivery, Webhook};
+use tower_webhook::{DedupeConfig, Delivery, Webhook};
 
 use crate::redis_support::Server as Redis;
 use crate::support::blendfi::{event, webhook_answering_in};
@@ -43,20 +43,19 @@ fn a_status_check_that_blocks_every_thread_costs_no_handler_its_event() {
                 Ok::<_, std::convert::Infallible>(CheckoutStatus::new(id, "COMPLETED"))
             };
             let blox = provider::blox(tokens()).status_check(check);
-            let blox = Webhook::new(blox).clock(clock()).dedupe(store.clone());
+            let blox = Webhook::new(blox).clock(clock()).store(store.clone());
             let blendfi = webhook_answering_in(25 * SECOND, store)
-                .lease(SECOND)
-                .shares_name();
+                .dedupe(DedupeConfig::new().lease(SECOND).shares_name());
             let handler = move |_: Delivery| async move {
                 at_work.stand().await;
                 done.enter();
                 StatusCode::NO_CONTENT
             };
             let app = Router::new()
-                .route("/hooks", post(handler).layer(blendfi.layer().unwrap()))
+                .route("/hooks", post(handler).layer(blendfi.build().unwrap()))
                 .route(
                     Preset::Blox.route(),
-                    post(|| async { StatusCode::OK }).layer(blox.layer().unwrap()),
+                    post(|| async { StatusCode::OK }).layer(blox.build().unwrap()),
                 );
             let server = Server::start(app).await;
             tell.send(server.address).unwrap();
@@ -72,8 +71,7 @@ fn a_status_check_that_blocks_every_thread_costs_no_handler_its_event() {
         let to = told.recv().unwrap();
         let store = RedisStore::connect(redis.url()).await.unwrap();
         let other = webhook_answering_in(25 * SECOND, store)
-            .lease(SECOND)
-            .shares_name();
+            .dedupe(DedupeConfig::new().lease(SECOND).shares_name());
         let done = effects.clone();
         let handler = move || async move {
             done.enter();

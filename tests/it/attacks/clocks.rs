@@ -31,7 +31,7 @@ async fn a_clock_of_ours_that_is_set_back_makes_no_captured_delivery_new() {
     let stage = Stage::new();
     let webhook = Webhook::new(Preset::BlendFi.provider())
         .clock(clock.clone())
-        .dedupe(MemoryStore::new());
+        .store(MemoryStore::new());
     let count = stage.clone();
     let handler = move || async move {
         count.enter();

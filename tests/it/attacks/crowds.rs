@@ -27,10 +27,10 @@ async fn serve(
 ) -> Served {
     let app = (senders.into_iter()).fold(Router::new(), |app, (path, sender)| {
         let webhook = Webhook::new(sender.unwrap())
-            .dedupe(MemoryStore::new())
+            .store(MemoryStore::new())
             .budget(budget.clone());
         let handler = post(|| async { StatusCode::NO_CONTENT });
-        app.route(path, handler.layer(webhook.layer().unwrap()))
+        app.route(path, handler.layer(webhook.build().unwrap()))
     });
     let server = Server::start(app).await;
     Served {
@@ -193,7 +193,7 @@ async fn thousands_of_paths_and_tokens_leave_nothing_behind() {
     let budget = Budget::new(MIB, 4);
     let app = Preset::Blox.provider();
     let webhook = Webhook::new(app)
-        .dedupe(MemoryStore::new())
+        .store(MemoryStore::new())
         .budget(budget.clone());
     let server = Preset::Blox
         .serve(&webhook, || async { StatusCode::NO_CONTENT })

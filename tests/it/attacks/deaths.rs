@@ -6,7 +6,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::post;
 use tower_webhook::store::{RecordState, RedisStore};
-use tower_webhook::{Delivery, Store, Webhook};
+use tower_webhook::{DedupeConfig, Delivery, Store, Webhook};
 
 use crate::redis_support::Server as Redis;
 use crate::support::blendfi::{event, key, webhook_answering_in};
@@ -96,7 +96,7 @@ async fn redis_killed_under_a_duplicate_that_waits_makes_it_no_second_run() {
     let (stage, mut servers) = (Stage::new(), Vec::new());
     for _ in 0..2 {
         let store = RedisStore::connect(redis.url()).await.unwrap();
-        let webhook = webhook_answering_in(TIME, store).shares_name();
+        let webhook = webhook_answering_in(TIME, store).dedupe(DedupeConfig::new().shares_name());
         servers.push(crate::support::blendfi::serve(&webhook, stage.handler()).await);
     }
     let first = event("evt_1", "{}").spawn(servers[0].address);
@@ -126,9 +126,11 @@ async fn redis_that_stands_still_past_a_lease_lets_one_of_two_have_its_effect() 
     let mut servers = Vec::new();
     for _ in 0..2 {
         let store = RedisStore::connect(redis.url()).await.unwrap();
-        let webhook = webhook_answering_in(TIME, store)
-            .lease(Duration::from_secs(1))
-            .shares_name();
+        let webhook = webhook_answering_in(TIME, store).dedupe(
+            DedupeConfig::new()
+                .lease(Duration::from_secs(1))
+                .shares_name(),
+        );
         let (stage, effects) = (stage.clone(), effects.clone());
         let handler = move |delivery: Delivery| async move {
             stage.stand().await;
@@ -163,7 +165,7 @@ async fn records_thrown_away_under_work_are_written_anew_by_who_holds_them() {
     let store = RedisStore::connect(redis.url()).await.unwrap();
     let stage = Stage::new();
     let webhook: Webhook = webhook_answering_in(TIME, store.clone());
-    let route = post(stage.handler()).layer(webhook.layer().unwrap());
+    let route = post(stage.handler()).layer(webhook.build().unwrap());
     let server = Server::start(Router::new().route("/hooks", route)).await;
     let sent = [1, 2, 3].map(|n| event(&format!("evt_{n}"), "{}").spawn(server.address));
     stage.begun(3).await;

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use tower_webhook::layer::Budget;
 use tower_webhook::provider::{self, blox::CheckoutStatus};
 use tower_webhook::store::RedisStore;
-use tower_webhook::{Decimal, Drain, MemoryStore, Store, Webhook};
+use tower_webhook::{Decimal, DedupeConfig, Drain, MemoryStore, Store, Webhook};
 
 use crate::redis_support::Server as Redis;
 use crate::support::blox::{self, checkout};
@@ -48,8 +48,8 @@ async fn receiver(api: &Api, store: impl Store, runs: &Stage) -> Server {
     let provider = provider::blox(tokens()).status_check(move |id| api.clone().ask(id));
     let webhook = Webhook::new(provider)
         .clock(clock())
-        .dedupe(store)
-        .shares_name();
+        .store(store)
+        .dedupe(DedupeConfig::new().shares_name());
     let runs = runs.clone();
     let handler = move || async move {
         runs.enter();
@@ -115,8 +115,8 @@ async fn an_answer_behind_the_deadline_confirms_nothing() {
     let provider = provider::blox(tokens()).status_check(check);
     let webhook = Webhook::new(crate::attacks::in_a_hurry(provider))
         .clock(clock())
-        .dedupe(store.clone())
-        .drain(drain.clone());
+        .store(store.clone())
+        .dedupe(DedupeConfig::new().drain(drain.clone()));
     let count = runs.clone();
     let handler = move || async move {
         count.enter();

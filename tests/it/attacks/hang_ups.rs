@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use tower_webhook::layer::Budget;
 use tower_webhook::provider::{self, blox::CheckoutStatus};
-use tower_webhook::{Drain, MemoryStore, Store, Webhook};
+use tower_webhook::{DedupeConfig, Drain, MemoryStore, Store, Webhook};
 
 use crate::support::blendfi::{event, key, webhook, webhook_answering_in};
 use crate::support::blox::{self, checkout};
@@ -49,7 +49,7 @@ async fn who_hangs_up_before_the_body_is_whole_leaves_nothing() {
     );
     let webhook = webhook(store.clone())
         .budget(budget.clone())
-        .drain(drain.clone());
+        .dedupe(DedupeConfig::new().drain(drain.clone()));
     let count = stage.clone();
     let handler = move || async move {
         count.enter();
@@ -95,7 +95,7 @@ async fn who_hangs_up_before_the_body_is_whole_leaves_nothing() {
 async fn who_hangs_up_behind_the_body_loses_nothing_but_the_answer() {
     for how in ENDS {
         let (store, drain, stage) = (MemoryStore::new(), Drain::new(), Stage::new());
-        let webhook = webhook(store.clone()).drain(drain.clone());
+        let webhook = webhook(store.clone()).dedupe(DedupeConfig::new().drain(drain.clone()));
         let server = Preset::BlendFi.serve(&webhook, stage.handler()).await;
         // As soon as the last byte is sent: nobody may be reading yet.
         let mut open = Vec::new();
@@ -163,8 +163,8 @@ async fn a_sender_that_hangs_up_while_its_event_is_confirmed_has_it_handled() {
     let provider = provider::blox(tokens()).status_check(check);
     let webhook = Webhook::new(provider)
         .clock(clock())
-        .dedupe(store.clone())
-        .drain(drain.clone());
+        .store(store.clone())
+        .dedupe(DedupeConfig::new().drain(drain.clone()));
     let count = stage.clone();
     let handler = move || async move {
         count.enter();
@@ -193,7 +193,7 @@ async fn a_thousand_who_hang_up_at_once_keep_nobody_waiting() {
     let (store, budget, drain) = (MemoryStore::new(), Budget::default(), Drain::new());
     let webhook = webhook_answering_in(Duration::from_secs(60), store.clone())
         .budget(budget.clone())
-        .drain(drain.clone());
+        .dedupe(DedupeConfig::new().drain(drain.clone()));
     let stage = Stage::new();
     let server = Preset::BlendFi.serve(&webhook, stage.handler()).await;
     let running = event("evt_0", "{}").spawn(server.address);

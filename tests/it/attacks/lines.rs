@@ -28,10 +28,10 @@ async fn nothing_that_a_refused_stranger_wrote_makes_or_changes_a_line() {
     let guard = log.capture(false);
     let signed = Webhook::new(Preset::BlendFi.provider())
         .clock(clock())
-        .dedupe(MemoryStore::new());
+        .store(MemoryStore::new());
     let hub = provider::github(github::keys(["It's a Secret to Everybody"]).unwrap());
-    let hub = Webhook::new(hub).clock(clock()).dedupe(MemoryStore::new());
-    let from = Webhook::new(Preset::Bloquo.provider()).dedupe(MemoryStore::new());
+    let hub = Webhook::new(hub).clock(clock()).store(MemoryStore::new());
+    let from = Webhook::new(Preset::Bloquo.provider()).store(MemoryStore::new());
     let handler = || async { StatusCode::NO_CONTENT };
     let servers = [
         Preset::BlendFi.serve(&signed, handler).await,

@@ -49,7 +49,7 @@ async fn a_key_makes_no_line_of_its_own_and_turns_none_around() {
         StatusCode::NO_CONTENT
     };
     let webhook = Webhook::new(Preset::BlendFi.provider())
-        .dedupe(tower_webhook::MemoryStore::new())
+        .store(tower_webhook::MemoryStore::new())
         .clock(clock());
     let server = Preset::BlendFi.serve(&webhook, handler).await;
     for raw in [false, true] {

@@ -80,8 +80,8 @@ async fn serve() -> Server {
     let blox = provider::blox(tokens()).status_check(check);
     let store = MemoryStore::new();
     let route = |sender: Provider| {
-        let webhook = Webhook::new(sender).clock(clock()).dedupe(store.clone());
-        post(|| async { StatusCode::NO_CONTENT }).layer(webhook.layer().unwrap())
+        let webhook = Webhook::new(sender).clock(clock()).store(store.clone());
+        post(|| async { StatusCode::NO_CONTENT }).layer(webhook.build().unwrap())
     };
     let app = Router::new()
         .route("/hooks", route(Preset::BlendFi.provider()))
@@ -156,7 +156,7 @@ fn checks_that_fail_leave_no_byte_behind() {
         let blox = provider::blox(tokens()).status_check(check);
         let webhook = Webhook::new(answering_in(Duration::from_secs(1), blox))
             .clock(clock())
-            .dedupe(MemoryStore::new());
+            .store(MemoryStore::new());
         Preset::Blox
             .serve(&webhook, || async { StatusCode::NO_CONTENT })
             .await

@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::post;
-use tower_webhook::{Allowlist, ManualClock, Reason, Webhook, provider};
+use tower_webhook::{Allowlist, ManualClock, MemoryStore, Reason, Webhook, provider};
 
 use crate::support::http::{Connection, Response};
 use crate::support::observer::Recorder;
@@ -138,10 +138,11 @@ impl Receiver {
     async fn start(entry: &str) -> Self {
         let (seen, clock) = (Recorder::new(), clock());
         let webhook = Webhook::new(provider::bloquo(Allowlist::parse([entry]).unwrap()))
+            .store(MemoryStore::new())
             .clock(clock.clone())
             .observer(seen.clone());
         let handler = post(async || StatusCode::NO_CONTENT);
-        let app = Router::new().route("/hooks", handler.layer(webhook.layer().unwrap()));
+        let app = Router::new().route("/hooks", handler.layer(webhook.build().unwrap()));
         let server = Server::start(app).await;
         Self {
             server,

@@ -20,12 +20,12 @@ const SECRET: &str = "It's a Secret to Everybody";
 fn blendfi(store: &MemoryStore) -> Webhook {
     Webhook::new(Preset::BlendFi.provider())
         .clock(clock())
-        .dedupe(store.clone())
+        .store(store.clone())
 }
 
 fn hub(store: &MemoryStore) -> Webhook {
     let provider = provider::github(github::keys([SECRET]).unwrap());
-    Webhook::new(provider).clock(clock()).dedupe(store.clone())
+    Webhook::new(provider).clock(clock()).store(store.clone())
 }
 
 fn counting(stage: &Stage) -> impl Fn() -> std::future::Ready<StatusCode> + Clone + Send + use<> {
@@ -48,8 +48,8 @@ async fn one_sender_s_proof_opens_no_route_of_two_senders() {
     for outer_first in [true, false] {
         let (store, stage) = (MemoryStore::new(), Stage::new());
         let (one, two) = (
-            blendfi(&store).layer().unwrap(),
-            hub(&store).layer().unwrap(),
+            blendfi(&store).build().unwrap(),
+            hub(&store).build().unwrap(),
         );
         let route = post(counting(&stage));
         let route = if outer_first {
@@ -90,7 +90,7 @@ async fn a_layer_around_a_whole_router_runs_nothing_on_its_other_routes() {
             Router::new().route("/hooks", post(counting(&others))),
         )
         .fallback(counting(&others))
-        .layer(blendfi(&store).layer().unwrap());
+        .layer(blendfi(&store).build().unwrap());
     let server = Server::start(app).await;
     // A stranger without a signature gets nowhere, whatever path and method it is.
     for target in ["/hooks", "/admin/delete", "/nested/hooks", "/", "/none"] {
@@ -121,7 +121,7 @@ async fn a_layer_around_a_whole_router_runs_nothing_on_its_other_routes() {
 #[tokio::test]
 async fn two_routes_of_one_sender_run_a_captured_delivery_once_between_them() {
     let (store, stage) = (MemoryStore::new(), Stage::new());
-    let layer = blendfi(&store).layer().unwrap();
+    let layer = blendfi(&store).build().unwrap();
     let app = Router::new()
         .route("/hooks", post(counting(&stage)).layer(layer.clone()))
         .route("/hooks/", post(counting(&stage)).layer(layer.clone()))
@@ -162,11 +162,11 @@ async fn an_id_of_one_sender_is_no_id_of_another_on_one_store() {
     let app = Router::new()
         .route(
             "/hooks",
-            post(counting(&stage)).layer(blendfi(&store).layer().unwrap()),
+            post(counting(&stage)).layer(blendfi(&store).build().unwrap()),
         )
         .route(
             "/hub",
-            post(counting(&stage)).layer(hub(&store).layer().unwrap()),
+            post(counting(&stage)).layer(hub(&store).build().unwrap()),
         );
     let server = Server::start(app).await;
     // GitHub's event is its body's digest: BlendFi signs an id that is that very text.

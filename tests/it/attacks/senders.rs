@@ -133,8 +133,8 @@ async fn what_their_own_libraries_sign_runs_once_and_again_is_a_duplicate() {
         };
         let webhook = Webhook::new(sender)
             .clock(clock())
-            .dedupe(MemoryStore::new());
-        app = app.route(path, post(handler).layer(webhook.layer().unwrap()));
+            .store(MemoryStore::new());
+        app = app.route(path, post(handler).layer(webhook.build().unwrap()));
     }
     let server = Server::start(app).await;
     let mut runs = 0;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tower_webhook::{KeyRing, Reason, SecretFormat, Webhook, provider};
+use tower_webhook::{KeyRing, MemoryStore, Reason, SecretFormat, Webhook, provider};
 
 use crate::attacks::run_once;
 use crate::support::http::Request;
@@ -204,7 +204,9 @@ async fn one_senders_signature_is_no_other_senders() {
     // Both with one secret, which nobody should do: the schemes still tell them apart.
     let runs = Stage::new();
     let keys = || KeyRing::parse(&SecretFormat::Text, [SECRET]).unwrap();
-    let webhook = Webhook::new(provider::bloque_payments(keys())).clock(clock());
+    let webhook = Webhook::new(provider::bloque_payments(keys()))
+        .store(MemoryStore::new())
+        .clock(clock());
     let count = runs.clone();
     let handler = move || async move {
         count.enter();

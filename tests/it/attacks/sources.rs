@@ -5,7 +5,7 @@ use axum::extract::connect_info::MockConnectInfo;
 use axum::http::StatusCode;
 use axum::routing::post;
 use std::net::SocketAddr;
-use tower_webhook::{Allowlist, TrustedProxies, Webhook, provider};
+use tower_webhook::{Allowlist, MemoryStore, TrustedProxies, Webhook, provider};
 
 use crate::support::presets::{Preset, clock};
 use crate::support::server::Server;
@@ -18,7 +18,9 @@ const SENDER: &str = "203.0.113.9";
 async fn bloquo(peer: &str, proxies: &[&str]) -> (Server, Stage) {
     let runs = Stage::new();
     let list = Allowlist::parse([SENDER]).unwrap();
-    let mut webhook = Webhook::new(provider::bloquo(list)).clock(clock());
+    let mut webhook = Webhook::new(provider::bloquo(list))
+        .store(MemoryStore::new())
+        .clock(clock());
     if !proxies.is_empty() {
         webhook = webhook.trusted_proxies(TrustedProxies::parse(proxies).unwrap());
     }
@@ -29,7 +31,7 @@ async fn bloquo(peer: &str, proxies: &[&str]) -> (Server, Stage) {
     };
     let peer = SocketAddr::new(peer.parse().unwrap(), 4711);
     let app = Router::new()
-        .route("/hooks", post(handler).layer(webhook.layer().unwrap()))
+        .route("/hooks", post(handler).layer(webhook.build().unwrap()))
         .layer(MockConnectInfo(peer));
     (Server::start_without_connect_info(app).await, runs)
 }

@@ -48,7 +48,7 @@ async fn ids_that_are_patterns_commands_or_names_of_records_are_ids() {
     let store = builder.connect().await.unwrap();
     let runs = Stage::new();
     let webhook = Webhook::new(Preset::BlendFi.provider())
-        .dedupe(store.clone())
+        .store(store.clone())
         .clock(clock());
     let count = runs.clone();
     let handler = move || async move {

@@ -16,7 +16,9 @@ use tokio::net::TcpListener;
 use tower::ServiceBuilder;
 use tower_webhook::layer::Verdict;
 use tower_webhook::store::RecordState;
-use tower_webhook::{Delivery, Event, MemoryStore, Permanent, Reason, Rejection, Webhook};
+use tower_webhook::{
+    DedupeConfig, Delivery, Event, MemoryStore, Permanent, Reason, Rejection, Webhook,
+};
 
 use super::SECOND;
 use crate::support::blox::checkout;
@@ -91,7 +93,7 @@ async fn a_failure_is_answered_so_that_its_sender_retries() {
     }
     for status in [302, 400, 404, 409, 500] {
         let bloque = Preset::BloqueAccounts;
-        let webhook = Webhook::new(bloque.provider()).dedupe(MemoryStore::new());
+        let webhook = Webhook::new(bloque.provider()).store(MemoryStore::new());
         let server = bloque.serve(&webhook, first_with(status)).await;
         let event = bloque.delivery(1);
         assert_eq!(
@@ -131,8 +133,7 @@ async fn an_answer_marked_never_again_stands_and_settles_the_event() {
     );
 
     let replaying = blendfi::webhook(store.clone())
-        .replay_responses(64)
-        .shares_name();
+        .dedupe(DedupeConfig::new().replay_responses(64).shares_name());
     let server = blendfi::serve(&replaying, handler).await;
     let event = blendfi::event("evt_2", "{}");
     assert_eq!(event.send(server.address).await.status, 410);
@@ -161,7 +162,7 @@ async fn an_error_of_the_service_passes_through_and_releases_the_event() {
     let runs = stage.clone();
     let service = ServiceBuilder::new()
         .map_request(|request: Request<hyper::body::Incoming>| request.map(Body::new))
-        .layer(webhook.layer().unwrap())
+        .layer(webhook.build().unwrap())
         .service_fn(move |_: Request| {
             let run = runs.enter();
             async move {
@@ -220,7 +221,7 @@ async fn a_small_response_is_replayed_to_copies() {
         (StatusCode::CREATED, body)
     };
     let server = blendfi::serve(
-        &blendfi::webhook(store.clone()).replay_responses(8),
+        &blendfi::webhook(store.clone()).dedupe(DedupeConfig::new().replay_responses(8)),
         handler,
     )
     .await;
@@ -266,7 +267,7 @@ async fn a_replayed_body_says_what_it_is() {
         response
     };
     let webhook = blendfi::webhook(store.clone())
-        .replay_responses(64)
+        .dedupe(DedupeConfig::new().replay_responses(64))
         .rejection_response(|rejection: &Rejection| {
             // What this says of its own body is not said of the replayed one.
             let mut response = rejection.response().map(|_| Bytes::from_static(b"<p>"));
@@ -328,7 +329,7 @@ async fn a_body_that_needs_more_than_its_type_is_not_replayed() {
             Permanent(response)
         }
     };
-    let webhook = blendfi::webhook(store.clone()).replay_responses(64);
+    let webhook = blendfi::webhook(store.clone()).dedupe(DedupeConfig::new().replay_responses(64));
     let server = blendfi::serve(&webhook, handler).await;
     for (number, (name, value, status)) in cases.iter().enumerate() {
         let event = blendfi::event(&format!("evt_{number}"), &format!(r#"{{"case":{number}}}"#));
@@ -387,7 +388,8 @@ async fn a_response_body_that_is_to_be_kept_has_the_deadline_and_the_rights_of_i
             _ => "late".into_response(),
         }
     };
-    let webhook = blendfi::webhook_answering_in(SECOND, store.clone()).replay_responses(8);
+    let webhook = blendfi::webhook_answering_in(SECOND, store.clone())
+        .dedupe(DedupeConfig::new().replay_responses(8));
     let server = blendfi::serve(&webhook, handler).await;
     let answer = blendfi::event("evt_1", "{}").send(server.address).await;
     assert!(answer.is_not_now(), "answered in time: {answer:?}");
@@ -418,7 +420,7 @@ async fn what_does_not_fit_the_handlers_type_is_told_by_its_member_and_never_by_
     let guard = log.capture(false);
     let handler = async |_: Event<Approved>| StatusCode::NO_CONTENT;
     for (number, observer) in [None, Some(recorder.clone())].into_iter().enumerate() {
-        let mut webhook = blendfi::webhook(store.clone()).shares_name();
+        let mut webhook = blendfi::webhook(store.clone()).dedupe(DedupeConfig::new().shares_name());
         if let Some(observer) = observer {
             webhook = webhook.observer(observer);
         }

@@ -51,7 +51,7 @@ async fn a_sender_that_hangs_up_does_not_cancel_its_handler() {
     let router = Router::new()
         .route(
             "/hooks",
-            post(stage.handler()).layer(webhook.layer().unwrap()),
+            post(stage.handler()).layer(webhook.build().unwrap()),
         )
         .layer(watched);
     let server = Server::start(router).await;
@@ -202,7 +202,7 @@ async fn a_handler_that_outlives_the_time_to_answer_goes_on_and_is_recorded() {
     let (store, stage) = (MemoryStore::new(), Stage::new());
     let webhook = Webhook::new(answering_in(SECOND, blox::provider()))
         .clock(clock())
-        .dedupe(store.clone());
+        .store(store.clone());
     let server = Preset::Blox.serve(&webhook, slow(&stage)).await;
     let event = checkout("c1", "COMPLETED", "15000");
     let answer = event.send(server.address).await;
@@ -239,7 +239,7 @@ async fn an_outcome_that_comes_too_late_is_the_answer_all_the_same() {
         let webhook = Webhook::new(answering_in(SECOND, blox::provider()))
             .clock(clock())
             .observer(recorder.clone())
-            .dedupe(store.clone());
+            .store(store.clone());
         let server = Preset::Blox.serve(&webhook, blocking(status)).await;
         let answer = checkout("c1", "COMPLETED", "1").send(server.address).await;
         assert_eq!(answer.status, status, "{answer:?}");
@@ -316,7 +316,7 @@ async fn a_future_that_panics_when_it_is_dropped_keeps_its_outcome() {
     let service = tower::service_fn(move |_: Request| Trap {
         panics: runs.enter() == 1,
     });
-    let layer = webhook.layer().unwrap();
+    let layer = webhook.build().unwrap();
     let router = Router::new().route("/hooks", post_service(layer.layer(service)));
     let server = Server::start(router).await;
     let event = blendfi::event("evt_1", "{}");

@@ -69,7 +69,7 @@ async fn what_an_event_handler_says_is_answered_in_the_senders_words() {
         stage: Stage::new(),
         name: "the app".into(),
     };
-    let route = post(event_handler(convert)).layer(webhook.layer().unwrap());
+    let route = post(event_handler(convert)).layer(webhook.build().unwrap());
     let router = Router::new().route(Preset::BlendFi.route(), route);
     let server = Server::start(router.with_state(app.clone())).await;
 

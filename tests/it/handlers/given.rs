@@ -15,7 +15,7 @@ use axum::routing::{post, post_service};
 use http_body_util::Full;
 use tower::{Layer, Service, ServiceExt};
 use tower_webhook::layer::Verdict;
-use tower_webhook::{Delivery, Event, MemoryStore, Name, Reason, Webhook};
+use tower_webhook::{DedupeConfig, Delivery, Event, MemoryStore, Name, Reason, Webhook};
 use tracing::Instrument;
 
 use crate::support::blox::checkout;
@@ -38,11 +38,11 @@ async fn a_body_that_never_was_whole_leaves_no_record() {
         }
     };
     let layer = |provider| {
-        let webhook = Webhook::new(provider).clock(clock()).dedupe(store.clone());
+        let webhook = Webhook::new(provider).clock(clock()).store(store.clone());
         webhook
             .observer(recorder.clone())
             .max_body_bytes(1024)
-            .layer()
+            .build()
             .unwrap()
     };
     let router = Router::new()
@@ -112,7 +112,7 @@ async fn a_body_of_one_frame_is_never_copied() {
     let body = blendfi::body("evt_1", &format!(r#"{{"note":"{}"}}"#, "x".repeat(925)));
     let body = Bytes::from(body);
     assert_eq!(body.len(), 1024);
-    let layer = blendfi::webhook(MemoryStore::new()).layer().unwrap();
+    let layer = blendfi::webhook(MemoryStore::new()).build().unwrap();
     let request = axum::http::Request::post("/hooks")
         .header(
             "x-blendfi-signature",
@@ -221,10 +221,11 @@ async fn the_service_that_was_ready_is_the_one_that_is_called() {
         ready: false,
         runs: runs.clone(),
     };
-    let signed = blendfi::webhook(MemoryStore::new()).layer().unwrap();
+    let signed = blendfi::webhook(MemoryStore::new()).build().unwrap();
     let by_path = Webhook::new(blox::provider())
+        .store(MemoryStore::new())
         .clock(clock())
-        .layer()
+        .build()
         .unwrap();
     let router = Router::new()
         .route("/hooks", post_service(signed.layer(strict.clone())))
@@ -282,7 +283,11 @@ async fn an_event_older_than_the_retention_says_so_or_is_refused() {
         .collect();
     assert_eq!(old, [false, true]);
 
-    let server = blendfi::serve(&webhook.refuse_old_events(), handler).await;
+    let server = blendfi::serve(
+        &webhook.dedupe(DedupeConfig::new().refuse_old_events()),
+        handler,
+    )
+    .await;
     assert_eq!(
         at("evt_3", "2026-04-04T12:59:59Z")
             .send(server.address)
@@ -320,8 +325,8 @@ async fn tenants_of_one_sender_are_kept_apart() {
         let provider = Preset::BlendFi
             .provider()
             .tenant(Name::new(tenant).unwrap());
-        let webhook = Webhook::new(provider).clock(clock()).dedupe(store.clone());
-        let route = post(handler.clone()).layer(webhook.layer().unwrap());
+        let webhook = Webhook::new(provider).clock(clock()).store(store.clone());
+        let route = post(handler.clone()).layer(webhook.build().unwrap());
         router = router.route(&format!("/{tenant}"), route);
     }
     let server = Server::start(router).await;
@@ -350,19 +355,19 @@ async fn the_handlers_task_carries_the_requests_span() {
             .map(tracing::Metadata::name)
             .unwrap_or("none")
     };
-    let webhook = blendfi::webhook(MemoryStore::new()).confirm({
+    let webhook = blendfi::webhook(MemoryStore::new()).dedupe(DedupeConfig::new().confirm({
         let asked = asked.clone();
         move |_| {
             asked.store(name() == "delivery-of-test", Ordering::SeqCst);
             async { tower_webhook::Confirmation::Confirmed }
         }
-    });
+    }));
     let handler = move || async move { name() };
     let spanned = from_fn(|request: Request, next: Next| {
         next.run(request)
             .instrument(tracing::info_span!("delivery-of-test"))
     });
-    let route = post(handler).layer(webhook.layer().unwrap());
+    let route = post(handler).layer(webhook.build().unwrap());
     let server = Server::start(Router::new().route("/hooks", route).layer(spanned)).await;
     let answer = blendfi::event("evt_1", "{}").send(server.address).await;
     assert_eq!(String::from_utf8(answer.body).unwrap(), "delivery-of-test");

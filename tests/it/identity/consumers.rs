@@ -5,7 +5,9 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use tower_webhook::event::{EventRule, Shape};
 use tower_webhook::layer::{DedupeLayer, EndpointConfig, Proof};
-use tower_webhook::{ConfigErrorKind, Delivery, MemoryStore, Name, SharedStore, Store, Webhook};
+use tower_webhook::{
+    ConfigErrorKind, DedupeConfig, Delivery, MemoryStore, Name, SharedStore, Store, Webhook,
+};
 
 use crate::identity::senders::{Ran, from_stripe, serve, stripe, told, webhook};
 use crate::support::presets::Preset;
@@ -19,7 +21,7 @@ fn name(name: &'static str) -> Name {
 }
 
 fn on(store: &MemoryStore) -> Webhook {
-    webhook(stripe()).dedupe(store.clone())
+    webhook(stripe()).store(store.clone())
 }
 
 #[tokio::test]
@@ -42,11 +44,11 @@ async fn each_consumer_sees_an_event_once() {
 async fn a_name_is_taken_by_one_webhook_with_all_its_layers_and_clones() {
     let store = MemoryStore::new();
     let first = on(&store);
-    let layers = [first.layer().unwrap(), first.layer().unwrap()];
-    let clone = first.clone().layer().unwrap();
+    let layers = [first.build().unwrap(), first.build().unwrap()];
+    let clone = first.clone().build().unwrap();
 
     let second = on(&store);
-    let error = second.layer().unwrap_err();
+    let error = second.build().unwrap_err();
     assert_eq!(error.kind(), ConfigErrorKind::Name);
     let text = error.to_string();
     assert_eq!(
@@ -56,50 +58,54 @@ async fn a_name_is_taken_by_one_webhook_with_all_its_layers_and_clones() {
     );
     assert!(text.contains(" as stripe in one store"), "{text}");
     // Any handle to the same records is the same store, and none to others.
-    let handle = webhook(stripe()).dedupe(SharedStore::new(store.clone()));
-    assert!(handle.layer().is_err());
-    let apart = webhook(stripe()).dedupe(store.namespace(name("sandbox")));
-    assert!(apart.layer().is_ok());
-    assert!(on(&MemoryStore::new()).layer().is_ok());
+    let handle = webhook(stripe()).store(SharedStore::new(store.clone()));
+    assert!(handle.build().is_err());
+    let apart = webhook(stripe()).store(store.namespace(name("sandbox")));
+    assert!(apart.build().is_ok());
+    assert!(on(&MemoryStore::new()).build().is_ok());
 
     // Other names: another consumer, another tenant, another sender.
-    let billing = second.clone().consumer(name("billing")).layer().unwrap();
-    let error = on(&store).consumer(name("billing")).layer().unwrap_err();
+    let billing = second.clone().consumer(name("billing")).build().unwrap();
+    let error = on(&store).consumer(name("billing")).build().unwrap_err();
     assert!(
         error.to_string().contains("as stripe/billing in"),
         "{error}"
     );
     let tenant = webhook(stripe().tenant(name("billing")));
-    assert!(tenant.dedupe(store.clone()).layer().is_ok());
-    let other = webhook(Preset::BlendFi.provider()).dedupe(store.clone());
-    assert!(other.layer().is_ok());
+    assert!(tenant.store(store.clone()).build().is_ok());
+    let other = webhook(Preset::BlendFi.provider()).store(store.clone());
+    assert!(other.build().is_ok());
 
     assert!(
-        second.clone().shares_name().layer().is_ok(),
+        second
+            .clone()
+            .dedupe(DedupeConfig::new().shares_name())
+            .build()
+            .is_ok(),
         "where it was said"
     );
     drop((layers, clone));
-    let third = on(&store).layer().unwrap();
-    assert!(second.layer().is_err(), "taken by another one now");
+    let third = on(&store).build().unwrap();
+    assert!(second.build().is_err(), "taken by another one now");
     drop((third, billing));
-    assert!(second.layer().is_ok(), "free again");
+    assert!(second.build().is_ok(), "free again");
 }
 
 /// Bloque's two hooks have keys that are never alike.
 #[tokio::test]
 async fn the_two_hooks_of_bloque_share_a_store_as_they_are() {
     let store = MemoryStore::new();
-    let hook = |preset: Preset| Webhook::new(preset.provider()).dedupe(store.clone());
-    let accounts = hook(Preset::BloqueAccounts).layer().unwrap();
-    let payments = hook(Preset::BloquePayments).layer().unwrap();
-    assert!(hook(Preset::BloquePayments).layer().is_err());
+    let hook = |preset: Preset| Webhook::new(preset.provider()).store(store.clone());
+    let accounts = hook(Preset::BloqueAccounts).build().unwrap();
+    let payments = hook(Preset::BloquePayments).build().unwrap();
+    assert!(hook(Preset::BloquePayments).build().is_err());
     drop((accounts, payments));
     let any = || EventRule::body();
     let hook = |preset: Preset| Webhook::new(preset.provider().replace_rule(any()));
-    let accounts = hook(Preset::BloqueAccounts).dedupe(store.clone());
-    let accounts = accounts.layer().unwrap();
-    let payments = hook(Preset::BloquePayments).dedupe(store);
-    assert!(payments.layer().is_err(), "with other rules they may be");
+    let accounts = hook(Preset::BloqueAccounts).store(store.clone());
+    let accounts = accounts.build().unwrap();
+    let payments = hook(Preset::BloquePayments).store(store);
+    assert!(payments.build().is_err(), "with other rules they may be");
     drop(accounts);
 }
 
@@ -108,7 +114,7 @@ async fn the_two_hooks_of_bloque_share_a_store_as_they_are() {
 async fn a_handler_that_still_runs_holds_no_name() {
     let (store, stage) = (MemoryStore::new(), Stage::new());
     let app = |webhook: &Webhook| {
-        let layer = webhook.layer().unwrap();
+        let layer = webhook.build().unwrap();
         Router::new().route("/hooks", post(stage.handler()).layer(layer))
     };
     let first = on(&store);
@@ -117,7 +123,7 @@ async fn a_handler_that_still_runs_holds_no_name() {
         tower::ServiceExt::oneshot(service, from_stripe(EVENT).to_http::<axum::body::Body>());
     let answer = tokio::spawn(answer);
     stage.begun(1).await;
-    assert!(on(&store).layer().is_ok());
+    assert!(on(&store).build().is_ok());
     stage.let_go(1);
     assert_eq!(
         answer.await.unwrap().unwrap().status(),
@@ -129,7 +135,7 @@ async fn a_handler_that_still_runs_holds_no_name() {
 async fn services_and_standing_layers_hold_names_too() {
     let store = MemoryStore::new();
     let (server, _) = serve(&on(&store)).await;
-    assert!(on(&store).layer().is_err(), "its service lives");
+    assert!(on(&store).build().is_err(), "its service lives");
 
     let layer = |consumer: Option<&'static str>, shares: bool| {
         let endpoint = EndpointConfig::new(name("stripe"), stripe().contract().clone());
@@ -140,7 +146,7 @@ async fn services_and_standing_layers_hold_names_too() {
             None => builder,
         };
         let builder = if shares {
-            builder.shares_name()
+            builder.config(DedupeConfig::new().shares_name())
         } else {
             builder
         };
@@ -183,7 +189,7 @@ async fn a_consumer_is_told_to_handler_and_store() {
         assert_eq!(delivery.key().to_string(), "evt_1");
         StatusCode::NO_CONTENT
     };
-    let layer = on(&store).consumer(name("billing")).layer().unwrap();
+    let layer = on(&store).consumer(name("billing")).build().unwrap();
     let app = Router::new().route("/hooks", post(handler).layer(layer));
     let server = Server::start(app).await;
     assert_eq!(told(from_stripe(EVENT), &server).await, "run");

@@ -24,7 +24,7 @@ async fn answer(Event(handshake): Event<Handshake>) -> String {
 #[tokio::test]
 async fn slack_gets_its_challenge_back_each_time() {
     let store = MemoryStore::new();
-    let layer = webhook(slack()).dedupe(store.clone()).layer().unwrap();
+    let layer = webhook(slack()).store(store.clone()).build().unwrap();
     let server = Server::start(Router::new().route("/hooks", post(answer).layer(layer))).await;
     let body = r#"{"token":"Jhj5dZrVaK7ZwHHjRyZWjbDl","challenge":"3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P","type":"url_verification"}"#;
     for _ in 0..3 {
@@ -62,7 +62,7 @@ async fn a_question_of_any_sender_can_be_marked() {
         let token = question["payload"]["plainToken"].as_str().unwrap_or("none");
         (StatusCode::CREATED, format!("{token} 1"))
     };
-    let layer = webhook(zoom).dedupe(store.clone()).layer().unwrap();
+    let layer = webhook(zoom).store(store.clone()).build().unwrap();
     let server = Server::start(Router::new().route("/hooks", post(handler).layer(layer))).await;
     let asked = r#"{"payload":{"plainToken":"qgg8vlvZRS6UYooatFL8Aw"},"event_ts":1777899600,"event":"endpoint.url_validation"}"#;
     for _ in 0..2 {

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use tower_webhook::event::{EventRule, Shape};
 use tower_webhook::layer::Budget;
-use tower_webhook::{Confirmation, Delivery, Name, Provider};
+use tower_webhook::{Confirmation, DedupeConfig, Delivery, Name, Provider};
 
 use crate::identity::senders::{
     Ran, from_github, from_shopify, from_standard, from_stripe, github, serve, shopify, standard,
@@ -115,7 +115,7 @@ async fn a_body_without_content_names_no_event() {
         noted.note(&delivery);
         StatusCode::NO_CONTENT
     };
-    let layer = webhook(acme).layer().unwrap();
+    let layer = webhook(acme).build().unwrap();
     let app = Router::new().route("/hooks/{token}", post(handler).layer(layer));
     let server = Server::start(app).await;
     for (query, body) in [
@@ -179,7 +179,7 @@ async fn other_content_under_the_senders_own_id_waits_and_takes_over() {
         };
         let budget = Budget::default();
         let webhook = webhook(stripe()).budget(budget.clone());
-        let layer = webhook.layer().unwrap();
+        let layer = webhook.build().unwrap();
         let app = Router::new().route("/hooks", post(handler).layer(layer));
         let server = Server::start(app).await;
         let old = stripe_event("evt_1", "charge.succeeded", "2019-05-16");
@@ -258,7 +258,7 @@ async fn parameters_of_the_query_tell_events_apart() {
     let contract = Preset::Blox.provider().contract().clone();
     let name = Name::new("acme").unwrap();
     let acme = Provider::by_secret_path(name, tokens(), rule, contract);
-    let layer = webhook(acme).layer().unwrap();
+    let layer = webhook(acme).build().unwrap();
     let handler = async || StatusCode::NO_CONTENT;
     let app = Router::new().route("/hooks/{token}", post(handler).layer(layer));
     let server = Server::start(app).await;
@@ -287,13 +287,13 @@ async fn parameters_of_the_query_tell_events_apart() {
 #[test]
 fn a_query_that_nothing_vouches_for_is_no_key() {
     let rule = || EventRule::members([Shape::new("notice", ["/id|?id"]).unwrap()]).unwrap();
-    let error = webhook(stripe().replace_rule(rule())).layer().unwrap_err();
+    let error = webhook(stripe().replace_rule(rule())).build().unwrap_err();
     assert!(
         error.to_string().contains("no signature covers the query"),
         "{error}"
     );
     let with_path = stripe().replace_rule(rule()).and_by_secret_path(tokens());
-    assert!(webhook(with_path).layer().is_ok());
+    assert!(webhook(with_path).build().is_ok());
 }
 
 /// What has to be confirmed is a duplicate too, and is not asked about.
@@ -301,10 +301,10 @@ fn a_query_that_nothing_vouches_for_is_no_key() {
 async fn other_content_of_a_confirmed_event_is_a_duplicate() {
     let asked = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&asked);
-    let confirmed = webhook(stripe()).confirm(move |_| {
+    let confirmed = webhook(stripe()).dedupe(DedupeConfig::new().confirm(move |_| {
         counted.fetch_add(1, Ordering::Relaxed);
         async { Confirmation::Confirmed }
-    });
+    }));
     let (server, ran) = serve(&confirmed).await;
     let old = stripe_event("evt_1", "charge.succeeded", "2019-05-16");
     let new = stripe_event("evt_1", "charge.succeeded", "2026-04-22");

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use data_encoding::{BASE64, HEXLOWER};
 use tower_webhook::provider;
-use tower_webhook::{Delivery, Name, Provider, Webhook};
+use tower_webhook::{Delivery, MemoryStore, Name, Provider, Webhook};
 
 use crate::support::http::Request;
 use crate::support::openssl::hmac_sha256;
@@ -110,7 +110,9 @@ impl Ran {
 }
 
 pub(crate) fn webhook(provider: Provider) -> Webhook {
-    Webhook::new(provider).clock(clock())
+    Webhook::new(provider)
+        .store(MemoryStore::new())
+        .clock(clock())
 }
 
 /// Serves a handler that notes what it has run for.
@@ -121,7 +123,7 @@ pub(crate) async fn serve(webhook: &Webhook) -> (Server, Ran) {
         noted.note(&delivery);
         StatusCode::NO_CONTENT
     };
-    let app = Router::new().route("/hooks", post(handler).layer(webhook.layer().unwrap()));
+    let app = Router::new().route("/hooks", post(handler).layer(webhook.build().unwrap()));
     (Server::start(app).await, ran)
 }
 

@@ -35,7 +35,7 @@ async fn a_hundred_at_once(filling: Arc<Filling>) -> String {
     // Half as long again as GitHub waits, for a machine that has much else to do.
     let provider = answering_in(Duration::from_secs(15), provider);
     let github = Webhook::new(provider)
-        .dedupe(MemoryStore::new())
+        .store(MemoryStore::new())
         .budget(budget.clone());
     let blendfi = blendfi::webhook(MemoryStore::new()).budget(budget.clone());
     // A handler that holds its body for a while: its room is taken as long.
@@ -45,8 +45,8 @@ async fn a_hundred_at_once(filling: Arc<Filling>) -> String {
         StatusCode::NO_CONTENT
     };
     let app = Router::new()
-        .route("/github", post(slow).layer(github.layer().unwrap()))
-        .route("/hooks", post(handled).layer(blendfi.layer().unwrap()));
+        .route("/github", post(slow).layer(github.build().unwrap()))
+        .route("/hooks", post(handled).layer(blendfi.build().unwrap()));
     let server = Server::start(app).await;
 
     let (most, waited) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));

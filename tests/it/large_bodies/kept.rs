@@ -67,7 +67,7 @@ fn a_body_of_25_mib_takes_little_more_than_its_size() {
     let handler =
         |_: Request<Frames>| async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())) };
     for (n, announced, filling) in [(1, true, &text), (2, false, &text), (3, true, &no_text)] {
-        let layer = webhook(&Budget::default()).layer().unwrap();
+        let layer = webhook(&Budget::default()).build().unwrap();
         let whole = [&filling.start[..], Filling::end(n).as_bytes()].concat();
         let body = Frames {
             whole: Arc::new(whole),

@@ -78,7 +78,7 @@ fn standing(
 #[tokio::test(start_paused = true)]
 async fn a_body_is_let_go_once_its_handler_has_let_go_of_it() {
     let (stage, kept) = (Stage::new(), Kept::default());
-    let layer = blendfi::webhook(MemoryStore::new()).layer().unwrap();
+    let layer = blendfi::webhook(MemoryStore::new()).build().unwrap();
     let service = layer.layer(standing(&stage));
     let answer = tokio::spawn(service.clone().oneshot(kept.delivery("evt_1")));
     settle().await;
@@ -102,7 +102,7 @@ async fn a_body_is_let_go_once_its_handler_has_let_go_of_it() {
 #[tokio::test(start_paused = true)]
 async fn a_sender_that_hangs_up_leaves_no_body_behind() {
     let (stage, kept) = (Stage::new(), Kept::default());
-    let layer = blendfi::webhook(MemoryStore::new()).layer().unwrap();
+    let layer = blendfi::webhook(MemoryStore::new()).build().unwrap();
     // This handler has it to its end.
     let handler = {
         let stage = stage.clone();
@@ -135,7 +135,7 @@ async fn a_sender_that_hangs_up_leaves_no_body_behind() {
 #[tokio::test(start_paused = true)]
 async fn who_keeps_the_delivery_keeps_its_body() {
     let kept = Kept::default();
-    let layer = blendfi::webhook(MemoryStore::new()).layer().unwrap();
+    let layer = blendfi::webhook(MemoryStore::new()).build().unwrap();
     let handler = tower::service_fn(|mut request: Request<Body>| async move {
         let delivery = request.extensions_mut().remove::<Delivery>().unwrap();
         drop(request);
@@ -159,7 +159,7 @@ async fn who_keeps_the_delivery_keeps_its_body() {
 #[tokio::test(start_paused = true)]
 async fn a_refused_body_is_not_kept() {
     let kept = Kept::default();
-    let layer = blendfi::webhook(MemoryStore::new()).layer().unwrap();
+    let layer = blendfi::webhook(MemoryStore::new()).build().unwrap();
     let service = layer.layer(standing(&Stage::new()));
     let mut forged = kept.delivery("evt_1");
     let other: Request<Bytes> = event("evt_2", "{}").to_http();

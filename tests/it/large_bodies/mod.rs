@@ -33,7 +33,7 @@ const SECRET: &str = "It's a Secret to Everybody";
 fn webhook(budget: &Budget) -> Webhook {
     let provider = provider::github(github::keys([SECRET]).unwrap());
     Webhook::new(answering_in(Duration::from_secs(600), provider))
-        .dedupe(MemoryStore::new())
+        .store(MemoryStore::new())
         .budget(budget.clone())
 }
 
@@ -42,7 +42,7 @@ where
     H: Handler<T, ()>,
     T: 'static,
 {
-    let route = post(handler).layer(webhook.layer().unwrap());
+    let route = post(handler).layer(webhook.build().unwrap());
     Server::start(Router::new().route("/github", route)).await
 }
 

@@ -10,7 +10,7 @@ use axum::routing::{any, get, post};
 use tower::ServiceBuilder;
 use tower_http::trace::TraceLayer;
 use tower_webhook::layer::RequireSecretPathLayer;
-use tower_webhook::{ConfigErrorKind, PathTokens, Webhook};
+use tower_webhook::{ConfigErrorKind, MemoryStore, PathTokens, Webhook};
 
 use super::reception_of;
 
@@ -25,11 +25,13 @@ async fn echo_uri(uri: Uri, OriginalUri(original): OriginalUri) -> String {
 async fn around_a_whole_application_the_token_is_cut_off_before_anything_sees_it() {
     let log = Log::default();
     let _guard = log.capture(false);
-    let bloque = Webhook::new(Preset::BloqueAccounts.provider()).clock(clock());
+    let bloque = Webhook::new(Preset::BloqueAccounts.provider())
+        .store(MemoryStore::new())
+        .clock(clock());
     let app = Router::new()
         .route(
             "/hooks/bloque",
-            post(echo_uri).layer(bloque.layer().unwrap()),
+            post(echo_uri).layer(bloque.build().unwrap()),
         )
         .route("/hooks/{name}/deep", any(async || StatusCode::OK))
         .route("/other/{x}", get(async |Path(x): Path<String>| x))
@@ -136,15 +138,15 @@ async fn around_a_whole_application_the_token_is_cut_off_before_anything_sees_it
 async fn two_providers_around_one_application_stay_apart_in_both_orders() {
     let other_tokens = PathTokens::parse([OTHER_TOKEN]).unwrap();
     for bloque_first in [true, false] {
-        let bloque = Webhook::new(Preset::BloqueAccounts.provider());
+        let bloque = Webhook::new(Preset::BloqueAccounts.provider()).store(MemoryStore::new());
         let blox = tower_webhook::provider::blox(other_tokens.clone());
-        let blox = Webhook::new(blox.without_status_check());
+        let blox = Webhook::new(blox.without_status_check()).store(MemoryStore::new());
         let app = Router::new()
             .route(
                 "/hooks/bloque",
-                post(echo_uri).layer(bloque.layer().unwrap()),
+                post(echo_uri).layer(bloque.build().unwrap()),
             )
-            .route("/hooks/blox", post(echo_uri).layer(blox.layer().unwrap()));
+            .route("/hooks/blox", post(echo_uri).layer(blox.build().unwrap()));
         let bloque = RequireSecretPathLayer::new(&reception_of("bloque"), tokens());
         let bloque = bloque.mounted_at("/hooks/bloque").unwrap();
         let blox = RequireSecretPathLayer::new(&reception_of("blox"), other_tokens.clone());

@@ -20,8 +20,8 @@ use tower::{ServiceBuilder, ServiceExt, service_fn};
 use tower_webhook::layer::{DedupeLayer, EndpointConfig, PeerAddr, Proof, VerifySignatureLayer};
 use tower_webhook::store::RecordState;
 use tower_webhook::{
-    Authenticated, ConfigErrorKind, Delivery, Event, MemoryStore, Name, Reason, RetriedStatuses,
-    RetrySchedule, SenderContract, Store, Webhook,
+    Authenticated, ConfigErrorKind, DedupeConfig, Delivery, Event, MemoryStore, Name, Reason,
+    RetriedStatuses, RetrySchedule, SenderContract, Store, Webhook,
 };
 
 use super::{
@@ -74,7 +74,10 @@ impl Seat {
     fn dedupe(&self, proofs: &[Proof]) -> DedupeLayer {
         let endpoint = self.endpoint("blendfi");
         let builder = DedupeLayer::builder(&endpoint, by_id(), proofs.iter().copied());
-        builder.shares_name().build(self.store.clone()).unwrap()
+        builder
+            .config(DedupeConfig::new().shares_name())
+            .build(self.store.clone())
+            .unwrap()
     }
 
     fn handler(&self) -> axum::routing::MethodRouter {
@@ -227,12 +230,12 @@ async fn a_gate_of_another_provider_proves_nothing() {
     before_gate.await.assert_500("before a gate", &right).await;
     let before_webhook = Misplaced::start(|it| {
         let webhook = Webhook::new(Preset::BlendFi.provider())
-            .dedupe(it.store.clone())
+            .store(it.store.clone())
             .observer(it.seen.clone())
             .clock(clock());
         let stack = ServiceBuilder::new()
             .layer(gate(it))
-            .layer(webhook.layer().unwrap());
+            .layer(webhook.build().unwrap());
         Router::new().route("/hooks", it.handler().layer(stack))
     });
     before_webhook
@@ -248,10 +251,13 @@ async fn a_dedupe_layer_inside_another_is_500_with_one_line() {
     let right = Preset::BlendFi.delivery(1);
     let webhook = |it: &Seat| {
         let webhook = Webhook::new(Preset::BlendFi.provider())
-            .dedupe(it.store.clone())
+            .store(it.store.clone())
             .observer(it.seen.clone())
             .clock(clock());
-        webhook.shares_name().layer().unwrap()
+        webhook
+            .dedupe(DedupeConfig::new().shares_name())
+            .build()
+            .unwrap()
     };
     let around_the_router = Misplaced::start(|it| {
         let layer = webhook(it);
@@ -289,19 +295,22 @@ async fn a_dedupe_layer_inside_another_is_500_with_one_line() {
     // Records elsewhere: nothing would wait, but of two that take one event none is in its place.
     let with_another_store = Misplaced::start(|it| {
         let inner = Webhook::new(Preset::BlendFi.provider())
+            .store(MemoryStore::new())
             .observer(it.seen.clone())
             .clock(clock());
         let route = it
             .handler()
-            .layer::<_, Infallible>(inner.layer().unwrap())
+            .layer::<_, Infallible>(inner.build().unwrap())
             .layer(webhook(it));
         Router::new().route("/hooks", route)
     });
     let of_another_provider = Misplaced::start(|it| {
-        let inner = Webhook::new(Preset::BloquePayments.provider()).observer(it.seen.clone());
+        let inner = Webhook::new(Preset::BloquePayments.provider())
+            .store(MemoryStore::new())
+            .observer(it.seen.clone());
         let route = it
             .handler()
-            .layer::<_, Infallible>(inner.layer().unwrap())
+            .layer::<_, Infallible>(inner.build().unwrap())
             .layer(webhook(it));
         Router::new().route("/hooks", route)
     });

@@ -17,8 +17,8 @@ use tower_webhook::layer::{
 };
 use tower_webhook::signature::Verifier;
 use tower_webhook::{
-    Allowlist, Name, Reason, Rejection, RetriedStatuses, RetrySchedule, SenderContract, Webhook,
-    WebhookLayer,
+    Allowlist, MemoryStore, Name, Reason, Rejection, RetriedStatuses, RetrySchedule,
+    SenderContract, Webhook, WebhookLayer,
 };
 
 fn reception_of(name: &'static str) -> EndpointConfig {
@@ -56,8 +56,10 @@ fn dedupe(proofs: &[Proof]) -> DedupeBuilder {
 }
 
 fn webhook() -> WebhookLayer {
-    let webhook = Webhook::new(Preset::BlendFi.provider()).clock(clock());
-    webhook.layer().unwrap()
+    let webhook = Webhook::new(Preset::BlendFi.provider())
+        .store(MemoryStore::new())
+        .clock(clock());
+    webhook.build().unwrap()
 }
 
 fn reason_of<B>(response: &http::Response<B>) -> Option<Reason> {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::Response;
 use tower_webhook::provider::blox::CheckoutStatus;
 use tower_webhook::store::StoreErrorKind;
-use tower_webhook::{Reason, Rejection, Webhook, provider};
+use tower_webhook::{DedupeConfig, MemoryStore, Reason, Rejection, Webhook, provider};
 
 use super::{RETRY, in_a_hurry, signed};
 use crate::support::faults::{Fault, FaultyStore};
@@ -222,7 +222,7 @@ async fn a_store_that_cannot_be_asked_is_503_and_runs_nothing() {
             (Fault::Hangs, Reason::StoreTooSlow),
         ] {
             let store = FaultyStore::broken(fault);
-            let receiver = Receiver::start_with(preset, in_a_hurry, |w| w.dedupe(store)).await;
+            let receiver = Receiver::start_with(preset, in_a_hurry, |w| w.store(store)).await;
             let response = receiver.send(&preset.delivery(1)).await;
             receiver.assert_refused(&response, 503, RETRY, reason).await;
         }
@@ -232,7 +232,12 @@ async fn a_store_that_cannot_be_asked_is_503_and_runs_nothing() {
 #[tokio::test]
 async fn an_event_from_before_the_retention_is_422_where_that_was_asked_for() {
     let preset = Preset::BlendFi;
-    let receiver = Receiver::start_with(preset, |p| p, Webhook::refuse_old_events).await;
+    let receiver = Receiver::start_with(
+        preset,
+        |p| p,
+        |w| w.dedupe(DedupeConfig::new().refuse_old_events()),
+    )
+    .await;
     let old = |day: u32| {
         let body = preset
             .body(1)
@@ -263,10 +268,11 @@ async fn a_user_shapes_the_answers_and_layers_outside_can_read_why() {
     let runs = Stage::new();
     let preset = Preset::Blox;
     let layer = Webhook::new(preset.provider())
+        .store(MemoryStore::new())
         .observer(seen.clone())
         .clock(clock())
         .rejection_response(shape)
-        .layer()
+        .build()
         .unwrap();
     let count = runs.clone();
     let handler = post(async move || {
@@ -339,7 +345,7 @@ async fn a_user_shapes_the_answers_and_layers_outside_can_read_why() {
 
     let busy = Webhook::new(Preset::BlendFi.provider())
         .clock(clock())
-        .dedupe(FaultyStore::broken(Fault::Fails(
+        .store(FaultyStore::broken(Fault::Fails(
             StoreErrorKind::Unavailable,
         )))
         .rejection_response(|rejection: &Rejection| {

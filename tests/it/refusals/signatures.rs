@@ -5,8 +5,8 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use tower_webhook::signature::{Scheme, Verifier};
 use tower_webhook::{
-    Encoding, KeyRing, Name, Provider, Reason, RetriedStatuses, RetrySchedule, SenderContract,
-    SigningKey, SigningSecret, UnixTime, Webhook, provider,
+    Encoding, KeyRing, MemoryStore, Name, Provider, Reason, RetriedStatuses, RetrySchedule,
+    SenderContract, SigningKey, SigningSecret, UnixTime, Webhook, provider,
 };
 
 use super::signed;
@@ -283,7 +283,10 @@ async fn md5_before_a_right_sha256_is_refused_for_a_prefixed_header() {
     let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None);
     let rule = tower_webhook::event::EventRule::body();
     let github = Provider::signed(Name::new("github").unwrap(), verifier, rule, contract);
-    let layer = Webhook::new(github).layer().unwrap();
+    let layer = Webhook::new(github)
+        .store(MemoryStore::new())
+        .build()
+        .unwrap();
     let app = Router::new().route("/", post(async || StatusCode::NO_CONTENT).layer(layer));
     let server = Server::start(app).await;
 

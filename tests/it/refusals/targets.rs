@@ -154,11 +154,11 @@ async fn forms_of_request_targets_that_are_no_paths_are_answered() {
         let receiver = Receiver::start(preset).await;
         // The same layer around a whole router sees what matches no route.
         let store = MemoryStore::new();
-        let webhook = Webhook::new(preset.provider()).dedupe(store).clock(clock());
+        let webhook = Webhook::new(preset.provider()).store(store).clock(clock());
         let around = Router::new()
             .route("/hooks", post(async || StatusCode::NO_CONTENT))
             .fallback(async || StatusCode::OK)
-            .layer(webhook.layer().unwrap());
+            .layer(webhook.build().unwrap());
         let around = Server::start(around).await;
 
         for server in [receiver.server.address, around.address] {
@@ -194,8 +194,9 @@ async fn a_token_route_works_inside_a_nest() {
     for preset in Preset::ALL.into_iter().filter(|p| p.has_path_token()) {
         let seen = Recorder::new();
         let layer = Webhook::new(preset.provider())
+            .store(MemoryStore::new())
             .observer(seen.clone())
-            .layer()
+            .build()
             .unwrap();
         let inner = Router::new().route("/hooks/{token}", post(echo_uris).layer(layer));
         let app = Router::new().nest("/api", Router::new().nest("/v1", inner));

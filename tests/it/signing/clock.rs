@@ -25,7 +25,12 @@ async fn three_different_deliveries_that_are_stale_alike_are_our_own_clock() {
     // Six minutes ahead of the sender's.
     let clock = ManualClock::new(secs(NOW + 360));
     let stripe = provider::stripe(stripe::keys([STRIPE_SECRET]).unwrap());
-    let server = serve_webhook(&Webhook::new(stripe).clock(clock.clone())).await;
+    let server = serve_webhook(
+        &Webhook::new(stripe)
+            .store(MemoryStore::new())
+            .clock(clock.clone()),
+    )
+    .await;
     for n in 1..=3 {
         assert!(!log.text().contains(ALARM), "before number {n}");
         let time = NOW + u64::from(n);
@@ -51,7 +56,7 @@ async fn one_captured_delivery_that_is_replayed_is_no_clock() {
     let _guard = log.capture(false);
     let stripe = provider::stripe(stripe::keys([STRIPE_SECRET]).unwrap());
     let clock = ManualClock::new(secs(NOW + 360));
-    let server = serve_webhook(&Webhook::new(stripe).clock(clock)).await;
+    let server = serve_webhook(&Webhook::new(stripe).store(MemoryStore::new()).clock(clock)).await;
     for _ in 0..10 {
         assert_eq!(status(&server, &signed_at(1, NOW)).await, 401);
     }
@@ -62,10 +67,17 @@ async fn one_captured_delivery_that_is_replayed_is_no_clock() {
 async fn a_stale_delivery_is_asked_to_come_again_only_where_that_was_chosen() {
     let stripe = || provider::stripe(stripe::keys([STRIPE_SECRET]).unwrap());
     let clock = ManualClock::new(secs(NOW + 360));
-    let usual = serve_webhook(&Webhook::new(stripe()).clock(clock.clone())).await;
+    let usual = serve_webhook(
+        &Webhook::new(stripe())
+            .store(MemoryStore::new())
+            .clock(clock.clone()),
+    )
+    .await;
     assert_eq!(status(&usual, &signed_at(1, NOW)).await, 401);
 
-    let webhook = Webhook::new(stripe()).clock(clock.clone());
+    let webhook = Webhook::new(stripe())
+        .store(MemoryStore::new())
+        .clock(clock.clone());
     let server = serve_webhook(&webhook.stale_is_not_now()).await;
     let old = signed_at(1, NOW).send(server.address).await;
     assert_eq!((old.status, old.header("retry-after")), (503, Some("5")));

@@ -13,7 +13,7 @@ use crate::support::server::Server;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::post;
-use tower_webhook::{Provider, UnixTime, Webhook};
+use tower_webhook::{MemoryStore, Provider, UnixTime, Webhook};
 
 const STRIPE_SECRET: &str = "whsec_test_9f8e7d6c5b4a";
 /// The example of the Standard Webhooks specification.
@@ -21,11 +21,16 @@ const STANDARD_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// A receiver of this sender whose handler always says 204.
 async fn serve(provider: Provider) -> Server {
-    serve_webhook(&Webhook::new(provider).clock(clock())).await
+    serve_webhook(
+        &Webhook::new(provider)
+            .store(MemoryStore::new())
+            .clock(clock()),
+    )
+    .await
 }
 
 async fn serve_webhook(webhook: &Webhook) -> Server {
-    let route = post(async || StatusCode::NO_CONTENT).layer(webhook.layer().unwrap());
+    let route = post(async || StatusCode::NO_CONTENT).layer(webhook.build().unwrap());
     Server::start(Router::new().route("/hooks", route)).await
 }
 

@@ -3,7 +3,7 @@
 use axum::extract::Request as AxumRequest;
 use axum::middleware::{Next, from_fn};
 use tower_webhook::provider::{self, github, standard_webhooks};
-use tower_webhook::{ManualClock, Name};
+use tower_webhook::{ManualClock, MemoryStore, Name};
 
 use super::*;
 use crate::support::http::Connection;
@@ -14,9 +14,10 @@ const GITHUB_SECRET: &str = "It's a Secret to Everybody";
 const PUSH: &str = r#"{"ref": "refs/heads/main", "after": "1"}"#;
 
 async fn github_behind_what_rewrites() -> Server {
-    let webhook = Webhook::new(provider::github(github::keys([GITHUB_SECRET]).unwrap()));
+    let webhook = Webhook::new(provider::github(github::keys([GITHUB_SECRET]).unwrap()))
+        .store(MemoryStore::new());
     let route = post(async || StatusCode::NO_CONTENT)
-        .layer(webhook.clock(clock()).layer().unwrap())
+        .layer(webhook.clock(clock()).build().unwrap())
         // Reads the JSON and writes it anew, as a middleware that validates might.
         .layer(from_fn(async |request: AxumRequest, next: Next| {
             let (parts, body) = request.into_parts();
@@ -100,7 +101,9 @@ async fn the_id_that_a_refused_delivery_claims_is_escaped_and_cut() {
     let keys = standard_webhooks::keys([STANDARD_SECRET]).unwrap();
     let acme = provider::standard_webhooks(Name::new("acme").unwrap(), keys);
     // Six minutes late: refused with the id that it did sign.
-    let late = Webhook::new(acme).clock(ManualClock::new(secs(NOW + 360)));
+    let late = Webhook::new(acme)
+        .store(MemoryStore::new())
+        .clock(ManualClock::new(secs(NOW + 360)));
     let server = serve_webhook(&late).await;
     let with = |id: &[u8]| {
         Request::post("/hooks")

@@ -1,7 +1,7 @@
 //! What an operator reads off a change of secrets.
 
 use tower_webhook::provider::{self, stripe};
-use tower_webhook::{Delivery, KeyRing, SigningKey, SigningSecret};
+use tower_webhook::{Delivery, KeyRing, MemoryStore, SigningKey, SigningSecret};
 
 use super::*;
 use crate::support::log::Log;
@@ -14,7 +14,9 @@ const NEW: &str = "whsec_test_the_new_one";
 async fn signed_by(ring: KeyRing, signature: &str) -> (String, Option<String>) {
     let log = Log::default();
     let _guard = log.capture(false);
-    let logged = Webhook::new(provider::stripe(ring.clone())).clock(clock());
+    let logged = Webhook::new(provider::stripe(ring.clone()))
+        .store(MemoryStore::new())
+        .clock(clock());
     let delivery = Request::post("/hooks")
         .header("stripe-signature", signature)
         .body(stripe_body(1));
@@ -58,8 +60,10 @@ async fn the_handler_is_told_too() {
         delivery.verified_by().unwrap().to_string()
     }
     let keys = stripe::keys([NEW, OLD]).unwrap();
-    let webhook = Webhook::new(provider::stripe(keys)).clock(clock());
-    let route = post(handler).layer(webhook.layer().unwrap());
+    let webhook = Webhook::new(provider::stripe(keys))
+        .store(MemoryStore::new())
+        .clock(clock());
+    let route = post(handler).layer(webhook.build().unwrap());
     let server = Server::start(Router::new().route("/hooks", route)).await;
     let mac = |secret: &str| stripe_mac(secret, NOW, &stripe_body(1));
     let delivery = Request::post("/hooks")

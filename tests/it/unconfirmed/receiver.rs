@@ -133,7 +133,7 @@ async fn serve(api: SocketAddr, store: String) {
     let webhook = Webhook::new(blox)
         .clock(clock())
         .observer(seen.clone())
-        .dedupe(store.clone());
+        .store(store.clone());
     let runs = Arc::<Mutex<Vec<String>>>::default();
     let ran = Arc::clone(&runs);
     let handler = move |delivery: Delivery| {
@@ -155,7 +155,7 @@ async fn serve(api: SocketAddr, store: String) {
     let app = Router::new()
         .route(
             Preset::Blox.route(),
-            post(handler).layer(webhook.layer().unwrap()),
+            post(handler).layer(webhook.build().unwrap()),
         )
         .layer(DefaultBodyLimit::disable())
         .route(
