@@ -13,6 +13,9 @@ use super::error::{Cause, Fault};
 const LOG_LIMIT: i64 = 64 << 20;
 /// What `PRAGMA synchronous` says where each commit is on the disk before it is acknowledged.
 const FULL: i64 = 2;
+/// For so long SQLite waits for a lock by itself. It looks less and less often: asking it again finds the
+/// moments in which another process does not have it.
+const BUSY: Duration = Duration::from_millis(10);
 /// For so long another process may be in the way when the file is opened.
 const START_LIMIT: Duration = Duration::from_secs(5);
 const START_PAUSE: Duration = Duration::from_millis(20);
@@ -21,7 +24,7 @@ const START_PAUSE: Duration = Duration::from_millis(20);
 #[derive(Debug, Clone)]
 pub(super) struct Opener {
     pub(super) path: PathBuf,
-    /// How long a statement waits for the lock of another process.
+    /// How long a command waits for the lock of another process.
     pub(super) patience: Duration,
     /// Run by each connection that writes.
     #[cfg(test)]
@@ -49,7 +52,7 @@ impl Opener {
     fn options(&self) -> SqliteConnectOptions {
         SqliteConnectOptions::new()
             .filename(&self.path)
-            .busy_timeout(self.patience)
+            .busy_timeout(BUSY)
             .synchronous(SqliteSynchronous::Full)
             .pragma("journal_size_limit", LOG_LIMIT.to_string())
             .thread_name(|number| format!("webhook-sqlite-{number}"))

@@ -10,14 +10,14 @@ use futures_util::future::BoxFuture;
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::clock::{Clock, UnixTime};
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::sql::{Answer, Placed};
 
 use super::connection::Opener;
-use super::error::Fault;
+use super::error::{Cause, Fault};
 use super::schema;
 use super::writer::{Job, Writer, now};
 
@@ -75,7 +75,7 @@ impl Database {
             let thread = thread::Builder::new().name("webhook-sqlite".to_owned());
             thread.spawn(move || runtime.block_on(serving))
         });
-        started.map_err(|error| Fault::new(super::error::Cause::Ended, error.to_string()))?;
+        started.map_err(|error| Fault::new(Cause::Ended, error.to_string()))?;
         result.await.unwrap_or_else(|_| Err(Fault::ended()))?;
         Ok(Self {
             opener,
@@ -159,7 +159,12 @@ impl Database {
 
 async fn connect(opener: &Opener) -> Result<(SqliteConnection, SqliteConnection), Fault> {
     let mut writing = opener.writer(true).await?;
-    schema::migrate(&mut writing).await?;
+    let give_up = Instant::now() + opener.patience;
+    while let Err(fault) = schema::migrate(&mut writing).await {
+        if fault.cause() != Cause::Locked || Instant::now() >= give_up {
+            return Err(fault);
+        }
+    }
     Ok((writing, opener.reader().await?))
 }
 

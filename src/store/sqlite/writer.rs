@@ -116,7 +116,15 @@ impl Writer {
             Some(conn) => conn,
             None => self.opener.writer(false).await?,
         };
-        let (is_good, result) = attempt(&mut conn, orders, &*self.clock).await;
+        let give_up = Instant::now() + self.opener.patience;
+        let (is_good, result) = loop {
+            match attempt(&mut conn, orders, &*self.clock).await {
+                // Asked for again at once: a process that is busy leaves only moments between two commits.
+                (true, Err(fault))
+                    if fault.cause() == Cause::Locked && Instant::now() < give_up => {}
+                tried => break tried,
+            }
+        };
         if is_good {
             self.conn = Some(conn);
         }
