@@ -31,6 +31,7 @@ mod layers;
 mod lease;
 #[cfg(feature = "axum")]
 mod misuse;
+#[cfg(feature = "axum")]
 mod own_proofs;
 #[cfg(feature = "postgres")]
 mod postgres;
