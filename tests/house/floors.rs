@@ -41,7 +41,7 @@ const FLOORS: [(usize, &[&str]); 7] = [
     (3, &["runtime/"]),
     (4, &["layer/", "rejection.rs"]),
     (5, &["extract.rs", "provider/", "router.rs", "webhook.rs"]),
-    (6, &["testing/"]),
+    (6, &["guide/", "testing/"]),
 ];
 
 /// The map of the crate, which stands beside the floors.

@@ -1,0 +1,41 @@
+//! My sender gets 401.
+//!
+//! The sender is told nothing but that: strangers get the same bytes. The log says more, in an event
+//! of the target `tower_webhook` with the code of a [`Reason`](crate::Reason); an
+//! [`Observer`](crate::Observer) is given the same.
+//!
+//! | the log says | look at |
+//! | --- | --- |
+//! | `signature_mismatch` | the secret (of the sandbox, of another endpoint, with white space or without its prefix), and whatever changes the body on its way: a proxy that decompresses or parses and writes it anew |
+//! | `signature_header` | a header that is missing or spelled otherwise: another sender, a version of its scheme that the preset does not know, or a proxy that drops headers |
+//! | `signature_stale` | the receiver's clock, or a queue in front of it that holds deliveries for minutes |
+//!
+//! Try a captured delivery without a server: a [`Verifier`](crate::signature::Verifier) says what is
+//! wrong with it.
+//!
+//! ```
+//! use http::HeaderMap;
+//! use tower_webhook::provider::{self, blendfi};
+//! use tower_webhook::UnixTime;
+//! use tower_webhook::signature::SignatureErrorKind;
+//!
+//! let mut headers = HeaderMap::new();
+//! headers.insert(
+//!     "x-blendfi-signature",
+//!     "t=1777899600,v1=8f632700b26a730ce3336878aa995ddd9aacdf16f66935ae53361c3c47f787e2".parse()?,
+//! );
+//! let body = br#"{"id":"evt_1","type":"user.kyc_approved","created_at":"2026-05-04T13:00:00Z","data":{}}"#;
+//! let now = UnixTime::from_secs(1_777_899_600);
+//! let verdict = |secret: &str, body: &[u8]| -> Result<_, Box<dyn std::error::Error>> {
+//!     let sender = provider::blendfi(blendfi::keys([secret])?);
+//!     let verifier = sender.verifier().ok_or("it signs")?;
+//!     Ok(verifier.verify(&headers, body, now).map(drop).map_err(|error| error.kind()))
+//! };
+//! assert_eq!(verdict("whsec_test_9f8e7d6c5b4a", body)?, Ok(()));
+//! // Of another endpoint.
+//! assert_eq!(verdict("whsec_test_0a1b2c3d4e5f", body)?, Err(SignatureErrorKind::Mismatch));
+//! // Parsed and written anew: the same JSON, other bytes.
+//! let again = serde_json::from_slice::<serde_json::Value>(body)?.to_string();
+//! assert_eq!(verdict("whsec_test_9f8e7d6c5b4a", again.as_bytes())?, Err(SignatureErrorKind::Mismatch));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
