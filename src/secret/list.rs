@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::NamedSecret;
+use super::{MIN_SECRET_LEN, NamedSecret};
 use crate::error::{ConfigError, ConfigErrorKind};
 
 /// The secrets that one text lists: what a variable of the environment holds.
@@ -17,7 +17,9 @@ use crate::error::{ConfigError, ConfigErrorKind};
 /// ```
 ///
 /// A secret with a comma or a line break in it cannot be listed. One that begins like a name and a
-/// colon must be given a name.
+/// colon must be given a name. Names print, so what may be a secret is refused as one: what begins with
+/// `whsec_`, and hexadecimal digits as many as a secret has at least. Quotation marks or brackets around
+/// the list are refused.
 ///
 /// ```
 /// use tower_webhook::provider::stripe;
@@ -43,7 +45,8 @@ impl Secrets {
     ///
     /// # Errors
     ///
-    /// A text without a secret. What each of them is worth is for who parses it to say, such as
+    /// A text without a secret, one in quotation marks or brackets, and a name that may be a secret. What
+    /// each of them is worth is for who parses it to say, such as
     /// [`KeyRing::parse`](super::KeyRing::parse) or the `keys` of a preset.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         Self::listed(text, None)
@@ -81,28 +84,61 @@ impl Secrets {
             drop(Zeroizing::new(value.into_encoded_bytes()));
             refused("the variable is not UTF-8")
         })?;
+        if text.split(SEPARATORS).all(|entry| entry.trim().is_empty()) {
+            return Err(refused(
+                "the variable is empty: set it to the sender's secret",
+            ));
+        }
         Self::listed(&text, Some(&variable.into()))
-            .map_err(|_| refused("the variable is empty: set it to the sender's secret"))
+            .map_err(|error| error.in_setting(variable.to_owned()))
     }
 
     fn listed(text: &str, variable: Option<&Arc<str>>) -> Result<Self, ConfigError> {
-        let entries = text.split([',', '\n', '\r']).map(str::trim);
-        let secrets: Vec<_> = (entries.filter(|entry| !entry.is_empty()))
+        let entries: Vec<_> = (text.split(SEPARATORS).map(str::trim))
+            .filter(|entry| !entry.is_empty())
+            .collect();
+        if entries.len() > 1 && is_wrapped(text.trim()) {
+            return Err(refused(
+                "the list stands in quotation marks or brackets: write the secrets and the commas alone",
+            ));
+        }
+        let secrets: Vec<_> = (entries.into_iter())
             .map(|entry| {
                 let named = (entry.split_once(':')).filter(|(name, _)| is_name(name));
                 let (name, text) = named.map_or((None, entry), |(name, text)| (Some(name), text));
-                ListedSecret {
+                if name.is_some_and(may_be_a_secret) {
+                    return Err(refused(
+                        "what stands before a colon may be a secret, and names print: separate secrets \
+                         by commas, or give the one with the colon a name",
+                    ));
+                }
+                Ok(ListedSecret {
                     name: name.map(Into::into),
                     text: Zeroizing::new(text.to_owned()),
                     variable: variable.cloned(),
-                }
+                })
             })
-            .collect();
+            .collect::<Result<_, _>>()?;
         if secrets.is_empty() {
             return Err(refused("no secret is listed"));
         }
         Ok(Self(secrets))
     }
+}
+
+const SEPARATORS: [char; 3] = [',', '\n', '\r'];
+
+/// Whether a shell's or a file's own signs stand around the whole text.
+fn is_wrapped(text: &str) -> bool {
+    [('"', '"'), ('\'', '\''), ('`', '`'), ('[', ']')]
+        .iter()
+        .any(|(open, close)| text.starts_with(*open) && text.ends_with(*close))
+}
+
+/// Names print: what looks like the secret itself, or a part of one, is none.
+fn may_be_a_secret(name: &str) -> bool {
+    name.starts_with("whsec_")
+        || (name.len() >= MIN_SECRET_LEN && name.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 fn is_name(text: &str) -> bool {
@@ -210,6 +246,40 @@ mod tests {
             error.to_string(),
             "signing secret ACME_SECRETS: number 2: 7 bytes are too few, at least 12 are needed"
         );
+    }
+
+    #[test]
+    fn what_may_be_a_secret_becomes_no_name() {
+        let half = "3f9d1c0b7a5e48";
+        for text in [
+            format!("{half}:26c90b1f4e7a"),
+            format!("{NEW}:{OLD}"),
+            format!("{NEW},0123456789abcdef0123456789ABCDEF:{OLD}"),
+        ] {
+            let error = of_variable(Some(&text)).unwrap_err().to_string();
+            assert_eq!(
+                error,
+                "signing secret ACME_SECRETS: what stands before a colon may be a secret, and names \
+                 print: separate secrets by commas, or give the one with the colon a name"
+            );
+        }
+        assert_eq!(ids(&format!("20260601:{NEW}")), ["20260601"]);
+    }
+
+    #[test]
+    fn a_list_in_quotation_marks_or_brackets_is_refused() {
+        for text in [
+            format!("\"{NEW},{OLD}\""),
+            format!("'{NEW}, {OLD}'"),
+            format!("[\"{NEW}\", \"{OLD}\"]"),
+        ] {
+            let error = of_variable(Some(&text)).unwrap_err().to_string();
+            assert_eq!(
+                error,
+                "signing secret ACME_SECRETS: the list stands in quotation marks or brackets: write the \
+                 secrets and the commas alone"
+            );
+        }
     }
 
     #[cfg(unix)]

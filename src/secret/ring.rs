@@ -142,10 +142,12 @@ impl KeyRing {
         I: IntoIterator,
         I::Item: NamedSecret,
     {
+        let mut setting = None;
         let keys: Result<Vec<_>, _> = (1..)
             .zip(secrets)
             .map(|(position, named): (u32, _)| {
                 let text = named.text();
+                setting = named.setting().map(str::to_owned);
                 let secret = match not_issued.iter().find_map(|why| why(text)) {
                     Some(what) => Err(refused(what)),
                     None => format.parse(text),
@@ -161,7 +163,10 @@ impl KeyRing {
                 Ok(SigningKey::new(id, secret))
             })
             .collect();
-        Self::new(keys?)
+        Self::new(keys?).map_err(|error| match setting {
+            Some(setting) => error.in_setting(setting),
+            None => error,
+        })
     }
 
     /// Replaces the keys of every clone of this ring. Waits for calls of
