@@ -38,6 +38,15 @@ pub enum Coverage {
 }
 
 impl Coverage {
+    /// How much it covers, beside others.
+    pub(crate) fn rank(self) -> u8 {
+        match self {
+            Self::Connection => 0,
+            Self::Body => 1,
+            Self::Request => 2,
+        }
+    }
+
     pub(crate) fn includes_body(self) -> bool {
         matches!(self, Self::Body | Self::Request)
     }
@@ -67,6 +76,14 @@ impl Proved {
     pub fn id(mut self, id: impl Into<String>) -> Self {
         self.id = Some(id.into().into());
         self
+    }
+
+    /// This, and what it does not say as the other one says it.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self {
+            id: self.id.or(other.id),
+            verified: self.verified.or(other.verified),
+        }
     }
 
     pub(crate) fn proved_id(&self) -> Option<&str> {

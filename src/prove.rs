@@ -1,6 +1,7 @@
 //! Proofs of a user's own, in the two steps that every proof has.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,7 +24,10 @@ use crate::source::{Admission, Allowlist};
 /// It has two steps, both pure and at once: the head is judged before one byte of the body is read,
 /// and the body once it is whole. What passes both is [`Authenticated`](crate::Authenticated), as by
 /// any other proof; what does not is answered 401 like a wrong signature. [`Verifier`], [`Allowlist`]
-/// and [`PathTokens`] are such proofs too, so that one of a user's own can be made of them.
+/// and [`PathTokens`] are such proofs too, so that one of a user's own can be made of them. As such a
+/// list never looks its host names up, and a token stays in the URI: where they are the whole proof,
+/// take [`Provider::from_source`](crate::Provider::from_source) and
+/// [`Provider::by_secret_path`](crate::Provider::by_secret_path).
 ///
 /// ```
 /// use http::{HeaderName, Request, StatusCode};
@@ -283,6 +287,20 @@ impl OwnProof {
         }
     }
 
+    /// Both are demanded, this one first. What they cover, and the id, are those of the one that covers
+    /// more; where they cover the same, the later one's id counts before the first one's.
+    pub(crate) fn and(self, then: Self) -> Self {
+        let covers = if then.covers.rank() >= self.covers.rank() {
+            then.covers
+        } else {
+            self.covers
+        };
+        Self {
+            covers,
+            prove: Arc::new(Both(self, then)),
+        }
+    }
+
     pub(crate) fn covers(&self) -> Coverage {
         self.covers
     }
@@ -294,6 +312,31 @@ impl OwnProof {
     /// The first step. One that panics proves nothing, and is worth another try.
     pub(crate) fn head(&self, head: &ProofHead<'_>) -> Result<OwnBody, RejectionCause> {
         caught(|| self.prove.head(head))
+    }
+}
+
+/// Two proofs that are both demanded.
+struct Both(OwnProof, OwnProof);
+
+impl Erased for Both {
+    fn secret_headers(&self) -> Vec<HeaderName> {
+        let mut headers = self.0.secret_headers();
+        headers.extend(self.1.secret_headers());
+        headers
+    }
+
+    fn head(&self, head: &ProofHead<'_>) -> Result<OwnBody, NotProved> {
+        let first = self.0.prove.head(head)?;
+        let then = self.1.prove.head(head)?;
+        let ranks = self.1.covers.rank().cmp(&self.0.covers.rank());
+        Ok(Box::new(move |body, now| {
+            let (first, then) = (first(body, now)?, then(body, now)?);
+            Ok(match ranks {
+                Ordering::Less => first,
+                Ordering::Equal => then.or(first),
+                Ordering::Greater => then,
+            })
+        }))
     }
 }
 

@@ -123,10 +123,16 @@ impl Provider {
         }
     }
 
-    /// Demands a proof of your own too.
+    /// Demands a proof of your own too, beside one that is demanded already.
+    ///
+    /// What two of them cover, and the id that they prove, are those of the one that covers more.
     #[must_use]
     pub fn and_proved_by(mut self, proof: impl Prove) -> Self {
-        self.custom = Some(OwnProof::new(proof));
+        let proof = OwnProof::new(proof);
+        self.custom = Some(match self.custom.take() {
+            Some(first) => first.and(proof),
+            None => proof,
+        });
         self
     }
 

@@ -281,3 +281,51 @@ async fn a_proof_stands_beside_those_that_are_built_in() {
         (None, &"2".parse().unwrap())
     );
 }
+
+/// Demands a header, whatever stands in it.
+struct Shown(&'static str);
+
+impl Prove for Shown {
+    type Body = Proved;
+
+    fn covers(&self) -> Coverage {
+        Coverage::Connection
+    }
+
+    fn secret_headers(&self) -> Vec<HeaderName> {
+        Vec::new()
+    }
+
+    fn head(&self, head: &ProofHead<'_>) -> Result<Proved, NotProved> {
+        match head.request().headers().contains_key(self.0) {
+            true => Ok(Proved::new()),
+            false => Err(NotProved::because("a header is missing")),
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_two_proofs_of_a_user_s_own_both_are_demanded() {
+    let name = Name::new("acme").unwrap();
+    let both = Provider::proved_by(name, Shown("x-shown"), by_id(), contract())
+        .and_proved_by(SharedWord(Coverage::Connection));
+    let service = service(both, Recorder::default());
+    let sent = |shown: bool, word| {
+        let mut request = delivery(word, r#"{"id":"evt_1","data":"sesame"}"#);
+        if shown {
+            let value = "1".parse().unwrap();
+            request.headers_mut().insert("x-shown", value);
+        }
+        service.clone().oneshot(request)
+    };
+    for (shown, word) in [(false, Some("sesame")), (true, None), (false, None)] {
+        let refused = sent(shown, word).await.unwrap();
+        assert_eq!(
+            outcome(&refused).1,
+            Some(Reason::ProofRefused),
+            "{shown} {word:?}"
+        );
+    }
+    let proved = sent(true, Some("sesame")).await.unwrap();
+    assert_eq!(outcome(&proved).1, None);
+}
