@@ -231,8 +231,45 @@ fn options(url: &str) -> Result<PgConnectOptions, PostgresConnectError> {
     {
         return Err(refused());
     }
+    // `sqlx` 0.9 passes over a parameter that it does not know, and logs its value.
+    if !parameters_are_known(url) {
+        return Err(PostgresConnectError::new(
+            Kind::Url,
+            "the URL has a parameter that is not known here, such as sslmode or application_name are; a \
+             question mark in a password is written %3F",
+        ));
+    }
     // The cause may show a part of the URL, and so of a password: it is left out.
     PgConnectOptions::from_str(url).map_err(|_| refused())
+}
+
+/// The parameters of a URL that `sqlx` 0.9 knows.
+const PARAMETERS: [&str; 18] = [
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "password",
+    "port",
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "ssl-mode",
+    "ssl-root-cert",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "statement-cache-capacity",
+    "user",
+];
+
+fn parameters_are_known(url: &str) -> bool {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let query = query.split('#').next().unwrap_or_default();
+    form_urlencoded::parse(query.as_bytes())
+        .all(|(key, _)| PARAMETERS.contains(&&*key) || key.starts_with("options["))
 }
 
 fn at_risk(report: &PostgresReport) -> PostgresConnectError {
@@ -273,5 +310,33 @@ impl fmt::Debug for PostgresStoreBuilder {
             .field("migrate", &self.migrate)
             .field("refuse_at_risk", &self.refuse_at_risk)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_that_is_not_known_is_refused_and_not_shown() {
+        for url in [
+            "postgres://app@db.example/app",
+            "postgres://app:pw@db.example/app?application_name=a&options[search_path]=b",
+            "postgres:///app?host=/run/postgresql&user=app",
+        ] {
+            assert!(options(url).is_ok(), "{url}");
+        }
+        for url in [
+            "postgres://app@db.example/app?sslpassword=hunter2",
+            "postgres://app@db.example/app?pasword=hunter2#",
+            "postgres://app:12?hunter2@db.example/app",
+        ] {
+            let error = options(url).unwrap_err();
+            assert_eq!(error.kind(), Kind::Url, "{url}");
+            assert!(
+                !format!("{error} {error:?}").contains("hunter2"),
+                "{error:?}"
+            );
+        }
     }
 }
