@@ -192,7 +192,7 @@ pub enum ConfigErrorKind {
     Lease,
     /// How long a record is kept.
     Retention,
-    /// A cap on bodies, waiting copies or records.
+    /// A cap on bodies, waiting duplicates or records.
     Limit,
     /// A proof that the provider needs was not given, or fits no gate.
     Proof,

@@ -46,8 +46,8 @@ use crate::store::{SharedStore, Store};
 /// };
 /// let accepted = to("/webhooks/bloque/3f9d1c0b7a5e48d26c90b1f4").await?;
 /// assert_eq!(accepted.status(), StatusCode::NO_CONTENT);
-/// let copy = to("/webhooks/bloque/3f9d1c0b7a5e48d26c90b1f4").await?;
-/// assert_eq!(copy.headers()["idempotent-replayed"], "true");
+/// let duplicate = to("/webhooks/bloque/3f9d1c0b7a5e48d26c90b1f4").await?;
+/// assert_eq!(duplicate.headers()["idempotent-replayed"], "true");
 /// let forged = to("/webhooks/bloque/guessed-token").await?;
 /// assert_eq!(forged.status(), StatusCode::NOT_FOUND);
 /// # Ok(())

@@ -10,7 +10,7 @@ use crate::clock::UnixTime;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Identity {
-    /// The key that its copies share.
+    /// The key that its duplicates share.
     pub key: EventKey,
     /// What it means.
     pub fingerprint: Fingerprint,

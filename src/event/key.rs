@@ -267,7 +267,7 @@ impl fmt::Debug for EventKey {
 }
 
 /// A digest of what an event means, kept with its key: the same key with another fingerprint is
-/// not a copy.
+/// not a duplicate.
 ///
 /// The first 128 bits of a SHA-256, over a form in which the order of members, white space and
 /// the spelling of numbers do not count.

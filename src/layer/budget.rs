@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::room::{Part, Rooms};
 use crate::runtime::WaitingRoom;
 
-/// What strangers can make a receiver hold: bytes of bodies, and copies that wait for the first
+/// What strangers can make a receiver hold: bytes of bodies, and duplicates that wait for the first
 /// one's outcome. Clones share the budget.
 ///
 /// Over it, a delivery is told "not now".
@@ -46,7 +46,7 @@ struct Counters {
 }
 
 impl Budget {
-    /// A budget of this many body bytes and this many waiting copies.
+    /// A budget of this many body bytes and this many waiting duplicates.
     pub fn new(body_bytes: usize, waiting: usize) -> Self {
         Self(Arc::new(Counters {
             rooms: Arc::new(Rooms::new(body_bytes)),
@@ -60,7 +60,7 @@ impl Budget {
         self.0.rooms.used()
     }
 
-    /// How many copies wait now.
+    /// How many duplicates wait now.
     pub fn waiting(&self) -> usize {
         self.0.waiting.used()
     }
@@ -82,7 +82,7 @@ impl Budget {
 }
 
 impl Default for Budget {
-    /// 64 MiB of body bytes and 1,024 waiting copies.
+    /// 64 MiB of body bytes and 1,024 waiting duplicates.
     fn default() -> Self {
         Self::new(64 * 1024 * 1024, 1024)
     }

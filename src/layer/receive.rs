@@ -76,11 +76,10 @@ pub(crate) async fn receive<B: Body<Data = Bytes>>(
     let mut held = HeldBytes::of(limits.part);
     let mut whole = Whole::Empty;
     let mut timer = Timer::Unasked;
-    let mut spawn_policy: Option<SpawnPolicy> = None;
+    let mut pace: Option<ArrivalPace> = None;
     let mut has_queued = false;
     loop {
-        let until =
-            (spawn_policy.as_ref()).map_or(limits.deadline, |it| it.look_at.min(limits.deadline));
+        let until = (pace.as_ref()).map_or(limits.deadline, |it| it.look_at.min(limits.deadline));
         let frame = match next_frame(body.as_mut(), &mut timer, until).await? {
             Next::Frame(frame) => frame,
             Next::End => {
@@ -98,7 +97,7 @@ pub(crate) async fn receive<B: Body<Data = Bytes>>(
                 });
             }
             Next::TimeIsUp => {
-                look_at(&mut spawn_policy, &mut held, &mut whole)?;
+                look_at(&mut pace, &mut held, &mut whole)?;
                 continue;
             }
         };
@@ -136,7 +135,7 @@ pub(crate) async fn receive<B: Body<Data = Bytes>>(
                         return Err(no_room_in_time());
                     }
                 }
-                spawn_policy = Some(SpawnPolicy::from(Instant::now(), whole.len()));
+                pace = Some(ArrivalPace::from(Instant::now(), whole.len()));
             }
         }
         on_frame(&data);
@@ -169,14 +168,14 @@ const TOO_OFTEN: u8 = 10;
 
 /// How a large body comes in.
 #[derive(Debug)]
-struct SpawnPolicy {
+struct ArrivalPace {
     look_at: Instant,
     /// In units of 64 bytes: every delivery makes room for this.
     arrived: u32,
     slow: u8,
 }
 
-impl SpawnPolicy {
+impl ArrivalPace {
     fn from(now: Instant, arrived: usize) -> Self {
         Self {
             look_at: now + LOOK_EVERY,
@@ -192,20 +191,20 @@ impl SpawnPolicy {
 
 /// Takes room back that a slow body does not use and others wait for.
 fn look_at(
-    spawn_policy: &mut Option<SpawnPolicy>,
+    pace: &mut Option<ArrivalPace>,
     held: &mut HeldBytes,
     whole: &mut Whole,
 ) -> Result<(), RejectionCause> {
-    let Some(SpawnPolicy { arrived, slow, .. }) = *spawn_policy else {
+    let Some(ArrivalPace { arrived, slow, .. }) = *pace else {
         return Ok(());
     };
-    let mut next = SpawnPolicy::from(Instant::now(), whole.len());
-    if next.arrived.saturating_sub(arrived) < SpawnPolicy::units(held.room() / PARTS) {
+    let mut next = ArrivalPace::from(Instant::now(), whole.len());
+    if next.arrived.saturating_sub(arrived) < ArrivalPace::units(held.room() / PARTS) {
         match held.spare_all_but(whole.len()) {
             Spared::NotWanted => {}
             Spared::Given => {
                 whole.shrink();
-                *spawn_policy = None;
+                *pace = None;
                 return Ok(());
             }
             Spared::NotEnough => next.slow = slow.saturating_add(1),
@@ -217,7 +216,7 @@ fn look_at(
             "a large body came slowly while others waited for its room",
         ));
     }
-    *spawn_policy = Some(next);
+    *pace = Some(next);
     Ok(())
 }
 

@@ -151,7 +151,7 @@ pub struct Observation<'a> {
     pub content_differs: bool,
     /// The id is one that the sender uses for tests, and is never deduplicated.
     pub test_id: bool,
-    /// The event happened before the retention began: that it is no copy is not certain.
+    /// The event happened before the retention began: that it is no duplicate is not certain.
     pub predates_retention: bool,
     /// The store could not be asked and the handler ran all the same.
     pub unchecked: bool,

@@ -5,7 +5,7 @@ use crate::reason::Reason;
 
 /// Writes one `tracing` event for each outcome, with target `tower_webhook`.
 ///
-/// Handled deliveries and copies are at `INFO`, refusals at `WARN`, and what needs a person (a
+/// Handled deliveries and duplicates are at `INFO`, refusals at `WARN`, and what needs a person (a
 /// misconfiguration, a stale signature, a failed handler, a store out of reach) at `ERROR`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TracingObserver;

@@ -22,11 +22,11 @@ use crate::store::{Claim, ClaimOutcome, Release, Store, StoreErrorKind, Token};
 /// A store that was given less time to answer was not asked in earnest.
 const LEAST_ASKED: Duration = Duration::from_millis(50);
 
-/// The pauses of a waiting copy whose store says at once that it need not wait any longer.
+/// The pauses of a waiting duplicate whose store says at once that it need not wait any longer.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// Where a copy waits for somebody else's outcome.
+/// Where a duplicate waits for somebody else's outcome.
 pub(super) struct Queue {
     place: Option<WaitingPlace>,
     pause: Duration,

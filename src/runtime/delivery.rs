@@ -69,7 +69,7 @@ impl Delivery {
         self.context.grant().is_some_and(|grant| grant.corrected)
     }
 
-    /// Whether the store could not be asked, so that this may be a copy: only where running
+    /// Whether the store could not be asked, so that this may be a duplicate: only where running
     /// unchecked was chosen.
     pub fn is_unchecked(&self) -> bool {
         self.context.is_unchecked()
@@ -81,7 +81,7 @@ impl Delivery {
     }
 
     /// Whether the event happened before the retention began: its record may have ended, so that it
-    /// is no copy is not certain.
+    /// is no duplicate is not certain.
     pub fn predates_retention(&self) -> bool {
         self.context.event.predates_retention
     }

@@ -85,7 +85,7 @@ pub struct Complete {
     pub fence: u64,
     /// What the event that was handled means.
     pub fingerprint: Fingerprint,
-    /// What copies are answered with.
+    /// What duplicates are answered with.
     pub response: StoredResponse,
     /// How long the record is kept from now on.
     pub retention: Duration,

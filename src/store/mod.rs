@@ -70,7 +70,7 @@
 //! };
 //! assert_eq!(grant.attempt, 1);
 //!
-//! // A copy arrives while the first delivery is being handled.
+//! // A duplicate arrives while the first delivery is being handled.
 //! assert_eq!(store.claim(&delivery()?).await?, ClaimOutcome::InProgress);
 //!
 //! let response = StoredResponse::new(200);

@@ -23,7 +23,7 @@ pub fn assert_rejected<B>(response: &Response<B>, reason: Reason) {
 }
 
 /// Asserts that a delivery reached its handler and that this answered with success: neither a
-/// refusal nor a copy.
+/// refusal nor a duplicate.
 ///
 /// # Panics
 ///
@@ -39,7 +39,7 @@ pub fn assert_handled<B>(response: &Response<B>) {
     );
 }
 
-/// Asserts that a delivery was taken for a copy of one that was handled before.
+/// Asserts that a delivery was taken for a duplicate of one that was handled before.
 ///
 /// # Panics
 ///

@@ -428,7 +428,7 @@ fn an_unsigned_header_is_the_key_under_an_insecure_name_only() {
     // A line that an adapter has repeated is one line.
     let doubled = by_header(&[b"2", b"2"], b"not JSON").unwrap();
     assert_eq!(doubled.key, replayed.key);
-    // Another body under a known id is not a copy.
+    // Another body under a known id is not a duplicate.
     let other = by_header(&[b"72d3162e:1"], b"other").unwrap();
     assert_eq!(other.key, event.key);
     assert_ne!(other.fingerprint, event.fingerprint);

@@ -56,8 +56,8 @@ const MAX_REPLAY_BODY: usize = 4096;
 /// };
 /// let first = send().await?;
 /// assert_eq!((first.status(), first.headers().get("idempotent-replayed")), (StatusCode::OK, None));
-/// let copy = send().await?;
-/// assert_eq!((copy.status(), &copy.headers()["idempotent-replayed"] == "true"), (StatusCode::OK, true));
+/// let duplicate = send().await?;
+/// assert_eq!((duplicate.status(), &duplicate.headers()["idempotent-replayed"] == "true"), (StatusCode::OK, true));
 /// # Ok(())
 /// # }
 /// ```

@@ -49,7 +49,7 @@ pub(super) fn duplicate<RB>(
     response
 }
 
-/// What is kept of a response for its copies: its status and, if it is short, its body and what that
+/// What is kept of a response for its duplicates: its status and, if it is short, its body and what that
 /// is.
 ///
 /// A body is kept only where its length is known and within `limit`, and where status and type are all

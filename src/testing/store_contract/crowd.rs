@@ -1,4 +1,4 @@
-//! Many copies of one event at once.
+//! Many duplicates of one event at once.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub(super) async fn two_hundred_at_once(store: &SharedStore) -> Verdict {
             Ok((first, last))
         });
     }
-    let (mut at_first, mut grants, mut copies) = (0, Vec::new(), 0);
+    let (mut at_first, mut grants, mut duplicates) = (0, Vec::new(), 0);
     while let Some(ended) = crowd.join_next().await {
         let (first, last) = ended.map_err(|error| Broken::panicked(&error))??;
         match first {
@@ -41,12 +41,16 @@ pub(super) async fn two_hundred_at_once(store: &SharedStore) -> Verdict {
             other => {
                 let done = ClaimOutcome::Done(answer(200));
                 same("what the others get", other, done)?;
-                copies += 1;
+                duplicates += 1;
             }
         }
     }
     same("how many were granted at once", at_first, 1)?;
-    same("how many got the answer", copies, CROWD.saturating_sub(2))?;
+    same(
+        "how many got the answer",
+        duplicates,
+        CROWD.saturating_sub(2),
+    )?;
     grants.sort_by_key(|grant: &Grant| grant.attempt);
     match *grants.as_slice() {
         [one, two] => {

@@ -7,13 +7,17 @@ use crate::store::{ClaimOutcome, Grant, Held, RecordState, SharedStore};
 pub(super) async fn one_holder(store: &SharedStore) -> Verdict {
     let scene = Scene::new(store)?;
     same("lookup of a new key", scene.lookup().await?, None)?;
-    let (first, copy) = (token()?, token()?);
+    let (first, duplicate) = (token()?, token()?);
     let grant = scene.granted(first, "a").await?;
     same("the first grant's attempt", grant.attempt, 1)?;
     same("the first grant's correction", grant.corrected, false)?;
     let busy = ClaimOutcome::InProgress;
-    same("a copy's claim", scene.claim(copy, "a").await?, busy)?;
-    let other = scene.claim(copy, "b").await?;
+    same(
+        "a duplicate's claim",
+        scene.claim(duplicate, "a").await?,
+        busy,
+    )?;
+    let other = scene.claim(duplicate, "b").await?;
     let busy_with_other = ClaimOutcome::OtherInProgress;
     same("a claim with other content", other, busy_with_other)?;
 
@@ -26,15 +30,15 @@ pub(super) async fn one_holder(store: &SharedStore) -> Verdict {
         (&scene.key, 1, grant.fence, Some(content("a"))),
     )?;
 
-    let completed = scene.complete(copy, "a", answer(200)).await?;
-    same("complete by a copy", completed, Held::Fenced)?;
+    let completed = scene.complete(duplicate, "a", answer(200)).await?;
+    same("complete by a duplicate", completed, Held::Fenced)?;
     same(
-        "release by a copy",
-        scene.release(copy).await?,
+        "release by a duplicate",
+        scene.release(duplicate).await?,
         Held::Fenced,
     )?;
-    let renewed = scene.renew(copy).await?;
-    same("renew by a copy", renewed, Held::Fenced)?;
+    let renewed = scene.renew(duplicate).await?;
+    same("renew by a duplicate", renewed, Held::Fenced)?;
     same(
         "the record after commands that were fenced",
         scene.lookup().await?,
@@ -45,8 +49,8 @@ pub(super) async fn one_holder(store: &SharedStore) -> Verdict {
     same("complete by the holder", completed, Held::Held)?;
     let done = ClaimOutcome::Done(answer(202));
     same(
-        "a copy's claim once it is done",
-        scene.claim(copy, "a").await?,
+        "a duplicate's claim once it is done",
+        scene.claim(duplicate, "a").await?,
         done.clone(),
     )?;
     same(
@@ -54,7 +58,7 @@ pub(super) async fn one_holder(store: &SharedStore) -> Verdict {
         scene.claim(first, "a").await?,
         done,
     )?;
-    let outcome = scene.claim(copy, "b").await?;
+    let outcome = scene.claim(duplicate, "b").await?;
     let what = "a claim with other content once it is done";
     same(what, outcome, ClaimOutcome::OtherDone(answer(202)))?;
     let state = scene.state().await?;
@@ -175,8 +179,12 @@ pub(super) async fn late_but_alone(store: &SharedStore) -> Verdict {
         scene.renew(late).await?,
         Held::Held,
     )?;
-    let copy = scene.claim(token()?, "a").await?;
-    same("a copy's claim after that", copy, ClaimOutcome::InProgress)?;
+    let duplicate = scene.claim(token()?, "a").await?;
+    same(
+        "a duplicate's claim after that",
+        duplicate,
+        ClaimOutcome::InProgress,
+    )?;
     let completed = scene.complete(late, "a", answer(200)).await?;
     same("complete after a renewal", completed, Held::Held)?;
 

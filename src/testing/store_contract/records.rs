@@ -34,10 +34,10 @@ pub(super) async fn answers_come_back(store: &SharedStore) -> Verdict {
         };
         let completed = scene.complete(holder, "a", response.clone()).await?;
         same("complete", completed, Held::Held)?;
-        let copy = scene.claim(token()?, "a").await?;
+        let duplicate = scene.claim(token()?, "a").await?;
         same(
-            "the answer to a copy, byte for byte",
-            copy,
+            "the answer to a duplicate, byte for byte",
+            duplicate,
             ClaimOutcome::Done(response),
         )?;
     }
@@ -101,10 +101,10 @@ pub(super) async fn outlives_its_lease(store: &SharedStore) -> Verdict {
     };
     let first = grant("a claim", &scene.send(&claim).await?)?;
     sleep(SHORT * 2).await;
-    let copy = scene.claim(token()?, "a").await?;
+    let duplicate = scene.claim(token()?, "a").await?;
     same(
-        "a copy's claim after the retention and within the lease",
-        copy,
+        "a duplicate's claim after the retention and within the lease",
+        duplicate,
         ClaimOutcome::InProgress,
     )?;
     let view = scene.view().await?;

@@ -224,23 +224,23 @@ const FLAWS: &[(Flaw, StoreRule, &str)] = &[
     (
         Flaw::DoneEarly,
         StoreRule::OneHolder,
-        "a copy's claim: expected InProgress, got Done(StoredResponse(200))",
+        "a duplicate's claim: expected InProgress, got Done(StoredResponse(200))",
     ),
     (
         Flaw::AnyoneCompletes,
         StoreRule::OneHolder,
-        "complete by a copy: expected Fenced, got Held",
+        "complete by a duplicate: expected Fenced, got Held",
     ),
     (
         Flaw::LosesBodies,
         StoreRule::AnswersComeBack,
-        "the answer to a copy, byte for byte: expected Done(StoredResponse(201, 0 bytes of \
+        "the answer to a duplicate, byte for byte: expected Done(StoredResponse(201, 0 bytes of \
          text/plain; charset=utf-8)), got Done(StoredResponse(201))",
     ),
     (
         Flaw::LosesTypes,
         StoreRule::AnswersComeBack,
-        "the answer to a copy, byte for byte: expected Done(StoredResponse(201, 0 bytes of \
+        "the answer to a duplicate, byte for byte: expected Done(StoredResponse(201, 0 bytes of \
          text/plain; charset=utf-8)), got Done(StoredResponse(201, 0 bytes))",
     ),
     (

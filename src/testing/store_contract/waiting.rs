@@ -1,4 +1,4 @@
-//! Copies that wait for the first delivery's outcome.
+//! Duplicates that wait for the first delivery's outcome.
 
 use std::time::Duration;
 
