@@ -6,7 +6,8 @@ use crate::rejection_cause::Chain;
 
 /// Why an [`EventHandler`](super::EventHandler) has not done its event.
 ///
-/// Every error becomes one by `?`, and is tried again; a [`Permanent`] becomes one that is not.
+/// Every error becomes one by `?`, and is tried again; a [`Permanent`] becomes one that is not. A boxed
+/// error is itself no error to Rust: [`Failure::retry`] takes it.
 ///
 /// ```
 /// use tower_webhook::Permanent;
@@ -38,6 +39,34 @@ pub enum FailureKind {
 }
 
 impl Failure {
+    /// An error after which the event is run again, such as a boxed one or one of `anyhow`.
+    ///
+    /// ```
+    /// use std::error::Error;
+    /// use tower_webhook::runtime::{Failure, FailureKind};
+    ///
+    /// fn book() -> Result<(), Box<dyn Error + Send + Sync>> {
+    ///     Err("the ledger is closed".into())
+    /// }
+    ///
+    /// let failure = book().map_err(Failure::retry).unwrap_err();
+    /// assert_eq!((failure.kind(), failure.to_string()), (FailureKind::Retry, "the ledger is closed".into()));
+    /// ```
+    pub fn retry(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            kind: FailureKind::Retry,
+            error: error.into(),
+        }
+    }
+
+    /// The same, where no retry can help.
+    pub fn permanent(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            kind: FailureKind::Permanent,
+            error: error.into(),
+        }
+    }
+
     /// What becomes of the event.
     pub fn kind(&self) -> FailureKind {
         self.kind

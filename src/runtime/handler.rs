@@ -50,7 +50,7 @@ use crate::authenticated::Authenticated;
     label = "not an async function of what a run has",
     note = "an event handler is an async function of up to six arguments, each `Event<T>`, \
             `Delivery`, `Authenticated` or, with the feature `axum`, `State<S>`",
-    note = "it returns `()` or a `Result<(), E>`, where `E` is an error, `Permanent` or `Failure`",
+    note = "it returns `()` or a `Result<(), E>`, where `E` is an error, `Permanent` or `Failure`; `map_err(Failure::retry)` makes one of a boxed error",
     note = "a handler that takes anything else of its request is mounted without `event_handler`"
 )]
 pub trait EventHandler<S, Args>: Send + Sync + 'static {
