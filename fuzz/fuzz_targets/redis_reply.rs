@@ -249,6 +249,9 @@ fn without_body(mut kept: Kept) -> Kept {
     kept
 }
 
+/// Where the fingerprint stands in a value that has one.
+const FINGERPRINT: std::ops::Range<usize> = 38..54;
+
 /// Bytes that are read as a record are those that it would be written as.
 fn record(value: &[u8]) {
     let whole = read::record(Bytes::copy_from_slice(value));
@@ -260,6 +263,11 @@ fn record(value: &[u8]) {
         // is not bound.
         let mut written = value.to_vec();
         if kept.fingerprint.is_none() && matches!(kept.stage, Stage::Claimed { .. }) {
+            // An earlier version wrote the content of a claim that was not bound to it.
+            if written[1] & 24 == 8 {
+                written[1] &= !8;
+                written.drain(FINGERPRINT);
+            }
             written[1] &= !16;
         }
         assert_eq!(encode(&kept, name.as_deref()), written);
