@@ -41,8 +41,8 @@
 //!
 //! # Where to look
 //!
-//! - [`Webhook`] stacks everything for one [`Provider`], and `RouterExt` mounts it on a router; the [`provider`] module has the known
-//!   ones, and any other is written in a few lines.
+//! - [`Webhook`] stacks everything for one [`Provider`], and `RouterExt` mounts it on a router; the
+//!   [`provider`] module has the known ones, and any other is written in a few lines.
 //! - [`guide`] tells how to change a secret, what to do when a sender gets 401, and where other layers
 //!   stand.
 //! - [`Event`], [`Delivery`] and [`Authenticated`] are what a handler takes; [`Permanent`] is what
@@ -68,7 +68,7 @@
 //! | before its effect, a handler is paused past its lease, or runs past the renewal ceiling | a sink that refuses a lower [`Delivery::fence`]; or asking [`Delivery::lease`] before the effect, unless the machine was suspended |
 //! | the store's clock is set forward past the end of a lease: two receivers are at work, the first is told at its next renewal | a sink that is unique on the key |
 //! | the store loses what it has acknowledged (memory: at every restart; Redis: as it is set up) | a sink that is unique on the key |
-//! | the sender sends the event again after the retention | [`DedupeConfig::refuse_old_events`], or a sink that is unique on the key |
+//! | the sender sends the event again after the retention, or the store's clock is set forward by as much | [`DedupeConfig::refuse_old_events`], or a sink that is unique on the key |
 //!
 //! # Features
 //!

@@ -30,7 +30,7 @@ pub(crate) fn print_welcome(settings: &Settings, address: SocketAddr, store: &st
 {store}
 
 BLENDFI_WEBHOOK_SECRETS  {blendfi}
-BLOQUO_ALLOWED_SOURCES   {bloquo_sources:?}
+BLOQUO_ALLOWED_SOURCES   {bloquo_sources}
 BLOX_PATH_TOKENS         {blox}
 BLOQUE_PATH_TOKENS       {accounts}
 BLOQUE_PAYMENTS_SECRETS  {payments}

@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, raw_sql};
 use super::*;
 use crate::clock::ManualClock;
 use crate::event::Fingerprint;
-use crate::store::sql::histories;
+use crate::store::sql::tests::histories;
 use crate::store::token::Token;
 
 use sql_support::Postgres;

@@ -6,11 +6,11 @@
 
 mod batch;
 mod deadline;
-#[cfg(test)]
-pub(super) mod histories;
 mod order;
 mod place;
 mod row;
+#[cfg(test)]
+pub(super) mod tests;
 mod wait;
 
 pub(super) use self::batch::{Change, Found, Stored, decide};

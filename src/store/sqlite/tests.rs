@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Row as _, raw_sql};
 use super::*;
 use crate::clock::{ManualClock, UnixTime};
 use crate::event::Fingerprint;
-use crate::store::sql::histories;
+use crate::store::sql::tests::histories;
 use crate::store::token::Token;
 
 mod faults;

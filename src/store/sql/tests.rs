@@ -1,0 +1,3 @@
+//! What the tests of both stores on SQL databases share.
+
+pub(in crate::store) mod histories;
