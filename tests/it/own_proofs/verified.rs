@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tower_webhook::provider::{self, stripe};
-use tower_webhook::signature::{Verification, Verifier};
-use tower_webhook::{Delivery, KeyRing, Tolerance};
+use tower_webhook::signature::{Verification, Verified, Verifier};
+use tower_webhook::{Delivery, Tolerance};
 
 use super::*;
 use crate::support::log::Log;
@@ -13,7 +13,7 @@ use crate::support::openssl::hmac_sha256;
 const SECRET: &str = "whsec_test_9f8e7d6c5b4a";
 
 fn verifier() -> Verifier {
-    let keys: KeyRing = stripe::keys([SECRET]).unwrap().into();
+    let keys = stripe::keys([SECRET]).unwrap();
     provider::stripe(keys).verifier().unwrap().clone()
 }
 
@@ -67,7 +67,7 @@ async fn its_keys_and_its_time_are_told() {
     ] {
         let handler = async |request: Request<Full<Bytes>>| {
             let mark = request.extensions().get::<Authenticated>().unwrap();
-            let at = mark.signature().and_then(|verified| verified.signed_at());
+            let at = mark.signature().and_then(Verified::signed_at);
             let delivery = request.extensions().get::<Delivery>().unwrap();
             assert_eq!((at, delivery.signed_at()), (Some(NOW), Some(NOW)));
             assert_eq!(delivery.verified_by().unwrap().to_string(), "1");
