@@ -128,15 +128,15 @@ pub struct Observation<'a> {
     pub key: Option<&'a EventKey>,
     /// The names of all keys that signed it, where that was known.
     pub signed_by: Option<&'a KeyIds>,
-    /// The client's address, where a gate asked for it. Where a signature was refused, the peer's if
-    /// no declared proxy tells more.
+    /// The client's address, where a gate asked for it. Where a signature or a proof of your own was
+    /// refused, the peer's if no declared proxy tells more.
     pub client: Option<IpAddr>,
-    /// The id that the delivery claims, where its signature was refused.
+    /// The id that the delivery claims, where its signature or a proof of your own was refused.
     pub claimed_id: Option<ClaimedId<'a>>,
     /// How many bytes of body came, where its signature was judged and refused.
     pub body_len: Option<u64>,
-    /// How many `Content-Length` announced, where a signature was refused; `None` for a body in
-    /// chunks. If it differs from [`body_len`](Self::body_len), the body was changed before this
+    /// How many `Content-Length` announced, where a signature or a proof of your own was refused;
+    /// `None` for a body in chunks. If it differs from [`body_len`](Self::body_len), the body was changed before this
     /// layer, and the secret may be right.
     pub content_length: Option<u64>,
     /// At least three different deliveries in a row, this one among them, are authentic and off by

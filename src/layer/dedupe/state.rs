@@ -95,7 +95,10 @@ impl DedupeState {
                 identity.key = identity.key.with_part(&random);
             }
             // An id that anybody could have put beside this content is no proof that it is the same.
-            Handling::OncePerId if !self.demanded.covers_body() => {
+            Handling::OncePerId
+                if !self.demanded.covers_body()
+                    || (self.rule.takes_signed_id() && !proved.id_covers_body()) =>
+            {
                 identity.handling = Handling::Once;
             }
             Handling::Once | Handling::OncePerId | Handling::Answered => {}
