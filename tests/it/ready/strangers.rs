@@ -16,10 +16,10 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
 use axum::routing::{MethodRouter, post};
 use tokio::sync::Semaphore;
+use tower::ServiceBuilder;
 use tower::buffer::BufferLayer;
 use tower::limit::{ConcurrencyLimitLayer, GlobalConcurrencyLimitLayer, RateLimitLayer};
 use tower::load_shed::LoadShedLayer;
-use tower::ServiceBuilder;
 use tower_webhook::layer::{DedupeLayer, EndpointConfig, Proof, Verdict, VerifySignatureLayer};
 use tower_webhook::{MemoryStore, Name, Reason, RetriedStatuses, RetrySchedule, SenderContract};
 
