@@ -1,7 +1,7 @@
 //! What an operator sees of all records, while other things stand in Redis or it fails.
 
-use crate::commands::{LONG, claim, granted, release};
-use crate::redis_support::{Cluster, Server, until};
+use crate::commands::{LONG, claim, granted, patient, release};
+use crate::redis_support::{Cluster, Server};
 use tokio::io::{AsyncReadExt, copy};
 use tokio::net::{TcpListener, TcpStream};
 use tower_webhook::Name;
@@ -64,17 +64,13 @@ async fn one_and_then_the_other(one: u16, other: u16, bytes: u64) -> u16 {
 async fn no_record_is_missed_although_another_server_takes_over_half_way() {
     let records = 4_000;
     let (one, other) = (Server::start(), Server::start());
-    let store = RedisStore::builder(one.url()).deadline(LONG);
-    let store = store.connect().await.unwrap();
+    let store = patient(one.url()).await;
     for number in 0..records {
         let failed = claim(&format!("{number}"));
         granted(store.claim(&failed).await.unwrap());
         store.release(&release(&failed)).await.unwrap();
     }
-    other.ask(&["REPLICAOF", "127.0.0.1", &one.port.to_string()]);
-    until("it is in step", || {
-        other.info("master_link_status").as_deref() == Some("up")
-    });
+    other.follow(&one);
     other.ask(&["REPLICAOF", "NO", "ONE"]);
     let provider = Name::new("acme").unwrap();
     // About 100 bytes come back for each record.
@@ -82,8 +78,7 @@ async fn no_record_is_missed_although_another_server_takes_over_half_way() {
         let way = || one_and_then_the_other(one.port, other.port, bytes);
         let store = async || {
             let url = format!("redis://127.0.0.1:{}", way().await);
-            let store = RedisStore::builder(url).deadline(LONG);
-            store.connect().await.unwrap()
+            patient(url).await
         };
         let counts = store().await.counts().await.unwrap();
         assert_eq!(counts.released, records);

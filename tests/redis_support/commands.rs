@@ -48,6 +48,12 @@ pub(crate) fn granted(outcome: ClaimOutcome) -> Grant {
     }
 }
 
+/// A store whose calls may take as long as they need.
+pub(crate) async fn patient(url: impl Into<String>) -> RedisStore {
+    let store = RedisStore::builder(url).deadline(LONG);
+    store.connect().await.unwrap()
+}
+
 /// Claims again until the store answers.
 pub(crate) async fn claim_at_last(store: &RedisStore, claim: &Claim) -> ClaimOutcome {
     let begun = Instant::now();

@@ -197,6 +197,14 @@ impl Server {
         self.wait_until_up();
     }
 
+    /// Becomes a replica of that server, and has what that one has.
+    pub(crate) fn follow(&self, master: &Self) {
+        self.ask(&["REPLICAOF", "127.0.0.1", &master.port.to_string()]);
+        until("it is in step", || {
+            self.info("master_link_status").as_deref() == Some("up")
+        });
+    }
+
     /// It stays connected and answers nothing.
     pub(crate) fn freeze(&self) {
         self.signal("-STOP");

@@ -1,13 +1,29 @@
 //! BLOX, with checkouts of any id, status and amount.
 
+use std::convert::Infallible;
+
+use tower_webhook::provider::blox::CheckoutStatus;
 use tower_webhook::{EventKey, Name, Provider, Store, Webhook, provider};
 
 use super::http::Request;
 use super::presets::{Preset, clock, tokens};
+use super::stage::Stage;
 
 /// Believes what arrives, without asking the API.
 pub(crate) fn provider() -> Provider {
     provider::blox(tokens()).without_status_check()
+}
+
+/// Asks an API that stands at this stage, and then says that the checkout is completed.
+pub(crate) fn provider_that_asks(api: &Stage) -> Provider {
+    let api = api.clone();
+    provider::blox(tokens()).status_check(move |id: String| {
+        let api = api.clone();
+        async move {
+            api.stand().await;
+            Ok::<_, Infallible>(CheckoutStatus::new(id, "COMPLETED"))
+        }
+    })
 }
 
 pub(crate) fn webhook(store: impl Store) -> Webhook {

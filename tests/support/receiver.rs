@@ -1,6 +1,5 @@
 //! A preset behind a real socket, and everything that can be seen of it.
 
-use axum::http::StatusCode;
 use tower_webhook::{EventKey, MemoryStore, Provider, Reason, Store, Webhook};
 
 use super::http::{Request, Response};
@@ -35,14 +34,9 @@ impl Receiver {
             .store(store.clone())
             .clock(clock())
             .observer(seen.clone());
-        let count = runs.clone();
-        let handler = move || async move {
-            count.enter();
-            StatusCode::NO_CONTENT
-        };
         Self {
             preset,
-            server: preset.serve(&webhook(built), handler).await,
+            server: preset.serve(&webhook(built), runs.counter()).await,
             store,
             seen,
             runs,

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::http::StatusCode;
 use tower_webhook::store::RedisStore;
 use tower_webhook::{ManualClock, MemoryStore, UnixTime, Webhook};
 
@@ -32,12 +31,7 @@ async fn a_clock_of_ours_that_is_set_back_makes_no_captured_delivery_new() {
     let webhook = Webhook::new(Preset::BlendFi.provider())
         .clock(clock.clone())
         .store(MemoryStore::new());
-    let count = stage.clone();
-    let handler = move || async move {
-        count.enter();
-        StatusCode::NO_CONTENT
-    };
-    let server = serve(&webhook, handler).await;
+    let server = serve(&webhook, stage.counter()).await;
     let captured = signed_at(NOW, "evt_1");
     assert_eq!(captured.send(server.address).await.status, 204);
     // Out of the window on either side, back in it, at its edges, at both ends of time.

@@ -1,17 +1,14 @@
 //! Who hangs up, at every step of a delivery.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::http::StatusCode;
 use tower_webhook::layer::Budget;
-use tower_webhook::provider::{self, blox::CheckoutStatus};
 use tower_webhook::{DedupeConfig, Drain, MemoryStore, Store, Webhook};
 
 use crate::support::blendfi::{event, key, webhook, webhook_answering_in};
 use crate::support::blox::{self, checkout};
 use crate::support::http::Connection;
-use crate::support::presets::{Preset, clock, tokens};
+use crate::support::presets::{Preset, clock};
 use crate::support::stage::Stage;
 use crate::support::wait::{done, until};
 
@@ -50,12 +47,7 @@ async fn who_hangs_up_before_the_body_is_whole_leaves_nothing() {
     let webhook = webhook(store.clone())
         .budget(budget.clone())
         .dedupe(DedupeConfig::new().drain(drain.clone()));
-    let count = stage.clone();
-    let handler = move || async move {
-        count.enter();
-        StatusCode::NO_CONTENT
-    };
-    let server = Preset::BlendFi.serve(&webhook, handler).await;
+    let server = Preset::BlendFi.serve(&webhook, stage.counter()).await;
     let large = event("evt_1", &format!("\"{}\"", "x".repeat(200_000)));
     let bytes = large.bytes();
     let head = large.head().len();
@@ -152,25 +144,11 @@ async fn who_hangs_up_as_a_duplicate_costs_the_others_no_place() {
 async fn a_sender_that_hangs_up_while_its_event_is_confirmed_has_it_handled() {
     let (store, asked, stage, drain) =
         (MemoryStore::new(), Stage::new(), Stage::new(), Drain::new());
-    let api = asked.clone();
-    let check = move |id: String| {
-        let api = api.clone();
-        async move {
-            api.stand().await;
-            Ok::<_, Infallible>(CheckoutStatus::new(id, "COMPLETED"))
-        }
-    };
-    let provider = provider::blox(tokens()).status_check(check);
-    let webhook = Webhook::new(provider)
+    let webhook = Webhook::new(blox::provider_that_asks(&asked))
         .clock(clock())
         .store(store.clone())
         .dedupe(DedupeConfig::new().drain(drain.clone()));
-    let count = stage.clone();
-    let handler = move || async move {
-        count.enter();
-        StatusCode::NO_CONTENT
-    };
-    let server = Preset::Blox.serve(&webhook, handler).await;
+    let server = Preset::Blox.serve(&webhook, stage.counter()).await;
     for (number, how) in ENDS.into_iter().enumerate() {
         let id = format!("c-{number}");
         let mut connection = Connection::open(server.address).await;

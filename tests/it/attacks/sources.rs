@@ -2,7 +2,6 @@
 
 use axum::Router;
 use axum::extract::connect_info::MockConnectInfo;
-use axum::http::StatusCode;
 use axum::routing::post;
 use std::net::SocketAddr;
 use tower_webhook::{Allowlist, MemoryStore, TrustedProxies, Webhook, provider};
@@ -24,14 +23,12 @@ async fn bloquo(peer: &str, proxies: &[&str]) -> (Server, Stage) {
     if !proxies.is_empty() {
         webhook = webhook.trusted_proxies(TrustedProxies::parse(proxies).unwrap());
     }
-    let count = runs.clone();
-    let handler = async move || {
-        count.enter();
-        StatusCode::NO_CONTENT
-    };
     let peer = SocketAddr::new(peer.parse().unwrap(), 4711);
     let app = Router::new()
-        .route("/hooks", post(handler).layer(webhook.build().unwrap()))
+        .route(
+            "/hooks",
+            post(runs.counter()).layer(webhook.build().unwrap()),
+        )
         .layer(MockConnectInfo(peer));
     (Server::start_without_connect_info(app).await, runs)
 }

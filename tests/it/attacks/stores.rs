@@ -1,6 +1,5 @@
 //! What a stranger's text may do to the records of others.
 
-use axum::http::StatusCode;
 use tower_webhook::{RedisStore, Store, Webhook};
 
 use crate::redis_support::Server;
@@ -50,12 +49,7 @@ async fn ids_that_are_patterns_commands_or_names_of_records_are_ids() {
     let webhook = Webhook::new(Preset::BlendFi.provider())
         .store(store.clone())
         .clock(clock());
-    let count = runs.clone();
-    let handler = move || async move {
-        count.enter();
-        StatusCode::NO_CONTENT
-    };
-    let server = Preset::BlendFi.serve(&webhook, handler).await;
+    let server = Preset::BlendFi.serve(&webhook, runs.counter()).await;
     let delivery = |id: &str| {
         Preset::BlendFi.deliver(format!(
             r#"{{"id":"{id}","type":"t","created_at":"2026-05-04T13:00:00Z","data":{{}}}}"#

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::commands::{LONG, claim, claim_at_last, complete, granted, key, release};
+use crate::commands::{LONG, claim, claim_at_last, complete, granted, key, patient, release};
 use crate::redis_support::proxy::{Fault, Proxy, Script};
 use crate::redis_support::{Cluster, Sentinel, Server, free_port, until};
 use tokio::task::JoinSet;
@@ -57,6 +57,23 @@ async fn fails_in_time(store: &RedisStore, held: &Claim, kinds: &[StoreErrorKind
     let begun = Instant::now();
     store.wait(&held.key, Duration::from_millis(300)).await;
     assert!(begun.elapsed() < DEADLINE_AND_A_BUSY_MACHINE);
+}
+
+/// Every claim of fifty callers at once fails in this way.
+async fn fails_for_a_crowd(store: &RedisStore, kind: StoreErrorKind) {
+    let mut callers = JoinSet::new();
+    for caller in 0..50 {
+        let store = store.clone();
+        callers.spawn(async move {
+            for call in 0..10 {
+                let error = store.claim(&claim(&format!("{caller}-{call}"))).await;
+                assert_eq!(error.unwrap_err().kind(), kind);
+            }
+        });
+    }
+    while let Some(ended) = callers.join_next().await {
+        ended.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -152,11 +169,7 @@ async fn scripts_that_redis_forgot_are_sent_again() {
     let cluster = Cluster::start();
     let server = Server::start();
     for url in [server.url(), cluster.url()] {
-        let store = RedisStore::builder(url)
-            .deadline(LONG)
-            .connect()
-            .await
-            .unwrap();
+        let store = patient(url).await;
         for round in 0..3 {
             for server in cluster.masters.iter().chain([&server]) {
                 server.ask(&["SCRIPT", "FLUSH"]);
@@ -176,11 +189,7 @@ async fn scripts_that_redis_forgot_are_sent_again() {
 #[tokio::test]
 async fn a_full_redis_takes_no_new_event_and_forgets_none() {
     let server = Server::start();
-    let store = RedisStore::builder(server.url())
-        .deadline(LONG)
-        .connect()
-        .await
-        .unwrap();
+    let store = patient(server.url()).await;
     let (done, running) = (claim("done"), claim("running"));
     let grant = granted(store.claim(&done).await.unwrap());
     store.complete(&complete(&done, grant)).await.unwrap();
@@ -208,11 +217,7 @@ async fn a_full_redis_takes_no_new_event_and_forgets_none() {
 #[tokio::test]
 async fn a_full_cluster_does_not_promise_that_nothing_was_changed() {
     let cluster = Cluster::start();
-    let store = RedisStore::builder(cluster.url())
-        .deadline(LONG)
-        .connect()
-        .await
-        .unwrap();
+    let store = patient(cluster.url()).await;
     for master in &cluster.masters {
         master.ask(&["CONFIG", "SET", "maxmemory", "1"]);
     }
@@ -267,10 +272,7 @@ async fn a_server_that_only_reads_is_out_of_reach_until_it_writes() {
     let (server, other) = (Server::start(), Server::start());
     let store = RedisStore::connect(server.url()).await.unwrap();
     granted(store.claim(&claim("evt_1")).await.unwrap());
-    server.ask(&["REPLICAOF", "127.0.0.1", &other.port.to_string()]);
-    until("it is in step", || {
-        server.info("master_link_status").as_deref() == Some("up")
-    });
+    server.follow(&other);
     let error = store.claim(&claim("evt_2")).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
     server.ask(&["REPLICAOF", "NO", "ONE"]);
@@ -282,28 +284,13 @@ async fn a_server_that_only_reads_is_not_showered_with_connections() {
     let (server, other) = (Server::start(), Server::start());
     let store = RedisStore::connect(server.url()).await.unwrap();
     granted(store.claim(&claim("evt_1")).await.unwrap());
-    server.ask(&["REPLICAOF", "127.0.0.1", &other.port.to_string()]);
-    until("it is in step", || {
-        server.info("master_link_status").as_deref() == Some("up")
-    });
+    server.follow(&other);
     let connections = || -> u64 {
         let received = server.info("total_connections_received").unwrap();
         received.parse().unwrap()
     };
     let (before, begun) = (connections(), Instant::now());
-    let mut callers = JoinSet::new();
-    for caller in 0..50 {
-        let store = store.clone();
-        callers.spawn(async move {
-            for call in 0..10 {
-                let error = store.claim(&claim(&format!("{caller}-{call}"))).await;
-                assert_eq!(error.unwrap_err().kind(), StoreErrorKind::Unavailable);
-            }
-        });
-    }
-    while let Some(ended) = callers.join_next().await {
-        ended.unwrap();
-    }
+    fails_for_a_crowd(&store, StoreErrorKind::Unavailable).await;
     // However long that took: one in 200 ms, the first, and the one that asked here.
     let most = begun.elapsed().as_millis() / 200 + 2;
     let made = connections() - before;
@@ -322,19 +309,7 @@ async fn a_server_that_asks_for_a_password_of_a_sudden_is_not_showered_with_conn
     };
     as_user(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
     let begun = Instant::now();
-    let mut callers = JoinSet::new();
-    for caller in 0..50 {
-        let store = store.clone();
-        callers.spawn(async move {
-            for call in 0..10 {
-                let error = store.claim(&claim(&format!("{caller}-{call}"))).await;
-                assert_eq!(error.unwrap_err().kind(), StoreErrorKind::Refused);
-            }
-        });
-    }
-    while let Some(ended) = callers.join_next().await {
-        ended.unwrap();
-    }
+    fails_for_a_crowd(&store, StoreErrorKind::Refused).await;
     let stats = as_user(&["INFO", "stats"]);
     let made = stats
         .lines()

@@ -140,11 +140,7 @@ async fn a_record_of_a_cluster_is_forgotten_once_although_the_reply_was_lost() {
             .ask(&["CLUSTER", "INFO"])
             .contains("cluster_state:ok")
     });
-    let store = RedisStore::builder(format!("redis-cluster://127.0.0.1:{port}"))
-        .deadline(LONG)
-        .connect()
-        .await
-        .unwrap();
+    let store = patient(format!("redis-cluster://127.0.0.1:{port}")).await;
     let (first, second) = (claim("evt_1"), claim("evt_2"));
     granted(store.claim(&first).await.unwrap());
     granted(store.claim(&second).await.unwrap());

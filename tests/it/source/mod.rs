@@ -14,7 +14,6 @@ use crate::support::server::Server;
 use crate::support::stage::Stage;
 use crate::support::wait::within;
 use axum::extract::connect_info::MockConnectInfo;
-use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Extension, Router};
 use tower_webhook::layer::PeerAddr;
@@ -61,12 +60,7 @@ impl Bloquo {
             .clock(clock.clone())
             .observer(seen.clone());
         let layer = change(webhook).build().unwrap();
-        let count = runs.clone();
-        let handler = async move || {
-            count.enter();
-            StatusCode::NO_CONTENT
-        };
-        let app = Router::new().route("/hooks", post(handler).layer(layer));
+        let app = Router::new().route("/hooks", post(runs.counter()).layer(layer));
         let server = match peer {
             Peer::Real => Server::start(app).await,
             Peer::Nobody => Server::start_without_connect_info(app).await,
