@@ -16,7 +16,7 @@ use tokio::time::sleep_until;
 use tracing::Instrument;
 
 use super::caller::Caller;
-use super::caught::Panicked;
+use super::caught::{Panicked, caught_once};
 use super::context::RunContext;
 use super::delivery::Delivery;
 use super::delivery_task::DeliveryTask;
@@ -118,13 +118,16 @@ impl<C> DeliveryTask<C> {
                     Ok(over) => over,
                     Err(cause) => {
                         // With its place in a queue.
-                        drop(work);
+                        let _ = caught_once(|| drop(work));
                         return Box::pin(self.give_back(hold, cause)).await;
                     }
                 },
             };
             let ended = match over {
-                Some(over) => *over,
+                Some(over) => {
+                    let _ = caught_once(|| drop(work));
+                    *over
+                }
                 None => {
                     // From here on the body is the handler's: once it lets go of it, nobody keeps it.
                     let mark = Authenticated::of(&self.context.auth, self.body.take());

@@ -147,11 +147,19 @@ impl DedupeBuilder {
     ///
     /// # Errors
     ///
-    /// No proof demanded, or none that vouches for the query where the rule reads it; a name that
+    /// No proof demanded, or none that vouches for the query where the rule reads it; a proof of your
+    /// own, which no layer alone gives; a name that
     /// another webhook of this process has taken in this store, while a layer or service of that one
     /// lives; a retention, lease or renewal ceiling that the sender's schedule does not allow, with
     /// both numbers; a body to replay of more than 4 KiB.
     pub fn build(self, store: impl Store) -> Result<DedupeLayer, ConfigError> {
+        if self.demanded.include_own() {
+            return Err(ConfigError::new(
+                ConfigErrorKind::Proof,
+                "one of your own is demanded, which no layer before this one gives: build a `Webhook` \
+                 of a `Provider` that is `proved_by` it",
+            ));
+        }
         // The gates stand in layers of their own.
         let authenticator = Authenticator {
             endpoint: self.endpoint.clone(),

@@ -45,6 +45,13 @@ impl RequiredProofs {
         }
     }
 
+    pub(super) fn include_own(&self) -> bool {
+        match self {
+            Self::All(proofs) => (proofs.iter()).any(|proof| matches!(proof, Proof::Custom(_))),
+            Self::Nothing => false,
+        }
+    }
+
     /// Whether something vouches for the whole request, its query too, and not for the body alone.
     pub(super) fn covers_query(&self) -> bool {
         match self {

@@ -5,6 +5,7 @@ mod answers;
 mod ends;
 mod event_handler;
 mod given;
+mod user_code;
 
 use std::time::Duration;
 
