@@ -66,15 +66,15 @@ impl<C> DeliveryTask<C> {
         async move {
             if !self.context.state.settings.confirms.is_empty() {
                 // Behind a pointer, as everything that most deliveries do without.
-                if let Err(stopped) = Box::pin(self.confirm()).await {
-                    return stopped.into();
+                if let Err(error) = Box::pin(self.confirm()).await {
+                    return error.into();
                 }
             }
             // Without a hold the store cannot be asked, and running unchecked was chosen; or it is
             // a question that is answered each time.
             let hold = match self.claim().await {
                 Ok(hold) => hold,
-                Err(stopped) => return stopped.into(),
+                Err(error) => return error.into(),
             };
             let hold = hold.as_deref();
             if let Err(cause) = self.may_begin() {

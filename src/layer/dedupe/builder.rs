@@ -72,12 +72,12 @@ impl DedupeLayer {
     pub fn builder(
         endpoint: &EndpointConfig,
         rule: EventRule,
-        auth: impl IntoIterator<Item = Proof>,
+        proofs: impl IntoIterator<Item = Proof>,
     ) -> DedupeBuilder {
         DedupeBuilder {
             endpoint: endpoint.clone(),
             rule,
-            demanded: RequiredProofs::All(auth.into_iter().collect()),
+            demanded: RequiredProofs::All(proofs.into_iter().collect()),
             tenant: None,
             owner: Owner::here(),
             hook: None,
@@ -188,7 +188,7 @@ impl DedupeBuilder {
             shares_name,
         } = self.config;
         let demanded = match self.demanded {
-            RequiredProofs::All(auth) if auth.is_empty() => {
+            RequiredProofs::All(proofs) if proofs.is_empty() => {
                 return Err(ConfigError::new(
                     ConfigErrorKind::Proof,
                     "none is demanded: an unproved request would mark events as handled",

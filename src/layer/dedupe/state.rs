@@ -36,7 +36,7 @@ impl RequiredProofs {
     /// Whether the body is known to be the sender's, word for word.
     fn covers_body(&self) -> bool {
         match self {
-            Self::All(auth) => (auth.iter()).any(|proof| match proof {
+            Self::All(proofs) => (proofs.iter()).any(|proof| match proof {
                 Proof::Signature => true,
                 Proof::Custom(covers) => covers.includes_body(),
                 Proof::SecretPath | Proof::SourceAddress => false,
@@ -55,7 +55,7 @@ impl RequiredProofs {
     /// Whether something vouches for the whole request, its query too, and not for the body alone.
     pub(super) fn covers_query(&self) -> bool {
         match self {
-            Self::All(auth) => (auth.iter()).any(|proof| match proof {
+            Self::All(proofs) => (proofs.iter()).any(|proof| match proof {
                 Proof::Signature => false,
                 Proof::Custom(covers) => covers.includes_query(),
                 Proof::SecretPath | Proof::SourceAddress => true,
@@ -70,7 +70,7 @@ impl DedupeState {
     /// an event as seen. And everything, once the receiver is shutting down.
     pub(crate) fn check(&self, proved: &AuthState) -> Result<(), RejectionCause> {
         match &self.demanded {
-            RequiredProofs::All(auth) if !auth.iter().all(|proof| proved.include(*proof)) => {
+            RequiredProofs::All(proofs) if !proofs.iter().all(|proof| proved.include(*proof)) => {
                 Err(RejectionCause::because(
                     Reason::Unauthenticated,
                     "the gates before this layer have not proved what the provider demands",
