@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Extensions;
 
 use crate::event::Name;
-use crate::path::{PathTokens, ShownToken};
+use crate::path::ShownToken;
 use crate::request_clock::ClockReadings;
 use crate::signature::Verified;
 
@@ -20,7 +20,7 @@ pub enum Proof {
     SourceAddress,
     /// A signature over the body.
     Signature,
-    /// A proof of the user's own that covers this.
+    /// A proof of the user's own that covers this; only a [`Webhook`](crate::Webhook) asks for one.
     Custom(Coverage),
 }
 
@@ -78,25 +78,26 @@ impl Proved {
         self
     }
 
-    /// This, and what it does not say as the other one says it.
-    pub(crate) fn or(self, other: Self) -> Self {
-        Self {
-            id: self.id.or(other.id),
-            verified: self.verified.or(other.verified),
-        }
+    /// What was verified, where the proof is made of a [`Verifier`](crate::signature::Verifier).
+    pub(crate) fn verified(&self) -> Option<&Verified> {
+        self.verified.as_ref()
     }
 
-    pub(crate) fn proved_id(&self) -> Option<&str> {
-        let signed = self.verified.as_ref().and_then(Verified::id);
-        self.id.as_deref().or(signed)
+    /// This beside what another proof has found out: what that verified counts where this one has
+    /// verified nothing, and so does its id where it covers as much.
+    pub(crate) fn beside(self, other: Self, covers_as_much: bool) -> Self {
+        Self {
+            id: self.id.or(other.id.filter(|_| covers_as_much)),
+            verified: self.verified.or(other.verified),
+        }
     }
 }
 
 impl From<Verified> for Proved {
     fn from(verified: Verified) -> Self {
         Self {
+            id: verified.id().map(Box::from),
             verified: Some(verified),
-            id: None,
         }
     }
 }
@@ -152,9 +153,9 @@ impl Authenticated {
         self.auth.client
     }
 
-    /// What the signature proved.
+    /// What the signature proved: the provider's, or one that a proof of the user's own has verified.
     pub fn signature(&self) -> Option<&Verified> {
-        self.auth.signature.as_ref()
+        self.auth.verified()
     }
 
     /// The proved body: the bytes that were signed, or that came from the proved address or path.
@@ -237,15 +238,26 @@ impl AuthState {
         }
     }
 
-    /// The id that is proved, in the signature or by a proof of the user's own.
-    pub(crate) fn proved_id(&self) -> Option<&str> {
-        let own = || self.custom.as_ref()?.1.proved_id();
-        (self.signature.as_ref().and_then(Verified::id)).or_else(own)
+    /// What was verified, by the provider's signature or by a proof of the user's own.
+    pub(crate) fn verified(&self) -> Option<&Verified> {
+        let own = || self.custom.as_ref()?.1.verified();
+        self.signature.as_ref().or_else(own)
     }
 
-    /// Whether the token that was cut off outside is one of these.
-    pub(crate) fn have_shown_one_of(&self, tokens: &PathTokens) -> bool {
-        (self.secret_path.as_ref()).is_some_and(|shown| tokens.include(shown))
+    /// The id that is proved, in the signature or by a proof of the user's own.
+    pub(crate) fn proved_id(&self) -> Option<&str> {
+        let own = || self.custom.as_ref()?.1.id.as_deref();
+        self.signed_id().or_else(own)
+    }
+
+    /// Whether what gives that id covers the body too, so that both belong together.
+    pub(crate) fn id_covers_body(&self) -> bool {
+        self.signed_id().is_some()
+            || (self.custom.as_ref()).is_some_and(|own| own.0.includes_body())
+    }
+
+    fn signed_id(&self) -> Option<&str> {
+        self.signature.as_ref()?.id()
     }
 }
 

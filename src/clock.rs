@@ -178,7 +178,7 @@ impl Clock for ManualClock {
 /// How far a signed time may lie from the receiver's own, in both directions, ends included.
 ///
 /// Five minutes unless set, which is what BlendFi, Stripe and the Standard Webhooks libraries use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tolerance(u64);
 
 impl Tolerance {

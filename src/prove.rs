@@ -10,24 +10,21 @@ use std::sync::Arc;
 use http::{Extensions, HeaderName};
 
 use crate::authenticated::{Coverage, Proved};
-use crate::clock::UnixTime;
+use crate::clock::{Tolerance, UnixTime};
 use crate::head::RequestHead;
-use crate::path::{PathTokens, split_token};
 use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 use crate::signature::{SignatureError, Verification, Verifier};
-use crate::source::{Admission, Allowlist};
 
 /// A proof of origin that no data can say: of a [`Provider`](crate::Provider), beside or instead of
 /// those that are built in.
 ///
 /// It has two steps, both pure and at once: the head is judged before one byte of the body is read,
 /// and the body once it is whole. What passes both is [`Authenticated`](crate::Authenticated), as by
-/// any other proof; what does not is answered 401 like a wrong signature. [`Verifier`], [`Allowlist`]
-/// and [`PathTokens`] are such proofs too, so that one of a user's own can be made of them. As such a
-/// list never looks its host names up, and a token stays in the URI: where they are the whole proof,
-/// take [`Provider::from_source`](crate::Provider::from_source) and
-/// [`Provider::by_secret_path`](crate::Provider::by_secret_path).
+/// any other proof; what does not is answered 401 like a wrong signature. A [`Verifier`] is such a
+/// proof too, so that one of a user's own can be made of it. Addresses and tokens in the path are
+/// demanded beside it by [`Provider::and_from_source`](crate::Provider::and_from_source) and
+/// [`Provider::and_by_secret_path`](crate::Provider::and_by_secret_path).
 ///
 /// ```
 /// use http::{HeaderName, Request, StatusCode};
@@ -101,6 +98,12 @@ pub trait Prove: Send + Sync + 'static {
 
     /// The headers whose values must not stand in a log: signatures, tokens. None, if it says so.
     fn secret_headers(&self) -> Vec<HeaderName>;
+
+    /// How far the time that it covers may be from ours; `None` where it covers none. The
+    /// provider's contract learns it, as from a signature's scheme.
+    fn signs_time(&self) -> Option<Tolerance> {
+        None
+    }
 
     /// Judges what is known before the body: it must be quick, for strangers cause it.
     ///
@@ -197,6 +200,10 @@ impl Prove for Verifier {
         self.scheme().headers().cloned().collect()
     }
 
+    fn signs_time(&self) -> Option<Tolerance> {
+        self.scheme().tolerance()
+    }
+
     fn head(&self, head: &ProofHead<'_>) -> Result<Verification, NotProved> {
         Ok(self.begin(head.request, head.now)?)
     }
@@ -209,51 +216,32 @@ impl ProveBody for Verification {
     }
 }
 
-impl Prove for Allowlist {
-    type Body = Proved;
+/// The second step of a user's proof. Where it panics being dropped, nothing comes of it.
+pub(crate) struct OwnBody(Option<Box<dyn JudgeBody>>);
 
-    fn covers(&self) -> Coverage {
-        Coverage::Connection
+trait JudgeBody: FnOnce(&[u8], UnixTime) -> Result<Proved, NotProved> + Send {}
+
+impl<F> JudgeBody for F where F: FnOnce(&[u8], UnixTime) -> Result<Proved, NotProved> + Send {}
+
+impl OwnBody {
+    fn new(judge: impl JudgeBody + 'static) -> Self {
+        Self(Some(Box::new(judge)))
     }
 
-    fn secret_headers(&self) -> Vec<HeaderName> {
-        Vec::new()
-    }
-
-    fn head(&self, head: &ProofHead<'_>) -> Result<Proved, NotProved> {
-        let unknown = || NotProved::because("the client's address is not known");
-        match self.check(head.client.ok_or_else(unknown)?, head.now) {
-            Admission::Allowed => Ok(Proved::new()),
-            Admission::Refused => Err(NotProved::because("the address is not on the allowlist")),
-            Admission::Unresolved => Err(NotProved::not_now(
-                "the address is not on the allowlist, and a host name of it has no address now",
-            )),
+    fn judge(mut self, body: &[u8], now: UnixTime) -> Result<Proved, NotProved> {
+        match self.0.take() {
+            Some(judge) => judge(body, now),
+            None => Err(NotProved::not_now("the body was judged already")),
         }
     }
 }
 
-impl Prove for PathTokens {
-    type Body = Proved;
-
-    fn covers(&self) -> Coverage {
-        Coverage::Connection
-    }
-
-    fn secret_headers(&self) -> Vec<HeaderName> {
-        Vec::new()
-    }
-
-    fn head(&self, head: &ProofHead<'_>) -> Result<Proved, NotProved> {
-        let shown = split_token(head.request.uri().path()).map(|(_, token)| token.as_bytes());
-        match shown.is_some_and(|token| self.matches(token)) {
-            true => Ok(Proved::new()),
-            false => Err(NotProved::because("the path ends in no right token")),
-        }
+impl Drop for OwnBody {
+    fn drop(&mut self) {
+        let judge = self.0.take();
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(judge)));
     }
 }
-
-/// The second step of a user's proof.
-pub(crate) type OwnBody = Box<dyn FnOnce(&[u8], UnixTime) -> Result<Proved, NotProved> + Send>;
 
 /// A user's proof; clones share it.
 #[derive(Clone)]
@@ -265,6 +253,8 @@ pub(crate) struct OwnProof {
 trait Erased: Send + Sync {
     fn secret_headers(&self) -> Vec<HeaderName>;
 
+    fn signs_time(&self) -> Option<Tolerance>;
+
     fn head(&self, head: &ProofHead<'_>) -> Result<OwnBody, NotProved>;
 }
 
@@ -273,9 +263,13 @@ impl<P: Prove> Erased for P {
         Prove::secret_headers(self)
     }
 
+    fn signs_time(&self) -> Option<Tolerance> {
+        Prove::signs_time(self)
+    }
+
     fn head(&self, head: &ProofHead<'_>) -> Result<OwnBody, NotProved> {
         let step = Prove::head(self, head)?;
-        Ok(Box::new(move |body, now| step.body(body, now)))
+        Ok(OwnBody::new(move |body: &[u8], now| step.body(body, now)))
     }
 }
 
@@ -288,7 +282,8 @@ impl OwnProof {
     }
 
     /// Both are demanded, this one first. What they cover, and the id, are those of the one that covers
-    /// more; where they cover the same, the later one's id counts before the first one's.
+    /// more; where they cover the same, the later one's id counts before the first one's. What either
+    /// has verified is told.
     pub(crate) fn and(self, then: Self) -> Self {
         let covers = if then.covers.rank() >= self.covers.rank() {
             then.covers
@@ -309,6 +304,10 @@ impl OwnProof {
         self.prove.secret_headers()
     }
 
+    pub(crate) fn signs_time(&self) -> Option<Tolerance> {
+        self.prove.signs_time()
+    }
+
     /// The first step. One that panics proves nothing, and is worth another try.
     pub(crate) fn head(&self, head: &ProofHead<'_>) -> Result<OwnBody, RejectionCause> {
         caught(|| self.prove.head(head))
@@ -325,16 +324,20 @@ impl Erased for Both {
         headers
     }
 
+    fn signs_time(&self) -> Option<Tolerance> {
+        self.0.signs_time().max(self.1.signs_time())
+    }
+
     fn head(&self, head: &ProofHead<'_>) -> Result<OwnBody, NotProved> {
         let first = self.0.prove.head(head)?;
         let then = self.1.prove.head(head)?;
         let ranks = self.1.covers.rank().cmp(&self.0.covers.rank());
-        Ok(Box::new(move |body, now| {
-            let (first, then) = (first(body, now)?, then(body, now)?);
+        Ok(OwnBody::new(move |body: &[u8], now| {
+            let (first, then) = (first.judge(body, now)?, then.judge(body, now)?);
             Ok(match ranks {
-                Ordering::Less => first,
-                Ordering::Equal => then.or(first),
-                Ordering::Greater => then,
+                Ordering::Less => first.beside(then, false),
+                Ordering::Equal => then.beside(first, true),
+                Ordering::Greater => then.beside(first, false),
             })
         }))
     }
@@ -342,7 +345,7 @@ impl Erased for Both {
 
 /// The second step.
 pub(crate) fn finish(step: OwnBody, body: &[u8], now: UnixTime) -> Result<Proved, RejectionCause> {
-    caught(|| step(body, now))
+    caught(|| step.judge(body, now))
 }
 
 fn caught<T>(step: impl FnOnce() -> Result<T, NotProved>) -> Result<T, RejectionCause> {

@@ -14,7 +14,7 @@ use crate::layer::{
 use crate::observer::Observer;
 use crate::provider::Provider;
 use crate::rejection::RejectionResponse;
-use crate::source::TrustedProxies;
+use crate::source::{Allowlist, TrustedProxies};
 use crate::store::{SharedStore, Store};
 
 /// Everything that one provider's deliveries pass, in the right order, as one layer.
@@ -241,25 +241,22 @@ impl<S> Webhook<S> {
             hook,
             contract: _,
             rule,
-            path,
-            source,
+            paths,
+            sources,
             signature,
             custom,
             confirms,
         } = &self.provider;
-        let source = match source {
-            Some(allowlist) => {
-                let mut gate = SourceGate::new(allowlist.clone(), &self.endpoint.clock)?;
-                gate.proxies = self.proxies.clone();
-                gate.peer = self.peer.clone();
-                Some(gate)
-            }
-            None => None,
+        let gate = |allowlist: &Allowlist| {
+            let mut gate = SourceGate::new(allowlist.clone(), &self.endpoint.clock)?;
+            gate.proxies = self.proxies.clone();
+            gate.peer = self.peer.clone();
+            Ok(gate)
         };
         let checks = Checks {
             post_only: true,
-            path: path.clone().map(SecretPathGate::new),
-            source,
+            path: (!paths.is_empty()).then(|| SecretPathGate::new(paths.clone())),
+            sources: sources.iter().map(gate).collect::<Result<_, _>>()?,
             signature: signature.clone(),
             custom: custom.clone(),
         };

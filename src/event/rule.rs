@@ -255,6 +255,11 @@ impl EventRule {
         }
     }
 
+    /// Whether the id that is proved is the key.
+    pub(crate) fn takes_signed_id(&self) -> bool {
+        matches!(self.source, Source::SignedId)
+    }
+
     /// What is known of the event in this body, under this head: a [`RequestHead`], or headers
     /// alone.
     ///

@@ -61,7 +61,10 @@ impl Authenticator {
         }
         if let Some((own, step)) = self.checks.custom.as_ref().zip(pending.custom.take()) {
             let body = auth.body.as_deref().unwrap_or_default();
-            let proved = prove::finish(step, body, request_clock.received_at)?;
+            let proved = prove::finish(*step, body, request_clock.received_at)?;
+            if let Some(verified) = proved.verified() {
+                self.endpoint.clock_watch.proved(verified);
+            }
             auth.custom = Some(Box::new((own.covers(), proved)));
         }
         auth.body = auth.body.take().map(|bytes| keep(bytes, held));
@@ -74,7 +77,7 @@ impl Authenticator {
     fn passed(&self, parts: &Parts, auth: &AuthState) {
         let endpoint = &self.endpoint;
         let mut passed = Observation {
-            signed_by: auth.signature.as_ref().map(Verified::key_ids),
+            signed_by: auth.verified().map(Verified::key_ids),
             client: auth.client,
             headers: (endpoint.interest().headers).then(|| endpoint.masked(parts)),
             body: auth.body.as_ref().filter(|_| endpoint.interest().body),

@@ -24,12 +24,12 @@ pub(crate) fn refuse<B: Body>(
     let unsigned = cause.signature();
     let clock_suspected = (unsigned.and_then(|error| error.as_stale()))
         .is_some_and(|stale| endpoint.clock_watch.stale(stale));
-    let seen = match unsigned {
-        Some(_) if endpoint.is_watched() => {
-            let client = endpoint.origin.client(&parts.extensions, &parts.headers);
-            Unproved::of(&parts.headers, &endpoint.id_headers, client)
-        }
-        Some(_) | None => Unproved::default(),
+    let is_unproved = unsigned.is_some() || cause.reason == Reason::ProofRefused;
+    let seen = if is_unproved && endpoint.is_watched() {
+        let client = endpoint.origin.client(&parts.extensions, &parts.headers);
+        Unproved::of(&parts.headers, &endpoint.id_headers, client)
+    } else {
+        Unproved::default()
     };
     let response = endpoint.rejected(cause.reason, std::mem::take(&mut parts.extensions));
     let body = auth.body.as_ref();
@@ -47,9 +47,7 @@ pub(crate) fn refuse<B: Body>(
         reason: Some(cause.reason),
         detail: hinted.as_ref().map(|hinted| Detail(hinted)).or(detail),
         status: Some(response.status()),
-        signed_by: cause
-            .signed_by()
-            .or(auth.signature.as_ref().map(Verified::key_ids)),
+        signed_by: cause.signed_by().or(auth.verified().map(Verified::key_ids)),
         client: cause.client.or(auth.client).or(seen.client),
         claimed_id: seen.claimed_id,
         body_len,

@@ -65,7 +65,7 @@ impl RequireSecretPathLayer {
     pub fn new(endpoint: &EndpointConfig, tokens: PathTokens) -> Self {
         Self {
             endpoint: endpoint.clone(),
-            gate: SecretPathGate::new(tokens),
+            gate: SecretPathGate::new(vec![tokens]),
         }
     }
 

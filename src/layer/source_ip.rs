@@ -93,7 +93,7 @@ impl<S> Layer<S> for RequireSourceIpLayer {
 
     fn layer(&self, inner: S) -> Gated<S> {
         let checks = Checks {
-            source: Some(self.gate.clone()),
+            sources: vec![self.gate.clone()],
             ..Checks::default()
         };
         Gated::behind(inner, &self.endpoint, checks)

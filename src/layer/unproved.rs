@@ -1,4 +1,4 @@
-//! What can be seen of a delivery whose signature was refused, without the secret.
+//! What can be seen of a delivery whose signature or other proof was refused, without the secret.
 
 use std::fmt;
 use std::net::IpAddr;

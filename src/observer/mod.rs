@@ -6,6 +6,7 @@ mod tracing_observer;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -52,7 +53,16 @@ pub trait Observer: Send + Sync + 'static {
     }
 }
 
-/// Both see each outcome, the first one first; a metric beside the log lines, say.
+/// Shows an outcome to an observer. One that panics costs neither the delivery its answer or its
+/// record nor other observers the outcome.
+pub(crate) fn show(observe: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(observe)).is_err() {
+        tracing::error!(target: "tower_webhook", "the observer of deliveries panicked");
+    }
+}
+
+/// Both see each outcome, the first one first, whatever the other one does; a metric beside the log
+/// lines, say.
 ///
 /// ```
 /// use tower_webhook::MemoryStore;
@@ -68,8 +78,8 @@ pub trait Observer: Send + Sync + 'static {
 /// ```
 impl<A: Observer, B: Observer> Observer for (A, B) {
     fn observe(&self, observation: &Observation<'_>) {
-        self.0.observe(observation);
-        self.1.observe(observation);
+        show(|| self.0.observe(observation));
+        show(|| self.1.observe(observation));
     }
 
     fn interest(&self) -> Interest {
@@ -77,12 +87,12 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     }
 }
 
-/// All three see each outcome, in their order.
+/// All three see each outcome, in their order, whatever the others do.
 impl<A: Observer, B: Observer, C: Observer> Observer for (A, B, C) {
     fn observe(&self, observation: &Observation<'_>) {
-        self.0.observe(observation);
-        self.1.observe(observation);
-        self.2.observe(observation);
+        show(|| self.0.observe(observation));
+        show(|| self.1.observe(observation));
+        show(|| self.2.observe(observation));
     }
 
     fn interest(&self) -> Interest {
@@ -128,15 +138,15 @@ pub struct Observation<'a> {
     pub key: Option<&'a EventKey>,
     /// The names of all keys that signed it, where that was known.
     pub signed_by: Option<&'a KeyIds>,
-    /// The client's address, where a gate asked for it. Where a signature was refused, the peer's if
-    /// no declared proxy tells more.
+    /// The client's address, where a gate asked for it. Where a signature or a proof of your own was
+    /// refused, the peer's if no declared proxy tells more.
     pub client: Option<IpAddr>,
-    /// The id that the delivery claims, where its signature was refused.
+    /// The id that the delivery claims, where its signature or a proof of your own was refused.
     pub claimed_id: Option<ClaimedId<'a>>,
     /// How many bytes of body came, where its signature was judged and refused.
     pub body_len: Option<u64>,
-    /// How many `Content-Length` announced, where a signature was refused; `None` for a body in
-    /// chunks. If it differs from [`body_len`](Self::body_len), the body was changed before this
+    /// How many `Content-Length` announced, where a signature or a proof of your own was refused;
+    /// `None` for a body in chunks. If it differs from [`body_len`](Self::body_len), the body was changed before this
     /// layer, and the secret may be right.
     pub content_length: Option<u64>,
     /// At least three different deliveries in a row, this one among them, are authentic and off by

@@ -42,8 +42,8 @@ pub struct Provider {
     pub(crate) hook: Option<&'static str>,
     pub(crate) contract: SenderContract,
     pub(crate) rule: EventRule,
-    pub(crate) path: Option<PathTokens>,
-    pub(crate) source: Option<Allowlist>,
+    pub(crate) paths: Vec<PathTokens>,
+    pub(crate) sources: Vec<Allowlist>,
     pub(crate) signature: Option<Verifier>,
     pub(crate) custom: Option<OwnProof>,
     pub(crate) confirms: Vec<SharedConfirm>,
@@ -57,8 +57,8 @@ impl Provider {
             hook: None,
             contract,
             rule,
-            path: None,
-            source: None,
+            paths: Vec::new(),
+            sources: Vec::new(),
             signature: None,
             custom: None,
             confirms: Vec::new(),
@@ -74,14 +74,11 @@ impl Provider {
         rule: EventRule,
         contract: SenderContract,
     ) -> Self {
-        let contract = match verifier.scheme().tolerance() {
-            Some(tolerance) => contract.signs_time(tolerance),
-            None => contract,
-        };
         Self {
             signature: Some(verifier),
             ..Self::new(name, rule, contract)
         }
+        .learn_signed_time()
     }
 
     /// A sender that is known by its source addresses alone.
@@ -92,7 +89,7 @@ impl Provider {
         contract: SenderContract,
     ) -> Self {
         Self {
-            source: Some(allowlist),
+            sources: vec![allowlist],
             ..Self::new(name, rule, contract)
         }
     }
@@ -105,12 +102,14 @@ impl Provider {
         contract: SenderContract,
     ) -> Self {
         Self {
-            path: Some(tokens),
+            paths: vec![tokens],
             ..Self::new(name, rule, contract)
         }
     }
 
     /// A sender that is known by a proof of your own alone.
+    ///
+    /// Where it [covers a time](Prove::signs_time), the contract learns it.
     pub fn proved_by(
         name: Name,
         proof: impl Prove,
@@ -121,6 +120,7 @@ impl Provider {
             custom: Some(OwnProof::new(proof)),
             ..Self::new(name, rule, contract)
         }
+        .learn_signed_time()
     }
 
     /// Demands a proof of your own too, beside one that is demanded already.
@@ -133,20 +133,21 @@ impl Provider {
             Some(first) => first.and(proof),
             None => proof,
         });
-        self
+        self.learn_signed_time()
     }
 
-    /// Demands one of these source addresses too.
+    /// Demands one of these source addresses too. Of several lists, the address must stand on each.
     #[must_use]
     pub fn and_from_source(mut self, allowlist: Allowlist) -> Self {
-        self.source = Some(allowlist);
+        self.sources.push(allowlist);
         self
     }
 
-    /// Demands a secret in the path too.
+    /// Demands a secret in the path too. Of several sets, each must hold the one token that ends the
+    /// path: where they have none in common, nothing is let through.
     #[must_use]
     pub fn and_by_secret_path(mut self, tokens: PathTokens) -> Self {
-        self.path = Some(tokens);
+        self.paths.push(tokens);
         self
     }
 
@@ -228,10 +229,18 @@ impl Provider {
     /// Replaces how the sender delivers, where its facts have changed.
     #[must_use]
     pub fn replace_contract(mut self, contract: SenderContract) -> Self {
-        self.contract = match self.signature.as_ref().and_then(|v| v.scheme().tolerance()) {
-            Some(tolerance) => contract.signs_time(tolerance),
-            None => contract,
-        };
+        self.contract = contract;
+        self.learn_signed_time()
+    }
+
+    /// Tells the contract how long a captured delivery is fresh: where several times are covered, by
+    /// the one that is longest.
+    fn learn_signed_time(mut self) -> Self {
+        let signed = self.signature.as_ref().and_then(|v| v.scheme().tolerance());
+        let own = self.custom.as_ref().and_then(OwnProof::signs_time);
+        if let Some(tolerance) = signed.max(own) {
+            self.contract = self.contract.signs_time(tolerance);
+        }
         self
     }
 
@@ -239,8 +248,7 @@ impl Provider {
     #[must_use]
     pub fn tolerance(mut self, tolerance: Tolerance) -> Self {
         self.signature = self.signature.map(|verifier| verifier.tolerance(tolerance));
-        let contract = self.contract.clone();
-        self.replace_contract(contract)
+        self.learn_signed_time()
     }
 
     /// Replaces the rule that tells its events apart.

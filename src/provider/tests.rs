@@ -74,8 +74,8 @@ fn each_preset_demands_the_proof_that_its_sender_gives() {
     let proofs = presets().map(|preset| {
         let proofs = [
             preset.signature.is_some(),
-            preset.source.is_some(),
-            preset.path.is_some(),
+            !preset.sources.is_empty(),
+            !preset.paths.is_empty(),
         ];
         (preset.name.to_string(), proofs)
     });

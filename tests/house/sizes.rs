@@ -1,6 +1,6 @@
 //! How long files are.
 
-use crate::source::files;
+use crate::source::{files, files_beside};
 
 /// A longer file is two things.
 const MOST_LINES: usize = 400;
@@ -31,6 +31,16 @@ fn files_are_short() {
         median <= MEDIAN,
         "the median is {median} lines, not {MEDIAN}"
     );
+}
+
+#[test]
+fn files_of_tests_benches_and_examples_are_short_too() {
+    let long: Vec<_> = files_beside()
+        .into_iter()
+        .map(|(file, text)| (text.lines().count(), file))
+        .filter(|(lines, _)| *lines > MOST_LINES)
+        .collect();
+    assert!(long.is_empty(), "over {MOST_LINES} lines: {long:#?}");
 }
 
 #[test]

@@ -12,25 +12,55 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
-/// Every Rust file below `src` but for tests, by its path from there.
+/// Folders beside `src` that hold Rust files.
+const BESIDE: [&str; 5] = ["benches", "examples", "fuzz", "peers", "tests"];
+
+/// Every Rust file of the library but for tests, by its path from `src`.
 pub(crate) fn files() -> BTreeMap<String, String> {
+    let mut found = below(&root());
+    found.retain(|file, _| !is_of_tests(file));
+    assert!(!found.is_empty());
+    found
+}
+
+/// Every other Rust file: tests, benches, fuzz targets and examples, by its path from the crate.
+pub(crate) fn files_beside() -> BTreeMap<String, String> {
+    let mut found = below(&root());
+    found.retain(|file, _| is_of_tests(file));
+    let mut found: BTreeMap<_, _> = (found.into_iter())
+        .map(|(file, text)| (format!("src/{file}"), text))
+        .collect();
+    for folder in BESIDE {
+        let files = below(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
+        assert!(!files.is_empty(), "{folder}");
+        found.extend((files.into_iter()).map(|(file, text)| (format!("{folder}/{file}"), text)));
+    }
+    found
+}
+
+fn is_of_tests(file: &str) -> bool {
+    file.split('/')
+        .any(|part| matches!(part, "tests" | "tests.rs"))
+}
+
+/// Every Rust file below a folder, by its path from there, but for what was built there.
+fn below(top: &Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
-    let mut open = vec![root()];
+    let mut open = vec![top.to_owned()];
     while let Some(folder) = open.pop() {
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
             if path.is_dir() {
-                if name != "tests" {
+                if name != "target" {
                     open.push(path);
                 }
-            } else if name.ends_with(".rs") && name != "tests.rs" {
-                let short = path.strip_prefix(root()).unwrap().to_str().unwrap();
+            } else if name.ends_with(".rs") {
+                let short = path.strip_prefix(top).unwrap().to_str().unwrap();
                 found.insert(short.to_owned(), fs::read_to_string(&path).unwrap());
             }
         }
     }
-    assert!(!found.is_empty());
     found
 }
 

@@ -2,8 +2,9 @@
 
 use Peer::{StandardWebhooks, Svix, WebhookVerify};
 
+use crate::delivery::{Delivery, mac};
 use crate::rules::Peer;
-use crate::{Delivery, mac, now};
+use crate::tally::now;
 
 const EVERYONE: &[Peer] = &[StandardWebhooks, Svix, WebhookVerify];
 const KEY: &[u8] = b"a key of twenty-two by";

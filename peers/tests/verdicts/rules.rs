@@ -1,7 +1,7 @@
 //! Where our verdict may differ from a published crate's, and why. `docs/stricter.md` is the same
 //! list for readers, and a test keeps the two alike.
 
-use crate::Delivery;
+use crate::delivery::Delivery;
 
 /// Who is asked beside us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

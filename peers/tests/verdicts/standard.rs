@@ -4,7 +4,8 @@ use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
 
-use crate::{Delivery, judge, mac};
+use crate::delivery::{Delivery, mac};
+use crate::tally::judge;
 
 #[derive(Debug, Clone)]
 enum Families {

@@ -23,7 +23,8 @@ pub(crate) use source::SourceGate;
 pub(crate) struct Checks {
     pub(crate) post_only: bool,
     pub(crate) path: Option<SecretPathGate>,
-    pub(crate) source: Option<SourceGate>,
+    /// An address must pass them all.
+    pub(crate) sources: Vec<SourceGate>,
     pub(crate) signature: Option<Verifier>,
     pub(crate) custom: Option<OwnProof>,
 }
@@ -32,7 +33,8 @@ pub(crate) struct Checks {
 #[derive(Default)]
 pub(crate) struct Pending {
     pub(crate) signature: Option<Verification>,
-    pub(crate) custom: Option<OwnBody>,
+    /// Behind a pointer, as everything that most deliveries do without.
+    pub(crate) custom: Option<Box<OwnBody>>,
 }
 
 impl Pending {
@@ -55,13 +57,13 @@ impl Checks {
         let Self {
             post_only: _,
             path,
-            source,
+            sources,
             signature,
             custom,
         } = self;
         [
             path.as_ref().map(|_| Proof::SecretPath),
-            source.as_ref().map(|_| Proof::SourceAddress),
+            (!sources.is_empty()).then_some(Proof::SourceAddress),
             signature.as_ref().map(|_| Proof::Signature),
             custom.as_ref().map(|own| Proof::Custom(own.covers())),
         ]
@@ -81,7 +83,7 @@ impl Checks {
             return Err(Reason::MethodNotAllowed.into());
         }
         // A gate outside may have asked for the token already, and has then cut it off.
-        let path = (self.path.as_ref()).filter(|gate| !auth.have_shown_one_of(gate.tokens()));
+        let path = (self.path.as_ref()).filter(|gate| !gate.has_seen(auth.secret_path.as_ref()));
         if let Some(gate) = path {
             auth.secret_path = Some(gate.check(parts)?);
         }
@@ -106,7 +108,7 @@ impl Checks {
         auth: &mut AuthState,
         endpoint: &EndpointConfig,
     ) -> Result<Pending, RejectionCause> {
-        if let Some(gate) = &self.source {
+        for gate in &self.sources {
             let now = || auth.readings.received_at(&*endpoint.clock);
             auth.client = Some(gate.admit(parts, now)?);
         }
@@ -131,7 +133,7 @@ impl Checks {
                 client: auth.client.or_else(client),
                 now,
             };
-            pending.custom = Some(proof.head(&head)?);
+            pending.custom = Some(Box::new(proof.head(&head)?));
         }
         Ok(pending)
     }

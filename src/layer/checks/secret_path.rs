@@ -10,21 +10,27 @@ use crate::rejection_cause::RejectionCause;
 /// Demands a secret token as last segment of the path, and cuts it off.
 #[derive(Debug, Clone)]
 pub(crate) struct SecretPathGate {
-    tokens: PathTokens,
+    /// The token must be one of each set.
+    sets: Vec<PathTokens>,
     /// Where the gate stands; `None` before whatever it is put around.
     pub(crate) prefix: Option<Arc<str>>,
 }
 
 impl SecretPathGate {
-    pub(crate) fn new(tokens: PathTokens) -> Self {
-        Self {
-            tokens,
-            prefix: None,
-        }
+    pub(crate) fn new(sets: Vec<PathTokens>) -> Self {
+        Self { sets, prefix: None }
     }
 
-    pub(crate) fn tokens(&self) -> &PathTokens {
-        &self.tokens
+    /// Whether a right token was cut off outside.
+    pub(crate) fn has_seen(&self, shown: Option<&ShownToken>) -> bool {
+        shown.is_some_and(|shown| self.includes(shown))
+    }
+
+    /// Whether a token is right. Each set is asked, whatever the others say.
+    fn includes(&self, shown: &ShownToken) -> bool {
+        (self.sets.iter()).fold(!self.sets.is_empty(), |so_far, tokens| {
+            tokens.include(shown) && so_far
+        })
     }
 
     /// Whether this path is one that the gate stands before.
@@ -41,7 +47,7 @@ impl SecretPathGate {
         let in_place = self.prefix.as_deref().is_none_or(|prefix| before == prefix);
         let shown = ShownToken::of(token.as_bytes()).ok_or(Reason::UnknownPath)?;
         // The token is compared in any case, so that a wrong place takes as long.
-        if !(self.tokens.include(&shown) && in_place) {
+        if !(self.includes(&shown) && in_place) {
             return Err(Reason::UnknownPath.into());
         }
         Ok(shown)

@@ -79,7 +79,7 @@ impl DeliveryContext {
             detail: cause.and_then(RejectionCause::detail),
             status,
             key: Some(&self.event.identity.key),
-            signed_by: self.auth.signature.as_ref().map(Verified::key_ids),
+            signed_by: self.auth.verified().map(Verified::key_ids),
             client: self.auth.client,
             attempt: grant.map(|grant| grant.attempt),
             corrected: grant.is_some_and(|grant| grant.corrected),

@@ -139,10 +139,11 @@ impl TestDelivery {
         let uri: Uri = text
             .parse()
             .map_err(|_| refused("its path and token make no URI"))?;
-        if let Some(tokens) = &self.provider.path
-            && self.token.is_none()
+        let shown = split_token(uri.path()).map(|(_, token)| token.as_bytes());
+        if self.token.is_none()
             && !self.tampers.token
-            && !split_token(uri.path()).is_some_and(|(_, token)| tokens.matches(token.as_bytes()))
+            && !(self.provider.paths.iter())
+                .all(|tokens| shown.is_some_and(|token| tokens.matches(token)))
         {
             return Err(refused(
                 "the provider demands a secret path, give its token with `token`",

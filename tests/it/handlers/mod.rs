@@ -5,6 +5,9 @@ mod answers;
 mod ends;
 mod event_handler;
 mod given;
+mod replays;
+mod unfit;
+mod user_code;
 
 use std::time::Duration;
 

@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+const SECOND: Duration = Duration::from_secs(1);
+
 /// One of several that know one key.
 #[derive(Debug, Clone)]
 enum Deed {

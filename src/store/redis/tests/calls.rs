@@ -1,5 +1,6 @@
 //! How many calls things take.
 
+use super::support::Cluster;
 use super::*;
 
 /// How often these servers were called like this.

@@ -48,8 +48,7 @@ async fn receivers_of_the_first_edition_read_what_this_one_writes_and_the_other_
     for program in programs() {
         let server = Server::of(program, &[]);
         let store = store(&server, 16).await;
-        let pair = Pair::new(store.clone());
-        for key in &pair.keys {
+        for key in &keys() {
             side_by_side(&store, key).await;
         }
     }

@@ -31,7 +31,7 @@ async fn who_waits_for_a_lease_that_ends_too_far_ahead_waits_no_longer_than_it_i
     for program in programs() {
         let server = Server::of(program, &[]);
         let store = store(&server, 1).await;
-        for key in &Pair::new(store.clone()).keys {
+        for key in &keys() {
             put(&store, key, &claimed(Some(length))).await;
             store.wait(key, Duration::from_millis(1)).await;
             let peek = Call::peek(&store.place(key));
@@ -54,7 +54,7 @@ async fn who_waits_for_a_lease_that_ends_too_far_ahead_waits_no_longer_than_it_i
 async fn where_memory_is_short_a_waiter_is_told_all_the_same() {
     let server = Server::start();
     let store = store(&server, 1).await;
-    let key = Pair::new(store.clone()).keys[0].clone();
+    let key = keys()[0].clone();
     put(&store, &key, &claimed(Some(PATIENCE))).await;
     server.ask(&["CONFIG", "SET", "maxmemory", "1"]);
     let told = store

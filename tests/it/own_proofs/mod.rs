@@ -1,16 +1,20 @@
 //! A proof of a user's own, instead of those that are built in and beside them.
 
+mod several;
+mod verified;
+
 use crate::support::observer::Recorder;
 use bytes::Bytes;
 use http::{HeaderName, Request, Response, StatusCode};
 use http_body_util::Full;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_webhook::event::{EventRule, Shape};
-use tower_webhook::layer::{Coverage, NotProved, Proof, ProofHead, Prove, ProveBody, Proved};
-use tower_webhook::provider::{self, stripe};
+use tower_webhook::layer::{
+    Coverage, NotProved, PeerAddr, Proof, ProofHead, Prove, ProveBody, Proved,
+};
 use tower_webhook::{
-    Allowlist, Authenticated, ManualClock, MemoryStore, Name, PathTokens, Provider, Reason,
-    Rejection, RetriedStatuses, RetrySchedule, SenderContract, UnixTime, Webhook,
+    Allowlist, Authenticated, ManualClock, MemoryStore, Name, Provider, Reason, Rejection,
+    RetriedStatuses, RetrySchedule, SenderContract, UnixTime, Webhook,
 };
 
 const NOW: UnixTime = UnixTime::from_secs(1_777_899_600);
@@ -214,52 +218,6 @@ async fn an_id_that_was_proved_can_be_the_key() {
 }
 
 #[tokio::test]
-async fn a_built_in_proof_is_one_of_a_users_own_too() {
-    // printf '%s' "1777899600.$BODY" | openssl dgst -sha256 -hmac whsec_test_9f8e7d6c5b4a
-    const MAC: &str = "08325ebbc85e7149a1d118232b1f0e701c642b78ee160a831315049066d4c60b";
-    const BODY: &str = r#"{"id":"evt_1","object":"event","type":"charge.succeeded","created":1777899600,"data":{"object":{"id":"ch_1","amount":1500}}}"#;
-    let stripe = provider::stripe(stripe::keys(["whsec_test_9f8e7d6c5b4a"]).unwrap());
-    let verifier = stripe.verifier().unwrap().clone();
-    let name = || Name::new("acme").unwrap();
-    let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"]).unwrap();
-    let list = Allowlist::parse(["192.0.2.7"]).unwrap();
-    let signed = Provider::proved_by(name(), verifier, by_id(), contract());
-    let by_path = Provider::proved_by(name(), tokens, by_id(), contract());
-    let by_address = Provider::proved_by(name(), list, by_id(), contract());
-
-    let request = |uri: &str, time: u64| {
-        let request = Request::post(uri)
-            .header("stripe-signature", format!("t={time},v1={MAC}"))
-            .extension(tower_webhook::layer::PeerAddr(
-                "192.0.2.7:4711".parse().unwrap(),
-            ));
-        request.body(Full::from(BODY)).unwrap()
-    };
-    let right = "/hooks/3f9d1c0b7a5e48d26c90b1f4";
-    for provider in [&signed, &by_path, &by_address] {
-        let service = service(provider.clone(), Recorder::default());
-        let response = service
-            .oneshot(request(right, 1_777_899_600))
-            .await
-            .unwrap();
-        assert_eq!(outcome(&response), (StatusCode::OK, None), "{provider:?}");
-    }
-    // As its verifier refuses by itself, with all that it tells the observer.
-    let seen = Recorder::default();
-    let response = service(signed, seen.clone())
-        .oneshot(request(right, 1_777_899_601))
-        .await;
-    assert_eq!(
-        outcome(&response.unwrap()).1,
-        Some(Reason::SignatureMismatch)
-    );
-    let response = service(by_path, seen.clone())
-        .oneshot(request("/hooks/guessed-token", 1))
-        .await;
-    assert_eq!(outcome(&response.unwrap()).1, Some(Reason::ProofRefused));
-}
-
-#[tokio::test]
 async fn a_proof_stands_beside_those_that_are_built_in() {
     let list = Allowlist::parse(["192.0.2.7"]).unwrap();
     let both = Provider::from_source(Name::new("acme").unwrap(), list, by_id(), contract())
@@ -267,7 +225,7 @@ async fn a_proof_stands_beside_those_that_are_built_in() {
     let service = service(both, Recorder::default());
     let from = |peer: &str, word| {
         let mut request = delivery(word, r#"{"id":"evt_1","data":"sesame"}"#);
-        let peer = tower_webhook::layer::PeerAddr(peer.parse().unwrap());
+        let peer = PeerAddr(peer.parse().unwrap());
         request.extensions_mut().insert(peer);
         service.clone().oneshot(request)
     };
@@ -282,50 +240,79 @@ async fn a_proof_stands_beside_those_that_are_built_in() {
     );
 }
 
-/// Demands a header, whatever stands in it.
-struct Shown(&'static str);
+/// A request from this address.
+fn from(peer: &str, mut request: Request<Full<Bytes>>) -> Request<Full<Bytes>> {
+    let peer = PeerAddr(format!("{peer}:4711").parse().unwrap());
+    request.extensions_mut().insert(peer);
+    request
+}
 
-impl Prove for Shown {
-    type Body = Proved;
+#[tokio::test]
+async fn who_guesses_at_a_proof_leaves_an_address() {
+    let seen = Recorder::default();
+    let service = service(acme(Coverage::Body, by_id()), seen.clone());
+    let body = r#"{"id":"evt_1","data":"sesame"}"#;
+    for word in [None, Some("abracadabra")] {
+        let guess = from("192.0.2.9", delivery(word, body));
+        let response = service.clone().oneshot(guess).await.unwrap();
+        assert_eq!(outcome(&response).1, Some(Reason::ProofRefused));
+        let client = seen.next().await.client;
+        assert_eq!(client.as_deref(), Some("192.0.2.9"), "{word:?}");
+    }
+}
+
+/// Panics where it is dropped unasked.
+struct Grudge;
+
+impl Drop for Grudge {
+    fn drop(&mut self) {
+        panic!("nobody has asked");
+    }
+}
+
+impl ProveBody for Grudge {
+    fn body(self, _: &[u8], _: UnixTime) -> Result<Proved, NotProved> {
+        std::mem::forget(self);
+        Ok(Proved::new())
+    }
+}
+
+struct Grudging;
+
+impl Prove for Grudging {
+    type Body = Grudge;
 
     fn covers(&self) -> Coverage {
-        Coverage::Connection
+        Coverage::Body
     }
 
     fn secret_headers(&self) -> Vec<HeaderName> {
         Vec::new()
     }
 
-    fn head(&self, head: &ProofHead<'_>) -> Result<Proved, NotProved> {
-        match head.request().headers().contains_key(self.0) {
-            true => Ok(Proved::new()),
-            false => Err(NotProved::because("a header is missing")),
-        }
+    fn head(&self, _: &ProofHead<'_>) -> Result<Grudge, NotProved> {
+        Ok(Grudge)
     }
 }
 
 #[tokio::test]
-async fn of_two_proofs_of_a_user_s_own_both_are_demanded() {
+async fn a_second_step_that_panics_being_dropped_costs_no_answer() {
     let name = Name::new("acme").unwrap();
-    let both = Provider::proved_by(name, Shown("x-shown"), by_id(), contract())
-        .and_proved_by(SharedWord(Coverage::Connection));
-    let service = service(both, Recorder::default());
-    let sent = |shown: bool, word| {
-        let mut request = delivery(word, r#"{"id":"evt_1","data":"sesame"}"#);
-        if shown {
-            let value = "1".parse().unwrap();
-            request.headers_mut().insert("x-shown", value);
-        }
-        service.clone().oneshot(request)
-    };
-    for (shown, word) in [(false, Some("sesame")), (true, None), (false, None)] {
-        let refused = sent(shown, word).await.unwrap();
-        assert_eq!(
-            outcome(&refused).1,
-            Some(Reason::ProofRefused),
-            "{shown} {word:?}"
-        );
+    let both = Provider::proved_by(name, Grudging, by_id(), contract())
+        .and_proved_by(SharedWord(Coverage::Body));
+    let webhook = Webhook::new(both)
+        .store(MemoryStore::new())
+        .clock(ManualClock::new(NOW))
+        .max_body_bytes(40);
+    let service = webhook.build().unwrap().layer(service_fn(handler));
+    let deliver = |word, body: &str| service.clone().oneshot(delivery(word, body));
+    let right = r#"{"id":"evt_1","data":"sesame"}"#;
+    let long = format!("{right}{}", " ".repeat(20));
+    for (word, body, refused) in [
+        (Some("sesame"), &*long, Some(Reason::BodyTooLarge)),
+        (None, right, Some(Reason::ProofRefused)),
+        (Some("sesame"), right, None),
+    ] {
+        assert_eq!(outcome(&deliver(word, body).await.unwrap()).1, refused);
     }
-    let proved = sent(true, Some("sesame")).await.unwrap();
-    assert_eq!(outcome(&proved).1, None);
 }

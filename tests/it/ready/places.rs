@@ -1,164 +1,32 @@
-//! Services inside that are not always ready: limits, queues and shedders between a layer and its
-//! handler. What is not proved reserves nothing of them, nor does a duplicate that waits.
+//! Deliveries that wait for a place of a limit, and give up on it.
 
 use std::convert::Infallible;
-use std::future::{Ready, ready};
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::support::blox::checkout;
-use crate::support::http::Connection;
 use crate::support::observer::Recorder;
 use crate::support::presets::{Preset, answering_in, clock, tokens};
 use crate::support::server::Server;
 use crate::support::stage::Stage;
 use crate::support::wait::{done, done_with, record, released, until, within};
 use crate::support::{blendfi, blox};
-use axum::error_handling::HandleErrorLayer;
+use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::middleware::{Next, from_fn};
 use axum::response::IntoResponse;
-use axum::routing::{MethodRouter, post, post_service};
-use axum::{BoxError, Router};
+use axum::routing::post;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
-use tower::buffer::BufferLayer;
-use tower::limit::{ConcurrencyLimitLayer, GlobalConcurrencyLimitLayer, RateLimitLayer};
-use tower::load_shed::LoadShedLayer;
-use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
-use tower_webhook::event::{EventRule, Shape};
-use tower_webhook::layer::{
-    Budget, DedupeLayer, EndpointConfig, Proof, RequireSecretPathLayer, Verdict,
-    VerifySignatureLayer,
-};
-use tower_webhook::store::RecordState;
+use tower::limit::{ConcurrencyLimitLayer, GlobalConcurrencyLimitLayer};
+use tower::{ServiceBuilder, ServiceExt};
+use tower_webhook::layer::{Budget, DedupeLayer, EndpointConfig, RequireSecretPathLayer, Verdict};
 use tower_webhook::{
     DedupeConfig, Delivery, Drain, MemoryStore, Name, Reason, RetriedStatuses, RetrySchedule,
     SenderContract, Webhook,
 };
 
-/// Longer than any test waits: who stands here was let go by nobody.
-const LONG: Duration = Duration::from_secs(300);
-const SECOND: Duration = Duration::from_secs(1);
-const STRANGERS: usize = 40;
-
-/// The service inside answers errors of the layers around it with 503.
-async fn overloaded(_: BoxError) -> StatusCode {
-    StatusCode::SERVICE_UNAVAILABLE
-}
-
-/// Counts the heads that have come, outside everything.
-fn counted(route: MethodRouter, heads: &Stage) -> Router {
-    let heads = heads.clone();
-    let count = from_fn(move |request: Request, next: Next| {
-        heads.enter();
-        next.run(request)
-    });
-    Router::new().route("/hooks", route).layer(count)
-}
-
-/// A head with a made-up signature, and no body behind it.
-fn stranger() -> Vec<u8> {
-    let signature = format!("t=1777899600,v1={}", "ab".repeat(32));
-    format!(
-        "POST /hooks HTTP/1.1\r\nhost: localhost\r\nx-blendfi-signature: {signature}\r\n\
-         content-type: application/json\r\ncontent-length: 200\r\n\r\n"
-    )
-    .into_bytes()
-}
-
-/// Forty strangers stand at the door, and the right one is let in past them.
-async fn strangers_keep_nobody_out(what: &str, seen: &Recorder, route: MethodRouter) {
-    let heads = Stage::new();
-    let server = Server::start(counted(route, &heads)).await;
-    let mut strangers = Vec::new();
-    for _ in 0..STRANGERS {
-        let mut connection = Connection::open(server.address).await;
-        connection.send(&stranger()).await;
-        strangers.push(connection);
-    }
-    heads.begun(STRANGERS).await;
-    let right = blendfi::event("evt_1", "{}");
-    let answer = within(what, right.send(server.address)).await;
-    assert_eq!(answer.status, 204, "{what}: {answer:?}");
-    // All of them are still at the door.
-    let refused = seen.count(Verdict::Refused, Some(Reason::BodyTooSlow));
-    assert_eq!(refused, 0, "{what}");
-}
-
-fn by_id() -> EventRule {
-    EventRule::members([Shape::new("event", ["/id"]).unwrap()]).unwrap()
-}
-
-async fn no_content() -> StatusCode {
-    StatusCode::NO_CONTENT
-}
-
-#[tokio::test]
-async fn strangers_that_send_no_body_take_no_place_of_a_limit() {
-    let webhook = |seen: &Recorder| {
-        let webhook = blendfi::webhook_answering_in(LONG, MemoryStore::new());
-        webhook.observer(seen.clone()).build().unwrap()
-    };
-    let seen = Recorder::new();
-    let stack = ServiceBuilder::new()
-        .layer(webhook(&seen))
-        .layer(ConcurrencyLimitLayer::new(4));
-    strangers_keep_nobody_out("a limit", &seen, post(no_content).layer(stack)).await;
-
-    let places = Arc::new(Semaphore::new(4));
-    let stack = ServiceBuilder::new()
-        .layer(webhook(&seen))
-        .layer(GlobalConcurrencyLimitLayer::with_semaphore(places));
-    strangers_keep_nobody_out("a shared limit", &seen, post(no_content).layer(stack)).await;
-
-    let stack = ServiceBuilder::new()
-        .layer(HandleErrorLayer::new(overloaded))
-        .layer(webhook(&seen))
-        .layer(BufferLayer::new(4))
-        .layer(RateLimitLayer::new(1_000, SECOND));
-    strangers_keep_nobody_out("a queue", &seen, post(no_content).layer(stack)).await;
-
-    let stack = ServiceBuilder::new()
-        .layer(HandleErrorLayer::new(overloaded))
-        .layer(webhook(&seen))
-        .layer(LoadShedLayer::new())
-        .layer(ConcurrencyLimitLayer::new(4));
-    strangers_keep_nobody_out("a shedder", &seen, post(no_content).layer(stack)).await;
-}
-
-/// The same where each layer stands alone.
-#[tokio::test]
-async fn strangers_that_send_no_body_take_no_place_behind_a_gate() {
-    let seen = Recorder::new();
-    let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None).waits(LONG);
-    let endpoint = EndpointConfig::new(Name::new("blendfi").unwrap(), contract)
-        .clock(clock())
-        .observer(seen.clone());
-    let verifier = Preset::BlendFi.provider().verifier().unwrap().clone();
-    let gate = VerifySignatureLayer::new(&endpoint, verifier);
-    let dedupe = DedupeLayer::builder(&endpoint, by_id(), [Proof::Signature])
-        .build(MemoryStore::new())
-        .unwrap();
-
-    let stack = ServiceBuilder::new()
-        .layer(gate.clone())
-        .layer(ConcurrencyLimitLayer::new(4));
-    strangers_keep_nobody_out("a gate alone", &seen, post(no_content).layer(stack)).await;
-
-    let stack = ServiceBuilder::new()
-        .layer(gate)
-        .layer(dedupe)
-        .layer(ConcurrencyLimitLayer::new(4));
-    strangers_keep_nobody_out(
-        "a gate and a dedupe layer",
-        &seen,
-        post(no_content).layer(stack),
-    )
-    .await;
-}
+use super::{LONG, SECOND, by_id};
 
 #[tokio::test]
 async fn duplicates_that_wait_hold_no_place_of_a_limit() {
@@ -380,107 +248,6 @@ async fn who_waits_for_a_place_is_told_to_come_again_when_the_receiver_shuts_dow
     released(&store, &blendfi::key("evt_2")).await;
     stage.let_go(1);
     assert_eq!(first.await.unwrap().status, 204);
-}
-
-/// What a shedder refuses was handled by nobody.
-#[tokio::test]
-async fn what_is_shed_inside_is_given_back() {
-    let (store, stage) = (MemoryStore::new(), Stage::new());
-    let webhook = blendfi::webhook_answering_in(LONG, store.clone());
-    let stack = ServiceBuilder::new()
-        .layer(HandleErrorLayer::new(overloaded))
-        .layer(webhook.build().unwrap())
-        .layer(LoadShedLayer::new())
-        .layer(ConcurrencyLimitLayer::new(1));
-    let route = post(stage.handler()).layer(stack);
-    let server = Server::start(Router::new().route("/hooks", route)).await;
-    let first = blendfi::event("evt_1", "{}").spawn(server.address);
-    stage.begun(1).await;
-    let shed = blendfi::event("evt_2", "{}");
-    assert_eq!(shed.send(server.address).await.status, 503);
-    let view = record(&store, &blendfi::key("evt_2")).await.unwrap();
-    assert_eq!(view.state, RecordState::Released);
-    stage.let_go(2);
-    assert_eq!(first.await.unwrap().status, 204);
-    assert_eq!(shed.send(server.address).await.status, 204);
-}
-
-/// Is never ready: it fails, or panics, when it is asked.
-#[derive(Clone)]
-struct Unready {
-    panics: bool,
-    asked: Stage,
-}
-
-impl Service<Request> for Unready {
-    type Response = axum::response::Response;
-    type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        let asked = self.asked.enter();
-        // Once with and once without a wait before it.
-        if asked == 2 {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        assert!(
-            !self.panics || asked > 3,
-            "asked whether it is ready, it panics"
-        );
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Request) -> Self::Future {
-        ready(Ok(StatusCode::NO_CONTENT.into_response()))
-    }
-}
-
-#[tokio::test]
-async fn a_service_that_panics_when_it_is_asked_gives_its_event_back() {
-    let (store, seen) = (MemoryStore::new(), Recorder::new());
-    let webhook = blendfi::webhook(store.clone()).observer(seen.clone());
-    let unready = Unready {
-        panics: true,
-        asked: Stage::new(),
-    };
-    let service = webhook.build().unwrap().layer(unready.clone());
-    let server = Server::start(Router::new().route("/hooks", post_service(service))).await;
-    let event = blendfi::event("evt_1", "{}");
-    for attempt in 1..=2 {
-        assert_eq!(event.send(server.address).await.status, 500);
-        let view = record(&store, &blendfi::key("evt_1")).await.unwrap();
-        assert_eq!((view.state, view.attempt), (RecordState::Released, attempt));
-    }
-    assert_eq!(
-        seen.count(Verdict::Failed, Some(Reason::HandlerPanicked)),
-        2
-    );
-    assert_eq!(event.send(server.address).await.status, 204);
-    assert_eq!(unready.asked.runs(), 4);
-}
-
-#[tokio::test]
-async fn a_service_that_fails_when_it_is_asked_gives_its_event_back_and_passes_its_error_on() {
-    let (store, stage) = (MemoryStore::new(), Stage::new());
-    let webhook = blendfi::webhook(store.clone());
-    // A queue whose worker is gone.
-    let inner = service_fn(move |_: Request| async move {
-        Ok::<_, BoxError>(StatusCode::NO_CONTENT.into_response())
-    });
-    let (queue, worker) = tower::buffer::Buffer::pair(inner, 1);
-    drop(worker);
-    let service = webhook.build().unwrap().layer(queue);
-    let failed = stage.clone();
-    let service = service.map_err(move |error: BoxError| {
-        failed.enter();
-        error
-    });
-    let request = blendfi::event("evt_1", "{}").to_http::<axum::body::Body>();
-    assert!(service.oneshot(request).await.is_err());
-    assert_eq!(stage.runs(), 1);
-    let view = record(&store, &blendfi::key("evt_1")).await.unwrap();
-    assert_eq!(view.state, RecordState::Released);
 }
 
 /// A gate without a dedupe layer inside waits no longer than its sender.

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const RECORDS: &str = include_str!("../../../../tests/data/redis_records.tsv");
+const RECORDS: &str = include_str!("../../../../../tests/data/redis_records.tsv");
 
 /// The moment of the first line's claim, as its bytes say it.
 const FIRST: u64 = 0x0006_6161_c4e8_aec8;

@@ -1,0 +1,111 @@
+//! What people paste where a secret belongs.
+
+use super::*;
+
+/// What people have pasted where a secret belongs, and a word of what they are told.
+const PASTED: &[(&str, &str)] = &[
+    ("\"whsec_test_9f8e7d6c5b4a\"", "quotes"),
+    ("'whsec_test_9f8e7d6c5b4a'", "quotes"),
+    ("`whsec_test_9f8e7d6c5b4a`", "quotes"),
+    ("“whsec_test_9f8e7d6c5b4a”", "quotes"),
+    ("„whsec_test_9f8e7d6c5b4a“", "quotes"),
+    ("‘whsec_test_9f8e7d6c5b4a’", "quotes"),
+    ("«whsec_test_9f8e7d6c5b4a»", "quotes"),
+    ("\"whsec_test_9f8e7d6c5b4a\",", "quotes"),
+    ("'whsec_test_9f8e7d6c5b4a';", "quotes"),
+    ("\\\"whsec_test_9f8e7d6c5b4a\\\"", "quotes"),
+    ("b'whsec_test_9f8e7d6c5b4a'", "quotes"),
+    ("whsec_test_9f8e7d6c5b4a,", "alone"),
+    ("whsec_test_9f8e7d6c5b4a;", "alone"),
+    ("whsec_test_9f8e7d6c5b4a # production", "alone"),
+    ("whsec_test_9f8e7d6c5b4a%0A", "alone"),
+    ("[object Object]", "placeholder"),
+    ("@Microsoft.KeyVault(SecretUri=https://x)", "kept"),
+    ("ENC[AES256_GCM,data:abc]", "kept"),
+    ("\u{feff}whsec_test_9f8e7d6c5b4a", "does not show"),
+    ("whsec_test_9f8e7d6c5b4a\u{200b}", "does not show"),
+    ("whsec_test_\u{200d}9f8e7d6c5b4a", "does not show"),
+    ("whsec_test_9f8e\n7d6c5b4a", "does not show"),
+    ("whsec_test_9f8e7d6c5b4a\u{0}", "does not show"),
+    ("whsec_test_9f8e7d6c5b4a\\n", "written as \\n"),
+    ("whsec_test_9f8e7d6c5b4a\\r\\n", "written as \\n"),
+    ("whsec_test_9f8e7d6c5b4a\r\n", "white space"),
+    ("\u{a0}whsec_test_9f8e7d6c5b4a", "white space"),
+    ("${STRIPE_WEBHOOK_SECRET}", "placeholder"),
+    ("$STRIPE_WEBHOOK_SECRET", "placeholder"),
+    ("$(pass show webhook)", "placeholder"),
+    ("$env:WEBHOOK_SECRET", "placeholder"),
+    ("{{ stripe_secret }}", "placeholder"),
+    ("{WEBHOOK_SECRET}", "placeholder"),
+    ("#{webhook_secret}", "placeholder"),
+    ("<your secret>", "placeholder"),
+    ("<%= ENV['SECRET'] %>", "placeholder"),
+    ("%WEBHOOK_SECRET%", "placeholder"),
+    ("%(webhook_secret)s", "placeholder"),
+    ("STRIPE_WEBHOOK_SECRET", "placeholder"),
+    ("your_webhook_secret", "placeholder"),
+    ("YOUR-SECRET-KEY-HERE", "placeholder"),
+    ("whsec_************", "in part"),
+    ("whsec_9f8e7d6c5b4a...", "in part"),
+    ("whsec_9f8e7d6c5b4a…", "in part"),
+    ("••••••••••••5b4a", "in part"),
+    ("STRIPE_WEBHOOK_SECRET=whsec_test_9f8e7d6c5b4a", "settings"),
+    ("export WEBHOOK_SECRET=9f8e7d6c5b4a", "settings"),
+    ("webhook_secret: 9f8e7d6c5b4a", "settings"),
+    ("{\"secret\":\"whsec_test_9f8e7d6c5b4a\"}", "settings"),
+    ("whsec_test_9f8e7d6c5b4a,whsec_test_the_new_one", "several"),
+    (
+        "8f742231b10e8888abcd99ccc01185a5, 9f742231b10e8888abcd99ccc01185a5",
+        "several",
+    ),
+    (
+        "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17",
+        "signature",
+    ),
+    (
+        "v0=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17",
+        "signature",
+    ),
+    (
+        "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+        "signature",
+    ),
+    (
+        "t=1492774577,v1=5257a869e7ecebeda32affa62cdca3fa",
+        "signature",
+    ),
+    ("Bearer 9f8e7d6c5b4a3928", "signature"),
+    ("xoxb-17653672481-19874698323", "access token"),
+    ("ghp_16C7e42F292c6912E7710c838347Ae178B4a", "access token"),
+    ("github_pat_11ABCDEFG0abcdefghijkl", "access token"),
+    ("we_1NxYzABCDEFGHIJKL", "id of an endpoint"),
+    ("evt_1NxYzABCDEFGHIJKL", "id of an endpoint"),
+    ("https://example.com/hooks", "URL"),
+    ("op://vault/stripe/secret", "kept"),
+    ("arn:aws:secretsmanager:eu-west-1:1:secret:x", "kept"),
+    ("/run/secrets/stripe_webhook", "kept"),
+    ("9f8e7d6c5b4a3928%3D", "encoded"),
+    ("&quot;9f8e7d6c5b4a&quot;", "encoded"),
+    (
+        "v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "standard_webhooks::keys",
+    ),
+    ("whsec_whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "twice"),
+];
+
+#[test]
+fn what_is_pasted_into_settings_is_told_apart_from_a_secret() {
+    for (text, what) in PASTED {
+        let error = SigningSecret::from_text(text).unwrap_err().to_string();
+        assert!(error.contains(what), "{text:?}: {error}");
+        let ring = KeyRing::parse(&SecretFormat::Text, [text]).unwrap_err();
+        assert!(ring.to_string().contains(what), "{text:?}: {ring}");
+        let part = text.get(..8).unwrap_or(text);
+        assert!(!error.contains(part) && !error.contains(text), "{error}");
+        // Whoever truly has such a secret is not locked out.
+        assert!(
+            SigningSecret::from_bytes(text.as_bytes()).is_ok(),
+            "{text:?}"
+        );
+    }
+}
