@@ -20,7 +20,7 @@ pub enum Proof {
     SourceAddress,
     /// A signature over the body.
     Signature,
-    /// A proof of the user's own that covers this.
+    /// A proof of the user's own that covers this; only a [`Webhook`](crate::Webhook) asks for one.
     Custom(Coverage),
 }
 

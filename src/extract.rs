@@ -8,8 +8,8 @@ use std::sync::Arc;
 use axum::extract::{FromRef, FromRequestParts, Request, State};
 use axum::handler::Handler;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
 use http::request::Parts;
+use http::{Extensions, StatusCode};
 use serde::de::DeserializeOwned;
 
 use crate::authenticated::Authenticated;
@@ -35,7 +35,7 @@ impl<S: Sync> FromRequestParts<S> for Delivery {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, EventRejection> {
         let delivery = parts.extensions.get::<Self>().cloned();
-        delivery.ok_or_else(|| EventRejection::unproved("Delivery"))
+        delivery.ok_or_else(|| EventRejection::undelivered(&parts.extensions, "Delivery"))
     }
 }
 
@@ -65,6 +65,23 @@ impl EventRejection {
             target: "tower_webhook",
             extractor,
             "no gate has proved this request: put the webhook's layer around the route"
+        );
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            payload: None,
+        }
+    }
+
+    /// Nothing has claimed the event, whatever has proved it.
+    fn undelivered(extensions: &Extensions, extractor: &'static str) -> Self {
+        if extensions.get::<Authenticated>().is_none() {
+            return Self::unproved(extractor);
+        }
+        tracing::error!(
+            target: "tower_webhook",
+            extractor,
+            "the gates before this handler have proved this request, and no dedupe layer has claimed \
+             its event: add a DedupeLayer inside them"
         );
         Self {
             status: StatusCode::INTERNAL_SERVER_ERROR,
@@ -231,11 +248,15 @@ where
 
     fn call(self, request: Request, state: S) -> Self::Future {
         Box::pin(async move {
-            let delivery = request.extensions().get::<Delivery>().cloned();
+            let extensions = request.extensions();
+            let delivery = extensions.get::<Delivery>().cloned().ok_or_else(|| {
+                EventRejection::undelivered(extensions, "event_handler").into_response()
+            });
             // The handler is given the body by its delivery alone.
             drop(request);
-            let Some(delivery) = delivery else {
-                return EventRejection::unproved("event_handler").into_response();
+            let delivery = match delivery {
+                Ok(delivery) => delivery,
+                Err(refused) => return refused,
             };
             match self.handler.call(Run::new(&delivery, &state)).await {
                 Ok(()) => StatusCode::OK.into_response(),

@@ -12,24 +12,26 @@ use crate::reason::Reason;
 /// How long a sender is asked to wait before it tries again.
 const RETRY_AFTER_SECS: u64 = 5;
 
-fn answer(reason: Reason, contract: &SenderContract) -> Answer {
+fn refusal_status(reason: Reason, contract: &SenderContract) -> RefusalStatus {
     match reason {
-        Reason::MethodNotAllowed => Answer::Status(StatusCode::METHOD_NOT_ALLOWED),
-        Reason::UnknownPath => Answer::Status(StatusCode::NOT_FOUND),
-        Reason::SourceRefused => Answer::Status(StatusCode::FORBIDDEN),
-        Reason::ContentEncoding => Answer::Status(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        Reason::MethodNotAllowed => RefusalStatus::Fixed(StatusCode::METHOD_NOT_ALLOWED),
+        Reason::UnknownPath => RefusalStatus::Fixed(StatusCode::NOT_FOUND),
+        Reason::SourceRefused => RefusalStatus::Fixed(StatusCode::FORBIDDEN),
+        Reason::ContentEncoding => RefusalStatus::Fixed(StatusCode::UNSUPPORTED_MEDIA_TYPE),
         Reason::SignatureHeader
         | Reason::SignatureMismatch
         | Reason::SignatureStale
-        | Reason::ProofRefused => Answer::Status(StatusCode::UNAUTHORIZED),
-        Reason::BodyTooLarge => Answer::Status(StatusCode::PAYLOAD_TOO_LARGE),
-        Reason::BodyTooSlow => Answer::Status(StatusCode::REQUEST_TIMEOUT),
+        | Reason::ProofRefused => RefusalStatus::Fixed(StatusCode::UNAUTHORIZED),
+        Reason::BodyTooLarge => RefusalStatus::Fixed(StatusCode::PAYLOAD_TOO_LARGE),
+        Reason::BodyTooSlow => RefusalStatus::Fixed(StatusCode::REQUEST_TIMEOUT),
         Reason::BodyCutOff
         | Reason::NoEventKey
         | Reason::ConfirmMismatch
-        | Reason::ConfirmUnknown => Answer::Status(StatusCode::BAD_REQUEST),
-        Reason::EventTooOld | Reason::Conflict => Answer::Status(StatusCode::UNPROCESSABLE_ENTITY),
-        Reason::AlreadyDone => Answer::Status(StatusCode::OK),
+        | Reason::ConfirmUnknown => RefusalStatus::Fixed(StatusCode::BAD_REQUEST),
+        Reason::EventTooOld | Reason::Conflict => {
+            RefusalStatus::Fixed(StatusCode::UNPROCESSABLE_ENTITY)
+        }
+        Reason::AlreadyDone => RefusalStatus::Fixed(StatusCode::OK),
         // An operator's oversight must not cost a true delivery.
         Reason::SourceUnresolved
         | Reason::NoActiveKey
@@ -43,21 +45,25 @@ fn answer(reason: Reason, contract: &SenderContract) -> Answer {
         | Reason::NotRecorded
         | Reason::LeaseLost
         | Reason::Draining
-        | Reason::TaskEnded => Answer::NotNow,
+        | Reason::TaskEnded => RefusalStatus::NotNow,
         // A sender that does not retry is told that the event was taken.
-        Reason::NotReady | Reason::HandlerSlow if contract.retries_at_all() => Answer::NotNow,
-        Reason::NotReady | Reason::HandlerSlow => Answer::Status(StatusCode::ACCEPTED),
+        Reason::NotReady | Reason::HandlerSlow if contract.retries_at_all() => {
+            RefusalStatus::NotNow
+        }
+        Reason::NotReady | Reason::HandlerSlow => RefusalStatus::Fixed(StatusCode::ACCEPTED),
         Reason::SourceFault
         | Reason::HandlerFailed
         | Reason::PayloadMismatch
         | Reason::HandlerPanicked
         | Reason::Unauthenticated
-        | Reason::Nested => Answer::Status(StatusCode::INTERNAL_SERVER_ERROR),
+        | Reason::Nested => RefusalStatus::Fixed(StatusCode::INTERNAL_SERVER_ERROR),
     }
 }
 
-enum Answer {
-    Status(StatusCode),
+/// With which status a reason is answered.
+enum RefusalStatus {
+    Fixed(StatusCode),
+    /// Whichever makes this sender come again.
     NotNow,
 }
 
@@ -74,13 +80,13 @@ pub struct Rejection {
 
 impl Rejection {
     pub(crate) fn new(reason: Reason, contract: &SenderContract) -> Self {
-        match answer(reason, contract) {
-            Answer::Status(status) => Self {
+        match refusal_status(reason, contract) {
+            RefusalStatus::Fixed(status) => Self {
                 reason,
                 status,
                 retry_after: None,
             },
-            Answer::NotNow => Self::not_now(reason, contract),
+            RefusalStatus::NotNow => Self::not_now(reason, contract),
         }
     }
 

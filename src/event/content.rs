@@ -33,7 +33,7 @@ pub(super) fn identity_of(
         return Err(EventError::new(Kind::EmptyBody));
     }
     let mut forms = Forms::new();
-    // What cannot be read has no shape.
+    // What fits no shape is keyed on its digest alone, as is what is not nearly JSON.
     let shape = with_id.and_then(|with_id| with_id.shapes.of(body, &mut forms).ok());
     let Some((with_id, (shape, _))) = with_id.zip(shape) else {
         return by_digest(provider, None, body);

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::error::{EventError, EventErrorKind as Kind};
-use super::members::{Found, Place};
+use super::members::{Found, FoundField};
 use super::pointer::Pointer;
 use super::query;
 use crate::clock::UnixTime;
@@ -36,7 +36,7 @@ impl Field {
     pub(super) fn values<'f>(
         &self,
         found: &'f Found<'_>,
-    ) -> impl Iterator<Item = Result<&'f Place<'f>, EventError>> {
+    ) -> impl Iterator<Item = Result<&'f FoundField<'f>, EventError>> {
         (self.0.iter()).filter_map(|pointer| {
             let value = found.get(pointer).transpose()?;
             Some(value.map_err(|kind| self.error(kind)))

@@ -34,7 +34,7 @@ impl Wanted {
     ) -> Result<Found<'a>, Kind> {
         let mut search = Search {
             wanted: &self.0,
-            places: vec![Place::default(); self.0.len()],
+            places: vec![FoundField::default(); self.0.len()],
             json: Json::new(body),
             forms,
         };
@@ -72,7 +72,7 @@ impl Wanted {
 #[derive(Debug)]
 pub(super) struct Found<'a> {
     wanted: &'a [(Pointer, bool)],
-    places: Vec<Place<'a>>,
+    places: Vec<FoundField<'a>>,
     forms: &'a Forms,
     /// All of it.
     pub(super) object: &'a [u8],
@@ -89,16 +89,16 @@ impl<'a> Found<'a> {
     /// # Errors
     ///
     /// It could be another one too: it stands twice, or a member on the way to it does.
-    pub(super) fn get(&self, field: &Pointer) -> Result<Option<&Place<'a>>, Kind> {
+    pub(super) fn get(&self, field: &Pointer) -> Result<Option<&FoundField<'a>>, Kind> {
         let place = self.wanted.iter().position(|(other, _)| other == field);
         match place.and_then(|place| self.places.get(place)) {
-            Some(Place { twice: true, .. }) => Err(Kind::DuplicateMember),
+            Some(FoundField { twice: true, .. }) => Err(Kind::DuplicateMember),
             place => Ok(place.filter(|place| !place.raw.is_empty())),
         }
     }
 
     /// The form of a field, where that is wanted; a replacement character where it cannot be read.
-    pub(super) fn form(&self, field: &Place<'_>) -> &[u8] {
+    pub(super) fn form(&self, field: &FoundField<'_>) -> &[u8] {
         if field.unreadable {
             return UNREADABLE;
         }
@@ -114,7 +114,7 @@ impl<'a> Found<'a> {
 
 /// A field that is there, or not.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Place<'b> {
+pub(super) struct FoundField<'b> {
     /// Its JSON text; empty where it is not there.
     pub(super) raw: &'b [u8],
     /// Where its form stands, if that is wanted.
@@ -128,7 +128,7 @@ pub(super) struct Place<'b> {
 
 struct Search<'a> {
     wanted: &'a [(Pointer, bool)],
-    places: Vec<Place<'a>>,
+    places: Vec<FoundField<'a>>,
     json: Json<'a>,
     forms: &'a mut Forms,
 }
@@ -193,7 +193,7 @@ impl<'a> Search<'a> {
         let unreadable = self.json.unreadable;
         self.json.unreadable |= before;
         if ends && let Some(place) = self.places.get_mut(fields.start) {
-            *place = Place {
+            *place = FoundField {
                 raw,
                 form: form.unwrap_or(Some(0..0))?,
                 unreadable,
@@ -219,7 +219,7 @@ mod tests {
         let mut forms = Forms::new();
         let found = wanted.find(body.as_ref(), &mut forms)?;
         let texts = pointers.iter().map(|pointer| found.get(pointer));
-        let text = |place: &Place<'_>| String::from_utf8_lossy(place.raw).into_owned();
+        let text = |place: &FoundField<'_>| String::from_utf8_lossy(place.raw).into_owned();
         texts.map(|place| Ok(place?.map(text))).collect()
     }
 

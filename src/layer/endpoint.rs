@@ -17,7 +17,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::contract::SenderContract;
 use crate::event::Name;
 use crate::observer::{
-    Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver, Verdict,
+    Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver, Verdict, show,
 };
 use crate::reason::Reason;
 use crate::rejection::{Rejection, RejectionResponse};
@@ -219,17 +219,13 @@ impl EndpointConfig {
     /// noted: what is refused at its head may do without.
     pub(crate) fn observe(&self, observation: &mut Observation<'_>, started: Option<Instant>) {
         let total = || started.map(|started| started.elapsed());
-        // A journal that panics must not cost a delivery its answer or its record.
-        let observed = catch_unwind(AssertUnwindSafe(|| match &self.observer {
+        show(|| match &self.observer {
             None => TracingObserver::write(observation, total),
             Some(observer) => {
                 observation.timings.total = total().unwrap_or_default();
                 observer.observe(observation);
             }
-        }));
-        if observed.is_err() {
-            tracing::error!(target: "tower_webhook", "the observer of deliveries panicked");
-        }
+        });
     }
 
     /// The response to a refusal, which stands in its extensions.

@@ -178,7 +178,7 @@ impl Rooms {
         }
     }
 
-    pub(super) fn enter(self: &Arc<Self>, queued: Queued) -> Place {
+    pub(super) fn enter(self: &Arc<Self>, queued: Queued) -> QueuePlace {
         let mut queue = self.queue();
         let order = queue.next;
         queue.next = order.saturating_add(1);
@@ -186,7 +186,7 @@ impl Rooms {
         let served = self.serve(&mut queue);
         drop(queue);
         hand_over(served);
-        Place {
+        QueuePlace {
             rooms: Arc::clone(self),
             order,
         }
@@ -216,12 +216,12 @@ impl Drop for Room {
 
 /// A place in the queue, left when this is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct QueuePlace {
     rooms: Arc<Rooms>,
     order: u64,
 }
 
-impl Drop for Place {
+impl Drop for QueuePlace {
     fn drop(&mut self) {
         let mut queue = self.rooms.queue();
         if queue.waiting.remove(&self.order).is_none() {

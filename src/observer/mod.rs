@@ -6,6 +6,7 @@ mod tracing_observer;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -52,7 +53,16 @@ pub trait Observer: Send + Sync + 'static {
     }
 }
 
-/// Both see each outcome, the first one first; a metric beside the log lines, say.
+/// Shows an outcome to an observer. One that panics costs neither the delivery its answer or its
+/// record nor other observers the outcome.
+pub(crate) fn show(observe: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(observe)).is_err() {
+        tracing::error!(target: "tower_webhook", "the observer of deliveries panicked");
+    }
+}
+
+/// Both see each outcome, the first one first, whatever the other one does; a metric beside the log
+/// lines, say.
 ///
 /// ```
 /// use tower_webhook::MemoryStore;
@@ -68,8 +78,8 @@ pub trait Observer: Send + Sync + 'static {
 /// ```
 impl<A: Observer, B: Observer> Observer for (A, B) {
     fn observe(&self, observation: &Observation<'_>) {
-        self.0.observe(observation);
-        self.1.observe(observation);
+        show(|| self.0.observe(observation));
+        show(|| self.1.observe(observation));
     }
 
     fn interest(&self) -> Interest {
@@ -77,12 +87,12 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     }
 }
 
-/// All three see each outcome, in their order.
+/// All three see each outcome, in their order, whatever the others do.
 impl<A: Observer, B: Observer, C: Observer> Observer for (A, B, C) {
     fn observe(&self, observation: &Observation<'_>) {
-        self.0.observe(observation);
-        self.1.observe(observation);
-        self.2.observe(observation);
+        show(|| self.0.observe(observation));
+        show(|| self.1.observe(observation));
+        show(|| self.2.observe(observation));
     }
 
     fn interest(&self) -> Interest {

@@ -11,8 +11,8 @@ use super::caller::Caller;
 use super::claim::Queue;
 use super::confirm::{Confirmation, Unconfirmed};
 use super::delivery_task::DeliveryTask;
-use super::inquiry::{Entered, Place};
-use super::outcome::Stopped;
+use super::inquiry::{Entered, SeatGuard};
+use super::outcome::ClaimError;
 use super::within::{CALL_LIMIT, within};
 use crate::event::{Fingerprint, Handling};
 use crate::reason::Reason;
@@ -35,7 +35,7 @@ fn standing(view: Option<RecordView>, fingerprint: Fingerprint) -> Option<ClaimO
 impl<C> DeliveryTask<C> {
     /// Has the event confirmed by everyone who is to be asked. What is handled already, or being
     /// handled, is not asked about.
-    pub(super) async fn confirm<A>(&mut self) -> Result<(), Stopped>
+    pub(super) async fn confirm<A>(&mut self) -> Result<(), ClaimError>
     where
         C: Caller<A>,
     {
@@ -46,10 +46,10 @@ impl<C> DeliveryTask<C> {
             body: self.body.clone().unwrap_or_default(),
         };
         let evicted = CancellationToken::new();
-        let mut places = Vec::with_capacity(state.settings.confirms.len());
+        let mut seats = Vec::with_capacity(state.settings.confirms.len());
         for confirm in &state.settings.confirms {
             match confirm.inquiries().enter(&event, deadline, &evicted) {
-                Entered::Waiting(place) => places.push(place),
+                Entered::Waiting(seat) => seats.push(seat),
                 Entered::Judged(judged) => verdict(judged)?,
                 Entered::Full => return Err(Reason::BudgetUsedUp.into()),
             }
@@ -57,10 +57,10 @@ impl<C> DeliveryTask<C> {
         let confirmed = async {
             // Nobody is at work on a question: it is none's to wait for.
             if context.event.identity.handling != Handling::Answered {
-                self.until_open(&places).await?;
+                self.until_open(&seats).await?;
             }
-            for place in &places {
-                verdict(place.judge(&event).await)?;
+            for seat in &seats {
+                verdict(seat.judge(&event).await)?;
             }
             Ok(())
         };
@@ -73,7 +73,7 @@ impl<C> DeliveryTask<C> {
     }
 
     /// Waits until nobody is at work on the event, or it is done.
-    async fn until_open<A>(&mut self, places: &[Place]) -> Result<(), Stopped>
+    async fn until_open<A>(&mut self, seats: &[SeatGuard]) -> Result<(), ClaimError>
     where
         C: Caller<A>,
     {
@@ -98,7 +98,7 @@ impl<C> DeliveryTask<C> {
                 None => return Ok(()),
                 Some(outcome) => {
                     self.may_wait(outcome)?;
-                    places.iter().for_each(Place::step_back);
+                    seats.iter().for_each(SeatGuard::step_back);
                     self.wait_for_other(&mut queue, &identity.key).await?;
                 }
             }

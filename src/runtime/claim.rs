@@ -10,7 +10,7 @@ use super::caller::Caller;
 use super::context::Claimed;
 use super::delivery_task::DeliveryTask;
 use super::held_claim::ClaimGuard;
-use super::outcome::Stopped;
+use super::outcome::ClaimError;
 use super::release::release_later;
 use super::waiting::WaitingPlace;
 use super::within::{CALL_LIMIT, within};
@@ -44,7 +44,7 @@ impl Default for Queue {
 impl<C> DeliveryTask<C> {
     /// Claims the event, waiting for another's outcome if there is one at work. `None` where the
     /// handler is to run all the same: the store cannot be asked, or there is nothing to claim.
-    pub(super) async fn claim<A>(&mut self) -> Result<Option<ClaimGuard>, Stopped>
+    pub(super) async fn claim<A>(&mut self) -> Result<Option<ClaimGuard>, ClaimError>
     where
         C: Caller<A>,
     {
@@ -133,7 +133,7 @@ impl<C> DeliveryTask<C> {
     }
 
     /// Whether to wait for who has the event, by what the store says of that.
-    pub(super) fn may_wait(&self, outcome: ClaimOutcome) -> Result<(), Stopped> {
+    pub(super) fn may_wait(&self, outcome: ClaimOutcome) -> Result<(), ClaimError> {
         let differs = matches!(
             outcome,
             ClaimOutcome::OtherInProgress | ClaimOutcome::OtherDone(_)
@@ -146,7 +146,7 @@ impl<C> DeliveryTask<C> {
         }
         match outcome {
             ClaimOutcome::Done(response) | ClaimOutcome::OtherDone(response) => {
-                Err(Stopped::Duplicate(response))
+                Err(ClaimError::Duplicate(response))
             }
             ClaimOutcome::InProgress | ClaimOutcome::OtherInProgress | ClaimOutcome::Claimed(_) => {
                 Ok(())
@@ -159,7 +159,7 @@ impl<C> DeliveryTask<C> {
         &mut self,
         queue: &mut Queue,
         key: &EventKey,
-    ) -> Result<(), Stopped>
+    ) -> Result<(), ClaimError>
     where
         C: Caller<A>,
     {

@@ -26,8 +26,8 @@ pub(crate) struct RunContext<C: ?Sized = dyn Send + Sync> {
     pub(super) content_differs: AtomicBool,
     /// Whether the handler is running: who waits for it then need not wait past the deadline.
     handling: AtomicBool,
-    /// Until when there is an answer to wait for, where the outcome is known too late for the deadline.
-    late: OnceLock<Instant>,
+    /// Until when there is an answer to wait for, once the handler has ended and is to be recorded.
+    record_by: OnceLock<Instant>,
     /// What its caller keeps with it.
     pub(crate) kept: C,
 }
@@ -56,7 +56,7 @@ impl<C> RunContext<C> {
             unchecked: AtomicBool::new(false),
             content_differs: AtomicBool::new(false),
             handling: AtomicBool::new(false),
-            late: OnceLock::new(),
+            record_by: OnceLock::new(),
             kept,
         })
     }
@@ -92,22 +92,20 @@ impl<C: ?Sized> RunContext<C> {
         self.handling.load(Ordering::Acquire)
     }
 
-    /// Leaves a moment to record an outcome that is known by now. A sender waits a quarter longer
-    /// than to the deadline.
+    /// Leaves a moment to record an outcome that is known by now, and no other one when that is over:
+    /// asked again, it changes nothing. A sender waits a quarter longer than to the deadline.
     pub(super) fn allow_recording(&self) {
         let RequestClock {
             started, deadline, ..
         } = self.request_clock;
         let allowed = deadline.saturating_duration_since(started);
-        let answer_by = Instant::now() + (allowed / 4).min(MOST_LATE);
-        if answer_by > deadline {
-            let _ = self.late.set(answer_by);
-        }
+        let record_by = || deadline.max(Instant::now() + (allowed / 4).min(MOST_LATE));
+        self.record_by.get_or_init(record_by);
     }
 
     /// Until when the sender is to be answered.
     pub(crate) fn answer_by(&self) -> Instant {
-        self.late
+        self.record_by
             .get()
             .copied()
             .unwrap_or(self.request_clock.deadline)

@@ -19,27 +19,27 @@ pub(crate) enum Outcome<A> {
 
 /// Why a run ends before its handler.
 #[derive(Debug)]
-pub(super) enum Stopped {
+pub(super) enum ClaimError {
     Duplicate(StoredResponse),
     Refused(RejectionCause),
 }
 
-impl<A> From<Stopped> for Outcome<A> {
-    fn from(stopped: Stopped) -> Self {
-        match stopped {
-            Stopped::Duplicate(response) => Self::Duplicate(response),
-            Stopped::Refused(cause) => Self::Refused(cause),
+impl<A> From<ClaimError> for Outcome<A> {
+    fn from(error: ClaimError) -> Self {
+        match error {
+            ClaimError::Duplicate(response) => Self::Duplicate(response),
+            ClaimError::Refused(cause) => Self::Refused(cause),
         }
     }
 }
 
-impl From<RejectionCause> for Stopped {
+impl From<RejectionCause> for ClaimError {
     fn from(cause: RejectionCause) -> Self {
         Self::Refused(cause)
     }
 }
 
-impl From<Reason> for Stopped {
+impl From<Reason> for ClaimError {
     fn from(reason: Reason) -> Self {
         Self::Refused(reason.into())
     }

@@ -16,7 +16,7 @@ use tokio::time::sleep_until;
 use tracing::Instrument;
 
 use super::caller::Caller;
-use super::caught::Panicked;
+use super::caught::{Panicked, caught_once};
 use super::context::RunContext;
 use super::delivery::Delivery;
 use super::delivery_task::DeliveryTask;
@@ -66,15 +66,15 @@ impl<C> DeliveryTask<C> {
         async move {
             if !self.context.state.settings.confirms.is_empty() {
                 // Behind a pointer, as everything that most deliveries do without.
-                if let Err(stopped) = Box::pin(self.confirm()).await {
-                    return stopped.into();
+                if let Err(error) = Box::pin(self.confirm()).await {
+                    return error.into();
                 }
             }
             // Without a hold the store cannot be asked, and running unchecked was chosen; or it is
             // a question that is answered each time.
             let hold = match self.claim().await {
                 Ok(hold) => hold,
-                Err(stopped) => return stopped.into(),
+                Err(error) => return error.into(),
             };
             let hold = hold.as_deref();
             if let Err(cause) = self.may_begin() {
@@ -118,13 +118,16 @@ impl<C> DeliveryTask<C> {
                     Ok(over) => over,
                     Err(cause) => {
                         // With its place in a queue.
-                        drop(work);
+                        let _ = caught_once(|| drop(work));
                         return Box::pin(self.give_back(hold, cause)).await;
                     }
                 },
             };
             let ended = match over {
-                Some(over) => *over,
+                Some(over) => {
+                    let _ = caught_once(|| drop(work));
+                    *over
+                }
                 None => {
                     // From here on the body is the handler's: once it lets go of it, nobody keeps it.
                     let mark = Authenticated::of(&self.context.auth, self.body.take());

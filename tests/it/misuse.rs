@@ -14,13 +14,14 @@ use axum::{Extension, Router};
 use tower::ServiceExt;
 use tower_webhook::event::{EventRule, Shape};
 use tower_webhook::layer::{
-    EndpointConfig, Interest, RequireSecretPathLayer, RequireSourceIpLayer,
+    Coverage, DedupeLayer, EndpointConfig, Interest, Proof, RequireSecretPathLayer,
+    RequireSourceIpLayer,
 };
 use tower_webhook::provider::{self, blox};
 use tower_webhook::{
-    Allowlist, Confirmation, DedupeConfig, EventKey, MemoryStore, Name, Observation, Observer,
-    PathTokens, Provider, Rejection, RetriedStatuses, RetrySchedule, SenderContract, Store,
-    Unconfirmed, Webhook,
+    Allowlist, ConfigErrorKind, Confirmation, DedupeConfig, EventKey, MemoryStore, Name,
+    Observation, Observer, PathTokens, Provider, Rejection, RetriedStatuses, RetrySchedule,
+    SenderContract, Store, Unconfirmed, Webhook,
 };
 
 const OURS: &str = "3f9d1c0b7a5e48d26c90b1f4";
@@ -237,4 +238,20 @@ async fn a_shape_of_answers_that_panics_costs_no_event_its_record() {
     let copy = send(&app, &path).await;
     assert_eq!(copy.headers()["idempotent-replayed"], "true");
     assert_eq!(runs.load(Ordering::SeqCst), 1);
+}
+
+/// Nothing that stands before a layer alone could give it: every delivery would get 500.
+#[test]
+fn a_proof_of_ones_own_is_not_demanded_of_a_layer_alone() {
+    let provider = hasty();
+    let endpoint = EndpointConfig::new(provider.name().clone(), provider.contract().clone());
+    for proofs in [
+        vec![Proof::Custom(Coverage::Body)],
+        vec![Proof::SecretPath, Proof::Custom(Coverage::Connection)],
+    ] {
+        let layer = DedupeLayer::builder(&endpoint, provider.rule().clone(), proofs);
+        let refused = layer.build(MemoryStore::new()).unwrap_err();
+        assert_eq!(refused.kind(), ConfigErrorKind::Proof);
+        assert!(refused.to_string().contains("`proved_by`"), "{refused}");
+    }
 }

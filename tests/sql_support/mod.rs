@@ -7,9 +7,10 @@
 pub(crate) mod proxy;
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -198,6 +199,22 @@ impl Postgres {
         out.status.success().then_some(text)
     }
 
+    /// A session beside, which runs this and stays until it is dropped.
+    pub(crate) fn session(&self, script: &str) -> Session {
+        let mut child = Command::new(program("psql"))
+            .args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", &self.url()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut session = Session {
+            lines: BufReader::new(child.stdout.take().unwrap()).lines(),
+            child,
+        };
+        session.runs(script);
+        session
+    }
+
     /// Ends it at once, as a power cut would.
     pub(crate) fn kill(&mut self) {
         let _ = self.watcher.kill();
@@ -248,6 +265,34 @@ impl Drop for Postgres {
         }
         self.kill();
         let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// A session of `psql`.
+pub(crate) struct Session {
+    child: Child,
+    lines: std::io::Lines<BufReader<ChildStdout>>,
+}
+
+impl Session {
+    pub(crate) fn runs(&mut self, script: &str) {
+        let input = self.child.stdin.as_mut().unwrap();
+        writeln!(input, "{script}").unwrap();
+    }
+
+    /// Waits for this line.
+    #[track_caller]
+    pub(crate) fn says(&mut self, line: &str) {
+        let is_there = self.lines.any(|own| own.unwrap() == line);
+        assert!(is_there, "{line} does not come");
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Its transaction ends with it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -72,12 +72,12 @@ impl DedupeLayer {
     pub fn builder(
         endpoint: &EndpointConfig,
         rule: EventRule,
-        auth: impl IntoIterator<Item = Proof>,
+        proofs: impl IntoIterator<Item = Proof>,
     ) -> DedupeBuilder {
         DedupeBuilder {
             endpoint: endpoint.clone(),
             rule,
-            demanded: RequiredProofs::All(auth.into_iter().collect()),
+            demanded: RequiredProofs::All(proofs.into_iter().collect()),
             tenant: None,
             owner: Owner::here(),
             hook: None,
@@ -147,11 +147,19 @@ impl DedupeBuilder {
     ///
     /// # Errors
     ///
-    /// No proof demanded, or none that vouches for the query where the rule reads it; a name that
+    /// No proof demanded, or none that vouches for the query where the rule reads it; a proof of your
+    /// own, which no layer alone gives; a name that
     /// another webhook of this process has taken in this store, while a layer or service of that one
     /// lives; a retention, lease or renewal ceiling that the sender's schedule does not allow, with
     /// both numbers; a body to replay of more than 4 KiB.
     pub fn build(self, store: impl Store) -> Result<DedupeLayer, ConfigError> {
+        if self.demanded.include_own() {
+            return Err(ConfigError::new(
+                ConfigErrorKind::Proof,
+                "one of your own is demanded, which no layer before this one gives: build a `Webhook` \
+                 of a `Provider` that is `proved_by` it",
+            ));
+        }
         // The gates stand in layers of their own.
         let authenticator = Authenticator {
             endpoint: self.endpoint.clone(),
@@ -180,7 +188,7 @@ impl DedupeBuilder {
             shares_name,
         } = self.config;
         let demanded = match self.demanded {
-            RequiredProofs::All(auth) if auth.is_empty() => {
+            RequiredProofs::All(proofs) if proofs.is_empty() => {
                 return Err(ConfigError::new(
                     ConfigErrorKind::Proof,
                     "none is demanded: an unproved request would mark events as handled",

@@ -36,7 +36,7 @@ impl RequiredProofs {
     /// Whether the body is known to be the sender's, word for word.
     fn covers_body(&self) -> bool {
         match self {
-            Self::All(auth) => (auth.iter()).any(|proof| match proof {
+            Self::All(proofs) => (proofs.iter()).any(|proof| match proof {
                 Proof::Signature => true,
                 Proof::Custom(covers) => covers.includes_body(),
                 Proof::SecretPath | Proof::SourceAddress => false,
@@ -45,10 +45,17 @@ impl RequiredProofs {
         }
     }
 
+    pub(super) fn include_own(&self) -> bool {
+        match self {
+            Self::All(proofs) => (proofs.iter()).any(|proof| matches!(proof, Proof::Custom(_))),
+            Self::Nothing => false,
+        }
+    }
+
     /// Whether something vouches for the whole request, its query too, and not for the body alone.
     pub(super) fn covers_query(&self) -> bool {
         match self {
-            Self::All(auth) => (auth.iter()).any(|proof| match proof {
+            Self::All(proofs) => (proofs.iter()).any(|proof| match proof {
                 Proof::Signature => false,
                 Proof::Custom(covers) => covers.includes_query(),
                 Proof::SecretPath | Proof::SourceAddress => true,
@@ -63,7 +70,7 @@ impl DedupeState {
     /// an event as seen. And everything, once the receiver is shutting down.
     pub(crate) fn check(&self, proved: &AuthState) -> Result<(), RejectionCause> {
         match &self.demanded {
-            RequiredProofs::All(auth) if !auth.iter().all(|proof| proved.include(*proof)) => {
+            RequiredProofs::All(proofs) if !proofs.iter().all(|proof| proved.include(*proof)) => {
                 Err(RejectionCause::because(
                     Reason::Unauthenticated,
                     "the gates before this layer have not proved what the provider demands",

@@ -69,8 +69,8 @@ where
             let body = mark.body().cloned().unwrap_or_default();
             parts.extensions.insert(mark);
             parts.extensions.insert(delivery);
-            let request = Request::from_parts(*parts, B::from(body));
-            let response = match caught(|| inner.call(request)).await? {
+            let call = || inner.call(Request::from_parts(*parts, B::from(body)));
+            let response = match caught(call).await? {
                 Ok(response) => response,
                 Err(error) => return Ok(errored(error)),
             };

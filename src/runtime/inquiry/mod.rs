@@ -67,9 +67,9 @@ pub(super) trait Ask: Send + Sync {
     fn outlives_its_question(&self) -> bool;
 }
 
-/// An answer; without a truth where it could not be told.
+/// An answer to a question; without a truth where it could not be told.
 #[derive(Clone)]
-struct Answer {
+struct ConfirmAnswer {
     began: Instant,
     ended: Instant,
     truth: Option<Truth>,
@@ -95,7 +95,7 @@ impl Inquiries {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives an unconfirmed delivery a place, or judges it without asking.
+    /// Gives an unconfirmed delivery a seat, or judges it without asking.
     pub(super) fn enter(
         self: &Arc<Self>,
         event: &Unconfirmed,
@@ -118,7 +118,7 @@ impl Inquiries {
             evicted: evicted.clone(),
         };
         match self.table().admit(seat) {
-            Some(number) => Entered::Waiting(Place {
+            Some(number) => Entered::Waiting(SeatGuard {
                 inquiries: Arc::clone(self),
                 number,
                 subject,
@@ -164,7 +164,7 @@ impl Inquiries {
             let truth = self.fetch(subject, event, changed).await;
             drop(permit);
             let ended = Instant::now();
-            let answer = Answer {
+            let answer = ConfirmAnswer {
                 began,
                 ended,
                 truth,
@@ -230,14 +230,14 @@ impl Drop for Driver {
 
 /// What becomes of an unconfirmed delivery at first.
 pub(super) enum Entered {
-    Waiting(Place),
+    Waiting(SeatGuard),
     Judged(Confirmation),
     /// Strangers hold as much as they may.
     Full,
 }
 
-/// The place of an unconfirmed delivery, until it is dropped.
-pub(super) struct Place {
+/// The seat of an unconfirmed delivery, left when this is dropped.
+pub(super) struct SeatGuard {
     inquiries: Arc<Inquiries>,
     number: u64,
     subject: Subject,
@@ -246,7 +246,7 @@ pub(super) struct Place {
     answered: Arc<Notify>,
 }
 
-impl Place {
+impl SeatGuard {
     /// Makes room before those that may be the first of their event: this one waits for another.
     pub(super) fn step_back(&self) {
         self.inquiries.table().doubt(self.number, Doubt::Open);
@@ -258,7 +258,7 @@ impl Place {
         let mut has_begun = false;
         loop {
             let Some((answer, is_new)) = self.inquiries.table().want(self.number) else {
-                // Its place was taken; whoever took it has said so.
+                // Its seat was taken; whoever took it has said so.
                 return Confirmation::TryAgain;
             };
             if is_new {
@@ -286,7 +286,7 @@ impl Place {
         }
     }
 
-    fn judge_by(&self, answer: &Answer, event: &Unconfirmed) -> Option<Confirmation> {
+    fn judge_by(&self, answer: &ConfirmAnswer, event: &Unconfirmed) -> Option<Confirmation> {
         let asked_since = answer.began >= self.arrived;
         if !asked_since && answer.ended.elapsed() > FRESH {
             return None;
@@ -306,7 +306,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for SeatGuard {
     fn drop(&mut self) {
         self.inquiries.table().remove(self.number);
     }

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Answer, Subject};
+use super::{ConfirmAnswer, Subject};
 use crate::runtime::confirm::{ConfirmLimits, Unconfirmed};
 
 /// The part of all places, and of all bytes, that one subject may hold.
@@ -56,7 +56,7 @@ impl Seat {
 
 /// A subject that is asked about.
 pub(super) struct Entry {
-    pub(super) last: Option<Answer>,
+    pub(super) last: Option<ConfirmAnswer>,
     /// Who waits for the next answer.
     wanting: BTreeSet<u64>,
     /// When the last question was asked, those who have come since, and the last deadline of all.
@@ -269,7 +269,7 @@ impl Table {
 
     /// Puts a delivery among those who wait for an answer. Tells the answer there is, and whether
     /// nobody asks about its subject yet.
-    pub(super) fn want(&mut self, number: u64) -> Option<(Option<Answer>, bool)> {
+    pub(super) fn want(&mut self, number: u64) -> Option<(Option<ConfirmAnswer>, bool)> {
         let seat = self.seats.get(&number)?;
         let is_new = !self.entries.contains_key(&seat.subject);
         let entry = self
@@ -371,7 +371,7 @@ impl Table {
     }
 
     /// Keeps an answer, and tells everyone who waits for it.
-    pub(super) fn answer(&mut self, subject: &Subject, answer: Answer) {
+    pub(super) fn answer(&mut self, subject: &Subject, answer: ConfirmAnswer) {
         for seat in self.wanting(subject) {
             seat.answered.notify_one();
         }

@@ -1,71 +1,38 @@
-//! One attempt at a batch of commands, and what all workers of a store share.
+//! What goes in one transaction: a batch of commands, or the removal of some records.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
-use futures_util::future::BoxFuture;
-use sqlx::Connection;
 use sqlx::postgres::PgConnection;
-use tokio::sync::{Mutex, mpsc, oneshot};
-use tokio::time::{Instant, timeout_at};
+use sqlx::{Postgres, Transaction};
+use tokio::time::Instant;
 
-use crate::clock::{Clock, UnixTime};
-use crate::store::error::StoreError;
-use crate::store::sql::{Answer, Change, Placed, decide};
+use crate::store::sql::{Placed, decide, micros};
 
 use super::error::{Cause, Fault};
-use super::session::Sessions;
-use super::statements::{self, Statements};
-
-pub(super) type Answers = Vec<Result<Answer, StoreError>>;
-
-/// Something that is read, in a transaction of its own.
-pub(super) type Work =
-    Box<dyn for<'c> FnOnce(Result<&'c mut PgConnection, Fault>) -> BoxFuture<'c, bool> + Send>;
-
-/// What a caller waits for.
-pub(super) enum Job {
-    Write {
-        orders: Vec<Placed>,
-        give_up: Instant,
-        reply: oneshot::Sender<Answers>,
-    },
-    Read(Work),
-}
-
-/// What the workers of a store share.
-pub(super) struct Shared {
-    pub(super) sessions: Sessions,
-    pub(super) statements: Statements,
-    /// Instead of the server's clock, for tests.
-    pub(super) clock: Option<Arc<dyn Clock>>,
-    pub(super) jobs: Mutex<mpsc::Receiver<Job>>,
-    pub(super) commits: AtomicU64,
-    /// When to look for records that are over.
-    pub(super) prune_at: std::sync::Mutex<Instant>,
-}
-
-impl Shared {
-    /// Whether the server answers on this connection.
-    pub(super) async fn is_there(&self, conn: &mut PgConnection) -> bool {
-        let limit = Instant::now() + self.sessions.deadline();
-        matches!(timeout_at(limit, conn.ping()).await, Ok(Ok(())))
-    }
-
-    /// The time that records go by, where the server says this.
-    pub(super) fn time(&self, told: UnixTime) -> UnixTime {
-        match &self.clock {
-            Some(clock) => UnixTime::from_micros(clock.now().as_micros()),
-            None => told,
-        }
-    }
-}
+use super::job::Answers;
+use super::overdue::Commit;
+use super::pruning::{AT_ONCE, Look, SPARE};
+use super::shared::Shared;
+use super::statements;
 
 /// What a batch met.
 pub(super) struct Failure {
     pub(super) fault: Fault,
     /// Whether it may have been carried out all the same.
     pub(super) unsure: bool,
+    /// Whether the connection is as it was before.
+    pub(super) is_clean: bool,
+}
+
+impl Failure {
+    /// Nothing was carried out; the connection is not used again.
+    pub(super) fn sure(fault: Fault) -> Self {
+        Self {
+            fault,
+            unsure: false,
+            is_clean: false,
+        }
+    }
 }
 
 /// What one attempt came to.
@@ -75,30 +42,43 @@ pub(super) enum Outcome {
     Collided,
 }
 
-/// Carries out these commands in one transaction.
+/// Carries out these commands in one transaction, unless it takes until the limit.
 pub(super) async fn attempt(
     conn: &mut PgConnection,
     shared: &Shared,
     orders: &[&Placed],
+    is_patient: bool,
+    limit: Instant,
+    commit: &Commit,
 ) -> Result<Outcome, Failure> {
-    let sure = |fault| Failure {
-        fault,
-        unsure: false,
+    let begun = shared.sessions.begin(conn, is_patient).await;
+    let mut tx = begun.map_err(Failure::sure)?;
+    let read = statements::read(&mut tx, &shared.statements, orders).await;
+    let (told, found) = match read {
+        Ok(read) => read,
+        Err(fault) => return Err(undone(tx, fault).await),
     };
-    let is_alone = orders.len() == 1;
-    let mut tx = shared.sessions.begin(conn, is_alone).await.map_err(sure)?;
-    let (answers, changes) = read_and_decide(&mut tx, shared, orders)
-        .await
-        .map_err(sure)?;
+    let now = shared.time(told.time);
+    let (answers, changes) = decide(orders.iter().copied(), &found, now);
     if changes.is_empty() {
         let ended = tx.rollback().await.map_err(Fault::from);
-        return ended.map(|()| Outcome::Done(answers)).map_err(sure);
+        return ended
+            .map(|()| Outcome::Done(answers))
+            .map_err(Failure::sure);
     }
-    let written = statements::write(&mut tx, &shared.statements, changes).await;
-    if !written.map_err(sure)? {
-        let ended = tx.rollback().await.map_err(Fault::from);
-        return ended.map(|()| Outcome::Collided).map_err(sure);
+    match statements::write(&mut tx, &shared.statements, changes).await {
+        Ok(true) => {}
+        Ok(false) => {
+            let ended = tx.rollback().await.map_err(Fault::from);
+            return ended.map(|()| Outcome::Collided).map_err(Failure::sure);
+        }
+        Err(fault) => return Err(undone(tx, fault).await),
     }
+    // Who asked has given up: this is not to happen any more.
+    if Instant::now() >= limit {
+        return Err(undone(tx, Fault::slow()).await);
+    }
+    commit.begins(told.pid);
     match tx.commit().await.map_err(Fault::from) {
         Ok(()) => {
             shared.commits.fetch_add(1, Ordering::Relaxed);
@@ -108,15 +88,38 @@ pub(super) async fn attempt(
         Err(fault) => Err(Failure {
             unsure: matches!(fault.cause(), Cause::Connection | Cause::Away),
             fault,
+            is_clean: false,
         }),
     }
 }
 
-async fn read_and_decide(
+/// Where the server has refused a statement because of others, or nobody waits any more, the connection
+/// is good as soon as the transaction has ended.
+async fn undone(tx: Transaction<'_, Postgres>, fault: Fault) -> Failure {
+    let is_clean = match fault.cause() {
+        Cause::Locked | Cause::Undone | Cause::Slow => tx.rollback().await.is_ok(),
+        _ => false,
+    };
+    Failure {
+        fault,
+        unsure: false,
+        is_clean,
+    }
+}
+
+/// Removes some records whose retention is over, if there are any.
+pub(super) async fn prune(
     conn: &mut PgConnection,
     shared: &Shared,
-    orders: &[&Placed],
-) -> Result<(Answers, Vec<Change>), Fault> {
-    let (now, found) = statements::read(conn, &shared.statements, orders).await?;
-    Ok(decide(orders.iter().copied(), &found, shared.time(now)))
+    look: Look,
+    commit: &Commit,
+) -> Result<(), Fault> {
+    let mut tx = shared.sessions.begin(conn, false).await?;
+    let told = statements::told(&mut tx).await?;
+    let at = micros(shared.time(told.time).saturating_sub(SPARE));
+    let ends = statements::prune(&mut tx, &shared.statements, (look.from, at), AT_ONCE).await?;
+    commit.begins(told.pid);
+    tx.commit().await?;
+    shared.pruning.done(look, Instant::now(), &ends, at);
+    Ok(())
 }

@@ -9,7 +9,7 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::time::timeout;
 
 use crate::event::Name;
-use crate::store::sql::checked_deadline;
+use crate::store::sql::{Records as _, checked_deadline};
 
 use super::PostgresStore;
 use super::check::{PostgresReport, PostgresVerdict};
@@ -90,7 +90,8 @@ impl PostgresStoreBuilder {
     }
 
     /// How many connections there are at most; 8 unless set, 1 to 1,000. Commands that come while all are
-    /// busy are carried out together by the next that is free.
+    /// busy are carried out together by the next that is free. One whose call has no answer yet counts; to
+    /// ask what became of it, and to migrate, there is one more for a moment.
     pub fn connections(mut self, connections: u32) -> Self {
         self.connections = connections;
         self

@@ -1,7 +1,7 @@
 //! A database and the thread that works on it, over some connections.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
 use futures_util::future::{BoxFuture, join_all};
@@ -13,9 +13,12 @@ use crate::clock::{Clock, UnixTime};
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::sql::{Answer, Placed};
 
-use super::attempt::{Job, Shared, Work};
 use super::error::{Cause, Fault};
+use super::flights::{Flights, overdue};
+use super::job::{Job, Work, Write};
+use super::pruning::Pruning;
 use super::session::Sessions;
+use super::shared::Shared;
 use super::statements::Statements;
 use super::worker::Worker;
 
@@ -43,18 +46,23 @@ impl Database {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
+        let workers = usize::try_from(connections).unwrap_or(usize::MAX);
         let shared = Arc::new(Shared {
             sessions,
             statements,
             clock,
             jobs: Mutex::new(receiver),
+            flights: Flights::default(),
+            workers,
+            overdue: AtomicUsize::new(0),
+            asking: Mutex::new(()),
             commits: AtomicU64::new(0),
-            prune_at: std::sync::Mutex::new(Instant::now()),
+            pruning: Pruning::new(Instant::now()),
         });
-        let workers = Arc::clone(&shared);
+        let own = Arc::clone(&shared);
         let serving = async move {
-            let workers = (0..connections).map(|_| {
-                let worker = Worker::new(Arc::clone(&workers));
+            let workers = (0..workers).map(|number| {
+                let worker = Worker::new(number, Arc::clone(&own));
                 tokio::spawn(worker.run())
             });
             join_all(workers.collect::<Vec<_>>()).await;
@@ -89,12 +97,15 @@ impl Database {
         let give_up = Instant::now() + self.sessions().deadline();
         let asking = async {
             let (reply, answers) = oneshot::channel();
-            let job = Job::Write {
+            let job = Write {
                 orders,
                 give_up,
                 reply,
             };
-            self.jobs.send(job).await.map_err(|_| Fault::ended())?;
+            self.jobs
+                .send(Job::Write(job))
+                .await
+                .map_err(|_| Fault::ended())?;
             answers.await.map_err(|_| Fault::ended())
         };
         self.in_time(asking).await
@@ -142,6 +153,9 @@ impl Database {
         &self,
         asking: impl Future<Output = Result<T, Fault>>,
     ) -> Result<T, StoreError> {
+        if self.shared.is_stuck() {
+            return Err(overdue().into());
+        }
         match timeout(self.sessions().deadline(), asking).await {
             Ok(result) => Ok(result?),
             Err(_) => Err(StoreError::new(StoreErrorKind::TimedOut)),

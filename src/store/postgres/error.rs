@@ -233,8 +233,8 @@ impl From<sqlx::Error> for Fault {
 /// By <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 pub(super) fn cause_of(code: &str) -> Cause {
     match code {
-        // serialization_failure, deadlock_detected, statement_completion_unknown
-        "40001" | "40P01" | "40003" => Cause::Undone,
+        // serialization_failure, deadlock_detected
+        "40001" | "40P01" => Cause::Undone,
         // feature_not_supported: "cached plan must not change result type"; or a standby
         "0A000" => Cause::Changed,
         // lock_not_available
@@ -247,8 +247,9 @@ pub(super) fn cause_of(code: &str) -> Cause {
         "XX001" | "XX002" => Cause::Corrupt,
         // undefined_table, invalid_schema_name
         "42P01" | "3F000" => Cause::NoSchema,
-        // read_only_sql_transaction: a master that has become a standby; limits of a transaction
-        "25006" | "25P03" | "25P04" => Cause::Away,
+        // read_only_sql_transaction: a master that has become a standby; limits of a transaction;
+        // statement_completion_unknown
+        "25006" | "25P03" | "25P04" | "40003" => Cause::Away,
         _ => match code.get(..2) {
             // Connection exceptions; insufficient resources; operator intervention; system errors
             Some("08" | "53" | "57" | "58") => Cause::Away,

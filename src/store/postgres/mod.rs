@@ -1,12 +1,19 @@
 //! A store on Postgres.
 
 mod attempt;
+mod batch;
 mod builder;
 mod check;
 mod database;
 mod error;
+mod flights;
+mod job;
+mod overdue;
+mod pruning;
+mod rows;
 mod schema;
 mod session;
+mod shared;
 mod statements;
 mod table;
 mod worker;
@@ -15,16 +22,19 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use crate::clock::UnixTime;
 use crate::event::{EventKey, Name};
 
 use super::Store;
 use super::command::{Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Release, Renew};
-use super::error::{StoreError, StoreErrorKind};
+use super::error::StoreError;
 use super::identity::StoreIdentity;
-use super::record::{Command, Look};
 use super::shared::SharedStore;
-use super::sql::{Answer, Order, Place, Placed, Stored, Waiting, micros, of_provider};
+use super::sql::{
+    Answer, OpenCounts, Order, Place, Placed, Records, Row, Stored, Waiting, records,
+};
 
 use self::database::Database;
 use self::error::Fault;
@@ -33,6 +43,9 @@ use self::table::Tables;
 pub use self::builder::PostgresStoreBuilder;
 pub use self::check::{PostgresFinding, PostgresReport, PostgresSetting, PostgresVerdict};
 pub use self::error::{PostgresConnectError, PostgresConnectErrorKind};
+
+/// How long bringing the tables up to date may take.
+const MIGRATION_LIMIT: Duration = Duration::from_secs(30);
 
 /// A [`Store`] on Postgres 13 or later: its records are where the user's data is, and any number of
 /// receivers share them.
@@ -56,13 +69,20 @@ pub use self::error::{PostgresConnectError, PostgresConnectErrorKind};
 ///
 /// A command is one short transaction that locks its record, asks the rules and writes. Commands that
 /// come while all connections are busy share one; they are carried out one by one where one of them
-/// fails. Serialization failures and deadlocks are sent again, and so is what a lost connection leaves
-/// open, up to three times within the deadline, which every command of a record bears. Time is that of the
-/// server. No setting of the role or the database matters: each transaction begins with the isolation, the
-/// time limits and the search path that it needs, and nothing is set for the session.
+/// fails. Serialization failures and deadlocks are sent again, up to three times in all and while somebody
+/// waits for the answer; so is what a lost connection leaves open, which every command of a record bears.
+/// While there is no connection, one is tried for until the deadline. Time is that of the server. No
+/// setting of the role or the database matters: each transaction begins with the isolation, the time limits
+/// and the search path that it needs, and nothing is set for the session.
 ///
-/// A call that is dropped half-way is finished by the store's own task. A connection on which anything
-/// failed is closed and not used again.
+/// A call that is dropped half-way is finished by the store's own task, or not begun. A connection on
+/// which anything failed is closed and not used again, unless the server has undone the transaction because
+/// of another one.
+///
+/// A commit may have no answer for long, as while a synchronous standby is away. Its connection is then
+/// kept until the answer comes, later commands on its records are refused, and when all connections are kept
+/// so, every call is refused at once. After ten deadlines, and then less and less often, the server is asked
+/// over one more connection, which ends with the answer, whether it is still at that commit.
 ///
 /// # PgBouncer
 ///
@@ -142,19 +162,15 @@ impl PostgresStore {
         Self::on(Arc::clone(&self.database), Arc::clone(&self.tables), name)
     }
 
-    /// Brings the tables up to date.
+    /// Brings the tables up to date. Where they are, the role needs no right to make them.
     ///
     /// # Errors
     ///
-    /// Postgres cannot be reached or refuses; another process has been at it for over 5 s; the tables are
-    /// of a version that this one cannot work with.
+    /// Postgres cannot be reached, refuses, or has not done it within 30 s; another process has been at it
+    /// for over 5 s; the tables are of a version that this one cannot work with.
     pub async fn migrate(&self) -> Result<(), PostgresConnectError> {
-        let tables = Arc::clone(&self.tables);
-        let migrated = async {
-            let mut conn = self.database.sessions().connect().await?;
-            schema::migrate(&mut conn, &tables).await
-        };
-        let fault = match migrated.await {
+        let migrating = timeout(MIGRATION_LIMIT, self.migrated());
+        let fault = match migrating.await.unwrap_or_else(|_| Err(Fault::slow())) {
             Ok(()) => return Ok(()),
             Err(fault) => fault,
         };
@@ -165,6 +181,18 @@ impl PostgresStore {
             )
             .with_source(fault)
         }))
+    }
+
+    async fn migrated(&self) -> Result<(), Fault> {
+        let tables = Arc::clone(&self.tables);
+        let reading = self.database.reading(move |conn, _| {
+            Box::pin(async move { schema::is_current(conn, &tables).await })
+        });
+        if reading.await? {
+            return Ok(());
+        }
+        let mut conn = self.database.sessions().connect().await?;
+        schema::migrate(&mut conn, &self.tables).await
     }
 
     /// Asks the server for its settings and says what they put at risk.
@@ -194,60 +222,6 @@ impl PostgresStore {
 
     fn server(&self) -> String {
         self.database.sessions().shown()
-    }
-
-    fn namespace_name(&self) -> &Name {
-        &self.namespace
-    }
-
-    fn place(&self, key: &EventKey) -> Place {
-        Place::of(&self.namespace, key)
-    }
-
-    async fn run(&self, order: Order) -> Result<Answer, StoreError> {
-        let placed = Placed::new(&self.namespace, order);
-        let place = placed.place.clone();
-        let answers = self.database.write(vec![placed]).await?;
-        let answer = answers.into_iter().next();
-        let answer = answer.unwrap_or_else(|| Err(StoreError::new(StoreErrorKind::Unavailable)))?;
-        if matches!(answer, Answer::Held(Held::Held) | Answer::Forgotten(true)) {
-            self.waiting.hint(&place);
-        }
-        Ok(answer)
-    }
-
-    /// The record, and the time that it goes by.
-    async fn stored(&self, key: &EventKey) -> Result<(UnixTime, Option<Stored>), StoreError> {
-        let place = self.place(key);
-        let reading = self.database.read(move |conn, shared| {
-            Box::pin(async move { statements::one(conn, &shared.statements, &place).await })
-        });
-        let (told, stored) = reading.await?;
-        Ok((self.database.time(told), stored))
-    }
-
-    /// For how long somebody is at work on the event.
-    async fn lease_left(&self, key: &EventKey) -> Result<Option<Duration>, StoreError> {
-        let (now, stored) = self.stored(key).await?;
-        let record = match stored {
-            Some(Stored::Record(record)) => Some(record),
-            Some(Stored::Unreadable) => return Err(StoreError::new(StoreErrorKind::Corrupt)),
-            None => None,
-        };
-        let step = Look(key).apply(record.as_ref(), now);
-        let ends = match step.write {
-            None => step.outcome,
-            // The clock was set back.
-            Some(_) => self.run(Order::Look(key.clone())).await?.lease_ends()?,
-        };
-        Ok(ends.map(|ends| ends.saturating_since(now)))
-    }
-
-    async fn now(&self) -> Result<UnixTime, StoreError> {
-        let reading = self
-            .database
-            .read(|conn, _| Box::pin(statements::now(conn)));
-        Ok(self.database.time(reading.await?))
     }
 }
 
@@ -281,27 +255,22 @@ impl Store for PostgresStore {
     }
 
     async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
-        self.run(Order::Claim(claim.clone())).await?.claim()
+        let answer = records::run(self, Order::Claim(claim.clone())).await?;
+        answer.claim()
     }
 
     async fn complete(&self, complete: &Complete) -> Result<Held, StoreError> {
-        self.run(Order::Complete(complete.clone())).await?.held()
+        let answer = records::run(self, Order::Complete(complete.clone())).await?;
+        answer.held()
     }
 
     async fn release(&self, release: &Release) -> Result<Held, StoreError> {
-        self.run(Order::Release(release.clone())).await?.held()
+        let answer = records::run(self, Order::Release(release.clone())).await?;
+        answer.held()
     }
 
     async fn renew(&self, renewals: &[Renew]) -> Result<Vec<Held>, StoreError> {
-        if renewals.is_empty() {
-            return Ok(Vec::new());
-        }
-        let orders = renewals.iter().cloned().map(Order::Renew);
-        let orders = orders
-            .map(|order| Placed::new(&self.namespace, order))
-            .collect();
-        let answers = self.database.write(orders).await?;
-        answers.into_iter().map(|answer| answer?.held()).collect()
+        records::renew(self, renewals).await
     }
 
     /// The work is done in a thread of the store's own.
@@ -310,29 +279,18 @@ impl Store for PostgresStore {
     }
 
     async fn wait(&self, key: &EventKey, limit: Duration) {
-        let (store, own) = (self.clone(), key.clone());
-        let look = move || {
-            let (store, key) = (store.clone(), own.clone());
-            async move { store.lease_left(&key).await }
-        };
-        let place = self.place(key);
-        self.waiting.until_changed(place, limit, look).await;
+        records::wait(self, key, limit).await;
     }
 
     async fn lookup(&self, key: &EventKey) -> Result<Option<RecordView>, StoreError> {
-        match self.stored(key).await? {
-            (_, None) => Ok(None),
-            (_, Some(Stored::Unreadable)) => Err(StoreError::new(StoreErrorKind::Corrupt)),
-            (now, Some(Stored::Record(record))) => {
-                Ok(record.is_kept(now).then(|| record.view(key.clone(), now)))
-            }
-        }
+        records::lookup(self, key).await
     }
 
     /// Where it is not known whether the command was carried out, it is not sent again: a second one could
     /// not say whether there was a record.
     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
-        self.run(Order::Forget(key.clone())).await?.forgotten()
+        let answer = records::run(self, Order::Forget(key.clone())).await?;
+        answer.forgotten()
     }
 
     async fn unfinished(
@@ -340,60 +298,79 @@ impl Store for PostgresStore {
         provider: &Name,
         limit: usize,
     ) -> Result<Vec<RecordView>, StoreError> {
-        let now = self.now().await?;
-        let mut views = Vec::new();
-        for range in of_provider(provider) {
-            let left = limit.saturating_sub(views.len());
-            if left == 0 {
-                break;
-            }
-            let (namespace, left) = (
-                self.namespace.clone(),
-                i64::try_from(left).unwrap_or(i64::MAX),
-            );
-            let reading = self.database.read(move |conn, shared| {
-                Box::pin(async move {
-                    let statements = &shared.statements;
-                    statements::unfinished(conn, statements, &namespace, range, now, left).await
-                })
-            });
-            let rows = reading.await?.into_iter();
-            views.extend(rows.filter_map(|(key, row)| Some(row.record()?.view(key, now))));
-        }
-        Ok(views)
+        records::unfinished(self, provider, limit).await
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {
-        let now = self.now().await?;
-        let mut counts = Counts::default();
-        let count = |number: i64| u64::try_from(number).unwrap_or(0);
-        let mut behind = Some(String::new());
-        while let Some(key) = behind {
-            let namespace = self.namespace.clone();
-            let reading = self.database.read(move |conn, shared| {
-                Box::pin(async move {
-                    statements::count_open(conn, &shared.statements, &namespace, key, now).await
-                })
-            });
-            let (claimed, lapsed, released, last) = reading.await?;
-            counts.claimed = counts.claimed.saturating_add(count(claimed));
-            counts.lapsed = counts.lapsed.saturating_add(count(lapsed));
-            counts.released = counts.released.saturating_add(count(released));
-            behind = last;
-        }
-        let mut after = Some(micros(now));
-        while let Some(from) = after {
-            let namespace = self.namespace.clone();
-            let reading = self.database.read(move |conn, shared| {
-                Box::pin(async move {
-                    statements::count_done(conn, &shared.statements, &namespace, from).await
-                })
-            });
-            let (done, to) = reading.await?;
-            counts.done = counts.done.saturating_add(count(done));
-            after = to;
-        }
-        Ok(counts)
+        records::counts(self).await
+    }
+}
+
+impl Records for PostgresStore {
+    fn namespace_name(&self) -> &Name {
+        &self.namespace
+    }
+
+    fn waiting(&self) -> &Arc<Waiting> {
+        &self.waiting
+    }
+
+    async fn write(
+        &self,
+        orders: Vec<Placed>,
+    ) -> Result<Vec<Result<Answer, StoreError>>, StoreError> {
+        self.database.write(orders).await
+    }
+
+    async fn stored(&self, place: Place) -> Result<(UnixTime, Option<Stored>), StoreError> {
+        let reading = self.database.read(move |conn, shared| {
+            Box::pin(async move { statements::one(conn, &shared.statements, &place).await })
+        });
+        let (told, stored) = reading.await?;
+        Ok((self.database.time(told), stored))
+    }
+
+    async fn time(&self) -> Result<UnixTime, StoreError> {
+        let reading = self
+            .database
+            .read(|conn, _| Box::pin(statements::told(conn)));
+        Ok(self.database.time(reading.await?.time))
+    }
+
+    async fn unfinished_in(
+        &self,
+        range: (String, String),
+        now: UnixTime,
+        limit: i64,
+    ) -> Result<Vec<(EventKey, Row)>, StoreError> {
+        let namespace = self.namespace.clone();
+        let reading = self.database.read(move |conn, shared| {
+            Box::pin(async move {
+                let statements = &shared.statements;
+                statements::unfinished(conn, statements, &namespace, range, now, limit).await
+            })
+        });
+        reading.await
+    }
+
+    async fn count_open(&self, behind: String, now: UnixTime) -> Result<OpenCounts, StoreError> {
+        let namespace = self.namespace.clone();
+        let reading = self.database.read(move |conn, shared| {
+            Box::pin(async move {
+                statements::count_open(conn, &shared.statements, &namespace, behind, now).await
+            })
+        });
+        reading.await
+    }
+
+    async fn count_done(&self, after: i64) -> Result<(i64, Option<i64>), StoreError> {
+        let namespace = self.namespace.clone();
+        let reading = self.database.read(move |conn, shared| {
+            Box::pin(async move {
+                statements::count_done(conn, &shared.statements, &namespace, after).await
+            })
+        });
+        reading.await
     }
 }
 

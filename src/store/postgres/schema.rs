@@ -112,6 +112,15 @@ pub(super) async fn migrate(conn: &mut PgConnection, tables: &Tables) -> Result<
     Ok(())
 }
 
+/// Whether the tables are of this version, or of a later one that this code can work with.
+pub(super) async fn is_current(conn: &mut PgConnection, tables: &Tables) -> Result<bool, Fault> {
+    match check_version(conn, tables).await {
+        Ok(version) => Ok(version.is_some_and(|version| version >= VERSION)),
+        Err(fault) if fault.cause() == Cause::NoSchema => Ok(false),
+        Err(fault) => Err(fault),
+    }
+}
+
 /// Whether this code can work with the tables that are there.
 pub(super) async fn check(conn: &mut PgConnection, tables: &Tables) -> Result<(), Fault> {
     match check_version(conn, tables).await? {

@@ -14,7 +14,7 @@ pub(super) struct Sessions {
     options: PgConnectOptions,
     deadline: Duration,
     begin: String,
-    begin_alone: String,
+    begin_patient: String,
 }
 
 /// In a batch a command waits no longer than this for one record: it would hold up the others.
@@ -31,10 +31,9 @@ impl Sessions {
             Some(_) => options,
             None => options.application_name("tower-webhook"),
         };
-        let alone = deadline / 2;
         Self {
-            begin: begin(deadline, BATCH_LOCK_LIMIT.min(alone)),
-            begin_alone: begin(deadline, alone),
+            begin: begin(deadline, BATCH_LOCK_LIMIT.min(deadline / 2)),
+            begin_patient: begin(deadline, deadline / 2),
             options,
             deadline,
         }
@@ -68,14 +67,15 @@ impl Sessions {
         }
     }
 
-    /// Begins the transaction of a batch, or of one command alone.
+    /// Begins a transaction. A patient one waits for locks for half of the deadline, another one for some
+    /// milliseconds.
     pub(super) async fn begin<'c>(
         &self,
         conn: &'c mut PgConnection,
-        is_alone: bool,
+        is_patient: bool,
     ) -> Result<Transaction<'c, Postgres>, Fault> {
-        let sql = if is_alone {
-            &self.begin_alone
+        let sql = if is_patient {
+            &self.begin_patient
         } else {
             &self.begin
         };

@@ -12,9 +12,12 @@ use sqlx::{AssertSqlSafe, Postgres, Row as _};
 
 use crate::clock::UnixTime;
 use crate::event::{EventKey, Name};
-use crate::store::sql::{Change, Found, Place, Placed, Row, Stored, from_micros, micros};
+use crate::store::sql::{
+    Change, Found, OpenCounts, Place, Placed, Row, Stored, from_micros, micros,
+};
 
 use super::error::{Cause, Fault};
+use super::rows::Rows;
 use super::table::Tables;
 
 const COLUMNS: &str = "namespace, key, name, state, token, attempt, fence, fingerprint, kept_until, \
@@ -55,7 +58,7 @@ impl Statements {
             // Rows are locked in the order of their keys, as everywhere. The time is read above the
             // locks: with the last row it is later than the last wait.
             read_some: format!(
-                "SELECT {NOW}, l.* FROM (SELECT 1) one LEFT JOIN (
+                "SELECT {NOW}, l.*, pg_backend_pid() FROM (SELECT 1) one LEFT JOIN (
                      SELECT {COLUMNS} FROM {records}
                      WHERE (namespace, key) IN (SELECT * FROM unnest($1::text[], $2::text[]))
                      ORDER BY namespace, key FOR UPDATE) l ON true"
@@ -101,8 +104,10 @@ impl Statements {
             ),
             prune: format!(
                 "DELETE FROM {records} WHERE (namespace, key) IN (
-                     SELECT namespace, key FROM {records} WHERE kept_until <= $1
-                     ORDER BY kept_until LIMIT $2 FOR UPDATE SKIP LOCKED)"
+                     SELECT namespace, key FROM {records}
+                     WHERE kept_until >= $1 AND kept_until <= $2
+                     ORDER BY kept_until LIMIT $3 FOR UPDATE SKIP LOCKED)
+                 RETURNING kept_until"
             ),
         }
     }
@@ -118,7 +123,7 @@ impl Statements {
             ("'a', 'b', 1, 1", &self.count_open),
             ("1, 1", &self.bound),
             ("'a', 1, 2", &self.count_done),
-            ("1, 1", &self.prune),
+            ("1, 2, 1", &self.prune),
         ]
     }
 
@@ -133,12 +138,19 @@ fn unnamed(sql: &str) -> Query<'_, Postgres, PgArguments> {
     sqlx::query(AssertSqlSafe(sql)).persistent(false)
 }
 
-/// The time of the server, and the rows that these commands are about, locked.
+/// What a server tells of itself.
+pub(super) struct Told {
+    pub(super) time: UnixTime,
+    /// The process that serves this transaction.
+    pub(super) pid: i32,
+}
+
+/// What the server tells, and the rows that these commands are about, locked.
 pub(super) async fn read(
     conn: &mut PgConnection,
     statements: &Statements,
     orders: &[&Placed],
-) -> Result<(UnixTime, Found), Fault> {
+) -> Result<(Told, Found), Fault> {
     let places: BTreeSet<_> = orders
         .iter()
         .map(|Placed { place, .. }| (place.namespace.as_str(), place.key.as_str()))
@@ -152,13 +164,21 @@ pub(super) async fn read(
             found.insert(at, stored(row));
         }
     }
-    Ok((last_time(&rows)?, found))
+    let time = last_time(&rows)?;
+    let pid = rows.last().map(|row| row.try_get(16)).transpose()?;
+    let pid = pid.unwrap_or_default();
+    Ok((Told { time, pid }, found))
 }
 
-/// The time of the server.
-pub(super) async fn now(conn: &mut PgConnection) -> Result<UnixTime, Fault> {
-    let rows = sqlx::raw_sql(AssertSqlSafe(format!("SELECT {NOW}")));
-    last_time(&rows.fetch_all(conn).await?)
+/// What the server tells, without a record.
+pub(super) async fn told(conn: &mut PgConnection) -> Result<Told, Fault> {
+    let rows = sqlx::raw_sql(AssertSqlSafe(format!("SELECT {NOW}, pg_backend_pid()")));
+    let rows = rows.fetch_all(conn).await?;
+    let pid = rows.last().map(|row| row.try_get(1)).transpose()?;
+    Ok(Told {
+        time: last_time(&rows)?,
+        pid: pid.unwrap_or_default(),
+    })
 }
 
 /// One record, and the time of the server.
@@ -235,77 +255,34 @@ pub(super) async fn write(
         }
     }
     if !gone.0.is_empty() {
+        let count = gone.0.len();
         let query = unnamed(&statements.delete).bind(gone.0).bind(gone.1);
-        query.execute(&mut *conn).await?;
+        all_of(count, query.execute(&mut *conn).await?.rows_affected())?;
     }
-    if !old.keys.is_empty() {
-        old.bound_to(&statements.update).execute(&mut *conn).await?;
+    if old.len() > 0 {
+        let (count, query) = (old.len(), old.bound_to(unnamed(&statements.update)));
+        all_of(count, query.execute(&mut *conn).await?.rows_affected())?;
     }
-    let wanted = u64::try_from(new.keys.len()).unwrap_or(u64::MAX);
-    if wanted > 0 {
-        let inserted = new.bound_to(&statements.insert).execute(&mut *conn).await?;
-        return Ok(inserted.rows_affected() == wanted);
+    if new.len() > 0 {
+        let (count, query) = (new.len(), new.bound_to(unnamed(&statements.insert)));
+        let inserted = query.execute(&mut *conn).await?.rows_affected();
+        return Ok(all_of(count, inserted).is_ok());
     }
     Ok(true)
 }
 
-/// Rows as arrays of their columns.
-#[derive(Default)]
-struct Rows {
-    namespaces: Vec<String>,
-    keys: Vec<String>,
-    names: Vec<Option<Vec<u8>>>,
-    states: Vec<i16>,
-    tokens: Vec<Vec<u8>>,
-    attempts: Vec<i64>,
-    fences: Vec<i64>,
-    fingerprints: Vec<Option<Vec<u8>>>,
-    kept_until: Vec<i64>,
-    lease_ends: Vec<Option<i64>>,
-    leases: Vec<Option<i64>>,
-    corrected: Vec<bool>,
-    statuses: Vec<Option<i32>>,
-    content_types: Vec<Option<String>>,
-    bodies: Vec<Option<Vec<u8>>>,
-}
-
-impl Rows {
-    fn push(&mut self, place: Place, row: Row) {
-        self.namespaces.push(place.namespace.as_str().to_owned());
-        self.keys.push(place.key);
-        self.names.push(place.name.map(String::into_bytes));
-        self.states.push(row.state);
-        self.tokens.push(row.token);
-        self.attempts.push(row.attempt);
-        self.fences.push(row.fence);
-        self.fingerprints.push(row.fingerprint);
-        self.kept_until.push(row.kept_until);
-        self.lease_ends.push(row.lease_ends);
-        self.leases.push(row.lease);
-        self.corrected.push(row.corrected);
-        self.statuses.push(row.status);
-        self.content_types.push(row.content_type);
-        self.bodies.push(row.body.map(Vec::from));
+/// The rows are locked: each is written, unless something in the database keeps it from that.
+fn all_of(wanted: usize, written: u64) -> Result<(), Fault> {
+    if u64::try_from(wanted).is_ok_and(|wanted| wanted == written) {
+        return Ok(());
     }
-
-    fn bound_to(self, sql: &str) -> Query<'_, Postgres, PgArguments> {
-        unnamed(sql)
-            .bind(self.namespaces)
-            .bind(self.keys)
-            .bind(self.names)
-            .bind(self.states)
-            .bind(self.tokens)
-            .bind(self.attempts)
-            .bind(self.fences)
-            .bind(self.fingerprints)
-            .bind(self.kept_until)
-            .bind(self.lease_ends)
-            .bind(self.leases)
-            .bind(self.corrected)
-            .bind(self.statuses)
-            .bind(self.content_types)
-            .bind(self.bodies)
-    }
+    Err(Fault::new(
+        Cause::Refused,
+        format!(
+            "{written} of {wanted} rows were written: a trigger, a rule or a policy of the table keeps \
+             others as they are"
+        ),
+    ))
 }
 
 /// What nobody is at work on although it was not handled, in a range of keys.
@@ -339,15 +316,14 @@ pub(super) async fn unfinished(
 /// So many rows are counted in one statement: some milliseconds.
 const AT_ONCE: i64 = 20_000;
 
-/// Claimed, lapsed and released ones in some thousand keys behind this one; and the last of those keys,
-/// if there was one.
+/// What was not handled, in some thousand keys behind this one.
 pub(super) async fn count_open(
     conn: &mut PgConnection,
     statements: &Statements,
     namespace: &Name,
     behind: String,
     now: UnixTime,
-) -> Result<(i64, i64, i64, Option<String>), Fault> {
+) -> Result<OpenCounts, Fault> {
     let row = unnamed(&statements.count_open)
         .bind(namespace.as_str())
         .bind(behind)
@@ -383,14 +359,16 @@ pub(super) async fn count_done(
     Ok((row.try_get(0)?, to))
 }
 
-/// Removes up to so many records whose time was over, of all namespaces, and says how many. What others
-/// are at is left to the next time.
+/// Removes up to so many records whose time ended between these two, of all namespaces, and says when
+/// each did. What others are at is left to the next time.
 pub(super) async fn prune(
     conn: &mut PgConnection,
     statements: &Statements,
-    at: UnixTime,
+    (from, to): (i64, i64),
     limit: i64,
-) -> Result<u64, Fault> {
-    let query = unnamed(&statements.prune).bind(micros(at)).bind(limit);
-    Ok(query.execute(conn).await?.rows_affected())
+) -> Result<Vec<i64>, Fault> {
+    let query = unnamed(&statements.prune).bind(from).bind(to).bind(limit);
+    let rows = query.fetch_all(conn).await?;
+    let ends: Result<Vec<_>, _> = rows.iter().map(|row| row.try_get(0)).collect();
+    Ok(ends?)
 }

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
-use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::store::sql::{Order, Placed};
 
-use super::attempt::{Answers, Failure, Job, Outcome, Shared, Work, attempt};
+use super::attempt::{Failure, Outcome, attempt, prune};
+use super::batch::Batch;
 use super::error::{Cause, Fault};
-use super::statements;
+use super::job::{Answers, Job, Work, Write};
+use super::overdue::{Commit, finished};
+use super::shared::Shared;
 
 /// So many commands go into one transaction at most.
 const MOST: usize = 128;
@@ -22,21 +24,23 @@ const ATTEMPTS: u32 = 3;
 const COLLISIONS: u32 = 10;
 /// The wait before another attempt where there is no connection.
 const PAUSE: Duration = Duration::from_millis(50);
-/// Records that are over go in batches of this size, one a second, or one after each transaction while
-/// there are more.
-const PRUNED_AT_ONCE: i64 = 500;
-const PRUNE_EVERY: Duration = Duration::from_secs(1);
-/// So much longer than it counts a record is there: a clock that is set back by less brings it back.
-const SPARE: Duration = Duration::from_secs(300);
 
 pub(super) struct Worker {
+    number: usize,
     shared: Arc<Shared>,
     conn: Option<PgConnection>,
+    /// What has waited for this worker, and is taken on.
+    ready: Vec<Write>,
 }
 
 impl Worker {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, conn: None }
+    pub(super) fn new(number: usize, shared: Arc<Shared>) -> Self {
+        Self {
+            number,
+            shared,
+            conn: None,
+            ready: Vec::new(),
+        }
     }
 
     /// Serves until nobody can ask any more.
@@ -55,26 +59,29 @@ impl Worker {
     }
 
     /// What there is to do: commands that go together, and something to read after them.
-    async fn gather(&self) -> Option<(Vec<Gathered>, Option<Work>)> {
-        let mut jobs = self.shared.jobs.lock().await;
-        let mut next = Some(jobs.recv().await?);
-        let (mut gathered, mut count) = (Vec::new(), 0_usize);
+    async fn gather(&mut self) -> Option<(Vec<Write>, Option<Work>)> {
+        let mut gathered = std::mem::take(&mut self.ready);
+        let (mut jobs, mut next);
+        if gathered.is_empty() {
+            jobs = self.shared.jobs.lock().await;
+            next = Some(jobs.recv().await?);
+        } else if let Ok(free) = self.shared.jobs.try_lock() {
+            jobs = free;
+            next = jobs.try_recv().ok();
+        } else {
+            return Some((gathered, None));
+        }
+        let mut count: usize = gathered.iter().map(|job| job.orders.len()).sum();
         while let Some(job) = next {
             match job {
                 Job::Read(work) => return Some((gathered, Some(work))),
                 // Of who has given up already nothing is carried out.
-                Job::Write { reply, .. } if reply.is_closed() => {}
-                Job::Write {
-                    orders,
-                    give_up,
-                    reply,
-                } => {
-                    count = count.saturating_add(orders.len());
-                    gathered.push(Gathered {
-                        orders,
-                        give_up,
-                        reply,
-                    });
+                Job::Write(job) if !job.is_wanted() => {}
+                Job::Write(job) => {
+                    if let Some(job) = self.shared.flights.begin(self.number, job) {
+                        count = count.saturating_add(job.orders.len());
+                        gathered.push(job);
+                    }
                 }
             }
             if count >= MOST {
@@ -85,67 +92,72 @@ impl Worker {
         Some((gathered, None))
     }
 
-    async fn serve(&mut self, jobs: Vec<Gathered>) {
-        let orders: Vec<_> = jobs.iter().flat_map(|job| &job.orders).collect();
-        let give_up = jobs.iter().map(|job| job.give_up).max();
-        let give_up = give_up.unwrap_or_else(Instant::now);
-        let answers = match self.until(&orders, give_up).await {
-            Ok(answers) => answers,
-            Err(Failure { fault, .. }) if fault.meets_all() || orders.len() == 1 => {
-                orders.iter().map(|_| Err(fault.clone().into())).collect()
-            }
+    async fn serve(&mut self, jobs: Vec<Write>) {
+        let mut batch = Batch::of(jobs);
+        let orders: Vec<_> = batch.orders().iter().collect();
+        let is_alone = orders.len() == 1;
+        match self.until(&orders, is_alone, &batch).await {
+            Ok(answers) => batch.set_all(answers),
+            Err(Failure { fault, .. }) if fault.meets_all() || is_alone => batch.fail(&fault),
             // What one command meets costs the others nothing.
-            Err(failure) => Box::pin(self.one_by_one(&orders, give_up, &failure)).await,
-        };
-        let mut answers = answers.into_iter();
-        for job in jobs {
-            let own = answers.by_ref().take(job.orders.len()).collect();
-            // Who gave up sends it again, or does not care.
-            let _ = job.reply.send(own);
+            Err(failure) => Box::pin(self.one_by_one(&mut batch, &failure)).await,
         }
+        self.ready = self.shared.flights.end(self.number, batch.orders());
+        batch.reply();
         self.prune().await;
     }
 
-    async fn one_by_one(
-        &mut self,
-        orders: &[&Placed],
-        give_up: Instant,
-        failure: &Failure,
-    ) -> Answers {
-        let mut answers = Vec::with_capacity(orders.len());
-        for order in orders {
-            // Whether there was a record is not to be told from a second look.
-            if failure.unsure && matches!(order.order, Order::Forget(_)) {
-                answers.push(Err(failure.fault.clone().into()));
-                continue;
+    /// Those whose record somebody has locked come last: who waits for a lock holds up nobody else.
+    async fn one_by_one(&mut self, batch: &mut Batch, failure: &Failure) {
+        for is_patient in [false, true] {
+            for (position, order) in batch.open() {
+                // Whether there was a record is not to be told from a second look.
+                if failure.unsure && matches!(order.order, Order::Forget(_)) {
+                    batch.set(position, Err(failure.fault.clone().into()));
+                    continue;
+                }
+                match self.until(&[&order], is_patient, batch).await {
+                    Ok(own) => {
+                        for answer in own {
+                            batch.set(position, answer);
+                        }
+                    }
+                    Err(Failure { fault, .. }) if fault.cause() == Cause::Locked && !is_patient => {
+                    }
+                    Err(Failure { fault, .. }) => batch.set(position, Err(fault.into())),
+                }
             }
-            match self.until(&[order], give_up).await {
-                Ok(own) => answers.extend(own),
-                Err(Failure { fault, .. }) => answers.push(Err(fault.into())),
-            }
+            batch.reply();
         }
-        answers
     }
 
-    /// All of them in one transaction, or none: again where that may help, until then.
-    async fn until(&mut self, orders: &[&Placed], give_up: Instant) -> Result<Answers, Failure> {
+    /// All of these in one transaction, or none: again where that may help, until nobody in the batch waits
+    /// any more.
+    async fn until(
+        &mut self,
+        orders: &[&Placed],
+        is_patient: bool,
+        batch: &Batch,
+    ) -> Result<Answers, Failure> {
+        let give_up = batch.give_up();
         let forgets = |order: &&Placed| matches!(order.order, Order::Forget(_));
         let forgets = orders.iter().any(forgets);
         let (mut unsure, mut sent, mut collided) = (false, 0_u32, 0_u32);
         loop {
-            let tried = self.once(orders, give_up).await;
+            let tried = self.once(orders, is_patient, give_up).await;
             let failure = match tried {
                 Ok(Outcome::Done(answers)) => return Ok(answers),
                 Ok(Outcome::Collided) if collided < COLLISIONS => {
                     collided = collided.saturating_add(1);
                     continue;
                 }
-                Ok(Outcome::Collided) => Failure {
-                    fault: Fault::new(Cause::Locked, "others insert the same record all the time"),
-                    unsure: false,
-                },
+                Ok(Outcome::Collided) => Failure::sure(Fault::new(
+                    Cause::Locked,
+                    "others insert the same record all the time",
+                )),
                 Err(failure) => failure,
             };
+            let is_clean = failure.is_clean;
             unsure |= failure.unsure;
             sent = sent.saturating_add(1);
             let fault = if unsure {
@@ -161,42 +173,54 @@ impl Worker {
                 _ => sent >= ATTEMPTS,
             };
             if !fault.may_pass() || last || (unsure && forgets) {
-                return Err(Failure { fault, unsure });
+                return Err(Failure {
+                    fault,
+                    unsure,
+                    is_clean,
+                });
             }
             // An idle connection that was closed needs no wait.
             if sent > 1 || fault.cause() == Cause::Away {
                 sleep(jitter(PAUSE)).await;
             }
-            if Instant::now() >= give_up {
-                return Err(Failure { fault, unsure });
+            if Instant::now() >= give_up || !batch.is_wanted() {
+                return Err(Failure {
+                    fault,
+                    unsure,
+                    is_clean,
+                });
             }
         }
     }
 
-    /// One attempt. A connection on which anything failed is closed, never used again.
-    async fn once(&mut self, orders: &[&Placed], give_up: Instant) -> Result<Outcome, Failure> {
-        let sure = |fault| Failure {
-            fault,
-            unsure: false,
-        };
+    /// One attempt. A connection on which anything failed is closed, never used again, unless the server
+    /// has undone the transaction because of others.
+    async fn once(
+        &mut self,
+        orders: &[&Placed],
+        is_patient: bool,
+        give_up: Instant,
+    ) -> Result<Outcome, Failure> {
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
             None => match timeout_at(give_up, self.shared.sessions.connect()).await {
-                Ok(connected) => connected.map_err(sure)?,
-                Err(_) => return Err(sure(Fault::slow())),
+                Ok(connected) => connected.map_err(Failure::sure)?,
+                Err(_) => return Err(Failure::sure(Fault::slow())),
             },
         };
         // The server has its own limit; this one is for a server that says nothing.
-        let limit = Instant::now() + self.shared.sessions.deadline();
-        let attempt = attempt(&mut conn, &self.shared, orders);
-        let tried = match timeout_at(limit, Box::pin(attempt)).await {
-            Ok(tried) => tried,
-            Err(_) => Err(Failure {
+        let limit = give_up.min(self.limit());
+        let commit = Commit::default();
+        let attempt = attempt(&mut conn, &self.shared, orders, is_patient, limit, &commit);
+        let tried = finished(&self.shared, self.number, attempt, limit, &commit).await;
+        let tried = tried.unwrap_or_else(|| {
+            Err(Failure {
                 fault: Fault::slow(),
                 unsure: true,
-            }),
-        };
-        if tried.is_ok() {
+                is_clean: false,
+            })
+        });
+        if tried.as_ref().map_or_else(|it| it.is_clean, |_| true) {
             self.conn = Some(conn);
         }
         tried
@@ -215,9 +239,11 @@ impl Worker {
         };
         match opened {
             Ok(mut conn) => {
-                let limit = Instant::now() + self.shared.sessions.deadline();
-                let reading = Box::pin(read(&mut conn, &self.shared, work));
-                if let Ok(true) = timeout_at(limit, reading).await {
+                let (limit, commit) = (self.limit(), Commit::default());
+                let reading = read(&mut conn, &self.shared, work);
+                if let Some(true) =
+                    finished(&self.shared, self.number, reading, limit, &commit).await
+                {
                     self.conn = Some(conn);
                 }
             }
@@ -229,45 +255,27 @@ impl Worker {
 
     /// Removes some records whose time is over, if it is time to look.
     async fn prune(&mut self) {
-        let begun = Instant::now();
-        {
-            let mut at = lock(&self.shared.prune_at);
-            if begun < *at {
-                return;
-            }
-            *at = begun + PRUNE_EVERY;
-        }
         let Some(mut conn) = self.conn.take() else {
             return;
         };
-        let limit = begun + self.shared.sessions.deadline();
-        match timeout_at(limit, Box::pin(prune(&mut conn, &self.shared))).await {
-            Ok(Ok(pruned)) => {
-                if u64::try_from(PRUNED_AT_ONCE).is_ok_and(|most| pruned >= most) {
-                    *lock(&self.shared.prune_at) = begun;
-                }
-                self.conn = Some(conn);
-            }
-            Ok(Err(fault)) => {
+        let Some(look) = self.shared.pruning.due(Instant::now()) else {
+            self.conn = Some(conn);
+            return;
+        };
+        let (limit, commit) = (self.limit(), Commit::default());
+        let pruning = prune(&mut conn, &self.shared, look, &commit);
+        match finished(&self.shared, self.number, pruning, limit, &commit).await {
+            Some(Ok(())) => self.conn = Some(conn),
+            Some(Err(fault)) => {
                 tracing::warn!(%fault, "records whose retention is over cannot be removed");
             }
-            Err(_) => {}
+            None => {}
         }
     }
-}
 
-/// Commands of one caller.
-struct Gathered {
-    orders: Vec<Placed>,
-    give_up: Instant,
-    reply: oneshot::Sender<Answers>,
-}
-
-fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // Nothing can fail half-way while one is held.
-    mutex
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn limit(&self) -> Instant {
+        Instant::now() + self.shared.sessions.deadline()
+    }
 }
 
 async fn read(conn: &mut PgConnection, shared: &Shared, work: Work) -> bool {
@@ -278,15 +286,6 @@ async fn read(conn: &mut PgConnection, shared: &Shared, work: Work) -> bool {
             false
         }
     }
-}
-
-async fn prune(conn: &mut PgConnection, shared: &Shared) -> Result<u64, Fault> {
-    let mut tx = shared.sessions.begin(conn, false).await?;
-    let now = shared.time(statements::now(&mut tx).await?);
-    let at = now.saturating_sub(SPARE);
-    let pruned = statements::prune(&mut tx, &shared.statements, at, PRUNED_AT_ONCE).await?;
-    tx.commit().await?;
-    Ok(pruned)
 }
 
 /// Half of it to all of it, so that many who wait do not come back at once.

@@ -8,6 +8,7 @@ mod batch;
 mod deadline;
 mod order;
 mod place;
+pub(super) mod records;
 mod row;
 #[cfg(test)]
 pub(super) mod tests;
@@ -16,7 +17,8 @@ mod wait;
 pub(super) use self::batch::{Change, Found, Stored, decide};
 pub(super) use self::deadline::checked as checked_deadline;
 pub(super) use self::order::{Answer, Order, Placed};
-pub(super) use self::place::{Place, of_provider};
+pub(super) use self::place::Place;
+pub(super) use self::records::{OpenCounts, Records};
 #[cfg(feature = "postgres")]
 pub(super) use self::row::from_micros;
 pub(super) use self::row::{Row, micros};

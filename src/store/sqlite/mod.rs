@@ -14,15 +14,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock::UnixTime;
 use crate::event::{EventKey, Name};
 
 use super::Store;
 use super::command::{Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Release, Renew};
-use super::error::{StoreError, StoreErrorKind};
+use super::error::StoreError;
 use super::identity::StoreIdentity;
-use super::record::{Command, Look};
 use super::shared::SharedStore;
-use super::sql::{Answer, Order, Place, Placed, Stored, Waiting, micros, of_provider};
+use super::sql::{
+    Answer, OpenCounts, Order, Place, Placed, Records, Row, Stored, Waiting, records,
+};
 
 use self::database::Database;
 
@@ -127,47 +129,6 @@ impl SqliteStore {
     pub fn path(&self) -> &Path {
         self.database.path()
     }
-
-    fn place(&self, key: &EventKey) -> Place {
-        Place::of(&self.namespace, key)
-    }
-
-    async fn run(&self, order: Order) -> Result<Answer, StoreError> {
-        let placed = Placed::new(&self.namespace, order);
-        let place = placed.place.clone();
-        let answers = self.database.write(vec![placed]).await?;
-        let answer = answers.into_iter().next();
-        let answer = answer.unwrap_or_else(|| Err(StoreError::new(StoreErrorKind::Unavailable)))?;
-        if matches!(answer, Answer::Held(Held::Held) | Answer::Forgotten(true)) {
-            self.waiting.hint(&place);
-        }
-        Ok(answer)
-    }
-
-    async fn stored(&self, key: &EventKey) -> Result<Option<Stored>, StoreError> {
-        let place = self.place(key);
-        let reading = self
-            .database
-            .read(move |conn| Box::pin(async move { statements::one(conn, &place).await }));
-        reading.await
-    }
-
-    /// For how long somebody is at work on the event.
-    async fn lease_left(&self, key: &EventKey) -> Result<Option<Duration>, StoreError> {
-        let record = match self.stored(key).await? {
-            Some(Stored::Record(record)) => Some(record),
-            Some(Stored::Unreadable) => return Err(StoreError::new(StoreErrorKind::Corrupt)),
-            None => None,
-        };
-        let now = self.database.now();
-        let step = Look(key).apply(record.as_ref(), now);
-        let ends = match step.write {
-            None => step.outcome,
-            // The clock was set back.
-            Some(_) => self.run(Order::Look(key.clone())).await?.lease_ends()?,
-        };
-        Ok(ends.map(|ends| ends.saturating_since(now)))
-    }
 }
 
 impl fmt::Debug for SqliteStore {
@@ -197,27 +158,22 @@ impl Store for SqliteStore {
     }
 
     async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
-        self.run(Order::Claim(claim.clone())).await?.claim()
+        let answer = records::run(self, Order::Claim(claim.clone())).await?;
+        answer.claim()
     }
 
     async fn complete(&self, complete: &Complete) -> Result<Held, StoreError> {
-        self.run(Order::Complete(complete.clone())).await?.held()
+        let answer = records::run(self, Order::Complete(complete.clone())).await?;
+        answer.held()
     }
 
     async fn release(&self, release: &Release) -> Result<Held, StoreError> {
-        self.run(Order::Release(release.clone())).await?.held()
+        let answer = records::run(self, Order::Release(release.clone())).await?;
+        answer.held()
     }
 
     async fn renew(&self, renewals: &[Renew]) -> Result<Vec<Held>, StoreError> {
-        if renewals.is_empty() {
-            return Ok(Vec::new());
-        }
-        let orders = renewals.iter().cloned().map(Order::Renew);
-        let orders = orders
-            .map(|order| Placed::new(&self.namespace, order))
-            .collect();
-        let answers = self.database.write(orders).await?;
-        answers.into_iter().map(|answer| answer?.held()).collect()
+        records::renew(self, renewals).await
     }
 
     /// The work is done in threads of the store's own.
@@ -226,28 +182,16 @@ impl Store for SqliteStore {
     }
 
     async fn wait(&self, key: &EventKey, limit: Duration) {
-        let (store, own) = (self.clone(), key.clone());
-        let look = move || {
-            let (store, key) = (store.clone(), own.clone());
-            async move { store.lease_left(&key).await }
-        };
-        let place = self.place(key);
-        self.waiting.until_changed(place, limit, look).await;
+        records::wait(self, key, limit).await;
     }
 
     async fn lookup(&self, key: &EventKey) -> Result<Option<RecordView>, StoreError> {
-        match self.stored(key).await? {
-            None => Ok(None),
-            Some(Stored::Unreadable) => Err(StoreError::new(StoreErrorKind::Corrupt)),
-            Some(Stored::Record(record)) => {
-                let now = self.database.now();
-                Ok(record.is_kept(now).then(|| record.view(key.clone(), now)))
-            }
-        }
+        records::lookup(self, key).await
     }
 
     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
-        self.run(Order::Forget(key.clone())).await?.forgotten()
+        let answer = records::run(self, Order::Forget(key.clone())).await?;
+        answer.forgotten()
     }
 
     async fn unfinished(
@@ -255,55 +199,71 @@ impl Store for SqliteStore {
         provider: &Name,
         limit: usize,
     ) -> Result<Vec<RecordView>, StoreError> {
-        let now = self.database.now();
-        let mut views = Vec::new();
-        for range in of_provider(provider) {
-            let left = limit.saturating_sub(views.len());
-            if left == 0 {
-                break;
-            }
-            let (namespace, left) = (
-                self.namespace.clone(),
-                i64::try_from(left).unwrap_or(i64::MAX),
-            );
-            let reading = self.database.read(move |conn| {
-                Box::pin(
-                    async move { statements::unfinished(conn, &namespace, range, now, left).await },
-                )
-            });
-            let rows = reading.await?.into_iter();
-            views.extend(rows.filter_map(|(key, row)| Some(row.record()?.view(key, now))));
-        }
-        Ok(views)
+        records::unfinished(self, provider, limit).await
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {
-        let now = self.database.now();
-        let mut counts = Counts::default();
-        let count = |number: i64| u64::try_from(number).unwrap_or(0);
-        let mut behind = Some(String::new());
-        while let Some(key) = behind {
-            let namespace = self.namespace.clone();
-            let reading = self.database.read(move |conn| {
-                Box::pin(async move { statements::count_open(conn, &namespace, key, now).await })
-            });
-            let (claimed, lapsed, released, last) = reading.await?;
-            counts.claimed = counts.claimed.saturating_add(count(claimed));
-            counts.lapsed = counts.lapsed.saturating_add(count(lapsed));
-            counts.released = counts.released.saturating_add(count(released));
-            behind = last;
-        }
-        let mut after = Some(micros(now));
-        while let Some(from) = after {
-            let namespace = self.namespace.clone();
-            let reading = self.database.read(move |conn| {
-                Box::pin(async move { statements::count_done(conn, &namespace, from).await })
-            });
-            let (done, to) = reading.await?;
-            counts.done = counts.done.saturating_add(count(done));
-            after = to;
-        }
-        Ok(counts)
+        records::counts(self).await
+    }
+}
+
+impl Records for SqliteStore {
+    fn namespace_name(&self) -> &Name {
+        &self.namespace
+    }
+
+    fn waiting(&self) -> &Arc<Waiting> {
+        &self.waiting
+    }
+
+    async fn write(
+        &self,
+        orders: Vec<Placed>,
+    ) -> Result<Vec<Result<Answer, StoreError>>, StoreError> {
+        self.database.write(orders).await
+    }
+
+    async fn stored(&self, place: Place) -> Result<(UnixTime, Option<Stored>), StoreError> {
+        let reading = self
+            .database
+            .read(move |conn| Box::pin(async move { statements::one(conn, &place).await }));
+        let stored = reading.await?;
+        Ok((self.database.now(), stored))
+    }
+
+    async fn time(&self) -> Result<UnixTime, StoreError> {
+        Ok(self.database.now())
+    }
+
+    async fn unfinished_in(
+        &self,
+        range: (String, String),
+        now: UnixTime,
+        limit: i64,
+    ) -> Result<Vec<(EventKey, Row)>, StoreError> {
+        let namespace = self.namespace.clone();
+        let reading = self.database.read(move |conn| {
+            Box::pin(
+                async move { statements::unfinished(conn, &namespace, range, now, limit).await },
+            )
+        });
+        reading.await
+    }
+
+    async fn count_open(&self, behind: String, now: UnixTime) -> Result<OpenCounts, StoreError> {
+        let namespace = self.namespace.clone();
+        let reading = self.database.read(move |conn| {
+            Box::pin(async move { statements::count_open(conn, &namespace, behind, now).await })
+        });
+        reading.await
+    }
+
+    async fn count_done(&self, after: i64) -> Result<(i64, Option<i64>), StoreError> {
+        let namespace = self.namespace.clone();
+        let reading = self.database.read(move |conn| {
+            Box::pin(async move { statements::count_done(conn, &namespace, after).await })
+        });
+        reading.await
     }
 }
 

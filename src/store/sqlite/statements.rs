@@ -8,9 +8,9 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::clock::UnixTime;
 use crate::event::{EventKey, Name};
-use crate::store::sql::{Change, Found, Place, Placed, Row, Stored, micros};
+use crate::store::sql::{Change, Found, OpenCounts, Place, Placed, Row, Stored, micros};
 
-use super::error::Fault;
+use super::error::{Cause, Fault};
 
 /// The columns of a row, in the order in which they are bound and read.
 const COLUMNS: &str = "namespace, key, name, state, token, attempt, fence, fingerprint, kept_until, \
@@ -93,7 +93,7 @@ async fn upsert(conn: &mut SqliteConnection, rows: Vec<(Place, Row)>) -> Result<
          corrected = excluded.corrected, status = excluded.status,
          content_type = excluded.content_type, body = excluded.body"
     );
-    let mut query = sqlx::query(AssertSqlSafe(sql));
+    let (mut query, count) = (sqlx::query(AssertSqlSafe(sql)), rows.len());
     for (place, row) in rows {
         query = query
             .bind(place.namespace.as_str().to_owned())
@@ -112,8 +112,13 @@ async fn upsert(conn: &mut SqliteConnection, rows: Vec<(Place, Row)>) -> Result<
             .bind(row.content_type)
             .bind(row.body.map(Vec::from));
     }
-    query.execute(conn).await?;
-    Ok(())
+    let written = query.execute(conn).await?.rows_affected();
+    if u64::try_from(count).is_ok_and(|count| count == written) {
+        return Ok(());
+    }
+    let text =
+        format!("{written} of {count} rows were written: a trigger keeps others as they are");
+    Err(Fault::new(Cause::Other, text))
 }
 
 fn repeated(what: &str, times: usize) -> String {
@@ -191,7 +196,7 @@ fn select_unfinished() -> String {
     )
 }
 
-/// How many records that were not handled there are in some thousand keys behind this one.
+/// What was not handled, in some thousand keys behind this one.
 pub(super) async fn count_open(
     conn: &mut SqliteConnection,
     namespace: &Name,
@@ -210,9 +215,6 @@ pub(super) async fn count_open(
 
 /// So many rows are counted in one statement: some milliseconds.
 const AT_ONCE: i64 = 20_000;
-
-/// Claimed, lapsed and released ones; and the last key that was looked at, if there was one.
-pub(super) type OpenCounts = (i64, i64, i64, Option<String>);
 
 const COUNT_OPEN: &str = "\
 SELECT count(*) FILTER (WHERE state = 1 AND lease_ends > ?3 AND kept_until > ?3),

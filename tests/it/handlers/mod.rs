@@ -7,6 +7,7 @@ mod event_handler;
 mod given;
 mod replays;
 mod unfit;
+mod user_code;
 
 use std::time::Duration;
 

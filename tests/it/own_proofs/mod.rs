@@ -260,3 +260,59 @@ async fn who_guesses_at_a_proof_leaves_an_address() {
         assert_eq!(client.as_deref(), Some("192.0.2.9"), "{word:?}");
     }
 }
+
+/// Panics where it is dropped unasked.
+struct Grudge;
+
+impl Drop for Grudge {
+    fn drop(&mut self) {
+        panic!("nobody has asked");
+    }
+}
+
+impl ProveBody for Grudge {
+    fn body(self, _: &[u8], _: UnixTime) -> Result<Proved, NotProved> {
+        std::mem::forget(self);
+        Ok(Proved::new())
+    }
+}
+
+struct Grudging;
+
+impl Prove for Grudging {
+    type Body = Grudge;
+
+    fn covers(&self) -> Coverage {
+        Coverage::Body
+    }
+
+    fn secret_headers(&self) -> Vec<HeaderName> {
+        Vec::new()
+    }
+
+    fn head(&self, _: &ProofHead<'_>) -> Result<Grudge, NotProved> {
+        Ok(Grudge)
+    }
+}
+
+#[tokio::test]
+async fn a_second_step_that_panics_being_dropped_costs_no_answer() {
+    let name = Name::new("acme").unwrap();
+    let both = Provider::proved_by(name, Grudging, by_id(), contract())
+        .and_proved_by(SharedWord(Coverage::Body));
+    let webhook = Webhook::new(both)
+        .store(MemoryStore::new())
+        .clock(ManualClock::new(NOW))
+        .max_body_bytes(40);
+    let service = webhook.build().unwrap().layer(service_fn(handler));
+    let deliver = |word, body: &str| service.clone().oneshot(delivery(word, body));
+    let right = r#"{"id":"evt_1","data":"sesame"}"#;
+    let long = format!("{right}{}", " ".repeat(20));
+    for (word, body, refused) in [
+        (Some("sesame"), &*long, Some(Reason::BodyTooLarge)),
+        (None, right, Some(Reason::ProofRefused)),
+        (Some("sesame"), right, None),
+    ] {
+        assert_eq!(outcome(&deliver(word, body).await.unwrap()).1, refused);
+    }
+}

@@ -3,6 +3,7 @@
 mod faults;
 mod pooler;
 mod setup;
+mod stalls;
 
 use std::time::Duration;
 

@@ -8,6 +8,7 @@ use tower_webhook::store::{
 };
 
 use super::*;
+use crate::sql_support::proxy::{Fault, Proxy};
 
 #[tokio::test]
 async fn many_that_start_at_once_on_an_empty_database_all_start() {
@@ -38,6 +39,31 @@ async fn the_printed_sql_makes_the_same_tables_and_may_be_run_again() {
     assert_eq!(columns("own", "wh_"), made);
     let store = printed.connect().await.unwrap();
     granted(store.claim(&claim("evt_1")).await.unwrap());
+}
+
+#[tokio::test]
+async fn tables_that_are_up_to_date_need_no_right_to_make_them() {
+    let server = Postgres::start();
+    drop(store(&server).await);
+    server.ask("CREATE ROLE receiver LOGIN");
+    server.ask(
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON tower_webhook_records, tower_webhook_schema
+         TO receiver",
+    );
+    let own = patient(server.url_of("receiver"));
+    let store = own.migrate().connect().await.unwrap();
+    granted(store.claim(&claim("evt_1")).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_does_not_hold_up_the_start() {
+    let server = Postgres::start();
+    let proxy = Proxy::before(server.port).await;
+    proxy.plan(|_| Fault::Stalls);
+    let builder = PostgresStore::builder(proxy.url()).deadline(Duration::from_millis(300));
+    let starting = tokio::time::timeout(PATIENCE, builder.migrate().connect());
+    let error = starting.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable, "{error:?}");
 }
 
 #[tokio::test]

@@ -103,6 +103,22 @@ async fn a_file_that_cannot_be_written_stops_the_start() {
 }
 
 #[tokio::test]
+async fn a_row_that_a_trigger_keeps_as_it_is_is_not_told_to_be_written() {
+    let folder = Folder::new();
+    let store = folder.store().await;
+    let claimed = claim("evt_1");
+    store.claim(&claimed).await.unwrap();
+    let mut beside = folder.beside().await;
+    run(
+        &mut beside,
+        "CREATE TRIGGER keeps BEFORE UPDATE ON tower_webhook_records BEGIN SELECT RAISE(IGNORE); END",
+    )
+    .await;
+    let error = store.release(&release(&claimed)).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Refused);
+}
+
+#[tokio::test]
 async fn one_record_that_cannot_be_read_fails_alone() {
     let folder = Folder::new();
     let store = folder.store().await;

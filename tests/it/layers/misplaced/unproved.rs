@@ -1,5 +1,6 @@
 //! Layers, handlers and extractors that no gate, or the gate of another, stands before.
 
+use crate::support::log::Log;
 use crate::support::presets::{Preset, TOKEN, clock};
 use crate::support::server::Server;
 use axum::Router;
@@ -170,5 +171,36 @@ async fn extractors_without_a_gate_are_500() {
             *status = response.status;
         }
         assert_eq!(statuses, expected, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn the_log_says_which_layer_a_handler_lacks() {
+    const UNPROVED: &str = "put the webhook's layer around the route";
+    const UNCLAIMED: &str = "add a DedupeLayer inside them";
+    let handler = |delivery: Delivery| async move {
+        drop(delivery);
+        Ok::<_, tower_webhook::runtime::Failure>(())
+    };
+    let mounted = || post(tower_webhook::event_handler(handler));
+    let taken = || post(async |_: Delivery| ());
+    for (route, gated, said, unsaid) in [
+        (mounted(), false, UNPROVED, UNCLAIMED),
+        (mounted(), true, UNCLAIMED, UNPROVED),
+        (taken(), false, UNPROVED, UNCLAIMED),
+        (taken(), true, UNCLAIMED, UNPROVED),
+    ] {
+        let log = Log::default();
+        let _guard = log.capture(false);
+        let app = Router::new().route("/hooks", route);
+        let server = Server::start(match gated {
+            true => app.layer(signature()),
+            false => app,
+        });
+        let server = server.await;
+        let request = Preset::BlendFi.delivery(1).target("/hooks");
+        assert_eq!(request.send(server.address).await.status, 500);
+        let told = log.text();
+        assert!(told.contains(said) && !told.contains(unsaid), "{told}");
     }
 }

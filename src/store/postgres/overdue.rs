@@ -1,0 +1,124 @@
+//! A call that has no answer in time.
+//!
+//! A backend that waits for a standby at `COMMIT` does not notice that its client is gone. If each call
+//! that takes too long were to cost a connection, there would be one backend more for each. So the worker
+//! keeps the connection until the call has its answer, and does nothing else meanwhile.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
+
+use sqlx::{AssertSqlSafe, Connection, Row as _, raw_sql};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::error::Fault;
+use super::flights;
+use super::job::Job;
+use super::shared::Shared;
+
+/// The server ends a transaction after two deadlines by itself: so much later a call before its `COMMIT`
+/// is given up.
+const GIVEN_UP_AFTER: u32 = 2;
+/// The server is asked for a commit after so many deadlines, then after twice as many, and so on.
+const ASKED_AFTER: u32 = 10;
+const ASKED_AT_LEAST_EVERY: Duration = Duration::from_secs(60);
+
+/// Which session of the server is at the commit of a call, once it is.
+#[derive(Default)]
+pub(super) struct Commit(AtomicI32);
+
+impl Commit {
+    pub(super) fn begins(&self, pid: i32) {
+        self.0.store(pid, Ordering::Relaxed);
+    }
+
+    fn pid(&self) -> Option<i32> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|pid| *pid != 0)
+    }
+}
+
+/// Waits for a call that owns its connection. `None` where there will be no answer; then nothing of it
+/// goes on at the server.
+pub(super) async fn finished<T>(
+    shared: &Arc<Shared>,
+    worker: usize,
+    call: impl Future<Output = T>,
+    limit: Instant,
+    commit: &Commit,
+) -> Option<T> {
+    let mut call = Box::pin(call);
+    if let Ok(done) = timeout_at(limit, &mut call).await {
+        return Some(done);
+    }
+    let _overdue = Overdue::begin(shared, worker);
+    let deadline = shared.sessions.deadline();
+    if let Ok(done) = timeout(deadline.saturating_mul(GIVEN_UP_AFTER), &mut call).await {
+        return Some(done);
+    }
+    let mut pause = deadline.saturating_mul(ASKED_AFTER - GIVEN_UP_AFTER);
+    while let Some(pid) = commit.pid() {
+        if let Ok(done) = timeout(pause, &mut call).await {
+            return Some(done);
+        }
+        if is_over(shared, pid).await {
+            break;
+        }
+        pause = pause.saturating_mul(2).min(ASKED_AT_LEAST_EVERY);
+    }
+    None
+}
+
+/// Whether the server has nothing to do in this session any more: its answer was lost on the way. Where it
+/// cannot be asked, it may have.
+///
+/// It is asked on a connection of its own, one at a time, which ends with the answer.
+async fn is_over(shared: &Shared, pid: i32) -> bool {
+    let _one = shared.asking.lock().await;
+    let asked = async {
+        let mut conn = shared.sessions.connect().await?;
+        let sql = format!(
+            "SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity
+             WHERE pid OPERATOR(pg_catalog.=) {pid}
+               AND coalesce(state, '') OPERATOR(pg_catalog.<>) 'idle'"
+        );
+        let row = raw_sql(AssertSqlSafe(sql)).fetch_one(&mut conn).await?;
+        let busy: i64 = row.try_get(0)?;
+        conn.close().await?;
+        Ok::<_, Fault>(busy == 0)
+    };
+    matches!(
+        timeout(shared.sessions.deadline(), asked).await,
+        Ok(Ok(true))
+    )
+}
+
+/// While it lives, its worker has a call without an answer.
+struct Overdue<'a> {
+    shared: &'a Shared,
+    worker: usize,
+}
+
+impl<'a> Overdue<'a> {
+    fn begin(shared: &'a Shared, worker: usize) -> Self {
+        shared.overdue.fetch_add(1, Ordering::Relaxed);
+        shared.flights.is_overdue(worker);
+        // With the last one there is nobody who would take what stands in line.
+        if shared.is_stuck()
+            && let Ok(mut jobs) = shared.jobs.try_lock()
+        {
+            while let Ok(job) = jobs.try_recv() {
+                if let Job::Write(job) = job {
+                    job.refuse(&flights::overdue());
+                }
+            }
+        }
+        Self { shared, worker }
+    }
+}
+
+impl Drop for Overdue<'_> {
+    fn drop(&mut self) {
+        self.shared.flights.is_back(self.worker);
+        self.shared.overdue.fetch_sub(1, Ordering::Relaxed);
+    }
+}
