@@ -88,6 +88,9 @@ mod authenticated;
 mod clock;
 mod contract;
 mod counter;
+mod coverage;
+#[cfg(feature = "senders")]
+mod digest;
 mod encoding;
 mod error;
 pub mod event;
@@ -124,6 +127,8 @@ mod webhook;
 pub use authenticated::Authenticated;
 pub use clock::{Clock, ManualClock, SystemClock, Tolerance, UnixTime};
 pub use contract::{RetriedStatuses, RetrySchedule, SenderContract};
+#[cfg(feature = "senders")]
+pub use digest::Digest;
 pub use encoding::Encoding;
 pub use error::{ConfigError, ConfigErrorKind};
 pub use event::{Decimal, EventKey, Fingerprint};

@@ -243,10 +243,13 @@ impl<S> Webhook<S> {
             rule,
             paths,
             sources,
-            signature,
-            custom,
+            signature: _,
+            custom: _,
             confirms,
+            unconfirmed: _,
         } = &self.provider;
+        (self.provider).check_coverage(!self.dedupe.confirms.is_empty())?;
+        let (signature, custom) = self.provider.proofs();
         let gate = |allowlist: &Allowlist| {
             let mut gate = SourceGate::new(allowlist.clone(), &self.endpoint.clock)?;
             gate.proxies = self.proxies.clone();
@@ -257,8 +260,8 @@ impl<S> Webhook<S> {
             post_only: true,
             path: (!paths.is_empty()).then(|| SecretPathGate::new(paths.clone())),
             sources: sources.iter().map(gate).collect::<Result<_, _>>()?,
-            signature: signature.clone(),
-            custom: custom.clone(),
+            signature,
+            custom,
         };
         let mut dedupe = self.dedupe.clone();
         dedupe.confirms.splice(..0, confirms.iter().cloned());

@@ -16,6 +16,8 @@ mod handling;
 mod identity;
 mod json;
 mod key;
+#[cfg(feature = "senders")]
+mod lookup;
 mod members;
 mod pointer;
 mod query;
@@ -29,6 +31,8 @@ pub(crate) use field::scalar;
 pub use handling::Handling;
 pub use identity::Identity;
 pub use key::{EventKey, Fingerprint};
+#[cfg(feature = "senders")]
+pub(crate) use lookup::{Lookup, text_of};
 pub use rule::EventRule;
 pub(crate) use scope::Scope;
 pub(crate) use shape::KnownShape;

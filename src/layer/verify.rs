@@ -6,6 +6,7 @@ use super::authenticator::Authenticator;
 use super::checks::Checks;
 use super::endpoint::EndpointConfig;
 use super::gated::Gated;
+use crate::prove::OwnProof;
 use crate::signature::Verifier;
 
 /// Lets through only requests with a right signature, and hands on the bytes that were signed.
@@ -64,9 +65,16 @@ impl VerifySignatureLayer {
     pub fn new(endpoint: &EndpointConfig, verifier: Verifier) -> Self {
         let mut endpoint = endpoint.clone();
         endpoint.learn(verifier.scheme());
-        let checks = Checks {
-            signature: Some(verifier),
-            ..Checks::default()
+        let checks = if verifier.judges_whole_body() {
+            Checks {
+                custom: Some(OwnProof::new(verifier)),
+                ..Checks::default()
+            }
+        } else {
+            Checks {
+                signature: Some(verifier),
+                ..Checks::default()
+            }
         };
         Self {
             authenticator: Authenticator {

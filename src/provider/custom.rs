@@ -1,5 +1,7 @@
 use crate::clock::Tolerance;
 use crate::contract::SenderContract;
+use crate::coverage::Coverage;
+use crate::error::{ConfigError, ConfigErrorKind};
 use crate::event::{EventRule, Name};
 use crate::path::PathTokens;
 use crate::prove::{OwnProof, Prove};
@@ -47,6 +49,8 @@ pub struct Provider {
     pub(crate) signature: Option<Verifier>,
     pub(crate) custom: Option<OwnProof>,
     pub(crate) confirms: Vec<SharedConfirm>,
+    /// Whether what no signature covers is taken at its word.
+    pub(crate) unconfirmed: bool,
 }
 
 impl Provider {
@@ -62,6 +66,7 @@ impl Provider {
             signature: None,
             custom: None,
             confirms: Vec::new(),
+            unconfirmed: false,
         }
     }
 
@@ -164,6 +169,57 @@ impl Provider {
     pub fn confirm_subject(mut self, confirm: impl ConfirmSubject) -> Self {
         self.confirms.push(SharedConfirm::by_subject(confirm));
         self
+    }
+
+    /// Takes the body of every delivery at its word where the signature
+    /// [does not cover it](crate::layer::Coverage::Id). Such a webhook is not built without this or
+    /// a question that [confirms](Self::confirm) its events.
+    ///
+    /// Whoever holds one delivery can then put any other body beside its signature. The key comes
+    /// from what is signed, so that it runs once; fetch what it names, and believe that alone.
+    #[must_use]
+    pub fn without_confirmation(mut self) -> Self {
+        self.unconfirmed = true;
+        self
+    }
+
+    /// The proofs as the layers ask for them: a signature that is checked as the body arrives, and
+    /// what is judged by the whole of it.
+    pub(crate) fn proofs(&self) -> (Option<Verifier>, Option<OwnProof>) {
+        match &self.signature {
+            Some(verifier) if verifier.judges_whole_body() => {
+                let signed = OwnProof::new(verifier.clone());
+                let own = self.custom.clone();
+                (
+                    None,
+                    Some(own.map_or(signed.clone(), |own| signed.and(own))),
+                )
+            }
+            signature => (signature.clone(), self.custom.clone()),
+        }
+    }
+
+    /// Refuses a signature that does not cover the body where nothing else says that it is true, and
+    /// a key that is not made of what it does cover.
+    pub(crate) fn check_coverage(&self, asks_elsewhere: bool) -> Result<(), ConfigError> {
+        let refused = |what: &'static str| Err(ConfigError::new(ConfigErrorKind::Proof, what));
+        let signs_part = (self.signature.as_ref())
+            .is_some_and(|verifier| verifier.scheme().covers() == Coverage::Id);
+        let (_, own) = self.proofs();
+        if !signs_part || own.is_some_and(|own| own.covers().includes_body()) {
+            return Ok(());
+        }
+        if !self.rule.takes_signed_id() {
+            return refused(
+                "the signature does not cover the body: events are known by what it covers, by                  EventRule::signed_id",
+            );
+        }
+        if self.confirms.is_empty() && !asks_elsewhere && !self.unconfirmed {
+            return refused(
+                "the signature does not cover the body: say by `confirm` how an event is asked for,                  or by `without_confirmation` that what it says is not believed",
+            );
+        }
+        Ok(())
     }
 
     /// Keeps this sender's events apart from those of the same sender's other accounts.

@@ -13,6 +13,9 @@
 //! | Standard Webhooks, Svix | [`standard_webhooks()`] | signature | the signed id |
 //! | Stripe | [`stripe()`] | signature | `id` |
 //!
+//! The feature `senders` adds seventy more, each in a module of its own, which `docs/senders.md` lists
+//! with their proof and how sure that is.
+//!
 //! A module of the same name says what else is to know, and holds the typed payloads of the first
 //! four. They keep what they do not know exactly as it was written, in [`Fields`] and [`RawJson`],
 //! and read amounts as [`Decimal`](crate::Decimal), never as floats. Any other sender is a
@@ -68,6 +71,8 @@ mod custom;
 mod fields;
 pub mod github;
 mod names;
+#[cfg(feature = "senders")]
+mod senders;
 pub mod shopify;
 pub mod slack;
 pub mod standard_webhooks;
@@ -85,6 +90,8 @@ pub use custom::Provider;
 pub use fields::{FieldError, FieldErrorKind, Fields, RawJson};
 #[doc(inline)]
 pub use github::github;
+#[cfg(feature = "senders")]
+pub use senders::*;
 #[doc(inline)]
 pub use shopify::shopify;
 #[doc(inline)]
