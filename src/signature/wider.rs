@@ -299,6 +299,25 @@ impl Signer {
         (self.scheme.general.as_ref()).is_some_and(|general| general.id.is_some())
     }
 
+    /// This id, cut or repeated to the length that the scheme demands.
+    #[cfg(feature = "testing")]
+    pub(crate) fn fit_id(&self, id: String) -> String {
+        let pieces = self
+            .scheme
+            .general
+            .iter()
+            .flat_map(|general| &general.contents);
+        let mut pieces = pieces.flat_map(|content| &content.pieces);
+        let len = pieces.find_map(|piece| match piece {
+            Component::OfLength(inner, len) if **inner == Component::Id => Some(*len),
+            _ => None,
+        });
+        match len {
+            Some(len) => id.chars().cycle().take(len).collect(),
+            None => id,
+        }
+    }
+
     /// Whether the body is a form.
     #[cfg(feature = "testing")]
     pub(crate) fn signs_form(&self) -> bool {

@@ -1,3 +1,4 @@
+mod draft;
 mod proof;
 #[cfg(feature = "senders")]
 mod sealed;
@@ -10,7 +11,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 
-use self::proof::Draft;
+use self::draft::Draft;
 use super::edit::Edit;
 use super::tamper::{Shift, Tampers};
 use super::wire::{SendError, SendErrorKind, Target, send_within};

@@ -8,11 +8,15 @@ const FRAME: [&str; 4] = ["facts.rs", "mod.rs", "page.rs", "prelude.rs"];
 
 /// Lines by which a file reaches beyond itself.
 fn reaches_out(text: &str) -> Vec<&str> {
-    let code = text.lines().map(str::trim).filter(|line| !line.starts_with("//"));
+    let code = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.starts_with("//"));
     code.filter(|line| {
         let imports = line.starts_with("use ") || line.starts_with("pub use ");
         let names = ["crate::", "super::", "mod "];
-        (imports || names.iter().any(|name| line.contains(name))) && *line != "use super::prelude::*;"
+        (imports || names.iter().any(|name| line.contains(name)))
+            && *line != "use super::prelude::*;"
     })
     .collect()
 }
@@ -37,5 +41,8 @@ fn no_sender_needs_code_outside_its_own_file() {
 #[test]
 fn what_reaches_out_is_found() {
     let text = "//! [`x`](crate::x)\nuse super::prelude::*;\nuse super::gitlab;\n/// crate::x\nfn f() { crate::x() }";
-    assert_eq!(reaches_out(text), ["use super::gitlab;", "fn f() { crate::x() }"]);
+    assert_eq!(
+        reaches_out(text),
+        ["use super::gitlab;", "fn f() { crate::x() }"]
+    );
 }

@@ -1,11 +1,11 @@
 //! What a [`TestDelivery`] proves itself with: headers that are signed, and the path with its token.
 
-use bytes::Bytes;
 use http::{HeaderMap, Uri};
 
 use super::super::edit::{refused, value};
 use super::super::tamper::{digest, later};
 use super::TestDelivery;
+use super::draft::Draft;
 use crate::clock::UnixTime;
 use crate::error::ConfigError;
 use crate::path::split_token;
@@ -17,13 +17,6 @@ use crate::signature::{Content, Signer};
 const WRONG_SECRET: &str = "no receiver has this secret";
 const WRONG_TOKEN: &str = "no-receiver-has-this-token";
 
-/// A request on its way to be one.
-pub(super) struct Draft {
-    pub(super) uri: Uri,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
-}
-
 impl TestDelivery {
     /// Adds what proves and names the event.
     pub(super) fn add_proof(&self, draft: &mut Draft) -> Result<(), ConfigError> {
@@ -31,7 +24,14 @@ impl TestDelivery {
         let signer = self.signer()?;
         let id = match &self.id {
             Some(id) => id.clone(),
-            None => digest(&self.body),
+            None => {
+                let id = digest(&self.body);
+                #[cfg(feature = "senders")]
+                let id = signer
+                    .as_ref()
+                    .map_or(id.clone(), |signer| signer.fit_id(id));
+                id
+            }
         };
         let timestamp = self.timestamp.clone();
         let timestamp = timestamp.unwrap_or_else(|| self.signed_time(signer.as_ref()));

@@ -5,7 +5,7 @@ use http::header::CONTENT_TYPE;
 
 use super::super::tamper::later;
 use super::TestDelivery;
-use super::proof::Draft;
+use super::draft::Draft;
 use crate::error::ConfigError;
 use crate::signature::{Outgoing, Said, Signer};
 
