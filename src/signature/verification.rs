@@ -114,6 +114,10 @@ fn differs(a: &[u8; MAC_LEN], b: &[u8; MAC_LEN]) -> u64 {
 /// ```
 pub struct Verification(Under);
 
+#[cfg_attr(
+    feature = "senders",
+    expect(clippy::large_enum_variant, reason = "the large one is the usual one")
+)]
 enum Under {
     Plain(Hashing),
     /// With the body so far, unless that is given at the end.

@@ -22,7 +22,7 @@ macro_rules! senders {
 
         const ALL: &[&[SenderFacts]] = &[$($module::FACTS),+];
 
-        #[cfg(all(test, feature = "testing"))]
+        #[cfg(test)]
         const VECTORS: &[&[tests::Vector]] = &[$($module::VECTORS),+];
     };
 }
@@ -109,5 +109,5 @@ pub fn senders() -> impl Iterator<Item = &'static SenderFacts> {
     ALL.iter().copied().flatten()
 }
 
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
 mod tests;

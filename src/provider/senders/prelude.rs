@@ -41,7 +41,7 @@ pub(super) use keys;
 /// Deliveries that this crate did not make: what the tests of all senders try.
 macro_rules! vectors {
     ($($vector:tt)*) => {
-        #[cfg(all(test, feature = "testing"))]
+        #[cfg(test)]
         pub(super) const VECTORS: &[super::tests::Vector] = &[$(super::tests::Vector $vector),*];
     };
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::{SenderFacts, VECTORS, senders, senders_page};
@@ -13,7 +12,6 @@ use crate::provider::Provider;
 use crate::runtime::Confirmation;
 use crate::signature::{PublicUrl, SignatureErrorKind};
 use crate::store::MemoryStore;
-use crate::testing::TestDelivery;
 use crate::webhook::Webhook;
 
 /// A delivery as the sender makes it.
@@ -167,8 +165,13 @@ fn each_sender_makes_a_layer_with_nothing_else_set_but_what_it_demands() {
     }
 }
 
+#[cfg(feature = "testing")]
 #[test]
 fn a_test_delivery_of_each_sender_is_right_until_it_is_made_wrong() {
+    use bytes::Bytes;
+
+    use crate::testing::TestDelivery;
+
     let mut wrong = Vec::new();
     for vector in Vector::all() {
         let provider = vector.provider();

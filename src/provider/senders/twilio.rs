@@ -28,7 +28,7 @@ fn json_content(url: Component) -> [Component; 2] {
     [Component::Demand(demand), url]
 }
 
-fn scheme(digest: Digest, settings: Demand, url: PublicUrl) -> Scheme {
+fn scheme(digest: Digest, settings: &Demand, url: PublicUrl) -> Scheme {
     let with_settings = |pieces: &[Component]| {
         let mut all = vec![Component::Demand(settings.clone())];
         all.extend_from_slice(pieces);
@@ -57,7 +57,7 @@ fn scheme(digest: Digest, settings: Demand, url: PublicUrl) -> Scheme {
 pub fn twilio(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
     let scheme = scheme(
         Digest::Sha1,
-        Demand::NoHeader("X-Twilio-Webhooks-Signature-Settings".into()),
+        &Demand::NoHeader("X-Twilio-Webhooks-Signature-Settings".into()),
         url,
     );
     let contract = SenderContract::new(retries_for(hours(24)), server_errors()).waits(seconds(5));
@@ -75,7 +75,7 @@ pub fn twilio(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
 pub fn twilio_shared_key(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
     let scheme = scheme(
         Digest::Sha256,
-        Demand::HeaderLists(
+        &Demand::HeaderLists(
             "X-Twilio-Webhooks-Signature-Settings".into(),
             "algorithm=HMAC_SHA256".into(),
         ),

@@ -47,7 +47,7 @@ impl Sent<'_> {
 fn key(text: &str) -> SigningSecret {
     SigningSecret::from_bytes(text.as_bytes()).unwrap_or_else(|_| {
         // Published secrets can be shorter than any that is in use.
-        SigningSecret::prepare_short(text.as_bytes())
+        SigningSecret::prepare_short(text.as_bytes()).unwrap()
     })
 }
 
