@@ -22,7 +22,7 @@ const HANDLED: Answer = Answer {
     replayed: false,
     retry_after: false,
 };
-const COPY: Answer = Answer {
+const DUPLICATE: Answer = Answer {
     status: 200,
     replayed: true,
     retry_after: false,
@@ -184,7 +184,7 @@ async fn killed_with(world: World, point: Point) {
     // Who has run it, and what the sender was told in the end.
     let (ran, told): (&[u32], _) = match point {
         // Its record says so to whoever gets the retry.
-        Point::Recorded => (&[killed], COPY),
+        Point::Recorded => (&[killed], DUPLICATE),
         // The window between effect and record: the event runs again, with a higher fence.
         Point::Effected => (&[killed, other], HANDLED),
         _ => (&[other], HANDLED),
@@ -201,7 +201,7 @@ async fn killed_with(world: World, point: Point) {
 
     let record = world.done(EVENT).await;
     assert_eq!(record.fence, effects.last().unwrap().0);
-    if told == COPY {
+    if told == DUPLICATE {
         assert_eq!(record, before, "it was done when its receiver died");
     } else {
         assert_eq!((before.attempt, record.attempt), (1, 2));
@@ -209,7 +209,10 @@ async fn killed_with(world: World, point: Point) {
 
     // The dead one is started again, and somebody sends the event by hand.
     let restarted = Process::start(&world.orders(LEASE)).await;
-    assert_eq!(Line::to(restarted.address).send(EVENT).await, Some(COPY));
+    assert_eq!(
+        Line::to(restarted.address).send(EVENT).await,
+        Some(DUPLICATE)
+    );
     assert_eq!(world.journal.of(What::Effect, EVENT), effects);
     assert_eq!(world.record(EVENT).await, record);
 }

@@ -53,11 +53,11 @@ pub use self::error::{SqliteConnectError, SqliteConnectErrorKind};
 ///
 /// | what happens | what a call says |
 /// | --- | --- |
-/// | another process keeps the file locked | [`Unavailable`](StoreErrorKind::Unavailable), after half of the deadline |
-/// | the disk is full | [`Full`](StoreErrorKind::Full); nothing was changed |
-/// | the file cannot be written | [`Refused`](StoreErrorKind::Refused) |
-/// | the file is damaged | [`Corrupt`](StoreErrorKind::Corrupt) |
-/// | reading or writing fails otherwise | [`Unavailable`](StoreErrorKind::Unavailable) |
+/// | another process keeps the file locked | [`Unavailable`](crate::store::StoreErrorKind::Unavailable), after half of the deadline |
+/// | the disk is full | [`Full`](crate::store::StoreErrorKind::Full); nothing was changed |
+/// | the file cannot be written | [`Refused`](crate::store::StoreErrorKind::Refused) |
+/// | the file is damaged | [`Corrupt`](crate::store::StoreErrorKind::Corrupt) |
+/// | reading or writing fails otherwise | [`Unavailable`](crate::store::StoreErrorKind::Unavailable) |
 ///
 /// At the start each of these is an error of [`SqliteStoreBuilder::connect`]. Later the event is refused
 /// with the sender's not-now status, and the next call tries again.
