@@ -215,6 +215,7 @@ impl DedupeBuilder {
             ));
         }
         let contract = &self.endpoint.contract;
+        contract.check_words()?;
         contract.check_deadline()?;
         let lease = contract.check_lease(lease.unwrap_or_else(|| contract.default_lease()))?;
         let usual_ceiling = contract.default_renewal_ceiling().max(lease);
