@@ -62,26 +62,42 @@ impl Delivery {
         use Component::{Body, Id, Timestamp};
         let start = Scheme::builder("s");
         match self.style {
-            Style::Stripe => {
-                start
-                    .pairs("t", "v1", Encoding::Hex)
-                    .content([Timestamp, Component::literal("."), Body])
-            }
+            Style::Stripe => start.pairs("t", "v1", Encoding::Hex).content([
+                Timestamp,
+                Component::literal("."),
+                Body,
+            ]),
             Style::GitHub => start.single("sha256=", Encoding::Hex),
             Style::Shopify => start.single("", Encoding::Base64),
             Style::Slack => start
                 .single("v0=", Encoding::Hex)
                 .timestamp_header("t")
-                .content([Component::literal("v0:"), Timestamp, Component::literal(":"), Body]),
+                .content([
+                    Component::literal("v0:"),
+                    Timestamp,
+                    Component::literal(":"),
+                    Body,
+                ]),
             Style::Standard => start
                 .list("v1,", Encoding::Base64)
                 .timestamp_header("t")
                 .id_header("i")
-                .content([Id, Component::literal("."), Timestamp, Component::literal("."), Body]),
+                .content([
+                    Id,
+                    Component::literal("."),
+                    Timestamp,
+                    Component::literal("."),
+                    Body,
+                ]),
             Style::BodyFirst => start
                 .single("", Encoding::Hex)
                 .timestamp_header("t")
-                .content([Body, Component::literal("|"), Timestamp, Component::literal("|end")]),
+                .content([
+                    Body,
+                    Component::literal("|"),
+                    Timestamp,
+                    Component::literal("|end"),
+                ]),
         }
         .build()
         .unwrap()

@@ -22,7 +22,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Layer, ServiceExt};
 use tower_webhook::layer::{EndpointConfig, VerifySignatureLayer};
 use tower_webhook::provider::{self, standard_webhooks};
-use tower_webhook::{MemoryStore, Provider, Name, Webhook};
+use tower_webhook::{MemoryStore, Name, Provider, Webhook};
 use webhook_verify::tower::VerifyLayer;
 
 use common::Result;
@@ -85,17 +85,16 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-async fn handler(request: Request<Full<Bytes>>) -> std::result::Result<Response<Full<Bytes>>, Infallible> {
+async fn handler(
+    request: Request<Full<Bytes>>,
+) -> std::result::Result<Response<Full<Bytes>>, Infallible> {
     black_box(request);
     Ok(Response::new(Full::default()))
 }
 
 fn ours() -> Result<Provider> {
     let keys = standard_webhooks::keys([SECRET])?;
-    Ok(provider::standard_webhooks(
-        Name::new("acme")?,
-        keys,
-    ))
+    Ok(provider::standard_webhooks(Name::new("acme")?, keys))
 }
 
 fn ways() -> Result<[Service; NAMES.len()]> {

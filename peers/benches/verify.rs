@@ -119,14 +119,16 @@ fn measure(mut contenders: Vec<Contender>, rounds: usize) -> Column {
 
 /// Of the rounds' ratios.
 fn ratio(column: &Column, over: &str, under: &str) -> Medians {
-    Medians::of(column[under].iter().copied().zip(column[over].iter().copied()))
+    Medians::of(
+        column[under]
+            .iter()
+            .copied()
+            .zip(column[over].iter().copied()),
+    )
 }
 
 /// The message as a proxy hands it on, and the content that it signs.
-fn delivery(
-    size: usize,
-    candidates: &str,
-) -> Result<(HeaderMap, Vec<u8>, Vec<u8>)> {
+fn delivery(size: usize, candidates: &str) -> Result<(HeaderMap, Vec<u8>, Vec<u8>)> {
     let body = vec![b'x'; size];
     let time = std::time::UNIX_EPOCH.elapsed()?.as_secs() as i64;
     let right = standardwebhooks::Webhook::new(SECRET)?.sign(ID, time, &body)?;
@@ -325,7 +327,10 @@ fn caps(rounds: usize) -> Result<()> {
     }
     let names: Vec<_> = all.iter().map(|(name, _)| *name).collect();
     let column = measure(all, rounds);
-    let table = Table::new("peers", "What the signature header alone can cost, body of 1 MiB");
+    let table = Table::new(
+        "peers",
+        "What the signature header alone can cost, body of 1 MiB",
+    );
     for name in names {
         table.put(name, "time", "ns", median(column[name].clone()));
         if name != one {

@@ -15,7 +15,7 @@ use tower::util::MapRequestLayer;
 use tower::{BoxError, ServiceBuilder};
 use tower_webhook::layer::{EndpointConfig, VerifySignatureLayer};
 use tower_webhook::provider::{self, standard_webhooks};
-use tower_webhook::{MemoryStore, Provider, Name, RedisStore, Webhook};
+use tower_webhook::{MemoryStore, Name, Provider, RedisStore, Webhook};
 use webhook_verify::tower::VerifyLayer;
 
 use crate::SECRET;
