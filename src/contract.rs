@@ -1,17 +1,20 @@
 //! How a sender delivers, and what follows from it.
 
+mod methods;
 mod retried;
 mod schedule;
 mod success;
 
 use std::time::Duration;
 
-use http::{HeaderValue, Method, StatusCode};
+use http::{Method, StatusCode};
 
 use crate::clock::Tolerance;
 use crate::error::{ConfigError, ConfigErrorKind};
 
 use self::schedule::SHORTEST_LEASE;
+
+pub(crate) use self::methods::{MethodUse, Methods};
 
 pub use self::retried::RetriedStatuses;
 pub use self::schedule::RetrySchedule;
@@ -50,18 +53,8 @@ pub struct SenderContract {
     signed_time: Option<Tolerance>,
     largest_body: usize,
     success: SuccessAnswer,
-    /// None is POST alone.
-    delivering: Box<[Method]>,
-    probing: Box<[Method]>,
+    methods: Methods,
     empty_401: bool,
-}
-
-/// What a request with some method is to a sender's receiver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum MethodUse {
-    Delivery,
-    Probe,
-    Foreign,
 }
 
 impl SenderContract {
@@ -83,8 +76,7 @@ impl SenderContract {
             signed_time: None,
             largest_body: MEBIBYTE,
             success: SuccessAnswer::AnySuccess,
-            delivering: Box::default(),
-            probing: Box::default(),
+            methods: Methods::default(),
             empty_401: false,
         }
     }
@@ -138,7 +130,7 @@ impl SenderContract {
     /// says everything.
     #[must_use]
     pub fn delivers_with(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
-        self.delivering = methods.into_iter().collect();
+        self.methods.delivering = methods.into_iter().collect();
         self
     }
 
@@ -146,7 +138,7 @@ impl SenderContract {
     /// answered with success behind the gates that need no body, and run nothing.
     #[must_use]
     pub fn probes_with(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
-        self.probing = methods.into_iter().collect();
+        self.methods.probing = methods.into_iter().collect();
         self
     }
 
@@ -192,15 +184,12 @@ impl SenderContract {
 
     /// The methods that the sender delivers with.
     pub fn delivering_methods(&self) -> &[Method] {
-        match &*self.delivering {
-            [] => &[Method::POST],
-            methods => methods,
-        }
+        self.methods.delivering()
     }
 
     /// The methods that the sender probes with.
     pub fn probing_methods(&self) -> &[Method] {
-        &self.probing
+        &self.methods.probing
     }
 
     /// Whether a 401 is to have no body.
@@ -214,21 +203,8 @@ impl SenderContract {
         self.retried == RetriedStatuses::AllButSuccess
     }
 
-    pub(crate) fn use_of(&self, method: &Method) -> MethodUse {
-        if self.delivering_methods().contains(method) {
-            MethodUse::Delivery
-        } else if self.probing.contains(method) {
-            MethodUse::Probe
-        } else {
-            MethodUse::Foreign
-        }
-    }
-
-    /// The methods that a receiver takes, as `Allow` tells them.
-    pub(crate) fn allowed(&self) -> HeaderValue {
-        let methods = self.delivering_methods().iter().chain(&*self.probing);
-        let methods: Vec<_> = methods.map(Method::as_str).collect();
-        HeaderValue::from_str(&methods.join(", ")).unwrap_or(HeaderValue::from_static("POST"))
+    pub(crate) fn methods(&self) -> &Methods {
+        &self.methods
     }
 
     /// Whether the sender tries again at all.

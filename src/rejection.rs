@@ -91,7 +91,7 @@ impl Rejection {
                 reason,
                 status,
                 retry_after: None,
-                allow: (reason == Reason::MethodNotAllowed).then(|| contract.allowed()),
+                allow: (reason == Reason::MethodNotAllowed).then(|| contract.methods().allowed()),
             },
             RefusalStatus::NotNow => Self::not_now(reason, contract),
         }

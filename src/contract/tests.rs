@@ -114,16 +114,16 @@ fn not_now_is_a_status_that_the_sender_retries() {
 #[test]
 fn a_method_is_a_delivery_a_probe_or_none_of_both() {
     let usual = once();
-    assert_eq!(usual.use_of(&Method::POST), MethodUse::Delivery);
-    assert_eq!(usual.use_of(&Method::HEAD), MethodUse::Foreign);
-    assert_eq!(usual.allowed(), "POST");
+    assert_eq!(usual.methods().use_of(&Method::POST), MethodUse::Delivery);
+    assert_eq!(usual.methods().use_of(&Method::HEAD), MethodUse::Foreign);
+    assert_eq!(usual.methods().allowed(), "POST");
     let both = once()
         .delivers_with([Method::GET])
         .probes_with([Method::HEAD]);
-    assert_eq!(both.use_of(&Method::GET), MethodUse::Delivery);
-    assert_eq!(both.use_of(&Method::HEAD), MethodUse::Probe);
-    assert_eq!(both.use_of(&Method::POST), MethodUse::Foreign);
-    assert_eq!(both.allowed(), "GET, HEAD");
+    assert_eq!(both.methods().use_of(&Method::GET), MethodUse::Delivery);
+    assert_eq!(both.methods().use_of(&Method::HEAD), MethodUse::Probe);
+    assert_eq!(both.methods().use_of(&Method::POST), MethodUse::Foreign);
+    assert_eq!(both.methods().allowed(), "GET, HEAD");
 }
 
 #[test]

@@ -81,7 +81,7 @@ impl Checks {
     ) -> Result<Pending, RejectionCause> {
         check_provider(auth)?;
         let method = match self.by_method {
-            true => endpoint.contract.use_of(&parts.method),
+            true => endpoint.contract.methods().use_of(&parts.method),
             false => MethodUse::Delivery,
         };
         if method == MethodUse::Foreign {
