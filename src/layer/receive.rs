@@ -154,7 +154,7 @@ where
 #[cold]
 fn broken(error: &(dyn std::error::Error + 'static)) -> RejectionCause {
     let mut chain = std::iter::successors(Some(error), |error| error.source());
-    if chain.any(|error| error.is::<LengthLimitError>()) {
+    if chain.any(<dyn std::error::Error>::is::<LengthLimitError>) {
         return RejectionCause::because(
             Reason::BodyTooLarge,
             "a layer outside cut the body off at a limit of its own: raise that to `max_body_bytes`, \
