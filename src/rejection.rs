@@ -55,6 +55,7 @@ fn refusal_status(reason: Reason, contract: &SenderContract) -> RefusalStatus {
         | Reason::HandlerFailed
         | Reason::PayloadMismatch
         | Reason::HandlerPanicked
+        | Reason::TransactionBroken
         | Reason::Unauthenticated
         | Reason::Nested => RefusalStatus::Fixed(StatusCode::INTERNAL_SERVER_ERROR),
     }
