@@ -123,7 +123,7 @@ mod webhook;
 
 pub use authenticated::Authenticated;
 pub use clock::{Clock, ManualClock, SystemClock, Tolerance, UnixTime};
-pub use contract::{RetriedStatuses, RetrySchedule, SenderContract};
+pub use contract::{RetriedStatuses, RetrySchedule, SenderContract, SuccessAnswer};
 pub use encoding::Encoding;
 pub use error::{ConfigError, ConfigErrorKind};
 pub use event::{Decimal, EventKey, Fingerprint};

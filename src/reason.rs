@@ -6,8 +6,10 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// Another method than POST.
+    /// A method that the sender does not deliver with.
     MethodNotAllowed,
+    /// The sender looks whether a receiver is there, and delivers nothing.
+    Probe,
     /// The path holds no right token.
     UnknownPath,
     /// The client's address is not on the allowlist, or a proxy's header hides it.
@@ -93,6 +95,7 @@ impl Reason {
     pub fn code(self) -> &'static str {
         match self {
             Self::MethodNotAllowed => "method_not_allowed",
+            Self::Probe => "probe",
             Self::UnknownPath => "unknown_path",
             Self::SourceRefused => "source_refused",
             Self::SourceUnresolved => "source_unresolved",
@@ -162,8 +165,8 @@ mod tests {
         use Reason::*;
 
         let known = |reason| match reason {
-            MethodNotAllowed | UnknownPath | SourceRefused | SourceUnresolved | SourceFault
-            | ContentEncoding | SignatureHeader | NoActiveKey | SignatureMismatch
+            MethodNotAllowed | Probe | UnknownPath | SourceRefused | SourceUnresolved
+            | SourceFault | ContentEncoding | SignatureHeader | NoActiveKey | SignatureMismatch
             | SignatureStale | ProofRefused | ProofUnavailable | BodyTooLarge | BodyTooSlow
             | BodyCutOff | BudgetUsedUp | NoEventKey | EventTooOld | AlreadyDone | InProgress
             | Conflict | StoreUnavailable | StoreTooSlow | StoreFull | ConfirmMismatch
@@ -173,6 +176,7 @@ mod tests {
         };
         [
             MethodNotAllowed,
+            Probe,
             UnknownPath,
             SourceRefused,
             SourceUnresolved,

@@ -254,7 +254,7 @@ impl<S> Webhook<S> {
             Ok(gate)
         };
         let checks = Checks {
-            post_only: true,
+            by_method: true,
             path: (!paths.is_empty()).then(|| SecretPathGate::new(paths.clone())),
             sources: sources.iter().map(gate).collect::<Result<_, _>>()?,
             signature: signature.clone(),

@@ -78,6 +78,7 @@ mod unproved;
 mod verify;
 mod webhook;
 mod whole;
+mod words;
 
 pub(crate) use authenticator::Authenticator;
 pub use budget::Budget;
@@ -95,6 +96,8 @@ pub use source_ip::RequireSourceIpLayer;
 pub use verify::VerifySignatureLayer;
 pub(crate) use webhook::NamedSteps;
 pub use webhook::WebhookService;
+#[cfg(test)]
+pub(crate) use words::in_words_of;
 
 pub use crate::authenticated::{Authenticated, Coverage, Proof, Proved};
 pub use crate::observer::{

@@ -204,6 +204,13 @@ impl DedupeBuilder {
                  path or a source address too",
             ));
         }
+        if self.rule.lacks_envelope() {
+            return Err(ConfigError::new(
+                ConfigErrorKind::EventRule,
+                "a member of an envelope (^/…) is part of the key, and only the items of a list have \
+                 one: make the rule that of an item, by EventRule::each",
+            ));
+        }
         if let Some(asked) = replay_body
             && asked > MAX_REPLAY_BODY
         {
@@ -215,6 +222,7 @@ impl DedupeBuilder {
             ));
         }
         let contract = &self.endpoint.contract;
+        contract.check_words()?;
         contract.check_deadline()?;
         let lease = contract.check_lease(lease.unwrap_or_else(|| contract.default_lease()))?;
         let usual_ceiling = contract.default_renewal_ceiling().max(lease);
