@@ -10,7 +10,7 @@ const FLOORS: [(usize, &[&str]); 7] = [
         0,
         &[
             "clock.rs",
-            "contract.rs",
+            "contract",
             "counter.rs",
             "coverage.rs",
             "digest.rs",

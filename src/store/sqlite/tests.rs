@@ -16,7 +16,7 @@ mod faults;
 mod plans;
 
 /// The machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 const LEASE: Duration = Duration::from_secs(15);
 const RETENTION: Duration = Duration::from_secs(600);
 
@@ -64,6 +64,15 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Waits for the thread of a store that was dropped: with it the log has gone into the file.
+fn until_closed(file: &Path) {
+    let begun = std::time::Instant::now();
+    while file.with_extension("db-wal").exists() {
+        assert!(begun.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
