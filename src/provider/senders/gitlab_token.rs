@@ -18,7 +18,7 @@ const NAME: Name = Name::constant("gitlab");
 /// GitLab, proved by the secret token that it sends in clear.
 ///
 /// - `X-Gitlab-Token` holds the secret itself: it proves who has sent a delivery, and nothing of
-///   what it says. Prefer [`gitlab()`].
+///   what it says. Prefer [`gitlab()`](crate::provider::gitlab()).
 /// - One event is one body, by its digest: `Idempotency-Key` is signed by nothing.
 /// - Retries for a day are assumed; GitLab switches a webhook off that keeps failing.
 pub fn gitlab_token(keys: impl Into<KeyRing>) -> Provider {
