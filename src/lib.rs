@@ -85,6 +85,8 @@
 #![forbid(unsafe_code)]
 
 mod authenticated;
+#[cfg(feature = "senders")]
+pub mod challenge;
 mod clock;
 mod contract;
 mod counter;

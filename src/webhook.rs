@@ -9,6 +9,8 @@ use tower_layer::Layer;
 use crate::clock::Clock;
 use crate::error::ConfigError;
 use crate::event::Name;
+#[cfg(feature = "senders")]
+use crate::layer::Challenges;
 use crate::layer::{
     Authenticator, BodyAs, Budget, Checks, DedupeConfig, DedupeLayer, EndpointConfig, NamedSteps,
     Origin, Owner, PeerSource, SameBody, SecretPathGate, SourceGate, WebhookService,
@@ -16,6 +18,8 @@ use crate::layer::{
 use crate::observer::Observer;
 use crate::provider::Provider;
 use crate::rejection::RejectionResponse;
+#[cfg(feature = "senders")]
+use crate::signature::Verifier;
 use crate::source::{Allowlist, TrustedProxies};
 use crate::store::{SharedStore, Store};
 
@@ -249,6 +253,8 @@ impl<S> Webhook<S> {
             custom: _,
             confirms,
             unconfirmed: _,
+            #[cfg(feature = "senders")]
+            challenges,
         } = &self.provider;
         (self.provider).check_coverage(!self.dedupe.confirms.is_empty())?;
         let (signature, custom) = self.provider.proofs();
@@ -264,6 +270,11 @@ impl<S> Webhook<S> {
             sources: sources.iter().map(gate).collect::<Result<_, _>>()?,
             signature,
             custom,
+            #[cfg(feature = "senders")]
+            challenges: Challenges::of(
+                challenges,
+                self.provider.signature.as_ref().map(Verifier::keys),
+            ),
         };
         let mut dedupe = self.dedupe.clone();
         dedupe.confirms.splice(..0, confirms.iter().cloned());

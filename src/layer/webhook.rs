@@ -88,6 +88,8 @@ where
             (authenticator.take_in(parts, Pin::new(body), auth, pending)).await?;
         }
         let request_clock = authenticator.endpoint.start_clock(&mut auth.readings);
+        #[cfg(feature = "senders")]
+        (authenticator.checks).ask_body(auth, request_clock.received_at)?;
         core.identify(parts, auth, request_clock.received_at)
     }
 

@@ -1,3 +1,5 @@
+#[cfg(feature = "senders")]
+use crate::challenge::Challenge;
 use crate::clock::Tolerance;
 use crate::contract::SenderContract;
 use crate::coverage::Coverage;
@@ -51,6 +53,9 @@ pub struct Provider {
     pub(crate) confirms: Vec<SharedConfirm>,
     /// Whether what no signature covers is taken at its word.
     pub(crate) unconfirmed: bool,
+    /// What the sender asks before events flow.
+    #[cfg(feature = "senders")]
+    pub(crate) challenges: Vec<Challenge>,
 }
 
 impl Provider {
@@ -67,6 +72,8 @@ impl Provider {
             custom: None,
             confirms: Vec::new(),
             unconfirmed: false,
+            #[cfg(feature = "senders")]
+            challenges: Vec::new(),
         }
     }
 
@@ -168,6 +175,14 @@ impl Provider {
     #[must_use]
     pub fn confirm_subject(mut self, confirm: impl ConfirmSubject) -> Self {
         self.confirms.push(SharedConfirm::by_subject(confirm));
+        self
+    }
+
+    /// Answers this challenge of the sender: the layer does, and nothing is claimed for it.
+    #[cfg(feature = "senders")]
+    #[must_use]
+    pub fn challenge(mut self, challenge: Challenge) -> Self {
+        self.challenges.push(challenge);
         self
     }
 

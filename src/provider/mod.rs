@@ -69,6 +69,8 @@ pub mod bloquo;
 pub mod blox;
 mod custom;
 mod fields;
+#[cfg(feature = "senders")]
+mod file;
 pub mod github;
 mod names;
 #[cfg(feature = "senders")]
@@ -88,6 +90,8 @@ pub use bloquo::bloquo;
 pub use blox::blox;
 pub use custom::Provider;
 pub use fields::{FieldError, FieldErrorKind, Fields, RawJson};
+#[cfg(feature = "senders")]
+pub use file::ProviderFile;
 #[doc(inline)]
 pub use github::github;
 #[cfg(feature = "senders")]

@@ -132,6 +132,13 @@ impl SchemeBuilder {
         self
     }
 
+    /// The body must be JSON that begins with a bracket, or the delivery is refused: for senders that
+    /// have other texts signed by the same key, such as challenges.
+    pub fn json_body(mut self) -> Self {
+        self.settings.json_body = true;
+        self
+    }
+
     /// The URL that the sender was given, where that is signed.
     pub fn public_url(mut self, url: PublicUrl) -> Self {
         self.settings.url = Some(url);

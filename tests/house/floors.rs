@@ -31,6 +31,7 @@ const FLOORS: [(usize, &[&str]); 7] = [
         1,
         &[
             "authenticated.rs",
+            "challenge.rs",
             "event/",
             "observer/",
             "path.rs",

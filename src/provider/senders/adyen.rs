@@ -45,7 +45,8 @@ fn members() -> Vec<Component> {
 ///   events, or [`Provider::without_confirmation`] says that there is none.
 /// - One event is what is signed. A delivery with more than one item, which JSON webhooks do not
 ///   send, is refused.
-/// - Retries for 7 days after every answer but 2xx are assumed.
+/// - It is answered `[accepted]`, which it once demanded. Retries for 7 days after every answer but
+///   2xx are assumed.
 pub fn adyen(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::at(Place::member(
         "/NotificationRequestItem/additionalData/hmacSignature",
@@ -58,7 +59,8 @@ pub fn adyen(keys: impl Into<KeyRing>) -> Provider {
     .known();
     let contract = SenderContract::new(retries_for(hours(168)), RetriedStatuses::AllButSuccess)
         .waits(seconds(5))
-        .redelivers_by_hand();
+        .redelivers_by_hand()
+        .counts_as_success(SuccessAnswer::text("[accepted]"));
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),

@@ -27,7 +27,8 @@ pub fn alchemy(keys: impl Into<KeyRing>) -> Provider {
         .single("", Encoding::Hex)
         .known();
     let contract =
-        SenderContract::new(RetrySchedule::listed(WAITS), RetriedStatuses::AllButSuccess);
+        SenderContract::new(RetrySchedule::listed(WAITS), RetriedStatuses::AllButSuccess)
+            .counts_as_success(SuccessAnswer::exactly(200));
     Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/id"), contract)
 }
 

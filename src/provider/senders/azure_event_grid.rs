@@ -29,6 +29,25 @@ pub fn azure_event_grid(keys: impl Into<KeyRing>) -> Provider {
         EventRule::body(),
         contract,
     )
+    .challenge(
+        Challenge::in_body("/data/validationCode", ChallengeText::Token)
+            .when_member(
+                "/eventType",
+                "Microsoft.EventGrid.SubscriptionValidationEvent",
+            )
+            .in_only_item()
+            .answer(ChallengeAnswer::json("validationResponse")),
+    )
+    .challenge(
+        Challenge::in_header(
+            Method::OPTIONS,
+            "WebHook-Request-Origin",
+            ChallengeText::Token,
+        )
+        .answer(ChallengeAnswer::AllowedOrigin(vec![
+            "eventgrid.azure.net".into(),
+        ])),
+    )
 }
 
 keys!(

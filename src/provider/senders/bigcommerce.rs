@@ -41,7 +41,8 @@ pub fn bigcommerce(keys: impl Into<KeyRing>) -> Provider {
         .secrets(SecretFormat::Text)
         .known();
     let contract =
-        SenderContract::new(RetrySchedule::listed(WAITS), RetriedStatuses::AllButSuccess);
+        SenderContract::new(RetrySchedule::listed(WAITS), RetriedStatuses::AllButSuccess)
+            .counts_as_success(SuccessAnswer::exactly(200));
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),
@@ -59,7 +60,8 @@ pub fn bigcommerce(keys: impl Into<KeyRing>) -> Provider {
 pub fn bigcommerce_token(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::token(Place::header("X-Webhook-Token")).known();
     let contract =
-        SenderContract::new(RetrySchedule::listed(WAITS), RetriedStatuses::AllButSuccess);
+        SenderContract::new(RetrySchedule::listed(WAITS), RetriedStatuses::AllButSuccess)
+            .counts_as_success(SuccessAnswer::exactly(200));
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),

@@ -26,7 +26,8 @@ const NAME: Name = Name::constant("celcoin");
 pub fn celcoin(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::basic().known();
     let contract = SenderContract::new(retries_for(hours(72)), RetriedStatuses::AllButSuccess)
-        .waits(seconds(5));
+        .waits(seconds(5))
+        .counts_as_success(SuccessAnswer::exactly(200));
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),

@@ -4,7 +4,7 @@
 //! ```
 //! use tower_webhook::provider::{self, cloudevents};
 //!
-//! let sender = provider::cloudevents(cloudevents::keys(["5hG7kQ2mW9xZ4tB8vN3c"])?);
+//! let sender = provider::cloudevents(cloudevents::keys(["5hG7kQ2mW9xZ4tB8vN3c"])?, ["eventgrid.azure.net".to_owned()]);
 //! assert_eq!(sender.name().as_str(), "cloudevents");
 //! # Ok::<(), tower_webhook::ConfigError>(())
 //! ```
@@ -21,7 +21,11 @@ const NAME: Name = Name::constant("cloudevents");
 /// - One event is one `source` and `id`. In binary mode, where both stand in headers, it is one
 ///   body.
 /// - Retries for a day after 5xx are assumed.
-pub fn cloudevents(keys: impl Into<KeyRing>) -> Provider {
+/// - An `OPTIONS` request from one of `origins` is answered with `WebHook-Allowed-Origin`.
+pub fn cloudevents(
+    keys: impl Into<KeyRing>,
+    origins: impl IntoIterator<Item = String>,
+) -> Provider {
     let scheme = Scheme::bearer().known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors());
     Provider::signed(
@@ -29,6 +33,16 @@ pub fn cloudevents(keys: impl Into<KeyRing>) -> Provider {
         Verifier::new(scheme, keys),
         by_members(["/source", "/id"]),
         contract,
+    )
+    .challenge(
+        Challenge::in_header(
+            Method::OPTIONS,
+            "WebHook-Request-Origin",
+            ChallengeText::Token,
+        )
+        .answer(ChallengeAnswer::AllowedOrigin(
+            origins.into_iter().map(Into::into).collect(),
+        )),
     )
 }
 
@@ -43,7 +57,12 @@ pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     confidence: Confidence::Documents,
     source: "cloudevents/spec http-webhook.md",
     assumed: "its retries",
-    example: |secret, _| Ok(cloudevents(keys([secret])?)),
+    example: |secret, _| {
+        Ok(cloudevents(
+            keys([secret])?,
+            ["eventgrid.azure.net".to_owned()],
+        ))
+    },
 }];
 
 vectors! {

@@ -24,7 +24,8 @@ pub fn coinbase_commerce(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-CC-Webhook-Signature")
         .single("", Encoding::Hex)
         .known();
-    let contract = SenderContract::new(retries_for(hours(72)), RetriedStatuses::AllButSuccess);
+    let contract = SenderContract::new(retries_for(hours(72)), RetriedStatuses::AllButSuccess)
+        .counts_as_success(SuccessAnswer::exactly(200));
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),

@@ -18,6 +18,8 @@ const NAME: Name = Name::constant("linkedin");
 /// - `X-LI-Signature: <hex>` over `hmacsha256={body}`: the words in front are signed and not sent.
 /// - One event is one body, by its digest.
 /// - Every 5 min for 8 h, after every answer but 2xx.
+/// - `challengeCode` is answered with its HMAC under the secret that signs events too. So only
+///   UUIDs are, which never begin as what is signed does.
 pub fn linkedin(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-LI-Signature")
         .single("", Encoding::Hex)
@@ -35,6 +37,16 @@ pub fn linkedin(keys: impl Into<KeyRing>) -> Provider {
         Verifier::new(scheme, keys),
         EventRule::body(),
         contract,
+    )
+    .challenge(
+        Challenge::in_query(Method::GET, "challengeCode", ChallengeText::Uuid).answer(
+            ChallengeAnswer::Hmac {
+                text: Some("challengeCode".into()),
+                member: "challengeResponse".into(),
+                prefix: "".into(),
+                encoding: Encoding::Hex,
+            },
+        ),
     )
 }
 

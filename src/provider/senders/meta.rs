@@ -7,7 +7,7 @@
 //! ```
 //! use tower_webhook::provider::{self, meta};
 //!
-//! let sender = provider::meta(meta::keys(["5hG7kQ2mW9xZ4tB8vN3c"])?);
+//! let sender = provider::meta(meta::keys(["5hG7kQ2mW9xZ4tB8vN3c"])?, meta::keys(["a verify token of yours"])?);
 //! assert_eq!(sender.name().as_str(), "meta");
 //! # Ok::<(), tower_webhook::ConfigError>(())
 //! ```
@@ -23,7 +23,9 @@ const NAME: Name = Name::constant("meta");
 /// - One event is one body, by its digest.
 /// - A delivery holds up to 1,000 changes, and is one event here: the handler tells them apart.
 /// - Retries for 7 days after every answer but 200 are assumed.
-pub fn meta(keys: impl Into<KeyRing>) -> Provider {
+/// - `hub.challenge` is echoed where `hub.verify_token` is one of `verify_tokens`; another one is
+///   answered 403.
+pub fn meta(keys: impl Into<KeyRing>, verify_tokens: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Hub-Signature-256")
         .single("sha256=", Encoding::Hex)
         .known();
@@ -34,9 +36,19 @@ pub fn meta(keys: impl Into<KeyRing>) -> Provider {
         EventRule::body(),
         contract,
     )
+    .challenge(
+        Challenge::in_query(Method::GET, "hub.challenge", ChallengeText::Token)
+            .when_parameter("hub.mode", "subscribe")
+            .with_token("hub.verify_token", verify_tokens),
+    )
 }
 
-keys!("meta", "The app's secrets", SecretFormat::Text, &[]);
+keys!(
+    "meta",
+    "The app's secrets, or the verify tokens",
+    SecretFormat::Text,
+    &[]
+);
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "meta",
@@ -47,7 +59,7 @@ pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     confidence: Confidence::Others,
     source: "developers.facebook.com as quoted by webhooks-spec and webhook-co",
     assumed: "how long it waits, its retries",
-    example: |secret, _| Ok(meta(keys([secret])?)),
+    example: |secret, _| Ok(meta(keys([secret])?, keys([secret])?)),
 }];
 
 vectors! {

@@ -35,6 +35,14 @@ pub fn okta(keys: impl Into<KeyRing>) -> Provider {
         by_members(["/eventId"]),
         contract,
     )
+    .challenge(
+        Challenge::in_header(
+            Method::GET,
+            "x-okta-verification-challenge",
+            ChallengeText::Token,
+        )
+        .answer(ChallengeAnswer::json("verification")),
+    )
 }
 
 keys!(

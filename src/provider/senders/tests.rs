@@ -211,6 +211,28 @@ fn a_test_delivery_of_each_sender_is_right_until_it_is_made_wrong() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// `docs/schemes.md` says these senders in words of its own.
+#[test]
+fn a_scheme_from_a_file_takes_what_its_preset_takes() {
+    let mut tried = 0;
+    for file in crate::provider::file::shown() {
+        let name = file.name().to_string();
+        for vector in Vector::all().filter(|vector| vector.of == name) {
+            let ring = crate::secret::KeyRing::parse(file.secret_format(), [vector.secret]);
+            let Ok(ring) = ring else { continue };
+            if !vector.url.starts_with("https://hooks.example") {
+                continue;
+            }
+            let provider = file.provider(ring).unwrap();
+            let key = vector.key(&provider, vector.body, vector.now);
+            let known = vector.key.trim_start_matches("unknown:event:");
+            assert_eq!(key.as_deref(), Ok(known), "{name}");
+            tried += 1;
+        }
+    }
+    assert_eq!(tried, 5);
+}
+
 #[test]
 fn the_page_of_senders_is_that_of_today() {
     let written = include_str!("../../../docs/senders.md");

@@ -41,6 +41,12 @@ pub fn twitch(keys: impl Into<KeyRing>) -> Provider {
         EventRule::signed_id(),
         contract,
     )
+    .challenge(
+        Challenge::in_body("/challenge", ChallengeText::Token).when_member(
+            "/subscription/status",
+            "webhook_callback_verification_pending",
+        ),
+    )
 }
 
 keys!(

@@ -20,9 +20,13 @@ const NAME: Name = Name::constant("x");
 /// - One event is one body, by its digest.
 /// - It does not try again by itself, as far as is known; a replay job can send events of the last
 ///   five days again.
+/// - `crc_token` is answered with its HMAC under the secret that signs events too. So only texts of
+///   `A-Z a-z 0-9 - . _ ~ + / =` are, and an event must be JSON that begins with a bracket: none is
+///   the other.
 pub fn x(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("x-twitter-webhooks-signature")
         .single("sha256=", Encoding::Base64)
+        .json_body()
         .known();
     let contract = SenderContract::new(retries_for(hours(120)), server_errors())
         .waits(seconds(10))
@@ -32,6 +36,16 @@ pub fn x(keys: impl Into<KeyRing>) -> Provider {
         Verifier::new(scheme, keys),
         EventRule::body(),
         contract,
+    )
+    .challenge(
+        Challenge::in_query(Method::GET, "crc_token", ChallengeText::Token).answer(
+            ChallengeAnswer::Hmac {
+                text: None,
+                member: "response_token".into(),
+                prefix: "sha256=".into(),
+                encoding: Encoding::Base64,
+            },
+        ),
     )
 }
 

@@ -48,6 +48,7 @@ pub(super) struct Settings {
     pub(super) positional: bool,
     pub(super) several_lines: bool,
     pub(super) content_is_id: bool,
+    pub(super) json_body: bool,
     pub(super) url: Option<PublicUrl>,
     pub(super) only_item: Option<Cow<'static, str>>,
 }
@@ -69,6 +70,7 @@ impl Settings {
             positional,
             several_lines,
             content_is_id,
+            json_body,
             url,
             only_item,
         } = self;
@@ -83,6 +85,7 @@ impl Settings {
             || *positional
             || *several_lines
             || *content_is_id
+            || *json_body
             || url.is_some()
             || only_item.is_some()
     }

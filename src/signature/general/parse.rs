@@ -73,7 +73,8 @@ impl Parsed<'_> {
         for pieces in &given {
             check(pieces, proof, time.as_ref(), id.is_some(), settings)?;
             let digits = settings.time_format.is_digits();
-            let touching = prove(pieces, digits, settings.content_is_id)?;
+            let mut touching = prove(pieces, digits, settings.content_is_id)?;
+            touching.body_begins |= settings.json_body;
             contents.push(Content {
                 pieces: pieces.iter().cloned().collect(),
                 touching,
