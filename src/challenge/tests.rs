@@ -99,7 +99,7 @@ fn each_kind_of_text_has_one_form() {
     use ChallengeText::{Hex, Token, Uuid};
     let uuid = "890e4665-4dfe-4ab1-b689-ed553bceeed0";
     assert!(Uuid.allows(uuid) && !Uuid.allows(&uuid.to_uppercase()));
-    assert!(!Uuid.allows(&uuid[1..]) && !Uuid.allows(&uuid.replace('-', "0")));
+    assert!(!Uuid.allows(uuid.trim_start_matches('8')) && !Uuid.allows(&uuid.replace('-', "0")));
     assert!(Hex.allows("20f9f8ed05f77439fe955c977e4c8a53"));
     assert!(!Hex.allows("20f9f8ed05f77439fe9") && !Hex.allows(&"a".repeat(33)));
     assert!(!Hex.allows(&"A".repeat(20)));

@@ -1,4 +1,5 @@
 use http::{HeaderName, HeaderValue};
+use http_body_util::BodyExt;
 use tower_webhook::layer::{Coverage, Proof};
 use tower_webhook::testing::TestDelivery;
 use tower_webhook::{Authenticated, Confirmation, Unconfirmed};
@@ -72,9 +73,7 @@ async fn a_mark_tells_what_is_vouched_for() {
                 });
         async move {
             let response = service.oneshot(delivery.request().unwrap()).await.unwrap();
-            let body = axum::body::to_bytes(response.into_body(), 100)
-                .await
-                .unwrap();
+            let body = response.into_body().collect().await.unwrap().to_bytes();
             String::from_utf8(body.to_vec()).unwrap()
         }
     };
