@@ -18,7 +18,7 @@ const NAME: Name = Name::constant("bird");
 /// Bird, notifications, proved by its signature.
 ///
 /// - `messagebird-signature: <base64>` over the time, the URL and the raw SHA-256 of the body, with
-///   line feeds between; five minutes of tolerance.
+///   line feeds between; a day of tolerance, for it states none and may not sign its retries anew.
 /// - One event is one body, by its digest.
 /// - Retries for a day after 5xx are assumed: nothing is stated.
 pub fn bird(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
@@ -33,6 +33,7 @@ pub fn bird(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
             Component::BodyDigest(Digest::Sha256, None),
         ])
         .public_url(url)
+        .tolerance(tolerance(86_400))
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors());
     Provider::signed(

@@ -15,13 +15,14 @@ const NAME: Name = Name::constant("buildkite");
 /// Buildkite, proved by its signature.
 ///
 /// - `X-Buildkite-Signature: timestamp=<time>,signature=<hex>` over `{time}.{body}`, the time in
-///   seconds; five minutes of tolerance.
+///   seconds; a day of tolerance, for it states none and may not sign its retries anew.
 /// - One event is one body, by its digest.
 /// - Retries for a day after 5xx are assumed: nothing is stated.
 pub fn buildkite(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Buildkite-Signature")
         .pairs("timestamp", "signature", Encoding::Hex)
         .content(time_and_body("."))
+        .tolerance(tolerance(86400))
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors());
     Provider::signed(

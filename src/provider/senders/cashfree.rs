@@ -15,7 +15,8 @@ const NAME: Name = Name::constant("cashfree");
 /// Cashfree, proved by its signature.
 ///
 /// - `x-webhook-signature: <base64>` over the time and the body with nothing between: the body must
-///   begin with a bracket. The time may be in seconds or milliseconds; five minutes of tolerance.
+///   begin with a bracket. The time may be in seconds or milliseconds; a day of tolerance, for it
+///   states none and may not sign its retries anew.
 /// - One event is one `data.payment.cf_payment_id` and `type`; a body without them is known by its
 ///   digest.
 /// - Retries for a day after 5xx are assumed.
@@ -27,6 +28,7 @@ pub fn cashfree(keys: impl Into<KeyRing>) -> Provider {
             TimeFormat::SecondsOrMilliseconds,
         )
         .content([Component::Timestamp, Component::Body])
+        .tolerance(tolerance(86_400))
         .known();
     let contract =
         SenderContract::new(retries_for(hours(24)), server_errors()).redelivers_by_hand();

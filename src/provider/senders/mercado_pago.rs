@@ -42,8 +42,9 @@ fn signed(data_id: Component) -> Vec<Component> {
 ///   is none.
 /// - One event is what is signed: an attempt that is signed anew runs again, which a fetch makes
 ///   harmless.
-/// - An hour of tolerance is taken, for it states none and may not sign its retries anew. Retries
-///   for 7 days after 5xx are assumed. Notifications of QR codes are not signed, and refused.
+/// - A day of tolerance, the longest there is, is taken, for it states none and may not sign its
+///   retries anew. Retries for 7 days after 5xx are assumed. Notifications of QR codes are not
+///   signed, and refused.
 pub fn mercado_pago(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("x-signature")
         .pairs("ts", "v1", Encoding::Hex)
@@ -51,7 +52,7 @@ pub fn mercado_pago(keys: impl Into<KeyRing>) -> Provider {
         .content(signed(Component::parameter("data.id")))
         .or_content(signed(Component::parameter("data.id").lower_case()))
         .content_is_id()
-        .tolerance(tolerance(3_600))
+        .tolerance(tolerance(86_400))
         .known();
     let contract = SenderContract::new(retries_for(hours(168)), server_errors()).waits(seconds(5));
     Provider::signed(

@@ -83,6 +83,7 @@ senders! {
     revolut [revolut]
     sanity [sanity]
     segment [segment]
+    shopify_events [shopify_events]
     square [square]
     sumsub [sumsub]
     svix [svix]

@@ -14,14 +14,15 @@ const NAME: Name = Name::constant("qonto");
 
 /// Qonto, proved by its signature.
 ///
-/// - `X-Qonto-Signature: t=<time>,v1=<hex>` over `{time}.{body}`, the time in seconds; five minutes
-///   of tolerance.
+/// - `X-Qonto-Signature: t=<time>,v1=<hex>` over `{time}.{body}`, the time in seconds; a day of
+///   tolerance, for it states none and may not sign its retries anew.
 /// - One event is one `/id`.
 /// - It waits 1 s. Retries for a day after every answer but 2xx are assumed.
 pub fn qonto(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Qonto-Signature")
         .pairs("t", "v1", Encoding::Hex)
         .content(time_and_body("."))
+        .tolerance(tolerance(86400))
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), RetriedStatuses::AllButSuccess)
         .waits(seconds(1));

@@ -18,7 +18,7 @@ const NAME: Name = Name::constant("replicate");
 /// - `webhook-signature: v1,<base64>` over `{id}.{time}.{body}`; five minutes of tolerance.
 /// - One event is one signed id (`webhook-id`).
 /// - Retries for an hour are assumed, and only for `completed`. Its own code checks no time; five
-///   minutes are taken.
+///   minutes are taken, as the specification has them.
 pub fn replicate(keys: impl Into<KeyRing>) -> Provider {
     let scheme = standard(["webhook", ""])
         .secrets(SecretFormat::base64("whsec_"))

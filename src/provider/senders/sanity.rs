@@ -15,17 +15,17 @@ const NAME: Name = Name::constant("sanity");
 /// Sanity, proved by its signature.
 ///
 /// - `sanity-webhook-signature: t=<time>,v1=<base64>` over `{time}.{body}`, the time in
-///   milliseconds; five minutes of tolerance.
+///   milliseconds; an hour of tolerance, for it states none and may not sign its retries anew.
 /// - One event is one body, by its digest.
 /// - The body is your projection: have it hold `_rev`, so that two true events differ.
 ///   `idempotency-key` is signed by nothing.
-/// - Its own code checks no time; five minutes are taken. Retries for an hour after 5xx are
-///   assumed.
+/// - Its own code checks no time. Retries for an hour after 5xx are assumed.
 pub fn sanity(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("sanity-webhook-signature")
         .pairs("t", "v1", Encoding::Base64Url)
         .time_format(TimeFormat::Milliseconds)
         .content(time_and_body("."))
+        .tolerance(tolerance(3600))
         .known();
     let contract = SenderContract::new(retries_for(hours(1)), server_errors());
     Provider::signed(

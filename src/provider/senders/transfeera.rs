@@ -14,8 +14,8 @@ const NAME: Name = Name::constant("transfeera");
 
 /// Transfeera, proved by its signature.
 ///
-/// - `Transfeera-Signature: t=<time>,v1=<hex>` over `{time}.{body}`, the time in milliseconds; five
-///   minutes of tolerance.
+/// - `Transfeera-Signature: t=<time>,v1=<hex>` over `{time}.{body}`, the time in milliseconds; a
+///   day of tolerance, for it states none and may not sign its retries anew.
 /// - One event is one `/id`.
 /// - Retries for a day after 5xx are assumed: nothing is stated.
 pub fn transfeera(keys: impl Into<KeyRing>) -> Provider {
@@ -23,6 +23,7 @@ pub fn transfeera(keys: impl Into<KeyRing>) -> Provider {
         .pairs("t", "v1", Encoding::Hex)
         .time_format(TimeFormat::Milliseconds)
         .content(time_and_body("."))
+        .tolerance(tolerance(86400))
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors());
     Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/id"), contract)

@@ -20,8 +20,8 @@ const WAITS: &[Duration] = &[minutes(5), minutes(30), minutes(90)];
 
 /// Zoom, proved by its signature.
 ///
-/// - `x-zm-signature: v0=<hex>` over `v0:{time}:{body}`, with `x-zm-request-timestamp`; five
-///   minutes of tolerance, which Zoom does not state.
+/// - `x-zm-signature: v0=<hex>` over `v0:{time}:{body}`, with `x-zm-request-timestamp`; three hours
+///   of tolerance, for Zoom states none and may not sign its retries anew.
 /// - One event is one body, by its digest: `x-zm-trackingid` is signed by nothing.
 /// - Again after 5, 30 and 90 min, after 5xx, is assumed. It waits 3 s.
 /// - `plainToken` is answered with its HMAC under the secret that signs events too, once the
@@ -36,6 +36,7 @@ pub fn zoom(keys: impl Into<KeyRing>) -> Provider {
             Component::literal(":"),
             Component::Body,
         ])
+        .tolerance(tolerance(10_800))
         .known();
     let contract =
         SenderContract::new(RetrySchedule::listed(WAITS), server_errors()).waits(seconds(3));
