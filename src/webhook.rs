@@ -9,8 +9,6 @@ use tower_layer::Layer;
 use crate::clock::Clock;
 use crate::error::ConfigError;
 use crate::event::Name;
-#[cfg(feature = "senders")]
-use crate::layer::Challenges;
 use crate::layer::{
     Authenticator, BodyAs, Budget, Checks, DedupeConfig, DedupeLayer, EndpointConfig, NamedSteps,
     Origin, Owner, PeerSource, SameBody, SecretPathGate, SourceGate, WebhookService,
@@ -18,8 +16,6 @@ use crate::layer::{
 use crate::observer::Observer;
 use crate::provider::Provider;
 use crate::rejection::RejectionResponse;
-#[cfg(feature = "senders")]
-use crate::signature::Verifier;
 use crate::source::{Allowlist, TrustedProxies};
 use crate::store::{SharedStore, Store};
 
@@ -242,19 +238,13 @@ impl<S> Webhook<S> {
 
     fn build_on(&self, store: SharedStore) -> Result<WebhookLayer, ConfigError> {
         let Provider {
-            name: _,
             tenant,
             hook,
-            contract: _,
             rule,
             paths,
             sources,
-            signature: _,
-            custom: _,
             confirms,
-            unconfirmed: _,
-            #[cfg(feature = "senders")]
-            challenges,
+            ..
         } = &self.provider;
         (self.provider).check_coverage(!self.dedupe.confirms.is_empty())?;
         let (signature, custom) = self.provider.proofs();
@@ -271,10 +261,7 @@ impl<S> Webhook<S> {
             signature,
             custom,
             #[cfg(feature = "senders")]
-            challenges: Challenges::of(
-                challenges,
-                self.provider.signature.as_ref().map(Verifier::keys),
-            ),
+            challenges: self.provider.challenges(),
         };
         let mut dedupe = self.dedupe.clone();
         dedupe.confirms.splice(..0, confirms.iter().cloned());

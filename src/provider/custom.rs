@@ -5,6 +5,8 @@ use crate::contract::SenderContract;
 use crate::coverage::Coverage;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::event::{EventRule, Name};
+#[cfg(feature = "senders")]
+use crate::layer::Challenges;
 use crate::path::PathTokens;
 use crate::prove::{OwnProof, Prove};
 use crate::runtime::{Confirm, ConfirmSubject, SharedConfirm};
@@ -184,6 +186,12 @@ impl Provider {
     pub fn challenge(mut self, challenge: Challenge) -> Self {
         self.challenges.push(challenge);
         self
+    }
+
+    /// What the layers answer, if anything.
+    #[cfg(feature = "senders")]
+    pub(crate) fn challenges(&self) -> Option<Challenges> {
+        Challenges::of(&self.challenges, self.verifier().map(Verifier::keys))
     }
 
     /// Takes the body of every delivery at its word where the signature
