@@ -72,11 +72,11 @@ where
     }
 }
 
+/// What has ended before it began.
+type Over<RB, E> = Option<Box<Ran<Answer<RB, E>>>>;
+
 /// Whether the service inside can be called; what has ended instead where it never can.
-pub(super) fn ready<S, R, RB>(
-    inner: &mut S,
-    cx: &mut Context<'_>,
-) -> Poll<Option<Box<Ran<Answer<RB, S::Error>>>>>
+pub(super) fn ready<S, R, RB>(inner: &mut S, cx: &mut Context<'_>) -> Poll<Over<RB, S::Error>>
 where
     S: Service<R, Response = Response<RB>>,
 {
@@ -98,21 +98,26 @@ pub(super) async fn answered<RB, E>(
 where
     RB: Body<Data = Bytes>,
 {
-    if !(response.status().is_success() || Permanent::is_marked(&response)) {
+    let is_given_up = Permanent::is_marked(&response);
+    if !(response.status().is_success() || is_given_up) {
         return Ok(failed(core, response));
     }
+    let ended = |stored, answer| match is_given_up {
+        true => Ended::GivenUp(stored, answer),
+        false => Ended::Done(stored, answer),
+    };
     if let Some(limit) = core.replay_body {
         // Behind a pointer, as everything that most deliveries do without.
         let kept = Box::pin(caught(|| keep_body(response, limit, read_by)));
         let (response, stored) = kept.await?;
-        return Ok(Ended::Done(stored, Ok(response)));
+        return Ok(ended(stored, Ok(response)));
     }
     let stored = StoredResponse {
         status: response.status().as_u16(),
         body: None,
         content_type: None,
     };
-    Ok(Ended::Done(stored, Ok(response.map(ResponseBody::inner))))
+    Ok(ended(stored, Ok(response.map(ResponseBody::inner))))
 }
 
 pub(super) fn errored<RB, E>(error: E) -> Ended<Answer<RB, E>> {

@@ -16,7 +16,7 @@ mod faults;
 mod plans;
 
 /// The machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 const LEASE: Duration = Duration::from_secs(15);
 const RETENTION: Duration = Duration::from_secs(600);
 

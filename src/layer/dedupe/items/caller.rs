@@ -62,7 +62,7 @@ impl<RB: Send, E: Send> Caller<Answer<RB, E>> for ItemCaller<RB, E> {
 
     /// The delivery is always there to be told.
     async fn gone(&mut self) {
-        pending().await
+        pending::<()>().await;
     }
 
     /// The delivery is answered at its deadline, whatever this item waits for.
