@@ -35,6 +35,12 @@ async fn a_member_of_github_is_removed_added_and_removed_again() {
     }
     assert_eq!(ran.bodies(), [REMOVED, &added, REMOVED]);
 
+    // Two lines of one id that were joined on the way.
+    let joined = send("72d3162e-1, 72d3162e-1", REMOVED);
+    assert_eq!(told(joined, &server).await, "duplicate");
+    let differing = send("72d3162e-1, 72d3162e-4", REMOVED);
+    assert_eq!(told(differing, &server).await, "bad request");
+
     let without_id = send("x", REMOVED).without("x-github-delivery");
     assert_eq!(told(without_id, &server).await, "bad request");
 }
