@@ -72,6 +72,9 @@ pub enum Reason {
     PayloadMismatch,
     /// The handler panicked.
     HandlerPanicked,
+    /// The handler ended its transaction itself, went on in it behind a statement that had failed, or
+    /// kept it beyond its end. What it had not committed itself is undone.
+    TransactionBroken,
     /// The handler succeeded and the store could not be told.
     NotRecorded,
     /// The handler succeeded after another receiver had taken the event over.
@@ -124,6 +127,7 @@ impl Reason {
             Self::HandlerFailed => "handler_failed",
             Self::PayloadMismatch => "payload_mismatch",
             Self::HandlerPanicked => "handler_panicked",
+            Self::TransactionBroken => "transaction_broken",
             Self::NotRecorded => "not_recorded",
             Self::LeaseLost => "lease_lost",
             Self::Draining => "draining",
@@ -167,8 +171,8 @@ mod tests {
             | BodyCutOff | BudgetUsedUp | NoEventKey | EventTooOld | AlreadyDone | InProgress
             | Conflict | StoreUnavailable | StoreTooSlow | StoreFull | ConfirmMismatch
             | ConfirmUnknown | ConfirmTryAgain | NotReady | HandlerSlow | HandlerFailed
-            | PayloadMismatch | HandlerPanicked | NotRecorded | LeaseLost | Draining
-            | TaskEnded | Unauthenticated | Nested => reason,
+            | PayloadMismatch | HandlerPanicked | TransactionBroken | NotRecorded | LeaseLost
+            | Draining | TaskEnded | Unauthenticated | Nested => reason,
         };
         [
             MethodNotAllowed,
@@ -204,6 +208,7 @@ mod tests {
             HandlerFailed,
             PayloadMismatch,
             HandlerPanicked,
+            TransactionBroken,
             NotRecorded,
             LeaseLost,
             Draining,

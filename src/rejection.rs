@@ -55,7 +55,10 @@ fn refusal_status(reason: Reason, contract: &SenderContract) -> RefusalStatus {
         Reason::NotReady | Reason::HandlerSlow => {
             RefusalStatus::Fixed(contract.success().status_for(StatusCode::ACCEPTED))
         }
-        Reason::HandlerFailed | Reason::PayloadMismatch | Reason::HandlerPanicked => {
+        Reason::HandlerFailed
+        | Reason::PayloadMismatch
+        | Reason::HandlerPanicked
+        | Reason::TransactionBroken => {
             RefusalStatus::Fixed(contract.failure(StatusCode::INTERNAL_SERVER_ERROR))
         }
         Reason::SourceFault | Reason::Unauthenticated | Reason::Nested => {

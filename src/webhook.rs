@@ -1,6 +1,8 @@
+use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::Extensions;
 use tower_layer::Layer;
 
@@ -8,8 +10,8 @@ use crate::clock::Clock;
 use crate::error::ConfigError;
 use crate::event::Name;
 use crate::layer::{
-    Authenticator, Budget, Checks, DedupeConfig, DedupeLayer, EndpointConfig, NamedSteps, Origin,
-    Owner, PeerSource, SecretPathGate, SourceGate, WebhookService,
+    Authenticator, BodyAs, Budget, Checks, DedupeConfig, DedupeLayer, EndpointConfig, NamedSteps,
+    Origin, Owner, PeerSource, SameBody, SecretPathGate, SourceGate, WebhookService,
 };
 use crate::observer::Observer;
 use crate::provider::Provider;
@@ -279,7 +281,10 @@ impl<S> Webhook<S> {
             observe_passed: false,
         };
         let steps = builder.steps(authenticator, store)?;
-        Ok(WebhookLayer { steps })
+        Ok(WebhookLayer {
+            steps,
+            _handler: PhantomData,
+        })
     }
 }
 
@@ -331,8 +336,48 @@ where
 
 /// The layer of a [`Webhook`].
 #[derive(Debug, Clone)]
-pub struct WebhookLayer {
+pub struct WebhookLayer<M = SameBody> {
     steps: Arc<NamedSteps>,
+    _handler: PhantomData<fn() -> M>,
+}
+
+impl WebhookLayer {
+    /// Calls the service inside with a body of this type, whatever body came. Unless set, it is of the
+    /// type that came, which must then be one that bytes make, such as axum's `Body`.
+    ///
+    /// A hyper server's requests have a body of `Incoming`, and layers outside make bodies of their own:
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use bytes::Bytes;
+    /// use http::{Request, Response};
+    /// use http_body_util::Full;
+    /// use hyper::body::Incoming;
+    /// use tower::{Service, ServiceBuilder};
+    /// use tower_http::limit::RequestBodyLimitLayer;
+    /// use tower_webhook::{MemoryStore, PathTokens, Webhook, provider};
+    ///
+    /// async fn on_event(_: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, Infallible> {
+    ///     Ok(Response::default())
+    /// }
+    ///
+    /// fn is_for_hyper(_: &impl Service<Request<Incoming>>) {}
+    ///
+    /// let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?;
+    /// let bloque = Webhook::new(provider::bloque_accounts(tokens)).store(MemoryStore::new());
+    /// let service = ServiceBuilder::new()
+    ///     .layer(RequestBodyLimitLayer::new(64 * 1024))
+    ///     .layer(bloque.build()?.handler_body::<Full<Bytes>>())
+    ///     .service_fn(on_event);
+    /// is_for_hyper(&service);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    pub fn handler_body<T: From<Bytes>>(self) -> WebhookLayer<BodyAs<T>> {
+        WebhookLayer {
+            steps: self.steps,
+            _handler: PhantomData,
+        }
+    }
 }
 
 #[cfg(feature = "axum")]
@@ -343,10 +388,10 @@ impl WebhookLayer {
     }
 }
 
-impl<S> Layer<S> for WebhookLayer {
-    type Service = WebhookService<S>;
+impl<S, M> Layer<S> for WebhookLayer<M> {
+    type Service = WebhookService<S, M>;
 
-    fn layer(&self, inner: S) -> WebhookService<S> {
+    fn layer(&self, inner: S) -> WebhookService<S, M> {
         WebhookService::new(inner, Arc::clone(&self.steps))
     }
 }

@@ -40,6 +40,12 @@ mod run;
 mod shared_confirm;
 mod state;
 mod terms;
+#[cfg(feature = "postgres")]
+mod transacted;
+#[cfg(feature = "postgres")]
+mod transaction_slot;
+#[cfg(feature = "postgres")]
+mod tx;
 mod waiting;
 mod within;
 mod work;
@@ -60,6 +66,8 @@ pub use permanent::Permanent;
 pub(crate) use run::spawn;
 pub(crate) use shared_confirm::SharedConfirm;
 pub(crate) use state::{RunSettings, RunState};
+#[cfg(feature = "postgres")]
+pub use tx::{Tx, TxDatabase};
 pub(crate) use waiting::WaitingRoom;
 pub(crate) use within::within;
 pub(crate) use work::{Ended, Ran, Work};

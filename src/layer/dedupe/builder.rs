@@ -1,5 +1,7 @@
+use std::marker::PhantomData;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tower_layer::Layer;
 
 use super::config::DedupeConfig;
@@ -12,6 +14,7 @@ use crate::event::{EventRule, Name, Scope};
 use crate::layer::authenticator::Authenticator;
 use crate::layer::checks::Checks;
 use crate::layer::endpoint::EndpointConfig;
+use crate::layer::handler_body::{BodyAs, SameBody};
 use crate::layer::webhook::{NamedSteps, Pipeline};
 use crate::runtime::{RunSettings, RunState};
 use crate::store::{SharedStore, Store};
@@ -62,8 +65,9 @@ const MAX_REPLAY_BODY: usize = 4096;
 /// # }
 /// ```
 #[derive(Debug, Clone)]
-pub struct DedupeLayer {
+pub struct DedupeLayer<M = SameBody> {
     steps: Arc<NamedSteps>,
+    _handler: PhantomData<fn() -> M>,
 }
 
 impl DedupeLayer {
@@ -86,10 +90,21 @@ impl DedupeLayer {
     }
 }
 
-impl<S> Layer<S> for DedupeLayer {
-    type Service = Dedupe<S>;
+impl DedupeLayer {
+    /// Calls the service inside with a body of this type, whatever body came. Unless set, it is of the
+    /// type that came.
+    pub fn handler_body<T: From<Bytes>>(self) -> DedupeLayer<BodyAs<T>> {
+        DedupeLayer {
+            steps: self.steps,
+            _handler: PhantomData,
+        }
+    }
+}
 
-    fn layer(&self, inner: S) -> Dedupe<S> {
+impl<S, M> Layer<S> for DedupeLayer<M> {
+    type Service = Dedupe<S, M>;
+
+    fn layer(&self, inner: S) -> Dedupe<S, M> {
         Dedupe::new(inner, Arc::clone(&self.steps))
     }
 }
@@ -167,7 +182,10 @@ impl DedupeBuilder {
             observe_passed: false,
         };
         let steps = self.steps(authenticator, SharedStore::new(store))?;
-        Ok(DedupeLayer { steps })
+        Ok(DedupeLayer {
+            steps,
+            _handler: PhantomData,
+        })
     }
 
     /// The same behind these gates.

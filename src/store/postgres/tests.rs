@@ -5,7 +5,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, raw_sql};
 
 use super::*;
-use crate::clock::ManualClock;
+use crate::clock::{ManualClock, UnixTime};
 use crate::event::Fingerprint;
 use crate::store::error::StoreErrorKind;
 use crate::store::sql::tests::histories;
