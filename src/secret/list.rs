@@ -283,7 +283,7 @@ mod tests {
             for text in [text.to_owned(), format!("{NEW},{text}")] {
                 let error = of_variable(Some(&text)).unwrap_err().to_string();
                 assert!(error.contains("looks like"), "{text}: {error}");
-                assert!(!error.contains(&text[7..]), "{text}: {error}");
+                assert!(!error.contains("stripe"), "{text}: {error}");
             }
         }
     }
