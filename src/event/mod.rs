@@ -15,6 +15,7 @@ mod error;
 mod field;
 mod handling;
 mod identity;
+mod item;
 mod json;
 mod key;
 #[cfg(feature = "senders")]
@@ -33,6 +34,7 @@ pub use error::{EventError, EventErrorKind};
 pub(crate) use field::scalar;
 pub use handling::Handling;
 pub use identity::Identity;
+pub use item::ItemPlace;
 pub use key::{EventKey, Fingerprint};
 #[cfg(feature = "senders")]
 pub(crate) use lookup::{Lookup, text_of};
