@@ -84,7 +84,14 @@ pub struct Rejection {
     status: StatusCode,
     retry_after: Option<Duration>,
     /// The methods that would be taken, where the method is what is wrong.
-    allow: Option<HeaderValue>,
+    allow: Option<Allow>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Allow {
+    Post,
+    /// Behind a pointer, as what most refusals do without.
+    Listed(Box<HeaderValue>),
 }
 
 impl Rejection {
@@ -94,7 +101,12 @@ impl Rejection {
                 reason,
                 status,
                 retry_after: None,
-                allow: (reason == Reason::MethodNotAllowed).then(|| contract.methods().allowed()),
+                allow: (reason == Reason::MethodNotAllowed).then(|| {
+                    match contract.methods().listed() {
+                        None => Allow::Post,
+                        Some(methods) => Allow::Listed(Box::new(methods)),
+                    }
+                }),
             },
             RefusalStatus::NotNow => Self::not_now(reason, contract),
         }
@@ -130,7 +142,11 @@ impl Rejection {
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = self.status;
         if let Some(methods) = &self.allow {
-            response.headers_mut().insert(ALLOW, methods.clone());
+            let methods = match methods {
+                Allow::Post => HeaderValue::from_static("POST"),
+                Allow::Listed(methods) => HeaderValue::clone(methods),
+            };
+            response.headers_mut().insert(ALLOW, methods);
         }
         if let Some(wait) = self.retry_after {
             response
