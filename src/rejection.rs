@@ -83,15 +83,8 @@ pub struct Rejection {
     reason: Reason,
     status: StatusCode,
     retry_after: Option<Duration>,
-    /// The methods that would be taken, where the method is what is wrong.
-    allow: Option<Allow>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Allow {
-    Post,
-    /// Behind a pointer, as what most refusals do without.
-    Listed(Box<HeaderValue>),
+    /// The methods that would be taken, where the method is what is wrong and they are not POST alone.
+    allow: Option<Box<HeaderValue>>,
 }
 
 impl Rejection {
@@ -101,12 +94,9 @@ impl Rejection {
                 reason,
                 status,
                 retry_after: None,
-                allow: (reason == Reason::MethodNotAllowed).then(|| {
-                    match contract.methods().listed() {
-                        None => Allow::Post,
-                        Some(methods) => Allow::Listed(Box::new(methods)),
-                    }
-                }),
+                allow: (reason == Reason::MethodNotAllowed)
+                    .then(|| contract.methods().listed().map(Box::new))
+                    .flatten(),
             },
             RefusalStatus::NotNow => Self::not_now(reason, contract),
         }
@@ -141,11 +131,9 @@ impl Rejection {
     pub fn response(&self) -> Response<Bytes> {
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = self.status;
-        if let Some(methods) = &self.allow {
-            let methods = match methods {
-                Allow::Post => HeaderValue::from_static("POST"),
-                Allow::Listed(methods) => HeaderValue::clone(methods),
-            };
+        if self.reason == Reason::MethodNotAllowed {
+            let listed = self.allow.as_deref().cloned();
+            let methods = listed.unwrap_or(HeaderValue::from_static("POST"));
             response.headers_mut().insert(ALLOW, methods);
         }
         if let Some(wait) = self.retry_after {
