@@ -386,6 +386,11 @@ impl WebhookLayer {
     pub(crate) fn has_secret_path(&self) -> bool {
         self.steps.steps.authenticator.checks.path.is_some()
     }
+
+    /// The segment that may follow it.
+    pub(crate) fn path_tail(&self) -> Option<&str> {
+        self.steps.steps.authenticator.checks.path.as_ref()?.tail()
+    }
 }
 
 impl<S, M> Layer<S> for WebhookLayer<M> {

@@ -23,6 +23,7 @@ mod pointer;
 mod query;
 mod rule;
 mod scope;
+mod selection;
 mod shape;
 mod source;
 

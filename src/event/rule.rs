@@ -1,13 +1,16 @@
 //! The rule that finds an event's key, fingerprint and time in verified content.
 
+mod choice;
+
 use std::borrow::Cow;
 
 use http::{HeaderName, HeaderValue};
 
 use super::content::WithId;
-use super::each::{Each, ItemIdentity};
+use super::each::{Each, ItemIdentity, selected};
 use super::error::{EventError, EventErrorKind as Kind};
 use super::identity::Identity;
+use super::selection::Selection;
 use super::shape::{KnownShape, Shape, Shapes, refused};
 use super::source::Source;
 use crate::error::ConfigError;
@@ -41,6 +44,8 @@ pub struct EventRule {
     source: Source,
     id_header: Option<HeaderName>,
     /// Behind a pointer, as everything that most rules do without.
+    selection: Option<Box<Selection>>,
+    /// Behind a pointer, as everything that most rules do without.
     each: Option<Box<Each>>,
 }
 
@@ -49,6 +54,7 @@ impl From<Source> for EventRule {
         Self {
             source,
             id_header: None,
+            selection: None,
             each: None,
         }
     }
@@ -259,7 +265,7 @@ impl EventRule {
                 "the rule of an item has neither a list of its own nor a header that repeats its key",
             ));
         }
-        self.each = Some(Box::new(Each::new(list, item.source)?));
+        self.each = Some(Box::new(Each::new(list, item.source, item.selection)?));
         Ok(self)
     }
 
@@ -354,9 +360,10 @@ impl EventRule {
     ) -> Result<Identity, EventError> {
         let head = head.into();
         let headers = head.headers();
-        let identity = (self.source)
+        let identified = (self.source)
             .identify(provider, head, signed_id, body, None)
-            .map_err(|error| self.in_the_list(error))?;
+            .map_err(|error| self.in_the_list(error));
+        let identity = selected(self.selection.as_deref(), body, identified)?;
         if let Some(name) = &self.id_header {
             let reads = |text| identity.key.reads(text);
             let mut lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);

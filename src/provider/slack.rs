@@ -94,7 +94,9 @@ pub fn slack(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),
-        EventRule::known([event, handshake]).or_body("event"),
+        EventRule::known([event, handshake])
+            .or_body("event")
+            .known_types_at("/event/type"),
         contract,
     )
 }

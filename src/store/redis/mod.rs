@@ -15,6 +15,7 @@ mod keys;
 mod link;
 mod scan;
 mod scripts;
+mod together;
 mod wait;
 
 use std::collections::BTreeMap;
@@ -42,6 +43,7 @@ use self::keys::{Layout, Place};
 use self::link::Link;
 use self::scan::Scan;
 use self::scripts::{Answer, Call};
+use self::together::Together;
 use self::wait::Waiting;
 
 pub use self::builder::RedisStoreBuilder;
@@ -332,6 +334,12 @@ impl Store for RedisStore {
             renewing: None,
             ..self.clone()
         }))
+    }
+
+    /// Claims and completions that come at one time are then one call, in a cluster one for each
+    /// partition.
+    fn for_items(&self) -> Option<SharedStore> {
+        Some(SharedStore::new(Together::new(self.clone())))
     }
 
     async fn wait(&self, key: &EventKey, limit: Duration) {
