@@ -70,9 +70,9 @@ where
     {
         // Every method ends in the layer, which answers 405 to those that its sender does not use.
         let route = any(handler).layer(webhook.clone());
-        if webhook.has_secret_path() {
+        if let Some(gate) = webhook.secret_path() {
             let path = format!("{}/{{token}}", path.trim_end_matches('/'));
-            match webhook.path_tail() {
+            match gate.tail() {
                 Some(tail) => {
                     (self.route(&format!("{path}/{tail}"), route.clone())).route(&path, route)
                 }

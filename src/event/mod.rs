@@ -13,6 +13,7 @@ mod decimal;
 mod each;
 mod error;
 mod field;
+mod form;
 mod handling;
 mod identity;
 mod item;

@@ -96,6 +96,7 @@ pub fn slack(keys: impl Into<KeyRing>) -> Provider {
         Verifier::new(scheme, keys),
         EventRule::known([event, handshake])
             .or_body("event")
+            .or_form_field("payload")
             .known_types_at("/event/type"),
         contract,
     )

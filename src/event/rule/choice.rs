@@ -1,6 +1,8 @@
 //! Which of a sender's events a rule is for.
 
+use super::super::error::EventError;
 use super::super::field::Field;
+use super::super::form::Form;
 use super::super::selection::Selection;
 use super::super::shape::refused;
 use super::super::source::Source;
@@ -8,6 +10,41 @@ use super::EventRule;
 use crate::error::ConfigError;
 
 impl EventRule {
+    /// A body can be a form that holds the event as JSON in this field, such as `payload`.
+    ///
+    /// ```
+    /// use http::HeaderMap;
+    /// use tower_webhook::Name;
+    /// use tower_webhook::event::{EventRule, Shape};
+    ///
+    /// let rule = EventRule::members([Shape::new("event", ["/id"])?])?.or_form_field("payload");
+    /// let identify = |body: &[u8]| rule.identify(&Name::new("acme")?, &HeaderMap::new(), None, body)
+    ///     .map_err(Box::<dyn std::error::Error>::from);
+    /// assert_eq!(identify(b"payload=%7B%22id%22%3A%22evt_1%22%7D")?.key, identify(br#"{"id":"evt_1"}"#)?.key);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn or_form_field(mut self, name: &str) -> Self {
+        self.form = Some(Box::new(Form::Json(name.into())));
+        self
+    }
+
+    /// A body can be a form whose fields are the event's members: fields of a key are their names, as
+    /// `/MessageSid`.
+    #[must_use]
+    pub fn or_form(mut self) -> Self {
+        self.form = Some(Box::new(Form::Fields));
+        self
+    }
+
+    /// The JSON of a body that is a form, where it can be one.
+    pub(crate) fn document(&self, body: &[u8]) -> Result<Option<Vec<u8>>, EventError> {
+        match &self.form {
+            Some(form) => form.read(body),
+            None => Ok(None),
+        }
+    }
+
     /// Where the type of an event stands, for [`EventRule::only_types`]; of items, in each of them.
     ///
     /// # Errors

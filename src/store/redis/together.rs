@@ -1,7 +1,7 @@
 //! Commands of the events of one delivery, which go to Redis together.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,23 +18,35 @@ use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::identity::StoreIdentity;
 use crate::store::shared::SharedStore;
 
-use super::error::Fault;
-use super::keys::Place;
+use super::clock::{self, ServerClock};
+use super::error::{Fault, spans_slots};
+use super::keys::{Layout, Place};
+use super::link::Link;
 use super::scripts::{self, Answer, Call};
-use super::{RedisStore, spans_slots};
 
 /// How many commands go in one script call: others get their turn between two.
 const MOST_PER_CALL: usize = 100;
 
 /// The records of a store, whose claims and completions are gathered for a moment and sent in one call
 /// for each partition.
-#[derive(Clone)]
-pub(super) struct Together(Arc<Shared>);
+pub(super) struct Together<S> {
+    store: S,
+    shared: Arc<Shared>,
+}
 
 struct Shared {
-    store: RedisStore,
+    records: Records,
     claims: Gathered<Claim>,
     completions: Gathered<Complete>,
+}
+
+/// Where the records are.
+pub(super) struct Records {
+    pub(super) link: Arc<Link>,
+    pub(super) layout: Layout,
+    pub(super) clock: Arc<ServerClock>,
+    /// Whether one script call must keep to one slot.
+    pub(super) in_slots: Arc<AtomicBool>,
 }
 
 /// What several records are asked at once.
@@ -105,13 +117,17 @@ impl<C: Grouped> Gathered<C> {
     }
 }
 
-impl Together {
-    pub(super) fn new(store: RedisStore) -> Self {
-        Self(Arc::new(Shared {
-            store,
+impl<S> Together<S> {
+    pub(super) fn new(store: S, records: Records) -> Self {
+        let shared = Shared {
+            records,
             claims: Gathered::new(),
             completions: Gathered::new(),
-        }))
+        };
+        Self {
+            store,
+            shared: Arc::new(shared),
+        }
     }
 
     /// Asks with those who ask at the same time.
@@ -119,18 +135,18 @@ impl Together {
         let (tell, told) = oneshot::channel();
         let command = command.clone();
         let is_first = {
-            let mut all = C::gathered(&self.0).all();
+            let mut all = C::gathered(&self.shared).all();
             all.push(Asked { command, tell });
             all.len() == 1
         };
         if is_first {
-            let shared = Arc::clone(&self.0);
+            let shared = Arc::clone(&self.shared);
             tokio::spawn(async move {
                 // Behind those that are ready to run, who ask too.
                 tokio::task::yield_now().await;
                 tokio::task::yield_now().await;
                 let asked = std::mem::take(&mut *C::gathered(&shared).all());
-                shared.store.ask_together(asked).await;
+                shared.records.ask_together(asked).await;
             });
         }
         let lost = || StoreError::new(StoreErrorKind::Unavailable);
@@ -138,14 +154,14 @@ impl Together {
     }
 }
 
-impl RedisStore {
+impl Records {
     async fn ask_together<C: Grouped>(&self, asked: Vec<Asked<C>>) {
         // Whoever waits no more asks nothing.
         let asked = asked.into_iter().filter(|asked| !asked.tell.is_closed());
         let in_slots = self.in_slots.load(Ordering::Relaxed);
         let mut groups: BTreeMap<u32, Vec<_>> = BTreeMap::new();
         for asked in asked {
-            let place = self.place(asked.command.key());
+            let place = self.layout.place(asked.command.key());
             let group = if in_slots { place.partition } else { 0 };
             groups.entry(group).or_default().push((asked, place));
         }
@@ -178,8 +194,13 @@ impl RedisStore {
             Ok(answers) => {
                 for ((asked, place), value) in members.into_iter().zip(answers) {
                     let answer = C::answer(value).map_err(StoreError::from);
-                    let noted = answer.map(|answer| self.noted(&place, sent, answer).outcome);
-                    let _ = asked.tell.send(noted);
+                    let outcome = answer.map(|Answer { outcome, now }| {
+                        if let Some(moved) = self.clock.step(place.partition, sent, now) {
+                            clock::log(&self.link, moved);
+                        }
+                        outcome
+                    });
+                    let _ = asked.tell.send(outcome);
                 }
                 Vec::new()
             }
@@ -203,9 +224,9 @@ impl RedisStore {
     }
 }
 
-impl Store for Together {
+impl<S: Store> Store for Together<S> {
     fn identity(&self) -> Option<StoreIdentity> {
-        self.0.store.identity()
+        self.store.identity()
     }
 
     async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
@@ -217,27 +238,27 @@ impl Store for Together {
     }
 
     async fn release(&self, release: &Release) -> Result<Held, StoreError> {
-        self.0.store.release(release).await
+        self.store.release(release).await
     }
 
     async fn renew(&self, renewals: &[Renew]) -> Result<Vec<Held>, StoreError> {
-        self.0.store.renew(renewals).await
+        self.store.renew(renewals).await
     }
 
     fn for_renewals(&self) -> Option<SharedStore> {
-        self.0.store.for_renewals()
+        self.store.for_renewals()
     }
 
     async fn wait(&self, key: &EventKey, limit: Duration) {
-        self.0.store.wait(key, limit).await;
+        self.store.wait(key, limit).await;
     }
 
     async fn lookup(&self, key: &EventKey) -> Result<Option<RecordView>, StoreError> {
-        self.0.store.lookup(key).await
+        self.store.lookup(key).await
     }
 
     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
-        self.0.store.forget(key).await
+        self.store.forget(key).await
     }
 
     async fn unfinished(
@@ -245,10 +266,10 @@ impl Store for Together {
         provider: &Name,
         limit: usize,
     ) -> Result<Vec<RecordView>, StoreError> {
-        self.0.store.unfinished(provider, limit).await
+        self.store.unfinished(provider, limit).await
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {
-        self.0.store.counts().await
+        self.store.counts().await
     }
 }

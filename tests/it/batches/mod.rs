@@ -1,10 +1,11 @@
-//! Deliveries that hold a list of events.
+//! Deliveries that hold a list of events, or in another form than one in JSON.
 
 mod answers;
 mod bounds;
 mod choice;
 mod deadlines;
 mod effects;
+mod forms;
 mod overlaps;
 mod paths;
 mod round_trips;
