@@ -123,7 +123,8 @@ impl Each {
         };
         let items = split(list, most)?;
         let identify = |body| {
-            let identified = (self.item).identify(provider, head, None, body, body, envelope.as_ref());
+            let identified =
+                (self.item).identify(provider, head, None, body, body, envelope.as_ref());
             ItemIdentity {
                 body,
                 identity: selected(self.selection.as_deref(), body, identified),

@@ -7,8 +7,6 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode;
 
-use super::error::{EventError, EventErrorKind as Kind};
-
 /// What a form holds.
 #[derive(Debug, Clone)]
 pub(super) enum Form {
@@ -19,15 +17,15 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// The JSON of a body that is a form; `None` where it is JSON itself, or nothing.
-    pub(super) fn read(&self, body: &[u8]) -> Result<Option<Vec<u8>>, EventError> {
+    /// The JSON of a body that is such a form; `None` where it is none.
+    pub(super) fn read(&self, body: &[u8]) -> Option<Vec<u8>> {
         let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         if matches!(text.trim_ascii_start().first(), None | Some(b'{' | b'[')) {
-            return Ok(None);
+            return None;
         }
         match self {
-            Self::Json(name) => json_in(text, name).map(Some),
-            Self::Fields => Ok(Some(object_of(text))),
+            Self::Json(name) => json_in(text, name),
+            Self::Fields => Some(object_of(text)),
         }
     }
 }
@@ -45,20 +43,20 @@ fn fields(form: &[u8]) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
 
 fn decoded(half: &[u8]) -> Vec<u8> {
     let half: Cow<'_, [u8]> = match half.contains(&b'+') {
-        true => half.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect(),
+        true => half
+            .iter()
+            .map(|byte| if *byte == b'+' { b' ' } else { *byte })
+            .collect(),
         false => half.into(),
     };
     percent_decode(&half).collect()
 }
 
-fn json_in(form: &[u8], name: &str) -> Result<Vec<u8>, EventError> {
+/// The field of this name, where there is one alone.
+fn json_in(form: &[u8], name: &str) -> Option<Vec<u8>> {
     let mut values = fields(form).filter(|(field, _)| *field == *name.as_bytes());
-    let fault = |kind| EventError::at(kind, format_args!("form field {name}"));
-    let (_, value) = values.next().ok_or_else(|| fault(Kind::UnknownShape))?;
-    match values.next() {
-        None => Ok(value),
-        Some(_) => Err(fault(Kind::DuplicateMember)),
-    }
+    let (_, value) = values.next()?;
+    values.next().is_none().then_some(value)
 }
 
 /// An object whose members are these fields, in their order, each a string.

@@ -361,7 +361,7 @@ impl EventRule {
         signed_id: Option<&str>,
         body: &[u8],
     ) -> Result<Identity, EventError> {
-        let document = self.document(body)?;
+        let document = self.document(body);
         let document = document.as_deref().unwrap_or(body);
         self.identify_document(provider, head.into(), signed_id, body, document)
     }

@@ -49,13 +49,16 @@ impl Source {
             })
         };
         match self {
-            Self::Members(shapes, unknown) => by_members(shapes, provider, head, document, envelope)
-                .or_else(|error| match (unknown, error.kind()) {
-                    (Some(kind), Kind::UnknownShape | Kind::WrongType | Kind::NotText) => {
-                        content::by_digest(provider, Some(kind), body)
+            Self::Members(shapes, unknown) => {
+                by_members(shapes, provider, head, document, envelope).or_else(|error| {
+                    match (unknown, error.kind()) {
+                        (Some(kind), Kind::UnknownShape | Kind::WrongType | Kind::NotText) => {
+                            content::by_digest(provider, Some(kind), body)
+                        }
+                        _ => Err(error),
                     }
-                    _ => Err(error),
-                }),
+                })
+            }
             Self::SignedId => match signed_id {
                 Some(id) => by_id(id, Handling::OncePerId),
                 None => Err(EventError::new(Kind::NoSignedId)),

@@ -10,9 +10,7 @@ use hyper::Request;
 use tokio::time::sleep;
 use tower_webhook::event::{EventRule, Shape};
 use tower_webhook::store::Store;
-use tower_webhook::{
-    Name, PathTokens, Provider, RetriedStatuses, RetrySchedule, SenderContract,
-};
+use tower_webhook::{Name, PathTokens, Provider, RetriedStatuses, RetrySchedule, SenderContract};
 
 use super::journal::What;
 use super::process::{Process, within};
@@ -45,7 +43,9 @@ pub(crate) fn provider() -> Provider {
 
 /// The status of the answer, if there was one.
 async fn send(to: SocketAddr) -> Option<u16> {
-    let items: Vec<_> = (0..EVENTS).map(|id| format!(r#"{{"id":"evt_{id}"}}"#)).collect();
+    let items: Vec<_> = (0..EVENTS)
+        .map(|id| format!(r#"{{"id":"evt_{id}"}}"#))
+        .collect();
     let body = Full::new(Bytes::from(format!("[{}]", items.join(","))));
     let request = Request::post(format!("/lists/{TOKEN}")).header("host", "receiver");
     let mut line = connect(to).await?;
@@ -87,7 +87,10 @@ pub(crate) async fn killed_in_the_middle(point: Point) {
     assert_eq!(effects.len(), EVENTS, "nothing is lost");
     // Between effect and record is the window that a unique sink closes.
     let twice = effects.values().filter(|times| **times == 2).count();
-    assert!(twice <= AT_ONCE && effects.values().all(|times| *times <= 2), "{effects:?}");
+    assert!(
+        twice <= AT_ONCE && effects.values().all(|times| *times <= 2),
+        "{effects:?}"
+    );
     let counts = world.store.counts().await.unwrap();
     assert_eq!((counts.done, counts.claimed + counts.lapsed), (100, 0));
 }

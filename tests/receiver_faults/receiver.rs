@@ -17,9 +17,7 @@ use tower_webhook::store::{
     Claim, ClaimOutcome, Complete, Counts, Held, RecordView, RedisStore, Release, Renew,
     SharedStore, Store, StoreError,
 };
-use tower_webhook::{
-    DedupeConfig, Delivery, EventKey, Name, RouterExt, Webhook, provider,
-};
+use tower_webhook::{DedupeConfig, Delivery, EventKey, Name, RouterExt, Webhook, provider};
 
 use super::journal::{Journal, What};
 use super::lists;

@@ -1,6 +1,5 @@
 //! Which of a sender's events a rule is for.
 
-use super::super::error::EventError;
 use super::super::field::Field;
 use super::super::form::Form;
 use super::super::selection::Selection;
@@ -10,7 +9,7 @@ use super::EventRule;
 use crate::error::ConfigError;
 
 impl EventRule {
-    /// A body can be a form that holds the event as JSON in this field, such as `payload`.
+    /// A body can be a form that holds the event as JSON in one field of this name, such as `payload`.
     ///
     /// ```
     /// use http::HeaderMap;
@@ -38,11 +37,8 @@ impl EventRule {
     }
 
     /// The JSON of a body that is a form, where it can be one.
-    pub(crate) fn document(&self, body: &[u8]) -> Result<Option<Vec<u8>>, EventError> {
-        match &self.form {
-            Some(form) => form.read(body),
-            None => Ok(None),
-        }
+    pub(crate) fn document(&self, body: &[u8]) -> Option<Vec<u8>> {
+        self.form.as_ref()?.read(body)
     }
 
     /// Where the type of an event stands, for [`EventRule::only_types`]; of items, in each of them.

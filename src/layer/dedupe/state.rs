@@ -98,7 +98,7 @@ impl DedupeState {
     ) -> Result<IdentifiedEvent, RejectionCause> {
         let body = proved.body.as_deref().unwrap_or_default();
         let (provider, id) = (&self.endpoint.provider, proved.proved_id());
-        let form = self.rule.document(body)?;
+        let form = self.rule.document(body);
         let document = form.as_deref().unwrap_or(body);
         let identity = (self.rule).identify_document(provider, parts.into(), id, body, document)?;
         let mut event = self.settle(identity, proved, received_at)?;

@@ -33,7 +33,12 @@ async fn a_handler_reads_the_event_in_a_form_of_github() {
     let github = provider::github(github::keys(["It's a Secret to Everybody"]).unwrap());
     let form = || TestDelivery::new(&github, FORM).request::<Body>().unwrap();
     // As a handler of axum, and as an event handler.
-    let webhook = || Webhook::new(github.clone()).store(MemoryStore::new()).build().unwrap();
+    let webhook = || {
+        Webhook::new(github.clone())
+            .store(MemoryStore::new())
+            .build()
+            .unwrap()
+    };
     let on_push = async |Event(push): Event<Push>, delivery: Delivery| {
         assert_eq!((&*push.after, delivery.body()), ("abc", FORM.into()));
         StatusCode::ACCEPTED
@@ -44,8 +49,14 @@ async fn a_handler_reads_the_event_in_a_form_of_github() {
     let on_push = async |Event(push): Event<Push>| assert_eq!(push.after, "abc");
     let app = Router::new().webhook("/", webhook(), event_handler(on_push));
     assert_eq!(status(&app, form()).await, (200, false));
-    let other = TestDelivery::new(&github, "payload=%7B%7D").request().unwrap();
-    assert_eq!(status(&app, other).await.0, 422, "not of the handler's type");
+    let other = TestDelivery::new(&github, "payload=%7B%7D")
+        .request()
+        .unwrap();
+    assert_eq!(
+        status(&app, other).await.0,
+        422,
+        "not of the handler's type"
+    );
 }
 
 #[tokio::test]
@@ -55,7 +66,10 @@ async fn an_event_can_come_by_get_with_everything_in_its_query() {
     let contract = retrying().delivers_with([Method::GET]);
     let name = Name::new("acme").unwrap();
     let acme = Provider::by_secret_path(name, tokens, rule, contract);
-    let webhook = Webhook::new(acme).store(MemoryStore::new()).build().unwrap();
+    let webhook = Webhook::new(acme)
+        .store(MemoryStore::new())
+        .build()
+        .unwrap();
     #[derive(Deserialize)]
     struct Notice {
         id: u32,
@@ -65,7 +79,11 @@ async fn an_event_can_come_by_get_with_everything_in_its_query() {
         StatusCode::ACCEPTED
     };
     let app = Router::new().webhook("/", webhook, on_notice);
-    let get = |query: &str| Request::get(format!("/{TOKEN}?{query}")).body(Body::empty()).unwrap();
+    let get = |query: &str| {
+        Request::get(format!("/{TOKEN}?{query}"))
+            .body(Body::empty())
+            .unwrap()
+    };
     assert_eq!(status(&app, get("topic=payment&id=42")).await, (202, false));
     assert_eq!(status(&app, get("topic=payment&id=42")).await, (200, true));
     assert_eq!(status(&app, get("topic=payment&id=43")).await, (202, false));
