@@ -33,7 +33,7 @@ fn refusal_status(reason: Reason, contract: &SenderContract) -> RefusalStatus {
         Reason::EventTooOld | Reason::Conflict => {
             RefusalStatus::Fixed(StatusCode::UNPROCESSABLE_ENTITY)
         }
-        Reason::AlreadyDone | Reason::Probe => {
+        Reason::AlreadyDone | Reason::Probe | Reason::Filtered | Reason::NotOurs => {
             RefusalStatus::Fixed(contract.success().status_for(StatusCode::OK))
         }
         // An operator's oversight must not cost a true delivery.
