@@ -138,47 +138,6 @@ async fn an_event_that_is_anothers_rolls_the_effect_back() {
     }
 }
 
-/// As a process does that is stopped with its transaction open, and later goes on.
-#[tokio::test(flavor = "multi_thread")]
-async fn who_takes_over_ends_the_transaction_of_a_frozen_holder() {
-    let ledger = Ledger::open().await;
-    let (at_work, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (told, may) = (Arc::clone(&at_work), Arc::clone(&go_on));
-    ledger
-        .server
-        .ask("CREATE TABLE account (cents int); INSERT INTO account VALUES (0)");
-    let handler = move |delivery: Delivery, mut tx: Tx<Db>| async move {
-        let Ok(conn) = tx.connection().await else {
-            return failed();
-        };
-        // Both want this row.
-        let query = sqlx::query("UPDATE account SET cents = cents + 1");
-        if query.execute(&mut *conn).await.is_err() {
-            return failed();
-        }
-        if delivery.attempt() == 1 {
-            told.notify_one();
-            may.notified().await;
-        }
-        StatusCode::NO_CONTENT
-    };
-    let receiver = ledger.serve(handler).await;
-    let first = event("evt_1", "{}").spawn(receiver.address);
-    at_work.notified().await;
-    let begun = std::time::Instant::now();
-    ledger
-        .server
-        .ask("UPDATE tower_webhook_records SET lease_ends = 1");
-    let second = event("evt_1", "{}").send(receiver.address).await;
-    assert_eq!(second.status, 204);
-    assert!(begun.elapsed() < LEASE + SECOND, "{:?}", begun.elapsed());
-    go_on.notify_one();
-    let first = first.await.unwrap();
-    assert!(first.status >= 500, "{}", first.status);
-    assert_eq!(ledger.server.ask("SELECT cents FROM account"), "1");
-    assert!(ledger.is_done("evt_1").await);
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_that_stands_idle_for_a_lease_is_undone() {
     let ledger = Ledger::open().await;

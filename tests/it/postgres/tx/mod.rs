@@ -2,6 +2,7 @@
 
 mod ends;
 mod faults;
+mod frozen;
 mod setup;
 
 use std::time::Duration;
