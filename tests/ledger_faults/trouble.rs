@@ -1,8 +1,6 @@
 //! What is done to the receivers of a Postgres, and to it.
 
 use std::collections::HashSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
@@ -48,8 +46,9 @@ impl Kind {
     ];
 }
 
-/// So long a fault waits for its moment: what it waits for comes many times a second.
-const LIMIT: Duration = Duration::from_secs(20);
+/// So long a fault waits for its moment, and so often: what it waits for comes many times a second.
+const LIMIT: Duration = Duration::from_secs(5);
+const TRIES: u32 = 12;
 
 /// Two receivers, each with a proxy before one Postgres.
 pub(crate) struct World {
@@ -85,15 +84,15 @@ impl World {
         let which = random.below(2);
         let some = random.below(40);
         match kind {
-            Kind::KilledAtAStatement => self.kill(which, at(some, Of::Any)).await,
-            Kind::KilledInATransaction => self.kill(which, at(some % 5, Of::OneTransaction)).await,
+            Kind::KilledAtAStatement => self.kill(which, (some, Of::Any)).await,
+            Kind::KilledInATransaction => self.kill(which, (some % 5, Of::OneTransaction)).await,
             Kind::CutBeforeTheCommit => {
-                self.cut(which, at(0, Of::Commits), Fault::CutsBefore).await;
+                self.cut(which, (0, Of::Commits), Fault::CutsBefore).await;
             }
-            Kind::CutAfterTheCommit => self.cut(which, at(0, Of::Commits), Fault::CutsAfter).await,
+            Kind::CutAfterTheCommit => self.cut(which, (0, Of::Commits), Fault::CutsAfter).await,
             Kind::Cut => {
                 let fault = [Fault::CutsBefore, Fault::CutsAfter][random.below(2)];
-                self.cut(which, at(some, Of::Any), fault).await;
+                self.cut(which, (some, Of::Any), fault).await;
             }
             Kind::Frozen => self.freeze(which).await,
             Kind::PostgresKilled => {
@@ -109,7 +108,7 @@ impl World {
         }
     }
 
-    async fn kill(&mut self, which: usize, moment: Moment) {
+    async fn kill(&mut self, which: usize, moment: (usize, Of)) {
         self.strike(which, moment, Fault::Stalls, || {}).await;
         self.processes[which].take().unwrap().kill().await;
         self.proxies[which].plan(|_| Fault::Passes);
@@ -119,7 +118,7 @@ impl World {
         self.processes[which] = Some(process);
     }
 
-    async fn cut(&mut self, which: usize, moment: Moment, fault: Fault) {
+    async fn cut(&mut self, which: usize, moment: (usize, Of), fault: Fault) {
         self.strike(which, moment, fault, || {}).await;
         self.proxies[which].plan(|_| Fault::Passes);
     }
@@ -128,7 +127,7 @@ impl World {
     async fn freeze(&mut self, which: usize) {
         let pid = self.processes[which].as_ref().unwrap().pid;
         let stop = move || signal(pid, "-STOP");
-        self.strike(which, at(0, Of::Effects), Fault::Passes, stop)
+        self.strike(which, (0, Of::Effects), Fault::Passes, stop)
             .await;
         self.proxies[which].plan(|_| Fault::Passes);
         sleep(LEASE + Duration::from_millis(1_500)).await;
@@ -139,24 +138,28 @@ impl World {
     async fn strike(
         &self,
         which: usize,
-        mut moment: Moment,
+        (left, of): (usize, Of),
         fault: Fault,
-        also: impl Fn() + Send + 'static,
+        also: impl Fn() + Clone + Send + 'static,
     ) {
-        let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
-        let struck = Arc::new(AtomicBool::new(false));
-        self.proxies[which].plan_each(move |connection, message| {
-            if struck.load(Ordering::Relaxed) || !moment.is_here(connection, message) {
-                return Fault::Passes;
+        for _ in 0..TRIES {
+            let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+            let (mut moment, mut struck, also) = (Moment::after(left, of), false, also.clone());
+            self.proxies[which].plan_each(move |connection, message| {
+                if struck || !moment.is_here(connection, message) {
+                    return Fault::Passes;
+                }
+                struck = true;
+                also();
+                let _ = told.send(());
+                fault
+            });
+            // Where it was a transaction that is over, another one will do.
+            if let Ok(Some(())) = timeout(LIMIT, heard.recv()).await {
+                return;
             }
-            struck.store(true, Ordering::Relaxed);
-            also();
-            let _ = told.send(());
-            fault
-        });
-        let _ = timeout(LIMIT, heard.recv())
-            .await
-            .expect("its moment comes");
+        }
+        panic!("its moment does not come");
     }
 }
 
@@ -181,16 +184,16 @@ struct Moment {
     one: Option<usize>,
 }
 
-fn at(left: usize, of: Of) -> Moment {
-    Moment {
-        left,
-        of,
-        handlers: HashSet::new(),
-        one: None,
-    }
-}
-
 impl Moment {
+    fn after(left: usize, of: Of) -> Self {
+        Self {
+            left,
+            of,
+            handlers: HashSet::new(),
+            one: None,
+        }
+    }
+
     fn is_here(&mut self, connection: usize, message: &[u8]) -> bool {
         let has = |sql: &[u8]| message.windows(sql.len()).any(|part| part == sql);
         // A simple query, and the end of a step of any other.
