@@ -95,6 +95,46 @@ async fn a_connection_that_breaks_at_any_message_doubles_and_loses_nothing() {
     }
 }
 
+/// Where the commit was not sent yet nothing stands; where it was made, it is looked up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_says_nothing_at_the_end_is_not_waited_for() {
+    let server = Postgres::start();
+    let proxy = Proxy::before(server.port).await;
+    let ledger = Ledger::at(server, &proxy.url()).await;
+    let receiver = ledger.serve(credits).await;
+    for (at, statuses, attempts) in [
+        ("SET state = 2", [500, 204], 2),
+        ("COMMIT\0", [204, 200], 1),
+    ] {
+        ledger.server.ask("TRUNCATE effects");
+        let (mut own, mut stalled) = (HashSet::new(), false);
+        proxy.plan_each(move |connection, message| {
+            let has = |sql: &str| {
+                message
+                    .windows(sql.len())
+                    .any(|part| part == sql.as_bytes())
+            };
+            if has("SET LOCAL tower_webhook.tx") {
+                own.insert(connection);
+            }
+            if stalled || !own.contains(&connection) || !has(at) {
+                return Fault::Passes;
+            }
+            stalled = true;
+            Fault::Stalls
+        });
+        let id = format!("evt_{attempts}");
+        for status in statuses {
+            let answer = event(&id, "{}").send(receiver.address).await;
+            assert_eq!(answer.status, status, "{at}");
+        }
+        assert_eq!(
+            (ledger.effects().as_str(), ledger.record(&id).await.attempt),
+            ("1", attempts)
+        );
+    }
+}
+
 /// Somebody else does something to the record while the handler is at work.
 async fn while_at_work(deed: impl FnOnce(&Ledger)) -> (Ledger, u16) {
     let ledger = Ledger::open().await;
