@@ -37,6 +37,9 @@ pub(crate) async fn on_postgres() {
     let mut struck = BTreeMap::new();
     for (number, kind) in plan.faults.iter().enumerate() {
         course.until(number, plan.faults.len()).await;
+        if plan.is_told() {
+            println!("{number}: {kind:?}");
+        }
         world.suffer(*kind, &mut random).await;
         *struck.entry(*kind).or_insert(0) += 1;
     }

@@ -1,6 +1,6 @@
 //! What is done to the receivers of a Postgres, and to it.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
@@ -159,15 +159,15 @@ impl World {
                 return;
             }
         }
-        panic!("its moment does not come");
+        panic!("receiver {which} does not come to the moment {left} of {of:?}");
     }
 }
 
 /// Which messages count.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 enum Of {
     Any,
-    /// All of one transaction of a handler.
+    /// Those of one transaction of a handler.
     OneTransaction,
     Commits,
     /// The first statement of a handler.
@@ -178,10 +178,8 @@ enum Of {
 struct Moment {
     left: usize,
     of: Of,
-    /// Connections on which a handler has its transaction.
-    handlers: HashSet<usize>,
-    /// The first of those, where one counts.
-    one: Option<usize>,
+    /// How many messages each transaction of a handler has had, by its connection.
+    handlers: HashMap<usize, usize>,
 }
 
 impl Moment {
@@ -189,8 +187,7 @@ impl Moment {
         Self {
             left,
             of,
-            handlers: HashSet::new(),
-            one: None,
+            handlers: HashMap::new(),
         }
     }
 
@@ -199,25 +196,25 @@ impl Moment {
         // A simple query, and the end of a step of any other.
         let ends = matches!(message.first(), Some(b'Q' | b'S'));
         if has(b"SET LOCAL tower_webhook.tx") {
-            self.handlers.insert(connection);
-            self.one.get_or_insert(connection);
+            self.handlers.insert(connection, 0);
         }
-        let is_handler = self.handlers.contains(&connection);
+        let before = self.handlers.get(&connection).copied();
+        if ends && let Some(count) = self.handlers.get_mut(&connection) {
+            *count += 1;
+        }
         let is_commit = has(b"COMMIT\0");
-        let counts = match self.of {
-            Of::Any => ends,
-            Of::OneTransaction => ends && self.one == Some(connection),
-            Of::Commits => is_handler && is_commit,
-            Of::Effects => is_handler && ends && !has(b"SET LOCAL"),
-        };
         if is_commit {
             self.handlers.remove(&connection);
         }
-        if !counts {
-            return false;
+        match self.of {
+            Of::Any => {
+                let is_here = ends && self.left == 0;
+                self.left -= usize::from(ends && self.left > 0);
+                is_here
+            }
+            Of::OneTransaction => ends && before == Some(self.left),
+            Of::Commits => before.is_some() && is_commit,
+            Of::Effects => ends && before == Some(1),
         }
-        let is_here = self.left == 0;
-        self.left = self.left.saturating_sub(1);
-        is_here
     }
 }
