@@ -209,7 +209,8 @@ impl DedupeBuilder {
             RequiredProofs::All(proofs) if proofs.is_empty() => {
                 return Err(ConfigError::new(
                     ConfigErrorKind::Proof,
-                    "none is demanded: an unproved request would mark events as handled",
+                    "none is demanded, so that an unproved request would mark events as handled: name \
+                     what the layers outside prove, such as `Proof::Signature`",
                 ));
             }
             demanded => demanded,
@@ -235,7 +236,8 @@ impl DedupeBuilder {
             return Err(ConfigError::new(
                 ConfigErrorKind::Limit,
                 format!(
-                    "{asked} bytes of a response are more than the {MAX_REPLAY_BODY} a record holds"
+                    "{asked} bytes of a response are more than the {MAX_REPLAY_BODY} that a record \
+                     holds: keep at most so many"
                 ),
             ));
         }
