@@ -1,5 +1,21 @@
 //! Guides: prose whose examples run. The modules hold no code.
+//!
+//! | guide | tells |
+//! | --- | --- |
+//! | [`quick_start`] | from nothing to a receiver |
+//! | [`order_of_layers`] | what stands outside of a webhook's layer, and what inside |
+//! | [`proxies`] | whose address counts behind a proxy |
+//! | [`roll_over`] | changing a secret without losing a delivery |
+//! | [`unauthorized`] | my sender gets 401 |
+//! | [`guarantees`] | exactly what is guaranteed, and what is not |
+//! | [`upgrades`] | replacing a receiver while deliveries come in |
+//! | [`without_axum`] | running without axum, and without a server |
 
+pub mod guarantees;
 pub mod order_of_layers;
+pub mod proxies;
+pub mod quick_start;
 pub mod roll_over;
 pub mod unauthorized;
+pub mod upgrades;
+pub mod without_axum;

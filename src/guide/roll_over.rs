@@ -10,20 +10,25 @@
 //! with both takes either, and costs one more MAC at most.
 //!
 //! ```
-//! use tower_webhook::{KeyRing, SigningKey, SigningSecret, UnixTime};
+//! use tower_webhook::{ConfigError, KeyRing, SigningKey, SigningSecret, UnixTime};
 //!
-//! let old = || SigningSecret::from_text("whsec_test_the_old_one");
-//! let new = || SigningSecret::from_text("whsec_test_the_new_one");
-//! let ring = KeyRing::new([SigningKey::new("2025-12", old()?)])?;
+//! fn main() -> Result<(), ConfigError> {
+//!     let old = || SigningSecret::from_text("whsec_test_the_old_one");
+//!     let new = || SigningSecret::from_text("whsec_test_the_new_one");
+//!     let ring = KeyRing::new([SigningKey::new("2025-12", old()?)])?;
 //!
-//! // Clones share the ring: what a running receiver was built with takes the new keys at once.
-//! let end = UnixTime::from_secs(1_780_000_000);
-//! ring.replace([SigningKey::new("2026-06", new()?), SigningKey::new("2025-12", old()?).expires_at(end)])?;
-//! assert_eq!(ring.ids().len(), 2);
+//!     // Clones share the ring: what a running receiver was built with takes the new keys at once.
+//!     let end = UnixTime::from_secs(1_780_000_000);
+//!     ring.replace([
+//!         SigningKey::new("2026-06", new()?),
+//!         SigningKey::new("2025-12", old()?).expires_at(end),
+//!     ])?;
+//!     assert_eq!(ring.ids().len(), 2);
 //!
-//! ring.replace([SigningKey::new("2026-06", new()?)])?;
-//! assert_eq!(ring.ids().len(), 1);
-//! # Ok::<(), tower_webhook::ConfigError>(())
+//!     ring.replace([SigningKey::new("2026-06", new()?)])?;
+//!     assert_eq!(ring.ids().len(), 1);
+//!     Ok(())
+//! }
 //! ```
 //!
 //! Secrets from the environment are named in the same way: `2026-06:whsec_…,2025-12:whsec_…`, read by

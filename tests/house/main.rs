@@ -11,5 +11,6 @@
 mod floors;
 mod map;
 mod msrv;
+mod prose;
 mod sizes;
 mod source;
