@@ -171,6 +171,22 @@ impl<S> Webhook<S> {
     }
 
     /// Takes the peer's address from elsewhere in the request's extensions.
+    ///
+    /// ```
+    /// use std::net::IpAddr;
+    /// use tower_webhook::{Allowlist, MemoryStore, Webhook, provider};
+    ///
+    /// /// Put into the extensions by the server.
+    /// #[derive(Clone)]
+    /// struct Caller(IpAddr);
+    ///
+    /// let bloquo = Webhook::new(provider::bloquo(Allowlist::parse(["203.0.113.0/24"])?))
+    ///     .store(MemoryStore::new())
+    ///     .peer_from(|extensions| extensions.get::<Caller>().map(|caller| caller.0))
+    ///     .build()?;
+    /// # drop(bloquo);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
     pub fn peer_from(
         mut self,
         find: impl Fn(&Extensions) -> Option<IpAddr> + Send + Sync + 'static,

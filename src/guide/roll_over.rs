@@ -33,3 +33,29 @@
 //!
 //! Secrets from the environment are named in the same way: `2026-06:whsec_…,2025-12:whsec_…`, read by
 //! [`Secrets::from_env`](crate::Secrets::from_env).
+//!
+//! Which key has signed is known without a server too:
+//!
+//! ```
+//! use http::HeaderMap;
+//! use tower_webhook::UnixTime;
+//! use tower_webhook::provider::{self, stripe};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let keys = stripe::keys([
+//!         ("2026-06", "whsec_test_9f8e7d6c5b4a"),
+//!         ("2025-12", "whsec_test_0a1b2c3d4e5f"),
+//!     ])?;
+//!     let mut headers = HeaderMap::new();
+//!     headers.insert(
+//!         "stripe-signature",
+//!         "t=1777899600,v1=e162025436917946e377f5df05beb08afdec253d01c30cc307565dc189e20c7a".parse()?,
+//!     );
+//!     let body = br#"{"id":"evt_1","type":"invoice.paid"}"#;
+//!     let stripe = provider::stripe(keys);
+//!     let verifier = stripe.verifier().ok_or("it signs")?;
+//!     let verified = verifier.verify(&headers, body, UnixTime::from_secs(1_777_899_600))?;
+//!     assert_eq!(verified.key_ids().to_string(), "2026-06");
+//!     Ok(())
+//! }
+//! ```

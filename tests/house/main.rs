@@ -12,5 +12,6 @@ mod floors;
 mod map;
 mod msrv;
 mod prose;
+mod shown;
 mod sizes;
 mod source;
