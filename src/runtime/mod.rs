@@ -40,11 +40,11 @@ mod run;
 mod shared_confirm;
 mod state;
 mod terms;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod transacted;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod transaction_slot;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod tx;
 mod waiting;
 mod within;
@@ -66,7 +66,7 @@ pub use permanent::Permanent;
 pub(crate) use run::spawn;
 pub(crate) use shared_confirm::SharedConfirm;
 pub(crate) use state::{RunSettings, RunState};
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use tx::{Tx, TxDatabase};
 pub(crate) use waiting::WaitingRoom;
 pub(crate) use within::within;
