@@ -14,7 +14,7 @@ use std::fmt;
 /// use tower_webhook::store::{StoreError, StoreErrorKind};
 ///
 /// let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-/// let error = StoreError::new(StoreErrorKind::Unavailable).caused_by(refused);
+/// let error = StoreError::new(StoreErrorKind::Unavailable).with_source(refused);
 /// assert_eq!(error.to_string(), "the store cannot be reached");
 /// assert_eq!(error.source().unwrap().to_string(), "connection refused");
 /// ```
@@ -32,7 +32,7 @@ impl StoreError {
 
     /// The same error, and what caused it.
     #[must_use]
-    pub fn caused_by(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }

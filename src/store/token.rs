@@ -64,7 +64,7 @@ impl Pool {
     fn take(&mut self) -> Result<[u8; 16], StoreError> {
         if self.left == 0 {
             getrandom::fill(self.tokens.as_flattened_mut())
-                .map_err(|error| StoreError::new(StoreErrorKind::Randomness).caused_by(error))?;
+                .map_err(|error| StoreError::new(StoreErrorKind::Randomness).with_source(error))?;
             self.left = AT_ONCE;
         }
         self.left = self.left.saturating_sub(1);

@@ -260,7 +260,7 @@ pub(super) fn cause_of(code: &str) -> Cause {
 
 impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
-        Self::new(fault.kind()).caused_by(fault)
+        Self::new(fault.kind()).with_source(fault)
     }
 }
 

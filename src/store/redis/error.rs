@@ -212,7 +212,7 @@ impl From<RedisError> for Fault {
 
 impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
-        Self::new(fault.kind()).caused_by(fault)
+        Self::new(fault.kind()).with_source(fault)
     }
 }
 

@@ -136,7 +136,7 @@ impl Link {
                 .map_err(|fault| {
                     if fault.kind() == StoreErrorKind::Full && unsure {
                         // An earlier attempt may have been carried out: not the promise of `Full`.
-                        return StoreError::new(StoreErrorKind::Unavailable).caused_by(fault);
+                        return StoreError::new(StoreErrorKind::Unavailable).with_source(fault);
                     }
                     StoreError::from(fault)
                 })?;

@@ -117,5 +117,5 @@ impl Answer {
 
 /// Each command has an answer of its own kind; no other one comes back.
 fn mixed_up() -> StoreError {
-    StoreError::new(StoreErrorKind::Corrupt).caused_by("the answer to another command")
+    StoreError::new(StoreErrorKind::Corrupt).with_source("the answer to another command")
 }
