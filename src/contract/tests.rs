@@ -178,7 +178,7 @@ fn a_dead_receiver_holds_no_event_until_the_sender_gives_up() {
     assert!(once().check_lease(HOUR).is_ok());
     assert_eq!(
         once().check_lease(HOUR + SECOND).unwrap_err().to_string(),
-        "lease: 3601s is more than 3600s"
+        "lease: 3601s is more than 3600s: give at most that"
     );
 
     let error = flat()

@@ -140,6 +140,17 @@ impl Provider {
     /// Demands a proof of your own too, beside one that is demanded already.
     ///
     /// What two of them cover, and the id that they prove, are those of the one that covers more.
+    ///
+    /// ```
+    /// use tower_webhook::provider::{self, stripe};
+    ///
+    /// // Of two secrets, both must have signed.
+    /// let first = stripe::keys(["whsec_test_9f8e7d6c5b4a"])?;
+    /// let second = provider::stripe(stripe::keys(["whsec_test_0a1b2c3d4e5f"])?);
+    /// let both = provider::stripe(first).and_proved_by(second.verifier().expect("it signs").clone());
+    /// # drop(both);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn and_proved_by(mut self, proof: impl Prove) -> Self {
         let proof = OwnProof::new(proof);
