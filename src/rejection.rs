@@ -22,7 +22,9 @@ fn refusal_status(reason: Reason, contract: &SenderContract) -> RefusalStatus {
         | Reason::SignatureMismatch
         | Reason::SignatureStale
         | Reason::ProofRefused => RefusalStatus::Fixed(StatusCode::UNAUTHORIZED),
-        Reason::BodyTooLarge => RefusalStatus::Fixed(StatusCode::PAYLOAD_TOO_LARGE),
+        Reason::BodyTooLarge | Reason::TooManyItems => {
+            RefusalStatus::Fixed(StatusCode::PAYLOAD_TOO_LARGE)
+        }
         Reason::BodyTooSlow => RefusalStatus::Fixed(StatusCode::REQUEST_TIMEOUT),
         Reason::BodyCutOff
         | Reason::NoEventKey
@@ -31,7 +33,7 @@ fn refusal_status(reason: Reason, contract: &SenderContract) -> RefusalStatus {
         Reason::EventTooOld | Reason::Conflict => {
             RefusalStatus::Fixed(StatusCode::UNPROCESSABLE_ENTITY)
         }
-        Reason::AlreadyDone | Reason::Probe => {
+        Reason::AlreadyDone | Reason::Probe | Reason::Filtered | Reason::NotOurs => {
             RefusalStatus::Fixed(contract.success().status_for(StatusCode::OK))
         }
         // An operator's oversight must not cost a true delivery.
