@@ -94,7 +94,7 @@ impl World {
             Kind::KilledAtAStatement => self.kill(allowed, which, (some, Of::Any)).await,
             Kind::KilledInATransaction => {
                 self.kill(allowed, which, (some % 5, Of::OneTransaction))
-                    .await
+                    .await;
             }
             Kind::CutBeforeTheCommit => {
                 self.cut(allowed, which, (0, Of::Commits), Fault::CutsBefore)
@@ -102,7 +102,7 @@ impl World {
             }
             Kind::CutAfterTheCommit => {
                 self.cut(allowed, which, (0, Of::Commits), Fault::CutsAfter)
-                    .await
+                    .await;
             }
             Kind::Cut => {
                 let fault = [Fault::CutsBefore, Fault::CutsAfter][random.below(2)];
