@@ -3,10 +3,12 @@
 //! An answer that signs a stranger's text with the key that signs events only signs texts that no
 //! event can be: see [`ChallengeText`].
 
+mod reply;
+mod text;
+
 use std::borrow::Cow;
 
-use http::header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::clock::UnixTime;
 use crate::digest::Digest;
@@ -14,6 +16,9 @@ use crate::encoding::Encoding;
 use crate::event::{Lookup, text_of};
 use crate::head::RequestHead;
 use crate::secret::KeyRing;
+
+pub use self::reply::ChallengeReply;
+pub use self::text::ChallengeText;
 
 /// A question that a sender puts to an endpoint, and how it is answered.
 ///
@@ -49,43 +54,6 @@ enum Subject {
     Member(Cow<'static, str>),
 }
 
-/// Which texts are answered. None of them is long, or holds a bracket, a quote or a colon, so that
-/// none is a JSON body, or a content that holds one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ChallengeText {
-    /// 1 to 256 of `A-Z a-z 0-9 - . _ ~ + / =`.
-    Token,
-    /// A UUID in lower case with its hyphens.
-    Uuid,
-    /// 20 to 32 lower-case hex digits.
-    Hex,
-}
-
-impl ChallengeText {
-    fn allows(self, text: &str) -> bool {
-        let hex = |b: u8| b.is_ascii_digit() || matches!(b, b'a'..=b'f');
-        match self {
-            Self::Token => {
-                let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b);
-                (1..=256).contains(&text.len()) && text.bytes().all(plain)
-            }
-            Self::Uuid => {
-                let hyphen = |place: usize| matches!(place, 8 | 13 | 18 | 23);
-                let fits = |(place, byte)| {
-                    if hyphen(place) {
-                        byte == b'-'
-                    } else {
-                        hex(byte)
-                    }
-                };
-                text.len() == 36 && text.bytes().enumerate().all(fits)
-            }
-            Self::Hex => (20..=32).contains(&text.len()) && text.bytes().all(hex),
-        }
-    }
-}
-
 /// How a challenge is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -116,54 +84,6 @@ impl ChallengeAnswer {
     /// The text as this member of a JSON object.
     pub fn json(member: impl Into<Cow<'static, str>>) -> Self {
         Self::Json(member.into())
-    }
-}
-
-/// The answer to one challenge.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChallengeReply {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Vec<u8>,
-}
-
-impl ChallengeReply {
-    fn empty(status: StatusCode) -> Self {
-        Self {
-            status,
-            headers: HeaderMap::new(),
-            body: Vec::new(),
-        }
-    }
-
-    fn of(content_type: &'static str, body: Vec<u8>) -> Self {
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        Self {
-            status: StatusCode::OK,
-            headers,
-            body,
-        }
-    }
-
-    /// The status.
-    pub fn status(&self) -> StatusCode {
-        self.status
-    }
-
-    /// The headers.
-    pub fn headers(&self) -> &HeaderMap {
-        &self.headers
-    }
-
-    /// The body.
-    pub fn body(&self) -> &[u8] {
-        &self.body
-    }
-
-    pub(crate) fn into_parts(self) -> (StatusCode, HeaderMap, Vec<u8>) {
-        (self.status, self.headers, self.body)
     }
 }
 

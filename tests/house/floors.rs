@@ -31,7 +31,7 @@ const FLOORS: [(usize, &[&str]); 7] = [
         1,
         &[
             "authenticated.rs",
-            "challenge.rs",
+            "challenge",
             "event/",
             "observer/",
             "path.rs",

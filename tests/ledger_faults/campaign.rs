@@ -40,7 +40,7 @@ pub(crate) async fn on_postgres() {
         if plan.is_told() {
             println!("{number}: {kind:?}");
         }
-        world.suffer(*kind, &mut random).await;
+        world.suffer(*kind, &mut random, &course.allowed).await;
         *struck.entry(*kind).or_insert(0) += 1;
     }
     let attempts = course.end().await;
@@ -173,7 +173,9 @@ impl Course {
         let wanted = (share * fault).saturating_sub(share / 2);
         let reached = self.acknowledged.wait_for(|count| *count >= wanted);
         reached.await.unwrap();
-        self.allowed.send_replace(share * (fault + 1));
+        let enough = *self.acknowledged.borrow() + share;
+        self.allowed
+            .send_modify(|count| *count = enough.max(*count));
     }
 
     /// Waits for the last one, and says how many attempts there were.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::plan::Random;
@@ -47,8 +48,9 @@ impl Kind {
 }
 
 /// So long a fault waits for its moment, and so often: what it waits for comes many times a second.
-const LIMIT: Duration = Duration::from_secs(5);
+const LIMIT: Duration = Duration::from_secs(3);
 const TRIES: u32 = 12;
+const MORE: usize = 64;
 
 /// Two receivers, each with a proxy before one Postgres.
 pub(crate) struct World {
@@ -79,22 +81,34 @@ impl World {
         }
     }
 
-    /// Has something fail, and waits until what can be mended is.
-    pub(crate) async fn suffer(&mut self, kind: Kind, random: &mut Random) {
+    /// Has something fail, and waits until what can be mended is. It may allow more events for that.
+    pub(crate) async fn suffer(
+        &mut self,
+        kind: Kind,
+        random: &mut Random,
+        allowed: &watch::Sender<usize>,
+    ) {
         let which = random.below(2);
         let some = random.below(40);
         match kind {
-            Kind::KilledAtAStatement => self.kill(which, (some, Of::Any)).await,
-            Kind::KilledInATransaction => self.kill(which, (some % 5, Of::OneTransaction)).await,
-            Kind::CutBeforeTheCommit => {
-                self.cut(which, (0, Of::Commits), Fault::CutsBefore).await;
+            Kind::KilledAtAStatement => self.kill(allowed, which, (some, Of::Any)).await,
+            Kind::KilledInATransaction => {
+                self.kill(allowed, which, (some % 5, Of::OneTransaction))
+                    .await;
             }
-            Kind::CutAfterTheCommit => self.cut(which, (0, Of::Commits), Fault::CutsAfter).await,
+            Kind::CutBeforeTheCommit => {
+                self.cut(allowed, which, (0, Of::Commits), Fault::CutsBefore)
+                    .await;
+            }
+            Kind::CutAfterTheCommit => {
+                self.cut(allowed, which, (0, Of::Commits), Fault::CutsAfter)
+                    .await;
+            }
             Kind::Cut => {
                 let fault = [Fault::CutsBefore, Fault::CutsAfter][random.below(2)];
-                self.cut(which, (some, Of::Any), fault).await;
+                self.cut(allowed, which, (some, Of::Any), fault).await;
             }
-            Kind::Frozen => self.freeze(which).await,
+            Kind::Frozen => self.freeze(allowed, which).await,
             Kind::PostgresKilled => {
                 self.server.kill();
                 sleep(Duration::from_millis(100)).await;
@@ -108,8 +122,9 @@ impl World {
         }
     }
 
-    async fn kill(&mut self, which: usize, moment: (usize, Of)) {
-        self.strike(which, moment, Fault::Stalls, || {}).await;
+    async fn kill(&mut self, allowed: &watch::Sender<usize>, which: usize, moment: (usize, Of)) {
+        self.strike(allowed, which, moment, Fault::Stalls, || {})
+            .await;
         self.processes[which].take().unwrap().kill().await;
         self.proxies[which].plan(|_| Fault::Passes);
         let store = self.proxies[which].url();
@@ -118,16 +133,22 @@ impl World {
         self.processes[which] = Some(process);
     }
 
-    async fn cut(&mut self, which: usize, moment: (usize, Of), fault: Fault) {
-        self.strike(which, moment, fault, || {}).await;
+    async fn cut(
+        &mut self,
+        allowed: &watch::Sender<usize>,
+        which: usize,
+        moment: (usize, Of),
+        fault: Fault,
+    ) {
+        self.strike(allowed, which, moment, fault, || {}).await;
         self.proxies[which].plan(|_| Fault::Passes);
     }
 
     /// With the row of an account locked.
-    async fn freeze(&mut self, which: usize) {
+    async fn freeze(&mut self, allowed: &watch::Sender<usize>, which: usize) {
         let pid = self.processes[which].as_ref().unwrap().pid;
         let stop = move || signal(pid, "-STOP");
-        self.strike(which, (0, Of::Effects), Fault::Passes, stop)
+        self.strike(allowed, which, (0, Of::Effects), Fault::Passes, stop)
             .await;
         self.proxies[which].plan(|_| Fault::Passes);
         sleep(LEASE + Duration::from_millis(1_500)).await;
@@ -137,6 +158,7 @@ impl World {
     /// Waits until it has come to that.
     async fn strike(
         &self,
+        allowed: &watch::Sender<usize>,
         which: usize,
         (left, of): (usize, Of),
         fault: Fault,
@@ -154,10 +176,11 @@ impl World {
                 let _ = told.send(());
                 fault
             });
-            // Where it was a transaction that is over, another one will do.
             if let Ok(Some(())) = timeout(LIMIT, heard.recv()).await {
                 return;
             }
+            // The other receiver was faster with all there was.
+            allowed.send_modify(|count| *count += MORE);
         }
         panic!("receiver {which} does not come to the moment {left} of {of:?}");
     }
