@@ -17,8 +17,8 @@ use crate::event::{Lookup, text_of};
 use crate::head::RequestHead;
 use crate::secret::KeyRing;
 
-pub use reply::ChallengeReply;
-pub use text::ChallengeText;
+pub use self::reply::ChallengeReply;
+pub use self::text::ChallengeText;
 
 /// A question that a sender puts to an endpoint, and how it is answered.
 ///
@@ -285,11 +285,12 @@ impl Challenge {
                 }
             }
             ChallengeAnswer::AllowedOrigin(origins) => {
-                let reply = ChallengeReply::empty(StatusCode::OK);
+                let mut reply = ChallengeReply::empty(StatusCode::OK);
                 match HeaderValue::from_str(text) {
                     Ok(value) if origins.iter().any(|origin| origin == text) => {
                         let name = HeaderName::from_static("webhook-allowed-origin");
-                        reply.with_header(name, value)
+                        reply.headers.insert(name, value);
+                        reply
                     }
                     _ => bad(),
                 }

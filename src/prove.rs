@@ -174,6 +174,14 @@ impl NotProved {
 
     /// Whether it does cannot be told now, for want of a key for one: the sender is asked to come
     /// again.
+    ///
+    /// ```
+    /// use tower_webhook::layer::NotProved;
+    ///
+    /// let refused = NotProved::because("the certificate is another's");
+    /// let later = NotProved::not_now("the keys could not be fetched");
+    /// # drop((refused, later));
+    /// ```
     pub fn not_now(text: impl Into<Cow<'static, str>>) -> Self {
         Self(RejectionCause::told(Reason::ProofUnavailable, text.into()))
     }

@@ -42,6 +42,10 @@ pub enum Reason {
     BudgetUsedUp,
     /// The body gives no event key.
     NoEventKey,
+    /// The event is of a type that is not wanted here.
+    Filtered,
+    /// The event is for somebody else.
+    NotOurs,
     /// The body holds a list of more events than are taken at once.
     TooManyItems,
     /// The event happened before the retention began.
@@ -114,6 +118,8 @@ impl Reason {
             Self::BodyCutOff => "body_cut_off",
             Self::BudgetUsedUp => "budget_used_up",
             Self::NoEventKey => "no_event_key",
+            Self::Filtered => "filtered",
+            Self::NotOurs => "not_ours",
             Self::TooManyItems => "too_many_items",
             Self::EventTooOld => "event_too_old",
             Self::AlreadyDone => "already_done",
@@ -141,6 +147,13 @@ impl Reason {
     }
 
     /// Whether the receiver is set up wrongly, rather than the delivery wrong.
+    ///
+    /// ```
+    /// use tower_webhook::Reason;
+    ///
+    /// assert!(Reason::Unauthenticated.is_configuration_fault());
+    /// assert!(!Reason::SignatureMismatch.is_configuration_fault());
+    /// ```
     pub fn is_configuration_fault(self) -> bool {
         matches!(
             self,
@@ -171,11 +184,12 @@ mod tests {
             MethodNotAllowed | Probe | UnknownPath | SourceRefused | SourceUnresolved
             | SourceFault | ContentEncoding | SignatureHeader | NoActiveKey | SignatureMismatch
             | SignatureStale | ProofRefused | ProofUnavailable | BodyTooLarge | BodyTooSlow
-            | BodyCutOff | BudgetUsedUp | NoEventKey | TooManyItems | EventTooOld | AlreadyDone
-            | InProgress | Conflict | StoreUnavailable | StoreTooSlow | StoreFull
-            | ConfirmMismatch | ConfirmUnknown | ConfirmTryAgain | NotReady | HandlerSlow
-            | HandlerFailed | PayloadMismatch | HandlerPanicked | TransactionBroken
-            | NotRecorded | LeaseLost | Draining | TaskEnded | Unauthenticated | Nested => reason,
+            | BodyCutOff | BudgetUsedUp | NoEventKey | Filtered | NotOurs | TooManyItems
+            | EventTooOld | AlreadyDone | InProgress | Conflict | StoreUnavailable
+            | StoreTooSlow | StoreFull | ConfirmMismatch | ConfirmUnknown | ConfirmTryAgain
+            | NotReady | HandlerSlow | HandlerFailed | PayloadMismatch | HandlerPanicked
+            | TransactionBroken | NotRecorded | LeaseLost | Draining | TaskEnded
+            | Unauthenticated | Nested => reason,
         };
         [
             MethodNotAllowed,
@@ -196,6 +210,8 @@ mod tests {
             BodyCutOff,
             BudgetUsedUp,
             NoEventKey,
+            Filtered,
+            NotOurs,
             TooManyItems,
             EventTooOld,
             AlreadyDone,

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::handler::Handler;
 use axum::routing::any;
 
-use crate::webhook::WebhookLayer;
+use crate::webhook::IsBuilt;
 
 /// Mounts webhooks on a [`Router`] of axum, each with its layer around its own route.
 ///
@@ -41,7 +41,8 @@ pub trait RouterExt<S> {
     /// [`event_handler`](crate::event_handler).
     ///
     /// Where the sender is proved by a secret path, the token is the segment behind `path`: the
-    /// route is `path` and `/{token}`. Behind a
+    /// route is `path` and `/{token}`, with what [may follow](crate::PathTokens::or_followed_by) a second
+    /// one. Behind a
     /// [`RequireSecretPathLayer::mounted_at`](crate::layer::RequireSecretPathLayer::mounted_at), which
     /// has cut the token off, use [`Router::route`].
     ///
@@ -52,7 +53,7 @@ pub trait RouterExt<S> {
     ///
     /// As [`Router::route`]: a path that does not begin with `/`, or that is taken already.
     #[must_use]
-    fn webhook<H, T>(self, path: &str, webhook: WebhookLayer, handler: H) -> Self
+    fn webhook<H, T>(self, path: &str, webhook: impl IsBuilt, handler: H) -> Self
     where
         H: Handler<T, S>,
         T: 'static;
@@ -62,15 +63,22 @@ impl<S> RouterExt<S> for Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    fn webhook<H, T>(self, path: &str, webhook: WebhookLayer, handler: H) -> Self
+    fn webhook<H, T>(self, path: &str, webhook: impl IsBuilt, handler: H) -> Self
     where
         H: Handler<T, S>,
         T: 'static,
     {
+        let webhook = webhook.built();
         // Every method ends in the layer, which answers 405 to those that its sender does not use.
         let route = any(handler).layer(webhook.clone());
-        if webhook.has_secret_path() {
-            self.route(&format!("{}/{{token}}", path.trim_end_matches('/')), route)
+        if let Some(gate) = webhook.secret_path() {
+            let path = format!("{}/{{token}}", path.trim_end_matches('/'));
+            match gate.tail() {
+                Some(tail) => {
+                    (self.route(&format!("{path}/{tail}"), route.clone())).route(&path, route)
+                }
+                None => self.route(&path, route),
+            }
         } else {
             self.route(path, route)
         }

@@ -21,7 +21,7 @@ pub use key_id::{KeyId, KeyIds};
 pub use list::{ListedSecret, Secrets};
 pub use named::NamedSecret;
 pub(crate) use pasted::NotIssued;
-pub(crate) use pasted::{api_key, whsec};
+pub(crate) use pasted::{api_key, is_placeholder, whsec};
 pub use ring::{KeyRing, SigningKey};
 
 /// A shared secret, ready to check signatures with.

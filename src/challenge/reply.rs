@@ -1,11 +1,11 @@
 use http::header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 /// The answer to one challenge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChallengeReply {
     status: StatusCode,
-    headers: HeaderMap,
+    pub(super) headers: HeaderMap,
     body: Vec<u8>,
 }
 
@@ -27,11 +27,6 @@ impl ChallengeReply {
             headers,
             body,
         }
-    }
-
-    pub(super) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
-        self
     }
 
     /// The status.

@@ -112,6 +112,18 @@ impl VerifySignatureLayer {
 impl<M> VerifySignatureLayer<M> {
     /// Shows the observer what passed as well as what was refused: where no
     /// [`DedupeLayer`](super::DedupeLayer) inside says what became of it.
+    ///
+    /// ```
+    /// use tower_webhook::layer::{EndpointConfig, VerifySignatureLayer};
+    /// use tower_webhook::provider::{self, stripe};
+    ///
+    /// let stripe = provider::stripe(stripe::keys(["whsec_test_9f8e7d6c5b4a"])?);
+    /// let endpoint = EndpointConfig::new(stripe.name().clone(), stripe.contract().clone());
+    /// let verifier = stripe.verifier().expect("it signs").clone();
+    /// let layer = VerifySignatureLayer::new(&endpoint, verifier).observe_passed();
+    /// # drop(layer);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn observe_passed(mut self) -> Self {
         self.authenticator.observe_passed = true;

@@ -28,6 +28,8 @@ impl TracingObserver {
             Verdict::Failed => "delivery failed",
             Verdict::Unfinished => "delivery answered before its handler ended",
             Verdict::Probed => "probe answered",
+            Verdict::Filtered => "delivery filtered",
+            Verdict::NotOurs => "delivery is somebody else's",
         };
         macro_rules! event {
             ($level:ident) => {
@@ -85,8 +87,11 @@ fn level(observation: &Observation<'_>) -> tracing::Level {
         Verdict::Failed => tracing::Level::ERROR,
         _ if alarming => tracing::Level::ERROR,
         Verdict::Refused | Verdict::Unfinished => tracing::Level::WARN,
-        Verdict::Passed | Verdict::Handled | Verdict::Duplicate | Verdict::Probed => {
-            tracing::Level::INFO
-        }
+        Verdict::Passed
+        | Verdict::Handled
+        | Verdict::Duplicate
+        | Verdict::Probed
+        | Verdict::Filtered
+        | Verdict::NotOurs => tracing::Level::INFO,
     }
 }

@@ -140,6 +140,17 @@ impl Provider {
     /// Demands a proof of your own too, beside one that is demanded already.
     ///
     /// What two of them cover, and the id that they prove, are those of the one that covers more.
+    ///
+    /// ```
+    /// use tower_webhook::provider::{self, stripe};
+    ///
+    /// // Of two secrets, both must have signed.
+    /// let first = stripe::keys(["whsec_test_9f8e7d6c5b4a"])?;
+    /// let second = provider::stripe(stripe::keys(["whsec_test_0a1b2c3d4e5f"])?);
+    /// let both = provider::stripe(first).and_proved_by(second.verifier().expect("it signs").clone());
+    /// # drop(both);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn and_proved_by(mut self, proof: impl Prove) -> Self {
         let proof = OwnProof::new(proof);
@@ -250,6 +261,45 @@ impl Provider {
     pub fn tenant(mut self, tenant: Name) -> Self {
         self.tenant = Some(tenant);
         self
+    }
+
+    /// Handles only events of these types. See [`EventRule::only_types`].
+    ///
+    /// ```
+    /// use tower_webhook::provider::{self, stripe};
+    ///
+    /// let stripe = provider::stripe(stripe::keys(["whsec_test_9f8e7d6c5b4a"])?)
+    ///     .only_types(["charge.succeeded", "charge.refunded"])?
+    ///     .only_for("/account", ["acct_1"])?;
+    /// # drop(stripe);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A provider whose rule does not say where the type of an event stands.
+    pub fn only_types<'a>(
+        mut self,
+        types: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, ConfigError> {
+        let of = |error: ConfigError| error.of_provider(self.name.to_string());
+        self.rule = self.rule.only_types(types).map_err(of)?;
+        Ok(self)
+    }
+
+    /// Handles only events that name one of these here. See [`EventRule::only_for`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn only_for<'a>(
+        mut self,
+        field: &str,
+        ours: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, ConfigError> {
+        let of = |error: ConfigError| error.of_provider(self.name.to_string());
+        self.rule = self.rule.only_for(field, ours).map_err(of)?;
+        Ok(self)
     }
 
     /// Keys every body on its content alone, where the provider keys some on an id that nothing

@@ -8,8 +8,8 @@ use crate::authenticated::Authenticated;
 /// An async function that handles an event, and knows nothing of HTTP.
 ///
 /// It takes up to six arguments, each of which can be had [`FromRun`]: [`Event<T>`], [`Delivery`],
-/// [`Authenticated`] and, with the feature `axum`, axum's `State<S>`. It returns nothing, or a
-/// `Result` whose error says whether trying again can help: see [`HandlerResult`].
+/// [`Authenticated`], with the feature `axum` axum's `State<S>`, and with `postgres` or `sqlite` a `Tx`.
+/// It returns nothing, or a `Result` whose error says whether trying again can help: see [`HandlerResult`].
 ///
 /// `event_handler` mounts it on a route. A handler that needs the request, or answers with a
 /// response of its own, is one of axum's, or any Tower service.
@@ -48,8 +48,8 @@ use crate::authenticated::Authenticated;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event handler",
     label = "not an async function of what a run has",
-    note = "an event handler is an async function of up to six arguments, each `Event<T>`, \
-            `Delivery`, `Authenticated` or, with the feature `axum`, `State<S>`",
+    note = "an event handler is an async function of up to six arguments, each `Event<T>` of a \
+            `T` that is `Deserialize`, `Delivery`, `Authenticated` or, with the feature `axum`, `State<S>`",
     note = "it returns `()` or a `Result<(), E>`, where `E` is an error, `Permanent` or `Failure`; `map_err(Failure::retry)` makes one of a boxed error",
     note = "a handler that takes anything else of its request is mounted without `event_handler`"
 )]
@@ -100,7 +100,7 @@ pub trait FromRun<S>: Sized {
 
 impl<T: DeserializeOwned, S> FromRun<S> for Event<T> {
     fn from_run(run: &Run<'_, S>) -> Result<Self, Failure> {
-        Ok(Self::read(&run.delivery.body())?)
+        Ok(Self::read(&run.delivery.document())?)
     }
 }
 

@@ -145,6 +145,23 @@ impl TestDelivery {
 
     /// Uses another family of headers than the scheme's first: the one whose signature stands in
     /// this header.
+    ///
+    /// ```
+    /// use tower_webhook::provider::{self, standard_webhooks};
+    /// use tower_webhook::testing::TestDelivery;
+    /// use tower_webhook::{Name, SigningSecret};
+    ///
+    /// let keys = standard_webhooks::keys(["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])?;
+    /// let acme = provider::standard_webhooks(Name::new("acme")?, keys);
+    /// let delivery = TestDelivery::new(&acme, r#"{"type":"paid"}"#)
+    ///     .in_family("svix-signature")
+    ///     .signed_by(SigningSecret::from_text("the secret before this one")?)
+    ///     .without_header("svix-timestamp");
+    /// let request = delivery.request::<bytes::Bytes>()?;
+    /// assert!(request.headers().contains_key("svix-signature"));
+    /// assert!(!request.headers().contains_key("svix-timestamp"));
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
     pub fn in_family(mut self, signature_header: &str) -> Self {
         self.family = Some(signature_header.to_owned());
         self

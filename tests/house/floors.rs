@@ -43,7 +43,7 @@ const FLOORS: [(usize, &[&str]); 7] = [
     (2, &["prove.rs", "rejection_cause.rs", "store/"]),
     (3, &["runtime/"]),
     (4, &["layer/", "rejection.rs"]),
-    (5, &["extract.rs", "provider/", "router.rs", "webhook.rs"]),
+    (5, &["extract.rs", "provider/", "router.rs", "webhook"]),
     (6, &["guide/", "testing/"]),
 ];
 

@@ -8,9 +8,12 @@
     reason = "a test that panics has done its work"
 )]
 
+mod exactly_once;
 mod floors;
 mod map;
 mod msrv;
+mod prose;
 mod senders;
+mod shown;
 mod sizes;
 mod source;

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::request::Parts;
 
 use crate::authenticated::{AuthState, Proof};
@@ -78,7 +79,8 @@ impl DedupeState {
             RequiredProofs::All(proofs) if !proofs.iter().all(|proof| proved.include(*proof)) => {
                 Err(RejectionCause::because(
                     Reason::Unauthenticated,
-                    "the gates before this layer have not proved what the provider demands",
+                    "the gates before this layer have not proved what the provider demands: put them \
+                     outside of it, or build a `Webhook`, which stacks them",
                 ))
             }
             RequiredProofs::All(_) | RequiredProofs::Nothing if self.runs.drain().has_begun() => {
@@ -96,10 +98,13 @@ impl DedupeState {
         received_at: UnixTime,
     ) -> Result<IdentifiedEvent, RejectionCause> {
         let body = proved.body.as_deref().unwrap_or_default();
-        let identity =
-            self.rule
-                .identify(&self.endpoint.provider, parts, proved.proved_id(), body)?;
-        self.settle(identity, proved, received_at)
+        let (provider, id) = (&self.endpoint.provider, proved.proved_id());
+        let form = self.rule.document(body);
+        let document = form.as_deref().unwrap_or(body);
+        let identity = (self.rule).identify_document(provider, parts.into(), id, body, document)?;
+        let mut event = self.settle(identity, proved, received_at)?;
+        event.document = form.map(Bytes::from);
+        Ok(event)
     }
 
     /// What follows for an event from how its delivery is proved and from when it came.
@@ -137,6 +142,7 @@ impl DedupeState {
             identity,
             predates_retention,
             item: None,
+            document: None,
         })
     }
 }
