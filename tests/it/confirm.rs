@@ -179,7 +179,7 @@ async fn what_cannot_be_told_yet_is_asked_again_and_then_comes_again() {
             }
         }
     };
-    let webhook = blendfi::webhook_answering_in(SECOND, store.clone())
+    let webhook = blendfi::webhook_answering_in(3 * SECOND, store.clone())
         .observer(recorder.clone())
         .dedupe(DedupeConfig::new().confirm(confirm));
     let server = blendfi::serve(&webhook, counting(&runs)).await;
