@@ -171,6 +171,12 @@ impl DedupeBuilder {
     /// lives; a retention, lease or renewal ceiling that the sender's schedule does not allow, with
     /// both numbers; a body to replay of more than 4 KiB.
     pub fn build(self, store: impl Store) -> Result<DedupeLayer, ConfigError> {
+        let endpoint = self.endpoint.clone();
+        self.alone(SharedStore::new(store))
+            .map_err(|error| endpoint.refused(error))
+    }
+
+    fn alone(self, store: SharedStore) -> Result<DedupeLayer, ConfigError> {
         if self.demanded.include_own() {
             return Err(ConfigError::new(
                 ConfigErrorKind::Proof,
@@ -184,7 +190,7 @@ impl DedupeBuilder {
             checks: Checks::default(),
             observe_passed: false,
         };
-        let steps = self.steps(authenticator, SharedStore::new(store))?;
+        let steps = self.steps(authenticator, store)?;
         Ok(DedupeLayer {
             steps,
             _handler: PhantomData,
@@ -214,7 +220,8 @@ impl DedupeBuilder {
             RequiredProofs::All(proofs) if proofs.is_empty() => {
                 return Err(ConfigError::new(
                     ConfigErrorKind::Proof,
-                    "none is demanded: an unproved request would mark events as handled",
+                    "none is demanded, so that an unproved request would mark events as handled: name \
+                     what the layers outside prove, such as `Proof::Signature`",
                 ));
             }
             demanded => demanded,
@@ -240,9 +247,11 @@ impl DedupeBuilder {
             return Err(ConfigError::new(
                 ConfigErrorKind::Limit,
                 format!(
-                    "{asked} bytes of a response are more than the {MAX_REPLAY_BODY} a record holds"
+                    "{asked} bytes of a response are more than the {MAX_REPLAY_BODY} that a record \
+                     holds: keep at most so many"
                 ),
-            ));
+            )
+            .in_setting("replay_responses"));
         }
         let contract = &self.endpoint.contract;
         contract.check_words()?;
