@@ -95,6 +95,8 @@ pub mod event;
 mod extract;
 pub mod guide;
 mod head;
+#[cfg(feature = "inbox")]
+pub mod inbox;
 mod joined;
 pub mod layer;
 mod mac;

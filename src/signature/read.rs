@@ -92,6 +92,12 @@ impl<'h> Read<'h> {
 pub(super) struct Id(Text<38>);
 
 impl Id {
+    /// An id that was read before.
+    #[cfg(feature = "inbox")]
+    pub(super) fn remembered(id: &str) -> Self {
+        Self(Text::from(id))
+    }
+
     pub(super) fn as_str(&self) -> &str {
         self.0.as_str()
     }

@@ -129,6 +129,8 @@ pub use command::{
 pub use error::{StoreError, StoreErrorKind};
 pub use identity::StoreIdentity;
 pub use memory::MemoryStore;
+#[cfg(feature = "inbox")]
+pub(crate) use memory::StoreClock;
 pub use shared::SharedStore;
 pub use token::Token;
 
