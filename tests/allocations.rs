@@ -117,10 +117,10 @@ fn a_delivery_of_1_kib_through_the_whole_stack_allocates_this_much() {
         assert!(counted.count_total <= 21, "{counted:?}");
         assert!(counted.bytes_total <= 6 * 1024, "{counted:?}");
     }
-    // A copy: no handler, nothing new in the store.
+    // A duplicate: no handler, nothing new in the store.
     let body = event(&format!("evt_{:026}", 4), KIB, true);
-    let copy = allocations(&runtime, &service, signed(&body), 200);
-    assert!(copy.count_total <= 15, "{copy:?}");
+    let duplicate = allocations(&runtime, &service, signed(&body), 200);
+    assert!(duplicate.count_total <= 15, "{duplicate:?}");
 }
 
 #[test]

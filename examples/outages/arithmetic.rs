@@ -92,7 +92,7 @@ fn of_one(attempts: &[Attempt], begins: Duration, trouble: Trouble) -> Expected 
                 goes_on((effects, false), chance * fails);
                 (chance * (1.0 - fails), effects.saturating_add(1).min(2))
             };
-            // A copy is answered at once.
+            // A duplicate is answered at once.
             if *counted && (known || !at_work) {
                 one.acknowledged += done;
                 end(&mut one, effects_then, done);

@@ -139,12 +139,12 @@ mod tests {
     #[test]
     fn what_an_event_means_is_its_type_and_data() {
         let meaning = |body: &str| event(&preset(), body).fingerprint;
-        // A copy says how many endpoints are still to be told.
-        let copy = BODY.replace(
+        // A duplicate says how many endpoints are still to be told.
+        let duplicate = BODY.replace(
             r#""object":"event""#,
             r#""object":"event","pending_webhooks":1"#,
         );
-        assert_eq!(meaning(BODY), meaning(&copy));
+        assert_eq!(meaning(BODY), meaning(&duplicate));
         assert_ne!(meaning(BODY), meaning(&BODY.replace("1500", "1501")));
         assert_ne!(meaning(BODY), meaning(&BODY.replace("succeeded", "failed")));
         // Thin events have a time in another form and no data.

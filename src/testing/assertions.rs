@@ -45,7 +45,7 @@ pub fn assert_handled<B>(response: &Response<B>) {
 ///
 /// Where it was not.
 #[track_caller]
-pub fn assert_copy<B>(response: &Response<B>) {
+pub fn assert_duplicate<B>(response: &Response<B>) {
     assert_rejected(response, Reason::AlreadyDone);
 }
 
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn an_assertion_that_fails_says_what_was_found() {
         assert_rejected(&rejected(Reason::Conflict), Reason::Conflict);
-        assert_copy(&rejected(Reason::AlreadyDone));
+        assert_duplicate(&rejected(Reason::AlreadyDone));
         assert_handled(&Response::new(()));
         fails(
             "not refused as signature_mismatch but refused as signature_stale with status 401 Unauthorized",
@@ -103,7 +103,7 @@ mod tests {
         fails(
             "not refused as already_done but answered by the handler (or is the webhook layer missing?) \
              with status 200 OK",
-            || assert_copy(&Response::new(())),
+            || assert_duplicate(&Response::new(())),
         );
         fails(
             "not handled but refused as already_done with status 200 OK",

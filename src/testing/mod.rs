@@ -22,7 +22,7 @@
 //! - [`TestDelivery`] is a delivery of any [`Provider`](crate::Provider), right in everything until
 //!   it is told what to do wrong; [`Sample`] has bodies of the known senders. It becomes a request,
 //!   or goes [to a URL](TestDelivery::send_to).
-//! - [`assert_handled`], [`assert_copy`] and [`assert_rejected`] look at the response from inside
+//! - [`assert_handled`], [`assert_duplicate`] and [`assert_rejected`] look at the response from inside
 //!   the process, where the reason of a refusal can be read.
 //! - [`ManualClock`] moves the receiver's time, and with it the window for signed times.
 //! - [`FaultyStore`] is a store that fails, stalls, loses replies or forgets.
@@ -128,7 +128,7 @@
 //! # use tower::ServiceExt;
 //! # use tower_webhook::MemoryStore;
 //! # use tower_webhook::provider::{self, blendfi};
-//! use tower_webhook::testing::{ManualClock, Sample, TestDelivery, assert_copy, assert_handled, assert_rejected};
+//! use tower_webhook::testing::{ManualClock, Sample, TestDelivery, assert_duplicate, assert_handled, assert_rejected};
 //! # use tower_webhook::{Clock, Reason, UnixTime, Webhook};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -142,7 +142,7 @@
 //!
 //! assert_handled(&app.clone().oneshot(delivery.request::<Body>()?).await?);
 //! clock.advance(Duration::from_secs(300));
-//! assert_copy(&app.clone().oneshot(delivery.request::<Body>()?).await?);
+//! assert_duplicate(&app.clone().oneshot(delivery.request::<Body>()?).await?);
 //! clock.advance(Duration::from_secs(1));
 //! assert_rejected(&app.oneshot(delivery.request::<Body>()?).await?, Reason::SignatureStale);
 //! # Ok(())
@@ -155,7 +155,7 @@
 //! # use axum::{Router, body::Body, http::StatusCode, routing::post};
 //! # use tower::ServiceExt;
 //! use tower_webhook::testing::{
-//!     Fault, FaultyStore, Operation, Sample, TestDelivery, assert_copy, assert_rejected,
+//!     Fault, FaultyStore, Operation, Sample, TestDelivery, assert_duplicate, assert_rejected,
 //! };
 //! # use tower_webhook::provider::{self, blendfi};
 //! # use tower_webhook::{MemoryStore, Reason, Webhook};
@@ -173,7 +173,7 @@
 //! store.inject(Fault::lose_reply().on(Operation::Complete));
 //! assert_rejected(&app.clone().oneshot(delivery.request::<Body>()?).await?, Reason::NotRecorded);
 //! store.heal();
-//! assert_copy(&app.oneshot(delivery.request::<Body>()?).await?);
+//! assert_duplicate(&app.oneshot(delivery.request::<Body>()?).await?);
 //! # Ok(())
 //! # }
 //! ```
@@ -191,7 +191,7 @@ mod store_contract;
 mod tamper;
 mod wire;
 
-pub use assertions::{assert_copy, assert_handled, assert_rejected};
+pub use assertions::{assert_duplicate, assert_handled, assert_rejected};
 pub use clock::TokioClock;
 pub use delivery::TestDelivery;
 pub use faulty_store::{Fault, FaultyStore, Operation};

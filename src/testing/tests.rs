@@ -132,11 +132,11 @@ impl Receiver {
 }
 
 #[tokio::test]
-async fn a_delivery_of_each_sender_is_handled_and_its_copy_is_not() {
+async fn a_delivery_of_each_sender_is_handled_and_its_duplicate_is_not() {
     for &sample in Sample::ALL {
         let receiver = Receiver::of(sample);
         assert_handled(&receiver.take(&delivery(sample)).await);
-        assert_copy(&receiver.take(&delivery(sample)).await);
+        assert_duplicate(&receiver.take(&delivery(sample)).await);
         assert_handled(&receiver.take(&numbered(sample, 2)).await);
         assert_eq!(receiver.runs(), 2, "{sample:?}");
     }
@@ -273,7 +273,7 @@ async fn a_store_in_trouble_is_told_to_the_sender_and_costs_no_event() {
 
     // The claim whose reply was lost is given back in the background.
     assert_handled(&receiver.take(&delivery).await);
-    assert_copy(&receiver.take(&delivery).await);
+    assert_duplicate(&receiver.take(&delivery).await);
     // What the store has lost runs again: only a sink that is unique on the key stops that.
     inject(Fault::forget());
     assert_handled(&receiver.take(&delivery).await);

@@ -1,4 +1,4 @@
-//! Copies of one event, many at once, and other content under its key.
+//! Duplicates of one event, many at once, and other content under its key.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use tower_webhook::layer::{Budget, Verdict};
 use tower_webhook::store::RecordState;
 use tower_webhook::{Delivery, MemoryStore, Reason};
 
-const COPIES: usize = 200;
+const DUPLICATES: usize = 200;
 
 /// How often each event was run, and with which attempt last.
 #[derive(Debug, Clone, Default)]
@@ -66,17 +66,20 @@ fn assert_all_told(first: &[Response], last: &[Response]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_hundred_copies_at_once_run_once() {
+async fn two_hundred_duplicates_at_once_run_once() {
     let (store, stage, recorder) = (MemoryStore::new(), Stage::new(), Recorder::new());
     let budget = Budget::default();
     let webhook = blendfi::webhook(store.clone())
         .budget(budget.clone())
         .observer(recorder.clone());
     let server = blendfi::serve(&webhook, stage.handler()).await;
-    let copy = event("evt_1", r#"{"amount":"1"}"#);
-    let sent = tokio::spawn(storm(server.address, vec![copy.clone(); COPIES]));
+    let duplicate = event("evt_1", r#"{"amount":"1"}"#);
+    let sent = tokio::spawn(storm(server.address, vec![duplicate.clone(); DUPLICATES]));
     // The first one stays at work until the others wait for it.
-    until("the copies to wait", || budget.waiting() > COPIES / 2).await;
+    until("the duplicates to wait", || {
+        budget.waiting() > DUPLICATES / 2
+    })
+    .await;
     stage.let_go(1);
     let (first, last) = sent.await.unwrap();
     assert_all_told(&first, &last);
@@ -114,9 +117,12 @@ async fn when_the_first_one_fails_exactly_one_waiter_takes_over() {
             }
         };
         let server = blendfi::serve(&webhook, handler).await;
-        let copy = event("evt_1", "{}");
-        let sent = tokio::spawn(storm(server.address, vec![copy; COPIES]));
-        until("the copies to wait", || budget.waiting() > COPIES / 2).await;
+        let duplicate = event("evt_1", "{}");
+        let sent = tokio::spawn(storm(server.address, vec![duplicate; DUPLICATES]));
+        until("the duplicates to wait", || {
+            budget.waiting() > DUPLICATES / 2
+        })
+        .await;
         stage.let_go(1);
         stage.begun(2).await;
         let view = record(&store, &key("evt_1")).await.unwrap();
@@ -133,7 +139,10 @@ async fn when_the_first_one_fails_exactly_one_waiter_takes_over() {
             "the first one alone is told of its failure"
         );
         assert_eq!(failed[0].status, if panics { 500 } else { 502 });
-        assert_eq!(last.iter().filter(|it| it.is_success()).count(), COPIES - 1);
+        assert_eq!(
+            last.iter().filter(|it| it.is_success()).count(),
+            DUPLICATES - 1
+        );
         let handled = last
             .iter()
             .filter(|it| it.status == 204 && !it.is_replayed())
@@ -169,7 +178,7 @@ async fn five_events_in_one_storm_run_once_each() {
     let server = blendfi::serve(&blendfi::webhook(store.clone()), handler).await;
     let ids = ["evt_1", "evt_2", "evt_3", "evt_4", "evt_5"];
     let events: Vec<_> = ids.iter().map(|id| event(id, "{}")).collect();
-    let requests = events.iter().cycle().take(COPIES).cloned().collect();
+    let requests = events.iter().cycle().take(DUPLICATES).cloned().collect();
     let (first, last) = storm(server.address, requests).await;
     let refused = |answers: &[Response]| {
         let refused = answers
@@ -196,7 +205,7 @@ async fn five_events_in_one_storm_run_once_each() {
 }
 
 #[tokio::test]
-async fn a_copy_that_finds_no_place_to_wait_comes_again() {
+async fn a_duplicate_that_finds_no_place_to_wait_comes_again() {
     let (store, stage, recorder) = (MemoryStore::new(), Stage::new(), Recorder::new());
     let budget = Budget::new(1024 * 1024, 1);
     let webhook = blendfi::webhook(store.clone())
@@ -204,12 +213,12 @@ async fn a_copy_that_finds_no_place_to_wait_comes_again() {
         .observer(recorder.clone());
     let server = blendfi::serve(&webhook, stage.handler()).await;
     let address = server.address;
-    let copy = event("evt_1", "{}");
-    let first = copy.spawn(address);
+    let duplicate = event("evt_1", "{}");
+    let first = duplicate.spawn(address);
     stage.begun(1).await;
-    let waiter = copy.spawn(address);
+    let waiter = duplicate.spawn(address);
     until("the waiter", || budget.waiting() == 1).await;
-    assert!(copy.send(address).await.is_not_now());
+    assert!(duplicate.send(address).await.is_not_now());
     assert_eq!(
         recorder.count(Verdict::Refused, Some(Reason::BudgetUsedUp)),
         1
@@ -220,7 +229,7 @@ async fn a_copy_that_finds_no_place_to_wait_comes_again() {
     assert_eq!(first.await.unwrap().status, 204);
     assert!(waiter.await.unwrap().is_replayed());
     assert_eq!(budget.waiting(), 0);
-    assert!(copy.send(address).await.is_replayed());
+    assert!(duplicate.send(address).await.is_replayed());
     assert_eq!(stage.runs(), 2);
 }
 
@@ -231,21 +240,21 @@ async fn a_waiter_that_hangs_up_gives_its_place_back_and_one_out_of_time_comes_a
     let webhook =
         blendfi::webhook_answering_in(Duration::from_secs(1), store.clone()).budget(budget.clone());
     let server = blendfi::serve(&webhook, stage.handler()).await;
-    let copy = event("evt_1", "{}");
+    let duplicate = event("evt_1", "{}");
     let mut first = Connection::open(server.address).await;
-    first.send(&copy.bytes()).await;
+    first.send(&duplicate.bytes()).await;
     stage.begun(1).await;
     let mut waiter = Connection::open(server.address).await;
-    waiter.send(&copy.bytes()).await;
+    waiter.send(&duplicate.bytes()).await;
     until("the waiter", || budget.waiting() == 1).await;
     waiter.hang_up();
     until("its place", || budget.waiting() == 0).await;
     // This one waits until its own time is up; so does the handler's sender.
-    assert!(copy.send(server.address).await.is_not_now());
+    assert!(duplicate.send(server.address).await.is_not_now());
     assert!(first.response().await.unwrap().is_not_now());
     stage.let_go(1);
     done(&store, &key("evt_1")).await;
-    assert!(copy.send(server.address).await.is_replayed());
+    assert!(duplicate.send(server.address).await.is_replayed());
     assert_eq!(stage.runs(), 1);
 }
 
@@ -313,8 +322,8 @@ async fn other_content_under_the_key_is_refused_until_the_event_has_failed() {
               "created_at":"2026-05-04T13:00:01Z","type":"conversion.completed","id":"evt_1",
               "attempt": 3 }"#,
     );
-    let copy = spelled.send(address).await;
-    assert_eq!((copy.status, copy.is_replayed()), (200, true));
+    let duplicate = spelled.send(address).await;
+    assert_eq!((duplicate.status, duplicate.is_replayed()), (200, true));
     assert_eq!(stage.runs(), 2);
 
     stage.let_go(1);
@@ -337,7 +346,7 @@ async fn other_content_under_the_key_is_refused_until_the_event_has_failed() {
 }
 
 #[tokio::test]
-async fn a_copy_spelled_otherwise_waits_for_the_first_one_too() {
+async fn a_duplicate_spelled_otherwise_waits_for_the_first_one_too() {
     let (store, stage, budget) = (MemoryStore::new(), Stage::new(), Budget::default());
     let webhook = blendfi::webhook(store.clone()).budget(budget.clone());
     let server = blendfi::serve(&webhook, stage.handler()).await;
@@ -345,10 +354,10 @@ async fn a_copy_spelled_otherwise_waits_for_the_first_one_too() {
     let spawn = |data| event("evt_1", data).spawn(address);
     let first = spawn(r#"{"amount":100.5,"asset":"BRL"}"#);
     stage.begun(1).await;
-    let copy = spawn(r#"{"asset":"BRL","amount":100.50}"#);
-    until("the copy to wait", || budget.waiting() == 1).await;
+    let duplicate = spawn(r#"{"asset":"BRL","amount":100.50}"#);
+    until("the duplicate to wait", || budget.waiting() == 1).await;
     stage.let_go(1);
     assert_eq!(first.await.unwrap().status, 204);
-    assert!(copy.await.unwrap().is_replayed());
+    assert!(duplicate.await.unwrap().is_replayed());
     assert_eq!(stage.runs(), 1);
 }

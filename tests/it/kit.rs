@@ -128,8 +128,8 @@ async fn a_delivery_goes_to_a_url_with_everything_it_has() {
     // BLOX retries nothing: a failure is a plain 500.
     assert_eq!(status(&right).await, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(status(&right).await, StatusCode::CREATED);
-    let copy = right.send_to(&url).await.unwrap();
-    assert_eq!(copy.headers()["idempotent-replayed"], "true");
+    let duplicate = right.send_to(&url).await.unwrap();
+    assert_eq!(duplicate.headers()["idempotent-replayed"], "true");
     let wrong = right.wrong_token();
     assert_eq!(status(&wrong).await, StatusCode::NOT_FOUND);
 

@@ -53,7 +53,7 @@ async fn a_lease_is_renewed_while_its_handler_runs() {
     let handled = spawn(first.address);
     stage.begun(1).await;
     let begun = lease_ends(&record(&memory, &key("evt_1")).await.unwrap());
-    let copy = spawn(second.address);
+    let duplicate = spawn(second.address);
     until("the second receiver to wait", || budget.waiting() == 1).await;
     // A renewal each second: the first lease has been over for a while. Two fail on the way.
     store.called(Op::Renew, 1).await;
@@ -69,7 +69,7 @@ async fn a_lease_is_renewed_while_its_handler_runs() {
 
     stage.let_go(1);
     assert_eq!(handled.await.unwrap().status, 204);
-    assert!(copy.await.unwrap().is_replayed());
+    assert!(duplicate.await.unwrap().is_replayed());
     assert_eq!(
         done_with(&record(&memory, &key("evt_1")).await.unwrap()),
         Some(204)
@@ -245,13 +245,13 @@ async fn a_dead_receivers_event_is_taken_over_when_its_lease_is_over() {
     let webhook = blendfi::webhook_answering_in(25 * SECOND, store.clone()).budget(budget.clone());
     let server = blendfi::serve(&webhook, handler).await;
     let address = server.address;
-    let copies: Vec<_> = (0..5)
+    let duplicates: Vec<_> = (0..5)
         .map(|_| event("evt_1", "{}").spawn(address))
         .collect();
     until("all to wait", || budget.waiting() == 5).await;
     let mut ran = 0;
-    for copy in copies {
-        let answer = copy.await.unwrap();
+    for duplicate in duplicates {
+        let answer = duplicate.await.unwrap();
         assert_eq!(answer.status, 200);
         if !answer.is_replayed() {
             assert_eq!(answer.body, b"attempt 2");

@@ -172,15 +172,15 @@ async fn a_handler_that_blocks_its_thread_is_answered_for_and_keeps_its_lease() 
     assert_eq!(slow.status(), StatusCode::SERVICE_UNAVAILABLE);
     // Its lease of a second is over by the end of this one's deadline, unless it was renewed.
     for _ in 0..2 {
-        let copy = send(&app, &path).await;
-        assert_eq!(copy.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let duplicate = send(&app, &path).await;
+        assert_eq!(duplicate.status(), StatusCode::SERVICE_UNAVAILABLE);
     }
     assert_eq!(runs.load(Ordering::SeqCst), 1);
 
     go_on.send(()).unwrap();
-    let copy = send(&app, &path).await;
-    assert_eq!(copy.status(), StatusCode::OK);
-    assert_eq!(copy.headers()["idempotent-replayed"], "true");
+    let duplicate = send(&app, &path).await;
+    assert_eq!(duplicate.status(), StatusCode::OK);
+    assert_eq!(duplicate.headers()["idempotent-replayed"], "true");
     assert_eq!(runs.load(Ordering::SeqCst), 1);
 }
 
@@ -235,8 +235,8 @@ async fn a_shape_of_answers_that_panics_costs_no_event_its_record() {
     );
     go_on.notify_one();
     // Waits for the outcome of the first one.
-    let copy = send(&app, &path).await;
-    assert_eq!(copy.headers()["idempotent-replayed"], "true");
+    let duplicate = send(&app, &path).await;
+    assert_eq!(duplicate.headers()["idempotent-replayed"], "true");
     assert_eq!(runs.load(Ordering::SeqCst), 1);
 }
 

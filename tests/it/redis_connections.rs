@@ -93,8 +93,8 @@ async fn works(store: &RedisStore) {
     let release = Release::new(failed.key.clone(), failed.token, LONG);
     assert_eq!(store.release(&release).await.unwrap(), Held::Held);
     store.wait(&failed.key, LONG).await;
-    let copy = store.claim(&claim("done")).await.unwrap();
-    assert_eq!(copy, ClaimOutcome::Done(response));
+    let duplicate = store.claim(&claim("done")).await.unwrap();
+    assert_eq!(duplicate, ClaimOutcome::Done(response));
     let again = granted(store.claim(&claim("failed")).await.unwrap());
     assert_eq!(again.attempt, 2);
     let unfinished = store.lookup(&failed.key).await.unwrap().unwrap();
@@ -134,9 +134,9 @@ async fn a_connection_that_cannot_reconnect_stays_broken_and_every_call_says_so(
         assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
     }
     let healthy = RedisStore::from_connection(multiplexed(&server).await);
-    let copy = healthy.connect().await.unwrap();
-    let copy = copy.claim(&claim("evt_1")).await.unwrap();
-    assert_eq!(copy, ClaimOutcome::InProgress);
+    let again = healthy.connect().await.unwrap();
+    let duplicate = again.claim(&claim("evt_1")).await.unwrap();
+    assert_eq!(duplicate, ClaimOutcome::InProgress);
 }
 
 #[cfg(feature = "redis-connection-manager")]

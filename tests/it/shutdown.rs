@@ -28,11 +28,11 @@ async fn a_running_handler_is_waited_for_and_everybody_else_comes_again() {
         .dedupe(DedupeConfig::new().drain(drain.clone()));
     let server = blendfi::serve(&webhook, stage.handler()).await;
     let address = server.address;
-    let copy = event("evt_1", "{}");
-    let first = copy.spawn(address);
+    let duplicate = event("evt_1", "{}");
+    let first = duplicate.spawn(address);
     stage.begun(1).await;
-    let waiters: Vec<_> = (0..3).map(|_| copy.spawn(address)).collect();
-    until("the copies to wait", || budget.waiting() == 3).await;
+    let waiters: Vec<_> = (0..3).map(|_| duplicate.spawn(address)).collect();
+    until("the duplicates to wait", || budget.waiting() == 3).await;
     assert_eq!(drain.running(), 4);
 
     let drained = tokio::spawn({

@@ -76,8 +76,8 @@ impl Receiver {
         );
         let view = record(&self.store.inner, &key(id)).await.unwrap();
         assert_eq!((done_with(&view), view.attempt), (Some(200), attempt));
-        let copy = self.deliver(id).await;
-        assert_eq!((copy.status, copy.is_replayed()), (200, true));
+        let duplicate = self.deliver(id).await;
+        assert_eq!((duplicate.status, duplicate.is_replayed()), (200, true));
     }
 }
 
@@ -161,13 +161,16 @@ async fn an_outcome_that_is_recorded_late_is_recorded_all_the_same() {
         assert!(answer.is_not_now(), "{fault:?}: {answer:?}");
         let view = record(&it.store.inner, &key("evt_1")).await.unwrap();
         assert!(is_claimed(&view), "the lease is kept: {view:?}");
-        assert!(it.deliver("evt_1").await.is_not_now(), "a copy is not run");
+        assert!(
+            it.deliver("evt_1").await.is_not_now(),
+            "a duplicate is not run"
+        );
         it.store.heal(Op::Complete);
         let view = done(&it.store.inner, &key("evt_1")).await;
         assert_eq!((done_with(&view), view.attempt), (Some(200), 1));
-        let copy = it.deliver("evt_1").await;
+        let duplicate = it.deliver("evt_1").await;
         assert_eq!(
-            (copy.status, copy.is_replayed(), it.runs.runs()),
+            (duplicate.status, duplicate.is_replayed(), it.runs.runs()),
             (200, true, 1)
         );
         it.recorder
@@ -237,7 +240,7 @@ async fn running_unchecked_is_said_and_counted() {
         assert_eq!(
             (answer.status, it.runs.runs()),
             (200, runs),
-            "every copy runs"
+            "every duplicate runs"
         );
     }
     let seen = it.recorder.seen();

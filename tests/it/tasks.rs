@@ -243,9 +243,9 @@ async fn one_that_blocks_its_thread_keeps_its_lease() {
         let request =
             tokio::spawn(receiver.deliver("odd", Does::BlocksItsThreadFor(lease * 7 / 4)));
         tokio::time::sleep(lease * 3 / 2).await;
-        let copy = receiver.deliver("odd", Does::AnswersAtOnce).await;
+        let duplicate = receiver.deliver("odd", Does::AnswersAtOnce).await;
         let first = request.await.unwrap();
-        (first, copy)
+        (first, duplicate)
     };
     let at_once = blocked(Duration::ZERO);
     // Long enough for those who looked after holds to have seen that there are none.

@@ -188,7 +188,7 @@ async fn suffer(
     (redis, losses)
 }
 
-/// What came of each attempt at each event and at its copy.
+/// What came of each attempt at each event and at its duplicate.
 async fn send_all(
     plan: &Plan,
     world: &Arc<World>,
@@ -208,10 +208,10 @@ async fn send_all(
                 let _place = places.acquire().await.unwrap();
                 let id = id(number);
                 let event = send(&world, &receivers, &id, number);
-                let copy = send(&world, &receivers, &id, number + 1);
-                let (event, copy) = tokio::join!(event, copy);
+                let duplicate = send(&world, &receivers, &id, number + 1);
+                let (event, duplicate) = tokio::join!(event, duplicate);
                 acknowledged.send_modify(|count| *count += 1);
-                [event, copy].concat()
+                [event, duplicate].concat()
             })
         })
         .collect();

@@ -11,7 +11,7 @@
 
 mod blocked;
 mod chaos;
-mod copies;
+mod duplicates;
 mod journal;
 mod kills;
 mod outages;
@@ -115,7 +115,7 @@ fn main() -> ExitCode {
         }),
         test(
             "two receivers that get each event at once run it once",
-            copies::run,
+            duplicates::run,
         ),
     ];
     let points = [

@@ -47,7 +47,7 @@ impl Receivers {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// It says that this is a copy of what was handled.
+    /// It says that this is a duplicate of what was handled.
     pub(crate) replayed: bool,
     /// It says when to come again.
     pub(crate) retry_after: bool,

@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its share")]
 
+mod bouncer;
 #[allow(dead_code, reason = "each test binary uses its share")]
 pub(crate) mod proxy;
 
@@ -14,6 +15,9 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+#[allow(unused_imports, reason = "each test binary uses its share")]
+pub(crate) use bouncer::PgBouncer;
 
 /// Nothing here takes as long as this unless it never happens.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -199,6 +203,54 @@ impl Postgres {
         out.status.success().then_some(text)
     }
 
+    /// A role `hostile`, with all that a role and a schema of its own can set against the store, and the
+    /// least that it may be allowed. The tables are there.
+    pub(crate) fn make_hostile_role(&self) {
+        let languages = Command::new("locale").arg("-a").output().unwrap();
+        let languages = String::from_utf8_lossy(&languages.stdout);
+        assert!(
+            languages.lines().any(|own| own == "de_DE.utf8"),
+            "the system has no German locale: scripts/test makes it"
+        );
+        for sql in [
+            "CREATE ROLE hostile LOGIN",
+            "CREATE SCHEMA evil",
+            "GRANT USAGE ON SCHEMA evil TO hostile",
+            "CREATE FUNCTION evil.clock_timestamp() RETURNS timestamptz LANGUAGE sql
+                 AS $$ SELECT '2001-01-01'::timestamptz $$",
+            "CREATE FUNCTION evil.differs(text, text) RETURNS boolean LANGUAGE sql
+                 AS $$ SELECT true $$",
+            "CREATE OPERATOR evil.= (LEFTARG = text, RIGHTARG = text, FUNCTION = evil.differs)",
+            "CREATE TABLE evil.tower_webhook_records (a int)",
+            "ALTER ROLE hostile SET search_path = evil, pg_catalog",
+            "ALTER ROLE hostile SET default_transaction_isolation = 'serializable'",
+            "ALTER ROLE hostile SET default_transaction_read_only = on",
+            "ALTER ROLE hostile SET default_transaction_deferrable = on",
+            "ALTER ROLE hostile SET TimeZone = 'Asia/Kathmandu'",
+            "ALTER ROLE hostile SET DateStyle = 'SQL, DMY'",
+            "ALTER ROLE hostile SET IntervalStyle = 'sql_standard'",
+            "ALTER ROLE hostile SET bytea_output = 'escape'",
+            "ALTER ROLE hostile SET standard_conforming_strings = off",
+            "ALTER ROLE hostile SET extra_float_digits = -15",
+            "ALTER ROLE hostile SET lc_messages = 'de_DE.utf8'",
+            "ALTER ROLE hostile SET lock_timeout = 1",
+            "ALTER ROLE hostile SET statement_timeout = 100",
+            "ALTER ROLE hostile SET idle_in_transaction_session_timeout = 100",
+            "ALTER ROLE hostile SET enable_indexscan = off",
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON tower_webhook_records, tower_webhook_schema
+                 TO hostile",
+        ] {
+            self.ask(sql);
+        }
+    }
+
+    /// What `psql` says of an error, as this user.
+    pub(crate) fn told(&self, url: &str, sql: &str) -> String {
+        let mut psql = Command::new(program("psql"));
+        let out = psql.args(["-X", "-c", sql, url]).output().unwrap();
+        String::from_utf8_lossy(&out.stderr).into_owned()
+    }
+
     /// A session beside, which runs this and stays until it is dropped.
     pub(crate) fn session(&self, script: &str) -> Session {
         let mut child = Command::new(program("psql"))
@@ -293,65 +345,5 @@ impl Drop for Session {
         // Its transaction ends with it.
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-/// PgBouncer in transaction mode before a Postgres, with so many connections to it.
-pub(crate) struct PgBouncer {
-    dir: PathBuf,
-    pub(crate) port: u16,
-    child: Child,
-    watcher: Child,
-}
-
-impl PgBouncer {
-    pub(crate) fn before(server: &Postgres, connections: u32) -> Self {
-        let (dir, port) = (folder(), free_port());
-        let folder = dir.display();
-        let settings = format!(
-            "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
-             listen_port = {port}\nunix_socket_dir =\nauth_type = trust\nauth_file = {folder}/users\n\
-             pool_mode = transaction\ndefault_pool_size = {connections}\nmax_client_conn = 500\n",
-            server.port
-        );
-        fs::write(dir.join("settings"), settings).unwrap();
-        fs::write(dir.join("users"), "\"app\" \"\"\n").unwrap();
-        // Debian has it where not everybody's path leads.
-        let debian = Path::new("/usr/sbin/pgbouncer");
-        let bouncer = if debian.exists() {
-            debian
-        } else {
-            Path::new("pgbouncer")
-        };
-        let mut command = as_nobody(bouncer);
-        let child = quiet(command.current_dir(&dir).arg("settings"))
-            .spawn()
-            .unwrap();
-        let bouncer = Self {
-            watcher: watch(&child, "KILL"),
-            child,
-            dir,
-            port,
-        };
-        until("PgBouncer answers", || {
-            let mut psql = Command::new(program("psql"));
-            psql.args(["-X", "-c", "SELECT 1", &bouncer.url()]);
-            quiet(&mut psql).status().unwrap().success()
-        });
-        bouncer
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("postgres://app@127.0.0.1:{}/postgres", self.port)
-    }
-}
-
-impl Drop for PgBouncer {
-    fn drop(&mut self) {
-        for child in [&mut self.watcher, &mut self.child] {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-        let _ = fs::remove_dir_all(&self.dir);
     }
 }

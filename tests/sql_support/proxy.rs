@@ -22,7 +22,7 @@ pub(crate) enum Fault {
     Stalls,
 }
 
-type Plan = Box<dyn FnMut(&[u8]) -> Fault + Send>;
+type Plan = Box<dyn FnMut(usize, &[u8]) -> Fault + Send>;
 
 /// Stands before a server on this machine until it is dropped.
 pub(crate) struct Proxy {
@@ -35,14 +35,17 @@ impl Proxy {
     pub(crate) async fn before(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let plan: Arc<Mutex<Plan>> = Arc::new(Mutex::new(Box::new(|_| Fault::Passes)));
+        let plan: Arc<Mutex<Plan>> = Arc::new(Mutex::new(Box::new(|_, _| Fault::Passes)));
         let own = Arc::clone(&plan);
         let task = tokio::spawn(async move {
             let mut connections = JoinSet::new();
-            while let Ok((client, _)) = listener.accept().await {
+            for number in 0.. {
+                let Ok((client, _)) = listener.accept().await else {
+                    break;
+                };
                 let plan = Arc::clone(&own);
                 connections.spawn(async move {
-                    let _ = pass(client, port, plan).await;
+                    let _ = pass(client, port, number, plan).await;
                 });
             }
         });
@@ -54,7 +57,12 @@ impl Proxy {
     }
 
     /// From now on this says what becomes of each message.
-    pub(crate) fn plan(&self, plan: impl FnMut(&[u8]) -> Fault + Send + 'static) {
+    pub(crate) fn plan(&self, mut plan: impl FnMut(&[u8]) -> Fault + Send + 'static) {
+        self.plan_each(move |_, message| plan(message));
+    }
+
+    /// The same, told also of which connection it is.
+    pub(crate) fn plan_each(&self, plan: impl FnMut(usize, &[u8]) -> Fault + Send + 'static) {
         *self.plan.lock().unwrap() = Box::new(plan);
     }
 
@@ -73,7 +81,12 @@ impl Drop for Proxy {
 const SSL_REQUEST: [u8; 4] = 80_877_103_u32.to_be_bytes();
 
 /// Until one side ends, or the plan says so.
-async fn pass(client: TcpStream, port: u16, plan: Arc<Mutex<Plan>>) -> std::io::Result<()> {
+async fn pass(
+    client: TcpStream,
+    port: u16,
+    number: usize,
+    plan: Arc<Mutex<Plan>>,
+) -> std::io::Result<()> {
     let server = TcpStream::connect(("127.0.0.1", port)).await?;
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
@@ -115,7 +128,7 @@ async fn pass(client: TcpStream, port: u16, plan: Arc<Mutex<Plan>>) -> std::io::
     };
     tokio::select! {
         () = answers => {}
-        _ = requests(&mut from_client, &mut to_server, &plan, stopped) => {}
+        _ = requests(&mut from_client, &mut to_server, number, &plan, stopped) => {}
     }
     Ok(())
 }
@@ -123,6 +136,7 @@ async fn pass(client: TcpStream, port: u16, plan: Arc<Mutex<Plan>>) -> std::io::
 async fn requests(
     from: &mut OwnedReadHalf,
     to: &mut OwnedWriteHalf,
+    number: usize,
     plan: &Mutex<Plan>,
     stopped: tokio::sync::mpsc::Sender<Fault>,
 ) -> std::io::Result<()> {
@@ -130,7 +144,7 @@ async fn requests(
         let kind = from.read_u8().await?;
         let mut message = vec![kind];
         message.extend(body(from).await?);
-        let fault = plan.lock().unwrap()(&message);
+        let fault = plan.lock().unwrap()(number, &message);
         match fault {
             Fault::Passes => to.write_all(&message).await?,
             Fault::CutsBefore => return Ok(()),

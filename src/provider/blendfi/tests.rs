@@ -87,7 +87,7 @@ fn an_event_is_its_id_and_a_header_that_disagrees_is_refused() {
 }
 
 #[test]
-fn a_copy_means_the_same_and_other_content_does_not() {
+fn a_duplicate_means_the_same_and_other_content_does_not() {
     let meaning = |body: &str| event(&preset(), body).fingerprint;
     let again = COMPLETED
         .replace("2026-05-01", "2026-06-01")

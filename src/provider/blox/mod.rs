@@ -45,7 +45,7 @@ const NAME: Name = Name::constant("blox");
 /// BLOX, proved by a secret path; it is complete once it is said how its events are checked.
 ///
 /// - One event is one `checkoutId` and `status`. Its documentation adds `timestamp`, which nothing
-///   protects: a copy with a fresh one would be fulfilled twice, while each final status is sent
+///   protects: a duplicate with a fresh one would be fulfilled twice, while each final status is sent
 ///   once for a checkout. [`BloxBuilder::documented_key`] follows the documentation.
 /// - What it means is its `amount`; it happened at `timestamp`.
 /// - One attempt, waiting 10 s.
@@ -76,7 +76,7 @@ pub struct BloxBuilder {
 impl BloxBuilder {
     /// Tells events apart by `timestamp` too, as the documentation of BLOX does.
     ///
-    /// Whoever knows the path can then send a copy with another time, and it runs again.
+    /// Whoever knows the path can then send a duplicate with another time, and it runs again.
     pub fn documented_key(mut self) -> Self {
         self.documented_key = true;
         self

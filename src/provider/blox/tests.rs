@@ -17,7 +17,7 @@ fn preset() -> Provider {
 }
 
 #[test]
-fn a_copy_with_a_fresh_time_is_the_same_event_unless_the_documented_key_is_asked_for() {
+fn a_duplicate_with_a_fresh_time_is_the_same_event_unless_the_documented_key_is_asked_for() {
     let completed = event(&preset(), COMPLETED);
     assert_eq!(
         completed.key.to_string(),

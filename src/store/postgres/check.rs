@@ -249,6 +249,13 @@ impl Settings {
                 "a crash loses the last moments of what was acknowledged, and those events run \
                  again; set synchronous_commit to on for this role",
             ),
+            // The standby may not have it on its disk, and a failover goes to the standby.
+            Some("remote_write") if self.has_standbys() => (
+                PostgresVerdict::Weak,
+                "synchronous_commit remote_write".to_owned(),
+                "a crash of this machine and of the standby's loses the last moments of what was \
+                 acknowledged; set synchronous_commit to on for this role",
+            ),
             Some(level) => (
                 PostgresVerdict::Sound,
                 format!("synchronous_commit {level}"),
@@ -260,6 +267,10 @@ impl Settings {
                 "unless synchronous_commit is on, a crash loses the last moments",
             ),
         }
+    }
+
+    fn has_standbys(&self) -> bool {
+        self.standbys.as_ref().is_none_or(|names| !names.is_empty())
     }
 
     fn replication(&self) -> Judgement {
@@ -312,7 +323,7 @@ mod tests {
     fn each_setting_is_judged_by_what_it_loses() {
         use PostgresVerdict::{AtRisk, Sound, Unknown, Weak};
         type Change = fn(&mut Settings);
-        let cases: [(Change, [PostgresVerdict; 3]); 10] = [
+        let cases: [(Change, [PostgresVerdict; 3]); 12] = [
             (|_| {}, [Sound, Sound, Weak]),
             (|it| *it = Settings::default(), [Unknown; 3]),
             (|it| it.fsync = Some("off".into()), [AtRisk, Sound, Weak]),
@@ -327,6 +338,18 @@ mod tests {
             (
                 |it| it.synchronous_commit = Some("off".into()),
                 [Sound, Weak, Weak],
+            ),
+            // Without a standby it is `on`.
+            (
+                |it| it.synchronous_commit = Some("remote_write".into()),
+                [Sound, Sound, Weak],
+            ),
+            (
+                |it| {
+                    it.standbys = Some("a".into());
+                    it.synchronous_commit = Some("remote_write".into());
+                },
+                [Sound, Weak, Sound],
             ),
             (|it| it.replicas = Some("2".into()), [Sound, Sound, Weak]),
             (|it| it.replicas = None, [Sound, Sound, Unknown]),

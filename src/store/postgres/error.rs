@@ -282,6 +282,7 @@ mod tests {
             ("53300", Unavailable, true),
             ("08006", Unavailable, true),
             ("25006", Unavailable, true),
+            ("40003", Unavailable, true),
             ("53100", Full, false),
             ("XX001", Corrupt, false),
             ("42P01", Refused, false),
@@ -293,6 +294,11 @@ mod tests {
             let fault = Fault::new(cause_of(code), code);
             assert_eq!((fault.kind(), fault.may_pass()), (kind, may_pass), "{code}");
         }
+        assert_eq!(
+            cause_of("40003"),
+            Cause::Away,
+            "a commit may have been made"
+        );
         let full = Fault::new(Cause::Full, "").unsure();
         assert_eq!(
             full.kind(),

@@ -11,7 +11,7 @@ use crate::store::error::StoreErrorKind;
 use crate::store::sql::tests::histories;
 use crate::store::token::Token;
 
-use sql_support::Postgres;
+use sql_support::{PgBouncer, Postgres};
 
 mod plans;
 #[path = "../../../tests/sql_support/mod.rs"]
@@ -58,6 +58,7 @@ fn is_granted(outcome: &ClaimOutcome) -> bool {
     matches!(outcome, ClaimOutcome::Claimed(_))
 }
 
+/// Also for a role that sets everything otherwise, and behind PgBouncer.
 #[test]
 fn it_does_what_the_rules_say() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -65,25 +66,28 @@ fn it_does_what_the_rules_say() {
         .build()
         .unwrap();
     let server = Postgres::start();
-    let clock = ManualClock::new(UnixTime::from_secs(1_700_000_000));
-    let mut builder = PostgresStore::builder(server.url())
-        .deadline(PATIENCE)
-        .migrate();
-    builder.clock = Some(Arc::new(clock.clone()));
-    let store = runtime.block_on(builder.connect()).unwrap();
+    let _owner = runtime.block_on(store(&server));
+    server.make_hostile_role();
+    let bouncer = PgBouncer::before(&server, 2);
     let number = Mutex::new(0);
-    let mut runner = TestRunner::new(Config::with_cases(16));
-    let tested = runner.run(&histories::deeds(), |deeds| {
-        let number = {
-            let mut number = number.lock().unwrap();
-            *number += 1;
-            *number
-        };
-        let own = store.namespace(Name::new(format!("n{number}")).unwrap());
-        runtime.block_on(histories::compare(&own, &clock, deeds));
-        Ok(())
-    });
-    tested.unwrap();
+    for url in [server.url(), server.url_of("hostile"), bouncer.url()] {
+        let clock = ManualClock::new(UnixTime::from_secs(1_700_000_000));
+        let mut builder = PostgresStore::builder(url).deadline(PATIENCE);
+        builder.clock = Some(Arc::new(clock.clone()));
+        let store = runtime.block_on(builder.connect()).unwrap();
+        let mut runner = TestRunner::new(Config::with_cases(8));
+        let tested = runner.run(&histories::deeds(), |deeds| {
+            let number = {
+                let mut number = number.lock().unwrap();
+                *number += 1;
+                *number
+            };
+            let own = store.namespace(Name::new(format!("n{number}")).unwrap());
+            runtime.block_on(histories::compare(&own, &clock, deeds));
+            Ok(())
+        });
+        tested.unwrap();
+    }
 }
 
 #[tokio::test]

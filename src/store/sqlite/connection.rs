@@ -54,6 +54,9 @@ impl Opener {
             .filename(&self.path)
             .busy_timeout(BUSY)
             .synchronous(SqliteSynchronous::Full)
+            // macOS alone has it: there nothing else makes the disk empty its cache.
+            .pragma("fullfsync", "1")
+            .pragma("checkpoint_fullfsync", "1")
             .pragma("journal_size_limit", LOG_LIMIT.to_string())
             .thread_name(|number| format!("webhook-sqlite-{number}"))
             .disable_statement_logging()
@@ -90,6 +93,8 @@ async fn write_ahead(conn: &mut SqliteConnection, path: &Path) -> Result<(), Fau
 async fn check(conn: &mut SqliteConnection) -> Result<(), Fault> {
     for (setting, pragma, wanted) in [
         ("synchronous", "PRAGMA synchronous", FULL),
+        ("fullfsync", "PRAGMA fullfsync", 1),
+        ("checkpoint_fullfsync", "PRAGMA checkpoint_fullfsync", 1),
         ("journal_size_limit", "PRAGMA journal_size_limit", LOG_LIMIT),
     ] {
         let found: i64 = query_scalar(pragma).fetch_one(&mut *conn).await?;

@@ -60,7 +60,13 @@ impl Database {
                         let writer = Writer::new(opener.clone(), writing, clock, commits);
                         // Who asked may be gone: then nobody asks anything, and both end.
                         let _ = told.send(Ok(()));
-                        tokio::join!(writer.run(jobs), read(opener, reading, work));
+                        let (writing, reading) =
+                            tokio::join!(writer.run(jobs), read(opener, reading, work));
+                        // One after the other: the last one of a file puts the log into it, and two at
+                        // once may each leave that to the other.
+                        for conn in [reading, writing].into_iter().flatten() {
+                            let _ = conn.close().await;
+                        }
                     }
                     Err(fault) => {
                         let _ = told.send(Err(fault));
@@ -168,8 +174,13 @@ async fn connect(opener: &Opener) -> Result<(SqliteConnection, SqliteConnection)
     Ok((writing, opener.reader().await?))
 }
 
-/// Serves who reads until nobody can ask any more. A connection on which something failed is replaced.
-async fn read(opener: Opener, first: SqliteConnection, mut work: mpsc::Receiver<Work>) {
+/// Serves who reads until nobody can ask any more, and gives the connection back. One on which something
+/// failed is replaced.
+async fn read(
+    opener: Opener,
+    first: SqliteConnection,
+    mut work: mpsc::Receiver<Work>,
+) -> Option<SqliteConnection> {
     let mut conn = Some(first);
     while let Some(work) = work.recv().await {
         let opened = match conn.take() {
@@ -187,7 +198,5 @@ async fn read(opener: Opener, first: SqliteConnection, mut work: mpsc::Receiver<
             }
         }
     }
-    if let Some(conn) = conn {
-        let _ = conn.close().await;
-    }
+    conn
 }

@@ -5,26 +5,15 @@ use std::path::{Path, PathBuf};
 
 use super::error::{SqliteConnectError, SqliteConnectErrorKind as Kind};
 
-/// File systems that reach over a network. The write-ahead log needs memory that all processes share,
-/// and several of these keep no locks: <https://www.sqlite.org/wal.html>, under *Overview*.
-const OVER_A_NETWORK: [&str; 16] = [
-    "9p",
-    "afs",
-    "ceph",
-    "cifs",
-    "coda",
-    "fuse.glusterfs",
-    "fuse.s3fs",
-    "fuse.sshfs",
-    "gfs2",
-    "lustre",
-    "ncpfs",
-    "nfs",
-    "nfs4",
-    "ocfs2",
-    "smb3",
-    "smbfs",
+/// File systems that reach over a network, or to another machine. The write-ahead log needs memory that
+/// all processes share, and several of these keep no locks: <https://www.sqlite.org/wal.html>, under
+/// *Overview*.
+const OVER_A_NETWORK: [&str; 15] = [
+    "9p", "afs", "beegfs", "ceph", "cifs", "coda", "gfs2", "lustre", "ncpfs", "nfs", "nfs4",
+    "ocfs2", "smb3", "smbfs", "virtiofs",
 ];
+/// What a program of its own serves (`fuse.sshfs`, `fuse.s3fs`): what becomes of locks is up to that one.
+const SERVED_BY_A_PROGRAM: &str = "fuse.";
 
 /// The whole path of a file, in a folder that is there.
 ///
@@ -56,7 +45,7 @@ pub(super) fn located(path: &Path) -> Result<PathBuf, SqliteConnectError> {
     }
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     if let Some(kind) = kind_of(&mounts, &whole)
-        && OVER_A_NETWORK.contains(&kind)
+        && is_over_a_network(kind)
     {
         return Err(SqliteConnectError::new(
             Kind::NetworkFileSystem,
@@ -68,6 +57,10 @@ pub(super) fn located(path: &Path) -> Result<PathBuf, SqliteConnectError> {
         ));
     }
     Ok(whole)
+}
+
+fn is_over_a_network(kind: &str) -> bool {
+    OVER_A_NETWORK.contains(&kind) || kind.starts_with(SERVED_BY_A_PROGRAM)
 }
 
 /// The file system of a path by the text of `/proc/self/mountinfo`
@@ -135,6 +128,17 @@ mod tests {
         }
         assert_eq!(kind_of("", Path::new("/srv/webhooks.db")), None);
         assert_eq!(kind_of("no mounts\n - \n", Path::new("/a")), None);
+    }
+
+    #[test]
+    fn what_another_machine_or_a_program_serves_is_no_local_disk() {
+        for kind in ["nfs4", "virtiofs", "beegfs", "fuse.sshfs", "fuse.rclone"] {
+            assert!(is_over_a_network(kind), "{kind}");
+        }
+        // `fuseblk` is a disk, such as one of NTFS.
+        for kind in ["ext4", "xfs", "btrfs", "tmpfs", "overlay", "fuseblk"] {
+            assert!(!is_over_a_network(kind), "{kind}");
+        }
     }
 
     #[test]

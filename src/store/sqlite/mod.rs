@@ -36,7 +36,7 @@ pub use self::error::{SqliteConnectError, SqliteConnectErrorKind};
 ///
 /// It is for the receivers of one machine. Several processes may use one file; each command of one
 /// waits while another writes. The file must be on a local disk: over a network the locks of SQLite do
-/// not hold.
+/// not hold. On Linux a network file system is found out and refused; elsewhere nothing is.
 ///
 /// SQLite is built in. The file has a write-ahead log beside it, `-wal`, and an index of that, `-shm`:
 /// whoever copies or moves the file takes those with it. Each commit is on the disk before it is
@@ -59,7 +59,8 @@ pub use self::error::{SqliteConnectError, SqliteConnectErrorKind};
 /// | the file is damaged | [`Corrupt`](crate::store::StoreErrorKind::Corrupt) |
 /// | reading or writing fails otherwise | [`Unavailable`](crate::store::StoreErrorKind::Unavailable) |
 ///
-/// In each case the event is refused with the sender's not-now status, and the next call tries again.
+/// At the start each of these is an error of [`SqliteStoreBuilder::connect`]. Later the event is refused
+/// with the sender's not-now status, and the next call tries again.
 ///
 /// # Time
 ///

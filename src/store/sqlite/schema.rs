@@ -69,6 +69,10 @@ pub(super) async fn migrate(conn: &mut SqliteConnection) -> Result<(), Fault> {
         ));
     }
     if version >= known {
+        // On a file that cannot be written the transaction has begun as one that reads.
+        raw_sql("UPDATE tower_webhook_schema SET version = version")
+            .execute(&mut *tx)
+            .await?;
         tx.rollback().await?;
         return Ok(());
     }

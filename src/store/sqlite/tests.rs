@@ -67,6 +67,15 @@ impl Drop for Folder {
     }
 }
 
+/// Waits for the thread of a store that was dropped: with it the log has gone into the file.
+fn until_closed(file: &Path) {
+    let begun = std::time::Instant::now();
+    while file.with_extension("db-wal").exists() {
+        assert!(begun.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 fn key(id: &str) -> EventKey {
     EventKey::new(Name::new("acme").unwrap(), [id]).unwrap()
 }

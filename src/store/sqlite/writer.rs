@@ -58,8 +58,8 @@ impl Writer {
         }
     }
 
-    /// Serves until nobody can ask any more.
-    pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+    /// Serves until nobody can ask any more, and gives the connection back.
+    pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) -> Option<SqliteConnection> {
         loop {
             let first = match timeout_at(self.prune_at, jobs.recv()).await {
                 Ok(Some(job)) => Some(job),
@@ -74,10 +74,7 @@ impl Writer {
                 self.prune().await;
             }
         }
-        if let Some(conn) = self.conn.take() {
-            // The last one of a file puts the log into it.
-            let _ = conn.close().await;
-        }
+        self.conn.take()
     }
 
     async fn serve(&mut self, jobs: Vec<Job>) {

@@ -1,4 +1,4 @@
-//! What the answer of a handler does to its event, and to copies of it.
+//! What the answer of a handler does to its event, and to duplicates of it.
 
 use std::sync::{Arc, Mutex};
 
@@ -117,9 +117,9 @@ async fn an_answer_marked_never_again_stands_and_settles_the_event() {
         done_with(&record(&store, &blendfi::key("evt_1")).await.unwrap()),
         Some(410)
     );
-    let copy = event.send(server.address).await;
+    let duplicate = event.send(server.address).await;
     assert_eq!(
-        (copy.status, copy.is_replayed(), stage.runs()),
+        (duplicate.status, duplicate.is_replayed(), stage.runs()),
         (200, true, 1)
     );
 
@@ -128,9 +128,12 @@ async fn an_answer_marked_never_again_stands_and_settles_the_event() {
     let server = blendfi::serve(&replaying, handler).await;
     let event = blendfi::event("evt_2", "{}");
     assert_eq!(event.send(server.address).await.status, 410);
-    let copy = event.send(server.address).await;
-    assert_eq!((copy.status, copy.body.as_slice()), (410, &b"not ours"[..]));
-    assert!(copy.is_replayed());
+    let duplicate = event.send(server.address).await;
+    assert_eq!(
+        (duplicate.status, duplicate.body.as_slice()),
+        (410, &b"not ours"[..])
+    );
+    assert!(duplicate.is_replayed());
     assert_eq!(stage.runs(), 2);
 }
 

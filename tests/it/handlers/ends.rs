@@ -69,8 +69,8 @@ async fn a_sender_that_hangs_up_does_not_cancel_its_handler() {
     stage.let_go(1);
     let view = done(&store, &key).await;
     assert_eq!((view.attempt, done_with(&view)), (1, Some(204)));
-    let copy = event.send(server.address).await;
-    assert_eq!((copy.status, copy.is_replayed()), (200, true));
+    let duplicate = event.send(server.address).await;
+    assert_eq!((duplicate.status, duplicate.is_replayed()), (200, true));
     assert_eq!(stage.runs(), 1);
 
     stage.let_go(1);
@@ -173,12 +173,12 @@ async fn a_handler_that_outlives_the_time_to_answer_goes_on_and_is_recorded() {
         done_with(&done(&store, &blendfi::key("evt_1")).await),
         Some(201)
     );
-    let copy = event.send(server.address).await;
+    let duplicate = event.send(server.address).await;
     assert_eq!(
-        (copy.status, copy.is_replayed(), stage.runs()),
+        (duplicate.status, duplicate.is_replayed(), stage.runs()),
         (200, true, 1)
     );
-    // The answer, the outcome after it, and the copy.
+    // The answer, the outcome after it, and the duplicate.
     let seen = recorder.seen();
     let verdicts: Vec<_> = seen.iter().map(|it| (it.verdict, it.status)).collect();
     assert_eq!(
@@ -212,9 +212,9 @@ async fn a_handler_that_outlives_the_time_to_answer_goes_on_and_is_recorded() {
         done_with(&done(&store, &blox::key("c1", "COMPLETED")).await),
         Some(201)
     );
-    let copy = event.send(server.address).await;
+    let duplicate = event.send(server.address).await;
     assert_eq!(
-        (copy.status, copy.is_replayed(), stage.runs()),
+        (duplicate.status, duplicate.is_replayed(), stage.runs()),
         (200, true, 1)
     );
     stage.let_go(1);

@@ -16,7 +16,7 @@ use crate::support::blendfi;
 use crate::support::wait::record;
 
 #[tokio::test]
-async fn a_small_response_is_replayed_to_copies() {
+async fn a_small_response_is_replayed_to_duplicates() {
     let store = MemoryStore::new();
     let handler = |event: Event<serde_json::Value>| async move {
         let body = event["data"]["answer"].as_str().unwrap().to_owned();
@@ -33,9 +33,13 @@ async fn a_small_response_is_replayed_to_copies() {
         (first.status, first.body.as_slice(), first.is_replayed()),
         (201, &b"12345678"[..], false)
     );
-    let copy = small.send(server.address).await;
+    let duplicate = small.send(server.address).await;
     assert_eq!(
-        (copy.status, copy.body.as_slice(), copy.is_replayed()),
+        (
+            duplicate.status,
+            duplicate.body.as_slice(),
+            duplicate.is_replayed()
+        ),
         (201, &b"12345678"[..], true)
     );
 
@@ -45,10 +49,10 @@ async fn a_small_response_is_replayed_to_copies() {
         (first.status, first.body.as_slice()),
         (201, &b"123456789"[..])
     );
-    let copy = long.send(server.address).await;
+    let duplicate = long.send(server.address).await;
     assert!(
-        copy.is_success() && copy.is_replayed() && copy.body.is_empty(),
-        "{copy:?}"
+        duplicate.is_success() && duplicate.is_replayed() && duplicate.body.is_empty(),
+        "{duplicate:?}"
     );
 }
 
@@ -102,7 +106,7 @@ async fn a_replayed_body_says_what_it_is() {
     }
 }
 
-/// A body that no status and type alone explain is not kept: copies get the empty 200.
+/// A body that no status and type alone explain is not kept: duplicates get the empty 200.
 #[tokio::test]
 async fn a_body_that_needs_more_than_its_type_is_not_replayed() {
     let store = MemoryStore::new();
@@ -142,14 +146,14 @@ async fn a_body_that_needs_more_than_its_type_is_not_replayed() {
             "{name}"
         );
         assert!(!first.is_replayed(), "{name}: {value}");
-        let copy = event.send(server.address).await;
+        let duplicate = event.send(server.address).await;
         assert_eq!(
-            (copy.status, copy.is_replayed()),
+            (duplicate.status, duplicate.is_replayed()),
             (200, true),
             "{name}: {value}"
         );
         assert_eq!(
-            (copy.body.as_slice(), copy.header("content-type")),
+            (duplicate.body.as_slice(), duplicate.header("content-type")),
             (&b""[..], None),
             "{name}"
         );

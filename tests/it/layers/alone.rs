@@ -175,7 +175,7 @@ async fn a_dedupe_layer_without_gates_on_everything() {
 }
 
 #[tokio::test]
-async fn a_copy_is_answered_by_a_dedupe_layer_alone() {
+async fn a_duplicate_is_answered_by_a_dedupe_layer_alone() {
     let layer = dedupe(&[]).with_insecure_unauthenticated();
     let layer = layer.build(MemoryStore::new()).unwrap();
     let service = layer.layer(service_fn(echo::<Full<Bytes>>));
@@ -190,8 +190,8 @@ async fn a_copy_is_answered_by_a_dedupe_layer_alone() {
             .headers()
             .contains_key("idempotent-replayed")
     );
-    let copy = send().await.unwrap();
-    assert_eq!(copy.headers()["idempotent-replayed"], "true");
+    let duplicate = send().await.unwrap();
+    assert_eq!(duplicate.headers()["idempotent-replayed"], "true");
 }
 
 #[tokio::test]

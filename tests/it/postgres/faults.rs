@@ -131,25 +131,44 @@ async fn a_server_that_says_nothing_costs_a_deadline_and_then_its_connection() {
     }
 }
 
-/// Claims and finishes one event after the other and says how many were acknowledged.
-async fn busy(store: PostgresStore, who: usize, stop: Arc<AtomicBool>) -> Vec<Claim> {
-    let mut done = Vec::new();
+/// What those who are busy share.
+#[derive(Default)]
+struct Course {
+    stop: AtomicBool,
+    /// How many events each has begun.
+    rounds: [AtomicUsize; 8],
+}
+
+impl Course {
+    fn rounds(&self) -> [usize; 8] {
+        self.rounds.each_ref().map(|it| it.load(Ordering::Relaxed))
+    }
+}
+
+/// Claims and finishes one event after the other and says which were acknowledged, and how many calls
+/// failed.
+async fn busy(store: PostgresStore, who: usize, course: Arc<Course>) -> (Vec<Claim>, usize) {
+    let (mut done, mut failed) = (Vec::new(), 0);
     for number in 0.. {
-        if stop.load(Ordering::Relaxed) {
+        if course.stop.load(Ordering::Relaxed) {
             break;
         }
+        course.rounds[who].fetch_add(1, Ordering::Relaxed);
         let claim = claim(&format!("{who}-{number}"));
         let Ok(outcome) = store.claim(&claim).await else {
+            failed += 1;
             continue;
         };
         let grant = granted(outcome);
         assert_eq!(grant.attempt, 1);
-        if let Ok(held) = store.complete(&complete(&claim, grant)).await {
-            assert_eq!(held, Held::Held);
-            done.push(claim);
-        }
+        let Ok(held) = store.complete(&complete(&claim, grant)).await else {
+            failed += 1;
+            continue;
+        };
+        assert_eq!(held, Held::Held);
+        done.push(claim);
     }
-    done
+    (done, failed)
 }
 
 async fn all_are_there(store: &PostgresStore, done: &[Claim]) {
@@ -167,9 +186,9 @@ async fn what_was_acknowledged_survives_a_kill_of_postgres() {
     let patient = store(&server).await;
     let builder = PostgresStore::builder(server.url()).deadline(Duration::from_millis(500));
     let brief = builder.connect().await.unwrap();
-    let stop = Arc::new(AtomicBool::new(false));
+    let course = Arc::<Course>::default();
     let workers: Vec<_> = (0..8)
-        .map(|who| tokio::spawn(busy(brief.clone(), who, Arc::clone(&stop))))
+        .map(|who| tokio::spawn(busy(brief.clone(), who, Arc::clone(&course))))
         .collect();
     for _ in 0..3 {
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -178,10 +197,10 @@ async fn what_was_acknowledged_survives_a_kill_of_postgres() {
     }
     // It comes back by itself.
     tokio::time::sleep(Duration::from_millis(300)).await;
-    stop.store(true, Ordering::Relaxed);
+    course.stop.store(true, Ordering::Relaxed);
     let mut done = Vec::new();
     for worker in workers {
-        done.extend(worker.await.unwrap());
+        done.extend(worker.await.unwrap().0);
     }
     assert!(done.len() > 50, "{}", done.len());
     all_are_there(&patient, &done).await;
@@ -192,21 +211,28 @@ async fn what_was_acknowledged_survives_a_kill_of_postgres() {
 async fn connections_that_are_ended_by_the_operator_cost_no_command() {
     let server = Postgres::start();
     let store = store(&server).await;
-    let stop = Arc::new(AtomicBool::new(false));
+    let course = Arc::<Course>::default();
     let workers: Vec<_> = (0..8)
-        .map(|who| tokio::spawn(busy(store.clone(), who, Arc::clone(&stop))))
+        .map(|who| tokio::spawn(busy(store.clone(), who, Arc::clone(&course))))
         .collect();
     let mut ended = 0;
     for _ in 0..5 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        // A command is sent three times: none is to be met more often than twice.
+        let begun = course.rounds();
+        let is_on = |(now, before): (usize, usize)| now >= before + 2;
+        while !course.rounds().into_iter().zip(begun).all(is_on) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
                    WHERE application_name = 'tower-webhook'";
         ended += server.ask(sql).parse::<u32>().unwrap();
     }
-    stop.store(true, Ordering::Relaxed);
+    course.stop.store(true, Ordering::Relaxed);
     let mut done = Vec::new();
     for worker in workers {
-        done.extend(worker.await.unwrap());
+        let (own, failed) = worker.await.unwrap();
+        assert_eq!(failed, 0);
+        done.extend(own);
     }
     assert!(ended >= 5 && done.len() > 50, "{ended}, {}", done.len());
     all_are_there(&store, &done).await;
@@ -273,38 +299,67 @@ async fn a_row_that_a_trigger_keeps_as_it_is_is_not_told_to_be_written() {
     assert_eq!(error.kind(), StoreErrorKind::Refused);
 }
 
-/// Two that lock the same records in another order than this crate does: the server undoes one of them.
+/// Two that want the same records in another order: the server undoes the transaction of this crate.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deadlock_with_somebody_else_is_got_over() {
-    let server = Postgres::with(&["deadlock_timeout=50ms"]);
-    let store = store(&server).await;
-    let claims = ["a", "b"].map(claim);
-    for claim in &claims {
-        granted(store.claim(claim).await.unwrap());
-    }
-    let renewals = claims.clone().map(|claim| {
-        let Claim {
-            key,
-            token,
-            lease,
-            retention,
-            ..
-        } = claim;
-        tower_webhook::store::Renew::new(key, token, lease, retention)
+    // Sooner than a command of a batch gives up.
+    let server = Postgres::with(&["deadlock_timeout=1ms"]);
+    let builder = patient(server.url()).connections(1).migrate();
+    let store = builder.connect().await.unwrap();
+    // The first command waits until the others stand behind it, the last one until somebody waits for
+    // what its transaction has inserted before.
+    server.ask(
+        "CREATE TABLE may (go_on boolean);
+         CREATE SEQUENCE tries;
+         CREATE FUNCTION waits() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN
+             IF current_setting('application_name') <> 'tower-webhook' THEN
+                 RETURN NEW;
+             ELSIF NEW.key = 'acme:first' THEN
+                 WHILE NOT EXISTS (SELECT FROM public.may) LOOP PERFORM pg_sleep(0.01); END LOOP;
+             ELSIF NEW.key = 'acme:b' AND nextval('public.tries') = 1 THEN
+                 WHILE NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted) LOOP
+                     PERFORM pg_sleep(0.01);
+                 END LOOP;
+             END IF;
+             RETURN NEW;
+         END $$;
+         CREATE TRIGGER waits BEFORE INSERT ON tower_webhook_records
+         FOR EACH ROW EXECUTE FUNCTION waits()",
+    );
+    let claims = ["first", "a", "b"].map(claim);
+    let calls = claims.clone().map(|claim| {
+        let store = store.clone();
+        tokio::spawn(async move { store.claim(&claim).await })
     });
-    for _ in 0..10 {
-        let own = tokio::task::spawn_blocking({
-            let sql = "BEGIN; UPDATE tower_webhook_records SET lease = lease WHERE key = 'acme:b';
-                       SELECT pg_sleep(0.1);
-                       UPDATE tower_webhook_records SET lease = lease WHERE key = 'acme:a'; COMMIT";
-            let url = server.url();
-            move || {
-                let mut psql = std::process::Command::new("psql");
-                psql.args(["-X", "-c", sql, &url]).output().unwrap()
-            }
-        });
-        let held = store.renew(&renewals).await.unwrap();
-        assert_eq!(held, [Held::Held, Held::Held]);
-        own.await.unwrap();
+    // The other one never looks for a deadlock itself.
+    let insert = |key: &str| {
+        format!(
+            "INSERT INTO tower_webhook_records (namespace, key, state, token, attempt, fence, kept_until, corrected)
+             VALUES ('default', 'acme:{key}', 3, '', 1, 1, 1, false);"
+        )
+    };
+    let mut other = server.session("SET deadlock_timeout = '1h'; BEGIN;");
+    other.runs(&insert("b"));
+    other.runs("\\echo holds");
+    other.says("holds");
+    let sleeps = "SELECT count(*) FROM pg_stat_activity
+                  WHERE application_name = 'tower-webhook' AND wait_event = 'PgSleep'";
+    crate::sql_support::until("the first is at it", || server.ask(sleeps) == "1");
+    server.ask("INSERT INTO may VALUES (true)");
+    crate::sql_support::until("the last is at it", || {
+        server.ask("SELECT is_called FROM tries") == "t"
+    });
+    other.runs(&insert("a"));
+    other.runs("\\echo undone");
+    other.says("undone");
+    drop(other);
+    for call in calls {
+        assert_eq!(granted(call.await.unwrap().unwrap()).attempt, 1);
     }
+    // Not by a limit of time.
+    crate::sql_support::until("the server says so", || {
+        let sql = "SELECT deadlocks FROM pg_stat_database WHERE datname = 'postgres'";
+        server.ask(sql) == "1"
+    });
 }

@@ -90,10 +90,10 @@ async fn a_record_survives_the_death_of_redis_where_it_is_kept_on_disk() {
     fails_in_time(&store, &running, &[StoreErrorKind::Unavailable]).await;
     server.restart();
 
-    let copy = claim_at_last(&store, &claim("done")).await;
-    assert_eq!(copy, ClaimOutcome::Done(complete.response.clone()));
-    let copy = store.claim(&claim("running")).await.unwrap();
-    assert_eq!(copy, ClaimOutcome::InProgress);
+    let duplicate = claim_at_last(&store, &claim("done")).await;
+    assert_eq!(duplicate, ClaimOutcome::Done(complete.response.clone()));
+    let duplicate = store.claim(&claim("running")).await.unwrap();
+    assert_eq!(duplicate, ClaimOutcome::InProgress);
     assert_eq!(store.release(&release(&running)).await.unwrap(), Held::Held);
 }
 
@@ -198,10 +198,10 @@ async fn a_full_redis_takes_no_new_event_and_forgets_none() {
     server.ask(&["CONFIG", "SET", "maxmemory", "1"]);
     let error = store.claim(&claim("new")).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Full, "{error:?}");
-    let copy = store.claim(&claim("done")).await.unwrap();
-    assert!(matches!(copy, ClaimOutcome::Done(_)), "{copy:?}");
-    let copy = store.claim(&claim("running")).await.unwrap();
-    assert_eq!(copy, ClaimOutcome::InProgress);
+    let duplicate = store.claim(&claim("done")).await.unwrap();
+    assert!(matches!(duplicate, ClaimOutcome::Done(_)), "{duplicate:?}");
+    let duplicate = store.claim(&claim("running")).await.unwrap();
+    assert_eq!(duplicate, ClaimOutcome::InProgress);
     assert_eq!(store.lookup(&key("new")).await.unwrap(), None);
 
     server.ask(&["CONFIG", "SET", "maxmemory", "0"]);

@@ -22,8 +22,8 @@ async fn the_master_that_sentinel_chose_is_found_after_a_death() {
     // The replica takes over, and knows what it was told.
     assert_eq!(granted(claim_at_last(&store, &running).await), earlier);
     assert_eq!(servers.replica.info("role").as_deref(), Some("master"));
-    let copy = store.claim(&claim("done")).await.unwrap();
-    assert!(matches!(copy, ClaimOutcome::Done(_)), "{copy:?}");
+    let duplicate = store.claim(&claim("done")).await.unwrap();
+    assert!(matches!(duplicate, ClaimOutcome::Done(_)), "{duplicate:?}");
 }
 
 #[tokio::test]

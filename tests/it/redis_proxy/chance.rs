@@ -12,7 +12,7 @@ use super::{Act, SECOND, receiver};
 /// event's delivery is repeated after its success.
 const EVENTS: usize = 120;
 const SENDERS: usize = 8;
-const COPIES: usize = 2;
+const DUPLICATES: usize = 2;
 
 /// The seed repeats how often which fault strikes, not the run: eight senders, the handler and the
 /// proxy share the dice, and who rolls next is up to the machine.
@@ -47,7 +47,7 @@ async fn whatever_the_network_does_each_event_is_acknowledged_recorded_and_takes
                 return;
             };
             let id = format!("evt_{number}");
-            for _ in 0..=COPIES {
+            for _ in 0..=DUPLICATES {
                 // Now and then it comes twice at once.
                 if roll(10) == 0 {
                     tokio::join!(it.deliver(&id), it.deliver_at_last(&id));

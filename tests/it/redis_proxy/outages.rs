@@ -37,11 +37,11 @@ async fn a_slow_network_is_waited_for_up_to_the_deadline() {
 
     // The late reply comes while others are waited for, and is taken for none of them.
     it.proxy.heal();
-    let copy = async {
+    let duplicate = async {
         it.proxy.until_arrived(Script::Claim, 3).await;
         time.pass(DEADLINE / 5).await;
     };
-    let (answer, ()) = tokio::join!(it.deliver("evt_1"), copy);
+    let (answer, ()) = tokio::join!(it.deliver("evt_1"), duplicate);
     assert!(answer.is_replayed(), "{answer:?}");
     assert_eq!(it.deliver("evt_3").await.status, 204);
     drop(time);
@@ -113,7 +113,7 @@ async fn a_completion_that_finds_redis_full_is_sent_until_there_is_room() {
         "{view:?}"
     );
     let again = it.deliver("evt_1").await;
-    assert!(again.is_not_now(), "a copy waits, and runs nothing");
+    assert!(again.is_not_now(), "a duplicate waits, and runs nothing");
     let other = it.deliver("evt_2").await;
     assert!(other.is_not_now(), "{other:?}");
     assert_eq!(it.seen.count(Verdict::Refused, Some(Reason::StoreFull)), 1);

@@ -28,7 +28,7 @@ async fn a_command_that_the_network_cuts_off_is_sent_again_at_once_and_takes_eff
             (Fault::CutsBefore, 1),
             (Fault::Drips, 0),
         ] {
-            // Two claims and one of each other command, and the claim of the copy.
+            // Two claims and one of each other command, and the claim of the duplicate.
             let usual = if script == Script::Claim { 3 } else { 1 };
             let arrived = it.proxy.arrived(script);
             it.proxy.next(script, [fault]);

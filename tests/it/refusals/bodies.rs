@@ -147,7 +147,7 @@ async fn a_body_over_the_cap_is_413_announced_or_not() {
         let fits = delivery_of(preset, 1_000);
         connection.send(&fits.bytes_chunked(7)).await;
         assert_eq!(connection.response().await.unwrap().status, 204);
-        assert_eq!(receiver.send(&fits).await.status, 200, "a copy");
+        assert_eq!(receiver.send(&fits).await.status, 200, "a duplicate");
         assert_eq!(receiver.runs.runs(), 1);
     }
 }

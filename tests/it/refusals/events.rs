@@ -339,9 +339,9 @@ async fn a_user_shapes_the_answers_and_layers_outside_can_read_why() {
     }
     assert_eq!(runs.runs(), 0);
     assert_eq!(right.send(server.address).await.status, 200);
-    let copy = right.send(server.address).await;
-    assert_eq!(copy.header("x-reason"), Some("already_done"));
-    assert_eq!(copy.header("idempotent-replayed"), Some("true"));
+    let duplicate = right.send(server.address).await;
+    assert_eq!(duplicate.header("x-reason"), Some("already_done"));
+    assert_eq!(duplicate.header("idempotent-replayed"), Some("true"));
 
     let busy = Webhook::new(Preset::BlendFi.provider())
         .clock(clock())

@@ -69,14 +69,18 @@ async fn a_disk_that_is_full_takes_no_new_event_and_loses_none() {
     let counts = store.counts().await.unwrap();
     assert_eq!(counts.claimed, u64::try_from(granted.len()).unwrap() + 1);
     // What exists may need room too, to stand elsewhere. What is told to be full has changed nothing.
-    let mut released = 0;
-    for claim in granted {
+    let (gone, kept) = granted.split_at(granted.len() / 2);
+    let (mut released, mut full) = (0, Vec::new());
+    for claim in kept.iter().copied() {
         match store.release(&release(claim)).await {
             Ok(held) => {
                 assert_eq!(held, Held::Held);
                 released += 1;
             }
-            Err(error) => assert_eq!(error.kind(), StoreErrorKind::Full, "{error:?}"),
+            Err(error) => {
+                assert_eq!(error.kind(), StoreErrorKind::Full, "{error:?}");
+                full.push(claim);
+            }
         }
     }
     let after = store.counts().await.unwrap();
@@ -84,11 +88,66 @@ async fn a_disk_that_is_full_takes_no_new_event_and_loses_none() {
         (after.released, after.claimed),
         (released, counts.claimed - released)
     );
-    assert!(released > 0);
+    // With room again there is nothing that is refused.
+    for claim in gone {
+        assert!(store.forget(&claim.key).await.unwrap());
+    }
+    for claim in full {
+        assert_eq!(store.release(&release(claim)).await.unwrap(), Held::Held);
+    }
+    let after = store.counts().await.unwrap();
+    let released = u64::try_from(kept.len()).unwrap();
+    assert_eq!((after.released, after.claimed), (released, 1));
+}
+
+/// By a user who may only read it. `root` may write everywhere: then the test runs once more as nobody.
+#[tokio::test]
+async fn what_a_user_may_not_write_stops_the_start() {
+    const OWN: &str = "store::sqlite::tests::faults::what_a_user_may_not_write_stops_the_start";
+    const FOLDER: &str = "TEST_FOLDER_OF_ANOTHER_USER";
+    let check = async |folder: &Path| {
+        // The file itself, and the folder, where the log is to be.
+        for name in ["file", "folder"] {
+            let error = start_error(&folder.join(name).join("webhooks.db")).await;
+            let kind = SqliteConnectErrorKind::ReadOnly;
+            assert_eq!(error.kind(), kind, "{name}: {error:?}");
+        }
+    };
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        return check(Path::new(&folder)).await;
+    }
+    let folder = Folder::new();
+    let may = |path: &Path, mode: u32| {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        fs::set_permissions(path, mode).unwrap();
+    };
+    for (name, of_folder, of_file) in [("file", 0o777, 0o444), ("folder", 0o555, 0o666)] {
+        let own = folder.0.join(name);
+        fs::create_dir_all(&own).unwrap();
+        let file = own.join("webhooks.db");
+        drop(SqliteStore::connect(&file).await.unwrap());
+        until_closed(&file);
+        may(&file, of_file);
+        may(&own, of_folder);
+    }
+    if fs::File::create(folder.0.join("folder").join("probe")).is_err() {
+        check(&folder.0).await;
+    } else {
+        let mut again = std::process::Command::new("setpriv");
+        again
+            .args(["--reuid=nobody", "--regid=nogroup", "--clear-groups", "--"])
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", OWN])
+            .env(FOLDER, &folder.0);
+        let out = again.output().unwrap();
+        let said = String::from_utf8_lossy(&out.stdout);
+        assert!(out.status.success() && said.contains("1 passed"), "{said}");
+    }
+    may(&folder.0.join("folder"), 0o777);
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_written_stops_the_start() {
+async fn a_connection_that_may_only_read_stops_the_start() {
     let folder = Folder::new();
     drop(folder.store().await);
     let mut builder = SqliteStore::builder(folder.file());

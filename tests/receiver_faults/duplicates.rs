@@ -41,7 +41,7 @@ pub(crate) async fn run() {
                 let answers = tokio::join!(settle(&mut one, &id), settle(&mut other, &id));
                 let ((first, waits), (second, more)) = answers;
                 not_now += waits + more;
-                // Where the one that ran it could not say so in time, both are copies by now.
+                // Where the one that ran it could not say so in time, both are duplicates by now.
                 assert!(first.replayed || second.replayed, "{id} ran twice");
             }
         });
