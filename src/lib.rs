@@ -122,6 +122,8 @@ pub mod store;
 pub mod testing;
 mod text;
 mod webhook;
+#[cfg(feature = "inbox")]
+pub mod worker;
 
 pub use authenticated::Authenticated;
 pub use clock::{Clock, ManualClock, SystemClock, Tolerance, UnixTime};

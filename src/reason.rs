@@ -42,12 +42,16 @@ pub enum Reason {
     NoEventKey,
     /// The event happened before the retention began.
     EventTooOld,
-    /// The event was handled before.
+    /// The event is held in the inbox, and a worker handles it later.
+    Queued,
+    /// The event was handled before, or is held in the inbox already.
     AlreadyDone,
     /// The event is being handled right now.
     InProgress,
     /// The same key stands for other content.
     Conflict,
+    /// The event is in the dead letters, and a delivery has revived it a short while ago.
+    DeadLetter,
     /// The store could not be reached.
     StoreUnavailable,
     /// The store did not answer in time.
@@ -107,9 +111,11 @@ impl Reason {
             Self::BudgetUsedUp => "budget_used_up",
             Self::NoEventKey => "no_event_key",
             Self::EventTooOld => "event_too_old",
+            Self::Queued => "queued",
             Self::AlreadyDone => "already_done",
             Self::InProgress => "in_progress",
             Self::Conflict => "conflict",
+            Self::DeadLetter => "dead_letter",
             Self::StoreUnavailable => "store_unavailable",
             Self::StoreTooSlow => "store_too_slow",
             Self::StoreFull => "store_full",
@@ -161,11 +167,11 @@ mod tests {
             MethodNotAllowed | UnknownPath | SourceRefused | SourceUnresolved | SourceFault
             | ContentEncoding | SignatureHeader | NoActiveKey | SignatureMismatch
             | SignatureStale | ProofRefused | ProofUnavailable | BodyTooLarge | BodyTooSlow
-            | BodyCutOff | BudgetUsedUp | NoEventKey | EventTooOld | AlreadyDone | InProgress
-            | Conflict | StoreUnavailable | StoreTooSlow | StoreFull | ConfirmMismatch
-            | ConfirmUnknown | ConfirmTryAgain | NotReady | HandlerSlow | HandlerFailed
-            | PayloadMismatch | HandlerPanicked | NotRecorded | LeaseLost | Draining
-            | TaskEnded | Unauthenticated | Nested => reason,
+            | BodyCutOff | BudgetUsedUp | NoEventKey | EventTooOld | Queued | AlreadyDone
+            | InProgress | Conflict | DeadLetter | StoreUnavailable | StoreTooSlow | StoreFull
+            | ConfirmMismatch | ConfirmUnknown | ConfirmTryAgain | NotReady | HandlerSlow
+            | HandlerFailed | PayloadMismatch | HandlerPanicked | NotRecorded | LeaseLost
+            | Draining | TaskEnded | Unauthenticated | Nested => reason,
         };
         [
             MethodNotAllowed,
@@ -186,9 +192,11 @@ mod tests {
             BudgetUsedUp,
             NoEventKey,
             EventTooOld,
+            Queued,
             AlreadyDone,
             InProgress,
             Conflict,
+            DeadLetter,
             StoreUnavailable,
             StoreTooSlow,
             StoreFull,

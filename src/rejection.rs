@@ -31,13 +31,14 @@ fn refusal_status(reason: Reason, contract: &SenderContract) -> RefusalStatus {
         Reason::EventTooOld | Reason::Conflict => {
             RefusalStatus::Fixed(StatusCode::UNPROCESSABLE_ENTITY)
         }
-        Reason::AlreadyDone => RefusalStatus::Fixed(StatusCode::OK),
+        Reason::Queued | Reason::AlreadyDone => RefusalStatus::Fixed(StatusCode::OK),
         // An operator's oversight must not cost a true delivery.
         Reason::SourceUnresolved
         | Reason::NoActiveKey
         | Reason::ProofUnavailable
         | Reason::BudgetUsedUp
         | Reason::InProgress
+        | Reason::DeadLetter
         | Reason::StoreUnavailable
         | Reason::StoreTooSlow
         | Reason::StoreFull

@@ -7,13 +7,17 @@ use tower_layer::Layer;
 use crate::clock::Clock;
 use crate::error::ConfigError;
 use crate::event::Name;
+#[cfg(feature = "inbox")]
+use crate::inbox::{Inbox, SharedInbox};
 use crate::layer::{
-    Authenticator, Budget, Checks, DedupeConfig, DedupeLayer, EndpointConfig, NamedSteps, Origin,
-    Owner, PeerSource, SecretPathGate, SourceGate, WebhookService,
+    Authenticator, Budget, Checks, DedupeConfig, DedupeLayer, EndpointConfig, KeptIn, NamedSteps,
+    Origin, Owner, PeerSource, SecretPathGate, SourceGate, WebhookService,
 };
 use crate::observer::Observer;
 use crate::provider::Provider;
 use crate::rejection::RejectionResponse;
+#[cfg(feature = "inbox")]
+use crate::runtime::{Served, Serves, sealed};
 use crate::source::{Allowlist, TrustedProxies};
 use crate::store::{SharedStore, Store};
 
@@ -103,6 +107,25 @@ impl<S> Webhook<S> {
     /// namespace of its own in the store. In one process a second webhook is refused when it is
     /// built; across processes nothing can tell it from a second receiver of the same.
     pub fn store(self, store: impl Store) -> Webhook {
+        self.kept_in(SharedStore::new(store))
+    }
+
+    /// Keeps the events in this inbox and answers at once, instead of running the handler for them: a
+    /// [worker](crate::worker) does that later, in this process or in another one.
+    ///
+    /// The sender has its success as soon as the event is durably held; an inbox that is full or out
+    /// of reach is the not-now status. The handler on the route runs only for what wants its answer now,
+    /// such as a [question](crate::event::Shape::answered). What a provider or [`DedupeConfig`] asks to
+    /// confirm an event is asked before that is accepted.
+    ///
+    /// As with [`Webhook::store`], the name belongs to one webhook: of the settings of [`DedupeConfig`],
+    /// lease, renewal ceiling and stored answers concern inline runs only.
+    #[cfg(feature = "inbox")]
+    pub fn inbox(self, inbox: impl Inbox) -> Webhook<SharedInbox> {
+        self.kept_in(SharedInbox::new(inbox))
+    }
+
+    fn kept_in<K>(self, store: K) -> Webhook<K> {
         let Self {
             provider,
             endpoint,
@@ -117,7 +140,7 @@ impl<S> Webhook<S> {
             endpoint,
             proxies,
             peer,
-            store: SharedStore::new(store),
+            store,
             dedupe,
             owner,
         }
@@ -231,10 +254,10 @@ impl<S> Webhook<S> {
         S: HasStore,
     {
         let of = |error: ConfigError| error.of_provider(self.provider.name.to_string());
-        self.build_on(self.store.shared()).map_err(of)
+        self.build_on(self.store.kept_in()).map_err(of)
     }
 
-    fn build_on(&self, store: SharedStore) -> Result<WebhookLayer, ConfigError> {
+    fn build_on(&self, kept_in: KeptIn) -> Result<WebhookLayer, ConfigError> {
         let Provider {
             name: _,
             tenant,
@@ -278,7 +301,7 @@ impl<S> Webhook<S> {
             checks,
             observe_passed: false,
         };
-        let steps = builder.steps(authenticator, store)?;
+        let steps = builder.steps(authenticator, kept_in)?;
         Ok(WebhookLayer { steps })
     }
 }
@@ -292,18 +315,30 @@ impl<S> Webhook<S> {
 )]
 pub trait HasStore: private::Sealed {
     #[doc(hidden)]
-    fn shared(&self) -> SharedStore;
+    #[expect(private_interfaces, reason = "nobody else calls it")]
+    fn kept_in(&self) -> KeptIn;
 }
 
 impl HasStore for SharedStore {
-    fn shared(&self) -> SharedStore {
-        self.clone()
+    #[expect(private_interfaces, reason = "nobody else calls it")]
+    fn kept_in(&self) -> KeptIn {
+        KeptIn::Store(self.clone())
+    }
+}
+
+#[cfg(feature = "inbox")]
+impl HasStore for SharedInbox {
+    #[expect(private_interfaces, reason = "nobody else calls it")]
+    fn kept_in(&self) -> KeptIn {
+        KeptIn::Inbox(self.clone())
     }
 }
 
 mod private {
     pub trait Sealed {}
     impl Sealed for crate::store::SharedStore {}
+    #[cfg(feature = "inbox")]
+    impl Sealed for crate::inbox::SharedInbox {}
 }
 
 /// What no [`Webhook`] is, so that the compiler can say what is missing.
@@ -333,6 +368,16 @@ where
 #[derive(Debug, Clone)]
 pub struct WebhookLayer {
     steps: Arc<NamedSteps>,
+}
+
+#[cfg(feature = "inbox")]
+impl sealed::Sealed for WebhookLayer {}
+
+#[cfg(feature = "inbox")]
+impl Serves for WebhookLayer {
+    fn served(&self) -> Option<Served> {
+        self.steps.served()
+    }
 }
 
 #[cfg(feature = "axum")]

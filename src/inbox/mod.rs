@@ -64,7 +64,6 @@ pub use command::{
 };
 pub use entry::{Entry, EntryState, EntryStatus, FailedAttempt, History};
 pub(crate) use envelope::Envelope;
-pub(crate) use fair::fair;
 pub use memory::MemoryInbox;
 pub use route::Route;
 pub use rules::{EntryCommand, EntryStep, TakeOutcome};

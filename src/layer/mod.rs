@@ -82,8 +82,10 @@ mod whole;
 pub(crate) use authenticator::Authenticator;
 pub use budget::Budget;
 pub(crate) use checks::{Checks, SecretPathGate, SourceGate};
-pub(crate) use dedupe::Owner;
+#[cfg(feature = "inbox")]
+pub use dedupe::EnqueueLayer;
 pub use dedupe::{Dedupe, DedupeBuilder, DedupeConfig, DedupeLayer};
+pub(crate) use dedupe::{KeptIn, Owner};
 pub use endpoint::EndpointConfig;
 pub use gated::Gated;
 pub use peer::PeerAddr;

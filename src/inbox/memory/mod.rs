@@ -86,6 +86,8 @@ impl MemoryInbox {
 
     fn tell(&self) {
         self.0.news.notify_waiters();
+        // For who is about to wait.
+        self.0.news.notify_one();
     }
 }
 

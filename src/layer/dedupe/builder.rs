@@ -3,6 +3,7 @@ use std::sync::Arc;
 use tower_layer::Layer;
 
 use super::config::DedupeConfig;
+use super::kept_in::KeptIn;
 use super::names::{Owner, RegisteredName, TakenName};
 use super::service::Dedupe;
 use super::state::{DedupeState, RequiredProofs};
@@ -153,6 +154,12 @@ impl DedupeBuilder {
     /// lives; a retention, lease or renewal ceiling that the sender's schedule does not allow, with
     /// both numbers; a body to replay of more than 4 KiB.
     pub fn build(self, store: impl Store) -> Result<DedupeLayer, ConfigError> {
+        let steps = self.steps_alone(KeptIn::Store(SharedStore::new(store)))?;
+        Ok(DedupeLayer { steps })
+    }
+
+    /// The same with no gates before it in the same layer.
+    pub(super) fn steps_alone(self, kept_in: KeptIn) -> Result<Arc<NamedSteps>, ConfigError> {
         if self.demanded.include_own() {
             return Err(ConfigError::new(
                 ConfigErrorKind::Proof,
@@ -166,15 +173,14 @@ impl DedupeBuilder {
             checks: Checks::default(),
             observe_passed: false,
         };
-        let steps = self.steps(authenticator, SharedStore::new(store))?;
-        Ok(DedupeLayer { steps })
+        self.steps(authenticator, kept_in)
     }
 
     /// The same behind these gates.
     pub(crate) fn steps(
         self,
         authenticator: Authenticator,
-        store: SharedStore,
+        kept_in: KeptIn,
     ) -> Result<Arc<NamedSteps>, ConfigError> {
         let DedupeConfig {
             confirms,
@@ -229,7 +235,7 @@ impl DedupeBuilder {
         };
         let scope = scope.shared();
         let name = RegisteredName {
-            store: store.own_identity(),
+            store: kept_in.identity(),
             provider: self.endpoint.provider.clone(),
             hook: self.hook,
             scope: scope.clone(),
@@ -242,7 +248,11 @@ impl DedupeBuilder {
             fail_open,
             sender_retries: contract.retries_at_all(),
             is_timed: self.endpoint.is_timed(),
+            is_queued: false,
         };
+        #[cfg(feature = "inbox")]
+        let door = kept_in.door(&self.endpoint.provider, scope.as_deref(), self.hook);
+        let store = kept_in.store();
         let runs = RunState::new(store, retention, lease, renewal_ceiling, settings);
         let core = Arc::new(DedupeState {
             endpoint: self.endpoint,
@@ -252,6 +262,8 @@ impl DedupeBuilder {
             runs: Arc::new(runs),
             refuse_old,
             replay_body,
+            #[cfg(feature = "inbox")]
+            door,
         });
         let pipeline = Pipeline {
             authenticator,

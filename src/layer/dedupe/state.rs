@@ -8,6 +8,8 @@ use crate::event::{EventRule, Handling, Scope};
 use crate::layer::endpoint::EndpointConfig;
 use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
+#[cfg(feature = "inbox")]
+use crate::runtime::Door;
 use crate::runtime::{IdentifiedEvent, RunState};
 use crate::store::Token;
 
@@ -22,6 +24,9 @@ pub(crate) struct DedupeState {
     pub(super) runs: Arc<RunState>,
     pub(super) refuse_old: bool,
     pub(super) replay_body: Option<usize>,
+    /// Where its events are accepted, unless they run inline.
+    #[cfg(feature = "inbox")]
+    pub(super) door: Option<Arc<Door>>,
 }
 
 /// The proofs without which nothing is claimed.
