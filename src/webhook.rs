@@ -254,10 +254,10 @@ impl<S> Webhook<S> {
         S: HasStore,
     {
         let of = |error: ConfigError| error.of_provider(self.provider.name.to_string());
-        self.build_on(self.store.kept_in()).map_err(of)
+        self.build_on(&self.store.kept_in()).map_err(of)
     }
 
-    fn build_on(&self, kept_in: KeptIn) -> Result<WebhookLayer, ConfigError> {
+    fn build_on(&self, kept_in: &KeptIn) -> Result<WebhookLayer, ConfigError> {
         let Provider {
             name: _,
             tenant,

@@ -34,7 +34,7 @@ impl Caller<()> for EntryCaller {
     }
 
     async fn gone(&mut self) {
-        pending().await
+        pending::<()>().await;
     }
 
     fn early(&mut self, _: Reason) {}

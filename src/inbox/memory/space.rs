@@ -106,7 +106,7 @@ impl Space {
             content.map_or(0, Content::size)
         };
         let keys = fair(due, take.limit, take.max_bytes, size);
-        keys.into_iter()
+        keys.iter()
             .filter_map(|key| self.take_one(take, key, now))
             .collect()
     }
@@ -122,8 +122,8 @@ impl Space {
             .collect()
     }
 
-    fn take_one(&mut self, take: &Take, key: EventKey, now: UnixTime) -> Option<Taken> {
-        let slot = self.slots.get(&key)?;
+    fn take_one(&mut self, take: &Take, key: &EventKey, now: UnixTime) -> Option<Taken> {
+        let slot = self.slots.get(key)?;
         let before = slot.entry.clone();
         let EntryStep { write, outcome, .. } = take.apply(&before, now);
         let taken = (outcome == TakeOutcome::Taken).then(|| {
@@ -136,7 +136,7 @@ impl Space {
             ))
         });
         if let Some(entry) = write {
-            self.update(&key, entry);
+            self.update(key, entry);
         }
         taken.flatten()
     }

@@ -154,12 +154,12 @@ impl DedupeBuilder {
     /// lives; a retention, lease or renewal ceiling that the sender's schedule does not allow, with
     /// both numbers; a body to replay of more than 4 KiB.
     pub fn build(self, store: impl Store) -> Result<DedupeLayer, ConfigError> {
-        let steps = self.steps_alone(KeptIn::Store(SharedStore::new(store)))?;
+        let steps = self.steps_alone(&KeptIn::Store(SharedStore::new(store)))?;
         Ok(DedupeLayer { steps })
     }
 
     /// The same with no gates before it in the same layer.
-    pub(super) fn steps_alone(self, kept_in: KeptIn) -> Result<Arc<NamedSteps>, ConfigError> {
+    pub(super) fn steps_alone(self, kept_in: &KeptIn) -> Result<Arc<NamedSteps>, ConfigError> {
         if self.demanded.include_own() {
             return Err(ConfigError::new(
                 ConfigErrorKind::Proof,
@@ -180,7 +180,7 @@ impl DedupeBuilder {
     pub(crate) fn steps(
         self,
         authenticator: Authenticator,
-        kept_in: KeptIn,
+        kept_in: &KeptIn,
     ) -> Result<Arc<NamedSteps>, ConfigError> {
         let DedupeConfig {
             confirms,

@@ -27,7 +27,7 @@ impl DedupeBuilder {
     ///
     /// As [`DedupeBuilder::build`].
     pub fn enqueue(self, inbox: impl Inbox) -> Result<EnqueueLayer, ConfigError> {
-        let steps = self.steps_alone(KeptIn::Inbox(SharedInbox::new(inbox)))?;
+        let steps = self.steps_alone(&KeptIn::Inbox(SharedInbox::new(inbox)))?;
         Ok(EnqueueLayer { steps })
     }
 }
