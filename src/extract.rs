@@ -48,6 +48,18 @@ impl<S: Sync> FromRequestParts<S> for Authenticated {
     }
 }
 
+#[cfg(feature = "postgres")]
+impl<D: crate::runtime::TxDatabase, S: Sync> FromRequestParts<S> for crate::runtime::Tx<D> {
+    type Rejection = EventRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, EventRejection> {
+        let delivery = parts.extensions.get::<Delivery>();
+        let delivery =
+            delivery.ok_or_else(|| EventRejection::undelivered(&parts.extensions, "Tx"))?;
+        Self::of(delivery).map_err(|error| EventRejection::without_transactions(&error))
+    }
+}
+
 /// Why an extractor refused a request.
 ///
 /// 500 where no gate has proved it or none has read its body, which is a fault of how the router is
@@ -83,6 +95,15 @@ impl EventRejection {
             "the gates before this handler have proved this request, and no dedupe layer has claimed \
              its event: add a DedupeLayer inside them"
         );
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            payload: None,
+        }
+    }
+
+    #[cfg(feature = "postgres")]
+    fn without_transactions(error: &crate::TxError) -> Self {
+        tracing::error!(target: "tower_webhook", %error, "a handler takes a `Tx`");
         Self {
             status: StatusCode::INTERNAL_SERVER_ERROR,
             payload: None,
@@ -280,7 +301,7 @@ fn failed(delivery: &Delivery, failure: &Failure) -> Response {
         "an event handler has failed"
     );
     match is_final {
-        true => StatusCode::OK.into_response(),
+        true => Permanent(StatusCode::OK).into_response(),
         false => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

@@ -130,7 +130,7 @@ pub mod worker;
 
 pub use authenticated::Authenticated;
 pub use clock::{Clock, ManualClock, SystemClock, Tolerance, UnixTime};
-pub use contract::{RetriedStatuses, RetrySchedule, SenderContract};
+pub use contract::{RetriedStatuses, RetrySchedule, SenderContract, SuccessAnswer};
 pub use encoding::Encoding;
 pub use error::{ConfigError, ConfigErrorKind};
 pub use event::{Decimal, EventKey, Fingerprint};
@@ -150,18 +150,20 @@ pub use runtime::{
     Confirm, ConfirmSubject, Confirmation, Delivery, Drain, Event, EventHandler, Lease, Permanent,
     Unconfirmed,
 };
+#[cfg(feature = "postgres")]
+pub use runtime::{Tx, TxDatabase};
 pub use secret::{
     KeyId, KeyIds, KeyRing, ListedSecret, NamedSecret, SecretFormat, Secrets, SigningKey,
     SigningSecret,
 };
 pub use source::{Allowlist, TrustedProxies};
-#[cfg(feature = "postgres")]
-pub use store::PostgresStore;
 #[cfg(feature = "redis")]
 pub use store::RedisStore;
 #[cfg(feature = "sqlite")]
 pub use store::SqliteStore;
 pub use store::{MemoryStore, SharedStore, Store};
+#[cfg(feature = "postgres")]
+pub use store::{PostgresStore, TxError, TxErrorKind};
 pub use webhook::{NoStore, Webhook, WebhookLayer};
 
 /// Its examples are compiled with the tests.

@@ -6,8 +6,10 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// Another method than POST.
+    /// A method that the sender does not deliver with.
     MethodNotAllowed,
+    /// The sender looks whether a receiver is there, and delivers nothing.
+    Probe,
     /// The path holds no right token.
     UnknownPath,
     /// The client's address is not on the allowlist, or a proxy's header hides it.
@@ -74,6 +76,9 @@ pub enum Reason {
     PayloadMismatch,
     /// The handler panicked.
     HandlerPanicked,
+    /// The handler ended its transaction itself, went on in it behind a statement that had failed, or
+    /// kept it beyond its end. What it had not committed itself is undone.
+    TransactionBroken,
     /// The handler succeeded and the store could not be told.
     NotRecorded,
     /// The handler succeeded after another receiver had taken the event over.
@@ -94,6 +99,7 @@ impl Reason {
     pub fn code(self) -> &'static str {
         match self {
             Self::MethodNotAllowed => "method_not_allowed",
+            Self::Probe => "probe",
             Self::UnknownPath => "unknown_path",
             Self::SourceRefused => "source_refused",
             Self::SourceUnresolved => "source_unresolved",
@@ -127,6 +133,7 @@ impl Reason {
             Self::HandlerFailed => "handler_failed",
             Self::PayloadMismatch => "payload_mismatch",
             Self::HandlerPanicked => "handler_panicked",
+            Self::TransactionBroken => "transaction_broken",
             Self::NotRecorded => "not_recorded",
             Self::LeaseLost => "lease_lost",
             Self::Draining => "draining",
@@ -164,17 +171,18 @@ mod tests {
         use Reason::*;
 
         let known = |reason| match reason {
-            MethodNotAllowed | UnknownPath | SourceRefused | SourceUnresolved | SourceFault
-            | ContentEncoding | SignatureHeader | NoActiveKey | SignatureMismatch
+            MethodNotAllowed | Probe | UnknownPath | SourceRefused | SourceUnresolved
+            | SourceFault | ContentEncoding | SignatureHeader | NoActiveKey | SignatureMismatch
             | SignatureStale | ProofRefused | ProofUnavailable | BodyTooLarge | BodyTooSlow
             | BodyCutOff | BudgetUsedUp | NoEventKey | EventTooOld | Queued | AlreadyDone
             | InProgress | Conflict | DeadLetter | StoreUnavailable | StoreTooSlow | StoreFull
             | ConfirmMismatch | ConfirmUnknown | ConfirmTryAgain | NotReady | HandlerSlow
-            | HandlerFailed | PayloadMismatch | HandlerPanicked | NotRecorded | LeaseLost
-            | Draining | TaskEnded | Unauthenticated | Nested => reason,
+            | HandlerFailed | PayloadMismatch | HandlerPanicked | TransactionBroken
+            | NotRecorded | LeaseLost | Draining | TaskEnded | Unauthenticated | Nested => reason,
         };
         [
             MethodNotAllowed,
+            Probe,
             UnknownPath,
             SourceRefused,
             SourceUnresolved,
@@ -208,6 +216,7 @@ mod tests {
             HandlerFailed,
             PayloadMismatch,
             HandlerPanicked,
+            TransactionBroken,
             NotRecorded,
             LeaseLost,
             Draining,

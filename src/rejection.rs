@@ -31,7 +31,9 @@ fn refusal_status(reason: Reason, contract: &SenderContract) -> RefusalStatus {
         Reason::EventTooOld | Reason::Conflict => {
             RefusalStatus::Fixed(StatusCode::UNPROCESSABLE_ENTITY)
         }
-        Reason::Queued | Reason::AlreadyDone => RefusalStatus::Fixed(StatusCode::OK),
+        Reason::Queued | Reason::AlreadyDone | Reason::Probe => {
+            RefusalStatus::Fixed(contract.success().status_for(StatusCode::OK))
+        }
         // An operator's oversight must not cost a true delivery.
         Reason::SourceUnresolved
         | Reason::NoActiveKey
@@ -51,13 +53,18 @@ fn refusal_status(reason: Reason, contract: &SenderContract) -> RefusalStatus {
         Reason::NotReady | Reason::HandlerSlow if contract.retries_at_all() => {
             RefusalStatus::NotNow
         }
-        Reason::NotReady | Reason::HandlerSlow => RefusalStatus::Fixed(StatusCode::ACCEPTED),
-        Reason::SourceFault
-        | Reason::HandlerFailed
+        Reason::NotReady | Reason::HandlerSlow => {
+            RefusalStatus::Fixed(contract.success().status_for(StatusCode::ACCEPTED))
+        }
+        Reason::HandlerFailed
         | Reason::PayloadMismatch
         | Reason::HandlerPanicked
-        | Reason::Unauthenticated
-        | Reason::Nested => RefusalStatus::Fixed(StatusCode::INTERNAL_SERVER_ERROR),
+        | Reason::TransactionBroken => {
+            RefusalStatus::Fixed(contract.failure(StatusCode::INTERNAL_SERVER_ERROR))
+        }
+        Reason::SourceFault | Reason::Unauthenticated | Reason::Nested => {
+            RefusalStatus::Fixed(StatusCode::INTERNAL_SERVER_ERROR)
+        }
     }
 }
 
@@ -77,6 +84,8 @@ pub struct Rejection {
     reason: Reason,
     status: StatusCode,
     retry_after: Option<Duration>,
+    /// The methods that would be taken, where the method is what is wrong.
+    allow: Option<HeaderValue>,
 }
 
 impl Rejection {
@@ -86,6 +95,7 @@ impl Rejection {
                 reason,
                 status,
                 retry_after: None,
+                allow: (reason == Reason::MethodNotAllowed).then(|| contract.methods().allowed()),
             },
             RefusalStatus::NotNow => Self::not_now(reason, contract),
         }
@@ -97,6 +107,7 @@ impl Rejection {
             reason,
             status: contract.not_now(),
             retry_after: Some(Duration::from_secs(RETRY_AFTER_SECS)),
+            allow: None,
         }
     }
 
@@ -119,10 +130,8 @@ impl Rejection {
     pub fn response(&self) -> Response<Bytes> {
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = self.status;
-        if self.reason == Reason::MethodNotAllowed {
-            response
-                .headers_mut()
-                .insert(ALLOW, HeaderValue::from_static("POST"));
+        if let Some(methods) = &self.allow {
+            response.headers_mut().insert(ALLOW, methods.clone());
         }
         if let Some(wait) = self.retry_after {
             response

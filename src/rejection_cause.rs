@@ -29,6 +29,8 @@ enum Detail {
     Event(EventError),
     Payload(PayloadError),
     Store(Chain<StoreError>),
+    #[cfg(feature = "postgres")]
+    Transaction(Chain<crate::store::TxError>),
 }
 
 impl RejectionCause {
@@ -72,6 +74,8 @@ impl RejectionCause {
                 Detail::Event(error) => error,
                 Detail::Payload(error) => error,
                 Detail::Store(chain) => chain,
+                #[cfg(feature = "postgres")]
+                Detail::Transaction(chain) => chain,
             })
         })
     }
@@ -96,6 +100,18 @@ impl From<Reason> for RejectionCause {
             reason,
             client: None,
             detail: None,
+        }
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl From<crate::store::TxError> for RejectionCause {
+    /// A transaction that is not committed is a failure of its handler.
+    fn from(error: crate::store::TxError) -> Self {
+        Self {
+            reason: Reason::HandlerFailed,
+            client: None,
+            detail: Some(Detail::Transaction(Chain(error))),
         }
     }
 }

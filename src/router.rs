@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::handler::Handler;
-use axum::routing::post;
+use axum::routing::any;
 
 use crate::webhook::WebhookLayer;
 
@@ -67,8 +67,8 @@ where
         H: Handler<T, S>,
         T: 'static,
     {
-        // Other methods end in this route too, and so in the layer, which answers 405.
-        let route = post(handler).layer(webhook.clone());
+        // Every method ends in the layer, which answers 405 to those that its sender does not use.
+        let route = any(handler).layer(webhook.clone());
         if webhook.has_secret_path() {
             self.route(&format!("{}/{{token}}", path.trim_end_matches('/')), route)
         } else {

@@ -1,6 +1,12 @@
+mod has_store;
+#[cfg(feature = "inbox")]
+mod served;
+
+use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::Extensions;
 use tower_layer::Layer;
 
@@ -10,16 +16,17 @@ use crate::event::Name;
 #[cfg(feature = "inbox")]
 use crate::inbox::{Inbox, SharedInbox};
 use crate::layer::{
-    Authenticator, Budget, Checks, DedupeConfig, DedupeLayer, EndpointConfig, KeptIn, NamedSteps,
-    Origin, Owner, PeerSource, SecretPathGate, SourceGate, WebhookService,
+    Authenticator, BodyAs, Budget, Checks, DedupeConfig, DedupeLayer, EndpointConfig, KeptIn,
+    NamedSteps, Origin, Owner, PeerSource, SameBody, SecretPathGate, SourceGate, WebhookService,
 };
 use crate::observer::Observer;
 use crate::provider::Provider;
 use crate::rejection::RejectionResponse;
-#[cfg(feature = "inbox")]
-use crate::runtime::{Served, Serves, sealed};
 use crate::source::{Allowlist, TrustedProxies};
 use crate::store::{SharedStore, Store};
+
+use self::has_store::HasStore;
+pub use self::has_store::NoStore;
 
 /// Everything that one provider's deliveries pass, in the right order, as one layer.
 ///
@@ -69,10 +76,6 @@ pub struct Webhook<S = SharedStore> {
     owner: Owner,
 }
 
-/// In place of the store of a [`Webhook`] that has not been given one.
-#[derive(Debug, Clone)]
-pub struct NoStore(());
-
 impl Webhook<NoStore> {
     /// A webhook of this provider, which is to be told by [`Webhook::store`] where its records are
     /// kept.
@@ -90,7 +93,7 @@ impl Webhook<NoStore> {
             endpoint,
             proxies: TrustedProxies::none(),
             peer: PeerSource::Extension,
-            store: NoStore(()),
+            store: NoStore::new(),
             dedupe: DedupeConfig::new(),
             owner: Owner::here(),
         }
@@ -277,7 +280,7 @@ impl<S> Webhook<S> {
             Ok(gate)
         };
         let checks = Checks {
-            post_only: true,
+            by_method: true,
             path: (!paths.is_empty()).then(|| SecretPathGate::new(paths.clone())),
             sources: sources.iter().map(gate).collect::<Result<_, _>>()?,
             signature: signature.clone(),
@@ -302,43 +305,11 @@ impl<S> Webhook<S> {
             observe_passed: false,
         };
         let steps = builder.steps(authenticator, kept_in)?;
-        Ok(WebhookLayer { steps })
+        Ok(WebhookLayer {
+            steps,
+            _handler: PhantomData,
+        })
     }
-}
-
-/// A store that a webhook was given.
-#[diagnostic::on_unimplemented(
-    message = "this webhook has no store to keep its records in",
-    label = "no store was given before `build()`",
-    note = "say where: `.store(SqliteStore::connect(path).await?)`, `.store(RedisStore::connect(url).await?)`, \
-            or `.store(MemoryStore::new())`, which forgets at every restart"
-)]
-pub trait HasStore: private::Sealed {
-    #[doc(hidden)]
-    #[expect(private_interfaces, reason = "nobody else calls it")]
-    fn kept_in(&self) -> KeptIn;
-}
-
-impl HasStore for SharedStore {
-    #[expect(private_interfaces, reason = "nobody else calls it")]
-    fn kept_in(&self) -> KeptIn {
-        KeptIn::Store(self.clone())
-    }
-}
-
-#[cfg(feature = "inbox")]
-impl HasStore for SharedInbox {
-    #[expect(private_interfaces, reason = "nobody else calls it")]
-    fn kept_in(&self) -> KeptIn {
-        KeptIn::Inbox(self.clone())
-    }
-}
-
-mod private {
-    pub trait Sealed {}
-    impl Sealed for crate::store::SharedStore {}
-    #[cfg(feature = "inbox")]
-    impl Sealed for crate::inbox::SharedInbox {}
 }
 
 /// What no [`Webhook`] is, so that the compiler can say what is missing.
@@ -366,17 +337,47 @@ where
 
 /// The layer of a [`Webhook`].
 #[derive(Debug, Clone)]
-pub struct WebhookLayer {
+pub struct WebhookLayer<M = SameBody> {
     steps: Arc<NamedSteps>,
+    _handler: PhantomData<fn() -> M>,
 }
 
-#[cfg(feature = "inbox")]
-impl sealed::Sealed for WebhookLayer {}
-
-#[cfg(feature = "inbox")]
-impl Serves for WebhookLayer {
-    fn served(&self) -> Option<Served> {
-        self.steps.served()
+impl WebhookLayer {
+    /// Calls the service inside with a body of this type, whatever body came. Unless set, it is of the
+    /// type that came, which must then be one that bytes make, such as axum's `Body`.
+    ///
+    /// A hyper server's requests have a body of `Incoming`, and layers outside make bodies of their own:
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use bytes::Bytes;
+    /// use http::{Request, Response};
+    /// use http_body_util::Full;
+    /// use hyper::body::Incoming;
+    /// use tower::{Service, ServiceBuilder};
+    /// use tower_http::limit::RequestBodyLimitLayer;
+    /// use tower_webhook::{MemoryStore, PathTokens, Webhook, provider};
+    ///
+    /// async fn on_event(_: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, Infallible> {
+    ///     Ok(Response::default())
+    /// }
+    ///
+    /// fn is_for_hyper(_: &impl Service<Request<Incoming>>) {}
+    ///
+    /// let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?;
+    /// let bloque = Webhook::new(provider::bloque_accounts(tokens)).store(MemoryStore::new());
+    /// let service = ServiceBuilder::new()
+    ///     .layer(RequestBodyLimitLayer::new(64 * 1024))
+    ///     .layer(bloque.build()?.handler_body::<Full<Bytes>>())
+    ///     .service_fn(on_event);
+    /// is_for_hyper(&service);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    pub fn handler_body<T: From<Bytes>>(self) -> WebhookLayer<BodyAs<T>> {
+        WebhookLayer {
+            steps: self.steps,
+            _handler: PhantomData,
+        }
     }
 }
 
@@ -388,10 +389,10 @@ impl WebhookLayer {
     }
 }
 
-impl<S> Layer<S> for WebhookLayer {
-    type Service = WebhookService<S>;
+impl<S, M> Layer<S> for WebhookLayer<M> {
+    type Service = WebhookService<S, M>;
 
-    fn layer(&self, inner: S) -> WebhookService<S> {
+    fn layer(&self, inner: S) -> WebhookService<S, M> {
         WebhookService::new(inner, Arc::clone(&self.steps))
     }
 }

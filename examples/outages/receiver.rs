@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+use tower_webhook::layer::ResponseBody;
 use tower_webhook::store::StoreErrorKind;
 use tower_webhook::testing::{Fault, FaultyStore, Random, TokioClock};
 use tower_webhook::{ConfigError, DedupeConfig, Delivery, MemoryStore, Provider, Webhook};
@@ -43,7 +44,8 @@ impl Event {
 }
 
 /// Of the answer, a sender looks at the status alone.
-type Running = BoxCloneSyncService<Request<Full<Bytes>>, Response<()>, Infallible>;
+type Answer = ResponseBody<Full<Bytes>>;
+type Running = BoxCloneSyncService<Request<Full<Bytes>>, Response<Answer>, Infallible>;
 
 /// One receiver as its senders see it: there, or not.
 #[derive(Clone)]
@@ -91,7 +93,6 @@ impl Operator {
             async move { Ok(handle(&request, seed, &effects).await) }
         });
         let service = ServiceBuilder::new()
-            .map_response(|response: Response<_>| response.map(drop))
             .layer(webhook.build()?)
             .service(handler);
         self.running
@@ -143,7 +144,7 @@ async fn handle(
 }
 
 impl Service<Request<Full<Bytes>>> for Receiver {
-    type Response = Response<()>;
+    type Response = Response<Answer>;
     type Error = io::Error;
     type Future = BoxFuture<'static, Result<Self::Response, io::Error>>;
 

@@ -64,6 +64,8 @@ pub enum EventErrorKind {
     NoIdHeader,
     /// The body is empty, or nothing but white space, and its content is to make the key.
     EmptyBody,
+    /// The body holds a list of more events than are taken at once.
+    TooManyItems,
     /// The rule wants a signed id and the signature covers none.
     NoSignedId,
 }
@@ -81,6 +83,7 @@ impl EventErrorKind {
             Self::IdHeaderDisagrees => "the id header disagrees with the body",
             Self::NoIdHeader => "not there once with 1 to 256 visible ASCII characters",
             Self::EmptyBody => "the body is empty: it tells no event from another",
+            Self::TooManyItems => "the list has more items than are taken at once",
             Self::NoSignedId => "the signature covers no id",
         }
     }

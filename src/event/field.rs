@@ -43,7 +43,7 @@ impl Field {
         })
     }
 
-    fn error(&self, kind: Kind) -> EventError {
+    pub(super) fn error(&self, kind: Kind) -> EventError {
         match self.0.first() {
             Some(pointer) => EventError::at(kind, pointer),
             None => EventError::new(kind),
@@ -104,6 +104,8 @@ impl Field {
 pub(super) struct KeyField {
     members: Field,
     parameters: Vec<Box<str>>,
+    /// Members of the envelope that the list of an item stands in.
+    envelope: Field,
 }
 
 impl KeyField {
@@ -117,7 +119,7 @@ impl KeyField {
                     ));
                 }
                 Some(_) => {}
-                None => Pointer::check(spelling)?,
+                None => Pointer::check(spelling.strip_prefix('^').unwrap_or(spelling))?,
             }
         }
         Ok(Self::known(text))
@@ -125,16 +127,20 @@ impl KeyField {
 
     /// The field of a text that is one.
     pub(super) fn known(text: &str) -> Self {
-        let (mut members, mut parameters) = (Vec::new(), Vec::new());
+        let (mut members, mut parameters, mut envelope) = (Vec::new(), Vec::new(), Vec::new());
         for spelling in text.split('|') {
-            match spelling.strip_prefix('?') {
-                Some(name) => parameters.push(name.into()),
-                None => members.push(Pointer::known(spelling)),
+            if let Some(name) = spelling.strip_prefix('?') {
+                parameters.push(name.into());
+            } else if let Some(member) = spelling.strip_prefix('^') {
+                envelope.push(Pointer::known(member));
+            } else {
+                members.push(Pointer::known(spelling));
             }
         }
         Self {
             members: Field(members),
             parameters,
+            envelope: Field(envelope),
         }
     }
 
@@ -146,12 +152,28 @@ impl KeyField {
         !self.parameters.is_empty()
     }
 
+    pub(super) fn envelope_pointers(&self) -> impl Iterator<Item = &Pointer> {
+        self.envelope.pointers()
+    }
+
+    pub(super) fn reads_envelope(&self) -> bool {
+        !self.envelope.0.is_empty()
+    }
+
     pub(super) fn part<'f>(
         &self,
         found: &'f Found<'_>,
         query: Option<&'f str>,
+        envelope: Option<&'f Found<'_>>,
     ) -> Result<Cow<'f, str>, EventError> {
         let mut part = self.members.part(found)?;
+        if let Some(envelope) = envelope.filter(|_| self.reads_envelope()) {
+            let outer = self.envelope.part(envelope)?;
+            if part.is_some() && outer.is_some() && part != outer {
+                return Err(self.envelope.error(Kind::Ambiguous));
+            }
+            part = part.or(outer);
+        }
         for name in &self.parameters {
             let fault = |kind| EventError::at(kind, format_args!("?{name}"));
             let Some(value) = query::parameter(query, name).map_err(fault)? else {
@@ -166,6 +188,7 @@ impl KeyField {
             Some(name) if self.members.0.is_empty() => {
                 EventError::at(Kind::UnknownShape, format_args!("?{name}"))
             }
+            None if self.members.0.is_empty() => self.envelope.error(Kind::UnknownShape),
             _ => self.members.error(Kind::UnknownShape),
         })
     }

@@ -292,7 +292,9 @@ fn plain(text: &[u8]) -> usize {
 pub(super) fn number(text: &[u8]) -> Option<usize> {
     let is_of_it = |byte: &&u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
     let len = text.iter().take_while(is_of_it).count();
-    from_slice::<IgnoredAny>(text.get(..len)?).ok()?;
+    // An error takes many steps to make, and words are common.
+    let number = text.get(..len).filter(|number| !number.is_empty())?;
+    from_slice::<IgnoredAny>(number).ok()?;
     Some(len)
 }
 

@@ -10,6 +10,7 @@ mod canonical;
 mod condition;
 mod content;
 mod decimal;
+mod each;
 mod error;
 mod field;
 mod handling;
@@ -22,8 +23,10 @@ mod query;
 mod rule;
 mod scope;
 mod shape;
+mod source;
 
 pub use decimal::Decimal;
+pub use each::ItemIdentity;
 pub use error::{EventError, EventErrorKind};
 pub(crate) use field::scalar;
 pub use handling::Handling;

@@ -4,13 +4,12 @@ use std::borrow::Cow;
 
 use http::{HeaderName, HeaderValue};
 
-use super::canonical::Forms;
-use super::content::{self, WithId};
+use super::content::WithId;
+use super::each::{Each, ItemIdentity};
 use super::error::{EventError, EventErrorKind as Kind};
-use super::handling::Handling;
 use super::identity::Identity;
-use super::key::Fingerprint;
 use super::shape::{KnownShape, Shape, Shapes, refused};
+use super::source::Source;
 use crate::error::ConfigError;
 use crate::head::RequestHead;
 use crate::joined::once;
@@ -41,16 +40,8 @@ use crate::name::Name;
 pub struct EventRule {
     source: Source,
     id_header: Option<HeaderName>,
-}
-
-#[derive(Debug, Clone)]
-enum Source {
-    /// What fits no shape is refused, or kept under this name.
-    Members(Shapes, Option<Cow<'static, str>>),
-    SignedId,
-    Body(Option<Box<WithId>>),
-    /// A header that nothing covers.
-    InsecureHeader(HeaderName),
+    /// Behind a pointer, as everything that most rules do without.
+    each: Option<Box<Each>>,
 }
 
 impl From<Source> for EventRule {
@@ -58,6 +49,7 @@ impl From<Source> for EventRule {
         Self {
             source,
             id_header: None,
+            each: None,
         }
     }
 }
@@ -223,6 +215,81 @@ impl EventRule {
         self
     }
 
+    /// Every item of a list is an event of its own, told apart by the rule `item`.
+    ///
+    /// The list stands where the JSON pointer `list` says; `""` is the body itself, and `|` stands
+    /// between several places of which one holds it. Fields of `item` are members of the item; one
+    /// that begins with `^`, such as `^/account`, is a member of the envelope around the list, and can
+    /// be part of a key. What an item means that nothing says more of is its own bytes.
+    ///
+    /// A body without a list is no event: [`EventRule::or_each`] stands beside another rule.
+    ///
+    /// ```
+    /// use http::HeaderMap;
+    /// use tower_webhook::Name;
+    /// use tower_webhook::event::{EventRule, Shape};
+    ///
+    /// let pix = Shape::new("pix", ["/endToEndId"])?.fingerprint(["/valor"])?.time("/horario")?;
+    /// let rule = EventRule::each("/pix|", EventRule::members([pix])?)?;
+    /// let body = br#"{"pix":[{"endToEndId":"E1","valor":"10.00"},{"endToEndId":"E2","valor":"5.50"}]}"#;
+    ///
+    /// let items = rule.identify_items(&Name::new("acme")?, &HeaderMap::new(), body, 1_000)?.unwrap();
+    /// let keys: Vec<_> = items.iter().map(|item| item.identity.as_ref().unwrap().key.to_string()).collect();
+    /// assert_eq!(keys, ["E1", "E2"]);
+    /// assert_eq!(items[1].body, br#"{"endToEndId":"E2","valor":"5.50"}"#);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A text that is no pointer. An `item` that cannot tell items apart: a rule with a list of its
+    /// own, by a signed id, by a header, or with a shape that is [answered](Shape::answered).
+    pub fn each(list: &str, item: Self) -> Result<Self, ConfigError> {
+        Self::from(Source::ItemsAlone).or_each(list, item)
+    }
+
+    /// The same beside this rule, which counts for bodies that hold no such list.
+    ///
+    /// # Errors
+    ///
+    /// As [`EventRule::each`].
+    pub fn or_each(mut self, list: &str, item: Self) -> Result<Self, ConfigError> {
+        if item.each.is_some() || item.id_header.is_some() {
+            return Err(refused(
+                "the rule of an item has neither a list of its own nor a header that repeats its key",
+            ));
+        }
+        self.each = Some(Box::new(Each::new(list, item.source)?));
+        Ok(self)
+    }
+
+    /// The events that this body holds a list of, of up to so many items; `None` where it holds none
+    /// and is [itself](Self::identify) the event.
+    ///
+    /// # Errors
+    ///
+    /// A body that is not JSON, whose list could be another one too, or has more items.
+    pub fn identify_items<'a, 'b>(
+        &self,
+        provider: &Name,
+        head: impl Into<RequestHead<'a>>,
+        body: &'b [u8],
+        most: usize,
+    ) -> Result<Option<Vec<ItemIdentity<'b>>>, EventError> {
+        match &self.each {
+            Some(each) => each.identify(provider, head.into(), body, most),
+            None => Ok(None),
+        }
+    }
+
+    /// Says where the list was looked for, where only its items are events.
+    fn in_the_list(&self, error: EventError) -> EventError {
+        match (&self.source, &self.each) {
+            (Source::ItemsAlone, Some(each)) => each.missing(),
+            _ => error,
+        }
+    }
+
     /// A header that repeats the key. It is checked and never trusted: one that disagrees is
     /// refused, one that lacks is not.
     ///
@@ -249,10 +316,16 @@ impl EventRule {
 
     /// Whether parameters of the query can be part of a key.
     pub(crate) fn reads_query(&self) -> bool {
-        match &self.source {
-            Source::Members(shapes, _) => shapes.read_query(),
-            Source::SignedId | Source::Body(_) | Source::InsecureHeader(_) => false,
-        }
+        let items = self
+            .each
+            .as_ref()
+            .is_some_and(|each| each.item.reads_query());
+        items || self.source.reads_query()
+    }
+
+    /// Whether the key of what is no item is to be made of an envelope that it does not have.
+    pub(crate) fn lacks_envelope(&self) -> bool {
+        self.source.reads_envelope()
     }
 
     /// Whether the id that is proved is the key.
@@ -276,35 +349,9 @@ impl EventRule {
     ) -> Result<Identity, EventError> {
         let head = head.into();
         let headers = head.headers();
-        let by_id = |id, handling| {
-            Ok(Identity {
-                key: content::key(provider, [id])?,
-                fingerprint: Fingerprint::of(body),
-                time: None,
-                shape: None,
-                handling,
-            })
-        };
-        let identity =
-            match &self.source {
-                Source::Members(shapes, unknown) => by_members(shapes, provider, head, body)
-                    .or_else(|error| match (unknown, error.kind()) {
-                        (Some(kind), Kind::UnknownShape | Kind::WrongType | Kind::NotText) => {
-                            content::by_digest(provider, Some(kind), body)
-                        }
-                        _ => Err(error),
-                    }),
-                Source::SignedId => match signed_id {
-                    Some(id) => by_id(id, Handling::OncePerId),
-                    None => Err(EventError::new(Kind::NoSignedId)),
-                },
-                Source::Body(with_id) => {
-                    content::identity_of(with_id.as_deref(), provider, headers, body)
-                }
-                Source::InsecureHeader(name) => {
-                    content::header_id(headers, name).and_then(|id| by_id(id, Handling::Once))
-                }
-            }?;
+        let identity = (self.source)
+            .identify(provider, head, signed_id, body, None)
+            .map_err(|error| self.in_the_list(error))?;
         if let Some(name) = &self.id_header {
             let reads = |text| identity.key.reads(text);
             let mut lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
@@ -320,36 +367,6 @@ impl EventRule {
 fn header_name(name: &str) -> Result<HeaderName, ConfigError> {
     HeaderName::from_bytes(name.as_bytes())
         .map_err(|_| refused(format!("{name:?} is not a header name")))
-}
-
-fn by_members(
-    shapes: &Shapes,
-    provider: &Name,
-    head: RequestHead<'_>,
-    body: &[u8],
-) -> Result<Identity, EventError> {
-    // A notice whose query says everything may have no body.
-    let has_members = !content::is_blank(body) || !shapes.read_query();
-    let body = if has_members { body } else { b"{}" };
-    let mut forms = Forms::new();
-    let (shape, found) = shapes.of(body, &mut forms)?;
-    // Whether it is such an event at all comes before what it means.
-    let mut wrong = None;
-    let parts = shape.key.iter().map_while(|field| {
-        let part = field.part(&found, head.uri().query());
-        part.map_err(|error| wrong = Some(error)).ok()
-    });
-    let key = content::key(provider, parts);
-    wrong.map_or(Ok(()), Err)?;
-    let fingerprint = shape.fingerprint_of(&found, body)?;
-    let key = key?;
-    Ok(Identity {
-        handling: shape.handling_of(|id| key.reads(id)),
-        key,
-        fingerprint,
-        time: shape.time_of(&found)?,
-        shape: Some(shape.name.clone()),
-    })
 }
 
 #[cfg(test)]

@@ -24,7 +24,8 @@ pub(crate) use known::KnownShape;
 /// A field is a JSON pointer (RFC 6901) through objects. Where a sender spells a member in two
 /// ways, both pointers stand with `|` between them; if both are there, they must agree. A field of
 /// the key can be a parameter of the query too: `?id`, or `/data/id|?data.id`. It is decoded as a
-/// form is, and one that is there twice is refused.
+/// form is, and one that is there twice is refused. In the key of an
+/// [item](super::EventRule::each), `^/id` is a member of the envelope.
 #[derive(Debug, Clone)]
 pub struct Shape {
     pub(super) name: Cow<'static, str>,
@@ -195,7 +196,7 @@ impl Shape {
     /// A key of several fields, or one of the query: no sender signs those as its id.
     pub fn own_id(mut self) -> Result<Self, ConfigError> {
         match &*self.key {
-            [id] if !id.reads_query() => {}
+            [id] if !id.reads_query() && !id.reads_envelope() => {}
             _ => return Err(refused("the sender's own id is one member of the body")),
         }
         self.handling = Handling::OncePerId;
@@ -330,6 +331,16 @@ impl Shapes {
             }
         }
         Err(EventError::new(Kind::UnknownShape))
+    }
+
+    pub(super) fn read_envelope(&self) -> bool {
+        self.envelope_pointers().next().is_some()
+    }
+
+    /// The members of an envelope that are part of keys.
+    pub(super) fn envelope_pointers(&self) -> impl Iterator<Item = Pointer> {
+        let fields = self.all.iter().flat_map(|shape| &shape.key);
+        fields.flat_map(KeyField::envelope_pointers).cloned()
     }
 
     pub(super) fn read_query(&self) -> bool {

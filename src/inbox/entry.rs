@@ -73,6 +73,21 @@ pub enum EntryState {
 }
 
 impl Entry {
+    /// An entry in this state, with no attempts so far: what an inbox has read back is set in it.
+    pub fn new(state: EntryState, fingerprint: Fingerprint, accepted_at: UnixTime) -> Self {
+        Self {
+            state,
+            fingerprint,
+            attempts: 0,
+            deaths: 0,
+            fence: 0,
+            corrected: false,
+            accepted_at,
+            revived_at: None,
+            history: History::default(),
+        }
+    }
+
     /// Whether it still counts.
     pub fn is_kept(&self, now: UnixTime) -> bool {
         self.kept_until().is_none_or(|end| end > now)
@@ -137,7 +152,7 @@ impl Entry {
 }
 
 /// An entry whose worker died so often may be what they died of.
-const LONE_FROM: u32 = 2;
+pub(crate) const LONE_FROM: u32 = 2;
 
 /// How far an entry got, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -62,13 +62,20 @@ pub use command::{
     Accept, Accepted, Begin, Begun, Content, Discard, Extend, Finish, Moved, Redrive, Take, Taken,
     Verdict,
 };
+#[cfg(feature = "sqlite")]
+pub(crate) use entry::LONE_FROM;
 pub use entry::{Entry, EntryState, EntryStatus, FailedAttempt, History};
 pub(crate) use envelope::Envelope;
+#[cfg(feature = "sqlite")]
+pub(crate) use fair::fair;
 pub use memory::MemoryInbox;
 pub use route::Route;
 pub use rules::{EntryCommand, EntryStep, TakeOutcome};
 pub use shared::SharedInbox;
 pub use view::{EntryCounts, EntryView, List};
+
+#[cfg(feature = "sqlite")]
+pub use crate::store::{SqliteInbox, SqliteInboxBuilder};
 
 /// Keeps one entry per event until a worker has handled it; the [module](self) says what that
 /// guarantees. Whether an inbox of your own does, `testing::check_inbox` of the feature `testing`

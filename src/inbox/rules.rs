@@ -8,7 +8,7 @@ use crate::event::EventKey;
 use crate::store::record::{Record, State as RecordState};
 
 use super::command::{Accept, Accepted};
-use super::entry::{Entry, EntryState, History};
+use super::entry::{Entry, EntryState};
 
 mod operator;
 mod run;
@@ -89,7 +89,9 @@ impl EntryCommand for Accept {
     fn apply(&self, entry: Option<&Entry>, now: UnixTime) -> EntryStep<Accepted> {
         let Some(entry) = kept(entry, now) else {
             // A time: it grows past the fence of any entry that was here and is forgotten.
-            return EntryStep::write_content(self.new_entry(now), Accepted::Queued);
+            let state = EntryState::Queued { due: now, by: None };
+            let entry = Entry::new(state, self.fingerprint, now);
+            return EntryStep::write_content(entry, Accepted::Queued);
         };
         let differs = entry.fingerprint != self.fingerprint;
         match &entry.state {
@@ -118,20 +120,6 @@ impl EntryCommand for Accept {
 }
 
 impl Accept {
-    fn new_entry(&self, now: UnixTime) -> Entry {
-        Entry {
-            state: EntryState::Queued { due: now, by: None },
-            fingerprint: self.fingerprint,
-            attempts: 0,
-            deaths: 0,
-            fence: 0,
-            corrected: false,
-            accepted_at: now,
-            revived_at: None,
-            history: History::default(),
-        }
-    }
-
     fn replacing(&self, entry: &Entry, state: EntryState, attempts: u32, deaths: u32) -> Entry {
         Entry {
             state,

@@ -120,6 +120,33 @@ pub struct EntryCounts {
 }
 
 impl EntryCounts {
+    /// These and those together.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn and(self, those: Self) -> Self {
+        let Self {
+            queued,
+            waiting,
+            running,
+            lapsed,
+            done,
+            dead,
+            discarded,
+        } = those;
+        let mut all = self;
+        for (status, more) in [
+            (EntryStatus::Queued, queued),
+            (EntryStatus::Waiting, waiting),
+            (EntryStatus::Running, running),
+            (EntryStatus::Lapsed, lapsed),
+            (EntryStatus::Done, done),
+            (EntryStatus::Dead, dead),
+            (EntryStatus::Discarded, discarded),
+        ] {
+            all.add(status, more);
+        }
+        all
+    }
+
     /// Counts so many more entries with this status.
     pub fn add(&mut self, status: EntryStatus, more: u64) {
         let count = match status {

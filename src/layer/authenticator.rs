@@ -6,7 +6,7 @@ use http_body::Body;
 
 use super::checks::{Checks, Pending};
 use super::endpoint::EndpointConfig;
-use super::receive::{Limits, keep, receive};
+use super::receive::{BoxError, Limits, keep, receive};
 use crate::authenticated::AuthState;
 use crate::observer::{Observation, Verdict};
 use crate::prove;
@@ -30,12 +30,12 @@ impl Authenticator {
     pub(super) async fn take_in<B>(
         &self,
         parts: &mut Parts,
-        body: &mut B,
+        body: Pin<&mut B>,
         auth: &mut AuthState,
         pending: &mut Pending,
     ) -> Result<(), RejectionCause>
     where
-        B: Body<Data = Bytes> + Unpin,
+        B: Body<Data = Bytes, Error: Into<BoxError>>,
     {
         if !pending.is_nothing() {
             for name in self.endpoint.secret_headers.iter() {
@@ -51,7 +51,7 @@ impl Authenticator {
                 check.update(frame);
             }
         };
-        let (bytes, held) = receive(Pin::new(body), limits, hash).await?;
+        let (bytes, held) = receive(body, limits, hash).await?;
         // What is refused now is shown to the observer with its body.
         auth.body = Some(bytes);
         if let Some(check) = pending.signature.take() {

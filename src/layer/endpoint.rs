@@ -12,6 +12,7 @@ use super::clock_watch::ClockWatch;
 use super::peer::Origin;
 use super::response_body::ResponseBody;
 use super::room::Part;
+use super::words::{in_words_of, refused_in_words_of};
 use crate::authenticated::AuthState;
 use crate::clock::{Clock, SystemClock};
 use crate::contract::SenderContract;
@@ -249,12 +250,14 @@ impl EndpointConfig {
             }
             shaped.ok()
         });
-        let mut response = shaped.unwrap_or_else(|| {
+        let response = shaped.unwrap_or_else(|| {
             let mut response = rejection.response();
             used.clear();
             *response.extensions_mut() = used;
             response
         });
+        let mut response = in_words_of(&self.contract, response, |body| body);
+        refused_in_words_of(&self.contract, &mut response);
         response.extensions_mut().insert(rejection);
         response
     }

@@ -1,4 +1,5 @@
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -21,9 +22,8 @@ use crate::runtime::within;
 
 /// A service behind gates: what they refuse never reaches it.
 ///
-/// Made by [`RequireSecretPathLayer`](super::RequireSecretPathLayer),
-/// [`RequireSourceIpLayer`](super::RequireSourceIpLayer) and
-/// [`VerifySignatureLayer`](super::VerifySignatureLayer).
+/// Made by [`RequireSecretPathLayer`](super::RequireSecretPathLayer) and
+/// [`RequireSourceIpLayer`](super::RequireSourceIpLayer).
 #[derive(Debug, Clone)]
 pub struct Gated<S> {
     inner: S,
@@ -31,20 +31,16 @@ pub struct Gated<S> {
 }
 
 impl<S> Gated<S> {
-    /// Behind gates of one kind, where others inside observe.
+    /// Behind gates that need no body, where others inside observe.
     pub(super) fn behind(inner: S, endpoint: &EndpointConfig, checks: Checks) -> Self {
         let authenticator = Authenticator {
             endpoint: endpoint.clone(),
             checks,
             observe_passed: false,
         };
-        Self::new(inner, Arc::new(authenticator))
-    }
-
-    pub(crate) fn new(inner: S, authenticator: Arc<Authenticator>) -> Self {
         Self {
             inner,
-            authenticator,
+            authenticator: Arc::new(authenticator),
         }
     }
 }
@@ -53,12 +49,12 @@ impl<S, B, RB> Service<Request<B>> for Gated<S>
 where
     S: Service<Request<B>, Response = Response<RB>> + Clone + Send + 'static,
     S::Future: Send,
-    B: Body<Data = Bytes> + From<Bytes> + Unpin + Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
     RB: 'static,
 {
     type Response = Response<ResponseBody<RB>>;
     type Error = S::Error;
-    type Future = ResponseFuture<B, RB, S::Error>;
+    type Future = ResponseFuture<Pin<Box<B>>, RB, S::Error>;
 
     /// Ready at once: what is inside is asked once the gates have let a request through.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
@@ -67,35 +63,23 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (inner, authenticator) = (self.inner.clone(), Arc::clone(&self.authenticator));
-        let (mut parts, mut body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         if !authenticator.checks.guard(&parts) {
             let request = Request::from_parts(parts, body);
-            return ResponseFuture::own(pass(inner, request, None));
+            return ResponseFuture::own(pass(inner, request, Box::pin, None));
         }
         let endpoint = &authenticator.endpoint;
         let mut auth = endpoint.take_auth(&mut parts);
-        let mut pending = match authenticator.checks.admit(&mut parts, &mut auth, endpoint) {
-            Ok(pending) => pending,
-            Err(cause) => {
-                let refused = refuse(endpoint, &cause, &mut parts, &auth, body);
-                return ResponseFuture::refused(refused);
-            }
-        };
+        if let Err(cause) = authenticator.checks.admit(&mut parts, &mut auth, endpoint) {
+            let refused = refuse(endpoint, &cause, &mut parts, &auth, Box::pin(body));
+            return ResponseFuture::refused(refused);
+        }
         ResponseFuture::own(async move {
-            if !pending.is_nothing() {
-                let verified =
-                    authenticator.take_in(&mut parts, &mut body, &mut auth, &mut pending);
-                if let Err(cause) = verified.await {
-                    let endpoint = &authenticator.endpoint;
-                    let refused = refuse(endpoint, &cause, &mut parts, &auth, body);
-                    return Ok(refused.await.map(ResponseBody::own));
-                }
-                body = B::from(auth.body.clone().unwrap_or_default());
-            }
             let request_clock = authenticator.endpoint.start_clock(&mut auth.readings);
             parts.extensions.insert(Authenticated::by(auth));
             let request = Request::from_parts(parts, body);
-            pass(inner, request, Some((authenticator, request_clock))).await
+            let guarded = Some((authenticator, request_clock));
+            pass(inner, request, Box::pin, guarded).await
         })
     }
 }
@@ -103,15 +87,17 @@ where
 /// Passes a request on once what is inside can take it. Where its sender comes again, it waits no
 /// longer than that does.
 ///
-/// It was let through by the authenticator; there is none where it is no business of the checks.
-async fn pass<S, B, RB>(
+/// It was let through by the authenticator; there is none where it is no business of the checks. Where
+/// it is refused, `unread` is what is left of its body.
+pub(super) async fn pass<S, B, U, RB>(
     mut inner: S,
     request: Request<B>,
+    unread: impl FnOnce(B) -> U,
     guarded: Option<(Arc<Authenticator>, RequestClock)>,
 ) -> Result<Response<ResponseBody<RB>>, S::Error>
 where
     S: Service<Request<B>, Response = Response<RB>>,
-    B: Body<Data = Bytes> + Unpin + Send + 'static,
+    U: Body<Data: Send> + Unpin + Send + 'static,
 {
     let mut ready = poll_fn(|cx| inner.poll_ready(cx));
     let Some((authenticator, request_clock)) = guarded else {
@@ -137,7 +123,7 @@ where
         drop(inner);
         let (mut parts, body) = request.into_parts();
         let auth = endpoint.take_auth(&mut parts);
-        let refused = refuse(endpoint, &reason.into(), &mut parts, &auth, body);
+        let refused = refuse(endpoint, &reason.into(), &mut parts, &auth, unread(body));
         return Ok(refused.await.map(ResponseBody::own));
     }
     Ok(inner.call(request).await?.map(ResponseBody::inner))

@@ -9,8 +9,13 @@
 //!
 //! [`Webhook`](crate::Webhook) stacks those that a provider needs; by hand they are stacked in this
 //! order. The gates leave an [`Authenticated`] mark in the request's extensions, and
-//! [`DedupeLayer`] demands it. They take any service whose request body can be made from
-//! [`Bytes`](bytes::Bytes) and is `Unpin`, such as axum's `Body` and `Full<Bytes>`.
+//! [`DedupeLayer`] demands it.
+//!
+//! They take requests of any body of [`Bytes`](bytes::Bytes), such as axum's `Body`, hyper's `Incoming`
+//! and what layers outside make of them. A layer that reads the body ([`VerifySignatureLayer`],
+//! [`DedupeLayer`], [`WebhookLayer`](crate::WebhookLayer)) calls the service inside with a body of the
+//! same type; where none can be made of bytes, as with `Incoming`, its `handler_body` says which one
+//! instead. The other gates hand the body on as it is.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -61,6 +66,7 @@ mod coding;
 mod dedupe;
 mod endpoint;
 mod gated;
+mod handler_body;
 mod held;
 mod lingering_body;
 mod peer;
@@ -78,6 +84,7 @@ mod unproved;
 mod verify;
 mod webhook;
 mod whole;
+mod words;
 
 pub(crate) use authenticator::Authenticator;
 pub use budget::Budget;
@@ -88,15 +95,18 @@ pub use dedupe::{Dedupe, DedupeBuilder, DedupeConfig, DedupeLayer};
 pub(crate) use dedupe::{KeptIn, Owner};
 pub use endpoint::EndpointConfig;
 pub use gated::Gated;
+pub use handler_body::{BodyAs, HandlerBody, SameBody};
 pub use peer::PeerAddr;
 pub(crate) use peer::{Origin, PeerSource};
 pub use response_body::ResponseBody;
 pub use response_future::ResponseFuture;
 pub use secret_path::RequireSecretPathLayer;
 pub use source_ip::RequireSourceIpLayer;
-pub use verify::VerifySignatureLayer;
+pub use verify::{VerifySignature, VerifySignatureLayer};
 pub(crate) use webhook::NamedSteps;
 pub use webhook::WebhookService;
+#[cfg(test)]
+pub(crate) use words::in_words_of;
 
 pub use crate::authenticated::{Authenticated, Coverage, Proof, Proved};
 pub use crate::observer::{

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
+use http_body_util::LengthLimitError;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::endpoint::EndpointConfig;
@@ -16,6 +17,9 @@ use super::whole::Whole;
 use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 use crate::request_clock::RequestClock;
+
+/// An error of any kind, such as every server's body has.
+pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What bounds a body.
 #[derive(Debug, Clone, Copy)]
@@ -60,11 +64,14 @@ impl AsRef<[u8]> for Counted {
 /// verified.
 ///
 /// A body that is refused half-way is left as it stands, so that the rest can be thrown away.
-pub(crate) async fn receive<B: Body<Data = Bytes>>(
+pub(crate) async fn receive<B>(
     mut body: Pin<&mut B>,
     limits: Limits<'_>,
     mut on_frame: impl FnMut(&Bytes),
-) -> Result<(Bytes, HeldBytes), RejectionCause> {
+) -> Result<(Bytes, HeldBytes), RejectionCause>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
     let hint = body.size_hint();
     if hint.lower() > u64::try_from(limits.max_bytes).unwrap_or(u64::MAX) {
         return Err(Reason::BodyTooLarge.into());
@@ -141,6 +148,20 @@ pub(crate) async fn receive<B: Body<Data = Bytes>>(
         on_frame(&data);
         whole.push(data, rest, held.room());
     }
+}
+
+/// Why a body has ended before its end.
+#[cold]
+fn broken(error: &(dyn std::error::Error + 'static)) -> RejectionCause {
+    let mut chain = std::iter::successors(Some(error), |error| error.source());
+    if chain.any(<dyn std::error::Error>::is::<LengthLimitError>) {
+        return RejectionCause::because(
+            Reason::BodyTooLarge,
+            "a layer outside cut the body off at a limit of its own: raise that to `max_body_bytes`, \
+             or take that layer away, since this one has a limit already",
+        );
+    }
+    Reason::BodyCutOff.into()
 }
 
 /// The time that is up is not the sender's alone to answer for.
@@ -237,17 +258,20 @@ enum Next {
 ///
 /// A server hands on what has come with the head once it was asked for it, so it is asked twice
 /// before a timer is set.
-fn next_frame<B: Body<Data = Bytes>>(
+fn next_frame<B>(
     mut body: Pin<&mut B>,
     timer: &mut Timer,
     until: Instant,
-) -> impl Future<Output = Result<Next, Reason>> {
+) -> impl Future<Output = Result<Next, RejectionCause>>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
     std::future::poll_fn(move |cx: &mut Context<'_>| {
         if let Poll::Ready(frame) = body.as_mut().poll_frame(cx) {
             return Poll::Ready(match frame {
                 None => Ok(Next::End),
                 Some(Ok(frame)) => Ok(Next::Frame(frame)),
-                Some(Err(_)) => Err(Reason::BodyCutOff),
+                Some(Err(error)) => Err(broken(&*error.into())),
             });
         }
         if let Timer::Unasked = timer {

@@ -55,7 +55,10 @@ pub(crate) fn refuse<B: Body>(
         clock_suspected,
         headers: endpoint.interest().headers.then(|| endpoint.masked(parts)),
         body: body.filter(|_| endpoint.interest().body),
-        ..endpoint.observation(Verdict::Refused)
+        ..endpoint.observation(match cause.reason {
+            Reason::Probe => Verdict::Probed,
+            _ => Verdict::Refused,
+        })
     };
     // The layer around this one says so, once.
     if cause.reason != Reason::Nested {

@@ -1,11 +1,23 @@
+use std::marker::PhantomData;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Empty;
 use tower_layer::Layer;
+use tower_service::Service;
 
 use super::authenticator::Authenticator;
 use super::checks::Checks;
 use super::endpoint::EndpointConfig;
-use super::gated::Gated;
+use super::gated::pass;
+use super::handler_body::{BodyAs, HandlerBody, SameBody};
+use super::refuse::refuse;
+use super::response_body::ResponseBody;
+use super::response_future::ResponseFuture;
+use crate::authenticated::Authenticated;
 use crate::signature::Verifier;
 
 /// Lets through only requests with a right signature, and hands on the bytes that were signed.
@@ -55,8 +67,9 @@ use crate::signature::Verifier;
 /// # }
 /// ```
 #[derive(Debug, Clone)]
-pub struct VerifySignatureLayer {
+pub struct VerifySignatureLayer<M = SameBody> {
     authenticator: Authenticator,
+    _handler: PhantomData<fn() -> M>,
 }
 
 impl VerifySignatureLayer {
@@ -74,9 +87,21 @@ impl VerifySignatureLayer {
                 checks,
                 observe_passed: false,
             },
+            _handler: PhantomData,
         }
     }
 
+    /// Calls the service inside with a body of this type, whatever body came. Unless set, it is of the
+    /// type that came.
+    pub fn handler_body<T: From<Bytes>>(self) -> VerifySignatureLayer<BodyAs<T>> {
+        VerifySignatureLayer {
+            authenticator: self.authenticator,
+            _handler: PhantomData,
+        }
+    }
+}
+
+impl<M> VerifySignatureLayer<M> {
     /// Shows the observer what passed as well as what was refused: where no
     /// [`DedupeLayer`](super::DedupeLayer) inside says what became of it.
     #[must_use]
@@ -86,10 +111,72 @@ impl VerifySignatureLayer {
     }
 }
 
-impl<S> Layer<S> for VerifySignatureLayer {
-    type Service = Gated<S>;
+impl<S, M> Layer<S> for VerifySignatureLayer<M> {
+    type Service = VerifySignature<S, M>;
 
-    fn layer(&self, inner: S) -> Gated<S> {
-        Gated::new(inner, Arc::new(self.authenticator.clone()))
+    fn layer(&self, inner: S) -> VerifySignature<S, M> {
+        VerifySignature {
+            inner,
+            authenticator: Arc::new(self.authenticator.clone()),
+            _handler: PhantomData,
+        }
+    }
+}
+
+/// A service that is called with signed bytes only.
+///
+/// Made by [`VerifySignatureLayer`].
+#[derive(Debug, Clone)]
+pub struct VerifySignature<S, M = SameBody> {
+    inner: S,
+    authenticator: Arc<Authenticator>,
+    _handler: PhantomData<fn() -> M>,
+}
+
+impl<S, M, B, RB> Service<Request<B>> for VerifySignature<S, M>
+where
+    M: HandlerBody<B>,
+    S: Service<Request<M::Body>, Response = Response<RB>> + Clone + Send + 'static,
+    S::Future: Send,
+    RB: 'static,
+{
+    type Response = Response<ResponseBody<RB>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<M::Unread, RB, S::Error>;
+
+    /// Ready at once: what is inside is asked once a signature is verified.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (inner, authenticator) = (self.inner.clone(), Arc::clone(&self.authenticator));
+        let (mut parts, body) = request.into_parts();
+        let mut body = M::unread(body);
+        let endpoint = &authenticator.endpoint;
+        let mut auth = endpoint.take_auth(&mut parts);
+        let mut pending = match authenticator.checks.admit(&mut parts, &mut auth, endpoint) {
+            Ok(pending) => pending,
+            Err(cause) => {
+                let refused = refuse(endpoint, &cause, &mut parts, &auth, body);
+                return ResponseFuture::refused(refused);
+            }
+        };
+        ResponseFuture::own(async move {
+            let taken =
+                authenticator.take_in(&mut parts, Pin::new(&mut body), &mut auth, &mut pending);
+            if let Err(cause) = taken.await {
+                let endpoint = &authenticator.endpoint;
+                let refused = refuse(endpoint, &cause, &mut parts, &auth, body);
+                return Ok(refused.await.map(ResponseBody::own));
+            }
+            let signed = M::Body::from(auth.body.clone().unwrap_or_default());
+            drop(body);
+            let request_clock = authenticator.endpoint.start_clock(&mut auth.readings);
+            parts.extensions.insert(Authenticated::by(auth));
+            let request = Request::from_parts(parts, signed);
+            let guarded = Some((authenticator, request_clock));
+            pass(inner, request, |_| Empty::<Bytes>::new(), guarded).await
+        })
     }
 }

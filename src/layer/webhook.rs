@@ -1,3 +1,5 @@
+use std::marker::PhantomData;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -13,6 +15,8 @@ use super::authenticator::Authenticator;
 use super::checks::Pending;
 use super::coding::check_encoding;
 use super::dedupe::{DedupeState, TakenName, Waiting, check_outermost};
+use super::handler_body::{HandlerBody, SameBody};
+use super::receive::BoxError;
 use super::refuse::refuse;
 use super::reject_future::RejectFuture;
 use super::response_body::ResponseBody;
@@ -26,9 +30,10 @@ use crate::runtime::IdentifiedEvent;
 /// Made by [`WebhookLayer`](crate::WebhookLayer). It does what [`Gated`](super::Gated) around
 /// [`Dedupe`](super::Dedupe) does, with less between the two.
 #[derive(Debug, Clone)]
-pub struct WebhookService<S> {
+pub struct WebhookService<S, M = SameBody> {
     inner: S,
     steps: Arc<NamedSteps>,
+    _handler: PhantomData<fn() -> M>,
 }
 
 /// Pipeline, and the name that layers and services of theirs have taken: requests share the steps only.
@@ -58,7 +63,7 @@ struct Received<S, B> {
 
 impl<S, B> Received<S, B>
 where
-    B: Body<Data = Bytes> + Unpin,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
 {
     /// What is left to do before it is handled: the proof by the body, and the event's name.
     async fn admit(&mut self) -> Result<IdentifiedEvent, RejectionCause> {
@@ -75,23 +80,23 @@ where
             core,
         } = &**steps;
         if !pending.is_nothing() {
-            (authenticator.take_in(parts, body, auth, pending)).await?;
+            (authenticator.take_in(parts, Pin::new(body), auth, pending)).await?;
         }
         core.check(auth)?;
         if auth.body.is_none() {
             check_encoding(&parts.headers)?;
-            (authenticator.take_in(parts, body, auth, pending)).await?;
+            (authenticator.take_in(parts, Pin::new(body), auth, pending)).await?;
         }
         let request_clock = authenticator.endpoint.start_clock(&mut auth.readings);
         core.identify(parts, auth, request_clock.received_at)
     }
 
-    fn handle<RB>(self, event: IdentifiedEvent) -> Waiting<RB, S::Error>
+    fn handle<HB, RB>(self, event: IdentifiedEvent) -> Waiting<RB, S::Error>
     where
-        S: Service<Request<B>, Response = Response<RB>> + Send + 'static,
+        S: Service<Request<HB>, Response = Response<RB>> + Send + 'static,
         S::Future: Send,
         S::Error: Send,
-        B: From<Bytes> + Send + 'static,
+        HB: From<Bytes> + Send + 'static,
         RB: Body<Data = Bytes> + Send + 'static,
     {
         let core = &self.steps.core;
@@ -111,24 +116,28 @@ where
     }
 }
 
-impl<S> WebhookService<S> {
+impl<S, M> WebhookService<S, M> {
     pub(crate) fn new(inner: S, steps: Arc<NamedSteps>) -> Self {
-        Self { inner, steps }
+        Self {
+            inner,
+            steps,
+            _handler: PhantomData,
+        }
     }
 }
 
-impl<S, B, RB> Service<Request<B>> for WebhookService<S>
+impl<S, M, B, RB> Service<Request<B>> for WebhookService<S, M>
 where
-    S: Service<Request<B>, Response = Response<RB>> + Clone + Send + 'static,
+    M: HandlerBody<B>,
+    S: Service<Request<M::Body>, Response = Response<RB>> + Clone + Send + 'static,
     S::Future: Send,
     S::Error: Send,
-    B: Body<Data = Bytes> + From<Bytes> + Unpin + Send + 'static,
     RB: Body<Data = Bytes> + Send + 'static,
     RB::Error: Send,
 {
     type Response = Response<ResponseBody<RB>>;
     type Error = S::Error;
-    type Future = ResponseFuture<B, RB, S::Error>;
+    type Future = ResponseFuture<M::Unread, RB, S::Error>;
 
     /// Ready at once: what is inside is asked once an event is claimed for it.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
@@ -137,6 +146,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
+        let body = M::unread(body);
         let Authenticator {
             endpoint, checks, ..
         } = &self.steps.steps.authenticator;
@@ -161,7 +171,7 @@ where
         ResponseFuture::own(async move {
             // Two steps: what the first comes to is not held through the second.
             let answering = match received.admit().await {
-                Ok(event) => Either::Left(received.handle(event).answer()),
+                Ok(event) => Either::Left(received.handle::<M::Body, RB>(event).answer()),
                 Err(cause) => {
                     let refused = received.refuse(&cause);
                     Either::Right(refused.map(|response| Ok(response.map(ResponseBody::own))))

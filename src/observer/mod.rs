@@ -207,6 +207,8 @@ pub enum Verdict {
     Failed,
     /// It was answered in time while its handler goes on.
     Unfinished,
+    /// The sender looked whether a receiver is there: it was told so, and nothing was delivered.
+    Probed,
 }
 
 /// How long a delivery has taken, from its head received.

@@ -28,6 +28,7 @@ impl TracingObserver {
             Verdict::Refused => "delivery refused",
             Verdict::Failed => "delivery failed",
             Verdict::Unfinished => "delivery answered before its handler ended",
+            Verdict::Probed => "probe answered",
         };
         macro_rules! event {
             ($level:ident) => {
@@ -83,8 +84,10 @@ fn level(observation: &Observation<'_>) -> tracing::Level {
         Verdict::Failed => tracing::Level::ERROR,
         _ if alarming => tracing::Level::ERROR,
         Verdict::Refused | Verdict::Unfinished => tracing::Level::WARN,
-        Verdict::Passed | Verdict::Handled | Verdict::Queued | Verdict::Duplicate => {
-            tracing::Level::INFO
-        }
+        Verdict::Passed
+        | Verdict::Handled
+        | Verdict::Queued
+        | Verdict::Duplicate
+        | Verdict::Probed => tracing::Level::INFO,
     }
 }

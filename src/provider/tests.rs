@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use super::*;
 use crate::clock::UnixTime;
 use crate::event::{EventError, Identity, Name};
+use crate::layer::in_words_of;
 use crate::path::PathTokens;
 use crate::secret::{KeyRing, SecretFormat, SigningSecret};
 use crate::source::Allowlist;
@@ -240,4 +241,25 @@ fn keys_can_be_named_in_every_preset() {
         twice.unwrap_err().to_string(),
         "stripe: signing secret: two keys are named \"a\""
     );
+}
+
+/// Of whatever a handler answers: a preset whose sender would take that for a failure fails here.
+#[test]
+fn each_is_told_success_in_words_that_its_sender_counts() {
+    for preset in presets() {
+        let (name, contract) = (preset.name().clone(), preset.contract());
+        contract.check_words().unwrap();
+        for status in [200, 201, 202, 204, 206] {
+            let mut handled = http::Response::new(bytes::Bytes::from_static(b"done"));
+            *handled.status_mut() = StatusCode::from_u16(status).unwrap();
+            let told = in_words_of(contract, handled, |body| body);
+            let is_success = (contract.success()).is_given_by(told.status(), told.body());
+            assert!(is_success, "{name}, {status}: {told:?}");
+        }
+        for status in [400, 404, 422, 500, 503] {
+            let told = contract.failure(StatusCode::from_u16(status).unwrap());
+            let comes_again = contract.retries(told) || !contract.retries_at_all();
+            assert!(comes_again, "{name}, {status}: {told}");
+        }
+    }
 }

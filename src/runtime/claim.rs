@@ -81,12 +81,16 @@ impl<C> DeliveryTask<C> {
             };
             let cause: RejectionCause = match within(until, terms.store.claim(&claim)).await {
                 Some(Ok(ClaimOutcome::Claimed(grant))) => {
+                    #[cfg(feature = "postgres")]
+                    let token = claim.token;
                     let hold = ClaimGuard::new(Arc::clone(terms), claim, grant, claimed_at);
                     let moment = if is_late { Instant::now() } else { claimed_at };
                     let lease = hold.lease();
                     let _ = context.claimed.set(Claimed {
                         moment,
                         grant,
+                        #[cfg(feature = "postgres")]
+                        token,
                         lease,
                     });
                     self.slot.fill(hold.shared());

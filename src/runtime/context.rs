@@ -7,6 +7,8 @@ use tokio::time::Instant;
 use super::identified::IdentifiedEvent;
 use super::lease::Lease;
 use super::state::RunState;
+#[cfg(feature = "postgres")]
+use super::transaction_slot::TransactionSlot;
 use crate::authenticated::AuthState;
 use crate::request_clock::RequestClock;
 use crate::store::Grant;
@@ -28,6 +30,9 @@ pub(crate) struct RunContext<C: ?Sized = dyn Send + Sync> {
     handling: AtomicBool,
     /// Until when there is an answer to wait for, once the handler has ended and is to be recorded.
     record_by: OnceLock<Instant>,
+    /// The transaction of its handler.
+    #[cfg(feature = "postgres")]
+    pub(super) transaction: TransactionSlot,
     /// What its caller keeps with it.
     pub(crate) kept: C,
 }
@@ -36,6 +41,8 @@ pub(crate) struct RunContext<C: ?Sized = dyn Send + Sync> {
 pub(super) struct Claimed {
     pub(super) moment: Instant,
     pub(super) grant: Grant,
+    #[cfg(feature = "postgres")]
+    pub(super) token: crate::store::Token,
     pub(super) lease: Lease,
 }
 
@@ -57,6 +64,8 @@ impl<C> RunContext<C> {
             content_differs: AtomicBool::new(false),
             handling: AtomicBool::new(false),
             record_by: OnceLock::new(),
+            #[cfg(feature = "postgres")]
+            transaction: TransactionSlot::default(),
             kept,
         })
     }

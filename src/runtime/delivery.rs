@@ -24,6 +24,11 @@ impl Delivery {
         Self { context, mark }
     }
 
+    #[cfg(feature = "postgres")]
+    pub(super) fn context(&self) -> &Arc<RunContext> {
+        &self.context
+    }
+
     /// Whose delivery it is.
     pub fn provider(&self) -> &Name {
         self.key().provider()

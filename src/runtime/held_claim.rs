@@ -114,6 +114,26 @@ impl HeldClaim {
         self.lease.lose();
     }
 
+    /// What records the event as done. From here on it is being told.
+    pub(super) fn complete_command(&self, response: StoredResponse) -> Complete {
+        self.ending.store(true, Ordering::Relaxed);
+        Complete {
+            key: self.claim.key.clone(),
+            token: self.claim.token,
+            attempt: self.grant.attempt,
+            fence: self.grant.fence,
+            fingerprint: self.claim.fingerprint,
+            response,
+            retention: self.terms.retention,
+        }
+    }
+
+    /// The store was told by other means, or there is nothing to tell it.
+    #[cfg(feature = "postgres")]
+    pub(super) fn was_told(&self) {
+        self.finished.store(true, Ordering::Relaxed);
+    }
+
     /// Records the event as done, however long that takes; calls `overdue` once if that is not
     /// done by `answer_by`, which is asked for when there is something to wait for.
     pub(super) fn complete(
@@ -122,16 +142,7 @@ impl HeldClaim {
         answer_by: impl Fn() -> Option<Instant> + Send + Sync,
         overdue: impl FnOnce() + Send,
     ) -> impl Future<Output = Held> + Send {
-        let complete = Complete {
-            key: self.claim.key.clone(),
-            token: self.claim.token,
-            attempt: self.grant.attempt,
-            fence: self.grant.fence,
-            fingerprint: self.claim.fingerprint,
-            response,
-            retention: self.terms.retention,
-        };
-        self.ending.store(true, Ordering::Relaxed);
+        let complete = self.complete_command(response);
         async move {
             let limit = || call_limit(Instant::now(), answer_by());
             let error = match within(limit, self.terms.store.complete(&complete)).await {

@@ -46,6 +46,12 @@ mod served;
 mod shared_confirm;
 mod state;
 mod terms;
+#[cfg(feature = "postgres")]
+mod transacted;
+#[cfg(feature = "postgres")]
+mod transaction_slot;
+#[cfg(feature = "postgres")]
+mod tx;
 mod waiting;
 mod within;
 mod work;
@@ -74,6 +80,8 @@ pub(crate) use served::private as sealed;
 pub use served::{Served, Serves};
 pub(crate) use shared_confirm::SharedConfirm;
 pub(crate) use state::{RunSettings, RunState};
+#[cfg(feature = "postgres")]
+pub use tx::{Tx, TxDatabase};
 pub(crate) use waiting::WaitingRoom;
 pub(crate) use within::within;
 pub(crate) use work::{Ended, Ran, Work};

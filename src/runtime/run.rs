@@ -140,6 +140,10 @@ impl<C> DeliveryTask<C> {
                 }
             };
             self.context.handler_ended();
+            #[cfg(feature = "postgres")]
+            if let Some(used) = self.context.transaction.close() {
+                return Box::pin(self.end_transaction(hold, used, ended)).await;
+            }
             // Recorded, and only then told.
             let (context, is_answered) = (&self.context, self.caller.is_answered());
             // Asked for only where the store keeps it waiting.
@@ -148,7 +152,7 @@ impl<C> DeliveryTask<C> {
                 (!is_answered).then(|| context.answer_by())
             };
             let failed = match ended {
-                Ok(Ended::Done(response, answer)) => {
+                Ok(Ended::Done(response, answer) | Ended::GivenUp(response, answer)) => {
                     let Some(hold) = hold else {
                         return Outcome::Done(answer);
                     };

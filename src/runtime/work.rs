@@ -29,5 +29,7 @@ pub(crate) type Ran<A> = Result<Ended<A>, Panicked>;
 pub(crate) enum Ended<A> {
     /// The event is done, and this is kept of it.
     Done(StoredResponse, A),
+    /// The event is done as far as anybody will try, and this is kept of it: no retry can help.
+    GivenUp(StoredResponse, A),
     Failed(RejectionCause, A),
 }

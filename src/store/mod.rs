@@ -102,6 +102,8 @@ mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod token;
+#[cfg(feature = "postgres")]
+mod transaction;
 
 use std::future::Future;
 use std::time::Duration;
@@ -122,6 +124,8 @@ pub use self::redis::{
 pub use self::sqlite::{
     SqliteConnectError, SqliteConnectErrorKind, SqliteStore, SqliteStoreBuilder,
 };
+#[cfg(all(feature = "sqlite", feature = "inbox"))]
+pub use self::sqlite::{SqliteInbox, SqliteInboxBuilder};
 pub use command::{
     Claim, ClaimOutcome, Complete, ContentType, Counts, Grant, Held, RecordState, RecordView,
     Release, Renew, StoredResponse,
@@ -133,6 +137,10 @@ pub use memory::MemoryStore;
 pub(crate) use memory::StoreClock;
 pub use shared::SharedStore;
 pub use token::Token;
+#[cfg(feature = "postgres")]
+pub(crate) use transaction::{Begin, Finished, OpenTransaction, Opened, Ticket};
+#[cfg(feature = "postgres")]
+pub use transaction::{Transactions, TxError, TxErrorKind};
 
 /// Keeps one record per event key; the [module](self) says what that guarantees. Whether a store of
 /// your own does, `testing::check_store` of the feature `testing` finds out.
@@ -195,6 +203,13 @@ pub trait Store: Send + Sync + 'static {
     /// connection that is driven there. Where it would, there is none, and claims are renewed where
     /// their handlers run. That is so unless a store says otherwise.
     fn for_renewals(&self) -> Option<SharedStore> {
+        None
+    }
+
+    /// What handlers that take a [`Tx`](crate::Tx) of this store's database begin it with. A store around
+    /// another one hands on what that one has.
+    #[cfg(feature = "postgres")]
+    fn transactions(&self) -> Option<Transactions> {
         None
     }
 

@@ -77,6 +77,11 @@ impl Store for SharedStore {
         self.0.for_renewals()
     }
 
+    #[cfg(feature = "postgres")]
+    fn transactions(&self) -> Option<super::Transactions> {
+        self.0.transactions()
+    }
+
     async fn wait(&self, key: &EventKey, limit: Duration) {
         self.0.wait(key, limit).await;
     }
@@ -111,6 +116,8 @@ trait Boxed: Send + Sync {
     fn release<'a>(&'a self, release: &'a Release) -> BoxFuture<'a, Result<Held, StoreError>>;
     fn renew<'a>(&'a self, renewals: &'a [Renew]) -> BoxFuture<'a, Result<Vec<Held>, StoreError>>;
     fn for_renewals(&self) -> Option<SharedStore>;
+    #[cfg(feature = "postgres")]
+    fn transactions(&self) -> Option<super::Transactions>;
     fn wait<'a>(&'a self, key: &'a EventKey, limit: Duration) -> BoxFuture<'a, ()>;
     fn lookup<'a>(
         &'a self,
@@ -152,6 +159,11 @@ impl<S: Store> Boxed for S {
 
     fn for_renewals(&self) -> Option<SharedStore> {
         Store::for_renewals(self)
+    }
+
+    #[cfg(feature = "postgres")]
+    fn transactions(&self) -> Option<super::Transactions> {
+        Store::transactions(self)
     }
 
     fn wait<'a>(&'a self, key: &'a EventKey, limit: Duration) -> BoxFuture<'a, ()> {

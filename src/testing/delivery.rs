@@ -85,7 +85,7 @@ impl TestDelivery {
         Self {
             provider: provider.clone(),
             body: body.into(),
-            method: Method::POST,
+            method: first_method(provider),
             path: "/".to_owned(),
             token: None,
             peer: None,
@@ -207,7 +207,7 @@ impl TestDelivery {
         self
     }
 
-    /// Uses another method than POST.
+    /// Uses another method than its provider delivers with first.
     pub fn method(mut self, method: Method) -> Self {
         self.method = method;
         self
@@ -302,6 +302,11 @@ impl TestDelivery {
         Target::of(request.uri()).map_err(refused)?;
         send_within(self.provider.contract().time_to_answer(), request).await
     }
+}
+
+fn first_method(provider: &Provider) -> Method {
+    let methods = provider.contract().delivering_methods();
+    methods.first().cloned().unwrap_or(Method::POST)
 }
 
 impl fmt::Debug for TestDelivery {

@@ -1,20 +1,24 @@
+mod waits;
+
 use std::future::poll_fn;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{Request, Response, StatusCode};
-use http_body_util::Full;
+use http_body::Body;
+use http_body_util::{BodyExt, Full};
 use tokio::time::{Instant, sleep_until, timeout};
 use tower_service::Service;
 
+use self::waits::Waits;
 use super::clock::TokioClock;
 use super::delivery::TestDelivery;
 use super::history::{Attempt, End, History};
 use super::random::Random;
 use super::wire::{Target, ToUrl};
 use crate::clock::Clock;
-use crate::contract::{RetrySchedule, SenderContract};
+use crate::contract::SenderContract;
 use crate::error::ConfigError;
 
 /// A sender that delivers and retries as its [`SenderContract`] says, to any Tower service or to a
@@ -161,6 +165,7 @@ impl Sender {
     ) -> Result<Vec<History>, ConfigError>
     where
         S: Service<Request<Full<Bytes>>, Response = Response<RB>> + Clone,
+        RB: Body<Data = Bytes>,
     {
         let begun = Instant::now();
         let mut seeds = Random::new(self.seed);
@@ -238,6 +243,7 @@ impl Sender {
     ) -> Result<History, ConfigError>
     where
         S: Service<Request<Full<Bytes>>, Response = Response<RB>> + Clone,
+        RB: Body<Data = Bytes>,
     {
         let mut attempts = Vec::new();
         let mut next = first;
@@ -247,16 +253,20 @@ impl Sender {
             let sent_at = self.clock.now();
             let request = event.clone().at(sent_at).request()?;
             let answer = timeout(self.limit, send(service.clone(), request)).await;
-            let status = answer.ok().flatten();
+            let answer = answer.ok().flatten();
             attempts.push(Attempt {
                 sent_at,
                 after: sent.saturating_duration_since(first),
                 took: sent.elapsed(),
-                status,
+                status: answer.as_ref().map(|answer| answer.status),
             });
-            let end = if status.is_some_and(|status| status.is_success()) {
+            let is_success = |answer: &Answered| {
+                let success = self.contract.success();
+                success.is_given_by(answer.status, &answer.body)
+            };
+            let end = if answer.as_ref().is_some_and(is_success) {
                 End::Acknowledged
-            } else if !self.tries_again(status) {
+            } else if !self.tries_again(answer.as_ref()) {
                 End::Final
             } else if let Some(wait) = waits.next() {
                 next = (sent + wait / self.haste).max(Instant::now());
@@ -268,83 +278,89 @@ impl Sender {
         }
     }
 
-    fn tries_again(&self, status: Option<StatusCode>) -> bool {
-        match status {
-            Some(status) => self.contract.retries(status),
+    /// Tries again after what is no success, and no answer.
+    fn tries_again(&self, answer: Option<&Answered>) -> bool {
+        match answer {
+            // A success without its body is none.
+            Some(Answered { status, .. }) if self.contract.success().has_status(*status) => {
+                self.contract.retries_other_bodies()
+            }
+            Some(Answered { status, .. }) => self.contract.retries(*status),
             None => self.contract.retries_at_all(),
         }
     }
+
+    /// Sends this delivery signed with a secret that no receiver has, as a sender does that tests its
+    /// receivers, and tells whether the answer is what such a one wants: 401, with no body where its
+    /// contract [says so](SenderContract::wants_empty_401).
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::deliver`]; and a delivery of a provider that signs nothing.
+    pub async fn is_refused_forgery<S, RB>(
+        &self,
+        service: S,
+        event: TestDelivery,
+    ) -> Result<bool, ConfigError>
+    where
+        S: Service<Request<Full<Bytes>>, Response = Response<RB>>,
+        RB: Body<Data = Bytes>,
+    {
+        let request = event.at(self.clock.now()).wrong_secret().request()?;
+        let answer = timeout(self.limit, send(service, request)).await;
+        Ok(answer.ok().flatten().is_some_and(|answer| {
+            answer.status == StatusCode::UNAUTHORIZED
+                && (answer.body.is_empty() || !self.contract.needs_empty_401())
+        }))
+    }
+
+    /// Sends this delivery with each method that its contract [probes
+    /// with](SenderContract::probes_with), without signature or body, and tells whether each was
+    /// answered with success.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::deliver`].
+    pub async fn finds_receiver<S, RB>(
+        &self,
+        service: S,
+        event: TestDelivery,
+    ) -> Result<bool, ConfigError>
+    where
+        S: Service<Request<Full<Bytes>>, Response = Response<RB>> + Clone,
+        RB: Body<Data = Bytes>,
+    {
+        let mut all = true;
+        for method in self.contract.probing_methods() {
+            let mut request = event.clone().method(method.clone()).request()?;
+            *request.body_mut() = Full::default();
+            request.headers_mut().clear();
+            let answer = timeout(self.limit, send(service.clone(), request)).await;
+            let status = answer.ok().flatten().map(|answer| answer.status);
+            all &= status.is_some_and(|status| self.contract.success().has_status(status));
+        }
+        Ok(all)
+    }
 }
 
-/// The answer's status; `None` where the connection broke.
-async fn send<S, B, RB>(mut service: S, request: Request<B>) -> Option<StatusCode>
+/// What a receiver has answered.
+struct Answered {
+    status: StatusCode,
+    body: Bytes,
+}
+
+/// The answer; `None` where the connection broke.
+async fn send<S, B, RB>(mut service: S, request: Request<B>) -> Option<Answered>
 where
     S: Service<Request<B>, Response = Response<RB>>,
+    RB: Body<Data = Bytes>,
 {
     poll_fn(|cx| service.poll_ready(cx)).await.ok()?;
-    let response = service.call(request).await.ok()?;
-    Some(response.status())
-}
-
-/// The times between the attempts at one event.
-#[derive(Debug)]
-struct Waits {
-    schedule: RetrySchedule,
-    random: Random,
-    /// How many attempts were made, and how long the next wait is without jitter.
-    made: u32,
-    wait: Duration,
-    /// How long all waits were, without jitter.
-    waited: Duration,
-}
-
-impl Waits {
-    fn new(schedule: RetrySchedule, seed: u64) -> Self {
-        Self {
-            wait: schedule.interval().unwrap_or_default(),
-            schedule,
-            random: Random::new(seed),
-            made: 1,
-            waited: Duration::ZERO,
-        }
-    }
-
-    /// The wait, and up to a half of it more.
-    fn with_jitter(&mut self, wait: Duration) -> Duration {
-        let thousandths = u32::try_from(self.random.number() % 500).unwrap_or_default();
-        wait.saturating_add((wait / 1_000).saturating_mul(thousandths))
-    }
-}
-
-impl Iterator for Waits {
-    type Item = Duration;
-
-    fn next(&mut self) -> Option<Duration> {
-        if let RetrySchedule::Listed(waits) = &self.schedule {
-            let made = usize::try_from(self.made).unwrap_or(usize::MAX);
-            self.made = self.made.saturating_add(1);
-            // The first attempt is made already.
-            return waits.get(made.saturating_sub(1)).copied();
-        }
-        let wait = self.wait;
-        let waited = self.waited.saturating_add(wait);
-        let (goes_on, grows) = match self.schedule {
-            RetrySchedule::Never | RetrySchedule::Listed(_) => (false, false),
-            RetrySchedule::Fixed { attempts, .. } => (self.made < attempts, false),
-            RetrySchedule::Exponential { attempts, .. } => (self.made < attempts, true),
-            RetrySchedule::Unstated { horizon, .. } => (waited <= horizon, true),
-        };
-        if !goes_on {
-            return None;
-        }
-        self.made = self.made.saturating_add(1);
-        self.waited = waited;
-        if !grows {
-            return Some(wait);
-        }
-        self.wait = wait.saturating_mul(2);
-        Some(self.with_jitter(wait))
-    }
+    let (parts, body) = service.call(request).await.ok()?.into_parts();
+    Some(Answered {
+        status: parts.status,
+        body: body.collect().await.ok()?.to_bytes(),
+    })
 }
 
 #[cfg(test)]

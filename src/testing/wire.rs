@@ -139,16 +139,16 @@ pub(super) async fn send_within(
 pub(super) struct ToUrl;
 
 impl Service<Request<Full<Bytes>>> for ToUrl {
-    type Response = Response<Bytes>;
+    type Response = Response<Full<Bytes>>;
     type Error = SendError;
-    type Future = BoxFuture<'static, Result<Response<Bytes>, SendError>>;
+    type Future = BoxFuture<'static, Result<Response<Full<Bytes>>, SendError>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<Full<Bytes>>) -> Self::Future {
-        Box::pin(send(request))
+        Box::pin(async move { Ok(send(request).await?.map(Full::new)) })
     }
 }
 

@@ -10,7 +10,7 @@ const FLOORS: [(usize, &[&str]); 7] = [
         0,
         &[
             "clock.rs",
-            "contract.rs",
+            "contract",
             "counter.rs",
             "encoding.rs",
             "error.rs",
@@ -40,7 +40,16 @@ const FLOORS: [(usize, &[&str]); 7] = [
     (2, &["inbox/", "prove.rs", "rejection_cause.rs", "store/"]),
     (3, &["runtime/", "worker/"]),
     (4, &["layer/", "rejection.rs"]),
-    (5, &["extract.rs", "provider/", "router.rs", "webhook.rs"]),
+    (
+        5,
+        &[
+            "extract.rs",
+            "provider/",
+            "router.rs",
+            "webhook.rs",
+            "webhook/",
+        ],
+    ),
     (6, &["guide/", "testing/"]),
 ];
 

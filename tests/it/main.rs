@@ -15,6 +15,8 @@ mod attacks;
 mod commands;
 #[cfg(feature = "axum")]
 mod confirm;
+#[cfg(all(feature = "axum", feature = "testing"))]
+mod contracts;
 #[cfg(feature = "axum")]
 mod duplicates;
 #[cfg(feature = "axum")]

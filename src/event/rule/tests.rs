@@ -3,6 +3,7 @@
 mod fields;
 mod fingerprints;
 mod ids;
+mod items;
 mod shapes;
 
 use http::HeaderMap;

@@ -3,13 +3,13 @@
 mod secret_path;
 mod source;
 
-use http::Method;
 use http::request::Parts;
 
 use super::coding::check_encoding;
 use super::endpoint::EndpointConfig;
 use crate::authenticated::AuthState;
 use crate::authenticated::Proof;
+use crate::contract::MethodUse;
 use crate::prove::{OwnBody, OwnProof, ProofHead};
 use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
@@ -21,7 +21,8 @@ pub(crate) use source::SourceGate;
 /// Those gates that are set, in the order in which they are asked.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Checks {
-    pub(crate) post_only: bool,
+    /// Whether it is the sender's contract that says which methods are let through.
+    pub(crate) by_method: bool,
     pub(crate) path: Option<SecretPathGate>,
     /// An address must pass them all.
     pub(crate) sources: Vec<SourceGate>,
@@ -55,7 +56,7 @@ impl Checks {
     /// The proofs that a delivery holds when it has passed them all.
     pub(crate) fn proofs(&self) -> impl Iterator<Item = Proof> {
         let Self {
-            post_only: _,
+            by_method: _,
             path,
             sources,
             signature,
@@ -79,7 +80,11 @@ impl Checks {
         endpoint: &EndpointConfig,
     ) -> Result<Pending, RejectionCause> {
         check_provider(auth)?;
-        if self.post_only && parts.method != Method::POST {
+        let method = match self.by_method {
+            true => endpoint.contract.methods().use_of(&parts.method),
+            false => MethodUse::Delivery,
+        };
+        if method == MethodUse::Foreign {
             return Err(Reason::MethodNotAllowed.into());
         }
         // A gate outside may have asked for the token already, and has then cut it off.
@@ -87,7 +92,7 @@ impl Checks {
         if let Some(gate) = path {
             auth.secret_path = Some(gate.check(parts)?);
         }
-        let admitted = self.admit_from(parts, auth, endpoint);
+        let admitted = self.admit_from(parts, auth, endpoint, method);
         // Done last, for most of what is refused needs no other path.
         match (path, &admitted) {
             (Some(_), Ok(_)) => SecretPathGate::cut(parts)?,
@@ -107,10 +112,14 @@ impl Checks {
         parts: &Parts,
         auth: &mut AuthState,
         endpoint: &EndpointConfig,
+        method: MethodUse,
     ) -> Result<Pending, RejectionCause> {
         for gate in &self.sources {
             let now = || auth.readings.received_at(&*endpoint.clock);
             auth.client = Some(gate.admit(parts, now)?);
+        }
+        if method == MethodUse::Probe {
+            return Err(Reason::Probe.into());
         }
         let mut pending = Pending::default();
         if self.signature.is_none() && self.custom.is_none() {

@@ -1,5 +1,7 @@
+use std::marker::PhantomData;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tower_layer::Layer;
 
 use super::config::DedupeConfig;
@@ -13,6 +15,7 @@ use crate::event::{EventRule, Name, Scope};
 use crate::layer::authenticator::Authenticator;
 use crate::layer::checks::Checks;
 use crate::layer::endpoint::EndpointConfig;
+use crate::layer::handler_body::{BodyAs, SameBody};
 use crate::layer::webhook::{NamedSteps, Pipeline};
 use crate::runtime::{RunSettings, RunState};
 use crate::store::{SharedStore, Store};
@@ -63,8 +66,9 @@ const MAX_REPLAY_BODY: usize = 4096;
 /// # }
 /// ```
 #[derive(Debug, Clone)]
-pub struct DedupeLayer {
+pub struct DedupeLayer<M = SameBody> {
     steps: Arc<NamedSteps>,
+    _handler: PhantomData<fn() -> M>,
 }
 
 impl DedupeLayer {
@@ -87,10 +91,21 @@ impl DedupeLayer {
     }
 }
 
-impl<S> Layer<S> for DedupeLayer {
-    type Service = Dedupe<S>;
+impl DedupeLayer {
+    /// Calls the service inside with a body of this type, whatever body came. Unless set, it is of the
+    /// type that came.
+    pub fn handler_body<T: From<Bytes>>(self) -> DedupeLayer<BodyAs<T>> {
+        DedupeLayer {
+            steps: self.steps,
+            _handler: PhantomData,
+        }
+    }
+}
 
-    fn layer(&self, inner: S) -> Dedupe<S> {
+impl<S, M> Layer<S> for DedupeLayer<M> {
+    type Service = Dedupe<S, M>;
+
+    fn layer(&self, inner: S) -> Dedupe<S, M> {
         Dedupe::new(inner, Arc::clone(&self.steps))
     }
 }
@@ -155,7 +170,10 @@ impl DedupeBuilder {
     /// both numbers; a body to replay of more than 4 KiB.
     pub fn build(self, store: impl Store) -> Result<DedupeLayer, ConfigError> {
         let steps = self.steps_alone(&KeptIn::Store(SharedStore::new(store)))?;
-        Ok(DedupeLayer { steps })
+        Ok(DedupeLayer {
+            steps,
+            _handler: PhantomData,
+        })
     }
 
     /// The same with no gates before it in the same layer.
@@ -210,6 +228,13 @@ impl DedupeBuilder {
                  path or a source address too",
             ));
         }
+        if self.rule.lacks_envelope() {
+            return Err(ConfigError::new(
+                ConfigErrorKind::EventRule,
+                "a member of an envelope (^/…) is part of the key, and only the items of a list have \
+                 one: make the rule that of an item, by EventRule::each",
+            ));
+        }
         if let Some(asked) = replay_body
             && asked > MAX_REPLAY_BODY
         {
@@ -221,6 +246,7 @@ impl DedupeBuilder {
             ));
         }
         let contract = &self.endpoint.contract;
+        contract.check_words()?;
         contract.check_deadline()?;
         let lease = contract.check_lease(lease.unwrap_or_else(|| contract.default_lease()))?;
         let usual_ceiling = contract.default_renewal_ceiling().max(lease);

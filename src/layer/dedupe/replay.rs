@@ -2,8 +2,7 @@ use std::pin::{Pin, pin};
 
 use bytes::{Bytes, BytesMut};
 use http::header::{
-    CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName,
-    HeaderValue,
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue,
 };
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body;
@@ -11,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::layer::endpoint::EndpointConfig;
 use crate::layer::response_body::ResponseBody;
+use crate::layer::words::forget_body;
 use crate::reason::Reason;
 use crate::store::{ContentType, StoredResponse};
 
@@ -27,16 +27,7 @@ pub(super) fn duplicate<RB>(
         *response.status_mut() = StatusCode::from_u16(stored.status).unwrap_or(StatusCode::OK);
         *response.body_mut() = ResponseBody::own(body);
         let headers = response.headers_mut();
-        // Whatever these say is of the body that was replaced.
-        for name in [
-            CONTENT_ENCODING,
-            CONTENT_LANGUAGE,
-            CONTENT_LENGTH,
-            CONTENT_RANGE,
-            CONTENT_TYPE,
-        ] {
-            headers.remove(name);
-        }
+        forget_body(headers);
         let content_type = (stored.content_type.as_ref())
             .and_then(|stored| HeaderValue::from_str(stored.as_str()).ok());
         if let Some(content_type) = content_type {

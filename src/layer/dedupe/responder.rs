@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use super::context::DeliveryContext;
 use super::replay::duplicate;
 use crate::layer::response_body::ResponseBody;
+use crate::layer::words::in_words_of;
 use crate::observer::Verdict;
 use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
@@ -34,6 +35,8 @@ impl<RB, E> Responder<RB, E> {
 
     /// Gives the answer, unless one was given before. A sender that has hung up gets none.
     fn give(&mut self, verdict: Verdict, cause: Option<&RejectionCause>, answer: Answer<RB, E>) {
+        let contract = &self.context.kept.core.endpoint.contract;
+        let answer = answer.map(|response| in_words_of(contract, response, ResponseBody::own));
         let status = answer.as_ref().ok().map(Response::status);
         let sender = self.answer.take().filter(|_| self.context.settle());
         let was_waited_for = sender.is_some_and(|sender| sender.send(answer).is_ok());

@@ -6,6 +6,7 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
+use crate::layer::handler_body::{HandlerBody, SameBody};
 use crate::layer::response_body::ResponseBody;
 use crate::layer::response_future::ResponseFuture;
 use crate::layer::webhook::{NamedSteps, WebhookService};
@@ -14,30 +15,30 @@ use crate::layer::webhook::{NamedSteps, WebhookService};
 ///
 /// Made by [`DedupeLayer`](super::DedupeLayer).
 #[derive(Debug, Clone)]
-pub struct Dedupe<S>(WebhookService<S>);
+pub struct Dedupe<S, M = SameBody>(WebhookService<S, M>);
 
-impl<S> Dedupe<S> {
+impl<S, M> Dedupe<S, M> {
     pub(super) fn new(inner: S, steps: Arc<NamedSteps>) -> Self {
         Self(WebhookService::new(inner, steps))
     }
 }
 
-impl<S, B, RB> Service<Request<B>> for Dedupe<S>
+impl<S, M, B, RB> Service<Request<B>> for Dedupe<S, M>
 where
-    S: Service<Request<B>, Response = Response<RB>> + Clone + Send + 'static,
+    M: HandlerBody<B>,
+    S: Service<Request<M::Body>, Response = Response<RB>> + Clone + Send + 'static,
     S::Future: Send,
     S::Error: Send,
-    B: Body<Data = Bytes> + From<Bytes> + Unpin + Send + 'static,
     RB: Body<Data = Bytes> + Send + 'static,
     RB::Error: Send,
 {
     type Response = Response<ResponseBody<RB>>;
     type Error = S::Error;
-    type Future = ResponseFuture<B, RB, S::Error>;
+    type Future = ResponseFuture<M::Unread, RB, S::Error>;
 
     /// Ready at once: what is inside is asked once an event is claimed for it.
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.0.poll_ready(cx)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {

@@ -74,21 +74,26 @@ where
                 Ok(response) => response,
                 Err(error) => return Ok(errored(error)),
             };
-            if !(response.status().is_success() || Permanent::is_marked(&response)) {
+            let is_given_up = Permanent::is_marked(&response);
+            if !(response.status().is_success() || is_given_up) {
                 return Ok(failed(&core, response));
             }
+            let ended = |stored, answer| match is_given_up {
+                true => Ended::GivenUp(stored, answer),
+                false => Ended::Done(stored, answer),
+            };
             if let Some(limit) = core.replay_body {
                 // Behind a pointer, as everything that most deliveries do without.
                 let kept = Box::pin(caught(|| keep_body(response, limit, read_by)));
                 let (response, stored) = kept.await?;
-                return Ok(Ended::Done(stored, Ok(response)));
+                return Ok(ended(stored, Ok(response)));
             }
             let stored = StoredResponse {
                 status: response.status().as_u16(),
                 body: None,
                 content_type: None,
             };
-            Ok(Ended::Done(stored, Ok(response.map(ResponseBody::inner))))
+            Ok(ended(stored, Ok(response.map(ResponseBody::inner))))
         }
     }
 }

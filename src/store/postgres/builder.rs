@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgPool};
 use tokio::time::timeout;
 
 use crate::event::Name;
@@ -19,6 +19,7 @@ use super::schema;
 use super::session::Sessions;
 use super::statements::Statements;
 use super::table::Tables;
+use super::transactions::TxPool;
 
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(1);
 const DEFAULT_CONNECTIONS: u32 = 8;
@@ -29,7 +30,8 @@ const START_LIMIT: Duration = Duration::from_secs(10);
 /// Settings of a [`PostgresStore`]; see [`PostgresStore::builder`].
 #[must_use]
 pub struct PostgresStoreBuilder {
-    url: String,
+    target: Target,
+    transactions_at_once: Option<u32>,
     namespace: Option<Name>,
     schema: Option<String>,
     prefix: Option<String>,
@@ -41,10 +43,25 @@ pub struct PostgresStoreBuilder {
     pub(super) clock: Option<Arc<dyn crate::clock::Clock>>,
 }
 
+/// Which database it is.
+enum Target {
+    Url(String),
+    Pool(PgPool),
+}
+
 impl PostgresStoreBuilder {
     pub(super) fn new(url: String) -> Self {
+        Self::of(Target::Url(url))
+    }
+
+    pub(super) fn on_pool(pool: PgPool) -> Self {
+        Self::of(Target::Pool(pool))
+    }
+
+    fn of(target: Target) -> Self {
         Self {
-            url,
+            target,
+            transactions_at_once: None,
             namespace: None,
             schema: None,
             prefix: None,
@@ -97,6 +114,16 @@ impl PostgresStoreBuilder {
         self
     }
 
+    /// How many [`Tx`](crate::Tx) of handlers are open at once at most, on a store that was made
+    /// [on a pool](PostgresStore::on_pool); one fewer than the pool has connections unless set. Others wait.
+    ///
+    /// The pool must be larger: a handler with a transaction that asks the pool for a second connection would
+    /// wait for those who wait for the same.
+    pub fn transactions_at_once(mut self, most: u32) -> Self {
+        self.transactions_at_once = Some(most);
+        self
+    }
+
     /// Has [`connect`](Self::connect) bring the tables up to date, which the role must be allowed to. Of
     /// several processes that do so at once one works and the others wait for it.
     pub fn migrate(mut self) -> Self {
@@ -132,7 +159,8 @@ impl PostgresStoreBuilder {
     ///
     /// # Errors
     ///
-    /// A URL or a setting that cannot be used.
+    /// A URL or a setting that cannot be used, such as a pool that is not larger than the number of
+    /// transactions that may be open at once.
     pub fn build(self) -> Result<PostgresStore, PostgresConnectError> {
         let tables = self.tables()?;
         let deadline = checked_deadline(self.deadline).map_err(setting)?;
@@ -146,7 +174,19 @@ impl PostgresStoreBuilder {
             Some(name) => name,
             None => Name::new("default").map_err(|error| setting(error.to_string()))?,
         };
-        let options = options(&self.url)?;
+        let (options, handlers) = match self.target {
+            Target::Url(_) if self.transactions_at_once.is_some() => {
+                return Err(setting(
+                    "a store on a URL has no transactions of handlers; make it on a pool",
+                ));
+            }
+            Target::Url(url) => (options(&url)?, None),
+            Target::Pool(pool) => {
+                let options = pool.connect_options().as_ref().clone();
+                let at_once = transactions(&pool, self.transactions_at_once)?;
+                (options, Some(Arc::new(TxPool::new(pool, at_once))))
+            }
+        };
         #[cfg(test)]
         let clock = self.clock;
         #[cfg(not(test))]
@@ -165,6 +205,7 @@ impl PostgresStoreBuilder {
             Arc::new(database),
             Arc::new(tables),
             namespace,
+            handlers,
         ))
     }
 
@@ -211,6 +252,20 @@ impl PostgresStoreBuilder {
         );
         Ok(store)
     }
+}
+
+/// How many transactions may be open at once on this pool.
+fn transactions(pool: &PgPool, wanted: Option<u32>) -> Result<usize, PostgresConnectError> {
+    let size = pool.options().get_max_connections();
+    let at_once = wanted.unwrap_or_else(|| size.saturating_sub(1));
+    if at_once == 0 || at_once >= size {
+        return Err(setting(format!(
+            "a pool of {size} connections is too small for {} transactions at once: it must be larger than \
+             their number, which is 1 or more",
+            at_once.max(1)
+        )));
+    }
+    Ok(usize::try_from(at_once).unwrap_or(usize::MAX))
 }
 
 fn setting(message: impl Into<String>) -> PostgresConnectError {
@@ -308,6 +363,8 @@ impl fmt::Debug for PostgresStoreBuilder {
             .field("prefix", &self.prefix)
             .field("deadline", &self.deadline)
             .field("connections", &self.connections)
+            .field("is_on_pool", &matches!(self.target, Target::Pool(_)))
+            .field("transactions_at_once", &self.transactions_at_once)
             .field("migrate", &self.migrate)
             .field("refuse_at_risk", &self.refuse_at_risk)
             .finish_non_exhaustive()

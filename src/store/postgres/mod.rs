@@ -8,23 +8,27 @@ mod database;
 mod error;
 mod flights;
 mod job;
+mod kept;
 mod overdue;
 mod pruning;
+
 mod rows;
 mod schema;
 mod session;
 mod shared;
 mod statements;
 mod table;
+mod transactions;
+mod tx_statements;
 mod worker;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::postgres::PgPool;
 use tokio::time::timeout;
 
-use crate::clock::UnixTime;
 use crate::event::{EventKey, Name};
 
 use super::Store;
@@ -32,13 +36,14 @@ use super::command::{Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Re
 use super::error::StoreError;
 use super::identity::StoreIdentity;
 use super::shared::SharedStore;
-use super::sql::{
-    Answer, OpenCounts, Order, Place, Placed, Records, Row, Stored, Waiting, records,
-};
+use super::sql::{Order, Waiting, records};
+use super::transaction::Transactions;
 
 use self::database::Database;
 use self::error::Fault;
 use self::table::Tables;
+use self::transactions::{PostgresTransactions, TxPool};
+use self::tx_statements::TxStatements;
 
 pub use self::builder::PostgresStoreBuilder;
 pub use self::check::{PostgresFinding, PostgresReport, PostgresSetting, PostgresVerdict};
@@ -128,6 +133,7 @@ pub struct PostgresStore {
     tables: Arc<Tables>,
     namespace: Name,
     waiting: Arc<Waiting>,
+    handlers: Option<Arc<TxPool>>,
 }
 
 impl PostgresStore {
@@ -146,12 +152,25 @@ impl PostgresStore {
         PostgresStoreBuilder::new(url.into())
     }
 
-    fn on(database: Arc<Database>, tables: Arc<Tables>, namespace: Name) -> Self {
+    /// A store on the database of this pool, for handlers that take a [`Tx`](crate::Tx) from it.
+    ///
+    /// The store's own commands run on connections of their own, made as those of the pool are.
+    pub fn on_pool(pool: PgPool) -> PostgresStoreBuilder {
+        PostgresStoreBuilder::on_pool(pool)
+    }
+
+    fn on(
+        database: Arc<Database>,
+        tables: Arc<Tables>,
+        namespace: Name,
+        handlers: Option<Arc<TxPool>>,
+    ) -> Self {
         Self {
             database,
             tables,
             namespace,
             waiting: Arc::default(),
+            handlers,
         }
     }
 
@@ -159,7 +178,8 @@ impl PostgresStore {
     /// seen in another. The same name gives the same records.
     #[must_use]
     pub fn namespace(&self, name: Name) -> Self {
-        Self::on(Arc::clone(&self.database), Arc::clone(&self.tables), name)
+        let (database, tables) = (Arc::clone(&self.database), Arc::clone(&self.tables));
+        Self::on(database, tables, name, self.handlers.clone())
     }
 
     /// Brings the tables up to date. Where they are, the role needs no right to make them.
@@ -233,6 +253,7 @@ impl fmt::Debug for PostgresStore {
             tables,
             namespace,
             waiting: _,
+            handlers,
         } = self;
         f.debug_struct("PostgresStore")
             .field("postgres", &self.server())
@@ -240,6 +261,7 @@ impl fmt::Debug for PostgresStore {
             .field("namespace", namespace)
             .field("deadline", &database.sessions().deadline())
             .field("commits", &database.commits())
+            .field("has_transactions", &handlers.is_some())
             .finish()
     }
 }
@@ -278,6 +300,17 @@ impl Store for PostgresStore {
         Some(SharedStore::new(self.clone()))
     }
 
+    fn transactions(&self) -> Option<Transactions> {
+        let transactions = PostgresTransactions {
+            pool: Arc::clone(self.handlers.as_ref()?),
+            database: Arc::clone(&self.database),
+            statements: Arc::new(TxStatements::new(&self.tables)),
+            namespace: self.namespace.clone(),
+            waiting: Arc::clone(&self.waiting),
+        };
+        Some(Transactions::of(transactions))
+    }
+
     async fn wait(&self, key: &EventKey, limit: Duration) {
         records::wait(self, key, limit).await;
     }
@@ -303,74 +336,6 @@ impl Store for PostgresStore {
 
     async fn counts(&self) -> Result<Counts, StoreError> {
         records::counts(self).await
-    }
-}
-
-impl Records for PostgresStore {
-    fn namespace_name(&self) -> &Name {
-        &self.namespace
-    }
-
-    fn waiting(&self) -> &Arc<Waiting> {
-        &self.waiting
-    }
-
-    async fn write(
-        &self,
-        orders: Vec<Placed>,
-    ) -> Result<Vec<Result<Answer, StoreError>>, StoreError> {
-        self.database.write(orders).await
-    }
-
-    async fn stored(&self, place: Place) -> Result<(UnixTime, Option<Stored>), StoreError> {
-        let reading = self.database.read(move |conn, shared| {
-            Box::pin(async move { statements::one(conn, &shared.statements, &place).await })
-        });
-        let (told, stored) = reading.await?;
-        Ok((self.database.time(told), stored))
-    }
-
-    async fn time(&self) -> Result<UnixTime, StoreError> {
-        let reading = self
-            .database
-            .read(|conn, _| Box::pin(statements::told(conn)));
-        Ok(self.database.time(reading.await?.time))
-    }
-
-    async fn unfinished_in(
-        &self,
-        range: (String, String),
-        now: UnixTime,
-        limit: i64,
-    ) -> Result<Vec<(EventKey, Row)>, StoreError> {
-        let namespace = self.namespace.clone();
-        let reading = self.database.read(move |conn, shared| {
-            Box::pin(async move {
-                let statements = &shared.statements;
-                statements::unfinished(conn, statements, &namespace, range, now, limit).await
-            })
-        });
-        reading.await
-    }
-
-    async fn count_open(&self, behind: String, now: UnixTime) -> Result<OpenCounts, StoreError> {
-        let namespace = self.namespace.clone();
-        let reading = self.database.read(move |conn, shared| {
-            Box::pin(async move {
-                statements::count_open(conn, &shared.statements, &namespace, behind, now).await
-            })
-        });
-        reading.await
-    }
-
-    async fn count_done(&self, after: i64) -> Result<(i64, Option<i64>), StoreError> {
-        let namespace = self.namespace.clone();
-        let reading = self.database.read(move |conn, shared| {
-            Box::pin(async move {
-                statements::count_done(conn, &shared.statements, &namespace, after).await
-            })
-        });
-        reading.await
     }
 }
 

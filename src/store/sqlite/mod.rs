@@ -5,6 +5,8 @@ mod connection;
 mod database;
 mod error;
 mod file;
+#[cfg(feature = "inbox")]
+mod inbox;
 mod schema;
 mod statements;
 mod writer;
@@ -30,6 +32,8 @@ use self::database::Database;
 
 pub use self::builder::SqliteStoreBuilder;
 pub use self::error::{SqliteConnectError, SqliteConnectErrorKind};
+#[cfg(feature = "inbox")]
+pub use self::inbox::{SqliteInbox, SqliteInboxBuilder};
 
 /// A [`Store`] in a SQLite file: its records survive a restart and a crash of the machine, and there is
 /// nothing to install.

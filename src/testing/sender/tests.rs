@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use futures_util::future::BoxFuture;
 
 use super::*;
-use crate::contract::RetriedStatuses;
+use crate::contract::{RetriedStatuses, RetrySchedule};
 use crate::path::PathTokens;
 use crate::provider::{Provider, bloque_accounts};
 use crate::testing::Sample;
@@ -23,9 +23,9 @@ struct Answers {
 }
 
 impl Service<Request<Full<Bytes>>> for Answers {
-    type Response = Response<()>;
+    type Response = Response<Full<Bytes>>;
     type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response<()>, Infallible>>;
+    type Future = BoxFuture<'static, Result<Response<Full<Bytes>>, Infallible>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
@@ -38,7 +38,7 @@ impl Service<Request<Full<Bytes>>> for Answers {
             if status == 0 {
                 std::future::pending::<()>().await;
             }
-            let mut response = Response::new(());
+            let mut response = Response::new(Full::<Bytes>::default());
             *response.status_mut() = StatusCode::from_u16(status).unwrap();
             Ok(response)
         })

@@ -1,6 +1,7 @@
 //! Each layer alone on everything it can stand on, and layers in the wrong place.
 
 mod alone;
+mod any_body;
 mod around;
 mod misplaced;
 

@@ -4,6 +4,8 @@ mod faults;
 mod pooler;
 mod setup;
 mod stalls;
+#[cfg(feature = "axum")]
+mod tx;
 
 use std::time::Duration;
 

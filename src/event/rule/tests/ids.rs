@@ -1,6 +1,7 @@
 //! Ids beside the body: in a header, signed or not.
 
 use super::*;
+use crate::event::Fingerprint;
 
 #[test]
 fn an_id_header_is_checked_and_never_trusted() {

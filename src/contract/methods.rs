@@ -1,0 +1,45 @@
+//! Which methods a sender uses, and what for.
+
+use http::{HeaderValue, Method};
+
+/// The methods of a sender.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Methods {
+    /// None is POST alone.
+    pub(super) delivering: Box<[Method]>,
+    pub(super) probing: Box<[Method]>,
+}
+
+/// What a request with some method is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MethodUse {
+    Delivery,
+    Probe,
+    Foreign,
+}
+
+impl Methods {
+    pub(super) fn delivering(&self) -> &[Method] {
+        match &*self.delivering {
+            [] => &[Method::POST],
+            methods => methods,
+        }
+    }
+
+    pub(crate) fn use_of(&self, method: &Method) -> MethodUse {
+        if self.delivering().contains(method) {
+            MethodUse::Delivery
+        } else if self.probing.contains(method) {
+            MethodUse::Probe
+        } else {
+            MethodUse::Foreign
+        }
+    }
+
+    /// The methods that a receiver takes, as `Allow` tells them.
+    pub(crate) fn allowed(&self) -> HeaderValue {
+        let methods = self.delivering().iter().chain(&self.probing);
+        let methods: Vec<_> = methods.map(Method::as_str).collect();
+        HeaderValue::from_str(&methods.join(", ")).unwrap_or(HeaderValue::from_static("POST"))
+    }
+}

@@ -1,0 +1,100 @@
+//! When a sender tries again.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// A shorter lease is lost to one slow answer of the store.
+pub(super) const SHORTEST_LEASE: Duration = Duration::from_secs(1);
+
+/// When a sender tries again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RetrySchedule {
+    /// One attempt, never another. A sender that gives up within 2 s counts as one: none of its
+    /// attempts comes after a lease.
+    Never,
+    /// `attempts` in all, always the same time apart.
+    Fixed {
+        /// The time between two attempts.
+        interval: Duration,
+        /// How many attempts in all.
+        attempts: u32,
+    },
+    /// `attempts` in all, the time between them doubling.
+    Exponential {
+        /// The time before the second attempt.
+        first: Duration,
+        /// How many attempts in all.
+        attempts: u32,
+    },
+    /// These times, each from one attempt to the next. See [`RetrySchedule::listed`].
+    Listed(Cow<'static, [Duration]>),
+    /// It retries, but says neither when nor how often.
+    Unstated {
+        /// The shortest time between two attempts that is assumed.
+        interval: Duration,
+        /// How long it is assumed to go on.
+        horizon: Duration,
+    },
+}
+
+impl RetrySchedule {
+    /// These times, each from one attempt to the next: written in the code, or read from a file.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_webhook::RetrySchedule;
+    ///
+    /// let waits: Vec<_> = [1, 60, 300].map(Duration::from_secs).into();
+    /// assert_eq!(RetrySchedule::listed(waits).interval(), Some(Duration::from_secs(1)));
+    /// ```
+    pub fn listed(waits: impl Into<Cow<'static, [Duration]>>) -> Self {
+        Self::Listed(waits.into())
+    }
+
+    /// The shortest time between two attempts; `None` where there is one only.
+    pub fn interval(&self) -> Option<Duration> {
+        match self {
+            Self::Never => None,
+            Self::Listed(waits) => waits.iter().min().copied(),
+            Self::Fixed { interval, .. } | Self::Unstated { interval, .. } => Some(*interval),
+            Self::Exponential { first, .. } => Some(*first),
+        }
+    }
+
+    /// The time from the first attempt until the sender has surely given up: to the last attempt
+    /// and one interval more. Zero where there is one attempt only.
+    pub fn horizon(&self) -> Duration {
+        match self {
+            Self::Never => Duration::ZERO,
+            Self::Fixed { interval, attempts } => interval.saturating_mul(*attempts),
+            Self::Exponential { first, attempts } => {
+                // No wait doubles more often than this before it is the longest there is.
+                let waits = (0..128.min(*attempts)).scan(*first, |next, _| {
+                    let wait = *next;
+                    *next = wait.saturating_mul(2);
+                    Some(wait)
+                });
+                sum(waits)
+            }
+            Self::Listed(waits) => sum(waits.iter().chain(waits.last()).copied()),
+            Self::Unstated { horizon, .. } => *horizon,
+        }
+    }
+
+    /// Longest lease of a receiver that dies after which an attempt is still to come. A listed wait
+    /// that is shorter than the last one costs an attempt and never the event.
+    pub(super) fn longest_lease(&self) -> Option<Duration> {
+        let wait = match self {
+            Self::Listed(waits) => waits.last().copied(),
+            Self::Never | Self::Fixed { .. } | Self::Exponential { .. } | Self::Unstated { .. } => {
+                self.interval()
+            }
+        };
+        wait.map(|wait| wait.max(SHORTEST_LEASE))
+    }
+}
+
+fn sum(waits: impl Iterator<Item = Duration>) -> Duration {
+    waits.fold(Duration::ZERO, Duration::saturating_add)
+}

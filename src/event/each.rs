@@ -1,0 +1,155 @@
+//! Bodies that hold a list of events.
+
+use super::canonical::Forms;
+use super::error::{EventError, EventErrorKind as Kind};
+use super::field::Field;
+use super::handling::Handling;
+use super::identity::Identity;
+use super::json::Json;
+use super::members::{Found, Wanted};
+use super::shape::refused;
+use super::source::Source;
+use crate::error::ConfigError;
+use crate::head::RequestHead;
+use crate::name::Name;
+
+/// One event of a list, and where it stands in the body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ItemIdentity<'b> {
+    /// The item as it stands in the body.
+    pub body: &'b [u8],
+    /// What is known of it, or why it has no usable key.
+    pub identity: Result<Identity, EventError>,
+}
+
+/// Where the list stands, and how its items are told apart.
+#[derive(Debug, Clone)]
+pub(super) struct Each {
+    /// Whether the body can be the list.
+    root: bool,
+    list: Option<Field>,
+    /// The list, and what the keys of items take of the envelope.
+    wanted: Wanted,
+    pub(super) item: Source,
+}
+
+impl Each {
+    pub(super) fn new(list: &str, item: Source) -> Result<Self, ConfigError> {
+        let (roots, places): (Vec<_>, Vec<_>) = list.split('|').partition(|place| place.is_empty());
+        let places = places.join("|");
+        let list = (!places.is_empty())
+            .then(|| Field::parse(&places))
+            .transpose()?;
+        let of_envelope = match &item {
+            Source::Members(shapes, _) => {
+                if (shapes.all.iter())
+                    .any(|shape| shape.handling_of(|_| false) == Handling::Answered)
+                {
+                    return Err(refused("an item is no question that is answered each time"));
+                }
+                shapes.envelope_pointers().collect()
+            }
+            Source::Body(_) => Vec::new(),
+            Source::SignedId | Source::ItemsAlone | Source::InsecureHeader(_) => {
+                return Err(refused(
+                    "what tells items apart stands in them: neither a signed id nor a header does",
+                ));
+            }
+        };
+        let lists = list.iter().flat_map(Field::pointers).cloned();
+        let wanted = lists.chain(of_envelope).map(|pointer| (pointer, false));
+        Ok(Self {
+            root: !roots.is_empty(),
+            wanted: Wanted::new(wanted),
+            list,
+            item,
+        })
+    }
+
+    /// Why a body has no events that holds no list.
+    pub(super) fn missing(&self) -> EventError {
+        match &self.list {
+            Some(list) => list.error(Kind::UnknownShape),
+            None => EventError::new(Kind::UnknownShape),
+        }
+    }
+
+    pub(super) fn identify<'b>(
+        &self,
+        provider: &Name,
+        head: RequestHead<'_>,
+        body: &'b [u8],
+        most: usize,
+    ) -> Result<Option<Vec<ItemIdentity<'b>>>, EventError> {
+        let mut forms = Forms::new();
+        let (list, envelope) = match Json::new(body).peek() {
+            Some(b'[') if self.root => {
+                let list = Json::whole(body, &mut ()).ok_or(EventError::new(Kind::NotJson))?;
+                (list, None)
+            }
+            Some(b'{') => {
+                let found = (self.wanted.find(body, &mut forms)).map_err(EventError::new)?;
+                let Some(list) = self.list_in(body, &found)? else {
+                    return Ok(None);
+                };
+                (list, Some(found))
+            }
+            _ => return Ok(None),
+        };
+        let items = split(list, most)?;
+        let identify = |body| ItemIdentity {
+            body,
+            identity: (self.item).identify(provider, head, None, body, envelope.as_ref()),
+        };
+        Ok(Some(items.into_iter().map(identify).collect()))
+    }
+
+    /// The one list that stands in this envelope.
+    fn list_in<'b>(
+        &self,
+        body: &'b [u8],
+        found: &Found<'_>,
+    ) -> Result<Option<&'b [u8]>, EventError> {
+        let Some(field) = &self.list else {
+            return Ok(None);
+        };
+        let mut list = None;
+        for value in field.values(found) {
+            let raw = value?.raw;
+            if !raw.starts_with(b"[") {
+                continue;
+            }
+            if list.is_some() {
+                return Err(field.error(Kind::Ambiguous));
+            }
+            list = within(body, raw);
+        }
+        Ok(list)
+    }
+}
+
+/// The same bytes, where they are known to live as long as the body.
+fn within<'b>(body: &'b [u8], part: &[u8]) -> Option<&'b [u8]> {
+    let begin = part.as_ptr().addr().checked_sub(body.as_ptr().addr())?;
+    body.get(begin..begin.checked_add(part.len())?)
+}
+
+/// The items of a list that is known to be JSON. No more are looked at than there may be.
+fn split(list: &[u8], most: usize) -> Result<Vec<&[u8]>, EventError> {
+    let (mut json, mut items) = (Json::new(list), Vec::new());
+    let broken = || EventError::new(Kind::NotJson);
+    json.take(b'[').ok_or_else(broken)?;
+    if json.take(b']').is_some() {
+        return Ok(items);
+    }
+    loop {
+        if items.len() >= most {
+            return Err(EventError::new(Kind::TooManyItems));
+        }
+        items.push(json.skip().ok_or_else(broken)?);
+        if json.take(b',').is_none() {
+            return Ok(items);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Which body the service inside of a layer gets that has read the body itself.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http_body::Body;
+
+use super::receive::BoxError;
+
+/// The body that a handler gets of a request whose body was a `B`: it is made of the bytes that were
+/// read. [`SameBody`] and [`BodyAs`] are all there are.
+#[diagnostic::on_unimplemented(
+    message = "`{B}` cannot be made of the bytes that this layer has read",
+    label = "the handler inside cannot be called with a `{B}`",
+    note = "say which body it takes: `.handler_body::<Full<Bytes>>()` on the layer, with `http_body_util::Full`"
+)]
+pub trait HandlerBody<B>: private::Sealed {
+    /// What the handler gets.
+    type Body: From<Bytes> + Send + 'static;
+
+    #[doc(hidden)]
+    type Unread: Body<Data = Bytes, Error: Into<BoxError>> + Unpin + Send + 'static;
+
+    /// The body where it may be read: one that must not move is put behind a pointer.
+    #[doc(hidden)]
+    fn unread(body: B) -> Self::Unread;
+}
+
+/// Handlers get a body of the type that came, which is `From<Bytes>` and `Unpin`.
+#[derive(Debug, Clone, Copy)]
+pub enum SameBody {}
+
+/// Handlers get a `T`, whatever body came.
+pub struct BodyAs<T>(PhantomData<fn() -> T>);
+
+impl<B> HandlerBody<B> for SameBody
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + From<Bytes> + Unpin + Send + 'static,
+{
+    type Body = B;
+    type Unread = B;
+
+    fn unread(body: B) -> B {
+        body
+    }
+}
+
+impl<B, T> HandlerBody<B> for BodyAs<T>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    T: From<Bytes> + Send + 'static,
+{
+    type Body = T;
+    type Unread = Pin<Box<B>>;
+
+    fn unread(body: B) -> Pin<Box<B>> {
+        Box::pin(body)
+    }
+}
+
+impl<T> Clone for BodyAs<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for BodyAs<T> {}
+
+impl<T> fmt::Debug for BodyAs<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BodyAs")
+    }
+}
+
+mod private {
+    pub trait Sealed {}
+    impl Sealed for super::SameBody {}
+    impl<T> Sealed for super::BodyAs<T> {}
+}

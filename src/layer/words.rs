@@ -1,0 +1,59 @@
+//! Answers in the words that their sender counts as success.
+
+use bytes::Bytes;
+use http::header::{
+    CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+
+use crate::contract::{SenderContract, SuccessAnswer};
+
+/// Headers that tell what a body is.
+const OF_A_BODY: [HeaderName; 5] = [
+    CONTENT_ENCODING,
+    CONTENT_LANGUAGE,
+    CONTENT_LENGTH,
+    CONTENT_RANGE,
+    CONTENT_TYPE,
+];
+
+/// Takes out what is said of a body that is replaced.
+pub(super) fn forget_body(headers: &mut HeaderMap) {
+    for name in OF_A_BODY {
+        headers.remove(name);
+    }
+}
+
+/// A response that means success, as the sender must be told so; any other one as it is. `own` makes
+/// a body of these bytes.
+pub(crate) fn in_words_of<B>(
+    contract: &SenderContract,
+    mut response: Response<B>,
+    own: impl FnOnce(Bytes) -> B,
+) -> Response<B> {
+    let success = contract.success();
+    if *success == SuccessAnswer::AnySuccess || !response.status().is_success() {
+        return response;
+    }
+    let status = success.status_for(response.status());
+    let has_no_body = matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT);
+    if let SuccessAnswer::Body { content_type, text } = success {
+        forget_body(response.headers_mut());
+        let content_type = HeaderValue::from_static(content_type);
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
+        *response.body_mut() = own(Bytes::copy_from_slice(text.as_bytes()));
+    } else if status != response.status() && has_no_body {
+        forget_body(response.headers_mut());
+        *response.body_mut() = own(Bytes::new());
+    }
+    *response.status_mut() = status;
+    response
+}
+
+/// A refusal, without a body where its sender wants none.
+pub(super) fn refused_in_words_of(contract: &SenderContract, response: &mut Response<Bytes>) {
+    if contract.needs_empty_401() && response.status() == StatusCode::UNAUTHORIZED {
+        forget_body(response.headers_mut());
+        *response.body_mut() = Bytes::new();
+    }
+}

@@ -1,0 +1,190 @@
+//! The transaction that a handler takes.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::context::RunContext;
+use super::delivery::Delivery;
+use super::failure::Failure;
+use super::handler::{FromRun, Run};
+use crate::store::{Begin, Opened, Ticket, Transactions, TxError, TxErrorKind};
+
+use self::sealed::Sealed;
+
+/// The transaction that an event is done in: what a handler writes in it and the record of the event are
+/// committed together, or neither is.
+///
+/// It is an argument of an [`EventHandler`](super::EventHandler) and an extractor for axum, where the
+/// webhook's store was given a pool of this database. It is begun at the first call of
+/// [`connection`](Self::connection); a handler that never calls that costs no transaction.
+///
+/// # When it is committed
+///
+/// When the handler has succeeded. Its last statement marks the event as done, and changes nothing where
+/// another receiver has the event by then or its lease is over; then all of it is undone, with the reason
+/// `lease_lost`. An error, a panic, a [`Permanent`](super::Permanent) and a handler that is dropped undo it
+/// too; the event is then recorded as given back, or as done for good. A commit that fails is a failure of
+/// the handler. One whose answer is lost is looked up.
+///
+/// The handler never commits it or rolls it back, neither by SQL nor by the connection: the event is then
+/// given back with the reason `transaction_broken`, as it is where the handler goes on behind a statement
+/// that failed, or keeps its `Tx` longer than it runs. A part of it can be undone: `begin` on the connection
+/// makes a savepoint.
+///
+/// # On Postgres
+///
+/// It runs at `READ COMMITTED`. Where it stands idle for as long as a lease, from one statement to the next,
+/// the server ends it. A holder that froze with its transaction open is ended by who takes its event over,
+/// where both have the same role.
+///
+/// ```no_run
+/// use serde::Deserialize;
+/// use sqlx::Postgres;
+/// use tower_webhook::runtime::Failure;
+/// use tower_webhook::{Event, Tx};
+///
+/// #[derive(Deserialize)]
+/// struct Paid {
+///     account: i64,
+///     cents: i64,
+/// }
+///
+/// async fn on_paid(Event(paid): Event<Paid>, mut tx: Tx<Postgres>) -> Result<(), Failure> {
+///     sqlx::query("UPDATE accounts SET cents = cents + $1 WHERE id = $2")
+///         .bind(paid.cents)
+///         .bind(paid.account)
+///         .execute(tx.connection().await?)
+///         .await?;
+///     Ok(())
+/// }
+/// ```
+pub struct Tx<D: TxDatabase> {
+    context: Arc<RunContext>,
+    source: Arc<dyn Begin<D::Connection>>,
+    opened: Option<Box<dyn Opened<D::Connection>>>,
+}
+
+/// A database whose transactions a [`Tx`] can be; implemented by those of `sqlx` that there is a store for.
+pub trait TxDatabase: Sealed + 'static {
+    /// What statements run on.
+    type Connection: Send + 'static;
+}
+
+impl TxDatabase for sqlx::Postgres {
+    type Connection = sqlx::PgConnection;
+}
+
+mod sealed {
+    pub trait Sealed {}
+
+    impl Sealed for sqlx::Postgres {}
+}
+
+impl<D: TxDatabase> Tx<D> {
+    /// A transaction of the run of this delivery. It is not begun yet.
+    pub(crate) fn of(delivery: &Delivery) -> Result<Self, TxError> {
+        let context = delivery.context();
+        let transactions = context.state.transactions.as_ref();
+        let source = transactions.and_then(Transactions::source);
+        let source = source.ok_or_else(|| {
+            TxError::new(
+                TxErrorKind::NoTransactions,
+                "the webhook's store was given no pool of this database; make it of one",
+            )
+        })?;
+        Ok(Self {
+            context: Arc::clone(context),
+            source,
+            opened: None,
+        })
+    }
+
+    /// The connection that the transaction is on. The first call begins it.
+    ///
+    /// # Errors
+    ///
+    /// Nothing was claimed for the run, the handler has begun another `Tx`, the lease is lost, no connection
+    /// is free within it, or the database refuses.
+    pub async fn connection(&mut self) -> Result<&mut D::Connection, TxError> {
+        if self.opened.is_none() {
+            let opened = begin(&self.context, &*self.source).await?;
+            self.opened = Some(opened);
+        }
+        match &mut self.opened {
+            Some(opened) => Ok(opened.connection()),
+            None => Err(TxError::new(TxErrorKind::Used, "it is not begun")),
+        }
+    }
+}
+
+/// Begins the transaction of a run.
+async fn begin<C>(
+    context: &RunContext,
+    source: &dyn Begin<C>,
+) -> Result<Box<dyn Opened<C>>, TxError> {
+    let claimed = context.claimed.get().ok_or_else(|| {
+        TxError::new(
+            TxErrorKind::NoClaim,
+            "nothing was claimed for this run, so there is no record to commit with it",
+        )
+    })?;
+    context.transaction.take()?;
+    let mut taken = Taken {
+        context,
+        has_begun: false,
+    };
+    let ticket = Ticket {
+        key: context.event.identity.key.clone(),
+        token: claimed.token,
+        attempt: claimed.grant.attempt,
+        lease: context.state.terms.lease,
+    };
+    let opened = tokio::select! {
+        biased;
+        () = claimed.lease.lost() => Err(TxError::new(
+            TxErrorKind::LeaseLost,
+            "the lease of the event was lost before it could begin",
+        )),
+        opened = source.begin(ticket) => opened,
+    };
+    taken.has_begun = opened.is_ok();
+    opened
+}
+
+impl<D: TxDatabase> Drop for Tx<D> {
+    /// The run decides what becomes of it.
+    fn drop(&mut self) {
+        if let Some(opened) = self.opened.take() {
+            self.context.transaction.hand_in(opened);
+        }
+    }
+}
+
+/// The right to begin, until it has begun.
+struct Taken<'a> {
+    context: &'a RunContext,
+    has_begun: bool,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if !self.has_begun {
+            self.context.transaction.put_back();
+        }
+    }
+}
+
+impl<D: TxDatabase, S> FromRun<S> for Tx<D> {
+    fn from_run(run: &Run<'_, S>) -> Result<Self, Failure> {
+        Ok(Self::of(run.delivery())?)
+    }
+}
+
+impl<D: TxDatabase> fmt::Debug for Tx<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tx")
+            .field("key", &self.context.event.identity.key)
+            .field("is_begun", &self.opened.is_some())
+            .finish()
+    }
+}

@@ -1,0 +1,78 @@
+//! What the table is asked for.
+
+use std::sync::Arc;
+
+use crate::clock::UnixTime;
+use crate::event::{EventKey, Name};
+use crate::store::error::StoreError;
+use crate::store::sql::{Answer, OpenCounts, Place, Placed, Records, Row, Stored, Waiting};
+
+use super::{PostgresStore, statements};
+
+impl Records for PostgresStore {
+    fn namespace_name(&self) -> &Name {
+        &self.namespace
+    }
+
+    fn waiting(&self) -> &Arc<Waiting> {
+        &self.waiting
+    }
+
+    async fn write(
+        &self,
+        orders: Vec<Placed>,
+    ) -> Result<Vec<Result<Answer, StoreError>>, StoreError> {
+        self.database.write(orders).await
+    }
+
+    async fn stored(&self, place: Place) -> Result<(UnixTime, Option<Stored>), StoreError> {
+        let reading = self.database.read(move |conn, shared| {
+            Box::pin(async move { statements::one(conn, &shared.statements, &place).await })
+        });
+        let (told, stored) = reading.await?;
+        Ok((self.database.time(told), stored))
+    }
+
+    async fn time(&self) -> Result<UnixTime, StoreError> {
+        let reading = self
+            .database
+            .read(|conn, _| Box::pin(statements::told(conn)));
+        Ok(self.database.time(reading.await?.time))
+    }
+
+    async fn unfinished_in(
+        &self,
+        range: (String, String),
+        now: UnixTime,
+        limit: i64,
+    ) -> Result<Vec<(EventKey, Row)>, StoreError> {
+        let namespace = self.namespace.clone();
+        let reading = self.database.read(move |conn, shared| {
+            Box::pin(async move {
+                let statements = &shared.statements;
+                statements::unfinished(conn, statements, &namespace, range, now, limit).await
+            })
+        });
+        reading.await
+    }
+
+    async fn count_open(&self, behind: String, now: UnixTime) -> Result<OpenCounts, StoreError> {
+        let namespace = self.namespace.clone();
+        let reading = self.database.read(move |conn, shared| {
+            Box::pin(async move {
+                statements::count_open(conn, &shared.statements, &namespace, behind, now).await
+            })
+        });
+        reading.await
+    }
+
+    async fn count_done(&self, after: i64) -> Result<(i64, Option<i64>), StoreError> {
+        let namespace = self.namespace.clone();
+        let reading = self.database.read(move |conn, shared| {
+            Box::pin(async move {
+                statements::count_done(conn, &shared.statements, &namespace, after).await
+            })
+        });
+        reading.await
+    }
+}

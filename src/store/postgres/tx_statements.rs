@@ -1,0 +1,226 @@
+//! The statements of a handler's transaction that are not the handler's.
+//!
+//! They run on the user's connection with whatever is set there: each name is written out with its schema.
+
+use std::time::Duration;
+
+use sqlx::error::DatabaseError;
+use sqlx::postgres::{PgArguments, PgConnection};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, Postgres, Row as _};
+
+use crate::store::command::{Complete, ContentType, StoredResponse};
+use crate::store::sql::Place;
+use crate::store::token::Token;
+use crate::store::transaction::Ticket;
+
+use super::error::Fault;
+use super::table::Tables;
+
+/// The setting that marks the transaction: it ends with it, and another one does not have it.
+const MARK: &str = "tower_webhook.tx";
+/// The clock of the server, in microseconds. It is read again for a row that another one has just let go.
+const NOW: &str = "(extract(epoch FROM pg_catalog.clock_timestamp()) \
+                   OPERATOR(pg_catalog.*) 1000000)::bigint";
+
+#[derive(Debug)]
+pub(super) struct TxStatements {
+    records: String,
+    complete: String,
+    end_holders: String,
+    found: String,
+}
+
+/// What marking the event as done came to.
+pub(super) enum Completed {
+    /// It is marked; behind a savepoint that is still there, perhaps.
+    Done { is_nested: bool },
+    /// Another receiver has the event, or the lease is over.
+    Lost,
+    /// The transaction is not the one that was begun.
+    Broken(&'static str),
+}
+
+/// How an event stands whose commit had no answer.
+pub(super) enum Found {
+    Done,
+    /// This receiver holds it still: the commit was not made.
+    Held,
+    /// Another one has it.
+    Lost,
+}
+
+impl TxStatements {
+    pub(super) fn new(tables: &Tables) -> Self {
+        let records = tables.records();
+        Self {
+            // Behind a savepoint the row has the number of that, and not the transaction's.
+            complete: format!(
+                "UPDATE {records} SET state = 2, lease_ends = NULL, lease = NULL, corrected = false,
+                     fingerprint = $5, status = $6, content_type = $7, body = $8,
+                     kept_until = CASE WHEN $9 OPERATOR(pg_catalog.<)
+                             (9223372036854775807 OPERATOR(pg_catalog.-) {NOW})
+                         THEN {NOW} OPERATOR(pg_catalog.+) $9 ELSE 9223372036854775807 END
+                 WHERE namespace OPERATOR(pg_catalog.=) $1 AND key OPERATOR(pg_catalog.=) $2
+                   AND state OPERATOR(pg_catalog.=) 1::smallint
+                   AND token OPERATOR(pg_catalog.=) $3 AND fence OPERATOR(pg_catalog.=) $4
+                   AND lease_ends OPERATOR(pg_catalog.>) {NOW}
+                   AND pg_catalog.current_setting('{MARK}', true) OPERATOR(pg_catalog.=) $10
+                 RETURNING xmin OPERATOR(pg_catalog.<>)
+                     pg_catalog.pg_current_xact_id()::pg_catalog.xid"
+            ),
+            // The lock is one number in two halves.
+            end_holders: format!(
+                "SELECT count(pg_terminate_backend(l.pid)) FROM pg_locks AS l
+                 JOIN pg_database AS d ON d.oid = l.database
+                 WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.granted
+                   AND l.objsubid = 1 AND l.classid::bigint = ($1 >> 32) & 4294967295
+                   AND l.objid::bigint = $1 & 4294967295 AND l.pid <> pg_backend_pid()
+                   AND EXISTS (SELECT FROM {records} WHERE namespace = $2 AND key = $3
+                       AND token = $4 AND state = 1 AND lease_ends > {NOW})"
+            ),
+            found: format!(
+                "SELECT state, token = $3 FROM {records} WHERE namespace = $1 AND key = $2 FOR UPDATE"
+            ),
+            records,
+        }
+    }
+
+    /// The table, as it stands in a statement.
+    pub(super) fn table(&self) -> &str {
+        &self.records
+    }
+
+    /// One message: the mark, the idle limit, and the lock by which a successor finds this session.
+    pub(super) fn begin(&self, ticket: &Ticket, lock: i64) -> String {
+        format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+             SET LOCAL idle_in_transaction_session_timeout = {};
+             SET LOCAL {MARK} = '{}';
+             SELECT pg_catalog.pg_try_advisory_xact_lock({lock})",
+            ticket
+                .lease
+                .as_millis()
+                .clamp(1, i32::MAX.unsigned_abs().into()),
+            mark(ticket.token),
+        )
+    }
+
+    /// Takes the lock, unless another session has it.
+    pub(super) async fn lock(&self, conn: &mut PgConnection, lock: i64) -> Result<bool, Fault> {
+        let sql = "SELECT pg_catalog.pg_try_advisory_xact_lock($1)";
+        let row = unnamed(sql).bind(lock).fetch_one(conn).await?;
+        Ok(row.try_get(0)?)
+    }
+
+    /// Marks the event as done where it is held, in the transaction that was begun.
+    pub(super) async fn complete(
+        &self,
+        conn: &mut PgConnection,
+        place: &Place,
+        complete: &Complete,
+    ) -> Result<Completed, Fault> {
+        let StoredResponse {
+            status,
+            body,
+            content_type,
+        } = &complete.response;
+        let done = unnamed(&self.complete)
+            .bind(place.namespace.as_str())
+            .bind(place.key.as_str())
+            .bind(complete.token.as_bytes().as_slice())
+            .bind(i64::from_be_bytes(complete.fence.to_be_bytes()))
+            .bind(complete.fingerprint.as_bytes().as_slice())
+            .bind(i32::from(*status))
+            .bind(content_type.as_ref().map(ContentType::as_str))
+            .bind(body.as_deref())
+            .bind(micros(complete.retention))
+            .bind(mark(complete.token))
+            .fetch_optional(&mut *conn)
+            .await;
+        match done {
+            Ok(Some(done)) => Ok(Completed::Done {
+                is_nested: done.try_get(0)?,
+            }),
+            Ok(None) => self.why(conn, complete.token).await,
+            // in_failed_sql_transaction
+            Err(error) if is(&error, "25P02") => Ok(Completed::Broken(
+                "a statement of the handler failed and it went on: nothing was committed",
+            )),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Why nothing was marked.
+    async fn why(&self, conn: &mut PgConnection, token: Token) -> Result<Completed, Fault> {
+        let sql = format!("SELECT pg_catalog.current_setting('{MARK}', true)");
+        let row = unnamed(&sql).fetch_one(conn).await?;
+        let found: Option<String> = row.try_get(0)?;
+        Ok(match found.is_some_and(|found| found == mark(token)) {
+            true => Completed::Lost,
+            false => Completed::Broken(
+                "the handler has ended its transaction itself: the event was not marked as done",
+            ),
+        })
+    }
+
+    /// Ends the sessions that have this lock, if the event is held with this token.
+    pub(super) async fn end_holders(
+        &self,
+        conn: &mut PgConnection,
+        lock: i64,
+        place: &Place,
+        token: Token,
+    ) -> Result<i64, Fault> {
+        let row = unnamed(&self.end_holders)
+            .bind(lock)
+            .bind(place.namespace.as_str())
+            .bind(place.key.as_str())
+            .bind(token.as_bytes().as_slice())
+            .fetch_one(conn)
+            .await?;
+        Ok(row.try_get(0)?)
+    }
+
+    /// How the event stands, once the transaction that has it locked is over.
+    pub(super) async fn found(
+        &self,
+        conn: &mut PgConnection,
+        place: &Place,
+        token: Token,
+    ) -> Result<Found, Fault> {
+        let row = unnamed(&self.found)
+            .bind(place.namespace.as_str())
+            .bind(place.key.as_str())
+            .bind(token.as_bytes().as_slice())
+            .fetch_optional(conn)
+            .await?;
+        let Some(row) = row else {
+            return Ok(Found::Lost);
+        };
+        let (state, is_own): (i16, bool) = (row.try_get(0)?, row.try_get(1)?);
+        Ok(match (state, is_own) {
+            (2, true) => Found::Done,
+            (1, true) => Found::Held,
+            _ => Found::Lost,
+        })
+    }
+}
+
+fn unnamed(sql: &str) -> Query<'_, Postgres, PgArguments> {
+    // Of constant text and names without special characters.
+    sqlx::query(AssertSqlSafe(sql)).persistent(false)
+}
+
+fn mark(token: Token) -> String {
+    data_encoding::HEXLOWER.encode(token.as_bytes())
+}
+
+fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn is(error: &sqlx::Error, code: &str) -> bool {
+    let told = error.as_database_error().and_then(DatabaseError::code);
+    told.is_some_and(|told| told == code)
+}

@@ -1,0 +1,159 @@
+//! The transaction of a handler, which the completion of its event goes into.
+//!
+//! Who runs the handler knows no database: it is given what was opened, and has it either finished together
+//! with the record or rolled back.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use crate::event::EventKey;
+
+use super::command::{Complete, Held};
+use super::token::Token;
+
+/// What a store has for handlers that take a [`Tx`](crate::Tx); see
+/// [`Store::transactions`](super::Store::transactions).
+///
+/// Only the stores of this crate make one. A store around another one hands on what that one has.
+#[derive(Clone)]
+pub struct Transactions(Arc<dyn Any + Send + Sync>);
+
+impl Transactions {
+    pub(crate) fn of<C: 'static>(source: impl Begin<C> + 'static) -> Self {
+        let source: Arc<dyn Begin<C>> = Arc::new(source);
+        Self(Arc::new(source))
+    }
+
+    /// Where transactions are begun, if they are on connections of this kind.
+    pub(crate) fn source<C: 'static>(&self) -> Option<Arc<dyn Begin<C>>> {
+        self.0.downcast_ref().cloned()
+    }
+}
+
+impl fmt::Debug for Transactions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transactions").finish_non_exhaustive()
+    }
+}
+
+/// The claim that a transaction belongs to.
+#[derive(Debug, Clone)]
+pub(crate) struct Ticket {
+    pub(crate) key: EventKey,
+    pub(crate) token: Token,
+    pub(crate) attempt: u32,
+    pub(crate) lease: Duration,
+}
+
+/// Begins transactions on connections of one kind.
+pub(crate) trait Begin<C>: Send + Sync {
+    fn begin(&self, ticket: Ticket) -> BoxFuture<'_, Result<Box<dyn Opened<C>>, TxError>>;
+}
+
+/// A transaction that a handler can use.
+pub(crate) trait Opened<C>: OpenTransaction {
+    fn connection(&mut self) -> &mut C;
+}
+
+/// A transaction that is open.
+pub(crate) trait OpenTransaction: Send {
+    /// Marks the event as done in the transaction, and commits both.
+    ///
+    /// It takes as long as the database does: where the answer is lost, until it is known or the lease is
+    /// over.
+    fn finish(self: Box<Self>, complete: Complete) -> BoxFuture<'static, Finished>;
+
+    /// Undoes what the handler did.
+    fn roll_back(self: Box<Self>) -> BoxFuture<'static, ()>;
+}
+
+/// What became of a transaction that was to be committed.
+#[derive(Debug)]
+pub(crate) enum Finished {
+    /// The effect and the record stand, or neither does, for the event is another receiver's now.
+    Ended(Held),
+    /// Neither stands, and the event is still this receiver's.
+    Failed(TxError),
+    /// The handler has ended the transaction itself, or gone on behind a statement that failed.
+    Broken(&'static str),
+    /// Both stand or neither does: the database does not tell which.
+    Unknown,
+}
+
+/// Why a handler has no transaction, or why it was not committed.
+///
+/// ```
+/// use tower_webhook::runtime::{Failure, FailureKind};
+/// use tower_webhook::{TxError, TxErrorKind};
+///
+/// /// As an error of a handler it is tried again.
+/// fn failure(error: TxError) -> Failure {
+///     if error.kind() == TxErrorKind::NoTransactions {
+///         eprintln!("give the store the pool: {error}");
+///     }
+///     error.into()
+/// }
+/// ```
+#[derive(Debug)]
+pub struct TxError {
+    kind: TxErrorKind,
+    message: &'static str,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// The kind of failure that a [`TxError`] tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TxErrorKind {
+    /// The webhook's store was given no pool of this database.
+    NoTransactions,
+    /// Nothing was claimed for this run: the store could not be asked, or the event is a question that is
+    /// answered each time.
+    NoClaim,
+    /// The run has a transaction already, in another `Tx` of the handler.
+    Used,
+    /// No connection was free in time.
+    Busy,
+    /// The event was lost to another receiver.
+    LeaseLost,
+    /// The database has refused, or cannot be reached.
+    Database,
+}
+
+impl TxError {
+    pub(crate) fn new(kind: TxErrorKind, message: &'static str) -> Self {
+        Self {
+            kind,
+            message,
+            source: None,
+        }
+    }
+
+    pub(crate) fn with_source(mut self, source: impl Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Box::new(source));
+        self
+    }
+
+    /// What kind of failure it was.
+    pub fn kind(&self) -> TxErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for TxError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no transaction: {}", self.message)
+    }
+}
+
+impl Error for TxError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        let source: &(dyn Error + 'static) = self.source.as_deref()?;
+        Some(source)
+    }
+}

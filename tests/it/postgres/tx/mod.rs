@@ -1,0 +1,97 @@
+//! Handlers that take a [`Tx`]: the effect and the record stand together, or neither does.
+
+mod ends;
+mod faults;
+mod setup;
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+use tower_webhook::store::{PostgresStore, RecordState, RecordView};
+use tower_webhook::{DedupeConfig, Store, Tx, TxError};
+
+use super::PATIENCE;
+use crate::sql_support::Postgres;
+use crate::support::blendfi::{self, key};
+use crate::support::observer::Recorder;
+use crate::support::server::Server;
+
+const SECOND: Duration = Duration::from_secs(1);
+const LEASE: Duration = Duration::from_secs(3);
+
+/// A receiver whose handlers write into a table beside the records. Nothing in the table is unique: what
+/// is done twice stands there twice.
+struct Ledger {
+    server: Postgres,
+    pool: PgPool,
+    store: PostgresStore,
+    recorder: Recorder,
+}
+
+impl Ledger {
+    async fn open() -> Self {
+        let server = Postgres::start();
+        let url = server.url();
+        Self::at(server, &url).await
+    }
+
+    /// With the pool at this address, and the store's own connections too.
+    async fn at(server: Postgres, url: &str) -> Self {
+        server.ask("CREATE TABLE effects (key text NOT NULL, attempt int NOT NULL)");
+        let pool = pool(url, 4).await;
+        let store = PostgresStore::on_pool(pool.clone()).deadline(PATIENCE);
+        let store = store.migrate().connect().await.unwrap();
+        Self {
+            server,
+            pool,
+            store,
+            recorder: Recorder::new(),
+        }
+    }
+
+    async fn serve<H, T>(&self, handler: H) -> Server
+    where
+        H: axum::handler::Handler<T, ()>,
+        T: 'static,
+    {
+        let webhook = blendfi::webhook_answering_in(2 * SECOND, self.store.clone())
+            .dedupe(DedupeConfig::new().lease(LEASE))
+            .observer(self.recorder.clone());
+        blendfi::serve(&webhook, handler).await
+    }
+
+    fn effects(&self) -> String {
+        self.server.ask("SELECT count(*) FROM effects")
+    }
+
+    async fn record(&self, id: &str) -> RecordView {
+        self.store.lookup(&key(id)).await.unwrap().unwrap()
+    }
+
+    async fn is_done(&self, id: &str) -> bool {
+        matches!(self.record(id).await.state, RecordState::Done(_))
+    }
+}
+
+async fn pool(url: &str, connections: u32) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .connect(url)
+        .await
+        .unwrap()
+}
+
+/// The effect of an event.
+async fn credit(tx: &mut Tx<sqlx::Postgres>, key: &str, attempt: u32) -> Result<(), TxError> {
+    let query = sqlx::query("INSERT INTO effects VALUES ($1, $2)");
+    let query = query.bind(key.to_owned()).bind(i64::from(attempt));
+    let done = query.execute(tx.connection().await?).await.unwrap();
+    assert_eq!(done.rows_affected(), 1);
+    Ok(())
+}
+
+fn failed() -> StatusCode {
+    StatusCode::INTERNAL_SERVER_ERROR
+}
