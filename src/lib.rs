@@ -172,7 +172,8 @@ pub use webhook::{NoStore, Webhook, WebhookLayer};
     feature = "axum",
     feature = "redis",
     feature = "sqlite",
-    feature = "postgres"
+    feature = "postgres",
+    feature = "inbox"
 ))]
 #[doc = include_str!("../README.md")]
 struct Readme;

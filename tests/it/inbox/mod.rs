@@ -4,6 +4,8 @@ mod accepting;
 mod attempts;
 mod handing_over;
 mod setup;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 use std::convert::Infallible;
 use std::time::Duration;

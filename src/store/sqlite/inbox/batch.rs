@@ -92,6 +92,8 @@ impl Changes {
 
 /// An entry as it stands after some commands.
 struct Slot<'a> {
+    /// Which command was the first about it.
+    number: usize,
     place: &'a Place,
     found: Option<&'a FoundRow>,
     current: Current,
@@ -115,12 +117,12 @@ pub(super) type Answers = Vec<Option<Result<Answer, StoreError>>>;
 pub(super) fn decide(orders: &[&Placed], found: &Found, now: UnixTime) -> (Answers, Changes) {
     let mut slots: HashMap<&Place, Slot<'_>> = HashMap::new();
     let mut room = found.room;
-    let answers = orders.iter().map(|placed| {
+    let answers = orders.iter().enumerate().map(|(number, placed)| {
         let place = placed.place.as_ref()?;
         let at = (place.namespace.as_str().to_owned(), place.key.clone());
         let slot = slots
             .entry(place)
-            .or_insert_with(|| Slot::of(place, found.rows.get(&at)));
+            .or_insert_with(|| Slot::of(number, place, found.rows.get(&at)));
         slot.apply(&placed.order, found.records.get(&at), now, &mut room)
     });
     let answers = answers.collect();
@@ -128,9 +130,7 @@ pub(super) fn decide(orders: &[&Placed], found: &Found, now: UnixTime) -> (Answe
     let mut next_id = found.next_id;
     // In the order in which they came, so that numbers are given in that order.
     let mut written: Vec<_> = slots.into_values().filter(|slot| slot.changed).collect();
-    let position =
-        |place: &Place| (orders.iter()).position(|placed| placed.place.as_ref() == Some(place));
-    written.sort_by_cached_key(|slot| position(slot.place));
+    written.sort_by_key(|slot| slot.number);
     for slot in written {
         slot.write(&mut changes, &mut next_id);
     }
@@ -138,13 +138,14 @@ pub(super) fn decide(orders: &[&Placed], found: &Found, now: UnixTime) -> (Answe
 }
 
 impl<'a> Slot<'a> {
-    fn of(place: &'a Place, found: Option<&'a FoundRow>) -> Self {
+    fn of(number: usize, place: &'a Place, found: Option<&'a FoundRow>) -> Self {
         let current = match found.map(|row| &row.entry) {
             None => Current::Absent,
             Some(Some(entry)) => Current::Entry(entry.clone()),
             Some(None) => Current::Unreadable,
         };
         Self {
+            number,
             place,
             found,
             current,
