@@ -48,7 +48,7 @@ impl<S: Sync> FromRequestParts<S> for Authenticated {
     }
 }
 
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 impl<D: crate::runtime::TxDatabase, S: Sync> FromRequestParts<S> for crate::runtime::Tx<D> {
     type Rejection = EventRejection;
 
@@ -101,7 +101,7 @@ impl EventRejection {
         }
     }
 
-    #[cfg(feature = "postgres")]
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     fn without_transactions(error: &crate::TxError) -> Self {
         tracing::error!(target: "tower_webhook", %error, "a handler takes a `Tx`");
         Self {

@@ -150,20 +150,22 @@ pub use runtime::{
     Confirm, ConfirmSubject, Confirmation, Delivery, Drain, Event, EventHandler, Lease, Permanent,
     Unconfirmed,
 };
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use runtime::{Tx, TxDatabase};
 pub use secret::{
     KeyId, KeyIds, KeyRing, ListedSecret, NamedSecret, SecretFormat, Secrets, SigningKey,
     SigningSecret,
 };
 pub use source::{Allowlist, TrustedProxies};
+#[cfg(feature = "postgres")]
+pub use store::PostgresStore;
 #[cfg(feature = "redis")]
 pub use store::RedisStore;
 #[cfg(feature = "sqlite")]
 pub use store::SqliteStore;
 pub use store::{MemoryStore, SharedStore, Store};
-#[cfg(feature = "postgres")]
-pub use store::{PostgresStore, TxError, TxErrorKind};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use store::{TxError, TxErrorKind};
 pub use webhook::{NoStore, Webhook, WebhookLayer};
 
 /// Its examples are compiled with the tests.

@@ -29,7 +29,7 @@ enum Detail {
     Event(EventError),
     Payload(PayloadError),
     Store(Chain<StoreError>),
-    #[cfg(feature = "postgres")]
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     Transaction(Chain<crate::store::TxError>),
 }
 
@@ -74,7 +74,7 @@ impl RejectionCause {
                 Detail::Event(error) => error,
                 Detail::Payload(error) => error,
                 Detail::Store(chain) => chain,
-                #[cfg(feature = "postgres")]
+                #[cfg(any(feature = "postgres", feature = "sqlite"))]
                 Detail::Transaction(chain) => chain,
             })
         })
@@ -104,7 +104,7 @@ impl From<Reason> for RejectionCause {
     }
 }
 
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 impl From<crate::store::TxError> for RejectionCause {
     /// A transaction that is not committed is a failure of its handler.
     fn from(error: crate::store::TxError) -> Self {

@@ -79,6 +79,9 @@ impl SigningSecret {
         if let Some(what) = pasted::begins(NO_BASE64, text).or_else(|| api_key(text)) {
             return Err(refused(what));
         }
+        if is_uuid(text) {
+            return Err(refused(ID));
+        }
         if is_hex(text) {
             return Err(refused(
                 "looks like hex where base64 belongs: decode it and use SigningSecret::from_bytes, \
@@ -160,7 +163,21 @@ const NO_BASE64: &pasted::Beginnings = &[
         "looks like a secret of Shopify, whose key is the text itself: use \
          SigningSecret::from_text",
     ),
+    ("ep_", ID),
+    ("msg_", ID),
+    ("app_", ID),
+    ("sk-proj-", pasted::API_KEY),
+    ("sk-ant-", pasted::API_KEY),
 ];
+
+const ID: &str = "looks like the id of an endpoint, a message or an application, the endpoint's \
+                  signing secret belongs here";
+
+/// `b54557e4-bdd9-4b37-8a5f-bf7d70bcd043` is base64 in the alphabet of URLs too.
+fn is_uuid(text: &str) -> bool {
+    let is_hex = |part: &str| part.bytes().all(|b| b.is_ascii_hexdigit());
+    text.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && text.split('-').all(is_hex)
+}
 
 /// Whether these are the digits of a hash or key in hex, which read as base64 too.
 fn is_hex(text: &str) -> bool {
@@ -224,7 +241,9 @@ impl SecretFormat {
                     Some(digits) => {
                         refuse_pasted(bare)?;
                         // Behind a prefix stands base64, whatever else it looks like but a key.
-                        if let Some(what) = pasted::begins(pasted::SPKI, digits) {
+                        if let Some(what) = pasted::begins(pasted::SPKI, digits)
+                            .or_else(|| pasted::begins(pasted::MANIFEST, digits))
+                        {
                             return Err(refused(what));
                         }
                         SigningSecret::decode(digits)

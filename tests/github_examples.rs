@@ -28,13 +28,17 @@ use tower_webhook::{Delivery, MemoryStore, Webhook, provider};
 const SECRET: &str = "whsec_test_9f8e7d6c5b4a";
 
 /// The types that hold no moment of their own.
-const WITHOUT_MOMENT: [&str; 7] = [
+const WITHOUT_MOMENT: [&str; 11] = [
     "github_app_authorization",
+    "installation_repositories",
+    "label",
+    "member",
     "membership",
     "org_block",
     "organization",
     "repository_dispatch",
     "team",
+    "team_add",
     "workflow_dispatch",
 ];
 

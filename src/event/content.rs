@@ -9,6 +9,7 @@ use super::handling::Handling;
 use super::identity::Identity;
 use super::key::{EventKey, Fingerprint};
 use super::shape::Shapes;
+use crate::joined::once;
 use crate::name::Name;
 
 /// Longest id that is taken from a header.
@@ -54,7 +55,8 @@ pub(super) fn is_blank(body: &[u8]) -> bool {
     body.iter().all(u8::is_ascii_whitespace)
 }
 
-/// The id that stands in this header, in visible ASCII; a line that is repeated counts once.
+/// The id that stands in this header, in visible ASCII; a line that is repeated counts once, also
+/// where the lines were joined with a comma and a blank.
 pub(super) fn header_id<'h>(
     headers: &'h HeaderMap,
     name: &HeaderName,
@@ -64,6 +66,11 @@ pub(super) fn header_id<'h>(
     first
         .filter(|first| values.all(|other| other == *first))
         .and_then(|value| value.to_str().ok())
+        .map(|line| match once(line.as_bytes()) {
+            // An id has no blank in it, but may have a comma.
+            Some(first) if line.contains(' ') => line.get(..first.len()).unwrap_or(line),
+            _ => line,
+        })
         .filter(|id| (1..=MAX_HEADER_ID_LEN).contains(&id.len()))
         .filter(|id| id.bytes().all(|byte| byte.is_ascii_graphic()))
         .ok_or_else(|| EventError::at(Kind::NoIdHeader, name))

@@ -22,7 +22,8 @@ pub(crate) fn check_encoding(headers: &HeaderMap) -> Result<(), Reason> {
 
 /// Character sets that senders name in this header by mistake. They are no content codings
 /// (RFC 9110, section 8.4.1), and the body is what it is without them.
-const CHARACTER_SETS: [&[u8]; 18] = [
+const CHARACTER_SETS: [&[u8]; 19] = [
+    b"utf8mb4",
     b"us-ascii",
     b"us_ascii",
     b"ascii",
@@ -60,15 +61,49 @@ const NUMBERED_CHARACTER_SETS: [&[u8]; 13] = [
     b"gb",
 ];
 
-/// Whether one entry of the list leaves the body as it is: nothing, `identity`, or the name of a
-/// character set.
+/// What says that nothing was encoded: a word for it, or a `Content-Transfer-Encoding` of MIME that changes
+/// no byte (RFC 2045 section 6.2).
+const NO_CODINGS: [&[u8]; 5] = [b"identity", b"none", b"binary", b"8bit", b"7bit"];
+
+/// Types that senders name in this header in place of `Content-Type`. One that may stand for a compressed
+/// body is not among them.
+const MEDIA_TYPES: [&[u8]; 4] = [
+    b"application/json",
+    b"application/x-www-form-urlencoded",
+    b"text/json",
+    b"text/plain",
+];
+
+/// Whether one entry of the list leaves the body as it is: nothing, a word for no coding, the name of a
+/// character set, or a media type.
 fn is_no_coding(entry: &[u8]) -> bool {
-    let entry = without_parameter_name(entry.trim_ascii());
-    let is = |name: &[u8]| entry.eq_ignore_ascii_case(name);
-    if entry.is_empty() || is(b"identity") {
-        return true;
+    let entry = entry.trim_ascii();
+    let is_type = |entry: &[u8]| {
+        MEDIA_TYPES
+            .iter()
+            .any(|name| entry.eq_ignore_ascii_case(name))
+    };
+    let mut parts = entry.splitn(2, |byte| *byte == b';');
+    match (parts.next(), parts.next()) {
+        (Some(name), Some(parameter)) => {
+            is_type(name.trim_ascii_end()) && is_character_set(parameter.trim_ascii_start())
+        }
+        _ => {
+            entry.is_empty()
+                || NO_CODINGS
+                    .iter()
+                    .any(|name| entry.eq_ignore_ascii_case(name))
+                || is_type(entry)
+                || is_character_set(entry)
+        }
     }
-    CHARACTER_SETS.iter().any(|name| is(name))
+}
+
+fn is_character_set(entry: &[u8]) -> bool {
+    let entry = without_quotes(without_parameter_name(entry));
+    CHARACTER_SETS
+        .iter()
+        .any(|name| entry.eq_ignore_ascii_case(name))
         || NUMBERED_CHARACTER_SETS.iter().any(|set| {
             (entry.split_at_checked(set.len())).is_some_and(|(name, number)| {
                 name.eq_ignore_ascii_case(set)
@@ -76,6 +111,13 @@ fn is_no_coding(entry: &[u8]) -> bool {
                     && number.iter().all(u8::is_ascii_digit)
             })
         })
+}
+
+fn without_quotes(text: &[u8]) -> &[u8] {
+    match text {
+        [b'"', inside @ .., b'"'] => inside,
+        _ => text,
+    }
 }
 
 /// `charset=utf-8` names a character set too.

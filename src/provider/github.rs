@@ -31,10 +31,11 @@
 //!
 //! Some events hold no time, version or id of their own, so that a second true one agrees with the
 //! first in every byte: somebody is added to a team, removed, and added again. These types are told
-//! apart by `X-GitHub-Delivery` together with the body: `membership`, `org_block`, `organization`,
-//! `team`, `github_app_authorization`, `workflow_dispatch` and `repository_dispatch`. GitHub keeps
-//! the id when it delivers again, so that a redelivery is a duplicate. The type is read off the
-//! members of the signed body, never off `X-GitHub-Event`.
+//! apart by `X-GitHub-Delivery` together with the body: `membership`, `member`, `org_block`,
+//! `organization`, `team`, `team_add`, `label`, `installation_repositories`, `github_app_authorization`,
+//! `workflow_dispatch` and `repository_dispatch`. A time of the repository or installation beside them
+//! need not move with them. GitHub keeps the id when it delivers again, so that a redelivery is a
+//! duplicate. The type is read off the members of the signed body, never off `X-GitHub-Event`.
 //!
 //! **For these types a captured delivery runs again under another id**, as often as whoever holds it
 //! likes: nothing that is signed tells it from a true one. Where that is worse than a missed event,
@@ -87,7 +88,7 @@ pub fn github(keys: impl Into<KeyRing>) -> Provider {
 
 /// The types that hold no moment or version of their own, by members that no other type has
 /// together (`@octokit/openapi-webhooks` 12.1 lists those of all types).
-fn without_moment() -> [KnownShape; 8] {
+fn without_moment() -> [KnownShape; 12] {
     // Members that any event can have.
     let envelope = [
         "action",
@@ -104,6 +105,32 @@ fn without_moment() -> [KnownShape; 8] {
             .when("/scope")
             .when("/member")
             .when("/team"),
+        KnownShape::recognized("member")
+            .when_one_of("/action", ["added", "edited", "removed"])
+            .when("/member")
+            .when("/repository")
+            .only(and(&["changes", "member"])),
+        KnownShape::recognized("label")
+            .when_one_of("/action", ["created", "deleted", "edited"])
+            .when("/label")
+            .when("/repository")
+            .only(and(&["changes", "label"])),
+        KnownShape::recognized("installation_repositories")
+            .when_one_of("/action", ["added", "removed"])
+            .when("/installation")
+            .when("/repositories_added")
+            .when("/repositories_removed")
+            .only(and(&[
+                "repositories_added",
+                "repositories_removed",
+                "repository_selection",
+                "requester",
+            ])),
+        KnownShape::recognized("team_add")
+            .when("/team")
+            .when("/repository")
+            .unless("/action")
+            .only(and(&["team"])),
         KnownShape::recognized("org_block")
             .when_one_of("/action", ["blocked", "unblocked"])
             .when("/blocked_user")

@@ -29,15 +29,15 @@
 //!
 //! # Events without a moment of their own
 //!
-//! Bodies of the topics `…/delete` and `…/remove` name what is gone and no time, so that a second
-//! true event agrees with the first in every byte: a product is removed from a sales channel, added,
-//! and removed again. They are told apart by `X-Shopify-Webhook-Id` together with the body. Retries
-//! keep that id. What counts is the signed body, never `X-Shopify-Topic`: a body with no members but
-//! `id` and `admin_graphql_api_id`, the listing of a collection or a product with nothing but its id,
-//! and what `customers/delete` sends. A body with other members is keyed on its content alone,
-//! whatever its topic: those of `fulfillment_events/delete` or `discounts/delete` hold a time, and
-//! those of `metaobjects/delete` or `customer_groups/delete` can't be told from other topics'. So are
-//! orders.
+//! Bodies of the topics `…/delete`, `…/remove` and `inventory_levels/disconnect` name what is gone and
+//! no time, so that a second true event agrees with the first in every byte: a product is removed from
+//! a sales channel, added, and removed again. They are told apart by `X-Shopify-Webhook-Id` together
+//! with the body. Retries keep that id. What counts is the signed body, never `X-Shopify-Topic`: a body
+//! with no members but `id` and `admin_graphql_api_id`, an inventory item and a location and nothing
+//! else, the listing of a collection or a product with nothing but its id, and what `customers/delete`
+//! sends. A body with other members is keyed on its content alone, whatever its topic: those of
+//! `fulfillment_events/delete` or `discounts/delete` hold a time, and those of `metaobjects/delete` or
+//! `customer_groups/delete` can't be told from other topics'. So are orders.
 //!
 //! **A captured delivery of these bodies runs again under another id**: nothing that is signed tells
 //! it from a true one. [`Provider::key_on_content_alone`] is the strict choice.
@@ -107,11 +107,15 @@ const ID_HEADERS: [&str; 4] = [
 ];
 
 /// Bodies that name what was deleted or removed and say nothing else.
-fn without_moment() -> [KnownShape; 5] {
+fn without_moment() -> [KnownShape; 6] {
     [
         KnownShape::recognized("delete")
             .when("/id")
             .only(["id", "admin_graphql_api_id"]),
+        KnownShape::recognized("inventory_levels/disconnect")
+            .when("/inventory_item_id")
+            .when("/location_id")
+            .only(["admin_graphql_api_id", "inventory_item_id", "location_id"]),
         KnownShape::recognized("customers/delete")
             .when("/id")
             .when_there("/tax_exemptions")

@@ -81,7 +81,7 @@ impl<C> DeliveryTask<C> {
             };
             let cause: RejectionCause = match within(until, terms.store.claim(&claim)).await {
                 Some(Ok(ClaimOutcome::Claimed(grant))) => {
-                    #[cfg(feature = "postgres")]
+                    #[cfg(any(feature = "postgres", feature = "sqlite"))]
                     let token = claim.token;
                     let hold = ClaimGuard::new(Arc::clone(terms), claim, grant, claimed_at);
                     let moment = if is_late { Instant::now() } else { claimed_at };
@@ -89,7 +89,7 @@ impl<C> DeliveryTask<C> {
                     let _ = context.claimed.set(Claimed {
                         moment,
                         grant,
-                        #[cfg(feature = "postgres")]
+                        #[cfg(any(feature = "postgres", feature = "sqlite"))]
                         token,
                         lease,
                     });

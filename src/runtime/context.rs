@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::identified::IdentifiedEvent;
 use super::lease::Lease;
 use super::state::RunState;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 use super::transaction_slot::TransactionSlot;
 use crate::authenticated::AuthState;
 use crate::request_clock::RequestClock;
@@ -31,7 +31,7 @@ pub(crate) struct RunContext<C: ?Sized = dyn Send + Sync> {
     /// Until when there is an answer to wait for, once the handler has ended and is to be recorded.
     record_by: OnceLock<Instant>,
     /// The transaction of its handler.
-    #[cfg(feature = "postgres")]
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(super) transaction: TransactionSlot,
     /// What its caller keeps with it.
     pub(crate) kept: C,
@@ -41,7 +41,7 @@ pub(crate) struct RunContext<C: ?Sized = dyn Send + Sync> {
 pub(super) struct Claimed {
     pub(super) moment: Instant,
     pub(super) grant: Grant,
-    #[cfg(feature = "postgres")]
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(super) token: crate::store::Token,
     pub(super) lease: Lease,
 }
@@ -64,7 +64,7 @@ impl<C> RunContext<C> {
             content_differs: AtomicBool::new(false),
             handling: AtomicBool::new(false),
             record_by: OnceLock::new(),
-            #[cfg(feature = "postgres")]
+            #[cfg(any(feature = "postgres", feature = "sqlite"))]
             transaction: TransactionSlot::default(),
             kept,
         })

@@ -24,7 +24,7 @@ impl Delivery {
         Self { context, mark }
     }
 
-    #[cfg(feature = "postgres")]
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(super) fn context(&self) -> &Arc<RunContext> {
         &self.context
     }

@@ -129,7 +129,7 @@ impl HeldClaim {
     }
 
     /// The store was told by other means, or there is nothing to tell it.
-    #[cfg(feature = "postgres")]
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(super) fn was_told(&self) {
         self.finished.store(true, Ordering::Relaxed);
     }

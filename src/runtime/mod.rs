@@ -46,11 +46,11 @@ mod served;
 mod shared_confirm;
 mod state;
 mod terms;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod transacted;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod transaction_slot;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod tx;
 mod waiting;
 mod within;
@@ -80,7 +80,7 @@ pub(crate) use served::private as sealed;
 pub use served::{Served, Serves};
 pub(crate) use shared_confirm::SharedConfirm;
 pub(crate) use state::{RunSettings, RunState};
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use tx::{Tx, TxDatabase};
 pub(crate) use waiting::WaitingRoom;
 pub(crate) use within::within;

@@ -136,11 +136,20 @@ impl<C> DeliveryTask<C> {
                         hold.begin_work();
                     }
                     self.context.handler_begins();
+                    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+                    if self.context.state.transactions.is_some() {
+                        let run = work.run(delivery);
+                        let ended = Box::pin(self.context.transaction.limited(run)).await;
+                        ended.unwrap_or(Err(Panicked))
+                    } else {
+                        work.run(delivery).await
+                    }
+                    #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
                     work.run(delivery).await
                 }
             };
             self.context.handler_ended();
-            #[cfg(feature = "postgres")]
+            #[cfg(any(feature = "postgres", feature = "sqlite"))]
             if let Some(used) = self.context.transaction.close() {
                 return Box::pin(self.end_transaction(hold, used, ended)).await;
             }

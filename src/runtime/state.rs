@@ -14,7 +14,7 @@ use crate::store::{SharedStore, Store};
 pub(crate) struct RunState {
     pub(super) terms: Arc<ClaimTerms>,
     pub(super) renewal_scheduler: Arc<RenewalScheduler>,
-    #[cfg(feature = "postgres")]
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(super) transactions: Option<crate::store::Transactions>,
     pub(super) settings: RunSettings,
 }
@@ -47,7 +47,7 @@ impl RunState {
         let for_renewals = store.for_renewals();
         let is_apart = for_renewals.is_some();
         let for_renewals = for_renewals.unwrap_or_else(|| store.clone());
-        #[cfg(feature = "postgres")]
+        #[cfg(any(feature = "postgres", feature = "sqlite"))]
         let transactions = store.transactions();
         let terms = ClaimTerms {
             renewals: Arc::new(Renewals::new(for_renewals, lease)),
@@ -59,7 +59,7 @@ impl RunState {
         Self {
             terms: Arc::new(terms),
             renewal_scheduler: Arc::new(RenewalScheduler::new(lease, is_apart)),
-            #[cfg(feature = "postgres")]
+            #[cfg(any(feature = "postgres", feature = "sqlite"))]
             transactions,
             settings,
         }

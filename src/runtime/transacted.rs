@@ -91,6 +91,11 @@ impl<C> DeliveryTask<C> {
                 used.roll_back().await;
                 (cause, Some(answer))
             }
+            (Err(Panicked), used) if self.context.transaction.is_overdue() => {
+                used.roll_back().await;
+                let why = "its transaction was open for longer than the limit";
+                (RejectionCause::because(Reason::HandlerFailed, why), None)
+            }
             (Err(Panicked), used) => {
                 used.roll_back().await;
                 (Reason::HandlerPanicked.into(), None)

@@ -1,12 +1,22 @@
 //! Where the transaction of a handler is while it runs.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
 use crate::store::{OpenTransaction, TxError, TxErrorKind};
 
 /// Where a transaction is between its handler and the runtime.
 #[derive(Default)]
-pub(crate) struct TransactionSlot(Mutex<State>);
+pub(crate) struct TransactionSlot {
+    state: Mutex<State>,
+    /// When the handler is ended, if it has not by then.
+    until: OnceLock<Instant>,
+    has_limit: Notify,
+    is_overdue: AtomicBool,
+}
 
 #[derive(Default)]
 enum State {
@@ -41,6 +51,39 @@ impl TransactionSlot {
         ))
     }
 
+    /// The handler has begun one, and must have ended by then.
+    pub(crate) fn limit(&self, until: Instant) {
+        let _ = self.until.set(until);
+        self.has_limit.notify_one();
+    }
+
+    /// Runs the handler, unless its transaction is open for longer than it may be: then it is ended.
+    pub(super) async fn limited<T>(&self, run: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            ended = run => Some(ended),
+            () = self.over() => {
+                self.is_overdue.store(true, Ordering::Relaxed);
+                None
+            }
+        }
+    }
+
+    /// Whether the handler was ended.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.is_overdue.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the limit of a transaction is over, if it has one.
+    async fn over(&self) {
+        loop {
+            match self.until.get() {
+                Some(until) => return sleep_until(*until).await,
+                None => self.has_limit.notified().await,
+            }
+        }
+    }
+
     /// None was begun.
     pub(crate) fn put_back(&self) {
         let mut state = self.state();
@@ -71,6 +114,6 @@ impl TransactionSlot {
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing can fail half-way while it is held.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -37,7 +37,15 @@ use self::sealed::Sealed;
 /// the server ends it. A holder that froze with its transaction open is ended by who takes its event over,
 /// where both have the same role.
 ///
+/// # On SQLite
+///
+/// One is open at a time, and nobody else writes meanwhile; the store's own commands go between two of them. It
+/// may be open for a second unless [set](crate::store::SqliteStoreBuilder::transaction_limit): then its statement
+/// is interrupted, the handler ended where it awaits something, and all of it undone.
+///
 /// ```no_run
+/// # #[cfg(feature = "postgres")]
+/// # mod example {
 /// use serde::Deserialize;
 /// use sqlx::Postgres;
 /// use tower_webhook::runtime::Failure;
@@ -57,6 +65,7 @@ use self::sealed::Sealed;
 ///         .await?;
 ///     Ok(())
 /// }
+/// # }
 /// ```
 pub struct Tx<D: TxDatabase> {
     context: Arc<RunContext>,
@@ -70,14 +79,24 @@ pub trait TxDatabase: Sealed + 'static {
     type Connection: Send + 'static;
 }
 
+#[cfg(feature = "postgres")]
 impl TxDatabase for sqlx::Postgres {
     type Connection = sqlx::PgConnection;
+}
+
+#[cfg(feature = "sqlite")]
+impl TxDatabase for sqlx::Sqlite {
+    type Connection = sqlx::SqliteConnection;
 }
 
 mod sealed {
     pub trait Sealed {}
 
+    #[cfg(feature = "postgres")]
     impl Sealed for sqlx::Postgres {}
+
+    #[cfg(feature = "sqlite")]
+    impl Sealed for sqlx::Sqlite {}
 }
 
 impl<D: TxDatabase> Tx<D> {
@@ -139,6 +158,12 @@ async fn begin<C>(
         attempt: claimed.grant.attempt,
         lease: context.state.terms.lease,
     };
+    tracing::trace!(
+        target: "tower_webhook",
+        key = %ticket.key.escaped(),
+        attempt = ticket.attempt,
+        "a handler begins its transaction"
+    );
     let opened = tokio::select! {
         biased;
         () = claimed.lease.lost() => Err(TxError::new(
@@ -147,7 +172,12 @@ async fn begin<C>(
         )),
         opened = source.begin(ticket) => opened,
     };
-    taken.has_begun = opened.is_ok();
+    if let Ok(opened) = &opened {
+        taken.has_begun = true;
+        if let Some(until) = opened.until() {
+            context.transaction.limit(until);
+        }
+    }
     opened
 }
 

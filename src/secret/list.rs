@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::{MIN_SECRET_LEN, NamedSecret};
+use super::{MIN_SECRET_LEN, NamedSecret, pasted};
 use crate::error::{ConfigError, ConfigErrorKind};
 
 /// The secrets that one text lists: what a variable of the environment holds.
@@ -104,6 +104,10 @@ impl Secrets {
         }
         let secrets: Vec<_> = (entries.into_iter())
             .map(|entry| {
+                // What stands before its colon is no name.
+                if let Some(what) = pasted::stands_for_another(entry) {
+                    return Err(refused(what));
+                }
                 let named = (entry.split_once(':')).filter(|(name, _)| is_name(name));
                 let (name, text) = named.map_or((None, entry), |(name, text)| (Some(name), text));
                 if name.is_some_and(may_be_a_secret) {
@@ -264,6 +268,24 @@ mod tests {
             );
         }
         assert_eq!(ids(&format!("20260601:{NEW}")), ["20260601"]);
+    }
+
+    #[test]
+    fn the_place_of_a_secret_is_no_name_with_a_secret_behind_it() {
+        for text in [
+            "vault:secret/data/stripe#key",
+            "arn:aws:secretsmanager:eu-west-1:1:secret:stripe",
+            "https://example.com/hooks/stripe",
+            "op://vault/stripe/secret",
+            "C:\\secrets\\stripe.txt",
+            "sha256:757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17",
+        ] {
+            for text in [text.to_owned(), format!("{NEW},{text}")] {
+                let error = of_variable(Some(&text)).unwrap_err().to_string();
+                assert!(error.contains("looks like"), "{text}: {error}");
+                assert!(!error.contains("stripe"), "{text}: {error}");
+            }
+        }
     }
 
     #[test]

@@ -8,28 +8,13 @@
 
 use crate::printable::is_hidden;
 
-/// How texts begin that are no secret, and what they are.
-pub(super) type Beginnings = [(&'static str, &'static str)];
+mod beginnings;
+
+pub(super) use beginnings::{API_KEY, Beginnings, MANIFEST, SPKI, begins};
+use beginnings::{API_KEYS, ELSEWHERE, NEVER, PLACEHOLDER, SIGNATURE};
 
 /// Says why a text is no secret of a certain sender, if it is none.
 pub(crate) type NotIssued = fn(&str) -> Option<&'static str>;
-
-const API_KEYS: &Beginnings = &[
-    ("sk_live_", API_KEY),
-    ("sk_test_", API_KEY),
-    ("sk_org_", API_KEY),
-    ("rk_live_", API_KEY),
-    ("rk_test_", API_KEY),
-    ("shpat_", API_KEY),
-    ("shpca_", API_KEY),
-    ("shpua_", API_KEY),
-    ("shppa_", API_KEY),
-    ("eyJ", TOKEN),
-    (
-        "WHSEC_",
-        "has its prefix in capitals, copy it as the sender shows it",
-    ),
-];
 
 /// API keys of senders that sign with another secret. Some senders do sign with their API key, so
 /// these are refused only where the sender is known not to.
@@ -48,70 +33,6 @@ pub(crate) fn whsec(text: &str) -> Option<&'static str> {
     )
 }
 
-const API_KEY: &str =
-    "looks like an API key, the signing secret of the webhook endpoint belongs here";
-const TOKEN: &str = "looks like an access token, the signing secret of the webhook belongs here";
-const PUBLIC: &str = "a public key, a shared secret belongs here";
-const SIGNATURE: &str = "looks like a signature or another header's value, the secret that \
-                         signatures are made with belongs here";
-const PLACEHOLDER: &str = "looks like a placeholder that nothing has filled in, put the secret in \
-                           its place";
-const ELSEWHERE: &str =
-    "looks like the place where the secret is kept, read the secret from there and give that";
-
-/// The base64 that every public key of Ed25519 begins with (RFC 8410 section 4).
-pub(super) const SPKI: &Beginnings = &[("MCowBQYDK2Vw", PUBLIC)];
-
-/// What no sender issues as a secret, by how it begins.
-const NEVER: &Beginnings = &[
-    ("whpk_", PUBLIC),
-    ("pk_", PUBLIC),
-    ("-----BEGIN", PUBLIC),
-    ("ssh-", PUBLIC),
-    ("ecdsa-", PUBLIC),
-    ("MCowBQYDK2Vw", PUBLIC),
-    (
-        "whsk_",
-        "a private key of an asymmetric scheme, a shared secret belongs here",
-    ),
-    (
-        "v1,whsec_",
-        "looks like a secret of Standard Webhooks, whose key it spells in base64: use \
-         standard_webhooks::keys or SecretFormat::Base64",
-    ),
-    ("whsec_whsec_", "has its prefix whsec_ twice, remove one"),
-    ("xoxa-", TOKEN),
-    ("xoxb-", TOKEN),
-    ("xoxe-", TOKEN),
-    ("xoxp-", TOKEN),
-    ("xapp-1-", TOKEN),
-    ("ghp_", TOKEN),
-    ("gho_", TOKEN),
-    ("ghu_", TOKEN),
-    ("ghs_", TOKEN),
-    ("ghr_", TOKEN),
-    ("github_pat_", TOKEN),
-    ("glpat-", TOKEN),
-    ("sha1=", SIGNATURE),
-    ("sha256=", SIGNATURE),
-    ("Bearer ", SIGNATURE),
-    ("bearer ", SIGNATURE),
-    ("Basic ", SIGNATURE),
-    ("Authorization:", SIGNATURE),
-    ("https://", "looks like a URL, the secret belongs here"),
-    ("http://", "looks like a URL, the secret belongs here"),
-    ("op://", ELSEWHERE),
-    ("vault:", ELSEWHERE),
-    ("arn:aws:", ELSEWHERE),
-    ("file:/", ELSEWHERE),
-    ("/run/secrets/", ELSEWHERE),
-    ("process.env.", ELSEWHERE),
-    ("env:", ELSEWHERE),
-    ("@Microsoft.KeyVault(", ELSEWHERE),
-    ("ENC[", ELSEWHERE),
-    ("[object ", PLACEHOLDER),
-];
-
 /// Why this text is no secret, whoever the sender is.
 pub(super) fn refuse(text: &str) -> Option<&'static str> {
     if text.is_empty() {
@@ -123,23 +44,25 @@ pub(super) fn refuse(text: &str) -> Option<&'static str> {
     if text.trim() != text {
         return Some("has white space around it, remove it");
     }
-    if text.chars().any(is_hidden) {
+    if text.chars().any(|c| is_hidden(c) || is_odd_blank(c)) {
         return Some(
             "holds a character that does not show (a BOM, a zero-width space, a line end), type or \
              copy it anew",
         );
     }
+    if text.contains(char::REPLACEMENT_CHARACTER) {
+        return Some("holds characters that were read in another encoding, copy it anew");
+    }
     if is_quoted(text) {
         return Some("has quotes around it, remove them");
     }
-    if ["\\n", "\\r", "\\t"]
+    if ["\\n", "\\r", "\\t", "\\0", "\\u0000", "\\ufeff"]
         .iter()
         .any(|end| text.starts_with(end) || text.ends_with(end))
     {
-        return Some("has a line end around it that is written as \\n, remove it");
+        return Some("has a line end or the like around it that is written as \\n, remove it");
     }
-    begins(NEVER, text)
-        .or_else(|| is_signature(text).then_some(SIGNATURE))
+    stands_for_another(text)
         .or_else(|| is_placeholder(text).then_some(PLACEHOLDER))
         .or_else(|| is_masked(text).then_some(
             "looks like a secret that is shown in part, have the sender's page reveal the whole of it",
@@ -150,23 +73,40 @@ pub(super) fn refuse(text: &str) -> Option<&'static str> {
         .or_else(|| is_several(text).then_some(
             "looks like several secrets in one text, give each one as a secret of its own",
         ))
-        .or_else(|| is_escaped(text).then_some(
-            "looks encoded for a URL or a page, copy the secret itself",
-        ))
         .or_else(|| is_followed(text).then_some(
             "holds characters that no secret with whsec_ has (a comma, a blank, a comment), copy the \
              secret alone",
+        ))
+        .or_else(|| is_escaped(text).then_some(
+            "looks encoded for a URL or a page, copy the secret itself",
+        ))
+        .or_else(|| is_led(text).then_some(
+            "has something before its prefix, or other letters than exactly whsec_, copy the secret alone",
+        ))
+        .or_else(|| is_wrapped(text).then_some(
+            "has signs or a comment around it (a quote, a bracket, a comma), copy the secret alone; one \
+             that truly has them is for SigningSecret::from_bytes",
         ))
         .or_else(|| is_id(text).then_some(
             "looks like the id of an endpoint or event, the endpoint's signing secret belongs here",
         ))
 }
 
-/// What this text is, where it begins as one of these.
-pub(super) fn begins(beginnings: &Beginnings, text: &str) -> Option<&'static str> {
-    (beginnings.iter())
-        .find(|(beginning, _)| text.starts_with(beginning))
-        .map(|(_, what)| *what)
+/// A blank that pages and editors write in place of a plain one.
+fn is_odd_blank(c: char) -> bool {
+    matches!(
+        c,
+        '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}'
+    )
+}
+
+/// What this text is, where all of it is something else, and no part a secret.
+pub(super) fn stands_for_another(text: &str) -> Option<&'static str> {
+    begins(NEVER, text)
+        .or_else(|| begins(MANIFEST, text))
+        .or_else(|| is_url(text).then_some("looks like a URL, the secret belongs here"))
+        .or_else(|| is_place(text).then_some(ELSEWHERE))
+        .or_else(|| is_signature(text).then_some(SIGNATURE))
 }
 
 /// Quotes on both sides, with the comma or semicolon of a file behind them, escaped or as Python shows
@@ -190,10 +130,9 @@ fn is_quoted(text: &str) -> bool {
 /// `${NAME}`, `$NAME`, `$(command)`, `{{ name }}`, `{NAME}`, `<your secret>`, `%NAME%`, `#{NAME}`,
 /// `your_webhook_secret`.
 fn is_placeholder(text: &str) -> bool {
-    const AROUND: [(&str, &str); 9] = [
+    const AROUND: [(&str, &str); 8] = [
         ("${", "}"),
         ("$(", ")"),
-        ("$env:", ""),
         ("{{", "}}"),
         ("#{", "}"),
         ("<", ">"),
@@ -213,8 +152,18 @@ fn is_placeholder(text: &str) -> bool {
         };
         speaks(name) && (one_case(u8::is_ascii_lowercase) || one_case(u8::is_ascii_uppercase))
     };
-    let named = [("$", ""), ("{", "}"), ("%", "%")];
+    let named = [
+        ("$", ""),
+        ("{", "}"),
+        ("%", "%"),
+        ("!", "!"),
+        ("env.", ""),
+        ("secrets.", ""),
+        ("vars.", ""),
+    ];
     let lower = text.to_ascii_lowercase();
+    let example = lower.strip_prefix("whsec_").unwrap_or(&lower);
+    let in_words = (example.bytes()).all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'-'));
     AROUND
         .iter()
         .any(|(before, behind)| inside(before, behind).is_some())
@@ -222,19 +171,40 @@ fn is_placeholder(text: &str) -> bool {
             .iter()
             .any(|(before, behind)| inside(before, behind).is_some_and(variable))
         || (variable(text) && text.contains('_') && text.ends_with("_SECRET"))
-        || ((lower.starts_with("your_") || lower.starts_with("your-"))
-            && speaks(&lower)
-            && lower
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'-')))
+        || lower.starts_with("$env:")
+        || (in_words && WORDS.iter().any(|word| example.starts_with(word)))
 }
+
+/// How people tell each other to put something else there.
+const WORDS: [&str; 11] = [
+    "your_",
+    "your-",
+    "changeme",
+    "change_me",
+    "change-me",
+    "replace_",
+    "replace-",
+    "insert_",
+    "insert-",
+    "placeholder",
+    "xxxxxx",
+];
 
 /// Whether a name says that it is a secret's.
 fn speaks(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
-    ["SECRET", "KEY", "TOKEN", "WEBHOOK", "HMAC"]
-        .iter()
-        .any(|word| upper.contains(word))
+    [
+        "SECRET",
+        "KEY",
+        "TOKEN",
+        "WEBHOOK",
+        "HMAC",
+        "WHSEC",
+        "SIGNING",
+        "SIGNATURE",
+    ]
+    .iter()
+    .any(|word| upper.contains(word))
 }
 
 /// `whsec_****`, `••••1a2b`, `whsec_1a2b…`.
@@ -244,21 +214,41 @@ fn is_masked(text: &str) -> bool {
 
 /// `STRIPE_WEBHOOK_SECRET=whsec_…`, `export SECRET=…`, `"secret": "…"`, `{"secret":"…"}`.
 fn is_setting(text: &str) -> bool {
-    if text.starts_with("{\"") && text.ends_with('}') {
+    let holds = |open, close| {
+        let inside = text
+            .strip_prefix(open)
+            .and_then(|rest| rest.strip_suffix(close));
+        inside.is_some_and(|inside: &str| inside.trim_start().starts_with(['"', '\'']))
+    };
+    if holds('{', '}') || holds('[', ']') {
         return true;
     }
-    let line = text.strip_prefix("export ").unwrap_or(text);
-    let Some((name, value)) = line.split_once('=').or_else(|| line.split_once(": ")) else {
-        return false;
-    };
-    let name = name.trim_end().trim_matches(['"', '\'']);
-    // What base64 ends in is no value.
-    !value.trim_matches('=').is_empty()
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
-        && speaks(name)
+    let line = (text.split_once(' '))
+        .filter(|(word, _)| {
+            BEFORE
+                .iter()
+                .any(|before| word.eq_ignore_ascii_case(before))
+        })
+        .map_or(text, |(_, line)| line.trim_start());
+    let colon = line.split_once(':').filter(|(name, _)| name.contains('_'));
+    let option = line.split_once(' ').filter(|_| line.starts_with("--"));
+    [line.split_once('='), line.split_once(": "), colon, option]
+        .into_iter()
+        .flatten()
+        .any(|(name, value)| {
+            let name = name.trim_end().trim_matches(['"', '\'']);
+            // What base64 ends in is no value.
+            !value.trim_matches('=').is_empty()
+                && (name.bytes())
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+                && speaks(name)
+        })
 }
+
+/// What stands before the name of a setting.
+const BEFORE: [&str; 10] = [
+    "export", "set", "setx", "env", "arg", "-e", "--env", "-", "const", "let",
+];
 
 /// `whsec_a,whsec_b`, or texts of one length without anything but letters and digits.
 fn is_several(text: &str) -> bool {
@@ -271,17 +261,10 @@ fn is_several(text: &str) -> bool {
         return false;
     };
     let mut others = parts.peekable();
-    let plain = |part: &str| {
-        let digits = part.bytes().filter(u8::is_ascii_digit).count();
-        digits > 1
-            && part
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
-    };
     first.len() >= 16
         && others.peek().is_some()
-        && plain(first)
-        && others.all(|part| part.len() == first.len() && plain(part))
+        && is_drawn(first)
+        && others.all(|part| part.len() == first.len() && is_drawn(part))
 }
 
 /// `whsec_…;`, `whsec_…,`, `whsec_… # production`: what senders write behind `whsec_` is base64 or words.
@@ -290,10 +273,57 @@ fn is_followed(text: &str) -> bool {
     (text.strip_prefix("whsec_")).is_some_and(|rest| !rest.bytes().all(is_of_it))
 }
 
-/// `%3D` and `&quot;`.
+/// `"whsec_…`, `STRIPE=whsec_…`, `- whsec_…`, `Whsec_…`.
+fn is_led(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    match lower.find("whsec_") {
+        Some(0) => !text.starts_with("whsec_"),
+        Some(at) => lower.get(..at).is_some_and(|before| {
+            !before.ends_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+        }),
+        None => false,
+    }
+}
+
+/// What looks drawn, with signs around it that are not of it: `'9f8e…`, `9f8e…;`, `(9f8e…)`,
+/// `"9f8e…" # production`.
+fn is_wrapped(text: &str) -> bool {
+    let is_sign =
+        |c: char| "\"'`()[]{}<>,;*\\".contains(c) || !(c.is_ascii() || c.is_alphanumeric());
+    let comment = [" #", " //"].iter().find_map(|mark| text.split_once(mark));
+    let alone = comment.map_or(text, |(alone, _)| alone.trim_end());
+    let secret = alone.trim_matches(is_sign);
+    secret.len() < text.len() && secret.len() >= 16 && is_drawn(secret)
+}
+
+/// Whether a text looks drawn and not chosen: letters and digits alone.
+fn is_drawn(text: &str) -> bool {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    digits > 1 && (text.bytes()).all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+}
+
+/// `https://…`, `op://…`, `ref+awssecrets://…`.
+fn is_url(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, _)| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && (scheme.bytes()).all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+    })
+}
+
+/// `C:\secrets\stripe.txt`, `projects/1/secrets/stripe/versions/latest`.
+fn is_place(text: &str) -> bool {
+    matches!(text.as_bytes(), [drive, b':', b'\\', ..] if drive.is_ascii_alphabetic())
+        || (text.starts_with("projects/") && text.contains("/secrets/"))
+}
+
+/// `%3D`, `%0A`, `&quot;` and `&amp;`.
 fn is_escaped(text: &str) -> bool {
-    let end = text.get(text.len().saturating_sub(3)..).unwrap_or_default();
-    end.eq_ignore_ascii_case("%3d") || text.starts_with("&quot;") || text.ends_with("&quot;")
+    const SIGNS: [&str; 7] = ["&quot;", "&amp;", "&lt;", "&gt;", "&#34;", "&#39;", "&#x"];
+    let lower = text.to_ascii_lowercase();
+    ["%3d", "%0a", "%0d", "%20"]
+        .iter()
+        .any(|end| lower.ends_with(end))
+        || SIGNS.iter().any(|sign| lower.contains(sign))
 }
 
 /// `we_1NxYz…`, `evt_1NxYz…`, `acct_1NxYz…`: Stripe's ids, and those of who writes theirs alike.
@@ -311,5 +341,6 @@ fn is_signature(text: &str) -> bool {
     behind("t=").is_some_and(|rest| rest.contains(",v1=") || rest.contains(", v1="))
         || behind("v0=").is_some_and(is_hex)
         || behind("v1=").is_some_and(is_hex)
+        || behind("sha256:").is_some_and(is_hex)
         || behind("v1,").is_some_and(|rest| rest.len() == 44 && rest.ends_with('='))
 }

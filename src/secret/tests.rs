@@ -83,6 +83,14 @@ fn a_secret_that_could_have_been_issued_or_chosen_is_taken() {
         "пароль-для-вебхука",
         "secret_tMrlL1qK5vuQAh1b6cZGhFChZTSYJlce98V0pYn7yBl",
         "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17",
+        "b54557e4-bdd9-4b37-8a5f-bf7d70bcd043",
+        "a1B2c3D4e5F6g7H8!",
+        "$a1B2c3D4e5F6g7H8",
+        "my_whsec_9f8e7d6c5b4a",
+        "replace it, they said",
+        "/etcAbc123+/x9Z8y7W6v5U4=",
+        "sign: of the times",
+        "the 3rd; and the 4th, (of July)",
     ] {
         let taken = SigningSecret::from_text(text);
         assert!(taken.is_ok(), "{text:?}: {taken:?}");

@@ -102,7 +102,7 @@ mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod token;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod transaction;
 
 use std::future::Future;
@@ -137,9 +137,9 @@ pub use memory::MemoryStore;
 pub(crate) use memory::StoreClock;
 pub use shared::SharedStore;
 pub use token::Token;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) use transaction::{Begin, Finished, OpenTransaction, Opened, Ticket};
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use transaction::{Transactions, TxError, TxErrorKind};
 
 /// Keeps one record per event key; the [module](self) says what that guarantees. Whether a store of
@@ -208,7 +208,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// What handlers that take a [`Tx`](crate::Tx) of this store's database begin it with. A store around
     /// another one hands on what that one has.
-    #[cfg(feature = "postgres")]
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     fn transactions(&self) -> Option<Transactions> {
         None
     }

@@ -77,7 +77,7 @@ impl Store for SharedStore {
         self.0.for_renewals()
     }
 
-    #[cfg(feature = "postgres")]
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     fn transactions(&self) -> Option<super::Transactions> {
         self.0.transactions()
     }
@@ -116,7 +116,7 @@ trait Boxed: Send + Sync {
     fn release<'a>(&'a self, release: &'a Release) -> BoxFuture<'a, Result<Held, StoreError>>;
     fn renew<'a>(&'a self, renewals: &'a [Renew]) -> BoxFuture<'a, Result<Vec<Held>, StoreError>>;
     fn for_renewals(&self) -> Option<SharedStore>;
-    #[cfg(feature = "postgres")]
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     fn transactions(&self) -> Option<super::Transactions>;
     fn wait<'a>(&'a self, key: &'a EventKey, limit: Duration) -> BoxFuture<'a, ()>;
     fn lookup<'a>(
@@ -161,7 +161,7 @@ impl<S: Store> Boxed for S {
         Store::for_renewals(self)
     }
 
-    #[cfg(feature = "postgres")]
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     fn transactions(&self) -> Option<super::Transactions> {
         Store::transactions(self)
     }

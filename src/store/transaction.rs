@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio::time::Instant;
 
 use crate::event::EventKey;
 
@@ -58,6 +59,11 @@ pub(crate) trait Begin<C>: Send + Sync {
 /// A transaction that a handler can use.
 pub(crate) trait Opened<C>: OpenTransaction {
     fn connection(&mut self) -> &mut C;
+
+    /// When the handler is ended, if it has not by then: others wait for the transaction.
+    fn until(&self) -> Option<Instant> {
+        None
+    }
 }
 
 /// A transaction that is open.

@@ -74,6 +74,8 @@ mod source;
 #[cfg(feature = "postgres")]
 #[path = "../sql_support/mod.rs"]
 mod sql_support;
+#[cfg(all(feature = "axum", feature = "sqlite"))]
+mod sqlite;
 #[cfg(feature = "axum")]
 mod store_faults;
 #[cfg(feature = "axum")]

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+
 use crate::clock::{Clock, SystemClock};
 use crate::event::Name;
 use crate::store::sql::checked_deadline;
@@ -13,14 +15,19 @@ use super::connection::Opener;
 use super::database::Database;
 use super::error::{SqliteConnectError, SqliteConnectErrorKind};
 use super::file;
+use super::transactions::Handlers;
 
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(1);
+const DEFAULT_TRANSACTION_LIMIT: Duration = Duration::from_secs(1);
 
 /// Settings of a [`SqliteStore`]; see [`SqliteStore::builder`].
 #[derive(Debug)]
 #[must_use]
 pub struct SqliteStoreBuilder {
     path: PathBuf,
+    /// How handlers open the file, where they have transactions.
+    handlers: Option<SqliteConnectOptions>,
+    transaction_limit: Duration,
     namespace: Option<Name>,
     deadline: Duration,
     clock: Arc<dyn Clock>,
@@ -32,12 +39,30 @@ impl SqliteStoreBuilder {
     pub(super) fn new(path: PathBuf) -> Self {
         Self {
             path,
+            handlers: None,
+            transaction_limit: DEFAULT_TRANSACTION_LIMIT,
             namespace: None,
             deadline: DEFAULT_DEADLINE,
             clock: Arc::new(SystemClock),
             #[cfg(test)]
             sabotage: "",
         }
+    }
+
+    pub(super) fn on_pool(pool: &SqlitePool) -> Self {
+        let options = pool.connect_options().as_ref().clone();
+        Self {
+            handlers: Some(options.clone()),
+            ..Self::new(options.get_filename().to_owned())
+        }
+    }
+
+    /// How long a [`Tx`](crate::Tx) of a handler may be open, on a store that was made
+    /// [on a pool](SqliteStore::on_pool); 1 s unless set, from 1 ms to a minute. Nobody else writes meanwhile: one
+    /// that is open for longer is undone, and its handler ended.
+    pub fn transaction_limit(mut self, limit: Duration) -> Self {
+        self.transaction_limit = limit;
+        self
     }
 
     /// Keeps the records apart from those of other namespaces of the same file; `default` unless set.
@@ -72,6 +97,8 @@ impl SqliteStoreBuilder {
     pub async fn connect(self) -> Result<SqliteStore, SqliteConnectError> {
         let Self {
             path,
+            handlers,
+            transaction_limit,
             namespace,
             deadline,
             clock,
@@ -85,6 +112,11 @@ impl SqliteStoreBuilder {
             Some(name) => name,
             None => Name::new("default").map_err(|error| setting(error.to_string()))?,
         };
+        if !(Duration::from_millis(1)..=Duration::from_secs(60)).contains(&transaction_limit) {
+            return Err(setting(format!(
+                "a transaction of a handler is open for 1 ms to 60 s, and not for {transaction_limit:?}"
+            )));
+        }
         let path = file::located(&path)?;
         let opener = Opener {
             path: path.clone(),
@@ -92,6 +124,8 @@ impl SqliteStoreBuilder {
             #[cfg(test)]
             sabotage,
         };
+        let handlers =
+            handlers.map(|user| Arc::new(Handlers::new(&opener, user, transaction_limit)));
         let database = Database::open(opener, deadline, clock).await;
         let database = database.map_err(|fault| fault.at_start(&path))?;
         tracing::info!(
@@ -99,6 +133,6 @@ impl SqliteStoreBuilder {
             %namespace,
             "events are remembered in SQLite"
         );
-        Ok(SqliteStore::on(Arc::new(database), namespace))
+        Ok(SqliteStore::on(Arc::new(database), namespace, handlers))
     }
 }

@@ -43,6 +43,16 @@ impl Opener {
         Ok(conn)
     }
 
+    /// How a user opens the file, for a connection of the store's own on which a record is written too.
+    pub(super) fn durable(&self, user: SqliteConnectOptions) -> SqliteConnectOptions {
+        user.filename(&self.path)
+            .create_if_missing(false)
+            .busy_timeout(self.patience)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("fullfsync", "1")
+            .pragma("checkpoint_fullfsync", "1")
+    }
+
     /// A connection that reads: beside the one that writes, it sees what was committed.
     pub(super) async fn reader(&self) -> Result<SqliteConnection, Fault> {
         let options = self.options().pragma("query_only", "ON");

@@ -18,6 +18,7 @@ use crate::store::sql::{Answer, Placed};
 
 use super::connection::Opener;
 use super::error::{Cause, Fault};
+use super::gate::Gate;
 use super::schema;
 use super::writer::{Job, Writer, now};
 
@@ -38,6 +39,7 @@ pub(super) struct Database {
     writer: mpsc::Sender<Job>,
     reader: mpsc::Sender<Work>,
     commits: Arc<AtomicU64>,
+    gate: Arc<Gate>,
 }
 
 impl Database {
@@ -51,13 +53,14 @@ impl Database {
         let (reader, work) = mpsc::channel(LINE);
         let (told, result) = oneshot::channel();
         let commits = Arc::<AtomicU64>::default();
+        let gate = Arc::<Gate>::default();
         let serving = {
             let (opener, clock) = (opener.clone(), Arc::clone(&clock));
-            let commits = Arc::clone(&commits);
+            let (commits, gate) = (Arc::clone(&commits), Arc::clone(&gate));
             async move {
                 match connect(&opener).await {
                     Ok((writing, reading)) => {
-                        let writer = Writer::new(opener.clone(), writing, clock, commits);
+                        let writer = Writer::new(opener.clone(), writing, clock, commits, gate);
                         // Who asked may be gone: then nobody asks anything, and both end.
                         let _ = told.send(Ok(()));
                         let (writing, reading) =
@@ -90,6 +93,7 @@ impl Database {
             writer,
             reader,
             commits,
+            gate,
         })
     }
 
@@ -104,6 +108,11 @@ impl Database {
     /// The time that records go by.
     pub(super) fn now(&self) -> UnixTime {
         now(&*self.clock)
+    }
+
+    /// Where whoever writes waits for its turn.
+    pub(super) fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     /// How many commits were made.

@@ -5,16 +5,20 @@ mod connection;
 mod database;
 mod error;
 mod file;
+mod gate;
 #[cfg(feature = "inbox")]
 mod inbox;
 mod schema;
 mod statements;
+mod transactions;
 mod writer;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+use sqlx::sqlite::SqlitePool;
 
 use crate::clock::UnixTime;
 use crate::event::{EventKey, Name};
@@ -27,8 +31,10 @@ use super::shared::SharedStore;
 use super::sql::{
     Answer, OpenCounts, Order, Place, Placed, Records, Row, Stored, Waiting, records,
 };
+use super::transaction::Transactions;
 
 use self::database::Database;
+use self::transactions::{Handlers, SqliteTransactions};
 
 pub use self::builder::SqliteStoreBuilder;
 pub use self::error::{SqliteConnectError, SqliteConnectErrorKind};
@@ -98,6 +104,7 @@ pub struct SqliteStore {
     database: Arc<Database>,
     namespace: Name,
     waiting: Arc<Waiting>,
+    handlers: Option<Arc<Handlers>>,
 }
 
 impl SqliteStore {
@@ -115,11 +122,20 @@ impl SqliteStore {
         SqliteStoreBuilder::new(path.into())
     }
 
-    fn on(database: Arc<Database>, namespace: Name) -> Self {
+    /// A store in the file of this pool, for handlers that take a [`Tx`](crate::Tx).
+    ///
+    /// Neither the store nor a transaction takes a connection of the pool: they have their own, opened as
+    /// the pool opens its. What is set in `after_connect` is not set there.
+    pub fn on_pool(pool: &SqlitePool) -> SqliteStoreBuilder {
+        SqliteStoreBuilder::on_pool(pool)
+    }
+
+    fn on(database: Arc<Database>, namespace: Name, handlers: Option<Arc<Handlers>>) -> Self {
         Self {
             database,
             namespace,
             waiting: Arc::default(),
+            handlers,
         }
     }
 
@@ -127,7 +143,7 @@ impl SqliteStore {
     /// The same name gives the same records.
     #[must_use]
     pub fn namespace(&self, name: Name) -> Self {
-        Self::on(Arc::clone(&self.database), name)
+        Self::on(Arc::clone(&self.database), name, self.handlers.clone())
     }
 
     /// Where the file is.
@@ -142,12 +158,14 @@ impl fmt::Debug for SqliteStore {
             database,
             namespace,
             waiting: _,
+            handlers,
         } = self;
         f.debug_struct("SqliteStore")
             .field("file", &database.path())
             .field("namespace", namespace)
             .field("deadline", &database.deadline())
             .field("commits", &database.commits())
+            .field("has_transactions", &handlers.is_some())
             .finish()
     }
 }
@@ -184,6 +202,15 @@ impl Store for SqliteStore {
     /// The work is done in threads of the store's own.
     fn for_renewals(&self) -> Option<SharedStore> {
         Some(SharedStore::new(self.clone()))
+    }
+
+    fn transactions(&self) -> Option<Transactions> {
+        Some(Transactions::of(SqliteTransactions {
+            handlers: Arc::clone(self.handlers.as_ref()?),
+            database: Arc::clone(&self.database),
+            namespace: self.namespace.clone(),
+            waiting: Arc::clone(&self.waiting),
+        }))
     }
 
     async fn wait(&self, key: &EventKey, limit: Duration) {

@@ -15,6 +15,7 @@ use crate::store::sql::{Answer, Placed, decide};
 
 use super::connection::Opener;
 use super::error::{Cause, Fault};
+use super::gate::Gate;
 use super::statements;
 
 /// So many commands go into one commit at most.
@@ -39,6 +40,7 @@ pub(super) struct Writer {
     conn: Option<SqliteConnection>,
     clock: Arc<dyn Clock>,
     commits: Arc<AtomicU64>,
+    gate: Arc<Gate>,
     prune_at: Instant,
 }
 
@@ -48,12 +50,14 @@ impl Writer {
         conn: SqliteConnection,
         clock: Arc<dyn Clock>,
         commits: Arc<AtomicU64>,
+        gate: Arc<Gate>,
     ) -> Self {
         Self {
             opener,
             conn: Some(conn),
             clock,
             commits,
+            gate,
             prune_at: Instant::now(),
         }
     }
@@ -66,6 +70,8 @@ impl Writer {
                 Ok(None) => break,
                 Err(_) => None,
             };
+            // While a handler has its transaction open, more gathers.
+            let _entered = Arc::clone(&self.gate).enter().await;
             let gathered = gather(first, &mut jobs);
             if !gathered.is_empty() {
                 self.serve(gathered).await;

@@ -35,8 +35,56 @@ async fn a_member_of_github_is_removed_added_and_removed_again() {
     }
     assert_eq!(ran.bodies(), [REMOVED, &added, REMOVED]);
 
+    // Two lines of one id that were joined on the way.
+    let joined = send("72d3162e-1, 72d3162e-1", REMOVED);
+    assert_eq!(told(joined, &server).await, "duplicate");
+    let differing = send("72d3162e-1, 72d3162e-4", REMOVED);
+    assert_eq!(told(differing, &server).await, "bad request");
+
     let without_id = send("x", REMOVED).without("x-github-delivery");
     assert_eq!(told(without_id, &server).await, "bad request");
+}
+
+/// A repository that nobody touches says the same of itself each time.
+#[tokio::test]
+async fn what_happens_beside_a_repository_leaves_no_time_in_it() {
+    const BESIDE: &str = r#""repository":{"id":1,"pushed_at":1777899600,"updated_at":"2026-05-04T13:00:00Z"},"sender":{"id":2}"#;
+    let (server, ran) = serve(&webhook(github())).await;
+    for (event, own) in [
+        ("member", r#""action":"added","member":{"id":3}"#),
+        (
+            "member",
+            r#""action":"edited","member":{"id":3},"changes":{"permission":{"from":"read","to":"write"}}"#,
+        ),
+        (
+            "label",
+            r#""action":"edited","label":{"id":4,"name":"bug"},"changes":{"name":{"from":"defect"}}"#,
+        ),
+        ("team_add", r#""team":{"id":5},"organization":{"id":6}"#),
+    ] {
+        let body = format!("{{{own},{BESIDE}}}");
+        for id in ["1", "2"] {
+            let id = format!("{event}-{id}");
+            let sent = || from_github(&id, event, &body);
+            assert_eq!(told(sent(), &server).await, "run", "{body}");
+            assert_eq!(told(sent(), &server).await, "duplicate", "{body}");
+        }
+    }
+    let installed = r#"{"action":"removed","installation":{"id":7,"updated_at":1777899600},"repository_selection":"selected","repositories_added":[],"repositories_removed":[{"id":1}],"sender":{"id":2}}"#;
+    for id in ["1", "2"] {
+        let sent = from_github(id, "installation_repositories", installed);
+        assert_eq!(told(sent, &server).await, "run");
+    }
+    assert_eq!(ran.count(), 10);
+
+    // A member that we do not know may be its moment.
+    let dated = format!(r#"{{"action":"added","member":{{"id":3}},"added_at":1,{BESIDE}}}"#);
+    for (id, expected) in [("1", "run"), ("2", "duplicate")] {
+        assert_eq!(
+            told(from_github(id, "member", &dated), &server).await,
+            expected
+        );
+    }
 }
 
 /// What the unsigned header says makes no type of another one.
@@ -72,6 +120,10 @@ async fn what_names_only_what_is_gone_is_told_apart_by_its_id_and_an_order_is_no
             r#"{"product_listing":{"product_id":788032119674292922}}"#,
         ),
         (
+            "inventory_levels/disconnect",
+            r#"{"inventory_item_id":271878346596884015,"location_id":24826418}"#,
+        ),
+        (
             "collection_listings/remove",
             r#"{"collection_listing":{"collection_id":408372092144951419}}"#,
         ),
@@ -83,7 +135,7 @@ async fn what_names_only_what_is_gone_is_told_apart_by_its_id_and_an_order_is_no
         let without_id = send("3").without("x-shopify-webhook-id");
         assert_eq!(told(without_id, &server).await, "bad request", "{topic}");
     }
-    assert_eq!(ran.count(), 8);
+    assert_eq!(ran.count(), 10);
 
     // Whatever the topic says.
     let order = r#"{"id":820982911946154508,"admin_graphql_api_id":"gid://shopify/Order/820982911946154508","created_at":"2026-05-04T13:00:00Z","total_price":"99.00"}"#;

@@ -34,6 +34,13 @@ async fn content_encodings_other_than_identity_are_415_before_the_body() {
             &["utf-"],
             &["utf 8"],
             &["ut\u{17f}-8"],
+            &["base64"],
+            &["quoted-printable"],
+            &["chunked"],
+            &["application/gzip"],
+            &["application/json, gzip"],
+            &["none, gzip"],
+            &["application/json;gzip"],
         ] {
             let mut request = preset.delivery(1);
             for encoding in encodings {
@@ -56,7 +63,7 @@ async fn content_encodings_other_than_identity_are_415_before_the_body() {
 
 #[tokio::test]
 async fn what_names_no_coding_is_handled() {
-    let lines: [&[&str]; 26] = [
+    let lines: [&[&str]; 37] = [
         &[""],
         &["", ""],
         &["  "],
@@ -83,6 +90,17 @@ async fn what_names_no_coding_is_handled() {
         &["Shift_JIS"],
         &["charset=utf-8"],
         &["Charset=UTF-8"],
+        &["charset=\"utf-8\""],
+        &["\"UTF-8\""],
+        &["utf8mb4"],
+        &["none"],
+        &["None, identity"],
+        &["binary"],
+        &["8bit"],
+        &["7BIT"],
+        &["application/json"],
+        &["application/json; charset=utf-8"],
+        &["text/plain;charset=\"UTF-8\""],
     ];
     for preset in Preset::ALL {
         let receiver = Receiver::start(preset).await;
