@@ -42,6 +42,8 @@ pub enum Reason {
     BudgetUsedUp,
     /// The body gives no event key.
     NoEventKey,
+    /// The body holds a list of more events than are taken at once.
+    TooManyItems,
     /// The event happened before the retention began.
     EventTooOld,
     /// The event is held in the inbox, and a worker handles it later.
@@ -116,6 +118,7 @@ impl Reason {
             Self::BodyCutOff => "body_cut_off",
             Self::BudgetUsedUp => "budget_used_up",
             Self::NoEventKey => "no_event_key",
+            Self::TooManyItems => "too_many_items",
             Self::EventTooOld => "event_too_old",
             Self::Queued => "queued",
             Self::AlreadyDone => "already_done",
@@ -174,11 +177,12 @@ mod tests {
             MethodNotAllowed | Probe | UnknownPath | SourceRefused | SourceUnresolved
             | SourceFault | ContentEncoding | SignatureHeader | NoActiveKey | SignatureMismatch
             | SignatureStale | ProofRefused | ProofUnavailable | BodyTooLarge | BodyTooSlow
-            | BodyCutOff | BudgetUsedUp | NoEventKey | EventTooOld | Queued | AlreadyDone
-            | InProgress | Conflict | DeadLetter | StoreUnavailable | StoreTooSlow | StoreFull
-            | ConfirmMismatch | ConfirmUnknown | ConfirmTryAgain | NotReady | HandlerSlow
-            | HandlerFailed | PayloadMismatch | HandlerPanicked | TransactionBroken
-            | NotRecorded | LeaseLost | Draining | TaskEnded | Unauthenticated | Nested => reason,
+            | BodyCutOff | BudgetUsedUp | NoEventKey | TooManyItems | EventTooOld | Queued
+            | AlreadyDone | InProgress | Conflict | DeadLetter | StoreUnavailable
+            | StoreTooSlow | StoreFull | ConfirmMismatch | ConfirmUnknown | ConfirmTryAgain
+            | NotReady | HandlerSlow | HandlerFailed | PayloadMismatch | HandlerPanicked
+            | TransactionBroken | NotRecorded | LeaseLost | Draining | TaskEnded
+            | Unauthenticated | Nested => reason,
         };
         [
             MethodNotAllowed,
@@ -199,6 +203,7 @@ mod tests {
             BodyCutOff,
             BudgetUsedUp,
             NoEventKey,
+            TooManyItems,
             EventTooOld,
             Queued,
             AlreadyDone,

@@ -22,7 +22,9 @@ fn refusal_status(reason: Reason, contract: &SenderContract) -> RefusalStatus {
         | Reason::SignatureMismatch
         | Reason::SignatureStale
         | Reason::ProofRefused => RefusalStatus::Fixed(StatusCode::UNAUTHORIZED),
-        Reason::BodyTooLarge => RefusalStatus::Fixed(StatusCode::PAYLOAD_TOO_LARGE),
+        Reason::BodyTooLarge | Reason::TooManyItems => {
+            RefusalStatus::Fixed(StatusCode::PAYLOAD_TOO_LARGE)
+        }
         Reason::BodyTooSlow => RefusalStatus::Fixed(StatusCode::REQUEST_TIMEOUT),
         Reason::BodyCutOff
         | Reason::NoEventKey
@@ -85,7 +87,7 @@ pub struct Rejection {
     status: StatusCode,
     retry_after: Option<Duration>,
     /// The methods that would be taken, where the method is what is wrong.
-    allow: Option<HeaderValue>,
+    allow: Option<Box<HeaderValue>>,
 }
 
 impl Rejection {
@@ -95,7 +97,8 @@ impl Rejection {
                 reason,
                 status,
                 retry_after: None,
-                allow: (reason == Reason::MethodNotAllowed).then(|| contract.methods().allowed()),
+                allow: (reason == Reason::MethodNotAllowed)
+                    .then(|| Box::new(contract.methods().allowed())),
             },
             RefusalStatus::NotNow => Self::not_now(reason, contract),
         }
@@ -131,7 +134,7 @@ impl Rejection {
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = self.status;
         if let Some(methods) = &self.allow {
-            response.headers_mut().insert(ALLOW, methods.clone());
+            response.headers_mut().insert(ALLOW, (**methods).clone());
         }
         if let Some(wait) = self.retry_after {
             response

@@ -151,6 +151,7 @@ impl From<EventError> for RejectionCause {
     fn from(error: EventError) -> Self {
         let reason = match error.kind() {
             EventErrorKind::NoSignedId => Reason::Unauthenticated,
+            EventErrorKind::TooManyItems => Reason::TooManyItems,
             _ => Reason::NoEventKey,
         };
         Self {

@@ -26,7 +26,12 @@ impl Methods {
         }
     }
 
+    #[inline]
     pub(crate) fn use_of(&self, method: &Method) -> MethodUse {
+        // What nearly every request has.
+        if self.delivering.is_empty() && *method == Method::POST {
+            return MethodUse::Delivery;
+        }
         if self.delivering().contains(method) {
             MethodUse::Delivery
         } else if self.probing.contains(method) {

@@ -282,6 +282,11 @@ impl EventRule {
         }
     }
 
+    /// Whether a body can hold a list of events.
+    pub(crate) fn has_items(&self) -> bool {
+        self.each.is_some()
+    }
+
     /// Says where the list was looked for, where only its items are events.
     fn in_the_list(&self, error: EventError) -> EventError {
         match (&self.source, &self.each) {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::authenticated::{AuthState, Coverage, Proved};
 use crate::clock::UnixTime;
-use crate::event::{EventKey, Fingerprint, Handling, Identity};
+use crate::event::{EventKey, Fingerprint, Handling, Identity, ItemPlace};
 use crate::path::ShownToken;
 use crate::request_clock::ClockReadings;
 use crate::signature::Verified;
@@ -17,6 +17,8 @@ pub(crate) struct Envelope {
     pub(crate) identity: Identity,
     pub(crate) predates_retention: bool,
     pub(crate) received_at: UnixTime,
+    /// Where the event stood in its delivery, where that held several.
+    pub(crate) place: Option<ItemPlace>,
 }
 
 /// As it is kept, in JSON. A later version of this crate may add members: those it does not know are
@@ -37,6 +39,9 @@ struct Kept<'a> {
     /// Whether that was before the retention began.
     #[serde(default, skip_serializing_if = "is_false")]
     o: bool,
+    /// Its index in its delivery, and how many events that held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    n: Option<(usize, usize)>,
     /// Whether a secret path was shown.
     #[serde(default, skip_serializing_if = "is_false")]
     p: bool,
@@ -91,6 +96,7 @@ impl Envelope {
         identity: &Identity,
         predates_retention: bool,
         received_at: UnixTime,
+        place: Option<ItemPlace>,
     ) -> Bytes {
         let custom = auth.custom.as_deref();
         let kept = Kept {
@@ -104,6 +110,7 @@ impl Envelope {
             s: identity.shape.as_deref().map(Cow::Borrowed),
             t: identity.time.map(UnixTime::as_micros),
             o: predates_retention,
+            n: place.map(|place| (place.index, place.count)),
             p: auth.secret_path.is_some(),
             a: auth.client,
             v: auth.signature.as_ref().map(KeptSignature::of),
@@ -149,6 +156,7 @@ impl Envelope {
             identity,
             predates_retention: kept.o,
             received_at: UnixTime::from_micros(kept.r),
+            place: kept.n.map(|(index, count)| ItemPlace::new(index, count)),
         })
     }
 }
@@ -218,10 +226,17 @@ mod tests {
         auth.signature = signature.clone();
         auth.custom = Some(Box::new((Coverage::Body, Proved::new().id("own_1"))));
 
-        let kept = Envelope::encode(&auth, &identity(Handling::OncePerId), true, at);
+        let kept = Envelope::encode(
+            &auth,
+            &identity(Handling::OncePerId),
+            true,
+            at,
+            Some(ItemPlace::new(2, 5)),
+        );
         let read = Envelope::decode(&kept, key(), Fingerprint::of(b"paid")).unwrap();
         assert_eq!(read.identity, identity(Handling::OncePerId));
         assert_eq!((read.predates_retention, read.received_at), (true, at));
+        assert_eq!(read.place, Some(ItemPlace::new(2, 5)));
         assert_eq!(read.auth.signature, signature);
         assert_eq!(read.auth.proved_id(), Some("msg_1"));
         let mark = Authenticated::by(read.auth);
@@ -240,7 +255,13 @@ mod tests {
     #[test]
     fn what_was_not_proved_is_not_proved_behind_the_queue_either() {
         let auth = AuthState::none_yet(key().provider().clone(), ClockReadings::default());
-        let kept = Envelope::encode(&auth, &identity(Handling::Once), false, UnixTime::EPOCH);
+        let kept = Envelope::encode(
+            &auth,
+            &identity(Handling::Once),
+            false,
+            UnixTime::EPOCH,
+            None,
+        );
         let read = Envelope::decode(&kept, key(), Fingerprint::of(b"paid")).unwrap();
         let mark = Authenticated::by(read.auth);
         for proof in [

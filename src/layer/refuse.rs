@@ -55,10 +55,7 @@ pub(crate) fn refuse<B: Body>(
         clock_suspected,
         headers: endpoint.interest().headers.then(|| endpoint.masked(parts)),
         body: body.filter(|_| endpoint.interest().body),
-        ..endpoint.observation(match cause.reason {
-            Reason::Probe => Verdict::Probed,
-            _ => Verdict::Refused,
-        })
+        ..endpoint.observation(Verdict::of_refusal(cause.reason))
     };
     // The layer around this one says so, once.
     if cause.reason != Reason::Nested {

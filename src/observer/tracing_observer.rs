@@ -39,6 +39,8 @@ impl TracingObserver {
                     reason = observation.reason.map(Reason::code),
                     status = observation.status.map(|status| status.as_u16()),
                     key = observation.key.map(|key| tracing::field::display(key.escaped())),
+                    item = observation.item.map(|item| item.index),
+                    items = (observation.items).or(observation.item.map(|item| item.count)),
                     signed_by = observation.signed_by.map(tracing::field::display),
                     client = observation.client.map(tracing::field::display),
                     claimed_id = observation.claimed_id.map(tracing::field::display),

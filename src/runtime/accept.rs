@@ -61,7 +61,7 @@ impl<C: Caller<Accepted>> DeliveryTask<C> {
                 return error.into();
             }
         }
-        if context.state.drain().has_begun() {
+        if context.is_draining() {
             return Outcome::Refused(Reason::Draining.into());
         }
         let accept = door.accept(&context, self.body.take().unwrap_or_default());
@@ -94,6 +94,7 @@ impl Door {
             &event.identity,
             event.predates_retention,
             context.request_clock.received_at,
+            event.item.as_ref().map(|item| item.place),
         );
         Accept {
             key: event.identity.key.clone(),

@@ -113,6 +113,7 @@ where
             handling: Handling::Once,
         },
         predates_retention: false,
+        item: None,
     };
     let started = Instant::now();
     let request_clock = RequestClock {

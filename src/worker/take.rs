@@ -11,7 +11,7 @@ use super::run::Shared;
 use super::work::EntryWork;
 use crate::inbox::{Envelope, Extend, Inbox, Take, Taken, Verdict};
 use crate::request_clock::RequestClock;
-use crate::runtime::{IdentifiedEvent, RunContext, spawn};
+use crate::runtime::{DeliveredItem, IdentifiedEvent, RunContext, spawn};
 use crate::store::{Held, StoreError, StoreErrorKind, Token};
 
 /// How long the inbox may take to answer. What it has taken all the same is taken over later.
@@ -120,6 +120,13 @@ impl Shared {
         let event = IdentifiedEvent {
             identity: envelope.identity,
             predates_retention: envelope.predates_retention,
+            item: envelope.place.map(|place| {
+                Box::new(DeliveredItem {
+                    place,
+                    envelope: content.body.clone(),
+                    outlasts_drain: false,
+                })
+            }),
         };
         let runs = Arc::clone(&state.runs);
         let context = RunContext::new(runs, request_clock, envelope.auth, event, ());

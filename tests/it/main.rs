@@ -10,6 +10,8 @@
 
 #[cfg(feature = "axum")]
 mod attacks;
+#[cfg(all(feature = "axum", feature = "testing", feature = "redis"))]
+mod batches;
 #[cfg(feature = "redis")]
 #[path = "../redis_support/commands.rs"]
 mod commands;

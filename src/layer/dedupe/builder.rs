@@ -22,6 +22,9 @@ use crate::store::{SharedStore, Store};
 
 /// Most that is kept of a response's body: a record is meant to be small.
 const MAX_REPLAY_BODY: usize = 4096;
+/// What is taken of one delivery that holds a list of events, and how many run at a time.
+const MAX_ITEMS: usize = 1_000;
+const ITEM_CONCURRENCY: usize = 16;
 
 /// Runs a handler once for each event, whatever its sender repeats.
 ///
@@ -210,6 +213,8 @@ impl DedupeBuilder {
             replay_body,
             fail_open,
             shares_name,
+            max_items,
+            item_concurrency,
         } = self.config;
         let demanded = match self.demanded {
             RequiredProofs::All(proofs) if proofs.is_empty() => {
@@ -280,14 +285,18 @@ impl DedupeBuilder {
         let door = kept_in.door(&self.endpoint.provider, scope.as_deref(), self.hook);
         let store = kept_in.store();
         let runs = RunState::new(store, retention, lease, renewal_ceiling, settings);
+        let runs = Arc::new(runs);
         let core = Arc::new(DedupeState {
             endpoint: self.endpoint,
             rule: self.rule,
             scope,
             demanded,
-            runs: Arc::new(runs),
+            item_runs: Arc::clone(&runs),
+            runs,
             refuse_old,
             replay_body,
+            max_items: max_items.unwrap_or(MAX_ITEMS),
+            item_concurrency: item_concurrency.unwrap_or(ITEM_CONCURRENCY).max(1),
             #[cfg(feature = "inbox")]
             door,
         });

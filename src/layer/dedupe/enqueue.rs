@@ -22,7 +22,7 @@ use crate::store::StoredResponse;
 impl DedupeState {
     /// Where this event is accepted; `None` where it runs inline: its webhook has no inbox, or it is a
     /// question that wants its answer now.
-    pub(super) fn door_for(&self, event: &IdentifiedEvent) -> Option<&Arc<Door>> {
+    pub(in crate::layer::dedupe) fn door_for(&self, event: &IdentifiedEvent) -> Option<&Arc<Door>> {
         let is_question = event.identity.handling == Handling::Answered;
         self.door.as_ref().filter(|_| !is_question)
     }

@@ -2,7 +2,8 @@
 //!
 //! A request is proved and its event named by `state`; `handle` hands that to the runtime, with the
 //! service inside as its `work`, and waits for the answer, which `responder` gives in the sender's
-//! words. `context` is what is kept of the request and shown to the observer.
+//! words. `context` is what is kept of the request and shown to the observer. `items` does the same for
+//! a request that holds several events.
 
 mod builder;
 mod config;
@@ -12,6 +13,7 @@ mod enqueue;
 #[cfg(feature = "inbox")]
 mod enqueue_layer;
 mod handle;
+mod items;
 mod kept_in;
 mod names;
 mod replay;
@@ -25,6 +27,7 @@ pub use config::DedupeConfig;
 #[cfg(feature = "inbox")]
 pub use enqueue_layer::EnqueueLayer;
 pub(crate) use handle::{Waiting, check_outermost};
+pub(crate) use items::{IdentifiedItem, WaitingForItems};
 pub(crate) use kept_in::KeptIn;
 pub(crate) use names::{Owner, TakenName};
 pub use service::Dedupe;

@@ -4,8 +4,9 @@ use http::request::Parts;
 
 use crate::authenticated::{AuthState, Proof};
 use crate::clock::UnixTime;
-use crate::event::{EventRule, Handling, Scope};
+use crate::event::{EventRule, Handling, Identity, Scope};
 use crate::layer::endpoint::EndpointConfig;
+use crate::observer::Verdict;
 use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 #[cfg(feature = "inbox")]
@@ -22,8 +23,13 @@ pub(crate) struct DedupeState {
     pub(super) scope: Option<Arc<Scope>>,
     pub(super) demanded: RequiredProofs,
     pub(super) runs: Arc<RunState>,
+    /// The same for the events of one delivery.
+    pub(super) item_runs: Arc<RunState>,
     pub(super) refuse_old: bool,
     pub(super) replay_body: Option<usize>,
+    /// The most events that are taken of one delivery, and how many of them run at a time.
+    pub(super) max_items: usize,
+    pub(super) item_concurrency: usize,
     /// Where its events are accepted, unless they run inline.
     #[cfg(feature = "inbox")]
     pub(super) door: Option<Arc<Door>>,
@@ -96,9 +102,28 @@ impl DedupeState {
         received_at: UnixTime,
     ) -> Result<IdentifiedEvent, RejectionCause> {
         let body = proved.body.as_deref().unwrap_or_default();
-        let mut identity =
+        let identity =
             self.rule
                 .identify(&self.endpoint.provider, parts, proved.proved_id(), body)?;
+        self.settle(identity, proved, received_at)
+    }
+
+    /// What a delivery comes to whose events are all taken care of.
+    pub(super) fn done(&self) -> (Verdict, Option<Reason>) {
+        #[cfg(feature = "inbox")]
+        if self.door.is_some() {
+            return (Verdict::Queued, Some(Reason::Queued));
+        }
+        (Verdict::Handled, None)
+    }
+
+    /// What follows for an event from how its delivery is proved and from when it came.
+    pub(super) fn settle(
+        &self,
+        mut identity: Identity,
+        proved: &AuthState,
+        received_at: UnixTime,
+    ) -> Result<IdentifiedEvent, RejectionCause> {
         identity.key = identity.key.of_scope(self.scope.clone());
         match identity.handling {
             Handling::TestId => {
@@ -126,6 +151,7 @@ impl DedupeState {
         Ok(IdentifiedEvent {
             identity,
             predates_retention,
+            item: None,
         })
     }
 }

@@ -3,6 +3,8 @@
 mod accepting;
 mod attempts;
 mod handing_over;
+#[cfg(feature = "testing")]
+mod items;
 mod setup;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -33,14 +35,20 @@ fn webhook(inbox: &MemoryInbox) -> Webhook<SharedInbox> {
 }
 
 /// The answer of a layer whose service inside says 418: nothing that is queued comes to it.
-async fn send(layer: &WebhookLayer, request: &Request) -> Response<ResponseBody<Body>> {
+async fn send_http(
+    layer: &WebhookLayer,
+    request: axum::extract::Request,
+) -> Response<ResponseBody<Body>> {
     let inside = service_fn(async |_: axum::extract::Request| {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::IM_A_TEAPOT;
         Ok::<_, Infallible>(response)
     });
-    let service = layer.layer(inside);
-    service.oneshot(request.to_http()).await.unwrap()
+    layer.layer(inside).oneshot(request).await.unwrap()
+}
+
+async fn send(layer: &WebhookLayer, request: &Request) -> Response<ResponseBody<Body>> {
+    send_http(layer, request.to_http()).await
 }
 
 /// A worker at work, which is stopped in an orderly way by [`Working::end`].
