@@ -55,7 +55,8 @@ impl<O> EntryStep<O> {
     }
 }
 
-/// A command on one entry: [`Accept`], [`Begin`], [`Extend`], [`Finish`], [`Redrive`] or [`Discard`].
+/// A command on one entry: [`Accept`], [`Begin`](super::Begin), [`Extend`](super::Extend),
+/// [`Finish`](super::Finish), [`Redrive`](super::Redrive) or [`Discard`](super::Discard).
 ///
 /// It is implemented by the commands of this crate alone.
 pub trait EntryCommand: sealed::Sealed {
