@@ -18,7 +18,8 @@ pub(super) struct BytesInFlight {
 impl ByteBudget {
     pub(super) fn new(most: usize) -> Self {
         Self {
-            most,
+            // Without any, nothing would ever begin.
+            most: most.max(1),
             used: Arc::default(),
         }
     }

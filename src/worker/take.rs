@@ -25,6 +25,10 @@ impl Shared {
     /// Takes as many as can begin. Says whether there may be more.
     pub(super) async fn take_some(&self) -> Result<bool, StoreError> {
         let free = self.places.available_permits().min(MOST_AT_ONCE);
+        // One is always given, however large: with no bytes left none is asked for.
+        if self.bytes.left() == 0 {
+            return Ok(false);
+        }
         let (token, taken) = self.take(free, false).await?;
         let may_have_more = taken.len() >= free;
         for entry in taken {

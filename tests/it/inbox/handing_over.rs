@@ -180,3 +180,31 @@ async fn a_paused_provider_is_accepted_and_not_run_until_it_is_resumed() {
     entry_with(&inbox, &key("evt_1"), EntryStatus::Done).await;
     working.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn no_more_bytes_are_held_than_may_be_but_for_one_event() {
+    let (inbox, stage) = (MemoryInbox::new(), Stage::new());
+    let layer = webhook(&inbox).build().unwrap();
+    for id in ["evt_1", "evt_2", "evt_3"] {
+        send(&layer, &event(id, "{}")).await;
+    }
+    let handler = {
+        let stage = stage.clone();
+        move || {
+            let stage = stage.clone();
+            async move {
+                stage.stand().await;
+            }
+        }
+    };
+    // Less than any of them is.
+    let working = Working::start(inbox.worker().max_bytes(10).on(&layer, handler));
+    for runs in 1..=3 {
+        stage.begun(runs).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(stage.runs(), runs);
+        stage.let_go(1);
+    }
+    entry_with(&inbox, &key("evt_3"), EntryStatus::Done).await;
+    working.end().await;
+}
