@@ -193,6 +193,8 @@ mod store_contract;
 mod tamper;
 mod wire;
 
+#[cfg(feature = "inbox")]
+pub use assertions::assert_queued;
 pub use assertions::{assert_duplicate, assert_handled, assert_rejected};
 pub use clock::TokioClock;
 pub use delivery::TestDelivery;

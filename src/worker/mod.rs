@@ -43,6 +43,7 @@
 //!
 //!     let event = r#"{"type":"authorization","event":"purchase","transaction_id":"tx_1"}"#;
 //!     let request = Request::post("/bloque/3f9d1c0b7a5e48d26c90b1f4").body(Body::from(event))?;
+//!     // It is held; `testing::assert_queued` tells that from a handler's own answer.
 //!     assert_eq!(app.oneshot(request).await?.status(), StatusCode::OK);
 //!
 //!     while inbox.counts().await?.done == 0 {
