@@ -151,6 +151,8 @@ impl From<EventError> for RejectionCause {
     fn from(error: EventError) -> Self {
         let reason = match error.kind() {
             EventErrorKind::NoSignedId => Reason::Unauthenticated,
+            EventErrorKind::Filtered => Reason::Filtered,
+            EventErrorKind::NotOurs => Reason::NotOurs,
             EventErrorKind::TooManyItems => Reason::TooManyItems,
             _ => Reason::NoEventKey,
         };

@@ -13,6 +13,7 @@ mod decimal;
 mod each;
 mod error;
 mod field;
+mod form;
 mod handling;
 mod identity;
 mod item;
@@ -23,6 +24,7 @@ mod pointer;
 mod query;
 mod rule;
 mod scope;
+mod selection;
 mod shape;
 mod source;
 

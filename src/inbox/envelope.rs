@@ -19,6 +19,8 @@ pub(crate) struct Envelope {
     pub(crate) received_at: UnixTime,
     /// Where the event stood in its delivery, where that held several.
     pub(crate) place: Option<ItemPlace>,
+    /// What the body is read as, where that is a form.
+    pub(crate) document: Option<Bytes>,
 }
 
 /// As it is kept, in JSON. A later version of this crate may add members: those it does not know are
@@ -42,6 +44,9 @@ struct Kept<'a> {
     /// Its index in its delivery, and how many events that held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     n: Option<(usize, usize)>,
+    /// What the body is read as, where that is a form.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    d: Option<Cow<'a, str>>,
     /// Whether a secret path was shown.
     #[serde(default, skip_serializing_if = "is_false")]
     p: bool,
@@ -97,6 +102,7 @@ impl Envelope {
         predates_retention: bool,
         received_at: UnixTime,
         place: Option<ItemPlace>,
+        document: Option<&[u8]>,
     ) -> Bytes {
         let custom = auth.custom.as_deref();
         let kept = Kept {
@@ -110,6 +116,7 @@ impl Envelope {
             s: identity.shape.as_deref().map(Cow::Borrowed),
             t: identity.time.map(UnixTime::as_micros),
             o: predates_retention,
+            d: document.map(String::from_utf8_lossy),
             n: place.map(|place| (place.index, place.count)),
             p: auth.secret_path.is_some(),
             a: auth.client,
@@ -157,6 +164,7 @@ impl Envelope {
             predates_retention: kept.o,
             received_at: UnixTime::from_micros(kept.r),
             place: kept.n.map(|(index, count)| ItemPlace::new(index, count)),
+            document: kept.d.map(|document| Bytes::from(document.into_owned())),
         })
     }
 }
@@ -232,11 +240,13 @@ mod tests {
             true,
             at,
             Some(ItemPlace::new(2, 5)),
+            Some(br#"{"id":"evt_1"}"#),
         );
         let read = Envelope::decode(&kept, key(), Fingerprint::of(b"paid")).unwrap();
         assert_eq!(read.identity, identity(Handling::OncePerId));
         assert_eq!((read.predates_retention, read.received_at), (true, at));
         assert_eq!(read.place, Some(ItemPlace::new(2, 5)));
+        assert_eq!(read.document.as_deref(), Some(&br#"{"id":"evt_1"}"#[..]));
         assert_eq!(read.auth.signature, signature);
         assert_eq!(read.auth.proved_id(), Some("msg_1"));
         let mark = Authenticated::by(read.auth);
@@ -260,6 +270,7 @@ mod tests {
             &identity(Handling::Once),
             false,
             UnixTime::EPOCH,
+            None,
             None,
         );
         let read = Envelope::decode(&kept, key(), Fingerprint::of(b"paid")).unwrap();

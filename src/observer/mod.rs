@@ -212,6 +212,10 @@ pub enum Verdict {
     Failed,
     /// It was answered in time while its handler goes on.
     Unfinished,
+    /// It was of a type that is not wanted: answered with success, and nothing was run.
+    Filtered,
+    /// It was for somebody else: answered with success, and nothing was run.
+    NotOurs,
     /// The sender looked whether a receiver is there: it was told so, and nothing was delivered.
     Probed,
 }
@@ -221,6 +225,8 @@ impl Verdict {
     pub(crate) fn of_refusal(reason: Reason) -> Self {
         match reason {
             Reason::Probe => Self::Probed,
+            Reason::Filtered => Self::Filtered,
+            Reason::NotOurs => Self::NotOurs,
             _ => Self::Refused,
         }
     }

@@ -29,6 +29,8 @@ impl TracingObserver {
             Verdict::Failed => "delivery failed",
             Verdict::Unfinished => "delivery answered before its handler ended",
             Verdict::Probed => "probe answered",
+            Verdict::Filtered => "delivery filtered",
+            Verdict::NotOurs => "delivery is somebody else's",
         };
         macro_rules! event {
             ($level:ident) => {
@@ -90,6 +92,8 @@ fn level(observation: &Observation<'_>) -> tracing::Level {
         | Verdict::Handled
         | Verdict::Queued
         | Verdict::Duplicate
-        | Verdict::Probed => tracing::Level::INFO,
+        | Verdict::Probed
+        | Verdict::Filtered
+        | Verdict::NotOurs => tracing::Level::INFO,
     }
 }

@@ -96,7 +96,7 @@ fn the_last_segment_is_split_off() {
         ("tok", None),
         ("a/tok", None),
     ] {
-        assert_eq!(split_token(path), split, "{path:?}");
+        assert_eq!(split_token(path, None), split, "{path:?}");
     }
 }
 
@@ -122,7 +122,7 @@ fn the_token_is_cut_out_of_a_uri_and_nothing_else() {
         ("example.com:443", None),
         ("example.com", None),
     ] {
-        let cut = without_token(&uri.parse().unwrap());
+        let cut = without_token(&uri.parse().unwrap(), None);
         assert_eq!(cut.map(|uri| uri.to_string()).as_deref(), expected, "{uri}");
     }
 }
@@ -165,17 +165,17 @@ proptest! {
     ) {
         let query = query.map_or(String::new(), |query| format!("?{query}"));
         let uri = format!("{origin}{prefix}/{token}{query}").parse::<Uri>().unwrap();
-        prop_assert_eq!(split_token(uri.path()).unwrap().1, token);
+        prop_assert_eq!(split_token(uri.path(), None).unwrap().1, token);
         let root = if prefix.is_empty() { "/" } else { "" };
         let expected = format!("{origin}{prefix}{root}{query}");
-        prop_assert_eq!(without_token(&uri).unwrap().to_string(), expected);
+        prop_assert_eq!(without_token(&uri, None).unwrap().to_string(), expected);
     }
 
     #[test]
     fn no_uri_makes_it_panic(text in any::<Vec<u8>>()) {
         if let Ok(uri) = Uri::try_from(text) {
-            let split = split_token(uri.path());
-            prop_assert_eq!(without_token(&uri).is_some(), split.is_some());
+            let split = split_token(uri.path(), None);
+            prop_assert_eq!(without_token(&uri, None).is_some(), split.is_some());
         }
     }
 }

@@ -95,6 +95,7 @@ impl Door {
             event.predates_retention,
             context.request_clock.received_at,
             event.item.as_ref().map(|item| item.place),
+            event.document.as_deref(),
         );
         Accept {
             key: event.identity.key.clone(),

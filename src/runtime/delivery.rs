@@ -122,6 +122,16 @@ impl Delivery {
         self.mark.body().cloned().unwrap_or_default()
     }
 
+    /// What an [`Event<T>`](crate::Event) is read from: the [body](Self::body), or the JSON of one that
+    /// is a form.
+    pub fn document(&self) -> Bytes {
+        self.form().cloned().unwrap_or_else(|| self.body())
+    }
+
+    pub(crate) fn form(&self) -> Option<&Bytes> {
+        self.context.event.document.as_ref()
+    }
+
     /// Where the event stands in its delivery, where that holds a list of them.
     pub fn item(&self) -> Option<ItemPlace> {
         Some(self.context.event.item.as_ref()?.place)

@@ -9,6 +9,8 @@ pub(crate) struct IdentifiedEvent {
     pub(crate) predates_retention: bool,
     /// Behind a pointer, as everything that most deliveries do without.
     pub(crate) item: Option<Box<DeliveredItem>>,
+    /// What the body is read as, where that is a form.
+    pub(crate) document: Option<Bytes>,
 }
 
 /// What is known of an event that came with others in one delivery.

@@ -114,6 +114,7 @@ where
         },
         predates_retention: false,
         item: None,
+        document: None,
     };
     let started = Instant::now();
     let request_clock = RequestClock {

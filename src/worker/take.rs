@@ -124,6 +124,7 @@ impl Shared {
         let event = IdentifiedEvent {
             identity: envelope.identity,
             predates_retention: envelope.predates_retention,
+            document: envelope.document,
             item: envelope.place.map(|place| {
                 Box::new(DeliveredItem {
                     place,

@@ -95,9 +95,9 @@ impl Checks {
         let admitted = self.admit_from(parts, auth, endpoint, method);
         // Done last, for most of what is refused needs no other path.
         match (path, &admitted) {
-            (Some(_), Ok(_)) => SecretPathGate::cut(parts)?,
+            (Some(gate), Ok(_)) => gate.cut(parts)?,
             // What is refused is seen by the observer alone.
-            (Some(_), Err(_)) if endpoint.interest().headers => SecretPathGate::hide(parts),
+            (Some(gate), Err(_)) if endpoint.interest().headers => gate.hide(parts),
             (Some(_), Err(_)) | (None, _) => {}
         }
         if admitted.is_ok() {

@@ -284,14 +284,24 @@ impl DedupeBuilder {
         #[cfg(feature = "inbox")]
         let door = kept_in.door(&self.endpoint.provider, scope.as_deref(), self.hook);
         let store = kept_in.store();
-        let runs = RunState::new(store, retention, lease, renewal_ceiling, settings);
-        let runs = Arc::new(runs);
+        let run_state = |store, settings| {
+            Arc::new(RunState::new(
+                store,
+                retention,
+                lease,
+                renewal_ceiling,
+                settings,
+            ))
+        };
+        let for_items = store.for_items().filter(|_| self.rule.has_items());
+        let item_runs = for_items.map(|store| run_state(store, settings.clone()));
+        let runs = run_state(store, settings);
         let core = Arc::new(DedupeState {
             endpoint: self.endpoint,
             rule: self.rule,
             scope,
             demanded,
-            item_runs: Arc::clone(&runs),
+            item_runs: item_runs.unwrap_or_else(|| Arc::clone(&runs)),
             runs,
             refuse_old,
             replay_body,

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::request::Parts;
 
 use crate::authenticated::{AuthState, Proof};
@@ -102,10 +103,13 @@ impl DedupeState {
         received_at: UnixTime,
     ) -> Result<IdentifiedEvent, RejectionCause> {
         let body = proved.body.as_deref().unwrap_or_default();
-        let identity =
-            self.rule
-                .identify(&self.endpoint.provider, parts, proved.proved_id(), body)?;
-        self.settle(identity, proved, received_at)
+        let (provider, id) = (&self.endpoint.provider, proved.proved_id());
+        let form = self.rule.document(body);
+        let document = form.as_deref().unwrap_or(body);
+        let identity = (self.rule).identify_document(provider, parts.into(), id, body, document)?;
+        let mut event = self.settle(identity, proved, received_at)?;
+        event.document = form.map(Bytes::from);
+        Ok(event)
     }
 
     /// What a delivery comes to whose events are all taken care of.
@@ -152,6 +156,7 @@ impl DedupeState {
             identity,
             predates_retention,
             item: None,
+            document: None,
         })
     }
 }

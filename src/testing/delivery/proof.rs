@@ -139,7 +139,7 @@ impl TestDelivery {
         let uri: Uri = text
             .parse()
             .map_err(|_| refused("its path and token make no URI"))?;
-        let shown = split_token(uri.path()).map(|(_, token)| token.as_bytes());
+        let shown = split_token(uri.path(), None).map(|(_, token)| token.as_bytes());
         if self.token.is_none()
             && !self.tampers.token
             && !(self.provider.paths.iter())

@@ -1,5 +1,7 @@
 //! Lists that are meant to cost much.
 
+use std::time::Duration;
+
 use tower_webhook::{DedupeConfig, MemoryStore, Reason, Store};
 
 use super::{Stage, list, retrying};
@@ -21,7 +23,8 @@ async fn a_million_empty_items_are_refused_before_any_claim() {
 
 #[tokio::test]
 async fn one_event_many_times_is_run_once() {
-    let stage = Stage::with(retrying(), MemoryStore::new(), |webhook| {
+    let patient = retrying().waits(Duration::from_secs(60));
+    let stage = Stage::with(patient, MemoryStore::new(), |webhook| {
         webhook.dedupe(DedupeConfig::new().max_items(10_000))
     });
     assert_eq!(stage.deliver(list(vec!["E1"; 10_000])).await.0, 200);

@@ -1,10 +1,14 @@
-//! Deliveries that hold a list of events.
+//! Deliveries that hold a list of events, or in another form than one in JSON.
 
 mod answers;
 mod bounds;
+mod choice;
 mod deadlines;
 mod effects;
+mod forms;
 mod overlaps;
+mod paths;
+mod round_trips;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -143,7 +147,15 @@ impl Stage {
         store: impl Store,
         set: impl FnOnce(Webhook) -> Webhook,
     ) -> Self {
-        let (book, seen, provider) = (Book::default(), Recorder::new(), pix(contract));
+        Self::of(pix(contract), store, set)
+    }
+
+    pub(crate) fn of(
+        provider: Provider,
+        store: impl Store,
+        set: impl FnOnce(Webhook) -> Webhook,
+    ) -> Self {
+        let (book, seen) = (Book::default(), Recorder::new());
         let webhook = Webhook::new(provider.clone())
             .store(store)
             .observer(seen.clone());

@@ -193,9 +193,11 @@ where
         let reason = cause.reason;
         self.observe_item(Verdict::of_refusal(reason), cause, place, None);
         let response = || Ok(self.core.endpoint.rejection(reason));
-        self.tally.add(match settles(reason) {
-            true => ItemEnd::Settled(response()),
-            false => ItemEnd::NotNow(reason),
+        self.tally.add(match reason {
+            // Nobody wants it run.
+            Reason::Filtered | Reason::NotOurs => ItemEnd::Done,
+            reason if settles(reason) => ItemEnd::Settled(response()),
+            reason => ItemEnd::NotNow(reason),
         });
     }
 

@@ -29,6 +29,7 @@ impl DedupeState {
         received_at: UnixTime,
     ) -> Result<Option<Vec<IdentifiedItem>>, RejectionCause> {
         let body = proved.body.clone().unwrap_or_default();
+        let body = self.rule.document(&body).map_or(body, Bytes::from);
         let provider = &self.endpoint.provider;
         let found = (self.rule).identify_items(provider, parts, &body, self.max_items)?;
         let Some(found) = found else {
