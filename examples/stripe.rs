@@ -4,7 +4,7 @@
 
 use std::{env, error::Error, time::Duration};
 
-use axum::{Router, http::StatusCode};
+use axum::Router;
 use tower_webhook::provider::{self, stripe};
 use tower_webhook::{
     DedupeConfig, Delivery, Drain, Event, RedisStore, RouterExt, Secrets, Webhook,
@@ -15,10 +15,9 @@ struct StripeEvent {
     r#type: String,
 }
 
-async fn on_event(event: Event<StripeEvent>, delivery: Delivery) -> StatusCode {
+async fn on_event(event: Event<StripeEvent>, delivery: Delivery) {
     // An effect that is unique on `delivery.key()` takes place once, whatever fails.
     println!("{} of {}", event.r#type, delivery.key());
-    StatusCode::NO_CONTENT
 }
 
 async fn app(drain: &Drain) -> Result<Router, Box<dyn Error>> {

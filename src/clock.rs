@@ -83,6 +83,16 @@ impl UnixTime {
     }
 
     /// The time since `earlier`, or zero where `earlier` is later.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_webhook::UnixTime;
+    ///
+    /// let (minute, noon) = (Duration::from_secs(60), UnixTime::from_secs(1_777_896_000));
+    /// assert_eq!(noon.saturating_since(noon.saturating_sub(minute)), minute);
+    /// assert_eq!(noon.saturating_since(noon.saturating_add(minute)), Duration::ZERO);
+    /// assert_eq!(noon.to_system_time().map(UnixTime::from), Some(noon));
+    /// ```
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }

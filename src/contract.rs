@@ -295,7 +295,7 @@ impl SenderContract {
                 ConfigErrorKind::Retention,
                 format!(
                     "{retention:?} is less than {least:?}, which 1.5 times the sender's retry \
-                     horizon, twice the tolerance and a minute ask for"
+                     horizon, twice the tolerance and a minute ask for: keep records for at least that"
                 ),
             ));
         }
@@ -337,10 +337,14 @@ impl SenderContract {
             ));
         }
         if lease < SHORTEST_LEASE {
-            return refused(format!("{lease:?} is less than {SHORTEST_LEASE:?}"));
+            return refused(format!(
+                "{lease:?} is less than {SHORTEST_LEASE:?}: give at least that"
+            ));
         }
         if lease > HOUR {
-            return refused(format!("{lease:?} is more than {HOUR:?}"));
+            return refused(format!(
+                "{lease:?} is more than {HOUR:?}: give at most that"
+            ));
         }
         match self.schedule.longest_lease() {
             Some(longest) if lease > longest => refused(format!(
@@ -370,7 +374,8 @@ impl SenderContract {
         let refused = |message| Err(ConfigError::new(ConfigErrorKind::Lease, message));
         if ceiling < lease {
             return refused(format!(
-                "the renewal ceiling of {ceiling:?} is less than the lease of {lease:?}"
+                "the renewal ceiling of {ceiling:?} is less than the lease of {lease:?}: raise it, or \
+                 shorten the lease"
             ));
         }
         if ceiling > LONGEST_CEILING {

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::error::{ConfigError, ConfigErrorKind};
+use crate::secret::is_placeholder;
 
 /// A shorter token is guessed.
 const MIN_LEN: usize = 8;
@@ -51,8 +52,8 @@ impl PathTokens {
     ///
     /// # Errors
     ///
-    /// No token, more than eight, or one that is too short, too long, made of dots alone or with
-    /// another character. The text names the token's position, never the token.
+    /// No token, more than eight, or one that is too short, too long, made of dots alone, a
+    /// placeholder (`your-secret-token`) or with another character. The text names the token's position, never the token.
     pub fn parse<I>(tokens: I) -> Result<Self, ConfigError>
     where
         I: IntoIterator,
@@ -190,6 +191,8 @@ fn check(token: &str) -> Result<(), String> {
         ))
     } else if token.bytes().all(|b| b == b'.') {
         Err("made of dots alone".to_owned())
+    } else if is_placeholder(token) {
+        Err("looks like a placeholder that nothing has filled in, and can be guessed".to_owned())
     } else {
         Ok(())
     }

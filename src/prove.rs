@@ -174,6 +174,14 @@ impl NotProved {
 
     /// Whether it does cannot be told now, for want of a key for one: the sender is asked to come
     /// again.
+    ///
+    /// ```
+    /// use tower_webhook::layer::NotProved;
+    ///
+    /// let refused = NotProved::because("the certificate is another's");
+    /// let later = NotProved::not_now("the keys could not be fetched");
+    /// # drop((refused, later));
+    /// ```
     pub fn not_now(text: impl Into<Cow<'static, str>>) -> Self {
         Self(RejectionCause::told(Reason::ProofUnavailable, text.into()))
     }
@@ -193,7 +201,7 @@ impl Prove for Verifier {
     type Body = Verification;
 
     fn covers(&self) -> Coverage {
-        Coverage::Body
+        self.scheme().covers()
     }
 
     fn secret_headers(&self) -> Vec<HeaderName> {
@@ -210,9 +218,8 @@ impl Prove for Verifier {
 }
 
 impl ProveBody for Verification {
-    fn body(mut self, body: &[u8], now: UnixTime) -> Result<Proved, NotProved> {
-        self.update(body);
-        Ok(self.finish(now)?.into())
+    fn body(self, body: &[u8], now: UnixTime) -> Result<Proved, NotProved> {
+        Ok(self.finish_on(body, now)?.into())
     }
 }
 

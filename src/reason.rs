@@ -153,6 +153,13 @@ impl Reason {
     }
 
     /// Whether the receiver is set up wrongly, rather than the delivery wrong.
+    ///
+    /// ```
+    /// use tower_webhook::Reason;
+    ///
+    /// assert!(Reason::Unauthenticated.is_configuration_fault());
+    /// assert!(!Reason::SignatureMismatch.is_configuration_fault());
+    /// ```
     pub fn is_configuration_fault(self) -> bool {
         matches!(
             self,

@@ -88,7 +88,7 @@ pub struct Rejection {
     reason: Reason,
     status: StatusCode,
     retry_after: Option<Duration>,
-    /// The methods that would be taken, where the method is what is wrong.
+    /// The methods that would be taken, where the method is what is wrong and they are not POST alone.
     allow: Option<Box<HeaderValue>>,
 }
 
@@ -100,7 +100,8 @@ impl Rejection {
                 status,
                 retry_after: None,
                 allow: (reason == Reason::MethodNotAllowed)
-                    .then(|| Box::new(contract.methods().allowed())),
+                    .then(|| contract.methods().listed().map(Box::new))
+                    .flatten(),
             },
             RefusalStatus::NotNow => Self::not_now(reason, contract),
         }
@@ -135,8 +136,10 @@ impl Rejection {
     pub fn response(&self) -> Response<Bytes> {
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = self.status;
-        if let Some(methods) = &self.allow {
-            response.headers_mut().insert(ALLOW, (**methods).clone());
+        if self.reason == Reason::MethodNotAllowed {
+            let listed = self.allow.as_deref().cloned();
+            let methods = listed.unwrap_or(HeaderValue::from_static("POST"));
+            response.headers_mut().insert(ALLOW, methods);
         }
         if let Some(wait) = self.retry_after {
             response

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::handler::Handler;
 use axum::routing::any;
 
-use crate::webhook::WebhookLayer;
+use crate::webhook::IsBuilt;
 
 /// Mounts webhooks on a [`Router`] of axum, each with its layer around its own route.
 ///
@@ -53,7 +53,7 @@ pub trait RouterExt<S> {
     ///
     /// As [`Router::route`]: a path that does not begin with `/`, or that is taken already.
     #[must_use]
-    fn webhook<H, T>(self, path: &str, webhook: WebhookLayer, handler: H) -> Self
+    fn webhook<H, T>(self, path: &str, webhook: impl IsBuilt, handler: H) -> Self
     where
         H: Handler<T, S>,
         T: 'static;
@@ -63,11 +63,12 @@ impl<S> RouterExt<S> for Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    fn webhook<H, T>(self, path: &str, webhook: WebhookLayer, handler: H) -> Self
+    fn webhook<H, T>(self, path: &str, webhook: impl IsBuilt, handler: H) -> Self
     where
         H: Handler<T, S>,
         T: 'static,
     {
+        let webhook = webhook.built();
         // Every method ends in the layer, which answers 405 to those that its sender does not use.
         let route = any(handler).layer(webhook.clone());
         if let Some(gate) = webhook.secret_path() {

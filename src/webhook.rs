@@ -1,12 +1,11 @@
 mod has_store;
+mod layer;
 #[cfg(feature = "inbox")]
 mod served;
 
-use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::Extensions;
 use tower_layer::Layer;
 
@@ -16,8 +15,8 @@ use crate::event::Name;
 #[cfg(feature = "inbox")]
 use crate::inbox::{Inbox, SharedInbox};
 use crate::layer::{
-    Authenticator, BodyAs, Budget, Checks, DedupeConfig, DedupeLayer, EndpointConfig, KeptIn,
-    NamedSteps, Origin, Owner, PeerSource, SameBody, SecretPathGate, SourceGate, WebhookService,
+    Authenticator, Budget, Checks, DedupeConfig, DedupeLayer, EndpointConfig, KeptIn, Origin,
+    Owner, PeerSource, SecretPathGate, SourceGate, WebhookService,
 };
 use crate::observer::Observer;
 use crate::provider::Provider;
@@ -27,6 +26,7 @@ use crate::store::{SharedStore, Store};
 
 use self::has_store::HasStore;
 pub use self::has_store::NoStore;
+pub use self::layer::WebhookLayer;
 
 /// Everything that one provider's deliveries pass, in the right order, as one layer.
 ///
@@ -193,6 +193,22 @@ impl<S> Webhook<S> {
     }
 
     /// Takes the peer's address from elsewhere in the request's extensions.
+    ///
+    /// ```
+    /// use std::net::IpAddr;
+    /// use tower_webhook::{Allowlist, MemoryStore, Webhook, provider};
+    ///
+    /// /// Put into the extensions by the server.
+    /// #[derive(Clone)]
+    /// struct Caller(IpAddr);
+    ///
+    /// let bloquo = Webhook::new(provider::bloquo(Allowlist::parse(["203.0.113.0/24"])?))
+    ///     .store(MemoryStore::new())
+    ///     .peer_from(|extensions| extensions.get::<Caller>().map(|caller| caller.0))
+    ///     .build()?;
+    /// # drop(bloquo);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
     pub fn peer_from(
         mut self,
         find: impl Fn(&Extensions) -> Option<IpAddr> + Send + Sync + 'static,
@@ -262,17 +278,16 @@ impl<S> Webhook<S> {
 
     fn build_on(&self, kept_in: &KeptIn) -> Result<WebhookLayer, ConfigError> {
         let Provider {
-            name: _,
             tenant,
             hook,
-            contract: _,
             rule,
             paths,
             sources,
-            signature,
-            custom,
             confirms,
+            ..
         } = &self.provider;
+        (self.provider).check_coverage(!self.dedupe.confirms.is_empty())?;
+        let (signature, custom) = self.provider.proofs();
         let gate = |allowlist: &Allowlist| {
             let mut gate = SourceGate::new(allowlist.clone(), &self.endpoint.clock)?;
             gate.proxies = self.proxies.clone();
@@ -283,8 +298,10 @@ impl<S> Webhook<S> {
             by_method: true,
             path: (!paths.is_empty()).then(|| SecretPathGate::new(paths.clone())),
             sources: sources.iter().map(gate).collect::<Result<_, _>>()?,
-            signature: signature.clone(),
-            custom: custom.clone(),
+            signature,
+            custom,
+            #[cfg(feature = "senders")]
+            challenges: self.provider.challenges(),
         };
         let mut dedupe = self.dedupe.clone();
         dedupe.confirms.splice(..0, confirms.iter().cloned());
@@ -305,22 +322,25 @@ impl<S> Webhook<S> {
             observe_passed: false,
         };
         let steps = builder.steps(authenticator, kept_in)?;
-        Ok(WebhookLayer {
-            steps,
-            _handler: PhantomData,
-        })
+        Ok(WebhookLayer::new(steps))
     }
 }
 
-/// What no [`Webhook`] is, so that the compiler can say what is missing.
+/// What a [`Webhook`] is not, so that the compiler can say what is missing.
 #[diagnostic::on_unimplemented(
-    message = "a `Webhook` is no layer until it is built",
-    label = "this is not built yet",
-    note = "call `.build()?` on it"
+    message = "`{Self}` is no layer until it is built",
+    label = "not a built webhook",
+    note = "a webhook is built by `.build()?`, with the `?`"
 )]
 pub trait IsBuilt {
     #[doc(hidden)]
     fn built(&self) -> &WebhookLayer;
+}
+
+impl IsBuilt for WebhookLayer {
+    fn built(&self) -> &Self {
+        self
+    }
 }
 
 #[doc(hidden)]
@@ -332,67 +352,5 @@ where
 
     fn layer(&self, inner: S) -> WebhookService<S> {
         self.built().layer(inner)
-    }
-}
-
-/// The layer of a [`Webhook`].
-#[derive(Debug, Clone)]
-pub struct WebhookLayer<M = SameBody> {
-    steps: Arc<NamedSteps>,
-    _handler: PhantomData<fn() -> M>,
-}
-
-impl WebhookLayer {
-    /// Calls the service inside with a body of this type, whatever body came. Unless set, it is of the
-    /// type that came, which must then be one that bytes make, such as axum's `Body`.
-    ///
-    /// A hyper server's requests have a body of `Incoming`, and layers outside make bodies of their own:
-    ///
-    /// ```
-    /// use std::convert::Infallible;
-    /// use bytes::Bytes;
-    /// use http::{Request, Response};
-    /// use http_body_util::Full;
-    /// use hyper::body::Incoming;
-    /// use tower::{Service, ServiceBuilder};
-    /// use tower_http::limit::RequestBodyLimitLayer;
-    /// use tower_webhook::{MemoryStore, PathTokens, Webhook, provider};
-    ///
-    /// async fn on_event(_: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, Infallible> {
-    ///     Ok(Response::default())
-    /// }
-    ///
-    /// fn is_for_hyper(_: &impl Service<Request<Incoming>>) {}
-    ///
-    /// let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?;
-    /// let bloque = Webhook::new(provider::bloque_accounts(tokens)).store(MemoryStore::new());
-    /// let service = ServiceBuilder::new()
-    ///     .layer(RequestBodyLimitLayer::new(64 * 1024))
-    ///     .layer(bloque.build()?.handler_body::<Full<Bytes>>())
-    ///     .service_fn(on_event);
-    /// is_for_hyper(&service);
-    /// # Ok::<(), tower_webhook::ConfigError>(())
-    /// ```
-    pub fn handler_body<T: From<Bytes>>(self) -> WebhookLayer<BodyAs<T>> {
-        WebhookLayer {
-            steps: self.steps,
-            _handler: PhantomData,
-        }
-    }
-}
-
-#[cfg(feature = "axum")]
-impl WebhookLayer {
-    /// What proves its sender by the end of the path.
-    pub(crate) fn secret_path(&self) -> Option<&SecretPathGate> {
-        self.steps.steps.authenticator.checks.path.as_ref()
-    }
-}
-
-impl<S, M> Layer<S> for WebhookLayer<M> {
-    type Service = WebhookService<S, M>;
-
-    fn layer(&self, inner: S) -> WebhookService<S, M> {
-        WebhookService::new(inner, Arc::clone(&self.steps))
     }
 }

@@ -93,6 +93,16 @@ impl EventKey {
     }
 
     /// The same key, as one consumer of several sees it.
+    ///
+    /// ```
+    /// use tower_webhook::{EventKey, Name};
+    ///
+    /// let key = EventKey::new(Name::new("stripe")?, ["evt_1"])?;
+    /// let billing = key.clone().of_consumer(Some(Name::new("billing")?));
+    /// assert_ne!(key, billing);
+    /// assert_eq!(billing.of_consumer(None), key);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn of_consumer(self, consumer: Option<Name>) -> Self {
         let tenant = self.tenant().cloned();

@@ -19,6 +19,8 @@ mod identity;
 mod item;
 mod json;
 mod key;
+#[cfg(feature = "senders")]
+mod lookup;
 mod members;
 mod pointer;
 mod query;
@@ -36,6 +38,8 @@ pub use handling::Handling;
 pub use identity::Identity;
 pub use item::ItemPlace;
 pub use key::{EventKey, Fingerprint};
+#[cfg(feature = "senders")]
+pub(crate) use lookup::{Lookup, text_of};
 pub use rule::EventRule;
 pub(crate) use scope::Scope;
 pub(crate) use shape::KnownShape;

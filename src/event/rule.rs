@@ -117,7 +117,7 @@ impl EventRule {
     /// # use tower_webhook::Name;
     /// # use tower_webhook::event::{EventRule, Shape};
     /// let removed = Shape::recognized("removed").only(["id"]);
-    /// let rule = EventRule::body().with_unsigned_id_for(["X-Acme-Delivery"], [removed])?;
+    /// let rule = EventRule::body().unsigned_id_for(["X-Acme-Delivery"], [removed])?;
     /// let key = |id: &str, body: &str| -> Result<_, Box<dyn std::error::Error>> {
     ///     let headers = HeaderMap::from_iter([("x-acme-delivery".parse()?, id.parse()?)]);
     ///     Ok(rule.identify(&Name::new("acme")?, &headers, None, body.as_bytes())?.key)
@@ -131,7 +131,7 @@ impl EventRule {
     /// # Errors
     ///
     /// A text that is no header name; no header, or no shape.
-    pub fn with_unsigned_id_for<'a>(
+    pub fn unsigned_id_for<'a>(
         self,
         headers: impl IntoIterator<Item = &'a str>,
         shapes: impl IntoIterator<Item = Shape>,
@@ -167,7 +167,7 @@ impl EventRule {
     }
 
     /// Keys every body on its digest alone, whatever
-    /// [`with_unsigned_id_for`](EventRule::with_unsigned_id_for) said: a replay is then always a
+    /// [`unsigned_id_for`](EventRule::unsigned_id_for) said: a replay is then always a
     /// duplicate, and so is a second true event that agrees with an earlier one in every byte.
     #[must_use]
     pub fn key_on_content_alone(mut self) -> Self {

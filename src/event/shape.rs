@@ -76,7 +76,7 @@ impl Shape {
     }
 
     /// A shape that only recognises a body, by its conditions, and names no key: for
-    /// [`EventRule::with_unsigned_id_for`](super::EventRule::with_unsigned_id_for).
+    /// [`EventRule::unsigned_id_for`](super::EventRule::unsigned_id_for).
     pub fn recognized(name: impl Into<Cow<'static, str>>) -> Self {
         Self {
             name: name.into(),

@@ -10,21 +10,52 @@
 //! with both takes either, and costs one more MAC at most.
 //!
 //! ```
-//! use tower_webhook::{KeyRing, SigningKey, SigningSecret, UnixTime};
+//! use tower_webhook::{ConfigError, KeyRing, SigningKey, SigningSecret, UnixTime};
 //!
-//! let old = || SigningSecret::from_text("whsec_test_the_old_one");
-//! let new = || SigningSecret::from_text("whsec_test_the_new_one");
-//! let ring = KeyRing::new([SigningKey::new("2025-12", old()?)])?;
+//! fn main() -> Result<(), ConfigError> {
+//!     let old = || SigningSecret::from_text("whsec_test_the_old_one");
+//!     let new = || SigningSecret::from_text("whsec_test_the_new_one");
+//!     let ring = KeyRing::new([SigningKey::new("2025-12", old()?)])?;
 //!
-//! // Clones share the ring: what a running receiver was built with takes the new keys at once.
-//! let end = UnixTime::from_secs(1_780_000_000);
-//! ring.replace([SigningKey::new("2026-06", new()?), SigningKey::new("2025-12", old()?).expires_at(end)])?;
-//! assert_eq!(ring.ids().len(), 2);
+//!     // Clones share the ring: what a running receiver was built with takes the new keys at once.
+//!     let end = UnixTime::from_secs(1_780_000_000);
+//!     ring.replace([
+//!         SigningKey::new("2026-06", new()?),
+//!         SigningKey::new("2025-12", old()?).expires_at(end),
+//!     ])?;
+//!     assert_eq!(ring.ids().len(), 2);
 //!
-//! ring.replace([SigningKey::new("2026-06", new()?)])?;
-//! assert_eq!(ring.ids().len(), 1);
-//! # Ok::<(), tower_webhook::ConfigError>(())
+//!     ring.replace([SigningKey::new("2026-06", new()?)])?;
+//!     assert_eq!(ring.ids().len(), 1);
+//!     Ok(())
+//! }
 //! ```
 //!
 //! Secrets from the environment are named in the same way: `2026-06:whsec_…,2025-12:whsec_…`, read by
 //! [`Secrets::from_env`](crate::Secrets::from_env).
+//!
+//! Which key has signed is known without a server too:
+//!
+//! ```
+//! use http::HeaderMap;
+//! use tower_webhook::UnixTime;
+//! use tower_webhook::provider::{self, stripe};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let keys = stripe::keys([
+//!         ("2026-06", "whsec_test_9f8e7d6c5b4a"),
+//!         ("2025-12", "whsec_test_0a1b2c3d4e5f"),
+//!     ])?;
+//!     let mut headers = HeaderMap::new();
+//!     headers.insert(
+//!         "stripe-signature",
+//!         "t=1777899600,v1=e162025436917946e377f5df05beb08afdec253d01c30cc307565dc189e20c7a".parse()?,
+//!     );
+//!     let body = br#"{"id":"evt_1","type":"invoice.paid"}"#;
+//!     let stripe = provider::stripe(keys);
+//!     let verifier = stripe.verifier().ok_or("it signs")?;
+//!     let verified = verifier.verify(&headers, body, UnixTime::from_secs(1_777_899_600))?;
+//!     assert_eq!(verified.key_ids().to_string(), "2026-06");
+//!     Ok(())
+//! }
+//! ```

@@ -16,26 +16,32 @@
 //! ```
 //! use http::HeaderMap;
 //! use tower_webhook::provider::{self, blendfi};
-//! use tower_webhook::UnixTime;
 //! use tower_webhook::signature::SignatureErrorKind;
+//! use tower_webhook::{ConfigError, UnixTime};
 //!
-//! let mut headers = HeaderMap::new();
-//! headers.insert(
-//!     "x-blendfi-signature",
-//!     "t=1777899600,v1=8f632700b26a730ce3336878aa995ddd9aacdf16f66935ae53361c3c47f787e2".parse()?,
-//! );
-//! let body = br#"{"id":"evt_1","type":"user.kyc_approved","created_at":"2026-05-04T13:00:00Z","data":{}}"#;
-//! let now = UnixTime::from_secs(1_777_899_600);
-//! let verdict = |secret: &str, body: &[u8]| -> Result<_, Box<dyn std::error::Error>> {
+//! /// What is wrong with this delivery, if anything, to an endpoint of this secret.
+//! fn fault(secret: &str, headers: &HeaderMap, body: &[u8]) -> Result<Option<SignatureErrorKind>, ConfigError> {
 //!     let sender = provider::blendfi(blendfi::keys([secret])?);
-//!     let verifier = sender.verifier().ok_or("it signs")?;
-//!     Ok(verifier.verify(&headers, body, now).map(drop).map_err(|error| error.kind()))
-//! };
-//! assert_eq!(verdict("whsec_test_9f8e7d6c5b4a", body)?, Ok(()));
-//! // Of another endpoint.
-//! assert_eq!(verdict("whsec_test_0a1b2c3d4e5f", body)?, Err(SignatureErrorKind::Mismatch));
-//! // Parsed and written anew: the same JSON, other bytes.
-//! let again = serde_json::from_slice::<serde_json::Value>(body)?.to_string();
-//! assert_eq!(verdict("whsec_test_9f8e7d6c5b4a", again.as_bytes())?, Err(SignatureErrorKind::Mismatch));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//!     let now = UnixTime::from_secs(1_777_899_600);
+//!     let refused = sender.verifier().and_then(|it| it.verify(headers, body, now).err());
+//!     Ok(refused.map(|error| error.kind()))
+//! }
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let mut headers = HeaderMap::new();
+//!     headers.insert(
+//!         "x-blendfi-signature",
+//!         "t=1777899600,v1=8f632700b26a730ce3336878aa995ddd9aacdf16f66935ae53361c3c47f787e2".parse()?,
+//!     );
+//!     let body = br#"{"id":"evt_1","type":"user.kyc_approved","created_at":"2026-05-04T13:00:00Z","data":{}}"#;
+//!     let (ours, others) = ("whsec_test_9f8e7d6c5b4a", "whsec_test_0a1b2c3d4e5f");
+//!     assert_eq!(fault(ours, &headers, body)?, None);
+//!     assert_eq!(fault(others, &headers, body)?, Some(SignatureErrorKind::Mismatch));
+//!     // Parsed and written anew: the same JSON, other bytes.
+//!     let again = serde_json::from_slice::<serde_json::Value>(body)?.to_string();
+//!     assert_eq!(fault(ours, &headers, again.as_bytes())?, Some(SignatureErrorKind::Mismatch));
+//!     // No header, or one of another sender.
+//!     assert_eq!(fault(ours, &HeaderMap::new(), body)?, Some(SignatureErrorKind::MissingHeader));
+//!     Ok(())
+//! }
 //! ```

@@ -84,6 +84,16 @@ struct KeptProof<'a> {
     v: Option<KeptSignature<'a>>,
 }
 
+/// Never changed: entries that were written before are read by it.
+fn code(covers: Coverage) -> u8 {
+    match covers {
+        Coverage::Connection => 0,
+        Coverage::Body => 1,
+        Coverage::Request => 2,
+        Coverage::Id => 3,
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 fn is_zero(number: &u8) -> bool {
     *number == 0
@@ -122,7 +132,7 @@ impl Envelope {
             a: auth.client,
             v: auth.signature.as_ref().map(KeptSignature::of),
             c: custom.map(|(covers, proved)| KeptProof {
-                r: covers.rank(),
+                r: code(*covers),
                 i: proved.proved_id().map(Cow::Borrowed),
                 v: proved.verified().map(KeptSignature::of),
             }),
@@ -191,6 +201,7 @@ impl KeptProof<'_> {
             0 => Coverage::Connection,
             1 => Coverage::Body,
             2 => Coverage::Request,
+            3 => Coverage::Id,
             _ => return None,
         };
         let mut proved = match &self.v {

@@ -16,6 +16,7 @@ use super::words::{in_words_of, refused_in_words_of};
 use crate::authenticated::AuthState;
 use crate::clock::{Clock, SystemClock};
 use crate::contract::SenderContract;
+use crate::error::ConfigError;
 use crate::event::Name;
 use crate::observer::{
     Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver, Verdict, show,
@@ -129,6 +130,11 @@ impl EndpointConfig {
     pub fn rejection_response(mut self, response: impl RejectionResponse) -> Self {
         self.rejections = Some(Arc::new(response));
         self
+    }
+
+    /// A setting of this provider that cannot be used.
+    pub(crate) fn refused(&self, error: ConfigError) -> ConfigError {
+        error.of_provider(self.provider.to_string())
     }
 
     /// Says so where bodies within the cap can never fit into the budget.

@@ -12,9 +12,9 @@ use super::receive::BoxError;
 /// The body that a handler gets of a request whose body was a `B`: it is made of the bytes that were
 /// read. [`SameBody`] and [`BodyAs`] are all there are.
 #[diagnostic::on_unimplemented(
-    message = "`{B}` cannot be made of the bytes that this layer has read",
-    label = "the handler inside cannot be called with a `{B}`",
-    note = "say which body it takes: `.handler_body::<Full<Bytes>>()` on the layer, with `http_body_util::Full`"
+    message = "no `{B}` can be made of the bytes that this layer has read",
+    label = "no handler inside can be called with a `{B}`",
+    note = "say which body the handler takes, by `.handler_body::<Full<Bytes>>()` on the layer that reads"
 )]
 pub trait HandlerBody<B>: private::Sealed {
     /// What the handler gets.
@@ -35,6 +35,7 @@ pub enum SameBody {}
 /// Handlers get a `T`, whatever body came.
 pub struct BodyAs<T>(PhantomData<fn() -> T>);
 
+#[diagnostic::do_not_recommend]
 impl<B> HandlerBody<B> for SameBody
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + From<Bytes> + Unpin + Send + 'static,

@@ -2,6 +2,8 @@ use http::StatusCode;
 use http::request::Parts;
 use http_body::Body;
 
+#[cfg(feature = "senders")]
+use super::challenge::reply;
 use super::endpoint::EndpointConfig;
 use super::lingering_body::LingeringBody;
 use super::reject_future::RejectFuture;
@@ -32,6 +34,8 @@ pub(crate) fn refuse<B: Body>(
         Unproved::default()
     };
     let response = endpoint.rejected(cause.reason, std::mem::take(&mut parts.extensions));
+    #[cfg(feature = "senders")]
+    let response = reply(cause, response);
     let body = auth.body.as_ref();
     let body_len = (unsigned.and(body)).and_then(|body| u64::try_from(body.len()).ok());
     let mismatch = unsigned.is_some_and(|error| error.kind() == SignatureErrorKind::Mismatch);

@@ -113,10 +113,11 @@ impl RequireSecretPathLayer {
     /// A prefix that does not begin with `/`, ends in one, or is nothing else.
     pub fn mounted_at(mut self, prefix: &str) -> Result<Self, ConfigError> {
         if !prefix.starts_with('/') || prefix.ends_with('/') {
-            return Err(ConfigError::new(
+            let refused = ConfigError::new(
                 ConfigErrorKind::PathToken,
                 format!("the prefix {prefix:?} does not read /like/this"),
-            ));
+            );
+            return Err(self.endpoint.refused(refused));
         }
         self.gate.prefix = Some(prefix.into());
         Ok(self)

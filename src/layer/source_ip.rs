@@ -66,7 +66,8 @@ impl RequireSourceIpLayer {
     pub fn new(endpoint: &EndpointConfig, allowlist: Allowlist) -> Result<Self, ConfigError> {
         Ok(Self {
             endpoint: endpoint.clone(),
-            gate: SourceGate::new(allowlist, &endpoint.clock)?,
+            gate: SourceGate::new(allowlist, &endpoint.clock)
+                .map_err(|error| endpoint.refused(error))?,
         })
     }
 

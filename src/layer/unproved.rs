@@ -71,7 +71,7 @@ impl fmt::Display for Hinted<'_> {
             Hint::Rewritten(came, announced) => write!(
                 f,
                 "the body was changed before this layer: {came} bytes came, Content-Length \
-                 announced {announced}"
+                 announced {announced}; put whatever reads or rewrites it inside"
             ),
             Hint::OwnClock => f.write_str(
                 "three different deliveries in a row are off alike: check the clock of this machine",

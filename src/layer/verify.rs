@@ -18,6 +18,7 @@ use super::refuse::refuse;
 use super::response_body::ResponseBody;
 use super::response_future::ResponseFuture;
 use crate::authenticated::Authenticated;
+use crate::prove::OwnProof;
 use crate::signature::Verifier;
 
 /// Lets through only requests with a right signature, and hands on the bytes that were signed.
@@ -77,9 +78,16 @@ impl VerifySignatureLayer {
     pub fn new(endpoint: &EndpointConfig, verifier: Verifier) -> Self {
         let mut endpoint = endpoint.clone();
         endpoint.learn(verifier.scheme());
-        let checks = Checks {
-            signature: Some(verifier),
-            ..Checks::default()
+        let checks = if verifier.judges_whole_body() {
+            Checks {
+                custom: Some(OwnProof::new(verifier)),
+                ..Checks::default()
+            }
+        } else {
+            Checks {
+                signature: Some(verifier),
+                ..Checks::default()
+            }
         };
         Self {
             authenticator: Authenticator {
@@ -104,6 +112,18 @@ impl VerifySignatureLayer {
 impl<M> VerifySignatureLayer<M> {
     /// Shows the observer what passed as well as what was refused: where no
     /// [`DedupeLayer`](super::DedupeLayer) inside says what became of it.
+    ///
+    /// ```
+    /// use tower_webhook::layer::{EndpointConfig, VerifySignatureLayer};
+    /// use tower_webhook::provider::{self, stripe};
+    ///
+    /// let stripe = provider::stripe(stripe::keys(["whsec_test_9f8e7d6c5b4a"])?);
+    /// let endpoint = EndpointConfig::new(stripe.name().clone(), stripe.contract().clone());
+    /// let verifier = stripe.verifier().expect("it signs").clone();
+    /// let layer = VerifySignatureLayer::new(&endpoint, verifier).observe_passed();
+    /// # drop(layer);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn observe_passed(mut self) -> Self {
         self.authenticator.observe_passed = true;

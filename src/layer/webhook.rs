@@ -97,6 +97,8 @@ where
         }
         let request_clock = authenticator.endpoint.start_clock(&mut auth.readings);
         let received_at = request_clock.received_at;
+        #[cfg(feature = "senders")]
+        (authenticator.checks).ask_body(auth, received_at)?;
         if core.has_items()
             && let Some(items) = core.identify_items(parts, auth, received_at)?
         {

@@ -8,6 +8,8 @@ const TOKEN: &str = "3f9d1c0b7a5e48d26c90b1f4a7e35d82";
 fn what_is_no_token_is_refused_by_position() {
     let characters =
         "path token: number 2: holds a character other than A-Z, a-z, 0-9, '-', '.', '_' and '~'";
+    let placeholder = "path token: number 2: looks like a placeholder that nothing has filled in, and can \
+                       be guessed";
     let few =
         |n| format!("path token: number 2: {n} characters are too few, at least 8 are needed");
     for (token, text) in [
@@ -17,6 +19,9 @@ fn what_is_no_token_is_refused_by_position() {
             "........",
             "path token: number 2: made of dots alone".into(),
         ),
+        ("your-secret-token", placeholder.into()),
+        ("changeme-please", placeholder.into()),
+        ("BLOX_WEBHOOK_SECRET", placeholder.into()),
         ("with/slash", characters.into()),
         ("percent%41", characters.into()),
         ("white space", characters.into()),

@@ -1,7 +1,12 @@
+#[cfg(feature = "senders")]
+use crate::challenge::Challenge;
 use crate::clock::Tolerance;
 use crate::contract::SenderContract;
-use crate::error::ConfigError;
+use crate::coverage::Coverage;
+use crate::error::{ConfigError, ConfigErrorKind};
 use crate::event::{EventRule, Name};
+#[cfg(feature = "senders")]
+use crate::layer::Challenges;
 use crate::path::PathTokens;
 use crate::prove::{OwnProof, Prove};
 use crate::runtime::{Confirm, ConfirmSubject, SharedConfirm};
@@ -48,6 +53,11 @@ pub struct Provider {
     pub(crate) signature: Option<Verifier>,
     pub(crate) custom: Option<OwnProof>,
     pub(crate) confirms: Vec<SharedConfirm>,
+    /// Whether what no signature covers is taken at its word.
+    pub(crate) unconfirmed: bool,
+    /// What the sender asks before events flow.
+    #[cfg(feature = "senders")]
+    pub(crate) challenges: Vec<Challenge>,
 }
 
 impl Provider {
@@ -63,6 +73,9 @@ impl Provider {
             signature: None,
             custom: None,
             confirms: Vec::new(),
+            unconfirmed: false,
+            #[cfg(feature = "senders")]
+            challenges: Vec::new(),
         }
     }
 
@@ -127,6 +140,17 @@ impl Provider {
     /// Demands a proof of your own too, beside one that is demanded already.
     ///
     /// What two of them cover, and the id that they prove, are those of the one that covers more.
+    ///
+    /// ```
+    /// use tower_webhook::provider::{self, stripe};
+    ///
+    /// // Of two secrets, both must have signed.
+    /// let first = stripe::keys(["whsec_test_9f8e7d6c5b4a"])?;
+    /// let second = provider::stripe(stripe::keys(["whsec_test_0a1b2c3d4e5f"])?);
+    /// let both = provider::stripe(first).and_proved_by(second.verifier().expect("it signs").clone());
+    /// # drop(both);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn and_proved_by(mut self, proof: impl Prove) -> Self {
         let proof = OwnProof::new(proof);
@@ -165,6 +189,71 @@ impl Provider {
     pub fn confirm_subject(mut self, confirm: impl ConfirmSubject) -> Self {
         self.confirms.push(SharedConfirm::by_subject(confirm));
         self
+    }
+
+    /// Answers this challenge of the sender: the layer does, and nothing is claimed for it.
+    #[cfg(feature = "senders")]
+    #[must_use]
+    pub fn challenge(mut self, challenge: Challenge) -> Self {
+        self.challenges.push(challenge);
+        self
+    }
+
+    /// What the layers answer, if anything.
+    #[cfg(feature = "senders")]
+    pub(crate) fn challenges(&self) -> Option<Challenges> {
+        Challenges::of(&self.challenges, self.verifier().map(Verifier::keys))
+    }
+
+    /// Takes the body of every delivery at its word where the signature
+    /// [does not cover it](crate::layer::Coverage::Id). Such a webhook is not built without this or
+    /// a question that [confirms](Self::confirm) its events.
+    ///
+    /// Whoever holds one delivery can then put any other body beside its signature. The key comes
+    /// from what is signed, so that it runs once; fetch what it names, and believe that alone.
+    #[must_use]
+    pub fn without_confirmation(mut self) -> Self {
+        self.unconfirmed = true;
+        self
+    }
+
+    /// The proofs as the layers ask for them: a signature that is checked as the body arrives, and
+    /// what is judged by the whole of it.
+    pub(crate) fn proofs(&self) -> (Option<Verifier>, Option<OwnProof>) {
+        match &self.signature {
+            Some(verifier) if verifier.judges_whole_body() => {
+                let signed = OwnProof::new(verifier.clone());
+                let own = self.custom.clone();
+                (
+                    None,
+                    Some(own.map_or(signed.clone(), |own| signed.and(own))),
+                )
+            }
+            signature => (signature.clone(), self.custom.clone()),
+        }
+    }
+
+    /// Refuses a signature that does not cover the body where nothing else says that it is true, and
+    /// a key that is not made of what it does cover.
+    pub(crate) fn check_coverage(&self, asks_elsewhere: bool) -> Result<(), ConfigError> {
+        let refused = |what: &'static str| Err(ConfigError::new(ConfigErrorKind::Proof, what));
+        let signs_part = (self.signature.as_ref())
+            .is_some_and(|verifier| verifier.scheme().covers() == Coverage::Id);
+        let (_, own) = self.proofs();
+        if !signs_part || own.is_some_and(|own| own.covers().includes_body()) {
+            return Ok(());
+        }
+        if !self.rule.takes_signed_id() {
+            return refused(
+                "the signature does not cover the body: events are known by what it covers, by                  EventRule::signed_id",
+            );
+        }
+        if self.confirms.is_empty() && !asks_elsewhere && !self.unconfirmed {
+            return refused(
+                "the signature does not cover the body: say by `confirm` how an event is asked for,                  or by `without_confirmation` that what it says is not believed",
+            );
+        }
+        Ok(())
     }
 
     /// Keeps this sender's events apart from those of the same sender's other accounts.

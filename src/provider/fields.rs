@@ -132,6 +132,16 @@ impl Fields {
 
     /// Takes the member out if it is there; null counts as not there. It stays on an error.
     ///
+    /// ```
+    /// use tower_webhook::provider::Fields;
+    ///
+    /// let mut fields: Fields = serde_json::from_str(r#"{"note":null,"rate":5}"#)?;
+    /// assert_eq!(fields.take_optional::<u32>("rate")?, Some(5));
+    /// assert_eq!(fields.take_optional::<String>("note")?, None);
+    /// assert!(fields.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// A member of another type, or there twice.

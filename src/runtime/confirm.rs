@@ -123,6 +123,9 @@ where
 ///         }
 ///     }
 /// }
+///
+/// let dedupe = tower_webhook::DedupeConfig::new().confirm_subject(Orders);
+/// # drop(dedupe);
 /// ```
 pub trait ConfirmSubject: Send + Sync + 'static {
     /// What is true of a subject.

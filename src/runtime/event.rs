@@ -98,7 +98,8 @@ impl<T: DeserializeOwned> Event<T> {
                 problem = error.problem(),
                 line = error.place().map(|place| place.0),
                 column = error.place().map(|place| place.1),
-                "the payload of a proved delivery is not of the handler's type"
+                "the payload of a proved delivery is not of the handler's type: mend the type, and the \
+                 next attempt runs"
             );
         })
     }

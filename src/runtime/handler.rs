@@ -48,8 +48,8 @@ use crate::authenticated::Authenticated;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event handler",
     label = "not an async function of what a run has",
-    note = "an event handler is an async function of up to six arguments, each `Event<T>`, \
-            `Delivery`, `Authenticated` or, with the feature `axum`, `State<S>`",
+    note = "an event handler is an async function of up to six arguments, each `Event<T>` of a \
+            `T` that is `Deserialize`, `Delivery`, `Authenticated` or, with the feature `axum`, `State<S>`",
     note = "it returns `()` or a `Result<(), E>`, where `E` is an error, `Permanent` or `Failure`; `map_err(Failure::retry)` makes one of a boxed error",
     note = "a handler that takes anything else of its request is mounted without `event_handler`"
 )]

@@ -133,6 +133,21 @@ impl fmt::Display for HostName {
 }
 
 /// What a refresh of one host name has changed, for the log.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_webhook::{Allowlist, UnixTime};
+///
+/// let list = Allowlist::parse(["hooks.example.com"])?.keep_answers_for(Duration::from_secs(3_600))?;
+/// assert_eq!(list.host_grace(), Duration::from_secs(3_600));
+///
+/// let (host, now) = (&list.hosts()[0], UnixTime::from_secs(1_777_899_600));
+/// let change = list.learn(host, ["203.0.113.9".parse()?, "127.0.0.1".parse()?], now);
+/// assert!(change.is_change() && change.added().len() == 1 && change.removed().is_empty());
+/// assert_eq!((change.dropped().len(), change.over_cap()), (1, 0));
+/// assert_eq!(change.good_until(), Some(now.saturating_add(Duration::from_secs(3_600))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HostChange {
     added: Vec<IpAddr>,

@@ -330,6 +330,15 @@ pub enum RecordState {
 impl RecordState {
     /// Whether nobody is at work on the event although it was not handled: the sender's next
     /// delivery takes it up, or nobody does.
+    ///
+    /// ```
+    /// use tower_webhook::store::{Counts, RecordState};
+    ///
+    /// let mut counts = Counts::default();
+    /// counts.add(&RecordState::Released);
+    /// assert_eq!((counts.released, counts.done), (1, 0));
+    /// assert!(RecordState::Released.is_unfinished());
+    /// ```
     pub fn is_unfinished(&self) -> bool {
         match self {
             Self::Lapsed { .. } | Self::Released => true,

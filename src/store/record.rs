@@ -135,6 +135,17 @@ impl Record {
     }
 
     /// Whether it still counts: whether its retention lasts.
+    ///
+    /// ```
+    /// use tower_webhook::UnixTime;
+    /// use tower_webhook::store::Token;
+    /// use tower_webhook::store::record::{Record, State};
+    ///
+    /// let now = UnixTime::from_secs(1_777_899_600);
+    /// let released = State::Released { token: Token::from_bytes([7; 16]) };
+    /// let record = |kept_until| Record::new(released.clone(), 1, 1, None, kept_until);
+    /// assert!(!record(now).is_kept(now));
+    /// ```
     pub fn is_kept(&self, now: UnixTime) -> bool {
         self.kept_until > now
     }

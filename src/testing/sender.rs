@@ -294,6 +294,28 @@ impl Sender {
     /// receivers, and tells whether the answer is what such a one wants: 401, with no body where its
     /// contract [says so](SenderContract::wants_empty_401).
     ///
+    /// ```
+    /// use std::time::Duration;
+    /// use axum::{Router, http::StatusCode};
+    /// use tower_webhook::provider::{self, blendfi};
+    /// use tower_webhook::testing::{Sample, Sender, TestDelivery};
+    /// use tower_webhook::{MemoryStore, RouterExt, Webhook};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?);
+    /// let webhook = Webhook::new(blendfi.clone()).store(MemoryStore::new()).build()?;
+    /// let app: Router = Router::new().webhook("/", webhook, async || StatusCode::OK);
+    ///
+    /// let sender = Sender::new(blendfi.contract().clone()).time_to_answer(Duration::from_secs(2));
+    /// let event = TestDelivery::new(&blendfi, Sample::BlendFi.body(1));
+    /// assert!(sender.is_refused_forgery(app.clone(), event.clone()).await?);
+    /// // BlendFi probes with no method, so that there is nothing to be missed.
+    /// assert!(sender.finds_receiver(app, event).await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`Sender::deliver`]; and a delivery of a provider that signs nothing.

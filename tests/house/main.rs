@@ -12,5 +12,8 @@ mod exactly_once;
 mod floors;
 mod map;
 mod msrv;
+mod prose;
+mod senders;
+mod shown;
 mod sizes;
 mod source;

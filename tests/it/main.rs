@@ -67,6 +67,8 @@ mod refusals;
 mod renewals;
 #[cfg(feature = "axum")]
 mod secrets;
+#[cfg(all(feature = "axum", feature = "senders", feature = "testing"))]
+mod senders;
 #[cfg(feature = "axum")]
 mod shutdown;
 #[cfg(feature = "axum")]

@@ -181,6 +181,11 @@ impl DedupeBuilder {
 
     /// The same with no gates before it in the same layer.
     pub(super) fn steps_alone(self, kept_in: &KeptIn) -> Result<Arc<NamedSteps>, ConfigError> {
+        let endpoint = self.endpoint.clone();
+        self.alone(kept_in).map_err(|error| endpoint.refused(error))
+    }
+
+    fn alone(self, kept_in: &KeptIn) -> Result<Arc<NamedSteps>, ConfigError> {
         if self.demanded.include_own() {
             return Err(ConfigError::new(
                 ConfigErrorKind::Proof,
@@ -220,7 +225,8 @@ impl DedupeBuilder {
             RequiredProofs::All(proofs) if proofs.is_empty() => {
                 return Err(ConfigError::new(
                     ConfigErrorKind::Proof,
-                    "none is demanded: an unproved request would mark events as handled",
+                    "none is demanded, so that an unproved request would mark events as handled: name \
+                     what the layers outside prove, such as `Proof::Signature`",
                 ));
             }
             demanded => demanded,
@@ -246,9 +252,11 @@ impl DedupeBuilder {
             return Err(ConfigError::new(
                 ConfigErrorKind::Limit,
                 format!(
-                    "{asked} bytes of a response are more than the {MAX_REPLAY_BODY} a record holds"
+                    "{asked} bytes of a response are more than the {MAX_REPLAY_BODY} that a record \
+                     holds: keep at most so many"
                 ),
-            ));
+            )
+            .in_setting("replay_responses"));
         }
         let contract = &self.endpoint.contract;
         contract.check_words()?;

@@ -85,7 +85,8 @@ impl DedupeState {
             RequiredProofs::All(proofs) if !proofs.iter().all(|proof| proved.include(*proof)) => {
                 Err(RejectionCause::because(
                     Reason::Unauthenticated,
-                    "the gates before this layer have not proved what the provider demands",
+                    "the gates before this layer have not proved what the provider demands: put them \
+                     outside of it, or build a `Webhook`, which stacks them",
                 ))
             }
             RequiredProofs::All(_) | RequiredProofs::Nothing if self.runs.drain().has_begun() => {

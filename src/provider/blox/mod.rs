@@ -77,6 +77,18 @@ impl BloxBuilder {
     /// Tells events apart by `timestamp` too, as the documentation of BLOX does.
     ///
     /// Whoever knows the path can then send a duplicate with another time, and it runs again.
+    ///
+    /// ```
+    /// use tower_webhook::runtime::ConfirmLimits;
+    /// use tower_webhook::{PathTokens, provider};
+    ///
+    /// let blox = provider::blox(PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?)
+    ///     .documented_key()
+    ///     .check_limits(ConfirmLimits::default().questions(8))
+    ///     .without_status_check();
+    /// assert_eq!(blox.name().as_str(), "blox");
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
     pub fn documented_key(mut self) -> Self {
         self.documented_key = true;
         self

@@ -155,6 +155,16 @@ impl PostgresStore {
     /// A store on the database of this pool, for handlers that take a [`Tx`](crate::Tx) from it.
     ///
     /// The store's own commands run on connections of their own, made as those of the pool are.
+    ///
+    /// ```no_run
+    /// use tower_webhook::PostgresStore;
+    ///
+    /// # async fn example(pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = PostgresStore::on_pool(pool).transactions_at_once(4).connect().await?;
+    /// # drop(store);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn on_pool(pool: PgPool) -> PostgresStoreBuilder {
         PostgresStoreBuilder::on_pool(pool)
     }

@@ -128,6 +128,17 @@ impl RedisStoreBuilder {
     }
 
     /// A certificate and its key, in PEM, that prove to Redis who connects.
+    ///
+    /// ```no_run
+    /// use tower_webhook::RedisStore;
+    ///
+    /// async fn store() -> Result<RedisStore, Box<dyn std::error::Error>> {
+    ///     let store = RedisStore::builder("rediss://redis.internal")
+    ///         .root_certificates(std::fs::read("ca.pem")?)
+    ///         .client_certificate(std::fs::read("receiver.pem")?, std::fs::read("receiver.key")?);
+    ///     Ok(store.connect().await?)
+    /// }
+    /// ```
     pub fn client_certificate(
         mut self,
         certificate: impl Into<Vec<u8>>,

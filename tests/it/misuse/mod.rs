@@ -1,6 +1,10 @@
 //! What users do that a library should survive: gates that are stacked, handlers that block, checks
 //! that are added to checks, secrets that proxies repeat.
 
+mod at_build;
+mod at_work;
+mod table;
+
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};

@@ -296,7 +296,7 @@ async fn a_rejection_in_the_extensions_tells_the_reason_and_nothing_else() {
     let rejection = response.extensions().get::<Rejection>().unwrap();
     assert_eq!(
         format!("{rejection:?}"),
-        "Rejection { reason: UnknownPath, status: 404, retry_after: None }"
+        "Rejection { reason: UnknownPath, status: 404, retry_after: None, allow: None }"
     );
     assert_eq!(rejection.reason().to_string(), "unknown_path");
 }

@@ -83,7 +83,7 @@ fn the_digest_of_a_form_is_that_of_its_bytes() {
     // Whatever is proved has a digest.
     assert!(key(&rule, b"Hello, World!").starts_with("acme:sha256:"));
     let gone = Shape::recognized("gone").only(["id"]);
-    let rule = rule.with_unsigned_id_for(["x-id"], [gone]).unwrap();
+    let rule = rule.unsigned_id_for(["x-id"], [gone]).unwrap();
     let headers = HeaderMap::from_iter([("x-id".parse().unwrap(), "d1".parse().unwrap())]);
     let identity = rule.identify(&provider(), &headers, None, body).unwrap();
     assert_eq!(

@@ -1,0 +1,62 @@
+//! Behind a proxy, for senders that are proved by their address.
+//!
+//! Behind a proxy the peer of every connection is the proxy. Who is behind that stands in a header, and
+//! a header is worth no more than who wrote it: a stranger who reaches the receiver directly can write
+//! any. So nothing is believed until the proxy is declared, and then that proxy's header alone.
+//!
+//! | what stands before the receiver | what to say |
+//! | --- | --- |
+//! | nothing | nothing; the peer is the client |
+//! | a proxy that writes `X-Forwarded-For` | `TrustedProxies::parse(["10.0.0.0/8"])?`, with its addresses |
+//! | one that writes `Forwarded` (RFC 7239) | the same with [`header`](crate::TrustedProxies::header)`(ForwardingHeader::Forwarded)` |
+//! | several in a row | all of them; the client is the first hop from the right that is none of them |
+//! | one whose header is another | [`peer_from`](crate::Webhook::peer_from), which reads the address that a layer outside has put into the extensions |
+//!
+//! Serve with `into_make_service_with_connect_info::<SocketAddr>()`, by which the receiver knows the
+//! peer. Other servers put a [`PeerAddr`](crate::layer::PeerAddr) into the request's extensions.
+//!
+//! ```
+//! use std::net::SocketAddr;
+//! use axum::{Router, body::Body, http::{Request, StatusCode}};
+//! use tower::ServiceExt;
+//! use tower_webhook::layer::PeerAddr;
+//! use tower_webhook::{Allowlist, MemoryStore, RouterExt, TrustedProxies, Webhook, provider};
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let bloquo = provider::bloquo(Allowlist::parse(["203.0.113.0/24"])?);
+//!     let bloquo = Webhook::new(bloquo)
+//!         .store(MemoryStore::new())
+//!         .trusted_proxies(TrustedProxies::parse(["10.0.0.0/8"])?);
+//!     let app: Router = Router::new().webhook("/bloquo", bloquo.build()?, async || "done");
+//!
+//!     let from = |peer: &str, forwarded: &str| {
+//!         let request = Request::post("/bloquo")
+//!             // What a server puts there; axum's `ConnectInfo` does as well.
+//!             .extension(PeerAddr(SocketAddr::new(peer.parse().unwrap(), 4711)))
+//!             .header("x-forwarded-for", forwarded)
+//!             .body(Body::from(r#"{"OrderId":1,"Status":"COMPLETED"}"#));
+//!         app.clone().oneshot(request.unwrap())
+//!     };
+//!     // Our proxy has written the last hop, and whatever the client sent stands before it.
+//!     let through = from("10.0.0.2", "198.51.100.7, 203.0.113.9").await?;
+//!     assert_eq!(through.status(), StatusCode::OK);
+//!     // A stranger behind our proxy, who claims to be the sender.
+//!     let claimed = from("10.0.0.2", "203.0.113.9, 198.51.100.7").await?;
+//!     assert_eq!(claimed.status(), StatusCode::FORBIDDEN);
+//!     // A stranger who has reached us without it.
+//!     let direct = from("198.51.100.7", "203.0.113.9").await?;
+//!     assert_eq!(direct.status(), StatusCode::FORBIDDEN);
+//!     // A proxy of our own network that nobody has declared: 500, and a line in the log.
+//!     let undeclared = from("192.168.0.2", "203.0.113.9").await?;
+//!     assert_eq!(undeclared.status(), StatusCode::INTERNAL_SERVER_ERROR);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Declare the proxies' own addresses, not the networks of clients: a declared hop is passed over, and
+//! if all hops are, there is no client. Where the proxy terminates TLS for strangers too, an allowlist
+//! proves no more than what the proxy says.
+//!
+//! Signed deliveries need none of this. What a proxy does to their body is in
+//! [`unauthorized`](super::unauthorized).

@@ -1,0 +1,75 @@
+//! From nothing to a receiver.
+//!
+//! A receiver is four things: who sends ([`provider`](crate::provider)), where records are kept
+//! ([`store`](crate::store)), where it is mounted, and what it does with an event.
+//!
+//! ```toml
+//! [dependencies]
+//! axum = "0.8"
+//! serde = { version = "1", features = ["derive"] }
+//! tokio = { version = "1", features = ["full"] }
+//! tower-webhook = "0.1"
+//! ```
+//!
+//! Below, the router is called with two deliveries as Stripe makes them, which a test can do too; in
+//! `main` it is served by `axum::serve`. `examples/stripe.rs` is such a `main`, with the secret from the
+//! environment, records in Redis and an orderly end.
+//!
+//! ```
+//! use axum::{Router, body::Body, http::{Request, StatusCode}};
+//! use serde::Deserialize;
+//! use tower::ServiceExt;
+//! use tower_webhook::provider::{self, stripe};
+//! use tower_webhook::{Delivery, Event, ManualClock, MemoryStore, RouterExt, UnixTime, Webhook};
+//!
+//! #[derive(Deserialize)]
+//! struct StripeEvent {
+//!     r#type: String,
+//! }
+//!
+//! async fn on_event(event: Event<StripeEvent>, delivery: Delivery) -> StatusCode {
+//!     // An effect that is unique on `delivery.key()` takes place once, whatever fails.
+//!     println!("{} of {}", event.r#type, delivery.key());
+//!     StatusCode::NO_CONTENT
+//! }
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let keys = stripe::keys(["whsec_test_9f8e7d6c5b4a"])?;
+//!     let stripe = Webhook::new(provider::stripe(keys))
+//!         .store(MemoryStore::new())
+//!         // The delivery was signed at that time: a receiver takes the system's clock.
+//!         .clock(ManualClock::new(UnixTime::from_secs(1_777_899_600)))
+//!         .build()?;
+//!     let app: Router = Router::new().webhook("/webhooks/stripe", stripe, on_event);
+//!
+//!     let deliver = |signature: &str| {
+//!         let request = Request::post("/webhooks/stripe")
+//!             .header("stripe-signature", format!("t=1777899600,v1={signature}"))
+//!             .body(Body::from(r#"{"id":"evt_1","type":"invoice.paid"}"#));
+//!         app.clone().oneshot(request.unwrap())
+//!     };
+//!     // Made by `openssl dgst -sha256 -hmac "$SECRET"` over `{t}.{body}`.
+//!     let right = "e162025436917946e377f5df05beb08afdec253d01c30cc307565dc189e20c7a";
+//!     assert_eq!(deliver(right).await?.status(), StatusCode::NO_CONTENT);
+//!     // Stripe sends it again: the handler does not run.
+//!     assert_eq!(deliver(right).await?.headers()["idempotent-replayed"], "true");
+//!     // Somebody else has made this one up.
+//!     let forged = "0000000000000000000000000000000000000000000000000000000000000000";
+//!     assert_eq!(deliver(forged).await?.status(), StatusCode::UNAUTHORIZED);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # And then
+//!
+//! - [`MemoryStore`](crate::MemoryStore) forgets at every restart. `RedisStore`, `SqliteStore` and
+//!   `PostgresStore` do not.
+//! - Read secrets from the environment:
+//!   `stripe::keys(Secrets::from_env("STRIPE_WEBHOOK_SECRETS")?)?`. How one is changed is in
+//!   [`roll_over`](super::roll_over).
+//! - Give every webhook one [`Drain`](crate::Drain), and wait for it once the server has ended.
+//! - A handler answers 2xx when it is done, [`Permanent`](crate::Permanent) where no retry can help, and
+//!   any error to have the event again: [`guarantees`](super::guarantees) says what follows from each.
+//! - Behind a proxy or a load balancer, read [`proxies`](super::proxies) where a sender is proved by its
+//!   address.

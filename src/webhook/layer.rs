@@ -1,0 +1,76 @@
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tower_layer::Layer;
+
+use crate::layer::{BodyAs, NamedSteps, SameBody, SecretPathGate, WebhookService};
+
+/// The layer of a [`Webhook`](crate::Webhook).
+#[derive(Debug, Clone)]
+pub struct WebhookLayer<M = SameBody> {
+    pub(super) steps: Arc<NamedSteps>,
+    _handler: PhantomData<fn() -> M>,
+}
+
+impl WebhookLayer {
+    pub(super) fn new(steps: Arc<NamedSteps>) -> Self {
+        Self {
+            steps,
+            _handler: PhantomData,
+        }
+    }
+
+    /// Calls the service inside with a body of this type, whatever body came. Unless set, it is of the
+    /// type that came, which must then be one that bytes make, such as axum's `Body`.
+    ///
+    /// A hyper server's requests have a body of `Incoming`, and layers outside make bodies of their own:
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use bytes::Bytes;
+    /// use http::{Request, Response};
+    /// use http_body_util::Full;
+    /// use hyper::body::Incoming;
+    /// use tower::{Service, ServiceBuilder};
+    /// use tower_http::limit::RequestBodyLimitLayer;
+    /// use tower_webhook::{MemoryStore, PathTokens, Webhook, provider};
+    ///
+    /// async fn on_event(_: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, Infallible> {
+    ///     Ok(Response::default())
+    /// }
+    ///
+    /// fn is_for_hyper(_: &impl Service<Request<Incoming>>) {}
+    ///
+    /// let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?;
+    /// let bloque = Webhook::new(provider::bloque_accounts(tokens)).store(MemoryStore::new());
+    /// let service = ServiceBuilder::new()
+    ///     .layer(RequestBodyLimitLayer::new(64 * 1024))
+    ///     .layer(bloque.build()?.handler_body::<Full<Bytes>>())
+    ///     .service_fn(on_event);
+    /// is_for_hyper(&service);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    pub fn handler_body<T: From<Bytes>>(self) -> WebhookLayer<BodyAs<T>> {
+        WebhookLayer {
+            steps: self.steps,
+            _handler: PhantomData,
+        }
+    }
+}
+
+#[cfg(feature = "axum")]
+impl WebhookLayer {
+    /// What proves its sender by the end of the path.
+    pub(crate) fn secret_path(&self) -> Option<&SecretPathGate> {
+        self.steps.steps.authenticator.checks.path.as_ref()
+    }
+}
+
+impl<S, M> Layer<S> for WebhookLayer<M> {
+    type Service = WebhookService<S, M>;
+
+    fn layer(&self, inner: S) -> WebhookService<S, M> {
+        WebhookService::new(inner, Arc::clone(&self.steps))
+    }
+}

@@ -1,0 +1,178 @@
+//! Public items stand in an example: of their own page, of another's, of a guide or of `examples`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use quote::ToTokens as _;
+use syn::visit::{self, Visit};
+use syn::{Attribute, ImplItemFn, ItemFn, ItemImpl, ItemMod, ItemStruct, Visibility};
+
+use crate::source::{files, files_beside};
+
+/// How many items may still be in no example. It is only ever lowered.
+const STILL_MISSING: usize = 60;
+/// Files that only fuzz targets see.
+const FOR_FUZZING: &str = "fuzzing.rs";
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .filter(|word| !word.is_empty())
+}
+
+/// The code in the documentation of a file.
+fn examples(text: &str) -> String {
+    let mut code = String::new();
+    let mut in_code = false;
+    for line in text.lines() {
+        let doc = (line.trim_start().strip_prefix("///"))
+            .or_else(|| line.trim_start().strip_prefix("//!"));
+        match doc.map(str::trim_start) {
+            None => in_code = false,
+            Some(line) if line.starts_with("```") => in_code = !in_code,
+            Some(line) if in_code => code.extend([line, "\n"]),
+            Some(_) => {}
+        }
+    }
+    code
+}
+
+/// What a reader is shown, word by word.
+fn shown() -> BTreeSet<String> {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let mut all = std::fs::read_to_string(readme).expect("a README");
+    all.extend(files().values().map(|text| examples(text)));
+    let programs = files_beside().into_iter();
+    all.extend(
+        programs
+            .filter(|(file, _)| file.starts_with("examples/"))
+            .map(|(_, text)| text),
+    );
+    words(&all).map(str::to_owned).collect()
+}
+
+/// The public functions and types of a file, each with the words of its signature or fields.
+#[derive(Default)]
+struct Public {
+    /// Of one name all signatures.
+    functions: BTreeMap<String, String>,
+    types: BTreeMap<String, String>,
+    /// What traits of other crates give names to, such as a layer's service.
+    associated: String,
+    /// The type whose functions are being read.
+    of: String,
+}
+
+impl Public {
+    fn add(&mut self, name: &syn::Ident, signature: &str) {
+        let all = self.functions.entry(name.to_string()).or_default();
+        all.extend([signature, " ", &self.of, "\n"]);
+    }
+}
+
+fn is_hidden(attributes: &[Attribute]) -> bool {
+    (attributes.iter())
+        .filter(|it| it.path().is_ident("doc") || it.path().is_ident("cfg"))
+        .filter_map(|it| it.meta.require_list().ok())
+        .map(|list| list.tokens.to_string())
+        .any(|of| matches!(&*of, "hidden" | "test" | "fuzzing"))
+}
+
+fn is_public(visibility: &Visibility, attributes: &[Attribute]) -> bool {
+    matches!(visibility, Visibility::Public(_)) && !is_hidden(attributes)
+}
+
+impl Visit<'_> for Public {
+    fn visit_item_mod(&mut self, item: &ItemMod) {
+        if !is_hidden(&item.attrs) && item.ident != "private" {
+            visit::visit_item_mod(self, item);
+        }
+    }
+
+    fn visit_item_fn(&mut self, item: &ItemFn) {
+        if is_public(&item.vis, &item.attrs) {
+            let signature = item.sig.to_token_stream().to_string();
+            self.add(&item.sig.ident, &signature);
+        }
+    }
+
+    fn visit_item_impl(&mut self, item: &ItemImpl) {
+        if item.trait_.is_some() {
+            self.associated += &item.to_token_stream().to_string();
+        } else if !is_hidden(&item.attrs) {
+            self.of = item.self_ty.to_token_stream().to_string();
+            visit::visit_item_impl(self, item);
+            self.of.clear();
+        }
+    }
+
+    fn visit_impl_item_fn(&mut self, item: &ImplItemFn) {
+        if is_public(&item.vis, &item.attrs) {
+            let signature = item.sig.to_token_stream().to_string();
+            self.add(&item.sig.ident, &signature);
+        }
+    }
+
+    fn visit_item_struct(&mut self, item: &ItemStruct) {
+        if is_public(&item.vis, &item.attrs) {
+            let fields = item.fields.to_token_stream().to_string();
+            self.types.insert(item.ident.to_string(), fields);
+        }
+    }
+
+    fn visit_item_enum(&mut self, item: &syn::ItemEnum) {
+        if is_public(&item.vis, &item.attrs) {
+            self.types.insert(item.ident.to_string(), String::new());
+        }
+    }
+
+    fn visit_item_trait(&mut self, item: &syn::ItemTrait) {
+        if is_public(&item.vis, &item.attrs) {
+            let text = item.items.iter().map(|it| it.to_token_stream().to_string());
+            self.types.insert(item.ident.to_string(), text.collect());
+        }
+    }
+}
+
+/// What of this is in no example. A type is shown as well where something gives it that is.
+fn missing(public: &Public, shown: &BTreeSet<String>) -> Vec<String> {
+    let given = (public.functions.iter().chain(&public.types))
+        .filter(|(name, _)| shown.contains(*name))
+        .flat_map(|(_, text)| words(text))
+        .chain(words(&public.associated));
+    let given: BTreeSet<_> = given.collect();
+    let types = (public.types.keys())
+        .filter(|name| !shown.contains(*name) && !given.contains(name.as_str()));
+    let functions = public
+        .functions
+        .keys()
+        .filter(|name| !shown.contains(*name));
+    functions.chain(types).cloned().collect()
+}
+
+#[test]
+fn public_items_are_shown() {
+    let mut public = Public::default();
+    for (file, text) in files() {
+        if !file.ends_with(FOR_FUZZING) {
+            public.visit_file(&syn::parse_file(&text).expect("Rust"));
+        }
+    }
+    assert!(public.functions.len() > 300, "{}", public.functions.len());
+    let missing = missing(&public, &shown());
+    assert!(
+        missing.len() <= STILL_MISSING,
+        "{}: {missing:#?}",
+        missing.len()
+    );
+}
+
+#[test]
+fn what_is_in_no_example_is_found() {
+    let text = "/// ```\n/// let a = shown();\n/// ```\npub fn shown() -> Given {}\n\
+                pub struct Given;\n/// hidden()\npub fn not_shown() -> Other {}\npub struct Other;\n\
+                pub(crate) fn own() {}\n#[doc(hidden)]\npub fn for_macros() {}\n";
+    let mut public = Public::default();
+    public.visit_file(&syn::parse_file(text).unwrap());
+    let shown = words(&examples(text)).map(str::to_owned).collect();
+    assert_eq!(missing(&public, &shown), ["not_shown", "Other"]);
+}
