@@ -51,6 +51,12 @@ impl Proved {
         self.verified.as_ref()
     }
 
+    /// The id that is proved.
+    #[cfg(feature = "inbox")]
+    pub(crate) fn proved_id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
     /// This beside what another proof has found out: what that verified counts where this one has
     /// verified nothing, and so does its id where it covers as much.
     pub(crate) fn beside(self, other: Self, covers_as_much: bool) -> Self {

@@ -196,6 +196,9 @@ pub enum ConfigErrorKind {
     Limit,
     /// A proof that the provider needs was not given, or fits no gate.
     Proof,
+    /// What a worker serves.
+    #[cfg(feature = "inbox")]
+    Worker,
     /// A setting that is none of these, such as one of another crate.
     Other,
     /// A delivery that is made for a test.
@@ -219,6 +222,8 @@ impl ConfigErrorKind {
             Self::Retention => "retention",
             Self::Limit => "limit",
             Self::Proof => "proof",
+            #[cfg(feature = "inbox")]
+            Self::Worker => "worker",
             Self::Other => "setting",
             #[cfg(feature = "testing")]
             Self::TestDelivery => "test delivery",

@@ -53,6 +53,8 @@
 //!   HTTP server at all.
 //! - [`store`] says what is recorded of an event and what follows from it; [`Store`] is the trait
 //!   for other databases.
+//! - With the feature `inbox`, the `inbox` module keeps events until a `worker` runs them: the sender is
+//!   answered at once.
 //! - [`Observer`] sees what became of every delivery; [`Reason`] has a stable code for each refusal.
 //!
 //! # What is guaranteed
@@ -82,6 +84,7 @@
 //! | `sqlite` | [`SqliteStore`], in a file; SQLite is built in. Rust 1.94 or later |
 //! | `postgres` | [`PostgresStore`], on PostgreSQL, through PgBouncer too. Rust 1.94 or later |
 //! | `postgres-tls` | the same with TLS |
+//! | `inbox` | acknowledging events at once and handling them later: the `inbox` and `worker` modules |
 //! | `ring` | no more than a faster MAC where the processor has no instructions for SHA-256; keys are then not wiped when dropped |
 #![forbid(unsafe_code)]
 
@@ -101,6 +104,8 @@ pub mod event;
 mod extract;
 pub mod guide;
 mod head;
+#[cfg(feature = "inbox")]
+pub mod inbox;
 mod joined;
 pub mod layer;
 mod mac;
@@ -126,6 +131,8 @@ pub mod store;
 pub mod testing;
 mod text;
 mod webhook;
+#[cfg(feature = "inbox")]
+pub mod worker;
 
 pub use authenticated::Authenticated;
 pub use clock::{Clock, ManualClock, SystemClock, Tolerance, UnixTime};
@@ -175,7 +182,8 @@ pub use webhook::{NoStore, Webhook, WebhookLayer};
     feature = "axum",
     feature = "redis",
     feature = "sqlite",
-    feature = "postgres"
+    feature = "postgres",
+    feature = "inbox"
 ))]
 #[doc = include_str!("../README.md")]
 struct Readme;

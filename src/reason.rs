@@ -50,12 +50,16 @@ pub enum Reason {
     TooManyItems,
     /// The event happened before the retention began.
     EventTooOld,
-    /// The event was handled before.
+    /// The event is held in the inbox, and a worker handles it later.
+    Queued,
+    /// The event was handled before, or is held in the inbox already.
     AlreadyDone,
     /// The event is being handled right now.
     InProgress,
     /// The same key stands for other content.
     Conflict,
+    /// The event is in the dead letters, and a delivery has revived it a short while ago.
+    DeadLetter,
     /// The store could not be reached.
     StoreUnavailable,
     /// The store did not answer in time.
@@ -122,9 +126,11 @@ impl Reason {
             Self::NotOurs => "not_ours",
             Self::TooManyItems => "too_many_items",
             Self::EventTooOld => "event_too_old",
+            Self::Queued => "queued",
             Self::AlreadyDone => "already_done",
             Self::InProgress => "in_progress",
             Self::Conflict => "conflict",
+            Self::DeadLetter => "dead_letter",
             Self::StoreUnavailable => "store_unavailable",
             Self::StoreTooSlow => "store_too_slow",
             Self::StoreFull => "store_full",
@@ -185,11 +191,11 @@ mod tests {
             | SourceFault | ContentEncoding | SignatureHeader | NoActiveKey | SignatureMismatch
             | SignatureStale | ProofRefused | ProofUnavailable | BodyTooLarge | BodyTooSlow
             | BodyCutOff | BudgetUsedUp | NoEventKey | Filtered | NotOurs | TooManyItems
-            | EventTooOld | AlreadyDone | InProgress | Conflict | StoreUnavailable
-            | StoreTooSlow | StoreFull | ConfirmMismatch | ConfirmUnknown | ConfirmTryAgain
-            | NotReady | HandlerSlow | HandlerFailed | PayloadMismatch | HandlerPanicked
-            | TransactionBroken | NotRecorded | LeaseLost | Draining | TaskEnded
-            | Unauthenticated | Nested => reason,
+            | EventTooOld | Queued | AlreadyDone | InProgress | Conflict | DeadLetter
+            | StoreUnavailable | StoreTooSlow | StoreFull | ConfirmMismatch | ConfirmUnknown
+            | ConfirmTryAgain | NotReady | HandlerSlow | HandlerFailed | PayloadMismatch
+            | HandlerPanicked | TransactionBroken | NotRecorded | LeaseLost | Draining
+            | TaskEnded | Unauthenticated | Nested => reason,
         };
         [
             MethodNotAllowed,
@@ -214,9 +220,11 @@ mod tests {
             NotOurs,
             TooManyItems,
             EventTooOld,
+            Queued,
             AlreadyDone,
             InProgress,
             Conflict,
+            DeadLetter,
             StoreUnavailable,
             StoreTooSlow,
             StoreFull,

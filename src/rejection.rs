@@ -33,15 +33,18 @@ fn refusal_status(reason: Reason, contract: &SenderContract) -> RefusalStatus {
         Reason::EventTooOld | Reason::Conflict => {
             RefusalStatus::Fixed(StatusCode::UNPROCESSABLE_ENTITY)
         }
-        Reason::AlreadyDone | Reason::Probe | Reason::Filtered | Reason::NotOurs => {
-            RefusalStatus::Fixed(contract.success().status_for(StatusCode::OK))
-        }
+        Reason::Queued
+        | Reason::AlreadyDone
+        | Reason::Probe
+        | Reason::Filtered
+        | Reason::NotOurs => RefusalStatus::Fixed(contract.success().status_for(StatusCode::OK)),
         // An operator's oversight must not cost a true delivery.
         Reason::SourceUnresolved
         | Reason::NoActiveKey
         | Reason::ProofUnavailable
         | Reason::BudgetUsedUp
         | Reason::InProgress
+        | Reason::DeadLetter
         | Reason::StoreUnavailable
         | Reason::StoreTooSlow
         | Reason::StoreFull

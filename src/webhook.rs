@@ -1,4 +1,7 @@
+mod has_store;
 mod layer;
+#[cfg(feature = "inbox")]
+mod served;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,9 +12,11 @@ use tower_layer::Layer;
 use crate::clock::Clock;
 use crate::error::ConfigError;
 use crate::event::Name;
+#[cfg(feature = "inbox")]
+use crate::inbox::{Inbox, SharedInbox};
 use crate::layer::{
-    Authenticator, Budget, Checks, DedupeConfig, DedupeLayer, EndpointConfig, Origin, Owner,
-    PeerSource, SecretPathGate, SourceGate, WebhookService,
+    Authenticator, Budget, Checks, DedupeConfig, DedupeLayer, EndpointConfig, KeptIn, Origin,
+    Owner, PeerSource, SecretPathGate, SourceGate, WebhookService,
 };
 use crate::observer::Observer;
 use crate::provider::Provider;
@@ -19,7 +24,9 @@ use crate::rejection::RejectionResponse;
 use crate::source::{Allowlist, TrustedProxies};
 use crate::store::{SharedStore, Store};
 
-pub use layer::WebhookLayer;
+use self::has_store::HasStore;
+pub use self::has_store::NoStore;
+pub use self::layer::WebhookLayer;
 
 /// Everything that one provider's deliveries pass, in the right order, as one layer.
 ///
@@ -69,10 +76,6 @@ pub struct Webhook<S = SharedStore> {
     owner: Owner,
 }
 
-/// In place of the store of a [`Webhook`] that has not been given one.
-#[derive(Debug, Clone)]
-pub struct NoStore(());
-
 impl Webhook<NoStore> {
     /// A webhook of this provider, which is to be told by [`Webhook::store`] where its records are
     /// kept.
@@ -90,7 +93,7 @@ impl Webhook<NoStore> {
             endpoint,
             proxies: TrustedProxies::none(),
             peer: PeerSource::Extension,
-            store: NoStore(()),
+            store: NoStore::new(),
             dedupe: DedupeConfig::new(),
             owner: Owner::here(),
         }
@@ -107,6 +110,25 @@ impl<S> Webhook<S> {
     /// namespace of its own in the store. In one process a second webhook is refused when it is
     /// built; across processes nothing can tell it from a second receiver of the same.
     pub fn store(self, store: impl Store) -> Webhook {
+        self.kept_in(SharedStore::new(store))
+    }
+
+    /// Keeps the events in this inbox and answers at once, instead of running the handler for them: a
+    /// [worker](crate::worker) does that later, in this process or in another one.
+    ///
+    /// The sender has its success as soon as the event is durably held; an inbox that is full or out
+    /// of reach is the not-now status. The handler on the route runs only for what wants its answer now,
+    /// such as a [question](crate::event::Shape::answered). What a provider or [`DedupeConfig`] asks to
+    /// confirm an event is asked before that is accepted.
+    ///
+    /// As with [`Webhook::store`], the name belongs to one webhook: of the settings of [`DedupeConfig`],
+    /// lease, renewal ceiling and stored answers concern inline runs only.
+    #[cfg(feature = "inbox")]
+    pub fn inbox(self, inbox: impl Inbox) -> Webhook<SharedInbox> {
+        self.kept_in(SharedInbox::new(inbox))
+    }
+
+    fn kept_in<K>(self, store: K) -> Webhook<K> {
         let Self {
             provider,
             endpoint,
@@ -121,7 +143,7 @@ impl<S> Webhook<S> {
             endpoint,
             proxies,
             peer,
-            store: SharedStore::new(store),
+            store,
             dedupe,
             owner,
         }
@@ -251,10 +273,10 @@ impl<S> Webhook<S> {
         S: HasStore,
     {
         let of = |error: ConfigError| error.of_provider(self.provider.name.to_string());
-        self.build_on(self.store.shared()).map_err(of)
+        self.build_on(&self.store.kept_in()).map_err(of)
     }
 
-    fn build_on(&self, store: SharedStore) -> Result<WebhookLayer, ConfigError> {
+    fn build_on(&self, kept_in: &KeptIn) -> Result<WebhookLayer, ConfigError> {
         let Provider {
             tenant,
             hook,
@@ -299,32 +321,9 @@ impl<S> Webhook<S> {
             checks,
             observe_passed: false,
         };
-        let steps = builder.steps(authenticator, store)?;
+        let steps = builder.steps(authenticator, kept_in)?;
         Ok(WebhookLayer::new(steps))
     }
-}
-
-/// A store that a webhook was given.
-#[diagnostic::on_unimplemented(
-    message = "this webhook has no store to keep its records in",
-    label = "no store was given before `build()`",
-    note = "say where: `.store(SqliteStore::connect(path).await?)`, `.store(RedisStore::connect(url).await?)`, \
-            or `.store(MemoryStore::new())`, which forgets at every restart"
-)]
-pub trait HasStore: private::Sealed {
-    #[doc(hidden)]
-    fn shared(&self) -> SharedStore;
-}
-
-impl HasStore for SharedStore {
-    fn shared(&self) -> SharedStore {
-        self.clone()
-    }
-}
-
-mod private {
-    pub trait Sealed {}
-    impl Sealed for crate::store::SharedStore {}
 }
 
 /// What a [`Webhook`] is not, so that the compiler can say what is missing.

@@ -3,32 +3,33 @@
 //! `cargo run --example receiver` prints its settings and a ready `curl` line for each provider.
 //! Every setting comes from the environment; see `settings.rs`, and `store.rs` for where it keeps its
 //! records: in `webhooks.db` unless set. `GET /effects` tells what the handlers did.
+//!
+//! With `MODE=inbox` it answers as soon as an event is held, and runs the handlers later; with
+//! `WORKER_CONCURRENCY=0` too it leaves that to `cargo run --example worker`.
 
+mod app;
 mod curl;
 mod effects;
 mod server;
 mod settings;
+mod signal;
 mod store;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
+use axum::routing::get;
 use axum::{Json, Router};
-use tower_webhook::layer::Budget;
-use tower_webhook::provider::{blendfi, bloque};
-use tower_webhook::{
-    ConfigError, DedupeConfig, Delivery, Drain, Event, EventRejection, SharedStore, Webhook,
-    provider,
-};
+use tower_webhook::worker::Worker;
+use tower_webhook::{ConfigError, Drain, RouterExt, event_handler};
 
-use crate::effects::{Effect, Effects};
+use crate::app::{App, Webhooks, on_blendfi, on_bloque, on_event};
+use crate::effects::Effect;
 use crate::settings::Settings;
-use crate::store::Place;
+use crate::store::{Kept, Place};
 
 /// How long a shutdown may take in all.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(30);
@@ -54,15 +55,15 @@ async fn main() -> ExitCode {
         Ok(place) => store::open(place).await,
         Err(error) => Err(error),
     };
-    let (store, words) = match opened {
+    let (kept, words) = match opened {
         Ok(opened) => opened,
         Err(error) => {
             eprintln!("receiver: {error}");
             return ExitCode::from(2);
         }
     };
-    let app = match app(&settings, &store, &drain) {
-        Ok(app) => app,
+    let (app, worker) = match build(&settings, &kept, &drain) {
+        Ok(built) => built,
         Err(error) => {
             eprintln!("receiver: {error}");
             return ExitCode::from(2);
@@ -82,105 +83,58 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     }
-    server::serve(listener, app, server::stop_signal(), &drain, SHUTDOWN_LIMIT).await;
+    if let Some(worker) = worker {
+        // It ends with the drain, which waits for its handlers too.
+        tokio::spawn(async move { worker.run().await });
+    }
+    server::serve(listener, app, signal::stop_signal(), &drain, SHUTDOWN_LIMIT).await;
     ExitCode::SUCCESS
 }
 
-/// What the handlers share.
-#[derive(Clone)]
-struct App {
-    effects: Arc<Effects>,
-    handler_delay: Duration,
-    fail_first: u64,
+/// The routes, and a worker where events are queued and this process is to run them.
+fn build(
+    settings: &Settings,
+    kept: &Kept,
+    drain: &Drain,
+) -> Result<(Router, Option<Worker>), ConfigError> {
+    let webhooks = Webhooks::new(settings, kept, drain)?;
+    let state = App::new(settings);
+    let worker = match (kept, settings.worker_concurrency) {
+        (Kept::Store(_), _) | (Kept::Inbox(_), 0) => None,
+        (Kept::Inbox(inbox), concurrency) => {
+            Some(webhooks.worker(inbox, state.clone(), concurrency, drain)?)
+        }
+    };
+    Ok((app(webhooks, state), worker))
 }
 
-fn app(settings: &Settings, store: &SharedStore, drain: &Drain) -> Result<Router, ConfigError> {
-    // One budget for what strangers can make the whole process hold.
-    let budget = Budget::default();
-    let webhook = |provider| {
-        Webhook::new(provider)
-            .store(store.clone())
-            .budget(budget.clone())
-            .dedupe(DedupeConfig::new().drain(drain.clone()))
-            .trusted_proxies(settings.trusted_proxies.clone())
-            .max_body_bytes(settings.max_body_bytes)
-            .build()
-    };
-    let blendfi = webhook(provider::blendfi(settings.blendfi_keys.clone()))?;
-    let bloquo = webhook(provider::bloquo(settings.bloquo_sources.clone()))?;
-    // A real receiver asks BLOX's API here: see `provider::blox`.
-    let blox = webhook(provider::blox(settings.blox_tokens.clone()).without_status_check())?;
-    let accounts = webhook(provider::bloque_accounts(settings.bloque_tokens.clone()))?;
-    let payments = webhook(provider::bloque_payments(settings.bloque_keys.clone()))?;
-
-    let state = App {
-        effects: Arc::default(),
-        handler_delay: settings.handler_delay,
-        fail_first: settings.handler_fail_first,
-    };
-    Ok(Router::new()
-        .route("/webhooks/blendfi", post(on_blendfi).layer(blendfi))
-        .route("/webhooks/bloquo", post(on_event).layer(bloquo))
-        .route("/webhooks/blox/{token}", post(on_event).layer(blox))
-        .route(
-            "/webhooks/bloque/accounts/{token}",
-            post(on_bloque).layer(accounts),
+fn app(webhooks: Webhooks, state: App) -> Router {
+    let Webhooks {
+        blendfi,
+        bloquo,
+        blox,
+        accounts,
+        payments,
+    } = webhooks;
+    Router::new()
+        .webhook("/webhooks/blendfi", blendfi, event_handler(on_blendfi))
+        .webhook("/webhooks/bloquo", bloquo, event_handler(on_event))
+        .webhook("/webhooks/blox", blox, event_handler(on_event))
+        .webhook(
+            "/webhooks/bloque/accounts",
+            accounts,
+            event_handler(on_bloque),
         )
-        .route("/webhooks/bloque/payments", post(on_event).layer(payments))
+        .webhook(
+            "/webhooks/bloque/payments",
+            payments,
+            event_handler(on_event),
+        )
         .route("/effects", get(effects))
         .route("/healthz", get(|| async { StatusCode::OK }))
-        .with_state(state))
-}
-
-/// A typed payload: an event type that is not known yet is a value like any other.
-async fn on_blendfi(
-    State(app): State<App>,
-    payload: Result<Event<blendfi::Payload>, EventRejection>,
-    delivery: Delivery,
-) -> StatusCode {
-    if let Ok(Event(payload)) = payload {
-        tracing::info!(
-            kind = payload.kind.as_str(),
-            "BlendFi tells of a {}",
-            delivery.key()
-        );
-    }
-    app.handle(&delivery).await
-}
-
-/// Account and card events come to one hook.
-async fn on_bloque(
-    State(app): State<App>,
-    payload: Result<Event<bloque::Payload>, EventRejection>,
-    delivery: Delivery,
-) -> StatusCode {
-    if let Ok(Event(bloque::Payload::Unknown(_))) = payload {
-        tracing::warn!(
-            "Bloque sent a shape that is not known yet: {}",
-            delivery.key()
-        );
-    }
-    app.handle(&delivery).await
-}
-
-async fn on_event(State(app): State<App>, delivery: Delivery) -> StatusCode {
-    app.handle(&delivery).await
+        .with_state(state)
 }
 
 async fn effects(State(app): State<App>) -> Json<std::collections::BTreeMap<String, Effect>> {
     Json(app.effects.all())
-}
-
-impl App {
-    /// Does the work that the settings ask for: takes a while, and fails the first few times.
-    async fn handle(&self, delivery: &Delivery) -> StatusCode {
-        let name = format!("{}:{}", delivery.provider(), delivery.key());
-        let run = self.effects.began(&name);
-        tokio::time::sleep(self.handler_delay).await;
-        if run <= self.fail_first {
-            return StatusCode::INTERNAL_SERVER_ERROR;
-        }
-        self.effects.completed(&name);
-        StatusCode::OK
-    }
 }

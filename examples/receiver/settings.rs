@@ -29,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) handler_delay: Duration,
     /// `HANDLER_FAIL_FIRST`: how many runs of each event answer 500.
     pub(crate) handler_fail_first: u64,
+    /// `WORKER_CONCURRENCY`: how many handlers run at once with `MODE=inbox`; with 0 the receiver runs none.
+    pub(crate) worker_concurrency: usize,
     /// `MAX_BODY_BYTES`: longer bodies are refused.
     pub(crate) max_body_bytes: usize,
 }
@@ -54,6 +56,7 @@ impl Settings {
             bloque_keys: parsed("BLOQUE_PAYMENTS_SECRETS", DEVELOPMENT_SECRET, keys)?,
             handler_delay: Duration::from_millis(number("HANDLER_DELAY_MS", 0)?),
             handler_fail_first: number("HANDLER_FAIL_FIRST", 0)?,
+            worker_concurrency: number("WORKER_CONCURRENCY", 16)?,
             max_body_bytes: match number("MAX_BODY_BYTES", 1024 * 1024)? {
                 0 => {
                     return Err(SettingError::new(
@@ -112,6 +115,8 @@ impl SettingError {
         Self(format!("{name}: {problem}"))
     }
 }
+
+impl std::error::Error for SettingError {}
 
 impl fmt::Display for SettingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

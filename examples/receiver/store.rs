@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use tower_webhook::inbox::{MemoryInbox, SharedInbox, SqliteInbox};
 use tower_webhook::store::{PostgresStore, RedisStore, SqliteStore};
 use tower_webhook::{MemoryStore, SharedStore};
 
@@ -55,8 +56,57 @@ impl Place {
     }
 }
 
-/// The store, and some words on where it is and on what its check found.
-pub(crate) async fn open(place: Place) -> Result<(SharedStore, String), SettingError> {
+/// Where the events are kept.
+pub(crate) enum Kept {
+    /// `MODE=inline`, as it is unless set: handlers run before their sender is answered.
+    Store(SharedStore),
+    /// `MODE=inbox`: a worker runs them later.
+    Inbox(SharedInbox),
+}
+
+/// The store or the inbox, and some words on where it is and on what its check found.
+pub(crate) async fn open(place: Place) -> Result<(Kept, String), SettingError> {
+    match variable("MODE")?.as_deref() {
+        None | Some("inline") => {
+            let (store, words) = open_store(place).await?;
+            Ok((Kept::Store(store), words))
+        }
+        Some("inbox") => {
+            let (inbox, words) = open_inbox(place).await?;
+            Ok((Kept::Inbox(inbox), words))
+        }
+        Some(other) => Err(SettingError::new(
+            "MODE",
+            format_args!("{other:?} is neither inline nor inbox"),
+        )),
+    }
+}
+
+pub(crate) async fn open_inbox(place: Place) -> Result<(SharedInbox, String), SettingError> {
+    match place {
+        Place::Memory => {
+            let words = "events wait in memory: they are lost when this process ends";
+            Ok((SharedInbox::new(MemoryInbox::new()), words.to_owned()))
+        }
+        Place::Sqlite(path) => {
+            let inbox = SqliteInbox::connect(path).await;
+            let inbox = inbox.map_err(|error| failed("SQLITE_PATH", &error))?;
+            let words = format!("events wait in SQLite: {}", inbox.path().display());
+            Ok((SharedInbox::new(inbox), words))
+        }
+        Place::Redis(_) => Err(no_inbox("REDIS_URL")),
+        Place::Postgres(_) => Err(no_inbox("DATABASE_URL")),
+    }
+}
+
+fn no_inbox(name: &'static str) -> SettingError {
+    SettingError::new(
+        name,
+        "there is no inbox there; set SQLITE_PATH with MODE=inbox",
+    )
+}
+
+async fn open_store(place: Place) -> Result<(SharedStore, String), SettingError> {
     match place {
         Place::Memory => {
             let words = "records are kept in memory: they are lost when this process ends";

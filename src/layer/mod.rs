@@ -93,8 +93,10 @@ pub use budget::Budget;
 #[cfg(feature = "senders")]
 pub(crate) use challenge::Challenges;
 pub(crate) use checks::{Checks, SecretPathGate, SourceGate};
-pub(crate) use dedupe::Owner;
+#[cfg(feature = "inbox")]
+pub use dedupe::EnqueueLayer;
 pub use dedupe::{Dedupe, DedupeBuilder, DedupeConfig, DedupeLayer};
+pub(crate) use dedupe::{KeptIn, Owner};
 pub use endpoint::EndpointConfig;
 pub use gated::Gated;
 pub use handler_body::{BodyAs, HandlerBody, SameBody};

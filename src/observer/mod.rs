@@ -202,6 +202,8 @@ pub enum Verdict {
     Passed,
     /// Its handler ran and it is done.
     Handled,
+    /// It is held in the inbox: a worker handles it later.
+    Queued,
     /// It was done before: a duplicate, answered without running anything.
     Duplicate,
     /// It was refused, or told to come again; no handler ran for it.

@@ -23,6 +23,7 @@ impl TracingObserver {
         let message = match observation.verdict {
             Verdict::Passed => "delivery passed",
             Verdict::Handled => "delivery handled",
+            Verdict::Queued => "delivery queued",
             Verdict::Duplicate => "delivery is a duplicate",
             Verdict::Refused => "delivery refused",
             Verdict::Failed => "delivery failed",
@@ -89,6 +90,7 @@ fn level(observation: &Observation<'_>) -> tracing::Level {
         Verdict::Refused | Verdict::Unfinished => tracing::Level::WARN,
         Verdict::Passed
         | Verdict::Handled
+        | Verdict::Queued
         | Verdict::Duplicate
         | Verdict::Probed
         | Verdict::Filtered

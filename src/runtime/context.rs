@@ -138,6 +138,11 @@ impl<C: ?Sized> RunContext<C> {
             .unwrap_or(self.request_clock.deadline)
     }
 
+    /// Whether the event comes out of an inbox, and nobody waits for the answer to its delivery.
+    pub(super) fn is_queued(&self) -> bool {
+        self.state.settings.is_queued
+    }
+
     pub(crate) fn is_unchecked(&self) -> bool {
         self.unchecked.load(Ordering::Relaxed)
     }

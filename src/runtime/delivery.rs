@@ -80,6 +80,12 @@ impl Delivery {
         self.context.is_unchecked()
     }
 
+    /// Whether a worker runs it out of an inbox: its sender was answered before. `false` where it runs
+    /// inline, and its outcome is the sender's answer.
+    pub fn is_queued(&self) -> bool {
+        self.context.is_queued()
+    }
+
     /// When the event happened, as its content says.
     pub fn event_time(&self) -> Option<UnixTime> {
         self.context.event.identity.time
@@ -155,6 +161,7 @@ impl fmt::Debug for Delivery {
             .field("attempt", &self.attempt())
             .field("fence", &self.fence())
             .field("corrected", &self.is_corrected())
+            .field("queued", &self.is_queued())
             .field("unchecked", &self.is_unchecked())
             .field("event_time", &self.event_time())
             .field("predates_retention", &self.predates_retention())

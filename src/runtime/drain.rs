@@ -57,7 +57,7 @@ impl Drain {
         self.begun.is_cancelled()
     }
 
-    pub(super) async fn begun(&self) {
+    pub(crate) async fn begun(&self) {
         self.begun.cancelled().await;
     }
 

@@ -1,5 +1,6 @@
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 use super::permanent::Permanent;
 use crate::rejection_cause::Chain;
@@ -26,6 +27,7 @@ use crate::rejection_cause::Chain;
 pub struct Failure {
     kind: FailureKind,
     error: Box<dyn Error + Send + Sync>,
+    retry_after: Option<Duration>,
 }
 
 /// What becomes of an event whose handler has failed.
@@ -56,7 +58,25 @@ impl Failure {
         Self {
             kind: FailureKind::Retry,
             error: error.into(),
+            retry_after: None,
         }
+    }
+
+    /// The same failure, and when the event is to be run again: a worker of an inbox goes by that
+    /// instead of its own delay, where an attempt is left. Inline it is the sender who says when.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_webhook::runtime::Failure;
+    ///
+    /// let busy = Failure::retry("the ledger allows one call a minute");
+    /// let busy = busy.after(Duration::from_secs(60));
+    /// assert_eq!(busy.retry_after(), Some(Duration::from_secs(60)));
+    /// ```
+    #[must_use]
+    pub fn after(mut self, delay: Duration) -> Self {
+        self.retry_after = Some(delay);
+        self
     }
 
     /// The same, where no retry can help.
@@ -64,12 +84,18 @@ impl Failure {
         Self {
             kind: FailureKind::Permanent,
             error: error.into(),
+            retry_after: None,
         }
     }
 
     /// What becomes of the event.
     pub fn kind(&self) -> FailureKind {
         self.kind
+    }
+
+    /// When the event is to be run again, where the handler has said so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// The error that the handler has met.
@@ -83,6 +109,7 @@ impl<E: Error + Send + Sync + 'static> From<E> for Failure {
         Self {
             kind: FailureKind::Retry,
             error: Box::new(error),
+            retry_after: None,
         }
     }
 }
@@ -92,6 +119,7 @@ impl<R: fmt::Display> From<Permanent<R>> for Failure {
         Self {
             kind: FailureKind::Permanent,
             error: why.to_string().into(),
+            retry_after: None,
         }
     }
 }
@@ -105,10 +133,15 @@ impl fmt::Display for Failure {
 
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, error } = self;
+        let Self {
+            kind,
+            error,
+            retry_after,
+        } = self;
         f.debug_struct("Failure")
             .field("kind", kind)
             .field("error", error)
+            .field("retry_after", retry_after)
             .finish()
     }
 }

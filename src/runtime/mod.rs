@@ -13,6 +13,8 @@
 //! renewed (`renewing`), `apart` in a runtime of its own where the store bears it; `renewals` sends
 //! those due at one time together. `context` is what is known of a run.
 
+#[cfg(feature = "inbox")]
+mod accept;
 mod apart;
 mod ask;
 mod caller;
@@ -28,6 +30,8 @@ mod failure;
 mod handler;
 mod held_claim;
 mod identified;
+#[cfg(feature = "inbox")]
+mod inbox_lookups;
 mod inquiry;
 mod lease;
 mod outcome;
@@ -37,6 +41,8 @@ mod renewal_scheduler;
 mod renewals;
 mod renewing;
 mod run;
+#[cfg(feature = "inbox")]
+mod served;
 mod shared_confirm;
 mod state;
 mod terms;
@@ -50,6 +56,8 @@ mod waiting;
 mod within;
 mod work;
 
+#[cfg(feature = "inbox")]
+pub(crate) use accept::{Door, spawn_accept};
 pub(crate) use caller::Caller;
 pub(crate) use caught::{caught, caught_once};
 pub use confirm::{Confirm, ConfirmLimits, ConfirmSubject, Confirmation, Unconfirmed};
@@ -60,10 +68,16 @@ pub use event::Event;
 pub use failure::{Failure, FailureKind, HandlerResult};
 pub use handler::{EventHandler, FromRun, Run};
 pub(crate) use identified::{DeliveredItem, IdentifiedEvent};
+#[cfg(feature = "inbox")]
+pub(crate) use inbox_lookups::InboxLookups;
 pub use lease::Lease;
 pub(crate) use outcome::Outcome;
 pub use permanent::Permanent;
 pub(crate) use run::spawn;
+#[cfg(feature = "inbox")]
+pub(crate) use served::private as sealed;
+#[cfg(feature = "inbox")]
+pub use served::{Served, Serves};
 pub(crate) use shared_confirm::SharedConfirm;
 pub(crate) use state::{RunSettings, RunState};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]

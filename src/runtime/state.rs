@@ -32,6 +32,8 @@ pub(crate) struct RunSettings {
     pub(crate) sender_retries: bool,
     /// Whether somebody wants to know when an event was claimed.
     pub(crate) is_timed: bool,
+    /// Whether its events come out of an inbox.
+    pub(crate) is_queued: bool,
 }
 
 impl RunState {

@@ -83,6 +83,7 @@ fn runs() -> Arc<RunState> {
         fail_open: false,
         sender_retries: true,
         is_timed: false,
+        is_queued: false,
     };
     let store = SharedStore::new(MemoryStore::new());
     let retention = Duration::from_secs(3_600);

@@ -103,6 +103,12 @@ impl From<String> for Id {
 }
 
 impl Id {
+    /// An id that was read before.
+    #[cfg(feature = "inbox")]
+    pub(super) fn remembered(id: &str) -> Self {
+        Self(Text::from(id))
+    }
+
     pub(super) fn as_str(&self) -> &str {
         self.0.as_str()
     }

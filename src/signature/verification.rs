@@ -246,6 +246,22 @@ pub struct Verified {
 }
 
 impl Verified {
+    /// What was verified before and is read back; `None` without a key.
+    #[cfg(feature = "inbox")]
+    pub(crate) fn remembered<'a>(
+        keys: impl Iterator<Item = &'a str>,
+        signed_at: Option<UnixTime>,
+        id: Option<&str>,
+    ) -> Option<Self> {
+        let mut matching = Matching::default();
+        keys.for_each(|name| matching.add(&KeyId::from(name)));
+        Some(Self {
+            keys: matching.into_ids()?,
+            signed_at,
+            id: id.map(Id::remembered),
+        })
+    }
+
     /// The name of the first key of the ring that matched.
     pub fn key_id(&self) -> &KeyId {
         self.keys.first()

@@ -124,6 +124,8 @@ pub use self::redis::{
 pub use self::sqlite::{
     SqliteConnectError, SqliteConnectErrorKind, SqliteStore, SqliteStoreBuilder,
 };
+#[cfg(all(feature = "sqlite", feature = "inbox"))]
+pub use self::sqlite::{SqliteInbox, SqliteInboxBuilder};
 pub use command::{
     Claim, ClaimOutcome, Complete, ContentType, Counts, Grant, Held, RecordState, RecordView,
     Release, Renew, StoredResponse,
@@ -131,6 +133,8 @@ pub use command::{
 pub use error::{StoreError, StoreErrorKind};
 pub use identity::StoreIdentity;
 pub use memory::MemoryStore;
+#[cfg(feature = "inbox")]
+pub(crate) use memory::StoreClock;
 pub use shared::SharedStore;
 pub use token::Token;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]

@@ -49,6 +49,17 @@ pub fn assert_duplicate<B>(response: &Response<B>) {
     assert_rejected(response, Reason::AlreadyDone);
 }
 
+/// Asserts that a delivery was accepted into the inbox of its webhook, and was new there.
+///
+/// # Panics
+///
+/// Where it was not.
+#[cfg(feature = "inbox")]
+#[track_caller]
+pub fn assert_queued<B>(response: &Response<B>) {
+    assert_rejected(response, Reason::Queued);
+}
+
 /// What a response says of who gave it. A router that finds no route, or none for the method, says
 /// so without any layer.
 fn told(found: Option<&Rejection>, status: StatusCode) -> String {

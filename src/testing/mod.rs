@@ -184,6 +184,8 @@ mod delivery;
 mod edit;
 mod faulty_store;
 mod history;
+#[cfg(feature = "inbox")]
+mod inbox_contract;
 mod random;
 mod sample;
 mod sender;
@@ -191,11 +193,15 @@ mod store_contract;
 mod tamper;
 mod wire;
 
+#[cfg(feature = "inbox")]
+pub use assertions::assert_queued;
 pub use assertions::{assert_duplicate, assert_handled, assert_rejected};
 pub use clock::TokioClock;
 pub use delivery::TestDelivery;
 pub use faulty_store::{Fault, FaultyStore, Operation};
 pub use history::{Attempt, End, History};
+#[cfg(feature = "inbox")]
+pub use inbox_contract::{InboxRule, InboxViolation, check_inbox};
 pub use random::Random;
 pub use sample::Sample;
 pub use sender::Sender;

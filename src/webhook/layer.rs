@@ -9,7 +9,7 @@ use crate::layer::{BodyAs, NamedSteps, SameBody, SecretPathGate, WebhookService}
 /// The layer of a [`Webhook`](crate::Webhook).
 #[derive(Debug, Clone)]
 pub struct WebhookLayer<M = SameBody> {
-    steps: Arc<NamedSteps>,
+    pub(super) steps: Arc<NamedSteps>,
     _handler: PhantomData<fn() -> M>,
 }
 

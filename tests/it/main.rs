@@ -25,6 +25,8 @@ mod duplicates;
 mod handlers;
 #[cfg(feature = "axum")]
 mod identity;
+#[cfg(all(feature = "axum", feature = "inbox"))]
+mod inbox;
 #[cfg(all(feature = "axum", feature = "testing"))]
 mod kit;
 #[cfg(feature = "axum")]

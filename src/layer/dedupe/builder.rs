@@ -5,6 +5,7 @@ use bytes::Bytes;
 use tower_layer::Layer;
 
 use super::config::DedupeConfig;
+use super::kept_in::KeptIn;
 use super::names::{Owner, RegisteredName, TakenName};
 use super::service::Dedupe;
 use super::state::{DedupeState, RequiredProofs};
@@ -171,12 +172,20 @@ impl DedupeBuilder {
     /// lives; a retention, lease or renewal ceiling that the sender's schedule does not allow, with
     /// both numbers; a body to replay of more than 4 KiB.
     pub fn build(self, store: impl Store) -> Result<DedupeLayer, ConfigError> {
-        let endpoint = self.endpoint.clone();
-        self.alone(SharedStore::new(store))
-            .map_err(|error| endpoint.refused(error))
+        let steps = self.steps_alone(&KeptIn::Store(SharedStore::new(store)))?;
+        Ok(DedupeLayer {
+            steps,
+            _handler: PhantomData,
+        })
     }
 
-    fn alone(self, store: SharedStore) -> Result<DedupeLayer, ConfigError> {
+    /// The same with no gates before it in the same layer.
+    pub(super) fn steps_alone(self, kept_in: &KeptIn) -> Result<Arc<NamedSteps>, ConfigError> {
+        let endpoint = self.endpoint.clone();
+        self.alone(kept_in).map_err(|error| endpoint.refused(error))
+    }
+
+    fn alone(self, kept_in: &KeptIn) -> Result<Arc<NamedSteps>, ConfigError> {
         if self.demanded.include_own() {
             return Err(ConfigError::new(
                 ConfigErrorKind::Proof,
@@ -190,18 +199,14 @@ impl DedupeBuilder {
             checks: Checks::default(),
             observe_passed: false,
         };
-        let steps = self.steps(authenticator, store)?;
-        Ok(DedupeLayer {
-            steps,
-            _handler: PhantomData,
-        })
+        self.steps(authenticator, kept_in)
     }
 
     /// The same behind these gates.
     pub(crate) fn steps(
         self,
         authenticator: Authenticator,
-        store: SharedStore,
+        kept_in: &KeptIn,
     ) -> Result<Arc<NamedSteps>, ConfigError> {
         let DedupeConfig {
             confirms,
@@ -269,7 +274,7 @@ impl DedupeBuilder {
         };
         let scope = scope.shared();
         let name = RegisteredName {
-            store: store.own_identity(),
+            store: kept_in.identity(),
             provider: self.endpoint.provider.clone(),
             hook: self.hook,
             scope: scope.clone(),
@@ -282,7 +287,11 @@ impl DedupeBuilder {
             fail_open,
             sender_retries: contract.retries_at_all(),
             is_timed: self.endpoint.is_timed(),
+            is_queued: false,
         };
+        #[cfg(feature = "inbox")]
+        let door = kept_in.door(&self.endpoint.provider, scope.as_deref(), self.hook);
+        let store = kept_in.store();
         let run_state = |store, settings| {
             Arc::new(RunState::new(
                 store,
@@ -306,6 +315,8 @@ impl DedupeBuilder {
             replay_body,
             max_items: max_items.unwrap_or(MAX_ITEMS),
             item_concurrency: item_concurrency.unwrap_or(ITEM_CONCURRENCY).max(1),
+            #[cfg(feature = "inbox")]
+            door,
         });
         let pipeline = Pipeline {
             authenticator,

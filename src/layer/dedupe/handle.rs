@@ -46,6 +46,10 @@ impl DedupeState {
         B: From<Bytes> + Send + 'static,
         RB: Body<Data = Bytes> + Send + 'static,
     {
+        #[cfg(feature = "inbox")]
+        if let Some(door) = self.door_for(&event) {
+            return self.enqueue(door, event, auth, &parts);
+        }
         let (endpoint, interest) = (&self.endpoint, self.endpoint.interest());
         let request_clock = endpoint.start_clock(&mut auth.readings);
         let body = match interest.body {
@@ -96,6 +100,14 @@ pub(crate) struct Waiting<RB, E> {
 }
 
 impl<RB, E> Waiting<RB, E> {
+    #[cfg(feature = "inbox")]
+    pub(super) fn new(
+        context: Arc<DeliveryContext>,
+        answered: oneshot::Receiver<Answer<RB, E>>,
+    ) -> Self {
+        Self { context, answered }
+    }
+
     /// The answer to the delivery, or what a sender is told whose event is handled still.
     pub(crate) async fn answer(mut self) -> Answer<RB, E> {
         let context = Arc::clone(&self.context);

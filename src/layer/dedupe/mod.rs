@@ -8,8 +8,13 @@
 mod builder;
 mod config;
 mod context;
+#[cfg(feature = "inbox")]
+mod enqueue;
+#[cfg(feature = "inbox")]
+mod enqueue_layer;
 mod handle;
 mod items;
+mod kept_in;
 mod names;
 mod replay;
 mod responder;
@@ -19,8 +24,11 @@ mod work;
 
 pub use builder::{DedupeBuilder, DedupeLayer};
 pub use config::DedupeConfig;
+#[cfg(feature = "inbox")]
+pub use enqueue_layer::EnqueueLayer;
 pub(crate) use handle::{Waiting, check_outermost};
 pub(crate) use items::{IdentifiedItem, WaitingForItems};
+pub(crate) use kept_in::KeptIn;
 pub(crate) use names::{Owner, TakenName};
 pub use service::Dedupe;
 pub(crate) use state::DedupeState;

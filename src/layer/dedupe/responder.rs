@@ -45,7 +45,7 @@ impl<RB, E> Responder<RB, E> {
     }
 
     /// Answers with a refusal.
-    fn refuse(&mut self, verdict: Verdict, cause: &RejectionCause) {
+    pub(super) fn refuse(&mut self, verdict: Verdict, cause: &RejectionCause) {
         let response = self.context.kept.core.endpoint.rejection(cause.reason);
         self.give(verdict, Some(cause), Ok(response));
     }

@@ -7,8 +7,11 @@ use crate::authenticated::{AuthState, Proof};
 use crate::clock::UnixTime;
 use crate::event::{EventRule, Handling, Identity, Scope};
 use crate::layer::endpoint::EndpointConfig;
+use crate::observer::Verdict;
 use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
+#[cfg(feature = "inbox")]
+use crate::runtime::Door;
 use crate::runtime::{IdentifiedEvent, RunState};
 use crate::store::Token;
 
@@ -28,6 +31,9 @@ pub(crate) struct DedupeState {
     /// The most events that are taken of one delivery, and how many of them run at a time.
     pub(super) max_items: usize,
     pub(super) item_concurrency: usize,
+    /// Where its events are accepted, unless they run inline.
+    #[cfg(feature = "inbox")]
+    pub(super) door: Option<Arc<Door>>,
 }
 
 /// The proofs without which nothing is claimed.
@@ -105,6 +111,15 @@ impl DedupeState {
         let mut event = self.settle(identity, proved, received_at)?;
         event.document = form.map(Bytes::from);
         Ok(event)
+    }
+
+    /// What a delivery comes to whose events are all taken care of.
+    pub(super) fn done(&self) -> (Verdict, Option<Reason>) {
+        #[cfg(feature = "inbox")]
+        if self.door.is_some() {
+            return (Verdict::Queued, Some(Reason::Queued));
+        }
+        (Verdict::Handled, None)
     }
 
     /// What follows for an event from how its delivery is proved and from when it came.

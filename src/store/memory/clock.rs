@@ -12,7 +12,7 @@ use crate::clock::{Clock, UnixTime};
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 #[derive(Clone)]
-pub(super) enum StoreClock {
+pub(crate) enum StoreClock {
     /// The wall clock at the start, and from there on the time that has passed: somebody who sets
     /// the wall clock moves no lease. Tokio's instant, so that a paused test pauses leases too.
     Steady { start: UnixTime, since: Instant },
@@ -21,14 +21,14 @@ pub(super) enum StoreClock {
 }
 
 impl StoreClock {
-    pub(super) fn steady() -> Self {
+    pub(crate) fn steady() -> Self {
         Self::Steady {
             start: UnixTime::now(),
             since: Instant::now(),
         }
     }
 
-    pub(super) fn now(&self) -> UnixTime {
+    pub(crate) fn now(&self) -> UnixTime {
         match self {
             Self::Steady { start, since } => start.saturating_add(since.elapsed()),
             Self::Given(clock) => clock.now(),
@@ -36,7 +36,7 @@ impl StoreClock {
     }
 
     /// How long to sleep before it may be `remaining` later on this clock.
-    pub(super) fn nap(&self, remaining: Duration) -> Duration {
+    pub(crate) fn nap(&self, remaining: Duration) -> Duration {
         match self {
             Self::Steady { .. } => remaining,
             // It may jump, so it is looked at now and then.

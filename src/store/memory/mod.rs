@@ -22,7 +22,7 @@ use super::identity::StoreIdentity;
 use super::record::Command;
 use super::shared::SharedStore;
 
-use self::clock::StoreClock;
+pub(crate) use self::clock::StoreClock;
 use self::pool::Pool;
 use self::space::Space;
 

@@ -6,6 +6,8 @@ mod database;
 mod error;
 mod file;
 mod gate;
+#[cfg(feature = "inbox")]
+mod inbox;
 mod schema;
 mod statements;
 mod transactions;
@@ -36,6 +38,8 @@ use self::transactions::{Handlers, SqliteTransactions};
 
 pub use self::builder::SqliteStoreBuilder;
 pub use self::error::{SqliteConnectError, SqliteConnectErrorKind};
+#[cfg(feature = "inbox")]
+pub use self::inbox::{SqliteInbox, SqliteInboxBuilder};
 
 /// A [`Store`] in a SQLite file: its records survive a restart and a crash of the machine, and there is
 /// nothing to install.

@@ -33,9 +33,16 @@ const DELETE: &str = "DELETE FROM tower_webhook_records WHERE namespace = ? AND 
 
 /// The rows that these commands are about.
 pub(super) async fn read(conn: &mut SqliteConnection, orders: &[&Placed]) -> Result<Found, Fault> {
-    let places: BTreeSet<_> = orders
-        .iter()
-        .map(|Placed { place, .. }| (place.namespace.as_str(), place.key.as_str()))
+    read_places(conn, orders.iter().map(|placed| &placed.place)).await
+}
+
+/// The rows in these places.
+pub(super) async fn read_places(
+    conn: &mut SqliteConnection,
+    places: impl Iterator<Item = &Place>,
+) -> Result<Found, Fault> {
+    let places: BTreeSet<_> = places
+        .map(|place| (place.namespace.as_str(), place.key.as_str()))
         .collect();
     let places: Vec<_> = places.into_iter().collect();
     let mut found = Found::new();

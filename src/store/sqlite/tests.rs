@@ -21,10 +21,10 @@ const LEASE: Duration = Duration::from_secs(15);
 const RETENTION: Duration = Duration::from_secs(600);
 
 /// A folder that is removed again.
-struct Folder(PathBuf);
+pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         // In memory, where there is such a place.
@@ -39,7 +39,7 @@ impl Folder {
         Self(folder)
     }
 
-    fn file(&self) -> PathBuf {
+    pub(super) fn file(&self) -> PathBuf {
         self.0.join("webhooks.db")
     }
 
@@ -52,7 +52,7 @@ impl Folder {
     }
 
     /// A connection of somebody else.
-    async fn beside(&self) -> SqliteConnection {
+    pub(super) async fn beside(&self) -> SqliteConnection {
         SqliteConnectOptions::new()
             .filename(self.file())
             .connect()

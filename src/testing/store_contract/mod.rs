@@ -12,7 +12,7 @@ mod lookups;
 mod records;
 mod renewals;
 mod scene;
-mod violation;
+pub(in crate::testing) mod violation;
 mod waiting;
 
 pub use violation::StoreViolation;

@@ -16,7 +16,7 @@ pub struct StoreViolation {
 }
 
 impl StoreViolation {
-    pub(super) fn new(rule: StoreRule, broken: Broken) -> Self {
+    pub(in crate::testing) fn new(rule: StoreRule, broken: Broken) -> Self {
         Self { rule, broken }
     }
 
@@ -28,13 +28,7 @@ impl StoreViolation {
 
 impl fmt::Display for StoreViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Broken { what, fault } = &self.broken;
-        write!(f, "the store breaks {}: {what}", self.rule)?;
-        match fault {
-            Fault::Differs { expected, got } => write!(f, ": expected {expected}, got {got}"),
-            Fault::Failed(error) => write!(f, ": failed: {error}"),
-            Fault::Told => Ok(()),
-        }
+        write!(f, "the store breaks {}: {}", self.rule, self.broken)
     }
 }
 
@@ -46,17 +40,14 @@ impl fmt::Debug for StoreViolation {
 
 impl Error for StoreViolation {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.broken.fault {
-            Fault::Failed(error) => Some(error),
-            Fault::Differs { .. } | Fault::Told => None,
-        }
+        self.broken.source()
     }
 }
 
-pub(super) type Verdict<T = ()> = Result<T, Broken>;
+pub(in crate::testing) type Verdict<T = ()> = Result<T, Broken>;
 
 /// What was looked at, and how it is not as it should be.
-pub(super) struct Broken {
+pub(in crate::testing) struct Broken {
     what: String,
     fault: Fault,
 }
@@ -71,8 +62,32 @@ enum Fault {
     Told,
 }
 
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, fault } = self;
+        f.write_str(what)?;
+        match fault {
+            Fault::Differs { expected, got } => write!(f, ": expected {expected}, got {got}"),
+            Fault::Failed(error) => write!(f, ": failed: {error}"),
+            Fault::Told => Ok(()),
+        }
+    }
+}
+
 impl Broken {
-    pub(super) fn differs(what: impl Into<String>, expected: &str, got: &impl fmt::Debug) -> Self {
+    /// What lies beneath, where a command has failed.
+    pub(in crate::testing) fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.fault {
+            Fault::Failed(error) => Some(error),
+            Fault::Differs { .. } | Fault::Told => None,
+        }
+    }
+
+    pub(in crate::testing) fn differs(
+        what: impl Into<String>,
+        expected: &str,
+        got: &impl fmt::Debug,
+    ) -> Self {
         Self {
             what: what.into(),
             fault: Fault::Differs {
@@ -82,22 +97,22 @@ impl Broken {
         }
     }
 
-    pub(super) fn failed(command: &str, error: StoreError) -> Self {
+    pub(in crate::testing) fn failed(command: &str, error: StoreError) -> Self {
         Self {
             what: command.to_owned(),
             fault: Fault::Failed(error),
         }
     }
 
-    pub(super) fn hangs(limit: Duration) -> Self {
+    pub(in crate::testing) fn hangs(limit: Duration) -> Self {
         Self::told(format!("it is not over after {limit:?}"))
     }
 
-    pub(super) fn panicked(error: &JoinError) -> Self {
+    pub(in crate::testing) fn panicked(error: &JoinError) -> Self {
         Self::told(format!("a call of it did not end: {error}"))
     }
 
-    pub(super) fn told(text: String) -> Self {
+    pub(in crate::testing) fn told(text: String) -> Self {
         Self {
             what: text,
             fault: Fault::Told,
@@ -110,7 +125,7 @@ impl Broken {
     clippy::needless_pass_by_value,
     reason = "what is compared was made for it"
 )]
-pub(super) fn same<T: fmt::Debug + PartialEq>(
+pub(in crate::testing) fn same<T: fmt::Debug + PartialEq>(
     what: impl Into<String>,
     got: T,
     expected: T,
@@ -123,7 +138,7 @@ pub(super) fn same<T: fmt::Debug + PartialEq>(
 }
 
 /// Whether it is so; `expected` says how it should be.
-pub(super) fn is(
+pub(in crate::testing) fn is(
     what: impl Into<String>,
     so: bool,
     expected: &str,

@@ -14,6 +14,8 @@ use tokio::time::{Instant, sleep_until};
 use tower_service::Service;
 use tracing::Instrument;
 
+#[cfg(feature = "inbox")]
+use super::accept::accept;
 use super::caller::{EndedItem, ItemCaller, settles};
 use super::identified::IdentifiedItem;
 use super::repeats::{Ending, Repeats, Turn};
@@ -221,13 +223,6 @@ where
         auth.body = interest.body.then(|| body.clone());
         let context =
             DeliveryContext::new(Arc::clone(&self.runs), request_clock, auth, event, kept);
-        let work = ItemWork {
-            core: Arc::clone(&self.core),
-            inner: self.inner.clone(),
-            parts: self.parts.clone(),
-            read_by: request_clock.deadline + LAST_STEPS,
-            _body: PhantomData,
-        };
         let caller = ItemCaller {
             context: Arc::clone(&context),
             index: place.index,
@@ -235,6 +230,17 @@ where
             tell: Some(self.tell.clone()),
         };
         self.running.insert(place.index, Arc::clone(&context));
+        #[cfg(feature = "inbox")]
+        if let Some(door) = self.core.door_for(&context.event) {
+            return accept(door, context, body, caller);
+        }
+        let work = ItemWork {
+            core: Arc::clone(&self.core),
+            inner: self.inner.clone(),
+            parts: self.parts.clone(),
+            read_by: request_clock.deadline + LAST_STEPS,
+            _body: PhantomData,
+        };
         spawn(context, Some(body), work, caller);
     }
 
@@ -292,7 +298,8 @@ where
             Sum::Done => {
                 let mut response = Response::new(ResponseBody::own(Bytes::new()));
                 *response.status_mut() = ok;
-                (Verdict::Handled, None, Ok(response))
+                let (verdict, reason) = self.core.done();
+                (verdict, reason, Ok(response))
             }
             Sum::Duplicate => {
                 let response = duplicate(endpoint, StoredResponse::new(ok.as_u16()));

@@ -26,7 +26,7 @@ pub(super) struct ItemCaller<RB, E> {
 }
 
 impl<RB, E> ItemCaller<RB, E> {
-    fn end(
+    pub(super) fn end(
         &mut self,
         verdict: Verdict,
         cause: Option<&RejectionCause>,

@@ -4,6 +4,8 @@
 //! with its `work`, and hears from the `caller` of each how it ended; `repeats` knows which items are
 //! the same event; `tally` makes one answer of all.
 
+#[cfg(feature = "inbox")]
+mod accept;
 mod batch;
 mod caller;
 mod identified;

@@ -1,0 +1,136 @@
+//! The webhooks and their handlers: inline and behind an inbox they are the same.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use tower_webhook::inbox::SharedInbox;
+use tower_webhook::layer::Budget;
+use tower_webhook::provider::{blendfi, bloque};
+use tower_webhook::runtime::Failure;
+use tower_webhook::worker::{InboxExt, Worker};
+use tower_webhook::{
+    ConfigError, DedupeConfig, Delivery, Drain, Provider, Webhook, WebhookLayer, provider,
+};
+
+use crate::effects::Effects;
+use crate::settings::Settings;
+use crate::store::Kept;
+
+/// What the handlers share.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) effects: Arc<Effects>,
+    handler_delay: Duration,
+    fail_first: u64,
+}
+
+/// One webhook for each hook of each sender.
+pub(crate) struct Webhooks {
+    pub(crate) blendfi: WebhookLayer,
+    pub(crate) bloquo: WebhookLayer,
+    pub(crate) blox: WebhookLayer,
+    pub(crate) accounts: WebhookLayer,
+    pub(crate) payments: WebhookLayer,
+}
+
+impl Webhooks {
+    pub(crate) fn new(
+        settings: &Settings,
+        kept: &Kept,
+        drain: &Drain,
+    ) -> Result<Self, ConfigError> {
+        // One budget for what strangers can make the whole process hold.
+        let budget = Budget::default();
+        let webhook = |provider: Provider| {
+            let webhook = Webhook::new(provider)
+                .budget(budget.clone())
+                .dedupe(DedupeConfig::new().drain(drain.clone()))
+                .trusted_proxies(settings.trusted_proxies.clone())
+                .max_body_bytes(settings.max_body_bytes);
+            match kept {
+                Kept::Store(store) => webhook.store(store.clone()).build(),
+                Kept::Inbox(inbox) => webhook.inbox(inbox.clone()).build(),
+            }
+        };
+        Ok(Self {
+            blendfi: webhook(provider::blendfi(settings.blendfi_keys.clone()))?,
+            bloquo: webhook(provider::bloquo(settings.bloquo_sources.clone()))?,
+            // A real receiver asks BLOX's API here: see `provider::blox`.
+            blox: webhook(provider::blox(settings.blox_tokens.clone()).without_status_check())?,
+            accounts: webhook(provider::bloque_accounts(settings.bloque_tokens.clone()))?,
+            payments: webhook(provider::bloque_payments(settings.bloque_keys.clone()))?,
+        })
+    }
+
+    /// A worker that runs the handlers for what the inbox holds.
+    pub(crate) fn worker(
+        &self,
+        inbox: &SharedInbox,
+        app: App,
+        concurrency: usize,
+        drain: &Drain,
+    ) -> Result<Worker, ConfigError> {
+        inbox
+            .worker()
+            .concurrency(concurrency)
+            .drain(drain.clone())
+            .with_state(app)
+            .on(&self.blendfi, on_blendfi)
+            .on(&self.bloquo, on_event)
+            .on(&self.blox, on_event)
+            .on(&self.accounts, on_bloque)
+            .on(&self.payments, on_event)
+            .build()
+    }
+}
+
+/// A typed payload: an event type that is not known yet is a value like any other.
+pub(crate) async fn on_blendfi(State(app): State<App>, delivery: Delivery) -> Result<(), Failure> {
+    if let Ok(payload) = serde_json::from_slice::<blendfi::Payload>(&delivery.body()) {
+        tracing::info!(
+            kind = payload.kind.as_str(),
+            "BlendFi tells of a {}",
+            delivery.key()
+        );
+    }
+    app.handle(&delivery).await
+}
+
+/// Account and card events come to one hook.
+pub(crate) async fn on_bloque(State(app): State<App>, delivery: Delivery) -> Result<(), Failure> {
+    let payload = serde_json::from_slice::<bloque::Payload>(&delivery.body());
+    if let Ok(bloque::Payload::Unknown(_)) = payload {
+        tracing::warn!(
+            "Bloque sent a shape that is not known yet: {}",
+            delivery.key()
+        );
+    }
+    app.handle(&delivery).await
+}
+
+pub(crate) async fn on_event(State(app): State<App>, delivery: Delivery) -> Result<(), Failure> {
+    app.handle(&delivery).await
+}
+
+impl App {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self {
+            effects: Arc::default(),
+            handler_delay: settings.handler_delay,
+            fail_first: settings.handler_fail_first,
+        }
+    }
+
+    /// Does the work that the settings ask for: takes a while, and fails the first few times.
+    async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
+        let name = format!("{}:{}", delivery.provider(), delivery.key());
+        let run = self.effects.began(&name);
+        tokio::time::sleep(self.handler_delay).await;
+        if run <= self.fail_first {
+            return Err(Failure::retry("as HANDLER_FAIL_FIRST says"));
+        }
+        self.effects.completed(&name);
+        Ok(())
+    }
+}

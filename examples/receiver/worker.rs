@@ -1,0 +1,65 @@
+//! A worker: it runs the handlers for what a receiver with `MODE=inbox` has accepted into the same
+//! SQLite file.
+//!
+//! ```sh
+//! MODE=inbox WORKER_CONCURRENCY=0 cargo run --example receiver
+//! cargo run --example worker
+//! ```
+//!
+//! Any number of them may work on one file. The settings are the receiver's; see `settings.rs`.
+
+#[allow(dead_code, reason = "the receiver uses all of it")]
+mod app;
+#[allow(dead_code, reason = "the receiver uses all of it")]
+mod effects;
+#[allow(dead_code, reason = "the receiver uses all of it")]
+mod settings;
+mod signal;
+#[allow(dead_code, reason = "the receiver uses all of it")]
+mod store;
+
+use std::error::Error;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use tower_webhook::Drain;
+
+use crate::app::{App, Webhooks};
+use crate::settings::Settings;
+use crate::store::{Kept, Place};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()),
+        )
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    match work().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("worker: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn work() -> Result<(), Box<dyn Error>> {
+    let settings = Settings::from_env()?;
+    let (inbox, words) = store::open_inbox(Place::from_env()?).await?;
+    let drain = Drain::new();
+    // Built as the receiver builds them, and not mounted: they say whose events these are.
+    let webhooks = Webhooks::new(&settings, &Kept::Inbox(inbox.clone()), &drain)?;
+    let concurrency = settings.worker_concurrency.max(1);
+    let worker = webhooks.worker(&inbox, App::new(&settings), concurrency, &drain)?;
+    println!("working: {words}");
+    let stopped = drain.clone();
+    tokio::spawn(async move {
+        signal::stop_signal().await;
+        stopped.begin();
+    });
+    worker.run().await;
+    Ok(())
+}

@@ -1,0 +1,330 @@
+//! What is asked of an inbox, and what it answers.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::event::{EventKey, Fingerprint};
+use crate::store::{Grant, Token};
+
+use super::entry::{Entry, EntryStatus};
+use super::route::Route;
+
+/// An event that was proved, to be kept until a worker has handled it.
+///
+/// It is made by the layers of this crate alone, so that nothing unproved is ever queued.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Accept {
+    /// The event.
+    pub key: EventKey,
+    /// Whose it is.
+    pub route: Route,
+    /// What it means.
+    pub fingerprint: Fingerprint,
+    /// Whether its key is the sender's own id, signed together with the content: other content under
+    /// it is a duplicate then, and no conflict.
+    pub has_own_id: bool,
+    /// What it says, and what is known of its delivery.
+    pub content: Content,
+    /// How long after a delivery has revived it no other one does.
+    pub revive_every: Duration,
+}
+
+/// What an inbox keeps of an event beside its [`Entry`]: until it is done, and not longer.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Content {
+    /// What was known of the delivery when it was proved. What it means is this crate's to know.
+    pub envelope: Bytes,
+    /// The proved body.
+    pub body: Bytes,
+}
+
+impl Content {
+    /// What was read back from where an inbox keeps it.
+    pub fn new(envelope: Bytes, body: Bytes) -> Self {
+        Self { envelope, body }
+    }
+
+    /// How many bytes that is.
+    pub fn size(&self) -> usize {
+        self.envelope.len().saturating_add(self.body.len())
+    }
+}
+
+impl fmt::Debug for Content {
+    /// A body may hold what does not belong in a log: only its length is shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { envelope, body } = self;
+        write!(f, "Content({} and {} bytes)", envelope.len(), body.len())
+    }
+}
+
+impl fmt::Debug for Accept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            key,
+            route,
+            fingerprint,
+            has_own_id,
+            content,
+            revive_every,
+        } = self;
+        f.debug_struct("Accept")
+            .field("key", key)
+            .field("route", route)
+            .field("fingerprint", fingerprint)
+            .field("has_own_id", has_own_id)
+            .field("content", content)
+            .field("revive_every", revive_every)
+            .finish()
+    }
+}
+
+/// The answer to an [`Accept`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Accepted {
+    /// It is kept, and was not known before.
+    Queued,
+    /// The last attempt at it failed: this content is run next.
+    Corrected,
+    /// It was dead, and is queued again with this content.
+    Revived,
+    /// It is kept already, or was handled.
+    Duplicate {
+        /// Whether its content is another one.
+        differs: bool,
+    },
+    /// Under this key there is other content, of which this is no duplicate.
+    Conflict,
+    /// It is dead, and was revived not long ago: not now.
+    Dead,
+    /// A receiver is handling it inline: not now.
+    HeldInline,
+}
+
+/// Asks for entries to work on.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Take {
+    /// Whose entries.
+    pub routes: Vec<Route>,
+    /// Made for this command; see [`Token::random`].
+    pub token: Token,
+    /// How many at most.
+    pub limit: usize,
+    /// How many bytes of content at most; the first one may be larger.
+    pub max_bytes: usize,
+    /// For how long they are held unless that is renewed.
+    pub lease: Duration,
+    /// How many attempts an entry has: one whose worker died in the last of them is dead.
+    pub max_attempts: u32,
+    /// Whether those are wanted whose workers died again and again, or all others.
+    pub lone: bool,
+}
+
+impl Take {
+    /// Asks for up to so many entries of these routes.
+    pub fn new(routes: Vec<Route>, token: Token, limit: usize, lease: Duration) -> Self {
+        Self {
+            routes,
+            token,
+            limit,
+            max_bytes: usize::MAX,
+            lease,
+            max_attempts: u32::MAX,
+            lone: false,
+        }
+    }
+}
+
+/// An entry that a worker may begin on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Taken {
+    /// The event.
+    pub key: EventKey,
+    /// Whose it is.
+    pub route: Route,
+    /// How far it got before.
+    pub entry: Entry,
+    /// What it says.
+    pub content: Content,
+}
+
+impl Taken {
+    /// An entry as an inbox has read it back.
+    pub fn new(key: EventKey, route: Route, entry: Entry, content: Content) -> Self {
+        Self {
+            key,
+            route,
+            entry,
+            content,
+        }
+    }
+}
+
+/// Says that a handler is about to begin on an entry that was taken.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Begin {
+    /// The event.
+    pub key: EventKey,
+    /// The token it was taken with.
+    pub taken: Token,
+    /// The token of the attempt; made for it, so that the command can be sent again.
+    pub token: Token,
+    /// How long it is held from now on.
+    pub lease: Duration,
+}
+
+impl Begin {
+    /// The beginning of an attempt under this token.
+    pub fn new(key: EventKey, taken: Token, token: Token, lease: Duration) -> Self {
+        Self {
+            key,
+            taken,
+            token,
+            lease,
+        }
+    }
+}
+
+/// The answer to a [`Begin`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Begun {
+    /// The attempt counts.
+    Granted(Grant),
+    /// Another worker has the entry, or it is over.
+    Fenced,
+}
+
+/// Asks for more time for an entry that is held.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Extend {
+    /// The event.
+    pub key: EventKey,
+    /// The token it is held with.
+    pub token: Token,
+    /// How long it is held from now on.
+    pub lease: Duration,
+}
+
+impl Extend {
+    /// More time for what is held with this token.
+    pub fn new(key: EventKey, token: Token, lease: Duration) -> Self {
+        Self { key, token, lease }
+    }
+}
+
+/// Says what became of an entry that is held.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Finish {
+    /// The event.
+    pub key: EventKey,
+    /// The token it is held with.
+    pub token: Token,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// How long it is known from now on, where it is done.
+    pub retention: Duration,
+}
+
+impl Finish {
+    /// The end of what is held with this token.
+    pub fn new(key: EventKey, token: Token, verdict: Verdict, retention: Duration) -> Self {
+        Self {
+            key,
+            token,
+            verdict,
+            retention,
+        }
+    }
+}
+
+/// What became of an entry that a worker has had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// It was handled.
+    Done,
+    /// The attempt failed, and another one may begin.
+    Retry {
+        /// After how long.
+        after: Duration,
+        /// How it failed.
+        reason: String,
+    },
+    /// It is given back, and no attempt was made: none is counted.
+    GiveBack {
+        /// How long it is left alone.
+        after: Duration,
+    },
+    /// No attempt can help.
+    Bury {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Queues a dead entry again, as an operator asks for it: with fresh attempts, its history kept.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Redrive {
+    /// The event.
+    pub key: EventKey,
+    /// After how long it may be taken: many at once are spread.
+    pub after: Duration,
+}
+
+impl Redrive {
+    /// Queues this event again, at once.
+    pub fn new(key: EventKey) -> Self {
+        Self {
+            key,
+            after: Duration::ZERO,
+        }
+    }
+
+    /// The same, after some time.
+    #[must_use]
+    pub fn after(mut self, after: Duration) -> Self {
+        self.after = after;
+        self
+    }
+}
+
+/// Ends a dead, queued or waiting entry, as an operator asks for it: it is never run.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Discard {
+    /// The event.
+    pub key: EventKey,
+    /// For how long its deliveries are duplicates.
+    pub retention: Duration,
+}
+
+impl Discard {
+    /// Ends this event.
+    pub fn new(key: EventKey, retention: Duration) -> Self {
+        Self { key, retention }
+    }
+}
+
+/// The answer to an operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Moved {
+    /// As asked for.
+    Done,
+    /// Nothing was changed: that cannot be done to an entry with this status.
+    NotFrom(EntryStatus),
+    /// There is no such entry.
+    Absent,
+}

@@ -1,0 +1,167 @@
+//! Where events wait until a worker has handled them.
+//!
+//! A [`Webhook`](crate::Webhook) with an inbox acknowledges a delivery as soon as its event is
+//! durably held, and a worker, in this process or in another one, runs the handler later: with
+//! retries, under a lease, until the event is done or in the dead letters. An [`Inbox`] keeps one
+//! entry per event, which is also its record: it says what a duplicate is told.
+//!
+//! # What becomes of an entry
+//!
+//! | status | a delivery of the same event gets | who moves it on, and when |
+//! | --- | --- | --- |
+//! | absent | success, and it is queued | |
+//! | queued | success: it is a duplicate | a worker, at once |
+//! | waiting (the last attempt failed) | success; other content is taken and runs next | a worker, when its delay is over |
+//! | running | success: it is a duplicate | its worker: done, to be tried again, or dead |
+//! | lapsed (its worker died, or was cut off) | success: it is a duplicate | any worker takes it over, from the end of the lease on; where that was its last attempt, it is dead |
+//! | done | success: it is a duplicate | nobody; it is forgotten after the retention |
+//! | dead | success, and it is revived with the newest content; "not now" where that was done a short while ago | an operator (redrive, discard), or a redelivery |
+//! | discarded | success: it is a duplicate | nobody; it is forgotten after the retention |
+//!
+//! Other content under a key that is the sender's own signed id is a duplicate too. Under any other
+//! key it is a conflict, 422, while the entry is queued, running, done or discarded. What is not done
+//! or discarded has no end of retention: it stays until somebody has moved it on.
+//!
+//! Where the inbox stands beside a store of records, as in one SQLite file, an event that was handled
+//! inline before is a duplicate, one that is being handled inline is "not now", and one whose inline
+//! attempt failed is queued.
+//!
+//! # What an inbox guarantees
+//!
+//! - **Accepted is kept.** [`Inbox::accept`] answers once the event is as durable as the inbox is.
+//!   Nothing is dropped to make room: a full inbox says so, and the sender comes again.
+//! - **One holder.** At any time at most one token holds an entry.
+//! - **One step each.** A command on an entry happens as a whole or not at all.
+//! - **Sent twice, done once.** Any command but [`Take`] may be sent again when its reply was lost. What
+//!   a lost reply to a [`Take`] has taken is taken over once its lease is over, and no attempt is counted.
+//! - **An attempt counts when its handler begins.** Being taken, or given back, costs none.
+//! - **The overtaken change nothing.** A holder whose lease is over still holds until somebody else
+//!   takes the entry.
+//! - **Fences grow**, from one attempt to the next and through every revival.
+//! - **The inbox's clock counts**, never the caller's.
+//!
+//! The rules themselves are pure functions: [`EntryCommand`] and [`Take::apply`].
+
+mod command;
+mod entry;
+mod envelope;
+mod fair;
+mod memory;
+mod route;
+mod rules;
+mod shared;
+mod view;
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::event::{EventKey, Name};
+use crate::store::{Held, StoreError, StoreIdentity};
+
+pub use command::{
+    Accept, Accepted, Begin, Begun, Content, Discard, Extend, Finish, Moved, Redrive, Take, Taken,
+    Verdict,
+};
+#[cfg(feature = "sqlite")]
+pub(crate) use entry::LONE_FROM;
+pub use entry::{Entry, EntryState, EntryStatus, FailedAttempt, History};
+pub(crate) use envelope::Envelope;
+#[cfg(feature = "sqlite")]
+pub(crate) use fair::fair;
+pub use memory::MemoryInbox;
+pub use route::Route;
+pub use rules::{EntryCommand, EntryStep, TakeOutcome};
+pub use shared::SharedInbox;
+pub use view::{EntryCounts, EntryView, List};
+
+#[cfg(feature = "sqlite")]
+pub use crate::store::{SqliteInbox, SqliteInboxBuilder};
+
+/// Keeps one entry per event until a worker has handled it; the [module](self) says what that
+/// guarantees. Whether an inbox of your own does, `testing::check_inbox` of the feature `testing`
+/// finds out.
+///
+/// No method but [`identity`](Inbox::identity) and [`for_renewals`](Inbox::for_renewals) has a default
+/// body: each is a promise that only the inbox itself can keep. Every one may be dropped half-way.
+///
+/// # Errors
+///
+/// Every method but [`wait`](Inbox::wait) fails with a [`StoreError`] where the inbox cannot be
+/// reached, does not answer in time, refuses the command or cannot read what it holds. Nothing is
+/// known then of whether the command took effect, save with
+/// [`StoreErrorKind::Full`](crate::store::StoreErrorKind::Full): nothing was changed.
+pub trait Inbox: Send + Sync + 'static {
+    /// Which entries these are; see [`Store::identity`](crate::Store::identity).
+    fn identity(&self) -> Option<StoreIdentity> {
+        None
+    }
+
+    /// Keeps an event, unless it is known. The answer is given once it is durable.
+    fn accept(&self, accept: &Accept) -> impl Future<Output = Result<Accepted, StoreError>> + Send;
+
+    /// Takes entries that are due, of the routes whose providers are not paused: from each route in
+    /// turn, those first that were due first.
+    ///
+    /// An entry that cannot be read costs the others nothing: it is passed over.
+    fn take(&self, take: &Take) -> impl Future<Output = Result<Vec<Taken>, StoreError>> + Send;
+
+    /// Begins an attempt at an entry that was taken.
+    fn begin(&self, begin: &Begin) -> impl Future<Output = Result<Begun, StoreError>> + Send;
+
+    /// Gives entries more time.
+    ///
+    /// The answers are in the order of the commands. Each is a step of its own.
+    fn extend(
+        &self,
+        extensions: &[Extend],
+    ) -> impl Future<Output = Result<Vec<Held>, StoreError>> + Send;
+
+    /// Says what became of an entry.
+    fn finish(&self, finish: &Finish) -> impl Future<Output = Result<Held, StoreError>> + Send;
+
+    /// Waits until there may be something to take, at most `limit`. It may return early.
+    fn wait(&self, limit: Duration) -> impl Future<Output = ()> + Send;
+
+    /// A handle to the same entries that needs nothing of the runtime in which the inbox was made;
+    /// see [`Store::for_renewals`](crate::Store::for_renewals).
+    fn for_renewals(&self) -> Option<SharedInbox> {
+        None
+    }
+
+    /// The entry of an event, with its body while that is needed.
+    fn lookup(
+        &self,
+        key: &EventKey,
+    ) -> impl Future<Output = Result<Option<EntryView>, StoreError>> + Send;
+
+    /// Entries with one status, without their bodies, in an order that stays.
+    fn list(&self, list: &List) -> impl Future<Output = Result<Vec<EntryView>, StoreError>> + Send;
+
+    /// Queues a dead entry again.
+    fn redrive(&self, redrive: &Redrive) -> impl Future<Output = Result<Moved, StoreError>> + Send;
+
+    /// Ends a dead, queued or waiting entry.
+    fn discard(&self, discard: &Discard) -> impl Future<Output = Result<Moved, StoreError>> + Send;
+
+    /// Removes the entry of an event, whatever its status, and says whether there was one.
+    ///
+    /// The next delivery is then the first. A handler that is at work on the event is not stopped.
+    fn forget(&self, key: &EventKey) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// How many entries there are with each status.
+    fn counts(&self) -> impl Future<Output = Result<EntryCounts, StoreError>> + Send;
+
+    /// Has no entries of this provider taken until that is set back; they are accepted all the same.
+    /// It lasts as long as the entries do. Says whether that changed anything.
+    fn set_paused(
+        &self,
+        provider: &Name,
+        paused: bool,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// The providers whose entries are not taken.
+    fn paused(&self) -> impl Future<Output = Result<Vec<Name>, StoreError>> + Send;
+}
+
+#[cfg(test)]
+mod tests;

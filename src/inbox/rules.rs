@@ -1,0 +1,158 @@
+//! What each command comes to on an entry: state, command and time in, next state and outcome out.
+//!
+//! They are pure: no inbox, no clock and no randomness but what they are given. The in-memory inbox
+//! calls them; others call them inside a transaction, or are tested against them.
+
+use crate::clock::UnixTime;
+use crate::event::EventKey;
+use crate::store::record::{Record, State as RecordState};
+
+use super::command::{Accept, Accepted};
+use super::entry::{Entry, EntryState};
+
+mod operator;
+mod run;
+mod take;
+
+pub use take::TakeOutcome;
+
+/// What a command comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EntryStep<O> {
+    /// The entry from now on; `None` leaves everything as it is.
+    pub write: Option<Entry>,
+    /// Whether its content is the command's from now on. What an entry no longer
+    /// [needs](Entry::needs_content) is dropped.
+    pub takes_content: bool,
+    /// What whoever sent the command is told.
+    pub outcome: O,
+}
+
+impl<O> EntryStep<O> {
+    fn leave(outcome: O) -> Self {
+        Self {
+            write: None,
+            takes_content: false,
+            outcome,
+        }
+    }
+
+    fn write(entry: Entry, outcome: O) -> Self {
+        Self {
+            write: Some(entry),
+            takes_content: false,
+            outcome,
+        }
+    }
+
+    fn write_content(entry: Entry, outcome: O) -> Self {
+        Self {
+            write: Some(entry),
+            takes_content: true,
+            outcome,
+        }
+    }
+}
+
+/// A command on one entry: [`Accept`], [`Begin`](super::Begin), [`Extend`](super::Extend),
+/// [`Finish`](super::Finish), [`Redrive`](super::Redrive) or [`Discard`](super::Discard).
+///
+/// It is implemented by the commands of this crate alone.
+pub trait EntryCommand: sealed::Sealed {
+    /// What the command is answered with.
+    type Outcome;
+
+    /// The key of the entry that it is about.
+    fn key(&self) -> &EventKey;
+
+    /// What the command comes to on this entry, if there is one, at this time of the inbox's clock.
+    fn apply(&self, entry: Option<&Entry>, now: UnixTime) -> EntryStep<Self::Outcome>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+fn kept(entry: Option<&Entry>, now: UnixTime) -> Option<&Entry> {
+    entry.filter(|entry| entry.is_kept(now))
+}
+
+impl sealed::Sealed for Accept {}
+
+impl EntryCommand for Accept {
+    type Outcome = Accepted;
+
+    fn key(&self) -> &EventKey {
+        &self.key
+    }
+
+    fn apply(&self, entry: Option<&Entry>, now: UnixTime) -> EntryStep<Accepted> {
+        let Some(entry) = kept(entry, now) else {
+            // A time: it grows past the fence of any entry that was here and is forgotten.
+            let state = EntryState::Queued { due: now, by: None };
+            let entry = Entry::new(state, self.fingerprint, now);
+            return EntryStep::write_content(entry, Accepted::Queued);
+        };
+        let differs = entry.fingerprint != self.fingerprint;
+        match &entry.state {
+            EntryState::Queued { due, by } if differs && entry.has_failed() => {
+                let state = EntryState::Queued { due: *due, by: *by };
+                let corrected = self.replacing(entry, state, entry.attempts, entry.deaths);
+                EntryStep::write_content(corrected, Accepted::Corrected)
+            }
+            EntryState::Dead { .. } => {
+                let paced = (entry.revived_at)
+                    .is_some_and(|last| last.saturating_add(self.revive_every) > now);
+                if paced {
+                    return EntryStep::leave(Accepted::Dead);
+                }
+                let state = EntryState::Queued { due: now, by: None };
+                let mut revived = self.replacing(entry, state, 0, 0);
+                revived.revived_at = Some(now);
+                EntryStep::write_content(revived, Accepted::Revived)
+            }
+            EntryState::Queued { .. }
+            | EntryState::Running { .. }
+            | EntryState::Done { .. }
+            | EntryState::Discarded { .. } => EntryStep::leave(self.repeated(differs)),
+        }
+    }
+}
+
+impl Accept {
+    fn replacing(&self, entry: &Entry, state: EntryState, attempts: u32, deaths: u32) -> Entry {
+        Entry {
+            state,
+            attempts,
+            deaths,
+            corrected: entry.corrected || entry.fingerprint != self.fingerprint,
+            fingerprint: self.fingerprint,
+            ..entry.clone()
+        }
+    }
+
+    fn repeated(&self, differs: bool) -> Accepted {
+        if differs && !self.has_own_id {
+            Accepted::Conflict
+        } else {
+            Accepted::Duplicate { differs }
+        }
+    }
+
+    /// What a record of the event in a store beside the inbox says against accepting it, as where
+    /// its webhook ran events inline before. `None` where nothing does: it is no entry.
+    pub fn against_record(&self, record: Option<&Record>, now: UnixTime) -> Option<Accepted> {
+        let record = record.filter(|record| record.is_kept(now))?;
+        match &record.state {
+            RecordState::Claimed { lease_ends, .. } if *lease_ends > now => {
+                Some(Accepted::HeldInline)
+            }
+            RecordState::Claimed { .. } | RecordState::Released { .. } => None,
+            RecordState::Done { .. } => {
+                let bound = record.fingerprint;
+                Some(self.repeated(bound.is_some_and(|bound| bound != self.fingerprint)))
+            }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+use super::{EntryCommand, EntryStep, kept, sealed};
+use crate::clock::UnixTime;
+use crate::event::EventKey;
+use crate::inbox::command::{Begin, Begun, Extend, Finish, Verdict};
+use crate::inbox::entry::{Entry, EntryState, FailedAttempt};
+use crate::store::{Grant, Held, Token};
+
+impl sealed::Sealed for Begin {}
+impl sealed::Sealed for Extend {}
+impl sealed::Sealed for Finish {}
+
+impl EntryCommand for Begin {
+    type Outcome = Begun;
+
+    fn key(&self) -> &EventKey {
+        &self.key
+    }
+
+    fn apply(&self, entry: Option<&Entry>, now: UnixTime) -> EntryStep<Begun> {
+        let Some(entry) = kept(entry, now) else {
+            return EntryStep::leave(Begun::Fenced);
+        };
+        let (attempts, fence) = match entry.state {
+            EntryState::Running {
+                token,
+                begun: false,
+                ..
+            } if token == self.taken => (
+                entry.attempts.saturating_add(1),
+                // The time keeps it growing where the entry was lost, the count where the clock
+                // stands still.
+                entry.fence.saturating_add(1).max(now.as_micros()),
+            ),
+            // The reply was lost: the same one once more.
+            EntryState::Running {
+                token, begun: true, ..
+            } if token == self.token => (entry.attempts, entry.fence),
+            EntryState::Running { .. }
+            | EntryState::Queued { .. }
+            | EntryState::Done { .. }
+            | EntryState::Dead { .. }
+            | EntryState::Discarded { .. } => return EntryStep::leave(Begun::Fenced),
+        };
+        let next = Entry {
+            state: EntryState::Running {
+                token: self.token,
+                lease_ends: now.saturating_add(self.lease),
+                lease: self.lease,
+                begun: true,
+            },
+            attempts,
+            fence,
+            ..entry.clone()
+        };
+        let grant = Grant {
+            attempt: attempts,
+            fence,
+            corrected: entry.corrected,
+        };
+        EntryStep::write(next, Begun::Granted(grant))
+    }
+}
+
+/// Whether this token holds the entry, and whether its handler has begun.
+fn held_by(entry: &Entry, ours: Token) -> Option<bool> {
+    match entry.state {
+        EntryState::Running { token, begun, .. } if token == ours => Some(begun),
+        _ => None,
+    }
+}
+
+impl EntryCommand for Extend {
+    type Outcome = Held;
+
+    fn key(&self) -> &EventKey {
+        &self.key
+    }
+
+    fn apply(&self, entry: Option<&Entry>, now: UnixTime) -> EntryStep<Held> {
+        let held = kept(entry, now).and_then(|entry| Some((entry, held_by(entry, self.token)?)));
+        let Some((entry, begun)) = held else {
+            return EntryStep::leave(Held::Fenced);
+        };
+        let state = EntryState::Running {
+            token: self.token,
+            lease_ends: now.saturating_add(self.lease),
+            lease: self.lease,
+            begun,
+        };
+        let next = Entry {
+            state,
+            ..entry.clone()
+        };
+        EntryStep::write(next, Held::Held)
+    }
+}
+
+impl EntryCommand for Finish {
+    type Outcome = Held;
+
+    fn key(&self) -> &EventKey {
+        &self.key
+    }
+
+    fn apply(&self, entry: Option<&Entry>, now: UnixTime) -> EntryStep<Held> {
+        let Some(entry) = kept(entry, now) else {
+            return EntryStep::leave(Held::Fenced);
+        };
+        let Some(begun) = held_by(entry, self.token) else {
+            return EntryStep::leave(self.said_before(entry));
+        };
+        let mut next = entry.clone();
+        let failed = |reason: &str| FailedAttempt::new(entry.attempts, now, reason);
+        next.state = match &self.verdict {
+            Verdict::Done => EntryState::Done {
+                token: self.token,
+                kept_until: now.saturating_add(self.retention),
+            },
+            Verdict::Retry { after, reason } => {
+                next.history.push(failed(reason));
+                self.queued(*after, now)
+            }
+            Verdict::GiveBack { after } => {
+                if begun {
+                    next.attempts = entry.attempts.saturating_sub(1);
+                }
+                self.queued(*after, now)
+            }
+            Verdict::Bury { reason } => {
+                next.history.push(failed(reason));
+                EntryState::Dead {
+                    token: Some(self.token),
+                    since: now,
+                }
+            }
+        };
+        EntryStep::write(next, Held::Held)
+    }
+}
+
+impl Finish {
+    fn queued(&self, after: std::time::Duration, now: UnixTime) -> EntryState {
+        EntryState::Queued {
+            due: now.saturating_add(after),
+            by: Some(self.token),
+        }
+    }
+
+    /// A command that is sent again finds what it did.
+    fn said_before(&self, entry: &Entry) -> Held {
+        let by = match (&entry.state, &self.verdict) {
+            (EntryState::Done { token, .. }, Verdict::Done) => Some(*token),
+            (EntryState::Dead { token, .. }, Verdict::Bury { .. }) => *token,
+            (EntryState::Queued { by, .. }, Verdict::Retry { .. } | Verdict::GiveBack { .. }) => {
+                *by
+            }
+            _ => None,
+        };
+        if by == Some(self.token) {
+            Held::Held
+        } else {
+            Held::Fenced
+        }
+    }
+}

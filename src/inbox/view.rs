@@ -1,0 +1,163 @@
+//! What an operator sees of an inbox.
+
+use bytes::Bytes;
+
+use crate::clock::UnixTime;
+use crate::event::{EventKey, Name};
+
+use super::entry::{Entry, EntryStatus};
+use super::route::Route;
+
+/// An entry as an operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EntryView {
+    /// The event.
+    pub key: EventKey,
+    /// Whose it is.
+    pub route: Route,
+    /// How far it got, in a word.
+    pub status: EntryStatus,
+    /// All that is kept of it, with how its attempts failed.
+    pub entry: Entry,
+    /// The proved body, where one entry was asked for and its body is still needed.
+    pub body: Option<Bytes>,
+}
+
+impl EntryView {
+    /// How the entry looks at this time, without its body.
+    pub fn new(key: EventKey, route: Route, entry: Entry, now: UnixTime) -> Self {
+        Self {
+            key,
+            route,
+            status: entry.status(now),
+            entry,
+            body: None,
+        }
+    }
+
+    /// The same, with its body.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Option<Bytes>>) -> Self {
+        self.body = body.into();
+        self
+    }
+}
+
+/// Which entries an operator asks for.
+///
+/// ```
+/// use tower_webhook::Name;
+/// use tower_webhook::inbox::{EntryStatus, List};
+///
+/// let dead = List::of(EntryStatus::Dead).provider(Name::new("stripe")?).limit(20);
+/// # Ok::<(), tower_webhook::ConfigError>(())
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct List {
+    /// With this status.
+    pub status: EntryStatus,
+    /// Of this provider; of all where none is named.
+    pub provider: Option<Name>,
+    /// Behind this entry of a list before, whatever has become of it.
+    pub after: Option<EventKey>,
+    /// So many at most.
+    pub limit: usize,
+}
+
+impl List {
+    /// Up to a hundred with this status.
+    pub fn of(status: EntryStatus) -> Self {
+        Self {
+            status,
+            provider: None,
+            after: None,
+            limit: 100,
+        }
+    }
+
+    /// Those of this provider only.
+    #[must_use]
+    pub fn provider(mut self, provider: Name) -> Self {
+        self.provider = Some(provider);
+        self
+    }
+
+    /// Those behind the last one of the list before.
+    #[must_use]
+    pub fn after(mut self, key: EventKey) -> Self {
+        self.after = Some(key);
+        self
+    }
+
+    /// So many at most.
+    #[must_use]
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = limit;
+        self
+    }
+}
+
+/// How many entries there are with each status.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EntryCounts {
+    /// Accepted, and not attempted yet.
+    pub queued: u64,
+    /// Failed, to be attempted again.
+    pub waiting: u64,
+    /// A worker has them.
+    pub running: u64,
+    /// A worker had them, and its lease is over.
+    pub lapsed: u64,
+    /// Handled.
+    pub done: u64,
+    /// In the dead letters.
+    pub dead: u64,
+    /// Never to be run.
+    pub discarded: u64,
+}
+
+impl EntryCounts {
+    /// These and those together.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn and(self, those: Self) -> Self {
+        let Self {
+            queued,
+            waiting,
+            running,
+            lapsed,
+            done,
+            dead,
+            discarded,
+        } = those;
+        let mut all = self;
+        for (status, more) in [
+            (EntryStatus::Queued, queued),
+            (EntryStatus::Waiting, waiting),
+            (EntryStatus::Running, running),
+            (EntryStatus::Lapsed, lapsed),
+            (EntryStatus::Done, done),
+            (EntryStatus::Dead, dead),
+            (EntryStatus::Discarded, discarded),
+        ] {
+            all.add(status, more);
+        }
+        all
+    }
+
+    /// Counts so many more entries with this status.
+    pub fn add(&mut self, status: EntryStatus, more: u64) {
+        let count = match status {
+            EntryStatus::Queued => &mut self.queued,
+            EntryStatus::Waiting => &mut self.waiting,
+            EntryStatus::Running => &mut self.running,
+            EntryStatus::Lapsed => &mut self.lapsed,
+            EntryStatus::Done => &mut self.done,
+            EntryStatus::Dead => &mut self.dead,
+            EntryStatus::Discarded => &mut self.discarded,
+        };
+        *count = count.saturating_add(more);
+    }
+}

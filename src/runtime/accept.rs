@@ -1,0 +1,109 @@
+//! From a proved delivery to an entry of an inbox.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use super::caller::Caller;
+use super::context::RunContext;
+use super::delivery_task::DeliveryTask;
+use super::outcome::Outcome;
+use super::within::{CALL_LIMIT, within};
+use crate::inbox::{Accept, Accepted, Content, Envelope, Inbox, Route, SharedInbox};
+use crate::reason::Reason;
+
+/// Where the events of a webhook are accepted.
+#[derive(Debug, Clone)]
+pub(crate) struct Door {
+    pub(crate) inbox: SharedInbox,
+    pub(crate) route: Route,
+    /// How long after a delivery has revived a dead event no other one does.
+    pub(crate) revive_every: Duration,
+}
+
+/// Has an event confirmed, if that is asked for, and accepted, in a task of its own; and tells
+/// `caller` what becomes of that.
+pub(crate) fn spawn_accept<C>(
+    door: Arc<Door>,
+    context: Arc<RunContext>,
+    body: Option<Bytes>,
+    caller: C,
+) where
+    C: Caller<Accepted> + 'static,
+{
+    let runtime = Handle::current();
+    let slot = context.state.renewal_scheduler.reserve(&runtime);
+    let mut task = DeliveryTask {
+        body,
+        slot,
+        caller,
+        _counted: context.state.drain().count(),
+        context,
+    };
+    let run = async move {
+        let outcome = task.accept(&door).await;
+        task.caller.ended(outcome);
+    };
+    runtime.spawn(run.in_current_span());
+}
+
+impl<C: Caller<Accepted>> DeliveryTask<C> {
+    async fn accept(&mut self, door: &Door) -> Outcome<Accepted> {
+        let context = Arc::clone(&self.context);
+        if !context.state.settings.confirms.is_empty() {
+            // Behind a pointer, as everything that most deliveries do without.
+            if let Err(error) = Box::pin(self.confirm()).await {
+                return error.into();
+            }
+        }
+        if context.is_draining() {
+            return Outcome::Refused(Reason::Draining.into());
+        }
+        let accept = door.accept(&context, self.body.take().unwrap_or_default());
+        let now = Instant::now();
+        let left = (context.request_clock.deadline).saturating_duration_since(now);
+        let limit = now + CALL_LIMIT.min(left);
+        match within(|| limit, door.inbox.accept(&accept)).await {
+            Some(Ok(accepted)) => {
+                let differs = matches!(
+                    accepted,
+                    Accepted::Corrected | Accepted::Duplicate { differs: true }
+                );
+                if differs && context.event.has_own_id() {
+                    context.content_differs.store(true, Ordering::Relaxed);
+                }
+                Outcome::Done(accepted)
+            }
+            Some(Err(error)) => Outcome::Refused(error.into()),
+            // It may be accepted all the same: the sender's next delivery is a duplicate then.
+            None => Outcome::Refused(Reason::StoreTooSlow.into()),
+        }
+    }
+}
+
+impl Door {
+    fn accept(&self, context: &RunContext, body: Bytes) -> Accept {
+        let event = &context.event;
+        let envelope = Envelope::encode(
+            &context.auth,
+            &event.identity,
+            event.predates_retention,
+            context.request_clock.received_at,
+            event.item.as_ref().map(|item| item.place),
+            event.document.as_deref(),
+        );
+        Accept {
+            key: event.identity.key.clone(),
+            route: self.route.clone(),
+            fingerprint: event.identity.fingerprint,
+            has_own_id: event.has_own_id(),
+            content: Content::new(envelope, body),
+            revive_every: self.revive_every,
+        }
+    }
+}

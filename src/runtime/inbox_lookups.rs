@@ -1,0 +1,74 @@
+use std::time::Duration;
+
+use crate::event::{EventKey, Name};
+use crate::inbox::{EntryStatus, EntryView, Inbox, SharedInbox};
+use crate::store::{
+    Claim, ClaimOutcome, Complete, Counts, Held, RecordState, RecordView, Release, Renew, Store,
+    StoreError, StoreErrorKind, StoreIdentity, StoredResponse,
+};
+
+/// An inbox as a store that is only looked at, so that what needs no confirmation is not asked about.
+pub(crate) struct InboxLookups(pub(crate) SharedInbox);
+
+impl Store for InboxLookups {
+    fn identity(&self) -> Option<StoreIdentity> {
+        Some(self.0.own_identity())
+    }
+
+    async fn lookup(&self, key: &EventKey) -> Result<Option<RecordView>, StoreError> {
+        let view = self.0.lookup(key).await?;
+        Ok(view.and_then(|view| record(key, &view)))
+    }
+
+    async fn claim(&self, _: &Claim) -> Result<ClaimOutcome, StoreError> {
+        Err(no_store())
+    }
+
+    async fn complete(&self, _: &Complete) -> Result<Held, StoreError> {
+        Err(no_store())
+    }
+
+    async fn release(&self, _: &Release) -> Result<Held, StoreError> {
+        Err(no_store())
+    }
+
+    async fn renew(&self, _: &[Renew]) -> Result<Vec<Held>, StoreError> {
+        Err(no_store())
+    }
+
+    async fn wait(&self, _: &EventKey, _: Duration) {}
+
+    async fn forget(&self, _: &EventKey) -> Result<bool, StoreError> {
+        Err(no_store())
+    }
+
+    async fn unfinished(&self, _: &Name, _: usize) -> Result<Vec<RecordView>, StoreError> {
+        Err(no_store())
+    }
+
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        Err(no_store())
+    }
+}
+
+fn no_store() -> StoreError {
+    StoreError::new(StoreErrorKind::Refused).with_source("an inbox takes no claims")
+}
+
+/// An entry as the record of an event that is none of its deliveries' to run; `None` where another
+/// delivery may change what it runs with, and is to be confirmed.
+fn record(key: &EventKey, view: &EntryView) -> Option<RecordView> {
+    match view.status {
+        EntryStatus::Waiting | EntryStatus::Dead => return None,
+        EntryStatus::Queued
+        | EntryStatus::Running
+        | EntryStatus::Lapsed
+        | EntryStatus::Done
+        | EntryStatus::Discarded => {}
+    }
+    let (entry, state) = (&view.entry, RecordState::Done(StoredResponse::new(200)));
+    let kept_until = entry.kept_until().unwrap_or(entry.accepted_at);
+    let mut record = RecordView::new(key.clone(), state, entry.attempts, entry.fence, kept_until);
+    record.fingerprint = Some(entry.fingerprint);
+    Some(record)
+}

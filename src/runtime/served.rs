@@ -1,0 +1,24 @@
+use std::time::Duration;
+
+use crate::inbox::{Route, SharedInbox};
+
+/// A layer whose events a worker runs: that of a [`Webhook`](crate::Webhook) with an inbox, or an
+/// [`EnqueueLayer`](crate::layer::EnqueueLayer).
+pub trait Serves: private::Sealed {
+    #[doc(hidden)]
+    fn served(&self) -> Option<Served>;
+}
+
+/// Where a layer's events are accepted.
+#[doc(hidden)]
+#[derive(Debug, Clone)]
+pub struct Served {
+    pub(crate) inbox: SharedInbox,
+    pub(crate) route: Route,
+    /// How long an event is known once it is done.
+    pub(crate) retention: Duration,
+}
+
+pub(crate) mod private {
+    pub trait Sealed {}
+}

@@ -1,0 +1,254 @@
+//! Several commands in one transaction: rows in, changes and answers out.
+
+use std::collections::HashMap;
+
+use crate::clock::UnixTime;
+use crate::inbox::{Content, Entry};
+use crate::store::error::{StoreError, StoreErrorKind};
+use crate::store::record::Record;
+use crate::store::sql::Place;
+
+use super::order::{Answer, Order, Verdict};
+use super::row::EntryRow;
+
+/// A command, and where its entry is.
+#[derive(Debug)]
+pub(super) struct Placed {
+    pub(super) namespace: crate::event::Name,
+    pub(super) place: Option<Place>,
+    pub(super) order: Order,
+}
+
+impl Placed {
+    pub(super) fn new(namespace: &crate::event::Name, order: Order) -> Self {
+        Self {
+            namespace: namespace.clone(),
+            place: order.key().map(|key| Place::of(namespace, key)),
+            order,
+        }
+    }
+}
+
+/// A namespace and the key of a row in it.
+pub(super) type At = (String, String);
+
+/// A row that is there.
+#[derive(Debug, Clone)]
+pub(super) struct FoundRow {
+    pub(super) id: i64,
+    pub(super) route: String,
+    pub(super) size: i64,
+    /// `None` where no version of this crate has written it.
+    pub(super) entry: Option<Entry>,
+}
+
+/// What there is already.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) rows: HashMap<At, FoundRow>,
+    /// What a store beside the inbox has of events that are accepted.
+    pub(super) records: HashMap<At, Record>,
+    /// Larger than the number of every row.
+    pub(super) next_id: i64,
+    /// How many more entries there is room for.
+    pub(super) room: u64,
+}
+
+/// A row that is to be.
+#[derive(Debug)]
+pub(super) struct NewRow {
+    pub(super) id: i64,
+    pub(super) place: Place,
+    pub(super) route: String,
+    pub(super) size: i64,
+    pub(super) row: EntryRow,
+}
+
+/// What is to be written.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    /// Rows that go, before any other change.
+    pub(super) removed: Vec<i64>,
+    pub(super) rows: Vec<NewRow>,
+    pub(super) contents: Vec<(i64, Content)>,
+    /// Content that is needed no more.
+    pub(super) dropped: Vec<i64>,
+    /// By how much there are more entries now that are not over.
+    pub(super) opened: i64,
+}
+
+impl Changes {
+    pub(super) fn is_empty(&self) -> bool {
+        let Self {
+            removed,
+            rows,
+            contents,
+            dropped,
+            opened: _,
+        } = self;
+        removed.is_empty() && rows.is_empty() && contents.is_empty() && dropped.is_empty()
+    }
+}
+
+/// An entry as it stands after some commands.
+struct Slot<'a> {
+    /// Which command was the first about it.
+    number: usize,
+    place: &'a Place,
+    found: Option<&'a FoundRow>,
+    current: Current,
+    route: Option<String>,
+    content: Option<Content>,
+    /// Whether it is a row of its own, and not the one that was found.
+    is_new: bool,
+    changed: bool,
+}
+
+enum Current {
+    Absent,
+    Entry(Entry),
+    Unreadable,
+}
+
+pub(super) type Answers = Vec<Option<Result<Answer, StoreError>>>;
+
+/// What each command about an entry comes to, one after the other, and what is to be written so that it
+/// is so. A command about none has no answer here.
+pub(super) fn decide(orders: &[&Placed], found: &Found, now: UnixTime) -> (Answers, Changes) {
+    let mut slots: HashMap<&Place, Slot<'_>> = HashMap::new();
+    let mut room = found.room;
+    let answers = orders.iter().enumerate().map(|(number, placed)| {
+        let place = placed.place.as_ref()?;
+        let at = (place.namespace.as_str().to_owned(), place.key.clone());
+        let slot = slots
+            .entry(place)
+            .or_insert_with(|| Slot::of(number, place, found.rows.get(&at)));
+        slot.apply(&placed.order, found.records.get(&at), now, &mut room)
+    });
+    let answers = answers.collect();
+    let mut changes = Changes::default();
+    let mut next_id = found.next_id;
+    // In the order in which they came, so that numbers are given in that order.
+    let mut written: Vec<_> = slots.into_values().filter(|slot| slot.changed).collect();
+    written.sort_by_key(|slot| slot.number);
+    for slot in written {
+        slot.write(&mut changes, &mut next_id);
+    }
+    (answers, changes)
+}
+
+impl<'a> Slot<'a> {
+    fn of(number: usize, place: &'a Place, found: Option<&'a FoundRow>) -> Self {
+        let current = match found.map(|row| &row.entry) {
+            None => Current::Absent,
+            Some(Some(entry)) => Current::Entry(entry.clone()),
+            Some(None) => Current::Unreadable,
+        };
+        Self {
+            number,
+            place,
+            found,
+            current,
+            route: None,
+            content: None,
+            is_new: false,
+            changed: false,
+        }
+    }
+
+    fn apply(
+        &mut self,
+        order: &Order,
+        record: Option<&Record>,
+        now: UnixTime,
+        room: &mut u64,
+    ) -> Option<Result<Answer, StoreError>> {
+        let entry = match &self.current {
+            Current::Absent => None,
+            Current::Entry(entry) => Some(entry),
+            Current::Unreadable if matches!(order, Order::Forget(_)) => {
+                self.current = Current::Absent;
+                self.changed = true;
+                return Some(Ok(Answer::Changed(true)));
+            }
+            Current::Unreadable => return Some(Err(unreadable())),
+        };
+        let (verdict, answer) = order.apply(entry, record, now)?;
+        match verdict {
+            Verdict::Leave => return Some(Ok(answer)),
+            Verdict::Write(next) => {
+                self.current = Current::Entry(next);
+            }
+            Verdict::WriteContent(next, content) => {
+                let is_open = entry.is_some_and(Entry::needs_content);
+                if !is_open {
+                    let Some(left) = room.checked_sub(1) else {
+                        return Some(Err(StoreError::new(StoreErrorKind::Full)));
+                    };
+                    *room = left;
+                    self.is_new = true;
+                }
+                if let Order::Accept(accept) = order
+                    && !is_open
+                {
+                    self.route = Some(accept.route.as_str().to_owned());
+                }
+                self.current = Current::Entry(next);
+                self.content = Some(content);
+            }
+            Verdict::Remove => {
+                self.current = Current::Absent;
+                self.content = None;
+                self.is_new = false;
+            }
+        }
+        self.changed = true;
+        Some(Ok(answer))
+    }
+
+    fn write(self, changes: &mut Changes, next_id: &mut i64) {
+        let was_open = self
+            .found
+            .is_some_and(|row| (row.entry.as_ref()).is_none_or(Entry::needs_content));
+        let Current::Entry(entry) = &self.current else {
+            if let Some(row) = self.found {
+                changes.removed.push(row.id);
+                changes.opened -= i64::from(was_open);
+            }
+            return;
+        };
+        let old = self.found.filter(|_| !self.is_new);
+        if let Some(row) = self.found.filter(|_| self.is_new) {
+            changes.removed.push(row.id);
+        }
+        let id = old.map_or(*next_id, |row| row.id);
+        if old.is_none() {
+            *next_id = next_id.saturating_add(1);
+        }
+        changes.opened += i64::from(entry.needs_content()) - i64::from(was_open);
+        let size = match &self.content {
+            Some(content) => i64::try_from(content.size()).unwrap_or(i64::MAX),
+            None => old.map_or(0, |row| row.size),
+        };
+        if !entry.needs_content() {
+            if old.is_some() {
+                changes.dropped.push(id);
+            }
+        } else if let Some(content) = self.content {
+            changes.contents.push((id, content));
+        }
+        let route = self.route.or_else(|| Some(old?.route.clone()));
+        changes.rows.push(NewRow {
+            id,
+            place: self.place.clone(),
+            route: route.unwrap_or_default(),
+            size,
+            row: EntryRow::from(entry),
+        });
+    }
+}
+
+fn unreadable() -> StoreError {
+    StoreError::new(StoreErrorKind::Corrupt)
+        .with_source("a row that no version of this crate writes")
+}

@@ -1,0 +1,168 @@
+//! What a worker takes.
+
+use std::collections::{BTreeSet, HashMap};
+
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Row as _};
+
+use crate::clock::UnixTime;
+use crate::event::{EventKey, Name};
+use crate::inbox::{
+    Content, Entry, EntryState, FailedAttempt, LONE_FROM, Route, Take, TakeOutcome, Taken, fair,
+};
+use crate::store::sql::{Place, micros};
+use crate::store::sqlite::error::Fault;
+
+use super::batch::NewRow;
+use super::looking::paused;
+use super::row::EntryRow;
+use super::statements::{COLUMNS, contents, entry, upsert};
+
+/// An entry that is due.
+struct Due {
+    id: i64,
+    place: Place,
+    route: Route,
+    size: i64,
+    key: EventKey,
+    entry: Entry,
+}
+
+/// What a take came to.
+pub(super) struct Took {
+    pub(super) taken: Vec<Taken>,
+    pub(super) wrote: bool,
+}
+
+fn select_due() -> String {
+    format!(
+        "SELECT id, key, name, size, {COLUMNS}
+         FROM tower_webhook_inbox INDEXED BY tower_webhook_inbox_due
+         WHERE namespace = ?1 AND route = ?2 AND due IS NOT NULL AND due <= ?3
+           AND (deaths >= ?4) = ?5
+         ORDER BY due, id LIMIT ?6"
+    )
+}
+
+/// Takes what is due, in the transaction that is open.
+pub(super) async fn take(
+    conn: &mut SqliteConnection,
+    namespace: &Name,
+    take: &Take,
+    now: UnixTime,
+) -> Result<Took, Fault> {
+    let paused: BTreeSet<Name> = paused(conn, namespace).await?.into_iter().collect();
+    let mut routes = Vec::with_capacity(take.routes.len());
+    let mut unreadable = Vec::new();
+    for route in &take.routes {
+        if !paused.contains(route.provider()) {
+            routes.push(due_of(conn, namespace, route, take, now, &mut unreadable).await?);
+        }
+    }
+    let size = |due: &Due| usize::try_from(due.size).unwrap_or(usize::MAX);
+    let due = fair(routes, take.limit, take.max_bytes, size);
+    let ids: Vec<_> = due.iter().map(|due| due.id).collect();
+    let mut contents: HashMap<i64, Content> = contents(conn, &ids).await?.into_iter().collect();
+    let (mut rows, mut taken) = (Vec::new(), Vec::new());
+    for due in due {
+        let step = take.apply(&due.entry, now);
+        let mut next = step.write;
+        if let (TakeOutcome::Taken, Some(entry)) = (step.outcome, &next) {
+            match contents.remove(&due.id) {
+                Some(content) => {
+                    let (key, route) = (due.key.clone(), due.route.clone());
+                    taken.push(Taken::new(key, route, entry.clone(), content));
+                }
+                None => next = Some(without_content(&due.entry, now)),
+            }
+        }
+        rows.extend(next.map(|entry| NewRow {
+            id: due.id,
+            place: due.place.clone(),
+            route: due.route.as_str().to_owned(),
+            size: due.size,
+            row: EntryRow::from(&entry),
+        }));
+    }
+    let wrote = !rows.is_empty() || !unreadable.is_empty();
+    upsert(conn, rows).await?;
+    for id in unreadable {
+        set_aside(conn, id, now).await?;
+    }
+    Ok(Took { taken, wrote })
+}
+
+async fn due_of(
+    conn: &mut SqliteConnection,
+    namespace: &Name,
+    route: &Route,
+    take: &Take,
+    now: UnixTime,
+    unreadable: &mut Vec<i64>,
+) -> Result<Vec<Due>, Fault> {
+    let rows = sqlx::query(AssertSqlSafe(select_due()))
+        .bind(namespace.as_str().to_owned())
+        .bind(route.as_str().to_owned())
+        .bind(micros(now))
+        .bind(i64::from(LONE_FROM))
+        .bind(take.lone)
+        .bind(i64::try_from(take.limit).unwrap_or(i64::MAX))
+        .fetch_all(conn)
+        .await?;
+    let mut due = Vec::with_capacity(rows.len());
+    for row in rows {
+        let id: i64 = row.try_get(0)?;
+        let read = || {
+            let key: String = row.try_get(1).ok()?;
+            let name: Option<Vec<u8>> = row.try_get(2).ok()?;
+            let event = Place::read(namespace, &key, name.as_deref())?;
+            Some(Due {
+                id,
+                place: Place::of(namespace, &event),
+                route: route.clone(),
+                size: row.try_get(3).ok()?,
+                entry: entry(&row, 4).ok()?.entry()?,
+                key: event,
+            })
+        };
+        match read() {
+            Some(entry) => due.push(entry),
+            None => unreadable.push(id),
+        }
+    }
+    Ok(due)
+}
+
+/// An entry whose content is lost.
+fn without_content(entry: &Entry, now: UnixTime) -> Entry {
+    let failed = FailedAttempt::new(entry.attempts, now, "its content is lost");
+    let history = entry.history.iter().cloned().chain([failed]).collect();
+    Entry {
+        state: EntryState::Dead {
+            token: None,
+            since: now,
+        },
+        history,
+        ..entry.clone()
+    }
+}
+
+/// Takes a row that cannot be read out of the way: it is dead, and stays as it is but for that.
+async fn set_aside(conn: &mut SqliteConnection, id: i64, now: UnixTime) -> Result<(), Fault> {
+    tracing::error!(id, "an entry of the inbox cannot be read, and is dead");
+    sqlx::query(SET_ASIDE)
+        .bind(id)
+        .bind(micros(now))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+const SET_ASIDE: &str =
+    "UPDATE tower_webhook_inbox SET state = 5, due = NULL, since = ?2 WHERE id = ?1";
+
+/// Every statement that reads here.
+#[cfg(test)]
+pub(super) fn all() -> Vec<String> {
+    vec![select_due(), SET_ASIDE.to_owned()]
+}

@@ -1,0 +1,237 @@
+//! Random histories, on a file and on the rules over a plain map.
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use super::*;
+use crate::clock::Clock;
+use crate::inbox::MemoryInbox;
+
+const START: UnixTime = UnixTime::from_secs(1_777_899_600);
+
+#[derive(Debug, Clone)]
+enum Deed {
+    Accept {
+        id: u8,
+        what: u8,
+        own: bool,
+    },
+    Take {
+        who: u8,
+        limit: usize,
+        bytes: usize,
+        lone: bool,
+        lease: u64,
+    },
+    Begin {
+        id: u8,
+        who: u8,
+    },
+    Extend {
+        ids: Vec<u8>,
+        who: u8,
+    },
+    Finish {
+        id: u8,
+        who: u8,
+        end: u8,
+        after: u64,
+    },
+    Redrive {
+        id: u8,
+    },
+    Discard {
+        id: u8,
+    },
+    Forget {
+        id: u8,
+    },
+    Pause {
+        paused: bool,
+    },
+    Pass {
+        secs: u64,
+    },
+}
+
+fn deeds() -> impl Strategy<Value = Vec<Deed>> {
+    let (id, who) = (|| 0..6_u8, || 0..4_u8);
+    let deed = prop_oneof![
+        6 => (id(), 0..3_u8, any::<bool>())
+            .prop_map(|(id, what, own)| Deed::Accept { id, what, own }),
+        4 => (who(), 0..5_usize, 0..200_usize, prop::bool::weighted(0.2), 0..20_u64)
+            .prop_map(|(who, limit, bytes, lone, lease)| Deed::Take { who, limit, bytes, lone, lease }),
+        6 => (id(), who()).prop_map(|(id, who)| Deed::Begin { id, who }),
+        1 => (prop::collection::vec(id(), 0..4), who())
+            .prop_map(|(ids, who)| Deed::Extend { ids, who }),
+        5 => (id(), who(), 0..4_u8, 0..20_u64)
+            .prop_map(|(id, who, end, after)| Deed::Finish { id, who, end, after }),
+        1 => id().prop_map(|id| Deed::Redrive { id }),
+        1 => id().prop_map(|id| Deed::Discard { id }),
+        1 => id().prop_map(|id| Deed::Forget { id }),
+        1 => any::<bool>().prop_map(|paused| Deed::Pause { paused }),
+        4 => prop_oneof![0..25_u64, Just(400), Just(86_400)].prop_map(|secs| Deed::Pass { secs }),
+    ];
+    prop::collection::vec(deed, 1..60)
+}
+
+/// Three of one provider by two routes, the others of another.
+fn event(id: u8) -> (EventKey, Route) {
+    let (provider, route) = match id {
+        0 | 1 => ("acme", "acme"),
+        2 => ("acme", "acme/mail"),
+        _ => ("shop", "shop#cards"),
+    };
+    // One is hashed in its row.
+    let part = if id == 5 {
+        "é".repeat(90)
+    } else {
+        format!("evt_{id}")
+    };
+    let key = EventKey::new(Name::new(provider).unwrap(), [part]).unwrap();
+    (key, Route::parse(route).unwrap())
+}
+
+fn token(who: u8, begun: bool) -> Token {
+    Token::from_bytes([who + 100 * u8::from(begun); 16])
+}
+
+/// What a deed comes to, in words: what two inboxes say is compared.
+async fn said(inbox: &impl Inbox, deed: &Deed, clock: &ManualClock) -> String {
+    match deed {
+        Deed::Accept { id, what, own } => {
+            let (key, route) = event(*id);
+            let body = vec![*what; usize::from(*what) * 50];
+            let accept = Accept {
+                key,
+                route,
+                fingerprint: Fingerprint::from_bytes([*what; 16]),
+                has_own_id: *own,
+                content: Content::new(Bytes::from_static(b"{}"), Bytes::from(body)),
+                revive_every: Duration::from_secs(60),
+            };
+            format!("{:?}", inbox.accept(&accept).await.unwrap())
+        }
+        Deed::Take {
+            who,
+            limit,
+            bytes,
+            lone,
+            lease,
+        } => {
+            let routes = ["acme", "acme/mail", "shop#cards"];
+            let routes = routes.map(|route| Route::parse(route).unwrap()).into();
+            let mut take = Take::new(
+                routes,
+                token(*who, false),
+                *limit,
+                Duration::from_secs(*lease),
+            );
+            (take.max_bytes, take.lone, take.max_attempts) = (*bytes, *lone, 3);
+            format!("{:?}", inbox.take(&take).await.unwrap())
+        }
+        Deed::Begin { id, who } => {
+            let begin = Begin::new(event(*id).0, token(*who, false), token(*who, true), LEASE);
+            format!("{:?}", inbox.begin(&begin).await.unwrap())
+        }
+        Deed::Extend { ids, who } => {
+            let extend = |id: &u8| Extend::new(event(*id).0, token(*who, true), LEASE);
+            let extensions: Vec<_> = ids.iter().map(extend).collect();
+            format!("{:?}", inbox.extend(&extensions).await.unwrap())
+        }
+        Deed::Finish {
+            id,
+            who,
+            end,
+            after,
+        } => {
+            let after = Duration::from_secs(*after);
+            let end = match end {
+                0 => Verdict::Done,
+                1 => Verdict::Retry {
+                    after,
+                    reason: "closed\0é'".to_owned(),
+                },
+                2 => Verdict::GiveBack { after },
+                _ => Verdict::Bury {
+                    reason: "no".to_owned(),
+                },
+            };
+            let finish = Finish::new(event(*id).0, token(*who, true), end, DAY);
+            format!("{:?}", inbox.finish(&finish).await.unwrap())
+        }
+        Deed::Redrive { id } => {
+            format!(
+                "{:?}",
+                inbox.redrive(&Redrive::new(event(*id).0)).await.unwrap()
+            )
+        }
+        Deed::Discard { id } => {
+            let discard = Discard::new(event(*id).0, DAY);
+            format!("{:?}", inbox.discard(&discard).await.unwrap())
+        }
+        Deed::Forget { id } => format!("{:?}", inbox.forget(&event(*id).0).await.unwrap()),
+        Deed::Pause { paused } => {
+            let provider = Name::new("shop").unwrap();
+            format!("{:?}", inbox.set_paused(&provider, *paused).await.unwrap())
+        }
+        Deed::Pass { .. } => format!("{:?}", clock.now()),
+    }
+}
+
+/// All that can be seen of an inbox.
+async fn seen(inbox: &impl Inbox) -> String {
+    let mut seen = format!("{:?} ", inbox.counts().await.unwrap());
+    for id in 0..6 {
+        let view = inbox.lookup(&event(id).0).await.unwrap();
+        seen.push_str(&format!("{view:?} "));
+    }
+    for status in EntryStatus::ALL {
+        let mut listed: Vec<_> = (inbox.list(&List::of(*status)).await.unwrap().into_iter())
+            .map(|view| view.key.encoded())
+            .collect();
+        // A key that is hashed stands elsewhere.
+        listed.sort();
+        seen.push_str(&format!("{listed:?} "));
+    }
+    seen
+}
+
+#[test]
+fn a_file_does_as_the_rules_say() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let folder = Folder::new();
+    let clock = ManualClock::new(START);
+    let file = runtime.block_on(builder(&folder).clock(clock.clone()).connect());
+    let file = file.unwrap();
+    let number = std::sync::atomic::AtomicU32::new(0);
+    let config = Config {
+        cases: 120,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let outcome = TestRunner::new(config).run(&deeds(), |deeds| {
+        clock.set(START);
+        let number = number.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let file = file.namespace(Name::new(format!("n{number}")).unwrap());
+        let memory = MemoryInbox::with_clock(clock.clone());
+        runtime.block_on(async {
+            for (step, deed) in deeds.iter().enumerate() {
+                if let Deed::Pass { secs } = deed {
+                    clock.advance(Duration::from_secs(*secs));
+                }
+                let told = said(&file, deed, &clock).await;
+                prop_assert_eq!(
+                    told,
+                    said(&memory, deed, &clock).await,
+                    "{} {:?}",
+                    step,
+                    deed
+                );
+            }
+            prop_assert_eq!(seen(&file).await, seen(&memory).await);
+            Ok(())
+        })
+    });
+    outcome.unwrap();
+}

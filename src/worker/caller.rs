@@ -1,0 +1,80 @@
+use std::future::pending;
+use std::time::Duration;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::sleep;
+
+use super::entry_store::EntryStore;
+use super::in_flight::BytesInFlight;
+use crate::event::EventKey;
+use crate::inbox::{Finish, Inbox, SharedInbox, Verdict};
+use crate::reason::Reason;
+use crate::runtime::{Caller, Outcome};
+use crate::store::{Held, Token};
+
+/// An entry that could not begin, for another reason than the worker's end, is left alone for so long.
+const LEFT_ALONE: Duration = Duration::from_secs(1);
+/// How often, and how far apart, an entry is given back that the inbox does not take back.
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Who has taken an entry, and is told how its attempt has ended.
+pub(super) struct EntryCaller {
+    pub(super) entries: EntryStore,
+    pub(super) inbox: SharedInbox,
+    pub(super) key: EventKey,
+    pub(super) taken: Token,
+    pub(super) _place: OwnedSemaphorePermit,
+    pub(super) _bytes: BytesInFlight,
+}
+
+impl Caller<()> for EntryCaller {
+    fn is_answered(&self) -> bool {
+        true
+    }
+
+    async fn gone(&mut self) {
+        pending::<()>().await;
+    }
+
+    fn early(&mut self, _: Reason) {}
+
+    fn ended(&mut self, outcome: Outcome<()>) {
+        self.entries.leave(&self.key);
+        match outcome {
+            Outcome::Refused(cause) => {
+                let after = match cause.reason {
+                    Reason::Draining => Duration::ZERO,
+                    _ => LEFT_ALONE,
+                };
+                give_back(self.inbox.clone(), self.key.clone(), self.taken, after);
+            }
+            Outcome::LeaseLost => tracing::error!(
+                target: "tower_webhook",
+                key = %self.key.escaped(),
+                "a queued event was handled after another worker had taken it over"
+            ),
+            // Its hold has said so.
+            Outcome::Done(()) | Outcome::Failed(..) | Outcome::Duplicate(_) => {}
+        }
+    }
+}
+
+/// Gives an entry back that was taken and not begun. Where the inbox does not hear it, the end of the
+/// lease does as well.
+pub(super) fn give_back(inbox: SharedInbox, key: EventKey, taken: Token, after: Duration) {
+    finish_later(inbox, key, taken, Verdict::GiveBack { after });
+}
+
+/// Says what became of an entry that was taken and not begun.
+pub(super) fn finish_later(inbox: SharedInbox, key: EventKey, taken: Token, verdict: Verdict) {
+    let finish = Finish::new(key, taken, verdict, Duration::ZERO);
+    tokio::spawn(async move {
+        for _ in 0..TRIES {
+            match inbox.finish(&finish).await {
+                Ok(Held::Held | Held::Fenced) => return,
+                Err(_) => sleep(PAUSE).await,
+            }
+        }
+    });
+}

@@ -1,0 +1,182 @@
+//! Entries that a worker has taken, as the records that the runtime claims and finishes.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::event::{EventKey, Name};
+use crate::inbox::{Begin, Begun, Extend, Finish, Inbox, SharedInbox, Verdict};
+use crate::store::{
+    Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Release, Renew, SharedStore, Store,
+    StoreError, StoreErrorKind, StoredResponse, Token,
+};
+
+/// The entries of one worker. Clones share them.
+///
+/// A claim begins the attempt at an entry that was taken. What its handler said goes with its release.
+#[derive(Clone)]
+pub(super) struct EntryStore {
+    inbox: SharedInbox,
+    runs: Arc<Mutex<Runs>>,
+}
+
+#[derive(Default)]
+struct Runs {
+    now: HashMap<EventKey, EntryRun>,
+    /// What was said of runs that are over, for releases that are sent again in the background.
+    over: VecDeque<(Token, Verdict)>,
+}
+
+/// More than are sent again in the background at once.
+const MOST_OVER: usize = 1_024;
+
+/// An entry that this worker has.
+#[derive(Debug)]
+struct EntryRun {
+    taken: Token,
+    /// The token of the attempt, once it has begun.
+    token: Option<Token>,
+    /// What became of it, as far as that is known.
+    verdict: Option<Verdict>,
+}
+
+impl EntryStore {
+    pub(super) fn new(inbox: SharedInbox) -> Self {
+        Self {
+            inbox,
+            runs: Arc::default(),
+        }
+    }
+
+    fn runs(&self) -> MutexGuard<'_, Runs> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes an entry that was taken; `false` where this worker has an earlier hold of it that is not
+    /// over yet, as where it was cut off for longer than a lease.
+    pub(super) fn enter(&self, key: &EventKey, taken: Token) -> bool {
+        let mut runs = self.runs();
+        if runs.now.contains_key(key) {
+            return false;
+        }
+        let run = EntryRun {
+            taken,
+            token: None,
+            verdict: None,
+        };
+        runs.now.insert(key.clone(), run);
+        true
+    }
+
+    pub(super) fn leave(&self, key: &EventKey) {
+        let mut runs = self.runs();
+        let run = runs.now.remove(key);
+        let Some(EntryRun {
+            token: Some(token),
+            verdict: Some(verdict),
+            ..
+        }) = run
+        else {
+            return;
+        };
+        if runs.over.len() >= MOST_OVER {
+            runs.over.pop_front();
+        }
+        runs.over.push_back((token, verdict));
+    }
+
+    /// Notes what becomes of an entry unless it is completed.
+    pub(super) fn say(&self, key: &EventKey, verdict: Verdict) {
+        if let Some(run) = self.runs().now.get_mut(key) {
+            run.verdict = Some(verdict);
+        }
+    }
+
+    /// What became of the attempt with this token. Nothing was said where no handler has begun.
+    fn verdict(&self, key: &EventKey, token: Token) -> Verdict {
+        let runs = self.runs();
+        let run = runs.now.get(key).filter(|run| run.token == Some(token));
+        let over = || Some(&runs.over.iter().rev().find(|over| over.0 == token)?.1);
+        let said = run.and_then(|run| run.verdict.as_ref()).or_else(over);
+        said.cloned().unwrap_or(Verdict::GiveBack {
+            after: Duration::ZERO,
+        })
+    }
+}
+
+impl Store for EntryStore {
+    async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
+        let taken = {
+            let mut runs = self.runs();
+            let Some(run) = runs.now.get_mut(&claim.key) else {
+                return Err(not_taken());
+            };
+            run.token = Some(claim.token);
+            run.taken
+        };
+        let begin = Begin::new(claim.key.clone(), taken, claim.token, claim.lease);
+        Ok(match self.inbox.begin(&begin).await? {
+            Begun::Granted(grant) => ClaimOutcome::Claimed(grant),
+            // It is another worker's, or over: nothing is left to do here.
+            Begun::Fenced => ClaimOutcome::Done(StoredResponse::new(200)),
+        })
+    }
+
+    async fn complete(&self, complete: &Complete) -> Result<Held, StoreError> {
+        let Complete {
+            key,
+            token,
+            retention,
+            ..
+        } = complete;
+        let finish = Finish::new(key.clone(), *token, Verdict::Done, *retention);
+        self.inbox.finish(&finish).await
+    }
+
+    async fn release(&self, release: &Release) -> Result<Held, StoreError> {
+        let Release {
+            key,
+            token,
+            retention,
+        } = release;
+        let verdict = self.verdict(key, *token);
+        let finish = Finish::new(key.clone(), *token, verdict, *retention);
+        self.inbox.finish(&finish).await
+    }
+
+    async fn renew(&self, renewals: &[Renew]) -> Result<Vec<Held>, StoreError> {
+        let extend = |it: &Renew| Extend::new(it.key.clone(), it.token, it.lease);
+        let extensions: Vec<_> = renewals.iter().map(extend).collect();
+        self.inbox.extend(&extensions).await
+    }
+
+    fn for_renewals(&self) -> Option<SharedStore> {
+        let inbox = self.inbox.for_renewals()?;
+        Some(SharedStore::new(Self {
+            inbox,
+            runs: Arc::clone(&self.runs),
+        }))
+    }
+
+    async fn wait(&self, _: &EventKey, _: Duration) {}
+
+    async fn lookup(&self, _: &EventKey) -> Result<Option<RecordView>, StoreError> {
+        Ok(None)
+    }
+
+    async fn forget(&self, _: &EventKey) -> Result<bool, StoreError> {
+        Err(not_taken())
+    }
+
+    async fn unfinished(&self, _: &Name, _: usize) -> Result<Vec<RecordView>, StoreError> {
+        Err(not_taken())
+    }
+
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        Err(not_taken())
+    }
+}
+
+fn not_taken() -> StoreError {
+    StoreError::new(StoreErrorKind::Refused).with_source("no entry that this worker has taken")
+}

@@ -1,0 +1,196 @@
+//! The loop of a worker. No error ends it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep};
+
+use super::entry_store::EntryStore;
+use super::in_flight::ByteBudget;
+use super::route_state::RouteState;
+use super::work::Attempts;
+use crate::clock::UnixTime;
+use crate::inbox::{Inbox, Route, SharedInbox};
+use crate::printable::Printable;
+use crate::rejection_cause::Chain;
+use crate::runtime::Drain;
+use crate::store::StoreError;
+
+/// After an error the inbox is left alone for so long at first, and then for twice as long each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// So often a busy worker looks for entries that are to run alone.
+const LONE_EVERY: Duration = Duration::from_secs(10);
+
+/// Takes entries from an inbox and runs their handlers; the [module](super) says how. Clones are the
+/// same worker.
+#[derive(Clone)]
+pub struct Worker(pub(super) Arc<Shared>);
+
+pub(super) struct Shared {
+    pub(super) inbox: SharedInbox,
+    pub(super) entries: EntryStore,
+    pub(super) routes: Vec<RouteState>,
+    pub(super) settings: Settings,
+    pub(super) drain: Drain,
+    /// One for each handler that may run.
+    pub(super) places: Arc<Semaphore>,
+    pub(super) bytes: ByteBudget,
+    /// When the inbox was last asked with success, in microseconds.
+    last_asked: AtomicU64,
+}
+
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) concurrency: usize,
+    pub(super) attempts: Attempts,
+    pub(super) lease: Duration,
+    pub(super) poll_every: Duration,
+}
+
+/// How a worker fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WorkerStatus {
+    /// How many handlers run, or are about to.
+    pub running: usize,
+    /// When the inbox was last asked for entries with success. Where that is long ago, the inbox is out
+    /// of reach, or all handlers are busy.
+    pub last_asked: Option<UnixTime>,
+}
+
+impl Worker {
+    pub(super) fn new(
+        inbox: SharedInbox,
+        entries: EntryStore,
+        routes: Vec<RouteState>,
+        settings: Settings,
+        max_bytes: usize,
+        drain: Drain,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            inbox,
+            entries,
+            routes,
+            places: Arc::new(Semaphore::new(settings.concurrency)),
+            settings,
+            drain,
+            bytes: ByteBudget::new(max_bytes),
+            last_asked: AtomicU64::new(0),
+        }))
+    }
+
+    /// Works until the [drain](Worker::drain) begins, and then waits for what runs.
+    ///
+    /// An error of the inbox is logged and costs a pause, never the loop. Dropped half-way, it takes
+    /// nothing more, and what runs goes on in tasks of its own.
+    pub async fn run(&self) {
+        let shared = &*self.0;
+        tracing::info!(
+            target: "tower_webhook",
+            routes = ?shared.routes,
+            concurrency = shared.settings.concurrency,
+            "a worker has begun"
+        );
+        shared.work().await;
+        let all = u32::try_from(shared.settings.concurrency).unwrap_or(u32::MAX);
+        // Whoever ends gives its place back.
+        let _ = shared.places.acquire_many(all).await;
+        tracing::info!(target: "tower_webhook", "a worker has ended");
+    }
+
+    /// Whose beginning ends [`Worker::run`].
+    pub fn drain(&self) -> &Drain {
+        &self.0.drain
+    }
+
+    /// What it serves.
+    pub fn routes(&self) -> impl Iterator<Item = &Route> {
+        self.0.routes.iter().map(|state| &state.route)
+    }
+
+    /// How it fares.
+    pub fn status(&self) -> WorkerStatus {
+        let shared = &*self.0;
+        let free = shared.places.available_permits();
+        let last = shared.last_asked.load(Ordering::Relaxed);
+        WorkerStatus {
+            running: shared.settings.concurrency.saturating_sub(free),
+            last_asked: (last > 0).then(|| UnixTime::from_micros(last)),
+        }
+    }
+}
+
+impl Shared {
+    async fn work(&self) {
+        let mut failures = 0_u32;
+        let mut lone_at = Instant::now();
+        loop {
+            // Nothing is taken that could not begin. What is asked for is waited for: an answer that
+            // nobody hears would keep its entries from others until their leases end.
+            if !self.unless_draining(self.places.acquire()).await {
+                return;
+            }
+            let now = Instant::now();
+            let asked = if now >= lone_at {
+                lone_at = now + LONE_EVERY;
+                self.take_alone().await.map(|()| true)
+            } else {
+                self.take_some().await
+            };
+            match asked {
+                Ok(may_have_more) => {
+                    failures = 0;
+                    let now = UnixTime::now().as_micros();
+                    self.last_asked.store(now, Ordering::Relaxed);
+                    if !may_have_more {
+                        let wait = self.inbox.wait(self.settings.poll_every);
+                        self.unless_draining(wait).await;
+                    }
+                }
+                Err(error) => {
+                    failures = failures.saturating_add(1);
+                    if failures.is_power_of_two() {
+                        warn(&error, failures);
+                    }
+                    let doublings = failures.saturating_sub(1).min(16);
+                    let pause = FIRST_PAUSE.saturating_mul(1 << doublings);
+                    self.unless_draining(sleep(pause.min(LONGEST_PAUSE))).await;
+                }
+            }
+        }
+    }
+
+    /// Waits for this unless the drain begins, and says whether it has not.
+    async fn unless_draining(&self, waited_for: impl Future) -> bool {
+        tokio::select! {
+            biased;
+            () = self.drain.begun() => false,
+            _ = waited_for => true,
+        }
+    }
+}
+
+fn warn(error: &StoreError, failures: u32) {
+    tracing::error!(
+        target: "tower_webhook",
+        error = %Printable(Chain(error)),
+        failures,
+        "a worker cannot take entries from its inbox; it goes on trying"
+    );
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shared = &*self.0;
+        f.debug_struct("Worker")
+            .field("inbox", &shared.inbox)
+            .field("routes", &shared.routes)
+            .field("settings", &shared.settings)
+            .field("status", &self.status())
+            .finish()
+    }
+}

@@ -1,0 +1,157 @@
+//! From an entry that is due to the run of its handler.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::caller::{EntryCaller, finish_later, give_back};
+use super::run::Shared;
+use super::work::EntryWork;
+use crate::inbox::{Envelope, Extend, Inbox, Take, Taken, Verdict};
+use crate::request_clock::RequestClock;
+use crate::runtime::{DeliveredItem, IdentifiedEvent, RunContext, spawn};
+use crate::store::{Held, StoreError, StoreErrorKind, Token};
+
+/// How long the inbox may take to answer. What it has taken all the same is taken over later.
+const TAKE_LIMIT: Duration = Duration::from_secs(5);
+/// Who waits for an answer to a delivery has none: nothing of a run ends by a deadline but its limits.
+const NO_DEADLINE: Duration = Duration::from_secs(30 * 86_400);
+/// So many entries are taken at once at most.
+const MOST_AT_ONCE: usize = 256;
+
+impl Shared {
+    /// Takes as many as can begin. Says whether there may be more.
+    pub(super) async fn take_some(&self) -> Result<bool, StoreError> {
+        let free = self.places.available_permits().min(MOST_AT_ONCE);
+        // One is always given, however large: with no bytes left none is asked for.
+        if self.bytes.left() == 0 {
+            return Ok(false);
+        }
+        let (token, taken) = self.take(free, false).await?;
+        let may_have_more = taken.len() >= free;
+        for entry in taken {
+            match Arc::clone(&self.places).try_acquire_owned() {
+                Ok(place) => self.start(entry, token, place),
+                Err(_) => self.give_back(&entry, token, Duration::ZERO),
+            }
+        }
+        Ok(may_have_more)
+    }
+
+    /// Takes one whose workers died again and again, if there is one, waits until nothing else runs here,
+    /// and starts it with nothing beside it.
+    pub(super) async fn take_alone(&self) -> Result<(), StoreError> {
+        let (token, taken) = self.take(1, true).await?;
+        let Some(entry) = taken.into_iter().next() else {
+            return Ok(());
+        };
+        let all = u32::try_from(self.settings.concurrency).unwrap_or(u32::MAX);
+        let others = Arc::clone(&self.places).acquire_many_owned(all);
+        let places = tokio::select! {
+            biased;
+            () = self.drain.begun() => None,
+            places = others => places.ok(),
+            () = self.hold(&entry, token) => None,
+        };
+        match places {
+            Some(places) => self.start(entry, token, places),
+            None => self.give_back(&entry, token, Duration::ZERO),
+        }
+        Ok(())
+    }
+
+    /// Renews the hold of an entry that has not begun, for as long as it can.
+    async fn hold(&self, entry: &Taken, token: Token) {
+        let extend = Extend::new(entry.key.clone(), token, self.settings.lease);
+        loop {
+            sleep(self.settings.lease / 3).await;
+            let held = self.inbox.extend(std::slice::from_ref(&extend)).await;
+            if held.ok().as_deref() != Some(&[Held::Held]) {
+                return;
+            }
+        }
+    }
+
+    async fn take(&self, limit: usize, lone: bool) -> Result<(Token, Vec<Taken>), StoreError> {
+        let token = Token::random()?;
+        let take = Take {
+            routes: self
+                .routes
+                .iter()
+                .map(|state| state.route.clone())
+                .collect(),
+            token,
+            limit,
+            max_bytes: self.bytes.left(),
+            lease: self.settings.lease,
+            max_attempts: self.settings.attempts.most,
+            lone,
+        };
+        match timeout(TAKE_LIMIT, self.inbox.take(&take)).await {
+            Ok(taken) => Ok((token, taken?)),
+            Err(_) => Err(StoreError::new(StoreErrorKind::TimedOut)),
+        }
+    }
+
+    fn start(&self, entry: Taken, token: Token, place: OwnedSemaphorePermit) {
+        let state = self.routes.iter().find(|state| state.route == entry.route);
+        let Some(state) = state.filter(|_| self.entries.enter(&entry.key, token)) else {
+            // Its earlier run is not over here.
+            return self.give_back(&entry, token, Duration::from_secs(1));
+        };
+        let Taken {
+            key,
+            entry,
+            content,
+            ..
+        } = entry;
+        let bytes = self.bytes.count(content.size());
+        let envelope = Envelope::decode(&content.envelope, key.clone(), entry.fingerprint);
+        let Some(envelope) = envelope else {
+            self.entries.leave(&key);
+            let reason = "what was kept of its delivery cannot be read by this version".to_owned();
+            tracing::error!(target: "tower_webhook", key = %key.escaped(), reason, "a queued event is dead");
+            return finish_later(self.inbox.clone(), key, token, Verdict::Bury { reason });
+        };
+        let started = Instant::now();
+        let request_clock = RequestClock {
+            received_at: envelope.received_at,
+            started,
+            deadline: started + NO_DEADLINE,
+        };
+        let event = IdentifiedEvent {
+            identity: envelope.identity,
+            predates_retention: envelope.predates_retention,
+            document: envelope.document,
+            item: envelope.place.map(|place| {
+                Box::new(DeliveredItem {
+                    place,
+                    envelope: content.body.clone(),
+                    outlasts_drain: false,
+                })
+            }),
+        };
+        let runs = Arc::clone(&state.runs);
+        let context = RunContext::new(runs, request_clock, envelope.auth, event, ());
+        let work = EntryWork {
+            handler: Arc::clone(&state.handler),
+            entries: self.entries.clone(),
+            attempts: self.settings.attempts,
+        };
+        let caller = EntryCaller {
+            entries: self.entries.clone(),
+            inbox: self.inbox.clone(),
+            key,
+            taken: token,
+            _place: place,
+            _bytes: bytes,
+        };
+        spawn(context, Some(content.body), work, caller);
+    }
+
+    fn give_back(&self, entry: &Taken, token: Token, after: Duration) {
+        give_back(self.inbox.clone(), entry.key.clone(), token, after);
+    }
+}

@@ -1,0 +1,129 @@
+//! One attempt at an entry.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::backoff::Backoff;
+use super::entry_store::EntryStore;
+use super::handlers::AnyHandler;
+use crate::inbox::Verdict;
+use crate::payload::PayloadError;
+use crate::printable::Printable;
+use crate::reason::Reason;
+use crate::runtime::{Delivery, Ended, Failure, FailureKind, Ran, Work, caught};
+use crate::store::{StoredResponse, Token};
+
+/// What may be set of the attempts at an entry.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Attempts {
+    pub(super) most: u32,
+    pub(super) backoff: Backoff,
+    /// How long one may take.
+    pub(super) time_limit: Duration,
+}
+
+impl Attempts {
+    /// What becomes of an entry whose attempt has failed so.
+    fn failed(&self, attempt: u32, reason: String, after: Option<Duration>) -> Verdict {
+        if attempt >= self.most {
+            return Verdict::Bury { reason };
+        }
+        let after = after.unwrap_or_else(|| self.backoff.delay(attempt, random()));
+        Verdict::Retry { after, reason }
+    }
+
+    /// The same, by what its handler said.
+    fn verdict(&self, attempt: u32, failure: &Failure) -> Verdict {
+        let reason = Printable(failure).to_string();
+        // No attempt makes another body of it.
+        let is_final = failure.kind() == FailureKind::Permanent
+            || failure.error().downcast_ref::<PayloadError>().is_some();
+        if is_final {
+            return Verdict::Bury { reason };
+        }
+        self.failed(attempt, reason, failure.retry_after())
+    }
+}
+
+/// A random number; where the system gives none, the middle.
+fn random() -> u64 {
+    let Ok(token) = Token::random() else {
+        return u64::MAX / 2;
+    };
+    let [a, b, c, d, e, f, g, h, ..] = *token.as_bytes();
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// The handler of a worker, as the work of a run.
+pub(super) struct EntryWork {
+    pub(super) handler: Arc<dyn AnyHandler>,
+    pub(super) entries: EntryStore,
+    pub(super) attempts: Attempts,
+}
+
+impl Work for EntryWork {
+    type Answer = ();
+
+    async fn run(self, delivery: Delivery) -> Ran<()> {
+        let Self {
+            handler,
+            entries,
+            attempts,
+        } = self;
+        let (key, attempt) = (delivery.key(), delivery.attempt());
+        // What stands if it panics.
+        entries.say(
+            key,
+            attempts.failed(attempt, "the handler panicked".to_owned(), None),
+        );
+        let running = timeout(attempts.time_limit, caught(|| handler.call(&delivery)));
+        let verdict = match running.await {
+            Ok(Ok(Ok(()))) => return Ok(Ended::Done(StoredResponse::new(200), ())),
+            Ok(Ok(Err(failure))) => attempts.verdict(attempt, &failure),
+            Ok(Err(panicked)) => {
+                tell(&delivery, "its handler panicked");
+                return Err(panicked);
+            }
+            Err(_) => {
+                let limit = attempts.time_limit;
+                attempts.failed(
+                    attempt,
+                    format!("the handler took longer than {limit:?}"),
+                    None,
+                )
+            }
+        };
+        match &verdict {
+            Verdict::Bury { reason } => tracing::error!(
+                target: "tower_webhook",
+                key = %key.escaped(),
+                attempt,
+                reason,
+                "a queued event is dead: it is run again when it is redriven, or sent again"
+            ),
+            Verdict::Retry { after, reason } => tracing::warn!(
+                target: "tower_webhook",
+                key = %key.escaped(),
+                attempt,
+                retry_after_ms = after.as_millis(),
+                reason,
+                "an attempt at a queued event has failed"
+            ),
+            Verdict::Done | Verdict::GiveBack { .. } => {}
+        }
+        entries.say(key, verdict);
+        Ok(Ended::Failed(Reason::HandlerFailed.into(), ()))
+    }
+}
+
+fn tell(delivery: &Delivery, what: &'static str) {
+    tracing::error!(
+        target: "tower_webhook",
+        key = %delivery.key().escaped(),
+        attempt = delivery.attempt(),
+        reason = what,
+        "an attempt at a queued event has failed"
+    );
+}

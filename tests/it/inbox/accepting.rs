@@ -1,0 +1,167 @@
+//! What a sender is told, and what then stands in the inbox.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::body::to_bytes;
+use tower_webhook::event::{EventRule, Shape};
+use tower_webhook::inbox::{EntryStatus, Inbox, MemoryInbox};
+use tower_webhook::layer::Verdict;
+use tower_webhook::{Confirmation, DedupeConfig, Reason, Rejection, Unconfirmed, Webhook};
+
+use super::{entry, send, webhook};
+use crate::support::blendfi::{body, event, key};
+use crate::support::observer::Recorder;
+use crate::support::presets::{Preset, clock};
+
+fn reason<B>(response: &axum::http::Response<B>) -> Option<Reason> {
+    let rejection = response.extensions().get::<Rejection>();
+    rejection.map(Rejection::reason)
+}
+
+#[tokio::test]
+async fn an_event_is_acknowledged_once_it_is_held_and_its_duplicate_too() {
+    let (inbox, recorder) = (MemoryInbox::new(), Recorder::new());
+    let layer = webhook(&inbox).observer(recorder.clone()).build().unwrap();
+
+    let first = send(&layer, &event("evt_1", "{}")).await;
+    assert_eq!(
+        (first.status().as_u16(), reason(&first)),
+        (200, Some(Reason::Queued))
+    );
+    assert!(!first.headers().contains_key("idempotent-replayed"));
+    let view = entry(&inbox, &key("evt_1")).await;
+    assert_eq!((view.status, view.entry.attempts), (EntryStatus::Queued, 0));
+    assert_eq!(view.route.as_str(), "blendfi");
+    assert_eq!(view.body.unwrap(), body("evt_1", "{}"));
+
+    let duplicate = send(&layer, &event("evt_1", "{}")).await;
+    assert_eq!(duplicate.status().as_u16(), 200);
+    assert_eq!(duplicate.headers()["idempotent-replayed"], "true");
+    // The id is the sender's own and signed: other words are the same event.
+    let retold = send(&layer, &event("evt_1", r#"{"more":1}"#)).await;
+    assert_eq!(
+        (retold.status().as_u16(), reason(&retold)),
+        (200, Some(Reason::AlreadyDone))
+    );
+
+    let verdicts: Vec<_> = recorder.seen().iter().map(|seen| seen.verdict).collect();
+    assert_eq!(
+        verdicts,
+        [Verdict::Queued, Verdict::Duplicate, Verdict::Duplicate]
+    );
+    assert_eq!(inbox.counts().await.unwrap().queued, 1);
+}
+
+#[tokio::test]
+async fn a_forged_delivery_is_not_accepted() {
+    let inbox = MemoryInbox::new();
+    let layer = webhook(&inbox).build().unwrap();
+    let forged = event("evt_1", "{}").body(body("evt_1", r#"{"amount":"1000"}"#));
+    assert_eq!(send(&layer, &forged).await.status().as_u16(), 401);
+    assert!(inbox.lookup(&key("evt_1")).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_full_inbox_is_not_now_and_keeps_what_it_has() {
+    let inbox = MemoryInbox::with_capacity(1);
+    let layer = webhook(&inbox).build().unwrap();
+    assert_eq!(
+        send(&layer, &event("evt_1", "{}")).await.status().as_u16(),
+        200
+    );
+    let refused = send(&layer, &event("evt_2", "{}")).await;
+    assert_eq!(
+        (refused.status().as_u16(), reason(&refused)),
+        (503, Some(Reason::StoreFull))
+    );
+    assert!(inbox.lookup(&key("evt_2")).await.unwrap().is_none());
+    assert_eq!(
+        send(&layer, &event("evt_1", "{}")).await.status().as_u16(),
+        200
+    );
+}
+
+#[tokio::test]
+async fn other_content_under_a_key_that_no_id_makes_is_a_conflict() {
+    let inbox = MemoryInbox::new();
+    let shape = Shape::new("event", ["/id"]).and_then(|shape| shape.fingerprint(["/data"]));
+    let rule = EventRule::members([shape.unwrap()]).unwrap();
+    let provider = Preset::BlendFi.provider().replace_rule(rule);
+    let layer = Webhook::new(provider).clock(clock()).inbox(inbox.clone());
+    let layer = layer.build().unwrap();
+    assert_eq!(
+        send(&layer, &event("evt_1", r#"{"a":1}"#))
+            .await
+            .status()
+            .as_u16(),
+        200
+    );
+    assert_eq!(
+        send(&layer, &event("evt_1", r#"{"a":1}"#))
+            .await
+            .status()
+            .as_u16(),
+        200
+    );
+    let other = send(&layer, &event("evt_1", r#"{"a":2}"#)).await;
+    assert_eq!(
+        (other.status().as_u16(), reason(&other)),
+        (422, Some(Reason::Conflict))
+    );
+    let kept = entry(&inbox, &key("evt_1")).await.body.unwrap();
+    assert_eq!(kept, body("evt_1", r#"{"a":1}"#));
+}
+
+#[tokio::test]
+async fn what_wants_its_answer_now_stays_inline() {
+    let inbox = MemoryInbox::new();
+    let shape = Shape::new("question", ["/id"]).unwrap().answered();
+    let rule = EventRule::members([shape]).unwrap();
+    let provider = Preset::BlendFi.provider().replace_rule(rule);
+    let layer = Webhook::new(provider).clock(clock()).inbox(inbox.clone());
+    let layer = layer.build().unwrap();
+    let inline = send(&layer, &event("evt_1", "{}")).await;
+    let answer = to_bytes(axum::body::Body::new(inline.into_body()), 100).await;
+    assert!(answer.unwrap().is_empty());
+    assert_eq!(
+        inbox.counts().await.unwrap(),
+        Default::default(),
+        "nothing is queued"
+    );
+}
+
+#[tokio::test]
+async fn an_event_is_accepted_once_it_is_confirmed_and_then_not_asked_about_again() {
+    let (inbox, asked) = (MemoryInbox::new(), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&asked);
+    let confirm = move |event: Unconfirmed| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        std::future::ready(match event.key.to_string().as_str() {
+            "evt_true" => Confirmation::Confirmed,
+            _ => Confirmation::Mismatch,
+        })
+    };
+    let layer = webhook(&inbox).dedupe(DedupeConfig::new().confirm(confirm));
+    let layer = layer.build().unwrap();
+    let untrue = send(&layer, &event("evt_untrue", "{}")).await;
+    assert_eq!(
+        (untrue.status().as_u16(), reason(&untrue)),
+        (400, Some(Reason::ConfirmMismatch))
+    );
+    assert!(inbox.lookup(&key("evt_untrue")).await.unwrap().is_none());
+
+    assert_eq!(
+        reason(&send(&layer, &event("evt_true", "{}")).await),
+        Some(Reason::Queued)
+    );
+    assert_eq!(
+        reason(&send(&layer, &event("evt_true", "{}")).await),
+        Some(Reason::AlreadyDone)
+    );
+    assert_eq!(
+        asked.load(Ordering::SeqCst),
+        2,
+        "a duplicate is not asked about"
+    );
+}

@@ -1,0 +1,187 @@
+//! What becomes of an event whose handler fails.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::time::Instant;
+use tower_webhook::inbox::{EntryStatus, Inbox, List, MemoryInbox, Moved, Redrive};
+use tower_webhook::runtime::Failure;
+use tower_webhook::worker::{Backoff, InboxExt};
+use tower_webhook::{Delivery, Event, Permanent};
+
+use super::{Working, entry_with, send, webhook};
+use crate::support::blendfi::{event, key};
+
+fn reasons(view: &tower_webhook::inbox::EntryView) -> Vec<(u32, &str)> {
+    let failed = view.entry.history.iter();
+    failed.map(|it| (it.attempt, &*it.reason)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_is_tried_again_until_it_is_done() {
+    let inbox = MemoryInbox::new();
+    let layer = webhook(&inbox).build().unwrap();
+    let handler = async |delivery: Delivery| match delivery.attempt() {
+        1 => Err(Failure::retry("the ledger is closed")),
+        2 => panic!("as a handler may"),
+        _ => Ok(()),
+    };
+    let working = Working::on(&inbox, &layer, handler);
+    send(&layer, &event("evt_1", "{}")).await;
+    let done = entry_with(&inbox, &key("evt_1"), EntryStatus::Done).await;
+    assert_eq!(done.entry.attempts, 3);
+    assert_eq!(
+        reasons(&done),
+        [(1, "the ledger is closed"), (2, "the handler panicked")]
+    );
+    assert_eq!(done.body, None, "what is done needs no body");
+    working.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn delays_stay_under_a_limit_that_doubles_and_a_handler_may_name_its_own() {
+    let inbox = MemoryInbox::new();
+    let layer = webhook(&inbox).build().unwrap();
+    let own = Duration::from_secs(60);
+    let handler = move |delivery: Delivery| {
+        std::future::ready(match delivery.attempt() {
+            1 => Err(Failure::retry("busy").after(own)),
+            2 | 3 => Err(Failure::retry("down")),
+            _ => Ok(()),
+        })
+    };
+    let backoff = Backoff::new(Duration::from_secs(10), Duration::from_secs(20)).unwrap();
+    let working = Working::start(inbox.worker().backoff(backoff).on(&layer, handler));
+    let sent = Instant::now();
+    send(&layer, &event("evt_1", "{}")).await;
+    let done = entry_with(&inbox, &key("evt_1"), EntryStatus::Done).await;
+    // 60 s as the handler says, then up to 20 s twice; half a second for each look at the inbox.
+    let took = sent.elapsed();
+    assert!(
+        took >= own && took < own + Duration::from_secs(42),
+        "{took:?}"
+    );
+    let at: Vec<_> = done.entry.history.iter().map(|it| it.at).collect();
+    assert!(at[1].saturating_since(at[0]) >= own);
+    working.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_attempt_can_help_is_dead_at_once_and_stops_no_other() {
+    #[derive(Deserialize)]
+    struct Paid {
+        data: Amount,
+    }
+    #[derive(Deserialize)]
+    struct Amount {
+        amount: u32,
+    }
+    let inbox = MemoryInbox::new();
+    let layer = webhook(&inbox).build().unwrap();
+    let handler = async |Event(paid): Event<Paid>| match paid.data.amount {
+        0 => Err(Permanent("nothing was paid")),
+        _ => Ok(()),
+    };
+    let working = Working::start(inbox.worker().concurrency(1).on(&layer, handler));
+    for (id, data) in [
+        ("evt_none", r#"{"amount":0}"#),
+        ("evt_text", r#"{"amount":"much"}"#),
+        ("evt_paid", r#"{"amount":5}"#),
+    ] {
+        send(&layer, &event(id, data)).await;
+    }
+    entry_with(&inbox, &key("evt_paid"), EntryStatus::Done).await;
+    let none = entry_with(&inbox, &key("evt_none"), EntryStatus::Dead).await;
+    assert_eq!(reasons(&none), [(1, "nothing was paid")]);
+    let text = entry_with(&inbox, &key("evt_text"), EntryStatus::Dead).await;
+    let [(1, why)] = reasons(&text)[..] else {
+        panic!("{:?}", text.entry.history);
+    };
+    assert!(
+        why.contains("data.amount") && !why.contains("much"),
+        "{why}"
+    );
+    let dead = inbox.list(&List::of(EntryStatus::Dead)).await.unwrap();
+    let keys: Vec<_> = dead.iter().map(|view| view.key.to_string()).collect();
+    assert_eq!(keys, ["evt_none", "evt_text"]);
+    working.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn used_up_attempts_end_in_the_dead_letters_and_lead_out_of_them_again() {
+    let inbox = MemoryInbox::new();
+    let layer = webhook(&inbox).build().unwrap();
+    let mended = Arc::new(AtomicU32::new(0));
+    let handler = {
+        let mended = Arc::clone(&mended);
+        move |_: Delivery| {
+            std::future::ready(match mended.load(Ordering::SeqCst) {
+                0 => Err(Failure::retry("broken")),
+                _ => Ok(()),
+            })
+        }
+    };
+    let working = Working::start(inbox.worker().max_attempts(2).on(&layer, handler));
+    for id in ["evt_1", "evt_2", "evt_3"] {
+        send(&layer, &event(id, "{}")).await;
+        let dead = entry_with(&inbox, &key(id), EntryStatus::Dead).await;
+        assert_eq!(reasons(&dead), [(1, "broken"), (2, "broken")]);
+    }
+    // A sender that sends it again revives it, and once it is dead again not before a pause.
+    assert_eq!(
+        send(&layer, &event("evt_1", "{}")).await.status().as_u16(),
+        200
+    );
+    let again = entry_with(&inbox, &key("evt_1"), EntryStatus::Dead).await;
+    assert_eq!(
+        again.entry.history.iter().count(),
+        4,
+        "fresh attempts, its history kept"
+    );
+    assert_eq!(
+        send(&layer, &event("evt_1", "{}")).await.status().as_u16(),
+        503
+    );
+
+    mended.store(1, Ordering::SeqCst);
+    assert_eq!(
+        inbox.redrive(&Redrive::new(key("evt_2"))).await.unwrap(),
+        Moved::Done
+    );
+    assert_eq!(
+        send(&layer, &event("evt_3", "{}")).await.status().as_u16(),
+        200
+    );
+    for id in ["evt_2", "evt_3"] {
+        let done = entry_with(&inbox, &key(id), EntryStatus::Done).await;
+        assert_eq!(done.entry.attempts, 1);
+    }
+    tokio::time::advance(Duration::from_secs(15 * 60)).await;
+    assert_eq!(
+        send(&layer, &event("evt_1", "{}")).await.status().as_u16(),
+        200
+    );
+    entry_with(&inbox, &key("evt_1"), EntryStatus::Done).await;
+    working.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_takes_too_long_is_dropped_and_counts() {
+    let inbox = MemoryInbox::new();
+    let layer = webhook(&inbox).build().unwrap();
+    let handler = async |delivery: Delivery| {
+        if delivery.attempt() == 1 {
+            std::future::pending::<()>().await;
+        }
+    };
+    let limit = Duration::from_secs(100);
+    let working = Working::start(inbox.worker().time_limit(limit).on(&layer, handler));
+    send(&layer, &event("evt_1", "{}")).await;
+    // Held all the while: the lease is 30 s.
+    let done = entry_with(&inbox, &key("evt_1"), EntryStatus::Done).await;
+    assert_eq!(reasons(&done), [(1, "the handler took longer than 100s")]);
+    assert_eq!((done.entry.attempts, done.entry.deaths), (2, 0));
+    working.end().await;
+}

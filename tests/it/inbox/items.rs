@@ -1,0 +1,75 @@
+//! Deliveries that hold a list of events.
+
+use std::sync::{Arc, Mutex};
+
+use axum::http::Request as HttpRequest;
+use tower_webhook::inbox::{EntryStatus, Inbox, MemoryInbox};
+use tower_webhook::layer::Verdict;
+use tower_webhook::{Delivery, EventKey, Name, Webhook, WebhookLayer};
+
+use super::{Working, entry, entry_with, send_http};
+use crate::batches::{TOKEN, list, pix, retrying};
+use crate::support::observer::Recorder;
+
+fn key(id: &str) -> EventKey {
+    EventKey::new(Name::new("pix").unwrap(), [id]).unwrap()
+}
+
+async fn deliver(layer: &WebhookLayer, ids: &[&str]) -> u16 {
+    let request = HttpRequest::post(format!("/{TOKEN}")).body(list(ids).into());
+    send_http(layer, request.unwrap()).await.status().as_u16()
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_event_of_a_list_is_an_entry_of_its_own() {
+    let (inbox, seen) = (MemoryInbox::new(), Recorder::new());
+    let webhook = Webhook::new(pix(retrying())).observer(seen.clone());
+    let layer = webhook.inbox(inbox.clone()).build().unwrap();
+    assert_eq!(deliver(&layer, &["a", "b", "b", "c"]).await, 200);
+    assert_eq!(inbox.counts().await.unwrap().queued, 3);
+    assert_eq!(seen.seen().last().unwrap().verdict, Verdict::Queued);
+    assert_eq!(deliver(&layer, &["a", "b"]).await, 200);
+    assert_eq!(seen.seen().last().unwrap().verdict, Verdict::Duplicate);
+
+    let places = Arc::new(Mutex::new(Vec::new()));
+    let handler = {
+        let places = Arc::clone(&places);
+        move |delivery: Delivery| {
+            let place = delivery.item().map(|item| (item.index, item.count));
+            let id = delivery.key().to_string();
+            assert!(delivery.body().starts_with(br#"{"endToEndId":"#));
+            places.lock().unwrap().push((id, place));
+            std::future::ready(())
+        }
+    };
+    let working = Working::on(&inbox, &layer, handler);
+    for id in ["a", "b", "c"] {
+        entry_with(&inbox, &key(id), EntryStatus::Done).await;
+    }
+    working.end().await;
+    let mut places = places.lock().unwrap().clone();
+    places.sort();
+    let of = |id: &str, index| (id.to_owned(), Some((index, 4)));
+    assert_eq!(places, [of("a", 0), of("b", 1), of("c", 3)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_is_accepted_in_part_is_finished_by_its_retry() {
+    let inbox = MemoryInbox::with_capacity(2);
+    let webhook = Webhook::new(pix(retrying())).inbox(inbox.clone());
+    let layer = webhook.build().unwrap();
+    assert_eq!(
+        deliver(&layer, &["a", "b", "c"]).await,
+        503,
+        "no success before all are held"
+    );
+    assert_eq!(inbox.counts().await.unwrap().queued, 2);
+    let working = Working::on(&inbox, &layer, async || {});
+    for id in ["a", "b"] {
+        entry_with(&inbox, &key(id), EntryStatus::Done).await;
+    }
+    assert_eq!(deliver(&layer, &["a", "b", "c"]).await, 200);
+    entry_with(&inbox, &key("c"), EntryStatus::Done).await;
+    working.end().await;
+    assert_eq!(entry(&inbox, &key("a")).await.entry.attempts, 1);
+}
