@@ -156,7 +156,7 @@ async fn of_many_that_claim_one_event_at_once_one_gets_it_each_time() {
 #[tokio::test]
 async fn a_record_that_somebody_has_locked_holds_up_no_other() {
     let server = Postgres::start();
-    let builder = PostgresStore::builder(server.url()).deadline(Duration::from_secs(2));
+    let builder = PostgresStore::builder(server.url()).deadline(Duration::from_secs(8));
     let store = builder.connections(1).migrate().connect().await.unwrap();
     let locked = claim("locked");
     store.claim(&locked).await.unwrap();
