@@ -58,6 +58,31 @@ impl Hand {
     }
 
     pub(crate) async fn pair(&self, claim: &Claim) {
+        self.claim(claim).await;
+        let (mut tx, now) = self.begin(claim).await;
+        let update = sqlx::query(UPDATE)
+            .persistent(false)
+            .bind(now + micros(claim.retention))
+            .bind(claim.key.encoded());
+        assert_eq!(update.execute(&mut *tx).await.unwrap().rows_affected(), 1);
+        tx.commit().await.unwrap();
+    }
+
+    /// The claim, and then an effect and the completion in one transaction.
+    pub(crate) async fn with_effect(&self, claim: &Claim, effect: &'static str) {
+        self.claim(claim).await;
+        let mut tx = self.0.begin_with(BEGIN).await.unwrap();
+        let effect = sqlx::query(effect).bind(claim.key.encoded());
+        effect.execute(&mut *tx).await.unwrap();
+        let update = sqlx::query(UPDATE)
+            .persistent(false)
+            .bind(micros(claim.retention))
+            .bind(claim.key.encoded());
+        assert_eq!(update.execute(&mut *tx).await.unwrap().rows_affected(), 1);
+        tx.commit().await.unwrap();
+    }
+
+    async fn claim(&self, claim: &Claim) {
         let (mut tx, now) = self.begin(claim).await;
         let insert = sqlx::query(INSERT)
             .persistent(false)
@@ -69,13 +94,6 @@ impl Hand {
             .bind(now + micros(claim.lease))
             .bind(micros(claim.lease));
         assert_eq!(insert.execute(&mut *tx).await.unwrap().rows_affected(), 1);
-        tx.commit().await.unwrap();
-        let (mut tx, now) = self.begin(claim).await;
-        let update = sqlx::query(UPDATE)
-            .persistent(false)
-            .bind(now + micros(claim.retention))
-            .bind(claim.key.encoded());
-        assert_eq!(update.execute(&mut *tx).await.unwrap().rows_affected(), 1);
         tx.commit().await.unwrap();
     }
 }

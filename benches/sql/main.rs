@@ -4,6 +4,8 @@
 //!   row by hand, which a task commits together as they come.
 //! - `postgres`: claim and complete through `PostgresStore`, against the same statements by hand through a
 //!   pool of as many connections.
+//! - `tx`: an effect in one transaction with its record, against the same statements by hand, and against a
+//!   unique key beside the effect.
 //! - `bytes`: what a finished record takes on either, against a table by hand with the same columns.
 //! - `growth`: claims/s on Postgres beside 10⁴ records and beside `--records`, 10⁷ unless set. It is run
 //!   only where it is asked for.
@@ -28,6 +30,7 @@ mod hand_sqlite;
 mod pairs;
 #[path = "../../tests/sql_support/mod.rs"]
 mod sql_support;
+mod tx;
 
 use std::error::Error;
 
@@ -87,6 +90,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     if options.has("postgres") {
         runtime.block_on(pairs::postgres(options.rounds));
+    }
+    if options.has("tx") {
+        runtime.block_on(tx::print(options.rounds));
     }
     if options.has("bytes") {
         runtime.block_on(bytes::print());

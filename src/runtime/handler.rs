@@ -8,8 +8,8 @@ use crate::authenticated::Authenticated;
 /// An async function that handles an event, and knows nothing of HTTP.
 ///
 /// It takes up to six arguments, each of which can be had [`FromRun`]: [`Event<T>`], [`Delivery`],
-/// [`Authenticated`] and, with the feature `axum`, axum's `State<S>`. It returns nothing, or a
-/// `Result` whose error says whether trying again can help: see [`HandlerResult`].
+/// [`Authenticated`], with the feature `axum` axum's `State<S>`, and with `postgres` or `sqlite` a `Tx`.
+/// It returns nothing, or a `Result` whose error says whether trying again can help: see [`HandlerResult`].
 ///
 /// `event_handler` mounts it on a route. A handler that needs the request, or answers with a
 /// response of its own, is one of axum's, or any Tower service.

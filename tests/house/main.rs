@@ -8,6 +8,7 @@
     reason = "a test that panics has done its work"
 )]
 
+mod exactly_once;
 mod floors;
 mod map;
 mod msrv;

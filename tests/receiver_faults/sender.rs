@@ -21,7 +21,7 @@ pub(crate) const SECRET: &str = "whsec_test_9f8e7d6c5b4a";
 /// Hangs up where there is no answer by then.
 const TIME_TO_ANSWER: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(100);
-const ATTEMPTS: usize = 200;
+const ATTEMPTS: usize = 600;
 
 /// Where receivers listen now. Clones are the same list.
 #[derive(Debug, Clone)]

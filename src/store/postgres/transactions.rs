@@ -29,6 +29,8 @@ const ENDING_LIMIT: Duration = Duration::from_secs(1);
 const ENDING_PAUSE: Duration = Duration::from_millis(10);
 /// A rollback that takes longer waits for a statement of the handler.
 const ROLL_BACK_LIMIT: Duration = Duration::from_millis(250);
+/// A commit that takes longer is looked up while it goes on.
+const COMMIT_LIMIT: Duration = Duration::from_secs(1);
 /// How often it is asked whether a commit without an answer was made, and for how much longer than a lease.
 const LOOK_PAUSE: Duration = Duration::from_millis(100);
 const LOOK_SPARE: Duration = Duration::from_secs(5);
@@ -240,7 +242,9 @@ impl Open {
         let completed = own
             .statements
             .complete(&mut self.tx, &self.place, &complete);
-        let failure = match completed.await {
+        // It may wait for a statement of the handler whose future was dropped, or for a server that is away.
+        let completed = timeout(self.lease, completed).await;
+        let failure = match completed.unwrap_or_else(|_| Err(Fault::slow())) {
             Ok(Completed::Done { is_nested }) => return self.committed(is_nested).await,
             Ok(Completed::Lost) => Finished::Ended(Held::Fenced),
             Ok(Completed::Broken(why)) => Finished::Broken(why),
@@ -270,8 +274,7 @@ impl Open {
             false => Box::pin(tx.commit()),
             true => Box::pin(commit_all(tx)),
         };
-        let limit = own.database.sessions().deadline();
-        let fault = match timeout(limit, &mut committing).await {
+        let fault = match timeout(COMMIT_LIMIT, &mut committing).await {
             Ok(Ok(())) => {
                 own.waiting.hint(&place);
                 return Finished::Ended(Held::Held);

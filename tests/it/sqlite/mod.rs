@@ -57,8 +57,8 @@ impl Ledger {
         H: axum::handler::Handler<T, ()>,
         T: 'static,
     {
-        let webhook = blendfi::webhook_answering_in(5 * SECOND, self.store.clone())
-            .dedupe(DedupeConfig::new().lease(6 * SECOND))
+        let webhook = blendfi::webhook_answering_in(20 * SECOND, self.store.clone())
+            .dedupe(DedupeConfig::new().lease(15 * SECOND))
             .observer(self.recorder.clone());
         blendfi::serve(&webhook, handler).await
     }

@@ -2,8 +2,10 @@
 
 mod ends;
 mod faults;
+mod frozen;
 mod setup;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -56,10 +58,24 @@ impl Ledger {
         H: axum::handler::Handler<T, ()>,
         T: 'static,
     {
-        let webhook = blendfi::webhook_answering_in(2 * SECOND, self.store.clone())
+        let webhook = blendfi::webhook_answering_in(PATIENCE, self.store.clone())
             .dedupe(DedupeConfig::new().lease(LEASE))
             .observer(self.recorder.clone());
         blendfi::serve(&webhook, handler).await
+    }
+
+    /// From now on the lease of the first attempt is over, whatever its receiver does.
+    fn lapse(&self) {
+        self.server.ask(
+            "CREATE FUNCTION lapses() RETURNS trigger LANGUAGE plpgsql AS $$
+             BEGIN
+                 IF NEW.state = 1 AND NEW.attempt = 1 THEN NEW.lease_ends := 1; END IF;
+                 RETURN NEW;
+             END $$;
+             CREATE TRIGGER lapses BEFORE UPDATE ON tower_webhook_records
+             FOR EACH ROW EXECUTE FUNCTION lapses();
+             UPDATE tower_webhook_records SET lease_ends = 1",
+        );
     }
 
     fn effects(&self) -> String {
@@ -90,6 +106,17 @@ async fn credit(tx: &mut Tx<sqlx::Postgres>, key: &str, attempt: u32) -> Result<
     let done = query.execute(tx.connection().await?).await.unwrap();
     assert_eq!(done.rows_affected(), 1);
     Ok(())
+}
+
+/// As a sender does: again until it is acknowledged.
+async fn deliver(id: &str, to: SocketAddr) {
+    for _ in 0..50 {
+        if blendfi::event(id, "{}").send(to).await.is_success() {
+            return;
+        }
+        tokio::time::sleep(SECOND / 20).await;
+    }
+    panic!("{id} is given up");
 }
 
 fn failed() -> StatusCode {

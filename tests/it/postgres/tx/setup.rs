@@ -51,9 +51,12 @@ async fn a_handler_with_a_transaction_gets_a_second_connection() {
         StatusCode::NO_CONTENT
     };
     let receiver = ledger.serve(handler).await;
-    let sent = (0..20).map(|number| event(&format!("evt_{number}"), "{}").spawn(receiver.address));
-    for answer in sent.collect::<Vec<_>>() {
-        assert_eq!(answer.await.unwrap().status, 204);
+    let sent = (0..20).map(|number| {
+        let to = receiver.address;
+        tokio::spawn(async move { deliver(&format!("evt_{number}"), to).await })
+    });
+    for sent in sent.collect::<Vec<_>>() {
+        sent.await.unwrap();
     }
     assert_eq!(ledger.effects(), "20");
 }
@@ -82,6 +85,26 @@ async fn a_second_one_of_the_same_run_is_refused() {
     let receiver = ledger.serve(handler).await;
     let answer = event("evt_1", "{}").send(receiver.address).await;
     assert_eq!((answer.status, ledger.effects().as_str()), (204, "1"));
+}
+
+/// Where handlers run unchecked while the store cannot be asked, this one does not: there is no record to
+/// commit with its effect.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_without_a_claim_has_none() {
+    let ledger = Ledger::open().await;
+    let store = PostgresStore::on_pool(ledger.pool.clone()).table_prefix("nothing_");
+    let store = store.build().unwrap();
+    let handler = |delivery: Delivery, mut tx: Tx<Db>| async move {
+        assert!(delivery.is_unchecked());
+        let error = tx.connection().await.unwrap_err();
+        assert_eq!(error.kind(), TxErrorKind::NoClaim);
+        failed()
+    };
+    let webhook = blendfi::webhook_answering_in(2 * SECOND, store)
+        .dedupe(DedupeConfig::new().with_insecure_fail_open());
+    let receiver = blendfi::serve(&webhook, handler).await;
+    let answer = event("evt_1", "{}").send(receiver.address).await;
+    assert_eq!(answer.status, 500);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,1 @@
+//! The ledger is the example of this package.

@@ -1,0 +1,65 @@
+//! A ledger that credits each payment once, whatever happens to it.
+//!
+//! `cargo run --example ledger` keeps it in `ledger.db`, or in the file of `LEDGER_PATH`, and with
+//! `DATABASE_URL=postgres://…` in Postgres. It listens on port 3000, or on `BIND`, and takes what
+//! `cargo run --example deliver` sends; `GET /balance` tells what it holds. Kill it whenever you like: the sum
+//! is that of the payments that were answered with success, and of none of them twice.
+
+mod files;
+mod postgres;
+
+use std::error::Error;
+
+use axum::Router;
+use serde::{Deserialize, Serialize};
+use tower_webhook::{KeyRing, SecretFormat, Store, Webhook, WebhookLayer, provider};
+
+/// What `deliver` signs with unless told otherwise.
+const DEVELOPMENT_SECRET: &str = "whsec_test_for_development_only";
+
+/// A payment as its event tells of it.
+#[derive(Debug, Deserialize)]
+struct Payment {
+    id: String,
+    #[serde(default = "cents")]
+    cents: i64,
+}
+
+fn cents() -> i64 {
+    100
+}
+
+/// What the ledger holds.
+#[derive(Debug, Serialize)]
+struct Balance {
+    payments: i64,
+    cents: i64,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .init();
+    let app: Router = match std::env::var("DATABASE_URL") {
+        Ok(url) => postgres::app(&url).await?,
+        Err(_) => {
+            let path = std::env::var("LEDGER_PATH").unwrap_or_else(|_| "ledger.db".to_owned());
+            println!("the ledger is kept in {path}");
+            files::app(&path).await?
+        }
+    };
+    let bind = std::env::var("BIND").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let listener = tokio::net::TcpListener::bind(&bind).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    axum::serve(listener, app).await?;
+    Ok(())
+}
+
+/// The layer around the handler: signed by BlendFi, with records beside the ledger.
+fn webhook(store: impl Store) -> Result<WebhookLayer, Box<dyn Error>> {
+    let secret = std::env::var("BLENDFI_WEBHOOK_SECRET");
+    let secret = secret.unwrap_or_else(|_| DEVELOPMENT_SECRET.to_owned());
+    let keys = KeyRing::parse(&SecretFormat::Text, [secret.as_str()])?;
+    Ok(Webhook::new(provider::blendfi(keys)).store(store).build()?)
+}
