@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Extensions;
 
+pub use crate::coverage::Coverage;
 use crate::event::Name;
 use crate::path::ShownToken;
 use crate::request_clock::ClockReadings;
@@ -22,39 +23,6 @@ pub enum Proof {
     Signature,
     /// A proof of the user's own that covers this; only a [`Webhook`](crate::Webhook) asks for one.
     Custom(Coverage),
-}
-
-/// What a proof vouches for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Coverage {
-    /// Who has sent it, and nothing of what it says: an address, a certificate, a word that both
-    /// know.
-    Connection,
-    /// The body, byte for byte.
-    Body,
-    /// The body, byte for byte, and the method and the URI with its query.
-    Request,
-}
-
-impl Coverage {
-    /// How much it covers, beside others.
-    pub(crate) fn rank(self) -> u8 {
-        match self {
-            Self::Connection => 0,
-            Self::Body => 1,
-            Self::Request => 2,
-        }
-    }
-
-    pub(crate) fn includes_body(self) -> bool {
-        matches!(self, Self::Body | Self::Request)
-    }
-
-    /// Whether something vouches for the query, if only that the sender has sent it.
-    pub(crate) fn includes_query(self) -> bool {
-        matches!(self, Self::Connection | Self::Request)
-    }
 }
 
 /// What a proof has found out.
@@ -148,6 +116,15 @@ impl Authenticated {
         self.auth.include(proof)
     }
 
+    /// What is vouched for by the strongest of the proofs that were passed.
+    pub fn covers(&self) -> Coverage {
+        let own = self.auth.custom.as_ref().map(|own| own.0);
+        let signed = self.auth.signature.as_ref().map(|_| Coverage::Body);
+        (own.into_iter().chain(signed))
+            .max_by_key(|covers| covers.rank())
+            .unwrap_or(Coverage::Connection)
+    }
+
     /// The client's address, where the allowlist was asked about it.
     pub fn client(&self) -> Option<IpAddr> {
         self.auth.client
@@ -233,7 +210,12 @@ impl AuthState {
         match proof {
             Proof::SecretPath => self.secret_path.is_some(),
             Proof::SourceAddress => self.client.is_some(),
-            Proof::Signature => self.signature.is_some(),
+            Proof::Signature => {
+                // A signature of the wider model is judged as a proof of a user's own is.
+                let own =
+                    |own: &(Coverage, Proved)| own.0.includes_body() && own.1.verified().is_some();
+                self.signature.is_some() || self.custom.as_deref().is_some_and(own)
+            }
             Proof::Custom(covers) => (self.custom.as_ref()).is_some_and(|own| own.0 == covers),
         }
     }

@@ -13,11 +13,18 @@ pub(crate) const MAC_LEN: usize = 32;
 /// A value has one canonical spelling: lower-case hex, or padded standard base64 whose unused bits
 /// are zero. Accepting others would give one signature many spellings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Encoding {
     /// Lower-case hexadecimal, 64 characters.
     Hex,
     /// Standard base64 with padding (RFC 4648 section 4), 44 characters.
     Base64,
+    /// Upper-case hexadecimal.
+    #[cfg(feature = "senders")]
+    HexUpper,
+    /// Base64 in the alphabet of URLs (RFC 4648 section 5) without padding.
+    #[cfg(feature = "senders")]
+    Base64Url,
 }
 
 impl Encoding {
@@ -43,6 +50,8 @@ impl Encoding {
                 }
                 _ => false,
             },
+            #[cfg(feature = "senders")]
+            Self::HexUpper | Self::Base64Url => false,
         }
     }
 
@@ -51,6 +60,8 @@ impl Encoding {
         match self {
             Self::Hex => HEX_LEN,
             Self::Base64 => BASE64_LEN,
+            #[cfg(feature = "senders")]
+            Self::HexUpper | Self::Base64Url => 0,
         }
     }
 
@@ -59,6 +70,33 @@ impl Encoding {
         match self {
             Self::Hex => HEXLOWER.encode(mac),
             Self::Base64 => data_encoding::BASE64.encode(mac),
+            #[cfg(feature = "senders")]
+            Self::HexUpper | Self::Base64Url => self.encode(mac),
+        }
+    }
+}
+
+#[cfg(feature = "senders")]
+impl Encoding {
+    /// The `len` bytes that `text` spells, if it is in the canonical spelling.
+    pub(crate) fn decode(self, text: &[u8], len: usize) -> Option<Vec<u8>> {
+        // Two texts of base64 with padding are taken for one by the library; one that is printed
+        // from what was read is not.
+        let bytes = self.library().decode(text).ok()?;
+        (bytes.len() == len && self.encode(&bytes).as_bytes() == text).then_some(bytes)
+    }
+
+    /// The canonical spelling of these bytes.
+    pub(crate) fn encode(self, bytes: &[u8]) -> String {
+        self.library().encode(bytes)
+    }
+
+    fn library(self) -> data_encoding::Encoding {
+        match self {
+            Self::Hex => HEXLOWER,
+            Self::HexUpper => data_encoding::HEXUPPER,
+            Self::Base64 => data_encoding::BASE64,
+            Self::Base64Url => data_encoding::BASE64URL_NOPAD,
         }
     }
 }

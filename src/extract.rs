@@ -25,7 +25,8 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Event<T> {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, EventRejection> {
         let mark = (parts.extensions.get::<Authenticated>())
             .ok_or_else(|| EventRejection::unproved("Event"))?;
-        let body = mark.body().ok_or_else(EventRejection::unread)?;
+        let form = (parts.extensions.get::<Delivery>()).and_then(Delivery::form);
+        let body = form.or(mark.body()).ok_or_else(EventRejection::unread)?;
         Self::read(body).map_err(EventRejection::payload)
     }
 }

@@ -78,6 +78,7 @@
 //! | `testing` | the `testing` module: signed deliveries, stores that fail, the contract for stores of your own, simulated senders |
 //! | `redis` (default) | [`RedisStore`], on one server, Sentinel or a cluster, with TLS; Valkey too |
 //! | `redis-connection-manager` | a [`RedisStore`] on a `ConnectionManager` that the process has already |
+//! | `senders` | seventy senders more, and what their schemes need ([`provider`]) |
 //! | `sqlite` | [`SqliteStore`], in a file; SQLite is built in. Rust 1.94 or later |
 //! | `postgres` | [`PostgresStore`], on PostgreSQL, through PgBouncer too. Rust 1.94 or later |
 //! | `postgres-tls` | the same with TLS |
@@ -85,9 +86,14 @@
 #![forbid(unsafe_code)]
 
 mod authenticated;
+#[cfg(feature = "senders")]
+pub mod challenge;
 mod clock;
 mod contract;
 mod counter;
+mod coverage;
+#[cfg(feature = "senders")]
+mod digest;
 mod encoding;
 mod error;
 pub mod event;
@@ -124,6 +130,8 @@ mod webhook;
 pub use authenticated::Authenticated;
 pub use clock::{Clock, ManualClock, SystemClock, Tolerance, UnixTime};
 pub use contract::{RetriedStatuses, RetrySchedule, SenderContract, SuccessAnswer};
+#[cfg(feature = "senders")]
+pub use digest::Digest;
 pub use encoding::Encoding;
 pub use error::{ConfigError, ConfigErrorKind};
 pub use event::{Decimal, EventKey, Fingerprint};

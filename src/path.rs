@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::error::{ConfigError, ConfigErrorKind};
+use crate::secret::is_placeholder;
 
 /// A shorter token is guessed.
 const MIN_LEN: usize = 8;
@@ -36,7 +37,11 @@ const MAX_TOKENS: usize = 8;
 /// # Ok::<(), tower_webhook::ConfigError>(())
 /// ```
 #[derive(Clone)]
-pub struct PathTokens(Arc<RwLock<Box<[Digest256]>>>);
+pub struct PathTokens {
+    digests: Arc<RwLock<Box<[Digest256]>>>,
+    /// A segment that may follow.
+    tail: Option<Arc<str>>,
+}
 
 /// In words, of which four are compared sooner than 32 bytes.
 type Digest256 = [u64; 4];
@@ -47,14 +52,45 @@ impl PathTokens {
     ///
     /// # Errors
     ///
-    /// No token, more than eight, or one that is too short, too long, made of dots alone or with
-    /// another character. The text names the token's position, never the token.
+    /// No token, more than eight, or one that is too short, too long, made of dots alone, a
+    /// placeholder (`your-secret-token`) or with another character. The text names the token's position, never the token.
     pub fn parse<I>(tokens: I) -> Result<Self, ConfigError>
     where
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        Ok(Self(Arc::new(RwLock::new(digests(tokens)?))))
+        Ok(Self {
+            digests: Arc::new(RwLock::new(digests(tokens)?)),
+            tail: None,
+        })
+    }
+
+    /// Takes the token also where this segment follows it: some senders add one to the URL that they
+    /// are given, as banks add `/pix`. What is handed on has lost both.
+    ///
+    /// ```
+    /// use tower_webhook::PathTokens;
+    ///
+    /// // /webhooks/pix/{token} and /webhooks/pix/{token}/pix
+    /// let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?.or_followed_by("pix")?;
+    /// # drop(tokens);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A segment that is empty, made of dots alone, or holds a character that a token may not.
+    pub fn or_followed_by(mut self, segment: &str) -> Result<Self, ConfigError> {
+        let is_plain = !segment.is_empty() && segment.bytes().all(is_unreserved);
+        if !is_plain || segment.bytes().all(|b| b == b'.') {
+            return Err(refused(format!("no segment that can follow: {segment:?}")));
+        }
+        self.tail = Some(segment.into());
+        Ok(self)
+    }
+
+    pub(crate) fn tail(&self) -> Option<&str> {
+        self.tail.as_deref()
     }
 
     /// Replaces the tokens of every clone of this handle.
@@ -68,7 +104,7 @@ impl PathTokens {
         I::Item: AsRef<str>,
     {
         let digests = digests(tokens)?;
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = digests;
+        *self.digests.write().unwrap_or_else(PoisonError::into_inner) = digests;
         Ok(())
     }
 
@@ -80,7 +116,7 @@ impl PathTokens {
 
     /// Whether a token that was shown to some gate is one of these.
     pub(crate) fn include(&self, shown: &ShownToken) -> bool {
-        let digests = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let digests = self.digests.read().unwrap_or_else(PoisonError::into_inner);
         digests
             .iter()
             .fold(Choice::from(0), |found, digest| {
@@ -136,10 +172,13 @@ where
     Ok(digests.into())
 }
 
+fn is_unreserved(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~')
+}
+
 fn check(token: &str) -> Result<(), String> {
-    let unreserved = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
     let len = token.len();
-    if !token.bytes().all(unreserved) {
+    if !token.bytes().all(is_unreserved) {
         let others = "holds a character other than A-Z, a-z, 0-9, '-', '.', '_' and '~'";
         Err(others.to_owned())
     } else if len < MIN_LEN {
@@ -152,6 +191,8 @@ fn check(token: &str) -> Result<(), String> {
         ))
     } else if token.bytes().all(|b| b == b'.') {
         Err("made of dots alone".to_owned())
+    } else if is_placeholder(token) {
+        Err("looks like a placeholder that nothing has filled in, and can be guessed".to_owned())
     } else {
         Ok(())
     }
@@ -167,18 +208,21 @@ impl fmt::Debug for PathTokens {
     }
 }
 
-/// A path without its last segment, and that segment in its raw bytes. `None` where that segment
-/// is empty, and for what is not an absolute path.
-pub(crate) fn split_token(path: &str) -> Option<(&str, &str)> {
+/// A path without its last segment, and that segment in its raw bytes; a last one that is `tail` is
+/// dropped before. `None` where the segment is empty, and for what is not an absolute path.
+pub(crate) fn split_token<'p>(path: &'p str, tail: Option<&str>) -> Option<(&'p str, &'p str)> {
+    let without = tail.and_then(|tail| path.strip_suffix(tail)?.strip_suffix('/'));
+    let path = without.unwrap_or(path);
     let (head, token) = path
         .rsplit_once('/')
         .filter(|(_, token)| path.starts_with('/') && !token.is_empty())?;
     Some((if head.is_empty() { "/" } else { head }, token))
 }
 
-/// The same URI, whose path has lost its last segment. `None` where [`split_token`] gives none.
-pub(crate) fn without_token(uri: &Uri) -> Option<Uri> {
-    let (head, _) = split_token(uri.path())?;
+/// The same URI, whose path has lost its token and what follows that. `None` where [`split_token`]
+/// gives none.
+pub(crate) fn without_token(uri: &Uri, tail: Option<&str>) -> Option<Uri> {
+    let (head, _) = split_token(uri.path(), tail)?;
     let path_and_query = match uri.query() {
         Some(query) => PathAndQuery::try_from(format!("{head}?{query}")),
         None => PathAndQuery::try_from(head),

@@ -201,7 +201,7 @@ impl Prove for Verifier {
     type Body = Verification;
 
     fn covers(&self) -> Coverage {
-        Coverage::Body
+        self.scheme().covers()
     }
 
     fn secret_headers(&self) -> Vec<HeaderName> {
@@ -218,9 +218,8 @@ impl Prove for Verifier {
 }
 
 impl ProveBody for Verification {
-    fn body(mut self, body: &[u8], now: UnixTime) -> Result<Proved, NotProved> {
-        self.update(body);
-        Ok(self.finish(now)?.into())
+    fn body(self, body: &[u8], now: UnixTime) -> Result<Proved, NotProved> {
+        Ok(self.finish_on(body, now)?.into())
     }
 }
 

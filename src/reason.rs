@@ -42,6 +42,12 @@ pub enum Reason {
     BudgetUsedUp,
     /// The body gives no event key.
     NoEventKey,
+    /// The event is of a type that is not wanted here.
+    Filtered,
+    /// The event is for somebody else.
+    NotOurs,
+    /// The body holds a list of more events than are taken at once.
+    TooManyItems,
     /// The event happened before the retention began.
     EventTooOld,
     /// The event was handled before.
@@ -112,6 +118,9 @@ impl Reason {
             Self::BodyCutOff => "body_cut_off",
             Self::BudgetUsedUp => "budget_used_up",
             Self::NoEventKey => "no_event_key",
+            Self::Filtered => "filtered",
+            Self::NotOurs => "not_ours",
+            Self::TooManyItems => "too_many_items",
             Self::EventTooOld => "event_too_old",
             Self::AlreadyDone => "already_done",
             Self::InProgress => "in_progress",
@@ -175,11 +184,12 @@ mod tests {
             MethodNotAllowed | Probe | UnknownPath | SourceRefused | SourceUnresolved
             | SourceFault | ContentEncoding | SignatureHeader | NoActiveKey | SignatureMismatch
             | SignatureStale | ProofRefused | ProofUnavailable | BodyTooLarge | BodyTooSlow
-            | BodyCutOff | BudgetUsedUp | NoEventKey | EventTooOld | AlreadyDone | InProgress
-            | Conflict | StoreUnavailable | StoreTooSlow | StoreFull | ConfirmMismatch
-            | ConfirmUnknown | ConfirmTryAgain | NotReady | HandlerSlow | HandlerFailed
-            | PayloadMismatch | HandlerPanicked | TransactionBroken | NotRecorded | LeaseLost
-            | Draining | TaskEnded | Unauthenticated | Nested => reason,
+            | BodyCutOff | BudgetUsedUp | NoEventKey | Filtered | NotOurs | TooManyItems
+            | EventTooOld | AlreadyDone | InProgress | Conflict | StoreUnavailable
+            | StoreTooSlow | StoreFull | ConfirmMismatch | ConfirmUnknown | ConfirmTryAgain
+            | NotReady | HandlerSlow | HandlerFailed | PayloadMismatch | HandlerPanicked
+            | TransactionBroken | NotRecorded | LeaseLost | Draining | TaskEnded
+            | Unauthenticated | Nested => reason,
         };
         [
             MethodNotAllowed,
@@ -200,6 +210,9 @@ mod tests {
             BodyCutOff,
             BudgetUsedUp,
             NoEventKey,
+            Filtered,
+            NotOurs,
+            TooManyItems,
             EventTooOld,
             AlreadyDone,
             InProgress,

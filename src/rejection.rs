@@ -22,7 +22,9 @@ fn refusal_status(reason: Reason, contract: &SenderContract) -> RefusalStatus {
         | Reason::SignatureMismatch
         | Reason::SignatureStale
         | Reason::ProofRefused => RefusalStatus::Fixed(StatusCode::UNAUTHORIZED),
-        Reason::BodyTooLarge => RefusalStatus::Fixed(StatusCode::PAYLOAD_TOO_LARGE),
+        Reason::BodyTooLarge | Reason::TooManyItems => {
+            RefusalStatus::Fixed(StatusCode::PAYLOAD_TOO_LARGE)
+        }
         Reason::BodyTooSlow => RefusalStatus::Fixed(StatusCode::REQUEST_TIMEOUT),
         Reason::BodyCutOff
         | Reason::NoEventKey
@@ -31,7 +33,7 @@ fn refusal_status(reason: Reason, contract: &SenderContract) -> RefusalStatus {
         Reason::EventTooOld | Reason::Conflict => {
             RefusalStatus::Fixed(StatusCode::UNPROCESSABLE_ENTITY)
         }
-        Reason::AlreadyDone | Reason::Probe => {
+        Reason::AlreadyDone | Reason::Probe | Reason::Filtered | Reason::NotOurs => {
             RefusalStatus::Fixed(contract.success().status_for(StatusCode::OK))
         }
         // An operator's oversight must not cost a true delivery.
@@ -83,8 +85,8 @@ pub struct Rejection {
     reason: Reason,
     status: StatusCode,
     retry_after: Option<Duration>,
-    /// The methods that would be taken, where the method is what is wrong.
-    allow: Option<HeaderValue>,
+    /// The methods that would be taken, where the method is what is wrong and they are not POST alone.
+    allow: Option<Box<HeaderValue>>,
 }
 
 impl Rejection {
@@ -94,7 +96,9 @@ impl Rejection {
                 reason,
                 status,
                 retry_after: None,
-                allow: (reason == Reason::MethodNotAllowed).then(|| contract.methods().allowed()),
+                allow: (reason == Reason::MethodNotAllowed)
+                    .then(|| contract.methods().listed().map(Box::new))
+                    .flatten(),
             },
             RefusalStatus::NotNow => Self::not_now(reason, contract),
         }
@@ -129,8 +133,10 @@ impl Rejection {
     pub fn response(&self) -> Response<Bytes> {
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = self.status;
-        if let Some(methods) = &self.allow {
-            response.headers_mut().insert(ALLOW, methods.clone());
+        if self.reason == Reason::MethodNotAllowed {
+            let listed = self.allow.as_deref().cloned();
+            let methods = listed.unwrap_or(HeaderValue::from_static("POST"));
+            response.headers_mut().insert(ALLOW, methods);
         }
         if let Some(wait) = self.retry_after {
             response

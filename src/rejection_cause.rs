@@ -3,6 +3,8 @@ use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;
 
+#[cfg(feature = "senders")]
+use crate::challenge::ChallengeReply;
 use crate::event::{EventError, EventErrorKind};
 use crate::observer;
 use crate::payload::PayloadError;
@@ -19,6 +21,9 @@ pub(crate) struct RejectionCause {
     /// The address that was refused.
     pub(crate) client: Option<IpAddr>,
     detail: Option<Detail>,
+    /// What is answered instead.
+    #[cfg(feature = "senders")]
+    pub(crate) reply: Option<Box<ChallengeReply>>,
 }
 
 #[derive(Debug)]
@@ -39,6 +44,8 @@ impl RejectionCause {
             reason,
             client: None,
             detail: Some(Detail::Text(Cow::Borrowed(text))),
+            #[cfg(feature = "senders")]
+            reply: None,
         }
     }
 
@@ -48,6 +55,8 @@ impl RejectionCause {
             reason,
             client: None,
             detail: Some(Detail::Text(text)),
+            #[cfg(feature = "senders")]
+            reply: None,
         }
     }
 
@@ -58,6 +67,15 @@ impl RejectionCause {
             "a dedupe layer around this one holds the event already; put one of them on the route, \
              and none around the router",
         )
+    }
+
+    /// The end of a request that asked for something, with the answer.
+    #[cfg(feature = "senders")]
+    pub(crate) fn replied(reply: ChallengeReply) -> Self {
+        Self {
+            reply: Some(Box::new(reply)),
+            ..Reason::Probe.into()
+        }
     }
 
     pub(crate) fn of_client(mut self, client: IpAddr) -> Self {
@@ -100,6 +118,8 @@ impl From<Reason> for RejectionCause {
             reason,
             client: None,
             detail: None,
+            #[cfg(feature = "senders")]
+            reply: None,
         }
     }
 }
@@ -112,6 +132,8 @@ impl From<crate::store::TxError> for RejectionCause {
             reason: Reason::HandlerFailed,
             client: None,
             detail: Some(Detail::Transaction(Chain(error))),
+            #[cfg(feature = "senders")]
+            reply: None,
         }
     }
 }
@@ -128,6 +150,8 @@ impl From<SignatureError> for RejectionCause {
             reason,
             client: None,
             detail: Some(Detail::Signature(error)),
+            #[cfg(feature = "senders")]
+            reply: None,
         }
     }
 }
@@ -143,6 +167,8 @@ impl From<ClientAddressError> for RejectionCause {
             reason,
             client: None,
             detail: Some(Detail::Client(error)),
+            #[cfg(feature = "senders")]
+            reply: None,
         }
     }
 }
@@ -151,12 +177,17 @@ impl From<EventError> for RejectionCause {
     fn from(error: EventError) -> Self {
         let reason = match error.kind() {
             EventErrorKind::NoSignedId => Reason::Unauthenticated,
+            EventErrorKind::Filtered => Reason::Filtered,
+            EventErrorKind::NotOurs => Reason::NotOurs,
+            EventErrorKind::TooManyItems => Reason::TooManyItems,
             _ => Reason::NoEventKey,
         };
         Self {
             reason,
             client: None,
             detail: Some(Detail::Event(error)),
+            #[cfg(feature = "senders")]
+            reply: None,
         }
     }
 }
@@ -167,6 +198,8 @@ impl From<PayloadError> for RejectionCause {
             reason: Reason::PayloadMismatch,
             client: None,
             detail: Some(Detail::Payload(error)),
+            #[cfg(feature = "senders")]
+            reply: None,
         }
     }
 }
@@ -182,6 +215,8 @@ impl From<StoreError> for RejectionCause {
             reason,
             client: None,
             detail: Some(Detail::Store(Chain(error))),
+            #[cfg(feature = "senders")]
+            reply: None,
         }
     }
 }

@@ -41,7 +41,8 @@ pub trait RouterExt<S> {
     /// [`event_handler`](crate::event_handler).
     ///
     /// Where the sender is proved by a secret path, the token is the segment behind `path`: the
-    /// route is `path` and `/{token}`. Behind a
+    /// route is `path` and `/{token}`, with what [may follow](crate::PathTokens::or_followed_by) a second
+    /// one. Behind a
     /// [`RequireSecretPathLayer::mounted_at`](crate::layer::RequireSecretPathLayer::mounted_at), which
     /// has cut the token off, use [`Router::route`].
     ///
@@ -70,8 +71,14 @@ where
         let webhook = webhook.built();
         // Every method ends in the layer, which answers 405 to those that its sender does not use.
         let route = any(handler).layer(webhook.clone());
-        if webhook.has_secret_path() {
-            self.route(&format!("{}/{{token}}", path.trim_end_matches('/')), route)
+        if let Some(gate) = webhook.secret_path() {
+            let path = format!("{}/{{token}}", path.trim_end_matches('/'));
+            match gate.tail() {
+                Some(tail) => {
+                    (self.route(&format!("{path}/{tail}"), route.clone())).route(&path, route)
+                }
+                None => self.route(&path, route),
+            }
         } else {
             self.route(path, route)
         }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD};
+use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
 use zeroize::Zeroizing;
 
 use crate::encoding::MAC_LEN;
@@ -21,13 +21,14 @@ pub use key_id::{KeyId, KeyIds};
 pub use list::{ListedSecret, Secrets};
 pub use named::NamedSecret;
 pub(crate) use pasted::NotIssued;
-pub(crate) use pasted::{api_key, whsec};
+pub(crate) use pasted::{api_key, is_placeholder, whsec};
 pub use ring::{KeyRing, SigningKey};
 
 /// A shared secret, ready to check signatures with.
 ///
 /// It keeps the prepared HMAC-SHA256 state, not the secret itself, and wipes it when dropped (with
-/// the `ring` feature it can't: `ring` does not). It never prints.
+/// the `ring` feature it can't: `ring` does not). With the `senders` feature it keeps the key's bytes
+/// too, which other digests and shared tokens need, and wipes them. It never prints.
 ///
 /// ```
 /// use tower_webhook::SigningSecret;
@@ -38,7 +39,11 @@ pub use ring::{KeyRing, SigningKey};
 /// # Ok::<(), tower_webhook::ConfigError>(())
 /// ```
 #[derive(Clone)]
-pub struct SigningSecret(MacKey);
+pub struct SigningSecret {
+    key: MacKey,
+    #[cfg(feature = "senders")]
+    bytes: std::sync::Arc<Zeroizing<Vec<u8>>>,
+}
 
 /// Fewer bytes than this can be guessed offline from one captured delivery.
 const MIN_SECRET_LEN: usize = 12;
@@ -111,6 +116,18 @@ impl SigningSecret {
         Self::from_bytes(&Zeroizing::new(bytes))
     }
 
+    /// A secret whose key is the bytes that `text` spells in hex, in lower or upper case.
+    ///
+    /// # Errors
+    ///
+    /// As [`SigningSecret::from_text`], and a text that is not hex.
+    pub fn from_hex(text: &str) -> Result<Self, ConfigError> {
+        refuse_pasted(text)?;
+        let bytes = HEXLOWER_PERMISSIVE.decode(text.as_bytes());
+        let bytes = bytes.map_err(|_| refused("not hex, in which this sender writes its keys"))?;
+        Self::from_bytes(&Zeroizing::new(bytes))
+    }
+
     /// A secret of raw bytes.
     ///
     /// # Errors
@@ -133,21 +150,37 @@ impl SigningSecret {
     }
 
     fn prepare(bytes: &[u8]) -> Result<Self, ConfigError> {
-        MacKey::new(bytes)
-            .map(Self)
-            .ok_or_else(|| refused("of a length that HMAC does not take"))
+        let key = MacKey::new(bytes);
+        let key = key.ok_or_else(|| refused("of a length that HMAC does not take"))?;
+        Ok(Self {
+            key,
+            #[cfg(feature = "senders")]
+            bytes: Zeroizing::new(bytes.to_vec()).into(),
+        })
+    }
+
+    /// A key as short as published examples have them.
+    #[cfg(all(test, feature = "senders"))]
+    pub(crate) fn prepare_short(bytes: &[u8]) -> Result<Self, ConfigError> {
+        Self::prepare(bytes)
+    }
+
+    /// The key's bytes.
+    #[cfg(feature = "senders")]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// The MAC of these pieces, one behind the other, under this secret.
     #[inline]
     pub(crate) fn mac<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>) -> [u8; MAC_LEN] {
-        self.0.mac(pieces)
+        self.key.mac(pieces)
     }
 
     /// A MAC under this secret, to be fed. The key block is hashed already.
     #[inline]
     pub(crate) fn start(&self) -> MacState {
-        self.0.start()
+        self.key.start()
     }
 }
 
@@ -216,6 +249,8 @@ pub enum SecretFormat {
         /// Cut off before decoding, such as `whsec_`.
         prefix: Cow<'static, str>,
     },
+    /// The key is what the text spells in hex, in lower or upper case.
+    Hex,
 }
 
 impl SecretFormat {
@@ -251,6 +286,7 @@ impl SecretFormat {
                     None => SigningSecret::from_base64(text),
                 }
             }
+            Self::Hex => SigningSecret::from_hex(text),
         }
     }
 }

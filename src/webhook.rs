@@ -256,17 +256,16 @@ impl<S> Webhook<S> {
 
     fn build_on(&self, store: SharedStore) -> Result<WebhookLayer, ConfigError> {
         let Provider {
-            name: _,
             tenant,
             hook,
-            contract: _,
             rule,
             paths,
             sources,
-            signature,
-            custom,
             confirms,
+            ..
         } = &self.provider;
+        (self.provider).check_coverage(!self.dedupe.confirms.is_empty())?;
+        let (signature, custom) = self.provider.proofs();
         let gate = |allowlist: &Allowlist| {
             let mut gate = SourceGate::new(allowlist.clone(), &self.endpoint.clock)?;
             gate.proxies = self.proxies.clone();
@@ -277,8 +276,10 @@ impl<S> Webhook<S> {
             by_method: true,
             path: (!paths.is_empty()).then(|| SecretPathGate::new(paths.clone())),
             sources: sources.iter().map(gate).collect::<Result<_, _>>()?,
-            signature: signature.clone(),
-            custom: custom.clone(),
+            signature,
+            custom,
+            #[cfg(feature = "senders")]
+            challenges: self.provider.challenges(),
         };
         let mut dedupe = self.dedupe.clone();
         dedupe.confirms.splice(..0, confirms.iter().cloned());

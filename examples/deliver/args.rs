@@ -21,13 +21,14 @@ Sends deliveries to a receiver of webhooks, signed as the provider signs them.
 
 usage: deliver [options]
 
-  --provider NAME   blendfi (unless set), bloquo, blox, bloque-account, bloque-card
-                    or bloque-payment
+  --provider NAME   blendfi (unless set), bloquo, blox, bloque-account, bloque-card,
+                    bloque-payment or pix, which the example `batch` receives
   --url URL         http only; http://127.0.0.1:3000 unless set. A URL without a path gets
                     the one that the example receiver has for the provider
   --secret TEXT     what blendfi and bloque-payment sign with
-  --token TEXT      the secret end of the path for blox, bloque-account and bloque-card
+  --token TEXT      the secret end of the path for blox, bloque-account, bloque-card and pix
   --id ID           the event's id; a new one unless set. For blendfi also its header
+  --items N         how many payments a delivery of pix holds; one unless set
   --body JSON       sends this instead of a made-up event, as it is
   --body-file FILE  the same, from a file
   --age SECONDS     sends an event of so long ago; a negative one is of the future
@@ -81,6 +82,7 @@ struct Given {
     body: Option<Vec<u8>>,
     age: Option<i64>,
     tamper: Option<Tamper>,
+    items: Option<u32>,
     repeat: Option<u32>,
     storm: Option<u32>,
     retry: bool,
@@ -105,6 +107,7 @@ impl Args {
                 }
                 Long("age") => given.age = Some(number("--age", &text(&mut parser)?)?),
                 Long("tamper") => given.tamper = Some(tamper(&text(&mut parser)?)?),
+                Long("items") => given.items = Some(times("--items", &text(&mut parser)?)?),
                 Long("repeat") => given.repeat = Some(times("--repeat", &text(&mut parser)?)?),
                 Long("storm") => given.storm = Some(times("--storm", &text(&mut parser)?)?),
                 Long("retry") => given.retry = true,
@@ -159,6 +162,9 @@ impl Given {
                 return refuse("--age", "tells a time in the body at most");
             }
         }
+        if self.items.is_some() && (provider != Provider::Pix || self.body.is_some()) {
+            return refuse("--items", "holds one event, or the body was given");
+        }
         let times = match (self.repeat, self.storm) {
             (Some(_), Some(_)) => return Err(UsageError::new("--storm", "not with --repeat")),
             (repeat, None) => Times::OneByOne(repeat.unwrap_or(1)),
@@ -181,6 +187,7 @@ impl Given {
                 body: self.body,
                 age: self.age.unwrap_or_default(),
                 tamper: self.tamper,
+                items: self.items.unwrap_or(1),
             },
             target,
             times,

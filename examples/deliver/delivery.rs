@@ -19,16 +19,19 @@ pub(crate) enum Provider {
     BloqueAccount,
     BloqueCard,
     BloquePayment,
+    /// A bank that speaks the API of BACEN: its deliveries hold a list of payments.
+    Pix,
 }
 
 impl Provider {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::BlendFi,
         Self::Bloquo,
         Self::Blox,
         Self::BloqueAccount,
         Self::BloqueCard,
         Self::BloquePayment,
+        Self::Pix,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -39,6 +42,7 @@ impl Provider {
             Self::BloqueAccount => "bloque-account",
             Self::BloqueCard => "bloque-card",
             Self::BloquePayment => "bloque-payment",
+            Self::Pix => "pix",
         }
     }
 
@@ -48,7 +52,10 @@ impl Provider {
 
     /// Whether the URL ends in a secret token.
     pub(crate) fn has_token(self) -> bool {
-        matches!(self, Self::Blox | Self::BloqueAccount | Self::BloqueCard)
+        matches!(
+            self,
+            Self::Blox | Self::BloqueAccount | Self::BloqueCard | Self::Pix
+        )
     }
 
     /// Whether the body that is made here tells a time.
@@ -64,6 +71,7 @@ impl Provider {
             Self::Blox => "/webhooks/blox/",
             Self::BloqueAccount | Self::BloqueCard => "/webhooks/bloque/accounts/",
             Self::BloquePayment => "/webhooks/bloque/payments",
+            Self::Pix => "/webhooks/pix/",
         }
     }
 
@@ -84,11 +92,12 @@ impl Provider {
             Self::BloqueAccount => format!("did:bloque:account:virtual:acc-{unique:x}"),
             Self::BloqueCard => format!("tx_{unique:x}"),
             Self::BloquePayment => format!("evt_{unique:x}"),
+            Self::Pix => format!("E{unique:x}"),
         }
     }
 
     /// Content that hangs on the id alone but for times, so that the same id is the same event.
-    fn body(self, id: &str, time: &str) -> Result<String, UsageError> {
+    fn body(self, id: &str, time: &str, items: u32) -> Result<String, UsageError> {
         let text = Value::from(id);
         Ok(match self {
             Self::BlendFi => format!(
@@ -111,6 +120,16 @@ impl Provider {
             Self::BloqueCard => format!(
                 r#"{{"account_urn":"did:bloque:account:card:acc-1","transaction_id":{text},"type":"authorization","direction":"debit","event":"purchase","amount":"10500000","asset":"DUSD/6","medium":"card"}}"#
             ),
+            Self::Pix => {
+                let payment = |number| {
+                    let id = Value::from(format!("{id}-{number}"));
+                    format!(
+                        r#"{{"endToEndId":{id},"txid":"charge{number}","valor":"100.50","horario":"{time}"}}"#
+                    )
+                };
+                let payments: Vec<_> = (1..=items).map(payment).collect();
+                format!(r#"{{"pix":[{}]}}"#, payments.join(","))
+            }
             Self::BloquePayment => {
                 format!(r#"{{"id":{text},"type":"payment.succeeded","data":{{"id":"pay_1"}}}}"#)
             }
@@ -139,6 +158,8 @@ pub(crate) struct Order {
     /// Seconds; those of the future are negative.
     pub(crate) age: i64,
     pub(crate) tamper: Option<Tamper>,
+    /// How many events a delivery holds that holds a list of them.
+    pub(crate) items: u32,
 }
 
 /// What goes over the wire, and a name to print.
@@ -161,7 +182,7 @@ pub(crate) fn build(order: &Order, now: Duration) -> Result<Delivery, UsageError
         (Some(body), id) => (id.clone().or_else(|| member(body, "id")), body.clone()),
         (None, id) => {
             let id = id.clone().unwrap_or_else(|| provider.fresh_id(now));
-            let body = provider.body(&id, &time)?.into_bytes();
+            let body = provider.body(&id, &time, order.items)?.into_bytes();
             (Some(id), body)
         }
     };
@@ -211,7 +232,11 @@ pub(crate) fn build(order: &Order, now: Duration) -> Result<Delivery, UsageError
             }
         }
         Provider::BloquePayment => set("x-bloque-signature", &signature(&[&body])?)?,
-        Provider::Bloquo | Provider::Blox | Provider::BloqueAccount | Provider::BloqueCard => {}
+        Provider::Bloquo
+        | Provider::Blox
+        | Provider::BloqueAccount
+        | Provider::BloqueCard
+        | Provider::Pix => {}
     }
     if *tamper == Some(Tamper::Body) {
         body.push(b' ');

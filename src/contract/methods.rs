@@ -26,7 +26,12 @@ impl Methods {
         }
     }
 
+    #[inline]
     pub(crate) fn use_of(&self, method: &Method) -> MethodUse {
+        // What nearly every request has.
+        if self.delivering.is_empty() && *method == Method::POST {
+            return MethodUse::Delivery;
+        }
         if self.delivering().contains(method) {
             MethodUse::Delivery
         } else if self.probing.contains(method) {
@@ -36,10 +41,13 @@ impl Methods {
         }
     }
 
-    /// The methods that a receiver takes, as `Allow` tells them.
-    pub(crate) fn allowed(&self) -> HeaderValue {
+    /// The methods that a receiver takes, as `Allow` tells them; none where it is POST alone.
+    pub(crate) fn listed(&self) -> Option<HeaderValue> {
+        if self.delivering.is_empty() && self.probing.is_empty() {
+            return None;
+        }
         let methods = self.delivering().iter().chain(&self.probing);
         let methods: Vec<_> = methods.map(Method::as_str).collect();
-        HeaderValue::from_str(&methods.join(", ")).unwrap_or(HeaderValue::from_static("POST"))
+        HeaderValue::from_str(&methods.join(", ")).ok()
     }
 }

@@ -116,14 +116,14 @@ fn a_method_is_a_delivery_a_probe_or_none_of_both() {
     let usual = once();
     assert_eq!(usual.methods().use_of(&Method::POST), MethodUse::Delivery);
     assert_eq!(usual.methods().use_of(&Method::HEAD), MethodUse::Foreign);
-    assert_eq!(usual.methods().allowed(), "POST");
+    assert_eq!(usual.methods().listed(), None);
     let both = once()
         .delivers_with([Method::GET])
         .probes_with([Method::HEAD]);
     assert_eq!(both.methods().use_of(&Method::GET), MethodUse::Delivery);
     assert_eq!(both.methods().use_of(&Method::HEAD), MethodUse::Probe);
     assert_eq!(both.methods().use_of(&Method::POST), MethodUse::Foreign);
-    assert_eq!(both.methods().allowed(), "GET, HEAD");
+    assert_eq!(both.methods().listed().unwrap(), "GET, HEAD");
 }
 
 #[test]

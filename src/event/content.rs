@@ -23,19 +23,20 @@ pub(super) struct WithId {
     pub(super) shapes: Shapes,
 }
 
-/// What is known of a body by its digest, and an unsigned id where its shape asks for one.
+/// What is known of a body, and of the JSON that it is read as, by its digest, and an unsigned id where its shape asks for one.
 pub(super) fn identity_of(
     with_id: Option<&WithId>,
     provider: &Name,
     headers: &HeaderMap,
     body: &[u8],
+    document: &[u8],
 ) -> Result<Identity, EventError> {
     if is_blank(body) {
         return Err(EventError::new(Kind::EmptyBody));
     }
     let mut forms = Forms::new();
     // What fits no shape is keyed on its digest alone, as is what is not nearly JSON.
-    let shape = with_id.and_then(|with_id| with_id.shapes.of(body, &mut forms).ok());
+    let shape = with_id.and_then(|with_id| with_id.shapes.of(document, &mut forms).ok());
     let Some((with_id, (shape, _))) = with_id.zip(shape) else {
         return by_digest(provider, None, body);
     };

@@ -7,6 +7,7 @@ use super::handling::Handling;
 use super::identity::Identity;
 use super::json::Json;
 use super::members::{Found, Wanted};
+use super::selection::Selection;
 use super::shape::refused;
 use super::source::Source;
 use crate::error::ConfigError;
@@ -32,10 +33,32 @@ pub(super) struct Each {
     /// The list, and what the keys of items take of the envelope.
     wanted: Wanted,
     pub(super) item: Source,
+    pub(super) selection: Option<Box<Selection>>,
+}
+
+/// What is known of an event that is for this receiver; a question that is to be answered is for
+/// whoever is asked.
+pub(super) fn selected(
+    selection: Option<&Selection>,
+    body: &[u8],
+    identified: Result<Identity, EventError>,
+) -> Result<Identity, EventError> {
+    let is_asked = |identity: &Identity| identity.handling == Handling::Answered;
+    match selection {
+        Some(selection) if !identified.as_ref().is_ok_and(is_asked) => {
+            selection.check(body)?;
+            identified
+        }
+        _ => identified,
+    }
 }
 
 impl Each {
-    pub(super) fn new(list: &str, item: Source) -> Result<Self, ConfigError> {
+    pub(super) fn new(
+        list: &str,
+        item: Source,
+        selection: Option<Box<Selection>>,
+    ) -> Result<Self, ConfigError> {
         let (roots, places): (Vec<_>, Vec<_>) = list.split('|').partition(|place| place.is_empty());
         let places = places.join("|");
         let list = (!places.is_empty())
@@ -64,6 +87,7 @@ impl Each {
             wanted: Wanted::new(wanted),
             list,
             item,
+            selection,
         })
     }
 
@@ -98,9 +122,13 @@ impl Each {
             _ => return Ok(None),
         };
         let items = split(list, most)?;
-        let identify = |body| ItemIdentity {
-            body,
-            identity: (self.item).identify(provider, head, None, body, envelope.as_ref()),
+        let identify = |body| {
+            let identified =
+                (self.item).identify(provider, head, None, body, body, envelope.as_ref());
+            ItemIdentity {
+                body,
+                identity: selected(self.selection.as_deref(), body, identified),
+            }
         };
         Ok(Some(items.into_iter().map(identify).collect()))
     }

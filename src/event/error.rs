@@ -66,6 +66,10 @@ pub enum EventErrorKind {
     EmptyBody,
     /// The body holds a list of more events than are taken at once.
     TooManyItems,
+    /// The event names somebody else than whom the rule is [for](super::EventRule::only_for).
+    NotOurs,
+    /// The event is of a type that the rule does not [want](super::EventRule::only_types).
+    Filtered,
     /// The rule wants a signed id and the signature covers none.
     NoSignedId,
 }
@@ -84,6 +88,8 @@ impl EventErrorKind {
             Self::NoIdHeader => "not there once with 1 to 256 visible ASCII characters",
             Self::EmptyBody => "the body is empty: it tells no event from another",
             Self::TooManyItems => "the list has more items than are taken at once",
+            Self::NotOurs => "the event is somebody else's",
+            Self::Filtered => "the event is of a type that is not wanted",
             Self::NoSignedId => "the signature covers no id",
         }
     }

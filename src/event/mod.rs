@@ -13,15 +13,20 @@ mod decimal;
 mod each;
 mod error;
 mod field;
+mod form;
 mod handling;
 mod identity;
+mod item;
 mod json;
 mod key;
+#[cfg(feature = "senders")]
+mod lookup;
 mod members;
 mod pointer;
 mod query;
 mod rule;
 mod scope;
+mod selection;
 mod shape;
 mod source;
 
@@ -31,7 +36,10 @@ pub use error::{EventError, EventErrorKind};
 pub(crate) use field::scalar;
 pub use handling::Handling;
 pub use identity::Identity;
+pub use item::ItemPlace;
 pub use key::{EventKey, Fingerprint};
+#[cfg(feature = "senders")]
+pub(crate) use lookup::{Lookup, text_of};
 pub use rule::EventRule;
 pub(crate) use scope::Scope;
 pub(crate) use shape::KnownShape;

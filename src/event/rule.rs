@@ -1,13 +1,17 @@
 //! The rule that finds an event's key, fingerprint and time in verified content.
 
+mod choice;
+
 use std::borrow::Cow;
 
 use http::{HeaderName, HeaderValue};
 
 use super::content::WithId;
-use super::each::{Each, ItemIdentity};
+use super::each::{Each, ItemIdentity, selected};
 use super::error::{EventError, EventErrorKind as Kind};
+use super::form::Form;
 use super::identity::Identity;
+use super::selection::Selection;
 use super::shape::{KnownShape, Shape, Shapes, refused};
 use super::source::Source;
 use crate::error::ConfigError;
@@ -41,6 +45,9 @@ pub struct EventRule {
     source: Source,
     id_header: Option<HeaderName>,
     /// Behind a pointer, as everything that most rules do without.
+    selection: Option<Box<Selection>>,
+    form: Option<Box<Form>>,
+    /// Behind a pointer, as everything that most rules do without.
     each: Option<Box<Each>>,
 }
 
@@ -49,6 +56,8 @@ impl From<Source> for EventRule {
         Self {
             source,
             id_header: None,
+            selection: None,
+            form: None,
             each: None,
         }
     }
@@ -259,7 +268,7 @@ impl EventRule {
                 "the rule of an item has neither a list of its own nor a header that repeats its key",
             ));
         }
-        self.each = Some(Box::new(Each::new(list, item.source)?));
+        self.each = Some(Box::new(Each::new(list, item.source, item.selection)?));
         Ok(self)
     }
 
@@ -280,6 +289,11 @@ impl EventRule {
             Some(each) => each.identify(provider, head.into(), body, most),
             None => Ok(None),
         }
+    }
+
+    /// Whether a body can hold a list of events.
+    pub(crate) fn has_items(&self) -> bool {
+        self.each.is_some()
     }
 
     /// Says where the list was looked for, where only its items are events.
@@ -347,11 +361,25 @@ impl EventRule {
         signed_id: Option<&str>,
         body: &[u8],
     ) -> Result<Identity, EventError> {
-        let head = head.into();
+        let document = self.document(body);
+        let document = document.as_deref().unwrap_or(body);
+        self.identify_document(provider, head.into(), signed_id, body, document)
+    }
+
+    /// The same of a body that is read as this document.
+    pub(crate) fn identify_document(
+        &self,
+        provider: &Name,
+        head: RequestHead<'_>,
+        signed_id: Option<&str>,
+        body: &[u8],
+        document: &[u8],
+    ) -> Result<Identity, EventError> {
         let headers = head.headers();
-        let identity = (self.source)
-            .identify(provider, head, signed_id, body, None)
-            .map_err(|error| self.in_the_list(error))?;
+        let identified = (self.source)
+            .identify(provider, head, signed_id, body, document, None)
+            .map_err(|error| self.in_the_list(error));
+        let identity = selected(self.selection.as_deref(), document, identified)?;
         if let Some(name) = &self.id_header {
             let reads = |text| identity.key.reads(text);
             let mut lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);

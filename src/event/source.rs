@@ -28,13 +28,15 @@ pub(super) enum Source {
 }
 
 impl Source {
-    /// What is known of the event in this body, which is an item of a list where there is an envelope.
+    /// What is known of the event in this body, which is read as this document. It is an item of a list
+    /// where there is an envelope.
     pub(super) fn identify(
         &self,
         provider: &Name,
         head: RequestHead<'_>,
         signed_id: Option<&str>,
         body: &[u8],
+        document: &[u8],
         envelope: Option<&Found<'_>>,
     ) -> Result<Identity, EventError> {
         let by_id = |id, handling| {
@@ -47,19 +49,22 @@ impl Source {
             })
         };
         match self {
-            Self::Members(shapes, unknown) => by_members(shapes, provider, head, body, envelope)
-                .or_else(|error| match (unknown, error.kind()) {
-                    (Some(kind), Kind::UnknownShape | Kind::WrongType | Kind::NotText) => {
-                        content::by_digest(provider, Some(kind), body)
+            Self::Members(shapes, unknown) => {
+                by_members(shapes, provider, head, document, envelope).or_else(|error| {
+                    match (unknown, error.kind()) {
+                        (Some(kind), Kind::UnknownShape | Kind::WrongType | Kind::NotText) => {
+                            content::by_digest(provider, Some(kind), body)
+                        }
+                        _ => Err(error),
                     }
-                    _ => Err(error),
-                }),
+                })
+            }
             Self::SignedId => match signed_id {
                 Some(id) => by_id(id, Handling::OncePerId),
                 None => Err(EventError::new(Kind::NoSignedId)),
             },
             Self::Body(with_id) => {
-                content::identity_of(with_id.as_deref(), provider, head.headers(), body)
+                content::identity_of(with_id.as_deref(), provider, head.headers(), body, document)
             }
             Self::ItemsAlone => Err(EventError::new(Kind::UnknownShape)),
             Self::InsecureHeader(name) => {

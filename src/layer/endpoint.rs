@@ -204,6 +204,8 @@ impl EndpointConfig {
             detail: None,
             status: None,
             key: None,
+            item: None,
+            items: None,
             signed_by: None,
             client: None,
             claimed_id: None,

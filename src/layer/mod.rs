@@ -60,6 +60,8 @@
 
 mod authenticator;
 mod budget;
+#[cfg(feature = "senders")]
+mod challenge;
 mod checks;
 mod clock_watch;
 mod coding;
@@ -88,6 +90,8 @@ mod words;
 
 pub(crate) use authenticator::Authenticator;
 pub use budget::Budget;
+#[cfg(feature = "senders")]
+pub(crate) use challenge::Challenges;
 pub(crate) use checks::{Checks, SecretPathGate, SourceGate};
 pub(crate) use dedupe::Owner;
 pub use dedupe::{Dedupe, DedupeBuilder, DedupeConfig, DedupeLayer};

@@ -2,6 +2,8 @@ use http::StatusCode;
 use http::request::Parts;
 use http_body::Body;
 
+#[cfg(feature = "senders")]
+use super::challenge::reply;
 use super::endpoint::EndpointConfig;
 use super::lingering_body::LingeringBody;
 use super::reject_future::RejectFuture;
@@ -32,6 +34,8 @@ pub(crate) fn refuse<B: Body>(
         Unproved::default()
     };
     let response = endpoint.rejected(cause.reason, std::mem::take(&mut parts.extensions));
+    #[cfg(feature = "senders")]
+    let response = reply(cause, response);
     let body = auth.body.as_ref();
     let body_len = (unsigned.and(body)).and_then(|body| u64::try_from(body.len()).ok());
     let mismatch = unsigned.is_some_and(|error| error.kind() == SignatureErrorKind::Mismatch);
@@ -55,10 +59,7 @@ pub(crate) fn refuse<B: Body>(
         clock_suspected,
         headers: endpoint.interest().headers.then(|| endpoint.masked(parts)),
         body: body.filter(|_| endpoint.interest().body),
-        ..endpoint.observation(match cause.reason {
-            Reason::Probe => Verdict::Probed,
-            _ => Verdict::Refused,
-        })
+        ..endpoint.observation(Verdict::of_refusal(cause.reason))
     };
     // The layer around this one says so, once.
     if cause.reason != Reason::Nested {

@@ -18,6 +18,7 @@ use super::refuse::refuse;
 use super::response_body::ResponseBody;
 use super::response_future::ResponseFuture;
 use crate::authenticated::Authenticated;
+use crate::prove::OwnProof;
 use crate::signature::Verifier;
 
 /// Lets through only requests with a right signature, and hands on the bytes that were signed.
@@ -77,9 +78,16 @@ impl VerifySignatureLayer {
     pub fn new(endpoint: &EndpointConfig, verifier: Verifier) -> Self {
         let mut endpoint = endpoint.clone();
         endpoint.learn(verifier.scheme());
-        let checks = Checks {
-            signature: Some(verifier),
-            ..Checks::default()
+        let checks = if verifier.judges_whole_body() {
+            Checks {
+                custom: Some(OwnProof::new(verifier)),
+                ..Checks::default()
+            }
+        } else {
+            Checks {
+                signature: Some(verifier),
+                ..Checks::default()
+            }
         };
         Self {
             authenticator: Authenticator {

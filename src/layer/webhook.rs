@@ -14,7 +14,9 @@ use tower_service::Service;
 use super::authenticator::Authenticator;
 use super::checks::Pending;
 use super::coding::check_encoding;
-use super::dedupe::{DedupeState, TakenName, Waiting, check_outermost};
+use super::dedupe::{
+    DedupeState, IdentifiedItem, TakenName, Waiting, WaitingForItems, check_outermost,
+};
 use super::handler_body::{HandlerBody, SameBody};
 use super::receive::BoxError;
 use super::refuse::refuse;
@@ -50,6 +52,12 @@ pub(crate) struct Pipeline {
     pub(crate) core: Arc<DedupeState>,
 }
 
+/// What a delivery holds that was let through.
+enum Admitted {
+    One(IdentifiedEvent),
+    Items(Vec<IdentifiedItem>),
+}
+
 /// A request whose head was let through.
 struct Received<S, B> {
     steps: Arc<Pipeline>,
@@ -66,7 +74,7 @@ where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
 {
     /// What is left to do before it is handled: the proof by the body, and the event's name.
-    async fn admit(&mut self) -> Result<IdentifiedEvent, RejectionCause> {
+    async fn admit(&mut self) -> Result<Admitted, RejectionCause> {
         let Self {
             steps,
             inner: _,
@@ -88,7 +96,15 @@ where
             (authenticator.take_in(parts, Pin::new(body), auth, pending)).await?;
         }
         let request_clock = authenticator.endpoint.start_clock(&mut auth.readings);
-        core.identify(parts, auth, request_clock.received_at)
+        let received_at = request_clock.received_at;
+        #[cfg(feature = "senders")]
+        (authenticator.checks).ask_body(auth, received_at)?;
+        if core.has_items()
+            && let Some(items) = core.identify_items(parts, auth, received_at)?
+        {
+            return Ok(Admitted::Items(items));
+        }
+        Ok(Admitted::One(core.identify(parts, auth, received_at)?))
     }
 
     fn handle<HB, RB>(self, event: IdentifiedEvent) -> Waiting<RB, S::Error>
@@ -101,6 +117,18 @@ where
     {
         let core = &self.steps.core;
         core.handle(event, self.auth, self.parts, self.inner)
+    }
+
+    fn handle_items<HB, RB>(self, items: Vec<IdentifiedItem>) -> WaitingForItems<RB, S::Error>
+    where
+        S: Service<Request<HB>, Response = Response<RB>> + Clone + Send + 'static,
+        S::Future: Send,
+        S::Error: Send,
+        HB: From<Bytes> + Send + 'static,
+        RB: Body<Data = Bytes> + Send + 'static,
+    {
+        let core = &self.steps.core;
+        core.handle_items(items, self.auth, self.parts, self.inner)
     }
 
     /// Behind a pointer, as everything that most deliveries do without.
@@ -171,10 +199,17 @@ where
         ResponseFuture::own(async move {
             // Two steps: what the first comes to is not held through the second.
             let answering = match received.admit().await {
-                Ok(event) => Either::Left(received.handle::<M::Body, RB>(event).answer()),
+                Ok(Admitted::One(event)) => {
+                    Either::Left(received.handle::<M::Body, RB>(event).answer())
+                }
+                Ok(Admitted::Items(items)) => {
+                    let waiting = received.handle_items::<M::Body, RB>(items);
+                    Either::Right(Either::Left(waiting.answer()))
+                }
                 Err(cause) => {
                     let refused = received.refuse(&cause);
-                    Either::Right(refused.map(|response| Ok(response.map(ResponseBody::own))))
+                    let refused = refused.map(|response| Ok(response.map(ResponseBody::own)));
+                    Either::Right(Either::Right(refused))
                 }
             };
             answering.await

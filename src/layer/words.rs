@@ -26,13 +26,14 @@ pub(super) fn forget_body(headers: &mut HeaderMap) {
 
 /// A response that means success, as the sender must be told so; any other one as it is. `own` makes
 /// a body of these bytes.
+#[inline]
 pub(crate) fn in_words_of<B>(
     contract: &SenderContract,
     mut response: Response<B>,
     own: impl FnOnce(Bytes) -> B,
 ) -> Response<B> {
     let success = contract.success();
-    if *success == SuccessAnswer::AnySuccess || !response.status().is_success() {
+    if matches!(success, SuccessAnswer::AnySuccess) || !response.status().is_success() {
         return response;
     }
     let status = success.status_for(response.status());
@@ -51,6 +52,7 @@ pub(crate) fn in_words_of<B>(
 }
 
 /// A refusal, without a body where its sender wants none.
+#[inline]
 pub(super) fn refused_in_words_of(contract: &SenderContract, response: &mut Response<Bytes>) {
     if contract.needs_empty_401() && response.status() == StatusCode::UNAUTHORIZED {
         forget_body(response.headers_mut());

@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 
-use crate::event::{EventKey, Name};
+use crate::event::{EventKey, ItemPlace, Name};
 use crate::printable::Printable;
 use crate::reason::Reason;
 use crate::secret::KeyIds;
@@ -23,7 +23,8 @@ pub use tracing_observer::TracingObserver;
 
 /// Sees what became of every delivery, refused ones included.
 ///
-/// It is called once for each answer and once more where a handler ended after its answer; logs,
+/// It is called once for each answer and once more where a handler ended after its answer; of a
+/// delivery that holds a list of events, for each of them and once for its answer. Logs,
 /// metrics and journals hang on it. It runs on the delivery's own way, so it must not block. The
 /// one that is used unless set is [`TracingObserver`].
 ///
@@ -136,6 +137,10 @@ pub struct Observation<'a> {
     pub status: Option<StatusCode>,
     /// Which event it was, where that was known.
     pub key: Option<&'a EventKey>,
+    /// Which of the events of its delivery it was, where that holds a list of them.
+    pub item: Option<ItemPlace>,
+    /// How many events the delivery held, where this is of a list of them as a whole: its answer.
+    pub items: Option<usize>,
     /// The names of all keys that signed it, where that was known.
     pub signed_by: Option<&'a KeyIds>,
     /// The client's address, where a gate asked for it. Where a signature or a proof of your own was
@@ -169,7 +174,7 @@ pub struct Observation<'a> {
     pub timings: Timings,
     /// The request's headers, if [asked for](Interest::headers).
     pub headers: Option<MaskedHeaders<'a>>,
-    /// The raw body, if [asked for](Interest::body) and read.
+    /// The raw body, if [asked for](Interest::body) and read; of an [item](Self::item) its own.
     pub body: Option<&'a Bytes>,
 }
 
@@ -205,8 +210,24 @@ pub enum Verdict {
     Failed,
     /// It was answered in time while its handler goes on.
     Unfinished,
+    /// It was of a type that is not wanted: answered with success, and nothing was run.
+    Filtered,
+    /// It was for somebody else: answered with success, and nothing was run.
+    NotOurs,
     /// The sender looked whether a receiver is there: it was told so, and nothing was delivered.
     Probed,
+}
+
+impl Verdict {
+    /// What became of a delivery that was refused for this reason before its handler.
+    pub(crate) fn of_refusal(reason: Reason) -> Self {
+        match reason {
+            Reason::Probe => Self::Probed,
+            Reason::Filtered => Self::Filtered,
+            Reason::NotOurs => Self::NotOurs,
+            _ => Self::Refused,
+        }
+    }
 }
 
 /// How long a delivery has taken, from its head received.

@@ -28,6 +28,8 @@ impl TracingObserver {
             Verdict::Failed => "delivery failed",
             Verdict::Unfinished => "delivery answered before its handler ended",
             Verdict::Probed => "probe answered",
+            Verdict::Filtered => "delivery filtered",
+            Verdict::NotOurs => "delivery is somebody else's",
         };
         macro_rules! event {
             ($level:ident) => {
@@ -38,6 +40,8 @@ impl TracingObserver {
                     reason = observation.reason.map(Reason::code),
                     status = observation.status.map(|status| status.as_u16()),
                     key = observation.key.map(|key| tracing::field::display(key.escaped())),
+                    item = observation.item.map(|item| item.index),
+                    items = (observation.items).or(observation.item.map(|item| item.count)),
                     signed_by = observation.signed_by.map(tracing::field::display),
                     client = observation.client.map(tracing::field::display),
                     claimed_id = observation.claimed_id.map(tracing::field::display),
@@ -83,8 +87,11 @@ fn level(observation: &Observation<'_>) -> tracing::Level {
         Verdict::Failed => tracing::Level::ERROR,
         _ if alarming => tracing::Level::ERROR,
         Verdict::Refused | Verdict::Unfinished => tracing::Level::WARN,
-        Verdict::Passed | Verdict::Handled | Verdict::Duplicate | Verdict::Probed => {
-            tracing::Level::INFO
-        }
+        Verdict::Passed
+        | Verdict::Handled
+        | Verdict::Duplicate
+        | Verdict::Probed
+        | Verdict::Filtered
+        | Verdict::NotOurs => tracing::Level::INFO,
     }
 }

@@ -1,6 +1,12 @@
+#[cfg(feature = "senders")]
+use crate::challenge::Challenge;
 use crate::clock::Tolerance;
 use crate::contract::SenderContract;
+use crate::coverage::Coverage;
+use crate::error::{ConfigError, ConfigErrorKind};
 use crate::event::{EventRule, Name};
+#[cfg(feature = "senders")]
+use crate::layer::Challenges;
 use crate::path::PathTokens;
 use crate::prove::{OwnProof, Prove};
 use crate::runtime::{Confirm, ConfirmSubject, SharedConfirm};
@@ -47,6 +53,11 @@ pub struct Provider {
     pub(crate) signature: Option<Verifier>,
     pub(crate) custom: Option<OwnProof>,
     pub(crate) confirms: Vec<SharedConfirm>,
+    /// Whether what no signature covers is taken at its word.
+    pub(crate) unconfirmed: bool,
+    /// What the sender asks before events flow.
+    #[cfg(feature = "senders")]
+    pub(crate) challenges: Vec<Challenge>,
 }
 
 impl Provider {
@@ -62,6 +73,9 @@ impl Provider {
             signature: None,
             custom: None,
             confirms: Vec::new(),
+            unconfirmed: false,
+            #[cfg(feature = "senders")]
+            challenges: Vec::new(),
         }
     }
 
@@ -177,11 +191,115 @@ impl Provider {
         self
     }
 
+    /// Answers this challenge of the sender: the layer does, and nothing is claimed for it.
+    #[cfg(feature = "senders")]
+    #[must_use]
+    pub fn challenge(mut self, challenge: Challenge) -> Self {
+        self.challenges.push(challenge);
+        self
+    }
+
+    /// What the layers answer, if anything.
+    #[cfg(feature = "senders")]
+    pub(crate) fn challenges(&self) -> Option<Challenges> {
+        Challenges::of(&self.challenges, self.verifier().map(Verifier::keys))
+    }
+
+    /// Takes the body of every delivery at its word where the signature
+    /// [does not cover it](crate::layer::Coverage::Id). Such a webhook is not built without this or
+    /// a question that [confirms](Self::confirm) its events.
+    ///
+    /// Whoever holds one delivery can then put any other body beside its signature. The key comes
+    /// from what is signed, so that it runs once; fetch what it names, and believe that alone.
+    #[must_use]
+    pub fn without_confirmation(mut self) -> Self {
+        self.unconfirmed = true;
+        self
+    }
+
+    /// The proofs as the layers ask for them: a signature that is checked as the body arrives, and
+    /// what is judged by the whole of it.
+    pub(crate) fn proofs(&self) -> (Option<Verifier>, Option<OwnProof>) {
+        match &self.signature {
+            Some(verifier) if verifier.judges_whole_body() => {
+                let signed = OwnProof::new(verifier.clone());
+                let own = self.custom.clone();
+                (
+                    None,
+                    Some(own.map_or(signed.clone(), |own| signed.and(own))),
+                )
+            }
+            signature => (signature.clone(), self.custom.clone()),
+        }
+    }
+
+    /// Refuses a signature that does not cover the body where nothing else says that it is true, and
+    /// a key that is not made of what it does cover.
+    pub(crate) fn check_coverage(&self, asks_elsewhere: bool) -> Result<(), ConfigError> {
+        let refused = |what: &'static str| Err(ConfigError::new(ConfigErrorKind::Proof, what));
+        let signs_part = (self.signature.as_ref())
+            .is_some_and(|verifier| verifier.scheme().covers() == Coverage::Id);
+        let (_, own) = self.proofs();
+        if !signs_part || own.is_some_and(|own| own.covers().includes_body()) {
+            return Ok(());
+        }
+        if !self.rule.takes_signed_id() {
+            return refused(
+                "the signature does not cover the body: events are known by what it covers, by                  EventRule::signed_id",
+            );
+        }
+        if self.confirms.is_empty() && !asks_elsewhere && !self.unconfirmed {
+            return refused(
+                "the signature does not cover the body: say by `confirm` how an event is asked for,                  or by `without_confirmation` that what it says is not believed",
+            );
+        }
+        Ok(())
+    }
+
     /// Keeps this sender's events apart from those of the same sender's other accounts.
     #[must_use]
     pub fn tenant(mut self, tenant: Name) -> Self {
         self.tenant = Some(tenant);
         self
+    }
+
+    /// Handles only events of these types. See [`EventRule::only_types`].
+    ///
+    /// ```
+    /// use tower_webhook::provider::{self, stripe};
+    ///
+    /// let stripe = provider::stripe(stripe::keys(["whsec_test_9f8e7d6c5b4a"])?)
+    ///     .only_types(["charge.succeeded", "charge.refunded"])?
+    ///     .only_for("/account", ["acct_1"])?;
+    /// # drop(stripe);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A provider whose rule does not say where the type of an event stands.
+    pub fn only_types<'a>(
+        mut self,
+        types: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, ConfigError> {
+        let of = |error: ConfigError| error.of_provider(self.name.to_string());
+        self.rule = self.rule.only_types(types).map_err(of)?;
+        Ok(self)
+    }
+
+    /// Handles only events that name one of these here. See [`EventRule::only_for`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn only_for<'a>(
+        mut self,
+        field: &str,
+        ours: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, ConfigError> {
+        let of = |error: ConfigError| error.of_provider(self.name.to_string());
+        self.rule = self.rule.only_for(field, ours).map_err(of)?;
+        Ok(self)
     }
 
     /// Keys every body on its content alone, where the provider keys some on an id that nothing

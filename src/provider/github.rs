@@ -81,7 +81,9 @@ pub fn github(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),
-        EventRule::body().known_unsigned_id_for(&["X-GitHub-Delivery"], without_moment()),
+        EventRule::body()
+            .known_unsigned_id_for(&["X-GitHub-Delivery"], without_moment())
+            .or_form_field("payload"),
         contract,
     )
 }

@@ -13,6 +13,9 @@
 //! | Standard Webhooks, Svix | [`standard_webhooks()`] | signature | the signed id |
 //! | Stripe | [`stripe()`] | signature | `id` |
 //!
+//! The feature `senders` adds seventy more, each in a module of its own, which `docs/senders.md` lists
+//! with their proof and how sure that is.
+//!
 //! A module of the same name says what else is to know, and holds the typed payloads of the first
 //! four. They keep what they do not know exactly as it was written, in [`Fields`] and [`RawJson`],
 //! and read amounts as [`Decimal`](crate::Decimal), never as floats. Any other sender is a
@@ -66,8 +69,12 @@ pub mod bloquo;
 pub mod blox;
 mod custom;
 mod fields;
+#[cfg(feature = "senders")]
+mod file;
 pub mod github;
 mod names;
+#[cfg(feature = "senders")]
+mod senders;
 pub mod shopify;
 pub mod slack;
 pub mod standard_webhooks;
@@ -83,8 +90,12 @@ pub use bloquo::bloquo;
 pub use blox::blox;
 pub use custom::Provider;
 pub use fields::{FieldError, FieldErrorKind, Fields, RawJson};
+#[cfg(feature = "senders")]
+pub use file::ProviderFile;
 #[doc(inline)]
 pub use github::github;
+#[cfg(feature = "senders")]
+pub use senders::*;
 #[doc(inline)]
 pub use shopify::shopify;
 #[doc(inline)]

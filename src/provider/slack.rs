@@ -94,7 +94,10 @@ pub fn slack(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),
-        EventRule::known([event, handshake]).or_body("event"),
+        EventRule::known([event, handshake])
+            .or_body("event")
+            .or_form_field("payload")
+            .known_types_at("/event/type"),
         contract,
     )
 }

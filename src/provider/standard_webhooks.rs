@@ -88,7 +88,7 @@ pub fn standard_webhooks(name: Name, keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(
         name,
         Verifier::new(scheme, keys),
-        EventRule::signed_id(),
+        EventRule::signed_id().known_types_at("/type"),
         contract,
     )
 }

@@ -77,7 +77,7 @@ pub fn stripe(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),
-        EventRule::known([event]),
+        EventRule::known([event]).known_types_at("/type"),
         contract,
     )
 }

@@ -66,7 +66,7 @@ impl<C> DeliveryTask<C> {
         };
         tokio::select! {
             biased;
-            () = state.drain().begun() => Err(Reason::Draining.into()),
+            () = context.drain_begun() => Err(Reason::Draining.into()),
             () = evicted.cancelled() => Err(Reason::BudgetUsedUp.into()),
             confirmed = confirmed => confirmed,
         }
@@ -82,7 +82,7 @@ impl<C> DeliveryTask<C> {
         let identity = &context.event.identity;
         let mut queue = Queue::default();
         loop {
-            if state.drain().has_begun() {
+            if context.is_draining() {
                 return Err(Reason::Draining.into());
             }
             let now = Instant::now();

@@ -64,7 +64,7 @@ impl<C> DeliveryTask<C> {
         loop {
             // Its body may have come in after the drain began. This task is counted by now, so the
             // drain either waits for it or is seen here.
-            if settings.drain.has_begun() {
+            if context.is_draining() {
                 return Err(Reason::Draining.into());
             }
             let claimed_at = Instant::now();
@@ -177,7 +177,7 @@ impl<C> DeliveryTask<C> {
         tokio::select! {
             biased;
             () = sleep_until(deadline) => return Err(Reason::InProgress.into()),
-            () = state.drain().begun() => return Err(Reason::Draining.into()),
+            () = context.drain_begun() => return Err(Reason::Draining.into()),
             // Nobody is told.
             () = self.caller.gone() => return Err(Reason::InProgress.into()),
             () = state.terms.store.wait(key, left) => {}
@@ -195,7 +195,7 @@ impl<C> DeliveryTask<C> {
         if now >= self.context.request_clock.deadline {
             return Err(Reason::StoreTooSlow.into());
         }
-        if self.context.state.drain().has_begun() {
+        if self.context.is_draining() {
             return Err(Reason::Draining.into());
         }
         Ok(())

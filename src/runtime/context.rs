@@ -1,3 +1,4 @@
+use std::future::pending;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -86,6 +87,23 @@ impl<C: ?Sized> RunContext<C> {
             Some(claimed) => &claimed.lease,
             None => Lease::of_nothing(),
         }
+    }
+
+    fn outlasts_drain(&self) -> bool {
+        (self.event.item.as_ref()).is_some_and(|item| item.outlasts_drain)
+    }
+
+    /// Whether the receiver shuts down, and nothing is begun any more.
+    pub(super) fn is_draining(&self) -> bool {
+        self.state.drain().has_begun() && !self.outlasts_drain()
+    }
+
+    /// Waits for that.
+    pub(super) async fn drain_begun(&self) {
+        if self.outlasts_drain() {
+            pending::<()>().await;
+        }
+        self.state.drain().begun().await;
     }
 
     pub(super) fn handler_begins(&self) {

@@ -7,7 +7,7 @@ use super::context::RunContext;
 use super::lease::Lease;
 use crate::authenticated::Authenticated;
 use crate::clock::UnixTime;
-use crate::event::{EventKey, Handling, Name};
+use crate::event::{EventKey, Handling, ItemPlace, Name};
 use crate::secret::KeyIds;
 
 /// What is known of the delivery that a handler runs for.
@@ -111,9 +111,33 @@ impl Delivery {
         &self.mark
     }
 
-    /// The proved body.
+    /// The proved body; of several events in one, that of this [item](Self::item).
     pub fn body(&self) -> Bytes {
         self.mark.body().cloned().unwrap_or_default()
+    }
+
+    /// What an [`Event<T>`](crate::Event) is read from: the [body](Self::body), or the JSON of one that
+    /// is a form.
+    pub fn document(&self) -> Bytes {
+        self.form().cloned().unwrap_or_else(|| self.body())
+    }
+
+    pub(crate) fn form(&self) -> Option<&Bytes> {
+        self.context.event.document.as_ref()
+    }
+
+    /// Where the event stands in its delivery, where that holds a list of them.
+    pub fn item(&self) -> Option<ItemPlace> {
+        Some(self.context.event.item.as_ref()?.place)
+    }
+
+    /// The whole proved body: of an [item](Self::item) what its list stands in, else the
+    /// [body](Self::body) itself.
+    pub fn envelope(&self) -> Bytes {
+        match &self.context.event.item {
+            Some(item) => item.envelope.clone(),
+            None => self.body(),
+        }
     }
 
     /// Whether this receiver still holds the event.
@@ -127,6 +151,7 @@ impl fmt::Debug for Delivery {
         f.debug_struct("Delivery")
             .field("key", self.key())
             .field("shape", &self.shape())
+            .field("item", &self.item())
             .field("attempt", &self.attempt())
             .field("fence", &self.fence())
             .field("corrected", &self.is_corrected())

@@ -62,7 +62,7 @@ impl Drain {
     }
 
     /// Counts a delivery as being handled until the token is dropped.
-    pub(super) fn count(&self) -> TaskTrackerToken {
+    pub(crate) fn count(&self) -> TaskTrackerToken {
         self.running.token()
     }
 }

@@ -100,7 +100,7 @@ pub trait FromRun<S>: Sized {
 
 impl<T: DeserializeOwned, S> FromRun<S> for Event<T> {
     fn from_run(run: &Run<'_, S>) -> Result<Self, Failure> {
-        Ok(Self::read(&run.delivery.body())?)
+        Ok(Self::read(&run.delivery.document())?)
     }
 }
 

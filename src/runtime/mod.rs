@@ -59,7 +59,7 @@ pub use drain::Drain;
 pub use event::Event;
 pub use failure::{Failure, FailureKind, HandlerResult};
 pub use handler::{EventHandler, FromRun, Run};
-pub(crate) use identified::IdentifiedEvent;
+pub(crate) use identified::{DeliveredItem, IdentifiedEvent};
 pub use lease::Lease;
 pub(crate) use outcome::Outcome;
 pub use permanent::Permanent;

@@ -203,7 +203,7 @@ impl<C> DeliveryTask<C> {
         let in_time = tokio::select! {
             biased;
             over = &mut ready => Some(over),
-            () = settings.drain.begun() => return Err(Reason::Draining.into()),
+            () = context.drain_begun() => return Err(Reason::Draining.into()),
             () = sleep_until(context.request_clock.deadline) => None,
         };
         let over = match in_time {

@@ -20,7 +20,7 @@ pub(crate) struct RunState {
 }
 
 /// What can be set of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct RunSettings {
     /// All of these must agree before a handler runs.
     pub(crate) confirms: Vec<SharedConfirm>,

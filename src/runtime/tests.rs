@@ -112,6 +112,8 @@ where
             handling: Handling::Once,
         },
         predates_retention: false,
+        item: None,
+        document: None,
     };
     let started = Instant::now();
     let request_clock = RequestClock {

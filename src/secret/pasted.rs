@@ -11,7 +11,7 @@ use crate::printable::is_hidden;
 mod beginnings;
 
 pub(super) use beginnings::{API_KEY, Beginnings, MANIFEST, SPKI, begins};
-use beginnings::{API_KEYS, ELSEWHERE, NEVER, PLACEHOLDER, SIGNATURE};
+use beginnings::{API_KEYS, ELSEWHERE, NEVER, PLACEHOLDER, SIGNATURE, TOKEN};
 
 /// Says why a text is no secret of a certain sender, if it is none.
 pub(crate) type NotIssued = fn(&str) -> Option<&'static str>;
@@ -104,6 +104,7 @@ fn is_odd_blank(c: char) -> bool {
 pub(super) fn stands_for_another(text: &str) -> Option<&'static str> {
     begins(NEVER, text)
         .or_else(|| begins(MANIFEST, text))
+        .or_else(|| is_access_key(text).then_some(TOKEN))
         .or_else(|| is_url(text).then_some("looks like a URL, the secret belongs here"))
         .or_else(|| is_place(text).then_some(ELSEWHERE))
         .or_else(|| is_signature(text).then_some(SIGNATURE))
@@ -121,7 +122,14 @@ fn is_quoted(text: &str) -> bool {
         (text.strip_prefix(before)).is_some_and(|rest| rest.ends_with(behind))
     };
     plain
-        || within("b'", "'")
+        || ["b", "r", "f", "u"].iter().any(|letter| {
+            let quotes = ['"', '\''];
+            (text.strip_prefix(letter)).is_some_and(|rest| {
+                quotes
+                    .iter()
+                    .any(|quote| rest.starts_with(*quote) && rest.ends_with(*quote))
+            })
+        })
         || within("\\\"", "\\\"")
         || text.starts_with(TYPOGRAPHIC)
         || text.ends_with(TYPOGRAPHIC)
@@ -129,7 +137,7 @@ fn is_quoted(text: &str) -> bool {
 
 /// `${NAME}`, `$NAME`, `$(command)`, `{{ name }}`, `{NAME}`, `<your secret>`, `%NAME%`, `#{NAME}`,
 /// `your_webhook_secret`.
-fn is_placeholder(text: &str) -> bool {
+pub(crate) fn is_placeholder(text: &str) -> bool {
     const AROUND: [(&str, &str); 8] = [
         ("${", "}"),
         ("$(", ")"),
@@ -302,6 +310,14 @@ fn is_drawn(text: &str) -> bool {
     digits > 1 && (text.bytes()).all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
 }
 
+/// `AKIAIOSFODNN7EXAMPLE`: which key of AWS it is, beside the secret one.
+fn is_access_key(text: &str) -> bool {
+    let begins = text.starts_with("AKIA") || text.starts_with("ASIA");
+    begins
+        && text.len() == 20
+        && (text.bytes()).all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+}
+
 /// `https://…`, `op://…`, `ref+awssecrets://…`.
 fn is_url(text: &str) -> bool {
     text.split_once("://").is_some_and(|(scheme, _)| {
@@ -320,9 +336,10 @@ fn is_place(text: &str) -> bool {
 fn is_escaped(text: &str) -> bool {
     const SIGNS: [&str; 7] = ["&quot;", "&amp;", "&lt;", "&gt;", "&#34;", "&#39;", "&#x"];
     let lower = text.to_ascii_lowercase();
-    ["%3d", "%0a", "%0d", "%20"]
+    ["%2b", "%2f", "%3d"]
         .iter()
-        .any(|end| lower.ends_with(end))
+        .any(|sign| lower.contains(sign))
+        || ["%0a", "%0d", "%20"].iter().any(|end| lower.ends_with(end))
         || SIGNS.iter().any(|sign| lower.contains(sign))
 }
 
@@ -338,9 +355,13 @@ fn is_id(text: &str) -> bool {
 fn is_signature(text: &str) -> bool {
     let behind = |prefix: &str| text.strip_prefix(prefix);
     let is_hex = |text: &str| text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let lower = text.to_ascii_lowercase();
     behind("t=").is_some_and(|rest| rest.contains(",v1=") || rest.contains(", v1="))
         || behind("v0=").is_some_and(is_hex)
         || behind("v1=").is_some_and(is_hex)
         || behind("sha256:").is_some_and(is_hex)
+        || ["sha256=", "sha512=", "bearer ", "token ", "basic "]
+            .iter()
+            .any(|prefix| (lower.strip_prefix(prefix)).is_some_and(|rest| !rest.contains(' ')))
         || behind("v1,").is_some_and(|rest| rest.len() == 44 && rest.ends_with('='))
 }

@@ -87,6 +87,8 @@ fn a_secret_that_could_have_been_issued_or_chosen_is_taken() {
         "a1B2c3D4e5F6g7H8!",
         "$a1B2c3D4e5F6g7H8",
         "my_whsec_9f8e7d6c5b4a",
+        "token of my love",
+        "fresh 'herbs'",
         "replace it, they said",
         "/etcAbc123+/x9Z8y7W6v5U4=",
         "sign: of the times",

@@ -139,6 +139,12 @@ pub enum SignatureErrorKind {
     InvalidTimestamp,
     /// The signed id is empty, too long, or holds the separator.
     InvalidId,
+    /// Something that the signature covers is not there, or is not what the scheme reads: a header,
+    /// a parameter, a member of a JSON body.
+    MissingContent,
+    /// What the signature covers could be cut into its pieces in another way too, or holds one of
+    /// them twice.
+    AmbiguousContent,
     /// Every key of the ring has expired.
     NoActiveKey,
     /// No active key made any of the signatures over this content.
@@ -163,6 +169,8 @@ impl SignatureErrorKind {
                 "no single timestamp of 1 to 19 digits without a leading zero"
             }
             Self::InvalidId => "the signed id is empty, too long or holds the separator",
+            Self::MissingContent => "something that the signature covers is not there",
+            Self::AmbiguousContent => "what the signature covers could be read in two ways",
             Self::NoActiveKey => "every key of the ring has expired",
             Self::Mismatch => "no active key made this signature over this content",
             Self::TooOld => "signed too long ago",

@@ -40,21 +40,45 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(feature = "senders")]
+mod algorithm;
+mod component;
 mod error;
+#[cfg(feature = "senders")]
+mod general;
 mod header;
 mod names;
 mod one_or_more;
+#[cfg(feature = "senders")]
+mod place;
+#[cfg(feature = "senders")]
+mod public_url;
 mod read;
 mod scheme;
 mod signer;
 mod stale_run;
+mod verification;
 mod verifier;
+#[cfg(feature = "senders")]
+mod wider;
 
+#[cfg(feature = "senders")]
+pub use algorithm::Algorithm;
+pub use component::Component;
+#[cfg(feature = "senders")]
+pub use component::Demand;
 pub(crate) use error::Stale;
 pub use error::{SignatureError, SignatureErrorKind};
-pub use scheme::{Component, Scheme, SchemeBuilder};
+#[cfg(all(feature = "senders", feature = "testing"))]
+pub(crate) use general::{Outgoing, Said};
+#[cfg(feature = "senders")]
+pub use place::{Place, TimeFormat};
+#[cfg(feature = "senders")]
+pub use public_url::PublicUrl;
+pub use scheme::{Scheme, SchemeBuilder};
 #[cfg(feature = "testing")]
 pub(crate) use signer::Content;
 pub use signer::Signer;
 pub(crate) use stale_run::StaleRun;
-pub use verifier::{Verification, Verified, Verifier};
+pub use verification::{Verification, Verified};
+pub use verifier::Verifier;

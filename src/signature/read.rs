@@ -5,10 +5,11 @@ use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::component::Component;
 use super::error::{SignatureError, SignatureErrorKind as Kind};
 use super::header::{Candidates, parse_timestamp};
 use super::names::{Family, Role, Wanted};
-use super::scheme::{Component, Scheme};
+use super::scheme::Scheme;
 use crate::clock::UnixTime;
 use crate::head::RequestHead;
 use crate::joined::once;
@@ -78,6 +79,9 @@ impl<'h> Read<'h> {
             Component::Id => self.id.unwrap_or_default(),
             Component::Literal(text) => text.as_bytes(),
             Component::Body => body,
+            // A scheme that holds another one is judged by the wider model.
+            #[cfg(feature = "senders")]
+            _ => b"",
         }
     }
 
@@ -90,6 +94,13 @@ impl<'h> Read<'h> {
 /// The id of a delivery. Most are no longer than this.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Id(Text<38>);
+
+#[cfg(feature = "senders")]
+impl From<String> for Id {
+    fn from(text: String) -> Self {
+        Self(Text::from(text.as_str()))
+    }
+}
 
 impl Id {
     pub(super) fn as_str(&self) -> &str {

@@ -2,35 +2,18 @@ use std::borrow::Cow;
 
 use http::HeaderName;
 
+use super::component::Component;
+#[cfg(feature = "senders")]
+use super::general::{General, Settings};
 use super::header::Grammar;
 use super::names::{Family, Names};
 use crate::clock::Tolerance;
+use crate::coverage::Coverage;
 use crate::encoding::Encoding;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::secret::SecretFormat;
 
-/// A piece of what a signature covers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Component {
-    /// The timestamp, byte for byte as it was received.
-    Timestamp,
-    /// The delivery's id, byte for byte as it was received.
-    Id,
-    /// The raw body.
-    Body,
-    /// Fixed text between the others. See [`Component::literal`].
-    Literal(Cow<'static, str>),
-}
-
-impl Component {
-    /// Fixed text between the others, such as `.`: written in the code, or read from a file.
-    pub fn literal(text: impl Into<Cow<'static, str>>) -> Self {
-        Self::Literal(text.into())
-    }
-}
-
-/// How a provider signs with HMAC-SHA256, as plain data.
+/// How a provider signs, as plain data: with HMAC-SHA256, and with the `senders` feature otherwise.
 ///
 /// ```
 /// use tower_webhook::signature::{Component, Scheme};
@@ -63,6 +46,9 @@ pub struct Scheme {
     pub(super) tolerance: Tolerance,
     pub(super) secrets: SecretFormat,
     pub(super) shown_ids: Box<[HeaderName]>,
+    /// What judges instead of all the others, where they cannot say it.
+    #[cfg(feature = "senders")]
+    pub(super) general: Option<std::sync::Arc<General>>,
 }
 
 impl Scheme {
@@ -76,6 +62,8 @@ impl Scheme {
             content: vec![Component::Body],
             tolerance: Tolerance::DEFAULT,
             shown_ids: Vec::new(),
+            #[cfg(feature = "senders")]
+            settings: Settings::default(),
         }
     }
 
@@ -86,20 +74,46 @@ impl Scheme {
 
     /// How far a signed time may lie from ours; `None` where no time is signed.
     pub fn tolerance(&self) -> Option<Tolerance> {
+        #[cfg(feature = "senders")]
+        if let Some(general) = &self.general {
+            return general.time.is_some().then_some(self.tolerance);
+        }
         self.content
             .contains(&Component::Timestamp)
             .then_some(self.tolerance)
     }
 
+    /// What a right signature vouches for.
+    pub fn covers(&self) -> Coverage {
+        #[cfg(feature = "senders")]
+        if let Some(general) = &self.general {
+            return general.covers;
+        }
+        Coverage::Body
+    }
+
     /// Where an id of the delivery stands, signed or not.
     pub(crate) fn id_headers(&self) -> impl Iterator<Item = &HeaderName> {
         let signed = (self.families.iter()).filter_map(|family| family.id.as_ref());
+        #[cfg(feature = "senders")]
+        let signed = signed.chain(
+            self.general
+                .iter()
+                .filter_map(|general| general.id_header()),
+        );
         signed.chain(&self.shown_ids)
     }
 
     /// The headers of this scheme: what must not be written to a log.
     pub(crate) fn headers(&self) -> impl Iterator<Item = &HeaderName> {
-        self.families.iter().map(|family| &family.signature)
+        let headers = self.families.iter().map(|family| &family.signature);
+        #[cfg(feature = "senders")]
+        let headers = headers.chain(
+            self.general
+                .iter()
+                .flat_map(|general| general.secret_headers()),
+        );
+        headers
     }
 }
 
@@ -107,20 +121,22 @@ impl Scheme {
 #[derive(Debug, Clone)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct SchemeBuilder {
-    families: Vec<FamilyNames>,
-    grammar: Grammar,
-    encoding: Encoding,
+    pub(super) families: Vec<FamilyNames>,
+    pub(super) grammar: Grammar,
+    pub(super) encoding: Encoding,
     secrets: SecretFormat,
-    content: Vec<Component>,
+    pub(super) content: Vec<Component>,
     tolerance: Tolerance,
     shown_ids: Vec<String>,
+    #[cfg(feature = "senders")]
+    pub(super) settings: Settings,
 }
 
 #[derive(Debug, Clone)]
-struct FamilyNames {
-    signature: String,
-    timestamp: Option<String>,
-    id: Option<String>,
+pub(super) struct FamilyNames {
+    pub(super) signature: String,
+    pub(super) timestamp: Option<String>,
+    pub(super) id: Option<String>,
 }
 
 impl SchemeBuilder {
@@ -217,6 +233,10 @@ impl SchemeBuilder {
     /// that is read but not signed, or signed but not read; two pieces that vary with nothing
     /// between them, since what was signed must have one reading.
     pub fn build(self) -> Result<Scheme, ConfigError> {
+        #[cfg(feature = "senders")]
+        if self.is_general() {
+            return self.build_general();
+        }
         let families: Result<Box<[_]>, _> = self.families.iter().map(FamilyNames::parse).collect();
         let families = families?;
         self.check(&families)?;
@@ -228,7 +248,11 @@ impl SchemeBuilder {
     /// The scheme of a preset, which is known to be right: builds with debug assertions, and so all
     /// tests, panic at one that is not.
     pub(crate) fn known(self) -> Scheme {
-        debug_assert!(self.clone().build().is_ok(), "{self:?}");
+        debug_assert!(self.clone().build().is_ok(), "{:?}", self.clone().build());
+        #[cfg(feature = "senders")]
+        if self.is_general() {
+            return self.known_general();
+        }
         let families = self.families.iter().filter_map(|names| names.parse().ok());
         let families = families.collect();
         let shown_ids = self
@@ -271,7 +295,7 @@ impl SchemeBuilder {
         Ok(())
     }
 
-    fn assemble(self, families: Box<[Family]>, shown_ids: Box<[HeaderName]>) -> Scheme {
+    pub(super) fn assemble(self, families: Box<[Family]>, shown_ids: Box<[HeaderName]>) -> Scheme {
         let names = Names::of(&families);
         let mut separators = Vec::new();
         for piece in &self.content {
@@ -291,7 +315,18 @@ impl SchemeBuilder {
             tolerance: self.tolerance,
             secrets: self.secrets,
             shown_ids,
+            #[cfg(feature = "senders")]
+            general: None,
         }
+    }
+
+    /// The headers that show an id.
+    #[cfg(feature = "senders")]
+    pub(super) fn shown(&self) -> Result<Box<[HeaderName]>, ConfigError> {
+        self.shown_ids
+            .iter()
+            .map(|name| header_name(name))
+            .collect()
     }
 }
 
@@ -352,7 +387,7 @@ fn check_content(content: &[Component]) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn refused(message: impl Into<Cow<'static, str>>) -> ConfigError {
+pub(super) fn refused(message: impl Into<Cow<'static, str>>) -> ConfigError {
     ConfigError::new(ConfigErrorKind::Scheme, message)
 }
 

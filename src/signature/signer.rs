@@ -1,8 +1,9 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::component::Component;
 use super::header::Grammar;
 use super::names::Family;
-use super::scheme::{Component, Scheme};
+use super::scheme::Scheme;
 use crate::encoding::MAC_LEN;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::secret::SigningSecret;
@@ -34,8 +35,8 @@ use crate::secret::SigningSecret;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Signer {
-    scheme: Scheme,
-    secret: SigningSecret,
+    pub(super) scheme: Scheme,
+    pub(super) secret: SigningSecret,
     family: usize,
 }
 
@@ -82,6 +83,10 @@ impl Signer {
     ///
     /// A timestamp or id that cannot stand in a header.
     pub fn sign(&self, timestamp: &str, id: &str, body: &[u8]) -> Result<HeaderMap, ConfigError> {
+        #[cfg(feature = "senders")]
+        if self.scheme.general.is_some() {
+            return self.sign_alone(timestamp, id, body);
+        }
         let content = Content {
             timestamp,
             id,
@@ -98,6 +103,8 @@ impl Signer {
                 Component::Id => content.id.as_bytes(),
                 Component::Body => content.body,
                 Component::Literal(text) => text.as_bytes(),
+                #[cfg(feature = "senders")]
+                _ => b"",
             });
         }
         mac.finish()
@@ -153,7 +160,7 @@ fn insert(headers: &mut HeaderMap, name: &HeaderName, text: &str) -> Result<(), 
     Ok(())
 }
 
-fn refused(message: String) -> ConfigError {
+pub(super) fn refused(message: String) -> ConfigError {
     ConfigError::new(ConfigErrorKind::Scheme, message)
 }
 

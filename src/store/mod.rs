@@ -141,7 +141,7 @@ pub use transaction::{Transactions, TxError, TxErrorKind};
 /// Keeps one record per event key; the [module](self) says what that guarantees. Whether a store of
 /// your own does, `testing::check_store` of the feature `testing` finds out.
 ///
-/// No method but [`identity`](Store::identity) and [`for_renewals`](Store::for_renewals) has a default
+/// No method but [`identity`](Store::identity), [`for_renewals`](Store::for_renewals), [`for_items`](Store::for_items) has a default
 /// body: each is a promise that only the store itself can keep. Every one may be dropped half-way and
 /// sent again.
 ///
@@ -206,6 +206,15 @@ pub trait Store: Send + Sync + 'static {
     /// another one hands on what that one has.
     #[cfg(any(feature = "postgres", feature = "sqlite"))]
     fn transactions(&self) -> Option<Transactions> {
+        None
+    }
+
+    /// A handle to the same records for the events of one delivery that holds several: their claims come
+    /// at one time, and so do many of their completions. It may send those together, each being a
+    /// command of its own.
+    ///
+    /// `None`, as it is unless a store says otherwise: they come one by one.
+    fn for_items(&self) -> Option<SharedStore> {
         None
     }
 

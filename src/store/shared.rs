@@ -82,6 +82,10 @@ impl Store for SharedStore {
         self.0.transactions()
     }
 
+    fn for_items(&self) -> Option<SharedStore> {
+        self.0.for_items()
+    }
+
     async fn wait(&self, key: &EventKey, limit: Duration) {
         self.0.wait(key, limit).await;
     }
@@ -118,6 +122,7 @@ trait Boxed: Send + Sync {
     fn for_renewals(&self) -> Option<SharedStore>;
     #[cfg(any(feature = "postgres", feature = "sqlite"))]
     fn transactions(&self) -> Option<super::Transactions>;
+    fn for_items(&self) -> Option<SharedStore>;
     fn wait<'a>(&'a self, key: &'a EventKey, limit: Duration) -> BoxFuture<'a, ()>;
     fn lookup<'a>(
         &'a self,
@@ -164,6 +169,10 @@ impl<S: Store> Boxed for S {
     #[cfg(any(feature = "postgres", feature = "sqlite"))]
     fn transactions(&self) -> Option<super::Transactions> {
         Store::transactions(self)
+    }
+
+    fn for_items(&self) -> Option<SharedStore> {
+        Store::for_items(self)
     }
 
     fn wait<'a>(&'a self, key: &'a EventKey, limit: Duration) -> BoxFuture<'a, ()> {

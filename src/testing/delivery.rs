@@ -1,4 +1,7 @@
+mod draft;
 mod proof;
+#[cfg(feature = "senders")]
+mod sealed;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -8,6 +11,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 
+use self::draft::Draft;
 use super::edit::Edit;
 use super::tamper::{Shift, Tampers};
 use super::wire::{SendError, SendErrorKind, Target, send_within};
@@ -259,17 +263,26 @@ impl TestDelivery {
     pub fn request<B: From<Bytes>>(&self) -> Result<Request<B>, ConfigError> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        self.add_proof(&mut headers)?;
+        let mut draft = Draft {
+            uri: self.uri()?,
+            headers,
+            body: self.body.clone(),
+        };
+        self.add_proof(&mut draft)?;
+        let Draft {
+            uri,
+            mut headers,
+            mut body,
+        } = draft;
         for edit in &self.edits {
             edit.apply(&mut headers)?;
         }
-        let mut body = self.body.clone();
         if self.tampers.body {
             body = body.iter().copied().chain([b' ']).collect();
         }
         let mut request = Request::new(B::from(body));
         *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.uri()?;
+        *request.uri_mut() = uri;
         *request.headers_mut() = headers;
         if let Some(peer) = self.peer {
             (request.extensions_mut()).insert(PeerAddr(SocketAddr::new(peer, PORT)));

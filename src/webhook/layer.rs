@@ -4,7 +4,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tower_layer::Layer;
 
-use crate::layer::{BodyAs, NamedSteps, SameBody, WebhookService};
+use crate::layer::{BodyAs, NamedSteps, SameBody, SecretPathGate, WebhookService};
 
 /// The layer of a [`Webhook`](crate::Webhook).
 #[derive(Debug, Clone)]
@@ -61,9 +61,9 @@ impl WebhookLayer {
 
 #[cfg(feature = "axum")]
 impl WebhookLayer {
-    /// Whether it proves its sender by the last segment of the path.
-    pub(crate) fn has_secret_path(&self) -> bool {
-        self.steps.steps.authenticator.checks.path.is_some()
+    /// What proves its sender by the end of the path.
+    pub(crate) fn secret_path(&self) -> Option<&SecretPathGate> {
+        self.steps.steps.authenticator.checks.path.as_ref()
     }
 }
 

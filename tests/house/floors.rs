@@ -12,6 +12,8 @@ const FLOORS: [(usize, &[&str]); 7] = [
             "clock.rs",
             "contract",
             "counter.rs",
+            "coverage.rs",
+            "digest.rs",
             "encoding.rs",
             "error.rs",
             "head.rs",
@@ -29,6 +31,7 @@ const FLOORS: [(usize, &[&str]); 7] = [
         1,
         &[
             "authenticated.rs",
+            "challenge",
             "event/",
             "observer/",
             "path.rs",

@@ -13,6 +13,7 @@ mod floors;
 mod map;
 mod msrv;
 mod prose;
+mod senders;
 mod shown;
 mod sizes;
 mod source;

@@ -10,6 +10,8 @@
 
 #[cfg(feature = "axum")]
 mod attacks;
+#[cfg(all(feature = "axum", feature = "testing", feature = "redis"))]
+mod batches;
 #[cfg(feature = "redis")]
 #[path = "../redis_support/commands.rs"]
 mod commands;
@@ -63,6 +65,8 @@ mod refusals;
 mod renewals;
 #[cfg(feature = "axum")]
 mod secrets;
+#[cfg(all(feature = "axum", feature = "senders", feature = "testing"))]
+mod senders;
 #[cfg(feature = "axum")]
 mod shutdown;
 #[cfg(feature = "axum")]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::redis_support::{Certificates, Cluster, Sentinel, Server, valkey};
+use tower_webhook::Store;
 use tower_webhook::store::{RedisStore, RedisStoreBuilder};
 use tower_webhook::testing::check_store;
 
@@ -53,6 +54,16 @@ async fn a_server_with_tls_and_an_authority_of_its_own_keeps_the_contract() {
 async fn the_master_that_sentinel_names_keeps_the_contract() {
     let sentinel = Sentinel::start();
     holds_at(patient(sentinel.url())).await;
+}
+
+#[tokio::test]
+async fn what_goes_together_keeps_the_contract() {
+    let server = Server::start();
+    let store = patient(server.url()).connect().await.unwrap();
+    check_store(store.for_items().unwrap()).await.unwrap();
+    let cluster = Cluster::start();
+    let store = patient(cluster.url()).connect().await.unwrap();
+    check_store(store.for_items().unwrap()).await.unwrap();
 }
 
 #[tokio::test]

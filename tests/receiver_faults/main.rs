@@ -14,6 +14,7 @@ mod chaos;
 mod duplicates;
 mod journal;
 mod kills;
+mod lists;
 mod outages;
 mod process;
 mod receiver;
@@ -57,6 +58,14 @@ fn main() -> ExitCode {
         test(
             "a receiver killed between record and answer has done its work",
             || kills::killed_at(Point::Recorded),
+        ),
+        test(
+            "a receiver killed in the middle of a list loses nothing of it",
+            || lists::killed_in_the_middle(Point::Begun),
+        ),
+        test(
+            "a receiver killed in the middle of a list doubles only what was not recorded",
+            || lists::killed_in_the_middle(Point::Effected),
         ),
         test(
             "a receiver stopped past its lease is the window that a fence closes",

@@ -17,9 +17,10 @@ use tower_webhook::store::{
     Claim, ClaimOutcome, Complete, Counts, Held, RecordView, RedisStore, Release, Renew,
     SharedStore, Store, StoreError,
 };
-use tower_webhook::{DedupeConfig, Delivery, EventKey, Name, Webhook, provider};
+use tower_webhook::{DedupeConfig, Delivery, EventKey, Name, RouterExt, Webhook, provider};
 
 use super::journal::{Journal, What};
+use super::lists;
 use super::sender::SECRET;
 use super::sinks::Sinks;
 
@@ -111,17 +112,24 @@ pub(crate) async fn run(orders: Orders) -> ExitCode {
         stand: (orders.stand).map(|(point, times)| (point, AtomicU32::new(times))),
         blocks: orders.blocks,
     });
+    let inner = open(&orders.store, None).await;
+    // Its own way to claim what comes together.
+    let mut lists = Webhook::new(lists::provider()).store(inner.clone());
     let store = WatchedStore {
-        inner: open(&orders.store, None).await,
+        inner,
         shared: Arc::clone(&shared),
     };
     let keys = provider::blendfi::keys([SECRET]).unwrap();
     let mut webhook = Webhook::new(provider::blendfi(keys)).store(store);
     if let Some(lease) = orders.lease {
         webhook = webhook.dedupe(DedupeConfig::new().lease(lease));
+        lists = lists.dedupe(DedupeConfig::new().lease(lease));
     }
     let route = post(handle).layer(webhook.build().unwrap());
-    let app = Router::new().route("/hooks", route).with_state(shared);
+    let app = Router::new()
+        .route("/hooks", route)
+        .webhook("/lists", lists.build().unwrap(), handle)
+        .with_state(shared);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     println!("{}", listener.local_addr().unwrap());
     axum::serve(listener, app).await.unwrap();

@@ -136,7 +136,7 @@ impl Line {
     }
 }
 
-async fn connect(to: SocketAddr) -> Option<SendRequest<Full<Bytes>>> {
+pub(crate) async fn connect(to: SocketAddr) -> Option<SendRequest<Full<Bytes>>> {
     let stream = TcpStream::connect(to).await.ok()?;
     stream.set_nodelay(true).unwrap();
     let (sender, connection) = handshake(TokioIo::new(stream)).await.ok()?;

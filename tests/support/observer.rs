@@ -22,6 +22,8 @@ pub(crate) struct Seen {
     pub(crate) detail: Option<String>,
     pub(crate) signed_by: Option<String>,
     pub(crate) client: Option<String>,
+    pub(crate) item: Option<usize>,
+    pub(crate) items: Option<usize>,
 }
 
 /// Remembers every observation, in order. Clones share what they saw.
@@ -94,6 +96,8 @@ impl Observer for Recorder {
             detail: observation.detail.map(|detail| detail.to_string()),
             signed_by: observation.signed_by.map(ToString::to_string),
             client: observation.client.map(|client| client.to_string()),
+            item: observation.item.map(|item| item.index),
+            items: observation.items,
         };
         self.all.send_modify(|all| all.push(seen));
     }

@@ -2,6 +2,7 @@
 
 mod fields;
 mod fingerprints;
+mod forms;
 mod ids;
 mod items;
 mod shapes;

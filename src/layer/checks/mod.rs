@@ -3,12 +3,17 @@
 mod secret_path;
 mod source;
 
+use http::Method;
 use http::request::Parts;
 
+#[cfg(feature = "senders")]
+use super::challenge::Challenges;
 use super::coding::check_encoding;
 use super::endpoint::EndpointConfig;
 use crate::authenticated::AuthState;
 use crate::authenticated::Proof;
+#[cfg(feature = "senders")]
+use crate::clock::UnixTime;
 use crate::contract::MethodUse;
 use crate::prove::{OwnBody, OwnProof, ProofHead};
 use crate::reason::Reason;
@@ -28,6 +33,8 @@ pub(crate) struct Checks {
     pub(crate) sources: Vec<SourceGate>,
     pub(crate) signature: Option<Verifier>,
     pub(crate) custom: Option<OwnProof>,
+    #[cfg(feature = "senders")]
+    pub(crate) challenges: Option<Challenges>,
 }
 
 /// What the body is still to prove.
@@ -61,6 +68,8 @@ impl Checks {
             sources,
             signature,
             custom,
+            #[cfg(feature = "senders")]
+                challenges: _,
         } = self;
         [
             path.as_ref().map(|_| Proof::SecretPath),
@@ -84,7 +93,7 @@ impl Checks {
             true => endpoint.contract.methods().use_of(&parts.method),
             false => MethodUse::Delivery,
         };
-        if method == MethodUse::Foreign {
+        if method == MethodUse::Foreign && !self.asks_with(&parts.method) {
             return Err(Reason::MethodNotAllowed.into());
         }
         // A gate outside may have asked for the token already, and has then cut it off.
@@ -95,9 +104,9 @@ impl Checks {
         let admitted = self.admit_from(parts, auth, endpoint, method);
         // Done last, for most of what is refused needs no other path.
         match (path, &admitted) {
-            (Some(_), Ok(_)) => SecretPathGate::cut(parts)?,
+            (Some(gate), Ok(_)) => gate.cut(parts)?,
             // What is refused is seen by the observer alone.
-            (Some(_), Err(_)) if endpoint.interest().headers => SecretPathGate::hide(parts),
+            (Some(gate), Err(_)) if endpoint.interest().headers => gate.hide(parts),
             (Some(_), Err(_)) | (None, _) => {}
         }
         if admitted.is_ok() {
@@ -117,6 +126,14 @@ impl Checks {
         for gate in &self.sources {
             let now = || auth.readings.received_at(&*endpoint.clock);
             auth.client = Some(gate.admit(parts, now)?);
+        }
+        #[cfg(feature = "senders")]
+        if let Some(challenges) = &self.challenges {
+            let now = auth.readings.received_at(&*endpoint.clock);
+            challenges.ask_head(parts.into(), now)?;
+        }
+        if method == MethodUse::Foreign {
+            return Err(Reason::MethodNotAllowed.into());
         }
         if method == MethodUse::Probe {
             return Err(Reason::Probe.into());
@@ -145,6 +162,30 @@ impl Checks {
             pending.custom = Some(Box::new(proof.head(&head)?));
         }
         Ok(pending)
+    }
+}
+
+impl Checks {
+    /// Whether the sender asks for something with this method.
+    fn asks_with(&self, method: &Method) -> bool {
+        #[cfg(feature = "senders")]
+        let asks =
+            (self.challenges.as_ref()).is_some_and(|challenges| challenges.come_with(method));
+        #[cfg(not(feature = "senders"))]
+        let asks = {
+            let _ = method;
+            false
+        };
+        asks
+    }
+
+    /// Ends a delivery whose proof was passed and that asks for something.
+    #[cfg(feature = "senders")]
+    pub(crate) fn ask_body(&self, auth: &AuthState, now: UnixTime) -> Result<(), RejectionCause> {
+        match (&self.challenges, &auth.body) {
+            (Some(challenges), Some(body)) => challenges.ask_body(body, now),
+            (None, _) | (_, None) => Ok(()),
+        }
     }
 }
 

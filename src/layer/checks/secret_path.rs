@@ -41,9 +41,15 @@ impl SecretPathGate {
         })
     }
 
+    /// The segment that may follow the token.
+    pub(crate) fn tail(&self) -> Option<&str> {
+        self.sets.iter().find_map(PathTokens::tail)
+    }
+
     /// Asks the path for its token.
     pub(crate) fn check(&self, parts: &Parts) -> Result<ShownToken, RejectionCause> {
-        let (before, token) = split_token(parts.uri.path()).ok_or(Reason::UnknownPath)?;
+        let (before, token) =
+            split_token(parts.uri.path(), self.tail()).ok_or(Reason::UnknownPath)?;
         let in_place = self.prefix.as_deref().is_none_or(|prefix| before == prefix);
         let shown = ShownToken::of(token.as_bytes()).ok_or(Reason::UnknownPath)?;
         // The token is compared in any case, so that a wrong place takes as long.
@@ -54,16 +60,16 @@ impl SecretPathGate {
     }
 
     /// Cuts a right token out of what is handed on.
-    pub(crate) fn cut(parts: &mut Parts) -> Result<(), RejectionCause> {
-        Self::hide(parts);
-        parts.uri = without_token(&parts.uri).ok_or(Reason::UnknownPath)?;
-        clean_original_uri(parts);
+    pub(crate) fn cut(&self, parts: &mut Parts) -> Result<(), RejectionCause> {
+        self.hide(parts);
+        parts.uri = without_token(&parts.uri, self.tail()).ok_or(Reason::UnknownPath)?;
+        clean_original_uri(parts, self.tail());
         Ok(())
     }
 
     /// Hides a right token from who sees the headers.
-    pub(crate) fn hide(parts: &mut Parts) {
-        if let Some((_, token)) = split_token(parts.uri.path()) {
+    pub(crate) fn hide(&self, parts: &mut Parts) {
+        if let Some((_, token)) = split_token(parts.uri.path(), self.tail()) {
             mark_sensitive(&mut parts.headers, token);
         }
     }
@@ -82,13 +88,13 @@ fn mark_sensitive(headers: &mut HeaderMap, token: &str) {
 
 /// What axum remembers as the URI that the client sent holds the token too.
 #[cfg(feature = "axum")]
-fn clean_original_uri(parts: &mut Parts) {
+fn clean_original_uri(parts: &mut Parts, tail: Option<&str>) {
     use axum::extract::OriginalUri;
 
     if let Some(OriginalUri(uri)) = parts.extensions.get_mut::<OriginalUri>() {
-        *uri = without_token(uri).unwrap_or_else(|| http::Uri::from_static("/"));
+        *uri = without_token(uri, tail).unwrap_or_else(|| http::Uri::from_static("/"));
     }
 }
 
 #[cfg(not(feature = "axum"))]
-fn clean_original_uri(_: &mut Parts) {}
+fn clean_original_uri(_: &mut Parts, _: Option<&str>) {}

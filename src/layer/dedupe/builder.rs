@@ -21,6 +21,9 @@ use crate::store::{SharedStore, Store};
 
 /// Most that is kept of a response's body: a record is meant to be small.
 const MAX_REPLAY_BODY: usize = 4096;
+/// What is taken of one delivery that holds a list of events, and how many run at a time.
+const MAX_ITEMS: usize = 1_000;
+const ITEM_CONCURRENCY: usize = 16;
 
 /// Runs a handler once for each event, whatever its sender repeats.
 ///
@@ -210,6 +213,8 @@ impl DedupeBuilder {
             replay_body,
             fail_open,
             shares_name,
+            max_items,
+            item_concurrency,
         } = self.config;
         let demanded = match self.demanded {
             RequiredProofs::All(proofs) if proofs.is_empty() => {
@@ -278,15 +283,29 @@ impl DedupeBuilder {
             sender_retries: contract.retries_at_all(),
             is_timed: self.endpoint.is_timed(),
         };
-        let runs = RunState::new(store, retention, lease, renewal_ceiling, settings);
+        let run_state = |store, settings| {
+            Arc::new(RunState::new(
+                store,
+                retention,
+                lease,
+                renewal_ceiling,
+                settings,
+            ))
+        };
+        let for_items = store.for_items().filter(|_| self.rule.has_items());
+        let item_runs = for_items.map(|store| run_state(store, settings.clone()));
+        let runs = run_state(store, settings);
         let core = Arc::new(DedupeState {
             endpoint: self.endpoint,
             rule: self.rule,
             scope,
             demanded,
-            runs: Arc::new(runs),
+            item_runs: item_runs.unwrap_or_else(|| Arc::clone(&runs)),
+            runs,
             refuse_old,
             replay_body,
+            max_items: max_items.unwrap_or(MAX_ITEMS),
+            item_concurrency: item_concurrency.unwrap_or(ITEM_CONCURRENCY).max(1),
         });
         let pipeline = Pipeline {
             authenticator,

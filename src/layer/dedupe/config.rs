@@ -34,6 +34,8 @@ pub struct DedupeConfig {
     pub(crate) replay_body: Option<usize>,
     pub(crate) fail_open: bool,
     pub(crate) shares_name: bool,
+    pub(crate) max_items: Option<usize>,
+    pub(crate) item_concurrency: Option<usize>,
 }
 
 impl DedupeConfig {
@@ -118,6 +120,19 @@ impl DedupeConfig {
     /// receivers.
     pub fn shares_name(mut self) -> Self {
         self.shares_name = true;
+        self
+    }
+
+    /// How many events are taken of a delivery that holds a list of them; 1,000 unless set. One with
+    /// more is refused with 413 before any of them is claimed.
+    pub fn max_items(mut self, limit: usize) -> Self {
+        self.max_items = Some(limit);
+        self
+    }
+
+    /// How many events of one delivery are claimed and run at a time; 16 unless set, and at least one.
+    pub fn item_concurrency(mut self, limit: usize) -> Self {
+        self.item_concurrency = Some(limit);
         self
     }
 

@@ -79,6 +79,7 @@ impl DeliveryContext {
             detail: cause.and_then(RejectionCause::detail),
             status,
             key: Some(&self.event.identity.key),
+            item: self.event.item.as_ref().map(|item| item.place),
             signed_by: self.auth.verified().map(Verified::key_ids),
             client: self.auth.client,
             attempt: grant.map(|grant| grant.attempt),

@@ -27,8 +27,8 @@ use crate::rejection_cause::RejectionCause;
 use crate::runtime::{Delivery, IdentifiedEvent, spawn};
 
 /// How long a request looks past its deadline for a task that is about to answer, and how often.
-const PATIENCE: Duration = Duration::from_millis(250);
-const LAST_STEPS: Duration = Duration::from_millis(10);
+pub(super) const PATIENCE: Duration = Duration::from_millis(250);
+pub(super) const LAST_STEPS: Duration = Duration::from_millis(10);
 
 impl DedupeState {
     /// Starts the work of claiming the event and handling it.

@@ -2,12 +2,14 @@
 //!
 //! A request is proved and its event named by `state`; `handle` hands that to the runtime, with the
 //! service inside as its `work`, and waits for the answer, which `responder` gives in the sender's
-//! words. `context` is what is kept of the request and shown to the observer.
+//! words. `context` is what is kept of the request and shown to the observer. `items` does the same for
+//! a request that holds several events.
 
 mod builder;
 mod config;
 mod context;
 mod handle;
+mod items;
 mod names;
 mod replay;
 mod responder;
@@ -18,6 +20,7 @@ mod work;
 pub use builder::{DedupeBuilder, DedupeLayer};
 pub use config::DedupeConfig;
 pub(crate) use handle::{Waiting, check_outermost};
+pub(crate) use items::{IdentifiedItem, WaitingForItems};
 pub(crate) use names::{Owner, TakenName};
 pub use service::Dedupe;
 pub(crate) use state::DedupeState;

@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::request::Parts;
 
 use crate::authenticated::{AuthState, Proof};
 use crate::clock::UnixTime;
-use crate::event::{EventRule, Handling, Scope};
+use crate::event::{EventRule, Handling, Identity, Scope};
 use crate::layer::endpoint::EndpointConfig;
 use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
@@ -20,8 +21,13 @@ pub(crate) struct DedupeState {
     pub(super) scope: Option<Arc<Scope>>,
     pub(super) demanded: RequiredProofs,
     pub(super) runs: Arc<RunState>,
+    /// The same for the events of one delivery.
+    pub(super) item_runs: Arc<RunState>,
     pub(super) refuse_old: bool,
     pub(super) replay_body: Option<usize>,
+    /// The most events that are taken of one delivery, and how many of them run at a time.
+    pub(super) max_items: usize,
+    pub(super) item_concurrency: usize,
 }
 
 /// The proofs without which nothing is claimed.
@@ -92,9 +98,22 @@ impl DedupeState {
         received_at: UnixTime,
     ) -> Result<IdentifiedEvent, RejectionCause> {
         let body = proved.body.as_deref().unwrap_or_default();
-        let mut identity =
-            self.rule
-                .identify(&self.endpoint.provider, parts, proved.proved_id(), body)?;
+        let (provider, id) = (&self.endpoint.provider, proved.proved_id());
+        let form = self.rule.document(body);
+        let document = form.as_deref().unwrap_or(body);
+        let identity = (self.rule).identify_document(provider, parts.into(), id, body, document)?;
+        let mut event = self.settle(identity, proved, received_at)?;
+        event.document = form.map(Bytes::from);
+        Ok(event)
+    }
+
+    /// What follows for an event from how its delivery is proved and from when it came.
+    pub(super) fn settle(
+        &self,
+        mut identity: Identity,
+        proved: &AuthState,
+        received_at: UnixTime,
+    ) -> Result<IdentifiedEvent, RejectionCause> {
         identity.key = identity.key.of_scope(self.scope.clone());
         match identity.handling {
             Handling::TestId => {
@@ -122,6 +141,8 @@ impl DedupeState {
         Ok(IdentifiedEvent {
             identity,
             predates_retention,
+            item: None,
+            document: None,
         })
     }
 }

@@ -43,13 +43,7 @@ where
     type Answer = Answer<RB, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Option<Box<Ran<Self::Answer>>>> {
-        let over = match caught_once(|| self.inner.poll_ready(cx)) {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(Ok(()))) => return Poll::Ready(None),
-            Ok(Poll::Ready(Err(error))) => Ok(errored(error)),
-            Err(panicked) => Err(panicked),
-        };
-        Poll::Ready(Some(Box::new(over)))
+        ready(&mut self.inner, cx)
     }
 
     #[expect(
@@ -70,35 +64,63 @@ where
             parts.extensions.insert(mark);
             parts.extensions.insert(delivery);
             let call = || inner.call(Request::from_parts(*parts, B::from(body)));
-            let response = match caught(call).await? {
-                Ok(response) => response,
-                Err(error) => return Ok(errored(error)),
-            };
-            let is_given_up = Permanent::is_marked(&response);
-            if !(response.status().is_success() || is_given_up) {
-                return Ok(failed(&core, response));
+            match caught(call).await? {
+                Ok(response) => answered(&core, response, read_by).await,
+                Err(error) => Ok(errored(error)),
             }
-            let ended = |stored, answer| match is_given_up {
-                true => Ended::GivenUp(stored, answer),
-                false => Ended::Done(stored, answer),
-            };
-            if let Some(limit) = core.replay_body {
-                // Behind a pointer, as everything that most deliveries do without.
-                let kept = Box::pin(caught(|| keep_body(response, limit, read_by)));
-                let (response, stored) = kept.await?;
-                return Ok(ended(stored, Ok(response)));
-            }
-            let stored = StoredResponse {
-                status: response.status().as_u16(),
-                body: None,
-                content_type: None,
-            };
-            Ok(ended(stored, Ok(response.map(ResponseBody::inner))))
         }
     }
 }
 
-fn errored<RB, E>(error: E) -> Ended<Answer<RB, E>> {
+/// What has ended before it began.
+type Over<RB, E> = Option<Box<Ran<Answer<RB, E>>>>;
+
+/// Whether the service inside can be called; what has ended instead where it never can.
+pub(super) fn ready<S, R, RB>(inner: &mut S, cx: &mut Context<'_>) -> Poll<Over<RB, S::Error>>
+where
+    S: Service<R, Response = Response<RB>>,
+{
+    let over = match caught_once(|| inner.poll_ready(cx)) {
+        Ok(Poll::Pending) => return Poll::Pending,
+        Ok(Poll::Ready(Ok(()))) => return Poll::Ready(None),
+        Ok(Poll::Ready(Err(error))) => Ok(errored(error)),
+        Err(panicked) => Err(panicked),
+    };
+    Poll::Ready(Some(Box::new(over)))
+}
+
+/// What the response of a handler makes of its event.
+pub(super) async fn answered<RB, E>(
+    core: &DedupeState,
+    response: Response<RB>,
+    read_by: Instant,
+) -> Ran<Answer<RB, E>>
+where
+    RB: Body<Data = Bytes>,
+{
+    let is_given_up = Permanent::is_marked(&response);
+    if !(response.status().is_success() || is_given_up) {
+        return Ok(failed(core, response));
+    }
+    let ended = |stored, answer| match is_given_up {
+        true => Ended::GivenUp(stored, answer),
+        false => Ended::Done(stored, answer),
+    };
+    if let Some(limit) = core.replay_body {
+        // Behind a pointer, as everything that most deliveries do without.
+        let kept = Box::pin(caught(|| keep_body(response, limit, read_by)));
+        let (response, stored) = kept.await?;
+        return Ok(ended(stored, Ok(response)));
+    }
+    let stored = StoredResponse {
+        status: response.status().as_u16(),
+        body: None,
+        content_type: None,
+    };
+    Ok(ended(stored, Ok(response.map(ResponseBody::inner))))
+}
+
+pub(super) fn errored<RB, E>(error: E) -> Ended<Answer<RB, E>> {
     Ended::Failed(Reason::HandlerFailed.into(), Err(error))
 }
 

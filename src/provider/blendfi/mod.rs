@@ -76,7 +76,9 @@ pub fn blendfi(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),
-        EventRule::known([event]).known_checked_header("X-Blendfi-Event-Id"),
+        EventRule::known([event])
+            .known_checked_header("X-Blendfi-Event-Id")
+            .known_types_at("/type"),
         contract,
     )
 }

@@ -100,7 +100,9 @@ pub fn bloque_payments(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),
-        EventRule::known([by_id, by_payment]).or_body("payment"),
+        EventRule::known([by_id, by_payment])
+            .or_body("payment")
+            .known_types_at("/type"),
         contract(),
     )
     .hook("payment")

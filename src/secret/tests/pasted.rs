@@ -160,6 +160,16 @@ const PASTED: &[(&str, &str)] = &[
         "signature",
     ),
     ("9f8e7d6c5b4a3928%0A", "encoded"),
+    ("9f8e7d6c5b4a%2B3928", "encoded"),
+    ("r\"9f8e7d6c5b4a3928\"", "quotes"),
+    ("f'9f8e7d6c5b4a3928'", "quotes"),
+    ("AKIAIOSFODNN7EXAMPLE", "access token"),
+    ("BEARER 9f8e7d6c5b4a3928", "signature"),
+    ("Token 9f8e7d6c5b4a3928", "signature"),
+    (
+        "SHA256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17",
+        "signature",
+    ),
     ("9f8e7d6c&amp;5b4a3928", "encoded"),
 ];
 

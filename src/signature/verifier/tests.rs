@@ -9,8 +9,8 @@ mod verdicts;
 use http::HeaderMap;
 
 use super::*;
-use crate::encoding::Encoding;
-use crate::secret::{SecretFormat, SigningKey, SigningSecret};
+use crate::encoding::{Encoding, MAC_LEN};
+use crate::secret::{KeyId, SecretFormat, SigningKey, SigningSecret};
 
 const OLD: &str = "whsec_test_9f8e7d6c5b4a";
 const NEW: &str = "whsec_test_the_new_one";

@@ -17,6 +17,28 @@ pub(crate) const COMPLETE: &str = concat!(
     include_str!("complete.lua"),
 );
 
+/// Claims that go together.
+pub(crate) const CLAIMS: &str = concat!(
+    include_str!("layout.lua"),
+    include_str!("record.lua"),
+    "local function one(KEYS, ARGV)\n",
+    include_str!("claim_new.lua"),
+    include_str!("claim.lua"),
+    "end\n",
+    include_str!("each.lua"),
+);
+
+/// Completions that go together.
+pub(crate) const COMPLETIONS: &str = concat!(
+    include_str!("layout.lua"),
+    include_str!("record.lua"),
+    "local function one(KEYS, ARGV)\n",
+    include_str!("complete_own.lua"),
+    include_str!("complete.lua"),
+    "end\n",
+    include_str!("each.lua"),
+);
+
 /// One release.
 pub(crate) const RELEASE: &str = concat!(
     include_str!("layout.lua"),

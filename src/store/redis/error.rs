@@ -275,6 +275,13 @@ fn remedy_of(error: &RedisError) -> Remedy {
     }
 }
 
+/// Whether a call was refused since its keys are of several slots.
+pub(super) fn spans_slots(error: &StoreError) -> bool {
+    let fault = error.source().and_then(|source| source.downcast_ref());
+    matches!(fault, Some(Fault::Redis(error))
+        if error.kind() == ErrorKind::Server(ServerErrorKind::CrossSlot))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

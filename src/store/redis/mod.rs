@@ -15,17 +15,16 @@ mod keys;
 mod link;
 mod scan;
 mod scripts;
+mod together;
 mod wait;
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use redis::{ErrorKind, ServerErrorKind};
 
 use crate::event::{EventKey, Name};
 
@@ -37,11 +36,12 @@ use super::shared::SharedStore;
 use super::token::Token;
 
 use self::clock::ServerClock;
-use self::error::Fault;
+use self::error::spans_slots;
 use self::keys::{Layout, Place};
 use self::link::Link;
 use self::scan::Scan;
 use self::scripts::{Answer, Call};
+use self::together::{Records, Together};
 use self::wait::Waiting;
 
 pub use self::builder::RedisStoreBuilder;
@@ -265,13 +265,6 @@ impl RedisStore {
     }
 }
 
-/// Whether a call was refused since its keys are of several slots.
-fn spans_slots(error: &StoreError) -> bool {
-    let fault = error.source().and_then(|source| source.downcast_ref());
-    matches!(fault, Some(Fault::Redis(error))
-        if error.kind() == ErrorKind::Server(ServerErrorKind::CrossSlot))
-}
-
 impl fmt::Debug for RedisStore {
     /// Shows the hosts, and neither user nor password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -332,6 +325,18 @@ impl Store for RedisStore {
             renewing: None,
             ..self.clone()
         }))
+    }
+
+    /// Claims and completions that come at one time are then one call, in a cluster one for each
+    /// partition.
+    fn for_items(&self) -> Option<SharedStore> {
+        let records = Records {
+            link: Arc::clone(&self.link),
+            layout: self.layout.clone(),
+            clock: Arc::clone(&self.clock),
+            in_slots: Arc::clone(&self.in_slots),
+        };
+        Some(SharedStore::new(Together::new(self.clone(), records)))
     }
 
     async fn wait(&self, key: &EventKey, limit: Duration) {

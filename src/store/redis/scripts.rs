@@ -1,5 +1,7 @@
 //! The commands as script calls, and their answers.
 
+mod each;
+
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -15,6 +17,8 @@ use super::code;
 use super::codec::{self, Done, micros, millis_to_keep};
 use super::error::Fault;
 use super::keys::Place;
+
+pub(super) use self::each::each_answer;
 
 /// A script, and the name by which Redis knows it once it has seen it.
 #[derive(Debug)]
@@ -40,6 +44,8 @@ macro_rules! source {
 
 source!(CLAIM);
 source!(COMPLETE);
+source!(CLAIMS);
+source!(COMPLETIONS);
 source!(RELEASE);
 source!(RENEW);
 source!(LOOKUP);
@@ -52,6 +58,10 @@ fn hash(code: &str) -> String {
 
 /// As many bytes as most calls have.
 const USUAL_SIZE: usize = 256;
+
+/// How many arguments a claim has, and a completion.
+const CLAIM_WORDS: usize = 6;
+const COMPLETE_WORDS: usize = 6;
 
 /// One call of a script.
 pub(super) struct Call {
@@ -91,10 +101,13 @@ impl Call {
     }
 
     pub(super) fn claim(claim: &Claim, place: &Place) -> Self {
+        let call = Self::on(&CLAIM, 1, CLAIM_WORDS).word(&place.key);
+        call.claim_words(claim, place)
+    }
+
+    fn claim_words(self, claim: &Claim, place: &Place) -> Self {
         let kept = claim.retention.max(claim.lease);
-        Self::on(&CLAIM, 1, 6)
-            .word(&place.key)
-            .word(claim.token.as_bytes().as_slice())
+        self.word(claim.token.as_bytes().as_slice())
             .word(claim.fingerprint.as_bytes().as_slice())
             .word(micros(claim.lease))
             .word(micros(kept))
@@ -103,10 +116,13 @@ impl Call {
     }
 
     pub(super) fn complete(complete: &Complete, place: &Place) -> Self {
+        let call = Self::on(&COMPLETE, 1, COMPLETE_WORDS).word(&place.key);
+        call.complete_words(complete, place)
+    }
+
+    fn complete_words(self, complete: &Complete, place: &Place) -> Self {
         let Done { head, grant, tail } = codec::done(complete, place.name.as_deref());
-        Self::on(&COMPLETE, 1, 6)
-            .word(&place.key)
-            .word(complete.token.as_bytes().as_slice())
+        self.word(complete.token.as_bytes().as_slice())
             .word(head.as_slice())
             .word(grant.as_slice())
             .word(tail.as_slice())

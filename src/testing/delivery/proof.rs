@@ -5,6 +5,7 @@ use http::{HeaderMap, Uri};
 use super::super::edit::{refused, value};
 use super::super::tamper::{digest, later};
 use super::TestDelivery;
+use super::draft::Draft;
 use crate::clock::UnixTime;
 use crate::error::ConfigError;
 use crate::path::split_token;
@@ -17,17 +18,35 @@ const WRONG_SECRET: &str = "no receiver has this secret";
 const WRONG_TOKEN: &str = "no-receiver-has-this-token";
 
 impl TestDelivery {
-    /// The headers that prove and name the event.
-    pub(super) fn add_proof(&self, headers: &mut HeaderMap) -> Result<(), ConfigError> {
+    /// Adds what proves and names the event.
+    pub(super) fn add_proof(&self, draft: &mut Draft) -> Result<(), ConfigError> {
         self.check_signed()?;
         let signer = self.signer()?;
         let id = match &self.id {
             Some(id) => id.clone(),
-            None => digest(&self.body),
+            None => {
+                let id = digest(&self.body);
+                #[cfg(feature = "senders")]
+                let id = signer
+                    .as_ref()
+                    .map_or(id.clone(), |signer| signer.fit_id(id));
+                id
+            }
         };
-        let timestamp = self.timestamp.clone().unwrap_or_else(|| self.signed_time());
+        let timestamp = self.timestamp.clone();
+        let timestamp = timestamp.unwrap_or_else(|| self.signed_time(signer.as_ref()));
         let told_id = self.tampers.header_id.as_deref();
         let mut told = false;
+        #[cfg(feature = "senders")]
+        let signer = match signer {
+            Some(signer) if signer.is_general() => {
+                told = signer.tells_id();
+                self.seal(&signer, draft, &timestamp, &id)?;
+                None
+            }
+            signer => signer,
+        };
+        let headers = &mut draft.headers;
         if let Some(signer) = &signer {
             let signed = Content {
                 timestamp: &timestamp,
@@ -113,10 +132,14 @@ impl TestDelivery {
         }
     }
 
-    fn signed_time(&self) -> String {
+    fn signed_time(&self, signer: Option<&Signer>) -> String {
         let time = self.time.unwrap_or_else(UnixTime::now);
         let time = self.shift.map_or(time, |shift| shift.of(time));
-        time.to_string()
+        #[cfg(feature = "senders")]
+        let written = signer.map(|signer| signer.write_time(time));
+        #[cfg(not(feature = "senders"))]
+        let written = signer.map(|_| time.to_string());
+        written.unwrap_or_else(|| time.to_string())
     }
 
     /// What the provider's rule calls the event; `None` where it can't tell.
@@ -139,7 +162,7 @@ impl TestDelivery {
         let uri: Uri = text
             .parse()
             .map_err(|_| refused("its path and token make no URI"))?;
-        let shown = split_token(uri.path()).map(|(_, token)| token.as_bytes());
+        let shown = split_token(uri.path(), None).map(|(_, token)| token.as_bytes());
         if self.token.is_none()
             && !self.tampers.token
             && !(self.provider.paths.iter())

@@ -1,0 +1,5 @@
+//! Prints the page of all senders, which is `docs/senders.md`.
+
+fn main() {
+    print!("{}", tower_webhook::provider::senders_page());
+}

@@ -1,0 +1,346 @@
+//! What a sender asks of an endpoint before events flow, and the answer: data, and a pure function.
+//!
+//! An answer that signs a stranger's text with the key that signs events only signs texts that no
+//! event can be: see [`ChallengeText`].
+
+mod reply;
+mod text;
+
+use std::borrow::Cow;
+
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+
+use crate::clock::UnixTime;
+use crate::digest::Digest;
+use crate::encoding::Encoding;
+use crate::event::{Lookup, text_of};
+use crate::head::RequestHead;
+use crate::secret::KeyRing;
+
+pub use self::reply::ChallengeReply;
+pub use self::text::ChallengeText;
+
+/// A question that a sender puts to an endpoint, and how it is answered.
+///
+/// ```
+/// use http::{HeaderMap, Method};
+/// use tower_webhook::challenge::{Challenge, ChallengeAnswer, ChallengeText};
+/// use tower_webhook::{RequestHead, UnixTime};
+///
+/// let okta = Challenge::in_header(Method::GET, "x-okta-verification-challenge", ChallengeText::Token)
+///     .answer(ChallengeAnswer::json("verification"));
+/// let request = http::Request::get("/hooks").header("x-okta-verification-challenge", "abc").body(())?;
+/// let reply = okta.reply_to_head(RequestHead::from(&request), None, UnixTime::now()).unwrap();
+/// assert_eq!(reply.body(), br#"{"verification":"abc"}"#);
+/// # Ok::<(), http::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Challenge {
+    method: Method,
+    subject: Subject,
+    text: ChallengeText,
+    when: Vec<(Subject, Cow<'static, str>)>,
+    token: Option<(Cow<'static, str>, KeyRing)>,
+    only_item: bool,
+    answer: ChallengeAnswer,
+}
+
+/// Where something of a challenge stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Subject {
+    Nothing,
+    Parameter(Cow<'static, str>),
+    Header(Cow<'static, str>),
+    Member(Cow<'static, str>),
+}
+
+/// How a challenge is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ChallengeAnswer {
+    /// 200, and nothing.
+    Nothing,
+    /// 200 with the text, as plain text.
+    Text,
+    /// 200 with the text as this member of a JSON object.
+    Json(Cow<'static, str>),
+    /// 200 with the HMAC-SHA256 of the text under the key that signs events, as a member of a JSON
+    /// object.
+    Hmac {
+        /// The member that holds the text again, if one does.
+        text: Option<Cow<'static, str>>,
+        /// The member that holds the HMAC.
+        member: Cow<'static, str>,
+        /// What stands before it.
+        prefix: Cow<'static, str>,
+        /// How it is spelled.
+        encoding: Encoding,
+    },
+    /// 200 with `WebHook-Allowed-Origin`, where the text is one of these origins (CloudEvents).
+    AllowedOrigin(Vec<Cow<'static, str>>),
+}
+
+impl ChallengeAnswer {
+    /// The text as this member of a JSON object.
+    pub fn json(member: impl Into<Cow<'static, str>>) -> Self {
+        Self::Json(member.into())
+    }
+}
+
+impl Challenge {
+    fn new(method: Method, subject: Subject, text: ChallengeText) -> Self {
+        Self {
+            method,
+            subject,
+            text,
+            when: Vec::new(),
+            token: None,
+            only_item: false,
+            answer: ChallengeAnswer::Text,
+        }
+    }
+
+    /// A request with this method and a text in this parameter of the query.
+    pub fn in_query(
+        method: Method,
+        name: impl Into<Cow<'static, str>>,
+        text: ChallengeText,
+    ) -> Self {
+        Self::new(method, Subject::Parameter(name.into()), text)
+    }
+
+    /// A request with this method and a text in this header.
+    pub fn in_header(
+        method: Method,
+        name: impl Into<Cow<'static, str>>,
+        text: ChallengeText,
+    ) -> Self {
+        Self::new(method, Subject::Header(name.into()), text)
+    }
+
+    /// A delivery whose proof was passed, with a text in this member of its JSON body.
+    pub fn in_body(pointer: impl Into<Cow<'static, str>>, text: ChallengeText) -> Self {
+        Self::new(Method::POST, Subject::Member(pointer.into()), text)
+    }
+
+    /// A request with this method, such as `HEAD`, which asks for nothing.
+    pub fn probe(method: Method) -> Self {
+        let probe = Self::new(method, Subject::Nothing, ChallengeText::Token);
+        probe.answer(ChallengeAnswer::Nothing)
+    }
+
+    /// Only where this parameter of the query reads so.
+    #[must_use]
+    pub fn when_parameter(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        text: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        self.when
+            .push((Subject::Parameter(name.into()), text.into()));
+        self
+    }
+
+    /// Only where this member of the body reads so.
+    #[must_use]
+    pub fn when_member(
+        mut self,
+        pointer: impl Into<Cow<'static, str>>,
+        text: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        self.when
+            .push((Subject::Member(pointer.into()), text.into()));
+        self
+    }
+
+    /// Members are those of the only element of the array that the body is.
+    #[must_use]
+    pub fn in_only_item(mut self) -> Self {
+        self.only_item = true;
+        self
+    }
+
+    /// This parameter of the query must be one of these tokens; another one is answered 403.
+    #[must_use]
+    pub fn with_token(
+        mut self,
+        parameter: impl Into<Cow<'static, str>>,
+        tokens: impl Into<KeyRing>,
+    ) -> Self {
+        self.token = Some((parameter.into(), tokens.into()));
+        self
+    }
+
+    /// How it is answered. With the text alone unless set.
+    #[must_use]
+    pub fn answer(mut self, answer: ChallengeAnswer) -> Self {
+        self.answer = answer;
+        self
+    }
+
+    /// The method that it comes with.
+    pub(crate) fn method(&self) -> &Method {
+        &self.method
+    }
+
+    fn is_signed(&self) -> bool {
+        matches!(self.subject, Subject::Member(_))
+    }
+
+    /// The answer to a request without a proof, if this is what it asks; `keys` are those that sign
+    /// events.
+    pub fn reply_to_head(
+        &self,
+        head: RequestHead<'_>,
+        keys: Option<&KeyRing>,
+        now: UnixTime,
+    ) -> Option<ChallengeReply> {
+        if self.is_signed() || head.method() != self.method {
+            return None;
+        }
+        for (subject, text) in &self.when {
+            if in_head(head, subject)? != *text {
+                return None;
+            }
+        }
+        let text = match &self.subject {
+            Subject::Nothing => String::new(),
+            subject => in_head(head, subject)?,
+        };
+        if let Some((parameter, tokens)) = &self.token {
+            let shown = in_head(head, &Subject::Parameter(parameter.clone()));
+            if !shown.is_some_and(|shown| includes(tokens, &shown, now)) {
+                return Some(ChallengeReply::empty(StatusCode::FORBIDDEN));
+            }
+        }
+        Some(self.reply(&text, keys, now))
+    }
+
+    /// The answer to a delivery whose proof was passed, if this is what it asks.
+    pub fn reply_to_body(
+        &self,
+        body: &[u8],
+        keys: Option<&KeyRing>,
+        now: UnixTime,
+    ) -> Option<ChallengeReply> {
+        let Subject::Member(pointer) = &self.subject else {
+            return None;
+        };
+        let item = match self.only_item {
+            true => Cow::Owned(only_element(body)?),
+            false => Cow::Borrowed(body),
+        };
+        let mut pointers = vec![&**pointer];
+        for (subject, _) in &self.when {
+            if let Subject::Member(pointer) = subject {
+                pointers.push(pointer);
+            }
+        }
+        let found = Lookup::new(pointers).ok()?.raw(&item).ok()?;
+        let mut texts = found.iter().map(|raw| text_of(raw.as_deref()?));
+        let text = texts.next()??;
+        let expected = (self.when.iter()).filter(|(at, _)| matches!(at, Subject::Member(_)));
+        for ((_, expected), found) in expected.zip(texts) {
+            if found? != *expected {
+                return None;
+            }
+        }
+        Some(self.reply(&text, keys, now))
+    }
+
+    fn reply(&self, text: &str, keys: Option<&KeyRing>, now: UnixTime) -> ChallengeReply {
+        let bad = || ChallengeReply::empty(StatusCode::BAD_REQUEST);
+        if self.subject != Subject::Nothing && !self.text.allows(text) {
+            return bad();
+        }
+        // A token has no character that JSON escapes.
+        let json = |members: &[(&str, &str)]| {
+            let members = members
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).into()));
+            let object = serde_json::Value::Object(members.collect());
+            ChallengeReply::of("application/json", object.to_string().into_bytes())
+        };
+        match &self.answer {
+            ChallengeAnswer::Nothing => ChallengeReply::empty(StatusCode::OK),
+            ChallengeAnswer::Text => {
+                ChallengeReply::of("text/plain; charset=utf-8", text.as_bytes().to_vec())
+            }
+            ChallengeAnswer::Json(member) => json(&[(member, text)]),
+            ChallengeAnswer::Hmac {
+                text: again,
+                member,
+                prefix,
+                encoding,
+            } => {
+                let keys = keys.map(KeyRing::snapshot).unwrap_or_default();
+                let Some(key) = keys.iter().find(|key| key.is_active(now)) else {
+                    return ChallengeReply::empty(StatusCode::SERVICE_UNAVAILABLE);
+                };
+                let mac = key.secret().mac(std::iter::once(text.as_bytes()));
+                let spelled = format!("{prefix}{}", encoding.encode(&mac));
+                match again {
+                    Some(again) => json(&[(again, text), (member, &spelled)]),
+                    None => json(&[(member, &spelled)]),
+                }
+            }
+            ChallengeAnswer::AllowedOrigin(origins) => {
+                let mut reply = ChallengeReply::empty(StatusCode::OK);
+                match HeaderValue::from_str(text) {
+                    Ok(value) if origins.iter().any(|origin| origin == text) => {
+                        let name = HeaderName::from_static("webhook-allowed-origin");
+                        reply.headers.insert(name, value);
+                        reply
+                    }
+                    _ => bad(),
+                }
+            }
+        }
+    }
+}
+
+/// The one text that stands there.
+fn in_head(head: RequestHead<'_>, subject: &Subject) -> Option<String> {
+    match subject {
+        Subject::Parameter(name) => {
+            let query = form_urlencoded::parse(head.uri().query()?.as_bytes());
+            let mut values = query
+                .filter(|(other, _)| other == name)
+                .map(|(_, value)| value);
+            let first = values.next()?.into_owned();
+            values.next().is_none().then_some(first)
+        }
+        Subject::Header(name) => {
+            let mut values = head.headers().get_all(&**name).iter();
+            let first = values.next()?.to_str().ok()?.to_owned();
+            values.next().is_none().then_some(first)
+        }
+        Subject::Nothing | Subject::Member(_) => None,
+    }
+}
+
+fn only_element(body: &[u8]) -> Option<Vec<u8>> {
+    let items: Vec<&serde_json::value::RawValue> = serde_json::from_slice(body).ok()?;
+    match items.as_slice() {
+        [item] => Some(item.get().as_bytes().to_vec()),
+        _ => None,
+    }
+}
+
+/// Whether this is one of the tokens, in a time that hangs on none.
+fn includes(tokens: &KeyRing, shown: &str, now: UnixTime) -> bool {
+    use subtle::ConstantTimeEq;
+
+    if shown.len() > 1024 {
+        return false;
+    }
+    let hash = |bytes: &[u8]| Digest::Sha256.hash([bytes]);
+    let shown = hash(shown.as_bytes());
+    let keys = tokens.snapshot();
+    (keys.iter().filter(|key| key.is_active(now))).fold(false, |any, key| {
+        any | bool::from(hash(key.secret().bytes()).ct_eq(&shown))
+    })
+}
+
+#[cfg(test)]
+mod tests;

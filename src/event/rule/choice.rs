@@ -1,0 +1,139 @@
+//! Which of a sender's events a rule is for.
+
+use super::super::field::Field;
+use super::super::form::Form;
+use super::super::selection::Selection;
+use super::super::shape::refused;
+use super::super::source::Source;
+use super::EventRule;
+use crate::error::ConfigError;
+
+impl EventRule {
+    /// A body can be a form that holds the event as JSON in one field of this name, such as `payload`.
+    ///
+    /// ```
+    /// use http::HeaderMap;
+    /// use tower_webhook::Name;
+    /// use tower_webhook::event::{EventRule, Shape};
+    ///
+    /// let rule = EventRule::members([Shape::new("event", ["/id"])?])?.or_form_field("payload");
+    /// let identify = |body: &[u8]| rule.identify(&Name::new("acme")?, &HeaderMap::new(), None, body)
+    ///     .map_err(Box::<dyn std::error::Error>::from);
+    /// assert_eq!(identify(b"payload=%7B%22id%22%3A%22evt_1%22%7D")?.key, identify(br#"{"id":"evt_1"}"#)?.key);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn or_form_field(mut self, name: &str) -> Self {
+        self.form = Some(Box::new(Form::Json(name.into())));
+        self
+    }
+
+    /// A body can be a form whose fields are the event's members: fields of a key are their names, as
+    /// `/MessageSid`.
+    #[must_use]
+    pub fn or_form(mut self) -> Self {
+        self.form = Some(Box::new(Form::Fields));
+        self
+    }
+
+    /// The JSON of a body that is a form, where it can be one.
+    pub(crate) fn document(&self, body: &[u8]) -> Option<Vec<u8>> {
+        self.form.as_ref()?.read(body)
+    }
+
+    /// Where the type of an event stands, for [`EventRule::only_types`]; of items, in each of them.
+    ///
+    /// # Errors
+    ///
+    /// A text that is no pointer.
+    pub fn types_at(self, field: &str) -> Result<Self, ConfigError> {
+        let field = Field::parse(field)?;
+        Ok(self.select(|selection| selection.types_at(field.clone())))
+    }
+
+    /// The same for a preset.
+    pub(crate) fn known_types_at(self, field: &'static str) -> Self {
+        debug_assert!(Field::parse(field).is_ok(), "{field}");
+        self.select(|selection| selection.types_at(Field::known(field)))
+    }
+
+    /// Only events of these types are handled; others are answered with success and not run, and
+    /// seen as [filtered](crate::Reason::Filtered).
+    ///
+    /// One without a type is none of them.
+    ///
+    /// # Errors
+    ///
+    /// A rule that does not say [where the type stands](Self::types_at).
+    pub fn only_types<'a>(
+        self,
+        types: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, ConfigError> {
+        if !self.selection().is_some_and(Selection::tells_types) {
+            return Err(refused(
+                "only some types are wanted, and the rule does not say where the type of an event \
+                 stands: tell it by types_at",
+            ));
+        }
+        let types: Box<[Box<str>]> = types.into_iter().map(Into::into).collect();
+        Ok(self.select(|selection| selection.only_types(Box::clone(&types))))
+    }
+
+    /// Only events that name one of these here are handled: our merchant id, account or key. Another's
+    /// is answered with success and not run, and seen as [not ours](crate::Reason::NotOurs).
+    ///
+    /// One that names nobody is taken for ours. Of items, each says for whom it is.
+    ///
+    /// ```
+    /// use http::HeaderMap;
+    /// use tower_webhook::Name;
+    /// use tower_webhook::event::{EventErrorKind, EventRule, Shape};
+    ///
+    /// let rule = EventRule::members([Shape::new("pix", ["/endToEndId"])?])?
+    ///     .only_for("/chave", ["pix@acme.example"])?;
+    /// let identify = |body: &str| rule.identify(&Name::new("acme")?, &HeaderMap::new(), None, body.as_bytes())
+    ///     .map_err(Box::<dyn std::error::Error>::from);
+    /// assert!(identify(r#"{"endToEndId":"E1","chave":"pix@acme.example"}"#).is_ok());
+    /// let other = identify(r#"{"endToEndId":"E2","chave":"pix@other.example"}"#).unwrap_err();
+    /// assert_eq!(other.to_string(), "/chave: the event is somebody else's");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A text that is no pointer, or nobody to be for.
+    pub fn only_for<'a>(
+        self,
+        field: &str,
+        ours: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, ConfigError> {
+        let (field, ours) = (Field::parse(field)?, ours.into_iter().map(Into::into));
+        let ours: Box<[_]> = ours.collect();
+        if ours.is_empty() {
+            return Err(refused("for nobody: name whose events are handled"));
+        }
+        Ok(self.select(|selection| selection.only_for(field.clone(), ours.clone())))
+    }
+
+    /// That of its items, where it has a list.
+    fn selection(&self) -> Option<&Selection> {
+        match &self.each {
+            Some(each) => each.selection.as_deref(),
+            None => self.selection.as_deref(),
+        }
+    }
+
+    fn select(mut self, set: impl Fn(Selection) -> Selection) -> Self {
+        let add = |place: &mut Option<Box<Selection>>| {
+            let selection = place.take().map(|boxed| *boxed).unwrap_or_default();
+            *place = Some(Box::new(set(selection)));
+        };
+        if let Some(each) = &mut self.each {
+            add(&mut each.selection);
+        }
+        if !matches!(self.source, Source::ItemsAlone) {
+            add(&mut self.selection);
+        }
+        self
+    }
+}

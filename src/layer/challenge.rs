@@ -1,0 +1,80 @@
+//! Answers the challenges of a sender: they are never claimed and never a duplicate.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, Response};
+
+use crate::challenge::Challenge;
+use crate::clock::UnixTime;
+use crate::head::RequestHead;
+use crate::reason::Reason;
+use crate::rejection_cause::RejectionCause;
+use crate::secret::KeyRing;
+
+/// What a sender asks, and the keys that sign its events.
+#[derive(Debug, Clone)]
+pub(crate) struct Challenges {
+    all: Arc<[Challenge]>,
+    keys: Option<KeyRing>,
+}
+
+impl Challenges {
+    /// Those of a provider; `None` where its sender asks nothing.
+    pub(crate) fn of(all: &[Challenge], keys: Option<&KeyRing>) -> Option<Self> {
+        (!all.is_empty()).then(|| Self {
+            all: all.into(),
+            keys: keys.cloned(),
+        })
+    }
+
+    /// Whether one comes with this method.
+    pub(super) fn come_with(&self, method: &Method) -> bool {
+        self.all
+            .iter()
+            .any(|challenge| challenge.method() == method)
+    }
+
+    /// Ends a request that asks for something before any proof.
+    pub(super) fn ask_head(
+        &self,
+        head: RequestHead<'_>,
+        now: UnixTime,
+    ) -> Result<(), RejectionCause> {
+        let keys = self.keys.as_ref();
+        let mut replies = self
+            .all
+            .iter()
+            .filter_map(|it| it.reply_to_head(head, keys, now));
+        replies
+            .next()
+            .map_or(Ok(()), |reply| Err(RejectionCause::replied(reply)))
+    }
+
+    /// Ends a delivery whose proof was passed and that asks for something.
+    pub(super) fn ask_body(&self, body: &[u8], now: UnixTime) -> Result<(), RejectionCause> {
+        let keys = self.keys.as_ref();
+        let mut replies = self
+            .all
+            .iter()
+            .filter_map(|it| it.reply_to_body(body, keys, now));
+        replies
+            .next()
+            .map_or(Ok(()), |reply| Err(RejectionCause::replied(reply)))
+    }
+}
+
+/// The response to a challenge, in place of the one that its reason alone would give.
+pub(super) fn reply(cause: &RejectionCause, mut response: Response<Bytes>) -> Response<Bytes> {
+    let reply = cause
+        .reply
+        .as_deref()
+        .filter(|_| cause.reason == Reason::Probe);
+    if let Some(reply) = reply {
+        let (status, headers, body) = reply.clone().into_parts();
+        *response.status_mut() = status;
+        response.headers_mut().extend(headers);
+        *response.body_mut() = body.into();
+    }
+    response
+}

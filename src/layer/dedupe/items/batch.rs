@@ -1,0 +1,380 @@
+//! The items of one delivery, so many at a time, and the one answer to it.
+
+use std::collections::{HashMap, VecDeque};
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Request, Response, StatusCode};
+use http_body::Body;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+use tower_service::Service;
+use tracing::Instrument;
+
+use super::caller::{EndedItem, ItemCaller, settles};
+use super::identified::IdentifiedItem;
+use super::repeats::{Ending, Repeats, Turn};
+use super::tally::{ItemEnd, Sum, Tally};
+use super::waiting::WaitingForItems;
+use super::work::ItemWork;
+use crate::authenticated::AuthState;
+use crate::event::{EventKey, Handling, ItemPlace};
+use crate::layer::dedupe::context::{DeliveryContext, Kept};
+use crate::layer::dedupe::handle::{LAST_STEPS, PATIENCE};
+use crate::layer::dedupe::replay::duplicate;
+use crate::layer::dedupe::responder::Answer;
+use crate::layer::dedupe::state::DedupeState;
+use crate::layer::response_body::ResponseBody;
+use crate::layer::words::in_words_of;
+use crate::observer::{MaskedHeaders, Observation, Timings, Verdict};
+use crate::reason::Reason;
+use crate::rejection::Rejection;
+use crate::rejection_cause::RejectionCause;
+use crate::request_clock::RequestClock;
+use crate::runtime::{IdentifiedEvent, RunState, spawn};
+use crate::signature::Verified;
+use crate::store::StoredResponse;
+
+impl DedupeState {
+    /// Starts the work of claiming these events and handling them.
+    pub(crate) fn handle_items<S, B, RB>(
+        self: &Arc<Self>,
+        items: Vec<IdentifiedItem>,
+        mut auth: AuthState,
+        parts: Box<Parts>,
+        inner: S,
+    ) -> WaitingForItems<RB, S::Error>
+    where
+        S: Service<Request<B>, Response = Response<RB>> + Clone + Send + 'static,
+        S::Future: Send,
+        S::Error: Send,
+        B: From<Bytes> + Send + 'static,
+        RB: Body<Data = Bytes> + Send + 'static,
+    {
+        let request_clock = self.endpoint.start_clock(&mut auth.readings);
+        let (answer, answered) = oneshot::channel();
+        let (tell, ends) = mpsc::unbounded_channel();
+        let batch = Batch {
+            core: Arc::clone(self),
+            runs: Arc::clone(&self.item_runs),
+            envelope: auth.body.take().unwrap_or_default(),
+            auth,
+            parts,
+            inner,
+            request_clock,
+            proved_at: self.endpoint.is_timed().then(Instant::now),
+            count: items.len(),
+            waiting: items.into(),
+            running: HashMap::new(),
+            repeats: Repeats::new(),
+            tally: Tally::default(),
+            is_answered: Arc::default(),
+            tell,
+            ends,
+            _body: PhantomData,
+        };
+        tokio::spawn(batch.run(answer).in_current_span());
+        WaitingForItems {
+            core: Arc::clone(self),
+            answered,
+        }
+    }
+}
+
+struct Batch<S, B, RB, E> {
+    core: Arc<DedupeState>,
+    runs: Arc<RunState>,
+    /// Without the body.
+    auth: AuthState,
+    envelope: Bytes,
+    parts: Box<Parts>,
+    inner: S,
+    request_clock: RequestClock,
+    proved_at: Option<Instant>,
+    count: usize,
+    /// What was not begun, in its order.
+    waiting: VecDeque<IdentifiedItem>,
+    running: HashMap<usize, Arc<DeliveryContext>>,
+    repeats: Repeats<IdentifiedItem>,
+    tally: Tally<Answer<RB, E>>,
+    is_answered: Arc<AtomicBool>,
+    tell: mpsc::UnboundedSender<EndedItem<RB, E>>,
+    ends: mpsc::UnboundedReceiver<EndedItem<RB, E>>,
+    _body: PhantomData<fn() -> B>,
+}
+
+impl<S, B, RB> Batch<S, B, RB, S::Error>
+where
+    S: Service<Request<B>, Response = Response<RB>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Send,
+    B: From<Bytes> + Send + 'static,
+    RB: Body<Data = Bytes> + Send + 'static,
+{
+    /// Runs the items and gives the answer: once all have ended, or at the deadline.
+    ///
+    /// Where the sender comes again, nothing is begun behind the deadline. Where it does not, it is
+    /// told by then that its delivery was taken, and the rest is run all the same; a shutdown waits
+    /// for that.
+    async fn run(mut self, answer: oneshot::Sender<Answer<RB, S::Error>>) {
+        let _counted = self.runs.drain().count();
+        let mut answer = Some(answer);
+        let mut look_at = self.request_clock.deadline;
+        loop {
+            while self.running.len() < self.core.item_concurrency && self.may_begin() {
+                match self.waiting.pop_front() {
+                    Some(item) => self.begin(item),
+                    None => break,
+                }
+            }
+            if self.running.is_empty() {
+                break;
+            }
+            tokio::select! {
+                biased;
+                Some((index, end)) = self.ends.recv() => self.ended(index, end),
+                () = sleep_until(look_at), if answer.is_some() => match self.overdue() {
+                    Some(reason) => {
+                        let response = self.core.endpoint.rejection(reason);
+                        self.give(&mut answer, Verdict::Unfinished, Some(reason), Ok(response));
+                    }
+                    None => look_at = Instant::now() + LAST_STEPS,
+                },
+            }
+        }
+        self.finish(answer);
+    }
+
+    fn sender_retries(&self) -> bool {
+        self.core.endpoint.contract.retries_at_all()
+    }
+
+    fn may_begin(&self) -> bool {
+        !self.sender_retries()
+            || (Instant::now() < self.request_clock.deadline && !self.runs.drain().has_begun())
+    }
+
+    /// Begins with an item, or says at once what becomes of it.
+    fn begin(&mut self, item: IdentifiedItem) {
+        let IdentifiedItem { place, body, event } = item;
+        let event = match event {
+            Ok(event) => event,
+            Err(cause) => return self.refuse(place, &cause),
+        };
+        let identity = &event.identity;
+        if matches!(identity.handling, Handling::Once | Handling::OncePerId) {
+            let (key, content) = (identity.key.clone(), identity.fingerprint);
+            let item = IdentifiedItem {
+                place,
+                body,
+                event: Ok(event),
+            };
+            match self.repeats.turn(&key, content, item) {
+                Turn::Run(IdentifiedItem {
+                    event: Ok(event),
+                    body,
+                    ..
+                }) => self.spawn(place, body, event),
+                Turn::Run(_) | Turn::Parked => {}
+                Turn::Follows(_, ending) => self.follow(place, &key, ending),
+            }
+        } else {
+            self.spawn(place, body, event);
+        }
+    }
+
+    /// An item that cannot be claimed.
+    fn refuse(&mut self, place: ItemPlace, cause: &RejectionCause) {
+        let reason = cause.reason;
+        self.observe_item(Verdict::of_refusal(reason), cause, place, None);
+        let response = || Ok(self.core.endpoint.rejection(reason));
+        self.tally.add(match reason {
+            // Nobody wants it run.
+            Reason::Filtered | Reason::NotOurs => ItemEnd::Done,
+            reason if settles(reason) => ItemEnd::Settled(response()),
+            reason => ItemEnd::NotNow(reason),
+        });
+    }
+
+    /// An item that is the same as one before it, which says how both count.
+    fn follow(&mut self, place: ItemPlace, key: &EventKey, ending: Ending) {
+        let (verdict, reason) = match ending {
+            Ending::Done => (Verdict::Duplicate, Reason::AlreadyDone),
+            Ending::NotDone => (Verdict::Refused, Reason::InProgress),
+        };
+        self.observe_item(verdict, &reason.into(), place, Some(key));
+    }
+
+    fn spawn(&mut self, place: ItemPlace, body: Bytes, event: IdentifiedEvent) {
+        let interest = self.core.endpoint.interest();
+        let request_clock = self.clock_of_item();
+        let kept = Kept {
+            core: Arc::clone(&self.core),
+            headers: interest.headers.then(|| self.parts.headers.clone()),
+            proved_at: self.proved_at,
+            answered: Mutex::new(true),
+        };
+        let mut auth = self.auth.clone();
+        auth.body = interest.body.then(|| body.clone());
+        let context =
+            DeliveryContext::new(Arc::clone(&self.runs), request_clock, auth, event, kept);
+        let work = ItemWork {
+            core: Arc::clone(&self.core),
+            inner: self.inner.clone(),
+            parts: self.parts.clone(),
+            read_by: request_clock.deadline + LAST_STEPS,
+            _body: PhantomData,
+        };
+        let caller = ItemCaller {
+            context: Arc::clone(&context),
+            index: place.index,
+            is_answered: Arc::clone(&self.is_answered),
+            tell: Some(self.tell.clone()),
+        };
+        self.running.insert(place.index, Arc::clone(&context));
+        spawn(context, Some(body), work, caller);
+    }
+
+    /// What is begun behind the deadline has as much time as a delivery has.
+    fn clock_of_item(&self) -> RequestClock {
+        let RequestClock {
+            started, deadline, ..
+        } = self.request_clock;
+        let now = Instant::now();
+        RequestClock {
+            deadline: match now < deadline {
+                true => deadline,
+                false => now + deadline.saturating_duration_since(started),
+            },
+            ..self.request_clock
+        }
+    }
+
+    fn ended(&mut self, index: usize, end: ItemEnd<Answer<RB, S::Error>>) {
+        let ending = match &end {
+            ItemEnd::Done | ItemEnd::Duplicate | ItemEnd::Settled(_) => Ending::Done,
+            ItemEnd::Failed(_) | ItemEnd::NotNow(_) => Ending::NotDone,
+        };
+        if let Some(context) = self.running.remove(&index) {
+            let identity = &context.event.identity;
+            let parked = (self.repeats).ended(&identity.key, identity.fingerprint, ending);
+            for item in parked.into_iter().rev() {
+                self.waiting.push_front(item);
+            }
+        }
+        self.tally.add(end);
+    }
+
+    /// Why there is no answer when time is up. What is about to be recorded gets a moment.
+    fn overdue(&self) -> Option<Reason> {
+        if !self.sender_retries() || self.running.values().any(|context| context.is_handling()) {
+            return Some(Reason::HandlerSlow);
+        }
+        let is_late = Instant::now() > self.request_clock.deadline + PATIENCE;
+        (is_late || !self.waiting.is_empty()).then_some(Reason::InProgress)
+    }
+
+    /// Answers once everything has ended that was begun.
+    fn finish(mut self, mut answer: Option<oneshot::Sender<Answer<RB, S::Error>>>) {
+        if !self.waiting.is_empty() {
+            let reason = match self.runs.drain().has_begun() {
+                true => Reason::Draining,
+                false => Reason::InProgress,
+            };
+            self.tally.add(ItemEnd::NotNow(reason));
+        }
+        let endpoint = &self.core.endpoint;
+        let ok = StatusCode::OK;
+        let (verdict, reason, response) = match std::mem::take(&mut self.tally).sum() {
+            Sum::Done => {
+                let mut response = Response::new(ResponseBody::own(Bytes::new()));
+                *response.status_mut() = ok;
+                (Verdict::Handled, None, Ok(response))
+            }
+            Sum::Duplicate => {
+                let response = duplicate(endpoint, StoredResponse::new(ok.as_u16()));
+                (Verdict::Duplicate, Some(Reason::AlreadyDone), Ok(response))
+            }
+            Sum::Settled(response) => {
+                let refusal =
+                    |response: &Response<_>| response.extensions().get().map(Rejection::reason);
+                match response.as_ref().ok().and_then(refusal) {
+                    Some(reason) => (Verdict::of_refusal(reason), Some(reason), response),
+                    None => (Verdict::Handled, None, response),
+                }
+            }
+            Sum::Failed(response) => (Verdict::Failed, Some(Reason::HandlerFailed), response),
+            Sum::NotNow(reason) => (
+                Verdict::Refused,
+                Some(reason),
+                Ok(endpoint.rejection(reason)),
+            ),
+        };
+        self.give(&mut answer, verdict, reason, response);
+    }
+
+    /// Gives the answer, unless one was given before, and tells the observer.
+    fn give(
+        &self,
+        waiting: &mut Option<oneshot::Sender<Answer<RB, S::Error>>>,
+        verdict: Verdict,
+        reason: Option<Reason>,
+        answer: Answer<RB, S::Error>,
+    ) {
+        let contract = &self.core.endpoint.contract;
+        let answer = answer.map(|response| in_words_of(contract, response, ResponseBody::own));
+        let status = answer.as_ref().ok().map(Response::status);
+        self.is_answered.store(true, Ordering::Release);
+        let was_waited_for = waiting.take().is_some_and(|it| it.send(answer).is_ok());
+        let cause = reason.map(RejectionCause::from);
+        let mut observation = self.observation(verdict, cause.as_ref());
+        observation.status = status.filter(|_| was_waited_for);
+        observation.items = Some(self.count);
+        observation.body = Some(&self.envelope).filter(|_| self.core.endpoint.interest().body);
+        self.observe(observation);
+    }
+
+    fn observe_item(
+        &self,
+        verdict: Verdict,
+        cause: &RejectionCause,
+        place: ItemPlace,
+        key: Option<&EventKey>,
+    ) {
+        let mut observation = self.observation(verdict, Some(cause));
+        observation.item = Some(place);
+        observation.key = key;
+        self.observe(observation);
+    }
+
+    fn observation<'a>(
+        &'a self,
+        verdict: Verdict,
+        cause: Option<&'a RejectionCause>,
+    ) -> Observation<'a> {
+        let endpoint = &self.core.endpoint;
+        let since = |moment: Instant| moment.saturating_duration_since(self.request_clock.started);
+        let headers = &self.parts.headers;
+        Observation {
+            reason: cause.map(|cause| cause.reason),
+            detail: cause.and_then(RejectionCause::detail),
+            signed_by: self.auth.verified().map(Verified::key_ids),
+            client: self.auth.client,
+            timings: Timings {
+                proved: self.proved_at.map(since),
+                ..Timings::default()
+            },
+            headers: (endpoint.interest().headers)
+                .then(|| MaskedHeaders::new(headers, &endpoint.secret_headers)),
+            ..endpoint.observation(verdict)
+        }
+    }
+
+    fn observe(&self, mut observation: Observation<'_>) {
+        let started = Some(self.request_clock.started);
+        self.core.endpoint.observe(&mut observation, started);
+    }
+}

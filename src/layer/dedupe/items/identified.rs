@@ -1,0 +1,57 @@
+use bytes::Bytes;
+use http::request::Parts;
+
+use crate::authenticated::AuthState;
+use crate::clock::UnixTime;
+use crate::event::ItemPlace;
+use crate::layer::dedupe::state::DedupeState;
+use crate::rejection_cause::RejectionCause;
+use crate::runtime::{DeliveredItem, IdentifiedEvent};
+
+/// An item of a proved delivery: an event, or why it is none that could be claimed.
+pub(crate) struct IdentifiedItem {
+    pub(super) place: ItemPlace,
+    pub(super) body: Bytes,
+    pub(super) event: Result<IdentifiedEvent, RejectionCause>,
+}
+
+impl DedupeState {
+    /// Whether a body can hold a list of events.
+    pub(crate) fn has_items(&self) -> bool {
+        self.rule.has_items()
+    }
+
+    /// Names the events in a proved body that holds a list of them; `None` where it is one itself.
+    pub(crate) fn identify_items(
+        &self,
+        parts: &Parts,
+        proved: &AuthState,
+        received_at: UnixTime,
+    ) -> Result<Option<Vec<IdentifiedItem>>, RejectionCause> {
+        let body = proved.body.clone().unwrap_or_default();
+        let body = self.rule.document(&body).map_or(body, Bytes::from);
+        let provider = &self.endpoint.provider;
+        let found = (self.rule).identify_items(provider, parts, &body, self.max_items)?;
+        let Some(found) = found else {
+            return Ok(None);
+        };
+        let count = found.len();
+        let outlasts_drain = !self.endpoint.contract.retries_at_all();
+        let items = found.into_iter().enumerate().map(|(index, item)| {
+            let place = ItemPlace::new(index, count);
+            let event = (item.identity.map_err(RejectionCause::from))
+                .and_then(|identity| self.settle(identity, proved, received_at));
+            let delivered = || DeliveredItem {
+                place,
+                envelope: body.clone(),
+                outlasts_drain,
+            };
+            IdentifiedItem {
+                place,
+                body: body.slice_ref(item.body),
+                event: event.map(|event| event.item(delivered())),
+            }
+        });
+        Ok(Some(items.collect()))
+    }
+}

@@ -1,0 +1,16 @@
+//! Runs a handler once for each event of a delivery that holds several, and answers once for all.
+//!
+//! `identified` finds the items; `batch` has so many of them run at a time, each as an event of its own
+//! with its `work`, and hears from the `caller` of each how it ended; `repeats` knows which items are
+//! the same event; `tally` makes one answer of all.
+
+mod batch;
+mod caller;
+mod identified;
+mod repeats;
+mod tally;
+mod waiting;
+mod work;
+
+pub(crate) use identified::IdentifiedItem;
+pub(crate) use waiting::WaitingForItems;

@@ -1,0 +1,119 @@
+//! One answer for the events of a delivery.
+
+use crate::reason::Reason;
+
+/// What became of an item, and what its delivery would be answered if it had no other.
+#[derive(Debug)]
+pub(super) enum ItemEnd<A> {
+    /// It is done: its handler ran, or it needs none to.
+    Done,
+    /// It was done before.
+    Duplicate,
+    /// No retry can mend it: it counts as done.
+    Settled(A),
+    /// Its handler failed, and it is free again.
+    Failed(A),
+    /// It is to come again.
+    NotNow(Reason),
+}
+
+/// What became of all items so far.
+#[derive(Debug)]
+pub(super) struct Tally<A> {
+    done: usize,
+    duplicates: usize,
+    settled: Option<A>,
+    failed: Option<A>,
+    not_now: Option<Reason>,
+}
+
+/// What the delivery as a whole comes to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Sum<A> {
+    /// Every item is done.
+    Done,
+    /// Every item was done before.
+    Duplicate,
+    /// Every item counts as done, and none was: the answer of the first.
+    Settled(A),
+    /// The answer of the first item that has failed.
+    Failed(A),
+    /// Some items are to come again.
+    NotNow(Reason),
+}
+
+impl<A> Default for Tally<A> {
+    fn default() -> Self {
+        Self {
+            done: 0,
+            duplicates: 0,
+            settled: None,
+            failed: None,
+            not_now: None,
+        }
+    }
+}
+
+impl<A> Tally<A> {
+    pub(super) fn add(&mut self, end: ItemEnd<A>) {
+        match end {
+            ItemEnd::Done => self.done = self.done.saturating_add(1),
+            ItemEnd::Duplicate => self.duplicates = self.duplicates.saturating_add(1),
+            ItemEnd::Settled(answer) => {
+                self.settled.get_or_insert(answer);
+            }
+            ItemEnd::Failed(answer) => {
+                self.failed.get_or_insert(answer);
+            }
+            ItemEnd::NotNow(reason) => {
+                self.not_now.get_or_insert(reason);
+            }
+        }
+    }
+
+    /// The sum, once nothing more is added. What is not done decides; nothing at all is done.
+    pub(super) fn sum(self) -> Sum<A> {
+        let Self {
+            done,
+            duplicates,
+            settled,
+            failed,
+            not_now,
+        } = self;
+        match (failed, not_now, settled) {
+            (Some(answer), _, _) => Sum::Failed(answer),
+            (None, Some(reason), _) => Sum::NotNow(reason),
+            (None, None, Some(answer)) if done == 0 && duplicates == 0 => Sum::Settled(answer),
+            (None, None, _) if done == 0 && duplicates > 0 => Sum::Duplicate,
+            (None, None, _) => Sum::Done,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sum(ends: impl IntoIterator<Item = ItemEnd<u16>>) -> Sum<u16> {
+        let mut tally = Tally::default();
+        ends.into_iter().for_each(|end| tally.add(end));
+        tally.sum()
+    }
+
+    #[test]
+    fn what_is_not_done_decides() {
+        use ItemEnd::{Done, Duplicate, Failed, NotNow, Settled};
+
+        let busy = Reason::InProgress;
+        assert_eq!(sum([]), Sum::Done, "an empty list");
+        assert_eq!(sum([Done, Duplicate, Settled(422)]), Sum::Done);
+        assert_eq!(sum([Duplicate, Duplicate]), Sum::Duplicate);
+        assert_eq!(sum([Settled(422), Settled(400)]), Sum::Settled(422));
+        assert_eq!(sum([Settled(422), Duplicate]), Sum::Duplicate);
+        assert_eq!(sum([Done, NotNow(busy), Settled(422)]), Sum::NotNow(busy));
+        assert_eq!(
+            sum([NotNow(busy), Failed(502), Failed(500)]),
+            Sum::Failed(502)
+        );
+    }
+}

@@ -1,0 +1,314 @@
+//! The scheme of a sender, in the words of a file.
+
+use serde::Deserialize;
+
+use crate::clock::Tolerance;
+use crate::digest::Digest;
+use crate::encoding::Encoding;
+use crate::error::ConfigError;
+use crate::secret::SecretFormat;
+use crate::signature::{Algorithm, Component, Place, PublicUrl, Scheme, TimeFormat};
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct SchemeFile {
+    at: PlaceFile,
+    #[serde(default)]
+    or_at: Vec<PlaceFile>,
+    #[serde(default)]
+    several_lines: bool,
+    #[serde(default)]
+    layout: LayoutFile,
+    #[serde(default)]
+    encoding: EncodingFile,
+    #[serde(default)]
+    algorithm: AlgorithmFile,
+    time: Option<TimeFile>,
+    id: Option<PlaceFile>,
+    #[serde(default)]
+    content: Vec<ComponentFile>,
+    #[serde(default)]
+    or_content: Vec<Vec<ComponentFile>>,
+    #[serde(default)]
+    content_is_id: bool,
+    public_url: Option<String>,
+    only_item: Option<String>,
+    /// In seconds.
+    tolerance: Option<u64>,
+    #[serde(default)]
+    secrets: SecretsFile,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum PlaceFile {
+    Header(String),
+    NumberedHeaders { prefix: String, count: u8 },
+    Query(String),
+    Member(String),
+    FormField(String),
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum LayoutFile {
+    #[default]
+    Bare,
+    Prefix(String),
+    Pairs {
+        #[serde(default)]
+        time: String,
+        signature: String,
+        separator: Option<char>,
+    },
+    List {
+        #[serde(default)]
+        prefix: String,
+        separator: Option<char>,
+    },
+    Positional,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum EncodingFile {
+    #[default]
+    Hex,
+    HexUpper,
+    Base64,
+    Base64Url,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum AlgorithmFile {
+    HmacSha1,
+    #[default]
+    HmacSha256,
+    HmacSha384,
+    HmacSha512,
+    Sha256,
+    Token,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum DigestFile {
+    Sha1,
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct TimeFile {
+    /// Beside the signature unless set.
+    at: Option<PlaceFile>,
+    #[serde(default)]
+    format: FormatFile,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum FormatFile {
+    #[default]
+    Seconds,
+    Milliseconds,
+    SecondsOrMilliseconds,
+    Rfc3339,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum ComponentFile {
+    Time,
+    Id,
+    Body,
+    Text(String),
+    Method,
+    PublicUrl,
+    RequestUrl,
+    RequestUrlWithPort,
+    Path,
+    Query,
+    Parameter(String),
+    Header(String),
+    Member(String),
+    FormField(String),
+    SortedForm,
+    BodyDigest {
+        digest: DigestFile,
+        encoding: Option<EncodingFile>,
+    },
+    Secret,
+    OfLength {
+        piece: Box<ComponentFile>,
+        length: usize,
+    },
+    LowerCase(Box<ComponentFile>),
+    Optional(Vec<ComponentFile>),
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum SecretsFile {
+    #[default]
+    Text,
+    Hex,
+    Base64(String),
+}
+
+impl From<PlaceFile> for Place {
+    fn from(place: PlaceFile) -> Self {
+        match place {
+            PlaceFile::Header(name) => Self::header(name),
+            PlaceFile::NumberedHeaders { prefix, count } => Self::numbered_headers(prefix, count),
+            PlaceFile::Query(name) => Self::query(name),
+            PlaceFile::Member(pointer) => Self::member(pointer),
+            PlaceFile::FormField(name) => Self::form_field(name),
+        }
+    }
+}
+
+impl From<EncodingFile> for Encoding {
+    fn from(encoding: EncodingFile) -> Self {
+        match encoding {
+            EncodingFile::Hex => Self::Hex,
+            EncodingFile::HexUpper => Self::HexUpper,
+            EncodingFile::Base64 => Self::Base64,
+            EncodingFile::Base64Url => Self::Base64Url,
+        }
+    }
+}
+
+impl From<DigestFile> for Digest {
+    fn from(digest: DigestFile) -> Self {
+        match digest {
+            DigestFile::Sha1 => Self::Sha1,
+            DigestFile::Sha256 => Self::Sha256,
+            DigestFile::Sha384 => Self::Sha384,
+            DigestFile::Sha512 => Self::Sha512,
+        }
+    }
+}
+
+impl From<FormatFile> for TimeFormat {
+    fn from(format: FormatFile) -> Self {
+        match format {
+            FormatFile::Seconds => Self::Seconds,
+            FormatFile::Milliseconds => Self::Milliseconds,
+            FormatFile::SecondsOrMilliseconds => Self::SecondsOrMilliseconds,
+            FormatFile::Rfc3339 => Self::Rfc3339,
+        }
+    }
+}
+
+impl From<ComponentFile> for Component {
+    fn from(component: ComponentFile) -> Self {
+        match component {
+            ComponentFile::Time => Self::Timestamp,
+            ComponentFile::Id => Self::Id,
+            ComponentFile::Body => Self::Body,
+            ComponentFile::Text(text) => Self::literal(text),
+            ComponentFile::Method => Self::Method,
+            ComponentFile::PublicUrl => Self::PublicUrl,
+            ComponentFile::RequestUrl => Self::RequestUrl,
+            ComponentFile::RequestUrlWithPort => Self::RequestUrlWithPort,
+            ComponentFile::Path => Self::Path,
+            ComponentFile::Query => Self::Query,
+            ComponentFile::Parameter(name) => Self::parameter(name),
+            ComponentFile::Header(name) => Self::header(name),
+            ComponentFile::Member(pointer) => Self::member(pointer),
+            ComponentFile::FormField(name) => Self::form_field(name),
+            ComponentFile::SortedForm => Self::SortedForm,
+            ComponentFile::BodyDigest { digest, encoding } => {
+                Self::BodyDigest(digest.into(), encoding.map(Into::into))
+            }
+            ComponentFile::Secret => Self::Secret,
+            ComponentFile::OfLength { piece, length } => Self::from(*piece).of_length(length),
+            ComponentFile::LowerCase(piece) => Self::from(*piece).lower_case(),
+            ComponentFile::Optional(pieces) => Self::optional(pieces.into_iter().map(Into::into)),
+        }
+    }
+}
+
+impl SchemeFile {
+    pub(super) fn scheme(self) -> Result<Scheme, ConfigError> {
+        let at = Place::from(self.at);
+        let pieces = |pieces: Vec<ComponentFile>| pieces.into_iter().map(Component::from);
+        let mut scheme = match self.algorithm {
+            AlgorithmFile::Token => Scheme::token(at),
+            _ => Scheme::at(at),
+        };
+        let encoding = self.encoding.into();
+        scheme = match self.layout {
+            LayoutFile::Bare => scheme.single("", encoding),
+            LayoutFile::Prefix(prefix) => scheme.single(prefix, encoding),
+            LayoutFile::Pairs {
+                time,
+                signature,
+                separator,
+            } => {
+                let scheme = scheme.pairs(time, signature, encoding);
+                separator.map_or(scheme.clone(), |separator| scheme.separator(separator))
+            }
+            LayoutFile::List { prefix, separator } => {
+                let scheme = scheme.list(prefix, encoding);
+                separator.map_or(scheme.clone(), |separator| scheme.separator(separator))
+            }
+            LayoutFile::Positional => scheme.positional(encoding),
+        };
+        let hmac = |digest| Some(Algorithm::Hmac(digest));
+        let algorithm = match self.algorithm {
+            AlgorithmFile::HmacSha1 => hmac(Digest::Sha1),
+            AlgorithmFile::HmacSha256 => hmac(Digest::Sha256),
+            AlgorithmFile::HmacSha384 => hmac(Digest::Sha384),
+            AlgorithmFile::HmacSha512 => hmac(Digest::Sha512),
+            AlgorithmFile::Sha256 => Some(Algorithm::Hash(Digest::Sha256)),
+            AlgorithmFile::Token => None,
+        };
+        if let Some(algorithm) = algorithm {
+            scheme = scheme.algorithm(algorithm);
+        }
+        scheme = self
+            .or_at
+            .into_iter()
+            .fold(scheme, |scheme, at| scheme.or_at(at.into()));
+        if self.several_lines {
+            scheme = scheme.several_lines();
+        }
+        if let Some(TimeFile { at, format }) = self.time {
+            scheme = match at {
+                Some(at) => scheme.timestamp_at(at.into(), format.into()),
+                None => scheme.time_format(format.into()),
+            };
+        }
+        if let Some(id) = self.id {
+            scheme = scheme.id_at(id.into());
+        }
+        if !self.content.is_empty() {
+            scheme = scheme.content(pieces(self.content));
+        }
+        let others = self.or_content.into_iter();
+        scheme = others.fold(scheme, |scheme, content| scheme.or_content(pieces(content)));
+        if self.content_is_id {
+            scheme = scheme.content_is_id();
+        }
+        if let Some(url) = self.public_url {
+            scheme = scheme.public_url(PublicUrl::parse(&url)?);
+        }
+        if let Some(pointer) = self.only_item {
+            scheme = scheme.only_item(pointer);
+        }
+        if let Some(seconds) = self.tolerance {
+            scheme = scheme.tolerance(Tolerance::from_secs(seconds)?);
+        }
+        let secrets = match self.secrets {
+            SecretsFile::Text => SecretFormat::Text,
+            SecretsFile::Hex => SecretFormat::Hex,
+            SecretsFile::Base64(prefix) => SecretFormat::base64(prefix),
+        };
+        scheme.secrets(secrets).build()
+    }
+}

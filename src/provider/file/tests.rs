@@ -1,0 +1,103 @@
+use super::*;
+use crate::contract::RetrySchedule;
+
+const PAGE: &str = include_str!("../../../docs/schemes.md");
+
+/// The files that the page shows.
+pub(in crate::provider) fn shown() -> Vec<ProviderFile> {
+    let blocks = PAGE
+        .split("```toml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap());
+    blocks
+        .map(|text| toml::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}")))
+        .collect()
+}
+
+fn refused(json: &str) -> String {
+    serde_json::from_str::<ProviderFile>(json)
+        .unwrap_err()
+        .to_string()
+}
+
+#[test]
+fn the_page_shows_five_that_are_read() {
+    let names: Vec<_> = shown().iter().map(|file| file.name.to_string()).collect();
+    assert_eq!(names, ["linear", "square", "twitch", "asaas", "pagbank"]);
+}
+
+#[test]
+fn a_file_says_how_its_sender_delivers() {
+    let file: ProviderFile = serde_json::from_str(
+        r#"{"name":"acme","scheme":{"at":{"header":"x-sig"},"content":["body"],"secrets":{"base64":"whsec_"}},
+            "contract":{"retries":{"exponential":{"first":60,"attempts":4}},"waits":20,"success":200,
+            "retried":{"server-errors-and":[429]},"largest-body":1000,"redelivers-by-hand":true}}"#,
+    )
+    .unwrap();
+    let keys = KeyRing::parse(
+        file.secret_format(),
+        ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
+    );
+    let contract = file.provider(keys.unwrap()).unwrap().contract().clone();
+    assert_eq!(
+        contract.schedule().interval(),
+        Some(std::time::Duration::from_secs(60))
+    );
+    assert_eq!(contract.time_to_answer().as_secs(), 20);
+    assert_eq!(contract.largest_body(), 1000);
+    let status = |code| http::StatusCode::from_u16(code).unwrap();
+    assert!(contract.retries(status(429)) && !contract.retries(status(404)));
+    // Nothing said: a sender that tries again for a day, after 5xx.
+    let bare = r#"{"name":"acme","scheme":{"at":{"query":"sig"},"content":["body"]}}"#;
+    let bare: ProviderFile = serde_json::from_str(bare).unwrap();
+    let contract = bare.contract.contract();
+    assert!(matches!(
+        contract.schedule(),
+        RetrySchedule::Unstated { .. }
+    ));
+    assert!(contract.retries(status(503)) && !contract.retries(status(400)));
+}
+
+#[test]
+fn what_cannot_be_verified_is_refused_where_it_is_read() {
+    let scheme = |scheme: &str| refused(&format!(r#"{{"name":"acme","scheme":{{{scheme}}}}}"#));
+    for (text, why) in [
+        (
+            r#""at":{"header":"x-sig"},"content":["time","body"]"#,
+            "signed but not read",
+        ),
+        (
+            r#""at":{"header":"x-sig"},"id":{"header":"x-id"},"content":["id","body"],"tolerance":0"#,
+            "tolerance",
+        ),
+        (
+            r#""at":{"header":"no header"},"content":["body"]"#,
+            "not a header name",
+        ),
+        (
+            r#""at":{"header":"x-sig"},"content":["body"],"colour":"red""#,
+            "unknown field",
+        ),
+        (
+            r#""at":{"header":"x-sig"},"content":["boddy"]"#,
+            "unknown variant",
+        ),
+        (
+            r#""at":{"header":"x-sig"},"content":["public-url","body"]"#,
+            "public URL",
+        ),
+        (
+            r#""at":{"header":"x-sig"},"content":[{"member":"/id"}]"#,
+            "neither the body",
+        ),
+    ] {
+        let error = scheme(text);
+        assert!(error.contains(why), "{text}: {error}");
+    }
+    let events = r#"{"name":"acme","scheme":{"at":{"header":"x"},"content":["body"]},"events":{"key":["id"]}}"#;
+    assert!(refused(events).contains("pointer"), "{}", refused(events));
+    assert!(
+        refused(r#"{"name":"no name","scheme":{"at":{"header":"x"},"content":["body"]}}"#)
+            .contains("name")
+    );
+}

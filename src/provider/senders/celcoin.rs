@@ -1,0 +1,69 @@
+//! Celcoin, Pix and banking as a service
+//! (<https://developers.celcoin.com.br/docs/gerenciamento-de-webhooks-do-pix>).
+//!
+//! ```
+//! use tower_webhook::provider::{self, celcoin};
+//!
+//! let sender = provider::celcoin(celcoin::keys(["ana:5hG7kQ2mW9xZ4tB8vN3c"])?);
+//! assert_eq!(sender.name().as_str(), "celcoin");
+//! # Ok::<(), tower_webhook::ConfigError>(())
+//! ```
+
+use super::prelude::*;
+
+const NAME: Name = Name::constant("celcoin");
+
+/// Celcoin, Pix and banking as a service, proved by a shared token.
+///
+/// - It proves who has sent a delivery, and nothing of what it says: confirm what matters with the
+///   sender's API.
+/// - `Authorization: Basic` holds the user and password that were given at registration, as
+///   `user:password`. Its documents do not show the header: try it with a delivery of your own
+///   first.
+/// - One event is one body, by its digest.
+/// - It tries again after every answer but 200, up to 20 times for a transaction, and blocks it
+///   then until it is released.
+pub fn celcoin(keys: impl Into<KeyRing>) -> Provider {
+    let scheme = Scheme::basic().known();
+    let contract = SenderContract::new(retries_for(hours(72)), RetriedStatuses::AllButSuccess)
+        .waits(seconds(5))
+        .counts_as_success(SuccessAnswer::exactly(200));
+    Provider::signed(
+        NAME,
+        Verifier::new(scheme, keys),
+        EventRule::body(),
+        contract,
+    )
+}
+
+keys!(
+    "celcoin",
+    "Users and passwords, each as `user:password`",
+    SecretFormat::Text,
+    &[]
+);
+
+pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
+    name: "celcoin",
+    title: "Celcoin, Pix and banking as a service",
+    proof: "user and password in `Authorization: Basic`",
+    event: "the body, by its digest",
+    challenge: "none",
+    confidence: Confidence::Documents,
+    source: "developers.celcoin.com.br, gerenciamento de webhooks do Pix",
+    assumed: "that it sends Basic, and where the id stands",
+    example: |secret, _| Ok(celcoin(keys([secret])?)),
+}];
+
+vectors! {
+    {
+        of: "celcoin",
+        secret: "ana:5hG7kQ2mW9xZ4tB8vN3c",
+        url: "https://hooks.example/in",
+        uri: "/in",
+        headers: &[("authorization", "Basic YW5hOjVoRzdrUTJtVzl4WjR0Qjh2TjNj")],
+        body: r#"{"entity":"pix-payment-in","createTimestamp":"2026-05-04T13:00:00","status":"CONFIRMED","body":{"id":"34fee7bc-4d40-4605-9af8-398ed7d0d6b5","endToEndId":"E13935893202605041300abcdefghijk"}}"#,
+        now: 1777899600,
+        key: "sha256:6c768fd5ab41d25f540d5daf16b72cef0c159c0f4cd227c620043b0341da2db1",
+    }
+}

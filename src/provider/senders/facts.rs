@@ -1,0 +1,117 @@
+use std::fmt;
+
+use crate::contract::SenderContract;
+use crate::error::ConfigError;
+use crate::provider::Provider;
+use crate::signature::PublicUrl;
+
+/// What is known of a sender beside its [`Provider`], and how sure that is.
+#[derive(Clone, Copy)]
+pub struct SenderFacts {
+    pub(super) name: &'static str,
+    pub(super) title: &'static str,
+    pub(super) proof: &'static str,
+    pub(super) event: &'static str,
+    pub(super) challenge: &'static str,
+    pub(super) confidence: Confidence,
+    pub(super) source: &'static str,
+    pub(super) assumed: &'static str,
+    pub(super) example: fn(&str, &PublicUrl) -> Result<Provider, ConfigError>,
+}
+
+/// Where it is known from how a sender signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Confidence {
+    /// The sender's own code was read.
+    Code,
+    /// The sender's own documents were read.
+    Documents,
+    /// Others say so, and their code or vectors agree.
+    Others,
+}
+
+impl fmt::Display for Confidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Code => "its code",
+            Self::Documents => "its documents",
+            Self::Others => "others",
+        })
+    }
+}
+
+impl SenderFacts {
+    /// The name of its constructor in [`provider`](crate::provider).
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What the sender calls itself, and which of its products it is.
+    pub fn title(&self) -> &'static str {
+        self.title
+    }
+
+    /// How it proves its origin.
+    pub fn proof(&self) -> &'static str {
+        self.proof
+    }
+
+    /// What one event is.
+    pub fn event(&self) -> &'static str {
+        self.event
+    }
+
+    /// What must be answered before events flow.
+    pub fn challenge(&self) -> &'static str {
+        self.challenge
+    }
+
+    /// Where it is known from how it signs.
+    pub fn confidence(&self) -> Confidence {
+        self.confidence
+    }
+
+    /// What was read, with its version.
+    pub fn source(&self) -> &'static str {
+        self.source
+    }
+
+    /// What neither its code nor its documents say, so that a cautious value is taken.
+    pub fn assumed(&self) -> &'static str {
+        self.assumed
+    }
+
+    /// The sender's provider with one secret, for lists and tests. The URL counts where it is signed.
+    ///
+    /// # Errors
+    ///
+    /// A text that is no secret of this sender.
+    pub fn provider(&self, secret: &str, url: &PublicUrl) -> Result<Provider, ConfigError> {
+        (self.example)(secret, url)
+    }
+
+    /// How it delivers.
+    pub(super) fn contract(&self) -> Option<SenderContract> {
+        // Of a secret in each format that there is; the contract hangs on none.
+        let url = PublicUrl::parse("https://hooks.example/").ok()?;
+        [
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "44782deff47aaa06c910c43932b1eb0c71fc68d9d0c057550c48ec2acf6ba056",
+            "ana:5hG7kQ2mW9xZ4tB8",
+        ]
+        .into_iter()
+        .find_map(|secret| self.provider(secret, &url).ok())
+        .map(|provider| provider.contract().clone())
+    }
+}
+
+impl fmt::Debug for SenderFacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SenderFacts")
+            .field("name", &self.name)
+            .field("confidence", &self.confidence)
+            .finish_non_exhaustive()
+    }
+}

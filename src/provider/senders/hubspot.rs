@@ -1,0 +1,186 @@
+//! HubSpot
+//! (<https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/request-validation>).
+//!
+//! Its documents decode some percent escapes of the URL first, its own code does not: register a
+//! URL without them.
+//!
+//! ```
+//! use tower_webhook::provider::{self, hubspot};
+//! use tower_webhook::signature::PublicUrl;
+//!
+//! let url = PublicUrl::parse("https://hooks.example/in/hubspot")?;
+//! let sender = provider::hubspot(hubspot::keys(["5hG7kQ2mW9xZ4tB8vN3c"])?, url);
+//! assert_eq!(sender.name().as_str(), "hubspot");
+//! # Ok::<(), tower_webhook::ConfigError>(())
+//! ```
+
+use super::prelude::*;
+
+const NAME: Name = Name::constant("hubspot");
+
+fn no_v3() -> Component {
+    Component::Demand(Demand::NoHeader("X-HubSpot-Signature-v3".into()))
+}
+
+fn version(version: &'static str) -> Component {
+    Component::Demand(Demand::HeaderIs(
+        "X-HubSpot-Signature-Version".into(),
+        version.into(),
+    ))
+}
+
+/// HubSpot, v3, proved by its signature.
+///
+/// - `X-HubSpot-Signature-v3: <base64>` over method, public URL with the query as it arrives, body
+///   and the milliseconds of `X-HubSpot-Request-Timestamp`; five minutes of tolerance. The body
+///   must be JSON that begins and ends with a bracket, since nothing stands between it and the
+///   time.
+/// - One event is one body, by its digest. A delivery holds up to 100 events, which the handler
+///   tells apart by `eventId`; `attemptNumber` changes from one attempt to the next, so that
+///   another attempt is another event here.
+/// - Retries for a day after 5xx, and 5 s to answer, are assumed.
+pub fn hubspot(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
+    let scheme = Scheme::builder("X-HubSpot-Signature-v3")
+        .single("", Encoding::Base64)
+        .timestamp_at(
+            Place::header("X-HubSpot-Request-Timestamp"),
+            TimeFormat::Milliseconds,
+        )
+        .content([
+            Component::Method,
+            Component::RequestUrl,
+            Component::Body,
+            Component::Timestamp,
+        ])
+        .public_url(url)
+        .known();
+    let contract = SenderContract::new(retries_for(hours(24)), server_errors()).waits(seconds(5));
+    Provider::signed(
+        NAME,
+        Verifier::new(scheme, keys),
+        EventRule::body(),
+        contract,
+    )
+}
+
+/// HubSpot, v2, proved by its signature.
+///
+/// - A plain hash with the secret in front, for cards and workflow actions. A delivery that also
+///   has a signature of v3 is refused: take [`hubspot()`] for it.
+pub fn hubspot_v2(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
+    let scheme = Scheme::builder("X-HubSpot-Signature")
+        .single("", Encoding::Hex)
+        .algorithm(Algorithm::Hash(Digest::Sha256))
+        .content([
+            no_v3(),
+            version("v2"),
+            Component::Secret,
+            Component::Method,
+            Component::RequestUrl,
+            Component::Body,
+        ])
+        .public_url(url)
+        .known();
+    let contract = SenderContract::new(retries_for(hours(24)), server_errors()).waits(seconds(5));
+    Provider::signed(
+        NAME,
+        Verifier::new(scheme, keys),
+        EventRule::body(),
+        contract,
+    )
+}
+
+/// HubSpot, v1, proved by its signature.
+///
+/// - A plain hash with the secret in front. A delivery that also has a signature of v3 is refused:
+///   take [`hubspot()`] for it.
+pub fn hubspot_v1(keys: impl Into<KeyRing>) -> Provider {
+    let scheme = Scheme::builder("X-HubSpot-Signature")
+        .single("", Encoding::Hex)
+        .algorithm(Algorithm::Hash(Digest::Sha256))
+        .content([no_v3(), version("v1"), Component::Secret, Component::Body])
+        .known();
+    let contract = SenderContract::new(retries_for(hours(24)), server_errors()).waits(seconds(5));
+    Provider::signed(
+        NAME,
+        Verifier::new(scheme, keys),
+        EventRule::body(),
+        contract,
+    )
+}
+
+keys!(
+    "hubspot",
+    "The app's client secrets",
+    SecretFormat::Text,
+    &[]
+);
+
+pub(super) const FACTS: &[SenderFacts] = &[
+    SenderFacts {
+        name: "hubspot",
+        title: "HubSpot, v3",
+        proof: "HMAC-SHA256 over `{method}{url}{body}{time}` in `X-HubSpot-Signature-v3`",
+        event: "the body, by its digest",
+        challenge: "none",
+        confidence: Confidence::Code,
+        source: "npm @hubspot/api-client 13.5.0",
+        assumed: "how long it waits, its retries",
+        example: |secret, url| Ok(hubspot(keys([secret])?, url.clone())),
+    },
+    SenderFacts {
+        name: "hubspot_v2",
+        title: "HubSpot, v2",
+        proof: "SHA-256 of `{secret}{method}{url}{body}` in `X-HubSpot-Signature`",
+        event: "the body, by its digest",
+        challenge: "none",
+        confidence: Confidence::Code,
+        source: "npm @hubspot/api-client 13.5.0",
+        assumed: "how long it waits, its retries",
+        example: |secret, url| Ok(hubspot_v2(keys([secret])?, url.clone())),
+    },
+    SenderFacts {
+        name: "hubspot_v1",
+        title: "HubSpot, v1",
+        proof: "SHA-256 of `{secret}{body}` in `X-HubSpot-Signature`",
+        event: "the body, by its digest",
+        challenge: "none",
+        confidence: Confidence::Code,
+        source: "npm @hubspot/api-client 13.5.0",
+        assumed: "how long it waits, its retries",
+        example: |secret, _| Ok(hubspot_v1(keys([secret])?)),
+    },
+];
+
+vectors! {
+    {
+        of: "hubspot",
+        secret: "5hG7kQ2mW9xZ4tB8vN3c",
+        url: "https://hooks.example/in",
+        uri: "/in",
+        headers: &[("x-hubspot-signature-v3", "Hug5c+gYF9sJ8M6zgHse1gzV/aHayoCji3T7iY596kc="), ("x-hubspot-request-timestamp", "1777899600000")],
+        body: r#"[{"eventId":100,"subscriptionId":50,"portalId":62515,"appId":1160452,"occurredAt":1777899600000,"subscriptionType":"contact.creation","attemptNumber":0,"objectId":123}]"#,
+        now: 1777899600,
+        key: "sha256:2a133ff9ea317dd449d25ba7165984a790d278c25fbbaa2f7ec8f9c84118a027",
+    }
+    {
+        of: "hubspot_v2",
+        secret: "5hG7kQ2mW9xZ4tB8vN3c",
+        url: "https://hooks.example/in",
+        uri: "/in",
+        headers: &[("x-hubspot-signature", "eb961874e96b74072fe9a8bd385cdb0dbd192eaabd80538b05896614636c97e7"), ("x-hubspot-signature-version", "v2")],
+        body: r#"[{"eventId":100,"subscriptionId":50,"portalId":62515,"appId":1160452,"occurredAt":1777899600000,"subscriptionType":"contact.creation","attemptNumber":0,"objectId":123}]"#,
+        now: 1777899600,
+        key: "sha256:2a133ff9ea317dd449d25ba7165984a790d278c25fbbaa2f7ec8f9c84118a027",
+    }
+    {
+        of: "hubspot_v1",
+        secret: "5hG7kQ2mW9xZ4tB8vN3c",
+        url: "https://hooks.example/in",
+        uri: "/in",
+        headers: &[("x-hubspot-signature", "d1b3827e01c55eae712bb2f4c51aa1f8b82d7b7dab9c730a9132bd7a3a413a64"), ("x-hubspot-signature-version", "v1")],
+        body: r#"[{"eventId":100,"subscriptionId":50,"portalId":62515,"appId":1160452,"occurredAt":1777899600000,"subscriptionType":"contact.creation","attemptNumber":0,"objectId":123}]"#,
+        now: 1777899600,
+        key: "sha256:2a133ff9ea317dd449d25ba7165984a790d278c25fbbaa2f7ec8f9c84118a027",
+    }
+}

@@ -1,0 +1,83 @@
+//! LinkedIn: signed with HMAC-SHA256
+//! (<https://learn.microsoft.com/linkedin/shared/api-guide/webhook-validation>).
+//!
+//! ```
+//! use tower_webhook::provider::{self, linkedin};
+//!
+//! let sender = provider::linkedin(linkedin::keys(["5hG7kQ2mW9xZ4tB8vN3c"])?);
+//! assert_eq!(sender.name().as_str(), "linkedin");
+//! # Ok::<(), tower_webhook::ConfigError>(())
+//! ```
+
+use super::prelude::*;
+
+const NAME: Name = Name::constant("linkedin");
+
+/// LinkedIn, proved by its signature.
+///
+/// - `X-LI-Signature: <hex>` over `hmacsha256={body}`: the words in front are signed and not sent.
+/// - One event is one body, by its digest.
+/// - Every 5 min for 8 h, after every answer but 2xx.
+/// - `challengeCode` is answered with its HMAC under the secret that signs events too. So only
+///   UUIDs are, which never begin as what is signed does.
+pub fn linkedin(keys: impl Into<KeyRing>) -> Provider {
+    let scheme = Scheme::builder("X-LI-Signature")
+        .single("", Encoding::Hex)
+        .content([Component::literal("hmacsha256="), Component::Body])
+        .known();
+    let contract = SenderContract::new(
+        RetrySchedule::Fixed {
+            interval: minutes(5),
+            attempts: 96,
+        },
+        RetriedStatuses::AllButSuccess,
+    );
+    Provider::signed(
+        NAME,
+        Verifier::new(scheme, keys),
+        EventRule::body(),
+        contract,
+    )
+    .challenge(
+        Challenge::in_query(Method::GET, "challengeCode", ChallengeText::Uuid).answer(
+            ChallengeAnswer::Hmac {
+                text: Some("challengeCode".into()),
+                member: "challengeResponse".into(),
+                prefix: "".into(),
+                encoding: Encoding::Hex,
+            },
+        ),
+    )
+}
+
+keys!(
+    "linkedin",
+    "The app's client secrets",
+    SecretFormat::Text,
+    &[]
+);
+
+pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
+    name: "linkedin",
+    title: "LinkedIn",
+    proof: "HMAC-SHA256 over `hmacsha256={body}` in `X-LI-Signature`",
+    event: "the body, by its digest",
+    challenge: "GET with `challengeCode`, every two hours: JSON with its HMAC",
+    confidence: Confidence::Documents,
+    source: "learn.microsoft.com, LinkedIn webhook validation",
+    assumed: "how long it waits",
+    example: |secret, _| Ok(linkedin(keys([secret])?)),
+}];
+
+vectors! {
+    {
+        of: "linkedin",
+        secret: "5hG7kQ2mW9xZ4tB8vN3c",
+        url: "https://hooks.example/in",
+        uri: "/in",
+        headers: &[("x-li-signature", "5151f842bb5596a30e407d19952971aa06fa29ce253b822738b92aba01a83704")],
+        body: r#"{"type":"ORGANIZATION_SOCIAL_ACTION_NOTIFICATIONS","notifications":[{"notificationId":115763,"lastModifiedAt":1777899600000,"action":"COMMENT"}]}"#,
+        now: 1777899600,
+        key: "sha256:5bb1630e62dc3763e1d099f6786bec19ff302079e143df9f544f579aab693b08",
+    }
+}

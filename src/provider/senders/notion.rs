@@ -1,0 +1,64 @@
+//! Notion: signed with HMAC-SHA256 (<https://developers.notion.com/reference/webhooks>).
+//!
+//! Once, when the subscription is made, Notion posts its `verification_token`, which is the secret:
+//! it comes before this receiver has a key, and is refused by one that has another. Read it where
+//! the subscription is made.
+//!
+//! ```
+//! use tower_webhook::provider::{self, notion};
+//!
+//! let sender = provider::notion(notion::keys(["5hG7kQ2mW9xZ4tB8vN3c"])?);
+//! assert_eq!(sender.name().as_str(), "notion");
+//! # Ok::<(), tower_webhook::ConfigError>(())
+//! ```
+
+use super::prelude::*;
+
+const NAME: Name = Name::constant("notion");
+
+/// Notion, proved by its signature.
+///
+/// - `X-Notion-Signature: sha256=<hex>`, HMAC-SHA256 over the body alone. It covers no time, so a
+///   captured delivery never grows stale: only its record stops a replay.
+/// - One event is one `/id`.
+/// - Retries for a day after every answer but 2xx are assumed. `attempt_number` may change from one
+///   to the next.
+pub fn notion(keys: impl Into<KeyRing>) -> Provider {
+    let scheme = Scheme::builder("X-Notion-Signature")
+        .single("sha256=", Encoding::Hex)
+        .known();
+    let contract = SenderContract::new(retries_for(hours(24)), RetriedStatuses::AllButSuccess);
+    Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/id"), contract)
+}
+
+keys!(
+    "notion",
+    "The verification tokens, with their `secret_`",
+    SecretFormat::Text,
+    &[]
+);
+
+pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
+    name: "notion",
+    title: "Notion",
+    proof: "HMAC-SHA256 over the body in `X-Notion-Signature`",
+    event: "`/id`",
+    challenge: "a POST of `verification_token`, once: answer 200 and paste it into Notion",
+    confidence: Confidence::Code,
+    source: "npm @notionhq/client 5.26.0 `webhooks.js`",
+    assumed: "its retries",
+    example: |secret, _| Ok(notion(keys([secret])?)),
+}];
+
+vectors! {
+    {
+        of: "notion",
+        secret: "5hG7kQ2mW9xZ4tB8vN3c",
+        url: "https://hooks.example/in",
+        uri: "/in",
+        headers: &[("x-notion-signature", "sha256=b48f6a806e72c939316f60aa57ea8894df83df223c9971de3f4b88fb961faf32")],
+        body: r#"{"id":"367cba44-b6f3-4c92-81e7-6a2e9659efd4","timestamp":"2026-05-04T13:00:00.000Z","type":"page.created","attempt_number":1}"#,
+        now: 1777899600,
+        key: "367cba44-b6f3-4c92-81e7-6a2e9659efd4",
+    }
+}

@@ -1,0 +1,69 @@
+//! PagerDuty, V3: signed with HMAC-SHA256
+//! (<https://developer.pagerduty.com/docs/webhooks-overview>).
+//!
+//! ```
+//! use tower_webhook::provider::{self, pagerduty};
+//!
+//! let sender = provider::pagerduty(pagerduty::keys(["5hG7kQ2mW9xZ4tB8vN3c"])?);
+//! assert_eq!(sender.name().as_str(), "pagerduty");
+//! # Ok::<(), tower_webhook::ConfigError>(())
+//! ```
+
+use super::prelude::*;
+
+const NAME: Name = Name::constant("pagerduty");
+
+/// PagerDuty, V3, proved by its signature.
+///
+/// - `X-PagerDuty-Signature: v1=<hex>`, HMAC-SHA256 over the body alone. It covers no time, so a
+///   captured delivery never grows stale: only its record stops a replay.
+/// - One event is one `/event/id`.
+/// - For up to 48 h, after no answer, 429 and 5xx; every other 4xx is final.
+pub fn pagerduty(keys: impl Into<KeyRing>) -> Provider {
+    let scheme = Scheme::builder("X-PagerDuty-Signature")
+        .single("v1=", Encoding::Hex)
+        .known();
+    let contract = SenderContract::new(
+        retries_for(hours(48)),
+        RetriedStatuses::server_errors_and(&[429]),
+    )
+    .waits(seconds(5));
+    Provider::signed(
+        NAME,
+        Verifier::new(scheme, keys),
+        by_id("/event/id"),
+        contract,
+    )
+}
+
+keys!(
+    "pagerduty",
+    "The subscription's secrets",
+    SecretFormat::Text,
+    &[]
+);
+
+pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
+    name: "pagerduty",
+    title: "PagerDuty, V3",
+    proof: "HMAC-SHA256 over the body in `X-PagerDuty-Signature`",
+    event: "`/event/id`",
+    challenge: "none",
+    confidence: Confidence::Documents,
+    source: "PagerDuty/developer-docs docs/webhooks/02, 04",
+    assumed: "nothing",
+    example: |secret, _| Ok(pagerduty(keys([secret])?)),
+}];
+
+vectors! {
+    {
+        of: "pagerduty",
+        secret: "5hG7kQ2mW9xZ4tB8vN3c",
+        url: "https://hooks.example/in",
+        uri: "/in",
+        headers: &[("x-pagerduty-signature", "v1=a41143b28e4f8c7d9112dd2bd211779b0e1b3ff4589c8b6edc793a51536c9aeb")],
+        body: r#"{"event":{"id":"5ac64822-4adc-4fda-ade0-410becf0de4f","event_type":"incident.triggered","occurred_at":"2026-05-04T13:00:00Z"}}"#,
+        now: 1777899600,
+        key: "5ac64822-4adc-4fda-ade0-410becf0de4f",
+    }
+}

@@ -1,0 +1,130 @@
+//! What the files of senders are made of.
+
+pub(super) use std::time::Duration;
+
+pub(super) use crate::clock::Tolerance;
+
+pub(super) use super::facts::{Confidence, SenderFacts};
+pub(super) use http::Method;
+
+pub(super) use crate::challenge::{Challenge, ChallengeAnswer, ChallengeText};
+pub(super) use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract, SuccessAnswer};
+pub(super) use crate::digest::Digest;
+pub(super) use crate::encoding::Encoding;
+pub(super) use crate::error::ConfigError;
+pub(super) use crate::event::{EventRule, KnownShape, Name};
+pub(super) use crate::provider::Provider;
+pub(super) use crate::secret::{KeyRing, NamedSecret, SecretFormat, api_key};
+pub(super) use crate::signature::{
+    Algorithm, Component, Demand, Place, PublicUrl, Scheme, SchemeBuilder, TimeFormat, Verifier,
+};
+
+/// A function `keys` that reads this sender's secrets.
+macro_rules! keys {
+    ($provider:literal, $what:literal, $format:expr, $not_issued:expr) => {
+        #[doc = concat!(
+            $what,
+            ", named `1`, `2` and so on in their order unless they [bring a name](NamedSecret)."
+        )]
+        ///
+        /// # Errors
+        ///
+        /// As [`KeyRing::parse`].
+        pub fn keys<I>(secrets: I) -> Result<KeyRing, ConfigError>
+        where
+            I: IntoIterator,
+            I::Item: NamedSecret,
+        {
+            KeyRing::of_provider($provider, &$format, $not_issued, secrets)
+        }
+    };
+}
+pub(super) use keys;
+
+/// Deliveries that this crate did not make: what the tests of all senders try.
+macro_rules! vectors {
+    ($($vector:tt)*) => {
+        #[cfg(test)]
+        pub(super) const VECTORS: &[super::tests::Vector] = &[$(super::tests::Vector $vector),*];
+    };
+}
+pub(super) use vectors;
+
+pub(super) const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+pub(super) const fn minutes(count: u64) -> Duration {
+    Duration::from_secs(60 * count)
+}
+
+pub(super) const fn hours(count: u64) -> Duration {
+    Duration::from_secs(3_600 * count)
+}
+
+/// A window of so many seconds to both sides, which is one that is allowed.
+pub(super) fn tolerance(seconds: u64) -> Tolerance {
+    Tolerance::from_secs(seconds).unwrap_or_default()
+}
+
+/// It tries again, but when and how often is not known: as soon as half a minute later, and for this
+/// long.
+pub(super) fn retries_for(horizon: Duration) -> RetrySchedule {
+    RetrySchedule::Unstated {
+        interval: seconds(30),
+        horizon,
+    }
+}
+
+/// What a sender that says nothing is sure to take for a failure.
+pub(super) fn server_errors() -> RetriedStatuses {
+    RetriedStatuses::server_errors_and(&[])
+}
+
+/// The frame of the Standard Webhooks specification in headers of these families.
+pub(super) fn standard(families: [&str; 2]) -> SchemeBuilder {
+    let [first, second] = families;
+    let dot = || Component::literal(".");
+    let builder = Scheme::builder(format!("{first}-signature"))
+        .timestamp_header(format!("{first}-timestamp"))
+        .id_header(format!("{first}-id"));
+    let builder = match second.is_empty() {
+        true => builder,
+        false => builder
+            .or_family(format!("{second}-signature"))
+            .timestamp_header(format!("{second}-timestamp"))
+            .id_header(format!("{second}-id")),
+    };
+    builder.list("v1,", Encoding::Base64).content([
+        Component::Id,
+        dot(),
+        Component::Timestamp,
+        dot(),
+        Component::Body,
+    ])
+}
+
+/// `{time}.{body}`, and its like.
+pub(super) fn time_and_body(between: &'static str) -> [Component; 3] {
+    [
+        Component::Timestamp,
+        Component::literal(between),
+        Component::Body,
+    ]
+}
+
+/// One event is one member of the body, the sender's own id; a body without it is known by its
+/// digest, for an unknown shape must not be lost.
+pub(super) fn by_id(pointer: &'static str) -> EventRule {
+    let event = KnownShape::new("event", [pointer]).own_id().when(pointer);
+    EventRule::known([event]).or_body("event")
+}
+
+/// The same where a proof does not cover the body, so that the id is none that is signed.
+pub(super) fn by_members<const N: usize>(pointers: [&'static str; N]) -> EventRule {
+    let mut event = KnownShape::new("event", pointers);
+    for pointer in pointers {
+        event = event.when(pointer);
+    }
+    EventRule::known([event]).or_body("event")
+}

@@ -1,0 +1,153 @@
+use std::borrow::Cow;
+
+#[cfg(feature = "senders")]
+use crate::digest::Digest;
+#[cfg(feature = "senders")]
+use crate::encoding::Encoding;
+
+/// A piece of what a signature covers. The names follow RFC 9421 where it has one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Component {
+    /// The timestamp, byte for byte as it was received.
+    Timestamp,
+    /// The delivery's id, byte for byte as it was received.
+    Id,
+    /// The raw body.
+    Body,
+    /// Fixed text between the others. See [`Component::literal`].
+    Literal(Cow<'static, str>),
+    /// The method, in capitals.
+    #[cfg(feature = "senders")]
+    Method,
+    /// The [public URL](super::PublicUrl), byte for byte as it was configured.
+    #[cfg(feature = "senders")]
+    PublicUrl,
+    /// The public URL with the query that was received in place of its own.
+    #[cfg(feature = "senders")]
+    RequestUrl,
+    /// The same with the port that is its scheme's by default, where none is written.
+    #[cfg(feature = "senders")]
+    RequestUrlWithPort,
+    /// The path as it was received, which must be the sender's: no router has cut it.
+    #[cfg(feature = "senders")]
+    Path,
+    /// The query as it was received, without its `?`.
+    #[cfg(feature = "senders")]
+    Query,
+    /// One parameter of the query, decoded.
+    #[cfg(feature = "senders")]
+    Parameter(Cow<'static, str>),
+    /// The value of a header.
+    #[cfg(feature = "senders")]
+    Header(Cow<'static, str>),
+    /// The member of the JSON body at this pointer: the text of a string, the digits of an integer.
+    #[cfg(feature = "senders")]
+    Member(Cow<'static, str>),
+    /// One field of the form that the body is, decoded.
+    #[cfg(feature = "senders")]
+    FormField(Cow<'static, str>),
+    /// All fields of the form that the body is, sorted by name and then by value, each as its name and
+    /// its value with nothing between. One that is there twice with one value counts once.
+    ///
+    /// Where one field ends and the next begins is not signed: such a scheme takes what it signs as
+    /// the event's id, by [`SchemeBuilder::content_is_id`](super::SchemeBuilder::content_is_id).
+    #[cfg(feature = "senders")]
+    SortedForm,
+    /// The hash of the body, spelled so, or its raw bytes.
+    #[cfg(feature = "senders")]
+    BodyDigest(Digest, Option<Encoding>),
+    /// The CRC-32 (IEEE) of the body in decimal. It covers nothing: another body with the same one
+    /// is easily made.
+    #[cfg(feature = "senders")]
+    BodyCrc32,
+    /// The secret itself: for plain hashes, see [`Algorithm::Hash`](super::Algorithm::Hash).
+    #[cfg(feature = "senders")]
+    Secret,
+    /// A text that must have exactly this many bytes, so that nothing need stand beside it.
+    #[cfg(feature = "senders")]
+    OfLength(Box<Component>, usize),
+    /// The same text in lower case.
+    #[cfg(feature = "senders")]
+    LowerCase(Box<Component>),
+    /// These, or nothing where one of them is not there.
+    #[cfg(feature = "senders")]
+    Optional(Vec<Component>),
+    /// Adds nothing: where it does not hold, this is not the content.
+    #[cfg(feature = "senders")]
+    Demand(Demand),
+}
+
+impl Component {
+    /// Fixed text between the others, such as `.`: written in the code, or read from a file.
+    pub fn literal(text: impl Into<Cow<'static, str>>) -> Self {
+        Self::Literal(text.into())
+    }
+}
+
+#[cfg(feature = "senders")]
+impl Component {
+    /// One parameter of the query.
+    pub fn parameter(name: impl Into<Cow<'static, str>>) -> Self {
+        Self::Parameter(name.into())
+    }
+
+    /// The value of a header.
+    pub fn header(name: impl Into<Cow<'static, str>>) -> Self {
+        Self::Header(name.into())
+    }
+
+    /// The member of the JSON body at this pointer.
+    pub fn member(pointer: impl Into<Cow<'static, str>>) -> Self {
+        Self::Member(pointer.into())
+    }
+
+    /// One field of the form that the body is.
+    pub fn form_field(name: impl Into<Cow<'static, str>>) -> Self {
+        Self::FormField(name.into())
+    }
+
+    /// This text, which must have exactly `len` bytes.
+    #[must_use]
+    pub fn of_length(self, len: usize) -> Self {
+        Self::OfLength(Box::new(self), len)
+    }
+
+    /// This text in lower case.
+    #[must_use]
+    pub fn lower_case(self) -> Self {
+        Self::LowerCase(Box::new(self))
+    }
+
+    /// These, or nothing where one of them is not there.
+    pub fn optional(pieces: impl IntoIterator<Item = Self>) -> Self {
+        Self::Optional(pieces.into_iter().collect())
+    }
+
+    /// Whether only the wider model can say it.
+    pub(super) fn is_general(&self) -> bool {
+        !matches!(
+            self,
+            Self::Timestamp | Self::Id | Self::Body | Self::Literal(_)
+        )
+    }
+}
+
+/// What must hold where a content is to be taken.
+#[cfg(feature = "senders")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Demand {
+    /// The query has no such parameter.
+    NoParameter(Cow<'static, str>),
+    /// This parameter of the query is the hash of the body, in lower-case hex.
+    ParameterIsBodyDigest(Cow<'static, str>, Digest),
+    /// There is no such header.
+    NoHeader(Cow<'static, str>),
+    /// This header is there and reads so.
+    HeaderIs(Cow<'static, str>, Cow<'static, str>),
+    /// If this header is there, it reads so.
+    HeaderIsIfThere(Cow<'static, str>, Cow<'static, str>),
+    /// This header is there, and one of the elements between its commas reads so.
+    HeaderLists(Cow<'static, str>, Cow<'static, str>),
+}

@@ -1,0 +1,269 @@
+//! How signatures are spelled where they stand.
+//!
+//! ```text
+//! single     = prefix signature
+//! pairs      = element *( separator element )   ; ts=1710929255;h1=6c05ef8f…
+//! element    = [blanks] name "=" value [blanks]  ; other names are passed over
+//! list       = entry *( separator entry )        ; v1=…, v1=…; other entries are passed over
+//! entry      = [blanks] prefix signature [blanks]
+//! positional = time 1*( separator signature )    ; 1614265330,sig,sig
+//! ```
+
+use std::borrow::Cow;
+
+use crate::signature::error::SignatureErrorKind as Kind;
+
+/// As in the first edition: what a stranger can make us parse and compare.
+const MAX_LEN: usize = 16 * 1024;
+const MAX_CANDIDATES: usize = 64;
+
+/// How the text is laid out that signatures stand in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::signature) enum Layout {
+    Single {
+        prefix: Cow<'static, str>,
+        any_case: bool,
+    },
+    Pairs {
+        separator: u8,
+        timestamp: Option<Cow<'static, str>>,
+        signature: Cow<'static, str>,
+    },
+    List {
+        separator: u8,
+        prefix: Cow<'static, str>,
+    },
+    Positional {
+        separator: u8,
+    },
+}
+
+/// The texts of signatures, and of the time that stands beside them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Spelled<'t> {
+    pub(super) signatures: Vec<&'t [u8]>,
+    pub(super) time: Option<&'t [u8]>,
+}
+
+impl Layout {
+    /// Whether the time stands beside the signature.
+    pub(in crate::signature) fn holds_time(&self) -> bool {
+        match self {
+            Self::Pairs { timestamp, .. } => timestamp.is_some(),
+            Self::Positional { .. } => true,
+            Self::Single { .. } | Self::List { .. } => false,
+        }
+    }
+
+    pub(super) fn split<'t>(&self, text: &'t [u8]) -> Result<Spelled<'t>, Kind> {
+        if text.len() > MAX_LEN {
+            return Err(Kind::HeaderTooLong);
+        }
+        let mut spelled = Spelled::default();
+        match self {
+            Self::Single { prefix, any_case } => {
+                let rest = strip(text, prefix.as_bytes(), *any_case).ok_or(Kind::Malformed)?;
+                spelled.signatures.push(rest);
+            }
+            Self::Pairs {
+                separator,
+                timestamp,
+                signature,
+            } => {
+                for element in split(text, *separator)? {
+                    let Some((name, value)) = name_and_value(element) else {
+                        continue;
+                    };
+                    if timestamp
+                        .as_ref()
+                        .is_some_and(|time| time.as_bytes() == name)
+                    {
+                        if spelled
+                            .time
+                            .replace(value)
+                            .is_some_and(|other| other != value)
+                        {
+                            return Err(Kind::InvalidTimestamp);
+                        }
+                    } else if signature.as_bytes() == name {
+                        spelled.signatures.push(value);
+                    }
+                }
+                if timestamp.is_some() && spelled.time.is_none() {
+                    return Err(match spelled.signatures.is_empty() {
+                        true => Kind::Malformed,
+                        false => Kind::InvalidTimestamp,
+                    });
+                }
+            }
+            Self::List { separator, prefix } => {
+                let entries = split(text, *separator)?;
+                let of_ours = |entry: &&'t [u8]| strip(entry, prefix.as_bytes(), false);
+                spelled.signatures = entries.iter().filter_map(of_ours).collect();
+            }
+            Self::Positional { separator } => {
+                let mut entries = split(text, *separator)?.into_iter();
+                spelled.time = entries.next();
+                spelled.signatures = entries.collect();
+            }
+        }
+        match spelled.signatures.is_empty() {
+            true => Err(Kind::NoCandidate),
+            false => Ok(spelled),
+        }
+    }
+
+    /// The text that says that these are the signature and its time.
+    pub(super) fn print(&self, signature: &str, time: &str) -> String {
+        match self {
+            Self::Single { prefix, .. } | Self::List { prefix, .. } => {
+                format!("{prefix}{signature}")
+            }
+            Self::Pairs {
+                separator,
+                timestamp,
+                signature: name,
+            } => {
+                let separator = char::from(*separator);
+                match timestamp {
+                    Some(time_name) => format!("{time_name}={time}{separator}{name}={signature}"),
+                    None => format!("{name}={signature}"),
+                }
+            }
+            Self::Positional { separator } => {
+                let separator = char::from(*separator);
+                format!("{time}{separator}{signature}")
+            }
+        }
+    }
+}
+
+/// The parts of a list; between two separators there may be nothing.
+fn split(text: &[u8], separator: u8) -> Result<Vec<&[u8]>, Kind> {
+    let parts = text.split(|byte| *byte == separator || (separator == b' ' && *byte == b'\t'));
+    let parts: Vec<_> = (parts.map(<[u8]>::trim_ascii))
+        .filter(|part| !part.is_empty())
+        .take(MAX_CANDIDATES.saturating_add(2))
+        .collect();
+    // A time stands beside the signatures.
+    match parts.len() > MAX_CANDIDATES.saturating_add(1) {
+        true => Err(Kind::TooManyCandidates),
+        false => Ok(parts),
+    }
+}
+
+fn name_and_value(element: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = element.iter().position(|byte| *byte == b'=')?;
+    let (name, value) = element.split_at_checked(at)?;
+    Some((name.trim_ascii(), value.get(1..)?.trim_ascii()))
+}
+
+fn strip<'t>(text: &'t [u8], prefix: &[u8], any_case: bool) -> Option<&'t [u8]> {
+    let (head, rest) = text.split_at_checked(prefix.len())?;
+    let same = match any_case {
+        true => head.eq_ignore_ascii_case(prefix),
+        false => head == prefix,
+    };
+    same.then_some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(layout: &Layout, text: &str) -> Result<(Option<String>, Vec<String>), Kind> {
+        let string = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let spelled = layout.split(text.as_bytes())?;
+        let signatures = spelled.signatures.into_iter().map(string).collect();
+        Ok((spelled.time.map(string), signatures))
+    }
+
+    fn found(
+        time: Option<&str>,
+        signatures: &[&str],
+    ) -> Result<(Option<String>, Vec<String>), Kind> {
+        Ok((
+            time.map(str::to_owned),
+            signatures.iter().map(|text| (*text).to_owned()).collect(),
+        ))
+    }
+
+    fn pairs(separator: u8) -> Layout {
+        Layout::Pairs {
+            separator,
+            timestamp: Some("t".into()),
+            signature: "v1".into(),
+        }
+    }
+
+    #[test]
+    fn pairs_are_split_by_their_separator() {
+        assert_eq!(
+            read(&pairs(b';'), "t=1;v1=a;v1=b"),
+            found(Some("1"), &["a", "b"])
+        );
+        // WorkOS has a blank behind the comma, Knock an `=` in the value.
+        assert_eq!(
+            read(&pairs(b','), "t=1, v1=a=="),
+            found(Some("1"), &["a=="])
+        );
+        assert_eq!(
+            read(&pairs(b','), "v0=x,t=1,,v1=a,t=1"),
+            found(Some("1"), &["a"])
+        );
+        for (text, kind) in [
+            ("t=1,t=2,v1=a", Kind::InvalidTimestamp),
+            ("v1=a", Kind::InvalidTimestamp),
+            ("t=1", Kind::NoCandidate),
+            ("t=1;v1=a", Kind::NoCandidate),
+            ("", Kind::Malformed),
+            ("a", Kind::Malformed),
+        ] {
+            assert_eq!(read(&pairs(b','), text), Err(kind), "{text}");
+        }
+    }
+
+    #[test]
+    fn lists_pass_over_other_versions() {
+        let list = |separator, prefix: &'static str| Layout::List {
+            separator,
+            prefix: prefix.into(),
+        };
+        assert_eq!(
+            read(&list(b',', "v1="), "v1=a, v2=b,v1=c"),
+            found(None, &["a", "c"])
+        );
+        assert_eq!(read(&list(b' ', "v1,"), "v1a,x v1,b"), found(None, &["b"]));
+        assert_eq!(read(&list(b',', ""), "a,b"), found(None, &["a", "b"]));
+        assert_eq!(read(&list(b',', "v1="), "v2=b"), Err(Kind::NoCandidate));
+    }
+
+    #[test]
+    fn a_single_one_stands_behind_its_prefix() {
+        let single = |any_case| Layout::Single {
+            prefix: "Bearer ".into(),
+            any_case,
+        };
+        assert_eq!(read(&single(true), "bearer a b"), found(None, &["a b"]));
+        assert_eq!(read(&single(false), "bearer a"), Err(Kind::Malformed));
+        assert_eq!(read(&single(true), "Bear"), Err(Kind::Malformed));
+    }
+
+    #[test]
+    fn positions_count() {
+        let layout = Layout::Positional { separator: b',' };
+        assert_eq!(read(&layout, "1,a,b"), found(Some("1"), &["a", "b"]));
+        assert_eq!(read(&layout, "1"), Err(Kind::NoCandidate));
+    }
+
+    #[test]
+    fn what_a_stranger_can_make_us_read_is_bounded() {
+        let layout = pairs(b',');
+        let many = format!("t=1{}", ",v1=a".repeat(64));
+        assert_eq!(layout.split(many.as_bytes()).unwrap().signatures.len(), 64);
+        let more = format!("{many},v1=a");
+        assert_eq!(read(&layout, &more), Err(Kind::TooManyCandidates));
+        let long = "a".repeat(MAX_LEN + 1);
+        assert_eq!(read(&layout, &long), Err(Kind::HeaderTooLong));
+    }
+}

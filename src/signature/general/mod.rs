@@ -1,0 +1,181 @@
+//! Schemes beyond HMAC-SHA256 over time, id and body: other algorithms, places, times and pieces of
+//! content, and shared tokens.
+//!
+//! They are judged when the whole body is there: what they cover may stand in it. What can be
+//! refused at the head is.
+
+mod content;
+mod layout;
+mod one_reading;
+mod parse;
+mod read;
+mod sign;
+mod source;
+mod verify;
+
+use std::borrow::Cow;
+
+use http::HeaderName;
+
+use super::algorithm::Algorithm;
+use super::component::Component;
+use super::place::{Place, TimeFormat};
+use super::public_url::PublicUrl;
+use crate::coverage::Coverage;
+use crate::encoding::Encoding;
+use crate::event::Lookup;
+
+pub(super) use layout::Layout;
+pub(super) use one_reading::Touching;
+pub(super) use parse::Parsed;
+pub(crate) use sign::{Outgoing, Said};
+pub(super) use verify::{Check, Outcome};
+
+/// What a builder was told beyond the first edition's model.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Settings {
+    pub(super) algorithm: Option<Algorithm>,
+    pub(super) is_token: bool,
+    /// The token is spelled in base64, as user and password are.
+    pub(super) basic: bool,
+    pub(super) any_case_prefix: bool,
+    pub(super) places: Vec<Place>,
+    pub(super) time_place: Option<Place>,
+    pub(super) time_format: TimeFormat,
+    pub(super) id_place: Option<Place>,
+    pub(super) other_contents: Vec<Vec<Component>>,
+    pub(super) separator: Option<u8>,
+    pub(super) positional: bool,
+    pub(super) several_lines: bool,
+    pub(super) content_is_id: bool,
+    pub(super) json_body: bool,
+    pub(super) url: Option<PublicUrl>,
+    pub(super) only_item: Option<Cow<'static, str>>,
+}
+
+impl Settings {
+    /// Whether something of it asks for the wider model.
+    pub(super) fn is_used(&self) -> bool {
+        let Self {
+            algorithm,
+            is_token,
+            basic: _,
+            any_case_prefix: _,
+            places,
+            time_place,
+            time_format,
+            id_place,
+            other_contents,
+            separator,
+            positional,
+            several_lines,
+            content_is_id,
+            json_body,
+            url,
+            only_item,
+        } = self;
+        algorithm.is_some()
+            || *is_token
+            || !places.is_empty()
+            || time_place.is_some()
+            || *time_format != TimeFormat::Seconds
+            || id_place.is_some()
+            || !other_contents.is_empty()
+            || separator.is_some()
+            || *positional
+            || *several_lines
+            || *content_is_id
+            || *json_body
+            || url.is_some()
+            || only_item.is_some()
+    }
+}
+
+/// A scheme of the wider model, which was checked.
+#[derive(Debug, Clone)]
+pub(super) struct General {
+    pub(super) proof: Proof,
+    pub(super) encoding: Encoding,
+    pub(super) basic: bool,
+    pub(super) places: Box<[At]>,
+    pub(super) layout: Layout,
+    pub(super) several_lines: bool,
+    pub(super) time: Option<Time>,
+    pub(super) id: Option<At>,
+    /// Any of them may be what was signed.
+    pub(super) contents: Box<[Content]>,
+    pub(super) content_is_id: bool,
+    /// That id is a hash: what people wrote does not belong in a key.
+    pub(super) hashes_id: bool,
+    pub(super) url: Option<PublicUrl>,
+    /// The pointers of all members that are read, and where they stand.
+    pub(super) pointers: Box<[Cow<'static, str>]>,
+    pub(super) members: Lookup,
+    /// Members are those of the only element of this array.
+    pub(super) only_item: Option<(Cow<'static, str>, Lookup)>,
+    /// The headers that the contents read.
+    pub(super) headers: Box<[HeaderName]>,
+    pub(super) covers: Coverage,
+}
+
+/// What makes a signature one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    Signed(Algorithm),
+    /// It is the secret itself.
+    Token,
+}
+
+/// A [`Place`] that was checked.
+#[derive(Debug, Clone)]
+pub(super) enum At {
+    Header(HeaderName),
+    Headers(Box<[HeaderName]>),
+    Query(Cow<'static, str>),
+    Member(Cow<'static, str>),
+    FormField(Cow<'static, str>),
+}
+
+impl At {
+    pub(super) fn is_in_head(&self) -> bool {
+        matches!(self, Self::Header(_) | Self::Headers(_) | Self::Query(_))
+    }
+
+    /// The headers that it stands in.
+    pub(super) fn headers(&self) -> &[HeaderName] {
+        match self {
+            Self::Header(name) => std::slice::from_ref(name),
+            Self::Headers(names) => names,
+            Self::Query(_) | Self::Member(_) | Self::FormField(_) => &[],
+        }
+    }
+}
+
+/// Where the time stands and how it is written.
+#[derive(Debug, Clone)]
+pub(super) struct Time {
+    /// `None` where it stands beside the signature.
+    pub(super) at: Option<At>,
+    pub(super) format: TimeFormat,
+}
+
+/// What may have been signed.
+#[derive(Debug, Clone)]
+pub(super) struct Content {
+    pub(super) pieces: Box<[Component]>,
+    pub(super) touching: Touching,
+}
+
+impl General {
+    /// The headers that hold what must not be logged.
+    pub(super) fn secret_headers(&self) -> impl Iterator<Item = &HeaderName> {
+        self.places.iter().flat_map(At::headers)
+    }
+
+    pub(super) fn id_header(&self) -> Option<&HeaderName> {
+        self.id.as_ref()?.headers().first()
+    }
+}
+
+#[cfg(test)]
+mod tests;

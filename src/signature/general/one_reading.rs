@@ -1,0 +1,216 @@
+//! What was signed must have one reading: where one piece ends and the next begins is settled by a
+//! text between them, by a length, or by what the pieces are made of.
+//!
+//! Read from the left, a piece has a certain end; read from the right, a certain beginning. One piece
+//! at most may have neither, for it is what is left in the middle: the body, mostly.
+
+use crate::signature::component::Component;
+
+/// What the proof takes for granted, and each delivery must keep to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::signature) struct Touching {
+    /// The body touches what is before it: it begins with a bracket, which that does not hold.
+    pub(super) body_begins: bool,
+    /// The body touches what is behind it: it ends with a bracket, which that does not hold.
+    pub(super) body_ends: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class<'a> {
+    Text(&'a str),
+    /// The same in every delivery, or of one length.
+    Fixed,
+    /// A method, in capitals: none is the beginning of another one.
+    Method,
+    Time,
+    Body,
+    Open,
+    /// Fields whose ends nothing tells.
+    Glued,
+}
+
+const TOUCH: &str = "two pieces of the content have nothing between them";
+
+/// The proof, if there is one.
+pub(super) fn prove(
+    pieces: &[Component],
+    time_is_digits: bool,
+    content_is_id: bool,
+) -> Result<Touching, &'static str> {
+    let mut classes = Vec::new();
+    classify(pieces, &mut classes)?;
+    let count = |class| classes.iter().filter(|other| **other == class).count();
+    if count(Class::Body) > 1 {
+        return Err("the content holds the body twice");
+    }
+    if count(Class::Time) > 1 {
+        return Err("the content holds the timestamp or the id twice");
+    }
+    if count(Class::Glued) > 0 && !(content_is_id && classes.last() == Some(&Class::Glued)) {
+        return Err("the fields of a form come last, and the content is the event's id");
+    }
+    let mut touching = Touching::default();
+    let len = classes.len();
+    let at = |place: usize| classes.get(place).copied();
+    let begins_with_digit =
+        |text: &str| time_is_digits && text.starts_with(|c: char| c.is_ascii_digit());
+    let ends_with_digit = |text: &str| text.ends_with(|c: char| c.is_ascii_digit());
+
+    let mut from_left = 0;
+    while let Some(class) = at(from_left) {
+        let ends = match (class, at(from_left.saturating_add(1))) {
+            (Class::Text(_) | Class::Fixed | Class::Method, _) => true,
+            (Class::Time, Some(Class::Text(text))) if begins_with_digit(text) => {
+                return Err("the text after the timestamp begins with a digit");
+            }
+            (Class::Time, Some(Class::Text(_) | Class::Method) | None) => true,
+            (Class::Open, Some(Class::Text(_)) | None) => true,
+            // The content is the event's id, so that another cut is the same event.
+            (Class::Open, Some(Class::Glued)) => true,
+            (Class::Time | Class::Open, Some(Class::Body)) => {
+                touching.body_begins = true;
+                true
+            }
+            _ => false,
+        };
+        if !ends {
+            break;
+        }
+        from_left = from_left.saturating_add(1);
+    }
+    let mut from_right = 0;
+    while from_left.saturating_add(from_right) < len {
+        let place = len.saturating_sub(from_right).saturating_sub(1);
+        let before = place.checked_sub(1).and_then(at);
+        let begins = match (at(place), before) {
+            (Some(Class::Text(_) | Class::Fixed), _) => true,
+            (Some(Class::Time), Some(Class::Text(text))) => !ends_with_digit(text),
+            (Some(Class::Open), Some(Class::Text(_)) | None) => true,
+            (Some(Class::Time | Class::Open), Some(Class::Body)) => {
+                touching.body_ends = true;
+                true
+            }
+            _ => false,
+        };
+        if !begins {
+            break;
+        }
+        from_right = from_right.saturating_add(1);
+    }
+    match from_left.saturating_add(from_right).saturating_add(1) >= len {
+        true => Ok(touching),
+        false => Err(TOUCH),
+    }
+}
+
+fn classify<'a>(pieces: &'a [Component], classes: &mut Vec<Class<'a>>) -> Result<(), &'static str> {
+    for piece in pieces {
+        classes.push(match piece {
+            Component::Literal(text) if text.is_empty() => {
+                return Err("the content holds an empty text");
+            }
+            Component::Literal(text) => Class::Text(text),
+            Component::Timestamp => Class::Time,
+            Component::Body => Class::Body,
+            Component::Method => Class::Method,
+            Component::SortedForm => Class::Glued,
+            Component::PublicUrl
+            | Component::Secret
+            | Component::BodyDigest(..)
+            | Component::OfLength(..) => Class::Fixed,
+            Component::Id
+            | Component::RequestUrl
+            | Component::RequestUrlWithPort
+            | Component::Path
+            | Component::Query
+            | Component::Parameter(_)
+            | Component::Header(_)
+            | Component::Member(_)
+            | Component::FormField(_)
+            | Component::BodyCrc32
+            | Component::LowerCase(_) => Class::Open,
+            Component::Optional(inner) => {
+                classify(inner, classes)?;
+                continue;
+            }
+            Component::Demand(_) => continue,
+        });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Component::{Body, Id, Method, PublicUrl, RequestUrl, SortedForm, Timestamp};
+
+    fn text(text: &'static str) -> Component {
+        Component::literal(text)
+    }
+
+    fn proved(pieces: &[Component]) -> Result<(bool, bool), &'static str> {
+        let touching = prove(pieces, true, false)?;
+        Ok((touching.body_begins, touching.body_ends))
+    }
+
+    #[test]
+    fn pieces_may_touch_where_their_ends_are_certain() {
+        // Discord and SendGrid; Box and Klaviyo; HubSpot; QI Tech; Square; Trello; Sinch.
+        assert_eq!(proved(&[Timestamp, Body]), Ok((true, false)));
+        assert_eq!(proved(&[Body, Timestamp]), Ok((false, true)));
+        assert_eq!(
+            proved(&[Method, RequestUrl, Body, Timestamp]),
+            Ok((true, true))
+        );
+        assert_eq!(proved(&[PublicUrl, Method, Body]), Ok((false, false)));
+        assert_eq!(proved(&[PublicUrl, Body]), Ok((false, false)));
+        assert_eq!(proved(&[Body, PublicUrl]), Ok((false, false)));
+        assert_eq!(
+            proved(&[Body, text("."), Id, text("."), Timestamp]),
+            Ok((false, false))
+        );
+        // Twitch, Mailgun.
+        assert_eq!(
+            proved(&[Id.of_length(36), Timestamp, Body]),
+            Ok((true, false))
+        );
+        let token = Component::member("/token");
+        assert_eq!(
+            proved(&[Timestamp, token.clone().of_length(50)]),
+            Ok((false, false))
+        );
+        assert_eq!(proved(&[Timestamp, token]), Err(TOUCH));
+    }
+
+    #[test]
+    fn pieces_that_could_be_cut_elsewhere_are_refused() {
+        for pieces in [
+            vec![Id, Timestamp, Body],
+            vec![Id, Body, Component::header("x"), text("."), Timestamp, Id],
+            vec![
+                Component::parameter("a"),
+                Component::parameter("b"),
+                text("."),
+            ],
+            vec![Body, Method],
+            vec![Component::member("/a"), Component::member("/b"), Body],
+        ] {
+            assert!(proved(&pieces).is_err(), "{pieces:?}");
+        }
+        assert_eq!(
+            proved(&[Timestamp, text("1"), Body]),
+            Err("the text after the timestamp begins with a digit")
+        );
+        assert_eq!(proved(&[Body, text("1"), Timestamp]), Err(TOUCH));
+        assert!(proved(&[text("")]).is_err());
+        assert!(proved(&[Body, text("."), Body]).is_err());
+    }
+
+    #[test]
+    fn the_fields_of_a_form_need_the_content_as_id() {
+        let pieces = [PublicUrl, SortedForm];
+        assert!(prove(&pieces, true, false).is_err());
+        assert!(prove(&pieces, true, true).is_ok());
+        assert!(prove(&[SortedForm, Timestamp], true, true).is_err());
+    }
+}

@@ -1,0 +1,303 @@
+//! A scheme of the wider model, from what its builder was told.
+
+use std::borrow::Cow;
+
+use http::HeaderName;
+
+use super::one_reading::prove;
+use super::{At, Content, General, Layout, Proof, Settings, Time};
+use crate::coverage::Coverage;
+use crate::digest::Digest;
+use crate::encoding::Encoding;
+use crate::event::Lookup;
+use crate::signature::algorithm::Algorithm;
+use crate::signature::component::{Component, Demand};
+use crate::signature::place::Place;
+
+/// What a builder holds.
+pub(in crate::signature) struct Parsed<'b> {
+    pub(in crate::signature) settings: &'b Settings,
+    pub(in crate::signature) layout: Layout,
+    pub(in crate::signature) encoding: Encoding,
+    pub(in crate::signature) signature_header: Option<&'b str>,
+    pub(in crate::signature) timestamp_header: Option<&'b str>,
+    pub(in crate::signature) id_header: Option<&'b str>,
+    pub(in crate::signature) content: &'b [Component],
+}
+
+type Refused = Cow<'static, str>;
+
+impl Parsed<'_> {
+    pub(in crate::signature) fn general(self) -> Result<General, Refused> {
+        let settings = self.settings;
+        let header = |name: &str| Place::Header(name.to_owned().into());
+        let own = self.signature_header.map(header);
+        let places: Box<[_]> = (own.iter().chain(&settings.places))
+            .map(at)
+            .collect::<Result<_, _>>()?;
+        if places.is_empty() {
+            return Err("the signature stands nowhere".into());
+        }
+        let time_place = settings.time_place.clone();
+        let time_place = time_place.or_else(|| self.timestamp_header.map(header));
+        let id_place = settings
+            .id_place
+            .clone()
+            .or_else(|| self.id_header.map(header));
+        let time_at = time_place.as_ref().map(at).transpose()?;
+        let id = id_place.as_ref().map(at).transpose()?;
+        if time_at.is_some() && self.layout.holds_time() {
+            return Err("the timestamp stands in two places".into());
+        }
+        let reads_time = time_at.is_some() || self.layout.holds_time();
+        let time = reads_time.then_some(Time {
+            at: time_at,
+            format: settings.time_format,
+        });
+        let proof = match (settings.is_token, settings.algorithm) {
+            (true, _) => Proof::Token,
+            (false, algorithm) => {
+                Proof::Signed(algorithm.unwrap_or(Algorithm::Hmac(Digest::Sha256)))
+            }
+        };
+        let given =
+            std::iter::once(self.content).chain(settings.other_contents.iter().map(Vec::as_slice));
+        let given: Vec<&[Component]> = match proof {
+            Proof::Token => Vec::new(),
+            Proof::Signed(_) => given.collect(),
+        };
+        if given.len() > 4 {
+            return Err("more than four contents: each costs a hash for each key".into());
+        }
+        let mut contents = Vec::new();
+        for pieces in &given {
+            check(pieces, proof, time.as_ref(), id.is_some(), settings)?;
+            let digits = settings.time_format.is_digits();
+            let mut touching = prove(pieces, digits, settings.content_is_id)?;
+            touching.body_begins |= settings.json_body;
+            contents.push(Content {
+                pieces: pieces.iter().cloned().collect(),
+                touching,
+            });
+        }
+        let covers = coverage(&given);
+        if covers == Coverage::Id && !settings.content_is_id && id.is_none() {
+            return Err(
+                "the content holds neither the body nor its digest: say `content_is_id`, so that \
+                 events are known by what is signed"
+                    .into(),
+            );
+        }
+        let mut pointers: Vec<Cow<'static, str>> = Vec::new();
+        let mut headers: Vec<HeaderName> = Vec::new();
+        for component in given.iter().flat_map(|pieces| pieces.iter()) {
+            needs(component, &mut pointers, &mut headers)?;
+        }
+        let fixed = time.iter().filter_map(|time| time.at.as_ref()).chain(&id);
+        for place in fixed.chain(&places) {
+            headers.extend(place.headers().iter().cloned());
+            if let At::Member(pointer) = place {
+                pointers.push(pointer.clone());
+            }
+        }
+        let lookup = |texts: &[Cow<'static, str>]| {
+            Lookup::new(texts.iter().map(|text| &**text)).map_err(|error| error.to_string())
+        };
+        let only_item = match &settings.only_item {
+            Some(pointer) => {
+                let list = lookup(std::slice::from_ref(pointer))?;
+                Some((pointer.clone(), list))
+            }
+            None => None,
+        };
+        Ok(General {
+            proof,
+            encoding: self.encoding,
+            basic: settings.basic,
+            places,
+            layout: self.layout,
+            several_lines: settings.several_lines,
+            time,
+            id,
+            contents: contents.into(),
+            content_is_id: settings.content_is_id,
+            hashes_id: given.iter().any(|pieces| pieces.iter().any(covers_body)),
+            url: settings.url.clone(),
+            members: lookup(&pointers)?,
+            pointers: pointers.into(),
+            only_item,
+            headers: headers.into(),
+            covers,
+        })
+    }
+}
+
+fn at(place: &Place) -> Result<At, Refused> {
+    let name = |text: &str| -> Result<HeaderName, Refused> {
+        HeaderName::from_bytes(text.as_bytes())
+            .map_err(|_| format!("{text:?} is not a header name").into())
+    };
+    Ok(match place {
+        Place::Header(text) => At::Header(name(text)?),
+        Place::NumberedHeaders {
+            count: 0 | 101.., ..
+        } => {
+            return Err("numbered headers go from 1 to 100 at most".into());
+        }
+        Place::NumberedHeaders { prefix, count } => {
+            let names = (1..=*count).map(|number| name(&format!("{prefix}{number}")));
+            At::Headers(names.collect::<Result<_, _>>()?)
+        }
+        Place::Query(name) => At::Query(name.clone()),
+        Place::Member(pointer) => At::Member(pointer.clone()),
+        Place::FormField(name) => At::FormField(name.clone()),
+    })
+}
+
+/// What a content must have, and must not.
+fn check(
+    pieces: &[Component],
+    proof: Proof,
+    time: Option<&Time>,
+    reads_id: bool,
+    settings: &Settings,
+) -> Result<(), Refused> {
+    let holds = |wanted: &Component| pieces.iter().any(|piece| is_or_holds(piece, wanted));
+    let covers_body = pieces.iter().any(covers_body);
+    // A time in the body is signed with it.
+    let in_body = time.is_some_and(|time| time.at.as_ref().is_some_and(|at| !at.is_in_head()));
+    match (time.is_some(), holds(&Component::Timestamp)) {
+        (true, false) if in_body && covers_body => {}
+        (true, false) => return Err("the timestamp is read but not signed".into()),
+        (false, true) => return Err("the timestamp is signed but not read".into()),
+        (true, true) | (false, false) => {}
+    }
+    match (reads_id, holds(&Component::Id)) {
+        (true, false) => return Err("the id is read but not signed".into()),
+        (false, true) => return Err("the id is signed but not read".into()),
+        (true, true) | (false, false) => {}
+    }
+    let hashes = matches!(proof, Proof::Signed(algorithm) if algorithm.hashes_secret());
+    match (hashes, holds(&Component::Secret)) {
+        (true, false) => return Err("a plain hash must hold the secret".into()),
+        (false, true) => return Err("the secret is the key, and no piece of the content".into()),
+        (true, true) | (false, false) => {}
+    }
+    let url = [
+        Component::PublicUrl,
+        Component::RequestUrl,
+        Component::RequestUrlWithPort,
+    ];
+    if settings.url.is_none() && url.iter().any(holds) {
+        return Err("the public URL is signed: say which it is".into());
+    }
+    let varies = |piece: &Component| {
+        !matches!(
+            piece,
+            Component::Literal(_) | Component::PublicUrl | Component::Secret | Component::Demand(_)
+        )
+    };
+    if !pieces.iter().any(varies) {
+        return Err("the content is the same in every delivery".into());
+    }
+    Ok(())
+}
+
+fn is_or_holds(piece: &Component, wanted: &Component) -> bool {
+    piece == wanted
+        || match piece {
+            Component::OfLength(inner, _) | Component::LowerCase(inner) => {
+                is_or_holds(inner, wanted)
+            }
+            _ => false,
+        }
+}
+
+/// Whether the whole body hangs on it.
+fn covers_body(piece: &Component) -> bool {
+    matches!(
+        piece,
+        Component::Body
+            | Component::SortedForm
+            | Component::BodyDigest(..)
+            | Component::Demand(Demand::ParameterIsBodyDigest(..))
+    )
+}
+
+/// What all of these contents cover.
+fn coverage(contents: &[&[Component]]) -> Coverage {
+    if contents.is_empty() {
+        return Coverage::Connection;
+    }
+    let all =
+        |holds: fn(&Component) -> bool| contents.iter().all(|pieces| pieces.iter().any(holds));
+    let url =
+        |piece: &Component| matches!(piece, Component::RequestUrl | Component::RequestUrlWithPort);
+    if !all(covers_body) {
+        Coverage::Id
+    } else if all(|piece| *piece == Component::Method) && all(url) {
+        Coverage::Request
+    } else {
+        Coverage::Body
+    }
+}
+
+/// Notes the members and headers that a piece is taken from.
+fn needs(
+    piece: &Component,
+    pointers: &mut Vec<Cow<'static, str>>,
+    headers: &mut Vec<HeaderName>,
+) -> Result<(), Refused> {
+    let mut header = |text: &str| -> Result<(), Refused> {
+        let name = HeaderName::from_bytes(text.as_bytes())
+            .map_err(|_| format!("{text:?} is not a header name"))?;
+        headers.push(name);
+        Ok(())
+    };
+    match piece {
+        Component::Header(name) => header(name),
+        Component::Demand(
+            Demand::NoHeader(name)
+            | Demand::HeaderIs(name, _)
+            | Demand::HeaderLists(name, _)
+            | Demand::HeaderIsIfThere(name, _),
+        ) => header(name),
+        Component::Member(pointer) => {
+            pointers.push(pointer.clone());
+            Ok(())
+        }
+        Component::OfLength(inner, _) | Component::LowerCase(inner) => {
+            needs(inner, pointers, headers)
+        }
+        Component::Optional(inner) => {
+            (inner.iter()).try_for_each(|piece| needs(piece, pointers, headers))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl General {
+    /// Whether something of it stands in a form.
+    pub(in crate::signature) fn reads_form(&self) -> bool {
+        let is_field = |at: &At| matches!(at, At::FormField(_));
+        let time = self.time.iter().filter_map(|time| time.at.as_ref());
+        let field = |piece: &Component| {
+            let pieces: &[Component] = match piece {
+                Component::Optional(inner) => inner,
+                piece => std::slice::from_ref(piece),
+            };
+            pieces.iter().any(|piece| {
+                let piece = match piece {
+                    Component::OfLength(inner, _) | Component::LowerCase(inner) => inner,
+                    piece => piece,
+                };
+                matches!(piece, Component::FormField(_) | Component::SortedForm)
+            })
+        };
+        self.places.iter().chain(time).chain(&self.id).any(is_field)
+            || self
+                .contents
+                .iter()
+                .any(|content| content.pieces.iter().any(field))
+    }
+}

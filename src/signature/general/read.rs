@@ -1,0 +1,166 @@
+//! Signatures, time and id, where they stand.
+
+use super::source::{BodyParts, HeadParts, or_once};
+use super::{At, General, Proof};
+use crate::clock::UnixTime;
+use crate::signature::error::{SignatureError, SignatureErrorKind as Kind};
+
+/// Longest id that is looked at, and longest token.
+const MAX_ID: usize = 256;
+const MAX_TOKEN: usize = 1024;
+const MAX_CANDIDATES: usize = 64;
+
+/// What was read so far.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Read {
+    pub(super) candidates: Vec<Vec<u8>>,
+    /// As it was written, and the time that it tells.
+    pub(super) time: Option<(Vec<u8>, UnixTime)>,
+    pub(super) id: Option<Vec<u8>>,
+}
+
+impl General {
+    fn error(kind: Kind, at: &At) -> SignatureError {
+        match at.headers() {
+            [name] | [name, ..] => SignatureError::in_header(kind, name),
+            [] => SignatureError::new(kind),
+        }
+    }
+
+    /// Reads what stands in the head.
+    pub(super) fn read_head(&self, head: &HeadParts) -> Result<Read, SignatureError> {
+        let mut read = Read::default();
+        let mut refused = None;
+        let mut any_place = false;
+        for place in self.places.iter().filter(|place| place.is_in_head()) {
+            any_place = true;
+            let texts = place
+                .in_head(&head.headers, &head.uri, self.several_lines)
+                .map_err(|kind| Self::error(kind, place))?;
+            for text in texts {
+                if let Err(kind) =
+                    or_once(&text, |text| self.take(text)).map(|(candidates, time)| {
+                        read.candidates.extend(candidates);
+                        read.time = read.time.take().or(time);
+                    })
+                {
+                    refused.get_or_insert_with(|| Self::error(kind, place));
+                }
+            }
+        }
+        if read.candidates.len() > MAX_CANDIDATES {
+            return Err(SignatureError::new(Kind::TooManyCandidates));
+        }
+        let all_in_head = self.places.iter().all(At::is_in_head);
+        if any_place && all_in_head && read.candidates.is_empty() {
+            let missing = || match self.places.first() {
+                Some(place) => Self::error(Kind::MissingHeader, place),
+                None => SignatureError::new(Kind::MissingHeader),
+            };
+            return Err(refused.unwrap_or_else(missing));
+        }
+        if let Some(time) = &self.time
+            && let Some(at) = time.at.as_ref().filter(|at| at.is_in_head())
+        {
+            let text = self.one_of_head(at, head)?;
+            let parsed = or_once(&text, |text| self.parse_time(text));
+            read.time = Some(parsed.map_err(|kind| Self::error(kind, at))?);
+        }
+        if let Some(at) = self.id.as_ref().filter(|at| at.is_in_head()) {
+            let text = self.one_of_head(at, head)?;
+            let text = crate::joined::once(&text)
+                .map(<[u8]>::to_vec)
+                .unwrap_or(text);
+            read.id = Some(check_id(text).map_err(|kind| Self::error(kind, at))?);
+        }
+        Ok(read)
+    }
+
+    /// Reads what stands in the body.
+    pub(super) fn read_body(
+        &self,
+        body: &BodyParts,
+        read: &mut Read,
+    ) -> Result<(), SignatureError> {
+        let new = SignatureError::new;
+        for place in self.places.iter().filter(|place| !place.is_in_head()) {
+            if let Some(text) = place.in_body(self, body).map_err(new)? {
+                let (candidates, time) = self.take(text.as_bytes()).map_err(new)?;
+                read.candidates.extend(candidates);
+                read.time = read.time.take().or(time);
+            }
+        }
+        if read.candidates.is_empty() {
+            return Err(new(Kind::NoCandidate));
+        }
+        if let Some(time) = &self.time
+            && let Some(at) = time.at.as_ref().filter(|at| !at.is_in_head())
+        {
+            let text = at.in_body(self, body).map_err(new)?;
+            let text = text.ok_or_else(|| new(Kind::InvalidTimestamp))?;
+            read.time = Some(self.parse_time(text.as_bytes()).map_err(new)?);
+        }
+        if let Some(at) = self.id.as_ref().filter(|at| !at.is_in_head()) {
+            let text = at.in_body(self, body).map_err(new)?;
+            let text = text.ok_or_else(|| new(Kind::InvalidId))?;
+            read.id = Some(check_id(text.into_bytes()).map_err(new)?);
+        }
+        Ok(())
+    }
+
+    fn one_of_head(&self, at: &At, head: &HeadParts) -> Result<Vec<u8>, SignatureError> {
+        let texts = at.in_head(&head.headers, &head.uri, false);
+        let texts = texts.map_err(|kind| Self::error(kind, at))?;
+        let first = texts.into_iter().next();
+        Ok(first
+            .ok_or_else(|| Self::error(Kind::MissingHeader, at))?
+            .into_owned())
+    }
+
+    /// The signatures of one text, and the time beside them.
+    #[expect(
+        clippy::type_complexity,
+        reason = "two values that are taken apart at once"
+    )]
+    fn take(&self, text: &[u8]) -> Result<(Vec<Vec<u8>>, Option<(Vec<u8>, UnixTime)>), Kind> {
+        let spelled = self.layout.split(text)?;
+        let time = spelled.time.map(|text| self.parse_time(text)).transpose()?;
+        let decode = |text: &&[u8]| match self.proof {
+            Proof::Signed(algorithm) => self.encoding.decode(text, algorithm.len()),
+            Proof::Token => self.token(text),
+        };
+        let candidates: Vec<_> = spelled.signatures.iter().filter_map(decode).collect();
+        match candidates.is_empty() {
+            true => Err(Kind::NoCandidate),
+            false => Ok((candidates, time)),
+        }
+    }
+
+    /// A token as it stands, or what it spells in base64 where that is how it is written.
+    fn token(&self, text: &[u8]) -> Option<Vec<u8>> {
+        if text.is_empty() || text.len() > MAX_TOKEN {
+            return None;
+        }
+        match self.basic {
+            true => data_encoding::BASE64.decode(text).ok(),
+            false => Some(text.to_vec()),
+        }
+    }
+
+    fn parse_time(&self, text: &[u8]) -> Result<(Vec<u8>, UnixTime), Kind> {
+        let format = self
+            .time
+            .as_ref()
+            .map(|time| time.format)
+            .unwrap_or_default();
+        let time = format.parse(text).ok_or(Kind::InvalidTimestamp)?;
+        Ok((text.to_vec(), time))
+    }
+}
+
+fn check_id(text: Vec<u8>) -> Result<Vec<u8>, Kind> {
+    match (1..=MAX_ID).contains(&text.len()) && text.iter().all(u8::is_ascii_graphic) {
+        true => Ok(text),
+        false => Err(Kind::InvalidId),
+    }
+}

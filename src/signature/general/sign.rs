@@ -1,0 +1,208 @@
+//! Signs as a sender of the wider model does.
+
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+
+use super::content::Sources;
+use super::source::{BodyParts, HeadParts, parameter};
+use super::{At, General, Proof};
+use crate::encoding::Encoding;
+use crate::head::RequestHead;
+use crate::signature::component::{Component, Demand};
+
+/// A request that is to be signed.
+#[derive(Debug, Clone)]
+pub(crate) struct Outgoing {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+/// A time and an id, as texts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Said<'a> {
+    pub(crate) time: &'a str,
+    pub(crate) id: &'a str,
+}
+
+impl General {
+    /// Signs `signed` and tells `told`, which is the same unless a test wants it otherwise. `spoil`
+    /// changes one bit of the signature.
+    pub(in crate::signature) fn seal(
+        &self,
+        secret: &[u8],
+        out: &mut Outgoing,
+        signed: Said<'_>,
+        told: Said<'_>,
+        spoil: bool,
+    ) -> Result<(), String> {
+        self.complete(out, signed)?;
+        self.tell(out, signed)?;
+        let mut tag = self.tag(secret, out, signed)?;
+        if spoil && let Some(first) = tag.first_mut() {
+            *first ^= 1;
+        }
+        self.tell(out, told)?;
+        let spelled = match self.proof {
+            Proof::Signed(_) => self.encoding.encode(&tag),
+            Proof::Token if self.basic => Encoding::Base64.encode(&tag),
+            Proof::Token => String::from_utf8_lossy(&tag).into_owned(),
+        };
+        let text = self.layout.print(&spelled, told.time);
+        let place = self.places.first().ok_or("the signature stands nowhere")?;
+        self.put(out, place, &text)
+    }
+
+    /// The signature of what would be sent.
+    fn tag(&self, secret: &[u8], out: &Outgoing, said: Said<'_>) -> Result<Vec<u8>, String> {
+        let Proof::Signed(algorithm) = self.proof else {
+            return Ok(secret.to_vec());
+        };
+        let request = RequestHead::new(&out.method, &out.uri, &out.headers);
+        let head = HeadParts::of(request, &self.headers);
+        let unread = |kind: crate::signature::SignatureErrorKind| {
+            format!("what it covers is not there: {kind:?}")
+        };
+        let parts = BodyParts::of(self, &out.body).map_err(unread)?;
+        let sources = Sources {
+            general: self,
+            head: &head,
+            time: said.time.as_bytes(),
+            id: said.id.as_bytes(),
+            body: &out.body,
+            parts: &parts,
+            secret,
+        };
+        for content in &self.contents {
+            if let Some(pieces) = sources.pieces(content).map_err(unread)? {
+                let tag = algorithm.sign(secret, pieces.iter().map(|piece| &**piece));
+                return tag.ok_or_else(|| "the key is of a length that HMAC does not take".into());
+            }
+        }
+        Err("no content of the scheme fits this request".into())
+    }
+
+    /// Adds the parameters and headers that the content reads and that are not there.
+    fn complete(&self, out: &mut Outgoing, said: Said<'_>) -> Result<(), String> {
+        let Some(content) = self.contents.first() else {
+            return Ok(());
+        };
+        for piece in &content.pieces {
+            let inner: &[Component] = match piece {
+                Component::Optional(inner) => inner,
+                piece => std::slice::from_ref(piece),
+            };
+            for piece in inner {
+                match piece {
+                    Component::Parameter(name) => {
+                        let there = parameter(&out.uri, name).ok().flatten().is_some();
+                        if !there {
+                            self.put(out, &At::Query(name.clone()), said.id)?;
+                        }
+                    }
+                    Component::Header(name) => {
+                        let name: HeaderName = parse(name)?;
+                        if !out.headers.contains_key(&name) {
+                            insert(&mut out.headers, &name, said.id)?;
+                        }
+                    }
+                    Component::Demand(
+                        Demand::HeaderIs(name, text) | Demand::HeaderLists(name, text),
+                    ) => {
+                        insert(&mut out.headers, &parse(name)?, text)?;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&self, out: &mut Outgoing, said: Said<'_>) -> Result<(), String> {
+        if let Some(at) = self.time.as_ref().and_then(|time| time.at.as_ref()) {
+            self.put(out, at, said.time)?;
+        }
+        match &self.id {
+            Some(at) => self.put(out, at, said.id),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes a text to its place.
+    fn put(&self, out: &mut Outgoing, at: &At, text: &str) -> Result<(), String> {
+        match at {
+            At::Header(_) | At::Headers(_) => match at.headers().first() {
+                Some(name) => insert(&mut out.headers, name, text),
+                None => Ok(()),
+            },
+            At::Query(name) => {
+                out.uri = with_parameter(&out.uri, name, text)?;
+                Ok(())
+            }
+            At::Member(pointer) => {
+                let list = self.only_item.as_ref().map(|(list, _)| &**list);
+                out.body = with_member(&out.body, list, pointer, text)?;
+                Ok(())
+            }
+            At::FormField(name) => {
+                let fields = form_urlencoded::parse(&out.body).filter(|(other, _)| other != name);
+                let mut form = form_urlencoded::Serializer::new(String::new());
+                form.extend_pairs(fields).append_pair(name, text);
+                out.body = form.finish().into_bytes();
+                Ok(())
+            }
+        }
+    }
+}
+
+fn parse(name: &str) -> Result<HeaderName, String> {
+    name.parse()
+        .map_err(|_| format!("{name:?} is not a header name"))
+}
+
+fn insert(headers: &mut HeaderMap, name: &HeaderName, text: &str) -> Result<(), String> {
+    let value = HeaderValue::from_str(text);
+    let value = value.map_err(|_| format!("what it signs cannot stand in {name}"))?;
+    headers.insert(name.clone(), value);
+    Ok(())
+}
+
+fn with_parameter(uri: &Uri, name: &str, text: &str) -> Result<Uri, String> {
+    let others = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(others.filter(|(other, _)| other != name));
+    query.append_pair(name, text);
+    let mut parts = uri.clone().into_parts();
+    let path = format!("{}?{}", uri.path(), query.finish());
+    let refused = |_| "what it signs cannot stand in a query".to_owned();
+    parts.path_and_query = Some(path.parse::<PathAndQuery>().map_err(refused)?);
+    Uri::from_parts(parts).map_err(|_| "what it signs cannot stand in a query".to_owned())
+}
+
+/// The body with this member in it, where `list` is that of its only element.
+fn with_member(
+    body: &[u8],
+    list: Option<&str>,
+    pointer: &str,
+    text: &str,
+) -> Result<Vec<u8>, String> {
+    let refused = || format!("the body has no place for {pointer}");
+    let mut whole: serde_json::Value = serde_json::from_slice(body).map_err(|_| refused())?;
+    let mut place = match list {
+        Some(list) => whole
+            .pointer_mut(&format!("{list}/0"))
+            .ok_or_else(refused)?,
+        None => &mut whole,
+    };
+    for name in pointer.split('/').skip(1) {
+        let object = place.as_object_mut().ok_or_else(refused)?;
+        place = object.entry(name).or_insert_with(|| serde_json::json!({}));
+    }
+    // What was a number stays one.
+    *place = match text.parse::<u64>() {
+        Ok(number) if !place.is_string() => number.into(),
+        _ => text.into(),
+    };
+    serde_json::to_vec(&whole).map_err(|_| refused())
+}

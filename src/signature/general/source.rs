@@ -1,0 +1,213 @@
+//! What a delivery says, for who looks for pieces in it.
+
+use std::borrow::Cow;
+
+use http::{HeaderMap, HeaderName, Method, Uri};
+
+use super::{At, General};
+use crate::event::text_of;
+use crate::head::RequestHead;
+use crate::joined::once;
+use crate::signature::error::SignatureErrorKind as Kind;
+
+/// Longest text that is looked at where it is neither body nor URL.
+const MAX_TEXT: usize = 16 * 1024;
+/// More fields of a form are work for strangers to cause.
+const MAX_FIELDS: usize = 4096;
+
+/// The parts of a head that a scheme reads, to be kept until the body is there.
+#[derive(Debug, Clone)]
+pub(super) struct HeadParts {
+    pub(super) method: Method,
+    pub(super) uri: Uri,
+    pub(super) headers: HeaderMap,
+}
+
+impl HeadParts {
+    pub(super) fn of(head: RequestHead<'_>, names: &[HeaderName]) -> Self {
+        let mut headers = HeaderMap::new();
+        for name in names {
+            for value in head.headers().get_all(name) {
+                headers.append(name.clone(), value.clone());
+            }
+        }
+        Self {
+            method: head.method().clone(),
+            uri: head.uri().clone(),
+            headers,
+        }
+    }
+}
+
+/// A body as a scheme reads it.
+#[derive(Debug, Default)]
+pub(super) struct BodyParts {
+    /// The texts of the members that are read, in the order of their pointers.
+    members: Vec<Option<String>>,
+    fields: Vec<(String, String)>,
+}
+
+impl BodyParts {
+    /// Reads what the scheme wants of this body: nothing, mostly.
+    pub(super) fn of(general: &General, body: &[u8]) -> Result<Self, Kind> {
+        let mut parts = Self::default();
+        if !general.members.is_empty() {
+            let item = match &general.only_item {
+                None => Cow::Borrowed(body),
+                Some((_, list)) => {
+                    let list = list.raw(body).map_err(|_| Kind::MissingContent)?;
+                    Cow::Owned(only(list.into_iter().flatten().next().as_deref())?)
+                }
+            };
+            let raw = general
+                .members
+                .raw(&item)
+                .map_err(|_| Kind::MissingContent)?;
+            for text in raw {
+                parts.members.push(match text {
+                    None => None,
+                    Some(raw) => {
+                        let text = text_of(&raw).ok_or(Kind::MissingContent)?;
+                        Some(text.into_owned())
+                    }
+                });
+            }
+        }
+        if general.reads_form() {
+            let fields = form_urlencoded::parse(body).into_owned();
+            parts.fields = fields.take(MAX_FIELDS.saturating_add(1)).collect();
+            if parts.fields.len() > MAX_FIELDS {
+                return Err(Kind::AmbiguousContent);
+            }
+        }
+        Ok(parts)
+    }
+
+    pub(super) fn member(&self, general: &General, pointer: &str) -> Option<&str> {
+        let place = (general.pointers.iter()).position(|other| other == pointer)?;
+        self.members.get(place)?.as_deref()
+    }
+
+    /// The one value of this field.
+    pub(super) fn field(&self, name: &str) -> Result<Option<&str>, Kind> {
+        one((self.fields.iter())
+            .filter(|(other, _)| other == name)
+            .map(|(_, value)| &**value))
+    }
+
+    /// The fields as [`Component::SortedForm`](crate::signature::Component::SortedForm) has them.
+    pub(super) fn sorted(&self) -> String {
+        let mut fields: Vec<_> = self.fields.iter().collect();
+        // By the units of UTF-16, as JavaScript sorts.
+        let units = |text: &str| text.encode_utf16().collect::<Vec<_>>();
+        fields.sort_by_cached_key(|(name, value)| (units(name), units(value)));
+        fields.dedup();
+        let mut sorted = String::new();
+        for (name, value) in fields {
+            sorted.push_str(name);
+            sorted.push_str(value);
+        }
+        sorted
+    }
+}
+
+/// The only element of a JSON array.
+fn only(list: Option<&[u8]>) -> Result<Vec<u8>, Kind> {
+    let list = list.ok_or(Kind::MissingContent)?;
+    let items: Vec<&serde_json::value::RawValue> =
+        serde_json::from_slice(list).map_err(|_| Kind::MissingContent)?;
+    match items.as_slice() {
+        [item] => Ok(item.get().as_bytes().to_vec()),
+        _ => Err(Kind::AmbiguousContent),
+    }
+}
+
+/// The value of a header that stands once, or several times alike.
+pub(super) fn header<'h>(
+    headers: &'h HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'h [u8]>, Kind> {
+    let mut lines = headers.get_all(name).iter();
+    let Some(first) = lines.next() else {
+        return Ok(None);
+    };
+    if lines.any(|other| other != first) {
+        return Err(Kind::RepeatedHeader);
+    }
+    let value = first.as_bytes();
+    match value.len() > MAX_TEXT || !value.is_ascii() {
+        true => Err(Kind::Malformed),
+        false => Ok(Some(value)),
+    }
+}
+
+/// The one value of this parameter, decoded.
+pub(super) fn parameter<'q>(uri: &'q Uri, name: &str) -> Result<Option<Cow<'q, str>>, Kind> {
+    let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let value = one(query
+        .filter(|(other, _)| other == name)
+        .map(|(_, value)| value))?;
+    match value {
+        Some(value) if value.len() > MAX_TEXT => Err(Kind::Malformed),
+        value => Ok(value),
+    }
+}
+
+fn one<T: PartialEq>(mut values: impl Iterator<Item = T>) -> Result<Option<T>, Kind> {
+    let first = values.next();
+    match values.next() {
+        Some(_) => Err(Kind::AmbiguousContent),
+        None => Ok(first),
+    }
+}
+
+impl At {
+    /// The texts that stand in this place of the head: one, or where several may stand, each.
+    pub(super) fn in_head<'h>(
+        &self,
+        headers: &'h HeaderMap,
+        uri: &'h Uri,
+        several_lines: bool,
+    ) -> Result<Vec<Cow<'h, [u8]>>, Kind> {
+        let bytes = |text: Cow<'h, str>| match text {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        };
+        match self {
+            Self::Query(name) => Ok(parameter(uri, name)?.map(bytes).into_iter().collect()),
+            Self::Header(name) if several_lines => {
+                let lines = headers.get_all(name).iter().take(64);
+                Ok(lines.map(|line| Cow::Borrowed(line.as_bytes())).collect())
+            }
+            Self::Header(_) | Self::Headers(_) => {
+                let mut texts = Vec::new();
+                for name in self.headers() {
+                    texts.extend(header(headers, name)?.map(Cow::Borrowed));
+                }
+                Ok(texts)
+            }
+            Self::Member(_) | Self::FormField(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// The text that stands in this place of the body.
+    pub(super) fn in_body(
+        &self,
+        general: &General,
+        body: &BodyParts,
+    ) -> Result<Option<String>, Kind> {
+        match self {
+            Self::Member(pointer) => Ok(body.member(general, pointer).map(str::to_owned)),
+            Self::FormField(name) => Ok(body.field(name)?.map(str::to_owned)),
+            Self::Header(_) | Self::Headers(_) | Self::Query(_) => Ok(None),
+        }
+    }
+}
+
+/// What stands in one line, or in several that were joined with commas and are alike.
+pub(super) fn or_once<T, E>(text: &[u8], read: impl Fn(&[u8]) -> Result<T, E>) -> Result<T, E> {
+    read(text).or_else(|error| match once(text) {
+        Some(first) => read(first),
+        None => Err(error),
+    })
+}

@@ -1,0 +1,186 @@
+use std::borrow::Cow;
+
+use crate::clock::UnixTime;
+
+/// Where something of a signature stands: the signature itself, its time, an id, a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Place {
+    /// In this header.
+    Header(Cow<'static, str>),
+    /// In headers of this name with a number behind it, from 1 to `count`; any of them.
+    NumberedHeaders {
+        /// The name up to the number.
+        prefix: Cow<'static, str>,
+        /// The highest number, at most 100.
+        count: u8,
+    },
+    /// In this parameter of the query, decoded as a form is.
+    Query(Cow<'static, str>),
+    /// In the member of the JSON body at this pointer (RFC 6901, through objects).
+    Member(Cow<'static, str>),
+    /// In this field of the form that the body is.
+    FormField(Cow<'static, str>),
+}
+
+impl Place {
+    /// In this header.
+    pub fn header(name: impl Into<Cow<'static, str>>) -> Self {
+        Self::Header(name.into())
+    }
+
+    /// In headers of this name with a number behind it.
+    pub fn numbered_headers(prefix: impl Into<Cow<'static, str>>, count: u8) -> Self {
+        Self::NumberedHeaders {
+            prefix: prefix.into(),
+            count,
+        }
+    }
+
+    /// In this parameter of the query.
+    pub fn query(name: impl Into<Cow<'static, str>>) -> Self {
+        Self::Query(name.into())
+    }
+
+    /// In this member of the JSON body.
+    pub fn member(pointer: impl Into<Cow<'static, str>>) -> Self {
+        Self::Member(pointer.into())
+    }
+
+    /// In this field of a form.
+    pub fn form_field(name: impl Into<Cow<'static, str>>) -> Self {
+        Self::FormField(name.into())
+    }
+}
+
+/// How a signed time is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum TimeFormat {
+    /// Whole Unix seconds.
+    #[default]
+    Seconds,
+    /// Whole Unix milliseconds.
+    Milliseconds,
+    /// Whole Unix seconds, or milliseconds where there are twelve digits or more: for senders that
+    /// have written both.
+    SecondsOrMilliseconds,
+    /// RFC 3339 with an offset or `Z`, and any fraction of a second.
+    Rfc3339,
+}
+
+impl TimeFormat {
+    pub(super) fn is_digits(self) -> bool {
+        self != Self::Rfc3339
+    }
+
+    /// The time that this text tells; each time in digits has one spelling.
+    pub(super) fn parse(self, text: &[u8]) -> Option<UnixTime> {
+        let number = || super::header::parse_timestamp(text).ok();
+        let millis = |time: UnixTime| UnixTime::from_micros(time.as_secs().saturating_mul(1000));
+        match self {
+            Self::Seconds => number(),
+            Self::Milliseconds => number().map(millis),
+            Self::SecondsOrMilliseconds if text.len() >= 12 => number().map(millis),
+            Self::SecondsOrMilliseconds => number(),
+            Self::Rfc3339 => rfc3339(text),
+        }
+    }
+
+    /// This time as the sender writes it.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn print(self, time: UnixTime) -> String {
+        match self {
+            Self::Seconds | Self::SecondsOrMilliseconds => time.as_secs().to_string(),
+            Self::Milliseconds => (time.as_micros() / 1000).to_string(),
+            Self::Rfc3339 => time.to_rfc3339(),
+        }
+    }
+}
+
+fn rfc3339(text: &[u8]) -> Option<UnixTime> {
+    // What `time` takes beside it: small letters, and a blank for the `T`.
+    let plain = |b: &u8| b.is_ascii_digit() || matches!(b, b'-' | b':' | b'T' | b'Z' | b'+' | b'.');
+    if text.len() > 40 || !text.iter().all(plain) {
+        return None;
+    }
+    let text = std::str::from_utf8(text).ok()?;
+    let format = &time::format_description::well_known::Rfc3339;
+    let time = time::OffsetDateTime::parse(text, format).ok()?;
+    let micros = u64::try_from(time.unix_timestamp_nanos() / 1000).ok()?;
+    Some(UnixTime::from_micros(micros))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_format_is_read_in_its_unit() {
+        let micros = |format: TimeFormat, text: &str| {
+            let time = format.parse(text.as_bytes())?;
+            Some(time.as_micros())
+        };
+        use TimeFormat::{Milliseconds, Rfc3339, Seconds, SecondsOrMilliseconds};
+        assert_eq!(micros(Seconds, "1614265330"), Some(1_614_265_330_000_000));
+        assert_eq!(
+            micros(Milliseconds, "1614265330123"),
+            Some(1_614_265_330_123_000)
+        );
+        for text in ["1614265330", "1614265330000"] {
+            assert_eq!(
+                micros(SecondsOrMilliseconds, text),
+                Some(1_614_265_330_000_000)
+            );
+        }
+        // `date -d 2020-01-01T00:00:00-07:00 +%s`
+        assert_eq!(
+            micros(Rfc3339, "2020-01-01T00:00:00-07:00"),
+            Some(1_577_862_000_000_000)
+        );
+        assert_eq!(
+            micros(Rfc3339, "2020-01-01T07:00:00.123456789Z"),
+            Some(1_577_862_000_123_456)
+        );
+    }
+
+    #[test]
+    fn what_is_no_time_is_none() {
+        for text in ["", "1e3", "-1", "01", "1.5", "99999999999999999999"] {
+            assert!(
+                TimeFormat::Seconds.parse(text.as_bytes()).is_none(),
+                "{text}"
+            );
+            assert!(
+                TimeFormat::Milliseconds.parse(text.as_bytes()).is_none(),
+                "{text}"
+            );
+        }
+        for text in [
+            "2020-01-01",
+            "2020-01-01T00:00:00",
+            "2020-01-01 00:00:00Z",
+            "2020-01-01t00:00:00z",
+            "2020-13-01T00:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "1577862000",
+        ] {
+            assert!(
+                TimeFormat::Rfc3339.parse(text.as_bytes()).is_none(),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_printed_is_read() {
+        let time = UnixTime::from_secs(1_777_899_600);
+        for format in [
+            TimeFormat::Seconds,
+            TimeFormat::Milliseconds,
+            TimeFormat::Rfc3339,
+        ] {
+            assert_eq!(format.parse(format.print(time).as_bytes()), Some(time));
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! A check under way, and what it comes to.
+
+use std::fmt;
+
+use subtle::ConstantTimeEq;
+
+use super::error::{SignatureError, SignatureErrorKind as Kind, Stale};
+#[cfg(feature = "senders")]
+use super::general::{Check, Outcome};
+use super::header::Candidates;
+use super::one_or_more::OneOrMore;
+use super::read::Id;
+use crate::clock::{Tolerance, UnixTime};
+use crate::encoding::MAC_LEN;
+use crate::mac::MacState;
+use crate::secret::{KeyId, KeyIds, Matching};
+
+/// The MAC under one of the keys, on its way.
+pub(super) struct Started {
+    pub(super) id: KeyId,
+    pub(super) mac: MacState,
+}
+
+/// Which keys have made one of the signatures. Every key is compared with every candidate,
+/// whichever matched before.
+#[derive(Default)]
+pub(super) struct Matched {
+    /// The MAC under the first key, if there was a key at all.
+    first: Option<[u8; MAC_LEN]>,
+    keys: Matching,
+}
+
+impl Matched {
+    #[inline]
+    pub(super) fn compare(&mut self, key: &KeyId, tag: &[u8; MAC_LEN], candidates: &Candidates) {
+        if self.first.is_none() {
+            self.first = Some(*tag);
+        }
+        let mut matches = false;
+        candidates.each(|candidate| {
+            // That a key has made it is what the caller is told; which bytes differ is not.
+            matches |= bool::from(differs(tag, candidate).ct_eq(&0));
+        });
+        if matches {
+            self.keys.add(key);
+        }
+    }
+
+    /// Judges the time last, so that a stale delivery can be told from a forged one.
+    #[inline]
+    pub(super) fn judge(
+        self,
+        signed_at: Option<UnixTime>,
+        id: Option<Id>,
+        tolerance: Tolerance,
+        now: UnixTime,
+    ) -> Result<Verified, SignatureError> {
+        let Some(content) = self.first else {
+            return Err(SignatureError::new(Kind::NoActiveKey));
+        };
+        let Some(keys) = self.keys.into_ids() else {
+            return Err(SignatureError::new(Kind::Mismatch));
+        };
+        match signed_at.map_or(Ok(()), |at| tolerance.check(at, now)) {
+            Ok(()) => Ok(Verified {
+                keys,
+                signed_at,
+                id,
+            }),
+            Err(skew) => Err(SignatureError::stale(Stale {
+                skew,
+                keys,
+                content,
+                tolerance,
+            })),
+        }
+    }
+}
+
+/// The bits in which two MACs differ, one above the other: zero where none does. Only that is
+/// compared, for each comparison costs a step that the compiler must not see through.
+#[inline]
+fn differs(a: &[u8; MAC_LEN], b: &[u8; MAC_LEN]) -> u64 {
+    let (a, _) = a.as_chunks();
+    let (b, _) = b.as_chunks();
+    a.iter().zip(b).fold(0, |bits, (a, b)| {
+        bits | (u64::from_ne_bytes(*a) ^ u64::from_ne_bytes(*b))
+    })
+}
+
+/// A check under way: fed with the body as it arrives, then finished.
+///
+/// ```
+/// # use http::HeaderMap;
+/// # use tower_webhook::signature::{Scheme, Verifier};
+/// # use tower_webhook::{Encoding, SigningSecret, UnixTime};
+/// // GitHub's documented example.
+/// let scheme = Scheme::builder("x-hub-signature-256").single("sha256=", Encoding::Hex).build()?;
+/// let verifier = Verifier::new(scheme, SigningSecret::from_text("It's a Secret to Everybody")?);
+/// let mut headers = HeaderMap::new();
+/// headers.insert(
+///     "x-hub-signature-256",
+///     "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17".parse()?,
+/// );
+///
+/// let now = UnixTime::now();
+/// let mut check = verifier.begin(&headers, now)?;
+/// for frame in [b"Hello, ".as_slice(), b"World!"] {
+///     check.update(frame);
+/// }
+/// let verified = check.finish(now)?;
+/// assert_eq!(verified.key_id().as_str(), "1");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Verification(Under);
+
+#[cfg_attr(
+    feature = "senders",
+    expect(clippy::large_enum_variant, reason = "the large one is the usual one")
+)]
+enum Under {
+    Plain(Hashing),
+    /// With the body so far, unless that is given at the end.
+    #[cfg(feature = "senders")]
+    General(Box<(Check, Vec<u8>)>),
+}
+
+/// The check of a scheme of HMAC-SHA256 over time, id and body: nothing of the body is kept.
+pub(super) struct Hashing {
+    pub(super) candidates: Candidates,
+    pub(super) keys: OneOrMore<Started>,
+    pub(super) after_body: Vec<u8>,
+    pub(super) signed_at: Option<UnixTime>,
+    pub(super) id: Option<Id>,
+    pub(super) tolerance: Tolerance,
+}
+
+impl Verification {
+    #[inline]
+    pub(super) fn plain(hashing: Hashing) -> Self {
+        Self(Under::Plain(hashing))
+    }
+
+    #[cfg(feature = "senders")]
+    pub(super) fn general(check: Check) -> Self {
+        Self(Under::General(Box::new((check, Vec::new()))))
+    }
+
+    /// Takes in the next bytes of the body. Schemes that only the `senders` feature knows are judged
+    /// by the whole of it, which is kept until then.
+    #[inline]
+    pub fn update(&mut self, frame: &[u8]) {
+        match &mut self.0 {
+            Under::Plain(hashing) => hashing.keys.each_mut(|key| key.mac.update(frame)),
+            #[cfg(feature = "senders")]
+            Under::General(general) => general.1.extend_from_slice(frame),
+        }
+    }
+
+    /// The verdict, now that the whole body was taken in. The signature is judged before the time,
+    /// so that a stale delivery can be told from a forged one.
+    ///
+    /// # Errors
+    ///
+    /// [`Mismatch`](super::SignatureErrorKind::Mismatch),
+    /// [`TooOld`](super::SignatureErrorKind::TooOld) and
+    /// [`TooNew`](super::SignatureErrorKind::TooNew); of a scheme that reads the body, every kind.
+    #[inline]
+    pub fn finish(self, now: UnixTime) -> Result<Verified, SignatureError> {
+        match self.0 {
+            Under::Plain(hashing) => hashing.finish(now),
+            #[cfg(feature = "senders")]
+            Under::General(general) => {
+                let (check, body) = *general;
+                check.finish(&body, now).map(Verified::from)
+            }
+        }
+    }
+
+    /// The same of a body that is given whole.
+    pub(crate) fn finish_on(self, body: &[u8], now: UnixTime) -> Result<Verified, SignatureError> {
+        match self.0 {
+            Under::Plain(mut hashing) => {
+                hashing.keys.each_mut(|key| key.mac.update(body));
+                hashing.finish(now)
+            }
+            #[cfg(feature = "senders")]
+            Under::General(general) => general.0.finish(body, now).map(Verified::from),
+        }
+    }
+}
+
+impl Hashing {
+    #[inline]
+    fn finish(mut self, now: UnixTime) -> Result<Verified, SignatureError> {
+        let mut matched = Matched::default();
+        self.keys.each_mut(|Started { id, mac }| {
+            mac.update(&self.after_body);
+            matched.compare(id, &mac.finish(), &self.candidates);
+        });
+        matched.judge(self.signed_at, self.id, self.tolerance, now)
+    }
+}
+
+impl fmt::Debug for Verification {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Under::Plain(Hashing {
+                candidates,
+                keys,
+                after_body: _,
+                signed_at,
+                id,
+                tolerance,
+            }) => f
+                .debug_struct("Verification")
+                .field("candidates", &candidates.len())
+                .field("keys", &keys.len())
+                .field("signed_at", signed_at)
+                .field("id", id)
+                .field("tolerance", tolerance)
+                .finish(),
+            #[cfg(feature = "senders")]
+            Under::General(_) => f.debug_struct("Verification").finish_non_exhaustive(),
+        }
+    }
+}
+
+#[cfg(feature = "senders")]
+impl From<Outcome> for Verified {
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            keys: outcome.keys,
+            signed_at: outcome.signed_at,
+            id: outcome.id.map(Id::from),
+        }
+    }
+}
+
+/// What a right signature proves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    keys: KeyIds,
+    signed_at: Option<UnixTime>,
+    id: Option<Id>,
+}
+
+impl Verified {
+    /// The name of the first key of the ring that matched.
+    pub fn key_id(&self) -> &KeyId {
+        self.keys.first()
+    }
+
+    /// The names of all keys that matched: during a roll-over they tell whether the new secret is
+    /// typed in rightly, and when the old one has fallen silent.
+    pub fn key_ids(&self) -> &KeyIds {
+        &self.keys
+    }
+
+    /// When the delivery was signed, where the scheme signs a time.
+    pub fn signed_at(&self) -> Option<UnixTime> {
+        self.signed_at
+    }
+
+    /// The delivery's id, where the scheme signs one.
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_ref().map(Id::as_str)
+    }
+}
