@@ -16,9 +16,8 @@ const NAME: Name = Name::constant("asana");
 ///
 /// - `X-Hook-Signature: <hex>`, HMAC-SHA256 over the body alone. It covers no time, so a captured
 ///   delivery never grows stale: only its record stops a replay.
-/// - One event is one body, by its digest.
-/// - A delivery holds several events, and is one event here. A heartbeat is a delivery without
-///   events: the second one is a duplicate, and answered as such.
+/// - Each of `events` is one event, by its `resource.gid`, `action` and `created_at`. A heartbeat
+///   has none, and is answered with success.
 /// - Retries for a day after every answer but 2xx are assumed.
 pub fn asana(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Hook-Signature")
@@ -28,7 +27,10 @@ pub fn asana(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),
-        EventRule::body(),
+        each(
+            "/events",
+            by_members(["/resource/gid", "/action", "/created_at"]),
+        ),
         contract,
     )
 }
@@ -44,7 +46,7 @@ pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "asana",
     title: "Asana",
     proof: "HMAC-SHA256 over the body in `X-Hook-Signature`",
-    event: "the body, by its digest",
+    event: "each of `events`, by `resource.gid`, `action`, `created_at`",
     challenge: "POST with `X-Hook-Secret`, once: the same header back",
     confidence: Confidence::Documents,
     source: "Asana/openapi defs/asana_oas.yaml",
@@ -61,6 +63,6 @@ vectors! {
         headers: &[("x-hook-signature", "7875a52c0137790507e7bb3cc11eab6f172fe98a0de0ccbb907e93dda0017fb8")],
         body: r#"{"events":[{"user":{"gid":"12345"},"created_at":"2026-05-04T13:00:00.000Z","action":"changed","resource":{"gid":"1337","resource_type":"task"}}]}"#,
         now: 1777899600,
-        key: "sha256:2c2cbede046e682d6a79f0846703bc91e28ed33dbd5e37a4ba79d2c154e27420",
+        key: "1337:changed:2026-05-04T13:00:00.000Z",
     }
 }

@@ -16,9 +16,8 @@ const NAME: Name = Name::constant("azure-event-grid");
 ///
 /// - It proves who has sent a delivery, and nothing of what it says: confirm what matters with the
 ///   sender's API.
+/// - Each item of the array is one event, by its `id`; a single CloudEvent is known by its digest.
 /// - The subscription's URL ends in `?token=<secret>`.
-/// - One event is one body, by its digest: a delivery may hold several events, which the handler
-///   tells apart by `id`.
 /// - It is taken to wait 30 s; retries for a day after 5xx are assumed.
 pub fn azure_event_grid(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::token(Place::query("token")).known();
@@ -26,7 +25,7 @@ pub fn azure_event_grid(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),
-        EventRule::body(),
+        each("", by_members(["/id"])),
         contract,
     )
     .challenge(
@@ -61,7 +60,7 @@ pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "azure_event_grid",
     title: "Azure Event Grid",
     proof: "the parameter `token` of the URL",
-    event: "the body, by its digest",
+    event: "each item, by `id`",
     challenge: "POST `SubscriptionValidation`: JSON with its code, 200; CloudEvents: OPTIONS",
     confidence: Confidence::Documents,
     source: "MicrosoftDocs/azure-docs event-grid/webhook-event-delivery.md; cloudevents/spec http-webhook.md",
@@ -78,6 +77,6 @@ vectors! {
         headers: &[],
         body: r#"[{"id":"2d1781af-3a4c-4d7c-bd0c-e34b19da4e66","topic":"/subscriptions/x","subject":"","eventType":"Microsoft.Storage.BlobCreated","eventTime":"2026-05-04T13:00:00Z","data":{},"dataVersion":"1","metadataVersion":"1"}]"#,
         now: 1777899600,
-        key: "sha256:7b1fbd45bf9ddc0eb6bc3e6455401f561e860a03f92f835d6f61e345ea8981e0",
+        key: "2d1781af-3a4c-4d7c-bd0c-e34b19da4e66",
     }
 }

@@ -16,11 +16,11 @@ const NAME: Name = Name::constant("efi");
 ///
 /// - It proves who has sent a delivery, and nothing of what it says: confirm what matters with the
 ///   sender's API.
+/// - Each of `pix` is one event, by its digest: one that comes again with a refund is another
+///   event.
 /// - The webhook is registered with `x-skip-mtls-checking: true` and a URL that ends in
 ///   `?hmac=<secret>&ignorar=`, so that `/pix` is not added to the path. Demand its source address
 ///   too, by [`Provider::and_from_source`]: `34.193.116.226` by its documents.
-/// - One event is one body, by its digest; it may hold several Pix, which the handler tells apart
-///   by `endToEndId`.
 /// - Again after 5 min, and each time twice as long; a tenth attempt weeks later is not waited for.
 pub fn efi(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::token(Place::query("hmac")).known();
@@ -34,7 +34,7 @@ pub fn efi(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),
-        EventRule::body(),
+        each("/pix", EventRule::body()),
         contract,
     )
 }
@@ -45,7 +45,7 @@ pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "efi",
     title: "Efí, Pix without client certificates",
     proof: "the parameter `hmac` of the URL; demand its address beside it",
-    event: "the body, by its digest",
+    event: "each of `pix`, by its digest",
     challenge: "none",
     confidence: Confidence::Documents,
     source: "efipay/documentacao-tecnica-efi docs/APIPix/Webhooks",
@@ -62,6 +62,6 @@ vectors! {
         headers: &[],
         body: r#"{"pix":[{"endToEndId":"E1803615022211340s08793XPJ","txid":"fc9a43k6ff384ryP5f41719","chave":"2c3c7441-b91e-4982-3c25-6105581e18ae","valor":"0.01","horario":"2026-05-04T13:00:00.000Z"}]}"#,
         now: 1777899600,
-        key: "sha256:c75d8bab705c0d57fd75d140e9073baf3db4d3869b1ca86a7b1d6e445bfd4cf0",
+        key: "sha256:d8dec85ec72defd90f809242a92f056328710e226fc01cb7838050a6dbf4c172",
     }
 }

@@ -20,9 +20,7 @@ const NAME: Name = Name::constant("gocardless");
 ///
 /// - `Webhook-Signature: <hex>`, HMAC-SHA256 over the body alone. It covers no time, so a captured
 ///   delivery never grows stale: only its record stops a replay.
-/// - One event is one body, by its digest.
-/// - A delivery holds up to 250 events, and is one event here: the handler tells them apart by
-///   their `id`.
+/// - Each of `events`, of which there are up to 250, is one event, by its `id`.
 /// - Retries for 72 h after 5xx are assumed.
 pub fn gocardless(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("Webhook-Signature")
@@ -33,7 +31,7 @@ pub fn gocardless(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),
-        EventRule::body(),
+        each("/events", by_id("/id")),
         contract,
     )
 }
@@ -49,7 +47,7 @@ pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "gocardless",
     title: "GoCardless",
     proof: "HMAC-SHA256 over the body in `Webhook-Signature`",
-    event: "the body, by its digest",
+    event: "each of `events`, by `id`",
     challenge: "none",
     confidence: Confidence::Code,
     source: "npm gocardless-nodejs 10.1.2 `webhooks.js`",
@@ -66,6 +64,6 @@ vectors! {
         headers: &[("webhook-signature", "c44bdf857e9f95d8cc79f1ad331a375a9d6b7c164263a276cbaa1d53f41d5f8f")],
         body: r#"{"events":[{"id":"EV123","created_at":"2026-05-04T13:00:00Z","resource_type":"payments","action":"confirmed","links":{"payment":"PM123"}}],"meta":{"webhook_id":"WB123"}}"#,
         now: 1777899600,
-        key: "sha256:6512e69ac9ef0ddcf10d8e875d03fabd19e0e84b1426be658f21870fdbcd046b",
+        key: "EV123",
     }
 }

@@ -35,9 +35,8 @@ fn version(version: &'static str) -> Component {
 ///   and the milliseconds of `X-HubSpot-Request-Timestamp`; five minutes of tolerance. The body
 ///   must be JSON that begins and ends with a bracket, since nothing stands between it and the
 ///   time.
-/// - One event is one body, by its digest. A delivery holds up to 100 events, which the handler
-///   tells apart by `eventId`; `attemptNumber` changes from one attempt to the next, so that
-///   another attempt is another event here.
+/// - Each item of the array, of which there are up to 100, is one event, by its `eventId`,
+///   `subscriptionId` and `occurredAt`: the first alone is not said to be unique.
 /// - Retries for a day after 5xx, and 5 s to answer, are assumed.
 pub fn hubspot(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
     let scheme = Scheme::builder("X-HubSpot-Signature-v3")
@@ -58,7 +57,10 @@ pub fn hubspot(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),
-        EventRule::body(),
+        each(
+            "",
+            by_members(["/eventId", "/subscriptionId", "/occurredAt"]),
+        ),
         contract,
     )
 }
@@ -67,6 +69,8 @@ pub fn hubspot(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
 ///
 /// - A plain hash with the secret in front, for cards and workflow actions. A delivery that also
 ///   has a signature of v3 is refused: take [`hubspot()`] for it.
+/// - Each item of the array, of which there are up to 100, is one event, by its `eventId`,
+///   `subscriptionId` and `occurredAt`: the first alone is not said to be unique.
 pub fn hubspot_v2(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
     let scheme = Scheme::builder("X-HubSpot-Signature")
         .single("", Encoding::Hex)
@@ -85,7 +89,10 @@ pub fn hubspot_v2(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),
-        EventRule::body(),
+        each(
+            "",
+            by_members(["/eventId", "/subscriptionId", "/occurredAt"]),
+        ),
         contract,
     )
 }
@@ -94,6 +101,8 @@ pub fn hubspot_v2(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
 ///
 /// - A plain hash with the secret in front. A delivery that also has a signature of v3 is refused:
 ///   take [`hubspot()`] for it.
+/// - Each item of the array, of which there are up to 100, is one event, by its `eventId`,
+///   `subscriptionId` and `occurredAt`: the first alone is not said to be unique.
 pub fn hubspot_v1(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-HubSpot-Signature")
         .single("", Encoding::Hex)
@@ -104,7 +113,10 @@ pub fn hubspot_v1(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),
-        EventRule::body(),
+        each(
+            "",
+            by_members(["/eventId", "/subscriptionId", "/occurredAt"]),
+        ),
         contract,
     )
 }
@@ -121,7 +133,7 @@ pub(super) const FACTS: &[SenderFacts] = &[
         name: "hubspot",
         title: "HubSpot, v3",
         proof: "HMAC-SHA256 over `{method}{url}{body}{time}` in `X-HubSpot-Signature-v3`",
-        event: "the body, by its digest",
+        event: "each item, by `eventId`, `subscriptionId`, `occurredAt`",
         challenge: "none",
         confidence: Confidence::Code,
         source: "npm @hubspot/api-client 13.5.0",
@@ -132,7 +144,7 @@ pub(super) const FACTS: &[SenderFacts] = &[
         name: "hubspot_v2",
         title: "HubSpot, v2",
         proof: "SHA-256 of `{secret}{method}{url}{body}` in `X-HubSpot-Signature`",
-        event: "the body, by its digest",
+        event: "each item, by `eventId`, `subscriptionId`, `occurredAt`",
         challenge: "none",
         confidence: Confidence::Code,
         source: "npm @hubspot/api-client 13.5.0",
@@ -143,7 +155,7 @@ pub(super) const FACTS: &[SenderFacts] = &[
         name: "hubspot_v1",
         title: "HubSpot, v1",
         proof: "SHA-256 of `{secret}{body}` in `X-HubSpot-Signature`",
-        event: "the body, by its digest",
+        event: "each item, by `eventId`, `subscriptionId`, `occurredAt`",
         challenge: "none",
         confidence: Confidence::Code,
         source: "npm @hubspot/api-client 13.5.0",
@@ -161,7 +173,7 @@ vectors! {
         headers: &[("x-hubspot-signature-v3", "Hug5c+gYF9sJ8M6zgHse1gzV/aHayoCji3T7iY596kc="), ("x-hubspot-request-timestamp", "1777899600000")],
         body: r#"[{"eventId":100,"subscriptionId":50,"portalId":62515,"appId":1160452,"occurredAt":1777899600000,"subscriptionType":"contact.creation","attemptNumber":0,"objectId":123}]"#,
         now: 1777899600,
-        key: "sha256:2a133ff9ea317dd449d25ba7165984a790d278c25fbbaa2f7ec8f9c84118a027",
+        key: "100:50:1777899600000",
     }
     {
         of: "hubspot_v2",
@@ -171,7 +183,7 @@ vectors! {
         headers: &[("x-hubspot-signature", "eb961874e96b74072fe9a8bd385cdb0dbd192eaabd80538b05896614636c97e7"), ("x-hubspot-signature-version", "v2")],
         body: r#"[{"eventId":100,"subscriptionId":50,"portalId":62515,"appId":1160452,"occurredAt":1777899600000,"subscriptionType":"contact.creation","attemptNumber":0,"objectId":123}]"#,
         now: 1777899600,
-        key: "sha256:2a133ff9ea317dd449d25ba7165984a790d278c25fbbaa2f7ec8f9c84118a027",
+        key: "100:50:1777899600000",
     }
     {
         of: "hubspot_v1",
@@ -181,6 +193,6 @@ vectors! {
         headers: &[("x-hubspot-signature", "d1b3827e01c55eae712bb2f4c51aa1f8b82d7b7dab9c730a9132bd7a3a413a64"), ("x-hubspot-signature-version", "v1")],
         body: r#"[{"eventId":100,"subscriptionId":50,"portalId":62515,"appId":1160452,"occurredAt":1777899600000,"subscriptionType":"contact.creation","attemptNumber":0,"objectId":123}]"#,
         now: 1777899600,
-        key: "sha256:2a133ff9ea317dd449d25ba7165984a790d278c25fbbaa2f7ec8f9c84118a027",
+        key: "100:50:1777899600000",
     }
 }

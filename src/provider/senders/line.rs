@@ -17,9 +17,8 @@ const NAME: Name = Name::constant("line");
 ///
 /// - `x-line-signature: <base64>`, HMAC-SHA256 over the body alone. It covers no time, so a
 ///   captured delivery never grows stale: only its record stops a replay.
-/// - One event is one body, by its digest.
-/// - A delivery holds several events, and is one event here. Where redelivery is on, LINE writes so
-///   into the body: the handler tells events apart by `webhookEventId`.
+/// - Each of `events` is one event, by its `webhookEventId`. Where redelivery is on, LINE writes so
+///   into the event.
 /// - It is taken to wait 1 s; retries for a day after 5xx are assumed.
 pub fn line(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("x-line-signature")
@@ -29,7 +28,7 @@ pub fn line(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),
-        EventRule::body(),
+        each("/events", by_id("/webhookEventId")),
         contract,
     )
 }
@@ -40,7 +39,7 @@ pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "line",
     title: "LINE",
     proof: "HMAC-SHA256 over the body in `x-line-signature`",
-    event: "the body, by its digest",
+    event: "each of `events`, by `webhookEventId`",
     challenge: "a POST without events, signed: answered by the handler like any other",
     confidence: Confidence::Code,
     source: "npm @line/bot-sdk 11.0.0 `validate-signature`",
@@ -57,6 +56,6 @@ vectors! {
         headers: &[("x-line-signature", "w3+WUenNhDYgOhWRHpNT5MNpeLVGLOlCmKtNGa3tya0=")],
         body: r#"{"destination":"U7","events":[{"type":"message","webhookEventId":"01FZ74A0TDDPYRVKNK77XKC3ZR","timestamp":1777899600000,"deliveryContext":{"isRedelivery":false}}]}"#,
         now: 1777899600,
-        key: "sha256:344b11133078cbc4b5978c13f40b5efc76f57d0255d06ad68560ff20e48fc10a",
+        key: "01FZ74A0TDDPYRVKNK77XKC3ZR",
     }
 }

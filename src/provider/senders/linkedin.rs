@@ -16,7 +16,7 @@ const NAME: Name = Name::constant("linkedin");
 /// LinkedIn, proved by its signature.
 ///
 /// - `X-LI-Signature: <hex>` over `hmacsha256={body}`: the words in front are signed and not sent.
-/// - One event is one body, by its digest.
+/// - Each of `notifications` is one event, by its `notificationId`.
 /// - Every 5 min for 8 h, after every answer but 2xx.
 /// - `challengeCode` is answered with its HMAC under the secret that signs events too. So only
 ///   UUIDs are, which never begin as what is signed does.
@@ -35,7 +35,7 @@ pub fn linkedin(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),
-        EventRule::body(),
+        each("/notifications", by_id("/notificationId")),
         contract,
     )
     .challenge(
@@ -61,7 +61,7 @@ pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "linkedin",
     title: "LinkedIn",
     proof: "HMAC-SHA256 over `hmacsha256={body}` in `X-LI-Signature`",
-    event: "the body, by its digest",
+    event: "each of `notifications`, by `notificationId`",
     challenge: "GET with `challengeCode`, every two hours: JSON with its HMAC",
     confidence: Confidence::Documents,
     source: "learn.microsoft.com, LinkedIn webhook validation",
@@ -78,6 +78,6 @@ vectors! {
         headers: &[("x-li-signature", "5151f842bb5596a30e407d19952971aa06fa29ce253b822738b92aba01a83704")],
         body: r#"{"type":"ORGANIZATION_SOCIAL_ACTION_NOTIFICATIONS","notifications":[{"notificationId":115763,"lastModifiedAt":1777899600000,"action":"COMMENT"}]}"#,
         now: 1777899600,
-        key: "sha256:5bb1630e62dc3763e1d099f6786bec19ff302079e143df9f544f579aab693b08",
+        key: "115763",
     }
 }

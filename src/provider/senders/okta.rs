@@ -16,8 +16,8 @@ const NAME: Name = Name::constant("okta");
 ///
 /// - It proves who has sent a delivery, and nothing of what it says: confirm what matters with the
 ///   sender's API.
+/// - Each of `data.events` is one event, by its `uuid`.
 /// - `Authorization` holds the text that you chose for the hook, word for word.
-/// - One delivery is one `eventId`; it may hold several events, which is one event here.
 /// - One more attempt, after no answer or 5xx; 4xx is final. It waits 3 s.
 pub fn okta(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::token(Place::header("authorization")).known();
@@ -32,7 +32,7 @@ pub fn okta(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),
-        by_members(["/eventId"]),
+        each("/data/events", by_members(["/uuid"])),
         contract,
     )
     .challenge(
@@ -56,7 +56,7 @@ pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "okta",
     title: "Okta, event hooks",
     proof: "a text of yours in `Authorization`",
-    event: "`eventId`",
+    event: "each of `data.events`, by `uuid`",
     challenge: "GET with `x-okta-verification-challenge`: JSON with its echo",
     confidence: Confidence::Documents,
     source: "okta/okta-developer-docs concepts/event-hooks",
@@ -73,6 +73,6 @@ vectors! {
         headers: &[("authorization", "5hG7kQ2mW9xZ4tB8vN3c")],
         body: r#"{"eventType":"com.okta.event_hook","eventTypeVersion":"1.0","eventId":"b5a188b9-5ece-4636-b041-482ffda96311","eventTime":"2026-05-04T13:00:00.000Z","data":{"events":[{"uuid":"7","eventType":"user.lifecycle.create"}]}}"#,
         now: 1777899600,
-        key: "b5a188b9-5ece-4636-b041-482ffda96311",
+        key: "7",
     }
 }

@@ -120,6 +120,13 @@ pub(super) fn by_id(pointer: &'static str) -> EventRule {
     EventRule::known([event]).or_body("event")
 }
 
+/// Each item of the list at this pointer is an event; a body without a list is known by its digest.
+pub(super) fn each(list: &str, item: EventRule) -> EventRule {
+    let rule = EventRule::body().or_each(list, item);
+    debug_assert!(rule.is_ok(), "{list}");
+    rule.unwrap_or_else(|_| EventRule::body())
+}
+
 /// The same where a proof does not cover the body, so that the id is none that is signed.
 pub(super) fn by_members<const N: usize>(pointers: [&'static str; N]) -> EventRule {
     let mut event = KnownShape::new("event", pointers);

@@ -64,6 +64,10 @@ impl Vector {
             .verify(head, body.as_bytes(), UnixTime::from_secs(now))
             .map_err(|error| error.kind())?;
         let rule = provider.rule();
+        let items = rule.identify_items(provider.name(), head, body.as_bytes(), 100);
+        if let Some(item) = items.unwrap().into_iter().flatten().next() {
+            return Ok(item.identity.unwrap().key.to_string());
+        }
         let event = rule.identify(provider.name(), head, verified.id(), body.as_bytes());
         let event = event.unwrap_or_else(|error| panic!("{}: {error}", self.of));
         Ok(event.key.to_string())
