@@ -67,7 +67,11 @@ impl Delivery {
     fn body(&self) -> Vec<u8> {
         // Any bytes between two brackets, but for those that end a member.
         let mut body = format!("{{\"at\":{},\"b\":\"", self.millis()).into_bytes();
-        body.extend(self.text.iter().filter(|byte| !matches!(byte, b'"' | b'\\' | b'\n')));
+        body.extend(
+            self.text
+                .iter()
+                .filter(|byte| !matches!(byte, b'"' | b'\\' | b'\n')),
+        );
         body.extend_from_slice(b"\"}");
         body
     }
@@ -97,7 +101,9 @@ impl Delivery {
         let hmac = |digest| Scheme::builder("s").algorithm(Algorithm::Hmac(digest));
         let url = || PublicUrl::parse(URL).unwrap();
         match self.style {
-            Style::Sha1Url => hmac(Digest::Sha1).content([Component::PublicUrl, Body]).public_url(url()),
+            Style::Sha1Url => hmac(Digest::Sha1)
+                .content([Component::PublicUrl, Body])
+                .public_url(url()),
             Style::Sha512Upper => hmac(Digest::Sha512).single("sha512=", Encoding::HexUpper),
             Style::Sha384Url64 => hmac(Digest::Sha384).single("", Encoding::Base64Url),
             Style::PlainHash => Scheme::builder("s")
@@ -124,11 +130,10 @@ impl Delivery {
             Style::InQuery => {
                 Scheme::at(Place::query("s")).algorithm(Algorithm::Hmac(Digest::Sha256))
             }
-            Style::Semicolons => start().pairs("ts", "h1", Encoding::Hex).separator(';').content([
-                Timestamp,
-                Component::literal(":"),
-                Body,
-            ]),
+            Style::Semicolons => start()
+                .pairs("ts", "h1", Encoding::Hex)
+                .separator(';')
+                .content([Timestamp, Component::literal(":"), Body]),
             Style::TimeInBody => {
                 start().timestamp_at(Place::member("/at"), TimeFormat::Milliseconds)
             }
@@ -151,7 +156,10 @@ impl Delivery {
                 &[URL.as_bytes(), &body],
             )),
             Style::Sha512Upper => {
-                format!("sha512={}", HEXUPPER.encode(&mac(hmac::HMAC_SHA512, &[&body])))
+                format!(
+                    "sha512={}",
+                    HEXUPPER.encode(&mac(hmac::HMAC_SHA512, &[&body]))
+                )
             }
             Style::Sha384Url64 => BASE64URL_NOPAD.encode(&mac(hmac::HMAC_SHA384, &[&body])),
             Style::PlainHash => {
@@ -209,8 +217,14 @@ fuzz_target!(|delivery: Delivery| {
     let mut changed = right.clone();
     let signs_time = !matches!(
         delivery.style,
-        Style::Sha1Url | Style::Sha512Upper | Style::Sha384Url64 | Style::PlainHash
-            | Style::MethodUrl | Style::DigestOfBody | Style::InQuery | Style::TimeInBody
+        Style::Sha1Url
+            | Style::Sha512Upper
+            | Style::Sha384Url64
+            | Style::PlainHash
+            | Style::MethodUrl
+            | Style::DigestOfBody
+            | Style::InQuery
+            | Style::TimeInBody
     );
     match delivery.change {
         Change::Body(at, flip) if flip != 0 => {
@@ -225,7 +239,9 @@ fuzz_target!(|delivery: Delivery| {
             let mut bytes = changed.signature.into_bytes();
             let at = at % bytes.len();
             bytes[at] ^= flip;
-            let Ok(text) = String::from_utf8(bytes) else { return };
+            let Ok(text) = String::from_utf8(bytes) else {
+                return;
+            };
             // What is cut off a query is not the signature's.
             if text.contains(['&', '#', '+', '%', ' ', '\t']) {
                 return;
@@ -233,7 +249,10 @@ fuzz_target!(|delivery: Delivery| {
             changed.signature = text;
         }
         Change::Time(time) if signs_time && time != delivery.time => {
-            let other = Delivery { time, ..copy(&delivery) };
+            let other = Delivery {
+                time,
+                ..copy(&delivery)
+            };
             changed.time = other.time();
             if let Style::Semicolons = delivery.style {
                 let (_, mac) = changed.signature.split_once(';').unwrap();
@@ -259,7 +278,10 @@ fuzz_target!(|delivery: Delivery| {
             if other.iter().all(u8::is_ascii_whitespace) {
                 return;
             }
-            assert!(!delivery.accepts(&right, &other), "another secret: {delivery:?}");
+            assert!(
+                !delivery.accepts(&right, &other),
+                "another secret: {delivery:?}"
+            );
             return;
         }
         _ => return,

@@ -25,14 +25,19 @@ static SENDERS: LazyLock<Vec<Provider>> = LazyLock::new(|| {
         "44782deff47aaa06c910c43932b1eb0c71fc68d9d0c057550c48ec2acf6ba056",
     ];
     let first = |sender: &tower_webhook::provider::SenderFacts| {
-        secrets.iter().find_map(|secret| sender.provider(secret, &url).ok()).unwrap()
+        secrets
+            .iter()
+            .find_map(|secret| sender.provider(secret, &url).ok())
+            .unwrap()
     };
     senders().map(first).collect()
 });
 
 fuzz_target!(|input: &[u8]| {
     let mut lines = input.split(|byte| *byte == b'\n');
-    let number = lines.next().and_then(|line| std::str::from_utf8(line).ok()?.parse::<usize>().ok());
+    let number = lines
+        .next()
+        .and_then(|line| std::str::from_utf8(line).ok()?.parse::<usize>().ok());
     let provider = &SENDERS[number.unwrap_or(0) % SENDERS.len()];
     let (mut headers, mut query, mut body) = (HeaderMap::new(), String::new(), Vec::new());
     let mut in_body = false;
@@ -42,21 +47,31 @@ fuzz_target!(|input: &[u8]| {
             [] => in_body = true,
             [b'H', b' ', rest @ ..] => {
                 let mut parts = rest.splitn(2, |byte| *byte == b':');
-                let name = parts.next().and_then(|name| HeaderName::from_bytes(name).ok());
-                let value = parts.next().and_then(|value| HeaderValue::from_bytes(value.trim_ascii()).ok());
+                let name = parts
+                    .next()
+                    .and_then(|name| HeaderName::from_bytes(name).ok());
+                let value = parts
+                    .next()
+                    .and_then(|value| HeaderValue::from_bytes(value.trim_ascii()).ok());
                 headers.extend(name.zip(value));
             }
             [b'Q', b' ', rest @ ..] => query = String::from_utf8_lossy(rest).into_owned(),
             _ => {}
         }
     }
-    let Ok(uri) = format!("/in?{query}").parse::<Uri>() else { return };
+    let Ok(uri) = format!("/in?{query}").parse::<Uri>() else {
+        return;
+    };
     let head = RequestHead::new(&Method::POST, &uri, &headers);
     let verifier = provider.verifier().unwrap();
     assert!(verifier.verify(head, &body, NOW).is_err());
 
     let keys = KeyRing::from(SigningSecret::from_text("5hG7kQ2mW9xZ4tB8vN3c").unwrap());
-    for text in [ChallengeText::Token, ChallengeText::Uuid, ChallengeText::Hex] {
+    for text in [
+        ChallengeText::Token,
+        ChallengeText::Uuid,
+        ChallengeText::Hex,
+    ] {
         let challenge = Challenge::in_query(Method::GET, "c", text).answer(ChallengeAnswer::Hmac {
             text: Some("text".into()),
             member: "mac".into(),
@@ -69,7 +84,10 @@ fuzz_target!(|input: &[u8]| {
         {
             let json: serde_json::Value = serde_json::from_slice(reply.body()).unwrap();
             let text = json["text"].as_str().unwrap();
-            assert!(!text.contains(['{', '}', '[', ']', '"', ':', ' ']), "{text:?}");
+            assert!(
+                !text.contains(['{', '}', '[', ']', '"', ':', ' ']),
+                "{text:?}"
+            );
         }
     }
 });

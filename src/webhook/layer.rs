@@ -4,7 +4,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tower_layer::Layer;
 
-use crate::layer::{BodyAs, NamedSteps, SameBody, SecretPathGate, WebhookService};
+use crate::layer::{BodyAs, NamedSteps, SameBody, WebhookService};
 
 /// The layer of a [`Webhook`](crate::Webhook).
 #[derive(Debug, Clone)]
@@ -62,7 +62,7 @@ impl WebhookLayer {
 #[cfg(feature = "axum")]
 impl WebhookLayer {
     /// What proves its sender by the end of the path.
-    pub(crate) fn secret_path(&self) -> Option<&SecretPathGate> {
+    pub(crate) fn secret_path(&self) -> Option<&crate::layer::SecretPathGate> {
         self.steps.steps.authenticator.checks.path.as_ref()
     }
 }
