@@ -98,9 +98,12 @@ pub(super) fn form(number: &[u8]) -> Option<SmallVec<[u8; 32]>> {
         exponent => std::str::from_utf8(exponent).ok()?.parse().ok()?,
     };
     let (integer, fraction) = split(mantissa, |byte| *byte == b'.');
-    let digits = integer.iter().chain(fraction);
-    let leading = digits.clone().take_while(|digit| **digit == b'0').count();
-    let mut form: SmallVec<_> = digits.skip(leading).copied().collect();
+    let mut form = SmallVec::from_slice(integer);
+    form.extend_from_slice(fraction);
+    let leading = form.iter().take_while(|digit| **digit == b'0').count();
+    if leading > 0 {
+        form.drain(..leading);
+    }
     while form.last() == Some(&b'0') {
         form.pop();
     }
