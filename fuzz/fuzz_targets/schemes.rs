@@ -4,7 +4,7 @@
 
 use arbitrary::Arbitrary;
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER, HEXUPPER};
-use http::{HeaderMap, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use libfuzzer_sys::fuzz_target;
 use ring::{digest, hmac};
 use tower_webhook::signature::{
@@ -194,10 +194,11 @@ impl Delivery {
         if let Style::InQuery = self.style {
             query = format!("{query}&s={}", sent.signature);
         } else {
-            headers.extend(value(&sent.signature).map(|value| ("s".parse().unwrap(), value)));
+            headers
+                .extend(value(&sent.signature).map(|value| (HeaderName::from_static("s"), value)));
         }
         for (name, text) in [("t", &sent.time), ("i", &sent.id)] {
-            headers.extend(value(text).map(|value| (name.parse().unwrap(), value)));
+            headers.extend(value(text).map(|value| (name.parse::<HeaderName>().unwrap(), value)));
         }
         let Ok(uri) = format!("/hooks?{query}").parse::<Uri>() else {
             return false;
