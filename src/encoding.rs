@@ -80,18 +80,18 @@ impl Encoding {
 impl Encoding {
     /// The `len` bytes that `text` spells, if it is in the canonical spelling.
     pub(crate) fn decode(self, text: &[u8], len: usize) -> Option<Vec<u8>> {
-        // Two texts of base64 with padding are taken for one by the library; one that is printed
+        // Two texts of base64 with padding are taken for one by `data_encoding`; one that is printed
         // from what was read is not.
-        let bytes = self.library().decode(text).ok()?;
+        let bytes = self.alphabet().decode(text).ok()?;
         (bytes.len() == len && self.encode(&bytes).as_bytes() == text).then_some(bytes)
     }
 
     /// The canonical spelling of these bytes.
     pub(crate) fn encode(self, bytes: &[u8]) -> String {
-        self.library().encode(bytes)
+        self.alphabet().encode(bytes)
     }
 
-    fn library(self) -> data_encoding::Encoding {
+    fn alphabet(self) -> data_encoding::Encoding {
         match self {
             Self::Hex => HEXLOWER,
             Self::HexUpper => data_encoding::HEXUPPER,
