@@ -15,6 +15,7 @@ use super::connection::Opener;
 use super::database::Database;
 use super::error::{SqliteConnectError, SqliteConnectErrorKind};
 use super::file;
+use super::record_commands::RecordCommands;
 use super::transactions::Handlers;
 
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(1);
@@ -126,7 +127,7 @@ impl SqliteStoreBuilder {
         };
         let handlers =
             handlers.map(|user| Arc::new(Handlers::new(&opener, user, transaction_limit)));
-        let database = Database::open(opener, deadline, clock).await;
+        let database = Database::open(opener, deadline, clock, RecordCommands).await;
         let database = database.map_err(|fault| fault.at_start(&path))?;
         tracing::info!(
             file = %path.display(),

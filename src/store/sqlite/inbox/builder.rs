@@ -6,11 +6,12 @@ use crate::clock::{Clock, SystemClock};
 use crate::event::Name;
 use crate::store::sql::checked_deadline;
 use crate::store::sqlite::connection::Opener;
+use crate::store::sqlite::database::Database;
 use crate::store::sqlite::error::{SqliteConnectError, SqliteConnectErrorKind};
 use crate::store::sqlite::file;
 
 use super::SqliteInbox;
-use super::database::Database;
+use super::entry_commands::EntryCommands;
 
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(1);
 const DEFAULT_CAPACITY: u64 = 1_000_000;
@@ -91,13 +92,13 @@ impl SqliteInboxBuilder {
             #[cfg(test)]
             sabotage: "",
         };
-        let database = Database::open(opener, deadline, clock, capacity).await;
+        let database = Database::open(opener, deadline, clock, EntryCommands::new(capacity)).await;
         let database = database.map_err(|fault| fault.at_start(&path))?;
         tracing::info!(
             file = %path.display(),
             %namespace,
             "events wait in SQLite"
         );
-        Ok(SqliteInbox::on(Arc::new(database), namespace))
+        Ok(SqliteInbox::on(database, namespace))
     }
 }

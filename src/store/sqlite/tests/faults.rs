@@ -302,8 +302,8 @@ async fn a_file_of_a_later_version_is_used_where_that_works_and_else_says_so() {
     assert_eq!(
         error.to_string(),
         format!(
-            "sqlite store: {}: its tables are of version 9 and need a tower-webhook that knows \
-             version 8; this one knows 1",
+            "sqlite store: {}: its tables of the records are of version 9 and need a tower-webhook \
+             that knows version 8; this one knows 1",
             path.display()
         )
     );

@@ -101,7 +101,9 @@ async fn a_file_of_a_later_version_is_left_alone() {
         crate::store::SqliteConnectErrorKind::NewerSchema
     );
     assert!(
-        error.to_string().contains("its inbox is of version 9"),
+        error
+            .to_string()
+            .contains("its tables of the inbox are of version 9"),
         "{error}"
     );
 }
