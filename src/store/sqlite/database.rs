@@ -97,6 +97,10 @@ impl<C: Commands> Database<C> {
         })
     }
 
+    pub(super) fn opener(&self) -> &Opener {
+        &self.opener
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.opener.path
     }

@@ -10,6 +10,7 @@ mod gate;
 mod inbox;
 mod record_commands;
 mod schema;
+mod settings;
 mod statements;
 mod transactions;
 mod writer;

@@ -18,8 +18,10 @@ use super::order::{Answer, Order, mixed_up};
 use super::schema::INBOX;
 use super::{looking, statements, take};
 
-/// How often at most it is counted how full a full inbox is: another process may have made room.
-const COUNT_EVERY: Duration = Duration::from_secs(1);
+/// How often at most it is counted how full the inbox is: other processes may have filled it, or made
+/// room.
+const COUNT_EVERY: Duration = Duration::from_secs(10);
+const COUNT_FULL_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) struct EntryCommands {
     capacity: u64,
@@ -63,7 +65,11 @@ impl Commands for EntryCommands {
     }
 
     async fn prepare(&mut self, conn: &mut SqliteConnection) -> Result<(), Fault> {
-        if self.open >= self.capacity && self.counted.elapsed() >= COUNT_EVERY {
+        let every = match self.open >= self.capacity {
+            true => COUNT_FULL_EVERY,
+            false => COUNT_EVERY,
+        };
+        if self.counted.elapsed() >= every {
             self.count(conn).await?;
         }
         Ok(())

@@ -9,8 +9,8 @@ pub(super) const INBOX: Part = Part {
 };
 
 /// Content stands apart from its entry, which is written at each step of its way: a large body is
-/// written once. The first index is for what is due, the second for the dead letters, which are few, the
-/// third for what is over.
+/// written once. The first index is for what is due, the second for those of it whose workers died again
+/// and again, the third for the dead letters, which are few, the last for what is over.
 const STEP_1: &str = "\
 CREATE TABLE tower_webhook_inbox (
     id INTEGER PRIMARY KEY,
@@ -37,6 +37,8 @@ CREATE TABLE tower_webhook_inbox (
 ) STRICT;
 CREATE INDEX tower_webhook_inbox_due ON tower_webhook_inbox (namespace, route, due, id)
     WHERE due IS NOT NULL;
+CREATE INDEX tower_webhook_inbox_lone ON tower_webhook_inbox (namespace, route, due, id)
+    WHERE due IS NOT NULL AND deaths >= 2;
 CREATE INDEX tower_webhook_inbox_dead ON tower_webhook_inbox (namespace, key) WHERE state = 5;
 CREATE INDEX tower_webhook_inbox_end ON tower_webhook_inbox (kept_until)
     WHERE kept_until IS NOT NULL;
