@@ -127,8 +127,8 @@ impl Entry {
         }
     }
 
-    /// Whether the last attempt at it failed.
-    pub(super) fn has_failed(&self) -> bool {
+    /// Whether an attempt at it failed, be it before it was revived or redriven.
+    pub(crate) fn has_failed(&self) -> bool {
         self.attempts > 0 || self.history.last().is_some()
     }
 

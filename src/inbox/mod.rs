@@ -19,7 +19,8 @@
 //! | discarded | success: it is a duplicate | nobody; it is forgotten after the retention |
 //!
 //! Other content under a key that is the sender's own signed id is a duplicate too. Under any other
-//! key it is a conflict, 422, while the entry is queued, running, done or discarded. What is not done
+//! key it is a conflict, 422, while the entry is queued, running, done or discarded, unless it is queued
+//! again after it was dead: what failed may be replaced. What is not done
 //! or discarded has no end of retention: it stays until somebody has moved it on.
 //!
 //! Where the inbox stands beside a store of records, as in one SQLite file, an event that was handled
@@ -41,6 +42,39 @@
 //! - **The inbox's clock counts**, never the caller's.
 //!
 //! The rules themselves are pure functions: [`EntryCommand`] and [`Take::apply`].
+//!
+//! # What an operator does
+//!
+//! ```
+//! use std::time::Duration;
+//! use tower_webhook::Name;
+//! use tower_webhook::inbox::{Discard, EntryStatus, Inbox, List, MemoryInbox, Moved, Redrive};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let inbox = MemoryInbox::new();
+//! for dead in inbox.list(&List::of(EntryStatus::Dead).limit(20)).await? {
+//!     let last = dead.entry.history.iter().last();
+//!     let moved = match last.is_some_and(|failed| failed.reason.contains("no such account")) {
+//!         // Its deliveries are duplicates for a day more.
+//!         true => inbox.discard(&Discard::new(dead.key, Duration::from_secs(86_400))).await?,
+//!         // A minute from now.
+//!         false => {
+//!             let redrive = Redrive::new(dead.key).after(Duration::from_secs(60));
+//!             inbox.redrive(&redrive).await?
+//!         }
+//!     };
+//!     // `NotFrom` where a delivery has revived it in between.
+//!     println!("{}", moved == Moved::Done);
+//! }
+//!
+//! // Its events are accepted, and wait.
+//! let stripe = Name::new("stripe")?;
+//! inbox.set_paused(&stripe, true).await?;
+//! assert_eq!(inbox.paused().await?, [stripe]);
+//! # Ok(())
+//! # }
+//! ```
 
 mod command;
 mod entry;

@@ -60,6 +60,8 @@ fn no_store() -> StoreError {
 fn record(key: &EventKey, view: &EntryView) -> Option<RecordView> {
     match view.status {
         EntryStatus::Waiting | EntryStatus::Dead => return None,
+        // Revived or redriven: what failed may be replaced still.
+        EntryStatus::Queued if view.entry.has_failed() => return None,
         EntryStatus::Queued
         | EntryStatus::Running
         | EntryStatus::Lapsed

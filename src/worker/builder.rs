@@ -39,6 +39,31 @@ impl<I: Inbox + Clone> InboxExt for I {
 }
 
 /// Builds a [`Worker`].
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_webhook::inbox::MemoryInbox;
+/// use tower_webhook::worker::{Backoff, InboxExt};
+/// use tower_webhook::{PathTokens, Webhook, provider};
+///
+/// let inbox = MemoryInbox::new();
+/// let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?;
+/// let bloque = Webhook::new(provider::bloque_accounts(tokens)).inbox(inbox.clone()).build()?;
+/// let worker = inbox
+///     .worker()
+///     .concurrency(64)
+///     .max_bytes(16 * 1024 * 1024)
+///     .max_attempts(10)
+///     .backoff(Backoff::new(Duration::from_secs(1), Duration::from_secs(60))?)
+///     .time_limit(Duration::from_secs(30))
+///     .lease(Duration::from_secs(15))
+///     .poll_every(Duration::from_secs(1))
+///     .on(&bloque, async || {})
+///     .build()?;
+/// assert_eq!(worker.routes().count(), 1);
+/// assert_eq!(worker.status().running, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "a builder does nothing until `build`"]
 pub struct WorkerBuilder<S = ()> {
     inbox: SharedInbox,
@@ -120,8 +145,8 @@ impl<S> WorkerBuilder<S> {
         self
     }
 
-    /// How many bytes of bodies and envelopes they hold in all; 64 MiB unless set. One that is larger
-    /// runs alone.
+    /// How many bytes of bodies and envelopes they hold in all; 64 MiB unless set. While any of it is
+    /// left an entry may begin, however large: they hold at most one entry more.
     pub fn max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = bytes;
         self
@@ -154,7 +179,8 @@ impl<S> WorkerBuilder<S> {
     }
 
     /// How often the inbox is asked while nothing is due; every 250 ms unless set, from a millisecond to
-    /// an hour. What this process itself accepts is taken at once.
+    /// an hour. What this process itself accepts is taken at once; what comes due later, as a retry or
+    /// what a dead worker held, may wait until the next look.
     pub fn poll_every(mut self, interval: Duration) -> Self {
         self.poll_every = interval;
         self

@@ -1,18 +1,27 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tokio::sync::Notify;
+
 /// How many bytes of content a worker's runs hold.
 #[derive(Debug, Clone)]
 pub(super) struct ByteBudget {
     most: usize,
-    used: Arc<AtomicUsize>,
+    used: Arc<Used>,
+}
+
+#[derive(Debug, Default)]
+struct Used {
+    bytes: AtomicUsize,
+    /// Told when there are fewer.
+    fewer: Notify,
 }
 
 /// Counted until this is dropped.
 #[derive(Debug)]
 pub(super) struct BytesInFlight {
     bytes: usize,
-    used: Arc<AtomicUsize>,
+    used: Arc<Used>,
 }
 
 impl ByteBudget {
@@ -25,11 +34,19 @@ impl ByteBudget {
     }
 
     pub(super) fn left(&self) -> usize {
-        self.most.saturating_sub(self.used.load(Ordering::Acquire))
+        let used = self.used.bytes.load(Ordering::Acquire);
+        self.most.saturating_sub(used)
+    }
+
+    /// Waits until there are some left.
+    pub(super) async fn some_left(&self) {
+        while self.left() == 0 {
+            self.used.fewer.notified().await;
+        }
     }
 
     pub(super) fn count(&self, bytes: usize) -> BytesInFlight {
-        self.used.fetch_add(bytes, Ordering::AcqRel);
+        self.used.bytes.fetch_add(bytes, Ordering::AcqRel);
         BytesInFlight {
             bytes,
             used: Arc::clone(&self.used),
@@ -39,6 +56,7 @@ impl ByteBudget {
 
 impl Drop for BytesInFlight {
     fn drop(&mut self) {
-        self.used.fetch_sub(self.bytes, Ordering::AcqRel);
+        self.used.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
+        self.used.fewer.notify_one();
     }
 }

@@ -40,7 +40,7 @@ pub(super) struct Shared {
     pub(super) places: Arc<Semaphore>,
     pub(super) bytes: ByteBudget,
     /// When the inbox was last asked with success, in microseconds.
-    last_asked: AtomicU64,
+    pub(super) last_asked: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -131,7 +131,11 @@ impl Shared {
         loop {
             // Nothing is taken that could not begin. What is asked for is waited for: an answer that
             // nobody hears would keep its entries from others until their leases end.
-            if !self.unless_draining(self.places.acquire()).await {
+            let can_begin = async {
+                self.bytes.some_left().await;
+                let _ = self.places.acquire().await;
+            };
+            if !self.unless_draining(can_begin).await {
                 return;
             }
             let now = Instant::now();
@@ -144,8 +148,6 @@ impl Shared {
             match asked {
                 Ok(may_have_more) => {
                     failures = 0;
-                    let now = UnixTime::now().as_micros();
-                    self.last_asked.store(now, Ordering::Relaxed);
                     if !may_have_more {
                         let wait = self.inbox.wait(self.settings.poll_every);
                         self.unless_draining(wait).await;

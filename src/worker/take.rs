@@ -1,6 +1,7 @@
 //! From an entry that is due to the run of its handler.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
@@ -9,6 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::caller::{EntryCaller, finish_later, give_back};
 use super::run::Shared;
 use super::work::EntryWork;
+use crate::clock::UnixTime;
 use crate::inbox::{Envelope, Extend, Inbox, Take, Taken, Verdict};
 use crate::request_clock::RequestClock;
 use crate::runtime::{DeliveredItem, IdentifiedEvent, RunContext, spawn};
@@ -25,12 +27,9 @@ impl Shared {
     /// Takes as many as can begin. Says whether there may be more.
     pub(super) async fn take_some(&self) -> Result<bool, StoreError> {
         let free = self.places.available_permits().min(MOST_AT_ONCE);
-        // One is always given, however large: with no bytes left none is asked for.
-        if self.bytes.left() == 0 {
-            return Ok(false);
-        }
         let (token, taken) = self.take(free, false).await?;
-        let may_have_more = taken.len() >= free;
+        // One is always given, however large: where none is, none is due.
+        let may_have_more = !taken.is_empty();
         for entry in taken {
             match Arc::clone(&self.places).try_acquire_owned() {
                 Ok(place) => self.start(entry, token, place),
@@ -90,7 +89,12 @@ impl Shared {
             lone,
         };
         match timeout(TAKE_LIMIT, self.inbox.take(&take)).await {
-            Ok(taken) => Ok((token, taken?)),
+            Ok(taken) => {
+                let taken = taken?;
+                let now = UnixTime::now().as_micros();
+                self.last_asked.store(now, Ordering::Relaxed);
+                Ok((token, taken))
+            }
             Err(_) => Err(StoreError::new(StoreErrorKind::TimedOut)),
         }
     }

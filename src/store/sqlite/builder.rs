@@ -6,46 +6,33 @@ use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 use crate::event::Name;
-use crate::store::sql::checked_deadline;
 
 use super::SqliteStore;
-use super::connection::Opener;
-use super::database::Database;
-use super::error::{SqliteConnectError, SqliteConnectErrorKind};
-use super::file;
+use super::error::SqliteConnectError;
+use super::record_commands::RecordCommands;
+use super::settings::{FileSettings, refused};
 use super::transactions::Handlers;
 
-const DEFAULT_DEADLINE: Duration = Duration::from_secs(1);
 const DEFAULT_TRANSACTION_LIMIT: Duration = Duration::from_secs(1);
 
 /// Settings of a [`SqliteStore`]; see [`SqliteStore::builder`].
 #[derive(Debug)]
 #[must_use]
 pub struct SqliteStoreBuilder {
-    path: PathBuf,
+    pub(super) file: FileSettings,
     /// How handlers open the file, where they have transactions.
     handlers: Option<SqliteConnectOptions>,
     transaction_limit: Duration,
-    namespace: Option<Name>,
-    deadline: Duration,
-    clock: Arc<dyn Clock>,
-    #[cfg(test)]
-    pub(super) sabotage: &'static str,
 }
 
 impl SqliteStoreBuilder {
     pub(super) fn new(path: PathBuf) -> Self {
         Self {
-            path,
+            file: FileSettings::new(path),
             handlers: None,
             transaction_limit: DEFAULT_TRANSACTION_LIMIT,
-            namespace: None,
-            deadline: DEFAULT_DEADLINE,
-            clock: Arc::new(SystemClock),
-            #[cfg(test)]
-            sabotage: "",
         }
     }
 
@@ -68,7 +55,7 @@ impl SqliteStoreBuilder {
     /// Keeps the records apart from those of other namespaces of the same file; `default` unless set.
     /// Sandbox and production are two.
     pub fn namespace(mut self, name: Name) -> Self {
-        self.namespace = Some(name);
+        self.file.namespace = Some(name);
         self
     }
 
@@ -77,13 +64,13 @@ impl SqliteStoreBuilder {
     ///
     /// The layers above have a limit of their own: at most the sender's time to answer.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.file.deadline = deadline;
         self
     }
 
     /// The clock that leases and retentions go by, for tests; the system's unless set.
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Arc::new(clock);
+        self.file.clock = Arc::new(clock);
         self
     }
 
@@ -96,40 +83,20 @@ impl SqliteStoreBuilder {
     /// The text names the file and the remedy.
     pub async fn connect(self) -> Result<SqliteStore, SqliteConnectError> {
         let Self {
-            path,
+            file,
             handlers,
             transaction_limit,
-            namespace,
-            deadline,
-            clock,
-            #[cfg(test)]
-            sabotage,
         } = self;
-        let setting =
-            |message: String| SqliteConnectError::new(SqliteConnectErrorKind::Setting, message);
-        let deadline = checked_deadline(deadline).map_err(|why| setting(why.to_owned()))?;
-        let namespace = match namespace {
-            Some(name) => name,
-            None => Name::new("default").map_err(|error| setting(error.to_string()))?,
-        };
         if !(Duration::from_millis(1)..=Duration::from_secs(60)).contains(&transaction_limit) {
-            return Err(setting(format!(
+            return Err(refused(format!(
                 "a transaction of a handler is open for 1 ms to 60 s, and not for {transaction_limit:?}"
             )));
         }
-        let path = file::located(&path)?;
-        let opener = Opener {
-            path: path.clone(),
-            patience: deadline / 2,
-            #[cfg(test)]
-            sabotage,
-        };
-        let handlers =
-            handlers.map(|user| Arc::new(Handlers::new(&opener, user, transaction_limit)));
-        let database = Database::open(opener, deadline, clock).await;
-        let database = database.map_err(|fault| fault.at_start(&path))?;
+        let (database, namespace) = file.open(RecordCommands).await?;
+        let handlers = handlers
+            .map(|user| Arc::new(Handlers::new(database.opener(), user, transaction_limit)));
         tracing::info!(
-            file = %path.display(),
+            file = %database.path().display(),
             %namespace,
             "events are remembered in SQLite"
         );

@@ -14,13 +14,11 @@ use tokio::time::{Instant, timeout};
 
 use crate::clock::{Clock, UnixTime};
 use crate::store::error::{StoreError, StoreErrorKind};
-use crate::store::sql::{Answer, Placed};
 
 use super::connection::Opener;
 use super::error::{Cause, Fault};
 use super::gate::Gate;
-use super::schema;
-use super::writer::{Job, Writer, now};
+use super::writer::{Answers, Commands, Job, Writer, now};
 
 /// So many callers wait in line; more wait for a place in it.
 const LINE: usize = 1_024;
@@ -28,26 +26,27 @@ const LINE: usize = 1_024;
 type Work =
     Box<dyn for<'c> FnOnce(Result<&'c mut SqliteConnection, Fault>) -> BoxFuture<'c, bool> + Send>;
 
-/// A database file, shared by all who use it in this process.
+/// A database file, shared by all who use it in this process for the same tables.
 ///
 /// It needs nothing of the runtime that it is called in but a timer: its thread has one of its own.
 /// A call that is dropped half-way is finished by that thread.
-pub(super) struct Database {
+pub(super) struct Database<C: Commands> {
     opener: Opener,
     deadline: Duration,
     clock: Arc<dyn Clock>,
-    writer: mpsc::Sender<Job>,
+    writer: mpsc::Sender<Job<C>>,
     reader: mpsc::Sender<Work>,
     commits: Arc<AtomicU64>,
     gate: Arc<Gate>,
 }
 
-impl Database {
+impl<C: Commands> Database<C> {
     /// Opens the file, sets it up where that is to be done, and begins to serve.
     pub(super) async fn open(
         opener: Opener,
         deadline: Duration,
         clock: Arc<dyn Clock>,
+        mut commands: C,
     ) -> Result<Self, Fault> {
         let (writer, jobs) = mpsc::channel(LINE);
         let (reader, work) = mpsc::channel(LINE);
@@ -58,9 +57,10 @@ impl Database {
             let (opener, clock) = (opener.clone(), Arc::clone(&clock));
             let (commits, gate) = (Arc::clone(&commits), Arc::clone(&gate));
             async move {
-                match connect(&opener).await {
+                match connect(&opener, &mut commands).await {
                     Ok((writing, reading)) => {
-                        let writer = Writer::new(opener.clone(), writing, clock, commits, gate);
+                        let writer =
+                            Writer::new(commands, opener.clone(), writing, clock, commits, gate);
                         // Who asked may be gone: then nobody asks anything, and both end.
                         let _ = told.send(Ok(()));
                         let (writing, reading) =
@@ -81,7 +81,7 @@ impl Database {
             .enable_time()
             .build();
         let started = runtime.and_then(|runtime| {
-            let thread = thread::Builder::new().name("webhook-sqlite".to_owned());
+            let thread = thread::Builder::new().name(C::THREAD.to_owned());
             thread.spawn(move || runtime.block_on(serving))
         });
         started.map_err(|error| Fault::new(Cause::Ended, error.to_string()))?;
@@ -97,6 +97,10 @@ impl Database {
         })
     }
 
+    pub(super) fn opener(&self) -> &Opener {
+        &self.opener
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.opener.path
     }
@@ -105,7 +109,7 @@ impl Database {
         self.deadline
     }
 
-    /// The time that records go by.
+    /// The time that rows go by.
     pub(super) fn now(&self) -> UnixTime {
         now(&*self.clock)
     }
@@ -121,10 +125,7 @@ impl Database {
     }
 
     /// Carries commands out and gives their answers, in their order.
-    pub(super) async fn write(
-        &self,
-        orders: Vec<Placed>,
-    ) -> Result<Vec<Result<Answer, StoreError>>, StoreError> {
+    pub(super) async fn write(&self, orders: Vec<C::Order>) -> Result<Answers<C>, StoreError> {
         let asking = async {
             let (reply, answers) = oneshot::channel();
             let job = Job { orders, reply };
@@ -172,10 +173,13 @@ impl Database {
     }
 }
 
-async fn connect(opener: &Opener) -> Result<(SqliteConnection, SqliteConnection), Fault> {
+async fn connect(
+    opener: &Opener,
+    commands: &mut impl Commands,
+) -> Result<(SqliteConnection, SqliteConnection), Fault> {
     let mut writing = opener.writer(true).await?;
     let give_up = Instant::now() + opener.patience;
-    while let Err(fault) = schema::migrate(&mut writing).await {
+    while let Err(fault) = commands.set_up(&mut writing).await {
         if fault.cause() != Cause::Locked || Instant::now() >= give_up {
             return Err(fault);
         }

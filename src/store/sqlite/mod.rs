@@ -8,7 +8,9 @@ mod file;
 mod gate;
 #[cfg(feature = "inbox")]
 mod inbox;
+mod record_commands;
 mod schema;
+mod settings;
 mod statements;
 mod transactions;
 mod writer;
@@ -34,6 +36,7 @@ use super::sql::{
 use super::transaction::Transactions;
 
 use self::database::Database;
+use self::record_commands::RecordCommands;
 use self::transactions::{Handlers, SqliteTransactions};
 
 pub use self::builder::SqliteStoreBuilder;
@@ -101,7 +104,7 @@ pub use self::inbox::{SqliteInbox, SqliteInboxBuilder};
 /// ```
 #[derive(Clone)]
 pub struct SqliteStore {
-    database: Arc<Database>,
+    database: Arc<Database<RecordCommands>>,
     namespace: Name,
     waiting: Arc<Waiting>,
     handlers: Option<Arc<Handlers>>,
@@ -130,7 +133,11 @@ impl SqliteStore {
         SqliteStoreBuilder::on_pool(pool)
     }
 
-    fn on(database: Arc<Database>, namespace: Name, handlers: Option<Arc<Handlers>>) -> Self {
+    fn on(
+        database: Arc<Database<RecordCommands>>,
+        namespace: Name,
+        handlers: Option<Arc<Handlers>>,
+    ) -> Self {
         Self {
             database,
             namespace,

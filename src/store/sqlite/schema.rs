@@ -1,15 +1,24 @@
-//! The tables, and how a file comes to have them.
+//! The tables of the records, and how a file comes to have tables.
 
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, raw_sql};
 
 use super::error::{Cause, Fault};
 
-/// Each step, from an empty file on. A step that was published is never changed.
-const STEPS: [&str; 1] = [STEP_1];
+/// Tables that belong together and have a version of their own.
+pub(super) struct Part {
+    pub(super) name: &'static str,
+    /// Each step, from a file without them on. A step that was published is never changed.
+    pub(super) steps: &'static [&'static str],
+    /// The lowest version of this code that works with the tables of the last step.
+    pub(super) works_from: i64,
+}
 
-/// The lowest version of this code that works with the tables of the last step.
-const WORKS_FROM: i64 = 1;
+pub(super) const RECORDS: Part = Part {
+    name: "records",
+    steps: &[STEP_1],
+    works_from: 1,
+};
 
 /// By primary key alone there is one tree to write, not two. The first index is for what is over and
 /// for counting, the second for what was not handled: it stays small.
@@ -45,26 +54,27 @@ CREATE TABLE IF NOT EXISTS tower_webhook_schema (
     works_from INTEGER NOT NULL
 ) STRICT";
 
-/// Brings the tables to this version, or says why it cannot work with them.
+/// Brings the tables of this part to this version, or says why it cannot work with them.
 ///
 /// The lock of the file is taken before the version is read: of several processes that start at once
 /// one migrates, and the others find it done.
-pub(super) async fn migrate(conn: &mut SqliteConnection) -> Result<(), Fault> {
+pub(super) async fn migrate(conn: &mut SqliteConnection, part: &Part) -> Result<(), Fault> {
     let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
     raw_sql(VERSIONS).execute(&mut *tx).await?;
-    let found: Option<(i64, i64)> = sqlx::query_as(
-        "SELECT version, works_from FROM tower_webhook_schema WHERE part = 'records'",
-    )
-    .fetch_optional(&mut *tx)
-    .await?;
+    let found: Option<(i64, i64)> =
+        sqlx::query_as("SELECT version, works_from FROM tower_webhook_schema WHERE part = ?")
+            .bind(part.name)
+            .fetch_optional(&mut *tx)
+            .await?;
     let (version, works_from) = found.unwrap_or((0, 0));
-    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    let known = i64::try_from(part.steps.len()).unwrap_or(i64::MAX);
     if works_from > known {
         return Err(Fault::new(
             Cause::NewerSchema,
             format!(
-                "its tables are of version {version} and need a tower-webhook that knows version \
-                 {works_from}; this one knows {known}"
+                "its tables of the {} are of version {version} and need a tower-webhook that knows \
+                 version {works_from}; this one knows {known}",
+                part.name
             ),
         ));
     }
@@ -77,15 +87,16 @@ pub(super) async fn migrate(conn: &mut SqliteConnection) -> Result<(), Fault> {
         return Ok(());
     }
     let done = usize::try_from(version).unwrap_or(0);
-    for step in STEPS.iter().skip(done) {
+    for step in part.steps.iter().skip(done) {
         raw_sql(*step).execute(&mut *tx).await?;
     }
     sqlx::query(
-        "INSERT INTO tower_webhook_schema (part, version, works_from) VALUES ('records', ?1, ?2)
-         ON CONFLICT (part) DO UPDATE SET version = ?1, works_from = ?2",
+        "INSERT INTO tower_webhook_schema (part, version, works_from) VALUES (?1, ?2, ?3)
+         ON CONFLICT (part) DO UPDATE SET version = ?2, works_from = ?3",
     )
+    .bind(part.name)
     .bind(known)
-    .bind(WORKS_FROM)
+    .bind(part.works_from)
     .execute(&mut *tx)
     .await?;
     tx.commit().await?;

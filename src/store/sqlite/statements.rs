@@ -262,34 +262,13 @@ const COUNT_DONE: &str = "\
 SELECT count(*) FROM tower_webhook_records INDEXED BY tower_webhook_records_end
 WHERE kept_until > ?2 AND kept_until <= ?3 AND state = 2 AND namespace = ?1";
 
-/// Whether there are records whose time was over at this time.
-pub(super) async fn is_over(conn: &mut SqliteConnection, at: UnixTime) -> Result<bool, Fault> {
-    let over: Option<(i64,)> = sqlx::query_as(IS_OVER)
-        .bind(micros(at))
-        .fetch_optional(conn)
-        .await?;
-    Ok(over.is_some())
-}
-
-const IS_OVER: &str = "\
+/// A record whose time was over, of any namespace.
+pub(super) const IS_OVER: &str = "\
 SELECT 1 FROM tower_webhook_records INDEXED BY tower_webhook_records_end
 WHERE kept_until <= ?1 LIMIT 1";
 
-/// Removes up to so many records whose time was over, of all namespaces, and says how many.
-pub(super) async fn prune(
-    conn: &mut SqliteConnection,
-    at: UnixTime,
-    limit: i64,
-) -> Result<u64, Fault> {
-    let done = sqlx::query(PRUNE)
-        .bind(micros(at))
-        .bind(limit)
-        .execute(conn)
-        .await?;
-    Ok(done.rows_affected())
-}
-
-const PRUNE: &str = "\
+/// Removes records whose time was over, of all namespaces.
+pub(super) const PRUNE: &str = "\
 DELETE FROM tower_webhook_records WHERE (namespace, key) IN (
     SELECT namespace, key FROM tower_webhook_records INDEXED BY tower_webhook_records_end
     WHERE kept_until <= ?1 ORDER BY kept_until LIMIT ?2)";

@@ -21,6 +21,7 @@ use crate::store::transaction::{
 use super::connection::Opener;
 use super::database::Database;
 use super::error::{Cause, Fault};
+use super::record_commands::RecordCommands;
 use super::statements;
 
 /// Stands behind `BEGIN`: where the handler has ended the transaction, it is gone.
@@ -65,7 +66,7 @@ fn pool(options: SqliteConnectOptions) -> SqlitePool {
 #[derive(Clone)]
 pub(super) struct SqliteTransactions {
     pub(super) handlers: Arc<Handlers>,
-    pub(super) database: Arc<Database>,
+    pub(super) database: Arc<Database<RecordCommands>>,
     pub(super) namespace: Name,
     pub(super) waiting: Arc<Waiting>,
 }

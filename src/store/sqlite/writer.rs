@@ -11,31 +11,79 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::clock::{Clock, UnixTime};
 use crate::store::error::StoreError;
-use crate::store::sql::{Answer, Placed, decide};
+use crate::store::sql::micros;
 
 use super::connection::Opener;
 use super::error::{Cause, Fault};
 use super::gate::Gate;
-use super::statements;
 
 /// So many commands go into one commit at most.
 const MOST: usize = 256;
-/// Records that are over go in batches of this size, one a second, or one after each commit while
-/// there are more.
+/// Rows that are over go in batches of this size, one a second, or one after each commit while there
+/// are more.
 const PRUNED_AT_ONCE: i64 = 500;
 const PRUNE_EVERY: Duration = Duration::from_secs(1);
-/// So much longer than it counts a record is there: a clock that is set back by less brings it back.
+/// So much longer than it counts a row is there: a clock that is set back by less brings it back.
 const SPARE: Duration = Duration::from_secs(300);
 
-type Answers = Vec<Result<Answer, StoreError>>;
+/// What is written to some of the tables: the records of a store, or the entries of an inbox.
+pub(super) trait Commands: Send + Sync + 'static {
+    /// A command, with where its row is.
+    type Order: Send + Sync + 'static;
+    type Answer: Send + 'static;
+    /// What to note once the commit is made.
+    type Effect: Send;
 
-/// Commands of one caller, who waits for their answers.
-pub(super) struct Job {
-    pub(super) orders: Vec<Placed>,
-    pub(super) reply: oneshot::Sender<Answers>,
+    /// The name of the thread.
+    const THREAD: &'static str;
+    /// What the rows are, for the log.
+    const ROWS: &'static str;
+    /// Finds a row whose time was over at `?1`.
+    const IS_OVER: &'static str;
+    /// Removes up to `?2` of them.
+    const PRUNE: &'static str;
+
+    /// Makes the tables where there are none. Done again where another process was in the way.
+    fn set_up(
+        &mut self,
+        conn: &mut SqliteConnection,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Looks at what is to be known before a transaction begins.
+    fn prepare(
+        &mut self,
+        conn: &mut SqliteConnection,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Carries commands out in a transaction that is open, in their order.
+    fn carry_out(
+        &self,
+        conn: &mut SqliteConnection,
+        orders: &[&Self::Order],
+        now: UnixTime,
+    ) -> impl Future<Output = Result<CarriedOut<Self>, Fault>> + Send;
+
+    fn committed(&mut self, effect: Self::Effect);
 }
 
-pub(super) struct Writer {
+/// What commands came to.
+pub(super) struct CarriedOut<C: Commands + ?Sized> {
+    pub(super) answers: Answers<C>,
+    /// Whether there is anything to commit.
+    pub(super) wrote: bool,
+    pub(super) effect: C::Effect,
+}
+
+pub(super) type Answers<C> = Vec<Result<<C as Commands>::Answer, StoreError>>;
+
+/// Commands of one caller, who waits for their answers.
+pub(super) struct Job<C: Commands> {
+    pub(super) orders: Vec<C::Order>,
+    pub(super) reply: oneshot::Sender<Answers<C>>,
+}
+
+pub(super) struct Writer<C> {
+    commands: C,
     opener: Opener,
     conn: Option<SqliteConnection>,
     clock: Arc<dyn Clock>,
@@ -44,8 +92,9 @@ pub(super) struct Writer {
     prune_at: Instant,
 }
 
-impl Writer {
+impl<C: Commands> Writer<C> {
     pub(super) fn new(
+        commands: C,
         opener: Opener,
         conn: SqliteConnection,
         clock: Arc<dyn Clock>,
@@ -53,6 +102,7 @@ impl Writer {
         gate: Arc<Gate>,
     ) -> Self {
         Self {
+            commands,
             opener,
             conn: Some(conn),
             clock,
@@ -63,7 +113,10 @@ impl Writer {
     }
 
     /// Serves until nobody can ask any more, and gives the connection back.
-    pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) -> Option<SqliteConnection> {
+    pub(super) async fn run(
+        mut self,
+        mut jobs: mpsc::Receiver<Job<C>>,
+    ) -> Option<SqliteConnection> {
         loop {
             let first = match timeout_at(self.prune_at, jobs.recv()).await {
                 Ok(Some(job)) => Some(job),
@@ -83,7 +136,7 @@ impl Writer {
         self.conn.take()
     }
 
-    async fn serve(&mut self, jobs: Vec<Job>) {
+    async fn serve(&mut self, jobs: Vec<Job<C>>) {
         let orders: Vec<_> = jobs.iter().flat_map(|job| &job.orders).collect();
         let mut answers = match self.transact(&orders).await {
             Ok(answers) => answers,
@@ -101,7 +154,7 @@ impl Writer {
         }
     }
 
-    async fn one_by_one(&mut self, orders: &[&Placed]) -> Answers {
+    async fn one_by_one(&mut self, orders: &[&C::Order]) -> Answers<C> {
         let mut answers = Vec::with_capacity(orders.len());
         for order in orders {
             let own = match self.transact(&[order]).await {
@@ -114,14 +167,15 @@ impl Writer {
     }
 
     /// All of them in one transaction, or none.
-    async fn transact(&mut self, orders: &[&Placed]) -> Result<Answers, Fault> {
+    async fn transact(&mut self, orders: &[&C::Order]) -> Result<Answers<C>, Fault> {
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
             None => self.opener.writer(false).await?,
         };
+        self.commands.prepare(&mut conn).await?;
         let give_up = Instant::now() + self.opener.patience;
         let (is_good, result) = loop {
-            match attempt(&mut conn, orders, &*self.clock).await {
+            match attempt(&self.commands, &mut conn, orders, &*self.clock).await {
                 // Asked for again at once: a process that is busy leaves only moments between two commits.
                 (true, Err(fault))
                     if fault.cause() == Cause::Locked && Instant::now() < give_up => {}
@@ -131,14 +185,19 @@ impl Writer {
         if is_good {
             self.conn = Some(conn);
         }
-        let Committed { answers, wrote } = result?;
+        let CarriedOut {
+            answers,
+            wrote,
+            effect,
+        } = result?;
+        self.commands.committed(effect);
         if wrote {
             self.commits.fetch_add(1, Ordering::Relaxed);
         }
         Ok(answers)
     }
 
-    /// Removes some records whose time is over, if there are any.
+    /// Removes some rows whose time is over, if there are any.
     async fn prune(&mut self) {
         let begun = Instant::now();
         self.prune_at = begun + PRUNE_EVERY;
@@ -146,7 +205,7 @@ impl Writer {
             return;
         };
         let at = now(&*self.clock).saturating_sub(SPARE);
-        match prune(&mut conn, at).await {
+        match prune::<C>(&mut conn, at).await {
             Ok(pruned) => {
                 if u64::try_from(PRUNED_AT_ONCE).is_ok_and(|most| pruned >= most) {
                     self.prune_at = begun;
@@ -155,14 +214,15 @@ impl Writer {
             }
             Err(fault) if fault.cause() == Cause::Locked => self.conn = Some(conn),
             Err(fault) => {
-                tracing::warn!(%fault, "records whose retention is over cannot be removed");
+                let rows = C::ROWS;
+                tracing::warn!(%fault, "{rows} whose retention is over cannot be removed");
             }
         }
     }
 }
 
 /// What there is already, together with the first.
-fn gather(first: Option<Job>, jobs: &mut mpsc::Receiver<Job>) -> Vec<Job> {
+fn gather<C: Commands>(first: Option<Job<C>>, jobs: &mut mpsc::Receiver<Job<C>>) -> Vec<Job<C>> {
     let mut gathered = Vec::new();
     let mut orders = 0_usize;
     let mut next = first;
@@ -190,25 +250,21 @@ pub(super) fn now(clock: &dyn Clock) -> UnixTime {
     UnixTime::from_micros(clock.now().as_micros())
 }
 
-struct Committed {
-    answers: Answers,
-    wrote: bool,
-}
-
 /// Carries commands out in a transaction. Says also whether the connection is as it was before: one that
 /// may hold a transaction is closed.
-async fn attempt(
+async fn attempt<C: Commands>(
+    commands: &C,
     conn: &mut SqliteConnection,
-    orders: &[&Placed],
+    orders: &[&C::Order],
     clock: &dyn Clock,
-) -> (bool, Result<Committed, Fault>) {
+) -> (bool, Result<CarriedOut<C>, Fault>) {
     let mut tx = match begin(conn).await {
         Ok(tx) => tx,
         // One that waited in vain has done nothing.
         Err(fault) => return (fault.cause() == Cause::Locked, Err(fault)),
     };
     let now = now(clock);
-    match carry_out(&mut tx, orders, now).await {
+    match commands.carry_out(&mut tx, orders, now).await {
         Ok(done) if done.wrote => match tx.commit().await {
             Ok(()) => (true, Ok(done)),
             Err(error) => (false, Err(error.into())),
@@ -218,24 +274,20 @@ async fn attempt(
     }
 }
 
-async fn carry_out(
-    conn: &mut SqliteConnection,
-    orders: &[&Placed],
-    now: UnixTime,
-) -> Result<Committed, Fault> {
-    let found = statements::read(conn, orders).await?;
-    let (answers, changes) = decide(orders.iter().copied(), &found, now);
-    let wrote = !changes.is_empty();
-    statements::write(conn, changes).await?;
-    Ok(Committed { answers, wrote })
-}
-
-async fn prune(conn: &mut SqliteConnection, at: UnixTime) -> Result<u64, Fault> {
-    if !statements::is_over(conn, at).await? {
+async fn prune<C: Commands>(conn: &mut SqliteConnection, at: UnixTime) -> Result<u64, Fault> {
+    let over: Option<(i64,)> = sqlx::query_as(C::IS_OVER)
+        .bind(micros(at))
+        .fetch_optional(&mut *conn)
+        .await?;
+    if over.is_none() {
         return Ok(0);
     }
     let mut tx = begin(conn).await?;
-    let pruned = statements::prune(&mut tx, at, PRUNED_AT_ONCE).await?;
+    let pruned = sqlx::query(C::PRUNE)
+        .bind(micros(at))
+        .bind(PRUNED_AT_ONCE)
+        .execute(&mut *tx)
+        .await?;
     tx.commit().await?;
-    Ok(pruned)
+    Ok(pruned.rows_affected())
 }

@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::to_bytes;
 use tower_webhook::event::{EventRule, Shape};
-use tower_webhook::inbox::{EntryStatus, Inbox, MemoryInbox};
+use tower_webhook::inbox::{EntryStatus, Inbox, MemoryInbox, Moved, Redrive};
 use tower_webhook::layer::Verdict;
-use tower_webhook::{Confirmation, DedupeConfig, Reason, Rejection, Unconfirmed, Webhook};
+use tower_webhook::{
+    Confirmation, DedupeConfig, Permanent, Reason, Rejection, Unconfirmed, Webhook,
+};
 
-use super::{entry, send, webhook};
+use super::{Working, entry, entry_with, send, webhook};
 use crate::support::blendfi::{body, event, key};
 use crate::support::observer::Recorder;
 use crate::support::presets::{Preset, clock};
@@ -164,4 +166,35 @@ async fn an_event_is_accepted_once_it_is_confirmed_and_then_not_asked_about_agai
         2,
         "a duplicate is not asked about"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_replaces_a_redriven_event_is_confirmed_first() {
+    let (inbox, asked) = (MemoryInbox::new(), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&asked);
+    let confirm = move |_: Unconfirmed| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        std::future::ready(Confirmation::Confirmed)
+    };
+    let shape = Shape::new("event", ["/id"]).and_then(|shape| shape.fingerprint(["/data"]));
+    let rule = EventRule::members([shape.unwrap()]).unwrap();
+    let provider = Preset::BlendFi.provider().replace_rule(rule);
+    let layer = Webhook::new(provider).clock(clock()).inbox(inbox.clone());
+    let layer = layer.dedupe(DedupeConfig::new().confirm(confirm)).build();
+    let layer = layer.unwrap();
+    let send_it = async |data: &str| {
+        let answer = send(&layer, &event("evt_1", data)).await;
+        (answer.status().as_u16(), asked.load(Ordering::SeqCst))
+    };
+    assert_eq!(send_it(r#"{"a":1}"#).await, (200, 1));
+    let broken = async || Err::<(), _>(Permanent("broken"));
+    let working = Working::on(&inbox, &layer, broken);
+    entry_with(&inbox, &key("evt_1"), EntryStatus::Dead).await;
+    working.end().await;
+    let redrive = Redrive::new(key("evt_1"));
+    assert_eq!(inbox.redrive(&redrive).await.unwrap(), Moved::Done);
+    assert_eq!(send_it(r#"{"a":2}"#).await, (200, 2));
+    let replaced = inbox.lookup(&redrive.key).await.unwrap().unwrap();
+    assert_eq!(replaced.status, EntryStatus::Queued);
+    assert_eq!(replaced.body.unwrap(), body("evt_1", r#"{"a":2}"#));
 }

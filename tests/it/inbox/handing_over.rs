@@ -9,7 +9,7 @@ use tower_webhook::store::Token;
 use tower_webhook::worker::InboxExt;
 use tower_webhook::{Delivery, Name, UnixTime};
 
-use super::{Working, entry, entry_with, send, webhook};
+use super::{Working, entry, entry_with, send, stands, webhook};
 use crate::support::blendfi::{body, event, key};
 use crate::support::stage::Stage;
 
@@ -125,16 +125,7 @@ async fn an_entry_whose_worker_died_twice_runs_with_nothing_beside_it() {
 async fn a_worker_that_ends_waits_for_what_runs_and_leaves_the_rest() {
     let (inbox, stage) = (MemoryInbox::new(), Stage::new());
     let layer = webhook(&inbox).build().unwrap();
-    let handler = {
-        let stage = stage.clone();
-        move || {
-            let stage = stage.clone();
-            async move {
-                stage.stand().await;
-            }
-        }
-    };
-    let working = Working::start(inbox.worker().concurrency(1).on(&layer, handler));
+    let working = Working::start(inbox.worker().concurrency(1).on(&layer, stands(&stage)));
     send(&layer, &event("evt_1", "{}")).await;
     send(&layer, &event("evt_2", "{}")).await;
     stage.begun(1).await;
@@ -188,17 +179,8 @@ async fn no_more_bytes_are_held_than_may_be_but_for_one_event() {
     for id in ["evt_1", "evt_2", "evt_3"] {
         send(&layer, &event(id, "{}")).await;
     }
-    let handler = {
-        let stage = stage.clone();
-        move || {
-            let stage = stage.clone();
-            async move {
-                stage.stand().await;
-            }
-        }
-    };
     // Less than any of them is.
-    let working = Working::start(inbox.worker().max_bytes(10).on(&layer, handler));
+    let working = Working::start(inbox.worker().max_bytes(10).on(&layer, stands(&stage)));
     for runs in 1..=3 {
         stage.begun(runs).await;
         tokio::time::sleep(Duration::from_secs(60)).await;

@@ -15,6 +15,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::Response;
+use futures_util::future::BoxFuture;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tower::{Layer, ServiceExt, service_fn};
@@ -26,6 +27,7 @@ use tower_webhook::{EventKey, Webhook, WebhookLayer};
 
 use crate::support::http::Request;
 use crate::support::presets::{Preset, clock};
+use crate::support::stage::Stage;
 use crate::support::wait::within;
 
 fn webhook(inbox: &MemoryInbox) -> Webhook<SharedInbox> {
@@ -78,6 +80,17 @@ impl Working {
     async fn end(self) {
         self.worker.drain().begin();
         within("a worker to end", self.running).await.unwrap();
+    }
+}
+
+/// A handler that stands there until it is let go.
+fn stands(stage: &Stage) -> impl Fn() -> BoxFuture<'static, ()> + Clone + Send + Sync + use<> {
+    let stage = stage.clone();
+    move || {
+        let stage = stage.clone();
+        Box::pin(async move {
+            stage.stand().await;
+        })
     }
 }
 

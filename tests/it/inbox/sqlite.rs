@@ -11,7 +11,7 @@ use tower_webhook::runtime::Failure;
 use tower_webhook::worker::{Backoff, InboxExt};
 use tower_webhook::{Delivery, Webhook, WebhookLayer};
 
-use super::{Working, send};
+use super::{Working, send, stands};
 use crate::support::blendfi::{event, key};
 use crate::support::presets::{Preset, clock};
 use crate::support::stage::Stage;
@@ -139,6 +139,21 @@ async fn hundreds_of_retries_that_are_due_at_once_are_all_worked_off() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_bytes_is_taken_once_some_are_left_and_not_at_the_next_look() {
+    let folder = Folder::new("bytes");
+    let inbox = folder.inbox().await;
+    let layer = layer(&inbox);
+    let ids: Vec<_> = (0..4).map(|number| format!("evt_{number}")).collect();
+    accept(&layer, &ids).await;
+    // Less than any of them is: they run one after the other.
+    let builder = inbox.worker().max_bytes(1);
+    let builder = builder.poll_every(Duration::from_secs(3_600));
+    let working = Working::start(builder.on(&layer, async || {}));
+    until_counted(&inbox, 4, 0).await;
+    working.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_worker_held_that_vanished_is_taken_over_by_another() {
     let folder = Folder::new("vanished");
     let (accepting, other) = (folder.inbox().await, folder.inbox().await);
@@ -146,17 +161,8 @@ async fn what_a_worker_held_that_vanished_is_taken_over_by_another() {
     accept(&layer, &["evt_1".to_owned(), "evt_2".to_owned()]).await;
     // In a runtime of its own, which ends as a process that is killed: nothing is given back.
     let (stage, doomed) = (Stage::new(), tokio::runtime::Runtime::new().unwrap());
-    let stands = {
-        let stage = stage.clone();
-        move || {
-            let stage = stage.clone();
-            async move {
-                stage.stand().await;
-            }
-        }
-    };
     let lease = Duration::from_secs(1);
-    let worker = accepting.worker().lease(lease).on(&layer, stands);
+    let worker = accepting.worker().lease(lease).on(&layer, stands(&stage));
     let worker = worker.build().unwrap();
     doomed.spawn(async move { worker.run().await });
     stage.begun(2).await;

@@ -2,57 +2,70 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 use crate::event::Name;
-use crate::store::sql::checked_deadline;
-use crate::store::sqlite::connection::Opener;
-use crate::store::sqlite::error::{SqliteConnectError, SqliteConnectErrorKind};
-use crate::store::sqlite::file;
+use crate::store::sqlite::error::SqliteConnectError;
+use crate::store::sqlite::settings::FileSettings;
 
 use super::SqliteInbox;
-use super::database::Database;
+use super::entry_commands::EntryCommands;
 
-const DEFAULT_DEADLINE: Duration = Duration::from_secs(1);
 const DEFAULT_CAPACITY: u64 = 1_000_000;
 
 /// Settings of a [`SqliteInbox`]; see [`SqliteInbox::builder`].
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_webhook::Name;
+/// use tower_webhook::inbox::SqliteInbox;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = std::env::temp_dir().join(format!("webhook-inbox-set-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// # let path = folder.join("webhooks.db");
+/// let inbox = SqliteInbox::builder(&path)
+///     .namespace(Name::new("sandbox")?)
+///     .capacity(10_000)
+///     .deadline(Duration::from_secs(2))
+///     .connect()
+///     .await?;
+/// # drop(inbox);
+/// # std::fs::remove_dir_all(folder)?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct SqliteInboxBuilder {
-    path: PathBuf,
-    namespace: Option<Name>,
-    deadline: Duration,
+    file: FileSettings,
     capacity: u64,
-    clock: Arc<dyn Clock>,
 }
 
 impl SqliteInboxBuilder {
     pub(super) fn new(path: PathBuf) -> Self {
         Self {
-            path,
-            namespace: None,
-            deadline: DEFAULT_DEADLINE,
+            file: FileSettings::new(path),
             capacity: DEFAULT_CAPACITY,
-            clock: Arc::new(SystemClock),
         }
     }
 
     /// Keeps the entries apart from those of other namespaces of the same file; `default` unless set.
     pub fn namespace(mut self, name: Name) -> Self {
-        self.namespace = Some(name);
+        self.file.namespace = Some(name);
         self
     }
 
     /// How long any call may take, whatever the disk does; 1 s unless set, at most a day. For half of
     /// it SQLite waits where another process has locked the file.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.file.deadline = deadline;
         self
     }
 
     /// How many entries that are not done or discarded the file holds, in all its namespaces; a million
-    /// unless set. Beyond that new events are told "not now". Where several processes accept, each may
-    /// go some hundreds beyond it.
+    /// unless set. Beyond that new events are told "not now". Where several processes accept, each
+    /// learns within 10 s what the others have accepted: until then it may go beyond it.
     pub fn capacity(mut self, entries: u64) -> Self {
         self.capacity = entries;
         self
@@ -60,7 +73,7 @@ impl SqliteInboxBuilder {
 
     /// The clock that leases, delays and retentions go by, for tests; the system's unless set.
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Arc::new(clock);
+        self.file.clock = Arc::new(clock);
         self
     }
 
@@ -70,34 +83,13 @@ impl SqliteInboxBuilder {
     ///
     /// As [`SqliteStoreBuilder::connect`](crate::store::SqliteStoreBuilder::connect).
     pub async fn connect(self) -> Result<SqliteInbox, SqliteConnectError> {
-        let Self {
-            path,
-            namespace,
-            deadline,
-            capacity,
-            clock,
-        } = self;
-        let setting =
-            |message: String| SqliteConnectError::new(SqliteConnectErrorKind::Setting, message);
-        let deadline = checked_deadline(deadline).map_err(|why| setting(why.to_owned()))?;
-        let namespace = match namespace {
-            Some(name) => name,
-            None => Name::new("default").map_err(|error| setting(error.to_string()))?,
-        };
-        let path = file::located(&path)?;
-        let opener = Opener {
-            path: path.clone(),
-            patience: deadline / 2,
-            #[cfg(test)]
-            sabotage: "",
-        };
-        let database = Database::open(opener, deadline, clock, capacity).await;
-        let database = database.map_err(|fault| fault.at_start(&path))?;
+        let Self { file, capacity } = self;
+        let (database, namespace) = file.open(EntryCommands::new(capacity)).await?;
         tracing::info!(
-            file = %path.display(),
+            file = %database.path().display(),
             %namespace,
             "events wait in SQLite"
         );
-        Ok(SqliteInbox::on(Arc::new(database), namespace))
+        Ok(SqliteInbox::on(database, namespace))
     }
 }

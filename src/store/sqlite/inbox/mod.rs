@@ -2,14 +2,13 @@
 
 mod batch;
 mod builder;
-mod database;
+mod entry_commands;
 mod looking;
 mod order;
 mod row;
 mod schema;
 mod statements;
 mod take;
-mod writer;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -17,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use crate::event::{EventKey, Name};
@@ -28,10 +28,11 @@ use crate::store::command::Held;
 use crate::store::error::StoreError;
 use crate::store::identity::StoreIdentity;
 use crate::store::sql::Place;
+use crate::store::sqlite::database::Database;
 use crate::store::sqlite::error::SqliteConnectError;
 
 use self::batch::Placed;
-use self::database::Database;
+use self::entry_commands::EntryCommands;
 use self::order::{Answer, Order, mixed_up};
 
 pub use self::builder::SqliteInboxBuilder;
@@ -72,8 +73,10 @@ pub use self::builder::SqliteInboxBuilder;
 /// ```
 #[derive(Clone)]
 pub struct SqliteInbox {
-    database: Arc<Database>,
+    database: Arc<Database<EntryCommands>>,
     namespace: Name,
+    /// Told when there may be something to take.
+    news: Arc<Notify>,
 }
 
 impl SqliteInbox {
@@ -91,17 +94,21 @@ impl SqliteInbox {
         SqliteInboxBuilder::new(path.into())
     }
 
-    fn on(database: Arc<Database>, namespace: Name) -> Self {
+    fn on(database: Database<EntryCommands>, namespace: Name) -> Self {
         Self {
-            database,
+            database: Arc::new(database),
             namespace,
+            news: Arc::default(),
         }
     }
 
     /// The same file with the entries of this namespace: keys of one namespace are not seen in another.
     #[must_use]
     pub fn namespace(&self, name: Name) -> Self {
-        Self::on(Arc::clone(&self.database), name)
+        Self {
+            namespace: name,
+            ..self.clone()
+        }
     }
 
     /// Where the file is.
@@ -110,7 +117,9 @@ impl SqliteInbox {
     }
 
     async fn run(&self, order: Order) -> Result<Answer, StoreError> {
-        self.database.run(Placed::new(&self.namespace, order)).await
+        let orders = vec![Placed::new(&self.namespace, order)];
+        let answers = self.database.write(orders).await?;
+        answers.into_iter().next().unwrap_or_else(mixed_up)
     }
 
     async fn moved(&self, order: Order) -> Result<Moved, StoreError> {
@@ -129,9 +138,9 @@ impl SqliteInbox {
 
     /// There may be something to take.
     fn tell(&self) {
-        self.database.news.notify_waiters();
+        self.news.notify_waiters();
         // For who is about to wait.
-        self.database.news.notify_one();
+        self.news.notify_one();
     }
 }
 
@@ -140,6 +149,7 @@ impl fmt::Debug for SqliteInbox {
         let Self {
             database,
             namespace,
+            news: _,
         } = self;
         f.debug_struct("SqliteInbox")
             .field("file", &database.path())
@@ -205,7 +215,7 @@ impl Inbox for SqliteInbox {
     }
 
     async fn wait(&self, limit: Duration) {
-        let _ = timeout(limit, self.database.news.notified()).await;
+        let _ = timeout(limit, self.news.notified()).await;
     }
 
     /// The work is done in threads of the inbox's own.

@@ -22,7 +22,7 @@ async fn sabotaged(folder: &Folder, sql: &'static str) -> SqliteStore {
     let store = folder.store().await;
     store.claim(&claim("before")).await.unwrap();
     let mut builder = SqliteStore::builder(folder.file()).deadline(PATIENCE);
-    builder.sabotage = sql;
+    builder.file.sabotage = sql;
     builder.connect().await.unwrap()
 }
 
@@ -150,7 +150,7 @@ async fn a_connection_that_may_only_read_stops_the_start() {
     let folder = Folder::new();
     drop(folder.store().await);
     let mut builder = SqliteStore::builder(folder.file());
-    builder.sabotage = "PRAGMA query_only = ON";
+    builder.file.sabotage = "PRAGMA query_only = ON";
     let error = builder.connect().await.unwrap_err();
     assert_eq!(error.kind(), SqliteConnectErrorKind::ReadOnly);
     let source = std::error::Error::source(&error).unwrap().to_string();
@@ -302,8 +302,8 @@ async fn a_file_of_a_later_version_is_used_where_that_works_and_else_says_so() {
     assert_eq!(
         error.to_string(),
         format!(
-            "sqlite store: {}: its tables are of version 9 and need a tower-webhook that knows \
-             version 8; this one knows 1",
+            "sqlite store: {}: its tables of the records are of version 9 and need a tower-webhook \
+             that knows version 8; this one knows 1",
             path.display()
         )
     );

@@ -1,6 +1,9 @@
 //! What becomes of calls when the file fails, or holds what nobody of this crate has written.
 
+use sqlx::Connection as _;
+
 use super::*;
+use crate::store::sqlite::writer::Commands as _;
 
 #[tokio::test]
 async fn a_file_that_is_locked_is_not_now_and_nothing_is_accepted() {
@@ -47,6 +50,33 @@ async fn a_full_inbox_says_so_until_there_is_room() {
     );
     let error = inbox.accept(&accept("3", "a")).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Full);
+}
+
+#[tokio::test]
+async fn what_another_process_has_accepted_fills_the_inbox_too() {
+    let folder = Folder::new();
+    let other = inbox(&folder).await;
+    let mut conn = folder.beside().await;
+    let mut commands = EntryCommands::new(3);
+    commands.set_up(&mut conn).await.unwrap();
+    for id in ["0", "1", "2"] {
+        other.accept(&accept(id, "a")).await.unwrap();
+    }
+    let order = Order::Accept(Box::new(accept("3", "a")));
+    let placed = Placed::new(&Name::new("default").unwrap(), order);
+    tokio::time::pause();
+    let mut is_full = Vec::new();
+    for wait in [9, 1] {
+        tokio::time::advance(Duration::from_secs(wait)).await;
+        commands.prepare(&mut conn).await.unwrap();
+        let mut undone = conn.begin().await.unwrap();
+        let orders = [&placed];
+        let carried_out = commands.carry_out(&mut undone, &orders, UnixTime::now());
+        let answer = carried_out.await.unwrap().answers.remove(0);
+        is_full.push(answer.is_err_and(|error| error.kind() == StoreErrorKind::Full));
+        undone.rollback().await.unwrap();
+    }
+    assert_eq!(is_full, [false, true]);
 }
 
 #[tokio::test]
@@ -101,7 +131,9 @@ async fn a_file_of_a_later_version_is_left_alone() {
         crate::store::SqliteConnectErrorKind::NewerSchema
     );
     assert!(
-        error.to_string().contains("its inbox is of version 9"),
+        error
+            .to_string()
+            .contains("its tables of the inbox are of version 9"),
         "{error}"
     );
 }

@@ -1,0 +1,184 @@
+//! The commands of an inbox, as its writer carries them out.
+
+use std::time::Duration;
+
+use sqlx::sqlite::SqliteConnection;
+use tokio::time::Instant;
+
+use crate::clock::UnixTime;
+use crate::event::Name;
+use crate::store::sql::Stored;
+use crate::store::sqlite::error::Fault;
+use crate::store::sqlite::schema::{RECORDS, migrate};
+use crate::store::sqlite::statements as records;
+use crate::store::sqlite::writer::{CarriedOut, Commands};
+
+use super::batch::{Found, Placed, decide};
+use super::order::{Answer, Order, mixed_up};
+use super::schema::INBOX;
+use super::{looking, statements, take};
+
+/// How often at most it is counted how full the inbox is: other processes may have filled it, or made
+/// room.
+const COUNT_EVERY: Duration = Duration::from_secs(10);
+const COUNT_FULL_EVERY: Duration = Duration::from_secs(1);
+
+pub(super) struct EntryCommands {
+    capacity: u64,
+    /// How many entries are not over, as far as this process knows.
+    open: u64,
+    counted: Instant,
+}
+
+impl EntryCommands {
+    pub(super) fn new(capacity: u64) -> Self {
+        Self {
+            capacity,
+            open: 0,
+            counted: Instant::now(),
+        }
+    }
+
+    async fn count(&mut self, conn: &mut SqliteConnection) -> Result<(), Fault> {
+        self.open = looking::open(conn).await?;
+        self.counted = Instant::now();
+        Ok(())
+    }
+}
+
+impl Commands for EntryCommands {
+    type Order = Placed;
+    type Answer = Answer;
+    /// By how much there are more entries now that are not over.
+    type Effect = i64;
+
+    const THREAD: &'static str = "webhook-inbox";
+    const ROWS: &'static str = "entries";
+    const IS_OVER: &'static str = IS_OVER;
+    const PRUNE: &'static str = PRUNE;
+
+    async fn set_up(&mut self, conn: &mut SqliteConnection) -> Result<(), Fault> {
+        // The records' tables too: what was handled inline is no new event.
+        migrate(conn, &RECORDS).await?;
+        migrate(conn, &INBOX).await?;
+        self.count(conn).await
+    }
+
+    async fn prepare(&mut self, conn: &mut SqliteConnection) -> Result<(), Fault> {
+        let every = match self.open >= self.capacity {
+            true => COUNT_FULL_EVERY,
+            false => COUNT_EVERY,
+        };
+        if self.counted.elapsed() >= every {
+            self.count(conn).await?;
+        }
+        Ok(())
+    }
+
+    async fn carry_out(
+        &self,
+        conn: &mut SqliteConnection,
+        placed: &[&Placed],
+        now: UnixTime,
+    ) -> Result<CarriedOut<Self>, Fault> {
+        let room = self.capacity.saturating_sub(self.open);
+        let found = find(conn, placed, room).await?;
+        let (decided, changes) = decide(placed, &found, now);
+        let effect = changes.opened;
+        let mut wrote = !changes.is_empty();
+        statements::write(conn, changes).await?;
+        let mut answers = Vec::with_capacity(placed.len());
+        for (placed, answer) in placed.iter().zip(decided) {
+            let answer = match (answer, &placed.order) {
+                (Some(answer), _) => answer,
+                (None, Order::Take(command)) => {
+                    let took = take::take(conn, &placed.namespace, command, now).await?;
+                    wrote |= took.wrote;
+                    Ok(Answer::Taken(took.taken))
+                }
+                (None, Order::SetPaused(provider, paused)) => {
+                    let changed = set_paused(conn, &placed.namespace, provider, *paused).await?;
+                    wrote |= changed;
+                    Ok(Answer::Changed(changed))
+                }
+                (None, _) => mixed_up(),
+            };
+            answers.push(answer);
+        }
+        Ok(CarriedOut {
+            answers,
+            wrote,
+            effect,
+        })
+    }
+
+    fn committed(&mut self, opened: i64) {
+        self.open = self.open.saturating_add_signed(opened);
+    }
+}
+
+/// What there is of the entries that these commands are about.
+async fn find(conn: &mut SqliteConnection, placed: &[&Placed], room: u64) -> Result<Found, Fault> {
+    let rows = statements::read(conn, placed).await?.into_iter().collect();
+    let mut found = Found {
+        rows,
+        room,
+        ..Found::default()
+    };
+    // Only what is not known here may be known to a store beside it.
+    let places = placed.iter().filter_map(|placed| match &placed.order {
+        Order::Accept(_) => placed.place.as_ref(),
+        _ => None,
+    });
+    let places: Vec<_> = places.collect();
+    if places.is_empty() {
+        return Ok(found);
+    }
+    found.next_id = statements::next_id(conn).await?;
+    let stored = records::read_places(conn, places.into_iter()).await?;
+    for (at, stored) in stored {
+        match stored {
+            Stored::Record(record) => {
+                found.records.insert(at, record);
+            }
+            Stored::Unreadable => {}
+        }
+    }
+    Ok(found)
+}
+
+async fn set_paused(
+    conn: &mut SqliteConnection,
+    namespace: &Name,
+    provider: &Name,
+    paused: bool,
+) -> Result<bool, Fault> {
+    let sql = match paused {
+        true => {
+            "INSERT OR IGNORE INTO tower_webhook_inbox_paused (namespace, provider) VALUES (?, ?)"
+        }
+        false => "DELETE FROM tower_webhook_inbox_paused WHERE namespace = ? AND provider = ?",
+    };
+    let done = sqlx::query(sql)
+        .bind(namespace.as_str().to_owned())
+        .bind(provider.as_str().to_owned())
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+const IS_OVER: &str = "\
+SELECT 1 FROM tower_webhook_inbox INDEXED BY tower_webhook_inbox_end
+WHERE kept_until IS NOT NULL AND kept_until <= ?1 LIMIT 1";
+
+/// What is over has no content any more.
+const PRUNE: &str = "\
+DELETE FROM tower_webhook_inbox WHERE id IN (
+    SELECT id FROM tower_webhook_inbox INDEXED BY tower_webhook_inbox_end
+    WHERE kept_until IS NOT NULL AND kept_until <= ?1 ORDER BY kept_until LIMIT ?2)";
+
+/// Every statement that looks for what is over.
+#[cfg(test)]
+pub(super) fn all() -> Vec<String> {
+    vec![IS_OVER.to_owned(), PRUNE.to_owned()]
+}
