@@ -30,6 +30,11 @@ const WAITS: &[Duration] = &[
     seconds(86400),
 ];
 
+fn contract() -> SenderContract {
+    SenderContract::new(RetrySchedule::listed(WAITS), RetriedStatuses::AllButSuccess)
+        .counts_as_success(SuccessAnswer::exactly(200))
+}
+
 /// BigCommerce, proved by its signature.
 ///
 /// - `webhook-signature: v1,<base64>` over `{id}.{time}.{body}`; five minutes of tolerance.
@@ -37,18 +42,7 @@ const WAITS: &[Duration] = &[
 /// - Again after 1, 3, 5, 10, 15 and 30 min, 1, 2, 6, 14 and 24 h, after every answer but 200; then
 ///   it is switched off.
 pub fn bigcommerce(keys: impl Into<KeyRing>) -> Provider {
-    let scheme = standard(["webhook", ""])
-        .secrets(SecretFormat::Text)
-        .known();
-    let contract =
-        SenderContract::new(RetrySchedule::listed(WAITS), RetriedStatuses::AllButSuccess)
-            .counts_as_success(SuccessAnswer::exactly(200));
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::signed_id(),
-        contract,
-    )
+    framed(NAME, ["webhook", ""], SecretFormat::Text, keys, contract())
 }
 
 /// BigCommerce, proved by a token in a header of yours.
@@ -60,14 +54,11 @@ pub fn bigcommerce(keys: impl Into<KeyRing>) -> Provider {
 /// - Again after 1, 3, 5, 10, 15 and 30 min, 1, 2, 6, 14 and 24 h, after every answer but 200.
 pub fn bigcommerce_token(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::token(Place::header("X-Webhook-Token")).known();
-    let contract =
-        SenderContract::new(RetrySchedule::listed(WAITS), RetriedStatuses::AllButSuccess)
-            .counts_as_success(SuccessAnswer::exactly(200));
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),
         by_members(["/hash", "/created_at"]),
-        contract,
+        contract(),
     )
 }
 
