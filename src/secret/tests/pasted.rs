@@ -190,6 +190,20 @@ fn what_is_pasted_into_settings_is_told_apart_from_a_secret() {
     }
 }
 
+proptest::proptest! {
+    /// What is drawn at random of letters and digits looks like nothing else, however it begins.
+    #[test]
+    fn a_drawn_text_is_taken_for_a_secret(text in "[A-Za-z0-9]{24,64}") {
+        let any = |is: fn(&u8) -> bool| text.bytes().any(|b| is(&b));
+        proptest::prop_assume!(
+            any(u8::is_ascii_digit) && any(u8::is_ascii_lowercase) && any(u8::is_ascii_uppercase)
+        );
+        proptest::prop_assert!(SigningSecret::from_text(&text).is_ok());
+        let text = format!("whsec_{}", &text[..24]);
+        proptest::prop_assert!(SecretFormat::base64("whsec_").parse(&text).is_ok());
+    }
+}
+
 /// `Authorization: Basic` is proved by a text that reads so.
 #[test]
 fn a_user_and_a_password_are_no_line_of_settings() {
