@@ -1,7 +1,7 @@
 //! What a sender asks of an endpoint before events flow, and the answer: data, and a pure function.
 //!
 //! An answer that signs a stranger's text with the key that signs events only signs texts that no
-//! event can be: see [`ChallengeText`].
+//! event can be: see [`ChallengeText`]. A webhook whose scheme could take one for an event is not built.
 
 mod reply;
 mod text;
@@ -181,6 +181,11 @@ impl Challenge {
     /// The method that it comes with.
     pub(crate) fn method(&self) -> &Method {
         &self.method
+    }
+
+    /// Which texts it signs with the key of events, if it does.
+    pub(crate) fn signs(&self) -> Option<ChallengeText> {
+        matches!(self.answer, ChallengeAnswer::Hmac { .. }).then_some(self.text)
     }
 
     fn is_signed(&self) -> bool {

@@ -40,15 +40,21 @@ fn model(text: &str, base64: bool) -> Option<Vec<u8>> {
     (key.len() >= 12 && !key.iter().all(u8::is_ascii_whitespace)).then_some(key)
 }
 
-/// Whether the text can be nothing that is refused as pasted by mistake: behind a prefix it begins with a
-/// digit, as no word, name or prefix of another secret does, and goes on in letters and digits of more
-/// than one kind.
+/// Whether the text can be nothing that is refused as pasted by mistake: behind a prefix it is of letters
+/// of both cases and digits, as no word or name is, with one that is not of hex, and begins as nothing
+/// that is known by its beginning.
 fn is_plain(text: &str) -> bool {
     let digits = text.strip_prefix("whsec_").unwrap_or(text);
     let digits = digits.trim_end_matches('=');
-    digits.starts_with(|c: char| c.is_ascii_digit())
-        && digits.bytes().all(|b| b.is_ascii_alphanumeric())
+    let known = ["AQICAH", "MCowBQYDK2Vw", "d2hzZWNf", "c2hwc3Nf", "eyJ"];
+    let any = |is: fn(&u8) -> bool| digits.bytes().any(|b| is(&b));
+    digits.bytes().all(|b| b.is_ascii_alphanumeric())
+        && any(u8::is_ascii_digit)
+        && any(u8::is_ascii_lowercase)
+        && any(u8::is_ascii_uppercase)
         && !digits.bytes().all(|b| b.is_ascii_hexdigit())
+        && !known.iter().any(|known| digits.starts_with(known))
+        && !digits.to_ascii_lowercase().starts_with("whsec")
 }
 
 /// Base64 of either alphabet whose unused bits are zero, padded fully or not at all.

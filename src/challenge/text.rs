@@ -13,24 +13,25 @@ pub enum ChallengeText {
 
 impl ChallengeText {
     pub(super) fn allows(self, text: &str) -> bool {
-        let hex = |b: u8| b.is_ascii_digit() || matches!(b, b'a'..=b'f');
-        match self {
-            Self::Token => {
-                let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b);
-                (1..=256).contains(&text.len()) && text.bytes().all(plain)
-            }
+        let fits = match self {
+            Self::Token => (1..=256).contains(&text.len()),
             Self::Uuid => {
                 let hyphen = |place: usize| matches!(place, 8 | 13 | 18 | 23);
-                let fits = |(place, byte)| {
-                    if hyphen(place) {
-                        byte == b'-'
-                    } else {
-                        hex(byte)
-                    }
-                };
-                text.len() == 36 && text.bytes().enumerate().all(fits)
+                let mut bytes = text.bytes().enumerate();
+                text.len() == 36 && bytes.all(|(place, byte)| hyphen(place) == (byte == b'-'))
             }
-            Self::Hex => (20..=32).contains(&text.len()) && text.bytes().all(hex),
+            Self::Hex => (20..=32).contains(&text.len()),
+        };
+        fits && text.bytes().all(|byte| self.may_hold(byte))
+    }
+
+    /// Whether such a text may hold this byte.
+    pub(crate) fn may_hold(self, byte: u8) -> bool {
+        let hex = byte.is_ascii_digit() || matches!(byte, b'a'..=b'f');
+        match self {
+            Self::Token => byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte),
+            Self::Uuid => hex || byte == b'-',
+            Self::Hex => hex,
         }
     }
 }

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Method, Response};
 
-use crate::challenge::Challenge;
+use crate::challenge::{Challenge, ChallengeText};
 use crate::clock::UnixTime;
+use crate::error::{ConfigError, ConfigErrorKind};
 use crate::head::RequestHead;
 use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 use crate::secret::KeyRing;
+use crate::signature::Scheme;
 
 /// What a sender asks, and the keys that sign its events.
 #[derive(Debug, Clone)]
@@ -26,6 +28,21 @@ impl Challenges {
             all: all.into(),
             keys: keys.cloned(),
         })
+    }
+
+    /// Refuses an answer that could be the signature of an event.
+    pub(crate) fn check(all: &[Challenge], scheme: Option<&Scheme>) -> Result<(), ConfigError> {
+        let is_oracle = |text: ChallengeText| {
+            scheme.is_some_and(|scheme| scheme.may_sign_only(|byte| text.may_hold(byte)))
+        };
+        match all.iter().filter_map(Challenge::signs).any(is_oracle) {
+            false => Ok(()),
+            true => Err(ConfigError::new(
+                ConfigErrorKind::Proof,
+                "a challenge is answered with what could be the signature of an event: have the \
+                 scheme demand a `json_body`",
+            )),
+        }
     }
 
     /// Whether one comes with this method.

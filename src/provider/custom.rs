@@ -191,7 +191,8 @@ impl Provider {
         self
     }
 
-    /// Answers this challenge of the sender: the layer does, and nothing is claimed for it.
+    /// Answers this challenge of the sender: the layer does, and nothing is claimed for it. The webhook
+    /// is not built where an answer could be the signature of an event.
     #[cfg(feature = "senders")]
     #[must_use]
     pub fn challenge(mut self, challenge: Challenge) -> Self {
@@ -233,10 +234,12 @@ impl Provider {
         }
     }
 
-    /// Refuses a signature that does not cover the body where nothing else says that it is true, and
-    /// a key that is not made of what it does cover.
+    /// Refuses a signature that does not cover the body where nothing else says that it is true, a
+    /// key that is not made of what it does cover, and a challenge whose answer could sign an event.
     pub(crate) fn check_coverage(&self, asks_elsewhere: bool) -> Result<(), ConfigError> {
         let refused = |what: &'static str| Err(ConfigError::new(ConfigErrorKind::Proof, what));
+        #[cfg(feature = "senders")]
+        Challenges::check(&self.challenges, self.verifier().map(Verifier::scheme))?;
         let signs_part = (self.signature.as_ref())
             .is_some_and(|verifier| verifier.scheme().covers() == Coverage::Id);
         let (_, own) = self.proofs();
@@ -245,12 +248,14 @@ impl Provider {
         }
         if !self.rule.takes_signed_id() {
             return refused(
-                "the signature does not cover the body: events are known by what it covers, by                  EventRule::signed_id",
+                "the signature does not cover the body: events are known by what it covers, by \
+                 EventRule::signed_id",
             );
         }
         if self.confirms.is_empty() && !asks_elsewhere && !self.unconfirmed {
             return refused(
-                "the signature does not cover the body: say by `confirm` how an event is asked for,                  or by `without_confirmation` that what it says is not believed",
+                "the signature does not cover the body: say by `confirm` how an event is asked for, \
+                 or by `without_confirmation` that what it says is not believed",
             );
         }
         Ok(())

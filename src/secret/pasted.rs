@@ -238,7 +238,14 @@ fn is_setting(text: &str) -> bool {
                 .any(|before| word.eq_ignore_ascii_case(before))
         })
         .map_or(text, |(_, line)| line.trim_start());
-    let colon = line.split_once(':').filter(|(name, _)| name.contains('_'));
+    // Not the `acme_webhook:…` of a user and a password.
+    let is_of_value = |name: &str| {
+        let upper = name.to_ascii_uppercase();
+        ["_SECRET", "_KEY", "_TOKEN"]
+            .iter()
+            .any(|end| upper.ends_with(end))
+    };
+    let colon = line.split_once(':').filter(|(name, _)| is_of_value(name));
     let option = line.split_once(' ').filter(|_| line.starts_with("--"));
     [line.split_once('='), line.split_once(": "), colon, option]
         .into_iter()

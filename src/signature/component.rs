@@ -71,6 +71,10 @@ pub enum Component {
     #[cfg(feature = "senders")]
     LowerCase(Box<Component>),
     /// These, or nothing where one of them is not there.
+    ///
+    /// What they add could stand in the next piece too where they are not there: such a scheme takes
+    /// what it signs as the event's id, by
+    /// [`SchemeBuilder::content_is_id`](super::SchemeBuilder::content_is_id).
     #[cfg(feature = "senders")]
     Optional(Vec<Component>),
     /// Adds nothing: where it does not hold, this is not the content.

@@ -6,12 +6,13 @@ use http::HeaderMap;
 
 use super::algorithm::Algorithm;
 use super::component::Component;
-use super::general::{General, Layout, Outgoing, Parsed, Said, Settings};
+use super::general::{Content, General, Layout, Outgoing, Parsed, Proof, Said, Settings};
 use super::header::Grammar;
 use super::place::{Place, TimeFormat};
 use super::public_url::PublicUrl;
 use super::scheme::{FamilyNames, Scheme, SchemeBuilder, refused};
 use super::signer::{self, Signer};
+use crate::digest::Digest;
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
 
@@ -60,6 +61,26 @@ impl Scheme {
         builder.settings.any_case_prefix = true;
         builder.settings.basic = true;
         builder
+    }
+}
+
+impl Scheme {
+    /// Whether a text of such bytes alone, under HMAC-SHA256 with this scheme's key, may be what signs a
+    /// delivery.
+    pub(crate) fn may_sign_only(&self, bytes: impl Fn(u8) -> bool) -> bool {
+        let only = |piece: &Component| match piece {
+            Component::Literal(text) => text.bytes().all(&bytes),
+            _ => true,
+        };
+        let Some(general) = &self.general else {
+            return self.content.iter().all(only);
+        };
+        // The body then holds a bracket.
+        let bracket =
+            |content: &Content| content.demands_bracket() && !b"{[}]".iter().any(|b| bytes(*b));
+        general.proof == Proof::Signed(Algorithm::Hmac(Digest::Sha256))
+            && (general.contents.iter())
+                .any(|content| content.pieces.iter().all(only) && !bracket(content))
     }
 }
 

@@ -19,16 +19,8 @@ const NAME: Name = Name::constant("anthropic");
 /// - One event is one signed id (`webhook-id`).
 /// - Retries for 72 h after 5xx are assumed: nothing is stated.
 pub fn anthropic(keys: impl Into<KeyRing>) -> Provider {
-    let scheme = standard(["webhook", ""])
-        .secrets(SecretFormat::base64("whsec_"))
-        .known();
     let contract = SenderContract::new(retries_for(hours(72)), server_errors());
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::signed_id(),
-        contract,
-    )
+    framed(NAME, ["webhook", ""], SecretFormat::base64("whsec_"), keys, contract)
 }
 
 keys!(

@@ -18,7 +18,8 @@ const NAME: Name = Name::constant("celcoin");
 /// - It proves who has sent a delivery, and nothing of what it says: confirm what matters with the
 ///   sender's API.
 /// - `Authorization: Basic` holds the user and password that were given at registration, as
-///   `user:password`. Its documents do not show the header: try it with a delivery of your own
+///   `user:password`; in a list of [`Secrets`](crate::Secrets) each needs a name, as in
+///   `1:user:password`. Its documents do not show the header: try it with a delivery of your own
 ///   first.
 /// - One event is one body, by its digest.
 /// - It tries again after every answer but 200, up to 20 times for a transaction, and blocks it

@@ -5,13 +5,13 @@
 //! use tower_webhook::provider::{self, checkout_com};
 //!
 //! let sender = provider::checkout_com(checkout_com::keys(["5hG7kQ2mW9xZ4tB8vN3c"])?);
-//! assert_eq!(sender.name().as_str(), "checkout_com");
+//! assert_eq!(sender.name().as_str(), "checkout-com");
 //! # Ok::<(), tower_webhook::ConfigError>(())
 //! ```
 
 use super::prelude::*;
 
-const NAME: Name = Name::constant("checkout_com");
+const NAME: Name = Name::constant("checkout-com");
 
 /// Checkout.com, proved by its signature.
 ///
@@ -29,7 +29,7 @@ pub fn checkout_com(keys: impl Into<KeyRing>) -> Provider {
 }
 
 keys!(
-    "checkout_com",
+    "checkout-com",
     "The keys of the workflow's action",
     SecretFormat::Text,
     &[]

@@ -14,13 +14,15 @@ const NAME: Name = Name::constant("circleci");
 
 /// CircleCI, proved by its signature.
 ///
-/// - `circleci-signature: v1=<hex>`, HMAC-SHA256 over the body alone. It covers no time, so a
-///   captured delivery never grows stale: only its record stops a replay.
+/// - `circleci-signature: v1=<hex>`, HMAC-SHA256 over the body alone; other versions, with commas
+///   between, are passed over. It covers no time, so a captured delivery never grows stale: only its
+///   record stops a replay.
 /// - One event is one `/id`.
 /// - Retries for a day are assumed: that it tries again is stated, how often is not.
 pub fn circleci(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("circleci-signature")
-        .single("v1=", Encoding::Hex)
+        .list("v1=", Encoding::Hex)
+        .separator(',')
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), RetriedStatuses::AllButSuccess)
         .waits(seconds(10));
@@ -48,6 +50,16 @@ vectors! {
         url: "https://hooks.example/in",
         uri: "/in",
         headers: &[("circleci-signature", "v1=eda9a1bdb89ea82a4872701dc6f7f0bf9af19e0ec707b8e7019a35f064974be6")],
+        body: r#"{"id":"3888f21b-eaa7-38e3-8f3d-75a63bba8895","type":"workflow-completed","happened_at":"2026-05-04T13:00:00Z"}"#,
+        now: 1777899600,
+        key: "3888f21b-eaa7-38e3-8f3d-75a63bba8895",
+    }
+    {
+        of: "circleci",
+        secret: "5hG7kQ2mW9xZ4tB8vN3c",
+        url: "https://hooks.example/in",
+        uri: "/in",
+        headers: &[("circleci-signature", "v1=eda9a1bdb89ea82a4872701dc6f7f0bf9af19e0ec707b8e7019a35f064974be6,v2=0000000000000000000000000000000000000000000000000000000000000000")],
         body: r#"{"id":"3888f21b-eaa7-38e3-8f3d-75a63bba8895","type":"workflow-completed","happened_at":"2026-05-04T13:00:00Z"}"#,
         now: 1777899600,
         key: "3888f21b-eaa7-38e3-8f3d-75a63bba8895",

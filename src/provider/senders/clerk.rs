@@ -19,18 +19,10 @@ const NAME: Name = Name::constant("clerk");
 /// - One event is one signed id (`svix-id`).
 /// - Delivered by Svix; retries for 28 h, every answer but 2xx, are assumed as Svix has them.
 pub fn clerk(keys: impl Into<KeyRing>) -> Provider {
-    let scheme = standard(["svix", "webhook"])
-        .secrets(SecretFormat::base64("whsec_"))
-        .known();
     let contract = SenderContract::new(retries_for(hours(28)), RetriedStatuses::AllButSuccess)
         .waits(seconds(10))
         .redelivers_by_hand();
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::signed_id(),
-        contract,
-    )
+    framed(NAME, ["svix", "webhook"], SecretFormat::base64("whsec_"), keys, contract)
 }
 
 keys!(

@@ -5,13 +5,13 @@
 //! use tower_webhook::provider::{self, coinbase_commerce};
 //!
 //! let sender = provider::coinbase_commerce(coinbase_commerce::keys(["5hG7kQ2mW9xZ4tB8vN3c"])?);
-//! assert_eq!(sender.name().as_str(), "coinbase_commerce");
+//! assert_eq!(sender.name().as_str(), "coinbase-commerce");
 //! # Ok::<(), tower_webhook::ConfigError>(())
 //! ```
 
 use super::prelude::*;
 
-const NAME: Name = Name::constant("coinbase_commerce");
+const NAME: Name = Name::constant("coinbase-commerce");
 
 /// Coinbase Commerce, proved by its signature.
 ///
@@ -35,7 +35,7 @@ pub fn coinbase_commerce(keys: impl Into<KeyRing>) -> Provider {
 }
 
 keys!(
-    "coinbase_commerce",
+    "coinbase-commerce",
     "The shared secrets",
     SecretFormat::Text,
     &[]

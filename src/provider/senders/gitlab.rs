@@ -22,16 +22,8 @@ const NAME: Name = Name::constant("gitlab");
 /// - One event is one signed id (`webhook-id`).
 /// - Retries for a day are assumed. GitLab switches a webhook off after failures in a row.
 pub fn gitlab(keys: impl Into<KeyRing>) -> Provider {
-    let scheme = standard(["webhook", ""])
-        .secrets(SecretFormat::base64("whsec_"))
-        .known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors());
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::signed_id(),
-        contract,
-    )
+    framed(NAME, ["webhook", ""], SecretFormat::base64("whsec_"), keys, contract)
 }
 
 keys!(

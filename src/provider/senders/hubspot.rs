@@ -29,6 +29,13 @@ fn version(version: &'static str) -> Component {
     ))
 }
 
+/// What all versions have in common.
+fn sender(verifier: Verifier) -> Provider {
+    let item = by_members(["/eventId", "/subscriptionId", "/occurredAt"]);
+    let contract = SenderContract::new(retries_for(hours(24)), server_errors()).waits(seconds(5));
+    Provider::signed(NAME, verifier, each("", item), contract)
+}
+
 /// HubSpot, v3, proved by its signature.
 ///
 /// - `X-HubSpot-Signature-v3: <base64>` over method, public URL with the query as it arrives, body
@@ -53,16 +60,7 @@ pub fn hubspot(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
         ])
         .public_url(url)
         .known();
-    let contract = SenderContract::new(retries_for(hours(24)), server_errors()).waits(seconds(5));
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        each(
-            "",
-            by_members(["/eventId", "/subscriptionId", "/occurredAt"]),
-        ),
-        contract,
-    )
+    sender(Verifier::new(scheme, keys))
 }
 
 /// HubSpot, v2, proved by its signature.
@@ -85,16 +83,7 @@ pub fn hubspot_v2(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
         ])
         .public_url(url)
         .known();
-    let contract = SenderContract::new(retries_for(hours(24)), server_errors()).waits(seconds(5));
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        each(
-            "",
-            by_members(["/eventId", "/subscriptionId", "/occurredAt"]),
-        ),
-        contract,
-    )
+    sender(Verifier::new(scheme, keys))
 }
 
 /// HubSpot, v1, proved by its signature.
@@ -109,16 +98,7 @@ pub fn hubspot_v1(keys: impl Into<KeyRing>) -> Provider {
         .algorithm(Algorithm::Hash(Digest::Sha256))
         .content([no_v3(), version("v1"), Component::Secret, Component::Body])
         .known();
-    let contract = SenderContract::new(retries_for(hours(24)), server_errors()).waits(seconds(5));
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        each(
-            "",
-            by_members(["/eventId", "/subscriptionId", "/occurredAt"]),
-        ),
-        contract,
-    )
+    sender(Verifier::new(scheme, keys))
 }
 
 keys!(

@@ -19,7 +19,7 @@ const NAME: Name = Name::constant("linear");
 ///   `linear-timestamp` is signed by nothing and not read.
 /// - One event is one `type`, `action`, `data.id` and `createdAt`: `Linear-Delivery` is signed by
 ///   nothing, and `webhookTimestamp` changes where an attempt is signed anew.
-/// - Retries for 7 h after 5xx are assumed.
+/// - Retries for 7 h after every answer but 200 are assumed.
 pub fn linear(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("Linear-Signature")
         .single("", Encoding::Hex)
@@ -27,7 +27,8 @@ pub fn linear(keys: impl Into<KeyRing>) -> Provider {
         .tolerance(tolerance(60))
         .shown_id_header("Linear-Delivery")
         .known();
-    let contract = SenderContract::new(retries_for(hours(7)), server_errors());
+    let contract = SenderContract::new(retries_for(hours(7)), server_errors())
+        .counts_as_success(SuccessAnswer::exactly(200));
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),

@@ -19,17 +19,9 @@ const NAME: Name = Name::constant("liveblocks");
 /// - One event is one signed id (`webhook-id`).
 /// - Delivered by Svix; retries for 28 h, every answer but 2xx, are assumed as Svix has them.
 pub fn liveblocks(keys: impl Into<KeyRing>) -> Provider {
-    let scheme = standard(["webhook", ""])
-        .secrets(SecretFormat::base64("whsec_"))
-        .known();
     let contract = SenderContract::new(retries_for(hours(28)), RetriedStatuses::AllButSuccess)
         .waits(seconds(10));
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::signed_id(),
-        contract,
-    )
+    framed(NAME, ["webhook", ""], SecretFormat::base64("whsec_"), keys, contract)
 }
 
 keys!(

@@ -32,7 +32,8 @@ const WAITS: &[Duration] = &[
 ///   [`Provider::without_confirmation`] says that there is none.
 /// - One event is what is signed: a token that was seen runs nothing again.
 /// - Eight hours of tolerance are taken, as long as it tries again, for it states none and may not
-///   sign anew. Again after 5, 10 and 15 min, 1, 2 and 4 h, after 5xx, is assumed.
+///   sign anew. Again after 5, 10 and 15 min, 1, 2 and 4 h, after every answer but 200 and 406, is
+///   assumed.
 pub fn mailgun(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::at(Place::member("/signature/signature"))
         .single("", Encoding::Hex)
@@ -44,7 +45,8 @@ pub fn mailgun(keys: impl Into<KeyRing>) -> Provider {
         .content_is_id()
         .tolerance(tolerance(28_800))
         .known();
-    let contract = SenderContract::new(RetrySchedule::listed(WAITS), server_errors());
+    let contract = SenderContract::new(RetrySchedule::listed(WAITS), server_errors())
+        .counts_as_success(SuccessAnswer::exactly(200));
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),

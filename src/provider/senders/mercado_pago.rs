@@ -43,8 +43,8 @@ fn signed(data_id: Component) -> Vec<Component> {
 /// - One event is what is signed: an attempt that is signed anew runs again, which a fetch makes
 ///   harmless.
 /// - A day of tolerance, the longest there is, is taken, for it states none and may not sign its
-///   retries anew. Retries for 7 days after 5xx are assumed. Notifications of QR codes are not
-///   signed, and refused.
+///   retries anew. Retries for 7 days after every answer but 200 and 201 are assumed. Notifications
+///   of QR codes are not signed, and refused.
 pub fn mercado_pago(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("x-signature")
         .pairs("ts", "v1", Encoding::Hex)
@@ -54,7 +54,9 @@ pub fn mercado_pago(keys: impl Into<KeyRing>) -> Provider {
         .content_is_id()
         .tolerance(tolerance(86_400))
         .known();
-    let contract = SenderContract::new(retries_for(hours(168)), server_errors()).waits(seconds(5));
+    let contract = SenderContract::new(retries_for(hours(168)), server_errors())
+        .waits(seconds(5))
+        .counts_as_success(SuccessAnswer::exactly(200));
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),

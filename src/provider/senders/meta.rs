@@ -29,7 +29,8 @@ pub fn meta(keys: impl Into<KeyRing>, verify_tokens: impl Into<KeyRing>) -> Prov
     let scheme = Scheme::builder("X-Hub-Signature-256")
         .single("sha256=", Encoding::Hex)
         .known();
-    let contract = SenderContract::new(retries_for(hours(168)), RetriedStatuses::AllButSuccess);
+    let contract = SenderContract::new(retries_for(hours(168)), RetriedStatuses::AllButSuccess)
+        .counts_as_success(SuccessAnswer::exactly(200));
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),

@@ -1,6 +1,6 @@
 //! The senders beyond the first edition: one file of data each.
 //!
-//! A file imports from [`prelude` alone, and holds the scheme, the rule of events, the contract, what
+//! A file imports from `prelude` alone, and holds the scheme, the rule of events, the contract, what
 //! is known of the sender and how sure that is, and vectors that this crate did not make. Where a fact
 //! is not known from the sender's own words or code, the cautious value is taken and said on the page.
 

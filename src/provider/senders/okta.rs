@@ -17,7 +17,9 @@ const NAME: Name = Name::constant("okta");
 /// - It proves who has sent a delivery, and nothing of what it says: confirm what matters with the
 ///   sender's API.
 /// - Each of `data.events` is one event, by its `uuid`.
-/// - `Authorization` holds the text that you chose for the hook, word for word.
+/// - `Authorization` holds the text that you chose for the hook, word for word. One that begins with
+///   `Bearer` or `Basic` looks like a header's value to [`keys`]: give its bytes to
+///   [`SigningSecret::from_bytes`](crate::SigningSecret::from_bytes).
 /// - One more attempt, after no answer or 5xx; 4xx is final. It waits 3 s.
 pub fn okta(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::token(Place::header("authorization")).known();

@@ -22,16 +22,8 @@ const NAME: Name = Name::constant("openai");
 /// - One event is one signed id (`webhook-id`).
 /// - Retries for 72 h, after every answer but 2xx, are assumed.
 pub fn openai(keys: impl Into<KeyRing>) -> Provider {
-    let scheme = standard(["webhook", ""])
-        .secrets(SecretFormat::base64("whsec_"))
-        .known();
     let contract = SenderContract::new(retries_for(hours(72)), RetriedStatuses::AllButSuccess);
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::signed_id(),
-        contract,
-    )
+    framed(NAME, ["webhook", ""], SecretFormat::base64("whsec_"), keys, contract)
 }
 
 keys!(

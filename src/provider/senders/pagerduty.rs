@@ -15,13 +15,15 @@ const NAME: Name = Name::constant("pagerduty");
 
 /// PagerDuty, V3, proved by its signature.
 ///
-/// - `X-PagerDuty-Signature: v1=<hex>`, HMAC-SHA256 over the body alone. It covers no time, so a
-///   captured delivery never grows stale: only its record stops a replay.
+/// - `X-PagerDuty-Signature: v1=<hex>`, with a comma between two while a secret is changed,
+///   HMAC-SHA256 over the body alone. It covers no time, so a captured delivery never grows stale:
+///   only its record stops a replay.
 /// - One event is one `/event/id`.
 /// - For up to 48 h, after no answer, 429 and 5xx; every other 4xx is final.
 pub fn pagerduty(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-PagerDuty-Signature")
-        .single("v1=", Encoding::Hex)
+        .list("v1=", Encoding::Hex)
+        .separator(',')
         .known();
     let contract = SenderContract::new(
         retries_for(hours(48)),
@@ -65,5 +67,15 @@ vectors! {
         body: r#"{"event":{"id":"5ac64822-4adc-4fda-ade0-410becf0de4f","event_type":"incident.triggered","occurred_at":"2026-05-04T13:00:00Z"}}"#,
         now: 1777899600,
         key: "5ac64822-4adc-4fda-ade0-410becf0de4f",
+    }
+    {
+        of: "pagerduty",
+        secret: "5hG7kQ2mW9xZ4tB8vN3c",
+        url: "https://hooks.example/in",
+        uri: "/in",
+        headers: &[("x-pagerduty-signature", "v1=0000000000000000000000000000000000000000000000000000000000000000,v1=e240ae4e62113278954c1f3533e53b22f07e70e72cc7ae7cc672772d03c01385")],
+        body: r#"{"event":{"id":"01DEN4HPBQAAAG05V5QQYBRZMF","event_type":"incident.acknowledged","resource_type":"incident","occurred_at":"2026-05-04T13:00:00.000Z"}}"#,
+        now: 1777899600,
+        key: "01DEN4HPBQAAAG05V5QQYBRZMF",
     }
 }

@@ -21,17 +21,9 @@ const NAME: Name = Name::constant("polar");
 /// - One event is one signed id (`webhook-id`).
 /// - Retries for 72 h after every answer but 2xx are assumed.
 pub fn polar(keys: impl Into<KeyRing>) -> Provider {
-    let scheme = standard(["webhook", ""])
-        .secrets(SecretFormat::Text)
-        .known();
     let contract = SenderContract::new(retries_for(hours(72)), RetriedStatuses::AllButSuccess)
         .redelivers_by_hand();
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::signed_id(),
-        contract,
-    )
+    framed(NAME, ["webhook", ""], SecretFormat::Text, keys, contract)
 }
 
 keys!(

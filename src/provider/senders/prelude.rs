@@ -16,7 +16,7 @@ pub(super) use crate::event::{EventRule, KnownShape, Name};
 pub(super) use crate::provider::Provider;
 pub(super) use crate::secret::{KeyRing, NamedSecret, SecretFormat, api_key};
 pub(super) use crate::signature::{
-    Algorithm, Component, Demand, Place, PublicUrl, Scheme, SchemeBuilder, TimeFormat, Verifier,
+    Algorithm, Component, Demand, Place, PublicUrl, Scheme, TimeFormat, Verifier,
 };
 
 /// A function `keys` that reads this sender's secrets.
@@ -81,9 +81,14 @@ pub(super) fn server_errors() -> RetriedStatuses {
     RetriedStatuses::server_errors_and(&[])
 }
 
-/// The frame of the Standard Webhooks specification in headers of these families.
-pub(super) fn standard(families: [&str; 2]) -> SchemeBuilder {
-    let [first, second] = families;
+/// A sender in the frame of the Standard Webhooks specification, in headers of these families.
+pub(super) fn framed(
+    name: Name,
+    [first, second]: [&str; 2],
+    secrets: SecretFormat,
+    keys: impl Into<KeyRing>,
+    contract: SenderContract,
+) -> Provider {
     let dot = || Component::literal(".");
     let builder = Scheme::builder(format!("{first}-signature"))
         .timestamp_header(format!("{first}-timestamp"))
@@ -95,13 +100,20 @@ pub(super) fn standard(families: [&str; 2]) -> SchemeBuilder {
             .timestamp_header(format!("{second}-timestamp"))
             .id_header(format!("{second}-id")),
     };
-    builder.list("v1,", Encoding::Base64).content([
+    let content = [
         Component::Id,
         dot(),
         Component::Timestamp,
         dot(),
         Component::Body,
-    ])
+    ];
+    let scheme = builder
+        .list("v1,", Encoding::Base64)
+        .content(content)
+        .secrets(secrets)
+        .known();
+    let verifier = Verifier::new(scheme, keys);
+    Provider::signed(name, verifier, EventRule::signed_id(), contract)
 }
 
 /// `{time}.{body}`, and its like.
@@ -127,7 +139,7 @@ pub(super) fn each(list: &str, item: EventRule) -> EventRule {
     rule.unwrap_or_else(|_| EventRule::body())
 }
 
-/// The same where a proof does not cover the body, so that the id is none that is signed.
+/// One event is what these members say together; a body without one of them is known by its digest.
 pub(super) fn by_members<const N: usize>(pointers: [&'static str; N]) -> EventRule {
     let mut event = KnownShape::new("event", pointers);
     for pointer in pointers {

@@ -20,16 +20,8 @@ const NAME: Name = Name::constant("replicate");
 /// - Retries for an hour are assumed, and only for `completed`. Its own code checks no time; five
 ///   minutes are taken, as the specification has them.
 pub fn replicate(keys: impl Into<KeyRing>) -> Provider {
-    let scheme = standard(["webhook", ""])
-        .secrets(SecretFormat::base64("whsec_"))
-        .known();
     let contract = SenderContract::new(retries_for(hours(1)), server_errors());
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::signed_id(),
-        contract,
-    )
+    framed(NAME, ["webhook", ""], SecretFormat::base64("whsec_"), keys, contract)
 }
 
 keys!(

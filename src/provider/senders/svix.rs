@@ -33,19 +33,11 @@ const WAITS: &[Duration] = &[
 /// - Again after 5 s, 5 and 30 min, 2, 5, 10 and 10 h, after every answer but 2xx; any message can
 ///   be sent again by hand.
 pub fn svix(keys: impl Into<KeyRing>) -> Provider {
-    let scheme = standard(["svix", "webhook"])
-        .secrets(SecretFormat::base64("whsec_"))
-        .known();
     let contract =
         SenderContract::new(RetrySchedule::listed(WAITS), RetriedStatuses::AllButSuccess)
             .waits(seconds(10))
             .redelivers_by_hand();
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::signed_id(),
-        contract,
-    )
+    framed(NAME, ["svix", "webhook"], SecretFormat::base64("whsec_"), keys, contract)
 }
 
 keys!(

@@ -46,6 +46,11 @@ fn scheme(digest: Digest, settings: &Demand, url: PublicUrl) -> Scheme {
         .known()
 }
 
+fn sender(verifier: Verifier) -> Provider {
+    let contract = SenderContract::new(retries_for(hours(24)), server_errors()).waits(seconds(5));
+    Provider::signed(NAME, verifier, EventRule::signed_id(), contract)
+}
+
 /// Twilio, proved by the signature of the account's token.
 ///
 /// - `X-Twilio-Signature: <base64>`, HMAC-SHA1 over the public URL with the query as it arrives,
@@ -60,13 +65,7 @@ pub fn twilio(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
         &Demand::NoHeader("X-Twilio-Webhooks-Signature-Settings".into()),
         url,
     );
-    let contract = SenderContract::new(retries_for(hours(24)), server_errors()).waits(seconds(5));
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::signed_id(),
-        contract,
-    )
+    sender(Verifier::new(scheme, keys))
 }
 
 /// Twilio, proved by the signature of a shared key.
@@ -81,13 +80,7 @@ pub fn twilio_shared_key(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
         ),
         url,
     );
-    let contract = SenderContract::new(retries_for(hours(24)), server_errors()).waits(seconds(5));
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::signed_id(),
-        contract,
-    )
+    sender(Verifier::new(scheme, keys))
 }
 
 keys!(

@@ -189,3 +189,38 @@ fn what_is_pasted_into_settings_is_told_apart_from_a_secret() {
         );
     }
 }
+
+proptest::proptest! {
+    /// What is drawn at random of letters and digits looks like nothing else, however it begins.
+    #[test]
+    fn a_drawn_text_is_taken_for_a_secret(text in "[A-Za-z0-9]{24,64}") {
+        let any = |is: fn(&u8) -> bool| text.bytes().any(|b| is(&b));
+        proptest::prop_assume!(
+            any(u8::is_ascii_digit) && any(u8::is_ascii_lowercase) && any(u8::is_ascii_uppercase)
+        );
+        proptest::prop_assert!(SigningSecret::from_text(&text).is_ok());
+        let text = format!("whsec_{}", &text[..24]);
+        proptest::prop_assert!(SecretFormat::base64("whsec_").parse(&text).is_ok());
+    }
+}
+
+/// `Authorization: Basic` is proved by a text that reads so.
+#[test]
+fn a_user_and_a_password_are_no_line_of_settings() {
+    for text in [
+        "acme_webhook:5hG7kQ2mW9xZ4tB8",
+        "webhook_user:5hG7kQ2mW9xZ4tB8",
+        "webhook-key:5hG7kQ2mW9xZ4tB8",
+        "ana:5hG7_key=kQ2mW9",
+    ] {
+        assert!(SigningSecret::from_text(text).is_ok(), "{text}");
+    }
+    for text in [
+        "webhook_secret:5hG7kQ2mW9xZ4tB8",
+        "ACME_API_KEY:5hG7kQ2mW9xZ4tB8",
+        "hook_token:5hG7kQ2mW9xZ4tB8",
+    ] {
+        let error = SigningSecret::from_text(text).unwrap_err().to_string();
+        assert!(error.contains("settings"), "{text}: {error}");
+    }
+}

@@ -66,12 +66,18 @@ impl<'a> Sources<'a> {
                 component => {
                     let text = self.text(component)?.ok_or(Kind::MissingContent)?;
                     if is_open(component) {
-                        let neighbour = |at: Option<usize>| match components.get(at?)? {
+                        // A demand adds nothing that could stand between.
+                        let is_piece = |it: &&Component| !matches!(it, Component::Demand(_));
+                        let literal = |it: Option<&'a Component>| match it? {
                             Component::Literal(text) => Some(text.as_bytes()),
                             _ => None,
                         };
-                        let before = neighbour(place.checked_sub(1));
-                        self.check(content, before, &text, neighbour(place.checked_add(1)))?;
+                        let before = components.iter().take(place).rev().find(is_piece);
+                        let behind = components
+                            .iter()
+                            .skip(place.saturating_add(1))
+                            .find(is_piece);
+                        self.check(content, literal(before), &text, literal(behind))?;
                     }
                     pieces.push(text);
                 }

@@ -166,6 +166,13 @@ pub(super) struct Content {
     pub(super) touching: Touching,
 }
 
+impl Content {
+    /// Whether the body must be JSON that begins or ends with a bracket.
+    pub(super) fn demands_bracket(&self) -> bool {
+        self.touching.body_begins || self.touching.body_ends
+    }
+}
+
 impl General {
     /// The headers that hold what must not be logged.
     pub(super) fn secret_headers(&self) -> impl Iterator<Item = &HeaderName> {

@@ -200,6 +200,14 @@ fn check(
     if !pieces.iter().any(varies) {
         return Err("the content is the same in every delivery".into());
     }
+    let may_lack = |piece: &Component| matches!(piece, Component::Optional(_));
+    if !settings.content_is_id && pieces.iter().any(may_lack) {
+        return Err(
+            "a piece that may not be there leaves two readings: say `content_is_id`, so that both \
+             are one event"
+                .into(),
+        );
+    }
     Ok(())
 }
 

@@ -146,3 +146,108 @@ async fn others_are_answered_in_their_words() {
     );
     assert_eq!((okta.runs(), grid.runs()), (0, 0));
 }
+
+#[tokio::test]
+async fn twitch_is_answered_once_its_own_signature_is_right() {
+    use tower_webhook::testing::TestDelivery;
+
+    let receiver = Receiver::named("twitch");
+    let body = |status: &str| {
+        format!(
+            r#"{{"challenge":"pogchamp-kappa-360noscope-vohiyo","subscription":{{"id":"f1c2a387-161a-49f9-a165-0f21d7a4e1c4","status":"{status}","type":"channel.follow"}}}}"#
+        )
+    };
+    let signed = |body: &str| {
+        let delivery = TestDelivery::new(&provider("twitch"), body.to_owned());
+        delivery.at(NOW).to("/hooks").request().unwrap()
+    };
+    let pending = body("webhook_callback_verification_pending");
+    let response = receiver.ask(signed(&pending)).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(
+        response.headers()["content-type"],
+        "text/plain; charset=utf-8"
+    );
+    let answer = axum::body::to_bytes(response.into_body(), 1000).await;
+    assert_eq!(answer.unwrap(), "pogchamp-kappa-360noscope-vohiyo");
+    let unsigned = receiver.send(Method::POST, "/hooks", &[], &pending).await;
+    assert_eq!((unsigned.status, &*unsigned.body), (401, ""));
+    assert_eq!(receiver.runs(), 0);
+    // The same member in an event asks for nothing.
+    let event = receiver.ask(signed(&body("enabled"))).await;
+    assert_eq!((event.status().as_u16(), receiver.runs()), (204, 1));
+}
+
+#[tokio::test]
+async fn cloudevents_are_allowed_from_the_origins_that_were_named() {
+    let receiver = Receiver::named("cloudevents");
+    let asks = async |origin: &str| {
+        let headers = [("webhook-request-origin", origin)];
+        receiver.send(Method::OPTIONS, "/hooks", &headers, "").await
+    };
+    let answer = asks("eventgrid.azure.net").await;
+    assert_eq!((answer.status, &*answer.body), (200, ""));
+    assert_eq!(
+        answer.headers["webhook-allowed-origin"],
+        "eventgrid.azure.net"
+    );
+    let other = asks("evil.example").await;
+    assert_eq!(other.status, 400);
+    assert!(!other.headers.contains_key("webhook-allowed-origin"));
+    let unasked = receiver.send(Method::OPTIONS, "/hooks", &[], "").await;
+    assert_eq!((unasked.status, receiver.runs()), (405, 0));
+    let token = format!("Bearer {SECRET}");
+    let headers = [("authorization", &*token)];
+    let body = r#"{"specversion":"1.0","id":"1","source":"/a","type":"t"}"#;
+    let event = receiver.send(Method::POST, "/hooks", &headers, body).await;
+    assert_eq!((event.status, receiver.runs()), (204, 1));
+}
+
+/// The layer would sign `foo123` for whoever asks, and then take it for an event.
+#[test]
+fn a_challenge_whose_answer_could_sign_an_event_is_not_built() {
+    use tower_webhook::challenge::{Challenge, ChallengeAnswer, ChallengeText};
+    use tower_webhook::event::EventRule;
+    use tower_webhook::signature::{Component, Scheme, SchemeBuilder, Verifier};
+    use tower_webhook::{Encoding, Name, SenderContract, SigningSecret};
+    use tower_webhook::{RetriedStatuses, RetrySchedule};
+
+    let build = |scheme: SchemeBuilder, text: ChallengeText| {
+        let secret = SigningSecret::from_text(SECRET).unwrap();
+        let verifier = Verifier::new(scheme.build().unwrap(), secret);
+        let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None);
+        let name = Name::new("acme").unwrap();
+        let asks = Challenge::in_query(Method::GET, "crc", text);
+        let signs = ChallengeAnswer::Hmac {
+            text: None,
+            member: "answer".into(),
+            prefix: "".into(),
+            encoding: Encoding::Hex,
+        };
+        let provider = Provider::signed(name, verifier, EventRule::body(), contract);
+        let webhook = Webhook::new(provider.challenge(asks.answer(signs)));
+        let built = webhook.store(MemoryStore::new()).build();
+        built.map(|_| ()).map_err(|error| error.to_string())
+    };
+    use ChallengeText::{Token, Uuid};
+    let start = || Scheme::builder("x-signature");
+    let timed = |between: &'static str| {
+        let pieces = [
+            Component::Timestamp,
+            Component::literal(between),
+            Component::Body,
+        ];
+        start().timestamp_header("x-time").content(pieces)
+    };
+    for (scheme, text) in [(start(), Token), (timed("."), Token), (timed("-"), Uuid)] {
+        let error = build(scheme, text).unwrap_err();
+        assert!(error.contains("could be the signature"), "{error}");
+    }
+    for (scheme, text) in [
+        (start().json_body(), Token),
+        (timed(":"), Token),
+        (timed("."), Uuid),
+    ] {
+        assert_eq!(build(scheme, text), Ok(()));
+    }
+}

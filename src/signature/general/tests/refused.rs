@@ -46,6 +46,14 @@ fn a_scheme_that_proves_less_than_it_says_is_not_built() {
         start().content([Timestamp, Body]),
         "the timestamp is signed but not read",
     );
+    refuses(
+        start().content([
+            Component::optional([Component::header("x-part"), Component::literal(".")]),
+            Body,
+        ]),
+        "a piece that may not be there leaves two readings: say `content_is_id`, so that both are one \
+         event",
+    );
     let apart = [Timestamp, Id, Body];
     let touching = start()
         .timestamp_header("x-time")
@@ -107,6 +115,35 @@ fn only_what_a_scheme_allows_stands_twice() {
     assert_eq!(
         sent(scheme().several_lines(), &[&wrong, &wrong]),
         Err(SignatureErrorKind::Mismatch)
+    );
+}
+
+#[test]
+fn a_demand_between_two_pieces_hides_no_second_reading() {
+    let scheme = || {
+        Scheme::builder("x-signature").content([
+            Component::header("x-part"),
+            Component::Demand(Demand::NoHeader("x-old".into())),
+            Component::literal("."),
+            Body,
+        ])
+    };
+    // printf a.b.body | openssl dgst -sha256 -hmac 'a secret of some length'
+    let right = "a2c854bfe69c24f640f63c63d4af076970c649c9ef872b650cee0d3837f730e7";
+    let sent = |part: &str, body: &str| {
+        let sent = Sent {
+            uri: "/",
+            headers: &[("x-signature", right), ("x-part", part)],
+            body,
+            now: 0,
+        };
+        sent.by(scheme(), &key("a secret of some length"))
+            .map(|_| ())
+    };
+    assert_eq!(sent("a", "b.body"), Ok(()));
+    assert_eq!(
+        sent("a.b", "body"),
+        Err(SignatureErrorKind::AmbiguousContent)
     );
 }
 
