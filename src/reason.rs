@@ -184,68 +184,22 @@ mod tests {
 
     /// Every reason; the match does not compile where one is missing.
     fn all() -> Vec<Reason> {
-        use Reason::*;
-
-        let known = |reason| match reason {
-            MethodNotAllowed | Probe | UnknownPath | SourceRefused | SourceUnresolved
-            | SourceFault | ContentEncoding | SignatureHeader | NoActiveKey | SignatureMismatch
-            | SignatureStale | ProofRefused | ProofUnavailable | BodyTooLarge | BodyTooSlow
-            | BodyCutOff | BudgetUsedUp | NoEventKey | Filtered | NotOurs | TooManyItems
-            | EventTooOld | Queued | AlreadyDone | InProgress | Conflict | DeadLetter
-            | StoreUnavailable | StoreTooSlow | StoreFull | ConfirmMismatch | ConfirmUnknown
-            | ConfirmTryAgain | NotReady | HandlerSlow | HandlerFailed | PayloadMismatch
-            | HandlerPanicked | TransactionBroken | NotRecorded | LeaseLost | Draining
-            | TaskEnded | Unauthenticated | Nested => reason,
-        };
-        [
-            MethodNotAllowed,
-            Probe,
-            UnknownPath,
-            SourceRefused,
-            SourceUnresolved,
-            SourceFault,
-            ContentEncoding,
-            SignatureHeader,
-            NoActiveKey,
-            SignatureMismatch,
-            SignatureStale,
-            ProofRefused,
-            ProofUnavailable,
-            BodyTooLarge,
-            BodyTooSlow,
-            BodyCutOff,
-            BudgetUsedUp,
-            NoEventKey,
-            Filtered,
-            NotOurs,
-            TooManyItems,
-            EventTooOld,
-            Queued,
-            AlreadyDone,
-            InProgress,
-            Conflict,
-            DeadLetter,
-            StoreUnavailable,
-            StoreTooSlow,
-            StoreFull,
-            ConfirmMismatch,
-            ConfirmUnknown,
-            ConfirmTryAgain,
-            NotReady,
-            HandlerSlow,
-            HandlerFailed,
-            PayloadMismatch,
-            HandlerPanicked,
-            TransactionBroken,
-            NotRecorded,
-            LeaseLost,
-            Draining,
-            TaskEnded,
-            Unauthenticated,
-            Nested,
-        ]
-        .map(known)
-        .into()
+        macro_rules! each {
+            ($($reason:ident)*) => {{
+                let known = |reason| match reason { $(Reason::$reason)|* => reason };
+                vec![$(known(Reason::$reason)),*]
+            }};
+        }
+        each! {
+            MethodNotAllowed Probe UnknownPath SourceRefused SourceUnresolved SourceFault
+            ContentEncoding SignatureHeader NoActiveKey SignatureMismatch SignatureStale
+            ProofRefused ProofUnavailable BodyTooLarge BodyTooSlow BodyCutOff BudgetUsedUp
+            NoEventKey Filtered NotOurs TooManyItems EventTooOld Queued AlreadyDone InProgress
+            Conflict DeadLetter StoreUnavailable StoreTooSlow StoreFull ConfirmMismatch
+            ConfirmUnknown ConfirmTryAgain NotReady HandlerSlow HandlerFailed PayloadMismatch
+            HandlerPanicked TransactionBroken NotRecorded LeaseLost Draining TaskEnded
+            Unauthenticated Nested
+        }
     }
 
     #[test]

@@ -39,25 +39,20 @@ enum Detail {
 }
 
 impl RejectionCause {
-    pub(crate) fn because(reason: Reason, text: &'static str) -> Self {
+    fn of(reason: Reason, detail: Detail) -> Self {
         Self {
-            reason,
-            client: None,
-            detail: Some(Detail::Text(Cow::Borrowed(text))),
-            #[cfg(feature = "senders")]
-            reply: None,
+            detail: Some(detail),
+            ..reason.into()
         }
+    }
+
+    pub(crate) fn because(reason: Reason, text: &'static str) -> Self {
+        Self::told(reason, Cow::Borrowed(text))
     }
 
     /// The same, in words that somebody else may have chosen.
     pub(crate) fn told(reason: Reason, text: Cow<'static, str>) -> Self {
-        Self {
-            reason,
-            client: None,
-            detail: Some(Detail::Text(text)),
-            #[cfg(feature = "senders")]
-            reply: None,
-        }
+        Self::of(reason, Detail::Text(text))
     }
 
     /// The refusal of a delivery that a layer around this one handles already.
@@ -128,13 +123,7 @@ impl From<Reason> for RejectionCause {
 impl From<crate::store::TxError> for RejectionCause {
     /// A transaction that is not committed is a failure of its handler.
     fn from(error: crate::store::TxError) -> Self {
-        Self {
-            reason: Reason::HandlerFailed,
-            client: None,
-            detail: Some(Detail::Transaction(Chain(error))),
-            #[cfg(feature = "senders")]
-            reply: None,
-        }
+        Self::of(Reason::HandlerFailed, Detail::Transaction(Chain(error)))
     }
 }
 
@@ -146,13 +135,7 @@ impl From<SignatureError> for RejectionCause {
             SignatureErrorKind::NoActiveKey => Reason::NoActiveKey,
             _ => Reason::SignatureHeader,
         };
-        Self {
-            reason,
-            client: None,
-            detail: Some(Detail::Signature(error)),
-            #[cfg(feature = "senders")]
-            reply: None,
-        }
+        Self::of(reason, Detail::Signature(error))
     }
 }
 
@@ -163,13 +146,7 @@ impl From<ClientAddressError> for RejectionCause {
         } else {
             Reason::SourceRefused
         };
-        Self {
-            reason,
-            client: None,
-            detail: Some(Detail::Client(error)),
-            #[cfg(feature = "senders")]
-            reply: None,
-        }
+        Self::of(reason, Detail::Client(error))
     }
 }
 
@@ -182,25 +159,13 @@ impl From<EventError> for RejectionCause {
             EventErrorKind::TooManyItems => Reason::TooManyItems,
             _ => Reason::NoEventKey,
         };
-        Self {
-            reason,
-            client: None,
-            detail: Some(Detail::Event(error)),
-            #[cfg(feature = "senders")]
-            reply: None,
-        }
+        Self::of(reason, Detail::Event(error))
     }
 }
 
 impl From<PayloadError> for RejectionCause {
     fn from(error: PayloadError) -> Self {
-        Self {
-            reason: Reason::PayloadMismatch,
-            client: None,
-            detail: Some(Detail::Payload(error)),
-            #[cfg(feature = "senders")]
-            reply: None,
-        }
+        Self::of(Reason::PayloadMismatch, Detail::Payload(error))
     }
 }
 
@@ -211,13 +176,7 @@ impl From<StoreError> for RejectionCause {
             StoreErrorKind::TimedOut => Reason::StoreTooSlow,
             _ => Reason::StoreUnavailable,
         };
-        Self {
-            reason,
-            client: None,
-            detail: Some(Detail::Store(Chain(error))),
-            #[cfg(feature = "senders")]
-            reply: None,
-        }
+        Self::of(reason, Detail::Store(Chain(error)))
     }
 }
 

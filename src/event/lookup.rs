@@ -50,7 +50,7 @@ impl Lookup {
     }
 }
 
-/// The text of a JSON string with content, or the digits of an integer.
+/// The text of a JSON string, an integer or a boolean.
 pub(crate) fn text_of(raw: &[u8]) -> Option<Cow<'_, str>> {
     match raw {
         b"true" => Some(Cow::Borrowed("true")),

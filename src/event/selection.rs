@@ -2,7 +2,8 @@
 
 use super::canonical::Forms;
 use super::error::{EventError, EventErrorKind as Kind};
-use super::field::{Field, scalar};
+use super::field::Field;
+use super::lookup::text_of;
 use super::members::{Found, Wanted};
 
 /// What an event must say to be handled here.
@@ -71,7 +72,13 @@ impl Selection {
     }
 }
 
-/// Whether each spelling of a field that is there is one of these texts; `None` where none is.
+/// Whether each spelling of a field that is there is one of these texts; `None` where none is there, or
+/// is null or empty.
+///
+/// # Errors
+///
+/// A spelling that is no text, such as a list, which may name one of them all the same: the event must
+/// not be answered with success for that.
 fn all_of(
     field: &Field,
     texts: &[Box<str>],
@@ -80,10 +87,11 @@ fn all_of(
     let mut all = None;
     for value in field.values(found) {
         let raw = value?.raw;
-        if raw == b"null" {
+        if matches!(raw, b"null" | b"\"\"") {
             continue;
         }
-        let is_one = scalar(raw).is_some_and(|text| texts.iter().any(|one| **one == *text));
+        let text = text_of(raw).ok_or_else(|| field.error(Kind::WrongType))?;
+        let is_one = texts.iter().any(|one| **one == *text);
         all = Some(all.unwrap_or(true) && is_one);
     }
     Ok(all)

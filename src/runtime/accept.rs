@@ -37,14 +37,7 @@ pub(crate) fn spawn_accept<C>(
     C: Caller<Accepted> + 'static,
 {
     let runtime = Handle::current();
-    let slot = context.state.renewal_scheduler.reserve(&runtime);
-    let mut task = DeliveryTask {
-        body,
-        slot,
-        caller,
-        _counted: context.state.drain().count(),
-        context,
-    };
+    let mut task = DeliveryTask::new(&runtime, context, body, caller);
     let run = async move {
         let outcome = task.accept(&door).await;
         task.caller.ended(outcome);

@@ -35,16 +35,8 @@ where
     W: Work,
     C: Caller<W::Answer> + 'static,
 {
-    // What looks after the hold must run where the task does that holds it.
     let runtime = Handle::current();
-    let slot = context.state.renewal_scheduler.reserve(&runtime);
-    let mut task = DeliveryTask {
-        body,
-        slot,
-        caller,
-        _counted: context.state.drain().count(),
-        context,
-    };
+    let mut task = DeliveryTask::new(&runtime, context, body, caller);
     // Behind a pointer, for a task is moved about before it runs.
     let run: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
         let outcome = task.outcome(work).await;

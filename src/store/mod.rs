@@ -145,9 +145,9 @@ pub use transaction::{Transactions, TxError, TxErrorKind};
 /// Keeps one record per event key; the [module](self) says what that guarantees. Whether a store of
 /// your own does, `testing::check_store` of the feature `testing` finds out.
 ///
-/// No method but [`identity`](Store::identity), [`for_renewals`](Store::for_renewals), [`for_items`](Store::for_items) has a default
-/// body: each is a promise that only the store itself can keep. Every one may be dropped half-way and
-/// sent again.
+/// Only [`identity`](Store::identity), [`for_renewals`](Store::for_renewals), [`for_items`](Store::for_items)
+/// and, with a database of SQL, `transactions` have a default body: every other method is a promise that only
+/// the store itself can keep. Every one may be dropped half-way and sent again.
 ///
 /// # Errors
 ///

@@ -60,11 +60,11 @@ impl EventRule {
     /// Only events of these types are handled; others are answered with success and not run, and
     /// seen as [filtered](crate::Reason::Filtered).
     ///
-    /// One without a type is none of them.
+    /// One without a type is none of them. One whose type is no text, such as a list, is refused.
     ///
     /// # Errors
     ///
-    /// A rule that does not say [where the type stands](Self::types_at).
+    /// A rule that does not say [where the type stands](Self::types_at), or no type.
     pub fn only_types<'a>(
         self,
         types: impl IntoIterator<Item = &'a str>,
@@ -76,13 +76,17 @@ impl EventRule {
             ));
         }
         let types: Box<[Box<str>]> = types.into_iter().map(Into::into).collect();
+        if types.is_empty() {
+            return Err(refused("no type is wanted: name those that are handled"));
+        }
         Ok(self.select(|selection| selection.only_types(Box::clone(&types))))
     }
 
     /// Only events that name one of these here are handled: our merchant id, account or key. Another's
     /// is answered with success and not run, and seen as [not ours](crate::Reason::NotOurs).
     ///
-    /// One that names nobody is taken for ours. Of items, each says for whom it is.
+    /// One that names nobody is taken for ours: the member is not there, null or empty. One whose member is
+    /// no text, integer or boolean, such as a list of accounts, is refused. Of items, each says for whom it is.
     ///
     /// ```
     /// use http::HeaderMap;

@@ -1,5 +1,6 @@
 //! What a rule makes of bodies and headers.
 
+mod choice;
 mod fields;
 mod fingerprints;
 mod forms;

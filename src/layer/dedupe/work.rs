@@ -43,7 +43,13 @@ where
     type Answer = Answer<RB, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Option<Box<Ran<Self::Answer>>>> {
-        ready(&mut self.inner, cx)
+        let over = match caught_once(|| self.inner.poll_ready(cx)) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(Ok(()))) => return Poll::Ready(None),
+            Ok(Poll::Ready(Err(error))) => Ok(errored(error)),
+            Err(panicked) => Err(panicked),
+        };
+        Poll::Ready(Some(Box::new(over)))
     }
 
     #[expect(
@@ -72,25 +78,8 @@ where
     }
 }
 
-/// What has ended before it began.
-type Over<RB, E> = Option<Box<Ran<Answer<RB, E>>>>;
-
-/// Whether the service inside can be called; what has ended instead where it never can.
-pub(super) fn ready<S, R, RB>(inner: &mut S, cx: &mut Context<'_>) -> Poll<Over<RB, S::Error>>
-where
-    S: Service<R, Response = Response<RB>>,
-{
-    let over = match caught_once(|| inner.poll_ready(cx)) {
-        Ok(Poll::Pending) => return Poll::Pending,
-        Ok(Poll::Ready(Ok(()))) => return Poll::Ready(None),
-        Ok(Poll::Ready(Err(error))) => Ok(errored(error)),
-        Err(panicked) => Err(panicked),
-    };
-    Poll::Ready(Some(Box::new(over)))
-}
-
 /// What the response of a handler makes of its event.
-pub(super) async fn answered<RB, E>(
+async fn answered<RB, E>(
     core: &DedupeState,
     response: Response<RB>,
     read_by: Instant,
@@ -120,7 +109,7 @@ where
     Ok(ended(stored, Ok(response.map(ResponseBody::inner))))
 }
 
-pub(super) fn errored<RB, E>(error: E) -> Ended<Answer<RB, E>> {
+fn errored<RB, E>(error: E) -> Ended<Answer<RB, E>> {
     Ended::Failed(Reason::HandlerFailed.into(), Err(error))
 }
 

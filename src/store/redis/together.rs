@@ -1,6 +1,7 @@
 //! Commands of the events of one delivery, which go to Redis together.
 
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -117,6 +118,41 @@ impl<C: Grouped> Gathered<C> {
     }
 }
 
+/// What the first of those who ask owes to all of them. Where its runtime goes down before they are
+/// asked for, they are told so, and the next to ask is a first again.
+struct Turn<C: Grouped> {
+    /// None once it has come.
+    shared: Option<Arc<Shared>>,
+    _commands: PhantomData<fn() -> C>,
+}
+
+impl<C: Grouped> Turn<C> {
+    fn of(shared: &Arc<Shared>) -> Self {
+        Self {
+            shared: Some(Arc::clone(shared)),
+            _commands: PhantomData,
+        }
+    }
+
+    fn asked(shared: &Shared) -> Vec<Asked<C>> {
+        std::mem::take(&mut *C::gathered(shared).all())
+    }
+
+    async fn come(mut self) {
+        if let Some(shared) = self.shared.take() {
+            shared.records.ask_together(Self::asked(&shared)).await;
+        }
+    }
+}
+
+impl<C: Grouped> Drop for Turn<C> {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.take() {
+            drop(Self::asked(&shared));
+        }
+    }
+}
+
 impl<S> Together<S> {
     pub(super) fn new(store: S, records: Records) -> Self {
         let shared = Shared {
@@ -140,13 +176,12 @@ impl<S> Together<S> {
             all.len() == 1
         };
         if is_first {
-            let shared = Arc::clone(&self.shared);
+            let turn = Turn::<C>::of(&self.shared);
             tokio::spawn(async move {
                 // Behind those that are ready to run, who ask too.
                 tokio::task::yield_now().await;
                 tokio::task::yield_now().await;
-                let asked = std::mem::take(&mut *C::gathered(&shared).all());
-                shared.records.ask_together(asked).await;
+                turn.come().await;
             });
         }
         let lost = || StoreError::new(StoreErrorKind::Unavailable);

@@ -5,6 +5,7 @@ mod bounds;
 mod choice;
 mod deadlines;
 mod effects;
+mod ends;
 mod forms;
 mod overlaps;
 mod paths;

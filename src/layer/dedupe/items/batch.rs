@@ -11,6 +11,7 @@ use http::{Request, Response, StatusCode};
 use http_body::Body;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower_service::Service;
 use tracing::Instrument;
 
@@ -21,7 +22,6 @@ use super::identified::IdentifiedItem;
 use super::repeats::{Ending, Repeats, Turn};
 use super::tally::{ItemEnd, Sum, Tally};
 use super::waiting::WaitingForItems;
-use super::work::ItemWork;
 use crate::authenticated::AuthState;
 use crate::event::{EventKey, Handling, ItemPlace};
 use crate::layer::dedupe::context::{DeliveryContext, Kept};
@@ -29,6 +29,7 @@ use crate::layer::dedupe::handle::{LAST_STEPS, PATIENCE};
 use crate::layer::dedupe::replay::duplicate;
 use crate::layer::dedupe::responder::Answer;
 use crate::layer::dedupe::state::DedupeState;
+use crate::layer::dedupe::work::ServiceWork;
 use crate::layer::response_body::ResponseBody;
 use crate::layer::words::in_words_of;
 use crate::observer::{MaskedHeaders, Observation, Timings, Verdict};
@@ -62,6 +63,7 @@ impl DedupeState {
         let batch = Batch {
             core: Arc::clone(self),
             runs: Arc::clone(&self.item_runs),
+            _counted: self.item_runs.drain().count(),
             envelope: auth.body.take().unwrap_or_default(),
             auth,
             parts,
@@ -89,6 +91,8 @@ impl DedupeState {
 struct Batch<S, B, RB, E> {
     core: Arc<DedupeState>,
     runs: Arc<RunState>,
+    /// A shutdown waits for all of it, whatever of it has begun.
+    _counted: TaskTrackerToken,
     /// Without the body.
     auth: AuthState,
     envelope: Bytes,
@@ -122,7 +126,6 @@ where
     /// told by then that its delivery was taken, and the rest is run all the same; a shutdown waits
     /// for that.
     async fn run(mut self, answer: oneshot::Sender<Answer<RB, S::Error>>) {
-        let _counted = self.runs.drain().count();
         let mut answer = Some(answer);
         let mut look_at = self.request_clock.deadline;
         loop {
@@ -234,7 +237,7 @@ where
         if let Some(door) = self.core.door_for(&context.event) {
             return accept(door, context, body, caller);
         }
-        let work = ItemWork {
+        let work = ServiceWork {
             core: Arc::clone(&self.core),
             inner: self.inner.clone(),
             parts: self.parts.clone(),

@@ -1,8 +1,8 @@
 //! Runs a handler once for each event of a delivery that holds several, and answers once for all.
 //!
-//! `identified` finds the items; `batch` has so many of them run at a time, each as an event of its own
-//! with its `work`, and hears from the `caller` of each how it ended; `repeats` knows which items are
-//! the same event; `tally` makes one answer of all.
+//! `identified` finds the items; `batch` has so many of them run at a time, each as an event of its own,
+//! and hears from the `caller` of each how it ended; `repeats` knows which items are the same event;
+//! `tally` makes one answer of all.
 
 #[cfg(feature = "inbox")]
 mod accept;
@@ -12,7 +12,6 @@ mod identified;
 mod repeats;
 mod tally;
 mod waiting;
-mod work;
 
 pub(crate) use identified::IdentifiedItem;
 pub(crate) use waiting::WaitingForItems;
