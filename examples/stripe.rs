@@ -22,8 +22,9 @@ async fn on_event(event: Event<StripeEvent>, delivery: Delivery) {
 
 async fn app(drain: &Drain) -> Result<Router, Box<dyn Error>> {
     let keys = stripe::keys(Secrets::from_env("STRIPE_WEBHOOK_SECRETS")?)?;
+    let redis = env::var("REDIS_URL").map_err(|error| format!("REDIS_URL: {error}"))?;
     let stripe = Webhook::new(provider::stripe(keys))
-        .store(RedisStore::connect(&env::var("REDIS_URL")?).await?)
+        .store(RedisStore::connect(&redis).await?)
         .dedupe(DedupeConfig::new().drain(drain.clone()))
         .build()?;
     Ok(Router::new().webhook("/webhooks/stripe", stripe, on_event))
@@ -32,8 +33,10 @@ async fn app(drain: &Drain) -> Result<Router, Box<dyn Error>> {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let drain = Drain::new();
+    tracing_subscriber::fmt().init();
     let app = app(&drain).await?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    println!("listening on http://{}", listener.local_addr()?);
     let told = drain.clone();
     let stop = async move { drop((tokio::signal::ctrl_c().await, told.begin())) };
     axum::serve(listener, app)

@@ -43,8 +43,8 @@
 //!
 //! - [`Webhook`] stacks everything for one [`Provider`], and `RouterExt` mounts it on a router; the
 //!   [`provider`] module has the known ones, and any other is written in a few lines.
-//! - [`guide`] tells how to change a secret, what to do when a sender gets 401, and where other layers
-//!   stand.
+//! - [`guide`] begins with a quick start, and tells how to change a secret, what to do when a sender gets
+//!   401, and where other layers stand.
 //! - [`Event`], [`Delivery`] and [`Authenticated`] are what a handler takes; [`Permanent`] is what
 //!   it answers where no retry can help.
 //! - [`EventHandler`] is a handler that knows nothing of HTTP; [`runtime`] runs it once, under a

@@ -15,7 +15,8 @@ use crate::{Balance, Payment, webhook};
 
 pub(crate) async fn app(path: &str) -> Result<Router, Box<dyn Error>> {
     let options = SqliteConnectOptions::new().filename(path);
-    let pool = SqlitePool::connect_with(options.create_if_missing(true)).await?;
+    // The store is the first to open the file, and says in words what is wrong with it.
+    let pool = SqlitePool::connect_lazy_with(options.create_if_missing(true));
     let store = SqliteStore::on_pool(&pool).connect().await?;
     let table = "CREATE TABLE IF NOT EXISTS payments (event TEXT NOT NULL, cents INTEGER NOT NULL)";
     sqlx::query(table).execute(&pool).await?;

@@ -13,13 +13,14 @@ use tower_webhook::{Event, PostgresStore, RouterExt, Tx, event_handler};
 use crate::{Balance, Payment, webhook};
 
 pub(crate) async fn app(url: &str) -> Result<Router, Box<dyn Error>> {
-    let pool = PgPool::connect(url).await?;
-    let table = "CREATE TABLE IF NOT EXISTS payments (event text NOT NULL, cents bigint NOT NULL)";
-    sqlx::query(table).execute(&pool).await?;
+    // The store is the first to connect, and says in words what is wrong with the URL or the server.
+    let pool = PgPool::connect_lazy(url)?;
     let store = PostgresStore::on_pool(pool.clone())
         .migrate()
         .connect()
         .await?;
+    let table = "CREATE TABLE IF NOT EXISTS payments (event text NOT NULL, cents bigint NOT NULL)";
+    sqlx::query(table).execute(&pool).await?;
     Ok(Router::new()
         .webhook(
             "/webhooks/blendfi",

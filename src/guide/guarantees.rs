@@ -9,7 +9,7 @@
 //! | answers 2xx | is done | gets that answer; duplicates get 200 |
 //! | answers [`Permanent`](crate::Permanent) | is done | gets its status; duplicates get 200 |
 //! | answers anything else, an error, or panics | is free again | gets a status that it retries |
-//! | takes longer than the sender waits | stays claimed, and the handler goes on | gets the not-now status; its next attempt finds the outcome |
+//! | takes longer than the sender waits | stays claimed, and the handler goes on | gets the not-now status, and its next attempt finds the outcome; one that does not retry gets 202 |
 //!
 //! Twice in a row, the second try after a failure:
 //!
@@ -74,8 +74,8 @@
 //! ```
 //!
 //! or it takes no lower [`fence`](crate::Delivery::fence) after a higher one, which keeps a handler out
-//! that was paused past its lease. With records in Postgres beside the data, `Tx` writes effect and record
-//! in one transaction, and retention is the only window that is left.
+//! that was paused past its lease. With records in Postgres or SQLite beside the data, `Tx` writes effect and
+//! record in one transaction, which closes the first four; `docs/exactly-once.md` says what stays open.
 //!
 //! # What is not
 //!

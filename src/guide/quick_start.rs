@@ -8,6 +8,7 @@
 //! axum = "0.8"
 //! serde = { version = "1", features = ["derive"] }
 //! tokio = { version = "1", features = ["full"] }
+//! tower = { version = "0.5", features = ["util"] } # for the calls below alone
 //! tower-webhook = "0.1"
 //! ```
 //!

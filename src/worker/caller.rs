@@ -54,8 +54,13 @@ impl Caller<()> for EntryCaller {
                 key = %self.key.escaped(),
                 "a queued event was handled after another worker had taken it over"
             ),
-            // Its hold has said so.
-            Outcome::Done(()) | Outcome::Failed(..) | Outcome::Duplicate(_) => {}
+            Outcome::Done(()) => tracing::info!(
+                target: "tower_webhook",
+                key = %self.key.escaped(),
+                "a queued event is handled"
+            ),
+            // What ran has said so.
+            Outcome::Failed(..) | Outcome::Duplicate(_) => {}
         }
     }
 }

@@ -116,7 +116,7 @@ impl Shared {
         let Some(envelope) = envelope else {
             self.entries.leave(&key);
             let reason = "what was kept of its delivery cannot be read by this version".to_owned();
-            tracing::error!(target: "tower_webhook", key = %key.escaped(), reason, "a queued event is dead");
+            tracing::error!(target: "tower_webhook", key = %key.escaped(), detail = reason, "a queued event is dead");
             return finish_later(self.inbox.clone(), key, token, Verdict::Bury { reason });
         };
         let started = Instant::now();

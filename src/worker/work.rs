@@ -100,7 +100,7 @@ impl Work for EntryWork {
                 target: "tower_webhook",
                 key = %key.escaped(),
                 attempt,
-                reason,
+                detail = reason,
                 "a queued event is dead: it is run again when it is redriven, or sent again"
             ),
             Verdict::Retry { after, reason } => tracing::warn!(
@@ -108,7 +108,7 @@ impl Work for EntryWork {
                 key = %key.escaped(),
                 attempt,
                 retry_after_ms = after.as_millis(),
-                reason,
+                detail = reason,
                 "an attempt at a queued event has failed"
             ),
             Verdict::Done | Verdict::GiveBack { .. } => {}
@@ -123,7 +123,7 @@ fn tell(delivery: &Delivery, what: &'static str) {
         target: "tower_webhook",
         key = %delivery.key().escaped(),
         attempt = delivery.attempt(),
-        reason = what,
+        detail = what,
         "an attempt at a queued event has failed"
     );
 }

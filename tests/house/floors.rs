@@ -4,63 +4,36 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::source::{Crate, files};
 
-/// The floors from the lowest, by what the paths of their files begin with; the longest counts.
-const FLOORS: [(usize, &[&str]); 7] = [
-    (
-        0,
-        &[
-            "clock.rs",
-            "contract",
-            "counter.rs",
-            "coverage.rs",
-            "digest.rs",
-            "encoding.rs",
-            "error.rs",
-            "head.rs",
-            "joined.rs",
-            "mac.rs",
-            "name.rs",
-            "printable.rs",
-            "reason.rs",
-            "request_clock.rs",
-            "secret",
-            "text.rs",
-        ],
-    ),
-    (
-        1,
-        &[
-            "authenticated.rs",
-            "challenge",
-            "event/",
-            "observer/",
-            "path.rs",
-            "payload.rs",
-            "signature/",
-            "source/",
-        ],
-    ),
-    (2, &["inbox/", "prove.rs", "rejection_cause.rs", "store/"]),
-    (3, &["runtime/", "worker/"]),
-    (4, &["layer/", "rejection.rs"]),
-    (5, &["extract.rs", "provider/", "router.rs", "webhook"]),
-    (6, &["guide/", "testing/"]),
-];
+/// The page with the table of floors, of which this is a row: ``| F6 | `testing/*`, `guide/*` | … |``.
+const PAGE: &str = include_str!("../../CONTRIBUTING.md");
+
+/// What the table says: the number of a floor, and what the path of a file on it begins with.
+fn floors() -> Vec<(usize, &'static str)> {
+    let rows = PAGE.lines().filter_map(|line| line.strip_prefix("| F"));
+    let floors: Vec<_> = rows
+        .flat_map(|row| {
+            let (number, rest) = row.split_once(" | ").expect("a floor and its files");
+            let number = number.parse().expect("a number");
+            let (files, _) = rest.split_once(" | ").expect("files, and what they may");
+            let names = files.split(", ").map(|name| name.trim_matches('`'));
+            names.map(move |name| (number, name.trim_end_matches('*')))
+        })
+        .collect();
+    assert!(floors.len() > 30, "{floors:?}");
+    floors
+}
 
 /// The map of the crate, which stands beside the floors.
 const MAP: &str = "lib.rs";
 
-fn floor(file: &str) -> Option<usize> {
-    FLOORS
-        .iter()
-        .flat_map(|(floor, prefixes)| {
-            prefixes
-                .iter()
-                .map(move |prefix| (prefix.len(), *floor, *prefix))
-        })
-        .filter(|(_, _, prefix)| file.starts_with(prefix))
-        .max()
-        .map(|(_, floor, _)| floor)
+fn floor(file: &str, floors: &[(usize, &str)]) -> usize {
+    let found = floors.iter().find(|(_, name)| match name.ends_with('/') {
+        true => file.starts_with(name),
+        false => file == *name,
+    });
+    found
+        .unwrap_or_else(|| panic!("{file} stands on no floor"))
+        .0
 }
 
 /// Every circle of files, each once, from its first file in the order of names.
@@ -98,14 +71,15 @@ fn circles<'a>(imports: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> Vec<Vec<&'a st
 fn nothing_imports_from_a_floor_above() {
     let files = files();
     let parsed = Crate::parse(&files);
+    let floors = floors();
     let mut wrong = Vec::new();
     for (file, to) in parsed.imports() {
         if file == MAP {
             continue;
         }
-        let here = floor(file).unwrap_or_else(|| panic!("{file} stands on no floor"));
+        let here = floor(file, &floors);
         for other in to.into_iter().filter(|other| *other != MAP) {
-            let there = floor(other).unwrap_or_else(|| panic!("{other} stands on no floor"));
+            let there = floor(other, &floors);
             if there > here {
                 wrong.push(format!("{file} (F{here}) imports from {other} (F{there})"));
             }

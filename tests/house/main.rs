@@ -12,6 +12,7 @@ mod exactly_once;
 mod floors;
 mod map;
 mod msrv;
+mod named;
 mod prose;
 mod senders;
 mod shown;

@@ -88,6 +88,8 @@ mod strangers_text;
 #[path = "../support/mod.rs"]
 mod support;
 mod tasks;
+#[cfg(all(feature = "axum", any(feature = "postgres", feature = "sqlite")))]
+mod tx_ends;
 #[cfg(all(feature = "axum", feature = "redis"))]
 mod unconfirmed;
 #[cfg(feature = "axum")]

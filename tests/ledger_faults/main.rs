@@ -12,6 +12,8 @@
 
 mod campaign;
 mod plan;
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "../receiver_faults/process.rs"]
 mod process;
 mod receiver;
 #[allow(dead_code, reason = "other tests use the rest")]

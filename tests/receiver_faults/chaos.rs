@@ -156,7 +156,7 @@ async fn live(
 ) -> Process {
     for life in 1..=deaths.len() {
         process.stands().await;
-        process.kill(&world.journal).await;
+        world.kill(process).await;
         process = start(&world, lease, deaths.get(life)).await;
         receivers.set(which, process.address);
     }

@@ -110,7 +110,7 @@ pub(crate) async fn killed_at_each_statement() {
             made = stands.recv() => Some(made.unwrap()),
             () = tokio::time::sleep(LEASE) => None,
         };
-        first.kill(&world.journal).await;
+        world.kill(first).await;
         let answers = within("the event to be acknowledged", sent).await.unwrap();
         assert!(
             answers
@@ -177,7 +177,7 @@ async fn killed_with(world: World, point: Point) {
     let sent = tokio::spawn(async move { deliver(EVENT, &receivers, 0).await });
     within("the receiver to stand", first.stands()).await;
     let before = world.record(EVENT).await;
-    first.kill(&world.journal).await;
+    world.kill(first).await;
     let answers = within("the event to be acknowledged", sent).await.unwrap();
     assert_eq!(answers[0], None, "the dead do not answer");
 

@@ -66,7 +66,7 @@ pub(crate) async fn killed_in_the_middle(point: Point) {
     let second = Process::start(&orders).await;
     let sent = tokio::spawn(send(first.address));
     first.stands().await;
-    first.kill(&world.journal).await;
+    world.kill(first).await;
     assert_eq!(sent.await.unwrap(), None, "the connection broke");
     within("all to be done", async {
         loop {

@@ -35,7 +35,7 @@ use libtest_mimic::{Arguments, Trial};
 use receiver::Point;
 
 fn main() -> ExitCode {
-    if let Some(orders) = process::orders() {
+    if let Some(orders) = process::orders::<receiver::Orders>() {
         return on_threads(orders.threads, receiver::run(orders));
     }
     let mut arguments = Arguments::from_args();

@@ -4,15 +4,17 @@ use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout};
 use tokio::time::timeout;
 
-use super::journal::Journal;
-use super::receiver::{Orders, STANDS};
-
 /// No test's name is like this, so that no filter starts a receiver.
 const ARGUMENT: &str = "--be-the-receiver";
+
+/// What a receiver prints once it stands where it was told to.
+pub(crate) const STANDS: &str = "stands";
 
 /// Nothing here takes as long as this unless it never happens.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
@@ -28,7 +30,7 @@ pub(crate) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
 /// What this process is to do, if it was started as a receiver.
 ///
 /// It ends with its standard input, and so with the test, however that ends.
-pub(crate) fn orders() -> Option<Orders> {
+pub(crate) fn orders<Orders: DeserializeOwned>() -> Option<Orders> {
     let mut arguments = std::env::args().skip(1);
     if arguments.next()? != ARGUMENT {
         return None;
@@ -51,7 +53,7 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts one, and waits until it listens.
-    pub(crate) async fn start(orders: &Orders) -> Self {
+    pub(crate) async fn start(orders: &impl Serialize) -> Self {
         let mut child = tokio::process::Command::new(std::env::current_exe().unwrap())
             .arg(ARGUMENT)
             .arg(serde_json::to_string(orders).unwrap())
@@ -76,24 +78,25 @@ impl Process {
         assert_eq!(line.as_deref(), Some(STANDS));
     }
 
-    /// Kills it, and then says so.
-    pub(crate) async fn kill(mut self, journal: &Journal) {
+    /// Kills it, and waits until it is gone.
+    pub(crate) async fn kill(mut self) {
         self.child.kill().await.unwrap();
-        journal.killed(self.pid);
     }
 
     /// It stays connected and does nothing.
     pub(crate) fn stop(&self) {
-        self.signal("-STOP");
+        signal(self.pid, "-STOP");
     }
 
     pub(crate) fn go_on(&self) {
-        self.signal("-CONT");
+        signal(self.pid, "-CONT");
     }
+}
 
-    fn signal(&self, signal: &str) {
-        let pid = self.pid.to_string();
-        let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
-        assert!(sent.success());
-    }
+/// Sends a process a signal.
+pub(crate) fn signal(pid: u32, signal: &str) {
+    let sent = Command::new("kill")
+        .args([signal, &pid.to_string()])
+        .status();
+    assert!(sent.unwrap().success());
 }

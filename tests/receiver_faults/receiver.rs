@@ -21,6 +21,7 @@ use tower_webhook::{DedupeConfig, Delivery, EventKey, Name, RouterExt, Webhook, 
 
 use super::journal::{Journal, What};
 use super::lists;
+use super::process::STANDS;
 use super::sender::SECRET;
 use super::sinks::Sinks;
 
@@ -100,7 +101,6 @@ impl Shared {
     }
 }
 
-pub(crate) const STANDS: &str = "stands";
 /// Long enough to be stopped meanwhile, and shorter than a lease.
 const MOMENT: Duration = Duration::from_secs(1);
 

@@ -8,6 +8,7 @@ use tower_webhook::store::{RecordState, RecordView, SharedStore, Store};
 use tower_webhook::{EventKey, Name};
 
 use super::journal::Journal;
+use super::process::Process;
 use super::receiver::{Orders, Point, open};
 use super::sinks::Sinks;
 
@@ -52,6 +53,13 @@ impl World {
             threads: super::THREADS,
             blocks: None,
         }
+    }
+
+    /// Kills a receiver, and then says so.
+    pub(crate) async fn kill(&self, receiver: Process) {
+        let pid = receiver.pid;
+        receiver.kill().await;
+        self.journal.killed(pid);
     }
 
     pub(crate) async fn record(&self, id: &str) -> RecordView {

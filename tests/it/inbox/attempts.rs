@@ -13,6 +13,7 @@ use tower_webhook::{Delivery, Event, Permanent};
 
 use super::{Working, entry_with, send, webhook};
 use crate::support::blendfi::{event, key};
+use crate::support::log::Log;
 
 fn reasons(view: &tower_webhook::inbox::EntryView) -> Vec<(u32, &str)> {
     let failed = view.entry.history.iter();
@@ -38,6 +39,43 @@ async fn an_event_is_tried_again_until_it_is_done() {
     );
     assert_eq!(done.body, None, "what is done needs no body");
     working.end().await;
+}
+
+/// `reason` is the field of codes: what a handler says in words is the detail.
+#[tokio::test(start_paused = true)]
+async fn each_attempt_has_a_line_in_the_log() {
+    let (inbox, log) = (MemoryInbox::new(), Log::default());
+    let _guard = log.capture(false);
+    let layer = webhook(&inbox).build().unwrap();
+    let handler = async |delivery: Delivery| match delivery.attempt() {
+        1 => Err(Failure::retry("the ledger is closed")),
+        _ => Ok(()),
+    };
+    let working = Working::on(&inbox, &layer, handler);
+    send(&layer, &event("evt_1", "{}")).await;
+    entry_with(&inbox, &key("evt_1"), EntryStatus::Done).await;
+    working.end().await;
+    let text = log.text();
+    let line = |level: &str, message: &str| {
+        let found = (text.lines()).find(|line| line.contains(level) && line.contains(message));
+        found.unwrap_or_else(|| panic!("{level} {message}: {text}"))
+    };
+    let failed = line(
+        "WARN",
+        "tower_webhook: an attempt at a queued event has failed",
+    );
+    for field in [
+        "key=blendfi:evt_1",
+        "attempt=1",
+        "retry_after_ms=",
+        r#"detail="the ledger is closed""#,
+    ] {
+        assert!(failed.contains(field), "{field}: {failed}");
+    }
+    assert!(!failed.contains("reason="), "{failed}");
+    let handled = line("INFO", "tower_webhook: a queued event is handled");
+    assert!(handled.contains("key=blendfi:evt_1"), "{handled}");
+    assert_eq!(text.matches("a queued event is handled").count(), 1);
 }
 
 #[tokio::test(start_paused = true)]

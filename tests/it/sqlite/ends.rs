@@ -1,108 +1,41 @@
 //! Each way in which a handler can end, and what is left of its effect and of its event.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use serde::Deserialize;
-use sqlx::{Connection, Executor, Sqlite};
-use tower_webhook::layer::Verdict;
+use sqlx::Sqlite;
 use tower_webhook::runtime::Failure;
-use tower_webhook::{Delivery, Event, Permanent, Reason, Tx, event_handler};
+use tower_webhook::{Delivery, Event, Tx, event_handler};
 
 use super::*;
 use crate::support::blendfi::event;
 use crate::support::wait::until;
+use crate::tx_ends::{CASES, Case, FAILED, How, Kept, Payload, Words, check, go_on};
 
-#[derive(Deserialize)]
-struct Payload {
-    data: How,
-}
+/// What SQLite does otherwise: one statement fails alone, and a savepoint that is forgotten is still open at the end.
+const OWN_CASES: [Case; 2] = [
+    (How::GoesOnBehindAnError, 1, None),
+    (How::ForgetsASavepoint, 0, FAILED),
+];
 
-/// How a handler goes on once it has had its effect.
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
-enum How {
-    Succeeds,
-    TouchesNothing,
-    Fails,
-    GivesUp,
-    Panics,
-    Commits,
-    CommitsAndBeginsAnew,
-    RollsBack,
-    GoesOnBehindAnError,
-    LeavesASavepoint,
-    ForgetsASavepoint,
-    UndoesAPart,
-    Keeps,
-    FailsAtTheCommit,
-}
-
-/// What a handler has kept beyond its end.
-type Kept = Arc<Mutex<Option<Tx<Sqlite>>>>;
+const WORDS: Words = Words {
+    commits_and_begins: &["COMMIT", "BEGIN"],
+    is_wrong: "SELECT nothing",
+    takes_a_minute: None,
+    is_wrong_at_the_commit: "INSERT INTO entries VALUES (1)",
+};
 
 async fn handle(
     how: How,
     delivery: Delivery,
     mut tx: Tx<Sqlite>,
-    kept: Kept,
+    kept: Kept<Sqlite>,
 ) -> Result<(), Failure> {
     if how == How::TouchesNothing {
         return Ok(());
     }
     credit(&mut tx, &delivery.key().to_string(), delivery.attempt()).await?;
-    let conn = tx.connection().await?;
-    let own: &[&'static str] = match how {
-        How::Commits => &["COMMIT"],
-        How::CommitsAndBeginsAnew => &["COMMIT", "BEGIN"],
-        How::RollsBack => &["ROLLBACK"],
-        How::LeavesASavepoint => &["SAVEPOINT a"],
-        // What is checked at the commit alone.
-        How::FailsAtTheCommit => &["INSERT INTO entries VALUES (1)"],
-        _ => &[],
-    };
-    for sql in own {
-        conn.execute(*sql).await?;
-    }
-    match how {
-        How::Fails => return Err(Failure::retry("as asked")),
-        How::GivesUp => return Err(Permanent("as asked").into()),
-        How::Panics => panic!("as asked"),
-        How::GoesOnBehindAnError => assert!(conn.execute("SELECT nothing").await.is_err()),
-        How::ForgetsASavepoint => std::mem::forget(conn.begin().await?),
-        How::UndoesAPart => {
-            let mut part = conn.begin().await?;
-            part.execute("INSERT INTO effects VALUES ('undone', 0)")
-                .await?;
-            part.rollback().await?;
-        }
-        How::Keeps => *kept.lock().unwrap() = Some(tx),
-        _ => {}
-    }
-    Ok(())
+    go_on(how, tx, &WORDS, &kept).await
 }
-
-const BROKEN: Option<Reason> = Some(Reason::TransactionBroken);
-const FAILED: Option<Reason> = Some(Reason::HandlerFailed);
-const PANICKED: Option<Reason> = Some(Reason::HandlerPanicked);
-
-/// How many effects are left of a handler that ends so, and why its event is not done.
-const CASES: [(How, i64, Option<Reason>); 14] = [
-    (How::Succeeds, 1, None),
-    (How::TouchesNothing, 0, None),
-    (How::UndoesAPart, 1, None),
-    (How::LeavesASavepoint, 1, None),
-    // One statement fails alone.
-    (How::GoesOnBehindAnError, 1, None),
-    (How::GivesUp, 0, None),
-    (How::Fails, 0, FAILED),
-    (How::Panics, 0, PANICKED),
-    // It was told not to: its effect stands, and the event will run again.
-    (How::Commits, 1, BROKEN),
-    (How::CommitsAndBeginsAnew, 1, BROKEN),
-    (How::RollsBack, 0, BROKEN),
-    (How::ForgetsASavepoint, 0, FAILED),
-    (How::Keeps, 0, BROKEN),
-    (How::FailsAtTheCommit, 0, FAILED),
-];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_effect_stands_with_the_record_or_not_at_all() {
@@ -113,11 +46,8 @@ async fn the_effect_stands_with_the_record_or_not_at_all() {
         handle(payload.data, delivery, tx, Arc::clone(&own))
     };
     let server = ledger.serve(event_handler(handler)).await;
-    for (how, effects, reason) in CASES {
-        let (is_done, status) = match reason {
-            None => (true, 200),
-            Some(_) => (false, 500),
-        };
+    for case in CASES.into_iter().chain(OWN_CASES) {
+        let (how, effects, _) = case;
         let id = format!("evt_{how:?}");
         let sent = event(&id, &format!("\"{how:?}\"")).spawn(server.address);
         if how == How::Keeps {
@@ -127,26 +57,9 @@ async fn the_effect_stands_with_the_record_or_not_at_all() {
             drop(kept.lock().unwrap().take());
         }
         let answer = sent.await.unwrap();
-        assert_eq!(answer.status, status, "{how:?}");
         let seen = ledger.recorder.next().await;
-        let verdict = if is_done {
-            Verdict::Handled
-        } else {
-            Verdict::Failed
-        };
-        assert_eq!(
-            (seen.verdict, seen.reason),
-            (verdict, reason),
-            "{how:?}: {seen:?}"
-        );
+        check(case, answer.status, &seen, &ledger.record(&id).await.state);
         assert_eq!(ledger.effects().await, effects, "{how:?}");
-        assert_eq!(ledger.is_done(&id).await, is_done, "{how:?}");
-        // Released, not left until the end of the lease.
-        let state = ledger.record(&id).await.state;
-        assert!(
-            is_done || matches!(state, RecordState::Released),
-            "{how:?}: {state:?}"
-        );
         // The file can be written as before.
         sqlx::query("DELETE FROM effects")
             .execute(&ledger.pool)

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteConnectOptions;
-use tower_webhook::store::{RecordState, RecordView, SqliteStore, SqliteStoreBuilder};
+use tower_webhook::store::{RecordView, SqliteStore, SqliteStoreBuilder};
 use tower_webhook::{DedupeConfig, Store, Tx, TxError};
 
 use crate::support::blendfi::{self, key};
@@ -70,10 +70,6 @@ impl Ledger {
 
     async fn record(&self, id: &str) -> RecordView {
         self.store.lookup(&key(id)).await.unwrap().unwrap()
-    }
-
-    async fn is_done(&self, id: &str) -> bool {
-        matches!(self.record(id).await.state, RecordState::Done(_))
     }
 }
 

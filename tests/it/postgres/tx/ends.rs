@@ -1,116 +1,40 @@
 //! Each way in which a handler can end, and what is left of its effect and of its event.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use serde::Deserialize;
 use sqlx::{Connection, Executor, Postgres};
-use tower_webhook::layer::Verdict;
 use tower_webhook::runtime::{EventHandler, Failure};
-use tower_webhook::{Delivery, Event, Permanent, Reason, Tx, event_handler};
+use tower_webhook::{Delivery, Event, Tx, event_handler};
 
 use super::*;
 use crate::support::blendfi::event;
+use crate::tx_ends::{BROKEN, CASES, Case, FAILED, How, Kept, Payload, Words, check, go_on};
 
-#[derive(Deserialize)]
-struct Payload {
-    data: How,
-}
+/// What only Postgres can do, or does otherwise: behind an error it takes no more statements.
+const OWN_CASES: [Case; 2] = [
+    (How::IsDropped, 0, FAILED),
+    (How::GoesOnBehindAnError, 0, BROKEN),
+];
 
-/// How a handler goes on once it has had its effect.
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
-#[serde(rename_all = "snake_case")]
-enum How {
-    Succeeds,
-    TouchesNothing,
-    Fails,
-    GivesUp,
-    Panics,
-    IsDropped,
-    Commits,
-    CommitsAndBeginsAnew,
-    RollsBack,
-    GoesOnBehindAnError,
-    LeavesASavepoint,
-    ForgetsASavepoint,
-    UndoesAPart,
-    Keeps,
-    FailsAtTheCommit,
-}
-
-/// What a handler has kept beyond its end.
-type Kept = Arc<Mutex<Option<Tx<Postgres>>>>;
+const WORDS: Words = Words {
+    commits_and_begins: &["COMMIT AND CHAIN"],
+    is_wrong: "SELECT 1 / 0",
+    takes_a_minute: Some("SELECT pg_sleep(60)"),
+    is_wrong_at_the_commit: "INSERT INTO once VALUES (1), (1)",
+};
 
 async fn handle(
     how: How,
     delivery: Delivery,
     mut tx: Tx<Postgres>,
-    kept: Kept,
+    kept: Kept<Postgres>,
 ) -> Result<(), Failure> {
     if how == How::TouchesNothing {
         return Ok(());
     }
     credit(&mut tx, &delivery.key().to_string(), delivery.attempt()).await?;
-    let conn = tx.connection().await?;
-    let own = match how {
-        How::Commits => Some("COMMIT"),
-        How::CommitsAndBeginsAnew => Some("COMMIT AND CHAIN"),
-        How::RollsBack => Some("ROLLBACK"),
-        How::LeavesASavepoint => Some("SAVEPOINT a"),
-        _ => None,
-    };
-    if let Some(sql) = own {
-        conn.execute(sql).await?;
-        return Ok(());
-    }
-    match how {
-        How::Fails => return Err(Failure::retry("as asked")),
-        How::GivesUp => return Err(Permanent("as asked").into()),
-        How::Panics => panic!("as asked"),
-        How::IsDropped => {
-            let asked = conn.execute("SELECT pg_sleep(60)");
-            let _ = tokio::time::timeout(SECOND / 10, asked).await;
-            return Err(Failure::retry("as asked"));
-        }
-        How::GoesOnBehindAnError => assert!(conn.execute("SELECT 1 / 0").await.is_err()),
-        How::ForgetsASavepoint => std::mem::forget(conn.begin().await?),
-        How::UndoesAPart => {
-            let mut part = conn.begin().await?;
-            part.execute("INSERT INTO effects VALUES ('undone', 0)")
-                .await?;
-            part.rollback().await?;
-        }
-        How::Keeps => *kept.lock().unwrap() = Some(tx),
-        // What is checked at the commit alone.
-        How::FailsAtTheCommit => {
-            conn.execute("INSERT INTO once VALUES (1), (1)").await?;
-        }
-        _ => {}
-    }
-    Ok(())
+    go_on(how, tx, &WORDS, &kept).await
 }
-
-const BROKEN: Option<Reason> = Some(Reason::TransactionBroken);
-const FAILED: Option<Reason> = Some(Reason::HandlerFailed);
-const PANICKED: Option<Reason> = Some(Reason::HandlerPanicked);
-
-/// How many effects are left of a handler that ends so, and why its event is not done.
-const CASES: [(How, &str, Option<Reason>); 14] = [
-    (How::Succeeds, "1", None),
-    (How::TouchesNothing, "0", None),
-    (How::UndoesAPart, "1", None),
-    (How::LeavesASavepoint, "1", None),
-    (How::GivesUp, "0", None),
-    (How::Fails, "0", FAILED),
-    (How::Panics, "0", PANICKED),
-    (How::IsDropped, "0", FAILED),
-    // It was told not to: its effect stands, and the event will run again.
-    (How::Commits, "1", BROKEN),
-    (How::CommitsAndBeginsAnew, "1", BROKEN),
-    (How::RollsBack, "0", BROKEN),
-    (How::GoesOnBehindAnError, "0", BROKEN),
-    (How::Keeps, "0", BROKEN),
-    (How::FailsAtTheCommit, "0", FAILED),
-];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_effect_stands_with_the_record_or_not_at_all() {
@@ -122,35 +46,16 @@ async fn the_effect_stands_with_the_record_or_not_at_all() {
         handle(payload.data, delivery, tx, Arc::clone(&own))
     };
     let server = ledger.serve(event_handler(handler)).await;
-    for (how, effects, reason) in CASES {
-        let (is_done, status) = match reason {
-            None => (true, 200),
-            Some(_) => (false, 500),
-        };
+    for case in CASES.into_iter().chain(OWN_CASES) {
+        let (how, effects, _) = case;
         ledger.server.ask("TRUNCATE effects");
         let id = format!("evt_{how:?}");
-        let data = text(how);
-        let answer = event(&id, &data).send(server.address).await;
-        assert_eq!(answer.status, status, "{how:?}");
+        let answer = event(&id, &format!("\"{how:?}\""))
+            .send(server.address)
+            .await;
         let seen = ledger.recorder.next().await;
-        let verdict = if is_done {
-            Verdict::Handled
-        } else {
-            Verdict::Failed
-        };
-        assert_eq!(
-            (seen.verdict, seen.reason),
-            (verdict, reason),
-            "{how:?}: {seen:?}"
-        );
-        assert_eq!(ledger.effects(), effects, "{how:?}");
-        assert_eq!(ledger.is_done(&id).await, is_done, "{how:?}");
-        // Released, not left until the end of the lease.
-        let state = ledger.record(&id).await.state;
-        assert!(
-            is_done || matches!(state, RecordState::Released),
-            "{how:?}: {state:?}"
-        );
+        check(case, answer.status, &seen, &ledger.record(&id).await.state);
+        assert_eq!(ledger.effects(), effects.to_string(), "{how:?}");
         // What was kept is good for nothing.
         let late = kept.lock().unwrap().take();
         if let Some(mut tx) = late {
@@ -175,18 +80,6 @@ async fn the_effect_stands_with_the_record_or_not_at_all() {
         }
     }
     assert_eq!(ledger.effects(), "0");
-}
-
-fn text(how: How) -> String {
-    let name = format!("{how:?}");
-    let mut text = String::from("\"");
-    for (at, letter) in name.char_indices() {
-        if letter.is_uppercase() && at > 0 {
-            text.push('_');
-        }
-        text.extend(letter.to_lowercase());
-    }
-    text + "\""
 }
 
 /// `sqlx` would take the end of the outer one for the end of the inner one.

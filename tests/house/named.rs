@@ -1,0 +1,84 @@
+//! What the pages name in code is there: a name that was changed is changed on them too.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::source::{files, files_beside};
+
+/// Pages that are to name only what there is. The changelog names what is gone, `docs/mutants.md` what was
+/// judged, and `docs/by-hand.md` other crates.
+const PAGES: [&str; 14] = [
+    "README.md",
+    "SECURITY.md",
+    "CONTRIBUTING.md",
+    "docs/attacks.md",
+    "docs/benchmarks.md",
+    "docs/benchmarks.notes.md",
+    "docs/exactly-once.md",
+    "docs/fuzzing.md",
+    "docs/inbox.md",
+    "docs/map.md",
+    "docs/outages.md",
+    "docs/schemes.md",
+    "docs/stability.md",
+    "docs/stricter.md",
+];
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !(c.is_alphanumeric() || c == '_'))
+}
+
+/// The names in a page's prose that stand in backticks: words with a capital inside or an underscore.
+fn named(page: &str) -> BTreeSet<&str> {
+    let code = page
+        .lines()
+        .flat_map(|line| line.split('`').skip(1).step_by(2));
+    let names = code.flat_map(words).filter(|word| {
+        let mut inner = word.chars().skip(1);
+        word.contains('_') || (inner.any(char::is_uppercase) && word.contains(char::is_lowercase))
+    });
+    names.collect()
+}
+
+/// Every word of the code, of its files' names, and of what is beside them.
+fn there() -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let beside = [
+        "Cargo.toml",
+        "scripts/test",
+        "scripts/bench",
+        "scripts/ledger-faults",
+    ];
+    let mut all: BTreeSet<String> = BTreeSet::new();
+    let texts = (files().into_iter().chain(files_beside()))
+        .filter(|(file, _)| !file.ends_with("house/named.rs"))
+        .chain(beside.map(|file| {
+            let text = std::fs::read_to_string(root.join(file));
+            (file.to_owned(), text.expect("a text"))
+        }));
+    for (file, text) in texts {
+        all.extend(words(&file).chain(words(&text)).map(str::to_owned));
+    }
+    all
+}
+
+#[test]
+fn every_name_on_the_pages_is_there() {
+    let there = there();
+    for page in PAGES {
+        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page));
+        let text = text.expect("a page");
+        let gone: Vec<_> = named(&text)
+            .into_iter()
+            .filter(|name| !there.contains(*name))
+            .collect();
+        assert!(gone.is_empty(), "{page}: {gone:?}");
+    }
+}
+
+#[test]
+fn a_name_is_found_in_prose() {
+    let page = "Take `EventRule::with_no_such` or `Tx`, not `get`.\nA `HashMap`";
+    let found: Vec<_> = named(page).into_iter().collect();
+    assert_eq!(found, ["EventRule", "HashMap", "with_no_such"]);
+}
