@@ -31,6 +31,7 @@ enum How {
     GoesOnBehindAnError,
     LeavesASavepoint,
     ForgetsASavepoint,
+    ForgetsASavepointAndFails,
     UndoesAPart,
     Keeps,
     FailsAtTheCommit,
@@ -68,6 +69,10 @@ async fn handle(
         How::Panics => panic!("as asked"),
         How::GoesOnBehindAnError => assert!(conn.execute("SELECT nothing").await.is_err()),
         How::ForgetsASavepoint => std::mem::forget(conn.begin().await?),
+        How::ForgetsASavepointAndFails => {
+            std::mem::forget(conn.begin().await?);
+            return Err(Failure::retry("as asked"));
+        }
         How::UndoesAPart => {
             let mut part = conn.begin().await?;
             part.execute("INSERT INTO effects VALUES ('undone', 0)")
@@ -85,7 +90,7 @@ const FAILED: Option<Reason> = Some(Reason::HandlerFailed);
 const PANICKED: Option<Reason> = Some(Reason::HandlerPanicked);
 
 /// How many effects are left of a handler that ends so, and why its event is not done.
-const CASES: [(How, i64, Option<Reason>); 14] = [
+const CASES: [(How, i64, Option<Reason>); 15] = [
     (How::Succeeds, 1, None),
     (How::TouchesNothing, 0, None),
     (How::UndoesAPart, 1, None),
@@ -94,6 +99,7 @@ const CASES: [(How, i64, Option<Reason>); 14] = [
     (How::GoesOnBehindAnError, 1, None),
     (How::GivesUp, 0, None),
     (How::Fails, 0, FAILED),
+    (How::ForgetsASavepointAndFails, 0, FAILED),
     (How::Panics, 0, PANICKED),
     // It was told not to: its effect stands, and the event will run again.
     (How::Commits, 1, BROKEN),

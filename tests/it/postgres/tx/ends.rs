@@ -32,6 +32,7 @@ enum How {
     GoesOnBehindAnError,
     LeavesASavepoint,
     ForgetsASavepoint,
+    ForgetsASavepointAndFails,
     UndoesAPart,
     Keeps,
     FailsAtTheCommit,
@@ -73,6 +74,10 @@ async fn handle(
         }
         How::GoesOnBehindAnError => assert!(conn.execute("SELECT 1 / 0").await.is_err()),
         How::ForgetsASavepoint => std::mem::forget(conn.begin().await?),
+        How::ForgetsASavepointAndFails => {
+            std::mem::forget(conn.begin().await?);
+            return Err(Failure::retry("as asked"));
+        }
         How::UndoesAPart => {
             let mut part = conn.begin().await?;
             part.execute("INSERT INTO effects VALUES ('undone', 0)")
@@ -94,13 +99,14 @@ const FAILED: Option<Reason> = Some(Reason::HandlerFailed);
 const PANICKED: Option<Reason> = Some(Reason::HandlerPanicked);
 
 /// How many effects are left of a handler that ends so, and why its event is not done.
-const CASES: [(How, &str, Option<Reason>); 14] = [
+const CASES: [(How, &str, Option<Reason>); 15] = [
     (How::Succeeds, "1", None),
     (How::TouchesNothing, "0", None),
     (How::UndoesAPart, "1", None),
     (How::LeavesASavepoint, "1", None),
     (How::GivesUp, "0", None),
     (How::Fails, "0", FAILED),
+    (How::ForgetsASavepointAndFails, "0", FAILED),
     (How::Panics, "0", PANICKED),
     (How::IsDropped, "0", FAILED),
     // It was told not to: its effect stands, and the event will run again.
