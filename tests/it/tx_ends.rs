@@ -33,6 +33,7 @@ pub(crate) enum How {
     GoesOnBehindAnError,
     LeavesASavepoint,
     ForgetsASavepoint,
+    ForgetsASavepointAndFails,
     UndoesAPart,
     Keeps,
     FailsAtTheCommit,
@@ -46,13 +47,14 @@ pub(crate) const FAILED: Option<Reason> = Some(Reason::HandlerFailed);
 const PANICKED: Option<Reason> = Some(Reason::HandlerPanicked);
 
 /// What comes to the same on both.
-pub(crate) const CASES: [Case; 12] = [
+pub(crate) const CASES: [Case; 13] = [
     (How::Succeeds, 1, None),
     (How::TouchesNothing, 0, None),
     (How::UndoesAPart, 1, None),
     (How::LeavesASavepoint, 1, None),
     (How::GivesUp, 0, None),
     (How::Fails, 0, FAILED),
+    (How::ForgetsASavepointAndFails, 0, FAILED),
     (How::Panics, 0, PANICKED),
     // It was told not to: its effect stands, and the event will run again.
     (How::Commits, 1, BROKEN),
@@ -108,6 +110,10 @@ where
         }
         How::GoesOnBehindAnError => assert!(conn.execute(words.is_wrong).await.is_err()),
         How::ForgetsASavepoint => std::mem::forget(conn.begin().await?),
+        How::ForgetsASavepointAndFails => {
+            std::mem::forget(conn.begin().await?);
+            return Err(Failure::retry("as asked"));
+        }
         How::UndoesAPart => {
             let mut part = conn.begin().await?;
             let undone = "INSERT INTO effects VALUES ('undone', 0)";

@@ -8,13 +8,13 @@ use sha2::{Digest, Sha256};
 use sqlx::postgres::PgPool;
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, Transaction, raw_sql};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::event::Name;
 use crate::printable::Printable;
 use crate::rejection_cause::Chain;
 use crate::store::command::{Complete, Held};
-use crate::store::sql::{Place, Waiting};
+use crate::store::sql::{Place, ROLL_BACK, Waiting};
 use crate::store::token::Token;
 use crate::store::transaction::{
     Begin, Finished, OpenTransaction, Opened, Ticket, TxError, TxErrorKind,
@@ -75,8 +75,9 @@ impl Begin<PgConnection> for PostgresTransactions {
 
 impl PostgresTransactions {
     async fn open(&self, ticket: Ticket) -> Result<Open, TxError> {
+        let until = Instant::now() + ticket.lease;
         let waiting = Arc::clone(&self.pool.permits).acquire_owned();
-        let Ok(Ok(permit)) = timeout(ticket.lease, waiting).await else {
+        let Ok(Ok(permit)) = timeout_at(until, waiting).await else {
             return Err(TxError::new(
                 TxErrorKind::Busy,
                 "as many as may be are open at once; give the store a larger pool",
@@ -84,21 +85,39 @@ impl PostgresTransactions {
         };
         let place = Place::of(&self.namespace, &ticket.key);
         let lock = self.lock_of(&place);
-        let sql = self.statements.begin(&ticket, lock);
-        let tx = (self.pool.pool.begin_with(AssertSqlSafe(sql)).await).map_err(|error| {
-            let kind = match error {
-                sqlx::Error::PoolTimedOut => TxErrorKind::Busy,
-                _ => TxErrorKind::Database,
-            };
-            TxError::new(kind, "it cannot be begun").with_source(Fault::from(error))
-        })?;
+        let (pool, sql) = (self.pool.pool.clone(), self.statements.begin(&ticket, lock));
+        // In a task of its own, which ends whoever waits: where its future is dropped behind the message,
+        // `sqlx` 0.9 puts the connection back into the pool with the transaction open.
+        let beginning = tokio::spawn(async move {
+            let tx = pool.begin_with(AssertSqlSafe(sql)).await?;
+            Ok((tx, permit))
+        });
+        let (tx, permit) = match timeout_at(until, beginning).await {
+            Ok(Ok(begun)) => begun.map_err(|error| {
+                let kind = match error {
+                    sqlx::Error::PoolTimedOut => TxErrorKind::Busy,
+                    _ => TxErrorKind::Database,
+                };
+                TxError::new(kind, "it cannot be begun").with_source(Fault::from(error))
+            })?,
+            Ok(Err(ended)) => {
+                let error = TxError::new(TxErrorKind::Database, "it cannot be begun");
+                return Err(error.with_source(ended));
+            }
+            Err(_) => {
+                return Err(TxError::new(
+                    TxErrorKind::Busy,
+                    "no connection of the pool was free, and answered, within a lease",
+                ));
+            }
+        };
         let mut open = Open {
             own: self.clone(),
             tx,
             place,
             token: ticket.token,
             lease: ticket.lease,
-            _permit: permit,
+            permit,
         };
         // The first attempt follows nobody.
         if ticket.attempt > 1 {
@@ -181,7 +200,7 @@ struct Open {
     place: Place,
     token: Token,
     lease: Duration,
-    _permit: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
 }
 
 impl Opened<PgConnection> for Open {
@@ -226,12 +245,16 @@ impl Open {
     async fn rolled_back(self) {
         let Self {
             own,
-            tx,
+            mut tx,
             place,
             token,
             ..
         } = self;
-        if timeout(ROLL_BACK_LIMIT, tx.rollback()).await.is_err() {
+        let ending = async {
+            raw_sql(ROLL_BACK).execute(&mut *tx).await?;
+            tx.rollback().await
+        };
+        if timeout(ROLL_BACK_LIMIT, ending).await.is_err() {
             // A statement whose future was dropped goes on there, with its locks.
             own.end_others(&place, token).await;
         }
@@ -268,7 +291,7 @@ impl Open {
             place,
             token,
             lease,
-            _permit,
+            permit,
         } = self;
         let mut committing: BoxFuture<'static, _> = match is_nested {
             false => Box::pin(tx.commit()),
@@ -281,8 +304,11 @@ impl Open {
             }
             Ok(Err(error)) => Some(Fault::from(error)),
             Err(_) => {
-                // It goes on, with its connection, while it is looked up.
-                tokio::spawn(committing);
+                // It goes on, and has its connection, while it is looked up.
+                tokio::spawn(async move {
+                    let _permit = permit;
+                    committing.await
+                });
                 None
             }
         };

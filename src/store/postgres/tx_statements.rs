@@ -92,12 +92,17 @@ impl TxStatements {
     }
 
     /// One message: the mark, the idle limit, and the lock by which a successor finds this session.
+    ///
+    /// `BEGIN` stands last: what fails before it leaves no transaction open, and
+    /// [takes in](https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-MULTI-STATEMENT)
+    /// what stands before it.
     pub(super) fn begin(&self, ticket: &Ticket, lock: i64) -> String {
         format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+            "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE;
              SET LOCAL idle_in_transaction_session_timeout = {};
              SET LOCAL {MARK} = '{}';
-             SELECT pg_catalog.pg_try_advisory_xact_lock({lock})",
+             SELECT pg_catalog.pg_try_advisory_xact_lock({lock});
+             BEGIN",
             ticket
                 .lease
                 .as_millis()

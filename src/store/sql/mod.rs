@@ -23,3 +23,10 @@ pub(super) use self::records::{OpenCounts, Records};
 pub(super) use self::row::from_micros;
 pub(super) use self::row::{Row, micros};
 pub(super) use self::wait::Waiting;
+
+/// Undoes the transaction of a handler, whatever savepoints are open in it.
+///
+/// Where the handler has forgotten a transaction of `sqlx` within it, `sqlx` would undo that one alone. So
+/// the whole is undone first, and `sqlx` ends an empty one: with a savepoint too many it cannot, and the
+/// connection is closed.
+pub(super) const ROLL_BACK: &str = "ROLLBACK; BEGIN";

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 use crate::event::Name;
 use crate::store::command::{Complete, Held};
 use crate::store::record::{Record, State};
-use crate::store::sql::{Answer, Order, Placed, Stored, Waiting, decide};
+use crate::store::sql::{Answer, Order, Placed, ROLL_BACK, Stored, Waiting, decide};
 use crate::store::token::Token;
 use crate::store::transaction::{
     Begin, Finished, OpenTransaction, Opened, Ticket, TxError, TxErrorKind,
@@ -233,8 +233,14 @@ impl Open {
     }
 
     async fn rolled_back(self) {
-        let Self { own, tx, turn, .. } = self;
-        let done = timeout(ROLL_BACK_LIMIT, tx.rollback()).await;
+        let Self {
+            own, mut tx, turn, ..
+        } = self;
+        let ending = async {
+            raw_sql(ROLL_BACK).execute(&mut *tx).await?;
+            tx.rollback().await
+        };
+        let done = timeout(ROLL_BACK_LIMIT, ending).await;
         if !matches!(done, Ok(Ok(()))) {
             // The handler has ended it itself, or a statement of it goes on.
             own.handlers.discard(turn).await;

@@ -1,5 +1,6 @@
 //! Handlers that take a [`Tx`]: the effect and the record stand together, or neither does.
 
+mod begins;
 mod ends;
 mod faults;
 mod frozen;
