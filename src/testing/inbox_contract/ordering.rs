@@ -55,7 +55,11 @@ pub(super) async fn one_of_a_key(inbox: &SharedInbox) -> Verdict {
     first.other("free")?.accepted("a").await?;
     let taken = ids_taken(&first).await?;
     let expected = set(["evt_1", "other", "free"]);
-    same("of each order key the first, and what has none", taken, expected)?;
+    same(
+        "of each order key the first, and what has none",
+        taken,
+        expected,
+    )?;
     // Another webhook of the provider has an order of its own.
     let mut beside = first.other("beside")?;
     let route = format!("{}/mail", first.key.provider());
@@ -71,7 +75,9 @@ pub(super) async fn one_of_a_key(inbox: &SharedInbox) -> Verdict {
     first.accepted_in(THING, Some(1)).await?;
     second.accepted_in(THING, Some(2)).await?;
     first.attempt(retry(SHORT)).await?;
-    first.nothing_due("what waits for one that is to be tried again").await?;
+    first
+        .nothing_due("what waits for one that is to be tried again")
+        .await?;
     sleep(SHORT * 2).await;
     first.attempt(End::Done).await?;
     second.begun(SHORT).await?;
@@ -87,11 +93,15 @@ pub(super) async fn one_of_a_key(inbox: &SharedInbox) -> Verdict {
         third.finish(token, End::GiveBack { after }).await?,
         Held::Held,
     )?;
-    third.nothing_due("what waits for one that was given back").await?;
+    third
+        .nothing_due("what waits for one that was given back")
+        .await?;
     same("discarding", third.discard(LONG).await?, Moved::Done)?;
     fourth.taken(LONG).await?;
     fifth.accepted_in(THING, Some(5)).await?;
-    fifth.nothing_due("what waits for one that is taken").await?;
+    fifth
+        .nothing_due("what waits for one that is taken")
+        .await?;
     let forgotten = done("forget", inbox.forget(&fourth.key).await)?;
     same("forgetting", forgotten, true)?;
     fifth.taken(LONG).await?;

@@ -22,26 +22,42 @@ pub(super) async fn rates_hold_back(inbox: &SharedInbox) -> Verdict {
     let two = rate(2, LONG)?;
     same("the rates", listed().await?, Vec::new())?;
     same("setting one", set(RateOf::Provider, Some(two)).await?, true)?;
-    same("setting it again", set(RateOf::Provider, Some(two)).await?, false)?;
+    same(
+        "setting it again",
+        set(RateOf::Provider, Some(two)).await?,
+        false,
+    )?;
     same("the rates", listed().await?, vec![(RateOf::Provider, two)])?;
     for id in ["1", "2", "3"] {
         scene.other(id)?.accepted("a").await?;
     }
     other.accepted("a").await?;
     let taken = scene.take_with(&scene.taking(10, LONG)?).await?;
-    same("how many are taken of three at a rate of two", taken.len(), 2)?;
+    same(
+        "how many are taken of three at a rate of two",
+        taken.len(),
+        2,
+    )?;
     scene.nothing_due("what a rate holds back").await?;
     other.taken(LONG).await?;
     // Another rate has nothing of it used.
     let one = rate(1, LONG)?;
-    same("another rate", set(RateOf::Provider, Some(one)).await?, true)?;
+    same(
+        "another rate",
+        set(RateOf::Provider, Some(one)).await?,
+        true,
+    )?;
     let third = scene.other("3")?;
     let grant = third.attempt(End::Done).await?;
     same("the attempts of what was held back", grant.attempt, 1)?;
     third.other("4")?.accepted("a").await?;
     third.nothing_due("what a rate holds back").await?;
     same("lifting it", set(RateOf::Provider, None).await?, true)?;
-    same("lifting it again", set(RateOf::Provider, None).await?, false)?;
+    same(
+        "lifting it again",
+        set(RateOf::Provider, None).await?,
+        false,
+    )?;
     same("the rates", listed().await?, Vec::new())?;
     third.other("4")?.taken(LONG).await?;
 
@@ -64,7 +80,12 @@ pub(super) async fn rates_hold_back(inbox: &SharedInbox) -> Verdict {
         let ids: Vec<_> = taken.iter().map(|entry| entry.key.to_string()).collect();
         same("the first of a key", ids, vec![id.to_owned()])?;
         let finish = first.finish(take.token, End::Done).await?;
-        is("its end", finish == crate::store::Held::Held, "held", &finish)?;
+        is(
+            "its end",
+            finish == crate::store::Held::Held,
+            "held",
+            &finish,
+        )?;
     }
     scene.taken(LONG).await?;
     scene.nothing_due("the second of a key").await?;
