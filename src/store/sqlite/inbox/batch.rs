@@ -77,6 +77,8 @@ pub(super) struct Changes {
     /// Content that is needed no more.
     pub(super) dropped: Vec<i64>,
     pub(super) order_keys: OrderKeys,
+    /// Rows that go, and of which it cannot be read whether they hold an order key.
+    pub(super) freed: Vec<i64>,
     /// By how much there are more entries now that are not over.
     pub(super) opened: i64,
 }
@@ -89,6 +91,7 @@ impl Changes {
             contents,
             dropped,
             order_keys,
+            freed: _,
             opened: _,
         } = self;
         let written = removed.is_empty() && rows.is_empty() && contents.is_empty();
@@ -240,6 +243,7 @@ impl<'a> Slot<'a> {
         let Current::Entry(entry) = &self.current else {
             if let Some(row) = self.found {
                 changes.removed.push(row.id);
+                changes.freed.extend(row.entry.is_none().then_some(row.id));
                 changes.opened -= i64::from(was_open);
             }
             return;

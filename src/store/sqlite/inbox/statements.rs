@@ -11,6 +11,7 @@ use crate::inbox::Content;
 use crate::store::sqlite::error::{Cause, Fault};
 
 use super::batch::{Changes, FoundRow, NewRow, Placed};
+use super::order_keys;
 use super::row::EntryRow;
 
 /// The columns of an entry, in the order in which they are bound and read.
@@ -110,8 +111,12 @@ pub(super) async fn write(
         contents,
         dropped,
         order_keys,
+        freed,
         opened: _,
     } = changes;
+    for id in freed {
+        order_keys::free(conn, id).await?;
+    }
     delete(conn, "tower_webhook_inbox_content", &removed).await?;
     delete(conn, "tower_webhook_inbox", &removed).await?;
     delete(conn, "tower_webhook_inbox_content", &dropped).await?;

@@ -16,7 +16,7 @@ use crate::store::sqlite::error::Fault;
 
 use super::batch::NewRow;
 use super::looking::paused;
-use super::order_keys::{FREE, OrderAt, OrderKeys};
+use super::order_keys::{self, OrderAt, OrderKeys};
 use super::rates;
 use super::row::EntryRow;
 use super::statements::{COLUMNS, contents, entry, upsert};
@@ -122,11 +122,11 @@ async fn take_once(
     let ids: Vec<_> = due.iter().map(|due| due.id).collect();
     let mut contents: HashMap<i64, Content> = contents(conn, &ids).await?.into_iter().collect();
     let places = due.iter().filter_map(|due| due.order_at(namespace));
-    let mut order_keys = OrderKeys::read(conn, places.collect()).await?;
-    let (mut rows, mut skipped) = (Vec::new(), false);
+    let mut keys = OrderKeys::read(conn, places.collect()).await?;
+    let (mut rows, mut skipped) = (Vec::new(), !unreadable.is_empty());
     for due in due {
         let at = due.order_at(namespace);
-        let order = at.as_ref().map(|at| order_keys.get(at));
+        let order = at.as_ref().map(|at| keys.get(at));
         let mut all = limits.of(due.route.provider(), RateOf::Provider);
         let rate = limits.of(due.route.provider(), RateOf::EachOrderKey);
         let rate = rate.map(|limit| limit.rate);
@@ -147,6 +147,7 @@ async fn take_once(
                     .for_each(|it| it.take_one(now));
             }
             (TakeOutcome::Taken, ..) => {
+                skipped = true;
                 next = Some(without_content(&due.entry, now));
                 change = due.entry.frees_when_dead();
             }
@@ -159,14 +160,14 @@ async fn take_once(
         }
         if let (Some(at), Some(mut order)) = (at, order.filter(|_| change.is_some())) {
             order.used_until = of_key.map(|limit| limit.used_until).or(order.used_until);
-            order_keys.set(at.clone(), order);
-            order_keys.change(Some(at), due.id, change, now);
+            keys.set(at.clone(), order);
+            keys.change(Some(at), due.id, change, now);
         }
         rows.extend(next.map(|entry| due.row(&entry)));
     }
     took.wrote |= !rows.is_empty() || !unreadable.is_empty();
     upsert(conn, rows).await?;
-    order_keys.write(conn, now).await?;
+    keys.write(conn, now).await?;
     for id in unreadable {
         set_aside(conn, id, now).await?;
     }
@@ -252,7 +253,7 @@ fn without_content(entry: &Entry, now: UnixTime) -> Entry {
 /// Takes a row that cannot be read out of the way: it is dead, and stays as it is but for that.
 async fn set_aside(conn: &mut SqliteConnection, id: i64, now: UnixTime) -> Result<(), Fault> {
     tracing::error!(id, "an entry of the inbox cannot be read, and is dead");
-    sqlx::query(FREE).bind(id).execute(&mut *conn).await?;
+    order_keys::free(conn, id).await?;
     sqlx::query(SET_ASIDE)
         .bind(id)
         .bind(micros(now))

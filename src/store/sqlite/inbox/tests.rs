@@ -2,6 +2,7 @@
 
 mod faults;
 mod histories;
+mod ordering;
 mod plans;
 
 use bytes::Bytes;
