@@ -124,6 +124,7 @@
 //! ```
 
 mod command;
+mod dead_letters;
 mod entry;
 mod envelope;
 mod fair;
@@ -145,6 +146,7 @@ pub use command::{
     Accept, Accepted, Begin, Begun, Content, Discard, Extend, Finish, Moved, Redrive, Take, Taken,
     Verdict,
 };
+pub use dead_letters::{DeadLetters, ManyMoved};
 #[cfg(feature = "sqlite")]
 pub(crate) use entry::LONE_FROM;
 pub use entry::{Entry, EntryState, EntryStatus, FailedAttempt, History};
