@@ -47,11 +47,10 @@ pub(super) async fn attempt(
     conn: &mut PgConnection,
     shared: &Shared,
     orders: &[&Placed],
-    is_patient: bool,
     limit: Instant,
     commit: &Commit,
 ) -> Result<Outcome, Failure> {
-    let begun = shared.sessions.begin(conn, is_patient).await;
+    let begun = shared.sessions.begin(conn, false).await;
     let mut tx = begun.map_err(Failure::sure)?;
     let read = statements::read(&mut tx, &shared.statements, orders).await;
     let (told, found) = match read {

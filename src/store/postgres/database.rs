@@ -96,17 +96,23 @@ impl Database {
     ) -> Result<Vec<Result<Answer, StoreError>>, StoreError> {
         let give_up = Instant::now() + self.sessions().deadline();
         let asking = async {
-            let (reply, answers) = oneshot::channel();
-            let job = Write {
-                orders,
-                give_up,
-                reply,
-            };
-            self.jobs
-                .send(Job::Write(job))
-                .await
-                .map_err(|_| Fault::ended())?;
-            answers.await.map_err(|_| Fault::ended())
+            // Each is a job of its own: one that waits for a lock holds up no other.
+            let mut waiting = Vec::with_capacity(orders.len());
+            for order in orders {
+                let (reply, answer) = oneshot::channel();
+                let job = Write {
+                    order,
+                    give_up,
+                    reply,
+                };
+                let sent = self.jobs.send(Job::Write(job)).await;
+                sent.map_err(|_| Fault::ended())?;
+                waiting.push(answer);
+            }
+            let answers = join_all(waiting).await.into_iter();
+            answers
+                .map(|answer| answer.map_err(|_| Fault::ended()))
+                .collect()
         };
         self.in_time(asking).await
     }

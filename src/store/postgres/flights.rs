@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::store::sql::{Place, Placed};
+use crate::store::sql::Place;
 
 use super::error::{Cause, Fault};
 use super::job::Write;
@@ -14,22 +14,30 @@ pub(super) struct Flights(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    /// Which worker has a command on its way to the record.
-    workers: HashMap<Place, usize>,
+    /// Who has a command on its way to the record.
+    holders: HashMap<Place, Holder>,
     /// What waits for one of them, in the order in which it came.
     waiting: Vec<Write>,
     /// Workers that had no answer in time: nobody waits for these.
     overdue: HashSet<usize>,
 }
 
+#[derive(Clone, Copy)]
+struct Holder {
+    worker: usize,
+    /// Whether its command waits for a lock while the worker does other things: later ones wait for it there
+    /// too.
+    is_aside: bool,
+}
+
 impl Flights {
-    /// Takes a job on, unless another worker is at one of its records: then the job waits for that worker,
-    /// or is answered at once where that one is overdue.
+    /// Takes a job on, unless another one at its record comes first: then the job waits for that one, or is
+    /// answered at once where its worker is overdue.
     pub(super) fn begin(&self, worker: usize, job: Write) -> Option<Write> {
         let mut state = self.state();
         if state.is_blocked(worker, &job, |other| state.overdue.contains(&other)) {
             drop(state);
-            job.refuse(&overdue());
+            job.answer(Err(overdue().into()));
             return None;
         }
         if state.is_blocked(worker, &job, |_| true) {
@@ -40,11 +48,25 @@ impl Flights {
         Some(job)
     }
 
-    /// Ends what a worker was at, and gives it what has waited for that and can begin now.
-    pub(super) fn end(&self, worker: usize, orders: &[Placed]) -> Vec<Write> {
+    /// Says that their worker does other things while it waits for the locks of these records.
+    pub(super) fn set_aside<'a>(&self, places: impl Iterator<Item = &'a Place>) {
         let mut state = self.state();
-        for Placed { place, .. } in orders {
-            state.workers.remove(place);
+        for place in places {
+            if let Some(holder) = state.holders.get_mut(place) {
+                holder.is_aside = true;
+            }
+        }
+    }
+
+    /// Ends what a worker was at, and gives it what has waited for that and can begin now.
+    pub(super) fn end<'a>(
+        &self,
+        worker: usize,
+        places: impl IntoIterator<Item = &'a Place>,
+    ) -> Vec<Write> {
+        let mut state = self.state();
+        for place in places {
+            state.holders.remove(place);
         }
         let mut ready = Vec::new();
         for job in std::mem::take(&mut state.waiting) {
@@ -72,7 +94,7 @@ impl Flights {
         }
         drop(state);
         for job in refused {
-            job.refuse(&overdue());
+            job.answer(Err(overdue().into()));
         }
     }
 
@@ -88,17 +110,18 @@ impl Flights {
 }
 
 impl State {
-    /// Whether another worker of which this is so is at one of the records.
+    /// Whether this worker cannot take the job on because of another one of which this is so.
     fn is_blocked(&self, worker: usize, job: &Write, so: impl Fn(usize) -> bool) -> bool {
-        let at = |Placed { place, .. }: &Placed| self.workers.get(place);
-        let mut others = job.orders.iter().filter_map(at);
-        others.any(|other| *other != worker && so(*other))
+        let holder = self.holders.get(job.place());
+        holder.is_some_and(|it| (it.is_aside || it.worker != worker) && so(it.worker))
     }
 
     fn enter(&mut self, worker: usize, job: &Write) {
-        for Placed { place, .. } in &job.orders {
-            self.workers.insert(place.clone(), worker);
-        }
+        let holder = Holder {
+            worker,
+            is_aside: false,
+        };
+        self.holders.insert(job.place().clone(), holder);
     }
 }
 

@@ -6,11 +6,12 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::store::error::StoreError;
-use crate::store::sql::{Answer, Placed};
+use crate::store::sql::{self, Order, Place, Placed};
 
 use super::error::Fault;
 
-pub(super) type Answers = Vec<Result<Answer, StoreError>>;
+pub(super) type Answer = Result<sql::Answer, StoreError>;
+pub(super) type Answers = Vec<Answer>;
 
 /// Something that is read, in a transaction of its own.
 pub(super) type Work =
@@ -22,21 +23,29 @@ pub(super) enum Job {
     Read(Work),
 }
 
-/// Commands of one caller.
+/// A command, and who waits for its answer.
 pub(super) struct Write {
-    pub(super) orders: Vec<Placed>,
+    pub(super) order: Placed,
     pub(super) give_up: Instant,
-    pub(super) reply: oneshot::Sender<Answers>,
+    pub(super) reply: oneshot::Sender<Answer>,
 }
 
 impl Write {
+    pub(super) fn place(&self) -> &Place {
+        &self.order.place
+    }
+
     pub(super) fn is_wanted(&self) -> bool {
         !self.reply.is_closed()
     }
 
-    /// Answers each command with this.
-    pub(super) fn refuse(self, fault: &Fault) {
-        let answers = self.orders.iter().map(|_| Err(fault.clone().into()));
-        let _ = self.reply.send(answers.collect());
+    /// Whether a second look can say the same as the first: not whether there was a record.
+    pub(super) fn may_be_repeated(&self) -> bool {
+        !matches!(self.order.order, Order::Forget(_))
+    }
+
+    pub(super) fn answer(self, answer: Answer) {
+        // Who gave up sends it again, or does not care.
+        let _ = self.reply.send(answer);
     }
 }

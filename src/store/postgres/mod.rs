@@ -1,5 +1,6 @@
 //! A store on Postgres.
 
+mod aside;
 mod attempt;
 mod batch;
 mod builder;

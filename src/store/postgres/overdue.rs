@@ -108,7 +108,7 @@ impl<'a> Overdue<'a> {
         {
             while let Ok(job) = jobs.try_recv() {
                 if let Job::Write(job) = job {
-                    job.refuse(&flights::overdue());
+                    job.answer(Err(flights::overdue().into()));
                 }
             }
         }
