@@ -96,11 +96,11 @@ pub use command::{
     Accept, Accepted, Begin, Begun, Content, Discard, Extend, Finish, Moved, Redrive, Take, Taken,
     Verdict,
 };
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) use entry::LONE_FROM;
 pub use entry::{Entry, EntryState, EntryStatus, FailedAttempt, History};
 pub(crate) use envelope::Envelope;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) use fair::fair;
 pub use memory::MemoryInbox;
 pub use route::Route;

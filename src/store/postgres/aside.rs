@@ -1,4 +1,4 @@
-//! Commands whose record somebody has locked.
+//! Commands whose row somebody has locked.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -6,22 +6,29 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::batch::Batch;
+use super::commands::Commands;
 use super::error::Fault;
 
 /// How often they are tried again.
 const EVERY: Duration = Duration::from_millis(40);
 
-/// Commands that wait for a lock, in batches of one record each. Each was tried and met it.
+/// Commands that wait for a lock, in batches of one row each. Each was tried and met it.
 ///
 /// They are tried again between what else there is to do: who waits for a lock holds up nobody else.
-#[derive(Default)]
-pub(super) struct Aside {
-    batches: VecDeque<(Batch, Fault)>,
+pub(super) struct Aside<C: Commands> {
+    batches: VecDeque<(Batch<C>, Fault)>,
     try_at: Option<Instant>,
 }
 
-impl Aside {
-    pub(super) fn push(&mut self, batch: Batch, fault: Fault) {
+impl<C: Commands> Aside<C> {
+    pub(super) fn new() -> Self {
+        Self {
+            batches: VecDeque::new(),
+            try_at: None,
+        }
+    }
+
+    pub(super) fn push(&mut self, batch: Batch<C>, fault: Fault) {
         self.batches.push_back((batch, fault));
         self.try_at.get_or_insert_with(|| Instant::now() + EVERY);
     }
@@ -37,7 +44,7 @@ impl Aside {
     }
 
     /// The one whose last try is the longest ago.
-    pub(super) fn next(&mut self) -> Option<(Batch, Fault)> {
+    pub(super) fn next(&mut self) -> Option<(Batch<C>, Fault)> {
         self.batches.pop_front()
     }
 
@@ -47,7 +54,7 @@ impl Aside {
     }
 
     /// Takes those out for whom nobody waits any more, or not for longer than this.
-    pub(super) fn over(&mut self, until: Instant) -> Vec<(Batch, Fault)> {
+    pub(super) fn over(&mut self, until: Instant) -> Vec<(Batch<C>, Fault)> {
         let (over, left) = std::mem::take(&mut self.batches)
             .into_iter()
             .partition(|(batch, _)| !batch.is_wanted() || batch.give_up() <= until);

@@ -4,33 +4,41 @@ use std::collections::HashMap;
 
 use tokio::time::Instant;
 
-use crate::store::sql::{Place, Placed};
+use crate::store::sql::Place;
 
+use super::commands::{Answer, Answers, Commands};
 use super::error::Fault;
-use super::job::{Answer, Answers, Write};
+use super::job::Write;
+
+/// A command, and what it came to.
+pub(super) type Answered<C> = (Write<C>, Answer<C>);
 
 /// Commands that are carried out in one transaction.
-pub(super) struct Batch {
-    jobs: Vec<Write>,
+pub(super) struct Batch<C: Commands> {
+    jobs: Vec<Write<C>>,
     /// Whether they may have been carried out already.
     pub(super) unsure: bool,
 }
 
-impl Batch {
-    pub(super) fn new(jobs: Vec<Write>) -> Self {
+impl<C: Commands> Batch<C> {
+    pub(super) fn new(jobs: Vec<Write<C>>) -> Self {
         Self {
             jobs,
             unsure: false,
         }
     }
 
-    /// The same in batches of one record each.
+    /// The same in batches of one row each.
     pub(super) fn by_place(self) -> Vec<Self> {
         let Self { jobs, unsure } = self;
         let mut batches: Vec<Self> = Vec::new();
         let mut numbers = HashMap::new();
         for job in jobs {
-            let number = *numbers.entry(job.place().clone()).or_insert(batches.len());
+            let next = batches.len();
+            let number = match job.place() {
+                Some(place) => *numbers.entry(place.clone()).or_insert(next),
+                None => next,
+            };
             match batches.get_mut(number) {
                 Some(batch) => batch.jobs.push(job),
                 None => batches.push(Self {
@@ -55,7 +63,7 @@ impl Batch {
         self.jobs.len()
     }
 
-    pub(super) fn orders(&self) -> Vec<&Placed> {
+    pub(super) fn orders(&self) -> Vec<&C::Order> {
         self.jobs.iter().map(|job| &job.order).collect()
     }
 
@@ -72,20 +80,21 @@ impl Batch {
 
     /// Whether no second look can tell what the first one came to.
     pub(super) fn is_over(&self) -> bool {
-        self.unsure && !self.jobs.iter().all(Write::may_be_repeated)
+        let may_be_repeated = |job: &Write<C>| C::may_be_repeated(&job.order);
+        self.unsure && !self.jobs.iter().all(may_be_repeated)
     }
 
     pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
-        self.jobs.iter().map(Write::place)
+        self.jobs.iter().filter_map(Write::place)
     }
 
     /// Each with its answer.
-    pub(super) fn answered(self, answers: Answers) -> Vec<(Write, Answer)> {
+    pub(super) fn answered(self, answers: Answers<C>) -> Vec<Answered<C>> {
         self.jobs.into_iter().zip(answers).collect()
     }
 
     /// Each with the same answer.
-    pub(super) fn failed(self, fault: &Fault) -> Vec<(Write, Answer)> {
+    pub(super) fn failed(self, fault: &Fault) -> Vec<Answered<C>> {
         let jobs = self.jobs.into_iter();
         jobs.map(|job| (job, Err(fault.clone().into()))).collect()
     }

@@ -1,23 +1,22 @@
-//! The records that commands are on their way to: a later command on a record waits for the earlier one.
+//! The rows that commands are on their way to: a later command on a row waits for the earlier one.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::store::sql::Place;
 
+use super::commands::Commands;
 use super::error::{Cause, Fault};
 use super::job::Write;
 
-/// What all workers of a store are at.
-#[derive(Default)]
-pub(super) struct Flights(Mutex<State>);
+/// What all workers of a database are at.
+pub(super) struct Flights<C: Commands>(Mutex<State<C>>);
 
-#[derive(Default)]
-struct State {
-    /// Who has a command on its way to the record.
+struct State<C: Commands> {
+    /// Who has a command on its way to the row.
     holders: HashMap<Place, Holder>,
     /// What waits for one of them, in the order in which it came.
-    waiting: Vec<Write>,
+    waiting: Vec<Write<C>>,
     /// Workers that had no answer in time: nobody waits for these.
     overdue: HashSet<usize>,
 }
@@ -30,10 +29,18 @@ struct Holder {
     is_aside: bool,
 }
 
-impl Flights {
-    /// Takes a job on, unless another one at its record comes first: then the job waits for that one, or is
+impl<C: Commands> Flights<C> {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(State {
+            holders: HashMap::new(),
+            waiting: Vec::new(),
+            overdue: HashSet::new(),
+        }))
+    }
+
+    /// Takes a job on, unless another one at its row comes first: then the job waits for that one, or is
     /// answered at once where its worker is overdue.
-    pub(super) fn begin(&self, worker: usize, job: Write) -> Option<Write> {
+    pub(super) fn begin(&self, worker: usize, job: Write<C>) -> Option<Write<C>> {
         let mut state = self.state();
         if state.is_blocked(worker, &job, |other| state.overdue.contains(&other)) {
             drop(state);
@@ -48,7 +55,7 @@ impl Flights {
         Some(job)
     }
 
-    /// Says that their worker does other things while it waits for the locks of these records.
+    /// Says that their worker does other things while it waits for the locks of these rows.
     pub(super) fn set_aside<'a>(&self, places: impl Iterator<Item = &'a Place>) {
         let mut state = self.state();
         for place in places {
@@ -63,7 +70,7 @@ impl Flights {
         &self,
         worker: usize,
         places: impl IntoIterator<Item = &'a Place>,
-    ) -> Vec<Write> {
+    ) -> Vec<Write<C>> {
         let mut state = self.state();
         for place in places {
             state.holders.remove(place);
@@ -103,25 +110,27 @@ impl Flights {
         self.state().overdue.remove(&worker);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State<C>> {
         // Nothing can fail half-way while it is held.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl<C: Commands> State<C> {
     /// Whether this worker cannot take the job on because of another one of which this is so.
-    fn is_blocked(&self, worker: usize, job: &Write, so: impl Fn(usize) -> bool) -> bool {
-        let holder = self.holders.get(job.place());
+    fn is_blocked(&self, worker: usize, job: &Write<C>, so: impl Fn(usize) -> bool) -> bool {
+        let holder = job.place().and_then(|place| self.holders.get(place));
         holder.is_some_and(|it| (it.is_aside || it.worker != worker) && so(it.worker))
     }
 
-    fn enter(&mut self, worker: usize, job: &Write) {
+    fn enter(&mut self, worker: usize, job: &Write<C>) {
         let holder = Holder {
             worker,
             is_aside: false,
         };
-        self.holders.insert(job.place().clone(), holder);
+        if let Some(place) = job.place() {
+            self.holders.insert(place.clone(), holder);
+        }
     }
 }
 

@@ -5,46 +5,38 @@ use sqlx::postgres::PgConnection;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::store::error::StoreError;
-use crate::store::sql::{self, Order, Place, Placed};
+use crate::store::sql::Place;
 
+use super::commands::{Answer, Commands};
 use super::error::Fault;
-
-pub(super) type Answer = Result<sql::Answer, StoreError>;
-pub(super) type Answers = Vec<Answer>;
 
 /// Something that is read, in a transaction of its own.
 pub(super) type Work =
     Box<dyn for<'c> FnOnce(Result<&'c mut PgConnection, Fault>) -> BoxFuture<'c, bool> + Send>;
 
 /// What a caller waits for.
-pub(super) enum Job {
-    Write(Write),
+pub(super) enum Job<C: Commands> {
+    Write(Write<C>),
     Read(Work),
 }
 
 /// A command, and who waits for its answer.
-pub(super) struct Write {
-    pub(super) order: Placed,
+pub(super) struct Write<C: Commands> {
+    pub(super) order: C::Order,
     pub(super) give_up: Instant,
-    pub(super) reply: oneshot::Sender<Answer>,
+    pub(super) reply: oneshot::Sender<Answer<C>>,
 }
 
-impl Write {
-    pub(super) fn place(&self) -> &Place {
-        &self.order.place
+impl<C: Commands> Write<C> {
+    pub(super) fn place(&self) -> Option<&Place> {
+        C::place(&self.order)
     }
 
     pub(super) fn is_wanted(&self) -> bool {
         !self.reply.is_closed()
     }
 
-    /// Whether a second look can say the same as the first: not whether there was a record.
-    pub(super) fn may_be_repeated(&self) -> bool {
-        !matches!(self.order.order, Order::Forget(_))
-    }
-
-    pub(super) fn answer(self, answer: Answer) {
+    pub(super) fn answer(self, answer: Answer<C>) {
         // Who gave up sends it again, or does not care.
         let _ = self.reply.send(answer);
     }

@@ -7,13 +7,12 @@ use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::store::sql::Placed;
-
 use super::aside::Aside;
 use super::attempt::{Failure, Outcome, attempt, prune};
-use super::batch::Batch;
+use super::batch::{Answered, Batch};
+use super::commands::{Answers, Commands};
 use super::error::{Cause, Fault};
-use super::job::{Answer, Answers, Job, Work, Write};
+use super::job::{Job, Work, Write};
 use super::overdue::{Commit, finished};
 use super::shared::Shared;
 
@@ -21,31 +20,31 @@ use super::shared::Shared;
 const MOST: usize = 128;
 /// How often a command is sent, its deadline permitting.
 const ATTEMPTS: u32 = 3;
-/// How often two transactions may have inserted the same record at the same time.
+/// How often two transactions may have inserted the same row at the same time.
 const COLLISIONS: u32 = 10;
 /// The wait before another attempt where there is no connection.
 const PAUSE: Duration = Duration::from_millis(50);
 
-pub(super) struct Worker {
+pub(super) struct Worker<C: Commands> {
     number: usize,
-    shared: Arc<Shared>,
+    shared: Arc<Shared<C>>,
     conn: Option<PgConnection>,
     /// What has waited for this worker, and is taken on.
-    ready: Vec<Write>,
-    aside: Aside,
+    ready: Vec<Write<C>>,
+    aside: Aside<C>,
 }
 
 /// What there is to do: commands that go together, and something to read after them.
-type Gathered = (Vec<Write>, Option<Work>);
+type Gathered<C> = (Vec<Write<C>>, Option<Work>);
 
-impl Worker {
-    pub(super) fn new(number: usize, shared: Arc<Shared>) -> Self {
+impl<C: Commands> Worker<C> {
+    pub(super) fn new(number: usize, shared: Arc<Shared<C>>) -> Self {
         Self {
             number,
             shared,
             conn: None,
             ready: Vec::new(),
-            aside: Aside::default(),
+            aside: Aside::new(),
         }
     }
 
@@ -59,7 +58,7 @@ impl Worker {
             let (jobs, reading) = match gathered {
                 Ok(Some(gathered)) => gathered,
                 Ok(None) => break,
-                Err(_) => Gathered::default(),
+                Err(_) => Gathered::<C>::default(),
             };
             if !jobs.is_empty() {
                 self.serve(Batch::new(jobs)).await;
@@ -75,7 +74,7 @@ impl Worker {
     }
 
     /// Takes what there is to do. Dropped half-way, it has taken nothing.
-    async fn gather(&mut self) -> Option<Gathered> {
+    async fn gather(&mut self) -> Option<Gathered<C>> {
         let (mut jobs, mut next);
         if self.ready.is_empty() {
             jobs = self.shared.jobs.lock().await;
@@ -102,7 +101,7 @@ impl Worker {
         Some((gathered, None))
     }
 
-    async fn serve(&mut self, mut batch: Batch) {
+    async fn serve(&mut self, mut batch: Batch<C>) {
         match self.until(&mut batch).await {
             Ok(answers) => self.end(batch.answered(answers)),
             Err(fault) if fault.meets_all() => self.end(batch.failed(&fault)),
@@ -111,7 +110,7 @@ impl Worker {
                 match batches.pop() {
                     Some(one) if batches.is_empty() => self.settle(one, fault).await,
                     last => {
-                        // What one record meets costs the others nothing.
+                        // What one row meets costs the others nothing.
                         for batch in batches.into_iter().chain(last) {
                             self.serve_one(batch).await;
                         }
@@ -119,19 +118,19 @@ impl Worker {
                 }
             }
         }
-        self.prune().await;
+        self.tidy_up().await;
     }
 
-    /// Serves commands on one record.
-    async fn serve_one(&mut self, mut batch: Batch) {
+    /// Serves commands on one row.
+    async fn serve_one(&mut self, mut batch: Batch<C>) {
         match self.until(&mut batch).await {
             Ok(answers) => self.end(batch.answered(answers)),
             Err(fault) => self.settle(batch, fault).await,
         }
     }
 
-    /// Goes on with commands on one record that have met this together.
-    async fn settle(&mut self, batch: Batch, fault: Fault) {
+    /// Goes on with commands on one row that have met this together.
+    async fn settle(&mut self, batch: Batch<C>, fault: Fault) {
         if fault.meets_all() || batch.is_over() {
             return self.end(batch.failed(&fault));
         }
@@ -173,8 +172,8 @@ impl Worker {
     }
 
     /// Answers commands, and takes on what has waited for them.
-    fn end(&mut self, answered: Vec<(Write, Answer)>) {
-        let places = answered.iter().map(|(job, _)| job.place());
+    fn end(&mut self, answered: Vec<Answered<C>>) {
+        let places = answered.iter().filter_map(|(job, _)| job.place());
         let ready = self.shared.flights.end(self.number, places);
         self.ready.extend(ready);
         for (job, answer) in answered {
@@ -184,7 +183,7 @@ impl Worker {
 
     /// All of these in one transaction, or none: again where that may help, until nobody in the batch waits
     /// any more.
-    async fn until(&mut self, batch: &mut Batch) -> Result<Answers, Fault> {
+    async fn until(&mut self, batch: &mut Batch<C>) -> Result<Answers<C>, Fault> {
         let give_up = batch.give_up();
         let (mut sent, mut collided) = (0_u32, 0_u32);
         loop {
@@ -197,7 +196,7 @@ impl Worker {
                 }
                 Ok(Outcome::Collided) => Failure::sure(Fault::new(
                     Cause::Locked,
-                    "others insert the same record all the time",
+                    "others insert the same row all the time",
                 )),
                 Err(failure) => failure,
             };
@@ -229,7 +228,11 @@ impl Worker {
 
     /// One attempt. A connection on which anything failed is closed, never used again, unless the server
     /// has undone the transaction because of others.
-    async fn once(&mut self, orders: &[&Placed], give_up: Instant) -> Result<Outcome, Failure> {
+    async fn once(
+        &mut self,
+        orders: &[&C::Order],
+        give_up: Instant,
+    ) -> Result<Outcome<C>, Failure> {
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
             None => match timeout_at(give_up, self.shared.sessions.connect()).await {
@@ -282,11 +285,20 @@ impl Worker {
         }
     }
 
-    /// Removes some records whose time is over, if it is time to look.
-    async fn prune(&mut self) {
+    /// What may be done behind the answers, and the removal of some rows whose time is over, if it is time to
+    /// look.
+    async fn tidy_up(&mut self) {
         let Some(mut conn) = self.conn.take() else {
             return;
         };
+        let (limit, commit) = (self.limit(), Commit::default());
+        let afterwards = self.shared.commands.afterwards(&mut conn);
+        if !matches!(
+            finished(&self.shared, self.number, afterwards, limit, &commit).await,
+            Some(Ok(()))
+        ) {
+            return;
+        }
         let Some(look) = self.shared.pruning.due(Instant::now()) else {
             self.conn = Some(conn);
             return;
@@ -296,7 +308,7 @@ impl Worker {
         match finished(&self.shared, self.number, pruning, limit, &commit).await {
             Some(Ok(())) => self.conn = Some(conn),
             Some(Err(fault)) => {
-                tracing::warn!(%fault, "records whose retention is over cannot be removed");
+                tracing::warn!(%fault, "{} whose retention is over cannot be removed", C::ROWS);
             }
             None => {}
         }
@@ -307,7 +319,7 @@ impl Worker {
     }
 }
 
-async fn read(conn: &mut PgConnection, shared: &Shared, work: Work) -> bool {
+async fn read<C: Commands>(conn: &mut PgConnection, shared: &Shared<C>, work: Work) -> bool {
     match shared.sessions.begin(conn, true).await {
         Ok(mut tx) => work(Ok(&mut tx)).await && tx.rollback().await.is_ok(),
         Err(fault) => {

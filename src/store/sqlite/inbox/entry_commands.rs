@@ -8,13 +8,12 @@ use tokio::time::Instant;
 use crate::clock::UnixTime;
 use crate::event::Name;
 use crate::store::sql::Stored;
+use crate::store::sql::inbox::{Answer, Found, Order, Placed, decide, mixed_up};
 use crate::store::sqlite::error::Fault;
 use crate::store::sqlite::schema::{RECORDS, migrate};
 use crate::store::sqlite::statements as records;
 use crate::store::sqlite::writer::{CarriedOut, Commands};
 
-use super::batch::{Found, Placed, decide};
-use super::order::{Answer, Order, mixed_up};
 use super::schema::INBOX;
 use super::{looking, statements, take};
 

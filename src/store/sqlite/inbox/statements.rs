@@ -7,10 +7,8 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::inbox::Content;
+use crate::store::sql::inbox::{At, Changes, EntryRow, FoundRow, NewRow, Placed};
 use crate::store::sqlite::error::{Cause, Fault};
-
-use super::batch::{Changes, FoundRow, NewRow, Placed};
-use super::row::EntryRow;
 
 /// The columns of an entry, in the order in which they are bound and read.
 pub(super) const COLUMNS: &str = "state, due, token, lease, attempts, deaths, fence, fingerprint, corrected, \
@@ -53,7 +51,7 @@ pub(super) fn entry(row: &SqliteRow, from: usize) -> Result<EntryRow, sqlx::Erro
 pub(super) async fn read(
     conn: &mut SqliteConnection,
     orders: &[&Placed],
-) -> Result<Vec<((String, String), FoundRow)>, Fault> {
+) -> Result<Vec<(At, FoundRow)>, Fault> {
     let places: BTreeSet<_> = (orders.iter())
         .filter_map(|placed| placed.place.as_ref())
         .map(|place| (place.namespace.as_str(), place.key.as_str()))
@@ -103,6 +101,7 @@ pub(super) async fn write(conn: &mut SqliteConnection, changes: Changes) -> Resu
         dropped,
         opened: _,
     } = changes;
+    let removed: Vec<_> = removed.into_iter().map(|(id, _)| id).collect();
     delete(conn, "tower_webhook_inbox_content", &removed).await?;
     delete(conn, "tower_webhook_inbox", &removed).await?;
     delete(conn, "tower_webhook_inbox_content", &dropped).await?;

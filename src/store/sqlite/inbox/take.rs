@@ -1,32 +1,19 @@
 //! What a worker takes.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::clock::UnixTime;
-use crate::event::{EventKey, Name};
-use crate::inbox::{
-    Content, Entry, EntryState, FailedAttempt, LONE_FROM, Route, Take, TakeOutcome, Taken, fair,
-};
-use crate::store::sql::{Place, micros};
+use crate::event::Name;
+use crate::inbox::{LONE_FROM, Route, Take, Taken};
+use crate::store::sql::inbox::{Due, chosen, taken};
+use crate::store::sql::micros;
 use crate::store::sqlite::error::Fault;
 
-use super::batch::NewRow;
 use super::looking::paused;
-use super::row::EntryRow;
 use super::statements::{COLUMNS, contents, entry, upsert};
-
-/// An entry that is due.
-struct Due {
-    id: i64,
-    place: Place,
-    route: Route,
-    size: i64,
-    key: EventKey,
-    entry: Entry,
-}
 
 /// What a take came to.
 pub(super) struct Took {
@@ -65,31 +52,10 @@ pub(super) async fn take(
             routes.push(due_of(conn, namespace, route, take, now, &mut unreadable).await?);
         }
     }
-    let size = |due: &Due| usize::try_from(due.size).unwrap_or(usize::MAX);
-    let due = fair(routes, take.limit, take.max_bytes, size);
+    let due = chosen(routes, take);
     let ids: Vec<_> = due.iter().map(|due| due.id).collect();
-    let mut contents: HashMap<i64, Content> = contents(conn, &ids).await?.into_iter().collect();
-    let (mut rows, mut taken) = (Vec::new(), Vec::new());
-    for due in due {
-        let step = take.apply(&due.entry, now);
-        let mut next = step.write;
-        if let (TakeOutcome::Taken, Some(entry)) = (step.outcome, &next) {
-            match contents.remove(&due.id) {
-                Some(content) => {
-                    let (key, route) = (due.key.clone(), due.route.clone());
-                    taken.push(Taken::new(key, route, entry.clone(), content));
-                }
-                None => next = Some(without_content(&due.entry, now)),
-            }
-        }
-        rows.extend(next.map(|entry| NewRow {
-            id: due.id,
-            place: due.place.clone(),
-            route: due.route.as_str().to_owned(),
-            size: due.size,
-            row: EntryRow::from(&entry),
-        }));
-    }
+    let contents = contents(conn, &ids).await?.into_iter().collect();
+    let (taken, rows) = taken(due, contents, take, now);
     let wrote = !rows.is_empty() || !unreadable.is_empty();
     upsert(conn, rows).await?;
     for id in unreadable {
@@ -117,17 +83,16 @@ async fn due_of(
     for row in rows {
         let id: i64 = row.try_get(0)?;
         let read = || {
-            let key: String = row.try_get(1).ok()?;
-            let name: Option<Vec<u8>> = row.try_get(2).ok()?;
-            let event = Place::read(namespace, &key, name.as_deref())?;
-            Some(Due {
-                id,
-                place: Place::of(namespace, &event),
-                route: route.clone(),
-                size: row.try_get(3).ok()?,
-                entry: entry(&row, 4).ok()?.entry()?,
-                key: event,
-            })
+            let (key, name): (String, Option<Vec<u8>>) =
+                (row.try_get(1).ok()?, row.try_get(2).ok()?);
+            let (size, entry) = (row.try_get(3).ok()?, entry(&row, 4).ok()?);
+            Due::read(
+                namespace,
+                route,
+                (id, size),
+                (&key, name.as_deref()),
+                &entry,
+            )
         };
         match read() {
             Some(entry) => due.push(entry),
@@ -135,20 +100,6 @@ async fn due_of(
         }
     }
     Ok(due)
-}
-
-/// An entry whose content is lost.
-fn without_content(entry: &Entry, now: UnixTime) -> Entry {
-    let failed = FailedAttempt::new(entry.attempts, now, "its content is lost");
-    let history = entry.history.iter().cloned().chain([failed]).collect();
-    Entry {
-        state: EntryState::Dead {
-            token: None,
-            since: now,
-        },
-        history,
-        ..entry.clone()
-    }
 }
 
 /// Takes a row that cannot be read out of the way: it is dead, and stays as it is but for that.

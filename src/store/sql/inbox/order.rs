@@ -1,4 +1,4 @@
-//! A command that is on its way to the file, and what it comes to.
+//! A command on an inbox that is on its way to the database, and what it comes to.
 
 use crate::clock::UnixTime;
 use crate::event::{EventKey, Name};
@@ -12,7 +12,7 @@ use crate::store::record::Record;
 
 /// A command.
 #[derive(Debug, Clone)]
-pub(super) enum Order {
+pub(in crate::store) enum Order {
     Accept(Box<Accept>),
     Begin(Begin),
     Extend(Extend),
@@ -26,7 +26,7 @@ pub(super) enum Order {
 
 /// What a command came to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(in crate::store) enum Answer {
     Accepted(Accepted),
     Begun(Begun),
     Held(Held),
@@ -38,7 +38,7 @@ pub(super) enum Answer {
 
 /// What becomes of the row.
 #[derive(Debug)]
-pub(super) enum Verdict {
+pub(in crate::store) enum Verdict {
     Leave,
     Write(Entry),
     /// With this content.
@@ -48,7 +48,7 @@ pub(super) enum Verdict {
 
 impl Order {
     /// The key of the entry that it is about, if it is about one.
-    pub(super) fn key(&self) -> Option<&EventKey> {
+    pub(in crate::store) fn key(&self) -> Option<&EventKey> {
         match self {
             Self::Accept(accept) => Some(&accept.key),
             Self::Begin(Begin { key, .. })
@@ -63,7 +63,7 @@ impl Order {
 
     /// What the rules say; `None` for what is about no entry. `record` is what a store beside the inbox
     /// has of the event.
-    pub(super) fn apply(
+    pub(in crate::store) fn apply(
         &self,
         entry: Option<&Entry>,
         record: Option<&Record>,
@@ -112,6 +112,6 @@ fn told<C: EntryCommand>(
 }
 
 /// Each command has an answer of its own kind; no other one comes back.
-pub(super) fn mixed_up<T>() -> Result<T, StoreError> {
+pub(in crate::store) fn mixed_up<T>() -> Result<T, StoreError> {
     Err(StoreError::new(StoreErrorKind::Corrupt).with_source("the answer to another command"))
 }
