@@ -81,6 +81,8 @@ mod entry;
 mod envelope;
 mod fair;
 mod memory;
+mod order;
+mod rate;
 mod route;
 mod rules;
 mod shared;
@@ -103,6 +105,8 @@ pub(crate) use envelope::Envelope;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) use fair::fair;
 pub use memory::MemoryInbox;
+pub use order::{OrderChange, OrderState};
+pub use rate::{Limit, Rate, RateOf, RateView};
 pub use route::Route;
 pub use rules::{EntryCommand, EntryStep, TakeOutcome};
 pub use shared::SharedInbox;
@@ -195,6 +199,18 @@ pub trait Inbox: Send + Sync + 'static {
 
     /// The providers whose entries are not taken.
     fn paused(&self) -> impl Future<Output = Result<Vec<Name>, StoreError>> + Send;
+
+    /// Has no more entries of this provider taken than this rate lets; `None` lifts the limit. It lasts as
+    /// long as the entries do, with what was used of it. Says whether that changed anything.
+    fn set_rate(
+        &self,
+        provider: &Name,
+        of: RateOf,
+        rate: Option<Rate>,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// The rates that are set.
+    fn rates(&self) -> impl Future<Output = Result<Vec<RateView>, StoreError>> + Send;
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod crowd;
 mod dead;
 mod holding;
 mod looking;
+mod ordering;
 mod scene;
 mod taking;
 mod violation;

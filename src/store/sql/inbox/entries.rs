@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use crate::event::{EventKey, Name};
 use crate::inbox::{
     Accept, Accepted, Begin, Begun, Discard, EntryCounts, EntryView, Extend, Finish, List, Moved,
-    Redrive, Take, Taken,
+    Rate, RateOf, Redrive, Take, Taken,
 };
 use crate::store::command::Held;
 use crate::store::error::StoreError;
@@ -106,7 +106,14 @@ pub(in crate::store) async fn finish(
     entries: &impl Entries,
     finish: &Finish,
 ) -> Result<Held, StoreError> {
-    held(run(entries, Order::Finish(finish.clone())).await)
+    match run(entries, Order::Finish(finish.clone())).await? {
+        Answer::Freed => {
+            // Another event of the key may have waited for it.
+            entries.tell();
+            Ok(Held::Held)
+        }
+        answer => held(Ok(answer)),
+    }
 }
 
 fn held(answer: Result<Answer, StoreError>) -> Result<Held, StoreError> {
@@ -153,7 +160,9 @@ pub(in crate::store) async fn discard(
     entries: &impl Entries,
     discard: &Discard,
 ) -> Result<Moved, StoreError> {
-    moved(run(entries, Order::Discard(discard.clone())).await)
+    let moved = moved(run(entries, Order::Discard(discard.clone())).await)?;
+    entries.tell();
+    Ok(moved)
 }
 
 fn moved(answer: Result<Answer, StoreError>) -> Result<Moved, StoreError> {
@@ -176,6 +185,18 @@ pub(in crate::store) async fn set_paused(
     paused: bool,
 ) -> Result<bool, StoreError> {
     let changed = changed(run(entries, Order::SetPaused(provider.clone(), paused)).await)?;
+    entries.tell();
+    Ok(changed)
+}
+
+pub(in crate::store) async fn set_rate(
+    entries: &impl Entries,
+    provider: &Name,
+    of: RateOf,
+    rate: Option<Rate>,
+) -> Result<bool, StoreError> {
+    let order = Order::SetRate(provider.clone(), of, rate);
+    let changed = changed(run(entries, order).await)?;
     entries.tell();
     Ok(changed)
 }

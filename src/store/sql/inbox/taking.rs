@@ -5,11 +5,14 @@ use std::collections::HashMap;
 use crate::clock::UnixTime;
 use crate::event::{EventKey, Name};
 use crate::inbox::{
-    Content, Entry, EntryState, FailedAttempt, Route, Take, TakeOutcome, Taken, fair,
+    Content, Entry, EntryState, FailedAttempt, Limit, RateOf, Route, Take, TakeOutcome, Taken, fair,
 };
 use crate::store::sql::place::Place;
+use crate::store::sql::row::micros;
 
 use super::batch::NewRow;
+use super::order_keys::{OrderAt, OrderKeys};
+use super::rates::Limits;
 use super::row::EntryRow;
 
 /// An entry that is due.
@@ -43,41 +46,113 @@ impl Due {
     }
 }
 
+impl Due {
+    /// Where its order key is, if it has one.
+    pub(in crate::store) fn order_at(&self) -> Option<OrderAt> {
+        OrderAt::of(&self.place.namespace, self.route.as_str(), &self.entry)
+    }
+
+    /// Its row, as this entry from now on.
+    fn row(self, entry: &Entry) -> NewRow {
+        NewRow {
+            id: self.id,
+            place: self.place,
+            route: self.route.as_str().to_owned(),
+            size: self.size,
+            row: EntryRow::from(entry),
+        }
+    }
+}
+
 /// Of what is due by route, what is to be taken.
 pub(in crate::store) fn chosen(routes: Vec<Vec<Due>>, take: &Take) -> Vec<Due> {
     let size = |due: &Due| usize::try_from(due.size).unwrap_or(usize::MAX);
     fair(routes, take.limit, take.max_bytes, size)
 }
 
-/// Takes these entries with their contents: what the worker is given, and what is to be written.
-pub(in crate::store) fn taken(
-    chosen: Vec<Due>,
-    mut contents: HashMap<i64, Content>,
-    take: &Take,
-    now: UnixTime,
-) -> (Vec<Taken>, Vec<NewRow>) {
-    let (mut rows, mut taken) = (Vec::new(), Vec::new());
-    for due in chosen {
-        let step = take.apply(&due.entry, now);
-        let mut next = step.write;
-        if let (TakeOutcome::Taken, Some(entry)) = (step.outcome, &next) {
-            match contents.remove(&due.id) {
-                Some(content) => {
-                    let (key, route) = (due.key.clone(), due.route.clone());
-                    taken.push(Taken::new(key, route, entry.clone(), content));
-                }
-                None => next = Some(without_content(&due.entry, now)),
-            }
+/// A take that is under way.
+pub(in crate::store) struct Taking<'a> {
+    pub(in crate::store) take: &'a Take,
+    pub(in crate::store) now: UnixTime,
+    pub(in crate::store) limits: Limits,
+    pub(in crate::store) taken: Vec<Taken>,
+    /// Whether some were skipped: behind them there may be others.
+    pub(in crate::store) skipped: bool,
+}
+
+impl<'a> Taking<'a> {
+    pub(in crate::store) fn new(take: &'a Take, now: UnixTime, limits: Limits) -> Self {
+        Self {
+            take,
+            now,
+            limits,
+            taken: Vec::new(),
+            skipped: false,
         }
-        rows.extend(next.map(|entry| NewRow {
-            id: due.id,
-            place: due.place.clone(),
-            route: due.route.as_str().to_owned(),
-            size: due.size,
-            row: EntryRow::from(&entry),
-        }));
     }
-    (taken, rows)
+
+    /// How many entries of a route may be taken now, and until when what was taken before may use the rate
+    /// of their order keys up.
+    pub(in crate::store) fn bounds(&self, route: &Route) -> (i64, i64) {
+        let limit = self.limits.get(route.provider(), RateOf::Provider);
+        let left = limit.map_or(usize::MAX, |limit| limit.left(self.now));
+        let of_key = self.limits.get(route.provider(), RateOf::EachOrderKey);
+        let free = of_key.map(|limit| micros(limit.rate.may_be_used_until(self.now)));
+        let most = i64::try_from(self.take.limit.min(left)).unwrap_or(i64::MAX);
+        (most, free.unwrap_or(i64::MAX))
+    }
+
+    /// Takes these entries with their contents, and gives what is to be written.
+    pub(in crate::store) fn take(
+        &mut self,
+        chosen: Vec<Due>,
+        mut contents: HashMap<i64, Content>,
+        order_keys: &mut OrderKeys,
+    ) -> Vec<NewRow> {
+        let now = self.now;
+        let mut rows = Vec::with_capacity(chosen.len());
+        for due in chosen {
+            let at = due.order_at();
+            let order = at.as_ref().map(|at| order_keys.get(at));
+            let provider = due.route.provider().clone();
+            let mut all = self.limits.get(&provider, RateOf::Provider);
+            let rate = self.limits.get(&provider, RateOf::EachOrderKey);
+            let rate = rate.map(|limit| limit.rate);
+            let mut of_key = order.as_ref().and_then(|order| order.limit(rate));
+            let may_use = |limit: &Option<Limit>| limit.is_none_or(|limit| limit.lets(now));
+            if !may_use(&all) || !may_use(&of_key) {
+                continue;
+            }
+            let step = self.take.apply(&due.id, &due.entry, order.as_ref(), now);
+            let (mut next, mut change) = (step.write, step.order);
+            match (step.outcome, contents.remove(&due.id), &next) {
+                (TakeOutcome::Taken, Some(content), Some(entry)) => {
+                    let (key, route) = (due.key.clone(), due.route.clone());
+                    self.taken
+                        .push(Taken::new(key, route, entry.clone(), content));
+                    all.iter_mut()
+                        .chain(&mut of_key)
+                        .for_each(|it| it.take_one(now));
+                }
+                (TakeOutcome::Taken, ..) => {
+                    next = Some(without_content(&due.entry, now));
+                    change = due.entry.frees_when_dead();
+                }
+                (TakeOutcome::Stale | TakeOutcome::Buried, ..) => self.skipped = true,
+                (TakeOutcome::NotNow, ..) => {}
+            }
+            if let Some(limit) = all {
+                self.limits.set(&provider, RateOf::Provider, limit);
+            }
+            if let (Some(at), Some(mut order)) = (at, order.filter(|_| change.is_some())) {
+                order.used_until = of_key.map(|limit| limit.used_until).or(order.used_until);
+                order_keys.set(at.clone(), order);
+                order_keys.change(Some(at), due.id, change, now);
+            }
+            rows.extend(next.map(|entry| due.row(&entry)));
+        }
+        rows
+    }
 }
 
 /// An entry whose content is lost.

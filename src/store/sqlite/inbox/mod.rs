@@ -3,6 +3,8 @@
 mod builder;
 mod entry_commands;
 mod looking;
+mod order_keys;
+mod rates;
 mod schema;
 mod statements;
 mod take;
@@ -18,13 +20,13 @@ use tokio::time::timeout;
 use crate::event::{EventKey, Name};
 use crate::inbox::{
     Accept, Accepted, Begin, Begun, Discard, EntryCounts, EntryView, Extend, Finish, Inbox, List,
-    Moved, Redrive, SharedInbox, Take, Taken,
+    Moved, Rate, RateOf, RateView, Redrive, SharedInbox, Take, Taken,
 };
 use crate::store::command::Held;
 use crate::store::error::StoreError;
 use crate::store::identity::StoreIdentity;
 use crate::store::sql::Place;
-use crate::store::sql::inbox::{Answer, Entries, Placed, entries};
+use crate::store::sql::inbox::{Answer, Entries, Limits, Placed, entries};
 use crate::store::sqlite::database::Database;
 use crate::store::sqlite::error::SqliteConnectError;
 
@@ -40,7 +42,7 @@ pub use self::builder::SqliteInboxBuilder;
 /// write-ahead log), and commands that come at the same time share a commit. What is said of
 /// [`SqliteStore`](crate::SqliteStore) about the file, its errors and its threads holds here too.
 ///
-/// Its tables are `tower_webhook_inbox` and two beside it; they may stand in the file of a
+/// Its tables are `tower_webhook_inbox` and four beside it; they may stand in the file of a
 /// [`SqliteStore`](crate::SqliteStore). Where that has a record of an event in the same namespace, the event is
 /// not accepted anew: one that was handled inline is a duplicate.
 ///
@@ -251,6 +253,23 @@ impl Inbox for SqliteInbox {
             .database
             .read(move |conn| Box::pin(async move { looking::paused(conn, &namespace).await }));
         reading.await
+    }
+
+    async fn set_rate(
+        &self,
+        provider: &Name,
+        of: RateOf,
+        rate: Option<Rate>,
+    ) -> Result<bool, StoreError> {
+        entries::set_rate(self, provider, of, rate).await
+    }
+
+    async fn rates(&self) -> Result<Vec<RateView>, StoreError> {
+        let namespace = self.namespace.clone();
+        let reading = self
+            .database
+            .read(move |conn| Box::pin(async move { rates::all(conn, &namespace).await }));
+        Ok(Limits::of_rows(reading.await?).views())
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use crate::event::{EventKey, Name};
 use crate::inbox::{
     Accept, Accepted, Begin, Begun, Discard, EntryCounts, EntryView, Extend, Finish, Inbox, List,
-    MemoryInbox, Moved, Redrive, Take, Taken, Verdict,
+    MemoryInbox, Moved, Rate, RateOf, RateView, Redrive, Take, Taken, Verdict,
 };
 use crate::store::{Held, StoreError};
 
@@ -208,5 +208,18 @@ impl Inbox for Flawed {
 
     async fn paused(&self) -> Result<Vec<Name>, StoreError> {
         self.inner.paused().await
+    }
+
+    async fn set_rate(
+        &self,
+        provider: &Name,
+        of: RateOf,
+        rate: Option<Rate>,
+    ) -> Result<bool, StoreError> {
+        self.inner.set_rate(provider, of, rate).await
+    }
+
+    async fn rates(&self) -> Result<Vec<RateView>, StoreError> {
+        self.inner.rates().await
     }
 }
