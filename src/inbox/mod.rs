@@ -147,11 +147,11 @@ pub use command::{
     Verdict,
 };
 pub use dead_letters::{DeadLetters, ManyMoved};
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) use entry::LONE_FROM;
 pub use entry::{Entry, EntryState, EntryStatus, FailedAttempt, History};
 pub(crate) use envelope::Envelope;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) use fair::fair;
 pub use memory::MemoryInbox;
 pub use order::{OrderChange, OrderState};

@@ -123,7 +123,7 @@ pub struct EntryCounts {
 
 impl EntryCounts {
     /// These and those together.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(crate) fn and(self, those: Self) -> Self {
         let Self {
             queued,
