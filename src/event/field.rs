@@ -51,7 +51,10 @@ impl Field {
     }
 
     /// What it says as a part of a key; `None` where it is not there.
-    fn part<'f>(&self, found: &'f Found<'_>) -> Result<Option<Cow<'f, str>>, EventError> {
+    pub(super) fn part<'f>(
+        &self,
+        found: &'f Found<'_>,
+    ) -> Result<Option<Cow<'f, str>>, EventError> {
         let mut part = None;
         for value in self.values(found) {
             let value = value?;
