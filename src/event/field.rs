@@ -227,6 +227,16 @@ pub(crate) fn scalar(json: &[u8]) -> Option<Cow<'_, str>> {
     (1..=MAX_PART_LEN).contains(&text.len()).then_some(text)
 }
 
+/// The text of a JSON string, an integer or a boolean.
+pub(crate) fn text_of(raw: &[u8]) -> Option<Cow<'_, str>> {
+    match raw {
+        b"true" => Some(Cow::Borrowed("true")),
+        b"false" => Some(Cow::Borrowed("false")),
+        b"\"\"" => Some(Cow::Borrowed("")),
+        _ => scalar(raw),
+    }
+}
+
 /// Whether this is a string that is no text.
 fn is_no_text(json: &[u8]) -> bool {
     json.starts_with(b"\"") && from_slice::<String>(json).is_err()

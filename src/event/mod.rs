@@ -34,12 +34,14 @@ pub use decimal::Decimal;
 pub use each::ItemIdentity;
 pub use error::{EventError, EventErrorKind};
 pub(crate) use field::scalar;
+#[cfg(feature = "senders")]
+pub(crate) use field::text_of;
 pub use handling::Handling;
 pub use identity::Identity;
 pub use item::ItemPlace;
 pub use key::{EventKey, Fingerprint};
 #[cfg(feature = "senders")]
-pub(crate) use lookup::{Lookup, text_of};
+pub(crate) use lookup::Lookup;
 pub use rule::EventRule;
 pub(crate) use scope::Scope;
 pub(crate) use shape::KnownShape;
