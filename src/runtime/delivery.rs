@@ -85,6 +85,21 @@ impl Delivery {
 
     /// Whether a worker runs it out of an inbox: its sender was answered before. `false` where it runs
     /// inline, and its outcome is the sender's answer.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_webhook::Delivery;
+    /// use tower_webhook::runtime::Failure;
+    ///
+    /// async fn on_event(delivery: Delivery) -> Result<(), Failure> {
+    ///     // Nobody waits for a worker.
+    ///     let patience = if delivery.is_queued() { 60 } else { 2 };
+    ///     let effect = std::future::ready(());
+    ///     tokio::time::timeout(Duration::from_secs(patience), effect)
+    ///         .await
+    ///         .map_err(|_| Failure::retry("the bank does not answer"))
+    /// }
+    /// ```
     pub fn is_queued(&self) -> bool {
         self.context.is_queued()
     }
