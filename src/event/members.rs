@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::canonical::Forms;
 use super::error::EventErrorKind as Kind;
-use super::json::{Json, Sink, Text};
+use super::json::{Json, Piece, Sink};
 use super::pointer::Pointer;
 
 /// The fields that a rule looks for, and of which its form is wanted, in order: those with a way in
@@ -203,16 +203,19 @@ struct Way<'f> {
 
 impl Sink for Way<'_> {
     #[inline(always)]
-    fn name(&mut self, name: Text<'_>) -> Option<()> {
+    fn take(&mut self, piece: Piece<'_>) -> Option<()> {
         // A name that is no text is none of theirs.
-        if let Some(name) = name.bytes() {
+        if let Piece::Name(name) = piece
+            && let Some(name) = name.bytes()
+        {
             let leads_on = |field: &&FoundField<'_>| {
                 let member = field.pointer.members().get(self.depth);
                 member.is_some_and(|member| *member.as_bytes() == *name)
             };
             if let Some(first) = self.fields.iter().position(|field| leads_on(&field)) {
-                let all = self.fields.iter().skip(first).take_while(leads_on);
-                self.found = first..first.wrapping_add(all.count());
+                let behind = first.wrapping_add(1);
+                let more = self.fields.iter().skip(behind).take_while(leads_on);
+                self.found = first..behind.wrapping_add(more.count());
             }
         }
         Some(())

@@ -54,8 +54,8 @@ impl Authenticator {
         let (bytes, held) = receive(body, limits, hash).await?;
         // What is refused now is shown to the observer with its body.
         auth.body = Some(bytes);
-        if let Some(check) = pending.signature.take() {
-            let verified = check.finish(request_clock.received_at)?;
+        if let Some(mut check) = pending.signature.take() {
+            let verified = check.judge(request_clock.received_at)?;
             self.endpoint.clock_watch.proved(&verified);
             auth.signature = Some(verified);
         }

@@ -93,14 +93,28 @@ impl Grammar {
         if !value.is_ascii() {
             return Err(Kind::Malformed);
         }
-        self.read(encoding, value, to).or_else(|kind| {
-            // Two lines of one value may have been joined.
-            let first = once(value).ok_or(kind)?;
-            *to = Candidates::default();
-            self.read(encoding, first, to)
-        })
+        match self.read(encoding, value, to) {
+            Err(kind) => self.read_once(encoding, value, to, kind),
+            read => read,
+        }
     }
 
+    /// Reads one of two lines of one value, which may have been joined.
+    #[cold]
+    #[inline(never)]
+    fn read_once<'v>(
+        &self,
+        encoding: Encoding,
+        value: &'v [u8],
+        to: &mut Candidates,
+        kind: Kind,
+    ) -> Result<Option<&'v [u8]>, Kind> {
+        let first = once(value).ok_or(kind)?;
+        *to = Candidates::default();
+        self.read(encoding, first, to)
+    }
+
+    #[inline(always)]
     fn read<'v>(
         &self,
         encoding: Encoding,
