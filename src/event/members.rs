@@ -80,13 +80,18 @@ impl<'a> Found<'a> {
     ///
     /// It could be another one too: it stands twice, or a member on the way to it does.
     pub(super) fn get(&self, field: &Pointer) -> Result<Option<&FoundField<'a>>, Kind> {
-        let place = |is_it: fn(&Pointer, &Pointer) -> bool| {
-            (self.places.iter()).find(|place| is_it(place.pointer, field))
-        };
-        match place(Pointer::is_clone_of).or_else(|| place(Pointer::eq)) {
+        let mut places = self.places.iter();
+        let place = places.find(|place| place.pointer.is_clone_of(field));
+        match place.or_else(|| self.of_equal(field)) {
             Some(FoundField { twice: true, .. }) => Err(Kind::DuplicateMember),
             place => Ok(place.filter(|place| !place.raw.is_empty())),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn of_equal(&self, field: &Pointer) -> Option<&FoundField<'a>> {
+        self.places.iter().find(|place| place.pointer == field)
     }
 
     /// The form of a field, where that is wanted; a replacement character where it cannot be read.

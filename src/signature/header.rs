@@ -90,7 +90,7 @@ impl Grammar {
             return Err(Kind::HeaderTooLong);
         }
         // Also in what is passed over: receivers that read headers as text refuse it whole.
-        if !value.is_ascii() {
+        if !value.iter().fold(0, |all, byte| all | byte).is_ascii() {
             return Err(Kind::Malformed);
         }
         match self.read(encoding, value, to) {
@@ -333,12 +333,16 @@ pub(super) fn parse_timestamp(text: &[u8]) -> Result<UnixTime, Kind> {
     if !shaped {
         return Err(Kind::InvalidTimestamp);
     }
-    let secs = text.iter().try_fold(0_u64, |sum, byte| {
+    let mut secs = 0_u64;
+    for byte in text {
         let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return Err(Kind::InvalidTimestamp);
+        }
         // Nineteen digits fit.
-        (digit < 10).then(|| sum.wrapping_mul(10).wrapping_add(digit.into()))
-    });
-    secs.map(UnixTime::from_secs).ok_or(Kind::InvalidTimestamp)
+        secs = secs.wrapping_mul(10).wrapping_add(digit.into());
+    }
+    Ok(UnixTime::from_secs(secs))
 }
 
 #[cfg(test)]
