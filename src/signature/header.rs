@@ -89,10 +89,6 @@ impl Grammar {
         if value.len() > MAX_HEADER_LEN {
             return Err(Kind::HeaderTooLong);
         }
-        // Also in what is passed over: receivers that read headers as text refuse it whole.
-        if !value.iter().fold(0, |all, byte| all | byte).is_ascii() {
-            return Err(Kind::Malformed);
-        }
         match self.read(encoding, value, to) {
             Err(kind) => self.read_once(encoding, value, to, kind),
             read => read,
@@ -188,6 +184,7 @@ impl Reader<'_> {
     /// Counts one signature; one that does not decode is passed over, for senders roll over to
     /// new forms too.
     fn offer(&mut self, text: &[u8]) -> Result<(), Kind> {
+        must_be_ascii(text)?;
         self.count()?;
         self.any_offered = true;
         self.decoded.read(self.encoding, text);
@@ -196,6 +193,7 @@ impl Reader<'_> {
 
     /// Counts what is none of ours; between two separators there may be nothing.
     fn pass_over(&mut self, text: &[u8]) -> Result<(), Kind> {
+        must_be_ascii(text)?;
         if text.trim_ascii().is_empty() {
             Ok(())
         } else {
@@ -210,6 +208,17 @@ impl Reader<'_> {
         } else {
             Ok(())
         }
+    }
+}
+
+/// Also what is passed over: receivers that read headers as text refuse it whole. A signature that is
+/// well formed is known to be, and so is a time.
+#[inline]
+fn must_be_ascii(text: &[u8]) -> Result<(), Kind> {
+    if text.iter().all(u8::is_ascii) {
+        Ok(())
+    } else {
+        Err(Kind::Malformed)
     }
 }
 
@@ -250,6 +259,7 @@ fn pairs<'a>(
             candidates.offer(text.trim_ascii())?;
         } else {
             candidates.pass_over(name)?;
+            must_be_ascii(text)?;
         }
     }
     match time {
