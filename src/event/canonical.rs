@@ -21,7 +21,7 @@
 use std::ops::Range;
 
 use super::decimal;
-use super::json::{Json, Sink, Text};
+use super::json::{Json, Piece, Sink};
 
 /// Room for the forms of most events, without an allocation.
 const ROOM: usize = 2048;
@@ -133,8 +133,31 @@ fn form_of(member: u128) -> Range<usize> {
 
 impl Writer<'_> {
     #[inline(always)]
+    fn mark(&mut self, byte: u8) -> Option<()> {
+        match byte {
+            b'{' | b'[' => {
+                self.depth = self.depth.wrapping_add(1);
+                self.members.push(u128::try_from(self.first).ok()?);
+                self.first = self.members.len();
+            }
+            b'}' | b']' => {
+                self.depth = self.depth.wrapping_sub(1);
+                self.sort()?;
+                self.members.truncate(self.first);
+                self.first = usize::try_from(self.members.pop()?).ok()?;
+            }
+            _ => {}
+        }
+        self.put(&[mark(byte)])?;
+        (self.depth <= MAX_DEPTH).then_some(())
+    }
+
+    #[inline(always)]
     fn put<const LEN: usize>(&mut self, bytes: &[u8; LEN]) -> Option<&mut [u8; LEN]> {
-        let room = self.all.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut);
+        let room = self
+            .all
+            .get_mut(self.len..)
+            .and_then(<[u8]>::first_chunk_mut);
         let Some(room) = room else {
             self.is_full = true;
             return None;
@@ -160,7 +183,8 @@ impl Writer<'_> {
     #[inline(always)]
     fn member(&mut self, head: u64) -> Option<()> {
         let begin = u64::try_from(self.len).ok()? << 32;
-        self.members.push(u128::from(head) << 64 | u128::from(begin));
+        self.members
+            .push(u128::from(head) << 64 | u128::from(begin));
         Some(())
     }
 
@@ -247,52 +271,31 @@ impl Writer<'_> {
 
 impl Sink for Writer<'_> {
     #[inline(always)]
-    fn mark(&mut self, byte: u8) -> Option<()> {
-        match byte {
-            b'{' | b'[' => {
-                self.depth = self.depth.wrapping_add(1);
-                self.members.push(u128::try_from(self.first).ok()?);
-                self.first = self.members.len();
+    fn take(&mut self, piece: Piece<'_>) -> Option<()> {
+        match piece {
+            Piece::Mark(byte) => self.mark(byte),
+            Piece::Name(name) => {
+                let Some((step, len)) = name.step::<STEP>() else {
+                    let name = name.bytes()?;
+                    self.member(head_of(&name))?;
+                    return self.long_string(&name);
+                };
+                let [_, head @ ..] = step.first_chunk::<9>()?;
+                let unused = u64::MAX.checked_shr(u32::from(len).wrapping_mul(8));
+                self.member(u64::from_be_bytes(*head) & !unused.unwrap_or(0))?;
+                self.short_string(step, len)
             }
-            b'}' | b']' => {
-                self.depth = self.depth.wrapping_sub(1);
-                self.sort()?;
-                self.members.truncate(self.first);
-                self.first = usize::try_from(self.members.pop()?).ok()?;
+            Piece::Text(text) => match text.step::<STEP>() {
+                Some((step, len)) => self.short_string(step, len),
+                None => self.long_string(&text.bytes()?),
+            },
+            Piece::Number(number) => {
+                let form = decimal::form(number)?;
+                self.put(&[mark(b'#')])?;
+                self.write(&form)?;
+                self.put(b";").map(drop)
             }
-            _ => {}
         }
-        self.put(&[mark(byte)])?;
-        (self.depth <= MAX_DEPTH).then_some(())
-    }
-
-    #[inline(always)]
-    fn name(&mut self, name: Text<'_>) -> Option<()> {
-        let Some((step, len)) = name.step::<STEP>() else {
-            let name = name.bytes()?;
-            self.member(head_of(&name))?;
-            return self.long_string(&name);
-        };
-        let [_, head @ ..] = step.first_chunk::<9>()?;
-        let unused = u64::MAX.checked_shr(u32::from(len).wrapping_mul(8));
-        self.member(u64::from_be_bytes(*head) & !unused.unwrap_or(0))?;
-        self.short_string(step, len)
-    }
-
-    #[inline(always)]
-    fn text(&mut self, text: Text<'_>) -> Option<()> {
-        match text.step::<STEP>() {
-            Some((step, len)) => self.short_string(step, len),
-            None => self.long_string(&text.bytes()?),
-        }
-    }
-
-    #[inline(always)]
-    fn number(&mut self, number: &[u8]) -> Option<()> {
-        let form = decimal::form(number)?;
-        self.put(&[mark(b'#')])?;
-        self.write(&form)?;
-        self.put(b";").map(drop)
     }
 }
 
