@@ -154,6 +154,8 @@ pub(crate) use envelope::Envelope;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) use fair::fair;
 pub use memory::MemoryInbox;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) use order::tell_stale;
 pub use order::{OrderChange, OrderState};
 pub use rate::{Limit, Rate, RateOf, RateView};
 pub use route::Route;
