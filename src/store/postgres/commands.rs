@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use sqlx::postgres::PgConnection;
 
 use crate::clock::{Clock, UnixTime};
@@ -10,6 +11,7 @@ use crate::store::sql::Place;
 
 use super::error::Fault;
 use super::schema::Part;
+use super::session::Sessions;
 use super::table::Tables;
 
 /// What is written to some of the tables: the records of a store, or the entries of an inbox.
@@ -51,8 +53,14 @@ pub(super) trait Commands: Send + Sync + 'static {
     fn committed(&self, effect: Self::Effect);
 
     /// What is left to do when commands were answered, outside of a transaction.
-    fn afterwards(&self, conn: &mut PgConnection)
-    -> impl Future<Output = Result<(), Fault>> + Send;
+    fn afterwards(
+        &self,
+        conn: &mut PgConnection,
+        sessions: &Sessions,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// What goes on beside the workers, for as long as they do.
+    fn beside(&self, sessions: Sessions) -> BoxFuture<'static, ()>;
 
     /// Removes up to `$3` rows whose time ended from `$1` to `$2`, and says when each did.
     fn prune(&self) -> &str;

@@ -29,6 +29,8 @@ pub(super) const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000):
 #[derive(Debug)]
 pub(super) struct Statements {
     read_some: String,
+    #[cfg(feature = "inbox")]
+    read_places: String,
     read_one: String,
     insert: String,
     update: String,
@@ -62,6 +64,11 @@ impl Statements {
                      SELECT {COLUMNS} FROM {records}
                      WHERE (namespace, key) IN (SELECT * FROM unnest($1::text[], $2::text[]))
                      ORDER BY namespace, key FOR UPDATE) l ON true"
+            ),
+            #[cfg(feature = "inbox")]
+            read_places: format!(
+                "SELECT 0::bigint, {COLUMNS} FROM {records}
+                 WHERE (namespace, key) IN (SELECT * FROM unnest($1::text[], $2::text[]))"
             ),
             read_one: format!(
                 "SELECT {NOW}, l.* FROM (SELECT 1) one LEFT JOIN (
@@ -121,6 +128,8 @@ impl Statements {
     pub(super) fn all(&self) -> Vec<(&'static str, &str)> {
         vec![
             ("'{a,b}', '{a,b}'", &self.read_some),
+            #[cfg(feature = "inbox")]
+            ("'{a,b}', '{a,b}'", &self.read_places),
             ("'a', 'b'", &self.read_one),
             ("'{a,b}', '{a,b}'", &self.delete),
             ("'a', 'b', 'c', 1, 1", &self.unfinished),
@@ -172,6 +181,30 @@ pub(super) async fn read(
     let pid = rows.last().map(|row| row.try_get(16)).transpose()?;
     let pid = pid.unwrap_or_default();
     Ok((Told { time, pid }, found))
+}
+
+/// What there is of some records, without locking them.
+#[cfg(feature = "inbox")]
+pub(super) async fn read_places<'a>(
+    conn: &mut PgConnection,
+    statements: &Statements,
+    places: impl Iterator<Item = &'a Place>,
+) -> Result<Found, Fault> {
+    let places: BTreeSet<_> = places
+        .map(|place| (place.namespace.as_str(), place.key.as_str()))
+        .collect();
+    let mut found = Found::new();
+    if places.is_empty() {
+        return Ok(found);
+    }
+    let (namespaces, keys): (Vec<_>, Vec<_>) = places.into_iter().unzip();
+    let rows = unnamed(&statements.read_places).bind(namespaces).bind(keys);
+    for row in rows.fetch_all(conn).await? {
+        if let Some(at) = place_of(&row)? {
+            found.insert(at, stored(&row));
+        }
+    }
+    Ok(found)
 }
 
 /// What the server tells, without a record.

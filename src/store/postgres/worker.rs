@@ -292,7 +292,8 @@ impl<C: Commands> Worker<C> {
             return;
         };
         let (limit, commit) = (self.limit(), Commit::default());
-        let afterwards = self.shared.commands.afterwards(&mut conn);
+        let sessions = &self.shared.sessions;
+        let afterwards = self.shared.commands.afterwards(&mut conn, sessions);
         if !matches!(
             finished(&self.shared, self.number, afterwards, limit, &commit).await,
             Some(Ok(()))

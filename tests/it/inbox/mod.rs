@@ -5,9 +5,13 @@ mod attempts;
 mod handing_over;
 #[cfg(feature = "testing")]
 mod items;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod setup;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod workers;
 
 use std::convert::Infallible;
 use std::time::Duration;
