@@ -153,7 +153,7 @@ async fn the_effect_stands_with_the_end_of_the_entry_or_not_at_all() {
     let handler = async |delivery: Delivery, mut tx: Tx<sqlx::Postgres>| {
         credit(&mut tx, &delivery).await?;
         let (id, is_first) = (delivery.key().to_string(), delivery.attempt() == 1);
-        match id.trim_start_matches("blendfi:") {
+        match &*id {
             "b-fails-once" if is_first => Err(Failure::retry("down")),
             "c-gives-up" => Err(Failure::permanent("no such account")),
             "d-commits" if is_first => {
@@ -171,7 +171,7 @@ async fn the_effect_stands_with_the_end_of_the_entry_or_not_at_all() {
     working.end().await;
     assert_eq!(
         ledger.effects(),
-        "blendfi:a-done 1, blendfi:b-fails-once 2, blendfi:d-commits 2, blendfi:e-panics-once 2"
+        "a-done 1, b-fails-once 2, d-commits 2, e-panics-once 2"
     );
     let dead = ledger.inbox.lookup(&key("c-gives-up")).await.unwrap();
     assert_eq!(dead.unwrap().status, EntryStatus::Dead);
@@ -228,7 +228,7 @@ async fn a_worker_that_froze_with_its_transaction_open_has_no_effect() {
     until_counted(&ledger.inbox, 1, 0).await;
     working.end().await;
     assert_eq!(attempts.load(Ordering::Relaxed), 2);
-    assert_eq!(ledger.effects(), "blendfi:evt_1 2");
+    assert_eq!(ledger.effects(), "evt_1 2");
     drop(frozen.lock().unwrap().take());
-    assert_eq!(ledger.effects(), "blendfi:evt_1 2");
+    assert_eq!(ledger.effects(), "evt_1 2");
 }
