@@ -288,14 +288,12 @@ impl Space {
 
     pub(super) fn set_rate(&mut self, provider: &Name, of: RateOf, rate: Option<Rate>) -> bool {
         let at = (provider.clone(), of);
-        let known = self.limits.get(&at).copied();
-        if known.map(|limit| limit.rate) == rate {
+        if self.limits.get(&at).map(|limit| limit.rate) == rate {
             return false;
         }
         match rate {
             Some(rate) => {
-                let used = known.map_or(UnixTime::EPOCH, |limit| limit.used_until);
-                self.limits.insert(at, Limit::new(rate, used));
+                self.limits.insert(at, Limit::new(rate, UnixTime::EPOCH));
             }
             None => {
                 self.limits.remove(&at);

@@ -38,6 +38,9 @@ pub(super) trait Commands: Send + Sync + 'static {
     /// Where the row is that a command is about, if it is about one.
     fn place(order: &Self::Order) -> Option<&Place>;
 
+    /// How many bytes of content a command brings.
+    fn size(order: &Self::Order) -> usize;
+
     /// Whether a command that is sent again can say what it came to the first time.
     fn may_be_repeated(order: &Self::Order) -> bool;
 

@@ -45,6 +45,11 @@ impl Commands for RecordCommands {
         Some(&order.place)
     }
 
+    /// What a handler answers is bounded where it is stored.
+    fn size(_: &Placed) -> usize {
+        0
+    }
+
     /// A second look cannot say whether there was a record.
     fn may_be_repeated(order: &Placed) -> bool {
         !matches!(order.order, Order::Forget(_))

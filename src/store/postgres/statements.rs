@@ -20,7 +20,7 @@ use super::error::{Cause, Fault};
 use super::rows::Rows;
 use super::table::Tables;
 
-const COLUMNS: &str = "namespace, key, name, state, token, attempt, fence, fingerprint, kept_until, \
+pub(super) const COLUMNS: &str = "namespace, key, name, state, token, attempt, fence, fingerprint, kept_until, \
                        lease_ends, lease, corrected, status, content_type, body";
 /// The clock of the server, in microseconds.
 pub(super) const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
@@ -29,8 +29,6 @@ pub(super) const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000):
 #[derive(Debug)]
 pub(super) struct Statements {
     read_some: String,
-    #[cfg(feature = "inbox")]
-    read_places: String,
     read_one: String,
     insert: String,
     update: String,
@@ -64,11 +62,6 @@ impl Statements {
                      SELECT {COLUMNS} FROM {records}
                      WHERE (namespace, key) IN (SELECT * FROM unnest($1::text[], $2::text[]))
                      ORDER BY namespace, key FOR UPDATE) l ON true"
-            ),
-            #[cfg(feature = "inbox")]
-            read_places: format!(
-                "SELECT 0::bigint, {COLUMNS} FROM {records}
-                 WHERE (namespace, key) IN (SELECT * FROM unnest($1::text[], $2::text[]))"
             ),
             read_one: format!(
                 "SELECT {NOW}, l.* FROM (SELECT 1) one LEFT JOIN (
@@ -128,8 +121,6 @@ impl Statements {
     pub(super) fn all(&self) -> Vec<(&'static str, &str)> {
         vec![
             ("'{a,b}', '{a,b}'", &self.read_some),
-            #[cfg(feature = "inbox")]
-            ("'{a,b}', '{a,b}'", &self.read_places),
             ("'a', 'b'", &self.read_one),
             ("'{a,b}', '{a,b}'", &self.delete),
             ("'a', 'b', 'c', 1, 1", &self.unfinished),
@@ -183,30 +174,6 @@ pub(super) async fn read(
     Ok((Told { time, pid }, found))
 }
 
-/// What there is of some records, without locking them.
-#[cfg(feature = "inbox")]
-pub(super) async fn read_places<'a>(
-    conn: &mut PgConnection,
-    statements: &Statements,
-    places: impl Iterator<Item = &'a Place>,
-) -> Result<Found, Fault> {
-    let places: BTreeSet<_> = places
-        .map(|place| (place.namespace.as_str(), place.key.as_str()))
-        .collect();
-    let mut found = Found::new();
-    if places.is_empty() {
-        return Ok(found);
-    }
-    let (namespaces, keys): (Vec<_>, Vec<_>) = places.into_iter().unzip();
-    let rows = unnamed(&statements.read_places).bind(namespaces).bind(keys);
-    for row in rows.fetch_all(conn).await? {
-        if let Some(at) = place_of(&row)? {
-            found.insert(at, stored(&row));
-        }
-    }
-    Ok(found)
-}
-
 /// What the server tells, without a record.
 pub(super) async fn told(conn: &mut PgConnection) -> Result<Told, Fault> {
     let rows = sqlx::raw_sql(AssertSqlSafe(format!("SELECT {NOW}, pg_backend_pid()")));
@@ -246,12 +213,12 @@ pub(super) fn last_time(rows: &[PgRow]) -> Result<UnixTime, Fault> {
 }
 
 /// Namespace and key; `None` where the row tells the time alone.
-fn place_of(row: &PgRow) -> Result<Option<(String, String)>, Fault> {
+pub(super) fn place_of(row: &PgRow) -> Result<Option<(String, String)>, Fault> {
     let (namespace, key): (Option<String>, Option<String>) = (row.try_get(1)?, row.try_get(2)?);
     Ok(namespace.zip(key))
 }
 
-fn stored(row: &PgRow) -> Stored {
+pub(super) fn stored(row: &PgRow) -> Stored {
     let record = columns(row).ok().and_then(Row::record);
     record.map_or(Stored::Unreadable, Stored::Record)
 }

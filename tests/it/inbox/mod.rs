@@ -5,8 +5,11 @@ mod attempts;
 mod handing_over;
 #[cfg(feature = "testing")]
 mod items;
+#[cfg(feature = "testing")]
+mod ordering;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod rates;
 mod setup;
 #[cfg(feature = "sqlite")]
 mod sqlite;

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tower_webhook::inbox::{EntryStatus, Inbox, PostgresInbox};
 use tower_webhook::runtime::Failure;
@@ -18,7 +17,7 @@ use crate::support::blendfi::key;
 use crate::support::stage::Stage;
 use crate::support::wait::LIMIT;
 
-async fn inbox(url: String) -> PostgresInbox {
+pub(super) async fn inbox(url: String) -> PostgresInbox {
     let builder = PostgresInbox::builder(url).deadline(LIMIT);
     builder.migrate().connect().await.unwrap()
 }
@@ -112,9 +111,7 @@ impl Ledger {
     async fn open() -> Self {
         let server = Postgres::start();
         server.ask("CREATE TABLE effects (key text NOT NULL, attempt int NOT NULL)");
-        let pool = pool(&server).await;
-        let builder = PostgresInbox::on_pool(pool).deadline(LIMIT);
-        let inbox = builder.migrate().connect().await.unwrap();
+        let inbox = on_pool(&server).await;
         Self { server, inbox }
     }
 
@@ -125,9 +122,12 @@ impl Ledger {
     }
 }
 
-async fn pool(server: &Postgres) -> PgPool {
+/// An inbox for handlers with transactions.
+pub(super) async fn on_pool(server: &Postgres) -> PostgresInbox {
     let options = PgPoolOptions::new().max_connections(4);
-    options.connect(&server.url()).await.unwrap()
+    let pool = options.connect(&server.url()).await.unwrap();
+    let builder = PostgresInbox::on_pool(pool).deadline(LIMIT);
+    builder.migrate().connect().await.unwrap()
 }
 
 async fn credit(tx: &mut Tx<sqlx::Postgres>, delivery: &Delivery) -> Result<(), TxError> {

@@ -1,5 +1,6 @@
 //! The commands of an inbox, as its workers carry them out.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -7,15 +8,17 @@ use sqlx::postgres::PgConnection;
 use tokio::time::Instant;
 
 use crate::clock::UnixTime;
-use crate::inbox::{Accepted, Moved};
+use crate::inbox::{Accepted, EntryCommand as _, Moved};
 use crate::store::error::StoreError;
 use crate::store::postgres::commands::{CarriedOut, Commands, ServerTime};
 use crate::store::postgres::error::Fault;
 use crate::store::postgres::schema::{Part, RECORDS};
 use crate::store::postgres::session::Sessions;
-use crate::store::postgres::statements::{Statements, read_places};
+use crate::store::postgres::statements::Told;
 use crate::store::postgres::table::Tables;
-use crate::store::sql::inbox::{Answer, Found, Order, OrderAt, Placed, decide, mixed_up};
+use crate::store::sql::inbox::{
+    Answer, At, Found, FoundRow, Order, OrderAt, Placed, decide, mixed_up,
+};
 use crate::store::sql::{Place, Stored};
 
 use super::front::Front;
@@ -23,11 +26,10 @@ use super::news::News;
 use super::room::{Reserved, Room};
 use super::schema::INBOX;
 use super::statements::EntryStatements;
-use super::{looking, order_keys, rates, statements, take};
+use super::{entries, looking, order_keys, rates, records, take};
 
 pub(super) struct EntryCommands {
     pub(super) statements: EntryStatements,
-    records: Statements,
     room: Arc<Room>,
     pub(super) front: Front,
     pub(super) news: Arc<News>,
@@ -46,7 +48,6 @@ impl EntryCommands {
     pub(super) fn new(tables: &Tables, capacity: u64) -> Self {
         Self {
             statements: EntryStatements::new(tables),
-            records: Statements::new(tables),
             room: Arc::new(Room::new(capacity)),
             front: Front::default(),
             news: Arc::new(News::new(tables)),
@@ -59,21 +60,75 @@ impl EntryCommands {
         Ok(())
     }
 
-    /// What there is of the entries that these commands are about.
+    /// The entries that these commands are about, locked as far as they may be changed; and the places of
+    /// those that are not.
+    ///
+    /// Most of what is accepted is new or a duplicate: no lock of who takes entries is waited for then.
+    async fn rows(
+        &self,
+        conn: &mut PgConnection,
+        placed: &[&Placed],
+        time: &ServerTime,
+    ) -> Result<(Told, HashMap<At, FoundRow>, BTreeSet<At>), Fault> {
+        let (mut locked, mut accepted) = (BTreeSet::new(), BTreeSet::new());
+        for (at, order) in placed
+            .iter()
+            .filter_map(|it| Some((at(it.place.as_ref()?), &it.order)))
+        {
+            match order {
+                Order::Accept(_) => accepted.insert(at),
+                _ => locked.insert(at),
+            };
+        }
+        let accepted = &accepted - &locked;
+        let (sql, places) = match accepted.is_empty() {
+            true => (&self.statements.lock, &locked),
+            false => (&self.statements.read, &accepted),
+        };
+        let (mut told, mut rows) = entries::read(&mut *conn, sql, places).await?;
+        let mut unlocked = accepted.clone();
+        let mut to_lock = match accepted.is_empty() {
+            true => BTreeSet::new(),
+            false => locked,
+        };
+        loop {
+            let now = time.of(told.time);
+            for placed in placed {
+                if let (Order::Accept(accept), Some(place)) = (&placed.order, &placed.place) {
+                    let at = at(place);
+                    let changes = |row: &FoundRow| {
+                        let entry = row.entry.as_ref();
+                        entry.is_none_or(|entry| accept.apply(Some(entry), now).write.is_some())
+                    };
+                    if rows.get(&at).is_some_and(changes) && unlocked.remove(&at) {
+                        to_lock.insert(at);
+                    }
+                }
+            }
+            if to_lock.is_empty() {
+                return Ok((told, rows, unlocked));
+            }
+            let (later, found) = entries::read(&mut *conn, &self.statements.lock, &to_lock).await?;
+            to_lock.iter().for_each(|at| drop(rows.remove(at)));
+            rows.extend(found);
+            (told, to_lock) = (later, BTreeSet::new());
+        }
+    }
+
+    /// What else there is of the entries that these commands are about.
     async fn find(
         &self,
         conn: &mut PgConnection,
         placed: &[&Placed],
+        unlocked: &BTreeSet<At>,
         found: &mut Found,
     ) -> Result<(), Fault> {
-        let at = |place: &Place| (place.namespace.as_str().to_owned(), place.key.clone());
         let orders = placed.iter().filter_map(|placed| {
-            let place = placed
-                .place
-                .as_ref()
-                .filter(|_| changes_order(&placed.order))?;
+            let place = placed.place.as_ref()?;
             let row = found.rows.get(&at(place))?;
-            OrderAt::of(&place.namespace, &row.route, row.entry.as_ref()?)
+            let changes = changes_order(&placed.order) && !unlocked.contains(&at(place));
+            let entry = row.entry.as_ref().filter(|_| changes)?;
+            OrderAt::of(&place.namespace, &row.route, entry)
         });
         let orders = orders.collect();
         found.order_keys = order_keys::lock(&mut *conn, &self.statements, orders).await?;
@@ -82,8 +137,11 @@ impl EntryCommands {
             Order::Accept(_) => placed.place.as_ref(),
             _ => None,
         });
-        let unknown = places.filter(|place| !found.rows.contains_key(&at(place)));
-        for (at, stored) in read_places(conn, &self.records, unknown).await? {
+        let unknown = places.filter(|place| {
+            let entry = found.rows.get(&at(place)).map(|row| row.entry.as_ref());
+            entry.is_none_or(|entry| entry.is_some_and(|entry| !entry.is_open()))
+        });
+        for (at, stored) in records::read(conn, &self.statements, unknown).await? {
             if let Stored::Record(record) = stored {
                 found.records.insert(at, record);
             }
@@ -115,6 +173,10 @@ impl EntryCommands {
         };
         Ok((Ok(Answer::Changed(changed)), changed))
     }
+}
+
+fn at(place: &Place) -> At {
+    (place.namespace.as_str().to_owned(), place.key.clone())
 }
 
 /// Whether it may change what is kept of the order key of its entry, or asks for it.
@@ -154,6 +216,13 @@ impl Commands for EntryCommands {
         placed.place.as_ref()
     }
 
+    fn size(placed: &Placed) -> usize {
+        match &placed.order {
+            Order::Accept(accept) => accept.content.size(),
+            _ => 0,
+        }
+    }
+
     /// A second look cannot say what was there; and what a take without an answer has taken is another one's
     /// after its lease.
     fn may_be_repeated(placed: &Placed) -> bool {
@@ -169,7 +238,7 @@ impl Commands for EntryCommands {
         placed: &[&Placed],
         time: &ServerTime,
     ) -> Result<Option<CarriedOut<Self>>, Fault> {
-        let (told, rows) = statements::read(&mut *conn, &self.statements, placed).await?;
+        let (told, rows, unlocked) = self.rows(&mut *conn, placed, time).await?;
         let now = time.of(told.time);
         let accepts = placed
             .iter()
@@ -185,12 +254,12 @@ impl Commands for EntryCommands {
             room: reserved.places,
             ..Found::default()
         };
-        self.find(&mut *conn, placed, &mut found).await?;
+        self.find(&mut *conn, placed, &unlocked, &mut found).await?;
         let (decided, mut changes) = decide(placed, &mut found, now);
         let opened = changes.opened;
         let mut wrote = !changes.is_empty();
         let order_keys = std::mem::take(&mut changes.order_keys);
-        if !statements::write(&mut *conn, &self.statements, changes).await? {
+        if !entries::write(&mut *conn, &self.statements, changes).await? {
             return Ok(None);
         }
         order_keys::write(&mut *conn, &self.statements, order_keys, now).await?;
@@ -228,8 +297,12 @@ impl Commands for EntryCommands {
         self.news.say(&mut *conn).await?;
         if self.room.is_due(Instant::now()) {
             let mut tx = sessions.begin(conn, false).await?;
-            self.count(&mut tx).await?;
+            let counted = self.count(&mut tx).await;
             tx.rollback().await?;
+            if let Err(fault) = counted {
+                // What this process has accepted since is counted with what it knew before.
+                tracing::debug!(%fault, "how full the inbox is cannot be counted");
+            }
         }
         Ok(())
     }

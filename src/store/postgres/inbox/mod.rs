@@ -1,12 +1,14 @@
 //! An inbox on Postgres.
 
 mod builder;
+mod entries;
 mod entry_commands;
 mod front;
 mod looking;
 mod news;
 mod order_keys;
 mod rates;
+mod records;
 mod room;
 mod rows;
 mod schema;
@@ -28,7 +30,7 @@ use crate::store::command::Held;
 use crate::store::error::StoreError;
 use crate::store::identity::StoreIdentity;
 use crate::store::sql::Place;
-use crate::store::sql::inbox::{Answer, Entries, Limits, Placed, entries};
+use crate::store::sql::inbox::{Answer, Entries, Limits, Placed, entries as calls};
 use crate::store::transaction::Transactions;
 
 use super::check::PostgresReport;
@@ -228,23 +230,23 @@ impl Inbox for PostgresInbox {
     }
 
     async fn accept(&self, accept: &Accept) -> Result<Accepted, StoreError> {
-        entries::accept(self, accept).await
+        calls::accept(self, accept).await
     }
 
     async fn take(&self, take: &Take) -> Result<Vec<Taken>, StoreError> {
-        entries::take(self, take).await
+        calls::take(self, take).await
     }
 
     async fn begin(&self, begin: &Begin) -> Result<Begun, StoreError> {
-        entries::begin(self, begin).await
+        calls::begin(self, begin).await
     }
 
     async fn extend(&self, extensions: &[Extend]) -> Result<Vec<Held>, StoreError> {
-        entries::extend(self, extensions).await
+        calls::extend(self, extensions).await
     }
 
     async fn finish(&self, finish: &Finish) -> Result<Held, StoreError> {
-        entries::finish(self, finish).await
+        calls::finish(self, finish).await
     }
 
     async fn wait(&self, limit: Duration) {
@@ -269,31 +271,31 @@ impl Inbox for PostgresInbox {
     }
 
     async fn lookup(&self, key: &EventKey) -> Result<Option<EntryView>, StoreError> {
-        entries::lookup(self, key).await
+        calls::lookup(self, key).await
     }
 
     async fn list(&self, list: &List) -> Result<Vec<EntryView>, StoreError> {
-        entries::list(self, list).await
+        calls::list(self, list).await
     }
 
     async fn redrive(&self, redrive: &Redrive) -> Result<Moved, StoreError> {
-        entries::redrive(self, redrive).await
+        calls::redrive(self, redrive).await
     }
 
     async fn discard(&self, discard: &Discard) -> Result<Moved, StoreError> {
-        entries::discard(self, discard).await
+        calls::discard(self, discard).await
     }
 
     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
-        entries::forget(self, key).await
+        calls::forget(self, key).await
     }
 
     async fn counts(&self) -> Result<EntryCounts, StoreError> {
-        entries::counts(self).await
+        calls::counts(self).await
     }
 
     async fn set_paused(&self, provider: &Name, paused: bool) -> Result<bool, StoreError> {
-        entries::set_paused(self, provider, paused).await
+        calls::set_paused(self, provider, paused).await
     }
 
     async fn paused(&self) -> Result<Vec<Name>, StoreError> {
@@ -312,7 +314,7 @@ impl Inbox for PostgresInbox {
         of: RateOf,
         rate: Option<Rate>,
     ) -> Result<bool, StoreError> {
-        entries::set_rate(self, provider, of, rate).await
+        calls::set_rate(self, provider, of, rate).await
     }
 
     async fn rates(&self) -> Result<Vec<RateView>, StoreError> {

@@ -91,7 +91,8 @@ impl News {
             return Ok(());
         }
         let said = self.notify(conn).await;
-        if said.is_err() {
+        if let Err(fault) = &said {
+            tracing::debug!(%fault, "workers of other processes are not told of new events");
             let mut silent_until = self.silent_until();
             *silent_until = Some(Instant::now() + SILENCE);
         }

@@ -3,7 +3,7 @@
 //! A key may have no row. So who changes one holds an advisory lock for it, until the end of its transaction:
 //! commands wait for it behind the locks of their entries, and a take passes by.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use sha2::{Digest, Sha256};
 use sqlx::Row as _;
@@ -47,26 +47,45 @@ pub(super) async fn lock(
     read(conn, statements, places.into_iter()).await
 }
 
-/// Locks those of these that nobody has locked, and reads what is kept of them. Gives them too.
+/// The first entries of order keys, in the order in which they are due.
+pub(super) type Queues = HashMap<OrderAt, VecDeque<i64>>;
+
+/// Locks those of these that nobody has locked, and reads what is kept of them, and which so many entries of
+/// each are the first.
+///
+/// Who has an entry locked may not have locked its key yet: then a later one would come before it. So it is
+/// seen under the lock which comes first.
 pub(super) async fn try_lock(
     conn: &mut PgConnection,
     statements: &EntryStatements,
-    places: BTreeSet<OrderAt>,
-) -> Result<(OrderKeys, BTreeSet<OrderAt>), Fault> {
+    places: BTreeMap<OrderAt, i64>,
+) -> Result<(OrderKeys, Queues), Fault> {
     if places.is_empty() {
-        return Ok((OrderKeys::default(), places));
+        return Ok((OrderKeys::default(), Queues::new()));
     }
-    let locks: Vec<_> = places.iter().map(|at| lock_of(statements, at)).collect();
+    let locks: Vec<_> = places.keys().map(|at| lock_of(statements, at)).collect();
     let rows = unnamed(&statements.try_orders).bind(locks);
     let rows = rows.fetch_all(&mut *conn).await?;
-    let mut locked = BTreeSet::new();
-    for (at, row) in places.into_iter().zip(rows) {
+    let (mut locked, mut wanted, mut most) = (vec![], Places::default(), vec![]);
+    for ((at, count), row) in places.into_iter().zip(rows) {
         if row.try_get(0)? {
-            locked.insert(at);
+            wanted.push(at.clone());
+            most.push(count);
+            locked.push(at);
         }
     }
-    let order_keys = read(conn, statements, locked.iter().cloned()).await?;
-    Ok((order_keys, locked))
+    let order_keys = read(&mut *conn, statements, locked.iter().cloned()).await?;
+    let query = unnamed(&statements.queues)
+        .bind(wanted.namespaces)
+        .bind(wanted.routes)
+        .bind(wanted.keys)
+        .bind(most);
+    let mut queues = Queues::new();
+    for (at, row) in locked.into_iter().zip(query.fetch_all(conn).await?) {
+        let ids: Vec<i64> = row.try_get(0)?;
+        queues.insert(at, ids.into());
+    }
+    Ok((order_keys, queues))
 }
 
 async fn read(

@@ -36,7 +36,7 @@ impl Names {
 ///
 /// What an entry says stands apart from it: an entry is written at each step of its way, and a large body
 /// once. The first index is for what is due, the second for what is due of those whose workers died again and
-/// again, the third for the dead letters, the last for what is over. The holder of an order key is the number
+/// again, the third for those of one order key, the fourth for the dead letters, the last for what is over. The holder of an order key is the number
 /// of an entry, and without one the row of the key is there until `kept_until`. A rate is for a provider (1),
 /// or for each of its order keys (2). These tables change all the time, so they are cleared early.
 fn step_1(tables: &Tables) -> String {
@@ -49,7 +49,7 @@ fn step_1(tables: &Tables) -> String {
     } = Names::of(tables);
     let index = |what| tables.index(what);
     let [due, lone, dead, end] = ["inbox_due", "inbox_lone", "inbox_dead", "inbox_end"].map(index);
-    let order_end = index("inbox_order_end");
+    let (ordered, order_end) = (index("inbox_ordered"), index("inbox_order_end"));
     format!(
         "CREATE TABLE IF NOT EXISTS {entries} (
     id bigint GENERATED ALWAYS AS IDENTITY,
@@ -81,6 +81,8 @@ CREATE INDEX IF NOT EXISTS {due} ON {entries} (namespace, route, due, id)
     WHERE due IS NOT NULL AND deaths < 2;
 CREATE INDEX IF NOT EXISTS {lone} ON {entries} (namespace, route, due, id)
     WHERE due IS NOT NULL AND deaths >= 2;
+CREATE INDEX IF NOT EXISTS {ordered} ON {entries} (namespace, route, order_key, due, id)
+    WHERE due IS NOT NULL AND order_key IS NOT NULL;
 CREATE INDEX IF NOT EXISTS {dead} ON {entries} (namespace, key) WHERE state = 5;
 CREATE INDEX IF NOT EXISTS {end} ON {entries} (kept_until) WHERE kept_until IS NOT NULL;
 CREATE TABLE IF NOT EXISTS {contents} (

@@ -1,30 +1,25 @@
-//! The statements that commands run, and how rows are bound and read.
+//! The statements that commands run.
 
-use std::collections::{BTreeSet, HashMap};
-
-use bytes::Bytes;
-use sqlx::Row as _;
-use sqlx::postgres::PgConnection;
-
-use crate::inbox::{Content, LONE_FROM};
-use crate::store::postgres::error::Fault;
-use crate::store::postgres::statements::{NOW, Told, all_of, last_time, unnamed};
+use crate::inbox::LONE_FROM;
+use crate::store::postgres::statements::{COLUMNS as RECORD, NOW};
 use crate::store::postgres::table::Tables;
-use crate::store::sql::inbox::{At, Changes, FoundRow, NewRow, Placed};
 
-use super::rows::{ARRAYS, COLUMNS, EntryRows, PLACE, entry};
+use super::rows::{ARRAYS, COLUMNS, PLACE};
 use super::schema::Names;
 
 /// The statements on the tables of one inbox.
 #[derive(Debug)]
 pub(super) struct EntryStatements {
-    read: String,
-    insert: String,
-    update: String,
-    put: String,
-    drop: String,
-    remove: String,
-    contents: String,
+    pub(super) read: String,
+    pub(super) lock: String,
+    pub(super) insert: String,
+    pub(super) update: String,
+    pub(super) put: String,
+    pub(super) drop: String,
+    pub(super) remove: String,
+    pub(super) contents: String,
+    /// What a store beside the inbox has.
+    pub(super) records: String,
     pub(super) due: String,
     pub(super) due_lone: String,
     pub(super) set_aside: String,
@@ -32,6 +27,7 @@ pub(super) struct EntryStatements {
     pub(super) orders: String,
     pub(super) lock_orders: String,
     pub(super) try_orders: String,
+    pub(super) queues: String,
     pub(super) read_orders: String,
     pub(super) put_orders: String,
     pub(super) drop_orders: String,
@@ -71,6 +67,14 @@ impl EntryStatements {
         let set = set.join(", ");
         let places = "SELECT * FROM unnest($1::text[], $2::text[])";
         let order_places = "SELECT * FROM unnest($1::text[], $2::text[], $3::text[])";
+        let read = |lock: &str| {
+            format!(
+                "SELECT {NOW}, l.*, pg_backend_pid() FROM (SELECT 1) one LEFT JOIN (
+                     SELECT namespace, key, id, route, size, {COLUMNS} FROM {entries}
+                     WHERE (namespace, key) IN ({places})
+                     ORDER BY namespace, key {lock}) l ON true"
+            )
+        };
         let some = |only: &str| {
             format!(
                 "SELECT {NOW}, l.* FROM (SELECT 1) one LEFT JOIN (
@@ -81,12 +85,8 @@ impl EntryStatements {
         };
         Self {
             // Rows are locked in the order of their keys, as everywhere. The time is read above the locks.
-            read: format!(
-                "SELECT {NOW}, l.*, pg_backend_pid() FROM (SELECT 1) one LEFT JOIN (
-                     SELECT namespace, key, id, route, size, {COLUMNS} FROM {entries}
-                     WHERE (namespace, key) IN ({places})
-                     ORDER BY namespace, key FOR UPDATE) l ON true"
-            ),
+            read: read(""),
+            lock: read("FOR UPDATE"),
             insert: format!(
                 "WITH new AS (
                      INSERT INTO {entries} ({PLACE}, {COLUMNS})
@@ -115,6 +115,10 @@ impl EntryStatements {
             contents: format!(
                 "SELECT id, envelope, body FROM {contents} WHERE id = ANY ($1::bigint[])"
             ),
+            records: format!(
+                "SELECT 0::bigint, {RECORD} FROM {} WHERE (namespace, key) IN ({places})",
+                tables.records()
+            ),
             due: due(&Names::of(tables), "deaths < 2"),
             due_lone: due(&Names::of(tables), "deaths >= 2"),
             set_aside: format!(
@@ -127,6 +131,15 @@ impl EntryStatements {
             try_orders: "SELECT pg_try_advisory_xact_lock(l)
                  FROM unnest($1::bigint[]) WITH ORDINALITY AS u (l, n) ORDER BY n"
                 .to_owned(),
+            queues: format!(
+                "SELECT ARRAY (
+                     SELECT e.id FROM {entries} AS e
+                     WHERE e.namespace = u.namespace AND e.route = u.route
+                       AND e.order_key = u.order_key AND e.due IS NOT NULL AND e.order_key IS NOT NULL
+                     ORDER BY e.due, e.id LIMIT u.most)
+                 FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) WITH ORDINALITY
+                     AS u (namespace, route, order_key, most, n) ORDER BY u.n"
+            ),
             read_orders: format!(
                 "SELECT namespace, route, order_key, holder, applied, applied_until, used_until
                  FROM {orders} WHERE (namespace, route, order_key) IN ({order_places})"
@@ -155,7 +168,8 @@ impl EntryStatements {
             set_rate: format!(
                 "INSERT INTO {rates} AS r (namespace, provider, rate_of, entries, per, used_until)
                  VALUES ($1, $2, $3, $4, $5, 0)
-                 ON CONFLICT (namespace, provider, rate_of) DO UPDATE SET entries = $4, per = $5
+                 ON CONFLICT (namespace, provider, rate_of) DO UPDATE SET entries = $4, per = $5,
+                     used_until = 0
                      WHERE r.entries <> $4 OR r.per <> $5"
             ),
             lift_rate: format!(
@@ -223,12 +237,15 @@ impl EntryStatements {
         let due = "'a', '{a,b}', '{a,b}', '{1,1}', '{1,1}', '{1,1}', 1";
         vec![
             ("'{a,b}', '{a,b}'", &self.read),
+            ("'{a,b}', '{a,b}'", &self.lock),
             ("'{1}'", &self.drop),
             ("'{a,b}', '{a,b}'", &self.remove),
             ("'{1,2}'", &self.contents),
+            ("'{a,b}', '{a,b}'", &self.records),
             (due, &self.due),
             (due, &self.due_lone),
             ("'a', 'b', 1", &self.set_aside),
+            ("'{a}', '{a}', '{a}', '{1}'", &self.queues),
             ("'{a}', '{a}', '{a}'", &self.read_orders),
             ("'{a}', '{a}', '{a}'", &self.drop_orders),
             ("'a', 'b'", &self.free_order),
@@ -239,11 +256,6 @@ impl EntryStatements {
             ("10", &self.open),
             ("1, 2, 10", &self.prune),
         ]
-    }
-
-    #[cfg(test)]
-    pub(super) fn update(&self) -> &str {
-        &self.update
     }
 }
 
@@ -287,151 +299,4 @@ fn rates_of(rates: &str, lock: &str) -> String {
         "SELECT provider, rate_of::bigint, entries, per, used_until FROM {rates} WHERE namespace = $1
          ORDER BY provider, rate_of {lock}"
     )
-}
-
-/// What the server tells, and the rows that these commands are about, locked.
-pub(super) async fn read(
-    conn: &mut PgConnection,
-    statements: &EntryStatements,
-    orders: &[&Placed],
-) -> Result<(Told, HashMap<At, FoundRow>), Fault> {
-    let places: BTreeSet<_> = (orders.iter())
-        .filter_map(|placed| placed.place.as_ref())
-        .map(|place| (place.namespace.as_str(), place.key.as_str()))
-        .collect();
-    let (namespaces, keys): (Vec<_>, Vec<_>) = places.into_iter().unzip();
-    let rows = unnamed(&statements.read).bind(namespaces).bind(keys);
-    let rows = rows.fetch_all(conn).await?;
-    let mut found = HashMap::with_capacity(rows.len());
-    let mut pid = 0;
-    for row in &rows {
-        let (namespace, key): (Option<String>, Option<String>) = (row.try_get(1)?, row.try_get(2)?);
-        pid = row.try_get(23)?;
-        if let Some(at) = namespace.zip(key) {
-            let found_row = FoundRow {
-                id: row.try_get(3)?,
-                route: row.try_get(4)?,
-                size: row.try_get(5)?,
-                entry: entry(row, 6).and_then(|row| row.entry()),
-            };
-            found.insert(at, found_row);
-        }
-    }
-    let time = last_time(&rows)?;
-    Ok((Told { time, pid }, found))
-}
-
-/// Writes what was decided but for the order keys. `false` where another transaction has inserted a row
-/// meanwhile: then this one is to be undone.
-///
-/// The numbers of new rows are below zero: they have others in the table.
-pub(super) async fn write(
-    conn: &mut PgConnection,
-    statements: &EntryStatements,
-    changes: Changes,
-) -> Result<bool, Fault> {
-    let Changes {
-        removed,
-        rows,
-        contents,
-        dropped,
-        order_keys: _,
-        opened: _,
-    } = changes;
-    let (mut namespaces, mut keys, mut ids) = (vec![], vec![], dropped);
-    for (id, place) in removed {
-        ids.push(id);
-        namespaces.push(place.namespace.as_str().to_owned());
-        keys.push(place.key);
-    }
-    ids.retain(|id| *id > 0);
-    if !ids.is_empty() {
-        unnamed(&statements.drop)
-            .bind(ids)
-            .execute(&mut *conn)
-            .await?;
-    }
-    if !keys.is_empty() {
-        let count = keys.len();
-        let query = unnamed(&statements.remove).bind(namespaces).bind(keys);
-        all_of(count, query.execute(&mut *conn).await?.rows_affected())?;
-    }
-    let (new_contents, old_contents): (Vec<_>, Vec<_>) =
-        contents.into_iter().partition(|(id, _)| *id < 0);
-    let mut new_contents: HashMap<_, _> = new_contents.into_iter().collect();
-    let (new, old): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.id < 0);
-    update(conn, statements, old).await?;
-    put(conn, statements, old_contents).await?;
-    if new.is_empty() {
-        return Ok(true);
-    }
-    let mut arrays = EntryRows::default();
-    let (mut envelopes, mut bodies) = (Vec::new(), Vec::new());
-    for row in new {
-        let content = new_contents.remove(&row.id);
-        let (envelope, body) = content.map(|it| (it.envelope, it.body)).unzip();
-        envelopes.push(envelope.map(Vec::from));
-        bodies.push(body.map(Vec::from));
-        arrays.push(row);
-    }
-    let count = arrays.len();
-    let query = arrays.bound_to(unnamed(&statements.insert));
-    let query = query.bind(envelopes).bind(bodies);
-    let inserted: i64 = query.fetch_one(conn).await?.try_get(0)?;
-    Ok(usize::try_from(inserted).is_ok_and(|inserted| inserted == count))
-}
-
-/// Writes rows that are there, and locked.
-pub(super) async fn update(
-    conn: &mut PgConnection,
-    statements: &EntryStatements,
-    rows: Vec<NewRow>,
-) -> Result<(), Fault> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let mut arrays = EntryRows::default();
-    rows.into_iter().for_each(|row| arrays.push(row));
-    let count = arrays.len();
-    let query = arrays.bound_to(unnamed(&statements.update));
-    all_of(count, query.execute(conn).await?.rows_affected())
-}
-
-async fn put(
-    conn: &mut PgConnection,
-    statements: &EntryStatements,
-    contents: Vec<(i64, Content)>,
-) -> Result<(), Fault> {
-    if contents.is_empty() {
-        return Ok(());
-    }
-    let count = contents.len();
-    let (mut ids, mut envelopes, mut bodies) = (vec![], vec![], vec![]);
-    for (id, Content { envelope, body, .. }) in contents {
-        ids.push(id);
-        envelopes.push(Vec::from(envelope));
-        bodies.push(Vec::from(body));
-    }
-    let query = unnamed(&statements.put).bind(ids).bind(envelopes);
-    let written = query.bind(bodies).execute(conn).await?.rows_affected();
-    all_of(count, written)
-}
-
-/// The content of these rows, as far as it is there.
-pub(super) async fn contents(
-    conn: &mut PgConnection,
-    statements: &EntryStatements,
-    ids: Vec<i64>,
-) -> Result<HashMap<i64, Content>, Fault> {
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let rows = unnamed(&statements.contents).bind(ids);
-    let mut found = HashMap::new();
-    for row in rows.fetch_all(conn).await? {
-        let (envelope, body): (Vec<u8>, Vec<u8>) = (row.try_get(1)?, row.try_get(2)?);
-        let content = Content::new(Bytes::from(envelope), Bytes::from(body));
-        found.insert(row.try_get(0)?, content);
-    }
-    Ok(found)
 }

@@ -1,5 +1,7 @@
 //! What a worker takes.
 
+use std::collections::BTreeMap;
+
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 use tokio::time::Instant;
@@ -12,9 +14,10 @@ use crate::store::postgres::statements::unnamed;
 use crate::store::sql::inbox::{Due, Limits, Taking, chosen};
 use crate::store::sql::micros;
 
+use super::entries::{contents, free, update};
 use super::front::Front;
 use super::rows::entry;
-use super::statements::{EntryStatements, contents, update};
+use super::statements::EntryStatements;
 use super::{order_keys, rates};
 
 /// What a take came to.
@@ -74,12 +77,23 @@ async fn take_once(
         of_routes.push(of_route.due);
         unreadable.extend(of_route.unreadable);
     }
+    taking.skipped |= !unreadable.is_empty();
     let due = chosen(of_routes, taking.take);
-    let places = due.iter().filter_map(Due::order_at).collect();
-    let (mut order_keys, locked) = order_keys::try_lock(conn, statements, places).await?;
-    // Of a key that somebody is at one entry is being taken, or comes to its end.
-    let is_free = |due: &Due| due.order_at().is_none_or(|at| locked.contains(&at));
-    let due: Vec<_> = due.into_iter().filter(is_free).collect();
+    let mut places = BTreeMap::new();
+    for at in due.iter().filter_map(Due::order_at) {
+        *places.entry(at).or_insert(0_i64) += 1;
+    }
+    let (mut order_keys, mut queues) = order_keys::try_lock(conn, statements, places).await?;
+    let comes_first = |due: &Due| {
+        due.order_at().is_none_or(|at| {
+            // Of a key that somebody is at one entry is being taken, or comes to its end.
+            let Some(queue) = queues.get_mut(&at) else {
+                return false;
+            };
+            order_keys.get(&at).holder.is_some() || queue.pop_front() == Some(due.id)
+        })
+    };
+    let due: Vec<_> = due.into_iter().filter(comes_first).collect();
     let ids = due.iter().map(|due| due.id).collect();
     let contents = contents(conn, statements, ids).await?;
     let rows = taking.take(due, contents, &mut order_keys);
@@ -171,11 +185,7 @@ async fn set_aside(
     now: UnixTime,
 ) -> Result<(), Fault> {
     tracing::error!(key, "an entry of the inbox cannot be read, and is dead");
-    unnamed(&statements.free_order)
-        .bind(namespace.as_str())
-        .bind(key)
-        .execute(&mut *conn)
-        .await?;
+    free(&mut *conn, statements, namespace.as_str(), key).await?;
     unnamed(&statements.set_aside)
         .bind(namespace.as_str())
         .bind(key)

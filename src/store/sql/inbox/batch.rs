@@ -77,6 +77,8 @@ pub(in crate::store) struct Changes {
     /// Content that is needed no more.
     pub(in crate::store) dropped: Vec<i64>,
     pub(in crate::store) order_keys: OrderKeys,
+    /// Rows that go, and of which it cannot be read whether they hold an order key.
+    pub(in crate::store) freed: Vec<i64>,
     /// By how much there are more entries now that are not over.
     pub(in crate::store) opened: i64,
 }
@@ -89,6 +91,7 @@ impl Changes {
             contents,
             dropped,
             order_keys,
+            freed: _,
             opened: _,
         } = self;
         let written = removed.is_empty() && rows.is_empty() && contents.is_empty();
@@ -244,6 +247,7 @@ impl<'a> Slot<'a> {
         let Current::Entry(entry) = &self.current else {
             if let Some(row) = self.found {
                 changes.removed.push((row.id, self.place.clone()));
+                changes.freed.extend(row.entry.is_none().then_some(row.id));
                 changes.opened -= i64::from(was_open);
             }
             return;

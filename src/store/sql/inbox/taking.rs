@@ -135,6 +135,7 @@ impl<'a> Taking<'a> {
                         .for_each(|it| it.take_one(now));
                 }
                 (TakeOutcome::Taken, ..) => {
+                    self.skipped = true;
                     next = Some(without_content(&due.entry, now));
                     change = due.entry.frees_when_dead();
                 }

@@ -83,10 +83,15 @@ impl Commands for EntryCommands {
     ) -> Result<CarriedOut<Self>, Fault> {
         let room = self.capacity.saturating_sub(self.open);
         let mut found = find(conn, placed, room).await?;
-        let (decided, changes) = decide(placed, &mut found, now);
+        let (decided, mut changes) = decide(placed, &mut found, now);
         let effect = changes.opened;
         let mut wrote = !changes.is_empty();
-        statements::write(conn, changes, now).await?;
+        let order_keys = std::mem::take(&mut changes.order_keys);
+        for id in std::mem::take(&mut changes.freed) {
+            order_keys::free(conn, id).await?;
+        }
+        statements::write(conn, changes).await?;
+        order_keys::write(conn, order_keys, now).await?;
         let mut answers = Vec::with_capacity(placed.len());
         for (placed, answer) in placed.iter().zip(decided) {
             let answer = match (answer, &placed.order) {

@@ -91,12 +91,17 @@ ON CONFLICT (namespace, route, order_key) DO UPDATE SET holder = excluded.holder
 const DELETE: &str = "\
 DELETE FROM tower_webhook_inbox_order WHERE namespace = ? AND route = ? AND order_key = ?";
 
-/// Frees the order key that the row with this number holds, if it does.
-pub(super) const FREE: &str = "\
+const FREE: &str = "\
 UPDATE tower_webhook_inbox_order
 SET holder = NULL, kept_until = max(coalesce(applied_until, 0), coalesce(used_until, 0))
 WHERE (namespace, route, order_key) =
     (SELECT namespace, route, order_key FROM tower_webhook_inbox WHERE id = ?1) AND holder = ?1";
+
+/// Frees the order key that the row with this number holds, if it does.
+pub(super) async fn free(conn: &mut SqliteConnection, id: i64) -> Result<(), Fault> {
+    sqlx::query(FREE).bind(id).execute(conn).await?;
+    Ok(())
+}
 
 /// Every statement that reads here.
 #[cfg(test)]

@@ -15,7 +15,7 @@ ORDER BY provider, rate_of";
 const SET: &str = "\
 INSERT INTO tower_webhook_inbox_rates (namespace, provider, rate_of, entries, per, used_until)
 VALUES (?1, ?2, ?3, ?4, ?5, 0)
-ON CONFLICT (namespace, provider, rate_of) DO UPDATE SET entries = ?4, per = ?5
+ON CONFLICT (namespace, provider, rate_of) DO UPDATE SET entries = ?4, per = ?5, used_until = 0
 WHERE entries <> ?4 OR per <> ?5";
 
 const LIFT: &str = "\

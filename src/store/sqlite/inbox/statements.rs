@@ -6,8 +6,6 @@ use bytes::Bytes;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Row as _};
 
-use super::order_keys;
-use crate::clock::UnixTime;
 use crate::inbox::Content;
 use crate::store::sql::inbox::{At, Changes, EntryRow, FoundRow, NewRow, Placed};
 use crate::store::sqlite::error::{Cause, Fault};
@@ -97,18 +95,15 @@ pub(super) async fn next_id(conn: &mut SqliteConnection) -> Result<i64, Fault> {
     Ok(sqlx::query_scalar(NEXT_ID).fetch_one(conn).await?)
 }
 
-/// Writes what was decided.
-pub(super) async fn write(
-    conn: &mut SqliteConnection,
-    changes: Changes,
-    now: UnixTime,
-) -> Result<(), Fault> {
+/// Writes what was decided of the rows; of order keys nothing.
+pub(super) async fn write(conn: &mut SqliteConnection, changes: Changes) -> Result<(), Fault> {
     let Changes {
         removed,
         rows,
         contents,
         dropped,
-        order_keys,
+        order_keys: _,
+        freed: _,
         opened: _,
     } = changes;
     let removed: Vec<_> = removed.into_iter().map(|(id, _)| id).collect();
@@ -116,8 +111,7 @@ pub(super) async fn write(
     delete(conn, "tower_webhook_inbox", &removed).await?;
     delete(conn, "tower_webhook_inbox_content", &dropped).await?;
     upsert(conn, rows).await?;
-    put(conn, contents).await?;
-    order_keys::write(conn, order_keys, now).await
+    put(conn, contents).await
 }
 
 async fn delete(

@@ -13,7 +13,7 @@ use crate::store::sql::micros;
 use crate::store::sqlite::error::Fault;
 
 use super::looking::paused;
-use super::order_keys::{self, FREE};
+use super::order_keys;
 use super::rates;
 use super::statements::{COLUMNS, contents, entry, upsert};
 
@@ -87,6 +87,7 @@ async fn take_once(
         let due = due_of(conn, namespace, route, taking, &mut unreadable).await?;
         of_routes.push(due);
     }
+    taking.skipped |= !unreadable.is_empty();
     let due = chosen(of_routes, taking.take);
     let ids: Vec<_> = due.iter().map(|due| due.id).collect();
     let contents = contents(conn, &ids).await?.into_iter().collect();
@@ -144,7 +145,7 @@ async fn due_of(
 /// Takes a row that cannot be read out of the way: it is dead, and stays as it is but for that.
 async fn set_aside(conn: &mut SqliteConnection, id: i64, now: UnixTime) -> Result<(), Fault> {
     tracing::error!(id, "an entry of the inbox cannot be read, and is dead");
-    sqlx::query(FREE).bind(id).execute(&mut *conn).await?;
+    order_keys::free(conn, id).await?;
     sqlx::query(SET_ASIDE)
         .bind(id)
         .bind(micros(now))

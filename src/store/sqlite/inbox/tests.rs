@@ -1,6 +1,7 @@
 //! An inbox in a file: the contract, the rules of an entry, and what is left of it after a restart.
 
 mod faults;
+mod ordering;
 mod plans;
 
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -37,10 +37,10 @@ async fn no_statement_goes_through_a_table() {
         "integer", "integer", "bigint", "bytea", "boolean", "bigint", "bigint", "bigint", "bigint",
         "bytea", "text", "bigint", "smallint",
     ];
-    let row: Vec<_> = row.map(|kind| null(kind)).into();
+    let row: Vec<_> = row.map(null).into();
     let row = row.join(", ");
     let mut all = statements.all();
-    all.push((&row, statements.update()));
+    all.push((&row, &statements.update));
     for (parameters, sql) in all {
         // As planned without the settings of a transaction, too.
         for settings in ["SET enable_seqscan = on", "SET enable_seqscan = off"] {
@@ -51,10 +51,11 @@ async fn no_statement_goes_through_a_table() {
             raw_sql(settings).execute(&mut conn).await.unwrap();
             let plan = plan(&mut conn, parameters, sql).await;
             for line in plan.lines().filter(|line| line.contains("Seq Scan on")) {
-                // It holds a few rows.
-                assert!(line.contains("paused"), "{sql}\n{plan}");
+                // It holds a few rows; or none here, and its own tests look at it.
+                let is_small = ["paused", "records"].iter().any(|it| line.contains(it));
+                assert!(is_small, "{sql}\n{plan}");
             }
-            assert!(plan.contains("tower_webhook_inbox"), "{sql}\n{plan}");
+            assert!(plan.contains("tower_webhook_"), "{sql}\n{plan}");
         }
     }
     let counts = inbox.counts().await.unwrap();
