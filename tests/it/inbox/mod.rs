@@ -7,10 +7,14 @@ mod handing_over;
 mod items;
 #[cfg(feature = "testing")]
 mod ordering;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod rates;
 mod setup;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod workers;
 
 use std::convert::Infallible;
 use std::time::Duration;

@@ -180,6 +180,46 @@ async fn a_thousand_orders_are_on_a_file_with_two_processes_too() {
     shuffled_and_thrice([&first, &second], 1_000).await;
 }
 
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hundreds_of_orders_are_on_postgres_with_two_processes_too() {
+    let server = crate::sql_support::Postgres::start();
+    let (first, second) = (
+        super::postgres::inbox(server.url()).await,
+        super::postgres::inbox(server.url()).await,
+    );
+    shuffled_and_thrice([&first, &second], 300).await;
+}
+
+/// The end of its entry is written in the handler's transaction, and what comes of it for the key too.
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_transaction_has_completed_frees_its_key_and_overtakes_what_is_older() {
+    let server = crate::sql_support::Postgres::start();
+    let inbox = super::postgres::on_pool(&server).await;
+    let layer = webhook(SharedInbox::new(inbox.clone()), by_status());
+    for status in [3, 1, 4] {
+        deliver(&layer, 7, status).await;
+    }
+    let handler = async |mut tx: tower_webhook::Tx<sqlx::Postgres>| {
+        let query = sqlx::query("SELECT 1");
+        query.execute(tx.connection().await?).await.unwrap();
+        Ok::<_, Failure>(())
+    };
+    let working = Working::start(inbox.worker().on(&layer, handler));
+    until_over(&inbox, 3).await;
+    working.end().await;
+    for (status, expected) in [
+        (3, EntryStatus::Done),
+        (1, EntryStatus::Stale),
+        (4, EntryStatus::Done),
+    ] {
+        assert_eq!(status_of(&inbox, 7, status).await, expected);
+    }
+    let sql = "SELECT holder IS NULL, kept_until = applied_until FROM tower_webhook_inbox_order";
+    assert_eq!(server.ask(sql), "t|t");
+}
+
 /// A worker whose handler fails for one event as often as it is asked to.
 fn failing(inbox: &MemoryInbox, layer: &WebhookLayer, failing: Arc<Mutex<u32>>) -> Working {
     let handler = move |Event(event): Event<serde_json::Value>, delivery: Delivery| {
