@@ -100,7 +100,7 @@ pub use command::{
 pub(crate) use entry::LONE_FROM;
 pub use entry::{Entry, EntryState, EntryStatus, FailedAttempt, History};
 pub(crate) use envelope::Envelope;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "redis"))]
 pub(crate) use fair::fair;
 pub use memory::MemoryInbox;
 pub use route::Route;
@@ -108,6 +108,8 @@ pub use rules::{EntryCommand, EntryStep, TakeOutcome};
 pub use shared::SharedInbox;
 pub use view::{EntryCounts, EntryView, List};
 
+#[cfg(feature = "redis")]
+pub use crate::store::{RedisInbox, RedisInboxBuilder};
 #[cfg(feature = "sqlite")]
 pub use crate::store::{SqliteInbox, SqliteInboxBuilder};
 

@@ -121,7 +121,7 @@ pub struct EntryCounts {
 
 impl EntryCounts {
     /// These and those together.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "redis"))]
     pub(crate) fn and(self, those: Self) -> Self {
         let Self {
             queued,
