@@ -22,7 +22,7 @@ async fn a_queued_event_takes_little_more_than_its_body() {
         let inbox = inbox(&server, 16).await;
         inbox.accept(&accept("warm", "up")).await.unwrap();
         for body in [1_024, 4_096] {
-            server.ask(&["FLUSHALL"]);
+            server.ask(&["FLUSHALL", "SYNC"]);
             let before = used(&server);
             const EVENTS: u32 = 20_000;
             for some in (0..EVENTS).collect::<Vec<_>>().chunks(200) {
