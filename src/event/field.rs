@@ -51,7 +51,10 @@ impl Field {
     }
 
     /// What it says as a part of a key; `None` where it is not there.
-    fn part<'f>(&self, found: &'f Found<'_>) -> Result<Option<Cow<'f, str>>, EventError> {
+    pub(super) fn part<'f>(
+        &self,
+        found: &'f Found<'_>,
+    ) -> Result<Option<Cow<'f, str>>, EventError> {
         let mut part = None;
         for value in self.values(found) {
             let value = value?;
@@ -225,6 +228,16 @@ pub(crate) fn scalar(json: &[u8]) -> Option<Cow<'_, str>> {
         _ => return None,
     };
     (1..=MAX_PART_LEN).contains(&text.len()).then_some(text)
+}
+
+/// The text of a JSON string, an integer or a boolean.
+pub(crate) fn text_of(json: &[u8]) -> Option<Cow<'_, str>> {
+    match json {
+        b"true" => Some(Cow::Borrowed("true")),
+        b"false" => Some(Cow::Borrowed("false")),
+        b"\"\"" => Some(Cow::Borrowed("")),
+        _ => scalar(json),
+    }
 }
 
 /// Whether this is a string that is no text.

@@ -1,10 +1,7 @@
 //! A few members of a JSON body, read by the rules by which an event's own are read.
 
-use std::borrow::Cow;
-
 use super::canonical::Forms;
 use super::error::EventErrorKind as Kind;
-use super::field::scalar;
 use super::members::Wanted;
 use super::pointer::Pointer;
 use crate::error::ConfigError;
@@ -47,15 +44,5 @@ impl Lookup {
                 Ok(text.map(|place| place.raw.to_vec()))
             })
             .collect()
-    }
-}
-
-/// The text of a JSON string, an integer or a boolean.
-pub(crate) fn text_of(raw: &[u8]) -> Option<Cow<'_, str>> {
-    match raw {
-        b"true" => Some(Cow::Borrowed("true")),
-        b"false" => Some(Cow::Borrowed("false")),
-        b"\"\"" => Some(Cow::Borrowed("")),
-        _ => scalar(raw),
     }
 }

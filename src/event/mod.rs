@@ -22,6 +22,7 @@ mod key;
 #[cfg(feature = "senders")]
 mod lookup;
 mod members;
+mod order;
 mod pointer;
 mod query;
 mod rule;
@@ -34,12 +35,15 @@ pub use decimal::Decimal;
 pub use each::ItemIdentity;
 pub use error::{EventError, EventErrorKind};
 pub(crate) use field::scalar;
+#[cfg(feature = "senders")]
+pub(crate) use field::text_of;
 pub use handling::Handling;
 pub use identity::Identity;
 pub use item::ItemPlace;
 pub use key::{EventKey, Fingerprint};
 #[cfg(feature = "senders")]
-pub(crate) use lookup::{Lookup, text_of};
+pub(crate) use lookup::Lookup;
+pub use order::{Order, OrderKey, OrderRule, Version};
 pub use rule::EventRule;
 pub(crate) use scope::Scope;
 pub(crate) use shape::KnownShape;

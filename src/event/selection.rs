@@ -2,8 +2,7 @@
 
 use super::canonical::Forms;
 use super::error::{EventError, EventErrorKind as Kind};
-use super::field::Field;
-use super::lookup::text_of;
+use super::field::{Field, text_of};
 use super::members::{Found, Wanted};
 
 /// What an event must say to be handled here.

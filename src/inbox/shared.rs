@@ -14,6 +14,7 @@ use super::Inbox;
 use super::command::{
     Accept, Accepted, Begin, Begun, Discard, Extend, Finish, Moved, Redrive, Take, Taken,
 };
+use super::rate::{Rate, RateOf, RateView};
 use super::view::{EntryCounts, EntryView, List};
 
 /// An inbox whose kind is no longer part of its type; clones share it.
@@ -116,6 +117,19 @@ impl Inbox for SharedInbox {
     async fn paused(&self) -> Result<Vec<Name>, StoreError> {
         self.0.paused().await
     }
+
+    async fn set_rate(
+        &self,
+        provider: &Name,
+        of: RateOf,
+        rate: Option<Rate>,
+    ) -> Result<bool, StoreError> {
+        self.0.set_rate(provider, of, rate).await
+    }
+
+    async fn rates(&self) -> Result<Vec<RateView>, StoreError> {
+        self.0.rates().await
+    }
 }
 
 /// [`Inbox`] with its futures boxed, so that it can stand behind a pointer.
@@ -147,6 +161,13 @@ trait Boxed: Send + Sync {
         paused: bool,
     ) -> BoxFuture<'a, Result<bool, StoreError>>;
     fn paused(&self) -> BoxFuture<'_, Result<Vec<Name>, StoreError>>;
+    fn set_rate<'a>(
+        &'a self,
+        provider: &'a Name,
+        of: RateOf,
+        rate: Option<Rate>,
+    ) -> BoxFuture<'a, Result<bool, StoreError>>;
+    fn rates(&self) -> BoxFuture<'_, Result<Vec<RateView>, StoreError>>;
 }
 
 impl<I: Inbox> Boxed for I {
@@ -226,5 +247,18 @@ impl<I: Inbox> Boxed for I {
 
     fn paused(&self) -> BoxFuture<'_, Result<Vec<Name>, StoreError>> {
         Box::pin(Inbox::paused(self))
+    }
+
+    fn set_rate<'a>(
+        &'a self,
+        provider: &'a Name,
+        of: RateOf,
+        rate: Option<Rate>,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(Inbox::set_rate(self, provider, of, rate))
+    }
+
+    fn rates(&self) -> BoxFuture<'_, Result<Vec<RateView>, StoreError>> {
+        Box::pin(Inbox::rates(self))
     }
 }

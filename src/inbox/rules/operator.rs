@@ -3,6 +3,7 @@ use crate::clock::UnixTime;
 use crate::event::EventKey;
 use crate::inbox::command::{Discard, Moved, Redrive};
 use crate::inbox::entry::{Entry, EntryState};
+use crate::inbox::order::OrderState;
 
 impl sealed::Sealed for Redrive {}
 impl sealed::Sealed for Discard {}
@@ -18,10 +19,18 @@ impl EntryCommand for Redrive {
         let Some(entry) = kept(entry, now) else {
             return EntryStep::leave(Moved::Absent);
         };
-        if !matches!(entry.state, EntryState::Dead { .. }) {
-            return EntryStep::leave(Moved::NotFrom(entry.status(now)));
+        match entry.state {
+            EntryState::Dead { .. } => {}
+            EntryState::Stale { .. } if self.force => {}
+            EntryState::Stale { .. } => return EntryStep::leave(Moved::Stale),
+            EntryState::Queued { .. }
+            | EntryState::Running { .. }
+            | EntryState::Done { .. }
+            | EntryState::Discarded { .. } => {
+                return EntryStep::leave(Moved::NotFrom(entry.status(now)));
+            }
         }
-        let next = Entry {
+        let mut next = Entry {
             state: EntryState::Queued {
                 due: now.saturating_add(self.after),
                 by: None,
@@ -30,7 +39,25 @@ impl EntryCommand for Redrive {
             deaths: 0,
             ..entry.clone()
         };
+        if let Some(order) = &mut next.order {
+            order.forced |= self.force;
+        }
         EntryStep::write(next, Moved::Done)
+    }
+}
+
+impl Redrive {
+    /// What was completed of the order key of a dead entry says against queuing it. `None` where nothing
+    /// does.
+    pub fn against_order<Id: PartialEq>(
+        &self,
+        entry: &Entry,
+        order: &OrderState<Id>,
+        now: UnixTime,
+    ) -> Option<Moved> {
+        let is_dead = matches!(entry.state, EntryState::Dead { .. });
+        let is_stale = is_dead && !self.force && entry.is_overtaken(order, now);
+        is_stale.then_some(Moved::Stale)
     }
 }
 
@@ -52,11 +79,12 @@ impl EntryCommand for Discard {
                     state: EntryState::Discarded { kept_until },
                     ..entry.clone()
                 };
-                EntryStep::write(next, Moved::Done)
+                EntryStep::write(next, Moved::Done).and(entry.frees())
             }
-            EntryState::Running { .. } | EntryState::Done { .. } | EntryState::Discarded { .. } => {
-                EntryStep::leave(Moved::NotFrom(entry.status(now)))
-            }
+            EntryState::Running { .. }
+            | EntryState::Done { .. }
+            | EntryState::Discarded { .. }
+            | EntryState::Stale { .. } => EntryStep::leave(Moved::NotFrom(entry.status(now))),
         }
     }
 }

@@ -5,6 +5,8 @@ mod attempts;
 mod handing_over;
 #[cfg(feature = "testing")]
 mod items;
+#[cfg(feature = "testing")]
+mod ordering;
 mod setup;
 #[cfg(feature = "sqlite")]
 mod sqlite;

@@ -18,10 +18,10 @@ use crate::support::stage::Stage;
 use crate::support::wait::{LIMIT, within};
 
 /// A folder that is removed again.
-struct Folder(PathBuf);
+pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         // In memory, where there is such a place.
         let shared = Path::new("/dev/shm");
         let base = match shared.is_dir() {
@@ -33,7 +33,7 @@ impl Folder {
         Self(folder)
     }
 
-    async fn inbox(&self) -> SqliteInbox {
+    pub(super) async fn inbox(&self) -> SqliteInbox {
         let builder = SqliteInbox::builder(self.0.join("webhooks.db")).deadline(LIMIT);
         builder.connect().await.unwrap()
     }

@@ -5,6 +5,8 @@ mod builder;
 mod entry_commands;
 mod looking;
 mod order;
+mod order_keys;
+mod rates;
 mod row;
 mod schema;
 mod statements;
@@ -22,7 +24,7 @@ use tokio::time::timeout;
 use crate::event::{EventKey, Name};
 use crate::inbox::{
     Accept, Accepted, Begin, Begun, Discard, EntryCounts, EntryView, Extend, Finish, Inbox, List,
-    Moved, Redrive, SharedInbox, Take, Taken,
+    Moved, Rate, RateOf, RateView, Redrive, SharedInbox, Take, Taken,
 };
 use crate::store::command::Held;
 use crate::store::error::StoreError;
@@ -45,7 +47,7 @@ pub use self::builder::SqliteInboxBuilder;
 /// write-ahead log), and commands that come at the same time share a commit. What is said of
 /// [`SqliteStore`](crate::SqliteStore) about the file, its errors and its threads holds here too.
 ///
-/// Its tables are `tower_webhook_inbox` and two beside it; they may stand in the file of a
+/// Its tables are `tower_webhook_inbox` and four beside it; they may stand in the file of a
 /// [`SqliteStore`](crate::SqliteStore). Where that has a record of an event in the same namespace, the event is
 /// not accepted anew: one that was handled inline is a duplicate.
 ///
@@ -210,6 +212,11 @@ impl Inbox for SqliteInbox {
     async fn finish(&self, finish: &Finish) -> Result<Held, StoreError> {
         match self.run(Order::Finish(finish.clone())).await? {
             Answer::Held(held) => Ok(held),
+            Answer::Freed => {
+                // Another event of the key may have waited for it.
+                self.tell();
+                Ok(Held::Held)
+            }
             _ => mixed_up(),
         }
     }
@@ -255,7 +262,9 @@ impl Inbox for SqliteInbox {
     }
 
     async fn discard(&self, discard: &Discard) -> Result<Moved, StoreError> {
-        self.moved(Order::Discard(discard.clone())).await
+        let moved = self.moved(Order::Discard(discard.clone())).await?;
+        self.tell();
+        Ok(moved)
     }
 
     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
@@ -291,6 +300,30 @@ impl Inbox for SqliteInbox {
             .database
             .read(move |conn| Box::pin(async move { looking::paused(conn, &namespace).await }));
         reading.await
+    }
+
+    async fn set_rate(
+        &self,
+        provider: &Name,
+        of: RateOf,
+        rate: Option<Rate>,
+    ) -> Result<bool, StoreError> {
+        let order = Order::SetRate(provider.clone(), of, rate);
+        let changed = self.changed(order).await?;
+        self.tell();
+        Ok(changed)
+    }
+
+    async fn rates(&self) -> Result<Vec<RateView>, StoreError> {
+        let namespace = self.namespace.clone();
+        let reading = self
+            .database
+            .read(move |conn| Box::pin(async move { rates::all(conn, &namespace).await }));
+        let views = reading
+            .await?
+            .into_iter()
+            .map(|(provider, of, limit)| RateView::new(provider, of, limit.rate, limit.used_until));
+        Ok(views.collect())
     }
 }
 

@@ -4,7 +4,7 @@ use crate::clock::UnixTime;
 use crate::event::{EventKey, Name};
 use crate::inbox::{
     Accept, Accepted, Begin, Begun, Content, Discard, Entry, EntryCommand, EntryStep, Extend,
-    Finish, Moved, Redrive, Take, Taken,
+    Finish, Moved, OrderChange, OrderState, Rate, RateOf, Redrive, Take, Taken,
 };
 use crate::store::command::Held;
 use crate::store::error::{StoreError, StoreErrorKind};
@@ -22,6 +22,7 @@ pub(super) enum Order {
     Forget(EventKey),
     Take(Take),
     SetPaused(Name, bool),
+    SetRate(Name, RateOf, Option<Rate>),
 }
 
 /// What a command came to.
@@ -30,6 +31,8 @@ pub(super) enum Answer {
     Accepted(Accepted),
     Begun(Begun),
     Held(Held),
+    /// It held, and has left its order key.
+    Freed,
     Moved(Moved),
     Taken(Vec<Taken>),
     /// Whether it changed anything.
@@ -46,6 +49,25 @@ pub(super) enum Verdict {
     Remove,
 }
 
+/// What a command comes to.
+#[derive(Debug)]
+pub(super) struct Applied {
+    pub(super) verdict: Verdict,
+    /// What becomes of the order key of the entry as it was.
+    pub(super) order: Option<OrderChange>,
+    pub(super) answer: Answer,
+}
+
+impl Applied {
+    fn leave(answer: Answer) -> Self {
+        Self {
+            verdict: Verdict::Leave,
+            order: None,
+            answer,
+        }
+    }
+}
+
 impl Order {
     /// The key of the entry that it is about, if it is about one.
     pub(super) fn key(&self) -> Option<&EventKey> {
@@ -57,43 +79,69 @@ impl Order {
             | Self::Redrive(Redrive { key, .. })
             | Self::Discard(Discard { key, .. })
             | Self::Forget(key) => Some(key),
-            Self::Take(_) | Self::SetPaused(..) => None,
+            Self::Take(_) | Self::SetPaused(..) | Self::SetRate(..) => None,
         }
     }
 
     /// What the rules say; `None` for what is about no entry. `record` is what a store beside the inbox
-    /// has of the event.
+    /// has of the event, `order` what is kept of the order key of the entry.
     pub(super) fn apply(
         &self,
         entry: Option<&Entry>,
+        order: Option<&OrderState<i64>>,
         record: Option<&Record>,
         now: UnixTime,
-    ) -> Option<(Verdict, Answer)> {
+    ) -> Option<Applied> {
         Some(match self {
             Self::Accept(accept) => {
                 let known = entry.is_some_and(|entry| entry.is_kept(now));
                 let against = (!known).then(|| accept.against_record(record, now));
                 match against.flatten() {
-                    Some(accepted) => (Verdict::Leave, Answer::Accepted(accepted)),
+                    Some(accepted) => Applied::leave(Answer::Accepted(accepted)),
                     None => {
-                        let EntryStep { write, outcome, .. } = accept.apply(entry, now);
+                        let step = accept.apply(entry, now);
                         let content = || accept.content.clone();
+                        let write = step.write;
                         let write = write.map(|entry| Verdict::WriteContent(entry, content()));
-                        let verdict = write.unwrap_or(Verdict::Leave);
-                        (verdict, Answer::Accepted(outcome))
+                        Applied {
+                            verdict: write.unwrap_or(Verdict::Leave),
+                            order: step.order,
+                            answer: Answer::Accepted(step.outcome),
+                        }
                     }
                 }
             }
             Self::Begin(begin) => told(begin, entry, now, Answer::Begun),
             Self::Extend(extend) => told(extend, entry, now, Answer::Held),
-            Self::Finish(finish) => told(finish, entry, now, Answer::Held),
-            Self::Redrive(redrive) => told(redrive, entry, now, Answer::Moved),
+            Self::Finish(finish) => {
+                let applied = told(finish, entry, now, Answer::Held);
+                match applied.order {
+                    Some(_) => Applied {
+                        answer: Answer::Freed,
+                        ..applied
+                    },
+                    None => applied,
+                }
+            }
+            Self::Redrive(redrive) => {
+                let entry_and_order = entry.zip(order);
+                let against = entry_and_order
+                    .and_then(|(entry, order)| redrive.against_order(entry, order, now));
+                match against {
+                    Some(moved) => Applied::leave(Answer::Moved(moved)),
+                    None => told(redrive, entry, now, Answer::Moved),
+                }
+            }
             Self::Discard(discard) => told(discard, entry, now, Answer::Moved),
             Self::Forget(_) => {
                 let existed = entry.is_some_and(|entry| entry.is_kept(now));
-                (Verdict::Remove, Answer::Changed(existed))
+                Applied {
+                    verdict: Verdict::Remove,
+                    order: entry.and_then(Entry::frees),
+                    answer: Answer::Changed(existed),
+                }
             }
-            Self::Take(_) | Self::SetPaused(..) => return None,
+            Self::Take(_) | Self::SetPaused(..) | Self::SetRate(..) => return None,
         })
     }
 }
@@ -103,12 +151,18 @@ fn told<C: EntryCommand>(
     entry: Option<&Entry>,
     now: UnixTime,
     answer: impl FnOnce(C::Outcome) -> Answer,
-) -> (Verdict, Answer) {
-    let EntryStep { write, outcome, .. } = command.apply(entry, now);
-    (
-        write.map_or(Verdict::Leave, Verdict::Write),
-        answer(outcome),
-    )
+) -> Applied {
+    let EntryStep {
+        write,
+        order,
+        outcome,
+        ..
+    } = command.apply(entry, now);
+    Applied {
+        verdict: write.map_or(Verdict::Leave, Verdict::Write),
+        order,
+        answer: answer(outcome),
+    }
 }
 
 /// Each command has an answer of its own kind; no other one comes back.

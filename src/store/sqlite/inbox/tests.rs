@@ -2,6 +2,7 @@
 
 mod faults;
 mod histories;
+mod ordering;
 mod plans;
 
 use bytes::Bytes;
@@ -46,6 +47,7 @@ fn accept(id: &str, what: &str) -> Accept {
         route: route(),
         fingerprint: Fingerprint::of(what.as_bytes()),
         has_own_id: false,
+        order: None,
         content: Content::new(Bytes::from_static(b"{}"), Bytes::from(what.to_owned())),
         revive_every: DAY,
     }
