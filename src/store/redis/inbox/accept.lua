@@ -22,6 +22,7 @@ if not entry or entry.is_over then
   local fresh = {
     state = QUEUED, at = now, lease = 0, attempts = 0, deaths = 0, fence = u64(0), corrected = false,
     fingerprint = fingerprint, accepted = u64(now), size = tonumber(size), route = route, names = names,
+    order_key = order_key, order = order,
   }
   local failed = write(keys, fresh, before, content)
   if failed then return failed end
@@ -31,7 +32,7 @@ if not entry or entry.is_over then
 end
 
 local differs = entry.fingerprint ~= fingerprint
-local outcome
+local outcome, left
 if entry.state == QUEUED and differs and (entry.attempts > 0 or had_past) then
   outcome = 2
 elseif entry.state == DEAD then
@@ -49,6 +50,12 @@ else
 end
 entry.corrected = entry.corrected or differs
 entry.fingerprint, entry.size = fingerprint, tonumber(size)
+if entry.order_key ~= order_key then
+  -- Content that is about something else no longer holds the order key.
+  if entry.holds then left = entry.order end
+  entry.holds = false
+end
+entry.order_key, entry.order = order_key, order
 local failed = write(keys, entry, before, content)
 if failed then return failed end
-return { outcome, now }
+return { outcome, now, left }

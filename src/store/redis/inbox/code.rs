@@ -51,3 +51,7 @@ pub(crate) const FORGET: &str = entries!("forget.lua");
 pub(crate) const LOOK: &str = entries!("look.lua");
 /// How many entries there are.
 pub(crate) const COUNT: &str = indexes!("count.lua");
+/// What is kept of order keys.
+pub(crate) const ORDER: &str = indexes!("order.lua");
+/// The rates of providers.
+pub(crate) const RATE: &str = indexes!("rate.lua");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 
 use crate::clock::UnixTime;
-use crate::event::{EventKey, Fingerprint};
+use crate::event::{EventKey, Fingerprint, Order, OrderKey, Version};
 use crate::inbox::{Content, Entry, EntryState, FailedAttempt, History, Route};
 use crate::store::token::Token;
 
@@ -14,6 +14,7 @@ const STATE: u8 = 7;
 const BY: u8 = 8;
 const REVIVED: u8 = 16;
 const OTHER_CONTENT: u8 = 32;
+const HOLDS: u8 = 64;
 
 /// An entry as it is stored.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,6 +25,9 @@ pub(crate) struct Stored {
     pub(crate) key: Option<EventKey>,
     /// Where the value was read as a whole and holds any.
     pub(crate) content: Option<Content>,
+    /// Whether it holds its order key.
+    pub(crate) holds: bool,
+    pub(crate) order: Option<OrderSeen>,
 }
 
 /// Reads a value, or as much of it as stands before its content; `None` where it is not one that this
@@ -33,7 +37,7 @@ pub(crate) fn decode(mut value: Bytes, history: Option<Bytes>) -> Option<Stored>
         return None;
     }
     let flags = value.try_get_u8().ok()?;
-    if flags & !(STATE | BY | REVIVED | OTHER_CONTENT) != 0 {
+    if flags & !(STATE | BY | REVIVED | OTHER_CONTENT | HOLDS) != 0 {
         return None;
     }
     let token = Token::from_bytes(sixteen(&mut value)?);
@@ -61,6 +65,7 @@ pub(crate) fn decode(mut value: Bytes, history: Option<Bytes>) -> Option<Stored>
         },
         5 => EntryState::Dead { token, since: at },
         6 => EntryState::Discarded { kept_until: at },
+        7 => EntryState::Stale { kept_until: at },
         _ => return None,
     };
     let route = Route::parse(&short_text(&mut value)?)?;
@@ -69,7 +74,13 @@ pub(crate) fn decode(mut value: Bytes, history: Option<Bytes>) -> Option<Stored>
         key if key.is_empty() => None,
         key => Some(EventKey::decode(&key).ok()?),
     };
+    let mut order = None;
     let mut entry = Entry::new(state, fingerprint, accepted_at);
+    let order_key = short_text(&mut value)?;
+    if !order_key.is_empty() {
+        let (seen, own) = decode_order(&mut value, OrderKey::parse(&order_key)?)?;
+        (order, entry.order) = (Some(seen), Some(Box::new(own)));
+    }
     entry.attempts = attempts;
     entry.deaths = deaths;
     entry.fence = fence;
@@ -86,7 +97,84 @@ pub(crate) fn decode(mut value: Bytes, history: Option<Bytes>) -> Option<Stored>
         route,
         key,
         content,
+        holds: flags & HOLDS != 0,
+        order,
     })
+}
+
+/// Flags of an order.
+const HAS_VERSION: u8 = 1;
+const HOLDS_BACK: u8 = 2;
+const FORCED: u8 = 4;
+
+/// A version whose bytes compare as its number does.
+pub(crate) type VersionBytes = [u8; 8];
+
+const SIGN: u64 = 1 << 63;
+
+fn version_bytes(version: Version) -> VersionBytes {
+    let bits = u64::from_be_bytes(version.number().to_be_bytes());
+    (bits ^ SIGN).to_be_bytes()
+}
+
+fn version(bytes: VersionBytes) -> Version {
+    let bits = u64::from_be_bytes(bytes) ^ SIGN;
+    Version::new(i64::from_be_bytes(bits.to_be_bytes()))
+}
+
+/// What is to be seen of the order of an entry without its order key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OrderSeen {
+    pub(crate) hash: [u8; 16],
+    pub(crate) version: Option<VersionBytes>,
+    pub(crate) holds_back: bool,
+    pub(crate) forced: bool,
+}
+
+impl OrderSeen {
+    /// Whether it is older than what was completed, and nobody wants it run all the same.
+    pub(crate) fn is_overtaken(&self, applied: Option<VersionBytes>) -> bool {
+        let version = self.version.filter(|_| !self.forced);
+        version
+            .zip(applied)
+            .is_some_and(|(own, applied)| own < applied)
+    }
+}
+
+/// An order as it stands in entry and index.
+pub(crate) fn encode_order(order: &Order, hash: [u8; 16]) -> Vec<u8> {
+    let mut flags = 0;
+    for (flag, is_set) in [
+        (HAS_VERSION, order.version.is_some()),
+        (HOLDS_BACK, order.dead_hold_back),
+        (FORCED, order.forced),
+    ] {
+        flags |= if is_set { flag } else { 0 };
+    }
+    let version = order.version.map(version_bytes).unwrap_or_default();
+    [&[flags][..], &version, &hash].concat()
+}
+
+/// Reads the same.
+pub(crate) fn decode_seen(value: &mut impl Buf) -> Option<OrderSeen> {
+    let flags = value.try_get_u8().ok()?;
+    let bytes = value.try_get_u64().ok()?.to_be_bytes();
+    if flags & !(HAS_VERSION | HOLDS_BACK | FORCED) != 0 {
+        return None;
+    }
+    Some(OrderSeen {
+        version: (flags & HAS_VERSION != 0).then_some(bytes),
+        hash: sixteen(value)?,
+        holds_back: flags & HOLDS_BACK != 0,
+        forced: flags & FORCED != 0,
+    })
+}
+
+fn decode_order(value: &mut Bytes, key: OrderKey) -> Option<(OrderSeen, Order)> {
+    let seen = decode_seen(value)?;
+    let mut order = Order::new(key, seen.version.map(version));
+    (order.dead_hold_back, order.forced) = (seen.holds_back, seen.forced);
+    Some((seen, order))
 }
 
 fn decode_content(mut value: Bytes, size: usize) -> Option<Content> {
@@ -108,7 +196,7 @@ fn decode_history(mut value: Bytes) -> Option<History> {
     Some(attempts.into_iter().collect())
 }
 
-fn sixteen(value: &mut Bytes) -> Option<[u8; 16]> {
+fn sixteen(value: &mut impl Buf) -> Option<[u8; 16]> {
     let mut bytes = [0; 16];
     value.try_copy_to_slice(&mut bytes).ok()?;
     Some(bytes)
@@ -156,6 +244,7 @@ pub(super) fn encode_content(content: &Content) -> Vec<u8> {
 pub(crate) struct Due {
     pub(crate) at: u64,
     pub(crate) size: usize,
+    pub(crate) order: Option<OrderSeen>,
     pub(crate) name: String,
 }
 
@@ -165,9 +254,15 @@ pub(crate) fn decode_due(member: &[u8], route: &str) -> Option<Due> {
     if rest.try_get_u8().ok()? != 0 {
         return None;
     }
+    let (at, size) = (rest.try_get_u64().ok()?, rest.try_get_u32().ok()?);
+    let order = match rest.try_get_u8().ok()? {
+        0 => None,
+        _ => Some(decode_seen(&mut rest)?),
+    };
     Some(Due {
-        at: rest.try_get_u64().ok()?,
-        size: usize::try_from(rest.try_get_u32().ok()?).ok()?,
+        at,
+        size: usize::try_from(size).ok()?,
+        order,
         name: std::str::from_utf8(rest).ok()?.to_owned(),
     })
 }
@@ -182,9 +277,12 @@ pub(crate) fn decode_member(member: &[u8]) -> Option<(Option<u64>, &str)> {
             rest = rest.get(zero.checked_add(1)?..)?;
             at = Some(rest.try_get_u64().ok()?);
             rest.try_get_u32().ok()?;
+            if rest.try_get_u8().ok()? != 0 {
+                decode_seen(&mut rest)?;
+            }
         }
         b'd' => {}
-        b'e' | b'f' => at = Some(rest.try_get_u64().ok()?),
+        b'e' | b'f' | b'g' => at = Some(rest.try_get_u64().ok()?),
         _ => return None,
     }
     Some((at, std::str::from_utf8(rest).ok()?))

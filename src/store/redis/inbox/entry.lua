@@ -15,14 +15,21 @@ local function find(key)
     accepted, revived, size, length =
     struct.unpack('>BBc16I4I4I4I4I4I4c8c16c8c8I4I2', value)
   local state = flags % 8
-  if version ~= VERSION or state < QUEUED or state > DISCARDED then return nil, { UNREADABLE, now } end
-  -- Route and key, each behind its length.
+  if version ~= VERSION or state < QUEUED then return nil, { UNREADABLE, now } end
+  -- Route, key and order key, each behind its length.
   local to = HEAD + 2 + length
   if #value < to + 4 then value = redis.call('GETRANGE', key, 0, to + 3) end
   if #value < to + 4 then return nil, { UNREADABLE, now } end
   local behind = to + 4 + struct.unpack('>I4', value, to + 1)
-  if #value < behind then value = redis.call('GETRANGE', key, 0, behind - 1) end
-  if #value < behind then return nil, { UNREADABLE, now } end
+  -- As much more as the longest order takes.
+  if #value < behind + 127 then value = redis.call('GETRANGE', key, 0, behind + 126) end
+  if #value < behind + 2 then return nil, { UNREADABLE, now } end
+  local order_length, order_key, order = struct.unpack('>I2', value, behind + 1), '', ''
+  if order_length > 0 then
+    order_key = string.sub(value, behind + 3, behind + 2 + order_length)
+    order = string.sub(value, behind + 3 + order_length, behind + 27 + order_length)
+    if #order < 25 then return nil, { UNREADABLE, now } end
+  end
   local entry = {
     state = state,
     token = bit.band(flags, BY) ~= 0 and token or nil,
@@ -39,8 +46,13 @@ local function find(key)
     route = string.sub(value, HEAD + 3, to),
     -- Route and key with their lengths.
     names = string.sub(value, HEAD + 1, behind),
+    order_key = order_key,
+    order = order,
+    holds = bit.band(flags, HOLDS) ~= 0,
+    was_stale = state == STALE,
   }
-  entry.is_over = (state == FINISHED or state == DISCARDED) and entry.at <= now
+  local ends = state == FINISHED or state == DISCARDED or state == STALE
+  entry.is_over = ends and entry.at <= now
   return entry
 end
 
@@ -56,19 +68,33 @@ local function member_of(key, entry)
   if state == DEAD then return 'd' .. name end
   if state == FINISHED then return 'e' .. u64(entry.at) .. name end
   if state == DISCARDED then return 'f' .. u64(entry.at) .. name end
+  if state == STALE then return 'g' .. u64(entry.at) .. name end
   local kind = state == QUEUED and (entry.attempts > 0 and 'b' or 'a') or 'c'
   return kind .. (entry.deaths >= LONE_FROM and '1' or '0') .. entry.route .. '\0' .. u64(entry.at)
-    .. struct.pack('>I4', entry.size) .. name
+    .. struct.pack('>I4', entry.size) .. order_in_index(entry.order) .. name
 end
 
+-- All that stands before the content.
 local function head_of(entry)
   local flags = entry.state
   if entry.token then flags = flags + BY end
   if entry.revived then flags = flags + REVIVED end
   if entry.corrected then flags = flags + OTHER_CONTENT end
-  return struct.pack('>BBc16c8c8I4I4c8c16c8c8I4', VERSION, flags, entry.token or NOBODY, u64(entry.at),
+  if entry.holds then flags = flags + HOLDS end
+  local head = struct.pack('>BBc16c8c8I4I4c8c16c8c8I4', VERSION, flags, entry.token or NOBODY, u64(entry.at),
     u64(entry.lease), entry.attempts, entry.deaths, entry.fence, entry.fingerprint, entry.accepted,
     entry.revived or u64(0), entry.size)
+  return head .. entry.names .. struct.pack('>I2', #entry.order_key) .. entry.order_key .. entry.order
+end
+
+local function has_flag(entry, flag)
+  return entry.order ~= '' and bit.band(string.byte(entry.order, 1), flag) ~= 0
+end
+
+-- Whether it is older than this version, and nobody wants it run all the same.
+local function is_overtaken(entry, applied)
+  return applied ~= '' and has_flag(entry, HAS_VERSION) and not has_flag(entry, FORCED)
+    and string.sub(entry.order, 2, 9) < applied
 end
 
 -- Writes an entry that was found, `before` being its member until now; with content where that is new,
@@ -82,17 +108,23 @@ local function write(keys, entry, before, content, history)
     if type(reply) == 'table' then return reply end
   end
   local reply
+  -- Milliseconds, rounded up: Redis never drops what the rules still keep.
+  local ends = string.format('%.0f', math.ceil(entry.at / 1000))
   if entry.state == FINISHED or entry.state == DISCARDED then
-    -- Milliseconds, rounded up: Redis never drops what the rules still keep.
-    local ends = string.format('%.0f', math.ceil(entry.at / 1000))
-    reply = redis.pcall('SET', key, head_of(entry) .. entry.names, 'PXAT', ends)
-    if not reply.err then redis.call('PEXPIREAT', past, ends) end
+    reply = redis.pcall('SET', key, head_of(entry), 'PXAT', ends)
   elseif content then
-    reply = redis.pcall('SET', key, head_of(entry) .. entry.names .. content)
+    reply = redis.pcall('SET', key, head_of(entry) .. content)
   else
     reply = redis.pcall('SETRANGE', key, 0, head_of(entry))
   end
   if type(reply) == 'table' and reply.err then return reply end
+  if entry.state == STALE then redis.call('PEXPIREAT', key, ends) end
+  if entry.state == FINISHED or entry.state == DISCARDED or entry.state == STALE then
+    redis.call('PEXPIREAT', past, ends)
+  elseif entry.was_stale then
+    redis.call('PERSIST', key)
+    redis.call('PERSIST', past)
+  end
   if history then redis.call('SET', past, history) end
   redis.call('ZADD', index, 0, member)
 end
@@ -121,5 +153,5 @@ local function status_of(entry)
   local state = entry.state
   if state == QUEUED then return entry.attempts > 0 and 'w' or 'q' end
   if state == TAKEN or state == BEGUN then return entry.at > now and 'r' or 'l' end
-  return state == DEAD and 'd' or state == FINISHED and 'e' or 'x'
+  return state == DEAD and 'd' or state == FINISHED and 'e' or state == STALE and 's' or 'x'
 end

@@ -1,3 +1,5 @@
+use crate::store::error::StoreError;
+
 /// The numbers of these items in groups that go in one call each: of one slot where a call must keep to
 /// one, of so many items and so many bytes. A larger item goes alone.
 pub(super) fn in_groups<T>(
@@ -25,6 +27,26 @@ pub(super) fn in_groups<T>(
         last = Some(group(item));
     }
     groups
+}
+
+/// What was answered, unless nothing was: one master of a cluster that is down keeps nothing of the others
+/// back.
+pub(super) fn answered<T>(results: Vec<Result<T, StoreError>>) -> Result<Vec<T>, StoreError> {
+    let (mut answers, mut failure) = (Vec::with_capacity(results.len()), None);
+    for result in results {
+        match result {
+            Ok(answer) => answers.push(answer),
+            Err(error) => failure = Some(error),
+        }
+    }
+    match failure {
+        Some(error) if answers.is_empty() => Err(error),
+        Some(error) => {
+            tracing::debug!(%error, "a part of the inbox does not answer");
+            Ok(answers)
+        }
+        None => Ok(answers),
+    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ for number = 1, #KEYS, 2 do
   if answer and answer.err then return answer end
   local value = answer and '' or false
   if entry then
-    value = ARGV[1] == '1' and redis.call('GET', KEYS[number]) or head_of(entry) .. entry.names
+    value = ARGV[1] == '1' and redis.call('GET', KEYS[number]) or head_of(entry)
   end
   local history = redis.pcall('GET', KEYS[number + 1])
   if type(history) == 'table' then history = '' end

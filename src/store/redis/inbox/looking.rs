@@ -39,7 +39,7 @@ impl RedisInbox {
         Ok(Some(view.body(body)))
     }
 
-    async fn look(
+    pub(super) async fn look(
         &self,
         places: &[EntryPlace],
         whole: bool,
@@ -101,17 +101,7 @@ impl RedisInbox {
     ) -> Result<(), StoreError> {
         let (mut from, to) = (vec![b'[', kind], [b'(', kind.saturating_add(1)]);
         loop {
-            let mut range = redis::cmd("ZRANGEBYLEX");
-            range
-                .arg(&partition.index)
-                .arg(&from)
-                .arg(&to)
-                .arg("LIMIT")
-                .arg(0)
-                .arg(MEMBERS_PER_CALL);
-            let range = &range;
-            let ask = async |mut conn: super::Conn| conn.ask(range).await;
-            let members = scripts::members(self.store.link.run(ask).await?)?;
+            let members = self.range(partition, &from, &to, MEMBERS_PER_CALL).await?;
             for (at, name) in members.iter().filter_map(|it| codec::decode_member(it)) {
                 tell(at, name);
             }
@@ -175,7 +165,7 @@ impl RedisInbox {
     async fn count(&self, partitions: &[PartitionPlace]) -> Result<EntryCounts, StoreError> {
         let answer = self.store.link.call(&scripts::count(partitions)).await?;
         let Answer { outcome, now } = scripts::count_answer(answer)?;
-        let [queued, waiting, held, dead, done, discarded] = outcome;
+        let [queued, waiting, held, dead, done, discarded, stale] = outcome;
         let mut lapsed = 0_u64;
         if held > 0 {
             for partition in partitions {
@@ -195,6 +185,7 @@ impl RedisInbox {
             (EntryStatus::Done, done),
             (EntryStatus::Dead, dead),
             (EntryStatus::Discarded, discarded),
+            (EntryStatus::Stale, stale),
         ] {
             counts.add(status, count);
         }
@@ -211,6 +202,7 @@ fn kind(status: EntryStatus) -> u8 {
         EntryStatus::Dead => b'd',
         EntryStatus::Done => b'e',
         EntryStatus::Discarded => b'f',
+        EntryStatus::Stale => b'g',
     }
 }
 

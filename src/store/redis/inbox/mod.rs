@@ -11,9 +11,12 @@
 mod builder;
 mod code;
 mod codec;
+mod due;
 mod groups;
 mod looking;
+mod order;
 mod place;
+mod rates;
 mod scripts;
 mod take;
 
@@ -30,7 +33,7 @@ use tokio::time::timeout;
 use crate::event::{EventKey, Name};
 use crate::inbox::{
     Accept, Accepted, Begin, Begun, Discard, EntryCounts, EntryView, Extend, Finish, Inbox, List,
-    Moved, Redrive, SharedInbox, Take, Taken,
+    Moved, Rate, RateOf, RateView, Redrive, SharedInbox, Take, Taken, Verdict,
 };
 use crate::store::command::Held;
 use crate::store::error::StoreError;
@@ -40,11 +43,13 @@ use crate::store::token::Token;
 use super::check::RedisReport;
 use super::connection::{Conn, RedisConnection};
 use super::error::{Fault, RedisConnectError, spans_slots};
-use super::scripts::{Answer, Call, forget_answer, held_answer};
+use super::scripts::{Answer, Call, forget_answer};
 use super::{MARK_OUTLASTS, RedisStore};
 
 use self::groups::in_groups;
+use self::order::OrderCommand;
 use self::place::{EntryPlace, PartitionPlace};
+use self::take::Turn;
 
 pub use self::builder::RedisInboxBuilder;
 
@@ -99,8 +104,8 @@ pub struct RedisInbox {
     partitions: Arc<[PartitionPlace]>,
     /// Told when there may be something to take.
     news: Arc<Notify>,
-    /// Whose turn it is to take.
-    turn: Arc<Mutex<()>>,
+    /// Whose turn it is to take, and what was found out.
+    turn: Arc<Mutex<Turn>>,
 }
 
 /// How many extensions go in one script call: others get their turn between two.
@@ -195,6 +200,10 @@ impl RedisInbox {
         crossed
     }
 
+    fn any_crossed<T>(&self, in_slots: bool, answers: &[Result<T, StoreError>]) -> bool {
+        answers.iter().any(|answer| self.crossed(in_slots, answer))
+    }
+
     /// There may be something to take.
     fn tell(&self) {
         self.news.notify_waiters();
@@ -281,9 +290,11 @@ impl Inbox for RedisInbox {
         let place = self.place(&accept.key);
         let call = scripts::accept(accept, &place, self.room());
         let accepted = self.call(place.partition, &call, scripts::accept_answer);
-        let accepted = accepted.await??;
+        let (accepted, left) = accepted.await?;
+        let left = left.map(|order| OrderCommand::free(order.hash, &place));
+        self.free_orders(left.as_slice()).await;
         self.tell();
-        Ok(accepted)
+        accepted
     }
 
     async fn take(&self, take: &Take) -> Result<Vec<Taken>, StoreError> {
@@ -310,8 +321,13 @@ impl Inbox for RedisInbox {
     async fn finish(&self, finish: &Finish) -> Result<Held, StoreError> {
         let place = self.place(&finish.key);
         let call = scripts::finish(finish, &place);
-        let read = |value| held_answer(&value);
-        let held = self.call(place.partition, &call, read).await?;
+        let finished = self.call(place.partition, &call, scripts::finish_answer);
+        let (held, freed) = finished.await?;
+        let free = freed.map(|(order, known_until)| match finish.verdict {
+            Verdict::Done => OrderCommand::complete(&order, &place, known_until),
+            _ => OrderCommand::free(order.hash, &place),
+        });
+        self.free_orders(free.as_slice()).await;
         self.tell();
         Ok(held)
     }
@@ -344,9 +360,16 @@ impl Inbox for RedisInbox {
 
     async fn redrive(&self, redrive: &Redrive) -> Result<Moved, StoreError> {
         let place = self.place(&redrive.key);
-        let call = scripts::redrive(redrive, &place);
+        let (looked, _) = self.look(std::slice::from_ref(&place), false).await?;
+        let stored = looked.into_iter().next();
+        let stored = stored.and_then(|(value, history)| codec::decode(value?, history));
+        let applied = match stored.and_then(|stored| stored.order) {
+            Some(order) => self.applied(&order).await?,
+            None => None,
+        };
+        let call = scripts::redrive(redrive, &place, applied);
         let moved = self.call(place.partition, &call, scripts::move_answer);
-        let moved = moved.await?;
+        let (moved, _) = moved.await?;
         self.tell();
         Ok(moved)
     }
@@ -354,8 +377,12 @@ impl Inbox for RedisInbox {
     async fn discard(&self, discard: &Discard) -> Result<Moved, StoreError> {
         let place = self.place(&discard.key);
         let call = scripts::discard(discard, &place);
-        self.call(place.partition, &call, scripts::move_answer)
-            .await
+        let moved = self.call(place.partition, &call, scripts::move_answer);
+        let (moved, freed) = moved.await?;
+        let free = freed.map(|order| OrderCommand::free(order.hash, &place));
+        self.free_orders(free.as_slice()).await;
+        self.tell();
+        Ok(moved)
     }
 
     /// A mark of the command stays for as long as the call may take: where it is sent again, it still says
@@ -368,7 +395,11 @@ impl Inbox for RedisInbox {
             .mark(&self.store.place(key), &Token::random()?);
         let kept = self.store.link.deadline().saturating_add(MARK_OUTLASTS);
         let call = scripts::forget(&place, &mark, kept);
-        Ok(forget_answer(&self.store.link.call(&call).await?)?)
+        let forgotten = self.call(place.partition, &call, scripts::forget_answer);
+        let (existed, freed) = forgotten.await?;
+        let free = freed.map(|order| OrderCommand::free(order.hash, &place));
+        self.free_orders(free.as_slice()).await;
+        Ok(existed)
     }
 
     async fn counts(&self) -> Result<EntryCounts, StoreError> {
@@ -399,6 +430,21 @@ impl Inbox for RedisInbox {
         let mut paused: Vec<_> = paused.into_iter().filter_map(name).collect();
         paused.sort();
         Ok(paused)
+    }
+
+    async fn set_rate(
+        &self,
+        provider: &Name,
+        of: RateOf,
+        rate: Option<Rate>,
+    ) -> Result<bool, StoreError> {
+        let changed = self.write_rate(provider, of, rate).await?;
+        self.tell();
+        Ok(changed)
+    }
+
+    async fn rates(&self) -> Result<Vec<RateView>, StoreError> {
+        Ok(self.rates_set().await?.views())
     }
 }
 

@@ -1,6 +1,9 @@
 //! Where an entry stands in Redis.
 
-use crate::event::EventKey;
+use sha2::{Digest, Sha256};
+
+use crate::event::{EventKey, OrderKey};
+use crate::inbox::Route;
 use crate::store::redis::keys::Layout;
 
 /// The keys of one entry. All are of one slot, and so of one script, as the record of a store beside it
@@ -28,6 +31,38 @@ pub(super) struct PartitionPlace {
     pub(super) paused: String,
 }
 
+/// Where it is kept what is known of an order key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OrderPlace {
+    pub(super) partition: u32,
+    pub(super) key: String,
+}
+
+/// What tells order keys apart: each is one of a route.
+pub(super) fn order_hash(route: &Route, order: &OrderKey) -> [u8; 16] {
+    let mut digest = Sha256::new();
+    digest.update(route.as_str());
+    digest.update([0]);
+    digest.update(order.as_str());
+    let mut hash = [0; 16];
+    let bytes = digest.finalize();
+    hash.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+    hash
+}
+
+impl OrderPlace {
+    pub(super) fn of(layout: &Layout, hash: &[u8; 16]) -> Self {
+        let head = hash.iter().take(4);
+        let number = head.fold(0, |number: u32, byte| (number << 8) | u32::from(*byte));
+        let partition = number.checked_rem(layout.partitions()).unwrap_or(0);
+        let name = data_encoding::BASE64URL_NOPAD.encode(hash);
+        Self {
+            partition,
+            key: key(layout, partition, &["~o:", &name]),
+        }
+    }
+}
+
 fn key(layout: &Layout, partition: u32, rest: &[&str]) -> String {
     let number = partition.to_string();
     let head = ["wh:", layout.namespace().as_str(), ":{", &number, "}:"].concat();
@@ -43,6 +78,18 @@ impl EntryPlace {
         own.hashed = place.name;
         own.record = place.key;
         own
+    }
+
+    /// How an order key names the entry that holds it.
+    pub(super) fn id(&self) -> String {
+        format!("{}:{}", self.partition, self.name)
+    }
+
+    /// The entry that is named so.
+    pub(super) fn of_id(layout: &Layout, id: &str) -> Option<Self> {
+        let (partition, name) = id.split_once(':')?;
+        let partition = partition.parse().ok()?;
+        Some(Self::named(layout, partition, name.to_owned()))
     }
 
     /// The entry with this name in a partition.
@@ -66,6 +113,11 @@ impl PartitionPlace {
             index: key(layout, partition, &["~q"]),
             paused: key(layout, partition, &["~p"]),
         }
+    }
+
+    /// Where the rates of all partitions are kept.
+    pub(super) fn rates(layout: &Layout) -> String {
+        key(layout, 0, &["~r"])
     }
 
     pub(super) fn all(layout: &Layout) -> Vec<Self> {

@@ -20,9 +20,11 @@ use crate::store::redis::scripts::{
 use crate::store::token::Token;
 
 use super::code;
-use super::codec::{encode_content, encode_names};
-use super::place::{EntryPlace, PartitionPlace};
-use super::take::Candidate;
+use super::codec::{
+    OrderSeen, VersionBytes, decode_seen, encode_content, encode_names, encode_order,
+};
+use super::due::Candidate;
+use super::place::{EntryPlace, PartitionPlace, order_hash};
 
 macro_rules! source {
     ($name:ident) => {
@@ -50,7 +52,10 @@ fn about(source: &'static Source, place: &EntryPlace, args: usize) -> Call {
 }
 
 pub(super) fn accept(accept: &Accept, place: &EntryPlace, room: u64) -> Call {
-    Call::on(&ACCEPT, 4, 8)
+    let order = accept.order.as_deref();
+    let order_key = order.map_or("", |order| order.key.as_str());
+    let order = order.map(|order| encode_order(order, order_hash(&accept.route, &order.key)));
+    Call::on(&ACCEPT, 4, 10)
         .word(&place.entry)
         .word(&place.history)
         .word(&place.index)
@@ -63,6 +68,8 @@ pub(super) fn accept(accept: &Accept, place: &EntryPlace, room: u64) -> Call {
         .word(accept.content.size())
         .word(encode_content(&accept.content))
         .word(room)
+        .word(order_key)
+        .word(order.unwrap_or_default())
 }
 
 pub(super) fn begin(begin: &Begin, place: &EntryPlace) -> Call {
@@ -110,16 +117,29 @@ pub(super) fn bury(token: Token, place: &EntryPlace, reason: &str) -> Call {
         .word(reason)
 }
 
-pub(super) fn redrive(redrive: &Redrive, place: &EntryPlace) -> Call {
-    about(&MOVE, place, 2)
+/// `applied` is the newest version of its order key that was completed.
+pub(super) fn redrive(
+    redrive: &Redrive,
+    place: &EntryPlace,
+    applied: Option<VersionBytes>,
+) -> Call {
+    about(&MOVE, place, 4)
         .word("redrive")
         .word(micros(redrive.after))
+        .word(u8::from(redrive.force))
+        .word(optional(applied.as_ref()))
+}
+
+fn optional(version: Option<&VersionBytes>) -> &[u8] {
+    version.map_or(&[], VersionBytes::as_slice)
 }
 
 pub(super) fn discard(discard: &Discard, place: &EntryPlace) -> Call {
-    about(&MOVE, place, 2)
+    about(&MOVE, place, 4)
         .word("discard")
         .word(micros(discard.retention))
+        .word(0)
+        .word("")
 }
 
 /// Under `mark` the script tells a command that comes again from another one, for so long.
@@ -161,7 +181,7 @@ pub(super) fn peek(
 
 pub(super) fn take(take: &Take, candidates: &[Candidate]) -> Call {
     let count = candidates.len();
-    let args = count.saturating_mul(2).saturating_add(5);
+    let args = count.saturating_mul(4).saturating_add(6);
     let call = Call::on(&TAKE, count.saturating_mul(4), args);
     let call = candidates.iter().fold(call, |call, candidate| {
         call.word(&candidate.place.entry)
@@ -174,10 +194,13 @@ pub(super) fn take(take: &Take, candidates: &[Candidate]) -> Call {
         .word(micros(take.lease))
         .word(take.max_attempts)
         .word(u8::from(take.lone))
-        .word(FailedAttempt::DIED);
+        .word(FailedAttempt::DIED)
+        .word(micros(take.retention));
     candidates.iter().fold(call, |call, candidate| {
         call.word(candidate.member.as_slice())
             .word(candidate.route.provider().as_str())
+            .word(optional(candidate.applied.as_ref()))
+            .word(u8::from(candidate.may_run))
     })
 }
 
@@ -208,9 +231,25 @@ fn coded(value: Value) -> Result<(i64, UnixTime, Words), Fault> {
     Ok((code, now, words))
 }
 
-/// What became of an event; an inbox that is full is an error of its own.
-pub(super) fn accept_answer(value: Value) -> Result<Answer<Result<Accepted, StoreError>>, Fault> {
-    let (code, now, words) = coded(value)?;
+/// An order at the end of an answer, if there is one.
+fn order(words: &mut Words) -> Result<Option<OrderSeen>, Fault> {
+    match words.next() {
+        None | Some(Value::Nil) => Ok(None),
+        Some(Value::BulkString(bytes)) => {
+            let mut bytes = Bytes::from(bytes);
+            decode_seen(&mut bytes).map(Some).ok_or(STRANGE)
+        }
+        Some(_) => Err(STRANGE),
+    }
+}
+
+/// What became of an event, and the order whose key its entry no longer holds; an inbox that is full is
+/// an error of its own.
+type ToldOfAccept = (Result<Accepted, StoreError>, Option<OrderSeen>);
+
+pub(super) fn accept_answer(value: Value) -> Result<Answer<ToldOfAccept>, Fault> {
+    let (code, now, mut words) = coded(value)?;
+    let left = order(&mut words)?;
     end(words)?;
     let outcome = match code {
         0 => return Err(unreadable()),
@@ -225,6 +264,7 @@ pub(super) fn accept_answer(value: Value) -> Result<Answer<Result<Accepted, Stor
         9 => Err(StoreError::new(StoreErrorKind::Full)),
         _ => return Err(STRANGE),
     };
+    let outcome = (outcome, left);
     Ok(Answer { outcome, now })
 }
 
@@ -256,7 +296,49 @@ pub(super) fn begin_answer(value: Value) -> Result<Answer<Begun>, Fault> {
     Ok(Answer { outcome, now })
 }
 
-pub(super) fn move_answer(value: Value) -> Result<Answer<Moved>, Fault> {
+/// Whether it was held, and its order and until when it is known, where it holds its order key no more.
+pub(super) type ToldOfFinish = (Held, Option<(OrderSeen, UnixTime)>);
+
+pub(super) fn finish_answer(value: Value) -> Result<Answer<ToldOfFinish>, Fault> {
+    let (code, now, mut words) = coded(value)?;
+    let held = match code {
+        0 => return Err(unreadable()),
+        1 => Held::Held,
+        2 => Held::Fenced,
+        _ => return Err(STRANGE),
+    };
+    let freed = match order(&mut words)? {
+        None => None,
+        Some(order) => match words.next() {
+            Some(Value::BulkString(at)) => {
+                let at = u64::from_be_bytes(at.try_into().map_err(|_| STRANGE)?);
+                Some((order, UnixTime::from_micros(at)))
+            }
+            _ => return Err(STRANGE),
+        },
+    };
+    end(words)?;
+    let outcome = (held, freed);
+    Ok(Answer { outcome, now })
+}
+
+/// Whether there was an entry, and the order that it had.
+pub(super) fn forget_answer(value: Value) -> Result<Answer<(bool, Option<OrderSeen>)>, Fault> {
+    let (code, now, mut words) = coded(value)?;
+    let existed = match code {
+        0 => false,
+        1 => true,
+        _ => return Err(STRANGE),
+    };
+    let outcome = (existed, order(&mut words)?);
+    end(words)?;
+    Ok(Answer { outcome, now })
+}
+
+/// What came of it, and the order whose key is free where the entry is discarded.
+pub(super) type ToldOfMove = (Moved, Option<OrderSeen>);
+
+pub(super) fn move_answer(value: Value) -> Result<Answer<ToldOfMove>, Fault> {
     let (code, now, mut words) = coded(value)?;
     let outcome = match code {
         0 => return Err(unreadable()),
@@ -270,13 +352,16 @@ pub(super) fn move_answer(value: Value) -> Result<Answer<Moved>, Fault> {
                 b"e" => EntryStatus::Done,
                 b"d" => EntryStatus::Dead,
                 b"x" => EntryStatus::Discarded,
+                b"s" => EntryStatus::Stale,
                 _ => return Err(STRANGE),
             },
             _ => return Err(STRANGE),
         }),
         3 => Moved::Absent,
+        4 => Moved::Stale,
         _ => return Err(STRANGE),
     };
+    let outcome = (outcome, order(&mut words)?);
     end(words)?;
     Ok(Answer { outcome, now })
 }
@@ -299,6 +384,7 @@ pub(super) type Looked = (Option<Bytes>, Option<Bytes>);
 
 /// What partitions have that is due.
 pub(super) struct Peeked {
+    pub(super) now: UnixTime,
     /// How many of them were looked at.
     pub(super) partitions: usize,
     /// Which partition, which route, and the member of the index.
@@ -317,7 +403,11 @@ pub(super) fn peek_answer(value: Value) -> Result<Answer<Peeked>, Fault> {
         };
         due.push((partition, route, member));
     }
-    let outcome = Peeked { partitions, due };
+    let outcome = Peeked {
+        now,
+        partitions,
+        due,
+    };
     Ok(Answer { outcome, now })
 }
 
@@ -327,6 +417,10 @@ pub(super) enum TakenOrNot {
     Taken(Bytes, Option<Bytes>),
     /// It was written, and is not for this worker.
     Changed,
+    /// A newer one of its order key was completed.
+    Stale,
+    /// Its attempts are used up.
+    Buried,
     /// It was not as it was seen.
     Missed,
     Unreadable,
@@ -345,6 +439,8 @@ pub(super) fn take_answer(value: Value, asked: usize) -> Result<Answer<Vec<Taken
             }
             2 => TakenOrNot::Changed,
             3 => TakenOrNot::Missed,
+            4 => TakenOrNot::Stale,
+            5 => TakenOrNot::Buried,
             _ => return Err(STRANGE),
         };
         end(words)?;
@@ -357,11 +453,11 @@ pub(super) fn take_answer(value: Value, asked: usize) -> Result<Answer<Vec<Taken
     Ok(Answer { outcome, now })
 }
 
-/// How many there are queued, waiting, taken or begun, dead, done, and discarded.
-pub(super) fn count_answer(value: Value) -> Result<Answer<[u64; 6]>, Fault> {
+/// How many there are queued, waiting, taken or begun, dead, done, discarded, and stale.
+pub(super) fn count_answer(value: Value) -> Result<Answer<[u64; 7]>, Fault> {
     let mut words = words(value)?;
     let now = time(words.next().as_ref())?;
-    let mut outcome = [0; 6];
+    let mut outcome = [0; 7];
     for count in &mut outcome {
         *count = number(&mut words)?;
     }

@@ -4,6 +4,10 @@ mod faults;
 mod histories;
 mod kinds;
 mod many;
+mod ordering;
+mod outages;
+mod replies;
+mod scripts_alone;
 mod size;
 
 use bytes::Bytes;
@@ -45,6 +49,7 @@ fn accept(id: &str, what: &str) -> Accept {
         route: route(),
         fingerprint: Fingerprint::of(what.as_bytes()),
         has_own_id: false,
+        order: None,
         content: Content::new(Bytes::from_static(b"{}"), Bytes::from(what.to_owned())),
         revive_every: DAY,
     }

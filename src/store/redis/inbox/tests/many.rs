@@ -56,7 +56,7 @@ async fn twenty_thousand_retries_that_are_due_at_once_are_all_worked_off() {
             local members = redis.call('ZRANGE', KEYS[1], 0, -1)
             for _, member in ipairs(members) do
                 local zero = string.find(member, '\\0', 1, true)
-                local name = string.sub(member, zero + 13)
+                local name = string.sub(member, zero + 14)
                 local due = struct.pack('>I4I4', 0, 1)
                 redis.call('ZREM', KEYS[1], member)
                 redis.call('ZADD', KEYS[1], 0, string.sub(member, 1, zero) .. due .. string.sub(member, zero + 9))
