@@ -60,32 +60,29 @@ fn has_only(json: &[u8], names: &[Box<str>]) -> bool {
     let mut members = Members {
         known: names,
         depth: 0,
-        others: false,
     };
-    let json = Json::whole(json, &mut members);
-    !members.others && json.is_some_and(|json| json.starts_with(b"{"))
+    Json::whole(json, &mut members).is_some_and(|json| json.starts_with(b"{"))
 }
 
-/// The members of an object.
+/// The members of an object, up to one that is not known.
 struct Members<'n> {
     known: &'n [Box<str>],
     depth: usize,
-    /// Whether there are others than those that are known.
-    others: bool,
 }
 
 impl Sink for Members<'_> {
-    fn mark(&mut self, byte: u8) {
+    fn mark(&mut self, byte: u8) -> Option<()> {
         match byte {
             b'{' | b'[' => self.depth = self.depth.saturating_add(1),
             b'}' | b']' => self.depth = self.depth.saturating_sub(1),
             _ => {}
         }
+        Some(())
     }
 
-    fn name(&mut self, name: Text<'_>) {
+    fn name(&mut self, name: Text<'_>) -> Option<()> {
         let is_known = |name: &[u8]| self.known.iter().any(|known| *known.as_bytes() == *name);
-        self.others |= self.depth == 1 && !name.bytes().is_some_and(|name| is_known(&name));
+        (self.depth > 1 || is_known(&name.bytes()?)).then_some(())
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::clock::UnixTime;
 use crate::event::{EventKey, Fingerprint, Order};
 use crate::store::{Grant, Token};
 
@@ -293,6 +294,8 @@ pub struct Redrive {
     pub after: Duration,
     /// Whether it is to run although a newer event of its order key was completed.
     pub force: bool,
+    /// Only if it died at this time, where one is named: it may have been revived, and have died again.
+    pub if_dead_since: Option<UnixTime>,
 }
 
 impl Redrive {
@@ -302,6 +305,7 @@ impl Redrive {
             key,
             after: Duration::ZERO,
             force: false,
+            if_dead_since: None,
         }
     }
 
@@ -330,12 +334,18 @@ pub struct Discard {
     pub key: EventKey,
     /// For how long its deliveries are duplicates.
     pub retention: Duration,
+    /// Only if it died at this time, where one is named.
+    pub if_dead_since: Option<UnixTime>,
 }
 
 impl Discard {
     /// Ends this event.
     pub fn new(key: EventKey, retention: Duration) -> Self {
-        Self { key, retention }
+        Self {
+            key,
+            retention,
+            if_dead_since: None,
+        }
     }
 }
 

@@ -124,6 +124,7 @@
 //! ```
 
 mod command;
+mod dead_letters;
 mod entry;
 mod envelope;
 mod fair;
@@ -145,11 +146,12 @@ pub use command::{
     Accept, Accepted, Begin, Begun, Content, Discard, Extend, Finish, Moved, Redrive, Take, Taken,
     Verdict,
 };
-#[cfg(feature = "sqlite")]
+pub use dead_letters::{DeadLetters, ManyMoved};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) use entry::LONE_FROM;
 pub use entry::{Entry, EntryState, EntryStatus, FailedAttempt, History};
 pub(crate) use envelope::Envelope;
-#[cfg(any(feature = "sqlite", feature = "redis"))]
+#[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
 pub(crate) use fair::fair;
 pub use memory::MemoryInbox;
 pub use order::{OrderChange, OrderState};

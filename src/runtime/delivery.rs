@@ -59,8 +59,8 @@ impl Delivery {
     /// Which attempt at the event this is, from 1; 0 where the store could not be asked, and for a
     /// question that is [answered](crate::event::Shape::answered) each time, for which nothing is claimed.
     ///
-    /// Inline each claim is one, also where it was given back before the handler began: it had waited too
-    /// long for a limit inside, or the receiver shut down. A worker of an inbox counts what began.
+    /// It counts where a handler began, or may have begun: what waited too long for a limit inside, or was
+    /// given back at a shutdown, has its number still to come.
     pub fn attempt(&self) -> u32 {
         self.context.grant().map_or(0, |grant| grant.attempt)
     }

@@ -138,6 +138,7 @@ impl Store for EntryStore {
             key,
             token,
             retention,
+            ..
         } = release;
         let verdict = self.verdict(key, *token);
         let finish = Finish::new(key.clone(), *token, verdict, *retention);

@@ -8,6 +8,12 @@ use crate::inbox::order::OrderState;
 impl sealed::Sealed for Redrive {}
 impl sealed::Sealed for Discard {}
 
+/// Whether the entry died at this time, if one is named.
+fn is_meant(entry: &Entry, died: Option<UnixTime>) -> bool {
+    let is_it = |at| matches!(entry.state, EntryState::Dead { since, .. } if since == at);
+    died.is_none_or(is_it)
+}
+
 impl EntryCommand for Redrive {
     type Outcome = Moved;
 
@@ -19,6 +25,9 @@ impl EntryCommand for Redrive {
         let Some(entry) = kept(entry, now) else {
             return EntryStep::leave(Moved::Absent);
         };
+        if !is_meant(entry, self.if_dead_since) {
+            return EntryStep::leave(Moved::NotFrom(entry.status(now)));
+        }
         match entry.state {
             EntryState::Dead { .. } => {}
             EntryState::Stale { .. } if self.force => {}
@@ -56,6 +65,7 @@ impl Redrive {
         now: UnixTime,
     ) -> Option<Moved> {
         let is_dead = matches!(entry.state, EntryState::Dead { .. });
+        let is_dead = is_dead && is_meant(entry, self.if_dead_since);
         let is_stale = is_dead && !self.force && entry.is_overtaken(order, now);
         is_stale.then_some(Moved::Stale)
     }
@@ -72,6 +82,9 @@ impl EntryCommand for Discard {
         let Some(entry) = kept(entry, now) else {
             return EntryStep::leave(Moved::Absent);
         };
+        if !is_meant(entry, self.if_dead_since) {
+            return EntryStep::leave(Moved::NotFrom(entry.status(now)));
+        }
         match entry.state {
             EntryState::Queued { .. } | EntryState::Dead { .. } => {
                 let kept_until = now.saturating_add(self.retention);

@@ -17,8 +17,8 @@ pub(super) struct Sessions {
     begin_patient: String,
 }
 
-/// In a batch a command waits no longer than this for one record: it would hold up the others.
-const BATCH_LOCK_LIMIT: Duration = Duration::from_millis(20);
+/// A command waits no longer than this for one record at a time: it would hold up the others.
+const LOCK_LIMIT: Duration = Duration::from_millis(20);
 
 impl Sessions {
     pub(super) fn new(options: PgConnectOptions, deadline: Duration) -> Self {
@@ -32,7 +32,7 @@ impl Sessions {
             None => options.application_name("tower-webhook"),
         };
         Self {
-            begin: begin(deadline, BATCH_LOCK_LIMIT.min(deadline / 2)),
+            begin: begin(deadline, LOCK_LIMIT.min(deadline / 2)),
             begin_patient: begin(deadline, deadline / 2),
             options,
             deadline,

@@ -53,6 +53,24 @@ impl Tables {
         self.named("schema")
     }
 
+    /// The entries of an inbox.
+    #[cfg(feature = "inbox")]
+    pub(super) fn inbox(&self) -> String {
+        self.named("inbox")
+    }
+
+    /// What entries say.
+    #[cfg(feature = "inbox")]
+    pub(super) fn contents(&self) -> String {
+        self.named("inbox_content")
+    }
+
+    /// The providers whose entries are not taken.
+    #[cfg(feature = "inbox")]
+    pub(super) fn paused(&self) -> String {
+        self.named("inbox_paused")
+    }
+
     fn named(&self, what: &str) -> String {
         let Self { schema, prefix } = self;
         format!("\"{schema}\".\"{prefix}{what}\"")
@@ -60,7 +78,7 @@ impl Tables {
 
     /// The name of an index; it is in the schema of its table.
     pub(super) fn index(&self, what: &str) -> String {
-        format!("\"{}records_{what}\"", self.prefix)
+        format!("\"{}{what}\"", self.prefix)
     }
 }
 

@@ -131,10 +131,11 @@ impl Call {
     }
 
     pub(super) fn release(release: &Release, place: &Place) -> Self {
-        Self::on(&RELEASE, 1, 2)
+        Self::on(&RELEASE, 1, 3)
             .word(&place.key)
             .word(release.token.as_bytes().as_slice())
             .word(micros(release.retention))
+            .word(u8::from(release.begun))
     }
 
     /// Renewals, in a cluster those of one partition.

@@ -48,6 +48,7 @@ async fn each_flaw_breaks_the_rule_that_is_there_for_it() {
         (Flaw::SetsNoRates, InboxRule::RatesHoldBack),
         (Flaw::RatesOfProvidersOnly, InboxRule::RatesHoldBack),
         (Flaw::RedrivesNothing, InboxRule::DeadLetters),
+        (Flaw::DiscardsWhateverItIs, InboxRule::DeadLetters),
         (Flaw::RemembersForEver, InboxRule::RetentionEnds),
         (Flaw::ListsFromTheStart, InboxRule::ListsAndCounts),
         (Flaw::WakesNobody, InboxRule::WaitersAreWoken),

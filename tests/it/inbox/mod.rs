@@ -7,6 +7,7 @@ mod handing_over;
 mod items;
 #[cfg(feature = "testing")]
 mod ordering;
+mod rates;
 mod setup;
 #[cfg(feature = "sqlite")]
 mod sqlite;

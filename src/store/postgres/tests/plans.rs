@@ -3,6 +3,7 @@
 use sqlx::Row as _;
 
 use super::statements::Statements;
+use super::table::Tables;
 use super::*;
 
 /// The plan of a statement with these parameters, on a table with enough rows to tell.

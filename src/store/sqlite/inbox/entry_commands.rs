@@ -9,16 +9,14 @@ use tokio::time::Instant;
 use crate::clock::UnixTime;
 use crate::event::Name;
 use crate::store::sql::Stored;
+use crate::store::sql::inbox::{Answer, Found, Order, OrderAt, Placed, decide, mixed_up};
 use crate::store::sqlite::error::Fault;
 use crate::store::sqlite::schema::{RECORDS, migrate};
 use crate::store::sqlite::statements as records;
 use crate::store::sqlite::writer::{CarriedOut, Commands};
 
-use super::batch::{Found, Placed, decide};
-use super::order::{Answer, Order, mixed_up};
-use super::order_keys::{OrderAt, OrderKeys};
 use super::schema::INBOX;
-use super::{looking, rates, statements, take};
+use super::{looking, order_keys, rates, statements, take};
 
 /// How often at most it is counted how full the inbox is: other processes may have filled it, or made
 /// room.
@@ -85,10 +83,15 @@ impl Commands for EntryCommands {
     ) -> Result<CarriedOut<Self>, Fault> {
         let room = self.capacity.saturating_sub(self.open);
         let mut found = find(conn, placed, room).await?;
-        let (decided, changes) = decide(placed, &mut found, now);
+        let (decided, mut changes) = decide(placed, &mut found, now);
         let effect = changes.opened;
         let mut wrote = !changes.is_empty();
-        statements::write(conn, changes, now).await?;
+        let order_keys = std::mem::take(&mut changes.order_keys);
+        for id in std::mem::take(&mut changes.freed) {
+            order_keys::free(conn, id).await?;
+        }
+        statements::write(conn, changes).await?;
+        order_keys::write(conn, order_keys, now).await?;
         let mut answers = Vec::with_capacity(placed.len());
         for (placed, answer) in placed.iter().zip(decided) {
             let answer = match (answer, &placed.order) {
@@ -134,7 +137,7 @@ async fn find(conn: &mut SqliteConnection, placed: &[&Placed], room: u64) -> Res
         let row = rows.get(&at)?;
         OrderAt::of(&place.namespace, &row.route, row.entry.as_ref()?)
     });
-    let order_keys = OrderKeys::read(conn, order_keys.collect()).await?;
+    let order_keys = order_keys::read(conn, order_keys.collect()).await?;
     let mut found = Found {
         rows,
         order_keys,

@@ -5,7 +5,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::clock::UnixTime;
-use crate::event::{EventKey, Name};
+use crate::event::Name;
 use crate::inbox::{EntryCounts, EntryStatus, EntryView, List, Route};
 use crate::store::sql::{Place, micros};
 use crate::store::sqlite::error::{Cause, Fault};
@@ -95,11 +95,6 @@ pub(super) async fn some(
     };
     let views = rows.iter().filter_map(|row| view(namespace, row, now));
     Ok((views.filter(wanted).collect(), last))
-}
-
-/// Where a list goes on.
-pub(super) fn behind(namespace: &Name, after: Option<&EventKey>) -> String {
-    after.map_or_else(String::new, |key| Place::of(namespace, key).key)
 }
 
 /// How many entries with each status there are in some thousand rows behind this number; and the last of

@@ -1,139 +1,75 @@
 //! What is kept of order keys, in rows of their own.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::clock::UnixTime;
-use crate::event::{Name, Version};
-use crate::inbox::{Entry, OrderChange, OrderState};
-use crate::store::sql::{from_micros, micros};
+use crate::store::sql::inbox::{OrderAt, OrderKeys, OrderRow};
 use crate::store::sqlite::error::Fault;
 
 use super::statements::{MOST_ROWS, repeated};
 
-/// An order key of a route of a namespace.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct OrderAt {
-    namespace: String,
-    route: String,
-    key: String,
-}
-
-impl OrderAt {
-    /// Where the order key of this entry is, if it has one.
-    pub(super) fn of(namespace: &Name, route: &str, entry: &Entry) -> Option<Self> {
-        let order = entry.order.as_ref()?;
-        Some(Self {
-            namespace: namespace.as_str().to_owned(),
-            route: route.to_owned(),
-            key: order.key.as_str().to_owned(),
-        })
-    }
-}
-
-/// What is kept of some order keys, and which of it is to be written. The holder is the number of a row.
-#[derive(Debug, Default)]
-pub(super) struct OrderKeys {
-    states: HashMap<OrderAt, OrderState<i64>>,
-    changed: BTreeMap<OrderAt, OrderState<i64>>,
-}
-
-impl OrderKeys {
-    pub(super) fn get(&self, at: &OrderAt) -> OrderState<i64> {
-        let state = self.changed.get(at).or_else(|| self.states.get(at));
-        state.cloned().unwrap_or_default()
-    }
-
-    pub(super) fn set(&mut self, at: OrderAt, state: OrderState<i64>) {
-        self.changed.insert(at, state);
-    }
-
-    /// Does what a command on the row with this number came to.
-    pub(super) fn change(
-        &mut self,
-        at: Option<OrderAt>,
-        id: i64,
-        change: Option<OrderChange>,
-        now: UnixTime,
-    ) {
-        if let (Some(at), Some(change)) = (at, change) {
-            let (before, state) = (self.get(&at), self.get(&at).after(id, change, now));
-            if state != before {
-                self.set(at, state);
-            }
+/// Reads what is kept of these.
+pub(super) async fn read(
+    conn: &mut SqliteConnection,
+    places: BTreeSet<OrderAt>,
+) -> Result<OrderKeys, Fault> {
+    let places: Vec<_> = places.into_iter().collect();
+    let mut states = HashMap::with_capacity(places.len());
+    for places in places.chunks(MOST_ROWS) {
+        // Filled up to a power of two with the last one again.
+        let wanted = places.len().next_power_of_two();
+        let mut query = sqlx::query(AssertSqlSafe(select(wanted)));
+        let last = places.last().into_iter().cycle();
+        for at in places.iter().chain(last).take(wanted) {
+            query = query
+                .bind(at.namespace.clone())
+                .bind(at.route.clone())
+                .bind(at.key.clone());
+        }
+        for row in query.fetch_all(&mut *conn).await? {
+            let at = OrderAt {
+                namespace: row.try_get(0)?,
+                route: row.try_get(1)?,
+                key: row.try_get(2)?,
+            };
+            let row = OrderRow {
+                holder: row.try_get(3)?,
+                applied: row.try_get(4)?,
+                applied_until: row.try_get(5)?,
+                used_until: row.try_get(6)?,
+                kept_until: None,
+            };
+            states.insert(at, row.state());
         }
     }
+    Ok(OrderKeys::of(states))
+}
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.changed.is_empty()
-    }
-
-    /// Reads what is kept of these.
-    pub(super) async fn read(
-        conn: &mut SqliteConnection,
-        places: BTreeSet<OrderAt>,
-    ) -> Result<Self, Fault> {
-        let places: Vec<_> = places.into_iter().collect();
-        let mut states = HashMap::with_capacity(places.len());
-        for places in places.chunks(MOST_ROWS) {
-            // Filled up to a power of two with the last one again.
-            let wanted = places.len().next_power_of_two();
-            let mut query = sqlx::query(AssertSqlSafe(select(wanted)));
-            let last = places.last().into_iter().cycle();
-            for at in places.iter().chain(last).take(wanted) {
-                query = query
-                    .bind(at.namespace.clone())
-                    .bind(at.route.clone())
-                    .bind(at.key.clone());
-            }
-            for row in query.fetch_all(&mut *conn).await? {
-                let at = OrderAt {
-                    namespace: row.try_get(0)?,
-                    route: row.try_get(1)?,
-                    key: row.try_get(2)?,
-                };
-                states.insert(at, state(&row)?);
-            }
+/// Writes what was changed. What need not be kept is removed.
+pub(super) async fn write(
+    conn: &mut SqliteConnection,
+    order_keys: OrderKeys,
+    now: UnixTime,
+) -> Result<(), Fault> {
+    for (at, row) in order_keys.changed(now) {
+        let mut query = sqlx::query(if row.is_some() { UPSERT } else { DELETE })
+            .bind(at.namespace)
+            .bind(at.route)
+            .bind(at.key);
+        if let Some(row) = row {
+            query = query
+                .bind(row.holder)
+                .bind(row.applied)
+                .bind(row.applied_until)
+                .bind(row.used_until)
+                .bind(row.kept_until);
         }
-        Ok(Self {
-            states,
-            changed: BTreeMap::new(),
-        })
+        query.execute(&mut *conn).await?;
     }
-
-    /// Writes what was changed. What need not be kept is removed.
-    pub(super) async fn write(
-        self,
-        conn: &mut SqliteConnection,
-        now: UnixTime,
-    ) -> Result<(), Fault> {
-        for (at, state) in self.changed {
-            let end = state.kept_until();
-            let is_over = end.is_some_and(|end| end <= now);
-            let mut query = sqlx::query(if is_over { DELETE } else { UPSERT })
-                .bind(at.namespace)
-                .bind(at.route)
-                .bind(at.key);
-            if !is_over {
-                let OrderState {
-                    holder,
-                    applied,
-                    used_until,
-                    ..
-                } = state;
-                query = query
-                    .bind(holder)
-                    .bind(applied.map(|(version, _)| version.number()))
-                    .bind(applied.map(|(_, until)| micros(until)))
-                    .bind(used_until.map(micros))
-                    .bind(end.map(micros));
-            }
-            query.execute(&mut *conn).await?;
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 fn select(places: usize) -> String {
@@ -142,17 +78,6 @@ fn select(places: usize) -> String {
          FROM tower_webhook_inbox_order WHERE (namespace, route, order_key) IN (VALUES {})",
         repeated("(?, ?, ?)", places)
     )
-}
-
-fn state(row: &SqliteRow) -> Result<OrderState<i64>, sqlx::Error> {
-    let mut state = OrderState::default();
-    state.holder = row.try_get(3)?;
-    let (version, until): (Option<i64>, Option<i64>) = (row.try_get(4)?, row.try_get(5)?);
-    let until = until.and_then(from_micros);
-    state.applied = version.map(Version::new).zip(until);
-    let used: Option<i64> = row.try_get(6)?;
-    state.used_until = used.and_then(from_micros);
-    Ok(state)
 }
 
 const UPSERT: &str = "\

@@ -1,14 +1,11 @@
 //! How often entries may be taken.
 
-use std::time::Duration;
-
 use sqlx::Row as _;
-use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use crate::clock::UnixTime;
 use crate::event::Name;
-use crate::inbox::{Limit, Rate, RateOf};
-use crate::store::sql::{from_micros, micros};
+use crate::inbox::{Rate, RateOf};
+use crate::store::sql::inbox::RateRow;
 use crate::store::sqlite::error::Fault;
 
 const SELECT: &str = "\
@@ -28,42 +25,25 @@ const USE: &str = "\
 UPDATE tower_webhook_inbox_rates SET used_until = ?4
 WHERE namespace = ?1 AND provider = ?2 AND rate_of = ?3";
 
-/// Never changed: rows that were written before are read by it.
-fn number(of: RateOf) -> i64 {
-    match of {
-        RateOf::Provider => 1,
-        RateOf::EachOrderKey => 2,
-    }
-}
-
 /// The rates that are set, and what was used of them.
 pub(super) async fn all(
     conn: &mut SqliteConnection,
     namespace: &Name,
-) -> Result<Vec<(Name, RateOf, Limit)>, Fault> {
+) -> Result<Vec<RateRow>, Fault> {
     let rows = sqlx::query(SELECT)
         .bind(namespace.as_str().to_owned())
         .fetch_all(conn)
         .await?;
-    let mut rates = Vec::with_capacity(rows.len());
-    for row in rows {
-        let (provider, of): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
-        let (entries, per): (i64, i64) = (row.try_get(2)?, row.try_get(3)?);
-        let of = [RateOf::Provider, RateOf::EachOrderKey]
-            .into_iter()
-            .find(|known| number(*known) == of);
-        let read = || {
-            let per = Duration::from_micros(u64::try_from(per).ok()?);
-            let rate = Rate::new(u32::try_from(entries).ok()?, per).ok()?;
-            Some((Name::new(provider).ok()?, of?, rate))
-        };
-        // What a later version has set is for workers of that version.
-        if let Some((provider, of, rate)) = read() {
-            let used_until = from_micros(row.try_get(4)?).unwrap_or(UnixTime::EPOCH);
-            rates.push((provider, of, Limit::new(rate, used_until)));
-        }
-    }
-    Ok(rates)
+    let rate = |row: SqliteRow| {
+        Ok(RateRow {
+            provider: row.try_get(0)?,
+            of: row.try_get(1)?,
+            entries: row.try_get(2)?,
+            per: row.try_get(3)?,
+            used_until: row.try_get(4)?,
+        })
+    };
+    rows.into_iter().map(rate).collect()
 }
 
 /// Sets or lifts a rate, and says whether that changed anything.
@@ -76,10 +56,10 @@ pub(super) async fn set(
     let mut query = sqlx::query(if rate.is_some() { SET } else { LIFT })
         .bind(namespace.as_str().to_owned())
         .bind(provider.as_str().to_owned())
-        .bind(number(of));
+        .bind(RateRow::number(of));
     if let Some(rate) = rate {
-        let per = i64::try_from(rate.per().as_micros()).unwrap_or(i64::MAX);
-        query = query.bind(i64::from(rate.entries())).bind(per);
+        let row = RateRow::new((provider, of), rate);
+        query = query.bind(row.entries).bind(row.per);
     }
     Ok(query.execute(conn).await?.rows_affected() > 0)
 }
@@ -88,14 +68,14 @@ pub(super) async fn set(
 pub(super) async fn note(
     conn: &mut SqliteConnection,
     namespace: &Name,
-    (provider, of): (&Name, RateOf),
-    limit: &Limit,
+    (provider, of): (&Name, i64),
+    used_until: i64,
 ) -> Result<(), Fault> {
     sqlx::query(USE)
         .bind(namespace.as_str().to_owned())
         .bind(provider.as_str().to_owned())
-        .bind(number(of))
-        .bind(micros(limit.used_until))
+        .bind(of)
+        .bind(used_until)
         .execute(conn)
         .await?;
     Ok(())

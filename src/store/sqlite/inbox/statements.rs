@@ -6,13 +6,9 @@ use bytes::Bytes;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Row as _};
 
-use crate::clock::UnixTime;
 use crate::inbox::Content;
+use crate::store::sql::inbox::{At, Changes, EntryRow, FoundRow, NewRow, Placed};
 use crate::store::sqlite::error::{Cause, Fault};
-
-use super::batch::{Changes, FoundRow, NewRow, Placed};
-use super::order_keys;
-use super::row::EntryRow;
 
 /// The columns of an entry, in the order in which they are bound and read.
 pub(super) const COLUMNS: &str = "state, due, token, lease, attempts, deaths, fence, fingerprint, corrected, \
@@ -58,7 +54,7 @@ pub(super) fn entry(row: &SqliteRow, from: usize) -> Result<EntryRow, sqlx::Erro
 pub(super) async fn read(
     conn: &mut SqliteConnection,
     orders: &[&Placed],
-) -> Result<Vec<((String, String), FoundRow)>, Fault> {
+) -> Result<Vec<(At, FoundRow)>, Fault> {
     let places: BTreeSet<_> = (orders.iter())
         .filter_map(|placed| placed.place.as_ref())
         .map(|place| (place.namespace.as_str(), place.key.as_str()))
@@ -99,30 +95,23 @@ pub(super) async fn next_id(conn: &mut SqliteConnection) -> Result<i64, Fault> {
     Ok(sqlx::query_scalar(NEXT_ID).fetch_one(conn).await?)
 }
 
-/// Writes what was decided.
-pub(super) async fn write(
-    conn: &mut SqliteConnection,
-    changes: Changes,
-    now: UnixTime,
-) -> Result<(), Fault> {
+/// Writes what was decided of the rows; of order keys nothing.
+pub(super) async fn write(conn: &mut SqliteConnection, changes: Changes) -> Result<(), Fault> {
     let Changes {
         removed,
         rows,
         contents,
         dropped,
-        order_keys,
-        freed,
+        order_keys: _,
+        freed: _,
         opened: _,
     } = changes;
-    for id in freed {
-        order_keys::free(conn, id).await?;
-    }
+    let removed: Vec<_> = removed.into_iter().map(|(id, _)| id).collect();
     delete(conn, "tower_webhook_inbox_content", &removed).await?;
     delete(conn, "tower_webhook_inbox", &removed).await?;
     delete(conn, "tower_webhook_inbox_content", &dropped).await?;
     upsert(conn, rows).await?;
-    put(conn, contents).await?;
-    order_keys.write(conn, now).await
+    put(conn, contents).await
 }
 
 async fn delete(

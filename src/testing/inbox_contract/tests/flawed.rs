@@ -40,6 +40,7 @@ pub(super) enum Flaw {
     SetsNoRates,
     RatesOfProvidersOnly,
     RedrivesNothing,
+    DiscardsWhateverItIs,
     RemembersForEver,
     ListsFromTheStart,
     WakesNobody,
@@ -212,7 +213,11 @@ impl Inbox for Flawed {
     }
 
     async fn discard(&self, discard: &Discard) -> Result<Moved, StoreError> {
-        self.inner.discard(discard).await
+        let mut discard = discard.clone();
+        if self.is(Flaw::DiscardsWhateverItIs) {
+            discard.if_dead_since = None;
+        }
+        self.inner.discard(&discard).await
     }
 
     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::clock::UnixTime;
 use crate::event::{Fingerprint, Order, OrderKey, Version};
 use crate::inbox::{Entry, EntryState, FailedAttempt, History};
-use crate::store::sql::{from_micros, micros};
+use crate::store::sql::row::{from_micros, micros};
 use crate::store::token::Token;
 
 const QUEUED: i64 = 1;
@@ -13,7 +13,7 @@ const TAKEN: i64 = 2;
 const BEGUN: i64 = 3;
 const DONE: i64 = 4;
 /// Indexes and queries name it too.
-pub(super) const DEAD: i64 = 5;
+pub(in crate::store) const DEAD: i64 = 5;
 const DISCARDED: i64 = 6;
 const STALE: i64 = 7;
 
@@ -22,25 +22,25 @@ const FORCED: i64 = 2;
 
 /// The columns of an entry beside those that say which it is. Times and spans are in microseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct EntryRow {
-    pub(super) state: i64,
-    pub(super) due: Option<i64>,
-    pub(super) token: Option<Vec<u8>>,
-    pub(super) lease: Option<i64>,
-    pub(super) attempts: i64,
-    pub(super) deaths: i64,
+pub(in crate::store) struct EntryRow {
+    pub(in crate::store) state: i64,
+    pub(in crate::store) due: Option<i64>,
+    pub(in crate::store) token: Option<Vec<u8>>,
+    pub(in crate::store) lease: Option<i64>,
+    pub(in crate::store) attempts: i64,
+    pub(in crate::store) deaths: i64,
     /// Its 64 bits; a fence that is a time is the same number.
-    pub(super) fence: i64,
-    pub(super) fingerprint: Vec<u8>,
-    pub(super) corrected: bool,
-    pub(super) accepted_at: i64,
-    pub(super) revived_at: Option<i64>,
-    pub(super) since: Option<i64>,
-    pub(super) kept_until: Option<i64>,
-    pub(super) history: Option<String>,
-    pub(super) order_key: Option<String>,
-    pub(super) version: Option<i64>,
-    pub(super) order_flags: Option<i64>,
+    pub(in crate::store) fence: i64,
+    pub(in crate::store) fingerprint: Vec<u8>,
+    pub(in crate::store) corrected: bool,
+    pub(in crate::store) accepted_at: i64,
+    pub(in crate::store) revived_at: Option<i64>,
+    pub(in crate::store) since: Option<i64>,
+    pub(in crate::store) kept_until: Option<i64>,
+    pub(in crate::store) history: Option<String>,
+    pub(in crate::store) order_key: Option<String>,
+    pub(in crate::store) version: Option<i64>,
+    pub(in crate::store) order_flags: Option<i64>,
 }
 
 /// Number, end and reason of a failed attempt.
@@ -146,7 +146,7 @@ impl EntryRow {
     }
 
     /// Reads the entry; `None` where it is not one that this version writes.
-    pub(super) fn entry(&self) -> Option<Entry> {
+    pub(in crate::store) fn entry(&self) -> Option<Entry> {
         let token = match &self.token {
             Some(bytes) => Some(Token::from_bytes(bytes.as_slice().try_into().ok()?)),
             None => None,

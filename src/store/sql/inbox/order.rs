@@ -1,4 +1,4 @@
-//! A command that is on its way to the file, and what it comes to.
+//! A command on an inbox that is on its way to the database, and what it comes to.
 
 use crate::clock::UnixTime;
 use crate::event::{EventKey, Name};
@@ -12,7 +12,7 @@ use crate::store::record::Record;
 
 /// A command.
 #[derive(Debug, Clone)]
-pub(super) enum Order {
+pub(in crate::store) enum Order {
     Accept(Box<Accept>),
     Begin(Begin),
     Extend(Extend),
@@ -27,7 +27,7 @@ pub(super) enum Order {
 
 /// What a command came to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(in crate::store) enum Answer {
     Accepted(Accepted),
     Begun(Begun),
     Held(Held),
@@ -41,7 +41,7 @@ pub(super) enum Answer {
 
 /// What becomes of the row.
 #[derive(Debug)]
-pub(super) enum Verdict {
+pub(in crate::store) enum Verdict {
     Leave,
     Write(Entry),
     /// With this content.
@@ -51,11 +51,11 @@ pub(super) enum Verdict {
 
 /// What a command comes to.
 #[derive(Debug)]
-pub(super) struct Applied {
-    pub(super) verdict: Verdict,
+pub(in crate::store) struct Applied {
+    pub(in crate::store) verdict: Verdict,
     /// What becomes of the order key of the entry as it was.
-    pub(super) order: Option<OrderChange>,
-    pub(super) answer: Answer,
+    pub(in crate::store) order: Option<OrderChange>,
+    pub(in crate::store) answer: Answer,
 }
 
 impl Applied {
@@ -70,7 +70,7 @@ impl Applied {
 
 impl Order {
     /// The key of the entry that it is about, if it is about one.
-    pub(super) fn key(&self) -> Option<&EventKey> {
+    pub(in crate::store) fn key(&self) -> Option<&EventKey> {
         match self {
             Self::Accept(accept) => Some(&accept.key),
             Self::Begin(Begin { key, .. })
@@ -85,7 +85,7 @@ impl Order {
 
     /// What the rules say; `None` for what is about no entry. `record` is what a store beside the inbox
     /// has of the event, `order` what is kept of the order key of the entry.
-    pub(super) fn apply(
+    pub(in crate::store) fn apply(
         &self,
         entry: Option<&Entry>,
         order: Option<&OrderState<i64>>,
@@ -166,6 +166,6 @@ fn told<C: EntryCommand>(
 }
 
 /// Each command has an answer of its own kind; no other one comes back.
-pub(super) fn mixed_up<T>() -> Result<T, StoreError> {
+pub(in crate::store) fn mixed_up<T>() -> Result<T, StoreError> {
     Err(StoreError::new(StoreErrorKind::Corrupt).with_source("the answer to another command"))
 }
