@@ -9,14 +9,14 @@ use crate::inbox::{RateOf, Route, Take};
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::redis::scripts::strange;
 
+use super::answers::{self, Peeked};
 use super::codec::{self, Due, OrderSeen, VersionBytes};
 use super::groups::answered;
 use super::order::{OrderCommand, OrderHash, OrderKept, share_and_slack};
 use super::place::{EntryPlace, PartitionPlace};
 use super::rates::Rates;
-use super::scripts::{self, Peeked};
 use super::take::Turn;
-use super::{Conn, RedisInbox};
+use super::{Conn, RedisInbox, scripts};
 
 /// An entry that was due when it was seen.
 #[derive(Debug, Clone)]
@@ -175,7 +175,7 @@ impl RedisInbox {
         while !rest.is_empty() {
             let call = scripts::peek(rest, routes, lone, wanted, FOUND_PER_CALL);
             let partition = rest.first().map_or(0, |place| place.partition);
-            let peeked = self.call(partition, &call, scripts::peek_answer).await?;
+            let peeked = self.call(partition, &call, answers::peek_answer).await?;
             let Peeked {
                 now: at,
                 partitions,
@@ -319,7 +319,7 @@ impl RedisInbox {
         range.arg("LIMIT").arg(0).arg(most);
         let range = &range;
         let ask = async |mut conn: Conn| conn.ask(range).await;
-        Ok(scripts::members(self.store.link.run(ask).await?)?)
+        Ok(answers::members(self.store.link.run(ask).await?)?)
     }
 }
 

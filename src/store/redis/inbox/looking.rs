@@ -10,10 +10,10 @@ use crate::inbox::{EntryCounts, EntryStatus, EntryView, List};
 use crate::store::error::StoreError;
 use crate::store::redis::scripts::{Answer, unreadable};
 
-use super::RedisInbox;
+use super::answers::{self, Looked};
 use super::codec;
 use super::place::{EntryPlace, PartitionPlace};
-use super::scripts::{self, Looked};
+use super::{RedisInbox, scripts};
 
 /// One script looks at so many indexes, or at so many entries.
 const INDEXES_PER_CALL: usize = 64;
@@ -46,7 +46,7 @@ impl RedisInbox {
     ) -> Result<(Vec<Looked>, UnixTime), StoreError> {
         let call = scripts::look(places, whole);
         let answer = self.store.link.call(&call).await?;
-        let Answer { outcome, now } = scripts::look_answer(answer, places.len())?;
+        let Answer { outcome, now } = answers::look_answer(answer, places.len())?;
         Ok((outcome, now))
     }
 
@@ -164,7 +164,7 @@ impl RedisInbox {
 
     async fn count(&self, partitions: &[PartitionPlace]) -> Result<EntryCounts, StoreError> {
         let answer = self.store.link.call(&scripts::count(partitions)).await?;
-        let Answer { outcome, now } = scripts::count_answer(answer)?;
+        let Answer { outcome, now } = answers::count_answer(answer)?;
         let [queued, waiting, held, dead, done, discarded, stale] = outcome;
         let mut lapsed = 0_u64;
         if held > 0 {

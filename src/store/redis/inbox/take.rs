@@ -10,13 +10,13 @@ use crate::inbox::{RateOf, Take, Taken, fair};
 use crate::store::error::StoreError;
 use crate::store::redis::scripts::strange;
 
-use super::RedisInbox;
+use super::answers::{self, TakenOrNot};
 use super::codec;
 use super::due::{Candidate, DueNow};
 use super::groups::in_groups;
 use super::order::{OrderCommand, OrderOutcome};
 use super::rates::Rates;
-use super::scripts::{self, TakenOrNot};
+use super::{RedisInbox, scripts};
 
 /// One script takes so many entries, and so many bytes of content; the first may be larger.
 const TAKEN_PER_CALL: usize = 100;
@@ -304,7 +304,7 @@ impl RedisInbox {
             .collect();
         let partition = some.first().map_or(0, |it| it.place.partition);
         let call = scripts::take(take, &some);
-        let read = |value| scripts::take_answer(value, some.len());
+        let read = |value| answers::take_answer(value, some.len());
         let outcomes = self.call(partition, &call, read).await?;
         Ok(numbers.into_iter().zip(outcomes).collect())
     }

@@ -7,17 +7,29 @@ mod many;
 mod ordering;
 mod outages;
 mod replies;
+mod rights;
 mod scripts_alone;
 mod size;
 
 use bytes::Bytes;
 
 use super::super::tests::support;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
 use super::*;
 use crate::clock::UnixTime;
 use crate::event::Fingerprint;
-use crate::inbox::{Content, EntryStatus, Route, Verdict};
+use crate::event::Name;
+use crate::inbox::{
+    Accept, Accepted, Begin, Begun, Content, Discard, EntryStatus, Extend, Finish, Inbox, List,
+    Moved, Rate, RateOf, Redrive, Route, Take, Verdict,
+};
+use crate::store::command::Held;
 use crate::store::error::StoreErrorKind;
+use crate::store::redis::inbox::order::OrderCommand;
+use crate::store::token::Token;
 
 use support::{Server, programs};
 
