@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use tower_webhook::inbox::{MemoryInbox, SharedInbox, SqliteInbox};
+use tower_webhook::inbox::{MemoryInbox, RedisInbox, SharedInbox, SqliteInbox};
 use tower_webhook::store::{PostgresStore, RedisStore, SqliteStore};
 use tower_webhook::{MemoryStore, SharedStore};
 
@@ -94,7 +94,16 @@ pub(crate) async fn open_inbox(place: Place) -> Result<(SharedInbox, String), Se
             let words = format!("events wait in SQLite: {}", inbox.path().display());
             Ok((SharedInbox::new(inbox), words))
         }
-        Place::Redis(_) => Err(no_inbox("REDIS_URL")),
+        Place::Redis(url) => {
+            // For `rediss`; an error says that one is installed already.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+            let inbox = RedisInbox::connect(url).await;
+            let inbox = inbox.map_err(|error| failed("REDIS_URL", &error))?;
+            // Shows the hosts, and no password.
+            let words = format!("events wait in Redis: {inbox:?}");
+            let findings = inbox.check().await.map(|report| report.to_string());
+            Ok((SharedInbox::new(inbox), checked(words, findings)))
+        }
         Place::Postgres(_) => Err(no_inbox("DATABASE_URL")),
     }
 }
@@ -102,7 +111,7 @@ pub(crate) async fn open_inbox(place: Place) -> Result<(SharedInbox, String), Se
 fn no_inbox(name: &'static str) -> SettingError {
     SettingError::new(
         name,
-        "there is no inbox there; set SQLITE_PATH with MODE=inbox",
+        "there is no inbox there; set SQLITE_PATH or REDIS_URL with MODE=inbox",
     )
 }
 

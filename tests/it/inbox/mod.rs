@@ -8,9 +8,13 @@ mod items;
 #[cfg(feature = "testing")]
 mod ordering;
 mod rates;
+#[cfg(feature = "redis")]
+mod redis;
 mod setup;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "redis")]
+mod workers;
 
 use std::convert::Infallible;
 use std::time::Duration;
