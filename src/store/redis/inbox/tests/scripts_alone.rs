@@ -10,7 +10,7 @@ use crate::inbox::{Entry, EntryCommand, TakeOutcome};
 use crate::store::command::{Claim, Complete, Grant, Release, StoredResponse};
 use crate::store::record::{Command, Record};
 use crate::store::redis::inbox::answers::{Peeked, TakenOrNot, ToldOfMove};
-use crate::store::redis::inbox::due::Candidate;
+use crate::store::redis::inbox::candidate::Candidate;
 
 /// What the rules say there is.
 #[derive(Debug, Clone, PartialEq)]
