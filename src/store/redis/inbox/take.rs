@@ -71,9 +71,11 @@ impl RedisInbox {
         overtaken.truncate(TAKEN_PER_CALL);
         chosen.extend(overtaken);
         if chosen.is_empty() {
-            let mut round = Round::default();
-            round.skipped = !held_back.is_empty() && self.free_abandoned(&held_back).await?;
-            return Ok(round);
+            let skipped = !held_back.is_empty() && self.free_abandoned(&held_back).await?;
+            return Ok(Round {
+                skipped,
+                ..Round::default()
+            });
         }
         // After an error keys stay held: an entry that was taken all the same tells so, and others are freed
         // by who is held back.

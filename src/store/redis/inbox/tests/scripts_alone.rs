@@ -120,14 +120,11 @@ impl Pair {
     }
 
     #[track_caller]
-    fn moved<C>(&mut self, what: &str, command: &C, answer: Answer<ToldOfMove>)
+    fn moved<C>(&mut self, what: &str, command: &C, answer: &Answer<ToldOfMove>)
     where
         C: EntryCommand<Outcome = Moved> + fmt::Debug,
     {
-        let Answer {
-            outcome: (outcome, freed),
-            now,
-        } = answer;
+        let ((outcome, freed), now) = (answer.outcome, answer.now);
         assert_eq!(freed, None);
         self.agrees(what, command, &Answer { outcome, now });
     }
