@@ -27,11 +27,11 @@ async fn p99(path: std::path::PathBuf, takes: Duration) -> Result<f64> {
     let webhook = Webhook::new(common::blendfi()?)
         .inbox(inbox.clone())
         .build()?;
-    let handler = event_handler(async move || tokio::time::sleep(takes).await);
-    let worker = inbox.worker().concurrency(64).on(&webhook, handler.clone());
+    let handler = async move || tokio::time::sleep(takes).await;
+    let worker = inbox.worker().concurrency(64).on(&webhook, handler);
     let worker = worker.build()?;
     let working = tokio::spawn(async move { worker.run().await });
-    let app = Router::new().webhook("/hooks", webhook, handler);
+    let app = Router::new().webhook("/hooks", webhook, event_handler(handler));
     let server = Server::start(app).await?;
     let sent = send(server.address, EVENTS).await?;
     working.abort();
