@@ -27,7 +27,7 @@ async fn p99(path: std::path::PathBuf, takes: Duration) -> Result<f64> {
     let webhook = Webhook::new(common::blendfi()?)
         .inbox(inbox.clone())
         .build()?;
-    let handler = async move || tokio::time::sleep(takes).await;
+    let handler = move || tokio::time::sleep(takes);
     let worker = inbox.worker().concurrency(64).on(&webhook, handler);
     let worker = worker.build()?;
     let working = tokio::spawn(async move { worker.run().await });
