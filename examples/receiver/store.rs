@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use tower_webhook::inbox::{MemoryInbox, RedisInbox, SharedInbox, SqliteInbox};
+use tower_webhook::inbox::{MemoryInbox, PostgresInbox, RedisInbox, SharedInbox, SqliteInbox};
 use tower_webhook::store::{PostgresStore, RedisStore, SqliteStore};
 use tower_webhook::{MemoryStore, SharedStore};
 
@@ -94,6 +94,13 @@ pub(crate) async fn open_inbox(place: Place) -> Result<(SharedInbox, String), Se
             let words = format!("events wait in SQLite: {}", inbox.path().display());
             Ok((SharedInbox::new(inbox), words))
         }
+        Place::Postgres(url) => {
+            let inbox = PostgresInbox::builder(url).migrate().connect().await;
+            let inbox = inbox.map_err(|error| failed("DATABASE_URL", &error))?;
+            let words = format!("events wait in Postgres: {inbox:?}");
+            let findings = inbox.check().await.map(|report| report.to_string());
+            Ok((SharedInbox::new(inbox), checked(words, findings)))
+        }
         Place::Redis(url) => {
             // For `rediss`; an error says that one is installed already.
             let _ = rustls::crypto::ring::default_provider().install_default();
@@ -104,15 +111,7 @@ pub(crate) async fn open_inbox(place: Place) -> Result<(SharedInbox, String), Se
             let findings = inbox.check().await.map(|report| report.to_string());
             Ok((SharedInbox::new(inbox), checked(words, findings)))
         }
-        Place::Postgres(_) => Err(no_inbox("DATABASE_URL")),
     }
-}
-
-fn no_inbox(name: &'static str) -> SettingError {
-    SettingError::new(
-        name,
-        "there is no inbox there; set SQLITE_PATH or REDIS_URL with MODE=inbox",
-    )
 }
 
 async fn open_store(place: Place) -> Result<(SharedStore, String), SettingError> {

@@ -1,5 +1,5 @@
 //! A worker: it runs the handlers for what a receiver with `MODE=inbox` has accepted into the same
-//! SQLite file, or Redis.
+//! SQLite file, Postgres or Redis.
 //!
 //! ```sh
 //! MODE=inbox WORKER_CONCURRENCY=0 cargo run --example receiver

@@ -21,7 +21,7 @@
 use std::ops::Range;
 
 use super::decimal;
-use super::json::{Json, Sink, Text};
+use super::json::{Json, Piece, Sink};
 
 /// Room for the forms of most events, without an allocation.
 const ROOM: usize = 2048;
@@ -69,7 +69,7 @@ impl Forms {
     /// Takes a value and adds its form; tells where it stands.
     pub(super) fn append(&mut self, json: &mut Json<'_>) -> Option<Range<usize>> {
         let begin = self.len;
-        self.members.reserve(32);
+        self.members.reserve(28);
         loop {
             self.members.clear();
             let mut writer = Writer {
@@ -101,10 +101,10 @@ impl Forms {
     /// Makes more room, for a value of this length.
     #[cold]
     fn grow(&mut self, value: usize) {
-        // A form is about as long as its text, unless it is of numbers, and is sorted behind itself.
+        // A form is about as long as its text, unless it is of numbers.
         let about = value.saturating_add(value / 8).saturating_add(STEP);
-        let room = self.many.len().saturating_sub(self.len).max(about);
-        let mut many = vec![0; self.len.saturating_add(room.saturating_mul(2))];
+        let room = self.many.len().saturating_sub(self.len).saturating_mul(2);
+        let mut many = vec![0; self.len.saturating_add(room.max(about))];
         for (to, from) in many.iter_mut().zip(self.get(0..self.len)) {
             *to = *from;
         }
@@ -132,6 +132,26 @@ fn form_of(member: u128) -> Range<usize> {
 }
 
 impl Writer<'_> {
+    #[inline(always)]
+    fn mark(&mut self, byte: u8) -> Option<()> {
+        match byte {
+            b'{' | b'[' => {
+                self.depth = self.depth.wrapping_add(1);
+                self.members.push(u128::try_from(self.first).ok()?);
+                self.first = self.members.len();
+            }
+            b'}' | b']' => {
+                self.depth = self.depth.wrapping_sub(1);
+                self.sort()?;
+                self.members.truncate(self.first);
+                self.first = usize::try_from(self.members.pop()?).ok()?;
+            }
+            _ => {}
+        }
+        self.put(&[mark(byte)])?;
+        (self.depth <= MAX_DEPTH).then_some(())
+    }
+
     #[inline(always)]
     fn put<const LEN: usize>(&mut self, bytes: &[u8; LEN]) -> Option<&mut [u8; LEN]> {
         let room = self
@@ -223,9 +243,13 @@ impl Writer<'_> {
             begin = form_of(*member).start;
         }
         let unsorted = begin..self.len;
-        let Some(room) = room.get_mut(..unsorted.len()) else {
-            self.is_full = true;
-            return None;
+        let mut spare = Vec::new();
+        let room = match room.get_mut(..unsorted.len()) {
+            Some(room) => room,
+            None => {
+                spare.resize(unsorted.len(), 0);
+                &mut *spare
+            }
         };
         members.sort_unstable();
         let name = |member: &u128| name_of(done.get(form_of(*member)).unwrap_or_default());
@@ -251,52 +275,31 @@ impl Writer<'_> {
 
 impl Sink for Writer<'_> {
     #[inline(always)]
-    fn mark(&mut self, byte: u8) -> Option<()> {
-        match byte {
-            b'{' | b'[' => {
-                self.depth = self.depth.wrapping_add(1);
-                self.members.push(u128::try_from(self.first).ok()?);
-                self.first = self.members.len();
+    fn take(&mut self, piece: Piece<'_>) -> Option<()> {
+        match piece {
+            Piece::Mark(byte) => self.mark(byte),
+            Piece::Name(name) => {
+                let Some((step, len)) = name.step::<STEP>() else {
+                    let name = name.bytes()?;
+                    self.member(head_of(&name))?;
+                    return self.long_string(&name);
+                };
+                let [_, head @ ..] = step.first_chunk::<9>()?;
+                let unused = u64::MAX.checked_shr(u32::from(len).wrapping_mul(8));
+                self.member(u64::from_be_bytes(*head) & !unused.unwrap_or(0))?;
+                self.short_string(step, len)
             }
-            b'}' | b']' => {
-                self.depth = self.depth.wrapping_sub(1);
-                self.sort()?;
-                self.members.truncate(self.first);
-                self.first = usize::try_from(self.members.pop()?).ok()?;
+            Piece::Text(text) => match text.step::<STEP>() {
+                Some((step, len)) => self.short_string(step, len),
+                None => self.long_string(&text.bytes()?),
+            },
+            Piece::Number(number) => {
+                let form = decimal::form(number)?;
+                self.put(&[mark(b'#')])?;
+                self.write(&form)?;
+                self.put(b";").map(drop)
             }
-            _ => {}
         }
-        self.put(&[mark(byte)])?;
-        (self.depth <= MAX_DEPTH).then_some(())
-    }
-
-    #[inline(always)]
-    fn name(&mut self, name: Text<'_>) -> Option<()> {
-        let Some((step, len)) = name.step::<STEP>() else {
-            let name = name.bytes()?;
-            self.member(head_of(&name))?;
-            return self.long_string(&name);
-        };
-        let [_, head @ ..] = step.first_chunk::<9>()?;
-        let unused = u64::MAX.checked_shr(u32::from(len).wrapping_mul(8));
-        self.member(u64::from_be_bytes(*head) & !unused.unwrap_or(0))?;
-        self.short_string(step, len)
-    }
-
-    #[inline(always)]
-    fn text(&mut self, text: Text<'_>) -> Option<()> {
-        match text.step::<STEP>() {
-            Some((step, len)) => self.short_string(step, len),
-            None => self.long_string(&text.bytes()?),
-        }
-    }
-
-    #[inline(always)]
-    fn number(&mut self, number: &[u8]) -> Option<()> {
-        let form = decimal::form(number)?;
-        self.put(&[mark(b'#')])?;
-        self.write(&form)?;
-        self.put(b";").map(drop)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::error::EventError;
 use super::field::{Field, scalar};
-use super::json::{Json, Sink, Text};
+use super::json::{Json, Piece, Sink};
 use super::members::Found;
 
 /// What one condition demands of a member.
@@ -32,7 +32,7 @@ impl Demand {
         };
         let (mut some, mut filled, mut all) = (false, false, true);
         for value in field.values(found) {
-            let json = value?.raw;
+            let json = value.map_err(|kind| field.error(kind))?.raw;
             some = true;
             filled |= json != b"null";
             all &= self.is_met_by(json);
@@ -71,18 +71,15 @@ struct Members<'n> {
 }
 
 impl Sink for Members<'_> {
-    fn mark(&mut self, byte: u8) -> Option<()> {
-        match byte {
-            b'{' | b'[' => self.depth = self.depth.saturating_add(1),
-            b'}' | b']' => self.depth = self.depth.saturating_sub(1),
+    fn take(&mut self, piece: Piece<'_>) -> Option<()> {
+        let is_known = |name: &[u8]| self.known.iter().any(|known| *known.as_bytes() == *name);
+        match piece {
+            Piece::Mark(b'{' | b'[') => self.depth = self.depth.saturating_add(1),
+            Piece::Mark(b'}' | b']') => self.depth = self.depth.saturating_sub(1),
+            Piece::Name(name) if self.depth == 1 && !is_known(&name.bytes()?) => return None,
             _ => {}
         }
         Some(())
-    }
-
-    fn name(&mut self, name: Text<'_>) -> Option<()> {
-        let is_known = |name: &[u8]| self.known.iter().any(|known| *known.as_bytes() == *name);
-        (self.depth > 1 || is_known(&name.bytes()?)).then_some(())
     }
 }
 

@@ -25,24 +25,25 @@ pub(super) struct Json<'b> {
     stops: u64,
 }
 
+/// What a value is made of.
+pub(super) enum Piece<'b> {
+    /// A bracket, or the initial of a word.
+    Mark(u8),
+    Name(Text<'b>),
+    Text(Text<'b>),
+    Number(&'b [u8]),
+}
+
 /// Who is told what a value is made of; none where no more is wanted of it.
 pub(super) trait Sink {
-    /// A bracket, or the initial of a word.
-    fn mark(&mut self, _byte: u8) -> Option<()> {
-        Some(())
-    }
-    fn name(&mut self, _name: Text<'_>) -> Option<()> {
-        Some(())
-    }
-    fn text(&mut self, _text: Text<'_>) -> Option<()> {
-        Some(())
-    }
-    fn number(&mut self, _number: &[u8]) -> Option<()> {
+    fn take(&mut self, piece: Piece<'_>) -> Option<()>;
+}
+
+impl Sink for () {
+    fn take(&mut self, _: Piece<'_>) -> Option<()> {
         Some(())
     }
 }
-
-impl Sink for () {}
 
 /// A string as it stands in the text.
 #[derive(Debug, Clone, Copy)]
@@ -135,12 +136,23 @@ impl<'b> Json<'b> {
         if self.peek()? != b'"' {
             return None;
         }
-        self.string(sink, S::name)?;
+        self.string(sink, Piece::Name)?;
         self.take(b':')
     }
 
     /// Takes any value; none where it is no JSON.
+    #[inline]
     pub(super) fn skip(&mut self) -> Option<&'b [u8]> {
+        if self.peek()? != b'"' {
+            return self.skip_other();
+        }
+        let begin = self.at;
+        self.string(&mut (), Piece::Text)?;
+        self.since(begin)
+    }
+
+    #[inline(never)]
+    fn skip_other(&mut self) -> Option<&'b [u8]> {
         self.value(&mut ())
     }
 
@@ -157,11 +169,11 @@ impl<'b> Json<'b> {
         let (begin, mut json) = (self.at, *self);
         loop {
             if next == b'"' {
-                json.string(sink, S::text)?;
+                json.string(sink, Piece::Text)?;
             } else if next == b'{' || next == b'[' {
                 let in_object = next == b'{';
                 json.step(1);
-                sink.mark(next)?;
+                sink.take(Piece::Mark(next))?;
                 levels.open(in_object);
                 next = json.peek()?;
                 if next != if in_object { b'}' } else { b']' } {
@@ -172,14 +184,14 @@ impl<'b> Json<'b> {
                     continue;
                 }
             } else if let Some(len) = number(json.left()) {
-                sink.number(json.left().get(..len)?)?;
+                sink.take(Piece::Number(json.left().get(..len)?))?;
                 json.step(len);
             } else {
                 let word = word(json.left())?;
                 json.step(word.len());
                 let initial = *word.first()?;
                 json.unreadable |= !initial.is_ascii_lowercase();
-                sink.mark(initial)?;
+                sink.take(Piece::Mark(initial))?;
             }
             let in_object = loop {
                 let Some(in_object) = levels.innermost() else {
@@ -195,7 +207,7 @@ impl<'b> Json<'b> {
                     return None;
                 }
                 levels.close();
-                sink.mark(byte)?;
+                sink.take(Piece::Mark(byte))?;
             };
             if in_object {
                 json.name(sink)?;
@@ -206,22 +218,22 @@ impl<'b> Json<'b> {
 
     /// Takes a string, of which the quote is next, and tells it.
     #[inline(always)]
-    fn string<S>(&mut self, sink: &mut S, tell: fn(&mut S, Text<'_>) -> Option<()>) -> Option<()> {
+    fn string<S: Sink>(&mut self, sink: &mut S, piece: fn(Text<'b>) -> Piece<'b>) -> Option<()> {
         if let Some(text) = self.plain_string() {
-            return tell(sink, text);
+            return sink.take(piece(text));
         }
-        *self = self.odd_string_to(sink, tell)?;
+        *self = self.odd_string_to(sink, piece)?;
         Some(())
     }
 
     #[cold]
     #[inline(never)]
-    fn odd_string_to<S>(
+    fn odd_string_to<S: Sink>(
         mut self,
         sink: &mut S,
-        tell: fn(&mut S, Text<'_>) -> Option<()>,
+        piece: fn(Text<'b>) -> Piece<'b>,
     ) -> Option<Self> {
-        tell(sink, self.odd_string()?)?;
+        sink.take(piece(self.odd_string()?))?;
         Some(self)
     }
 
@@ -378,15 +390,21 @@ fn stops_in<const UTF8: bool>(block: &[u8; 64]) -> u64 {
 
 /// How long the number is that a text begins with (RFC 8259 section 6), if it begins with one.
 pub(super) fn number(text: &[u8]) -> Option<usize> {
-    let is_of_it = |byte: &&u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
-    let len = text.iter().take_while(is_of_it).count();
+    let (mut len, mut points, mut others) = (0_usize, 0_usize, 0_usize);
+    for byte in text {
+        match byte {
+            b'0'..=b'9' => {}
+            b'.' => points = points.wrapping_add(1),
+            b'-' | b'+' | b'e' | b'E' => others = others.wrapping_add(1),
+            _ => break,
+        }
+        len = len.wrapping_add(1);
+    }
     // An error takes many steps to make, and words are common.
     let number = text.get(..len).filter(|number| !number.is_empty())?;
-    let mut others = number.iter().filter(|byte| !byte.is_ascii_digit());
-    let (first, last) = (number.first(), number.last());
-    match (first, others.next(), others.next(), last) {
-        // Nearly every one, and needs no judge.
-        (Some(b'1'..=b'9'), None | Some(b'.'), None, Some(b'0'..=b'9')) => {}
+    match (number, points, others) {
+        // Nearly every one.
+        ([b'1'..=b'9'], 0, 0) | ([b'1'..=b'9', .., b'0'..=b'9'], 0 | 1, 0) => {}
         _ => drop(from_slice::<IgnoredAny>(number).ok()?),
     }
     Some(len)

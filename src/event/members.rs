@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::canonical::Forms;
 use super::error::EventErrorKind as Kind;
-use super::json::{Json, Sink, Text};
+use super::json::{Json, Piece, Sink};
 use super::pointer::Pointer;
 
 /// The fields that a rule looks for, and of which its form is wanted, in order: those with a way in
@@ -80,13 +80,18 @@ impl<'a> Found<'a> {
     ///
     /// It could be another one too: it stands twice, or a member on the way to it does.
     pub(super) fn get(&self, field: &Pointer) -> Result<Option<&FoundField<'a>>, Kind> {
-        let place = |is_it: fn(&Pointer, &Pointer) -> bool| {
-            (self.places.iter()).find(|place| is_it(place.pointer, field))
-        };
-        match place(Pointer::is_clone_of).or_else(|| place(Pointer::eq)) {
+        let mut places = self.places.iter();
+        let place = places.find(|place| place.pointer.is_clone_of(field));
+        match place.or_else(|| self.of_equal(field)) {
             Some(FoundField { twice: true, .. }) => Err(Kind::DuplicateMember),
             place => Ok(place.filter(|place| !place.raw.is_empty())),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn of_equal(&self, field: &Pointer) -> Option<&FoundField<'a>> {
+        self.places.iter().find(|place| place.pointer == field)
     }
 
     /// The form of a field, where that is wanted; a replacement character where it cannot be read.
@@ -203,16 +208,19 @@ struct Way<'f> {
 
 impl Sink for Way<'_> {
     #[inline(always)]
-    fn name(&mut self, name: Text<'_>) -> Option<()> {
+    fn take(&mut self, piece: Piece<'_>) -> Option<()> {
         // A name that is no text is none of theirs.
-        if let Some(name) = name.bytes() {
+        if let Piece::Name(name) = piece
+            && let Some(name) = name.bytes()
+        {
             let leads_on = |field: &&FoundField<'_>| {
                 let member = field.pointer.members().get(self.depth);
                 member.is_some_and(|member| *member.as_bytes() == *name)
             };
             if let Some(first) = self.fields.iter().position(|field| leads_on(&field)) {
-                let all = self.fields.iter().skip(first).take_while(leads_on);
-                self.found = first..first.wrapping_add(all.count());
+                let behind = first.wrapping_add(1);
+                let more = self.fields.iter().skip(behind).take_while(leads_on);
+                self.found = first..behind.wrapping_add(more.count());
             }
         }
         Some(())

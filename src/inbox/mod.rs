@@ -140,6 +140,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use crate::event::{EventKey, Name};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+use crate::store::Transactions;
 use crate::store::{Held, StoreError, StoreIdentity};
 
 pub use command::{
@@ -154,6 +156,8 @@ pub(crate) use envelope::Envelope;
 #[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
 pub(crate) use fair::fair;
 pub use memory::MemoryInbox;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) use order::tell_stale;
 pub use order::{OrderChange, OrderState};
 pub use rate::{Limit, Rate, RateOf, RateView};
 pub use route::Route;
@@ -161,6 +165,8 @@ pub use rules::{EntryCommand, EntryStep, TakeOutcome};
 pub use shared::SharedInbox;
 pub use view::{EntryCounts, EntryView, List};
 
+#[cfg(feature = "postgres")]
+pub use crate::store::{PostgresInbox, PostgresInboxBuilder};
 #[cfg(feature = "redis")]
 pub use crate::store::{RedisInbox, RedisInboxBuilder};
 #[cfg(feature = "sqlite")]
@@ -170,8 +176,8 @@ pub use crate::store::{SqliteInbox, SqliteInboxBuilder};
 /// guarantees. Whether an inbox of your own does, `testing::check_inbox` of the feature `testing`
 /// finds out.
 ///
-/// No method but [`identity`](Inbox::identity) and [`for_renewals`](Inbox::for_renewals) has a default
-/// body: each is a promise that only the inbox itself can keep. Every one may be dropped half-way.
+/// No method but [`identity`](Inbox::identity), [`for_renewals`](Inbox::for_renewals) and `transactions` has a
+/// default body: each is a promise that only the inbox itself can keep. Every one may be dropped half-way.
 ///
 /// # Errors
 ///
@@ -214,6 +220,13 @@ pub trait Inbox: Send + Sync + 'static {
     /// A handle to the same entries that needs nothing of the runtime in which the inbox was made;
     /// see [`Store::for_renewals`](crate::Store::for_renewals).
     fn for_renewals(&self) -> Option<SharedInbox> {
+        None
+    }
+
+    /// What handlers that take a [`Tx`](crate::Tx) of this inbox's database begin it with, in its workers; see
+    /// [`Store::transactions`](crate::Store::transactions).
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    fn transactions(&self) -> Option<Transactions> {
         None
     }
 

@@ -8,6 +8,8 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use crate::event::{EventKey, Name};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+use crate::store::Transactions;
 use crate::store::{Held, StoreError, StoreIdentity};
 
 use super::Inbox;
@@ -60,6 +62,11 @@ impl Inbox for SharedInbox {
 
     fn for_renewals(&self) -> Option<SharedInbox> {
         self.0.for_renewals()
+    }
+
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    fn transactions(&self) -> Option<Transactions> {
+        self.0.transactions()
     }
 
     async fn wait(&self, limit: Duration) {
@@ -137,6 +144,8 @@ trait Boxed: Send + Sync {
     fn kind(&self) -> &'static str;
     fn identity(&self) -> Option<StoreIdentity>;
     fn for_renewals(&self) -> Option<SharedInbox>;
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    fn transactions(&self) -> Option<Transactions>;
     fn wait(&self, limit: Duration) -> BoxFuture<'_, ()>;
     fn accept<'a>(&'a self, accept: &'a Accept) -> BoxFuture<'a, Result<Accepted, StoreError>>;
     fn take<'a>(&'a self, take: &'a Take) -> BoxFuture<'a, Result<Vec<Taken>, StoreError>>;
@@ -181,6 +190,11 @@ impl<I: Inbox> Boxed for I {
 
     fn for_renewals(&self) -> Option<SharedInbox> {
         Inbox::for_renewals(self)
+    }
+
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    fn transactions(&self) -> Option<Transactions> {
+        Inbox::transactions(self)
     }
 
     fn wait(&self, limit: Duration) -> BoxFuture<'_, ()> {

@@ -71,8 +71,9 @@ impl Authenticator {
         pending: &mut Pending,
         now: UnixTime,
     ) -> Result<(), RejectionCause> {
-        if let Some(check) = pending.signature.take() {
-            let verified = check.finish(now)?;
+        if let Some(check) = &mut pending.signature {
+            let verified = check.judge(now)?;
+            pending.signature = None;
             self.endpoint.clock_watch.proved(&verified);
             auth.signature = Some(verified);
         }

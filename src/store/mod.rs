@@ -115,6 +115,8 @@ pub use self::postgres::{
     PostgresConnectError, PostgresConnectErrorKind, PostgresFinding, PostgresReport,
     PostgresSetting, PostgresStore, PostgresStoreBuilder, PostgresVerdict,
 };
+#[cfg(all(feature = "postgres", feature = "inbox"))]
+pub use self::postgres::{PostgresInbox, PostgresInboxBuilder};
 #[cfg(feature = "redis")]
 pub use self::redis::{
     RedisConnectError, RedisConnectErrorKind, RedisConnection, RedisFinding, RedisReport,

@@ -159,6 +159,11 @@ impl Store for EntryStore {
         }))
     }
 
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    fn transactions(&self) -> Option<crate::store::Transactions> {
+        self.inbox.transactions()
+    }
+
     async fn wait(&self, _: &EventKey, _: Duration) {}
 
     async fn lookup(&self, _: &EventKey) -> Result<Option<RecordView>, StoreError> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use sqlx::postgres::PgConnection;
 
 use crate::clock::{Clock, UnixTime};
@@ -10,6 +11,7 @@ use crate::store::sql::Place;
 
 use super::error::Fault;
 use super::schema::Part;
+use super::session::Sessions;
 use super::table::Tables;
 
 /// What is written to some of the tables: the records of a store, or the entries of an inbox.
@@ -36,6 +38,9 @@ pub(super) trait Commands: Send + Sync + 'static {
     /// Where the row is that a command is about, if it is about one.
     fn place(order: &Self::Order) -> Option<&Place>;
 
+    /// How many bytes of content a command brings.
+    fn size(order: &Self::Order) -> usize;
+
     /// Whether a command that is sent again can say what it came to the first time.
     fn may_be_repeated(order: &Self::Order) -> bool;
 
@@ -51,8 +56,14 @@ pub(super) trait Commands: Send + Sync + 'static {
     fn committed(&self, effect: Self::Effect);
 
     /// What is left to do when commands were answered, outside of a transaction.
-    fn afterwards(&self, conn: &mut PgConnection)
-    -> impl Future<Output = Result<(), Fault>> + Send;
+    fn afterwards(
+        &self,
+        conn: &mut PgConnection,
+        sessions: &Sessions,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// What goes on beside the workers, for as long as they do.
+    fn beside(&self, sessions: Sessions) -> BoxFuture<'static, ()>;
 
     /// Removes up to `$3` rows whose time ended from `$1` to `$2`, and says when each did.
     fn prune(&self) -> &str;

@@ -59,6 +59,8 @@ impl<C: Commands> Database<C> {
         });
         let own = Arc::clone(&shared);
         let serving = async move {
+            let beside = own.commands.beside(own.sessions.clone());
+            tokio::spawn(beside);
             let workers = (0..workers).map(|number| {
                 let worker = Worker::new(number, Arc::clone(&own));
                 tokio::spawn(worker.run())
@@ -80,6 +82,11 @@ impl<C: Commands> Database<C> {
     /// How many transactions have written something.
     pub(super) fn commits(&self) -> u64 {
         self.shared.commits.load(Ordering::Relaxed)
+    }
+
+    #[cfg(feature = "inbox")]
+    pub(super) fn commands(&self) -> &C {
+        &self.shared.commands
     }
 
     /// The time that rows go by, where the server says this.

@@ -9,6 +9,8 @@ mod commands;
 mod database;
 mod error;
 mod flights;
+#[cfg(feature = "inbox")]
+mod inbox;
 mod job;
 mod kept;
 mod overdue;
@@ -49,6 +51,8 @@ use self::tx_statements::TxStatements;
 pub use self::builder::PostgresStoreBuilder;
 pub use self::check::{PostgresFinding, PostgresReport, PostgresSetting, PostgresVerdict};
 pub use self::error::{PostgresConnectError, PostgresConnectErrorKind};
+#[cfg(feature = "inbox")]
+pub use self::inbox::{PostgresInbox, PostgresInboxBuilder};
 
 /// A [`Store`] on Postgres 13 or later: its records are where the user's data is, and any number of
 /// receivers share them.
@@ -201,31 +205,15 @@ impl PostgresStore {
 impl fmt::Debug for PostgresStore {
     /// Shows host and database, and neither user nor password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Server {
-            database,
-            tables,
-            namespace,
-            handlers,
-        } = &self.server;
-        f.debug_struct("PostgresStore")
-            .field("postgres", &self.server.shown())
-            .field("tables", &format_args!("{tables}"))
-            .field("namespace", namespace)
-            .field("deadline", &database.sessions().deadline())
-            .field("commits", &database.commits())
-            .field("has_transactions", &handlers.is_some())
-            .finish()
+        self.server.show("PostgresStore", f)
     }
 }
 
 impl Store for PostgresStore {
     /// Host and database as the URL names them, the tables and the namespace.
     fn identity(&self) -> Option<StoreIdentity> {
-        let (server, tables) = (self.server.shown(), &self.server.tables);
-        let namespace = &self.server.namespace;
-        Some(StoreIdentity::new(format!(
-            "postgres {server} {tables} {namespace}"
-        )))
+        let own = self.server.named();
+        Some(StoreIdentity::new(format!("postgres {own}")))
     }
 
     async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {

@@ -1,5 +1,8 @@
 //! The commands of a store, as its workers carry them out.
 
+use std::future::pending;
+
+use futures_util::future::BoxFuture;
 use sqlx::postgres::PgConnection;
 
 use crate::store::sql::{Answer, Order, Place, Placed, decide};
@@ -7,9 +10,11 @@ use crate::store::sql::{Answer, Order, Place, Placed, decide};
 use super::commands::{CarriedOut, Commands, ServerTime};
 use super::error::Fault;
 use super::schema::{Part, RECORDS};
+use super::session::Sessions;
 use super::statements::{self, Statements};
 use super::table::Tables;
 
+/// The commands of a store.
 pub(super) struct RecordCommands {
     pub(super) statements: Statements,
 }
@@ -40,6 +45,11 @@ impl Commands for RecordCommands {
         Some(&order.place)
     }
 
+    /// What a handler answers is bounded where it is stored.
+    fn size(_: &Placed) -> usize {
+        0
+    }
+
     /// A second look cannot say whether there was a record.
     fn may_be_repeated(order: &Placed) -> bool {
         !matches!(order.order, Order::Forget(_))
@@ -66,8 +76,12 @@ impl Commands for RecordCommands {
 
     fn committed(&self, (): ()) {}
 
-    async fn afterwards(&self, _: &mut PgConnection) -> Result<(), Fault> {
+    async fn afterwards(&self, _: &mut PgConnection, _: &Sessions) -> Result<(), Fault> {
         Ok(())
+    }
+
+    fn beside(&self, _: Sessions) -> BoxFuture<'static, ()> {
+        Box::pin(pending())
     }
 
     fn prune(&self) -> &str {

@@ -1,5 +1,6 @@
 //! A server, with the tables of a store or an inbox.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +43,30 @@ impl<C: Commands> Server<C> {
             namespace,
             handlers: self.handlers.clone(),
         }
+    }
+
+    /// Which rows these are: the server, the tables and the namespace.
+    pub(super) fn named(&self) -> String {
+        let (server, tables, namespace) = (self.shown(), &self.tables, &self.namespace);
+        format!("{server} {tables} {namespace}")
+    }
+
+    /// Shows host and database, and neither user nor password.
+    pub(super) fn show(&self, kind: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            database,
+            tables,
+            namespace,
+            handlers,
+        } = self;
+        f.debug_struct(kind)
+            .field("postgres", &self.shown())
+            .field("tables", &format_args!("{tables}"))
+            .field("namespace", namespace)
+            .field("deadline", &database.sessions().deadline())
+            .field("commits", &database.commits())
+            .field("has_transactions", &handlers.is_some())
+            .finish()
     }
 
     /// Host and database, as they may be shown.

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
+#[cfg(feature = "inbox")]
+use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Postgres, Transaction};
 use tokio::time::timeout;
 
@@ -65,6 +67,14 @@ impl Sessions {
                 format!("no connection within {} ms", self.deadline.as_millis()),
             )),
         }
+    }
+
+    /// A pool of one connection, for what `sqlx` makes on pools alone.
+    #[cfg(feature = "inbox")]
+    pub(super) fn one(&self) -> PgPool {
+        let one = PgPoolOptions::new().max_connections(1);
+        let one = one.acquire_timeout(self.deadline);
+        one.connect_lazy_with(self.options.clone())
     }
 
     /// Begins a transaction. A patient one waits for locks for half of the deadline, another one for some

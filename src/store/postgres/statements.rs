@@ -20,7 +20,7 @@ use super::error::{Cause, Fault};
 use super::rows::Rows;
 use super::table::Tables;
 
-const COLUMNS: &str = "namespace, key, name, state, token, attempt, fence, fingerprint, kept_until, \
+pub(super) const COLUMNS: &str = "namespace, key, name, state, token, attempt, fence, fingerprint, kept_until, \
                        lease_ends, lease, corrected, status, content_type, body";
 /// The clock of the server, in microseconds.
 pub(super) const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
@@ -213,12 +213,12 @@ pub(super) fn last_time(rows: &[PgRow]) -> Result<UnixTime, Fault> {
 }
 
 /// Namespace and key; `None` where the row tells the time alone.
-fn place_of(row: &PgRow) -> Result<Option<(String, String)>, Fault> {
+pub(super) fn place_of(row: &PgRow) -> Result<Option<(String, String)>, Fault> {
     let (namespace, key): (Option<String>, Option<String>) = (row.try_get(1)?, row.try_get(2)?);
     Ok(namespace.zip(key))
 }
 
-fn stored(row: &PgRow) -> Stored {
+pub(super) fn stored(row: &PgRow) -> Stored {
     let record = columns(row).ok().and_then(Row::record);
     record.map_or(Stored::Unreadable, Stored::Record)
 }

@@ -55,7 +55,7 @@ impl Tables {
 
     /// The entries of an inbox.
     #[cfg(feature = "inbox")]
-    pub(super) fn inbox(&self) -> String {
+    pub(super) fn entries(&self) -> String {
         self.named("inbox")
     }
 
@@ -65,13 +65,13 @@ impl Tables {
         self.named("inbox_content")
     }
 
-    /// The providers whose entries are not taken.
+    /// What is kept of order keys.
     #[cfg(feature = "inbox")]
-    pub(super) fn paused(&self) -> String {
-        self.named("inbox_paused")
+    pub(super) fn orders(&self) -> String {
+        self.named("inbox_order")
     }
 
-    fn named(&self, what: &str) -> String {
+    pub(super) fn named(&self, what: &str) -> String {
         let Self { schema, prefix } = self;
         format!("\"{schema}\".\"{prefix}{what}\"")
     }

@@ -13,9 +13,9 @@ use crate::store::token::Token;
 
 use sql_support::{PgBouncer, Postgres};
 
-mod plans;
+pub(super) mod plans;
 #[path = "../../../tests/sql_support/mod.rs"]
-mod sql_support;
+pub(super) mod sql_support;
 
 /// The machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,7 +27,7 @@ async fn store(server: &Postgres) -> PostgresStore {
     builder.migrate().connect().await.unwrap()
 }
 
-async fn beside(server: &Postgres) -> PgConnection {
+pub(super) async fn beside(server: &Postgres) -> PgConnection {
     let options: PgConnectOptions = server.url().parse().unwrap();
     options.connect().await.unwrap()
 }

@@ -87,17 +87,33 @@ impl TxStatements {
     }
 
     /// On the entries of an inbox. What a handler answers is kept of no entry.
+    ///
+    /// An entry that is held holds its order key: nobody else changes that meanwhile.
     #[cfg(feature = "inbox")]
     pub(super) fn of_entries(tables: &Tables) -> Self {
-        let (entries, contents) = (tables.inbox(), tables.contents());
+        let (entries, contents, orders) = (tables.entries(), tables.contents(), tables.orders());
         let (kept_until, is_held) = (kept_until(), is_held());
+        let known = format!("o.applied_until OPERATOR(pg_catalog.>) {NOW}");
+        let until = "greatest(o.applied_until, CASE WHEN done.version IS NOT NULL THEN done.kept_until END)";
         let complete = format!(
             "WITH done AS (
                  UPDATE {entries} SET state = 4, due = NULL, lease = NULL, kept_until = {kept_until}
                  WHERE {is_held} AND state OPERATOR(pg_catalog.=) 3::smallint
                    AND due OPERATOR(pg_catalog.>) {NOW}
-                 RETURNING id, {IS_NESTED} AS is_nested, $5::bytea, $6::integer, $7::text, $8::bytea),
-             gone AS (DELETE FROM {contents} AS c USING done WHERE c.id OPERATOR(pg_catalog.=) done.id)
+                 RETURNING id, kept_until, namespace, route, order_key, version, {IS_NESTED} AS is_nested),
+             gone AS (
+                 DELETE FROM {contents} AS c USING done WHERE c.id OPERATOR(pg_catalog.=) done.id),
+             freed AS (
+                 UPDATE {orders} AS o SET holder = NULL,
+                     applied = CASE WHEN done.version IS NULL THEN o.applied
+                         ELSE greatest(CASE WHEN {known} THEN o.applied END, done.version) END,
+                     applied_until = {until},
+                     kept_until = coalesce(greatest({until}, o.used_until), 0)
+                 FROM done
+                 WHERE o.namespace OPERATOR(pg_catalog.=) done.namespace
+                   AND o.route OPERATOR(pg_catalog.=) done.route
+                   AND o.order_key OPERATOR(pg_catalog.=) done.order_key
+                   AND o.holder OPERATOR(pg_catalog.=) done.id)
              SELECT is_nested FROM done"
         );
         Self::on(entries, complete, ("state = 3", "due"), "state = 4")

@@ -16,8 +16,9 @@ use super::job::{Job, Work, Write};
 use super::overdue::{Commit, finished};
 use super::shared::Shared;
 
-/// So many commands go into one transaction at most.
+/// So many commands go into one transaction at most, and no more behind so many bytes of content.
 const MOST: usize = 128;
+const MOST_BYTES: usize = 4 * 1024 * 1024;
 /// How often a command is sent, its deadline permitting.
 const ATTEMPTS: u32 = 3;
 /// How often two transactions may have inserted the same row at the same time.
@@ -93,7 +94,8 @@ impl<C: Commands> Worker<C> {
                 Job::Write(job) if !job.is_wanted() => {}
                 Job::Write(job) => gathered.extend(self.shared.flights.begin(self.number, job)),
             }
-            if gathered.len() >= MOST {
+            let bytes = gathered.iter().map(|job| C::size(&job.order));
+            if gathered.len() >= MOST || bytes.sum::<usize>() >= MOST_BYTES {
                 break;
             }
             next = jobs.try_recv().ok();
@@ -292,7 +294,8 @@ impl<C: Commands> Worker<C> {
             return;
         };
         let (limit, commit) = (self.limit(), Commit::default());
-        let afterwards = self.shared.commands.afterwards(&mut conn);
+        let sessions = &self.shared.sessions;
+        let afterwards = self.shared.commands.afterwards(&mut conn, sessions);
         if !matches!(
             finished(&self.shared, self.number, afterwards, limit, &commit).await,
             Some(Ok(()))

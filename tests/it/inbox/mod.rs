@@ -7,13 +7,15 @@ mod handing_over;
 mod items;
 #[cfg(feature = "testing")]
 mod ordering;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod rates;
 #[cfg(feature = "redis")]
 mod redis;
 mod setup;
 #[cfg(feature = "sqlite")]
 mod sqlite;
-#[cfg(feature = "redis")]
+#[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
 mod workers;
 
 use std::convert::Infallible;

@@ -13,7 +13,9 @@ use tower_webhook::inbox::{EntryStatus, Inbox, MemoryInbox, Redrive, SharedInbox
 use tower_webhook::runtime::Failure;
 use tower_webhook::testing::Random;
 use tower_webhook::worker::{Backoff, InboxExt};
-use tower_webhook::{Event, EventKey, MemoryStore, Name, Provider, Webhook, WebhookLayer};
+use tower_webhook::{
+    Delivery, Event, EventKey, MemoryStore, Name, Provider, Webhook, WebhookLayer,
+};
 
 use super::{Working, send_http};
 use crate::support::presets::{Preset, clock};
@@ -104,7 +106,7 @@ async fn until_over(inbox: &impl Inbox, all: u64) {
 }
 
 /// Thousands of deliveries of some orders, shuffled and thrice, to workers that are at it meanwhile.
-async fn shuffled_and_thrice<I: Inbox + Clone>(workers: [&I; 2], orders: usize) {
+pub(super) async fn shuffled_and_thrice<I: Inbox + Clone>(workers: [&I; 2], orders: usize) {
     let inbox = workers[0];
     let layer = webhook(SharedInbox::new(inbox.clone()), by_status());
     let ledger = Ledger::default();
@@ -178,14 +180,58 @@ async fn a_thousand_orders_are_on_a_file_with_two_processes_too() {
     shuffled_and_thrice([&first, &second], 1_000).await;
 }
 
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hundreds_of_orders_are_on_postgres_with_two_processes_too() {
+    let server = crate::sql_support::Postgres::start();
+    let (first, second) = (
+        super::postgres::inbox(server.url()).await,
+        super::postgres::inbox(server.url()).await,
+    );
+    shuffled_and_thrice([&first, &second], 300).await;
+}
+
+/// The end of its entry is written in the handler's transaction, and what comes of it for the key too.
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_transaction_has_completed_frees_its_key_and_overtakes_what_is_older() {
+    let server = crate::sql_support::Postgres::start();
+    let inbox = super::postgres::on_pool(&server).await;
+    let layer = webhook(SharedInbox::new(inbox.clone()), by_status());
+    for status in [3, 1, 4] {
+        deliver(&layer, 7, status).await;
+    }
+    let handler = async |mut tx: tower_webhook::Tx<sqlx::Postgres>| {
+        let query = sqlx::query("SELECT 1");
+        query.execute(tx.connection().await?).await.unwrap();
+        Ok::<_, Failure>(())
+    };
+    let working = Working::start(inbox.worker().on(&layer, handler));
+    until_over(&inbox, 3).await;
+    working.end().await;
+    for (status, expected) in [
+        (3, EntryStatus::Done),
+        (1, EntryStatus::Stale),
+        (4, EntryStatus::Done),
+    ] {
+        assert_eq!(status_of(&inbox, 7, status).await, expected);
+    }
+    let sql = "SELECT holder IS NULL, kept_until = applied_until FROM tower_webhook_inbox_order";
+    assert_eq!(server.ask(sql), "t|t");
+}
+
 /// A worker whose handler fails for one event as often as it is asked to.
 fn failing(inbox: &MemoryInbox, layer: &WebhookLayer, failing: Arc<Mutex<u32>>) -> Working {
-    let handler = move |Event(event): Event<serde_json::Value>| {
+    let handler = move |Event(event): Event<serde_json::Value>, delivery: Delivery| {
+        let order = delivery.order().unwrap();
+        assert_eq!(order.key.as_str(), "7");
+        let is_late = order.forced && event["status"] == STATUSES[1];
         let mut left = failing.lock().unwrap();
         let fails = event["status"] == STATUSES[1] && *left > 0;
         *left -= u32::from(fails);
         ready(match fails {
             true => Err(Failure::retry("the ledger is closed")),
+            false if is_late => Err(Failure::permanent("too late")),
             false => Ok(()),
         })
     };
@@ -228,7 +274,9 @@ async fn a_dead_one_lets_the_next_one_go_on_and_is_redriven_by_force() {
         .unwrap();
     until_over(&inbox, 2).await;
     working.end().await;
-    assert_eq!(status_of(&inbox, 7, 1).await, EntryStatus::Done);
+    // Its handler was told.
+    let view = inbox.lookup(&key(7, 1)).await.unwrap().unwrap();
+    assert_eq!(&*view.entry.history.last().unwrap().reason, "too late");
 }
 
 #[tokio::test(start_paused = true)]

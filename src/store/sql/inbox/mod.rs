@@ -10,6 +10,8 @@ mod order_keys;
 mod rates;
 mod row;
 mod taking;
+#[cfg(test)]
+pub(in crate::store) mod tests;
 
 pub(in crate::store) use self::batch::{At, Changes, Found, FoundRow, NewRow, Placed, decide};
 pub(in crate::store) use self::entries::Entries;

@@ -106,11 +106,11 @@ pub(in crate::store) struct OrderRow {
 impl OrderRow {
     /// Reads what is kept. `kept_until` follows from the rest.
     pub(in crate::store) fn state(self) -> OrderState<i64> {
-        let mut state = OrderState::default();
-        state.holder = self.holder;
         let until = self.applied_until.and_then(from_micros);
-        state.applied = self.applied.map(Version::new).zip(until);
-        state.used_until = self.used_until.and_then(from_micros);
-        state
+        OrderState {
+            holder: self.holder,
+            applied: self.applied.map(Version::new).zip(until),
+            used_until: self.used_until.and_then(from_micros),
+        }
     }
 }

@@ -1,17 +1,18 @@
-//! Random histories, on a file and on the rules over a plain map.
+//! Random histories, on an inbox and on the rules over a plain map.
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 
 use super::*;
-use crate::clock::Clock;
+use crate::clock::{Clock, ManualClock, UnixTime};
 use crate::event::{Order, OrderKey, Version};
-use crate::inbox::MemoryInbox;
+use crate::inbox::{
+    Discard, EntryStatus, Extend, Finish, List, MemoryInbox, Rate, RateOf, Redrive, Verdict,
+};
 
-const START: UnixTime = UnixTime::from_secs(1_777_899_600);
+pub(in crate::store) const START: UnixTime = UnixTime::from_secs(1_777_899_600);
 
 #[derive(Debug, Clone)]
-enum Deed {
+pub(in crate::store) enum Deed {
     Accept {
         id: u8,
         what: u8,
@@ -67,7 +68,7 @@ fn orders() -> impl Strategy<Value = Option<(u8, Option<i64>, bool)>> {
     prop::option::weighted(0.8, order)
 }
 
-fn deeds() -> impl Strategy<Value = Vec<Deed>> {
+pub(in crate::store) fn deeds() -> impl Strategy<Value = Vec<Deed>> {
     let (id, who) = (|| 0..6_u8, || 0..4_u8);
     let deed = prop_oneof![
         6 => (id(), 0..3_u8, any::<bool>(), orders())
@@ -231,41 +232,20 @@ async fn seen(inbox: &impl Inbox) -> String {
     seen
 }
 
-#[test]
-fn a_file_does_as_the_rules_say() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let folder = Folder::new();
-    let clock = ManualClock::new(START);
-    let file = runtime.block_on(builder(&folder).clock(clock.clone()).connect());
-    let file = file.unwrap();
-    let number = std::sync::atomic::AtomicU32::new(0);
-    let config = Config {
-        cases: 120,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    let outcome = TestRunner::new(config).run(&deeds(), |deeds| {
-        clock.set(START);
-        let number = number.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let file = file.namespace(Name::new(format!("n{number}")).unwrap());
-        let memory = MemoryInbox::with_clock(clock.clone());
-        runtime.block_on(async {
-            for (step, deed) in deeds.iter().enumerate() {
-                if let Deed::Pass { secs } = deed {
-                    clock.advance(Duration::from_secs(*secs));
-                }
-                let told = said(&file, deed, &clock).await;
-                prop_assert_eq!(
-                    told,
-                    said(&memory, deed, &clock).await,
-                    "{} {:?}",
-                    step,
-                    deed
-                );
-            }
-            prop_assert_eq!(seen(&file).await, seen(&memory).await);
-            Ok(())
-        })
-    });
-    outcome.unwrap();
+/// Has both do the same, and compares what they say and hold.
+///
+/// # Panics
+///
+/// They differ.
+pub(in crate::store) async fn compare(inbox: &impl Inbox, clock: &ManualClock, deeds: Vec<Deed>) {
+    clock.set(START);
+    let memory = MemoryInbox::with_clock(clock.clone());
+    for (step, deed) in deeds.iter().enumerate() {
+        if let Deed::Pass { secs } = deed {
+            clock.advance(Duration::from_secs(*secs));
+        }
+        let told = said(inbox, deed, clock).await;
+        assert_eq!(told, said(&memory, deed, clock).await, "{step} {deed:?}");
+    }
+    assert_eq!(seen(inbox).await, seen(&memory).await);
 }
