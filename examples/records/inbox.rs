@@ -7,8 +7,8 @@ use std::time::Duration;
 #[cfg(feature = "postgres")]
 use tower_webhook::inbox::PostgresInbox;
 use tower_webhook::inbox::{
-    DeadLetters, Discard, EntryView, Inbox, ManyMoved, Moved, Rate, RateOf, Redrive, SharedInbox,
-    SqliteInbox,
+    DeadLetters, Discard, EntryView, Inbox, ManyMoved, Moved, Rate, RateOf, RedisInbox, Redrive,
+    SharedInbox, SqliteInbox,
 };
 use tower_webhook::{Name, UnixTime};
 
@@ -18,7 +18,18 @@ use crate::{Outcome, USAGE, key, nothing};
 /// A person waits longer than a sender.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-async fn connect(place: &str, namespace: Option<&Name>) -> Result<SharedInbox, Box<dyn Error>> {
+async fn connect(place: &str, options: &Options) -> Result<SharedInbox, Box<dyn Error>> {
+    let namespace = options.namespace.as_ref();
+    if place.starts_with("redis://") || place.starts_with("rediss://") {
+        let mut builder = RedisInbox::builder(place).deadline(PATIENCE);
+        if let Some(name) = namespace {
+            builder = builder.namespace(name.clone());
+        }
+        if let Some(number) = options.partitions {
+            builder = builder.partitions(number);
+        }
+        return Ok(SharedInbox::new(builder.connect().await?));
+    }
     #[cfg(feature = "postgres")]
     if place.starts_with("postgres://") || place.starts_with("postgresql://") {
         let mut builder = PostgresInbox::builder(place).deadline(PATIENCE);
@@ -35,7 +46,7 @@ async fn connect(place: &str, namespace: Option<&Name>) -> Result<SharedInbox, B
 }
 
 pub(crate) async fn run(place: &str, options: &Options) -> Outcome {
-    let inbox = connect(place, options.namespace.as_ref()).await?;
+    let inbox = connect(place, options).await?;
     match options.words().as_slice() {
         ["counts"] => counts(&inbox).await?,
         ["dead"] => {
