@@ -128,6 +128,7 @@ impl From<crate::store::TxError> for RejectionCause {
 }
 
 impl From<SignatureError> for RejectionCause {
+    #[inline]
     fn from(error: SignatureError) -> Self {
         let reason = match error.kind() {
             SignatureErrorKind::Mismatch => Reason::SignatureMismatch,

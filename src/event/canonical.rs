@@ -20,14 +20,11 @@
 
 use std::ops::Range;
 
-use smallvec::SmallVec;
-
 use super::decimal;
-use super::json::{Json, Sink, Text};
+use super::json::{Json, Piece, Sink};
 
-/// Room for the forms of most events, without an allocation. From 2 KiB on it would take many more
-/// steps to clear.
-const ROOM: usize = 1920;
+/// Room for the forms of most events, without an allocation.
+const ROOM: usize = 2048;
 /// What takes less to copy than exactly as much as a string is long.
 const STEP: usize = 48;
 
@@ -39,198 +36,278 @@ pub(super) const fn mark(character: u8) -> u8 {
     character | 0x80
 }
 
-/// Forms, one behind the other.
+/// Forms, one behind the other, with room behind them.
 #[derive(Debug)]
 pub(super) struct Forms {
-    /// All of them, with room behind them.
-    all: SmallVec<[u8; 2048]>,
+    few: [u8; ROOM],
+    /// What they have moved to, once there was too little room.
+    many: Vec<u8>,
     len: usize,
-    /// Whether the value has one that is being added.
-    has_form: bool,
-    /// Of all that is open, its first one in `members`.
-    open: SmallVec<[usize; 16]>,
-    /// The members so far of each object that is open: the first bytes of the name, which tell most
-    /// names apart, and where the form begins. It ends where the next one begins.
-    members: SmallVec<[(u64, usize); 32]>,
+    /// What a [`Writer`] knows of members.
+    members: Vec<u128>,
 }
 
 impl Forms {
     pub(super) fn new() -> Self {
         Self {
-            all: SmallVec::from_elem(0, ROOM),
+            few: [0; ROOM],
+            many: Vec::new(),
             len: 0,
-            has_form: true,
-            open: SmallVec::new(),
-            members: SmallVec::new(),
+            members: Vec::new(),
         }
     }
 
     pub(super) fn get(&self, place: Range<usize>) -> &[u8] {
-        self.all.get(place).unwrap_or_default()
-    }
-
-    /// What stands from there on, with room for so many bytes behind the last form.
-    #[inline(always)]
-    fn from(&mut self, begin: usize, more: usize) -> &mut [u8] {
-        let end = self.len.saturating_add(more);
-        if end > self.all.len() {
-            self.grow(end);
-        }
-        self.all.get_mut(begin..).unwrap_or_default()
-    }
-
-    #[cold]
-    fn grow(&mut self, end: usize) {
-        let len = self.all.len();
-        let end = end.max(if self.all.spilled() {
-            len.saturating_mul(2)
+        let all = if self.many.is_empty() {
+            &self.few
         } else {
-            0
-        });
-        self.all.reserve_exact(end.saturating_sub(len));
-        self.all.resize(end, 0);
-    }
-
-    #[inline(always)]
-    fn push(&mut self, bytes: &[u8]) {
-        if let Some(room) = self.from(self.len, bytes.len()).get_mut(..bytes.len()) {
-            room.copy_from_slice(bytes);
-        }
-        self.len = self.len.saturating_add(bytes.len());
+            &*self.many
+        };
+        all.get(place).unwrap_or_default()
     }
 
     /// Takes a value and adds its form; tells where it stands.
     pub(super) fn append(&mut self, json: &mut Json<'_>) -> Option<Range<usize>> {
         let begin = self.len;
-        if json.left().len() > ROOM {
-            // A form is about as long as its text, unless it is of numbers.
-            let len = json.clone().skip()?.len();
-            self.from(begin, len.saturating_add(len / 8));
+        self.members.reserve(32);
+        loop {
+            self.members.clear();
+            let mut writer = Writer {
+                all: if self.many.is_empty() {
+                    &mut self.few
+                } else {
+                    &mut self.many
+                },
+                len: begin,
+                is_full: false,
+                members: &mut self.members,
+                first: 0,
+                depth: 0,
+            };
+            if json.value(&mut writer).is_none() {
+                let mut behind = *json;
+                let raw = behind.skip()?;
+                if writer.is_full || writer.raw(begin, raw).is_none() {
+                    self.grow(raw.len());
+                    continue;
+                }
+                *json = behind;
+            }
+            self.len = writer.len;
+            return Some(begin..self.len);
         }
-        self.open.clear();
-        self.members.clear();
-        self.has_form = true;
-        let raw = json.value(self)?;
-        if !self.has_form {
-            self.len = begin;
-            self.push(&[mark(b'r')]);
-            self.push(&eight(raw.len()));
-            self.push(raw);
-        }
-        Some(begin..self.len)
     }
 
-    /// Adds the form of a string.
-    #[inline(always)]
-    fn string(&mut self, text: Text<'_>) -> Option<()> {
-        let room = self.from(self.len, STEP).first_chunk_mut();
-        if let (Some((step, len)), Some(room)) = (text.step::<STEP>(), room) {
-            *room = *step;
-            // Its length takes the place of the quote.
-            let [first, ..] = room;
-            *first = len;
-            self.len = self.len.saturating_add(usize::from(len)).saturating_add(1);
-            return Some(());
+    /// Makes more room, for a value of this length.
+    #[cold]
+    fn grow(&mut self, value: usize) {
+        // A form is about as long as its text, unless it is of numbers, and is sorted behind itself.
+        let about = value.saturating_add(value / 8).saturating_add(STEP);
+        let room = self.many.len().saturating_sub(self.len).max(about);
+        let mut many = vec![0; self.len.saturating_add(room.saturating_mul(2))];
+        for (to, from) in many.iter_mut().zip(self.get(0..self.len)) {
+            *to = *from;
         }
-        self.long_string(&text.bytes()?);
-        Some(())
+        self.many = many;
+    }
+}
+
+/// Writes one form, as long as there is room.
+struct Writer<'f> {
+    all: &'f mut [u8],
+    len: usize,
+    is_full: bool,
+    /// The members so far of each object that is open: the first eight bytes of the name, which tell
+    /// most names apart, and in four bytes each where the form begins and ends. Before those of each
+    /// object or array stands the first one of what is around it.
+    members: &'f mut Vec<u128>,
+    first: usize,
+    depth: usize,
+}
+
+/// Where the form of a member stands.
+fn form_of(member: u128) -> Range<usize> {
+    let four = |at: u32| usize::try_from(member >> at & u128::from(u32::MAX)).unwrap_or_default();
+    four(32)..four(0)
+}
+
+impl Writer<'_> {
+    #[inline(always)]
+    fn mark(&mut self, byte: u8) -> Option<()> {
+        match byte {
+            b'{' | b'[' => {
+                self.depth = self.depth.wrapping_add(1);
+                self.members.push(u128::try_from(self.first).ok()?);
+                self.first = self.members.len();
+            }
+            b'}' | b']' => {
+                self.depth = self.depth.wrapping_sub(1);
+                self.sort()?;
+                self.members.truncate(self.first);
+                self.first = usize::try_from(self.members.pop()?).ok()?;
+            }
+            _ => {}
+        }
+        self.put(&[mark(byte)])?;
+        (self.depth <= MAX_DEPTH).then_some(())
+    }
+
+    #[inline(always)]
+    fn put<const LEN: usize>(&mut self, bytes: &[u8; LEN]) -> Option<&mut [u8; LEN]> {
+        let room = self
+            .all
+            .get_mut(self.len..)
+            .and_then(<[u8]>::first_chunk_mut);
+        let Some(room) = room else {
+            self.is_full = true;
+            return None;
+        };
+        *room = *bytes;
+        self.len = self.len.wrapping_add(LEN);
+        Some(room)
     }
 
     #[inline(never)]
-    fn long_string(&mut self, string: &[u8]) {
-        match u8::try_from(string.len()) {
-            Ok(len @ ..0x80) => self.push(&[len]),
-            _ => {
-                self.push(&[mark(b'"')]);
-                self.push(&eight(string.len()));
-            }
-        }
-        self.push(string);
+    fn write(&mut self, bytes: &[u8]) -> Option<()> {
+        let end = self.len.saturating_add(bytes.len());
+        let Some(room) = self.all.get_mut(self.len..end) else {
+            self.is_full = true;
+            return None;
+        };
+        room.copy_from_slice(bytes);
+        self.len = end;
+        Some(())
     }
 
-    /// Sorts the members from this one on by their names; none if two have the same.
-    #[inline]
-    fn sort(&mut self, first: usize) -> Option<()> {
-        let members = self.members.get(first..)?;
-        if members.is_sorted_by(|(a, _), (b, _)| a < b) {
+    /// Notes that a member begins here.
+    #[inline(always)]
+    fn member(&mut self, head: u64) -> Option<()> {
+        let begin = u64::try_from(self.len).ok()? << 32;
+        self.members
+            .push(u128::from(head) << 64 | u128::from(begin));
+        Some(())
+    }
+
+    /// Writes a string of this length, which stands in these bytes behind its quote.
+    #[inline(always)]
+    fn short_string(&mut self, step: &[u8; STEP], len: u8) -> Option<()> {
+        let begin = self.len;
+        // Its length takes the place of the quote.
+        let [first, ..] = self.put(step)?;
+        *first = len;
+        self.len = begin.wrapping_add(1).wrapping_add(len.into());
+        Some(())
+    }
+
+    /// Writes a value that has no form of its own.
+    #[cold]
+    fn raw(&mut self, begin: usize, value: &[u8]) -> Option<()> {
+        self.len = begin;
+        self.put(&[mark(b'r')])?;
+        self.put(&eight(value.len()))?;
+        self.write(value)
+    }
+
+    #[inline(never)]
+    fn long_string(&mut self, string: &[u8]) -> Option<()> {
+        match u8::try_from(string.len()) {
+            Ok(len @ ..0x80) => self.write(&[len])?,
+            _ => {
+                self.write(&[mark(b'"')])?;
+                self.write(&eight(string.len()))?;
+            }
+        }
+        self.write(string)
+    }
+
+    /// Sorts the members of the innermost object by their names; none if two have the same.
+    #[inline(always)]
+    fn sort(&mut self) -> Option<()> {
+        // Where members stand takes four bytes each.
+        u32::try_from(self.len).ok()?;
+        let members = self.members.get(self.first..)?;
+        let is_sorted = |pair: &[u128]| matches!(pair, [a, b] if a >> 64 < b >> 64);
+        if members.windows(2).all(is_sorted) {
             return Some(());
         }
-        let ends = members.iter().skip(1).map(|(_, begin)| *begin);
-        let mut forms: SmallVec<[(u64, Range<usize>); 32]> = (members.iter())
-            .zip(ends.chain([self.len]))
-            .map(|((head, begin), end)| (*head, *begin..end))
-            .collect();
-        let name = |form: &Range<usize>| name_of(self.get(form.clone()));
-        let order = |a: &(u64, Range<usize>), b: &(u64, Range<usize>)| {
-            (a.0.cmp(&b.0)).then_with(|| name(&a.1).cmp(name(&b.1)))
-        };
-        forms.sort_unstable_by(order);
-        if !forms.is_sorted_by(|a, b| order(a, b).is_lt()) {
+        self.sort_mixed()
+    }
+
+    #[inline(never)]
+    fn sort_mixed(&mut self) -> Option<()> {
+        let (done, room) = self.all.split_at_mut_checked(self.len)?;
+        let members = self.members.get_mut(self.first..)?;
+        let mut begin = self.len;
+        for member in members.iter_mut().rev() {
+            *member |= u128::from(u32::try_from(begin).ok()?);
+            begin = form_of(*member).start;
+        }
+        let unsorted = begin..self.len;
+        let Some(room) = room.get_mut(..unsorted.len()) else {
+            self.is_full = true;
             return None;
+        };
+        members.sort_unstable();
+        let name = |member: &u128| name_of(done.get(form_of(*member)).unwrap_or_default());
+        for alike in members.chunk_by_mut(|a, b| *a >> 64 == *b >> 64) {
+            if alike.len() > 1 {
+                alike.sort_unstable_by(|a, b| name(a).cmp(name(b)));
+                if !alike.is_sorted_by(|a, b| name(a) < name(b)) {
+                    return None;
+                }
+            }
         }
-        let ((_, begin), end) = (*members.first()?, self.len);
-        let all = self.from(0, end.saturating_sub(begin));
-        let mut to = end;
-        for (_, form) in forms {
-            let len = form.len();
-            all.copy_within(form, to);
-            to = to.saturating_add(len);
+        let mut rest = &mut *room;
+        for member in members {
+            let form = done.get(form_of(*member))?;
+            let (to, behind) = rest.split_at_mut_checked(form.len())?;
+            to.copy_from_slice(form);
+            rest = behind;
         }
-        all.copy_within(end..to, begin);
+        done.get_mut(unsorted)?.copy_from_slice(room);
         Some(())
     }
 }
 
-impl Sink for Forms {
+impl Sink for Writer<'_> {
     #[inline(always)]
-    fn mark(&mut self, byte: u8) {
-        match byte {
-            b'{' | b'[' => {
-                self.has_form &= self.open.len() < MAX_DEPTH;
-                if self.has_form {
-                    self.open.push(self.members.len());
-                }
+    fn take(&mut self, piece: Piece<'_>) -> Option<()> {
+        match piece {
+            Piece::Mark(byte) => self.mark(byte),
+            Piece::Name(name) => {
+                let Some((step, len)) = name.step::<STEP>() else {
+                    let name = name.bytes()?;
+                    self.member(head_of(&name))?;
+                    return self.long_string(&name);
+                };
+                let [_, head @ ..] = step.first_chunk::<9>()?;
+                let unused = u64::MAX.checked_shr(u32::from(len).wrapping_mul(8));
+                self.member(u64::from_be_bytes(*head) & !unused.unwrap_or(0))?;
+                self.short_string(step, len)
             }
-            b'}' | b']' if self.has_form => {
-                let first = self.open.pop().unwrap_or_default();
-                self.has_form = self.sort(first).is_some();
-                self.members.truncate(first);
+            Piece::Text(text) => match text.step::<STEP>() {
+                Some((step, len)) => self.short_string(step, len),
+                None => self.long_string(&text.bytes()?),
+            },
+            Piece::Number(number) => {
+                let form = decimal::form(number)?;
+                self.put(&[mark(b'#')])?;
+                self.write(&form)?;
+                self.put(b";").map(drop)
             }
-            _ => {}
-        }
-        if self.has_form {
-            self.push(&[mark(byte)]);
-        }
-    }
-
-    #[inline(always)]
-    fn name(&mut self, name: Text<'_>) {
-        let begin = self.len;
-        self.text(name);
-        if self.has_form {
-            self.members.push((name.head(), begin));
-        }
-    }
-
-    #[inline(always)]
-    fn text(&mut self, text: Text<'_>) {
-        self.has_form = self.has_form && self.string(text).is_some();
-    }
-
-    #[inline(always)]
-    fn number(&mut self, number: &[u8]) {
-        if let Some(form) = decimal::form(number).filter(|_| self.has_form) {
-            self.push(&[mark(b'#')]);
-            self.push(&form);
-            self.push(b";");
-        } else {
-            self.has_form = false;
         }
     }
 }
 
 fn eight(len: usize) -> [u8; 8] {
     u64::try_from(len).unwrap_or(u64::MAX).to_be_bytes()
+}
+
+/// The first eight bytes, with zeros behind them where there are fewer.
+fn head_of(name: &[u8]) -> u64 {
+    let mut eight = [0; 8];
+    (eight.iter_mut().zip(name)).for_each(|(to, from)| *to = *from);
+    u64::from_be_bytes(eight)
 }
 
 /// The name that the form of a member begins with.

@@ -2,7 +2,7 @@
 
 use super::error::EventError;
 use super::field::{Field, scalar};
-use super::json::{Json, Sink, Text};
+use super::json::{Json, Piece, Sink};
 use super::members::Found;
 
 /// What one condition demands of a member.
@@ -32,7 +32,7 @@ impl Demand {
         };
         let (mut some, mut filled, mut all) = (false, false, true);
         for value in field.values(found) {
-            let json = value?.raw;
+            let json = value.map_err(|kind| field.error(kind))?.raw;
             some = true;
             filled |= json != b"null";
             all &= self.is_met_by(json);
@@ -60,32 +60,26 @@ fn has_only(json: &[u8], names: &[Box<str>]) -> bool {
     let mut members = Members {
         known: names,
         depth: 0,
-        others: false,
     };
-    let json = Json::whole(json, &mut members);
-    !members.others && json.is_some_and(|json| json.starts_with(b"{"))
+    Json::whole(json, &mut members).is_some_and(|json| json.starts_with(b"{"))
 }
 
-/// The members of an object.
+/// The members of an object, up to one that is not known.
 struct Members<'n> {
     known: &'n [Box<str>],
     depth: usize,
-    /// Whether there are others than those that are known.
-    others: bool,
 }
 
 impl Sink for Members<'_> {
-    fn mark(&mut self, byte: u8) {
-        match byte {
-            b'{' | b'[' => self.depth = self.depth.saturating_add(1),
-            b'}' | b']' => self.depth = self.depth.saturating_sub(1),
+    fn take(&mut self, piece: Piece<'_>) -> Option<()> {
+        let is_known = |name: &[u8]| self.known.iter().any(|known| *known.as_bytes() == *name);
+        match piece {
+            Piece::Mark(b'{' | b'[') => self.depth = self.depth.saturating_add(1),
+            Piece::Mark(b'}' | b']') => self.depth = self.depth.saturating_sub(1),
+            Piece::Name(name) if self.depth == 1 && !is_known(&name.bytes()?) => return None,
             _ => {}
         }
-    }
-
-    fn name(&mut self, name: Text<'_>) {
-        let is_known = |name: &[u8]| self.known.iter().any(|known| *known.as_bytes() == *name);
-        self.others |= self.depth == 1 && !name.bytes().is_some_and(|name| is_known(&name));
+        Some(())
     }
 }
 

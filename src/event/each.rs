@@ -153,7 +153,7 @@ impl Each {
         };
         let mut list = None;
         for value in field.values(found) {
-            let raw = value?.raw;
+            let raw = value.map_err(|kind| field.error(kind))?.raw;
             if !raw.starts_with(b"[") {
                 continue;
             }

@@ -36,11 +36,8 @@ impl Field {
     pub(super) fn values<'f>(
         &self,
         found: &'f Found<'_>,
-    ) -> impl Iterator<Item = Result<&'f FoundField<'f>, EventError>> {
-        (self.0.iter()).filter_map(|pointer| {
-            let value = found.get(pointer).transpose()?;
-            Some(value.map_err(|kind| self.error(kind)))
-        })
+    ) -> impl Iterator<Item = Result<&'f FoundField<'f>, Kind>> {
+        (self.0.iter()).filter_map(|pointer| found.get(pointer).transpose())
     }
 
     pub(super) fn error(&self, kind: Kind) -> EventError {
@@ -51,32 +48,25 @@ impl Field {
     }
 
     /// What it says as a part of a key; `None` where it is not there.
-    pub(super) fn part<'f>(
-        &self,
-        found: &'f Found<'_>,
-    ) -> Result<Option<Cow<'f, str>>, EventError> {
+    pub(super) fn part<'f>(&self, found: &'f Found<'_>) -> Result<Option<Cow<'f, str>>, Kind> {
         let mut part = None;
         for value in self.values(found) {
             let value = value?;
             let read = scalar(value.raw);
-            let kind = match &read {
-                Some(_) if value.unreadable => Some(Kind::NotText),
-                Some(text) if found.is_doubtful(text.as_bytes()) => Some(Kind::NotText),
-                Some(_) if part.is_some() && part != read => Some(Kind::Ambiguous),
-                Some(_) => None,
-                None if is_no_text(value.raw) => Some(Kind::NotText),
-                None => Some(Kind::WrongType),
-            };
-            if let Some(kind) = kind {
-                return Err(self.error(kind));
+            match &read {
+                Some(_) if value.unreadable => return Err(Kind::NotText),
+                Some(text) if found.is_doubtful(text.as_bytes()) => return Err(Kind::NotText),
+                Some(_) if part.is_some() && part != read => return Err(Kind::Ambiguous),
+                Some(_) => part = read,
+                None if is_no_text(value.raw) => return Err(Kind::NotText),
+                None => return Err(Kind::WrongType),
             }
-            part = read;
         }
         Ok(part)
     }
 
     /// The form of what it means; `None` where it is not there, or null.
-    pub(super) fn meaning<'f>(&self, found: &'f Found<'_>) -> Result<Option<&'f [u8]>, EventError> {
+    pub(super) fn meaning<'f>(&self, found: &'f Found<'_>) -> Result<Option<&'f [u8]>, Kind> {
         let mut meaning = None;
         for value in self.values(found) {
             let value = value?;
@@ -85,7 +75,7 @@ impl Field {
             }
             let form = Some(found.form(value));
             if meaning.is_some() && meaning != form {
-                return Err(self.error(Kind::Ambiguous));
+                return Err(Kind::Ambiguous);
             }
             meaning = form;
         }
@@ -93,7 +83,7 @@ impl Field {
     }
 
     /// A time that cannot be read is no time: the event is not lost for it.
-    pub(super) fn time(&self, found: &Found<'_>) -> Result<Option<UnixTime>, EventError> {
+    pub(super) fn time(&self, found: &Found<'_>) -> Result<Option<UnixTime>, Kind> {
         let mut text = None;
         for value in self.values(found) {
             text = text.or(scalar(value?.raw));
@@ -169,9 +159,9 @@ impl KeyField {
         query: Option<&'f str>,
         envelope: Option<&'f Found<'_>>,
     ) -> Result<Cow<'f, str>, EventError> {
-        let mut part = self.members.part(found)?;
+        let mut part = (self.members.part(found)).map_err(|kind| self.members.error(kind))?;
         if let Some(envelope) = envelope.filter(|_| self.reads_envelope()) {
-            let outer = self.envelope.part(envelope)?;
+            let outer = (self.envelope.part(envelope)).map_err(|kind| self.envelope.error(kind))?;
             if part.is_some() && outer.is_some() && part != outer {
                 return Err(self.envelope.error(Kind::Ambiguous));
             }

@@ -12,25 +12,38 @@ use serde::de::IgnoredAny;
 use serde_json::from_slice;
 
 /// A JSON text, and how far it was read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Json<'b> {
     text: &'b [u8],
     pub(super) at: usize,
-    is_utf8: bool,
+    /// Whether it is UTF-8, once somebody had to know.
+    is_utf8: Option<bool>,
     /// Whether something unreadable was met.
     pub(super) unreadable: bool,
+    /// Which block of 64 bytes was looked at last, and a bit for each of them that strings stop at.
+    block: usize,
+    stops: u64,
 }
 
-/// Who is told what a value is made of.
-pub(super) trait Sink {
+/// What a value is made of.
+pub(super) enum Piece<'b> {
     /// A bracket, or the initial of a word.
-    fn mark(&mut self, _byte: u8) {}
-    fn name(&mut self, _name: Text<'_>) {}
-    fn text(&mut self, _text: Text<'_>) {}
-    fn number(&mut self, _number: &[u8]) {}
+    Mark(u8),
+    Name(Text<'b>),
+    Text(Text<'b>),
+    Number(&'b [u8]),
 }
 
-impl Sink for () {}
+/// Who is told what a value is made of; none where no more is wanted of it.
+pub(super) trait Sink {
+    fn take(&mut self, piece: Piece<'_>) -> Option<()>;
+}
+
+impl Sink for () {
+    fn take(&mut self, _: Piece<'_>) -> Option<()> {
+        Some(())
+    }
+}
 
 /// A string as it stands in the text.
 #[derive(Debug, Clone, Copy)]
@@ -44,35 +57,18 @@ pub(super) struct Text<'b> {
 
 impl<'b> Text<'b> {
     /// The bytes that it means; none where an escape means none.
-    #[inline]
-    pub(super) fn bytes(&self) -> Option<Cow<'b, [u8]>> {
+    #[inline(always)]
+    pub(super) fn bytes(self) -> Option<Cow<'b, [u8]>> {
         let end = self.len.wrapping_add(1);
         if self.escaped {
-            let quoted = self.text.get(..end.wrapping_add(1))?;
-            let text: String = from_slice(quoted).ok()?;
-            return Some(Cow::Owned(text.into_bytes()));
+            return unescaped(self.text.get(..end.wrapping_add(1))?);
         }
         self.text.get(1..end).map(Cow::Borrowed)
     }
 
-    /// The first eight bytes that it means, with zeros behind them where there are fewer.
-    #[inline(always)]
-    pub(super) fn head(&self) -> u64 {
-        if let Some([_, eight @ ..]) = self.text.first_chunk::<9>()
-            && !self.escaped
-        {
-            let unused = u32::try_from(self.len.saturating_mul(8)).ok();
-            let unused = unused.and_then(|used| u64::MAX.checked_shr(used));
-            return u64::from_be_bytes(*eight) & !unused.unwrap_or(0);
-        }
-        let (bytes, mut eight) = (self.bytes().unwrap_or_default(), [0; 8]);
-        (eight.iter_mut().zip(&*bytes)).for_each(|(to, from)| *to = *from);
-        u64::from_be_bytes(eight)
-    }
-
     /// So many bytes from its quote on, and its length, where it is plain and ends in them.
     #[inline(always)]
-    pub(super) fn step<const STEP: usize>(&self) -> Option<(&'b [u8; STEP], u8)> {
+    pub(super) fn step<const STEP: usize>(self) -> Option<(&'b [u8; STEP], u8)> {
         let fits = self.len < STEP && !self.escaped;
         let len = u8::try_from(self.len).ok().filter(|_| fits)?;
         Some((self.text.first_chunk()?, len))
@@ -87,8 +83,10 @@ impl<'b> Json<'b> {
         Self {
             text,
             at: 0,
-            is_utf8: text.is_ascii() || std::str::from_utf8(text).is_ok(),
+            is_utf8: None,
             unreadable: false,
+            block: usize::MAX,
+            stops: 0,
         }
     }
 
@@ -117,10 +115,11 @@ impl<'b> Json<'b> {
     /// The next byte that is not white space, which is dropped.
     #[inline(always)]
     pub(super) fn peek(&mut self) -> Option<u8> {
-        loop {
-            match self.text.get(self.at)? {
-                b' ' | b'\t' | b'\n' | b'\r' => self.step(1),
-                byte => return Some(*byte),
+        match self.text.get(self.at) {
+            Some(next @ b'!'..) => Some(*next),
+            _ => {
+                self.at = after_space(self.text, self.at);
+                self.text.get(self.at).copied()
             }
         }
     }
@@ -131,129 +130,151 @@ impl<'b> Json<'b> {
         (self.peek()? == byte).then(|| self.step(1))
     }
 
-    /// Takes a member's name and its colon.
+    /// Takes a member's name and its colon, and tells the name.
     #[inline(always)]
-    pub(super) fn name(&mut self) -> Option<Text<'b>> {
-        self.peek()?;
-        let name = self.string()?;
-        self.take(b':')?;
-        Some(name)
+    pub(super) fn name<S: Sink>(&mut self, sink: &mut S) -> Option<()> {
+        if self.peek()? != b'"' {
+            return None;
+        }
+        self.string(sink, Piece::Name)?;
+        self.take(b':')
     }
 
     /// Takes any value; none where it is no JSON.
+    #[inline]
     pub(super) fn skip(&mut self) -> Option<&'b [u8]> {
+        if self.peek()? != b'"' {
+            return self.skip_other();
+        }
+        let begin = self.at;
+        self.string(&mut (), Piece::Text)?;
+        self.since(begin)
+    }
+
+    #[inline(never)]
+    fn skip_other(&mut self) -> Option<&'b [u8]> {
         self.value(&mut ())
     }
 
-    /// Takes any value and tells what it is made of; none where it is no JSON.
+    /// Takes any value and tells what it is made of; none where it is no JSON, or no more is
+    /// wanted, and nothing is taken then.
     #[inline(always)]
-    pub(super) fn value(&mut self, sink: &mut impl Sink) -> Option<&'b [u8]> {
+    pub(super) fn value<S: Sink>(&mut self, sink: &mut S) -> Option<&'b [u8]> {
         let mut levels = Levels {
             bits: 1,
             outer: Vec::new(),
         };
         let mut next = self.peek()?;
-        let begin = self.at;
+        // So that nothing else can change it meanwhile, which spares many looks at it.
+        let (begin, mut json) = (self.at, *self);
         loop {
-            match next {
-                b'"' => sink.text(self.string()?),
-                b'{' | b'[' => {
-                    let in_object = next == b'{';
-                    self.step(1);
-                    sink.mark(next);
-                    levels.open(in_object);
-                    next = self.peek()?;
-                    if next != if in_object { b'}' } else { b']' } {
-                        if in_object {
-                            sink.name(self.name()?);
-                            next = self.peek()?;
-                        }
-                        continue;
+            if next == b'"' {
+                json.string(sink, Piece::Text)?;
+            } else if next == b'{' || next == b'[' {
+                let in_object = next == b'{';
+                json.step(1);
+                sink.take(Piece::Mark(next))?;
+                levels.open(in_object);
+                next = json.peek()?;
+                if next != if in_object { b'}' } else { b']' } {
+                    if in_object {
+                        json.name(sink)?;
+                        next = json.peek()?;
                     }
+                    continue;
                 }
-                _ => match number(self.left()) {
-                    Some(len) => {
-                        sink.number(self.left().get(..len)?);
-                        self.step(len);
-                    }
-                    None => sink.mark(self.word()?),
-                },
+            } else if let Some(len) = number(json.left()) {
+                sink.take(Piece::Number(json.left().get(..len)?))?;
+                json.step(len);
+            } else {
+                let word = word(json.left())?;
+                json.step(word.len());
+                let initial = *word.first()?;
+                json.unreadable |= !initial.is_ascii_lowercase();
+                sink.take(Piece::Mark(initial))?;
             }
-            loop {
+            let in_object = loop {
                 let Some(in_object) = levels.innermost() else {
+                    *self = json;
                     return self.since(begin);
                 };
-                let byte = self.peek()?;
-                self.step(1);
-                match (byte, in_object) {
-                    (b',', _) => {
-                        if in_object {
-                            sink.name(self.name()?);
-                        }
-                        next = self.peek()?;
-                        break;
-                    }
-                    (b'}', true) | (b']', false) => {
-                        levels.close();
-                        sink.mark(byte);
-                    }
-                    _ => return None,
+                let byte = json.peek()?;
+                json.step(1);
+                if byte == b',' {
+                    break in_object;
                 }
+                if byte != if in_object { b'}' } else { b']' } {
+                    return None;
+                }
+                levels.close();
+                sink.take(Piece::Mark(byte))?;
+            };
+            if in_object {
+                json.name(sink)?;
             }
+            next = json.peek()?;
         }
     }
 
-    /// Takes a word, and tells its initial.
-    fn word(&mut self) -> Option<u8> {
-        const WORDS: [&[u8]; 6] = [
-            b"true",
-            b"false",
-            b"null",
-            b"NaN",
-            b"Infinity",
-            b"-Infinity",
-        ];
-        let word = WORDS.iter().find(|word| self.left().starts_with(word))?;
-        self.step(word.len());
-        let initial = *word.first()?;
-        self.unreadable |= !initial.is_ascii_lowercase();
-        Some(initial)
-    }
-
-    /// Takes a string.
+    /// Takes a string, of which the quote is next, and tells it.
     #[inline(always)]
-    fn string(&mut self) -> Option<Text<'b>> {
-        let text = self.left();
-        let [b'"', behind @ ..] = text else {
-            return None;
-        };
-        let len = plain(behind);
-        if self.is_utf8 && behind.get(len) == Some(&b'"') {
-            self.step(len.wrapping_add(2));
-            return Some(Text {
-                text,
-                len,
-                escaped: false,
-            });
+    fn string<S: Sink>(&mut self, sink: &mut S, piece: fn(Text<'b>) -> Piece<'b>) -> Option<()> {
+        if let Some(text) = self.plain_string() {
+            return sink.take(piece(text));
         }
-        self.odd_string()
+        *self = self.odd_string_to(sink, piece)?;
+        Some(())
     }
 
-    /// Takes a string in which something is escaped or unreadable. What is unreadable does not
-    /// change where it ends.
+    #[cold]
+    #[inline(never)]
+    fn odd_string_to<S: Sink>(
+        mut self,
+        sink: &mut S,
+        piece: fn(Text<'b>) -> Piece<'b>,
+    ) -> Option<Self> {
+        sink.take(piece(self.odd_string()?))?;
+        Some(self)
+    }
+
+    /// Takes a string in which nothing is escaped, of which the quote is next.
+    #[inline(always)]
+    fn plain_string(&mut self) -> Option<Text<'b>> {
+        let text = self.text.get(self.at..)?;
+        let begin = self.at.wrapping_add(1);
+        let end = self.stop(begin);
+        (self.text.get(end) == Some(&b'"')).then(|| {
+            self.at = end.wrapping_add(1);
+            Text {
+                text,
+                len: end.wrapping_sub(begin),
+                escaped: false,
+            }
+        })
+    }
+
+    /// Takes a string in which something may be escaped or unreadable, of which the quote is next.
+    /// What is unreadable does not change where it ends.
     #[inline(never)]
     fn odd_string(&mut self) -> Option<Text<'b>> {
+        if self.is_utf8.is_none() {
+            let is_utf8 = std::str::from_utf8(self.text).is_ok();
+            (self.is_utf8, self.block) = (Some(is_utf8), usize::MAX);
+            if let Some(text) = self.plain_string() {
+                return Some(text);
+            }
+        }
         let (text, begin, mut escaped) = (self.left(), self.at, false);
         self.step(1);
         loop {
-            self.step(plain(self.left()));
+            self.at = self.stop(self.at);
             match self.left().first()? {
                 b'"' => break,
                 b'\\' => {
                     escaped = true;
                     self.step(2);
                 }
-                _control => self.step(1),
+                _other => self.step(1),
             }
         }
         self.step(1);
@@ -264,37 +285,128 @@ impl<'b> Json<'b> {
         let len = quoted.len().saturating_sub(2);
         Some(Text { text, len, escaped })
     }
+
+    /// Where a string stops, from here on: at a quote, a backslash, a control character, at the end
+    /// of the text, and at what is not ASCII as long as that is not known to be UTF-8.
+    #[inline(always)]
+    fn stop(&mut self, from: usize) -> usize {
+        if from / 64 != self.block {
+            self.look_at(from / 64);
+        }
+        let (mut begin, mut stops) = (from, self.stops >> (from % 64));
+        while stops == 0 {
+            self.look_at(self.block.wrapping_add(1));
+            (begin, stops) = (self.block.wrapping_mul(64), self.stops);
+        }
+        let before = usize::try_from(stops.trailing_zeros());
+        begin.wrapping_add(before.unwrap_or_default())
+    }
+
+    #[inline(always)]
+    fn look_at(&mut self, block: usize) {
+        let stops = match self.is_utf8 {
+            Some(true) => stops::<true>,
+            Some(false) | None => stops::<false>,
+        };
+        (self.block, self.stops) = (block, stops(self.text, block));
+    }
 }
 
-/// How many bytes a text begins with that are neither a quote, a backslash nor a control character.
-#[inline(always)]
-fn plain(text: &[u8]) -> usize {
-    let stops = |byte: u8| (byte == b'"') | (byte == b'\\') | (byte < b' ');
-    let (blocks, rest) = text.as_chunks::<16>();
-    let mut len = 0_usize;
-    for block in blocks {
-        // All at once, which takes less than to stop early.
-        let mut flags = [0; 16];
-        for (flag, byte) in flags.iter_mut().zip(block) {
-            *flag = if stops(*byte) { 0xff } else { 0 };
-        }
-        let flags = u128::from_le_bytes(flags);
-        if flags != 0 {
-            let before = usize::try_from(flags.trailing_zeros() / 8);
-            return len.wrapping_add(before.unwrap_or_default());
-        }
-        len = len.wrapping_add(16);
+#[cold]
+fn unescaped<'b>(quoted: &[u8]) -> Option<Cow<'b, [u8]>> {
+    let text: String = from_slice(quoted).ok()?;
+    Some(Cow::Owned(text.into_bytes()))
+}
+
+/// Where white space from here on ends.
+#[inline(never)]
+fn after_space(text: &[u8], from: usize) -> usize {
+    let rest = text.get(from..).unwrap_or_default();
+    let space = |byte: &&u8| matches!(**byte, b' ' | b'\t' | b'\n' | b'\r');
+    from.saturating_add(rest.iter().take_while(space).count())
+}
+
+/// The word that a text begins with.
+fn word(text: &[u8]) -> Option<&'static [u8]> {
+    const WORDS: [&[u8]; 6] = [
+        b"true",
+        b"false",
+        b"null",
+        b"NaN",
+        b"Infinity",
+        b"-Infinity",
+    ];
+    (WORDS.into_iter()).find(|word| text.starts_with(word))
+}
+
+/// A bit for each byte of a block of 64 that is a quote, a backslash or a control character, or
+/// follows the text; without `UTF8` also for what is not ASCII.
+#[inline(never)]
+fn stops<const UTF8: bool>(text: &[u8], block: usize) -> u64 {
+    let (blocks, rest) = text.as_chunks();
+    match blocks.get(block) {
+        Some(block) => stops_in::<UTF8>(block),
+        None if block == blocks.len() => stops_at_end::<UTF8>(rest),
+        None => u64::MAX,
     }
-    len.wrapping_add(rest.iter().take_while(|byte| !stops(**byte)).count())
+}
+
+#[cold]
+#[inline(never)]
+fn stops_at_end<const UTF8: bool>(rest: &[u8]) -> u64 {
+    let mut block = [0; 64];
+    (block.iter_mut().zip(rest)).for_each(|(to, from)| *to = *from);
+    stops_in::<UTF8>(&block)
+}
+
+#[inline(always)]
+fn stops_in<const UTF8: bool>(block: &[u8; 64]) -> u64 {
+    // For each eight bytes another bit, so that all eights fit into one.
+    let mut flags = [0; 64];
+    for (place, (flag, byte)) in flags.iter_mut().zip(block).enumerate() {
+        // With a sign, what is not ASCII is less than zero.
+        let is_low = if UTF8 {
+            *byte < b' '
+        } else {
+            byte.cast_signed() < 32
+        };
+        let stops = (*byte == b'"') | (*byte == b'\\') | is_low;
+        *flag = if stops { 1_u8 << (place / 8) } else { 0 };
+    }
+    let (eights, _) = flags.as_chunks();
+    let mut stops = (eights.iter()).fold(0, |all, eight| all | u64::from_le_bytes(*eight));
+    // Its bits are a square of eight by eight, which is turned over: by ones, by twos, by fours
+    // ("Hacker's Delight", 7-3).
+    for (by, upper) in [
+        (7, 0x00aa_00aa_00aa_00aa),
+        (14, 0x0000_cccc_0000_cccc),
+        (28, 0x0000_0000_f0f0_f0f0),
+    ] {
+        let swapped = (stops ^ (stops >> by)) & upper;
+        stops ^= swapped ^ (swapped << by);
+    }
+    stops
 }
 
 /// How long the number is that a text begins with (RFC 8259 section 6), if it begins with one.
 pub(super) fn number(text: &[u8]) -> Option<usize> {
-    let is_of_it = |byte: &&u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
-    let len = text.iter().take_while(is_of_it).count();
+    let (mut len, mut points, mut others) = (0_usize, 0_usize, 0_usize);
+    for byte in text {
+        match byte {
+            b'0'..=b'9' => {}
+            b'.' => points = points.wrapping_add(1),
+            b'-' | b'+' | b'e' | b'E' => others = others.wrapping_add(1),
+            _ => break,
+        }
+        len = len.wrapping_add(1);
+    }
     // An error takes many steps to make, and words are common.
     let number = text.get(..len).filter(|number| !number.is_empty())?;
-    from_slice::<IgnoredAny>(number).ok()?;
+    match (number, points, others) {
+        // Nearly every one.
+        ([b'1'..=b'9'], 0, 0) | ([b'1'..=b'9', .., b'0'..=b'9'], 0 | 1, 0) => {}
+        _ => drop(from_slice::<IgnoredAny>(number).ok()?),
+    }
     Some(len)
 }
 

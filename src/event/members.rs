@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::canonical::Forms;
 use super::error::EventErrorKind as Kind;
-use super::json::{Json, Text};
+use super::json::{Json, Piece, Sink};
 use super::pointer::Pointer;
 
 /// The fields that a rule looks for, and of which its form is wanted, in order: those with a way in
@@ -32,12 +32,9 @@ impl Wanted {
         body: &'a [u8],
         forms: &'a mut Forms,
     ) -> Result<Found<'a>, Kind> {
-        let mut search = Search {
-            wanted: &self.0,
-            places: vec![FoundField::default(); self.0.len()],
-            json: Json::new(body),
-            forms,
-        };
+        let mut places: Vec<_> = self.0.iter().map(FoundField::new).collect();
+        let json = Json::new(body);
+        let mut search = Search { json, forms };
         if search.json.peek() != Some(b'{') {
             let is_json = Json::whole(body, &mut ()).is_some();
             return Err(if is_json {
@@ -47,18 +44,12 @@ impl Wanted {
             });
         }
         let begin = search.json.at;
-        search.object(0..self.0.len(), 0).ok_or(Kind::NotJson)?;
-        let Search {
-            places,
-            mut json,
-            forms,
-            ..
-        } = search;
+        search.object(&mut places, 0).ok_or(Kind::NotJson)?;
+        let Search { mut json, forms } = search;
         let object = json.since(begin).unwrap_or_default();
         match json.peek() {
             Some(_) => Err(Kind::NotJson),
             None => Ok(Found {
-                wanted: &self.0,
                 places,
                 forms,
                 object,
@@ -71,7 +62,6 @@ impl Wanted {
 /// What stands where each field was looked for.
 #[derive(Debug)]
 pub(super) struct Found<'a> {
-    wanted: &'a [(Pointer, bool)],
     places: Vec<FoundField<'a>>,
     forms: &'a Forms,
     /// All of it.
@@ -90,11 +80,18 @@ impl<'a> Found<'a> {
     ///
     /// It could be another one too: it stands twice, or a member on the way to it does.
     pub(super) fn get(&self, field: &Pointer) -> Result<Option<&FoundField<'a>>, Kind> {
-        let place = self.wanted.iter().position(|(other, _)| other == field);
-        match place.and_then(|place| self.places.get(place)) {
+        let mut places = self.places.iter();
+        let place = places.find(|place| place.pointer.is_clone_of(field));
+        match place.or_else(|| self.of_equal(field)) {
             Some(FoundField { twice: true, .. }) => Err(Kind::DuplicateMember),
             place => Ok(place.filter(|place| !place.raw.is_empty())),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn of_equal(&self, field: &Pointer) -> Option<&FoundField<'a>> {
+        self.places.iter().find(|place| place.pointer == field)
     }
 
     /// The form of a field, where that is wanted; a replacement character where it cannot be read.
@@ -113,10 +110,12 @@ impl<'a> Found<'a> {
 }
 
 /// A field that is there, or not.
-#[derive(Debug, Clone, Default)]
-pub(super) struct FoundField<'b> {
+#[derive(Debug, Clone)]
+pub(super) struct FoundField<'a> {
+    pointer: &'a Pointer,
+    wants_form: bool,
     /// Its JSON text; empty where it is not there.
-    pub(super) raw: &'b [u8],
+    pub(super) raw: &'a [u8],
     /// Where its form stands, if that is wanted.
     form: Range<usize>,
     pub(super) unreadable: bool,
@@ -126,27 +125,44 @@ pub(super) struct FoundField<'b> {
     twice: bool,
 }
 
+impl<'a> FoundField<'a> {
+    fn new((pointer, wants_form): &'a (Pointer, bool)) -> Self {
+        Self {
+            pointer,
+            wants_form: *wants_form,
+            raw: b"",
+            form: 0..0,
+            unreadable: false,
+            way: 0,
+            twice: false,
+        }
+    }
+}
+
 struct Search<'a> {
-    wanted: &'a [(Pointer, bool)],
-    places: Vec<FoundField<'a>>,
     json: Json<'a>,
     forms: &'a mut Forms,
 }
 
 impl<'a> Search<'a> {
     /// Takes an object, which is next and stands at this depth on the way to all of these fields.
-    fn object(&mut self, fields: Range<usize>, depth: usize) -> Option<()> {
+    fn object(&mut self, fields: &mut [FoundField<'a>], depth: usize) -> Option<()> {
         self.json.take(b'{')?;
         if self.json.take(b'}').is_some() {
             return Some(());
         }
         loop {
-            let name = self.json.name()?;
-            let fields = self.on_the_way(name, fields.clone(), depth);
-            if fields.is_empty() {
+            let mut way = Way {
+                fields,
+                depth,
+                found: 0..0,
+            };
+            self.json.name(&mut way)?;
+            let found = way.found;
+            if found.is_empty() {
                 self.json.skip()?;
             } else {
-                self.member(fields, depth)?;
+                self.member(fields.get_mut(found)?, depth.saturating_add(1))?;
             }
             if self.json.take(b',').is_none() {
                 return self.json.take(b'}');
@@ -154,51 +170,58 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Which of these fields a member of this name is, or leads to. A name that is no text is none
-    /// of theirs.
-    fn on_the_way(&self, name: Text<'_>, fields: Range<usize>, depth: usize) -> Range<usize> {
-        let Some(name) = name.bytes() else {
-            return 0..0;
-        };
-        let leads_on = |place: &usize| {
-            let members = self.wanted.get(*place).map(|(field, _)| field.members());
-            let member = members.and_then(|members| members.get(depth));
-            member.is_some_and(|member| *member.as_bytes() == *name)
-        };
-        let first = fields.clone().find(leads_on).unwrap_or(fields.end);
-        let rest = (first..fields.end).take_while(leads_on);
-        first..first.saturating_add(rest.count())
-    }
-
     /// Takes the value of a member that is the first of these fields, or on the way to them.
-    fn member(&mut self, fields: Range<usize>, depth: usize) -> Option<()> {
-        let way = depth.saturating_add(1);
-        for place in self.places.get_mut(fields.clone())? {
-            place.twice |= place.way > depth;
-            place.way = way;
+    fn member(&mut self, fields: &mut [FoundField<'a>], way: usize) -> Option<()> {
+        for field in &mut *fields {
+            field.twice |= field.way >= way;
+            field.way = way;
         }
-        let (first, wants_form) = self.wanted.get(fields.start)?;
-        let ends = first.members().len() == way;
-        let deeper = fields.start.saturating_add(usize::from(ends))..fields.end;
+        let first = fields.first()?;
+        let (ends, wants_form) = (first.pointer.members().len() == way, first.wants_form);
+        let deeper = fields.get_mut(usize::from(ends)..)?;
         let leads_on = self.json.peek()? == b'{' && !deeper.is_empty();
         let (begin, before) = (self.json.at, take(&mut self.json.unreadable));
-        let form = (ends && *wants_form).then(|| self.forms.append(&mut self.json));
+        let form = (ends && wants_form).then(|| self.forms.append(&mut self.json));
         if leads_on {
             self.json.at = begin;
             self.object(deeper, way)?;
         } else if form.is_none() {
             self.json.skip()?;
         }
-        let raw = self.json.since(begin)?;
-        let unreadable = self.json.unreadable;
+        if ends {
+            let field = fields.first_mut()?;
+            field.raw = self.json.since(begin)?;
+            field.form = form.unwrap_or(Some(0..0))?;
+            field.unreadable = self.json.unreadable;
+        }
         self.json.unreadable |= before;
-        if ends && let Some(place) = self.places.get_mut(fields.start) {
-            *place = FoundField {
-                raw,
-                form: form.unwrap_or(Some(0..0))?,
-                unreadable,
-                ..*place
+        Some(())
+    }
+}
+
+/// Finds which of these fields a member of an object at this depth is, or leads to.
+struct Way<'f> {
+    fields: &'f [FoundField<'f>],
+    depth: usize,
+    found: Range<usize>,
+}
+
+impl Sink for Way<'_> {
+    #[inline(always)]
+    fn take(&mut self, piece: Piece<'_>) -> Option<()> {
+        // A name that is no text is none of theirs.
+        if let Piece::Name(name) = piece
+            && let Some(name) = name.bytes()
+        {
+            let leads_on = |field: &&FoundField<'_>| {
+                let member = field.pointer.members().get(self.depth);
+                member.is_some_and(|member| *member.as_bytes() == *name)
             };
+            if let Some(first) = self.fields.iter().position(|field| leads_on(&field)) {
+                let behind = first.wrapping_add(1);
+                let more = self.fields.iter().skip(behind).take_while(leads_on);
+                self.found = first..behind.wrapping_add(more.count());
+            }
         }
         Some(())
     }

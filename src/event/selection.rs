@@ -85,7 +85,7 @@ fn all_of(
 ) -> Result<Option<bool>, EventError> {
     let mut all = None;
     for value in field.values(found) {
-        let raw = value?.raw;
+        let raw = value.map_err(|kind| field.error(kind))?.raw;
         if matches!(raw, b"null" | b"\"\"") {
             continue;
         }

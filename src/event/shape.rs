@@ -265,7 +265,8 @@ impl Shape {
     ) -> Result<Fingerprint, EventError> {
         let (mut meaning, mut doubtful) = (Sha256::new(), false);
         for field in &self.fingerprint {
-            let form = field.meaning(found)?.unwrap_or(NULL);
+            let form = (field.meaning(found)).map_err(|kind| field.error(kind))?;
+            let form = form.unwrap_or(NULL);
             doubtful |= found.is_doubtful(form);
             meaning.update(form);
         }
@@ -278,8 +279,10 @@ impl Shape {
 
     /// When it happened, if that can be read.
     pub(super) fn time_of(&self, found: &Found<'_>) -> Result<Option<UnixTime>, EventError> {
-        let time = self.time.as_ref().map(|field| field.time(found));
-        Ok(time.transpose()?.flatten())
+        match &self.time {
+            Some(field) => field.time(found).map_err(|kind| field.error(kind)),
+            None => Ok(None),
+        }
     }
 
     /// How an event of this shape is handled whose key `reads` as this text or not.

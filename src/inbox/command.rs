@@ -311,7 +311,8 @@ impl Redrive {
 
     /// The same although a newer event of its order key was completed.
     ///
-    /// Its handler then undoes what the newer one did, unless it sees to that itself.
+    /// Its handler may undo what the newer one did: [`Delivery::order`](crate::Delivery::order) says that it is
+    /// forced.
     #[must_use]
     pub fn force(mut self) -> Self {
         self.force = true;

@@ -131,7 +131,7 @@ impl Entry {
         self.kept_until().is_none()
     }
 
-    /// Whether its content is needed still.
+    /// Whether its content is needed still; it is dropped with the last change that makes it needless.
     pub fn needs_content(&self) -> bool {
         match self.state {
             EntryState::Queued { .. }

@@ -8,6 +8,26 @@ use super::rate::{Limit, Rate};
 
 /// What an inbox keeps of one order key of one route; it begins empty. `Id` is what the inbox tells entries
 /// apart by.
+///
+/// ```
+/// use tower_webhook::UnixTime;
+/// use tower_webhook::event::Version;
+/// use tower_webhook::inbox::{Entry, Moved, OrderChange, OrderState, Redrive};
+///
+/// let now = UnixTime::now();
+/// // The entry 7 is taken, and completed with version 3.
+/// let mut order = OrderState::default().after(7, OrderChange::Hold, now);
+/// assert!(order.lets(&7) && !order.lets(&8));
+/// let (version, kept_until) = (Some(Version::new(3)), now.saturating_add(std::time::Duration::from_secs(60)));
+/// order = order.after(7, OrderChange::Complete { version, kept_until }, now);
+/// assert!(order.lets(&8));
+/// assert_eq!(order.applied(now), version);
+///
+/// /// What an inbox asks before it redrives one that is dead.
+/// fn may_be_redriven(redrive: &Redrive, entry: &Entry, order: &OrderState<i64>, now: UnixTime) -> bool {
+///     entry.is_open() && redrive.against_order(entry, order, now) != Some(Moved::Stale)
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OrderState<Id = EventKey> {

@@ -133,6 +133,21 @@ impl RateView {
 }
 
 /// A rate, and what was used of it so far.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_webhook::UnixTime;
+/// use tower_webhook::inbox::{Limit, Rate};
+///
+/// let (rate, now) = (Rate::new(2, Duration::from_secs(60))?, UnixTime::now());
+/// let mut limit = Limit::new(rate, UnixTime::EPOCH);
+/// while limit.lets(now) {
+///     limit.take_one(now);
+/// }
+/// assert_eq!(limit.left(now), 0);
+/// assert_eq!(limit.left(now.saturating_add(Duration::from_secs(30))), 1);
+/// # Ok::<(), tower_webhook::ConfigError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limit {

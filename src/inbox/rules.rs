@@ -70,6 +70,33 @@ impl<O> EntryStep<O> {
 /// [`Finish`](super::Finish), [`Redrive`](super::Redrive) or [`Discard`](super::Discard).
 ///
 /// It is implemented by the commands of this crate alone.
+///
+/// ```
+/// use tower_webhook::UnixTime;
+/// use tower_webhook::inbox::{Accept, Accepted, Entry, EntryCommand};
+/// use tower_webhook::store::record::Record;
+///
+/// /// An entry to be written, and the queue that it stands in.
+/// type Write = (Entry, &'static str);
+///
+/// /// What an inbox of your own does in one transaction, having read what stands there.
+/// fn accept(
+///     accept: &Accept,
+///     entry: Option<&Entry>,
+///     inline: Option<&Record>,
+///     now: UnixTime,
+/// ) -> (Accepted, Option<Write>) {
+///     if entry.is_none() && let Some(answer) = accept.against_record(inline, now) {
+///         return (answer, None);
+///     }
+///     let step = accept.apply(entry, now);
+///     let write = step.write.filter(Entry::needs_content);
+///     (step.outcome, write.map(|entry| {
+///         let queue = if entry.is_lone() { "lone" } else { "usual" };
+///         (entry, queue)
+///     }))
+/// }
+/// ```
 pub trait EntryCommand: sealed::Sealed {
     /// What the command is answered with.
     type Outcome;

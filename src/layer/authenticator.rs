@@ -71,8 +71,8 @@ impl Authenticator {
         pending: &mut Pending,
         now: UnixTime,
     ) -> Result<(), RejectionCause> {
-        if let Some(check) = pending.signature.take() {
-            let verified = check.finish(now)?;
+        if let Some(mut check) = pending.signature.take() {
+            let verified = check.judge(now)?;
             self.endpoint.clock_watch.proved(&verified);
             auth.signature = Some(verified);
         }

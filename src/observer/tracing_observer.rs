@@ -19,6 +19,7 @@ impl Observer for TracingObserver {
 impl TracingObserver {
     /// Writes the event, if anybody wants it; only then is the time asked for that it took, which is
     /// left out where no clock was read.
+    #[inline]
     pub(crate) fn write(observation: &Observation<'_>, total: impl Fn() -> Option<Duration>) {
         let message = match observation.verdict {
             Verdict::Passed => "delivery passed",

@@ -214,6 +214,22 @@ impl Provider {
     ///
     /// Whoever holds one delivery can then put any other body beside its signature. The key comes
     /// from what is signed, so that it runs once; fetch what it names, and believe that alone.
+    ///
+    /// ```
+    /// # #[cfg(feature = "senders")] {
+    /// use tower_webhook::{MemoryStore, Webhook, provider};
+    /// use tower_webhook::provider::mercado_pago;
+    ///
+    /// let keys = mercado_pago::keys(["a-secret-of-mercado-pago"])?;
+    /// let unchecked = Webhook::new(provider::mercado_pago(keys)).store(MemoryStore::new());
+    /// // Its signature covers the id and the time alone.
+    /// assert!(unchecked.build().is_err());
+    /// let keys = mercado_pago::keys(["a-secret-of-mercado-pago"])?;
+    /// let provider = provider::mercado_pago(keys).without_confirmation();
+    /// Webhook::new(provider).store(MemoryStore::new()).build()?;
+    /// # }
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn without_confirmation(mut self) -> Self {
         self.unconfirmed = true;

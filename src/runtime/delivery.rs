@@ -7,7 +7,7 @@ use super::context::RunContext;
 use super::lease::Lease;
 use crate::authenticated::Authenticated;
 use crate::clock::UnixTime;
-use crate::event::{EventKey, Handling, ItemPlace, Name};
+use crate::event::{EventKey, Handling, ItemPlace, Name, Order};
 use crate::secret::KeyIds;
 
 /// What is known of the delivery that a handler runs for.
@@ -85,8 +85,37 @@ impl Delivery {
 
     /// Whether a worker runs it out of an inbox: its sender was answered before. `false` where it runs
     /// inline, and its outcome is the sender's answer.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_webhook::Delivery;
+    /// use tower_webhook::runtime::Failure;
+    ///
+    /// async fn on_event(delivery: Delivery) -> Result<(), Failure> {
+    ///     // Nobody waits for a worker.
+    ///     let patience = if delivery.is_queued() { 60 } else { 2 };
+    ///     let effect = std::future::ready(());
+    ///     tokio::time::timeout(Duration::from_secs(patience), effect)
+    ///         .await
+    ///         .map_err(|_| Failure::retry("the bank does not answer"))
+    /// }
+    /// ```
     pub fn is_queued(&self) -> bool {
         self.context.is_queued()
+    }
+
+    /// What the event is about and how new it is, where its rule [says so](crate::event::EventRule::ordered).
+    ///
+    /// ```
+    /// use tower_webhook::Delivery;
+    ///
+    /// fn is_late(delivery: &Delivery) -> bool {
+    ///     // An operator wants it run after a newer one.
+    ///     delivery.order().is_some_and(|order| order.forced)
+    /// }
+    /// ```
+    pub fn order(&self) -> Option<&Order> {
+        self.context.event.identity.order.as_deref()
     }
 
     /// When the event happened, as its content says.

@@ -83,7 +83,7 @@ impl fmt::Display for KeyIds {
 pub(crate) struct Matching(Option<KeyIds>);
 
 impl Matching {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn add(&mut self, id: &KeyId) {
         match &mut self.0 {
             None => {

@@ -89,18 +89,28 @@ impl Grammar {
         if value.len() > MAX_HEADER_LEN {
             return Err(Kind::HeaderTooLong);
         }
-        // Also in what is passed over: receivers that read headers as text refuse it whole.
-        if !value.is_ascii() {
-            return Err(Kind::Malformed);
+        match self.read(encoding, value, to) {
+            Err(kind) => self.read_once(encoding, value, to, kind),
+            read => read,
         }
-        self.read(encoding, value, to).or_else(|kind| {
-            // Two lines of one value may have been joined.
-            let first = once(value).ok_or(kind)?;
-            *to = Candidates::default();
-            self.read(encoding, first, to)
-        })
     }
 
+    /// Reads one of two lines of one value, which may have been joined.
+    #[cold]
+    #[inline(never)]
+    fn read_once<'v>(
+        &self,
+        encoding: Encoding,
+        value: &'v [u8],
+        to: &mut Candidates,
+        kind: Kind,
+    ) -> Result<Option<&'v [u8]>, Kind> {
+        let first = once(value).ok_or(kind)?;
+        *to = Candidates::default();
+        self.read(encoding, first, to)
+    }
+
+    #[inline(always)]
     fn read<'v>(
         &self,
         encoding: Encoding,
@@ -174,6 +184,7 @@ impl Reader<'_> {
     /// Counts one signature; one that does not decode is passed over, for senders roll over to
     /// new forms too.
     fn offer(&mut self, text: &[u8]) -> Result<(), Kind> {
+        must_be_ascii(text)?;
         self.count()?;
         self.any_offered = true;
         self.decoded.read(self.encoding, text);
@@ -182,6 +193,7 @@ impl Reader<'_> {
 
     /// Counts what is none of ours; between two separators there may be nothing.
     fn pass_over(&mut self, text: &[u8]) -> Result<(), Kind> {
+        must_be_ascii(text)?;
         if text.trim_ascii().is_empty() {
             Ok(())
         } else {
@@ -196,6 +208,17 @@ impl Reader<'_> {
         } else {
             Ok(())
         }
+    }
+}
+
+/// Also what is passed over: receivers that read headers as text refuse it whole. A signature that is
+/// well formed is known to be, and so is a time.
+#[inline]
+fn must_be_ascii(text: &[u8]) -> Result<(), Kind> {
+    if text.iter().all(u8::is_ascii) {
+        Ok(())
+    } else {
+        Err(Kind::Malformed)
     }
 }
 
@@ -236,6 +259,7 @@ fn pairs<'a>(
             candidates.offer(text.trim_ascii())?;
         } else {
             candidates.pass_over(name)?;
+            must_be_ascii(text)?;
         }
     }
     match time {
@@ -319,12 +343,16 @@ pub(super) fn parse_timestamp(text: &[u8]) -> Result<UnixTime, Kind> {
     if !shaped {
         return Err(Kind::InvalidTimestamp);
     }
-    let secs = text.iter().try_fold(0_u64, |sum, byte| {
+    let mut secs = 0_u64;
+    for byte in text {
         let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return Err(Kind::InvalidTimestamp);
+        }
         // Nineteen digits fit.
-        (digit < 10).then(|| sum.wrapping_mul(10).wrapping_add(digit.into()))
-    });
-    secs.map(UnixTime::from_secs).ok_or(Kind::InvalidTimestamp)
+        secs = secs.wrapping_mul(10).wrapping_add(digit.into());
+    }
+    Ok(UnixTime::from_secs(secs))
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub(super) struct Matched {
 }
 
 impl Matched {
-    #[inline]
+    #[inline(always)]
     pub(super) fn compare(&mut self, key: &KeyId, tag: &[u8; MAC_LEN], candidates: &Candidates) {
         if self.first.is_none() {
             self.first = Some(*tag);
@@ -47,7 +47,7 @@ impl Matched {
     }
 
     /// Judges the time last, so that a stale delivery can be told from a forged one.
-    #[inline]
+    #[inline(always)]
     pub(super) fn judge(
         self,
         signed_at: Option<UnixTime>,
@@ -120,9 +120,9 @@ pub struct Verification(Under);
 )]
 enum Under {
     Plain(Hashing),
-    /// With the body so far, unless that is given at the end.
+    /// With the body so far, unless that is given at the end. None once it was judged.
     #[cfg(feature = "senders")]
-    General(Box<(Check, Vec<u8>)>),
+    General(Option<Box<(Check, Vec<u8>)>>),
 }
 
 /// The check of a scheme of HMAC-SHA256 over time, id and body: nothing of the body is kept.
@@ -143,7 +143,7 @@ impl Verification {
 
     #[cfg(feature = "senders")]
     pub(super) fn general(check: Check) -> Self {
-        Self(Under::General(Box::new((check, Vec::new()))))
+        Self(Under::General(Some(Box::new((check, Vec::new())))))
     }
 
     /// Takes in the next bytes of the body. Schemes that only the `senders` feature knows are judged
@@ -153,7 +153,9 @@ impl Verification {
         match &mut self.0 {
             Under::Plain(hashing) => hashing.keys.each_mut(|key| key.mac.update(frame)),
             #[cfg(feature = "senders")]
-            Under::General(general) => general.1.extend_from_slice(frame),
+            Under::General(general) => {
+                (general.iter_mut()).for_each(|general| general.1.extend(frame));
+            }
         }
     }
 
@@ -166,11 +168,18 @@ impl Verification {
     /// [`TooOld`](super::SignatureErrorKind::TooOld) and
     /// [`TooNew`](super::SignatureErrorKind::TooNew); of a scheme that reads the body, every kind.
     #[inline]
-    pub fn finish(self, now: UnixTime) -> Result<Verified, SignatureError> {
-        match self.0 {
-            Under::Plain(hashing) => hashing.finish(now),
+    pub fn finish(mut self, now: UnixTime) -> Result<Verified, SignatureError> {
+        self.judge(now)
+    }
+
+    /// The same where it stands: it is large, and used up.
+    #[inline]
+    pub(crate) fn judge(&mut self, now: UnixTime) -> Result<Verified, SignatureError> {
+        match &mut self.0 {
+            Under::Plain(hashing) => hashing.judge(now),
             #[cfg(feature = "senders")]
             Under::General(general) => {
+                let general = general.take().ok_or(SignatureError::new(Kind::Mismatch))?;
                 let (check, body) = *general;
                 check.finish(&body, now).map(Verified::from)
             }
@@ -178,27 +187,32 @@ impl Verification {
     }
 
     /// The same of a body that is given whole.
-    pub(crate) fn finish_on(self, body: &[u8], now: UnixTime) -> Result<Verified, SignatureError> {
-        match self.0 {
-            Under::Plain(mut hashing) => {
-                hashing.keys.each_mut(|key| key.mac.update(body));
-                hashing.finish(now)
-            }
+    pub(crate) fn finish_on(
+        mut self,
+        body: &[u8],
+        now: UnixTime,
+    ) -> Result<Verified, SignatureError> {
+        match &mut self.0 {
+            Under::Plain(hashing) => hashing.keys.each_mut(|key| key.mac.update(body)),
             #[cfg(feature = "senders")]
-            Under::General(general) => general.0.finish(body, now).map(Verified::from),
+            Under::General(general) => {
+                let general = general.take().ok_or(SignatureError::new(Kind::Mismatch))?;
+                return general.0.finish(body, now).map(Verified::from);
+            }
         }
+        self.judge(now)
     }
 }
 
 impl Hashing {
     #[inline]
-    fn finish(mut self, now: UnixTime) -> Result<Verified, SignatureError> {
+    fn judge(&mut self, now: UnixTime) -> Result<Verified, SignatureError> {
         let mut matched = Matched::default();
         self.keys.each_mut(|Started { id, mac }| {
             mac.update(&self.after_body);
             matched.compare(id, &mac.finish(), &self.candidates);
         });
-        matched.judge(self.signed_at, self.id, self.tolerance, now)
+        matched.judge(self.signed_at, self.id.take(), self.tolerance, now)
     }
 }
 

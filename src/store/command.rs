@@ -144,11 +144,12 @@ impl Release {
     /// ```
     /// use std::time::Duration;
     /// use tower_webhook::store::{Release, Token};
-    /// use tower_webhook::EventKey;
+    /// use tower_webhook::{EventKey, Name};
     ///
-    /// let key = EventKey::from_parts(["stripe", "evt_1"]);
+    /// let key = EventKey::new(Name::new("stripe")?, ["evt_1"])?;
     /// let release = Release::new(key, Token::from_bytes([7; 16]), Duration::from_secs(60)).not_begun();
     /// assert!(!release.begun);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn not_begun(mut self) -> Self {

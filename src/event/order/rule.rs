@@ -97,6 +97,14 @@ impl OrderRule {
 
     /// The version is a time in Unix milliseconds, with or without a fraction.
     ///
+    /// ```
+    /// use tower_webhook::event::OrderRule;
+    ///
+    /// OrderRule::by(["/account"])?.version_millis("/updatedAt")?;
+    /// OrderRule::by(["/account"])?.version_number("/sequence")?;
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`OrderRule::version_time`].
@@ -151,6 +159,13 @@ impl OrderRule {
 
     /// An event in the dead letters holds back all others of its key until it is redriven and done, or
     /// discarded. Unless this is asked for, they go on without it.
+    ///
+    /// ```
+    /// use tower_webhook::event::OrderRule;
+    ///
+    /// OrderRule::by(["/checkoutId"])?.version_time("/timestamp")?.dead_hold_back();
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn dead_hold_back(mut self) -> Self {
         self.dead_hold_back = true;

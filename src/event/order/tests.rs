@@ -117,6 +117,38 @@ fn two_spellings_of_a_version_must_agree() {
 }
 
 #[test]
+fn the_first_senders_say_what_their_events_are_about() {
+    let time = |key: &str, at: &str| OrderRule::by([key]).unwrap().version_time(at).unwrap();
+    // date --date 2026-05-04T13:00:00Z +%s
+    let nanos = 1_777_899_600_000_000_000;
+    for (rule, body, key) in [
+        (
+            time("/data/id", "/created_at"),
+            r#"{"id":"evt_1","created_at":"2026-05-04T13:00:00Z","data":{"id":"cnv_1"}}"#,
+            "cnv_1",
+        ),
+        (
+            time("/OrderId", "/FinalizedAt"),
+            r#"{"OrderId":1042,"Status":"COMPLETED","FinalizedAt":"2026-05-04T13:00:00Z"}"#,
+            "1042",
+        ),
+        (
+            time("/checkoutId", "/timestamp"),
+            r#"{"checkoutId":"8f14e45f","timestamp":"2026-05-04T13:00:00.000Z"}"#,
+            "8f14e45f",
+        ),
+        (
+            time("/account_urn", "/timestamp"),
+            r#"{"account_urn":"did:bloque:acc-1","timestamp":"2026-05-04T13:00:00.000Z"}"#,
+            "did%3Abloque%3Aacc-1",
+        ),
+    ] {
+        let expected = Some((key.to_owned(), Some(nanos)));
+        assert_eq!(order(&rule, body), expected, "{body}");
+    }
+}
+
+#[test]
 fn a_rule_that_cannot_work_is_refused() {
     let none: [&str; 0] = [];
     assert!(OrderRule::by(none).is_err());

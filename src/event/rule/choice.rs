@@ -31,6 +31,14 @@ impl EventRule {
 
     /// A body can be a form whose fields are the event's members: fields of a key are their names, as
     /// `/MessageSid`.
+    ///
+    /// ```
+    /// use tower_webhook::event::{EventRule, Shape};
+    ///
+    /// let rule = EventRule::members([Shape::new("message", ["/MessageSid"])?])?.or_form();
+    /// # drop(rule);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn or_form(mut self) -> Self {
         self.form = Some(Box::new(Form::Fields));
@@ -43,6 +51,16 @@ impl EventRule {
     }
 
     /// Where the type of an event stands, for [`EventRule::only_types`]; of items, in each of them.
+    ///
+    /// ```
+    /// use tower_webhook::event::{EventRule, Shape};
+    ///
+    /// let rule = EventRule::members([Shape::new("event", ["/id"])?])?
+    ///     .types_at("/type")?
+    ///     .only_types(["invoice.paid"])?;
+    /// # drop(rule);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
     ///
     /// # Errors
     ///

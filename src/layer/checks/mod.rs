@@ -41,7 +41,8 @@ pub(crate) struct Checks {
 /// What the body is still to prove.
 #[derive(Default)]
 pub(crate) struct Pending {
-    pub(crate) signature: Option<Verification>,
+    /// Behind a pointer: it is large, and gone before the handler runs.
+    pub(crate) signature: Option<Box<Verification>>,
     /// Behind a pointer, as everything that most deliveries do without.
     pub(crate) custom: Option<Box<OwnBody>>,
 }
@@ -153,7 +154,7 @@ impl Checks {
         check_encoding(&parts.headers, &endpoint.contract)?;
         let now = auth.readings.received_at(&*endpoint.clock);
         if let Some(verifier) = &self.signature {
-            pending.signature = Some(verifier.begin(parts, now)?);
+            pending.signature = Some(Box::new(verifier.begin(parts, now)?));
         }
         if let Some(proof) = &self.custom {
             let client = || {

@@ -5,7 +5,7 @@ use crate::error::ConfigError;
 use crate::event::OrderRule;
 
 impl Provider {
-    /// Handles only events of these types. See [`EventRule::only_types`].
+    /// Handles only events of these types. See [`EventRule::only_types`](crate::event::EventRule::only_types).
     ///
     /// ```
     /// use tower_webhook::provider::{self, stripe};
@@ -29,7 +29,7 @@ impl Provider {
         Ok(self)
     }
 
-    /// Handles only events that name one of these here. See [`EventRule::only_for`].
+    /// Handles only events that name one of these here. See [`EventRule::only_for`](crate::event::EventRule::only_for).
     ///
     /// # Errors
     ///
@@ -45,7 +45,7 @@ impl Provider {
     }
 
     /// Keys every body on its content alone, where the provider keys some on an id that nothing
-    /// covers. See [`EventRule::key_on_content_alone`].
+    /// covers. See [`EventRule::key_on_content_alone`](crate::event::EventRule::key_on_content_alone).
     #[must_use]
     pub fn key_on_content_alone(mut self) -> Self {
         self.rule = self.rule.key_on_content_alone();

@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 use tokio::time::sleep;
 
 use super::scene::{LONG, SHORT, Scene, bury, done, retry};
+use crate::event::Version;
 use crate::inbox::{
     Accepted, EntryStatus, Finish, Inbox, Moved, OrderState, Route, SharedInbox, Verdict as End,
 };
@@ -129,7 +130,7 @@ pub(super) async fn overtaken_are_skipped(inbox: &SharedInbox) -> Verdict {
     same("its status", view.status, EntryStatus::Stale)?;
     same("its body", view.body.as_deref(), Some(&b"a"[..]))?;
     let version = view.entry.order.and_then(|order| order.version);
-    same("its version", version.map(|it| it.number()), Some(1))?;
+    same("its version", version.map(Version::number), Some(1))?;
     let counts = done("counts", inbox.counts().await)?;
     is(
         "the counts",

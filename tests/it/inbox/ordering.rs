@@ -13,7 +13,9 @@ use tower_webhook::inbox::{EntryStatus, Inbox, MemoryInbox, Redrive, SharedInbox
 use tower_webhook::runtime::Failure;
 use tower_webhook::testing::Random;
 use tower_webhook::worker::{Backoff, InboxExt};
-use tower_webhook::{Event, EventKey, MemoryStore, Name, Provider, Webhook, WebhookLayer};
+use tower_webhook::{
+    Delivery, Event, EventKey, MemoryStore, Name, Provider, Webhook, WebhookLayer,
+};
 
 use super::{Working, send_http};
 use crate::support::presets::{Preset, clock};
@@ -220,12 +222,16 @@ async fn what_a_transaction_has_completed_frees_its_key_and_overtakes_what_is_ol
 
 /// A worker whose handler fails for one event as often as it is asked to.
 fn failing(inbox: &MemoryInbox, layer: &WebhookLayer, failing: Arc<Mutex<u32>>) -> Working {
-    let handler = move |Event(event): Event<serde_json::Value>| {
+    let handler = move |Event(event): Event<serde_json::Value>, delivery: Delivery| {
+        let order = delivery.order().unwrap();
+        assert_eq!(order.key.as_str(), "7");
+        let is_late = order.forced && event["status"] == STATUSES[1];
         let mut left = failing.lock().unwrap();
         let fails = event["status"] == STATUSES[1] && *left > 0;
         *left -= u32::from(fails);
         ready(match fails {
             true => Err(Failure::retry("the ledger is closed")),
+            false if is_late => Err(Failure::permanent("too late")),
             false => Ok(()),
         })
     };
@@ -268,7 +274,9 @@ async fn a_dead_one_lets_the_next_one_go_on_and_is_redriven_by_force() {
         .unwrap();
     until_over(&inbox, 2).await;
     working.end().await;
-    assert_eq!(status_of(&inbox, 7, 1).await, EntryStatus::Done);
+    // Its handler was told.
+    let view = inbox.lookup(&key(7, 1)).await.unwrap().unwrap();
+    assert_eq!(&*view.entry.history.last().unwrap().reason, "too late");
 }
 
 #[tokio::test(start_paused = true)]
