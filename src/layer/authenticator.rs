@@ -54,9 +54,8 @@ impl Authenticator {
         let (bytes, held) = receive(body, limits, hash).await?;
         // What is refused now is shown to the observer with its body.
         auth.body = Some(bytes);
-        if let Some(check) = &mut pending.signature {
+        if let Some(mut check) = pending.signature.take() {
             let verified = check.judge(request_clock.received_at)?;
-            pending.signature = None;
             self.endpoint.clock_watch.proved(&verified);
             auth.signature = Some(verified);
         }

@@ -40,7 +40,8 @@ pub(crate) struct Checks {
 /// What the body is still to prove.
 #[derive(Default)]
 pub(crate) struct Pending {
-    pub(crate) signature: Option<Verification>,
+    /// Behind a pointer: it is large, and gone before the handler runs.
+    pub(crate) signature: Option<Box<Verification>>,
     /// Behind a pointer, as everything that most deliveries do without.
     pub(crate) custom: Option<Box<OwnBody>>,
 }
@@ -81,15 +82,13 @@ impl Checks {
         .flatten()
     }
 
-    /// Asks each gate. What the body proves, if anything, is then still to be fed and judged: it is put
-    /// where it stays, for it is large.
+    /// Asks each gate. What the body proves, if anything, is then still to be fed and judged.
     pub(crate) fn admit(
         &self,
         parts: &mut Parts,
         auth: &mut AuthState,
         endpoint: &EndpointConfig,
-        pending: &mut Pending,
-    ) -> Result<(), RejectionCause> {
+    ) -> Result<Pending, RejectionCause> {
         check_provider(auth)?;
         let method = match self.by_method {
             true => endpoint.contract.methods().use_of(&parts.method),
@@ -103,7 +102,7 @@ impl Checks {
         if let Some(gate) = path {
             auth.secret_path = Some(gate.check(parts)?);
         }
-        let admitted = self.admit_from(parts, auth, endpoint, method, pending);
+        let admitted = self.admit_from(parts, auth, endpoint, method);
         // Done last, for most of what is refused needs no other path.
         match (path, &admitted) {
             (Some(gate), Ok(_)) => gate.cut(parts)?,
@@ -124,8 +123,7 @@ impl Checks {
         auth: &mut AuthState,
         endpoint: &EndpointConfig,
         method: MethodUse,
-        pending: &mut Pending,
-    ) -> Result<(), RejectionCause> {
+    ) -> Result<Pending, RejectionCause> {
         for gate in &self.sources {
             let now = || auth.readings.received_at(&*endpoint.clock);
             auth.client = Some(gate.admit(parts, now)?);
@@ -141,13 +139,14 @@ impl Checks {
         if method == MethodUse::Probe {
             return Err(Reason::Probe.into());
         }
+        let mut pending = Pending::default();
         if self.signature.is_none() && self.custom.is_none() {
-            return Ok(());
+            return Ok(pending);
         }
         check_encoding(&parts.headers)?;
         let now = auth.readings.received_at(&*endpoint.clock);
         if let Some(verifier) = &self.signature {
-            pending.signature = Some(verifier.begin(parts, now)?);
+            pending.signature = Some(Box::new(verifier.begin(parts, now)?));
         }
         if let Some(proof) = &self.custom {
             let client = || {
@@ -163,7 +162,7 @@ impl Checks {
             };
             pending.custom = Some(Box::new(proof.head(&head)?));
         }
-        Ok(())
+        Ok(pending)
     }
 }
 
