@@ -54,8 +54,9 @@ impl Authenticator {
         let (bytes, held) = receive(body, limits, hash).await?;
         // What is refused now is shown to the observer with its body.
         auth.body = Some(bytes);
-        if let Some(mut check) = pending.signature.take() {
+        if let Some(check) = &mut pending.signature {
             let verified = check.judge(request_clock.received_at)?;
+            pending.signature = None;
             self.endpoint.clock_watch.proved(&verified);
             auth.signature = Some(verified);
         }

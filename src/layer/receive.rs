@@ -60,11 +60,6 @@ impl AsRef<[u8]> for Counted {
     }
 }
 
-/// Whether a body says itself that it is longer than this.
-pub(super) fn is_announced_too_long(body: &impl Body, most: usize) -> bool {
-    body.size_hint().lower() > u64::try_from(most).unwrap_or(u64::MAX)
-}
-
 /// Reads the whole body, showing each frame to `on_frame` as it arrives. It is counted until it is
 /// verified.
 ///
@@ -78,7 +73,7 @@ where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
     let hint = body.size_hint();
-    if is_announced_too_long(&*body, limits.max_bytes) {
+    if hint.lower() > u64::try_from(limits.max_bytes).unwrap_or(u64::MAX) {
         return Err(Reason::BodyTooLarge.into());
     }
     let announced = usize::try_from(hint.lower()).unwrap_or(usize::MAX);

@@ -18,13 +18,12 @@ use super::dedupe::{
     DedupeState, IdentifiedItem, TakenName, Waiting, WaitingForItems, check_outermost,
 };
 use super::handler_body::{HandlerBody, SameBody};
-use super::receive::{BoxError, is_announced_too_long};
+use super::receive::BoxError;
 use super::refuse::refuse;
 use super::reject_future::RejectFuture;
 use super::response_body::ResponseBody;
 use super::response_future::ResponseFuture;
 use crate::authenticated::AuthState;
-use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 use crate::runtime::IdentifiedEvent;
 
@@ -180,17 +179,10 @@ where
             endpoint, checks, ..
         } = &self.steps.steps.authenticator;
         let mut auth = endpoint.take_auth(&mut parts);
-        let admitted =
-            check_outermost(&parts).and_then(|()| checks.admit(&mut parts, &mut auth, endpoint));
-        let pending = match admitted {
-            Ok(pending) => pending,
-            Err(cause) => {
-                let refused = refuse(endpoint, &cause, &mut parts, &auth, body);
-                return ResponseFuture::refused(refused);
-            }
-        };
-        if is_announced_too_long(&body, endpoint.max_body_bytes) {
-            let cause = Reason::BodyTooLarge.into();
+        let mut pending = Pending::default();
+        let admitted = check_outermost(&parts)
+            .and_then(|()| checks.admit(&mut parts, &mut auth, endpoint, &mut pending));
+        if let Err(cause) = admitted {
             let refused = refuse(endpoint, &cause, &mut parts, &auth, body);
             return ResponseFuture::refused(refused);
         }
