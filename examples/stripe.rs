@@ -4,7 +4,6 @@
 
 use std::{env, error::Error, time::Duration};
 
-use axum::Router;
 use tower_webhook::provider::{self, stripe};
 use tower_webhook::{
     DedupeConfig, Delivery, Drain, Event, RedisStore, RouterExt, Secrets, Webhook,
@@ -20,14 +19,14 @@ async fn on_event(event: Event<StripeEvent>, delivery: Delivery) {
     println!("{} of {}", event.r#type, delivery.key());
 }
 
-async fn app(drain: &Drain) -> Result<Router, Box<dyn Error>> {
+async fn app(drain: &Drain) -> Result<axum::Router, Box<dyn Error>> {
     let keys = stripe::keys(Secrets::from_env("STRIPE_WEBHOOK_SECRETS")?)?;
     let redis = env::var("REDIS_URL").map_err(|error| format!("REDIS_URL: {error}"))?;
     let stripe = Webhook::new(provider::stripe(keys))
         .store(RedisStore::connect(&redis).await?)
         .dedupe(DedupeConfig::new().drain(drain.clone()))
         .build()?;
-    Ok(Router::new().webhook("/webhooks/stripe", stripe, on_event))
+    Ok(axum::Router::new().webhook("/webhooks/stripe", stripe, on_event))
 }
 
 #[tokio::main]

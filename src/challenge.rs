@@ -101,6 +101,21 @@ impl Challenge {
     }
 
     /// A request with this method and a text in this parameter of the query.
+    ///
+    /// ```
+    /// use http::Method;
+    /// use tower_webhook::KeyRing;
+    /// use tower_webhook::SecretFormat;
+    /// use tower_webhook::challenge::{Challenge, ChallengeText};
+    ///
+    /// // As Meta asks, with a token that you gave it.
+    /// let tokens = KeyRing::parse(&SecretFormat::Text, &["a-token-of-some-length"])?;
+    /// let meta = Challenge::in_query(Method::GET, "hub.challenge", ChallengeText::Token)
+    ///     .when_parameter("hub.mode", "subscribe")
+    ///     .with_token("hub.verify_token", tokens);
+    /// # drop(meta);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
     pub fn in_query(
         method: Method,
         name: impl Into<Cow<'static, str>>,
@@ -119,11 +134,30 @@ impl Challenge {
     }
 
     /// A delivery whose proof was passed, with a text in this member of its JSON body.
+    ///
+    /// ```
+    /// use tower_webhook::UnixTime;
+    /// use tower_webhook::challenge::{Challenge, ChallengeText};
+    ///
+    /// let zoom = Challenge::in_body("/payload/plainToken", ChallengeText::Token)
+    ///     .when_member("/event", "endpoint.url_validation");
+    /// let body = br#"{"event":"endpoint.url_validation","payload":{"plainToken":"qgg8vlvZRS"}}"#;
+    /// let reply = zoom.reply_to_body(body, None, UnixTime::now()).unwrap();
+    /// assert_eq!(reply.body(), b"qgg8vlvZRS");
+    /// ```
     pub fn in_body(pointer: impl Into<Cow<'static, str>>, text: ChallengeText) -> Self {
         Self::new(Method::POST, Subject::Member(pointer.into()), text)
     }
 
     /// A request with this method, such as `HEAD`, which asks for nothing.
+    ///
+    /// ```
+    /// use http::Method;
+    /// use tower_webhook::challenge::Challenge;
+    ///
+    /// let head = Challenge::probe(Method::HEAD);
+    /// # drop(head);
+    /// ```
     pub fn probe(method: Method) -> Self {
         let probe = Self::new(method, Subject::Nothing, ChallengeText::Token);
         probe.answer(ChallengeAnswer::Nothing)
@@ -154,6 +188,16 @@ impl Challenge {
     }
 
     /// Members are those of the only element of the array that the body is.
+    ///
+    /// ```
+    /// use tower_webhook::challenge::{Challenge, ChallengeAnswer, ChallengeText};
+    ///
+    /// // As Azure Event Grid asks.
+    /// let validation = Challenge::in_body("/data/validationCode", ChallengeText::Token)
+    ///     .in_only_item()
+    ///     .answer(ChallengeAnswer::json("validationResponse"));
+    /// # drop(validation);
+    /// ```
     #[must_use]
     pub fn in_only_item(mut self) -> Self {
         self.only_item = true;

@@ -85,6 +85,7 @@
 //! | `postgres` | [`PostgresStore`], on PostgreSQL, through PgBouncer too. Rust 1.94 or later |
 //! | `postgres-tls` | the same with TLS |
 //! | `inbox` | acknowledging events at once and handling them later: the `inbox` and `worker` modules |
+//! | `gzip` | bodies that come compressed, where [`SenderContract::gzip`](SenderContract) says which form is signed |
 //! | `ring` | no more than a faster MAC where the processor has no instructions for SHA-256; keys are then not wiped when dropped |
 #![forbid(unsafe_code)]
 
@@ -136,6 +137,8 @@ pub mod worker;
 
 pub use authenticated::Authenticated;
 pub use clock::{Clock, ManualClock, SystemClock, Tolerance, UnixTime};
+#[cfg(feature = "gzip")]
+pub use contract::SignedForm;
 pub use contract::{RetriedStatuses, RetrySchedule, SenderContract, SuccessAnswer};
 #[cfg(feature = "senders")]
 pub use digest::Digest;

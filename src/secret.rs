@@ -118,6 +118,15 @@ impl SigningSecret {
 
     /// A secret whose key is the bytes that `text` spells in hex, in lower or upper case.
     ///
+    /// ```
+    /// use tower_webhook::SigningSecret;
+    ///
+    /// let secret = SigningSecret::from_hex("44782def547aaa06c910c43932b1eb0c71fc68d9d0c057550c48ec2acf6ba056")?;
+    /// assert!(SigningSecret::from_hex("no hex at all").is_err());
+    /// # drop(secret);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`SigningSecret::from_text`], and a text that is not hex.

@@ -1,7 +1,7 @@
 //! How the cost of a step grows with what it has to go through: keys, signatures in the header,
-//! allowlist entries, records, receiver processes on one Redis, masters of a Cluster. Run it with
-//! `cargo bench --bench growth`; `-- --quick` takes few rounds, `-- steps`, `-- receivers` and
-//! `-- masters` a part.
+//! allowlist entries, records, events in one delivery, receiver processes on one Redis, masters of a
+//! Cluster. Run it with `cargo bench --bench growth`; `-- --quick` takes few rounds, `-- steps`,
+//! `-- items`, `-- receivers` and `-- masters` a part.
 //!
 //! Each size is measured once in every round, and its time is the median of the rounds. The
 //! exponent is that of a power law through all sizes: 1 is linear, 0 is constant.
@@ -20,6 +20,7 @@ mod common;
 #[path = "../store/event.rs"]
 #[allow(dead_code, reason = "the bench `store` uses the rest")]
 mod event;
+mod items;
 mod masters;
 #[path = "../store/processor.rs"]
 #[allow(dead_code, reason = "the bench `store` uses the rest")]
@@ -35,7 +36,7 @@ use std::process::ExitCode;
 
 use common::Result;
 
-const PARTS: [&str; 3] = ["steps", "receivers", "masters"];
+const PARTS: [&str; 4] = ["steps", "items", "receivers", "masters"];
 
 fn main() -> Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -64,6 +65,9 @@ fn main() -> Result<ExitCode> {
         steps::candidates(rounds)?;
         steps::entries(rounds)?;
         steps::records(rounds)?;
+    }
+    if part("items") && !items::measure(of_processes)? {
+        eprintln!("what is required of events in one delivery is missed");
     }
     if part("receivers") {
         receivers::measure(of_processes)?;

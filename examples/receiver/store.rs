@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use tower_webhook::inbox::{MemoryInbox, SharedInbox, SqliteInbox};
+use tower_webhook::inbox::{MemoryInbox, PostgresInbox, RedisInbox, SharedInbox, SqliteInbox};
 use tower_webhook::store::{PostgresStore, RedisStore, SqliteStore};
 use tower_webhook::{MemoryStore, SharedStore};
 
@@ -94,16 +94,24 @@ pub(crate) async fn open_inbox(place: Place) -> Result<(SharedInbox, String), Se
             let words = format!("events wait in SQLite: {}", inbox.path().display());
             Ok((SharedInbox::new(inbox), words))
         }
-        Place::Redis(_) => Err(no_inbox("REDIS_URL")),
-        Place::Postgres(_) => Err(no_inbox("DATABASE_URL")),
+        Place::Postgres(url) => {
+            let inbox = PostgresInbox::builder(url).migrate().connect().await;
+            let inbox = inbox.map_err(|error| failed("DATABASE_URL", &error))?;
+            let words = format!("events wait in Postgres: {inbox:?}");
+            let findings = inbox.check().await.map(|report| report.to_string());
+            Ok((SharedInbox::new(inbox), checked(words, findings)))
+        }
+        Place::Redis(url) => {
+            // For `rediss`; an error says that one is installed already.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+            let inbox = RedisInbox::connect(url).await;
+            let inbox = inbox.map_err(|error| failed("REDIS_URL", &error))?;
+            // Shows the hosts, and no password.
+            let words = format!("events wait in Redis: {inbox:?}");
+            let findings = inbox.check().await.map(|report| report.to_string());
+            Ok((SharedInbox::new(inbox), checked(words, findings)))
+        }
     }
-}
-
-fn no_inbox(name: &'static str) -> SettingError {
-    SettingError::new(
-        name,
-        "there is no inbox there; set SQLITE_PATH with MODE=inbox",
-    )
 }
 
 async fn open_store(place: Place) -> Result<(SharedStore, String), SettingError> {

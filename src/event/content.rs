@@ -106,6 +106,7 @@ fn of_digest(key: EventKey, digest: &[u8; 32]) -> Identity {
         fingerprint: Fingerprint::of_digest(digest),
         time: None,
         shape: None,
+        order: None,
         handling: Handling::Once,
     }
 }

@@ -7,6 +7,7 @@ use super::handling::Handling;
 use super::identity::Identity;
 use super::json::Json;
 use super::members::{Found, Wanted};
+use super::order::OrderRule;
 use super::selection::Selection;
 use super::shape::refused;
 use super::source::Source;
@@ -34,23 +35,28 @@ pub(super) struct Each {
     wanted: Wanted,
     pub(super) item: Source,
     pub(super) selection: Option<Box<Selection>>,
+    pub(super) order: Option<Box<OrderRule>>,
 }
 
-/// What is known of an event that is for this receiver; a question that is to be answered is for
-/// whoever is asked.
+/// What is known of an event that is for this receiver, with its order; a question that is to be answered
+/// is for whoever is asked.
 pub(super) fn selected(
     selection: Option<&Selection>,
+    order: Option<&OrderRule>,
     body: &[u8],
     identified: Result<Identity, EventError>,
 ) -> Result<Identity, EventError> {
     let is_asked = |identity: &Identity| identity.handling == Handling::Answered;
-    match selection {
-        Some(selection) if !identified.as_ref().is_ok_and(is_asked) => {
-            selection.check(body)?;
-            identified
-        }
-        _ => identified,
+    if let Some(selection) = selection
+        && !identified.as_ref().is_ok_and(is_asked)
+    {
+        selection.check(body)?;
     }
+    let mut identity = identified?;
+    if let Some(order) = order {
+        identity.order = order.of(body).map(Box::new);
+    }
+    Ok(identity)
 }
 
 impl Each {
@@ -58,6 +64,7 @@ impl Each {
         list: &str,
         item: Source,
         selection: Option<Box<Selection>>,
+        order: Option<Box<OrderRule>>,
     ) -> Result<Self, ConfigError> {
         let (roots, places): (Vec<_>, Vec<_>) = list.split('|').partition(|place| place.is_empty());
         let places = places.join("|");
@@ -88,6 +95,7 @@ impl Each {
             list,
             item,
             selection,
+            order,
         })
     }
 
@@ -125,9 +133,10 @@ impl Each {
         let identify = |body| {
             let identified =
                 (self.item).identify(provider, head, None, body, body, envelope.as_ref());
+            let (selection, order) = (self.selection.as_deref(), self.order.as_deref());
             ItemIdentity {
                 body,
-                identity: selected(self.selection.as_deref(), body, identified),
+                identity: selected(selection, order, body, identified),
             }
         };
         Ok(Some(items.into_iter().map(identify).collect()))

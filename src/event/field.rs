@@ -48,7 +48,7 @@ impl Field {
     }
 
     /// What it says as a part of a key; `None` where it is not there.
-    fn part<'f>(&self, found: &'f Found<'_>) -> Result<Option<Cow<'f, str>>, Kind> {
+    pub(super) fn part<'f>(&self, found: &'f Found<'_>) -> Result<Option<Cow<'f, str>>, Kind> {
         let mut part = None;
         for value in self.values(found) {
             let value = value?;
@@ -221,12 +221,12 @@ pub(crate) fn scalar(json: &[u8]) -> Option<Cow<'_, str>> {
 }
 
 /// The text of a JSON string, an integer or a boolean.
-pub(crate) fn text_of(raw: &[u8]) -> Option<Cow<'_, str>> {
-    match raw {
+pub(crate) fn text_of(json: &[u8]) -> Option<Cow<'_, str>> {
+    match json {
         b"true" => Some(Cow::Borrowed("true")),
         b"false" => Some(Cow::Borrowed("false")),
         b"\"\"" => Some(Cow::Borrowed("")),
-        _ => scalar(raw),
+        _ => scalar(json),
     }
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::handling::Handling;
 use super::key::{EventKey, Fingerprint};
+use super::order::Order;
 use crate::clock::UnixTime;
 
 /// What is known of one event.
@@ -18,6 +19,8 @@ pub struct Identity {
     pub time: Option<UnixTime>,
     /// The name of the shape that the body has; `None` where it has none that the rule knows.
     pub shape: Option<Cow<'static, str>>,
+    /// What it is about and how new it is, where its rule [says so](super::EventRule::ordered).
+    pub order: Option<Box<Order>>,
     /// How often its handler may run.
     pub handling: Handling,
 }

@@ -231,7 +231,7 @@ fn is_plain(part: &str) -> bool {
     !part.is_empty() && part.bytes().fold(true, |all, byte| all & plain(byte))
 }
 
-fn escape_into(part: &str, out: &mut String) {
+pub(super) fn escape_into(part: &str, out: &mut String) {
     if is_plain(part) {
         out.push_str(part);
         return;

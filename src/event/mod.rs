@@ -22,6 +22,7 @@ mod key;
 #[cfg(feature = "senders")]
 mod lookup;
 mod members;
+mod order;
 mod pointer;
 mod query;
 mod rule;
@@ -42,6 +43,7 @@ pub use item::ItemPlace;
 pub use key::{EventKey, Fingerprint};
 #[cfg(feature = "senders")]
 pub(crate) use lookup::Lookup;
+pub use order::{Order, OrderKey, OrderRule, Version};
 pub use rule::EventRule;
 pub(crate) use scope::Scope;
 pub(crate) use shape::KnownShape;

@@ -11,6 +11,7 @@ use super::each::{Each, ItemIdentity, selected};
 use super::error::{EventError, EventErrorKind as Kind};
 use super::form::Form;
 use super::identity::Identity;
+use super::order::OrderRule;
 use super::selection::Selection;
 use super::shape::{KnownShape, Shape, Shapes, refused};
 use super::source::Source;
@@ -49,6 +50,7 @@ pub struct EventRule {
     form: Option<Box<Form>>,
     /// Behind a pointer, as everything that most rules do without.
     each: Option<Box<Each>>,
+    order: Option<Box<OrderRule>>,
 }
 
 impl From<Source> for EventRule {
@@ -59,6 +61,7 @@ impl From<Source> for EventRule {
             selection: None,
             form: None,
             each: None,
+            order: None,
         }
     }
 }
@@ -268,7 +271,12 @@ impl EventRule {
                 "the rule of an item has neither a list of its own nor a header that repeats its key",
             ));
         }
-        self.each = Some(Box::new(Each::new(list, item.source, item.selection)?));
+        self.each = Some(Box::new(Each::new(
+            list,
+            item.source,
+            item.selection,
+            item.order,
+        )?));
         Ok(self)
     }
 
@@ -328,25 +336,6 @@ impl EventRule {
         self.id_header.as_ref()
     }
 
-    /// Whether parameters of the query can be part of a key.
-    pub(crate) fn reads_query(&self) -> bool {
-        let items = self
-            .each
-            .as_ref()
-            .is_some_and(|each| each.item.reads_query());
-        items || self.source.reads_query()
-    }
-
-    /// Whether the key of what is no item is to be made of an envelope that it does not have.
-    pub(crate) fn lacks_envelope(&self) -> bool {
-        self.source.reads_envelope()
-    }
-
-    /// Whether the id that is proved is the key.
-    pub(crate) fn takes_signed_id(&self) -> bool {
-        matches!(self.source, Source::SignedId)
-    }
-
     /// What is known of the event in this body, under this head: a [`RequestHead`], or headers
     /// alone.
     ///
@@ -379,7 +368,8 @@ impl EventRule {
         let identified = (self.source)
             .identify(provider, head, signed_id, body, document, None)
             .map_err(|error| self.in_the_list(error));
-        let identity = selected(self.selection.as_deref(), document, identified)?;
+        let (selection, order) = (self.selection.as_deref(), self.order.as_deref());
+        let identity = selected(selection, order, document, identified)?;
         if let Some(name) = &self.id_header {
             let reads = |text| identity.key.reads(text);
             let mut lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);

@@ -45,6 +45,7 @@ impl Source {
                 fingerprint: Fingerprint::of(body),
                 time: None,
                 shape: None,
+                order: None,
                 handling,
             })
         };
@@ -118,5 +119,6 @@ fn by_members(
         fingerprint,
         time: shape.time_of(&found)?,
         shape: Some(shape.name.clone()),
+        order: None,
     })
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::event::{EventKey, Fingerprint};
+use crate::clock::UnixTime;
+use crate::event::{EventKey, Fingerprint, Order};
 use crate::store::{Grant, Token};
 
 use super::entry::{Entry, EntryStatus};
@@ -26,6 +27,8 @@ pub struct Accept {
     /// Whether its key is the sender's own id, signed together with the content: other content under
     /// it is a duplicate then, and no conflict.
     pub has_own_id: bool,
+    /// What it is about and how new it is, where its rule says so.
+    pub order: Option<Box<Order>>,
     /// What it says, and what is known of its delivery.
     pub content: Content,
     /// How long after a delivery has revived it no other one does.
@@ -69,6 +72,7 @@ impl fmt::Debug for Accept {
             route,
             fingerprint,
             has_own_id,
+            order,
             content,
             revive_every,
         } = self;
@@ -77,6 +81,7 @@ impl fmt::Debug for Accept {
             .field("route", route)
             .field("fingerprint", fingerprint)
             .field("has_own_id", has_own_id)
+            .field("order", order)
             .field("content", content)
             .field("revive_every", revive_every)
             .finish()
@@ -124,7 +129,11 @@ pub struct Take {
     pub max_attempts: u32,
     /// Whether those are wanted whose workers died again and again, or all others.
     pub lone: bool,
+    /// How long what is stale is known: it is skipped.
+    pub retention: Duration,
 }
+
+const DEFAULT_RETENTION: Duration = Duration::from_secs(7 * 86_400);
 
 impl Take {
     /// Asks for up to so many entries of these routes.
@@ -137,6 +146,7 @@ impl Take {
             lease,
             max_attempts: u32::MAX,
             lone: false,
+            retention: DEFAULT_RETENTION,
         }
     }
 }
@@ -273,7 +283,8 @@ pub enum Verdict {
     },
 }
 
-/// Queues a dead entry again, as an operator asks for it: with fresh attempts, its history kept.
+/// Queues a dead entry again, as an operator asks for it: with fresh attempts, its history kept. One that is
+/// older than what was completed of its order key is queued only by force.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Redrive {
@@ -281,6 +292,10 @@ pub struct Redrive {
     pub key: EventKey,
     /// After how long it may be taken: many at once are spread.
     pub after: Duration,
+    /// Whether it is to run although a newer event of its order key was completed.
+    pub force: bool,
+    /// Only if it died at this time, where one is named: it may have been revived, and have died again.
+    pub if_dead_since: Option<UnixTime>,
 }
 
 impl Redrive {
@@ -289,7 +304,19 @@ impl Redrive {
         Self {
             key,
             after: Duration::ZERO,
+            force: false,
+            if_dead_since: None,
         }
+    }
+
+    /// The same although a newer event of its order key was completed.
+    ///
+    /// Its handler may undo what the newer one did: [`Delivery::order`](crate::Delivery::order) says that it is
+    /// forced.
+    #[must_use]
+    pub fn force(mut self) -> Self {
+        self.force = true;
+        self
     }
 
     /// The same, after some time.
@@ -308,12 +335,18 @@ pub struct Discard {
     pub key: EventKey,
     /// For how long its deliveries are duplicates.
     pub retention: Duration,
+    /// Only if it died at this time, where one is named.
+    pub if_dead_since: Option<UnixTime>,
 }
 
 impl Discard {
     /// Ends this event.
     pub fn new(key: EventKey, retention: Duration) -> Self {
-        Self { key, retention }
+        Self {
+            key,
+            retention,
+            if_dead_since: None,
+        }
     }
 }
 
@@ -325,6 +358,9 @@ pub enum Moved {
     Done,
     /// Nothing was changed: that cannot be done to an entry with this status.
     NotFrom(EntryStatus),
+    /// Nothing was changed: a newer event of its order key was completed, and it runs only by
+    /// [force](Redrive::force).
+    Stale,
     /// There is no such entry.
     Absent,
 }

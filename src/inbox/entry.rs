@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::clock::UnixTime;
-use crate::event::Fingerprint;
+use crate::event::{Fingerprint, Order};
 use crate::store::Token;
 
 /// What is kept of one event that was accepted, beside its body and its envelope.
@@ -25,6 +25,8 @@ pub struct Entry {
     pub accepted_at: UnixTime,
     /// When a delivery last revived it from the dead letters.
     pub revived_at: Option<UnixTime>,
+    /// What it is about and how new it is, where its rule says so.
+    pub order: Option<Box<Order>>,
     /// How its last attempts failed, the newest last.
     pub history: History,
 }
@@ -70,6 +72,11 @@ pub enum EntryState {
         /// From this moment on the entry counts as absent.
         kept_until: UnixTime,
     },
+    /// It is older than another event of its order key that was completed, and was not run.
+    Stale {
+        /// From this moment on the entry counts as absent.
+        kept_until: UnixTime,
+    },
 }
 
 impl Entry {
@@ -84,6 +91,7 @@ impl Entry {
             corrected: false,
             accepted_at,
             revived_at: None,
+            order: None,
             history: History::default(),
         }
     }
@@ -93,13 +101,13 @@ impl Entry {
         self.kept_until().is_none_or(|end| end > now)
     }
 
-    /// From when on it counts as absent; `None` where it is not done or discarded: it is kept then
+    /// From when on it counts as absent; `None` where it is not done, discarded or stale: it is kept then
     /// until somebody has moved it on.
     pub fn kept_until(&self) -> Option<UnixTime> {
         match self.state {
-            EntryState::Done { kept_until, .. } | EntryState::Discarded { kept_until } => {
-                Some(kept_until)
-            }
+            EntryState::Done { kept_until, .. }
+            | EntryState::Discarded { kept_until }
+            | EntryState::Stale { kept_until } => Some(kept_until),
             EntryState::Queued { .. } | EntryState::Running { .. } | EntryState::Dead { .. } => {
                 None
             }
@@ -111,18 +119,25 @@ impl Entry {
         match self.state {
             EntryState::Queued { due, .. } => Some(due),
             EntryState::Running { lease_ends, .. } => Some(lease_ends),
-            EntryState::Done { .. } | EntryState::Dead { .. } | EntryState::Discarded { .. } => {
-                None
-            }
+            EntryState::Done { .. }
+            | EntryState::Dead { .. }
+            | EntryState::Discarded { .. }
+            | EntryState::Stale { .. } => None,
         }
     }
 
-    /// Whether its content is needed still.
+    /// Whether somebody is to move it on: a worker, or an operator.
+    pub fn is_open(&self) -> bool {
+        self.kept_until().is_none()
+    }
+
+    /// Whether its content is needed still; it is dropped with the last change that makes it needless.
     pub fn needs_content(&self) -> bool {
         match self.state {
-            EntryState::Queued { .. } | EntryState::Running { .. } | EntryState::Dead { .. } => {
-                true
-            }
+            EntryState::Queued { .. }
+            | EntryState::Running { .. }
+            | EntryState::Dead { .. }
+            | EntryState::Stale { .. } => true,
             EntryState::Done { .. } | EntryState::Discarded { .. } => false,
         }
     }
@@ -147,6 +162,7 @@ impl Entry {
             EntryState::Done { .. } => EntryStatus::Done,
             EntryState::Dead { .. } => EntryStatus::Dead,
             EntryState::Discarded { .. } => EntryStatus::Discarded,
+            EntryState::Stale { .. } => EntryStatus::Stale,
         }
     }
 }
@@ -172,6 +188,8 @@ pub enum EntryStatus {
     Dead,
     /// Never to be run, as an operator wants it.
     Discarded,
+    /// Not run: a newer event of its order key was completed before.
+    Stale,
 }
 
 impl EntryStatus {
@@ -184,6 +202,7 @@ impl EntryStatus {
         Self::Done,
         Self::Dead,
         Self::Discarded,
+        Self::Stale,
     ];
 
     /// The status in one stable word.
@@ -196,6 +215,7 @@ impl EntryStatus {
             Self::Done => "done",
             Self::Dead => "dead",
             Self::Discarded => "discarded",
+            Self::Stale => "stale",
         }
     }
 }
@@ -219,6 +239,9 @@ pub struct FailedAttempt {
 impl FailedAttempt {
     /// The most that is kept of a reason, in bytes.
     pub const MAX_LEN: usize = 300;
+
+    /// What is said of an attempt whose worker fell silent.
+    pub(crate) const DIED: &str = "its worker died, or was cut off, before the attempt ended";
 
     /// An attempt that ended so; a longer reason is cut.
     pub fn new(attempt: u32, at: UnixTime, reason: &str) -> Self {

@@ -161,6 +161,8 @@ impl Envelope {
             fingerprint,
             time: kept.t.map(UnixTime::from_micros),
             shape: kept.s.map(|shape| Cow::Owned(shape.into_owned())),
+            // It stands in the entry.
+            order: None,
             handling: match kept.h {
                 0 => Handling::Once,
                 1 => Handling::OncePerId,
@@ -231,6 +233,7 @@ mod tests {
             fingerprint: Fingerprint::of(b"paid"),
             time: Some(UnixTime::from_secs(7)),
             shape: Some("invoice \"paid\"".into()),
+            order: None,
             handling,
         }
     }

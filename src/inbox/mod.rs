@@ -17,11 +17,12 @@
 //! | done | success: it is a duplicate | nobody; it is forgotten after the retention |
 //! | dead | success, and it is revived with the newest content; "not now" where that was done a short while ago | an operator (redrive, discard), or a redelivery |
 //! | discarded | success: it is a duplicate | nobody; it is forgotten after the retention |
+//! | stale (it was overtaken) | success: it is a duplicate | an operator, by [force](Redrive::force); else it is forgotten after the retention |
 //!
 //! Other content under a key that is the sender's own signed id is a duplicate too. Under any other
-//! key it is a conflict, 422, while the entry is queued, running, done or discarded, unless it is queued
-//! again after it was dead: what failed may be replaced. What is not done
-//! or discarded has no end of retention: it stays until somebody has moved it on.
+//! key it is a conflict, 422, while the entry is queued, running, done, discarded or stale, unless it is
+//! queued again after it was dead: what failed may be replaced. What is not done, discarded
+//! or stale has no end of retention: it stays until somebody has moved it on.
 //!
 //! Where the inbox stands beside a store of records, as in one SQLite file, an event that was handled
 //! inline before is a duplicate, one that is being handled inline is "not now", and one whose inline
@@ -42,6 +43,52 @@
 //! - **The inbox's clock counts**, never the caller's.
 //!
 //! The rules themselves are pure functions: [`EntryCommand`] and [`Take::apply`].
+//!
+//! # Order
+//!
+//! Events of one [order key](crate::event::OrderRule) of one route run one at a time, in the order in which they
+//! are due; those of other keys, and those without one, run beside them.
+//!
+//! - The first that is taken *holds* its key until it is done, dead or discarded: while it runs, while it
+//!   waits for another attempt, and while a dead worker has it. Others that are due are passed over until then.
+//! - One that is strictly older than the newest version that was completed is stale: whoever would take it
+//!   skips it, and it stays with its body until its retention is over. What has the same version, or none, runs.
+//! - One that is dead holds nothing back, unless its rule says [`dead_hold_back`](crate::event::Order).
+//! - A version is known for the retention of the event that was completed with it.
+//! - To redrive what is stale, or is dead and was overtaken, is answered with [`Moved::Stale`] and changes nothing
+//!   without [force](Redrive::force).
+//!
+//! # Rates
+//!
+//! [`Inbox::set_rate`] holds back the entries of a provider, and those of each of its order keys: no more are
+//! taken in a time than a [`Rate`] says. What is held back is queued, costs no attempt, and is taken when its
+//! turn comes. A rate stays with what was used of it until it is lifted, through restarts too.
+//!
+//! # For an inbox of your own
+//!
+//! An inbox on a database keeps three things for this:
+//!
+//! - with each entry its [`Entry::order`], if it has one: key, version (64 bits with a sign, or none) and two flags;
+//! - for each order key of a route one [`OrderState`], a row of its own: holder, newest version and its end, and
+//!   until when its rate is used up. It is absent until it is needed, and may go from
+//!   [`OrderState::kept_until`] on;
+//! - for each rate its numbers, and [`Limit::used_until`] where it is for all of a provider.
+//!
+//! | command | what it does about order |
+//! | --- | --- |
+//! | [`Inbox::accept`] | writes the entry's order; applies [`EntryStep::order`], if there is one, to the key that the entry had before |
+//! | [`Inbox::take`] | passes over entries whose key another one holds ([`OrderState::lets`]), and those that a rate holds back ([`Limit::lets`]) *before* it counts how many it has; asks [`Take::apply`], and applies [`EntryStep::order`] in the same step as the entry. After what was [skipped](TakeOutcome::Stale) it goes on |
+//! | [`Inbox::finish`], [`Inbox::discard`] | apply [`EntryStep::order`], and wake who waits: another entry may be free |
+//! | [`Inbox::redrive`] | asks [`Redrive::against_order`] first |
+//! | [`Inbox::forget`] | applies [`OrderChange::Free`] |
+//! | [`Inbox::begin`], [`Inbox::extend`] | nothing |
+//!
+//! An [`OrderChange`] is applied by [`OrderState::after`]; as a conditional command it is: hold, where nobody else
+//! holds; free, where this entry holds; complete, the same and the larger of two versions. Two takes of one key at
+//! once must not both hold it: the row of the key is locked, or written conditionally, before an entry is given
+//! away. Where entry and key cannot be written in one step, the key is held before the entry is taken and
+//! freed after it has ended: a death in between leaves a key that is held by an entry which holds it no more, and
+//! whoever finds that frees it. Stale entries keep their content, which goes with them.
 //!
 //! # What an operator does
 //!
@@ -77,10 +124,13 @@
 //! ```
 
 mod command;
+mod dead_letters;
 mod entry;
 mod envelope;
 mod fair;
 mod memory;
+mod order;
+mod rate;
 mod route;
 mod rules;
 mod shared;
@@ -90,24 +140,35 @@ use std::future::Future;
 use std::time::Duration;
 
 use crate::event::{EventKey, Name};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+use crate::store::Transactions;
 use crate::store::{Held, StoreError, StoreIdentity};
 
 pub use command::{
     Accept, Accepted, Begin, Begun, Content, Discard, Extend, Finish, Moved, Redrive, Take, Taken,
     Verdict,
 };
-#[cfg(feature = "sqlite")]
+pub use dead_letters::{DeadLetters, ManyMoved};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) use entry::LONE_FROM;
 pub use entry::{Entry, EntryState, EntryStatus, FailedAttempt, History};
 pub(crate) use envelope::Envelope;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
 pub(crate) use fair::fair;
 pub use memory::MemoryInbox;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) use order::tell_stale;
+pub use order::{OrderChange, OrderState};
+pub use rate::{Limit, Rate, RateOf, RateView};
 pub use route::Route;
 pub use rules::{EntryCommand, EntryStep, TakeOutcome};
 pub use shared::SharedInbox;
 pub use view::{EntryCounts, EntryView, List};
 
+#[cfg(feature = "postgres")]
+pub use crate::store::{PostgresInbox, PostgresInboxBuilder};
+#[cfg(feature = "redis")]
+pub use crate::store::{RedisInbox, RedisInboxBuilder};
 #[cfg(feature = "sqlite")]
 pub use crate::store::{SqliteInbox, SqliteInboxBuilder};
 
@@ -115,8 +176,8 @@ pub use crate::store::{SqliteInbox, SqliteInboxBuilder};
 /// guarantees. Whether an inbox of your own does, `testing::check_inbox` of the feature `testing`
 /// finds out.
 ///
-/// No method but [`identity`](Inbox::identity) and [`for_renewals`](Inbox::for_renewals) has a default
-/// body: each is a promise that only the inbox itself can keep. Every one may be dropped half-way.
+/// No method but [`identity`](Inbox::identity), [`for_renewals`](Inbox::for_renewals) and `transactions` has a
+/// default body: each is a promise that only the inbox itself can keep. Every one may be dropped half-way.
 ///
 /// # Errors
 ///
@@ -162,6 +223,13 @@ pub trait Inbox: Send + Sync + 'static {
         None
     }
 
+    /// What handlers that take a [`Tx`](crate::Tx) of this inbox's database begin it with, in its workers; see
+    /// [`Store::transactions`](crate::Store::transactions).
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    fn transactions(&self) -> Option<Transactions> {
+        None
+    }
+
     /// The entry of an event, with its body while that is needed.
     fn lookup(
         &self,
@@ -195,6 +263,19 @@ pub trait Inbox: Send + Sync + 'static {
 
     /// The providers whose entries are not taken.
     fn paused(&self) -> impl Future<Output = Result<Vec<Name>, StoreError>> + Send;
+
+    /// Has no more entries of this provider taken than this rate lets; `None` lifts the limit. It lasts as
+    /// long as the entries do, with what was used of it; of another rate nothing is used yet. Says whether
+    /// that changed anything.
+    fn set_rate(
+        &self,
+        provider: &Name,
+        of: RateOf,
+        rate: Option<Rate>,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// The rates that are set.
+    fn rates(&self) -> impl Future<Output = Result<Vec<RateView>, StoreError>> + Send;
 }
 
 #[cfg(test)]

@@ -4,11 +4,12 @@
 //! calls them; others call them inside a transaction, or are tested against them.
 
 use crate::clock::UnixTime;
-use crate::event::EventKey;
+use crate::event::{EventKey, Order};
 use crate::store::record::{Record, State as RecordState};
 
 use super::command::{Accept, Accepted};
 use super::entry::{Entry, EntryState};
+use super::order::OrderChange;
 
 mod operator;
 mod run;
@@ -25,6 +26,8 @@ pub struct EntryStep<O> {
     /// Whether its content is the command's from now on. What an entry no longer
     /// [needs](Entry::needs_content) is dropped.
     pub takes_content: bool,
+    /// What becomes of the order key that the entry had before the command.
+    pub order: Option<OrderChange>,
     /// What whoever sent the command is told.
     pub outcome: O,
 }
@@ -34,6 +37,7 @@ impl<O> EntryStep<O> {
         Self {
             write: None,
             takes_content: false,
+            order: None,
             outcome,
         }
     }
@@ -42,6 +46,7 @@ impl<O> EntryStep<O> {
         Self {
             write: Some(entry),
             takes_content: false,
+            order: None,
             outcome,
         }
     }
@@ -50,8 +55,14 @@ impl<O> EntryStep<O> {
         Self {
             write: Some(entry),
             takes_content: true,
+            order: None,
             outcome,
         }
+    }
+
+    fn and(mut self, order: Option<OrderChange>) -> Self {
+        self.order = order;
+        self
     }
 }
 
@@ -59,6 +70,33 @@ impl<O> EntryStep<O> {
 /// [`Finish`](super::Finish), [`Redrive`](super::Redrive) or [`Discard`](super::Discard).
 ///
 /// It is implemented by the commands of this crate alone.
+///
+/// ```
+/// use tower_webhook::UnixTime;
+/// use tower_webhook::inbox::{Accept, Accepted, Entry, EntryCommand};
+/// use tower_webhook::store::record::Record;
+///
+/// /// An entry to be written, and the queue that it stands in.
+/// type Write = (Entry, &'static str);
+///
+/// /// What an inbox of your own does in one transaction, having read what stands there.
+/// fn accept(
+///     accept: &Accept,
+///     entry: Option<&Entry>,
+///     inline: Option<&Record>,
+///     now: UnixTime,
+/// ) -> (Accepted, Option<Write>) {
+///     if entry.is_none() && let Some(answer) = accept.against_record(inline, now) {
+///         return (answer, None);
+///     }
+///     let step = accept.apply(entry, now);
+///     let write = step.write.filter(Entry::needs_content);
+///     (step.outcome, write.map(|entry| {
+///         let queue = if entry.is_lone() { "lone" } else { "usual" };
+///         (entry, queue)
+///     }))
+/// }
+/// ```
 pub trait EntryCommand: sealed::Sealed {
     /// What the command is answered with.
     type Outcome;
@@ -91,7 +129,8 @@ impl EntryCommand for Accept {
         let Some(entry) = kept(entry, now) else {
             // A time: it grows past the fence of any entry that was here and is forgotten.
             let state = EntryState::Queued { due: now, by: None };
-            let entry = Entry::new(state, self.fingerprint, now);
+            let mut entry = Entry::new(state, self.fingerprint, now);
+            entry.order.clone_from(&self.order);
             return EntryStep::write_content(entry, Accepted::Queued);
         };
         let differs = entry.fingerprint != self.fingerprint;
@@ -99,7 +138,7 @@ impl EntryCommand for Accept {
             EntryState::Queued { due, by } if differs && entry.has_failed() => {
                 let state = EntryState::Queued { due: *due, by: *by };
                 let corrected = self.replacing(entry, state, entry.attempts, entry.deaths);
-                EntryStep::write_content(corrected, Accepted::Corrected)
+                EntryStep::write_content(corrected, Accepted::Corrected).and(self.leaves(entry))
             }
             EntryState::Dead { .. } => {
                 let paced = (entry.revived_at)
@@ -110,12 +149,13 @@ impl EntryCommand for Accept {
                 let state = EntryState::Queued { due: now, by: None };
                 let mut revived = self.replacing(entry, state, 0, 0);
                 revived.revived_at = Some(now);
-                EntryStep::write_content(revived, Accepted::Revived)
+                EntryStep::write_content(revived, Accepted::Revived).and(self.leaves(entry))
             }
             EntryState::Queued { .. }
             | EntryState::Running { .. }
             | EntryState::Done { .. }
-            | EntryState::Discarded { .. } => EntryStep::leave(self.repeated(differs)),
+            | EntryState::Discarded { .. }
+            | EntryState::Stale { .. } => EntryStep::leave(self.repeated(differs)),
         }
     }
 }
@@ -128,8 +168,16 @@ impl Accept {
             deaths,
             corrected: entry.corrected || entry.fingerprint != self.fingerprint,
             fingerprint: self.fingerprint,
+            order: self.order.clone(),
             ..entry.clone()
         }
+    }
+
+    /// Content that is about something else no longer holds the order key.
+    fn leaves(&self, entry: &Entry) -> Option<OrderChange> {
+        let key = |order: &Option<Box<Order>>| order.as_ref().map(|order| order.key.clone());
+        let differs = key(&entry.order) != key(&self.order);
+        differs.then_some(OrderChange::Free)
     }
 
     fn repeated(&self, differs: bool) -> Accepted {

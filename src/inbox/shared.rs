@@ -8,12 +8,15 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use crate::event::{EventKey, Name};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+use crate::store::Transactions;
 use crate::store::{Held, StoreError, StoreIdentity};
 
 use super::Inbox;
 use super::command::{
     Accept, Accepted, Begin, Begun, Discard, Extend, Finish, Moved, Redrive, Take, Taken,
 };
+use super::rate::{Rate, RateOf, RateView};
 use super::view::{EntryCounts, EntryView, List};
 
 /// An inbox whose kind is no longer part of its type; clones share it.
@@ -59,6 +62,11 @@ impl Inbox for SharedInbox {
 
     fn for_renewals(&self) -> Option<SharedInbox> {
         self.0.for_renewals()
+    }
+
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    fn transactions(&self) -> Option<Transactions> {
+        self.0.transactions()
     }
 
     async fn wait(&self, limit: Duration) {
@@ -116,6 +124,19 @@ impl Inbox for SharedInbox {
     async fn paused(&self) -> Result<Vec<Name>, StoreError> {
         self.0.paused().await
     }
+
+    async fn set_rate(
+        &self,
+        provider: &Name,
+        of: RateOf,
+        rate: Option<Rate>,
+    ) -> Result<bool, StoreError> {
+        self.0.set_rate(provider, of, rate).await
+    }
+
+    async fn rates(&self) -> Result<Vec<RateView>, StoreError> {
+        self.0.rates().await
+    }
 }
 
 /// [`Inbox`] with its futures boxed, so that it can stand behind a pointer.
@@ -123,6 +144,8 @@ trait Boxed: Send + Sync {
     fn kind(&self) -> &'static str;
     fn identity(&self) -> Option<StoreIdentity>;
     fn for_renewals(&self) -> Option<SharedInbox>;
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    fn transactions(&self) -> Option<Transactions>;
     fn wait(&self, limit: Duration) -> BoxFuture<'_, ()>;
     fn accept<'a>(&'a self, accept: &'a Accept) -> BoxFuture<'a, Result<Accepted, StoreError>>;
     fn take<'a>(&'a self, take: &'a Take) -> BoxFuture<'a, Result<Vec<Taken>, StoreError>>;
@@ -147,6 +170,13 @@ trait Boxed: Send + Sync {
         paused: bool,
     ) -> BoxFuture<'a, Result<bool, StoreError>>;
     fn paused(&self) -> BoxFuture<'_, Result<Vec<Name>, StoreError>>;
+    fn set_rate<'a>(
+        &'a self,
+        provider: &'a Name,
+        of: RateOf,
+        rate: Option<Rate>,
+    ) -> BoxFuture<'a, Result<bool, StoreError>>;
+    fn rates(&self) -> BoxFuture<'_, Result<Vec<RateView>, StoreError>>;
 }
 
 impl<I: Inbox> Boxed for I {
@@ -160,6 +190,11 @@ impl<I: Inbox> Boxed for I {
 
     fn for_renewals(&self) -> Option<SharedInbox> {
         Inbox::for_renewals(self)
+    }
+
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    fn transactions(&self) -> Option<Transactions> {
+        Inbox::transactions(self)
     }
 
     fn wait(&self, limit: Duration) -> BoxFuture<'_, ()> {
@@ -226,5 +261,18 @@ impl<I: Inbox> Boxed for I {
 
     fn paused(&self) -> BoxFuture<'_, Result<Vec<Name>, StoreError>> {
         Box::pin(Inbox::paused(self))
+    }
+
+    fn set_rate<'a>(
+        &'a self,
+        provider: &'a Name,
+        of: RateOf,
+        rate: Option<Rate>,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(Inbox::set_rate(self, provider, of, rate))
+    }
+
+    fn rates(&self) -> BoxFuture<'_, Result<Vec<RateView>, StoreError>> {
+        Box::pin(Inbox::rates(self))
     }
 }

@@ -2,6 +2,7 @@
 
 mod accepting;
 mod histories;
+mod ordering;
 mod running;
 
 use std::time::Duration;
@@ -39,6 +40,7 @@ fn accept(what: u8) -> Accept {
         route: Route::parse("acme").unwrap(),
         fingerprint: content(what),
         has_own_id: false,
+        order: None,
         content: Content::new(Bytes::new(), Bytes::from(vec![what])),
         revive_every: PACE,
     }
@@ -92,7 +94,7 @@ impl Scene {
     }
 
     fn take(&mut self, take: &Take, secs: u64) -> TakeOutcome {
-        let step = take.apply(self.0.as_ref().unwrap(), at(secs));
+        let step = take.apply(&key(), self.0.as_ref().unwrap(), None, at(secs));
         if step.write.is_some() {
             self.0 = step.write;
         }

@@ -117,11 +117,13 @@ pub struct EntryCounts {
     pub dead: u64,
     /// Never to be run.
     pub discarded: u64,
+    /// Skipped: a newer event of their order key was completed before.
+    pub stale: u64,
 }
 
 impl EntryCounts {
     /// These and those together.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
     pub(crate) fn and(self, those: Self) -> Self {
         let Self {
             queued,
@@ -131,6 +133,7 @@ impl EntryCounts {
             done,
             dead,
             discarded,
+            stale,
         } = those;
         let mut all = self;
         for (status, more) in [
@@ -141,6 +144,7 @@ impl EntryCounts {
             (EntryStatus::Done, done),
             (EntryStatus::Dead, dead),
             (EntryStatus::Discarded, discarded),
+            (EntryStatus::Stale, stale),
         ] {
             all.add(status, more);
         }
@@ -157,6 +161,7 @@ impl EntryCounts {
             EntryStatus::Done => &mut self.done,
             EntryStatus::Dead => &mut self.dead,
             EntryStatus::Discarded => &mut self.discarded,
+            EntryStatus::Stale => &mut self.stale,
         };
         *count = count.saturating_add(more);
     }

@@ -5,9 +5,12 @@ use http::request::Parts;
 use http_body::Body;
 
 use super::checks::{Checks, Pending};
+#[cfg(feature = "gzip")]
+use super::coding::compressed;
 use super::endpoint::EndpointConfig;
 use super::receive::{BoxError, Limits, keep, receive};
 use crate::authenticated::AuthState;
+use crate::clock::UnixTime;
 use crate::observer::{Observation, Verdict};
 use crate::prove;
 use crate::rejection_cause::RejectionCause;
@@ -44,38 +47,52 @@ impl Authenticator {
                 }
             }
         }
+        #[cfg(feature = "gzip")]
+        if let Some(signed) = compressed(&parts.headers, &self.endpoint.contract) {
+            // Behind a pointer, as everything that most deliveries do without.
+            let taking = self.take_in_compressed(signed, parts, body, auth, pending);
+            return Box::pin(taking).await;
+        }
         let request_clock = self.endpoint.start_clock(&mut auth.readings);
         let limits = Limits::of(&self.endpoint, &request_clock);
-        let hash = |frame: &Bytes| {
-            if let Some(check) = &mut pending.signature {
-                check.update(frame);
-            }
-        };
-        let (bytes, held) = receive(body, limits, hash).await?;
+        let (bytes, held) = receive(body, limits, |frame| pending.update(frame)).await?;
         // What is refused now is shown to the observer with its body.
         auth.body = Some(bytes);
+        self.judge(auth, pending, request_clock.received_at)?;
+        auth.body = auth.body.take().map(|bytes| keep(bytes, held));
+        self.let_through(parts, auth);
+        Ok(())
+    }
+
+    /// Asks for the proofs by the body that has come in.
+    pub(super) fn judge(
+        &self,
+        auth: &mut AuthState,
+        pending: &mut Pending,
+        now: UnixTime,
+    ) -> Result<(), RejectionCause> {
         if let Some(check) = &mut pending.signature {
-            let verified = check.judge(request_clock.received_at)?;
+            let verified = check.judge(now)?;
             pending.signature = None;
             self.endpoint.clock_watch.proved(&verified);
             auth.signature = Some(verified);
         }
         if let Some((own, step)) = self.checks.custom.as_ref().zip(pending.custom.take()) {
             let body = auth.body.as_deref().unwrap_or_default();
-            let proved = prove::finish(*step, body, request_clock.received_at)?;
+            let proved = prove::finish(*step, body, now)?;
             if let Some(verified) = proved.verified() {
                 self.endpoint.clock_watch.proved(verified);
             }
             auth.custom = Some(Box::new((own.covers(), proved)));
         }
-        auth.body = auth.body.take().map(|bytes| keep(bytes, held));
-        if self.observe_passed {
-            self.passed(parts, auth);
-        }
         Ok(())
     }
 
-    fn passed(&self, parts: &Parts, auth: &AuthState) {
+    /// Shows what is let through, where the observer is to see it.
+    pub(super) fn let_through(&self, parts: &Parts, auth: &AuthState) {
+        if !self.observe_passed {
+            return;
+        }
         let endpoint = &self.endpoint;
         let mut passed = Observation {
             signed_by: auth.verified().map(Verified::key_ids),

@@ -1,23 +1,46 @@
-//! Whether a body is in the form that it is handed on in.
+//! Whether a body is in the form that it is handed on in, or can be brought into it.
 
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 
+use crate::contract::SenderContract;
+#[cfg(feature = "gzip")]
+use crate::contract::SignedForm;
 use crate::reason::Reason;
 
-/// Refuses a body in another encoding than it would be handed on in.
-pub(crate) fn check_encoding(headers: &HeaderMap) -> Result<(), Reason> {
-    let is_plain = (headers.get_all(CONTENT_ENCODING).iter()).all(|value| {
-        value
-            .as_bytes()
-            .split(|byte| *byte == b',')
-            .all(is_no_coding)
-    });
-    if is_plain {
-        Ok(())
-    } else {
-        Err(Reason::ContentEncoding)
+/// Refuses a body in an encoding that it cannot be handed on without.
+pub(crate) fn check_encoding(headers: &HeaderMap, contract: &SenderContract) -> Result<(), Reason> {
+    if codings(headers).next().is_none() {
+        return Ok(());
     }
+    #[cfg(feature = "gzip")]
+    if compressed(headers, contract).is_some() {
+        return Ok(());
+    }
+    #[cfg(not(feature = "gzip"))]
+    let _ = contract;
+    Err(Reason::ContentEncoding)
+}
+
+/// Which form of a body that comes compressed is signed; `None` where it is not compressed, or the
+/// contract does not say.
+#[cfg(feature = "gzip")]
+pub(super) fn compressed(headers: &HeaderMap, contract: &SenderContract) -> Option<SignedForm> {
+    let signed = contract.gzip_signed()?;
+    // RFC 9110, section 8.4.1.3: `x-gzip` is the same.
+    let is_gzip = |coding: &[u8]| {
+        coding.eq_ignore_ascii_case(b"gzip") || coding.eq_ignore_ascii_case(b"x-gzip")
+    };
+    let mut codings = codings(headers);
+    (codings.next().is_some_and(is_gzip) && codings.next().is_none()).then_some(signed)
+}
+
+/// What was applied to the body, first to last.
+fn codings(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    (headers.get_all(CONTENT_ENCODING).iter())
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .filter(|entry| !is_no_coding(entry))
+        .map(<[u8]>::trim_ascii)
 }
 
 /// Character sets that senders name in this header by mistake. They are no content codings

@@ -68,6 +68,8 @@ mod coding;
 mod dedupe;
 mod endpoint;
 mod gated;
+#[cfg(feature = "gzip")]
+mod gzip;
 mod handler_body;
 mod held;
 mod lingering_body;

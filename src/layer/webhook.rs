@@ -92,7 +92,7 @@ where
         }
         core.check(auth)?;
         if auth.body.is_none() {
-            check_encoding(&parts.headers)?;
+            check_encoding(&parts.headers, &authenticator.endpoint.contract)?;
             (authenticator.take_in(parts, Pin::new(body), auth, pending)).await?;
         }
         let request_clock = authenticator.endpoint.start_clock(&mut auth.readings);

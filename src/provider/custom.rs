@@ -1,3 +1,5 @@
+mod choice;
+
 #[cfg(feature = "senders")]
 use crate::challenge::Challenge;
 use crate::clock::Tolerance;
@@ -212,6 +214,22 @@ impl Provider {
     ///
     /// Whoever holds one delivery can then put any other body beside its signature. The key comes
     /// from what is signed, so that it runs once; fetch what it names, and believe that alone.
+    ///
+    /// ```
+    /// # #[cfg(feature = "senders")] {
+    /// use tower_webhook::{MemoryStore, Webhook, provider};
+    /// use tower_webhook::provider::mercado_pago;
+    ///
+    /// let keys = mercado_pago::keys(["a-secret-of-mercado-pago"])?;
+    /// let unchecked = Webhook::new(provider::mercado_pago(keys)).store(MemoryStore::new());
+    /// // Its signature covers the id and the time alone.
+    /// assert!(unchecked.build().is_err());
+    /// let keys = mercado_pago::keys(["a-secret-of-mercado-pago"])?;
+    /// let provider = provider::mercado_pago(keys).without_confirmation();
+    /// Webhook::new(provider).store(MemoryStore::new()).build()?;
+    /// # }
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn without_confirmation(mut self) -> Self {
         self.unconfirmed = true;
@@ -265,53 +283,6 @@ impl Provider {
     #[must_use]
     pub fn tenant(mut self, tenant: Name) -> Self {
         self.tenant = Some(tenant);
-        self
-    }
-
-    /// Handles only events of these types. See [`EventRule::only_types`].
-    ///
-    /// ```
-    /// use tower_webhook::provider::{self, stripe};
-    ///
-    /// let stripe = provider::stripe(stripe::keys(["whsec_test_9f8e7d6c5b4a"])?)
-    ///     .only_types(["charge.succeeded", "charge.refunded"])?
-    ///     .only_for("/account", ["acct_1"])?;
-    /// # drop(stripe);
-    /// # Ok::<(), tower_webhook::ConfigError>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// A provider whose rule does not say where the type of an event stands.
-    pub fn only_types<'a>(
-        mut self,
-        types: impl IntoIterator<Item = &'a str>,
-    ) -> Result<Self, ConfigError> {
-        let of = |error: ConfigError| error.of_provider(self.name.to_string());
-        self.rule = self.rule.only_types(types).map_err(of)?;
-        Ok(self)
-    }
-
-    /// Handles only events that name one of these here. See [`EventRule::only_for`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn only_for<'a>(
-        mut self,
-        field: &str,
-        ours: impl IntoIterator<Item = &'a str>,
-    ) -> Result<Self, ConfigError> {
-        let of = |error: ConfigError| error.of_provider(self.name.to_string());
-        self.rule = self.rule.only_for(field, ours).map_err(of)?;
-        Ok(self)
-    }
-
-    /// Keys every body on its content alone, where the provider keys some on an id that nothing
-    /// covers. See [`EventRule::key_on_content_alone`].
-    #[must_use]
-    pub fn key_on_content_alone(mut self) -> Self {
-        self.rule = self.rule.key_on_content_alone();
         self
     }
 

@@ -95,6 +95,7 @@ impl Door {
             route: self.route.clone(),
             fingerprint: event.identity.fingerprint,
             has_own_id: event.has_own_id(),
+            order: event.identity.order.clone(),
             content: Content::new(envelope, body),
             revive_every: self.revive_every,
         }

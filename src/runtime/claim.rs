@@ -121,6 +121,7 @@ impl<C> DeliveryTask<C> {
                     key,
                     token,
                     retention,
+                    begun: false,
                 },
             );
             return match queue.place {

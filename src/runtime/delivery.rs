@@ -7,7 +7,7 @@ use super::context::RunContext;
 use super::lease::Lease;
 use crate::authenticated::Authenticated;
 use crate::clock::UnixTime;
-use crate::event::{EventKey, Handling, ItemPlace, Name};
+use crate::event::{EventKey, Handling, ItemPlace, Name, Order};
 use crate::secret::KeyIds;
 
 /// What is known of the delivery that a handler runs for.
@@ -59,8 +59,8 @@ impl Delivery {
     /// Which attempt at the event this is, from 1; 0 where the store could not be asked, and for a
     /// question that is [answered](crate::event::Shape::answered) each time, for which nothing is claimed.
     ///
-    /// Inline each claim is one, also where it was given back before the handler began: it had waited too
-    /// long for a limit inside, or the receiver shut down. A worker of an inbox counts what began.
+    /// It counts where a handler began, or may have begun: what waited too long for a limit inside, or was
+    /// given back at a shutdown, has its number still to come.
     pub fn attempt(&self) -> u32 {
         self.context.grant().map_or(0, |grant| grant.attempt)
     }
@@ -85,8 +85,37 @@ impl Delivery {
 
     /// Whether a worker runs it out of an inbox: its sender was answered before. `false` where it runs
     /// inline, and its outcome is the sender's answer.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_webhook::Delivery;
+    /// use tower_webhook::runtime::Failure;
+    ///
+    /// async fn on_event(delivery: Delivery) -> Result<(), Failure> {
+    ///     // Nobody waits for a worker.
+    ///     let patience = if delivery.is_queued() { 60 } else { 2 };
+    ///     let effect = std::future::ready(());
+    ///     tokio::time::timeout(Duration::from_secs(patience), effect)
+    ///         .await
+    ///         .map_err(|_| Failure::retry("the bank does not answer"))
+    /// }
+    /// ```
     pub fn is_queued(&self) -> bool {
         self.context.is_queued()
+    }
+
+    /// What the event is about and how new it is, where its rule [says so](crate::event::EventRule::ordered).
+    ///
+    /// ```
+    /// use tower_webhook::Delivery;
+    ///
+    /// fn is_late(delivery: &Delivery) -> bool {
+    ///     // An operator wants it run after a newer one.
+    ///     delivery.order().is_some_and(|order| order.forced)
+    /// }
+    /// ```
+    pub fn order(&self) -> Option<&Order> {
+        self.context.event.identity.order.as_deref()
     }
 
     /// When the event happened, as its content says.

@@ -222,6 +222,7 @@ impl HeldClaim {
             key: self.claim.key.clone(),
             token: self.claim.token,
             retention: self.terms.retention,
+            begun: self.at_work.load(Ordering::Relaxed),
         }
     }
 

@@ -66,7 +66,8 @@ fn record(key: &EventKey, view: &EntryView) -> Option<RecordView> {
         | EntryStatus::Running
         | EntryStatus::Lapsed
         | EntryStatus::Done
-        | EntryStatus::Discarded => {}
+        | EntryStatus::Discarded
+        | EntryStatus::Stale => {}
     }
     let (entry, state) = (&view.entry, RecordState::Done(StoredResponse::new(200)));
     let kept_until = entry.kept_until().unwrap_or(entry.accepted_at);

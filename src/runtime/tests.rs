@@ -106,6 +106,7 @@ where
     let acme = Name::new("acme").unwrap();
     let event = IdentifiedEvent {
         identity: Identity {
+            order: None,
             key: EventKey::new(acme.clone(), [key]).unwrap(),
             fingerprint: Fingerprint::of(body.as_bytes()),
             time: None,

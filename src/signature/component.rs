@@ -112,6 +112,17 @@ impl Component {
     }
 
     /// This text, which must have exactly `len` bytes.
+    ///
+    /// ```
+    /// use tower_webhook::Encoding;
+    /// use tower_webhook::signature::{Component, Scheme};
+    ///
+    /// // With nothing between the two there must be one way to cut them apart.
+    /// let id = Component::header("x-delivery-id").of_length(36);
+    /// let scheme = Scheme::builder("x-signature").single("", Encoding::Hex).content([id, Component::Body]).build()?;
+    /// # drop(scheme);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn of_length(self, len: usize) -> Self {
         Self::OfLength(Box::new(self), len)

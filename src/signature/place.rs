@@ -30,6 +30,17 @@ impl Place {
     }
 
     /// In headers of this name with a number behind it.
+    ///
+    /// ```
+    /// use tower_webhook::Encoding;
+    /// use tower_webhook::signature::{Place, Scheme};
+    ///
+    /// // As DocuSign signs, with each of its keys.
+    /// let place = Place::numbered_headers("x-docusign-signature-", 100);
+    /// let scheme = Scheme::at(place).single("", Encoding::Base64).build()?;
+    /// # drop(scheme);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
     pub fn numbered_headers(prefix: impl Into<Cow<'static, str>>, count: u8) -> Self {
         Self::NumberedHeaders {
             prefix: prefix.into(),
@@ -48,6 +59,21 @@ impl Place {
     }
 
     /// In this field of a form.
+    ///
+    /// ```
+    /// use tower_webhook::{Digest, Encoding};
+    /// use tower_webhook::signature::{Algorithm, Component, Place, Scheme};
+    ///
+    /// // As Braintree signs the field beside it.
+    /// let scheme = Scheme::at(Place::form_field("bt_signature"))
+    ///     .single("public_key|", Encoding::Hex)
+    ///     .algorithm(Algorithm::HmacOfHashedSecret(Digest::Sha1))
+    ///     .content([Component::form_field("bt_payload")])
+    ///     .content_is_id()
+    ///     .build()?;
+    /// # drop(scheme);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
     pub fn form_field(name: impl Into<Cow<'static, str>>) -> Self {
         Self::FormField(name.into())
     }

@@ -154,7 +154,7 @@ impl Verification {
             Under::Plain(hashing) => hashing.keys.each_mut(|key| key.mac.update(frame)),
             #[cfg(feature = "senders")]
             Under::General(general) => {
-                (general.iter_mut()).for_each(|general| general.1.extend(frame))
+                (general.iter_mut()).for_each(|general| general.1.extend(frame));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What the builder of a scheme takes beyond HMAC-SHA256 over time, id and body.
 
-use std::borrow::Cow;
+mod setters;
 
 use http::HeaderMap;
 
@@ -8,8 +8,7 @@ use super::algorithm::Algorithm;
 use super::component::Component;
 use super::general::{Content, General, Layout, Outgoing, Parsed, Proof, Said, Settings};
 use super::header::Grammar;
-use super::place::{Place, TimeFormat};
-use super::public_url::PublicUrl;
+use super::place::Place;
 use super::scheme::{FamilyNames, Scheme, SchemeBuilder, refused};
 use super::signer::{self, Signer};
 use crate::digest::Digest;
@@ -47,6 +46,14 @@ impl Scheme {
     }
 
     /// The same, as `Authorization: Bearer <token>` (RFC 6750).
+    ///
+    /// ```
+    /// use tower_webhook::signature::Scheme;
+    ///
+    /// let scheme = Scheme::bearer().build()?;
+    /// # drop(scheme);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
     pub fn bearer() -> SchemeBuilder {
         let mut builder =
             Self::token(Place::header("authorization")).single("Bearer ", Encoding::Hex);
@@ -55,6 +62,16 @@ impl Scheme {
     }
 
     /// The same, as `Authorization: Basic <base64>` (RFC 7617). The secret is `user:password`.
+    ///
+    /// ```
+    /// use tower_webhook::signature::{Scheme, Verifier};
+    /// use tower_webhook::SigningSecret;
+    ///
+    /// let secret = SigningSecret::from_text("hooks:a-password-of-some-length")?;
+    /// let verifier = Verifier::new(Scheme::basic().build()?, secret);
+    /// # drop(verifier);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
     pub fn basic() -> SchemeBuilder {
         let mut builder =
             Self::token(Place::header("authorization")).single("Basic ", Encoding::Hex);
@@ -85,93 +102,6 @@ impl Scheme {
 }
 
 impl SchemeBuilder {
-    /// How the signature is made. HMAC-SHA256 unless set.
-    pub fn algorithm(mut self, algorithm: Algorithm) -> Self {
-        self.settings.algorithm = Some(algorithm);
-        self
-    }
-
-    /// A signature may stand in this place too: one that is right is enough.
-    pub fn or_at(mut self, place: Place) -> Self {
-        self.settings.places.push(place);
-        self
-    }
-
-    /// The header may stand on several lines that differ, each with a signature: one that is right
-    /// is enough. Otherwise that is refused.
-    pub fn several_lines(mut self) -> Self {
-        self.settings.several_lines = true;
-        self
-    }
-
-    /// The timestamp stands in this place, written so.
-    pub fn timestamp_at(mut self, place: Place, format: TimeFormat) -> Self {
-        self.settings.time_place = Some(place);
-        self.settings.time_format = format;
-        self
-    }
-
-    /// How the timestamp is written. In seconds unless set.
-    pub fn time_format(mut self, format: TimeFormat) -> Self {
-        self.settings.time_format = format;
-        self
-    }
-
-    /// The delivery's id stands in this place.
-    pub fn id_at(mut self, place: Place) -> Self {
-        self.settings.id_place = Some(place);
-        self
-    }
-
-    /// What stands between two pairs, or two entries of a list: a comma between pairs and a blank
-    /// between entries unless set.
-    pub fn separator(mut self, separator: char) -> Self {
-        self.settings.separator = u8::try_from(separator).ok();
-        self
-    }
-
-    /// The header is the timestamp and, behind commas, one signature or more.
-    pub fn positional(mut self, encoding: Encoding) -> Self {
-        self.settings.positional = true;
-        self.encoding = encoding;
-        self
-    }
-
-    /// This may be what was signed too, where the first content is not. It costs a hash for each key.
-    pub fn or_content(mut self, pieces: impl IntoIterator<Item = Component>) -> Self {
-        self.settings
-            .other_contents
-            .push(pieces.into_iter().collect());
-        self
-    }
-
-    /// What is signed is the event's [id](super::Verified::id): the content as it stands where it is
-    /// a short text, else its SHA-256. For signatures that do not cover the body, and for contents
-    /// whose pieces could be cut elsewhere: another reading is then the same event.
-    pub fn content_is_id(mut self) -> Self {
-        self.settings.content_is_id = true;
-        self
-    }
-
-    /// The body must be JSON that begins with a bracket, or the delivery is refused: for senders that
-    /// have other texts signed by the same key, such as challenges.
-    pub fn json_body(mut self) -> Self {
-        self.settings.json_body = true;
-        self
-    }
-
-    /// The URL that the sender was given, where that is signed.
-    pub fn public_url(mut self, url: PublicUrl) -> Self {
-        self.settings.url = Some(url);
-        self
-    }
-
-    /// Members are those of the only element of the array at this pointer. A longer array is refused.
-    pub fn only_item(mut self, pointer: impl Into<Cow<'static, str>>) -> Self {
-        self.settings.only_item = Some(pointer.into());
-        self
-    }
-
     /// Whether the model of the first edition cannot say it.
     pub(super) fn is_general(&self) -> bool {
         let bare_touch = (self.content.iter().zip(self.content.iter().skip(1))).any(|pair| {

@@ -113,7 +113,7 @@ impl Complete {
     }
 }
 
-/// Says that handling failed and that another attempt may begin.
+/// Says that handling failed, or did not begin, and that another attempt may begin.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Release {
@@ -123,16 +123,38 @@ pub struct Release {
     pub token: Token,
     /// How long the record is kept from now on.
     pub retention: Duration,
+    /// Whether the handler had begun. Where it had not, the attempt is given back with the event: the
+    /// next claim has the same number. Its fence is larger all the same.
+    pub begun: bool,
 }
 
 impl Release {
-    /// Gives back what was claimed under this token.
+    /// Gives back what was claimed under this token, and was begun.
     pub fn new(key: EventKey, token: Token, retention: Duration) -> Self {
         Self {
             key,
             token,
             retention,
+            begun: true,
         }
+    }
+
+    /// The handler had not begun.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_webhook::store::{Release, Token};
+    /// use tower_webhook::{EventKey, Name};
+    ///
+    /// let key = EventKey::new(Name::new("stripe")?, ["evt_1"])?;
+    /// let release = Release::new(key, Token::from_bytes([7; 16]), Duration::from_secs(60)).not_begun();
+    /// assert!(!release.begun);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn not_begun(mut self) -> Self {
+        self.begun = false;
+        self
     }
 }
 

@@ -115,11 +115,15 @@ pub use self::postgres::{
     PostgresConnectError, PostgresConnectErrorKind, PostgresFinding, PostgresReport,
     PostgresSetting, PostgresStore, PostgresStoreBuilder, PostgresVerdict,
 };
+#[cfg(all(feature = "postgres", feature = "inbox"))]
+pub use self::postgres::{PostgresInbox, PostgresInboxBuilder};
 #[cfg(feature = "redis")]
 pub use self::redis::{
     RedisConnectError, RedisConnectErrorKind, RedisConnection, RedisFinding, RedisReport,
     RedisSetting, RedisStore, RedisStoreBuilder, RedisVerdict,
 };
+#[cfg(all(feature = "redis", feature = "inbox"))]
+pub use self::redis::{RedisInbox, RedisInboxBuilder};
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::{
     SqliteConnectError, SqliteConnectErrorKind, SqliteStore, SqliteStoreBuilder,

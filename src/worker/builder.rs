@@ -202,7 +202,7 @@ impl<S> WorkerBuilder<S> {
         self.check()?;
         let entries = EntryStore::new(self.inbox.clone());
         let mut routes = Vec::with_capacity(self.served.len());
-        let mut known = BTreeSet::new();
+        let (mut known, mut longest) = (BTreeSet::new(), Duration::ZERO);
         for (served, handler) in self.served {
             let served = served.ok_or_else(|| {
                 refused("a webhook that it is to serve has no inbox: give it one by inbox(…)")
@@ -212,6 +212,7 @@ impl<S> WorkerBuilder<S> {
                 route,
                 retention,
             } = served;
+            longest = longest.max(retention);
             if inbox.own_identity() != self.inbox.own_identity() {
                 return Err(refused(format!(
                     "the webhook {route} keeps its events in another inbox than this worker's"
@@ -243,6 +244,7 @@ impl<S> WorkerBuilder<S> {
             concurrency: self.concurrency,
             attempts: self.attempts,
             lease: self.lease,
+            retention: longest,
             poll_every: self.poll_every,
         };
         Ok(Worker::new(

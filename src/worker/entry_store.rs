@@ -138,6 +138,7 @@ impl Store for EntryStore {
             key,
             token,
             retention,
+            ..
         } = release;
         let verdict = self.verdict(key, *token);
         let finish = Finish::new(key.clone(), *token, verdict, *retention);
@@ -156,6 +157,11 @@ impl Store for EntryStore {
             inbox,
             runs: Arc::clone(&self.runs),
         }))
+    }
+
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    fn transactions(&self) -> Option<crate::store::Transactions> {
+        self.inbox.transactions()
     }
 
     async fn wait(&self, _: &EventKey, _: Duration) {}

@@ -62,6 +62,9 @@
 //! or is cut off, its entries are taken over once their leases are over, and the attempts that had begun
 //! count. An entry whose worker died twice is then run with no other beside it.
 //!
+//! Where a rule says what events are [about](crate::event::OrderRule), those of one thing run one at a time, also
+//! with many workers; and a [rate](crate::inbox::Rate) bounds all of them together.
+//!
 //! # An orderly end
 //!
 //! Once its [`Drain`](crate::Drain) begins, a worker takes nothing more. What was taken and not begun is

@@ -48,6 +48,8 @@ pub(super) struct Settings {
     pub(super) concurrency: usize,
     pub(super) attempts: Attempts,
     pub(super) lease: Duration,
+    /// How long what is stale is known: the longest of what it serves.
+    pub(super) retention: Duration,
     pub(super) poll_every: Duration,
 }
 

@@ -11,6 +11,7 @@ use super::caller::{EntryCaller, finish_later, give_back};
 use super::run::Shared;
 use super::work::EntryWork;
 use crate::clock::UnixTime;
+use crate::event::Identity;
 use crate::inbox::{Envelope, Extend, Inbox, Take, Taken, Verdict};
 use crate::request_clock::RequestClock;
 use crate::runtime::{DeliveredItem, IdentifiedEvent, RunContext, spawn};
@@ -87,6 +88,7 @@ impl Shared {
             lease: self.settings.lease,
             max_attempts: self.settings.attempts.most,
             lone,
+            retention: self.settings.retention,
         };
         match timeout(TAKE_LIMIT, self.inbox.take(&take)).await {
             Ok(taken) => {
@@ -126,7 +128,10 @@ impl Shared {
             deadline: started + NO_DEADLINE,
         };
         let event = IdentifiedEvent {
-            identity: envelope.identity,
+            identity: Identity {
+                order: entry.order,
+                ..envelope.identity
+            },
             predates_retention: envelope.predates_retention,
             document: envelope.document,
             item: envelope.place.map(|place| {

@@ -80,7 +80,12 @@ impl Work for EntryWork {
         );
         let running = timeout(attempts.time_limit, caught(|| handler.call(&delivery)));
         let verdict = match running.await {
-            Ok(Ok(Ok(()))) => return Ok(Ended::Done(StoredResponse::new(200), ())),
+            Ok(Ok(Ok(()))) => {
+                // What stands if its transaction cannot be committed.
+                let reason = "its transaction was not committed".to_owned();
+                entries.say(key, attempts.failed(attempt, reason, None));
+                return Ok(Ended::Done(StoredResponse::new(200), ()));
+            }
             Ok(Ok(Err(failure))) => attempts.verdict(attempt, &failure),
             Ok(Err(panicked)) => {
                 tell(&delivery, "its handler panicked");

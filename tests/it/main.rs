@@ -21,6 +21,8 @@ mod confirm;
 mod contracts;
 #[cfg(feature = "axum")]
 mod duplicates;
+#[cfg(all(feature = "axum", feature = "gzip"))]
+mod gzip;
 #[cfg(feature = "axum")]
 mod handlers;
 #[cfg(feature = "axum")]

@@ -139,8 +139,9 @@ impl History {
                 self.witnesses[number].complete(&complete, held, time);
                 held == Held::Fenced
             }
-            b'r' => {
-                let release = Release::new(key.clone(), token, retention);
+            b'r' | b'g' => {
+                let mut release = Release::new(key.clone(), token, retention);
+                release.begun = command == b'r';
                 let held = now(self.store.release(&release)).unwrap();
                 assert_eq!(held, self.rules.release(&release, time), "{release:?}");
                 self.witnesses[number].release(&release, held, time);

@@ -19,7 +19,7 @@ pub(crate) const SPANS: [Duration; 10] = [
     Duration::from_secs(30 * 24 * 3_600),
     Duration::MAX,
 ];
-pub(crate) const COMMANDS: &[u8] = b"cudxrnbf+-";
+pub(crate) const COMMANDS: &[u8] = b"cudxrgnbf+-";
 
 pub(crate) static PROVIDER: LazyLock<Name> = LazyLock::new(|| Name::new("acme").unwrap());
 pub(crate) static NAMES: LazyLock<Vec<EventKey>> = LazyLock::new(|| {

@@ -154,6 +154,7 @@ impl Witness {
         if held == Held::Held && !again {
             self.holder = None;
             self.released_by = Some(release.token);
+            self.attempt -= u32::from(!release.begun);
             self.keep(now, release.retention);
         }
     }

@@ -1,7 +1,8 @@
-//! Which of a sender's events a rule is for.
+//! Which of a sender's events a rule is for, and what else it reads of them.
 
 use super::super::field::Field;
 use super::super::form::Form;
+use super::super::order::OrderRule;
 use super::super::selection::Selection;
 use super::super::shape::refused;
 use super::super::source::Source;
@@ -30,6 +31,14 @@ impl EventRule {
 
     /// A body can be a form whose fields are the event's members: fields of a key are their names, as
     /// `/MessageSid`.
+    ///
+    /// ```
+    /// use tower_webhook::event::{EventRule, Shape};
+    ///
+    /// let rule = EventRule::members([Shape::new("message", ["/MessageSid"])?])?.or_form();
+    /// # drop(rule);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn or_form(mut self) -> Self {
         self.form = Some(Box::new(Form::Fields));
@@ -42,6 +51,16 @@ impl EventRule {
     }
 
     /// Where the type of an event stands, for [`EventRule::only_types`]; of items, in each of them.
+    ///
+    /// ```
+    /// use tower_webhook::event::{EventRule, Shape};
+    ///
+    /// let rule = EventRule::members([Shape::new("event", ["/id"])?])?
+    ///     .types_at("/type")?
+    ///     .only_types(["invoice.paid"])?;
+    /// # drop(rule);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -117,6 +136,45 @@ impl EventRule {
             return Err(refused("for nobody: name whose events are handled"));
         }
         Ok(self.select(|selection| selection.only_for(field.clone(), ours.clone())))
+    }
+
+    /// Events that are about one thing run one at a time where they wait in an [inbox](crate::inbox), and
+    /// those that are overtaken are skipped. Of items, each says what it is about.
+    #[must_use]
+    pub fn ordered(mut self, order: OrderRule) -> Self {
+        let order = Box::new(order);
+        if let Some(each) = &mut self.each {
+            each.order = Some(order.clone());
+        }
+        if !matches!(self.source, Source::ItemsAlone) {
+            self.order = Some(order);
+        }
+        self
+    }
+
+    /// Whether its events, or its items, are in an order.
+    pub(crate) fn is_ordered(&self) -> bool {
+        let items = self.each.as_ref().is_some_and(|each| each.order.is_some());
+        items || self.order.is_some()
+    }
+
+    /// Whether parameters of the query can be part of a key.
+    pub(crate) fn reads_query(&self) -> bool {
+        let items = self
+            .each
+            .as_ref()
+            .is_some_and(|each| each.item.reads_query());
+        items || self.source.reads_query()
+    }
+
+    /// Whether the key of what is no item is to be made of an envelope that it does not have.
+    pub(crate) fn lacks_envelope(&self) -> bool {
+        self.source.reads_envelope()
+    }
+
+    /// Whether the id that is proved is the key.
+    pub(crate) fn takes_signed_id(&self) -> bool {
+        matches!(self.source, Source::SignedId)
     }
 
     /// That of its items, where it has a list.

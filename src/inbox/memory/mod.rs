@@ -1,5 +1,6 @@
 //! An inbox in the memory of this process.
 
+mod orders;
 mod space;
 
 use std::fmt;
@@ -17,6 +18,7 @@ use super::Inbox;
 use super::command::{
     Accept, Accepted, Begin, Begun, Discard, Extend, Finish, Moved, Redrive, Take, Taken,
 };
+use super::rate::{Rate, RateOf, RateView};
 use super::rules::EntryCommand;
 use super::shared::SharedInbox;
 use super::view::{EntryCounts, EntryView, List};
@@ -168,13 +170,19 @@ impl Inbox for MemoryInbox {
     }
 
     async fn redrive(&self, redrive: &Redrive) -> Result<Moved, StoreError> {
-        let moved = self.run(redrive);
+        let moved = {
+            let (mut space, now) = self.space();
+            space.redrive(redrive, now)
+        };
         self.tell();
         Ok(moved)
     }
 
     async fn discard(&self, discard: &Discard) -> Result<Moved, StoreError> {
-        Ok(self.run(discard))
+        let moved = self.run(discard);
+        // Another event may have waited for it.
+        self.tell();
+        Ok(moved)
     }
 
     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
@@ -199,5 +207,24 @@ impl Inbox for MemoryInbox {
     async fn paused(&self) -> Result<Vec<Name>, StoreError> {
         let (space, _) = self.space();
         Ok(space.paused())
+    }
+
+    async fn set_rate(
+        &self,
+        provider: &Name,
+        of: RateOf,
+        rate: Option<Rate>,
+    ) -> Result<bool, StoreError> {
+        let changed = {
+            let (mut space, _) = self.space();
+            space.set_rate(provider, of, rate)
+        };
+        self.tell();
+        Ok(changed)
+    }
+
+    async fn rates(&self) -> Result<Vec<RateView>, StoreError> {
+        let (space, _) = self.space();
+        Ok(space.rates())
     }
 }

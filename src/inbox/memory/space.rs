@@ -2,13 +2,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::clock::UnixTime;
 use crate::event::{EventKey, Name};
-use crate::inbox::command::{Accept, Accepted, Content, Take, Taken};
+use crate::inbox::command::{Accept, Accepted, Content, Moved, Redrive, Take, Taken};
 use crate::inbox::entry::Entry;
 use crate::inbox::fair::fair;
+use crate::inbox::order::{OrderState, tell_stale};
+use crate::inbox::rate::{Limit, Rate, RateOf, RateView};
 use crate::inbox::route::Route;
 use crate::inbox::rules::{EntryCommand, EntryStep, TakeOutcome};
 use crate::inbox::view::{EntryCounts, EntryView, List};
 use crate::store::{StoreError, StoreErrorKind};
+
+use super::orders::Orders;
 
 /// How many entries each command looks at for whether their time is over: more than it may add.
 const PURGED_AT_ONCE: usize = 16;
@@ -16,13 +20,15 @@ const PURGED_AT_ONCE: usize = 16;
 /// The entries, behind one lock.
 pub(super) struct Space {
     capacity: usize,
-    /// How many of them are not done or discarded.
+    /// How many of them somebody is to move on.
     open: usize,
     slots: HashMap<EventKey, Slot>,
     due: BTreeMap<Route, BTreeSet<Place>>,
-    /// What is done or discarded, by the end of its retention.
+    /// What is done, discarded or stale, by the end of its retention.
     ending: BTreeSet<Place>,
     paused: BTreeSet<Name>,
+    limits: BTreeMap<(Name, RateOf), Limit>,
+    orders: Orders,
     numbered: u64,
 }
 
@@ -45,6 +51,8 @@ impl Space {
             due: BTreeMap::new(),
             ending: BTreeSet::new(),
             paused: BTreeSet::new(),
+            limits: BTreeMap::new(),
+            orders: Orders::default(),
             numbered: 0,
         }
     }
@@ -64,11 +72,15 @@ impl Space {
         let Some(entry) = step.write else {
             return Ok(step.outcome);
         };
-        let adds = known.is_none_or(|slot| !slot.entry.needs_content());
+        let adds = known.is_none_or(|slot| !slot.entry.is_open());
         if adds && self.open >= self.capacity {
             return Err(StoreError::new(StoreErrorKind::Full));
         }
         let before = self.remove(&accept.key);
+        if let Some(slot) = &before {
+            let entry = (&accept.key, &slot.entry);
+            self.orders.change(&slot.route, entry, step.order, now);
+        }
         let (number, route) = match before {
             Some(slot) if !adds => (slot.number, slot.route),
             _ => (self.next_number(), accept.route.clone()),
@@ -88,44 +100,114 @@ impl Space {
 
     pub(super) fn run<C: EntryCommand>(&mut self, command: &C, now: UnixTime) -> C::Outcome {
         let key = command.key();
-        let step = command.apply(self.slots.get(key).map(|slot| &slot.entry), now);
+        let slot = self.slots.get(key);
+        let step = command.apply(slot.map(|slot| &slot.entry), now);
+        if let Some(slot) = slot {
+            let entry = (key, &slot.entry);
+            self.orders.change(&slot.route, entry, step.order, now);
+        }
         if let Some(entry) = step.write {
             self.update(key, entry);
         }
         step.outcome
     }
 
+    pub(super) fn redrive(&mut self, redrive: &Redrive, now: UnixTime) -> Moved {
+        let slot = self.slots.get(&redrive.key);
+        let against = slot.and_then(|slot| {
+            let order = self.orders.of(&slot.route, &slot.entry)?;
+            redrive.against_order(&slot.entry, &order, now)
+        });
+        against.unwrap_or_else(|| self.run(redrive, now))
+    }
+
     pub(super) fn take(&mut self, take: &Take, now: UnixTime) -> Vec<Taken> {
         self.purge(now);
-        let due: Vec<Vec<EventKey>> = (take.routes.iter())
-            .filter(|route| !self.paused.contains(route.provider()))
-            .map(|route| self.due_of(route, take, now))
-            .collect();
-        let size = |key: &EventKey| {
-            let content = self.slots.get(key).and_then(|slot| slot.content.as_ref());
-            content.map_or(0, Content::size)
-        };
-        let keys = fair(due, take.limit, take.max_bytes, size);
-        keys.iter()
-            .filter_map(|key| self.take_one(take, key, now))
-            .collect()
+        loop {
+            let due: Vec<Vec<EventKey>> = (take.routes.iter())
+                .filter(|route| !self.paused.contains(route.provider()))
+                .map(|route| self.due_of(route, take, now))
+                .collect();
+            let size = |key: &EventKey| {
+                let content = self.slots.get(key).and_then(|slot| slot.content.as_ref());
+                content.map_or(0, Content::size)
+            };
+            let keys = fair(due, take.limit, take.max_bytes, size);
+            let (mut taken, mut skipped) = (Vec::new(), false);
+            for key in &keys {
+                match self.take_one(take, key, now) {
+                    (TakeOutcome::Taken, entry) => taken.extend(entry),
+                    (TakeOutcome::Stale, _) => {
+                        skipped = true;
+                        tell_stale(key);
+                    }
+                    (TakeOutcome::Buried, _) => skipped = true,
+                    (TakeOutcome::NotNow, _) => {}
+                }
+            }
+            // Behind what was skipped there may be others.
+            if !taken.is_empty() || !skipped {
+                return taken;
+            }
+        }
     }
 
     fn due_of(&self, route: &Route, take: &Take, now: UnixTime) -> Vec<EventKey> {
         let due = self.due.get(route).into_iter().flatten();
+        let limit = self.limit(route.provider(), RateOf::Provider);
+        let left = limit.map_or(usize::MAX, |limit| limit.left(now));
         due.take_while(|(at, _, _)| *at <= now)
             .filter_map(|(_, _, key)| EventKey::decode(key).ok())
             .filter(|key| {
-                (self.slots.get(key)).is_some_and(|slot| slot.entry.is_lone() == take.lone)
+                let slot = self.slots.get(key);
+                slot.is_some_and(|slot| {
+                    slot.entry.is_lone() == take.lone && self.lets(key, slot, now)
+                })
             })
-            .take(take.limit)
+            .take(take.limit.min(left))
             .collect()
     }
 
-    fn take_one(&mut self, take: &Take, key: &EventKey, now: UnixTime) -> Option<Taken> {
-        let slot = self.slots.get(key)?;
-        let before = slot.entry.clone();
-        let EntryStep { write, outcome, .. } = take.apply(&before, now);
+    fn limit(&self, provider: &Name, of: RateOf) -> Option<Limit> {
+        self.limits.get(&(provider.clone(), of)).copied()
+    }
+
+    /// What is kept of the order key of an entry, if it has one, and what is left of its rate, if there is
+    /// one.
+    fn order_of(&self, slot: &Slot) -> Option<(OrderState, Option<Limit>)> {
+        let order = self.orders.of(&slot.route, &slot.entry)?;
+        let rate = self.limit(slot.route.provider(), RateOf::EachOrderKey);
+        let limit = order.limit(rate.map(|limit| limit.rate));
+        Some((order, limit))
+    }
+
+    /// Whether the order key of an entry lets it be taken.
+    fn lets(&self, key: &EventKey, slot: &Slot, now: UnixTime) -> bool {
+        self.order_of(slot).is_none_or(|(order, limit)| {
+            order.lets(key) && limit.is_none_or(|limit| limit.lets(now))
+        })
+    }
+
+    fn take_one(
+        &mut self,
+        take: &Take,
+        key: &EventKey,
+        now: UnixTime,
+    ) -> (TakeOutcome, Option<Taken>) {
+        let nothing = (TakeOutcome::NotNow, None);
+        let Some(slot) = self.slots.get(key) else {
+            return nothing;
+        };
+        let (before, route) = (slot.entry.clone(), slot.route.clone());
+        let mut all = self.limit(route.provider(), RateOf::Provider);
+        let (order, mut of_key) = self.order_of(slot).unzip();
+        let of_key = of_key.as_mut().and_then(Option::as_mut);
+        let lets = |limit: Option<&Limit>| limit.is_none_or(|limit| limit.lets(now));
+        if !lets(all.as_ref()) || !lets(of_key.as_deref()) {
+            return nothing;
+        }
+        let step = take.apply(key, &before, order.as_ref(), now);
+        let EntryStep { write, outcome, .. } = step;
         let taken = (outcome == TakeOutcome::Taken).then(|| {
             let content = slot.content.clone();
             Some(Taken::new(
@@ -135,10 +217,23 @@ impl Space {
                 content?,
             ))
         });
+        if let (Some(change), Some(mut order)) = (step.order, order) {
+            if let Some(limit) = of_key.filter(|_| outcome == TakeOutcome::Taken) {
+                limit.take_one(now);
+                order.used_until = Some(limit.used_until);
+            }
+            let order = order.after(key.clone(), change, now);
+            self.orders.set(&route, &before, order, now);
+        }
+        if let Some(limit) = all.as_mut().filter(|_| outcome == TakeOutcome::Taken) {
+            limit.take_one(now);
+            let of = (route.provider().clone(), RateOf::Provider);
+            self.limits.insert(of, *limit);
+        }
         if let Some(entry) = write {
             self.update(key, entry);
         }
-        taken.flatten()
+        (outcome, taken.flatten())
     }
 
     pub(super) fn next_due(&self) -> Option<UnixTime> {
@@ -175,7 +270,12 @@ impl Space {
     }
 
     pub(super) fn forget(&mut self, key: &EventKey, now: UnixTime) -> bool {
-        self.remove(key).is_some_and(|slot| slot.entry.is_kept(now))
+        self.remove(key).is_some_and(|slot| {
+            let frees = slot.entry.frees();
+            self.orders
+                .change(&slot.route, (key, &slot.entry), frees, now);
+            slot.entry.is_kept(now)
+        })
     }
 
     pub(super) fn set_paused(&mut self, provider: &Name, paused: bool) -> bool {
@@ -190,7 +290,35 @@ impl Space {
         self.paused.iter().cloned().collect()
     }
 
+    pub(super) fn set_rate(&mut self, provider: &Name, of: RateOf, rate: Option<Rate>) -> bool {
+        let at = (provider.clone(), of);
+        if self.limits.get(&at).map(|limit| limit.rate) == rate {
+            return false;
+        }
+        match rate {
+            Some(rate) => {
+                self.limits.insert(at, Limit::new(rate, UnixTime::EPOCH));
+            }
+            None => {
+                self.limits.remove(&at);
+            }
+        }
+        true
+    }
+
+    pub(super) fn rates(&self) -> Vec<RateView> {
+        let view = |((provider, of), limit): (&(Name, RateOf), &Limit)| {
+            RateView::new(provider.clone(), *of, limit.rate, limit.used_until)
+        };
+        self.limits.iter().map(view).collect()
+    }
+
     fn purge(&mut self, now: UnixTime) {
+        for _ in 0..PURGED_AT_ONCE {
+            if !self.orders.purge_one(now) {
+                break;
+            }
+        }
         for _ in 0..PURGED_AT_ONCE {
             let over = self.ending.first().filter(|(at, _, _)| *at <= now);
             let Some(key) = over.and_then(|(_, _, key)| EventKey::decode(key).ok()) else {
@@ -227,7 +355,7 @@ impl Space {
         } else if let Some(end) = slot.entry.kept_until() {
             self.ending.insert(place(end));
         }
-        if slot.entry.needs_content() {
+        if slot.entry.is_open() {
             self.open = self.open.saturating_add(1);
         }
         self.slots.insert(key, slot);
@@ -246,7 +374,7 @@ impl Space {
         } else if let Some(end) = slot.entry.kept_until() {
             self.ending.remove(&place(end));
         }
-        if slot.entry.needs_content() {
+        if slot.entry.is_open() {
             self.open = self.open.saturating_sub(1);
         }
         Some(slot)

@@ -3,9 +3,16 @@ use crate::clock::UnixTime;
 use crate::event::EventKey;
 use crate::inbox::command::{Discard, Moved, Redrive};
 use crate::inbox::entry::{Entry, EntryState};
+use crate::inbox::order::OrderState;
 
 impl sealed::Sealed for Redrive {}
 impl sealed::Sealed for Discard {}
+
+/// Whether the entry died at this time, if one is named.
+fn is_meant(entry: &Entry, died: Option<UnixTime>) -> bool {
+    let is_it = |at| matches!(entry.state, EntryState::Dead { since, .. } if since == at);
+    died.is_none_or(is_it)
+}
 
 impl EntryCommand for Redrive {
     type Outcome = Moved;
@@ -18,10 +25,21 @@ impl EntryCommand for Redrive {
         let Some(entry) = kept(entry, now) else {
             return EntryStep::leave(Moved::Absent);
         };
-        if !matches!(entry.state, EntryState::Dead { .. }) {
+        if !is_meant(entry, self.if_dead_since) {
             return EntryStep::leave(Moved::NotFrom(entry.status(now)));
         }
-        let next = Entry {
+        match entry.state {
+            EntryState::Dead { .. } => {}
+            EntryState::Stale { .. } if self.force => {}
+            EntryState::Stale { .. } => return EntryStep::leave(Moved::Stale),
+            EntryState::Queued { .. }
+            | EntryState::Running { .. }
+            | EntryState::Done { .. }
+            | EntryState::Discarded { .. } => {
+                return EntryStep::leave(Moved::NotFrom(entry.status(now)));
+            }
+        }
+        let mut next = Entry {
             state: EntryState::Queued {
                 due: now.saturating_add(self.after),
                 by: None,
@@ -30,7 +48,26 @@ impl EntryCommand for Redrive {
             deaths: 0,
             ..entry.clone()
         };
+        if let Some(order) = &mut next.order {
+            order.forced |= self.force;
+        }
         EntryStep::write(next, Moved::Done)
+    }
+}
+
+impl Redrive {
+    /// What was completed of the order key of a dead entry says against queuing it. `None` where nothing
+    /// does.
+    pub fn against_order<Id: PartialEq>(
+        &self,
+        entry: &Entry,
+        order: &OrderState<Id>,
+        now: UnixTime,
+    ) -> Option<Moved> {
+        let is_dead = matches!(entry.state, EntryState::Dead { .. });
+        let is_dead = is_dead && is_meant(entry, self.if_dead_since);
+        let is_stale = is_dead && !self.force && entry.is_overtaken(order, now);
+        is_stale.then_some(Moved::Stale)
     }
 }
 
@@ -45,6 +82,9 @@ impl EntryCommand for Discard {
         let Some(entry) = kept(entry, now) else {
             return EntryStep::leave(Moved::Absent);
         };
+        if !is_meant(entry, self.if_dead_since) {
+            return EntryStep::leave(Moved::NotFrom(entry.status(now)));
+        }
         match entry.state {
             EntryState::Queued { .. } | EntryState::Dead { .. } => {
                 let kept_until = now.saturating_add(self.retention);
@@ -52,11 +92,12 @@ impl EntryCommand for Discard {
                     state: EntryState::Discarded { kept_until },
                     ..entry.clone()
                 };
-                EntryStep::write(next, Moved::Done)
+                EntryStep::write(next, Moved::Done).and(entry.frees())
             }
-            EntryState::Running { .. } | EntryState::Done { .. } | EntryState::Discarded { .. } => {
-                EntryStep::leave(Moved::NotFrom(entry.status(now)))
-            }
+            EntryState::Running { .. }
+            | EntryState::Done { .. }
+            | EntryState::Discarded { .. }
+            | EntryState::Stale { .. } => EntryStep::leave(Moved::NotFrom(entry.status(now))),
         }
     }
 }

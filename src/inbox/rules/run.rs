@@ -3,6 +3,7 @@ use crate::clock::UnixTime;
 use crate::event::EventKey;
 use crate::inbox::command::{Begin, Begun, Extend, Finish, Verdict};
 use crate::inbox::entry::{Entry, EntryState, FailedAttempt};
+use crate::inbox::order::OrderChange;
 use crate::store::{Grant, Held, Token};
 
 impl sealed::Sealed for Begin {}
@@ -39,7 +40,8 @@ impl EntryCommand for Begin {
             | EntryState::Queued { .. }
             | EntryState::Done { .. }
             | EntryState::Dead { .. }
-            | EntryState::Discarded { .. } => return EntryStep::leave(Begun::Fenced),
+            | EntryState::Discarded { .. }
+            | EntryState::Stale { .. } => return EntryStep::leave(Begun::Fenced),
         };
         let next = Entry {
             state: EntryState::Running {
@@ -134,11 +136,24 @@ impl EntryCommand for Finish {
                 }
             }
         };
-        EntryStep::write(next, Held::Held)
+        EntryStep::write(next, Held::Held).and(self.changes(entry, now))
     }
 }
 
 impl Finish {
+    /// What comes of it for the order key: an event that is to be tried again holds it.
+    fn changes(&self, entry: &Entry, now: UnixTime) -> Option<OrderChange> {
+        let order = entry.order.as_ref()?;
+        match self.verdict {
+            Verdict::Done => Some(OrderChange::Complete {
+                version: order.version,
+                kept_until: now.saturating_add(self.retention),
+            }),
+            Verdict::Bury { .. } => entry.frees_when_dead(),
+            Verdict::Retry { .. } | Verdict::GiveBack { .. } => None,
+        }
+    }
+
     fn queued(&self, after: std::time::Duration, now: UnixTime) -> EntryState {
         EntryState::Queued {
             due: now.saturating_add(after),

@@ -2,6 +2,7 @@ use super::EntryStep;
 use crate::clock::UnixTime;
 use crate::inbox::command::Take;
 use crate::inbox::entry::{Entry, EntryState, FailedAttempt};
+use crate::inbox::order::{OrderChange, OrderState};
 
 /// What becomes of an entry that a worker would take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,20 +12,36 @@ pub enum TakeOutcome {
     Taken,
     /// Its workers died in every attempt it had: it is dead now.
     Buried,
-    /// It is not due, or not of the kind that is asked for.
+    /// A newer event of its order key was completed: it is skipped.
+    Stale,
+    /// It is not due, not of the kind that is asked for, or another event holds its order key.
     NotNow,
 }
 
-/// What is said of an attempt whose worker fell silent.
-const DIED: &str = "its worker died, or was cut off, before the attempt ended";
-
 impl Take {
-    /// What taking this entry comes to.
-    pub fn apply(&self, entry: &Entry, now: UnixTime) -> EntryStep<TakeOutcome> {
+    /// What taking this entry comes to; `order` is what is kept of its order key, if it has one,
+    /// [empty](OrderState::default) where nothing is.
+    pub fn apply<Id: PartialEq>(
+        &self,
+        id: &Id,
+        entry: &Entry,
+        order: Option<&OrderState<Id>>,
+        now: UnixTime,
+    ) -> EntryStep<TakeOutcome> {
         if entry.is_lone() != self.lone || entry.due().is_none_or(|due| due > now) {
             return EntryStep::leave(TakeOutcome::NotNow);
         }
         let mut next = entry.clone();
+        if let Some(order) = order.filter(|_| entry.order.is_some()) {
+            if !order.lets(id) {
+                return EntryStep::leave(TakeOutcome::NotNow);
+            }
+            if entry.is_overtaken(order, now) {
+                let kept_until = now.saturating_add(self.retention);
+                next.state = EntryState::Stale { kept_until };
+                return EntryStep::write(next, TakeOutcome::Stale).and(entry.frees());
+            }
+        }
         if let EntryState::Running {
             begun: true,
             lease_ends,
@@ -32,14 +49,17 @@ impl Take {
         } = entry.state
         {
             next.deaths = entry.deaths.saturating_add(1);
-            next.history
-                .push(FailedAttempt::new(entry.attempts, lease_ends, DIED));
+            next.history.push(FailedAttempt::new(
+                entry.attempts,
+                lease_ends,
+                FailedAttempt::DIED,
+            ));
             if entry.attempts >= self.max_attempts {
                 next.state = EntryState::Dead {
                     token: None,
                     since: now,
                 };
-                return EntryStep::write(next, TakeOutcome::Buried);
+                return EntryStep::write(next, TakeOutcome::Buried).and(entry.frees_when_dead());
             }
             if next.is_lone() != self.lone {
                 // Whoever takes such ones finds it at once.
@@ -53,6 +73,7 @@ impl Take {
             lease: self.lease,
             begun: false,
         };
-        EntryStep::write(next, TakeOutcome::Taken)
+        let holds = entry.order.as_ref().map(|_| OrderChange::Hold);
+        EntryStep::write(next, TakeOutcome::Taken).and(holds)
     }
 }

@@ -30,6 +30,12 @@ fn planted(status: EntryStatus) -> Scene {
         EntryStatus::Discarded => {
             scene.run(&Discard::new(key(), DAY), 1);
         }
+        EntryStatus::Stale => {
+            if let Some(entry) = &mut scene.0 {
+                let kept_until = at(100 + 86_400);
+                entry.state = EntryState::Stale { kept_until };
+            }
+        }
     }
     assert_eq!(scene.status(100), status);
     scene
@@ -57,6 +63,7 @@ fn each_status_has_its_answer_and_only_two_take_new_content() {
             Accepted::Revived,
         ),
         (EntryStatus::Discarded, same, Accepted::Conflict, other),
+        (EntryStatus::Stale, same, Accepted::Conflict, other),
     ] {
         let own = Accept {
             has_own_id: true,

@@ -117,6 +117,7 @@ impl Known {
                 assert!(self.holder.is_some_and(|it| it.begun) && silent && self.attempts >= 3);
                 (self.dead, self.holder) = (true, None);
             }
+            TakeOutcome::Stale => panic!("it is in no order"),
             TakeOutcome::NotNow => {}
         }
     }
@@ -201,6 +202,7 @@ proptest! {
                     }
                     Moved::NotFrom(_) => prop_assert!(known.is_known() && !known.dead),
                     Moved::Absent => prop_assert!(!known.is_known()),
+                    Moved::Stale => panic!("it is in no order"),
                 },
                 Deed::Discard => match scene.run(&Discard::new(key(), DAY), now) {
                     Moved::Done => {
@@ -210,6 +212,7 @@ proptest! {
                     }
                     Moved::NotFrom(_) => prop_assert!(known.is_known()),
                     Moved::Absent => prop_assert!(!known.is_known()),
+                    Moved::Stale => panic!("it is in no order"),
                 },
             }
             // What was accepted is there until it is done or discarded, whatever happens.

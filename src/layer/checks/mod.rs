@@ -3,6 +3,7 @@
 mod secret_path;
 mod source;
 
+use bytes::Bytes;
 use http::Method;
 use http::request::Parts;
 
@@ -46,6 +47,13 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
+    /// The next bytes of what is signed.
+    pub(super) fn update(&mut self, frame: &Bytes) {
+        if let Some(check) = &mut self.signature {
+            check.update(frame);
+        }
+    }
+
     /// Whether the head has proved all.
     pub(crate) fn is_nothing(&self) -> bool {
         self.signature.is_none() && self.custom.is_none()
@@ -144,7 +152,7 @@ impl Checks {
         if self.signature.is_none() && self.custom.is_none() {
             return Ok(());
         }
-        check_encoding(&parts.headers)?;
+        check_encoding(&parts.headers, &endpoint.contract)?;
         let now = auth.readings.received_at(&*endpoint.clock);
         if let Some(verifier) = &self.signature {
             pending.signature = Some(verifier.begin(parts, now)?);

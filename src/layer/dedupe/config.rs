@@ -125,6 +125,13 @@ impl DedupeConfig {
 
     /// How many events are taken of a delivery that holds a list of them; 1,000 unless set. One with
     /// more is refused with 413 before any of them is claimed.
+    ///
+    /// ```
+    /// use tower_webhook::DedupeConfig;
+    ///
+    /// let config = DedupeConfig::new().max_items(100).item_concurrency(4);
+    /// # drop(config);
+    /// ```
     pub fn max_items(mut self, limit: usize) -> Self {
         self.max_items = Some(limit);
         self

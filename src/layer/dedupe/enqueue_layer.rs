@@ -23,6 +23,20 @@ pub struct EnqueueLayer {
 impl DedupeBuilder {
     /// The layer that keeps its events in this inbox, instead of running the service inside for them.
     ///
+    /// ```
+    /// use tower_webhook::event::{EventRule, Shape};
+    /// use tower_webhook::inbox::MemoryInbox;
+    /// use tower_webhook::layer::{DedupeLayer, EndpointConfig, Proof};
+    /// use tower_webhook::{Name, RetriedStatuses, RetrySchedule, SenderContract};
+    ///
+    /// let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None);
+    /// let endpoint = EndpointConfig::new(Name::new("acme")?, contract);
+    /// let rule = EventRule::members([Shape::new("event", ["/id"])?])?;
+    /// let layer = DedupeLayer::builder(&endpoint, rule, [Proof::Signature]).enqueue(MemoryInbox::new())?;
+    /// # drop(layer);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`DedupeBuilder::build`].

@@ -52,6 +52,15 @@ pub fn bigcommerce(keys: impl Into<KeyRing>) -> Provider {
 /// - One event is one `hash` and `created_at`: that two changes of one object never share a hash is
 ///   not said.
 /// - Again after 1, 3, 5, 10, 15 and 30 min, 1, 2, 6, 14 and 24 h, after every answer but 200.
+///
+/// ```
+/// use tower_webhook::provider::{self, bigcommerce};
+///
+/// let tokens = bigcommerce::keys(["a-token-of-some-length"])?;
+/// let provider = provider::bigcommerce_token(tokens);
+/// # drop(provider);
+/// # Ok::<(), tower_webhook::ConfigError>(())
+/// ```
 pub fn bigcommerce_token(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::token(Place::header("X-Webhook-Token")).known();
     Provider::signed(

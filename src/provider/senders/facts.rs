@@ -6,6 +6,14 @@ use crate::provider::Provider;
 use crate::signature::PublicUrl;
 
 /// What is known of a sender beside its [`Provider`], and how sure that is.
+///
+/// ```
+/// use tower_webhook::provider::senders;
+///
+/// for sender in senders() {
+///     println!("{}: known from {}; assumed: {}", sender.title(), sender.confidence(), sender.assumed());
+/// }
+/// ```
 #[derive(Clone, Copy)]
 pub struct SenderFacts {
     pub(super) name: &'static str,

@@ -69,6 +69,17 @@ pub fn hubspot(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
 ///   has a signature of v3 is refused: take [`hubspot()`] for it.
 /// - Each item of the array, of which there are up to 100, is one event, by its `eventId`,
 ///   `subscriptionId` and `occurredAt`: the first alone is not said to be unique.
+///
+/// ```
+/// use tower_webhook::provider::{self, hubspot};
+/// use tower_webhook::signature::PublicUrl;
+///
+/// let keys = hubspot::keys(["the-client-secret-of-the-app"])?;
+/// let url = PublicUrl::parse("https://example.com/hooks/hubspot")?;
+/// let provider = provider::hubspot_v2(keys, url);
+/// # drop(provider);
+/// # Ok::<(), tower_webhook::ConfigError>(())
+/// ```
 pub fn hubspot_v2(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
     let scheme = Scheme::builder("X-HubSpot-Signature")
         .single("", Encoding::Hex)
@@ -92,6 +103,15 @@ pub fn hubspot_v2(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
 ///   take [`hubspot()`] for it.
 /// - Each item of the array, of which there are up to 100, is one event, by its `eventId`,
 ///   `subscriptionId` and `occurredAt`: the first alone is not said to be unique.
+///
+/// ```
+/// use tower_webhook::provider::{self, hubspot};
+///
+/// let keys = hubspot::keys(["the-client-secret-of-the-app"])?;
+/// let provider = provider::hubspot_v1(keys);
+/// # drop(provider);
+/// # Ok::<(), tower_webhook::ConfigError>(())
+/// ```
 pub fn hubspot_v1(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-HubSpot-Signature")
         .single("", Encoding::Hex)

@@ -71,6 +71,17 @@ pub fn twilio(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
 /// Twilio, proved by the signature of a shared key.
 ///
 /// - As [`twilio()`], with HMAC-SHA256 under the secret of a `SharedKey`.
+///
+/// ```
+/// use tower_webhook::provider::{self, twilio};
+/// use tower_webhook::signature::PublicUrl;
+///
+/// let keys = twilio::keys(["the-secret-of-a-shared-key"])?;
+/// let url = PublicUrl::parse("https://example.com/hooks/twilio")?;
+/// let provider = provider::twilio_shared_key(keys, url);
+/// # drop(provider);
+/// # Ok::<(), tower_webhook::ConfigError>(())
+/// ```
 pub fn twilio_shared_key(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
     let scheme = scheme(
         Digest::Sha256,

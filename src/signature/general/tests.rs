@@ -1,5 +1,6 @@
 //! The wider model against what senders have published, and against itself with a byte changed.
 
+mod pieces;
 mod properties;
 mod refused;
 mod vectors;

@@ -62,11 +62,7 @@ fn complete(number: usize, who: u8) -> Complete {
 }
 
 fn release(number: usize, who: u8) -> Release {
-    Release {
-        key: key(number),
-        token: token(who),
-        retention: RETENTION,
-    }
+    Release::new(key(number), token(who), RETENTION)
 }
 
 fn manual() -> ManualClock {

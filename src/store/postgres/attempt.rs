@@ -1,4 +1,4 @@
-//! What goes in one transaction: a batch of commands, or the removal of some records.
+//! What goes in one transaction: a batch of commands, or the removal of some rows.
 
 use std::sync::atomic::Ordering;
 
@@ -6,10 +6,10 @@ use sqlx::postgres::PgConnection;
 use sqlx::{Postgres, Transaction};
 use tokio::time::Instant;
 
-use crate::store::sql::{Placed, decide, micros};
+use crate::store::sql::micros;
 
+use super::commands::{Answers, CarriedOut, Commands};
 use super::error::{Cause, Fault};
-use super::job::Answers;
 use super::overdue::Commit;
 use super::pruning::{AT_ONCE, Look, SPARE};
 use super::shared::Shared;
@@ -36,52 +36,51 @@ impl Failure {
 }
 
 /// What one attempt came to.
-pub(super) enum Outcome {
-    Done(Answers),
-    /// Another transaction has inserted one of the records at the same time.
+pub(super) enum Outcome<C: Commands> {
+    Done(Answers<C>),
+    /// Another transaction has inserted one of the rows at the same time.
     Collided,
 }
 
 /// Carries out these commands in one transaction, unless it takes until the limit.
-pub(super) async fn attempt(
+pub(super) async fn attempt<C: Commands>(
     conn: &mut PgConnection,
-    shared: &Shared,
-    orders: &[&Placed],
-    is_patient: bool,
+    shared: &Shared<C>,
+    orders: &[&C::Order],
     limit: Instant,
     commit: &Commit,
-) -> Result<Outcome, Failure> {
-    let begun = shared.sessions.begin(conn, is_patient).await;
+) -> Result<Outcome<C>, Failure> {
+    let begun = shared.sessions.begin(conn, false).await;
     let mut tx = begun.map_err(Failure::sure)?;
-    let read = statements::read(&mut tx, &shared.statements, orders).await;
-    let (told, found) = match read {
-        Ok(read) => read,
+    let carrying_out = shared.commands.carry_out(&mut tx, orders, &shared.time);
+    let CarriedOut {
+        answers,
+        wrote,
+        effect,
+        pid,
+    } = match carrying_out.await {
+        Ok(Some(carried_out)) => carried_out,
+        Ok(None) => {
+            let ended = tx.rollback().await.map_err(Fault::from);
+            return ended.map(|()| Outcome::Collided).map_err(Failure::sure);
+        }
         Err(fault) => return Err(undone(tx, fault).await),
     };
-    let now = shared.time(told.time);
-    let (answers, changes) = decide(orders.iter().copied(), &found, now);
-    if changes.is_empty() {
+    if !wrote {
         let ended = tx.rollback().await.map_err(Fault::from);
         return ended
             .map(|()| Outcome::Done(answers))
             .map_err(Failure::sure);
     }
-    match statements::write(&mut tx, &shared.statements, changes).await {
-        Ok(true) => {}
-        Ok(false) => {
-            let ended = tx.rollback().await.map_err(Fault::from);
-            return ended.map(|()| Outcome::Collided).map_err(Failure::sure);
-        }
-        Err(fault) => return Err(undone(tx, fault).await),
-    }
     // Who asked has given up: this is not to happen any more.
     if Instant::now() >= limit {
         return Err(undone(tx, Fault::slow()).await);
     }
-    commit.begins(told.pid);
+    commit.begins(pid);
     match tx.commit().await.map_err(Fault::from) {
         Ok(()) => {
             shared.commits.fetch_add(1, Ordering::Relaxed);
+            shared.commands.committed(effect);
             Ok(Outcome::Done(answers))
         }
         // With no answer, or from a server that is being ended, it may be written or not.
@@ -107,17 +106,18 @@ async fn undone(tx: Transaction<'_, Postgres>, fault: Fault) -> Failure {
     }
 }
 
-/// Removes some records whose retention is over, if there are any.
-pub(super) async fn prune(
+/// Removes some rows whose retention is over, if there are any.
+pub(super) async fn prune<C: Commands>(
     conn: &mut PgConnection,
-    shared: &Shared,
+    shared: &Shared<C>,
     look: Look,
     commit: &Commit,
 ) -> Result<(), Fault> {
     let mut tx = shared.sessions.begin(conn, false).await?;
     let told = statements::told(&mut tx).await?;
-    let at = micros(shared.time(told.time).saturating_sub(SPARE));
-    let ends = statements::prune(&mut tx, &shared.statements, (look.from, at), AT_ONCE).await?;
+    let at = micros(shared.time.of(told.time).saturating_sub(SPARE));
+    let ends =
+        statements::prune(&mut tx, shared.commands.prune(), (look.from, at), AT_ONCE).await?;
     commit.begins(told.pid);
     tx.commit().await?;
     shared.pruning.done(look, Instant::now(), &ends, at);

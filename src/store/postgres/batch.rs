@@ -1,99 +1,101 @@
 //! Commands that go together, and who waits for their answers.
 
-use tokio::sync::oneshot;
+use std::collections::HashMap;
+
 use tokio::time::Instant;
 
-use crate::store::error::StoreError;
-use crate::store::sql::{Answer, Placed};
+use crate::store::sql::Place;
 
+use super::commands::{Answer, Answers, Commands};
 use super::error::Fault;
-use super::job::{Answers, Write};
+use super::job::Write;
 
-/// The commands of several callers.
-pub(super) struct Batch {
-    orders: Vec<Placed>,
-    answers: Vec<Option<Result<Answer, StoreError>>>,
-    callers: Vec<Caller>,
+/// A command, and what it came to.
+pub(super) type Answered<C> = (Write<C>, Answer<C>);
+
+/// Commands that are carried out in one transaction.
+pub(super) struct Batch<C: Commands> {
+    jobs: Vec<Write<C>>,
+    /// Whether they may have been carried out already.
+    pub(super) unsure: bool,
 }
 
-struct Caller {
-    orders: std::ops::Range<usize>,
-    give_up: Instant,
-    /// Until it has its answers.
-    reply: Option<oneshot::Sender<Answers>>,
-}
-
-impl Batch {
-    pub(super) fn of(jobs: Vec<Write>) -> Self {
-        let (mut orders, mut callers) = (Vec::new(), Vec::new());
-        for job in jobs {
-            let begin = orders.len();
-            orders.extend(job.orders);
-            callers.push(Caller {
-                orders: begin..orders.len(),
-                give_up: job.give_up,
-                reply: Some(job.reply),
-            });
-        }
+impl<C: Commands> Batch<C> {
+    pub(super) fn new(jobs: Vec<Write<C>>) -> Self {
         Self {
-            answers: orders.iter().map(|_| None).collect(),
-            orders,
-            callers,
+            jobs,
+            unsure: false,
         }
     }
 
-    pub(super) fn orders(&self) -> &[Placed] {
-        &self.orders
+    /// The same in batches of one row each.
+    pub(super) fn by_place(self) -> Vec<Self> {
+        let Self { jobs, unsure } = self;
+        let mut batches: Vec<Self> = Vec::new();
+        let mut numbers = HashMap::new();
+        for job in jobs {
+            let next = batches.len();
+            let number = match job.place() {
+                Some(place) => *numbers.entry(place.clone()).or_insert(next),
+                None => next,
+            };
+            match batches.get_mut(number) {
+                Some(batch) => batch.jobs.push(job),
+                None => batches.push(Self {
+                    jobs: vec![job],
+                    unsure,
+                }),
+            }
+        }
+        batches
+    }
+
+    /// The same in batches of one command each.
+    pub(super) fn one_by_one(self) -> impl Iterator<Item = Self> {
+        let Self { jobs, unsure } = self;
+        jobs.into_iter().map(move |job| Self {
+            jobs: vec![job],
+            unsure,
+        })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.jobs.len()
+    }
+
+    pub(super) fn orders(&self) -> Vec<&C::Order> {
+        self.jobs.iter().map(|job| &job.order).collect()
     }
 
     /// When the last of them gives up.
     pub(super) fn give_up(&self) -> Instant {
-        let last = self.callers.iter().map(|caller| caller.give_up).max();
+        let last = self.jobs.iter().map(|job| job.give_up).max();
         last.unwrap_or_else(Instant::now)
     }
 
     /// Whether anybody still waits.
     pub(super) fn is_wanted(&self) -> bool {
-        let mut replies = self.callers.iter().filter_map(|it| it.reply.as_ref());
-        replies.any(|reply| !reply.is_closed())
+        self.jobs.iter().any(Write::is_wanted)
     }
 
-    /// Commands without an answer.
-    pub(super) fn open(&self) -> Vec<(usize, Placed)> {
-        let open = self.orders.iter().zip(&self.answers).enumerate();
-        open.filter(|(_, (_, answer))| answer.is_none())
-            .map(|(position, (order, _))| (position, order.clone()))
-            .collect()
+    /// Whether no second look can tell what the first one came to.
+    pub(super) fn is_over(&self) -> bool {
+        let may_be_repeated = |job: &Write<C>| C::may_be_repeated(&job.order);
+        self.unsure && !self.jobs.iter().all(may_be_repeated)
     }
 
-    pub(super) fn set(&mut self, position: usize, answer: Result<Answer, StoreError>) {
-        if let Some(slot) = self.answers.get_mut(position) {
-            *slot = Some(answer);
-        }
+    pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
+        self.jobs.iter().filter_map(Write::place)
     }
 
-    pub(super) fn set_all(&mut self, answers: Answers) {
-        self.answers = answers.into_iter().map(Some).collect();
+    /// Each with its answer.
+    pub(super) fn answered(self, answers: Answers<C>) -> Vec<Answered<C>> {
+        self.jobs.into_iter().zip(answers).collect()
     }
 
-    /// The same answer for all that have none.
-    pub(super) fn fail(&mut self, fault: &Fault) {
-        for answer in &mut self.answers {
-            answer.get_or_insert_with(|| Err(fault.clone().into()));
-        }
-    }
-
-    /// Answers those of whose commands each has an answer.
-    pub(super) fn reply(&mut self) {
-        for caller in &mut self.callers {
-            let own = self.answers.get_mut(caller.orders.clone());
-            let own = own.unwrap_or_default();
-            if own.iter().all(Option::is_some)
-                && let Some(reply) = caller.reply.take()
-            {
-                // Who gave up sends it again, or does not care.
-                let _ = reply.send(own.iter_mut().filter_map(Option::take).collect());
-            }
-        }
+    /// Each with the same answer.
+    pub(super) fn failed(self, fault: &Fault) -> Vec<Answered<C>> {
+        let jobs = self.jobs.into_iter();
+        jobs.map(|job| (job, Err(fault.clone().into()))).collect()
     }
 }

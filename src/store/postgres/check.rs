@@ -6,7 +6,6 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row as _, raw_sql};
 
 use super::error::Fault;
-use super::table::Tables;
 
 /// What the start-up check found: one finding for each setting that matters.
 ///
@@ -42,16 +41,20 @@ impl PostgresReport {
     }
 
     /// Asks in one message, outside or inside of a transaction.
-    pub(super) async fn of(conn: &mut PgConnection, tables: &Tables) -> Result<Self, Fault> {
-        let records = tables.records();
+    pub(super) async fn of(conn: &mut PgConnection, tables: &[String]) -> Result<Self, Fault> {
+        let tables: Vec<_> = tables
+            .iter()
+            .map(|table| format!("pg_catalog.to_regclass('{table}')"))
+            .collect();
+        let tables = tables.join(", ");
         let sql = format!(
             "SELECT pg_catalog.current_setting('fsync', true),
                     pg_catalog.current_setting('full_page_writes', true),
                     pg_catalog.current_setting('synchronous_commit', true),
                     pg_catalog.current_setting('synchronous_standby_names', true),
                     (SELECT pg_catalog.count(*)::text FROM pg_catalog.pg_stat_replication),
-                    (SELECT relpersistence::text FROM pg_catalog.pg_class
-                     WHERE oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass('{records}'))"
+                    (SELECT pg_catalog.max(relpersistence::text) FROM pg_catalog.pg_class
+                     WHERE oid OPERATOR(pg_catalog.=) ANY (ARRAY[{tables}]::pg_catalog.oid[]))"
         );
         let row = raw_sql(AssertSqlSafe(sql)).fetch_one(conn).await?;
         let text = |column: usize| row.try_get::<Option<String>, _>(column);

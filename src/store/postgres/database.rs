@@ -9,18 +9,16 @@ use sqlx::postgres::PgConnection;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
-use crate::clock::{Clock, UnixTime};
-use crate::store::error::{StoreError, StoreErrorKind};
-use crate::store::sql::{Answer, Placed};
-
+use super::commands::{Answers, Commands, ServerTime};
 use super::error::{Cause, Fault};
 use super::flights::{Flights, overdue};
 use super::job::{Job, Work, Write};
 use super::pruning::Pruning;
 use super::session::Sessions;
 use super::shared::Shared;
-use super::statements::Statements;
 use super::worker::Worker;
+use crate::clock::UnixTime;
+use crate::store::error::{StoreError, StoreErrorKind};
 
 /// So many callers wait in line; more wait for a place in it.
 const LINE: usize = 1_024;
@@ -29,18 +27,18 @@ const LINE: usize = 1_024;
 ///
 /// It needs nothing of the runtime that it is called in but a timer: its thread has one of its own, and
 /// finishes what a caller has begun and dropped.
-pub(super) struct Database {
-    shared: Arc<Shared>,
-    jobs: mpsc::Sender<Job>,
+pub(super) struct Database<C: Commands> {
+    shared: Arc<Shared<C>>,
+    jobs: mpsc::Sender<Job<C>>,
 }
 
-impl Database {
+impl<C: Commands> Database<C> {
     /// Begins to serve over so many connections; they are made when they are needed.
     pub(super) fn start(
         sessions: Sessions,
-        statements: Statements,
+        commands: C,
         connections: u32,
-        clock: Option<Arc<dyn Clock>>,
+        time: ServerTime,
     ) -> Result<Self, Fault> {
         let (jobs, receiver) = mpsc::channel(LINE);
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -49,10 +47,10 @@ impl Database {
         let workers = usize::try_from(connections).unwrap_or(usize::MAX);
         let shared = Arc::new(Shared {
             sessions,
-            statements,
-            clock,
+            commands,
+            time,
             jobs: Mutex::new(receiver),
-            flights: Flights::default(),
+            flights: Flights::new(),
             workers,
             overdue: AtomicUsize::new(0),
             asking: Mutex::new(()),
@@ -61,6 +59,8 @@ impl Database {
         });
         let own = Arc::clone(&shared);
         let serving = async move {
+            let beside = own.commands.beside(own.sessions.clone());
+            tokio::spawn(beside);
             let workers = (0..workers).map(|number| {
                 let worker = Worker::new(number, Arc::clone(&own));
                 tokio::spawn(worker.run())
@@ -68,7 +68,7 @@ impl Database {
             join_all(workers.collect::<Vec<_>>()).await;
         };
         let started = runtime.and_then(|runtime| {
-            let thread = thread::Builder::new().name("webhook-postgres".to_owned());
+            let thread = thread::Builder::new().name(C::THREAD.to_owned());
             thread.spawn(move || runtime.block_on(serving))
         });
         started.map_err(|error| Fault::new(Cause::Connection, error.to_string()))?;
@@ -84,29 +84,37 @@ impl Database {
         self.shared.commits.load(Ordering::Relaxed)
     }
 
-    /// The time that records go by, where the server says this.
+    #[cfg(feature = "inbox")]
+    pub(super) fn commands(&self) -> &C {
+        &self.shared.commands
+    }
+
+    /// The time that rows go by, where the server says this.
     pub(super) fn time(&self, told: UnixTime) -> UnixTime {
-        self.shared.time(told)
+        self.shared.time.of(told)
     }
 
     /// Carries commands out and gives their answers, in their order.
-    pub(super) async fn write(
-        &self,
-        orders: Vec<Placed>,
-    ) -> Result<Vec<Result<Answer, StoreError>>, StoreError> {
+    pub(super) async fn write(&self, orders: Vec<C::Order>) -> Result<Answers<C>, StoreError> {
         let give_up = Instant::now() + self.sessions().deadline();
         let asking = async {
-            let (reply, answers) = oneshot::channel();
-            let job = Write {
-                orders,
-                give_up,
-                reply,
-            };
-            self.jobs
-                .send(Job::Write(job))
-                .await
-                .map_err(|_| Fault::ended())?;
-            answers.await.map_err(|_| Fault::ended())
+            // Each is a job of its own: one that waits for a lock holds up no other.
+            let mut waiting = Vec::with_capacity(orders.len());
+            for order in orders {
+                let (reply, answer) = oneshot::channel();
+                let job = Write {
+                    order,
+                    give_up,
+                    reply,
+                };
+                let sent = self.jobs.send(Job::Write(job)).await;
+                sent.map_err(|_| Fault::ended())?;
+                waiting.push(answer);
+            }
+            let answers = join_all(waiting).await.into_iter();
+            answers
+                .map(|answer| answer.map_err(|_| Fault::ended()))
+                .collect()
         };
         self.in_time(asking).await
     }
@@ -115,7 +123,7 @@ impl Database {
     pub(super) async fn read<T, W>(&self, work: W) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        W: for<'c> FnOnce(&'c mut PgConnection, &'c Shared) -> BoxFuture<'c, Result<T, Fault>>
+        W: for<'c> FnOnce(&'c mut PgConnection, &'c Shared<C>) -> BoxFuture<'c, Result<T, Fault>>
             + Send
             + 'static,
     {
@@ -126,7 +134,7 @@ impl Database {
     pub(super) async fn reading<T, W>(&self, work: W) -> Result<T, Fault>
     where
         T: Send + 'static,
-        W: for<'c> FnOnce(&'c mut PgConnection, &'c Shared) -> BoxFuture<'c, Result<T, Fault>>
+        W: for<'c> FnOnce(&'c mut PgConnection, &'c Shared<C>) -> BoxFuture<'c, Result<T, Fault>>
             + Send
             + 'static,
     {

@@ -1,35 +1,50 @@
-//! The records that commands are on their way to: a later command on a record waits for the earlier one.
+//! The rows that commands are on their way to: a later command on a row waits for the earlier one.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::store::sql::{Place, Placed};
+use crate::store::sql::Place;
 
+use super::commands::Commands;
 use super::error::{Cause, Fault};
 use super::job::Write;
 
-/// What all workers of a store are at.
-#[derive(Default)]
-pub(super) struct Flights(Mutex<State>);
+/// What all workers of a database are at.
+pub(super) struct Flights<C: Commands>(Mutex<State<C>>);
 
-#[derive(Default)]
-struct State {
-    /// Which worker has a command on its way to the record.
-    workers: HashMap<Place, usize>,
+struct State<C: Commands> {
+    /// Who has a command on its way to the row.
+    holders: HashMap<Place, Holder>,
     /// What waits for one of them, in the order in which it came.
-    waiting: Vec<Write>,
+    waiting: Vec<Write<C>>,
     /// Workers that had no answer in time: nobody waits for these.
     overdue: HashSet<usize>,
 }
 
-impl Flights {
-    /// Takes a job on, unless another worker is at one of its records: then the job waits for that worker,
-    /// or is answered at once where that one is overdue.
-    pub(super) fn begin(&self, worker: usize, job: Write) -> Option<Write> {
+#[derive(Clone, Copy)]
+struct Holder {
+    worker: usize,
+    /// Whether its command waits for a lock while the worker does other things: later ones wait for it there
+    /// too.
+    is_aside: bool,
+}
+
+impl<C: Commands> Flights<C> {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(State {
+            holders: HashMap::new(),
+            waiting: Vec::new(),
+            overdue: HashSet::new(),
+        }))
+    }
+
+    /// Takes a job on, unless another one at its row comes first: then the job waits for that one, or is
+    /// answered at once where its worker is overdue.
+    pub(super) fn begin(&self, worker: usize, job: Write<C>) -> Option<Write<C>> {
         let mut state = self.state();
         if state.is_blocked(worker, &job, |other| state.overdue.contains(&other)) {
             drop(state);
-            job.refuse(&overdue());
+            job.answer(Err(overdue().into()));
             return None;
         }
         if state.is_blocked(worker, &job, |_| true) {
@@ -40,11 +55,25 @@ impl Flights {
         Some(job)
     }
 
-    /// Ends what a worker was at, and gives it what has waited for that and can begin now.
-    pub(super) fn end(&self, worker: usize, orders: &[Placed]) -> Vec<Write> {
+    /// Says that their worker does other things while it waits for the locks of these rows.
+    pub(super) fn set_aside<'a>(&self, places: impl Iterator<Item = &'a Place>) {
         let mut state = self.state();
-        for Placed { place, .. } in orders {
-            state.workers.remove(place);
+        for place in places {
+            if let Some(holder) = state.holders.get_mut(place) {
+                holder.is_aside = true;
+            }
+        }
+    }
+
+    /// Ends what a worker was at, and gives it what has waited for that and can begin now.
+    pub(super) fn end<'a>(
+        &self,
+        worker: usize,
+        places: impl IntoIterator<Item = &'a Place>,
+    ) -> Vec<Write<C>> {
+        let mut state = self.state();
+        for place in places {
+            state.holders.remove(place);
         }
         let mut ready = Vec::new();
         for job in std::mem::take(&mut state.waiting) {
@@ -72,7 +101,7 @@ impl Flights {
         }
         drop(state);
         for job in refused {
-            job.refuse(&overdue());
+            job.answer(Err(overdue().into()));
         }
     }
 
@@ -81,23 +110,26 @@ impl Flights {
         self.state().overdue.remove(&worker);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State<C>> {
         // Nothing can fail half-way while it is held.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    /// Whether another worker of which this is so is at one of the records.
-    fn is_blocked(&self, worker: usize, job: &Write, so: impl Fn(usize) -> bool) -> bool {
-        let at = |Placed { place, .. }: &Placed| self.workers.get(place);
-        let mut others = job.orders.iter().filter_map(at);
-        others.any(|other| *other != worker && so(*other))
+impl<C: Commands> State<C> {
+    /// Whether this worker cannot take the job on because of another one of which this is so.
+    fn is_blocked(&self, worker: usize, job: &Write<C>, so: impl Fn(usize) -> bool) -> bool {
+        let holder = job.place().and_then(|place| self.holders.get(place));
+        holder.is_some_and(|it| (it.is_aside || it.worker != worker) && so(it.worker))
     }
 
-    fn enter(&mut self, worker: usize, job: &Write) {
-        for Placed { place, .. } in &job.orders {
-            self.workers.insert(place.clone(), worker);
+    fn enter(&mut self, worker: usize, job: &Write<C>) {
+        let holder = Holder {
+            worker,
+            is_aside: false,
+        };
+        if let Some(place) = job.place() {
+            self.holders.insert(place.clone(), holder);
         }
     }
 }

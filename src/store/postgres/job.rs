@@ -5,38 +5,39 @@ use sqlx::postgres::PgConnection;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::store::error::StoreError;
-use crate::store::sql::{Answer, Placed};
+use crate::store::sql::Place;
 
+use super::commands::{Answer, Commands};
 use super::error::Fault;
-
-pub(super) type Answers = Vec<Result<Answer, StoreError>>;
 
 /// Something that is read, in a transaction of its own.
 pub(super) type Work =
     Box<dyn for<'c> FnOnce(Result<&'c mut PgConnection, Fault>) -> BoxFuture<'c, bool> + Send>;
 
 /// What a caller waits for.
-pub(super) enum Job {
-    Write(Write),
+pub(super) enum Job<C: Commands> {
+    Write(Write<C>),
     Read(Work),
 }
 
-/// Commands of one caller.
-pub(super) struct Write {
-    pub(super) orders: Vec<Placed>,
+/// A command, and who waits for its answer.
+pub(super) struct Write<C: Commands> {
+    pub(super) order: C::Order,
     pub(super) give_up: Instant,
-    pub(super) reply: oneshot::Sender<Answers>,
+    pub(super) reply: oneshot::Sender<Answer<C>>,
 }
 
-impl Write {
+impl<C: Commands> Write<C> {
+    pub(super) fn place(&self) -> Option<&Place> {
+        C::place(&self.order)
+    }
+
     pub(super) fn is_wanted(&self) -> bool {
         !self.reply.is_closed()
     }
 
-    /// Answers each command with this.
-    pub(super) fn refuse(self, fault: &Fault) {
-        let answers = self.orders.iter().map(|_| Err(fault.clone().into()));
-        let _ = self.reply.send(answers.collect());
+    pub(super) fn answer(self, answer: Answer<C>) {
+        // Who gave up sends it again, or does not care.
+        let _ = self.reply.send(answer);
     }
 }

@@ -11,7 +11,7 @@ use super::{PostgresStore, statements};
 
 impl Records for PostgresStore {
     fn namespace_name(&self) -> &Name {
-        &self.namespace
+        &self.server.namespace
     }
 
     fn waiting(&self) -> &Arc<Waiting> {
@@ -22,22 +22,25 @@ impl Records for PostgresStore {
         &self,
         orders: Vec<Placed>,
     ) -> Result<Vec<Result<Answer, StoreError>>, StoreError> {
-        self.database.write(orders).await
+        self.server.database.write(orders).await
     }
 
     async fn stored(&self, place: Place) -> Result<(UnixTime, Option<Stored>), StoreError> {
-        let reading = self.database.read(move |conn, shared| {
-            Box::pin(async move { statements::one(conn, &shared.statements, &place).await })
+        let reading = self.server.database.read(move |conn, shared| {
+            Box::pin(
+                async move { statements::one(conn, &shared.commands.statements, &place).await },
+            )
         });
         let (told, stored) = reading.await?;
-        Ok((self.database.time(told), stored))
+        Ok((self.server.database.time(told), stored))
     }
 
     async fn time(&self) -> Result<UnixTime, StoreError> {
         let reading = self
+            .server
             .database
             .read(|conn, _| Box::pin(statements::told(conn)));
-        Ok(self.database.time(reading.await?.time))
+        Ok(self.server.database.time(reading.await?.time))
     }
 
     async fn unfinished_in(
@@ -46,10 +49,10 @@ impl Records for PostgresStore {
         now: UnixTime,
         limit: i64,
     ) -> Result<Vec<(EventKey, Row)>, StoreError> {
-        let namespace = self.namespace.clone();
-        let reading = self.database.read(move |conn, shared| {
+        let namespace = self.server.namespace.clone();
+        let reading = self.server.database.read(move |conn, shared| {
             Box::pin(async move {
-                let statements = &shared.statements;
+                let statements = &shared.commands.statements;
                 statements::unfinished(conn, statements, &namespace, range, now, limit).await
             })
         });
@@ -57,20 +60,21 @@ impl Records for PostgresStore {
     }
 
     async fn count_open(&self, behind: String, now: UnixTime) -> Result<OpenCounts, StoreError> {
-        let namespace = self.namespace.clone();
-        let reading = self.database.read(move |conn, shared| {
+        let namespace = self.server.namespace.clone();
+        let reading = self.server.database.read(move |conn, shared| {
             Box::pin(async move {
-                statements::count_open(conn, &shared.statements, &namespace, behind, now).await
+                statements::count_open(conn, &shared.commands.statements, &namespace, behind, now)
+                    .await
             })
         });
         reading.await
     }
 
     async fn count_done(&self, after: i64) -> Result<(i64, Option<i64>), StoreError> {
-        let namespace = self.namespace.clone();
-        let reading = self.database.read(move |conn, shared| {
+        let namespace = self.server.namespace.clone();
+        let reading = self.server.database.read(move |conn, shared| {
             Box::pin(async move {
-                statements::count_done(conn, &shared.statements, &namespace, after).await
+                statements::count_done(conn, &shared.commands.statements, &namespace, after).await
             })
         });
         reading.await

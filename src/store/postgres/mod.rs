@@ -1,20 +1,26 @@
 //! A store on Postgres.
 
+mod aside;
 mod attempt;
 mod batch;
 mod builder;
 mod check;
+mod commands;
 mod database;
 mod error;
 mod flights;
+#[cfg(feature = "inbox")]
+mod inbox;
 mod job;
 mod kept;
 mod overdue;
 mod pruning;
-
+mod record_commands;
 mod rows;
 mod schema;
+mod server;
 mod session;
+mod settings;
 mod shared;
 mod statements;
 mod table;
@@ -26,10 +32,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::PgPool;
-use tokio::time::timeout;
-
 use crate::event::{EventKey, Name};
+use sqlx::postgres::PgPool;
 
 use super::Store;
 use super::command::{Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Release, Renew};
@@ -39,18 +43,16 @@ use super::shared::SharedStore;
 use super::sql::{Order, Waiting, records};
 use super::transaction::Transactions;
 
-use self::database::Database;
-use self::error::Fault;
-use self::table::Tables;
-use self::transactions::{PostgresTransactions, TxPool};
+use self::record_commands::RecordCommands;
+use self::server::Server;
+use self::transactions::PostgresTransactions;
 use self::tx_statements::TxStatements;
 
 pub use self::builder::PostgresStoreBuilder;
 pub use self::check::{PostgresFinding, PostgresReport, PostgresSetting, PostgresVerdict};
 pub use self::error::{PostgresConnectError, PostgresConnectErrorKind};
-
-/// How long bringing the tables up to date may take.
-const MIGRATION_LIMIT: Duration = Duration::from_secs(30);
+#[cfg(feature = "inbox")]
+pub use self::inbox::{PostgresInbox, PostgresInboxBuilder};
 
 /// A [`Store`] on Postgres 13 or later: its records are where the user's data is, and any number of
 /// receivers share them.
@@ -129,11 +131,8 @@ const MIGRATION_LIMIT: Duration = Duration::from_secs(30);
 /// ```
 #[derive(Clone)]
 pub struct PostgresStore {
-    database: Arc<Database>,
-    tables: Arc<Tables>,
-    namespace: Name,
+    server: Server<RecordCommands>,
     waiting: Arc<Waiting>,
-    handlers: Option<Arc<TxPool>>,
 }
 
 impl PostgresStore {
@@ -169,18 +168,10 @@ impl PostgresStore {
         PostgresStoreBuilder::on_pool(pool)
     }
 
-    fn on(
-        database: Arc<Database>,
-        tables: Arc<Tables>,
-        namespace: Name,
-        handlers: Option<Arc<TxPool>>,
-    ) -> Self {
+    fn on(server: Server<RecordCommands>) -> Self {
         Self {
-            database,
-            tables,
-            namespace,
+            server,
             waiting: Arc::default(),
-            handlers,
         }
     }
 
@@ -188,8 +179,7 @@ impl PostgresStore {
     /// seen in another. The same name gives the same records.
     #[must_use]
     pub fn namespace(&self, name: Name) -> Self {
-        let (database, tables) = (Arc::clone(&self.database), Arc::clone(&self.tables));
-        Self::on(database, tables, name, self.handlers.clone())
+        Self::on(self.server.namespace(name))
     }
 
     /// Brings the tables up to date. Where they are, the role needs no right to make them.
@@ -199,30 +189,7 @@ impl PostgresStore {
     /// Postgres cannot be reached, refuses, or has not done it within 30 s; another process has been at it
     /// for over 5 s; the tables are of a version that this one cannot work with.
     pub async fn migrate(&self) -> Result<(), PostgresConnectError> {
-        let migrating = timeout(MIGRATION_LIMIT, self.migrated());
-        let fault = match migrating.await.unwrap_or_else(|_| Err(Fault::slow())) {
-            Ok(()) => return Ok(()),
-            Err(fault) => fault,
-        };
-        Err(fault.fatal().unwrap_or_else(|fault| {
-            PostgresConnectError::new(
-                PostgresConnectErrorKind::Unavailable,
-                "the tables cannot be brought up to date now",
-            )
-            .with_source(fault)
-        }))
-    }
-
-    async fn migrated(&self) -> Result<(), Fault> {
-        let tables = Arc::clone(&self.tables);
-        let reading = self.database.reading(move |conn, _| {
-            Box::pin(async move { schema::is_current(conn, &tables).await })
-        });
-        if reading.await? {
-            return Ok(());
-        }
-        let mut conn = self.database.sessions().connect().await?;
-        schema::migrate(&mut conn, &self.tables).await
+        self.server.migrate().await
     }
 
     /// Asks the server for its settings and says what they put at risk.
@@ -231,59 +198,22 @@ impl PostgresStore {
     ///
     /// Postgres cannot be asked. What it hides is no error but [unknown](PostgresVerdict::Unknown).
     pub async fn check(&self) -> Result<PostgresReport, StoreError> {
-        let tables = Arc::clone(&self.tables);
-        let reading = self
-            .database
-            .read(move |conn, _| Box::pin(async move { PostgresReport::of(conn, &tables).await }));
-        reading.await
-    }
-
-    /// Whether the tables are there, and what the settings put at risk.
-    async fn checked(&self) -> Result<PostgresReport, Fault> {
-        let tables = Arc::clone(&self.tables);
-        let reading = self.database.reading(move |conn, _| {
-            Box::pin(async move {
-                schema::check(&mut *conn, &tables).await?;
-                PostgresReport::of(conn, &tables).await
-            })
-        });
-        reading.await
-    }
-
-    fn server(&self) -> String {
-        self.database.sessions().shown()
+        self.server.check().await
     }
 }
 
 impl fmt::Debug for PostgresStore {
     /// Shows host and database, and neither user nor password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            database,
-            tables,
-            namespace,
-            waiting: _,
-            handlers,
-        } = self;
-        f.debug_struct("PostgresStore")
-            .field("postgres", &self.server())
-            .field("tables", &format_args!("{tables}"))
-            .field("namespace", namespace)
-            .field("deadline", &database.sessions().deadline())
-            .field("commits", &database.commits())
-            .field("has_transactions", &handlers.is_some())
-            .finish()
+        self.server.show("PostgresStore", f)
     }
 }
 
 impl Store for PostgresStore {
     /// Host and database as the URL names them, the tables and the namespace.
     fn identity(&self) -> Option<StoreIdentity> {
-        let (server, tables) = (self.server(), &self.tables);
-        let namespace = &self.namespace;
-        Some(StoreIdentity::new(format!(
-            "postgres {server} {tables} {namespace}"
-        )))
+        let own = self.server.named();
+        Some(StoreIdentity::new(format!("postgres {own}")))
     }
 
     async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
@@ -312,10 +242,10 @@ impl Store for PostgresStore {
 
     fn transactions(&self) -> Option<Transactions> {
         let transactions = PostgresTransactions {
-            pool: Arc::clone(self.handlers.as_ref()?),
-            database: Arc::clone(&self.database),
-            statements: Arc::new(TxStatements::new(&self.tables)),
-            namespace: self.namespace.clone(),
+            pool: Arc::clone(self.server.handlers.as_ref()?),
+            database: Arc::clone(&self.server.database),
+            statements: Arc::new(TxStatements::of_records(&self.server.tables)),
+            namespace: self.server.namespace.clone(),
             waiting: Arc::clone(&self.waiting),
         };
         Some(Transactions::of(transactions))

@@ -11,6 +11,7 @@ use std::time::Duration;
 use sqlx::{AssertSqlSafe, Connection, Row as _, raw_sql};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::commands::Commands;
 use super::error::Fault;
 use super::flights;
 use super::job::Job;
@@ -39,8 +40,8 @@ impl Commit {
 
 /// Waits for a call that owns its connection. `None` where there will be no answer; then nothing of it
 /// goes on at the server.
-pub(super) async fn finished<T>(
-    shared: &Arc<Shared>,
+pub(super) async fn finished<T, C: Commands>(
+    shared: &Arc<Shared<C>>,
     worker: usize,
     call: impl Future<Output = T>,
     limit: Instant,
@@ -72,7 +73,7 @@ pub(super) async fn finished<T>(
 /// cannot be asked, it may have.
 ///
 /// It is asked on a connection of its own, one at a time, which ends with the answer.
-async fn is_over(shared: &Shared, pid: i32) -> bool {
+async fn is_over<C: Commands>(shared: &Shared<C>, pid: i32) -> bool {
     let _one = shared.asking.lock().await;
     let asked = async {
         let mut conn = shared.sessions.connect().await?;
@@ -93,13 +94,13 @@ async fn is_over(shared: &Shared, pid: i32) -> bool {
 }
 
 /// While it lives, its worker has a call without an answer.
-struct Overdue<'a> {
-    shared: &'a Shared,
+struct Overdue<'a, C: Commands> {
+    shared: &'a Shared<C>,
     worker: usize,
 }
 
-impl<'a> Overdue<'a> {
-    fn begin(shared: &'a Shared, worker: usize) -> Self {
+impl<'a, C: Commands> Overdue<'a, C> {
+    fn begin(shared: &'a Shared<C>, worker: usize) -> Self {
         shared.overdue.fetch_add(1, Ordering::Relaxed);
         shared.flights.is_overdue(worker);
         // With the last one there is nobody who would take what stands in line.
@@ -108,7 +109,7 @@ impl<'a> Overdue<'a> {
         {
             while let Ok(job) = jobs.try_recv() {
                 if let Job::Write(job) = job {
-                    job.refuse(&flights::overdue());
+                    job.answer(Err(flights::overdue().into()));
                 }
             }
         }
@@ -116,7 +117,7 @@ impl<'a> Overdue<'a> {
     }
 }
 
-impl Drop for Overdue<'_> {
+impl<C: Commands> Drop for Overdue<'_, C> {
     fn drop(&mut self) {
         self.shared.flights.is_back(self.worker);
         self.shared.overdue.fetch_sub(1, Ordering::Relaxed);

@@ -6,10 +6,25 @@ use sqlx::{AssertSqlSafe, Connection, Row as _, query, raw_sql};
 use super::error::{Cause, Fault};
 use super::table::Tables;
 
-/// The version of the tables that this code makes.
-const VERSION: i64 = 1;
-/// The lowest version of this code that works with them.
-const WORKS_FROM: i64 = 1;
+/// Tables that belong together and have a version of their own.
+#[derive(Clone, Copy)]
+pub(super) struct Part {
+    pub(super) name: &'static str,
+    /// The version of the tables that this code makes.
+    pub(super) version: i64,
+    /// The lowest version of this code that works with them.
+    pub(super) works_from: i64,
+    /// What makes them. A step that was published is never changed.
+    pub(super) sql: fn(&Tables) -> String,
+}
+
+pub(super) const RECORDS: Part = Part {
+    name: "records",
+    version: 1,
+    works_from: 1,
+    sql: step_1,
+};
+
 /// The lock under which one at a time migrates: `tower-webhook`, its first eight bytes.
 const LOCK: i64 = i64::from_be_bytes(*b"tower-we");
 /// For so long a migration waits for another one, and for whoever uses a table.
@@ -36,13 +51,17 @@ fn versions(tables: &Tables) -> String {
     )
 }
 
-/// From nothing to version 1. A step that was published is never changed.
+/// From nothing to version 1.
 ///
 /// Columns of eight bytes stand first, so that nothing lies between them. The first index is for what is
 /// over and for counting, the second for what was not handled: it stays small. Keys are compared byte by
 /// byte, whatever language the database sorts in.
 fn step_1(tables: &Tables) -> String {
-    let (records, end, open) = (tables.records(), tables.index("end"), tables.index("open"));
+    let (records, end, open) = (
+        tables.records(),
+        tables.index("records_end"),
+        tables.index("records_open"),
+    );
     format!(
         "CREATE TABLE IF NOT EXISTS {records} (
     fence bigint NOT NULL,
@@ -67,31 +86,43 @@ CREATE INDEX IF NOT EXISTS {open} ON {records} (namespace, key) WHERE state <> 2
     )
 }
 
-fn now_at_this_version(tables: &Tables) -> String {
+fn now_at_this_version(part: &Part, tables: &Tables) -> String {
     let versions = tables.versions();
+    let Part {
+        name,
+        version,
+        works_from,
+        ..
+    } = part;
     format!(
         "INSERT INTO {versions} AS v (part, version, works_from)
-VALUES ('records', {VERSION}, {WORKS_FROM})
-ON CONFLICT (part) DO UPDATE SET version = {VERSION}, works_from = {WORKS_FROM}
-    WHERE v.version < {VERSION}"
+VALUES ('{name}', {version}, {works_from})
+ON CONFLICT (part) DO UPDATE SET version = {version}, works_from = {works_from}
+    WHERE v.version < {version}"
     )
 }
 
 /// All of it as SQL, for whoever runs migrations by other means.
-pub(super) fn printed(tables: &Tables) -> String {
-    let pieces = [
+pub(super) fn printed(parts: &[Part], tables: &Tables) -> String {
+    let mut pieces = vec![
         begin(),
         format!("CREATE SCHEMA IF NOT EXISTS \"{}\"", tables.schema()),
         versions(tables),
-        step_1(tables),
-        now_at_this_version(tables),
-        "COMMIT".to_owned(),
     ];
+    for part in parts {
+        pieces.push((part.sql)(tables));
+        pieces.push(now_at_this_version(part, tables));
+    }
+    pieces.push("COMMIT".to_owned());
     pieces.join(";\n") + ";\n"
 }
 
 /// Brings the tables to this version.
-pub(super) async fn migrate(conn: &mut PgConnection, tables: &Tables) -> Result<(), Fault> {
+pub(super) async fn migrate(
+    conn: &mut PgConnection,
+    parts: &[Part],
+    tables: &Tables,
+) -> Result<(), Fault> {
     let mut tx = conn.begin_with(AssertSqlSafe(begin())).await?;
     let has_schema = query("SELECT to_regnamespace($1) IS NOT NULL")
         .persistent(false)
@@ -103,48 +134,70 @@ pub(super) async fn migrate(conn: &mut PgConnection, tables: &Tables) -> Result<
     raw_sql(AssertSqlSafe(versions(tables)))
         .execute(&mut *tx)
         .await?;
-    let version = check_version(&mut tx, tables).await?;
-    if version.is_none_or(|version| version < VERSION) {
-        let sql = [step_1(tables), now_at_this_version(tables)].join(";\n");
-        raw_sql(AssertSqlSafe(sql)).execute(&mut *tx).await?;
+    for part in parts {
+        let version = check_version(&mut tx, part, tables).await?;
+        if version.is_none_or(|version| version < part.version) {
+            let sql = [(part.sql)(tables), now_at_this_version(part, tables)].join(";\n");
+            raw_sql(AssertSqlSafe(sql)).execute(&mut *tx).await?;
+        }
     }
     tx.commit().await?;
     Ok(())
 }
 
 /// Whether the tables are of this version, or of a later one that this code can work with.
-pub(super) async fn is_current(conn: &mut PgConnection, tables: &Tables) -> Result<bool, Fault> {
-    match check_version(conn, tables).await {
-        Ok(version) => Ok(version.is_some_and(|version| version >= VERSION)),
-        Err(fault) if fault.cause() == Cause::NoSchema => Ok(false),
-        Err(fault) => Err(fault),
+pub(super) async fn are_current(
+    conn: &mut PgConnection,
+    parts: &[Part],
+    tables: &Tables,
+) -> Result<bool, Fault> {
+    for part in parts {
+        match check_version(&mut *conn, part, tables).await {
+            Ok(version) if version.is_some_and(|version| version >= part.version) => {}
+            Ok(_) => return Ok(false),
+            Err(fault) if fault.cause() == Cause::NoSchema => return Ok(false),
+            Err(fault) => return Err(fault),
+        }
     }
+    Ok(true)
 }
 
 /// Whether this code can work with the tables that are there.
-pub(super) async fn check(conn: &mut PgConnection, tables: &Tables) -> Result<(), Fault> {
-    match check_version(conn, tables).await? {
-        Some(_) => Ok(()),
-        None => Err(Fault::new(Cause::NoSchema, "there are no tables")),
+pub(super) async fn check(
+    conn: &mut PgConnection,
+    parts: &[Part],
+    tables: &Tables,
+) -> Result<(), Fault> {
+    for part in parts {
+        if check_version(&mut *conn, part, tables).await?.is_none() {
+            return Err(Fault::new(Cause::NoSchema, "there are no tables"));
+        }
     }
+    Ok(())
 }
 
-async fn check_version(conn: &mut PgConnection, tables: &Tables) -> Result<Option<i64>, Fault> {
+async fn check_version(
+    conn: &mut PgConnection,
+    part: &Part,
+    tables: &Tables,
+) -> Result<Option<i64>, Fault> {
     let sql = format!(
-        "SELECT version, works_from FROM {} WHERE part = 'records'",
-        tables.versions()
+        "SELECT version, works_from FROM {} WHERE part = '{}'",
+        tables.versions(),
+        part.name
     );
     // Without parameters, and so as one message.
     let Some(row) = raw_sql(AssertSqlSafe(sql)).fetch_optional(conn).await? else {
         return Ok(None);
     };
     let (version, works_from): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-    if works_from > VERSION {
+    if works_from > part.version {
         return Err(Fault::new(
             Cause::NewerSchema,
             format!(
                 "the tables {tables} are of version {version} and need a tower-webhook that knows \
-                 version {works_from}; this one knows {VERSION}"
+                 version {works_from}; this one knows {}",
+                part.version
             ),
         ));
     }

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
+#[cfg(feature = "inbox")]
+use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Postgres, Transaction};
 use tokio::time::timeout;
 
@@ -17,8 +19,8 @@ pub(super) struct Sessions {
     begin_patient: String,
 }
 
-/// In a batch a command waits no longer than this for one record: it would hold up the others.
-const BATCH_LOCK_LIMIT: Duration = Duration::from_millis(20);
+/// A command waits no longer than this for one record at a time: it would hold up the others.
+const LOCK_LIMIT: Duration = Duration::from_millis(20);
 
 impl Sessions {
     pub(super) fn new(options: PgConnectOptions, deadline: Duration) -> Self {
@@ -32,7 +34,7 @@ impl Sessions {
             None => options.application_name("tower-webhook"),
         };
         Self {
-            begin: begin(deadline, BATCH_LOCK_LIMIT.min(deadline / 2)),
+            begin: begin(deadline, LOCK_LIMIT.min(deadline / 2)),
             begin_patient: begin(deadline, deadline / 2),
             options,
             deadline,
@@ -65,6 +67,14 @@ impl Sessions {
                 format!("no connection within {} ms", self.deadline.as_millis()),
             )),
         }
+    }
+
+    /// A pool of one connection, for what `sqlx` makes on pools alone.
+    #[cfg(feature = "inbox")]
+    pub(super) fn one(&self) -> PgPool {
+        let one = PgPoolOptions::new().max_connections(1);
+        let one = one.acquire_timeout(self.deadline);
+        one.connect_lazy_with(self.options.clone())
     }
 
     /// Begins a transaction. A patient one waits for locks for half of the deadline, another one for some

@@ -1,6 +1,5 @@
-//! What the workers of a store share.
+//! What the workers of a database share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use sqlx::Connection;
@@ -8,22 +7,19 @@ use sqlx::postgres::PgConnection;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::{Instant, timeout_at};
 
-use crate::clock::{Clock, UnixTime};
-
+use super::commands::{Commands, ServerTime};
 use super::flights::Flights;
 use super::job::Job;
 use super::pruning::Pruning;
 use super::session::Sessions;
-use super::statements::Statements;
 
-/// What the workers of a store share.
-pub(super) struct Shared {
+/// What the workers of a database share.
+pub(super) struct Shared<C: Commands> {
     pub(super) sessions: Sessions,
-    pub(super) statements: Statements,
-    /// Instead of the server's clock, for tests.
-    pub(super) clock: Option<Arc<dyn Clock>>,
-    pub(super) jobs: Mutex<mpsc::Receiver<Job>>,
-    pub(super) flights: Flights,
+    pub(super) commands: C,
+    pub(super) time: ServerTime,
+    pub(super) jobs: Mutex<mpsc::Receiver<Job<C>>>,
+    pub(super) flights: Flights<C>,
     pub(super) workers: usize,
     /// How many workers have a call that had no answer in time.
     pub(super) overdue: AtomicUsize,
@@ -33,7 +29,7 @@ pub(super) struct Shared {
     pub(super) pruning: Pruning,
 }
 
-impl Shared {
+impl<C: Commands> Shared<C> {
     /// Whether the server answers on this connection.
     pub(super) async fn is_there(&self, conn: &mut PgConnection) -> bool {
         let limit = Instant::now() + self.sessions.deadline();
@@ -43,13 +39,5 @@ impl Shared {
     /// Whether each worker waits for an answer that is overdue, and none would take a job.
     pub(super) fn is_stuck(&self) -> bool {
         self.overdue.load(Ordering::Relaxed) >= self.workers
-    }
-
-    /// The time that records go by, where the server says this.
-    pub(super) fn time(&self, told: UnixTime) -> UnixTime {
-        match &self.clock {
-            Some(clock) => UnixTime::from_micros(clock.now().as_micros()),
-            None => told,
-        }
     }
 }

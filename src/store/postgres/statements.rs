@@ -20,10 +20,10 @@ use super::error::{Cause, Fault};
 use super::rows::Rows;
 use super::table::Tables;
 
-const COLUMNS: &str = "namespace, key, name, state, token, attempt, fence, fingerprint, kept_until, \
+pub(super) const COLUMNS: &str = "namespace, key, name, state, token, attempt, fence, fingerprint, kept_until, \
                        lease_ends, lease, corrected, status, content_type, body";
 /// The clock of the server, in microseconds.
-const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+pub(super) const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 
 /// The statements on one table.
 #[derive(Debug)]
@@ -112,6 +112,10 @@ impl Statements {
         }
     }
 
+    pub(super) fn prune(&self) -> &str {
+        &self.prune
+    }
+
     /// Each, with the number of its parameters.
     #[cfg(test)]
     pub(super) fn all(&self) -> Vec<(&'static str, &str)> {
@@ -133,7 +137,7 @@ impl Statements {
     }
 }
 
-fn unnamed(sql: &str) -> Query<'_, Postgres, PgArguments> {
+pub(super) fn unnamed(sql: &str) -> Query<'_, Postgres, PgArguments> {
     // Of constant text and names without special characters.
     sqlx::query(AssertSqlSafe(sql)).persistent(false)
 }
@@ -202,19 +206,19 @@ pub(super) async fn one(
 }
 
 /// Of the last row, which came after the last wait.
-fn last_time(rows: &[PgRow]) -> Result<UnixTime, Fault> {
+pub(super) fn last_time(rows: &[PgRow]) -> Result<UnixTime, Fault> {
     let last = rows.last().map(|row| row.try_get::<i64, _>(0));
     let time = last.transpose()?.and_then(from_micros);
     time.ok_or_else(|| Fault::new(Cause::Corrupt, "the server tells no time"))
 }
 
 /// Namespace and key; `None` where the row tells the time alone.
-fn place_of(row: &PgRow) -> Result<Option<(String, String)>, Fault> {
+pub(super) fn place_of(row: &PgRow) -> Result<Option<(String, String)>, Fault> {
     let (namespace, key): (Option<String>, Option<String>) = (row.try_get(1)?, row.try_get(2)?);
     Ok(namespace.zip(key))
 }
 
-fn stored(row: &PgRow) -> Stored {
+pub(super) fn stored(row: &PgRow) -> Stored {
     let record = columns(row).ok().and_then(Row::record);
     record.map_or(Stored::Unreadable, Stored::Record)
 }
@@ -272,7 +276,7 @@ pub(super) async fn write(
 }
 
 /// The rows are locked: each is written, unless something in the database keeps it from that.
-fn all_of(wanted: usize, written: u64) -> Result<(), Fault> {
+pub(super) fn all_of(wanted: usize, written: u64) -> Result<(), Fault> {
     if u64::try_from(wanted).is_ok_and(|wanted| wanted == written) {
         return Ok(());
     }
@@ -359,15 +363,15 @@ pub(super) async fn count_done(
     Ok((row.try_get(0)?, to))
 }
 
-/// Removes up to so many records whose time ended between these two, of all namespaces, and says when
+/// Removes up to so many rows whose time ended between these two, of all namespaces, and says when
 /// each did. What others are at is left to the next time.
 pub(super) async fn prune(
     conn: &mut PgConnection,
-    statements: &Statements,
+    sql: &str,
     (from, to): (i64, i64),
     limit: i64,
 ) -> Result<Vec<i64>, Fault> {
-    let query = unnamed(&statements.prune).bind(from).bind(to).bind(limit);
+    let query = unnamed(sql).bind(from).bind(to).bind(limit);
     let rows = query.fetch_all(conn).await?;
     let ends: Result<Vec<_>, _> = rows.iter().map(|row| row.try_get(0)).collect();
     Ok(ends?)

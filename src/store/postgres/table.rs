@@ -53,14 +53,32 @@ impl Tables {
         self.named("schema")
     }
 
-    fn named(&self, what: &str) -> String {
+    /// The entries of an inbox.
+    #[cfg(feature = "inbox")]
+    pub(super) fn entries(&self) -> String {
+        self.named("inbox")
+    }
+
+    /// What entries say.
+    #[cfg(feature = "inbox")]
+    pub(super) fn contents(&self) -> String {
+        self.named("inbox_content")
+    }
+
+    /// What is kept of order keys.
+    #[cfg(feature = "inbox")]
+    pub(super) fn orders(&self) -> String {
+        self.named("inbox_order")
+    }
+
+    pub(super) fn named(&self, what: &str) -> String {
         let Self { schema, prefix } = self;
         format!("\"{schema}\".\"{prefix}{what}\"")
     }
 
     /// The name of an index; it is in the schema of its table.
     pub(super) fn index(&self, what: &str) -> String {
-        format!("\"{}records_{what}\"", self.prefix)
+        format!("\"{}{what}\"", self.prefix)
     }
 }
 

@@ -13,9 +13,9 @@ use crate::store::token::Token;
 
 use sql_support::{PgBouncer, Postgres};
 
-mod plans;
+pub(super) mod plans;
 #[path = "../../../tests/sql_support/mod.rs"]
-mod sql_support;
+pub(super) mod sql_support;
 
 /// The machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,7 +27,7 @@ async fn store(server: &Postgres) -> PostgresStore {
     builder.migrate().connect().await.unwrap()
 }
 
-async fn beside(server: &Postgres) -> PgConnection {
+pub(super) async fn beside(server: &Postgres) -> PgConnection {
     let options: PgConnectOptions = server.url().parse().unwrap();
     options.connect().await.unwrap()
 }
@@ -47,11 +47,7 @@ fn claim(id: &str) -> Claim {
 }
 
 fn release(claim: &Claim) -> Release {
-    Release {
-        key: claim.key.clone(),
-        token: claim.token,
-        retention: RETENTION,
-    }
+    Release::new(claim.key.clone(), claim.token, RETENTION)
 }
 
 fn is_granted(outcome: &ClaimOutcome) -> bool {
@@ -77,7 +73,7 @@ fn it_does_what_the_rules_say() {
     ] {
         let clock = ManualClock::new(UnixTime::from_secs(1_700_000_000));
         let mut builder = PostgresStore::builder(url).deadline(PATIENCE);
-        builder.clock = Some(Arc::new(clock.clone()));
+        builder.settings.time.clock = Some(Arc::new(clock.clone()));
         let store = runtime.block_on(builder.connect()).unwrap();
         let mut runner = TestRunner::new(Config::with_cases(cases));
         let tested = runner.run(&histories::deeds(), |deeds| {
@@ -134,7 +130,7 @@ async fn commands_that_come_together_share_a_transaction() {
         }
     };
     futures_util::future::join_all((0..64).map(worker)).await;
-    let commits = store.database.commits();
+    let commits = store.server.database.commits();
     assert!(commits * 8 <= 64 * 10 * 2, "{commits} transactions");
     assert_eq!(store.counts().await.unwrap().released, 64 * 10);
 }
@@ -267,7 +263,7 @@ async fn records_whose_retention_is_over_are_removed() {
     let mut builder = PostgresStore::builder(server.url())
         .deadline(PATIENCE)
         .migrate();
-    builder.clock = Some(Arc::new(clock.clone()));
+    builder.settings.time.clock = Some(Arc::new(clock.clone()));
     let store = builder.connect().await.unwrap();
     let claims: Vec<_> = (0..1_200)
         .map(|number| claim(&number.to_string()))
@@ -303,7 +299,7 @@ async fn a_lease_that_a_clock_set_back_made_too_long_ends_after_its_length() {
     let mut builder = PostgresStore::builder(server.url())
         .deadline(PATIENCE)
         .migrate();
-    builder.clock = Some(Arc::new(clock.clone()));
+    builder.settings.time.clock = Some(Arc::new(clock.clone()));
     let store = builder.connect().await.unwrap();
     store.claim(&claim("evt_1")).await.unwrap();
     clock.set(UnixTime::from_secs(1_700_000_000 - 3_600));

@@ -20,6 +20,7 @@ use crate::store::transaction::{
     Begin, Finished, OpenTransaction, Opened, Ticket, TxError, TxErrorKind,
 };
 
+use super::commands::Commands;
 use super::database::Database;
 use super::error::{Cause, Fault};
 use super::tx_statements::{Completed, Found, TxStatements};
@@ -51,16 +52,27 @@ impl TxPool {
 }
 
 /// Where handlers begin transactions that go with the records of one namespace.
-#[derive(Clone)]
-pub(super) struct PostgresTransactions {
+pub(super) struct PostgresTransactions<C: Commands> {
     pub(super) pool: Arc<TxPool>,
-    pub(super) database: Arc<Database>,
+    pub(super) database: Arc<Database<C>>,
     pub(super) statements: Arc<TxStatements>,
     pub(super) namespace: Name,
     pub(super) waiting: Arc<Waiting>,
 }
 
-impl Begin<PgConnection> for PostgresTransactions {
+impl<C: Commands> Clone for PostgresTransactions<C> {
+    fn clone(&self) -> Self {
+        Self {
+            pool: Arc::clone(&self.pool),
+            database: Arc::clone(&self.database),
+            statements: Arc::clone(&self.statements),
+            namespace: self.namespace.clone(),
+            waiting: Arc::clone(&self.waiting),
+        }
+    }
+}
+
+impl<C: Commands> Begin<PgConnection> for PostgresTransactions<C> {
     fn begin(
         &self,
         ticket: Ticket,
@@ -73,8 +85,8 @@ impl Begin<PgConnection> for PostgresTransactions {
     }
 }
 
-impl PostgresTransactions {
-    async fn open(&self, ticket: Ticket) -> Result<Open, TxError> {
+impl<C: Commands> PostgresTransactions<C> {
+    async fn open(&self, ticket: Ticket) -> Result<Open<C>, TxError> {
         let until = Instant::now() + ticket.lease;
         let waiting = Arc::clone(&self.pool.permits).acquire_owned();
         let Ok(Ok(permit)) = timeout_at(until, waiting).await else {
@@ -194,8 +206,8 @@ impl PostgresTransactions {
 }
 
 /// A transaction of a handler.
-struct Open {
-    own: PostgresTransactions,
+struct Open<C: Commands> {
+    own: PostgresTransactions<C>,
     tx: Transaction<'static, Postgres>,
     place: Place,
     token: Token,
@@ -203,13 +215,13 @@ struct Open {
     permit: OwnedSemaphorePermit,
 }
 
-impl Opened<PgConnection> for Open {
+impl<C: Commands> Opened<PgConnection> for Open<C> {
     fn connection(&mut self) -> &mut PgConnection {
         &mut self.tx
     }
 }
 
-impl OpenTransaction for Open {
+impl<C: Commands> OpenTransaction for Open<C> {
     fn finish(self: Box<Self>, complete: Complete) -> BoxFuture<'static, Finished> {
         Box::pin((*self).finished(complete))
     }
@@ -219,7 +231,7 @@ impl OpenTransaction for Open {
     }
 }
 
-impl Open {
+impl<C: Commands> Open<C> {
     /// Takes the lock of the event, from an earlier holder if there is one.
     async fn follow(&mut self, lock: i64) -> Result<(), Fault> {
         let own = self.own.clone();

@@ -23,9 +23,30 @@ const MARK: &str = "tower_webhook.tx";
 const NOW: &str = "(extract(epoch FROM pg_catalog.clock_timestamp()) \
                    OPERATOR(pg_catalog.*) 1000000)::bigint";
 
+/// The end of a retention that begins now.
+fn kept_until() -> String {
+    format!(
+        "CASE WHEN $9 OPERATOR(pg_catalog.<) (9223372036854775807 OPERATOR(pg_catalog.-) {NOW})
+             THEN {NOW} OPERATOR(pg_catalog.+) $9 ELSE 9223372036854775807 END"
+    )
+}
+
+/// Whether a row is held with this token and fence, in the transaction that was begun.
+fn is_held() -> String {
+    format!(
+        "namespace OPERATOR(pg_catalog.=) $1 AND key OPERATOR(pg_catalog.=) $2
+             AND token OPERATOR(pg_catalog.=) $3 AND fence OPERATOR(pg_catalog.=) $4
+             AND pg_catalog.current_setting('{MARK}', true) OPERATOR(pg_catalog.=) $10"
+    )
+}
+
+/// Behind a savepoint the row has the number of that, and not the transaction's.
+const IS_NESTED: &str =
+    "xmin OPERATOR(pg_catalog.<>) pg_catalog.pg_current_xact_id()::pg_catalog.xid";
+
 #[derive(Debug)]
 pub(super) struct TxStatements {
-    records: String,
+    table: String,
     complete: String,
     end_holders: String,
     found: String,
@@ -51,24 +72,61 @@ pub(super) enum Found {
 }
 
 impl TxStatements {
-    pub(super) fn new(tables: &Tables) -> Self {
+    /// On the records of a store.
+    pub(super) fn of_records(tables: &Tables) -> Self {
         let records = tables.records();
+        let (kept_until, is_held) = (kept_until(), is_held());
+        let complete = format!(
+            "UPDATE {records} SET state = 2, lease_ends = NULL, lease = NULL, corrected = false,
+                 fingerprint = $5, status = $6, content_type = $7, body = $8, kept_until = {kept_until}
+             WHERE {is_held} AND state OPERATOR(pg_catalog.=) 1::smallint
+               AND lease_ends OPERATOR(pg_catalog.>) {NOW}
+             RETURNING {IS_NESTED}"
+        );
+        Self::on(records, complete, ("state = 1", "lease_ends"), "state = 2")
+    }
+
+    /// On the entries of an inbox. What a handler answers is kept of no entry.
+    ///
+    /// An entry that is held holds its order key: nobody else changes that meanwhile.
+    #[cfg(feature = "inbox")]
+    pub(super) fn of_entries(tables: &Tables) -> Self {
+        let (entries, contents, orders) = (tables.entries(), tables.contents(), tables.orders());
+        let (kept_until, is_held) = (kept_until(), is_held());
+        let known = format!("o.applied_until OPERATOR(pg_catalog.>) {NOW}");
+        let until = "greatest(o.applied_until, CASE WHEN done.version IS NOT NULL THEN done.kept_until END)";
+        let complete = format!(
+            "WITH done AS (
+                 UPDATE {entries} SET state = 4, due = NULL, lease = NULL, kept_until = {kept_until}
+                 WHERE {is_held} AND state OPERATOR(pg_catalog.=) 3::smallint
+                   AND due OPERATOR(pg_catalog.>) {NOW}
+                 RETURNING id, kept_until, namespace, route, order_key, version, {IS_NESTED} AS is_nested),
+             gone AS (
+                 DELETE FROM {contents} AS c USING done WHERE c.id OPERATOR(pg_catalog.=) done.id),
+             freed AS (
+                 UPDATE {orders} AS o SET holder = NULL,
+                     applied = CASE WHEN done.version IS NULL THEN o.applied
+                         ELSE greatest(CASE WHEN {known} THEN o.applied END, done.version) END,
+                     applied_until = {until},
+                     kept_until = coalesce(greatest({until}, o.used_until), 0)
+                 FROM done
+                 WHERE o.namespace OPERATOR(pg_catalog.=) done.namespace
+                   AND o.route OPERATOR(pg_catalog.=) done.route
+                   AND o.order_key OPERATOR(pg_catalog.=) done.order_key
+                   AND o.holder OPERATOR(pg_catalog.=) done.id)
+             SELECT is_nested FROM done"
+        );
+        Self::on(entries, complete, ("state = 3", "due"), "state = 4")
+    }
+
+    fn on(
+        table: String,
+        complete: String,
+        (is_held, held_until): (&str, &str),
+        is_done: &str,
+    ) -> Self {
         Self {
-            // Behind a savepoint the row has the number of that, and not the transaction's.
-            complete: format!(
-                "UPDATE {records} SET state = 2, lease_ends = NULL, lease = NULL, corrected = false,
-                     fingerprint = $5, status = $6, content_type = $7, body = $8,
-                     kept_until = CASE WHEN $9 OPERATOR(pg_catalog.<)
-                             (9223372036854775807 OPERATOR(pg_catalog.-) {NOW})
-                         THEN {NOW} OPERATOR(pg_catalog.+) $9 ELSE 9223372036854775807 END
-                 WHERE namespace OPERATOR(pg_catalog.=) $1 AND key OPERATOR(pg_catalog.=) $2
-                   AND state OPERATOR(pg_catalog.=) 1::smallint
-                   AND token OPERATOR(pg_catalog.=) $3 AND fence OPERATOR(pg_catalog.=) $4
-                   AND lease_ends OPERATOR(pg_catalog.>) {NOW}
-                   AND pg_catalog.current_setting('{MARK}', true) OPERATOR(pg_catalog.=) $10
-                 RETURNING xmin OPERATOR(pg_catalog.<>)
-                     pg_catalog.pg_current_xact_id()::pg_catalog.xid"
-            ),
+            complete,
             // The lock is one number in two halves.
             end_holders: format!(
                 "SELECT count(pg_terminate_backend(l.pid)) FROM pg_locks AS l
@@ -76,19 +134,20 @@ impl TxStatements {
                  WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.granted
                    AND l.objsubid = 1 AND l.classid::bigint = ($1 >> 32) & 4294967295
                    AND l.objid::bigint = $1 & 4294967295 AND l.pid <> pg_backend_pid()
-                   AND EXISTS (SELECT FROM {records} WHERE namespace = $2 AND key = $3
-                       AND token = $4 AND state = 1 AND lease_ends > {NOW})"
+                   AND EXISTS (SELECT FROM {table} WHERE namespace = $2 AND key = $3
+                       AND token = $4 AND {is_held} AND {held_until} > {NOW})"
             ),
             found: format!(
-                "SELECT state, token = $3 FROM {records} WHERE namespace = $1 AND key = $2 FOR UPDATE"
+                "SELECT {is_done} AND token = $3, {is_held} AND token = $3 FROM {table}
+                 WHERE namespace = $1 AND key = $2 FOR UPDATE"
             ),
-            records,
+            table,
         }
     }
 
     /// The table, as it stands in a statement.
     pub(super) fn table(&self) -> &str {
-        &self.records
+        &self.table
     }
 
     /// One message: the mark, the idle limit, and the lock by which a successor finds this session.
@@ -203,10 +262,11 @@ impl TxStatements {
         let Some(row) = row else {
             return Ok(Found::Lost);
         };
-        let (state, is_own): (i16, bool) = (row.try_get(0)?, row.try_get(1)?);
-        Ok(match (state, is_own) {
-            (2, true) => Found::Done,
-            (1, true) => Found::Held,
+        // A token that is not there is nobody's.
+        let so = |column: usize| row.try_get::<Option<bool>, _>(column);
+        Ok(match (so(0)?, so(1)?) {
+            (Some(true), _) => Found::Done,
+            (_, Some(true)) => Found::Held,
             _ => Found::Lost,
         })
     }

@@ -7,84 +7,95 @@ use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::store::sql::{Order, Placed};
-
+use super::aside::Aside;
 use super::attempt::{Failure, Outcome, attempt, prune};
-use super::batch::Batch;
+use super::batch::{Answered, Batch};
+use super::commands::{Answers, Commands};
 use super::error::{Cause, Fault};
-use super::job::{Answers, Job, Work, Write};
+use super::job::{Job, Work, Write};
 use super::overdue::{Commit, finished};
 use super::shared::Shared;
 
-/// So many commands go into one transaction at most.
+/// So many commands go into one transaction at most, and no more behind so many bytes of content.
 const MOST: usize = 128;
+const MOST_BYTES: usize = 4 * 1024 * 1024;
 /// How often a command is sent, its deadline permitting.
 const ATTEMPTS: u32 = 3;
-/// How often two transactions may have inserted the same record at the same time.
+/// How often two transactions may have inserted the same row at the same time.
 const COLLISIONS: u32 = 10;
 /// The wait before another attempt where there is no connection.
 const PAUSE: Duration = Duration::from_millis(50);
 
-pub(super) struct Worker {
+pub(super) struct Worker<C: Commands> {
     number: usize,
-    shared: Arc<Shared>,
+    shared: Arc<Shared<C>>,
     conn: Option<PgConnection>,
     /// What has waited for this worker, and is taken on.
-    ready: Vec<Write>,
+    ready: Vec<Write<C>>,
+    aside: Aside<C>,
 }
 
-impl Worker {
-    pub(super) fn new(number: usize, shared: Arc<Shared>) -> Self {
+/// What there is to do: commands that go together, and something to read after them.
+type Gathered<C> = (Vec<Write<C>>, Option<Work>);
+
+impl<C: Commands> Worker<C> {
+    pub(super) fn new(number: usize, shared: Arc<Shared<C>>) -> Self {
         Self {
             number,
             shared,
             conn: None,
             ready: Vec::new(),
+            aside: Aside::new(),
         }
     }
 
     /// Serves until nobody can ask any more.
     pub(super) async fn run(mut self) {
-        while let Some((gathered, reading)) = self.gather().await {
-            if !gathered.is_empty() {
-                self.serve(gathered).await;
+        loop {
+            let gathered = match self.aside.try_at() {
+                Some(at) => timeout_at(at, self.gather()).await,
+                None => Ok(self.gather().await),
+            };
+            let (jobs, reading) = match gathered {
+                Ok(Some(gathered)) => gathered,
+                Ok(None) => break,
+                Err(_) => Gathered::<C>::default(),
+            };
+            if !jobs.is_empty() {
+                self.serve(Batch::new(jobs)).await;
             }
             if let Some(work) = reading {
                 self.read(work).await;
             }
+            self.try_again().await;
         }
         if let Some(conn) = self.conn.take() {
             let _ = conn.close().await;
         }
     }
 
-    /// What there is to do: commands that go together, and something to read after them.
-    async fn gather(&mut self) -> Option<(Vec<Write>, Option<Work>)> {
-        let mut gathered = std::mem::take(&mut self.ready);
+    /// Takes what there is to do. Dropped half-way, it has taken nothing.
+    async fn gather(&mut self) -> Option<Gathered<C>> {
         let (mut jobs, mut next);
-        if gathered.is_empty() {
+        if self.ready.is_empty() {
             jobs = self.shared.jobs.lock().await;
             next = Some(jobs.recv().await?);
         } else if let Ok(free) = self.shared.jobs.try_lock() {
             jobs = free;
             next = jobs.try_recv().ok();
         } else {
-            return Some((gathered, None));
+            return Some((std::mem::take(&mut self.ready), None));
         }
-        let mut count: usize = gathered.iter().map(|job| job.orders.len()).sum();
+        let mut gathered = std::mem::take(&mut self.ready);
         while let Some(job) = next {
             match job {
                 Job::Read(work) => return Some((gathered, Some(work))),
                 // Of who has given up already nothing is carried out.
                 Job::Write(job) if !job.is_wanted() => {}
-                Job::Write(job) => {
-                    if let Some(job) = self.shared.flights.begin(self.number, job) {
-                        count = count.saturating_add(job.orders.len());
-                        gathered.push(job);
-                    }
-                }
+                Job::Write(job) => gathered.extend(self.shared.flights.begin(self.number, job)),
             }
-            if count >= MOST {
+            let bytes = gathered.iter().map(|job| C::size(&job.order));
+            if gathered.len() >= MOST || bytes.sum::<usize>() >= MOST_BYTES {
                 break;
             }
             next = jobs.try_recv().ok();
@@ -92,59 +103,93 @@ impl Worker {
         Some((gathered, None))
     }
 
-    async fn serve(&mut self, jobs: Vec<Write>) {
-        let mut batch = Batch::of(jobs);
-        let orders: Vec<_> = batch.orders().iter().collect();
-        let is_alone = orders.len() == 1;
-        match self.until(&orders, is_alone, &batch).await {
-            Ok(answers) => batch.set_all(answers),
-            Err(Failure { fault, .. }) if fault.meets_all() || is_alone => batch.fail(&fault),
-            // What one command meets costs the others nothing.
-            Err(failure) => Box::pin(self.one_by_one(&mut batch, &failure)).await,
-        }
-        self.ready = self.shared.flights.end(self.number, batch.orders());
-        batch.reply();
-        self.prune().await;
-    }
-
-    /// Those whose record somebody has locked come last: who waits for a lock holds up nobody else.
-    async fn one_by_one(&mut self, batch: &mut Batch, failure: &Failure) {
-        for is_patient in [false, true] {
-            for (position, order) in batch.open() {
-                // Whether there was a record is not to be told from a second look.
-                if failure.unsure && matches!(order.order, Order::Forget(_)) {
-                    batch.set(position, Err(failure.fault.clone().into()));
-                    continue;
-                }
-                match self.until(&[&order], is_patient, batch).await {
-                    Ok(own) => {
-                        for answer in own {
-                            batch.set(position, answer);
+    async fn serve(&mut self, mut batch: Batch<C>) {
+        match self.until(&mut batch).await {
+            Ok(answers) => self.end(batch.answered(answers)),
+            Err(fault) if fault.meets_all() => self.end(batch.failed(&fault)),
+            Err(fault) => {
+                let mut batches = batch.by_place();
+                match batches.pop() {
+                    Some(one) if batches.is_empty() => self.settle(one, fault).await,
+                    last => {
+                        // What one row meets costs the others nothing.
+                        for batch in batches.into_iter().chain(last) {
+                            self.serve_one(batch).await;
                         }
                     }
-                    Err(Failure { fault, .. }) if fault.cause() == Cause::Locked && !is_patient => {
-                    }
-                    Err(Failure { fault, .. }) => batch.set(position, Err(fault.into())),
                 }
             }
-            batch.reply();
+        }
+        self.tidy_up().await;
+    }
+
+    /// Serves commands on one row.
+    async fn serve_one(&mut self, mut batch: Batch<C>) {
+        match self.until(&mut batch).await {
+            Ok(answers) => self.end(batch.answered(answers)),
+            Err(fault) => self.settle(batch, fault).await,
+        }
+    }
+
+    /// Goes on with commands on one row that have met this together.
+    async fn settle(&mut self, batch: Batch<C>, fault: Fault) {
+        if fault.meets_all() || batch.is_over() {
+            return self.end(batch.failed(&fault));
+        }
+        if fault.cause() == Cause::Locked {
+            self.shared.flights.set_aside(batch.places());
+            return self.aside.push(batch, fault);
+        }
+        if batch.len() == 1 {
+            return self.end(batch.failed(&fault));
+        }
+        let mut answered = Vec::with_capacity(batch.len());
+        for mut one in batch.one_by_one() {
+            answered.extend(match self.until(&mut one).await {
+                Ok(answers) => one.answered(answers),
+                Err(fault) => one.failed(&fault),
+            });
+        }
+        self.end(answered);
+    }
+
+    /// Tries those again that wait for a lock, until one meets it still.
+    async fn try_again(&mut self) {
+        if self.aside.try_at().is_none_or(|at| Instant::now() < at) {
+            return;
+        }
+        self.aside.begin();
+        // For half of its deadline a command waits.
+        let until = Instant::now() + self.shared.sessions.deadline() / 2;
+        for (batch, fault) in self.aside.over(until) {
+            self.end(batch.failed(&fault));
+        }
+        while let Some((batch, _)) = self.aside.next() {
+            self.serve_one(batch).await;
+            if self.aside.try_at().is_some() {
+                break;
+            }
+        }
+        self.aside.end();
+    }
+
+    /// Answers commands, and takes on what has waited for them.
+    fn end(&mut self, answered: Vec<Answered<C>>) {
+        let places = answered.iter().filter_map(|(job, _)| job.place());
+        let ready = self.shared.flights.end(self.number, places);
+        self.ready.extend(ready);
+        for (job, answer) in answered {
+            job.answer(answer);
         }
     }
 
     /// All of these in one transaction, or none: again where that may help, until nobody in the batch waits
     /// any more.
-    async fn until(
-        &mut self,
-        orders: &[&Placed],
-        is_patient: bool,
-        batch: &Batch,
-    ) -> Result<Answers, Failure> {
+    async fn until(&mut self, batch: &mut Batch<C>) -> Result<Answers<C>, Fault> {
         let give_up = batch.give_up();
-        let forgets = |order: &&Placed| matches!(order.order, Order::Forget(_));
-        let forgets = orders.iter().any(forgets);
-        let (mut unsure, mut sent, mut collided) = (false, 0_u32, 0_u32);
+        let (mut sent, mut collided) = (0_u32, 0_u32);
         loop {
-            let tried = self.once(orders, is_patient, give_up).await;
+            let tried = self.once(&batch.orders(), give_up).await;
             let failure = match tried {
                 Ok(Outcome::Done(answers)) => return Ok(answers),
                 Ok(Outcome::Collided) if collided < COLLISIONS => {
@@ -153,42 +198,32 @@ impl Worker {
                 }
                 Ok(Outcome::Collided) => Failure::sure(Fault::new(
                     Cause::Locked,
-                    "others insert the same record all the time",
+                    "others insert the same row all the time",
                 )),
                 Err(failure) => failure,
             };
-            let is_clean = failure.is_clean;
-            unsure |= failure.unsure;
+            batch.unsure |= failure.unsure;
             sent = sent.saturating_add(1);
-            let fault = if unsure {
-                failure.fault.unsure()
-            } else {
-                failure.fault
+            let fault = match batch.unsure {
+                true => failure.fault.unsure(),
+                false => failure.fault,
             };
             let last = match fault.cause() {
                 // Once the statement is planned anew it is as before, unless this is a standby.
                 Cause::Changed => sent >= 2,
                 // Connecting is tried until the time is over.
-                Cause::Connection | Cause::Away if self.conn.is_none() && !unsure => false,
+                Cause::Connection | Cause::Away if self.conn.is_none() && !batch.unsure => false,
                 _ => sent >= ATTEMPTS,
             };
-            if !fault.may_pass() || last || (unsure && forgets) {
-                return Err(Failure {
-                    fault,
-                    unsure,
-                    is_clean,
-                });
+            if !fault.may_pass() || last || batch.is_over() {
+                return Err(fault);
             }
             // An idle connection that was closed needs no wait.
             if sent > 1 || fault.cause() == Cause::Away {
                 sleep(jitter(PAUSE)).await;
             }
             if Instant::now() >= give_up || !batch.is_wanted() {
-                return Err(Failure {
-                    fault,
-                    unsure,
-                    is_clean,
-                });
+                return Err(fault);
             }
         }
     }
@@ -197,10 +232,9 @@ impl Worker {
     /// has undone the transaction because of others.
     async fn once(
         &mut self,
-        orders: &[&Placed],
-        is_patient: bool,
+        orders: &[&C::Order],
         give_up: Instant,
-    ) -> Result<Outcome, Failure> {
+    ) -> Result<Outcome<C>, Failure> {
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
             None => match timeout_at(give_up, self.shared.sessions.connect()).await {
@@ -211,7 +245,7 @@ impl Worker {
         // The server has its own limit; this one is for a server that says nothing.
         let limit = give_up.min(self.limit());
         let commit = Commit::default();
-        let attempt = attempt(&mut conn, &self.shared, orders, is_patient, limit, &commit);
+        let attempt = attempt(&mut conn, &self.shared, orders, limit, &commit);
         let tried = finished(&self.shared, self.number, attempt, limit, &commit).await;
         let tried = tried.unwrap_or_else(|| {
             Err(Failure {
@@ -253,11 +287,21 @@ impl Worker {
         }
     }
 
-    /// Removes some records whose time is over, if it is time to look.
-    async fn prune(&mut self) {
+    /// What may be done behind the answers, and the removal of some rows whose time is over, if it is time to
+    /// look.
+    async fn tidy_up(&mut self) {
         let Some(mut conn) = self.conn.take() else {
             return;
         };
+        let (limit, commit) = (self.limit(), Commit::default());
+        let sessions = &self.shared.sessions;
+        let afterwards = self.shared.commands.afterwards(&mut conn, sessions);
+        if !matches!(
+            finished(&self.shared, self.number, afterwards, limit, &commit).await,
+            Some(Ok(()))
+        ) {
+            return;
+        }
         let Some(look) = self.shared.pruning.due(Instant::now()) else {
             self.conn = Some(conn);
             return;
@@ -267,7 +311,7 @@ impl Worker {
         match finished(&self.shared, self.number, pruning, limit, &commit).await {
             Some(Ok(())) => self.conn = Some(conn),
             Some(Err(fault)) => {
-                tracing::warn!(%fault, "records whose retention is over cannot be removed");
+                tracing::warn!(%fault, "{} whose retention is over cannot be removed", C::ROWS);
             }
             None => {}
         }
@@ -278,7 +322,7 @@ impl Worker {
     }
 }
 
-async fn read(conn: &mut PgConnection, shared: &Shared, work: Work) -> bool {
+async fn read<C: Commands>(conn: &mut PgConnection, shared: &Shared<C>, work: Work) -> bool {
     match shared.sessions.begin(conn, true).await {
         Ok(mut tx) => work(Ok(&mut tx)).await && tx.rollback().await.is_ok(),
         Err(fault) => {

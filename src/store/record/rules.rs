@@ -199,7 +199,7 @@ impl Command for Release {
             State::Claimed { token, .. } if *token == self.token => Step::write(
                 Record {
                     state: State::Released { token: self.token },
-                    attempt: record.attempt,
+                    attempt: record.attempt.saturating_sub(u32::from(!self.begun)),
                     fence: record.fence,
                     fingerprint: record.fingerprint,
                     kept_until: now.saturating_add(self.retention),

@@ -70,11 +70,7 @@ fn complete(who: u8, what: u8) -> Complete {
 }
 
 fn release(who: u8) -> Release {
-    Release {
-        key: key(),
-        token: token(who),
-        retention: RETENTION,
-    }
+    Release::new(key(), token(who), RETENTION)
 }
 
 fn renew(who: u8) -> Renew {

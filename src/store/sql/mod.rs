@@ -6,6 +6,8 @@
 
 mod batch;
 mod deadline;
+#[cfg(feature = "inbox")]
+pub(super) mod inbox;
 mod order;
 mod place;
 pub(super) mod records;

@@ -47,6 +47,17 @@ impl SqliteStoreBuilder {
     /// How long a [`Tx`](crate::Tx) of a handler may be open, on a store that was made
     /// [on a pool](SqliteStore::on_pool); 1 s unless set, from 1 ms to a minute. Nobody else writes meanwhile: one
     /// that is open for longer is undone, and its handler ended.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_webhook::SqliteStore;
+    ///
+    /// # async fn open(pool: &sqlx::SqlitePool) -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = SqliteStore::on_pool(pool).transaction_limit(Duration::from_millis(250)).connect().await?;
+    /// # drop(store);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn transaction_limit(mut self, limit: Duration) -> Self {
         self.transaction_limit = limit;
         self

@@ -19,7 +19,7 @@ impl Commands for RecordCommands {
     const THREAD: &'static str = "webhook-sqlite";
     const ROWS: &'static str = "records";
     const IS_OVER: &'static str = statements::IS_OVER;
-    const PRUNE: &'static str = statements::PRUNE;
+    const PRUNE: &'static [&'static str] = &[statements::PRUNE];
 
     async fn set_up(&mut self, conn: &mut SqliteConnection) -> Result<(), Fault> {
         schema::migrate(conn, &schema::RECORDS).await

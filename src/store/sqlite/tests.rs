@@ -91,11 +91,7 @@ fn claim(id: &str) -> Claim {
 }
 
 fn release(claim: &Claim) -> Release {
-    Release {
-        key: claim.key.clone(),
-        token: claim.token,
-        retention: RETENTION,
-    }
+    Release::new(claim.key.clone(), claim.token, RETENTION)
 }
 
 fn is_granted(outcome: &ClaimOutcome) -> bool {

@@ -40,8 +40,8 @@ pub(super) trait Commands: Send + Sync + 'static {
     const ROWS: &'static str;
     /// Finds a row whose time was over at `?1`.
     const IS_OVER: &'static str;
-    /// Removes up to `?2` of them.
-    const PRUNE: &'static str;
+    /// Removes up to `?2` of them, one kind of row after the other.
+    const PRUNE: &'static [&'static str];
 
     /// Makes the tables where there are none. Done again where another process was in the way.
     fn set_up(
@@ -283,11 +283,15 @@ async fn prune<C: Commands>(conn: &mut SqliteConnection, at: UnixTime) -> Result
         return Ok(0);
     }
     let mut tx = begin(conn).await?;
-    let pruned = sqlx::query(C::PRUNE)
-        .bind(micros(at))
-        .bind(PRUNED_AT_ONCE)
-        .execute(&mut *tx)
-        .await?;
+    let mut most = 0;
+    for prune in C::PRUNE {
+        let pruned = sqlx::query(*prune)
+            .bind(micros(at))
+            .bind(PRUNED_AT_ONCE)
+            .execute(&mut *tx)
+            .await?;
+        most = most.max(pruned.rows_affected());
+    }
     tx.commit().await?;
-    Ok(pruned.rows_affected())
+    Ok(most)
 }

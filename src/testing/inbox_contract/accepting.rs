@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::ordering;
 use super::scene::{LONG, SHORT, Scene, bury, retry};
 use crate::inbox::{Accept, Accepted, EntryStatus, Moved, SharedInbox, Verdict as End};
 use crate::store::Held;
@@ -41,6 +42,7 @@ async fn planted(
         EntryStatus::Discarded => {
             same("discarding", scene.discard(LONG).await?, Moved::Done)?;
         }
+        EntryStatus::Stale => return Ok((ordering::stale(inbox).await?, None)),
     }
     scene.has(status).await?;
     Ok((scene, holder))
@@ -126,6 +128,20 @@ async fn moved_on(inbox: &SharedInbox, status: EntryStatus) -> Verdict {
             same("discarding it", scene.discard(LONG).await?, moved)?;
             let view = scene.view().await?;
             is("its body", view.body.is_none(), "none any more", &view.body)
+        }
+        // An operator, by force.
+        EntryStatus::Stale => {
+            scene.nothing_due("what is stale").await?;
+            let moved = scene.redrive().await?;
+            same("redriving what is stale", moved, Moved::Stale)?;
+            same(
+                "discarding it",
+                scene.discard(LONG).await?,
+                Moved::NotFrom(status),
+            )?;
+            same("redriving it by force", scene.force().await?, Moved::Done)?;
+            scene.attempt(End::Done).await?;
+            scene.has(EntryStatus::Done).await
         }
         // An operator; a delivery does so too.
         EntryStatus::Dead => {

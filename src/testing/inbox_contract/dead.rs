@@ -2,7 +2,8 @@ use tokio::time::sleep;
 
 use super::scene::{LONG, SHORT, Scene, bury, done, token};
 use crate::inbox::{
-    Accept, Accepted, EntryStatus, Finish, Inbox, List, Moved, Redrive, SharedInbox, Verdict as End,
+    Accept, Accepted, Discard, EntryState, EntryStatus, EntryView, Finish, Inbox, List, Moved,
+    Redrive, SharedInbox, Verdict as End,
 };
 use crate::store::Held;
 use crate::testing::store_contract::violation::{Broken, Verdict, is, same};
@@ -72,7 +73,25 @@ pub(super) async fn dead_letters(inbox: &SharedInbox) -> Verdict {
     sleep(SHORT * 2).await;
     same("one later", scene.send(&briefly).await?, Accepted::Revived)?;
     scene.attempt(bury()).await?;
-    same("discarding", scene.discard(LONG).await?, Moved::Done)?;
+    // What has died anew since it was looked at is another matter.
+    let died = |view: &EntryView| match view.entry.state {
+        EntryState::Dead { since, .. } => Some(since),
+        _ => None,
+    };
+    let now = died(&scene.view().await?);
+    let (before, not_it) = (died(listed), Moved::NotFrom(EntryStatus::Dead));
+    is("when it died", before < now, "later than before", &now)?;
+    let mut redrive = Redrive::new(scene.key.clone());
+    redrive.if_dead_since = before;
+    let moved = done("redrive", inbox.redrive(&redrive).await)?;
+    same("redriving one that died anew", moved, not_it)?;
+    let mut discard = Discard::new(scene.key.clone(), LONG);
+    discard.if_dead_since = before;
+    let moved = done("discard", inbox.discard(&discard).await)?;
+    same("discarding one that died anew", moved, not_it)?;
+    discard.if_dead_since = now;
+    let moved = done("discard", inbox.discard(&discard).await)?;
+    same("discarding", moved, Moved::Done)?;
     scene.has(EntryStatus::Discarded).await
 }
 

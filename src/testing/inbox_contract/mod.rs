@@ -12,6 +12,8 @@ mod crowd;
 mod dead;
 mod holding;
 mod looking;
+mod ordering;
+mod rates;
 mod scene;
 mod taking;
 mod violation;
@@ -85,6 +87,14 @@ pub enum InboxRule {
     RoutesInTurn,
     /// The entries of a provider that is paused are accepted, and not taken until that ends.
     Paused,
+    /// Of the entries of one order key one is taken at a time, until it is over; others are taken beside it.
+    OneOfAKey,
+    /// What is older than what was completed of its order key is skipped and kept, and is run by force alone.
+    OvertakenAreSkipped,
+    /// A dead entry holds its order key back where that is asked for, and not elsewhere.
+    DeadHoldBack,
+    /// No more entries of a provider, or of each of its order keys, are taken than its rates let.
+    RatesHoldBack,
     /// The dead are listed, shown, redriven with fresh attempts, discarded, and revived by a delivery.
     DeadLetters,
     /// What is done or discarded is known for its retention, and new after it.
@@ -113,6 +123,10 @@ impl InboxRule {
         Self::NoMoreThanAskedFor,
         Self::RoutesInTurn,
         Self::Paused,
+        Self::OneOfAKey,
+        Self::OvertakenAreSkipped,
+        Self::DeadHoldBack,
+        Self::RatesHoldBack,
         Self::DeadLetters,
         Self::RetentionEnds,
         Self::ListsAndCounts,
@@ -135,6 +149,10 @@ impl InboxRule {
             Self::NoMoreThanAskedFor => "no_more_than_asked_for",
             Self::RoutesInTurn => "routes_in_turn",
             Self::Paused => "paused",
+            Self::OneOfAKey => "one_of_a_key",
+            Self::OvertakenAreSkipped => "overtaken_are_skipped",
+            Self::DeadHoldBack => "dead_hold_back",
+            Self::RatesHoldBack => "rates_hold_back",
             Self::DeadLetters => "dead_letters",
             Self::RetentionEnds => "retention_ends",
             Self::ListsAndCounts => "lists_and_counts",
@@ -169,6 +187,10 @@ impl InboxRule {
             Self::NoMoreThanAskedFor => Box::pin(taking::no_more_than_asked_for(inbox)),
             Self::RoutesInTurn => Box::pin(taking::routes_in_turn(inbox)),
             Self::Paused => Box::pin(taking::paused(inbox)),
+            Self::OneOfAKey => Box::pin(ordering::one_of_a_key(inbox)),
+            Self::OvertakenAreSkipped => Box::pin(ordering::overtaken_are_skipped(inbox)),
+            Self::DeadHoldBack => Box::pin(ordering::dead_hold_back(inbox)),
+            Self::RatesHoldBack => Box::pin(rates::rates_hold_back(inbox)),
             Self::DeadLetters => Box::pin(dead::dead_letters(inbox)),
             Self::RetentionEnds => Box::pin(dead::retention_ends(inbox)),
             Self::ListsAndCounts => Box::pin(looking::lists_and_counts(inbox)),

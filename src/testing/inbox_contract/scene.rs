@@ -3,7 +3,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::sleep;
 
-use crate::event::{EventKey, Fingerprint, Name};
+use crate::event::{EventKey, Fingerprint, Name, Order, OrderKey, Version};
 use crate::inbox::{
     Accept, Accepted, Begin, Begun, Content, Discard, EntryStatus, EntryView, Extend, Finish,
     Inbox, Moved, Redrive, Route, SharedInbox, Take, Taken, Verdict as End,
@@ -68,12 +68,30 @@ impl Scene {
             route: self.route.clone(),
             fingerprint: Fingerprint::of(what.as_bytes()),
             has_own_id: false,
+            order: None,
             content: Content::new(
                 Bytes::from(format!("envelope of {what}")),
                 Bytes::from(what.to_owned()),
             ),
             revive_every: LONG,
         }
+    }
+
+    /// The same of the event as one of this order key with this version.
+    pub(super) fn accepting_in(&self, order: &str, version: Option<i64>) -> Verdict<Accept> {
+        let key = OrderKey::new([order]);
+        let key = key.ok_or_else(|| Broken::told("an order key of no text".to_owned()))?;
+        let order = Order::new(key, version.map(Version::new));
+        Ok(Accept {
+            order: Some(Box::new(order)),
+            ..self.accepting("a")
+        })
+    }
+
+    /// Accepts it, which is new.
+    pub(super) async fn accepted_in(&self, order: &str, version: Option<i64>) -> Verdict {
+        let accept = self.accepting_in(order, version)?;
+        same("a new event", self.send(&accept).await?, Accepted::Queued)
     }
 
     pub(super) async fn send(&self, accept: &Accept) -> Verdict<Accepted> {
@@ -167,6 +185,11 @@ impl Scene {
 
     pub(super) async fn redrive(&self) -> Verdict<Moved> {
         let redrive = Redrive::new(self.key.clone());
+        done("redrive", self.inbox.redrive(&redrive).await)
+    }
+
+    pub(super) async fn force(&self) -> Verdict<Moved> {
+        let redrive = Redrive::new(self.key.clone()).force();
         done("redrive", self.inbox.redrive(&redrive).await)
     }
 

@@ -138,7 +138,15 @@ pub(super) async fn released(store: &SharedStore) -> Verdict {
             (grant.attempt, grant.fence, Some(content(what))),
         )?;
     }
-    Ok(())
+    let (idle, next) = (token()?, token()?);
+    let grant = scene.granted(idle, "b").await?;
+    for what in ["a release before it began", "the same sent again"] {
+        same(what, scene.give_back(idle).await?, Held::Held)?;
+    }
+    let again = scene.granted(next, "b").await?;
+    let what = "the attempt after one that did not begin";
+    same(what, again.attempt, grant.attempt)?;
+    grows(grant, again)
 }
 
 pub(super) async fn lapsed(store: &SharedStore) -> Verdict {

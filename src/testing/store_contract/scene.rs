@@ -134,12 +134,16 @@ impl Scene {
         self.finish(&complete).await
     }
 
+    pub(super) async fn give_back(&self, token: Token) -> Verdict<Held> {
+        let release = Release::new(self.key.clone(), token, LONG).not_begun();
+        done(
+            "release before it began",
+            self.store.release(&release).await,
+        )
+    }
+
     pub(super) async fn release(&self, token: Token) -> Verdict<Held> {
-        let release = Release {
-            key: self.key.clone(),
-            token,
-            retention: LONG,
-        };
+        let release = Release::new(self.key.clone(), token, LONG);
         done("release", self.store.release(&release).await)
     }
 

@@ -22,6 +22,7 @@ enum Flaw {
     OwnClaimIsBusy,
     FencesStand,
     StaleHolderCompletes,
+    CountsWhatDidNotBegin,
     LeasesNeverEnd,
     LateIsFenced,
     LostIsLost,
@@ -142,6 +143,7 @@ impl Store for Flawed {
     async fn release(&self, release: &Release) -> Result<Held, StoreError> {
         let release = Release {
             key: self.key(&release.key),
+            begun: release.begun || self.flaw == Flaw::CountsWhatDidNotBegin,
             ..release.clone()
         };
         self.inner.release(&release).await
@@ -257,6 +259,11 @@ const FLAWS: &[(Flaw, StoreRule, &str)] = &[
         Flaw::StaleHolderCompletes,
         StoreRule::ReleasedIsTakenUp,
         "complete after the release: expected Fenced, got Held",
+    ),
+    (
+        Flaw::CountsWhatDidNotBegin,
+        StoreRule::ReleasedIsTakenUp,
+        "the attempt after one that did not begin: expected 5, got 6",
     ),
     (Flaw::LeasesNeverEnd, StoreRule::LapsedIsTakenUp, HANGS),
     (

@@ -5,9 +5,18 @@ mod attempts;
 mod handing_over;
 #[cfg(feature = "testing")]
 mod items;
+#[cfg(feature = "testing")]
+mod ordering;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod rates;
+#[cfg(feature = "redis")]
+mod redis;
 mod setup;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
+mod workers;
 
 use std::convert::Infallible;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use tower_webhook::store::{Held, RecordState, StoreErrorKind};
+use tower_webhook::store::{Held, RecordState, Renew, StoreErrorKind};
 
 use super::*;
 use crate::sql_support::proxy::{Fault, Proxy};
@@ -191,4 +191,53 @@ async fn several_records_that_somebody_has_locked_hold_up_no_other() {
     drop(lock);
     crate::sql_support::until("it is over", || sessions(&server, "state <> 'idle'") == 0);
     assert_eq!(pid(), before, "the connection is as good as before");
+}
+
+/// It came first, and alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_a_lock_alone_holds_up_nobody_either() {
+    let server = Postgres::start();
+    let builder = PostgresStore::builder(server.url()).deadline(6 * PATIENCE);
+    let store = builder.connections(1).migrate().connect().await.unwrap();
+    let [locked, renewed] = ["locked", "renewed"].map(claim);
+    for claim in [&locked, &renewed] {
+        granted(store.claim(claim).await.unwrap());
+    }
+    let mut lock = server.session(
+        "BEGIN;\nSELECT key FROM tower_webhook_records WHERE key = 'acme:locked' FOR UPDATE;
+         \\echo locked",
+    );
+    lock.says("locked");
+    let first = tokio::spawn({
+        let (store, locked) = (store.clone(), locked.clone());
+        async move { store.claim(&locked).await }
+    });
+    crate::sql_support::until("it waits", || {
+        sessions(&server, "wait_event_type = 'Lock'") == 1
+    });
+    // One call, half of which can be carried out.
+    let renewing = tokio::spawn({
+        let renew = |claim: &Claim| {
+            Renew::new(
+                claim.key.clone(),
+                claim.token,
+                100 * claim.lease,
+                claim.retention,
+            )
+        };
+        let (store, renewals) = (store.clone(), [&locked, &renewed].map(renew));
+        async move { store.renew(&renewals).await }
+    });
+    let others: Vec<_> = (0..20).map(|number| claim(&number.to_string())).collect();
+    for outcome in futures_util::future::join_all(others.iter().map(|it| store.claim(it))).await {
+        granted(outcome.unwrap());
+    }
+    crate::sql_support::until("the other half is renewed", || {
+        let leases = "SELECT lease / 1000000 FROM tower_webhook_records WHERE key = 'acme:renewed'";
+        server.ask(leases) == (100 * renewed.lease).as_secs().to_string()
+    });
+    assert!(!first.is_finished() && !renewing.is_finished());
+    drop(lock);
+    granted(first.await.unwrap().unwrap());
+    assert_eq!(renewing.await.unwrap().unwrap(), [Held::Held, Held::Held]);
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::clock::UnixTime;
-use crate::event::ItemIdentity;
+use crate::event::{ItemIdentity, OrderRule};
 
 fn pix() -> EventRule {
     let shape = Shape::new("pix", ["/endToEndId"])
@@ -30,6 +30,21 @@ fn keys(rule: &EventRule, body: &str) -> Vec<String> {
 #[track_caller]
 fn refused(rule: &EventRule, body: &str) -> String {
     items(rule, body).unwrap_err().to_string()
+}
+
+#[test]
+fn each_item_says_what_it_is_about() {
+    let rule = EventRule::each("/pix", pix()).unwrap();
+    let order = OrderRule::by(["/account"]).unwrap();
+    let rule = rule.ordered(order.version_time("/horario").unwrap());
+    let body = r#"{"account":"outside","pix":[
+        {"endToEndId":"E1","account":"a","horario":"2026-05-04T13:00:00Z"},
+        {"endToEndId":"E2"}]}"#;
+    let orders: Vec<_> = (items(&rule, body).unwrap().unwrap().into_iter())
+        .map(|item| item.identity.unwrap().order)
+        .map(|order| order.map(|order| (order.key.to_string(), order.version.is_some())))
+        .collect();
+    assert_eq!(orders, [Some(("a".to_owned(), true)), None]);
 }
 
 #[test]

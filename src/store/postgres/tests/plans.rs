@@ -3,10 +3,15 @@
 use sqlx::Row as _;
 
 use super::statements::Statements;
+use super::table::Tables;
 use super::*;
 
 /// The plan of a statement with these parameters, on a table with enough rows to tell.
-async fn plan(conn: &mut PgConnection, parameters: &str, sql: &str) -> String {
+pub(in crate::store::postgres) async fn plan(
+    conn: &mut PgConnection,
+    parameters: &str,
+    sql: &str,
+) -> String {
     let run = |sql: String| raw_sql(AssertSqlSafe(sql));
     run(format!("PREPARE statement AS {sql}"))
         .execute(&mut *conn)

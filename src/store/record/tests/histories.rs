@@ -11,7 +11,7 @@ const SECOND: Duration = Duration::from_secs(1);
 enum Deed {
     Claim { who: u8, what: u8 },
     Complete { who: u8, what: u8 },
-    Release { who: u8 },
+    Release { who: u8, begun: bool },
     Renew { who: u8 },
     Pass { secs: u64 },
 }
@@ -22,7 +22,7 @@ fn deed() -> impl Strategy<Value = Deed> {
     prop_oneof![
         4 => (who.clone(), what.clone()).prop_map(|(who, what)| Deed::Claim { who, what }),
         1 => (who.clone(), what).prop_map(|(who, what)| Deed::Complete { who, what }),
-        2 => who.clone().prop_map(|who| Deed::Release { who }),
+        2 => (who.clone(), any::<bool>()).prop_map(|(who, begun)| Deed::Release { who, begun }),
         2 => who.prop_map(|who| Deed::Renew { who }),
         2 => prop_oneof![0..20_u64, Just(15), Just(600), 590..700_u64]
             .prop_map(|secs| Deed::Pass { secs }),
@@ -154,12 +154,16 @@ proptest! {
                         prop_assert_eq!(&record, &before, "only the holder completes");
                     }
                 }
-                Deed::Release { who } => {
+                Deed::Release { who, begun } => {
                     let may = holds(who);
-                    let outcome = twice(&mut record, known.now, &release(who));
+                    let release = Release { begun, ..release(who) };
+                    let outcome = twice(&mut record, known.now, &release);
                     if may {
                         prop_assert_eq!(outcome, Held::Held);
                         known.holder = None;
+                        if let Some(grant) = known.grant.as_mut().filter(|_| !begun) {
+                            grant.attempt -= 1;
+                        }
                         known.kept_until = Some(known.now + 600);
                     } else {
                         prop_assert_eq!(&record, &before, "only the holder releases");

@@ -46,11 +46,7 @@ async fn a_claim_is_one_round_trip_and_so_is_a_finish_and_a_hundred_renewals() {
     let server = Server::start();
     let store = store(&server, 256).await;
     let claims = claims(50);
-    let release = |claim: &Claim| Release {
-        key: claim.key.clone(),
-        token: claim.token,
-        retention: PATIENCE,
-    };
+    let release = |claim: &Claim| Release::new(claim.key.clone(), claim.token, PATIENCE);
     let renewals: Vec<_> = claims.iter().map(renewal).collect();
     let calls = || (calls([&server], "eval"), calls([&server], "evalsha"));
     // Redis has not seen the scripts: each is sent as a whole once, and nobody notices.
@@ -160,11 +156,7 @@ async fn those_who_wait_for_one_key_share_one_poll() {
         tokio::task::yield_now().await;
     }
     assert_eq!(store.waiting.keys(), 1);
-    let release = Release {
-        key: key.clone(),
-        token: claim.token,
-        retention: PATIENCE,
-    };
+    let release = Release::new(key.clone(), claim.token, PATIENCE);
     store.release(&release).await.unwrap();
     waiters.join_all().await;
     while store.waiting.keys() > 0 {

@@ -132,6 +132,7 @@ impl Pair {
                     key: self.key(),
                     token: self.token(),
                     retention: self.span(),
+                    begun: self.dice.roll(2) == 0,
                 };
                 for _ in 0..=self.dice.roll(2) {
                     let answer = self.store.release_at(&release).await.unwrap();

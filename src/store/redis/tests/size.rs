@@ -68,11 +68,7 @@ async fn redis_drops_a_record_when_its_retention_is_over() {
     claim.retention = Duration::from_secs(5_000);
     store.claim(&claim).await.unwrap();
     assert!((4_900_000..=5_001_000).contains(&ttl()));
-    let release = Release {
-        key: claim.key,
-        token: claim.token,
-        retention: Duration::from_secs(100),
-    };
+    let release = Release::new(claim.key, claim.token, Duration::from_secs(100));
     store.release(&release).await.unwrap();
     assert!((90_000..=100_001).contains(&ttl()));
 }

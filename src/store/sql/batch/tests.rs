@@ -47,6 +47,7 @@ fn order(kind: u8, which: u8, who: u8) -> Order {
             key,
             token,
             retention,
+            begun: true,
         }),
         4 => Order::Renew(Renew {
             key,

@@ -35,6 +35,7 @@ pub(in crate::store) enum Deed {
         key: u8,
         who: u8,
         kept: u64,
+        begun: bool,
     },
     Renew {
         keys: Vec<u8>,
@@ -57,8 +58,8 @@ pub(in crate::store) fn deeds() -> impl Strategy<Value = Vec<Deed>> {
             .prop_map(|(key, who, what, lease, kept)| Deed::Claim { key, who, what, lease, kept }),
         2 => (key.clone(), who.clone(), what, kept.clone())
             .prop_map(|(key, who, what, kept)| Deed::Complete { key, who, what, kept }),
-        2 => (key.clone(), who.clone(), kept.clone())
-            .prop_map(|(key, who, kept)| Deed::Release { key, who, kept }),
+        2 => (key.clone(), who.clone(), kept.clone(), any::<bool>())
+            .prop_map(|(key, who, kept, begun)| Deed::Release { key, who, kept, begun }),
         2 => (prop::collection::vec(key.clone(), 0..4), who, lease, kept)
             .prop_map(|(keys, who, lease, kept)| Deed::Renew { keys, who, lease, kept }),
         1 => key.prop_map(|key| Deed::Forget { key }),
@@ -162,11 +163,11 @@ pub(in crate::store) async fn compare(store: &impl Store, clock: &ManualClock, d
                 key: number,
                 who,
                 kept,
+                begun,
             } => {
                 let command = Release {
-                    key: key(number),
-                    token: token(who),
-                    retention: secs(kept),
+                    begun,
+                    ..Release::new(key(number), token(who), secs(kept))
                 };
                 let outcome = store.release(&command).await.unwrap();
                 assert_eq!(outcome, plain.run(&command, now), "{deed:?}");

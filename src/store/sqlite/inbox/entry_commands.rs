@@ -1,5 +1,6 @@
 //! The commands of an inbox, as its writer carries them out.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use sqlx::sqlite::SqliteConnection;
@@ -8,15 +9,14 @@ use tokio::time::Instant;
 use crate::clock::UnixTime;
 use crate::event::Name;
 use crate::store::sql::Stored;
+use crate::store::sql::inbox::{Answer, Found, Order, OrderAt, Placed, decide, mixed_up};
 use crate::store::sqlite::error::Fault;
 use crate::store::sqlite::schema::{RECORDS, migrate};
 use crate::store::sqlite::statements as records;
 use crate::store::sqlite::writer::{CarriedOut, Commands};
 
-use super::batch::{Found, Placed, decide};
-use super::order::{Answer, Order, mixed_up};
 use super::schema::INBOX;
-use super::{looking, statements, take};
+use super::{looking, order_keys, rates, statements, take};
 
 /// How often at most it is counted how full the inbox is: other processes may have filled it, or made
 /// room.
@@ -55,7 +55,7 @@ impl Commands for EntryCommands {
     const THREAD: &'static str = "webhook-inbox";
     const ROWS: &'static str = "entries";
     const IS_OVER: &'static str = IS_OVER;
-    const PRUNE: &'static str = PRUNE;
+    const PRUNE: &'static [&'static str] = &[PRUNE_CONTENT, PRUNE, PRUNE_ORDER];
 
     async fn set_up(&mut self, conn: &mut SqliteConnection) -> Result<(), Fault> {
         // The records' tables too: what was handled inline is no new event.
@@ -82,11 +82,16 @@ impl Commands for EntryCommands {
         now: UnixTime,
     ) -> Result<CarriedOut<Self>, Fault> {
         let room = self.capacity.saturating_sub(self.open);
-        let found = find(conn, placed, room).await?;
-        let (decided, changes) = decide(placed, &found, now);
+        let mut found = find(conn, placed, room).await?;
+        let (decided, mut changes) = decide(placed, &mut found, now);
         let effect = changes.opened;
         let mut wrote = !changes.is_empty();
+        let order_keys = std::mem::take(&mut changes.order_keys);
+        for id in std::mem::take(&mut changes.freed) {
+            order_keys::free(conn, id).await?;
+        }
         statements::write(conn, changes).await?;
+        order_keys::write(conn, order_keys, now).await?;
         let mut answers = Vec::with_capacity(placed.len());
         for (placed, answer) in placed.iter().zip(decided) {
             let answer = match (answer, &placed.order) {
@@ -98,6 +103,12 @@ impl Commands for EntryCommands {
                 }
                 (None, Order::SetPaused(provider, paused)) => {
                     let changed = set_paused(conn, &placed.namespace, provider, *paused).await?;
+                    wrote |= changed;
+                    Ok(Answer::Changed(changed))
+                }
+                (None, Order::SetRate(provider, of, rate)) => {
+                    let of = (provider, *of);
+                    let changed = rates::set(conn, &placed.namespace, of, *rate).await?;
                     wrote |= changed;
                     Ok(Answer::Changed(changed))
                 }
@@ -119,9 +130,17 @@ impl Commands for EntryCommands {
 
 /// What there is of the entries that these commands are about.
 async fn find(conn: &mut SqliteConnection, placed: &[&Placed], room: u64) -> Result<Found, Fault> {
-    let rows = statements::read(conn, placed).await?.into_iter().collect();
+    let rows: HashMap<_, _> = statements::read(conn, placed).await?.into_iter().collect();
+    let places = placed.iter().filter_map(|placed| placed.place.as_ref());
+    let order_keys = places.filter_map(|place| {
+        let at = (place.namespace.as_str().to_owned(), place.key.clone());
+        let row = rows.get(&at)?;
+        OrderAt::of(&place.namespace, &row.route, row.entry.as_ref()?)
+    });
+    let order_keys = order_keys::read(conn, order_keys.collect()).await?;
     let mut found = Found {
         rows,
+        order_keys,
         room,
         ..Found::default()
     };
@@ -168,10 +187,25 @@ async fn set_paused(
 }
 
 const IS_OVER: &str = "\
-SELECT 1 FROM tower_webhook_inbox INDEXED BY tower_webhook_inbox_end
-WHERE kept_until IS NOT NULL AND kept_until <= ?1 LIMIT 1";
+SELECT 1 WHERE EXISTS (
+    SELECT 1 FROM tower_webhook_inbox INDEXED BY tower_webhook_inbox_end
+    WHERE kept_until IS NOT NULL AND kept_until <= ?1)
+OR EXISTS (
+    SELECT 1 FROM tower_webhook_inbox_order INDEXED BY tower_webhook_inbox_order_end
+    WHERE kept_until IS NOT NULL AND kept_until <= ?1)";
 
-/// What is over has no content any more.
+/// Of what is over only what was stale has content still.
+const PRUNE_CONTENT: &str = "\
+DELETE FROM tower_webhook_inbox_content WHERE id IN (
+    SELECT id FROM tower_webhook_inbox INDEXED BY tower_webhook_inbox_end
+    WHERE kept_until IS NOT NULL AND kept_until <= ?1 ORDER BY kept_until LIMIT ?2)";
+
+const PRUNE_ORDER: &str = "\
+DELETE FROM tower_webhook_inbox_order WHERE (namespace, route, order_key) IN (
+    SELECT namespace, route, order_key FROM tower_webhook_inbox_order
+    INDEXED BY tower_webhook_inbox_order_end
+    WHERE kept_until IS NOT NULL AND kept_until <= ?1 ORDER BY kept_until LIMIT ?2)";
+
 const PRUNE: &str = "\
 DELETE FROM tower_webhook_inbox WHERE id IN (
     SELECT id FROM tower_webhook_inbox INDEXED BY tower_webhook_inbox_end
@@ -180,5 +214,7 @@ DELETE FROM tower_webhook_inbox WHERE id IN (
 /// Every statement that looks for what is over.
 #[cfg(test)]
 pub(super) fn all() -> Vec<String> {
-    vec![IS_OVER.to_owned(), PRUNE.to_owned()]
+    [IS_OVER, PRUNE_CONTENT, PRUNE, PRUNE_ORDER]
+        .map(str::to_owned)
+        .to_vec()
 }

@@ -5,7 +5,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::clock::UnixTime;
-use crate::event::{EventKey, Name};
+use crate::event::Name;
 use crate::inbox::{EntryCounts, EntryStatus, EntryView, List, Route};
 use crate::store::sql::{Place, micros};
 use crate::store::sqlite::error::{Cause, Fault};
@@ -97,11 +97,6 @@ pub(super) async fn some(
     Ok((views.filter(wanted).collect(), last))
 }
 
-/// Where a list goes on.
-pub(super) fn behind(namespace: &Name, after: Option<&EventKey>) -> String {
-    after.map_or_else(String::new, |key| Place::of(namespace, key).key)
-}
-
 /// How many entries with each status there are in some thousand rows behind this number; and the last of
 /// those numbers, if there was one.
 pub(super) async fn count(
@@ -136,6 +131,7 @@ SELECT count(*) FILTER (WHERE ours AND state = 1 AND attempts = 0),
        count(*) FILTER (WHERE ours AND state = 4 AND kept_until > ?3),
        count(*) FILTER (WHERE ours AND state = 5),
        count(*) FILTER (WHERE ours AND state = 6 AND kept_until > ?3),
+       count(*) FILTER (WHERE ours AND state = 7 AND kept_until > ?3),
        max(id)
 FROM (SELECT id, namespace = ?1 AS ours, state, attempts, due, kept_until
       FROM tower_webhook_inbox WHERE id > ?2 ORDER BY id LIMIT ?4)";

@@ -1,11 +1,10 @@
 //! An inbox in a SQLite file.
 
-mod batch;
 mod builder;
 mod entry_commands;
 mod looking;
-mod order;
-mod row;
+mod order_keys;
+mod rates;
 mod schema;
 mod statements;
 mod take;
@@ -15,25 +14,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use crate::event::{EventKey, Name};
 use crate::inbox::{
     Accept, Accepted, Begin, Begun, Discard, EntryCounts, EntryView, Extend, Finish, Inbox, List,
-    Moved, Redrive, SharedInbox, Take, Taken,
+    Moved, Rate, RateOf, RateView, Redrive, SharedInbox, Take, Taken,
 };
 use crate::store::command::Held;
 use crate::store::error::StoreError;
 use crate::store::identity::StoreIdentity;
 use crate::store::sql::Place;
+use crate::store::sql::inbox::{Answer, Entries, Limits, Placed, entries};
 use crate::store::sqlite::database::Database;
 use crate::store::sqlite::error::SqliteConnectError;
 
-use self::batch::Placed;
 use self::entry_commands::EntryCommands;
-use self::order::{Answer, Order, mixed_up};
 
 pub use self::builder::SqliteInboxBuilder;
 
@@ -45,7 +42,7 @@ pub use self::builder::SqliteInboxBuilder;
 /// write-ahead log), and commands that come at the same time share a commit. What is said of
 /// [`SqliteStore`](crate::SqliteStore) about the file, its errors and its threads holds here too.
 ///
-/// Its tables are `tower_webhook_inbox` and two beside it; they may stand in the file of a
+/// Its tables are `tower_webhook_inbox` and four beside it; they may stand in the file of a
 /// [`SqliteStore`](crate::SqliteStore). Where that has a record of an event in the same namespace, the event is
 /// not accepted anew: one that was handled inline is a duplicate.
 ///
@@ -115,33 +112,6 @@ impl SqliteInbox {
     pub fn path(&self) -> &Path {
         self.database.path()
     }
-
-    async fn run(&self, order: Order) -> Result<Answer, StoreError> {
-        let orders = vec![Placed::new(&self.namespace, order)];
-        let answers = self.database.write(orders).await?;
-        answers.into_iter().next().unwrap_or_else(mixed_up)
-    }
-
-    async fn moved(&self, order: Order) -> Result<Moved, StoreError> {
-        match self.run(order).await? {
-            Answer::Moved(moved) => Ok(moved),
-            _ => mixed_up(),
-        }
-    }
-
-    async fn changed(&self, order: Order) -> Result<bool, StoreError> {
-        match self.run(order).await? {
-            Answer::Changed(changed) => Ok(changed),
-            _ => mixed_up(),
-        }
-    }
-
-    /// There may be something to take.
-    fn tell(&self) {
-        self.news.notify_waiters();
-        // For who is about to wait.
-        self.news.notify_one();
-    }
 }
 
 impl fmt::Debug for SqliteInbox {
@@ -160,6 +130,56 @@ impl fmt::Debug for SqliteInbox {
     }
 }
 
+impl Entries for SqliteInbox {
+    type Counted = i64;
+
+    fn namespace_name(&self) -> &Name {
+        &self.namespace
+    }
+
+    fn tell(&self) {
+        self.news.notify_waiters();
+        // For who is about to wait.
+        self.news.notify_one();
+    }
+
+    async fn write(
+        &self,
+        orders: Vec<Placed>,
+    ) -> Result<Vec<Result<Answer, StoreError>>, StoreError> {
+        self.database.write(orders).await
+    }
+
+    async fn one(&self, place: Place) -> Result<Option<EntryView>, StoreError> {
+        let now = self.database.now();
+        let reading = self
+            .database
+            .read(move |conn| Box::pin(async move { looking::one(conn, &place, now).await }));
+        reading.await
+    }
+
+    async fn some(
+        &self,
+        list: &List,
+        behind: String,
+    ) -> Result<(Vec<EntryView>, Option<String>), StoreError> {
+        let (namespace, list, now) = (self.namespace.clone(), list.clone(), self.database.now());
+        let reading = self.database.read(move |conn| {
+            Box::pin(async move { looking::some(conn, &namespace, &list, behind, now).await })
+        });
+        reading.await
+    }
+
+    async fn count(&self, behind: Option<i64>) -> Result<(EntryCounts, Option<i64>), StoreError> {
+        let (namespace, now) = (self.namespace.clone(), self.database.now());
+        let reading = self.database.read(move |conn| {
+            let behind = behind.unwrap_or_default();
+            Box::pin(async move { looking::count(conn, &namespace, behind, now).await })
+        });
+        reading.await
+    }
+}
+
 impl Inbox for SqliteInbox {
     /// The file and the namespace.
     fn identity(&self) -> Option<StoreIdentity> {
@@ -171,47 +191,23 @@ impl Inbox for SqliteInbox {
     }
 
     async fn accept(&self, accept: &Accept) -> Result<Accepted, StoreError> {
-        let accept = Order::Accept(Box::new(accept.clone()));
-        match self.run(accept).await? {
-            Answer::Accepted(accepted) => {
-                self.tell();
-                Ok(accepted)
-            }
-            _ => mixed_up(),
-        }
+        entries::accept(self, accept).await
     }
 
     async fn take(&self, take: &Take) -> Result<Vec<Taken>, StoreError> {
-        match self.run(Order::Take(take.clone())).await? {
-            Answer::Taken(taken) => Ok(taken),
-            _ => mixed_up(),
-        }
+        entries::take(self, take).await
     }
 
     async fn begin(&self, begin: &Begin) -> Result<Begun, StoreError> {
-        match self.run(Order::Begin(begin.clone())).await? {
-            Answer::Begun(begun) => Ok(begun),
-            _ => mixed_up(),
-        }
+        entries::begin(self, begin).await
     }
 
     async fn extend(&self, extensions: &[Extend]) -> Result<Vec<Held>, StoreError> {
-        let orders = extensions
-            .iter()
-            .map(|extend| Order::Extend(extend.clone()));
-        let answers = join_all(orders.map(|order| self.run(order))).await;
-        let held = |answer: Result<Answer, StoreError>| match answer? {
-            Answer::Held(held) => Ok(held),
-            _ => mixed_up(),
-        };
-        answers.into_iter().map(held).collect()
+        entries::extend(self, extensions).await
     }
 
     async fn finish(&self, finish: &Finish) -> Result<Held, StoreError> {
-        match self.run(Order::Finish(finish.clone())).await? {
-            Answer::Held(held) => Ok(held),
-            _ => mixed_up(),
-        }
+        entries::finish(self, finish).await
     }
 
     async fn wait(&self, limit: Duration) {
@@ -224,65 +220,31 @@ impl Inbox for SqliteInbox {
     }
 
     async fn lookup(&self, key: &EventKey) -> Result<Option<EntryView>, StoreError> {
-        let (place, now) = (Place::of(&self.namespace, key), self.database.now());
-        let reading = self
-            .database
-            .read(move |conn| Box::pin(async move { looking::one(conn, &place, now).await }));
-        reading.await
+        entries::lookup(self, key).await
     }
 
     async fn list(&self, list: &List) -> Result<Vec<EntryView>, StoreError> {
-        let now = self.database.now();
-        let mut views = Vec::new();
-        let mut behind = Some(looking::behind(&self.namespace, list.after.as_ref()));
-        while let Some(from) = behind.filter(|_| views.len() < list.limit) {
-            let (namespace, list) = (self.namespace.clone(), list.clone());
-            let reading = self.database.read(move |conn| {
-                Box::pin(async move { looking::some(conn, &namespace, &list, from, now).await })
-            });
-            let (found, next) = reading.await?;
-            views.extend(found);
-            behind = next;
-        }
-        views.truncate(list.limit);
-        Ok(views)
+        entries::list(self, list).await
     }
 
     async fn redrive(&self, redrive: &Redrive) -> Result<Moved, StoreError> {
-        let moved = self.moved(Order::Redrive(redrive.clone())).await?;
-        self.tell();
-        Ok(moved)
+        entries::redrive(self, redrive).await
     }
 
     async fn discard(&self, discard: &Discard) -> Result<Moved, StoreError> {
-        self.moved(Order::Discard(discard.clone())).await
+        entries::discard(self, discard).await
     }
 
     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
-        self.changed(Order::Forget(key.clone())).await
+        entries::forget(self, key).await
     }
 
     async fn counts(&self) -> Result<EntryCounts, StoreError> {
-        let now = self.database.now();
-        let mut counts = EntryCounts::default();
-        let mut behind = Some(0);
-        while let Some(from) = behind {
-            let namespace = self.namespace.clone();
-            let reading = self.database.read(move |conn| {
-                Box::pin(async move { looking::count(conn, &namespace, from, now).await })
-            });
-            let (some, last) = reading.await?;
-            counts = counts.and(some);
-            behind = last;
-        }
-        Ok(counts)
+        entries::counts(self).await
     }
 
     async fn set_paused(&self, provider: &Name, paused: bool) -> Result<bool, StoreError> {
-        let order = Order::SetPaused(provider.clone(), paused);
-        let changed = self.changed(order).await?;
-        self.tell();
-        Ok(changed)
+        entries::set_paused(self, provider, paused).await
     }
 
     async fn paused(&self) -> Result<Vec<Name>, StoreError> {
@@ -291,6 +253,23 @@ impl Inbox for SqliteInbox {
             .database
             .read(move |conn| Box::pin(async move { looking::paused(conn, &namespace).await }));
         reading.await
+    }
+
+    async fn set_rate(
+        &self,
+        provider: &Name,
+        of: RateOf,
+        rate: Option<Rate>,
+    ) -> Result<bool, StoreError> {
+        entries::set_rate(self, provider, of, rate).await
+    }
+
+    async fn rates(&self) -> Result<Vec<RateView>, StoreError> {
+        let namespace = self.namespace.clone();
+        let reading = self
+            .database
+            .read(move |conn| Box::pin(async move { rates::all(conn, &namespace).await }));
+        Ok(Limits::of_rows(reading.await?).views())
     }
 }
 

@@ -4,8 +4,8 @@ use crate::store::sqlite::schema::Part;
 
 pub(super) const INBOX: Part = Part {
     name: "inbox",
-    steps: &[STEP_1],
-    works_from: 1,
+    steps: &[STEP_1, STEP_2],
+    works_from: 2,
 };
 
 /// Content stands apart from its entry, which is written at each step of its way: a large body is
@@ -51,5 +51,36 @@ CREATE TABLE tower_webhook_inbox_paused (
     namespace TEXT NOT NULL,
     provider TEXT NOT NULL,
     PRIMARY KEY (namespace, provider)
+) STRICT, WITHOUT ROWID;
+";
+
+/// The order of events. The holder of an order key is the number of a row of the first table, and without
+/// one the row of the key is there until `kept_until`. A rate is for a provider (1), or for each of its order
+/// keys (2).
+const STEP_2: &str = "\
+ALTER TABLE tower_webhook_inbox ADD COLUMN order_key TEXT;
+ALTER TABLE tower_webhook_inbox ADD COLUMN version INTEGER;
+ALTER TABLE tower_webhook_inbox ADD COLUMN order_flags INTEGER;
+CREATE TABLE tower_webhook_inbox_order (
+    namespace TEXT NOT NULL,
+    route TEXT NOT NULL,
+    order_key TEXT NOT NULL,
+    holder INTEGER,
+    applied INTEGER,
+    applied_until INTEGER,
+    used_until INTEGER,
+    kept_until INTEGER,
+    PRIMARY KEY (namespace, route, order_key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tower_webhook_inbox_order_end ON tower_webhook_inbox_order (kept_until)
+    WHERE kept_until IS NOT NULL;
+CREATE TABLE tower_webhook_inbox_rates (
+    namespace TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    rate_of INTEGER NOT NULL,
+    entries INTEGER NOT NULL,
+    per INTEGER NOT NULL,
+    used_until INTEGER NOT NULL,
+    PRIMARY KEY (namespace, provider, rate_of)
 ) STRICT, WITHOUT ROWID;
 ";

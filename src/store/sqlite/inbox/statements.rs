@@ -7,18 +7,16 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::inbox::Content;
+use crate::store::sql::inbox::{At, Changes, EntryRow, FoundRow, NewRow, Placed};
 use crate::store::sqlite::error::{Cause, Fault};
-
-use super::batch::{Changes, FoundRow, NewRow, Placed};
-use super::row::EntryRow;
 
 /// The columns of an entry, in the order in which they are bound and read.
 pub(super) const COLUMNS: &str = "state, due, token, lease, attempts, deaths, fence, fingerprint, corrected, \
-     accepted_at, revived_at, since, kept_until, history";
+     accepted_at, revived_at, since, kept_until, history, order_key, version, order_flags";
 /// So many rows are read or written by one statement at most: the same few texts are prepared once.
-const MOST_ROWS: usize = 128;
+pub(super) const MOST_ROWS: usize = 128;
 
-fn repeated(what: &str, times: usize) -> String {
+pub(super) fn repeated(what: &str, times: usize) -> String {
     vec![what; times].join(", ")
 }
 
@@ -46,6 +44,9 @@ pub(super) fn entry(row: &SqliteRow, from: usize) -> Result<EntryRow, sqlx::Erro
         since: row.try_get(at(11))?,
         kept_until: row.try_get(at(12))?,
         history: row.try_get(at(13))?,
+        order_key: row.try_get(at(14))?,
+        version: row.try_get(at(15))?,
+        order_flags: row.try_get(at(16))?,
     })
 }
 
@@ -53,7 +54,7 @@ pub(super) fn entry(row: &SqliteRow, from: usize) -> Result<EntryRow, sqlx::Erro
 pub(super) async fn read(
     conn: &mut SqliteConnection,
     orders: &[&Placed],
-) -> Result<Vec<((String, String), FoundRow)>, Fault> {
+) -> Result<Vec<(At, FoundRow)>, Fault> {
     let places: BTreeSet<_> = (orders.iter())
         .filter_map(|placed| placed.place.as_ref())
         .map(|place| (place.namespace.as_str(), place.key.as_str()))
@@ -94,15 +95,18 @@ pub(super) async fn next_id(conn: &mut SqliteConnection) -> Result<i64, Fault> {
     Ok(sqlx::query_scalar(NEXT_ID).fetch_one(conn).await?)
 }
 
-/// Writes what was decided.
+/// Writes what was decided of the rows; of order keys nothing.
 pub(super) async fn write(conn: &mut SqliteConnection, changes: Changes) -> Result<(), Fault> {
     let Changes {
         removed,
         rows,
         contents,
         dropped,
+        order_keys: _,
+        freed: _,
         opened: _,
     } = changes;
+    let removed: Vec<_> = removed.into_iter().map(|(id, _)| id).collect();
     delete(conn, "tower_webhook_inbox_content", &removed).await?;
     delete(conn, "tower_webhook_inbox", &removed).await?;
     delete(conn, "tower_webhook_inbox_content", &dropped).await?;
@@ -140,7 +144,7 @@ pub(super) async fn upsert(
         let some = std::mem::replace(&mut rows, rest);
         let count = some.len();
         let values = repeated(
-            "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             count,
         );
         let sql = format!(
@@ -151,7 +155,9 @@ pub(super) async fn upsert(
              attempts = excluded.attempts, deaths = excluded.deaths, fence = excluded.fence,
              fingerprint = excluded.fingerprint, corrected = excluded.corrected,
              revived_at = excluded.revived_at, since = excluded.since,
-             kept_until = excluded.kept_until, history = excluded.history"
+             kept_until = excluded.kept_until, history = excluded.history,
+             order_key = excluded.order_key, version = excluded.version,
+             order_flags = excluded.order_flags"
         );
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for NewRow {
@@ -182,7 +188,10 @@ pub(super) async fn upsert(
                 .bind(row.revived_at)
                 .bind(row.since)
                 .bind(row.kept_until)
-                .bind(row.history);
+                .bind(row.history)
+                .bind(row.order_key)
+                .bind(row.version)
+                .bind(row.order_flags);
         }
         let written = query.execute(&mut *conn).await?.rows_affected();
         if u64::try_from(count).is_ok_and(|count| count != written) {

@@ -1,32 +1,21 @@
 //! What a worker takes.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::clock::UnixTime;
-use crate::event::{EventKey, Name};
-use crate::inbox::{
-    Content, Entry, EntryState, FailedAttempt, LONE_FROM, Route, Take, TakeOutcome, Taken, fair,
-};
-use crate::store::sql::{Place, micros};
+use crate::event::Name;
+use crate::inbox::{LONE_FROM, Route, Take, Taken};
+use crate::store::sql::inbox::{Due, Limits, Taking, chosen};
+use crate::store::sql::micros;
 use crate::store::sqlite::error::Fault;
 
-use super::batch::NewRow;
 use super::looking::paused;
-use super::row::EntryRow;
+use super::order_keys;
+use super::rates;
 use super::statements::{COLUMNS, contents, entry, upsert};
-
-/// An entry that is due.
-struct Due {
-    id: i64,
-    place: Place,
-    route: Route,
-    size: i64,
-    key: EventKey,
-    entry: Entry,
-}
 
 /// What a take came to.
 pub(super) struct Took {
@@ -41,14 +30,21 @@ fn select_due(lone: bool) -> String {
         false => ("tower_webhook_inbox_due", "deaths < 2"),
     };
     format!(
-        "SELECT id, key, name, size, {COLUMNS} FROM tower_webhook_inbox INDEXED BY {index}
+        "SELECT id, key, name, size, {COLUMNS} FROM tower_webhook_inbox AS entry INDEXED BY {index}
          WHERE namespace = ?1 AND route = ?2 AND due IS NOT NULL AND due <= ?3 AND {kind}
+           AND (order_key IS NULL OR NOT EXISTS (
+               SELECT 1 FROM tower_webhook_inbox_order AS held
+               WHERE held.namespace = ?1 AND held.route = ?2 AND held.order_key = entry.order_key
+                 AND (held.holder <> entry.id OR held.used_until > ?5)))
          ORDER BY due, id LIMIT ?4"
     )
 }
 
 /// As the statement and the index have it.
 const _: () = assert!(LONE_FROM == 2);
+
+/// So often at most a take goes on behind what it has skipped.
+const MOST_ROUNDS: usize = 256;
 
 /// Takes what is due, in the transaction that is open.
 pub(super) async fn take(
@@ -58,76 +54,89 @@ pub(super) async fn take(
     now: UnixTime,
 ) -> Result<Took, Fault> {
     let paused: BTreeSet<Name> = paused(conn, namespace).await?.into_iter().collect();
-    let mut routes = Vec::with_capacity(take.routes.len());
+    let routes = take.routes.iter();
+    let routes: Vec<_> = routes
+        .filter(|it| !paused.contains(it.provider()))
+        .collect();
+    let limits = Limits::of_rows(rates::all(conn, namespace).await?);
+    let mut taking = Taking::new(take, now, limits);
+    let mut wrote = false;
+    // The file is locked meanwhile: what is left is skipped by the next one.
+    for _ in 0..MOST_ROUNDS {
+        taking.skipped = false;
+        wrote |= take_once(conn, namespace, &routes, &mut taking).await?;
+        if !taking.taken.is_empty() || !taking.skipped {
+            break;
+        }
+    }
+    for (provider, of, used_until) in taking.limits.used() {
+        rates::note(conn, namespace, (provider, of), used_until).await?;
+    }
+    Ok(Took {
+        taken: taking.taken,
+        wrote,
+    })
+}
+
+/// Takes up to as many as are asked for, and says whether it has written anything.
+async fn take_once(
+    conn: &mut SqliteConnection,
+    namespace: &Name,
+    routes: &[&Route],
+    taking: &mut Taking<'_>,
+) -> Result<bool, Fault> {
+    let mut of_routes = Vec::with_capacity(routes.len());
     let mut unreadable = Vec::new();
-    for route in &take.routes {
-        if !paused.contains(route.provider()) {
-            routes.push(due_of(conn, namespace, route, take, now, &mut unreadable).await?);
-        }
+    for route in routes {
+        let due = due_of(conn, namespace, route, taking, &mut unreadable).await?;
+        of_routes.push(due);
     }
-    let size = |due: &Due| usize::try_from(due.size).unwrap_or(usize::MAX);
-    let due = fair(routes, take.limit, take.max_bytes, size);
+    taking.skipped |= !unreadable.is_empty();
+    let due = chosen(of_routes, taking.take);
     let ids: Vec<_> = due.iter().map(|due| due.id).collect();
-    let mut contents: HashMap<i64, Content> = contents(conn, &ids).await?.into_iter().collect();
-    let (mut rows, mut taken) = (Vec::new(), Vec::new());
-    for due in due {
-        let step = take.apply(&due.entry, now);
-        let mut next = step.write;
-        if let (TakeOutcome::Taken, Some(entry)) = (step.outcome, &next) {
-            match contents.remove(&due.id) {
-                Some(content) => {
-                    let (key, route) = (due.key.clone(), due.route.clone());
-                    taken.push(Taken::new(key, route, entry.clone(), content));
-                }
-                None => next = Some(without_content(&due.entry, now)),
-            }
-        }
-        rows.extend(next.map(|entry| NewRow {
-            id: due.id,
-            place: due.place.clone(),
-            route: due.route.as_str().to_owned(),
-            size: due.size,
-            row: EntryRow::from(&entry),
-        }));
-    }
+    let contents = contents(conn, &ids).await?.into_iter().collect();
+    let places = due.iter().filter_map(Due::order_at);
+    let mut order_keys = order_keys::read(conn, places.collect()).await?;
+    let rows = taking.take(due, contents, &mut order_keys);
     let wrote = !rows.is_empty() || !unreadable.is_empty();
     upsert(conn, rows).await?;
+    order_keys::write(conn, order_keys, taking.now).await?;
     for id in unreadable {
-        set_aside(conn, id, now).await?;
+        set_aside(conn, id, taking.now).await?;
     }
-    Ok(Took { taken, wrote })
+    Ok(wrote)
 }
 
 async fn due_of(
     conn: &mut SqliteConnection,
     namespace: &Name,
     route: &Route,
-    take: &Take,
-    now: UnixTime,
+    taking: &Taking<'_>,
     unreadable: &mut Vec<i64>,
 ) -> Result<Vec<Due>, Fault> {
-    let rows = sqlx::query(AssertSqlSafe(select_due(take.lone)))
+    let (most, free) = taking.bounds(route);
+    let rows = sqlx::query(AssertSqlSafe(select_due(taking.take.lone)))
         .bind(namespace.as_str().to_owned())
         .bind(route.as_str().to_owned())
-        .bind(micros(now))
-        .bind(i64::try_from(take.limit).unwrap_or(i64::MAX))
+        .bind(micros(taking.now))
+        .bind(most)
+        .bind(free)
         .fetch_all(conn)
         .await?;
     let mut due = Vec::with_capacity(rows.len());
     for row in rows {
         let id: i64 = row.try_get(0)?;
         let read = || {
-            let key: String = row.try_get(1).ok()?;
-            let name: Option<Vec<u8>> = row.try_get(2).ok()?;
-            let event = Place::read(namespace, &key, name.as_deref())?;
-            Some(Due {
-                id,
-                place: Place::of(namespace, &event),
-                route: route.clone(),
-                size: row.try_get(3).ok()?,
-                entry: entry(&row, 4).ok()?.entry()?,
-                key: event,
-            })
+            let (key, name): (String, Option<Vec<u8>>) =
+                (row.try_get(1).ok()?, row.try_get(2).ok()?);
+            let (size, entry) = (row.try_get(3).ok()?, entry(&row, 4).ok()?);
+            Due::read(
+                namespace,
+                route,
+                (id, size),
+                (&key, name.as_deref()),
+                &entry,
+            )
         };
         match read() {
             Some(entry) => due.push(entry),
@@ -137,23 +146,10 @@ async fn due_of(
     Ok(due)
 }
 
-/// An entry whose content is lost.
-fn without_content(entry: &Entry, now: UnixTime) -> Entry {
-    let failed = FailedAttempt::new(entry.attempts, now, "its content is lost");
-    let history = entry.history.iter().cloned().chain([failed]).collect();
-    Entry {
-        state: EntryState::Dead {
-            token: None,
-            since: now,
-        },
-        history,
-        ..entry.clone()
-    }
-}
-
 /// Takes a row that cannot be read out of the way: it is dead, and stays as it is but for that.
 async fn set_aside(conn: &mut SqliteConnection, id: i64, now: UnixTime) -> Result<(), Fault> {
     tracing::error!(id, "an entry of the inbox cannot be read, and is dead");
+    order_keys::free(conn, id).await?;
     sqlx::query(SET_ASIDE)
         .bind(id)
         .bind(micros(now))

@@ -1,28 +1,26 @@
 //! An inbox in a file: the contract, the rules of an entry, and what is left of it after a restart.
 
 mod faults;
-mod histories;
+mod ordering;
 mod plans;
 
-use bytes::Bytes;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use futures_util::future::join_all;
+use proptest::test_runner::{Config, TestRunner};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, raw_sql};
 
 use super::*;
 use crate::clock::{ManualClock, UnixTime};
-use crate::event::Fingerprint;
-use crate::inbox::{Content, EntryStatus, Route, Verdict};
-use crate::store::command::{Claim, ClaimOutcome, Complete, Release, StoredResponse};
+use crate::inbox::{EntryStatus, Verdict};
+use crate::store::SqliteStore;
 use crate::store::error::StoreErrorKind;
+use crate::store::sql::inbox::tests::{DAY, accept, begin, histories, inline_is_known, key, take};
 use crate::store::sqlite::tests::Folder;
-use crate::store::token::Token;
-use crate::store::{SqliteStore, Store};
 
 /// The machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(10);
-const LEASE: Duration = Duration::from_secs(15);
-const DAY: Duration = Duration::from_secs(86_400);
 
 fn builder(folder: &Folder) -> SqliteInboxBuilder {
     SqliteInbox::builder(folder.file()).deadline(PATIENCE)
@@ -30,33 +28,6 @@ fn builder(folder: &Folder) -> SqliteInboxBuilder {
 
 async fn inbox(folder: &Folder) -> SqliteInbox {
     builder(folder).connect().await.unwrap()
-}
-
-fn key(id: &str) -> EventKey {
-    EventKey::new(Name::new("acme").unwrap(), [id]).unwrap()
-}
-
-fn route() -> Route {
-    Route::parse("acme").unwrap()
-}
-
-fn accept(id: &str, what: &str) -> Accept {
-    Accept {
-        key: key(id),
-        route: route(),
-        fingerprint: Fingerprint::of(what.as_bytes()),
-        has_own_id: false,
-        content: Content::new(Bytes::from_static(b"{}"), Bytes::from(what.to_owned())),
-        revive_every: DAY,
-    }
-}
-
-fn take(limit: usize) -> Take {
-    Take::new(vec![route()], Token::random().unwrap(), limit, LEASE)
-}
-
-fn begin(taken: &Take, id: &str) -> Begin {
-    Begin::new(key(id), taken.token, Token::random().unwrap(), LEASE)
 }
 
 async fn run(conn: &mut SqliteConnection, sql: &str) {
@@ -141,36 +112,7 @@ async fn what_was_handled_inline_in_the_same_file_is_a_duplicate() {
     let store = SqliteStore::builder(folder.file()).deadline(PATIENCE);
     let store = store.connect().await.unwrap();
     let inbox = inbox(&folder).await;
-    let claim = |id: &str| {
-        let token = Token::random().unwrap();
-        Claim::new(key(id), token, Fingerprint::of(b"a"), LEASE, DAY)
-    };
-    let (done, held, failed) = (claim("done"), claim("held"), claim("failed"));
-    for claim in [&done, &held, &failed] {
-        let outcome = store.claim(claim).await.unwrap();
-        let ClaimOutcome::Claimed(grant) = outcome else {
-            panic!("{outcome:?}");
-        };
-        if claim.key == done.key {
-            let (key, token) = (claim.key.clone(), claim.token);
-            let response = StoredResponse::new(200);
-            let complete = Complete::new(key, token, grant, claim.fingerprint, response, DAY);
-            store.complete(&complete).await.unwrap();
-        }
-    }
-    let release = Release::new(failed.key.clone(), failed.token, DAY);
-    store.release(&release).await.unwrap();
-    for (id, what, expected) in [
-        ("done", "a", Accepted::Duplicate { differs: false }),
-        ("done", "b", Accepted::Conflict),
-        ("held", "a", Accepted::HeldInline),
-        ("failed", "a", Accepted::Queued),
-        ("failed", "a", Accepted::Duplicate { differs: false }),
-    ] {
-        let accepted = inbox.accept(&accept(id, what)).await.unwrap();
-        assert_eq!(accepted, expected, "{id} {what}");
-    }
-    assert_eq!(inbox.take(&take(9)).await.unwrap().len(), 1);
+    inline_is_known(&store, &inbox).await;
 }
 
 #[tokio::test]
@@ -218,4 +160,25 @@ async fn a_body_leaves_the_file_when_its_event_is_done() {
         assert!(begun.elapsed() < PATIENCE);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+#[test]
+fn a_file_does_as_the_rules_say() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let folder = Folder::new();
+    let clock = ManualClock::new(histories::START);
+    let file = runtime.block_on(builder(&folder).clock(clock.clone()).connect());
+    let (file, number) = (file.unwrap(), AtomicU32::new(0));
+    let config = Config {
+        cases: 120,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let outcome = TestRunner::new(config).run(&histories::deeds(), |deeds| {
+        let number = number.fetch_add(1, Ordering::Relaxed);
+        let file = file.namespace(Name::new(format!("n{number}")).unwrap());
+        runtime.block_on(histories::compare(&file, &clock, deeds));
+        Ok(())
+    });
+    outcome.unwrap();
 }

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use crate::event::{EventKey, Name};
 use crate::inbox::{
     Accept, Accepted, Begin, Begun, Discard, EntryCounts, EntryView, Extend, Finish, Inbox, List,
-    MemoryInbox, Moved, Redrive, Take, Taken, Verdict,
+    MemoryInbox, Moved, Rate, RateOf, RateView, Redrive, Take, Taken, Verdict,
 };
 use crate::store::{Held, StoreError};
 
@@ -31,7 +31,16 @@ pub(super) enum Flaw {
     TakesLargeOnesToo,
     FirstRouteFirst,
     PausesNothing,
+    KnowsNoOrder,
+    FreesWhatWaits,
+    KnowsNoVersions,
+    ForcesAll,
+    DeadHoldAllBack,
+    DeadHoldNothingBack,
+    SetsNoRates,
+    RatesOfProvidersOnly,
     RedrivesNothing,
+    DiscardsWhateverItIs,
     RemembersForEver,
     ListsFromTheStart,
     WakesNobody,
@@ -88,6 +97,13 @@ impl Inbox for Flawed {
         if self.is(Flaw::ChangesBodies) {
             accept.content.body = Bytes::from(accept.content.body.to_ascii_lowercase());
             accept.content.envelope = Bytes::new();
+        }
+        match (self.flaw, &mut accept.order) {
+            (Flaw::KnowsNoOrder, order) => *order = None,
+            (Flaw::KnowsNoVersions, Some(order)) => order.version = None,
+            (Flaw::DeadHoldAllBack, Some(order)) => order.dead_hold_back = true,
+            (Flaw::DeadHoldNothingBack, Some(order)) => order.dead_hold_back = false,
+            _ => {}
         }
         self.inner.accept(&accept).await
     }
@@ -147,6 +163,15 @@ impl Inbox for Flawed {
                 let reason = String::new();
                 finish.verdict = Verdict::Retry { after, reason };
             }
+            // It is dead for a moment, which frees its order key, and queued again.
+            (Flaw::FreesWhatWaits, Verdict::Retry { after, reason }) => {
+                let redrive = Redrive::new(finish.key.clone()).after(*after);
+                let reason = reason.clone();
+                finish.verdict = Verdict::Bury { reason };
+                let held = self.inner.finish(&finish).await?;
+                self.inner.redrive(&redrive).await?;
+                return Ok(held);
+            }
             (Flaw::ForgetsWhoHasEndedIt, _) if self.is_over(&finish.key).await => {
                 return Ok(Held::Fenced);
             }
@@ -182,12 +207,17 @@ impl Inbox for Flawed {
     async fn redrive(&self, redrive: &Redrive) -> Result<Moved, StoreError> {
         match self.flaw {
             Flaw::RedrivesNothing => Ok(Moved::Done),
+            Flaw::ForcesAll => self.inner.redrive(&redrive.clone().force()).await,
             _ => self.inner.redrive(redrive).await,
         }
     }
 
     async fn discard(&self, discard: &Discard) -> Result<Moved, StoreError> {
-        self.inner.discard(discard).await
+        let mut discard = discard.clone();
+        if self.is(Flaw::DiscardsWhateverItIs) {
+            discard.if_dead_since = None;
+        }
+        self.inner.discard(&discard).await
     }
 
     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
@@ -208,5 +238,22 @@ impl Inbox for Flawed {
 
     async fn paused(&self) -> Result<Vec<Name>, StoreError> {
         self.inner.paused().await
+    }
+
+    async fn set_rate(
+        &self,
+        provider: &Name,
+        of: RateOf,
+        rate: Option<Rate>,
+    ) -> Result<bool, StoreError> {
+        match (self.flaw, of) {
+            (Flaw::SetsNoRates, _) => Ok(true),
+            (Flaw::RatesOfProvidersOnly, RateOf::EachOrderKey) => Ok(rate.is_some()),
+            _ => self.inner.set_rate(provider, of, rate).await,
+        }
+    }
+
+    async fn rates(&self) -> Result<Vec<RateView>, StoreError> {
+        self.inner.rates().await
     }
 }

@@ -3,6 +3,7 @@
 use sqlx::Connection as _;
 
 use super::*;
+use crate::store::sql::inbox::Order;
 use crate::store::sqlite::writer::Commands as _;
 
 #[tokio::test]

@@ -13,7 +13,15 @@ async fn no_statement_goes_through_the_table() {
         inbox.accept(&accept(&id, "a")).await.unwrap();
     }
     let mut conn = folder.beside().await;
-    for sql in [take::all(), looking::all(), entry_commands::all()].concat() {
+    for sql in [
+        take::all(),
+        looking::all(),
+        entry_commands::all(),
+        order_keys::all(),
+        rates::statements(),
+    ]
+    .concat()
+    {
         let rows = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));
         let rows = rows.fetch_all(&mut conn).await.unwrap();
         let lines: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();

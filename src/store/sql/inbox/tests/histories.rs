@@ -1,20 +1,23 @@
-//! Random histories, on a file and on the rules over a plain map.
+//! Random histories, on an inbox and on the rules over a plain map.
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 
 use super::*;
-use crate::clock::Clock;
-use crate::inbox::MemoryInbox;
+use crate::clock::{Clock, ManualClock, UnixTime};
+use crate::event::{Order, OrderKey, Version};
+use crate::inbox::{
+    Discard, EntryStatus, Extend, Finish, List, MemoryInbox, Rate, RateOf, Redrive, Verdict,
+};
 
-const START: UnixTime = UnixTime::from_secs(1_777_899_600);
+pub(in crate::store) const START: UnixTime = UnixTime::from_secs(1_777_899_600);
 
 #[derive(Debug, Clone)]
-enum Deed {
+pub(in crate::store) enum Deed {
     Accept {
         id: u8,
         what: u8,
         own: bool,
+        order: Option<(u8, Option<i64>, bool)>,
     },
     Take {
         who: u8,
@@ -39,6 +42,7 @@ enum Deed {
     },
     Redrive {
         id: u8,
+        force: bool,
     },
     Discard {
         id: u8,
@@ -49,16 +53,26 @@ enum Deed {
     Pause {
         paused: bool,
     },
+    Rate {
+        of: RateOf,
+        entries: u32,
+    },
     Pass {
         secs: u64,
     },
 }
 
-fn deeds() -> impl Strategy<Value = Vec<Deed>> {
+/// One of two order keys, with a version or none.
+fn orders() -> impl Strategy<Value = Option<(u8, Option<i64>, bool)>> {
+    let order = (0..2_u8, prop::option::of(-1..3_i64), any::<bool>());
+    prop::option::weighted(0.8, order)
+}
+
+pub(in crate::store) fn deeds() -> impl Strategy<Value = Vec<Deed>> {
     let (id, who) = (|| 0..6_u8, || 0..4_u8);
     let deed = prop_oneof![
-        6 => (id(), 0..3_u8, any::<bool>())
-            .prop_map(|(id, what, own)| Deed::Accept { id, what, own }),
+        6 => (id(), 0..3_u8, any::<bool>(), orders())
+            .prop_map(|(id, what, own, order)| Deed::Accept { id, what, own, order }),
         4 => (who(), 0..5_usize, 0..200_usize, prop::bool::weighted(0.2), 0..20_u64)
             .prop_map(|(who, limit, bytes, lone, lease)| Deed::Take { who, limit, bytes, lone, lease }),
         6 => (id(), who()).prop_map(|(id, who)| Deed::Begin { id, who }),
@@ -66,10 +80,14 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
             .prop_map(|(ids, who)| Deed::Extend { ids, who }),
         5 => (id(), who(), 0..4_u8, 0..20_u64)
             .prop_map(|(id, who, end, after)| Deed::Finish { id, who, end, after }),
-        1 => id().prop_map(|id| Deed::Redrive { id }),
+        2 => (id(), any::<bool>()).prop_map(|(id, force)| Deed::Redrive { id, force }),
         1 => id().prop_map(|id| Deed::Discard { id }),
         1 => id().prop_map(|id| Deed::Forget { id }),
         1 => any::<bool>().prop_map(|paused| Deed::Pause { paused }),
+        1 => (any::<bool>(), 0..4_u32).prop_map(|(all, entries)| Deed::Rate {
+            of: if all { RateOf::Provider } else { RateOf::EachOrderKey },
+            entries,
+        }),
         4 => prop_oneof![0..25_u64, Just(400), Just(86_400)].prop_map(|secs| Deed::Pass { secs }),
     ];
     prop::collection::vec(deed, 1..60)
@@ -99,10 +117,22 @@ fn token(who: u8, begun: bool) -> Token {
 /// What a deed comes to, in words: what two inboxes say is compared.
 async fn said(inbox: &impl Inbox, deed: &Deed, clock: &ManualClock) -> String {
     match deed {
-        Deed::Accept { id, what, own } => {
+        Deed::Accept {
+            id,
+            what,
+            own,
+            order,
+        } => {
             let (key, route) = event(*id);
             let body = vec![*what; usize::from(*what) * 50];
+            let order = order.map(|(key, version, dead_hold_back)| {
+                let key = OrderKey::new([format!("order {key}")]).unwrap();
+                let mut order = Order::new(key, version.map(Version::new));
+                order.dead_hold_back = dead_hold_back;
+                Box::new(order)
+            });
             let accept = Accept {
+                order,
                 key,
                 route,
                 fingerprint: Fingerprint::from_bytes([*what; 16]),
@@ -160,11 +190,10 @@ async fn said(inbox: &impl Inbox, deed: &Deed, clock: &ManualClock) -> String {
             let finish = Finish::new(event(*id).0, token(*who, true), end, DAY);
             format!("{:?}", inbox.finish(&finish).await.unwrap())
         }
-        Deed::Redrive { id } => {
-            format!(
-                "{:?}",
-                inbox.redrive(&Redrive::new(event(*id).0)).await.unwrap()
-            )
+        Deed::Redrive { id, force } => {
+            let mut redrive = Redrive::new(event(*id).0);
+            redrive.force = *force;
+            format!("{:?}", inbox.redrive(&redrive).await.unwrap())
         }
         Deed::Discard { id } => {
             let discard = Discard::new(event(*id).0, DAY);
@@ -175,13 +204,19 @@ async fn said(inbox: &impl Inbox, deed: &Deed, clock: &ManualClock) -> String {
             let provider = Name::new("shop").unwrap();
             format!("{:?}", inbox.set_paused(&provider, *paused).await.unwrap())
         }
+        Deed::Rate { of, entries } => {
+            let provider = Name::new("shop").unwrap();
+            let rate = Rate::new(*entries, Duration::from_secs(60)).ok();
+            format!("{:?}", inbox.set_rate(&provider, *of, rate).await.unwrap())
+        }
         Deed::Pass { .. } => format!("{:?}", clock.now()),
     }
 }
 
 /// All that can be seen of an inbox.
 async fn seen(inbox: &impl Inbox) -> String {
-    let mut seen = format!("{:?} ", inbox.counts().await.unwrap());
+    let (counts, rates) = (inbox.counts().await, inbox.rates().await);
+    let mut seen = format!("{:?} {:?} ", counts.unwrap(), rates.unwrap());
     for id in 0..6 {
         let view = inbox.lookup(&event(id).0).await.unwrap();
         seen.push_str(&format!("{view:?} "));
@@ -197,41 +232,20 @@ async fn seen(inbox: &impl Inbox) -> String {
     seen
 }
 
-#[test]
-fn a_file_does_as_the_rules_say() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let folder = Folder::new();
-    let clock = ManualClock::new(START);
-    let file = runtime.block_on(builder(&folder).clock(clock.clone()).connect());
-    let file = file.unwrap();
-    let number = std::sync::atomic::AtomicU32::new(0);
-    let config = Config {
-        cases: 120,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    let outcome = TestRunner::new(config).run(&deeds(), |deeds| {
-        clock.set(START);
-        let number = number.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let file = file.namespace(Name::new(format!("n{number}")).unwrap());
-        let memory = MemoryInbox::with_clock(clock.clone());
-        runtime.block_on(async {
-            for (step, deed) in deeds.iter().enumerate() {
-                if let Deed::Pass { secs } = deed {
-                    clock.advance(Duration::from_secs(*secs));
-                }
-                let told = said(&file, deed, &clock).await;
-                prop_assert_eq!(
-                    told,
-                    said(&memory, deed, &clock).await,
-                    "{} {:?}",
-                    step,
-                    deed
-                );
-            }
-            prop_assert_eq!(seen(&file).await, seen(&memory).await);
-            Ok(())
-        })
-    });
-    outcome.unwrap();
+/// Has both do the same, and compares what they say and hold.
+///
+/// # Panics
+///
+/// They differ.
+pub(in crate::store) async fn compare(inbox: &impl Inbox, clock: &ManualClock, deeds: Vec<Deed>) {
+    clock.set(START);
+    let memory = MemoryInbox::with_clock(clock.clone());
+    for (step, deed) in deeds.iter().enumerate() {
+        if let Deed::Pass { secs } = deed {
+            clock.advance(Duration::from_secs(*secs));
+        }
+        let told = said(inbox, deed, clock).await;
+        assert_eq!(told, said(&memory, deed, clock).await, "{step} {deed:?}");
+    }
+    assert_eq!(seen(inbox).await, seen(&memory).await);
 }

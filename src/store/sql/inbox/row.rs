@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::clock::UnixTime;
-use crate::event::Fingerprint;
+use crate::event::{Fingerprint, Order, OrderKey, Version};
 use crate::inbox::{Entry, EntryState, FailedAttempt, History};
-use crate::store::sql::{from_micros, micros};
+use crate::store::sql::row::{from_micros, micros};
 use crate::store::token::Token;
 
 const QUEUED: i64 = 1;
@@ -13,27 +13,34 @@ const TAKEN: i64 = 2;
 const BEGUN: i64 = 3;
 const DONE: i64 = 4;
 /// Indexes and queries name it too.
-pub(super) const DEAD: i64 = 5;
+pub(in crate::store) const DEAD: i64 = 5;
 const DISCARDED: i64 = 6;
+const STALE: i64 = 7;
+
+const DEAD_HOLD_BACK: i64 = 1;
+const FORCED: i64 = 2;
 
 /// The columns of an entry beside those that say which it is. Times and spans are in microseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct EntryRow {
-    pub(super) state: i64,
-    pub(super) due: Option<i64>,
-    pub(super) token: Option<Vec<u8>>,
-    pub(super) lease: Option<i64>,
-    pub(super) attempts: i64,
-    pub(super) deaths: i64,
+pub(in crate::store) struct EntryRow {
+    pub(in crate::store) state: i64,
+    pub(in crate::store) due: Option<i64>,
+    pub(in crate::store) token: Option<Vec<u8>>,
+    pub(in crate::store) lease: Option<i64>,
+    pub(in crate::store) attempts: i64,
+    pub(in crate::store) deaths: i64,
     /// Its 64 bits; a fence that is a time is the same number.
-    pub(super) fence: i64,
-    pub(super) fingerprint: Vec<u8>,
-    pub(super) corrected: bool,
-    pub(super) accepted_at: i64,
-    pub(super) revived_at: Option<i64>,
-    pub(super) since: Option<i64>,
-    pub(super) kept_until: Option<i64>,
-    pub(super) history: Option<String>,
+    pub(in crate::store) fence: i64,
+    pub(in crate::store) fingerprint: Vec<u8>,
+    pub(in crate::store) corrected: bool,
+    pub(in crate::store) accepted_at: i64,
+    pub(in crate::store) revived_at: Option<i64>,
+    pub(in crate::store) since: Option<i64>,
+    pub(in crate::store) kept_until: Option<i64>,
+    pub(in crate::store) history: Option<String>,
+    pub(in crate::store) order_key: Option<String>,
+    pub(in crate::store) version: Option<i64>,
+    pub(in crate::store) order_flags: Option<i64>,
 }
 
 /// Number, end and reason of a failed attempt.
@@ -56,7 +63,17 @@ impl From<&Entry> for EntryRow {
             since: None,
             kept_until: entry.kept_until().map(micros),
             history: encoded(&entry.history),
+            order_key: None,
+            version: None,
+            order_flags: None,
         };
+        if let Some(order) = &entry.order {
+            row.order_key = Some(order.key.as_str().to_owned());
+            row.version = order.version.map(Version::number);
+            let flag = |set: bool, flag: i64| if set { flag } else { 0 };
+            let held_back = flag(order.dead_hold_back, DEAD_HOLD_BACK);
+            row.order_flags = Some(held_back | flag(order.forced, FORCED));
+        }
         let token = match &entry.state {
             EntryState::Queued { by, .. } => *by,
             EntryState::Running {
@@ -80,6 +97,10 @@ impl From<&Entry> for EntryRow {
             }
             EntryState::Discarded { .. } => {
                 row.state = DISCARDED;
+                None
+            }
+            EntryState::Stale { .. } => {
+                row.state = STALE;
                 None
             }
         };
@@ -108,8 +129,24 @@ fn decoded(history: Option<&str>) -> Option<History> {
 }
 
 impl EntryRow {
+    /// The order of the entry; `None` where it is not one that this version writes.
+    #[expect(
+        clippy::option_option,
+        reason = "a row may have none, or one that is unreadable"
+    )]
+    fn order(&self) -> Option<Option<Box<Order>>> {
+        let Some(key) = &self.order_key else {
+            return Some(None);
+        };
+        let mut order = Order::new(OrderKey::parse(key)?, self.version.map(Version::new));
+        let flags = self.order_flags.unwrap_or(0);
+        order.dead_hold_back = flags & DEAD_HOLD_BACK != 0;
+        order.forced = flags & FORCED != 0;
+        Some(Some(Box::new(order)))
+    }
+
     /// Reads the entry; `None` where it is not one that this version writes.
-    pub(super) fn entry(&self) -> Option<Entry> {
+    pub(in crate::store) fn entry(&self) -> Option<Entry> {
         let token = match &self.token {
             Some(bytes) => Some(Token::from_bytes(bytes.as_slice().try_into().ok()?)),
             None => None,
@@ -137,6 +174,9 @@ impl EntryRow {
             DISCARDED => EntryState::Discarded {
                 kept_until: time(self.kept_until)?,
             },
+            STALE => EntryState::Stale {
+                kept_until: time(self.kept_until)?,
+            },
             _ => return None,
         };
         Some(Entry {
@@ -151,6 +191,7 @@ impl EntryRow {
                 Some(at) => Some(from_micros(at)?),
                 None => None,
             },
+            order: self.order()?,
             history: decoded(self.history.as_deref())?,
         })
     }

@@ -1,4 +1,4 @@
-//! Several commands in one transaction: rows in, changes and answers out.
+//! Several commands on entries in one transaction: rows in, changes and answers out.
 
 use std::collections::HashMap;
 
@@ -6,21 +6,22 @@ use crate::clock::UnixTime;
 use crate::inbox::{Content, Entry};
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::record::Record;
-use crate::store::sql::Place;
+use crate::store::sql::place::Place;
 
-use super::order::{Answer, Order, Verdict};
+use super::order::{Answer, Applied, Order, Verdict};
+use super::order_keys::{OrderAt, OrderKeys};
 use super::row::EntryRow;
 
 /// A command, and where its entry is.
 #[derive(Debug)]
-pub(super) struct Placed {
-    pub(super) namespace: crate::event::Name,
-    pub(super) place: Option<Place>,
-    pub(super) order: Order,
+pub(in crate::store) struct Placed {
+    pub(in crate::store) namespace: crate::event::Name,
+    pub(in crate::store) place: Option<Place>,
+    pub(in crate::store) order: Order,
 }
 
 impl Placed {
-    pub(super) fn new(namespace: &crate::event::Name, order: Order) -> Self {
+    pub(in crate::store) fn new(namespace: &crate::event::Name, order: Order) -> Self {
         Self {
             namespace: namespace.clone(),
             place: order.key().map(|key| Place::of(namespace, key)),
@@ -30,63 +31,71 @@ impl Placed {
 }
 
 /// A namespace and the key of a row in it.
-pub(super) type At = (String, String);
+pub(in crate::store) type At = (String, String);
 
 /// A row that is there.
 #[derive(Debug, Clone)]
-pub(super) struct FoundRow {
-    pub(super) id: i64,
-    pub(super) route: String,
-    pub(super) size: i64,
+pub(in crate::store) struct FoundRow {
+    pub(in crate::store) id: i64,
+    pub(in crate::store) route: String,
+    pub(in crate::store) size: i64,
     /// `None` where no version of this crate has written it.
-    pub(super) entry: Option<Entry>,
+    pub(in crate::store) entry: Option<Entry>,
 }
 
 /// What there is already.
 #[derive(Debug, Default)]
-pub(super) struct Found {
-    pub(super) rows: HashMap<At, FoundRow>,
+pub(in crate::store) struct Found {
+    pub(in crate::store) rows: HashMap<At, FoundRow>,
     /// What a store beside the inbox has of events that are accepted.
-    pub(super) records: HashMap<At, Record>,
-    /// Larger than the number of every row.
-    pub(super) next_id: i64,
+    pub(in crate::store) records: HashMap<At, Record>,
+    /// What is kept of the order keys of these rows.
+    pub(in crate::store) order_keys: OrderKeys,
+    /// The number of the next new row; none of those that are there has it, or a larger one.
+    pub(in crate::store) next_id: i64,
     /// How many more entries there is room for.
-    pub(super) room: u64,
+    pub(in crate::store) room: u64,
 }
 
 /// A row that is to be.
 #[derive(Debug)]
-pub(super) struct NewRow {
-    pub(super) id: i64,
-    pub(super) place: Place,
-    pub(super) route: String,
-    pub(super) size: i64,
-    pub(super) row: EntryRow,
+pub(in crate::store) struct NewRow {
+    pub(in crate::store) id: i64,
+    pub(in crate::store) place: Place,
+    pub(in crate::store) route: String,
+    pub(in crate::store) size: i64,
+    pub(in crate::store) row: EntryRow,
 }
 
 /// What is to be written.
 #[derive(Debug, Default)]
-pub(super) struct Changes {
+pub(in crate::store) struct Changes {
     /// Rows that go, before any other change.
-    pub(super) removed: Vec<i64>,
-    pub(super) rows: Vec<NewRow>,
-    pub(super) contents: Vec<(i64, Content)>,
+    pub(in crate::store) removed: Vec<(i64, Place)>,
+    pub(in crate::store) rows: Vec<NewRow>,
+    pub(in crate::store) contents: Vec<(i64, Content)>,
     /// Content that is needed no more.
-    pub(super) dropped: Vec<i64>,
+    pub(in crate::store) dropped: Vec<i64>,
+    pub(in crate::store) order_keys: OrderKeys,
+    /// Rows that go, and of which it cannot be read whether they hold an order key.
+    pub(in crate::store) freed: Vec<i64>,
     /// By how much there are more entries now that are not over.
-    pub(super) opened: i64,
+    pub(in crate::store) opened: i64,
 }
 
 impl Changes {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::store) fn is_empty(&self) -> bool {
         let Self {
             removed,
             rows,
             contents,
             dropped,
+            order_keys,
+            freed: _,
             opened: _,
         } = self;
-        removed.is_empty() && rows.is_empty() && contents.is_empty() && dropped.is_empty()
+        let written = removed.is_empty() && rows.is_empty() && contents.is_empty();
+        written && dropped.is_empty() && order_keys.is_empty()
     }
 }
 
@@ -110,23 +119,32 @@ enum Current {
     Unreadable,
 }
 
-pub(super) type Answers = Vec<Option<Result<Answer, StoreError>>>;
+pub(in crate::store) type Answers = Vec<Option<Result<Answer, StoreError>>>;
 
 /// What each command about an entry comes to, one after the other, and what is to be written so that it
 /// is so. A command about none has no answer here.
-pub(super) fn decide(orders: &[&Placed], found: &Found, now: UnixTime) -> (Answers, Changes) {
+pub(in crate::store) fn decide(
+    orders: &[&Placed],
+    found: &mut Found,
+    now: UnixTime,
+) -> (Answers, Changes) {
     let mut slots: HashMap<&Place, Slot<'_>> = HashMap::new();
-    let mut room = found.room;
+    let (mut room, mut order_keys) = (found.room, std::mem::take(&mut found.order_keys));
+    let found = &*found;
     let answers = orders.iter().enumerate().map(|(number, placed)| {
         let place = placed.place.as_ref()?;
         let at = (place.namespace.as_str().to_owned(), place.key.clone());
         let slot = slots
             .entry(place)
             .or_insert_with(|| Slot::of(number, place, found.rows.get(&at)));
-        slot.apply(&placed.order, found.records.get(&at), now, &mut room)
+        let record = found.records.get(&at);
+        slot.apply(&placed.order, record, now, &mut room, &mut order_keys)
     });
     let answers = answers.collect();
-    let mut changes = Changes::default();
+    let mut changes = Changes {
+        order_keys,
+        ..Changes::default()
+    };
     let mut next_id = found.next_id;
     // In the order in which they came, so that numbers are given in that order.
     let mut written: Vec<_> = slots.into_values().filter(|slot| slot.changed).collect();
@@ -162,6 +180,7 @@ impl<'a> Slot<'a> {
         record: Option<&Record>,
         now: UnixTime,
         room: &mut u64,
+        order_keys: &mut OrderKeys,
     ) -> Option<Result<Answer, StoreError>> {
         let entry = match &self.current {
             Current::Absent => None,
@@ -173,14 +192,29 @@ impl<'a> Slot<'a> {
             }
             Current::Unreadable => return Some(Err(unreadable())),
         };
-        let (verdict, answer) = order.apply(entry, record, now)?;
+        // Only a row that was there before may hold its order key.
+        let held = self.found.filter(|_| !self.is_new).zip(entry);
+        let at = held.and_then(|(row, entry)| {
+            let at = OrderAt::of(&self.place.namespace, &row.route, entry)?;
+            Some((row.id, at))
+        });
+        let state = at.as_ref().map(|(_, at)| order_keys.get(at));
+        let applied = order.apply(entry, state.as_ref(), record, now)?;
+        let Applied {
+            verdict,
+            order: change,
+            answer,
+        } = applied;
+        if let Some((id, at)) = at {
+            order_keys.change(Some(at), id, change, now);
+        }
         match verdict {
             Verdict::Leave => return Some(Ok(answer)),
             Verdict::Write(next) => {
                 self.current = Current::Entry(next);
             }
             Verdict::WriteContent(next, content) => {
-                let is_open = entry.is_some_and(Entry::needs_content);
+                let is_open = entry.is_some_and(Entry::is_open);
                 if !is_open {
                     let Some(left) = room.checked_sub(1) else {
                         return Some(Err(StoreError::new(StoreErrorKind::Full)));
@@ -209,23 +243,24 @@ impl<'a> Slot<'a> {
     fn write(self, changes: &mut Changes, next_id: &mut i64) {
         let was_open = self
             .found
-            .is_some_and(|row| (row.entry.as_ref()).is_none_or(Entry::needs_content));
+            .is_some_and(|row| (row.entry.as_ref()).is_none_or(Entry::is_open));
         let Current::Entry(entry) = &self.current else {
             if let Some(row) = self.found {
-                changes.removed.push(row.id);
+                changes.removed.push((row.id, self.place.clone()));
+                changes.freed.extend(row.entry.is_none().then_some(row.id));
                 changes.opened -= i64::from(was_open);
             }
             return;
         };
         let old = self.found.filter(|_| !self.is_new);
         if let Some(row) = self.found.filter(|_| self.is_new) {
-            changes.removed.push(row.id);
+            changes.removed.push((row.id, self.place.clone()));
         }
         let id = old.map_or(*next_id, |row| row.id);
         if old.is_none() {
             *next_id = next_id.saturating_add(1);
         }
-        changes.opened += i64::from(entry.needs_content()) - i64::from(was_open);
+        changes.opened += i64::from(entry.is_open()) - i64::from(was_open);
         let size = match &self.content {
             Some(content) => i64::try_from(content.size()).unwrap_or(i64::MAX),
             None => old.map_or(0, |row| row.size),

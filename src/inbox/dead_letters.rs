@@ -1,0 +1,225 @@
+//! Many dead entries at once.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::Inbox;
+use super::command::{Discard, Moved, Redrive};
+use super::entry::{EntryState, EntryStatus};
+use super::view::{EntryView, List};
+use crate::clock::UnixTime;
+use crate::event::Name;
+use crate::store::StoreError;
+
+/// Which dead entries an operator means, to list, redrive or discard them together.
+///
+/// Each is moved by a command of its own that changes nothing where the entry is no longer dead, or has died
+/// again since it was listed: what a delivery has revived meanwhile is left alone. Redriven entries have fresh
+/// attempts, and their history is kept.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_webhook::Name;
+/// use tower_webhook::inbox::{DeadLetters, MemoryInbox};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let inbox = MemoryInbox::new();
+/// let closed = DeadLetters::new()
+///     .provider(Name::new("stripe")?)
+///     .reason("the ledger is closed");
+/// // One after the other, within ten minutes.
+/// let moved = closed.redrive(&inbox, Duration::from_secs(600)).await?;
+/// println!("{} redriven, {} were overtaken", moved.done, moved.stale);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "it does nothing until it is given an inbox"]
+pub struct DeadLetters {
+    provider: Option<Name>,
+    reason: Option<Box<str>>,
+    since: Option<UnixTime>,
+    before: Option<UnixTime>,
+    limit: usize,
+    force: bool,
+}
+
+const DEFAULT_LIMIT: usize = 1_000;
+/// So many are looked at, and so many moved, at once.
+const LISTED_AT_ONCE: usize = 500;
+const MOVED_AT_ONCE: usize = 64;
+
+/// What became of many entries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ManyMoved {
+    /// As asked for.
+    pub done: usize,
+    /// Dead still: they were overtaken, and run by [force](DeadLetters::force) alone.
+    pub stale: usize,
+    /// Dead no longer, or again, when their turn came: they are as they were.
+    pub changed: usize,
+}
+
+impl DeadLetters {
+    /// The first thousand, of all providers.
+    pub fn new() -> Self {
+        Self {
+            provider: None,
+            reason: None,
+            since: None,
+            before: None,
+            limit: DEFAULT_LIMIT,
+            force: false,
+        }
+    }
+
+    /// Those of this provider only.
+    pub fn provider(mut self, provider: Name) -> Self {
+        self.provider = Some(provider);
+        self
+    }
+
+    /// Those only whose last attempt failed with a reason that holds this text.
+    pub fn reason(mut self, text: &str) -> Self {
+        self.reason = Some(text.into());
+        self
+    }
+
+    /// Those only that died at this time or later.
+    pub fn since(mut self, time: UnixTime) -> Self {
+        self.since = Some(time);
+        self
+    }
+
+    /// Those only that died before this time.
+    pub fn before(mut self, time: UnixTime) -> Self {
+        self.before = Some(time);
+        self
+    }
+
+    /// So many at most; a thousand unless set.
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Redrives those too that were overtaken. See [`Redrive::force`].
+    pub fn force(mut self) -> Self {
+        self.force = true;
+        self
+    }
+
+    /// They, without their bodies.
+    ///
+    /// # Errors
+    ///
+    /// What [`Inbox::list`] fails with.
+    pub async fn list(&self, inbox: &impl Inbox) -> Result<Vec<EntryView>, StoreError> {
+        let mut found = Vec::new();
+        let mut page = List::of(EntryStatus::Dead).limit(LISTED_AT_ONCE);
+        page.provider.clone_from(&self.provider);
+        while found.len() < self.limit {
+            let views = inbox.list(&page).await?;
+            let Some(last) = views.last() else { break };
+            page.after = Some(last.key.clone());
+            found.extend(views.into_iter().filter(|view| self.means(view)));
+        }
+        found.truncate(self.limit);
+        Ok(found)
+    }
+
+    /// Queues them again, the first at once and each of the others later than the one before, all of them
+    /// within `spread`.
+    ///
+    /// # Errors
+    ///
+    /// What [`Inbox::list`] and [`Inbox::redrive`] fail with. Some may have been redriven by then: to ask again
+    /// goes on with the others.
+    pub async fn redrive(
+        &self,
+        inbox: &impl Inbox,
+        spread: Duration,
+    ) -> Result<ManyMoved, StoreError> {
+        let dead = self.list(inbox).await?;
+        let count = u32::try_from(dead.len()).unwrap_or(u32::MAX);
+        let step = spread.checked_div(count).unwrap_or_default();
+        let redrives = (0_u32..).zip(&dead).map(|(number, view)| Redrive {
+            force: self.force,
+            if_dead_since: died_at(view),
+            ..Redrive::new(view.key.clone()).after(step.saturating_mul(number))
+        });
+        let redrives: Vec<_> = redrives.collect();
+        let mut moved = ManyMoved::default();
+        for some in redrives.chunks(MOVED_AT_ONCE) {
+            moved.count(join_all(some.iter().map(|it| inbox.redrive(it))).await)?;
+        }
+        Ok(moved)
+    }
+
+    /// Ends them: they are never run, and their deliveries are duplicates for this time.
+    ///
+    /// # Errors
+    ///
+    /// As [`DeadLetters::redrive`].
+    pub async fn discard(
+        &self,
+        inbox: &impl Inbox,
+        retention: Duration,
+    ) -> Result<ManyMoved, StoreError> {
+        let dead = self.list(inbox).await?;
+        let discards = dead.iter().map(|view| Discard {
+            if_dead_since: died_at(view),
+            ..Discard::new(view.key.clone(), retention)
+        });
+        let discards: Vec<_> = discards.collect();
+        let mut moved = ManyMoved::default();
+        for some in discards.chunks(MOVED_AT_ONCE) {
+            moved.count(join_all(some.iter().map(|it| inbox.discard(it))).await)?;
+        }
+        Ok(moved)
+    }
+
+    fn means(&self, view: &EntryView) -> bool {
+        let reason = self.reason.as_ref().is_none_or(|text| {
+            let last = view.entry.history.last();
+            last.is_some_and(|failed| failed.reason.contains(&**text))
+        });
+        let died = died_at(view);
+        let from = self.since.is_none_or(|since| died >= Some(since));
+        let until = self.before.is_none_or(|before| died < Some(before));
+        reason && died.is_some() && from && until
+    }
+}
+
+impl Default for DeadLetters {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn died_at(view: &EntryView) -> Option<UnixTime> {
+    match view.entry.state {
+        EntryState::Dead { since, .. } => Some(since),
+        _ => None,
+    }
+}
+
+impl ManyMoved {
+    fn count(&mut self, answers: Vec<Result<Moved, StoreError>>) -> Result<(), StoreError> {
+        for answer in answers {
+            let count = match answer? {
+                Moved::Done => &mut self.done,
+                Moved::Stale => &mut self.stale,
+                Moved::NotFrom(_) | Moved::Absent => &mut self.changed,
+            };
+            *count = count.saturating_add(1);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

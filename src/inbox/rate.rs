@@ -1,0 +1,265 @@
+//! How often the entries of a provider, or of one thing, are taken.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::clock::UnixTime;
+use crate::error::{ConfigError, ConfigErrorKind};
+use crate::event::Name;
+
+/// So many entries in so much time. After a pause so many are taken at once; then one each time its share of
+/// the time has passed.
+///
+/// It is a leaky bucket (the generic cell rate algorithm of ITU-T I.371, 1996, as a virtual schedule): one time
+/// is all that is kept of the past.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_webhook::inbox::Rate;
+///
+/// let rate = Rate::new(100, Duration::from_secs(60))?;
+/// assert_eq!(rate.to_string(), "100 in 60s");
+/// assert!(Rate::new(0, Duration::from_secs(60)).is_err());
+/// # Ok::<(), tower_webhook::ConfigError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Rate {
+    entries: u32,
+    per: Duration,
+}
+
+const SHORTEST: Duration = Duration::from_millis(1);
+const LONGEST: Duration = Duration::from_secs(86_400);
+
+impl Rate {
+    /// So many entries in this time.
+    ///
+    /// # Errors
+    ///
+    /// No entries: pause the provider instead. A time below a millisecond or above a day; more than one entry in
+    /// a microsecond.
+    pub fn new(entries: u32, per: Duration) -> Result<Self, ConfigError> {
+        let refused = |text: &'static str| Err(ConfigError::new(ConfigErrorKind::Limit, text));
+        if entries == 0 {
+            return refused("a rate of no entries: pause the provider instead");
+        }
+        if !(SHORTEST..=LONGEST).contains(&per) {
+            return refused("the time of a rate is from a millisecond to a day");
+        }
+        if u128::from(entries) > per.as_micros() {
+            return refused("a rate is at most one entry in a microsecond");
+        }
+        Ok(Self { entries, per })
+    }
+
+    /// How many entries.
+    pub fn entries(self) -> u32 {
+        self.entries
+    }
+
+    /// In which time.
+    pub fn per(self) -> Duration {
+        self.per
+    }
+
+    /// The share of one entry, rounded up to a microsecond.
+    fn share(self) -> Duration {
+        let micros = self.per.as_micros().div_ceil(u128::from(self.entries));
+        Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+    }
+
+    /// Until when it may be used up so that one more may be taken all the same.
+    pub(crate) fn may_be_used_until(self, now: UnixTime) -> UnixTime {
+        now.saturating_add(self.all().saturating_sub(self.share()))
+    }
+
+    /// The shares of all.
+    fn all(self) -> Duration {
+        self.share().saturating_mul(self.entries)
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {:?}", self.entries, self.per)
+    }
+}
+
+/// What a [`Rate`] is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum RateOf {
+    /// All entries of a provider together.
+    Provider,
+    /// The entries of each order key of a provider.
+    EachOrderKey,
+}
+
+impl RateOf {
+    /// What it is for, in one stable word.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Provider => "provider",
+            Self::EachOrderKey => "each_order_key",
+        }
+    }
+}
+
+/// A rate that is set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RateView {
+    /// Whose entries it holds back.
+    pub provider: Name,
+    /// Which of them.
+    pub of: RateOf,
+    /// How many in which time.
+    pub rate: Rate,
+    /// From when on the next one may be taken, where it is for all of the provider.
+    pub next: Option<UnixTime>,
+}
+
+impl RateView {
+    /// A rate that is set; `used_until` is what is kept of it, where it is for all of the provider.
+    pub fn new(provider: Name, of: RateOf, rate: Rate, used_until: UnixTime) -> Self {
+        let limit = Limit::new(rate, used_until);
+        Self {
+            provider,
+            of,
+            rate,
+            next: (of == RateOf::Provider).then(|| limit.next()),
+        }
+    }
+}
+
+/// A rate, and what was used of it so far.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_webhook::UnixTime;
+/// use tower_webhook::inbox::{Limit, Rate};
+///
+/// let (rate, now) = (Rate::new(2, Duration::from_secs(60))?, UnixTime::now());
+/// let mut limit = Limit::new(rate, UnixTime::EPOCH);
+/// while limit.lets(now) {
+///     limit.take_one(now);
+/// }
+/// assert_eq!(limit.left(now), 0);
+/// assert_eq!(limit.left(now.saturating_add(Duration::from_secs(30))), 1);
+/// # Ok::<(), tower_webhook::ConfigError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limit {
+    /// How many in which time.
+    pub rate: Rate,
+    /// Until when what was taken uses the rate up: all that is kept of it. The epoch where nothing was.
+    pub used_until: UnixTime,
+}
+
+impl Limit {
+    /// A rate of which so much was used.
+    pub fn new(rate: Rate, used_until: UnixTime) -> Self {
+        Self { rate, used_until }
+    }
+
+    /// From when on one more may be taken.
+    pub fn next(&self) -> UnixTime {
+        let slack = self.rate.all().saturating_sub(self.rate.share());
+        self.used_until.saturating_sub(slack)
+    }
+
+    /// Whether one more may be taken now.
+    pub fn lets(&self, now: UnixTime) -> bool {
+        self.used_until <= self.rate.may_be_used_until(now)
+    }
+
+    /// Uses the share of one more.
+    pub fn take_one(&mut self, now: UnixTime) {
+        self.used_until = self.used_until.max(now).saturating_add(self.rate.share());
+    }
+
+    /// How many may be taken now.
+    pub fn left(&self, now: UnixTime) -> usize {
+        let used = self.used_until.saturating_since(now);
+        let left = self.rate.all().saturating_sub(used).as_micros();
+        let share = self.rate.share().as_micros().max(1);
+        usize::try_from(left / share).unwrap_or(usize::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(millis: u64) -> UnixTime {
+        UnixTime::from_micros((1_777_899_600_000 + millis) * 1_000)
+    }
+
+    fn limit(entries: u32, millis: u64) -> Limit {
+        let rate = Rate::new(entries, Duration::from_millis(millis)).unwrap();
+        Limit::new(rate, UnixTime::EPOCH)
+    }
+
+    fn takes(limit: &mut Limit, now: UnixTime) -> usize {
+        let mut taken = 0;
+        while limit.lets(now) {
+            limit.take_one(now);
+            taken += 1;
+        }
+        taken
+    }
+
+    #[test]
+    fn as_many_as_the_rate_says_are_taken_at_once_and_then_one_after_the_other() {
+        let mut limit = limit(4, 1_000);
+        assert_eq!(limit.left(at(0)), 4);
+        assert_eq!(takes(&mut limit, at(0)), 4);
+        assert_eq!((limit.left(at(0)), limit.next()), (0, at(250)));
+        assert_eq!(takes(&mut limit, at(249)), 0);
+        assert_eq!(takes(&mut limit, at(250)), 1);
+        assert_eq!(takes(&mut limit, at(1_000)), 3);
+        // What was not used in a long pause is not saved up.
+        assert_eq!(takes(&mut limit, at(60_000)), 4);
+    }
+
+    #[test]
+    fn a_rate_that_cannot_work_is_refused() {
+        for (entries, per) in [
+            (0, Duration::from_secs(1)),
+            (1, Duration::from_micros(999)),
+            (1, Duration::from_secs(86_401)),
+            (1_001, Duration::from_millis(1)),
+        ] {
+            assert!(Rate::new(entries, per).is_err(), "{entries} {per:?}");
+        }
+        assert!(Rate::new(1_000, Duration::from_millis(1)).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn in_any_time_no_more_are_taken_than_twice_the_rate_and_what_is_left_can_be_taken(
+            entries in 1..50_u32,
+            millis in 1..5_000_u64,
+            pauses in prop::collection::vec(0..3_000_u64, 1..60),
+        ) {
+            let mut limit = limit(entries, millis);
+            let (mut now, mut all) = (0, Vec::new());
+            for pause in pauses {
+                now += pause;
+                let left = limit.left(at(now));
+                prop_assert!(left <= usize::try_from(entries).unwrap());
+                prop_assert_eq!(takes(&mut limit, at(now)), left);
+                all.push((now, left));
+            }
+            // What is saved up, and what its shares come to.
+            for (start, _) in &all {
+                let within = all.iter().filter(|(at, _)| (*start..start + millis).contains(at));
+                let taken: usize = within.map(|(_, taken)| taken).sum();
+                prop_assert!(taken <= usize::try_from(entries * 2).unwrap());
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! What the builder of a scheme says in the wider model.
+
+use std::borrow::Cow;
+
+use super::super::algorithm::Algorithm;
+use super::super::component::Component;
+use super::super::place::{Place, TimeFormat};
+use super::super::public_url::PublicUrl;
+use super::super::scheme::SchemeBuilder;
+use crate::encoding::Encoding;
+
+impl SchemeBuilder {
+    /// How the signature is made. HMAC-SHA256 unless set.
+    ///
+    /// ```
+    /// use tower_webhook::signature::{Algorithm, Scheme};
+    /// use tower_webhook::{Digest, Encoding};
+    ///
+    /// let scheme = Scheme::builder("x-signature")
+    ///     .single("", Encoding::Hex)
+    ///     .algorithm(Algorithm::Hmac(Digest::Sha512))
+    ///     .build()?;
+    /// # drop(scheme);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    pub fn algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.settings.algorithm = Some(algorithm);
+        self
+    }
+
+    /// A signature may stand in this place too: one that is right is enough.
+    ///
+    /// ```
+    /// use tower_webhook::Encoding;
+    /// use tower_webhook::signature::{Component, Place, Scheme, TimeFormat};
+    ///
+    /// // As Box signs, with the old key and the new one.
+    /// let scheme = Scheme::builder("box-signature-primary")
+    ///     .or_at(Place::header("box-signature-secondary"))
+    ///     .single("", Encoding::Base64)
+    ///     .timestamp_at(Place::header("box-delivery-timestamp"), TimeFormat::Rfc3339)
+    ///     .content([Component::Body, Component::Timestamp])
+    ///     .build()?;
+    /// # drop(scheme);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    pub fn or_at(mut self, place: Place) -> Self {
+        self.settings.places.push(place);
+        self
+    }
+
+    /// The header may stand on several lines that differ, each with a signature: one that is right
+    /// is enough. Otherwise that is refused.
+    ///
+    /// ```
+    /// use tower_webhook::Encoding;
+    /// use tower_webhook::signature::Scheme;
+    ///
+    /// let scheme = Scheme::builder("x-signature").single("sha256=", Encoding::Hex).several_lines().build()?;
+    /// # drop(scheme);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    pub fn several_lines(mut self) -> Self {
+        self.settings.several_lines = true;
+        self
+    }
+
+    /// The timestamp stands in this place, written so.
+    pub fn timestamp_at(mut self, place: Place, format: TimeFormat) -> Self {
+        self.settings.time_place = Some(place);
+        self.settings.time_format = format;
+        self
+    }
+
+    /// How the timestamp is written. In seconds unless set.
+    pub fn time_format(mut self, format: TimeFormat) -> Self {
+        self.settings.time_format = format;
+        self
+    }
+
+    /// The delivery's id stands in this place.
+    ///
+    /// ```
+    /// use tower_webhook::Encoding;
+    /// use tower_webhook::signature::{Component, Place, Scheme};
+    ///
+    /// let scheme = Scheme::builder("x-signature")
+    ///     .single("", Encoding::Hex)
+    ///     .id_at(Place::query("id"))
+    ///     .content([Component::Id, Component::literal("."), Component::Body])
+    ///     .build()?;
+    /// # drop(scheme);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    pub fn id_at(mut self, place: Place) -> Self {
+        self.settings.id_place = Some(place);
+        self
+    }
+
+    /// What stands between two pairs, or two entries of a list: a comma between pairs and a blank
+    /// between entries unless set.
+    pub fn separator(mut self, separator: char) -> Self {
+        self.settings.separator = u8::try_from(separator).ok();
+        self
+    }
+
+    /// The header is the timestamp and, behind commas, one signature or more.
+    pub fn positional(mut self, encoding: Encoding) -> Self {
+        self.settings.positional = true;
+        self.encoding = encoding;
+        self
+    }
+
+    /// This may be what was signed too, where the first content is not. It costs a hash for each key.
+    ///
+    /// ```
+    /// use tower_webhook::Encoding;
+    /// use tower_webhook::signature::{Component, Scheme, TimeFormat};
+    ///
+    /// // As Mercado Pago signs a parameter of the query, as it stands or in lower case.
+    /// let signed = |id: Component| {
+    ///     let request = [Component::literal(";request-id:"), Component::header("x-request-id")];
+    ///     [Component::literal("id:"), id, Component::optional(request), Component::literal(";ts:"), Component::Timestamp]
+    /// };
+    /// let scheme = Scheme::builder("x-signature")
+    ///     .pairs("ts", "v1", Encoding::Hex)
+    ///     .time_format(TimeFormat::Milliseconds)
+    ///     .content(signed(Component::parameter("data.id")))
+    ///     .or_content(signed(Component::parameter("data.id").lower_case()))
+    ///     .content_is_id()
+    ///     .build()?;
+    /// # drop(scheme);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    pub fn or_content(mut self, pieces: impl IntoIterator<Item = Component>) -> Self {
+        self.settings
+            .other_contents
+            .push(pieces.into_iter().collect());
+        self
+    }
+
+    /// What is signed is the event's [id](super::Verified::id): the content as it stands where it is
+    /// a short text, else its SHA-256. For signatures that do not cover the body, and for contents
+    /// whose pieces could be cut elsewhere: another reading is then the same event.
+    pub fn content_is_id(mut self) -> Self {
+        self.settings.content_is_id = true;
+        self
+    }
+
+    /// The body must be JSON that begins with a bracket, or the delivery is refused: for senders that
+    /// have other texts signed by the same key, such as challenges.
+    ///
+    /// ```
+    /// use tower_webhook::Encoding;
+    /// use tower_webhook::signature::Scheme;
+    ///
+    /// let scheme = Scheme::builder("x-signature").single("sha256=", Encoding::Base64).json_body().build()?;
+    /// # drop(scheme);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    pub fn json_body(mut self) -> Self {
+        self.settings.json_body = true;
+        self
+    }
+
+    /// The URL that the sender was given, where that is signed.
+    ///
+    /// ```
+    /// use tower_webhook::Encoding;
+    /// use tower_webhook::signature::{Component, PublicUrl, Scheme};
+    ///
+    /// let scheme = Scheme::builder("x-signature")
+    ///     .single("", Encoding::Base64)
+    ///     .content([Component::PublicUrl, Component::Body])
+    ///     .public_url(PublicUrl::parse("https://example.com/hooks/square")?)
+    ///     .build()?;
+    /// # drop(scheme);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    pub fn public_url(mut self, url: PublicUrl) -> Self {
+        self.settings.url = Some(url);
+        self
+    }
+
+    /// Members are those of the only element of the array at this pointer. A longer array is refused.
+    ///
+    /// ```
+    /// use tower_webhook::Encoding;
+    /// use tower_webhook::signature::{Component, Place, Scheme};
+    ///
+    /// let scheme = Scheme::at(Place::member("/signature"))
+    ///     .single("", Encoding::Base64)
+    ///     .only_item("/items")
+    ///     .content([Component::member("/id"), Component::literal(":"), Component::member("/amount")])
+    ///     .content_is_id()
+    ///     .build()?;
+    /// # drop(scheme);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    pub fn only_item(mut self, pointer: impl Into<Cow<'static, str>>) -> Self {
+        self.settings.only_item = Some(pointer.into());
+        self
+    }
+}

@@ -1,0 +1,100 @@
+//! What is to be done to the tables of a store or of an inbox.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use sqlx::postgres::PgConnection;
+
+use crate::clock::{Clock, UnixTime};
+use crate::store::error::StoreError;
+use crate::store::sql::Place;
+
+use super::error::Fault;
+use super::schema::Part;
+use super::session::Sessions;
+use super::table::Tables;
+
+/// What is written to some of the tables: the records of a store, or the entries of an inbox.
+pub(super) trait Commands: Send + Sync + 'static {
+    /// A command.
+    type Order: Send + Sync + 'static;
+    type Answer: Send + 'static;
+    /// What to note once the commit is made.
+    type Effect: Send;
+
+    /// The name of the thread.
+    const THREAD: &'static str;
+    /// What the rows are, for the log.
+    const ROWS: &'static str;
+
+    /// What is logged at the start.
+    const STARTED: &'static str;
+    /// The tables that they need.
+    const PARTS: &'static [Part];
+
+    /// The tables whose rows must not be lost.
+    fn kept_in(tables: &Tables) -> Vec<String>;
+
+    /// Where the row is that a command is about, if it is about one.
+    fn place(order: &Self::Order) -> Option<&Place>;
+
+    /// How many bytes of content a command brings.
+    fn size(order: &Self::Order) -> usize;
+
+    /// Whether a command that is sent again can say what it came to the first time.
+    fn may_be_repeated(order: &Self::Order) -> bool;
+
+    /// Carries commands out in a transaction that is open, in their order. `None` where another transaction
+    /// has inserted one of the rows meanwhile: then all is to be undone.
+    fn carry_out(
+        &self,
+        conn: &mut PgConnection,
+        orders: &[&Self::Order],
+        time: &ServerTime,
+    ) -> impl Future<Output = Result<Option<CarriedOut<Self>>, Fault>> + Send;
+
+    fn committed(&self, effect: Self::Effect);
+
+    /// What is left to do when commands were answered, outside of a transaction.
+    fn afterwards(
+        &self,
+        conn: &mut PgConnection,
+        sessions: &Sessions,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// What goes on beside the workers, for as long as they do.
+    fn beside(&self, sessions: Sessions) -> BoxFuture<'static, ()>;
+
+    /// Removes up to `$3` rows whose time ended from `$1` to `$2`, and says when each did.
+    fn prune(&self) -> &str;
+}
+
+/// What commands came to.
+pub(super) struct CarriedOut<C: Commands + ?Sized> {
+    pub(super) answers: Answers<C>,
+    /// Whether there is anything to commit.
+    pub(super) wrote: bool,
+    pub(super) effect: C::Effect,
+    /// The process of the server that has done it.
+    pub(super) pid: i32,
+}
+
+pub(super) type Answer<C> = Result<<C as Commands>::Answer, StoreError>;
+pub(super) type Answers<C> = Vec<Answer<C>>;
+
+/// The time that rows go by.
+#[derive(Default)]
+pub(super) struct ServerTime {
+    /// Instead of the server's clock, for tests.
+    pub(super) clock: Option<Arc<dyn Clock>>,
+}
+
+impl ServerTime {
+    /// The time where the server says this.
+    pub(super) fn of(&self, told: UnixTime) -> UnixTime {
+        match &self.clock {
+            Some(clock) => UnixTime::from_micros(clock.now().as_micros()),
+            None => told,
+        }
+    }
+}

@@ -1,0 +1,166 @@
+use std::fmt;
+use std::time::Duration;
+
+use sqlx::postgres::PgPool;
+
+use crate::event::Name;
+use crate::store::postgres::error::PostgresConnectError;
+use crate::store::postgres::settings::ServerSettings;
+
+use super::PostgresInbox;
+use super::entry_commands::EntryCommands;
+
+const DEFAULT_CAPACITY: u64 = 1_000_000;
+
+/// Settings of a [`PostgresInbox`]; see [`PostgresInbox::builder`].
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use tower_webhook::Name;
+/// use tower_webhook::inbox::PostgresInbox;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let inbox = PostgresInbox::builder("postgres://app@localhost/app")
+///     .migrate()
+///     .namespace(Name::new("sandbox")?)
+///     .capacity(10_000)
+///     .deadline(Duration::from_secs(2))
+///     .connect()
+///     .await?;
+/// # drop(inbox);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use]
+pub struct PostgresInboxBuilder {
+    pub(super) settings: ServerSettings,
+    capacity: u64,
+}
+
+impl PostgresInboxBuilder {
+    pub(super) fn new(url: String) -> Self {
+        Self::of(ServerSettings::of_url(url))
+    }
+
+    pub(super) fn on_pool(pool: PgPool) -> Self {
+        Self::of(ServerSettings::on_pool(pool))
+    }
+
+    fn of(settings: ServerSettings) -> Self {
+        Self {
+            settings,
+            capacity: DEFAULT_CAPACITY,
+        }
+    }
+
+    /// Keeps the entries apart from those of other namespaces of the same tables; `default` unless set.
+    pub fn namespace(mut self, name: Name) -> Self {
+        self.settings.namespace = Some(name);
+        self
+    }
+
+    /// The schema that the tables are in; see
+    /// [`PostgresStoreBuilder::schema`](crate::store::PostgresStoreBuilder::schema).
+    pub fn schema(mut self, schema: impl Into<String>) -> Self {
+        self.settings.schema = Some(schema.into());
+        self
+    }
+
+    /// What the names of the tables begin with; see
+    /// [`PostgresStoreBuilder::table_prefix`](crate::store::PostgresStoreBuilder::table_prefix).
+    pub fn table_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.settings.prefix = Some(prefix.into());
+        self
+    }
+
+    /// How long any call may take, whatever Postgres does; 1 s unless set, at most a day. The server is told
+    /// to give up a statement then, and after half of it where another transaction holds the entry.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.settings.deadline = deadline;
+        self
+    }
+
+    /// How many connections there are at most; 8 unless set, 1 to 1,000. Where a worker waits for entries
+    /// there is one more, on which it listens; it is made again where it breaks.
+    pub fn connections(mut self, connections: u32) -> Self {
+        self.settings.connections = connections;
+        self
+    }
+
+    /// How many entries that are not over the tables hold, in all their namespaces; a million unless set.
+    /// Beyond that new events are told "not now". Where several processes accept, each learns within 10 s
+    /// what the others have accepted: until then it may go beyond it.
+    pub fn capacity(mut self, entries: u64) -> Self {
+        self.capacity = entries;
+        self
+    }
+
+    /// How many [`Tx`](crate::Tx) of handlers are open at once at most, on an inbox that was made
+    /// [on a pool](PostgresInbox::on_pool); one fewer than the pool has connections unless set. Others wait.
+    ///
+    /// The pool must be larger: a handler with a transaction that asks the pool for a second connection would
+    /// wait for those who wait for the same.
+    pub fn transactions_at_once(mut self, most: u32) -> Self {
+        self.settings.transactions_at_once = Some(most);
+        self
+    }
+
+    /// Has [`connect`](Self::connect) bring the tables up to date, which the role must be allowed to: those
+    /// of the inbox, and those of a store beside it, in which events are looked up.
+    pub fn migrate(mut self) -> Self {
+        self.settings.migrate = true;
+        self
+    }
+
+    /// Has [`connect`](Self::connect) fail where the start-up check finds entries
+    /// [at risk](crate::store::PostgresVerdict::AtRisk), or cannot be made; see
+    /// [`PostgresStoreBuilder::refuse_at_risk`](crate::store::PostgresStoreBuilder::refuse_at_risk).
+    pub fn refuse_at_risk(mut self) -> Self {
+        self.settings.refuse_at_risk = true;
+        self
+    }
+
+    /// The SQL that makes the tables, for whoever runs migrations by other means; it may be run again.
+    ///
+    /// # Errors
+    ///
+    /// A schema or a prefix that cannot be used.
+    pub fn migration_sql(&self) -> Result<String, PostgresConnectError> {
+        self.settings.migration_sql::<EntryCommands>()
+    }
+
+    /// The inbox, without a word to Postgres: connections are made when they are needed.
+    ///
+    /// # Errors
+    ///
+    /// A URL or a setting that cannot be used.
+    pub fn build(self) -> Result<PostgresInbox, PostgresConnectError> {
+        let Self { settings, capacity } = self;
+        let server = settings.build(|tables| EntryCommands::new(tables, capacity))?;
+        Ok(PostgresInbox::on(server))
+    }
+
+    /// The inbox, connected, with its tables and settings checked and logged.
+    ///
+    /// Where Postgres cannot be reached it says so in the log and goes on: deliveries are refused with the
+    /// not-now status until Postgres is back.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresStoreBuilder::connect`](crate::store::PostgresStoreBuilder::connect).
+    pub async fn connect(self) -> Result<PostgresInbox, PostgresConnectError> {
+        let Self { settings, capacity } = self;
+        let server = settings.connect(|tables| EntryCommands::new(tables, capacity));
+        Ok(PostgresInbox::on(server.await?))
+    }
+}
+
+impl fmt::Debug for PostgresInboxBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("PostgresInboxBuilder");
+        let shown = self.settings.show(&mut shown);
+        shown
+            .field("capacity", &self.capacity)
+            .finish_non_exhaustive()
+    }
+}

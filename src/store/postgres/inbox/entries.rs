@@ -1,0 +1,177 @@
+//! Entries and what they say: how they are read, locked and written.
+
+use std::collections::{BTreeSet, HashMap};
+
+use bytes::Bytes;
+use sqlx::Row as _;
+use sqlx::postgres::PgConnection;
+
+use crate::inbox::Content;
+use crate::store::postgres::error::Fault;
+use crate::store::postgres::statements::{Told, all_of, last_time, told, unnamed};
+use crate::store::sql::inbox::{At, Changes, FoundRow, NewRow};
+
+use super::rows::{EntryRows, entry};
+use super::statements::EntryStatements;
+
+/// What the server tells, and the rows at these places, by a statement that locks them or not.
+pub(super) async fn read(
+    conn: &mut PgConnection,
+    sql: &str,
+    places: &BTreeSet<At>,
+) -> Result<(Told, HashMap<At, FoundRow>), Fault> {
+    if places.is_empty() {
+        return Ok((told(conn).await?, HashMap::new()));
+    }
+    let (namespaces, keys): (Vec<_>, Vec<_>) = places.iter().cloned().unzip();
+    let rows = unnamed(sql).bind(namespaces).bind(keys);
+    let rows = rows.fetch_all(conn).await?;
+    let mut found = HashMap::with_capacity(rows.len());
+    let mut pid = 0;
+    for row in &rows {
+        let (namespace, key): (Option<String>, Option<String>) = (row.try_get(1)?, row.try_get(2)?);
+        pid = row.try_get(23)?;
+        if let Some(at) = namespace.zip(key) {
+            let found_row = FoundRow {
+                id: row.try_get(3)?,
+                route: row.try_get(4)?,
+                size: row.try_get(5)?,
+                entry: entry(row, 6).and_then(|row| row.entry()),
+            };
+            found.insert(at, found_row);
+        }
+    }
+    let time = last_time(&rows)?;
+    Ok((Told { time, pid }, found))
+}
+
+/// Writes what was decided but for the order keys. `false` where another transaction has inserted a row
+/// meanwhile: then this one is to be undone.
+///
+/// The numbers of new rows are below zero: they have others in the table.
+pub(super) async fn write(
+    conn: &mut PgConnection,
+    statements: &EntryStatements,
+    changes: Changes,
+) -> Result<bool, Fault> {
+    let Changes {
+        removed,
+        rows,
+        contents,
+        dropped,
+        order_keys: _,
+        freed,
+        opened: _,
+    } = changes;
+    let (mut namespaces, mut keys, mut ids) = (vec![], vec![], dropped);
+    for (id, place) in removed {
+        if freed.contains(&id) {
+            free(&mut *conn, statements, place.namespace.as_str(), &place.key).await?;
+        }
+        ids.push(id);
+        namespaces.push(place.namespace.as_str().to_owned());
+        keys.push(place.key);
+    }
+    ids.retain(|id| *id > 0);
+    if !ids.is_empty() {
+        unnamed(&statements.drop)
+            .bind(ids)
+            .execute(&mut *conn)
+            .await?;
+    }
+    if !keys.is_empty() {
+        let count = keys.len();
+        let query = unnamed(&statements.remove).bind(namespaces).bind(keys);
+        all_of(count, query.execute(&mut *conn).await?.rows_affected())?;
+    }
+    let (new_contents, old_contents): (Vec<_>, Vec<_>) =
+        contents.into_iter().partition(|(id, _)| *id < 0);
+    let mut new_contents: HashMap<_, _> = new_contents.into_iter().collect();
+    let (new, old): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.id < 0);
+    update(conn, statements, old).await?;
+    put(conn, statements, old_contents).await?;
+    if new.is_empty() {
+        return Ok(true);
+    }
+    let mut arrays = EntryRows::default();
+    let (mut envelopes, mut bodies) = (Vec::new(), Vec::new());
+    for row in new {
+        let content = new_contents.remove(&row.id);
+        let (envelope, body) = content.map(|it| (it.envelope, it.body)).unzip();
+        envelopes.push(envelope.map(Vec::from));
+        bodies.push(body.map(Vec::from));
+        arrays.push(row);
+    }
+    let count = arrays.len();
+    let query = arrays.bound_to(unnamed(&statements.insert));
+    let query = query.bind(envelopes).bind(bodies);
+    let inserted: i64 = query.fetch_one(conn).await?.try_get(0)?;
+    Ok(usize::try_from(inserted).is_ok_and(|inserted| inserted == count))
+}
+
+/// Writes rows that are there, and locked.
+pub(super) async fn update(
+    conn: &mut PgConnection,
+    statements: &EntryStatements,
+    rows: Vec<NewRow>,
+) -> Result<(), Fault> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut arrays = EntryRows::default();
+    rows.into_iter().for_each(|row| arrays.push(row));
+    let count = arrays.len();
+    let query = arrays.bound_to(unnamed(&statements.update));
+    all_of(count, query.execute(conn).await?.rows_affected())
+}
+
+/// Frees the order key that this row holds, if it does.
+pub(super) async fn free(
+    conn: &mut PgConnection,
+    statements: &EntryStatements,
+    namespace: &str,
+    key: &str,
+) -> Result<(), Fault> {
+    let query = unnamed(&statements.free_order).bind(namespace).bind(key);
+    query.execute(conn).await?;
+    Ok(())
+}
+
+async fn put(
+    conn: &mut PgConnection,
+    statements: &EntryStatements,
+    contents: Vec<(i64, Content)>,
+) -> Result<(), Fault> {
+    if contents.is_empty() {
+        return Ok(());
+    }
+    let count = contents.len();
+    let (mut ids, mut envelopes, mut bodies) = (vec![], vec![], vec![]);
+    for (id, Content { envelope, body, .. }) in contents {
+        ids.push(id);
+        envelopes.push(Vec::from(envelope));
+        bodies.push(Vec::from(body));
+    }
+    let query = unnamed(&statements.put).bind(ids).bind(envelopes);
+    let written = query.bind(bodies).execute(conn).await?.rows_affected();
+    all_of(count, written)
+}
+
+/// The content of these rows, as far as it is there.
+pub(super) async fn contents(
+    conn: &mut PgConnection,
+    statements: &EntryStatements,
+    ids: Vec<i64>,
+) -> Result<HashMap<i64, Content>, Fault> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = unnamed(&statements.contents).bind(ids);
+    let mut found = HashMap::new();
+    for row in rows.fetch_all(conn).await? {
+        let (envelope, body): (Vec<u8>, Vec<u8>) = (row.try_get(1)?, row.try_get(2)?);
+        let content = Content::new(Bytes::from(envelope), Bytes::from(body));
+        found.insert(row.try_get(0)?, content);
+    }
+    Ok(found)
+}

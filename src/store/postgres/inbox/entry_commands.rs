@@ -1,0 +1,318 @@
+//! The commands of an inbox, as its workers carry them out.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use sqlx::postgres::PgConnection;
+use tokio::time::Instant;
+
+use crate::clock::UnixTime;
+use crate::inbox::{Accepted, EntryCommand as _, Moved};
+use crate::store::error::StoreError;
+use crate::store::postgres::commands::{CarriedOut, Commands, ServerTime};
+use crate::store::postgres::error::Fault;
+use crate::store::postgres::schema::{Part, RECORDS};
+use crate::store::postgres::session::Sessions;
+use crate::store::postgres::statements::Told;
+use crate::store::postgres::table::Tables;
+use crate::store::sql::inbox::{
+    Answer, At, Found, FoundRow, Order, OrderAt, Placed, decide, mixed_up,
+};
+use crate::store::sql::{Place, Stored};
+
+use super::front::Front;
+use super::news::News;
+use super::room::{Reserved, Room};
+use super::schema::INBOX;
+use super::statements::EntryStatements;
+use super::{entries, looking, order_keys, rates, records, take};
+
+pub(super) struct EntryCommands {
+    pub(super) statements: EntryStatements,
+    room: Arc<Room>,
+    pub(super) front: Front,
+    pub(super) news: Arc<News>,
+}
+
+/// What to note of a transaction.
+pub(super) struct Effect {
+    /// By how much there are more entries now that are not over.
+    opened: i64,
+    /// Whether there may be something to take that was not there before.
+    is_news: bool,
+    _reserved: Reserved,
+}
+
+impl EntryCommands {
+    pub(super) fn new(tables: &Tables, capacity: u64) -> Self {
+        Self {
+            statements: EntryStatements::new(tables),
+            room: Arc::new(Room::new(capacity)),
+            front: Front::default(),
+            news: Arc::new(News::new(tables)),
+        }
+    }
+
+    async fn count(&self, conn: &mut PgConnection) -> Result<(), Fault> {
+        let open = looking::open(conn, &self.statements, self.room.capacity()).await?;
+        self.room.counted(open, Instant::now());
+        Ok(())
+    }
+
+    /// The entries that these commands are about, locked as far as they may be changed; and the places of
+    /// those that are not.
+    ///
+    /// Most of what is accepted is new or a duplicate: no lock of who takes entries is waited for then.
+    async fn rows(
+        &self,
+        conn: &mut PgConnection,
+        placed: &[&Placed],
+        time: &ServerTime,
+    ) -> Result<(Told, HashMap<At, FoundRow>, BTreeSet<At>), Fault> {
+        let (mut locked, mut accepted) = (BTreeSet::new(), BTreeSet::new());
+        for (at, order) in placed
+            .iter()
+            .filter_map(|it| Some((at(it.place.as_ref()?), &it.order)))
+        {
+            match order {
+                Order::Accept(_) => accepted.insert(at),
+                _ => locked.insert(at),
+            };
+        }
+        let accepted = &accepted - &locked;
+        let (sql, places) = match accepted.is_empty() {
+            true => (&self.statements.lock, &locked),
+            false => (&self.statements.read, &accepted),
+        };
+        let (mut told, mut rows) = entries::read(&mut *conn, sql, places).await?;
+        let mut unlocked = accepted.clone();
+        let mut to_lock = match accepted.is_empty() {
+            true => BTreeSet::new(),
+            false => locked,
+        };
+        loop {
+            let now = time.of(told.time);
+            for placed in placed {
+                if let (Order::Accept(accept), Some(place)) = (&placed.order, &placed.place) {
+                    let at = at(place);
+                    let changes = |row: &FoundRow| {
+                        let entry = row.entry.as_ref();
+                        entry.is_none_or(|entry| accept.apply(Some(entry), now).write.is_some())
+                    };
+                    if rows.get(&at).is_some_and(changes) && unlocked.remove(&at) {
+                        to_lock.insert(at);
+                    }
+                }
+            }
+            if to_lock.is_empty() {
+                return Ok((told, rows, unlocked));
+            }
+            let (later, found) = entries::read(&mut *conn, &self.statements.lock, &to_lock).await?;
+            to_lock.iter().for_each(|at| drop(rows.remove(at)));
+            rows.extend(found);
+            (told, to_lock) = (later, BTreeSet::new());
+        }
+    }
+
+    /// What else there is of the entries that these commands are about.
+    async fn find(
+        &self,
+        conn: &mut PgConnection,
+        placed: &[&Placed],
+        unlocked: &BTreeSet<At>,
+        found: &mut Found,
+    ) -> Result<(), Fault> {
+        let orders = placed.iter().filter_map(|placed| {
+            let place = placed.place.as_ref()?;
+            let row = found.rows.get(&at(place))?;
+            let changes = changes_order(&placed.order) && !unlocked.contains(&at(place));
+            let entry = row.entry.as_ref().filter(|_| changes)?;
+            OrderAt::of(&place.namespace, &row.route, entry)
+        });
+        let orders = orders.collect();
+        found.order_keys = order_keys::lock(&mut *conn, &self.statements, orders).await?;
+        // Only what is not known here may be known to a store beside it.
+        let places = placed.iter().filter_map(|placed| match &placed.order {
+            Order::Accept(_) => placed.place.as_ref(),
+            _ => None,
+        });
+        let unknown = places.filter(|place| {
+            let entry = found.rows.get(&at(place)).map(|row| row.entry.as_ref());
+            entry.is_none_or(|entry| entry.is_some_and(|entry| !entry.is_open()))
+        });
+        for (at, stored) in records::read(conn, &self.statements, unknown).await? {
+            if let Stored::Record(record) = stored {
+                found.records.insert(at, record);
+            }
+        }
+        Ok(())
+    }
+
+    /// What a command about no entry comes to, and whether it has written anything.
+    async fn beside_entries(
+        &self,
+        conn: &mut PgConnection,
+        placed: &Placed,
+        now: UnixTime,
+    ) -> Result<(Result<Answer, StoreError>, bool), Fault> {
+        let (statements, namespace) = (&self.statements, &placed.namespace);
+        let changed = match &placed.order {
+            Order::Take(command) => {
+                let taking = take::take(conn, statements, &self.front, namespace, command, now);
+                let took = taking.await?;
+                return Ok((Ok(Answer::Taken(took.taken)), took.wrote));
+            }
+            Order::SetPaused(provider, paused) => {
+                rates::set_paused(conn, statements, namespace, provider, *paused).await?
+            }
+            Order::SetRate(provider, of, rate) => {
+                rates::set(conn, statements, namespace, (provider, *of), *rate).await?
+            }
+            _ => return Ok((mixed_up(), false)),
+        };
+        Ok((Ok(Answer::Changed(changed)), changed))
+    }
+}
+
+fn at(place: &Place) -> At {
+    (place.namespace.as_str().to_owned(), place.key.clone())
+}
+
+/// Whether it may change what is kept of the order key of its entry, or asks for it.
+fn changes_order(order: &Order) -> bool {
+    !matches!(order, Order::Begin(_) | Order::Extend(_))
+}
+
+/// Whether what was told may be news to who waits.
+fn is_news(answer: &Result<Answer, StoreError>) -> bool {
+    match answer {
+        Ok(Answer::Accepted(accepted)) => {
+            matches!(accepted, Accepted::Queued | Accepted::Revived)
+        }
+        Ok(Answer::Moved(moved)) => *moved == Moved::Done,
+        Ok(Answer::Changed(changed)) => *changed,
+        Ok(Answer::Freed) => true,
+        Ok(Answer::Begun(_) | Answer::Held(_) | Answer::Taken(_)) | Err(_) => false,
+    }
+}
+
+impl Commands for EntryCommands {
+    type Order = Placed;
+    type Answer = Answer;
+    type Effect = Effect;
+
+    const THREAD: &'static str = "webhook-inbox";
+    const ROWS: &'static str = "entries";
+    const STARTED: &'static str = "events wait in Postgres";
+    /// The records' tables too: what was handled inline is no new event.
+    const PARTS: &'static [Part] = &[RECORDS, INBOX];
+
+    fn kept_in(tables: &Tables) -> Vec<String> {
+        vec![tables.entries(), tables.contents()]
+    }
+
+    fn place(placed: &Placed) -> Option<&Place> {
+        placed.place.as_ref()
+    }
+
+    fn size(placed: &Placed) -> usize {
+        match &placed.order {
+            Order::Accept(accept) => accept.content.size(),
+            _ => 0,
+        }
+    }
+
+    /// A second look cannot say what was there; and what a take without an answer has taken is another one's
+    /// after its lease.
+    fn may_be_repeated(placed: &Placed) -> bool {
+        !matches!(
+            placed.order,
+            Order::Forget(_) | Order::Take(_) | Order::SetPaused(..) | Order::SetRate(..)
+        )
+    }
+
+    async fn carry_out(
+        &self,
+        conn: &mut PgConnection,
+        placed: &[&Placed],
+        time: &ServerTime,
+    ) -> Result<Option<CarriedOut<Self>>, Fault> {
+        let (told, rows, unlocked) = self.rows(&mut *conn, placed, time).await?;
+        let now = time.of(told.time);
+        let accepts = placed
+            .iter()
+            .filter(|it| matches!(it.order, Order::Accept(_)));
+        let accepts = accepts.count();
+        if accepts > 0 && self.room.is_unknown() {
+            self.count(&mut *conn).await?;
+        }
+        let reserved = self.room.reserve(accepts);
+        let mut found = Found {
+            rows,
+            next_id: i64::MIN,
+            room: reserved.places,
+            ..Found::default()
+        };
+        self.find(&mut *conn, placed, &unlocked, &mut found).await?;
+        let (decided, mut changes) = decide(placed, &mut found, now);
+        let opened = changes.opened;
+        let mut wrote = !changes.is_empty();
+        let order_keys = std::mem::take(&mut changes.order_keys);
+        if !entries::write(&mut *conn, &self.statements, changes).await? {
+            return Ok(None);
+        }
+        order_keys::write(&mut *conn, &self.statements, order_keys, now).await?;
+        let mut answers = Vec::with_capacity(placed.len());
+        for (placed, answer) in placed.iter().zip(decided) {
+            answers.push(match answer {
+                Some(answer) => answer,
+                None => {
+                    let (answer, changed) = self.beside_entries(&mut *conn, placed, now).await?;
+                    wrote |= changed;
+                    answer
+                }
+            });
+        }
+        Ok(Some(CarriedOut {
+            wrote,
+            effect: Effect {
+                opened,
+                is_news: answers.iter().any(is_news),
+                _reserved: reserved,
+            },
+            answers,
+            pid: told.pid,
+        }))
+    }
+
+    fn committed(&self, effect: Effect) {
+        self.room.opened(effect.opened);
+        if effect.is_news {
+            self.news.note();
+        }
+    }
+
+    async fn afterwards(&self, conn: &mut PgConnection, sessions: &Sessions) -> Result<(), Fault> {
+        self.news.say(&mut *conn).await?;
+        if self.room.is_due(Instant::now()) {
+            let mut tx = sessions.begin(conn, false).await?;
+            let counted = self.count(&mut tx).await;
+            tx.rollback().await?;
+            if let Err(fault) = counted {
+                // What this process has accepted since is counted with what it knew before.
+                tracing::debug!(%fault, "how full the inbox is cannot be counted");
+            }
+        }
+        Ok(())
+    }
+
+    fn beside(&self, sessions: Sessions) -> BoxFuture<'static, ()> {
+        let news = Arc::clone(&self.news);
+        Box::pin(async move { news.listen(&sessions).await })
+    }
+
+    fn prune(&self) -> &str {
+        &self.statements.prune
+    }
+}

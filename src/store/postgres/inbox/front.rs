@@ -1,0 +1,107 @@
+//! From where on to look for what is due.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::event::Name;
+use crate::inbox::Route;
+
+/// What is due at once may come to light so much later, in microseconds: its transaction takes a while.
+const SPARE: i64 = 10_000_000;
+/// Of so many parts of the time one at most goes into looks from the beginning; one a second at most.
+const FULL_PART: u32 = 100;
+const FULL_EVERY: Duration = Duration::from_secs(1);
+
+/// From where on to look for what is due, by route.
+///
+/// While a transaction of minutes is open, Postgres keeps what entries were before, and each look from the
+/// beginning goes through all of it. So a look begins at the first that the last look has seen. What a
+/// transaction brings to light long after its time is found by a look from the beginning now and then.
+#[derive(Default)]
+pub(super) struct Front(Mutex<HashMap<At, State>>);
+
+/// Whose entries, and whether those whose workers died again and again.
+pub(super) type At = (Name, Route, bool);
+
+struct State {
+    from: i64,
+    full_at: Instant,
+}
+
+impl Front {
+    /// From where on to look now, at this time of the rows. The second says whether that is the beginning.
+    pub(super) fn from(&self, at: &At, time: i64, now: Instant) -> (i64, bool) {
+        let state = self.state();
+        match state.get(at) {
+            // A clock that is set back brings what is due earlier.
+            Some(state) if now < state.full_at => {
+                (state.from.min(time.saturating_sub(SPARE)), false)
+            }
+            _ => (i64::MIN, true),
+        }
+    }
+
+    /// A look from the beginning took so long.
+    pub(super) fn looked(&self, at: &At, began: Instant, now: Instant) {
+        let took = now.saturating_duration_since(began);
+        let full_at = now + took.saturating_mul(FULL_PART).max(FULL_EVERY);
+        let mut state = self.state();
+        let own = state.entry(at.clone()).or_insert(State {
+            from: i64::MIN,
+            full_at,
+        });
+        own.full_at = full_at;
+    }
+
+    /// The first that is there was this one, at this time of the rows: before it nothing is.
+    pub(super) fn seen(&self, at: &At, first: Option<i64>, time: i64) {
+        let spare = time.saturating_sub(SPARE);
+        if let Some(state) = self.state().get_mut(at) {
+            state.from = state
+                .from
+                .max(first.map_or(spare, |first| first.min(spare)));
+        }
+    }
+
+    /// Before this nothing is.
+    #[cfg(test)]
+    pub(super) fn known(&self, at: &At) -> Option<i64> {
+        self.state().get(at).map(|state| state.from)
+    }
+
+    fn state(&self) -> MutexGuard<'_, HashMap<At, State>> {
+        // Nothing can fail half-way while it is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_begins_at_the_first_that_was_there_and_now_and_then_at_the_beginning() {
+        let front = Front::default();
+        let name = Name::new("default").unwrap();
+        let at = (name, Route::parse("acme").unwrap(), false);
+        let (begun, time) = (Instant::now(), 1_000_000_000);
+        let millis = |count| begun + Duration::from_millis(count);
+        assert_eq!(front.from(&at, time, begun), (i64::MIN, true));
+        front.looked(&at, begun, millis(20));
+        front.seen(&at, Some(9_000), time);
+        assert_eq!(front.from(&at, time, millis(30)), (9_000, false));
+        // There are none: what comes to light later is due a while ago at most.
+        front.seen(&at, None, time);
+        assert_eq!(front.from(&at, time, millis(40)), (990_000_000, false));
+        assert_eq!(
+            front.from(&at, 20_000_000, millis(50)),
+            (10_000_000, false),
+            "the clock was set back"
+        );
+        // A hundred times as long as it took.
+        assert_eq!(front.from(&at, time, millis(2_020)), (i64::MIN, true));
+    }
+}

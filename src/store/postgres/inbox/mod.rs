@@ -1,0 +1,332 @@
+//! An inbox on Postgres.
+
+mod builder;
+mod entries;
+mod entry_commands;
+mod front;
+mod looking;
+mod news;
+mod order_keys;
+mod rates;
+mod records;
+mod room;
+mod rows;
+mod schema;
+mod statements;
+mod take;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::PgPool;
+
+use crate::event::{EventKey, Name};
+use crate::inbox::{
+    Accept, Accepted, Begin, Begun, Discard, EntryCounts, EntryView, Extend, Finish, Inbox, List,
+    Moved, Rate, RateOf, RateView, Redrive, SharedInbox, Take, Taken,
+};
+use crate::store::command::Held;
+use crate::store::error::StoreError;
+use crate::store::identity::StoreIdentity;
+use crate::store::sql::Place;
+use crate::store::sql::inbox::{Answer, Entries, Limits, Placed, entries as calls};
+use crate::store::transaction::Transactions;
+
+use super::check::PostgresReport;
+use super::error::PostgresConnectError;
+use super::server::Server;
+use super::transactions::PostgresTransactions;
+use super::tx_statements::TxStatements;
+
+use self::entry_commands::EntryCommands;
+
+pub use self::builder::PostgresInboxBuilder;
+
+/// An [`Inbox`] on Postgres 13 or later: any number of receivers and workers share it, where the user's data
+/// is.
+///
+/// What is said of [`PostgresStore`](crate::PostgresStore) about the URL, its errors, how commands run, time,
+/// PgBouncer and what Postgres must be set to holds here too. Commands that come while all connections are busy
+/// share a transaction. Where that has a record of an event in the same schema, tables and namespace, the event
+/// is not accepted anew: one that was handled inline is a duplicate.
+///
+/// # Tables
+///
+/// [`migrate`](PostgresInboxBuilder::migrate) makes `tower_webhook_inbox` and four beside it, and those of a
+/// store, or [`migration_sql`](PostgresInboxBuilder::migration_sql) prints what to run. A role that only
+/// receives or works needs `SELECT`, `INSERT`, `UPDATE` and `DELETE` on all of them. They change with each
+/// step of an entry; autovacuum must go on. While a transaction of minutes is open in the database,
+/// what was removed stays in tables and indexes: workers begin to look where the last look ended, and pass it
+/// by.
+///
+/// # Taking
+///
+/// Workers take entries by `FOR UPDATE SKIP LOCKED`: none waits for another. An order key is held by an
+/// advisory lock while a transaction changes it.
+///
+/// A worker of the process that accepts an event is told at once. One of another process is told by `NOTIFY`,
+/// sent once behind a commit, and listens on a connection of its own. It counts on being told once it has
+/// heard a word that went another way; until then, and behind PgBouncer, where nothing is heard, it looks at least
+/// once a second, and as often as it is [set](crate::worker::WorkerBuilder::poll_every).
+///
+/// # Handlers' transactions
+///
+/// [On a pool](Self::on_pool) handlers can take a [`Tx`](crate::Tx) in a worker too: their effect and the end of
+/// the entry are committed together, or neither is.
+///
+/// ```no_run
+/// use tower_webhook::inbox::PostgresInbox;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let inbox = PostgresInbox::builder("postgres://app@localhost/app")
+///     .migrate()
+///     .connect()
+///     .await?;
+/// # drop(inbox);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct PostgresInbox {
+    server: Server<EntryCommands>,
+}
+
+impl PostgresInbox {
+    /// An inbox on this Postgres, connected and checked; see [`PostgresInboxBuilder::connect`].
+    ///
+    /// # Errors
+    ///
+    /// A URL that cannot be used, or a Postgres that refuses the connection or lacks the tables. One that
+    /// cannot be reached is no error: the inbox connects when it can.
+    pub async fn connect(url: impl Into<String>) -> Result<Self, PostgresConnectError> {
+        Self::builder(url).connect().await
+    }
+
+    /// An inbox on this Postgres, with settings of its own.
+    pub fn builder(url: impl Into<String>) -> PostgresInboxBuilder {
+        PostgresInboxBuilder::new(url.into())
+    }
+
+    /// An inbox on the database of this pool, for handlers that take a [`Tx`](crate::Tx) from it.
+    ///
+    /// The inbox's own commands run on connections of their own, made as those of the pool are.
+    ///
+    /// ```no_run
+    /// use tower_webhook::inbox::PostgresInbox;
+    ///
+    /// # async fn example(pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error>> {
+    /// let inbox = PostgresInbox::on_pool(pool).transactions_at_once(4).connect().await?;
+    /// # drop(inbox);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_pool(pool: PgPool) -> PostgresInboxBuilder {
+        PostgresInboxBuilder::on_pool(pool)
+    }
+
+    fn on(server: Server<EntryCommands>) -> Self {
+        Self { server }
+    }
+
+    /// The same connections and tables with the entries of this namespace: keys of one namespace are not
+    /// seen in another.
+    #[must_use]
+    pub fn namespace(&self, name: Name) -> Self {
+        Self::on(self.server.namespace(name))
+    }
+
+    /// Brings the tables up to date. Where they are, the role needs no right to make them.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresStore::migrate`](crate::PostgresStore::migrate).
+    pub async fn migrate(&self) -> Result<(), PostgresConnectError> {
+        self.server.migrate().await
+    }
+
+    /// Asks the server for its settings and says what they put at risk.
+    ///
+    /// # Errors
+    ///
+    /// Postgres cannot be asked. What it hides is no error but
+    /// [unknown](crate::store::PostgresVerdict::Unknown).
+    pub async fn check(&self) -> Result<PostgresReport, StoreError> {
+        self.server.check().await
+    }
+}
+
+impl fmt::Debug for PostgresInbox {
+    /// Shows host and database, and neither user nor password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.server.show("PostgresInbox", f)
+    }
+}
+
+impl Entries for PostgresInbox {
+    type Counted = String;
+
+    fn namespace_name(&self) -> &Name {
+        &self.server.namespace
+    }
+
+    fn tell(&self) {
+        self.server.database.commands().news.tell();
+    }
+
+    async fn write(
+        &self,
+        orders: Vec<Placed>,
+    ) -> Result<Vec<Result<Answer, StoreError>>, StoreError> {
+        self.server.database.write(orders).await
+    }
+
+    async fn one(&self, place: Place) -> Result<Option<EntryView>, StoreError> {
+        let reading = self.server.database.read(move |conn, shared| {
+            Box::pin(async move {
+                let statements = &shared.commands.statements;
+                looking::one(conn, statements, &place, &shared.time).await
+            })
+        });
+        reading.await
+    }
+
+    async fn some(
+        &self,
+        list: &List,
+        behind: String,
+    ) -> Result<(Vec<EntryView>, Option<String>), StoreError> {
+        let (namespace, list) = (self.server.namespace.clone(), list.clone());
+        let reading = self.server.database.read(move |conn, shared| {
+            Box::pin(async move {
+                let statements = &shared.commands.statements;
+                looking::some(conn, statements, &namespace, &list, behind, &shared.time).await
+            })
+        });
+        reading.await
+    }
+
+    async fn count(
+        &self,
+        behind: Option<String>,
+    ) -> Result<(EntryCounts, Option<String>), StoreError> {
+        let namespace = self.server.namespace.clone();
+        let reading = self.server.database.read(move |conn, shared| {
+            let behind = behind.unwrap_or_default();
+            Box::pin(async move {
+                let statements = &shared.commands.statements;
+                looking::count(conn, statements, &namespace, behind, &shared.time).await
+            })
+        });
+        reading.await
+    }
+}
+
+impl Inbox for PostgresInbox {
+    /// Host and database as the URL names them, the tables and the namespace.
+    fn identity(&self) -> Option<StoreIdentity> {
+        let own = self.server.named();
+        Some(StoreIdentity::new(format!("postgres inbox {own}")))
+    }
+
+    async fn accept(&self, accept: &Accept) -> Result<Accepted, StoreError> {
+        calls::accept(self, accept).await
+    }
+
+    async fn take(&self, take: &Take) -> Result<Vec<Taken>, StoreError> {
+        calls::take(self, take).await
+    }
+
+    async fn begin(&self, begin: &Begin) -> Result<Begun, StoreError> {
+        calls::begin(self, begin).await
+    }
+
+    async fn extend(&self, extensions: &[Extend]) -> Result<Vec<Held>, StoreError> {
+        calls::extend(self, extensions).await
+    }
+
+    async fn finish(&self, finish: &Finish) -> Result<Held, StoreError> {
+        calls::finish(self, finish).await
+    }
+
+    async fn wait(&self, limit: Duration) {
+        self.server.database.commands().news.wait(limit).await;
+    }
+
+    /// The work is done in a thread of the inbox's own.
+    fn for_renewals(&self) -> Option<SharedInbox> {
+        Some(SharedInbox::new(self.clone()))
+    }
+
+    fn transactions(&self) -> Option<Transactions> {
+        let transactions = PostgresTransactions {
+            pool: Arc::clone(self.server.handlers.as_ref()?),
+            database: Arc::clone(&self.server.database),
+            statements: Arc::new(TxStatements::of_entries(&self.server.tables)),
+            namespace: self.server.namespace.clone(),
+            // Nobody waits for an entry.
+            waiting: Arc::default(),
+        };
+        Some(Transactions::of(transactions))
+    }
+
+    async fn lookup(&self, key: &EventKey) -> Result<Option<EntryView>, StoreError> {
+        calls::lookup(self, key).await
+    }
+
+    async fn list(&self, list: &List) -> Result<Vec<EntryView>, StoreError> {
+        calls::list(self, list).await
+    }
+
+    async fn redrive(&self, redrive: &Redrive) -> Result<Moved, StoreError> {
+        calls::redrive(self, redrive).await
+    }
+
+    async fn discard(&self, discard: &Discard) -> Result<Moved, StoreError> {
+        calls::discard(self, discard).await
+    }
+
+    async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
+        calls::forget(self, key).await
+    }
+
+    async fn counts(&self) -> Result<EntryCounts, StoreError> {
+        calls::counts(self).await
+    }
+
+    async fn set_paused(&self, provider: &Name, paused: bool) -> Result<bool, StoreError> {
+        calls::set_paused(self, provider, paused).await
+    }
+
+    async fn paused(&self) -> Result<Vec<Name>, StoreError> {
+        let namespace = self.server.namespace.clone();
+        let reading = self.server.database.read(move |conn, shared| {
+            Box::pin(
+                async move { looking::paused(conn, &shared.commands.statements, &namespace).await },
+            )
+        });
+        reading.await
+    }
+
+    async fn set_rate(
+        &self,
+        provider: &Name,
+        of: RateOf,
+        rate: Option<Rate>,
+    ) -> Result<bool, StoreError> {
+        calls::set_rate(self, provider, of, rate).await
+    }
+
+    async fn rates(&self) -> Result<Vec<RateView>, StoreError> {
+        let namespace = self.server.namespace.clone();
+        let reading = self.server.database.read(move |conn, shared| {
+            Box::pin(async move {
+                rates::all(conn, &shared.commands.statements.rates, &namespace).await
+            })
+        });
+        Ok(Limits::of_rows(reading.await?).views())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+//! Word that there may be something to take, from one process to another.
+//!
+//! It is a hint: who waits looks by himself too. Whoever accepts says so behind its commit, with `NOTIFY`. Who
+//! waits listens on a connection of its own, and counts on that once it has heard a word of its own that went
+//! another way: a pooler takes `LISTEN` and hears nothing.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use sqlx::postgres::{PgConnection, PgListener};
+use sqlx::{AssertSqlSafe, Connection, Executor as _};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::store::postgres::error::{Cause, Fault};
+use crate::store::postgres::session::Sessions;
+use crate::store::postgres::table::Tables;
+
+/// Who has not heard a word for so long asks for one.
+const QUIET: Duration = Duration::from_secs(60);
+/// So long one's own word may take.
+const PROOF_LIMIT: Duration = Duration::from_secs(5);
+/// The pauses between two tries to listen.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LAST_PAUSE: Duration = Duration::from_secs(60);
+/// How long nothing is said where that has failed.
+const SILENCE: Duration = Duration::from_secs(30);
+/// The longest wait of who cannot count on being told.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What is told in this process, and to others.
+pub(super) struct News {
+    here: Notify,
+    channel: String,
+    /// Somebody waits.
+    is_wanted: Notify,
+    /// What was heard shows that others are heard.
+    hears: AtomicBool,
+    /// There is something to tell others.
+    has_some: AtomicBool,
+    silent_until: Mutex<Option<Instant>>,
+}
+
+impl News {
+    pub(super) fn new(tables: &Tables) -> Self {
+        let hash = Sha256::digest(tables.entries());
+        let hash = data_encoding::HEXLOWER.encode(hash.first_chunk::<8>().unwrap_or(&[0; 8]));
+        Self {
+            here: Notify::new(),
+            channel: format!("tower_webhook_{hash}"),
+            is_wanted: Notify::new(),
+            hears: AtomicBool::new(false),
+            has_some: AtomicBool::new(false),
+            silent_until: Mutex::new(None),
+        }
+    }
+
+    /// Wakes whoever waits in this process.
+    pub(super) fn tell(&self) {
+        self.here.notify_waiters();
+        // For who is about to wait.
+        self.here.notify_one();
+    }
+
+    /// Whether who waits is told of what others accept.
+    #[cfg(test)]
+    pub(super) fn hears(&self) -> bool {
+        self.hears.load(Ordering::Acquire)
+    }
+
+    /// There is something to tell others.
+    pub(super) fn note(&self) {
+        self.has_some.store(true, Ordering::Release);
+    }
+
+    /// Waits until there may be something to take.
+    pub(super) async fn wait(&self, limit: Duration) {
+        self.is_wanted.notify_one();
+        let limit = match self.hears.load(Ordering::Acquire) {
+            true => limit,
+            false => limit.min(LOOK_EVERY),
+        };
+        let _ = timeout(limit, self.here.notified()).await;
+    }
+
+    /// Tells others what there is to tell, if there is.
+    pub(super) async fn say(&self, conn: &mut PgConnection) -> Result<(), Fault> {
+        if !self.has_some.swap(false, Ordering::AcqRel) || self.is_silent() {
+            return Ok(());
+        }
+        let said = self.notify(conn).await;
+        if let Err(fault) = &said {
+            tracing::debug!(%fault, "workers of other processes are not told of new events");
+            let mut silent_until = self.silent_until();
+            *silent_until = Some(Instant::now() + SILENCE);
+        }
+        said
+    }
+
+    /// In one message. A word that is lost in a crash was for who crashed too: nobody waits for the disk.
+    async fn notify(&self, conn: &mut PgConnection) -> Result<(), Fault> {
+        let sql = format!(
+            "BEGIN; SET LOCAL synchronous_commit = off; NOTIFY {}; COMMIT",
+            self.channel
+        );
+        conn.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await?;
+        Ok(())
+    }
+
+    fn is_silent(&self) -> bool {
+        self.silent_until()
+            .is_some_and(|until| Instant::now() < until)
+    }
+
+    fn silent_until(&self) -> MutexGuard<'_, Option<Instant>> {
+        // Nothing can fail half-way while it is held.
+        self.silent_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Listens for as long as it lives, once somebody waits.
+    pub(super) async fn listen(&self, sessions: &Sessions) {
+        self.is_wanted.notified().await;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let fault = match self.hear(sessions).await {
+                Ok(never) => match never {},
+                Err(fault) => fault,
+            };
+            if self.hears.swap(false, Ordering::AcqRel) {
+                pause = FIRST_PAUSE;
+            }
+            tracing::debug!(%fault, "workers are not told of new events, and look for them");
+            // Who waited on it looks by himself from now on.
+            self.tell();
+            sleep(pause).await;
+            pause = pause.saturating_mul(2).min(LAST_PAUSE);
+        }
+    }
+
+    async fn hear(&self, sessions: &Sessions) -> Result<std::convert::Infallible, Fault> {
+        let pool = sessions.one();
+        let mut listener = PgListener::connect_with(&pool).await?;
+        listener.eager_reconnect(false);
+        listener.listen(&self.channel).await?;
+        loop {
+            let (limit, asked) = match self.hears.load(Ordering::Acquire) {
+                true => (QUIET, false),
+                false => (PROOF_LIMIT, true),
+            };
+            if asked {
+                let mut conn = sessions.connect().await?;
+                self.notify(&mut conn).await?;
+                conn.close().await?;
+            }
+            match timeout(limit, listener.try_recv()).await {
+                Ok(Ok(Some(_))) => {
+                    self.hears.store(true, Ordering::Release);
+                    self.tell();
+                }
+                Ok(Ok(None)) => return Err(Fault::new(Cause::Connection, "the connection broke")),
+                Ok(Err(error)) => return Err(error.into()),
+                Err(_) if asked => {
+                    return Err(Fault::new(
+                        Cause::Connection,
+                        "nothing is heard on this connection, as behind a pooler",
+                    ));
+                }
+                // Perhaps it has become deaf.
+                Err(_) => self.hears.store(false, Ordering::Release),
+            }
+        }
+    }
+}

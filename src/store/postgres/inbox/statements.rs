@@ -1,0 +1,302 @@
+//! The statements that commands run.
+
+use crate::inbox::LONE_FROM;
+use crate::store::postgres::statements::{COLUMNS as RECORD, NOW};
+use crate::store::postgres::table::Tables;
+
+use super::rows::{ARRAYS, COLUMNS, PLACE};
+use super::schema::Names;
+
+/// The statements on the tables of one inbox.
+#[derive(Debug)]
+pub(super) struct EntryStatements {
+    pub(super) read: String,
+    pub(super) lock: String,
+    pub(super) insert: String,
+    pub(super) update: String,
+    pub(super) put: String,
+    pub(super) drop: String,
+    pub(super) remove: String,
+    pub(super) contents: String,
+    /// What a store beside the inbox has.
+    pub(super) records: String,
+    pub(super) due: String,
+    pub(super) due_lone: String,
+    pub(super) set_aside: String,
+    /// The table of order keys.
+    pub(super) orders: String,
+    pub(super) lock_orders: String,
+    pub(super) try_orders: String,
+    pub(super) queues: String,
+    pub(super) read_orders: String,
+    pub(super) put_orders: String,
+    pub(super) drop_orders: String,
+    pub(super) free_order: String,
+    pub(super) rates: String,
+    pub(super) lock_rates: String,
+    pub(super) set_rate: String,
+    pub(super) lift_rate: String,
+    pub(super) use_rate: String,
+    pub(super) pause: String,
+    pub(super) resume: String,
+    pub(super) paused: String,
+    pub(super) one: String,
+    pub(super) some: String,
+    pub(super) some_dead: String,
+    pub(super) count: String,
+    pub(super) open: String,
+    pub(super) prune: String,
+}
+
+/// As the statements and the indexes have it.
+const _: () = assert!(LONE_FROM == 2);
+
+impl EntryStatements {
+    pub(super) fn new(tables: &Tables) -> Self {
+        let Names {
+            entries,
+            contents,
+            orders,
+            paused,
+            rates,
+        } = &Names::of(tables);
+        let set: Vec<_> = COLUMNS
+            .split(", ")
+            .map(|column| format!("{column} = u.{column}"))
+            .collect();
+        let set = set.join(", ");
+        let places = "SELECT * FROM unnest($1::text[], $2::text[])";
+        let order_places = "SELECT * FROM unnest($1::text[], $2::text[], $3::text[])";
+        let read = |lock: &str| {
+            format!(
+                "SELECT {NOW}, l.*, pg_backend_pid() FROM (SELECT 1) one LEFT JOIN (
+                     SELECT namespace, key, id, route, size, {COLUMNS} FROM {entries}
+                     WHERE (namespace, key) IN ({places})
+                     ORDER BY namespace, key {lock}) l ON true"
+            )
+        };
+        let some = |only: &str| {
+            format!(
+                "SELECT {NOW}, l.* FROM (SELECT 1) one LEFT JOIN (
+                     SELECT key, name, route, {COLUMNS} FROM {entries}
+                     WHERE namespace = $1 AND key > $2 {only} ORDER BY key LIMIT $3) l ON true
+                 ORDER BY l.key"
+            )
+        };
+        Self {
+            // Rows are locked in the order of their keys, as everywhere. The time is read above the locks.
+            read: read(""),
+            lock: read("FOR UPDATE"),
+            insert: format!(
+                "WITH new AS (
+                     INSERT INTO {entries} ({PLACE}, {COLUMNS})
+                     SELECT * FROM {ARRAYS} AS u ({PLACE}, {COLUMNS}) ORDER BY namespace, key
+                     ON CONFLICT (namespace, key) DO NOTHING RETURNING id, namespace, key),
+                 held AS (
+                     INSERT INTO {contents} (id, envelope, body)
+                     SELECT new.id, u.envelope, u.body
+                     FROM new JOIN unnest($1::text[], $2::text[], $23::bytea[], $24::bytea[])
+                         AS u (namespace, key, envelope, body)
+                         ON u.namespace = new.namespace AND u.key = new.key
+                     WHERE u.body IS NOT NULL)
+                 SELECT count(*) FROM new"
+            ),
+            update: format!(
+                "UPDATE {entries} AS e SET size = u.size, {set} FROM {ARRAYS} AS u ({PLACE}, {COLUMNS})
+                 WHERE e.namespace = u.namespace AND e.key = u.key"
+            ),
+            put: format!(
+                "INSERT INTO {contents} AS c (id, envelope, body)
+                 SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[])
+                 ON CONFLICT (id) DO UPDATE SET envelope = excluded.envelope, body = excluded.body"
+            ),
+            drop: format!("DELETE FROM {contents} WHERE id = ANY ($1::bigint[])"),
+            remove: format!("DELETE FROM {entries} WHERE (namespace, key) IN ({places})"),
+            contents: format!(
+                "SELECT id, envelope, body FROM {contents} WHERE id = ANY ($1::bigint[])"
+            ),
+            records: format!(
+                "SELECT 0::bigint, {RECORD} FROM {} WHERE (namespace, key) IN ({places})",
+                tables.records()
+            ),
+            due: due(&Names::of(tables), "deaths < 2"),
+            due_lone: due(&Names::of(tables), "deaths >= 2"),
+            set_aside: format!(
+                "UPDATE {entries} SET state = 5, due = NULL, since = $3
+                 WHERE namespace = $1 AND key = $2"
+            ),
+            orders: orders.clone(),
+            lock_orders: "SELECT pg_advisory_xact_lock(l) FROM unnest($1::bigint[]) AS u (l)"
+                .to_owned(),
+            try_orders: "SELECT pg_try_advisory_xact_lock(l)
+                 FROM unnest($1::bigint[]) WITH ORDINALITY AS u (l, n) ORDER BY n"
+                .to_owned(),
+            queues: format!(
+                "SELECT ARRAY (
+                     SELECT e.id FROM {entries} AS e
+                     WHERE e.namespace = u.namespace AND e.route = u.route
+                       AND e.order_key = u.order_key AND e.due IS NOT NULL AND e.order_key IS NOT NULL
+                     ORDER BY e.due, e.id LIMIT u.most)
+                 FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) WITH ORDINALITY
+                     AS u (namespace, route, order_key, most, n) ORDER BY u.n"
+            ),
+            read_orders: format!(
+                "SELECT namespace, route, order_key, holder, applied, applied_until, used_until
+                 FROM {orders} WHERE (namespace, route, order_key) IN ({order_places})"
+            ),
+            put_orders: format!(
+                "INSERT INTO {orders} AS o (namespace, route, order_key, holder, applied, applied_until,
+                     used_until, kept_until)
+                 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[],
+                     $6::bigint[], $7::bigint[], $8::bigint[])
+                 ON CONFLICT (namespace, route, order_key) DO UPDATE SET holder = excluded.holder,
+                     applied = excluded.applied, applied_until = excluded.applied_until,
+                     used_until = excluded.used_until, kept_until = excluded.kept_until"
+            ),
+            drop_orders: format!(
+                "DELETE FROM {orders} WHERE (namespace, route, order_key) IN ({order_places})"
+            ),
+            free_order: format!(
+                "UPDATE {orders} AS o SET holder = NULL,
+                     kept_until = greatest(coalesce(applied_until, 0), coalesce(used_until, 0))
+                 FROM {entries} AS e
+                 WHERE e.namespace = $1 AND e.key = $2 AND o.namespace = e.namespace
+                   AND o.route = e.route AND o.order_key = e.order_key AND o.holder = e.id"
+            ),
+            rates: rates_of(rates, ""),
+            lock_rates: rates_of(rates, "FOR UPDATE"),
+            set_rate: format!(
+                "INSERT INTO {rates} AS r (namespace, provider, rate_of, entries, per, used_until)
+                 VALUES ($1, $2, $3, $4, $5, 0)
+                 ON CONFLICT (namespace, provider, rate_of) DO UPDATE SET entries = $4, per = $5,
+                     used_until = 0
+                     WHERE r.entries <> $4 OR r.per <> $5"
+            ),
+            lift_rate: format!(
+                "DELETE FROM {rates} WHERE namespace = $1 AND provider = $2 AND rate_of = $3"
+            ),
+            use_rate: format!(
+                "UPDATE {rates} SET used_until = $4
+                 WHERE namespace = $1 AND provider = $2 AND rate_of = $3"
+            ),
+            pause: format!(
+                "INSERT INTO {paused} (namespace, provider) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+            ),
+            resume: format!("DELETE FROM {paused} WHERE namespace = $1 AND provider = $2"),
+            paused: format!("SELECT provider FROM {paused} WHERE namespace = $1 ORDER BY provider"),
+            one: format!(
+                "SELECT {NOW}, l.* FROM (SELECT 1) one LEFT JOIN (
+                     SELECT key, name, route, {COLUMNS}, body FROM {entries}
+                     LEFT JOIN {contents} AS c USING (id)
+                     WHERE namespace = $1 AND key = $2) l ON true"
+            ),
+            some: some(""),
+            some_dead: some("AND state = 5"),
+            count: format!(
+                "SELECT count(*) FILTER (WHERE state = 1 AND attempts = 0),
+                        count(*) FILTER (WHERE state = 1 AND attempts > 0),
+                        count(*) FILTER (WHERE state IN (2, 3) AND due > now),
+                        count(*) FILTER (WHERE state IN (2, 3) AND due <= now),
+                        count(*) FILTER (WHERE state = 4 AND kept_until > now),
+                        count(*) FILTER (WHERE state = 5),
+                        count(*) FILTER (WHERE state = 6 AND kept_until > now),
+                        count(*) FILTER (WHERE state = 7 AND kept_until > now), max(key)
+                 FROM (SELECT key, state, attempts, due, kept_until, $3::bigint AS now FROM {entries}
+                       WHERE namespace = $1 AND key > $2 ORDER BY key LIMIT $4) AS part"
+            ),
+            open: format!(
+                "SELECT (SELECT count(*) FROM (SELECT FROM {entries}
+                             WHERE due IS NOT NULL AND deaths < 2 LIMIT $1) AS others)
+                      + (SELECT count(*) FROM (SELECT FROM {entries}
+                             WHERE due IS NOT NULL AND deaths >= 2 LIMIT $1) AS lone)
+                      + (SELECT count(*) FROM (SELECT FROM {entries}
+                             WHERE state = 5 LIMIT $1) AS dead)"
+            ),
+            // Of what is over only what was stale has content still.
+            prune: format!(
+                "WITH gone AS (
+                     DELETE FROM {entries} WHERE (namespace, key) IN (
+                         SELECT namespace, key FROM {entries}
+                         WHERE kept_until IS NOT NULL AND kept_until >= $1 AND kept_until <= $2
+                         ORDER BY kept_until LIMIT $3 FOR UPDATE SKIP LOCKED)
+                     RETURNING id, kept_until),
+                 contents AS (DELETE FROM {contents} AS c USING gone WHERE c.id = gone.id),
+                 orders AS (
+                     DELETE FROM {orders} WHERE (namespace, route, order_key) IN (
+                         SELECT namespace, route, order_key FROM {orders}
+                         WHERE kept_until IS NOT NULL AND kept_until >= $1 AND kept_until <= $2
+                         ORDER BY kept_until LIMIT 4 * $3 FOR UPDATE SKIP LOCKED))
+                 SELECT kept_until FROM gone"
+            ),
+        }
+    }
+
+    /// Each that reads, with parameters to plan it for.
+    #[cfg(test)]
+    pub(super) fn all(&self) -> Vec<(&'static str, &str)> {
+        let due = "'a', '{a,b}', '{a,b}', '{1,1}', '{1,1}', '{1,1}', 1";
+        vec![
+            ("'{a,b}', '{a,b}'", &self.read),
+            ("'{a,b}', '{a,b}'", &self.lock),
+            ("'{1}'", &self.drop),
+            ("'{a,b}', '{a,b}'", &self.remove),
+            ("'{1,2}'", &self.contents),
+            ("'{a,b}', '{a,b}'", &self.records),
+            (due, &self.due),
+            (due, &self.due_lone),
+            ("'a', 'b', 1", &self.set_aside),
+            ("'{a}', '{a}', '{a}', '{1}'", &self.queues),
+            ("'{a}', '{a}', '{a}'", &self.read_orders),
+            ("'{a}', '{a}', '{a}'", &self.drop_orders),
+            ("'a', 'b'", &self.free_order),
+            ("'a', 'b'", &self.one),
+            ("'a', 'b', 10", &self.some),
+            ("'a', 'b', 10", &self.some_dead),
+            ("'a', 'b', 10, 10", &self.count),
+            ("10", &self.open),
+            ("1, 2, 10", &self.prune),
+        ]
+    }
+}
+
+/// What is due by route, as far as each has not more, and the first that is there of each.
+///
+/// Who takes an entry has it locked: it is passed over. What is said of a route is found out once.
+fn due(names: &Names, kind: &str) -> String {
+    let Names {
+        entries,
+        orders,
+        paused,
+        ..
+    } = names;
+    format!(
+        "WITH r AS MATERIALIZED (
+             SELECT u.*, (
+                 SELECT f.due FROM {entries} AS f
+                 WHERE f.namespace = $1 AND f.route = u.route AND f.due IS NOT NULL AND f.{kind}
+                   AND f.due >= u.behind
+                 ORDER BY f.due, f.id LIMIT 1) AS first,
+                 EXISTS (SELECT FROM {paused} AS p
+                     WHERE p.namespace = $1 AND p.provider = u.provider) AS is_paused
+             FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
+                 WITH ORDINALITY AS u (route, provider, behind, most, free, n))
+         SELECT r.n, r.first, e.id, e.size, e.key, e.name, {COLUMNS}
+         FROM r LEFT JOIN LATERAL (
+             SELECT id, size, key, name, {COLUMNS} FROM {entries} AS i
+             WHERE NOT r.is_paused AND i.namespace = $1 AND i.route = r.route AND i.due IS NOT NULL
+               AND i.{kind} AND i.due >= r.behind AND i.due <= $7
+               AND (i.order_key IS NULL OR NOT EXISTS (
+                   SELECT FROM {orders} AS held
+                   WHERE held.namespace = $1 AND held.route = r.route AND held.order_key = i.order_key
+                     AND (held.holder <> i.id OR held.used_until > r.free)))
+             ORDER BY i.due, i.id LIMIT r.most FOR UPDATE OF i SKIP LOCKED) AS e ON true
+         ORDER BY r.n, e.due, e.id"
+    )
+}
+
+fn rates_of(rates: &str, lock: &str) -> String {
+    format!(
+        "SELECT provider, rate_of::bigint, entries, per, used_until FROM {rates} WHERE namespace = $1
+         ORDER BY provider, rate_of {lock}"
+    )
+}

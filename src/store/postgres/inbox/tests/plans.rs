@@ -1,0 +1,64 @@
+//! How Postgres goes about the statements.
+
+use sqlx::raw_sql;
+
+use super::*;
+use crate::store::postgres::inbox::statements::EntryStatements;
+use crate::store::postgres::table::Tables;
+use crate::store::postgres::tests::plans::plan;
+
+#[tokio::test]
+async fn no_statement_goes_through_a_table() {
+    let server = Postgres::start();
+    let inbox = inbox(&server).await;
+    server.ask(
+        "INSERT INTO tower_webhook_inbox (namespace, key, route, state, due, kept_until, attempts, deaths,
+             fence, fingerprint, corrected, accepted_at, size, order_key)
+         SELECT 'default', 'acme:' || n, 'acme', CASE WHEN n % 4 = 0 THEN 1 ELSE 4 END,
+             CASE WHEN n % 4 = 0 THEN n END, CASE WHEN n % 4 > 0 THEN 1900000000000000 + n END, 0,
+             CASE WHEN n % 1000 = 0 THEN 2 ELSE 0 END, 1, '0123456789abcdef', false, 1, 1,
+             CASE WHEN n % 8 = 0 THEN 'order-' || n END
+         FROM generate_series(1, 200000) n",
+    );
+    server.ask(
+        "INSERT INTO tower_webhook_inbox_content (id, envelope, body)
+         SELECT id, '', '' FROM tower_webhook_inbox WHERE due IS NOT NULL",
+    );
+    server.ask(
+        "INSERT INTO tower_webhook_inbox_order (namespace, route, order_key, kept_until)
+         SELECT 'default', 'acme', 'order-' || n, n FROM generate_series(1, 100000) n",
+    );
+    server.ask("ANALYZE");
+    let statements = EntryStatements::new(&Tables::default());
+    let mut conn = beside(&server).await;
+    let null = |kind: &str| format!("'{{NULL}}'::{kind}[]");
+    let row = [
+        "text", "text", "bytea", "text", "bigint", "smallint", "bigint", "bytea", "bigint",
+        "integer", "integer", "bigint", "bytea", "boolean", "bigint", "bigint", "bigint", "bigint",
+        "bytea", "text", "bigint", "smallint",
+    ];
+    let row: Vec<_> = row.map(null).into();
+    let row = row.join(", ");
+    let mut all = statements.all();
+    all.push((&row, &statements.update));
+    for (parameters, sql) in all {
+        // As planned without the settings of a transaction, too.
+        for settings in ["SET enable_seqscan = on", "SET enable_seqscan = off"] {
+            // Of a few that are open any may be the first.
+            if sql == statements.open && settings.ends_with("on") {
+                continue;
+            }
+            raw_sql(settings).execute(&mut conn).await.unwrap();
+            let plan = plan(&mut conn, parameters, sql).await;
+            for line in plan.lines().filter(|line| line.contains("Seq Scan on")) {
+                // It holds a few rows; or none here, and its own tests look at it.
+                let is_small = ["paused", "records"].iter().any(|it| line.contains(it));
+                assert!(is_small, "{sql}\n{plan}");
+            }
+            assert!(plan.contains("tower_webhook_"), "{sql}\n{plan}");
+        }
+    }
+    let counts = inbox.counts().await.unwrap();
+    assert_eq!((counts.queued, counts.done), (50_000, 150_000));
+    assert_eq!(inbox.take(&take(3)).await.unwrap().len(), 3);
+}

@@ -1,0 +1,103 @@
+//! Who is told of new events, and when.
+
+use super::*;
+
+/// Longer than any test: who returns earlier was told.
+const EVER: Duration = Duration::from_secs(600);
+
+/// Waits until the inbox counts on being told.
+async fn until_it_hears(inbox: &PostgresInbox) {
+    let begun = std::time::Instant::now();
+    let news = &inbox.server.database.commands().news;
+    while !news.hears() {
+        assert!(begun.elapsed() < PATIENCE);
+        inbox.wait(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn another_process_is_told_of_an_event() {
+    let server = Postgres::start();
+    let (accepting, working) = (inbox(&server).await, inbox(&server).await);
+    until_it_hears(&working).await;
+    accepting.accept(&accept("evt_1", "a")).await.unwrap();
+    let begun = std::time::Instant::now();
+    while working.take(&take(1)).await.unwrap().is_empty() {
+        working.wait(EVER).await;
+    }
+    assert!(begun.elapsed() < PATIENCE);
+    // Nobody waits here: nothing listens.
+    let listens = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'";
+    assert_eq!(server.ask(listens), "1");
+}
+
+#[tokio::test]
+async fn who_has_lost_its_connection_looks_by_itself_and_listens_again() {
+    let server = Postgres::start();
+    let inbox = inbox(&server).await;
+    until_it_hears(&inbox).await;
+    server.ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'");
+    let news = &inbox.server.database.commands().news;
+    until("it is noticed", || !news.hears());
+    until_it_hears(&inbox).await;
+}
+
+/// A pooler takes `LISTEN` and hears nothing.
+#[tokio::test]
+async fn behind_pgbouncer_a_worker_looks_by_itself() {
+    let server = Postgres::start();
+    let bouncer = PgBouncer::before(&server, 4);
+    let (accepting, working) = (
+        builder(bouncer.url()).migrate().connect().await.unwrap(),
+        builder(bouncer.url()).connect().await.unwrap(),
+    );
+    let begun = std::time::Instant::now();
+    working.wait(EVER).await;
+    accepting.accept(&accept("evt_1", "a")).await.unwrap();
+    while working.take(&take(1)).await.unwrap().is_empty() {
+        working.wait(EVER).await;
+    }
+    assert!(begun.elapsed() < PATIENCE);
+    assert!(!working.server.database.commands().news.hears());
+}
+
+/// While a transaction of minutes is open, what was taken stays in the index: a look begins behind it.
+#[tokio::test]
+async fn a_look_does_not_go_through_what_was_taken_before() {
+    let server = Postgres::start();
+    let inbox = inbox(&server).await;
+    let mut reader = server.session(
+        "BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT count(*) FROM pg_class;\n\\echo reads",
+    );
+    reader.says("reads");
+    server.ask(
+        "WITH entry AS (
+             INSERT INTO tower_webhook_inbox (namespace, key, route, state, due, attempts, deaths, fence,
+                 fingerprint, corrected, accepted_at, size)
+             SELECT 'default', 'acme:' || n, 'acme', 1, n, 0, 0, 1, '0123456789abcdef', false, 1, 1
+             FROM generate_series(1, 20000) n RETURNING id)
+         INSERT INTO tower_webhook_inbox_content (id, envelope, body) SELECT id, '{}', 'a' FROM entry",
+    );
+    let mut taken = 0;
+    while taken < 20_000 {
+        taken += inbox.take(&take(2_000)).await.unwrap().len();
+    }
+    assert!(inbox.take(&take(1)).await.unwrap().is_empty());
+    let name = Name::new("default").unwrap();
+    let front = &inbox.server.database.commands().front;
+    let from = front.known(&(name, route(), false)).unwrap();
+    // Which rows a look from there goes by, and one from the beginning.
+    let buffers = |from: i64| -> u64 {
+        let plan = server.ask(&format!(
+            "EXPLAIN (ANALYZE, BUFFERS, COSTS off, TIMING off, SUMMARY off)
+             SELECT due FROM tower_webhook_inbox WHERE namespace = 'default' AND route = 'acme'
+                 AND due IS NOT NULL AND deaths < 2 AND due >= {from} ORDER BY due, id LIMIT 1"
+        ));
+        let hit = plan.split("shared hit=").nth(1).unwrap();
+        let digits: String = hit.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().unwrap()
+    };
+    let (all, few) = (buffers(0), buffers(from));
+    assert!(few * 20 < all, "{few} {all}");
+    drop(reader);
+}

@@ -1,0 +1,90 @@
+//! The commands of a store, as its workers carry them out.
+
+use std::future::pending;
+
+use futures_util::future::BoxFuture;
+use sqlx::postgres::PgConnection;
+
+use crate::store::sql::{Answer, Order, Place, Placed, decide};
+
+use super::commands::{CarriedOut, Commands, ServerTime};
+use super::error::Fault;
+use super::schema::{Part, RECORDS};
+use super::session::Sessions;
+use super::statements::{self, Statements};
+use super::table::Tables;
+
+/// The commands of a store.
+pub(super) struct RecordCommands {
+    pub(super) statements: Statements,
+}
+
+impl RecordCommands {
+    pub(super) fn new(tables: &Tables) -> Self {
+        Self {
+            statements: Statements::new(tables),
+        }
+    }
+}
+
+impl Commands for RecordCommands {
+    type Order = Placed;
+    type Answer = Answer;
+    type Effect = ();
+
+    const THREAD: &'static str = "webhook-postgres";
+    const ROWS: &'static str = "records";
+    const STARTED: &'static str = "events are remembered in Postgres";
+    const PARTS: &'static [Part] = &[RECORDS];
+
+    fn kept_in(tables: &Tables) -> Vec<String> {
+        vec![tables.records()]
+    }
+
+    fn place(order: &Placed) -> Option<&Place> {
+        Some(&order.place)
+    }
+
+    /// What a handler answers is bounded where it is stored.
+    fn size(_: &Placed) -> usize {
+        0
+    }
+
+    /// A second look cannot say whether there was a record.
+    fn may_be_repeated(order: &Placed) -> bool {
+        !matches!(order.order, Order::Forget(_))
+    }
+
+    async fn carry_out(
+        &self,
+        conn: &mut PgConnection,
+        orders: &[&Placed],
+        time: &ServerTime,
+    ) -> Result<Option<CarriedOut<Self>>, Fault> {
+        let (told, found) = statements::read(&mut *conn, &self.statements, orders).await?;
+        let now = time.of(told.time);
+        let (answers, changes) = decide(orders.iter().copied(), &found, now);
+        let wrote = !changes.is_empty();
+        let is_alone = statements::write(conn, &self.statements, changes).await?;
+        Ok(is_alone.then_some(CarriedOut {
+            answers,
+            wrote,
+            effect: (),
+            pid: told.pid,
+        }))
+    }
+
+    fn committed(&self, (): ()) {}
+
+    async fn afterwards(&self, _: &mut PgConnection, _: &Sessions) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn beside(&self, _: Sessions) -> BoxFuture<'static, ()> {
+        Box::pin(pending())
+    }
+
+    fn prune(&self) -> &str {
+        self.statements.prune()
+    }
+}

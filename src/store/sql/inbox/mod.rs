@@ -1,0 +1,22 @@
+//! What the inboxes on SQL databases have in common.
+//!
+//! As with records, a command reads its row, asks the rules, and writes what they say: rows go in, changes
+//! come out.
+
+mod batch;
+pub(in crate::store) mod entries;
+mod order;
+mod order_keys;
+mod rates;
+mod row;
+mod taking;
+#[cfg(test)]
+pub(in crate::store) mod tests;
+
+pub(in crate::store) use self::batch::{At, Changes, Found, FoundRow, NewRow, Placed, decide};
+pub(in crate::store) use self::entries::Entries;
+pub(in crate::store) use self::order::{Answer, Order, mixed_up};
+pub(in crate::store) use self::order_keys::{OrderAt, OrderKeys, OrderRow};
+pub(in crate::store) use self::rates::{Limits, RateRow};
+pub(in crate::store) use self::row::EntryRow;
+pub(in crate::store) use self::taking::{Due, Taking, chosen};
