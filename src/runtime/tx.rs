@@ -14,8 +14,8 @@ use self::sealed::Sealed;
 /// The transaction that an event is done in: what a handler writes in it and the record of the event are
 /// committed together, or neither is.
 ///
-/// It is an argument of an [`EventHandler`](super::EventHandler) and an extractor for axum, where the
-/// webhook's store was given a pool of this database. It is begun at the first call of
+/// It is an argument of an [`EventHandler`](super::EventHandler), in workers too, and an extractor for axum,
+/// where the webhook's store or inbox was given a pool of this database. It is begun at the first call of
 /// [`connection`](Self::connection); a handler that never calls that costs no transaction.
 ///
 /// # When it is committed
