@@ -80,3 +80,11 @@ async fn workers_go_on_while_replies_and_scripts_are_lost() {
     working.end().await;
     assert_eq!(inbox.counts().await.unwrap().queued, 0);
 }
+
+#[cfg(feature = "testing")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hundreds_of_orders_on_a_cluster_are_applied_in_rising_versions() {
+    let cluster = Cluster::start();
+    let (first, second) = (inbox(cluster.url()).await, inbox(cluster.url()).await);
+    super::ordering::shuffled_and_thrice([&first, &second], 300).await;
+}
