@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use tower_webhook::inbox::{MemoryInbox, PostgresInbox, SharedInbox, SqliteInbox};
+use tower_webhook::inbox::{MemoryInbox, PostgresInbox, RedisInbox, SharedInbox, SqliteInbox};
 use tower_webhook::store::{PostgresStore, RedisStore, SqliteStore};
 use tower_webhook::{MemoryStore, SharedStore};
 
@@ -101,10 +101,16 @@ pub(crate) async fn open_inbox(place: Place) -> Result<(SharedInbox, String), Se
             let findings = inbox.check().await.map(|report| report.to_string());
             Ok((SharedInbox::new(inbox), checked(words, findings)))
         }
-        Place::Redis(_) => Err(SettingError::new(
-            "REDIS_URL",
-            "there is no inbox there; set SQLITE_PATH or DATABASE_URL with MODE=inbox",
-        )),
+        Place::Redis(url) => {
+            // For `rediss`; an error says that one is installed already.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+            let inbox = RedisInbox::connect(url).await;
+            let inbox = inbox.map_err(|error| failed("REDIS_URL", &error))?;
+            // Shows the hosts, and no password.
+            let words = format!("events wait in Redis: {inbox:?}");
+            let findings = inbox.check().await.map(|report| report.to_string());
+            Ok((SharedInbox::new(inbox), checked(words, findings)))
+        }
     }
 }
 

@@ -1,12 +1,12 @@
 //! A worker: it runs the handlers for what a receiver with `MODE=inbox` has accepted into the same
-//! SQLite file, or with the same `DATABASE_URL` into Postgres.
+//! SQLite file, Postgres or Redis.
 //!
 //! ```sh
 //! MODE=inbox WORKER_CONCURRENCY=0 cargo run --example receiver
 //! cargo run --example worker
 //! ```
 //!
-//! Any number of them may work on one file or database. The settings are the receiver's; see `settings.rs`.
+//! Any number of them may work on one of these. The settings are the receiver's; see `settings.rs`.
 
 #[allow(dead_code, reason = "the receiver uses all of it")]
 mod app;

@@ -69,7 +69,7 @@ impl Forms {
     /// Takes a value and adds its form; tells where it stands.
     pub(super) fn append(&mut self, json: &mut Json<'_>) -> Option<Range<usize>> {
         let begin = self.len;
-        self.members.reserve(32);
+        self.members.reserve(28);
         loop {
             self.members.clear();
             let mut writer = Writer {
@@ -101,10 +101,10 @@ impl Forms {
     /// Makes more room, for a value of this length.
     #[cold]
     fn grow(&mut self, value: usize) {
-        // A form is about as long as its text, unless it is of numbers, and is sorted behind itself.
+        // A form is about as long as its text, unless it is of numbers.
         let about = value.saturating_add(value / 8).saturating_add(STEP);
-        let room = self.many.len().saturating_sub(self.len).max(about);
-        let mut many = vec![0; self.len.saturating_add(room.saturating_mul(2))];
+        let room = self.many.len().saturating_sub(self.len).saturating_mul(2);
+        let mut many = vec![0; self.len.saturating_add(room.max(about))];
         for (to, from) in many.iter_mut().zip(self.get(0..self.len)) {
             *to = *from;
         }
@@ -243,9 +243,13 @@ impl Writer<'_> {
             begin = form_of(*member).start;
         }
         let unsorted = begin..self.len;
-        let Some(room) = room.get_mut(..unsorted.len()) else {
-            self.is_full = true;
-            return None;
+        let mut spare = Vec::new();
+        let room = match room.get_mut(..unsorted.len()) {
+            Some(room) => room,
+            None => {
+                spare.resize(unsorted.len(), 0);
+                &mut *spare
+            }
         };
         members.sort_unstable();
         let name = |member: &u128| name_of(done.get(form_of(*member)).unwrap_or_default());

@@ -240,6 +240,9 @@ impl FailedAttempt {
     /// The most that is kept of a reason, in bytes.
     pub const MAX_LEN: usize = 300;
 
+    /// What is said of an attempt whose worker fell silent.
+    pub(crate) const DIED: &str = "its worker died, or was cut off, before the attempt ended";
+
     /// An attempt that ended so; a longer reason is cut.
     pub fn new(attempt: u32, at: UnixTime, reason: &str) -> Self {
         Self {

@@ -153,9 +153,11 @@ pub use dead_letters::{DeadLetters, ManyMoved};
 pub(crate) use entry::LONE_FROM;
 pub use entry::{Entry, EntryState, EntryStatus, FailedAttempt, History};
 pub(crate) use envelope::Envelope;
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
 pub(crate) use fair::fair;
 pub use memory::MemoryInbox;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) use order::tell_stale;
 pub use order::{OrderChange, OrderState};
 pub use rate::{Limit, Rate, RateOf, RateView};
 pub use route::Route;
@@ -165,6 +167,8 @@ pub use view::{EntryCounts, EntryView, List};
 
 #[cfg(feature = "postgres")]
 pub use crate::store::{PostgresInbox, PostgresInboxBuilder};
+#[cfg(feature = "redis")]
+pub use crate::store::{RedisInbox, RedisInboxBuilder};
 #[cfg(feature = "sqlite")]
 pub use crate::store::{SqliteInbox, SqliteInboxBuilder};
 

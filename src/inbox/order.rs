@@ -142,3 +142,12 @@ impl Entry {
         order.map(|_| OrderChange::Free)
     }
 }
+
+/// Tells the operator of an event that was skipped.
+pub(crate) fn tell_stale(event: &EventKey) {
+    tracing::info!(
+        target: "tower_webhook",
+        key = %event.escaped(),
+        "a queued event is stale: a newer one of its order key was completed"
+    );
+}

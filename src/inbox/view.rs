@@ -123,7 +123,7 @@ pub struct EntryCounts {
 
 impl EntryCounts {
     /// These and those together.
-    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    #[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
     pub(crate) fn and(self, those: Self) -> Self {
         let Self {
             queued,

@@ -71,8 +71,9 @@ impl Authenticator {
         pending: &mut Pending,
         now: UnixTime,
     ) -> Result<(), RejectionCause> {
-        if let Some(mut check) = pending.signature.take() {
+        if let Some(check) = &mut pending.signature {
             let verified = check.judge(now)?;
+            pending.signature = None;
             self.endpoint.clock_watch.proved(&verified);
             auth.signature = Some(verified);
         }

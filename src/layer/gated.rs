@@ -10,7 +10,7 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::authenticator::Authenticator;
-use super::checks::Checks;
+use super::checks::{Checks, Pending};
 use super::endpoint::EndpointConfig;
 use super::refuse::refuse;
 use super::response_body::ResponseBody;
@@ -70,7 +70,8 @@ where
         }
         let endpoint = &authenticator.endpoint;
         let mut auth = endpoint.take_auth(&mut parts);
-        if let Err(cause) = authenticator.checks.admit(&mut parts, &mut auth, endpoint) {
+        let (checks, mut none) = (&authenticator.checks, Pending::default());
+        if let Err(cause) = checks.admit(&mut parts, &mut auth, endpoint, &mut none) {
             let refused = refuse(endpoint, &cause, &mut parts, &auth, Box::pin(body));
             return ResponseFuture::refused(refused);
         }

@@ -10,7 +10,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::authenticator::Authenticator;
-use super::checks::Checks;
+use super::checks::{Checks, Pending};
 use super::endpoint::EndpointConfig;
 use super::gated::pass;
 use super::handler_body::{BodyAs, HandlerBody, SameBody};
@@ -175,13 +175,11 @@ where
         let mut body = M::unread(body);
         let endpoint = &authenticator.endpoint;
         let mut auth = endpoint.take_auth(&mut parts);
-        let mut pending = match authenticator.checks.admit(&mut parts, &mut auth, endpoint) {
-            Ok(pending) => pending,
-            Err(cause) => {
-                let refused = refuse(endpoint, &cause, &mut parts, &auth, body);
-                return ResponseFuture::refused(refused);
-            }
-        };
+        let (checks, mut pending) = (&authenticator.checks, Pending::default());
+        if let Err(cause) = checks.admit(&mut parts, &mut auth, endpoint, &mut pending) {
+            let refused = refuse(endpoint, &cause, &mut parts, &auth, body);
+            return ResponseFuture::refused(refused);
+        }
         ResponseFuture::own(async move {
             let taken =
                 authenticator.take_in(&mut parts, Pin::new(&mut body), &mut auth, &mut pending);

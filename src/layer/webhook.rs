@@ -179,15 +179,13 @@ where
             endpoint, checks, ..
         } = &self.steps.steps.authenticator;
         let mut auth = endpoint.take_auth(&mut parts);
-        let admitted =
-            check_outermost(&parts).and_then(|()| checks.admit(&mut parts, &mut auth, endpoint));
-        let pending = match admitted {
-            Ok(pending) => pending,
-            Err(cause) => {
-                let refused = refuse(endpoint, &cause, &mut parts, &auth, body);
-                return ResponseFuture::refused(refused);
-            }
-        };
+        let mut pending = Pending::default();
+        let admitted = check_outermost(&parts)
+            .and_then(|()| checks.admit(&mut parts, &mut auth, endpoint, &mut pending));
+        if let Err(cause) = admitted {
+            let refused = refuse(endpoint, &cause, &mut parts, &auth, body);
+            return ResponseFuture::refused(refused);
+        }
         let mut received = Received {
             steps: Arc::clone(&self.steps.steps),
             inner: self.inner.clone(),

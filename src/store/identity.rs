@@ -13,6 +13,12 @@ impl StoreIdentity {
         Self(text.into().into())
     }
 
+    /// The identity of an inbox that stands where this store does.
+    #[cfg(all(feature = "redis", feature = "inbox"))]
+    pub(crate) fn of_inbox(&self) -> Self {
+        Self::new(format!("inbox in {}", self.0))
+    }
+
     /// The identity of what stands at this address of this process. It is good for as long as that
     /// is kept.
     pub(crate) fn of_allocation<T: ?Sized>(kind: &str, at: *const T) -> Self {

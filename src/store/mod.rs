@@ -122,6 +122,8 @@ pub use self::redis::{
     RedisConnectError, RedisConnectErrorKind, RedisConnection, RedisFinding, RedisReport,
     RedisSetting, RedisStore, RedisStoreBuilder, RedisVerdict,
 };
+#[cfg(all(feature = "redis", feature = "inbox"))]
+pub use self::redis::{RedisInbox, RedisInboxBuilder};
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::{
     SqliteConnectError, SqliteConnectErrorKind, SqliteStore, SqliteStoreBuilder,

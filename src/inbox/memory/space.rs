@@ -5,7 +5,7 @@ use crate::event::{EventKey, Name};
 use crate::inbox::command::{Accept, Accepted, Content, Moved, Redrive, Take, Taken};
 use crate::inbox::entry::Entry;
 use crate::inbox::fair::fair;
-use crate::inbox::order::OrderState;
+use crate::inbox::order::{OrderState, tell_stale};
 use crate::inbox::rate::{Limit, Rate, RateOf, RateView};
 use crate::inbox::route::Route;
 use crate::inbox::rules::{EntryCommand, EntryStep, TakeOutcome};
@@ -137,7 +137,11 @@ impl Space {
             for key in &keys {
                 match self.take_one(take, key, now) {
                     (TakeOutcome::Taken, entry) => taken.extend(entry),
-                    (TakeOutcome::Stale | TakeOutcome::Buried, _) => skipped = true,
+                    (TakeOutcome::Stale, _) => {
+                        skipped = true;
+                        tell_stale(key);
+                    }
+                    (TakeOutcome::Buried, _) => skipped = true,
                     (TakeOutcome::NotNow, _) => {}
                 }
             }

@@ -18,9 +18,6 @@ pub enum TakeOutcome {
     NotNow,
 }
 
-/// What is said of an attempt whose worker fell silent.
-const DIED: &str = "its worker died, or was cut off, before the attempt ended";
-
 impl Take {
     /// What taking this entry comes to; `order` is what is kept of its order key, if it has one,
     /// [empty](OrderState::default) where nothing is.
@@ -52,8 +49,11 @@ impl Take {
         } = entry.state
         {
             next.deaths = entry.deaths.saturating_add(1);
-            next.history
-                .push(FailedAttempt::new(entry.attempts, lease_ends, DIED));
+            next.history.push(FailedAttempt::new(
+                entry.attempts,
+                lease_ends,
+                FailedAttempt::DIED,
+            ));
             if entry.attempts >= self.max_attempts {
                 next.state = EntryState::Dead {
                     token: None,

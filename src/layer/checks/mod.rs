@@ -41,8 +41,7 @@ pub(crate) struct Checks {
 /// What the body is still to prove.
 #[derive(Default)]
 pub(crate) struct Pending {
-    /// Behind a pointer: it is large, and gone before the handler runs.
-    pub(crate) signature: Option<Box<Verification>>,
+    pub(crate) signature: Option<Verification>,
     /// Behind a pointer, as everything that most deliveries do without.
     pub(crate) custom: Option<Box<OwnBody>>,
 }
@@ -90,13 +89,15 @@ impl Checks {
         .flatten()
     }
 
-    /// Asks each gate. What the body proves, if anything, is then still to be fed and judged.
+    /// Asks each gate. What the body proves, if anything, is then still to be fed and judged: it is put
+    /// where it stays, for it is large.
     pub(crate) fn admit(
         &self,
         parts: &mut Parts,
         auth: &mut AuthState,
         endpoint: &EndpointConfig,
-    ) -> Result<Pending, RejectionCause> {
+        pending: &mut Pending,
+    ) -> Result<(), RejectionCause> {
         check_provider(auth)?;
         let method = match self.by_method {
             true => endpoint.contract.methods().use_of(&parts.method),
@@ -110,7 +111,7 @@ impl Checks {
         if let Some(gate) = path {
             auth.secret_path = Some(gate.check(parts)?);
         }
-        let admitted = self.admit_from(parts, auth, endpoint, method);
+        let admitted = self.admit_from(parts, auth, endpoint, method, pending);
         // Done last, for most of what is refused needs no other path.
         match (path, &admitted) {
             (Some(gate), Ok(_)) => gate.cut(parts)?,
@@ -131,7 +132,8 @@ impl Checks {
         auth: &mut AuthState,
         endpoint: &EndpointConfig,
         method: MethodUse,
-    ) -> Result<Pending, RejectionCause> {
+        pending: &mut Pending,
+    ) -> Result<(), RejectionCause> {
         for gate in &self.sources {
             let now = || auth.readings.received_at(&*endpoint.clock);
             auth.client = Some(gate.admit(parts, now)?);
@@ -147,14 +149,13 @@ impl Checks {
         if method == MethodUse::Probe {
             return Err(Reason::Probe.into());
         }
-        let mut pending = Pending::default();
         if self.signature.is_none() && self.custom.is_none() {
-            return Ok(pending);
+            return Ok(());
         }
         check_encoding(&parts.headers, &endpoint.contract)?;
         let now = auth.readings.received_at(&*endpoint.clock);
         if let Some(verifier) = &self.signature {
-            pending.signature = Some(Box::new(verifier.begin(parts, now)?));
+            pending.signature = Some(verifier.begin(parts, now)?);
         }
         if let Some(proof) = &self.custom {
             let client = || {
@@ -170,7 +171,7 @@ impl Checks {
             };
             pending.custom = Some(Box::new(proof.head(&head)?));
         }
-        Ok(pending)
+        Ok(())
     }
 }
 

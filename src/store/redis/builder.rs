@@ -78,6 +78,15 @@ pub struct RedisStoreBuilder {
     partitions: u32,
     certificates: Certificates,
     refuse_at_risk: bool,
+    keeps: Keeps,
+}
+
+/// What stands in Redis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keeps {
+    Records,
+    #[cfg(feature = "inbox")]
+    Entries,
 }
 
 impl RedisStoreBuilder {
@@ -89,7 +98,20 @@ impl RedisStoreBuilder {
             partitions: DEFAULT_PARTITIONS,
             certificates: Certificates::default(),
             refuse_at_risk: false,
+            keeps: Keeps::Records,
         }
+    }
+
+    /// The same for an inbox: what is lost there does not run again.
+    #[cfg(feature = "inbox")]
+    pub(super) fn holding_entries(mut self) -> Self {
+        self.keeps = Keeps::Entries;
+        self
+    }
+
+    #[cfg(feature = "inbox")]
+    pub(super) fn count_of_partitions(&self) -> u32 {
+        self.partitions
     }
 
     /// Keeps the records apart from those of other namespaces of the same Redis; `default`
@@ -172,6 +194,7 @@ impl RedisStoreBuilder {
             partitions,
             certificates,
             refuse_at_risk: _,
+            keeps: _,
         } = self;
         if deadline.is_zero() {
             return Err(setting("a deadline of 0 would let every call fail"));
@@ -240,7 +263,7 @@ impl RedisStoreBuilder {
     /// As [`build`](Self::build); Redis refuses the connection; the namespace has another number
     /// of partitions; and what [`refuse_at_risk`](Self::refuse_at_risk) refuses.
     pub async fn connect(self) -> Result<RedisStore, RedisConnectError> {
-        let refuse_at_risk = self.refuse_at_risk;
+        let (refuse_at_risk, keeps) = (self.refuse_at_risk, self.keeps);
         let store = self.build()?;
         let link = Arc::clone(&store.link);
         let starting = async {
@@ -250,7 +273,7 @@ impl RedisStoreBuilder {
         let problem: Box<dyn std::error::Error + Send + Sync> =
             match timeout(START_LIMIT, Box::pin(starting)).await {
                 Ok(Ok(report)) => {
-                    log(&store, &report);
+                    log(&store, &report, keeps);
                     if refuse_at_risk && report.worst() == RedisVerdict::AtRisk {
                         let bad = |verdict| verdict == RedisVerdict::AtRisk;
                         let findings = report.findings().iter();
@@ -288,20 +311,25 @@ impl RedisStoreBuilder {
     }
 }
 
-fn setting(message: impl Into<String>) -> RedisConnectError {
+pub(super) fn setting(message: impl Into<String>) -> RedisConnectError {
     RedisConnectError::new(RedisConnectErrorKind::Setting, message)
 }
 
-fn log(store: &RedisStore, report: &RedisReport) {
-    tracing::info!(
-        redis = %store.link,
-        namespace = %store.layout.namespace(),
-        "events are remembered in Redis"
-    );
+fn log(store: &RedisStore, report: &RedisReport, keeps: Keeps) {
+    let what = match keeps {
+        Keeps::Records => "events are remembered in Redis",
+        #[cfg(feature = "inbox")]
+        Keeps::Entries => "events wait in Redis",
+    };
+    tracing::info!(redis = %store.link, namespace = %store.layout.namespace(), "{what}");
     for finding in report.findings() {
         match finding.verdict() {
             RedisVerdict::Sound => tracing::debug!("Redis: {finding}"),
             RedisVerdict::Weak => tracing::info!("Redis: {finding}"),
+            #[cfg(feature = "inbox")]
+            RedisVerdict::AtRisk if keeps == Keeps::Entries => tracing::error!(
+                "Redis: {finding}. Of an inbox that is worse: events that were acknowledged are lost"
+            ),
             RedisVerdict::Unknown | RedisVerdict::AtRisk => tracing::warn!("Redis: {finding}"),
         }
     }
@@ -317,6 +345,7 @@ impl fmt::Debug for RedisStoreBuilder {
             partitions,
             certificates: _,
             refuse_at_risk,
+            keeps: _,
         } = self;
         f.debug_struct("RedisStoreBuilder")
             .field("namespace", namespace)

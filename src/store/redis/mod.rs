@@ -11,6 +11,8 @@ mod connection;
 mod error;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+#[cfg(feature = "inbox")]
+mod inbox;
 mod keys;
 mod link;
 mod scan;
@@ -48,6 +50,8 @@ pub use self::builder::RedisStoreBuilder;
 pub use self::check::{RedisFinding, RedisReport, RedisSetting, RedisVerdict};
 pub use self::connection::RedisConnection;
 pub use self::error::{RedisConnectError, RedisConnectErrorKind};
+#[cfg(feature = "inbox")]
+pub use self::inbox::{RedisInbox, RedisInboxBuilder};
 
 /// A [`Store`] on Redis 6.2 or later, or Valkey: its records survive a restart of the receiver,
 /// and any number of receivers share them.
@@ -190,21 +194,21 @@ impl RedisStore {
         let place = self.place(&claim.key);
         let (call, sent) = (Call::claim(claim, &place), Instant::now());
         let answer = scripts::claim_answer(self.link.call(&call).await?)?;
-        Ok(self.noted(&place, sent, answer))
+        Ok(self.noted(place.partition, sent, answer))
     }
 
     async fn complete_at(&self, complete: &Complete) -> Result<Answer<Held>, StoreError> {
         let place = self.place(&complete.key);
         let (call, sent) = (Call::complete(complete, &place), Instant::now());
         let answer = scripts::held_answer(&self.link.call(&call).await?)?;
-        Ok(self.noted(&place, sent, answer))
+        Ok(self.noted(place.partition, sent, answer))
     }
 
     async fn release_at(&self, release: &Release) -> Result<Answer<Held>, StoreError> {
         let place = self.place(&release.key);
         let (call, sent) = (Call::release(release, &place), Instant::now());
         let answer = scripts::held_answer(&self.link.call(&call).await?)?;
-        Ok(self.noted(&place, sent, answer))
+        Ok(self.noted(place.partition, sent, answer))
     }
 
     /// Renewals in one call.
@@ -218,12 +222,12 @@ impl RedisStore {
         let Some((_, place)) = renewals.first() else {
             return Ok(answer);
         };
-        Ok(self.noted(place, sent, answer))
+        Ok(self.noted(place.partition, sent, answer))
     }
 
     /// Logs that a clock has made a step, where the time that an answer tells shows it.
-    fn noted<T>(&self, place: &Place, sent: Instant, answer: Answer<T>) -> Answer<T> {
-        if let Some(moved) = self.clock.step(place.partition, sent, answer.now) {
+    fn noted<T>(&self, partition: u32, sent: Instant, answer: Answer<T>) -> Answer<T> {
+        if let Some(moved) = self.clock.step(partition, sent, answer.now) {
             clock::log(&self.link, moved);
         }
         answer

@@ -28,7 +28,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    const fn new(code: &'static str, hash: fn() -> String) -> Self {
+    pub(super) const fn new(code: &'static str, hash: fn() -> String) -> Self {
         Self {
             code,
             hash: LazyLock::new(hash),
@@ -52,7 +52,7 @@ source!(LOOKUP);
 source!(PEEK);
 source!(FORGET);
 
-fn hash(code: &str) -> String {
+pub(super) fn hash(code: &str) -> String {
     Script::new(code).get_hash().to_owned()
 }
 
@@ -71,14 +71,14 @@ pub(super) struct Call {
 
 impl Call {
     /// A call with so many keys; they follow, and then so many arguments.
-    fn on(source: &'static Source, keys: usize, args: usize) -> Self {
+    pub(super) fn on(source: &'static Source, keys: usize, args: usize) -> Self {
         let mut by_hash =
             Cmd::with_capacity(keys.saturating_add(args).saturating_add(3), USUAL_SIZE);
         by_hash.arg("EVALSHA").arg(&*source.hash).arg(keys);
         Self { source, by_hash }
     }
 
-    fn word(mut self, word: impl ToSingleRedisArg) -> Self {
+    pub(super) fn word(mut self, word: impl ToSingleRedisArg) -> Self {
         self.by_hash.arg(word);
         self
     }
@@ -179,7 +179,8 @@ pub(super) struct Answer<T> {
 }
 
 const UNREADABLE: Fault = Fault::Garbled("the value is not a record that this version can read");
-const STRANGE: Fault = Fault::Garbled("a script gave an answer that no version of it gives");
+pub(super) const STRANGE: Fault =
+    Fault::Garbled("a script gave an answer that no version of it gives");
 
 pub(super) fn claim_answer(value: Value) -> Result<Answer<ClaimOutcome>, Fault> {
     let words = match value {
@@ -318,27 +319,27 @@ fn held(code: i64) -> Result<Held, Fault> {
     }
 }
 
-fn integer(value: Option<&Value>) -> Result<i64, Fault> {
+pub(super) fn integer(value: Option<&Value>) -> Result<i64, Fault> {
     match value {
         Some(Value::Int(number)) => Ok(*number),
         _ => Err(STRANGE),
     }
 }
 
-fn time(value: Option<&Value>) -> Result<UnixTime, Fault> {
+pub(super) fn time(value: Option<&Value>) -> Result<UnixTime, Fault> {
     let micros = integer(value)?.try_into().map_err(|_| STRANGE)?;
     Ok(UnixTime::from_micros(micros))
 }
 
 /// An answer has so many words and no more.
-fn end(mut words: impl Iterator<Item = Value>) -> Result<(), Fault> {
+pub(super) fn end(mut words: impl Iterator<Item = Value>) -> Result<(), Fault> {
     match words.next() {
         None => Ok(()),
         Some(_) => Err(STRANGE),
     }
 }
 
-fn bytes(value: Option<Value>) -> Result<Option<Bytes>, Fault> {
+pub(super) fn bytes(value: Option<Value>) -> Result<Option<Bytes>, Fault> {
     match value {
         Some(Value::BulkString(bytes)) => Ok(Some(bytes.into())),
         // RESP3 has a null of its own, and a false.

@@ -6,7 +6,7 @@ mod histories;
 mod size;
 mod steps;
 #[path = "../../../tests/redis_support/mod.rs"]
-mod support;
+pub(super) mod support;
 
 use super::*;
 use crate::clock::UnixTime;

@@ -6,7 +6,8 @@ use tokio::time::sleep;
 use super::scene::{LONG, SHORT, Scene, bury, done, retry};
 use crate::event::Version;
 use crate::inbox::{
-    Accepted, EntryStatus, Finish, Inbox, Moved, OrderState, Route, SharedInbox, Verdict as End,
+    Accepted, EntryStatus, Finish, Inbox, List, Moved, OrderState, Route, SharedInbox,
+    Verdict as End,
 };
 use crate::store::Held;
 use crate::testing::store_contract::violation::{Broken, Verdict, is, same};
@@ -138,6 +139,10 @@ pub(super) async fn overtaken_are_skipped(inbox: &SharedInbox) -> Verdict {
         "one more stale",
         &counts,
     )?;
+    let list = List::of(EntryStatus::Stale).provider(older.key.provider().clone());
+    let views = done("list", inbox.list(&list).await)?;
+    let keys: Vec<_> = views.iter().map(|view| view.key.clone()).collect();
+    same("the list of what is stale", keys, vec![older.key.clone()])?;
     // What is as new, newer, or of no version runs, however many stand before it that do not.
     for number in 0..20 {
         let id = format!("old {number}");

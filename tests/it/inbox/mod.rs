@@ -10,10 +10,12 @@ mod ordering;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod rates;
+#[cfg(feature = "redis")]
+mod redis;
 mod setup;
 #[cfg(feature = "sqlite")]
 mod sqlite;
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
 mod workers;
 
 use std::convert::Infallible;

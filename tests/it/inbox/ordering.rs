@@ -106,7 +106,7 @@ async fn until_over(inbox: &impl Inbox, all: u64) {
 }
 
 /// Thousands of deliveries of some orders, shuffled and thrice, to workers that are at it meanwhile.
-async fn shuffled_and_thrice<I: Inbox + Clone>(workers: [&I; 2], orders: usize) {
+pub(super) async fn shuffled_and_thrice<I: Inbox + Clone>(workers: [&I; 2], orders: usize) {
     let inbox = workers[0];
     let layer = webhook(SharedInbox::new(inbox.clone()), by_status());
     let ledger = Ledger::default();

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use crate::clock::UnixTime;
 use crate::event::{EventKey, Name};
 use crate::inbox::{
-    Content, Entry, EntryState, FailedAttempt, Limit, RateOf, Route, Take, TakeOutcome, Taken, fair,
+    Content, Entry, EntryState, FailedAttempt, Limit, RateOf, Route, Take, TakeOutcome, Taken,
+    fair, tell_stale,
 };
 use crate::store::sql::place::Place;
 use crate::store::sql::row::micros;
@@ -139,7 +140,11 @@ impl<'a> Taking<'a> {
                     next = Some(without_content(&due.entry, now));
                     change = due.entry.frees_when_dead();
                 }
-                (TakeOutcome::Stale | TakeOutcome::Buried, ..) => self.skipped = true,
+                (TakeOutcome::Stale, ..) => {
+                    self.skipped = true;
+                    tell_stale(&due.key);
+                }
+                (TakeOutcome::Buried, ..) => self.skipped = true,
                 (TakeOutcome::NotNow, ..) => {}
             }
             if let Some(limit) = all {

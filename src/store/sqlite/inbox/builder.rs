@@ -63,7 +63,7 @@ impl SqliteInboxBuilder {
         self
     }
 
-    /// How many entries that are not done or discarded the file holds, in all its namespaces; a million
+    /// How many entries that are not done, discarded or stale the file holds, in all its namespaces; a million
     /// unless set. Beyond that new events are told "not now". Where several processes accept, each
     /// learns within 10 s what the others have accepted: until then it may go beyond it.
     pub fn capacity(mut self, entries: u64) -> Self {

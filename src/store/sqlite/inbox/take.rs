@@ -43,6 +43,9 @@ fn select_due(lone: bool) -> String {
 /// As the statement and the index have it.
 const _: () = assert!(LONE_FROM == 2);
 
+/// So often at most a take goes on behind what it has skipped.
+const MOST_ROUNDS: usize = 256;
+
 /// Takes what is due, in the transaction that is open.
 pub(super) async fn take(
     conn: &mut SqliteConnection,
@@ -58,7 +61,8 @@ pub(super) async fn take(
     let limits = Limits::of_rows(rates::all(conn, namespace).await?);
     let mut taking = Taking::new(take, now, limits);
     let mut wrote = false;
-    loop {
+    // The file is locked meanwhile: what is left is skipped by the next one.
+    for _ in 0..MOST_ROUNDS {
         taking.skipped = false;
         wrote |= take_once(conn, namespace, &routes, &mut taking).await?;
         if !taking.taken.is_empty() || !taking.skipped {

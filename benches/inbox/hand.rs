@@ -1,0 +1,108 @@
+//! Routes by hand that store what comes.
+
+use std::path::Path;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::post;
+use serde::Deserialize;
+use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::raw_sql;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use tokio::sync::{mpsc, oneshot};
+
+const TABLE: &str =
+    "CREATE TABLE by_hand (id TEXT PRIMARY KEY, due INTEGER NOT NULL, body BLOB NOT NULL)";
+const INSERT: &str = "INSERT INTO by_hand VALUES (?, 0, ?) ON CONFLICT DO NOTHING";
+
+#[derive(Deserialize)]
+struct Event {
+    id: String,
+}
+
+fn id(body: &[u8]) -> String {
+    serde_json::from_slice::<Event>(body).unwrap().id
+}
+
+async fn open(path: &Path, connections: u32) -> SqlitePool {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(60));
+    let pool = SqlitePoolOptions::new().max_connections(connections);
+    let pool = pool.connect_with(options).await.unwrap();
+    raw_sql(TABLE).execute(&pool).await.unwrap();
+    pool
+}
+
+/// Each event is an `INSERT` that is committed alone.
+pub(crate) async fn sqlite(path: &Path) -> Router {
+    async fn store(State(pool): State<SqlitePool>, body: Bytes) -> StatusCode {
+        let insert = sqlx::query(INSERT).bind(id(&body)).bind(body.to_vec());
+        insert.execute(&pool).await.unwrap();
+        StatusCode::OK
+    }
+    Router::new()
+        .route("/hooks", post(store))
+        .with_state(open(path, 4).await)
+}
+
+type Asked = (Bytes, oneshot::Sender<()>);
+
+/// A task commits together what has come.
+pub(crate) async fn sqlite_together(path: &Path) -> Router {
+    async fn store(State(asked): State<mpsc::Sender<Asked>>, body: Bytes) -> StatusCode {
+        let (reply, stored) = oneshot::channel();
+        asked.send((body, reply)).await.unwrap();
+        stored.await.unwrap();
+        StatusCode::OK
+    }
+    let pool = open(path, 1).await;
+    let (asked, mut asks) = mpsc::channel::<Asked>(1_024);
+    tokio::spawn(async move {
+        while let Some(first) = asks.recv().await {
+            let mut gathered = vec![first];
+            while gathered.len() < 256
+                && let Ok(next) = asks.try_recv()
+            {
+                gathered.push(next);
+            }
+            let mut tx = pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
+            for (body, _) in &gathered {
+                let insert = sqlx::query(INSERT).bind(id(body)).bind(body.to_vec());
+                insert.execute(&mut *tx).await.unwrap();
+            }
+            tx.commit().await.unwrap();
+            for (_, reply) in gathered {
+                let _ = reply.send(());
+            }
+        }
+    });
+    Router::new().route("/hooks", post(store)).with_state(asked)
+}
+
+/// Each event is an `INSERT` that is committed alone, over as many connections.
+pub(crate) async fn postgres(url: &str, connections: u32) -> Router {
+    async fn store(State(pool): State<PgPool>, body: Bytes) -> StatusCode {
+        let insert = "INSERT INTO by_hand VALUES ($1, 0, $2) ON CONFLICT DO NOTHING";
+        let insert = sqlx::query(insert).bind(id(&body)).bind(body.to_vec());
+        insert.execute(&pool).await.unwrap();
+        StatusCode::OK
+    }
+    let pool = PgPoolOptions::new().max_connections(connections);
+    let pool = pool.acquire_timeout(Duration::from_secs(60));
+    let pool = pool.connect(url).await.unwrap();
+    let table = TABLE.replace("BLOB", "bytea");
+    raw_sql(sqlx::AssertSqlSafe(table))
+        .execute(&pool)
+        .await
+        .unwrap();
+    Router::new().route("/hooks", post(store)).with_state(pool)
+}

@@ -1,0 +1,92 @@
+//! What it costs to acknowledge an event once it is held. Run it with
+//! `cargo bench --bench inbox --features inbox,sqlite,postgres`.
+//!
+//! - `sqlite`, `postgres`: events of 1 KiB from the request to the answer over 64 connections, against a
+//!   route by hand that stores each by an `INSERT` that is committed alone and, on SQLite, one whose
+//!   inserts are committed together as they come. The routes by hand verify nothing.
+//! - `slow`: how long an acknowledgement takes while handlers take two seconds, against handlers that take
+//!   no time.
+//!
+//! Server and senders are in one process. What is compared takes turns in short rounds, so that whatever
+//! else the machine does falls on both.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod hand;
+mod rates;
+mod senders;
+mod slow;
+#[path = "../../tests/sql_support/mod.rs"]
+mod sql_support;
+
+use std::path::PathBuf;
+
+use common::Result;
+use lexopt::prelude::*;
+
+struct Options {
+    parts: Vec<String>,
+    rounds: usize,
+}
+
+impl Options {
+    /// `None` where nothing is to be measured.
+    fn parse() -> std::result::Result<Option<Self>, lexopt::Error> {
+        let mut options = Self {
+            parts: Vec::new(),
+            rounds: 9,
+        };
+        let mut is_bench = false;
+        let mut parser = lexopt::Parser::from_env();
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("bench") => is_bench = true,
+                Long("quick") => options.rounds = 3,
+                Value(part) => options.parts.push(part.string()?),
+                other => return Err(other.unexpected()),
+            }
+        }
+        Ok(is_bench.then_some(options))
+    }
+
+    fn has(&self, part: &str) -> bool {
+        self.parts.is_empty() || self.parts.iter().any(|chosen| chosen == part)
+    }
+}
+
+/// A folder of the build, on a disk.
+fn folder(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn main() -> Result<()> {
+    let Some(options) = Options::parse()? else {
+        println!(
+            "skipped: run it with `cargo bench --bench inbox --features inbox,sqlite,postgres`"
+        );
+        return Ok(());
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    if options.has("sqlite") {
+        runtime.block_on(rates::sqlite(options.rounds))?;
+    }
+    if options.has("postgres") {
+        runtime.block_on(rates::postgres(options.rounds))?;
+    }
+    if options.has("slow") {
+        runtime.block_on(slow::sqlite(options.rounds))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! Acknowledged events per second.
+
+use std::time::Duration;
+
+use axum::Router;
+use tower_webhook::inbox::{Inbox, PostgresInbox, SqliteInbox};
+use tower_webhook::{RouterExt, Webhook, event_handler};
+
+use crate::common::measured::{Bound, Table};
+use crate::common::medians::Medians;
+use crate::common::{self, Result};
+use crate::senders::{Server, send};
+use crate::sql_support::Postgres;
+use crate::{folder, hand};
+
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+const EVENTS: usize = 3_200;
+const CONNECTIONS: u32 = 8;
+
+/// A route that holds each event in this inbox; nobody works on them.
+pub(crate) fn route(inbox: impl Inbox) -> Result<Router> {
+    let webhook = Webhook::new(common::blendfi()?).inbox(inbox).build()?;
+    Ok(Router::new().webhook("/hooks", webhook, event_handler(async || {})))
+}
+
+async fn rate(app: Router) -> Result<f64> {
+    let server = Server::start(app).await?;
+    Ok(send(server.address, EVENTS).await?.rate())
+}
+
+pub(crate) async fn sqlite(rounds: usize) -> Result<()> {
+    let folder = folder("bench-inbox-sqlite");
+    let (mut alone, mut together) = (Vec::new(), Vec::new());
+    // The first one warms up.
+    for round in 0..=rounds {
+        let path = |name: &str| folder.join(format!("{name}-{round}.db"));
+        let by_hand = rate(hand::sqlite(&path("alone")).await).await?;
+        let inbox = SqliteInbox::builder(path("inbox")).deadline(PATIENCE);
+        let ours = rate(route(inbox.connect().await?)?).await?;
+        let grouped = rate(hand::sqlite_together(&path("together")).await).await?;
+        if round > 0 {
+            alone.push((by_hand, ours));
+            together.push((grouped, ours));
+        }
+    }
+    let table = Table::new(
+        "inbox",
+        "Acknowledged once held in SQLite, 1 KiB, 64 connections",
+    );
+    tell(
+        &table,
+        "a handler with one `INSERT`, committed alone",
+        alone,
+        3.0,
+    );
+    tell(
+        &table,
+        "a bare route whose inserts are committed together",
+        together,
+        0.7,
+    );
+    let _ = std::fs::remove_dir_all(folder);
+    Ok(())
+}
+
+pub(crate) async fn postgres(rounds: usize) -> Result<()> {
+    let server = Postgres::start();
+    let by_hand = hand::postgres(&server.url(), CONNECTIONS).await;
+    let inbox = PostgresInbox::builder(server.url())
+        .deadline(PATIENCE)
+        .connections(CONNECTIONS);
+    let ours = route(inbox.migrate().connect().await?)?;
+    let mut rates = Vec::new();
+    for round in 0..=rounds {
+        let by_hand = rate(by_hand.clone()).await?;
+        let ours = rate(ours.clone()).await?;
+        if round > 0 {
+            rates.push((by_hand, ours));
+        }
+    }
+    let table = Table::new(
+        "inbox",
+        "Acknowledged once held in Postgres, 1 KiB, 64 connections, 8 to the server",
+    );
+    tell(
+        &table,
+        "a handler with one `INSERT`, committed alone",
+        rates,
+        1.5,
+    );
+    Ok(())
+}
+
+fn tell(table: &Table, row: &str, rates: Vec<(f64, f64)>, at_least: f64) {
+    let medians = Medians::of(rates);
+    table.put(row, "by hand", "events/s", medians.first);
+    table.put(row, "inbox", "events/s", medians.second);
+    table.require(row, "ratio", "", medians, Bound::AtLeast(at_least));
+}

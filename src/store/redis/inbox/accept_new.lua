@@ -1,0 +1,44 @@
+-- Keeps an event that is new. After layout.lua, before entry.lua, ../record.lua and accept.lua.
+--
+-- KEYS  the entry, its history, the index, the record of a store beside the inbox
+-- ARGV  fingerprint; '1' where other content under this key is a duplicate; for how many microseconds a
+--       revival bars another; route and key, each behind its length; route; length of the content; the
+--       content; how many entries that are not over the partition holds; order key; order
+--
+-- Answers { what became of it, now }: 1 queued, 2 corrected, 3 revived, 4 a duplicate, 5 the same with
+-- other content, 6 a conflict, 7 dead, 8 held inline, 9 full, 0 unreadable; and the order that its entry no longer
+-- has, where it held an order key.
+
+local key, past, index, inline = unpack(KEYS)
+local fingerprint, has_own_id, revive_every, names, route, size, content, room, order_key, order =
+  unpack(ARGV)
+
+local function drop_what_is_over()
+  for _, kind in ipairs({ 'e', 'f', 'g' }) do
+    local over = redis.call('ZRANGEBYLEX', index, '[' .. kind, '(' .. kind .. u64(now + 1), 'LIMIT', 0, 64)
+    if #over > 0 then redis.call('ZREM', index, unpack(over)) end
+  end
+end
+
+local function is_full()
+  return redis.call('ZLEXCOUNT', index, '[a', '(e') >= tonumber(room)
+end
+
+do
+  -- Errors and all else are for accept.lua.
+  local entry, record = redis.pcall('STRLEN', key), redis.pcall('STRLEN', inline)
+  if entry == 0 and record == 0 then
+    if is_full() then return { 9, now } end
+    local head = struct.pack('>BBc16c8c8I4I4c8c16c8c8I4', VERSION, QUEUED, NOBODY, u64(now), u64(0), 0, 0,
+      u64(0), fingerprint, u64(now), u64(0), size)
+    local reply = redis.pcall('SET', key,
+      head .. names .. struct.pack('>I2', #order_key) .. order_key .. order .. content)
+    if reply.err then return reply end
+    redis.call('DEL', past)
+    redis.call('ZADD', index, 0, 'a0' .. route .. '\0' .. u64(now) .. struct.pack('>I4', size)
+      .. order_in_index(order) .. name_of(key))
+    -- One in eight does it for all.
+    if now % 8 == 0 then drop_what_is_over() end
+    return { 1, now }
+  end
+end

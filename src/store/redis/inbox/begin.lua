@@ -1,0 +1,29 @@
+-- Begins an attempt. After layout.lua and entry.lua.
+--
+-- KEYS  the entry, its history, its index
+-- ARGV  the token it was taken with, the token of the attempt, the lease in microseconds
+--
+-- Answers { 1, now, attempt, fence, whether its content was replaced }, { 2, now } fenced, { 0, now } unreadable.
+
+local taken, token, lease = unpack(ARGV)
+local entry, answer = kept(KEYS[1])
+if answer then return answer end
+if not entry then return { 2, now } end
+local before = member_of(KEYS[1], entry)
+if entry.state == TAKEN and entry.token == taken then
+  -- Larger than the last fence; by the time where the entry was lost, by one where the clock stands
+  -- still. At the end of the range it stays there.
+  local high, low = struct.unpack('>I4I4', entry.fence)
+  low = low + 1
+  if low == HALF then high, low = high + 1, 0 end
+  if high == HALF then high, low = HALF - 1, HALF - 1 end
+  local fence, by_time = struct.pack('>I4I4', high, low), u64(now)
+  entry.fence = by_time > fence and by_time or fence
+  entry.attempts = math.min(entry.attempts + 1, HALF - 1)
+elseif not (entry.state == BEGUN and entry.token == token) then
+  return { 2, now }
+end
+entry.state, entry.token, entry.at, entry.lease = BEGUN, token, now + lease, tonumber(lease)
+local failed = write(KEYS, entry, before)
+if failed then return failed end
+return { 1, now, entry.attempts, entry.fence, entry.corrected and 1 or 0 }

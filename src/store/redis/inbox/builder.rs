@@ -1,0 +1,136 @@
+use std::time::Duration;
+
+use crate::event::Name;
+use crate::store::redis::builder::{RedisStoreBuilder, setting};
+use crate::store::redis::error::RedisConnectError;
+
+use super::RedisInbox;
+
+const DEFAULT_CAPACITY: u64 = 1_000_000;
+const DEFAULT_DEADLINE: Duration = Duration::from_secs(1);
+/// Each look for what is due asks all of them.
+const MOST_PARTITIONS: u32 = 1_024;
+
+/// Settings of a [`RedisInbox`]; see [`RedisInbox::builder`].
+///
+/// ```no_run
+/// use tower_webhook::Name;
+/// use tower_webhook::inbox::RedisInbox;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let inbox = RedisInbox::builder("redis-cluster://r1:6379,r2:6379")
+///     .namespace(Name::new("sandbox")?)
+///     .partitions(32)
+///     .capacity(100_000)
+///     .refuse_at_risk()
+///     .connect()
+///     .await?;
+/// # drop(inbox);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct RedisInboxBuilder {
+    store: RedisStoreBuilder,
+    capacity: u64,
+}
+
+impl RedisInboxBuilder {
+    pub(super) fn new(store: RedisStoreBuilder) -> Self {
+        Self {
+            store: store.deadline(DEFAULT_DEADLINE).holding_entries(),
+            capacity: DEFAULT_CAPACITY,
+        }
+    }
+
+    fn map(self, set: impl FnOnce(RedisStoreBuilder) -> RedisStoreBuilder) -> Self {
+        Self {
+            store: set(self.store),
+            ..self
+        }
+    }
+
+    /// Keeps the entries apart from those of other namespaces of the same Redis; `default` unless set.
+    pub fn namespace(self, name: Name) -> Self {
+        self.map(|store| store.namespace(name))
+    }
+
+    /// How long any call to Redis may take; 1 s unless set, at most a day. Lists and counts make several.
+    pub fn deadline(self, deadline: Duration) -> Self {
+        self.map(|store| store.deadline(deadline))
+    }
+
+    /// Over how many hash tags the entries of the namespace are spread, so that a cluster can share them
+    /// out; 256 unless set, at most 1,024.
+    ///
+    /// The number is written into Redis when the namespace is first used, and every inbox and every
+    /// [`RedisStore`](crate::RedisStore) of the namespace must be built with the same. A worker asks all of
+    /// them for what is due: on a cluster by a call for each, so that a namespace that holds an
+    /// inbox alone does well with some ten for each master.
+    pub fn partitions(self, partitions: u32) -> Self {
+        self.map(|store| store.partitions(partitions))
+    }
+
+    /// How many entries that are not done or discarded the namespace holds; a million unless set.
+    ///
+    /// Beyond that new events are told "not now". Each partition holds its share, rounded up.
+    pub fn capacity(mut self, entries: u64) -> Self {
+        self.capacity = entries;
+        self
+    }
+
+    /// As [`RedisStoreBuilder::root_certificates`](crate::store::RedisStoreBuilder::root_certificates).
+    pub fn root_certificates(self, pem: impl Into<Vec<u8>>) -> Self {
+        self.map(|store| store.root_certificates(pem))
+    }
+
+    /// As [`RedisStoreBuilder::client_certificate`](crate::store::RedisStoreBuilder::client_certificate).
+    pub fn client_certificate(
+        self,
+        certificate: impl Into<Vec<u8>>,
+        key: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.map(|store| store.client_certificate(certificate, key))
+    }
+
+    /// As [`RedisStoreBuilder::refuse_at_risk`](crate::store::RedisStoreBuilder::refuse_at_risk): what an inbox
+    /// has accepted exists nowhere else, so that production wants this.
+    pub fn refuse_at_risk(self) -> Self {
+        self.map(RedisStoreBuilder::refuse_at_risk)
+    }
+
+    /// The inbox, without a word to Redis: the connection is made by the first call.
+    ///
+    /// # Errors
+    ///
+    /// A setting that cannot be used; TLS without a crypto provider.
+    pub fn build(self) -> Result<RedisInbox, RedisConnectError> {
+        self.check()?;
+        Ok(RedisInbox::on(self.store.build()?, self.capacity))
+    }
+
+    /// The inbox, connected, with the settings of Redis checked and logged.
+    ///
+    /// Where Redis cannot be reached it says so in the log and goes on, as
+    /// [`RedisStoreBuilder::connect`](crate::store::RedisStoreBuilder::connect) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build); Redis refuses the connection; the namespace has another number of
+    /// partitions; and what [`refuse_at_risk`](Self::refuse_at_risk) refuses.
+    pub async fn connect(self) -> Result<RedisInbox, RedisConnectError> {
+        self.check()?;
+        Ok(RedisInbox::on(self.store.connect().await?, self.capacity))
+    }
+
+    fn check(&self) -> Result<(), RedisConnectError> {
+        let partitions = self.store.count_of_partitions();
+        if partitions > MOST_PARTITIONS {
+            return Err(setting(format!(
+                "{partitions} partitions of an inbox are not 1 to {MOST_PARTITIONS}"
+            )));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,246 @@
+//! The commands of an inbox.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::timeout;
+
+use crate::event::{EventKey, Name};
+use crate::inbox::{
+    Accept, Accepted, Begin, Begun, Discard, EntryCounts, EntryView, Extend, Finish, Inbox, List,
+    Moved, Rate, RateOf, RateView, Redrive, SharedInbox, Take, Taken, Verdict,
+};
+use crate::store::command::Held;
+use crate::store::error::StoreError;
+use crate::store::identity::StoreIdentity;
+use crate::store::redis::connection::Conn;
+use crate::store::redis::scripts::forget_answer;
+use crate::store::redis::{MARK_OUTLASTS, RedisStore};
+use crate::store::token::Token;
+
+use super::groups::in_groups;
+use super::order::OrderCommand;
+use super::place::{EntryPlace, PartitionPlace};
+use super::{RedisInbox, answers, codec, scripts};
+
+/// How many extensions go in one script call: others get their turn between two.
+const EXTENSIONS_PER_CALL: usize = 100;
+
+impl RedisInbox {
+    async fn extend_all(
+        &self,
+        extensions: &[Extend],
+        in_slots: bool,
+    ) -> Result<Vec<Held>, StoreError> {
+        let placed = extensions.iter().map(|it| (it, self.place(&it.key)));
+        let placed: Vec<_> = placed.collect();
+        let group = |it: &(&Extend, EntryPlace)| if in_slots { it.1.partition } else { 0 };
+        let groups = in_groups(&placed, group, EXTENSIONS_PER_CALL, usize::MAX, |_| 0);
+        let calls = (groups.into_iter()).map(|numbers| self.extend_some(&placed, numbers));
+        // All to their end, also where one fails: it must not stop the others.
+        let answers: Result<Vec<_>, _> = join_all(calls).await.into_iter().collect();
+        let mut held: Vec<_> = answers?.into_iter().flatten().collect();
+        held.sort_unstable_by_key(|(number, _)| *number);
+        Ok(held.into_iter().map(|(_, held)| held).collect())
+    }
+
+    async fn extend_some(
+        &self,
+        extensions: &[(&Extend, EntryPlace)],
+        numbers: Vec<usize>,
+    ) -> Result<Vec<(usize, Held)>, StoreError> {
+        let some: Vec<_> = (numbers.iter())
+            .filter_map(|number| extensions.get(*number).cloned())
+            .collect();
+        let partition = some.first().map_or(0, |(_, place)| place.partition);
+        let call = scripts::extend(&some);
+        let read = |value| answers::extend_answer(value, some.len());
+        let held = self.call(partition, &call, read).await?;
+        Ok(numbers.into_iter().zip(held).collect())
+    }
+
+    /// Says in one partition whether a provider is paused, and whether that changed anything.
+    async fn set_paused_in(
+        &self,
+        place: &PartitionPlace,
+        provider: &Name,
+        paused: bool,
+    ) -> Result<bool, StoreError> {
+        let mut set = redis::cmd(if paused { "SADD" } else { "SREM" });
+        set.arg(&place.paused).arg(provider.as_str());
+        let set = &set;
+        let ask = async |mut conn: Conn| conn.ask(set).await;
+        let changed = self.store.link.run(ask).await?;
+        Ok(forget_answer(&changed)?)
+    }
+}
+
+impl Inbox for RedisInbox {
+    /// The servers of the URL as they are written there, the database and the namespace; a given
+    /// connection is known by itself.
+    fn identity(&self) -> Option<StoreIdentity> {
+        Some(self.store.identity.of_inbox())
+    }
+
+    async fn accept(&self, accept: &Accept) -> Result<Accepted, StoreError> {
+        let place = self.place(&accept.key);
+        let call = scripts::accept(accept, &place, self.room());
+        let accepted = self.call(place.partition, &call, answers::accept_answer);
+        let (accepted, left) = accepted.await?;
+        let left = left.map(|order| OrderCommand::free(order.hash, &place));
+        self.free_orders(left.as_slice()).await;
+        self.tell();
+        accepted
+    }
+
+    async fn take(&self, take: &Take) -> Result<Vec<Taken>, StoreError> {
+        self.take_due(take).await
+    }
+
+    async fn begin(&self, begin: &Begin) -> Result<Begun, StoreError> {
+        let place = self.place(&begin.key);
+        let call = scripts::begin(begin, &place);
+        self.call(place.partition, &call, answers::begin_answer)
+            .await
+    }
+
+    async fn extend(&self, extensions: &[Extend]) -> Result<Vec<Held>, StoreError> {
+        loop {
+            let in_slots = self.in_slots();
+            let held = self.extend_all(extensions, in_slots).await;
+            if !self.crossed(in_slots, &held) {
+                return held;
+            }
+        }
+    }
+
+    async fn finish(&self, finish: &Finish) -> Result<Held, StoreError> {
+        let place = self.place(&finish.key);
+        let call = scripts::finish(finish, &place);
+        let finished = self.call(place.partition, &call, answers::finish_answer);
+        let (held, freed) = finished.await?;
+        let free = freed.map(|(order, known_until)| match finish.verdict {
+            Verdict::Done => OrderCommand::complete(&order, &place, known_until),
+            _ => OrderCommand::free(order.hash, &place),
+        });
+        self.free_orders(free.as_slice()).await;
+        self.tell();
+        Ok(held)
+    }
+
+    async fn wait(&self, limit: Duration) {
+        let _ = timeout(limit, self.news.notified()).await;
+    }
+
+    /// Over a connection that is made in the runtime that renews; none where one was given.
+    fn for_renewals(&self) -> Option<SharedInbox> {
+        let renewing = self.store.renewing.as_ref()?;
+        let store = RedisStore {
+            link: Arc::clone(renewing),
+            renewing: None,
+            ..self.store.clone()
+        };
+        Some(SharedInbox::new(Self {
+            store,
+            ..self.clone()
+        }))
+    }
+
+    async fn lookup(&self, key: &EventKey) -> Result<Option<EntryView>, StoreError> {
+        self.view_of(key).await
+    }
+
+    async fn list(&self, list: &List) -> Result<Vec<EntryView>, StoreError> {
+        self.listed(list).await
+    }
+
+    async fn redrive(&self, redrive: &Redrive) -> Result<Moved, StoreError> {
+        let place = self.place(&redrive.key);
+        let (looked, _) = self.look(std::slice::from_ref(&place), false).await?;
+        let stored = looked.into_iter().next();
+        let stored = stored.and_then(|(value, history)| codec::decode(value?, history));
+        let applied = match stored.and_then(|stored| stored.order) {
+            Some(order) => self.applied(&order).await?,
+            None => None,
+        };
+        let call = scripts::redrive(redrive, &place, applied);
+        let moved = self.call(place.partition, &call, answers::move_answer);
+        let (moved, _) = moved.await?;
+        self.tell();
+        Ok(moved)
+    }
+
+    async fn discard(&self, discard: &Discard) -> Result<Moved, StoreError> {
+        let place = self.place(&discard.key);
+        let call = scripts::discard(discard, &place);
+        let moved = self.call(place.partition, &call, answers::move_answer);
+        let (moved, freed) = moved.await?;
+        let free = freed.map(|order| OrderCommand::free(order.hash, &place));
+        self.free_orders(free.as_slice()).await;
+        self.tell();
+        Ok(moved)
+    }
+
+    /// A mark of the command stays for as long as the call may take: where it is sent again, it still says
+    /// that there was an entry.
+    async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
+        let place = self.place(key);
+        let mark = self
+            .store
+            .layout
+            .mark(&self.store.place(key), &Token::random()?);
+        let kept = self.store.link.deadline().saturating_add(MARK_OUTLASTS);
+        let call = scripts::forget(&place, &mark, kept);
+        let forgotten = self.call(place.partition, &call, answers::forget_answer);
+        let (existed, freed) = forgotten.await?;
+        let free = freed.map(|order| OrderCommand::free(order.hash, &place));
+        self.free_orders(free.as_slice()).await;
+        Ok(existed)
+    }
+
+    async fn counts(&self) -> Result<EntryCounts, StoreError> {
+        self.counted().await
+    }
+
+    /// Each partition is told, so that a worker reads it in the step in which it takes. The first one is told
+    /// last: what it says tells whether all were told.
+    async fn set_paused(&self, provider: &Name, paused: bool) -> Result<bool, StoreError> {
+        let Some((first, others)) = self.partitions.split_first() else {
+            return Ok(false);
+        };
+        let telling = (others.iter()).map(|place| self.set_paused_in(place, provider, paused));
+        let told: Result<Vec<_>, _> = join_all(telling).await.into_iter().collect();
+        told?;
+        let changed = self.set_paused_in(first, provider, paused).await?;
+        self.tell();
+        Ok(changed)
+    }
+
+    async fn paused(&self) -> Result<Vec<Name>, StoreError> {
+        let mut members = redis::cmd("SMEMBERS");
+        members.arg(self.partitions.first().map(|place| &place.paused));
+        let members = &members;
+        let ask = async |mut conn: Conn| conn.ask(members).await;
+        let paused = answers::members(self.store.link.run(ask).await?)?;
+        let name = |name: Vec<u8>| Name::new(String::from_utf8(name).ok()?).ok();
+        let mut paused: Vec<_> = paused.into_iter().filter_map(name).collect();
+        paused.sort();
+        Ok(paused)
+    }
+
+    async fn set_rate(
+        &self,
+        provider: &Name,
+        of: RateOf,
+        rate: Option<Rate>,
+    ) -> Result<bool, StoreError> {
+        let changed = self.write_rate(provider, of, rate).await?;
+        self.tell();
+        Ok(changed)
+    }
+
+    async fn rates(&self) -> Result<Vec<RateView>, StoreError> {
+        Ok(self.rates_set().await?.views())
+    }
+}

@@ -1,0 +1,362 @@
+//! What is due, and may run.
+
+use std::collections::{HashMap, HashSet};
+
+use futures_util::future::{join, join_all};
+
+use crate::clock::UnixTime;
+use crate::inbox::{RateOf, Route, Take};
+use crate::store::error::{StoreError, StoreErrorKind};
+use crate::store::redis::scripts::strange;
+
+use super::answers::{self, Peeked};
+use super::codec::{self, Due, OrderSeen, VersionBytes};
+use super::groups::answered;
+use super::order::{OrderCommand, OrderHash, OrderKept, share_and_slack};
+use super::place::{EntryPlace, PartitionPlace};
+use super::rates::Rates;
+use super::take::Turn;
+use super::{Conn, RedisInbox, scripts};
+
+/// An entry that was due when it was seen.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate {
+    pub(super) route: Route,
+    pub(super) place: EntryPlace,
+    pub(super) paused: String,
+    /// As it stands in the index.
+    pub(super) member: Vec<u8>,
+    pub(super) at: u64,
+    pub(super) size: usize,
+    pub(super) order: Option<OrderSeen>,
+    /// The newest version of its order key that was completed.
+    pub(super) applied: Option<VersionBytes>,
+    /// Whether it holds its order key, or has none.
+    pub(super) may_run: bool,
+}
+
+/// One script looks at so many partitions, and finds about so many entries, at most.
+const PARTITIONS_PER_CALL: usize = 64;
+const FOUND_PER_CALL: usize = 400;
+/// How many of one kind are looked at behind those that may not run.
+const BEHIND_PER_CALL: usize = 200;
+/// How many in all, for one take.
+const MOST_BEHIND: usize = 20_000;
+
+/// What is due of the routes of a take.
+#[derive(Debug, Default)]
+pub(super) struct DueNow {
+    /// By route, in the order of each: what may run.
+    pub(super) runnable: Vec<Vec<Candidate>>,
+    /// What a newer event of its order key makes stale.
+    pub(super) overtaken: Vec<Candidate>,
+    /// Order keys whose entries are held back, and by whom.
+    pub(super) held_back: HashMap<OrderHash, OrderKept>,
+}
+
+/// Where a look at one kind of entries of one route in one partition has ended, with more behind it.
+struct MoreBehind {
+    route: usize,
+    partition: PartitionPlace,
+    last: Vec<u8>,
+}
+
+/// What was learned in the course of a take.
+#[derive(Default)]
+struct Learned {
+    orders: HashMap<OrderHash, OrderKept>,
+    due: DueNow,
+    /// Order keys of which one entry may run.
+    chosen: HashSet<OrderHash>,
+    /// Whether something was passed over.
+    passed_over: bool,
+}
+
+impl RedisInbox {
+    /// What is due, and the rates that are set.
+    pub(super) async fn due(
+        &self,
+        take: &Take,
+        turn: &mut Turn,
+    ) -> Result<(DueNow, Rates), StoreError> {
+        let mut learned = Learned::default();
+        let mut known = None;
+        learned.due.runnable = vec![Vec::new(); take.routes.len()];
+        // Of each route there are three kinds.
+        let at_once = FOUND_PER_CALL / 3;
+        for (number, routes) in take.routes.chunks(at_once).enumerate() {
+            let first = number.saturating_mul(at_once);
+            let rates = async {
+                match known.take() {
+                    Some(rates) => Ok(rates),
+                    None => self.rates_set().await,
+                }
+            };
+            let seen = turn.rates.clone();
+            let (peeked, rates) = join(self.peek(take, routes, turn), rates).await;
+            let (mut found, behind, now) = peeked?;
+            // Where they do not answer, what was seen last holds.
+            let rates: Rates = rates.or_else(|error| seen.ok_or(error))?;
+            turn.rates = Some(rates.clone());
+            found
+                .iter_mut()
+                .for_each(|(route, _)| *route = route.saturating_add(first));
+            self.sort_out(found, &rates, now, &mut learned).await?;
+            let behind = behind.into_iter().map(|more| MoreBehind {
+                route: more.route.saturating_add(first),
+                ..more
+            });
+            let behind = behind.collect();
+            self.look_behind(take, behind, &rates, now, &mut learned)
+                .await?;
+            known = Some(rates);
+        }
+        for route in &mut learned.due.runnable {
+            route.sort_by(|a, b| (a.at, &a.place.name).cmp(&(b.at, &b.place.name)));
+        }
+        Ok((learned.due, known.unwrap_or_default()))
+    }
+
+    /// The first that are due of some routes in all partitions, each with the number of its route.
+    async fn peek(
+        &self,
+        take: &Take,
+        routes: &[Route],
+        turn: &mut Turn,
+    ) -> Result<(Vec<(usize, Candidate)>, Vec<MoreBehind>, UnixTime), StoreError> {
+        let all = self.partitions.len();
+        // Keys are spread evenly: of the first few in all, hardly ever more are in one partition.
+        let share = match all {
+            1 => take.limit,
+            _ => take.limit.saturating_mul(4).div_ceil(all).saturating_add(1),
+        };
+        let most = FOUND_PER_CALL / routes.len().saturating_mul(3).max(1);
+        let wanted = share.min(take.limit).min(most).max(1);
+        loop {
+            let in_slots = self.in_slots();
+            let at_once = if in_slots { 1 } else { PARTITIONS_PER_CALL };
+            let asked = self.partitions.iter();
+            let asked = asked.filter(|it| !in_slots || turn.may_ask(it.partition));
+            let asked: Vec<_> = asked.cloned().collect();
+            if asked.is_empty() {
+                // None has answered of late.
+                return Err(StoreError::new(StoreErrorKind::Unavailable));
+            }
+            let asking = asked.chunks(at_once);
+            let asking = asking.map(|some| self.peek_some(some, routes, take.lone, wanted));
+            let peeked = join_all(asking).await;
+            if self.any_crossed(in_slots, &peeked) {
+                continue;
+            }
+            if in_slots {
+                for (place, answer) in asked.iter().zip(&peeked) {
+                    turn.note(place.partition, answer.is_ok());
+                }
+            }
+            let (mut found, mut behind, mut now) = (Vec::new(), Vec::new(), UnixTime::EPOCH);
+            for (some, more, at) in answered(peeked)? {
+                found.extend(some);
+                behind.extend(more);
+                now = now.max(at);
+            }
+            return Ok((found, behind, now));
+        }
+    }
+
+    async fn peek_some(
+        &self,
+        partitions: &[PartitionPlace],
+        routes: &[Route],
+        lone: bool,
+        wanted: usize,
+    ) -> Result<(Vec<(usize, Candidate)>, Vec<MoreBehind>, UnixTime), StoreError> {
+        let (mut rest, mut found) = (partitions, Vec::new());
+        let (mut behind, mut now) = (Vec::new(), UnixTime::EPOCH);
+        while !rest.is_empty() {
+            let call = scripts::peek(rest, routes, lone, wanted, FOUND_PER_CALL);
+            let partition = rest.first().map_or(0, |place| place.partition);
+            let peeked = self.call(partition, &call, answers::peek_answer).await?;
+            let Peeked {
+                now: at,
+                partitions,
+                due,
+            } = peeked;
+            now = now.max(at);
+            // Entries of one kind come one after the other.
+            let (mut count, mut last) = (0_usize, None);
+            for (partition, number, member) in due {
+                let place = rest.get(partition).ok_or_else(strange)?;
+                let route = routes.get(number).ok_or_else(strange)?;
+                let kind = Some((place.partition, number, member.first().copied()));
+                count = if last == kind {
+                    count.saturating_add(1)
+                } else {
+                    1
+                };
+                last = kind;
+                if count == wanted {
+                    behind.push(MoreBehind {
+                        route: number,
+                        partition: place.clone(),
+                        last: member.clone(),
+                    });
+                }
+                // What cannot be read there is no member that this version writes.
+                if let Some(candidate) = self.candidate(place, route, member) {
+                    found.push((number, candidate));
+                }
+            }
+            rest = rest.get(partitions.max(1)..).unwrap_or_default();
+        }
+        Ok((found, behind, now))
+    }
+
+    pub(super) fn candidate(
+        &self,
+        partition: &PartitionPlace,
+        route: &Route,
+        member: Vec<u8>,
+    ) -> Option<Candidate> {
+        let due = codec::decode_due(&member, route.as_str())?;
+        let Due {
+            at,
+            size,
+            order,
+            name,
+        } = due;
+        Some(Candidate {
+            route: route.clone(),
+            place: EntryPlace::named(&self.store.layout, partition.partition, name),
+            paused: partition.paused.clone(),
+            member,
+            at,
+            size,
+            order,
+            applied: None,
+            may_run: order.is_none(),
+        })
+    }
+
+    /// Tells what may run from what may not.
+    async fn sort_out(
+        &self,
+        mut found: Vec<(usize, Candidate)>,
+        rates: &Rates,
+        now: UnixTime,
+        learned: &mut Learned,
+    ) -> Result<(), StoreError> {
+        let orders = found.iter().filter_map(|(_, it)| Some(it.order?.hash));
+        let unknown: HashSet<_> = orders
+            .filter(|it| !learned.orders.contains_key(it))
+            .collect();
+        if !unknown.is_empty() {
+            let read: Vec<_> = unknown.iter().copied().map(OrderCommand::read).collect();
+            let kept = self.ask_orders(&read).await?;
+            // What is said of no key is not known: its entries are held back.
+            let known = unknown.into_iter().zip(kept);
+            let known = known.filter_map(|(hash, kept)| Some((hash, kept?)));
+            learned.orders.extend(known);
+        }
+        found.sort_by(|(_, a), (_, b)| (a.at, &a.place.name).cmp(&(b.at, &b.place.name)));
+        for (route, candidate) in found {
+            learned.sort_in(route, candidate, rates, now);
+        }
+        Ok(())
+    }
+
+    /// Looks behind what may not run, until as many are found that may as are asked for.
+    async fn look_behind(
+        &self,
+        take: &Take,
+        behind: Vec<MoreBehind>,
+        rates: &Rates,
+        now: UnixTime,
+        learned: &mut Learned,
+    ) -> Result<(), StoreError> {
+        let (mut behind, mut looked_at) = (behind, 0_usize);
+        while let Some(mut more) = behind.pop() {
+            let runnable: usize = learned.due.runnable.iter().map(Vec::len).sum();
+            if !learned.passed_over || runnable >= take.limit || looked_at >= MOST_BEHIND {
+                return Ok(());
+            }
+            let Some(route) = take.routes.get(more.route) else {
+                continue;
+            };
+            let prefix = more.last.len().min(route.as_str().len().saturating_add(3));
+            let prefix = more.last.get(..prefix).unwrap_or_default();
+            let until = now.as_micros().saturating_add(1).to_be_bytes();
+            let to = [b"(", prefix, &until].concat();
+            let from = [b"(", more.last.as_slice()].concat();
+            let members = self
+                .range(&more.partition, &from, &to, BEHIND_PER_CALL)
+                .await?;
+            looked_at = looked_at.saturating_add(members.len());
+            let is_full = members.len() >= BEHIND_PER_CALL;
+            let last = members.last().cloned();
+            let found = members.into_iter().filter_map(|member| {
+                let candidate = self.candidate(&more.partition, route, member)?;
+                Some((more.route, candidate))
+            });
+            self.sort_out(found.collect(), rates, now, learned).await?;
+            if let Some(last) = last.filter(|_| is_full) {
+                more.last = last;
+                behind.push(more);
+            }
+        }
+        Ok(())
+    }
+
+    /// Members of the index of a partition.
+    pub(super) async fn range(
+        &self,
+        partition: &PartitionPlace,
+        from: &[u8],
+        to: &[u8],
+        most: usize,
+    ) -> Result<Vec<Vec<u8>>, StoreError> {
+        let mut range = redis::cmd("ZRANGEBYLEX");
+        range.arg(&partition.index).arg(from).arg(to);
+        range.arg("LIMIT").arg(0).arg(most);
+        let range = &range;
+        let ask = async |mut conn: Conn| conn.ask(range).await;
+        Ok(answers::members(self.store.link.run(ask).await?)?)
+    }
+}
+
+impl Learned {
+    fn sort_in(&mut self, route: usize, candidate: Candidate, rates: &Rates, now: UnixTime) {
+        let mut candidate = candidate;
+        if let Some(order) = candidate.order {
+            let Some(kept) = self.orders.get(&order.hash) else {
+                return;
+            };
+            candidate.applied = kept.applied;
+            let id = candidate.place.id();
+            if kept.holder.as_ref().is_some_and(|holder| *holder != id) {
+                self.passed_over = true;
+                self.due.held_back.insert(order.hash, kept.clone());
+                return;
+            }
+            if order.is_overtaken(kept.applied) {
+                self.passed_over = true;
+                return self.due.overtaken.push(candidate);
+            }
+            let rate = rates.of(candidate.route.provider(), RateOf::EachOrderKey);
+            let is_used_up = rate.is_some_and(|rate| {
+                let (_, slack) = share_and_slack(rate);
+                kept.used_until > kept.now.as_micros().saturating_add(slack)
+            });
+            // Of several the first may run.
+            if is_used_up || !self.chosen.insert(order.hash) {
+                self.passed_over = true;
+                return;
+            }
+        }
+        let Some(runnable) = self.due.runnable.get_mut(route) else {
+            return;
+        };
+        if runnable.len() < rates.left(candidate.route.provider(), now) {
+            runnable.push(candidate);
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! An inbox on Redis or Valkey.
+//!
+//! # Why there is no stream
+//!
+//! Each partition has one sorted set in which every entry stands once, in the order of bytes: by status, route
+//! and time. A worker asks it for what is due and takes that by name. A stream with a consumer group says who
+//! has read what, and an entry says that itself: its lease, its attempts and its due time are in it, and one
+//! script changes entry and index together. So there is no group that may be missing, no pending list beside
+//! the leases, no entry that is delivered and forgotten, and retries and take-over need no second queue.
+
+mod answers;
+mod builder;
+mod code;
+mod codec;
+mod commands;
+mod due;
+#[cfg(fuzzing)]
+pub mod fuzzing;
+mod groups;
+mod looking;
+mod order;
+mod place;
+mod rates;
+mod scripts;
+mod take;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use redis::Value;
+use tokio::sync::{Mutex, Notify};
+
+use crate::event::EventKey;
+use crate::store::error::StoreError;
+
+use super::RedisStore;
+use super::check::RedisReport;
+use super::connection::{Conn, RedisConnection};
+use super::error::{Fault, RedisConnectError, spans_slots};
+use super::scripts::{Answer, Call};
+
+use self::place::{EntryPlace, PartitionPlace};
+use self::take::Turn;
+
+pub use self::builder::RedisInboxBuilder;
+
+/// An [`Inbox`](crate::inbox::Inbox) on Redis 6.2 or later, or Valkey: one server, the master that Sentinel names, or a
+/// cluster. Receivers and workers in any number of processes and machines share it.
+///
+/// URLs, connections, time limits and settings are those of a [`RedisStore`]; an entry and the record of
+/// the same event stand in one slot, so that both may share a namespace: what was handled inline is a
+/// duplicate here, what is being handled is "not now", and what failed is queued.
+///
+/// Each command on an entry is one script call, and may be sent again. What is accepted has no expiry: it stays
+/// until a worker or an operator has moved it on. What is done or discarded is dropped after its retention.
+///
+/// A worker of the process that accepts an event is told at once; one of another process sees it when
+/// it next [looks](crate::worker::WorkerBuilder::poll_every).
+///
+/// # What Redis must be set to
+///
+/// The same as for a [`RedisStore`](crate::RedisStore#what-redis-must-be-set-to), and it matters more: **an event
+/// that was accepted was acknowledged, and its sender does not send it again.** With `appendonly no` a restart
+/// loses it, with another `maxmemory-policy` than `noeviction` a shortage of memory may, with `appendfsync
+/// everysec` a crash of the machine loses those of the last second, and a failover those that had not reached the
+/// replica. [`RedisInboxBuilder::refuse_at_risk`] refuses the first two. Where none of that may happen take
+/// [`SqliteInbox`](crate::inbox) or a database.
+///
+/// Beside the rights of the store, a Redis user of its own needs `+zadd +zrem +zrangebylex +zlexcount +setrange
+/// +strlen +exists +pexpireat +sadd +srem +sismember +smembers`.
+///
+/// # What it takes
+///
+/// A queued event takes its body, its envelope and some 300 bytes, where its key is short. Each look for what is
+/// due asks every partition of the namespace: on one server in a few calls, on a cluster in one for
+/// each partition.
+///
+/// Where the index of a partition is lost, as by an eviction, its entries wait until their events are
+/// delivered again, which puts them back.
+///
+/// ```no_run
+/// use tower_webhook::inbox::RedisInbox;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let inbox = RedisInbox::connect("redis://127.0.0.1:6379").await?;
+/// # drop(inbox);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct RedisInbox {
+    /// How Redis is reached, and where records stand.
+    store: RedisStore,
+    capacity: u64,
+    partitions: Arc<[PartitionPlace]>,
+    /// Told when there may be something to take.
+    news: Arc<Notify>,
+    /// Whose turn it is to take, and what was found out.
+    turn: Arc<Mutex<Turn>>,
+}
+
+impl RedisInbox {
+    /// An inbox on this Redis, connected and checked; see [`RedisInboxBuilder::connect`].
+    ///
+    /// # Errors
+    ///
+    /// A URL that cannot be used, TLS without a crypto provider, or a Redis that refuses the connection.
+    /// One that cannot be reached is no error: the inbox connects when it can.
+    pub async fn connect(url: impl Into<String>) -> Result<Self, RedisConnectError> {
+        Self::builder(url).connect().await
+    }
+
+    /// An inbox on this Redis, with settings of its own.
+    pub fn builder(url: impl Into<String>) -> RedisInboxBuilder {
+        RedisInboxBuilder::new(RedisStore::builder(url))
+    }
+
+    /// An inbox on a connection that the process has already; see [`RedisConnection`].
+    ///
+    /// ```no_run
+    /// use tower_webhook::inbox::RedisInbox;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = redis::Client::open("redis://127.0.0.1")?;
+    /// let conn = client.get_multiplexed_async_connection().await?;
+    /// let inbox = RedisInbox::from_connection(conn).connect().await?;
+    /// # drop(inbox);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn from_connection(connection: impl Into<RedisConnection>) -> RedisInboxBuilder {
+        RedisInboxBuilder::new(RedisStore::from_connection(connection))
+    }
+
+    fn on(store: RedisStore, capacity: u64) -> Self {
+        Self {
+            partitions: PartitionPlace::all(&store.layout).into(),
+            capacity,
+            store,
+            news: Arc::default(),
+            turn: Arc::default(),
+        }
+    }
+
+    /// Asks every master for its settings and says what they put at risk: here the records of
+    /// [`RedisReport`] are entries, and what is lost does not run at all.
+    ///
+    /// # Errors
+    ///
+    /// Redis cannot be asked.
+    pub async fn check(&self) -> Result<RedisReport, StoreError> {
+        self.store.check().await
+    }
+
+    fn place(&self, key: &EventKey) -> EntryPlace {
+        EntryPlace::of(&self.store.layout, key)
+    }
+
+    /// How many entries that are not over each partition holds.
+    fn room(&self) -> u64 {
+        let partitions = u64::try_from(self.partitions.len()).unwrap_or(1).max(1);
+        self.capacity.div_ceil(partitions)
+    }
+
+    /// Calls a script whose answer tells the time.
+    async fn call<T>(
+        &self,
+        partition: u32,
+        call: &Call,
+        read: impl FnOnce(Value) -> Result<Answer<T>, Fault>,
+    ) -> Result<T, StoreError> {
+        let sent = Instant::now();
+        let answer = read(self.store.link.call(call).await?)?;
+        Ok(self.store.noted(partition, sent, answer).outcome)
+    }
+
+    /// Whether one call must keep to one slot.
+    fn in_slots(&self) -> bool {
+        self.store.in_slots.load(Ordering::Relaxed)
+    }
+
+    /// Whether that was found out just now, by a cluster behind one address: it is to be asked again then.
+    fn crossed<T>(&self, in_slots: bool, answer: &Result<T, StoreError>) -> bool {
+        let crossed = !in_slots && answer.as_ref().is_err_and(spans_slots);
+        if crossed {
+            self.store.in_slots.store(true, Ordering::Relaxed);
+        }
+        crossed
+    }
+
+    fn any_crossed<T>(&self, in_slots: bool, answers: &[Result<T, StoreError>]) -> bool {
+        answers.iter().any(|answer| self.crossed(in_slots, answer))
+    }
+
+    /// There may be something to take.
+    fn tell(&self) {
+        self.news.notify_waiters();
+        // For who is about to wait.
+        self.news.notify_one();
+    }
+}
+
+impl fmt::Debug for RedisInbox {
+    /// Shows the hosts, and neither user nor password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            store,
+            capacity,
+            partitions,
+            news: _,
+            turn: _,
+        } = self;
+        f.debug_struct("RedisInbox")
+            .field("redis", &store.link)
+            .field("namespace", store.layout.namespace())
+            .field("partitions", &partitions.len())
+            .field("deadline", &store.link.deadline())
+            .field("capacity", capacity)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

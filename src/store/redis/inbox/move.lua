@@ -1,0 +1,35 @@
+-- Queues a dead entry again, or ends one that is dead, queued or waiting. After layout.lua and entry.lua.
+--
+-- KEYS  the entry, its history, its index
+-- ARGV  'redrive' or 'discard'; for how many microseconds it is left alone, or known; '1' where it is to run
+--       although it is stale; the newest version of its order key that was completed
+--
+-- Answers { 1, now } done, and the order that it had where it is discarded; { 2, now, status } not from
+-- there, { 3, now } absent, { 4, now } stale, { 0, now } unreadable.
+
+local what, span, force, applied = unpack(ARGV)
+local entry, answer = kept(KEYS[1])
+if answer then return answer end
+if not entry then return { 3, now } end
+if what == 'redrive' then
+  local overtaken = entry.state == STALE or (entry.state == DEAD and is_overtaken(entry, applied))
+  if overtaken and force ~= '1' then return { 4, now } end
+  if not overtaken and entry.state ~= DEAD then return { 2, now, status_of(entry) } end
+elseif entry.state ~= DEAD and entry.state ~= QUEUED then
+  return { 2, now, status_of(entry) }
+end
+local before = member_of(KEYS[1], entry)
+entry.token, entry.at, entry.lease = nil, now + span, 0
+if what == 'redrive' then
+  entry.state, entry.attempts, entry.deaths = QUEUED, 0, 0
+  if force == '1' and entry.order ~= '' and not has_flag(entry, FORCED) then
+    local flags = string.byte(entry.order, 1) + FORCED
+    entry.order = string.char(flags) .. string.sub(entry.order, 2)
+  end
+else
+  entry.state, entry.holds = DISCARDED, false
+end
+local failed = write(KEYS, entry, before)
+if failed then return failed end
+if what == 'discard' and entry.order ~= '' then return { 1, now, entry.order } end
+return { 1, now }

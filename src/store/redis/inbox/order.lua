@@ -1,0 +1,79 @@
+-- What is kept of order keys: reads, holds, frees. After layout.lua.
+--
+-- An order key has a hash of its own, in a partition of its own:
+--
+--   h  the entry that holds it: its partition, a colon and its name
+--   n  the token of whoever has taken the hold last
+--   s  since when it is held, in microseconds
+--   v  the newest version that was completed, as in an entry
+--   u  until when that is known, in microseconds
+--   r  until when its rate is used up, in microseconds
+--
+-- It expires when nothing of it counts any more, and not while it is held.
+--
+-- KEYS  the order keys
+-- ARGV  for each seven: what is to be done ('read', 'hold' or 'free'); entry; token, or '' for any; version
+--       that was completed, or ''; until when that is known, in 8 bytes or ''; share of the rate and its slack
+--       in microseconds, or ''
+--
+-- Answers { now, for each { outcome, newest version or '', holder or '', since when, until when the rate is used } }:
+-- 1 newly held, 2 held by this entry already, 3 held by another one, 4 not by its rate, 0 read or freed.
+
+local WIDTH = 7
+
+local function text(number)
+  return string.format('%.0f', number)
+end
+
+local function one(key, what, id, token, version, known_until, share, slack)
+  local state = redis.call('HMGET', key, 'h', 's', 'v', 'u', 'r')
+  local holder, since, newest, known, used = unpack(state)
+  known, used = tonumber(known or 0), tonumber(used or 0)
+  if known <= now then newest = false end
+  local outcome = 0
+  if what == 'hold' then
+    if holder and holder ~= id then
+      outcome = 3
+    elseif holder and redis.call('HGET', key, 'n') == token then
+      -- The reply was lost.
+      outcome = 2
+    elseif share ~= '' and used > now + slack then
+      outcome = 4
+    else
+      outcome = holder and 2 or 1
+      since = holder and since or text(now)
+      if share ~= '' then
+        used = math.max(used, now) + share
+        redis.call('HSET', key, 'r', text(used))
+      end
+      redis.call('HSET', key, 'h', id, 'n', token, 's', since)
+      redis.call('PERSIST', key)
+      holder = id
+    end
+  elseif what == 'free' then
+    if holder == id and (token == '' or redis.call('HGET', key, 'n') == token) then
+      redis.call('HDEL', key, 'h', 'n', 's')
+      holder = false
+      if share ~= '' then
+        -- It was not taken after all.
+        used = math.max(used - share, 0)
+        redis.call('HSET', key, 'r', text(used))
+      end
+    end
+    if version ~= '' then
+      local high, low = struct.unpack('>I4I4', known_until)
+      known = math.max(known, high * HALF + low)
+      if not newest or newest < version then newest = version end
+      redis.call('HSET', key, 'v', newest, 'u', text(known))
+    end
+    if not holder then redis.call('PEXPIREAT', key, text(math.ceil(math.max(known, used) / 1000))) end
+  end
+  return { outcome, newest or '', holder or '', tonumber(since or 0), used }
+end
+
+local answers = { now }
+for number, key in ipairs(KEYS) do
+  local first = (number - 1) * WIDTH
+  answers[number + 1] = one(key, unpack(ARGV, first + 1, first + WIDTH))
+end
+return answers

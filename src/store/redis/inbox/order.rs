@@ -1,0 +1,310 @@
+//! Order keys: which entry holds each, and what was completed of it.
+//!
+//! An order key may stand in another slot than its entries, so that the two are never written in one step. The key
+//! is held before its entry is taken, and freed after it has ended. An entry says itself whether it holds its
+//! key: a hold that a death has left behind is found out by who is held back, and freed.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use redis::Value;
+
+use crate::clock::UnixTime;
+use crate::inbox::{EntryState, Limit, Rate};
+use crate::store::error::StoreError;
+use crate::store::redis::error::Fault;
+use crate::store::redis::scripts::{Answer, Call, STRANGE, Source, hash, integer, strange, time};
+use crate::store::token::Token;
+
+use super::RedisInbox;
+use super::code;
+use super::codec::{self, OrderSeen, VersionBytes};
+use super::groups::{answered, in_groups};
+use super::place::{EntryPlace, OrderPlace};
+
+static ORDER: Source = Source::new(code::ORDER, || hash(code::ORDER));
+
+/// So many order keys are asked by one script.
+const ORDERS_PER_CALL: usize = 100;
+/// A hold that is younger may be that of a worker that is about to take its entry.
+const UNDOUBTED: Duration = Duration::from_secs(5);
+
+pub(super) type OrderHash = [u8; 16];
+
+/// A command on an order key.
+#[derive(Debug, Clone)]
+pub(super) struct OrderCommand {
+    hash: OrderHash,
+    what: &'static str,
+    entry: String,
+    token: Option<Token>,
+    completed: Option<(VersionBytes, UnixTime)>,
+    /// Share of a rate, and its slack.
+    rate: Option<(u64, u64)>,
+}
+
+impl OrderCommand {
+    fn new(what: &'static str, hash: OrderHash, entry: String) -> Self {
+        Self {
+            hash,
+            what,
+            entry,
+            token: None,
+            completed: None,
+            rate: None,
+        }
+    }
+
+    pub(super) fn read(hash: OrderHash) -> Self {
+        Self::new("read", hash, String::new())
+    }
+
+    /// Lets no other entry be taken, where none is; with this token the hold can be given back.
+    pub(super) fn hold(
+        hash: OrderHash,
+        entry: &EntryPlace,
+        token: Token,
+        rate: Option<Rate>,
+    ) -> Self {
+        Self {
+            token: Some(token),
+            rate: rate.map(share_and_slack),
+            ..Self::new("hold", hash, entry.id())
+        }
+    }
+
+    /// Gives back a hold of this token, and what it used of the rate.
+    pub(super) fn give_back(self) -> Self {
+        Self {
+            what: "free",
+            ..self
+        }
+    }
+
+    /// Lets others be taken, where this entry holds.
+    pub(super) fn free(hash: OrderHash, entry: &EntryPlace) -> Self {
+        Self::new("free", hash, entry.id())
+    }
+
+    /// The same, and it was completed.
+    pub(super) fn complete(order: &OrderSeen, entry: &EntryPlace, known_until: UnixTime) -> Self {
+        Self {
+            completed: order.version.map(|version| (version, known_until)),
+            ..Self::free(order.hash, entry)
+        }
+    }
+}
+
+/// The share of one entry, and how far in the future the use of a rate may end so that one more is let
+/// through, in microseconds.
+pub(super) fn share_and_slack(rate: Rate) -> (u64, u64) {
+    let mut limit = Limit::new(rate, UnixTime::EPOCH);
+    limit.take_one(UnixTime::EPOCH);
+    let slack = rate.may_be_used_until(UnixTime::EPOCH);
+    (limit.used_until.as_micros(), slack.as_micros())
+}
+
+/// What is kept of an order key.
+#[derive(Debug, Clone)]
+pub(super) struct OrderKept {
+    pub(super) outcome: OrderOutcome,
+    pub(super) applied: Option<VersionBytes>,
+    pub(super) holder: Option<String>,
+    since: u64,
+    pub(super) used_until: u64,
+    /// When this was so.
+    pub(super) now: UnixTime,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OrderOutcome {
+    Done,
+    /// Held from now on.
+    Held,
+    /// Held by this entry before.
+    HeldBefore,
+    /// Held by another entry, or its rate is used up.
+    NotNow,
+}
+
+fn call(commands: &[(&OrderCommand, OrderPlace)]) -> Call {
+    let count = commands.len();
+    let call = Call::on(&ORDER, count, count.saturating_mul(7));
+    let call = (commands.iter()).fold(call, |call, (_, place)| call.word(&place.key));
+    commands.iter().fold(call, |call, (command, _)| {
+        let token = command.token.as_ref().map_or(&[][..], |it| it.as_bytes());
+        let completed = command.completed.as_ref();
+        let version = completed.map_or(&[][..], |(version, _)| version);
+        let until = completed.map(|(_, until)| until.as_micros().to_be_bytes());
+        let number = |number: Option<u64>| number.map_or_else(String::new, |it| it.to_string());
+        call.word(command.what)
+            .word(&command.entry)
+            .word(token)
+            .word(version)
+            .word(until.as_ref().map_or(&[][..], |until| until))
+            .word(number(command.rate.map(|(share, _)| share)))
+            .word(number(command.rate.map(|(_, slack)| slack)))
+    })
+}
+
+fn answer(value: Value, asked: usize) -> Result<Answer<Vec<OrderKept>>, Fault> {
+    let Value::Array(words) = value else {
+        return Err(STRANGE);
+    };
+    let mut words = words.into_iter();
+    let now = time(words.next().as_ref())?;
+    let outcome = words.map(|word| kept(word, now));
+    let outcome = outcome.collect::<Result<Vec<_>, _>>()?;
+    if outcome.len() != asked {
+        return Err(STRANGE);
+    }
+    Ok(Answer { outcome, now })
+}
+
+fn kept(word: Value, now: UnixTime) -> Result<OrderKept, Fault> {
+    let Value::Array(words) = word else {
+        return Err(STRANGE);
+    };
+    let [
+        outcome,
+        Value::BulkString(applied),
+        Value::BulkString(holder),
+        since,
+        used,
+    ] = <[Value; 5]>::try_from(words).map_err(|_| STRANGE)?
+    else {
+        return Err(STRANGE);
+    };
+    let number = |value: &Value| u64::try_from(integer(Some(value))?).map_err(|_| STRANGE);
+    Ok(OrderKept {
+        outcome: match integer(Some(&outcome))? {
+            0 => OrderOutcome::Done,
+            1 => OrderOutcome::Held,
+            2 => OrderOutcome::HeldBefore,
+            3 | 4 => OrderOutcome::NotNow,
+            _ => return Err(STRANGE),
+        },
+        applied: match applied.is_empty() {
+            true => None,
+            false => Some(applied.try_into().map_err(|_| STRANGE)?),
+        },
+        holder: match holder.is_empty() {
+            true => None,
+            false => Some(String::from_utf8(holder).map_err(|_| STRANGE)?),
+        },
+        since: number(&since)?,
+        used_until: number(&used)?,
+        now,
+    })
+}
+
+impl RedisInbox {
+    /// Does these, in as few calls as can be; the answers are in their order, and none where there was none.
+    pub(super) async fn ask_orders(
+        &self,
+        commands: &[OrderCommand],
+    ) -> Result<Vec<Option<OrderKept>>, StoreError> {
+        let placed = |command| -> (&OrderCommand, OrderPlace) {
+            (command, OrderPlace::of(&self.store.layout, &command.hash))
+        };
+        let placed: Vec<_> = commands.iter().map(placed).collect();
+        loop {
+            let in_slots = self.in_slots();
+            let group =
+                |it: &(&OrderCommand, OrderPlace)| if in_slots { it.1.partition } else { 0 };
+            let groups = in_groups(&placed, group, ORDERS_PER_CALL, usize::MAX, |_| 0);
+            let asking = groups
+                .into_iter()
+                .map(|numbers| self.ask_some(&placed, numbers));
+            let kept = join_all(asking).await;
+            if self.any_crossed(in_slots, &kept) {
+                continue;
+            }
+            let mut all = vec![None; commands.len()];
+            for (number, kept) in answered(kept)?.into_iter().flatten() {
+                *all.get_mut(number).ok_or_else(strange)? = Some(kept);
+            }
+            return Ok(all);
+        }
+    }
+
+    async fn ask_some(
+        &self,
+        placed: &[(&OrderCommand, OrderPlace)],
+        numbers: Vec<usize>,
+    ) -> Result<Vec<(usize, OrderKept)>, StoreError> {
+        let some: Vec<_> = (numbers.iter())
+            .filter_map(|number| placed.get(*number).cloned())
+            .collect();
+        let partition = some.first().map_or(0, |(_, place)| place.partition);
+        let read = |value| answer(value, some.len());
+        let kept = self.call(partition, &call(&some), read).await?;
+        Ok(numbers.into_iter().zip(kept).collect())
+    }
+
+    /// Does what follows from the end of entries. Where it cannot be done now, whoever is held back does it.
+    pub(super) async fn free_orders(&self, commands: &[OrderCommand]) {
+        if commands.is_empty() {
+            return;
+        }
+        let freed = self.ask_orders(commands).await;
+        if !freed.is_ok_and(|freed| freed.iter().all(Option::is_some)) {
+            tracing::warn!("an order key could not be freed, and is in a while");
+        }
+    }
+
+    /// What is kept of one order key that was completed.
+    pub(super) async fn applied(
+        &self,
+        order: &OrderSeen,
+    ) -> Result<Option<VersionBytes>, StoreError> {
+        let kept = self.ask_orders(&[OrderCommand::read(order.hash)]).await?;
+        let kept = kept.into_iter().next().flatten();
+        Ok(kept.ok_or_else(strange)?.applied)
+    }
+
+    /// Frees the keys among these that are held by an entry that holds them no more, as where a worker
+    /// died in between. Says whether there were any.
+    pub(super) async fn free_abandoned(
+        &self,
+        held_back: &HashMap<OrderHash, OrderKept>,
+    ) -> Result<bool, StoreError> {
+        let mut doubted = Vec::new();
+        for (hash, kept) in held_back {
+            let held_for = kept.now.as_micros().saturating_sub(kept.since);
+            let place = (kept.holder.as_ref())
+                .filter(|_| Duration::from_micros(held_for) > UNDOUBTED)
+                .and_then(|holder| EntryPlace::of_id(&self.store.layout, holder));
+            doubted.extend(place.map(|place| (*hash, place)));
+        }
+        let mut free = Vec::new();
+        for (hash, place) in doubted {
+            let (looked, now) = self.look(std::slice::from_ref(&place), false).await?;
+            let stored = looked.into_iter().next();
+            let stored = stored.and_then(|(value, history)| codec::decode(value?, history));
+            let stored = stored.filter(|stored| stored.entry.is_kept(now));
+            let order = stored.as_ref().and_then(|stored| stored.order);
+            let is_of_key = order.is_some_and(|order| order.hash == hash);
+            match stored {
+                Some(stored) if is_of_key && stored.holds => {}
+                Some(stored) if is_of_key => free.push(match (stored.entry.state, order) {
+                    (EntryState::Done { kept_until, .. }, Some(order)) => {
+                        OrderCommand::complete(&order, &place, kept_until)
+                    }
+                    _ => OrderCommand::free(hash, &place),
+                }),
+                _ => free.push(OrderCommand::free(hash, &place)),
+            }
+        }
+        if free.is_empty() {
+            return Ok(false);
+        }
+        tracing::info!(
+            keys = free.len(),
+            "order keys that a worker has left behind are freed"
+        );
+        self.ask_orders(&free).await?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,199 @@
+//! The commands of the inbox as script calls.
+
+use std::time::Duration;
+
+use crate::clock::UnixTime;
+use crate::inbox::{
+    Accept, Begin, Discard, Extend, FailedAttempt, Finish, Redrive, Route, Take, Verdict,
+};
+use crate::store::redis::codec::micros;
+use crate::store::redis::scripts::{Call, Source, hash};
+use crate::store::token::Token;
+
+use super::code;
+use super::codec::{VersionBytes, encode_content, encode_names, encode_order};
+use super::due::Candidate;
+use super::place::{EntryPlace, PartitionPlace, order_hash};
+
+macro_rules! source {
+    ($name:ident) => {
+        static $name: Source = Source::new(code::$name, || hash(code::$name));
+    };
+}
+
+source!(ACCEPT);
+source!(PEEK);
+source!(TAKE);
+source!(BEGIN);
+source!(EXTEND);
+source!(FINISH);
+source!(MOVE);
+source!(FORGET);
+source!(LOOK);
+source!(COUNT);
+
+/// The call of a script about one entry.
+fn about(source: &'static Source, place: &EntryPlace, args: usize) -> Call {
+    let call = Call::on(source, 3, args);
+    call.word(&place.entry)
+        .word(&place.history)
+        .word(&place.index)
+}
+
+pub(super) fn accept(accept: &Accept, place: &EntryPlace, room: u64) -> Call {
+    let order = accept.order.as_deref();
+    let order_key = order.map_or("", |order| order.key.as_str());
+    let order = order.map(|order| encode_order(order, order_hash(&accept.route, &order.key)));
+    Call::on(&ACCEPT, 4, 10)
+        .word(&place.entry)
+        .word(&place.history)
+        .word(&place.index)
+        .word(&place.record)
+        .word(accept.fingerprint.as_bytes().as_slice())
+        .word(u8::from(accept.has_own_id))
+        .word(micros(accept.revive_every))
+        .word(encode_names(&accept.route, place.hashed.as_deref()))
+        .word(accept.route.as_str())
+        .word(accept.content.size())
+        .word(encode_content(&accept.content))
+        .word(room)
+        .word(order_key)
+        .word(order.unwrap_or_default())
+}
+
+pub(super) fn begin(begin: &Begin, place: &EntryPlace) -> Call {
+    about(&BEGIN, place, 3)
+        .word(begin.taken.as_bytes().as_slice())
+        .word(begin.token.as_bytes().as_slice())
+        .word(micros(begin.lease))
+}
+
+pub(super) fn extend(extensions: &[(&Extend, EntryPlace)]) -> Call {
+    let count = extensions.len();
+    let call = Call::on(&EXTEND, count.saturating_mul(3), count.saturating_mul(2));
+    let call = extensions.iter().fold(call, |call, (_, place)| {
+        call.word(&place.entry)
+            .word(&place.history)
+            .word(&place.index)
+    });
+    extensions.iter().fold(call, |call, (extend, _)| {
+        call.word(extend.token.as_bytes().as_slice())
+            .word(micros(extend.lease))
+    })
+}
+
+pub(super) fn finish(finish: &Finish, place: &EntryPlace) -> Call {
+    let cut = |reason: &str| FailedAttempt::new(0, UnixTime::EPOCH, reason).reason;
+    let (verdict, span, reason) = match &finish.verdict {
+        Verdict::Done => ("done", finish.retention, Box::default()),
+        Verdict::Retry { after, reason } => ("retry", *after, cut(reason)),
+        Verdict::GiveBack { after } => ("back", *after, Box::default()),
+        Verdict::Bury { reason } => ("bury", Duration::ZERO, cut(reason)),
+    };
+    about(&FINISH, place, 4)
+        .word(finish.token.as_bytes().as_slice())
+        .word(verdict)
+        .word(micros(span))
+        .word(&*reason)
+}
+
+/// Buries what is held with this token.
+pub(super) fn bury(token: Token, place: &EntryPlace, reason: &str) -> Call {
+    about(&FINISH, place, 4)
+        .word(token.as_bytes().as_slice())
+        .word("bury")
+        .word(0)
+        .word(reason)
+}
+
+/// `applied` is the newest version of its order key that was completed.
+pub(super) fn redrive(
+    redrive: &Redrive,
+    place: &EntryPlace,
+    applied: Option<VersionBytes>,
+) -> Call {
+    about(&MOVE, place, 4)
+        .word("redrive")
+        .word(micros(redrive.after))
+        .word(u8::from(redrive.force))
+        .word(optional(applied.as_ref()))
+}
+
+fn optional(version: Option<&VersionBytes>) -> &[u8] {
+    version.map_or(&[], VersionBytes::as_slice)
+}
+
+pub(super) fn discard(discard: &Discard, place: &EntryPlace) -> Call {
+    about(&MOVE, place, 4)
+        .word("discard")
+        .word(micros(discard.retention))
+        .word(0)
+        .word("")
+}
+
+/// Under `mark` the script tells a command that comes again from another one, for so long.
+pub(super) fn forget(place: &EntryPlace, mark: &str, kept: Duration) -> Call {
+    Call::on(&FORGET, 4, 1)
+        .word(&place.entry)
+        .word(&place.history)
+        .word(&place.index)
+        .word(mark)
+        .word(u64::try_from(kept.as_millis()).unwrap_or(u64::MAX))
+}
+
+pub(super) fn look(places: &[EntryPlace], whole: bool) -> Call {
+    let call = Call::on(&LOOK, places.len().saturating_mul(2), 1);
+    let call = places.iter().fold(call, |call, place| {
+        call.word(&place.entry).word(&place.history)
+    });
+    call.word(u8::from(whole))
+}
+
+/// Asks partitions for what is due, up to so many of each kind and route.
+pub(super) fn peek(
+    partitions: &[PartitionPlace],
+    routes: &[Route],
+    lone: bool,
+    wanted: usize,
+    most: usize,
+) -> Call {
+    let args = routes.len().saturating_mul(2).saturating_add(3);
+    let call = Call::on(&PEEK, partitions.len().saturating_mul(2), args);
+    let call = partitions.iter().fold(call, |call, place| {
+        call.word(&place.index).word(&place.paused)
+    });
+    let call = call.word(wanted).word(u8::from(lone)).word(most);
+    routes.iter().fold(call, |call, route| {
+        call.word(route.as_str()).word(route.provider().as_str())
+    })
+}
+
+pub(super) fn take(take: &Take, candidates: &[Candidate]) -> Call {
+    let count = candidates.len();
+    let args = count.saturating_mul(4).saturating_add(6);
+    let call = Call::on(&TAKE, count.saturating_mul(4), args);
+    let call = candidates.iter().fold(call, |call, candidate| {
+        call.word(&candidate.place.entry)
+            .word(&candidate.place.history)
+            .word(&candidate.place.index)
+            .word(&candidate.paused)
+    });
+    let call = call
+        .word(take.token.as_bytes().as_slice())
+        .word(micros(take.lease))
+        .word(take.max_attempts)
+        .word(u8::from(take.lone))
+        .word(FailedAttempt::DIED)
+        .word(micros(take.retention));
+    candidates.iter().fold(call, |call, candidate| {
+        call.word(candidate.member.as_slice())
+            .word(candidate.route.provider().as_str())
+            .word(optional(candidate.applied.as_ref()))
+            .word(u8::from(candidate.may_run))
+    })
+}
+
+pub(super) fn count(partitions: &[PartitionPlace]) -> Call {
+    let call = Call::on(&COUNT, partitions.len(), 0);
+    (partitions.iter()).fold(call, |call, place| call.word(&place.index))
+}

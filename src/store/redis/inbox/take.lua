@@ -1,0 +1,82 @@
+-- Takes entries that are due. After layout.lua and entry.lua.
+--
+-- KEYS  for each: the entry, its history, its index, and the set of providers that are paused
+-- ARGV  token, lease in microseconds, how many attempts an entry has, '1' where those are wanted whose
+--       workers died twice, what is said of an attempt whose worker died, for how many microseconds what is
+--       stale is known; then for each: its member in the index as it was seen, its provider, the newest version
+--       of its order key that was completed, and '1' where it may run: it holds its order key, or has none
+--
+-- Answers { now, for each { outcome, entry, history } }: 1 taken, 2 changed and not taken, 3 not as it was
+-- seen, 4 stale, 5 buried, 0 unreadable and out of the way now; or the first error. One that was taken by
+-- this call before is taken still: its reply was lost.
+
+local token, lease, max_attempts, lone, died, retention = unpack(ARGV)
+local lease_ends = now + lease
+
+local function taken(key, past)
+  return { 1, redis.call('GET', key), redis.call('GET', past) }
+end
+
+-- It is among the dead, for who looks at it, and in nobody's way.
+local function aside(key, index, member)
+  redis.call('ZREM', index, member)
+  redis.call('ZADD', index, 0, 'd' .. name_of(key))
+  return { 0 }
+end
+
+local function one(number)
+  local first = (number - 1) * 4
+  local key, past, index, paused = unpack(KEYS, first + 1, first + 4)
+  local member, provider, applied, may_run = unpack(ARGV, 3 + number * 4, 6 + number * 4)
+  local entry, answer = find(key)
+  if answer then return answer.err and answer or aside(key, index, member) end
+  if not entry then
+    redis.call('ZREM', index, member)
+    return { 3 }
+  end
+  if entry.state == TAKEN and entry.token == token and entry.at > now then return taken(key, past) end
+  local current = member_of(key, entry)
+  if current ~= member then
+    redis.call('ZREM', index, member)
+    redis.call('ZADD', index, 0, current)
+    return { 3 }
+  end
+  if entry.state > BEGUN or entry.at > now or string.sub(member, 2, 2) ~= lone
+    or redis.call('SISMEMBER', paused, provider) == 1 then
+    return { 3 }
+  end
+  local history, outcome = nil, 1
+  if is_overtaken(entry, applied) then
+    entry.state, entry.token, entry.at, entry.lease, outcome = STALE, nil, now + retention, 0, 4
+    entry.holds = false
+  elseif may_run ~= '1' then
+    return { 3 }
+  elseif entry.state == BEGUN then
+    history, answer = failed(past, entry.attempts, entry.at, died)
+    if answer then return answer.err and answer or aside(key, index, member) end
+    entry.deaths = entry.deaths + 1
+    if entry.attempts >= tonumber(max_attempts) then
+      entry.state, entry.token, entry.at, entry.lease, outcome = DEAD, nil, now, 0, 5
+      entry.holds = entry.holds and has_flag(entry, HOLDS_BACK)
+    elseif (entry.deaths >= LONE_FROM) ~= (lone == '1') then
+      -- Whoever takes such ones finds it at once.
+      entry.state, entry.token, entry.at, entry.lease, outcome = QUEUED, nil, now, 0, 2
+    end
+  end
+  if outcome == 1 then
+    entry.state, entry.token, entry.at, entry.lease = TAKEN, token, lease_ends, tonumber(lease)
+    entry.holds = entry.order ~= ''
+  end
+  local refused = write({ key, past, index }, entry, member, nil, history)
+  if refused then return refused end
+  if outcome > 1 then return { outcome } end
+  return taken(key, past)
+end
+
+local answers = { now }
+for number = 1, #KEYS / 4 do
+  local answer = one(number)
+  if answer.err then return answer end
+  answers[number + 1] = answer
+end
+return answers

@@ -1,0 +1,333 @@
+//! What a worker takes.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
+
+use futures_util::future::{join, join_all};
+
+use crate::event::{EventKey, Name};
+use crate::inbox::{RateOf, Take, Taken, fair};
+use crate::store::error::StoreError;
+use crate::store::redis::scripts::strange;
+
+use super::answers::{self, TakenOrNot};
+use super::codec;
+use super::due::{Candidate, DueNow};
+use super::groups::in_groups;
+use super::order::{OrderCommand, OrderOutcome};
+use super::rates::Rates;
+use super::{RedisInbox, scripts};
+
+/// One script takes so many entries, and so many bytes of content; the first may be larger.
+const TAKEN_PER_CALL: usize = 100;
+const BYTES_PER_CALL: usize = 1 << 20;
+/// So often it is looked again where others have taken all that was seen.
+const ROUNDS: u32 = 8;
+
+/// For so long a partition that did not answer is not asked for what is due.
+const RESTS: Duration = Duration::from_secs(5);
+
+/// What takes have found out.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    /// Until when partitions are left alone.
+    resting: BTreeMap<u32, Instant>,
+    /// The rates as they were seen last.
+    pub(super) rates: Option<Rates>,
+}
+
+impl Turn {
+    pub(super) fn may_ask(&self, partition: u32) -> bool {
+        let until = self.resting.get(&partition);
+        until.is_none_or(|until| *until <= Instant::now())
+    }
+
+    pub(super) fn note(&mut self, partition: u32, has_answered: bool) {
+        if has_answered {
+            self.resting.remove(&partition);
+        } else {
+            self.resting.insert(partition, Instant::now() + RESTS);
+        }
+    }
+}
+
+/// What a round of taking came to.
+#[derive(Debug, Default)]
+struct Round {
+    taken: Vec<Taken>,
+    /// Whether some were skipped: behind them there may be others.
+    skipped: bool,
+    /// Whether others were faster.
+    missed: bool,
+}
+
+impl RedisInbox {
+    pub(super) async fn take_due(&self, take: &Take) -> Result<Vec<Taken>, StoreError> {
+        if take.limit == 0 || take.routes.is_empty() {
+            return Ok(Vec::new());
+        }
+        // Two at once would see the same entries, and each would take half of what it may.
+        let mut turn = self.turn.lock().await;
+        let mut missed = 0;
+        while missed < ROUNDS {
+            let (due, rates) = self.due(take, &mut turn).await?;
+            let round = self.take_round(take, due, &rates).await?;
+            if !round.taken.is_empty() || !(round.skipped || round.missed) {
+                return Ok(round.taken);
+            }
+            missed = if round.skipped { 0 } else { missed + 1 };
+        }
+        Ok(Vec::new())
+    }
+
+    async fn take_round(
+        &self,
+        take: &Take,
+        due: DueNow,
+        rates: &Rates,
+    ) -> Result<Round, StoreError> {
+        let DueNow {
+            runnable,
+            mut overtaken,
+            held_back,
+        } = due;
+        let chosen = fair(runnable, take.limit, take.max_bytes, |it| it.size);
+        let mut used = BTreeMap::new();
+        let chosen = self.let_through(chosen, rates, &mut used).await;
+        let (mut chosen, holds) = self.hold(take, chosen, rates).await?;
+        overtaken.truncate(TAKEN_PER_CALL);
+        chosen.extend(overtaken);
+        if chosen.is_empty() {
+            let mut round = Round::default();
+            round.skipped = !held_back.is_empty() && self.free_abandoned(&held_back).await?;
+            return Ok(round);
+        }
+        // After an error keys stay held: an entry that was taken all the same tells so, and others are freed
+        // by who is held back.
+        let outcomes = self.take_chosen(take, &chosen).await?;
+        let (round, free) = self.sort(take, &chosen, outcomes, holds, &mut used).await?;
+        join(self.give_rates_back(rates, used), self.free_orders(&free)).await;
+        Ok(round)
+    }
+
+    /// As many of these as the rates of their providers let through.
+    async fn let_through(
+        &self,
+        chosen: Vec<Candidate>,
+        rates: &Rates,
+        used: &mut BTreeMap<Name, usize>,
+    ) -> Vec<Candidate> {
+        for candidate in &chosen {
+            let provider = candidate.route.provider();
+            if rates.of(provider, RateOf::Provider).is_some() {
+                let wanted: &mut usize = used.entry(provider.clone()).or_default();
+                *wanted = wanted.saturating_add(1);
+            }
+        }
+        for (provider, wanted) in used.iter_mut() {
+            if let Some(rate) = rates.of(provider, RateOf::Provider) {
+                let entries = i64::try_from(*wanted).unwrap_or(i64::MAX);
+                // What cannot be told is not let through.
+                let granted = self.use_rate(provider, rate, entries).await;
+                *wanted = granted.unwrap_or(0);
+            }
+        }
+        let mut left = used.clone();
+        let lets = |candidate: &Candidate| match left.get_mut(candidate.route.provider()) {
+            None => true,
+            Some(0) => false,
+            Some(left) => {
+                *left = left.saturating_sub(1);
+                true
+            }
+        };
+        chosen.into_iter().filter(lets).collect()
+    }
+
+    /// Gives back what was used of rates for what was not taken.
+    async fn give_rates_back(&self, rates: &Rates, unused: BTreeMap<Name, usize>) {
+        for (provider, unused) in unused {
+            let rate = rates.of(&provider, RateOf::Provider);
+            let Some(rate) = rate.filter(|_| unused > 0) else {
+                continue;
+            };
+            let entries = i64::try_from(unused).unwrap_or(i64::MAX);
+            if let Err(error) = self
+                .use_rate(&provider, rate, entries.saturating_neg())
+                .await
+            {
+                tracing::debug!(%error, "a rate is used up for what was not taken");
+            }
+        }
+    }
+
+    /// Holds the order keys of these; hands on those that may run, and the holds that are new by their entry.
+    async fn hold(
+        &self,
+        take: &Take,
+        chosen: Vec<Candidate>,
+        rates: &Rates,
+    ) -> Result<(Vec<Candidate>, HashMap<String, OrderCommand>), StoreError> {
+        let command = |candidate: &Candidate| {
+            let rate = rates.of(candidate.route.provider(), RateOf::EachOrderKey);
+            let hash = candidate.order?.hash;
+            Some(OrderCommand::hold(hash, &candidate.place, take.token, rate))
+        };
+        let commands: Vec<_> = chosen.iter().filter_map(command).collect();
+        if commands.is_empty() {
+            return Ok((chosen, HashMap::new()));
+        }
+        let held = self.ask_orders(&commands).await?;
+        let mut held = commands.into_iter().zip(held);
+        let (mut may_run, mut holds) = (Vec::with_capacity(chosen.len()), HashMap::new());
+        for mut candidate in chosen {
+            if candidate.order.is_some() {
+                let (command, kept) = held.next().ok_or_else(strange)?;
+                let outcome = kept.as_ref().map(|kept| kept.outcome);
+                candidate.applied = kept.and_then(|kept| kept.applied);
+                candidate.may_run = outcome.is_some_and(|it| it != OrderOutcome::NotNow);
+                if outcome == Some(OrderOutcome::Held) {
+                    holds.insert(candidate.place.id(), command.give_back());
+                }
+            }
+            if candidate.may_run {
+                may_run.push(candidate);
+            }
+        }
+        Ok((may_run, holds))
+    }
+
+    /// Hands on what was taken, and says what is to be done about order keys.
+    async fn sort(
+        &self,
+        take: &Take,
+        chosen: &[Candidate],
+        outcomes: Vec<(usize, TakenOrNot)>,
+        mut holds: HashMap<String, OrderCommand>,
+        used: &mut BTreeMap<Name, usize>,
+    ) -> Result<(Round, Vec<OrderCommand>), StoreError> {
+        let (mut round, mut free) = (Round::default(), Vec::new());
+        for (number, outcome) in outcomes {
+            let candidate = chosen.get(number).ok_or_else(strange)?;
+            let given_back = holds.remove(&candidate.place.id());
+            let freed = candidate
+                .order
+                .map(|order| OrderCommand::free(order.hash, &candidate.place));
+            match outcome {
+                TakenOrNot::Taken(value, history) => {
+                    let stored = codec::decode(value, history);
+                    match stored.and_then(|stored| read(candidate, stored)) {
+                        Some(entry) => {
+                            if let Some(left) = used.get_mut(candidate.route.provider()) {
+                                *left = left.saturating_sub(1);
+                            }
+                            round.taken.push(entry);
+                        }
+                        None => {
+                            self.set_aside(take, candidate).await;
+                            round.skipped = true;
+                            free.extend(freed);
+                        }
+                    }
+                }
+                TakenOrNot::Unreadable => {
+                    told(candidate);
+                    round.skipped = true;
+                    free.extend(freed);
+                }
+                TakenOrNot::Stale => {
+                    round.skipped = true;
+                    free.extend(freed);
+                }
+                TakenOrNot::Buried => {
+                    round.skipped = true;
+                    let holds_back = candidate.order.is_some_and(|order| order.holds_back);
+                    free.extend(freed.filter(|_| !holds_back));
+                }
+                TakenOrNot::Changed => {}
+                TakenOrNot::Missed => {
+                    round.missed = true;
+                    free.extend(given_back);
+                }
+            }
+        }
+        Ok((round, free))
+    }
+
+    /// Takes these, where they still are as they were seen. The answers are in their order.
+    async fn take_chosen(
+        &self,
+        take: &Take,
+        chosen: &[Candidate],
+    ) -> Result<Vec<(usize, TakenOrNot)>, StoreError> {
+        loop {
+            let in_slots = self.in_slots();
+            let group = |it: &Candidate| if in_slots { it.place.partition } else { 0 };
+            let size = |it: &Candidate| it.size;
+            let groups = in_groups(chosen, group, TAKEN_PER_CALL, BYTES_PER_CALL, size);
+            let asked = groups.into_iter();
+            let asked = asked.map(|numbers| self.take_some(take, chosen, numbers));
+            let (mut outcomes, mut refused) = (Vec::new(), None);
+            for result in join_all(asked).await {
+                match result {
+                    Ok(some) => outcomes.extend(some),
+                    Err(error) => refused = Some(error),
+                }
+            }
+            if let Some(error) = refused {
+                let answer = Err::<(), _>(error);
+                if self.crossed(in_slots, &answer) {
+                    continue;
+                }
+                match answer {
+                    // What was taken is handed on all the same: nobody else would hear of it.
+                    Err(error) if !outcomes.is_empty() => {
+                        tracing::warn!(%error, "some of the entries that are due could not be taken");
+                    }
+                    answer => answer?,
+                }
+            }
+            outcomes.sort_by_key(|(number, _)| *number);
+            return Ok(outcomes);
+        }
+    }
+
+    /// Takes those with these numbers in one call.
+    async fn take_some(
+        &self,
+        take: &Take,
+        chosen: &[Candidate],
+        numbers: Vec<usize>,
+    ) -> Result<Vec<(usize, TakenOrNot)>, StoreError> {
+        let some: Vec<_> = (numbers.iter())
+            .filter_map(|number| chosen.get(*number).cloned())
+            .collect();
+        let partition = some.first().map_or(0, |it| it.place.partition);
+        let call = scripts::take(take, &some);
+        let read = |value| answers::take_answer(value, some.len());
+        let outcomes = self.call(partition, &call, read).await?;
+        Ok(numbers.into_iter().zip(outcomes).collect())
+    }
+
+    /// Buries what was taken and cannot be read. Where that fails it is done once its lease is over.
+    async fn set_aside(&self, take: &Take, candidate: &Candidate) {
+        told(candidate);
+        let call = scripts::bury(take.token, &candidate.place, "it cannot be read");
+        if let Err(error) = self.store.link.call(&call).await {
+            tracing::warn!(%error, "it could not be buried");
+        }
+    }
+}
+
+fn told(candidate: &Candidate) {
+    let entry = candidate.place.entry.escape_debug();
+    tracing::error!(%entry, "an entry of the inbox cannot be read, and is dead");
+}
+
+fn read(candidate: &Candidate, stored: codec::Stored) -> Option<Taken> {
+    let key = match stored.key {
+        Some(key) => key,
+        None => EventKey::decode(&candidate.place.name).ok()?,
+    };
+    Some(Taken::new(key, stored.route, stored.entry, stored.content?))
+}

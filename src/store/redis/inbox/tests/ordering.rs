@@ -1,0 +1,182 @@
+//! Order keys whose entries stand in other slots.
+
+use super::support::Cluster;
+use super::*;
+use crate::event::{Order, OrderKey, Version};
+use crate::store::redis::inbox::order::OrderOutcome;
+use crate::store::redis::inbox::place::order_hash;
+
+fn ordered(id: &str, version: i64) -> Accept {
+    let key = OrderKey::new(["1042"]).unwrap();
+    Accept {
+        order: Some(Box::new(Order::new(key, Some(Version::new(version))))),
+        ..accept(id, id)
+    }
+}
+
+fn hash() -> [u8; 16] {
+    order_hash(&route(), &OrderKey::new(["1042"]).unwrap())
+}
+
+/// Makes the hold of the order key look as old as it must be to be doubted.
+fn age(server: &Server, inbox: &RedisInbox) {
+    let place = place::OrderPlace::of(&inbox.store.layout, &hash());
+    assert_eq!(server.ask(&["HEXISTS", &place.key, "s"]), "1");
+    server.ask(&["HSET", &place.key, "s", "1"]);
+}
+
+#[tokio::test]
+async fn a_hold_that_a_worker_left_before_it_took_its_entry_is_freed() {
+    let server = Server::start();
+    let inbox = inbox(&server, 16).await;
+    for (id, version) in [("evt_1", 1), ("evt_2", 2)] {
+        inbox.accept(&ordered(id, version)).await.unwrap();
+    }
+    let token = Token::random().unwrap();
+    let hold = OrderCommand::hold(hash(), &inbox.place(&key("evt_2")), token, None);
+    let held = inbox.ask_orders(&[hold]).await.unwrap();
+    assert_eq!(held[0].as_ref().unwrap().outcome, OrderOutcome::Held);
+    // The one that is held for may be taken, by whoever comes; the other waits while that is undoubted.
+    assert_eq!(taken(&inbox, 5).await, ["evt_2"]);
+    inbox.forget(&key("evt_2")).await.unwrap();
+    let absent = OrderCommand::hold(hash(), &inbox.place(&key("evt_3")), token, None);
+    inbox.ask_orders(&[absent]).await.unwrap();
+    assert_eq!(taken(&inbox, 5).await, [] as [&str; 0]);
+    age(&server, &inbox);
+    assert_eq!(taken(&inbox, 5).await, ["evt_1"]);
+}
+
+#[tokio::test]
+async fn a_version_whose_worker_died_before_it_was_written_counts_all_the_same() {
+    let server = Server::start();
+    let inbox = inbox(&server, 16).await;
+    inbox.accept(&ordered("new", 2)).await.unwrap();
+    let take = take(5);
+    inbox.take(&take).await.unwrap();
+    let begin = begin(&take, "new");
+    inbox.begin(&begin).await.unwrap();
+    // Its end without what follows from it.
+    let finish = Finish::new(key("new"), begin.token, Verdict::Done, DAY);
+    let call = scripts::finish(&finish, &inbox.place(&key("new")));
+    inbox.store.link.call(&call).await.unwrap();
+    for (id, version) in [("old", 1), ("newer", 3)] {
+        inbox.accept(&ordered(id, version)).await.unwrap();
+    }
+    assert_eq!(taken(&inbox, 5).await, [] as [&str; 0]);
+    age(&server, &inbox);
+    assert_eq!(taken(&inbox, 5).await, ["newer"]);
+    let old = inbox.lookup(&key("old")).await.unwrap().unwrap();
+    assert_eq!(old.status, EntryStatus::Stale);
+}
+
+#[tokio::test]
+async fn a_hold_that_stands_is_not_taken_for_an_abandoned_one() {
+    let server = Server::start();
+    let inbox = inbox(&server, 16).await;
+    for (id, version) in [("evt_1", 1), ("evt_2", 2)] {
+        inbox.accept(&ordered(id, version)).await.unwrap();
+    }
+    let take = take(5);
+    assert_eq!(inbox.take(&take).await.unwrap().len(), 1);
+    let retry = Verdict::Retry {
+        after: DAY,
+        reason: "down".to_owned(),
+    };
+    age(&server, &inbox);
+    assert_eq!(taken(&inbox, 5).await, [] as [&str; 0], "it runs");
+    let finish = Finish::new(key("evt_1"), take.token, retry, DAY);
+    assert_eq!(inbox.finish(&finish).await.unwrap(), Held::Held);
+    assert_eq!(taken(&inbox, 5).await, [] as [&str; 0], "it is tried again");
+    inbox
+        .discard(&Discard::new(key("evt_1"), DAY))
+        .await
+        .unwrap();
+    assert_eq!(taken(&inbox, 5).await, ["evt_2"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_that_are_held_back_stop_no_other() {
+    let server = Server::start();
+    let inbox = inbox(&server, 4).await;
+    for some in (0..3_000).collect::<Vec<_>>().chunks(250) {
+        let accepts: Vec<_> = (some.iter())
+            .map(|it| ordered(&format!("evt_{it:04}"), *it))
+            .collect();
+        join_all(accepts.iter().map(|it| inbox.accept(it))).await;
+    }
+    inbox.accept(&accept("free", "a")).await.unwrap();
+    let first = taken(&inbox, 5).await;
+    assert_eq!(first.len(), 2, "{first:?}");
+    assert!(first.contains(&"free".to_owned()), "{first:?}");
+    assert_eq!(taken(&inbox, 5).await, [] as [&str; 0]);
+}
+
+/// Workers of a cluster run 200 orders of 5 versions each: no two of one order at a time, in rising versions.
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_cluster_the_events_of_one_thing_run_one_at_a_time_and_in_rising_versions() {
+    let cluster = Cluster::of(3, &[]);
+    let connect = async || {
+        builder(cluster.url())
+            .partitions(24)
+            .connect()
+            .await
+            .unwrap()
+    };
+    let (first, second) = (connect().await, connect().await);
+    let mut accepts = Vec::new();
+    for number in 0..200_i64 {
+        for version in 0..5 {
+            // Shuffled, and each in another order.
+            let version = (version * (number % 4 + 1) + number) % 5;
+            let key = OrderKey::new([number.to_string()]).unwrap();
+            let order = Order::new(key, Some(Version::new(version)));
+            let mut accept = accept(&format!("{number}_{version}"), "a");
+            accept.order = Some(Box::new(order));
+            accepts.push(accept);
+        }
+    }
+    for some in accepts.chunks(100) {
+        join_all(some.iter().map(|it| first.accept(it))).await;
+    }
+    let applied = std::sync::Mutex::new(std::collections::HashMap::<String, (bool, String)>::new());
+    let note = |id: &str, opens: bool| {
+        let (order, version) = id.split_once('_').unwrap();
+        let mut applied = applied.lock().unwrap();
+        let (is_open, newest) = applied.entry(order.to_owned()).or_default();
+        assert_ne!(*is_open, opens, "two of order {order} at once");
+        *is_open = opens;
+        assert!(version >= newest.as_str(), "{id} after {newest}");
+        *newest = version.to_owned();
+    };
+    let work = async |inbox: &RedisInbox| {
+        let mut idle = 0;
+        while idle < 3 {
+            let take = take(32);
+            let taken = inbox.take(&take).await.unwrap();
+            idle = if taken.is_empty() { idle + 1 } else { 0 };
+            let run = async |key: EventKey| {
+                let begin = Begin::new(key.clone(), take.token, Token::random().unwrap(), LEASE);
+                assert!(matches!(
+                    inbox.begin(&begin).await.unwrap(),
+                    Begun::Granted(_)
+                ));
+                note(&key.to_string(), true);
+                tokio::task::yield_now().await;
+                note(&key.to_string(), false);
+                let finish = Finish::new(key, begin.token, Verdict::Done, DAY);
+                assert_eq!(inbox.finish(&finish).await.unwrap(), Held::Held);
+            };
+            join_all(taken.into_iter().map(|it| run(it.key))).await;
+        }
+    };
+    tokio::join!(work(&first), work(&second));
+    let counts = first.counts().await.unwrap();
+    assert_eq!((counts.done + counts.stale, counts.queued), (1_000, 0));
+    let newest = applied.lock().unwrap();
+    assert_eq!(newest.len(), 200);
+    assert!(
+        newest
+            .values()
+            .all(|(is_open, newest)| !is_open && newest == "4")
+    );
+}

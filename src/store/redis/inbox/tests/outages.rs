@@ -1,0 +1,186 @@
+//! Where other servers are left, and where keys move from one to another.
+
+use std::collections::HashMap;
+
+use super::support::{Cluster, Sentinel, until};
+use super::*;
+
+/// Asks again until there is an answer.
+async fn at_last<T>(ask: impl AsyncFn() -> Result<T, StoreError>) -> T {
+    let begun = Instant::now();
+    loop {
+        match ask().await {
+            Ok(answer) => return answer,
+            Err(error) => assert!(begun.elapsed() < 6 * PATIENCE, "{error:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_the_replica_was_told_is_there_after_the_master_has_died() {
+    let mut servers = Sentinel::start();
+    let builder = RedisInbox::builder(servers.url()).partitions(4);
+    let inbox = builder.connect().await.unwrap();
+    for id in ["evt_1", "evt_2"] {
+        inbox.accept(&accept(id, id)).await.unwrap();
+    }
+    let take = take(1);
+    assert_eq!(inbox.take(&take).await.unwrap().len(), 1);
+    let begin = begin(&take, "evt_1");
+    inbox.begin(&begin).await.unwrap();
+    servers.until_in_step();
+    servers.master.kill();
+    let finish = Finish::new(key("evt_1"), begin.token, Verdict::Done, DAY);
+    assert_eq!(
+        at_last(async || inbox.finish(&finish).await).await,
+        Held::Held
+    );
+    let next = super::take(5);
+    let taken = at_last(async || inbox.take(&next).await).await;
+    let bodies: Vec<_> = taken.iter().map(|it| it.content.body.clone()).collect();
+    assert_eq!(bodies, ["evt_2"]);
+}
+
+#[tokio::test]
+async fn one_dead_master_of_a_cluster_keeps_nothing_of_the_others_back() {
+    let mut cluster = Cluster::of(3, &[]);
+    let builder = RedisInbox::builder(cluster.url()).partitions(12);
+    let inbox = builder.connect().await.unwrap();
+    let ids: Vec<_> = (0..60).map(|number| format!("evt_{number}")).collect();
+    for id in &ids {
+        inbox.accept(&accept(id, "a")).await.unwrap();
+    }
+    cluster.masters[1].kill();
+    let mut found = Vec::new();
+    let begun = Instant::now();
+    while found.len() < 30 {
+        assert!(begun.elapsed() < 6 * PATIENCE, "{found:?}");
+        if let Ok(taken) = inbox.take(&take(10)).await {
+            found.extend(taken.into_iter().map(|it| it.key.to_string()));
+        }
+    }
+    assert!(found.len() < 60, "it had a share");
+    // It comes back with nothing, and takes what is new.
+    cluster.masters[1].restart();
+    for id in &ids {
+        let accept = accept(&format!("{id} again"), "a");
+        at_last(async || inbox.accept(&accept).await).await;
+    }
+}
+
+/// Moves a slot with all that is in it to the next master.
+fn move_slot(cluster: &Cluster, slot: &str) {
+    let owner = |server: &&Server| {
+        let own = server.ask(&["CLUSTER", "NODES"]);
+        let own = own
+            .lines()
+            .find(|line| line.contains("myself"))
+            .unwrap()
+            .to_owned();
+        let slot: u32 = slot.parse().unwrap();
+        own.split(' ').skip(8).any(|range| {
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            let (Ok(first), Ok(last)) = (first.parse::<u32>(), last.parse::<u32>()) else {
+                return false;
+            };
+            (first..=last).contains(&slot)
+        })
+    };
+    let from = cluster.masters.iter().position(|it| owner(&it)).unwrap();
+    let to = &cluster.masters[(from + 1) % cluster.masters.len()];
+    let from = &cluster.masters[from];
+    let id = |server: &Server| server.ask(&["CLUSTER", "MYID"]);
+    let (from_id, to_id) = (id(from), id(to));
+    assert_eq!(
+        to.ask(&["CLUSTER", "SETSLOT", slot, "IMPORTING", &from_id]),
+        "OK"
+    );
+    assert_eq!(
+        from.ask(&["CLUSTER", "SETSLOT", slot, "MIGRATING", &to_id]),
+        "OK"
+    );
+    loop {
+        // A few at a time, so that others come in between.
+        let keys = from.ask(&["CLUSTER", "GETKEYSINSLOT", slot, "3"]);
+        let keys: Vec<_> = keys.lines().filter(|key| !key.is_empty()).collect();
+        if keys.is_empty() {
+            break;
+        }
+        let port = to.port.to_string();
+        let migrate = ["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "KEYS"];
+        let moved = from.ask(&[&migrate[..], &keys].concat());
+        assert!(moved == "OK" || moved == "NOKEY", "{moved}");
+    }
+    for server in [to, from] {
+        assert_eq!(
+            server.ask(&["CLUSTER", "SETSLOT", slot, "NODE", &to_id]),
+            "OK"
+        );
+    }
+    until("all know where it is", || {
+        let told = |server: &Server| server.ask(&["CLUSTER", "NODES"]).contains(&to_id);
+        cluster.masters.iter().all(told)
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_accepted_and_run_once_while_every_slot_moves() {
+    let cluster = Cluster::of(2, &[]);
+    let connect = async || {
+        builder(cluster.url())
+            .partitions(6)
+            .connect()
+            .await
+            .unwrap()
+    };
+    let (inbox, worker) = (connect().await, connect().await);
+    let slots: Vec<_> = (0..6)
+        .map(|partition| {
+            let key = format!("wh:default:{{{partition}}}:~q");
+            cluster.masters[0].ask(&["CLUSTER", "KEYSLOT", &key])
+        })
+        .collect();
+    let events = 1_200;
+    let accepting = async {
+        for number in 0..events {
+            let accept = accept(&format!("evt_{number}"), "a");
+            at_last(async || inbox.accept(&accept).await).await;
+        }
+    };
+    let mut runs: HashMap<String, u32> = HashMap::new();
+    let working = async {
+        while runs.len() < events {
+            let take = take(16);
+            let taken = at_last(async || worker.take(&take).await).await;
+            for entry in taken {
+                let begin = Begin::new(
+                    entry.key.clone(),
+                    take.token,
+                    Token::random().unwrap(),
+                    LEASE,
+                );
+                let begun = at_last(async || worker.begin(&begin).await).await;
+                assert!(matches!(begun, Begun::Granted(_)), "{entry:?}");
+                *runs.entry(entry.key.to_string()).or_default() += 1;
+                let finish = Finish::new(entry.key, begin.token, Verdict::Done, DAY);
+                let held = at_last(async || worker.finish(&finish).await).await;
+                assert_eq!(held, Held::Held);
+            }
+        }
+    };
+    let moving = async {
+        tokio::task::spawn_blocking(move || {
+            for _ in 0..2 {
+                slots.iter().for_each(|slot| move_slot(&cluster, slot));
+            }
+            cluster
+        })
+        .await
+        .unwrap()
+    };
+    let (_cluster, (), ()) = tokio::join!(moving, accepting, working);
+    assert!(runs.values().all(|count| *count == 1), "{runs:?}");
+    let counts = worker.counts().await.unwrap();
+    assert_eq!((counts.done, counts.queued), (1_200, 0));
+}

@@ -1,0 +1,116 @@
+//! Replies that are lost although Redis has carried out the command.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::support::proxy::{Fault, Proxy};
+use super::*;
+use crate::inbox::Accepted;
+
+/// An inbox behind a proxy, whose scripts Redis knows.
+async fn behind(server: &Server) -> (Proxy, RedisInbox) {
+    let proxy = Proxy::before(server.port).await;
+    let inbox = builder(proxy.url()).partitions(1).connect().await.unwrap();
+    for id in ["a", "b", "c"] {
+        let id = &format!("warm {id}");
+        inbox.accept(&accept(id, "a")).await.unwrap();
+    }
+    let take = take(3);
+    inbox.take(&take).await.unwrap();
+    let begin = begin(&take, "warm a");
+    inbox.begin(&begin).await.unwrap();
+    let extend = Extend::new(key("warm a"), begin.token, LEASE);
+    inbox.extend(&[extend]).await.unwrap();
+    let finish = Finish::new(key("warm a"), begin.token, bury(), DAY);
+    inbox.finish(&finish).await.unwrap();
+    inbox.redrive(&Redrive::new(key("warm a"))).await.unwrap();
+    inbox
+        .discard(&Discard::new(key("warm a"), DAY))
+        .await
+        .unwrap();
+    for id in ["a", "b", "c"] {
+        inbox.forget(&key(&format!("warm {id}"))).await.unwrap();
+    }
+    (proxy, inbox)
+}
+
+/// The next request is carried out, and its reply is lost.
+fn cut(proxy: &Proxy) {
+    cut_after(proxy, 0);
+}
+
+/// The same with the one behind so many more.
+fn cut_after(proxy: &Proxy, requests: u32) {
+    let passed = AtomicU32::new(0);
+    proxy.plan(move |_| match passed.fetch_add(1, Ordering::Relaxed) {
+        number if number == requests => Fault::CutsAfter,
+        _ => Fault::Passes,
+    });
+}
+
+#[tokio::test]
+async fn a_command_whose_reply_is_lost_is_sent_again_and_takes_effect_once() {
+    let server = Server::start();
+    let (proxy, inbox) = behind(&server).await;
+    let event = accept("evt_1", "a");
+    cut(&proxy);
+    let accepted = inbox.accept(&event).await.unwrap();
+    assert_eq!(accepted, Accepted::Duplicate { differs: false });
+    // The rates, what is due, and what is taken: whichever is lost.
+    for lost in 0..3 {
+        let take = take(5);
+        cut_after(&proxy, lost);
+        let taken = inbox.take(&take).await.unwrap();
+        assert_eq!(taken.len(), 1, "{lost}");
+        let given_back = Verdict::GiveBack {
+            after: Duration::ZERO,
+        };
+        let finish = Finish::new(key("evt_1"), take.token, given_back, DAY);
+        cut(&proxy);
+        assert_eq!(inbox.finish(&finish).await.unwrap(), Held::Held);
+    }
+    let take = take(5);
+    inbox.take(&take).await.unwrap();
+    let begin = begin(&take, "evt_1");
+    cut(&proxy);
+    let Begun::Granted(grant) = inbox.begin(&begin).await.unwrap() else {
+        panic!("it was taken");
+    };
+    assert_eq!(grant.attempt, 1);
+    let extend = Extend::new(key("evt_1"), begin.token, LEASE);
+    cut(&proxy);
+    assert_eq!(inbox.extend(&[extend]).await.unwrap(), [Held::Held]);
+    let finish = Finish::new(key("evt_1"), begin.token, bury(), DAY);
+    cut(&proxy);
+    assert_eq!(inbox.finish(&finish).await.unwrap(), Held::Held);
+    let view = inbox.lookup(&key("evt_1")).await.unwrap().unwrap();
+    assert_eq!(view.status, EntryStatus::Dead);
+    assert_eq!(view.entry.history.iter().count(), 1);
+    cut(&proxy);
+    assert!(inbox.forget(&key("evt_1")).await.unwrap(), "there was one");
+    assert_eq!(inbox.counts().await.unwrap(), Default::default());
+}
+
+#[tokio::test]
+async fn what_is_taken_by_a_call_that_nobody_heard_of_comes_back_after_its_lease() {
+    let server = Server::start();
+    let (proxy, inbox) = behind(&server).await;
+    inbox.accept(&accept("evt_1", "a")).await.unwrap();
+    let mut lost = take(1);
+    lost.lease = Duration::from_millis(300);
+    // The connection stays as it is, and no reply comes over it.
+    let passed = AtomicU32::new(0);
+    proxy.plan(move |_| match passed.fetch_add(1, Ordering::Relaxed) {
+        2 => Fault::Stalls,
+        _ => Fault::Passes,
+    });
+    let waited = tokio::time::timeout(Duration::from_secs(1), inbox.take(&lost)).await;
+    assert!(waited.is_err(), "{waited:?}");
+    let other = super::inbox(&server, 1).await;
+    let begun = Instant::now();
+    while taken(&other, 1).await.is_empty() {
+        assert!(begun.elapsed() < PATIENCE);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let view = other.lookup(&key("evt_1")).await.unwrap().unwrap();
+    assert_eq!((view.entry.attempts, view.entry.deaths), (0, 0));
+}
