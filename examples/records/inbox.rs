@@ -4,21 +4,38 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
 
+#[cfg(feature = "postgres")]
+use tower_webhook::inbox::PostgresInbox;
 use tower_webhook::inbox::{
-    DeadLetters, Discard, EntryView, Inbox, ManyMoved, Moved, Rate, RateOf, Redrive, SqliteInbox,
+    DeadLetters, Discard, EntryView, Inbox, ManyMoved, Moved, Rate, RateOf, Redrive, SharedInbox,
+    SqliteInbox,
 };
 use tower_webhook::{Name, UnixTime};
 
 use crate::options::{Filter, Options};
 use crate::{Outcome, USAGE, key, nothing};
 
-pub(crate) async fn run(path: &str, options: &Options) -> Outcome {
-    // A person waits longer than a sender.
-    let mut builder = SqliteInbox::builder(path).deadline(Duration::from_secs(5));
-    if let Some(name) = &options.namespace {
+/// A person waits longer than a sender.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+async fn connect(place: &str, namespace: Option<&Name>) -> Result<SharedInbox, Box<dyn Error>> {
+    #[cfg(feature = "postgres")]
+    if place.starts_with("postgres://") || place.starts_with("postgresql://") {
+        let mut builder = PostgresInbox::builder(place).deadline(PATIENCE);
+        if let Some(name) = namespace {
+            builder = builder.namespace(name.clone());
+        }
+        return Ok(SharedInbox::new(builder.connect().await?));
+    }
+    let mut builder = SqliteInbox::builder(place).deadline(PATIENCE);
+    if let Some(name) = namespace {
         builder = builder.namespace(name.clone());
     }
-    let inbox = builder.connect().await?;
+    Ok(SharedInbox::new(builder.connect().await?))
+}
+
+pub(crate) async fn run(place: &str, options: &Options) -> Outcome {
+    let inbox = connect(place, options.namespace.as_ref()).await?;
     match options.words().as_slice() {
         ["counts"] => counts(&inbox).await?,
         ["dead"] => {
@@ -136,7 +153,7 @@ fn told_many(moved: ManyMoved) {
     println!("changed meanwhile {}", moved.changed);
 }
 
-async fn counts(inbox: &SqliteInbox) -> Result<(), Box<dyn Error>> {
+async fn counts(inbox: &SharedInbox) -> Result<(), Box<dyn Error>> {
     let counts = inbox.counts().await?;
     println!("queued {}", counts.queued);
     println!("waiting {}", counts.waiting);
@@ -149,7 +166,7 @@ async fn counts(inbox: &SqliteInbox) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn rates(inbox: &SqliteInbox) -> Result<(), Box<dyn Error>> {
+async fn rates(inbox: &SharedInbox) -> Result<(), Box<dyn Error>> {
     for view in inbox.rates().await? {
         print!("{} {} {}", view.provider, view.of.code(), view.rate);
         match view.next.filter(|next| *next > UnixTime::now()) {

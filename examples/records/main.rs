@@ -1,4 +1,4 @@
-//! Looks into the records of a store on Redis, and into an inbox on SQLite.
+//! Looks into the records of a store on Redis, and into an inbox on SQLite or Postgres.
 //!
 //! ```text
 //! records --store redis://127.0.0.1 lookup blendfi evt_1
@@ -11,6 +11,7 @@
 //! records --inbox webhooks.db redrive blendfi evt_1
 //! records --inbox webhooks.db redrive-dead --reason 'ledger is closed' --newer-than 3600 --within 600
 //! records --inbox webhooks.db rate blendfi 100 60
+//! records --inbox postgres://app@localhost/app dead
 //! ```
 //!
 //! A key is its provider and its parts, or in one word as `EventKey::encoded` writes it:
@@ -31,7 +32,7 @@ use crate::options::{Options, Place};
 const USAGE: &str = "\
 usage: records --store URL [--namespace NAME] [--partitions N] COMMAND
          lookup KEY | forget KEY | unfinished PROVIDER [LIMIT] | counts
-       records --inbox PATH [--namespace NAME] COMMAND
+       records --inbox (PATH | URL) [--namespace NAME] COMMAND
          counts | dead [FILTER] | show KEY | redrive KEY [--force] | discard KEY [--for SECONDS]
          redrive-dead FILTER [--within SECONDS] [--force] | discard-dead FILTER [--for SECONDS]
          paused | pause PROVIDER | resume PROVIDER

@@ -16,6 +16,9 @@ use super::keys::{Layout, Shown};
 use super::scan;
 use super::scripts::{self, Answer};
 
+#[cfg(feature = "inbox")]
+pub use super::inbox::fuzzing as inbox;
+
 /// What was read.
 pub type Read<T> = Result<T, StoreErrorKind>;
 

@@ -25,9 +25,8 @@ local function is_full()
 end
 
 do
-  -- Errors and all else are for accept.lua.
-  local entry, record = redis.pcall('STRLEN', key), redis.pcall('STRLEN', inline)
-  if entry == 0 and record == 0 then
+  -- All else is for accept.lua.
+  if redis.call('EXISTS', key, inline) == 0 then
     if is_full() then return { 9, now } end
     local head = struct.pack('>BBc16c8c8I4I4c8c16c8c8I4', VERSION, QUEUED, NOBODY, u64(now), u64(0), 0, 0,
       u64(0), fingerprint, u64(now), u64(0), size)

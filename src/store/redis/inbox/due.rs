@@ -10,30 +10,14 @@ use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::redis::scripts::strange;
 
 use super::answers::{self, Peeked};
-use super::codec::{self, Due, OrderSeen, VersionBytes};
+use super::candidate::Candidate;
+use super::codec::{self, Due};
 use super::groups::answered;
-use super::order::{OrderCommand, OrderHash, OrderKept, share_and_slack};
+use super::order::{OrderCommand, OrderHash, OrderKept};
 use super::place::{EntryPlace, PartitionPlace};
-use super::rates::Rates;
-use super::take::Turn;
+use super::rates::{Rates, share_and_slack};
+use super::turn::Turn;
 use super::{Conn, RedisInbox, scripts};
-
-/// An entry that was due when it was seen.
-#[derive(Debug, Clone)]
-pub(super) struct Candidate {
-    pub(super) route: Route,
-    pub(super) place: EntryPlace,
-    pub(super) paused: String,
-    /// As it stands in the index.
-    pub(super) member: Vec<u8>,
-    pub(super) at: u64,
-    pub(super) size: usize,
-    pub(super) order: Option<OrderSeen>,
-    /// The newest version of its order key that was completed.
-    pub(super) applied: Option<VersionBytes>,
-    /// Whether it holds its order key, or has none.
-    pub(super) may_run: bool,
-}
 
 /// One script looks at so many partitions, and finds about so many entries, at most.
 const PARTITIONS_PER_CALL: usize = 64;

@@ -10,6 +10,7 @@
 
 mod answers;
 mod builder;
+mod candidate;
 mod code;
 mod codec;
 mod commands;
@@ -17,12 +18,14 @@ mod due;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod groups;
+mod limits;
 mod looking;
 mod order;
 mod place;
 mod rates;
 mod scripts;
 mod take;
+mod turn;
 
 use std::fmt;
 use std::sync::Arc;
@@ -42,7 +45,7 @@ use super::error::{Fault, RedisConnectError, spans_slots};
 use super::scripts::{Answer, Call};
 
 use self::place::{EntryPlace, PartitionPlace};
-use self::take::Turn;
+use self::turn::Turn;
 
 pub use self::builder::RedisInboxBuilder;
 
@@ -68,8 +71,7 @@ pub use self::builder::RedisInboxBuilder;
 /// replica. [`RedisInboxBuilder::refuse_at_risk`] refuses the first two. Where none of that may happen take
 /// [`SqliteInbox`](crate::inbox) or a database.
 ///
-/// Beside the rights of the store, a Redis user of its own needs `+zadd +zrem +zrangebylex +zlexcount +setrange
-/// +strlen +exists +pexpireat +sadd +srem +sismember +smembers`.
+/// The README lists the rights that a Redis user of its own needs.
 ///
 /// # What it takes
 ///

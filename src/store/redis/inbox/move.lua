@@ -2,15 +2,19 @@
 --
 -- KEYS  the entry, its history, its index
 -- ARGV  'redrive' or 'discard'; for how many microseconds it is left alone, or known; '1' where it is to run
---       although it is stale; the newest version of its order key that was completed
+--       although it is stale; the newest version of its order key that was completed; the time at which it must
+--       have died, in 8 bytes, or '' for any
 --
 -- Answers { 1, now } done, and the order that it had where it is discarded; { 2, now, status } not from
 -- there, { 3, now } absent, { 4, now } stale, { 0, now } unreadable.
 
-local what, span, force, applied = unpack(ARGV)
+local what, span, force, applied, died = unpack(ARGV)
 local entry, answer = kept(KEYS[1])
 if answer then return answer end
 if not entry then return { 3, now } end
+if died ~= '' and (entry.state ~= DEAD or u64(entry.at) ~= died) then
+  return { 2, now, status_of(entry) }
+end
 if what == 'redrive' then
   local overtaken = entry.state == STALE or (entry.state == DEAD and is_overtaken(entry, applied))
   if overtaken and force ~= '1' then return { 4, now } end

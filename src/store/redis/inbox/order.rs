@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use redis::Value;
 
 use crate::clock::UnixTime;
-use crate::inbox::{EntryState, Limit, Rate};
+use crate::inbox::{EntryState, Rate};
 use crate::store::error::StoreError;
 use crate::store::redis::error::Fault;
 use crate::store::redis::scripts::{Answer, Call, STRANGE, Source, hash, integer, strange, time};
@@ -22,6 +22,7 @@ use super::code;
 use super::codec::{self, OrderSeen, VersionBytes};
 use super::groups::{answered, in_groups};
 use super::place::{EntryPlace, OrderPlace};
+use super::rates::share_and_slack;
 
 static ORDER: Source = Source::new(code::ORDER, || hash(code::ORDER));
 
@@ -94,15 +95,6 @@ impl OrderCommand {
             ..Self::free(order.hash, entry)
         }
     }
-}
-
-/// The share of one entry, and how far in the future the use of a rate may end so that one more is let
-/// through, in microseconds.
-pub(super) fn share_and_slack(rate: Rate) -> (u64, u64) {
-    let mut limit = Limit::new(rate, UnixTime::EPOCH);
-    limit.take_one(UnixTime::EPOCH);
-    let slack = rate.may_be_used_until(UnixTime::EPOCH);
-    (limit.used_until.as_micros(), slack.as_micros())
 }
 
 /// What is kept of an order key.

@@ -1,4 +1,4 @@
-//! How often entries may be taken.
+//! The rates that are set.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,28 +8,21 @@ use redis::Value;
 use crate::clock::UnixTime;
 use crate::event::Name;
 use crate::inbox::{Limit, Rate, RateOf, RateView};
-use crate::store::error::StoreError;
 use crate::store::redis::error::Fault;
-use crate::store::redis::scripts::{Call, STRANGE, Source, hash, integer};
-
-use super::order::share_and_slack;
-use super::place::PartitionPlace;
-use super::{Conn, RedisInbox, code};
-
-static RATE: Source = Source::new(code::RATE, || hash(code::RATE));
+use crate::store::redis::scripts::STRANGE;
 
 /// The rates that are set, and until when those of providers are used up.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Rates(HashMap<(Name, RateOf), (Rate, UnixTime)>);
 
-fn letter(of: RateOf) -> &'static str {
+pub(super) fn letter(of: RateOf) -> &'static str {
     match of {
         RateOf::Provider => "p",
         RateOf::EachOrderKey => "o",
     }
 }
 
-fn text(rate: Rate) -> String {
+pub(super) fn text(rate: Rate) -> String {
     format!("{}:{}", rate.entries(), rate.per().as_micros())
 }
 
@@ -52,7 +45,7 @@ impl Rates {
         })
     }
 
-    fn read(value: Value) -> Result<Self, Fault> {
+    pub(super) fn read(value: Value) -> Result<Self, Fault> {
         let fields: HashMap<String, String> =
             redis::from_redis_value(value).map_err(|_| STRANGE)?;
         let mut rates = HashMap::new();
@@ -80,50 +73,11 @@ impl Rates {
     }
 }
 
-impl RedisInbox {
-    pub(super) async fn rates_set(&self) -> Result<Rates, StoreError> {
-        let mut all = redis::cmd("HGETALL");
-        all.arg(PartitionPlace::rates(&self.store.layout));
-        let all = &all;
-        let ask = async |mut conn: Conn| conn.ask(all).await;
-        Ok(Rates::read(self.store.link.run(ask).await?)?)
-    }
-
-    pub(super) async fn write_rate(
-        &self,
-        provider: &Name,
-        of: RateOf,
-        rate: Option<Rate>,
-    ) -> Result<bool, StoreError> {
-        let call = Call::on(&RATE, 1, 4)
-            .word(PartitionPlace::rates(&self.store.layout))
-            .word("set")
-            .word(letter(of))
-            .word(provider.as_str())
-            .word(rate.map_or_else(String::new, text));
-        let changed = self.store.link.call(&call).await?;
-        Ok(crate::store::redis::scripts::forget_answer(&changed)?)
-    }
-
-    /// Uses the share of so many entries of a provider, or gives back what is less than 0; says how many may
-    /// be taken.
-    pub(super) async fn use_rate(
-        &self,
-        provider: &Name,
-        rate: Rate,
-        entries: i64,
-    ) -> Result<usize, StoreError> {
-        let (share, slack) = share_and_slack(rate);
-        let call = Call::on(&RATE, 1, 6)
-            .word(PartitionPlace::rates(&self.store.layout))
-            .word("use")
-            .word(provider.as_str())
-            .word(text(rate))
-            .word(entries)
-            .word(share)
-            .word(slack);
-        let granted = self.store.link.call(&call).await?;
-        let granted = integer(Some(&granted))?;
-        Ok(usize::try_from(granted).unwrap_or(0))
-    }
+/// The share of one entry, and how far in the future the use of a rate may end so that one more is let
+/// through, in microseconds.
+pub(super) fn share_and_slack(rate: Rate) -> (u64, u64) {
+    let mut limit = Limit::new(rate, UnixTime::EPOCH);
+    limit.take_one(UnixTime::EPOCH);
+    let slack = rate.may_be_used_until(UnixTime::EPOCH);
+    (limit.used_until.as_micros(), slack.as_micros())
 }

@@ -10,9 +10,9 @@ use crate::store::redis::codec::micros;
 use crate::store::redis::scripts::{Call, Source, hash};
 use crate::store::token::Token;
 
+use super::candidate::Candidate;
 use super::code;
 use super::codec::{VersionBytes, encode_content, encode_names, encode_order};
-use super::due::Candidate;
 use super::place::{EntryPlace, PartitionPlace, order_hash};
 
 macro_rules! source {
@@ -112,11 +112,16 @@ pub(super) fn redrive(
     place: &EntryPlace,
     applied: Option<VersionBytes>,
 ) -> Call {
-    about(&MOVE, place, 4)
+    about(&MOVE, place, 5)
         .word("redrive")
         .word(micros(redrive.after))
         .word(u8::from(redrive.force))
         .word(optional(applied.as_ref()))
+        .word(moment(redrive.if_dead_since))
+}
+
+fn moment(at: Option<UnixTime>) -> Vec<u8> {
+    at.map_or_else(Vec::new, |at| at.as_micros().to_be_bytes().into())
 }
 
 fn optional(version: Option<&VersionBytes>) -> &[u8] {
@@ -124,11 +129,12 @@ fn optional(version: Option<&VersionBytes>) -> &[u8] {
 }
 
 pub(super) fn discard(discard: &Discard, place: &EntryPlace) -> Call {
-    about(&MOVE, place, 4)
+    about(&MOVE, place, 5)
         .word("discard")
         .word(micros(discard.retention))
         .word(0)
         .word("")
+        .word(moment(discard.if_dead_since))
 }
 
 /// Under `mark` the script tells a command that comes again from another one, for so long.

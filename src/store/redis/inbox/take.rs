@@ -1,7 +1,6 @@
 //! What a worker takes.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::{Duration, Instant};
 
 use futures_util::future::{join, join_all};
 
@@ -11,8 +10,9 @@ use crate::store::error::StoreError;
 use crate::store::redis::scripts::strange;
 
 use super::answers::{self, TakenOrNot};
+use super::candidate::Candidate;
 use super::codec;
-use super::due::{Candidate, DueNow};
+use super::due::DueNow;
 use super::groups::in_groups;
 use super::order::{OrderCommand, OrderOutcome};
 use super::rates::Rates;
@@ -23,33 +23,6 @@ const TAKEN_PER_CALL: usize = 100;
 const BYTES_PER_CALL: usize = 1 << 20;
 /// So often it is looked again where others have taken all that was seen.
 const ROUNDS: u32 = 8;
-
-/// For so long a partition that did not answer is not asked for what is due.
-const RESTS: Duration = Duration::from_secs(5);
-
-/// What takes have found out.
-#[derive(Debug, Default)]
-pub(super) struct Turn {
-    /// Until when partitions are left alone.
-    resting: BTreeMap<u32, Instant>,
-    /// The rates as they were seen last.
-    pub(super) rates: Option<Rates>,
-}
-
-impl Turn {
-    pub(super) fn may_ask(&self, partition: u32) -> bool {
-        let until = self.resting.get(&partition);
-        until.is_none_or(|until| *until <= Instant::now())
-    }
-
-    pub(super) fn note(&mut self, partition: u32, has_answered: bool) {
-        if has_answered {
-            self.resting.remove(&partition);
-        } else {
-            self.resting.insert(partition, Instant::now() + RESTS);
-        }
-    }
-}
 
 /// What a round of taking came to.
 #[derive(Debug, Default)]
@@ -98,9 +71,11 @@ impl RedisInbox {
         overtaken.truncate(TAKEN_PER_CALL);
         chosen.extend(overtaken);
         if chosen.is_empty() {
-            let mut round = Round::default();
-            round.skipped = !held_back.is_empty() && self.free_abandoned(&held_back).await?;
-            return Ok(round);
+            let skipped = !held_back.is_empty() && self.free_abandoned(&held_back).await?;
+            return Ok(Round {
+                skipped,
+                ..Round::default()
+            });
         }
         // After an error keys stay held: an entry that was taken all the same tells so, and others are freed
         // by who is held back.

@@ -289,7 +289,8 @@ fn redis_does_as_the_rules_say() {
         server.ask(&["FLUSHALL"]);
         runtime.block_on(async {
             // A few partitions, so that the order of what is due is one of several indexes.
-            let builder = builder(server.url()).partitions([1, 4][usize::from(number % 2 == 0)]);
+            let builder =
+                builder(server.url()).partitions([1, 4][usize::from(number.is_multiple_of(2))]);
             let redis = builder.connect().await.unwrap();
             let start = UnixTime::now();
             let clock = ManualClock::new(start);

@@ -23,12 +23,13 @@ async fn what_the_replica_was_told_is_there_after_the_master_has_died() {
     let builder = RedisInbox::builder(servers.url()).partitions(4);
     let inbox = builder.connect().await.unwrap();
     for id in ["evt_1", "evt_2"] {
-        inbox.accept(&accept(id, id)).await.unwrap();
+        let accept = accept(id, id);
+        at_last(async || inbox.accept(&accept).await).await;
     }
     let take = take(1);
-    assert_eq!(inbox.take(&take).await.unwrap().len(), 1);
+    assert_eq!(at_last(async || inbox.take(&take).await).await.len(), 1);
     let begin = begin(&take, "evt_1");
-    inbox.begin(&begin).await.unwrap();
+    at_last(async || inbox.begin(&begin).await).await;
     servers.until_in_step();
     servers.master.kill();
     let finish = Finish::new(key("evt_1"), begin.token, Verdict::Done, DAY);
@@ -49,7 +50,8 @@ async fn one_dead_master_of_a_cluster_keeps_nothing_of_the_others_back() {
     let inbox = builder.connect().await.unwrap();
     let ids: Vec<_> = (0..60).map(|number| format!("evt_{number}")).collect();
     for id in &ids {
-        inbox.accept(&accept(id, "a")).await.unwrap();
+        let accept = accept(id, "a");
+        at_last(async || inbox.accept(&accept).await).await;
     }
     cluster.masters[1].kill();
     let mut found = Vec::new();
@@ -69,40 +71,39 @@ async fn one_dead_master_of_a_cluster_keeps_nothing_of_the_others_back() {
     }
 }
 
-/// Moves a slot with all that is in it to the next master.
-fn move_slot(cluster: &Cluster, slot: &str) {
-    let owner = |server: &&Server| {
-        let own = server.ask(&["CLUSTER", "NODES"]);
-        let own = own
-            .lines()
-            .find(|line| line.contains("myself"))
-            .unwrap()
-            .to_owned();
-        let slot: u32 = slot.parse().unwrap();
-        own.split(' ').skip(8).any(|range| {
+/// Whether a server knows another one, by its id, to have this slot.
+fn knows(server: &Server, id: &str, slot: u32) -> bool {
+    let nodes = server.ask(&["CLUSTER", "NODES"]);
+    let line = nodes.lines().find(|line| line.starts_with(id));
+    line.is_some_and(|line| {
+        line.split(' ').skip(8).any(|range| {
             let (first, last) = range.split_once('-').unwrap_or((range, range));
-            let (Ok(first), Ok(last)) = (first.parse::<u32>(), last.parse::<u32>()) else {
-                return false;
-            };
-            (first..=last).contains(&slot)
+            let range = (first.parse::<u32>(), last.parse::<u32>());
+            matches!(range, (Ok(first), Ok(last)) if (first..=last).contains(&slot))
         })
-    };
-    let from = cluster.masters.iter().position(|it| owner(&it)).unwrap();
-    let to = &cluster.masters[(from + 1) % cluster.masters.len()];
-    let from = &cluster.masters[from];
+    })
+}
+
+/// Moves a slot with all that is in it to the next master.
+fn move_slot(cluster: &Cluster, slot: u32) {
     let id = |server: &Server| server.ask(&["CLUSTER", "MYID"]);
-    let (from_id, to_id) = (id(from), id(to));
-    assert_eq!(
-        to.ask(&["CLUSTER", "SETSLOT", slot, "IMPORTING", &from_id]),
-        "OK"
-    );
-    assert_eq!(
-        from.ask(&["CLUSTER", "SETSLOT", slot, "MIGRATING", &to_id]),
-        "OK"
-    );
+    let masters = &cluster.masters;
+    let from = masters
+        .iter()
+        .position(|it| knows(it, &id(it), slot))
+        .unwrap();
+    let to = &masters[(from + 1) % masters.len()];
+    let from = &masters[from];
+    let (from_id, to_id, number) = (id(from), id(to), slot.to_string());
+    let set = |server: &Server, words: &[&str]| {
+        let command = [&["CLUSTER", "SETSLOT", &number][..], words].concat();
+        assert_eq!(server.ask(&command), "OK");
+    };
+    set(to, &["IMPORTING", &from_id]);
+    set(from, &["MIGRATING", &to_id]);
     loop {
         // A few at a time, so that others come in between.
-        let keys = from.ask(&["CLUSTER", "GETKEYSINSLOT", slot, "3"]);
+        let keys = from.ask(&["CLUSTER", "GETKEYSINSLOT", &number, "3"]);
         let keys: Vec<_> = keys.lines().filter(|key| !key.is_empty()).collect();
         if keys.is_empty() {
             break;
@@ -112,15 +113,11 @@ fn move_slot(cluster: &Cluster, slot: &str) {
         let moved = from.ask(&[&migrate[..], &keys].concat());
         assert!(moved == "OK" || moved == "NOKEY", "{moved}");
     }
-    for server in [to, from] {
-        assert_eq!(
-            server.ask(&["CLUSTER", "SETSLOT", slot, "NODE", &to_id]),
-            "OK"
-        );
-    }
     until("all know where it is", || {
-        let told = |server: &Server| server.ask(&["CLUSTER", "NODES"]).contains(&to_id);
-        cluster.masters.iter().all(told)
+        for server in [to, from] {
+            set(server, &["NODE", &to_id]);
+        }
+        masters.iter().all(|server| knows(server, &to_id, slot))
     });
 }
 
@@ -135,10 +132,11 @@ async fn events_are_accepted_and_run_once_while_every_slot_moves() {
             .unwrap()
     };
     let (inbox, worker) = (connect().await, connect().await);
-    let slots: Vec<_> = (0..6)
+    let slots: Vec<u32> = (0..6)
         .map(|partition| {
             let key = format!("wh:default:{{{partition}}}:~q");
-            cluster.masters[0].ask(&["CLUSTER", "KEYSLOT", &key])
+            let slot = cluster.masters[0].ask(&["CLUSTER", "KEYSLOT", &key]);
+            slot.parse().unwrap()
         })
         .collect();
     let events = 1_200;
@@ -172,7 +170,7 @@ async fn events_are_accepted_and_run_once_while_every_slot_moves() {
     let moving = async {
         tokio::task::spawn_blocking(move || {
             for _ in 0..2 {
-                slots.iter().for_each(|slot| move_slot(&cluster, slot));
+                slots.iter().for_each(|slot| move_slot(&cluster, *slot));
             }
             cluster
         })

@@ -5,7 +5,7 @@ use crate::event::{Order, OrderKey};
 
 const EVERY: &str = "+eval +evalsha +get +getrange +set +del +time";
 const INBOX: &str = "+exists +hdel +hget +hgetall +hmget +hset +persist +pexpireat +sadd +setrange \
-                     +sismember +smembers +srem +strlen +zadd +zlexcount +zrangebylex +zrem";
+                     +sismember +smembers +srem +zadd +zlexcount +zrangebylex +zrem";
 
 #[test]
 fn the_readme_lists_what_is_tested_here() {

@@ -10,7 +10,7 @@ use crate::inbox::{Entry, EntryCommand, TakeOutcome};
 use crate::store::command::{Claim, Complete, Grant, Release, StoredResponse};
 use crate::store::record::{Command, Record};
 use crate::store::redis::inbox::answers::{Peeked, TakenOrNot, ToldOfMove};
-use crate::store::redis::inbox::due::Candidate;
+use crate::store::redis::inbox::candidate::Candidate;
 
 /// What the rules say there is.
 #[derive(Debug, Clone, PartialEq)]
@@ -120,14 +120,11 @@ impl Pair {
     }
 
     #[track_caller]
-    fn moved<C>(&mut self, what: &str, command: &C, answer: Answer<ToldOfMove>)
+    fn moved<C>(&mut self, what: &str, command: &C, answer: &Answer<ToldOfMove>)
     where
         C: EntryCommand<Outcome = Moved> + fmt::Debug,
     {
-        let Answer {
-            outcome: (outcome, freed),
-            now,
-        } = answer;
+        let ((outcome, freed), now) = (answer.outcome, answer.now);
         assert_eq!(freed, None);
         self.agrees(what, command, &Answer { outcome, now });
     }

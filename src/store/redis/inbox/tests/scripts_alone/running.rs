@@ -79,14 +79,14 @@ impl Pair {
                 let redrive = Redrive::new(key.clone()).after(self.span());
                 let call = scripts::redrive(&redrive, &self.inbox.place(&key), None);
                 let answer = self.ask(call, answers::move_answer).await;
-                self.moved("redrive", &redrive, answer);
+                self.moved("redrive", &redrive, &answer);
             }
             88..93 => {
                 let retention = self.span().min(Duration::from_millis(4));
                 let discard = Discard::new(key.clone(), retention);
                 let call = scripts::discard(&discard, &self.inbox.place(&key));
                 let answer = self.ask(call, answers::move_answer).await;
-                self.moved("discard", &discard, answer);
+                self.moved("discard", &discard, &answer);
             }
             93..96 => {
                 self.inbox.forget(&key).await.unwrap();

@@ -1,0 +1,21 @@
+use crate::inbox::Route;
+
+use super::codec::{OrderSeen, VersionBytes};
+use super::place::EntryPlace;
+
+/// An entry that was due when it was seen.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate {
+    pub(super) route: Route,
+    pub(super) place: EntryPlace,
+    pub(super) paused: String,
+    /// As it stands in the index.
+    pub(super) member: Vec<u8>,
+    pub(super) at: u64,
+    pub(super) size: usize,
+    pub(super) order: Option<OrderSeen>,
+    /// The newest version of its order key that was completed.
+    pub(super) applied: Option<VersionBytes>,
+    /// Whether it holds its order key, or has none.
+    pub(super) may_run: bool,
+}
