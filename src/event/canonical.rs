@@ -20,6 +20,8 @@
 
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
 use super::decimal;
 use super::json::{Json, Piece, Sink};
 
@@ -45,7 +47,7 @@ pub(super) struct Forms {
     many: Vec<u8>,
     len: usize,
     /// What a [`Writer`] knows of members.
-    members: Vec<u128>,
+    members: SmallVec<[u128; 32]>,
 }
 
 impl Forms {
@@ -54,7 +56,7 @@ impl Forms {
             few: [0; ROOM],
             many: Vec::new(),
             len: 0,
-            members: Vec::new(),
+            members: SmallVec::new(),
         }
     }
 
@@ -70,7 +72,6 @@ impl Forms {
     /// Takes a value and adds its form; tells where it stands.
     pub(super) fn append(&mut self, json: &mut Json<'_>) -> Option<Range<usize>> {
         let begin = self.len;
-        self.members.reserve(28);
         loop {
             self.members.clear();
             let mut writer = Writer {
@@ -121,7 +122,7 @@ struct Writer<'f> {
     /// The members so far of each object that is open: the first eight bytes of the name, which tell
     /// most names apart, and in four bytes each where the form begins and ends. Before those of each
     /// object or array stands the first one of what is around it.
-    members: &'f mut Vec<u128>,
+    members: &'f mut SmallVec<[u128; 32]>,
     first: usize,
     depth: usize,
 }
