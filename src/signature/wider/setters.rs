@@ -139,7 +139,7 @@ impl SchemeBuilder {
         self
     }
 
-    /// What is signed is the event's [id](super::Verified::id): the content as it stands where it is
+    /// What is signed is the event's [id](crate::signature::Verified::id): the content as it stands where it is
     /// a short text, else its SHA-256. For signatures that do not cover the body, and for contents
     /// whose pieces could be cut elsewhere: another reading is then the same event.
     pub fn content_is_id(mut self) -> Self {
