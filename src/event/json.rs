@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use serde::de::IgnoredAny;
 use serde_json::from_slice;
 
-use self::stops::stops;
+use super::stops::stops;
 
 /// A JSON text, and how far it was read.
 #[derive(Debug, Clone, Copy)]

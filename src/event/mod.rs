@@ -30,6 +30,7 @@ mod scope;
 mod selection;
 mod shape;
 mod source;
+mod stops;
 
 pub use decimal::Decimal;
 pub use each::ItemIdentity;
