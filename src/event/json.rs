@@ -6,8 +6,6 @@
 //! not to). Half of a surrogate pair is JSON all the same, but no text. Memory grows by one bit for
 //! each level of nesting.
 
-mod stops;
-
 use std::borrow::Cow;
 
 use serde::de::IgnoredAny;
