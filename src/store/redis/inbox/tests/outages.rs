@@ -1,6 +1,6 @@
 //! Where other servers are left, and where keys move from one to another.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::support::{Cluster, Sentinel, until};
 use super::*;
@@ -119,6 +119,23 @@ fn move_slot(cluster: &Cluster, slot: u32) {
         }
         masters.iter().all(|server| knows(server, &to_id, slot))
     });
+    // One that has not heard of the other's last epoch would not outdo it when the slot comes back, and
+    // lose it again.
+    until("all know each other's epochs", || {
+        let all: Vec<_> = masters.iter().map(epochs).collect();
+        all.iter().all(|one| *one == all[0])
+    });
+}
+
+/// The configuration epoch of each node, as this server knows it.
+fn epochs(server: &Server) -> BTreeMap<String, String> {
+    let nodes = server.ask(&["CLUSTER", "NODES"]);
+    (nodes.lines())
+        .filter_map(|line| {
+            let words: Vec<_> = line.split(' ').collect();
+            Some(((*words.first()?).to_owned(), (*words.get(6)?).to_owned()))
+        })
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
