@@ -161,6 +161,10 @@ impl EntryCommands {
             Order::Take(command) => {
                 let taking = take::take(conn, statements, &self.front, namespace, command, now);
                 let took = taking.await?;
+                if took.has_more {
+                    // Whoever asks is about to wait.
+                    self.news.tell();
+                }
                 return Ok((Ok(Answer::Taken(took.taken)), took.wrote));
             }
             Order::SetPaused(provider, paused) => {

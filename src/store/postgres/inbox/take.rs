@@ -1,6 +1,7 @@
 //! What a worker takes.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
@@ -20,10 +21,16 @@ use super::rows::entry;
 use super::statements::EntryStatements;
 use super::{order_keys, rates};
 
+/// So long at most a take goes on behind what it has skipped: beyond the deadline all of it would be undone, and
+/// skipped again.
+const LONGEST: Duration = Duration::from_millis(50);
+
 /// What a take came to.
 pub(super) struct Took {
     pub(super) taken: Vec<Taken>,
     pub(super) wrote: bool,
+    /// Whether the next one finds more to skip, or to take.
+    pub(super) has_more: bool,
 }
 
 /// Takes what is due, in the transaction that is open. It waits for nobody who takes entries too.
@@ -37,11 +44,11 @@ pub(super) async fn take(
 ) -> Result<Took, Fault> {
     let limits = rates::all(conn, &statements.lock_rates, namespace).await?;
     let mut taking = Taking::new(take, now, Limits::of_rows(limits));
-    let mut wrote = false;
+    let (mut wrote, until) = (false, Instant::now() + LONGEST);
     loop {
         taking.skipped = false;
         wrote |= take_once(conn, statements, front, namespace, &mut taking).await?;
-        if !taking.taken.is_empty() || !taking.skipped {
+        if !taking.taken.is_empty() || !taking.skipped || Instant::now() >= until {
             break;
         }
     }
@@ -49,6 +56,7 @@ pub(super) async fn take(
         rates::note(conn, statements, namespace, (provider, of), used_until).await?;
     }
     Ok(Took {
+        has_more: taking.taken.is_empty() && taking.skipped,
         taken: taking.taken,
         wrote,
     })
