@@ -297,6 +297,12 @@ impl Commands for EntryCommands {
         }
     }
 
+    fn is_free(&self) {
+        self.news.tell();
+        // With the next command.
+        self.news.note();
+    }
+
     async fn afterwards(&self, conn: &mut PgConnection, sessions: &Sessions) -> Result<(), Fault> {
         self.news.say(&mut *conn).await?;
         if self.room.is_due(Instant::now()) {

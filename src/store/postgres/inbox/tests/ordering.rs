@@ -3,6 +3,8 @@
 use super::*;
 use crate::event::{Order as EventOrder, OrderKey, Version};
 use crate::inbox::Accept;
+use crate::store::command::{Complete, StoredResponse};
+use crate::store::transaction::{Begin as _, Finished, Ticket};
 
 fn accept_in(id: &str, version: i64) -> Accept {
     let key = OrderKey::new(["1042"]).unwrap();
@@ -47,4 +49,55 @@ async fn more_stale_events_than_one_take_can_skip_hold_up_no_other_one() {
         inbox.wait(PATIENCE).await;
     }
     assert_eq!(inbox.counts().await.unwrap().stale, u64::from(STALE));
+}
+
+/// Its own command says so where there is no transaction; the other event would wait for the next look.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_is_told_when_a_transaction_has_freed_an_order_key() {
+    const EVER: Duration = Duration::from_secs(60);
+    let server = Postgres::start();
+    let pool = sqlx::PgPool::connect(&server.url()).await.unwrap();
+    let inbox = PostgresInbox::on_pool(pool).deadline(PATIENCE).migrate();
+    let inbox = inbox.connect().await.unwrap();
+    for (id, version) in [("first", 1), ("second", 2)] {
+        inbox.accept(&accept_in(id, version)).await.unwrap();
+    }
+    let taken = take(9);
+    assert_eq!(inbox.take(&taken).await.unwrap().len(), 1);
+    let begin = begin(&taken, "first");
+    let begun = inbox.begin(&begin).await.unwrap();
+    let Begun::Granted(grant) = begun else {
+        panic!("{begun:?}");
+    };
+    // Until it counts on being told, and nothing is left to be told of.
+    let news = &inbox.server.database.commands().news;
+    let quiet = Duration::from_secs(1);
+    loop {
+        let asked = std::time::Instant::now();
+        inbox.wait(quiet).await;
+        if news.hears() && asked.elapsed() >= quiet {
+            break;
+        }
+    }
+    let ticket = Ticket {
+        key: key("first"),
+        token: begin.token,
+        attempt: grant.attempt,
+        lease: begin.lease,
+    };
+    let transactions = inbox.own_transactions().unwrap();
+    let open = transactions.begin(ticket).await.unwrap();
+    let response = StoredResponse::new(200);
+    let fingerprint = accept_in("first", 1).fingerprint;
+    let complete = Complete::new(key("first"), begin.token, grant, fingerprint, response, DAY);
+    let finished = open.finish(complete).await;
+    assert!(
+        matches!(finished, Finished::Ended(Held::Held)),
+        "{finished:?}"
+    );
+    let asked = std::time::Instant::now();
+    inbox.wait(EVER).await;
+    assert!(asked.elapsed() < EVER / 2);
+    let next = inbox.take(&take(9)).await.unwrap();
+    assert_eq!(next.first().map(|it| &it.key), Some(&key("second")));
 }
