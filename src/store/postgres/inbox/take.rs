@@ -21,10 +21,6 @@ use super::rows::entry;
 use super::statements::EntryStatements;
 use super::{order_keys, rates};
 
-/// So long at most a take goes on behind what it has skipped: beyond the deadline all of it would be undone, and
-/// skipped again.
-const LONGEST: Duration = Duration::from_millis(50);
-
 /// What a take came to.
 pub(super) struct Took {
     pub(super) taken: Vec<Taken>,
@@ -34,17 +30,20 @@ pub(super) struct Took {
 }
 
 /// Takes what is due, in the transaction that is open. It waits for nobody who takes entries too.
+///
+/// Behind what it has skipped it goes on for this long: beyond the deadline all of it would be undone, and skipped
+/// again.
 pub(super) async fn take(
     conn: &mut PgConnection,
     statements: &EntryStatements,
     front: &Front,
     namespace: &Name,
     take: &Take,
-    now: UnixTime,
+    (now, longest): (UnixTime, Duration),
 ) -> Result<Took, Fault> {
     let limits = rates::all(conn, &statements.lock_rates, namespace).await?;
     let mut taking = Taking::new(take, now, Limits::of_rows(limits));
-    let (mut wrote, until) = (false, Instant::now() + LONGEST);
+    let (mut wrote, until) = (false, Instant::now() + longest);
     loop {
         taking.skipped = false;
         wrote |= take_once(conn, statements, front, namespace, &mut taking).await?;
