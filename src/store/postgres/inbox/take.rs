@@ -124,7 +124,7 @@ async fn look(
     let Take { routes, lone, .. } = taking.take;
     let (began, time) = (Instant::now(), micros(taking.now));
     let (mut texts, mut providers, mut behind) = (vec![], vec![], vec![]);
-    let (mut most, mut free, mut looks) = (vec![], vec![], vec![]);
+    let (mut most, mut free, mut used, mut looks) = (vec![], vec![], vec![], vec![]);
     for route in routes {
         let at = (namespace.clone(), route.clone(), *lone);
         let (from, is_full) = front.from(&at, time, began);
@@ -134,6 +134,7 @@ async fn look(
         behind.push(from);
         most.push(bounds.0);
         free.push(bounds.1);
+        used.push(bounds.2);
         looks.push((at, is_full));
     }
     let sql = match lone {
@@ -147,6 +148,7 @@ async fn look(
         .bind(behind)
         .bind(most)
         .bind(free)
+        .bind(used)
         .bind(time);
     let mut of_routes: Vec<_> = routes.iter().map(|_| OfRoute::default()).collect();
     for row in query.fetch_all(conn).await? {
