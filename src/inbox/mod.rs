@@ -265,8 +265,9 @@ pub trait Inbox: Send + Sync + 'static {
     fn paused(&self) -> impl Future<Output = Result<Vec<Name>, StoreError>> + Send;
 
     /// Has no more entries of this provider taken than this rate lets; `None` lifts the limit. It lasts as
-    /// long as the entries do, with what was used of it; of another rate nothing is used yet. Says whether
-    /// that changed anything.
+    /// long as the entries do, with what was used of it. Of another rate of the provider nothing is used yet;
+    /// for each order key what was used counts on, as far as the other rate can be used. Says whether that
+    /// changed anything.
     fn set_rate(
         &self,
         provider: &Name,

@@ -30,6 +30,8 @@ pub struct Rate {
 
 const SHORTEST: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_secs(86_400);
+/// Two takes that follow each other may have read the clock the other way round, by less than this.
+const SPARE: Duration = Duration::from_secs(10);
 
 impl Rate {
     /// So many entries in this time.
@@ -71,6 +73,12 @@ impl Rate {
     /// Until when it may be used up so that one more may be taken all the same.
     pub(crate) fn may_be_used_until(self, now: UnixTime) -> UnixTime {
         now.saturating_add(self.all().saturating_sub(self.share()))
+    }
+
+    /// Beyond this it is not what this rate was used, but a longer one before it, or by a clock that was set
+    /// back since: it counts as unused.
+    pub(crate) fn is_used_until(self, now: UnixTime) -> UnixTime {
+        now.saturating_add(self.all()).saturating_add(SPARE)
     }
 
     /// The shares of all.
@@ -169,19 +177,27 @@ impl Limit {
         self.used_until.saturating_sub(slack)
     }
 
-    /// Whether one more may be taken now.
+    /// Whether one more may be taken now. A use that ends later than the rate allows is of another rate, or by
+    /// a clock that was set back since: it counts as none.
     pub fn lets(&self, now: UnixTime) -> bool {
-        self.used_until <= self.rate.may_be_used_until(now)
+        self.used(now) <= self.rate.may_be_used_until(now)
+    }
+
+    fn used(&self, now: UnixTime) -> UnixTime {
+        match self.used_until > self.rate.is_used_until(now) {
+            true => UnixTime::EPOCH,
+            false => self.used_until,
+        }
     }
 
     /// Uses the share of one more.
     pub fn take_one(&mut self, now: UnixTime) {
-        self.used_until = self.used_until.max(now).saturating_add(self.rate.share());
+        self.used_until = self.used(now).max(now).saturating_add(self.rate.share());
     }
 
     /// How many may be taken now.
     pub fn left(&self, now: UnixTime) -> usize {
-        let used = self.used_until.saturating_since(now);
+        let used = self.used(now).saturating_since(now);
         let left = self.rate.all().saturating_sub(used).as_micros();
         let share = self.rate.share().as_micros().max(1);
         usize::try_from(left / share).unwrap_or(usize::MAX)
@@ -223,6 +239,18 @@ mod tests {
         assert_eq!(takes(&mut limit, at(1_000)), 3);
         // What was not used in a long pause is not saved up.
         assert_eq!(takes(&mut limit, at(60_000)), 4);
+    }
+
+    #[test]
+    fn what_a_longer_rate_was_used_or_by_a_clock_that_was_ahead_holds_nothing_back() {
+        let day = 86_400_000;
+        let mut limit = limit(2, 1_000);
+        limit.used_until = at(day);
+        assert_eq!((limit.left(at(0)), takes(&mut limit, at(0))), (2, 2));
+        assert_eq!(takes(&mut limit, at(499)), 0);
+        // A few seconds are no step of the clock: two takes may pass each other.
+        limit.used_until = at(9_000);
+        assert_eq!((limit.left(at(0)), takes(&mut limit, at(0))), (0, 0));
     }
 
     #[test]

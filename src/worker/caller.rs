@@ -40,6 +40,9 @@ impl Caller<()> for EntryCaller {
     fn early(&mut self, _: Reason) {}
 
     fn ended(&mut self, outcome: Outcome<()>) {
+        if matches!(outcome, Outcome::Done(()) | Outcome::LeaseLost) {
+            self.entries.ended(&self.key);
+        }
         self.entries.leave(&self.key);
         match outcome {
             Outcome::Refused(cause) => {

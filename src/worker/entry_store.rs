@@ -85,6 +85,22 @@ impl EntryStore {
         runs.over.push_back((token, verdict));
     }
 
+    /// The inbox has heard how the attempt with this token has ended: nothing is to be sent again.
+    pub(super) fn told(&self, key: &EventKey, token: Token) {
+        let mut runs = self.runs();
+        match runs.now.get_mut(key) {
+            Some(run) if run.token == Some(token) => run.verdict = None,
+            _ => runs.over.retain(|over| over.0 != token),
+        }
+    }
+
+    /// The same of an attempt whose end was written in a transaction of its handler, if it was.
+    pub(super) fn ended(&self, key: &EventKey) {
+        if let Some(run) = self.runs().now.get_mut(key) {
+            run.verdict = None;
+        }
+    }
+
     /// Notes what becomes of an entry unless it is completed.
     pub(super) fn say(&self, key: &EventKey, verdict: Verdict) {
         if let Some(run) = self.runs().now.get_mut(key) {
@@ -130,7 +146,9 @@ impl Store for EntryStore {
             ..
         } = complete;
         let finish = Finish::new(key.clone(), *token, Verdict::Done, *retention);
-        self.inbox.finish(&finish).await
+        let held = self.inbox.finish(&finish).await?;
+        self.told(key, *token);
+        Ok(held)
     }
 
     async fn release(&self, release: &Release) -> Result<Held, StoreError> {
@@ -142,7 +160,9 @@ impl Store for EntryStore {
         } = release;
         let verdict = self.verdict(key, *token);
         let finish = Finish::new(key.clone(), *token, verdict, *retention);
-        self.inbox.finish(&finish).await
+        let held = self.inbox.finish(&finish).await?;
+        self.told(key, *token);
+        Ok(held)
     }
 
     async fn renew(&self, renewals: &[Renew]) -> Result<Vec<Held>, StoreError> {
@@ -185,4 +205,69 @@ impl Store for EntryStore {
 
 fn not_taken() -> StoreError {
     StoreError::new(StoreErrorKind::Refused).with_source("no entry that this worker has taken")
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::event::Fingerprint;
+    use crate::inbox::{Accept, Content, MemoryInbox, Route, Take};
+    use crate::store::{Grant, StoredResponse};
+
+    const LEASE: Duration = Duration::from_secs(60);
+
+    fn key(number: usize) -> EventKey {
+        EventKey::new(Name::new("acme").unwrap(), [number.to_string()]).unwrap()
+    }
+
+    /// Takes and begins an entry, as a worker does.
+    async fn begun(entries: &EntryStore, inbox: &MemoryInbox, number: usize) -> (Token, Grant) {
+        let route = Route::parse("acme").unwrap();
+        let accept = Accept {
+            key: key(number),
+            route: route.clone(),
+            fingerprint: Fingerprint::of(b"a"),
+            has_own_id: false,
+            order: None,
+            content: Content::new(Bytes::from_static(b"{}"), Bytes::from_static(b"a")),
+            revive_every: LEASE,
+        };
+        inbox.accept(&accept).await.unwrap();
+        let take = Take::new(vec![route], Token::random().unwrap(), 1, LEASE);
+        assert_eq!(inbox.take(&take).await.unwrap().len(), 1);
+        assert!(entries.enter(&accept.key, take.token));
+        let token = Token::random().unwrap();
+        let claim = Claim::new(accept.key, token, accept.fingerprint, LEASE, LEASE);
+        let ClaimOutcome::Claimed(grant) = entries.claim(&claim).await.unwrap() else {
+            panic!("it was just taken");
+        };
+        let reason = "down".to_owned();
+        entries.say(&claim.key, Verdict::Bury { reason });
+        (token, grant)
+    }
+
+    /// As where the inbox is out of reach for a moment when an attempt ends, and busy behind it.
+    #[tokio::test]
+    async fn what_a_handler_said_outlasts_thousands_of_others_until_the_inbox_hears_it() {
+        let inbox = MemoryInbox::new();
+        let entries = EntryStore::new(SharedInbox::new(inbox.clone()));
+        let (unheard, _) = begun(&entries, &inbox, 0).await;
+        entries.leave(&key(0));
+        for number in 1..=2 * MOST_OVER {
+            let (token, grant) = begun(&entries, &inbox, number).await;
+            let response = StoredResponse::new(200);
+            let fingerprint = Fingerprint::of(b"a");
+            let complete = Complete::new(key(number), token, grant, fingerprint, response, LEASE);
+            entries.complete(&complete).await.unwrap();
+            entries.leave(&key(number));
+        }
+        let release = Release::new(key(0), unheard, LEASE);
+        assert_eq!(entries.release(&release).await.unwrap(), Held::Held);
+        let entry = inbox.lookup(&key(0)).await.unwrap().unwrap().entry;
+        assert_eq!(entry.attempts, 1);
+        assert_eq!(&*entry.history.last().unwrap().reason, "down");
+        assert!(entries.runs().over.is_empty());
+    }
 }

@@ -55,6 +55,9 @@ pub(super) trait Commands: Send + Sync + 'static {
 
     fn committed(&self, effect: Self::Effect);
 
+    /// A handler's transaction was committed, and what waited for its row may go on.
+    fn is_free(&self) {}
+
     /// What is left to do when commands were answered, outside of a transaction.
     fn afterwards(
         &self,

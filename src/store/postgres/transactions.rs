@@ -23,7 +23,7 @@ use crate::store::transaction::{
 use super::commands::Commands;
 use super::database::Database;
 use super::error::{Cause, Fault};
-use super::tx_statements::{Completed, Found, TxStatements};
+use super::tx_statements::{Completed, Done, Found, TxStatements};
 
 /// How long a successor waits until what it has ended is over, and how often it looks.
 const ENDING_LIMIT: Duration = Duration::from_secs(1);
@@ -178,6 +178,14 @@ impl<C: Commands> PostgresTransactions<C> {
         }
     }
 
+    /// Wakes whoever waits for what this event has ended.
+    fn tell(&self, place: &Place, done: Done) {
+        self.waiting.hint(place);
+        if done.is_awaited {
+            self.database.commands().is_free();
+        }
+    }
+
     /// What became of a commit without an answer.
     async fn look_up(&self, place: &Place, token: Token, lease: Duration) -> Finished {
         let looking = async {
@@ -280,7 +288,7 @@ impl<C: Commands> Open<C> {
         // It may wait for a statement of the handler whose future was dropped, or for a server that is away.
         let completed = timeout(self.lease, completed).await;
         let failure = match completed.unwrap_or_else(|_| Err(Fault::slow())) {
-            Ok(Completed::Done { is_nested }) => return self.committed(is_nested).await,
+            Ok(Completed::Done(done)) => return self.committed(done).await,
             Ok(Completed::Lost) => Finished::Ended(Held::Fenced),
             Ok(Completed::Broken(why)) => Finished::Broken(why),
             // Before its commit a transaction is undone whatever becomes of the connection.
@@ -296,7 +304,7 @@ impl<C: Commands> Open<C> {
         failure
     }
 
-    async fn committed(self, is_nested: bool) -> Finished {
+    async fn committed(self, done: Done) -> Finished {
         let Self {
             own,
             tx,
@@ -305,13 +313,13 @@ impl<C: Commands> Open<C> {
             lease,
             permit,
         } = self;
-        let mut committing: BoxFuture<'static, _> = match is_nested {
+        let mut committing: BoxFuture<'static, _> = match done.is_nested {
             false => Box::pin(tx.commit()),
             true => Box::pin(commit_all(tx)),
         };
         let fault = match timeout(COMMIT_LIMIT, &mut committing).await {
             Ok(Ok(())) => {
-                own.waiting.hint(&place);
+                own.tell(&place, done);
                 return Finished::Ended(Held::Held);
             }
             Ok(Err(error)) => Some(Fault::from(error)),
@@ -331,7 +339,7 @@ impl<C: Commands> Open<C> {
             }
             _ => {
                 let found = own.look_up(&place, token, lease).await;
-                own.waiting.hint(&place);
+                own.tell(&place, done);
                 found
             }
         }

@@ -54,12 +54,21 @@ pub(super) struct TxStatements {
 
 /// What marking the event as done came to.
 pub(super) enum Completed {
-    /// It is marked; behind a savepoint that is still there, perhaps.
-    Done { is_nested: bool },
+    /// It is marked.
+    Done(Done),
     /// Another receiver has the event, or the lease is over.
     Lost,
     /// The transaction is not the one that was begun.
     Broken(&'static str),
+}
+
+/// How an event was marked as done.
+#[derive(Clone, Copy)]
+pub(super) struct Done {
+    /// Perhaps behind a savepoint that is still there.
+    pub(super) is_nested: bool,
+    /// Another event may have waited for it.
+    pub(super) is_awaited: bool,
 }
 
 /// How an event stands whose commit had no answer.
@@ -81,7 +90,7 @@ impl TxStatements {
                  fingerprint = $5, status = $6, content_type = $7, body = $8, kept_until = {kept_until}
              WHERE {is_held} AND state OPERATOR(pg_catalog.=) 1::smallint
                AND lease_ends OPERATOR(pg_catalog.>) {NOW}
-             RETURNING {IS_NESTED}"
+             RETURNING {IS_NESTED}, false"
         );
         Self::on(records, complete, ("state = 1", "lease_ends"), "state = 2")
     }
@@ -114,7 +123,7 @@ impl TxStatements {
                    AND o.route OPERATOR(pg_catalog.=) done.route
                    AND o.order_key OPERATOR(pg_catalog.=) done.order_key
                    AND o.holder OPERATOR(pg_catalog.=) done.id)
-             SELECT is_nested FROM done"
+             SELECT is_nested, order_key IS NOT NULL FROM done"
         );
         Self::on(entries, complete, ("state = 3", "due"), "state = 4")
     }
@@ -203,9 +212,10 @@ impl TxStatements {
             .fetch_optional(&mut *conn)
             .await;
         match done {
-            Ok(Some(done)) => Ok(Completed::Done {
+            Ok(Some(done)) => Ok(Completed::Done(Done {
                 is_nested: done.try_get(0)?,
-            }),
+                is_awaited: done.try_get(1)?,
+            })),
             Ok(None) => self.why(conn, complete.token).await,
             // in_failed_sql_transaction
             Err(error) if is(&error, "25P02") => Ok(Completed::Broken(

@@ -92,6 +92,21 @@ pub(super) async fn rates_hold_back(inbox: &SharedInbox) -> Verdict {
     same("lifting it", set(None).await?, true)?;
     scene.other("a2")?.taken(LONG).await?;
 
+    // One that was set by mistake, and is set right.
+    let scene = Scene::new(inbox)?;
+    let provider = scene.key.provider();
+    let set = async |rate| done("set_rate", inbox.set_rate(provider, of, Some(rate)).await);
+    let day = Duration::from_secs(86_400);
+    same("a rate of each order key", set(rate(1, day)?).await?, true)?;
+    let (first, second) = (scene.other("1")?, scene.other("2")?);
+    for one in [&first, &second] {
+        one.accepted_in("a", None).await?;
+    }
+    first.attempt(End::Done).await?;
+    second.nothing_due("the second of a key in a day").await?;
+    same("another rate", set(rate(1, SHORT)?).await?, true)?;
+    second.taken(LONG).await?;
+
     // One after the other, as time goes on.
     let scene = Scene::new(inbox)?;
     let provider = scene.key.provider();

@@ -136,7 +136,8 @@ impl PostgresInboxBuilder {
     /// A URL or a setting that cannot be used.
     pub fn build(self) -> Result<PostgresInbox, PostgresConnectError> {
         let Self { settings, capacity } = self;
-        let server = settings.build(|tables| EntryCommands::new(tables, capacity))?;
+        let deadline = settings.deadline;
+        let server = settings.build(|tables| EntryCommands::new(tables, capacity, deadline))?;
         Ok(PostgresInbox::on(server))
     }
 
@@ -150,7 +151,8 @@ impl PostgresInboxBuilder {
     /// As [`PostgresStoreBuilder::connect`](crate::store::PostgresStoreBuilder::connect).
     pub async fn connect(self) -> Result<PostgresInbox, PostgresConnectError> {
         let Self { settings, capacity } = self;
-        let server = settings.connect(|tables| EntryCommands::new(tables, capacity));
+        let deadline = settings.deadline;
+        let server = settings.connect(|tables| EntryCommands::new(tables, capacity, deadline));
         Ok(PostgresInbox::on(server.await?))
     }
 }

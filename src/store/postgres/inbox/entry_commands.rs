@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sqlx::postgres::PgConnection;
@@ -31,6 +32,8 @@ use super::{entries, looking, order_keys, rates, records, take};
 pub(super) struct EntryCommands {
     pub(super) statements: EntryStatements,
     room: Arc<Room>,
+    /// So long a take may go on behind what it skips.
+    longest_take: Duration,
     pub(super) front: Front,
     pub(super) news: Arc<News>,
 }
@@ -45,10 +48,11 @@ pub(super) struct Effect {
 }
 
 impl EntryCommands {
-    pub(super) fn new(tables: &Tables, capacity: u64) -> Self {
+    pub(super) fn new(tables: &Tables, capacity: u64, deadline: Duration) -> Self {
         Self {
             statements: EntryStatements::new(tables),
             room: Arc::new(Room::new(capacity)),
+            longest_take: deadline / 3,
             front: Front::default(),
             news: Arc::new(News::new(tables)),
         }
@@ -159,8 +163,13 @@ impl EntryCommands {
         let (statements, namespace) = (&self.statements, &placed.namespace);
         let changed = match &placed.order {
             Order::Take(command) => {
-                let taking = take::take(conn, statements, &self.front, namespace, command, now);
+                let at = (now, self.longest_take);
+                let taking = take::take(conn, statements, &self.front, namespace, command, at);
                 let took = taking.await?;
+                if took.has_more {
+                    // Whoever asks is about to wait.
+                    self.news.tell();
+                }
                 return Ok((Ok(Answer::Taken(took.taken)), took.wrote));
             }
             Order::SetPaused(provider, paused) => {
@@ -291,6 +300,12 @@ impl Commands for EntryCommands {
         if effect.is_news {
             self.news.note();
         }
+    }
+
+    fn is_free(&self) {
+        self.news.tell();
+        // With the next command.
+        self.news.note();
     }
 
     async fn afterwards(&self, conn: &mut PgConnection, sessions: &Sessions) -> Result<(), Fault> {

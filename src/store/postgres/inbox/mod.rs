@@ -156,6 +156,19 @@ impl PostgresInbox {
     }
 }
 
+impl PostgresInbox {
+    fn own_transactions(&self) -> Option<PostgresTransactions<EntryCommands>> {
+        Some(PostgresTransactions {
+            pool: Arc::clone(self.server.handlers.as_ref()?),
+            database: Arc::clone(&self.server.database),
+            statements: Arc::new(TxStatements::of_entries(&self.server.tables)),
+            namespace: self.server.namespace.clone(),
+            // Nobody waits for an entry.
+            waiting: Arc::default(),
+        })
+    }
+}
+
 impl fmt::Debug for PostgresInbox {
     /// Shows host and database, and neither user nor password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -259,15 +272,7 @@ impl Inbox for PostgresInbox {
     }
 
     fn transactions(&self) -> Option<Transactions> {
-        let transactions = PostgresTransactions {
-            pool: Arc::clone(self.server.handlers.as_ref()?),
-            database: Arc::clone(&self.server.database),
-            statements: Arc::new(TxStatements::of_entries(&self.server.tables)),
-            namespace: self.server.namespace.clone(),
-            // Nobody waits for an entry.
-            waiting: Arc::default(),
-        };
-        Some(Transactions::of(transactions))
+        Some(Transactions::of(self.own_transactions()?))
     }
 
     async fn lookup(&self, key: &EventKey) -> Result<Option<EntryView>, StoreError> {

@@ -234,7 +234,7 @@ impl EntryStatements {
     /// Each that reads, with parameters to plan it for.
     #[cfg(test)]
     pub(super) fn all(&self) -> Vec<(&'static str, &str)> {
-        let due = "'a', '{a,b}', '{a,b}', '{1,1}', '{1,1}', '{1,1}', 1";
+        let due = "'a', '{a,b}', '{a,b}', '{1,1}', '{1,1}', '{1,1}', '{1,1}', 1";
         vec![
             ("'{a,b}', '{a,b}'", &self.read),
             ("'{a,b}', '{a,b}'", &self.lock),
@@ -278,17 +278,17 @@ fn due(names: &Names, kind: &str) -> String {
                  ORDER BY f.due, f.id LIMIT 1) AS first,
                  EXISTS (SELECT FROM {paused} AS p
                      WHERE p.namespace = $1 AND p.provider = u.provider) AS is_paused
-             FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
-                 WITH ORDINALITY AS u (route, provider, behind, most, free, n))
+             FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
+                 WITH ORDINALITY AS u (route, provider, behind, most, free, used, n))
          SELECT r.n, r.first, e.id, e.size, e.key, e.name, {COLUMNS}
          FROM r LEFT JOIN LATERAL (
              SELECT id, size, key, name, {COLUMNS} FROM {entries} AS i
              WHERE NOT r.is_paused AND i.namespace = $1 AND i.route = r.route AND i.due IS NOT NULL
-               AND i.{kind} AND i.due >= r.behind AND i.due <= $7
+               AND i.{kind} AND i.due >= r.behind AND i.due <= $8
                AND (i.order_key IS NULL OR NOT EXISTS (
                    SELECT FROM {orders} AS held
                    WHERE held.namespace = $1 AND held.route = r.route AND held.order_key = i.order_key
-                     AND (held.holder <> i.id OR held.used_until > r.free)))
+                     AND (held.holder <> i.id OR (held.used_until > r.free AND held.used_until <= r.used))))
              ORDER BY i.due, i.id LIMIT r.most FOR UPDATE OF i SKIP LOCKED) AS e ON true
          ORDER BY r.n, e.due, e.id"
     )

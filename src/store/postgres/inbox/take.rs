@@ -1,6 +1,7 @@
 //! What a worker takes.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
@@ -24,24 +25,29 @@ use super::{order_keys, rates};
 pub(super) struct Took {
     pub(super) taken: Vec<Taken>,
     pub(super) wrote: bool,
+    /// Whether the next one finds more to skip, or to take.
+    pub(super) has_more: bool,
 }
 
 /// Takes what is due, in the transaction that is open. It waits for nobody who takes entries too.
+///
+/// Behind what it has skipped it goes on for this long: beyond the deadline all of it would be undone, and skipped
+/// again.
 pub(super) async fn take(
     conn: &mut PgConnection,
     statements: &EntryStatements,
     front: &Front,
     namespace: &Name,
     take: &Take,
-    now: UnixTime,
+    (now, longest): (UnixTime, Duration),
 ) -> Result<Took, Fault> {
     let limits = rates::all(conn, &statements.lock_rates, namespace).await?;
     let mut taking = Taking::new(take, now, Limits::of_rows(limits));
-    let mut wrote = false;
+    let (mut wrote, until) = (false, Instant::now() + longest);
     loop {
         taking.skipped = false;
         wrote |= take_once(conn, statements, front, namespace, &mut taking).await?;
-        if !taking.taken.is_empty() || !taking.skipped {
+        if !taking.taken.is_empty() || !taking.skipped || Instant::now() >= until {
             break;
         }
     }
@@ -49,6 +55,7 @@ pub(super) async fn take(
         rates::note(conn, statements, namespace, (provider, of), used_until).await?;
     }
     Ok(Took {
+        has_more: taking.taken.is_empty() && taking.skipped,
         taken: taking.taken,
         wrote,
     })
@@ -117,7 +124,7 @@ async fn look(
     let Take { routes, lone, .. } = taking.take;
     let (began, time) = (Instant::now(), micros(taking.now));
     let (mut texts, mut providers, mut behind) = (vec![], vec![], vec![]);
-    let (mut most, mut free, mut looks) = (vec![], vec![], vec![]);
+    let (mut most, mut free, mut used, mut looks) = (vec![], vec![], vec![], vec![]);
     for route in routes {
         let at = (namespace.clone(), route.clone(), *lone);
         let (from, is_full) = front.from(&at, time, began);
@@ -127,6 +134,7 @@ async fn look(
         behind.push(from);
         most.push(bounds.0);
         free.push(bounds.1);
+        used.push(bounds.2);
         looks.push((at, is_full));
     }
     let sql = match lone {
@@ -140,6 +148,7 @@ async fn look(
         .bind(behind)
         .bind(most)
         .bind(free)
+        .bind(used)
         .bind(time);
     let mut of_routes: Vec<_> = routes.iter().map(|_| OfRoute::default()).collect();
     for row in query.fetch_all(conn).await? {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use futures_util::future::{join, join_all};
 
 use crate::clock::UnixTime;
-use crate::inbox::{RateOf, Route, Take};
+use crate::inbox::{Limit, RateOf, Route, Take};
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::redis::scripts::strange;
 
@@ -15,7 +15,7 @@ use super::codec::{self, Due};
 use super::groups::answered;
 use super::order::{OrderCommand, OrderHash, OrderKept};
 use super::place::{EntryPlace, PartitionPlace};
-use super::rates::{Rates, share_and_slack};
+use super::rates::Rates;
 use super::turn::Turn;
 use super::{Conn, RedisInbox, scripts};
 
@@ -326,10 +326,8 @@ impl Learned {
                 return self.due.overtaken.push(candidate);
             }
             let rate = rates.of(candidate.route.provider(), RateOf::EachOrderKey);
-            let is_used_up = rate.is_some_and(|rate| {
-                let (_, slack) = share_and_slack(rate);
-                kept.used_until > kept.now.as_micros().saturating_add(slack)
-            });
+            let used_until = UnixTime::from_micros(kept.used_until);
+            let is_used_up = rate.is_some_and(|rate| !Limit::new(rate, used_until).lets(kept.now));
             // Of several the first may run.
             if is_used_up || !self.chosen.insert(order.hash) {
                 self.passed_over = true;

@@ -32,6 +32,8 @@ local function one(key, what, id, token, version, known_until, share, slack)
   if known <= now then newest = false end
   local outcome = 0
   if what == 'hold' then
+    -- Later than the rate allows: of another rate, or by a clock that was set back since. As in rate.rs.
+    if share ~= '' and used > now + slack + share + 10000000 then used = 0 end
     if holder and holder ~= id then
       outcome = 3
     elseif holder and redis.call('HGET', key, 'n') == token then

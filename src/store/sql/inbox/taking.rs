@@ -92,15 +92,16 @@ impl<'a> Taking<'a> {
         }
     }
 
-    /// How many entries of a route may be taken now, and until when what was taken before may use the rate
-    /// of their order keys up.
-    pub(in crate::store) fn bounds(&self, route: &Route) -> (i64, i64) {
+    /// How many entries of a route may be taken now, until when what was taken before may use the rate of
+    /// their order keys up, and until when it can.
+    pub(in crate::store) fn bounds(&self, route: &Route) -> (i64, i64, i64) {
         let limit = self.limits.get(route.provider(), RateOf::Provider);
         let left = limit.map_or(usize::MAX, |limit| limit.left(self.now));
         let of_key = self.limits.get(route.provider(), RateOf::EachOrderKey);
         let free = of_key.map(|limit| micros(limit.rate.may_be_used_until(self.now)));
+        let used = of_key.map(|limit| micros(limit.rate.is_used_until(self.now)));
         let most = i64::try_from(self.take.limit.min(left)).unwrap_or(i64::MAX);
-        (most, free.unwrap_or(i64::MAX))
+        (most, free.unwrap_or(i64::MAX), used.unwrap_or(i64::MAX))
     }
 
     /// Takes these entries with their contents, and gives what is to be written.

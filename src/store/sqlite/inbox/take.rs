@@ -35,7 +35,7 @@ fn select_due(lone: bool) -> String {
            AND (order_key IS NULL OR NOT EXISTS (
                SELECT 1 FROM tower_webhook_inbox_order AS held
                WHERE held.namespace = ?1 AND held.route = ?2 AND held.order_key = entry.order_key
-                 AND (held.holder <> entry.id OR held.used_until > ?5)))
+                 AND (held.holder <> entry.id OR (held.used_until > ?5 AND held.used_until <= ?6))))
          ORDER BY due, id LIMIT ?4"
     )
 }
@@ -114,13 +114,14 @@ async fn due_of(
     taking: &Taking<'_>,
     unreadable: &mut Vec<i64>,
 ) -> Result<Vec<Due>, Fault> {
-    let (most, free) = taking.bounds(route);
+    let (most, free, used) = taking.bounds(route);
     let rows = sqlx::query(AssertSqlSafe(select_due(taking.take.lone)))
         .bind(namespace.as_str().to_owned())
         .bind(route.as_str().to_owned())
         .bind(micros(taking.now))
         .bind(most)
         .bind(free)
+        .bind(used)
         .fetch_all(conn)
         .await?;
     let mut due = Vec::with_capacity(rows.len());
