@@ -114,6 +114,18 @@ async fn no_value_of_another_type_leaves_a_command_half_done() {
 }
 
 #[tokio::test]
+async fn a_history_of_another_type_keeps_back_no_other_entry() {
+    let server = Server::start();
+    let inbox = inbox(&server, 1).await;
+    for id in ["evt_1", "evt_2", "evt_3"] {
+        inbox.accept(&accept(id, id)).await.unwrap();
+    }
+    let history = inbox.place(&key("evt_2")).history;
+    server.ask(&["LPUSH", &history, "no string"]);
+    assert_eq!(taken(&inbox, 5).await, ["evt_1", "evt_2", "evt_3"]);
+}
+
+#[tokio::test]
 async fn an_index_that_was_lost_is_refilled_by_the_next_deliveries() {
     let server = Server::start();
     let inbox = inbox(&server, 1).await;
