@@ -94,6 +94,53 @@ async fn a_hold_that_stands_is_not_taken_for_an_abandoned_one() {
     assert_eq!(taken(&inbox, 5).await, ["evt_2"]);
 }
 
+#[tokio::test]
+async fn a_key_that_is_freed_late_is_not_taken_from_who_has_it_by_then() {
+    let server = Server::start();
+    let inbox = inbox(&server, 16).await;
+    for (id, version) in [("evt_1", 1), ("evt_2", 2)] {
+        inbox.accept(&ordered(id, version)).await.unwrap();
+    }
+    let take = take(5);
+    inbox.take(&take).await.unwrap();
+    let begin = begin(&take, "evt_1");
+    inbox.begin(&begin).await.unwrap();
+    let place = inbox.place(&key("evt_1"));
+    let sent = Instant::now();
+    let finish = Finish::new(key("evt_1"), begin.token, bury(), DAY);
+    let call = scripts::finish(&finish, &place);
+    inbox.store.link.call(&call).await.unwrap();
+    // Before what follows from its end, it is redriven, and runs again.
+    inbox.redrive(&Redrive::new(key("evt_1"))).await.unwrap();
+    assert_eq!(taken(&inbox, 5).await, ["evt_1"]);
+    let free = OrderCommand::free(hash(), &place).ended_after(sent);
+    inbox.free_orders(&[free]).await;
+    assert!(taken(&inbox, 5).await.is_empty(), "two of one key");
+}
+
+#[tokio::test]
+async fn a_hold_that_another_worker_has_taken_over_is_not_freed() {
+    let server = Server::start();
+    let inbox = inbox(&server, 16).await;
+    let place = inbox.place(&key("evt_1"));
+    inbox.accept(&ordered("evt_1", 1)).await.unwrap();
+    let hold = || OrderCommand::hold(hash(), &place, Token::random().unwrap(), None);
+    let read = async || {
+        let kept = inbox.ask_orders(&[OrderCommand::read(hash())]).await;
+        kept.unwrap().remove(0).unwrap()
+    };
+    inbox.ask_orders(&[hold()]).await.unwrap();
+    age(&server, &inbox);
+    let seen = read().await;
+    // Another worker is about to take the entry of a dead one.
+    inbox.ask_orders(&[hold()]).await.unwrap();
+    for seen in [seen, read().await] {
+        let held_back = std::collections::HashMap::from([(hash(), seen)]);
+        inbox.free_abandoned(&held_back).await.unwrap();
+        assert_eq!(read().await.holder, Some(place.id()));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn thousands_that_are_held_back_stop_no_other() {
     let server = Server::start();
