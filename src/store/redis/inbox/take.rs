@@ -17,6 +17,7 @@ use super::due::DueNow;
 use super::groups::in_groups;
 use super::order::{OrderCommand, OrderKept, OrderOutcome};
 use super::rates::Rates;
+use super::turn::Turn;
 use super::{RedisInbox, scripts};
 
 /// One script takes so many entries, and so many bytes of content; the first may be larger.
@@ -54,7 +55,7 @@ impl RedisInbox {
         let mut missed = 0;
         while missed < ROUNDS {
             let (due, rates) = self.due(take, &mut turn).await?;
-            let round = self.take_round(take, due, &rates).await?;
+            let round = self.take_round(take, due, &rates, &mut turn).await?;
             if !round.taken.is_empty() || !(round.skipped || round.missed) {
                 return Ok(round.taken);
             }
@@ -68,12 +69,20 @@ impl RedisInbox {
         take: &Take,
         due: DueNow,
         rates: &Rates,
+        turn: &mut Turn,
     ) -> Result<Round, StoreError> {
         let DueNow {
             runnable,
             mut overtaken,
             held_back,
         } = due;
+        // What is held back is not left to those who have nothing else to do.
+        let has_work = runnable.iter().any(|route| !route.is_empty());
+        if has_work && !held_back.is_empty() && turn.doubts() {
+            if let Err(error) = self.free_abandoned(&held_back).await {
+                tracing::debug!(%error, "order keys are doubted again in a while");
+            }
+        }
         let chosen = fair(runnable, take.limit, take.max_bytes, |it| it.size);
         let mut used = BTreeMap::new();
         let chosen = self.let_through(chosen, rates, &mut used).await;

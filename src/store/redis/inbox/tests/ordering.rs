@@ -95,6 +95,22 @@ async fn a_hold_that_stands_is_not_taken_for_an_abandoned_one() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_left_behind_is_freed_by_a_worker_that_has_enough_to_do_too() {
+    let server = Server::start();
+    let inbox = inbox(&server, 1).await;
+    inbox.accept(&ordered("evt_1", 1)).await.unwrap();
+    let token = Token::random().unwrap();
+    let absent = OrderCommand::hold(hash(), &inbox.place(&key("gone")), token, None);
+    inbox.ask_orders(&[absent]).await.unwrap();
+    age(&server, &inbox);
+    for id in ["free_1", "free_2", "free_3"] {
+        inbox.accept(&accept(id, "a")).await.unwrap();
+    }
+    assert_eq!(taken(&inbox, 1).await, ["free_1"]);
+    assert_eq!(taken(&inbox, 1).await, ["evt_1"]);
+}
+
+#[tokio::test]
 async fn a_key_that_is_freed_late_is_not_taken_from_who_has_it_by_then() {
     let server = Server::start();
     let inbox = inbox(&server, 16).await;
