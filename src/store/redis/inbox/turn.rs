@@ -1,11 +1,22 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
+use crate::inbox::Route;
+
+use super::place::PartitionPlace;
 use super::rates::Rates;
 
 /// For so long a partition that did not answer is not asked for what is due, and a worker that has enough to do
 /// doubts no holds of order keys.
 const RESTS: Duration = Duration::from_secs(5);
+
+/// Where a look at one kind of entries of one route in one partition has ended, with more behind it.
+#[derive(Debug)]
+pub(super) struct MoreBehind {
+    pub(super) route: usize,
+    pub(super) partition: PartitionPlace,
+    pub(super) last: Vec<u8>,
+}
 
 /// What takes have found out.
 #[derive(Debug, Default)]
@@ -14,6 +25,8 @@ pub(super) struct Turn {
     resting: BTreeMap<u32, Instant>,
     /// When holds of order keys were doubted last.
     doubted: Option<Instant>,
+    /// Where looks for entries of some routes have ended that passed over as many as they may.
+    pub(super) left_behind: HashMap<(bool, Box<[Route]>), Vec<MoreBehind>>,
     /// The rates as they were seen last.
     pub(super) rates: Option<Rates>,
 }

@@ -174,6 +174,25 @@ async fn thousands_that_are_held_back_stop_no_other() {
     assert!(taken(&inbox, 5).await.is_empty());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_more_than_one_look_passes_over_the_next_one_goes_on() {
+    let server = Server::start();
+    let inbox = inbox(&server, 1).await;
+    for some in (0..20_300).collect::<Vec<_>>().chunks(250) {
+        let accepts: Vec<_> = (some.iter())
+            .map(|it| ordered(&format!("evt_{it:05}"), *it))
+            .collect();
+        join_all(accepts.iter().map(|it| inbox.accept(it))).await;
+    }
+    inbox.accept(&accept("free", "a")).await.unwrap();
+    let mut ids = taken(&inbox, 5).await;
+    for _ in 0..2 {
+        ids.extend(taken(&inbox, 5).await);
+    }
+    assert_eq!(ids.len(), 2, "{ids:?}");
+    assert!(ids.contains(&"free".to_owned()), "{ids:?}");
+}
+
 /// Workers of a cluster run 200 orders of 5 versions each: no two of one order at a time, in rising versions.
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_cluster_the_events_of_one_thing_run_one_at_a_time_and_in_rising_versions() {
