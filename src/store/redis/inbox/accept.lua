@@ -44,8 +44,12 @@ elseif entry.state == DEAD then
   entry.state, entry.at, entry.token = QUEUED, now, nil
   entry.attempts, entry.deaths, entry.revived = 0, 0, u64(now)
 else
-  -- Where the index was lost, it is there again.
-  redis.pcall('ZADD', index, 0, before)
+  -- Where the index was lost, it is there again; what no worker would find is not acknowledged.
+  local reply = redis.pcall('ZADD', index, 0, before)
+  local waits = entry.state == QUEUED or entry.state == TAKEN or entry.state == BEGUN
+  if waits and type(reply) == 'table' and redis.call('ZLEXCOUNT', index, '[' .. before, '[' .. before) == 0 then
+    return reply
+  end
   return repeated(differs)
 end
 entry.corrected = entry.corrected or differs

@@ -1,7 +1,7 @@
 //! The commands of an inbox.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use tokio::time::timeout;
@@ -85,10 +85,11 @@ impl Inbox for RedisInbox {
 
     async fn accept(&self, accept: &Accept) -> Result<Accepted, StoreError> {
         let place = self.place(&accept.key);
+        let sent = Instant::now();
         let call = scripts::accept(accept, &place, self.room());
         let accepted = self.call(place.partition, &call, answers::accept_answer);
         let (accepted, left) = accepted.await?;
-        let left = left.map(|order| OrderCommand::free(order.hash, &place));
+        let left = left.map(|order| OrderCommand::free(order.hash, &place).ended_after(sent));
         self.free_orders(left.as_slice()).await;
         self.tell();
         accepted
@@ -117,6 +118,7 @@ impl Inbox for RedisInbox {
 
     async fn finish(&self, finish: &Finish) -> Result<Held, StoreError> {
         let place = self.place(&finish.key);
+        let sent = Instant::now();
         let call = scripts::finish(finish, &place);
         let finished = self.call(place.partition, &call, answers::finish_answer);
         let (held, freed) = finished.await?;
@@ -124,6 +126,7 @@ impl Inbox for RedisInbox {
             Verdict::Done => OrderCommand::complete(&order, &place, known_until),
             _ => OrderCommand::free(order.hash, &place),
         });
+        let free = free.map(|command| command.ended_after(sent));
         self.free_orders(free.as_slice()).await;
         self.tell();
         Ok(held)
@@ -173,10 +176,11 @@ impl Inbox for RedisInbox {
 
     async fn discard(&self, discard: &Discard) -> Result<Moved, StoreError> {
         let place = self.place(&discard.key);
+        let sent = Instant::now();
         let call = scripts::discard(discard, &place);
         let moved = self.call(place.partition, &call, answers::move_answer);
         let (moved, freed) = moved.await?;
-        let free = freed.map(|order| OrderCommand::free(order.hash, &place));
+        let free = freed.map(|order| OrderCommand::free(order.hash, &place).ended_after(sent));
         self.free_orders(free.as_slice()).await;
         self.tell();
         Ok(moved)
@@ -191,10 +195,11 @@ impl Inbox for RedisInbox {
             .layout
             .mark(&self.store.place(key), &Token::random()?);
         let kept = self.store.link.deadline().saturating_add(MARK_OUTLASTS);
+        let sent = Instant::now();
         let call = scripts::forget(&place, &mark, kept);
         let forgotten = self.call(place.partition, &call, answers::forget_answer);
         let (existed, freed) = forgotten.await?;
-        let free = freed.map(|order| OrderCommand::free(order.hash, &place));
+        let free = freed.map(|order| OrderCommand::free(order.hash, &place).ended_after(sent));
         self.free_orders(free.as_slice()).await;
         Ok(existed)
     }

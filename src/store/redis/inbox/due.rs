@@ -16,7 +16,7 @@ use super::groups::answered;
 use super::order::{OrderCommand, OrderHash, OrderKept};
 use super::place::{EntryPlace, PartitionPlace};
 use super::rates::Rates;
-use super::turn::Turn;
+use super::turn::{MoreBehind, Turn};
 use super::{Conn, RedisInbox, scripts};
 
 /// One script looks at so many partitions, and finds about so many entries, at most.
@@ -36,13 +36,6 @@ pub(super) struct DueNow {
     pub(super) overtaken: Vec<Candidate>,
     /// Order keys whose entries are held back, and by whom.
     pub(super) held_back: HashMap<OrderHash, OrderKept>,
-}
-
-/// Where a look at one kind of entries of one route in one partition has ended, with more behind it.
-struct MoreBehind {
-    route: usize,
-    partition: PartitionPlace,
-    last: Vec<u8>,
 }
 
 /// What was learned in the course of a take.
@@ -86,13 +79,24 @@ impl RedisInbox {
                 .iter_mut()
                 .for_each(|(route, _)| *route = route.saturating_add(first));
             self.sort_out(found, &rates, now, &mut learned).await?;
+            // Where the last look has passed over as many as it may, this one goes on: what is behind them
+            // would never be found.
+            let which = (take.lone, Box::from(routes));
+            let behind = turn.left_behind.remove(&which).unwrap_or(behind);
             let behind = behind.into_iter().map(|more| MoreBehind {
                 route: more.route.saturating_add(first),
                 ..more
             });
             let behind = behind.collect();
-            self.look_behind(take, behind, &rates, now, &mut learned)
-                .await?;
+            let looked = self.look_behind(take, behind, &rates, now, &mut learned);
+            let left = looked.await?.into_iter().map(|more| MoreBehind {
+                route: more.route.saturating_sub(first),
+                ..more
+            });
+            let left: Vec<_> = left.collect();
+            if !left.is_empty() {
+                turn.left_behind.insert(which, left);
+            }
             known = Some(rates);
         }
         for route in &mut learned.due.runnable {
@@ -248,7 +252,8 @@ impl RedisInbox {
         Ok(())
     }
 
-    /// Looks behind what may not run, until as many are found that may as are asked for.
+    /// Looks behind what may not run, until as many are found that may as are asked for; or until it has looked at
+    /// as many as it may: it says where it was then.
     async fn look_behind(
         &self,
         take: &Take,
@@ -256,12 +261,16 @@ impl RedisInbox {
         rates: &Rates,
         now: UnixTime,
         learned: &mut Learned,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<MoreBehind>, StoreError> {
         let (mut behind, mut looked_at) = (behind, 0_usize);
         while let Some(mut more) = behind.pop() {
             let runnable: usize = learned.due.runnable.iter().map(Vec::len).sum();
-            if !learned.passed_over || runnable >= take.limit || looked_at >= MOST_BEHIND {
-                return Ok(());
+            if !learned.passed_over || runnable >= take.limit {
+                return Ok(Vec::new());
+            }
+            if looked_at >= MOST_BEHIND {
+                behind.push(more);
+                return Ok(behind);
             }
             let Some(route) = take.routes.get(more.route) else {
                 continue;
@@ -287,7 +296,7 @@ impl RedisInbox {
                 behind.push(more);
             }
         }
-        Ok(())
+        Ok(behind)
     }
 
     /// Members of the index of a partition.

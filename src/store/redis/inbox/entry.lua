@@ -98,14 +98,19 @@ local function is_overtaken(entry, applied)
 end
 
 -- Writes an entry that was found, `before` being its member until now; with content where that is new,
--- and with a history where that has changed. Returns the error, if there is one: nothing is written then,
--- for a script that has written is refused nothing that it writes after that.
+-- and with a history where that has changed. Returns the error, if there is one: the entry is as it was
+-- then, and in the index. A script that has written is refused nothing for want of memory after that, and
+-- still is what its user has no right to.
 local function write(keys, entry, before, content, history)
   local key, past, index = unpack(keys)
   local member = member_of(key, entry)
   if before and before ~= member then
     local reply = redis.pcall('ZREM', index, before)
     if type(reply) == 'table' then return reply end
+  end
+  if entry.was_stale and entry.state ~= STALE then
+    redis.call('PERSIST', key)
+    redis.call('PERSIST', past)
   end
   local reply
   -- Milliseconds, rounded up: Redis never drops what the rules still keep.
@@ -117,16 +122,17 @@ local function write(keys, entry, before, content, history)
   else
     reply = redis.pcall('SETRANGE', key, 0, head_of(entry))
   end
-  if type(reply) == 'table' and reply.err then return reply end
+  if type(reply) == 'table' and reply.err then
+    if before and before ~= member then redis.pcall('ZADD', index, 0, before) end
+    return reply
+  end
+  -- Before all that is of less weight: what is not in the index no worker finds.
+  redis.call('ZADD', index, 0, member)
   if entry.state == STALE then redis.call('PEXPIREAT', key, ends) end
   if entry.state == FINISHED or entry.state == DISCARDED or entry.state == STALE then
     redis.call('PEXPIREAT', past, ends)
-  elseif entry.was_stale then
-    redis.call('PERSIST', key)
-    redis.call('PERSIST', past)
   end
   if history then redis.call('SET', past, history) end
-  redis.call('ZADD', index, 0, member)
 end
 
 -- The history under a key with one more failed attempt, the oldest left out where there are more than 8;

@@ -4,7 +4,7 @@
 --
 --   h  the entry that holds it: its partition, a colon and its name
 --   n  the token of whoever has taken the hold last
---   s  since when it is held, in microseconds
+--   s  when it was taken last, in microseconds
 --   v  the newest version that was completed, as in an entry
 --   u  until when that is known, in microseconds
 --   r  until when its rate is used up, in microseconds
@@ -12,22 +12,30 @@
 -- It expires when nothing of it counts any more, and not while it is held.
 --
 -- KEYS  the order keys
--- ARGV  for each seven: what is to be done ('read', 'hold' or 'free'); entry; token, or '' for any; version
+-- ARGV  for each eight: what is to be done ('read', 'hold' or 'free'); entry; token, or '' for any; version
 --       that was completed, or ''; until when that is known, in 8 bytes or ''; share of the rate and its slack
---       in microseconds, or ''
+--       in microseconds, or ''; for how many microseconds its entry has ended at least, or '': a hold that is younger
+--       is another one, of an entry that came back
 --
--- Answers { now, for each { outcome, newest version or '', holder or '', since when, until when the rate is used } }:
+-- Answers { now, for each { outcome, newest version or '', holder or '', since when, until when the rate is used,
+-- token or '' } }:
 -- 1 newly held, 2 held by this entry already, 3 held by another one, 4 not by its rate, 0 read or freed.
 
-local WIDTH = 7
+local WIDTH = 8
 
 local function text(number)
   return string.format('%.0f', number)
 end
 
-local function one(key, what, id, token, version, known_until, share, slack)
-  local state = redis.call('HMGET', key, 'h', 's', 'v', 'u', 'r')
-  local holder, since, newest, known, used = unpack(state)
+-- Whether a hold is older than the end of its entry; also where the clock was set back since.
+local function is_older(since, age)
+  since = tonumber(since or 0)
+  return age == '' or since <= now - age or since > now
+end
+
+local function one(key, what, id, token, version, known_until, share, slack, age)
+  local state = redis.call('HMGET', key, 'h', 's', 'v', 'u', 'r', 'n')
+  local holder, since, newest, known, used, by = unpack(state)
   known, used = tonumber(known or 0), tonumber(used or 0)
   if known <= now then newest = false end
   local outcome = 0
@@ -36,26 +44,26 @@ local function one(key, what, id, token, version, known_until, share, slack)
     if share ~= '' and used > now + slack + share + 10000000 then used = 0 end
     if holder and holder ~= id then
       outcome = 3
-    elseif holder and redis.call('HGET', key, 'n') == token then
+    elseif holder and by == token then
       -- The reply was lost.
       outcome = 2
     elseif share ~= '' and used > now + slack then
       outcome = 4
     else
       outcome = holder and 2 or 1
-      since = holder and since or text(now)
+      since = text(now)
       if share ~= '' then
         used = math.max(used, now) + share
         redis.call('HSET', key, 'r', text(used))
       end
       redis.call('HSET', key, 'h', id, 'n', token, 's', since)
       redis.call('PERSIST', key)
-      holder = id
+      holder, by = id, token
     end
   elseif what == 'free' then
-    if holder == id and (token == '' or redis.call('HGET', key, 'n') == token) then
+    if holder == id and (token == '' or by == token) and is_older(since, age) then
       redis.call('HDEL', key, 'h', 'n', 's')
-      holder = false
+      holder, by = false, false
       if share ~= '' then
         -- It was not taken after all.
         used = math.max(used - share, 0)
@@ -70,7 +78,7 @@ local function one(key, what, id, token, version, known_until, share, slack)
     end
     if not holder then redis.call('PEXPIREAT', key, text(math.ceil(math.max(known, used) / 1000))) end
   end
-  return { outcome, newest or '', holder or '', tonumber(since or 0), used }
+  return { outcome, newest or '', holder or '', tonumber(since or 0), used, by or '' }
 end
 
 local answers = { now }

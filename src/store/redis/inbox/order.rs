@@ -5,7 +5,8 @@
 //! key: a hold that a death has left behind is found out by who is held back, and freed.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::slice;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use redis::Value;
@@ -13,6 +14,7 @@ use redis::Value;
 use crate::clock::UnixTime;
 use crate::inbox::{EntryState, Rate};
 use crate::store::error::StoreError;
+use crate::store::redis::codec::micros;
 use crate::store::redis::error::Fault;
 use crate::store::redis::scripts::{Answer, Call, STRANGE, Source, hash, integer, strange, time};
 use crate::store::token::Token;
@@ -28,6 +30,8 @@ static ORDER: Source = Source::new(code::ORDER, || hash(code::ORDER));
 
 /// So many order keys are asked by one script.
 const ORDERS_PER_CALL: usize = 100;
+/// So many holds are doubted at a time.
+const DOUBTED_AT_ONCE: usize = 100;
 /// A hold that is younger may be that of a worker that is about to take its entry.
 const UNDOUBTED: Duration = Duration::from_secs(5);
 
@@ -43,6 +47,8 @@ pub(super) struct OrderCommand {
     completed: Option<(VersionBytes, UnixTime)>,
     /// Share of a rate, and its slack.
     rate: Option<(u64, u64)>,
+    /// When the entry had not ended yet.
+    ended_after: Option<Instant>,
 }
 
 impl OrderCommand {
@@ -54,6 +60,7 @@ impl OrderCommand {
             token: None,
             completed: None,
             rate: None,
+            ended_after: None,
         }
     }
 
@@ -88,7 +95,24 @@ impl OrderCommand {
         Self::new("free", hash, entry.id())
     }
 
-    /// The same, and it was completed.
+    /// The same, but for a hold that is younger than this moment, at which the command that ends the entry was
+    /// not sent yet: the entry has come back meanwhile, and another worker has taken it.
+    pub(super) fn ended_after(self, sent: Instant) -> Self {
+        Self {
+            ended_after: Some(sent),
+            ..self
+        }
+    }
+
+    /// The same, but only for the hold that was seen.
+    fn as_seen(self, kept: &OrderKept) -> Self {
+        Self {
+            token: kept.token,
+            ..self
+        }
+    }
+
+    /// Frees it, and it was completed.
     pub(super) fn complete(order: &OrderSeen, entry: &EntryPlace, known_until: UnixTime) -> Self {
         Self {
             completed: order.version.map(|version| (version, known_until)),
@@ -103,10 +127,20 @@ pub(super) struct OrderKept {
     pub(super) outcome: OrderOutcome,
     pub(super) applied: Option<VersionBytes>,
     pub(super) holder: Option<String>,
+    /// By whom it was taken last, and when.
+    token: Option<Token>,
     since: u64,
     pub(super) used_until: u64,
     /// When this was so.
     pub(super) now: UnixTime,
+}
+
+impl OrderKept {
+    /// Whether its holder should have taken its entry by now; also where the clock was set back since.
+    fn is_doubted(&self) -> bool {
+        let (now, undoubted) = (self.now.as_micros(), micros(UNDOUBTED));
+        self.since > now || now.saturating_sub(self.since) > undoubted
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +156,7 @@ pub(super) enum OrderOutcome {
 
 fn call(commands: &[(&OrderCommand, OrderPlace)]) -> Call {
     let count = commands.len();
-    let call = Call::on(&ORDER, count, count.saturating_mul(7));
+    let call = Call::on(&ORDER, count, count.saturating_mul(8));
     let call = (commands.iter()).fold(call, |call, (_, place)| call.word(&place.key));
     commands.iter().fold(call, |call, (command, _)| {
         let token = command.token.as_ref().map_or(&[][..], |it| it.as_bytes());
@@ -137,6 +171,7 @@ fn call(commands: &[(&OrderCommand, OrderPlace)]) -> Call {
             .word(until.as_ref().map_or(&[][..], |until| until))
             .word(number(command.rate.map(|(share, _)| share)))
             .word(number(command.rate.map(|(_, slack)| slack)))
+            .word(number(command.ended_after.map(|it| micros(it.elapsed()))))
     })
 }
 
@@ -164,7 +199,8 @@ fn kept(word: Value, now: UnixTime) -> Result<OrderKept, Fault> {
         Value::BulkString(holder),
         since,
         used,
-    ] = <[Value; 5]>::try_from(words).map_err(|_| STRANGE)?
+        Value::BulkString(token),
+    ] = <[Value; 6]>::try_from(words).map_err(|_| STRANGE)?
     else {
         return Err(STRANGE);
     };
@@ -184,6 +220,10 @@ fn kept(word: Value, now: UnixTime) -> Result<OrderKept, Fault> {
         holder: match holder.is_empty() {
             true => None,
             false => Some(String::from_utf8(holder).map_err(|_| STRANGE)?),
+        },
+        token: match token.is_empty() {
+            true => None,
+            false => Some(Token::from_bytes(token.try_into().map_err(|_| STRANGE)?)),
         },
         since: number(&since)?,
         used_until: number(&used)?,
@@ -262,41 +302,51 @@ impl RedisInbox {
         &self,
         held_back: &HashMap<OrderHash, OrderKept>,
     ) -> Result<bool, StoreError> {
-        let mut doubted = Vec::new();
-        for (hash, kept) in held_back {
-            let held_for = kept.now.as_micros().saturating_sub(kept.since);
-            let place = (kept.holder.as_ref())
-                .filter(|_| Duration::from_micros(held_for) > UNDOUBTED)
-                .and_then(|holder| EntryPlace::of_id(&self.store.layout, holder));
-            doubted.extend(place.map(|place| (*hash, place)));
+        let doubted = held_back.iter().filter_map(|(hash, kept)| {
+            let holder = kept.holder.as_ref().filter(|_| kept.is_doubted())?;
+            let place = EntryPlace::of_id(&self.store.layout, holder)?;
+            Some((*hash, kept, place))
+        });
+        // Others have their turn another time: a map has no order.
+        let doubted: Vec<_> = doubted.take(DOUBTED_AT_ONCE).collect();
+        let freed = self.free_unless_held(&doubted).await?;
+        if freed {
+            tracing::info!("order keys that a worker has left behind are freed");
         }
+        Ok(freed)
+    }
+
+    /// Frees those of these keys that are held as was seen, by an entry that does not hold them.
+    pub(super) async fn free_unless_held(
+        &self,
+        doubted: &[(OrderHash, &OrderKept, EntryPlace)],
+    ) -> Result<bool, StoreError> {
+        let looking = (doubted.iter()).map(|(.., place)| self.look(slice::from_ref(place), false));
         let mut free = Vec::new();
-        for (hash, place) in doubted {
-            let (looked, now) = self.look(std::slice::from_ref(&place), false).await?;
+        for ((hash, kept, place), looked) in doubted.iter().zip(join_all(looking).await) {
+            let (looked, now) = looked?;
             let stored = looked.into_iter().next();
             let stored = stored.and_then(|(value, history)| codec::decode(value?, history));
             let stored = stored.filter(|stored| stored.entry.is_kept(now));
             let order = stored.as_ref().and_then(|stored| stored.order);
-            let is_of_key = order.is_some_and(|order| order.hash == hash);
-            match stored {
-                Some(stored) if is_of_key && stored.holds => {}
-                Some(stored) if is_of_key => free.push(match (stored.entry.state, order) {
+            let is_of_key = order.is_some_and(|order| order.hash == *hash);
+            let command = match stored {
+                Some(stored) if is_of_key && stored.holds => continue,
+                Some(stored) if is_of_key => match (stored.entry.state, order) {
                     (EntryState::Done { kept_until, .. }, Some(order)) => {
-                        OrderCommand::complete(&order, &place, kept_until)
+                        OrderCommand::complete(&order, place, kept_until)
                     }
-                    _ => OrderCommand::free(hash, &place),
-                }),
-                _ => free.push(OrderCommand::free(hash, &place)),
-            }
+                    _ => OrderCommand::free(*hash, place),
+                },
+                _ => OrderCommand::free(*hash, place),
+            };
+            // Somebody may be about to take the entry by now.
+            free.push(command.as_seen(kept));
         }
         if free.is_empty() {
             return Ok(false);
         }
-        tracing::info!(
-            keys = free.len(),
-            "order keys that a worker has left behind are freed"
-        );
-        self.ask_orders(&free).await?;
-        Ok(true)
+        let freed = self.ask_orders(&free).await?;
+        Ok(freed.iter().flatten().any(|kept| kept.holder.is_none()))
     }
 }

@@ -14,7 +14,10 @@ local token, lease, max_attempts, lone, died, retention = unpack(ARGV)
 local lease_ends = now + lease
 
 local function taken(key, past)
-  return { 1, redis.call('GET', key), redis.call('GET', past) }
+  local history = redis.pcall('GET', past)
+  -- What is no history stops none of the others: they are taken by now.
+  if type(history) == 'table' then history = false end
+  return { 1, redis.call('GET', key), history }
 end
 
 -- It is among the dead, for who looks at it, and in nobody's way.

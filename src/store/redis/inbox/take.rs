@@ -1,6 +1,7 @@
 //! What a worker takes.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Instant;
 
 use futures_util::future::{join, join_all};
 
@@ -14,8 +15,9 @@ use super::candidate::Candidate;
 use super::codec;
 use super::due::DueNow;
 use super::groups::in_groups;
-use super::order::{OrderCommand, OrderOutcome};
+use super::order::{OrderCommand, OrderKept, OrderOutcome};
 use super::rates::Rates;
+use super::turn::Turn;
 use super::{RedisInbox, scripts};
 
 /// One script takes so many entries, and so many bytes of content; the first may be larger.
@@ -34,6 +36,15 @@ struct Round {
     missed: bool,
 }
 
+/// The order keys that are held for what is to be taken, by their entry.
+#[derive(Debug, Default)]
+struct Holds {
+    /// Those that were free, and how each is given back.
+    new: HashMap<String, OrderCommand>,
+    /// Those that were held for the entry already.
+    before: HashMap<String, OrderKept>,
+}
+
 impl RedisInbox {
     pub(super) async fn take_due(&self, take: &Take) -> Result<Vec<Taken>, StoreError> {
         if take.limit == 0 || take.routes.is_empty() {
@@ -44,7 +55,7 @@ impl RedisInbox {
         let mut missed = 0;
         while missed < ROUNDS {
             let (due, rates) = self.due(take, &mut turn).await?;
-            let round = self.take_round(take, due, &rates).await?;
+            let round = self.take_round(take, due, &rates, &mut turn).await?;
             if !round.taken.is_empty() || !(round.skipped || round.missed) {
                 return Ok(round.taken);
             }
@@ -58,16 +69,24 @@ impl RedisInbox {
         take: &Take,
         due: DueNow,
         rates: &Rates,
+        turn: &mut Turn,
     ) -> Result<Round, StoreError> {
         let DueNow {
             runnable,
             mut overtaken,
             held_back,
         } = due;
+        // What is held back is not left to those who have nothing else to do.
+        let has_work = runnable.iter().any(|route| !route.is_empty());
+        if has_work && !held_back.is_empty() && turn.doubts() {
+            if let Err(error) = self.free_abandoned(&held_back).await {
+                tracing::debug!(%error, "order keys are doubted again in a while");
+            }
+        }
         let chosen = fair(runnable, take.limit, take.max_bytes, |it| it.size);
         let mut used = BTreeMap::new();
         let chosen = self.let_through(chosen, rates, &mut used).await;
-        let (mut chosen, holds) = self.hold(take, chosen, rates).await?;
+        let (mut chosen, mut holds) = self.hold(take, chosen, rates).await?;
         overtaken.truncate(TAKEN_PER_CALL);
         chosen.extend(overtaken);
         if chosen.is_empty() {
@@ -79,9 +98,13 @@ impl RedisInbox {
         }
         // After an error keys stay held: an entry that was taken all the same tells so, and others are freed
         // by who is held back.
+        let sent = Instant::now();
         let outcomes = self.take_chosen(take, &chosen).await?;
-        let (round, free) = self.sort(take, &chosen, outcomes, holds, &mut used).await?;
+        let (round, free) = (self.sort(take, &chosen, outcomes, &mut holds, &mut used)).await?;
+        let free = free.into_iter().map(|command| command.ended_after(sent));
+        let free: Vec<_> = free.collect();
         join(self.give_rates_back(rates, used), self.free_orders(&free)).await;
+        self.leave(&chosen, &holds).await;
         Ok(round)
     }
 
@@ -142,7 +165,7 @@ impl RedisInbox {
         take: &Take,
         chosen: Vec<Candidate>,
         rates: &Rates,
-    ) -> Result<(Vec<Candidate>, HashMap<String, OrderCommand>), StoreError> {
+    ) -> Result<(Vec<Candidate>, Holds), StoreError> {
         let command = |candidate: &Candidate| {
             let rate = rates.of(candidate.route.provider(), RateOf::EachOrderKey);
             let hash = candidate.order?.hash;
@@ -150,19 +173,26 @@ impl RedisInbox {
         };
         let commands: Vec<_> = chosen.iter().filter_map(command).collect();
         if commands.is_empty() {
-            return Ok((chosen, HashMap::new()));
+            return Ok((chosen, Holds::default()));
         }
         let held = self.ask_orders(&commands).await?;
         let mut held = commands.into_iter().zip(held);
-        let (mut may_run, mut holds) = (Vec::with_capacity(chosen.len()), HashMap::new());
+        let (mut may_run, mut holds) = (Vec::with_capacity(chosen.len()), Holds::default());
         for mut candidate in chosen {
             if candidate.order.is_some() {
                 let (command, kept) = held.next().ok_or_else(strange)?;
                 let outcome = kept.as_ref().map(|kept| kept.outcome);
-                candidate.applied = kept.and_then(|kept| kept.applied);
+                candidate.applied = kept.as_ref().and_then(|kept| kept.applied);
                 candidate.may_run = outcome.is_some_and(|it| it != OrderOutcome::NotNow);
-                if outcome == Some(OrderOutcome::Held) {
-                    holds.insert(candidate.place.id(), command.give_back());
+                let id = candidate.place.id();
+                match (outcome, kept) {
+                    (Some(OrderOutcome::Held), _) => {
+                        holds.new.insert(id, command.give_back());
+                    }
+                    (Some(OrderOutcome::HeldBefore), Some(kept)) => {
+                        holds.before.insert(id, kept);
+                    }
+                    _ => {}
                 }
             }
             if candidate.may_run {
@@ -172,22 +202,41 @@ impl RedisInbox {
         Ok((may_run, holds))
     }
 
+    /// Frees the keys that were held for entries by somebody else before, where these have ended meanwhile: who
+    /// has ended them has found a younger hold, and left it.
+    async fn leave(&self, chosen: &[Candidate], holds: &Holds) {
+        let left = chosen.iter().filter_map(|candidate| {
+            let kept = holds.before.get(&candidate.place.id())?;
+            Some((candidate.order?.hash, kept, candidate.place.clone()))
+        });
+        let left: Vec<_> = left.collect();
+        if left.is_empty() {
+            return;
+        }
+        if let Err(error) = self.free_unless_held(&left).await {
+            tracing::debug!(%error, "an order key is freed in a while by who is held back");
+        }
+    }
+
     /// Hands on what was taken, and says what is to be done about order keys.
     async fn sort(
         &self,
         take: &Take,
         chosen: &[Candidate],
         outcomes: Vec<(usize, TakenOrNot)>,
-        mut holds: HashMap<String, OrderCommand>,
+        holds: &mut Holds,
         used: &mut BTreeMap<Name, usize>,
     ) -> Result<(Round, Vec<OrderCommand>), StoreError> {
         let (mut round, mut free) = (Round::default(), Vec::new());
         for (number, outcome) in outcomes {
             let candidate = chosen.get(number).ok_or_else(strange)?;
-            let given_back = holds.remove(&candidate.place.id());
+            let given_back = holds.new.remove(&candidate.place.id());
             let freed = candidate
                 .order
                 .map(|order| OrderCommand::free(order.hash, &candidate.place));
+            if !matches!(outcome, TakenOrNot::Missed) {
+                holds.before.remove(&candidate.place.id());
+            }
             match outcome {
                 TakenOrNot::Taken(value, history) => {
                     let stored = codec::decode(value, history);

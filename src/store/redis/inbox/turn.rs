@@ -1,16 +1,32 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
+use crate::inbox::Route;
+
+use super::place::PartitionPlace;
 use super::rates::Rates;
 
-/// For so long a partition that did not answer is not asked for what is due.
+/// For so long a partition that did not answer is not asked for what is due, and a worker that has enough to do
+/// doubts no holds of order keys.
 const RESTS: Duration = Duration::from_secs(5);
+
+/// Where a look at one kind of entries of one route in one partition has ended, with more behind it.
+#[derive(Debug)]
+pub(super) struct MoreBehind {
+    pub(super) route: usize,
+    pub(super) partition: PartitionPlace,
+    pub(super) last: Vec<u8>,
+}
 
 /// What takes have found out.
 #[derive(Debug, Default)]
 pub(super) struct Turn {
     /// Until when partitions are left alone.
     resting: BTreeMap<u32, Instant>,
+    /// When holds of order keys were doubted last.
+    doubted: Option<Instant>,
+    /// Where looks for entries of some routes have ended that passed over as many as they may.
+    pub(super) left_behind: HashMap<(bool, Box<[Route]>), Vec<MoreBehind>>,
     /// The rates as they were seen last.
     pub(super) rates: Option<Rates>,
 }
@@ -19,6 +35,15 @@ impl Turn {
     pub(super) fn may_ask(&self, partition: u32) -> bool {
         let until = self.resting.get(&partition);
         until.is_none_or(|until| *until <= Instant::now())
+    }
+
+    /// Whether holds of order keys are doubted in the midst of work: not each time.
+    pub(super) fn doubts(&mut self) -> bool {
+        let doubts = self.doubted.is_none_or(|last| last.elapsed() >= RESTS);
+        if doubts {
+            self.doubted = Some(Instant::now());
+        }
+        doubts
     }
 
     pub(super) fn note(&mut self, partition: u32, has_answered: bool) {

@@ -114,6 +114,53 @@ async fn no_value_of_another_type_leaves_a_command_half_done() {
 }
 
 #[tokio::test]
+async fn a_history_of_another_type_keeps_back_no_other_entry() {
+    let server = Server::start();
+    let inbox = inbox(&server, 1).await;
+    for id in ["evt_1", "evt_2", "evt_3"] {
+        inbox.accept(&accept(id, id)).await.unwrap();
+    }
+    let history = inbox.place(&key("evt_2")).history;
+    server.ask(&["LPUSH", &history, "no string"]);
+    assert_eq!(taken(&inbox, 5).await, ["evt_1", "evt_2", "evt_3"]);
+}
+
+/// An inbox whose user has all rights but those that are taken away later.
+async fn as_user(server: &Server) -> (RedisInbox, impl Fn(&[&str])) {
+    let set = |rights: &[&str]| {
+        let user = ["ACL", "SETUSER", "app", "reset", "on", ">pw", "~wh:*"];
+        assert_eq!(server.ask(&[&user[..], &["+@all"], rights].concat()), "OK");
+    };
+    set(&[]);
+    let url = server.url().replace("://", "://app:pw@");
+    (builder(url).partitions(1).connect().await.unwrap(), set)
+}
+
+#[tokio::test]
+async fn what_no_worker_could_find_is_not_acknowledged() {
+    let server = Server::start();
+    let (inbox, set_rights) = as_user(&server).await;
+    set_rights(&["-zadd"]);
+    inbox.accept(&accept("evt_1", "a")).await.unwrap_err();
+    inbox.accept(&accept("evt_1", "a")).await.unwrap_err();
+    set_rights(&[]);
+    let again = inbox.accept(&accept("evt_1", "a")).await.unwrap();
+    assert_eq!(again, Accepted::Duplicate { differs: false });
+    assert_eq!(taken(&inbox, 5).await, ["evt_1"]);
+}
+
+#[tokio::test]
+async fn an_entry_that_could_not_be_written_is_still_found() {
+    let server = Server::start();
+    let (inbox, set_rights) = as_user(&server).await;
+    inbox.accept(&accept("evt_1", "a")).await.unwrap();
+    set_rights(&["-setrange"]);
+    inbox.take(&take(5)).await.unwrap_err();
+    set_rights(&[]);
+    assert_eq!(taken(&inbox, 5).await, ["evt_1"]);
+}
+
+#[tokio::test]
 async fn an_index_that_was_lost_is_refilled_by_the_next_deliveries() {
     let server = Server::start();
     let inbox = inbox(&server, 1).await;

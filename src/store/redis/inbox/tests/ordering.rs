@@ -94,6 +94,69 @@ async fn a_hold_that_stands_is_not_taken_for_an_abandoned_one() {
     assert_eq!(taken(&inbox, 5).await, ["evt_2"]);
 }
 
+#[tokio::test]
+async fn a_key_that_was_left_behind_is_freed_by_a_worker_that_has_enough_to_do_too() {
+    let server = Server::start();
+    let inbox = inbox(&server, 1).await;
+    inbox.accept(&ordered("evt_1", 1)).await.unwrap();
+    let token = Token::random().unwrap();
+    let absent = OrderCommand::hold(hash(), &inbox.place(&key("gone")), token, None);
+    inbox.ask_orders(&[absent]).await.unwrap();
+    age(&server, &inbox);
+    for id in ["free_1", "free_2", "free_3"] {
+        inbox.accept(&accept(id, "a")).await.unwrap();
+    }
+    assert_eq!(taken(&inbox, 1).await, ["free_1"]);
+    assert_eq!(taken(&inbox, 1).await, ["evt_1"]);
+}
+
+#[tokio::test]
+async fn a_key_that_is_freed_late_is_not_taken_from_who_has_it_by_then() {
+    let server = Server::start();
+    let inbox = inbox(&server, 16).await;
+    for (id, version) in [("evt_1", 1), ("evt_2", 2)] {
+        inbox.accept(&ordered(id, version)).await.unwrap();
+    }
+    let take = take(5);
+    inbox.take(&take).await.unwrap();
+    let begin = begin(&take, "evt_1");
+    inbox.begin(&begin).await.unwrap();
+    let place = inbox.place(&key("evt_1"));
+    let sent = Instant::now();
+    let finish = Finish::new(key("evt_1"), begin.token, bury(), DAY);
+    let call = scripts::finish(&finish, &place);
+    inbox.store.link.call(&call).await.unwrap();
+    // Before what follows from its end, it is redriven, and runs again.
+    inbox.redrive(&Redrive::new(key("evt_1"))).await.unwrap();
+    assert_eq!(taken(&inbox, 5).await, ["evt_1"]);
+    let free = OrderCommand::free(hash(), &place).ended_after(sent);
+    inbox.free_orders(&[free]).await;
+    assert!(taken(&inbox, 5).await.is_empty(), "two of one key");
+}
+
+#[tokio::test]
+async fn a_hold_that_another_worker_has_taken_over_is_not_freed() {
+    let server = Server::start();
+    let inbox = inbox(&server, 16).await;
+    let place = inbox.place(&key("evt_1"));
+    inbox.accept(&ordered("evt_1", 1)).await.unwrap();
+    let hold = || OrderCommand::hold(hash(), &place, Token::random().unwrap(), None);
+    let read = async || {
+        let kept = inbox.ask_orders(&[OrderCommand::read(hash())]).await;
+        kept.unwrap().remove(0).unwrap()
+    };
+    inbox.ask_orders(&[hold()]).await.unwrap();
+    age(&server, &inbox);
+    let seen = read().await;
+    // Another worker is about to take the entry of a dead one.
+    inbox.ask_orders(&[hold()]).await.unwrap();
+    for seen in [seen, read().await] {
+        let held_back = std::collections::HashMap::from([(hash(), seen)]);
+        inbox.free_abandoned(&held_back).await.unwrap();
+        assert_eq!(read().await.holder, Some(place.id()));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn thousands_that_are_held_back_stop_no_other() {
     let server = Server::start();
@@ -109,6 +172,25 @@ async fn thousands_that_are_held_back_stop_no_other() {
     assert_eq!(first.len(), 2, "{first:?}");
     assert!(first.contains(&"free".to_owned()), "{first:?}");
     assert!(taken(&inbox, 5).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_more_than_one_look_passes_over_the_next_one_goes_on() {
+    let server = Server::start();
+    let inbox = inbox(&server, 1).await;
+    for some in (0..20_300).collect::<Vec<_>>().chunks(250) {
+        let accepts: Vec<_> = (some.iter())
+            .map(|it| ordered(&format!("evt_{it:05}"), *it))
+            .collect();
+        join_all(accepts.iter().map(|it| inbox.accept(it))).await;
+    }
+    inbox.accept(&accept("free", "a")).await.unwrap();
+    let mut ids = taken(&inbox, 5).await;
+    for _ in 0..2 {
+        ids.extend(taken(&inbox, 5).await);
+    }
+    assert_eq!(ids.len(), 2, "{ids:?}");
+    assert!(ids.contains(&"free".to_owned()), "{ids:?}");
 }
 
 /// Workers of a cluster run 200 orders of 5 versions each: no two of one order at a time, in rising versions.
