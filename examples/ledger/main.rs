@@ -9,6 +9,8 @@ mod files;
 mod postgres;
 
 use std::error::Error;
+use std::io::IsTerminal;
+use std::process::ExitCode;
 
 use axum::Router;
 use serde::{Deserialize, Serialize};
@@ -37,10 +39,26 @@ struct Balance {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ledger: {error}");
+            let mut next = error.source();
+            while let Some(error) = next {
+                eprintln!("  {error}");
+                next = error.source();
+            }
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
     let app: Router = match std::env::var("DATABASE_URL") {
         Ok(url) => postgres::app(&url).await?,
         Err(_) => {
@@ -50,7 +68,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
     };
     let bind = std::env::var("BIND").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
-    let listener = tokio::net::TcpListener::bind(&bind).await?;
+    let listener = tokio::net::TcpListener::bind(&bind).await;
+    let listener = listener.map_err(|error| format!("BIND={bind}: {error}"))?;
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, app).await?;
     Ok(())

@@ -13,8 +13,8 @@ use tower_webhook::{Event, PostgresStore, RouterExt, Tx, event_handler};
 use crate::{Balance, Payment, webhook};
 
 pub(crate) async fn app(url: &str) -> Result<Router, Box<dyn Error>> {
-    // The store is the first to connect, and says in words what is wrong with the URL or the server.
-    let pool = PgPool::connect_lazy(url)?;
+    // The store is the first to connect, and says in words what is wrong with the server.
+    let pool = PgPool::connect_lazy(url).map_err(|error| format!("DATABASE_URL: {error}"))?;
     let store = PostgresStore::on_pool(pool.clone())
         .migrate()
         .connect()

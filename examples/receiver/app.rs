@@ -90,7 +90,7 @@ pub(crate) async fn on_blendfi(State(app): State<App>, delivery: Delivery) -> Re
     if let Ok(payload) = serde_json::from_slice::<blendfi::Payload>(&delivery.body()) {
         tracing::info!(
             kind = payload.kind.as_str(),
-            "BlendFi tells of a {}",
+            "BlendFi tells of {}",
             delivery.key()
         );
     }

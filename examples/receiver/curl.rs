@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 
 use crate::settings::{DEVELOPMENT_SECRET, DEVELOPMENT_TOKEN, Settings};
+use crate::store::Kept;
 
 /// Prints the settings and a `curl` line for each provider. Secrets that were set are named by
 /// their variables, those for development are shown.
-pub(crate) fn print_welcome(settings: &Settings, address: SocketAddr, store: &str) {
+pub(crate) fn print_welcome(settings: &Settings, address: SocketAddr, kept: &Kept, words: &str) {
     let shown = |name: &'static str, development: &str| {
         if std::env::var(name).is_ok() {
             format!("\"${{{name}%%,*}}\"")
@@ -23,11 +24,20 @@ pub(crate) fn print_welcome(settings: &Settings, address: SocketAddr, store: &st
         handler_fail_first,
         max_body_bytes,
         bloquo_sources,
+        worker_concurrency,
         ..
     } = settings;
+    let worker = match (kept, worker_concurrency) {
+        (Kept::Store(_), _) => String::new(),
+        (Kept::Inbox(_), 0) => {
+            "WORKER_CONCURRENCY       0: `cargo run --example worker` runs the handlers\n"
+                .to_owned()
+        }
+        (Kept::Inbox(_), number) => format!("WORKER_CONCURRENCY       {number}\n"),
+    };
     println!(
         r#"listening on http://{address}
-{store}
+{words}
 
 BLENDFI_WEBHOOK_SECRETS  {blendfi}
 BLOQUO_ALLOWED_SOURCES   {bloquo_sources}
@@ -37,7 +47,7 @@ BLOQUE_PAYMENTS_SECRETS  {payments}
 HANDLER_DELAY_MS         {delay}
 HANDLER_FAIL_FIRST       {handler_fail_first}
 MAX_BODY_BYTES           {max_body_bytes}
-
+{worker}
 BlendFi:
   t=$(date +%s); body='{{"id":"evt_01HXEXAMPLE","type":"conversion.completed","created_at":"'$(date -u +%FT%TZ)'","data":{{"object":"conversion","id":"cnv_1","status":"completed"}}}}'; curl -i http://{address}/webhooks/blendfi -H 'content-type: application/json' -H 'x-blendfi-event-id: evt_01HXEXAMPLE' -H "x-blendfi-signature: t=$t,v1=$(printf '%s.%s' $t "$body" | openssl dgst -sha256 -hmac {blendfi} -r | cut -d' ' -f1)" --data-binary "$body"
 
@@ -53,7 +63,7 @@ Bloque, accounts and cards:
 Bloque, payments:
   body='{{"id":"evt_1","type":"payment.succeeded","data":{{"id":"pay_123"}}}}'; curl -i http://{address}/webhooks/bloque/payments -H 'content-type: application/json' -H "x-bloque-signature: $(printf '%s' "$body" | openssl dgst -sha256 -hmac {payments} -r | cut -d' ' -f1)" --data-binary "$body"
 
-What the handlers did:
+What the handlers of this process did:
   curl -s http://{address}/effects
 "#,
         delay = handler_delay.as_millis(),

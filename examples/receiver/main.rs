@@ -77,7 +77,7 @@ async fn main() -> ExitCode {
         }
     };
     match listener.local_addr() {
-        Ok(address) => curl::print_welcome(&settings, address, &words),
+        Ok(address) => curl::print_welcome(&settings, address, &kept, &words),
         Err(error) => {
             eprintln!("receiver: {error}");
             return ExitCode::FAILURE;

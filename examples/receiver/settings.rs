@@ -38,7 +38,13 @@ pub(crate) struct Settings {
 impl Settings {
     pub(crate) fn from_env() -> Result<Self, SettingError> {
         Ok(Self {
-            bind: number("BIND", SocketAddr::from(([127, 0, 0, 1], 3000)))?,
+            bind: match variable("BIND")? {
+                None => SocketAddr::from(([127, 0, 0, 1], 3000)),
+                Some(text) => text.parse().map_err(|_| {
+                    let problem = "is no address and port, such as 127.0.0.1:3000";
+                    SettingError::new("BIND", format_args!("{text:?} {problem}"))
+                })?,
+            },
             blendfi_keys: parsed("BLENDFI_WEBHOOK_SECRETS", DEVELOPMENT_SECRET, keys)?,
             bloquo_sources: parsed("BLOQUO_ALLOWED_SOURCES", "127.0.0.1/32,::1", |list| {
                 Allowlist::parse(list)

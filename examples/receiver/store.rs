@@ -99,7 +99,7 @@ pub(crate) async fn open_inbox(place: Place) -> Result<(SharedInbox, String), Se
             let inbox = inbox.map_err(|error| failed("DATABASE_URL", &error))?;
             let words = format!("events wait in Postgres: {inbox:?}");
             let findings = inbox.check().await.map(|report| report.to_string());
-            Ok((SharedInbox::new(inbox), checked(words, findings)))
+            Ok((SharedInbox::new(inbox), inbox_checked(words, findings)))
         }
         Place::Redis(url) => {
             // For `rediss`; an error says that one is installed already.
@@ -109,7 +109,7 @@ pub(crate) async fn open_inbox(place: Place) -> Result<(SharedInbox, String), Se
             // Shows the hosts, and no password.
             let words = format!("events wait in Redis: {inbox:?}");
             let findings = inbox.check().await.map(|report| report.to_string());
-            Ok((SharedInbox::new(inbox), checked(words, findings)))
+            Ok((SharedInbox::new(inbox), inbox_checked(words, findings)))
         }
     }
 }
@@ -154,6 +154,17 @@ fn checked(mut words: String, findings: Result<String, impl std::fmt::Display>) 
             }
         }
         Err(error) => words.push_str(&format!("\n  not checked: {error}")),
+    }
+    words
+}
+
+/// The findings are those of records, whose events are sent again.
+fn inbox_checked(words: String, findings: Result<String, impl std::fmt::Display>) -> String {
+    let mut words = checked(words, findings);
+    if words.contains("at risk") {
+        words.push_str(
+            "\n  what an inbox loses was acknowledged: its sender does not send it again",
+        );
     }
     words
 }

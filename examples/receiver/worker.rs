@@ -48,7 +48,13 @@ async fn main() -> ExitCode {
 
 async fn work() -> Result<(), Box<dyn Error>> {
     let settings = Settings::from_env()?;
-    let (inbox, words) = store::open_inbox(Place::from_env()?).await?;
+    let place = Place::from_env()?;
+    if matches!(place, Place::Memory) {
+        return Err(
+            "MEMORY: no other process can put events there; name the receiver's place".into(),
+        );
+    }
+    let (inbox, words) = store::open_inbox(place).await?;
     let drain = Drain::new();
     // Built as the receiver builds them, and not mounted: they say whose events these are.
     let webhooks = Webhooks::new(&settings, &Kept::Inbox(inbox.clone()), &drain)?;

@@ -7,8 +7,8 @@ use std::time::Duration;
 #[cfg(feature = "postgres")]
 use tower_webhook::inbox::PostgresInbox;
 use tower_webhook::inbox::{
-    DeadLetters, Discard, EntryView, Inbox, ManyMoved, Moved, Rate, RateOf, RedisInbox, Redrive,
-    SharedInbox, SqliteInbox,
+    DeadLetters, Discard, EntryStatus, EntryView, Inbox, List, ManyMoved, Moved, Rate, RateOf,
+    RedisInbox, Redrive, SharedInbox, SqliteInbox,
 };
 use tower_webhook::{Name, UnixTime};
 
@@ -20,7 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 async fn connect(place: &str, options: &Options) -> Result<SharedInbox, Box<dyn Error>> {
     let namespace = options.namespace.as_ref();
-    if place.starts_with("redis://") || place.starts_with("rediss://") {
+    let scheme = place.split_once("://").map(|(scheme, _)| scheme);
+    if scheme.is_some_and(|scheme| scheme.starts_with("redis") || scheme == "unix") {
         let mut builder = RedisInbox::builder(place).deadline(PATIENCE);
         if let Some(name) = namespace {
             builder = builder.namespace(name.clone());
@@ -31,12 +32,25 @@ async fn connect(place: &str, options: &Options) -> Result<SharedInbox, Box<dyn 
         return Ok(SharedInbox::new(builder.connect().await?));
     }
     #[cfg(feature = "postgres")]
-    if place.starts_with("postgres://") || place.starts_with("postgresql://") {
+    if let Some("postgres" | "postgresql") = scheme {
         let mut builder = PostgresInbox::builder(place).deadline(PATIENCE);
         if let Some(name) = namespace {
             builder = builder.namespace(name.clone());
         }
         return Ok(SharedInbox::new(builder.connect().await?));
+    }
+    match scheme {
+        None => {}
+        Some("postgres" | "postgresql") => {
+            return Err("build it with --features inbox,sqlite,postgres for that".into());
+        }
+        Some(other) => {
+            return Err(format!("{other}: neither a URL of Redis or Postgres, nor a path").into());
+        }
+    }
+    // One that is not there would be made, and be empty.
+    if !std::path::Path::new(place).try_exists()? {
+        return Err(format!("{place}: there is no such file; name the receiver's").into());
     }
     let mut builder = SqliteInbox::builder(place).deadline(PATIENCE);
     if let Some(name) = namespace {
@@ -51,6 +65,13 @@ pub(crate) async fn run(place: &str, options: &Options) -> Outcome {
         ["counts"] => counts(&inbox).await?,
         ["dead"] => {
             for view in dead(&options.filter).list(&inbox).await? {
+                print(&view);
+            }
+        }
+        ["list", status] => {
+            let mut list = List::of(status_of(status)?).limit(options.filter.limit.unwrap_or(100));
+            list.provider = options.filter.provider.clone();
+            for view in inbox.list(&list).await? {
                 print(&view);
             }
         }
@@ -111,6 +132,15 @@ pub(crate) async fn run(place: &str, options: &Options) -> Outcome {
         _ => return Err(USAGE.into()),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn status_of(word: &str) -> Result<EntryStatus, Box<dyn Error>> {
+    let mut all = EntryStatus::ALL.iter().copied();
+    let found = all.find(|status| status.code() == word);
+    found.ok_or_else(|| {
+        let all: Vec<_> = EntryStatus::ALL.iter().map(|it| it.code()).collect();
+        format!("{word:?} is none of {}", all.join(", ")).into()
+    })
 }
 
 fn dead(filter: &Filter) -> DeadLetters {

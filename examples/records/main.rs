@@ -7,6 +7,7 @@
 //! records --store redis://127.0.0.1 counts
 //! records --inbox webhooks.db counts
 //! records --inbox webhooks.db dead --provider blendfi --reason 'ledger is closed'
+//! records --inbox webhooks.db list stale --provider bloquo
 //! records --inbox webhooks.db show blendfi evt_1
 //! records --inbox webhooks.db redrive blendfi evt_1
 //! records --inbox webhooks.db redrive-dead --reason 'ledger is closed' --newer-than 3600 --within 600
@@ -34,7 +35,8 @@ const USAGE: &str = "\
 usage: records --store URL [--namespace NAME] [--partitions N] COMMAND
          lookup KEY | forget KEY | unfinished PROVIDER [LIMIT] | counts
        records --inbox (PATH | URL) [--namespace NAME] [--partitions N] COMMAND
-         counts | dead [FILTER] | show KEY | redrive KEY [--force] | discard KEY [--for SECONDS]
+         counts | list STATUS [--provider NAME] [--limit N] | dead [FILTER] | show KEY
+         redrive KEY [--force] | discard KEY [--for SECONDS]
          redrive-dead FILTER [--within SECONDS] [--force] | discard-dead FILTER [--for SECONDS]
          paused | pause PROVIDER | resume PROVIDER
          rates | rate PROVIDER (ENTRIES SECONDS | off) [--each-order-key]

@@ -1,6 +1,8 @@
 //! What is asked for.
 
 use std::error::Error;
+use std::fmt::Display;
+use std::str::FromStr;
 use std::time::Duration;
 
 use lexopt::prelude::*;
@@ -66,19 +68,18 @@ impl Options {
                 other @ Short(_) => return Err(other.unexpected().into()),
             };
             let mut text = || arguments.value()?.string();
-            let seconds =
-                |text: String| Ok::<_, Box<dyn Error>>(Duration::from_secs(text.parse()?));
+            let seconds = |text: String| number(&name, &text).map(Duration::from_secs);
             let filter = &mut options.filter;
             match name.as_str() {
                 "store" => place = Some(Place::Store(text()?)),
                 "inbox" => place = Some(Place::Inbox(text()?)),
                 "namespace" => options.namespace = Some(Name::new(text()?)?),
-                "partitions" => options.partitions = Some(text()?.parse()?),
+                "partitions" => options.partitions = Some(number(&name, &text()?)?),
                 "provider" => filter.provider = Some(Name::new(text()?)?),
                 "reason" => filter.reason = Some(text()?),
                 "newer-than" => filter.newer_than = Some(seconds(text()?)?),
                 "older-than" => filter.older_than = Some(seconds(text()?)?),
-                "limit" => filter.limit = Some(text()?.parse()?),
+                "limit" => filter.limit = Some(number(&name, &text()?)?),
                 "all" => filter.all = true,
                 "within" => options.within = seconds(text()?)?,
                 "for" => options.retention = seconds(text()?)?,
@@ -98,4 +99,8 @@ impl Options {
     pub(crate) fn words(&self) -> Vec<&str> {
         self.words.iter().map(String::as_str).collect()
     }
+}
+
+fn number<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<T, Box<dyn Error>> {
+    (text.parse()).map_err(|error| format!("--{name} {text:?}: {error}").into())
 }
