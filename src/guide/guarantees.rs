@@ -79,7 +79,8 @@
 //!
 //! # What is not
 //!
-//! - **Order.** Senders do not keep it, and nor do retries. Compare the event's own time or version.
+//! - **Order.** Senders do not keep it, and nor do retries. Compare the event's own time or version; or have
+//!   an inbox do so, which runs one event of each thing at a time (`docs/inbox.md`).
 //! - **Senders that do not retry.** What is answered with an error is gone: ask their API too.
 //! - **Records that a store loses.** [`MemoryStore`](crate::MemoryStore) does at every restart; for Redis
 //!   the README says which settings keep them.
