@@ -80,7 +80,7 @@ pub use self::builder::RedisInboxBuilder;
 /// each partition.
 ///
 /// Where the index of a partition is lost, as by an eviction, its entries wait until their events are
-/// delivered again, which puts them back.
+/// delivered again, which puts them back. A sender that has its success does not do that: nothing else finds them.
 ///
 /// ```no_run
 /// use tower_webhook::inbox::RedisInbox;
