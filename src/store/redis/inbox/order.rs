@@ -105,7 +105,7 @@ impl OrderCommand {
     }
 
     /// The same, but only for the hold that was seen.
-    fn as_seen(self, kept: &OrderKept) -> Self {
+    fn having_seen(self, kept: &OrderKept) -> Self {
         Self {
             token: kept.token,
             ..self
@@ -341,7 +341,7 @@ impl RedisInbox {
                 _ => OrderCommand::free(*hash, place),
             };
             // Somebody may be about to take the entry by now.
-            free.push(command.as_seen(kept));
+            free.push(command.having_seen(kept));
         }
         if free.is_empty() {
             return Ok(false);

@@ -78,10 +78,12 @@ impl RedisInbox {
         } = due;
         // What is held back is not left to those who have nothing else to do.
         let has_work = runnable.iter().any(|route| !route.is_empty());
-        if has_work && !held_back.is_empty() && turn.doubts() {
-            if let Err(error) = self.free_abandoned(&held_back).await {
-                tracing::debug!(%error, "order keys are doubted again in a while");
-            }
+        if has_work
+            && !held_back.is_empty()
+            && turn.doubts()
+            && let Err(error) = self.free_abandoned(&held_back).await
+        {
+            tracing::debug!(%error, "order keys are doubted again in a while");
         }
         let chosen = fair(runnable, take.limit, take.max_bytes, |it| it.size);
         let mut used = BTreeMap::new();
