@@ -1,7 +1,7 @@
 //! How a signature is spelled: one spelling each, every other one is refused.
 //!
-//! Hex, which most senders write, is read by code for the one length of a MAC: that takes a fifth of
-//! the library's instructions, and is without a branch.
+//! The library decodes some 300 (base64) and 500 (hex) instructions slower than code for this one
+//! length did, which is less than 0.4 % of a delivery.
 
 use data_encoding::{BASE64_NOPAD, HEXLOWER};
 
@@ -40,7 +40,7 @@ impl Encoding {
     #[inline]
     pub(crate) fn decode_mac_to(self, text: &[u8], mac: &mut [u8; MAC_LEN]) -> bool {
         match self {
-            Self::Hex => text.try_into().is_ok_and(|text| hex(text, mac)),
+            Self::Hex => text.len() == HEX_LEN && HEXLOWER.decode_mut(text, mac).is_ok(),
             // 32 bytes are 43 digits and one `=`. The library takes padding between two texts too,
             // so it is given the digits alone; bits of the last one that belong to no byte it
             // refuses.
@@ -103,33 +103,6 @@ impl Encoding {
 
 const HEX_LEN: usize = 2 * MAC_LEN;
 const BASE64_LEN: usize = 4 * MAC_LEN.div_ceil(3);
-
-/// A stranger's signature is no secret: it need not be read in constant time.
-fn hex(text: &[u8; HEX_LEN], mac: &mut [u8; MAC_LEN]) -> bool {
-    let digits = text.map(hex_digit);
-    let (pairs, _) = digits.as_chunks();
-    for (byte, [high, low]) in mac.iter_mut().zip(pairs) {
-        *byte = high << 4 | low;
-    }
-    digits.iter().fold(0, |all, digit| all | digit) < 16
-}
-
-/// The value of a digit, in steps that sixteen digits take at a time; over 15 for another byte.
-#[inline(always)]
-fn hex_digit(byte: u8) -> u8 {
-    let (decimal, letter) = (byte.wrapping_sub(b'0'), byte.wrapping_sub(b'a'));
-    // One more than the value, for zero is none.
-    let one_more = (if decimal < 10 {
-        decimal.wrapping_add(1)
-    } else {
-        0
-    }) | (if letter < 6 {
-        letter.wrapping_add(11)
-    } else {
-        0
-    });
-    one_more.wrapping_sub(1)
-}
 
 #[cfg(test)]
 #[allow(clippy::string_slice)]
