@@ -84,7 +84,6 @@ impl<C: Commands> Database<C> {
         self.shared.commits.load(Ordering::Relaxed)
     }
 
-    #[cfg(feature = "inbox")]
     pub(super) fn commands(&self) -> &C {
         &self.shared.commands
     }
