@@ -59,13 +59,14 @@ impl Authenticator {
             ),
             _ => cause,
         })?;
+        // What is refused from here on is not told as a body whose length was changed on the way.
+        parts.headers.remove(CONTENT_ENCODING);
+        parts.headers.remove(CONTENT_LENGTH);
         auth.body = Some(bytes);
         if is_decoded {
             self.judge(auth, pending, request_clock.received_at)?;
         }
         auth.body = auth.body.take().map(|bytes| keep(bytes, held));
-        parts.headers.remove(CONTENT_ENCODING);
-        parts.headers.remove(CONTENT_LENGTH);
         self.let_through(parts, auth);
         Ok(())
     }

@@ -118,6 +118,9 @@ async fn the_form_is_signed_that_the_contract_names() {
             _ => (&sent[..], &content[..]),
         };
         assert_eq!(receiver.send(delivery(&sent, other)).await, 401, "{form:?}");
+        let seen = receiver.recorder.next().await;
+        let detail = seen.detail.unwrap_or_default();
+        assert!(!detail.contains("changed"), "{form:?}: {detail}");
         assert_eq!(receiver.send(delivery(&sent, right)).await, 204, "{form:?}");
         // Plain, it is the same event.
         let plain = delivery(content, content).without("content-encoding");
