@@ -67,6 +67,7 @@ mod clock_watch;
 mod coding;
 mod dedupe;
 mod endpoint;
+mod feed_refresher;
 mod gated;
 #[cfg(feature = "gzip")]
 mod gzip;
@@ -100,6 +101,7 @@ pub use dedupe::EnqueueLayer;
 pub use dedupe::{Dedupe, DedupeBuilder, DedupeConfig, DedupeLayer};
 pub(crate) use dedupe::{KeptIn, Owner};
 pub use endpoint::EndpointConfig;
+pub use feed_refresher::FeedRefresher;
 pub use gated::Gated;
 pub use handler_body::{BodyAs, HandlerBody, SameBody};
 pub use peer::PeerAddr;

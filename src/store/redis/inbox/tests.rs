@@ -2,6 +2,7 @@
 
 mod faults;
 mod histories;
+#[cfg(feature = "testing")]
 mod kinds;
 mod many;
 mod ordering;
