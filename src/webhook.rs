@@ -119,7 +119,7 @@ impl<S> Webhook<S> {
     /// The sender has its success as soon as the event is durably held; an inbox that is full or out
     /// of reach is the not-now status. The handler on the route runs only for what wants its answer now,
     /// such as a [question](crate::event::Shape::answered). What a provider or [`DedupeConfig`] asks to
-    /// confirm an event is asked before that is accepted.
+    /// confirm an event is asked by the worker: build its webhook alike.
     ///
     /// As with [`Webhook::store`], the name belongs to one webhook: of the settings of [`DedupeConfig`],
     /// lease, renewal ceiling and stored answers concern inline runs only.

@@ -58,6 +58,8 @@ mod work;
 
 #[cfg(feature = "inbox")]
 pub(crate) use accept::{Door, spawn_accept};
+#[cfg(feature = "inbox")]
+pub(crate) use ask::judged;
 pub(crate) use caller::Caller;
 pub(crate) use caught::{caught, caught_once};
 pub use confirm::{Confirm, ConfirmLimits, ConfirmSubject, Confirmation, Unconfirmed};

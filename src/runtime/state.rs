@@ -69,6 +69,11 @@ impl RunState {
         &self.settings.drain
     }
 
+    #[cfg(feature = "inbox")]
+    pub(crate) fn confirms(&self) -> &[SharedConfirm] {
+        &self.settings.confirms
+    }
+
     pub(crate) fn retention(&self) -> Duration {
         self.terms.retention
     }

@@ -113,7 +113,7 @@ use crate::event::{EventKey, Name};
 #[cfg(feature = "postgres")]
 pub use self::postgres::{
     PostgresConnectError, PostgresConnectErrorKind, PostgresFinding, PostgresReport,
-    PostgresSetting, PostgresStore, PostgresStoreBuilder, PostgresVerdict,
+    PostgresSetting, PostgresStore, PostgresStoreBuilder, PostgresVerdict, TxDriver,
 };
 #[cfg(all(feature = "postgres", feature = "inbox"))]
 pub use self::postgres::{PostgresInbox, PostgresInboxBuilder};

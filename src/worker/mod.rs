@@ -85,6 +85,7 @@ mod in_flight;
 mod route_state;
 mod run;
 mod take;
+mod unconfirmed;
 mod work;
 
 pub use backoff::Backoff;
