@@ -108,6 +108,7 @@ mod head;
 #[cfg(feature = "inbox")]
 pub mod inbox;
 mod joined;
+pub mod journal;
 pub mod layer;
 mod mac;
 mod name;
@@ -118,6 +119,7 @@ mod printable;
 mod prove;
 pub mod provider;
 mod reason;
+mod recorded;
 mod rejection;
 mod rejection_cause;
 mod request_clock;
