@@ -150,7 +150,7 @@ pub use event::{Decimal, EventKey, Fingerprint};
 #[cfg(feature = "axum")]
 pub use extract::{EventRejection, MountedHandler, event_handler};
 pub use head::RequestHead;
-pub use layer::DedupeConfig;
+pub use layer::{DedupeConfig, Replay, ReplayError, ReplayErrorKind, Replayed};
 pub use name::Name;
 pub use observer::{Observation, Observer};
 pub use path::PathTokens;

@@ -67,6 +67,10 @@ pub use crate::recorded::{
     RecordedBody, RecordedCustom, RecordedProof, RecordedRequest, RecordedSignature, RecordedTimes,
     Retained,
 };
+#[cfg(feature = "postgres")]
+pub use crate::store::PostgresJournal;
+#[cfg(feature = "sqlite")]
+pub use crate::store::SqliteJournal;
 
 use std::fmt;
 use std::sync::Arc;

@@ -97,7 +97,10 @@ pub(crate) use challenge::Challenges;
 pub(crate) use checks::{Checks, SecretPathGate, SourceGate};
 #[cfg(feature = "inbox")]
 pub use dedupe::EnqueueLayer;
-pub use dedupe::{Dedupe, DedupeBuilder, DedupeConfig, DedupeLayer};
+pub use dedupe::{
+    Dedupe, DedupeBuilder, DedupeConfig, DedupeLayer, Replay, ReplayError, ReplayErrorKind,
+    Replayed,
+};
 pub(crate) use dedupe::{KeptIn, Owner};
 pub use endpoint::EndpointConfig;
 pub use gated::Gated;
@@ -109,8 +112,8 @@ pub use response_future::ResponseFuture;
 pub use secret_path::RequireSecretPathLayer;
 pub use source_ip::RequireSourceIpLayer;
 pub use verify::{VerifySignature, VerifySignatureLayer};
-pub(crate) use webhook::NamedSteps;
 pub use webhook::WebhookService;
+pub(crate) use webhook::{NamedSteps, Pipeline};
 #[cfg(test)]
 pub(crate) use words::in_words_of;
 

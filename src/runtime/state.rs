@@ -69,6 +69,11 @@ impl RunState {
         &self.settings.drain
     }
 
+    /// Where the records are.
+    pub(crate) fn store(&self) -> &SharedStore {
+        &self.terms.store
+    }
+
     pub(crate) fn retention(&self) -> Duration {
         self.terms.retention
     }

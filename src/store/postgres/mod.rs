@@ -12,6 +12,7 @@ mod flights;
 #[cfg(feature = "inbox")]
 mod inbox;
 mod job;
+mod journal;
 mod kept;
 mod overdue;
 mod pruning;
@@ -53,6 +54,7 @@ pub use self::check::{PostgresFinding, PostgresReport, PostgresSetting, Postgres
 pub use self::error::{PostgresConnectError, PostgresConnectErrorKind};
 #[cfg(feature = "inbox")]
 pub use self::inbox::{PostgresInbox, PostgresInboxBuilder};
+pub use self::journal::PostgresJournal;
 
 /// A [`Store`] on Postgres 13 or later: its records are where the user's data is, and any number of
 /// receivers share them.
