@@ -2,12 +2,12 @@ use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;
 
+use data_encoding::BASE64;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use serde::{Deserialize, Serialize};
 
 use super::proof::RecordedProof;
 use crate::clock::UnixTime;
-use crate::encoding::Encoding;
 use crate::event::EventKey;
 
 /// The version of the format that this crate writes.
@@ -286,10 +286,7 @@ impl RecordedBody {
         }
         let bytes = match (&self.text, &self.base64) {
             (Some(text), _) => text.clone().into_bytes(),
-            (None, Some(base64)) => {
-                let len = usize::try_from(self.len).ok()?;
-                Encoding::Base64.decode(base64.as_bytes(), len)?
-            }
+            (None, Some(base64)) => BASE64.decode(base64.as_bytes()).ok()?,
             (None, None) => Vec::new(),
         };
         (u64::try_from(bytes.len()) == Ok(self.len)).then_some(bytes)

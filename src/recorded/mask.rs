@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
+use data_encoding::BASE64;
 use http::HeaderName;
 use serde_json::Value;
 
 use super::body::KeptBody;
 use super::line::RecordedBody;
-use crate::encoding::Encoding;
 use crate::path::split_token;
 
 /// What stands in the place of a secret.
@@ -143,7 +143,7 @@ impl Masks {
                 return recorded;
             }
             Err(_) => {
-                recorded.base64 = Some(Encoding::Base64.encode(&body.kept));
+                recorded.base64 = Some(BASE64.encode(&body.kept));
                 return recorded;
             }
         };
