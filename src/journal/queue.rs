@@ -193,6 +193,7 @@ impl Shared {
             lane.lost = lane.lost.saturating_add(1);
             let is_first = lane.lost == 1;
             drop(state);
+            outcome.lose();
             let lost = if is_proved {
                 &self.lost_proved
             } else {

@@ -97,6 +97,11 @@ impl<S: JournalSink> Writer<S> {
             if self.shared.is_closed() {
                 let since = *closed_at.get_or_insert_with(Instant::now);
                 if since.elapsed() > LAST_TRIES {
+                    tracing::error!(
+                        target: "tower_webhook",
+                        lines = lines.len(),
+                        "the journal has ended and could not be written: the last lines are missing"
+                    );
                     return false;
                 }
             }

@@ -125,6 +125,11 @@ impl RecordedHead {
         self.is_written.swap(true, Ordering::AcqRel)
     }
 
+    /// The line that it was to stand in has found no room: the next one may hold it.
+    pub(crate) fn was_lost(&self) {
+        self.is_written.store(false, Ordering::Release);
+    }
+
     pub(crate) fn received_at(&self) -> UnixTime {
         self.received_at
     }

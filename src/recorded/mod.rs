@@ -16,3 +16,6 @@ pub(crate) use mask::Masks;
 pub(crate) use outcome::Outcome;
 pub use proof::{RecordedCustom, RecordedProof, RecordedSignature};
 pub use sink::{JournalError, JournalPage, JournalPosition, JournalSink, Retained};
+
+#[cfg(test)]
+mod tests;

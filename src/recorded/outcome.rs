@@ -126,6 +126,13 @@ impl Outcome {
         }
     }
 
+    /// It found no room.
+    pub(crate) fn lose(&self) {
+        if self.is_answer {
+            self.head.was_lost();
+        }
+    }
+
     pub(crate) fn is_proved(&self) -> bool {
         self.is_proved
     }
