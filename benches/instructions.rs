@@ -15,6 +15,7 @@ use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use bytes::Bytes;
 use common::measured::{Bound, Table};
@@ -24,6 +25,7 @@ use http_body_util::Full;
 use tokio::runtime::Builder;
 use tower::{Layer, ServiceExt};
 use tower_webhook::event::{EventRule, Shape};
+use tower_webhook::journal::{Journal, JournalError, JournalLine, JournalSink, Retained};
 use tower_webhook::{ManualClock, MemoryStore, Name, UnixTime, Webhook};
 
 const BOUNDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.bounds");
@@ -35,7 +37,7 @@ const COUNTED: usize = 512;
 const ALLOWANCE: u32 = 2;
 
 /// What is counted, and of what.
-const STEPS: [(&str, &str); 4] = [
+const STEPS: [(&str, &str); 5] = [
     ("verify", "`Verifier::verify`, one key, 1 KiB"),
     ("event", "`EventRule::identify`, BlendFi's rule, 1 KiB"),
     (
@@ -43,7 +45,11 @@ const STEPS: [(&str, &str); 4] = [
         "`Webhook` with `MemoryStore`, 1 KiB, a handler that answers at once",
     ),
     ("refusal", "`Webhook`, no signature header"),
+    ("journal", "the same delivery, which a journal takes down"),
 ];
+
+/// How much of a delivery's instructions it takes with a journal.
+const MOST_WITH_A_JOURNAL: f64 = 1.10;
 
 fn main() -> Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -76,6 +82,17 @@ fn main() -> Result<ExitCode> {
         fine &= table.require(&row, "instructions", "", f64::from(*count), most);
         table.put(&row, "bound", "", f64::from(bound));
     }
+    let of = |name: &str| {
+        let count = counts.iter().find(|(step, _)| *step == name);
+        count.map_or(f64::NAN, |(_, count)| f64::from(*count))
+    };
+    fine &= table.require(
+        "a delivery with a journal, beside one without",
+        "instructions",
+        "",
+        of("journal") / of("delivery"),
+        Bound::AtMost(MOST_WITH_A_JOURNAL),
+    );
     println!("{}", machine());
     if !fine && has("--check") {
         return Ok(ExitCode::FAILURE);
@@ -125,8 +142,9 @@ fn take(step: &str) -> Result<()> {
         }
         "verify" => verify(),
         "event" => identify(),
-        "delivery" => deliver(true),
-        "refusal" => deliver(false),
+        "delivery" => deliver(true, None),
+        "refusal" => deliver(false, None),
+        "journal" => deliver(true, Some(&Journal::start(Nowhere)?)),
         _ => Err(format!("no step {step:?}").into()),
     }
 }
@@ -180,12 +198,28 @@ async fn handler(
     Ok(Response::new(Full::default()))
 }
 
+/// What a journal does behind a delivery is its own thread's, which is not counted.
+struct Nowhere;
+
+impl JournalSink for Nowhere {
+    fn write(&mut self, _: &[JournalLine]) -> std::result::Result<(), JournalError> {
+        Ok(())
+    }
+
+    fn prune(&mut self, _: &Retained) -> std::result::Result<bool, JournalError> {
+        Ok(false)
+    }
+}
+
 /// Deliveries of events that are new, through the Tower service and without sockets.
-fn deliver(signed: bool) -> Result<()> {
+fn deliver(signed: bool, journal: Option<&Journal>) -> Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let webhook = Webhook::new(blendfi()?)
+    let mut webhook = Webhook::new(blendfi()?)
         .clock(ManualClock::new(UnixTime::from_secs(NOW)))
         .store(MemoryStore::new());
+    if let Some(journal) = journal {
+        webhook = webhook.journal(journal);
+    }
     let service = webhook.build()?.layer(tower::service_fn(handler));
     let sender = Sender::new()?;
     let mut requests = Vec::new();
@@ -212,6 +246,13 @@ fn deliver(signed: bool) -> Result<()> {
     counted(&mut || requests.by_ref().for_each(&mut deliver));
     if wrong > 0 {
         return Err(format!("{wrong} deliveries were not answered {expected}").into());
+    }
+    if let Some(journal) = journal {
+        let has_written = runtime.block_on(journal.flush(Duration::from_secs(60)));
+        let stats = journal.stats();
+        if !has_written || stats.written != u64::try_from(WARM_UP + COUNTED)? {
+            return Err(format!("the journal has not all: {stats:?}").into());
+        }
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use http::Extensions;
 pub use crate::coverage::Coverage;
 use crate::event::Name;
 use crate::path::ShownToken;
+use crate::recorded::Recorded;
 use crate::request_clock::ClockReadings;
 use crate::signature::Verified;
 
@@ -52,7 +53,6 @@ impl Proved {
     }
 
     /// The id that is proved.
-    #[cfg(feature = "inbox")]
     pub(crate) fn proved_id(&self) -> Option<&str> {
         self.id.as_deref()
     }
@@ -159,6 +159,7 @@ impl fmt::Debug for Authenticated {
             signature,
             custom,
             body: _,
+            recorded: _,
         } = &*self.auth;
         f.debug_struct("Authenticated")
             .field("provider", provider)
@@ -184,6 +185,8 @@ pub(crate) struct AuthState {
     /// Behind a pointer, as everything that most deliveries do without.
     pub(crate) custom: Option<Box<(Coverage, Proved)>>,
     pub(crate) body: Option<Bytes>,
+    /// The request, where a journal takes it down.
+    pub(crate) recorded: Option<Recorded>,
 }
 
 impl AuthState {
@@ -197,6 +200,7 @@ impl AuthState {
             signature: None,
             custom: None,
             body: None,
+            recorded: None,
         }
     }
 

@@ -108,6 +108,7 @@ mod head;
 #[cfg(feature = "inbox")]
 pub mod inbox;
 mod joined;
+pub mod journal;
 pub mod layer;
 mod mac;
 mod name;
@@ -118,6 +119,7 @@ mod printable;
 mod prove;
 pub mod provider;
 mod reason;
+mod recorded;
 mod rejection;
 mod rejection_cause;
 mod request_clock;
@@ -148,7 +150,7 @@ pub use event::{Decimal, EventKey, Fingerprint};
 #[cfg(feature = "axum")]
 pub use extract::{EventRejection, MountedHandler, event_handler};
 pub use head::RequestHead;
-pub use layer::{DedupeConfig, FeedRefresher};
+pub use layer::{DedupeConfig, FeedRefresher, Replay, ReplayError, ReplayErrorKind, Replayed};
 pub use name::Name;
 pub use observer::{Observation, Observer};
 pub use path::PathTokens;

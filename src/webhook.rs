@@ -14,6 +14,7 @@ use crate::error::ConfigError;
 use crate::event::Name;
 #[cfg(feature = "inbox")]
 use crate::inbox::{Inbox, SharedInbox};
+use crate::journal::Journal;
 use crate::layer::{
     Authenticator, Budget, Checks, DedupeConfig, DedupeLayer, EndpointConfig, KeptIn, Origin,
     Owner, PeerSource, SecretPathGate, SourceGate, WebhookService,
@@ -241,6 +242,25 @@ impl<S> Webhook<S> {
     /// Shows every outcome to this observer instead of the `tracing` one.
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.endpoint = self.endpoint.observer(observer);
+        self
+    }
+
+    /// Has every request taken down in this journal, with what became of it. Several webhooks may share one.
+    ///
+    /// ```
+    /// use tower_webhook::journal::{Journal, JournalError, JournalFiles};
+    /// use tower_webhook::{MemoryStore, Webhook, provider};
+    ///
+    /// # fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let journal = Journal::start(JournalFiles::open("/var/log/webhooks")?)?;
+    /// let stripe = provider::stripe(provider::stripe::keys(["whsec_test_9f8e7d6c5b4a"])?);
+    /// let layer = Webhook::new(stripe).store(MemoryStore::new()).journal(&journal).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn journal(mut self, journal: &Journal) -> Self {
+        self.endpoint
+            .recorded_by(journal.port(self.provider.masks()));
         self
     }
 

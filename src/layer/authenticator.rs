@@ -101,6 +101,6 @@ impl Authenticator {
             body: auth.body.as_ref().filter(|_| endpoint.interest().body),
             ..endpoint.observation(Verdict::Passed)
         };
-        endpoint.observe(&mut passed, auth.readings.started());
+        endpoint.observe(&mut passed, auth.readings.started(), auth);
     }
 }

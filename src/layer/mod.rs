@@ -98,7 +98,10 @@ pub(crate) use challenge::Challenges;
 pub(crate) use checks::{Checks, SecretPathGate, SourceGate};
 #[cfg(feature = "inbox")]
 pub use dedupe::EnqueueLayer;
-pub use dedupe::{Dedupe, DedupeBuilder, DedupeConfig, DedupeLayer};
+pub use dedupe::{
+    Dedupe, DedupeBuilder, DedupeConfig, DedupeLayer, Replay, ReplayError, ReplayErrorKind,
+    Replayed,
+};
 pub(crate) use dedupe::{KeptIn, Owner};
 pub use endpoint::EndpointConfig;
 pub use feed_refresher::FeedRefresher;
@@ -111,8 +114,8 @@ pub use response_future::ResponseFuture;
 pub use secret_path::RequireSecretPathLayer;
 pub use source_ip::RequireSourceIpLayer;
 pub use verify::{VerifySignature, VerifySignatureLayer};
-pub(crate) use webhook::NamedSteps;
 pub use webhook::WebhookService;
+pub(crate) use webhook::{NamedSteps, Pipeline};
 #[cfg(test)]
 pub(crate) use words::in_words_of;
 

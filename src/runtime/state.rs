@@ -74,6 +74,11 @@ impl RunState {
         &self.settings.confirms
     }
 
+    /// Where the records are.
+    pub(crate) fn store(&self) -> &SharedStore {
+        &self.terms.store
+    }
+
     pub(crate) fn retention(&self) -> Duration {
         self.terms.retention
     }

@@ -111,6 +111,8 @@ use std::time::Duration;
 use crate::event::{EventKey, Name};
 
 #[cfg(feature = "postgres")]
+pub use self::postgres::PostgresJournal;
+#[cfg(feature = "postgres")]
 pub use self::postgres::{
     PostgresConnectError, PostgresConnectErrorKind, PostgresFinding, PostgresReport,
     PostgresSetting, PostgresStore, PostgresStoreBuilder, PostgresVerdict, TxDriver,
@@ -124,6 +126,8 @@ pub use self::redis::{
 };
 #[cfg(all(feature = "redis", feature = "inbox"))]
 pub use self::redis::{RedisInbox, RedisInboxBuilder};
+#[cfg(feature = "sqlite")]
+pub use self::sqlite::SqliteJournal;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::{
     SqliteConnectError, SqliteConnectErrorKind, SqliteStore, SqliteStoreBuilder,

@@ -29,6 +29,8 @@ mod handlers;
 mod identity;
 #[cfg(all(feature = "axum", feature = "inbox"))]
 mod inbox;
+#[cfg(feature = "axum")]
+mod journal;
 #[cfg(all(feature = "axum", feature = "testing"))]
 mod kit;
 #[cfg(feature = "axum")]

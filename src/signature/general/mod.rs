@@ -179,6 +179,22 @@ impl General {
         self.places.iter().flat_map(At::headers)
     }
 
+    /// Where the token stands, where it is one that is the proof.
+    pub(super) fn token_places(&self) -> Vec<Place> {
+        if self.proof != Proof::Token {
+            return Vec::new();
+        }
+        let header = |name: &HeaderName| Place::header(name.as_str().to_owned());
+        let places = self.places.iter().flat_map(|at| match at {
+            At::Header(name) => vec![header(name)],
+            At::Headers(names) => names.iter().map(header).collect(),
+            At::Query(name) => vec![Place::query(name.clone())],
+            At::Member(pointer) => vec![Place::member(pointer.clone())],
+            At::FormField(name) => vec![Place::form_field(name.clone())],
+        });
+        places.collect()
+    }
+
     pub(super) fn id_header(&self) -> Option<&HeaderName> {
         self.id.as_ref()?.headers().first()
     }

@@ -12,6 +12,7 @@ mod flights;
 #[cfg(feature = "inbox")]
 mod inbox;
 mod job;
+mod journal;
 mod kept;
 mod overdue;
 mod pruning;
@@ -57,6 +58,7 @@ pub use self::error::{PostgresConnectError, PostgresConnectErrorKind};
 #[cfg(feature = "inbox")]
 pub use self::inbox::{PostgresInbox, PostgresInboxBuilder};
 pub use self::tx_driver::TxDriver;
+pub use self::journal::PostgresJournal;
 
 /// A [`Store`] on Postgres 13 or later: its records are where the user's data is, and any number of
 /// receivers share them.

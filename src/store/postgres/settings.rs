@@ -213,7 +213,7 @@ fn setting(message: impl Into<String>) -> PostgresConnectError {
 }
 
 /// Reads the URL. What it lacks is taken from the variables of libpq, such as `PGPASSWORD`.
-fn options(url: &str) -> Result<PgConnectOptions, PostgresConnectError> {
+pub(super) fn options(url: &str) -> Result<PgConnectOptions, PostgresConnectError> {
     let refused = || {
         PostgresConnectError::new(
             Kind::Url,
