@@ -118,6 +118,7 @@ mod printable;
 mod prove;
 pub mod provider;
 mod reason;
+pub mod reconcile;
 mod rejection;
 mod rejection_cause;
 mod request_clock;

@@ -98,6 +98,7 @@ pub(crate) use checks::{Checks, SecretPathGate, SourceGate};
 #[cfg(feature = "inbox")]
 pub use dedupe::EnqueueLayer;
 pub use dedupe::{Dedupe, DedupeBuilder, DedupeConfig, DedupeLayer};
+pub(crate) use dedupe::{DedupeState, IdentifiedPolled, PolledEnd, PolledEvent, Standing};
 pub(crate) use dedupe::{KeptIn, Owner};
 pub use endpoint::EndpointConfig;
 pub use gated::Gated;

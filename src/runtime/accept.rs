@@ -48,7 +48,7 @@ pub(crate) fn spawn_accept<C>(
 impl<C: Caller<Accepted>> DeliveryTask<C> {
     async fn accept(&mut self, door: &Door) -> Outcome<Accepted> {
         let context = Arc::clone(&self.context);
-        if !context.state.settings.confirms.is_empty() {
+        if !context.state.settings.confirms.is_empty() && !context.is_confirmed() {
             // Behind a pointer, as everything that most deliveries do without.
             if let Err(error) = Box::pin(self.confirm()).await {
                 return error.into();

@@ -69,6 +69,14 @@ impl RunState {
         &self.settings.drain
     }
 
+    pub(crate) fn store(&self) -> &SharedStore {
+        &self.terms.store
+    }
+
+    pub(crate) fn renewal_ceiling(&self) -> Duration {
+        self.terms.renewal_ceiling
+    }
+
     pub(crate) fn retention(&self) -> Duration {
         self.terms.retention
     }

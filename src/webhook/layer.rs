@@ -4,7 +4,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tower_layer::Layer;
 
-use crate::layer::{BodyAs, NamedSteps, SameBody, WebhookService};
+use crate::layer::{BodyAs, DedupeState, NamedSteps, SameBody, WebhookService};
 
 /// The layer of a [`Webhook`](crate::Webhook).
 #[derive(Debug, Clone)]
@@ -64,6 +64,13 @@ impl WebhookLayer {
     /// What proves its sender by the end of the path.
     pub(crate) fn secret_path(&self) -> Option<&crate::layer::SecretPathGate> {
         self.steps.steps.authenticator.checks.path.as_ref()
+    }
+}
+
+impl<M> WebhookLayer<M> {
+    /// What its events are named, kept and observed by.
+    pub(crate) fn events(&self) -> Arc<DedupeState> {
+        Arc::clone(&self.steps.steps.core)
     }
 }
 

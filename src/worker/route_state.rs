@@ -1,9 +1,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::handlers::AnyHandler;
 use crate::inbox::Route;
-use crate::runtime::RunState;
+use crate::runtime::{AnyHandler, RunState};
 
 /// One of the routes that a worker serves.
 #[derive(Clone)]
