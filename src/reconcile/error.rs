@@ -22,6 +22,7 @@ pub struct ApiError(Box<Fault>);
 struct Fault {
     kind: ApiErrorKind,
     place: String,
+    status: Option<u16>,
     retry_after: Option<Duration>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -106,6 +107,7 @@ impl ApiError {
         Self(Box::new(Fault {
             kind,
             place: place.into(),
+            status: None,
             retry_after: None,
             source: None,
         }))
@@ -133,6 +135,18 @@ impl ApiError {
     pub fn caused_by(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
+    }
+
+    #[cfg(feature = "http-client")]
+    pub(super) fn of_status(mut self, status: u16) -> Self {
+        self.0.status = Some(status);
+        self
+    }
+
+    /// The status that was answered, where one was.
+    #[cfg(feature = "http-client")]
+    pub(super) fn status(&self) -> Option<u16> {
+        self.0.status
     }
 
     /// What kind of failure it was.
@@ -168,12 +182,14 @@ impl fmt::Debug for ApiError {
         let Fault {
             kind,
             place,
+            status,
             retry_after,
             source,
         } = &*self.0;
         f.debug_struct("ApiError")
             .field("kind", kind)
             .field("place", place)
+            .field("status", status)
             .field("retry_after", retry_after)
             .field("source", source)
             .finish()
