@@ -50,7 +50,9 @@ impl BlendFiApi {
     /// As [`ApiClientBuilder::build`](super::ApiClientBuilder::build).
     pub fn at(base_url: impl Into<String>, key: ApiKey) -> Result<Self, ConfigError> {
         let client = ApiClient::at(base_url).bearer(key).build();
-        Ok(Self::on(client.map_err(|error| error.of_provider("blendfi"))?))
+        Ok(Self::on(
+            client.map_err(|error| error.of_provider("blendfi"))?,
+        ))
     }
 
     /// The API that this client asks, which sends the key as a bearer's.
@@ -90,7 +92,9 @@ impl BlendFiApi {
     ///
     /// As [`ApiClient::get`].
     pub async fn delivery(&self, path: &str, delivery: &str) -> Result<Value, ApiError> {
-        self.client.get(&path.replace("{id}", &segment(delivery)?), &[]).await
+        self.client
+            .get(&path.replace("{id}", &segment(delivery)?), &[])
+            .await
     }
 
     /// Asks for another delivery: `POST /v1/webhook_deliveries/{id}/redeliver`.
@@ -183,7 +187,8 @@ impl BlendFiApi {
     ) -> Result<RotatedSecret, ApiError> {
         let path = format!("/v1/webhook_endpoints/{}/rotate_secret", segment(endpoint)?);
         let answer: Value = self.client.post(&path, None).await?;
-        let wrong = |why: String| ApiError::new(ApiErrorKind::Malformed, format!("POST {path}: {why}"));
+        let wrong =
+            |why: String| ApiError::new(ApiErrorKind::Malformed, format!("POST {path}: {why}"));
         let secret = answer.pointer(secret_at).and_then(Value::as_str);
         let secret = secret.ok_or_else(|| wrong(format!("no secret at {secret_at}")))?;
         let secret = Zeroizing::new(secret.to_owned());

@@ -183,7 +183,10 @@ where
         match ask().await {
             Ok(None) => return Ok(None),
             Ok(Some(found)) if found.id != id => {
-                return Err(ApiError::new(ApiErrorKind::Malformed, "another checkout's id"));
+                return Err(ApiError::new(
+                    ApiErrorKind::Malformed,
+                    "another checkout's id",
+                ));
             }
             Ok(Some(found)) if found.status.is_final() => return Ok(Some(found)),
             Ok(Some(_)) => {}
@@ -247,10 +250,12 @@ where
     }
 
     async fn page(&self, cursor: Option<&str>) -> Result<Page, ApiError> {
-        let ids = (self.open)(cursor.map(str::to_owned)).await.map_err(|error| {
-            let place = format!("the list of our open checkouts: {}", Printable(error));
-            ApiError::new(ApiErrorKind::Failed, place)
-        })?;
+        let ids = (self.open)(cursor.map(str::to_owned))
+            .await
+            .map_err(|error| {
+                let place = format!("the list of our open checkouts: {}", Printable(error));
+                ApiError::new(ApiErrorKind::Failed, place)
+            })?;
         let Some(last) = ids.last().cloned() else {
             return Ok(Page::default());
         };
@@ -275,7 +280,9 @@ where
 impl<F> fmt::Debug for OpenCheckouts<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { api, open: _ } = self;
-        f.debug_struct("OpenCheckouts").field("api", api).finish_non_exhaustive()
+        f.debug_struct("OpenCheckouts")
+            .field("api", api)
+            .finish_non_exhaustive()
     }
 }
 
@@ -315,7 +322,10 @@ mod tests {
         .await;
         assert!(ended.unwrap().unwrap().status.is_final());
         assert_eq!(asked, 4);
-        assert!(took > Duration::from_secs(13) && took <= Duration::from_secs(15), "{took:?}");
+        assert!(
+            took > Duration::from_secs(13) && took <= Duration::from_secs(15),
+            "{took:?}"
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -159,23 +159,34 @@ impl ApiClientBuilder {
 /// A URL that a key may be sent to.
 fn base_url(text: &str) -> Result<Url, ConfigError> {
     let refused = |what| refused(what).in_setting("base URL");
-    let url = Url::parse(text)
-        .map_err(|_| refused("not a URL: write https://, the host, and the path if there is one"))?;
+    let url = Url::parse(text).map_err(|_| {
+        refused("not a URL: write https://, the host, and the path if there is one")
+    })?;
     let is_local = match url.host_str() {
         Some("localhost" | "[::1]") => true,
-        Some(host) => host.parse().is_ok_and(|ip: std::net::Ipv4Addr| ip.is_loopback()),
+        Some(host) => host
+            .parse()
+            .is_ok_and(|ip: std::net::Ipv4Addr| ip.is_loopback()),
         None => return Err(refused("the URL names no host")),
     };
     match url.scheme() {
         "https" => {}
         "http" if is_local => {}
-        _ => return Err(refused("a key goes nowhere in clear: it is to begin with https://")),
+        _ => {
+            return Err(refused(
+                "a key goes nowhere in clear: it is to begin with https://",
+            ));
+        }
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(refused("a name or password stands in the URL: give the key by bearer(…)"));
+        return Err(refused(
+            "a name or password stands in the URL: give the key by bearer(…)",
+        ));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(refused("a query or fragment stands in the URL, to which paths are added"));
+        return Err(refused(
+            "a query or fragment stands in the URL, to which paths are added",
+        ));
     }
     Ok(url)
 }

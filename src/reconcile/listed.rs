@@ -121,14 +121,22 @@ impl DeliveryList {
     pub fn on(self, client: &ApiClient) -> Result<ListedDeliveries, ConfigError> {
         let lacks = |what: &'static str| ConfigError::new(ConfigErrorKind::Other, what);
         if self.delivery_id.is_none() {
-            return Err(lacks("a list of deliveries: say where an item has its id, by delivery_id(…)"));
+            return Err(lacks(
+                "a list of deliveries: say where an item has its id, by delivery_id(…)",
+            ));
         }
         if self.members.is_empty() {
-            return Err(lacks("a list of deliveries: say where an item has what the key of its event is made of, by member(…)"));
+            return Err(lacks(
+                "a list of deliveries: say where an item has what the key of its event is made of, by member(…)",
+            ));
         }
         match &self.resend {
             Some(path) if path.contains(ID) => {}
-            _ => return Err(lacks("a list of deliveries: say where another delivery is asked for, by resend(…) with {id} in it")),
+            _ => {
+                return Err(lacks(
+                    "a list of deliveries: say where another delivery is asked for, by resend(…) with {id} in it",
+                ));
+            }
         }
         Ok(ListedDeliveries {
             client: client.clone(),
@@ -223,7 +231,10 @@ impl Source for ListedDeliveries {
             }
         }
         let page = Page::of(found).beside(0, odd);
-        let next = list.pages.as_ref().and_then(|(_, place)| scalar(answer.pointer(place)?));
+        let next = list
+            .pages
+            .as_ref()
+            .and_then(|(_, place)| scalar(answer.pointer(place)?));
         Ok(match next {
             Some(next) => page.then(next),
             None => page,
@@ -232,7 +243,9 @@ impl Source for ListedDeliveries {
 
     async fn redeliver(&self, delivery: &str) -> Result<(), ApiError> {
         let path = self.list.resend.as_deref().unwrap_or_default();
-        self.client.tell(&path.replace(ID, &segment(delivery)?)).await
+        self.client
+            .tell(&path.replace(ID, &segment(delivery)?))
+            .await
     }
 }
 

@@ -22,6 +22,8 @@ mod source;
 mod turn;
 
 #[cfg(feature = "http-client")]
+pub use crate::secret::ApiKey;
+#[cfg(feature = "http-client")]
 pub use blendfi::{BlendFiApi, RotatedSecret};
 #[cfg(feature = "http-client")]
 pub use blox::{BloxApi, OpenCheckouts};
@@ -36,6 +38,4 @@ pub use listed::{DeliveryList, ListedDeliveries};
 pub use pace::Pace;
 pub use reconciler::Reconciler;
 pub use report::{Report, RunEnd};
-#[cfg(feature = "http-client")]
-pub use crate::secret::ApiKey;
 pub use source::{Found, Page, Recovery, Source};

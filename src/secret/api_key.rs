@@ -41,7 +41,9 @@ impl ApiKey {
             ));
         }
         if is_placeholder(text) {
-            return Err(refused("looks like a placeholder, the API key itself belongs here"));
+            return Err(refused(
+                "looks like a placeholder, the API key itself belongs here",
+            ));
         }
         Ok(Self(Zeroizing::new(text.to_owned())))
     }
@@ -57,7 +59,9 @@ impl ApiKey {
         let key = secrets.next().map(|secret| Self::new(secret.text()));
         let key = key.unwrap_or_else(|| Err(refused("an API key is empty")));
         if secrets.next().is_some() {
-            return Err(in_setting(refused("holds several texts, and there is one API key")));
+            return Err(in_setting(refused(
+                "holds several texts, and there is one API key",
+            )));
         }
         key.map_err(in_setting)
     }

@@ -178,6 +178,7 @@
 //! # }
 //! ```
 
+mod api;
 mod assertions;
 mod clock;
 mod delivery;
@@ -193,6 +194,7 @@ mod store_contract;
 mod tamper;
 mod wire;
 
+pub use api::{ApiFault, ApiServer, BlendFiStandIn, BloquoStandIn, BloxStandIn};
 #[cfg(feature = "inbox")]
 pub use assertions::assert_queued;
 pub use assertions::{assert_duplicate, assert_handled, assert_rejected};
