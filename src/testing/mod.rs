@@ -178,6 +178,7 @@
 //! # }
 //! ```
 
+#[cfg(feature = "http-client")]
 mod api;
 mod assertions;
 mod clock;
@@ -194,6 +195,7 @@ mod store_contract;
 mod tamper;
 mod wire;
 
+#[cfg(feature = "http-client")]
 pub use api::{ApiFault, ApiServer, BlendFiStandIn, BloquoStandIn, BloxStandIn};
 #[cfg(feature = "inbox")]
 pub use assertions::assert_queued;
