@@ -131,7 +131,7 @@ pub(crate) async fn catch_up(kept_in: KeptIn, events: u64) -> Result<CaughtUp, B
     // What was asked for arrives.
     let all = usize::try_from(events.saturating_mul(2))?;
     let begun = Instant::now();
-    while (ledger.len() < all || blendfi_server.undelivered() > 0) && begun.elapsed() < PATIENCE {
+    while (ledger.len() < all || !blendfi_server.is_idle()) && begun.elapsed() < PATIENCE {
         sleep(Duration::from_millis(10)).await;
     }
     let again = [blox_run.run_once().await, blendfi_run.run_once().await];

@@ -127,7 +127,7 @@ impl BlendFiStandIn {
     /// ```no_run
     /// # fn of(blendfi: &tower_webhook::testing::BlendFiStandIn) {
     /// blendfi.deliver_to("http://127.0.0.1:3000/webhooks/blendfi");
-    /// assert_eq!(blendfi.undelivered(), 0);
+    /// assert!(blendfi.is_idle() && blendfi.undelivered() == 0);
     /// # }
     /// ```
     pub fn deliver_to(&self, url: &str) {
@@ -137,6 +137,11 @@ impl BlendFiStandIn {
     /// An event whose delivery has failed for good, and the delivery's id.
     pub fn missed(&self, body: Bytes) -> String {
         self.deliveries.missed(body)
+    }
+
+    /// Whether every delivery that was asked for has had its answer, or none in time.
+    pub fn is_idle(&self) -> bool {
+        self.deliveries.is_idle()
     }
 
     /// How many deliveries have not succeeded.

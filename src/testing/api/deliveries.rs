@@ -25,6 +25,8 @@ struct State {
     to: Option<String>,
     page_size: usize,
     all: Vec<Made>,
+    /// How many deliveries are under way.
+    under_way: usize,
 }
 
 /// One delivery.
@@ -43,6 +45,7 @@ impl Deliveries {
             to: None,
             page_size: 50,
             all: Vec::new(),
+            under_way: 0,
         })))
     }
 
@@ -95,7 +98,7 @@ impl Deliveries {
     pub(super) fn again(&self, id: &str) -> bool {
         let own = self.clone();
         let (made, delivery) = {
-            let state = self.state();
+            let mut state = self.state();
             let made = state.all.iter().find(|made| made.id == id).cloned();
             let (Some(made), Some(to)) = (made, &state.to) else {
                 return false;
@@ -104,22 +107,27 @@ impl Deliveries {
             if let Some(secret) = &state.secret {
                 delivery = delivery.signed_by(secret.clone());
             }
+            state.under_way = state.under_way.saturating_add(1);
             (made, delivery)
         };
         tokio::spawn(async move {
-            let Ok(request) = delivery.request::<Full<Bytes>>() else {
-                return;
+            let is_delivered = match delivery.request::<Full<Bytes>>() {
+                Ok(request) => (send_within(TIME_TO_ANSWER, request).await)
+                    .is_ok_and(|answer| answer.status().is_success()),
+                Err(_) => false,
             };
-            let answer = send_within(TIME_TO_ANSWER, request).await;
-            if answer.is_ok_and(|answer| answer.status().is_success()) {
-                let mut state = own.state();
-                let mut all = state.all.iter_mut();
-                if let Some(it) = all.find(|it| it.id == made.id) {
-                    it.is_delivered = true;
-                }
+            let mut state = own.state();
+            state.under_way = state.under_way.saturating_sub(1);
+            let found = state.all.iter_mut().find(|it| it.id == made.id);
+            if let Some(it) = found.filter(|_| is_delivered) {
+                it.is_delivered = true;
             }
         });
         true
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.state().under_way == 0
     }
 
     pub(super) fn undelivered(&self) -> usize {

@@ -61,6 +61,11 @@ fn faults(elsewhere: &str) -> Vec<(ApiFault, ApiErrorKind)> {
 #[tokio::test]
 async fn each_fault_is_told_as_what_it_is_and_the_key_goes_nowhere_else() {
     let (server, api) = blox().await;
+    // What is only late is right.
+    server
+        .server()
+        .fault(ApiFault::Slow(Duration::from_millis(50)), 1);
+    assert!(api.checkout(ID).await.unwrap().unwrap().status.is_final());
     let elsewhere = BloxStandIn::start(KEY).await.unwrap();
     for (fault, kind) in faults(&elsewhere.server().url()) {
         server.server().fault(fault.clone(), 1);
@@ -72,11 +77,6 @@ async fn each_fault_is_told_as_what_it_is_and_the_key_goes_nowhere_else() {
         );
     }
     assert_eq!(elsewhere.server().requests(), 0);
-    // And what was only late is right.
-    server
-        .server()
-        .fault(ApiFault::Slow(Duration::from_millis(50)), 1);
-    assert!(api.checkout(ID).await.unwrap().unwrap().status.is_final());
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn a_delivery_is_refused_kept_waiting_or_believed_as_the_api_says() {
         .store(MemoryStore::new())
         .build()
         .unwrap();
-    let router = axum::Router::new().webhook("/webhooks/blox", webhook, async || {});
+    let router = axum::Router::new().webhook("/hooks", webhook, async || {});
     let receiver = Server::start(router).await;
     let answer = async |id: &str, status: &str, amount: &str| {
         let answer = checkout(id, status, amount).send(receiver.address).await;

@@ -85,7 +85,7 @@ async fn over_real_connections_too_and_by_the_ready_made_client() {
         .store(MemoryStore::new())
         .build()
         .unwrap();
-    let router = Router::new().webhook("/webhooks/blox", webhook, async || {});
+    let router = Router::new().webhook("/hooks", webhook, async || {});
     let receiver = Server::start(router).await;
     let (to, begun) = (receiver.address, Instant::now());
     let forgeries: Vec<_> = (0..600_u32)

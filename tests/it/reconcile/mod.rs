@@ -3,6 +3,7 @@
 mod faults;
 mod forgeries;
 mod lists;
+mod many;
 mod secrets;
 mod turns;
 mod ways;
