@@ -59,7 +59,10 @@ async fn by_hand(store: &SqliteStore, all: u64) {
     for page in 0..all.div_ceil(PAGE) {
         let keys: Vec<_> = bodies(page, all)
             .map(|body| {
-                let Checkout { checkout_id, status } = serde_json::from_str(&body).unwrap();
+                let Checkout {
+                    checkout_id,
+                    status,
+                } = serde_json::from_str(&body).unwrap();
                 EventKey::new(Name::new("blox").unwrap(), [checkout_id, status]).unwrap()
             })
             .collect();
@@ -92,7 +95,10 @@ fn fingerprint(body: &str) -> Fingerprint {
     let rule = blox::provider();
     let headers = axum::http::HeaderMap::new();
     let name = Name::new("blox").unwrap();
-    rule.rule().identify(&name, &headers, None, body.as_bytes()).unwrap().fingerprint
+    rule.rule()
+        .identify(&name, &headers, None, body.as_bytes())
+        .unwrap()
+        .fingerprint
 }
 
 /// Memory that this process holds, in KiB.
@@ -111,7 +117,10 @@ async fn known_events_take_the_time_of_their_lookups_and_no_memory() {
     let store = SqliteStore::connect(&path).await.unwrap();
     handled(&store, all).await;
     let webhook = blox::webhook(store.clone()).build().unwrap();
-    let reconciler = Reconciler::of(&webhook, Listed(all)).handler(async || {}).build().unwrap();
+    let reconciler = Reconciler::of(&webhook, Listed(all))
+        .handler(async || {})
+        .build()
+        .unwrap();
     // What is allocated once is allocated by then.
     by_hand(&store, all.min(10 * PAGE)).await;
     let (mut ours, mut hands, before) = (Duration::MAX, Duration::MAX, resident());
@@ -126,7 +135,9 @@ async fn known_events_take_the_time_of_their_lookups_and_no_memory() {
     }
     let grown = resident().saturating_sub(before);
     let ratio = ours.as_secs_f64() / hands.as_secs_f64();
-    println!("{all} known events: {ours:?}, by hand {hands:?}, ratio {ratio:.2}; {grown} KiB more held");
+    println!(
+        "{all} known events: {ours:?}, by hand {hands:?}, ratio {ratio:.2}; {grown} KiB more held"
+    );
     assert!(ratio <= 3.0, "{ours:?}, by hand {hands:?}");
     assert!(grown < 16 * 1024, "{grown} KiB");
     drop(store);
