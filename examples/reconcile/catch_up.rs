@@ -23,7 +23,7 @@ use super::ledger::Ledger;
 const TOKEN: &str = "3f9d1c0b7a5e48d26c90b1f4a7e35d82";
 const BLOX_KEY: &str = "blox_test_9f8e7d6c5b4a";
 const BLENDFI_KEY: &str = "sk_test_0a1b2c3d4e5f";
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where records or events are kept.
 pub(crate) enum KeptIn {
@@ -36,7 +36,7 @@ pub(crate) struct CaughtUp {
     pub(crate) ledger: Ledger,
     pub(crate) blox: Report,
     pub(crate) blendfi: Report,
-    /// A second run of each: everything is known by then.
+    /// One more run of each: everything is known by then.
     pub(crate) again: [Report; 2],
     pub(crate) api_requests: u64,
 }
@@ -124,14 +124,18 @@ pub(crate) async fn catch_up(kept_in: KeptIn, events: u64) -> Result<CaughtUp, B
         .pace(Pace::new().concurrency(16))
         .build()?;
     let late = late_deliveries(address, events, signer);
-    let (blox_report, blendfi_report, late) =
-        tokio::join!(blox_run.run_once(), blendfi_run.run_once(), late);
+    let is_idle = || blendfi_server.is_idle();
+    let (blox_report, blendfi_report, late) = tokio::join!(
+        caught_up(&blox_run, || true),
+        caught_up(&blendfi_run, is_idle),
+        late,
+    );
     late?;
 
-    // What was asked for arrives.
+    // What was queued is worked off.
     let all = usize::try_from(events.saturating_mul(2))?;
     let begun = Instant::now();
-    while (ledger.len() < all || !blendfi_server.is_idle()) && begun.elapsed() < PATIENCE {
+    while ledger.len() < all && begun.elapsed() < PATIENCE {
         sleep(Duration::from_millis(10)).await;
     }
     let again = [blox_run.run_once().await, blendfi_run.run_once().await];
@@ -147,6 +151,27 @@ pub(crate) async fn catch_up(kept_in: KeptIn, events: u64) -> Result<CaughtUp, B
         again,
         api_requests: blox_server.server().requests() + blendfi_server.server().requests(),
     })
+}
+
+/// Runs as a schedule does, until everything is known; what all runs found together, as the last one ended.
+async fn caught_up(reconciler: &Reconciler, is_idle: impl Fn() -> bool) -> Report {
+    let begun = Instant::now();
+    let mut all = Report::default();
+    loop {
+        let report = reconciler.run_once().await;
+        let (recovered, requested) = (all.recovered, all.requested);
+        all = report;
+        all.recovered += recovered;
+        all.requested += requested;
+        if report.known == report.seen || begun.elapsed() > PATIENCE {
+            return all;
+        }
+        // What was asked for is on its way.
+        sleep(Duration::from_millis(200)).await;
+        while !is_idle() && begun.elapsed() < PATIENCE {
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
 }
 
 fn built(kept_in: &KeptIn, provider: Provider) -> Result<WebhookLayer, tower_webhook::ConfigError> {

@@ -76,7 +76,7 @@
 //! | `known` | handled before, being handled, or in the inbox, its dead letters among it |
 //! | `recovered` | handled now, or queued |
 //! | `requested` | asked for again; it is known once it has come |
-//! | `pending` | not final, or somebody else is at work on it: a later run takes it up |
+//! | `pending` | not final, somebody else is at work on it, or the store could not take it: a later run takes it up |
 //! | `mismatched` | handled with other content than the sender tells now; each has a line at `ERROR` |
 //! | `failed` | its handler failed, or its key could not be made; what failed is free for the next run |
 //!

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, stream};
 use tokio::time::{sleep, timeout};
 
@@ -15,7 +16,7 @@ use crate::layer::{DedupeState, IdentifiedPolled, PolledEnd, Standing};
 use crate::printable::Printable;
 use crate::reason::Reason;
 use crate::rejection_cause::Chain;
-use crate::runtime::AnyHandler;
+use crate::runtime::{AnyHandler, caught};
 use crate::store::Token;
 
 /// What is transient is asked again so often, after pauses that double.
@@ -80,14 +81,7 @@ impl Run {
     async fn page(&self, cursor: Option<&str>) -> Result<Page, ApiError> {
         let mut tries = 0;
         loop {
-            let asked = {
-                let _turn = self.pace.turn().await;
-                timeout(self.call_limit, self.source.page(cursor)).await
-            };
-            let asked = asked.unwrap_or_else(|_| {
-                let place = format!("a page, within {:?}", self.call_limit);
-                Err(ApiError::new(ApiErrorKind::TimedOut, place))
-            });
+            let asked = self.asked("a page", || self.source.page(cursor)).await;
             tries += 1;
             match asked {
                 Err(error) if error.is_transient() && tries < TRIES => {
@@ -145,15 +139,7 @@ impl Run {
                 }
             }
         }
-        let standings = self.webhook.standings(&named).await.map_err(|error| {
-            tracing::error!(
-                target: "tower_webhook",
-                provider = %self.webhook.provider(),
-                error = %Printable(Chain(&error)),
-                "a reconciler cannot look events up"
-            );
-            RunEnd::Store
-        })?;
+        let standings = self.standings(&named).await?;
         let mut missed = Vec::new();
         for ((it, standing), redelivery) in named.into_iter().zip(standings).zip(redeliveries) {
             match standing {
@@ -182,27 +168,62 @@ impl Run {
         Ok(())
     }
 
+    /// How far events got, asked again where the store does not answer.
+    async fn standings(&self, named: &[IdentifiedPolled]) -> Result<Vec<Standing>, RunEnd> {
+        let mut tries = 0;
+        loop {
+            let error = match self.webhook.standings(named).await {
+                Ok(standings) => return Ok(standings),
+                Err(error) => error,
+            };
+            tries += 1;
+            if tries < TRIES {
+                sleep(jittered(tries)).await;
+                continue;
+            }
+            tracing::error!(
+                target: "tower_webhook",
+                provider = %self.webhook.provider(),
+                error = %Printable(Chain(&error)),
+                "a reconciler cannot look events up"
+            );
+            return Err(RunEnd::Store);
+        }
+    }
+
     async fn recover(&self, it: IdentifiedPolled, redelivery: Option<Box<str>>) -> Fate {
         let Some(delivery) = redelivery else {
             return Fate::Ended(self.webhook.run_polled(it, self.handler.as_ref()).await);
         };
         let mut tries = 0;
         loop {
-            let asked = {
-                let _turn = self.pace.turn().await;
-                timeout(self.call_limit, self.source.redeliver(&delivery)).await
-            };
+            let asked = self
+                .asked("a redelivery", || self.source.redeliver(&delivery))
+                .await;
             tries += 1;
             match asked {
-                Ok(Ok(())) => return Fate::Requested,
-                Ok(Err(error)) if error.is_transient() && tries < TRIES => {
+                Ok(()) => return Fate::Requested,
+                Err(error) if error.is_transient() && tries < TRIES => {
                     self.pause(&error, tries).await;
                 }
-                Ok(Err(error)) => return Fate::NotRequested(error),
-                Err(_) => {
-                    let error = ApiError::new(ApiErrorKind::TimedOut, "a redelivery");
-                    return Fate::NotRequested(error);
-                }
+                Err(error) => return Fate::NotRequested(error),
+            }
+        }
+    }
+
+    /// One question, in its turn and its time. A source that panics has failed.
+    async fn asked<'a, T>(
+        &self,
+        what: &str,
+        ask: impl FnOnce() -> BoxFuture<'a, Result<T, ApiError>>,
+    ) -> Result<T, ApiError> {
+        let _turn = self.pace.turn().await;
+        match timeout(self.call_limit, caught(ask)).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_panicked)) => Err(ApiError::new(ApiErrorKind::Failed, "the source panicked")),
+            Err(_) => {
+                let place = format!("{what}, within {:?}", self.call_limit);
+                Err(ApiError::new(ApiErrorKind::TimedOut, place))
             }
         }
     }

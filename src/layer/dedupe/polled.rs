@@ -302,6 +302,10 @@ impl PolledEnd {
             | Reason::ConfirmTryAgain
             | Reason::DeadLetter
             | Reason::NotReady
+            | Reason::BudgetUsedUp
+            | Reason::StoreUnavailable
+            | Reason::StoreTooSlow
+            | Reason::StoreFull
             | Reason::Draining => Self::Pending,
             _ => Self::Failed,
         }

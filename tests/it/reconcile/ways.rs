@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use axum::Router;
 use axum::routing::get;
+use tower_webhook::event::OrderRule;
 use tower_webhook::inbox::{Inbox, MemoryInbox};
 use tower_webhook::layer::Verdict;
 use tower_webhook::provider::{self, standard_webhooks};
@@ -14,14 +15,14 @@ use tower_webhook::reconcile::{
 use tower_webhook::runtime::Failure;
 use tower_webhook::worker::InboxExt;
 use tower_webhook::{
-    Confirmation, Delivery, Event, MemoryStore, Observation, Observer, Permanent, Provider,
-    Unconfirmed, Webhook, WebhookLayer,
+    Allowlist, Confirmation, Delivery, Event, MemoryStore, Observation, Observer, Permanent,
+    Provider, Unconfirmed, Webhook, WebhookLayer,
 };
 
 use super::acme::AcmeEvents;
 use crate::support::presets::{Preset, SECRET, tokens};
 use crate::support::server::Server;
-use crate::support::wait::until;
+use crate::support::wait::{until, within};
 
 /// One page of these.
 #[derive(Clone)]
@@ -271,4 +272,72 @@ async fn a_source_of_a_users_own_lists_whole_events() {
     let report = reconciler.run_once().await;
     assert_eq!((report.pages, report.recovered), (2, 2));
     assert_eq!(reconciler.run_once().await.known, 2);
+}
+
+#[tokio::test]
+async fn what_was_overtaken_meanwhile_is_stale_by_the_order_of_all_events() {
+    let order = OrderRule::by(["/OrderId"])
+        .unwrap()
+        .version_time("/FinalizedAt")
+        .unwrap();
+    let bloquo = provider::bloquo(Allowlist::parse(["127.0.0.1"]).unwrap()).ordered(order);
+    let inbox = MemoryInbox::new();
+    let webhook = Webhook::new(bloquo).inbox(inbox.clone()).build().unwrap();
+    let found = async |status: &str, time: &str| {
+        let body = format!(
+            r#"{{"OrderId":1042,"Status":"{status}","FinalizedAt":"2026-05-04T13:{time}:00Z"}}"#
+        );
+        let source = Listed(Recovery::whole(), vec![Found::event(body)]);
+        let report = Reconciler::of(&webhook, source)
+            .build()
+            .unwrap()
+            .run_once()
+            .await;
+        assert_eq!(report.recovered, 1);
+    };
+    let ran = Arc::new(AtomicU32::new(0));
+    let own = Arc::clone(&ran);
+    let handler = move || {
+        own.fetch_add(1, Ordering::Relaxed);
+        std::future::ready(())
+    };
+    let worker = inbox.worker().on(&webhook, handler).build().unwrap();
+    let drain = worker.drain().clone();
+    let working = tokio::spawn(async move { worker.run().await });
+    found("COMPLETED", "30").await;
+    until("the newer one", || ran.load(Ordering::Relaxed) == 1).await;
+    found("PENDING", "10").await;
+    within("the older one", async {
+        while inbox.counts().await.unwrap().stale == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    drain.begin();
+    working.await.unwrap();
+    assert_eq!(ran.load(Ordering::Relaxed), 1);
+}
+
+/// Panics at its first page.
+struct Panics(AtomicBool);
+
+impl Source for Panics {
+    fn recovery(&self) -> Recovery {
+        Recovery::whole()
+    }
+
+    async fn page(&self, _: Option<&str>) -> Result<Page, ApiError> {
+        assert!(
+            self.0.swap(true, Ordering::Relaxed),
+            "a bug of a user's own"
+        );
+        Ok(Page::default())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_panics_is_asked_again() {
+    let reconciler = Reconciler::of(&built(blox()), Panics(AtomicBool::new(false)));
+    let reconciler = reconciler.handler(async || {}).build().unwrap();
+    assert_eq!(reconciler.run_once().await.end, RunEnd::Complete);
 }
