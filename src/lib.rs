@@ -55,6 +55,8 @@
 //!   for other databases.
 //! - With the feature `inbox`, the `inbox` module keeps events until a `worker` runs them: the sender is
 //!   answered at once.
+//! - [`reconcile`] finds events that never arrived by asking their sender, and the feature `http-client` has
+//!   clients for it.
 //! - [`Observer`] sees what became of every delivery; [`Reason`] has a stable code for each refusal.
 //!
 //! # What is guaranteed
@@ -85,6 +87,7 @@
 //! | `postgres` | [`PostgresStore`], on PostgreSQL, through PgBouncer too. Rust 1.94 or later |
 //! | `postgres-tls` | the same with TLS |
 //! | `inbox` | acknowledging events at once and handling them later: the `inbox` and `worker` modules |
+//! | `http-client` | clients for the APIs of BLOX, BlendFi and others, over HTTPS with `ring` and the system's certificates: the [`reconcile`] module |
 //! | `gzip` | bodies that come compressed, where [`SenderContract::gzip`](SenderContract) says which form is signed |
 //! | `ring` | no more than a faster MAC where the processor has no instructions for SHA-256; keys are then not wiped when dropped |
 #![forbid(unsafe_code)]
@@ -120,6 +123,7 @@ mod prove;
 pub mod provider;
 mod reason;
 mod recorded;
+pub mod reconcile;
 mod rejection;
 mod rejection_cause;
 mod request_clock;
@@ -188,7 +192,8 @@ pub use webhook::{NoStore, Webhook, WebhookLayer};
     feature = "redis",
     feature = "sqlite",
     feature = "postgres",
-    feature = "inbox"
+    feature = "inbox",
+    feature = "http-client"
 ))]
 #[doc = include_str!("../README.md")]
 struct Readme;

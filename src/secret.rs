@@ -10,12 +10,16 @@ use crate::encoding::MAC_LEN;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::mac::{MacKey, MacState};
 
+#[cfg(feature = "http-client")]
+mod api_key;
 mod key_id;
 mod list;
 mod named;
 mod pasted;
 mod ring;
 
+#[cfg(feature = "http-client")]
+pub use api_key::ApiKey;
 pub(crate) use key_id::Matching;
 pub use key_id::{KeyId, KeyIds};
 pub use list::{ListedSecret, Secrets};

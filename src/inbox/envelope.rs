@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::authenticated::{AuthState, Coverage, Proved};
+use crate::authenticated::{AuthState, Coverage, Polled, Proved};
 use crate::clock::UnixTime;
 use crate::event::{
     EventKey, Fingerprint, Handling, Identity, ItemPlace, Order, OrderKey, Version,
@@ -61,6 +61,9 @@ struct Kept<'a> {
     /// What a proof of the user's own proves.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     c: Option<KeptProof<'a>>,
+    /// Whether it was found by asking its sender, and no delivery brought it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    l: bool,
     /// What it is about, where it is not confirmed yet: its entry is in no order.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     q: Option<KeptOrder<'a>>,
@@ -155,6 +158,7 @@ impl Envelope {
                 i: proved.proved_id().map(Cow::Borrowed),
                 v: proved.verified().map(KeptSignature::of),
             }),
+            l: auth.polled.is_some(),
             q: order.map(KeptOrder::of),
         };
         serde_json::to_vec(&kept).unwrap_or_default().into()
@@ -176,6 +180,11 @@ impl Envelope {
             Some(proof) => Some(Box::new(proof.proved()?)),
             None => None,
         };
+        let polled = || Polled {
+            id: None,
+            is_confirmed: true,
+        };
+        auth.polled = kept.l.then(|| Box::new(polled()));
         let identity = Identity {
             key,
             fingerprint,
@@ -296,6 +305,7 @@ mod tests {
             true,
         );
         let read = Envelope::decode(&kept, key(), Fingerprint::of(b"paid")).unwrap();
+        assert!(read.auth.polled.is_none());
         assert_eq!(read.identity, identity(Handling::OncePerId));
         assert_eq!((read.predates_retention, read.received_at), (true, at));
         assert_eq!(read.place, Some(ItemPlace::new(2, 5)));
@@ -354,6 +364,20 @@ mod tests {
             let read = Envelope::decode(&kept, key(), Fingerprint::of(b"paid")).unwrap();
             assert_eq!(read.identity.order, expected);
         }
+    }
+
+    #[test]
+    fn what_was_polled_is_known_as_that_behind_the_queue_too() {
+        let mut auth = AuthState::none_yet(key().provider().clone(), ClockReadings::default());
+        auth.polled = Some(Box::new(Polled {
+            id: Some("msg_1".into()),
+            is_confirmed: false,
+        }));
+        let (identity, at) = (identity(Handling::Once), UnixTime::EPOCH);
+        let kept = Envelope::encode(&auth, &identity, false, at, None, None, true);
+        let read = Envelope::decode(&kept, key(), Fingerprint::of(b"paid")).unwrap();
+        assert!(read.auth.polled.is_some());
+        assert!(!Authenticated::by(read.auth).proves(Proof::Signature));
     }
 
     #[test]

@@ -153,7 +153,7 @@ use std::time::Duration;
 use crate::event::{EventKey, Name};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 use crate::store::Transactions;
-use crate::store::{Held, StoreError, StoreIdentity};
+use crate::store::{Held, StoreError, StoreIdentity, each_looked_up};
 
 pub use command::{
     Accept, Accepted, Begin, Begun, Content, Discard, Extend, Finish, Moved, Redrive, Take, Taken,
@@ -188,8 +188,8 @@ pub use crate::store::{SqliteInbox, SqliteInboxBuilder};
 /// guarantees. Whether an inbox of your own does, `testing::check_inbox` of the feature `testing`
 /// finds out.
 ///
-/// No method but [`identity`](Inbox::identity), [`for_renewals`](Inbox::for_renewals) and `transactions` has a
-/// default body: each is a promise that only the inbox itself can keep. Every one may be dropped half-way.
+/// No method but [`identity`](Inbox::identity), [`for_renewals`](Inbox::for_renewals),
+/// [`lookup_many`](Inbox::lookup_many) and `transactions` has a default body: each is a promise that only the inbox itself can keep. Every one may be dropped half-way.
 ///
 /// # Errors
 ///
@@ -247,6 +247,16 @@ pub trait Inbox: Send + Sync + 'static {
         &self,
         key: &EventKey,
     ) -> impl Future<Output = Result<Option<EntryView>, StoreError>> + Send;
+
+    /// The entries of several events, in the order of their keys.
+    ///
+    /// They are read one by one, some at a time, unless an inbox can do better.
+    fn lookup_many(
+        &self,
+        keys: &[EventKey],
+    ) -> impl Future<Output = Result<Vec<Option<EntryView>>, StoreError>> + Send {
+        each_looked_up(keys, |key| self.lookup(key))
+    }
 
     /// Entries with one status, without their bodies, in an order that stays.
     fn list(&self, list: &List) -> impl Future<Output = Result<Vec<EntryView>, StoreError>> + Send;

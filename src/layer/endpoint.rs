@@ -236,6 +236,7 @@ impl EndpointConfig {
             test_id: false,
             predates_retention: false,
             unchecked: false,
+            polled: false,
             timings: Timings::default(),
             headers: None,
             body: None,

@@ -102,6 +102,7 @@ pub use dedupe::{
     Dedupe, DedupeBuilder, DedupeConfig, DedupeLayer, Replay, ReplayError, ReplayErrorKind,
     Replayed,
 };
+pub(crate) use dedupe::{DedupeState, IdentifiedPolled, PolledEnd, PolledEvent, Standing};
 pub(crate) use dedupe::{KeptIn, Owner};
 pub use endpoint::EndpointConfig;
 pub use feed_refresher::FeedRefresher;

@@ -50,7 +50,7 @@ impl<C: Caller<Accepted>> DeliveryTask<C> {
     async fn accept(&mut self, door: &Door) -> Outcome<Accepted> {
         let context = Arc::clone(&self.context);
         let accept = door.accept(&context, self.body.clone().unwrap_or_default());
-        if context.state.settings.confirms.is_empty() {
+        if context.state.settings.confirms.is_empty() || context.is_confirmed() {
             return self.send(door, &accept).await;
         }
         // Behind a pointer, as everything that most deliveries do without.
@@ -121,7 +121,7 @@ impl Door {
             context.request_clock.received_at,
             event.item.as_ref().map(|item| item.place),
             event.document.as_deref(),
-            context.state.settings.confirms.is_empty(),
+            context.state.settings.confirms.is_empty() || context.is_confirmed(),
         );
         Accept {
             key: event.identity.key.clone(),

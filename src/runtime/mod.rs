@@ -15,6 +15,7 @@
 
 #[cfg(feature = "inbox")]
 mod accept;
+mod any_handler;
 mod apart;
 mod ask;
 mod caller;
@@ -58,6 +59,7 @@ mod work;
 
 #[cfg(feature = "inbox")]
 pub(crate) use accept::{Door, spawn_accept};
+pub(crate) use any_handler::{AnyHandler, WithState};
 #[cfg(feature = "inbox")]
 pub(crate) use ask::judged;
 pub(crate) use caller::Caller;

@@ -79,6 +79,10 @@ impl RunState {
         &self.terms.store
     }
 
+    pub(crate) fn renewal_ceiling(&self) -> Duration {
+        self.terms.renewal_ceiling
+    }
+
     pub(crate) fn retention(&self) -> Duration {
         self.terms.retention
     }

@@ -181,6 +181,35 @@ impl KeyRing {
         Ok(())
     }
 
+    /// Puts a new key before those of every clone of this ring, which are refused from `old_until` on,
+    /// or from when they are anyhow; those that have expired by now are left out.
+    ///
+    /// ```
+    /// use tower_webhook::{KeyRing, SigningKey, SigningSecret, UnixTime};
+    ///
+    /// let ring = KeyRing::from(SigningSecret::from_text("whsec_test_the_old_one")?);
+    /// let new = SigningSecret::from_text("whsec_test_the_new_one")?;
+    /// let in_an_hour = UnixTime::from_secs(UnixTime::now().as_secs() + 3_600);
+    /// ring.rotate(SigningKey::new("2026-06", new), in_an_hour)?;
+    /// assert_eq!(ring.ids(), ["2026-06".into(), "1".into()]);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`KeyRing::new`]; the old keys then stay as they were.
+    pub fn rotate(&self, new: SigningKey, old_until: UnixTime) -> Result<(), ConfigError> {
+        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let now = UnixTime::now();
+        let old = keys.iter().filter(|key| key.is_active(now)).map(|key| {
+            let end = key.expires_at.map_or(old_until, |end| end.min(old_until));
+            key.clone().expires_at(end)
+        });
+        let rotated = checked(std::iter::once(new).chain(old))?;
+        *keys = rotated;
+        Ok(())
+    }
+
     /// The names of the keys, expired ones included.
     pub fn ids(&self) -> Vec<KeyId> {
         self.snapshot().iter().map(|key| key.id.clone()).collect()

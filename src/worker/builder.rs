@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use super::backoff::Backoff;
 use super::entry_store::EntryStore;
-use super::handlers::{AnyHandler, WithState};
 use super::route_state::{RouteState, UnconfirmedRoute};
 use super::run::{Settings, Worker};
 use super::work::Attempts;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::inbox::{Inbox, SharedInbox};
-use crate::runtime::{Drain, EventHandler, RunSettings, RunState, Served, Serves, WaitingRoom};
+use crate::runtime::{
+    AnyHandler, Drain, EventHandler, RunSettings, RunState, Served, Serves, WaitingRoom, WithState,
+};
 use crate::store::SharedStore;
 
 const DEFAULT_CONCURRENCY: usize = 16;

@@ -80,7 +80,6 @@ mod backoff;
 mod builder;
 mod caller;
 mod entry_store;
-mod handlers;
 mod in_flight;
 mod route_state;
 mod run;

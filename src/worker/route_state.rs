@@ -2,9 +2,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::handlers::AnyHandler;
 use crate::inbox::Route;
-use crate::runtime::{RunState, SharedConfirm};
+use crate::runtime::{AnyHandler, RunState, SharedConfirm};
 
 /// One of the routes that a worker serves.
 #[derive(Clone)]

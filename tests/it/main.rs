@@ -47,6 +47,16 @@ mod own_proofs;
 mod postgres;
 #[cfg(feature = "axum")]
 mod ready;
+#[cfg(all(
+    feature = "axum",
+    feature = "http-client",
+    feature = "inbox",
+    feature = "postgres",
+    feature = "redis",
+    feature = "sqlite",
+    feature = "testing"
+))]
+mod reconcile;
 #[cfg(feature = "redis")]
 mod redis_acl;
 #[cfg(feature = "redis")]

@@ -265,6 +265,10 @@ impl Store for PostgresStore {
         records::lookup(self, key).await
     }
 
+    async fn lookup_many(&self, keys: &[EventKey]) -> Result<Vec<Option<RecordView>>, StoreError> {
+        records::lookup_many(self, keys).await
+    }
+
     /// Where it is not known whether the command was carried out, it is not sent again: a second one could
     /// not say whether there was a record.
     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
