@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# A delivery of Box whose time lies two seconds ahead of the receiver's clock, with Box's two SDKs.
+# A delivery of Box whose time lies a few seconds ahead of the receiver's clock, with Box's two SDKs.
 #
-# Guess: the window is ten minutes, so that a clock two seconds behind is of no matter.
+# Guess: the window is ten minutes, so that a clock a few seconds behind is of no matter.
 # Seen:  it is ten minutes to one side and nothing to the other. Both SDKs refuse a time that is a few seconds ahead, with
 #        the answer that a forgery gets: a machine whose clock is late by more than a delivery is under way
 #        refuses every one of them.

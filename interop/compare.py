@@ -180,7 +180,7 @@ for registry, theirs in registries.items():
                 agreed += accepted == (case == "signed by theirs")
                 if accepted != (case == "signed by theirs"):
                     faults.append(f"{name}, {sdk}: {case}: {words}")
-        rows.append((name, registry, package, version, "and signs" if signs else "", f"{agreed} of {asked}"))
+        rows.append((name, registry, package, version, "and sign" if signs else "", f"{agreed} of {asked}"))
 
 noted = {f"{which}: {note['case']}" for note in NOTES for which in note["of"]}
 for which in sorted(set(disagreements) - noted):
@@ -205,9 +205,9 @@ page = [
     "is and changed in one thing each, and what their SDKs sign where they can. An SDK counts by the function that its own",
     "documentation tells a receiver to call. What is here beyond a sender's own SDK is the library that the sender names.",
     "",
-    "| preset | SDK | version | verifies | agrees with us |",
+    "| preset | SDK | version | it can | agrees with us |",
     "| --- | --- | --- | --- | --- |",
-    *(f"| `{name}` | {package} ({registry}) | {version} | verifies {signs}".rstrip() + f" | {score} |"
+    *(f"| `{name}` | {package} ({registry}) | {version} | verify {signs}".rstrip() + f" | {score} |"
       for name, registry, package, version, signs, score in sorted(rows)),
     "",
     "## What is done to a delivery",
