@@ -45,6 +45,8 @@ pub(super) struct Settings {
     pub(super) id_place: Option<Place>,
     pub(super) other_contents: Vec<Vec<Component>>,
     pub(super) separator: Option<u8>,
+    /// A sender writes a blank behind it; a reader needs none.
+    pub(super) blank_behind_separator: bool,
     pub(super) positional: bool,
     pub(super) several_lines: bool,
     pub(super) content_is_id: bool,
@@ -67,6 +69,7 @@ impl Settings {
             id_place,
             other_contents,
             separator,
+            blank_behind_separator,
             positional,
             several_lines,
             content_is_id,
@@ -82,6 +85,7 @@ impl Settings {
             || id_place.is_some()
             || !other_contents.is_empty()
             || separator.is_some()
+            || *blank_behind_separator
             || *positional
             || *several_lines
             || *content_is_id
