@@ -105,6 +105,7 @@ pub mod event;
 mod extract;
 pub mod guide;
 mod head;
+pub mod health;
 #[cfg(feature = "inbox")]
 pub mod inbox;
 mod joined;
@@ -139,7 +140,7 @@ pub use authenticated::Authenticated;
 pub use clock::{Clock, ManualClock, SystemClock, Tolerance, UnixTime};
 #[cfg(feature = "gzip")]
 pub use contract::SignedForm;
-pub use contract::{RetriedStatuses, RetrySchedule, SenderContract, SuccessAnswer};
+pub use contract::{FailureShare, RetriedStatuses, RetrySchedule, SenderContract, SuccessAnswer};
 #[cfg(feature = "senders")]
 pub use digest::Digest;
 pub use encoding::Encoding;
@@ -148,6 +149,7 @@ pub use event::{Decimal, EventKey, Fingerprint};
 #[cfg(feature = "axum")]
 pub use extract::{EventRejection, MountedHandler, event_handler};
 pub use head::RequestHead;
+pub use health::Health;
 pub use layer::DedupeConfig;
 pub use name::Name;
 pub use observer::{Observation, Observer};

@@ -1,4 +1,5 @@
 mod has_store;
+mod health;
 mod layer;
 #[cfg(feature = "inbox")]
 mod served;

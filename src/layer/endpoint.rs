@@ -18,6 +18,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::contract::SenderContract;
 use crate::error::ConfigError;
 use crate::event::Name;
+use crate::health::Pulse;
 use crate::observer::{
     Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver, Verdict, show,
 };
@@ -52,6 +53,7 @@ pub struct EndpointConfig {
     pub(super) id_headers: Arc<[HeaderName]>,
     pub(crate) origin: Origin,
     pub(crate) clock_watch: Arc<ClockWatch>,
+    pub(crate) pulse: Arc<Pulse>,
     stale_is_not_now: bool,
     /// `None` for `tracing` events.
     observer: Option<Arc<dyn Observer>>,
@@ -69,6 +71,7 @@ impl EndpointConfig {
             provider,
             consumer: None,
             max_body_bytes: contract.largest_body(),
+            pulse: Arc::new(Pulse::new(&contract)),
             contract,
             clock: Arc::new(SystemClock),
             part: budget.part(),
@@ -227,6 +230,9 @@ impl EndpointConfig {
     /// Shows the observer what became of a delivery that was begun with at `started`, if that was
     /// noted: what is refused at its head may do without.
     pub(crate) fn observe(&self, observation: &mut Observation<'_>, started: Option<Instant>) {
+        if let Some(came) = started {
+            self.pulse.note(observation, came, &self.contract);
+        }
         let total = || started.map(|started| started.elapsed());
         show(|| match &self.observer {
             None => TracingObserver::write(observation, total),
@@ -304,6 +310,7 @@ impl fmt::Debug for EndpointConfig {
             id_headers,
             origin,
             clock_watch,
+            pulse: _,
             stale_is_not_now,
             observer: _,
             interest,

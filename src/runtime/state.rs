@@ -69,6 +69,10 @@ impl RunState {
         &self.settings.drain
     }
 
+    pub(crate) fn store(&self) -> &SharedStore {
+        &self.terms.store
+    }
+
     pub(crate) fn retention(&self) -> Duration {
         self.terms.retention
     }

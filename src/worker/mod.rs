@@ -81,6 +81,7 @@ mod builder;
 mod caller;
 mod entry_store;
 mod handlers;
+mod health;
 mod in_flight;
 mod route_state;
 mod run;
