@@ -55,6 +55,7 @@
 //!   for other databases.
 //! - With the feature `inbox`, the `inbox` module keeps events until a `worker` runs them: the sender is
 //!   answered at once.
+//! - [`health`] says whether a receiver can take deliveries, and what is wrong where it cannot.
 //! - [`Observer`] sees what became of every delivery; [`Reason`] has a stable code for each refusal.
 //!
 //! # What is guaranteed
@@ -86,6 +87,7 @@
 //! | `postgres-tls` | the same with TLS |
 //! | `inbox` | acknowledging events at once and handling them later: the `inbox` and `worker` modules |
 //! | `gzip` | bodies that come compressed, where [`SenderContract::gzip`](SenderContract) says which form is signed |
+//! | `metrics` | numbers of deliveries, stores, keys and workers, for any recorder of the crate `metrics`: the `metrics` module |
 //! | `ring` | no more than a faster MAC where the processor has no instructions for SHA-256; keys are then not wiped when dropped |
 #![forbid(unsafe_code)]
 
@@ -111,6 +113,8 @@ pub mod inbox;
 mod joined;
 pub mod layer;
 mod mac;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod name;
 mod observer;
 mod path;
@@ -188,7 +192,8 @@ pub use webhook::{NoStore, Webhook, WebhookLayer};
     feature = "redis",
     feature = "sqlite",
     feature = "postgres",
-    feature = "inbox"
+    feature = "inbox",
+    feature = "metrics"
 ))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -16,7 +16,9 @@ const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 /// // 95 of 100 in an hour, where there were a thousand.
 /// let share = FailureShare::percent(95)?.within(Duration::from_secs(3_600))?.of_at_least(1_000);
 /// let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None).pauses_at(share);
-/// assert_eq!(contract.failure_share().alarm_percent(), 47.5);
+/// let known = contract.failure_share();
+/// assert_eq!((known.pause_percent(), known.alarm_percent()), (95, 47.5));
+/// assert_eq!((known.window().as_secs(), known.least_deliveries()), (3_600, 1_000));
 /// # Ok::<(), tower_webhook::ConfigError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +37,7 @@ impl FailureShare {
     };
 
     /// Every delivery, `in_a_row` times.
+    #[cfg(any(test, feature = "senders"))]
     pub(crate) const fn all(in_a_row: u32, window: Duration) -> Self {
         Self {
             percent: 100,
@@ -152,7 +155,11 @@ mod tests {
             (499, 499, false),
             (0, 0, false),
         ] {
-            assert_eq!(share.is_alarming(failed, total), expected, "{failed} of {total}");
+            assert_eq!(
+                share.is_alarming(failed, total),
+                expected,
+                "{failed} of {total}"
+            );
         }
         let in_a_row = FailureShare::all(8, HOUR);
         assert!(in_a_row.is_alarming(4, 4));

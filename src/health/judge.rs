@@ -253,10 +253,12 @@ mod tests {
         assert_eq!(failed(10, None), degraded);
         assert_eq!(failed(20, Some(10)), None);
         assert_eq!(failed(60, Some(90)), None);
-        let full = |full: u64| wrong(|it| {
-            it.store_full = Some(secs(full));
-            it.store_worked = Some(secs(30));
-        });
+        let full = |full: u64| {
+            wrong(|it| {
+                it.store_full = Some(secs(full));
+                it.store_worked = Some(secs(30));
+            })
+        };
         assert_eq!(full(10), Some(("store_full", Degraded)));
         assert_eq!(full(31), None);
     }
@@ -299,21 +301,40 @@ mod tests {
     fn an_allowlist_is_stale_behind_five_minutes_and_fails_where_it_admits_nobody() {
         let list = |oldest, gone| wrong(|it| it.allowlists = vec![(oldest, gone)]);
         assert_eq!(list(before(secs(299)), false), None);
-        assert_eq!(list(before(secs(300)), false), Some(("allowlist_stale", Degraded)));
-        assert_eq!(list(UnixTime::EPOCH, false), Some(("allowlist_stale", Degraded)));
-        assert_eq!(list(UnixTime::EPOCH, true), Some(("allowlist_unresolved", Failing)));
+        assert_eq!(
+            list(before(secs(300)), false),
+            Some(("allowlist_stale", Degraded))
+        );
+        assert_eq!(
+            list(UnixTime::EPOCH, false),
+            Some(("allowlist_stale", Degraded))
+        );
+        assert_eq!(
+            list(UnixTime::EPOCH, true),
+            Some(("allowlist_unresolved", Failing))
+        );
     }
 
     #[test]
     fn skew_failures_pauses_and_the_end_are_told() {
-        assert_eq!(wrong(|it| it.skew = Some(600)), Some(("clock_suspected", Degraded)));
+        assert_eq!(
+            wrong(|it| it.skew = Some(600)),
+            Some(("clock_suspected", Degraded))
+        );
         let mut ahead = well();
         ahead.skew = Some(-7_200);
-        assert!(judge(&ahead).to_string().contains("7200 s ahead: our clock may be slow"));
+        assert!(
+            judge(&ahead)
+                .to_string()
+                .contains("7200 s ahead: our clock may be slow")
+        );
         let failures = |failed, total| wrong(|it| it.failures = Counted { failed, total });
         assert_eq!(failures(25, 100), Some(("failure_share", Degraded)));
         assert_eq!(failures(24, 100), None);
         assert_eq!(wrong(|it| it.is_paused = true), Some(("paused", Degraded)));
-        assert_eq!(wrong(|it| it.is_draining = true), Some(("draining", Failing)));
+        assert_eq!(
+            wrong(|it| it.is_draining = true),
+            Some(("draining", Failing))
+        );
     }
 }

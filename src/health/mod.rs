@@ -46,9 +46,9 @@ mod window;
 
 use std::fmt;
 
-pub(crate) use judge::{HealthState, KeysState, judge};
 #[cfg(feature = "inbox")]
 pub(crate) use judge::span;
+pub(crate) use judge::{HealthState, KeysState, judge};
 pub(crate) use pulse::Pulse;
 
 /// Whether deliveries can be taken, with what is wrong.
@@ -272,7 +272,12 @@ mod tests {
         degraded.add(HealthCode::Paused, HealthStatus::Degraded, "acme", "paused");
         assert!(degraded.is_ready());
         let mut failing = Health::default();
-        failing.add(HealthCode::Draining, HealthStatus::Failing, "stripe", "it ends");
+        failing.add(
+            HealthCode::Draining,
+            HealthStatus::Failing,
+            "stripe",
+            "it ends",
+        );
         let both = degraded.and(Health::default()).and(failing);
         assert!(!both.is_ready());
         assert_eq!(

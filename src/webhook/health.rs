@@ -57,7 +57,10 @@ impl NamedSteps {
         let asked_at = Instant::now();
         let is_used = |ago: Duration| ago < USED_LATELY;
         let worked = pulse.store_worked.age(pulse, asked_at);
-        #[cfg_attr(not(feature = "inbox"), expect(unused_mut, reason = "only an inbox is paused"))]
+        #[cfg_attr(
+            not(feature = "inbox"),
+            expect(unused_mut, reason = "only an inbox is paused")
+        )]
         let mut is_paused = false;
         let mut store_error = None;
         #[cfg(feature = "inbox")]
@@ -75,8 +78,8 @@ impl NamedSteps {
         #[cfg(not(feature = "inbox"))]
         let is_asked = false;
         if !is_asked && !worked.is_some_and(is_used) {
-            // No event has this key: a part of it is empty.
-            let key = EventKey::new(endpoint.provider.clone(), ["", "health"]);
+            // Any key will do: nothing is made of what is found.
+            let key = EventKey::new(endpoint.provider.clone(), ["tower_webhook", "health"]);
             if let Ok(key) = key {
                 store_error = asked(core.store().lookup(&key)).await.err();
             }

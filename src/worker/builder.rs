@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::backoff::Backoff;
 use super::entry_store::EntryStore;
-use super::health::of_inbox;
 use super::handlers::{AnyHandler, WithState};
+use super::health::of_inbox;
 use super::route_state::RouteState;
 use super::run::{Settings, Worker};
 use super::work::Attempts;

@@ -50,6 +50,24 @@ impl Worker {
     }
 }
 
+#[cfg(feature = "metrics")]
+impl Worker {
+    /// Sets the gauges of a worker: how many handlers run, how many may, and how often in a row the inbox was
+    /// asked in vain. Call it when the numbers are read; one worker of a process has them.
+    ///
+    /// ```
+    /// # fn read(worker: &tower_webhook::worker::Worker) {
+    /// worker.record_metrics();
+    /// # }
+    /// ```
+    pub fn record_metrics(&self) {
+        let shared = &*self.0;
+        let failures = shared.failures.load(Ordering::Relaxed);
+        let places = shared.settings.concurrency;
+        crate::metrics::set_worker(self.status().running, places, failures);
+    }
+}
+
 /// What the health of a worker is judged by.
 struct WorkerFacts {
     is_draining: bool,
@@ -80,11 +98,17 @@ impl WorkerFacts {
                 None => "nobody has called run()",
                 Some(_) => "run() was dropped",
             };
-            add(HealthCode::WorkerStopped, HealthStatus::Failing, detail.to_owned());
+            add(
+                HealthCode::WorkerStopped,
+                HealthStatus::Failing,
+                detail.to_owned(),
+            );
         }
         if failures > 0 {
             let since = last_asked.map_or("yet".to_owned(), |ago| format!("for {}", span(ago)));
-            let detail = format!("the inbox has answered none of {failures} calls: nothing was taken {since}");
+            let detail = format!(
+                "the inbox has answered none of {failures} calls: nothing was taken {since}"
+            );
             add(HealthCode::StoreOutOfReach, HealthStatus::Failing, detail);
         } else if running >= places && last_asked.is_some_and(|ago| ago >= BUSY_FOR) {
             let ago = last_asked.map(span).unwrap_or_default();
@@ -112,7 +136,8 @@ pub(super) async fn of_inbox(inbox: &impl Inbox) -> Health {
                 add(HealthCode::Paused, HealthStatus::Degraded, detail);
             }
             if dead > 0 {
-                let detail = format!("{dead} events are in the dead letters: nobody runs them again");
+                let detail =
+                    format!("{dead} events are in the dead letters: nobody runs them again");
                 add(HealthCode::DeadLetters, HealthStatus::Degraded, detail);
             }
         }
@@ -146,15 +171,30 @@ mod tests {
             let mut facts = well();
             spoil(&mut facts);
             let health = facts.judge();
-            health.reasons().first().map(|it| (it.code().code(), it.status()))
+            health
+                .reasons()
+                .first()
+                .map(|it| (it.code().code(), it.status()))
         };
         use HealthStatus::{Degraded, Failing};
         assert_eq!(told(|_| {}), None);
-        assert_eq!(told(|it| it.is_draining = true), Some(("draining", Failing)));
-        assert_eq!(told(|it| it.is_at_work = false), Some(("worker_stopped", Failing)));
-        assert_eq!(told(|it| it.failures = 1), Some(("store_out_of_reach", Failing)));
+        assert_eq!(
+            told(|it| it.is_draining = true),
+            Some(("draining", Failing))
+        );
+        assert_eq!(
+            told(|it| it.is_at_work = false),
+            Some(("worker_stopped", Failing))
+        );
+        assert_eq!(
+            told(|it| it.failures = 1),
+            Some(("store_out_of_reach", Failing))
+        );
         let busy = told(|it| (it.running, it.last_asked) = (16, Some(secs(60))));
         assert_eq!(busy, Some(("worker_busy", Degraded)));
-        assert_eq!(told(|it| (it.running, it.last_asked) = (16, Some(secs(59)))), None);
+        assert_eq!(
+            told(|it| (it.running, it.last_asked) = (16, Some(secs(59)))),
+            None
+        );
     }
 }
