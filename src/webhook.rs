@@ -1,5 +1,8 @@
 mod has_store;
+mod health;
 mod layer;
+#[cfg(feature = "metrics")]
+mod numbers;
 #[cfg(feature = "inbox")]
 mod served;
 

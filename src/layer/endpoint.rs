@@ -18,6 +18,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::contract::SenderContract;
 use crate::error::ConfigError;
 use crate::event::Name;
+use crate::health::Pulse;
 use crate::journal::JournalPort;
 use crate::observer::{
     Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver, Verdict, show,
@@ -53,6 +54,7 @@ pub struct EndpointConfig {
     pub(super) id_headers: Arc<[HeaderName]>,
     pub(crate) origin: Origin,
     pub(crate) clock_watch: Arc<ClockWatch>,
+    pub(crate) pulse: Arc<Pulse>,
     stale_is_not_now: bool,
     /// `None` for `tracing` events.
     observer: Option<Arc<dyn Observer>>,
@@ -72,6 +74,7 @@ impl EndpointConfig {
             provider,
             consumer: None,
             max_body_bytes: contract.largest_body(),
+            pulse: Arc::new(Pulse::new(&contract)),
             contract,
             clock: Arc::new(SystemClock),
             part: budget.part(),
@@ -251,6 +254,9 @@ impl EndpointConfig {
         started: Option<Instant>,
         auth: &AuthState,
     ) {
+        if let Some(came) = started {
+            self.pulse.note(observation, came, &self.contract);
+        }
         let total = || started.map(|started| started.elapsed());
         if let (Some(journal), Some(recorded)) = (&self.journal, &auth.recorded) {
             observation.timings.total = total().unwrap_or_default();
@@ -336,6 +342,7 @@ impl fmt::Debug for EndpointConfig {
             id_headers,
             origin,
             clock_watch,
+            pulse: _,
             stale_is_not_now,
             observer: _,
             interest,

@@ -7,12 +7,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
-use tracing::Instrument;
 
 use super::caller::Caller;
 use super::context::RunContext;
 use super::delivery_task::DeliveryTask;
 use super::outcome::Outcome;
+use super::span::{Operation, RunSpan};
 use super::within::{CALL_LIMIT, within};
 use crate::inbox::{
     Accept, Accepted, Content, Envelope, Inbox, Route, SharedInbox, places, standing,
@@ -38,12 +38,15 @@ pub(crate) fn spawn_accept<C>(
     C: Caller<Accepted> + 'static,
 {
     let runtime = Handle::current();
+    let span = RunSpan::new(Operation::Receive, &context);
+    let ended = span.clone();
     let mut task = DeliveryTask::new(&runtime, context, body, caller);
     let run = async move {
         let outcome = task.accept(&door).await;
+        ended.end(&task.context, &outcome, "accepted");
         task.caller.ended(outcome);
     };
-    runtime.spawn(run.in_current_span());
+    runtime.spawn(span.around(run));
 }
 
 impl<C: Caller<Accepted>> DeliveryTask<C> {

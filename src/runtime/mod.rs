@@ -45,6 +45,7 @@ mod run;
 #[cfg(feature = "inbox")]
 mod served;
 mod shared_confirm;
+mod span;
 mod state;
 mod terms;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]

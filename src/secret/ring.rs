@@ -1,18 +1,21 @@
 //! The keys in use for one provider.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use super::{KeyId, NamedSecret, NotIssued, SecretFormat, Secrets, SigningSecret, refused};
+use super::{KeyId, KeyIds, NamedSecret, NotIssued, SecretFormat, Secrets, SigningSecret, refused};
 use crate::clock::UnixTime;
 use crate::error::ConfigError;
 
 /// A secret with a name and, during a roll-over, the time it ends.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SigningKey {
     id: KeyId,
     secret: SigningSecret,
     expires_at: Option<UnixTime>,
+    /// When it last made a signature of a delivery, in microseconds; zero where it has not.
+    last_match: Arc<AtomicU64>,
 }
 
 impl SigningKey {
@@ -22,6 +25,7 @@ impl SigningKey {
             id: id.into(),
             secret,
             expires_at: None,
+            last_match: Arc::default(),
         }
     }
 
@@ -37,12 +41,52 @@ impl SigningKey {
         &self.id
     }
 
+    /// When a layer last let a delivery through that this key has signed, or would have but for its time;
+    /// `None` where that has not been so since the key was made. Clones of a key share it.
+    ///
+    /// It tells when the old key of a roll-over has fallen silent.
+    ///
+    /// ```
+    /// use tower_webhook::provider::stripe;
+    ///
+    /// let ring = stripe::keys(["whsec_test_9f8e7d6c5b4a"])?;
+    /// for key in ring.keys() {
+    ///     assert_eq!((key.id().as_str(), key.last_match(), key.end()), ("1", None, None));
+    /// }
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    pub fn last_match(&self) -> Option<UnixTime> {
+        let micros = self.last_match.load(Ordering::Relaxed);
+        (micros > 0).then(|| UnixTime::from_micros(micros))
+    }
+
+    /// From when on it is refused, if that is set.
+    pub fn end(&self) -> Option<UnixTime> {
+        self.expires_at
+    }
+
     pub(crate) fn secret(&self) -> &SigningSecret {
         &self.secret
     }
 
     pub(crate) fn is_active(&self, now: UnixTime) -> bool {
         self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            id,
+            secret,
+            expires_at,
+            last_match: _,
+        } = self;
+        f.debug_struct("SigningKey")
+            .field("id", id)
+            .field("secret", secret)
+            .field("expires_at", expires_at)
+            .finish()
     }
 }
 
@@ -213,6 +257,20 @@ impl KeyRing {
     /// The names of the keys, expired ones included.
     pub fn ids(&self) -> Vec<KeyId> {
         self.snapshot().iter().map(|key| key.id.clone()).collect()
+    }
+
+    /// The keys, expired ones included.
+    pub fn keys(&self) -> Vec<SigningKey> {
+        self.snapshot().to_vec()
+    }
+
+    /// Notes that these of its keys have signed a delivery.
+    pub(crate) fn matched(&self, ids: &KeyIds, now: UnixTime) {
+        for key in self.look().iter() {
+            if ids.contains(key.id.as_str()) {
+                key.last_match.store(now.as_micros(), Ordering::Relaxed);
+            }
+        }
     }
 
     pub(crate) fn snapshot(&self) -> Arc<[SigningKey]> {

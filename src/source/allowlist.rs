@@ -231,6 +231,32 @@ impl Allowlist {
         self.read().answers.unresolved(now).cloned().collect()
     }
 
+    /// When the host name was last resolved whose answer is the oldest; `None` in a list without host names.
+    /// 1970 where a name has no answer.
+    ///
+    /// ```
+    /// use tower_webhook::{Allowlist, UnixTime};
+    ///
+    /// let list = Allowlist::parse(["hooks.example.com", "relay.example.com"])?;
+    /// assert_eq!(list.oldest_answer(), Some(UnixTime::EPOCH));
+    /// let now = UnixTime::from_secs(1_782_864_000);
+    /// for host in list.hosts() {
+    ///     list.learn(&host, ["203.0.113.9".parse().unwrap()], now);
+    /// }
+    /// assert_eq!(list.oldest_answer(), Some(now));
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    pub fn oldest_answer(&self) -> Option<UnixTime> {
+        self.read().answers.oldest()
+    }
+
+    /// Whether only host names are on it, and none of them has a good answer.
+    pub(crate) fn admits_nobody(&self, now: UnixTime) -> bool {
+        let state = self.read();
+        let ended = state.answers.unresolved(now).count();
+        state.networks.iter().next().is_none() && ended == state.answers.hosts().count()
+    }
+
     /// How long the last good answer for a host name stands.
     pub fn host_grace(&self) -> Duration {
         self.read().grace

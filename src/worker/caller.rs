@@ -24,6 +24,8 @@ pub(super) struct EntryCaller {
     pub(super) inbox: SharedInbox,
     pub(super) key: EventKey,
     pub(super) taken: Token,
+    #[cfg(feature = "metrics")]
+    pub(super) started: tokio::time::Instant,
     pub(super) _place: OwnedSemaphorePermit,
     pub(super) _bytes: BytesInFlight,
 }
@@ -40,6 +42,8 @@ impl Caller<()> for EntryCaller {
     fn early(&mut self, _: Reason) {}
 
     fn ended(&mut self, outcome: Outcome<()>) {
+        #[cfg(feature = "metrics")]
+        self.count(&outcome);
         if matches!(outcome, Outcome::Done(()) | Outcome::LeaseLost) {
             self.entries.ended(&self.key);
         }
@@ -65,6 +69,24 @@ impl Caller<()> for EntryCaller {
             // What ran has said so.
             Outcome::Failed(..) | Outcome::Duplicate(_) => {}
         }
+    }
+}
+
+#[cfg(feature = "metrics")]
+impl EntryCaller {
+    fn count(&self, outcome: &Outcome<()>) {
+        use crate::metrics::{AttemptEnd, attempt_ended};
+        let end = match outcome {
+            Outcome::Done(()) => AttemptEnd::Handled,
+            Outcome::LeaseLost => AttemptEnd::LeaseLost,
+            Outcome::Refused(_) => AttemptEnd::GivenBack,
+            Outcome::Failed(..) if self.entries.dies(&self.key) => AttemptEnd::Dead,
+            Outcome::Failed(..) => AttemptEnd::Retried,
+            // Another worker's, or over: no attempt was made here.
+            Outcome::Duplicate(_) => return,
+        };
+        let took = (!matches!(end, AttemptEnd::GivenBack)).then(|| self.started.elapsed());
+        attempt_ended(self.key.provider(), end, took);
     }
 }
 

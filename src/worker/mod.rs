@@ -80,6 +80,7 @@ mod backoff;
 mod builder;
 mod caller;
 mod entry_store;
+mod health;
 mod in_flight;
 mod route_state;
 mod run;

@@ -151,6 +151,11 @@ impl Shared {
             return;
         }
         let started = Instant::now();
+        #[cfg(feature = "metrics")]
+        if entry.attempts == 0 && entry.history.last().is_none() {
+            let waited = UnixTime::now().saturating_since(entry.accepted_at);
+            crate::metrics::first_attempt(key.provider(), waited);
+        }
         let request_clock = RequestClock {
             received_at: envelope.received_at,
             started,
@@ -183,6 +188,8 @@ impl Shared {
             inbox: self.inbox.clone(),
             key,
             taken: token,
+            #[cfg(feature = "metrics")]
+            started,
             _place: place,
             _bytes: bytes,
         };

@@ -19,12 +19,16 @@ mod commands;
 mod confirm;
 #[cfg(all(feature = "axum", feature = "testing"))]
 mod contracts;
+#[cfg(feature = "metrics")]
+mod dashboards;
 #[cfg(feature = "axum")]
 mod duplicates;
 #[cfg(all(feature = "axum", feature = "gzip"))]
 mod gzip;
 #[cfg(feature = "axum")]
 mod handlers;
+#[cfg(all(feature = "axum", feature = "testing"))]
+mod health;
 #[cfg(feature = "axum")]
 mod identity;
 #[cfg(all(feature = "axum", feature = "inbox"))]
@@ -41,6 +45,8 @@ mod layers;
 mod lease;
 #[cfg(feature = "axum")]
 mod misuse;
+#[cfg(all(feature = "axum", feature = "metrics", feature = "testing"))]
+mod numbers;
 #[cfg(feature = "axum")]
 mod own_proofs;
 #[cfg(feature = "postgres")]
@@ -89,6 +95,8 @@ mod shutdown;
 mod signing;
 #[cfg(feature = "axum")]
 mod source;
+#[cfg(feature = "axum")]
+mod spans;
 #[cfg(feature = "postgres")]
 #[path = "../sql_support/mod.rs"]
 mod sql_support;

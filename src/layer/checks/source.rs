@@ -40,6 +40,10 @@ impl SourceGate {
         })
     }
 
+    pub(crate) fn allowlist(&self) -> &Allowlist {
+        &self.allowlist
+    }
+
     pub(crate) fn admit(
         &self,
         parts: &Parts,

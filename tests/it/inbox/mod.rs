@@ -7,6 +7,7 @@ mod handing_over;
 mod items;
 #[cfg(feature = "testing")]
 mod ordering;
+mod outage;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod rates;
