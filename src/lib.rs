@@ -89,6 +89,8 @@
 //! | `ring` | no more than a faster MAC where the processor has no instructions for SHA-256; keys are then not wiped when dropped |
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "asymmetric")]
+mod asymmetric;
 mod authenticated;
 #[cfg(feature = "senders")]
 pub mod challenge;

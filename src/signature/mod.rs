@@ -62,6 +62,10 @@ mod verifier;
 #[cfg(feature = "senders")]
 mod wider;
 
+#[cfg(feature = "asymmetric")]
+pub use crate::asymmetric::{
+    Curve, EcdsaForm, KeyKind, PublicKey, PublicKeyAlgorithm, PublicKeyFormat,
+};
 #[cfg(feature = "senders")]
 pub use algorithm::Algorithm;
 pub use component::Component;

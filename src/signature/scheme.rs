@@ -219,6 +219,11 @@ impl SchemeBuilder {
         self
     }
 
+    #[cfg(feature = "asymmetric")]
+    pub(super) fn key_format(&self) -> &SecretFormat {
+        &self.secrets
+    }
+
     /// How far the signed time may lie from ours. Five minutes unless set.
     pub fn tolerance(mut self, tolerance: Tolerance) -> Self {
         self.tolerance = tolerance;

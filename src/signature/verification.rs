@@ -146,6 +146,18 @@ impl Verification {
         Self(Under::General(Some(Box::new((check, Vec::new())))))
     }
 
+    /// What has to be waited for before the verdict over this body.
+    #[cfg(feature = "asymmetric")]
+    pub(crate) fn keys_wanted(
+        &self,
+        body: &[u8],
+    ) -> Option<std::pin::Pin<Box<dyn Future<Output = ()> + Send>>> {
+        match &self.0 {
+            Under::Plain(_) => None,
+            Under::General(general) => general.as_ref()?.0.wanted(body),
+        }
+    }
+
     /// Takes in the next bytes of the body. Schemes that only the `senders` feature knows are judged
     /// by the whole of it, which is kept until then.
     #[inline]

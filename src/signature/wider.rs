@@ -11,9 +11,13 @@ use super::header::Grammar;
 use super::place::Place;
 use super::scheme::{FamilyNames, Scheme, SchemeBuilder, refused};
 use super::signer::{self, Signer};
+#[cfg(feature = "asymmetric")]
+use crate::asymmetric::{PublicKeyAlgorithm, PublicKeyFormat};
 use crate::digest::Digest;
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
+#[cfg(feature = "asymmetric")]
+use crate::secret::SecretFormat;
 
 impl Scheme {
     /// Starts a scheme whose signature stands in this place.
@@ -82,6 +86,15 @@ impl Scheme {
 }
 
 impl Scheme {
+    /// How it signs, where that is with a private key.
+    #[cfg(feature = "asymmetric")]
+    pub(crate) fn public_key_algorithm(&self) -> Option<PublicKeyAlgorithm> {
+        match self.general.as_ref()?.proof {
+            Proof::Signed(Algorithm::PublicKey(algorithm)) => Some(algorithm),
+            Proof::Signed(_) | Proof::Token => None,
+        }
+    }
+
     /// Whether a text of such bytes alone, under HMAC-SHA256 with this scheme's key, may be what signs a
     /// delivery.
     pub(crate) fn may_sign_only(&self, bytes: impl Fn(u8) -> bool) -> bool {
@@ -184,8 +197,29 @@ impl SchemeBuilder {
         .map_err(refused)
     }
 
+    /// Keys are public where nothing else is said and signatures are proved by such.
+    #[cfg(feature = "asymmetric")]
+    fn with_key_format(self) -> Self {
+        match self.settings.algorithm {
+            Some(Algorithm::PublicKey(algorithm)) if *self.key_format() == SecretFormat::Text => {
+                self.secrets(SecretFormat::PublicKey(PublicKeyFormat::new(
+                    algorithm.key_kind(),
+                )))
+            }
+            _ => self,
+        }
+    }
+
     pub(super) fn build_general(self) -> Result<Scheme, ConfigError> {
         let general = self.general()?;
+        #[cfg(feature = "asymmetric")]
+        let this = self.with_key_format();
+        #[cfg(not(feature = "asymmetric"))]
+        let this = self;
+        this.build_from(general)
+    }
+
+    fn build_from(self, general: General) -> Result<Scheme, ConfigError> {
         let shown = self.shown()?;
         let mut scheme = self.assemble(Box::new([]), shown);
         scheme.general = Some(general.into());
@@ -197,7 +231,11 @@ impl SchemeBuilder {
     pub(super) fn known_general(self) -> Scheme {
         let general = self.general();
         let shown = self.shown().unwrap_or_default();
-        let mut scheme = self.assemble(Box::new([]), shown);
+        #[cfg(feature = "asymmetric")]
+        let this = self.with_key_format();
+        #[cfg(not(feature = "asymmetric"))]
+        let this = self;
+        let mut scheme = this.assemble(Box::new([]), shown);
         scheme.general = general.ok().map(Into::into);
         scheme
     }
@@ -237,7 +275,7 @@ impl Signer {
     ) -> Result<(), ConfigError> {
         match &self.scheme.general {
             Some(general) => general
-                .seal(self.secret.bytes(), out, signed, told, spoil)
+                .seal(&self.material, out, signed, told, spoil)
                 .map_err(signer::refused),
             None => Err(signer::refused(
                 "is one that signs headers alone".to_owned(),

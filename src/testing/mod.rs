@@ -193,6 +193,8 @@ mod store_contract;
 mod tamper;
 mod wire;
 
+#[cfg(feature = "asymmetric")]
+pub use crate::asymmetric::PrivateKey;
 #[cfg(feature = "inbox")]
 pub use assertions::assert_queued;
 pub use assertions::{assert_duplicate, assert_handled, assert_rejected};

@@ -51,6 +51,8 @@ pub(super) struct Settings {
     pub(super) json_body: bool,
     pub(super) url: Option<PublicUrl>,
     pub(super) only_item: Option<Cow<'static, str>>,
+    pub(super) key_id_place: Option<Place>,
+    pub(super) most_signatures: Option<u8>,
 }
 
 impl Settings {
@@ -73,6 +75,8 @@ impl Settings {
             json_body,
             url,
             only_item,
+            key_id_place,
+            most_signatures: _,
         } = self;
         algorithm.is_some()
             || *is_token
@@ -88,6 +92,7 @@ impl Settings {
             || *json_body
             || url.is_some()
             || only_item.is_some()
+            || key_id_place.is_some()
     }
 }
 
@@ -116,6 +121,10 @@ pub(super) struct General {
     /// The headers that the contents read.
     pub(super) headers: Box<[HeaderName]>,
     pub(super) covers: Coverage,
+    /// Where the name of the key stands that has signed.
+    pub(super) key_id: Option<At>,
+    /// Deliveries with more signatures are refused before one is looked at.
+    pub(super) most_signatures: usize,
 }
 
 /// What makes a signature one.

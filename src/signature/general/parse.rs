@@ -25,6 +25,12 @@ pub(in crate::signature) struct Parsed<'b> {
     pub(in crate::signature) content: &'b [Component],
 }
 
+/// As in the first edition: what a stranger can make us compare.
+const MAX_CANDIDATES: usize = 64;
+/// Each costs as much as thousands of comparisons. A sender signs with one key, or with two while it
+/// changes them.
+const MOST_SIGNATURES: usize = 2;
+
 type Refused = Cow<'static, str>;
 
 impl Parsed<'_> {
@@ -46,6 +52,7 @@ impl Parsed<'_> {
             .or_else(|| self.id_header.map(header));
         let time_at = time_place.as_ref().map(at).transpose()?;
         let id = id_place.as_ref().map(at).transpose()?;
+        let key_id = settings.key_id_place.as_ref().map(at).transpose()?;
         if time_at.is_some() && self.layout.holds_time() {
             return Err("the timestamp stands in two places".into());
         }
@@ -93,7 +100,9 @@ impl Parsed<'_> {
         for component in given.iter().flat_map(|pieces| pieces.iter()) {
             needs(component, &mut pointers, &mut headers)?;
         }
-        let fixed = time.iter().filter_map(|time| time.at.as_ref()).chain(&id);
+        let fixed = (time.iter().filter_map(|time| time.at.as_ref()))
+            .chain(&id)
+            .chain(&key_id);
         for place in fixed.chain(&places) {
             headers.extend(place.headers().iter().cloned());
             if let At::Member(pointer) = place {
@@ -128,6 +137,12 @@ impl Parsed<'_> {
             only_item,
             headers: headers.into(),
             covers,
+            key_id,
+            most_signatures: match (settings.most_signatures, proof) {
+                (Some(count), _) => count.into(),
+                (None, Proof::Signed(algorithm)) if algorithm.is_public() => MOST_SIGNATURES,
+                (None, _) => MAX_CANDIDATES,
+            },
         })
     }
 }
@@ -302,7 +317,8 @@ impl General {
                 matches!(piece, Component::FormField(_) | Component::SortedForm)
             })
         };
-        self.places.iter().chain(time).chain(&self.id).any(is_field)
+        let places = self.places.iter().chain(time);
+        places.chain(&self.id).chain(&self.key_id).any(is_field)
             || self
                 .contents
                 .iter()

@@ -8,7 +8,11 @@ use super::source::{BodyParts, HeadParts, parameter};
 use super::{At, General, Proof};
 use crate::encoding::Encoding;
 use crate::head::RequestHead;
+use crate::secret::Material;
 use crate::signature::component::{Component, Demand};
+
+/// The name that a ring of one key gives it.
+const TEST_KEY_ID: &str = "1";
 
 /// A request that is to be signed.
 #[derive(Debug, Clone)]
@@ -31,7 +35,7 @@ impl General {
     /// changes one bit of the signature.
     pub(in crate::signature) fn seal(
         &self,
-        secret: &[u8],
+        material: &Material,
         out: &mut Outgoing,
         signed: Said<'_>,
         told: Said<'_>,
@@ -39,7 +43,7 @@ impl General {
     ) -> Result<(), String> {
         self.complete(out, signed)?;
         self.tell(out, signed)?;
-        let mut tag = self.tag(secret, out, signed)?;
+        let mut tag = self.tag(material, out, signed)?;
         if spoil && let Some(first) = tag.first_mut() {
             *first ^= 1;
         }
@@ -55,7 +59,17 @@ impl General {
     }
 
     /// The signature of what would be sent.
-    fn tag(&self, secret: &[u8], out: &Outgoing, said: Said<'_>) -> Result<Vec<u8>, String> {
+    fn tag(
+        &self,
+        material: &Material,
+        out: &Outgoing,
+        said: Said<'_>,
+    ) -> Result<Vec<u8>, String> {
+        let secret = match material {
+            Material::Secret(secret) => secret.bytes(),
+            #[cfg(feature = "asymmetric")]
+            _ => b"",
+        };
         let Proof::Signed(algorithm) = self.proof else {
             return Ok(secret.to_vec());
         };
@@ -76,8 +90,8 @@ impl General {
         };
         for content in &self.contents {
             if let Some(pieces) = sources.pieces(content).map_err(unread)? {
-                let tag = algorithm.sign(secret, pieces.iter().map(|piece| &**piece));
-                return tag.ok_or_else(|| "the key is of a length that HMAC does not take".into());
+                let tag = algorithm.sign(material, pieces.iter().map(|piece| &**piece));
+                return tag.ok_or_else(|| "the key is none to sign with by this scheme".into());
             }
         }
         Err("no content of the scheme fits this request".into())
@@ -122,6 +136,9 @@ impl General {
     fn tell(&self, out: &mut Outgoing, said: Said<'_>) -> Result<(), String> {
         if let Some(at) = self.time.as_ref().and_then(|time| time.at.as_ref()) {
             self.put(out, at, said.time)?;
+        }
+        if let Some(at) = &self.key_id {
+            self.put(out, at, TEST_KEY_ID)?;
         }
         match &self.id {
             Some(at) => self.put(out, at, said.id),
