@@ -12,6 +12,7 @@ mod private;
 
 pub use algorithm::{Curve, EcdsaForm, KeyKind, PublicKeyAlgorithm};
 pub use key::PublicKey;
+pub(crate) use parse::Jwk;
 pub use parse::PublicKeyFormat;
 #[cfg(feature = "testing")]
 pub use private::PrivateKey;

@@ -73,11 +73,6 @@ impl PublicKeyFormat {
         }
     }
 
-    /// What it is a format of.
-    pub(crate) fn kind(&self) -> KeyKind {
-        self.kind
-    }
-
     pub(crate) fn parse(&self, text: &str) -> Result<PublicKey, ConfigError> {
         PublicKey::parse(self.kind, text.strip_prefix(&*self.prefix).unwrap_or(text))
     }
@@ -211,15 +206,9 @@ pub(crate) struct Jwk {
     d: Option<serde::de::IgnoredAny>,
     #[serde(rename = "use")]
     usage: Option<String>,
-    alg: Option<String>,
 }
 
 impl Jwk {
-    /// The algorithm that it says it is for.
-    pub(crate) fn alg(&self) -> Option<&str> {
-        self.alg.as_deref()
-    }
-
     pub(crate) fn key(&self) -> Result<PublicKey, ConfigError> {
         if self.d.is_some() {
             return Err(refused("a private key, which only the sender has"));
