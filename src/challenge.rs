@@ -60,6 +60,10 @@ enum Subject {
 pub enum ChallengeAnswer {
     /// 200, and nothing.
     Nothing,
+    /// 204.
+    NoContent,
+    /// 200 with this JSON, whatever the text.
+    Fixed(Cow<'static, str>),
     /// 200 with the text, as plain text.
     Text,
     /// 200 with the text as this member of a JSON object.
@@ -312,6 +316,10 @@ impl Challenge {
         };
         match &self.answer {
             ChallengeAnswer::Nothing => ChallengeReply::empty(StatusCode::OK),
+            ChallengeAnswer::NoContent => ChallengeReply::empty(StatusCode::NO_CONTENT),
+            ChallengeAnswer::Fixed(text) => {
+                ChallengeReply::of("application/json", text.as_bytes().to_vec())
+            }
             ChallengeAnswer::Text => {
                 ChallengeReply::of("text/plain; charset=utf-8", text.as_bytes().to_vec())
             }

@@ -110,6 +110,8 @@ mod head;
 #[cfg(feature = "inbox")]
 pub mod inbox;
 mod joined;
+#[cfg(feature = "jwt")]
+mod jws;
 #[cfg(feature = "asymmetric")]
 pub mod keys;
 pub mod layer;

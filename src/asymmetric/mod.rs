@@ -7,14 +7,14 @@
 mod algorithm;
 mod key;
 mod parse;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 mod private;
 
 pub use algorithm::{Curve, EcdsaForm, KeyKind, PublicKeyAlgorithm};
 pub use key::PublicKey;
 pub(crate) use parse::Jwk;
 pub use parse::PublicKeyFormat;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub use private::PrivateKey;
 
 #[cfg(test)]

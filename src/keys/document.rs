@@ -26,7 +26,7 @@ pub enum KeyDocument {
         /// Where the list stands, or the only item, as a JSON pointer; the whole text where it is
         /// empty.
         list: Cow<'static, str>,
-        /// The pointer to the key in an item.
+        /// The pointer to the key in an item: a text or a JWK, the item itself where it is empty.
         key: Cow<'static, str>,
         /// The pointer to its name, if it has one.
         id: Option<Cow<'static, str>>,
@@ -92,8 +92,12 @@ impl KeyDocument {
                         "" => position.to_string(),
                         id => id.to_owned(),
                     });
-                    let key = text(item, key).ok_or_else(|| FetchError::new("an item has no key"))?;
-                    let key = PublicKey::parse(*kind, &key).map_err(FetchError::new)?;
+                    let written = match item.pointer(key) {
+                        Some(serde_json::Value::String(text)) => text.clone(),
+                        Some(jwk @ serde_json::Value::Object(_)) => jwk.to_string(),
+                        _ => return Err(FetchError::new("an item has no key")),
+                    };
+                    let key = PublicKey::parse(*kind, &written).map_err(FetchError::new)?;
                     Ok(SigningKey::public(name, key))
                 });
                 usable(named)

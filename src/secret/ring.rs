@@ -8,7 +8,7 @@ use crate::clock::UnixTime;
 use crate::error::ConfigError;
 #[cfg(feature = "asymmetric")]
 use crate::asymmetric::PublicKey;
-#[cfg(all(feature = "asymmetric", feature = "testing"))]
+#[cfg(all(feature = "asymmetric", any(test, feature = "testing")))]
 use crate::asymmetric::PrivateKey;
 #[cfg(feature = "asymmetric")]
 use super::KeyLookup;
@@ -28,7 +28,7 @@ pub(crate) enum Material {
     #[cfg(feature = "asymmetric")]
     Public(Arc<PublicKey>),
     /// Of a sender that is simulated.
-    #[cfg(all(feature = "asymmetric", feature = "testing"))]
+    #[cfg(all(feature = "asymmetric", any(test, feature = "testing")))]
     Private(Arc<PrivateKey>),
 }
 
@@ -64,7 +64,7 @@ impl SigningKey {
 
     /// A private key of a simulated sender: deliveries of tests are signed with it, and proved by the
     /// public key that belongs to it.
-    #[cfg(all(feature = "asymmetric", feature = "testing"))]
+    #[cfg(all(feature = "asymmetric", any(test, feature = "testing")))]
     pub fn private(id: impl Into<KeyId>, key: PrivateKey) -> Self {
         Self::of(id.into(), Material::Private(Arc::new(key)))
     }
@@ -114,7 +114,7 @@ impl Material {
         match self {
             Self::Secret(_) => None,
             Self::Public(key) => Some(key),
-            #[cfg(feature = "testing")]
+            #[cfg(any(test, feature = "testing"))]
             Self::Private(key) => Some(key.public()),
         }
     }
@@ -334,7 +334,7 @@ impl From<PublicKey> for KeyRing {
     }
 }
 
-#[cfg(all(feature = "asymmetric", feature = "testing"))]
+#[cfg(all(feature = "asymmetric", any(test, feature = "testing")))]
 impl From<PrivateKey> for KeyRing {
     /// A ring of the key of a simulated sender, named `1`.
     fn from(key: PrivateKey) -> Self {

@@ -85,7 +85,7 @@ impl Algorithm {
         pieces: impl IntoIterator<Item = &'a [u8]>,
     ) -> Option<Vec<u8>> {
         match (self, material) {
-            #[cfg(all(feature = "asymmetric", feature = "testing"))]
+            #[cfg(all(feature = "asymmetric", any(test, feature = "testing")))]
             (Self::PublicKey(algorithm), Material::Private(key)) => {
                 let message: Vec<_> = pieces.into_iter().collect();
                 key.sign(algorithm, &message.concat())

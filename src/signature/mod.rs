@@ -68,6 +68,8 @@ pub use crate::asymmetric::{
 };
 #[cfg(feature = "senders")]
 pub use algorithm::Algorithm;
+#[cfg(feature = "jwt")]
+pub use crate::jws::{Jws, JwsAlgorithm};
 pub use component::Component;
 #[cfg(feature = "senders")]
 pub use component::Demand;

@@ -76,6 +76,10 @@ impl Scheme {
     pub fn tolerance(&self) -> Option<Tolerance> {
         #[cfg(feature = "senders")]
         if let Some(general) = &self.general {
+            #[cfg(feature = "jwt")]
+            if general.jws.as_ref().is_some_and(crate::jws::Jws::is_timed) {
+                return Some(self.tolerance);
+            }
             return general.time.is_some().then_some(self.tolerance);
         }
         self.content

@@ -49,6 +49,24 @@ impl Scheme {
         builder
     }
 
+    /// Starts a scheme whose signature is a JWS in this place, by these rules.
+    ///
+    /// ```
+    /// use tower_webhook::Encoding;
+    /// use tower_webhook::signature::{Jws, JwsAlgorithm, Place, Scheme};
+    ///
+    /// let token = Jws::new([JwsAlgorithm::Hs256]).body_hash("sha256", Encoding::Hex);
+    /// let scheme = Scheme::jws(Place::header("x-webhook-signature"), token).build()?;
+    /// # drop(scheme);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    #[cfg(feature = "jwt")]
+    pub fn jws(place: Place, rules: crate::jws::Jws) -> SchemeBuilder {
+        let mut builder = Self::at(place);
+        builder.settings.jws = Some(rules);
+        builder
+    }
+
     /// The same, as `Authorization: Bearer <token>` (RFC 6750).
     ///
     /// ```
@@ -89,9 +107,12 @@ impl Scheme {
     /// How it signs, where that is with a private key.
     #[cfg(feature = "asymmetric")]
     pub(crate) fn public_key_algorithm(&self) -> Option<PublicKeyAlgorithm> {
-        match self.general.as_ref()?.proof {
+        let general = self.general.as_ref()?;
+        match general.proof {
             Proof::Signed(Algorithm::PublicKey(algorithm)) => Some(algorithm),
             Proof::Signed(_) | Proof::Token => None,
+            #[cfg(feature = "jwt")]
+            Proof::Jws => general.jws.as_ref()?.public_key_algorithm(),
         }
     }
 

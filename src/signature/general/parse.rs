@@ -63,6 +63,8 @@ impl Parsed<'_> {
         });
         let proof = match (settings.is_token, settings.algorithm) {
             (true, _) => Proof::Token,
+            #[cfg(feature = "jwt")]
+            (false, _) if settings.jws.is_some() => Proof::Jws,
             (false, algorithm) => {
                 Proof::Signed(algorithm.unwrap_or(Algorithm::Hmac(Digest::Sha256)))
             }
@@ -71,7 +73,9 @@ impl Parsed<'_> {
             std::iter::once(self.content).chain(settings.other_contents.iter().map(Vec::as_slice));
         let given: Vec<&[Component]> = match proof {
             Proof::Token => Vec::new(),
-            Proof::Signed(_) => given.collect(),
+            #[cfg(feature = "jwt")]
+            Proof::Jws if settings.jws.as_ref().is_none_or(|jws| !jws.is_detached()) => Vec::new(),
+            _ => given.collect(),
         };
         if given.len() > 4 {
             return Err("more than four contents: each costs a hash for each key".into());
@@ -88,6 +92,24 @@ impl Parsed<'_> {
             });
         }
         let covers = coverage(&given);
+        #[cfg(feature = "jwt")]
+        let covers = match &settings.jws {
+            Some(jws) => {
+                jws.check()?;
+                if jws.reads_url() && settings.url.is_none() {
+                    return Err("the public URL is signed: say which it is".into());
+                }
+                let is_body = places.iter().any(|at| matches!(at, At::Body));
+                match jws.is_detached() {
+                    true => covers,
+                    false => jws.covers(is_body),
+                }
+            }
+            None if places.iter().any(|at| matches!(at, At::Body)) => {
+                return Err("only a JWS is the body".into());
+            }
+            None => covers,
+        };
         if covers == Coverage::Id && !settings.content_is_id && id.is_none() {
             return Err(
                 "the content holds neither the body nor its digest: say `content_is_id`, so that \
@@ -141,8 +163,12 @@ impl Parsed<'_> {
             most_signatures: match (settings.most_signatures, proof) {
                 (Some(count), _) => count.into(),
                 (None, Proof::Signed(algorithm)) if algorithm.is_public() => MOST_SIGNATURES,
+                #[cfg(feature = "jwt")]
+                (None, Proof::Jws) => 1,
                 (None, _) => MAX_CANDIDATES,
             },
+            #[cfg(feature = "jwt")]
+            jws: settings.jws.clone(),
         })
     }
 }
@@ -166,6 +192,8 @@ fn at(place: &Place) -> Result<At, Refused> {
         Place::Query(name) => At::Query(name.clone()),
         Place::Member(pointer) => At::Member(pointer.clone()),
         Place::FormField(name) => At::FormField(name.clone()),
+        #[cfg(feature = "jwt")]
+        Place::Body => At::Body,
     })
 }
 

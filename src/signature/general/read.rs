@@ -78,6 +78,8 @@ impl General {
             let text = crate::joined::once(&text).map_or_else(|| text.clone(), <[u8]>::to_vec);
             read.key_id = Some(check_id(text).map_err(|kind| Self::error(kind, at))?);
         }
+        #[cfg(feature = "jwt")]
+        self.name_key(&mut read)?;
         Ok(read)
     }
 
@@ -133,6 +135,8 @@ impl General {
             let text = text.ok_or_else(|| new(Kind::MissingContent))?;
             read.key_id = Some(check_id(text.into_bytes()).map_err(new)?);
         }
+        #[cfg(feature = "jwt")]
+        self.name_key(read)?;
         Ok(())
     }
 
@@ -156,6 +160,8 @@ impl General {
         let decode = |text: &&[u8]| match self.proof {
             Proof::Signed(algorithm) => algorithm.decode(self.encoding, text),
             Proof::Token => self.token(text),
+            #[cfg(feature = "jwt")]
+            Proof::Jws => self.jws_token(text),
         };
         let candidates: Vec<_> = spelled.signatures.iter().filter_map(decode).collect();
         match candidates.is_empty() {
@@ -186,7 +192,7 @@ impl General {
     }
 }
 
-fn check_id(text: Vec<u8>) -> Result<Vec<u8>, Kind> {
+pub(super) fn check_id(text: Vec<u8>) -> Result<Vec<u8>, Kind> {
     match (1..=MAX_ID).contains(&text.len()) && text.iter().all(u8::is_ascii_graphic) {
         true => Ok(text),
         false => Err(Kind::InvalidId),

@@ -43,6 +43,19 @@ impl General {
     ) -> Result<(), String> {
         self.complete(out, signed)?;
         self.tell(out, signed)?;
+        #[cfg(all(feature = "jwt", feature = "testing"))]
+        if let Some(jws) = &self.jws {
+            let body = out.body.clone();
+            let url = self.url.as_ref().map(|url| url.as_str());
+            let is_body = self.is_body_token();
+            let signed = crate::jws::Draft::of(signed.time, signed.id, &body, url, is_body);
+            let told_draft = crate::jws::Draft::of(told.time, told.id, &body, url, is_body);
+            let token = jws.issue(material, signed, told_draft, spoil);
+            let token = token.ok_or("the key is none to sign with by this scheme")?;
+            let text = self.layout.print(&token, "");
+            let place = self.places.first().ok_or("the signature stands nowhere")?;
+            return self.put(out, place, &text);
+        }
         let mut tag = self.tag(material, out, signed)?;
         if spoil && let Some(first) = tag.first_mut() {
             *first ^= 1;
@@ -52,6 +65,8 @@ impl General {
             Proof::Signed(_) => self.encoding.encode(&tag),
             Proof::Token if self.basic => Encoding::Base64.encode(&tag),
             Proof::Token => String::from_utf8_lossy(&tag).into_owned(),
+            #[cfg(feature = "jwt")]
+            Proof::Jws => return Err("tokens are signed with the feature `testing`".into()),
         };
         let text = self.layout.print(&spelled, told.time);
         let place = self.places.first().ok_or("the signature stands nowhere")?;
@@ -160,6 +175,11 @@ impl General {
             At::Member(pointer) => {
                 let list = self.only_item.as_ref().map(|(list, _)| &**list);
                 out.body = with_member(&out.body, list, pointer, text)?;
+                Ok(())
+            }
+            #[cfg(feature = "jwt")]
+            At::Body => {
+                out.body = text.as_bytes().to_vec();
                 Ok(())
             }
             At::FormField(name) => {

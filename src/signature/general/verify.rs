@@ -62,7 +62,7 @@ impl Check {
     ) -> Result<Self, SignatureError> {
         let head = HeadParts::of(head, &general.headers);
         let read = general.read_head(&head)?;
-        let keys = Keys::of(keys, |key| key.is_active(now) && general.proof.takes(key))?;
+        let keys = Keys::of(keys, |key| key.is_active(now) && general.takes(key))?;
         Ok(Self {
             general: Arc::clone(general),
             keys,
@@ -96,8 +96,26 @@ impl Check {
         let mut refused = None;
         let active = || {
             let active = keys.iter().filter(|key| key.is_active(begun));
-            active.filter(|key| general.proof.takes(key))
+            active.filter(|key| general.takes(key))
         };
+        #[cfg(feature = "jwt")]
+        if general.proof == Proof::Jws {
+            let sources = Sources {
+                general: &general,
+                head: &head,
+                time: b"",
+                id: b"",
+                body,
+                parts: &parts,
+                secret: b"",
+            };
+            let content = match general.contents.first() {
+                Some(content) => sources.pieces(content).map_err(SignatureError::new)?,
+                None => None,
+            };
+            let content = content.unwrap_or_default().concat();
+            return general.judge_token(&read, active(), &content, body, (tolerance, now));
+        }
         if general.proof == Proof::Token {
             for key in active() {
                 let token = Digest::Sha256.hash([bytes_of(key)]);
@@ -244,16 +262,11 @@ fn name_in(id: Option<&[u8]>) -> Option<&str> {
 impl General {
     /// Whether it can use this key.
     pub(in crate::signature) fn takes(&self, key: &SigningKey) -> bool {
-        self.proof.takes(key)
-    }
-}
-
-impl Proof {
-    /// Whether it can use this key.
-    fn takes(self, key: &SigningKey) -> bool {
-        match self {
-            Self::Signed(algorithm) => algorithm.takes(key),
-            Self::Token => key.secret().is_some(),
+        match self.proof {
+            Proof::Signed(algorithm) => algorithm.takes(key),
+            Proof::Token => key.secret().is_some(),
+            #[cfg(feature = "jwt")]
+            Proof::Jws => self.jws.as_ref().is_some_and(|jws| jws.takes(key)),
         }
     }
 }

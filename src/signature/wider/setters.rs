@@ -244,4 +244,11 @@ impl SchemeBuilder {
         self.settings.most_signatures = Some(count.min(64));
         self
     }
+
+    /// What stands before the signature is taken in any case, such as `Bearer `.
+    #[cfg(feature = "jwt")]
+    pub(crate) fn any_case_prefix(mut self) -> Self {
+        self.settings.any_case_prefix = true;
+        self
+    }
 }
