@@ -94,6 +94,8 @@
 //! | `ring` | no more than a faster MAC where the processor has no instructions for SHA-256; keys are then not wiped when dropped |
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "asymmetric")]
+mod asymmetric;
 mod authenticated;
 #[cfg(feature = "senders")]
 pub mod challenge;
@@ -115,6 +117,10 @@ pub mod health;
 pub mod inbox;
 mod joined;
 pub mod journal;
+#[cfg(feature = "jwt")]
+mod jws;
+#[cfg(feature = "asymmetric")]
+pub mod keys;
 pub mod layer;
 mod mac;
 #[cfg(feature = "metrics")]

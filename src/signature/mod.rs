@@ -62,8 +62,14 @@ mod verifier;
 #[cfg(feature = "senders")]
 mod wider;
 
+#[cfg(feature = "asymmetric")]
+pub use crate::asymmetric::{
+    Curve, EcdsaForm, KeyKind, PublicKey, PublicKeyAlgorithm, PublicKeyFormat,
+};
 #[cfg(feature = "senders")]
 pub use algorithm::Algorithm;
+#[cfg(feature = "jwt")]
+pub use crate::jws::{Jws, JwsAlgorithm};
 pub use component::Component;
 #[cfg(feature = "senders")]
 pub use component::Demand;

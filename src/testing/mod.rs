@@ -197,6 +197,8 @@ mod wire;
 
 #[cfg(feature = "http-client")]
 pub use api::{ApiFault, ApiServer, BlendFiStandIn, BloquoStandIn, BloxStandIn};
+#[cfg(feature = "asymmetric")]
+pub use crate::asymmetric::PrivateKey;
 #[cfg(feature = "inbox")]
 pub use assertions::assert_queued;
 pub use assertions::{assert_duplicate, assert_handled, assert_rejected};
