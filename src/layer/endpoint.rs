@@ -1,6 +1,7 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -9,6 +10,7 @@ use tokio::time::Instant;
 
 use super::budget::Budget;
 use super::clock_watch::ClockWatch;
+use super::diagnosis_sampler::DiagnosisSampler;
 use super::peer::Origin;
 use super::response_body::ResponseBody;
 use super::room::Part;
@@ -19,12 +21,14 @@ use crate::contract::SenderContract;
 use crate::error::ConfigError;
 use crate::event::Name;
 use crate::observer::{
-    Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver, Verdict, show,
+    Diagnosed, Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver, Verdict,
+    show,
 };
 use crate::reason::Reason;
 use crate::rejection::{Rejection, RejectionResponse};
 use crate::request_clock::{ClockReadings, RequestClock};
 use crate::signature::Scheme;
+use crate::signature::diagnosis::Diagnose;
 
 /// What all the layers for one provider share: its name, how it delivers, what bounds a delivery
 /// and who sees what became of it.
@@ -52,6 +56,7 @@ pub struct EndpointConfig {
     pub(super) id_headers: Arc<[HeaderName]>,
     pub(crate) origin: Origin,
     pub(crate) clock_watch: Arc<ClockWatch>,
+    pub(super) sampler: Option<Arc<DiagnosisSampler>>,
     stale_is_not_now: bool,
     /// `None` for `tracing` events.
     observer: Option<Arc<dyn Observer>>,
@@ -77,6 +82,7 @@ impl EndpointConfig {
             id_headers: Arc::new([]),
             origin: Origin::default(),
             clock_watch: Arc::default(),
+            sampler: None,
             stale_is_not_now: false,
             observer: None,
             interest: Interest::default(),
@@ -168,6 +174,27 @@ impl EndpointConfig {
         self
     }
 
+    /// Finds out why signatures are refused, for the operator: of no more than one refusal in this time,
+    /// behind its answer. See [`Webhook::diagnose_refusals`](crate::Webhook::diagnose_refusals).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_webhook::layer::EndpointConfig;
+    /// use tower_webhook::provider::{self, stripe};
+    ///
+    /// let stripe = provider::stripe(stripe::keys(["whsec_test_9f8e7d6c5b4a"])?);
+    /// let diagnose = stripe.diagnose().expect("it signs");
+    /// let endpoint = EndpointConfig::new(stripe.name().clone(), stripe.contract().clone())
+    ///     .diagnose_refusals(diagnose, Duration::from_secs(60));
+    /// # drop(endpoint);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn diagnose_refusals(mut self, diagnose: Diagnose, every: Duration) -> Self {
+        self.sampler = Some(Arc::new(DiagnosisSampler::new(diagnose, every)));
+        self
+    }
+
     /// Learns from the scheme which headers hold what must not be logged, and which an id.
     pub(crate) fn learn(&mut self, scheme: &Scheme) {
         self.secret_headers = scheme.headers().cloned().collect();
@@ -234,6 +261,14 @@ impl EndpointConfig {
                 observation.timings.total = total().unwrap_or_default();
                 observer.observe(observation);
             }
+        });
+    }
+
+    /// Shows the observer why a delivery was refused.
+    pub(super) fn diagnosed(&self, diagnosed: &Diagnosed<'_>) {
+        show(|| match &self.observer {
+            None => TracingObserver.diagnosed(diagnosed),
+            Some(observer) => observer.diagnosed(diagnosed),
         });
     }
 
@@ -304,6 +339,7 @@ impl fmt::Debug for EndpointConfig {
             id_headers,
             origin,
             clock_watch,
+            sampler,
             stale_is_not_now,
             observer: _,
             interest,
@@ -320,6 +356,7 @@ impl fmt::Debug for EndpointConfig {
             .field("id_headers", id_headers)
             .field("origin", origin)
             .field("clock_watch", clock_watch)
+            .field("sampler", sampler)
             .field("stale_is_not_now", stale_is_not_now)
             .field("interest", interest)
             .finish_non_exhaustive()

@@ -186,6 +186,11 @@ impl KeyRing {
         self.snapshot().iter().map(|key| key.id.clone()).collect()
     }
 
+    /// Keys that are only tried: as many as there are.
+    pub(crate) fn for_trial(keys: impl IntoIterator<Item = SigningKey>) -> Self {
+        Self(Arc::new(RwLock::new(keys.into_iter().collect())))
+    }
+
     pub(crate) fn snapshot(&self) -> Arc<[SigningKey]> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }

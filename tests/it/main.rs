@@ -19,6 +19,8 @@ mod commands;
 mod confirm;
 #[cfg(all(feature = "axum", feature = "testing"))]
 mod contracts;
+#[cfg(all(feature = "axum", feature = "senders", feature = "testing"))]
+mod diagnosis;
 #[cfg(feature = "axum")]
 mod duplicates;
 #[cfg(all(feature = "axum", feature = "gzip"))]
