@@ -47,7 +47,11 @@ const STEPS: &[(&str, &str)] = &[
         "`Webhook` with `MemoryStore`, 1 KiB, a handler that answers at once",
     ),
     ("refusal", "`Webhook`, no signature header"),
-    ("journal", "the same delivery, which a journal takes down"),
+    (
+        "refusal_sampled",
+        "the same, while one refusal in an hour is diagnosed",
+    ),
+    ("journal", "a delivery, which a journal takes down"),
     #[cfg(feature = "metrics")]
     (
         "delivery_metrics",
@@ -59,6 +63,7 @@ const STEPS: &[(&str, &str)] = &[
 
 /// A step that is counted beside another one, and how many hundredths of that it may take.
 const PAIRS: &[(&str, &str, f64)] = &[
+    ("refusal_sampled", "refusal", 1.01),
     ("journal", "delivery", 1.10),
     ("delivery_metrics", "delivery", 1.02),
     ("delivery_recorder", "delivery", 1.02),
@@ -156,13 +161,14 @@ fn take(step: &str) -> Result<()> {
         }
         "verify" => verify(),
         "event" => identify(),
-        "delivery" => deliver(true, Numbers::No, None),
-        "journal" => deliver(true, Numbers::No, Some(&Journal::start(Nowhere)?)),
-        "refusal" => deliver(false, Numbers::No, None),
+        "delivery" => deliver(true, &Beside::Nothing),
+        "refusal" => deliver(false, &Beside::Nothing),
+        "refusal_sampled" => deliver(false, &Beside::Diagnosis),
+        "journal" => deliver(true, &Beside::Journal(Journal::start(Nowhere)?)),
         #[cfg(feature = "metrics")]
-        "delivery_metrics" => deliver(true, Numbers::Unrecorded, None),
+        "delivery_metrics" => deliver(true, &Beside::Numbers),
         #[cfg(feature = "metrics")]
-        "delivery_recorder" => deliver(true, Numbers::Recorded, None),
+        "delivery_recorder" => deliver(true, &Beside::Recorder),
         _ => Err(format!("no step {step:?}").into()),
     }
 }
@@ -229,31 +235,42 @@ impl JournalSink for Nowhere {
     }
 }
 
-/// Whether deliveries are counted.
-#[derive(Clone, Copy, PartialEq)]
-enum Numbers {
-    No,
+/// What is done beside a delivery.
+enum Beside {
+    Nothing,
+    Journal(Journal),
+    /// One refusal in an hour is diagnosed.
+    Diagnosis,
+    /// Numbers, and no recorder for them.
     #[cfg(feature = "metrics")]
-    Unrecorded,
+    Numbers,
     #[cfg(feature = "metrics")]
-    Recorded,
+    Recorder,
 }
 
-/// The webhook with its numbers, if it is to have some.
-fn with_numbers<S>(webhook: Webhook<S>, numbers: Numbers) -> Result<Webhook<S>> {
-    #[cfg(feature = "metrics")]
-    if numbers != Numbers::No {
-        use tower_webhook::layer::TracingObserver;
-        use tower_webhook::metrics::MetricsObserver;
-        if numbers == Numbers::Recorded {
-            metrics::set_global_recorder(recorder::Sums).map_err(|_| "a recorder is installed")?;
-        }
-        return Ok(webhook.observer((TracingObserver, MetricsObserver::new())));
+impl Beside {
+    fn with<S>(&self, webhook: Webhook<S>) -> Result<Webhook<S>> {
+        Ok(match self {
+            Self::Nothing => webhook,
+            Self::Journal(journal) => webhook.journal(journal),
+            Self::Diagnosis => webhook.diagnose_refusals(Duration::from_secs(3600)),
+            #[cfg(feature = "metrics")]
+            Self::Numbers => with_numbers(webhook),
+            #[cfg(feature = "metrics")]
+            Self::Recorder => {
+                metrics::set_global_recorder(recorder::Sums)
+                    .map_err(|_| "a recorder is installed")?;
+                with_numbers(webhook)
+            }
+        })
     }
-    let Numbers::No = numbers else {
-        return Err("numbers need the feature metrics".into());
-    };
-    Ok(webhook)
+}
+
+#[cfg(feature = "metrics")]
+fn with_numbers<S>(webhook: Webhook<S>) -> Webhook<S> {
+    use tower_webhook::layer::TracingObserver;
+    use tower_webhook::metrics::MetricsObserver;
+    webhook.observer((TracingObserver, MetricsObserver::new()))
 }
 
 /// A recorder that adds up, as cheap as one can be.
@@ -297,15 +314,13 @@ mod recorder {
 }
 
 /// Deliveries of events that are new, through the Tower service and without sockets.
-fn deliver(signed: bool, numbers: Numbers, journal: Option<&Journal>) -> Result<()> {
+fn deliver(signed: bool, beside: &Beside) -> Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let mut webhook = Webhook::new(blendfi()?)
+    let webhook = Webhook::new(blendfi()?)
         .clock(ManualClock::new(UnixTime::from_secs(NOW)))
         .store(MemoryStore::new());
-    if let Some(journal) = journal {
-        webhook = webhook.journal(journal);
-    }
-    let service = with_numbers(webhook, numbers)?
+    let service = beside
+        .with(webhook)?
         .build()?
         .layer(tower::service_fn(handler));
     let sender = Sender::new()?;
@@ -334,7 +349,7 @@ fn deliver(signed: bool, numbers: Numbers, journal: Option<&Journal>) -> Result<
     if wrong > 0 {
         return Err(format!("{wrong} deliveries were not answered {expected}").into());
     }
-    if let Some(journal) = journal {
+    if let Beside::Journal(journal) = beside {
         let has_written = runtime.block_on(journal.flush(Duration::from_secs(60)));
         let stats = journal.stats();
         if !has_written || stats.written != u64::try_from(WARM_UP + COUNTED)? {

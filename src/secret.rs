@@ -183,6 +183,11 @@ impl SigningSecret {
         Self::prepare(bytes)
     }
 
+    /// A key that is only tried, of whatever length.
+    pub(crate) fn for_trial(bytes: &[u8]) -> Option<Self> {
+        Self::prepare(bytes).ok()
+    }
+
     /// The key's bytes.
     #[cfg(feature = "senders")]
     pub(crate) fn bytes(&self) -> &[u8] {

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -9,6 +10,7 @@ use tokio::time::Instant;
 
 use super::budget::Budget;
 use super::clock_watch::ClockWatch;
+use super::diagnosis_sampler::DiagnosisSampler;
 use super::peer::Origin;
 use super::response_body::ResponseBody;
 use super::room::Part;
@@ -21,12 +23,14 @@ use crate::event::Name;
 use crate::health::Pulse;
 use crate::journal::JournalPort;
 use crate::observer::{
-    Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver, Verdict, show,
+    Diagnosed, Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver, Verdict,
+    show,
 };
 use crate::reason::Reason;
 use crate::rejection::{Rejection, RejectionResponse};
 use crate::request_clock::{ClockReadings, RequestClock};
 use crate::signature::Scheme;
+use crate::signature::diagnosis::Diagnose;
 
 /// What all the layers for one provider share: its name, how it delivers, what bounds a delivery
 /// and who sees what became of it.
@@ -55,6 +59,7 @@ pub struct EndpointConfig {
     pub(crate) origin: Origin,
     pub(crate) clock_watch: Arc<ClockWatch>,
     pub(crate) pulse: Arc<Pulse>,
+    pub(super) sampler: Option<Arc<DiagnosisSampler>>,
     stale_is_not_now: bool,
     /// `None` for `tracing` events.
     observer: Option<Arc<dyn Observer>>,
@@ -83,6 +88,7 @@ impl EndpointConfig {
             id_headers: Arc::new([]),
             origin: Origin::default(),
             clock_watch: Arc::default(),
+            sampler: None,
             stale_is_not_now: false,
             observer: None,
             interest: Interest::default(),
@@ -172,6 +178,27 @@ impl EndpointConfig {
     #[must_use]
     pub fn stale_is_not_now(mut self) -> Self {
         self.stale_is_not_now = true;
+        self
+    }
+
+    /// Finds out why signatures are refused, for the operator: of no more than one refusal in this time,
+    /// behind its answer. See [`Webhook::diagnose_refusals`](crate::Webhook::diagnose_refusals).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_webhook::layer::EndpointConfig;
+    /// use tower_webhook::provider::{self, stripe};
+    ///
+    /// let stripe = provider::stripe(stripe::keys(["whsec_test_9f8e7d6c5b4a"])?);
+    /// let diagnose = stripe.diagnose().expect("it signs");
+    /// let endpoint = EndpointConfig::new(stripe.name().clone(), stripe.contract().clone())
+    ///     .diagnose_refusals(diagnose, Duration::from_secs(60));
+    /// # drop(endpoint);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn diagnose_refusals(mut self, diagnose: Diagnose, every: Duration) -> Self {
+        self.sampler = Some(Arc::new(DiagnosisSampler::new(diagnose, every)));
         self
     }
 
@@ -272,6 +299,14 @@ impl EndpointConfig {
         });
     }
 
+    /// Shows the observer why a delivery was refused.
+    pub(super) fn diagnosed(&self, diagnosed: &Diagnosed<'_>) {
+        show(|| match &self.observer {
+            None => TracingObserver.diagnosed(diagnosed),
+            Some(observer) => observer.diagnosed(diagnosed),
+        });
+    }
+
     /// The response to a refusal, which stands in its extensions.
     pub(crate) fn rejection<RB>(&self, reason: Reason) -> Response<ResponseBody<RB>> {
         self.rejected(reason, Extensions::new())
@@ -343,6 +378,7 @@ impl fmt::Debug for EndpointConfig {
             origin,
             clock_watch,
             pulse: _,
+            sampler,
             stale_is_not_now,
             observer: _,
             interest,
@@ -360,6 +396,7 @@ impl fmt::Debug for EndpointConfig {
             .field("id_headers", id_headers)
             .field("origin", origin)
             .field("clock_watch", clock_watch)
+            .field("sampler", sampler)
             .field("stale_is_not_now", stale_is_not_now)
             .field("interest", interest)
             .field("journal", journal)

@@ -66,6 +66,8 @@ mod checks;
 mod clock_watch;
 mod coding;
 mod dedupe;
+mod diagnosed;
+mod diagnosis_sampler;
 mod endpoint;
 mod feed_refresher;
 mod gated;
@@ -122,7 +124,7 @@ pub(crate) use words::in_words_of;
 
 pub use crate::authenticated::{Authenticated, Coverage, Proof, Proved};
 pub use crate::observer::{
-    ClaimedId, Detail, Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver,
-    Verdict,
+    ClaimedId, Detail, Diagnosed, Interest, MaskedHeaders, Observation, Observer, Timings,
+    TracingObserver, Verdict,
 };
 pub use crate::prove::{NotProved, ProofHead, Prove, ProveBody};

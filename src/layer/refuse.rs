@@ -4,6 +4,7 @@ use http_body::Body;
 
 #[cfg(feature = "senders")]
 use super::challenge::reply;
+use super::diagnosed::DiagnosisJob;
 use super::endpoint::EndpointConfig;
 use super::lingering_body::LingeringBody;
 use super::reject_future::RejectFuture;
@@ -70,5 +71,6 @@ pub(crate) fn refuse<B: Body>(
         StatusCode::NOT_FOUND => None,
         _ => LingeringBody::of(&parts.headers, unread, endpoint.max_body_bytes),
     };
-    RejectFuture::new(response, lingering)
+    let job = unsigned.and_then(|_| DiagnosisJob::of(endpoint, cause.reason, parts, auth));
+    RejectFuture::new(response, lingering).then(job)
 }

@@ -379,6 +379,15 @@ impl KeyRing {
         }
     }
 
+    /// Keys that are only tried: as many as there are.
+    pub(crate) fn for_trial(keys: impl IntoIterator<Item = SigningKey>) -> Self {
+        Self {
+            keys: Arc::new(RwLock::new(keys.into_iter().collect())),
+            #[cfg(feature = "asymmetric")]
+            source: None,
+        }
+    }
+
     pub(crate) fn snapshot(&self) -> Arc<[SigningKey]> {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }

@@ -21,6 +21,8 @@ mod confirm;
 mod contracts;
 #[cfg(feature = "metrics")]
 mod dashboards;
+#[cfg(all(feature = "axum", feature = "senders", feature = "testing"))]
+mod diagnosis;
 #[cfg(feature = "axum")]
 mod duplicates;
 #[cfg(all(feature = "axum", feature = "gzip"))]
