@@ -57,7 +57,17 @@ impl Vector {
 
     /// The key of the event, or why the delivery proves none.
     fn key(&self, provider: &Provider, body: &str, now: u64) -> Result<String, SignatureErrorKind> {
-        let (uri, headers): (Uri, _) = (self.uri.parse().unwrap(), self.headers());
+        self.key_with(provider, self.headers(), body, now)
+    }
+
+    fn key_with(
+        &self,
+        provider: &Provider,
+        headers: HeaderMap,
+        body: &str,
+        now: u64,
+    ) -> Result<String, SignatureErrorKind> {
+        let uri: Uri = self.uri.parse().unwrap();
         let head = RequestHead::new(&Method::POST, &uri, &headers);
         let verifier = provider.verifier().unwrap();
         let verified = verifier
@@ -114,6 +124,31 @@ fn a_changed_byte_or_another_secret_proves_nothing() {
             assert_eq!(key, Err(SignatureErrorKind::TooOld), "{}", vector.of);
         }
     }
+}
+
+/// Adapters repeat lines, and join those of one name.
+#[test]
+fn lines_that_were_repeated_or_joined_count_once_with_each_sender() {
+    let mut wrong = Vec::new();
+    for vector in Vector::all() {
+        for between in [None, Some(", "), Some(",")] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in &vector.headers() {
+                let Some(between) = between else {
+                    headers.append(name, value.clone());
+                    headers.append(name, value.clone());
+                    continue;
+                };
+                let joined = [value.as_bytes(), between.as_bytes(), value.as_bytes()].concat();
+                headers.append(name, HeaderValue::from_bytes(&joined).unwrap());
+            }
+            let key = vector.key_with(&vector.provider(), headers, vector.body, vector.now);
+            if key.as_deref() != Ok(vector.key) {
+                wrong.push((vector.of, between, key));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// A secret of the same form: one of its letters or digits is another one.

@@ -88,40 +88,43 @@ impl Check {
                 first.get_or_insert(token);
             }
         }
+        let apart = head.apart();
         for key in active() {
-            let sources = Sources {
-                general: &general,
-                head: &head,
-                time: read.time.as_ref().map_or(b"", |(text, _)| text),
-                id: read.id.as_deref().unwrap_or_default(),
-                body,
-                parts: &parts,
-                secret: key.secret().bytes(),
-            };
             let mut matched = false;
-            for content in &general.contents {
-                let pieces = match sources.pieces(content) {
-                    Ok(Some(pieces)) => pieces,
-                    Ok(None) => continue,
-                    Err(kind) => {
-                        refused.get_or_insert(kind);
+            for head in std::iter::once(&head).chain(&apart) {
+                let sources = Sources {
+                    general: &general,
+                    head,
+                    time: read.time.as_ref().map_or(b"", |(text, _)| text),
+                    id: read.id.as_deref().unwrap_or_default(),
+                    body,
+                    parts: &parts,
+                    secret: key.secret().bytes(),
+                };
+                for content in &general.contents {
+                    let pieces = match sources.pieces(content) {
+                        Ok(Some(pieces)) => pieces,
+                        Ok(None) => continue,
+                        Err(kind) => {
+                            refused.get_or_insert(kind);
+                            continue;
+                        }
+                    };
+                    let Proof::Signed(algorithm) = general.proof else {
                         continue;
+                    };
+                    let slices = || pieces.iter().map(|piece| &**piece);
+                    let Some(tag) = algorithm.sign(key.secret().bytes(), slices()) else {
+                        continue;
+                    };
+                    if matches(&tag, &read.candidates, <[u8]>::to_vec) {
+                        matched = true;
+                        if general.content_is_id {
+                            signed.get_or_insert_with(|| slices().collect::<Vec<_>>().concat());
+                        }
                     }
-                };
-                let Proof::Signed(algorithm) = general.proof else {
-                    continue;
-                };
-                let slices = || pieces.iter().map(|piece| &**piece);
-                let Some(tag) = algorithm.sign(key.secret().bytes(), slices()) else {
-                    continue;
-                };
-                if matches(&tag, &read.candidates, <[u8]>::to_vec) {
-                    matched = true;
-                    if general.content_is_id {
-                        signed.get_or_insert_with(|| slices().collect::<Vec<_>>().concat());
-                    }
+                    first.get_or_insert(tag);
                 }
-                first.get_or_insert(tag);
             }
             if matched {
                 matching.add(key.id());
