@@ -250,6 +250,47 @@ fn a_test_delivery_of_each_sender_is_right_until_it_is_made_wrong() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// Whatever a handler answers: the kit's sender follows the contract, and would come again.
+#[cfg(feature = "testing")]
+#[tokio::test(start_paused = true)]
+async fn each_sender_takes_what_a_handler_answers_for_success() {
+    use bytes::Bytes;
+    use http::{Request, Response};
+    use http_body_util::Full;
+    use tower::Layer;
+
+    use crate::testing::{Sender, TestDelivery, TokioClock};
+
+    let mut wrong = Vec::new();
+    for vector in Vector::all() {
+        let mut provider = vector.provider();
+        if provider.verifier().unwrap().scheme().covers() == Coverage::Id {
+            provider = provider.without_confirmation();
+        }
+        for status in [200, 202, 204] {
+            let clock = TokioClock::default();
+            let webhook = Webhook::new(provider.clone())
+                .store(MemoryStore::new())
+                .clock(clock.clone());
+            let handler = move |_: Request<Full<Bytes>>| async move {
+                let response = Response::builder().status(status);
+                Ok::<_, std::convert::Infallible>(response.body(Full::default()).unwrap())
+            };
+            let layer = webhook.build().unwrap();
+            let service = layer.layer(tower::service_fn(handler));
+            let sender = Sender::new(provider.contract().clone()).clock(clock);
+            let path = vector.uri.split('?').next().unwrap();
+            let delivery = TestDelivery::new(&provider, vector.body).to(path);
+            let history = sender.deliver(service, [delivery]).await.unwrap().remove(0);
+            let statuses: Vec<_> = history.statuses().map(|it| it.as_u16()).collect();
+            if history.is_lost() || statuses.len() != 1 {
+                wrong.push((vector.of, status, statuses));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 /// `docs/schemes.md` says these senders in words of its own.
 #[test]
 fn a_scheme_from_a_file_takes_what_its_preset_takes() {
