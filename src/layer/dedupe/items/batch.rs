@@ -150,6 +150,15 @@ where
         self.core.endpoint.contract.retries_at_all()
     }
 
+    /// Whether an inbox takes the items: then a success says that it holds all of them.
+    fn is_accepted(&self) -> bool {
+        #[cfg(feature = "inbox")]
+        let is_accepted = self.core.door().is_some();
+        #[cfg(not(feature = "inbox"))]
+        let is_accepted = false;
+        is_accepted
+    }
+
     fn may_begin(&self) -> bool {
         !self.sender_retries()
             || (Instant::now() < self.request_clock.deadline && !self.runs.drain().has_begun())
@@ -273,7 +282,7 @@ where
     /// Why there is no answer when time is up. What is about to be recorded gets a moment.
     fn overdue(&self) -> Option<Reason> {
         let mut running = self.running.values();
-        if !self.sender_retries() {
+        if !self.sender_retries() && !self.is_accepted() {
             let is_known = self.waiting.is_empty() && running.all(|context| context.is_recording());
             return (!is_known).then_some(Reason::HandlerSlow);
         }
