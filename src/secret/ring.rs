@@ -4,15 +4,15 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use super::{KeyId, KeyIds, NamedSecret, NotIssued, SecretFormat, Secrets, SigningSecret, refused};
-use crate::clock::UnixTime;
-use crate::error::ConfigError;
 #[cfg(feature = "asymmetric")]
-use crate::asymmetric::PublicKey;
+use super::KeyLookup;
+use super::{KeyId, KeyIds, NamedSecret, NotIssued, SecretFormat, Secrets, SigningSecret, refused};
 #[cfg(all(feature = "asymmetric", any(test, feature = "testing")))]
 use crate::asymmetric::PrivateKey;
 #[cfg(feature = "asymmetric")]
-use super::KeyLookup;
+use crate::asymmetric::PublicKey;
+use crate::clock::UnixTime;
+use crate::error::ConfigError;
 
 /// A secret, or a public key, with a name and, during a roll-over, the time it ends.
 #[derive(Clone)]
@@ -129,6 +129,14 @@ impl SigningKey {
     #[cfg(feature = "testing")]
     pub(crate) fn material(&self) -> &Material {
         &self.material
+    }
+
+    /// The same key, without an end.
+    pub(crate) fn unending(&self) -> Self {
+        Self {
+            expires_at: None,
+            ..self.clone()
+        }
     }
 
     pub(crate) fn is_active(&self, now: UnixTime) -> bool {
@@ -349,7 +357,7 @@ impl KeyRing {
     ///
     /// As [`KeyRing::new`]; the old keys then stay as they were.
     pub fn rotate(&self, new: SigningKey, old_until: UnixTime) -> Result<(), ConfigError> {
-        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         let now = UnixTime::now();
         let old = keys.iter().filter(|key| key.is_active(now)).map(|key| {
             let end = key.expires_at.map_or(old_until, |end| end.min(old_until));

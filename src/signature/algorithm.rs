@@ -40,6 +40,17 @@ impl Algorithm {
         }
     }
 
+    /// How many bytes the longest signature has.
+    pub(super) fn longest(self) -> usize {
+        match self {
+            Self::Hmac(digest) | Self::HmacOfHashedSecret(digest) | Self::Hash(digest) => {
+                digest.len()
+            }
+            #[cfg(feature = "asymmetric")]
+            Self::PublicKey(algorithm) => algorithm.lengths().1,
+        }
+    }
+
     pub(super) fn hashes_secret(self) -> bool {
         matches!(self, Self::Hash(_))
     }
@@ -58,8 +69,9 @@ impl Algorithm {
         match self {
             Self::Hmac(_) | Self::HmacOfHashedSecret(_) | Self::Hash(_) => key.secret().is_some(),
             #[cfg(feature = "asymmetric")]
-            Self::PublicKey(algorithm) => (key.public_key())
-                .is_some_and(|key| key.kind().fits(algorithm.key_kind())),
+            Self::PublicKey(algorithm) => {
+                (key.public_key()).is_some_and(|key| key.kind().fits(algorithm.key_kind()))
+            }
         }
     }
 
