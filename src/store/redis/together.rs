@@ -19,7 +19,7 @@ use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::identity::StoreIdentity;
 use crate::store::shared::SharedStore;
 
-use super::clock::{self, ServerClock};
+use crate::store::server_clock::{self, ServerClock};
 use super::error::{Fault, spans_slots};
 use super::keys::{Layout, Place};
 use super::link::Link;
@@ -231,7 +231,7 @@ impl Records {
                     let answer = C::answer(value).map_err(StoreError::from);
                     let outcome = answer.map(|Answer { outcome, now }| {
                         if let Some(moved) = self.clock.step(place.partition, sent, now) {
-                            clock::log(&self.link, moved);
+                            server_clock::log("Redis", &self.link, moved);
                         }
                         outcome
                     });

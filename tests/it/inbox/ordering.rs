@@ -182,13 +182,13 @@ async fn a_thousand_orders_are_on_a_file_with_two_processes_too() {
 
 #[cfg(feature = "postgres")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn hundreds_of_orders_are_on_postgres_with_two_processes_too() {
+async fn a_thousand_orders_are_on_postgres_with_two_processes_too() {
     let server = crate::sql_support::Postgres::start();
     let (first, second) = (
         super::postgres::inbox(server.url()).await,
         super::postgres::inbox(server.url()).await,
     );
-    shuffled_and_thrice([&first, &second], 300).await;
+    shuffled_and_thrice([&first, &second], 1_000).await;
 }
 
 /// The end of its entry is written in the handler's transaction, and what comes of it for the key too.
