@@ -19,11 +19,11 @@ use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::identity::StoreIdentity;
 use crate::store::shared::SharedStore;
 
-use crate::store::server_clock::{self, ServerClock};
 use super::error::{Fault, spans_slots};
 use super::keys::{Layout, Place};
 use super::link::Link;
 use super::scripts::{self, Answer, Call};
+use crate::store::server_clock::{self, ServerClock};
 
 /// How many commands go in one script call: others get their turn between two.
 const MOST_PER_CALL: usize = 100;

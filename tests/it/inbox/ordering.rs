@@ -43,9 +43,15 @@ fn webhook(inbox: SharedInbox, order: OrderRule) -> WebhookLayer {
 
 async fn deliver(layer: &WebhookLayer, order: usize, status: usize) {
     let body = format!(r#"{{"order":{order},"status":"{}"}}"#, STATUSES[status]);
-    let request = axum::extract::Request::post(Preset::BloqueAccounts.path());
-    let request = request.body(axum::body::Body::from(body)).unwrap();
-    assert_eq!(send_http(layer, request).await.status().as_u16(), 200);
+    loop {
+        let request = axum::extract::Request::post(Preset::BloqueAccounts.path());
+        let request = request.body(axum::body::Body::from(body.clone())).unwrap();
+        match send_http(layer, request).await.status().as_u16() {
+            200 => return,
+            // The machine is busy: "not now".
+            status => assert_eq!(status, 503),
+        }
+    }
 }
 
 fn key(order: usize, status: usize) -> EventKey {

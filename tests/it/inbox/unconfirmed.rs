@@ -108,7 +108,11 @@ pub(super) async fn forged_before_and_after(inbox: &(impl Inbox + Clone), forged
             let (layer, inbox, acknowledged) = (&layer, inbox, Arc::clone(&acknowledged));
             async move {
                 let request = checkout("c_1", "COMPLETED", &format!("666.{number}"));
-                let status = send(layer, &request).await.status().as_u16();
+                let mut status = 503;
+                // The machine may be busy: "not now".
+                while status == 503 {
+                    status = send(layer, &request).await.status().as_u16();
+                }
                 match status {
                     200 => {
                         acknowledged
