@@ -106,6 +106,9 @@ pub(crate) async fn run(place: &str, options: &Options) -> Outcome {
         }
         [what @ ("pause" | "resume"), provider] => {
             let provider = Name::new((*provider).to_owned())?;
+            if !is_known(&inbox, &provider).await? {
+                eprintln!("note: no entry of {provider} is here; is it spelled so?");
+            }
             if !inbox.set_paused(&provider, *what == "pause").await? {
                 return nothing("it was so before");
             }
@@ -132,6 +135,26 @@ pub(crate) async fn run(place: &str, options: &Options) -> Outcome {
         _ => return Err(USAGE.into()),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether there is an entry of this provider, or something is set for it.
+async fn is_known(inbox: &SharedInbox, provider: &Name) -> Result<bool, Box<dyn Error>> {
+    let is_set = inbox.paused().await?.contains(provider)
+        || inbox
+            .rates()
+            .await?
+            .iter()
+            .any(|rate| rate.provider == *provider);
+    if is_set {
+        return Ok(true);
+    }
+    for status in EntryStatus::ALL {
+        let list = List::of(*status).provider(provider.clone()).limit(1);
+        if !inbox.list(&list).await?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn status_of(word: &str) -> Result<EntryStatus, Box<dyn Error>> {
