@@ -74,11 +74,11 @@ struct Lane {
 
 impl Lane {
     /// Moves outcomes there until that holds `most`.
-    fn move_to(&mut self, taken: &mut Vec<Box<Outcome>>, most: usize) {
+    fn move_to(&mut self, taken: &mut Vec<Outcome>, most: usize) {
         while taken.len() < most
             && let Some(outcome) = self.waiting.pop_front()
         {
-            taken.push(outcome);
+            taken.push(*outcome);
         }
     }
 }
@@ -110,7 +110,7 @@ pub(super) struct Shared {
 /// What the writer takes at once.
 #[derive(Default)]
 pub(super) struct Taken {
-    pub(super) outcomes: Vec<Box<Outcome>>,
+    pub(super) outcomes: Vec<Outcome>,
     /// Lost before, proved and others.
     pub(super) lost: [u64; 2],
     /// Whether nothing is left behind it, and if so which flush is carried out once this is written.
@@ -250,7 +250,7 @@ impl Shared {
     }
 
     /// Gives back the room of what was written.
-    pub(super) fn give_back(&self, outcomes: &[Box<Outcome>]) {
+    pub(super) fn give_back(&self, outcomes: &[Outcome]) {
         let mut state = self.state();
         for outcome in outcomes {
             let lane = if outcome.is_proved() {

@@ -18,7 +18,7 @@ use crate::event::{EventKey, Handling};
 use crate::layer::response_body::ResponseBody;
 use crate::path::without_token;
 use crate::reason::Reason;
-use crate::recorded::{JournalLine, Recorded};
+use crate::recorded::{JournalLine, Recorded, RecordedBody};
 use crate::rejection::Rejection;
 use crate::rejection_cause::RejectionCause;
 use crate::store::{RecordState, Store, StoreError};
@@ -270,7 +270,7 @@ impl DedupeState {
             None => uri,
         };
         parts.headers = request.header_map();
-        let body = request.body.as_ref().and_then(|body| body.whole());
+        let body = request.body.as_ref().and_then(RecordedBody::whole);
         let body = body.ok_or_else(error(ReplayErrorKind::NoWholeBody))?;
         let auth = proof.restored(endpoint.provider.clone());
         let mut auth = auth.ok_or_else(&unreadable)?;
