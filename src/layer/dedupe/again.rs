@@ -222,7 +222,8 @@ impl DedupeState {
         let answer = match items {
             Some(items) => Either::Left(self.handle_items(items, auth, parts, inner).answer()),
             None => {
-                let mut event = self.identify(&parts, &auth, received_at).map_err(refused)?;
+                let head: &Parts = &parts;
+                let mut event = self.identify(head, &auth, received_at).map_err(refused)?;
                 let key = line.event_key();
                 let is_test = event.identity.handling == Handling::TestId;
                 match key {
