@@ -8,6 +8,7 @@ use http::Extensions;
 pub use crate::coverage::Coverage;
 use crate::event::Name;
 use crate::path::ShownToken;
+use crate::recorded::Recorded;
 use crate::request_clock::ClockReadings;
 use crate::signature::Verified;
 
@@ -52,7 +53,6 @@ impl Proved {
     }
 
     /// The id that is proved.
-    #[cfg(feature = "inbox")]
     pub(crate) fn proved_id(&self) -> Option<&str> {
         self.id.as_deref()
     }
@@ -160,6 +160,7 @@ impl fmt::Debug for Authenticated {
             custom,
             polled: _,
             body: _,
+            recorded: _,
         } = &*self.auth;
         f.debug_struct("Authenticated")
             .field("provider", provider)
@@ -196,6 +197,8 @@ pub(crate) struct AuthState {
     /// Where no delivery brought the event. Behind a pointer too.
     pub(crate) polled: Option<Box<Polled>>,
     pub(crate) body: Option<Bytes>,
+    /// The request, where a journal takes it down.
+    pub(crate) recorded: Option<Recorded>,
 }
 
 impl AuthState {
@@ -210,6 +213,7 @@ impl AuthState {
             custom: None,
             polled: None,
             body: None,
+            recorded: None,
         }
     }
 

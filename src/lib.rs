@@ -57,6 +57,7 @@
 //!   answered at once.
 //! - [`reconcile`] finds events that never arrived by asking their sender, and the feature `http-client` has
 //!   clients for it.
+//! - [`health`] says whether a receiver can take deliveries, and what is wrong where it cannot.
 //! - [`Observer`] sees what became of every delivery; [`Reason`] has a stable code for each refusal.
 //!
 //! # What is guaranteed
@@ -89,9 +90,12 @@
 //! | `inbox` | acknowledging events at once and handling them later: the `inbox` and `worker` modules |
 //! | `http-client` | clients for the APIs of BLOX, BlendFi and others, over HTTPS with `ring` and the system's certificates: the [`reconcile`] module |
 //! | `gzip` | bodies that come compressed, where [`SenderContract::gzip`](SenderContract) says which form is signed |
+//! | `metrics` | numbers of deliveries, stores, keys and workers, for any recorder of the crate `metrics`: the `metrics` module |
 //! | `ring` | no more than a faster MAC where the processor has no instructions for SHA-256; keys are then not wiped when dropped |
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "asymmetric")]
+mod asymmetric;
 mod authenticated;
 #[cfg(feature = "senders")]
 pub mod challenge;
@@ -108,11 +112,19 @@ pub mod event;
 mod extract;
 pub mod guide;
 mod head;
+pub mod health;
 #[cfg(feature = "inbox")]
 pub mod inbox;
 mod joined;
+pub mod journal;
+#[cfg(feature = "jwt")]
+mod jws;
+#[cfg(feature = "asymmetric")]
+pub mod keys;
 pub mod layer;
 mod mac;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod name;
 mod observer;
 mod path;
@@ -122,6 +134,7 @@ mod prove;
 pub mod provider;
 mod reason;
 pub mod reconcile;
+mod recorded;
 mod rejection;
 mod rejection_cause;
 mod request_clock;
@@ -143,7 +156,7 @@ pub use authenticated::Authenticated;
 pub use clock::{Clock, ManualClock, SystemClock, Tolerance, UnixTime};
 #[cfg(feature = "gzip")]
 pub use contract::SignedForm;
-pub use contract::{RetriedStatuses, RetrySchedule, SenderContract, SuccessAnswer};
+pub use contract::{FailureShare, RetriedStatuses, RetrySchedule, SenderContract, SuccessAnswer};
 #[cfg(feature = "senders")]
 pub use digest::Digest;
 pub use encoding::Encoding;
@@ -152,7 +165,8 @@ pub use event::{Decimal, EventKey, Fingerprint};
 #[cfg(feature = "axum")]
 pub use extract::{EventRejection, MountedHandler, event_handler};
 pub use head::RequestHead;
-pub use layer::DedupeConfig;
+pub use health::Health;
+pub use layer::{DedupeConfig, FeedRefresher, Replay, ReplayError, ReplayErrorKind, Replayed};
 pub use name::Name;
 pub use observer::{Observation, Observer};
 pub use path::PathTokens;
@@ -191,7 +205,8 @@ pub use webhook::{NoStore, Webhook, WebhookLayer};
     feature = "sqlite",
     feature = "postgres",
     feature = "inbox",
-    feature = "http-client"
+    feature = "http-client",
+    feature = "metrics"
 ))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::authenticated::{AuthState, Coverage, Polled, Proved};
 use crate::clock::UnixTime;
-use crate::event::{EventKey, Fingerprint, Handling, Identity, ItemPlace};
+use crate::event::{
+    EventKey, Fingerprint, Handling, Identity, ItemPlace, Order, OrderKey, Version,
+};
 use crate::path::ShownToken;
 use crate::request_clock::ClockReadings;
 use crate::signature::Verified;
@@ -61,7 +63,22 @@ struct Kept<'a> {
     c: Option<KeptProof<'a>>,
     /// Whether it was found by asking its sender, and no delivery brought it.
     #[serde(default, skip_serializing_if = "is_false")]
-    q: bool,
+    l: bool,
+    /// What it is about, where it is not confirmed yet: its entry is in no order.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    q: Option<KeptOrder<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptOrder<'a> {
+    #[serde(borrow)]
+    k: Cow<'a, str>,
+    /// The version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    n: Option<i64>,
+    /// Whether it holds others back when it is dead.
+    #[serde(default, skip_serializing_if = "is_false")]
+    b: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -116,7 +133,9 @@ impl Envelope {
         received_at: UnixTime,
         place: Option<ItemPlace>,
         document: Option<&[u8]>,
+        is_confirmed: bool,
     ) -> Bytes {
+        let order = identity.order.as_deref().filter(|_| !is_confirmed);
         let custom = auth.custom.as_deref();
         let kept = Kept {
             r: received_at.as_micros(),
@@ -139,7 +158,8 @@ impl Envelope {
                 i: proved.proved_id().map(Cow::Borrowed),
                 v: proved.verified().map(KeptSignature::of),
             }),
-            q: auth.polled.is_some(),
+            l: auth.polled.is_some(),
+            q: order.map(KeptOrder::of),
         };
         serde_json::to_vec(&kept).unwrap_or_default().into()
     }
@@ -164,14 +184,16 @@ impl Envelope {
             id: None,
             is_confirmed: true,
         };
-        auth.polled = kept.q.then(|| Box::new(polled()));
+        auth.polled = kept.l.then(|| Box::new(polled()));
         let identity = Identity {
             key,
             fingerprint,
             time: kept.t.map(UnixTime::from_micros),
             shape: kept.s.map(|shape| Cow::Owned(shape.into_owned())),
-            // It stands in the entry.
-            order: None,
+            order: match kept.q {
+                Some(order) => Some(Box::new(order.order()?)),
+                None => None,
+            },
             handling: match kept.h {
                 0 => Handling::Once,
                 1 => Handling::OncePerId,
@@ -203,6 +225,22 @@ impl<'a> KeptSignature<'a> {
     fn verified(&self) -> Option<Verified> {
         let keys = self.k.iter().map(|id| &**id);
         Verified::remembered(keys, self.t.map(UnixTime::from_micros), self.i.as_deref())
+    }
+}
+
+impl<'a> KeptOrder<'a> {
+    fn of(order: &'a Order) -> Self {
+        Self {
+            k: order.key.as_str().into(),
+            n: order.version.map(Version::number),
+            b: order.dead_hold_back,
+        }
+    }
+
+    fn order(&self) -> Option<Order> {
+        let mut order = Order::new(OrderKey::parse(&self.k)?, self.n.map(Version::new));
+        order.dead_hold_back = self.b;
+        Some(order)
     }
 }
 
@@ -264,6 +302,7 @@ mod tests {
             at,
             Some(ItemPlace::new(2, 5)),
             Some(br#"{"id":"evt_1"}"#),
+            true,
         );
         let read = Envelope::decode(&kept, key(), Fingerprint::of(b"paid")).unwrap();
         assert!(read.auth.polled.is_none());
@@ -296,6 +335,7 @@ mod tests {
             UnixTime::EPOCH,
             None,
             None,
+            true,
         );
         let read = Envelope::decode(&kept, key(), Fingerprint::of(b"paid")).unwrap();
         let mark = Authenticated::by(read.auth);
@@ -310,6 +350,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_confirmed_yet_keeps_its_order_for_later() {
+        let auth = AuthState::none_yet(key().provider().clone(), ClockReadings::default());
+        let mut order = Order::new(OrderKey::new(["1042"]).unwrap(), Some(Version::new(-3)));
+        order.dead_hold_back = true;
+        let identity = Identity {
+            order: Some(Box::new(order.clone())),
+            ..identity(Handling::Once)
+        };
+        for (is_confirmed, expected) in [(false, Some(Box::new(order))), (true, None)] {
+            let at = UnixTime::EPOCH;
+            let kept = Envelope::encode(&auth, &identity, false, at, None, None, is_confirmed);
+            let read = Envelope::decode(&kept, key(), Fingerprint::of(b"paid")).unwrap();
+            assert_eq!(read.identity.order, expected);
+        }
+    }
+
+    #[test]
     fn what_was_polled_is_known_as_that_behind_the_queue_too() {
         let mut auth = AuthState::none_yet(key().provider().clone(), ClockReadings::default());
         auth.polled = Some(Box::new(Polled {
@@ -317,7 +374,7 @@ mod tests {
             is_confirmed: false,
         }));
         let (identity, at) = (identity(Handling::Once), UnixTime::EPOCH);
-        let kept = Envelope::encode(&auth, &identity, false, at, None, None);
+        let kept = Envelope::encode(&auth, &identity, false, at, None, None, true);
         let read = Envelope::decode(&kept, key(), Fingerprint::of(b"paid")).unwrap();
         assert!(read.auth.polled.is_some());
         assert!(!Authenticated::by(read.auth).proves(Proof::Signature));

@@ -95,6 +95,9 @@ where
             check_encoding(&parts.headers, &authenticator.endpoint.contract)?;
             (authenticator.take_in(parts, Pin::new(body), auth, pending)).await?;
         }
+        if let Some(recorded) = &mut auth.recorded {
+            recorded.is_proved = true;
+        }
         let request_clock = authenticator.endpoint.start_clock(&mut auth.readings);
         let received_at = request_clock.received_at;
         #[cfg(feature = "senders")]

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
-use super::{Observation, Observer, Verdict};
+use super::{Diagnosed, Observation, Observer, Verdict};
 use crate::reason::Reason;
+use crate::signature::diagnosis::Cause;
 
 /// Writes one `tracing` event for each outcome, with target `tower_webhook`.
 ///
@@ -13,6 +14,19 @@ pub struct TracingObserver;
 impl Observer for TracingObserver {
     fn observe(&self, observation: &Observation<'_>) {
         Self::write(observation, || Some(observation.timings.total));
+    }
+
+    fn diagnosed(&self, diagnosed: &Diagnosed<'_>) {
+        tracing::warn!(
+            target: "tower_webhook",
+            provider = %diagnosed.provider,
+            consumer = diagnosed.consumer.map(tracing::field::display),
+            reason = diagnosed.reason.code(),
+            claimed_id = diagnosed.claimed_id.map(tracing::field::display),
+            cause = diagnosed.diagnosis.cause().map(Cause::code),
+            detail = %diagnosed.diagnosis,
+            "refusal diagnosed"
+        );
     }
 }
 

@@ -45,6 +45,7 @@ mod run;
 #[cfg(feature = "inbox")]
 mod served;
 mod shared_confirm;
+mod span;
 mod state;
 mod terms;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
@@ -60,6 +61,8 @@ mod work;
 #[cfg(feature = "inbox")]
 pub(crate) use accept::{Door, spawn_accept};
 pub(crate) use any_handler::{AnyHandler, WithState};
+#[cfg(feature = "inbox")]
+pub(crate) use ask::judged;
 pub(crate) use caller::Caller;
 pub(crate) use caught::{caught, caught_once};
 pub use confirm::{Confirm, ConfirmLimits, ConfirmSubject, Confirmation, Unconfirmed};

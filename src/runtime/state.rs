@@ -69,6 +69,12 @@ impl RunState {
         &self.settings.drain
     }
 
+    #[cfg(feature = "inbox")]
+    pub(crate) fn confirms(&self) -> &[SharedConfirm] {
+        &self.settings.confirms
+    }
+
+    /// Where the records are.
     pub(crate) fn store(&self) -> &SharedStore {
         &self.terms.store
     }

@@ -113,9 +113,11 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use crate::event::{EventKey, Name};
 
 #[cfg(feature = "postgres")]
+pub use self::postgres::PostgresJournal;
+#[cfg(feature = "postgres")]
 pub use self::postgres::{
     PostgresConnectError, PostgresConnectErrorKind, PostgresFinding, PostgresReport,
-    PostgresSetting, PostgresStore, PostgresStoreBuilder, PostgresVerdict,
+    PostgresSetting, PostgresStore, PostgresStoreBuilder, PostgresVerdict, TxDriver,
 };
 #[cfg(all(feature = "postgres", feature = "inbox"))]
 pub use self::postgres::{PostgresInbox, PostgresInboxBuilder};
@@ -126,6 +128,8 @@ pub use self::redis::{
 };
 #[cfg(all(feature = "redis", feature = "inbox"))]
 pub use self::redis::{RedisInbox, RedisInboxBuilder};
+#[cfg(feature = "sqlite")]
+pub use self::sqlite::SqliteJournal;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::{
     SqliteConnectError, SqliteConnectErrorKind, SqliteStore, SqliteStoreBuilder,

@@ -195,6 +195,8 @@ mod store_contract;
 mod tamper;
 mod wire;
 
+#[cfg(feature = "asymmetric")]
+pub use crate::asymmetric::PrivateKey;
 #[cfg(feature = "http-client")]
 pub use api::{ApiFault, ApiServer, BlendFiStandIn, BloquoStandIn, BloxStandIn};
 #[cfg(feature = "inbox")]

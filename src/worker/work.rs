@@ -115,7 +115,7 @@ impl Work for EntryWork {
                 detail = reason,
                 "an attempt at a queued event has failed"
             ),
-            Verdict::Done | Verdict::GiveBack { .. } => {}
+            Verdict::Done | Verdict::GiveBack { .. } | Verdict::Mismatched => {}
         }
         entries.say(key, verdict);
         Ok(Ended::Failed(Reason::HandlerFailed.into(), ()))

@@ -99,6 +99,7 @@ impl DeliveryContext {
             body: (self.auth.body.as_ref()).filter(|_| endpoint.interest().body),
             ..endpoint.observation(verdict)
         };
-        endpoint.observe(&mut observation, Some(self.request_clock.started));
+        let started = Some(self.request_clock.started);
+        endpoint.observe(&mut observation, started, &self.auth);
     }
 }

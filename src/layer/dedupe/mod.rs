@@ -5,6 +5,7 @@
 //! words. `context` is what is kept of the request and shown to the observer. `items` does the same for
 //! a request that holds several events.
 
+mod again;
 mod builder;
 mod config;
 mod context;
@@ -23,6 +24,7 @@ mod service;
 mod state;
 mod work;
 
+pub use again::{Replay, ReplayError, ReplayErrorKind, Replayed};
 pub use builder::{DedupeBuilder, DedupeLayer};
 pub use config::DedupeConfig;
 #[cfg(feature = "inbox")]

@@ -12,8 +12,8 @@ use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 #[cfg(feature = "inbox")]
 use crate::runtime::Door;
-use crate::runtime::{IdentifiedEvent, RunState};
-use crate::store::Token;
+use crate::runtime::{Drain, IdentifiedEvent, RunState};
+use crate::store::{SharedStore, Token};
 
 /// What every delivery of one dedupe layer shares. Its settings were checked when it was built.
 #[derive(Debug)]
@@ -94,6 +94,15 @@ impl DedupeState {
             }
             RequiredProofs::All(_) | RequiredProofs::Nothing => Ok(()),
         }
+    }
+
+    /// Where its records are looked up.
+    pub(crate) fn store(&self) -> &SharedStore {
+        self.runs.store()
+    }
+
+    pub(crate) fn drain(&self) -> &Drain {
+        self.runs.drain()
     }
 
     /// Names the event in a proved body.

@@ -8,6 +8,7 @@ mod file;
 mod gate;
 #[cfg(feature = "inbox")]
 mod inbox;
+mod journal;
 mod record_commands;
 mod schema;
 mod settings;
@@ -43,6 +44,7 @@ pub use self::builder::SqliteStoreBuilder;
 pub use self::error::{SqliteConnectError, SqliteConnectErrorKind};
 #[cfg(feature = "inbox")]
 pub use self::inbox::{SqliteInbox, SqliteInboxBuilder};
+pub use self::journal::SqliteJournal;
 
 /// A [`Store`] in a SQLite file: its records survive a restart and a crash of the machine, and there is
 /// nothing to install.
