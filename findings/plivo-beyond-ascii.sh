@@ -3,8 +3,7 @@
 #
 # Guess: the HMAC is over the UTF-8 of URL, fields and nonce; both SDKs accept what is signed so, by POST and by GET.
 # Seen:  npm's does, and PyPI's by POST. By GET, where the letter stands percent-encoded in the URL, PyPI's raises
-#        UnicodeEncodeError: the receiver answers 500 to some people's messages, and to a caller whose name has an
-#        accent, whatever its secret.
+#        UnicodeEncodeError: the receiver answers 500 to some people's messages, and to no others.
 # Versions: plivo 4.79.0 (npm), plivo 4.63.0 (PyPI), Node.js 20, Python 3.
 # Source: https://github.com/plivo/plivo-python/pull/294 (open).
 set -euo pipefail
