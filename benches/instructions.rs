@@ -17,6 +17,7 @@ use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use bytes::Bytes;
 use common::measured::{Bound, Table};
@@ -26,6 +27,7 @@ use http_body_util::Full;
 use tokio::runtime::Builder;
 use tower::{Layer, ServiceExt};
 use tower_webhook::event::{EventRule, Shape};
+use tower_webhook::journal::{Journal, JournalError, JournalLine, JournalSink, Retained};
 use tower_webhook::{ManualClock, MemoryStore, Name, UnixTime, Webhook};
 
 const BOUNDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.bounds");
@@ -45,6 +47,11 @@ const STEPS: &[(&str, &str)] = &[
         "`Webhook` with `MemoryStore`, 1 KiB, a handler that answers at once",
     ),
     ("refusal", "`Webhook`, no signature header"),
+    (
+        "refusal_sampled",
+        "the same, while one refusal in an hour is diagnosed",
+    ),
+    ("journal", "a delivery, which a journal takes down"),
     #[cfg(feature = "metrics")]
     (
         "delivery_metrics",
@@ -56,6 +63,8 @@ const STEPS: &[(&str, &str)] = &[
 
 /// A step that is counted beside another one, and how many hundredths of that it may take.
 const PAIRS: &[(&str, &str, f64)] = &[
+    ("refusal_sampled", "refusal", 1.01),
+    ("journal", "delivery", 1.10),
     ("delivery_metrics", "delivery", 1.02),
     ("delivery_recorder", "delivery", 1.02),
 ];
@@ -152,12 +161,14 @@ fn take(step: &str) -> Result<()> {
         }
         "verify" => verify(),
         "event" => identify(),
-        "delivery" => deliver(true, Numbers::No),
-        "refusal" => deliver(false, Numbers::No),
+        "delivery" => deliver(true, &Beside::Nothing),
+        "refusal" => deliver(false, &Beside::Nothing),
+        "refusal_sampled" => deliver(false, &Beside::Diagnosis),
+        "journal" => deliver(true, &Beside::Journal(Journal::start(Nowhere)?)),
         #[cfg(feature = "metrics")]
-        "delivery_metrics" => deliver(true, Numbers::Unrecorded),
+        "delivery_metrics" => deliver(true, &Beside::Numbers),
         #[cfg(feature = "metrics")]
-        "delivery_recorder" => deliver(true, Numbers::Recorded),
+        "delivery_recorder" => deliver(true, &Beside::Recorder),
         _ => Err(format!("no step {step:?}").into()),
     }
 }
@@ -211,29 +222,55 @@ async fn handler(
     Ok(Response::new(Full::default()))
 }
 
-/// Whether deliveries are counted.
-#[derive(Clone, Copy, PartialEq)]
-enum Numbers {
-    No,
-    #[cfg(feature = "metrics")]
-    Unrecorded,
-    #[cfg(feature = "metrics")]
-    Recorded,
+/// What a journal does behind a delivery is its own thread's, which is not counted.
+struct Nowhere;
+
+impl JournalSink for Nowhere {
+    fn write(&mut self, _: &[JournalLine]) -> std::result::Result<(), JournalError> {
+        Ok(())
+    }
+
+    fn prune(&mut self, _: &Retained) -> std::result::Result<bool, JournalError> {
+        Ok(false)
+    }
 }
 
-/// The webhook with its numbers, if it is to have some.
-fn with_numbers<S>(webhook: Webhook<S>, numbers: Numbers) -> Result<Webhook<S>> {
+/// What is done beside a delivery.
+enum Beside {
+    Nothing,
+    Journal(Journal),
+    /// One refusal in an hour is diagnosed.
+    Diagnosis,
+    /// Numbers, and no recorder for them.
     #[cfg(feature = "metrics")]
-    if numbers != Numbers::No {
-        use tower_webhook::layer::TracingObserver;
-        use tower_webhook::metrics::MetricsObserver;
-        if numbers == Numbers::Recorded {
-            metrics::set_global_recorder(recorder::Sums).map_err(|_| "a recorder is installed")?;
-        }
-        return Ok(webhook.observer((TracingObserver, MetricsObserver::new())));
+    Numbers,
+    #[cfg(feature = "metrics")]
+    Recorder,
+}
+
+impl Beside {
+    fn with<S>(&self, webhook: Webhook<S>) -> Result<Webhook<S>> {
+        Ok(match self {
+            Self::Nothing => webhook,
+            Self::Journal(journal) => webhook.journal(journal),
+            Self::Diagnosis => webhook.diagnose_refusals(Duration::from_secs(3600)),
+            #[cfg(feature = "metrics")]
+            Self::Numbers => with_numbers(webhook),
+            #[cfg(feature = "metrics")]
+            Self::Recorder => {
+                metrics::set_global_recorder(recorder::Sums)
+                    .map_err(|_| "a recorder is installed")?;
+                with_numbers(webhook)
+            }
+        })
     }
-    let _ = numbers;
-    Ok(webhook)
+}
+
+#[cfg(feature = "metrics")]
+fn with_numbers<S>(webhook: Webhook<S>) -> Webhook<S> {
+    use tower_webhook::layer::TracingObserver;
+    use tower_webhook::metrics::MetricsObserver;
+    webhook.observer((TracingObserver, MetricsObserver::new()))
 }
 
 /// A recorder that adds up, as cheap as one can be.
@@ -277,12 +314,13 @@ mod recorder {
 }
 
 /// Deliveries of events that are new, through the Tower service and without sockets.
-fn deliver(signed: bool, numbers: Numbers) -> Result<()> {
+fn deliver(signed: bool, beside: &Beside) -> Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let webhook = Webhook::new(blendfi()?)
         .clock(ManualClock::new(UnixTime::from_secs(NOW)))
         .store(MemoryStore::new());
-    let service = with_numbers(webhook, numbers)?
+    let service = beside
+        .with(webhook)?
         .build()?
         .layer(tower::service_fn(handler));
     let sender = Sender::new()?;
@@ -310,6 +348,13 @@ fn deliver(signed: bool, numbers: Numbers) -> Result<()> {
     counted(&mut || requests.by_ref().for_each(&mut deliver));
     if wrong > 0 {
         return Err(format!("{wrong} deliveries were not answered {expected}").into());
+    }
+    if let Beside::Journal(journal) = beside {
+        let has_written = runtime.block_on(journal.flush(Duration::from_secs(60)));
+        let stats = journal.stats();
+        if !has_written || stats.written != u64::try_from(WARM_UP + COUNTED)? {
+            return Err(format!("the journal has not all: {stats:?}").into());
+        }
     }
     Ok(())
 }

@@ -55,6 +55,8 @@
 //!   for other databases.
 //! - With the feature `inbox`, the `inbox` module keeps events until a `worker` runs them: the sender is
 //!   answered at once.
+//! - [`reconcile`] finds events that never arrived by asking their sender, and the feature `http-client` has
+//!   clients for it.
 //! - [`health`] says whether a receiver can take deliveries, and what is wrong where it cannot.
 //! - [`Observer`] sees what became of every delivery; [`Reason`] has a stable code for each refusal.
 //!
@@ -86,11 +88,14 @@
 //! | `postgres` | [`PostgresStore`], on PostgreSQL, through PgBouncer too. Rust 1.94 or later |
 //! | `postgres-tls` | the same with TLS |
 //! | `inbox` | acknowledging events at once and handling them later: the `inbox` and `worker` modules |
+//! | `http-client` | clients for the APIs of BLOX, BlendFi and others, over HTTPS with `ring` and the system's certificates: the [`reconcile`] module |
 //! | `gzip` | bodies that come compressed, where [`SenderContract::gzip`](SenderContract) says which form is signed |
 //! | `metrics` | numbers of deliveries, stores, keys and workers, for any recorder of the crate `metrics`: the `metrics` module |
 //! | `ring` | no more than a faster MAC where the processor has no instructions for SHA-256; keys are then not wiped when dropped |
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "asymmetric")]
+mod asymmetric;
 mod authenticated;
 #[cfg(feature = "senders")]
 pub mod challenge;
@@ -111,6 +116,11 @@ pub mod health;
 #[cfg(feature = "inbox")]
 pub mod inbox;
 mod joined;
+pub mod journal;
+#[cfg(feature = "jwt")]
+mod jws;
+#[cfg(feature = "asymmetric")]
+pub mod keys;
 pub mod layer;
 mod mac;
 #[cfg(feature = "metrics")]
@@ -123,6 +133,8 @@ mod printable;
 mod prove;
 pub mod provider;
 mod reason;
+mod recorded;
+pub mod reconcile;
 mod rejection;
 mod rejection_cause;
 mod request_clock;
@@ -154,7 +166,7 @@ pub use event::{Decimal, EventKey, Fingerprint};
 pub use extract::{EventRejection, MountedHandler, event_handler};
 pub use head::RequestHead;
 pub use health::Health;
-pub use layer::DedupeConfig;
+pub use layer::{DedupeConfig, FeedRefresher, Replay, ReplayError, ReplayErrorKind, Replayed};
 pub use name::Name;
 pub use observer::{Observation, Observer};
 pub use path::PathTokens;
@@ -193,6 +205,7 @@ pub use webhook::{NoStore, Webhook, WebhookLayer};
     feature = "sqlite",
     feature = "postgres",
     feature = "inbox",
+    feature = "http-client",
     feature = "metrics"
 ))]
 #[doc = include_str!("../README.md")]

@@ -204,6 +204,7 @@ async fn counts(inbox: &SharedInbox) -> Result<(), Box<dyn Error>> {
     println!("dead {}", counts.dead);
     println!("discarded {}", counts.discarded);
     println!("stale {}", counts.stale);
+    println!("mismatched {}", counts.mismatched);
     Ok(())
 }
 

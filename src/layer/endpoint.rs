@@ -1,6 +1,7 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -9,6 +10,7 @@ use tokio::time::Instant;
 
 use super::budget::Budget;
 use super::clock_watch::ClockWatch;
+use super::diagnosis_sampler::DiagnosisSampler;
 use super::peer::Origin;
 use super::response_body::ResponseBody;
 use super::room::Part;
@@ -19,13 +21,16 @@ use crate::contract::SenderContract;
 use crate::error::ConfigError;
 use crate::event::Name;
 use crate::health::Pulse;
+use crate::journal::JournalPort;
 use crate::observer::{
-    Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver, Verdict, show,
+    Diagnosed, Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver, Verdict,
+    show,
 };
 use crate::reason::Reason;
 use crate::rejection::{Rejection, RejectionResponse};
 use crate::request_clock::{ClockReadings, RequestClock};
 use crate::signature::Scheme;
+use crate::signature::diagnosis::Diagnose;
 
 /// What all the layers for one provider share: its name, how it delivers, what bounds a delivery
 /// and who sees what became of it.
@@ -54,10 +59,13 @@ pub struct EndpointConfig {
     pub(crate) origin: Origin,
     pub(crate) clock_watch: Arc<ClockWatch>,
     pub(crate) pulse: Arc<Pulse>,
+    pub(super) sampler: Option<Arc<DiagnosisSampler>>,
     stale_is_not_now: bool,
     /// `None` for `tracing` events.
     observer: Option<Arc<dyn Observer>>,
     interest: Interest,
+    /// Takes every outcome down.
+    journal: Option<JournalPort>,
     rejections: Option<Arc<dyn RejectionResponse>>,
 }
 
@@ -80,9 +88,11 @@ impl EndpointConfig {
             id_headers: Arc::new([]),
             origin: Origin::default(),
             clock_watch: Arc::default(),
+            sampler: None,
             stale_is_not_now: false,
             observer: None,
             interest: Interest::default(),
+            journal: None,
             rejections: None,
         }
     }
@@ -171,6 +181,27 @@ impl EndpointConfig {
         self
     }
 
+    /// Finds out why signatures are refused, for the operator: of no more than one refusal in this time,
+    /// behind its answer. See [`Webhook::diagnose_refusals`](crate::Webhook::diagnose_refusals).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_webhook::layer::EndpointConfig;
+    /// use tower_webhook::provider::{self, stripe};
+    ///
+    /// let stripe = provider::stripe(stripe::keys(["whsec_test_9f8e7d6c5b4a"])?);
+    /// let diagnose = stripe.diagnose().expect("it signs");
+    /// let endpoint = EndpointConfig::new(stripe.name().clone(), stripe.contract().clone())
+    ///     .diagnose_refusals(diagnose, Duration::from_secs(60));
+    /// # drop(endpoint);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn diagnose_refusals(mut self, diagnose: Diagnose, every: Duration) -> Self {
+        self.sampler = Some(Arc::new(DiagnosisSampler::new(diagnose, every)));
+        self
+    }
+
     /// Learns from the scheme which headers hold what must not be logged, and which an id.
     pub(crate) fn learn(&mut self, scheme: &Scheme) {
         self.secret_headers = scheme.headers().cloned().collect();
@@ -183,18 +214,32 @@ impl EndpointConfig {
         self.secret_headers = known.chain(headers).collect();
     }
 
+    /// Has a journal take every outcome down.
+    pub(crate) fn recorded_by(&mut self, journal: JournalPort) {
+        self.journal = Some(journal);
+    }
+
+    pub(crate) fn has_journal(&self) -> bool {
+        self.journal.is_some()
+    }
+
+    /// What is kept of a delivery until its outcome is known: what the observer wants to see, and the body for the
+    /// journal.
     pub(crate) fn interest(&self) -> Interest {
-        self.interest
+        Interest {
+            body: self.interest.body || self.journal.is_some(),
+            ..self.interest
+        }
     }
 
     /// Whether somebody wants to know how long a delivery took, whatever becomes of it.
     pub(crate) fn is_timed(&self) -> bool {
-        self.observer.is_some()
+        self.observer.is_some() || self.journal.is_some()
     }
 
     /// Whether anybody is told of what is refused.
     pub(super) fn is_watched(&self) -> bool {
-        self.observer.is_some() || tracing::enabled!(target: "tower_webhook", tracing::Level::WARN)
+        self.is_timed() || tracing::enabled!(target: "tower_webhook", tracing::Level::WARN)
     }
 
     /// An observation of this provider, to be filled in.
@@ -221,6 +266,7 @@ impl EndpointConfig {
             test_id: false,
             predates_retention: false,
             unchecked: false,
+            polled: false,
             timings: Timings::default(),
             headers: None,
             body: None,
@@ -228,18 +274,36 @@ impl EndpointConfig {
     }
 
     /// Shows the observer what became of a delivery that was begun with at `started`, if that was
-    /// noted: what is refused at its head may do without.
-    pub(crate) fn observe(&self, observation: &mut Observation<'_>, started: Option<Instant>) {
+    /// noted: what is refused at its head may do without. The journal takes it down.
+    pub(crate) fn observe(
+        &self,
+        observation: &mut Observation<'_>,
+        started: Option<Instant>,
+        auth: &AuthState,
+    ) {
         if let Some(came) = started {
             self.pulse.note(observation, came, &self.contract);
         }
         let total = || started.map(|started| started.elapsed());
+        if let (Some(journal), Some(recorded)) = (&self.journal, &auth.recorded) {
+            observation.timings.total = total().unwrap_or_default();
+            show(|| journal.take_down(observation, auth, recorded));
+            observation.body = observation.body.filter(|_| self.interest.body);
+        }
         show(|| match &self.observer {
             None => TracingObserver::write(observation, total),
             Some(observer) => {
                 observation.timings.total = total().unwrap_or_default();
                 observer.observe(observation);
             }
+        });
+    }
+
+    /// Shows the observer why a delivery was refused.
+    pub(super) fn diagnosed(&self, diagnosed: &Diagnosed<'_>) {
+        show(|| match &self.observer {
+            None => TracingObserver.diagnosed(diagnosed),
+            Some(observer) => observer.diagnosed(diagnosed),
         });
     }
 
@@ -280,7 +344,10 @@ impl EndpointConfig {
     pub(crate) fn take_auth(&self, parts: &mut Parts) -> AuthState {
         let mut auth = AuthState::take(&mut parts.extensions, &self.provider);
         if self.is_timed() {
-            self.start_clock(&mut auth.readings);
+            let clock = self.start_clock(&mut auth.readings);
+            if let Some(journal) = &self.journal {
+                auth.recorded = Some(journal.begin(parts, clock.received_at));
+            }
         }
         auth
     }
@@ -311,9 +378,11 @@ impl fmt::Debug for EndpointConfig {
             origin,
             clock_watch,
             pulse: _,
+            sampler,
             stale_is_not_now,
             observer: _,
             interest,
+            journal,
             rejections: _,
         } = self;
         f.debug_struct("EndpointConfig")
@@ -327,8 +396,10 @@ impl fmt::Debug for EndpointConfig {
             .field("id_headers", id_headers)
             .field("origin", origin)
             .field("clock_watch", clock_watch)
+            .field("sampler", sampler)
             .field("stale_is_not_now", stale_is_not_now)
             .field("interest", interest)
+            .field("journal", journal)
             .finish_non_exhaustive()
     }
 }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::Response;
 use http_body::Body;
 
+use super::diagnosed::DiagnosisJob;
 use super::lingering_body::LingeringBody;
 
 /// The answer to a refused request, given once its body is out of the way. Nothing of it is
@@ -13,6 +14,8 @@ use super::lingering_body::LingeringBody;
 pub(crate) struct RejectFuture<B> {
     response: Option<Response<Bytes>>,
     lingering: Option<LingeringBody<B>>,
+    /// What begins once the answer is given.
+    then: Option<Box<DiagnosisJob>>,
 }
 
 impl<B> RejectFuture<B> {
@@ -20,7 +23,14 @@ impl<B> RejectFuture<B> {
         Self {
             response: Some(response),
             lingering,
+            then: None,
         }
+    }
+
+    /// Diagnoses the delivery once its answer is given.
+    pub(super) fn then(mut self, job: Option<Box<DiagnosisJob>>) -> Self {
+        self.then = job;
+        self
     }
 }
 
@@ -40,7 +50,12 @@ where
             }
         }
         match this.response.take() {
-            Some(response) => Poll::Ready(response),
+            Some(response) => {
+                if let Some(job) = this.then.take() {
+                    job.start();
+                }
+                Poll::Ready(response)
+            }
             // Asked again after its end, which no caller does.
             None => Poll::Pending,
         }

@@ -59,7 +59,7 @@ impl<C> DeliveryTask<C> {
         C: Caller<W::Answer>,
     {
         async move {
-            if !self.context.state.settings.confirms.is_empty() {
+            if !self.context.state.settings.confirms.is_empty() && !self.context.is_confirmed() {
                 // Behind a pointer, as everything that most deliveries do without.
                 if let Err(error) = Box::pin(self.confirm()).await {
                     return error.into();

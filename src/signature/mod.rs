@@ -43,6 +43,7 @@
 #[cfg(feature = "senders")]
 mod algorithm;
 mod component;
+pub mod diagnosis;
 mod error;
 #[cfg(feature = "senders")]
 mod general;
@@ -62,8 +63,14 @@ mod verifier;
 #[cfg(feature = "senders")]
 mod wider;
 
+#[cfg(feature = "asymmetric")]
+pub use crate::asymmetric::{
+    Curve, EcdsaForm, KeyKind, PublicKey, PublicKeyAlgorithm, PublicKeyFormat,
+};
 #[cfg(feature = "senders")]
 pub use algorithm::Algorithm;
+#[cfg(feature = "jwt")]
+pub use crate::jws::{Jws, JwsAlgorithm};
 pub use component::Component;
 #[cfg(feature = "senders")]
 pub use component::Demand;

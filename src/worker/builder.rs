@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use super::backoff::Backoff;
 use super::entry_store::EntryStore;
-use super::handlers::{AnyHandler, WithState};
 use super::health::of_inbox;
-use super::route_state::RouteState;
+use super::route_state::{RouteState, UnconfirmedRoute};
 use super::run::{Settings, Worker};
 use super::work::Attempts;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::health::Health;
 use crate::inbox::{Inbox, SharedInbox};
-use crate::runtime::{Drain, EventHandler, RunSettings, RunState, Served, Serves, WaitingRoom};
+use crate::runtime::{
+    AnyHandler, Drain, EventHandler, RunSettings, RunState, Served, Serves, WaitingRoom, WithState,
+};
 use crate::store::SharedStore;
 
 const DEFAULT_CONCURRENCY: usize = 16;
@@ -236,6 +237,8 @@ impl<S> WorkerBuilder<S> {
                 inbox,
                 route,
                 retention,
+                confirms,
+                revive_every,
             } = served;
             longest = longest.max(retention);
             if inbox.own_identity() != self.inbox.own_identity() {
@@ -259,10 +262,18 @@ impl<S> WorkerBuilder<S> {
             let ceiling = self.attempts.time_limit.saturating_add(self.lease * 2);
             let store = SharedStore::new(entries.clone());
             let runs = RunState::new(store, retention, self.lease, ceiling, settings);
+            let unconfirmed = (!confirms.is_empty()).then(|| UnconfirmedRoute {
+                confirmed: route.clone(),
+                route: route.unconfirmed(),
+                confirms,
+                revive_every,
+                retention,
+            });
             routes.push(RouteState {
                 route,
                 handler,
                 runs: Arc::new(runs),
+                unconfirmed: unconfirmed.map(Arc::new),
             });
         }
         let settings = Settings {

@@ -99,12 +99,15 @@ pub(super) fn give_back(inbox: SharedInbox, key: EventKey, taken: Token, after: 
 /// Says what became of an entry that was taken and not begun.
 pub(super) fn finish_later(inbox: SharedInbox, key: EventKey, taken: Token, verdict: Verdict) {
     let finish = Finish::new(key, taken, verdict, Duration::ZERO);
-    tokio::spawn(async move {
-        for _ in 0..TRIES {
-            match inbox.finish(&finish).await {
-                Ok(Held::Held | Held::Fenced) => return,
-                Err(_) => sleep(PAUSE).await,
-            }
+    tokio::spawn(async move { finish_now(&inbox, &finish).await });
+}
+
+/// The same, until the inbox has heard it or does not answer.
+pub(super) async fn finish_now(inbox: &SharedInbox, finish: &Finish) {
+    for _ in 0..TRIES {
+        match inbox.finish(finish).await {
+            Ok(Held::Held | Held::Fenced) => return,
+            Err(_) => sleep(PAUSE).await,
         }
-    });
+    }
 }

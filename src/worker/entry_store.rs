@@ -248,6 +248,7 @@ mod tests {
             order: None,
             content: Content::new(Bytes::from_static(b"{}"), Bytes::from_static(b"a")),
             revive_every: LEASE,
+            was_held: false,
         };
         inbox.accept(&accept).await.unwrap();
         let take = Take::new(vec![route], Token::random().unwrap(), 1, LEASE);

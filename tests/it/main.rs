@@ -21,6 +21,8 @@ mod confirm;
 mod contracts;
 #[cfg(feature = "metrics")]
 mod dashboards;
+#[cfg(all(feature = "axum", feature = "senders", feature = "testing"))]
+mod diagnosis;
 #[cfg(feature = "axum")]
 mod duplicates;
 #[cfg(all(feature = "axum", feature = "gzip"))]
@@ -33,6 +35,8 @@ mod health;
 mod identity;
 #[cfg(all(feature = "axum", feature = "inbox"))]
 mod inbox;
+#[cfg(feature = "axum")]
+mod journal;
 #[cfg(all(feature = "axum", feature = "testing"))]
 mod kit;
 #[cfg(feature = "axum")]
@@ -51,6 +55,16 @@ mod own_proofs;
 mod postgres;
 #[cfg(feature = "axum")]
 mod ready;
+#[cfg(all(
+    feature = "axum",
+    feature = "http-client",
+    feature = "inbox",
+    feature = "postgres",
+    feature = "redis",
+    feature = "sqlite",
+    feature = "testing"
+))]
+mod reconcile;
 #[cfg(feature = "redis")]
 mod redis_acl;
 #[cfg(feature = "redis")]

@@ -21,6 +21,16 @@ pub(super) use crate::signature::{
     Algorithm, Component, Demand, Place, PublicUrl, Scheme, TimeFormat, Verifier,
 };
 
+#[cfg(feature = "asymmetric")]
+pub(super) use crate::keys::KeyDocument;
+#[cfg(feature = "asymmetric")]
+pub(super) use crate::signature::{
+    Curve, EcdsaForm, KeyKind, PublicKeyAlgorithm, PublicKeyFormat,
+};
+
+#[cfg(feature = "jwt")]
+pub(super) use crate::signature::{Jws, JwsAlgorithm};
+
 /// A function `keys` that reads this sender's secrets.
 macro_rules! keys {
     ($provider:literal, $what:literal, $format:expr, $not_issued:expr) => {

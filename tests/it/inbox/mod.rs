@@ -16,6 +16,7 @@ mod redis;
 mod setup;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod unconfirmed;
 #[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
 mod workers;
 
