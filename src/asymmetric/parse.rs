@@ -11,7 +11,9 @@ use std::borrow::Cow;
 
 use data_encoding::{BASE64_MIME_PERMISSIVE, BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
 use rsa::BoxedUint;
-use rsa::pkcs8::spki::{DecodePublicKey, ObjectIdentifier, SubjectPublicKeyInfoRef};
+use rsa::pkcs8::spki::{
+    DecodePublicKey, EncodePublicKey, ObjectIdentifier, SubjectPublicKeyInfoRef,
+};
 use rsa::traits::PublicKeyParts;
 use serde::Deserialize;
 
@@ -173,6 +175,32 @@ impl PublicKey {
         point(curve, point_bytes)
     }
 
+    /// Its SubjectPublicKeyInfo in DER.
+    ///
+    /// ```
+    /// use tower_webhook::signature::{KeyKind, PublicKey};
+    ///
+    /// let key = PublicKey::parse(
+    ///     KeyKind::Ed25519,
+    ///     "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+    /// )?;
+    /// assert_eq!(PublicKey::from_der(&key.to_der())?.to_der(), key.to_der());
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    pub fn to_der(&self) -> Vec<u8> {
+        let document = match self.key() {
+            Key::Ed25519(key) => key.to_public_key_der(),
+            Key::P256(key) => key.to_public_key_der(),
+            Key::P384(key) => key.to_public_key_der(),
+            Key::Secp256k1(key) => key.to_public_key_der(),
+            Key::Rsa(key) => key.to_public_key_der(),
+        };
+        // A key that was read can be written.
+        document
+            .map(|document| document.as_bytes().to_vec())
+            .unwrap_or_default()
+    }
+
     /// The key of a JWK (RFC 7517; RFC 7518, section 6; RFC 8037).
     ///
     /// ```
@@ -249,7 +277,9 @@ fn ed25519(bytes: &[u8]) -> Result<PublicKey, ConfigError> {
     // The library takes y-coordinates that are not reduced, so that one key has two spellings.
     let canonical = key.to_edwards().compress().to_bytes() == *bytes;
     if key.is_weak() || !canonical {
-        return Err(refused("a point of small order, or one that is not reduced"));
+        return Err(refused(
+            "a point of small order, or one that is not reduced",
+        ));
     }
     Ok(Key::Ed25519(Box::new(key)).into())
 }
@@ -309,7 +339,9 @@ fn decode(text: &str) -> Option<Vec<u8>> {
 pub(crate) fn armoured(text: &str, label: &str) -> Option<Vec<u8>> {
     let (_, rest) = text.split_once(&format!("-----BEGIN {label}-----"))?;
     let (inner, _) = rest.split_once(&format!("-----END {label}-----"))?;
-    BASE64_MIME_PERMISSIVE.decode(inner.trim_ascii().as_bytes()).ok()
+    BASE64_MIME_PERMISSIVE
+        .decode(inner.trim_ascii().as_bytes())
+        .ok()
 }
 
 fn refused(message: impl Into<Cow<'static, str>>) -> ConfigError {

@@ -67,7 +67,9 @@ impl HttpKeys {
         if parsed.scheme() != "https" && !(is_local && parsed.scheme() == "http") {
             return Err(refused("keys are fetched by https:// alone"));
         }
-        let path = url.find('?').map_or(url.as_str(), |at| url.get(..at).unwrap_or_default());
+        let path = url
+            .find('?')
+            .map_or(url.as_str(), |at| url.get(..at).unwrap_or_default());
         let host = path.splitn(4, '/').nth(2).unwrap_or_default();
         if host.contains(ID) || (url.contains(ID) && !path.contains(ID)) {
             return Err(refused("{id} stands in the path alone"));
@@ -132,6 +134,18 @@ impl HttpKeys {
     async fn ask(&self, id: &str) -> Result<Vec<SigningKey>, FetchError> {
         let escaped = utf8_percent_encode(id, NON_ALPHANUMERIC).to_string();
         let url = self.url.replace(ID, &escaped);
+        match self.answer(&url, id).await? {
+            Some(document) => self.document.keys(id, &document),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// What stands at another URL; `None` where nothing does.
+    pub(super) async fn document(&self, url: &str) -> Result<Option<Vec<u8>>, FetchError> {
+        self.answer(url, "").await
+    }
+
+    async fn answer(&self, url: &str, id: &str) -> Result<Option<Vec<u8>>, FetchError> {
         let mut request = self.client.request(self.method.clone(), url);
         request = request.headers(self.headers.clone());
         if let Some(body) = &self.body {
@@ -143,7 +157,7 @@ impl HttpKeys {
         let broke = |error: reqwest::Error| FetchError::new(error.without_url());
         let mut response = request.send().await.map_err(broke)?;
         match response.status() {
-            StatusCode::NOT_FOUND => return Ok(Vec::new()),
+            StatusCode::NOT_FOUND => return Ok(None),
             status if !status.is_success() => {
                 return Err(FetchError::new(format!("the answer was {status}")));
             }
@@ -156,7 +170,7 @@ impl HttpKeys {
             }
             document.extend_from_slice(&chunk);
         }
-        self.document.keys(id, &document)
+        Ok(Some(document))
     }
 }
 
@@ -207,7 +221,9 @@ fn client(is_local: bool) -> Result<Client, ConfigError> {
     if is_local {
         client = client.no_proxy();
     }
-    client.build().map_err(|_| refused("no HTTP client can be made"))
+    client
+        .build()
+        .map_err(|_| refused("no HTTP client can be made"))
 }
 
 fn refused(message: &'static str) -> ConfigError {

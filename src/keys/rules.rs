@@ -69,13 +69,18 @@ impl Rules {
 impl Documents {
     /// What is known of the key that a delivery names which arrived then.
     pub(super) fn known(&self, rules: &Rules, id: &str, arrived: Instant, now: Instant) -> Known {
+        if rules.by_id && id.is_empty() {
+            return Known::Absent;
+        }
         let Some(document) = self.0.get(rules.document(id)) else {
             return Known::Nothing;
         };
         let is_cool = document
             .tried
             .is_none_or(|tried| now.saturating_duration_since(tried) >= rules.cool_down);
-        let age = document.good.map(|good| now.saturating_duration_since(good));
+        let age = document
+            .good
+            .map(|good| now.saturating_duration_since(good));
         let keys = match (age, &document.keys) {
             (Some(age), keys) if age <= rules.kept_for => named(keys, rules, id),
             _ => Arc::new([]),
@@ -135,9 +140,10 @@ impl Documents {
             !document.keys.is_empty() || !is_cool
         });
         while self.0.len() >= rules.entries {
-            let least = self.0.iter().min_by_key(|(_, document)| {
-                (!document.keys.is_empty(), document.used)
-            });
+            let least = self
+                .0
+                .iter()
+                .min_by_key(|(_, document)| (!document.keys.is_empty(), document.used));
             let Some(name) = least.map(|(name, _)| name.clone()) else {
                 return;
             };

@@ -144,8 +144,8 @@ async fn what_was_fetched_counts_while_nobody_answers() {
         advance(Duration::from_secs(3_600)).await;
         assert_eq!(deliver(&source, "a").await, "proved");
     }
-    // They are fetched again in the background, once in an hour.
-    assert!(api.asked() > 100, "{}", api.asked());
+    // They are asked for again in the background, every hour or two.
+    assert!((60..=145).contains(&api.asked()), "{}", api.asked());
     advance(Duration::from_secs(2 * 24 * 3_600)).await;
     assert_eq!(deliver(&source, "a").await, "503", "older than a week");
     api.has(&["a"]);
@@ -172,8 +172,7 @@ async fn who_does_not_answer_is_no_reason_to_refuse() {
     assert_eq!(deliver(&source, "a").await, "proved");
     advance(Duration::from_secs(61)).await;
     assert_eq!(deliver(&source, "a").await, "proved");
-    tokio::task::yield_now().await;
-    assert_eq!(api.asked(), 4);
+    assert!((3..=4).contains(&api.asked()), "{}", api.asked());
 }
 
 #[tokio::test(start_paused = true)]
@@ -265,10 +264,15 @@ fn documents_are_read_in_each_form() {
     let kind = KeyKind::Ecdsa(crate::asymmetric::Curve::P256);
     let ids = |document: &KeyDocument, id: &str, text: &str| {
         let keys = document.keys(id, text.as_bytes()).unwrap();
-        keys.iter().map(|key| key.id().to_string()).collect::<Vec<_>>()
+        keys.iter()
+            .map(|key| key.id().to_string())
+            .collect::<Vec<_>>()
     };
     assert_eq!(ids(&KeyDocument::Text(kind), "a", pem), ["a"]);
-    assert_eq!(ids(&KeyDocument::Pem(kind), "", &format!("{pem}\n{pem}")), ["1", "2"]);
+    assert_eq!(
+        ids(&KeyDocument::Pem(kind), "", &format!("{pem}\n{pem}")),
+        ["1", "2"]
+    );
     let inner: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
     let list = KeyDocument::Json {
         list: "/keys".into(),
@@ -282,7 +286,12 @@ fn documents_are_read_in_each_form() {
         assert!(list.keys("", wrong.as_bytes()).is_err(), "{wrong}");
     }
     assert!(KeyDocument::Jwks.keys("", b"{}").is_err());
-    assert!(KeyDocument::Jwks.keys("", br#"{"keys":[]}"#).unwrap().is_empty());
+    assert!(
+        KeyDocument::Jwks
+            .keys("", br#"{"keys":[]}"#)
+            .unwrap()
+            .is_empty()
+    );
     let long = " ".repeat(300_000);
     assert!(KeyDocument::Jwks.keys("", long.as_bytes()).is_err());
 }

@@ -3,18 +3,18 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use super::{KeyId, NamedSecret, NotIssued, SecretFormat, Secrets, SigningSecret, refused};
-use crate::clock::UnixTime;
-use crate::error::ConfigError;
 #[cfg(feature = "asymmetric")]
-use crate::asymmetric::PublicKey;
+use super::KeyLookup;
+use super::{KeyId, NamedSecret, NotIssued, SecretFormat, Secrets, SigningSecret, refused};
 #[cfg(all(feature = "asymmetric", any(test, feature = "testing")))]
 use crate::asymmetric::PrivateKey;
 #[cfg(feature = "asymmetric")]
-use super::KeyLookup;
+use crate::asymmetric::PublicKey;
+use crate::clock::UnixTime;
+use crate::error::ConfigError;
 
 /// A secret, or a public key, with a name and, during a roll-over, the time it ends.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SigningKey {
     id: KeyId,
     material: Material,
@@ -64,6 +64,19 @@ impl SigningKey {
 
     /// A private key of a simulated sender: deliveries of tests are signed with it, and proved by the
     /// public key that belongs to it.
+    ///
+    /// ```
+    /// use tower_webhook::signature::PublicKeyAlgorithm;
+    /// use tower_webhook::testing::{PrivateKey, TestDelivery};
+    /// use tower_webhook::{KeyRing, SigningKey, UnixTime, provider};
+    ///
+    /// let key = PrivateKey::for_tests(PublicKeyAlgorithm::Ed25519);
+    /// let discord = provider::discord(KeyRing::new([SigningKey::private("test", key)])?);
+    /// let request = TestDelivery::new(&discord, r#"{"id":"1","type":2}"#).request::<bytes::Bytes>()?;
+    /// let verifier = discord.verifier().expect("it signs");
+    /// assert!(verifier.verify(&request, request.body(), UnixTime::now()).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg(all(feature = "asymmetric", any(test, feature = "testing")))]
     pub fn private(id: impl Into<KeyId>, key: PrivateKey) -> Self {
         Self::of(id.into(), Material::Private(Arc::new(key)))
@@ -105,6 +118,26 @@ impl SigningKey {
 
     pub(crate) fn is_active(&self, now: UnixTime) -> bool {
         self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            id,
+            material,
+            expires_at,
+        } = self;
+        let mut printed = f.debug_struct("SigningKey");
+        printed.field("id", id);
+        match material {
+            Material::Secret(secret) => printed.field("secret", secret),
+            #[cfg(feature = "asymmetric")]
+            Material::Public(key) => printed.field("public_key", key),
+            #[cfg(all(feature = "asymmetric", any(test, feature = "testing")))]
+            Material::Private(key) => printed.field("private_key", key),
+        };
+        printed.field("expires_at", expires_at).finish()
     }
 }
 

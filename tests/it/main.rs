@@ -43,6 +43,13 @@ mod misuse;
 mod own_proofs;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(all(
+    feature = "axum",
+    feature = "http-client",
+    feature = "jwt",
+    feature = "testing"
+))]
+mod public_keys;
 #[cfg(feature = "axum")]
 mod ready;
 #[cfg(feature = "redis")]
