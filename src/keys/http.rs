@@ -1,5 +1,6 @@
 //! Keys over HTTPS.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ const ID: &str = "{id}";
 /// assert!(HttpKeys::get("http://acme.example/jwks.json", KeyDocument::Jwks).is_err());
 /// # Ok::<(), tower_webhook::ConfigError>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct HttpKeys {
     client: Client,
     method: Method,
@@ -177,6 +178,24 @@ impl HttpKeys {
 impl FetchKeys for HttpKeys {
     async fn fetch(&self, id: &str) -> Result<Vec<SigningKey>, FetchError> {
         self.ask(id).await
+    }
+}
+
+impl fmt::Debug for HttpKeys {
+    /// Without what may hold a key of an API.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            client: _,
+            method,
+            url: _,
+            headers: _,
+            body: _,
+            document,
+        } = self;
+        f.debug_struct("HttpKeys")
+            .field("method", method)
+            .field("document", document)
+            .finish_non_exhaustive()
     }
 }
 

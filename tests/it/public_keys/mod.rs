@@ -186,6 +186,14 @@ async fn a_key_is_asked_for_by_a_post_too() {
     let keys = KeyServer::start(api).await;
     let ask = json!({ "client_id": "c", "secret": "s", "key_id": "{id}" });
     let fetch = HttpKeys::post(keys.url("/get"), ask, plaid::key_document()).unwrap();
+    let fetch = fetch
+        .header("authorization", "Bearer a-key-of-the-api")
+        .unwrap();
+    let printed = format!("{fetch:?}");
+    assert!(
+        !printed.contains("secret") && !printed.contains("a-key-of-the-api"),
+        "{printed}"
+    );
     let plaid = provider::plaid(KeySource::by_id(fetch));
     let receiver = receiver(plaid.clone()).await;
     let delivery = || TestDelivery::new(&plaid, "{}").signed_by_key(private());
