@@ -86,6 +86,7 @@
 //! | `postgres-tls` | the same with TLS |
 //! | `inbox` | acknowledging events at once and handling them later: the `inbox` and `worker` modules |
 //! | `gzip` | bodies that come compressed, where [`SenderContract::gzip`](SenderContract) says which form is signed |
+//! | `cli` | the program `webhook`: sends, verifies, says why a signature was refused, looks into records and inboxes |
 //! | `ring` | no more than a faster MAC where the processor has no instructions for SHA-256; keys are then not wiped when dropped |
 #![forbid(unsafe_code)]
 

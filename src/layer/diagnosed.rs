@@ -35,12 +35,12 @@ impl DiagnosisJob {
     /// This refusal, if it is one to be diagnosed.
     #[inline]
     pub(super) fn of(
+        sampler: &Arc<DiagnosisSampler>,
         endpoint: &EndpointConfig,
         reason: Reason,
         parts: &Parts,
         auth: &AuthState,
     ) -> Option<Box<Self>> {
-        let sampler = endpoint.sampler.as_ref()?;
         let now = auth.readings.received()?;
         if !sampler.is_due(now) {
             return None;
