@@ -4,6 +4,7 @@
 
 use std::{env, error::Error, time::Duration};
 
+use axum::{http::StatusCode, routing::get};
 use tower_webhook::provider::{self, stripe};
 use tower_webhook::{
     DedupeConfig, Delivery, Drain, Event, RedisStore, RouterExt, Secrets, Webhook,
@@ -26,7 +27,16 @@ async fn app(drain: &Drain) -> Result<axum::Router, Box<dyn Error>> {
         .store(RedisStore::connect(&redis).await?)
         .dedupe(DedupeConfig::new().drain(drain.clone()))
         .build()?;
-    Ok(axum::Router::new().webhook("/webhooks/stripe", stripe, on_event))
+    let watched = stripe.clone();
+    let readyz = move || async move {
+        let health = watched.health().await;
+        match health.is_ready() {
+            true => Ok(health.to_string()),
+            false => Err((StatusCode::SERVICE_UNAVAILABLE, health.to_string())),
+        }
+    };
+    let app = axum::Router::new().webhook("/webhooks/stripe", stripe, on_event);
+    Ok(app.route("/readyz", get(readyz)))
 }
 
 #[tokio::main]

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use http::{Extensions, HeaderName};
@@ -121,6 +122,23 @@ pub trait ProveBody: Send + 'static {
     ///
     /// As [`Prove::head`].
     fn body(self, body: &[u8], now: UnixTime) -> Result<Proved, NotProved>;
+
+    /// What has to be waited for before the body is judged: a key that is fetched. Only a
+    /// [`Verifier`]'s step asks for something.
+    #[doc(hidden)]
+    fn wanted(&self, _body: &[u8]) -> Option<Wanted> {
+        None
+    }
+}
+
+/// A fetch that a delivery waits for.
+#[doc(hidden)]
+pub struct Wanted(pub(crate) Pin<Box<dyn Future<Output = ()> + Send>>);
+
+impl fmt::Debug for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wanted")
+    }
 }
 
 /// What is known of a delivery before its body.
@@ -221,14 +239,31 @@ impl ProveBody for Verification {
     fn body(self, body: &[u8], now: UnixTime) -> Result<Proved, NotProved> {
         Ok(self.finish_on(body, now)?.into())
     }
+
+    #[cfg(feature = "asymmetric")]
+    fn wanted(&self, body: &[u8]) -> Option<Wanted> {
+        self.keys_wanted(body).map(Wanted)
+    }
 }
 
 /// The second step of a user's proof. Where it panics being dropped, nothing comes of it.
 pub(crate) struct OwnBody(Option<Box<dyn JudgeBody>>);
 
-trait JudgeBody: FnOnce(&[u8], UnixTime) -> Result<Proved, NotProved> + Send {}
+trait JudgeBody: Send {
+    fn judge(self: Box<Self>, body: &[u8], now: UnixTime) -> Result<Proved, NotProved>;
 
-impl<F> JudgeBody for F where F: FnOnce(&[u8], UnixTime) -> Result<Proved, NotProved> + Send {}
+    fn wanted(&self, body: &[u8]) -> Option<Wanted>;
+}
+
+impl<B: ProveBody> JudgeBody for B {
+    fn judge(self: Box<Self>, body: &[u8], now: UnixTime) -> Result<Proved, NotProved> {
+        (*self).body(body, now)
+    }
+
+    fn wanted(&self, body: &[u8]) -> Option<Wanted> {
+        ProveBody::wanted(self, body)
+    }
+}
 
 impl OwnBody {
     fn new(judge: impl JudgeBody + 'static) -> Self {
@@ -237,9 +272,13 @@ impl OwnBody {
 
     fn judge(mut self, body: &[u8], now: UnixTime) -> Result<Proved, NotProved> {
         match self.0.take() {
-            Some(judge) => judge(body, now),
+            Some(judge) => judge.judge(body, now),
             None => Err(NotProved::not_now("the body was judged already")),
         }
+    }
+
+    fn wanted(&self, body: &[u8]) -> Option<Wanted> {
+        self.0.as_ref()?.wanted(body)
     }
 }
 
@@ -276,7 +315,7 @@ impl<P: Prove> Erased for P {
 
     fn head(&self, head: &ProofHead<'_>) -> Result<OwnBody, NotProved> {
         let step = Prove::head(self, head)?;
-        Ok(OwnBody::new(move |body: &[u8], now| step.body(body, now)))
+        Ok(OwnBody::new(step))
     }
 }
 
@@ -339,15 +378,44 @@ impl Erased for Both {
         let first = self.0.prove.head(head)?;
         let then = self.1.prove.head(head)?;
         let ranks = self.1.covers.rank().cmp(&self.0.covers.rank());
-        Ok(OwnBody::new(move |body: &[u8], now| {
-            let (first, then) = (first.judge(body, now)?, then.judge(body, now)?);
-            Ok(match ranks {
-                Ordering::Less => first.beside(then, false),
-                Ordering::Equal => then.beside(first, true),
-                Ordering::Greater => then.beside(first, false),
-            })
-        }))
+        Ok(OwnBody::new(BothBodies { first, then, ranks }))
     }
+}
+
+/// The second steps of two proofs.
+struct BothBodies {
+    first: OwnBody,
+    then: OwnBody,
+    /// Whether the second one covers more.
+    ranks: Ordering,
+}
+
+impl JudgeBody for BothBodies {
+    fn judge(self: Box<Self>, body: &[u8], now: UnixTime) -> Result<Proved, NotProved> {
+        let Self { first, then, ranks } = *self;
+        let (first, then) = (first.judge(body, now)?, then.judge(body, now)?);
+        Ok(match ranks {
+            Ordering::Less => first.beside(then, false),
+            Ordering::Equal => then.beside(first, true),
+            Ordering::Greater => then.beside(first, false),
+        })
+    }
+
+    fn wanted(&self, body: &[u8]) -> Option<Wanted> {
+        match (self.first.wanted(body), self.then.wanted(body)) {
+            (Some(first), Some(then)) => Some(Wanted(Box::pin(async {
+                first.0.await;
+                then.0.await;
+            }))),
+            (first, then) => first.or(then),
+        }
+    }
+}
+
+/// What the second step has to wait for. One that panics waits for nothing: it is judged next.
+#[cfg(feature = "asymmetric")]
+pub(crate) fn wanted(step: &OwnBody, body: &[u8]) -> Option<Wanted> {
+    catch_unwind(AssertUnwindSafe(|| step.wanted(body))).ok()?
 }
 
 /// The second step.

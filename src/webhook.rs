@@ -1,5 +1,8 @@
 mod has_store;
+mod health;
 mod layer;
+#[cfg(feature = "metrics")]
+mod numbers;
 #[cfg(feature = "inbox")]
 mod served;
 
@@ -15,6 +18,7 @@ use crate::error::ConfigError;
 use crate::event::Name;
 #[cfg(feature = "inbox")]
 use crate::inbox::{Inbox, SharedInbox};
+use crate::journal::Journal;
 use crate::layer::{
     Authenticator, Budget, Checks, DedupeConfig, DedupeLayer, EndpointConfig, KeptIn, Origin,
     Owner, PeerSource, SecretPathGate, SourceGate, WebhookService,
@@ -120,7 +124,7 @@ impl<S> Webhook<S> {
     /// The sender has its success as soon as the event is durably held; an inbox that is full or out
     /// of reach is the not-now status. The handler on the route runs only for what wants its answer now,
     /// such as a [question](crate::event::Shape::answered). What a provider or [`DedupeConfig`] asks to
-    /// confirm an event is asked before that is accepted.
+    /// confirm an event is asked by the worker: build its webhook alike.
     ///
     /// As with [`Webhook::store`], the name belongs to one webhook: of the settings of [`DedupeConfig`],
     /// lease, renewal ceiling and stored answers concern inline runs only.
@@ -242,6 +246,25 @@ impl<S> Webhook<S> {
     /// Shows every outcome to this observer instead of the `tracing` one.
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.endpoint = self.endpoint.observer(observer);
+        self
+    }
+
+    /// Has every request taken down in this journal, with what became of it. Several webhooks may share one.
+    ///
+    /// ```
+    /// use tower_webhook::journal::{Journal, JournalError, JournalFiles};
+    /// use tower_webhook::{MemoryStore, Webhook, provider};
+    ///
+    /// # fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let journal = Journal::start(JournalFiles::open("/var/log/webhooks")?)?;
+    /// let stripe = provider::stripe(provider::stripe::keys(["whsec_test_9f8e7d6c5b4a"])?);
+    /// let layer = Webhook::new(stripe).store(MemoryStore::new()).journal(&journal).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn journal(mut self, journal: &Journal) -> Self {
+        self.endpoint
+            .recorded_by(journal.port(self.provider.masks()));
         self
     }
 

@@ -64,7 +64,7 @@ pub(crate) fn refuse<B: Body>(
     };
     // The layer around this one says so, once.
     if cause.reason != Reason::Nested {
-        endpoint.observe(&mut refused, auth.readings.started());
+        endpoint.observe(&mut refused, auth.readings.started(), auth);
     }
     // A wrong path must look like one that was never routed.
     let lingering = match response.status() {

@@ -188,6 +188,8 @@ pub struct Observation<'a> {
     pub predates_retention: bool,
     /// The store could not be asked and the handler ran all the same.
     pub unchecked: bool,
+    /// No delivery brought it: it was found by asking the sender.
+    pub polled: bool,
     /// How long the delivery has taken.
     pub timings: Timings,
     /// The request's headers, if [asked for](Interest::headers).

@@ -70,6 +70,7 @@ impl TracingObserver {
                     test_id = observation.test_id.then_some(true),
                     predates_retention = observation.predates_retention.then_some(true),
                     unchecked = observation.unchecked.then_some(true),
+                    polled = observation.polled.then_some(true),
                     detail = observation.detail.map(tracing::field::display),
                     elapsed_us = total().map(|total| total.as_micros()),
                     "{message}"

@@ -73,6 +73,7 @@ mod fields;
 #[cfg(feature = "senders")]
 mod file;
 pub mod github;
+mod masks;
 mod names;
 #[cfg(feature = "senders")]
 mod senders;

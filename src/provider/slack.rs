@@ -38,7 +38,7 @@
 use std::time::Duration;
 
 use super::Provider;
-use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract};
+use crate::contract::{FailureShare, RetriedStatuses, RetrySchedule, SenderContract};
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
 use crate::event::{EventRule, KnownShape, Name};
@@ -48,6 +48,8 @@ use crate::signature::{Component, Scheme, Verifier};
 const NAME: Name = Name::constant("slack");
 
 /// The first comes "nearly immediately".
+const PAUSES_AT: FailureShare = FailureShare::known(95, Duration::from_secs(3_600), 1_000);
+
 const WAITS: &[Duration] = &[
     Duration::from_secs(1),
     Duration::from_secs(60),
@@ -66,6 +68,8 @@ const WAITS: &[Duration] = &[
 ///   anew is not stated; one that is not, and is older than the tolerance, is refused. An app that
 ///   has turned on delayed events is sent them again every hour for a day: say so by
 ///   [`Provider::replace_contract`].
+/// - Events are no longer sent to an app that has answered fewer than 5 of 100 with 200 in the last hour
+///   (<https://api.slack.com/events/app_rate_limited>); one that gets fewer than a thousand an hour is spared.
 pub fn slack(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Slack-Signature")
         .timestamp_header("X-Slack-Request-Timestamp")
@@ -90,7 +94,8 @@ pub fn slack(keys: impl Into<KeyRing>) -> Provider {
         .answered();
     let contract =
         SenderContract::new(RetrySchedule::listed(WAITS), RetriedStatuses::AllButSuccess)
-            .waits(Duration::from_secs(3));
+            .waits(Duration::from_secs(3))
+            .pauses_at(PAUSES_AT);
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),

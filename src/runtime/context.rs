@@ -138,6 +138,11 @@ impl<C: ?Sized> RunContext<C> {
             .unwrap_or(self.request_clock.deadline)
     }
 
+    /// Whether it was found out where its confirmations would ask.
+    pub(super) fn is_confirmed(&self) -> bool {
+        (self.auth.polled.as_ref()).is_some_and(|polled| polled.is_confirmed)
+    }
+
     /// Whether the event comes out of an inbox, and nobody waits for the answer to its delivery.
     pub(super) fn is_queued(&self) -> bool {
         self.state.settings.is_queued

@@ -10,6 +10,7 @@
 
 mod exactly_once;
 mod floors;
+mod guesses;
 mod map;
 mod msrv;
 mod named;

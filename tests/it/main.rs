@@ -19,6 +19,8 @@ mod commands;
 mod confirm;
 #[cfg(all(feature = "axum", feature = "testing"))]
 mod contracts;
+#[cfg(feature = "metrics")]
+mod dashboards;
 #[cfg(all(feature = "axum", feature = "senders", feature = "testing"))]
 mod diagnosis;
 #[cfg(feature = "axum")]
@@ -27,10 +29,14 @@ mod duplicates;
 mod gzip;
 #[cfg(feature = "axum")]
 mod handlers;
+#[cfg(all(feature = "axum", feature = "testing"))]
+mod health;
 #[cfg(feature = "axum")]
 mod identity;
 #[cfg(all(feature = "axum", feature = "inbox"))]
 mod inbox;
+#[cfg(feature = "axum")]
+mod journal;
 #[cfg(all(feature = "axum", feature = "testing"))]
 mod kit;
 #[cfg(feature = "axum")]
@@ -41,12 +47,24 @@ mod layers;
 mod lease;
 #[cfg(feature = "axum")]
 mod misuse;
+#[cfg(all(feature = "axum", feature = "metrics", feature = "testing"))]
+mod numbers;
 #[cfg(feature = "axum")]
 mod own_proofs;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "axum")]
 mod ready;
+#[cfg(all(
+    feature = "axum",
+    feature = "http-client",
+    feature = "inbox",
+    feature = "postgres",
+    feature = "redis",
+    feature = "sqlite",
+    feature = "testing"
+))]
+mod reconcile;
 #[cfg(feature = "redis")]
 mod redis_acl;
 #[cfg(feature = "redis")]
@@ -79,6 +97,8 @@ mod shutdown;
 mod signing;
 #[cfg(feature = "axum")]
 mod source;
+#[cfg(feature = "axum")]
+mod spans;
 #[cfg(feature = "postgres")]
 #[path = "../sql_support/mod.rs"]
 mod sql_support;

@@ -5,10 +5,11 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::Ordering;
 
 use serde_json::json;
-use tower_webhook::provider;
+use tower_webhook::journal::{Journal, JournalFiles};
+use tower_webhook::{MemoryStore, RouterExt, Webhook, provider};
 
 use super::program::{Folder, webhook};
-use super::receiver::{in_memory, keys, until, with_inbox, with_records};
+use super::receiver::{in_memory, keys, serve, until, with_inbox, with_records};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn records_are_looked_up_and_forgotten() {
@@ -217,6 +218,47 @@ async fn a_journal_is_watched_and_its_proved_deliveries_sent_again() {
     watching.kill().unwrap();
     watching.wait().unwrap();
     assert!(first.await.unwrap().contains("\"verdict\":"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_receiver_takes_down_is_watched_and_each_refusal_in_it_diagnosed() {
+    let folder = Folder::new();
+    let place = folder.path("journal");
+    let journal = Journal::start(JournalFiles::open(&place).unwrap()).unwrap();
+    let blendfi = Webhook::new(provider::blendfi(keys()))
+        .store(MemoryStore::new())
+        .journal(&journal)
+        .build()
+        .unwrap();
+    let app = axum::Router::new().webhook("/webhooks/blendfi", blendfi, async || "done");
+    let url = serve(app).await;
+    let send = async |arguments: &[&str]| {
+        let all = ["send", "blendfi", "--url", &url]
+            .into_iter()
+            .chain(arguments.iter().copied());
+        webhook(all).with_secret().run_beside().await
+    };
+    send(&["--id", "evt_1"]).await.says(0, "  200  ");
+    send(&["--id", "evt_2", "--tamper", "body"])
+        .await
+        .says(1, "  401  ");
+    assert!(journal.flush(std::time::Duration::from_secs(60)).await);
+    let watched = webhook(["watch", &place, "--once"]).run();
+    watched
+        .says(0, "handled    200")
+        .says(0, "blendfi:evt_1")
+        .says(0, "refused    401")
+        .says(0, "signature_mismatch");
+    let verified = webhook(["verify", &place, "--provider", "blendfi"])
+        .with_secret()
+        .run();
+    verified
+        .says(1, "authentic: signed by key \"1\"")
+        .says(1, "cause: body_white_space: ");
+    let doctor = webhook(["doctor", "--provider", "blendfi", "--journal", &place])
+        .with_secret()
+        .run();
+    doctor.says(0, "key: \"1\" last matched at ");
 }
 
 #[tokio::test(flavor = "multi_thread")]

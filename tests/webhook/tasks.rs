@@ -158,8 +158,12 @@ async fn an_allowlist_is_looked_at_and_replaced() {
     tokio::spawn(async { axum::serve(listener, app).await });
     let send = || webhook(["send", "bloquo", "--url", &url]).run_beside();
     send().await.says(1, "  403  ");
-    let looked = webhook(["doctor", "--allow", "127.0.0.0/8,localhost"]).run_beside().await;
-    looked.says(0, "allowlist: 127.0.0.0/8").says(0, "allowlist: localhost is ");
+    let looked = webhook(["doctor", "--allow", "127.0.0.0/8,localhost"])
+        .run_beside()
+        .await;
+    looked
+        .says(0, "allowlist: 127.0.0.0/8")
+        .says(0, "allowlist: localhost is ");
     allowlist.replace(["127.0.0.0/8"]).unwrap();
     send().await.says(0, "  200  ");
 }

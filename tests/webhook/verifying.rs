@@ -61,7 +61,7 @@ fn each_kind_of_capture_is_read() {
         ("a.http", raw(BODY), "raw HTTP"),
         ("a.sh", curl.out, "curl"),
         ("a.har", har.to_string(), "entry 0 of the HAR"),
-        ("a.jsonl", journal.to_string(), "line 1 of the journal, 1"),
+        ("a.jsonl", journal.to_string(), "1 of the journal"),
     ] {
         let file = folder.file(name, text);
         let ran = webhook(["verify", &file, "--provider", "stripe"])

@@ -203,7 +203,7 @@ pub(crate) enum Tamper {
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// Raw HTTP, a curl line, a HAR or lines of a journal; - is the standard input
+    /// Raw HTTP, a curl line, a HAR, lines of a journal or its folder; - is the standard input
     pub(crate) file: PathBuf,
     /// Whose delivery it should be; every sender is tried unless set
     #[arg(long, value_parser = presets::name)]
@@ -266,7 +266,7 @@ pub(crate) enum Inbox {
     Counts,
     /// Entries with one status
     List {
-        /// queued, waiting, running, lapsed, done, dead, discarded or stale
+        /// queued, waiting, running, lapsed, done, dead, discarded, stale or mismatched
         status: String,
         #[arg(long)]
         provider: Option<String>,
@@ -349,7 +349,7 @@ pub(crate) struct Discard {
 
 #[derive(Debug, Args)]
 pub(crate) struct Replay {
-    /// A journal of JSON lines; - is the standard input
+    /// A journal: its folder, or a file of its lines; - is the standard input
     pub(crate) file: PathBuf,
     #[arg(long, value_parser = presets::name)]
     pub(crate) provider: String,
@@ -368,7 +368,7 @@ pub(crate) struct Replay {
 
 #[derive(Debug, Args)]
 pub(crate) struct Watch {
-    /// A journal of JSON lines
+    /// A journal: its folder, or a file of its lines
     pub(crate) file: PathBuf,
     /// Show what stands there already too
     #[arg(long)]
@@ -395,7 +395,7 @@ pub(crate) struct Doctor {
     /// Networks, addresses and host names of an allowlist, with commas between, as they are resolved now
     #[arg(long, value_name = "LIST")]
     pub(crate) allow: Option<String>,
-    /// A journal of JSON lines: tells when each key last matched
+    /// A journal, its folder or a file of its lines: tells when each key last matched
     #[arg(long, value_name = "FILE")]
     pub(crate) journal: Option<PathBuf>,
 }

@@ -41,7 +41,7 @@ impl Captured {
                     .map(|(at, entry)| of_har(at, entry))
                     .collect();
             }
-            return journal::requests(begin);
+            return journal::requests(&journal::parsed(begin, "capture")?);
         }
         raw(bytes).map(|captured| vec![captured])
     }

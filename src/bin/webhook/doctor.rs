@@ -1,7 +1,6 @@
 //! `webhook doctor`: what is wrong with a receiver's surroundings.
 
 use std::collections::BTreeMap;
-use std::io::BufRead;
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
@@ -10,7 +9,7 @@ use tower_webhook::{Allowlist, EventKey, Fingerprint, Name, SharedStore, UnixTim
 
 use crate::args::Doctor;
 use crate::failure::Failure;
-use crate::journal::Line;
+use crate::journal::at;
 use crate::output::{Ended, Output};
 use crate::sign::preset;
 
@@ -149,15 +148,11 @@ fn last_matches(
     file: &std::path::Path,
     provider: &str,
 ) -> Result<BTreeMap<String, UnixTime>, Failure> {
-    let bytes = crate::secrets::read(file, "--journal")?;
+    let lines = crate::journal::lines(file, "--journal")?;
     let mut last = BTreeMap::new();
-    let lines = bytes.lines().map_while(Result::ok);
-    for line in lines
-        .filter_map(|text| Line::parse(&text).ok())
-        .filter(|line| line.provider == provider)
-    {
+    for line in lines.iter().filter(|line| line.provider == provider) {
         for key in &line.signed_by {
-            last.insert(key.clone(), line.at());
+            last.insert(key.clone(), at(line));
         }
     }
     Ok(last)

@@ -141,6 +141,7 @@ async fn counts(inbox: &SharedInbox, output: Output) -> Result<(), Failure> {
         ("dead", counts.dead),
         ("discarded", counts.discarded),
         ("stale", counts.stale),
+        ("mismatched", counts.mismatched),
     ];
     let lines: Vec<_> = all
         .iter()

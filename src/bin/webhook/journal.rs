@@ -1,10 +1,11 @@
 //! Journals of JSON lines: requests out of them, and deliveries that are sent again.
 
-use std::io::BufRead;
+use std::path::Path;
 
-use http::HeaderMap;
-use serde::Deserialize;
 use serde_json::json;
+use tower_webhook::journal::{
+    JournalFiles, JournalFilter, JournalLine, RecordedBody, RecordedRequest,
+};
 use tower_webhook::testing::{SendErrorKind, TestDelivery};
 use tower_webhook::{EventKey, UnixTime};
 
@@ -15,134 +16,82 @@ use crate::output::{Ended, Output};
 use crate::secrets::read;
 use crate::sign::preset;
 
-/// What is read of a line; other members are passed over.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Line {
-    pub(crate) v: u32,
-    pub(crate) id: String,
-    /// Microseconds, as every time of a journal.
-    pub(crate) at: u64,
-    pub(crate) provider: String,
-    #[serde(default)]
-    pub(crate) authenticated: bool,
-    pub(crate) verdict: String,
-    pub(crate) reason: Option<String>,
-    pub(crate) detail: Option<String>,
-    pub(crate) status: Option<u16>,
-    pub(crate) key: Option<String>,
-    #[serde(default)]
-    pub(crate) signed_by: Vec<String>,
-    pub(crate) claimed_id: Option<String>,
-    pub(crate) attempt: Option<u32>,
-    #[serde(default)]
-    pub(crate) micros: Micros,
-    pub(crate) request: Option<Request>,
+/// When the outcome of a line was known.
+pub(crate) fn at(line: &JournalLine) -> UnixTime {
+    UnixTime::from_micros(line.at)
 }
 
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Micros {
-    #[serde(default)]
-    pub(crate) total: u64,
+/// Whether somebody should look at it.
+pub(crate) fn is_trouble(line: &JournalLine) -> bool {
+    matches!(
+        line.verdict.as_str(),
+        "refused" | "failed" | "unfinished" | "lost"
+    )
 }
 
-#[derive(Debug, Deserialize)]
-pub(crate) struct Request {
-    received_at: u64,
-    method: String,
-    uri: String,
-    headers: Vec<(String, String)>,
-    body: Option<Body>,
+fn captured(request: &RecordedRequest, label: String) -> Result<Captured, Failure> {
+    let refused = |what: &str| Failure::usage(format!("capture: {label}: {what}"));
+    let body = request.body.as_ref();
+    let lacks = match body {
+        None => Some("its body was not read"),
+        Some(body) if body.cut => Some("its body was kept in part only"),
+        Some(body) if body.masked => Some("something of its body is masked"),
+        Some(_) => None,
+    };
+    Ok(Captured {
+        method: request.method().ok_or_else(|| refused("no method"))?,
+        uri: request.uri().ok_or_else(|| refused("no URI"))?,
+        headers: request.header_map(),
+        body: body.and_then(RecordedBody::whole).unwrap_or_default(),
+        at: Some(UnixTime::from_micros(request.received_at)),
+        lacks,
+        label,
+    })
 }
 
-#[derive(Debug, Deserialize)]
-struct Body {
-    text: Option<String>,
-    base64: Option<String>,
-    #[serde(default)]
-    cut: bool,
-    #[serde(default)]
-    masked: bool,
-}
+/// How many lines of a folder are read at once.
+const PAGE: usize = 1_000;
 
-/// The version of lines that is read.
-const VERSION: u32 = 1;
-
-impl Line {
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let line: Self =
-            serde_json::from_str(text).map_err(|error| format!("no line of a journal: {error}"))?;
-        match line.v {
-            VERSION => Ok(line),
-            other => Err(format!(
-                "a line of version {other}; this program reads {VERSION}"
-            )),
+/// The lines of a journal: of a folder of files, of one file, or of the standard input.
+pub(crate) fn lines(place: &Path, option: &str) -> Result<Vec<JournalLine>, Failure> {
+    if !place.is_dir() {
+        let bytes = read(place, option)?;
+        return parsed(&String::from_utf8_lossy(&bytes), option);
+    }
+    let failed = |error| Failure::other(option, error);
+    let files = JournalFiles::open(place).map_err(failed)?;
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let page = files
+            .read(&JournalFilter::new(), after.as_ref(), PAGE)
+            .map_err(failed)?;
+        all.extend(page.lines);
+        if page.is_last {
+            all.sort_by_key(|line| line.at);
+            return Ok(all);
         }
-    }
-
-    pub(crate) fn at(&self) -> UnixTime {
-        UnixTime::from_micros(self.at)
-    }
-
-    /// Whether somebody should look at it.
-    pub(crate) fn is_trouble(&self) -> bool {
-        matches!(
-            self.verdict.as_str(),
-            "refused" | "failed" | "unfinished" | "lost"
-        )
+        after = Some(page.next);
     }
 }
 
-impl Request {
-    fn captured(&self, label: String) -> Result<Captured, Failure> {
-        let refused = |what: &str| Failure::usage(format!("capture: {label}: {what}"));
-        let mut headers = HeaderMap::new();
-        for (name, value) in &self.headers {
-            // A character is a byte of the value.
-            let bytes: Option<Vec<u8>> = value.chars().map(|c| u8::try_from(c).ok()).collect();
-            Captured::header(&mut headers, name, &bytes.unwrap_or_default())?;
-        }
-        let body = self.body.as_ref();
-        let lacks = match body {
-            None => Some("its body was not read"),
-            Some(body) if body.cut => Some("its body was kept in part only"),
-            Some(body) if body.masked => Some("something of its body is masked"),
-            Some(_) => None,
-        };
-        Ok(Captured {
-            method: self.method.parse().map_err(|_| refused("no method"))?,
-            uri: self.uri.parse().map_err(|_| refused("no URI"))?,
-            headers,
-            body: body.map(Body::bytes).unwrap_or_default(),
-            at: Some(UnixTime::from_micros(self.received_at)),
-            lacks,
-            label,
+/// The lines of a text.
+pub(crate) fn parsed(text: &str, option: &str) -> Result<Vec<JournalLine>, Failure> {
+    let lines = (1_usize..).zip(text.lines());
+    lines
+        .filter(|(_, text)| !text.trim().is_empty())
+        .map(|(place, text)| {
+            JournalLine::parse(text)
+                .map_err(|why| Failure::usage(format!("{option}: line {place}: {why}")))
         })
-    }
-}
-
-impl Body {
-    fn bytes(&self) -> Vec<u8> {
-        match (&self.text, &self.base64) {
-            (Some(text), _) => text.clone().into_bytes(),
-            (None, Some(base64)) => data_encoding::BASE64
-                .decode(base64.as_bytes())
-                .unwrap_or_default(),
-            (None, None) => Vec::new(),
-        }
-    }
+        .collect()
 }
 
 /// The requests of all lines that hold one.
-pub(crate) fn requests(text: &str) -> Result<Vec<Captured>, Failure> {
+pub(crate) fn requests(lines: &[JournalLine]) -> Result<Vec<Captured>, Failure> {
     let mut all = Vec::new();
-    for (place, text) in (1_usize..)
-        .zip(text.lines())
-        .filter(|(_, text)| !text.trim().is_empty())
-    {
-        let line = Line::parse(text)
-            .map_err(|why| Failure::usage(format!("capture: line {place}: {why}")))?;
+    for line in lines {
         if let Some(request) = &line.request {
-            all.push(request.captured(format!("line {place} of the journal, {}", line.id))?);
+            all.push(captured(request, format!("{} of the journal", line.id))?);
         }
     }
     match all.is_empty() {
@@ -165,15 +114,8 @@ pub(crate) async fn replay(asked: &Replay, output: Output) -> Result<Ended, Fail
         .map(EventKey::decode)
         .transpose()?
         .map(|key| key.encoded());
-    let bytes = read(&asked.file, "replay")?;
     let (mut sent, mut left_out, mut well) = (0_u32, 0_u32, true);
-    for (place, text) in (1_usize..).zip(bytes.lines()) {
-        let text = text.map_err(|error| Failure::other("replay", error))?;
-        if text.trim().is_empty() {
-            continue;
-        }
-        let line = Line::parse(&text)
-            .map_err(|why| Failure::usage(format!("replay: line {place}: {why}")))?;
+    for line in lines(&asked.file, "replay")? {
         let Some(request) = line.request.as_ref().filter(|_| {
             key.as_ref()
                 .is_none_or(|key| line.key.as_ref() == Some(key))
@@ -184,7 +126,7 @@ pub(crate) async fn replay(asked: &Replay, output: Output) -> Result<Ended, Fail
         }) else {
             continue;
         };
-        let captured = request.captured(format!("line {place}"))?;
+        let captured = captured(request, line.id.clone())?;
         if !line.authenticated || captured.lacks.is_some() {
             left_out = left_out.saturating_add(1);
             continue;

@@ -7,13 +7,17 @@ use tower_webhook::{NamedSecret, Provider, RequestHead, Secrets, UnixTime};
 use crate::args::Verify;
 use crate::capture::{Captured, time};
 use crate::failure::Failure;
+use crate::journal;
 use crate::output::{Ended, Output};
 use crate::presets;
 use crate::secrets::read;
 use crate::sign::preset;
 
 pub(crate) fn run(asked: &Verify, output: Output) -> Result<Ended, Failure> {
-    let captured = Captured::all(&read(&asked.file, "verify")?)?;
+    let captured = match asked.file.is_dir() {
+        true => journal::requests(&journal::lines(&asked.file, "verify")?)?,
+        false => Captured::all(&read(&asked.file, "verify")?)?,
+    };
     let secrets = asked.secrets.needed()?;
     let given = match asked.at.as_deref().map(|text| (text, time(text))) {
         None => None,

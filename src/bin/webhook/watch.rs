@@ -5,17 +5,72 @@ use std::time::Duration;
 
 use serde_json::json;
 use tower_webhook::Name;
+use tower_webhook::journal::{JournalFiles, JournalFilter, JournalLine};
 
 use crate::args::Watch;
 use crate::failure::Failure;
-use crate::journal::Line;
+use crate::journal::{at, is_trouble};
 use crate::output::{Ended, Output};
 
 /// How often it is looked whether there is more.
 const EVERY: Duration = Duration::from_millis(200);
+/// How many lines of a folder are read at once.
+const PAGE: usize = 1_000;
+
+/// What is shown.
+struct Wanted {
+    provider: Option<Name>,
+    trouble: bool,
+    output: Output,
+}
+
+impl Wanted {
+    fn show(&self, line: &JournalLine) {
+        let is_of_it = (self.provider.as_ref()).is_none_or(|name| name.as_str() == line.provider);
+        if is_of_it && (!self.trouble || is_trouble(line)) {
+            tell(line, self.output);
+        }
+    }
+}
 
 pub(crate) async fn run(asked: &Watch, output: Output) -> Result<Ended, Failure> {
-    let provider = asked.provider.clone().map(Name::new).transpose()?;
+    let wanted = Wanted {
+        provider: asked.provider.clone().map(Name::new).transpose()?,
+        trouble: asked.trouble,
+        output,
+    };
+    match asked.file.is_dir() {
+        true => folder(asked, &wanted).await,
+        false => file(asked, &wanted).await,
+    }
+}
+
+/// A journal in a folder of files.
+async fn folder(asked: &Watch, wanted: &Wanted) -> Result<Ended, Failure> {
+    let failed = |error| Failure::other("watch", error);
+    let files = JournalFiles::open(&asked.file).map_err(failed)?;
+    let mut after = None;
+    let mut is_shown = asked.from_start || asked.once;
+    loop {
+        let page = files
+            .read(&JournalFilter::new(), after.as_ref(), PAGE)
+            .map_err(failed)?;
+        if is_shown {
+            page.lines.iter().for_each(|line| wanted.show(line));
+        }
+        after = Some(page.next);
+        if page.is_last {
+            if asked.once {
+                return Ok(Ended::Well);
+            }
+            is_shown = true;
+            tokio::time::sleep(EVERY).await;
+        }
+    }
+}
+
+/// One file, such as the output of a sink of your own.
+async fn file(asked: &Watch, wanted: &Wanted) -> Result<Ended, Failure> {
     let shown = asked.file.display();
     let failed = |error| Failure::other("watch", format_args!("{shown}: {error}"));
     let mut file = std::fs::File::open(&asked.file).map_err(failed)?;
@@ -27,14 +82,8 @@ pub(crate) async fn run(asked: &Watch, output: Output) -> Result<Ended, Failure>
     loop {
         let read = file.read_line(&mut text).map_err(failed)?;
         if read > 0 && text.ends_with('\n') {
-            if let Ok(line) = Line::parse(text.trim_end()) {
-                let is_wanted = provider
-                    .as_ref()
-                    .is_none_or(|name| name.as_str() == line.provider)
-                    && (!asked.trouble || line.is_trouble());
-                if is_wanted {
-                    tell(&line, output);
-                }
+            if let Ok(line) = JournalLine::parse(text.trim_end()) {
+                wanted.show(&line);
             }
             text.clear();
             continue;
@@ -61,7 +110,7 @@ fn was_replaced(file: &mut BufReader<std::fs::File>, path: &std::path::Path) -> 
     matches!((here, len), (Some(here), Some(len)) if len < here)
 }
 
-fn tell(line: &Line, output: Output) {
+fn tell(line: &JournalLine, output: Output) {
     let status = line
         .status
         .map_or("-".to_owned(), |status| status.to_string());
@@ -78,18 +127,18 @@ fn tell(line: &Line, output: Output) {
     let millis = line.micros.total / 1000;
     let text = format!(
         "{}  {:12} {:10} {status:3} {millis:5} ms  {which}{attempt}  {why} {detail}",
-        line.at().to_rfc3339(),
+        at(line).to_rfc3339(),
         line.provider,
         line.verdict,
     );
     let text = text.trim_end();
-    let text = match (std::io::stdout().is_terminal(), line.is_trouble()) {
+    let text = match (std::io::stdout().is_terminal(), is_trouble(line)) {
         (true, true) => format!("\x1b[31m{text}\x1b[0m"),
         _ => text.to_owned(),
     };
     output.show(text, || {
         json!({
-            "at": line.at().to_rfc3339(), "provider": line.provider, "verdict": line.verdict, "status": line.status,
+            "at": at(line).to_rfc3339(), "provider": line.provider, "verdict": line.verdict, "status": line.status,
             "key": line.key, "reason": line.reason, "detail": line.detail, "ms": millis,
         })
     });

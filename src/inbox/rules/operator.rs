@@ -35,7 +35,8 @@ impl EntryCommand for Redrive {
             EntryState::Queued { .. }
             | EntryState::Running { .. }
             | EntryState::Done { .. }
-            | EntryState::Discarded { .. } => {
+            | EntryState::Discarded { .. }
+            | EntryState::Mismatched { .. } => {
                 return EntryStep::leave(Moved::NotFrom(entry.status(now)));
             }
         }
@@ -97,7 +98,8 @@ impl EntryCommand for Discard {
             EntryState::Running { .. }
             | EntryState::Done { .. }
             | EntryState::Discarded { .. }
-            | EntryState::Stale { .. } => EntryStep::leave(Moved::NotFrom(entry.status(now))),
+            | EntryState::Stale { .. }
+            | EntryState::Mismatched { .. } => EntryStep::leave(Moved::NotFrom(entry.status(now))),
         }
     }
 }

@@ -45,12 +45,21 @@ pub(super) struct BodyParts {
     /// The texts of the members that are read, in the order of their pointers.
     members: Vec<Option<String>>,
     fields: Vec<(String, String)>,
+    /// The body, where it is the token.
+    #[cfg(feature = "jwt")]
+    whole: Option<String>,
 }
 
 impl BodyParts {
     /// Reads what the scheme wants of this body: nothing, mostly.
     pub(super) fn of(general: &General, body: &[u8]) -> Result<Self, Kind> {
         let mut parts = Self::default();
+        #[cfg(feature = "jwt")]
+        if general.places.iter().any(|at| matches!(at, At::Body)) {
+            parts.whole = std::str::from_utf8(body)
+                .ok()
+                .map(|text| text.trim().to_owned());
+        }
         if !general.members.is_empty() {
             let item = match &general.only_item {
                 None => Cow::Borrowed(body),
@@ -187,6 +196,8 @@ impl At {
                 Ok(texts)
             }
             Self::Member(_) | Self::FormField(_) => Ok(Vec::new()),
+            #[cfg(feature = "jwt")]
+            Self::Body => Ok(Vec::new()),
         }
     }
 
@@ -200,6 +211,8 @@ impl At {
             Self::Member(pointer) => Ok(body.member(general, pointer).map(str::to_owned)),
             Self::FormField(name) => Ok(body.field(name)?.map(str::to_owned)),
             Self::Header(_) | Self::Headers(_) | Self::Query(_) => Ok(None),
+            #[cfg(feature = "jwt")]
+            Self::Body => Ok(body.whole.clone()),
         }
     }
 }

@@ -7,6 +7,7 @@ mod handing_over;
 mod items;
 #[cfg(feature = "testing")]
 mod ordering;
+mod outage;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod rates;
@@ -15,6 +16,7 @@ mod redis;
 mod setup;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod unconfirmed;
 #[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
 mod workers;
 

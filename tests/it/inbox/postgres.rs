@@ -232,3 +232,9 @@ async fn a_worker_that_froze_with_its_transaction_open_has_no_effect() {
     drop(frozen.lock().unwrap().take());
     assert_eq!(ledger.effects(), "evt_1 2");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thousands_of_forgeries_before_and_after_the_truth_change_nothing() {
+    let server = Postgres::start();
+    super::unconfirmed::forged_before_and_after(&inbox(server.url()).await, 1_000).await;
+}

@@ -88,3 +88,9 @@ async fn hundreds_of_orders_on_a_cluster_are_applied_in_rising_versions() {
     let (first, second) = (inbox(cluster.url()).await, inbox(cluster.url()).await);
     super::ordering::shuffled_and_thrice([&first, &second], 300).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thousands_of_forgeries_before_and_after_the_truth_change_nothing() {
+    let server = Server::start();
+    super::unconfirmed::forged_before_and_after(&inbox(server.url()).await, 2_000).await;
+}

@@ -62,3 +62,9 @@ async fn what_a_worker_held_that_vanished_is_taken_over_by_another() {
     let (accepting, other) = (folder.inbox().await, folder.inbox().await);
     workers::what_a_worker_held_that_vanished_is_taken_over_by_another(accepting, other).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thousands_of_forgeries_before_and_after_the_truth_change_nothing() {
+    let folder = Folder::new("forged");
+    super::unconfirmed::forged_before_and_after(&folder.inbox().await, 2_000).await;
+}

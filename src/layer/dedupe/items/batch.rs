@@ -385,6 +385,6 @@ where
 
     fn observe(&self, mut observation: Observation<'_>) {
         let started = Some(self.request_clock.started);
-        self.core.endpoint.observe(&mut observation, started);
+        (self.core.endpoint).observe(&mut observation, started, &self.auth);
     }
 }

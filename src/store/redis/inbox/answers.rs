@@ -158,6 +158,7 @@ pub(super) fn move_answer(value: Value) -> Result<Answer<ToldOfMove>, Fault> {
                 b"d" => EntryStatus::Dead,
                 b"x" => EntryStatus::Discarded,
                 b"s" => EntryStatus::Stale,
+                b"m" => EntryStatus::Mismatched,
                 _ => return Err(STRANGE),
             },
             _ => return Err(STRANGE),
@@ -258,11 +259,11 @@ pub(super) fn take_answer(value: Value, asked: usize) -> Result<Answer<Vec<Taken
     Ok(Answer { outcome, now })
 }
 
-/// How many there are queued, waiting, taken or begun, dead, done, discarded, and stale.
-pub(super) fn count_answer(value: Value) -> Result<Answer<[u64; 7]>, Fault> {
+/// How many there are queued, waiting, taken or begun, dead, done, discarded, stale, and mismatched.
+pub(super) fn count_answer(value: Value) -> Result<Answer<[u64; 8]>, Fault> {
     let mut words = words(value)?;
     let now = time(words.next().as_ref())?;
-    let mut outcome = [0; 7];
+    let mut outcome = [0; 8];
     for count in &mut outcome {
         *count = number(&mut words)?;
     }

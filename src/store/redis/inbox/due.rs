@@ -346,7 +346,8 @@ impl Learned {
         let Some(runnable) = self.due.runnable.get_mut(route) else {
             return;
         };
-        if runnable.len() < rates.left(candidate.route.provider(), now) {
+        let left = |provider| rates.left(provider, now);
+        if runnable.len() < candidate.route.rated().map_or(usize::MAX, left) {
             runnable.push(candidate);
         }
     }

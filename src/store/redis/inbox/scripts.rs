@@ -44,6 +44,10 @@ pub(super) fn accept(accept: &Accept, place: &EntryPlace, room: u64) -> Call {
     let order = accept.order.as_deref();
     let order_key = order.map_or("", |order| order.key.as_str());
     let order = order.map(|order| encode_order(order, order_hash(&accept.route, &order.key)));
+    let room = match accept.was_held {
+        true => String::new(),
+        false => room.to_string(),
+    };
     Call::on(&ACCEPT, 4, 10)
         .word(&place.entry)
         .word(&place.history)
@@ -89,6 +93,7 @@ pub(super) fn finish(finish: &Finish, place: &EntryPlace) -> Call {
         Verdict::Retry { after, reason } => ("retry", *after, cut(reason)),
         Verdict::GiveBack { after } => ("back", *after, Box::default()),
         Verdict::Bury { reason } => ("bury", Duration::ZERO, cut(reason)),
+        Verdict::Mismatched => ("untrue", finish.retention, Box::default()),
     };
     about(&FINISH, place, 4)
         .word(finish.token.as_bytes().as_slice())

@@ -85,7 +85,8 @@ async fn who_waits_is_told_when_a_transaction_has_freed_an_order_key() {
         attempt: grant.attempt,
         lease: begin.lease,
     };
-    let transactions = inbox.own_transactions().unwrap();
+    let transactions = inbox.transactions().unwrap();
+    let transactions = transactions.source::<sqlx::PgConnection>().unwrap();
     let open = transactions.begin(ticket).await.unwrap();
     let response = StoredResponse::new(200);
     let fingerprint = accept_in("first", 1).fingerprint;

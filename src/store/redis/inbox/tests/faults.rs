@@ -193,6 +193,12 @@ async fn a_full_inbox_says_so_until_there_is_room() {
     assert_eq!(accepted, Accepted::Queued);
     let error = inbox.accept(&accept("3", "a")).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Full);
+    // What it holds already, unconfirmed, makes it no fuller.
+    let was_held = Accept {
+        was_held: true,
+        ..accept("3", "a")
+    };
+    assert_eq!(inbox.accept(&was_held).await.unwrap(), Accepted::Queued);
 }
 
 #[tokio::test]

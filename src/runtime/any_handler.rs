@@ -1,25 +1,27 @@
-//! Handlers whose types are no longer part of a worker's.
+//! Handlers whose types are no longer part of who runs them.
 
 use std::marker::PhantomData;
 
 use futures_util::future::BoxFuture;
 
-use crate::runtime::{Delivery, EventHandler, Failure, Run};
+use super::delivery::Delivery;
+use super::failure::Failure;
+use super::handler::{EventHandler, Run};
 
 /// An [`EventHandler`] of any kind.
-pub(super) trait AnyHandler: Send + Sync {
+pub(crate) trait AnyHandler: Send + Sync {
     fn call<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Result<(), Failure>>;
 }
 
 /// An event handler with the state that it takes.
-pub(super) struct WithState<H, S, Args> {
+pub(crate) struct WithState<H, S, Args> {
     handler: H,
     state: S,
     _args: PhantomData<fn() -> Args>,
 }
 
 impl<H, S, Args> WithState<H, S, Args> {
-    pub(super) fn new(handler: H, state: S) -> Self {
+    pub(crate) fn new(handler: H, state: S) -> Self {
         Self {
             handler,
             state,
