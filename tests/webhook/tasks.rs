@@ -1,7 +1,9 @@
 //! The tasks of an operator's day, each by the commands of `docs/tasks.md`.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use axum::http::StatusCode;
 use tower_webhook::provider::{self, blendfi};
 use tower_webhook::{Allowlist, MemoryStore, RouterExt, SigningKey, SigningSecret, Webhook};
 
@@ -166,4 +168,50 @@ async fn an_allowlist_is_looked_at_and_replaced() {
         .says(0, "allowlist: localhost is ");
     allowlist.replace(["127.0.0.0/8"]).unwrap();
     send().await.says(0, "  200  ");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoints_health_is_seen_before_its_sender_pauses_it() {
+    is_told("curl -s http://127.0.0.1:3000/readyz");
+    let fails = Arc::new(AtomicBool::new(false));
+    let blendfi = Webhook::new(provider::blendfi(keys()))
+        .store(MemoryStore::new())
+        .build()
+        .unwrap();
+    let (watched, broken) = (blendfi.clone(), Arc::clone(&fails));
+    let handler = async move || match broken.load(Ordering::SeqCst) {
+        true => StatusCode::INTERNAL_SERVER_ERROR,
+        false => StatusCode::OK,
+    };
+    let app = axum::Router::new()
+        .webhook("/webhooks/blendfi", blendfi, handler)
+        .route(
+            "/readyz",
+            axum::routing::get(async move || watched.health().await.to_string()),
+        );
+    let url = serve(app).await;
+    let send = async |count: &str| {
+        let arguments = [
+            "send", "blendfi", "--fresh", "--repeat", count, "--url", &url,
+        ];
+        webhook(arguments).with_secret().run_beside().await
+    };
+    let health = async || {
+        let output = tokio::process::Command::new("curl")
+            .args(["-s", &format!("{url}/readyz")])
+            .output();
+        String::from_utf8(output.await.unwrap().stdout).unwrap()
+    };
+    send("22").await.says(0, "sent of 22: 200: 22");
+    assert_eq!(health().await, "ready");
+    // A third fails; the sender pauses at a half.
+    fails.store(true, Ordering::SeqCst);
+    send("11").await.says(1, "500: 11");
+    let told = health().await;
+    assert!(
+        told.starts_with("degraded") && told.contains("failure_share"),
+        "{told}"
+    );
+    fails.store(false, Ordering::SeqCst);
+    send("1").await.says(0, "  200  ");
 }

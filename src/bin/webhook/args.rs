@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::presets;
+use crate::tamper::Tamper;
 
 const STATUSES: &str = "\
 Exit status:
@@ -188,17 +189,6 @@ pub(crate) struct Send {
     /// Tell every second how far it is, where the output is no terminal too
     #[arg(long)]
     pub(crate) progress: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Tamper {
-    Body,
-    Signature,
-    Secret,
-    HeaderId,
-    Timestamp,
-    Token,
-    Unsigned,
 }
 
 #[derive(Debug, Args)]

@@ -18,6 +18,7 @@ mod sample;
 mod secrets;
 mod send;
 mod sign;
+mod tamper;
 mod verify;
 mod watch;
 

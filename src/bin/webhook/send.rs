@@ -11,13 +11,14 @@ use tokio::task::JoinSet;
 use tower_webhook::Provider;
 use tower_webhook::testing::{SendError, SendErrorKind, TestDelivery};
 
-use crate::args::{Send, Tamper};
+use crate::args::Send;
 use crate::failure::Failure;
 use crate::output::{Ended, Output};
 use crate::presets::Preset;
 use crate::progress::{Progress, listed};
 use crate::secrets::token;
 use crate::sign::{Made, preset, unsigned};
+use crate::tamper::Tamper;
 
 /// How often a delivery is sent at most, where it is told to come again.
 const MAX_ATTEMPTS: u32 = 10;
