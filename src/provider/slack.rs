@@ -31,9 +31,10 @@
 //! `url_verification`, and nothing is recorded: the handler must answer 200 with the challenge as the
 //! body.
 //!
-//! Slash commands and interactions are signed alike and are forms, not JSON: they are refused with
-//! 400 here. For those, replace the rule by [`EventRule::body`] through [`Provider::replace_rule`], on
-//! a URL of their own.
+//! Interactions are signed alike and are forms that hold JSON in their field `payload`: each is told
+//! apart by its digest. Slash commands are forms without JSON, and are refused with 400 here. For
+//! those, replace the rule by [`EventRule::body`] through [`Provider::replace_rule`], on a URL of their
+//! own.
 
 use std::time::Duration;
 
