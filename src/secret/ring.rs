@@ -131,6 +131,14 @@ impl SigningKey {
         &self.material
     }
 
+    /// The same key, without an end.
+    pub(crate) fn unending(&self) -> Self {
+        Self {
+            expires_at: None,
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn is_active(&self, now: UnixTime) -> bool {
         self.expires_at.is_none_or(|end| now < end)
     }
@@ -349,7 +357,7 @@ impl KeyRing {
     ///
     /// As [`KeyRing::new`]; the old keys then stay as they were.
     pub fn rotate(&self, new: SigningKey, old_until: UnixTime) -> Result<(), ConfigError> {
-        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         let now = UnixTime::now();
         let old = keys.iter().filter(|key| key.is_active(now)).map(|key| {
             let end = key.expires_at.map_or(old_until, |end| end.min(old_until));

@@ -222,7 +222,9 @@ impl DedupeState {
         let answer = match items {
             Some(items) => Either::Left(self.handle_items(items, auth, parts, inner).answer()),
             None => {
-                let mut event = self.identify(&parts, &auth, received_at).map_err(refused)?;
+                let mut event = self
+                    .identify(&*parts, &auth, received_at)
+                    .map_err(refused)?;
                 let key = line.event_key();
                 let is_test = event.identity.handling == Handling::TestId;
                 match key {

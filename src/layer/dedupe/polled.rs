@@ -20,8 +20,8 @@ use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 use crate::request_clock::ClockReadings;
 use crate::runtime::{
-    AnyHandler, Caller, Delivery, Drain, Ended, FailureKind, IdentifiedEvent, Outcome, Ran, Work,
-    caught, spawn,
+    AnyHandler, Caller, Delivery, Ended, FailureKind, IdentifiedEvent, Outcome, Ran, Work, caught,
+    spawn,
 };
 #[cfg(feature = "inbox")]
 use crate::runtime::{Door, spawn_accept};
@@ -100,10 +100,6 @@ impl DedupeState {
             Some(scope) => scope.encoded(&self.endpoint.provider),
             None => self.endpoint.provider.to_string(),
         }
-    }
-
-    pub(crate) fn drain(&self) -> &Drain {
-        self.runs.drain()
     }
 
     /// Where the records of its events are, unless they are entries of an inbox.
