@@ -55,6 +55,7 @@
 //!   for other databases.
 //! - With the feature `inbox`, the `inbox` module keeps events until a `worker` runs them: the sender is
 //!   answered at once.
+//! - [`journal`] writes every request down with its outcome, and can send one through again.
 //! - [`Observer`] sees what became of every delivery; [`Reason`] has a stable code for each refusal.
 //!
 //! # What is guaranteed
