@@ -6,6 +6,8 @@
 //! | `cargo bench --bench instructions -- --check` | fails where a count is over its bound by more than 2 % |
 //! | `cargo bench --bench instructions -- --record` | writes the bounds anew |
 //!
+//! With `--features metrics` a delivery is counted with numbers too, beside one without in the same build.
+//!
 //! A count is the same on a quiet machine and a busy one, and nearly the same from run to run. It
 //! hangs on the compiler and on the processor that valgrind shows: the bounds name both.
 
@@ -37,7 +39,7 @@ const COUNTED: usize = 512;
 const ALLOWANCE: u32 = 2;
 
 /// What is counted, and of what.
-const STEPS: [(&str, &str); 5] = [
+const STEPS: &[(&str, &str)] = &[
     ("verify", "`Verifier::verify`, one key, 1 KiB"),
     ("event", "`EventRule::identify`, BlendFi's rule, 1 KiB"),
     (
@@ -45,11 +47,27 @@ const STEPS: [(&str, &str); 5] = [
         "`Webhook` with `MemoryStore`, 1 KiB, a handler that answers at once",
     ),
     ("refusal", "`Webhook`, no signature header"),
-    ("journal", "the same delivery, which a journal takes down"),
+    (
+        "refusal_sampled",
+        "the same, while one refusal in an hour is diagnosed",
+    ),
+    ("journal", "a delivery, which a journal takes down"),
+    #[cfg(feature = "metrics")]
+    (
+        "delivery_metrics",
+        "a delivery with `MetricsObserver`, and no recorder",
+    ),
+    #[cfg(feature = "metrics")]
+    ("delivery_recorder", "the same with a recorder that adds up"),
 ];
 
-/// How much of a delivery's instructions it takes with a journal.
-const MOST_WITH_A_JOURNAL: f64 = 1.10;
+/// A step that is counted beside another one, and how many hundredths of that it may take.
+const PAIRS: &[(&str, &str, f64)] = &[
+    ("refusal_sampled", "refusal", 1.01),
+    ("journal", "delivery", 1.10),
+    ("delivery_metrics", "delivery", 1.02),
+    ("delivery_recorder", "delivery", 1.02),
+];
 
 fn main() -> Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -64,35 +82,36 @@ fn main() -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut counts = Vec::new();
-    for (step, _) in STEPS {
+    for &(step, _) in STEPS {
         counts.push((step, count(step)?));
     }
     if has("--record") {
+        counts.retain(|(step, _)| PAIRS.iter().all(|(paired, ..)| paired != step));
         std::fs::write(BOUNDS, print_bounds(&counts))?;
     }
     let bounds = read_bounds(&std::fs::read_to_string(BOUNDS)?)?;
     let table = Table::new("instructions", "Instructions of a step");
     let mut fine = true;
     for ((step, words), (_, count)) in STEPS.iter().zip(&counts) {
-        let bound = (bounds.iter())
-            .find_map(|(name, bound)| (name == step).then_some(*bound))
-            .ok_or_else(|| format!("no bound of {step}"))?;
+        let bound = (bounds.iter()).find_map(|(name, bound)| (name == step).then_some(*bound));
         let row = format!("{step}: {words}");
+        // What is counted beside another step has its bound there.
+        let Some(bound) = bound else {
+            table.put(&row, "instructions", "", f64::from(*count));
+            continue;
+        };
         let most = Bound::AtMost(f64::from(bound + bound / 100 * ALLOWANCE));
         fine &= table.require(&row, "instructions", "", f64::from(*count), most);
         table.put(&row, "bound", "", f64::from(bound));
     }
-    let of = |name: &str| {
-        let count = counts.iter().find(|(step, _)| *step == name);
-        count.map_or(f64::NAN, |(_, count)| f64::from(*count))
-    };
-    fine &= table.require(
-        "a delivery with a journal, beside one without",
-        "instructions",
-        "",
-        of("journal") / of("delivery"),
-        Bound::AtMost(MOST_WITH_A_JOURNAL),
-    );
+    let count_of = |wanted: &str| counts.iter().find(|(step, _)| *step == wanted);
+    for (step, other, most) in PAIRS {
+        if let (Some((_, count)), Some((_, base))) = (count_of(step), count_of(other)) {
+            let ratio = f64::from(*count) / f64::from(*base);
+            let row = format!("{step} beside {other}");
+            fine &= table.require(&row, "of its instructions", "", ratio, Bound::AtMost(*most));
+        }
+    }
     println!("{}", machine());
     if !fine && has("--check") {
         return Ok(ExitCode::FAILURE);
@@ -142,9 +161,14 @@ fn take(step: &str) -> Result<()> {
         }
         "verify" => verify(),
         "event" => identify(),
-        "delivery" => deliver(true, None),
-        "refusal" => deliver(false, None),
-        "journal" => deliver(true, Some(&Journal::start(Nowhere)?)),
+        "delivery" => deliver(true, &Beside::Nothing),
+        "refusal" => deliver(false, &Beside::Nothing),
+        "refusal_sampled" => deliver(false, &Beside::Diagnosis),
+        "journal" => deliver(true, &Beside::Journal(Journal::start(Nowhere)?)),
+        #[cfg(feature = "metrics")]
+        "delivery_metrics" => deliver(true, &Beside::Numbers),
+        #[cfg(feature = "metrics")]
+        "delivery_recorder" => deliver(true, &Beside::Recorder),
         _ => Err(format!("no step {step:?}").into()),
     }
 }
@@ -211,16 +235,94 @@ impl JournalSink for Nowhere {
     }
 }
 
+/// What is done beside a delivery.
+enum Beside {
+    Nothing,
+    Journal(Journal),
+    /// One refusal in an hour is diagnosed.
+    Diagnosis,
+    /// Numbers, and no recorder for them.
+    #[cfg(feature = "metrics")]
+    Numbers,
+    #[cfg(feature = "metrics")]
+    Recorder,
+}
+
+impl Beside {
+    fn with<S>(&self, webhook: Webhook<S>) -> Result<Webhook<S>> {
+        Ok(match self {
+            Self::Nothing => webhook,
+            Self::Journal(journal) => webhook.journal(journal),
+            Self::Diagnosis => webhook.diagnose_refusals(Duration::from_secs(3600)),
+            #[cfg(feature = "metrics")]
+            Self::Numbers => with_numbers(webhook),
+            #[cfg(feature = "metrics")]
+            Self::Recorder => {
+                metrics::set_global_recorder(recorder::Sums)
+                    .map_err(|_| "a recorder is installed")?;
+                with_numbers(webhook)
+            }
+        })
+    }
+}
+
+#[cfg(feature = "metrics")]
+fn with_numbers<S>(webhook: Webhook<S>) -> Webhook<S> {
+    use tower_webhook::layer::TracingObserver;
+    use tower_webhook::metrics::MetricsObserver;
+    webhook.observer((TracingObserver, MetricsObserver::new()))
+}
+
+/// A recorder that adds up, as cheap as one can be.
+#[cfg(feature = "metrics")]
+mod recorder {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use metrics::{
+        Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString,
+        Unit,
+    };
+
+    pub(crate) struct Sums;
+
+    struct Sum(AtomicU64);
+
+    impl HistogramFn for Sum {
+        fn record(&self, value: f64) {
+            self.0.fetch_add(value.to_bits() >> 40, Ordering::Relaxed);
+        }
+    }
+
+    impl Recorder for Sums {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+            Counter::from_arc(Arc::new(AtomicU64::new(0)))
+        }
+
+        fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+            Gauge::from_arc(Arc::new(AtomicU64::new(0)))
+        }
+
+        fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+            Histogram::from_arc(Arc::new(Sum(AtomicU64::new(0))))
+        }
+    }
+}
+
 /// Deliveries of events that are new, through the Tower service and without sockets.
-fn deliver(signed: bool, journal: Option<&Journal>) -> Result<()> {
+fn deliver(signed: bool, beside: &Beside) -> Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let mut webhook = Webhook::new(blendfi()?)
+    let webhook = Webhook::new(blendfi()?)
         .clock(ManualClock::new(UnixTime::from_secs(NOW)))
         .store(MemoryStore::new());
-    if let Some(journal) = journal {
-        webhook = webhook.journal(journal);
-    }
-    let service = webhook.build()?.layer(tower::service_fn(handler));
+    let service = beside
+        .with(webhook)?
+        .build()?
+        .layer(tower::service_fn(handler));
     let sender = Sender::new()?;
     let mut requests = Vec::new();
     for number in 0..WARM_UP + COUNTED {
@@ -247,7 +349,7 @@ fn deliver(signed: bool, journal: Option<&Journal>) -> Result<()> {
     if wrong > 0 {
         return Err(format!("{wrong} deliveries were not answered {expected}").into());
     }
-    if let Some(journal) = journal {
+    if let Beside::Journal(journal) = beside {
         let has_written = runtime.block_on(journal.flush(Duration::from_secs(60)));
         let stats = journal.stats();
         if !has_written || stats.written != u64::try_from(WARM_UP + COUNTED)? {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::budget::Budget;
 use super::clock_watch::ClockWatch;
+use super::diagnosis_sampler::DiagnosisSampler;
 use super::peer::Origin;
 use super::response_body::ResponseBody;
 use super::room::Part;
@@ -18,9 +19,11 @@ use crate::clock::{Clock, SystemClock};
 use crate::contract::SenderContract;
 use crate::error::ConfigError;
 use crate::event::Name;
+use crate::health::Pulse;
 use crate::journal::JournalPort;
 use crate::observer::{
-    Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver, Verdict, show,
+    Diagnosed, Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver, Verdict,
+    show,
 };
 use crate::reason::Reason;
 use crate::rejection::{Rejection, RejectionResponse};
@@ -53,6 +56,8 @@ pub struct EndpointConfig {
     pub(super) id_headers: Arc<[HeaderName]>,
     pub(crate) origin: Origin,
     pub(crate) clock_watch: Arc<ClockWatch>,
+    pub(crate) pulse: Arc<Pulse>,
+    pub(super) sampler: Option<Arc<DiagnosisSampler>>,
     stale_is_not_now: bool,
     /// `None` for `tracing` events.
     observer: Option<Arc<dyn Observer>>,
@@ -72,6 +77,7 @@ impl EndpointConfig {
             provider,
             consumer: None,
             max_body_bytes: contract.largest_body(),
+            pulse: Arc::new(Pulse::new(&contract)),
             contract,
             clock: Arc::new(SystemClock),
             part: budget.part(),
@@ -80,6 +86,7 @@ impl EndpointConfig {
             id_headers: Arc::new([]),
             origin: Origin::default(),
             clock_watch: Arc::default(),
+            sampler: None,
             stale_is_not_now: false,
             observer: None,
             interest: Interest::default(),
@@ -236,6 +243,7 @@ impl EndpointConfig {
             test_id: false,
             predates_retention: false,
             unchecked: false,
+            polled: false,
             timings: Timings::default(),
             headers: None,
             body: None,
@@ -250,6 +258,9 @@ impl EndpointConfig {
         started: Option<Instant>,
         auth: &AuthState,
     ) {
+        if let Some(came) = started {
+            self.pulse.note(observation, came, &self.contract);
+        }
         let total = || started.map(|started| started.elapsed());
         if let (Some(journal), Some(recorded)) = (&self.journal, &auth.recorded) {
             observation.timings.total = total().unwrap_or_default();
@@ -262,6 +273,14 @@ impl EndpointConfig {
                 observation.timings.total = total().unwrap_or_default();
                 observer.observe(observation);
             }
+        });
+    }
+
+    /// Shows the observer why a delivery was refused.
+    pub(super) fn diagnosed(&self, diagnosed: &Diagnosed<'_>) {
+        show(|| match &self.observer {
+            None => TracingObserver.diagnosed(diagnosed),
+            Some(observer) => observer.diagnosed(diagnosed),
         });
     }
 
@@ -335,6 +354,8 @@ impl fmt::Debug for EndpointConfig {
             id_headers,
             origin,
             clock_watch,
+            pulse: _,
+            sampler,
             stale_is_not_now,
             observer: _,
             interest,
@@ -352,6 +373,7 @@ impl fmt::Debug for EndpointConfig {
             .field("id_headers", id_headers)
             .field("origin", origin)
             .field("clock_watch", clock_watch)
+            .field("sampler", sampler)
             .field("stale_is_not_now", stale_is_not_now)
             .field("interest", interest)
             .field("journal", journal)

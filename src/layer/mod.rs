@@ -66,7 +66,10 @@ mod checks;
 mod clock_watch;
 mod coding;
 mod dedupe;
+mod diagnosed;
+mod diagnosis_sampler;
 mod endpoint;
+mod feed_refresher;
 mod gated;
 #[cfg(feature = "gzip")]
 mod gzip;
@@ -101,8 +104,10 @@ pub use dedupe::{
     Dedupe, DedupeBuilder, DedupeConfig, DedupeLayer, Replay, ReplayError, ReplayErrorKind,
     Replayed,
 };
+pub(crate) use dedupe::{DedupeState, IdentifiedPolled, PolledEnd, PolledEvent, Standing};
 pub(crate) use dedupe::{KeptIn, Owner};
 pub use endpoint::EndpointConfig;
+pub use feed_refresher::FeedRefresher;
 pub use gated::Gated;
 pub use handler_body::{BodyAs, HandlerBody, SameBody};
 pub use peer::PeerAddr;
@@ -119,7 +124,7 @@ pub(crate) use words::in_words_of;
 
 pub use crate::authenticated::{Authenticated, Coverage, Proof, Proved};
 pub use crate::observer::{
-    ClaimedId, Detail, Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver,
-    Verdict,
+    ClaimedId, Detail, Diagnosed, Interest, MaskedHeaders, Observation, Observer, Timings,
+    TracingObserver, Verdict,
 };
 pub use crate::prove::{NotProved, ProofHead, Prove, ProveBody};

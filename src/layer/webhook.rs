@@ -107,7 +107,7 @@ where
         {
             return Ok(Admitted::Items(items));
         }
-        Ok(Admitted::One(core.identify(parts, auth, received_at)?))
+        Ok(Admitted::One(core.identify(&**parts, auth, received_at)?))
     }
 
     fn handle<HB, RB>(self, event: IdentifiedEvent) -> Waiting<RB, S::Error>

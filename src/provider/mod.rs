@@ -68,6 +68,7 @@ pub mod bloque;
 pub mod bloquo;
 pub mod blox;
 mod custom;
+mod diagnose;
 mod fields;
 #[cfg(feature = "senders")]
 mod file;

@@ -10,8 +10,8 @@ use tower_service::Service;
 #[cfg(doc)]
 use crate::layer::ReplayErrorKind;
 use crate::layer::{
-    BodyAs, NamedSteps, Pipeline, Replay, ReplayError, Replayed, SameBody, SecretPathGate,
-    WebhookService,
+    BodyAs, DedupeState, NamedSteps, Pipeline, Replay, ReplayError, Replayed, SameBody,
+    SecretPathGate, WebhookService,
 };
 
 /// The layer of a [`Webhook`](crate::Webhook).
@@ -104,6 +104,13 @@ impl WebhookLayer {
     /// What proves its sender by the end of the path.
     pub(crate) fn secret_path(&self) -> Option<&crate::layer::SecretPathGate> {
         self.steps.steps.authenticator.checks.path.as_ref()
+    }
+}
+
+impl<M> WebhookLayer<M> {
+    /// What its events are named, kept and observed by.
+    pub(crate) fn events(&self) -> Arc<DedupeState> {
+        Arc::clone(&self.steps.steps.core)
     }
 }
 

@@ -9,7 +9,9 @@
 )]
 
 mod exactly_once;
+mod features;
 mod floors;
+mod guesses;
 mod map;
 mod msrv;
 mod named;

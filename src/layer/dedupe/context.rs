@@ -88,6 +88,7 @@ impl DeliveryContext {
             test_id: self.event.identity.handling == Handling::TestId,
             predates_retention: self.event.predates_retention,
             unchecked: self.is_unchecked(),
+            polled: self.auth.polled.is_some(),
             timings: Timings {
                 proved: proved_at.map(since),
                 claimed: self.claimed_at().map(since),
