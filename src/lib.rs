@@ -84,6 +84,9 @@
 //! | `redis` (default) | [`RedisStore`], on one server, Sentinel or a cluster, with TLS; Valkey too |
 //! | `redis-connection-manager` | a [`RedisStore`] on a `ConnectionManager` that the process has already |
 //! | `senders` | seventy senders more, and what their schemes need ([`provider`]) |
+//! | `asymmetric` | signatures with public keys, their senders, and the `keys` module: keys that are fetched |
+//! | `jwt` | signatures that are a JWS or a JWT, and their senders |
+//! | `http-client` | fetching keys over HTTPS |
 //! | `sqlite` | [`SqliteStore`], in a file; SQLite is built in. Rust 1.94 or later |
 //! | `postgres` | [`PostgresStore`], on PostgreSQL, through PgBouncer too. Rust 1.94 or later |
 //! | `postgres-tls` | the same with TLS |

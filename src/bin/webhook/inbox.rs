@@ -112,11 +112,31 @@ pub(crate) async fn pause(
 ) -> Result<Ended, Failure> {
     let provider = Name::new(provider.to_owned())?;
     let inbox = store.inbox().await?;
+    if !is_known(&inbox, &provider).await? {
+        eprintln!("note: no entry of {provider} is here; is it spelled so?");
+    }
     Ok(match inbox.set_paused(&provider, on).await? {
         true if on => output.done("paused: events are accepted, and wait"),
         true => output.done("resumed"),
         false => output.no("it was so before"),
     })
+}
+
+/// Whether there is an entry of this provider, or something is set for it.
+async fn is_known(inbox: &SharedInbox, provider: &Name) -> Result<bool, Failure> {
+    let rates = inbox.rates().await?;
+    let is_set = inbox.paused().await?.contains(provider)
+        || rates.iter().any(|rate| rate.provider == *provider);
+    if is_set {
+        return Ok(true);
+    }
+    for status in EntryStatus::ALL {
+        let list = List::of(*status).provider(provider.clone()).limit(1);
+        if !inbox.list(&list).await?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn status_of(word: &str) -> Result<EntryStatus, Failure> {
