@@ -170,6 +170,12 @@ fn tell(
             }
         }
     }
+    if !diagnosis.is_complete() {
+        lines.push(format!(
+            "not everything was tried, only {} changes",
+            diagnosis.tried()
+        ));
+    }
     if let Some(lacks) = request.lacks {
         lines.push(format!("the capture is not whole: {lacks}"));
     }
