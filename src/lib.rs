@@ -94,7 +94,7 @@
 //! | `inbox` | acknowledging events at once and handling them later: the `inbox` and `worker` modules |
 //! | `http-client` | clients for the APIs of BLOX, BlendFi and others, over HTTPS with `ring` and the system's certificates: the [`reconcile`] module |
 //! | `gzip` | bodies that come compressed, where [`SenderContract::gzip`](SenderContract) says which form is signed |
-//! | `cli` | the program `webhook`: sends, verifies, says why a signature was refused, looks into records and inboxes |
+//! | `cli` | the program `webhook`: sends, verifies, says why a signature was refused, looks into records and inboxes. Rust 1.94 or later |
 //! | `metrics` | numbers of deliveries, stores, keys and workers, for any recorder of the crate `metrics`: the `metrics` module |
 //! | `ring` | no more than a faster MAC where the processor has no instructions for SHA-256; keys are then not wiped when dropped |
 #![forbid(unsafe_code)]

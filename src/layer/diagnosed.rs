@@ -20,6 +20,8 @@ use crate::signature::diagnosis::Diagnose;
 
 /// Longer bodies are not diagnosed.
 const MAX_BODY: usize = 1024 * 1024;
+/// So long after a refusal its answer is out of the way.
+const BEHIND: Duration = Duration::from_millis(100);
 
 impl EndpointConfig {
     /// Finds out why signatures are refused, for the operator: of no more than one refusal in this time,
@@ -44,7 +46,7 @@ impl EndpointConfig {
     }
 }
 
-/// A refused delivery that is to be diagnosed once it is answered.
+/// A refused delivery that is to be diagnosed behind its answer.
 pub(super) struct DiagnosisJob {
     busy: Busy,
     endpoint: EndpointConfig,
@@ -57,20 +59,20 @@ pub(super) struct DiagnosisJob {
 }
 
 impl DiagnosisJob {
-    /// This refusal, if it is one to be diagnosed.
+    /// Takes this refusal if it is time for one.
     #[inline]
-    pub(super) fn of(
+    pub(super) fn offer(
         sampler: &Arc<DiagnosisSampler>,
         endpoint: &EndpointConfig,
         reason: Reason,
         parts: &Parts,
         auth: &AuthState,
-    ) -> Option<Box<Self>> {
-        let now = auth.readings.received()?;
-        if !sampler.is_due(now) {
-            return None;
+    ) {
+        if let Some(now) = auth.readings.received()
+            && sampler.is_due(now)
+        {
+            Self::take(sampler, now, endpoint, reason, parts, auth);
         }
-        Self::take(sampler, now, endpoint, reason, parts, auth)
     }
 
     #[cold]
@@ -81,28 +83,34 @@ impl DiagnosisJob {
         reason: Reason,
         parts: &Parts,
         auth: &AuthState,
-    ) -> Option<Box<Self>> {
+    ) {
         let body = auth.body.clone().unwrap_or_default();
         // What was decoded is not what was signed.
         if body.len() > MAX_BODY || parts.headers.contains_key(CONTENT_ENCODING) {
-            return None;
+            return;
         }
-        Some(Box::new(Self {
-            busy: sampler.take(now)?,
-            endpoint: endpoint.clone(),
-            reason,
-            method: parts.method.clone(),
-            uri: parts.uri.clone(),
-            headers: parts.headers.clone(),
-            body,
-            now,
-        }))
+        if let Some(busy) = sampler.take(now) {
+            Self {
+                busy,
+                endpoint: endpoint.clone(),
+                reason,
+                method: parts.method.clone(),
+                uri: parts.uri.clone(),
+                headers: parts.headers.clone(),
+                body,
+                now,
+            }
+            .start();
+        }
     }
 
-    /// Begins with it, on a thread for work that blocks. Outside any runtime it is let go.
-    pub(super) fn start(self: Box<Self>) {
+    /// Begins once the answer is given, on a thread for work that blocks. Outside any runtime it is let go.
+    fn start(self) {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            drop(runtime.spawn_blocking(move || self.run()));
+            drop(runtime.spawn(async move {
+                tokio::time::sleep(BEHIND).await;
+                let _ = tokio::task::spawn_blocking(move || self.run()).await;
+            }));
         }
     }
 

@@ -71,11 +71,10 @@ pub(crate) fn refuse<B: Body>(
         StatusCode::NOT_FOUND => None,
         _ => LingeringBody::of(&parts.headers, unread, endpoint.max_body_bytes),
     };
-    let job = match &endpoint.sampler {
-        Some(sampler) if unsigned.is_some() => {
-            DiagnosisJob::of(sampler, endpoint, cause.reason, parts, auth)
-        }
-        _ => None,
-    };
-    RejectFuture::new(response, lingering, job)
+    if let Some(sampler) = &endpoint.sampler
+        && unsigned.is_some()
+    {
+        DiagnosisJob::offer(sampler, endpoint, cause.reason, parts, auth);
+    }
+    RejectFuture::new(response, lingering)
 }

@@ -5,7 +5,6 @@ use bytes::Bytes;
 use http::Response;
 use http_body::Body;
 
-use super::diagnosed::DiagnosisJob;
 use super::lingering_body::LingeringBody;
 
 /// The answer to a refused request, given once its body is out of the way. Nothing of it is
@@ -14,20 +13,13 @@ use super::lingering_body::LingeringBody;
 pub(crate) struct RejectFuture<B> {
     response: Option<Response<Bytes>>,
     lingering: Option<LingeringBody<B>>,
-    /// What begins once the answer is given.
-    then: Option<Box<DiagnosisJob>>,
 }
 
 impl<B> RejectFuture<B> {
-    pub(super) fn new(
-        response: Response<Bytes>,
-        lingering: Option<LingeringBody<B>>,
-        then: Option<Box<DiagnosisJob>>,
-    ) -> Self {
+    pub(super) fn new(response: Response<Bytes>, lingering: Option<LingeringBody<B>>) -> Self {
         Self {
             response: Some(response),
             lingering,
-            then,
         }
     }
 }
@@ -48,12 +40,7 @@ where
             }
         }
         match this.response.take() {
-            Some(response) => {
-                if let Some(job) = this.then.take() {
-                    job.start();
-                }
-                Poll::Ready(response)
-            }
+            Some(response) => Poll::Ready(response),
             // Asked again after its end, which no caller does.
             None => Poll::Pending,
         }

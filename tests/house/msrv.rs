@@ -7,7 +7,8 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Features that need a newer Rust than `rust-version` says, with what they need.
-const NEWER: [(&str, Version); 3] = [
+const NEWER: [(&str, Version); 4] = [
+    ("cli", (1, 94, 0)),
     ("postgres", (1, 94, 0)),
     ("postgres-tls", (1, 94, 0)),
     ("sqlite", (1, 94, 0)),

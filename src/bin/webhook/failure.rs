@@ -50,7 +50,10 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)?;
-        let mut next = self.source.as_deref().map(|error| error as &dyn Error);
+        let mut next: Option<&(dyn Error + 'static)> = None;
+        if let Some(error) = &self.source {
+            next = Some(&**error);
+        }
         while let Some(error) = next {
             write!(f, ": {error}")?;
             next = error.source();

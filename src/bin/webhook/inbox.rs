@@ -64,7 +64,8 @@ pub(crate) async fn run(
                     let entries = entries
                         .parse()
                         .map_err(|error| Failure::other("rate", error))?;
-                    Some(Rate::new(entries, Duration::from_secs(*seconds))?)
+                    let per = Duration::from_secs(*seconds);
+                    Some(Rate::new(entries, per)?)
                 }
                 _ => return Err(Failure::usage("rate: off, or how many in how many seconds")),
             };

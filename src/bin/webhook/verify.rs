@@ -1,8 +1,9 @@
 //! `webhook verify`: whether a captured request is authentic, and why it is not.
 
 use serde_json::{Value, json};
+use tower_webhook::signature::SignatureError;
 use tower_webhook::signature::diagnosis::{Diagnose, Diagnosis};
-use tower_webhook::{NamedSecret, Provider, RequestHead, Secrets, UnixTime};
+use tower_webhook::{KeyId, NamedSecret, Provider, RequestHead, Secrets, UnixTime};
 
 use crate::args::Verify;
 use crate::capture::{Captured, time};
@@ -113,7 +114,7 @@ fn whoever(
             continue;
         };
         let verdict = verifier.verify(head, &request.body, at);
-        let is_stale = verdict.as_ref().is_err_and(|error| error.is_stale());
+        let is_stale = verdict.as_ref().is_err_and(SignatureError::is_stale);
         if verdict.is_ok() {
             return Ok((
                 preset.name.to_owned(),
@@ -170,6 +171,12 @@ fn tell(
             }
         }
     }
+    if !diagnosis.is_complete() {
+        lines.push(format!(
+            "not everything was tried, only {} changes",
+            diagnosis.tried()
+        ));
+    }
     if let Some(lacks) = request.lacks {
         lines.push(format!("the capture is not whole: {lacks}"));
     }
@@ -182,7 +189,7 @@ fn tell(
             "request": request.label,
             "provider": sender,
             "authentic": diagnosis.is_authentic(),
-            "key": diagnosis.key_id().map(|key| key.as_str()),
+            "key": diagnosis.key_id().map(KeyId::as_str),
             "refused": diagnosis.refused().map(ToString::to_string),
             "findings": findings,
             "not_whole": request.lacks,
