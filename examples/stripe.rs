@@ -4,7 +4,6 @@
 
 use std::{env, error::Error, time::Duration};
 
-use axum::{http::StatusCode, routing::get};
 use tower_webhook::provider::{self, stripe};
 use tower_webhook::{
     DedupeConfig, Delivery, Drain, Event, RedisStore, RouterExt, Secrets, Webhook,
@@ -27,16 +26,7 @@ async fn app(drain: &Drain) -> Result<axum::Router, Box<dyn Error>> {
         .store(RedisStore::connect(&redis).await?)
         .dedupe(DedupeConfig::new().drain(drain.clone()))
         .build()?;
-    let watched = stripe.clone();
-    let readyz = move || async move {
-        let health = watched.health().await;
-        match health.is_ready() {
-            true => Ok(health.to_string()),
-            false => Err((StatusCode::SERVICE_UNAVAILABLE, health.to_string())),
-        }
-    };
-    let app = axum::Router::new().webhook("/webhooks/stripe", stripe, on_event);
-    Ok(app.route("/readyz", get(readyz)))
+    Ok(axum::Router::new().webhook("/webhooks/stripe", stripe, on_event))
 }
 
 #[tokio::main]

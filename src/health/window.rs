@@ -144,8 +144,9 @@ mod tests {
             let slot = 100_000;
             let begins = (now / slot + 1).saturating_sub(12) * slot;
             let expected = at.iter().filter(|(at, _)| *at >= begins);
-            let failed = expected.clone().filter(|(_, failed)| *failed).count() as u64;
-            let expected = Counted { failed, total: expected.count() as u64 };
+            let number = |count: usize| u64::try_from(count).unwrap();
+            let failed = number(expected.clone().filter(|(_, failed)| *failed).count());
+            let expected = Counted { failed, total: number(expected.count()) };
             prop_assert_eq!(window.so_far(now), expected);
         }
     }

@@ -68,6 +68,19 @@ impl SigningKey {
 
     /// A private key of a simulated sender: deliveries of tests are signed with it, and proved by the
     /// public key that belongs to it.
+    ///
+    /// ```
+    /// use tower_webhook::signature::PublicKeyAlgorithm;
+    /// use tower_webhook::testing::{PrivateKey, TestDelivery};
+    /// use tower_webhook::{KeyRing, SigningKey, UnixTime, provider};
+    ///
+    /// let key = PrivateKey::for_tests(PublicKeyAlgorithm::Ed25519);
+    /// let discord = provider::discord(KeyRing::new([SigningKey::private("test", key)])?);
+    /// let request = TestDelivery::new(&discord, r#"{"id":"1","type":2}"#).request::<bytes::Bytes>()?;
+    /// let verifier = discord.verifier().expect("it signs");
+    /// assert!(verifier.verify(&request, request.body(), UnixTime::now()).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg(all(feature = "asymmetric", any(test, feature = "testing")))]
     pub fn private(id: impl Into<KeyId>, key: PrivateKey) -> Self {
         Self::of(id.into(), Material::Private(Arc::new(key)))
@@ -152,11 +165,16 @@ impl fmt::Debug for SigningKey {
             expires_at,
             last_match: _,
         } = self;
-        f.debug_struct("SigningKey")
-            .field("id", id)
-            .field("material", material)
-            .field("expires_at", expires_at)
-            .finish()
+        let mut printed = f.debug_struct("SigningKey");
+        printed.field("id", id);
+        match material {
+            Material::Secret(secret) => printed.field("secret", secret),
+            #[cfg(feature = "asymmetric")]
+            Material::Public(key) => printed.field("public_key", key),
+            #[cfg(all(feature = "asymmetric", any(test, feature = "testing")))]
+            Material::Private(key) => printed.field("private_key", key),
+        };
+        printed.field("expires_at", expires_at).finish()
     }
 }
 
