@@ -3,7 +3,6 @@
 mod faults;
 mod forgeries;
 mod lists;
-mod many;
 mod secrets;
 mod turns;
 mod ways;

@@ -1,7 +1,13 @@
 //! Many events that are known already: memory stays flat, and the time is that of looking them up.
 //!
-//! `RECONCILE_EVENTS=1000000 cargo nextest run --release --all-features --test it reconcile::many --no-capture`
-//! is the long form, which prints what it measures.
+//! `RECONCILE_EVENTS=1000000 cargo test --features sqlite --test reconcile_many -- --nocapture` is the long form; it
+//! prints what it measures.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that panics has done its work"
+)]
 
 use std::time::{Duration, Instant};
 
@@ -9,9 +15,9 @@ use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 use tower_webhook::reconcile::{ApiError, Found, Page, Reconciler, Recovery, RunEnd, Source};
 use tower_webhook::store::{Claim, ClaimOutcome, Complete, StoredResponse, Token};
-use tower_webhook::{EventKey, Fingerprint, Name, SqliteStore, Store};
-
-use crate::support::blox;
+use tower_webhook::{
+    EventKey, Fingerprint, Name, PathTokens, Provider, SqliteStore, Store, Webhook, provider,
+};
 
 const PAGE: u64 = 1_000;
 const DAY: Duration = Duration::from_secs(86_400);
@@ -73,32 +79,33 @@ async fn by_hand(store: &SqliteStore, all: u64) {
     }
 }
 
+/// As if each had been handled: a store that has lost a record writes it anew as done.
 async fn handled(store: &SqliteStore, all: u64) {
+    let key = EventKey::new(Name::new("blox").unwrap(), ["the", "first"]).unwrap();
+    let token = Token::random().unwrap();
+    let claim = Claim::new(key, token, Fingerprint::of(b"first"), DAY, DAY);
+    let ClaimOutcome::Claimed(grant) = store.claim(&claim).await.unwrap() else {
+        panic!("claimed before");
+    };
     stream::iter(0..all)
         .for_each_concurrent(512, |number| async move {
-            let key = blox::key(&format!("c-{number:09}"), "COMPLETED");
-            let body = body(number);
-            let fingerprint = fingerprint(&body);
+            let provider = blox();
+            let (name, headers, body) = (provider.name(), http::HeaderMap::new(), body(number));
+            let event = provider
+                .rule()
+                .identify(name, &headers, None, body.as_bytes())
+                .unwrap();
             let token = Token::random().unwrap();
-            let claim = Claim::new(key.clone(), token, fingerprint, DAY, DAY);
-            let ClaimOutcome::Claimed(grant) = store.claim(&claim).await.unwrap() else {
-                panic!("claimed before");
-            };
             let response = StoredResponse::new(200);
-            let done = Complete::new(key, token, grant, fingerprint, response, DAY);
+            let done = Complete::new(event.key, token, grant, event.fingerprint, response, DAY);
             store.complete(&done).await.unwrap();
         })
         .await;
 }
 
-fn fingerprint(body: &str) -> Fingerprint {
-    let rule = blox::provider();
-    let headers = axum::http::HeaderMap::new();
-    let name = Name::new("blox").unwrap();
-    rule.rule()
-        .identify(&name, &headers, None, body.as_bytes())
-        .unwrap()
-        .fingerprint
+fn blox() -> Provider {
+    let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"]).unwrap();
+    provider::blox(tokens).without_status_check()
 }
 
 /// Memory that this process holds, in KiB.
@@ -117,7 +124,7 @@ async fn known_events_take_the_time_of_their_lookups_and_no_memory() {
     let store = SqliteStore::builder(&path).deadline(Duration::from_secs(60));
     let store = store.connect().await.unwrap();
     handled(&store, all).await;
-    let webhook = blox::webhook(store.clone()).build().unwrap();
+    let webhook = Webhook::new(blox()).store(store.clone()).build().unwrap();
     let reconciler = Reconciler::of(&webhook, Listed(all))
         .handler(async || {})
         .build()
@@ -125,7 +132,8 @@ async fn known_events_take_the_time_of_their_lookups_and_no_memory() {
     // What is allocated once is allocated by then.
     by_hand(&store, all.min(10 * PAGE)).await;
     let (mut ours, mut hands, before) = (Duration::MAX, Duration::MAX, resident());
-    for _ in 0..3 {
+    let rounds = if all > 100_000 { 1 } else { 3 };
+    for _ in 0..rounds {
         let begun = Instant::now();
         let report = reconciler.run_once().await;
         ours = ours.min(begun.elapsed());
