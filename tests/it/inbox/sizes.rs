@@ -82,7 +82,7 @@ pub(super) async fn queued<I: Inbox + Clone>(
         let taken = (used().await - before) / number_of;
         let body = bytes / number_of;
         let most = body * 13 / 10 + 400;
-        eprintln!("{taken} bytes for a body of {}, {most} allowed", body);
-        assert!(taken <= most, "{taken} bytes for a body of {}", body);
+        eprintln!("{taken} bytes for a body of {body}, {most} allowed");
+        assert!(taken <= most, "{taken} bytes for a body of {body}");
     }
 }
