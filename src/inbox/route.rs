@@ -41,6 +41,13 @@ impl Route {
     }
 
     /// Whether what is here is to be confirmed, and then runs by its own route.
+    ///
+    /// ```
+    /// use tower_webhook::inbox::Route;
+    ///
+    /// let waits = |route: &str| Route::parse(route).is_some_and(|route| route.is_unconfirmed());
+    /// assert!(waits("?blox") && !waits("blox"));
+    /// ```
     pub fn is_unconfirmed(&self) -> bool {
         self.text.starts_with(UNCONFIRMED)
     }

@@ -102,7 +102,7 @@ impl Known {
                 );
             }
             Accepted::Conflict => {
-                assert!(self.is_known() && !self.untrue && what != self.what && !own)
+                assert!(self.is_known() && !self.untrue && what != self.what && !own);
             }
             Accepted::HeldInline => panic!("there is no record"),
         }

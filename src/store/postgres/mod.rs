@@ -30,6 +30,7 @@ mod tx_driver;
 mod tx_records;
 mod tx_sqlx;
 mod tx_statements;
+mod tx_text;
 mod worker;
 
 use std::fmt;

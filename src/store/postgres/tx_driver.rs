@@ -15,8 +15,8 @@ use super::tx_statements::{Completed, TxStatements};
 /// anyway, such as `tokio-postgres` or `diesel-async`.
 ///
 /// A handler takes `Tx<Driver>`, and has a `Driver::Connection` of it. What is said of [`Tx`](crate::Tx) on Postgres
-/// holds here: the driver only carries statements, and the same ones decide. `examples/deadpool` and `examples/diesel`
-/// of the repository are drivers of some fifty lines. A store or an inbox is given one by
+/// holds here: the driver only carries statements, and the same ones decide. `examples/drivers` of the repository
+/// has two, of some fifty lines each. A store or an inbox is given one by
 /// [`transactions_by`](super::PostgresStoreBuilder::transactions_by).
 ///
 /// All statements that are passed to it are whole: they have no parameters, and hold text of strangers as

@@ -8,8 +8,6 @@ use redis::{Cmd, Value};
 
 use super::connection::{Conn, Node};
 use super::error::Fault;
-#[cfg(feature = "inbox")]
-use crate::store::loss::of_entries;
 
 /// What the start-up check found: one finding for each setting of each server that matters.
 ///
@@ -28,19 +26,10 @@ use crate::store::loss::of_entries;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisReport {
-    findings: Vec<RedisFinding>,
+    pub(super) findings: Vec<RedisFinding>,
 }
 
 impl RedisReport {
-    /// The same of an inbox, where what is lost was acknowledged.
-    #[cfg(feature = "inbox")]
-    pub(super) fn of_inbox(mut self) -> Self {
-        for finding in &mut self.findings {
-            finding.risk = of_entries(&finding.risk).into();
-        }
-        self
-    }
-
     /// The findings, server by server.
     pub fn findings(&self) -> &[RedisFinding] {
         &self.findings
@@ -100,7 +89,7 @@ pub struct RedisFinding {
     setting: RedisSetting,
     verdict: RedisVerdict,
     found: String,
-    risk: Cow<'static, str>,
+    pub(super) risk: Cow<'static, str>,
 }
 
 impl RedisFinding {

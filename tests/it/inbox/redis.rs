@@ -119,11 +119,3 @@ async fn a_queued_event_takes_little_more_than_its_body() {
         super::sizes::queued(&inbox, &lengths, async || used(&server)).await;
     }
 }
-
-#[cfg(feature = "testing")]
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_orders_are_applied_in_rising_versions() {
-    let server = Server::start();
-    let (first, second) = (inbox(server.url()).await, inbox(server.url()).await);
-    super::ordering::shuffled_and_thrice([&first, &second], 1_000).await;
-}

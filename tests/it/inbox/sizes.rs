@@ -38,14 +38,17 @@ pub(super) async fn a_batch<I: Inbox + Clone>(inbox: &I, used: impl AsyncFn() ->
         .collect();
     let body = format!(r#"{{"pix":[{}]}}"#, items.join(","));
     assert!(
-        (MIB - 40_000..=MIB).contains(&(body.len() as u64)),
+        (MIB - 40_000..=MIB).contains(&u64::try_from(body.len()).unwrap()),
         "{}",
         body.len()
     );
     let before = used().await;
-    let request = HttpRequest::post(format!("/{TOKEN}")).body(body.into());
-    let answer = send_http(&layer, request.unwrap()).await;
-    assert_eq!(answer.status().as_u16(), 200);
+    // Where the machine is busy a part is "not now", and comes with the next delivery.
+    let deliver = async || {
+        let request = HttpRequest::post(format!("/{TOKEN}")).body(body.clone().into());
+        send_http(&layer, request.unwrap()).await.status().as_u16()
+    };
+    while deliver().await != 200 {}
     assert_eq!(inbox.counts().await.unwrap().queued, 1_000);
     let taken = used().await - before;
     eprintln!("a batch of 1 MiB takes {taken} bytes");
@@ -64,12 +67,12 @@ pub(super) async fn queued<I: Inbox + Clone>(
     send(&layer, &event("evt_first", "{}")).await;
     for length in lengths {
         let count = (8_000_000 / (length + 1_000)).min(2_000);
-        let mut bytes = 0;
+        let (mut bytes, number_of) = (0, u64::try_from(count).unwrap());
         let events: Vec<_> = (0..count)
             .map(|number| {
                 let data = format!("\"{}\"", text(&mut random, *length));
                 let event = event(&format!("evt_1QkT4kLkdIwHu7ix{length}n{number}"), &data);
-                bytes += event.body_bytes().len();
+                bytes += u64::try_from(event.body_bytes().len()).unwrap();
                 event
             })
             .collect();
@@ -79,16 +82,10 @@ pub(super) async fn queued<I: Inbox + Clone>(
                 while send(&layer, event).await.status().as_u16() != 200 {}
             })
             .await;
-        let taken = (used().await - before) / count as u64;
-        let most = (bytes / count) as u64 * 13 / 10 + 400;
-        eprintln!(
-            "{taken} bytes for a body of {}, {most} allowed",
-            bytes / count
-        );
-        assert!(
-            taken <= most,
-            "{taken} bytes for a body of {}",
-            bytes / count
-        );
+        let taken = (used().await - before) / number_of;
+        let body = bytes / number_of;
+        let most = body * 13 / 10 + 400;
+        eprintln!("{taken} bytes for a body of {body}, {most} allowed");
+        assert!(taken <= most, "{taken} bytes for a body of {body}");
     }
 }

@@ -167,7 +167,7 @@ pub(super) async fn forged_before_and_after(inbox: &(impl Inbox + Clone), forged
         .list(&List::of(EntryStatus::Mismatched))
         .await
         .unwrap();
-    assert_eq!(mismatched.len() as u64, counts.mismatched);
+    assert_eq!(u64::try_from(mismatched.len()).unwrap(), counts.mismatched);
     for view in mismatched {
         assert!(view.key.is_unconfirmed() && view.route.is_unconfirmed());
     }

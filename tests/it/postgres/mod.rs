@@ -1,6 +1,5 @@
 //! The store on Postgres: what every store must do, under whatever the server is set to, and when it fails.
 
-mod clock;
 mod faults;
 mod pooler;
 mod setup;

@@ -23,6 +23,7 @@ mod looking;
 mod order;
 mod place;
 mod rates;
+mod report;
 mod scripts;
 mod take;
 mod turn;
