@@ -5,13 +5,13 @@
 
 mod reply;
 mod text;
+mod token;
 
 use std::borrow::Cow;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::clock::UnixTime;
-use crate::digest::Digest;
 use crate::encoding::Encoding;
 use crate::event::{Lookup, text_of};
 use crate::head::RequestHead;
@@ -19,6 +19,7 @@ use crate::secret::KeyRing;
 
 pub use self::reply::ChallengeReply;
 pub use self::text::ChallengeText;
+use self::token::includes;
 
 /// A question that a sender puts to an endpoint, and how it is answered.
 ///
@@ -60,6 +61,10 @@ enum Subject {
 pub enum ChallengeAnswer {
     /// 200, and nothing.
     Nothing,
+    /// 204.
+    NoContent,
+    /// 200 with this JSON, whatever the text.
+    Fixed(Cow<'static, str>),
     /// 200 with the text, as plain text.
     Text,
     /// 200 with the text as this member of a JSON object.
@@ -312,6 +317,10 @@ impl Challenge {
         };
         match &self.answer {
             ChallengeAnswer::Nothing => ChallengeReply::empty(StatusCode::OK),
+            ChallengeAnswer::NoContent => ChallengeReply::empty(StatusCode::NO_CONTENT),
+            ChallengeAnswer::Fixed(text) => {
+                ChallengeReply::of("application/json", text.as_bytes().to_vec())
+            }
             ChallengeAnswer::Text => {
                 ChallengeReply::of("text/plain; charset=utf-8", text.as_bytes().to_vec())
             }
@@ -323,10 +332,11 @@ impl Challenge {
                 encoding,
             } => {
                 let keys = keys.map(KeyRing::snapshot).unwrap_or_default();
-                let Some(key) = keys.iter().find(|key| key.is_active(now)) else {
+                let mut active = keys.iter().filter(|key| key.is_active(now));
+                let Some(secret) = active.find_map(|key| key.secret()) else {
                     return ChallengeReply::empty(StatusCode::SERVICE_UNAVAILABLE);
                 };
-                let mac = key.secret().mac(std::iter::once(text.as_bytes()));
+                let mac = secret.mac(std::iter::once(text.as_bytes()));
                 let spelled = format!("{prefix}{}", encoding.encode(&mac));
                 match again {
                     Some(again) => json(&[(again, text), (member, &spelled)]),
@@ -374,21 +384,6 @@ fn only_element(body: &[u8]) -> Option<Vec<u8>> {
         [item] => Some(item.get().as_bytes().to_vec()),
         _ => None,
     }
-}
-
-/// Whether this is one of the tokens, in a time that hangs on none.
-fn includes(tokens: &KeyRing, shown: &str, now: UnixTime) -> bool {
-    use subtle::ConstantTimeEq;
-
-    if shown.len() > 1024 {
-        return false;
-    }
-    let hash = |bytes: &[u8]| Digest::Sha256.hash([bytes]);
-    let shown = hash(shown.as_bytes());
-    let keys = tokens.snapshot();
-    (keys.iter().filter(|key| key.is_active(now))).fold(false, |any, key| {
-        any | bool::from(hash(key.secret().bytes()).ct_eq(&shown))
-    })
 }
 
 #[cfg(test)]

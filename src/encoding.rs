@@ -86,6 +86,13 @@ impl Encoding {
         (bytes.len() == len && self.encode(&bytes).as_bytes() == text).then_some(bytes)
     }
 
+    /// The bytes that `text` spells, however many, if it is in the canonical spelling.
+    #[cfg(feature = "asymmetric")]
+    pub(crate) fn decode_any(self, text: &[u8]) -> Option<Vec<u8>> {
+        let bytes = self.alphabet().decode(text).ok()?;
+        (self.encode(&bytes).as_bytes() == text).then_some(bytes)
+    }
+
     /// The canonical spelling of these bytes.
     pub(crate) fn encode(self, bytes: &[u8]) -> String {
         self.alphabet().encode(bytes)

@@ -24,6 +24,9 @@ pub enum Reason {
     SignatureHeader,
     /// No key of the ring is active.
     NoActiveKey,
+    /// The key that the delivery names is not known yet, and where keys come from is out of reach or
+    /// was asked too short a while ago.
+    KeysUnavailable,
     /// No active key made the signature.
     SignatureMismatch,
     /// The signature is right and its time is not: a replay, or a wrong clock.
@@ -113,6 +116,7 @@ impl Reason {
             Self::ContentEncoding => "content_encoding",
             Self::SignatureHeader => "signature_header",
             Self::NoActiveKey => "no_active_key",
+            Self::KeysUnavailable => "keys_unavailable",
             Self::SignatureMismatch => "signature_mismatch",
             Self::SignatureStale => "signature_stale",
             Self::ProofRefused => "proof_refused",
@@ -192,7 +196,7 @@ mod tests {
         }
         each! {
             MethodNotAllowed Probe UnknownPath SourceRefused SourceUnresolved SourceFault
-            ContentEncoding SignatureHeader NoActiveKey SignatureMismatch SignatureStale
+            ContentEncoding SignatureHeader NoActiveKey KeysUnavailable SignatureMismatch SignatureStale
             ProofRefused ProofUnavailable BodyTooLarge BodyTooSlow BodyCutOff BudgetUsedUp
             NoEventKey Filtered NotOurs TooManyItems EventTooOld Queued AlreadyDone InProgress
             Conflict DeadLetter StoreUnavailable StoreTooSlow StoreFull ConfirmMismatch

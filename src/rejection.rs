@@ -41,6 +41,7 @@ fn refusal_status(reason: Reason, contract: &SenderContract) -> RefusalStatus {
         // An operator's oversight must not cost a true delivery.
         Reason::SourceUnresolved
         | Reason::NoActiveKey
+        | Reason::KeysUnavailable
         | Reason::ProofUnavailable
         | Reason::BudgetUsedUp
         | Reason::InProgress

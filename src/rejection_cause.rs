@@ -131,7 +131,10 @@ impl From<SignatureError> for RejectionCause {
     #[inline]
     fn from(error: SignatureError) -> Self {
         let reason = match error.kind() {
-            SignatureErrorKind::Mismatch => Reason::SignatureMismatch,
+            SignatureErrorKind::Mismatch | SignatureErrorKind::UnknownKey => {
+                Reason::SignatureMismatch
+            }
+            SignatureErrorKind::KeysUnavailable => Reason::KeysUnavailable,
             SignatureErrorKind::TooOld | SignatureErrorKind::TooNew => Reason::SignatureStale,
             SignatureErrorKind::NoActiveKey => Reason::NoActiveKey,
             _ => Reason::SignatureHeader,

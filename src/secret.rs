@@ -10,19 +10,28 @@ use crate::encoding::MAC_LEN;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::mac::{MacKey, MacState};
 
+#[cfg(feature = "http-client")]
+mod api_key;
 mod key_id;
 mod list;
 mod named;
 mod pasted;
 mod ring;
+#[cfg(feature = "asymmetric")]
+mod sourced;
 
+#[cfg(feature = "http-client")]
+pub use api_key::ApiKey;
 pub(crate) use key_id::Matching;
 pub use key_id::{KeyId, KeyIds};
 pub use list::{ListedSecret, Secrets};
 pub use named::NamedSecret;
 pub(crate) use pasted::NotIssued;
 pub(crate) use pasted::{api_key, is_placeholder, whsec};
+pub(crate) use ring::Material;
 pub use ring::{KeyRing, SigningKey};
+#[cfg(feature = "asymmetric")]
+pub(crate) use sourced::{Found, KeyLookup};
 
 /// A shared secret, ready to check signatures with.
 ///
@@ -174,6 +183,11 @@ impl SigningSecret {
         Self::prepare(bytes)
     }
 
+    /// A key that is only tried, of whatever length.
+    pub(crate) fn for_trial(bytes: &[u8]) -> Option<Self> {
+        Self::prepare(bytes).ok()
+    }
+
     /// The key's bytes.
     #[cfg(feature = "senders")]
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -260,6 +274,9 @@ pub enum SecretFormat {
     },
     /// The key is what the text spells in hex, in lower or upper case.
     Hex,
+    /// It is a public key, and no secret.
+    #[cfg(feature = "asymmetric")]
+    PublicKey(crate::asymmetric::PublicKeyFormat),
 }
 
 impl SecretFormat {
@@ -274,9 +291,14 @@ impl SecretFormat {
     ///
     /// # Errors
     ///
-    /// As [`SigningSecret::from_text`] and [`SigningSecret::from_base64`].
+    /// As [`SigningSecret::from_text`] and [`SigningSecret::from_base64`]; and where public keys are
+    /// written so, which [`KeyRing::parse`] reads.
     pub fn parse(&self, text: &str) -> Result<SigningSecret, ConfigError> {
         match self {
+            #[cfg(feature = "asymmetric")]
+            Self::PublicKey(_) => Err(refused(
+                "a public key is no secret: read it by KeyRing::parse",
+            )),
             Self::Text => SigningSecret::from_text(text),
             Self::Base64 { prefix } => {
                 // Some write the version of the scheme before it: `v1,whsec_…`.
@@ -296,6 +318,15 @@ impl SecretFormat {
                 }
             }
             Self::Hex => SigningSecret::from_hex(text),
+        }
+    }
+
+    /// The key that `text` writes down in this format.
+    fn material(&self, text: &str) -> Result<Material, ConfigError> {
+        match self {
+            #[cfg(feature = "asymmetric")]
+            Self::PublicKey(format) => Ok(Material::Public(format.parse(text)?.into())),
+            _ => self.parse(text).map(Material::Secret),
         }
     }
 }

@@ -58,6 +58,8 @@ impl Authenticator {
         let (bytes, held) = receive(body, limits, |frame| pending.update(frame)).await?;
         // What is refused now is shown to the observer with its body.
         auth.body = Some(bytes);
+        #[cfg(feature = "asymmetric")]
+        await_keys(auth, pending, request_clock.deadline).await;
         self.judge(auth, pending, request_clock.received_at)?;
         auth.body = auth.body.take().map(|bytes| keep(bytes, held));
         self.let_through(parts, auth);
@@ -72,7 +74,16 @@ impl Authenticator {
         now: UnixTime,
     ) -> Result<(), RejectionCause> {
         if let Some(check) = &mut pending.signature {
-            let verified = check.judge(now)?;
+            let judged = check.judge(now);
+            let keys = match &judged {
+                Ok(verified) => Some(verified.key_ids()),
+                // Authentic too.
+                Err(error) => error.key_ids(),
+            };
+            if let Some((verifier, keys)) = self.checks.signature.as_ref().zip(keys) {
+                verifier.keys().matched(keys, now);
+            }
+            let verified = judged?;
             pending.signature = None;
             self.endpoint.clock_watch.proved(&verified);
             auth.signature = Some(verified);
@@ -101,6 +112,24 @@ impl Authenticator {
             body: auth.body.as_ref().filter(|_| endpoint.interest().body),
             ..endpoint.observation(Verdict::Passed)
         };
-        endpoint.observe(&mut passed, auth.readings.started());
+        endpoint.observe(&mut passed, auth.readings.started(), auth);
+    }
+}
+
+/// Lets the keys be fetched that the proof by the body needs, as long as the deadline is not over. What
+/// is not there by then, the proof says.
+#[cfg(feature = "asymmetric")]
+pub(super) fn await_keys(
+    auth: &AuthState,
+    pending: &Pending,
+    deadline: tokio::time::Instant,
+) -> impl Future<Output = ()> + Send + 'static {
+    let body = auth.body.as_deref().unwrap_or_default();
+    let step = pending.custom.as_deref();
+    let wanted = step.and_then(|step| prove::wanted(step, body));
+    async move {
+        if let Some(wanted) = wanted {
+            let _ = tokio::time::timeout_at(deadline, wanted.0).await;
+        }
     }
 }

@@ -11,6 +11,8 @@ use http::request::Parts;
 use http_body::{Body, Frame, SizeHint};
 
 use super::authenticator::Authenticator;
+#[cfg(feature = "asymmetric")]
+use super::authenticator::await_keys;
 use super::checks::Pending;
 use super::receive::{BoxError, Limits, keep, receive};
 use crate::authenticated::AuthState;
@@ -44,6 +46,8 @@ impl Authenticator {
         .await?;
         auth.body = Some(sent.clone());
         if !is_decoded {
+            #[cfg(feature = "asymmetric")]
+            await_keys(auth, pending, request_clock.deadline).await;
             self.judge(auth, pending, request_clock.received_at)?;
         }
         let mut content = Inflating::new(sent);
@@ -64,6 +68,8 @@ impl Authenticator {
         parts.headers.remove(CONTENT_LENGTH);
         auth.body = Some(bytes);
         if is_decoded {
+            #[cfg(feature = "asymmetric")]
+            await_keys(auth, pending, request_clock.deadline).await;
             self.judge(auth, pending, request_clock.received_at)?;
         }
         auth.body = auth.body.take().map(|bytes| keep(bytes, held));

@@ -258,6 +258,7 @@ impl Provider {
         let refused = |what: &'static str| Err(ConfigError::new(ConfigErrorKind::Proof, what));
         #[cfg(feature = "senders")]
         Challenges::check(&self.challenges, self.verifier().map(Verifier::scheme))?;
+        self.signature.iter().try_for_each(Verifier::check_keys)?;
         let signs_part = (self.signature.as_ref())
             .is_some_and(|verifier| verifier.scheme().covers() == Coverage::Id);
         let (_, own) = self.proofs();

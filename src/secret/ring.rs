@@ -1,28 +1,89 @@
 //! The keys in use for one provider.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use super::{KeyId, NamedSecret, NotIssued, SecretFormat, Secrets, SigningSecret, refused};
+#[cfg(feature = "asymmetric")]
+use super::KeyLookup;
+use super::{KeyId, KeyIds, NamedSecret, NotIssued, SecretFormat, Secrets, SigningSecret, refused};
+#[cfg(all(feature = "asymmetric", any(test, feature = "testing")))]
+use crate::asymmetric::PrivateKey;
+#[cfg(feature = "asymmetric")]
+use crate::asymmetric::PublicKey;
 use crate::clock::UnixTime;
 use crate::error::ConfigError;
 
-/// A secret with a name and, during a roll-over, the time it ends.
-#[derive(Debug, Clone)]
+/// A secret, or a public key, with a name and, during a roll-over, the time it ends.
+#[derive(Clone)]
 pub struct SigningKey {
     id: KeyId,
-    secret: SigningSecret,
+    material: Material,
     expires_at: Option<UnixTime>,
+    /// When it last made a signature of a delivery, in microseconds; zero where it has not.
+    last_match: Arc<AtomicU64>,
+}
+
+/// What proves a signature, or makes one.
+#[derive(Debug, Clone)]
+pub(crate) enum Material {
+    Secret(SigningSecret),
+    #[cfg(feature = "asymmetric")]
+    Public(Arc<PublicKey>),
+    /// Of a sender that is simulated.
+    #[cfg(all(feature = "asymmetric", any(test, feature = "testing")))]
+    Private(Arc<PrivateKey>),
 }
 
 impl SigningKey {
     /// A key that does not expire.
     pub fn new(id: impl Into<KeyId>, secret: SigningSecret) -> Self {
+        Self::of(id.into(), Material::Secret(secret))
+    }
+
+    fn of(id: KeyId, material: Material) -> Self {
         Self {
-            id: id.into(),
-            secret,
+            id,
+            material,
             expires_at: None,
+            last_match: Arc::default(),
         }
+    }
+
+    /// A public key that does not expire.
+    ///
+    /// ```
+    /// use tower_webhook::signature::{KeyKind, PublicKey};
+    /// use tower_webhook::{KeyRing, SigningKey};
+    ///
+    /// let key = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+    /// let ring = KeyRing::new([SigningKey::public("2026", PublicKey::parse(KeyKind::Ed25519, key)?)])?;
+    /// # drop(ring);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    #[cfg(feature = "asymmetric")]
+    pub fn public(id: impl Into<KeyId>, key: PublicKey) -> Self {
+        Self::of(id.into(), Material::Public(Arc::new(key)))
+    }
+
+    /// A private key of a simulated sender: deliveries of tests are signed with it, and proved by the
+    /// public key that belongs to it.
+    ///
+    /// ```
+    /// use tower_webhook::signature::PublicKeyAlgorithm;
+    /// use tower_webhook::testing::{PrivateKey, TestDelivery};
+    /// use tower_webhook::{KeyRing, SigningKey, UnixTime, provider};
+    ///
+    /// let key = PrivateKey::for_tests(PublicKeyAlgorithm::Ed25519);
+    /// let discord = provider::discord(KeyRing::new([SigningKey::private("test", key)])?);
+    /// let request = TestDelivery::new(&discord, r#"{"id":"1","type":2}"#).request::<bytes::Bytes>()?;
+    /// let verifier = discord.verifier().expect("it signs");
+    /// assert!(verifier.verify(&request, request.body(), UnixTime::now()).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(all(feature = "asymmetric", any(test, feature = "testing")))]
+    pub fn private(id: impl Into<KeyId>, key: PrivateKey) -> Self {
+        Self::of(id.into(), Material::Private(Arc::new(key)))
     }
 
     /// The same key, refused from this moment on.
@@ -37,12 +98,95 @@ impl SigningKey {
         &self.id
     }
 
-    pub(crate) fn secret(&self) -> &SigningSecret {
-        &self.secret
+    /// When a layer last let a delivery through that this key has signed, or would have but for its time;
+    /// `None` where that has not been so since the key was made. Clones of a key share it.
+    ///
+    /// It tells when the old key of a roll-over has fallen silent.
+    ///
+    /// ```
+    /// use tower_webhook::provider::stripe;
+    ///
+    /// let ring = stripe::keys(["whsec_test_9f8e7d6c5b4a"])?;
+    /// for key in ring.keys() {
+    ///     assert_eq!((key.id().as_str(), key.last_match(), key.end()), ("1", None, None));
+    /// }
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    pub fn last_match(&self) -> Option<UnixTime> {
+        let micros = self.last_match.load(Ordering::Relaxed);
+        (micros > 0).then(|| UnixTime::from_micros(micros))
+    }
+
+    /// From when on it is refused, if that is set.
+    pub fn end(&self) -> Option<UnixTime> {
+        self.expires_at
+    }
+
+    /// The secret, where it is one.
+    #[inline]
+    pub(crate) fn secret(&self) -> Option<&SigningSecret> {
+        match &self.material {
+            Material::Secret(secret) => Some(secret),
+            #[cfg(feature = "asymmetric")]
+            _ => None,
+        }
+    }
+
+    /// The public key, where it is one.
+    #[cfg(feature = "asymmetric")]
+    pub(crate) fn public_key(&self) -> Option<&PublicKey> {
+        self.material.public_key()
+    }
+
+    /// What it is made of.
+    #[cfg(feature = "testing")]
+    pub(crate) fn material(&self) -> &Material {
+        &self.material
+    }
+
+    /// The same key, without an end.
+    pub(crate) fn unending(&self) -> Self {
+        Self {
+            expires_at: None,
+            ..self.clone()
+        }
     }
 
     pub(crate) fn is_active(&self, now: UnixTime) -> bool {
         self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            id,
+            material,
+            expires_at,
+            last_match: _,
+        } = self;
+        let mut printed = f.debug_struct("SigningKey");
+        printed.field("id", id);
+        match material {
+            Material::Secret(secret) => printed.field("secret", secret),
+            #[cfg(feature = "asymmetric")]
+            Material::Public(key) => printed.field("public_key", key),
+            #[cfg(all(feature = "asymmetric", any(test, feature = "testing")))]
+            Material::Private(key) => printed.field("private_key", key),
+        };
+        printed.field("expires_at", expires_at).finish()
+    }
+}
+
+#[cfg(feature = "asymmetric")]
+impl Material {
+    fn public_key(&self) -> Option<&PublicKey> {
+        match self {
+            Self::Secret(_) => None,
+            Self::Public(key) => Some(key),
+            #[cfg(any(test, feature = "testing"))]
+            Self::Private(key) => Some(key.public()),
+        }
     }
 }
 
@@ -65,7 +209,12 @@ impl SigningKey {
 /// # Ok::<(), tower_webhook::ConfigError>(())
 /// ```
 #[derive(Clone)]
-pub struct KeyRing(Arc<RwLock<Arc<[SigningKey]>>>);
+pub struct KeyRing {
+    keys: Arc<RwLock<Arc<[SigningKey]>>>,
+    /// Where they come from instead.
+    #[cfg(feature = "asymmetric")]
+    source: Option<Arc<dyn KeyLookup>>,
+}
 
 /// A body is hashed once for each active key: more keys than this is work for strangers to cause.
 const MAX_KEYS: usize = 8;
@@ -77,7 +226,30 @@ impl KeyRing {
     ///
     /// No key, more than eight, or two of the same name.
     pub fn new(keys: impl IntoIterator<Item = SigningKey>) -> Result<Self, ConfigError> {
-        Ok(Self(Arc::new(RwLock::new(checked(keys)?))))
+        Ok(Self::of(checked(keys)?))
+    }
+
+    fn of(keys: Arc<[SigningKey]>) -> Self {
+        Self {
+            keys: Arc::new(RwLock::new(keys)),
+            #[cfg(feature = "asymmetric")]
+            source: None,
+        }
+    }
+
+    /// A ring whose keys are looked up elsewhere.
+    #[cfg(feature = "asymmetric")]
+    pub(crate) fn looked_up(source: Arc<dyn KeyLookup>) -> Self {
+        Self {
+            source: Some(source),
+            ..Self::of(Arc::new([]))
+        }
+    }
+
+    /// Where the keys come from, if they are not in it.
+    #[cfg(feature = "asymmetric")]
+    pub(crate) fn source(&self) -> Option<&Arc<dyn KeyLookup>> {
+        self.source.as_ref()
     }
 
     /// A ring of secrets in the given format, named `1`, `2` and so on in their order, or as they
@@ -148,9 +320,9 @@ impl KeyRing {
             .map(|(position, named): (u32, _)| {
                 let text = named.text();
                 setting = named.setting().map(str::to_owned);
-                let secret = match not_issued.iter().find_map(|why| why(text)) {
+                let material = match not_issued.iter().find_map(|why| why(text)) {
                     Some(what) => Err(refused(what)),
-                    None => format.parse(text),
+                    None => format.material(text),
                 }
                 .map_err(|error| {
                     let error = refused(format!("number {position}: {}", error.message()));
@@ -160,7 +332,7 @@ impl KeyRing {
                     }
                 })?;
                 let id = (named.name()).map_or_else(|| position.to_string().into(), KeyId::from);
-                Ok(SigningKey::new(id, secret))
+                Ok(SigningKey::of(id, material))
             })
             .collect();
         Self::new(keys?).map_err(|error| match setting {
@@ -174,10 +346,43 @@ impl KeyRing {
     ///
     /// # Errors
     ///
-    /// As [`KeyRing::new`]; the old keys then stay.
+    /// As [`KeyRing::new`]; the old keys then stay. A ring whose keys come from a source.
     pub fn replace(&self, keys: impl IntoIterator<Item = SigningKey>) -> Result<(), ConfigError> {
+        #[cfg(feature = "asymmetric")]
+        if self.source.is_some() {
+            return Err(refused("the keys of this ring come from a source"));
+        }
         let keys = checked(keys)?;
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        Ok(())
+    }
+
+    /// Puts a new key before those of every clone of this ring, which are refused from `old_until` on,
+    /// or from when they are anyhow; those that have expired by now are left out.
+    ///
+    /// ```
+    /// use tower_webhook::{KeyRing, SigningKey, SigningSecret, UnixTime};
+    ///
+    /// let ring = KeyRing::from(SigningSecret::from_text("whsec_test_the_old_one")?);
+    /// let new = SigningSecret::from_text("whsec_test_the_new_one")?;
+    /// let in_an_hour = UnixTime::from_secs(UnixTime::now().as_secs() + 3_600);
+    /// ring.rotate(SigningKey::new("2026-06", new), in_an_hour)?;
+    /// assert_eq!(ring.ids(), ["2026-06".into(), "1".into()]);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`KeyRing::new`]; the old keys then stay as they were.
+    pub fn rotate(&self, new: SigningKey, old_until: UnixTime) -> Result<(), ConfigError> {
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let now = UnixTime::now();
+        let old = keys.iter().filter(|key| key.is_active(now)).map(|key| {
+            let end = key.expires_at.map_or(old_until, |end| end.min(old_until));
+            key.clone().expires_at(end)
+        });
+        let rotated = checked(std::iter::once(new).chain(old))?;
+        *keys = rotated;
         Ok(())
     }
 
@@ -186,14 +391,37 @@ impl KeyRing {
         self.snapshot().iter().map(|key| key.id.clone()).collect()
     }
 
+    /// The keys, expired ones included.
+    pub fn keys(&self) -> Vec<SigningKey> {
+        self.snapshot().to_vec()
+    }
+
+    /// Notes that these of its keys have signed a delivery.
+    pub(crate) fn matched(&self, ids: &KeyIds, now: UnixTime) {
+        for key in self.look().iter() {
+            if ids.contains(key.id.as_str()) {
+                key.last_match.store(now.as_micros(), Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Keys that are only tried: as many as there are.
+    pub(crate) fn for_trial(keys: impl IntoIterator<Item = SigningKey>) -> Self {
+        Self {
+            keys: Arc::new(RwLock::new(keys.into_iter().collect())),
+            #[cfg(feature = "asymmetric")]
+            source: None,
+        }
+    }
+
     pub(crate) fn snapshot(&self) -> Arc<[SigningKey]> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The keys, which can't be replaced meanwhile: it should be a short while.
     #[inline]
     pub(crate) fn look(&self) -> RwLockReadGuard<'_, Arc<[SigningKey]>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -216,14 +444,32 @@ fn checked(keys: impl IntoIterator<Item = SigningKey>) -> Result<Arc<[SigningKey
 impl From<SigningSecret> for KeyRing {
     /// A ring of one key, named `1`.
     fn from(secret: SigningSecret) -> Self {
-        Self(Arc::new(RwLock::new(Arc::new([SigningKey::new(
-            "1", secret,
-        )]))))
+        Self::of(Arc::new([SigningKey::new("1", secret)]))
+    }
+}
+
+#[cfg(feature = "asymmetric")]
+impl From<PublicKey> for KeyRing {
+    /// A ring of one public key, named `1`.
+    fn from(key: PublicKey) -> Self {
+        Self::of(Arc::new([SigningKey::public("1", key)]))
+    }
+}
+
+#[cfg(all(feature = "asymmetric", any(test, feature = "testing")))]
+impl From<PrivateKey> for KeyRing {
+    /// A ring of the key of a simulated sender, named `1`.
+    fn from(key: PrivateKey) -> Self {
+        Self::of(Arc::new([SigningKey::private("1", key)]))
     }
 }
 
 impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        #[cfg(feature = "asymmetric")]
+        if let Some(source) = &self.source {
+            return source.fmt(f);
+        }
         f.debug_list().entries(self.snapshot().iter()).finish()
     }
 }

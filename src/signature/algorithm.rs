@@ -1,4 +1,8 @@
+#[cfg(feature = "asymmetric")]
+use crate::asymmetric::PublicKeyAlgorithm;
 use crate::digest::Digest;
+use crate::encoding::Encoding;
+use crate::secret::{Material, SigningKey};
 
 /// How a signature is made of the secret and what it covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -11,15 +15,39 @@ pub enum Algorithm {
     /// The plain hash of a content that holds the secret, for senders that have nothing better. It
     /// is no MAC: what is behind the secret can be made longer by strangers in theory.
     Hash(Digest),
+    /// With a private key, and proved by its public one.
+    #[cfg(feature = "asymmetric")]
+    PublicKey(PublicKeyAlgorithm),
 }
 
 impl Algorithm {
-    /// How many bytes a signature has.
-    pub(super) fn len(self) -> usize {
+    /// The signature that a text spells, if it is as long as one is.
+    pub(super) fn decode(self, encoding: Encoding, text: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Self::Hmac(digest) | Self::HmacOfHashedSecret(digest) | Self::Hash(digest) => {
+                encoding.decode(text, digest.len())
+            }
+            #[cfg(feature = "asymmetric")]
+            Self::PublicKey(algorithm) => {
+                let (least, most) = algorithm.lengths();
+                // Longer than the longest in any spelling: nothing is decoded.
+                if text.len() > most.saturating_mul(2) {
+                    return None;
+                }
+                let bytes = encoding.decode_any(text)?;
+                (least..=most).contains(&bytes.len()).then_some(bytes)
+            }
+        }
+    }
+
+    /// How many bytes the longest signature has.
+    pub(super) fn longest(self) -> usize {
         match self {
             Self::Hmac(digest) | Self::HmacOfHashedSecret(digest) | Self::Hash(digest) => {
                 digest.len()
             }
+            #[cfg(feature = "asymmetric")]
+            Self::PublicKey(algorithm) => algorithm.lengths().1,
         }
     }
 
@@ -27,8 +55,28 @@ impl Algorithm {
         matches!(self, Self::Hash(_))
     }
 
-    /// The signature of these pieces.
-    pub(super) fn sign<'a>(
+    /// Whether signatures are proved by public keys.
+    pub(super) fn is_public(self) -> bool {
+        match self {
+            Self::Hmac(_) | Self::HmacOfHashedSecret(_) | Self::Hash(_) => false,
+            #[cfg(feature = "asymmetric")]
+            Self::PublicKey(_) => true,
+        }
+    }
+
+    /// Whether it can use this key.
+    pub(super) fn takes(self, key: &SigningKey) -> bool {
+        match self {
+            Self::Hmac(_) | Self::HmacOfHashedSecret(_) | Self::Hash(_) => key.secret().is_some(),
+            #[cfg(feature = "asymmetric")]
+            Self::PublicKey(algorithm) => {
+                (key.public_key()).is_some_and(|key| key.kind().fits(algorithm.key_kind()))
+            }
+        }
+    }
+
+    /// The MAC of these pieces under a secret.
+    pub(super) fn mac<'a>(
         self,
         secret: &[u8],
         pieces: impl IntoIterator<Item = &'a [u8]>,
@@ -37,6 +85,26 @@ impl Algorithm {
             Self::Hmac(digest) => digest.hmac(secret, pieces),
             Self::HmacOfHashedSecret(digest) => digest.hmac(&digest.hash([secret]), pieces),
             Self::Hash(digest) => Some(digest.hash(pieces)),
+            #[cfg(feature = "asymmetric")]
+            Self::PublicKey(_) => None,
+        }
+    }
+
+    /// The signature of these pieces, as a sender makes it.
+    pub(super) fn sign<'a>(
+        self,
+        material: &Material,
+        pieces: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Option<Vec<u8>> {
+        match (self, material) {
+            #[cfg(all(feature = "asymmetric", any(test, feature = "testing")))]
+            (Self::PublicKey(algorithm), Material::Private(key)) => {
+                let message: Vec<_> = pieces.into_iter().collect();
+                key.sign(algorithm, &message.concat())
+            }
+            (_, Material::Secret(secret)) => self.mac(secret.bytes(), pieces),
+            #[cfg(feature = "asymmetric")]
+            _ => None,
         }
     }
 }

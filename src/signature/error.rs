@@ -145,8 +145,12 @@ pub enum SignatureErrorKind {
     /// What the signature covers could be cut into its pieces in another way too, or holds one of
     /// them twice.
     AmbiguousContent,
-    /// Every key of the ring has expired.
+    /// Every key of the ring has expired, or is of another kind than the scheme takes.
     NoActiveKey,
+    /// It names a key that there is none of: where keys come from was asked since it arrived.
+    UnknownKey,
+    /// It names a key that is not known, and where keys come from cannot be asked now.
+    KeysUnavailable,
     /// No active key made any of the signatures over this content.
     Mismatch,
     /// The signature is right, but older than the tolerance allows.
@@ -171,7 +175,11 @@ impl SignatureErrorKind {
             Self::InvalidId => "the signed id is empty, too long or holds the separator",
             Self::MissingContent => "something that the signature covers is not there",
             Self::AmbiguousContent => "what the signature covers could be read in two ways",
-            Self::NoActiveKey => "every key of the ring has expired",
+            Self::NoActiveKey => "every key of the ring has expired, or is of another kind",
+            Self::UnknownKey => "it names a key that its source does not have",
+            Self::KeysUnavailable => {
+                "the key that it names is not known yet, and its source cannot be asked now"
+            }
             Self::Mismatch => "no active key made this signature over this content",
             Self::TooOld => "signed too long ago",
             Self::TooNew => "signed too far ahead",

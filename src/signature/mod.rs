@@ -43,6 +43,7 @@
 #[cfg(feature = "senders")]
 mod algorithm;
 mod component;
+pub mod diagnosis;
 mod error;
 #[cfg(feature = "senders")]
 mod general;
@@ -62,6 +63,12 @@ mod verifier;
 #[cfg(feature = "senders")]
 mod wider;
 
+#[cfg(feature = "asymmetric")]
+pub use crate::asymmetric::{
+    Curve, EcdsaForm, KeyKind, PublicKey, PublicKeyAlgorithm, PublicKeyFormat,
+};
+#[cfg(feature = "jwt")]
+pub use crate::jws::{Jws, JwsAlgorithm};
 #[cfg(feature = "senders")]
 pub use algorithm::Algorithm;
 pub use component::Component;

@@ -21,6 +21,9 @@ pub enum Place {
     Member(Cow<'static, str>),
     /// In this field of the form that the body is.
     FormField(Cow<'static, str>),
+    /// It is the body: of a JWS alone.
+    #[cfg(feature = "jwt")]
+    Body,
 }
 
 impl Place {

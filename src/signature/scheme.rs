@@ -76,6 +76,10 @@ impl Scheme {
     pub fn tolerance(&self) -> Option<Tolerance> {
         #[cfg(feature = "senders")]
         if let Some(general) = &self.general {
+            #[cfg(feature = "jwt")]
+            if general.jws.as_ref().is_some_and(crate::jws::Jws::is_timed) {
+                return Some(self.tolerance);
+            }
             return general.time.is_some().then_some(self.tolerance);
         }
         self.content
@@ -114,6 +118,13 @@ impl Scheme {
                 .flat_map(|general| general.secret_headers()),
         );
         headers
+    }
+
+    /// Where the shared token stands, where that is the proof.
+    #[cfg(feature = "senders")]
+    pub(crate) fn token_places(&self) -> Vec<super::Place> {
+        let general = self.general.iter();
+        general.flat_map(|general| general.token_places()).collect()
     }
 }
 
@@ -217,6 +228,11 @@ impl SchemeBuilder {
     pub fn secrets(mut self, format: SecretFormat) -> Self {
         self.secrets = format;
         self
+    }
+
+    #[cfg(feature = "asymmetric")]
+    pub(super) fn key_format(&self) -> &SecretFormat {
+        &self.secrets
     }
 
     /// How far the signed time may lie from ours. Five minutes unless set.

@@ -6,7 +6,7 @@ use super::names::Family;
 use super::scheme::Scheme;
 use crate::encoding::MAC_LEN;
 use crate::error::{ConfigError, ConfigErrorKind};
-use crate::secret::SigningSecret;
+use crate::secret::{Material, SigningSecret};
 
 /// Signs as a sender does, by the same [`Scheme`] that its deliveries are verified by.
 ///
@@ -36,7 +36,7 @@ use crate::secret::SigningSecret;
 #[derive(Debug, Clone)]
 pub struct Signer {
     pub(super) scheme: Scheme,
-    pub(super) secret: SigningSecret,
+    pub(super) material: Material,
     family: usize,
 }
 
@@ -51,11 +51,35 @@ pub(crate) struct Content<'a> {
 impl Signer {
     /// A signer of this scheme with this secret.
     pub fn new(scheme: Scheme, secret: SigningSecret) -> Self {
+        Self::with(scheme, Material::Secret(secret))
+    }
+
+    pub(crate) fn with(scheme: Scheme, material: Material) -> Self {
         Self {
             scheme,
-            secret,
+            material,
             family: 0,
         }
+    }
+
+    /// A signer of this scheme with the private key of a simulated sender.
+    ///
+    /// ```
+    /// use tower_webhook::Encoding;
+    /// use tower_webhook::signature::{Algorithm, PublicKeyAlgorithm, Scheme, Signer};
+    /// use tower_webhook::testing::PrivateKey;
+    ///
+    /// let scheme = Scheme::builder("x-signature")
+    ///     .single("", Encoding::Hex)
+    ///     .algorithm(Algorithm::PublicKey(PublicKeyAlgorithm::Ed25519))
+    ///     .build()?;
+    /// let signer = Signer::with_private_key(scheme, PrivateKey::for_tests(PublicKeyAlgorithm::Ed25519));
+    /// assert_eq!(signer.sign("", "", b"{}")?["x-signature"].len(), 128);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    #[cfg(all(feature = "asymmetric", feature = "testing"))]
+    pub fn with_private_key(scheme: Scheme, key: crate::asymmetric::PrivateKey) -> Self {
+        Self::with(scheme, Material::Private(key.into()))
     }
 
     /// Uses the family of headers whose signature stands in this one, not the scheme's first.
@@ -92,11 +116,15 @@ impl Signer {
             id,
             body,
         };
-        self.print(content, &self.mac(content))
+        self.print(content, &self.mac(content)?)
     }
 
-    pub(crate) fn mac(&self, content: Content<'_>) -> [u8; MAC_LEN] {
-        let mut mac = self.secret.start();
+    pub(crate) fn mac(&self, content: Content<'_>) -> Result<[u8; MAC_LEN], ConfigError> {
+        let mut mac = match &self.material {
+            Material::Secret(secret) => secret.start(),
+            #[cfg(feature = "asymmetric")]
+            _ => return Err(refused("its key is no secret".to_owned())),
+        };
         for piece in &self.scheme.content {
             mac.update(match piece {
                 Component::Timestamp => content.timestamp.as_bytes(),
@@ -107,7 +135,7 @@ impl Signer {
                 _ => b"",
             });
         }
-        mac.finish()
+        Ok(mac.finish())
     }
 
     /// The headers that say that this MAC belongs to this content.

@@ -146,6 +146,18 @@ impl Verification {
         Self(Under::General(Some(Box::new((check, Vec::new())))))
     }
 
+    /// What has to be waited for before the verdict over this body.
+    #[cfg(feature = "asymmetric")]
+    pub(crate) fn keys_wanted(
+        &self,
+        body: &[u8],
+    ) -> Option<std::pin::Pin<Box<dyn Future<Output = ()> + Send>>> {
+        match &self.0 {
+            Under::Plain(_) => None,
+            Under::General(general) => general.as_ref()?.0.wanted(body),
+        }
+    }
+
     /// Takes in the next bytes of the body. Schemes that only the `senders` feature knows are judged
     /// by the whole of it, which is kept until then.
     #[inline]
@@ -170,6 +182,38 @@ impl Verification {
     #[inline]
     pub fn finish(mut self, now: UnixTime) -> Result<Verified, SignatureError> {
         self.judge(now)
+    }
+
+    /// The verdict over this body, once the key is fetched that the delivery names: where keys come
+    /// from a [`KeySource`](crate::keys::KeySource) that does not know it yet. The layers wait so, and
+    /// no longer than their deadline.
+    ///
+    /// ```
+    /// use tower_webhook::UnixTime;
+    /// use tower_webhook::signature::{SignatureError, Verified, Verifier};
+    ///
+    /// async fn check(
+    ///     verifier: &Verifier,
+    ///     request: &http::Request<Vec<u8>>,
+    /// ) -> Result<Verified, SignatureError> {
+    ///     let now = UnixTime::now();
+    ///     verifier.begin(request, now)?.finish_with_keys(request.body(), now).await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`finish`](Self::finish).
+    #[cfg(feature = "asymmetric")]
+    pub async fn finish_with_keys(
+        self,
+        body: &[u8],
+        now: UnixTime,
+    ) -> Result<Verified, SignatureError> {
+        if let Some(wanted) = self.keys_wanted(body) {
+            wanted.await;
+        }
+        self.finish_on(body, now)
     }
 
     /// The same where it stands: it is large, and used up.
@@ -261,7 +305,6 @@ pub struct Verified {
 
 impl Verified {
     /// What was verified before and is read back; `None` without a key.
-    #[cfg(feature = "inbox")]
     pub(crate) fn remembered<'a>(
         keys: impl Iterator<Item = &'a str>,
         signed_at: Option<UnixTime>,

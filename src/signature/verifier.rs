@@ -9,8 +9,9 @@ use super::read::Read;
 use super::scheme::Scheme;
 use super::verification::{Hashing, Matched, Started, Verification, Verified};
 use crate::clock::{Tolerance, UnixTime};
+use crate::error::{ConfigError, ConfigErrorKind};
 use crate::head::RequestHead;
-use crate::secret::KeyRing;
+use crate::secret::{KeyRing, SigningKey};
 
 /// Checks deliveries of one [`Scheme`] against the keys of a ring.
 ///
@@ -52,6 +53,39 @@ impl Verifier {
     /// The scheme.
     pub fn scheme(&self) -> &Scheme {
         &self.scheme
+    }
+
+    /// Refuses a ring of keys that prove nothing by this scheme, whatever their time.
+    ///
+    /// # Errors
+    ///
+    /// Public keys where secrets are wanted, and the other way round, or keys of another kind.
+    pub(crate) fn check_keys(&self) -> Result<(), ConfigError> {
+        let takes = |key: &SigningKey| {
+            #[cfg(feature = "senders")]
+            if let Some(general) = &self.scheme.general {
+                return general.takes(key);
+            }
+            key.secret().is_some()
+        };
+        #[cfg(feature = "asymmetric")]
+        if self.keys.source().is_some() {
+            let public = self.scheme.public_key_algorithm().is_some();
+            return match public {
+                true => Ok(()),
+                false => Err(ConfigError::new(
+                    ConfigErrorKind::Proof,
+                    "its keys come from a source of public keys, and its scheme takes secrets",
+                )),
+            };
+        }
+        match self.keys.snapshot().iter().all(takes) {
+            true => Ok(()),
+            false => Err(ConfigError::new(
+                ConfigErrorKind::Proof,
+                "the ring holds a key of another kind than the scheme takes",
+            )),
+        }
     }
 
     /// Whether it is a proof over the whole body, not one that is made as the body arrives.
@@ -113,8 +147,11 @@ impl Verifier {
         let keys = self.keys.look();
         let mut matched = Matched::default();
         for key in keys.iter().filter(|key| key.is_active(now)) {
+            let Some(secret) = key.secret() else {
+                continue;
+            };
             let pieces = self.scheme.content.iter();
-            let tag = (key.secret()).mac(pieces.map(|piece| read.bytes(piece, body)));
+            let tag = secret.mac(pieces.map(|piece| read.bytes(piece, body)));
             matched.compare(key.id(), &tag, &read.candidates);
         }
         let id = read.id();
@@ -126,11 +163,14 @@ impl Verifier {
     fn start(&self, now: UnixTime) -> Result<OneOrMore<Started>, SignatureError> {
         let mut started = None;
         for key in self.keys.look().iter().filter(|key| key.is_active(now)) {
+            let Some(secret) = key.secret() else {
+                continue;
+            };
             OneOrMore::append(
                 &mut started,
                 Started {
                     id: key.id().clone(),
-                    mac: key.secret().start(),
+                    mac: secret.start(),
                 },
             );
         }

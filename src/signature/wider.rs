@@ -11,9 +11,13 @@ use super::header::Grammar;
 use super::place::Place;
 use super::scheme::{FamilyNames, Scheme, SchemeBuilder, refused};
 use super::signer::{self, Signer};
+#[cfg(feature = "asymmetric")]
+use crate::asymmetric::{PublicKeyAlgorithm, PublicKeyFormat};
 use crate::digest::Digest;
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
+#[cfg(feature = "asymmetric")]
+use crate::secret::SecretFormat;
 
 impl Scheme {
     /// Starts a scheme whose signature stands in this place.
@@ -42,6 +46,24 @@ impl Scheme {
     pub fn token(place: Place) -> SchemeBuilder {
         let mut builder = Self::at(place).content([]);
         builder.settings.is_token = true;
+        builder
+    }
+
+    /// Starts a scheme whose signature is a JWS in this place, by these rules.
+    ///
+    /// ```
+    /// use tower_webhook::Encoding;
+    /// use tower_webhook::signature::{Jws, JwsAlgorithm, Place, Scheme};
+    ///
+    /// let token = Jws::new([JwsAlgorithm::Hs256]).body_hash("sha256", Encoding::Hex);
+    /// let scheme = Scheme::jws(Place::header("x-webhook-signature"), token).build()?;
+    /// # drop(scheme);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    #[cfg(feature = "jwt")]
+    pub fn jws(place: Place, rules: crate::jws::Jws) -> SchemeBuilder {
+        let mut builder = Self::at(place);
+        builder.settings.jws = Some(rules);
         builder
     }
 
@@ -82,6 +104,18 @@ impl Scheme {
 }
 
 impl Scheme {
+    /// How it signs, where that is with a private key.
+    #[cfg(feature = "asymmetric")]
+    pub(crate) fn public_key_algorithm(&self) -> Option<PublicKeyAlgorithm> {
+        let general = self.general.as_ref()?;
+        match general.proof {
+            Proof::Signed(Algorithm::PublicKey(algorithm)) => Some(algorithm),
+            Proof::Signed(_) | Proof::Token => None,
+            #[cfg(feature = "jwt")]
+            Proof::Jws => general.jws.as_ref()?.public_key_algorithm(),
+        }
+    }
+
     /// Whether a text of such bytes alone, under HMAC-SHA256 with this scheme's key, may be what signs a
     /// delivery.
     pub(crate) fn may_sign_only(&self, bytes: impl Fn(u8) -> bool) -> bool {
@@ -186,8 +220,29 @@ impl SchemeBuilder {
         .map_err(refused)
     }
 
+    /// Keys are public where nothing else is said and signatures are proved by such.
+    #[cfg(feature = "asymmetric")]
+    fn with_key_format(self) -> Self {
+        match self.settings.algorithm {
+            Some(Algorithm::PublicKey(algorithm)) if *self.key_format() == SecretFormat::Text => {
+                self.secrets(SecretFormat::PublicKey(PublicKeyFormat::new(
+                    algorithm.key_kind(),
+                )))
+            }
+            _ => self,
+        }
+    }
+
     pub(super) fn build_general(self) -> Result<Scheme, ConfigError> {
         let general = self.general()?;
+        #[cfg(feature = "asymmetric")]
+        let this = self.with_key_format();
+        #[cfg(not(feature = "asymmetric"))]
+        let this = self;
+        this.build_from(general)
+    }
+
+    fn build_from(self, general: General) -> Result<Scheme, ConfigError> {
         let shown = self.shown()?;
         let mut scheme = self.assemble(Box::new([]), shown);
         scheme.general = Some(general.into());
@@ -199,7 +254,11 @@ impl SchemeBuilder {
     pub(super) fn known_general(self) -> Scheme {
         let general = self.general();
         let shown = self.shown().unwrap_or_default();
-        let mut scheme = self.assemble(Box::new([]), shown);
+        #[cfg(feature = "asymmetric")]
+        let this = self.with_key_format();
+        #[cfg(not(feature = "asymmetric"))]
+        let this = self;
+        let mut scheme = this.assemble(Box::new([]), shown);
         scheme.general = general.ok().map(Into::into);
         scheme
     }
@@ -239,7 +298,7 @@ impl Signer {
     ) -> Result<(), ConfigError> {
         match &self.scheme.general {
             Some(general) => general
-                .seal(self.secret.bytes(), out, signed, told, spoil)
+                .seal(&self.material, out, signed, told, spoil)
                 .map_err(signer::refused),
             None => Err(signer::refused(
                 "is one that signs headers alone".to_owned(),

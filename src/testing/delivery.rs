@@ -19,7 +19,7 @@ use crate::clock::UnixTime;
 use crate::error::ConfigError;
 use crate::layer::PeerAddr;
 use crate::provider::Provider;
-use crate::secret::SigningSecret;
+use crate::secret::{Material, SigningSecret};
 
 /// Any port will do: addresses are looked at alone.
 const PORT: u16 = 50_000;
@@ -73,7 +73,7 @@ pub struct TestDelivery {
     path: String,
     token: Option<String>,
     peer: Option<IpAddr>,
-    secret: Option<SigningSecret>,
+    secret: Option<Material>,
     family: Option<String>,
     id: Option<String>,
     time: Option<UnixTime>,
@@ -132,7 +132,29 @@ impl TestDelivery {
 
     /// Signs with this secret: during a roll-over, for one, with the old one.
     pub fn signed_by(mut self, secret: SigningSecret) -> Self {
-        self.secret = Some(secret);
+        self.secret = Some(Material::Secret(secret));
+        self
+    }
+
+    /// Signs with this private key, where the provider's signatures are proved by public ones.
+    ///
+    /// The key of the provider signs unless set, if it is a
+    /// [private](crate::SigningKey::private) one.
+    ///
+    /// ```
+    /// use tower_webhook::provider;
+    /// use tower_webhook::signature::PublicKeyAlgorithm;
+    /// use tower_webhook::testing::{PrivateKey, TestDelivery};
+    ///
+    /// let key = PrivateKey::for_tests(PublicKeyAlgorithm::Ed25519);
+    /// let discord = provider::discord(key.public().clone());
+    /// let delivery = TestDelivery::new(&discord, r#"{"id":"1","type":2}"#).signed_by_key(key);
+    /// assert!(delivery.request::<bytes::Bytes>().is_ok());
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    #[cfg(feature = "asymmetric")]
+    pub fn signed_by_key(mut self, key: crate::testing::PrivateKey) -> Self {
+        self.secret = Some(Material::Private(key.into()));
         self
     }
 

@@ -101,17 +101,30 @@ impl SenderFacts {
 
     /// How it delivers.
     pub(super) fn contract(&self) -> Option<SenderContract> {
-        // Of a secret in each format that there is; the contract hangs on none.
+        Some(self.any()?.contract().clone())
+    }
+
+    /// The sender's provider with a secret of nobody's: for its scheme and its contract, which hang on
+    /// none.
+    pub(in crate::provider) fn any(&self) -> Option<Provider> {
+        // A secret in each format that there is.
         let url = PublicUrl::parse("https://hooks.example/").ok()?;
         [
             "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
             "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
             "44782deff47aaa06c910c43932b1eb0c71fc68d9d0c057550c48ec2acf6ba056",
             "ana:5hG7kQ2mW9xZ4tB8",
+            #[cfg(feature = "asymmetric")]
+            "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+            #[cfg(feature = "asymmetric")]
+            "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE/n7SP68rlZ6rHJRug87bl+Hka2Gkqiv+eZ8Z7Adqcys6Sq3NAxQN9rALKroRhnQKBM/r4Wbjy101MsXjDqOrxw==",
+            #[cfg(feature = "asymmetric")]
+            "MFYwEAYHKoZIzj0CAQYFK4EEAAoDQgAEemzImLP/MQtGjgCG8h1AZxlTFYVy6OBK+iwvyrG4YklAnRRC1H6BEhBUK40wy0sfvRaS1H4AueUPqLmclUqKXQ==",
+            #[cfg(feature = "asymmetric")]
+            "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAqOS5UcOqZpPwm37J5UJT+t6OBiast8K4HOTMuj9R8vP9P7Oqp+9MfYk+Gyf+b+zEPP8Bqu3kEvC94/pmxpKDDawsaEk1+YKH/mr4VPN9jFmLT9jHhNGAZNy2ruM7oJAdC+BeBYVwDBihE4LN0puQBBhWMa4wAgV7Qa0JZilF/cHweJ2QUYuiJ3wzpFotTeawj8G1WiVebHAvMRF/nhWOeYHOCl5y1F5Lhxt2er+ll3Z1tNm7qI9NQ6POC01Oq9AeM01QFfl4hiUzavAj4kVwUDCCnL3BRwXLj6cayl2D/EgRx9I/vNDbE3iKkSC4PrQCQFJGrKzM6IHA1FEAknLLBwIDAQAB",
         ]
         .into_iter()
         .find_map(|secret| self.provider(secret, &url).ok())
-        .map(|provider| provider.contract().clone())
     }
 }
 

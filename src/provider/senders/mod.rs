@@ -13,17 +13,19 @@ pub use page::senders_page;
 
 /// Makes each sender known: its module, its constructors, its facts and its vectors.
 macro_rules! senders {
-    ($($module:ident [$($constructor:ident),+])+) => {
+    ($($(#[$only:meta])? $module:ident [$($constructor:ident),+])+) => {
         $(
+            $(#[$only])?
             pub mod $module;
+            $(#[$only])?
             #[doc(inline)]
             pub use $module::{$($constructor),+};
         )+
 
-        const ALL: &[&[SenderFacts]] = &[$($module::FACTS),+];
+        const ALL: &[&[SenderFacts]] = &[$($(#[$only])? $module::FACTS),+];
 
         #[cfg(test)]
-        const VECTORS: &[&[tests::Vector]] = &[$($module::VECTORS),+];
+        const VECTORS: &[&[tests::Vector]] = &[$($(#[$only])? $module::VECTORS),+];
     };
 }
 
@@ -44,27 +46,45 @@ senders! {
     cashfree [cashfree]
     celcoin [celcoin]
     checkout_com [checkout_com]
+    #[cfg(feature = "asymmetric")]
+    circle [circle]
     circleci [circleci]
     clerk [clerk]
     cloudevents [cloudevents]
     coinbase_cdp [coinbase_cdp]
     coinbase_commerce [coinbase_commerce]
+    #[cfg(feature = "asymmetric")]
+    discord [discord, discord_events]
     efi [efi]
     elevenlabs [elevenlabs]
+    #[cfg(feature = "jwt")]
+    fireblocks [fireblocks]
+    #[cfg(feature = "asymmetric")]
+    fireblocks_legacy [fireblocks_legacy]
+    #[cfg(feature = "jwt")]
+    fusionauth [fusionauth]
     gitlab [gitlab]
     gitlab_token [gitlab_token]
     gocardless [gocardless]
     hubspot [hubspot, hubspot_v2, hubspot_v1]
+    #[cfg(feature = "jwt")]
+    kinde [kinde]
     line [line]
     linear [linear]
     linkedin [linkedin]
     liveblocks [liveblocks]
+    #[cfg(feature = "jwt")]
+    livekit [livekit]
     mailgun [mailgun]
     mercado_pago [mercado_pago]
+    #[cfg(feature = "jwt")]
+    messagebird [messagebird]
     messagebird_legacy [messagebird_legacy]
     meta [meta]
     mollie [mollie]
     mux [mux]
+    #[cfg(feature = "jwt")]
+    netlify [netlify]
     notion [notion]
     okta [okta]
     onfido [onfido]
@@ -72,6 +92,10 @@ senders! {
     paddle [paddle]
     pagbank [pagbank]
     pagerduty [pagerduty]
+    #[cfg(feature = "asymmetric")]
+    paypal [paypal]
+    #[cfg(feature = "jwt")]
+    plaid [plaid]
     plivo_v2 [plivo_v2]
     polar [polar]
     pusher [pusher]
@@ -83,16 +107,34 @@ senders! {
     revolut [revolut]
     sanity [sanity]
     segment [segment]
+    #[cfg(feature = "asymmetric")]
+    sendgrid [sendgrid]
     shopify_events [shopify_events]
+    #[cfg(feature = "asymmetric")]
+    sns [sns]
     square [square]
+    #[cfg(feature = "asymmetric")]
+    standard_webhooks_v1a [standard_webhooks_v1a]
+    #[cfg(feature = "asymmetric")]
+    stark_bank [stark_bank]
     sumsub [sumsub]
     svix [svix]
     telegram [telegram]
+    #[cfg(feature = "asymmetric")]
+    telnyx [telnyx]
     transfeera [transfeera]
+    #[cfg(feature = "asymmetric")]
+    travis [travis]
     twilio [twilio, twilio_shared_key]
     twitch [twitch]
     viber [viber]
+    #[cfg(feature = "jwt")]
+    vonage [vonage]
+    #[cfg(feature = "asymmetric")]
+    wise [wise]
     woovi [woovi]
+    #[cfg(feature = "asymmetric")]
+    woovi_rsa [woovi_rsa]
     workos [workos]
     x [x]
     zoom [zoom]

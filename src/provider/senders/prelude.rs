@@ -8,7 +8,9 @@ pub(super) use super::facts::{Confidence, SenderFacts};
 pub(super) use http::Method;
 
 pub(super) use crate::challenge::{Challenge, ChallengeAnswer, ChallengeText};
-pub(super) use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract, SuccessAnswer};
+pub(super) use crate::contract::{
+    FailureShare, RetriedStatuses, RetrySchedule, SenderContract, SuccessAnswer,
+};
 pub(super) use crate::digest::Digest;
 pub(super) use crate::encoding::Encoding;
 pub(super) use crate::error::ConfigError;
@@ -18,6 +20,14 @@ pub(super) use crate::secret::{KeyRing, NamedSecret, SecretFormat, api_key};
 pub(super) use crate::signature::{
     Algorithm, Component, Demand, Place, PublicUrl, Scheme, TimeFormat, Verifier,
 };
+
+#[cfg(feature = "asymmetric")]
+pub(super) use crate::keys::{CertificateUrl, KeyDocument};
+#[cfg(feature = "asymmetric")]
+pub(super) use crate::signature::{Curve, EcdsaForm, KeyKind, PublicKeyAlgorithm, PublicKeyFormat};
+
+#[cfg(feature = "jwt")]
+pub(super) use crate::signature::{Jws, JwsAlgorithm};
 
 /// A function `keys` that reads this sender's secrets.
 macro_rules! keys {

@@ -5,11 +5,15 @@ use std::collections::BTreeSet;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::{SenderFacts, VECTORS, senders, senders_page};
+#[cfg(feature = "asymmetric")]
+use crate::asymmetric::PrivateKey;
 use crate::clock::UnixTime;
 use crate::coverage::Coverage;
 use crate::head::RequestHead;
 use crate::provider::Provider;
 use crate::runtime::Confirmation;
+#[cfg(feature = "asymmetric")]
+use crate::signature::{PublicKeyAlgorithm, Verifier};
 use crate::signature::{PublicUrl, SignatureErrorKind};
 use crate::store::MemoryStore;
 use crate::webhook::Webhook;
@@ -46,6 +50,17 @@ impl Vector {
         provider.unwrap_or_else(|error| panic!("{}: {error}", self.of))
     }
 
+    /// The same sender with a key that has not signed this.
+    fn of_another_key(&self) -> Provider {
+        #[cfg(feature = "asymmetric")]
+        if let Some(other) = by_private_key(self.provider(), PrivateKey::of_nobody) {
+            return other;
+        }
+        let url = PublicUrl::parse(self.url).unwrap();
+        let other = other_secret(self.secret);
+        self.facts().provider(&other, &url).unwrap()
+    }
+
     fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for (name, value) in self.headers {
@@ -57,7 +72,17 @@ impl Vector {
 
     /// The key of the event, or why the delivery proves none.
     fn key(&self, provider: &Provider, body: &str, now: u64) -> Result<String, SignatureErrorKind> {
-        let (uri, headers): (Uri, _) = (self.uri.parse().unwrap(), self.headers());
+        self.key_with(provider, self.headers(), body, now)
+    }
+
+    fn key_with(
+        &self,
+        provider: &Provider,
+        headers: HeaderMap,
+        body: &str,
+        now: u64,
+    ) -> Result<String, SignatureErrorKind> {
+        let uri: Uri = self.uri.parse().unwrap();
         let head = RequestHead::new(&Method::POST, &uri, &headers);
         let verifier = provider.verifier().unwrap();
         let verified = verifier
@@ -103,9 +128,7 @@ fn a_changed_byte_or_another_secret_proves_nothing() {
                 assert!(key.is_err(), "{}: a byte in the body", vector.of);
             }
         }
-        let other = other_secret(vector.secret);
-        let url = PublicUrl::parse(vector.url).unwrap();
-        let other = vector.facts().provider(&other, &url).unwrap();
+        let other = vector.of_another_key();
         let key = vector.key(&other, vector.body, vector.now);
         assert_eq!(key, Err(SignatureErrorKind::Mismatch), "{}", vector.of);
         if let Some(tolerance) = scheme.tolerance() {
@@ -114,6 +137,43 @@ fn a_changed_byte_or_another_secret_proves_nothing() {
             assert_eq!(key, Err(SignatureErrorKind::TooOld), "{}", vector.of);
         }
     }
+}
+
+/// The same sender with such a key, if its signatures are proved by public ones.
+#[cfg(feature = "asymmetric")]
+fn by_private_key(
+    mut provider: Provider,
+    key: fn(PublicKeyAlgorithm) -> PrivateKey,
+) -> Option<Provider> {
+    let scheme = provider.verifier()?.scheme().clone();
+    let key = key(scheme.public_key_algorithm()?);
+    provider.signature = Some(Verifier::new(scheme, key));
+    Some(provider)
+}
+
+/// Adapters repeat lines, and join those of one name.
+#[test]
+fn lines_that_were_repeated_or_joined_count_once_with_each_sender() {
+    let mut wrong = Vec::new();
+    for vector in Vector::all() {
+        for between in [None, Some(", "), Some(",")] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in &vector.headers() {
+                let Some(between) = between else {
+                    headers.append(name, value.clone());
+                    headers.append(name, value.clone());
+                    continue;
+                };
+                let joined = [value.as_bytes(), between.as_bytes(), value.as_bytes()].concat();
+                headers.append(name, HeaderValue::from_bytes(&joined).unwrap());
+            }
+            let key = vector.key_with(&vector.provider(), headers, vector.body, vector.now);
+            if key.as_deref() != Ok(vector.key) {
+                wrong.push((vector.of, between, key));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// A secret of the same form: one of its letters or digits is another one.
@@ -179,6 +239,8 @@ fn a_test_delivery_of_each_sender_is_right_until_it_is_made_wrong() {
     let mut wrong = Vec::new();
     for vector in Vector::all() {
         let provider = vector.provider();
+        #[cfg(feature = "asymmetric")]
+        let provider = by_private_key(provider.clone(), PrivateKey::for_tests).unwrap_or(provider);
         let scheme = provider.verifier().unwrap().scheme();
         let path = vector.uri.split('?').next().unwrap();
         let verify = |delivery: TestDelivery| {
@@ -215,6 +277,47 @@ fn a_test_delivery_of_each_sender_is_right_until_it_is_made_wrong() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// Whatever a handler answers: the kit's sender follows the contract, and would come again.
+#[cfg(feature = "testing")]
+#[tokio::test(start_paused = true)]
+async fn each_sender_takes_what_a_handler_answers_for_success() {
+    use bytes::Bytes;
+    use http::{Request, Response};
+    use http_body_util::Full;
+    use tower::Layer;
+
+    use crate::testing::{Sender, TestDelivery, TokioClock};
+
+    let mut wrong = Vec::new();
+    for vector in Vector::all() {
+        let mut provider = vector.provider();
+        if provider.verifier().unwrap().scheme().covers() == Coverage::Id {
+            provider = provider.without_confirmation();
+        }
+        for status in [200, 202, 204] {
+            let clock = TokioClock::default();
+            let webhook = Webhook::new(provider.clone())
+                .store(MemoryStore::new())
+                .clock(clock.clone());
+            let handler = move |_: Request<Full<Bytes>>| async move {
+                let response = Response::builder().status(status);
+                Ok::<_, std::convert::Infallible>(response.body(Full::default()).unwrap())
+            };
+            let layer = webhook.build().unwrap();
+            let service = layer.layer(tower::service_fn(handler));
+            let sender = Sender::new(provider.contract().clone()).clock(clock);
+            let path = vector.uri.split('?').next().unwrap();
+            let delivery = TestDelivery::new(&provider, vector.body).to(path);
+            let history = sender.deliver(service, [delivery]).await.unwrap().remove(0);
+            let statuses: Vec<_> = history.statuses().map(|it| it.as_u16()).collect();
+            if history.is_lost() || statuses.len() != 1 {
+                wrong.push((vector.of, status, statuses));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 /// `docs/schemes.md` says these senders in words of its own.
 #[test]
 fn a_scheme_from_a_file_takes_what_its_preset_takes() {
@@ -234,9 +337,10 @@ fn a_scheme_from_a_file_takes_what_its_preset_takes() {
             tried += 1;
         }
     }
-    assert_eq!(tried, 5);
+    assert_eq!(tried, if cfg!(feature = "jwt") { 7 } else { 5 });
 }
 
+#[cfg(feature = "jwt")]
 #[test]
 fn the_page_of_senders_is_that_of_today() {
     let written = include_str!("../../../docs/senders.md");

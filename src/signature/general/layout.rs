@@ -117,7 +117,7 @@ impl Layout {
     }
 
     /// The text that says that these are the signature and its time.
-    pub(super) fn print(&self, signature: &str, time: &str) -> String {
+    pub(in crate::signature) fn print(&self, signature: &str, time: &str) -> String {
         match self {
             Self::Single { prefix, .. } | Self::List { prefix, .. } => {
                 format!("{prefix}{signature}")

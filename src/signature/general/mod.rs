@@ -10,6 +10,8 @@ mod one_reading;
 mod parse;
 mod read;
 mod sign;
+#[cfg(feature = "jwt")]
+mod signed_token;
 mod source;
 mod verify;
 
@@ -24,6 +26,8 @@ use super::public_url::PublicUrl;
 use crate::coverage::Coverage;
 use crate::encoding::Encoding;
 use crate::event::Lookup;
+#[cfg(feature = "jwt")]
+use crate::jws::Jws;
 
 pub(super) use layout::Layout;
 pub(super) use one_reading::Touching;
@@ -53,6 +57,10 @@ pub(super) struct Settings {
     pub(super) json_body: bool,
     pub(super) url: Option<PublicUrl>,
     pub(super) only_item: Option<Cow<'static, str>>,
+    pub(super) key_id_place: Option<Place>,
+    pub(super) most_signatures: Option<u8>,
+    #[cfg(feature = "jwt")]
+    pub(super) jws: Option<Jws>,
 }
 
 impl Settings {
@@ -76,6 +84,10 @@ impl Settings {
             json_body,
             url,
             only_item,
+            key_id_place,
+            most_signatures: _,
+            #[cfg(feature = "jwt")]
+                jws: _,
         } = self;
         algorithm.is_some()
             || *is_token
@@ -92,6 +104,7 @@ impl Settings {
             || *json_body
             || url.is_some()
             || only_item.is_some()
+            || key_id_place.is_some()
     }
 }
 
@@ -120,6 +133,12 @@ pub(super) struct General {
     /// The headers that the contents read.
     pub(super) headers: Box<[HeaderName]>,
     pub(super) covers: Coverage,
+    /// Where the name of the key stands that has signed.
+    pub(super) key_id: Option<At>,
+    /// Deliveries with more signatures are refused before one is looked at.
+    pub(super) most_signatures: usize,
+    #[cfg(feature = "jwt")]
+    pub(super) jws: Option<Jws>,
 }
 
 /// What makes a signature one.
@@ -128,6 +147,9 @@ pub(super) enum Proof {
     Signed(Algorithm),
     /// It is the secret itself.
     Token,
+    /// It is a JWS, by rules of its own.
+    #[cfg(feature = "jwt")]
+    Jws,
 }
 
 /// A [`Place`] that was checked.
@@ -138,6 +160,9 @@ pub(super) enum At {
     Query(Cow<'static, str>),
     Member(Cow<'static, str>),
     FormField(Cow<'static, str>),
+    /// The body is it.
+    #[cfg(feature = "jwt")]
+    Body,
 }
 
 impl At {
@@ -151,6 +176,8 @@ impl At {
             Self::Header(name) => std::slice::from_ref(name),
             Self::Headers(names) => names,
             Self::Query(_) | Self::Member(_) | Self::FormField(_) => &[],
+            #[cfg(feature = "jwt")]
+            Self::Body => &[],
         }
     }
 }
@@ -181,6 +208,23 @@ impl General {
     /// The headers that hold what must not be logged.
     pub(super) fn secret_headers(&self) -> impl Iterator<Item = &HeaderName> {
         self.places.iter().flat_map(At::headers)
+    }
+
+    /// Where the token stands, where it is one that is the proof.
+    pub(super) fn token_places(&self) -> Vec<Place> {
+        if self.proof != Proof::Token {
+            return Vec::new();
+        }
+        let header = |name: &HeaderName| Place::header(name.as_str().to_owned());
+        let places = self.places.iter().flat_map(|at| match at {
+            At::Header(name) => vec![header(name)],
+            At::Headers(names) => names.iter().map(header).collect(),
+            At::Query(name) => vec![Place::query(name.clone())],
+            At::Member(pointer) => vec![Place::member(pointer.clone())],
+            At::FormField(name) => vec![Place::form_field(name.clone())],
+            At::Body => vec![Place::Body],
+        });
+        places.collect()
     }
 
     pub(super) fn id_header(&self) -> Option<&HeaderName> {

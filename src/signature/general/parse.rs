@@ -25,6 +25,12 @@ pub(in crate::signature) struct Parsed<'b> {
     pub(in crate::signature) content: &'b [Component],
 }
 
+/// As in the first edition: what a stranger can make us compare.
+const MAX_CANDIDATES: usize = 64;
+/// Each costs as much as thousands of comparisons. A sender signs with one key, or with two while it
+/// changes them.
+const MOST_SIGNATURES: usize = 2;
+
 type Refused = Cow<'static, str>;
 
 impl Parsed<'_> {
@@ -46,6 +52,7 @@ impl Parsed<'_> {
             .or_else(|| self.id_header.map(header));
         let time_at = time_place.as_ref().map(at).transpose()?;
         let id = id_place.as_ref().map(at).transpose()?;
+        let key_id = settings.key_id_place.as_ref().map(at).transpose()?;
         if time_at.is_some() && self.layout.holds_time() {
             return Err("the timestamp stands in two places".into());
         }
@@ -56,6 +63,8 @@ impl Parsed<'_> {
         });
         let proof = match (settings.is_token, settings.algorithm) {
             (true, _) => Proof::Token,
+            #[cfg(feature = "jwt")]
+            (false, _) if settings.jws.is_some() => Proof::Jws,
             (false, algorithm) => {
                 Proof::Signed(algorithm.unwrap_or(Algorithm::Hmac(Digest::Sha256)))
             }
@@ -64,7 +73,9 @@ impl Parsed<'_> {
             std::iter::once(self.content).chain(settings.other_contents.iter().map(Vec::as_slice));
         let given: Vec<&[Component]> = match proof {
             Proof::Token => Vec::new(),
-            Proof::Signed(_) => given.collect(),
+            #[cfg(feature = "jwt")]
+            Proof::Jws if settings.jws.as_ref().is_none_or(|jws| !jws.is_detached()) => Vec::new(),
+            _ => given.collect(),
         };
         if given.len() > 4 {
             return Err("more than four contents: each costs a hash for each key".into());
@@ -81,6 +92,24 @@ impl Parsed<'_> {
             });
         }
         let covers = coverage(&given);
+        #[cfg(feature = "jwt")]
+        let covers = match &settings.jws {
+            Some(jws) => {
+                jws.check()?;
+                if jws.reads_url() && settings.url.is_none() {
+                    return Err("the public URL is signed: say which it is".into());
+                }
+                let is_body = places.iter().any(|at| matches!(at, At::Body));
+                match jws.is_detached() {
+                    true => covers,
+                    false => jws.covers(is_body),
+                }
+            }
+            None if places.iter().any(|at| matches!(at, At::Body)) => {
+                return Err("only a JWS is the body".into());
+            }
+            None => covers,
+        };
         if covers == Coverage::Id && !settings.content_is_id && id.is_none() {
             return Err(
                 "the content holds neither the body nor its digest: say `content_is_id`, so that \
@@ -93,7 +122,9 @@ impl Parsed<'_> {
         for component in given.iter().flat_map(|pieces| pieces.iter()) {
             needs(component, &mut pointers, &mut headers)?;
         }
-        let fixed = time.iter().filter_map(|time| time.at.as_ref()).chain(&id);
+        let fixed = (time.iter().filter_map(|time| time.at.as_ref()))
+            .chain(&id)
+            .chain(&key_id);
         for place in fixed.chain(&places) {
             headers.extend(place.headers().iter().cloned());
             if let At::Member(pointer) = place {
@@ -128,6 +159,16 @@ impl Parsed<'_> {
             only_item,
             headers: headers.into(),
             covers,
+            key_id,
+            most_signatures: match (settings.most_signatures, proof) {
+                (Some(count), _) => count.into(),
+                (None, Proof::Signed(algorithm)) if algorithm.is_public() => MOST_SIGNATURES,
+                #[cfg(feature = "jwt")]
+                (None, Proof::Jws) => 1,
+                (None, _) => MAX_CANDIDATES,
+            },
+            #[cfg(feature = "jwt")]
+            jws: settings.jws.clone(),
         })
     }
 }
@@ -151,6 +192,8 @@ fn at(place: &Place) -> Result<At, Refused> {
         Place::Query(name) => At::Query(name.clone()),
         Place::Member(pointer) => At::Member(pointer.clone()),
         Place::FormField(name) => At::FormField(name.clone()),
+        #[cfg(feature = "jwt")]
+        Place::Body => At::Body,
     })
 }
 
@@ -302,7 +345,8 @@ impl General {
                 matches!(piece, Component::FormField(_) | Component::SortedForm)
             })
         };
-        self.places.iter().chain(time).chain(&self.id).any(is_field)
+        let places = self.places.iter().chain(time);
+        places.chain(&self.id).chain(&self.key_id).any(is_field)
             || self
                 .contents
                 .iter()

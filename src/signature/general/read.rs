@@ -3,6 +3,7 @@
 use super::source::{BodyParts, HeadParts, or_once};
 use super::{At, General, Proof};
 use crate::clock::UnixTime;
+use crate::joined::once;
 use crate::signature::error::{SignatureError, SignatureErrorKind as Kind};
 
 /// Longest id that is looked at, and longest token.
@@ -17,6 +18,8 @@ pub(super) struct Read {
     /// As it was written, and the time that it tells.
     pub(super) time: Option<(Vec<u8>, UnixTime)>,
     pub(super) id: Option<Vec<u8>>,
+    /// The name of the key that has signed.
+    pub(super) key_id: Option<Vec<u8>>,
 }
 
 impl General {
@@ -46,11 +49,15 @@ impl General {
                 {
                     refused.get_or_insert_with(|| Self::error(kind, place));
                 }
+                // A token may be any text, of lines that were joined too.
+                if self.proof == Proof::Token
+                    && let Some(Ok((candidates, _))) = once(&text).map(|text| self.take(text))
+                {
+                    read.candidates.extend(candidates);
+                }
             }
         }
-        if read.candidates.len() > MAX_CANDIDATES {
-            return Err(SignatureError::new(Kind::TooManyCandidates));
-        }
+        self.count(&mut read)?;
         let all_in_head = self.places.iter().all(At::is_in_head);
         if any_place && all_in_head && read.candidates.is_empty() {
             let missing = || match self.places.first() {
@@ -68,12 +75,34 @@ impl General {
         }
         if let Some(at) = self.id.as_ref().filter(|at| at.is_in_head()) {
             let text = self.one_of_head(at, head)?;
-            let text = crate::joined::once(&text)
-                .map(<[u8]>::to_vec)
-                .unwrap_or(text);
+            let text = once(&text).map(<[u8]>::to_vec).unwrap_or(text);
             read.id = Some(check_id(text).map_err(|kind| Self::error(kind, at))?);
         }
+        if let Some(at) = self.key_id.as_ref().filter(|at| at.is_in_head()) {
+            let text = self.one_of_head(at, head)?;
+            let text = crate::joined::once(&text).map_or_else(|| text.clone(), <[u8]>::to_vec);
+            read.key_id = Some(check_id(text).map_err(|kind| Self::error(kind, at))?);
+        }
+        #[cfg(feature = "jwt")]
+        self.name_key(&mut read)?;
         Ok(read)
+    }
+
+    /// One that is there several times counts once.
+    fn count(&self, read: &mut Read) -> Result<(), SignatureError> {
+        if self.most_signatures < MAX_CANDIDATES {
+            let mut seen: Vec<Vec<u8>> = Vec::new();
+            for candidate in read.candidates.drain(..) {
+                if !seen.contains(&candidate) {
+                    seen.push(candidate);
+                }
+            }
+            read.candidates = seen;
+        }
+        match read.candidates.len() > self.most_signatures {
+            true => Err(SignatureError::new(Kind::TooManyCandidates)),
+            false => Ok(()),
+        }
     }
 
     /// Reads what stands in the body.
@@ -93,6 +122,7 @@ impl General {
         if read.candidates.is_empty() {
             return Err(new(Kind::NoCandidate));
         }
+        self.count(read)?;
         if let Some(time) = &self.time
             && let Some(at) = time.at.as_ref().filter(|at| !at.is_in_head())
         {
@@ -105,6 +135,13 @@ impl General {
             let text = text.ok_or_else(|| new(Kind::InvalidId))?;
             read.id = Some(check_id(text.into_bytes()).map_err(new)?);
         }
+        if let Some(at) = self.key_id.as_ref().filter(|at| !at.is_in_head()) {
+            let text = at.in_body(self, body).map_err(new)?;
+            let text = text.ok_or_else(|| new(Kind::MissingContent))?;
+            read.key_id = Some(check_id(text.into_bytes()).map_err(new)?);
+        }
+        #[cfg(feature = "jwt")]
+        self.name_key(read)?;
         Ok(())
     }
 
@@ -126,8 +163,10 @@ impl General {
         let spelled = self.layout.split(text)?;
         let time = spelled.time.map(|text| self.parse_time(text)).transpose()?;
         let decode = |text: &&[u8]| match self.proof {
-            Proof::Signed(algorithm) => self.encoding.decode(text, algorithm.len()),
+            Proof::Signed(algorithm) => algorithm.decode(self.encoding, text),
             Proof::Token => self.token(text),
+            #[cfg(feature = "jwt")]
+            Proof::Jws => self.jws_token(text),
         };
         let candidates: Vec<_> = spelled.signatures.iter().filter_map(decode).collect();
         match candidates.is_empty() {
@@ -158,7 +197,7 @@ impl General {
     }
 }
 
-fn check_id(text: Vec<u8>) -> Result<Vec<u8>, Kind> {
+pub(super) fn check_id(text: Vec<u8>) -> Result<Vec<u8>, Kind> {
     match (1..=MAX_ID).contains(&text.len()) && text.iter().all(u8::is_ascii_graphic) {
         true => Ok(text),
         false => Err(Kind::InvalidId),

@@ -8,7 +8,11 @@ use super::source::{BodyParts, HeadParts, parameter};
 use super::{At, General, Proof};
 use crate::encoding::Encoding;
 use crate::head::RequestHead;
+use crate::secret::Material;
 use crate::signature::component::{Component, Demand};
+
+/// The name that a ring of one key gives it.
+const TEST_KEY_ID: &str = "1";
 
 /// A request that is to be signed.
 #[derive(Debug, Clone)]
@@ -31,7 +35,7 @@ impl General {
     /// changes one bit of the signature.
     pub(in crate::signature) fn seal(
         &self,
-        secret: &[u8],
+        material: &Material,
         out: &mut Outgoing,
         signed: Said<'_>,
         told: Said<'_>,
@@ -39,7 +43,20 @@ impl General {
     ) -> Result<(), String> {
         self.complete(out, signed)?;
         self.tell(out, signed)?;
-        let mut tag = self.tag(secret, out, signed)?;
+        #[cfg(all(feature = "jwt", feature = "testing"))]
+        if let Some(jws) = &self.jws {
+            let body = out.body.clone();
+            let url = self.url.as_ref().map(|url| url.as_str());
+            let is_body = self.is_body_token();
+            let signed = crate::jws::Draft::of(signed.time, signed.id, &body, url, is_body);
+            let told_draft = crate::jws::Draft::of(told.time, told.id, &body, url, is_body);
+            let token = jws.issue(material, signed, told_draft, spoil);
+            let token = token.ok_or("the key is none to sign with by this scheme")?;
+            let text = self.layout.print(&token, "");
+            let place = self.places.first().ok_or("the signature stands nowhere")?;
+            return self.put(out, place, &text);
+        }
+        let mut tag = self.tag(material, out, signed)?;
         if spoil && let Some(first) = tag.first_mut() {
             *first ^= 1;
         }
@@ -48,6 +65,8 @@ impl General {
             Proof::Signed(_) => self.encoding.encode(&tag),
             Proof::Token if self.basic => Encoding::Base64.encode(&tag),
             Proof::Token => String::from_utf8_lossy(&tag).into_owned(),
+            #[cfg(feature = "jwt")]
+            Proof::Jws => return Err("tokens are signed with the feature `testing`".into()),
         };
         let text = self.layout.print(&spelled, told.time);
         let place = self.places.first().ok_or("the signature stands nowhere")?;
@@ -55,7 +74,12 @@ impl General {
     }
 
     /// The signature of what would be sent.
-    fn tag(&self, secret: &[u8], out: &Outgoing, said: Said<'_>) -> Result<Vec<u8>, String> {
+    fn tag(&self, material: &Material, out: &Outgoing, said: Said<'_>) -> Result<Vec<u8>, String> {
+        let secret = match material {
+            Material::Secret(secret) => secret.bytes(),
+            #[cfg(feature = "asymmetric")]
+            _ => b"",
+        };
         let Proof::Signed(algorithm) = self.proof else {
             return Ok(secret.to_vec());
         };
@@ -76,8 +100,8 @@ impl General {
         };
         for content in &self.contents {
             if let Some(pieces) = sources.pieces(content).map_err(unread)? {
-                let tag = algorithm.sign(secret, pieces.iter().map(|piece| &**piece));
-                return tag.ok_or_else(|| "the key is of a length that HMAC does not take".into());
+                let tag = algorithm.sign(material, pieces.iter().map(|piece| &**piece));
+                return tag.ok_or_else(|| "the key is none to sign with by this scheme".into());
             }
         }
         Err("no content of the scheme fits this request".into())
@@ -123,6 +147,9 @@ impl General {
         if let Some(at) = self.time.as_ref().and_then(|time| time.at.as_ref()) {
             self.put(out, at, said.time)?;
         }
+        if let Some(at) = &self.key_id {
+            self.put(out, at, TEST_KEY_ID)?;
+        }
         match &self.id {
             Some(at) => self.put(out, at, said.id),
             None => Ok(()),
@@ -143,6 +170,11 @@ impl General {
             At::Member(pointer) => {
                 let list = self.only_item.as_ref().map(|(list, _)| &**list);
                 out.body = with_member(&out.body, list, pointer, text)?;
+                Ok(())
+            }
+            #[cfg(feature = "jwt")]
+            At::Body => {
+                out.body = text.as_bytes().to_vec();
                 Ok(())
             }
             At::FormField(name) => {

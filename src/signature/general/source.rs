@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderName, Method, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::{At, General};
 use crate::event::text_of;
@@ -37,6 +37,19 @@ impl HeadParts {
             headers,
         }
     }
+
+    /// The same, with each header once that holds several lines alike which were joined; `None` where none
+    /// does.
+    pub(super) fn apart(&self) -> Option<Self> {
+        let mut apart = None;
+        for (name, value) in &self.headers {
+            if let Some(Ok(first)) = once(value.as_bytes()).map(HeaderValue::from_bytes) {
+                let apart = apart.get_or_insert_with(|| self.clone());
+                apart.headers.insert(name.clone(), first);
+            }
+        }
+        apart
+    }
 }
 
 /// A body as a scheme reads it.
@@ -45,12 +58,19 @@ pub(super) struct BodyParts {
     /// The texts of the members that are read, in the order of their pointers.
     members: Vec<Option<String>>,
     fields: Vec<(String, String)>,
+    /// The body, where it is the token.
+    #[cfg(feature = "jwt")]
+    whole: Option<String>,
 }
 
 impl BodyParts {
     /// Reads what the scheme wants of this body: nothing, mostly.
     pub(super) fn of(general: &General, body: &[u8]) -> Result<Self, Kind> {
         let mut parts = Self::default();
+        #[cfg(feature = "jwt")]
+        if general.places.iter().any(|at| matches!(at, At::Body)) {
+            parts.whole = std::str::from_utf8(body).ok().map(str::to_owned);
+        }
         if !general.members.is_empty() {
             let item = match &general.only_item {
                 None => Cow::Borrowed(body),
@@ -187,6 +207,8 @@ impl At {
                 Ok(texts)
             }
             Self::Member(_) | Self::FormField(_) => Ok(Vec::new()),
+            #[cfg(feature = "jwt")]
+            Self::Body => Ok(Vec::new()),
         }
     }
 
@@ -200,6 +222,8 @@ impl At {
             Self::Member(pointer) => Ok(body.member(general, pointer).map(str::to_owned)),
             Self::FormField(name) => Ok(body.field(name)?.map(str::to_owned)),
             Self::Header(_) | Self::Headers(_) | Self::Query(_) => Ok(None),
+            #[cfg(feature = "jwt")]
+            Self::Body => Ok(body.whole.clone()),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Judges a delivery by a scheme of the wider model.
 
+#[cfg(feature = "asymmetric")]
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
@@ -8,21 +10,38 @@ use super::content::Sources;
 use super::read::Read;
 use super::source::{BodyParts, HeadParts};
 use super::{General, Proof};
+#[cfg(feature = "asymmetric")]
+use crate::asymmetric::PublicKeyAlgorithm;
 use crate::clock::{Tolerance, UnixTime};
 use crate::digest::Digest;
 use crate::encoding::MAC_LEN;
 use crate::head::RequestHead;
+#[cfg(feature = "asymmetric")]
+use crate::secret::{Found, KeyLookup};
 use crate::secret::{KeyRing, Matching, SigningKey};
+#[cfg(feature = "asymmetric")]
+use crate::signature::algorithm::Algorithm;
 use crate::signature::error::{SignatureError, SignatureErrorKind as Kind, Stale};
+#[cfg(feature = "asymmetric")]
+use std::pin::Pin;
+#[cfg(feature = "asymmetric")]
+use tokio::time::Instant;
 
 /// A check under way: the head is read, the body is not there yet.
 pub(in crate::signature) struct Check {
     general: Arc<General>,
-    keys: Arc<[SigningKey]>,
+    keys: Keys,
     head: HeadParts,
     read: Read,
     tolerance: Tolerance,
     now: UnixTime,
+}
+
+/// The keys of a check: those of its ring when it began, or where they are looked up.
+enum Keys {
+    Ring(Arc<[SigningKey]>),
+    #[cfg(feature = "asymmetric")]
+    Elsewhere(Arc<dyn KeyLookup>, Instant),
 }
 
 /// What a right signature proves.
@@ -43,10 +62,7 @@ impl Check {
     ) -> Result<Self, SignatureError> {
         let head = HeadParts::of(head, &general.headers);
         let read = general.read_head(&head)?;
-        let keys = keys.snapshot();
-        if !keys.iter().any(|key| key.is_active(now)) {
-            return Err(SignatureError::new(Kind::NoActiveKey));
-        }
+        let keys = Keys::of(keys, |key| key.is_active(now) && general.takes(key))?;
         Ok(Self {
             general: Arc::clone(general),
             keys,
@@ -73,14 +89,36 @@ impl Check {
         } = self;
         let parts = BodyParts::of(&general, body).map_err(SignatureError::new)?;
         general.read_body(&parts, &mut read)?;
+        let keys = keys.named(read.key_id.as_deref())?;
         let mut matching = Matching::default();
         let mut first: Option<Vec<u8>> = None;
         let mut signed: Option<Vec<u8>> = None;
         let mut refused = None;
-        let active = || keys.iter().filter(|key| key.is_active(begun));
+        let active = || {
+            let active = keys.iter().filter(|key| key.is_active(begun));
+            active.filter(|key| general.takes(key))
+        };
+        #[cfg(feature = "jwt")]
+        if general.proof == Proof::Jws {
+            let sources = Sources {
+                general: &general,
+                head: &head,
+                time: b"",
+                id: b"",
+                body,
+                parts: &parts,
+                secret: b"",
+            };
+            let content = match general.contents.first() {
+                Some(content) => sources.pieces(content).map_err(SignatureError::new)?,
+                None => None,
+            };
+            let content = content.unwrap_or_default().concat();
+            return general.judge_token(&read, active(), &content, body, (tolerance, now));
+        }
         if general.proof == Proof::Token {
             for key in active() {
-                let token = Digest::Sha256.hash([key.secret().bytes()]);
+                let token = Digest::Sha256.hash([bytes_of(key)]);
                 let matches = matches(&token, &read.candidates, |text| Digest::Sha256.hash([text]));
                 if matches {
                     matching.add(key.id());
@@ -88,40 +126,57 @@ impl Check {
                 first.get_or_insert(token);
             }
         }
+        let apart = head.apart();
         for key in active() {
-            let sources = Sources {
-                general: &general,
-                head: &head,
-                time: read.time.as_ref().map_or(b"", |(text, _)| text),
-                id: read.id.as_deref().unwrap_or_default(),
-                body,
-                parts: &parts,
-                secret: key.secret().bytes(),
-            };
             let mut matched = false;
-            for content in &general.contents {
-                let pieces = match sources.pieces(content) {
-                    Ok(Some(pieces)) => pieces,
-                    Ok(None) => continue,
-                    Err(kind) => {
-                        refused.get_or_insert(kind);
+            for head in std::iter::once(&head).chain(&apart) {
+                let sources = Sources {
+                    general: &general,
+                    head,
+                    time: read.time.as_ref().map_or(b"", |(text, _)| text),
+                    id: read.id.as_deref().unwrap_or_default(),
+                    body,
+                    parts: &parts,
+                    secret: bytes_of(key),
+                };
+                for content in &general.contents {
+                    let pieces = match sources.pieces(content) {
+                        Ok(Some(pieces)) => pieces,
+                        Ok(None) => continue,
+                        Err(kind) => {
+                            refused.get_or_insert(kind);
+                            continue;
+                        }
+                    };
+                    let Proof::Signed(algorithm) = general.proof else {
                         continue;
+                    };
+                    let slices = || pieces.iter().map(|piece| &**piece);
+                    let (right, tag) = match algorithm {
+                        #[cfg(feature = "asymmetric")]
+                        Algorithm::PublicKey(algorithm) => {
+                            let message = joined(&pieces);
+                            let right = made_by(key, algorithm, &message, &read.candidates);
+                            (right, Digest::Sha256.hash([&*message]))
+                        }
+                        algorithm => {
+                            let Some(tag) = algorithm.mac(bytes_of(key), slices()) else {
+                                continue;
+                            };
+                            (matches(&tag, &read.candidates, <[u8]>::to_vec), tag)
+                        }
+                    };
+                    if right {
+                        matched = true;
+                        if general.content_is_id {
+                            signed.get_or_insert_with(|| slices().collect::<Vec<_>>().concat());
+                        }
                     }
-                };
-                let Proof::Signed(algorithm) = general.proof else {
-                    continue;
-                };
-                let slices = || pieces.iter().map(|piece| &**piece);
-                let Some(tag) = algorithm.sign(key.secret().bytes(), slices()) else {
-                    continue;
-                };
-                if matches(&tag, &read.candidates, <[u8]>::to_vec) {
-                    matched = true;
-                    if general.content_is_id {
-                        signed.get_or_insert_with(|| slices().collect::<Vec<_>>().concat());
-                    }
+                    first.get_or_insert(tag);
                 }
-                first.get_or_insert(tag);
+                if matched {
+                    break;
+                }
             }
             if matched {
                 matching.add(key.id());
@@ -149,6 +204,103 @@ impl Check {
             })),
         }
     }
+}
+
+impl Check {
+    /// What has to be waited for before the verdict, once the whole body is there.
+    #[cfg(feature = "asymmetric")]
+    pub(in crate::signature) fn wanted(
+        &self,
+        body: &[u8],
+    ) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
+        let Keys::Elsewhere(source, arrived) = &self.keys else {
+            return None;
+        };
+        let mut read = self.read.clone();
+        let parts = BodyParts::of(&self.general, body).ok()?;
+        self.general.read_body(&parts, &mut read).ok()?;
+        source.fetch(name_in(read.key_id.as_deref())?, *arrived)
+    }
+}
+
+impl Keys {
+    fn of(ring: &KeyRing, active: impl Fn(&SigningKey) -> bool) -> Result<Self, SignatureError> {
+        #[cfg(feature = "asymmetric")]
+        if let Some(source) = ring.source() {
+            return Ok(Self::Elsewhere(Arc::clone(source), Instant::now()));
+        }
+        let keys = ring.snapshot();
+        match keys.iter().any(active) {
+            true => Ok(Self::Ring(keys)),
+            false => Err(SignatureError::new(Kind::NoActiveKey)),
+        }
+    }
+
+    /// Those that may have signed, where the delivery says so.
+    fn named(self, id: Option<&[u8]>) -> Result<Arc<[SigningKey]>, SignatureError> {
+        match self {
+            Self::Ring(keys) => Ok(match id.and_then(|id| std::str::from_utf8(id).ok()) {
+                Some(id) if keys.iter().any(|key| key.id().as_str() == id) => {
+                    let named = keys.iter().filter(|key| key.id().as_str() == id);
+                    named.cloned().collect()
+                }
+                _ => keys,
+            }),
+            #[cfg(feature = "asymmetric")]
+            Self::Elsewhere(source, arrived) => {
+                let id = name_in(id).ok_or(SignatureError::new(Kind::UnknownKey))?;
+                match source.look(id, arrived) {
+                    Found::Keys(keys) => Ok(keys),
+                    Found::Unknown => Err(SignatureError::new(Kind::UnknownKey)),
+                    Found::NotNow => Err(SignatureError::new(Kind::KeysUnavailable)),
+                }
+            }
+        }
+    }
+}
+
+/// Where a delivery names no key, it asks for all that there are.
+#[cfg(feature = "asymmetric")]
+fn name_in(id: Option<&[u8]>) -> Option<&str> {
+    id.map_or(Some(""), |id| std::str::from_utf8(id).ok())
+}
+
+impl General {
+    /// Whether it can use this key.
+    pub(in crate::signature) fn takes(&self, key: &SigningKey) -> bool {
+        match self.proof {
+            Proof::Signed(algorithm) => algorithm.takes(key),
+            Proof::Token => key.secret().is_some(),
+            #[cfg(feature = "jwt")]
+            Proof::Jws => self.jws.as_ref().is_some_and(|jws| jws.takes(key)),
+        }
+    }
+}
+
+/// The bytes of a secret; those that take none ask for none.
+fn bytes_of(key: &SigningKey) -> &[u8] {
+    key.secret().map_or(b"", |secret| secret.bytes())
+}
+
+/// The pieces as one text, which is not copied where it is one.
+#[cfg(feature = "asymmetric")]
+fn joined<'a>(pieces: &'a [Cow<'_, [u8]>]) -> Cow<'a, [u8]> {
+    match pieces {
+        [one] => Cow::Borrowed(one),
+        several => Cow::Owned(several.concat()),
+    }
+}
+
+/// Whether this key has made one of these signatures: once one is right, no other is looked at.
+#[cfg(feature = "asymmetric")]
+fn made_by(
+    key: &SigningKey,
+    algorithm: PublicKeyAlgorithm,
+    message: &[u8],
+    candidates: &[Vec<u8>],
+) -> bool {
+    key.public_key()
+        .is_some_and(|key| (candidates.iter()).any(|it| key.verify(algorithm, message, it)))
 }
 
 /// Whether one of these is it. Each is compared, in constant time.

@@ -208,4 +208,54 @@ impl SchemeBuilder {
         self.settings.only_item = Some(pointer.into());
         self
     }
+
+    /// The name of the key that has signed stands here: of a [`KeySource`](crate::keys::KeySource)
+    /// that key is asked for, of a ring the key of this name is taken, if it has one.
+    ///
+    /// ```
+    /// use tower_webhook::Encoding;
+    /// use tower_webhook::signature::{Algorithm, Place, PublicKeyAlgorithm, Scheme};
+    ///
+    /// // Circle.
+    /// let scheme = Scheme::builder("x-circle-signature")
+    ///     .single("", Encoding::Base64)
+    ///     .algorithm(Algorithm::PublicKey(PublicKeyAlgorithm::ES256_DER))
+    ///     .key_id_at(Place::header("x-circle-key-id"))
+    ///     .build()?;
+    /// # drop(scheme);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    #[cfg(feature = "asymmetric")]
+    pub fn key_id_at(mut self, place: Place) -> Self {
+        self.settings.key_id_place = Some(place);
+        self
+    }
+
+    /// A delivery with more signatures than this is refused before one is looked at. 64 unless set,
+    /// and 2 where they are proved by public keys, for each then costs much.
+    ///
+    /// ```
+    /// use tower_webhook::Encoding;
+    /// use tower_webhook::signature::{Algorithm, PublicKeyAlgorithm, Scheme};
+    ///
+    /// let scheme = Scheme::builder("x-signature")
+    ///     .list("v1=", Encoding::Hex)
+    ///     .algorithm(Algorithm::PublicKey(PublicKeyAlgorithm::Ed25519))
+    ///     .most_signatures(4)
+    ///     .build()?;
+    /// # drop(scheme);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    #[cfg(feature = "asymmetric")]
+    pub fn most_signatures(mut self, count: u8) -> Self {
+        self.settings.most_signatures = Some(count.min(64));
+        self
+    }
+
+    /// What stands before the signature is taken in any case, such as `Bearer `.
+    #[cfg(feature = "jwt")]
+    pub(crate) fn any_case_prefix(mut self) -> Self {
+        self.settings.any_case_prefix = true;
+        self
+    }
 }

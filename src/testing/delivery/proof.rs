@@ -10,12 +10,24 @@ use crate::clock::UnixTime;
 use crate::error::ConfigError;
 use crate::path::split_token;
 use crate::provider::Provider;
-use crate::secret::SigningSecret;
-use crate::signature::{Content, Signer};
+use crate::secret::{Material, SigningSecret};
+use crate::signature::{Content, Scheme, Signer};
 
 /// Nobody's: what a delivery is made wrong with.
 const WRONG_SECRET: &str = "no receiver has this secret";
 const WRONG_TOKEN: &str = "no-receiver-has-this-token";
+
+/// A key that no receiver has, of the kind that the scheme signs with.
+fn wrong(scheme: &Scheme) -> Result<Material, ConfigError> {
+    #[cfg(feature = "asymmetric")]
+    if let Some(algorithm) = scheme.public_key_algorithm() {
+        let key = crate::asymmetric::PrivateKey::of_nobody(algorithm);
+        return Ok(Material::Private(key.into()));
+    }
+    #[cfg(not(feature = "asymmetric"))]
+    let _ = scheme;
+    SigningSecret::from_text(WRONG_SECRET).map(Material::Secret)
+}
 
 impl TestDelivery {
     /// Adds what proves and names the event.
@@ -63,7 +75,7 @@ impl TestDelivery {
                 id: told_id.unwrap_or(&id),
                 ..signed
             };
-            let mut mac = signer.mac(signed);
+            let mut mac = signer.mac(signed)?;
             if self.tampers.signature
                 && let Some(first) = mac.first_mut()
             {
@@ -117,15 +129,15 @@ impl TestDelivery {
             return Ok(None);
         };
         let own = match &self.secret {
-            _ if self.tampers.secret => Some(SigningSecret::from_text(WRONG_SECRET)?),
-            Some(secret) => Some(secret.clone()),
+            _ if self.tampers.secret => Some(wrong(verifier.scheme())?),
+            Some(material) => Some(material.clone()),
             None => {
                 let keys = verifier.keys().snapshot();
-                keys.first().map(|key| key.secret().clone())
+                keys.first().map(|key| key.material().clone())
             }
         };
-        let secret = own.ok_or_else(|| refused("the provider has no key to sign with"))?;
-        let signer = Signer::new(verifier.scheme().clone(), secret);
+        let material = own.ok_or_else(|| refused("the provider has no key to sign with"))?;
+        let signer = Signer::with(verifier.scheme().clone(), material);
         match &self.family {
             Some(header) => signer.in_family(header).map(Some),
             None => Ok(Some(signer)),

@@ -1,0 +1,158 @@
+//! Whether a token is what the rules say.
+
+use serde_json::{Map, Value};
+use subtle::ConstantTimeEq;
+
+use super::rules::Jws;
+use super::token::Token;
+use crate::clock::{Skew, Tolerance, UnixTime};
+use crate::digest::Digest;
+use crate::secret::SigningKey;
+
+/// What claims are compared with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request<'r> {
+    pub(crate) body: &'r [u8],
+    pub(crate) url: Option<&'r str>,
+    pub(crate) tolerance: Tolerance,
+    pub(crate) now: UnixTime,
+}
+
+/// What is wrong with the claims of a token whose signature is right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ill {
+    /// One is not there, or not of its type.
+    Missing,
+    /// One is about something else.
+    Other,
+    Time(Skew),
+}
+
+/// What a token tells that is right.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) issued_at: Option<UnixTime>,
+    pub(crate) id: Option<String>,
+}
+
+impl Jws {
+    /// Whether this key has signed the token over this payload, which is its own where it is not
+    /// detached.
+    pub(crate) fn signed_by(&self, key: &SigningKey, token: &Token<'_>, input: &[u8]) -> bool {
+        let named = self
+            .algorithms
+            .iter()
+            .find(|it| it.name() == token.says.alg);
+        named.is_some_and(|algorithm| {
+            algorithm.takes(key) && algorithm.verify(key, input, &token.signature)
+        })
+    }
+
+    /// Whether the algorithm that a token names is one of those that may be.
+    pub(crate) fn allows(&self, token: &Token<'_>) -> bool {
+        let detached = self.is_detached() == token.payload.is_empty();
+        detached && self.algorithms.iter().any(|it| it.name() == token.says.alg)
+    }
+
+    /// What is signed: the token's two first parts, with this payload if it is detached.
+    pub(crate) fn input(&self, token: &Token<'_>, content: &[u8]) -> Vec<u8> {
+        let payload = match self.is_detached() {
+            true => data_encoding::BASE64URL_NOPAD.encode(content).into_bytes(),
+            false => token.payload.to_vec(),
+        };
+        [token.header, b".", payload.as_slice()].concat()
+    }
+
+    /// Judges the claims of a token whose signature is right; the times last.
+    pub(crate) fn judge(&self, token: &Token<'_>, request: Request<'_>) -> Result<Told, Ill> {
+        if self.is_detached() {
+            return Ok(Told::default());
+        }
+        let claims = token.claims().ok_or(Ill::Missing)?;
+        for claim in &self.demanded {
+            claims.get(&**claim).ok_or(Ill::Missing)?;
+        }
+        for (claim, text) in &self.equal {
+            let found = claims.get(&**claim).ok_or(Ill::Missing)?;
+            let is_it = |value: &Value| value.as_str() == Some(&**text);
+            let holds = is_it(found) || found.as_array().is_some_and(|list| list.iter().any(is_it));
+            if !holds {
+                return Err(Ill::Other);
+            }
+        }
+        if let Some((claim, spelled)) = &self.body_hash {
+            let hash = Digest::Sha256.hash([request.body]);
+            same(&claims, claim, &spelled.encode(&hash))?;
+        }
+        if let Some(claim) = &self.url_hash {
+            let url = request.url.ok_or(Ill::Missing)?;
+            let hash = Digest::Sha256.hash([url.as_bytes()]);
+            same(&claims, claim, &data_encoding::HEXLOWER.encode(&hash))?;
+        }
+        let id = match &self.id {
+            Some(claim) => Some(text(&claims, claim).ok_or(Ill::Missing)?.to_owned()),
+            None => None,
+        };
+        let issued_at = self.times(&claims, request.tolerance, request.now)?;
+        Ok(Told { issued_at, id })
+    }
+
+    fn times(
+        &self,
+        claims: &Map<String, Value>,
+        tolerance: Tolerance,
+        now: UnixTime,
+    ) -> Result<Option<UnixTime>, Ill> {
+        let at = |claim: &str, wanted: bool| match claims.get(claim) {
+            None if wanted => Err(Ill::Missing),
+            None => Ok(None),
+            Some(value) => seconds(value).map(Some).ok_or(Ill::Missing),
+        };
+        let issued = at("iat", self.issued_at)?;
+        let (begins, ends) = (at("nbf", false)?, at("exp", self.expires)?);
+        let old = |skew| matches!(skew, Skew::Old(_));
+        // Each has one side on which it counts; `iat` has both where that is demanded.
+        for (time, counts) in [
+            (
+                ends,
+                (|skew| matches!(skew, Skew::Old(_))) as fn(Skew) -> bool,
+            ),
+            (begins, |skew| matches!(skew, Skew::Ahead(_))),
+            (issued, |skew| matches!(skew, Skew::Ahead(_))),
+        ] {
+            if let Some(Err(skew)) = time.map(|time| tolerance.check(time, now))
+                && counts(skew)
+            {
+                return Err(Ill::Time(skew));
+            }
+        }
+        match issued.map(|time| tolerance.check(time, now)) {
+            Some(Err(skew)) if self.issued_at && old(skew) => Err(Ill::Time(skew)),
+            _ => Ok(issued),
+        }
+    }
+}
+
+/// Whole seconds, or what is before the point (RFC 7519, section 2, NumericDate).
+fn seconds(value: &Value) -> Option<UnixTime> {
+    let text = value.as_number()?.to_string();
+    let whole = text.split('.').next()?;
+    whole.parse().ok().map(UnixTime::from_secs)
+}
+
+fn text<'c>(claims: &'c Map<String, Value>, claim: &str) -> Option<&'c str> {
+    let text = claims.get(claim)?.as_str()?;
+    let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+    (plain && (1..=256).contains(&text.len())).then_some(text)
+}
+
+fn same(claims: &Map<String, Value>, claim: &str, expected: &str) -> Result<(), Ill> {
+    let found = claims
+        .get(claim)
+        .and_then(Value::as_str)
+        .ok_or(Ill::Missing)?;
+    match bool::from(found.as_bytes().ct_eq(expected.as_bytes())) {
+        true => Ok(()),
+        false => Err(Ill::Other),
+    }
+}

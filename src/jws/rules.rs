@@ -1,0 +1,273 @@
+use std::borrow::Cow;
+
+use super::algorithm::JwsAlgorithm;
+use super::token::Token;
+use crate::asymmetric::PublicKeyAlgorithm;
+use crate::coverage::Coverage;
+use crate::encoding::Encoding;
+use crate::secret::SigningKey;
+
+/// What a sender's token must be: which algorithms, and which claims.
+///
+/// ```
+/// use tower_webhook::Encoding;
+/// use tower_webhook::signature::{Jws, JwsAlgorithm, Place, Scheme};
+///
+/// // As Plaid signs.
+/// let token = Jws::new([JwsAlgorithm::Es256])
+///     .key_by_kid()
+///     .body_hash("request_body_sha256", Encoding::Hex)
+///     .issued_at();
+/// let scheme = Scheme::jws(Place::header("Plaid-Verification"), token).build()?;
+/// # drop(scheme);
+/// # Ok::<(), tower_webhook::ConfigError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Jws {
+    pub(super) algorithms: Vec<JwsAlgorithm>,
+    pub(super) key_by: KeyBy,
+    pub(super) payload: Payload,
+    pub(super) body_hash: Option<(Cow<'static, str>, Encoding)>,
+    pub(super) url_hash: Option<Cow<'static, str>>,
+    pub(super) equal: Vec<(Cow<'static, str>, Cow<'static, str>)>,
+    pub(super) demanded: Vec<Cow<'static, str>>,
+    pub(super) id: Option<Cow<'static, str>>,
+    pub(super) issued_at: bool,
+    pub(super) expires: bool,
+}
+
+/// Where the name of the key stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum KeyBy {
+    Nothing,
+    Kid,
+    Claim(Cow<'static, str>),
+}
+
+/// What is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Payload {
+    /// Claims, in the token.
+    Claims,
+    /// The scheme's content, which the token leaves out.
+    Detached,
+}
+
+impl Jws {
+    /// A token of claims, signed by one of these algorithms.
+    pub fn new(algorithms: impl IntoIterator<Item = JwsAlgorithm>) -> Self {
+        Self {
+            algorithms: algorithms.into_iter().collect(),
+            key_by: KeyBy::Nothing,
+            payload: Payload::Claims,
+            body_hash: None,
+            url_hash: None,
+            equal: Vec::new(),
+            demanded: Vec::new(),
+            id: None,
+            issued_at: false,
+            expires: false,
+        }
+    }
+
+    /// The token leaves its payload out, which is the scheme's content: the body unless set.
+    ///
+    /// ```
+    /// use tower_webhook::signature::{Jws, JwsAlgorithm, Place, Scheme};
+    ///
+    /// // As Fireblocks signs.
+    /// let token = Jws::new([JwsAlgorithm::Rs512]).key_by_kid().detached();
+    /// let scheme = Scheme::jws(Place::header("Fireblocks-Webhook-Signature"), token).build()?;
+    /// # drop(scheme);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn detached(mut self) -> Self {
+        self.payload = Payload::Detached;
+        self
+    }
+
+    /// The member `kid` of the header names the key.
+    #[must_use]
+    pub fn key_by_kid(mut self) -> Self {
+        self.key_by = KeyBy::Kid;
+        self
+    }
+
+    /// This claim names the key: it is read before anything is proved, and chooses among the
+    /// receiver's own keys.
+    ///
+    /// ```
+    /// use tower_webhook::signature::{Jws, JwsAlgorithm};
+    ///
+    /// // LiveKit names its API key.
+    /// let token = Jws::new([JwsAlgorithm::Hs256]).key_by_claim("iss");
+    /// # drop(token);
+    /// ```
+    #[must_use]
+    pub fn key_by_claim(mut self, claim: impl Into<Cow<'static, str>>) -> Self {
+        self.key_by = KeyBy::Claim(claim.into());
+        self
+    }
+
+    /// This claim is the SHA-256 of the body, spelled so.
+    #[must_use]
+    pub fn body_hash(mut self, claim: impl Into<Cow<'static, str>>, spelled: Encoding) -> Self {
+        self.body_hash = Some((claim.into(), spelled));
+        self
+    }
+
+    /// This claim is the SHA-256 of the public URL, in hex.
+    ///
+    /// ```
+    /// use tower_webhook::Encoding;
+    /// use tower_webhook::signature::{Jws, JwsAlgorithm, Place, PublicUrl, Scheme};
+    ///
+    /// let token = Jws::new([JwsAlgorithm::Hs256])
+    ///     .body_hash("payload_hash", Encoding::Hex)
+    ///     .url_hash("url_hash");
+    /// let scheme = Scheme::jws(Place::header("x-jwt"), token)
+    ///     .public_url(PublicUrl::parse("https://example.com/hooks")?)
+    ///     .build()?;
+    /// # drop(scheme);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn url_hash(mut self, claim: impl Into<Cow<'static, str>>) -> Self {
+        self.url_hash = Some(claim.into());
+        self
+    }
+
+    /// This claim reads so, or holds this text in a list.
+    ///
+    /// ```
+    /// use tower_webhook::signature::{Jws, JwsAlgorithm};
+    ///
+    /// let token = Jws::new([JwsAlgorithm::Hs256]).claim("iss", "netlify");
+    /// # drop(token);
+    /// ```
+    #[must_use]
+    pub fn claim(
+        mut self,
+        claim: impl Into<Cow<'static, str>>,
+        text: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        self.equal.push((claim.into(), text.into()));
+        self
+    }
+
+    /// This claim must be there.
+    ///
+    /// ```
+    /// use tower_webhook::signature::{Jws, JwsAlgorithm};
+    ///
+    /// let token = Jws::new([JwsAlgorithm::Hs256]).demands("jti");
+    /// # drop(token);
+    /// ```
+    #[must_use]
+    pub fn demands(mut self, claim: impl Into<Cow<'static, str>>) -> Self {
+        self.demanded.push(claim.into());
+        self
+    }
+
+    /// This claim is the delivery's id.
+    ///
+    /// ```
+    /// use tower_webhook::signature::{Jws, JwsAlgorithm};
+    ///
+    /// let token = Jws::new([JwsAlgorithm::Rs256]).id("event_id");
+    /// # drop(token);
+    /// ```
+    #[must_use]
+    pub fn id(mut self, claim: impl Into<Cow<'static, str>>) -> Self {
+        self.id = Some(claim.into());
+        self
+    }
+
+    /// `iat` must be there, and as near as the scheme's tolerance.
+    #[must_use]
+    pub fn issued_at(mut self) -> Self {
+        self.issued_at = true;
+        self
+    }
+
+    /// `exp` must be there. Where it is there it counts anyway, and `nbf` too, both with the scheme's
+    /// tolerance.
+    ///
+    /// ```
+    /// use tower_webhook::signature::{Jws, JwsAlgorithm};
+    ///
+    /// let token = Jws::new([JwsAlgorithm::Hs256]).expires();
+    /// # drop(token);
+    /// ```
+    #[must_use]
+    pub fn expires(mut self) -> Self {
+        self.expires = true;
+        self
+    }
+
+    /// Whether it covers a time.
+    pub(crate) fn is_timed(&self) -> bool {
+        self.issued_at || self.expires
+    }
+
+    pub(crate) fn is_detached(&self) -> bool {
+        self.payload == Payload::Detached
+    }
+
+    pub(crate) fn reads_url(&self) -> bool {
+        self.url_hash.is_some()
+    }
+
+    /// What the claims vouch for.
+    pub(crate) fn covers(&self, is_body: bool) -> Coverage {
+        match self.body_hash.is_some() || is_body {
+            true => Coverage::Body,
+            false => Coverage::Connection,
+        }
+    }
+
+    /// Whether one of its algorithms can use this key.
+    pub(crate) fn takes(&self, key: &SigningKey) -> bool {
+        self.algorithms.iter().any(|algorithm| algorithm.takes(key))
+    }
+
+    /// How it is signed, where that is with a private key.
+    pub(crate) fn public_key_algorithm(&self) -> Option<PublicKeyAlgorithm> {
+        self.algorithms
+            .iter()
+            .find_map(|algorithm| algorithm.public())
+    }
+
+    /// Refuses rules that say nothing, or contradict each other.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        if self.algorithms.is_empty() {
+            return Err("a JWS needs an algorithm");
+        }
+        let claims = self.body_hash.is_some()
+            || self.url_hash.is_some()
+            || self.id.is_some()
+            || self.is_timed()
+            || !self.equal.is_empty()
+            || !self.demanded.is_empty()
+            || matches!(self.key_by, KeyBy::Claim(_));
+        match self.is_detached() && claims {
+            true => Err("a JWS without its payload holds no claims"),
+            false => Ok(()),
+        }
+    }
+
+    /// The name of the key that a token tells.
+    pub(crate) fn key_name(&self, token: &Token<'_>) -> Option<String> {
+        match &self.key_by {
+            KeyBy::Nothing => None,
+            KeyBy::Kid => token.says.kid.clone(),
+            KeyBy::Claim(claim) => token.claims()?.get(&**claim)?.as_str().map(str::to_owned),
+        }
+    }
+
+    /// Whether a key name must be told.
+    pub(crate) fn names_key(&self) -> bool {
+        self.key_by != KeyBy::Nothing
+    }
+}

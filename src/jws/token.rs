@@ -1,0 +1,67 @@
+use data_encoding::BASE64URL_NOPAD;
+use serde::Deserialize;
+
+/// A compact JWS (RFC 7515, section 7.1), of which nothing is proved yet.
+///
+/// ```text
+/// token   = header "." payload "." signature   ; each base64url without padding
+/// payload = nothing, where it is detached (RFC 7515, appendix F)
+/// ```
+#[derive(Debug)]
+pub(crate) struct Token<'t> {
+    /// As it is written.
+    pub(super) header: &'t [u8],
+    pub(super) payload: &'t [u8],
+    pub(super) signature: Vec<u8>,
+    pub(super) says: Header,
+}
+
+/// The members of a token's header that are read.
+#[derive(Debug, Deserialize)]
+pub(super) struct Header {
+    pub(super) alg: String,
+    pub(super) kid: Option<String>,
+    /// Extensions that must be understood: none is.
+    crit: Option<serde::de::IgnoredAny>,
+    /// Whether the payload is no base64 (RFC 7797): never here.
+    b64: Option<serde::de::IgnoredAny>,
+}
+
+/// Longer ones are none: the payload of a JWT is some members.
+const MAX_TOKEN: usize = 16 * 1024;
+const MAX_SIGNATURE: usize = 1024;
+
+impl<'t> Token<'t> {
+    /// The token that this text is, if it is one.
+    pub(crate) fn parse(text: &'t [u8]) -> Option<Self> {
+        if text.len() > MAX_TOKEN {
+            return None;
+        }
+        let mut parts = text.split(|byte| *byte == b'.');
+        let (header, payload, signature) = (parts.next()?, parts.next()?, parts.next()?);
+        if parts.next().is_some() || signature.is_empty() || signature.len() > 2 * MAX_SIGNATURE {
+            return None;
+        }
+        let says: Header = serde_json::from_slice(&decode(header)?).ok()?;
+        if says.crit.is_some() || says.b64.is_some() {
+            return None;
+        }
+        Some(Self {
+            header,
+            payload,
+            signature: decode(signature)?,
+            says,
+        })
+    }
+
+    /// The JSON of the payload.
+    pub(super) fn claims(&self) -> Option<serde_json::Map<String, serde_json::Value>> {
+        serde_json::from_slice(&decode(self.payload)?).ok()
+    }
+}
+
+/// What base64url spells, in the one spelling that it has.
+pub(super) fn decode(text: &[u8]) -> Option<Vec<u8>> {
+    let bytes = BASE64URL_NOPAD.decode(text).ok()?;
+    (BASE64URL_NOPAD.encode(&bytes).as_bytes() == text).then_some(bytes)
+}

@@ -1,0 +1,54 @@
+use std::fmt;
+
+use crate::secret::SigningKey;
+
+/// How keys are fetched.
+///
+/// It is asked seldom, and given up after ten seconds.
+pub trait FetchKeys: Send + Sync + 'static {
+    /// Fetches all keys, or those of this id where a [`KeySource`](super::KeySource) asks for each
+    /// [by its id](super::KeySource::by_id). The id is a stranger's text of up to 256 printable
+    /// ASCII characters without blanks: it must be escaped before it is put into a URL.
+    ///
+    /// None at all says that there is no such key.
+    ///
+    /// # Errors
+    ///
+    /// That it is not known whether there is: what was fetched before then still counts.
+    fn fetch(&self, id: &str) -> impl Future<Output = Result<Vec<SigningKey>, FetchError>> + Send;
+}
+
+/// Keys could not be fetched.
+pub struct FetchError(Box<dyn std::error::Error + Send + Sync>);
+
+impl FetchError {
+    /// For this reason, which is logged.
+    ///
+    /// ```
+    /// use tower_webhook::keys::FetchError;
+    ///
+    /// let error = FetchError::new("the API answered 500");
+    /// assert_eq!(error.to_string(), "the keys could not be fetched");
+    /// ```
+    pub fn new(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(reason.into())
+    }
+}
+
+impl fmt::Debug for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("FetchError").field(&self.0).finish()
+    }
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the keys could not be fetched")
+    }
+}
+
+impl std::error::Error for FetchError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.0)
+    }
+}

@@ -1,0 +1,250 @@
+//! Keys over HTTPS.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Url};
+use rustls_platform_verifier::Verifier;
+
+use super::document::{KeyDocument, MAX_BYTES};
+use super::fetch::{FetchError, FetchKeys};
+use crate::error::{ConfigError, ConfigErrorKind};
+use crate::secret::SigningKey;
+
+/// How long one answer may take.
+const LIMIT: Duration = Duration::from_secs(8);
+/// What stands for the id that is asked for.
+const ID: &str = "{id}";
+
+/// Fetches keys over HTTPS.
+///
+/// The answer has at most 256 KiB, no redirect is followed, and 404 says that there is no such key.
+///
+/// ```
+/// use tower_webhook::keys::{HttpKeys, KeyDocument, KeySource};
+///
+/// let jwks = HttpKeys::get("https://acme.example/.well-known/jwks.json", KeyDocument::Jwks)?;
+/// let all = KeySource::list(jwks);
+///
+/// let circle = HttpKeys::get(
+///     "https://api.circle.com/v2/notifications/publicKey/{id}",
+///     tower_webhook::provider::circle::key_document(),
+/// )?
+/// .header("authorization", "Bearer an-api-key")?;
+/// let each = KeySource::by_id(circle);
+/// # drop((all, each));
+/// assert!(HttpKeys::get("http://acme.example/jwks.json", KeyDocument::Jwks).is_err());
+/// # Ok::<(), tower_webhook::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct HttpKeys {
+    client: Client,
+    method: Method,
+    url: String,
+    headers: HeaderMap,
+    body: Option<serde_json::Value>,
+    document: KeyDocument,
+}
+
+impl HttpKeys {
+    /// Asks for this URL, in whose path `{id}` stands for the key that is asked for, escaped.
+    ///
+    /// # Errors
+    ///
+    /// A URL that is none of HTTPS, but for this machine's own addresses, and a system that trusts no
+    /// certificate.
+    pub fn get(url: impl Into<String>, document: KeyDocument) -> Result<Self, ConfigError> {
+        let url = url.into();
+        let parsed = Url::parse(&url.replace(ID, "id")).map_err(|_| refused("not a URL"))?;
+        let is_local = match parsed.host_str() {
+            Some("localhost" | "[::1]") => true,
+            Some(host) => (host.parse::<std::net::Ipv4Addr>()).is_ok_and(|ip| ip.is_loopback()),
+            None => return Err(refused("the URL names no host")),
+        };
+        if parsed.scheme() != "https" && !(is_local && parsed.scheme() == "http") {
+            return Err(refused("keys are fetched by https:// alone"));
+        }
+        let path = url
+            .find('?')
+            .map_or(url.as_str(), |at| url.get(..at).unwrap_or_default());
+        let host = path.splitn(4, '/').nth(2).unwrap_or_default();
+        if host.contains(ID) || (url.contains(ID) && !path.contains(ID)) {
+            return Err(refused("{id} stands in the path alone"));
+        }
+        Ok(Self {
+            client: client(is_local)?,
+            method: Method::GET,
+            url,
+            headers: HeaderMap::new(),
+            body: None,
+            document,
+        })
+    }
+
+    /// Posts this JSON, in which the text `{id}` stands for the key that is asked for.
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use tower_webhook::keys::{HttpKeys, KeySource};
+    /// use tower_webhook::provider::plaid;
+    ///
+    /// let keys = HttpKeys::post(
+    ///     "https://production.plaid.com/webhook_verification_key/get",
+    ///     json!({ "client_id": "…", "secret": "…", "key_id": "{id}" }),
+    ///     plaid::key_document(),
+    /// )?;
+    /// let source = KeySource::by_id(keys);
+    /// # drop(source);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`HttpKeys::get`].
+    pub fn post(
+        url: impl Into<String>,
+        body: serde_json::Value,
+        document: KeyDocument,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self {
+            method: Method::POST,
+            body: Some(body),
+            ..Self::get(url, document)?
+        })
+    }
+
+    /// Sends this header, such as an API key. It never prints.
+    ///
+    /// # Errors
+    ///
+    /// A text that is no header.
+    pub fn header(mut self, name: &str, value: &str) -> Result<Self, ConfigError> {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        let name = name.map_err(|_| refused("that is not a header name"))?;
+        let value = HeaderValue::from_str(value);
+        let mut value = value.map_err(|_| refused("what it says cannot stand in a header"))?;
+        value.set_sensitive(true);
+        self.headers.insert(name, value);
+        Ok(self)
+    }
+
+    async fn ask(&self, id: &str) -> Result<Vec<SigningKey>, FetchError> {
+        let escaped = utf8_percent_encode(id, NON_ALPHANUMERIC).to_string();
+        let url = self.url.replace(ID, &escaped);
+        match self.answer(&url, id).await? {
+            Some(document) => self.document.keys(id, &document),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// What stands at another URL; `None` where nothing does.
+    pub(super) async fn document(&self, url: &str) -> Result<Option<Vec<u8>>, FetchError> {
+        self.answer(url, "").await
+    }
+
+    async fn answer(&self, url: &str, id: &str) -> Result<Option<Vec<u8>>, FetchError> {
+        let mut request = self.client.request(self.method.clone(), url);
+        request = request.headers(self.headers.clone());
+        if let Some(body) = &self.body {
+            let request_body = with_id(body, id).to_string();
+            request = request
+                .header(http::header::CONTENT_TYPE, "application/json")
+                .body(request_body);
+        }
+        let broke = |error: reqwest::Error| FetchError::new(error.without_url());
+        let mut response = request.send().await.map_err(broke)?;
+        match response.status() {
+            StatusCode::NOT_FOUND => return Ok(None),
+            status if !status.is_success() => {
+                return Err(FetchError::new(format!("the answer was {status}")));
+            }
+            _ => {}
+        }
+        let mut document = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(broke)? {
+            if document.len().saturating_add(chunk.len()) > MAX_BYTES {
+                return Err(FetchError::new("the document is longer than 256 KiB"));
+            }
+            document.extend_from_slice(&chunk);
+        }
+        Ok(Some(document))
+    }
+}
+
+impl FetchKeys for HttpKeys {
+    async fn fetch(&self, id: &str) -> Result<Vec<SigningKey>, FetchError> {
+        self.ask(id).await
+    }
+}
+
+impl fmt::Debug for HttpKeys {
+    /// Without what may hold a key of an API.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            client: _,
+            method,
+            url: _,
+            headers: _,
+            body: _,
+            document,
+        } = self;
+        f.debug_struct("HttpKeys")
+            .field("method", method)
+            .field("document", document)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The same with this id where `{id}` stands.
+fn with_id(body: &serde_json::Value, id: &str) -> serde_json::Value {
+    match body {
+        serde_json::Value::String(text) if text == ID => id.into(),
+        serde_json::Value::Object(members) => {
+            let members = members.iter();
+            let members = members.map(|(name, value)| (name.clone(), with_id(value, id)));
+            serde_json::Value::Object(members.collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// TLS by `ring`, with what the system trusts.
+fn client(is_local: bool) -> Result<Client, ConfigError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|_| refused("TLS cannot be set up"))?;
+    let config = match is_local {
+        true => config.with_root_certificates(rustls::RootCertStore::empty()),
+        false => {
+            let verifier = Verifier::new(provider);
+            let verifier = verifier.map_err(|_| {
+                refused("the system's certificates cannot be read: install ca-certificates")
+            })?;
+            config
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(verifier))
+        }
+    }
+    .with_no_client_auth();
+    let mut client = Client::builder()
+        .tls_backend_preconfigured(config)
+        .redirect(Policy::none())
+        .referer(false)
+        .user_agent(concat!("tower-webhook/", env!("CARGO_PKG_VERSION")))
+        .timeout(LIMIT);
+    if is_local {
+        client = client.no_proxy();
+    }
+    client
+        .build()
+        .map_err(|_| refused("no HTTP client can be made"))
+}
+
+fn refused(message: &'static str) -> ConfigError {
+    ConfigError::new(ConfigErrorKind::Other, message)
+}

@@ -1,0 +1,85 @@
+//! Who waits for a fetch, and when the next one may begin.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How many fetches begin within a minute.
+const PER_MINUTE: usize = 10;
+const MINUTE: Duration = Duration::from_secs(60);
+/// More ids are not waited for: one that comes then takes the place of another, or none.
+const MAX_WAITING: usize = 1024;
+
+/// The ids that are waited for, each with the number of those who wait.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    waiting: Vec<(Box<str>, usize)>,
+    began: VecDeque<Instant>,
+}
+
+impl Queue {
+    /// Waits for this one too. False where there is no room and chance was against it: `chance` is
+    /// any number.
+    pub(super) fn enter(&mut self, name: &str, chance: usize) -> bool {
+        if let Some((_, count)) = self.waiting.iter_mut().find(|(other, _)| **other == *name) {
+            *count = count.saturating_add(1);
+            return true;
+        }
+        if self.waiting.len() < MAX_WAITING {
+            self.waiting.push((name.into(), 1));
+            return true;
+        }
+        // Every second one that comes takes a place, so that those that came first do not hold them.
+        match self.waiting.get_mut(chance % (2 * MAX_WAITING)) {
+            Some(place) => {
+                *place = (name.into(), 1);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Whether this one is waited for.
+    pub(super) fn holds(&self, name: &str) -> bool {
+        self.waiting.iter().any(|(other, _)| **other == *name)
+    }
+
+    /// One who waited is gone; the id goes with the last one.
+    pub(super) fn leave(&mut self, name: &str) {
+        self.waiting.retain_mut(|(other, count)| {
+            if **other == *name {
+                *count = count.saturating_sub(1);
+            }
+            *count > 0
+        });
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Takes one out to be fetched, drawn by `chance`; or says when the next one may be.
+    pub(super) fn draw(
+        &mut self,
+        now: Instant,
+        chance: usize,
+    ) -> Result<Box<str>, Option<Instant>> {
+        let Some(place) = chance.checked_rem(self.waiting.len()) else {
+            return Err(None);
+        };
+        while (self.began.front())
+            .is_some_and(|began| now.saturating_duration_since(*began) >= MINUTE)
+        {
+            self.began.pop_front();
+        }
+        if self.began.len() >= PER_MINUTE {
+            return Err(self
+                .began
+                .front()
+                .and_then(|began| began.checked_add(MINUTE)));
+        }
+        self.began.push_back(now);
+        Ok(self.waiting.swap_remove(place).0)
+    }
+}

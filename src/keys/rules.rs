@@ -1,0 +1,165 @@
+//! What is known of keys that were fetched, and what is to be asked: pure functions of the time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::secret::SigningKey;
+
+/// How long what was fetched counts, and how often may be asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules {
+    /// Whether each key is fetched by its id, and not all together.
+    pub(super) by_id: bool,
+    /// Between two fetches of one list or one id.
+    pub(super) cool_down: Duration,
+    /// Older keys are fetched again, and used meanwhile.
+    pub(super) max_age: Duration,
+    /// Older keys are not used any more.
+    pub(super) kept_for: Duration,
+    /// How many ids are remembered.
+    pub(super) entries: usize,
+}
+
+/// Of a longer list the rest is passed over.
+pub(super) const MAX_KEYS: usize = 64;
+/// A delivery that names no key is tried with so many: each costs a verification.
+const MAX_TRIED: usize = 8;
+
+/// What was fetched together: a whole list, or the keys of one id.
+#[derive(Debug, Clone)]
+struct Document {
+    keys: Arc<[SigningKey]>,
+    /// When the last fetch began that was answered.
+    good: Option<Instant>,
+    /// When the last fetch began.
+    tried: Option<Instant>,
+    used: Instant,
+}
+
+/// What is known of the key that a delivery names.
+#[derive(Debug, Clone)]
+pub(super) enum Known {
+    /// These; and whether they are to be fetched again.
+    Keys(Arc<[SigningKey]>, bool),
+    /// There is none.
+    Absent,
+    /// Nothing, and it is too early to ask again.
+    TooEarly,
+    /// Nothing, and somebody may be asked.
+    Nothing,
+}
+
+/// All that was fetched.
+#[derive(Debug, Default)]
+pub(super) struct Documents(HashMap<Box<str>, Document>);
+
+impl Rules {
+    /// What is fetched for a delivery that names this key.
+    pub(super) fn document<'i>(&self, id: &'i str) -> &'i str {
+        match self.by_id {
+            true => id,
+            false => "",
+        }
+    }
+}
+
+impl Documents {
+    /// What is known of the key that a delivery names which arrived then.
+    pub(super) fn known(&self, rules: &Rules, id: &str, arrived: Instant, now: Instant) -> Known {
+        if rules.by_id && id.is_empty() {
+            return Known::Absent;
+        }
+        let Some(document) = self.0.get(rules.document(id)) else {
+            return Known::Nothing;
+        };
+        let is_cool = document
+            .tried
+            .is_none_or(|tried| now.saturating_duration_since(tried) >= rules.cool_down);
+        let age = document
+            .good
+            .map(|good| now.saturating_duration_since(good));
+        let keys = match (age, &document.keys) {
+            (Some(age), keys) if age <= rules.kept_for => named(keys, rules, id),
+            _ => Arc::new([]),
+        };
+        if !keys.is_empty() {
+            let is_old = age.is_none_or(|age| age > rules.max_age);
+            return Known::Keys(keys, is_old && is_cool);
+        }
+        if document.good.is_some_and(|good| good >= arrived) {
+            return Known::Absent;
+        }
+        match is_cool {
+            true => Known::Nothing,
+            false => Known::TooEarly,
+        }
+    }
+
+    /// Notes that somebody asks, so that the next one waits.
+    pub(super) fn begin(&mut self, rules: &Rules, name: &str, now: Instant) {
+        if !self.0.contains_key(name) {
+            self.make_room(rules, now);
+        }
+        let document = self.0.entry(name.into()).or_insert_with(|| Document {
+            keys: Arc::new([]),
+            good: None,
+            tried: None,
+            used: now,
+        });
+        document.tried = Some(now);
+        document.used = now;
+    }
+
+    /// Takes in what a fetch has brought that began then; `None` where it failed, and what was known
+    /// stays.
+    pub(super) fn end(&mut self, name: &str, began: Instant, fetched: Option<Vec<SigningKey>>) {
+        if let (Some(document), Some(keys)) = (self.0.get_mut(name), fetched) {
+            document.keys = keys.into_iter().take(MAX_KEYS).collect();
+            document.good = Some(began);
+        }
+    }
+
+    /// Notes that the keys of this document are in use.
+    pub(super) fn touch(&mut self, name: &str, now: Instant) {
+        if let Some(document) = self.0.get_mut(name) {
+            document.used = now;
+        }
+    }
+
+    /// Forgets what is not worth its place: ids without a key first, then what was used longest ago.
+    fn make_room(&mut self, rules: &Rules, now: Instant) {
+        if self.0.len() < rules.entries {
+            return;
+        }
+        self.0.retain(|_, document| {
+            let is_cool = (document.tried)
+                .is_none_or(|tried| now.saturating_duration_since(tried) >= rules.cool_down);
+            !document.keys.is_empty() || !is_cool
+        });
+        while self.0.len() >= rules.entries {
+            let least = self
+                .0
+                .iter()
+                .min_by_key(|(_, document)| (!document.keys.is_empty(), document.used));
+            let Some(name) = least.map(|(name, _)| name.clone()) else {
+                return;
+            };
+            self.0.remove(&name);
+        }
+    }
+}
+
+/// Those of this name, of a list; all that were fetched for it, or where none is named.
+fn named(keys: &Arc<[SigningKey]>, rules: &Rules, id: &str) -> Arc<[SigningKey]> {
+    match id {
+        id if !rules.by_id && !id.is_empty() => {
+            let named = keys.iter().filter(|key| key.id().as_str() == id);
+            named.take(MAX_TRIED).cloned().collect()
+        }
+        _ if keys.len() <= MAX_TRIED => Arc::clone(keys),
+        _ => keys.iter().take(MAX_TRIED).cloned().collect(),
+    }
+}

@@ -1,0 +1,399 @@
+use std::collections::HashSet;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::fetch::{FetchError, FetchKeys};
+use super::queue::Queue;
+use super::rules::{Documents, Known, Rules};
+use crate::secret::{Found, KeyLookup, KeyRing, SigningKey};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
+/// How long one fetch may take.
+const FETCH_LIMIT: Duration = Duration::from_secs(10);
+
+type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Public keys that are fetched: it stands where a [`KeyRing`] does, and clones share what they know.
+///
+/// See [the module](super) for what it answers when.
+#[derive(Clone)]
+pub struct KeySource {
+    fetch: Arc<dyn Fetch>,
+    rules: Rules,
+}
+
+/// A [`FetchKeys`] of any type.
+trait Fetch: Send + Sync {
+    fn fetch<'f>(
+        self: Arc<Self>,
+        id: Box<str>,
+    ) -> Pin<Box<dyn Future<Output = Result<Vec<SigningKey>, FetchError>> + Send + 'f>>
+    where
+        Self: 'f;
+}
+
+impl<F: FetchKeys> Fetch for F {
+    fn fetch<'f>(
+        self: Arc<Self>,
+        id: Box<str>,
+    ) -> Pin<Box<dyn Future<Output = Result<Vec<SigningKey>, FetchError>> + Send + 'f>>
+    where
+        Self: 'f,
+    {
+        Box::pin(async move { FetchKeys::fetch(&*self, &id).await })
+    }
+}
+
+impl KeySource {
+    /// All keys are fetched together, such as a JWKS.
+    pub fn list(fetch: impl FetchKeys) -> Self {
+        Self::new(fetch, false)
+    }
+
+    /// Each key is fetched by the id that a delivery names.
+    ///
+    /// ```
+    /// use tower_webhook::SigningKey;
+    /// use tower_webhook::keys::{FetchError, FetchKeys, KeySource};
+    ///
+    /// struct NoKeys;
+    ///
+    /// impl FetchKeys for NoKeys {
+    ///     async fn fetch(&self, _id: &str) -> Result<Vec<SigningKey>, FetchError> {
+    ///         Ok(Vec::new())
+    ///     }
+    /// }
+    ///
+    /// let source = KeySource::by_id(NoKeys);
+    /// # drop(source);
+    /// ```
+    pub fn by_id(fetch: impl FetchKeys) -> Self {
+        Self::new(fetch, true)
+    }
+
+    fn new(fetch: impl FetchKeys, by_id: bool) -> Self {
+        Self {
+            fetch: Arc::new(fetch),
+            rules: Rules {
+                by_id,
+                cool_down: MINUTE,
+                max_age: HOUR,
+                kept_for: 24 * 7 * HOUR,
+                entries: 256,
+            },
+        }
+    }
+
+    /// How long after a fetch of a list, or of an id, nobody asks for the same again. A minute unless
+    /// set; no shorter than a second.
+    ///
+    /// ```
+    /// # use tower_webhook::SigningKey;
+    /// # use tower_webhook::keys::{FetchError, FetchKeys, KeySource};
+    /// # struct Keys;
+    /// # impl FetchKeys for Keys {
+    /// #     async fn fetch(&self, _: &str) -> Result<Vec<SigningKey>, FetchError> { Ok(Vec::new()) }
+    /// # }
+    /// use std::time::Duration;
+    ///
+    /// let source = KeySource::list(Keys).cool_down(Duration::from_secs(300));
+    /// # drop(source);
+    /// ```
+    #[must_use]
+    pub fn cool_down(mut self, span: Duration) -> Self {
+        self.rules.cool_down = span.max(Duration::from_secs(1));
+        self
+    }
+
+    /// How old keys may be before they are fetched again, in the background. An hour unless set.
+    ///
+    /// ```
+    /// # use tower_webhook::SigningKey;
+    /// # use tower_webhook::keys::{FetchError, FetchKeys, KeySource};
+    /// # struct Keys;
+    /// # impl FetchKeys for Keys {
+    /// #     async fn fetch(&self, _: &str) -> Result<Vec<SigningKey>, FetchError> { Ok(Vec::new()) }
+    /// # }
+    /// use std::time::Duration;
+    ///
+    /// let source = KeySource::list(Keys).max_age(Duration::from_secs(600));
+    /// # drop(source);
+    /// ```
+    #[must_use]
+    pub fn max_age(mut self, span: Duration) -> Self {
+        self.rules.max_age = span;
+        self
+    }
+
+    /// How long keys count while they cannot be fetched again. A week unless set.
+    ///
+    /// ```
+    /// # use tower_webhook::SigningKey;
+    /// # use tower_webhook::keys::{FetchError, FetchKeys, KeySource};
+    /// # struct Keys;
+    /// # impl FetchKeys for Keys {
+    /// #     async fn fetch(&self, _: &str) -> Result<Vec<SigningKey>, FetchError> { Ok(Vec::new()) }
+    /// # }
+    /// use std::time::Duration;
+    ///
+    /// let source = KeySource::list(Keys).kept_for(Duration::from_secs(86_400));
+    /// # drop(source);
+    /// ```
+    #[must_use]
+    pub fn kept_for(mut self, span: Duration) -> Self {
+        self.rules.kept_for = span;
+        self
+    }
+}
+
+impl From<KeySource> for KeyRing {
+    fn from(source: KeySource) -> Self {
+        let KeySource { fetch, rules } = source;
+        let (changed, _) = watch::channel(());
+        let lookup = Arc::new_cyclic(|this| Lookup {
+            this: Weak::clone(this),
+            fetch,
+            rules,
+            state: Mutex::default(),
+            changed,
+        });
+        Self::looked_up(lookup)
+    }
+}
+
+impl fmt::Debug for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { fetch: _, rules } = self;
+        f.debug_tuple("KeySource").field(rules).finish()
+    }
+}
+
+/// A source at work.
+struct Lookup {
+    this: Weak<Self>,
+    fetch: Arc<dyn Fetch>,
+    rules: Rules,
+    state: Mutex<State>,
+    /// That a fetch is over.
+    changed: watch::Sender<()>,
+}
+
+#[derive(Default)]
+struct State {
+    documents: Documents,
+    queue: Queue,
+    /// What is being fetched.
+    under_way: HashSet<Box<str>>,
+    /// Whether a task begins fetches.
+    is_drawing: bool,
+}
+
+impl KeyLookup for Lookup {
+    fn look(&self, id: &str, arrived: Instant) -> Found {
+        let now = Instant::now();
+        let mut state = self.state();
+        match state.documents.known(&self.rules, id, arrived, now) {
+            Known::Keys(keys, _) => {
+                state.documents.touch(self.rules.document(id), now);
+                Found::Keys(keys)
+            }
+            Known::Absent => Found::Unknown,
+            Known::TooEarly | Known::Nothing => Found::NotNow,
+        }
+    }
+
+    fn fetch(&self, id: &str, arrived: Instant) -> Option<Pending<()>> {
+        let this = self.this.upgrade()?;
+        let name = self.rules.document(id);
+        let mut state = self.state();
+        let known = state
+            .documents
+            .known(&self.rules, id, arrived, Instant::now());
+        let is_under_way = state.under_way.contains(name);
+        match known {
+            Known::Keys(_, true) if !is_under_way => {
+                if !state.queue.holds(name) && state.queue.enter(name, chance()) {
+                    self.draw(&mut state);
+                }
+                None
+            }
+            Known::Keys(..) | Known::Absent => None,
+            Known::TooEarly if !is_under_way => None,
+            Known::TooEarly | Known::Nothing => {
+                if !is_under_way && !state.queue.enter(name, chance()) {
+                    return None;
+                }
+                self.draw(&mut state);
+                drop(state);
+                let place = Place {
+                    name: name.into(),
+                    lookup: this,
+                };
+                Some(Box::pin(place.wait()))
+            }
+        }
+    }
+}
+
+impl Lookup {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this is to be fetched or is being fetched.
+    fn waits_for(&self, name: &str) -> bool {
+        let state = self.state();
+        state.queue.holds(name) || state.under_way.contains(name)
+    }
+
+    /// Has fetches begun, unless that is done.
+    fn draw(&self, state: &mut State) {
+        if state.is_drawing || state.queue.is_empty() {
+            return;
+        }
+        let (Some(this), Ok(runtime)) =
+            (self.this.upgrade(), tokio::runtime::Handle::try_current())
+        else {
+            return;
+        };
+        state.is_drawing = true;
+        let drawing = Drawing {
+            lookup: this,
+            has_ended: false,
+        };
+        runtime.spawn(async move { drawing.run().await });
+    }
+}
+
+/// One who waits for a fetch, until it is dropped.
+struct Place {
+    name: Box<str>,
+    lookup: Arc<Lookup>,
+}
+
+impl Place {
+    /// Until what is waited for is neither to be fetched nor being fetched.
+    async fn wait(self) {
+        let mut changed = self.lookup.changed.subscribe();
+        loop {
+            changed.mark_unchanged();
+            if !self.lookup.waits_for(&self.name) {
+                return;
+            }
+            if changed.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.lookup.state().queue.leave(&self.name);
+    }
+}
+
+/// The task that begins fetches; when it ends, however that is, another one may.
+struct Drawing {
+    lookup: Arc<Lookup>,
+    has_ended: bool,
+}
+
+impl Drop for Drawing {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.lookup.state().is_drawing = false;
+        }
+    }
+}
+
+impl Drawing {
+    async fn run(mut self) {
+        loop {
+            match self.draw() {
+                Ok(()) => {}
+                Err(Some(at)) => sleep_until(at).await,
+                Err(None) => return,
+            }
+        }
+    }
+
+    /// Begins a fetch, or says when the next one may begin; nothing where nobody waits.
+    fn draw(&mut self) -> Result<(), Option<Instant>> {
+        let now = Instant::now();
+        let mut state = self.lookup.state();
+        match state.queue.draw(now, chance()) {
+            Ok(name) => {
+                state.under_way.insert(name.clone());
+                state.documents.begin(&self.lookup.rules, &name, now);
+                let flight = Flight {
+                    name,
+                    lookup: Arc::clone(&self.lookup),
+                };
+                tokio::spawn(flight.run(now));
+                Ok(())
+            }
+            Err(None) => {
+                // Under the lock, so that who comes next begins anew.
+                state.is_drawing = false;
+                self.has_ended = true;
+                Err(None)
+            }
+            Err(at) => Err(at),
+        }
+    }
+}
+
+/// A fetch under way; when it ends, however that is, those who wait are told.
+struct Flight {
+    name: Box<str>,
+    lookup: Arc<Lookup>,
+}
+
+impl Flight {
+    async fn run(self, began: Instant) {
+        let fetch = Arc::clone(&self.lookup.fetch).fetch(self.name.clone());
+        let fetched = match timeout(FETCH_LIMIT, fetch).await {
+            Ok(Ok(keys)) => Some(keys),
+            Ok(Err(error)) => {
+                let reason = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::warn!(reason, "keys could not be fetched");
+                None
+            }
+            Err(_) => {
+                tracing::warn!("keys were not fetched within ten seconds");
+                None
+            }
+        };
+        self.lookup
+            .state()
+            .documents
+            .end(&self.name, began, fetched);
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.lookup.state().under_way.remove(&self.name);
+        self.lookup.changed.send_replace(());
+    }
+}
+
+/// Any number. Where there is none to be had, always the same one.
+fn chance() -> usize {
+    let mut bytes = [0; 4];
+    let _ = getrandom::fill(&mut bytes);
+    usize::try_from(u32::from_ne_bytes(bytes)).unwrap_or_default()
+}
+
+impl fmt::Debug for Lookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("KeySource").field(&self.rules).finish()
+    }
+}

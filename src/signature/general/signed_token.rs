@@ -1,0 +1,94 @@
+//! Tokens that are a JWS, where a scheme has them for signatures.
+
+#[cfg(feature = "testing")]
+use super::At;
+use super::General;
+use super::read::{Read, check_id};
+use super::verify::Outcome;
+use crate::clock::{Tolerance, UnixTime};
+use crate::digest::Digest;
+use crate::encoding::MAC_LEN;
+use crate::jws::{Ill, Request, Token};
+use crate::secret::{Matching, SigningKey};
+use crate::signature::error::{SignatureError, SignatureErrorKind as Kind, Stale};
+
+impl General {
+    /// The text of a token, if it has the form of one by the rules.
+    pub(super) fn jws_token(&self, text: &[u8]) -> Option<Vec<u8>> {
+        let token = Token::parse(text)?;
+        let allowed = self.jws.as_ref().is_some_and(|jws| jws.allows(&token));
+        allowed.then(|| text.to_vec())
+    }
+
+    /// Notes which key the token names, where the rules say that it does.
+    pub(super) fn name_key(&self, read: &mut Read) -> Result<(), SignatureError> {
+        let Some(jws) = self.jws.as_ref().filter(|jws| jws.names_key()) else {
+            return Ok(());
+        };
+        let token = read.candidates.first().and_then(|text| Token::parse(text));
+        // One that names none may be signed with any of a few.
+        if let Some(name) = token.and_then(|token| jws.key_name(&token)) {
+            let unread = |_| SignatureError::new(Kind::MissingContent);
+            read.key_id = Some(check_id(name.into_bytes()).map_err(unread)?);
+        }
+        Ok(())
+    }
+
+    /// Whether the body is the token.
+    #[cfg(feature = "testing")]
+    pub(super) fn is_body_token(&self) -> bool {
+        self.places.iter().any(|at| matches!(at, At::Body))
+    }
+
+    /// The verdict over a token: its signature first, then its claims, and their times last.
+    pub(super) fn judge_token<'k>(
+        &self,
+        read: &Read,
+        keys: impl Iterator<Item = &'k SigningKey>,
+        content: &[u8],
+        body: &[u8],
+        (tolerance, now): (Tolerance, UnixTime),
+    ) -> Result<Outcome, SignatureError> {
+        let new = SignatureError::new;
+        let jws = self.jws.as_ref().ok_or(new(Kind::Malformed))?;
+        let text = read.candidates.first().ok_or(new(Kind::NoCandidate))?;
+        let token = Token::parse(text).ok_or(new(Kind::Malformed))?;
+        let input = jws.input(&token, content);
+        let mut matching = Matching::default();
+        for key in keys {
+            if jws.signed_by(key, &token, &input) {
+                matching.add(key.id());
+            }
+        }
+        let keys = matching.into_ids().ok_or(new(Kind::Mismatch))?;
+        let request = Request {
+            body,
+            url: self.url.as_ref().map(|url| url.as_str()),
+            tolerance,
+            now,
+        };
+        match jws.judge(&token, request) {
+            Ok(told) => Ok(Outcome {
+                keys,
+                signed_at: told.issued_at,
+                id: told.id,
+            }),
+            Err(Ill::Missing) => Err(new(Kind::MissingContent)),
+            Err(Ill::Other) => Err(new(Kind::Mismatch)),
+            Err(Ill::Time(skew)) => {
+                let hash = Digest::Sha256.hash([&*input]);
+                let mut content = [0; MAC_LEN];
+                content
+                    .iter_mut()
+                    .zip(hash)
+                    .for_each(|(to, from)| *to = from);
+                Err(SignatureError::stale(Stale {
+                    skew,
+                    keys,
+                    content,
+                    tolerance,
+                }))
+            }
+        }
+    }
+}
