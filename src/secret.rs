@@ -296,7 +296,9 @@ impl SecretFormat {
     pub fn parse(&self, text: &str) -> Result<SigningSecret, ConfigError> {
         match self {
             #[cfg(feature = "asymmetric")]
-            Self::PublicKey(_) => Err(refused("a public key is no secret: read it by KeyRing::parse")),
+            Self::PublicKey(_) => Err(refused(
+                "a public key is no secret: read it by KeyRing::parse",
+            )),
             Self::Text => SigningSecret::from_text(text),
             Self::Base64 { prefix } => {
                 // Some write the version of the scheme before it: `v1,whsec_…`.

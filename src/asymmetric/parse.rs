@@ -249,7 +249,9 @@ fn ed25519(bytes: &[u8]) -> Result<PublicKey, ConfigError> {
     // The library takes y-coordinates that are not reduced, so that one key has two spellings.
     let canonical = key.to_edwards().compress().to_bytes() == *bytes;
     if key.is_weak() || !canonical {
-        return Err(refused("a point of small order, or one that is not reduced"));
+        return Err(refused(
+            "a point of small order, or one that is not reduced",
+        ));
     }
     Ok(Key::Ed25519(Box::new(key)).into())
 }
@@ -309,7 +311,9 @@ fn decode(text: &str) -> Option<Vec<u8>> {
 pub(crate) fn armoured(text: &str, label: &str) -> Option<Vec<u8>> {
     let (_, rest) = text.split_once(&format!("-----BEGIN {label}-----"))?;
     let (inner, _) = rest.split_once(&format!("-----END {label}-----"))?;
-    BASE64_MIME_PERMISSIVE.decode(inner.trim_ascii().as_bytes()).ok()
+    BASE64_MIME_PERMISSIVE
+        .decode(inner.trim_ascii().as_bytes())
+        .ok()
 }
 
 fn refused(message: impl Into<Cow<'static, str>>) -> ConfigError {

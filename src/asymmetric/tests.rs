@@ -36,14 +36,46 @@ fn wycheproof_agrees() {
     use EcdsaForm::{Der, Fixed};
     let files = [
         (wycheproof!("ed25519"), PublicKeyAlgorithm::Ed25519, 150),
-        (wycheproof!("ecdsa_secp256r1_sha256"), ecdsa(P256, Sha256, Der), 484),
-        (wycheproof!("ecdsa_secp256r1_sha256_p1363"), ecdsa(P256, Sha256, Fixed), 262),
-        (wycheproof!("ecdsa_secp384r1_sha384"), ecdsa(P384, Sha384, Der), 504),
-        (wycheproof!("ecdsa_secp384r1_sha384_p1363"), ecdsa(P384, Sha384, Fixed), 280),
-        (wycheproof!("ecdsa_secp256k1_sha256"), ecdsa(Secp256k1, Sha256, Der), 476),
-        (wycheproof!("ecdsa_secp256k1_sha256_p1363"), ecdsa(Secp256k1, Sha256, Fixed), 252),
-        (wycheproof!("rsa_signature_2048_sha256"), PublicKeyAlgorithm::rsa(Sha256), 259),
-        (wycheproof!("rsa_signature_2048_sha512"), PublicKeyAlgorithm::rsa(Sha512), 259),
+        (
+            wycheproof!("ecdsa_secp256r1_sha256"),
+            ecdsa(P256, Sha256, Der),
+            484,
+        ),
+        (
+            wycheproof!("ecdsa_secp256r1_sha256_p1363"),
+            ecdsa(P256, Sha256, Fixed),
+            262,
+        ),
+        (
+            wycheproof!("ecdsa_secp384r1_sha384"),
+            ecdsa(P384, Sha384, Der),
+            504,
+        ),
+        (
+            wycheproof!("ecdsa_secp384r1_sha384_p1363"),
+            ecdsa(P384, Sha384, Fixed),
+            280,
+        ),
+        (
+            wycheproof!("ecdsa_secp256k1_sha256"),
+            ecdsa(Secp256k1, Sha256, Der),
+            476,
+        ),
+        (
+            wycheproof!("ecdsa_secp256k1_sha256_p1363"),
+            ecdsa(Secp256k1, Sha256, Fixed),
+            252,
+        ),
+        (
+            wycheproof!("rsa_signature_2048_sha256"),
+            PublicKeyAlgorithm::rsa(Sha256),
+            259,
+        ),
+        (
+            wycheproof!("rsa_signature_2048_sha512"),
+            PublicKeyAlgorithm::rsa(Sha512),
+            259,
+        ),
         (
             wycheproof!("rsa_pss_2048_sha256_mgf1_32"),
             PublicKeyAlgorithm::RsaPss { digest: Sha256 },
@@ -81,7 +113,10 @@ fn wycheproof_agrees() {
 #[test]
 fn nist_agrees() {
     let mut tried = 0;
-    for line in include_str!("../../tests/data/nist_ecdsa.txt").lines().skip(1) {
+    for line in include_str!("../../tests/data/nist_ecdsa.txt")
+        .lines()
+        .skip(1)
+    {
         let words: Vec<_> = line.split(' ').collect();
         let point = [&[4], hex(words[1]).as_slice(), &hex(words[2])].concat();
         let curve = match words[0] {
@@ -118,9 +153,8 @@ fn ed25519_is_that_of_rfc_8032() {
         ),
     ] {
         let key = PublicKey::parse(KeyKind::Ed25519, key).unwrap();
-        let verify = |message: &[u8]| {
-            key.verify(PublicKeyAlgorithm::Ed25519, message, &hex(signature))
-        };
+        let verify =
+            |message: &[u8]| key.verify(PublicKeyAlgorithm::Ed25519, message, &hex(signature));
         assert!(verify(&hex(message)));
         assert!(!verify(b"another"));
     }
@@ -131,7 +165,11 @@ fn ecdsa_is_that_of_rfc_6979() {
     // Appendix A.2.5 and A.2.6: "sample" and "test" with the hash that is as long as the curve.
     let verify = |curve, digest, key: &str, message: &[u8], signature: &str| {
         let key = PublicKey::parse(KeyKind::Ecdsa(curve), key).unwrap();
-        key.verify(ecdsa(curve, digest, EcdsaForm::Fixed), message, &hex(signature))
+        key.verify(
+            ecdsa(curve, digest, EcdsaForm::Fixed),
+            message,
+            &hex(signature),
+        )
     };
     let p256 = "0460fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb67903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299";
     let sample = "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8";
@@ -165,7 +203,10 @@ fn a_point_of_small_order_is_no_key() {
         // y = 3 + p: of large order, spelled as no library writes it.
         "f0ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
     ] {
-        assert!(PublicKey::parse(KeyKind::Ed25519, point).is_err(), "{point}");
+        assert!(
+            PublicKey::parse(KeyKind::Ed25519, point).is_err(),
+            "{point}"
+        );
     }
 }
 
@@ -209,7 +250,10 @@ fn a_short_key_of_rsa_is_taken_only_where_that_is_said() {
         short_keys: true,
     };
     assert!(key.takes(short, &signature));
-    assert!(!key.takes(short, &[0; 127]), "of another length than its key");
+    assert!(
+        !key.takes(short, &[0; 127]),
+        "of another length than its key"
+    );
 }
 
 /// A shape that no signature has is refused before a curve is asked: the lengths say so.
@@ -221,7 +265,10 @@ fn the_shape_is_judged_first() {
     )
     .unwrap();
     for len in [0, 63, 65, 128] {
-        assert!(!key.takes(PublicKeyAlgorithm::Ed25519, &vec![0; len]), "{len}");
+        assert!(
+            !key.takes(PublicKeyAlgorithm::Ed25519, &vec![0; len]),
+            "{len}"
+        );
     }
     assert!(key.takes(PublicKeyAlgorithm::Ed25519, &[0; 64]));
     assert!(!key.takes(PublicKeyAlgorithm::ES256_DER, &[0; 64]));
@@ -248,10 +295,19 @@ fn what_a_key_of_tests_signs_is_verified_and_nothing_else() {
         let key = PrivateKey::for_tests(algorithm);
         let signature = key.sign(algorithm, b"a message").unwrap();
         let public = key.public();
-        assert!(public.verify(algorithm, b"a message", &signature), "{algorithm:?}");
-        assert!(!public.verify(algorithm, b"another", &signature), "{algorithm:?}");
+        assert!(
+            public.verify(algorithm, b"a message", &signature),
+            "{algorithm:?}"
+        );
+        assert!(
+            !public.verify(algorithm, b"another", &signature),
+            "{algorithm:?}"
+        );
         let nobody = PrivateKey::of_nobody(algorithm);
         let forged = nobody.sign(algorithm, b"a message").unwrap();
-        assert!(!public.verify(algorithm, b"a message", &forged), "{algorithm:?}");
+        assert!(
+            !public.verify(algorithm, b"a message", &forged),
+            "{algorithm:?}"
+        );
     }
 }

@@ -88,8 +88,9 @@ impl JwsAlgorithm {
     pub(super) fn takes(self, key: &SigningKey) -> bool {
         match self.public() {
             None => key.secret().is_some(),
-            Some(algorithm) => (key.public_key())
-                .is_some_and(|key| key.kind().fits(algorithm.key_kind())),
+            Some(algorithm) => {
+                (key.public_key()).is_some_and(|key| key.kind().fits(algorithm.key_kind()))
+            }
         }
     }
 

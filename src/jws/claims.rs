@@ -39,7 +39,10 @@ impl Jws {
     /// Whether this key has signed the token over this payload, which is its own where it is not
     /// detached.
     pub(crate) fn signed_by(&self, key: &SigningKey, token: &Token<'_>, input: &[u8]) -> bool {
-        let named = self.algorithms.iter().find(|it| it.name() == token.says.alg);
+        let named = self
+            .algorithms
+            .iter()
+            .find(|it| it.name() == token.says.alg);
         named.is_some_and(|algorithm| {
             algorithm.takes(key) && algorithm.verify(key, input, &token.signature)
         })
@@ -110,7 +113,10 @@ impl Jws {
         let old = |skew| matches!(skew, Skew::Old(_));
         // Each has one side on which it counts; `iat` has both where that is demanded.
         for (time, counts) in [
-            (ends, (|skew| matches!(skew, Skew::Old(_))) as fn(Skew) -> bool),
+            (
+                ends,
+                (|skew| matches!(skew, Skew::Old(_))) as fn(Skew) -> bool,
+            ),
             (begins, |skew| matches!(skew, Skew::Ahead(_))),
             (issued, |skew| matches!(skew, Skew::Ahead(_))),
         ] {
@@ -141,7 +147,10 @@ fn text<'c>(claims: &'c Map<String, Value>, claim: &str) -> Option<&'c str> {
 }
 
 fn same(claims: &Map<String, Value>, claim: &str, expected: &str) -> Result<(), Ill> {
-    let found = claims.get(claim).and_then(Value::as_str).ok_or(Ill::Missing)?;
+    let found = claims
+        .get(claim)
+        .and_then(Value::as_str)
+        .ok_or(Ill::Missing)?;
     match bool::from(found.as_bytes().ct_eq(expected.as_bytes())) {
         true => Ok(()),
         false => Err(Ill::Other),

@@ -52,8 +52,9 @@ impl Jws {
     ) -> Option<String> {
         let key_algorithm = |it: &&JwsAlgorithm| match material {
             Material::Secret(_) => it.hmac().is_some(),
-            Material::Private(key) => (it.public())
-                .is_some_and(|it| key.public().kind().fits(it.key_kind())),
+            Material::Private(key) => {
+                (it.public()).is_some_and(|it| key.public().kind().fits(it.key_kind()))
+            }
             Material::Public(_) => false,
         };
         let algorithm = self.algorithms.iter().find(key_algorithm)?;
@@ -103,10 +104,18 @@ impl Jws {
             set(claim, text.clone().into());
         }
         if let Some((claim, spelled)) = &self.body_hash {
-            set(claim, spelled.encode(&Digest::Sha256.hash([draft.body])).into());
+            set(
+                claim,
+                spelled.encode(&Digest::Sha256.hash([draft.body])).into(),
+            );
         }
         if let (Some(claim), Some(url)) = (&self.url_hash, draft.url) {
-            set(claim, HEXLOWER.encode(&Digest::Sha256.hash([url.as_bytes()])).into());
+            set(
+                claim,
+                HEXLOWER
+                    .encode(&Digest::Sha256.hash([url.as_bytes()]))
+                    .into(),
+            );
         }
         Value::Object(claims).to_string().into_bytes()
     }

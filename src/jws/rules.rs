@@ -234,7 +234,9 @@ impl Jws {
 
     /// How it is signed, where that is with a private key.
     pub(crate) fn public_key_algorithm(&self) -> Option<PublicKeyAlgorithm> {
-        self.algorithms.iter().find_map(|algorithm| algorithm.public())
+        self.algorithms
+            .iter()
+            .find_map(|algorithm| algorithm.public())
     }
 
     /// Refuses rules that say nothing, or contradict each other.

@@ -135,7 +135,10 @@ fn times_count_by_their_meaning_and_to_the_second() {
     assert_eq!(judged(&issued, r#"{"iat":1000}"#, 1005), Ok(Some(1000)));
     assert_eq!(judged(&issued, r#"{"iat":1000}"#, 1006), old(6));
     assert_eq!(judged(&issued, "{}", 1000), Err(Ill::Missing));
-    assert_eq!(judged(&issued, r#"{"iat":"1000"}"#, 1000), Err(Ill::Missing));
+    assert_eq!(
+        judged(&issued, r#"{"iat":"1000"}"#, 1000),
+        Err(Ill::Missing)
+    );
     assert_eq!(judged(&issued, r#"{"iat":-1}"#, 0), Err(Ill::Missing));
     assert_eq!(judged(&none.expires(), "{}", 1000), Err(Ill::Missing));
 }
@@ -152,7 +155,10 @@ fn claims_are_what_the_rules_say() {
     let claims = |text: &str| format!(r#"{{"h":"{text}"}}"#);
     assert_eq!(judged(&by(Encoding::Hex), &claims(hex), 0), Ok(None));
     assert_eq!(judged(&by(Encoding::Base64), &claims(&base64), 0), Ok(None));
-    assert_eq!(judged(&by(Encoding::Base64), &claims(hex), 0), Err(Ill::Other));
+    assert_eq!(
+        judged(&by(Encoding::Base64), &claims(hex), 0),
+        Err(Ill::Other)
+    );
     assert_eq!(judged(&by(Encoding::Hex), "{}", 0), Err(Ill::Missing));
     let audience = rules.clone().claim("aud", "us");
     assert_eq!(judged(&audience, r#"{"aud":"us"}"#, 0), Ok(None));
@@ -163,7 +169,16 @@ fn claims_are_what_the_rules_say() {
     let url = rules.clone().url_hash("u");
     let other = judged(&url, &format!(r#"{{"u":"{hex}"}}"#), 0);
     assert_eq!(other, Err(Ill::Other));
-    assert_eq!(judged(&rules.clone().demands("jti"), "{}", 0), Err(Ill::Missing));
-    assert_eq!(judged(&rules.id("jti"), r#"{"jti":"a b"}"#, 0), Err(Ill::Missing));
-    assert_eq!(judged(&Jws::new([JwsAlgorithm::Hs256]), "[]", 0), Err(Ill::Missing));
+    assert_eq!(
+        judged(&rules.clone().demands("jti"), "{}", 0),
+        Err(Ill::Missing)
+    );
+    assert_eq!(
+        judged(&rules.id("jti"), r#"{"jti":"a b"}"#, 0),
+        Err(Ill::Missing)
+    );
+    assert_eq!(
+        judged(&Jws::new([JwsAlgorithm::Hs256]), "[]", 0),
+        Err(Ill::Missing)
+    );
 }

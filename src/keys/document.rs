@@ -76,7 +76,8 @@ impl KeyDocument {
                 id: name,
                 kind,
             } => {
-                let whole: serde_json::Value = serde_json::from_str(text).map_err(FetchError::new)?;
+                let whole: serde_json::Value =
+                    serde_json::from_str(text).map_err(FetchError::new)?;
                 let found = whole.pointer(list);
                 let found = found.ok_or_else(|| FetchError::new("the document holds no list"))?;
                 let items = match found.as_array() {
@@ -124,7 +125,9 @@ fn jwks(text: &str) -> Result<Vec<SigningKey>, FetchError> {
 
 fn pem(kind: KeyKind, text: &str) -> Result<Vec<SigningKey>, FetchError> {
     const END: &str = "-----END PUBLIC KEY-----";
-    let blocks = text.split_inclusive(END).filter(|block| block.ends_with(END));
+    let blocks = text
+        .split_inclusive(END)
+        .filter(|block| block.ends_with(END));
     let named = (1_u32..).zip(blocks).map(|(position, block)| {
         let block = block.find("-----BEGIN").and_then(|at| block.get(at..));
         let key = PublicKey::parse(kind, block.unwrap_or_default()).map_err(FetchError::new)?;

@@ -67,7 +67,9 @@ impl HttpKeys {
         if parsed.scheme() != "https" && !(is_local && parsed.scheme() == "http") {
             return Err(refused("keys are fetched by https:// alone"));
         }
-        let path = url.find('?').map_or(url.as_str(), |at| url.get(..at).unwrap_or_default());
+        let path = url
+            .find('?')
+            .map_or(url.as_str(), |at| url.get(..at).unwrap_or_default());
         let host = path.splitn(4, '/').nth(2).unwrap_or_default();
         if host.contains(ID) || (url.contains(ID) && !path.contains(ID)) {
             return Err(refused("{id} stands in the path alone"));
@@ -207,7 +209,9 @@ fn client(is_local: bool) -> Result<Client, ConfigError> {
     if is_local {
         client = client.no_proxy();
     }
-    client.build().map_err(|_| refused("no HTTP client can be made"))
+    client
+        .build()
+        .map_err(|_| refused("no HTTP client can be made"))
 }
 
 fn refused(message: &'static str) -> ConfigError {

@@ -60,16 +60,24 @@ impl Queue {
     }
 
     /// Takes one out to be fetched, drawn by `chance`; or says when the next one may be.
-    pub(super) fn draw(&mut self, now: Instant, chance: usize) -> Result<Box<str>, Option<Instant>> {
+    pub(super) fn draw(
+        &mut self,
+        now: Instant,
+        chance: usize,
+    ) -> Result<Box<str>, Option<Instant>> {
         let Some(place) = chance.checked_rem(self.waiting.len()) else {
             return Err(None);
         };
-        while (self.began.front()).is_some_and(|began| now.saturating_duration_since(*began) >= MINUTE)
+        while (self.began.front())
+            .is_some_and(|began| now.saturating_duration_since(*began) >= MINUTE)
         {
             self.began.pop_front();
         }
         if self.began.len() >= PER_MINUTE {
-            return Err(self.began.front().and_then(|began| began.checked_add(MINUTE)));
+            return Err(self
+                .began
+                .front()
+                .and_then(|began| began.checked_add(MINUTE)));
         }
         self.began.push_back(now);
         Ok(self.waiting.swap_remove(place).0)

@@ -75,7 +75,9 @@ impl Documents {
         let is_cool = document
             .tried
             .is_none_or(|tried| now.saturating_duration_since(tried) >= rules.cool_down);
-        let age = document.good.map(|good| now.saturating_duration_since(good));
+        let age = document
+            .good
+            .map(|good| now.saturating_duration_since(good));
         let keys = match (age, &document.keys) {
             (Some(age), keys) if age <= rules.kept_for => named(keys, rules, id),
             _ => Arc::new([]),
@@ -135,9 +137,10 @@ impl Documents {
             !document.keys.is_empty() || !is_cool
         });
         while self.0.len() >= rules.entries {
-            let least = self.0.iter().min_by_key(|(_, document)| {
-                (!document.keys.is_empty(), document.used)
-            });
+            let least = self
+                .0
+                .iter()
+                .min_by_key(|(_, document)| (!document.keys.is_empty(), document.used));
             let Some(name) = least.map(|(name, _)| name.clone()) else {
                 return;
             };

@@ -212,7 +212,9 @@ impl KeyLookup for Lookup {
         let this = self.this.upgrade()?;
         let name = self.rules.document(id);
         let mut state = self.state();
-        let known = state.documents.known(&self.rules, id, arrived, Instant::now());
+        let known = state
+            .documents
+            .known(&self.rules, id, arrived, Instant::now());
         let is_under_way = state.under_way.contains(name);
         match known {
             Known::Keys(_, true) if !is_under_way => {
@@ -255,7 +257,8 @@ impl Lookup {
         if state.is_drawing || state.queue.is_empty() {
             return;
         }
-        let (Some(this), Ok(runtime)) = (self.this.upgrade(), tokio::runtime::Handle::try_current())
+        let (Some(this), Ok(runtime)) =
+            (self.this.upgrade(), tokio::runtime::Handle::try_current())
         else {
             return;
         };
@@ -368,7 +371,10 @@ impl Flight {
                 None
             }
         };
-        self.lookup.state().documents.end(&self.name, began, fetched);
+        self.lookup
+            .state()
+            .documents
+            .end(&self.name, began, fetched);
     }
 }
 

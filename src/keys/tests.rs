@@ -265,10 +265,15 @@ fn documents_are_read_in_each_form() {
     let kind = KeyKind::Ecdsa(crate::asymmetric::Curve::P256);
     let ids = |document: &KeyDocument, id: &str, text: &str| {
         let keys = document.keys(id, text.as_bytes()).unwrap();
-        keys.iter().map(|key| key.id().to_string()).collect::<Vec<_>>()
+        keys.iter()
+            .map(|key| key.id().to_string())
+            .collect::<Vec<_>>()
     };
     assert_eq!(ids(&KeyDocument::Text(kind), "a", pem), ["a"]);
-    assert_eq!(ids(&KeyDocument::Pem(kind), "", &format!("{pem}\n{pem}")), ["1", "2"]);
+    assert_eq!(
+        ids(&KeyDocument::Pem(kind), "", &format!("{pem}\n{pem}")),
+        ["1", "2"]
+    );
     let inner: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
     let list = KeyDocument::Json {
         list: "/keys".into(),
@@ -282,7 +287,12 @@ fn documents_are_read_in_each_form() {
         assert!(list.keys("", wrong.as_bytes()).is_err(), "{wrong}");
     }
     assert!(KeyDocument::Jwks.keys("", b"{}").is_err());
-    assert!(KeyDocument::Jwks.keys("", br#"{"keys":[]}"#).unwrap().is_empty());
+    assert!(
+        KeyDocument::Jwks
+            .keys("", br#"{"keys":[]}"#)
+            .unwrap()
+            .is_empty()
+    );
     let long = " ".repeat(300_000);
     assert!(KeyDocument::Jwks.keys("", long.as_bytes()).is_err());
 }

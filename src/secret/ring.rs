@@ -4,15 +4,15 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use super::{KeyId, KeyIds, NamedSecret, NotIssued, SecretFormat, Secrets, SigningSecret, refused};
-use crate::clock::UnixTime;
-use crate::error::ConfigError;
 #[cfg(feature = "asymmetric")]
-use crate::asymmetric::PublicKey;
+use super::KeyLookup;
+use super::{KeyId, KeyIds, NamedSecret, NotIssued, SecretFormat, Secrets, SigningSecret, refused};
 #[cfg(all(feature = "asymmetric", any(test, feature = "testing")))]
 use crate::asymmetric::PrivateKey;
 #[cfg(feature = "asymmetric")]
-use super::KeyLookup;
+use crate::asymmetric::PublicKey;
+use crate::clock::UnixTime;
+use crate::error::ConfigError;
 
 /// A secret, or a public key, with a name and, during a roll-over, the time it ends.
 #[derive(Clone)]

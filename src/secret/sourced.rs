@@ -14,11 +14,8 @@ pub(crate) trait KeyLookup: Send + Sync + fmt::Debug {
     fn look(&self, id: &str, arrived: Instant) -> Found;
 
     /// Fetches what such a delivery needs, if something is to be fetched, or waits for who does.
-    fn fetch(
-        &self,
-        id: &str,
-        arrived: Instant,
-    ) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>>;
+    fn fetch(&self, id: &str, arrived: Instant)
+    -> Option<Pin<Box<dyn Future<Output = ()> + Send>>>;
 }
 
 /// What is known of a key.

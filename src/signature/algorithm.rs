@@ -58,8 +58,9 @@ impl Algorithm {
         match self {
             Self::Hmac(_) | Self::HmacOfHashedSecret(_) | Self::Hash(_) => key.secret().is_some(),
             #[cfg(feature = "asymmetric")]
-            Self::PublicKey(algorithm) => (key.public_key())
-                .is_some_and(|key| key.kind().fits(algorithm.key_kind())),
+            Self::PublicKey(algorithm) => {
+                (key.public_key()).is_some_and(|key| key.kind().fits(algorithm.key_kind()))
+            }
         }
     }
 

@@ -177,7 +177,9 @@ impl SignatureErrorKind {
             Self::AmbiguousContent => "what the signature covers could be read in two ways",
             Self::NoActiveKey => "every key of the ring has expired, or is of another kind",
             Self::UnknownKey => "it names a key that its source does not have",
-            Self::KeysUnavailable => "the key that it names is not known yet, and its source cannot be asked now",
+            Self::KeysUnavailable => {
+                "the key that it names is not known yet, and its source cannot be asked now"
+            }
             Self::Mismatch => "no active key made this signature over this content",
             Self::TooOld => "signed too long ago",
             Self::TooNew => "signed too far ahead",

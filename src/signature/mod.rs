@@ -67,10 +67,10 @@ mod wider;
 pub use crate::asymmetric::{
     Curve, EcdsaForm, KeyKind, PublicKey, PublicKeyAlgorithm, PublicKeyFormat,
 };
-#[cfg(feature = "senders")]
-pub use algorithm::Algorithm;
 #[cfg(feature = "jwt")]
 pub use crate::jws::{Jws, JwsAlgorithm};
+#[cfg(feature = "senders")]
+pub use algorithm::Algorithm;
 pub use component::Component;
 #[cfg(feature = "senders")]
 pub use component::Demand;

@@ -9,8 +9,8 @@ use super::read::Read;
 use super::scheme::Scheme;
 use super::verification::{Hashing, Matched, Started, Verification, Verified};
 use crate::clock::{Tolerance, UnixTime};
-use crate::head::RequestHead;
 use crate::error::{ConfigError, ConfigErrorKind};
+use crate::head::RequestHead;
 use crate::secret::{KeyRing, SigningKey};
 
 /// Checks deliveries of one [`Scheme`] against the keys of a ring.

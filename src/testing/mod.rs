@@ -195,10 +195,10 @@ mod store_contract;
 mod tamper;
 mod wire;
 
-#[cfg(feature = "http-client")]
-pub use api::{ApiFault, ApiServer, BlendFiStandIn, BloquoStandIn, BloxStandIn};
 #[cfg(feature = "asymmetric")]
 pub use crate::asymmetric::PrivateKey;
+#[cfg(feature = "http-client")]
+pub use api::{ApiFault, ApiServer, BlendFiStandIn, BloquoStandIn, BloxStandIn};
 #[cfg(feature = "inbox")]
 pub use assertions::assert_queued;
 pub use assertions::{assert_duplicate, assert_handled, assert_rejected};

@@ -10,8 +10,8 @@ use tower_service::Service;
 #[cfg(doc)]
 use crate::layer::ReplayErrorKind;
 use crate::layer::{
-    BodyAs, DedupeState, NamedSteps, Pipeline, Replay, ReplayError, Replayed, SameBody, SecretPathGate,
-    WebhookService,
+    BodyAs, DedupeState, NamedSteps, Pipeline, Replay, ReplayError, Replayed, SameBody,
+    SecretPathGate, WebhookService,
 };
 
 /// The layer of a [`Webhook`](crate::Webhook).

@@ -24,9 +24,7 @@ pub(super) use crate::signature::{
 #[cfg(feature = "asymmetric")]
 pub(super) use crate::keys::KeyDocument;
 #[cfg(feature = "asymmetric")]
-pub(super) use crate::signature::{
-    Curve, EcdsaForm, KeyKind, PublicKeyAlgorithm, PublicKeyFormat,
-};
+pub(super) use crate::signature::{Curve, EcdsaForm, KeyKind, PublicKeyAlgorithm, PublicKeyFormat};
 
 #[cfg(feature = "jwt")]
 pub(super) use crate::signature::{Jws, JwsAlgorithm};

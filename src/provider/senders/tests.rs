@@ -5,18 +5,18 @@ use std::collections::BTreeSet;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::{SenderFacts, VECTORS, senders, senders_page};
+#[cfg(feature = "asymmetric")]
+use crate::asymmetric::PrivateKey;
 use crate::clock::UnixTime;
 use crate::coverage::Coverage;
 use crate::head::RequestHead;
 use crate::provider::Provider;
 use crate::runtime::Confirmation;
+#[cfg(feature = "asymmetric")]
+use crate::signature::{PublicKeyAlgorithm, Verifier};
 use crate::signature::{PublicUrl, SignatureErrorKind};
 use crate::store::MemoryStore;
 use crate::webhook::Webhook;
-#[cfg(feature = "asymmetric")]
-use crate::asymmetric::PrivateKey;
-#[cfg(feature = "asymmetric")]
-use crate::signature::{PublicKeyAlgorithm, Verifier};
 
 /// A delivery as the sender makes it.
 #[derive(Debug)]

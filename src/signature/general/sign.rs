@@ -74,12 +74,7 @@ impl General {
     }
 
     /// The signature of what would be sent.
-    fn tag(
-        &self,
-        material: &Material,
-        out: &Outgoing,
-        said: Said<'_>,
-    ) -> Result<Vec<u8>, String> {
+    fn tag(&self, material: &Material, out: &Outgoing, said: Said<'_>) -> Result<Vec<u8>, String> {
         let secret = match material {
             Material::Secret(secret) => secret.bytes(),
             #[cfg(feature = "asymmetric")]

@@ -75,7 +75,10 @@ impl General {
             Err(Ill::Time(skew)) => {
                 let hash = Digest::Sha256.hash([&*input]);
                 let mut content = [0; MAC_LEN];
-                content.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+                content
+                    .iter_mut()
+                    .zip(hash)
+                    .for_each(|(to, from)| *to = from);
                 Err(SignatureError::stale(Stale {
                     skew,
                     keys,

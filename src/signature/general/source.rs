@@ -69,7 +69,9 @@ impl BodyParts {
         let mut parts = Self::default();
         #[cfg(feature = "jwt")]
         if general.places.iter().any(|at| matches!(at, At::Body)) {
-            parts.whole = std::str::from_utf8(body).ok().map(|text| text.trim().to_owned());
+            parts.whole = std::str::from_utf8(body)
+                .ok()
+                .map(|text| text.trim().to_owned());
         }
         if !general.members.is_empty() {
             let item = match &general.only_item {

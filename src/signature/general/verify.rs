@@ -10,22 +10,22 @@ use super::content::Sources;
 use super::read::Read;
 use super::source::{BodyParts, HeadParts};
 use super::{General, Proof};
+#[cfg(feature = "asymmetric")]
+use crate::asymmetric::PublicKeyAlgorithm;
 use crate::clock::{Tolerance, UnixTime};
 use crate::digest::Digest;
 use crate::encoding::MAC_LEN;
 use crate::head::RequestHead;
-use crate::secret::{KeyRing, Matching, SigningKey};
-#[cfg(feature = "asymmetric")]
-use crate::asymmetric::PublicKeyAlgorithm;
 #[cfg(feature = "asymmetric")]
 use crate::secret::{Found, KeyLookup};
+use crate::secret::{KeyRing, Matching, SigningKey};
 #[cfg(feature = "asymmetric")]
 use crate::signature::algorithm::Algorithm;
+use crate::signature::error::{SignatureError, SignatureErrorKind as Kind, Stale};
 #[cfg(feature = "asymmetric")]
 use std::pin::Pin;
 #[cfg(feature = "asymmetric")]
 use tokio::time::Instant;
-use crate::signature::error::{SignatureError, SignatureErrorKind as Kind, Stale};
 
 /// A check under way: the head is read, the body is not there yet.
 pub(in crate::signature) struct Check {

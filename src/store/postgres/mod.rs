@@ -57,8 +57,8 @@ pub use self::check::{PostgresFinding, PostgresReport, PostgresSetting, Postgres
 pub use self::error::{PostgresConnectError, PostgresConnectErrorKind};
 #[cfg(feature = "inbox")]
 pub use self::inbox::{PostgresInbox, PostgresInboxBuilder};
-pub use self::tx_driver::TxDriver;
 pub use self::journal::PostgresJournal;
+pub use self::tx_driver::TxDriver;
 
 /// A [`Store`] on Postgres 13 or later: its records are where the user's data is, and any number of
 /// receivers share them.
