@@ -7,7 +7,8 @@
 #        other language's services out, and nothing says so.
 # Versions: @opentelemetry/exporter-prometheus 0.223.0 and @opentelemetry/sdk-metrics 2.12.1 (npm),
 #           opentelemetry-exporter-prometheus 0.66b2 and opentelemetry-sdk 1.45.2 (PyPI), Node.js 20, Python 3.
-# Source: https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/, "Metric Metadata".
+# Source: https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/, "Metric
+#         Metadata"; https://github.com/open-telemetry/opentelemetry-js/issues/3466 (closed).
 set -euo pipefail
 
 folder=$(mktemp -d)

@@ -6,7 +6,8 @@
 #        its `Token`, as for the other confirmation, and the validator leaves it out. An endpoint that nobody
 #        sends events to any more hears of that as of a forgery.
 # Versions: sns-validator 0.3.5 (npm), Node.js 20, openssl. Its download of the certificate is answered here.
-# Source: https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message-verify-message-signature.html
+# Source: https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message-verify-message-signature.html;
+#         https://github.com/aws/aws-js-sns-message-validator/pull/4, which quotes both lists of members.
 set -euo pipefail
 
 folder=$(mktemp -d)

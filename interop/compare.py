@@ -2,6 +2,9 @@
 
 `compare.py PAGE NPM_FOLDER PROGRAM` writes what they said to PAGE. It fails where a disagreement is not in `notes.json`
 or one in there is gone, where an SDK could not be asked, and where one side refuses what the other has signed.
+
+`senders.json` has a delivery for each preset: its secret, the URL that the sender was given, path and body; headers
+that are there beside the signature; whether the body is signed, and whether the header can list signatures.
 """
 
 import json
@@ -190,9 +193,19 @@ faults += [f"in notes.json, and gone: {which}" for which in sorted(noted - set(d
 
 
 def verdicts(note):
-    we_accept = {disagreements[f"{which}: {note['case']}"][0] for which in note["of"]
-                 if f"{which}: {note['case']}" in disagreements}
-    return "accepted | refused" if we_accept == {True} else "refused | accepted"
+    """What each side does, and the words of the one that refuses, without the numbers of the day."""
+    seen = [disagreements[name] for which in note["of"] if (name := f"{which}: {note['case']}") in disagreements]
+    words = sorted({re.sub(r"\d{3,}", "…", words) for _, words in seen})
+    verdict = "accept | refuse" if {we_accept for we_accept, _ in seen} == {True} else "refuse | accept"
+    return f"{verdict} | {'; '.join(f'`{text}`' for text in words)}"
+
+
+def with_version(which):
+    """The SDK of a note, with its version."""
+    preset, sdk = which.split(", ", 1)
+    package, registry = sdk[:-1].split(" (")
+    found = [row[3] for row in rows if row[:3] == (preset, registry, package)]
+    return f"`{preset}`: {package} {found[0] if found else '?'} ({registry})"
 
 
 count = len({name for name, *_ in rows})
@@ -224,9 +237,9 @@ page = [
     "",
     "## Disagreements",
     "",
-    "| preset and SDK | delivery | we | they | which is right |",
-    "| --- | --- | --- | --- | --- |",
-    *(f"| {'; '.join(note['of'])} | {note['case']} | {verdicts(note)} | {note['why']} |" for note in NOTES),
+    "| preset and SDK | delivery | we | they | the refusal's words | which is right |",
+    "| --- | --- | --- | --- | --- | --- |",
+    *(f"| {'; '.join(map(with_version, note['of']))} | {note['case']} | {verdicts(note)} | {note['why']} |" for note in NOTES),
 ]
 Path(PAGE).write_text("\n".join(page) + "\n")
 for fault in faults:

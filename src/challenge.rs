@@ -5,13 +5,13 @@
 
 mod reply;
 mod text;
+mod token;
 
 use std::borrow::Cow;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::clock::UnixTime;
-use crate::digest::Digest;
 use crate::encoding::Encoding;
 use crate::event::{Lookup, text_of};
 use crate::head::RequestHead;
@@ -19,6 +19,7 @@ use crate::secret::KeyRing;
 
 pub use self::reply::ChallengeReply;
 pub use self::text::ChallengeText;
+use self::token::includes;
 
 /// A question that a sender puts to an endpoint, and how it is answered.
 ///
@@ -383,23 +384,6 @@ fn only_element(body: &[u8]) -> Option<Vec<u8>> {
         [item] => Some(item.get().as_bytes().to_vec()),
         _ => None,
     }
-}
-
-/// Whether this is one of the tokens, in a time that hangs on none.
-fn includes(tokens: &KeyRing, shown: &str, now: UnixTime) -> bool {
-    use subtle::ConstantTimeEq;
-
-    if shown.len() > 1024 {
-        return false;
-    }
-    let hash = |bytes: &[u8]| Digest::Sha256.hash([bytes]);
-    let shown = hash(shown.as_bytes());
-    let keys = tokens.snapshot();
-    let active = keys.iter().filter(|key| key.is_active(now));
-    let secrets = active.filter_map(|key| key.secret());
-    secrets.fold(false, |any, secret| {
-        any | bool::from(hash(secret.bytes()).ct_eq(&shown))
-    })
 }
 
 #[cfg(test)]

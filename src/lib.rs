@@ -84,12 +84,16 @@
 //! | `redis` (default) | [`RedisStore`], on one server, Sentinel or a cluster, with TLS; Valkey too |
 //! | `redis-connection-manager` | a [`RedisStore`] on a `ConnectionManager` that the process has already |
 //! | `senders` | seventy senders more, and what their schemes need ([`provider`]) |
+//! | `asymmetric` | signatures with public keys, their senders, and the `keys` module: keys that are fetched |
+//! | `jwt` | signatures that are a JWS or a JWT, and their senders |
+//! | `http-client` | fetching keys over HTTPS |
 //! | `sqlite` | [`SqliteStore`], in a file; SQLite is built in. Rust 1.94 or later |
 //! | `postgres` | [`PostgresStore`], on PostgreSQL, through PgBouncer too. Rust 1.94 or later |
 //! | `postgres-tls` | the same with TLS |
 //! | `inbox` | acknowledging events at once and handling them later: the `inbox` and `worker` modules |
 //! | `http-client` | clients for the APIs of BLOX, BlendFi and others, over HTTPS with `ring` and the system's certificates: the [`reconcile`] module |
 //! | `gzip` | bodies that come compressed, where [`SenderContract::gzip`](SenderContract) says which form is signed |
+//! | `cli` | the program `webhook`: sends, verifies, says why a signature was refused, looks into records and inboxes |
 //! | `metrics` | numbers of deliveries, stores, keys and workers, for any recorder of the crate `metrics`: the `metrics` module |
 //! | `ring` | no more than a faster MAC where the processor has no instructions for SHA-256; keys are then not wiped when dropped |
 #![forbid(unsafe_code)]

@@ -180,9 +180,9 @@ async fn on_event(
             .await;
         return Err(Failure::retry("it fails before its effect"));
     }
-    let pause = match chance % 40 {
+    let pause = match chance % 16 {
         2 => 700,
-        quick => quick / 4,
+        quick => quick,
     };
     // A call that is under way goes on, though nobody waits for it any more.
     let effect = tokio::spawn({

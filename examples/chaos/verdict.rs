@@ -169,8 +169,11 @@ fn runs(id: &str, life: &[&Line], faults: &[Fault], found: &mut Found) {
             found.wrong(id, "runs although it is done");
             continue;
         }
-        // The sink's word, or another failure of the handler.
-        if between(What::Failed) || between(What::Refused) {
+        // The handler's own failure; the sink's word; or it was dead, and a delivery has revived it.
+        if [What::Failed, What::Refused, What::GaveUp]
+            .into_iter()
+            .any(between)
+        {
             continue;
         }
         found.extra_runs += 1;

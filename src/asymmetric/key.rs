@@ -47,6 +47,10 @@ impl From<Key> for PublicKey {
 }
 
 impl PublicKey {
+    pub(super) fn key(&self) -> &Key {
+        &self.0
+    }
+
     /// What it is one of.
     pub fn kind(&self) -> KeyKind {
         match &self.0 {

@@ -11,7 +11,9 @@ use std::borrow::Cow;
 
 use data_encoding::{BASE64_MIME_PERMISSIVE, BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
 use rsa::BoxedUint;
-use rsa::pkcs8::spki::{DecodePublicKey, ObjectIdentifier, SubjectPublicKeyInfoRef};
+use rsa::pkcs8::spki::{
+    DecodePublicKey, EncodePublicKey, ObjectIdentifier, SubjectPublicKeyInfoRef,
+};
 use rsa::traits::PublicKeyParts;
 use serde::Deserialize;
 
@@ -171,6 +173,32 @@ impl PublicKey {
             _ => return Err(refused("a key of an algorithm that is not known here")),
         };
         point(curve, point_bytes)
+    }
+
+    /// Its SubjectPublicKeyInfo in DER.
+    ///
+    /// ```
+    /// use tower_webhook::signature::{KeyKind, PublicKey};
+    ///
+    /// let key = PublicKey::parse(
+    ///     KeyKind::Ed25519,
+    ///     "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+    /// )?;
+    /// assert_eq!(PublicKey::from_der(&key.to_der())?.to_der(), key.to_der());
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    pub fn to_der(&self) -> Vec<u8> {
+        let document = match self.key() {
+            Key::Ed25519(key) => key.to_public_key_der(),
+            Key::P256(key) => key.to_public_key_der(),
+            Key::P384(key) => key.to_public_key_der(),
+            Key::Secp256k1(key) => key.to_public_key_der(),
+            Key::Rsa(key) => key.to_public_key_der(),
+        };
+        // A key that was read can be written.
+        document
+            .map(|document| document.as_bytes().to_vec())
+            .unwrap_or_default()
     }
 
     /// The key of a JWK (RFC 7517; RFC 7518, section 6; RFC 8037).

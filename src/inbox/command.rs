@@ -302,6 +302,8 @@ pub struct Redrive {
     pub force: bool,
     /// Only if it died at this time, where one is named: it may have been revived, and have died again.
     pub if_dead_since: Option<UnixTime>,
+    /// Made for this command, so that it can be sent again; none where the system gives no random numbers.
+    pub token: Option<Token>,
 }
 
 impl Redrive {
@@ -312,6 +314,7 @@ impl Redrive {
             after: Duration::ZERO,
             force: false,
             if_dead_since: None,
+            token: Token::random().ok(),
         }
     }
 

@@ -39,7 +39,7 @@ pub enum EntryState {
     Queued {
         /// From when on.
         due: UnixTime,
-        /// Who has given it back, so that the command can be sent again.
+        /// Who has given it back, or redriven it, so that the command can be sent again.
         by: Option<Token>,
     },
     /// A worker has it, or had it when its lease ended.

@@ -80,7 +80,7 @@ pub use self::builder::JournalBuilder;
 pub use self::files::JournalFiles;
 pub(crate) use self::queue::JournalPort;
 pub use self::queue::JournalStats;
-use self::queue::Shared;
+use self::queue::{Handle, Shared};
 
 /// A log of requests that is being written. Clones are the same one; any number of webhooks share it.
 ///
@@ -89,17 +89,6 @@ use self::queue::Shared;
 #[derive(Clone)]
 pub struct Journal {
     handle: Arc<Handle>,
-}
-
-/// Ends the writer with the last clone.
-struct Handle {
-    shared: Arc<Shared>,
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.shared.close();
-    }
 }
 
 impl Journal {
@@ -118,7 +107,7 @@ impl Journal {
     }
 
     fn of(shared: Arc<Shared>) -> Self {
-        let handle = Arc::new(Handle { shared });
+        let handle = Arc::new(Handle::new(shared));
         Self { handle }
     }
 
@@ -146,7 +135,7 @@ impl Journal {
     }
 
     pub(crate) fn port(&self, masks: crate::recorded::Masks) -> JournalPort {
-        JournalPort::new(self.clone(), Arc::clone(&self.handle.shared), masks)
+        JournalPort::new(Arc::clone(&self.handle), masks)
     }
 }
 

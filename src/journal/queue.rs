@@ -9,7 +9,6 @@ use std::time::Duration;
 use http::HeaderName;
 use http::request::Parts;
 
-use super::Journal;
 use crate::authenticated::AuthState;
 use crate::clock::UnixTime;
 use crate::observer::Observation;
@@ -75,11 +74,11 @@ struct Lane {
 
 impl Lane {
     /// Moves outcomes there until that holds `most`.
-    fn move_to(&mut self, taken: &mut Vec<Box<Outcome>>, most: usize) {
+    fn move_to(&mut self, taken: &mut Vec<Outcome>, most: usize) {
         while taken.len() < most
             && let Some(outcome) = self.waiting.pop_front()
         {
-            taken.push(outcome);
+            taken.push(*outcome);
         }
     }
 }
@@ -111,7 +110,7 @@ pub(super) struct Shared {
 /// What the writer takes at once.
 #[derive(Default)]
 pub(super) struct Taken {
-    pub(super) outcomes: Vec<Box<Outcome>>,
+    pub(super) outcomes: Vec<Outcome>,
     /// Lost before, proved and others.
     pub(super) lost: [u64; 2],
     /// Whether nothing is left behind it, and if so which flush is carried out once this is written.
@@ -251,7 +250,7 @@ impl Shared {
     }
 
     /// Gives back the room of what was written.
-    pub(super) fn give_back(&self, outcomes: &[Box<Outcome>]) {
+    pub(super) fn give_back(&self, outcomes: &[Outcome]) {
         let mut state = self.state();
         for outcome in outcomes {
             let lane = if outcome.is_proved() {
@@ -268,18 +267,33 @@ impl Shared {
     }
 }
 
+/// A journal as those hold it who have it written; the writer ends with the last of them.
+pub(super) struct Handle {
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Handle {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}
+
 /// A journal as one webhook sees it.
 #[derive(Clone)]
 pub(crate) struct JournalPort {
-    shared: Arc<Shared>,
+    journal: Arc<Handle>,
     masks: Arc<Masks>,
-    /// Held, so that it is written for as long as the webhook is there.
-    _journal: Journal,
 }
 
 impl JournalPort {
-    pub(super) fn new(journal: Journal, shared: Arc<Shared>, mut masks: Masks) -> Self {
-        let more = &shared.more;
+    pub(super) fn new(journal: Arc<Handle>, mut masks: Masks) -> Self {
+        let more = &journal.shared.more;
         let headers = more.headers.iter();
         let headers = headers.filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok());
         masks.headers.extend(headers);
@@ -287,8 +301,7 @@ impl JournalPort {
         masks.members.extend(more.members.iter().cloned());
         Self {
             masks: Arc::new(masks),
-            shared,
-            _journal: journal,
+            journal,
         }
     }
 
@@ -304,14 +317,15 @@ impl JournalPort {
         auth: &AuthState,
         recorded: &Recorded,
     ) {
-        let rooms = &self.shared.rooms;
+        let shared = &self.journal.shared;
+        let rooms = &shared.rooms;
         let most = if recorded.is_proved {
             rooms.proved_body
         } else {
             rooms.refused_body
         };
         let outcome = Outcome::of(observation, auth, recorded, &self.masks, most);
-        self.shared.push(Box::new(outcome));
+        shared.push(Box::new(outcome));
     }
 }
 

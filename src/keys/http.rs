@@ -1,5 +1,6 @@
 //! Keys over HTTPS.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ const ID: &str = "{id}";
 /// assert!(HttpKeys::get("http://acme.example/jwks.json", KeyDocument::Jwks).is_err());
 /// # Ok::<(), tower_webhook::ConfigError>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct HttpKeys {
     client: Client,
     method: Method,
@@ -134,6 +135,18 @@ impl HttpKeys {
     async fn ask(&self, id: &str) -> Result<Vec<SigningKey>, FetchError> {
         let escaped = utf8_percent_encode(id, NON_ALPHANUMERIC).to_string();
         let url = self.url.replace(ID, &escaped);
+        match self.answer(&url, id).await? {
+            Some(document) => self.document.keys(id, &document),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// What stands at another URL; `None` where nothing does.
+    pub(super) async fn document(&self, url: &str) -> Result<Option<Vec<u8>>, FetchError> {
+        self.answer(url, "").await
+    }
+
+    async fn answer(&self, url: &str, id: &str) -> Result<Option<Vec<u8>>, FetchError> {
         let mut request = self.client.request(self.method.clone(), url);
         request = request.headers(self.headers.clone());
         if let Some(body) = &self.body {
@@ -145,7 +158,7 @@ impl HttpKeys {
         let broke = |error: reqwest::Error| FetchError::new(error.without_url());
         let mut response = request.send().await.map_err(broke)?;
         match response.status() {
-            StatusCode::NOT_FOUND => return Ok(Vec::new()),
+            StatusCode::NOT_FOUND => return Ok(None),
             status if !status.is_success() => {
                 return Err(FetchError::new(format!("the answer was {status}")));
             }
@@ -158,13 +171,31 @@ impl HttpKeys {
             }
             document.extend_from_slice(&chunk);
         }
-        self.document.keys(id, &document)
+        Ok(Some(document))
     }
 }
 
 impl FetchKeys for HttpKeys {
     async fn fetch(&self, id: &str) -> Result<Vec<SigningKey>, FetchError> {
         self.ask(id).await
+    }
+}
+
+impl fmt::Debug for HttpKeys {
+    /// Without what may hold a key of an API.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            client: _,
+            method,
+            url: _,
+            headers: _,
+            body: _,
+            document,
+        } = self;
+        f.debug_struct("HttpKeys")
+            .field("method", method)
+            .field("document", document)
+            .finish_non_exhaustive()
     }
 }
 

@@ -37,6 +37,9 @@
 //! by one, each id is asked for once in the cool-down, and ten in all within a minute, drawn at
 //! random from those that deliveries wait for.
 
+mod certificate_url;
+#[cfg(feature = "http-client")]
+mod certificates;
 mod document;
 mod fetch;
 #[cfg(feature = "http-client")]
@@ -45,6 +48,9 @@ mod queue;
 mod rules;
 mod source;
 
+pub use certificate_url::CertificateUrl;
+#[cfg(feature = "http-client")]
+pub use certificates::HttpCertificates;
 pub use document::KeyDocument;
 pub use fetch::{FetchError, FetchKeys};
 #[cfg(feature = "http-client")]

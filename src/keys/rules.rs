@@ -69,6 +69,9 @@ impl Rules {
 impl Documents {
     /// What is known of the key that a delivery names which arrived then.
     pub(super) fn known(&self, rules: &Rules, id: &str, arrived: Instant, now: Instant) -> Known {
+        if rules.by_id && id.is_empty() {
+            return Known::Absent;
+        }
         let Some(document) = self.0.get(rules.document(id)) else {
             return Known::Nothing;
         };

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_ENCODING;
@@ -15,9 +16,33 @@ use crate::clock::UnixTime;
 use crate::head::RequestHead;
 use crate::observer::{ClaimedId, Diagnosed};
 use crate::reason::Reason;
+use crate::signature::diagnosis::Diagnose;
 
 /// Longer bodies are not diagnosed.
 const MAX_BODY: usize = 1024 * 1024;
+
+impl EndpointConfig {
+    /// Finds out why signatures are refused, for the operator: of no more than one refusal in this time,
+    /// behind its answer. See [`Webhook::diagnose_refusals`](crate::Webhook::diagnose_refusals).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_webhook::layer::EndpointConfig;
+    /// use tower_webhook::provider::{self, stripe};
+    ///
+    /// let stripe = provider::stripe(stripe::keys(["whsec_test_9f8e7d6c5b4a"])?);
+    /// let diagnose = stripe.diagnose().expect("it signs");
+    /// let endpoint = EndpointConfig::new(stripe.name().clone(), stripe.contract().clone())
+    ///     .diagnose_refusals(diagnose, Duration::from_secs(60));
+    /// # drop(endpoint);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn diagnose_refusals(mut self, diagnose: Diagnose, every: Duration) -> Self {
+        self.sampler = Some(Arc::new(DiagnosisSampler::new(diagnose, every)));
+        self
+    }
+}
 
 /// A refused delivery that is to be diagnosed once it is answered.
 pub(super) struct DiagnosisJob {
@@ -35,12 +60,12 @@ impl DiagnosisJob {
     /// This refusal, if it is one to be diagnosed.
     #[inline]
     pub(super) fn of(
+        sampler: &Arc<DiagnosisSampler>,
         endpoint: &EndpointConfig,
         reason: Reason,
         parts: &Parts,
         auth: &AuthState,
     ) -> Option<Box<Self>> {
-        let sampler = endpoint.sampler.as_ref()?;
         let now = auth.readings.received()?;
         if !sampler.is_due(now) {
             return None;

@@ -1,7 +1,6 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -30,7 +29,6 @@ use crate::reason::Reason;
 use crate::rejection::{Rejection, RejectionResponse};
 use crate::request_clock::{ClockReadings, RequestClock};
 use crate::signature::Scheme;
-use crate::signature::diagnosis::Diagnose;
 
 /// What all the layers for one provider share: its name, how it delivers, what bounds a delivery
 /// and who sees what became of it.
@@ -178,27 +176,6 @@ impl EndpointConfig {
     #[must_use]
     pub fn stale_is_not_now(mut self) -> Self {
         self.stale_is_not_now = true;
-        self
-    }
-
-    /// Finds out why signatures are refused, for the operator: of no more than one refusal in this time,
-    /// behind its answer. See [`Webhook::diagnose_refusals`](crate::Webhook::diagnose_refusals).
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use tower_webhook::layer::EndpointConfig;
-    /// use tower_webhook::provider::{self, stripe};
-    ///
-    /// let stripe = provider::stripe(stripe::keys(["whsec_test_9f8e7d6c5b4a"])?);
-    /// let diagnose = stripe.diagnose().expect("it signs");
-    /// let endpoint = EndpointConfig::new(stripe.name().clone(), stripe.contract().clone())
-    ///     .diagnose_refusals(diagnose, Duration::from_secs(60));
-    /// # drop(endpoint);
-    /// # Ok::<(), tower_webhook::ConfigError>(())
-    /// ```
-    #[must_use]
-    pub fn diagnose_refusals(mut self, diagnose: Diagnose, every: Duration) -> Self {
-        self.sampler = Some(Arc::new(DiagnosisSampler::new(diagnose, every)));
         self
     }
 

@@ -71,6 +71,11 @@ pub(crate) fn refuse<B: Body>(
         StatusCode::NOT_FOUND => None,
         _ => LingeringBody::of(&parts.headers, unread, endpoint.max_body_bytes),
     };
-    let job = unsigned.and_then(|_| DiagnosisJob::of(endpoint, cause.reason, parts, auth));
-    RejectFuture::new(response, lingering).then(job)
+    let job = match &endpoint.sampler {
+        Some(sampler) if unsigned.is_some() => {
+            DiagnosisJob::of(sampler, endpoint, cause.reason, parts, auth)
+        }
+        _ => None,
+    };
+    RejectFuture::new(response, lingering, job)
 }

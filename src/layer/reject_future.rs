@@ -19,18 +19,16 @@ pub(crate) struct RejectFuture<B> {
 }
 
 impl<B> RejectFuture<B> {
-    pub(super) fn new(response: Response<Bytes>, lingering: Option<LingeringBody<B>>) -> Self {
+    pub(super) fn new(
+        response: Response<Bytes>,
+        lingering: Option<LingeringBody<B>>,
+        then: Option<Box<DiagnosisJob>>,
+    ) -> Self {
         Self {
             response: Some(response),
             lingering,
-            then: None,
+            then,
         }
-    }
-
-    /// Diagnoses the delivery once its answer is given.
-    pub(super) fn then(mut self, job: Option<Box<DiagnosisJob>>) -> Self {
-        self.then = job;
-        self
     }
 }
 

@@ -62,6 +62,7 @@ pub async fn record_inbox(inbox: &impl Inbox) -> Result<(), StoreError> {
         dead,
         discarded,
         stale,
+        mismatched,
     } = counts;
     for (status, count) in [
         ("queued", queued),
@@ -72,6 +73,7 @@ pub async fn record_inbox(inbox: &impl Inbox) -> Result<(), StoreError> {
         ("dead", dead),
         ("discarded", discarded),
         ("stale", stale),
+        ("mismatched", mismatched),
     ] {
         INBOX_ENTRIES.gauge(&[status]).set(super::float(count));
     }

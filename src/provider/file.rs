@@ -1,7 +1,10 @@
 //! A sender as a file says it: TOML, JSON, or whatever `serde` reads.
 
+mod algorithm;
 mod contract;
 mod events;
+#[cfg(feature = "jwt")]
+mod jws;
 mod scheme;
 
 use serde::Deserialize;

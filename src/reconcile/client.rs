@@ -156,7 +156,7 @@ impl ApiClient {
         };
         let mut response = request.send().await.map_err(broke)?;
         if !response.status().is_success() {
-            let error = refused(&response, place());
+            let error = refused(&response, &place());
             if let Some(wait) = error.wait() {
                 pace.hold(wait);
             }
@@ -221,7 +221,7 @@ pub(super) fn read<T: DeserializeOwned>(
     })
 }
 
-fn refused(response: &Response, place: String) -> ApiError {
+fn refused(response: &Response, place: &str) -> ApiError {
     let status = response.status();
     let wait = retry_after(response.headers(), UnixTime::now());
     let kind = match status {

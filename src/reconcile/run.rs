@@ -1,5 +1,6 @@
 //! One way through the pages of a source.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -140,9 +141,13 @@ impl Run {
             }
         }
         let standings = self.standings(&named).await?;
-        let mut missed = Vec::new();
+        let (mut missed, mut asked_for) = (Vec::new(), HashSet::new());
         for ((it, standing), redelivery) in named.into_iter().zip(standings).zip(redeliveries) {
             match standing {
+                // Each attempt at an event may be a delivery of its own: one more is enough.
+                Standing::Open if redelivery.is_some() && !asked_for.insert(it.key().clone()) => {
+                    count(report, PolledEnd::Pending);
+                }
                 Standing::Open => missed.push((it, redelivery)),
                 // What asks for a redelivery tells no more than the key.
                 Standing::Differs if redelivery.is_none() => {
@@ -253,7 +258,7 @@ impl Run {
         tracing::error!(
             target: "tower_webhook",
             provider = %self.webhook.provider(),
-            key = %it.event.identity.key.escaped(),
+            key = %it.key().escaped(),
             reason = reason.code(),
             "an event was handled with other content than its sender tells now"
         );

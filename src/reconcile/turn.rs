@@ -74,6 +74,7 @@ impl Turns {
                     order: None,
                     content: Content::new(bytes::Bytes::new(), bytes::Bytes::new()),
                     revive_every: Duration::ZERO,
+                    was_held: false,
                 };
                 inbox.accept(&accept).await?;
                 let take = Take::new(vec![route.clone()], token, 1, LEASE);

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -5,8 +6,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use http::request::Parts;
 use http::{HeaderMap, Method, Uri};
 
-use super::line::{RecordedBody, RecordedRequest};
-use super::mask::Masks;
 use crate::clock::UnixTime;
 
 /// Of the head of a request no more bytes than this are kept.
@@ -144,29 +143,29 @@ impl RecordedHead {
         format!("{at:016x}-{process:08x}-{number:08x}")
     }
 
-    /// The request as it is written.
-    pub(crate) fn request(&self, masks: &Masks, body: Option<RecordedBody>) -> RecordedRequest {
-        let uri = self.text.get(..self.uri_end).unwrap_or_default();
-        let uri = String::from_utf8_lossy(uri);
-        let token = masks.token_of(&uri);
+    pub(super) fn method(&self) -> &str {
+        self.method.as_str()
+    }
+
+    /// Path and query.
+    pub(super) fn uri(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.text.get(..self.uri_end).unwrap_or_default())
+    }
+
+    /// Name and value of each header line, and whether somebody has marked that as sensitive.
+    pub(super) fn lines(&self) -> impl Iterator<Item = (&[u8], &[u8], bool)> {
         let mut begin = self.uri_end;
-        let mut headers = Vec::with_capacity(self.lines.len());
-        for line in &self.lines {
+        self.lines.iter().map(move |line| {
             let name = self.text.get(begin..line.name_end).unwrap_or_default();
             let value = self.text.get(line.name_end..line.end).unwrap_or_default();
             begin = line.end;
-            let name = String::from_utf8_lossy(name).into_owned();
-            let value = masks.header(&name, value, line.is_sensitive, token);
-            headers.push((name, value));
-        }
-        RecordedRequest {
-            received_at: self.received_at.as_micros(),
-            method: self.method.as_str().to_owned(),
-            uri: masks.uri(&uri),
-            headers,
-            headers_cut: self.is_cut,
-            body,
-        }
+            (name, value, line.is_sensitive)
+        })
+    }
+
+    /// Whether lines are left out.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
     }
 }
 

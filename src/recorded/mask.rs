@@ -7,7 +7,8 @@ use http::HeaderName;
 use serde_json::Value;
 
 use super::body::KeptBody;
-use super::line::RecordedBody;
+use super::head::RecordedHead;
+use super::line::{RecordedBody, RecordedRequest};
 use crate::path::split_token;
 
 /// What stands in the place of a secret.
@@ -49,6 +50,29 @@ fn tells(name: &str) -> bool {
 }
 
 impl Masks {
+    /// A request as it is written.
+    pub(super) fn request(
+        &self,
+        head: &RecordedHead,
+        body: Option<RecordedBody>,
+    ) -> RecordedRequest {
+        let uri = head.uri();
+        let token = self.token_of(&uri);
+        let headers = head.lines().map(|(name, value, is_sensitive)| {
+            let name = String::from_utf8_lossy(name).into_owned();
+            let value = self.header(&name, value, is_sensitive, token);
+            (name, value)
+        });
+        RecordedRequest {
+            received_at: head.received_at().as_micros(),
+            method: head.method().to_owned(),
+            uri: self.uri(&uri),
+            headers: headers.collect(),
+            headers_cut: head.is_cut(),
+            body,
+        }
+    }
+
     /// The token of a path, right or wrong.
     pub(super) fn token_of<'u>(&self, uri: &'u str) -> Option<&'u str> {
         if !self.has_token {

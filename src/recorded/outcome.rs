@@ -183,7 +183,7 @@ impl Outcome {
             proof: self.proof.as_deref().map(RecordedProof::of),
             request: self
                 .is_answer
-                .then(|| self.head.request(&self.masks, body())),
+                .then(|| self.masks.request(&self.head, body())),
             replay_of: self.head.replay_of().map(str::to_owned),
             ..JournalLine::new(
                 self.head.id(process),

@@ -10,6 +10,18 @@ use crate::request_clock::ClockReadings;
 use crate::signature::Verified;
 
 /// What was proved of a request, without the secrets that proved it.
+///
+/// ```
+/// use tower_webhook::journal::{RecordedCustom, RecordedProof, RecordedSignature};
+///
+/// let kept = r#"{"signature":{"keys":["new"],"signed_at":1777899600000000,"id":"msg_1"}}"#;
+/// let proof: RecordedProof = serde_json::from_str(kept)?;
+/// let signature: Option<RecordedSignature> = proof.signature;
+/// assert_eq!(signature.ok_or("signed")?.keys, ["new"]);
+/// let custom: Option<RecordedCustom> = proof.custom;
+/// assert!(custom.is_none() && !proof.secret_path);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RecordedProof {

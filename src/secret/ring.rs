@@ -68,6 +68,19 @@ impl SigningKey {
 
     /// A private key of a simulated sender: deliveries of tests are signed with it, and proved by the
     /// public key that belongs to it.
+    ///
+    /// ```
+    /// use tower_webhook::signature::PublicKeyAlgorithm;
+    /// use tower_webhook::testing::{PrivateKey, TestDelivery};
+    /// use tower_webhook::{KeyRing, SigningKey, UnixTime, provider};
+    ///
+    /// let key = PrivateKey::for_tests(PublicKeyAlgorithm::Ed25519);
+    /// let discord = provider::discord(KeyRing::new([SigningKey::private("test", key)])?);
+    /// let request = TestDelivery::new(&discord, r#"{"id":"1","type":2}"#).request::<bytes::Bytes>()?;
+    /// let verifier = discord.verifier().expect("it signs");
+    /// assert!(verifier.verify(&request, request.body(), UnixTime::now()).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg(all(feature = "asymmetric", any(test, feature = "testing")))]
     pub fn private(id: impl Into<KeyId>, key: PrivateKey) -> Self {
         Self::of(id.into(), Material::Private(Arc::new(key)))
@@ -131,6 +144,14 @@ impl SigningKey {
         &self.material
     }
 
+    /// The same key, without an end.
+    pub(crate) fn unending(&self) -> Self {
+        Self {
+            expires_at: None,
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn is_active(&self, now: UnixTime) -> bool {
         self.expires_at.is_none_or(|end| now < end)
     }
@@ -144,11 +165,16 @@ impl fmt::Debug for SigningKey {
             expires_at,
             last_match: _,
         } = self;
-        f.debug_struct("SigningKey")
-            .field("id", id)
-            .field("material", material)
-            .field("expires_at", expires_at)
-            .finish()
+        let mut printed = f.debug_struct("SigningKey");
+        printed.field("id", id);
+        match material {
+            Material::Secret(secret) => printed.field("secret", secret),
+            #[cfg(feature = "asymmetric")]
+            Material::Public(key) => printed.field("public_key", key),
+            #[cfg(all(feature = "asymmetric", any(test, feature = "testing")))]
+            Material::Private(key) => printed.field("private_key", key),
+        };
+        printed.field("expires_at", expires_at).finish()
     }
 }
 
@@ -349,7 +375,7 @@ impl KeyRing {
     ///
     /// As [`KeyRing::new`]; the old keys then stay as they were.
     pub fn rotate(&self, new: SigningKey, old_until: UnixTime) -> Result<(), ConfigError> {
-        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         let now = UnixTime::now();
         let old = keys.iter().filter(|key| key.is_active(now)).map(|key| {
             let end = key.expires_at.map_or(old_until, |end| end.min(old_until));

@@ -120,10 +120,11 @@ impl Signer {
     }
 
     pub(crate) fn mac(&self, content: Content<'_>) -> Result<[u8; MAC_LEN], ConfigError> {
-        let Material::Secret(secret) = &self.material else {
-            return Err(refused("its key is no secret".to_owned()));
+        let mut mac = match &self.material {
+            Material::Secret(secret) => secret.start(),
+            #[cfg(feature = "asymmetric")]
+            _ => return Err(refused("its key is no secret".to_owned())),
         };
-        let mut mac = secret.start();
         for piece in &self.scheme.content {
             mac.update(match piece {
                 Component::Timestamp => content.timestamp.as_bytes(),

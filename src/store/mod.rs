@@ -90,12 +90,16 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod identity;
+#[cfg(all(feature = "inbox", any(feature = "postgres", feature = "redis")))]
+mod loss;
 mod memory;
 #[cfg(feature = "postgres")]
 mod postgres;
 pub mod record;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod server_clock;
 mod shared;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;

@@ -140,6 +140,18 @@ impl TestDelivery {
     ///
     /// The key of the provider signs unless set, if it is a
     /// [private](crate::SigningKey::private) one.
+    ///
+    /// ```
+    /// use tower_webhook::provider;
+    /// use tower_webhook::signature::PublicKeyAlgorithm;
+    /// use tower_webhook::testing::{PrivateKey, TestDelivery};
+    ///
+    /// let key = PrivateKey::for_tests(PublicKeyAlgorithm::Ed25519);
+    /// let discord = provider::discord(key.public().clone());
+    /// let delivery = TestDelivery::new(&discord, r#"{"id":"1","type":2}"#).signed_by_key(key);
+    /// assert!(delivery.request::<bytes::Bytes>().is_ok());
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
     #[cfg(feature = "asymmetric")]
     pub fn signed_by_key(mut self, key: crate::testing::PrivateKey) -> Self {
         self.secret = Some(Material::Private(key.into()));

@@ -9,6 +9,7 @@
 )]
 
 mod exactly_once;
+mod features;
 mod floors;
 mod guesses;
 mod map;

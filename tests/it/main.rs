@@ -53,6 +53,13 @@ mod numbers;
 mod own_proofs;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(all(
+    feature = "axum",
+    feature = "http-client",
+    feature = "jwt",
+    feature = "testing"
+))]
+mod public_keys;
 #[cfg(feature = "axum")]
 mod ready;
 #[cfg(all(

@@ -25,6 +25,12 @@ impl EntryCommand for Redrive {
         let Some(entry) = kept(entry, now) else {
             return EntryStep::leave(Moved::Absent);
         };
+        if let EntryState::Queued { by: Some(by), .. } = entry.state
+            && self.token == Some(by)
+        {
+            // The reply was lost: it is queued since.
+            return EntryStep::leave(Moved::Done);
+        }
         if !is_meant(entry, self.if_dead_since) {
             return EntryStep::leave(Moved::NotFrom(entry.status(now)));
         }
@@ -43,7 +49,7 @@ impl EntryCommand for Redrive {
         let mut next = Entry {
             state: EntryState::Queued {
                 due: now.saturating_add(self.after),
-                by: None,
+                by: self.token,
             },
             attempts: 0,
             deaths: 0,

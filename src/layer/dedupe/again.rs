@@ -18,7 +18,7 @@ use crate::event::{EventKey, Handling};
 use crate::layer::response_body::ResponseBody;
 use crate::path::without_token;
 use crate::reason::Reason;
-use crate::recorded::{JournalLine, Recorded};
+use crate::recorded::{JournalLine, Recorded, RecordedBody};
 use crate::rejection::Rejection;
 use crate::rejection_cause::RejectionCause;
 use crate::store::{RecordState, Store, StoreError};
@@ -222,7 +222,8 @@ impl DedupeState {
         let answer = match items {
             Some(items) => Either::Left(self.handle_items(items, auth, parts, inner).answer()),
             None => {
-                let mut event = self.identify(&parts, &auth, received_at).map_err(refused)?;
+                let head: &Parts = &parts;
+                let mut event = self.identify(head, &auth, received_at).map_err(refused)?;
                 let key = line.event_key();
                 let is_test = event.identity.handling == Handling::TestId;
                 match key {
@@ -270,7 +271,7 @@ impl DedupeState {
             None => uri,
         };
         parts.headers = request.header_map();
-        let body = request.body.as_ref().and_then(|body| body.whole());
+        let body = request.body.as_ref().and_then(RecordedBody::whole);
         let body = body.ok_or_else(error(ReplayErrorKind::NoWholeBody))?;
         let auth = proof.restored(endpoint.provider.clone());
         let mut auth = auth.ok_or_else(&unreadable)?;

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 use super::context::{DeliveryContext, Kept};
 use super::state::DedupeState;
 use crate::authenticated::{AuthState, Polled};
-use crate::event::{EventRule, Fingerprint, Handling, Name};
+use crate::event::{EventKey, EventRule, Fingerprint, Handling, Name};
 #[cfg(feature = "inbox")]
 use crate::inbox::{Accepted, EntryView, Inbox, SharedInbox};
 use crate::observer::Verdict;
@@ -20,8 +20,8 @@ use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 use crate::request_clock::ClockReadings;
 use crate::runtime::{
-    AnyHandler, Caller, Delivery, Drain, Ended, FailureKind, IdentifiedEvent, Outcome, Ran, Work,
-    caught, spawn,
+    AnyHandler, Caller, Delivery, Ended, FailureKind, IdentifiedEvent, Outcome, Ran, Work, caught,
+    spawn,
 };
 #[cfg(feature = "inbox")]
 use crate::runtime::{Door, spawn_accept};
@@ -40,12 +40,16 @@ pub(crate) struct PolledEvent {
 
 /// One whose key is known.
 pub(crate) struct IdentifiedPolled {
-    pub(crate) event: IdentifiedEvent,
+    event: IdentifiedEvent,
     auth: AuthState,
     body: Bytes,
 }
 
 impl IdentifiedPolled {
+    pub(crate) fn key(&self) -> &EventKey {
+        &self.event.identity.key
+    }
+
     /// Whether what has no known shape has another key than a delivery of the event would have.
     pub(crate) fn needs_shape(&self) -> bool {
         self.event.identity.handling != Handling::OncePerId
@@ -100,10 +104,6 @@ impl DedupeState {
             Some(scope) => scope.encoded(&self.endpoint.provider),
             None => self.endpoint.provider.to_string(),
         }
-    }
-
-    pub(crate) fn drain(&self) -> &Drain {
-        self.runs.drain()
     }
 
     /// Where the records of its events are, unless they are entries of an inbox.

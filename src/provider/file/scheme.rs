@@ -2,12 +2,13 @@
 
 use serde::Deserialize;
 
+use super::algorithm::AlgorithmFile;
 use crate::clock::Tolerance;
 use crate::digest::Digest;
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
 use crate::secret::SecretFormat;
-use crate::signature::{Algorithm, Component, Place, PublicUrl, Scheme, TimeFormat};
+use crate::signature::{Component, Place, PublicUrl, Scheme, TimeFormat};
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -37,16 +38,27 @@ pub(super) struct SchemeFile {
     tolerance: Option<u64>,
     #[serde(default)]
     secrets: SecretsFile,
+    #[cfg(feature = "asymmetric")]
+    key_id: Option<PlaceFile>,
+    #[cfg(feature = "asymmetric")]
+    most_signatures: Option<u8>,
+    #[cfg(feature = "jwt")]
+    jws: Option<super::jws::JwsFile>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum PlaceFile {
     Header(String),
-    NumberedHeaders { prefix: String, count: u8 },
+    NumberedHeaders {
+        prefix: String,
+        count: u8,
+    },
     Query(String),
     Member(String),
     FormField(String),
+    #[cfg(feature = "jwt")]
+    Body,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -71,24 +83,12 @@ enum LayoutFile {
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum EncodingFile {
+pub(super) enum EncodingFile {
     #[default]
     Hex,
     HexUpper,
     Base64,
     Base64Url,
-}
-
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum AlgorithmFile {
-    HmacSha1,
-    #[default]
-    HmacSha256,
-    HmacSha384,
-    HmacSha512,
-    Sha256,
-    Token,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -167,6 +167,8 @@ impl From<PlaceFile> for Place {
             PlaceFile::Query(name) => Self::query(name),
             PlaceFile::Member(pointer) => Self::member(pointer),
             PlaceFile::FormField(name) => Self::form_field(name),
+            #[cfg(feature = "jwt")]
+            PlaceFile::Body => Self::Body,
         }
     }
 }
@@ -239,6 +241,11 @@ impl SchemeFile {
         let pieces = |pieces: Vec<ComponentFile>| pieces.into_iter().map(Component::from);
         let mut scheme = match self.algorithm {
             AlgorithmFile::Token => Scheme::token(at),
+            #[cfg(feature = "jwt")]
+            _ if self.jws.is_some() => match self.jws {
+                Some(rules) => Scheme::jws(at, rules.into()),
+                None => Scheme::at(at),
+            },
             _ => Scheme::at(at),
         };
         let encoding = self.encoding.into();
@@ -259,15 +266,18 @@ impl SchemeFile {
             }
             LayoutFile::Positional => scheme.positional(encoding),
         };
-        let hmac = |digest| Some(Algorithm::Hmac(digest));
-        let algorithm = match self.algorithm {
-            AlgorithmFile::HmacSha1 => hmac(Digest::Sha1),
-            AlgorithmFile::HmacSha256 => hmac(Digest::Sha256),
-            AlgorithmFile::HmacSha384 => hmac(Digest::Sha384),
-            AlgorithmFile::HmacSha512 => hmac(Digest::Sha512),
-            AlgorithmFile::Sha256 => Some(Algorithm::Hash(Digest::Sha256)),
-            AlgorithmFile::Token => None,
-        };
+        let algorithm = self.algorithm.algorithm();
+        #[cfg(feature = "asymmetric")]
+        {
+            scheme = match self.key_id {
+                Some(at) => scheme.key_id_at(at.into()),
+                None => scheme,
+            };
+            scheme = match self.most_signatures {
+                Some(count) => scheme.most_signatures(count),
+                None => scheme,
+            };
+        }
         if let Some(algorithm) = algorithm {
             scheme = scheme.algorithm(algorithm);
         }

@@ -22,7 +22,7 @@ pub(super) use crate::signature::{
 };
 
 #[cfg(feature = "asymmetric")]
-pub(super) use crate::keys::KeyDocument;
+pub(super) use crate::keys::{CertificateUrl, KeyDocument};
 #[cfg(feature = "asymmetric")]
 pub(super) use crate::signature::{Curve, EcdsaForm, KeyKind, PublicKeyAlgorithm, PublicKeyFormat};
 

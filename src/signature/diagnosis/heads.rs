@@ -109,9 +109,11 @@ fn signature_headers(scheme: &Scheme) -> Vec<(HeaderName, usize)> {
         return match general.proof {
             super::super::general::Proof::Signed(algorithm) => general
                 .secret_headers()
-                .map(|name| (name.clone(), algorithm.len()))
+                .map(|name| (name.clone(), algorithm.longest()))
                 .collect(),
             super::super::general::Proof::Token => Vec::new(),
+            #[cfg(feature = "jwt")]
+            super::super::general::Proof::Jws => Vec::new(),
         };
     }
     let families = scheme.families.iter();

@@ -235,8 +235,11 @@ impl Search<'_> {
         read.head(scheme, self.head).ok()?;
         let keys = self.all_keys().snapshot();
         let near = keys.iter().find(|key| {
+            let Some(secret) = key.secret() else {
+                return false;
+            };
             let pieces = scheme.content.iter();
-            let tag = (key.secret()).mac(pieces.map(|piece| read.bytes(piece, self.body)));
+            let tag = secret.mac(pieces.map(|piece| read.bytes(piece, self.body)));
             let mut fewest = u32::MAX;
             read.candidates.each(|candidate| {
                 let bits = (tag.iter().zip(candidate)).map(|(a, b)| (a ^ b).count_ones());

@@ -165,7 +165,7 @@ impl<'a> Search<'a> {
     pub(super) fn all_keys(&self) -> KeyRing {
         let keys = self.asked.verifier.keys().snapshot();
         let keys = keys.iter();
-        KeyRing::for_trial(keys.map(|key| SigningKey::new(key.id().clone(), key.secret().clone())))
+        KeyRing::for_trial(keys.map(SigningKey::unending))
     }
 
     /// The keys as they may have been before somebody copied them.
@@ -180,7 +180,10 @@ impl<'a> Search<'a> {
         };
         #[cfg(feature = "senders")]
         for key in self.asked.verifier.keys().snapshot().iter() {
-            for changed in keys::changes(key.secret().bytes()) {
+            let Some(secret) = key.secret() else {
+                continue;
+            };
+            for changed in keys::changes(secret.bytes()) {
                 add(key.id(), changed.cause, changed.what, &changed.bytes);
             }
         }

@@ -222,6 +222,7 @@ impl General {
             At::Query(name) => vec![Place::query(name.clone())],
             At::Member(pointer) => vec![Place::member(pointer.clone())],
             At::FormField(name) => vec![Place::form_field(name.clone())],
+            At::Body => vec![Place::Body],
         });
         places.collect()
     }

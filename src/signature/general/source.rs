@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderName, Method, Uri};
 
 use super::{At, General};
 use crate::event::text_of;
@@ -37,19 +37,6 @@ impl HeadParts {
             headers,
         }
     }
-
-    /// The same, with each header once that holds several lines alike which were joined; `None` where none
-    /// does.
-    pub(super) fn apart(&self) -> Option<Self> {
-        let mut apart = None;
-        for (name, value) in &self.headers {
-            if let Some(Ok(first)) = once(value.as_bytes()).map(HeaderValue::from_bytes) {
-                let apart = apart.get_or_insert_with(|| self.clone());
-                apart.headers.insert(name.clone(), first);
-            }
-        }
-        apart
-    }
 }
 
 /// A body as a scheme reads it.
@@ -69,9 +56,7 @@ impl BodyParts {
         let mut parts = Self::default();
         #[cfg(feature = "jwt")]
         if general.places.iter().any(|at| matches!(at, At::Body)) {
-            parts.whole = std::str::from_utf8(body)
-                .ok()
-                .map(|text| text.trim().to_owned());
+            parts.whole = std::str::from_utf8(body).ok().map(str::to_owned);
         }
         if !general.members.is_empty() {
             let item = match &general.only_item {

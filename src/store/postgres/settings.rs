@@ -124,7 +124,9 @@ impl ServerSettings {
             }
         };
         let sessions = Sessions::new(options, deadline);
-        let database = Database::start(sessions, commands(&tables), self.connections, self.time);
+        let mut time = self.time;
+        time.server = sessions.shown();
+        let database = Database::start(sessions, commands(&tables), self.connections, time);
         let database = database.map_err(|fault| {
             PostgresConnectError::new(Kind::Unavailable, "no thread can be started")
                 .with_source(fault)

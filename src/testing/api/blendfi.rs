@@ -90,7 +90,7 @@ impl BlendFiStandIn {
                     Ok(json!({"id": id, "object": "conversion", "status": status}))
                 }
                 (&Method::POST, ["v1", "webhook_endpoints"]) => {
-                    let (url, events) = (&asked.body["url"], &asked.body["events"]);
+                    let (url, events) = (asked.member("url"), asked.member("events"));
                     if !url.is_string() || !events.is_array() {
                         return Err(StatusCode::BAD_REQUEST);
                     }
@@ -168,8 +168,8 @@ fn shown(made: &Made) -> Value {
     let event: Value = serde_json::from_slice(&made.body).unwrap_or_default();
     json!({
         "id": made.id,
-        "event_id": event["id"],
-        "type": event["type"],
+        "event_id": event.get("id"),
+        "type": event.get("type"),
         "status": if made.is_delivered { "delivered" } else { "failed" },
     })
 }

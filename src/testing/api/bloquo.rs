@@ -94,7 +94,7 @@ fn shown(made: &Made) -> Value {
     let event: Value = serde_json::from_slice(&made.body).unwrap_or_default();
     json!({
         "uuid": made.id,
-        "order": {"id": event["OrderId"], "status": event["Status"]},
+        "order": {"id": event.get("OrderId"), "status": event.get("Status")},
         "taken": made.is_delivered,
     })
 }

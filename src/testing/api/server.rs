@@ -45,6 +45,11 @@ impl Asked {
         found.map(|(_, value)| value.into_owned())
     }
 
+    /// A member of the body.
+    pub(super) fn member(&self, name: &str) -> &Value {
+        self.body.get(name).unwrap_or(&Value::Null)
+    }
+
     /// The segments of the path.
     pub(super) fn segments(&self) -> Vec<&str> {
         self.uri.path().split('/').skip(1).collect()

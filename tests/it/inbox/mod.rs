@@ -14,6 +14,8 @@ mod rates;
 #[cfg(feature = "redis")]
 mod redis;
 mod setup;
+#[cfg(feature = "testing")]
+mod sizes;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod unconfirmed;

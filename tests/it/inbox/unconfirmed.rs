@@ -108,7 +108,11 @@ pub(super) async fn forged_before_and_after(inbox: &(impl Inbox + Clone), forged
             let (layer, inbox, acknowledged) = (&layer, inbox, Arc::clone(&acknowledged));
             async move {
                 let request = checkout("c_1", "COMPLETED", &format!("666.{number}"));
-                let status = send(layer, &request).await.status().as_u16();
+                let mut status = 503;
+                // The machine may be busy: "not now".
+                while status == 503 {
+                    status = send(layer, &request).await.status().as_u16();
+                }
                 match status {
                     200 => {
                         acknowledged
@@ -149,11 +153,15 @@ pub(super) async fn forged_before_and_after(inbox: &(impl Inbox + Clone), forged
     assert_eq!((counts.dead, counts.waiting, counts.lapsed), (0, 0, 0));
     let own = inbox.lookup(&key("c_1", "COMPLETED")).await.unwrap();
     assert_eq!(own.unwrap().status, EntryStatus::Done);
-    // What was acknowledged was judged, but for what waited when the true one was found.
+    // What was acknowledged was judged, but for what waited or was under way when the true one was found: it
+    // has ended by that.
     let untrue = seen.0.lock().unwrap().judged_untrue.clone();
     let acknowledged = acknowledged.lock().unwrap().clone();
     let unjudged = acknowledged.difference(&untrue).count();
-    assert!(unjudged <= 8, "{unjudged} were acknowledged and forgotten");
+    assert!(
+        unjudged <= 8 + 64,
+        "{unjudged} were acknowledged and not judged"
+    );
     assert!(acknowledged.len() >= 8 && counts.mismatched >= 1);
     let mismatched = inbox
         .list(&List::of(EntryStatus::Mismatched))

@@ -187,3 +187,31 @@ async fn a_list_without_what_is_needed_is_refused_and_so_is_an_answer_without_it
     let report = run(no_list.items("/nothing")).await;
     assert_eq!(report.end.code(), "malformed");
 }
+
+#[tokio::test]
+async fn of_several_attempts_at_an_event_one_is_made_again() {
+    let signer = Preset::BlendFi.provider();
+    let server = BlendFiStandIn::start(KEY, &signer).await.unwrap();
+    for event in [1, 1, 2, 1] {
+        server.missed(Sample::BlendFi.body(event));
+    }
+    // What is asked for goes nowhere.
+    server.deliver_to("http://127.0.0.1:1/");
+    let api = BlendFiApi::at(server.server().url(), key()).unwrap();
+    let list = api
+        .deliveries("we_1")
+        .unwrap()
+        .items("/data")
+        .delivery_id("/id");
+    let source = list.member("/id", "/event_id").on(api.client()).unwrap();
+    let webhook = Webhook::new(signer)
+        .store(MemoryStore::new())
+        .build()
+        .unwrap();
+    let report = Reconciler::of(&webhook, source)
+        .build()
+        .unwrap()
+        .run_once()
+        .await;
+    assert_eq!((report.seen, report.requested, report.pending), (4, 2, 2));
+}

@@ -114,7 +114,8 @@ async fn known_events_take_the_time_of_their_lookups_and_no_memory() {
     let all = events();
     let name = format!("tower-webhook-many-{}.db", std::process::id());
     let path = std::env::temp_dir().join(name);
-    let store = SqliteStore::connect(&path).await.unwrap();
+    let store = SqliteStore::builder(&path).deadline(Duration::from_secs(60));
+    let store = store.connect().await.unwrap();
     handled(&store, all).await;
     let webhook = blox::webhook(store.clone()).build().unwrap();
     let reconciler = Reconciler::of(&webhook, Listed(all))

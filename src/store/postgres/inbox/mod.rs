@@ -152,7 +152,7 @@ impl PostgresInbox {
     /// Postgres cannot be asked. What it hides is no error but
     /// [unknown](crate::store::PostgresVerdict::Unknown).
     pub async fn check(&self) -> Result<PostgresReport, StoreError> {
-        self.server.check().await
+        Ok(self.server.check().await?.of_inbox())
     }
 }
 

@@ -117,12 +117,14 @@ pub(super) fn redrive(
     place: &EntryPlace,
     applied: Option<VersionBytes>,
 ) -> Call {
-    about(&MOVE, place, 5)
+    let token = redrive.token.map(|token| token.as_bytes().to_vec());
+    about(&MOVE, place, 6)
         .word("redrive")
         .word(micros(redrive.after))
         .word(u8::from(redrive.force))
         .word(optional(applied.as_ref()))
         .word(moment(redrive.if_dead_since))
+        .word(token.unwrap_or_default())
 }
 
 fn moment(at: Option<UnixTime>) -> Vec<u8> {
@@ -134,12 +136,13 @@ fn optional(version: Option<&VersionBytes>) -> &[u8] {
 }
 
 pub(super) fn discard(discard: &Discard, place: &EntryPlace) -> Call {
-    about(&MOVE, place, 5)
+    about(&MOVE, place, 6)
         .word("discard")
         .word(micros(discard.retention))
         .word(0)
         .word("")
         .word(moment(discard.if_dead_since))
+        .word("")
 }
 
 /// Under `mark` the script tells a command that comes again from another one, for so long.

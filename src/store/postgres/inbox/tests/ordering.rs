@@ -4,7 +4,7 @@ use super::*;
 use crate::event::{Order as EventOrder, OrderKey, Version};
 use crate::inbox::Accept;
 use crate::store::command::{Complete, StoredResponse};
-use crate::store::transaction::{Begin as _, Finished, Ticket};
+use crate::store::transaction::{Finished, Ticket};
 
 fn accept_in(id: &str, version: i64) -> Accept {
     let key = OrderKey::new(["1042"]).unwrap();

@@ -194,6 +194,7 @@ async fn said(inbox: &impl Inbox, deed: &Deed, clock: &ManualClock) -> String {
         }
         Deed::Redrive { id, force } => {
             let mut redrive = Redrive::new(event(*id).0);
+            redrive.token = Some(Token::from_bytes([*id; 16]));
             redrive.force = *force;
             format!("{:?}", inbox.redrive(&redrive).await.unwrap())
         }

@@ -1,6 +1,6 @@
-//! Whether the clock of Redis goes on as ours does.
+//! Whether the clock of a server goes on as ours does.
 //!
-//! Each answer tells the time of Redis. Beside our monotonic clock that gives how far the two are
+//! Each answer tells the time of the server. Beside our monotonic clock that gives how far the two are
 //! apart, up to the time that the call took. Where that changes at once by more than calls and drift
 //! explain, a clock has made a step.
 
@@ -17,8 +17,8 @@ const STEP: u64 = 1_000_000;
 const SAME: Duration = Duration::from_secs(600);
 const UNKNOWN: i64 = i64::MIN;
 
-/// How far the clock of Redis is ahead of ours: of each server of a cluster by its partitions.
-pub(super) struct ServerClock {
+/// How far the clock of a server is ahead of ours: of each of a cluster by its partitions.
+pub(in crate::store) struct ServerClock {
     since: Instant,
     /// In microseconds.
     ahead: Box<[AtomicI64]>,
@@ -27,7 +27,7 @@ pub(super) struct ServerClock {
 
 impl ServerClock {
     /// For one server, or for so many partitions that may be on several.
-    pub(super) fn new(partitions: u32) -> Self {
+    pub(in crate::store) fn new(partitions: u32) -> Self {
         let partitions = partitions.max(1);
         Self {
             since: Instant::now(),
@@ -38,7 +38,12 @@ impl ServerClock {
 
     /// Notes what a call told that was sent at this time and has just been answered. Says by how many
     /// microseconds the clock has moved, once for each step.
-    pub(super) fn step(&self, partition: u32, sent: Instant, told: UnixTime) -> Option<i64> {
+    pub(in crate::store) fn step(
+        &self,
+        partition: u32,
+        sent: Instant,
+        told: UnixTime,
+    ) -> Option<i64> {
         self.step_at(partition, sent, Instant::now(), told)
     }
 
@@ -96,24 +101,24 @@ impl fmt::Debug for ServerClock {
     }
 }
 
-/// Says that the clock has moved by so many microseconds.
-pub(super) fn log(redis: &impl fmt::Display, moved: i64) {
+/// Says that the clock of a server of this kind has moved by so many microseconds.
+pub(in crate::store) fn log(kind: &'static str, server: &impl fmt::Display, moved: i64) {
     let seconds = moved / 1_000_000;
     let why = "it was set, or another server has taken over, or this machine has slept";
     if moved > 0 {
         tracing::warn!(
             target: "tower_webhook",
-            %redis,
+            %server,
             seconds,
-            "the clock of Redis has gone forward at once: {why}. Leases may have ended early, and two \
+            "the clock of {kind} has gone forward at once: {why}. Leases may have ended early, and two \
              receivers may be at work on one event"
         );
     } else {
         tracing::warn!(
             target: "tower_webhook",
-            %redis,
+            %server,
             seconds,
-            "the clock of Redis has gone back at once: {why}. Records are kept longer by as much"
+            "the clock of {kind} has gone back at once: {why}. Records are kept longer by as much"
         );
     }
 }

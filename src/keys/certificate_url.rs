@@ -1,0 +1,76 @@
+use std::borrow::Cow;
+
+/// Which URLs a sender's certificates may be fetched from: a delivery names one before anything is
+/// proved, and whoever may choose the host chooses the key.
+///
+/// ```
+/// use tower_webhook::keys::CertificateUrl;
+///
+/// let at = CertificateUrl::new("sns.*.amazonaws.com", "/", ".pem");
+/// assert!(at.allows("https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-1.pem"));
+/// for wrong in [
+///     "http://sns.eu-central-1.amazonaws.com/a.pem",
+///     "https://sns.evil.example/a.pem",
+///     "https://sns.a.b.amazonaws.com/a.pem",
+///     "https://user@sns.eu-central-1.amazonaws.com/a.pem",
+///     "https://sns.eu-central-1.amazonaws.com:8443/a.pem",
+///     "https://sns.eu-central-1.amazonaws.com/a.pem?x=.pem",
+///     "https://sns.eu-central-1.amazonaws.com/../a.pem",
+/// ] {
+///     assert!(!at.allows(wrong), "{wrong}");
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateUrl {
+    host: Cow<'static, str>,
+    prefix: Cow<'static, str>,
+    suffix: Cow<'static, str>,
+}
+
+impl CertificateUrl {
+    /// By HTTPS from this host, in which `*` stands for one label of letters, digits and hyphens, with
+    /// a path that begins and ends so.
+    pub fn new(
+        host: impl Into<Cow<'static, str>>,
+        prefix: impl Into<Cow<'static, str>>,
+        suffix: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            host: host.into(),
+            prefix: prefix.into(),
+            suffix: suffix.into(),
+        }
+    }
+
+    /// Whether a certificate may be fetched from there.
+    pub fn allows(&self, url: &str) -> bool {
+        let Some(rest) = url.strip_prefix("https://") else {
+            return false;
+        };
+        let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        // Nothing that a parser of URLs could read in another way.
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
+        path.bytes().all(plain)
+            && !path.contains("..")
+            && path.len() > self.prefix.len().saturating_add(self.suffix.len())
+            && path.starts_with(&*self.prefix)
+            && path.ends_with(&*self.suffix)
+            && self.is_host(host)
+    }
+
+    fn is_host(&self, host: &str) -> bool {
+        let label = |label: &str| {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+            (1..=63).contains(&label.len()) && label.bytes().all(plain)
+        };
+        let (mut wanted, mut found) = (self.host.split('.'), host.split('.'));
+        loop {
+            match (wanted.next(), found.next()) {
+                (None, None) => return true,
+                (Some("*"), Some(found)) if label(found) => {}
+                (Some(wanted), Some(found)) if wanted.eq_ignore_ascii_case(found) => {}
+                _ => return false,
+            }
+        }
+    }
+}

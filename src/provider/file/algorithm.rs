@@ -1,0 +1,106 @@
+//! The algorithms of signatures, in the words of a file.
+
+use serde::Deserialize;
+
+use crate::digest::Digest;
+use crate::signature::Algorithm;
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum AlgorithmFile {
+    HmacSha1,
+    #[default]
+    HmacSha256,
+    HmacSha384,
+    HmacSha512,
+    Sha256,
+    Token,
+    #[cfg(feature = "asymmetric")]
+    Ed25519,
+    #[cfg(feature = "asymmetric")]
+    EcdsaP256Sha1,
+    #[cfg(feature = "asymmetric")]
+    EcdsaP256Sha256,
+    #[cfg(feature = "asymmetric")]
+    EcdsaP256Sha256Fixed,
+    #[cfg(feature = "asymmetric")]
+    EcdsaP384Sha384,
+    #[cfg(feature = "asymmetric")]
+    EcdsaP384Sha384Fixed,
+    #[cfg(feature = "asymmetric")]
+    EcdsaSecp256k1Sha256,
+    #[cfg(feature = "asymmetric")]
+    RsaSha1,
+    #[cfg(feature = "asymmetric")]
+    RsaSha256,
+    #[cfg(feature = "asymmetric")]
+    RsaSha256ShortKeys,
+    #[cfg(feature = "asymmetric")]
+    RsaSha384,
+    #[cfg(feature = "asymmetric")]
+    RsaSha512,
+    #[cfg(feature = "asymmetric")]
+    RsaPssSha256,
+    #[cfg(feature = "asymmetric")]
+    RsaPssSha512,
+}
+
+impl AlgorithmFile {
+    /// The algorithm; none where it is a token.
+    pub(super) fn algorithm(self) -> Option<Algorithm> {
+        match self {
+            Self::HmacSha1 => Some(Algorithm::Hmac(Digest::Sha1)),
+            Self::HmacSha256 => Some(Algorithm::Hmac(Digest::Sha256)),
+            Self::HmacSha384 => Some(Algorithm::Hmac(Digest::Sha384)),
+            Self::HmacSha512 => Some(Algorithm::Hmac(Digest::Sha512)),
+            Self::Sha256 => Some(Algorithm::Hash(Digest::Sha256)),
+            Self::Token => None,
+            #[cfg(feature = "asymmetric")]
+            other => other.public_key(),
+        }
+    }
+}
+
+#[cfg(feature = "asymmetric")]
+impl AlgorithmFile {
+    /// The algorithm whose signatures a public key proves.
+    fn public_key(self) -> Option<Algorithm> {
+        use crate::signature::{Curve, EcdsaForm, PublicKeyAlgorithm};
+
+        let ecdsa = |curve, digest, form| PublicKeyAlgorithm::Ecdsa {
+            curve,
+            digest,
+            form,
+        };
+        let algorithm = match self {
+            Self::HmacSha1
+            | Self::HmacSha256
+            | Self::HmacSha384
+            | Self::HmacSha512
+            | Self::Sha256
+            | Self::Token => return None,
+            Self::Ed25519 => PublicKeyAlgorithm::Ed25519,
+            Self::EcdsaP256Sha1 => ecdsa(Curve::P256, Digest::Sha1, EcdsaForm::Der),
+            Self::EcdsaP256Sha256 => ecdsa(Curve::P256, Digest::Sha256, EcdsaForm::Der),
+            Self::EcdsaP256Sha256Fixed => ecdsa(Curve::P256, Digest::Sha256, EcdsaForm::Fixed),
+            Self::EcdsaP384Sha384 => ecdsa(Curve::P384, Digest::Sha384, EcdsaForm::Der),
+            Self::EcdsaP384Sha384Fixed => ecdsa(Curve::P384, Digest::Sha384, EcdsaForm::Fixed),
+            Self::EcdsaSecp256k1Sha256 => ecdsa(Curve::Secp256k1, Digest::Sha256, EcdsaForm::Der),
+            Self::RsaSha1 => PublicKeyAlgorithm::rsa(Digest::Sha1),
+            Self::RsaSha256 => PublicKeyAlgorithm::rsa(Digest::Sha256),
+            Self::RsaSha256ShortKeys => PublicKeyAlgorithm::RsaPkcs1 {
+                digest: Digest::Sha256,
+                short_keys: true,
+            },
+            Self::RsaSha384 => PublicKeyAlgorithm::rsa(Digest::Sha384),
+            Self::RsaSha512 => PublicKeyAlgorithm::rsa(Digest::Sha512),
+            Self::RsaPssSha256 => PublicKeyAlgorithm::RsaPss {
+                digest: Digest::Sha256,
+            },
+            Self::RsaPssSha512 => PublicKeyAlgorithm::RsaPss {
+                digest: Digest::Sha512,
+            },
+        };
+        Some(Algorithm::PublicKey(algorithm))
+    }
+}
