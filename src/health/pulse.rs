@@ -77,7 +77,7 @@ impl Pulse {
         }
         match (seen.reason, seen.verdict) {
             (Some(Reason::StoreUnavailable | Reason::StoreTooSlow | Reason::NotRecorded), _) => {
-                self.store_failed.set(at)
+                self.store_failed.set(at);
             }
             (Some(Reason::StoreFull), _) => self.store_full.set(at),
             (_, Verdict::Handled | Verdict::Queued | Verdict::Duplicate | Verdict::Failed)

@@ -19,12 +19,14 @@
 //!
 //! ```
 //! use tower_webhook::layer::TracingObserver;
-//! use tower_webhook::metrics::{self, BUCKETS, METRICS, Metered, MetricKind, MetricsObserver};
+//! use tower_webhook::metrics::{self, BUCKETS, METRICS, Metered, Metric, MetricKind, MetricsObserver};
 //! use tower_webhook::{MemoryStore, Webhook, provider};
 //!
 //! // Behind the recorder of your choice: a histogram needs its buckets there.
-//! for metric in METRICS.iter().filter(|metric| metric.kind == MetricKind::Histogram) {
-//!     println!("{} {BUCKETS:?}", metric.name);
+//! for Metric { name, kind, .. } in METRICS {
+//!     if *kind == MetricKind::Histogram {
+//!         println!("{name} {BUCKETS:?}");
+//!     }
 //! }
 //! metrics::describe();
 //!

@@ -10,7 +10,7 @@ use super::slots::Slots;
 use crate::event::Name;
 use crate::observer::{Observation, Observer, Verdict};
 use crate::reason::Reason;
-use crate::secret::KeyId;
+use crate::secret::{KeyId, KeyIds};
 
 /// Counts every delivery, by provider, outcome and reason, and how long it took.
 ///
@@ -132,7 +132,7 @@ impl Handles {
         if let Some(claimed) = seen.timings.claimed {
             self.claim.record(claimed);
         }
-        for key in seen.signed_by.into_iter().flat_map(|keys| keys.iter()) {
+        for key in seen.signed_by.into_iter().flat_map(KeyIds::iter) {
             self.count_key(key);
         }
     }

@@ -8,10 +8,10 @@ use super::WebhookLayer;
 use crate::clock::UnixTime;
 use crate::event::EventKey;
 use crate::health::{Health, HealthState, KeysState, judge};
-use crate::layer::{Checks, NamedSteps};
+use crate::layer::{Checks, NamedSteps, SourceGate};
 use crate::printable::Printable;
 use crate::rejection_cause::Chain;
-use crate::secret::KeyRing;
+use crate::secret::{KeyRing, SigningKey};
 use crate::store::{Store, StoreError, StoreErrorKind};
 
 /// How long the store may take to answer.
@@ -124,13 +124,13 @@ async fn asked<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result
 
 /// When the last of the keys expires; `None` where one never does.
 fn last_end(keys: &KeyRing) -> Option<UnixTime> {
-    let ends: Option<Vec<_>> = keys.keys().iter().map(|key| key.end()).collect();
+    let ends: Option<Vec<_>> = keys.keys().iter().map(SigningKey::end).collect();
     ends?.into_iter().max()
 }
 
 /// See [`HealthState::allowlists`].
 fn allowlists(checks: &Checks, now: UnixTime) -> Vec<(UnixTime, bool)> {
-    let lists = checks.sources.iter().map(|gate| gate.allowlist());
+    let lists = checks.sources.iter().map(SourceGate::allowlist);
     lists
         .filter_map(|list| Some((list.oldest_answer()?, list.admits_nobody(now))))
         .collect()

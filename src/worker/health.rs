@@ -7,6 +7,7 @@ use tokio::time::timeout;
 
 use super::run::Worker;
 use crate::clock::UnixTime;
+use crate::event::Name;
 use crate::health::{Health, HealthCode, HealthStatus, span};
 use crate::inbox::Inbox;
 use crate::printable::Printable;
@@ -131,7 +132,7 @@ pub(super) async fn of_inbox(inbox: &impl Inbox) -> Health {
         }
         Ok((paused, dead)) => {
             if !paused.is_empty() {
-                let names: Vec<_> = paused.iter().map(|name| name.as_str()).collect();
+                let names: Vec<_> = paused.iter().map(Name::as_str).collect();
                 let detail = format!("no worker takes events of {}", names.join(", "));
                 add(HealthCode::Paused, HealthStatus::Degraded, detail);
             }

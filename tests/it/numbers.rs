@@ -213,7 +213,11 @@ async fn an_old_key_that_falls_silent_is_seen() {
     let matches = "tower_webhook_key_matches_total{provider=blendfi,key=2026-05}";
     assert_eq!(sums.get(matches), 1);
     // The same in the process itself.
-    let used: Vec<_> = ring.keys().iter().map(|key| key.last_match()).collect();
+    let used: Vec<_> = ring
+        .keys()
+        .iter()
+        .map(tower_webhook::SigningKey::last_match)
+        .collect();
     assert_eq!(used, [None, Some(UnixTime::from_secs(1_777_899_600))]);
 }
 
@@ -276,7 +280,11 @@ async fn an_inbox_and_its_worker_have_numbers() {
         .inbox(inbox.clone());
     let layer = webhook.build().unwrap();
     let handler = async |delivery: Delivery| {
-        let id = delivery.key().parts().last().map(|part| part.into_owned());
+        let id = delivery
+            .key()
+            .parts()
+            .last()
+            .map(std::borrow::Cow::into_owned);
         match (id.as_deref(), delivery.attempt()) {
             (Some("evt_2"), 1) => Err(Failure::retry("the ledger is closed")),
             (Some("evt_3"), _) => Err(Failure::permanent("no such account")),

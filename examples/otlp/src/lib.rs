@@ -8,9 +8,7 @@ use axum::Router;
 use axum::extract::MatchedPath;
 use axum::http::{Request, Response};
 use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_otlp::{
-    ExporterBuildError, Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
-};
+use opentelemetry_otlp::{ExporterBuildError, Protocol, SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tower_http::trace::TraceLayer;
