@@ -110,16 +110,10 @@ impl Jws {
         };
         let issued = at("iat", self.issued_at)?;
         let (begins, ends) = (at("nbf", false)?, at("exp", self.expires)?);
-        let old = |skew| matches!(skew, Skew::Old(_));
         // Each has one side on which it counts; `iat` has both where that is demanded.
-        for (time, counts) in [
-            (
-                ends,
-                (|skew| matches!(skew, Skew::Old(_))) as fn(Skew) -> bool,
-            ),
-            (begins, |skew| matches!(skew, Skew::Ahead(_))),
-            (issued, |skew| matches!(skew, Skew::Ahead(_))),
-        ] {
+        let counted: [(Option<UnixTime>, fn(Skew) -> bool); 3] =
+            [(ends, is_old), (begins, is_ahead), (issued, is_ahead)];
+        for (time, counts) in counted {
             if let Some(Err(skew)) = time.map(|time| tolerance.check(time, now))
                 && counts(skew)
             {
@@ -127,10 +121,18 @@ impl Jws {
             }
         }
         match issued.map(|time| tolerance.check(time, now)) {
-            Some(Err(skew)) if self.issued_at && old(skew) => Err(Ill::Time(skew)),
+            Some(Err(skew)) if self.issued_at && is_old(skew) => Err(Ill::Time(skew)),
             _ => Ok(issued),
         }
     }
+}
+
+fn is_old(skew: Skew) -> bool {
+    matches!(skew, Skew::Old(_))
+}
+
+fn is_ahead(skew: Skew) -> bool {
+    matches!(skew, Skew::Ahead(_))
 }
 
 /// Whole seconds, or what is before the point (RFC 7519, section 2, NumericDate).

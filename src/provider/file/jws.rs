@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::scheme::EncodingFile;
+use super::algorithm::EncodingFile;
 use crate::signature::{Jws, JwsAlgorithm};
 
 #[derive(Debug, Clone, Deserialize)]
