@@ -6,6 +6,8 @@
 //! | `cargo bench --bench instructions -- --check` | fails where a count is over its bound by more than 2 % |
 //! | `cargo bench --bench instructions -- --record` | writes the bounds anew |
 //!
+//! With `--features metrics` a delivery is counted with numbers too, beside one without in the same build.
+//!
 //! A count is the same on a quiet machine and a busy one, and nearly the same from run to run. It
 //! hangs on the compiler and on the processor that valgrind shows: the bounds name both.
 
@@ -15,6 +17,7 @@ use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use bytes::Bytes;
 use common::measured::{Bound, Table};
@@ -24,6 +27,7 @@ use http_body_util::Full;
 use tokio::runtime::Builder;
 use tower::{Layer, ServiceExt};
 use tower_webhook::event::{EventRule, Shape};
+use tower_webhook::journal::{Journal, JournalError, JournalLine, JournalSink, Retained};
 use tower_webhook::{ManualClock, MemoryStore, Name, UnixTime, Webhook};
 
 const BOUNDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.bounds");
@@ -35,7 +39,7 @@ const COUNTED: usize = 512;
 const ALLOWANCE: u32 = 2;
 
 /// What is counted, and of what.
-const STEPS: [(&str, &str); 4] = [
+const STEPS: &[(&str, &str)] = &[
     ("verify", "`Verifier::verify`, one key, 1 KiB"),
     ("event", "`EventRule::identify`, BlendFi's rule, 1 KiB"),
     (
@@ -43,6 +47,26 @@ const STEPS: [(&str, &str); 4] = [
         "`Webhook` with `MemoryStore`, 1 KiB, a handler that answers at once",
     ),
     ("refusal", "`Webhook`, no signature header"),
+    (
+        "refusal_sampled",
+        "the same, while one refusal in an hour is diagnosed",
+    ),
+    ("journal", "a delivery, which a journal takes down"),
+    #[cfg(feature = "metrics")]
+    (
+        "delivery_metrics",
+        "a delivery with `MetricsObserver`, and no recorder",
+    ),
+    #[cfg(feature = "metrics")]
+    ("delivery_recorder", "the same with a recorder that adds up"),
+];
+
+/// A step that is counted beside another one, and how many hundredths of that it may take.
+const PAIRS: &[(&str, &str, f64)] = &[
+    ("refusal_sampled", "refusal", 1.01),
+    ("journal", "delivery", 1.10),
+    ("delivery_metrics", "delivery", 1.02),
+    ("delivery_recorder", "delivery", 1.02),
 ];
 
 fn main() -> Result<ExitCode> {
@@ -58,23 +82,35 @@ fn main() -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut counts = Vec::new();
-    for (step, _) in STEPS {
+    for &(step, _) in STEPS {
         counts.push((step, count(step)?));
     }
     if has("--record") {
+        counts.retain(|(step, _)| PAIRS.iter().all(|(paired, ..)| paired != step));
         std::fs::write(BOUNDS, print_bounds(&counts))?;
     }
     let bounds = read_bounds(&std::fs::read_to_string(BOUNDS)?)?;
     let table = Table::new("instructions", "Instructions of a step");
     let mut fine = true;
     for ((step, words), (_, count)) in STEPS.iter().zip(&counts) {
-        let bound = (bounds.iter())
-            .find_map(|(name, bound)| (name == step).then_some(*bound))
-            .ok_or_else(|| format!("no bound of {step}"))?;
+        let bound = (bounds.iter()).find_map(|(name, bound)| (name == step).then_some(*bound));
         let row = format!("{step}: {words}");
+        // What is counted beside another step has its bound there.
+        let Some(bound) = bound else {
+            table.put(&row, "instructions", "", f64::from(*count));
+            continue;
+        };
         let most = Bound::AtMost(f64::from(bound + bound / 100 * ALLOWANCE));
         fine &= table.require(&row, "instructions", "", f64::from(*count), most);
         table.put(&row, "bound", "", f64::from(bound));
+    }
+    let count_of = |wanted: &str| counts.iter().find(|(step, _)| *step == wanted);
+    for (step, other, most) in PAIRS {
+        if let (Some((_, count)), Some((_, base))) = (count_of(step), count_of(other)) {
+            let ratio = f64::from(*count) / f64::from(*base);
+            let row = format!("{step} beside {other}");
+            fine &= table.require(&row, "of its instructions", "", ratio, Bound::AtMost(*most));
+        }
     }
     println!("{}", machine());
     if !fine && has("--check") {
@@ -125,8 +161,14 @@ fn take(step: &str) -> Result<()> {
         }
         "verify" => verify(),
         "event" => identify(),
-        "delivery" => deliver(true),
-        "refusal" => deliver(false),
+        "delivery" => deliver(true, &Beside::Nothing),
+        "refusal" => deliver(false, &Beside::Nothing),
+        "refusal_sampled" => deliver(false, &Beside::Diagnosis),
+        "journal" => deliver(true, &Beside::Journal(Journal::start(Nowhere)?)),
+        #[cfg(feature = "metrics")]
+        "delivery_metrics" => deliver(true, &Beside::Numbers),
+        #[cfg(feature = "metrics")]
+        "delivery_recorder" => deliver(true, &Beside::Recorder),
         _ => Err(format!("no step {step:?}").into()),
     }
 }
@@ -180,13 +222,107 @@ async fn handler(
     Ok(Response::new(Full::default()))
 }
 
+/// What a journal does behind a delivery is its own thread's, which is not counted.
+struct Nowhere;
+
+impl JournalSink for Nowhere {
+    fn write(&mut self, _: &[JournalLine]) -> std::result::Result<(), JournalError> {
+        Ok(())
+    }
+
+    fn prune(&mut self, _: &Retained) -> std::result::Result<bool, JournalError> {
+        Ok(false)
+    }
+}
+
+/// What is done beside a delivery.
+enum Beside {
+    Nothing,
+    Journal(Journal),
+    /// One refusal in an hour is diagnosed.
+    Diagnosis,
+    /// Numbers, and no recorder for them.
+    #[cfg(feature = "metrics")]
+    Numbers,
+    #[cfg(feature = "metrics")]
+    Recorder,
+}
+
+impl Beside {
+    fn with<S>(&self, webhook: Webhook<S>) -> Result<Webhook<S>> {
+        Ok(match self {
+            Self::Nothing => webhook,
+            Self::Journal(journal) => webhook.journal(journal),
+            Self::Diagnosis => webhook.diagnose_refusals(Duration::from_secs(3600)),
+            #[cfg(feature = "metrics")]
+            Self::Numbers => with_numbers(webhook),
+            #[cfg(feature = "metrics")]
+            Self::Recorder => {
+                metrics::set_global_recorder(recorder::Sums)
+                    .map_err(|_| "a recorder is installed")?;
+                with_numbers(webhook)
+            }
+        })
+    }
+}
+
+#[cfg(feature = "metrics")]
+fn with_numbers<S>(webhook: Webhook<S>) -> Webhook<S> {
+    use tower_webhook::layer::TracingObserver;
+    use tower_webhook::metrics::MetricsObserver;
+    webhook.observer((TracingObserver, MetricsObserver::new()))
+}
+
+/// A recorder that adds up, as cheap as one can be.
+#[cfg(feature = "metrics")]
+mod recorder {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use metrics::{
+        Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString,
+        Unit,
+    };
+
+    pub(crate) struct Sums;
+
+    struct Sum(AtomicU64);
+
+    impl HistogramFn for Sum {
+        fn record(&self, value: f64) {
+            self.0.fetch_add(value.to_bits() >> 40, Ordering::Relaxed);
+        }
+    }
+
+    impl Recorder for Sums {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+            Counter::from_arc(Arc::new(AtomicU64::new(0)))
+        }
+
+        fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+            Gauge::from_arc(Arc::new(AtomicU64::new(0)))
+        }
+
+        fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+            Histogram::from_arc(Arc::new(Sum(AtomicU64::new(0))))
+        }
+    }
+}
+
 /// Deliveries of events that are new, through the Tower service and without sockets.
-fn deliver(signed: bool) -> Result<()> {
+fn deliver(signed: bool, beside: &Beside) -> Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let webhook = Webhook::new(blendfi()?)
         .clock(ManualClock::new(UnixTime::from_secs(NOW)))
         .store(MemoryStore::new());
-    let service = webhook.build()?.layer(tower::service_fn(handler));
+    let service = beside
+        .with(webhook)?
+        .build()?
+        .layer(tower::service_fn(handler));
     let sender = Sender::new()?;
     let mut requests = Vec::new();
     for number in 0..WARM_UP + COUNTED {
@@ -212,6 +348,13 @@ fn deliver(signed: bool) -> Result<()> {
     counted(&mut || requests.by_ref().for_each(&mut deliver));
     if wrong > 0 {
         return Err(format!("{wrong} deliveries were not answered {expected}").into());
+    }
+    if let Beside::Journal(journal) = beside {
+        let has_written = runtime.block_on(journal.flush(Duration::from_secs(60)));
+        let stats = journal.stats();
+        if !has_written || stats.written != u64::try_from(WARM_UP + COUNTED)? {
+            return Err(format!("the journal has not all: {stats:?}").into());
+        }
     }
     Ok(())
 }

@@ -5,8 +5,8 @@
 //!
 //! ```sh
 //! url=http://127.0.0.1:3002
-//! cargo run --example deliver -- --provider pix --url $url --items 3 --repeat 2   # runs three, then none
-//! cargo run --example deliver -- --provider pix --url $url --tamper token         # 404
+//! webhook send pix --url $url --items 3 --repeat 2   # runs three, then none
+//! webhook send pix --url $url --tamper token         # 404
 //! ```
 
 use std::time::Duration;

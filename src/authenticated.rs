@@ -8,6 +8,7 @@ use http::Extensions;
 pub use crate::coverage::Coverage;
 use crate::event::Name;
 use crate::path::ShownToken;
+use crate::recorded::Recorded;
 use crate::request_clock::ClockReadings;
 use crate::signature::Verified;
 
@@ -52,7 +53,6 @@ impl Proved {
     }
 
     /// The id that is proved.
-    #[cfg(feature = "inbox")]
     pub(crate) fn proved_id(&self) -> Option<&str> {
         self.id.as_deref()
     }
@@ -158,7 +158,9 @@ impl fmt::Debug for Authenticated {
             client,
             signature,
             custom,
+            polled: _,
             body: _,
+            recorded: _,
         } = &*self.auth;
         f.debug_struct("Authenticated")
             .field("provider", provider)
@@ -169,6 +171,15 @@ impl fmt::Debug for Authenticated {
             .field("body_len", &self.body.as_ref().map(Bytes::len))
             .finish()
     }
+}
+
+/// An event that was found by asking its sender: nobody has delivered it.
+#[derive(Debug, Clone)]
+pub(crate) struct Polled {
+    /// The id that the sender would have signed.
+    pub(crate) id: Option<Box<str>>,
+    /// Whether the answer is the very one that a confirmation would ask for.
+    pub(crate) is_confirmed: bool,
 }
 
 /// What was proved of a delivery so far; once a gate lets it through, an [`Authenticated`].
@@ -183,7 +194,11 @@ pub(crate) struct AuthState {
     pub(crate) signature: Option<Verified>,
     /// Behind a pointer, as everything that most deliveries do without.
     pub(crate) custom: Option<Box<(Coverage, Proved)>>,
+    /// Where no delivery brought the event. Behind a pointer too.
+    pub(crate) polled: Option<Box<Polled>>,
     pub(crate) body: Option<Bytes>,
+    /// The request, where a journal takes it down.
+    pub(crate) recorded: Option<Recorded>,
 }
 
 impl AuthState {
@@ -196,7 +211,9 @@ impl AuthState {
             client: None,
             signature: None,
             custom: None,
+            polled: None,
             body: None,
+            recorded: None,
         }
     }
 
@@ -235,13 +252,15 @@ impl AuthState {
     /// The id that is proved, in the signature or by a proof of the user's own.
     pub(crate) fn proved_id(&self) -> Option<&str> {
         let own = || self.custom.as_ref()?.1.id.as_deref();
-        self.signed_id().or_else(own)
+        let polled = || self.polled.as_ref()?.id.as_deref();
+        self.signed_id().or_else(own).or_else(polled)
     }
 
     /// Whether what gives that id covers the body too, so that both belong together.
     pub(crate) fn id_covers_body(&self) -> bool {
         self.signed_id().is_some()
             || (self.custom.as_ref()).is_some_and(|own| own.0.includes_body())
+            || (self.polled.as_ref()).is_some_and(|polled| polled.id.is_some())
     }
 
     fn signed_id(&self) -> Option<&str> {

@@ -1,5 +1,6 @@
 //! How a sender delivers, and what follows from it.
 
+mod failure_share;
 mod methods;
 mod retried;
 mod schedule;
@@ -17,6 +18,7 @@ use crate::error::{ConfigError, ConfigErrorKind};
 
 pub(crate) use self::methods::{MethodUse, Methods};
 
+pub use self::failure_share::FailureShare;
 pub use self::retried::RetriedStatuses;
 pub use self::schedule::RetrySchedule;
 #[cfg(feature = "gzip")]
@@ -55,6 +57,7 @@ pub struct SenderContract {
     success: SuccessAnswer,
     methods: Methods,
     empty_401: bool,
+    failure_share: FailureShare,
     #[cfg(feature = "gzip")]
     gzip: Option<SignedForm>,
 }
@@ -80,6 +83,7 @@ impl SenderContract {
             success: SuccessAnswer::AnySuccess,
             methods: Methods::default(),
             empty_401: false,
+            failure_share: FailureShare::ASSUMED,
             #[cfg(feature = "gzip")]
             gzip: None,
         }
@@ -152,6 +156,19 @@ impl SenderContract {
     pub fn wants_empty_401(mut self) -> Self {
         self.empty_401 = true;
         self
+    }
+
+    /// The sender pauses an endpoint that fails so often, or gives it up. Half of the deliveries of an hour,
+    /// of twenty at least, unless it is said.
+    #[must_use]
+    pub fn pauses_at(mut self, share: FailureShare) -> Self {
+        self.failure_share = share;
+        self
+    }
+
+    /// At which share of failed deliveries the sender pauses an endpoint, as stated or as assumed.
+    pub fn failure_share(&self) -> FailureShare {
+        self.failure_share
     }
 
     /// The sender may compress its bodies by gzip, and signs them in this form. Unless it is said which,

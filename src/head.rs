@@ -2,7 +2,8 @@
 
 use std::sync::LazyLock;
 
-use http::{HeaderMap, Method, Uri};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 
 static POST: Method = Method::POST;
 static ROOT: LazyLock<Uri> = LazyLock::new(Uri::default);
@@ -80,4 +81,22 @@ impl<'a> From<&RequestHead<'a>> for RequestHead<'a> {
     fn from(head: &RequestHead<'a>) -> Self {
         *head
     }
+}
+
+/// The length that was announced, in one way only; a body in chunks announces none.
+pub(crate) fn announced_length(headers: &HeaderMap) -> Option<u64> {
+    if headers.contains_key(TRANSFER_ENCODING) {
+        return None;
+    }
+    let mut lines = headers.get_all(CONTENT_LENGTH).iter();
+    let length = number(lines.next()?)?;
+    lines
+        .all(|line| number(line) == Some(length))
+        .then_some(length)
+}
+
+fn number(value: &HeaderValue) -> Option<u64> {
+    let text = value.to_str().ok()?;
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| digits)
 }

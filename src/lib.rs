@@ -55,6 +55,9 @@
 //!   for other databases.
 //! - With the feature `inbox`, the `inbox` module keeps events until a `worker` runs them: the sender is
 //!   answered at once.
+//! - [`reconcile`] finds events that never arrived by asking their sender, and the feature `http-client` has
+//!   clients for it.
+//! - [`health`] says whether a receiver can take deliveries, and what is wrong where it cannot.
 //! - [`Observer`] sees what became of every delivery; [`Reason`] has a stable code for each refusal.
 //!
 //! # What is guaranteed
@@ -88,7 +91,10 @@
 //! | `postgres` | [`PostgresStore`], on PostgreSQL, through PgBouncer too. Rust 1.94 or later |
 //! | `postgres-tls` | the same with TLS |
 //! | `inbox` | acknowledging events at once and handling them later: the `inbox` and `worker` modules |
+//! | `http-client` | clients for the APIs of BLOX, BlendFi and others, over HTTPS with `ring` and the system's certificates: the [`reconcile`] module |
 //! | `gzip` | bodies that come compressed, where [`SenderContract::gzip`](SenderContract) says which form is signed |
+//! | `cli` | the program `webhook`: sends, verifies, says why a signature was refused, looks into records and inboxes |
+//! | `metrics` | numbers of deliveries, stores, keys and workers, for any recorder of the crate `metrics`: the `metrics` module |
 //! | `ring` | no more than a faster MAC where the processor has no instructions for SHA-256; keys are then not wiped when dropped |
 #![forbid(unsafe_code)]
 
@@ -110,15 +116,19 @@ pub mod event;
 mod extract;
 pub mod guide;
 mod head;
+pub mod health;
 #[cfg(feature = "inbox")]
 pub mod inbox;
 mod joined;
+pub mod journal;
 #[cfg(feature = "jwt")]
 mod jws;
 #[cfg(feature = "asymmetric")]
 pub mod keys;
 pub mod layer;
 mod mac;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod name;
 mod observer;
 mod path;
@@ -127,6 +137,8 @@ mod printable;
 mod prove;
 pub mod provider;
 mod reason;
+pub mod reconcile;
+mod recorded;
 mod rejection;
 mod rejection_cause;
 mod request_clock;
@@ -148,7 +160,7 @@ pub use authenticated::Authenticated;
 pub use clock::{Clock, ManualClock, SystemClock, Tolerance, UnixTime};
 #[cfg(feature = "gzip")]
 pub use contract::SignedForm;
-pub use contract::{RetriedStatuses, RetrySchedule, SenderContract, SuccessAnswer};
+pub use contract::{FailureShare, RetriedStatuses, RetrySchedule, SenderContract, SuccessAnswer};
 #[cfg(feature = "senders")]
 pub use digest::Digest;
 pub use encoding::Encoding;
@@ -157,7 +169,8 @@ pub use event::{Decimal, EventKey, Fingerprint};
 #[cfg(feature = "axum")]
 pub use extract::{EventRejection, MountedHandler, event_handler};
 pub use head::RequestHead;
-pub use layer::DedupeConfig;
+pub use health::Health;
+pub use layer::{DedupeConfig, FeedRefresher, Replay, ReplayError, ReplayErrorKind, Replayed};
 pub use name::Name;
 pub use observer::{Observation, Observer};
 pub use path::PathTokens;
@@ -195,7 +208,9 @@ pub use webhook::{NoStore, Webhook, WebhookLayer};
     feature = "redis",
     feature = "sqlite",
     feature = "postgres",
-    feature = "inbox"
+    feature = "inbox",
+    feature = "http-client",
+    feature = "metrics"
 ))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -31,6 +31,12 @@ impl ClockReadings {
         *self.received_at.get_or_insert_with(|| clock.now())
     }
 
+    /// When the request was received, where that was asked for.
+    #[inline]
+    pub(crate) fn received(&self) -> Option<UnixTime> {
+        self.received_at
+    }
+
     /// Starts the time to answer, unless it runs already.
     pub(crate) fn start(
         &mut self,

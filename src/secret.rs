@@ -10,6 +10,8 @@ use crate::encoding::MAC_LEN;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::mac::{MacKey, MacState};
 
+#[cfg(feature = "http-client")]
+mod api_key;
 mod key_id;
 mod list;
 mod named;
@@ -18,6 +20,8 @@ mod ring;
 #[cfg(feature = "asymmetric")]
 mod sourced;
 
+#[cfg(feature = "http-client")]
+pub use api_key::ApiKey;
 pub(crate) use key_id::Matching;
 pub use key_id::{KeyId, KeyIds};
 pub use list::{ListedSecret, Secrets};
@@ -177,6 +181,11 @@ impl SigningSecret {
     #[cfg(all(test, feature = "senders"))]
     pub(crate) fn prepare_short(bytes: &[u8]) -> Result<Self, ConfigError> {
         Self::prepare(bytes)
+    }
+
+    /// A key that is only tried, of whatever length.
+    pub(crate) fn for_trial(bytes: &[u8]) -> Option<Self> {
+        Self::prepare(bytes).ok()
     }
 
     /// The key's bytes.

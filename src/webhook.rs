@@ -1,10 +1,14 @@
 mod has_store;
+mod health;
 mod layer;
+#[cfg(feature = "metrics")]
+mod numbers;
 #[cfg(feature = "inbox")]
 mod served;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Extensions;
 use tower_layer::Layer;
@@ -14,6 +18,7 @@ use crate::error::ConfigError;
 use crate::event::Name;
 #[cfg(feature = "inbox")]
 use crate::inbox::{Inbox, SharedInbox};
+use crate::journal::Journal;
 use crate::layer::{
     Authenticator, Budget, Checks, DedupeConfig, DedupeLayer, EndpointConfig, KeptIn, Origin,
     Owner, PeerSource, SecretPathGate, SourceGate, WebhookService,
@@ -119,7 +124,7 @@ impl<S> Webhook<S> {
     /// The sender has its success as soon as the event is durably held; an inbox that is full or out
     /// of reach is the not-now status. The handler on the route runs only for what wants its answer now,
     /// such as a [question](crate::event::Shape::answered). What a provider or [`DedupeConfig`] asks to
-    /// confirm an event is asked before that is accepted.
+    /// confirm an event is asked by the worker: build its webhook alike.
     ///
     /// As with [`Webhook::store`], the name belongs to one webhook: of the settings of [`DedupeConfig`],
     /// lease, renewal ceiling and stored answers concern inline runs only.
@@ -244,6 +249,25 @@ impl<S> Webhook<S> {
         self
     }
 
+    /// Has every request taken down in this journal, with what became of it. Several webhooks may share one.
+    ///
+    /// ```
+    /// use tower_webhook::journal::{Journal, JournalError, JournalFiles};
+    /// use tower_webhook::{MemoryStore, Webhook, provider};
+    ///
+    /// # fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let journal = Journal::start(JournalFiles::open("/var/log/webhooks")?)?;
+    /// let stripe = provider::stripe(provider::stripe::keys(["whsec_test_9f8e7d6c5b4a"])?);
+    /// let layer = Webhook::new(stripe).store(MemoryStore::new()).journal(&journal).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn journal(mut self, journal: &Journal) -> Self {
+        self.endpoint
+            .recorded_by(journal.port(self.provider.masks()));
+        self
+    }
+
     /// Shapes the responses to refused deliveries.
     pub fn rejection_response(mut self, response: impl RejectionResponse) -> Self {
         self.endpoint = self.endpoint.rejection_response(response);
@@ -254,6 +278,43 @@ impl<S> Webhook<S> {
     /// instead of 401. [`EndpointConfig::stale_is_not_now`] says what that costs.
     pub fn stale_is_not_now(mut self) -> Self {
         self.endpoint = self.endpoint.stale_is_not_now();
+        self
+    }
+
+    /// Finds out why signatures are refused, for the operator: of no more than one refusal in this time,
+    /// behind its answer and on a thread of its own. The observer's
+    /// [`diagnosed`](crate::Observer::diagnosed) is told, which is a line of the log unless set.
+    ///
+    /// Off unless set. The sender learns nothing of it. Where the provider signs nothing, nothing is done.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_webhook::layer::Diagnosed;
+    /// use tower_webhook::provider::{self, stripe};
+    /// use tower_webhook::{MemoryStore, Observation, Observer, Webhook};
+    ///
+    /// struct Causes;
+    ///
+    /// impl Observer for Causes {
+    ///     fn observe(&self, _: &Observation<'_>) {}
+    ///
+    ///     fn diagnosed(&self, diagnosed: &Diagnosed<'_>) {
+    ///         println!("{}: {}", diagnosed.provider, diagnosed.diagnosis);
+    ///     }
+    /// }
+    ///
+    /// let stripe = provider::stripe(stripe::keys(["whsec_test_9f8e7d6c5b4a"])?);
+    /// let webhook = Webhook::new(stripe)
+    ///     .store(MemoryStore::new())
+    ///     .observer(Causes)
+    ///     .diagnose_refusals(Duration::from_secs(60));
+    /// # drop(webhook);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    pub fn diagnose_refusals(mut self, every: Duration) -> Self {
+        if let Some(diagnose) = self.provider.diagnose() {
+            self.endpoint = self.endpoint.diagnose_refusals(diagnose, every);
+        }
         self
     }
 

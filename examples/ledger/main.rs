@@ -2,7 +2,7 @@
 //!
 //! `cargo run --example ledger` keeps it in `ledger.db`, or in the file of `LEDGER_PATH`, and with
 //! `DATABASE_URL=postgres://…` in Postgres. It listens on port 3000, or on `BIND`, and takes what
-//! `cargo run --example deliver` sends; `GET /balance` tells what it holds. Kill it whenever you like: the sum
+//! `webhook send` sends; `GET /balance` tells what it holds. Kill it whenever you like: the sum
 //! is that of the payments that were answered with success, and of none of them twice.
 
 mod files;

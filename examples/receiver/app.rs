@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use axum::extract::State;
 use tower_webhook::inbox::SharedInbox;
-use tower_webhook::layer::Budget;
+use tower_webhook::layer::{Budget, TracingObserver};
+use tower_webhook::metrics::MetricsObserver;
 use tower_webhook::provider::{blendfi, bloque};
 use tower_webhook::runtime::Failure;
 use tower_webhook::worker::{InboxExt, Worker};
@@ -35,6 +36,18 @@ pub(crate) struct Webhooks {
 }
 
 impl Webhooks {
+    /// Every one of them.
+    pub(crate) fn all(&self) -> [&WebhookLayer; 5] {
+        let Self {
+            blendfi,
+            bloquo,
+            blox,
+            accounts,
+            payments,
+        } = self;
+        [blendfi, bloquo, blox, accounts, payments]
+    }
+
     pub(crate) fn new(
         settings: &Settings,
         kept: &Kept,
@@ -45,6 +58,7 @@ impl Webhooks {
         let webhook = |provider: Provider| {
             let webhook = Webhook::new(provider)
                 .budget(budget.clone())
+                .observer((TracingObserver, MetricsObserver::new()))
                 .dedupe(DedupeConfig::new().drain(drain.clone()))
                 .trusted_proxies(settings.trusted_proxies.clone())
                 .max_body_bytes(settings.max_body_bytes);

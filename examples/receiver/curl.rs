@@ -65,6 +65,10 @@ Bloque, payments:
 
 What the handlers of this process did:
   curl -s http://{address}/effects
+
+How well it is, and its numbers:
+  curl -s http://{address}/readyz
+  curl -s http://{address}/metrics
 "#,
         delay = handler_delay.as_millis(),
     );

@@ -2,7 +2,8 @@
 //!
 //! `cargo run --example receiver` prints its settings and a ready `curl` line for each provider.
 //! Every setting comes from the environment; see `settings.rs`, and `store.rs` for where it keeps its
-//! records: in `webhooks.db` unless set. `GET /effects` tells what the handlers did.
+//! records: in `webhooks.db` unless set. `GET /effects` tells what the handlers did, `/metrics` has numbers for
+//! Prometheus, and `/readyz` says whether deliveries can be taken, and what is wrong.
 //!
 //! With `MODE=inbox` it answers as soon as an event is held, and runs the handlers later; with
 //! `WORKER_CONCURRENCY=0` too it leaves that to `cargo run --example worker`.
@@ -10,6 +11,7 @@
 mod app;
 mod curl;
 mod effects;
+mod operator;
 mod server;
 mod settings;
 mod signal;
@@ -23,11 +25,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
+use metrics_exporter_prometheus::PrometheusHandle;
 use tower_webhook::worker::Worker;
 use tower_webhook::{ConfigError, Drain, RouterExt, event_handler};
 
 use crate::app::{App, Webhooks, on_blendfi, on_bloque, on_event};
 use crate::effects::Effect;
+use crate::operator::Watched;
 use crate::settings::Settings;
 use crate::store::{Kept, Place};
 
@@ -50,6 +54,13 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    let numbers = match operator::install_recorder() {
+        Ok(numbers) => numbers,
+        Err(error) => {
+            eprintln!("receiver: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let drain = Drain::new();
     let opened = match Place::from_env() {
         Ok(place) => store::open(place).await,
@@ -62,7 +73,7 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let (app, worker) = match build(&settings, &kept, &drain) {
+    let (app, worker) = match build(&settings, &kept, &drain, numbers) {
         Ok(built) => built,
         Err(error) => {
             eprintln!("receiver: {error}");
@@ -96,6 +107,7 @@ fn build(
     settings: &Settings,
     kept: &Kept,
     drain: &Drain,
+    numbers: PrometheusHandle,
 ) -> Result<(Router, Option<Worker>), ConfigError> {
     let webhooks = Webhooks::new(settings, kept, drain)?;
     let state = App::new(settings);
@@ -105,7 +117,8 @@ fn build(
             Some(webhooks.worker(inbox, state.clone(), concurrency, drain)?)
         }
     };
-    Ok((app(webhooks, state), worker))
+    let watched = Watched::new(&webhooks, kept, worker.clone(), numbers);
+    Ok((app(webhooks, state).merge(watched.routes()), worker))
 }
 
 fn app(webhooks: Webhooks, state: App) -> Router {

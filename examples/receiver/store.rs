@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use tower_webhook::inbox::{MemoryInbox, PostgresInbox, RedisInbox, SharedInbox, SqliteInbox};
+use tower_webhook::metrics::Metered;
 use tower_webhook::store::{PostgresStore, RedisStore, SqliteStore};
 use tower_webhook::{MemoryStore, SharedStore};
 
@@ -57,6 +58,7 @@ impl Place {
 }
 
 /// Where the events are kept.
+#[derive(Clone)]
 pub(crate) enum Kept {
     /// `MODE=inline`, as it is unless set: handlers run before their sender is answered.
     Store(SharedStore),
@@ -86,20 +88,26 @@ pub(crate) async fn open_inbox(place: Place) -> Result<(SharedInbox, String), Se
     match place {
         Place::Memory => {
             let words = "events wait in memory: they are lost when this process ends";
-            Ok((SharedInbox::new(MemoryInbox::new()), words.to_owned()))
+            Ok((
+                SharedInbox::new(Metered::new(MemoryInbox::new())),
+                words.to_owned(),
+            ))
         }
         Place::Sqlite(path) => {
             let inbox = SqliteInbox::connect(path).await;
             let inbox = inbox.map_err(|error| failed("SQLITE_PATH", &error))?;
             let words = format!("events wait in SQLite: {}", inbox.path().display());
-            Ok((SharedInbox::new(inbox), words))
+            Ok((SharedInbox::new(Metered::new(inbox)), words))
         }
         Place::Postgres(url) => {
             let inbox = PostgresInbox::builder(url).migrate().connect().await;
             let inbox = inbox.map_err(|error| failed("DATABASE_URL", &error))?;
             let words = format!("events wait in Postgres: {inbox:?}");
             let findings = inbox.check().await.map(|report| report.to_string());
-            Ok((SharedInbox::new(inbox), inbox_checked(words, findings)))
+            Ok((
+                SharedInbox::new(Metered::new(inbox)),
+                inbox_checked(words, findings),
+            ))
         }
         Place::Redis(url) => {
             // For `rediss`; an error says that one is installed already.
@@ -109,7 +117,10 @@ pub(crate) async fn open_inbox(place: Place) -> Result<(SharedInbox, String), Se
             // Shows the hosts, and no password.
             let words = format!("events wait in Redis: {inbox:?}");
             let findings = inbox.check().await.map(|report| report.to_string());
-            Ok((SharedInbox::new(inbox), inbox_checked(words, findings)))
+            Ok((
+                SharedInbox::new(Metered::new(inbox)),
+                inbox_checked(words, findings),
+            ))
         }
     }
 }
@@ -118,13 +129,16 @@ async fn open_store(place: Place) -> Result<(SharedStore, String), SettingError>
     match place {
         Place::Memory => {
             let words = "records are kept in memory: they are lost when this process ends";
-            Ok((SharedStore::new(MemoryStore::new()), words.to_owned()))
+            Ok((
+                SharedStore::new(Metered::new(MemoryStore::new())),
+                words.to_owned(),
+            ))
         }
         Place::Sqlite(path) => {
             let store = SqliteStore::connect(path).await;
             let store = store.map_err(|error| failed("SQLITE_PATH", &error))?;
             let words = format!("records are kept in SQLite: {}", store.path().display());
-            Ok((SharedStore::new(store), words))
+            Ok((SharedStore::new(Metered::new(store)), words))
         }
         Place::Redis(url) => {
             // For `rediss`; an error says that one is installed already.
@@ -134,14 +148,20 @@ async fn open_store(place: Place) -> Result<(SharedStore, String), SettingError>
             // Shows the hosts, and no password.
             let words = format!("records are kept in Redis: {store:?}");
             let findings = store.check().await.map(|report| report.to_string());
-            Ok((SharedStore::new(store), checked(words, findings)))
+            Ok((
+                SharedStore::new(Metered::new(store)),
+                checked(words, findings),
+            ))
         }
         Place::Postgres(url) => {
             let store = PostgresStore::builder(url).migrate().connect().await;
             let store = store.map_err(|error| failed("DATABASE_URL", &error))?;
             let words = format!("records are kept in Postgres: {store:?}");
             let findings = store.check().await.map(|report| report.to_string());
-            Ok((SharedStore::new(store), checked(words, findings)))
+            Ok((
+                SharedStore::new(Metered::new(store)),
+                checked(words, findings),
+            ))
         }
     }
 }

@@ -89,7 +89,14 @@ impl EventKey {
     #[must_use]
     pub fn of_tenant(self, tenant: Option<Name>) -> Self {
         let consumer = self.consumer().cloned();
-        self.of_scope(Scope { tenant, consumer }.shared())
+        self.of_scope(
+            Scope {
+                tenant,
+                consumer,
+                ..Scope::default()
+            }
+            .shared(),
+        )
     }
 
     /// The same key, as one consumer of several sees it.
@@ -106,12 +113,55 @@ impl EventKey {
     #[must_use]
     pub fn of_consumer(self, consumer: Option<Name>) -> Self {
         let tenant = self.tenant().cloned();
-        self.of_scope(Scope { tenant, consumer }.shared())
+        self.of_scope(
+            Scope {
+                tenant,
+                consumer,
+                ..Scope::default()
+            }
+            .shared(),
+        )
     }
 
     pub(crate) fn of_scope(mut self, scope: Option<Arc<Scope>>) -> Self {
         self.scope = scope;
         self
+    }
+
+    /// The key under which an inbox holds content of this event that is not confirmed yet: several contents
+    /// have a place each. No event of a sender has this key.
+    #[cfg(feature = "inbox")]
+    pub(crate) fn unconfirmed(&self, place: u8) -> Self {
+        self.placed(Some(place))
+    }
+
+    /// The key of the event itself.
+    #[cfg(feature = "inbox")]
+    pub(crate) fn confirmed(&self) -> Self {
+        self.placed(None)
+    }
+
+    #[cfg(feature = "inbox")]
+    fn placed(&self, unconfirmed: Option<u8>) -> Self {
+        let scope = Scope {
+            tenant: self.tenant().cloned(),
+            consumer: self.consumer().cloned(),
+            unconfirmed,
+        };
+        self.clone().of_scope(scope.shared())
+    }
+
+    /// Whether an inbox holds content under this key that is not confirmed yet.
+    ///
+    /// ```
+    /// use tower_webhook::EventKey;
+    ///
+    /// assert!(EventKey::decode("blox?3:1042:paid")?.is_unconfirmed());
+    /// assert!(!EventKey::decode("blox:1042:paid")?.is_unconfirmed());
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    pub fn is_unconfirmed(&self) -> bool {
+        (self.scope.as_deref()).is_some_and(|scope| scope.unconfirmed.is_some())
     }
 
     /// The same key with one more part.
@@ -145,8 +195,8 @@ impl EventKey {
         self.parts.as_str().split(':').map(unescape)
     }
 
-    /// The whole key in one unambiguous line: provider, `@tenant` and `/consumer` if any, and the
-    /// parts, in which `:`, `%` and control characters are written as `%3A` and so on.
+    /// The whole key in one unambiguous line: provider, `@tenant` and `/consumer` if any, `?` and a digit for
+    /// [unconfirmed](Self::is_unconfirmed) content, and the parts, in which `:`, `%` and control characters are written as `%3A` and so on.
     pub fn encoded(&self) -> String {
         if self.scope.is_none() {
             return format!("{}:{}", self.provider, self.parts.as_str());

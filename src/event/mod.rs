@@ -45,7 +45,9 @@ pub use key::{EventKey, Fingerprint};
 #[cfg(feature = "senders")]
 pub(crate) use lookup::Lookup;
 pub use order::{Order, OrderKey, OrderRule, Version};
+pub(crate) use pointer::Pointer;
 pub use rule::EventRule;
+pub(crate) use rule::Given;
 pub(crate) use scope::Scope;
 pub(crate) use shape::KnownShape;
 pub use shape::Shape;

@@ -13,7 +13,6 @@ const MAX_DEPTH: usize = 8;
 pub(crate) struct Pointer(Arc<[String]>);
 
 impl Pointer {
-    #[cfg(test)]
     pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
         Self::check(text)?;
         Ok(Self::known(text))
@@ -45,6 +44,11 @@ impl Pointer {
             return refused("is more than 8 members deep");
         }
         Ok(())
+    }
+
+    /// Whether this is the way to the other, or to what that is a member of.
+    pub(crate) fn leads_to(&self, other: &Self) -> bool {
+        other.0.starts_with(&self.0)
     }
 
     pub(crate) fn members(&self) -> &[String] {

@@ -1,10 +1,13 @@
 //! The rule that finds an event's key, fingerprint and time in verified content.
 
 mod choice;
+mod given;
 
 use std::borrow::Cow;
 
 use http::{HeaderName, HeaderValue};
+
+pub(crate) use given::Given;
 
 use super::content::WithId;
 use super::each::{Each, ItemIdentity, selected};

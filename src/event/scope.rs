@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::error::ConfigError;
+use crate::error::{ConfigError, ConfigErrorKind};
 use crate::name::Name;
 
-/// A tenant of several, and a consumer of several.
+/// A tenant of several, and a consumer of several; and a place among the unconfirmed contents of a key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Scope {
     pub(crate) tenant: Option<Name>,
     pub(crate) consumer: Option<Name>,
+    /// One digit.
+    pub(crate) unconfirmed: Option<u8>,
 }
 
 impl Scope {
@@ -18,7 +20,7 @@ impl Scope {
         (self != Self::default()).then(|| Arc::new(self))
     }
 
-    /// `provider`, `@tenant` and `/consumer`: no name holds one of these marks.
+    /// `provider`, `@tenant`, `/consumer` and `?place`: no name holds one of these marks.
     pub(crate) fn encoded(&self, provider: &Name) -> String {
         let mut text = provider.to_string();
         for (mark, name) in [('@', &self.tenant), ('/', &self.consumer)] {
@@ -27,12 +29,20 @@ impl Scope {
                 text.push_str(name.as_str());
             }
         }
+        if let Some(place) = self.unconfirmed {
+            text.push('?');
+            text.push_str(&place.to_string());
+        }
         text
     }
 
     /// Reads back what [`Scope::encoded`] wrote.
     pub(crate) fn decode(text: &str) -> Result<(Name, Self), ConfigError> {
         let name = |name: &str| Name::new(name.to_owned());
+        let (text, unconfirmed) = match text.split_once('?') {
+            Some((text, place)) => (text, Some(digit(place)?)),
+            None => (text, None),
+        };
         let (rest, consumer) = match text.split_once('/') {
             Some((rest, consumer)) => (rest, Some(name(consumer)?)),
             None => (text, None),
@@ -41,6 +51,21 @@ impl Scope {
             Some((provider, tenant)) => (provider, Some(name(tenant)?)),
             None => (rest, None),
         };
-        Ok((name(provider)?, Self { tenant, consumer }))
+        let scope = Self {
+            tenant,
+            consumer,
+            unconfirmed,
+        };
+        Ok((name(provider)?, scope))
+    }
+}
+
+fn digit(text: &str) -> Result<u8, ConfigError> {
+    match text.as_bytes() {
+        [digit @ b'0'..=b'9'] => Ok(digit - b'0'),
+        _ => Err(ConfigError::new(
+            ConfigErrorKind::EventRule,
+            "an unconfirmed content has one digit behind its '?'",
+        )),
     }
 }

@@ -4,9 +4,11 @@
 //! | --- | --- |
 //! | [`quick_start`] | from nothing to a receiver |
 //! | [`handlers`] | what a handler is told, and what it can answer |
+//! | `inbox` (feature `inbox`) | answering at once, and working later |
 //! | [`order_of_layers`] | what stands outside of a webhook's layer, and what inside |
 //! | [`proxies`] | whose address counts behind a proxy |
 //! | [`roll_over`] | changing a secret without losing a delivery |
+//! | [`missed`] | events that never arrived: finding them by asking their sender |
 //! | [`unauthorized`] | my sender gets 401 |
 //! | [`guarantees`] | exactly what is guaranteed, and what is not |
 //! | [`settings`] | what can be set, and when it is worth it |
@@ -16,6 +18,9 @@
 
 pub mod guarantees;
 pub mod handlers;
+#[cfg(feature = "inbox")]
+pub mod inbox;
+pub mod missed;
 pub mod order_of_layers;
 pub mod own_sender;
 pub mod proxies;

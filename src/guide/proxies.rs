@@ -10,6 +10,7 @@
 //! | a proxy that writes `X-Forwarded-For` | `TrustedProxies::parse(["10.0.0.0/8"])?`, with its addresses |
 //! | one that writes `Forwarded` (RFC 7239) | the same with [`header`](crate::TrustedProxies::header)`(ForwardingHeader::Forwarded)` |
 //! | several in a row | all of them; the client is the first hop from the right that is none of them |
+//! | one that writes the client's address into a header of its own (`X-Real-IP`, `CF-Connecting-IP`, `Fly-Client-IP`, `True-Client-IP`, `CloudFront-Viewer-Address`) | the same with that [`ForwardingHeader`](crate::source::ForwardingHeader) |
 //! | one whose header is another | [`peer_from`](crate::Webhook::peer_from), which reads the address that a layer outside has put into the extensions |
 //!
 //! Serve with `into_make_service_with_connect_info::<SocketAddr>()`, by which the receiver knows the
@@ -57,6 +58,11 @@
 //! Declare the proxies' own addresses, not the networks of clients: a declared hop is passed over, and
 //! if all hops are, there is no client. Where the proxy terminates TLS for strangers too, an allowlist
 //! proves no more than what the proxy says.
+//!
+//! Some senders publish where they deliver from. An [`AddressFeed`](crate::source::AddressFeed) reads
+//! GitHub's, Stripe's and Atlassian's lists and any other of lines or JSON; a
+//! [`FeedRefresher`](crate::FeedRefresher) keeps it fetched. Until it was read once, unknown addresses
+//! are told to come again. When it can no longer be read, what it held last stands for a week.
 //!
 //! Signed deliveries need none of this. What a proxy does to their body is in
 //! [`unauthorized`](super::unauthorized).

@@ -6,6 +6,9 @@
 //!    [`Observation::signed_by`](crate::Observation) name every key that matches.
 //! 3. Once the old one signs no more, retries included, take it out.
 //!
+//! [`KeyRing::rotate`](crate::KeyRing::rotate) does the first step in a running receiver, and `BlendFiApi::rotate_secret`
+//! of the feature `http-client` at BlendFi too.
+//!
 //! Where a sender changes at once, put the new secret into the ring before the sender uses it. A ring
 //! with both takes either, and costs one more MAC at most.
 //!

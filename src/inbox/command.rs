@@ -33,6 +33,8 @@ pub struct Accept {
     pub content: Content,
     /// How long after a delivery has revived it no other one does.
     pub revive_every: Duration,
+    /// Whether the inbox holds this content already, unconfirmed: it is accepted where the inbox is full too.
+    pub was_held: bool,
 }
 
 /// What an inbox keeps of an event beside its [`Entry`]: until it is done, and not longer.
@@ -75,6 +77,7 @@ impl fmt::Debug for Accept {
             order,
             content,
             revive_every,
+            was_held,
         } = self;
         f.debug_struct("Accept")
             .field("key", key)
@@ -84,6 +87,7 @@ impl fmt::Debug for Accept {
             .field("order", order)
             .field("content", content)
             .field("revive_every", revive_every)
+            .field("was_held", was_held)
             .finish()
     }
 }
@@ -242,7 +246,7 @@ pub struct Finish {
     pub token: Token,
     /// What became of it.
     pub verdict: Verdict,
-    /// How long it is known from now on, where it is done.
+    /// How long it is known from now on, where it is done or mismatched.
     pub retention: Duration,
 }
 
@@ -281,6 +285,8 @@ pub enum Verdict {
         /// Why.
         reason: String,
     },
+    /// It is not true: it is not run.
+    Mismatched,
 }
 
 /// Queues a dead entry again, as an operator asks for it: with fresh attempts, its history kept. One that is
@@ -296,6 +302,8 @@ pub struct Redrive {
     pub force: bool,
     /// Only if it died at this time, where one is named: it may have been revived, and have died again.
     pub if_dead_since: Option<UnixTime>,
+    /// Made for this command, so that it can be sent again; none where the system gives no random numbers.
+    pub token: Option<Token>,
 }
 
 impl Redrive {
@@ -306,6 +314,7 @@ impl Redrive {
             after: Duration::ZERO,
             force: false,
             if_dead_since: None,
+            token: Token::random().ok(),
         }
     }
 

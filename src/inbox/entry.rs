@@ -39,7 +39,7 @@ pub enum EntryState {
     Queued {
         /// From when on.
         due: UnixTime,
-        /// Who has given it back, so that the command can be sent again.
+        /// Who has given it back, or redriven it, so that the command can be sent again.
         by: Option<Token>,
     },
     /// A worker has it, or had it when its lease ended.
@@ -77,6 +77,13 @@ pub enum EntryState {
         /// From this moment on the entry counts as absent.
         kept_until: UnixTime,
     },
+    /// It was found untrue, and was not run. Other content may have its place.
+    Mismatched {
+        /// Who has found that, so that the command can be sent again.
+        token: Token,
+        /// From this moment on the entry counts as absent.
+        kept_until: UnixTime,
+    },
 }
 
 impl Entry {
@@ -101,13 +108,14 @@ impl Entry {
         self.kept_until().is_none_or(|end| end > now)
     }
 
-    /// From when on it counts as absent; `None` where it is not done, discarded or stale: it is kept then
-    /// until somebody has moved it on.
+    /// From when on it counts as absent; `None` where it is not done, discarded, stale or mismatched: it is kept
+    /// then until somebody has moved it on.
     pub fn kept_until(&self) -> Option<UnixTime> {
         match self.state {
             EntryState::Done { kept_until, .. }
             | EntryState::Discarded { kept_until }
-            | EntryState::Stale { kept_until } => Some(kept_until),
+            | EntryState::Stale { kept_until }
+            | EntryState::Mismatched { kept_until, .. } => Some(kept_until),
             EntryState::Queued { .. } | EntryState::Running { .. } | EntryState::Dead { .. } => {
                 None
             }
@@ -122,7 +130,8 @@ impl Entry {
             EntryState::Done { .. }
             | EntryState::Dead { .. }
             | EntryState::Discarded { .. }
-            | EntryState::Stale { .. } => None,
+            | EntryState::Stale { .. }
+            | EntryState::Mismatched { .. } => None,
         }
     }
 
@@ -138,7 +147,9 @@ impl Entry {
             | EntryState::Running { .. }
             | EntryState::Dead { .. }
             | EntryState::Stale { .. } => true,
-            EntryState::Done { .. } | EntryState::Discarded { .. } => false,
+            EntryState::Done { .. }
+            | EntryState::Discarded { .. }
+            | EntryState::Mismatched { .. } => false,
         }
     }
 
@@ -163,6 +174,7 @@ impl Entry {
             EntryState::Dead { .. } => EntryStatus::Dead,
             EntryState::Discarded { .. } => EntryStatus::Discarded,
             EntryState::Stale { .. } => EntryStatus::Stale,
+            EntryState::Mismatched { .. } => EntryStatus::Mismatched,
         }
     }
 }
@@ -190,6 +202,8 @@ pub enum EntryStatus {
     Discarded,
     /// Not run: a newer event of its order key was completed before.
     Stale,
+    /// Not run: its confirmation spoke against it, or other content of its event was confirmed.
+    Mismatched,
 }
 
 impl EntryStatus {
@@ -203,6 +217,7 @@ impl EntryStatus {
         Self::Dead,
         Self::Discarded,
         Self::Stale,
+        Self::Mismatched,
     ];
 
     /// The status in one stable word.
@@ -216,6 +231,7 @@ impl EntryStatus {
             Self::Dead => "dead",
             Self::Discarded => "discarded",
             Self::Stale => "stale",
+            Self::Mismatched => "mismatched",
         }
     }
 }

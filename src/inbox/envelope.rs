@@ -4,9 +4,11 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::authenticated::{AuthState, Coverage, Proved};
+use crate::authenticated::{AuthState, Coverage, Polled, Proved};
 use crate::clock::UnixTime;
-use crate::event::{EventKey, Fingerprint, Handling, Identity, ItemPlace};
+use crate::event::{
+    EventKey, Fingerprint, Handling, Identity, ItemPlace, Order, OrderKey, Version,
+};
 use crate::path::ShownToken;
 use crate::request_clock::ClockReadings;
 use crate::signature::Verified;
@@ -59,6 +61,24 @@ struct Kept<'a> {
     /// What a proof of the user's own proves.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     c: Option<KeptProof<'a>>,
+    /// Whether it was found by asking its sender, and no delivery brought it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    l: bool,
+    /// What it is about, where it is not confirmed yet: its entry is in no order.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    q: Option<KeptOrder<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptOrder<'a> {
+    #[serde(borrow)]
+    k: Cow<'a, str>,
+    /// The version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    n: Option<i64>,
+    /// Whether it holds others back when it is dead.
+    #[serde(default, skip_serializing_if = "is_false")]
+    b: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -113,7 +133,9 @@ impl Envelope {
         received_at: UnixTime,
         place: Option<ItemPlace>,
         document: Option<&[u8]>,
+        is_confirmed: bool,
     ) -> Bytes {
+        let order = identity.order.as_deref().filter(|_| !is_confirmed);
         let custom = auth.custom.as_deref();
         let kept = Kept {
             r: received_at.as_micros(),
@@ -136,6 +158,8 @@ impl Envelope {
                 i: proved.proved_id().map(Cow::Borrowed),
                 v: proved.verified().map(KeptSignature::of),
             }),
+            l: auth.polled.is_some(),
+            q: order.map(KeptOrder::of),
         };
         serde_json::to_vec(&kept).unwrap_or_default().into()
     }
@@ -156,13 +180,20 @@ impl Envelope {
             Some(proof) => Some(Box::new(proof.proved()?)),
             None => None,
         };
+        let polled = || Polled {
+            id: None,
+            is_confirmed: true,
+        };
+        auth.polled = kept.l.then(|| Box::new(polled()));
         let identity = Identity {
             key,
             fingerprint,
             time: kept.t.map(UnixTime::from_micros),
             shape: kept.s.map(|shape| Cow::Owned(shape.into_owned())),
-            // It stands in the entry.
-            order: None,
+            order: match kept.q {
+                Some(order) => Some(Box::new(order.order()?)),
+                None => None,
+            },
             handling: match kept.h {
                 0 => Handling::Once,
                 1 => Handling::OncePerId,
@@ -194,6 +225,22 @@ impl<'a> KeptSignature<'a> {
     fn verified(&self) -> Option<Verified> {
         let keys = self.k.iter().map(|id| &**id);
         Verified::remembered(keys, self.t.map(UnixTime::from_micros), self.i.as_deref())
+    }
+}
+
+impl<'a> KeptOrder<'a> {
+    fn of(order: &'a Order) -> Self {
+        Self {
+            k: order.key.as_str().into(),
+            n: order.version.map(Version::number),
+            b: order.dead_hold_back,
+        }
+    }
+
+    fn order(&self) -> Option<Order> {
+        let mut order = Order::new(OrderKey::parse(&self.k)?, self.n.map(Version::new));
+        order.dead_hold_back = self.b;
+        Some(order)
     }
 }
 
@@ -255,8 +302,10 @@ mod tests {
             at,
             Some(ItemPlace::new(2, 5)),
             Some(br#"{"id":"evt_1"}"#),
+            true,
         );
         let read = Envelope::decode(&kept, key(), Fingerprint::of(b"paid")).unwrap();
+        assert!(read.auth.polled.is_none());
         assert_eq!(read.identity, identity(Handling::OncePerId));
         assert_eq!((read.predates_retention, read.received_at), (true, at));
         assert_eq!(read.place, Some(ItemPlace::new(2, 5)));
@@ -286,6 +335,7 @@ mod tests {
             UnixTime::EPOCH,
             None,
             None,
+            true,
         );
         let read = Envelope::decode(&kept, key(), Fingerprint::of(b"paid")).unwrap();
         let mark = Authenticated::by(read.auth);
@@ -297,6 +347,37 @@ mod tests {
         ] {
             assert!(!mark.proves(proof), "{proof:?}");
         }
+    }
+
+    #[test]
+    fn what_is_not_confirmed_yet_keeps_its_order_for_later() {
+        let auth = AuthState::none_yet(key().provider().clone(), ClockReadings::default());
+        let mut order = Order::new(OrderKey::new(["1042"]).unwrap(), Some(Version::new(-3)));
+        order.dead_hold_back = true;
+        let identity = Identity {
+            order: Some(Box::new(order.clone())),
+            ..identity(Handling::Once)
+        };
+        for (is_confirmed, expected) in [(false, Some(Box::new(order))), (true, None)] {
+            let at = UnixTime::EPOCH;
+            let kept = Envelope::encode(&auth, &identity, false, at, None, None, is_confirmed);
+            let read = Envelope::decode(&kept, key(), Fingerprint::of(b"paid")).unwrap();
+            assert_eq!(read.identity.order, expected);
+        }
+    }
+
+    #[test]
+    fn what_was_polled_is_known_as_that_behind_the_queue_too() {
+        let mut auth = AuthState::none_yet(key().provider().clone(), ClockReadings::default());
+        auth.polled = Some(Box::new(Polled {
+            id: Some("msg_1".into()),
+            is_confirmed: false,
+        }));
+        let (identity, at) = (identity(Handling::Once), UnixTime::EPOCH);
+        let kept = Envelope::encode(&auth, &identity, false, at, None, None, true);
+        let read = Envelope::decode(&kept, key(), Fingerprint::of(b"paid")).unwrap();
+        assert!(read.auth.polled.is_some());
+        assert!(!Authenticated::by(read.auth).proves(Proof::Signature));
     }
 
     #[test]

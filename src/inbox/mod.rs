@@ -18,6 +18,7 @@
 //! | dead | success, and it is revived with the newest content; "not now" where that was done a short while ago | an operator (redrive, discard), or a redelivery |
 //! | discarded | success: it is a duplicate | nobody; it is forgotten after the retention |
 //! | stale (it was overtaken) | success: it is a duplicate | an operator, by [force](Redrive::force); else it is forgotten after the retention |
+//! | mismatched (it is not true) | success: it is a duplicate; other content is as new as without the entry | nobody; it is forgotten after the retention |
 //!
 //! Other content under a key that is the sender's own signed id is a duplicate too. Under any other
 //! key it is a conflict, 422, while the entry is queued, running, done, discarded or stale, unless it is
@@ -27,6 +28,15 @@
 //! Where the inbox stands beside a store of records, as in one SQLite file, an event that was handled
 //! inline before is a duplicate, one that is being handled inline is "not now", and one whose inline
 //! attempt failed is queued.
+//!
+//! # What is to be confirmed
+//!
+//! Content that a [`Confirm`](crate::Confirm) is to be asked about is accepted under a key and a route of its own
+//! ([`EventKey::is_unconfirmed`], [`Route::is_unconfirmed`]): up to eight contents of one event wait side by side, and
+//! make nothing a duplicate but themselves. To the inbox these are entries like others, but for two things: no
+//! [rate](Rate) is used for them, and what was [held so](Accept::was_held) is accepted although the inbox is full. A
+//! worker accepts the first that is true under the key of the event; the others end as
+//! [mismatched](Verdict::Mismatched).
 //!
 //! # What an inbox guarantees
 //!
@@ -134,6 +144,7 @@ mod rate;
 mod route;
 mod rules;
 mod shared;
+mod unconfirmed;
 mod view;
 
 use std::future::Future;
@@ -142,7 +153,7 @@ use std::time::Duration;
 use crate::event::{EventKey, Name};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 use crate::store::Transactions;
-use crate::store::{Held, StoreError, StoreIdentity};
+use crate::store::{Held, StoreError, StoreIdentity, each_looked_up};
 
 pub use command::{
     Accept, Accepted, Begin, Begun, Content, Discard, Extend, Finish, Moved, Redrive, Take, Taken,
@@ -163,6 +174,7 @@ pub use rate::{Limit, Rate, RateOf, RateView};
 pub use route::Route;
 pub use rules::{EntryCommand, EntryStep, TakeOutcome};
 pub use shared::SharedInbox;
+pub(crate) use unconfirmed::{binds, later, places, settled, standing};
 pub use view::{EntryCounts, EntryView, List};
 
 #[cfg(feature = "postgres")]
@@ -176,8 +188,8 @@ pub use crate::store::{SqliteInbox, SqliteInboxBuilder};
 /// guarantees. Whether an inbox of your own does, `testing::check_inbox` of the feature `testing`
 /// finds out.
 ///
-/// No method but [`identity`](Inbox::identity), [`for_renewals`](Inbox::for_renewals) and `transactions` has a
-/// default body: each is a promise that only the inbox itself can keep. Every one may be dropped half-way.
+/// No method but [`identity`](Inbox::identity), [`for_renewals`](Inbox::for_renewals),
+/// [`lookup_many`](Inbox::lookup_many) and `transactions` has a default body: each is a promise that only the inbox itself can keep. Every one may be dropped half-way.
 ///
 /// # Errors
 ///
@@ -235,6 +247,16 @@ pub trait Inbox: Send + Sync + 'static {
         &self,
         key: &EventKey,
     ) -> impl Future<Output = Result<Option<EntryView>, StoreError>> + Send;
+
+    /// The entries of several events, in the order of their keys.
+    ///
+    /// They are read one by one, some at a time, unless an inbox can do better.
+    fn lookup_many(
+        &self,
+        keys: &[EventKey],
+    ) -> impl Future<Output = Result<Vec<Option<EntryView>>, StoreError>> + Send {
+        each_looked_up(keys, |key| self.lookup(key))
+    }
 
     /// Entries with one status, without their bodies, in an order that stays.
     fn list(&self, list: &List) -> impl Future<Output = Result<Vec<EntryView>, StoreError>> + Send;

@@ -13,6 +13,8 @@ pub struct Route {
     provider: Name,
 }
 
+const UNCONFIRMED: char = '?';
+
 impl Route {
     /// The route of a webhook.
     pub(crate) fn new(provider: &Name, scope: Option<&Scope>, hook: Option<&str>) -> Self {
@@ -30,18 +32,42 @@ impl Route {
         }
     }
 
+    /// Where content of this route waits until it is confirmed. Who does not know of that takes none of it.
+    pub(crate) fn unconfirmed(&self) -> Self {
+        Self {
+            text: format!("{UNCONFIRMED}{}", self.text).into(),
+            provider: self.provider.clone(),
+        }
+    }
+
+    /// Whether what is here is to be confirmed, and then runs by its own route.
+    pub fn is_unconfirmed(&self) -> bool {
+        self.text.starts_with(UNCONFIRMED)
+    }
+
+    /// The provider whose rates hold its entries back; none where nothing runs.
+    pub(crate) fn rated(&self) -> Option<&Name> {
+        (!self.is_unconfirmed()).then_some(&self.provider)
+    }
+
     /// Reads back what [`Route::as_str`] gave; `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
+        if let Some(confirmed) = text.strip_prefix(UNCONFIRMED) {
+            let route = Self::parse(confirmed)?;
+            return (!route.is_unconfirmed()).then(|| route.unconfirmed());
+        }
         let (scope, hook) = match text.split_once('#') {
             Some((scope, hook)) => (scope, Some(hook)),
             None => (text, None),
         };
         let (provider, scope) = Scope::decode(scope).ok()?;
         let route = Self::new(&provider, Some(&scope), hook);
-        (*route.text == *text && hook != Some("")).then_some(route)
+        let is_one = hook != Some("") && scope.unconfirmed.is_none();
+        (*route.text == *text && is_one).then_some(route)
     }
 
-    /// The route as text: `provider`, `@tenant`, `/consumer` and `#hook`, as far as there are any.
+    /// The route as text: `provider`, `@tenant`, `/consumer` and `#hook`, as far as there are any; behind a `?`
+    /// for what is [unconfirmed](Self::is_unconfirmed).
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -74,6 +100,7 @@ mod tests {
         let scope = Scope {
             tenant: Some(name("shop")),
             consumer: Some(name("mail")),
+            ..Scope::default()
         };
         for (route, text) in [
             (Route::new(&name("acme"), None, None), "acme"),
@@ -86,8 +113,14 @@ mod tests {
             assert_eq!(route.as_str(), text);
             assert_eq!(Route::parse(text), Some(route.clone()));
             assert_eq!(route.provider(), &name("acme"));
+            let unconfirmed = route.unconfirmed();
+            assert_eq!(unconfirmed.as_str(), format!("?{text}"));
+            assert!(unconfirmed.is_unconfirmed() && !route.is_unconfirmed());
+            assert_eq!(Route::parse(unconfirmed.as_str()), Some(unconfirmed));
         }
-        for other in ["", "Acme", "acme#", "acme@", "acme/", "@shop"] {
+        for other in [
+            "", "Acme", "acme#", "acme@", "acme/", "@shop", "?", "??acme", "acme?", "acme?1",
+        ] {
             assert_eq!(Route::parse(other), None, "{other:?}");
         }
     }

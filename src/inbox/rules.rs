@@ -126,7 +126,8 @@ impl EntryCommand for Accept {
     }
 
     fn apply(&self, entry: Option<&Entry>, now: UnixTime) -> EntryStep<Accepted> {
-        let Some(entry) = kept(entry, now) else {
+        let known = kept(entry, now).filter(|entry| !self.takes_the_place_of(entry));
+        let Some(entry) = known else {
             // A time: it grows past the fence of any entry that was here and is forgotten.
             let state = EntryState::Queued { due: now, by: None };
             let mut entry = Entry::new(state, self.fingerprint, now);
@@ -155,12 +156,19 @@ impl EntryCommand for Accept {
             | EntryState::Running { .. }
             | EntryState::Done { .. }
             | EntryState::Discarded { .. }
-            | EntryState::Stale { .. } => EntryStep::leave(self.repeated(differs)),
+            | EntryState::Stale { .. }
+            | EntryState::Mismatched { .. } => EntryStep::leave(self.repeated(differs)),
         }
     }
 }
 
 impl Accept {
+    /// Whether the entry is none to this content: what was found untrue keeps no place from other content.
+    fn takes_the_place_of(&self, entry: &Entry) -> bool {
+        let is_untrue = matches!(entry.state, EntryState::Mismatched { .. });
+        is_untrue && entry.fingerprint != self.fingerprint
+    }
+
     fn replacing(&self, entry: &Entry, state: EntryState, attempts: u32, deaths: u32) -> Entry {
         Entry {
             state,
@@ -180,7 +188,8 @@ impl Accept {
         differs.then_some(OrderChange::Free)
     }
 
-    fn repeated(&self, differs: bool) -> Accepted {
+    /// What an event is told that is known already.
+    pub(crate) fn repeated(&self, differs: bool) -> Accepted {
         if differs && !self.has_own_id {
             Accepted::Conflict
         } else {

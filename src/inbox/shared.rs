@@ -97,6 +97,10 @@ impl Inbox for SharedInbox {
         self.0.lookup(key).await
     }
 
+    async fn lookup_many(&self, keys: &[EventKey]) -> Result<Vec<Option<EntryView>>, StoreError> {
+        self.0.lookup_many(keys).await
+    }
+
     async fn list(&self, list: &List) -> Result<Vec<EntryView>, StoreError> {
         self.0.list(list).await
     }
@@ -159,6 +163,10 @@ trait Boxed: Send + Sync {
         &'a self,
         key: &'a EventKey,
     ) -> BoxFuture<'a, Result<Option<EntryView>, StoreError>>;
+    fn lookup_many<'a>(
+        &'a self,
+        keys: &'a [EventKey],
+    ) -> BoxFuture<'a, Result<Vec<Option<EntryView>>, StoreError>>;
     fn list<'a>(&'a self, list: &'a List) -> BoxFuture<'a, Result<Vec<EntryView>, StoreError>>;
     fn redrive<'a>(&'a self, redrive: &'a Redrive) -> BoxFuture<'a, Result<Moved, StoreError>>;
     fn discard<'a>(&'a self, discard: &'a Discard) -> BoxFuture<'a, Result<Moved, StoreError>>;
@@ -229,6 +237,13 @@ impl<I: Inbox> Boxed for I {
         key: &'a EventKey,
     ) -> BoxFuture<'a, Result<Option<EntryView>, StoreError>> {
         Box::pin(Inbox::lookup(self, key))
+    }
+
+    fn lookup_many<'a>(
+        &'a self,
+        keys: &'a [EventKey],
+    ) -> BoxFuture<'a, Result<Vec<Option<EntryView>>, StoreError>> {
+        Box::pin(Inbox::lookup_many(self, keys))
     }
 
     fn list<'a>(&'a self, list: &'a List) -> BoxFuture<'a, Result<Vec<EntryView>, StoreError>> {

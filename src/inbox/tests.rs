@@ -43,6 +43,7 @@ fn accept(what: u8) -> Accept {
         order: None,
         content: Content::new(Bytes::new(), Bytes::from(vec![what])),
         revive_every: PACE,
+        was_held: false,
     }
 }
 

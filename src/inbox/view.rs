@@ -119,6 +119,8 @@ pub struct EntryCounts {
     pub discarded: u64,
     /// Skipped: a newer event of their order key was completed before.
     pub stale: u64,
+    /// Found untrue, and not run.
+    pub mismatched: u64,
 }
 
 impl EntryCounts {
@@ -134,6 +136,7 @@ impl EntryCounts {
             dead,
             discarded,
             stale,
+            mismatched,
         } = those;
         let mut all = self;
         for (status, more) in [
@@ -145,6 +148,7 @@ impl EntryCounts {
             (EntryStatus::Dead, dead),
             (EntryStatus::Discarded, discarded),
             (EntryStatus::Stale, stale),
+            (EntryStatus::Mismatched, mismatched),
         ] {
             all.add(status, more);
         }
@@ -162,6 +166,7 @@ impl EntryCounts {
             EntryStatus::Dead => &mut self.dead,
             EntryStatus::Discarded => &mut self.discarded,
             EntryStatus::Stale => &mut self.stale,
+            EntryStatus::Mismatched => &mut self.mismatched,
         };
         *count = count.saturating_add(more);
     }

@@ -74,7 +74,16 @@ impl Authenticator {
         now: UnixTime,
     ) -> Result<(), RejectionCause> {
         if let Some(check) = &mut pending.signature {
-            let verified = check.judge(now)?;
+            let judged = check.judge(now);
+            let keys = match &judged {
+                Ok(verified) => Some(verified.key_ids()),
+                // Authentic too.
+                Err(error) => error.key_ids(),
+            };
+            if let Some((verifier, keys)) = self.checks.signature.as_ref().zip(keys) {
+                verifier.keys().matched(keys, now);
+            }
+            let verified = judged?;
             pending.signature = None;
             self.endpoint.clock_watch.proved(&verified);
             auth.signature = Some(verified);
@@ -103,7 +112,7 @@ impl Authenticator {
             body: auth.body.as_ref().filter(|_| endpoint.interest().body),
             ..endpoint.observation(Verdict::Passed)
         };
-        endpoint.observe(&mut passed, auth.readings.started());
+        endpoint.observe(&mut passed, auth.readings.started(), auth);
     }
 }
 

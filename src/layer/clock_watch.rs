@@ -20,6 +20,15 @@ impl ClockWatch {
         run.stale(stale)
     }
 
+    /// By how many seconds deliveries are off, above zero where they are old, while our clock is suspected.
+    pub(crate) fn suspected(&self) -> Option<i64> {
+        if !self.noted.load(Ordering::Relaxed) {
+            return None;
+        }
+        let run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        run.suspected_skew()
+    }
+
     /// Notes a delivery that was signed in time.
     #[inline]
     pub(crate) fn proved(&self, verified: &Verified) {

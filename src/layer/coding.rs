@@ -45,8 +45,16 @@ fn codings(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
 
 /// Character sets that senders name in this header by mistake. They are no content codings
 /// (RFC 9110, section 8.4.1), and the body is what it is without them.
-const CHARACTER_SETS: [&[u8]; 19] = [
+const CHARACTER_SETS: [&[u8]; 26] = [
     b"utf8mb4",
+    // What C's libraries call ASCII.
+    b"ansi_x3.4-1968",
+    b"ansi",
+    b"big5-hkscs",
+    b"hz-gb-2312",
+    b"sjis",
+    b"tis-620",
+    b"windows-31j",
     b"us-ascii",
     b"us_ascii",
     b"ascii",
@@ -138,7 +146,7 @@ fn is_character_set(entry: &[u8]) -> bool {
 
 fn without_quotes(text: &[u8]) -> &[u8] {
     match text {
-        [b'"', inside @ .., b'"'] => inside,
+        [b'"', inside @ .., b'"'] | [b'\'', inside @ .., b'\''] => inside,
         _ => text,
     }
 }

@@ -66,7 +66,10 @@ mod checks;
 mod clock_watch;
 mod coding;
 mod dedupe;
+mod diagnosed;
+mod diagnosis_sampler;
 mod endpoint;
+mod feed_refresher;
 mod gated;
 #[cfg(feature = "gzip")]
 mod gzip;
@@ -97,9 +100,14 @@ pub(crate) use challenge::Challenges;
 pub(crate) use checks::{Checks, SecretPathGate, SourceGate};
 #[cfg(feature = "inbox")]
 pub use dedupe::EnqueueLayer;
-pub use dedupe::{Dedupe, DedupeBuilder, DedupeConfig, DedupeLayer};
+pub use dedupe::{
+    Dedupe, DedupeBuilder, DedupeConfig, DedupeLayer, Replay, ReplayError, ReplayErrorKind,
+    Replayed,
+};
+pub(crate) use dedupe::{DedupeState, IdentifiedPolled, PolledEnd, PolledEvent, Standing};
 pub(crate) use dedupe::{KeptIn, Owner};
 pub use endpoint::EndpointConfig;
+pub use feed_refresher::FeedRefresher;
 pub use gated::Gated;
 pub use handler_body::{BodyAs, HandlerBody, SameBody};
 pub use peer::PeerAddr;
@@ -109,14 +117,14 @@ pub use response_future::ResponseFuture;
 pub use secret_path::RequireSecretPathLayer;
 pub use source_ip::RequireSourceIpLayer;
 pub use verify::{VerifySignature, VerifySignatureLayer};
-pub(crate) use webhook::NamedSteps;
 pub use webhook::WebhookService;
+pub(crate) use webhook::{NamedSteps, Pipeline};
 #[cfg(test)]
 pub(crate) use words::in_words_of;
 
 pub use crate::authenticated::{Authenticated, Coverage, Proof, Proved};
 pub use crate::observer::{
-    ClaimedId, Detail, Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver,
-    Verdict,
+    ClaimedId, Detail, Diagnosed, Interest, MaskedHeaders, Observation, Observer, Timings,
+    TracingObserver, Verdict,
 };
 pub use crate::prove::{NotProved, ProofHead, Prove, ProveBody};

@@ -4,6 +4,7 @@ use http_body::Body;
 
 #[cfg(feature = "senders")]
 use super::challenge::reply;
+use super::diagnosed::DiagnosisJob;
 use super::endpoint::EndpointConfig;
 use super::lingering_body::LingeringBody;
 use super::reject_future::RejectFuture;
@@ -63,12 +64,18 @@ pub(crate) fn refuse<B: Body>(
     };
     // The layer around this one says so, once.
     if cause.reason != Reason::Nested {
-        endpoint.observe(&mut refused, auth.readings.started());
+        endpoint.observe(&mut refused, auth.readings.started(), auth);
     }
     // A wrong path must look like one that was never routed.
     let lingering = match response.status() {
         StatusCode::NOT_FOUND => None,
         _ => LingeringBody::of(&parts.headers, unread, endpoint.max_body_bytes),
     };
-    RejectFuture::new(response, lingering)
+    let job = match &endpoint.sampler {
+        Some(sampler) if unsigned.is_some() => {
+            DiagnosisJob::of(sampler, endpoint, cause.reason, parts, auth)
+        }
+        _ => None,
+    };
+    RejectFuture::new(response, lingering, job)
 }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::Response;
 use http_body::Body;
 
+use super::diagnosed::DiagnosisJob;
 use super::lingering_body::LingeringBody;
 
 /// The answer to a refused request, given once its body is out of the way. Nothing of it is
@@ -13,13 +14,20 @@ use super::lingering_body::LingeringBody;
 pub(crate) struct RejectFuture<B> {
     response: Option<Response<Bytes>>,
     lingering: Option<LingeringBody<B>>,
+    /// What begins once the answer is given.
+    then: Option<Box<DiagnosisJob>>,
 }
 
 impl<B> RejectFuture<B> {
-    pub(super) fn new(response: Response<Bytes>, lingering: Option<LingeringBody<B>>) -> Self {
+    pub(super) fn new(
+        response: Response<Bytes>,
+        lingering: Option<LingeringBody<B>>,
+        then: Option<Box<DiagnosisJob>>,
+    ) -> Self {
         Self {
             response: Some(response),
             lingering,
+            then,
         }
     }
 }
@@ -40,7 +48,12 @@ where
             }
         }
         match this.response.take() {
-            Some(response) => Poll::Ready(response),
+            Some(response) => {
+                if let Some(job) = this.then.take() {
+                    job.start();
+                }
+                Poll::Ready(response)
+            }
             // Asked again after its end, which no caller does.
             None => Poll::Pending,
         }

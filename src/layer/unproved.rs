@@ -3,9 +3,9 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
 
+use crate::head::announced_length;
 use crate::observer::{ClaimedId, Detail};
 
 /// What is shown to the observer beside the reason.
@@ -24,27 +24,9 @@ impl<'a> Unproved<'a> {
             claimed_id: id
                 .filter(|value| !value.is_sensitive())
                 .map(|value| ClaimedId::new(value.as_bytes())),
-            content_length: announced(headers),
+            content_length: announced_length(headers),
         }
     }
-}
-
-/// The length that was announced, in one way only; a body in chunks announces none.
-fn announced(headers: &HeaderMap) -> Option<u64> {
-    if headers.contains_key(TRANSFER_ENCODING) {
-        return None;
-    }
-    let mut lines = headers.get_all(CONTENT_LENGTH).iter();
-    let length = number(lines.next()?)?;
-    lines
-        .all(|line| number(line) == Some(length))
-        .then_some(length)
-}
-
-fn number(value: &HeaderValue) -> Option<u64> {
-    let text = value.to_str().ok()?;
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|_| digits)
 }
 
 /// What an operator should look at, behind the reason.
@@ -82,6 +64,8 @@ impl fmt::Display for Hinted<'_> {
 
 #[cfg(test)]
 mod tests {
+    use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+
     use super::*;
 
     #[test]
@@ -91,7 +75,7 @@ mod tests {
             for (name, value) in lines {
                 headers.append(name, value.parse().unwrap());
             }
-            announced(&headers)
+            announced_length(&headers)
         };
         assert_eq!(of(&[]), None);
         assert_eq!(of(&[(CONTENT_LENGTH, "40")]), Some(40));

@@ -95,6 +95,9 @@ where
             check_encoding(&parts.headers, &authenticator.endpoint.contract)?;
             (authenticator.take_in(parts, Pin::new(body), auth, pending)).await?;
         }
+        if let Some(recorded) = &mut auth.recorded {
+            recorded.is_proved = true;
+        }
         let request_clock = authenticator.endpoint.start_clock(&mut auth.readings);
         let received_at = request_clock.received_at;
         #[cfg(feature = "senders")]
@@ -104,7 +107,7 @@ where
         {
             return Ok(Admitted::Items(items));
         }
-        Ok(Admitted::One(core.identify(parts, auth, received_at)?))
+        Ok(Admitted::One(core.identify(&**parts, auth, received_at)?))
     }
 
     fn handle<HB, RB>(self, event: IdentifiedEvent) -> Waiting<RB, S::Error>

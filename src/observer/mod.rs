@@ -16,6 +16,7 @@ use crate::event::{EventKey, ItemPlace, Name};
 use crate::printable::Printable;
 use crate::reason::Reason;
 use crate::secret::KeyIds;
+use crate::signature::diagnosis::Diagnosis;
 
 pub use claimed_id::ClaimedId;
 pub use masked::MaskedHeaders;
@@ -46,6 +47,12 @@ pub use tracing_observer::TracingObserver;
 pub trait Observer: Send + Sync + 'static {
     /// Takes note of one outcome.
     fn observe(&self, observation: &Observation<'_>);
+
+    /// Takes note of why a signature was refused, where
+    /// [refusals are diagnosed](crate::Webhook::diagnose_refusals). Nothing unless overridden.
+    ///
+    /// It is called behind the answer, on a thread for work that blocks.
+    fn diagnosed(&self, _diagnosed: &Diagnosed<'_>) {}
 
     /// What the observer wants to see beside the verdict. Nothing unless overridden: headers and
     /// bodies are kept for it only where it asks.
@@ -83,6 +90,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         show(|| self.1.observe(observation));
     }
 
+    fn diagnosed(&self, diagnosed: &Diagnosed<'_>) {
+        show(|| self.0.diagnosed(diagnosed));
+        show(|| self.1.diagnosed(diagnosed));
+    }
+
     fn interest(&self) -> Interest {
         self.0.interest().or(self.1.interest())
     }
@@ -94,6 +106,12 @@ impl<A: Observer, B: Observer, C: Observer> Observer for (A, B, C) {
         show(|| self.0.observe(observation));
         show(|| self.1.observe(observation));
         show(|| self.2.observe(observation));
+    }
+
+    fn diagnosed(&self, diagnosed: &Diagnosed<'_>) {
+        show(|| self.0.diagnosed(diagnosed));
+        show(|| self.1.diagnosed(diagnosed));
+        show(|| self.2.diagnosed(diagnosed));
     }
 
     fn interest(&self) -> Interest {
@@ -170,12 +188,30 @@ pub struct Observation<'a> {
     pub predates_retention: bool,
     /// The store could not be asked and the handler ran all the same.
     pub unchecked: bool,
+    /// No delivery brought it: it was found by asking the sender.
+    pub polled: bool,
     /// How long the delivery has taken.
     pub timings: Timings,
     /// The request's headers, if [asked for](Interest::headers).
     pub headers: Option<MaskedHeaders<'a>>,
     /// The raw body, if [asked for](Interest::body) and read; of an [item](Self::item) its own.
     pub body: Option<&'a Bytes>,
+}
+
+/// Why a signature was refused, as far as that was found out.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Diagnosed<'a> {
+    /// Whose delivery it claimed to be.
+    pub provider: &'a Name,
+    /// Which consumer's it was, where they have names.
+    pub consumer: Option<&'a Name>,
+    /// Why it was refused.
+    pub reason: Reason,
+    /// The id that the delivery claims.
+    pub claimed_id: Option<ClaimedId<'a>>,
+    /// What would have been right.
+    pub diagnosis: &'a Diagnosis,
 }
 
 /// A reason in words.

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
-use super::{Observation, Observer, Verdict};
+use super::{Diagnosed, Observation, Observer, Verdict};
 use crate::reason::Reason;
+use crate::signature::diagnosis::Cause;
 
 /// Writes one `tracing` event for each outcome, with target `tower_webhook`.
 ///
@@ -13,6 +14,19 @@ pub struct TracingObserver;
 impl Observer for TracingObserver {
     fn observe(&self, observation: &Observation<'_>) {
         Self::write(observation, || Some(observation.timings.total));
+    }
+
+    fn diagnosed(&self, diagnosed: &Diagnosed<'_>) {
+        tracing::warn!(
+            target: "tower_webhook",
+            provider = %diagnosed.provider,
+            consumer = diagnosed.consumer.map(tracing::field::display),
+            reason = diagnosed.reason.code(),
+            claimed_id = diagnosed.claimed_id.map(tracing::field::display),
+            cause = diagnosed.diagnosis.cause().map(Cause::code),
+            detail = %diagnosed.diagnosis,
+            "refusal diagnosed"
+        );
     }
 }
 
@@ -56,6 +70,7 @@ impl TracingObserver {
                     test_id = observation.test_id.then_some(true),
                     predates_retention = observation.predates_retention.then_some(true),
                     unchecked = observation.unchecked.then_some(true),
+                    polled = observation.polled.then_some(true),
                     detail = observation.detail.map(tracing::field::display),
                     elapsed_us = total().map(|total| total.as_micros()),
                     "{message}"

@@ -41,7 +41,7 @@
 //! likes: nothing that is signed tells it from a true one. Where that is worse than a missed event,
 //! choose [`Provider::key_on_content_alone`]: then the second of two equal events is taken for a
 //! duplicate for as long as the record is kept. A hook whose content type is
-//! `application/x-www-form-urlencoded` sends no JSON and is keyed on its content alone.
+//! `application/x-www-form-urlencoded` sends the same JSON in its field `payload`, and is read alike.
 
 use std::time::Duration;
 

@@ -68,10 +68,12 @@ pub mod bloque;
 pub mod bloquo;
 pub mod blox;
 mod custom;
+mod diagnose;
 mod fields;
 #[cfg(feature = "senders")]
 mod file;
 pub mod github;
+mod masks;
 mod names;
 #[cfg(feature = "senders")]
 mod senders;

@@ -31,14 +31,15 @@
 //! `url_verification`, and nothing is recorded: the handler must answer 200 with the challenge as the
 //! body.
 //!
-//! Slash commands and interactions are signed alike and are forms, not JSON: they are refused with
-//! 400 here. For those, replace the rule by [`EventRule::body`] through [`Provider::replace_rule`], on
-//! a URL of their own.
+//! Interactions are signed alike and are forms that hold JSON in their field `payload`: each is told
+//! apart by its digest. Slash commands are forms without JSON, and are refused with 400 here. For
+//! those, replace the rule by [`EventRule::body`] through [`Provider::replace_rule`], on a URL of their
+//! own.
 
 use std::time::Duration;
 
 use super::Provider;
-use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract};
+use crate::contract::{FailureShare, RetriedStatuses, RetrySchedule, SenderContract};
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
 use crate::event::{EventRule, KnownShape, Name};
@@ -48,6 +49,8 @@ use crate::signature::{Component, Scheme, Verifier};
 const NAME: Name = Name::constant("slack");
 
 /// The first comes "nearly immediately".
+const PAUSES_AT: FailureShare = FailureShare::known(95, Duration::from_secs(3_600), 1_000);
+
 const WAITS: &[Duration] = &[
     Duration::from_secs(1),
     Duration::from_secs(60),
@@ -66,6 +69,8 @@ const WAITS: &[Duration] = &[
 ///   anew is not stated; one that is not, and is older than the tolerance, is refused. An app that
 ///   has turned on delayed events is sent them again every hour for a day: say so by
 ///   [`Provider::replace_contract`].
+/// - Events are no longer sent to an app that has answered fewer than 5 of 100 with 200 in the last hour
+///   (<https://api.slack.com/events/app_rate_limited>); one that gets fewer than a thousand an hour is spared.
 pub fn slack(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Slack-Signature")
         .timestamp_header("X-Slack-Request-Timestamp")
@@ -90,7 +95,8 @@ pub fn slack(keys: impl Into<KeyRing>) -> Provider {
         .answered();
     let contract =
         SenderContract::new(RetrySchedule::listed(WAITS), RetriedStatuses::AllButSuccess)
-            .waits(Duration::from_secs(3));
+            .waits(Duration::from_secs(3))
+            .pauses_at(PAUSES_AT);
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),

@@ -7,14 +7,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
-use tracing::Instrument;
 
 use super::caller::Caller;
 use super::context::RunContext;
 use super::delivery_task::DeliveryTask;
 use super::outcome::Outcome;
+use super::span::{Operation, RunSpan};
 use super::within::{CALL_LIMIT, within};
-use crate::inbox::{Accept, Accepted, Content, Envelope, Inbox, Route, SharedInbox};
+use crate::inbox::{
+    Accept, Accepted, Content, Envelope, Inbox, Route, SharedInbox, places, standing,
+};
 use crate::reason::Reason;
 
 /// Where the events of a webhook are accepted.
@@ -26,8 +28,7 @@ pub(crate) struct Door {
     pub(crate) revive_every: Duration,
 }
 
-/// Has an event confirmed, if that is asked for, and accepted, in a task of its own; and tells
-/// `caller` what becomes of that.
+/// Has an event accepted in a task of its own, and tells `caller` what becomes of that.
 pub(crate) fn spawn_accept<C>(
     door: Arc<Door>,
     context: Arc<RunContext>,
@@ -37,45 +38,79 @@ pub(crate) fn spawn_accept<C>(
     C: Caller<Accepted> + 'static,
 {
     let runtime = Handle::current();
+    let span = RunSpan::new(Operation::Receive, &context);
+    let ended = span.clone();
     let mut task = DeliveryTask::new(&runtime, context, body, caller);
     let run = async move {
         let outcome = task.accept(&door).await;
+        ended.end(&task.context, &outcome, "accepted");
         task.caller.ended(outcome);
     };
-    runtime.spawn(run.in_current_span());
+    runtime.spawn(span.around(run));
 }
 
 impl<C: Caller<Accepted>> DeliveryTask<C> {
     async fn accept(&mut self, door: &Door) -> Outcome<Accepted> {
         let context = Arc::clone(&self.context);
-        if !context.state.settings.confirms.is_empty() {
-            // Behind a pointer, as everything that most deliveries do without.
-            if let Err(error) = Box::pin(self.confirm()).await {
-                return error.into();
+        let accept = door.accept(&context, self.body.clone().unwrap_or_default());
+        if context.state.settings.confirms.is_empty() || context.is_confirmed() {
+            return self.send(door, &accept).await;
+        }
+        // Behind a pointer, as everything that most deliveries do without.
+        Box::pin(self.accept_unconfirmed(door, &accept)).await
+    }
+
+    /// Has it held until a worker has it confirmed. Where as many contents wait as may, it is confirmed here.
+    async fn accept_unconfirmed(&mut self, door: &Door, accept: &Accept) -> Outcome<Accepted> {
+        // Where it cannot be told what there is, it is held all the same: the worker looks too.
+        let limit = self.limit();
+        let known = within(|| limit, door.inbox.lookup(&accept.key)).await;
+        if let Some(Ok(Some(view))) = known
+            && let Some(accepted) = standing(accept, &view)
+        {
+            return self.accepted(accepted);
+        }
+        for place in places(accept.fingerprint) {
+            match self.send(door, &accept.unconfirmed(place)).await {
+                // Other content has this place.
+                Outcome::Done(Accepted::Conflict | Accepted::Dead) => {}
+                outcome => return outcome,
             }
         }
-        if context.is_draining() {
+        match self.confirm().await {
+            Ok(()) => self.send(door, accept).await,
+            Err(error) => error.into(),
+        }
+    }
+
+    fn limit(&self) -> Instant {
+        let now = Instant::now();
+        let left = (self.context.request_clock.deadline).saturating_duration_since(now);
+        now + CALL_LIMIT.min(left)
+    }
+
+    async fn send(&mut self, door: &Door, accept: &Accept) -> Outcome<Accepted> {
+        if self.context.is_draining() {
             return Outcome::Refused(Reason::Draining.into());
         }
-        let accept = door.accept(&context, self.body.take().unwrap_or_default());
-        let now = Instant::now();
-        let left = (context.request_clock.deadline).saturating_duration_since(now);
-        let limit = now + CALL_LIMIT.min(left);
-        match within(|| limit, door.inbox.accept(&accept)).await {
-            Some(Ok(accepted)) => {
-                let differs = matches!(
-                    accepted,
-                    Accepted::Corrected | Accepted::Duplicate { differs: true }
-                );
-                if differs && context.event.has_own_id() {
-                    context.content_differs.store(true, Ordering::Relaxed);
-                }
-                Outcome::Done(accepted)
-            }
+        let limit = self.limit();
+        match within(|| limit, door.inbox.accept(accept)).await {
+            Some(Ok(accepted)) => self.accepted(accepted),
             Some(Err(error)) => Outcome::Refused(error.into()),
             // It may be accepted all the same: the sender's next delivery is a duplicate then.
             None => Outcome::Refused(Reason::StoreTooSlow.into()),
         }
+    }
+
+    fn accepted(&self, accepted: Accepted) -> Outcome<Accepted> {
+        let differs = matches!(
+            accepted,
+            Accepted::Corrected | Accepted::Duplicate { differs: true }
+        );
+        if differs && self.context.event.has_own_id() {
+            self.context.content_differs.store(true, Ordering::Relaxed);
+        }
+        Outcome::Done(accepted)
     }
 }
 
@@ -89,6 +124,7 @@ impl Door {
             context.request_clock.received_at,
             event.item.as_ref().map(|item| item.place),
             event.document.as_deref(),
+            context.state.settings.confirms.is_empty() || context.is_confirmed(),
         );
         Accept {
             key: event.identity.key.clone(),
@@ -98,6 +134,7 @@ impl Door {
             order: event.identity.order.clone(),
             content: Content::new(envelope, body),
             revive_every: self.revive_every,
+            was_held: false,
         }
     }
 }

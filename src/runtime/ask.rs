@@ -13,6 +13,8 @@ use super::confirm::{Confirmation, Unconfirmed};
 use super::delivery_task::DeliveryTask;
 use super::inquiry::{Entered, SeatGuard};
 use super::outcome::ClaimError;
+#[cfg(feature = "inbox")]
+use super::shared_confirm::SharedConfirm;
 use super::within::{CALL_LIMIT, within};
 use crate::event::{Fingerprint, Handling};
 use crate::reason::Reason;
@@ -103,6 +105,39 @@ impl<C> DeliveryTask<C> {
                 }
             }
         }
+    }
+}
+
+/// What all who are to be asked say of an event by this moment.
+#[cfg(feature = "inbox")]
+pub(crate) async fn judged(
+    confirms: &[SharedConfirm],
+    event: &Unconfirmed,
+    deadline: Instant,
+) -> Confirmation {
+    let evicted = CancellationToken::new();
+    let mut seats = Vec::with_capacity(confirms.len());
+    for confirm in confirms {
+        match confirm.inquiries().enter(event, deadline, &evicted) {
+            Entered::Waiting(seat) => seats.push(seat),
+            Entered::Judged(Confirmation::Confirmed) => {}
+            Entered::Judged(judged) => return judged,
+            Entered::Full => return Confirmation::TryAgain,
+        }
+    }
+    let judged = async {
+        for seat in &seats {
+            match seat.judge(event).await {
+                Confirmation::Confirmed => {}
+                judged => return judged,
+            }
+        }
+        Confirmation::Confirmed
+    };
+    tokio::select! {
+        biased;
+        () = evicted.cancelled() => Confirmation::TryAgain,
+        judged = judged => judged,
     }
 }
 

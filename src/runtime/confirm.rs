@@ -40,7 +40,8 @@ pub enum Confirmation {
     TryAgain,
 }
 
-/// Asks whether an event is true, before it is claimed.
+/// Asks whether an event is true, before it is claimed. Where there is an inbox a worker asks, behind the answer to
+/// the sender: what is not true is mismatched there, and what cannot be told is asked about again.
 ///
 /// For senders whose proof is weak: a copy of their order, or a call to their status API, tells
 /// what a signature would. A function of [`Unconfirmed`] will do. A confirmation that panics is

@@ -130,12 +130,22 @@ impl<C: ?Sized> RunContext<C> {
         self.record_by.get_or_init(record_by);
     }
 
+    /// Whether its outcome is known, is being recorded and has a moment left for that.
+    pub(crate) fn is_recording(&self) -> bool {
+        (self.record_by.get()).is_some_and(|record_by| Instant::now() <= *record_by)
+    }
+
     /// Until when the sender is to be answered.
     pub(crate) fn answer_by(&self) -> Instant {
         self.record_by
             .get()
             .copied()
             .unwrap_or(self.request_clock.deadline)
+    }
+
+    /// Whether it was found out where its confirmations would ask.
+    pub(super) fn is_confirmed(&self) -> bool {
+        (self.auth.polled.as_ref()).is_some_and(|polled| polled.is_confirmed)
     }
 
     /// Whether the event comes out of an inbox, and nobody waits for the answer to its delivery.

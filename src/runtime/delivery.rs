@@ -104,6 +104,20 @@ impl Delivery {
         self.context.is_queued()
     }
 
+    /// Whether no delivery brought it: a [`Reconciler`](crate::reconcile::Reconciler) has found it by asking
+    /// its sender. Nothing was signed then, and the body may be made of the sender's answer.
+    ///
+    /// ```
+    /// use tower_webhook::Delivery;
+    ///
+    /// async fn on_event(delivery: Delivery) {
+    ///     println!("{} {}", delivery.key(), if delivery.is_polled() { "was missed" } else { "came" });
+    /// }
+    /// ```
+    pub fn is_polled(&self) -> bool {
+        self.context.auth.polled.is_some()
+    }
+
     /// What the event is about and how new it is, where its rule [says so](crate::event::EventRule::ordered).
     ///
     /// ```

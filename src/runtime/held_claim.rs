@@ -111,6 +111,8 @@ impl HeldClaim {
             why,
             "a handler has lost its lease"
         );
+        #[cfg(feature = "metrics")]
+        crate::metrics::lease_lost(self.claim.key.provider());
         self.lease.lose();
     }
 

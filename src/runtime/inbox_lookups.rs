@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::event::{EventKey, Name};
-use crate::inbox::{EntryStatus, EntryView, Inbox, SharedInbox};
+use crate::inbox::{EntryView, Inbox, SharedInbox, binds};
 use crate::store::{
     Claim, ClaimOutcome, Complete, Counts, Held, RecordState, RecordView, Release, Renew, Store,
     StoreError, StoreErrorKind, StoreIdentity, StoredResponse,
@@ -58,16 +58,8 @@ fn no_store() -> StoreError {
 /// An entry as the record of an event that is none of its deliveries' to run; `None` where another
 /// delivery may change what it runs with, and is to be confirmed.
 fn record(key: &EventKey, view: &EntryView) -> Option<RecordView> {
-    match view.status {
-        EntryStatus::Waiting | EntryStatus::Dead => return None,
-        // Revived or redriven: what failed may be replaced still.
-        EntryStatus::Queued if view.entry.has_failed() => return None,
-        EntryStatus::Queued
-        | EntryStatus::Running
-        | EntryStatus::Lapsed
-        | EntryStatus::Done
-        | EntryStatus::Discarded
-        | EntryStatus::Stale => {}
+    if !binds(view) {
+        return None;
     }
     let (entry, state) = (&view.entry, RecordState::Done(StoredResponse::new(200)));
     let kept_until = entry.kept_until().unwrap_or(entry.accepted_at);

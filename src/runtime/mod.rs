@@ -15,6 +15,7 @@
 
 #[cfg(feature = "inbox")]
 mod accept;
+mod any_handler;
 mod apart;
 mod ask;
 mod caller;
@@ -44,6 +45,7 @@ mod run;
 #[cfg(feature = "inbox")]
 mod served;
 mod shared_confirm;
+mod span;
 mod state;
 mod terms;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
@@ -58,6 +60,9 @@ mod work;
 
 #[cfg(feature = "inbox")]
 pub(crate) use accept::{Door, spawn_accept};
+pub(crate) use any_handler::{AnyHandler, WithState};
+#[cfg(feature = "inbox")]
+pub(crate) use ask::judged;
 pub(crate) use caller::Caller;
 pub(crate) use caught::{caught, caught_once};
 pub use confirm::{Confirm, ConfirmLimits, ConfirmSubject, Confirmation, Unconfirmed};

@@ -13,7 +13,6 @@ use std::task::Poll;
 use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::time::sleep_until;
-use tracing::Instrument;
 
 use super::caller::Caller;
 use super::caught::{Panicked, caught_once};
@@ -22,6 +21,7 @@ use super::delivery::Delivery;
 use super::delivery_task::DeliveryTask;
 use super::held_claim::HeldClaim;
 use super::outcome::Outcome;
+use super::span::{Operation, RunSpan};
 use super::work::{Ended, Ran, Work};
 use crate::authenticated::Authenticated;
 use crate::reason::Reason;
@@ -36,13 +36,16 @@ where
     C: Caller<W::Answer> + 'static,
 {
     let runtime = Handle::current();
+    let span = RunSpan::new(Operation::Process, &context);
+    let ended = span.clone();
     let mut task = DeliveryTask::new(&runtime, context, body, caller);
     // Behind a pointer, for a task is moved about before it runs.
     let run: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
         let outcome = task.outcome(work).await;
+        ended.end(&task.context, &outcome, "handled");
         task.caller.ended(outcome);
     });
-    runtime.spawn(run.in_current_span());
+    runtime.spawn(span.around(run));
 }
 
 impl<C> DeliveryTask<C> {
@@ -56,7 +59,7 @@ impl<C> DeliveryTask<C> {
         C: Caller<W::Answer>,
     {
         async move {
-            if !self.context.state.settings.confirms.is_empty() {
+            if !self.context.state.settings.confirms.is_empty() && !self.context.is_confirmed() {
                 // Behind a pointer, as everything that most deliveries do without.
                 if let Err(error) = Box::pin(self.confirm()).await {
                     return error.into();

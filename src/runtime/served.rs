@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::shared_confirm::SharedConfirm;
 use crate::inbox::{Route, SharedInbox};
 
 /// A layer whose events a worker runs: that of a [`Webhook`](crate::Webhook) with an inbox, or an
@@ -17,6 +18,10 @@ pub struct Served {
     pub(crate) route: Route,
     /// How long an event is known once it is done.
     pub(crate) retention: Duration,
+    /// Who is asked before an event runs.
+    pub(crate) confirms: Vec<SharedConfirm>,
+    /// How long after a delivery has revived a dead event no other one does.
+    pub(crate) revive_every: Duration,
 }
 
 pub(crate) mod private {

@@ -69,6 +69,20 @@ impl RunState {
         &self.settings.drain
     }
 
+    #[cfg(feature = "inbox")]
+    pub(crate) fn confirms(&self) -> &[SharedConfirm] {
+        &self.settings.confirms
+    }
+
+    /// Where the records are.
+    pub(crate) fn store(&self) -> &SharedStore {
+        &self.terms.store
+    }
+
+    pub(crate) fn renewal_ceiling(&self) -> Duration {
+        self.terms.renewal_ceiling
+    }
+
     pub(crate) fn retention(&self) -> Duration {
         self.terms.retention
     }

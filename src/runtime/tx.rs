@@ -73,7 +73,8 @@ pub struct Tx<D: TxDatabase> {
     opened: Option<Box<dyn Opened<D::Connection>>>,
 }
 
-/// A database whose transactions a [`Tx`] can be; implemented by those of `sqlx` that there is a store for.
+/// A database whose transactions a [`Tx`] can be: those of `sqlx` that there is a store for, and each
+/// `TxDriver` of PostgreSQL.
 pub trait TxDatabase: Sealed + 'static {
     /// What statements run on.
     type Connection: Send + 'static;
@@ -82,6 +83,11 @@ pub trait TxDatabase: Sealed + 'static {
 #[cfg(feature = "postgres")]
 impl TxDatabase for sqlx::Postgres {
     type Connection = sqlx::PgConnection;
+}
+
+#[cfg(feature = "postgres")]
+impl<D: crate::store::TxDriver> TxDatabase for D {
+    type Connection = D::Connection;
 }
 
 #[cfg(feature = "sqlite")]
@@ -94,6 +100,9 @@ mod sealed {
 
     #[cfg(feature = "postgres")]
     impl Sealed for sqlx::Postgres {}
+
+    #[cfg(feature = "postgres")]
+    impl<D: crate::store::TxDriver> Sealed for D {}
 
     #[cfg(feature = "sqlite")]
     impl Sealed for sqlx::Sqlite {}
@@ -129,10 +138,8 @@ impl<D: TxDatabase> Tx<D> {
             let opened = begin(&self.context, &*self.source).await?;
             self.opened = Some(opened);
         }
-        match &mut self.opened {
-            Some(opened) => Ok(opened.connection()),
-            None => Err(TxError::new(TxErrorKind::Used, "it is not begun")),
-        }
+        let connection = self.opened.as_mut().and_then(|opened| opened.connection());
+        connection.ok_or_else(|| TxError::new(TxErrorKind::Used, "it is not begun"))
     }
 }
 

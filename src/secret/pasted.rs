@@ -180,7 +180,25 @@ pub(crate) fn is_placeholder(text: &str) -> bool {
             .any(|(before, behind)| inside(before, behind).is_some_and(variable))
         || (variable(text) && text.contains('_') && text.ends_with("_SECRET"))
         || lower.starts_with("$env:")
+        || is_reference(text)
         || (in_words && WORDS.iter().any(|word| example.starts_with(word)))
+}
+
+/// `process.env['STRIPE_WEBHOOK_SECRET']`, `@@WEBHOOK_SECRET@@`, `${WEBHOOK_SECRET`: the name of a variable
+/// with nothing but signs and words around it.
+fn is_reference(text: &str) -> bool {
+    let is_name = |part: &str| {
+        let name = part.trim_matches('_');
+        name.len() < text.len()
+            && (name.bytes()).all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+            && ["_SECRET", "_KEY", "_TOKEN"]
+                .iter()
+                .any(|end| name.ends_with(end))
+            && (name.contains("WEBHOOK") || name.matches('_').count() > 1)
+    };
+    let is_word = |part: &str| part.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_');
+    let parts = || text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    parts().any(is_name) && parts().all(|part| is_word(part) || is_name(part))
 }
 
 /// How people tell each other to put something else there.

@@ -1,11 +1,12 @@
 //! The keys in use for one provider.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 #[cfg(feature = "asymmetric")]
 use super::KeyLookup;
-use super::{KeyId, NamedSecret, NotIssued, SecretFormat, Secrets, SigningSecret, refused};
+use super::{KeyId, KeyIds, NamedSecret, NotIssued, SecretFormat, Secrets, SigningSecret, refused};
 #[cfg(all(feature = "asymmetric", any(test, feature = "testing")))]
 use crate::asymmetric::PrivateKey;
 #[cfg(feature = "asymmetric")]
@@ -19,6 +20,8 @@ pub struct SigningKey {
     id: KeyId,
     material: Material,
     expires_at: Option<UnixTime>,
+    /// When it last made a signature of a delivery, in microseconds; zero where it has not.
+    last_match: Arc<AtomicU64>,
 }
 
 /// What proves a signature, or makes one.
@@ -43,6 +46,7 @@ impl SigningKey {
             id,
             material,
             expires_at: None,
+            last_match: Arc::default(),
         }
     }
 
@@ -94,6 +98,30 @@ impl SigningKey {
         &self.id
     }
 
+    /// When a layer last let a delivery through that this key has signed, or would have but for its time;
+    /// `None` where that has not been so since the key was made. Clones of a key share it.
+    ///
+    /// It tells when the old key of a roll-over has fallen silent.
+    ///
+    /// ```
+    /// use tower_webhook::provider::stripe;
+    ///
+    /// let ring = stripe::keys(["whsec_test_9f8e7d6c5b4a"])?;
+    /// for key in ring.keys() {
+    ///     assert_eq!((key.id().as_str(), key.last_match(), key.end()), ("1", None, None));
+    /// }
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    pub fn last_match(&self) -> Option<UnixTime> {
+        let micros = self.last_match.load(Ordering::Relaxed);
+        (micros > 0).then(|| UnixTime::from_micros(micros))
+    }
+
+    /// From when on it is refused, if that is set.
+    pub fn end(&self) -> Option<UnixTime> {
+        self.expires_at
+    }
+
     /// The secret, where it is one.
     #[inline]
     pub(crate) fn secret(&self) -> Option<&SigningSecret> {
@@ -116,6 +144,14 @@ impl SigningKey {
         &self.material
     }
 
+    /// The same key, without an end.
+    pub(crate) fn unending(&self) -> Self {
+        Self {
+            expires_at: None,
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn is_active(&self, now: UnixTime) -> bool {
         self.expires_at.is_none_or(|end| now < end)
     }
@@ -127,6 +163,7 @@ impl fmt::Debug for SigningKey {
             id,
             material,
             expires_at,
+            last_match: _,
         } = self;
         let mut printed = f.debug_struct("SigningKey");
         printed.field("id", id);
@@ -320,9 +357,61 @@ impl KeyRing {
         Ok(())
     }
 
+    /// Puts a new key before those of every clone of this ring, which are refused from `old_until` on,
+    /// or from when they are anyhow; those that have expired by now are left out.
+    ///
+    /// ```
+    /// use tower_webhook::{KeyRing, SigningKey, SigningSecret, UnixTime};
+    ///
+    /// let ring = KeyRing::from(SigningSecret::from_text("whsec_test_the_old_one")?);
+    /// let new = SigningSecret::from_text("whsec_test_the_new_one")?;
+    /// let in_an_hour = UnixTime::from_secs(UnixTime::now().as_secs() + 3_600);
+    /// ring.rotate(SigningKey::new("2026-06", new), in_an_hour)?;
+    /// assert_eq!(ring.ids(), ["2026-06".into(), "1".into()]);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`KeyRing::new`]; the old keys then stay as they were.
+    pub fn rotate(&self, new: SigningKey, old_until: UnixTime) -> Result<(), ConfigError> {
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let now = UnixTime::now();
+        let old = keys.iter().filter(|key| key.is_active(now)).map(|key| {
+            let end = key.expires_at.map_or(old_until, |end| end.min(old_until));
+            key.clone().expires_at(end)
+        });
+        let rotated = checked(std::iter::once(new).chain(old))?;
+        *keys = rotated;
+        Ok(())
+    }
+
     /// The names of the keys, expired ones included.
     pub fn ids(&self) -> Vec<KeyId> {
         self.snapshot().iter().map(|key| key.id.clone()).collect()
+    }
+
+    /// The keys, expired ones included.
+    pub fn keys(&self) -> Vec<SigningKey> {
+        self.snapshot().to_vec()
+    }
+
+    /// Notes that these of its keys have signed a delivery.
+    pub(crate) fn matched(&self, ids: &KeyIds, now: UnixTime) {
+        for key in self.look().iter() {
+            if ids.contains(key.id.as_str()) {
+                key.last_match.store(now.as_micros(), Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Keys that are only tried: as many as there are.
+    pub(crate) fn for_trial(keys: impl IntoIterator<Item = SigningKey>) -> Self {
+        Self {
+            keys: Arc::new(RwLock::new(keys.into_iter().collect())),
+            #[cfg(feature = "asymmetric")]
+            source: None,
+        }
     }
 
     pub(crate) fn snapshot(&self) -> Arc<[SigningKey]> {

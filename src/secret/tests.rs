@@ -93,6 +93,8 @@ fn a_secret_that_could_have_been_issued_or_chosen_is_taken() {
         "/etcAbc123+/x9Z8y7W6v5U4=",
         "sign: of the times",
         "the 3rd; and the 4th, (of July)",
+        "TOP_SECRET!!",
+        "[MY_API_KEY]a1B2c3D4",
     ] {
         let taken = SigningSecret::from_text(text);
         assert!(taken.is_ok(), "{text:?}: {taken:?}");

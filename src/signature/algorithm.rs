@@ -40,6 +40,17 @@ impl Algorithm {
         }
     }
 
+    /// How many bytes the longest signature has.
+    pub(super) fn longest(self) -> usize {
+        match self {
+            Self::Hmac(digest) | Self::HmacOfHashedSecret(digest) | Self::Hash(digest) => {
+                digest.len()
+            }
+            #[cfg(feature = "asymmetric")]
+            Self::PublicKey(algorithm) => algorithm.lengths().1,
+        }
+    }
+
     pub(super) fn hashes_secret(self) -> bool {
         matches!(self, Self::Hash(_))
     }

@@ -43,6 +43,7 @@
 #[cfg(feature = "senders")]
 mod algorithm;
 mod component;
+pub mod diagnosis;
 mod error;
 #[cfg(feature = "senders")]
 mod general;

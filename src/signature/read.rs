@@ -104,7 +104,6 @@ impl From<String> for Id {
 
 impl Id {
     /// An id that was read before.
-    #[cfg(feature = "inbox")]
     pub(super) fn remembered(id: &str) -> Self {
         Self(Text::from(id))
     }

@@ -119,6 +119,13 @@ impl Scheme {
         );
         headers
     }
+
+    /// Where the shared token stands, where that is the proof.
+    #[cfg(feature = "senders")]
+    pub(crate) fn token_places(&self) -> Vec<super::Place> {
+        let general = self.general.iter();
+        general.flat_map(|general| general.token_places()).collect()
+    }
 }
 
 /// Builds a [`Scheme`].

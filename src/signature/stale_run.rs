@@ -54,6 +54,16 @@ impl StaleRun {
         self.suspected
     }
 
+    /// By how many seconds the last one is off, above zero where it is old, while the clock is suspected.
+    pub(crate) fn suspected_skew(&self) -> Option<i64> {
+        let last = self.kept.back().filter(|_| self.suspected)?;
+        let signed = |secs: u64| i64::try_from(secs).unwrap_or(i64::MAX);
+        Some(match last.skew {
+            Skew::Old(secs) => signed(secs),
+            Skew::Ahead(secs) => signed(secs).saturating_neg(),
+        })
+    }
+
     /// One was in time: the clock is right.
     pub(crate) fn in_time(&mut self) {
         *self = Self::default();

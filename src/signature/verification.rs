@@ -305,7 +305,6 @@ pub struct Verified {
 
 impl Verified {
     /// What was verified before and is read back; `None` without a key.
-    #[cfg(feature = "inbox")]
     pub(crate) fn remembered<'a>(
         keys: impl Iterator<Item = &'a str>,
         signed_at: Option<UnixTime>,

@@ -153,6 +153,7 @@ impl SchemeBuilder {
     fn general(&self) -> Result<General, ConfigError> {
         let Settings {
             separator,
+            blank_behind_separator,
             positional,
             any_case_prefix,
             is_token,
@@ -176,6 +177,7 @@ impl SchemeBuilder {
                 }
                 Layout::Pairs {
                     separator: separator.unwrap_or(b','),
+                    blank_behind: *blank_behind_separator,
                     timestamp: (!timestamp.is_empty()).then(|| timestamp.clone()),
                     signature: signature.clone(),
                 }

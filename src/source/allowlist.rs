@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 use std::time::Duration;
 
+use super::feed::{AddressFeed, FeedError};
+use super::feeds::{FeedChange, Feeds};
 use super::hosts::{Answers, HostChange, HostName, Sifted};
 use super::networks::{Entry, Networks};
 use crate::clock::UnixTime;
@@ -14,8 +16,11 @@ use crate::error::{ConfigError, ConfigErrorKind};
 /// Long enough to outlast an outage of the resolver, short enough that an address which its owner
 /// has given up is soon refused.
 const DEFAULT_GRACE: Duration = Duration::from_secs(3_600);
+/// Senders change what they publish after weeks of notice; a feed is out of reach for longer than
+/// a resolver.
+const DEFAULT_FEED_GRACE: Duration = Duration::from_secs(7 * 86_400);
 
-/// The networks, addresses and host names that a sender may deliver from; clones share them.
+/// The networks, addresses, host names and feeds that a sender may deliver from; clones share them.
 ///
 /// A host name stands for what it resolves to. This type asks no resolver: it says which
 /// [`hosts`](Self::hosts) to resolve, is told the answers by [`learn`](Self::learn) and
@@ -47,17 +52,19 @@ struct State {
     networks: Networks,
     answers: Answers,
     grace: Duration,
+    feeds: Feeds,
+    feed_grace: Duration,
 }
 
 /// What an [`Allowlist`] says of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Admission {
-    /// A network or the good answer of a host name holds it.
+    /// A network, the good answer of a host name, or the good content of a feed holds it.
     Allowed,
-    /// Nothing holds it, and every host name has a good answer.
+    /// Nothing holds it, and every host name and feed is known.
     Refused,
-    /// Nothing holds it, but a host name has never resolved or its answer has ended: the sender
-    /// should try again.
+    /// Nothing holds it, but a host name has never resolved, a feed was never read, or what was
+    /// known of it has ended: the sender should try again.
     Unresolved,
 }
 
@@ -92,13 +99,60 @@ impl Allowlist {
         I::Item: AsRef<str>,
     {
         let (networks, hosts) = parse(entries)?;
+        Ok(Self::new(networks, hosts, Feeds::default()))
+    }
+
+    /// A list of what senders publish alone: see [`AddressFeed`].
+    ///
+    /// # Errors
+    ///
+    /// No feed.
+    pub fn of_feeds(feeds: impl IntoIterator<Item = AddressFeed>) -> Result<Self, ConfigError> {
+        let mut known = Feeds::default();
+        for feed in feeds {
+            known.add(feed);
+        }
+        if known.is_empty() {
+            return Err(refused("empty, name the sender's feed"));
+        }
+        Ok(Self::new(Networks::default(), BTreeSet::new(), known))
+    }
+
+    fn new(networks: Networks, hosts: BTreeSet<HostName>, feeds: Feeds) -> Self {
         let mut answers = Answers::default();
         answers.relist(hosts);
-        Ok(Self(Arc::new(RwLock::new(State {
+        Self(Arc::new(RwLock::new(State {
             networks,
             answers,
             grace: DEFAULT_GRACE,
-        }))))
+            feeds,
+            feed_grace: DEFAULT_FEED_GRACE,
+        })))
+    }
+
+    /// Adds what a sender publishes, for every clone of this list. It is to be fetched again and
+    /// again and [told](Self::learn_feed) to the list, as [`FeedRefresher`](crate::FeedRefresher)
+    /// does.
+    #[must_use]
+    pub fn feed(self, feed: AddressFeed) -> Self {
+        self.write().feeds.add(feed);
+        self
+    }
+
+    /// How long the last good content of a feed stands when it is not read again: a week unless
+    /// set. It holds for what is learned from here on, by every clone.
+    ///
+    /// # Errors
+    ///
+    /// Less than a minute, which no refresh could keep up with.
+    pub fn keep_feeds_for(self, grace: Duration) -> Result<Self, ConfigError> {
+        if grace < Duration::from_secs(60) {
+            return Err(refused(format!(
+                "a grace of {grace:?} for feeds is too short, at least 60s is needed"
+            )));
+        }
+        self.write().feed_grace = grace;
+        Ok(self)
     }
 
     /// How long the last good answer for a host name stands when refreshes fail or no longer come:
@@ -138,20 +192,24 @@ impl Allowlist {
     pub fn check(&self, address: IpAddr, now: UnixTime) -> Admission {
         let address = address.to_canonical();
         let state = self.read();
-        if state.networks.contains(address) || state.answers.contains(address, now) {
+        let is_held = state.networks.contains(address)
+            || state.answers.contains(address, now)
+            || state.feeds.contains(address, now);
+        if is_held {
             Admission::Allowed
-        } else if state.answers.any_unresolved(now) {
+        } else if state.answers.any_unresolved(now) || state.feeds.any_ended(now) {
             Admission::Unresolved
         } else {
             Admission::Refused
         }
     }
 
-    /// The same, where the time is asked for only if it makes a difference: if there are host names.
+    /// The same, where the time is asked for only if it makes a difference: if there are host names
+    /// or feeds.
     pub(crate) fn check_at(&self, address: IpAddr, now: impl FnOnce() -> UnixTime) -> Admission {
         {
             let state = self.read();
-            if state.answers.is_empty() {
+            if state.answers.is_empty() && state.feeds.is_empty() {
                 return match state.networks.contains(address.to_canonical()) {
                     true => Admission::Allowed,
                     false => Admission::Refused,
@@ -171,6 +229,32 @@ impl Allowlist {
     /// The host names that have no answer, or one that has ended.
     pub(crate) fn unresolved(&self, now: UnixTime) -> HashSet<HostName> {
         self.read().answers.unresolved(now).cloned().collect()
+    }
+
+    /// When the host name was last resolved whose answer is the oldest; `None` in a list without host names.
+    /// 1970 where a name has no answer.
+    ///
+    /// ```
+    /// use tower_webhook::{Allowlist, UnixTime};
+    ///
+    /// let list = Allowlist::parse(["hooks.example.com", "relay.example.com"])?;
+    /// assert_eq!(list.oldest_answer(), Some(UnixTime::EPOCH));
+    /// let now = UnixTime::from_secs(1_782_864_000);
+    /// for host in list.hosts() {
+    ///     list.learn(&host, ["203.0.113.9".parse().unwrap()], now);
+    /// }
+    /// assert_eq!(list.oldest_answer(), Some(now));
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    pub fn oldest_answer(&self) -> Option<UnixTime> {
+        self.read().answers.oldest()
+    }
+
+    /// Whether only host names are on it, and none of them has a good answer.
+    pub(crate) fn admits_nobody(&self, now: UnixTime) -> bool {
+        let state = self.read();
+        let ended = state.answers.unresolved(now).count();
+        state.networks.iter().next().is_none() && ended == state.answers.hosts().count()
     }
 
     /// How long the last good answer for a host name stands.
@@ -200,6 +284,31 @@ impl Allowlist {
     /// time is over.
     pub fn fail(&self, host: &HostName, now: UnixTime) -> HostChange {
         self.learn(host, [], now)
+    }
+
+    /// The feeds in the list, in the order in which they were added.
+    pub fn feeds(&self) -> Vec<AddressFeed> {
+        self.read().feeds.iter().cloned().collect()
+    }
+
+    /// Takes what a feed holds now, which stands until `now` plus the [feed
+    /// grace](Self::keep_feeds_for).
+    ///
+    /// # Errors
+    ///
+    /// As [`AddressFeed::read`], and a feed that is none of this list. What was learned last then
+    /// stands until its time is over.
+    pub fn learn_feed(
+        &self,
+        feed: &AddressFeed,
+        body: &[u8],
+        now: UnixTime,
+    ) -> Result<FeedChange, FeedError> {
+        // Read while nothing is locked.
+        let content = feed.read(body)?;
+        let mut state = self.write();
+        let grace = state.feed_grace;
+        state.feeds.learn(feed, content, now, grace)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -242,13 +351,14 @@ fn refused(message: impl Into<std::borrow::Cow<'static, str>>) -> ConfigError {
 }
 
 impl fmt::Display for Allowlist {
-    /// The networks and then the host names, as they are written in settings: overlapping networks
-    /// are one.
+    /// The networks, then the host names as they are written in settings, then the addresses of the
+    /// feeds: overlapping networks are one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.read();
         let networks = state.networks.iter().map(ToString::to_string);
         let hosts = state.answers.hosts().map(ToString::to_string);
-        let entries: Vec<_> = networks.chain(hosts).collect();
+        let feeds = state.feeds.iter().map(|feed| feed.url().to_owned());
+        let entries: Vec<_> = networks.chain(hosts).chain(feeds).collect();
         f.write_str(&entries.join(", "))
     }
 }
@@ -260,11 +370,15 @@ impl fmt::Debug for Allowlist {
             networks,
             answers,
             grace,
+            feeds,
+            feed_grace,
         } = &*state;
         f.debug_struct("Allowlist")
             .field("networks", networks)
             .field("hosts", answers)
             .field("host_grace", grace)
+            .field("feeds", feeds)
+            .field("feed_grace", feed_grace)
             .finish()
     }
 }

@@ -89,7 +89,8 @@ impl TrustedProxies {
     /// The address that a request was sent from, given the peer of its connection.
     ///
     /// A peer that is not a trusted proxy is the client. Otherwise all lines of the one header
-    /// count, the last element of the last line first.
+    /// count, the last element of the last line first; a header that holds one address has one
+    /// line, or several that are equal.
     ///
     /// # Errors
     ///
@@ -114,16 +115,30 @@ impl TrustedProxies {
                 Ok(peer)
             };
         }
+        let unreadable = |bad| {
+            error(match bad {
+                BadHop::Unparsable => Kind::UnparsableHop,
+                BadHop::Obfuscated => Kind::ObfuscatedHop,
+            })
+        };
+        if !header.grows() {
+            let mut lines = headers.get_all(header.name()).iter();
+            let line = lines.next().ok_or(error(Kind::NoForwardingHeader))?;
+            // Two that differ: one of them is a stranger's.
+            if lines.any(|other| other != line) {
+                return Err(error(Kind::UnparsableHop));
+            }
+            let hop = header.hop(line.as_bytes()).map_err(unreadable)?;
+            return match self.networks.contains(hop) {
+                true => Err(error(Kind::OnlyTrustedHops)),
+                false => Ok(hop),
+            };
+        }
         let mut kind = Kind::NoForwardingHeader;
         for line in headers.get_all(header.name()).iter().rev() {
             kind = Kind::OnlyTrustedHops;
             for element in header.elements(line.as_bytes()) {
-                let hop = header.hop(element).map_err(|bad| {
-                    error(match bad {
-                        BadHop::Unparsable => Kind::UnparsableHop,
-                        BadHop::Obfuscated => Kind::ObfuscatedHop,
-                    })
-                })?;
+                let hop = header.hop(element).map_err(unreadable)?;
                 if !self.networks.contains(hop) {
                     return Ok(hop);
                 }
@@ -134,11 +149,21 @@ impl TrustedProxies {
 }
 
 /// Whether a request carries any header that proxies add. One look at each name: to ask the map for
-/// three takes longer, for it hashes them byte by byte.
+/// some of them takes longer, for it hashes them byte by byte.
 fn is_forwarded(headers: &HeaderMap) -> bool {
-    headers
-        .keys()
-        .any(|name| matches!(name.as_str(), "x-forwarded-for" | "forwarded" | "x-real-ip"))
+    let is_one = |name: &str| {
+        matches!(
+            name,
+            "x-forwarded-for"
+                | "forwarded"
+                | "x-real-ip"
+                | "cf-connecting-ip"
+                | "fly-client-ip"
+                | "true-client-ip"
+                | "cloudfront-viewer-address"
+        )
+    };
+    headers.keys().any(|name| is_one(name.as_str()))
 }
 
 /// Why the address that a request was sent from is not known.

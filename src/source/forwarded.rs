@@ -1,13 +1,38 @@
-//! The two headers in which proxies write down whom they forward for, read from right to left.
+//! The headers in which proxies write down whom they forward for: two that grow, read from right to
+//! left, and those that hold one address.
 //!
 //! What stands on the left was sent by anyone. It is not looked at before all that stands right of
 //! it is known to come from trusted proxies, and nothing in it changes how those parts are read.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
 
 use http::HeaderName;
 
+use crate::error::{ConfigError, ConfigErrorKind};
+
 /// The header in which the trusted proxies write down whom they forward for.
+///
+/// `X-Forwarded-For` and `Forwarded` grow by an element with each proxy. The others hold the one
+/// address that the outermost proxy saw, and are believed only where that proxy overwrites them:
+/// nginx and Cloudflare do, a proxy that does not know the header passes on the stranger's.
+///
+/// It reads from the header's name, in any case, as a setting holds it.
+///
+/// ```
+/// use tower_webhook::TrustedProxies;
+/// use tower_webhook::source::ForwardingHeader;
+///
+/// let header: ForwardingHeader = "cf-connecting-ip".parse()?;
+/// assert_eq!(header, ForwardingHeader::CfConnectingIp);
+///
+/// let proxies = TrustedProxies::parse(["173.245.48.0/20"])?.header(header);
+/// let mut headers = http::HeaderMap::new();
+/// headers.insert("cf-connecting-ip", "203.0.113.9".parse()?);
+/// let client = proxies.client_address("173.245.48.1".parse()?, &headers)?;
+/// assert_eq!(client.to_string(), "203.0.113.9");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ForwardingHeader {
@@ -16,13 +41,39 @@ pub enum ForwardingHeader {
     XForwardedFor,
     /// `Forwarded` (RFC 7239), of which the `for` parameter counts.
     Forwarded,
+    /// `X-Real-IP`, as nginx is commonly told to write it.
+    XRealIp,
+    /// `CF-Connecting-IP`, of Cloudflare.
+    CfConnectingIp,
+    /// `Fly-Client-IP`, of Fly.io.
+    FlyClientIp,
+    /// `True-Client-IP`, of Akamai, and of Cloudflare's Enterprise plan.
+    TrueClientIp,
+    /// `CloudFront-Viewer-Address`, of Amazon CloudFront: an address, a colon and a port. An IPv6
+    /// address stands there without brackets.
+    CloudFrontViewerAddress,
 }
 
 impl ForwardingHeader {
+    const ALL: [Self; 7] = [
+        Self::XForwardedFor,
+        Self::Forwarded,
+        Self::XRealIp,
+        Self::CfConnectingIp,
+        Self::FlyClientIp,
+        Self::TrueClientIp,
+        Self::CloudFrontViewerAddress,
+    ];
+
     pub(super) const fn name(self) -> HeaderName {
         match self {
             Self::XForwardedFor => HeaderName::from_static("x-forwarded-for"),
             Self::Forwarded => http::header::FORWARDED,
+            Self::XRealIp => HeaderName::from_static("x-real-ip"),
+            Self::CfConnectingIp => HeaderName::from_static("cf-connecting-ip"),
+            Self::FlyClientIp => HeaderName::from_static("fly-client-ip"),
+            Self::TrueClientIp => HeaderName::from_static("true-client-ip"),
+            Self::CloudFrontViewerAddress => HeaderName::from_static("cloudfront-viewer-address"),
         }
     }
 
@@ -30,7 +81,17 @@ impl ForwardingHeader {
         match self {
             Self::XForwardedFor => "X-Forwarded-For",
             Self::Forwarded => "Forwarded",
+            Self::XRealIp => "X-Real-IP",
+            Self::CfConnectingIp => "CF-Connecting-IP",
+            Self::FlyClientIp => "Fly-Client-IP",
+            Self::TrueClientIp => "True-Client-IP",
+            Self::CloudFrontViewerAddress => "CloudFront-Viewer-Address",
         }
+    }
+
+    /// Whether a proxy appends to it, rather than writing one address over whatever was there.
+    pub(super) const fn grows(self) -> bool {
+        matches!(self, Self::XForwardedFor | Self::Forwarded)
     }
 
     /// The elements of one line of this header, the last one first.
@@ -48,6 +109,8 @@ impl ForwardingHeader {
     /// Forwarded       = OWS [ pair ] *( OWS ";" OWS [ pair ] ) OWS     ; exactly one "for"
     /// pair            = token "=" ( token / DQUOTE *qdtext DQUOTE )    ; no backslash
     /// for             = ( IPv4 / "[" IPv6 "]" ) [ ":" ( port / "_" 1*( token ) ) ]
+    /// CloudFront-Viewer-Address = OWS ( IPv4 / IPv6 / "[" IPv6 "]" ) ":" port OWS
+    /// the other ones  = OWS ( IPv4 / IPv6 ) OWS
     /// ```
     ///
     /// RFC 7239 sections 4 and 6, more lenient in the white space around `;`, which some proxies
@@ -56,8 +119,29 @@ impl ForwardingHeader {
         match self {
             Self::XForwardedFor => node(text(trim_ows(element))?, self),
             Self::Forwarded => node(for_parameter(element)?, self),
+            Self::CloudFrontViewerAddress => viewer(text(trim_ows(element))?),
+            Self::XRealIp | Self::CfConnectingIp | Self::FlyClientIp | Self::TrueClientIp => {
+                address(text(trim_ows(element))?)
+            }
         }
         .map(|address| address.to_canonical())
+    }
+}
+
+impl FromStr for ForwardingHeader {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        Self::ALL
+            .into_iter()
+            .find(|header| header.as_str().eq_ignore_ascii_case(text))
+            .ok_or_else(|| {
+                let known = Self::ALL.map(Self::as_str).join(", ");
+                ConfigError::new(
+                    ConfigErrorKind::Proxy,
+                    format!("{text:?} is no header of a proxy that is read, these are: {known}"),
+                )
+            })
     }
 }
 
@@ -182,6 +266,25 @@ fn node(text: &str, header: ForwardingHeader) -> Result<IpAddr, BadHop> {
         .filter(|_| port.is_none_or(|port| is_port(port, header)))
         .map(IpAddr::V4)
         .ok_or(BadHop::Unparsable)
+}
+
+fn address(text: &str) -> Result<IpAddr, BadHop> {
+    text.parse().map_err(|_| BadHop::Unparsable)
+}
+
+/// The port is always there: without it the last group of an IPv6 address would be taken for one.
+fn viewer(text: &str) -> Result<IpAddr, BadHop> {
+    let (host, port) = text.rsplit_once(':').ok_or(BadHop::Unparsable)?;
+    if !is_port(port, ForwardingHeader::CloudFrontViewerAddress) {
+        return Err(BadHop::Unparsable);
+    }
+    match host.strip_prefix('[') {
+        Some(rest) => (rest.strip_suffix(']'))
+            .and_then(|inner| inner.parse::<Ipv6Addr>().ok())
+            .map(IpAddr::V6)
+            .ok_or(BadHop::Unparsable),
+        None => address(host),
+    }
 }
 
 fn is_port(text: &str, header: ForwardingHeader) -> bool {

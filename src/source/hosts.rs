@@ -219,12 +219,14 @@ impl Sifted {
 struct Answer {
     addresses: Vec<IpAddr>,
     good_until: UnixTime,
+    learned_at: UnixTime,
 }
 
 impl Answer {
     const NONE: Self = Self {
         addresses: Vec::new(),
         good_until: UnixTime::EPOCH,
+        learned_at: UnixTime::EPOCH,
     };
 }
 
@@ -248,6 +250,11 @@ impl Answers {
 
     pub(super) fn hosts(&self) -> impl Iterator<Item = &HostName> {
         self.by_host.keys()
+    }
+
+    /// When the name was last resolved whose answer is the oldest: in 1970 where one has none. `None` without names.
+    pub(super) fn oldest(&self) -> Option<UnixTime> {
+        self.by_host.values().map(|answer| answer.learned_at).min()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -292,6 +299,7 @@ impl Answers {
             Answer {
                 addresses: kept,
                 good_until: now.saturating_add(grace),
+                learned_at: now,
             }
         } else if now < old.good_until {
             old.clone()

@@ -5,6 +5,8 @@
 
 mod allowlist;
 mod client;
+mod feed;
+mod feeds;
 mod forwarded;
 mod hosts;
 pub(crate) mod hosts_file;
@@ -15,6 +17,8 @@ use std::net::IpAddr;
 pub(crate) use allowlist::WeakAllowlist;
 pub use allowlist::{Admission, Allowlist};
 pub use client::{ClientAddressError, ClientAddressErrorKind, TrustedProxies};
+pub use feed::{AddressFeed, FeedContent, FeedError, FeedErrorKind};
+pub use feeds::FeedChange;
 pub use forwarded::ForwardingHeader;
 pub use hosts::{HostChange, HostName};
 

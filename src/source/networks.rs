@@ -126,11 +126,18 @@ impl Networks {
 
     /// Whether one of the networks holds this address, which must be normalised.
     pub(super) fn contains(&self, address: IpAddr) -> bool {
+        (self.before(address)).is_some_and(|network| network.contains(&address))
+    }
+
+    /// Whether one of the networks holds the whole of this one.
+    pub(super) fn covers(&self, other: &IpNet) -> bool {
+        (self.before(other.network())).is_some_and(|network| network.contains(other))
+    }
+
+    /// The last network that begins at this address or before it.
+    fn before(&self, address: IpAddr) -> Option<&IpNet> {
         let after = self.0.partition_point(|net| net.network() <= address);
-        after
-            .checked_sub(1)
-            .and_then(|at| self.0.get(at))
-            .is_some_and(|network| network.contains(&address))
+        after.checked_sub(1).and_then(|at| self.0.get(at))
     }
 }
 

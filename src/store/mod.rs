@@ -90,12 +90,16 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod identity;
+#[cfg(all(feature = "inbox", any(feature = "postgres", feature = "redis")))]
+mod loss;
 mod memory;
 #[cfg(feature = "postgres")]
 mod postgres;
 pub mod record;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod server_clock;
 mod shared;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;
@@ -108,12 +112,16 @@ mod transaction;
 use std::future::Future;
 use std::time::Duration;
 
+use futures_util::{StreamExt, TryStreamExt, stream};
+
 use crate::event::{EventKey, Name};
 
 #[cfg(feature = "postgres")]
+pub use self::postgres::PostgresJournal;
+#[cfg(feature = "postgres")]
 pub use self::postgres::{
     PostgresConnectError, PostgresConnectErrorKind, PostgresFinding, PostgresReport,
-    PostgresSetting, PostgresStore, PostgresStoreBuilder, PostgresVerdict,
+    PostgresSetting, PostgresStore, PostgresStoreBuilder, PostgresVerdict, TxDriver,
 };
 #[cfg(all(feature = "postgres", feature = "inbox"))]
 pub use self::postgres::{PostgresInbox, PostgresInboxBuilder};
@@ -124,6 +132,8 @@ pub use self::redis::{
 };
 #[cfg(all(feature = "redis", feature = "inbox"))]
 pub use self::redis::{RedisInbox, RedisInboxBuilder};
+#[cfg(feature = "sqlite")]
+pub use self::sqlite::SqliteJournal;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::{
     SqliteConnectError, SqliteConnectErrorKind, SqliteStore, SqliteStoreBuilder,
@@ -146,11 +156,27 @@ pub(crate) use transaction::{Begin, Finished, OpenTransaction, Opened, Ticket};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use transaction::{Transactions, TxError, TxErrorKind};
 
+/// So many are looked up at a time.
+const LOOKUPS_AT_A_TIME: usize = 64;
+
+/// Looks several events up, where that is done one by one.
+pub(crate) async fn each_looked_up<'a, T, Fut>(
+    keys: &'a [EventKey],
+    look: impl Fn(&'a EventKey) -> Fut,
+) -> Result<Vec<T>, StoreError>
+where
+    Fut: Future<Output = Result<T, StoreError>>,
+{
+    let looks: Vec<_> = keys.iter().map(look).collect();
+    let looks = stream::iter(looks).buffered(LOOKUPS_AT_A_TIME);
+    looks.try_collect().await
+}
+
 /// Keeps one record per event key; the [module](self) says what that guarantees. Whether a store of
 /// your own does, `testing::check_store` of the feature `testing` finds out.
 ///
-/// Only [`identity`](Store::identity), [`for_renewals`](Store::for_renewals), [`for_items`](Store::for_items)
-/// and, with a database of SQL, `transactions` have a default body: every other method is a promise that only
+/// Only [`identity`](Store::identity), [`for_renewals`](Store::for_renewals), [`for_items`](Store::for_items),
+/// [`lookup_many`](Store::lookup_many) and, with a database of SQL, `transactions` have a default body: every other method is a promise that only
 /// the store itself can keep. Every one may be dropped half-way and sent again.
 ///
 /// # Errors
@@ -238,6 +264,16 @@ pub trait Store: Send + Sync + 'static {
         &self,
         key: &EventKey,
     ) -> impl Future<Output = Result<Option<RecordView>, StoreError>> + Send;
+
+    /// The records of several events, in the order of their keys.
+    ///
+    /// They are read one by one, some at a time, unless a store can do better.
+    fn lookup_many(
+        &self,
+        keys: &[EventKey],
+    ) -> impl Future<Output = Result<Vec<Option<RecordView>>, StoreError>> + Send {
+        each_looked_up(keys, |key| self.lookup(key))
+    }
 
     /// Removes the record of an event, whatever its state, and says whether there was one.
     ///

@@ -94,6 +94,10 @@ impl Store for SharedStore {
         self.0.lookup(key).await
     }
 
+    async fn lookup_many(&self, keys: &[EventKey]) -> Result<Vec<Option<RecordView>>, StoreError> {
+        self.0.lookup_many(keys).await
+    }
+
     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
         self.0.forget(key).await
     }
@@ -128,6 +132,10 @@ trait Boxed: Send + Sync {
         &'a self,
         key: &'a EventKey,
     ) -> BoxFuture<'a, Result<Option<RecordView>, StoreError>>;
+    fn lookup_many<'a>(
+        &'a self,
+        keys: &'a [EventKey],
+    ) -> BoxFuture<'a, Result<Vec<Option<RecordView>>, StoreError>>;
     fn forget<'a>(&'a self, key: &'a EventKey) -> BoxFuture<'a, Result<bool, StoreError>>;
     fn unfinished<'a>(
         &'a self,
@@ -184,6 +192,13 @@ impl<S: Store> Boxed for S {
         key: &'a EventKey,
     ) -> BoxFuture<'a, Result<Option<RecordView>, StoreError>> {
         Box::pin(Store::lookup(self, key))
+    }
+
+    fn lookup_many<'a>(
+        &'a self,
+        keys: &'a [EventKey],
+    ) -> BoxFuture<'a, Result<Vec<Option<RecordView>>, StoreError>> {
+        Box::pin(Store::lookup_many(self, keys))
     }
 
     fn forget<'a>(&'a self, key: &'a EventKey) -> BoxFuture<'a, Result<bool, StoreError>> {

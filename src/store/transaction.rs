@@ -58,7 +58,8 @@ pub(crate) trait Begin<C>: Send + Sync {
 
 /// A transaction that a handler can use.
 pub(crate) trait Opened<C>: OpenTransaction {
-    fn connection(&mut self) -> &mut C;
+    /// What the handler's statements run on; always there while the transaction is open.
+    fn connection(&mut self) -> Option<&mut C>;
 
     /// When the handler is ended, if it has not by then: others wait for the transaction.
     fn until(&self) -> Option<Instant> {

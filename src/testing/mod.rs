@@ -178,6 +178,8 @@
 //! # }
 //! ```
 
+#[cfg(feature = "http-client")]
+mod api;
 mod assertions;
 mod clock;
 mod delivery;
@@ -195,6 +197,8 @@ mod wire;
 
 #[cfg(feature = "asymmetric")]
 pub use crate::asymmetric::PrivateKey;
+#[cfg(feature = "http-client")]
+pub use api::{ApiFault, ApiServer, BlendFiStandIn, BloquoStandIn, BloxStandIn};
 #[cfg(feature = "inbox")]
 pub use assertions::assert_queued;
 pub use assertions::{assert_duplicate, assert_handled, assert_rejected};

@@ -2,9 +2,17 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
 use tower_layer::Layer;
+use tower_service::Service;
 
-use crate::layer::{BodyAs, NamedSteps, SameBody, WebhookService};
+#[cfg(doc)]
+use crate::layer::ReplayErrorKind;
+use crate::layer::{
+    BodyAs, DedupeState, NamedSteps, Pipeline, Replay, ReplayError, Replayed, SameBody,
+    SecretPathGate, WebhookService,
+};
 
 /// The layer of a [`Webhook`](crate::Webhook).
 #[derive(Debug, Clone)]
@@ -59,11 +67,50 @@ impl WebhookLayer {
     }
 }
 
+impl<M> WebhookLayer<M> {
+    /// Sends a request out of a [journal](crate::journal) through again, behind its proof, to this service, which
+    /// is the one that the layer is put around: a handler, or a router whose handler stands at the request's path. With
+    /// an inbox it is called for what wants its answer at once alone.
+    ///
+    /// The answer is what the sender would have been told: no longer than a sender is it waited for.
+    /// Nobody is asked but the store and what confirms events.
+    ///
+    /// # Errors
+    ///
+    /// A request that is not to be sent through again; [`ReplayErrorKind`] says why.
+    pub async fn replay<S, B, RB>(
+        &self,
+        replay: &Replay<'_>,
+        handler: S,
+    ) -> Result<Replayed, ReplayError>
+    where
+        S: Service<Request<B>, Response = Response<RB>> + Clone + Send + 'static,
+        S::Future: Send,
+        S::Error: Send,
+        B: From<Bytes> + Send + 'static,
+        RB: Body<Data = Bytes> + Send + 'static,
+    {
+        let Pipeline {
+            authenticator,
+            core,
+        } = &*self.steps.steps;
+        let path = authenticator.checks.path.as_ref().map(SecretPathGate::tail);
+        core.replay(replay, path, handler).await
+    }
+}
+
 #[cfg(feature = "axum")]
 impl WebhookLayer {
     /// What proves its sender by the end of the path.
     pub(crate) fn secret_path(&self) -> Option<&crate::layer::SecretPathGate> {
         self.steps.steps.authenticator.checks.path.as_ref()
+    }
+}
+
+impl<M> WebhookLayer<M> {
+    /// What its events are named, kept and observed by.
+    pub(crate) fn events(&self) -> Arc<DedupeState> {
+        Arc::clone(&self.steps.steps.core)
     }
 }
 

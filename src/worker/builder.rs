@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use super::backoff::Backoff;
 use super::entry_store::EntryStore;
-use super::handlers::{AnyHandler, WithState};
-use super::route_state::RouteState;
+use super::health::of_inbox;
+use super::route_state::{RouteState, UnconfirmedRoute};
 use super::run::{Settings, Worker};
 use super::work::Attempts;
 use crate::error::{ConfigError, ConfigErrorKind};
+use crate::health::Health;
 use crate::inbox::{Inbox, SharedInbox};
-use crate::runtime::{Drain, EventHandler, RunSettings, RunState, Served, Serves, WaitingRoom};
+use crate::runtime::{
+    AnyHandler, Drain, EventHandler, RunSettings, RunState, Served, Serves, WaitingRoom, WithState,
+};
 use crate::store::SharedStore;
 
 const DEFAULT_CONCURRENCY: usize = 16;
@@ -30,11 +33,34 @@ const SHORTEST_POLL: Duration = Duration::from_millis(1);
 pub trait InboxExt {
     /// Starts a worker of this inbox, to be told by [`WorkerBuilder::on`] what it serves.
     fn worker(&self) -> WorkerBuilder;
+
+    /// How well this inbox is: whether it answers within two seconds, what is paused, and how many events are
+    /// in the dead letters. See [`health`](crate::health).
+    ///
+    /// ```
+    /// use tower_webhook::inbox::{Inbox, MemoryInbox};
+    /// use tower_webhook::worker::InboxExt;
+    /// use tower_webhook::Name;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let inbox = MemoryInbox::new();
+    /// inbox.set_paused(&Name::new("stripe")?, true).await?;
+    /// let health = inbox.health().await;
+    /// assert_eq!(health.to_string(), "degraded\ndegraded inbox paused: no worker takes events of stripe");
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn health(&self) -> impl Future<Output = Health> + Send;
 }
 
 impl<I: Inbox + Clone> InboxExt for I {
     fn worker(&self) -> WorkerBuilder {
         WorkerBuilder::new(SharedInbox::new(self.clone()))
+    }
+
+    async fn health(&self) -> Health {
+        of_inbox(self).await
     }
 }
 
@@ -211,6 +237,8 @@ impl<S> WorkerBuilder<S> {
                 inbox,
                 route,
                 retention,
+                confirms,
+                revive_every,
             } = served;
             longest = longest.max(retention);
             if inbox.own_identity() != self.inbox.own_identity() {
@@ -234,10 +262,18 @@ impl<S> WorkerBuilder<S> {
             let ceiling = self.attempts.time_limit.saturating_add(self.lease * 2);
             let store = SharedStore::new(entries.clone());
             let runs = RunState::new(store, retention, self.lease, ceiling, settings);
+            let unconfirmed = (!confirms.is_empty()).then(|| UnconfirmedRoute {
+                confirmed: route.clone(),
+                route: route.unconfirmed(),
+                confirms,
+                revive_every,
+                retention,
+            });
             routes.push(RouteState {
                 route,
                 handler,
                 runs: Arc::new(runs),
+                unconfirmed: unconfirmed.map(Arc::new),
             });
         }
         let settings = Settings {

@@ -24,6 +24,8 @@ pub(super) struct EntryCaller {
     pub(super) inbox: SharedInbox,
     pub(super) key: EventKey,
     pub(super) taken: Token,
+    #[cfg(feature = "metrics")]
+    pub(super) started: tokio::time::Instant,
     pub(super) _place: OwnedSemaphorePermit,
     pub(super) _bytes: BytesInFlight,
 }
@@ -40,6 +42,8 @@ impl Caller<()> for EntryCaller {
     fn early(&mut self, _: Reason) {}
 
     fn ended(&mut self, outcome: Outcome<()>) {
+        #[cfg(feature = "metrics")]
+        self.count(&outcome);
         if matches!(outcome, Outcome::Done(()) | Outcome::LeaseLost) {
             self.entries.ended(&self.key);
         }
@@ -68,6 +72,24 @@ impl Caller<()> for EntryCaller {
     }
 }
 
+#[cfg(feature = "metrics")]
+impl EntryCaller {
+    fn count(&self, outcome: &Outcome<()>) {
+        use crate::metrics::{AttemptEnd, attempt_ended};
+        let end = match outcome {
+            Outcome::Done(()) => AttemptEnd::Handled,
+            Outcome::LeaseLost => AttemptEnd::LeaseLost,
+            Outcome::Refused(_) => AttemptEnd::GivenBack,
+            Outcome::Failed(..) if self.entries.dies(&self.key) => AttemptEnd::Dead,
+            Outcome::Failed(..) => AttemptEnd::Retried,
+            // Another worker's, or over: no attempt was made here.
+            Outcome::Duplicate(_) => return,
+        };
+        let took = (!matches!(end, AttemptEnd::GivenBack)).then(|| self.started.elapsed());
+        attempt_ended(self.key.provider(), end, took);
+    }
+}
+
 /// Gives an entry back that was taken and not begun. Where the inbox does not hear it, the end of the
 /// lease does as well.
 pub(super) fn give_back(inbox: SharedInbox, key: EventKey, taken: Token, after: Duration) {
@@ -77,12 +99,15 @@ pub(super) fn give_back(inbox: SharedInbox, key: EventKey, taken: Token, after: 
 /// Says what became of an entry that was taken and not begun.
 pub(super) fn finish_later(inbox: SharedInbox, key: EventKey, taken: Token, verdict: Verdict) {
     let finish = Finish::new(key, taken, verdict, Duration::ZERO);
-    tokio::spawn(async move {
-        for _ in 0..TRIES {
-            match inbox.finish(&finish).await {
-                Ok(Held::Held | Held::Fenced) => return,
-                Err(_) => sleep(PAUSE).await,
-            }
+    tokio::spawn(async move { finish_now(&inbox, &finish).await });
+}
+
+/// The same, until the inbox has heard it or does not answer.
+pub(super) async fn finish_now(inbox: &SharedInbox, finish: &Finish) {
+    for _ in 0..TRIES {
+        match inbox.finish(finish).await {
+            Ok(Held::Held | Held::Fenced) => return,
+            Err(_) => sleep(PAUSE).await,
         }
-    });
+    }
 }

@@ -38,6 +38,9 @@ struct EntryRun {
     token: Option<Token>,
     /// What became of it, as far as that is known.
     verdict: Option<Verdict>,
+    /// Whether that is death.
+    #[cfg(feature = "metrics")]
+    dies: bool,
 }
 
 impl EntryStore {
@@ -63,6 +66,8 @@ impl EntryStore {
             taken,
             token: None,
             verdict: None,
+            #[cfg(feature = "metrics")]
+            dies: false,
         };
         runs.now.insert(key.clone(), run);
         true
@@ -104,8 +109,18 @@ impl EntryStore {
     /// Notes what becomes of an entry unless it is completed.
     pub(super) fn say(&self, key: &EventKey, verdict: Verdict) {
         if let Some(run) = self.runs().now.get_mut(key) {
+            #[cfg(feature = "metrics")]
+            {
+                run.dies = matches!(verdict, Verdict::Bury { .. });
+            }
             run.verdict = Some(verdict);
         }
+    }
+
+    /// Whether it is dead unless it is completed.
+    #[cfg(feature = "metrics")]
+    pub(super) fn dies(&self, key: &EventKey) -> bool {
+        self.runs().now.get(key).is_some_and(|run| run.dies)
     }
 
     /// What became of the attempt with this token. Nothing was said where no handler has begun.
@@ -233,6 +248,7 @@ mod tests {
             order: None,
             content: Content::new(Bytes::from_static(b"{}"), Bytes::from_static(b"a")),
             revive_every: LEASE,
+            was_held: false,
         };
         inbox.accept(&accept).await.unwrap();
         let take = Take::new(vec![route], Token::random().unwrap(), 1, LEASE);

@@ -80,11 +80,12 @@ mod backoff;
 mod builder;
 mod caller;
 mod entry_store;
-mod handlers;
+mod health;
 mod in_flight;
 mod route_state;
 mod run;
 mod take;
+mod unconfirmed;
 mod work;
 
 pub use backoff::Backoff;

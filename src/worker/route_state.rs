@@ -1,9 +1,9 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::handlers::AnyHandler;
 use crate::inbox::Route;
-use crate::runtime::RunState;
+use crate::runtime::{AnyHandler, RunState, SharedConfirm};
 
 /// One of the routes that a worker serves.
 #[derive(Clone)]
@@ -11,6 +11,26 @@ pub(super) struct RouteState {
     pub(super) route: Route,
     pub(super) handler: Arc<dyn AnyHandler>,
     pub(super) runs: Arc<RunState>,
+    /// What of the route is to be confirmed, and how; none where nothing is.
+    pub(super) unconfirmed: Option<Arc<UnconfirmedRoute>>,
+}
+
+/// Where content of a route waits until it is confirmed.
+pub(super) struct UnconfirmedRoute {
+    /// The route of what is confirmed.
+    pub(super) confirmed: Route,
+    pub(super) route: Route,
+    pub(super) confirms: Vec<SharedConfirm>,
+    pub(super) revive_every: Duration,
+    pub(super) retention: Duration,
+}
+
+impl RouteState {
+    /// The routes whose entries are taken for it.
+    pub(super) fn routes(&self) -> impl Iterator<Item = &Route> {
+        let unconfirmed = self.unconfirmed.iter().map(|it| &it.route);
+        std::iter::once(&self.route).chain(unconfirmed)
+    }
 }
 
 impl fmt::Debug for RouteState {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -41,6 +41,10 @@ pub(super) struct Shared {
     pub(super) bytes: ByteBudget,
     /// When the inbox was last asked with success, in microseconds.
     pub(super) last_asked: AtomicU64,
+    /// How often it was asked in vain since.
+    pub(super) failures: AtomicU32,
+    /// How many calls of [`Worker::run`] take entries.
+    pub(super) at_work: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -82,6 +86,8 @@ impl Worker {
             drain,
             bytes: ByteBudget::new(max_bytes),
             last_asked: AtomicU64::new(0),
+            failures: AtomicU32::new(0),
+            at_work: AtomicUsize::new(0),
         }))
     }
 
@@ -97,7 +103,10 @@ impl Worker {
             concurrency = shared.settings.concurrency,
             "a worker has begun"
         );
-        shared.work().await;
+        {
+            let _at_work = AtWork::begin(&shared.at_work);
+            shared.work().await;
+        }
         let all = u32::try_from(shared.settings.concurrency).unwrap_or(u32::MAX);
         // Whoever ends gives its place back.
         let _ = shared.places.acquire_many(all).await;
@@ -149,7 +158,15 @@ impl Shared {
             };
             match asked {
                 Ok(may_have_more) => {
-                    failures = 0;
+                    if failures > 0 {
+                        tracing::info!(
+                            target: "tower_webhook",
+                            failures,
+                            "a worker takes entries from its inbox again"
+                        );
+                        failures = 0;
+                        self.failures.store(0, Ordering::Relaxed);
+                    }
                     if !may_have_more {
                         let wait = self.inbox.wait(self.settings.poll_every);
                         self.unless_draining(wait).await;
@@ -157,6 +174,7 @@ impl Shared {
                 }
                 Err(error) => {
                     failures = failures.saturating_add(1);
+                    self.failures.store(failures, Ordering::Relaxed);
                     if failures.is_power_of_two() {
                         warn(&error, failures);
                     }
@@ -175,6 +193,22 @@ impl Shared {
             () = self.drain.begun() => false,
             _ = waited_for => true,
         }
+    }
+}
+
+/// Counts a call that takes entries, until it is dropped.
+struct AtWork<'a>(&'a AtomicUsize);
+
+impl<'a> AtWork<'a> {
+    fn begin(calls: &'a AtomicUsize) -> Self {
+        calls.fetch_add(1, Ordering::Relaxed);
+        Self(calls)
+    }
+}
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

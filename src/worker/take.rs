@@ -8,11 +8,13 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::caller::{EntryCaller, finish_later, give_back};
+use super::route_state::RouteState;
 use super::run::Shared;
+use super::unconfirmed::UnconfirmedContent;
 use super::work::EntryWork;
 use crate::clock::UnixTime;
-use crate::event::Identity;
-use crate::inbox::{Envelope, Extend, Inbox, Take, Taken, Verdict};
+use crate::event::{Handling, Identity};
+use crate::inbox::{Accept, Envelope, Extend, Inbox, Take, Taken, Verdict};
 use crate::request_clock::RequestClock;
 use crate::runtime::{DeliveredItem, IdentifiedEvent, RunContext, spawn};
 use crate::store::{Held, StoreError, StoreErrorKind, Token};
@@ -77,10 +79,8 @@ impl Shared {
     async fn take(&self, limit: usize, lone: bool) -> Result<(Token, Vec<Taken>), StoreError> {
         let token = Token::random()?;
         let take = Take {
-            routes: self
-                .routes
-                .iter()
-                .map(|state| state.route.clone())
+            routes: (self.routes.iter().flat_map(RouteState::routes))
+                .cloned()
                 .collect(),
             token,
             limit,
@@ -102,26 +102,60 @@ impl Shared {
     }
 
     fn start(&self, entry: Taken, token: Token, place: OwnedSemaphorePermit) {
-        let state = self.routes.iter().find(|state| state.route == entry.route);
+        let is_ours = |state: &&RouteState| state.routes().any(|route| *route == entry.route);
+        let state = self.routes.iter().find(is_ours);
         let Some(state) = state.filter(|_| self.entries.enter(&entry.key, token)) else {
             // Its earlier run is not over here.
             return self.give_back(&entry, token, Duration::from_secs(1));
         };
         let Taken {
             key,
+            route,
             entry,
             content,
             ..
         } = entry;
         let bytes = self.bytes.count(content.size());
-        let envelope = Envelope::decode(&content.envelope, key.clone(), entry.fingerprint);
+        let envelope = Envelope::decode(&content.envelope, key.confirmed(), entry.fingerprint);
         let Some(envelope) = envelope else {
             self.entries.leave(&key);
             let reason = "what was kept of its delivery cannot be read by this version".to_owned();
             tracing::error!(target: "tower_webhook", key = %key.escaped(), detail = reason, "a queued event is dead");
             return finish_later(self.inbox.clone(), key, token, Verdict::Bury { reason });
         };
+        let unconfirmed = state.unconfirmed.as_ref().filter(|it| it.route == route);
+        if let Some(route) = unconfirmed {
+            let held = UnconfirmedContent {
+                inbox: self.inbox.clone(),
+                entries: self.entries.clone(),
+                drain: self.drain.clone(),
+                route: Arc::clone(route),
+                key,
+                token,
+                lease: self.settings.lease,
+                accepted_at: entry.accepted_at,
+                accept: Accept {
+                    key: envelope.identity.key,
+                    route: route.confirmed.clone(),
+                    fingerprint: entry.fingerprint,
+                    has_own_id: envelope.identity.handling == Handling::OncePerId,
+                    order: envelope.identity.order,
+                    content,
+                    revive_every: route.revive_every,
+                    was_held: true,
+                },
+                _place: place,
+                _bytes: bytes,
+            };
+            tokio::spawn(held.settle());
+            return;
+        }
         let started = Instant::now();
+        #[cfg(feature = "metrics")]
+        if entry.attempts == 0 && entry.history.last().is_none() {
+            let waited = UnixTime::now().saturating_since(entry.accepted_at);
+            crate::metrics::first_attempt(key.provider(), waited);
+        }
         let request_clock = RequestClock {
             received_at: envelope.received_at,
             started,
@@ -154,6 +188,8 @@ impl Shared {
             inbox: self.inbox.clone(),
             key,
             taken: token,
+            #[cfg(feature = "metrics")]
+            started,
             _place: place,
             _bytes: bytes,
         };

@@ -7,12 +7,11 @@ use tokio::time::timeout;
 
 use super::backoff::Backoff;
 use super::entry_store::EntryStore;
-use super::handlers::AnyHandler;
 use crate::inbox::Verdict;
 use crate::payload::PayloadError;
 use crate::printable::Printable;
 use crate::reason::Reason;
-use crate::runtime::{Delivery, Ended, Failure, FailureKind, Ran, Work, caught};
+use crate::runtime::{AnyHandler, Delivery, Ended, Failure, FailureKind, Ran, Work, caught};
 use crate::store::{StoredResponse, Token};
 
 /// What may be set of the attempts at an entry.
@@ -116,7 +115,7 @@ impl Work for EntryWork {
                 detail = reason,
                 "an attempt at a queued event has failed"
             ),
-            Verdict::Done | Verdict::GiveBack { .. } => {}
+            Verdict::Done | Verdict::GiveBack { .. } | Verdict::Mismatched => {}
         }
         entries.say(key, verdict);
         Ok(Ended::Failed(Reason::HandlerFailed.into(), ()))

@@ -11,6 +11,7 @@
 mod exactly_once;
 mod features;
 mod floors;
+mod guesses;
 mod map;
 mod msrv;
 mod named;

@@ -39,7 +39,13 @@ fn shown() -> BTreeSet<String> {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let mut all = std::fs::read_to_string(readme).expect("a README");
     all.extend(files().values().map(|text| examples(text)));
-    let programs = files_beside().into_iter();
+    // The program is an example too.
+    let bin = files()
+        .into_iter()
+        .filter(|(file, _)| file.starts_with("bin/"));
+    let programs = files_beside()
+        .into_iter()
+        .chain(bin.map(|(file, text)| (format!("examples/{file}"), text)));
     all.extend(
         programs
             .filter(|(file, _)| file.starts_with("examples/"))

@@ -13,7 +13,7 @@ pub(crate) fn root() -> PathBuf {
 }
 
 /// Folders beside `src` that hold Rust files.
-const BESIDE: [&str; 5] = ["benches", "examples", "fuzz", "peers", "tests"];
+const BESIDE: [&str; 6] = ["benches", "examples", "fuzz", "interop", "peers", "tests"];
 
 /// Every Rust file of the library but for tests, by its path from `src`.
 pub(crate) fn files() -> BTreeMap<String, String> {

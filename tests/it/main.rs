@@ -19,16 +19,24 @@ mod commands;
 mod confirm;
 #[cfg(all(feature = "axum", feature = "testing"))]
 mod contracts;
+#[cfg(feature = "metrics")]
+mod dashboards;
+#[cfg(all(feature = "axum", feature = "senders", feature = "testing"))]
+mod diagnosis;
 #[cfg(feature = "axum")]
 mod duplicates;
 #[cfg(all(feature = "axum", feature = "gzip"))]
 mod gzip;
 #[cfg(feature = "axum")]
 mod handlers;
+#[cfg(all(feature = "axum", feature = "testing"))]
+mod health;
 #[cfg(feature = "axum")]
 mod identity;
 #[cfg(all(feature = "axum", feature = "inbox"))]
 mod inbox;
+#[cfg(feature = "axum")]
+mod journal;
 #[cfg(all(feature = "axum", feature = "testing"))]
 mod kit;
 #[cfg(feature = "axum")]
@@ -39,6 +47,8 @@ mod layers;
 mod lease;
 #[cfg(feature = "axum")]
 mod misuse;
+#[cfg(all(feature = "axum", feature = "metrics", feature = "testing"))]
+mod numbers;
 #[cfg(feature = "axum")]
 mod own_proofs;
 #[cfg(feature = "postgres")]
@@ -52,6 +62,16 @@ mod postgres;
 mod public_keys;
 #[cfg(feature = "axum")]
 mod ready;
+#[cfg(all(
+    feature = "axum",
+    feature = "http-client",
+    feature = "inbox",
+    feature = "postgres",
+    feature = "redis",
+    feature = "sqlite",
+    feature = "testing"
+))]
+mod reconcile;
 #[cfg(feature = "redis")]
 mod redis_acl;
 #[cfg(feature = "redis")]
@@ -84,6 +104,8 @@ mod shutdown;
 mod signing;
 #[cfg(feature = "axum")]
 mod source;
+#[cfg(feature = "axum")]
+mod spans;
 #[cfg(feature = "postgres")]
 #[path = "../sql_support/mod.rs"]
 mod sql_support;

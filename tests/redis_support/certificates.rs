@@ -25,6 +25,14 @@ impl Certificates {
         Self { dir }
     }
 
+    pub(crate) fn server_certificate(&self) -> Vec<u8> {
+        fs::read(self.dir.join("server.crt")).unwrap()
+    }
+
+    pub(crate) fn server_key(&self) -> Vec<u8> {
+        fs::read(self.dir.join("server.key")).unwrap()
+    }
+
     pub(crate) fn ca(&self) -> Vec<u8> {
         fs::read(self.dir.join("ca.crt")).unwrap()
     }

@@ -23,6 +23,17 @@ impl Log {
         tracing::subscriber::set_default(subscriber)
     }
 
+    /// Captures what every thread of this process logs, from here to its end.
+    pub(crate) fn capture_all(&self) {
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::INFO)
+            .with_ansi(false)
+            .with_writer(self.clone())
+            .finish();
+        // Each test has a process of its own.
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+    }
+
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }

@@ -88,7 +88,7 @@ impl EventRule {
         self,
         types: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, ConfigError> {
-        if !self.selection().is_some_and(Selection::tells_types) {
+        if !self.tells_types() {
             return Err(refused(
                 "only some types are wanted, and the rule does not say where the type of an event \
                  stands: tell it by types_at",
@@ -177,12 +177,13 @@ impl EventRule {
         matches!(self.source, Source::SignedId)
     }
 
-    /// That of its items, where it has a list.
-    fn selection(&self) -> Option<&Selection> {
-        match &self.each {
-            Some(each) => each.selection.as_deref(),
-            None => self.selection.as_deref(),
-        }
+    /// Whether the type of each of its events is known, of items and of what is none.
+    fn tells_types(&self) -> bool {
+        let tells = |selection: &Option<Box<Selection>>| {
+            (selection.as_deref()).is_some_and(Selection::tells_types)
+        };
+        let of_items = (self.each.as_ref()).is_none_or(|each| tells(&each.selection));
+        of_items && (matches!(self.source, Source::ItemsAlone) || tells(&self.selection))
     }
 
     fn select(mut self, set: impl Fn(Selection) -> Selection) -> Self {

@@ -25,6 +25,7 @@ fn accept(key: &EventKey) -> Accept {
         order: None,
         content: Content::new(Bytes::new(), Bytes::from_static(b"a")),
         revive_every: Duration::ZERO,
+        was_held: false,
     }
 }
 

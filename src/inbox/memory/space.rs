@@ -24,7 +24,7 @@ pub(super) struct Space {
     open: usize,
     slots: HashMap<EventKey, Slot>,
     due: BTreeMap<Route, BTreeSet<Place>>,
-    /// What is done, discarded or stale, by the end of its retention.
+    /// What is over in some way, by the end of its retention.
     ending: BTreeSet<Place>,
     paused: BTreeSet<Name>,
     limits: BTreeMap<(Name, RateOf), Limit>,
@@ -73,7 +73,7 @@ impl Space {
             return Ok(step.outcome);
         };
         let adds = known.is_none_or(|slot| !slot.entry.is_open());
-        if adds && self.open >= self.capacity {
+        if adds && self.open >= self.capacity && !accept.was_held {
             return Err(StoreError::new(StoreErrorKind::Full));
         }
         let before = self.remove(&accept.key);
@@ -154,7 +154,7 @@ impl Space {
 
     fn due_of(&self, route: &Route, take: &Take, now: UnixTime) -> Vec<EventKey> {
         let due = self.due.get(route).into_iter().flatten();
-        let limit = self.limit(route.provider(), RateOf::Provider);
+        let limit = self.limit(route, RateOf::Provider);
         let left = limit.map_or(usize::MAX, |limit| limit.left(now));
         due.take_while(|(at, _, _)| *at <= now)
             .filter_map(|(_, _, key)| EventKey::decode(key).ok())
@@ -168,15 +168,15 @@ impl Space {
             .collect()
     }
 
-    fn limit(&self, provider: &Name, of: RateOf) -> Option<Limit> {
-        self.limits.get(&(provider.clone(), of)).copied()
+    fn limit(&self, route: &Route, of: RateOf) -> Option<Limit> {
+        self.limits.get(&(route.rated()?.clone(), of)).copied()
     }
 
     /// What is kept of the order key of an entry, if it has one, and what is left of its rate, if there is
     /// one.
     fn order_of(&self, slot: &Slot) -> Option<(OrderState, Option<Limit>)> {
         let order = self.orders.of(&slot.route, &slot.entry)?;
-        let rate = self.limit(slot.route.provider(), RateOf::EachOrderKey);
+        let rate = self.limit(&slot.route, RateOf::EachOrderKey);
         let limit = order.limit(rate.map(|limit| limit.rate));
         Some((order, limit))
     }
@@ -199,7 +199,7 @@ impl Space {
             return nothing;
         };
         let (before, route) = (slot.entry.clone(), slot.route.clone());
-        let mut all = self.limit(route.provider(), RateOf::Provider);
+        let mut all = self.limit(&route, RateOf::Provider);
         let (order, mut of_key) = self.order_of(slot).unzip();
         let of_key = of_key.as_mut().and_then(Option::as_mut);
         let lets = |limit: Option<&Limit>| limit.is_none_or(|limit| limit.lets(now));

@@ -25,6 +25,12 @@ impl EntryCommand for Redrive {
         let Some(entry) = kept(entry, now) else {
             return EntryStep::leave(Moved::Absent);
         };
+        if let EntryState::Queued { by: Some(by), .. } = entry.state
+            && self.token == Some(by)
+        {
+            // The reply was lost: it is queued since.
+            return EntryStep::leave(Moved::Done);
+        }
         if !is_meant(entry, self.if_dead_since) {
             return EntryStep::leave(Moved::NotFrom(entry.status(now)));
         }
@@ -35,14 +41,15 @@ impl EntryCommand for Redrive {
             EntryState::Queued { .. }
             | EntryState::Running { .. }
             | EntryState::Done { .. }
-            | EntryState::Discarded { .. } => {
+            | EntryState::Discarded { .. }
+            | EntryState::Mismatched { .. } => {
                 return EntryStep::leave(Moved::NotFrom(entry.status(now)));
             }
         }
         let mut next = Entry {
             state: EntryState::Queued {
                 due: now.saturating_add(self.after),
-                by: None,
+                by: self.token,
             },
             attempts: 0,
             deaths: 0,
@@ -97,7 +104,8 @@ impl EntryCommand for Discard {
             EntryState::Running { .. }
             | EntryState::Done { .. }
             | EntryState::Discarded { .. }
-            | EntryState::Stale { .. } => EntryStep::leave(Moved::NotFrom(entry.status(now))),
+            | EntryState::Stale { .. }
+            | EntryState::Mismatched { .. } => EntryStep::leave(Moved::NotFrom(entry.status(now))),
         }
     }
 }

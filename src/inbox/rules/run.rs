@@ -41,7 +41,8 @@ impl EntryCommand for Begin {
             | EntryState::Done { .. }
             | EntryState::Dead { .. }
             | EntryState::Discarded { .. }
-            | EntryState::Stale { .. } => return EntryStep::leave(Begun::Fenced),
+            | EntryState::Stale { .. }
+            | EntryState::Mismatched { .. } => return EntryStep::leave(Begun::Fenced),
         };
         let next = Entry {
             state: EntryState::Running {
@@ -135,6 +136,10 @@ impl EntryCommand for Finish {
                     since: now,
                 }
             }
+            Verdict::Mismatched => EntryState::Mismatched {
+                token: self.token,
+                kept_until: now.saturating_add(self.retention),
+            },
         };
         EntryStep::write(next, Held::Held).and(self.changes(entry, now))
     }
@@ -150,6 +155,7 @@ impl Finish {
                 kept_until: now.saturating_add(self.retention),
             }),
             Verdict::Bury { .. } => entry.frees_when_dead(),
+            Verdict::Mismatched => Some(OrderChange::Free),
             Verdict::Retry { .. } | Verdict::GiveBack { .. } => None,
         }
     }
@@ -164,7 +170,8 @@ impl Finish {
     /// A command that is sent again finds what it did.
     fn said_before(&self, entry: &Entry) -> Held {
         let by = match (&entry.state, &self.verdict) {
-            (EntryState::Done { token, .. }, Verdict::Done) => Some(*token),
+            (EntryState::Done { token, .. }, Verdict::Done)
+            | (EntryState::Mismatched { token, .. }, Verdict::Mismatched) => Some(*token),
             (EntryState::Dead { token, .. }, Verdict::Bury { .. }) => *token,
             (EntryState::Queued { by, .. }, Verdict::Retry { .. } | Verdict::GiveBack { .. }) => {
                 *by

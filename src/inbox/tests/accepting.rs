@@ -27,6 +27,12 @@ fn planted(status: EntryStatus) -> Scene {
             scene.begun(1, 1);
             scene.run(&finish(1, bury()), 2);
         }
+        EntryStatus::Mismatched => {
+            scene.take(&take(1), 1);
+            let untrue = Finish::new(key(), token(1), Verdict::Mismatched, DAY);
+            assert_eq!(scene.run(&untrue, 2), Held::Held);
+            assert_eq!(scene.run(&untrue, 3), Held::Held, "sent again");
+        }
         EntryStatus::Discarded => {
             scene.run(&Discard::new(key(), DAY), 1);
         }
@@ -42,7 +48,7 @@ fn planted(status: EntryStatus) -> Scene {
 }
 
 #[test]
-fn each_status_has_its_answer_and_only_two_take_new_content() {
+fn each_status_has_its_answer_and_only_three_take_new_content() {
     let same = Accepted::Duplicate { differs: false };
     let other = Accepted::Duplicate { differs: true };
     for (status, to_same, to_other, to_other_of_own_id) in [
@@ -64,6 +70,13 @@ fn each_status_has_its_answer_and_only_two_take_new_content() {
         ),
         (EntryStatus::Discarded, same, Accepted::Conflict, other),
         (EntryStatus::Stale, same, Accepted::Conflict, other),
+        // Other content is as new as without an entry.
+        (
+            EntryStatus::Mismatched,
+            same,
+            Accepted::Queued,
+            Accepted::Queued,
+        ),
     ] {
         let own = Accept {
             has_own_id: true,
@@ -78,12 +91,14 @@ fn each_status_has_its_answer_and_only_two_take_new_content() {
             let before = scene.clone();
             let step = accept.apply(scene.0.as_ref(), at(100));
             assert_eq!(step.outcome, expected, "{status:?} {accept:?}");
-            let takes = matches!(expected, Accepted::Corrected | Accepted::Revived);
+            let is_new = expected == Accepted::Queued;
+            let takes = is_new || matches!(expected, Accepted::Corrected | Accepted::Revived);
             assert_eq!(step.takes_content, takes, "{status:?}");
             scene.run(&accept, 100);
             if takes {
                 assert_eq!(scene.entry().fingerprint, accept.fingerprint);
-                assert_eq!(scene.entry().corrected, accept.fingerprint != content(1));
+                let corrected = !is_new && accept.fingerprint != content(1);
+                assert_eq!(scene.entry().corrected, corrected);
             } else {
                 assert_eq!(scene, before, "nothing else is changed");
             }

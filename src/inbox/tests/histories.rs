@@ -21,6 +21,7 @@ fn verdicts() -> impl Strategy<Value = Verdict> {
     let after = || (0..40_u64).prop_map(Duration::from_secs);
     prop_oneof![
         Just(Verdict::Done),
+        Just(Verdict::Mismatched),
         Just(bury()),
         (0..40_u64).prop_map(retry),
         after().prop_map(|after| Verdict::GiveBack { after }),
@@ -50,6 +51,8 @@ struct Known {
     /// The content that is to run or has run, and until when what has run is known.
     what: u8,
     known_until: Option<u64>,
+    /// Whether what is known is only that it is not true.
+    untrue: bool,
     dead: bool,
     holder: Option<Holder>,
     fence: u64,
@@ -71,7 +74,9 @@ impl Known {
     fn accepted(&mut self, what: u8, own: bool, outcome: Accepted) {
         match outcome {
             Accepted::Queued => {
-                assert!(!self.is_known(), "what is known is not new");
+                let other = self.untrue && what != self.what;
+                assert!(!self.is_known() || other, "what is known is not new");
+                self.untrue = false;
                 (self.owed, self.what, self.known_until) = (true, what, None);
                 (self.attempts, self.dead, self.holder) = (0, false, None);
             }
@@ -96,7 +101,9 @@ impl Known {
                     "other content is a duplicate by the sender's id alone"
                 );
             }
-            Accepted::Conflict => assert!(self.is_known() && what != self.what && !own),
+            Accepted::Conflict => {
+                assert!(self.is_known() && !self.untrue && what != self.what && !own)
+            }
             Accepted::HeldInline => panic!("there is no record"),
         }
     }
@@ -143,8 +150,9 @@ impl Known {
         assert!(self.holder.is_some_and(|it| it.who == who && it.begun));
         self.holder = None;
         match verdict {
-            Verdict::Done => {
+            Verdict::Done | Verdict::Mismatched => {
                 (self.owed, self.known_until) = (false, Some(self.now + 86_400));
+                self.untrue = *verdict == Verdict::Mismatched;
             }
             Verdict::Bury { .. } => self.dead = true,
             Verdict::GiveBack { .. } => self.attempts -= 1,
@@ -208,7 +216,7 @@ proptest! {
                     Moved::Done => {
                         prop_assert!(known.owed && known.holder.is_none());
                         (known.owed, known.dead) = (false, false);
-                        known.known_until = Some(now + 86_400);
+                        (known.known_until, known.untrue) = (Some(now + 86_400), false);
                     }
                     Moved::NotFrom(_) => prop_assert!(known.is_known()),
                     Moved::Absent => prop_assert!(!known.is_known()),

@@ -19,6 +19,7 @@ use crate::contract::MethodUse;
 use crate::prove::{OwnBody, OwnProof, ProofHead};
 use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
+use crate::secret::KeyRing;
 use crate::signature::{Verification, Verifier};
 
 pub(crate) use secret_path::SecretPathGate;
@@ -66,6 +67,11 @@ impl Checks {
         self.path
             .as_ref()
             .is_none_or(|gate| gate.guards(parts.uri.path()))
+    }
+
+    /// The keys of a sender that signs.
+    pub(crate) fn keys(&self) -> Option<&KeyRing> {
+        self.signature.as_ref().map(Verifier::keys)
     }
 
     /// The proofs that a delivery holds when it has passed them all.

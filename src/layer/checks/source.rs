@@ -40,6 +40,10 @@ impl SourceGate {
         })
     }
 
+    pub(crate) fn allowlist(&self) -> &Allowlist {
+        &self.allowlist
+    }
+
     pub(crate) fn admit(
         &self,
         parts: &Parts,
@@ -66,7 +70,7 @@ impl SourceGate {
                 self.resolver.hurry();
                 RejectionCause::because(
                     Reason::SourceUnresolved,
-                    "the address is not on the allowlist, and a host name of it has no address now",
+                    "the address is not on the allowlist, and a host name or feed of it is not known now",
                 )
             }
         };

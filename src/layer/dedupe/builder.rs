@@ -277,6 +277,7 @@ impl DedupeBuilder {
         let scope = Scope {
             tenant: self.tenant,
             consumer: self.endpoint.consumer.clone(),
+            ..Scope::default()
         };
         let scope = scope.shared();
         let name = RegisteredName {

@@ -45,7 +45,7 @@ impl DedupeConfig {
     }
 
     /// Asks whether an event is true before it is claimed. Whatever is asked must agree: the
-    /// provider's own question and each that is added here.
+    /// provider's own question and each that is added here. Where there is an inbox its workers ask.
     pub fn confirm(mut self, confirm: impl Confirm) -> Self {
         self.confirms.push(SharedConfirm::new(confirm));
         self

@@ -88,6 +88,7 @@ impl DeliveryContext {
             test_id: self.event.identity.handling == Handling::TestId,
             predates_retention: self.event.predates_retention,
             unchecked: self.is_unchecked(),
+            polled: self.auth.polled.is_some(),
             timings: Timings {
                 proved: proved_at.map(since),
                 claimed: self.claimed_at().map(since),
@@ -98,6 +99,7 @@ impl DeliveryContext {
             body: (self.auth.body.as_ref()).filter(|_| endpoint.interest().body),
             ..endpoint.observation(verdict)
         };
-        endpoint.observe(&mut observation, Some(self.request_clock.started));
+        let started = Some(self.request_clock.started);
+        endpoint.observe(&mut observation, started, &self.auth);
     }
 }

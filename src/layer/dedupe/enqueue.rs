@@ -16,7 +16,7 @@ use crate::event::Handling;
 use crate::inbox::Accepted;
 use crate::observer::Verdict;
 use crate::reason::Reason;
-use crate::runtime::{Caller, Door, IdentifiedEvent, Outcome, spawn_accept};
+use crate::runtime::{Caller, Door, IdentifiedEvent, Outcome, SharedConfirm, spawn_accept};
 use crate::store::StoredResponse;
 
 impl DedupeState {
@@ -29,6 +29,11 @@ impl DedupeState {
 
     pub(super) fn door(&self) -> Option<&Door> {
         self.door.as_deref()
+    }
+
+    /// Who is asked before an event runs.
+    pub(super) fn confirms(&self) -> &[SharedConfirm] {
+        self.runs.confirms()
     }
 
     /// How long an event is known once it is done.

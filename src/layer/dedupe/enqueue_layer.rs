@@ -78,6 +78,8 @@ impl NamedSteps {
             inbox: door.inbox.clone(),
             route: door.route.clone(),
             retention: core.retention(),
+            confirms: core.confirms().to_vec(),
+            revive_every: door.revive_every,
         })
     }
 

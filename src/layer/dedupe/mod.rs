@@ -5,6 +5,7 @@
 //! words. `context` is what is kept of the request and shown to the observer. `items` does the same for
 //! a request that holds several events.
 
+mod again;
 mod builder;
 mod config;
 mod context;
@@ -16,12 +17,14 @@ mod handle;
 mod items;
 mod kept_in;
 mod names;
+mod polled;
 mod replay;
 mod responder;
 mod service;
 mod state;
 mod work;
 
+pub use again::{Replay, ReplayError, ReplayErrorKind, Replayed};
 pub use builder::{DedupeBuilder, DedupeLayer};
 pub use config::DedupeConfig;
 #[cfg(feature = "inbox")]
@@ -30,5 +33,6 @@ pub(crate) use handle::{Waiting, check_outermost};
 pub(crate) use items::{IdentifiedItem, WaitingForItems};
 pub(crate) use kept_in::KeptIn;
 pub(crate) use names::{Owner, TakenName};
+pub(crate) use polled::{IdentifiedPolled, PolledEnd, PolledEvent, Standing};
 pub use service::Dedupe;
 pub(crate) use state::DedupeState;

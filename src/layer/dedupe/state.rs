@@ -1,19 +1,19 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::request::Parts;
 
 use crate::authenticated::{AuthState, Proof};
 use crate::clock::UnixTime;
 use crate::event::{EventRule, Handling, Identity, Scope};
+use crate::head::RequestHead;
 use crate::layer::endpoint::EndpointConfig;
 use crate::observer::Verdict;
 use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 #[cfg(feature = "inbox")]
 use crate::runtime::Door;
-use crate::runtime::{IdentifiedEvent, RunState};
-use crate::store::Token;
+use crate::runtime::{Drain, IdentifiedEvent, RunState};
+use crate::store::{SharedStore, Token};
 
 /// What every delivery of one dedupe layer shares. Its settings were checked when it was built.
 #[derive(Debug)]
@@ -96,10 +96,19 @@ impl DedupeState {
         }
     }
 
+    /// Where its records are looked up.
+    pub(crate) fn store(&self) -> &SharedStore {
+        self.runs.store()
+    }
+
+    pub(crate) fn drain(&self) -> &Drain {
+        self.runs.drain()
+    }
+
     /// Names the event in a proved body.
-    pub(crate) fn identify(
+    pub(crate) fn identify<'a>(
         &self,
-        parts: &Parts,
+        head: impl Into<RequestHead<'a>>,
         proved: &AuthState,
         received_at: UnixTime,
     ) -> Result<IdentifiedEvent, RejectionCause> {
@@ -107,7 +116,7 @@ impl DedupeState {
         let (provider, id) = (&self.endpoint.provider, proved.proved_id());
         let form = self.rule.document(body);
         let document = form.as_deref().unwrap_or(body);
-        let identity = (self.rule).identify_document(provider, parts.into(), id, body, document)?;
+        let identity = (self.rule).identify_document(provider, head.into(), id, body, document)?;
         let mut event = self.settle(identity, proved, received_at)?;
         event.document = form.map(Bytes::from);
         Ok(event)

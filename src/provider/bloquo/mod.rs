@@ -34,9 +34,10 @@
 //! ```
 //!
 //! An address proves the host and not the order. Before acting on an event, check that its order
-//! and end-to-end ids are those that you expect, most simply by
-//! [`Provider::confirm`].
+//! and end-to-end ids are those that you expect, by
+//! [`known_orders`].
 
+mod check;
 mod payload;
 
 use std::time::Duration;
@@ -46,6 +47,7 @@ use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract};
 use crate::event::{EventRule, KnownShape, Name};
 use crate::source::Allowlist;
 
+pub use check::{KnownOrder, known_orders};
 pub use payload::{OrderType, Payload, Status};
 
 const NAME: Name = Name::constant("bloquo");

@@ -44,7 +44,8 @@ pub fn asaas(keys: impl Into<KeyRing>) -> Provider {
     let contract =
         SenderContract::new(RetrySchedule::listed(WAITS), RetriedStatuses::AllButSuccess)
             .waits(seconds(10))
-            .counts_as_success(SuccessAnswer::exactly(200));
+            .counts_as_success(SuccessAnswer::exactly(200))
+            .pauses_at(FailureShare::all(15, hours(24)));
     Provider::signed(
         NAME,
         Verifier::new(scheme, keys),

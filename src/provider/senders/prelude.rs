@@ -8,7 +8,9 @@ pub(super) use super::facts::{Confidence, SenderFacts};
 pub(super) use http::Method;
 
 pub(super) use crate::challenge::{Challenge, ChallengeAnswer, ChallengeText};
-pub(super) use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract, SuccessAnswer};
+pub(super) use crate::contract::{
+    FailureShare, RetriedStatuses, RetrySchedule, SenderContract, SuccessAnswer,
+};
 pub(super) use crate::digest::Digest;
 pub(super) use crate::encoding::Encoding;
 pub(super) use crate::error::ConfigError;

@@ -72,7 +72,17 @@ impl Vector {
 
     /// The key of the event, or why the delivery proves none.
     fn key(&self, provider: &Provider, body: &str, now: u64) -> Result<String, SignatureErrorKind> {
-        let (uri, headers): (Uri, _) = (self.uri.parse().unwrap(), self.headers());
+        self.key_with(provider, self.headers(), body, now)
+    }
+
+    fn key_with(
+        &self,
+        provider: &Provider,
+        headers: HeaderMap,
+        body: &str,
+        now: u64,
+    ) -> Result<String, SignatureErrorKind> {
+        let uri: Uri = self.uri.parse().unwrap();
         let head = RequestHead::new(&Method::POST, &uri, &headers);
         let verifier = provider.verifier().unwrap();
         let verified = verifier
@@ -139,6 +149,31 @@ fn by_private_key(
     let key = key(scheme.public_key_algorithm()?);
     provider.signature = Some(Verifier::new(scheme, key));
     Some(provider)
+}
+
+/// Adapters repeat lines, and join those of one name.
+#[test]
+fn lines_that_were_repeated_or_joined_count_once_with_each_sender() {
+    let mut wrong = Vec::new();
+    for vector in Vector::all() {
+        for between in [None, Some(", "), Some(",")] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in &vector.headers() {
+                let Some(between) = between else {
+                    headers.append(name, value.clone());
+                    headers.append(name, value.clone());
+                    continue;
+                };
+                let joined = [value.as_bytes(), between.as_bytes(), value.as_bytes()].concat();
+                headers.append(name, HeaderValue::from_bytes(&joined).unwrap());
+            }
+            let key = vector.key_with(&vector.provider(), headers, vector.body, vector.now);
+            if key.as_deref() != Ok(vector.key) {
+                wrong.push((vector.of, between, key));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// A secret of the same form: one of its letters or digits is another one.
@@ -238,6 +273,47 @@ fn a_test_delivery_of_each_sender_is_right_until_it_is_made_wrong() {
         }
         let failed = tries.into_iter().filter(|(_, fine)| !fine);
         wrong.extend(failed.map(|(what, _)| (vector.of, what)));
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Whatever a handler answers: the kit's sender follows the contract, and would come again.
+#[cfg(feature = "testing")]
+#[tokio::test(start_paused = true)]
+async fn each_sender_takes_what_a_handler_answers_for_success() {
+    use bytes::Bytes;
+    use http::{Request, Response};
+    use http_body_util::Full;
+    use tower::Layer;
+
+    use crate::testing::{Sender, TestDelivery, TokioClock};
+
+    let mut wrong = Vec::new();
+    for vector in Vector::all() {
+        let mut provider = vector.provider();
+        if provider.verifier().unwrap().scheme().covers() == Coverage::Id {
+            provider = provider.without_confirmation();
+        }
+        for status in [200, 202, 204] {
+            let clock = TokioClock::default();
+            let webhook = Webhook::new(provider.clone())
+                .store(MemoryStore::new())
+                .clock(clock.clone());
+            let handler = move |_: Request<Full<Bytes>>| async move {
+                let response = Response::builder().status(status);
+                Ok::<_, std::convert::Infallible>(response.body(Full::default()).unwrap())
+            };
+            let layer = webhook.build().unwrap();
+            let service = layer.layer(tower::service_fn(handler));
+            let sender = Sender::new(provider.contract().clone()).clock(clock);
+            let path = vector.uri.split('?').next().unwrap();
+            let delivery = TestDelivery::new(&provider, vector.body).to(path);
+            let history = sender.deliver(service, [delivery]).await.unwrap().remove(0);
+            let statuses: Vec<_> = history.statuses().map(|it| it.as_u16()).collect();
+            if history.is_lost() || statuses.len() != 1 {
+                wrong.push((vector.of, status, statuses));
+            }
+        }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }

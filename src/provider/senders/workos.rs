@@ -1,7 +1,7 @@
 //! WorkOS (<https://workos.com/docs/events/data-syncing/webhooks>).
 //!
-//! WorkOS' own code signs the JSON as it is written anew; the bytes as they are sent are what it
-//! signs.
+//! Version 8 of WorkOS' own code for Node signs the JSON as it is written anew; what is signed are the
+//! bytes as they are sent, as version 11 has them too.
 //!
 //! ```
 //! use tower_webhook::provider::{self, workos};
@@ -17,14 +17,14 @@ const NAME: Name = Name::constant("workos");
 
 /// WorkOS, proved by its signature.
 ///
-/// - `WorkOS-Signature: t=<time>,v1=<hex>` over `{time}.{body}`, the time in milliseconds; three
+/// - `WorkOS-Signature: t=<time>, v1=<hex>` over `{time}.{body}`, the time in milliseconds; three
 ///   minutes of tolerance.
 /// - One event is one `/id`.
-/// - A blank stands behind the comma.
 /// - Retries for three days after every answer but 200 are assumed.
 pub fn workos(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("WorkOS-Signature")
         .pairs("t", "v1", Encoding::Hex)
+        .blank_behind_separator()
         .time_format(TimeFormat::Milliseconds)
         .content(time_and_body("."))
         .tolerance(tolerance(180))

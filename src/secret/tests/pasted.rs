@@ -171,6 +171,14 @@ const PASTED: &[(&str, &str)] = &[
         "signature",
     ),
     ("9f8e7d6c&amp;5b4a3928", "encoded"),
+    ("process.env['STRIPE_WEBHOOK_SECRET']", "placeholder"),
+    ("env('STRIPE_WEBHOOK_SECRET')", "placeholder"),
+    ("$_ENV['ACME_API_KEY']", "placeholder"),
+    ("%env(WEBHOOK_SECRET)%", "placeholder"),
+    ("@@STRIPE_WEBHOOK_SECRET@@", "placeholder"),
+    ("__STRIPE_WEBHOOK_SECRET__", "placeholder"),
+    ("${STRIPE_WEBHOOK_SECRET", "placeholder"),
+    ("[WEBHOOK_SIGNING_KEY]", "placeholder"),
 ];
 
 #[test]

@@ -26,6 +26,8 @@ pub(in crate::signature) enum Layout {
     },
     Pairs {
         separator: u8,
+        /// Only as it is written.
+        blank_behind: bool,
         timestamp: Option<Cow<'static, str>>,
         signature: Cow<'static, str>,
     },
@@ -69,6 +71,7 @@ impl Layout {
                 separator,
                 timestamp,
                 signature,
+                blank_behind: _,
             } => {
                 for element in split(text, *separator)? {
                     let Some((name, value)) = name_and_value(element) else {
@@ -114,19 +117,23 @@ impl Layout {
     }
 
     /// The text that says that these are the signature and its time.
-    pub(super) fn print(&self, signature: &str, time: &str) -> String {
+    pub(in crate::signature) fn print(&self, signature: &str, time: &str) -> String {
         match self {
             Self::Single { prefix, .. } | Self::List { prefix, .. } => {
                 format!("{prefix}{signature}")
             }
             Self::Pairs {
                 separator,
+                blank_behind,
                 timestamp,
                 signature: name,
             } => {
                 let separator = char::from(*separator);
+                let blank = if *blank_behind { " " } else { "" };
                 match timestamp {
-                    Some(time_name) => format!("{time_name}={time}{separator}{name}={signature}"),
+                    Some(time_name) => {
+                        format!("{time_name}={time}{separator}{blank}{name}={signature}")
+                    }
                     None => format!("{name}={signature}"),
                 }
             }
@@ -191,9 +198,26 @@ mod tests {
     fn pairs(separator: u8) -> Layout {
         Layout::Pairs {
             separator,
+            blank_behind: false,
             timestamp: Some("t".into()),
             signature: "v1".into(),
         }
+    }
+
+    #[test]
+    fn a_blank_is_written_where_the_sender_writes_one() {
+        let printed = |blank_behind| {
+            let layout = Layout::Pairs {
+                separator: b',',
+                blank_behind,
+                timestamp: Some("t".into()),
+                signature: "v1".into(),
+            };
+            layout.print("ab", "1")
+        };
+        // The form that npm @workos-inc/node and PyPI workos take; the latter takes no other.
+        assert_eq!(printed(true), "t=1, v1=ab");
+        assert_eq!(printed(false), "t=1,v1=ab");
     }
 
     #[test]

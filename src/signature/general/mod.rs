@@ -49,6 +49,8 @@ pub(super) struct Settings {
     pub(super) id_place: Option<Place>,
     pub(super) other_contents: Vec<Vec<Component>>,
     pub(super) separator: Option<u8>,
+    /// A sender writes a blank behind it; a reader needs none.
+    pub(super) blank_behind_separator: bool,
     pub(super) positional: bool,
     pub(super) several_lines: bool,
     pub(super) content_is_id: bool,
@@ -75,6 +77,7 @@ impl Settings {
             id_place,
             other_contents,
             separator,
+            blank_behind_separator,
             positional,
             several_lines,
             content_is_id,
@@ -94,6 +97,7 @@ impl Settings {
             || id_place.is_some()
             || !other_contents.is_empty()
             || separator.is_some()
+            || *blank_behind_separator
             || *positional
             || *several_lines
             || *content_is_id
@@ -204,6 +208,23 @@ impl General {
     /// The headers that hold what must not be logged.
     pub(super) fn secret_headers(&self) -> impl Iterator<Item = &HeaderName> {
         self.places.iter().flat_map(At::headers)
+    }
+
+    /// Where the token stands, where it is one that is the proof.
+    pub(super) fn token_places(&self) -> Vec<Place> {
+        if self.proof != Proof::Token {
+            return Vec::new();
+        }
+        let header = |name: &HeaderName| Place::header(name.as_str().to_owned());
+        let places = self.places.iter().flat_map(|at| match at {
+            At::Header(name) => vec![header(name)],
+            At::Headers(names) => names.iter().map(header).collect(),
+            At::Query(name) => vec![Place::query(name.clone())],
+            At::Member(pointer) => vec![Place::member(pointer.clone())],
+            At::FormField(name) => vec![Place::form_field(name.clone())],
+            At::Body => vec![Place::Body],
+        });
+        places.collect()
     }
 
     pub(super) fn id_header(&self) -> Option<&HeaderName> {

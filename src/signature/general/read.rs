@@ -3,6 +3,7 @@
 use super::source::{BodyParts, HeadParts, or_once};
 use super::{At, General, Proof};
 use crate::clock::UnixTime;
+use crate::joined::once;
 use crate::signature::error::{SignatureError, SignatureErrorKind as Kind};
 
 /// Longest id that is looked at, and longest token.
@@ -48,6 +49,12 @@ impl General {
                 {
                     refused.get_or_insert_with(|| Self::error(kind, place));
                 }
+                // A token may be any text, of lines that were joined too.
+                if self.proof == Proof::Token
+                    && let Some(Ok((candidates, _))) = once(&text).map(|text| self.take(text))
+                {
+                    read.candidates.extend(candidates);
+                }
             }
         }
         self.count(&mut read)?;
@@ -68,9 +75,7 @@ impl General {
         }
         if let Some(at) = self.id.as_ref().filter(|at| at.is_in_head()) {
             let text = self.one_of_head(at, head)?;
-            let text = crate::joined::once(&text)
-                .map(<[u8]>::to_vec)
-                .unwrap_or(text);
+            let text = once(&text).map(<[u8]>::to_vec).unwrap_or(text);
             read.id = Some(check_id(text).map_err(|kind| Self::error(kind, at))?);
         }
         if let Some(at) = self.key_id.as_ref().filter(|at| at.is_in_head()) {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderName, Method, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::{At, General};
 use crate::event::text_of;
@@ -36,6 +36,19 @@ impl HeadParts {
             uri: head.uri().clone(),
             headers,
         }
+    }
+
+    /// The same, with each header once that holds several lines alike which were joined; `None` where none
+    /// does.
+    pub(super) fn apart(&self) -> Option<Self> {
+        let mut apart = None;
+        for (name, value) in &self.headers {
+            if let Some(Ok(first)) = once(value.as_bytes()).map(HeaderValue::from_bytes) {
+                let apart = apart.get_or_insert_with(|| self.clone());
+                apart.headers.insert(name.clone(), first);
+            }
+        }
+        apart
     }
 }
 

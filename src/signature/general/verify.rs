@@ -126,51 +126,57 @@ impl Check {
                 first.get_or_insert(token);
             }
         }
+        let apart = head.apart();
         for key in active() {
-            let sources = Sources {
-                general: &general,
-                head: &head,
-                time: read.time.as_ref().map_or(b"", |(text, _)| text),
-                id: read.id.as_deref().unwrap_or_default(),
-                body,
-                parts: &parts,
-                secret: bytes_of(key),
-            };
             let mut matched = false;
-            for content in &general.contents {
-                let pieces = match sources.pieces(content) {
-                    Ok(Some(pieces)) => pieces,
-                    Ok(None) => continue,
-                    Err(kind) => {
-                        refused.get_or_insert(kind);
-                        continue;
-                    }
+            for head in std::iter::once(&head).chain(&apart) {
+                let sources = Sources {
+                    general: &general,
+                    head,
+                    time: read.time.as_ref().map_or(b"", |(text, _)| text),
+                    id: read.id.as_deref().unwrap_or_default(),
+                    body,
+                    parts: &parts,
+                    secret: bytes_of(key),
                 };
-                let Proof::Signed(algorithm) = general.proof else {
-                    continue;
-                };
-                let slices = || pieces.iter().map(|piece| &**piece);
-                let (right, tag) = match algorithm {
-                    #[cfg(feature = "asymmetric")]
-                    Algorithm::PublicKey(algorithm) => {
-                        let message = joined(&pieces);
-                        let right = made_by(key, algorithm, &message, &read.candidates);
-                        (right, Digest::Sha256.hash([&*message]))
-                    }
-                    algorithm => {
-                        let Some(tag) = algorithm.mac(bytes_of(key), slices()) else {
+                for content in &general.contents {
+                    let pieces = match sources.pieces(content) {
+                        Ok(Some(pieces)) => pieces,
+                        Ok(None) => continue,
+                        Err(kind) => {
+                            refused.get_or_insert(kind);
                             continue;
-                        };
-                        (matches(&tag, &read.candidates, <[u8]>::to_vec), tag)
+                        }
+                    };
+                    let Proof::Signed(algorithm) = general.proof else {
+                        continue;
+                    };
+                    let slices = || pieces.iter().map(|piece| &**piece);
+                    let (right, tag) = match algorithm {
+                        #[cfg(feature = "asymmetric")]
+                        Algorithm::PublicKey(algorithm) => {
+                            let message = joined(&pieces);
+                            let right = made_by(key, algorithm, &message, &read.candidates);
+                            (right, Digest::Sha256.hash([&*message]))
+                        }
+                        algorithm => {
+                            let Some(tag) = algorithm.mac(bytes_of(key), slices()) else {
+                                continue;
+                            };
+                            (matches(&tag, &read.candidates, <[u8]>::to_vec), tag)
+                        }
+                    };
+                    if right {
+                        matched = true;
+                        if general.content_is_id {
+                            signed.get_or_insert_with(|| slices().collect::<Vec<_>>().concat());
+                        }
                     }
-                };
-                if right {
-                    matched = true;
-                    if general.content_is_id {
-                        signed.get_or_insert_with(|| slices().collect::<Vec<_>>().concat());
-                    }
+                    first.get_or_insert(tag);
                 }
-                first.get_or_insert(tag);
+                if matched {
+                    break;
+                }
             }
             if matched {
                 matching.add(key.id());

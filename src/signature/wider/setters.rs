@@ -104,6 +104,13 @@ impl SchemeBuilder {
         self
     }
 
+    /// The sender writes a blank behind what stands between two pairs. A reader needs none.
+    #[cfg(feature = "senders")]
+    pub(crate) fn blank_behind_separator(mut self) -> Self {
+        self.settings.blank_behind_separator = true;
+        self
+    }
+
     /// The header is the timestamp and, behind commas, one signature or more.
     pub fn positional(mut self, encoding: Encoding) -> Self {
         self.settings.positional = true;

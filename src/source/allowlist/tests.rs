@@ -1,6 +1,7 @@
 //! Lists of networks, addresses and host names, and whom they let in.
 
 mod entries;
+mod feeds;
 mod handles;
 mod histories;
 mod hosts;

@@ -1,3 +1,5 @@
+mod single;
+
 use http::HeaderValue;
 use proptest::prelude::*;
 
@@ -29,6 +31,11 @@ fn says(header: ForwardingHeader, lines: &[&[u8]], expected: Result<&str, Kind>)
     let name = match header {
         ForwardingHeader::XForwardedFor => "x-forwarded-for",
         ForwardingHeader::Forwarded => "forwarded",
+        ForwardingHeader::XRealIp => "x-real-ip",
+        ForwardingHeader::CfConnectingIp => "cf-connecting-ip",
+        ForwardingHeader::FlyClientIp => "fly-client-ip",
+        ForwardingHeader::TrueClientIp => "true-client-ip",
+        ForwardingHeader::CloudFrontViewerAddress => "cloudfront-viewer-address",
     };
     let map = headers(lines.iter().map(|line| (name, *line)));
     assert_eq!(
@@ -362,8 +369,8 @@ proptest! {
             (IpAddr::V6(v6), Some(port)) => format!("[{v6}]:{port}"),
         };
         let written = |node: &str| match header {
-            ForwardingHeader::XForwardedFor => node.to_owned(),
             ForwardingHeader::Forwarded => format!("proto=https;for=\"{node}\""),
+            _ => node.to_owned(),
         };
         let proxied = behind.iter().map(|[a, b, c]| written(&format!("10.{a}.{b}.{c}")));
         let honest: Vec<_> = std::iter::once(written(&node)).chain(proxied).collect();
@@ -379,8 +386,8 @@ proptest! {
             all.push(last);
         }
         let name = match header {
-            ForwardingHeader::XForwardedFor => "x-forwarded-for",
             ForwardingHeader::Forwarded => "forwarded",
+            _ => "x-forwarded-for",
         };
         let map = headers(all.iter().map(|line| (name, line.as_slice())));
         prop_assert_eq!(

@@ -11,6 +11,7 @@ use super::PostgresStore;
 use super::error::PostgresConnectError;
 use super::record_commands::RecordCommands;
 use super::settings::ServerSettings;
+use super::tx_driver::TxDriver;
 
 /// Settings of a [`PostgresStore`]; see [`PostgresStore::builder`].
 #[must_use]
@@ -76,6 +77,13 @@ impl PostgresStoreBuilder {
     /// wait for those who wait for the same.
     pub fn transactions_at_once(mut self, most: u32) -> Self {
         self.settings.transactions_at_once = Some(most);
+        self
+    }
+
+    /// Begins the [`Tx`](crate::Tx) of handlers by this driver, and so many at once at most; at least one. It is for
+    /// a store of a URL, and connects to the same database.
+    pub fn transactions_by(mut self, driver: impl TxDriver, at_once: u32) -> Self {
+        self.settings.driver(driver, at_once);
         self
     }
 

@@ -1,11 +1,14 @@
 //! What a server's settings put at risk.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row as _, raw_sql};
 
 use super::error::Fault;
+#[cfg(feature = "inbox")]
+use crate::store::loss::of_entries;
 
 /// What the start-up check found: one finding for each setting that matters.
 ///
@@ -28,6 +31,15 @@ pub struct PostgresReport {
 }
 
 impl PostgresReport {
+    /// The same of an inbox, where what is lost was acknowledged.
+    #[cfg(feature = "inbox")]
+    pub(super) fn of_inbox(mut self) -> Self {
+        for finding in &mut self.findings {
+            finding.risk = of_entries(&finding.risk).into();
+        }
+        self
+    }
+
     /// The findings, one for each [`PostgresSetting`].
     pub fn findings(&self) -> &[PostgresFinding] {
         &self.findings
@@ -89,7 +101,7 @@ pub struct PostgresFinding {
     setting: PostgresSetting,
     verdict: PostgresVerdict,
     found: String,
-    risk: &'static str,
+    risk: Cow<'static, str>,
 }
 
 impl PostgresFinding {
@@ -110,7 +122,7 @@ impl PostgresFinding {
 
     /// What follows from it.
     pub fn risk(&self) -> &str {
-        self.risk
+        &self.risk
     }
 }
 
@@ -196,7 +208,7 @@ impl Settings {
             setting,
             verdict,
             found,
-            risk,
+            risk: risk.into(),
         });
         PostgresReport {
             findings: findings.into(),
@@ -391,5 +403,17 @@ mod tests {
                  acknowledged, and those events run again; set synchronous_commit to on for this role"
             )
         );
+    }
+
+    #[cfg(feature = "inbox")]
+    #[test]
+    fn of_an_inbox_entries_are_lost_and_never_run() {
+        let mut off = alone();
+        off.synchronous_commit = Some("off".to_owned());
+        for settings in [Settings::default(), off, alone()] {
+            let report = settings.judge().of_inbox().to_string();
+            let of_store = report.contains("record") || report.contains("again");
+            assert!(!of_store, "{report}");
+        }
     }
 }

@@ -1,12 +1,14 @@
 //! What is to be done to the tables of a store or of an inbox.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures_util::future::BoxFuture;
 use sqlx::postgres::PgConnection;
 
 use crate::clock::{Clock, UnixTime};
 use crate::store::error::StoreError;
+use crate::store::server_clock::{self, ServerClock};
 use crate::store::sql::Place;
 
 use super::error::Fault;
@@ -86,13 +88,33 @@ pub(super) type Answer<C> = Result<<C as Commands>::Answer, StoreError>;
 pub(super) type Answers<C> = Vec<Answer<C>>;
 
 /// The time that rows go by.
-#[derive(Default)]
 pub(super) struct ServerTime {
     /// Instead of the server's clock, for tests.
     pub(super) clock: Option<Arc<dyn Clock>>,
+    seen: ServerClock,
+    /// Whose it is, for the log.
+    pub(super) server: String,
+}
+
+impl Default for ServerTime {
+    fn default() -> Self {
+        Self {
+            clock: None,
+            seen: ServerClock::new(1),
+            server: String::new(),
+        }
+    }
 }
 
 impl ServerTime {
+    /// The same, where it was asked for at this moment; a step of the server's clock is logged.
+    pub(super) fn answered(&self, sent: Instant, told: UnixTime) -> UnixTime {
+        if let Some(moved) = self.seen.step(0, sent, told) {
+            server_clock::log("Postgres", &self.server, moved);
+        }
+        self.of(told)
+    }
+
     /// The time where the server says this.
     pub(super) fn of(&self, told: UnixTime) -> UnixTime {
         match &self.clock {

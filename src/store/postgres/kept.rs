@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::clock::UnixTime;
 use crate::event::{EventKey, Name};
 use crate::store::error::StoreError;
-use crate::store::sql::{Answer, OpenCounts, Place, Placed, Records, Row, Stored, Waiting};
+use crate::store::sql::{Answer, Found, OpenCounts, Place, Placed, Records, Row, Stored, Waiting};
 
 use super::{PostgresStore, statements};
 
@@ -33,6 +33,15 @@ impl Records for PostgresStore {
         });
         let (told, stored) = reading.await?;
         Ok((self.server.database.time(told), stored))
+    }
+
+    async fn stored_many(&self, places: Vec<Place>) -> Result<(UnixTime, Found), StoreError> {
+        let reading = self.server.database.read(move |conn, shared| {
+            let statements = &shared.commands.statements;
+            Box::pin(async move { statements::many(conn, statements, &places).await })
+        });
+        let (told, found) = reading.await?;
+        Ok((self.server.database.time(told), found))
     }
 
     async fn time(&self) -> Result<UnixTime, StoreError> {

@@ -12,6 +12,7 @@ mod flights;
 #[cfg(feature = "inbox")]
 mod inbox;
 mod job;
+mod journal;
 mod kept;
 mod overdue;
 mod pruning;
@@ -25,6 +26,9 @@ mod shared;
 mod statements;
 mod table;
 mod transactions;
+mod tx_driver;
+mod tx_records;
+mod tx_sqlx;
 mod tx_statements;
 mod worker;
 
@@ -45,7 +49,7 @@ use super::transaction::Transactions;
 
 use self::record_commands::RecordCommands;
 use self::server::Server;
-use self::transactions::PostgresTransactions;
+use self::tx_records::TxRecords;
 use self::tx_statements::TxStatements;
 
 pub use self::builder::PostgresStoreBuilder;
@@ -53,6 +57,8 @@ pub use self::check::{PostgresFinding, PostgresReport, PostgresSetting, Postgres
 pub use self::error::{PostgresConnectError, PostgresConnectErrorKind};
 #[cfg(feature = "inbox")]
 pub use self::inbox::{PostgresInbox, PostgresInboxBuilder};
+pub use self::journal::PostgresJournal;
+pub use self::tx_driver::TxDriver;
 
 /// A [`Store`] on Postgres 13 or later: its records are where the user's data is, and any number of
 /// receivers share them.
@@ -241,14 +247,14 @@ impl Store for PostgresStore {
     }
 
     fn transactions(&self) -> Option<Transactions> {
-        let transactions = PostgresTransactions {
-            pool: Arc::clone(self.server.handlers.as_ref()?),
+        let records = TxRecords {
             database: Arc::clone(&self.server.database),
-            statements: Arc::new(TxStatements::of_records(&self.server.tables)),
+            statements: TxStatements::of_records(&self.server.tables),
             namespace: self.server.namespace.clone(),
             waiting: Arc::clone(&self.waiting),
         };
-        Some(Transactions::of(transactions))
+        let handlers = Arc::clone(self.server.handlers.as_ref()?);
+        Some(handlers.transactions(Arc::new(records)))
     }
 
     async fn wait(&self, key: &EventKey, limit: Duration) {
@@ -257,6 +263,10 @@ impl Store for PostgresStore {
 
     async fn lookup(&self, key: &EventKey) -> Result<Option<RecordView>, StoreError> {
         records::lookup(self, key).await
+    }
+
+    async fn lookup_many(&self, keys: &[EventKey]) -> Result<Vec<Option<RecordView>>, StoreError> {
+        records::lookup_many(self, keys).await
     }
 
     /// Where it is not known whether the command was carried out, it is not sent again: a second one could

@@ -1,6 +1,7 @@
 //! The commands of a store, as its workers carry them out.
 
 use std::future::pending;
+use std::time::Instant;
 
 use futures_util::future::BoxFuture;
 use sqlx::postgres::PgConnection;
@@ -61,8 +62,9 @@ impl Commands for RecordCommands {
         orders: &[&Placed],
         time: &ServerTime,
     ) -> Result<Option<CarriedOut<Self>>, Fault> {
+        let sent = Instant::now();
         let (told, found) = statements::read(&mut *conn, &self.statements, orders).await?;
-        let now = time.of(told.time);
+        let now = time.answered(sent, told.time);
         let (answers, changes) = decide(orders.iter().copied(), &found, now);
         let wrote = !changes.is_empty();
         let is_alone = statements::write(conn, &self.statements, changes).await?;

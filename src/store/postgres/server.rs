@@ -15,7 +15,7 @@ use super::database::Database;
 use super::error::{Fault, PostgresConnectError, PostgresConnectErrorKind};
 use super::schema;
 use super::table::Tables;
-use super::transactions::TxPool;
+use super::transactions::AnyTxPool;
 
 /// How long bringing the tables up to date may take.
 const MIGRATION_LIMIT: Duration = Duration::from_secs(30);
@@ -25,7 +25,7 @@ pub(super) struct Server<C: Commands> {
     pub(super) database: Arc<Database<C>>,
     pub(super) tables: Arc<Tables>,
     pub(super) namespace: Name,
-    pub(super) handlers: Option<Arc<TxPool>>,
+    pub(super) handlers: Option<Arc<dyn AnyTxPool>>,
 }
 
 impl<C: Commands> Clone for Server<C> {

@@ -19,7 +19,8 @@ use super::schema;
 use super::server::Server;
 use super::session::Sessions;
 use super::table::Tables;
-use super::transactions::TxPool;
+use super::transactions::{AnyTxPool, TxPool};
+use super::tx_driver::{Driver, TxDriver};
 
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(1);
 const DEFAULT_CONNECTIONS: u32 = 8;
@@ -30,6 +31,8 @@ const START_LIMIT: Duration = Duration::from_secs(10);
 pub(super) struct ServerSettings {
     target: Target,
     pub(super) transactions_at_once: Option<u32>,
+    /// A driver of the user's, for transactions of handlers.
+    driver: Option<Arc<dyn AnyTxPool>>,
     pub(super) namespace: Option<Name>,
     pub(super) schema: Option<String>,
     pub(super) prefix: Option<String>,
@@ -59,6 +62,7 @@ impl ServerSettings {
         Self {
             target,
             transactions_at_once: None,
+            driver: None,
             namespace: None,
             schema: None,
             prefix: None,
@@ -68,6 +72,11 @@ impl ServerSettings {
             refuse_at_risk: false,
             time: ServerTime::default(),
         }
+    }
+
+    pub(super) fn driver(&mut self, driver: impl TxDriver, at_once: u32) {
+        let at_once = usize::try_from(at_once).unwrap_or(usize::MAX);
+        self.driver = Some(Arc::new(TxPool::new(Driver::new(driver), at_once.max(1))));
     }
 
     fn tables(&self) -> Result<Tables, PostgresConnectError> {
@@ -101,15 +110,23 @@ impl ServerSettings {
                     "on a URL there are no transactions of handlers; they need a pool",
                 ));
             }
-            Target::Url(url) => (options(&url)?, None),
+            Target::Url(url) => (options(&url)?, self.driver),
+            Target::Pool(_) if self.driver.is_some() => {
+                return Err(setting(
+                    "on a pool the transactions of handlers are the pool's: give a driver to a store of a URL",
+                ));
+            }
             Target::Pool(pool) => {
                 let options = pool.connect_options().as_ref().clone();
                 let at_once = transactions(&pool, self.transactions_at_once)?;
-                (options, Some(Arc::new(TxPool::new(pool, at_once))))
+                let handlers: Arc<dyn AnyTxPool> = Arc::new(TxPool::new(pool, at_once));
+                (options, Some(handlers))
             }
         };
         let sessions = Sessions::new(options, deadline);
-        let database = Database::start(sessions, commands(&tables), self.connections, self.time);
+        let mut time = self.time;
+        time.server = sessions.shown();
+        let database = Database::start(sessions, commands(&tables), self.connections, time);
         let database = database.map_err(|fault| {
             PostgresConnectError::new(Kind::Unavailable, "no thread can be started")
                 .with_source(fault)
@@ -173,6 +190,7 @@ impl ServerSettings {
             .field("connections", &self.connections)
             .field("is_on_pool", &matches!(self.target, Target::Pool(_)))
             .field("transactions_at_once", &self.transactions_at_once)
+            .field("has_driver", &self.driver.is_some())
             .field("migrate", &self.migrate)
             .field("refuse_at_risk", &self.refuse_at_risk)
     }
@@ -197,7 +215,7 @@ fn setting(message: impl Into<String>) -> PostgresConnectError {
 }
 
 /// Reads the URL. What it lacks is taken from the variables of libpq, such as `PGPASSWORD`.
-fn options(url: &str) -> Result<PgConnectOptions, PostgresConnectError> {
+pub(super) fn options(url: &str) -> Result<PgConnectOptions, PostgresConnectError> {
     let refused = || {
         PostgresConnectError::new(
             Kind::Url,

@@ -29,6 +29,7 @@ pub(super) const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000):
 #[derive(Debug)]
 pub(super) struct Statements {
     read_some: String,
+    read_many: String,
     read_one: String,
     insert: String,
     update: String,
@@ -54,15 +55,19 @@ impl Statements {
             .map(|column| format!("{column} = u.{column}"))
             .collect();
         let set = set.join(", ");
-        Self {
-            // Rows are locked in the order of their keys, as everywhere. The time is read above the
-            // locks: with the last row it is later than the last wait.
-            read_some: format!(
+        let some = |locked: &str| {
+            format!(
                 "SELECT {NOW}, l.*, pg_backend_pid() FROM (SELECT 1) one LEFT JOIN (
                      SELECT {COLUMNS} FROM {records}
                      WHERE (namespace, key) IN (SELECT * FROM unnest($1::text[], $2::text[]))
-                     ORDER BY namespace, key FOR UPDATE) l ON true"
-            ),
+                     {locked}) l ON true"
+            )
+        };
+        Self {
+            // Rows are locked in the order of their keys, as everywhere. The time is read above the
+            // locks: with the last row it is later than the last wait.
+            read_some: some("ORDER BY namespace, key FOR UPDATE"),
+            read_many: some(""),
             read_one: format!(
                 "SELECT {NOW}, l.* FROM (SELECT 1) one LEFT JOIN (
                      SELECT {COLUMNS} FROM {records} WHERE namespace = $1 AND key = $2) l ON true"
@@ -121,6 +126,7 @@ impl Statements {
     pub(super) fn all(&self) -> Vec<(&'static str, &str)> {
         vec![
             ("'{a,b}', '{a,b}'", &self.read_some),
+            ("'{a,b}', '{a,b}'", &self.read_many),
             ("'a', 'b'", &self.read_one),
             ("'{a,b}', '{a,b}'", &self.delete),
             ("'a', 'b', 'c', 1, 1", &self.unfinished),
@@ -155,12 +161,30 @@ pub(super) async fn read(
     statements: &Statements,
     orders: &[&Placed],
 ) -> Result<(Told, Found), Fault> {
-    let places: BTreeSet<_> = orders
-        .iter()
-        .map(|Placed { place, .. }| (place.namespace.as_str(), place.key.as_str()))
+    let places = orders.iter().map(|placed| &placed.place);
+    read_by(conn, &statements.read_some, places).await
+}
+
+/// The time of the server, and the rows in these places, as they are.
+pub(super) async fn many(
+    conn: &mut PgConnection,
+    statements: &Statements,
+    places: &[Place],
+) -> Result<(UnixTime, Found), Fault> {
+    let (told, found) = read_by(conn, &statements.read_many, places.iter()).await?;
+    Ok((told.time, found))
+}
+
+async fn read_by<'a>(
+    conn: &mut PgConnection,
+    sql: &str,
+    places: impl Iterator<Item = &'a Place>,
+) -> Result<(Told, Found), Fault> {
+    let places: BTreeSet<_> = places
+        .map(|place| (place.namespace.as_str(), place.key.as_str()))
         .collect();
     let (namespaces, keys): (Vec<_>, Vec<_>) = places.into_iter().unzip();
-    let rows = unnamed(&statements.read_some).bind(namespaces).bind(keys);
+    let rows = unnamed(sql).bind(namespaces).bind(keys);
     let rows = rows.fetch_all(conn).await?;
     let mut found = Found::new();
     for row in &rows {
@@ -191,11 +215,8 @@ pub(super) async fn one(
     statements: &Statements,
     place: &Place,
 ) -> Result<(UnixTime, Option<Stored>), Fault> {
-    let rows = unnamed(&statements.read_one)
-        .bind(place.namespace.as_str())
-        .bind(place.key.as_str())
-        .fetch_all(conn)
-        .await?;
+    let one = unnamed(&statements.read_one).bind(place.namespace.as_str());
+    let rows = one.bind(place.key.as_str()).fetch_all(conn).await?;
     let mut found = None;
     for row in &rows {
         if place_of(row)?.is_some() {

@@ -53,6 +53,11 @@ impl Tables {
         self.named("schema")
     }
 
+    /// The lines of a journal.
+    pub(super) fn journal(&self) -> String {
+        self.named("journal")
+    }
+
     /// The entries of an inbox.
     #[cfg(feature = "inbox")]
     pub(super) fn entries(&self) -> String {

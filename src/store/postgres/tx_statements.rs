@@ -44,10 +44,12 @@ fn is_held() -> String {
 const IS_NESTED: &str =
     "xmin OPERATOR(pg_catalog.<>) pg_catalog.pg_current_xact_id()::pg_catalog.xid";
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct TxStatements {
     table: String,
     complete: String,
+    /// The same with its answer as one text.
+    complete_text: String,
     end_holders: String,
     found: String,
 }
@@ -60,6 +62,32 @@ pub(super) enum Completed {
     Lost,
     /// The transaction is not the one that was begun.
     Broken(&'static str),
+}
+
+impl Completed {
+    /// What stands in the answer to a [`TxStatements::complete_text`].
+    pub(super) fn told(answer: &str) -> Self {
+        let (is_nested, is_awaited) = answer.split_once(',').unwrap_or_default();
+        Self::Done(Done {
+            is_nested: is_nested == "t",
+            is_awaited: is_awaited == "t",
+        })
+    }
+
+    /// Why nothing was marked, by the mark that the transaction has.
+    pub(super) fn why(found: Option<&str>, token: Token) -> Self {
+        match found.is_some_and(|found| found == mark(token)) {
+            true => Self::Lost,
+            false => Self::Broken(
+                "the handler has ended its transaction itself: the event was not marked as done",
+            ),
+        }
+    }
+
+    /// The transaction takes no more statements.
+    pub(super) fn went_on() -> Self {
+        Self::Broken("a statement of the handler failed and it went on: nothing was committed")
+    }
 }
 
 /// How an event was marked as done.
@@ -85,14 +113,23 @@ impl TxStatements {
     pub(super) fn of_records(tables: &Tables) -> Self {
         let records = tables.records();
         let (kept_until, is_held) = (kept_until(), is_held());
-        let complete = format!(
+        let complete = |answer: &str| {
+            format!(
             "UPDATE {records} SET state = 2, lease_ends = NULL, lease = NULL, corrected = false,
                  fingerprint = $5, status = $6, content_type = $7, body = $8, kept_until = {kept_until}
              WHERE {is_held} AND state OPERATOR(pg_catalog.=) 1::smallint
                AND lease_ends OPERATOR(pg_catalog.>) {NOW}
-             RETURNING {IS_NESTED}, false"
-        );
-        Self::on(records, complete, ("state = 1", "lease_ends"), "state = 2")
+             RETURNING {answer}"
+        )
+        };
+        let plain = complete(&format!("{IS_NESTED}, false"));
+        let text = complete(&as_text(IS_NESTED, "false"));
+        Self::on(
+            records,
+            (plain, text),
+            ("state = 1", "lease_ends"),
+            "state = 2",
+        )
     }
 
     /// On the entries of an inbox. What a handler answers is kept of no entry.
@@ -104,7 +141,8 @@ impl TxStatements {
         let (kept_until, is_held) = (kept_until(), is_held());
         let known = format!("o.applied_until OPERATOR(pg_catalog.>) {NOW}");
         let until = "greatest(o.applied_until, CASE WHEN done.version IS NOT NULL THEN done.kept_until END)";
-        let complete = format!(
+        let complete = |answer: &str| {
+            format!(
             "WITH done AS (
                  UPDATE {entries} SET state = 4, due = NULL, lease = NULL, kept_until = {kept_until}
                  WHERE {is_held} AND state OPERATOR(pg_catalog.=) 3::smallint
@@ -123,19 +161,23 @@ impl TxStatements {
                    AND o.route OPERATOR(pg_catalog.=) done.route
                    AND o.order_key OPERATOR(pg_catalog.=) done.order_key
                    AND o.holder OPERATOR(pg_catalog.=) done.id)
-             SELECT is_nested, order_key IS NOT NULL FROM done"
-        );
-        Self::on(entries, complete, ("state = 3", "due"), "state = 4")
+             SELECT {answer} FROM done"
+        )
+        };
+        let plain = complete("is_nested, order_key IS NOT NULL");
+        let text = complete(&as_text("is_nested", "order_key IS NOT NULL"));
+        Self::on(entries, (plain, text), ("state = 3", "due"), "state = 4")
     }
 
     fn on(
         table: String,
-        complete: String,
+        (complete, complete_text): (String, String),
         (is_held, held_until): (&str, &str),
         is_done: &str,
     ) -> Self {
         Self {
             complete,
+            complete_text,
             // The lock is one number in two halves.
             end_holders: format!(
                 "SELECT count(pg_terminate_backend(l.pid)) FROM pg_locks AS l
@@ -179,8 +221,45 @@ impl TxStatements {
         )
     }
 
+    /// Takes the lock, unless another session has it; in whole.
+    pub(super) fn lock_text(lock: i64) -> String {
+        format!("SELECT pg_catalog.pg_try_advisory_xact_lock({lock})::pg_catalog.text AS answer")
+    }
+
+    /// The mark of the transaction, if it has one.
+    pub(super) fn mark_text() -> String {
+        format!("SELECT pg_catalog.concat(pg_catalog.current_setting('{MARK}', true)) AS answer")
+    }
+
+    /// What marks the event as done where it is held; in whole. Of text there are hexadecimal digits alone.
+    pub(super) fn complete_text(&self, place: &Place, complete: &Complete) -> String {
+        let StoredResponse {
+            status,
+            body,
+            content_type,
+        } = &complete.response;
+        let content_type = content_type.as_ref().map(ContentType::as_str);
+        let values = [
+            text(place.namespace.as_str()),
+            text(&place.key),
+            bytes(complete.token.as_bytes()),
+            format!(
+                "{}::bigint",
+                i64::from_be_bytes(complete.fence.to_be_bytes())
+            ),
+            bytes(complete.fingerprint.as_bytes()),
+            status.to_string(),
+            content_type.map_or_else(|| "NULL::pg_catalog.text".to_owned(), text),
+            body.as_deref()
+                .map_or_else(|| "NULL::pg_catalog.bytea".to_owned(), bytes),
+            format!("{}::bigint", micros(complete.retention)),
+            text(&mark(complete.token)),
+        ];
+        whole(&self.complete_text, &values)
+    }
+
     /// Takes the lock, unless another session has it.
-    pub(super) async fn lock(&self, conn: &mut PgConnection, lock: i64) -> Result<bool, Fault> {
+    pub(super) async fn lock(conn: &mut PgConnection, lock: i64) -> Result<bool, Fault> {
         let sql = "SELECT pg_catalog.pg_try_advisory_xact_lock($1)";
         let row = unnamed(sql).bind(lock).fetch_one(conn).await?;
         Ok(row.try_get(0)?)
@@ -216,26 +295,15 @@ impl TxStatements {
                 is_nested: done.try_get(0)?,
                 is_awaited: done.try_get(1)?,
             })),
-            Ok(None) => self.why(conn, complete.token).await,
+            Ok(None) => {
+                let row = unnamed(&Self::mark_text()).fetch_one(conn).await?;
+                let found: Option<String> = row.try_get(0)?;
+                Ok(Completed::why(found.as_deref(), complete.token))
+            }
             // in_failed_sql_transaction
-            Err(error) if is(&error, "25P02") => Ok(Completed::Broken(
-                "a statement of the handler failed and it went on: nothing was committed",
-            )),
+            Err(error) if is(&error, "25P02") => Ok(Completed::went_on()),
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Why nothing was marked.
-    async fn why(&self, conn: &mut PgConnection, token: Token) -> Result<Completed, Fault> {
-        let sql = format!("SELECT pg_catalog.current_setting('{MARK}', true)");
-        let row = unnamed(&sql).fetch_one(conn).await?;
-        let found: Option<String> = row.try_get(0)?;
-        Ok(match found.is_some_and(|found| found == mark(token)) {
-            true => Completed::Lost,
-            false => Completed::Broken(
-                "the handler has ended its transaction itself: the event was not marked as done",
-            ),
-        })
     }
 
     /// Ends the sessions that have this lock, if the event is held with this token.
@@ -282,6 +350,53 @@ impl TxStatements {
     }
 }
 
+/// Two truths as one text, as `t,f`.
+fn as_text(first: &str, second: &str) -> String {
+    format!("pg_catalog.concat({first}, ',', {second}) AS answer")
+}
+
+fn bytes(value: &[u8]) -> String {
+    let digits = data_encoding::HEXLOWER.encode(value);
+    format!("pg_catalog.decode('{digits}', 'hex')")
+}
+
+fn text(value: &str) -> String {
+    format!(
+        "pg_catalog.convert_from({}, 'UTF8')",
+        bytes(value.as_bytes())
+    )
+}
+
+/// A statement with values in the place of its parameters; what stands in double quotes is a name.
+fn whole(sql: &str, values: &[String]) -> String {
+    let mut out = String::with_capacity(sql.len());
+    let (mut rest, mut is_name) = (sql, false);
+    while let Some(at) = rest.find(['"', '$']) {
+        let (before, found) = rest.split_at(at);
+        out.push_str(before);
+        let behind = found.get(1..).unwrap_or_default();
+        let digits = behind.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, after) = behind.split_at(digits);
+        let number = number
+            .parse::<usize>()
+            .ok()
+            .filter(|_| found.starts_with('$') && !is_name);
+        match number.and_then(|number| values.get(number.checked_sub(1)?)) {
+            Some(value) => {
+                out.push_str(value);
+                rest = after;
+            }
+            None => {
+                is_name ^= found.starts_with('"');
+                out.extend(found.chars().next());
+                rest = behind;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
 fn unnamed(sql: &str) -> Query<'_, Postgres, PgArguments> {
     // Of constant text and names without special characters.
     sqlx::query(AssertSqlSafe(sql)).persistent(false)
@@ -298,4 +413,25 @@ fn micros(span: Duration) -> i64 {
 fn is(error: &sqlx::Error, code: &str) -> bool {
     let told = error.as_database_error().and_then(DatabaseError::code);
     told.is_some_and(|told| told == code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_take_the_place_of_parameters_and_of_nothing_in_a_name() {
+        let values: Vec<_> = (1..=10).map(|number| format!("v{number}")).collect();
+        let sql = r#"UPDATE "a$1"".""b" SET a = $10, b = $1 WHERE c = $11 AND "$2" = $2$"#;
+        let expected = r#"UPDATE "a$1"".""b" SET a = v10, b = v1 WHERE c = $11 AND "$2" = v2$"#;
+        assert_eq!(whole(sql, &values), expected);
+    }
+
+    #[test]
+    fn text_of_strangers_is_digits_alone() {
+        // By `printf "%s" "é'; --" | xxd -p`.
+        let expected =
+            "pg_catalog.convert_from(pg_catalog.decode('c3a9273b202d2d', 'hex'), 'UTF8')";
+        assert_eq!(text("é'; --"), expected);
+    }
 }

@@ -16,6 +16,8 @@ use super::job::{Job, Work, Write};
 use super::overdue::{Commit, finished};
 use super::shared::Shared;
 
+/// So long before its time is over a call is told that Postgres takes no connections.
+const TIME_TO_TELL: Duration = Duration::from_millis(250);
 /// So many commands go into one transaction at most, and no more behind so many bytes of content.
 const MOST: usize = 128;
 const MOST_BYTES: usize = 4 * 1024 * 1024;
@@ -222,7 +224,14 @@ impl<C: Commands> Worker<C> {
             if sent > 1 || fault.cause() == Cause::Away {
                 sleep(jitter(PAUSE)).await;
             }
-            if Instant::now() >= give_up || !batch.is_wanted() {
+            // Who waits is told that nobody listens there, before they are told that it took too long.
+            let is_away =
+                self.conn.is_none() && matches!(fault.cause(), Cause::Connection | Cause::Away);
+            let spare = match is_away {
+                true => (self.shared.sessions.deadline() / 4).min(TIME_TO_TELL),
+                false => Duration::ZERO,
+            };
+            if Instant::now() + spare >= give_up || !batch.is_wanted() {
                 return Err(fault);
             }
         }

@@ -9,11 +9,11 @@ use tokio::time::timeout;
 
 use crate::event::Name;
 use crate::store::identity::StoreIdentity;
+use crate::store::server_clock::ServerClock;
 
 use super::RedisStore;
 use super::address::Address;
 use super::check::{RedisReport, RedisVerdict};
-use super::clock::ServerClock;
 use super::connect::{Certificates, Connector};
 use super::connection::RedisConnection;
 use super::error::{RedisConnectError, RedisConnectErrorKind};
@@ -273,6 +273,11 @@ impl RedisStoreBuilder {
         let problem: Box<dyn std::error::Error + Send + Sync> =
             match timeout(START_LIMIT, Box::pin(starting)).await {
                 Ok(Ok(report)) => {
+                    #[cfg(feature = "inbox")]
+                    let report = match keeps {
+                        Keeps::Records => report,
+                        Keeps::Entries => report.of_inbox(),
+                    };
                     log(&store, &report, keeps);
                     if refuse_at_risk && report.worst() == RedisVerdict::AtRisk {
                         let bad = |verdict| verdict == RedisVerdict::AtRisk;

@@ -1,5 +1,6 @@
 //! What a server's settings put at risk.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -7,6 +8,8 @@ use redis::{Cmd, Value};
 
 use super::connection::{Conn, Node};
 use super::error::Fault;
+#[cfg(feature = "inbox")]
+use crate::store::loss::of_entries;
 
 /// What the start-up check found: one finding for each setting of each server that matters.
 ///
@@ -29,6 +32,15 @@ pub struct RedisReport {
 }
 
 impl RedisReport {
+    /// The same of an inbox, where what is lost was acknowledged.
+    #[cfg(feature = "inbox")]
+    pub(super) fn of_inbox(mut self) -> Self {
+        for finding in &mut self.findings {
+            finding.risk = of_entries(&finding.risk).into();
+        }
+        self
+    }
+
     /// The findings, server by server.
     pub fn findings(&self) -> &[RedisFinding] {
         &self.findings
@@ -55,12 +67,12 @@ impl RedisReport {
     }
 
     pub(super) fn of_server(server: Option<&str>, settings: &Settings) -> Self {
-        let finding = |(setting, (verdict, found, risk))| RedisFinding {
+        let finding = |(setting, (verdict, found, risk)): (_, Judgement)| RedisFinding {
             server: server.map(str::to_owned),
             setting,
             verdict,
             found,
-            risk,
+            risk: risk.into(),
         };
         Self {
             findings: settings.judge().map(finding).into(),
@@ -88,7 +100,7 @@ pub struct RedisFinding {
     setting: RedisSetting,
     verdict: RedisVerdict,
     found: String,
-    risk: &'static str,
+    risk: Cow<'static, str>,
 }
 
 impl RedisFinding {
@@ -114,7 +126,7 @@ impl RedisFinding {
 
     /// What follows from it.
     pub fn risk(&self) -> &str {
-        self.risk
+        &self.risk
     }
 }
 
@@ -493,12 +505,42 @@ mod tests {
             setting: RedisSetting::Persistence,
             verdict,
             found,
-            risk,
+            risk: risk.into(),
         };
         assert_eq!(
             finding.to_string(),
             "a:1: persistence: at risk (appendonly no, no snapshots): a restart loses every \
              record, and redelivered events run again; set appendonly to yes"
         );
+    }
+
+    #[cfg(feature = "inbox")]
+    #[test]
+    fn of_an_inbox_entries_are_lost_and_never_run() {
+        for found in [
+            vec![],
+            vec![("appendonly", "no"), ("save", "")],
+            vec![
+                ("appendonly", "no"),
+                ("save", "60 1"),
+                ("connected_slaves", "0"),
+            ],
+            vec![
+                ("maxmemory", "1000"),
+                ("maxmemory-policy", "allkeys-lru"),
+                ("appendonly", "yes"),
+            ],
+        ] {
+            let report = RedisReport::of_server(None, &settings(&found))
+                .of_inbox()
+                .to_string();
+            let of_store = report.contains("record") || report.contains("again");
+            assert!(!of_store, "{report}");
+        }
+        let report = RedisReport::of_server(None, &settings(&[("appendonly", "no"), ("save", "")]));
+        let text = report.of_inbox().to_string();
+        let expected =
+            "a restart loses every entry, and their events never run; set appendonly to yes";
+        assert!(text.contains(expected), "{text}");
     }
 }

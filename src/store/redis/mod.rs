@@ -3,7 +3,6 @@
 mod address;
 mod builder;
 mod check;
-mod clock;
 mod code;
 mod codec;
 mod connect;
@@ -34,10 +33,10 @@ use super::Store;
 use super::command::{Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Release, Renew};
 use super::error::StoreError;
 use super::identity::StoreIdentity;
+use super::server_clock::{self, ServerClock};
 use super::shared::SharedStore;
 use super::token::Token;
 
-use self::clock::ServerClock;
 use self::error::spans_slots;
 use self::keys::{Layout, Place};
 use self::link::Link;
@@ -228,7 +227,7 @@ impl RedisStore {
     /// Logs that a clock has made a step, where the time that an answer tells shows it.
     fn noted<T>(&self, partition: u32, sent: Instant, answer: Answer<T>) -> Answer<T> {
         if let Some(moved) = self.clock.step(partition, sent, answer.now) {
-            clock::log(&self.link, moved);
+            server_clock::log("Redis", &self.link, moved);
         }
         answer
     }

@@ -19,11 +19,11 @@ use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::identity::StoreIdentity;
 use crate::store::shared::SharedStore;
 
-use super::clock::{self, ServerClock};
 use super::error::{Fault, spans_slots};
 use super::keys::{Layout, Place};
 use super::link::Link;
 use super::scripts::{self, Answer, Call};
+use crate::store::server_clock::{self, ServerClock};
 
 /// How many commands go in one script call: others get their turn between two.
 const MOST_PER_CALL: usize = 100;
@@ -231,7 +231,7 @@ impl Records {
                     let answer = C::answer(value).map_err(StoreError::from);
                     let outcome = answer.map(|Answer { outcome, now }| {
                         if let Some(moved) = self.clock.step(place.partition, sent, now) {
-                            clock::log(&self.link, moved);
+                            server_clock::log("Redis", &self.link, moved);
                         }
                         outcome
                     });

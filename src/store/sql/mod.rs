@@ -21,7 +21,7 @@ pub(super) use self::deadline::checked as checked_deadline;
 pub(super) use self::order::{Answer, Order, Placed};
 pub(super) use self::place::Place;
 pub(super) use self::records::{OpenCounts, Records};
-#[cfg(any(feature = "postgres", feature = "inbox"))]
+#[cfg(feature = "postgres")]
 pub(super) use self::row::from_micros;
 pub(super) use self::row::{Row, micros};
 pub(super) use self::wait::Waiting;

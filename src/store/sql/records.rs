@@ -9,7 +9,7 @@ use crate::store::command::{Counts, Held, RecordView, Renew};
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::record::{Command, Look};
 
-use super::batch::{Stored, unreadable};
+use super::batch::{Found, Stored, unreadable};
 use super::order::{Answer, Order, Placed};
 use super::place::{Place, of_provider};
 use super::row::{Row, micros};
@@ -35,6 +35,12 @@ pub(in crate::store) trait Records: Clone + Send + Sync + 'static {
         &self,
         place: Place,
     ) -> impl Future<Output = Result<(UnixTime, Option<Stored>), StoreError>> + Send;
+
+    /// The records in these places, and the time that they go by.
+    fn stored_many(
+        &self,
+        places: Vec<Place>,
+    ) -> impl Future<Output = Result<(UnixTime, Found), StoreError>> + Send;
 
     /// The time that records go by.
     fn time(&self) -> impl Future<Output = Result<UnixTime, StoreError>> + Send;
@@ -135,6 +141,32 @@ pub(in crate::store) async fn lookup(
             Ok(record.is_kept(now).then(|| record.view(key.clone(), now)))
         }
     }
+}
+
+/// So many are asked for by one statement.
+const MOST_LOOKED_UP: usize = 256;
+
+pub(in crate::store) async fn lookup_many(
+    records: &impl Records,
+    keys: &[EventKey],
+) -> Result<Vec<Option<RecordView>>, StoreError> {
+    let mut views = Vec::with_capacity(keys.len());
+    for some in keys.chunks(MOST_LOOKED_UP) {
+        let places: Vec<_> = some.iter().map(|key| place(records, key)).collect();
+        let (now, found) = records.stored_many(places.clone()).await?;
+        for (key, place) in some.iter().zip(places) {
+            // By name, for one key may be asked for twice.
+            let stored = found.get(&(place.namespace.to_string(), place.key));
+            views.push(match stored {
+                None => None,
+                Some(Stored::Unreadable) => return Err(unreadable()),
+                Some(Stored::Record(record)) => {
+                    (record.is_kept(now)).then(|| record.view(key.clone(), now))
+                }
+            });
+        }
+    }
+    Ok(views)
 }
 
 pub(in crate::store) async fn unfinished(

@@ -8,6 +8,7 @@ mod file;
 mod gate;
 #[cfg(feature = "inbox")]
 mod inbox;
+mod journal;
 mod record_commands;
 mod schema;
 mod settings;
@@ -31,7 +32,7 @@ use super::error::StoreError;
 use super::identity::StoreIdentity;
 use super::shared::SharedStore;
 use super::sql::{
-    Answer, OpenCounts, Order, Place, Placed, Records, Row, Stored, Waiting, records,
+    Answer, Found, OpenCounts, Order, Place, Placed, Records, Row, Stored, Waiting, records,
 };
 use super::transaction::Transactions;
 
@@ -43,6 +44,7 @@ pub use self::builder::SqliteStoreBuilder;
 pub use self::error::{SqliteConnectError, SqliteConnectErrorKind};
 #[cfg(feature = "inbox")]
 pub use self::inbox::{SqliteInbox, SqliteInboxBuilder};
+pub use self::journal::SqliteJournal;
 
 /// A [`Store`] in a SQLite file: its records survive a restart and a crash of the machine, and there is
 /// nothing to install.
@@ -228,6 +230,10 @@ impl Store for SqliteStore {
         records::lookup(self, key).await
     }
 
+    async fn lookup_many(&self, keys: &[EventKey]) -> Result<Vec<Option<RecordView>>, StoreError> {
+        records::lookup_many(self, keys).await
+    }
+
     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
         let answer = records::run(self, Order::Forget(key.clone())).await?;
         answer.forgotten()
@@ -268,6 +274,14 @@ impl Records for SqliteStore {
             .read(move |conn| Box::pin(async move { statements::one(conn, &place).await }));
         let stored = reading.await?;
         Ok((self.database.now(), stored))
+    }
+
+    async fn stored_many(&self, places: Vec<Place>) -> Result<(UnixTime, Found), StoreError> {
+        let reading = self.database.read(move |conn| {
+            Box::pin(async move { statements::read_places(conn, places.iter()).await })
+        });
+        let found = reading.await?;
+        Ok((self.database.now(), found))
     }
 
     async fn time(&self) -> Result<UnixTime, StoreError> {

@@ -129,8 +129,8 @@ struct Open {
 }
 
 impl Opened<SqliteConnection> for Open {
-    fn connection(&mut self) -> &mut SqliteConnection {
-        &mut self.tx
+    fn connection(&mut self) -> Option<&mut SqliteConnection> {
+        Some(&mut self.tx)
     }
 
     fn until(&self) -> Option<Instant> {

@@ -42,6 +42,11 @@ async fn planted(
         EntryStatus::Discarded => {
             same("discarding", scene.discard(LONG).await?, Moved::Done)?;
         }
+        EntryStatus::Mismatched => {
+            let token = scene.taken(LONG).await?;
+            let untrue = scene.finish(token, End::Mismatched).await?;
+            same("the end of what is untrue", untrue, Held::Held)?;
+        }
         EntryStatus::Stale => return Ok((ordering::stale(inbox).await?, None)),
     }
     scene.has(status).await?;
@@ -53,6 +58,8 @@ async fn deliveries(inbox: &SharedInbox, status: EntryStatus) -> Verdict {
     let takes_new = match status {
         EntryStatus::Waiting => Some(Accepted::Corrected),
         EntryStatus::Dead => Some(Accepted::Revived),
+        // It is none to other content.
+        EntryStatus::Mismatched => Some(Accepted::Queued),
         _ => None,
     };
     // Each asks an entry of its own, for an answer may change it.
@@ -121,7 +128,7 @@ async fn moved_on(inbox: &SharedInbox, status: EntryStatus) -> Verdict {
             scene.has(EntryStatus::Done).await
         }
         // Nobody.
-        EntryStatus::Done | EntryStatus::Discarded => {
+        EntryStatus::Done | EntryStatus::Discarded | EntryStatus::Mismatched => {
             scene.nothing_due("what is over").await?;
             let moved = scene.redrive().await?;
             same("redriving what is over", moved, Moved::NotFrom(status))?;

@@ -61,6 +61,7 @@ pub(super) async fn dead_letters(inbox: &SharedInbox) -> Verdict {
     // Revived by a delivery: once, and then not for some time.
     let briefly = Accept {
         revive_every: SHORT,
+        was_held: false,
         ..scene.accepting("b")
     };
     same("a delivery", scene.send(&briefly).await?, Accepted::Revived)?;

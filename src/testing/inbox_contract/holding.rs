@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use super::scene::{LONG, SHORT, Scene, bury, retry, token};
-use crate::inbox::{Begun, EntryStatus, SharedInbox, Take, Verdict as End};
+use super::scene::{LONG, SHORT, Scene, bury, done, retry, token};
+use crate::inbox::{Begun, EntryStatus, Inbox, Moved, Redrive, SharedInbox, Take, Verdict as End};
 use crate::store::{Grant, Held};
 use crate::testing::store_contract::violation::{Broken, Verdict, is, same};
 
@@ -108,6 +108,7 @@ pub(super) async fn commands_sent_again(inbox: &SharedInbox) -> Verdict {
         bury(),
         retry(LONG),
         End::GiveBack { after: LONG },
+        End::Mismatched,
     ] {
         let scene = Scene::new(inbox)?;
         scene.accepted("a").await?;
@@ -143,7 +144,16 @@ pub(super) async fn commands_sent_again(inbox: &SharedInbox) -> Verdict {
             Begun::Fenced,
         )?;
     }
-    Ok(())
+    let scene = Scene::new(inbox)?;
+    scene.accepted("a").await?;
+    scene.attempt(bury()).await?;
+    let redrive = Redrive::new(scene.key.clone());
+    for what in ["redriving what is dead", "the same sent again"] {
+        let moved = inbox.redrive(&redrive).await;
+        same(what, done("redrive", moved)?, Moved::Done)?;
+    }
+    let another = scene.redrive().await?;
+    same("another", another, Moved::NotFrom(EntryStatus::Queued))
 }
 
 pub(super) async fn taken_over(inbox: &SharedInbox) -> Verdict {

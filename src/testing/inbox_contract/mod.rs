@@ -16,6 +16,7 @@ mod ordering;
 mod rates;
 mod scene;
 mod taking;
+mod unconfirmed;
 mod violation;
 
 pub use violation::InboxViolation;
@@ -95,6 +96,9 @@ pub enum InboxRule {
     DeadHoldBack,
     /// No more entries of a provider, or of each of its order keys, are taken than its rates let.
     RatesHoldBack,
+    /// Contents of one event that are to be confirmed wait side by side, each under a key and a route of its own,
+    /// until one is accepted under the key of the event; what is found untrue makes way for other content.
+    UnconfirmedSideBySide,
     /// The dead are listed, shown, redriven with fresh attempts, discarded, and revived by a delivery.
     DeadLetters,
     /// What is done or discarded is known for its retention, and new after it.
@@ -127,6 +131,7 @@ impl InboxRule {
         Self::OvertakenAreSkipped,
         Self::DeadHoldBack,
         Self::RatesHoldBack,
+        Self::UnconfirmedSideBySide,
         Self::DeadLetters,
         Self::RetentionEnds,
         Self::ListsAndCounts,
@@ -153,6 +158,7 @@ impl InboxRule {
             Self::OvertakenAreSkipped => "overtaken_are_skipped",
             Self::DeadHoldBack => "dead_hold_back",
             Self::RatesHoldBack => "rates_hold_back",
+            Self::UnconfirmedSideBySide => "unconfirmed_side_by_side",
             Self::DeadLetters => "dead_letters",
             Self::RetentionEnds => "retention_ends",
             Self::ListsAndCounts => "lists_and_counts",
@@ -191,6 +197,7 @@ impl InboxRule {
             Self::OvertakenAreSkipped => Box::pin(ordering::overtaken_are_skipped(inbox)),
             Self::DeadHoldBack => Box::pin(ordering::dead_hold_back(inbox)),
             Self::RatesHoldBack => Box::pin(rates::rates_hold_back(inbox)),
+            Self::UnconfirmedSideBySide => Box::pin(unconfirmed::side_by_side(inbox)),
             Self::DeadLetters => Box::pin(dead::dead_letters(inbox)),
             Self::RetentionEnds => Box::pin(dead::retention_ends(inbox)),
             Self::ListsAndCounts => Box::pin(looking::lists_and_counts(inbox)),

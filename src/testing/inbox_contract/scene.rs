@@ -74,6 +74,7 @@ impl Scene {
                 Bytes::from(what.to_owned()),
             ),
             revive_every: LONG,
+            was_held: false,
         }
     }
 

@@ -47,6 +47,7 @@ async fn each_flaw_breaks_the_rule_that_is_there_for_it() {
         (Flaw::DeadHoldNothingBack, InboxRule::DeadHoldBack),
         (Flaw::SetsNoRates, InboxRule::RatesHoldBack),
         (Flaw::RatesOfProvidersOnly, InboxRule::RatesHoldBack),
+        (Flaw::OneContentForAll, InboxRule::UnconfirmedSideBySide),
         (Flaw::RedrivesNothing, InboxRule::DeadLetters),
         (Flaw::DiscardsWhateverItIs, InboxRule::DeadLetters),
         (Flaw::RemembersForEver, InboxRule::RetentionEnds),

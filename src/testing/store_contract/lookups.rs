@@ -35,7 +35,19 @@ pub(super) async fn keys_apart(store: &SharedStore) -> Verdict {
         let found = scene.view().await?.key;
         same("the key that is looked up", &found, key)?;
     }
-    Ok(())
+    // One that was never seen, and one that is asked for twice.
+    let mut asked = keys.to_vec();
+    asked.extend([key(&["never seen"])?, key(&["a"])?]);
+    let views = store.lookup_many(&asked).await;
+    let views = views.map_err(|error| Broken::failed("lookup_many", error))?;
+    let found: Vec<_> = (views.into_iter())
+        .map(|view| view.map(|view| view.key))
+        .collect();
+    let mut wanted: Vec<_> = asked.into_iter().map(Some).collect();
+    if let Some(unseen) = wanted.get_mut(keys.len()) {
+        *unseen = None;
+    }
+    same("the keys that are looked up at once", found, wanted)
 }
 
 /// Some keys are long.

@@ -117,7 +117,7 @@ fn a_wildcard_in_the_search_list_lets_nobody_in() {
         .args(["-mn", "--propagation", "private", "sh", "-c", SETUP, "sh"])
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", "--nocapture"])
-        .arg("names::a_wildcard_in_the_search_list_lets_nobody_in")
+        .arg("attacks::names::a_wildcard_in_the_search_list_lets_nobody_in")
         .env("D", &folder)
         .env(INSIDE, &folder)
         .status()
@@ -125,6 +125,7 @@ fn a_wildcard_in_the_search_list_lets_nobody_in() {
     let queries = std::fs::read_to_string(folder.join("queries")).unwrap_or_default();
     std::fs::remove_dir_all(&folder).unwrap();
     assert!(status.success(), "{queries}");
+    assert!(queries.contains("hooks.sender.example"), "it has run anew");
 }
 
 /// Bloquo, proved by its address alone, with this one entry.

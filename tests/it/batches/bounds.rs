@@ -35,6 +35,25 @@ async fn one_event_many_times_is_run_once() {
     assert_eq!(stage.book.runs_of("E2"), 1);
 }
 
+/// Each content is looked at a few times, however many there are of one key, and tried once where it fails.
+#[tokio::test]
+async fn one_key_with_many_contents_costs_no_more_than_as_many_events() {
+    let patient = retrying().waits(Duration::from_secs(60));
+    let stage = Stage::with(patient, MemoryStore::new(), |webhook| {
+        webhook.dedupe(DedupeConfig::new().max_items(10_000))
+    });
+    let item = |id: &str, cents: usize| format!(r#"{{"endToEndId":"{id}","valor":"{cents}"}}"#);
+    let of = |id: &str, contents: usize| {
+        let items: Vec<_> = (0..10_000).map(|n| item(id, n % contents)).collect();
+        format!(r#"{{"pix":[{}]}}"#, items.join(","))
+    };
+    let answer = within("an answer", stage.deliver(of("E1", 10_000))).await;
+    assert_eq!((answer, stage.book.runs_of("E1")), ((200, false), 1));
+    stage.book.fails("E2", 0);
+    assert_eq!(stage.deliver(of("E2", 2)).await.0, 502);
+    assert_eq!(stage.book.runs_of("E2"), 2);
+}
+
 #[tokio::test]
 async fn more_events_than_are_taken_claim_nothing() {
     let stage = Stage::with(retrying(), MemoryStore::new(), |webhook| {

@@ -2,14 +2,20 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-use tower_webhook::store::RecordState;
+use axum::Router;
+use axum::body::Body;
+use axum::http::StatusCode;
+use tokio::time::{Instant, sleep};
+use tower::ServiceExt;
+use tower_webhook::store::{RecordState, RedisStore};
+use tower_webhook::testing::TestDelivery;
 use tower_webhook::{
-    DedupeConfig, Drain, EventKey, MemoryStore, Name, RetriedStatuses, RetrySchedule,
-    SenderContract, Store,
+    DedupeConfig, Delivery, Drain, EventKey, MemoryStore, Name, RetriedStatuses, RetrySchedule,
+    RouterExt, SenderContract, SharedStore, Store, Webhook,
 };
 
-use super::{Stage, list, retrying};
+use super::{Stage, TOKEN, list, retrying};
+use crate::redis_support::Server as Redis;
 use crate::support::wait::until;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -89,4 +95,44 @@ async fn a_shutdown_begins_nothing_more_where_the_sender_comes_again() {
     assert_eq!(drain.wait(60 * SECOND).await, 0);
     assert_eq!(delivery.await.unwrap().0, 503);
     assert_eq!((stage.book.effects(), stage.book.runs()), ((2, 1), 2));
+}
+
+/// A receiver of lists by a sender that comes once, whose handler blocks the only thread there is past the
+/// deadline, and the status that its sender is told.
+async fn told_once(store: SharedStore, items: &[&str]) -> u16 {
+    let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None).waits(SECOND);
+    let provider = super::pix(contract);
+    let webhook = Webhook::new(provider.clone()).store(store);
+    let on_pix = async |delivery: Delivery| {
+        let key = delivery.key().to_string();
+        match &*key {
+            "blocks and fails" => std::thread::sleep(SECOND * 9 / 10),
+            key if key.starts_with("goes on") => sleep(SECOND * 3 / 2).await,
+            _ => {}
+        }
+        match key.ends_with("fails") {
+            true => StatusCode::INTERNAL_SERVER_ERROR,
+            false => StatusCode::OK,
+        }
+    };
+    let app: Router = Router::new().webhook("/", webhook.build().unwrap(), on_pix);
+    let request = TestDelivery::new(&provider, list(items))
+        .token(TOKEN)
+        .request::<Body>();
+    app.oneshot(request.unwrap())
+        .await
+        .unwrap()
+        .status()
+        .as_u16()
+}
+
+/// To a sender that does not come again a 202 says that nothing is left to do.
+#[tokio::test]
+async fn a_sender_that_comes_once_is_told_of_a_failure_that_is_known() {
+    let redis = Redis::start();
+    let store = RedisStore::connect(redis.url()).await.unwrap();
+    let store = SharedStore::new(store);
+    assert_eq!(told_once(store.clone(), &["blocks and fails"]).await, 500);
+    assert_eq!(told_once(store.clone(), &["fails", "goes on"]).await, 500);
+    assert_eq!(told_once(store, &["E1", "goes on too"]).await, 202);
 }

@@ -265,6 +265,24 @@ async fn an_outcome_that_comes_too_late_is_the_answer_all_the_same() {
     }
 }
 
+/// The same while a store is still to hear of it.
+#[cfg(feature = "redis")]
+#[tokio::test]
+async fn an_outcome_that_is_being_recorded_at_the_deadline_is_the_answer() {
+    let redis = crate::redis_support::Server::start();
+    let store = tower_webhook::RedisStore::connect(redis.url())
+        .await
+        .unwrap();
+    let webhook = Webhook::new(answering_in(SECOND, blox::provider())).store(store);
+    let fails = async || {
+        std::thread::sleep(Duration::from_millis(900));
+        StatusCode::INTERNAL_SERVER_ERROR
+    };
+    let server = Preset::Blox.serve(&webhook.clock(clock()), fails).await;
+    let answer = checkout("c1", "COMPLETED", "1").send(server.address).await;
+    assert_eq!(answer.status, 500, "{answer:?}");
+}
+
 #[tokio::test]
 async fn a_slow_handler_is_observed_though_its_sender_has_hung_up() {
     let (store, stage, recorder) = (MemoryStore::new(), Stage::new(), Recorder::new());

@@ -43,6 +43,13 @@ async fn a_member_of_github_is_removed_added_and_removed_again() {
 
     let without_id = send("x", REMOVED).without("x-github-delivery");
     assert_eq!(told(without_id, &server).await, "bad request");
+
+    // A hook that sends forms tells the same.
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    let form = form.append_pair("payload", REMOVED).finish();
+    for (id, expected) in [("f1", "run"), ("f2", "run"), ("f1", "duplicate")] {
+        assert_eq!(told(send(id, &form), &server).await, expected, "{id}");
+    }
 }
 
 /// A repository that nobody touches says the same of itself each time.

@@ -1,15 +1,20 @@
 //! Deliveries that hold a list of events.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::http::Request as HttpRequest;
-use tower_webhook::inbox::{EntryStatus, Inbox, MemoryInbox};
+use tower_webhook::inbox::{EntryStatus, Inbox, MemoryInbox, RedisInbox};
 use tower_webhook::layer::Verdict;
-use tower_webhook::{Delivery, EventKey, Name, Webhook, WebhookLayer};
+use tower_webhook::{
+    Delivery, EventKey, Name, RetriedStatuses, RetrySchedule, SenderContract, Webhook, WebhookLayer,
+};
 
 use super::{Working, entry, entry_with, send_http};
 use crate::batches::{TOKEN, list, pix, retrying};
+use crate::redis_support::Server as Redis;
 use crate::support::observer::Recorder;
+use crate::support::wait::LIMIT;
 
 fn key(id: &str) -> EventKey {
     EventKey::new(Name::new("pix").unwrap(), [id]).unwrap()
@@ -72,4 +77,20 @@ async fn a_list_that_is_accepted_in_part_is_finished_by_its_retry() {
     entry_with(&inbox, &key("c"), EntryStatus::Done).await;
     working.end().await;
     assert_eq!(entry(&inbox, &key("a")).await.entry.attempts, 1);
+}
+
+/// It would not come again for what is lost then.
+#[tokio::test]
+async fn a_sender_that_comes_once_is_told_no_success_before_its_list_is_held() {
+    let redis = Redis::start();
+    let inbox = RedisInbox::builder(redis.url()).deadline(LIMIT);
+    let once = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None);
+    let webhook = Webhook::new(pix(once.waits(Duration::from_secs(1))));
+    let webhook = webhook.inbox(inbox.connect().await.unwrap());
+    let layer = webhook.build().unwrap();
+    assert_eq!(deliver(&layer, &["a"]).await, 200);
+    redis.freeze();
+    let told = deliver(&layer, &["b", "c"]).await;
+    redis.thaw();
+    assert_eq!(told, 503);
 }

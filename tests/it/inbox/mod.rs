@@ -7,14 +7,18 @@ mod handing_over;
 mod items;
 #[cfg(feature = "testing")]
 mod ordering;
+mod outage;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod rates;
 #[cfg(feature = "redis")]
 mod redis;
 mod setup;
+#[cfg(feature = "testing")]
+mod sizes;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod unconfirmed;
 #[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
 mod workers;
 

@@ -232,3 +232,33 @@ async fn a_worker_that_froze_with_its_transaction_open_has_no_effect() {
     drop(frozen.lock().unwrap().take());
     assert_eq!(ledger.effects(), "evt_1 2");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thousands_of_forgeries_before_and_after_the_truth_change_nothing() {
+    let server = Postgres::start();
+    super::unconfirmed::forged_before_and_after(&inbox(server.url()).await, 1_000).await;
+}
+
+/// What the tables of the inbox take, with their indexes.
+#[cfg(feature = "testing")]
+fn used(server: &Postgres) -> u64 {
+    let sql = "SELECT sum(pg_total_relation_size(oid))::bigint FROM pg_class
+               WHERE relkind = 'r' AND relname LIKE 'tower_webhook_%'";
+    server.ask(sql).parse().unwrap()
+}
+
+#[cfg(feature = "testing")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_of_a_mebibyte_takes_less_than_three() {
+    let server = Postgres::start();
+    let inbox = inbox(server.url()).await;
+    super::sizes::a_batch(&inbox, async || used(&server)).await;
+}
+
+#[cfg(feature = "testing")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queued_event_takes_little_more_than_its_body() {
+    let server = Postgres::start();
+    let (inbox, lengths) = (inbox(server.url()).await, [50, 900, 4_000, 10_300, 66_000]);
+    super::sizes::queued(&inbox, &lengths, async || used(&server)).await;
+}

@@ -88,3 +88,42 @@ async fn hundreds_of_orders_on_a_cluster_are_applied_in_rising_versions() {
     let (first, second) = (inbox(cluster.url()).await, inbox(cluster.url()).await);
     super::ordering::shuffled_and_thrice([&first, &second], 300).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thousands_of_forgeries_before_and_after_the_truth_change_nothing() {
+    let server = Server::start();
+    super::unconfirmed::forged_before_and_after(&inbox(server.url()).await, 2_000).await;
+}
+
+#[cfg(feature = "testing")]
+fn used(server: &Server) -> u64 {
+    server.info("used_memory").unwrap().parse().unwrap()
+}
+
+#[cfg(feature = "testing")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_of_a_mebibyte_takes_less_than_three() {
+    for program in programs() {
+        let server = Server::of(program, &[]);
+        let inbox = inbox(server.url()).await;
+        super::sizes::a_batch(&inbox, async || used(&server)).await;
+    }
+}
+
+#[cfg(feature = "testing")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queued_event_takes_little_more_than_its_body() {
+    for program in programs() {
+        let server = Server::of(program, &[]);
+        let (inbox, lengths) = (inbox(server.url()).await, [50, 900, 4_000, 10_300, 66_000]);
+        super::sizes::queued(&inbox, &lengths, async || used(&server)).await;
+    }
+}
+
+#[cfg(feature = "testing")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_orders_are_applied_in_rising_versions() {
+    let server = Server::start();
+    let (first, second) = (inbox(server.url()).await, inbox(server.url()).await);
+    super::ordering::shuffled_and_thrice([&first, &second], 1_000).await;
+}

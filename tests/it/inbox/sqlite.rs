@@ -62,3 +62,37 @@ async fn what_a_worker_held_that_vanished_is_taken_over_by_another() {
     let (accepting, other) = (folder.inbox().await, folder.inbox().await);
     workers::what_a_worker_held_that_vanished_is_taken_over_by_another(accepting, other).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thousands_of_forgeries_before_and_after_the_truth_change_nothing() {
+    let folder = Folder::new("forged");
+    super::unconfirmed::forged_before_and_after(&folder.inbox().await, 2_000).await;
+}
+
+/// How large the file is without its log.
+#[cfg(feature = "testing")]
+async fn used(path: &Path) -> u64 {
+    use sqlx::Connection as _;
+    let url = format!("sqlite://{}", path.display());
+    let mut conn = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+    sqlx::query(sql).execute(&mut conn).await.unwrap();
+    std::fs::metadata(path).unwrap().len()
+}
+
+#[cfg(feature = "testing")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_of_a_mebibyte_takes_less_than_three() {
+    let folder = Folder::new("batch");
+    let path = folder.0.join("webhooks.db");
+    super::sizes::a_batch(&folder.inbox().await, async || used(&path).await).await;
+}
+
+#[cfg(feature = "testing")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queued_event_takes_little_more_than_its_body() {
+    let folder = Folder::new("sizes");
+    let path = folder.0.join("webhooks.db");
+    let (inbox, lengths) = (folder.inbox().await, [50, 900, 4_000, 10_300, 66_000]);
+    super::sizes::queued(&inbox, &lengths, async || used(&path).await).await;
+}

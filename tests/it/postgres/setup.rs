@@ -185,6 +185,15 @@ async fn a_server_that_refuses_stops_the_start_and_one_that_is_away_does_not() {
     assert!(kinds.contains(&error.kind()), "{error:?}");
     let error = patient(url).migrate().connect().await.unwrap_err();
     assert_eq!(error.kind(), Kind::Unavailable);
+
+    // That nobody listens is told as such, and not as a long time.
+    let url = format!("postgres://app:geheim@127.0.0.1:{port}/postgres");
+    let builder = PostgresStore::builder(&url).deadline(Duration::from_secs(3));
+    let store = builder.connect().await.unwrap();
+    for _ in 0..2 {
+        let error = store.claim(&claim("evt_1")).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
+    }
 }
 
 #[test]

@@ -63,7 +63,7 @@ async fn content_encodings_other_than_identity_are_415_before_the_body() {
 
 #[tokio::test]
 async fn what_names_no_coding_is_handled() {
-    let lines: [&[&str]; 37] = [
+    let lines: [&[&str]; 41] = [
         &[""],
         &["", ""],
         &["  "],
@@ -101,6 +101,10 @@ async fn what_names_no_coding_is_handled() {
         &["application/json"],
         &["application/json; charset=utf-8"],
         &["text/plain;charset=\"UTF-8\""],
+        &["ANSI_X3.4-1968"],
+        &["Windows-31J"],
+        &["TIS-620, identity"],
+        &["'utf-8'"],
     ];
     for preset in Preset::ALL {
         let receiver = Receiver::start(preset).await;

@@ -165,3 +165,34 @@ async fn a_proxy_may_write_forwarded_instead() {
     }
     bloquo.expect(&[(XFF, "203.0.113.9")], Err(FAULT)).await;
 }
+
+#[tokio::test]
+async fn a_header_of_one_address_is_believed_of_a_declared_proxy_only() {
+    let declared = proxies(&["198.51.100.0/24"]).header(ForwardingHeader::CfConnectingIp);
+    let list = allow(&["203.0.113.9"]);
+    let edge = Peer::Mock("198.51.100.7");
+    let bloquo = Bloquo::start(list.clone(), declared.clone(), edge).await;
+    let cf = "cf-connecting-ip";
+    bloquo
+        .expect(&[(cf, "203.0.113.9")], Ok("203.0.113.9"))
+        .await;
+    bloquo.expect(&[(cf, "203.0.113.10")], Err(REFUSED)).await;
+    // What a stranger wrote into other headers is not looked at.
+    let beside = [
+        (cf, "203.0.113.10"),
+        (XFF, "203.0.113.9"),
+        ("x-real-ip", "203.0.113.9"),
+    ];
+    bloquo.expect(&beside, Err(REFUSED)).await;
+    // Two that differ: one is a stranger's.
+    let twice = [(cf, "203.0.113.9"), (cf, "203.0.113.10")];
+    bloquo.expect(&twice, Err(REFUSED)).await;
+    bloquo.expect(&[], Err(FAULT)).await;
+
+    let stranger = Peer::Mock("192.0.2.1");
+    let bloquo = Bloquo::start(list.clone(), declared.clone(), stranger).await;
+    bloquo.expect(&[(cf, "203.0.113.9")], Err(REFUSED)).await;
+    // A tunnel of our own that nobody has declared.
+    let bloquo = Bloquo::start(list, declared, Peer::Mock("127.0.0.1")).await;
+    bloquo.expect(&[(cf, "203.0.113.9")], Err(FAULT)).await;
+}

@@ -1,5 +1,6 @@
 //! Whose address counts, over real connections and real headers.
 
+mod feeds;
 mod forwarded;
 mod names;
 mod peer;

@@ -64,6 +64,20 @@ fn an_event_is_filtered_only_where_its_type_can_be_read() {
     }
 }
 
+/// Else events of every type would be handled where no list is.
+#[test]
+fn types_are_chosen_only_where_each_event_tells_its_own() {
+    let typed = || orders().types_at("/type").unwrap();
+    for (rule, is_chosen) in [
+        (orders().or_each("/list", typed()).unwrap(), false),
+        (typed().or_each("/list", orders()).unwrap(), false),
+        (typed().or_each("/list", typed()).unwrap(), true),
+        (EventRule::each("/list", typed()).unwrap(), true),
+    ] {
+        assert_eq!(rule.only_types(["paid"]).is_ok(), is_chosen);
+    }
+}
+
 #[test]
 fn a_choice_of_nothing_is_refused() {
     let typed = orders().types_at("/type").unwrap();

@@ -1,13 +1,15 @@
 //! The items of one delivery, so many at a time, and the one answer to it.
 
+mod answer;
+
 use std::collections::{HashMap, VecDeque};
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body::Body;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
@@ -20,26 +22,20 @@ use super::accept::accept;
 use super::caller::{EndedItem, ItemCaller, settles};
 use super::identified::IdentifiedItem;
 use super::repeats::{Ending, Repeats, Turn};
-use super::tally::{ItemEnd, Sum, Tally};
+use super::tally::{ItemEnd, Tally};
 use super::waiting::WaitingForItems;
 use crate::authenticated::AuthState;
 use crate::event::{EventKey, Handling, ItemPlace};
 use crate::layer::dedupe::context::{DeliveryContext, Kept};
 use crate::layer::dedupe::handle::{LAST_STEPS, PATIENCE};
-use crate::layer::dedupe::replay::duplicate;
 use crate::layer::dedupe::responder::Answer;
 use crate::layer::dedupe::state::DedupeState;
 use crate::layer::dedupe::work::ServiceWork;
-use crate::layer::response_body::ResponseBody;
-use crate::layer::words::in_words_of;
-use crate::observer::{MaskedHeaders, Observation, Timings, Verdict};
+use crate::observer::Verdict;
 use crate::reason::Reason;
-use crate::rejection::Rejection;
 use crate::rejection_cause::RejectionCause;
 use crate::request_clock::RequestClock;
 use crate::runtime::{IdentifiedEvent, RunState, spawn};
-use crate::signature::Verified;
-use crate::store::StoredResponse;
 
 impl DedupeState {
     /// Starts the work of claiming these events and handling them.
@@ -142,10 +138,7 @@ where
                 biased;
                 Some((index, end)) = self.ends.recv() => self.ended(index, end),
                 () = sleep_until(look_at), if answer.is_some() => match self.overdue() {
-                    Some(reason) => {
-                        let response = self.core.endpoint.rejection(reason);
-                        self.give(&mut answer, Verdict::Unfinished, Some(reason), Ok(response));
-                    }
+                    Some(reason) => self.tell_early(&mut answer, reason),
                     None => look_at = Instant::now() + LAST_STEPS,
                 },
             }
@@ -155,6 +148,15 @@ where
 
     fn sender_retries(&self) -> bool {
         self.core.endpoint.contract.retries_at_all()
+    }
+
+    /// Whether an inbox takes the items: then a success says that it holds all of them.
+    fn is_accepted(&self) -> bool {
+        #[cfg(feature = "inbox")]
+        let is_accepted = self.core.door().is_some();
+        #[cfg(not(feature = "inbox"))]
+        let is_accepted = false;
+        is_accepted
     }
 
     fn may_begin(&self) -> bool {
@@ -279,7 +281,12 @@ where
 
     /// Why there is no answer when time is up. What is about to be recorded gets a moment.
     fn overdue(&self) -> Option<Reason> {
-        if !self.sender_retries() || self.running.values().any(|context| context.is_handling()) {
+        let mut running = self.running.values();
+        if !self.sender_retries() && !self.is_accepted() {
+            let is_known = self.waiting.is_empty() && running.all(|context| context.is_recording());
+            return (!is_known).then_some(Reason::HandlerSlow);
+        }
+        if running.any(|context| context.is_handling()) {
             return Some(Reason::HandlerSlow);
         }
         let is_late = Instant::now() > self.request_clock.deadline + PATIENCE;
@@ -295,96 +302,7 @@ where
             };
             self.tally.add(ItemEnd::NotNow(reason));
         }
-        let endpoint = &self.core.endpoint;
-        let ok = StatusCode::OK;
-        let (verdict, reason, response) = match std::mem::take(&mut self.tally).sum() {
-            Sum::Done => {
-                let mut response = Response::new(ResponseBody::own(Bytes::new()));
-                *response.status_mut() = ok;
-                let (verdict, reason) = self.core.done();
-                (verdict, reason, Ok(response))
-            }
-            Sum::Duplicate => {
-                let response = duplicate(endpoint, StoredResponse::new(ok.as_u16()));
-                (Verdict::Duplicate, Some(Reason::AlreadyDone), Ok(response))
-            }
-            Sum::Settled(response) => {
-                let refusal =
-                    |response: &Response<_>| response.extensions().get().map(Rejection::reason);
-                match response.as_ref().ok().and_then(refusal) {
-                    Some(reason) => (Verdict::of_refusal(reason), Some(reason), response),
-                    None => (Verdict::Handled, None, response),
-                }
-            }
-            Sum::Failed(response) => (Verdict::Failed, Some(Reason::HandlerFailed), response),
-            Sum::NotNow(reason) => (
-                Verdict::Refused,
-                Some(reason),
-                Ok(endpoint.rejection(reason)),
-            ),
-        };
-        self.give(&mut answer, verdict, reason, response);
-    }
-
-    /// Gives the answer, unless one was given before, and tells the observer.
-    fn give(
-        &self,
-        waiting: &mut Option<oneshot::Sender<Answer<RB, S::Error>>>,
-        verdict: Verdict,
-        reason: Option<Reason>,
-        answer: Answer<RB, S::Error>,
-    ) {
-        let contract = &self.core.endpoint.contract;
-        let answer = answer.map(|response| in_words_of(contract, response, ResponseBody::own));
-        let status = answer.as_ref().ok().map(Response::status);
-        self.is_answered.store(true, Ordering::Release);
-        let was_waited_for = waiting.take().is_some_and(|it| it.send(answer).is_ok());
-        let cause = reason.map(RejectionCause::from);
-        let mut observation = self.observation(verdict, cause.as_ref());
-        observation.status = status.filter(|_| was_waited_for);
-        observation.items = Some(self.count);
-        observation.body = Some(&self.envelope).filter(|_| self.core.endpoint.interest().body);
-        self.observe(observation);
-    }
-
-    fn observe_item(
-        &self,
-        verdict: Verdict,
-        cause: &RejectionCause,
-        place: ItemPlace,
-        key: Option<&EventKey>,
-    ) {
-        let mut observation = self.observation(verdict, Some(cause));
-        observation.item = Some(place);
-        observation.key = key;
-        self.observe(observation);
-    }
-
-    fn observation<'a>(
-        &'a self,
-        verdict: Verdict,
-        cause: Option<&'a RejectionCause>,
-    ) -> Observation<'a> {
-        let endpoint = &self.core.endpoint;
-        let since = |moment: Instant| moment.saturating_duration_since(self.request_clock.started);
-        let headers = &self.parts.headers;
-        Observation {
-            reason: cause.map(|cause| cause.reason),
-            detail: cause.and_then(RejectionCause::detail),
-            signed_by: self.auth.verified().map(Verified::key_ids),
-            client: self.auth.client,
-            timings: Timings {
-                proved: self.proved_at.map(since),
-                ..Timings::default()
-            },
-            headers: (endpoint.interest().headers)
-                .then(|| MaskedHeaders::new(headers, &endpoint.secret_headers)),
-            ..endpoint.observation(verdict)
-        }
-    }
-
-    fn observe(&self, mut observation: Observation<'_>) {
-        let started = Some(self.request_clock.started);
-        self.core.endpoint.observe(&mut observation, started);
+        let sum = std::mem::take(&mut self.tally).sum();
+        self.tell(&mut answer, sum);
     }
 }

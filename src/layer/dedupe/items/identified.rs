@@ -12,7 +12,7 @@ use crate::runtime::{DeliveredItem, IdentifiedEvent};
 pub(crate) struct IdentifiedItem {
     pub(super) place: ItemPlace,
     pub(super) body: Bytes,
-    pub(super) event: Result<IdentifiedEvent, RejectionCause>,
+    pub(in crate::layer::dedupe) event: Result<IdentifiedEvent, RejectionCause>,
 }
 
 impl DedupeState {

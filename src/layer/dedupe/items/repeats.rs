@@ -1,7 +1,6 @@
 //! Items of one delivery that are the same event.
 
-use std::collections::HashMap;
-use std::mem::take;
+use std::collections::{HashMap, VecDeque};
 
 use crate::event::{EventKey, Fingerprint};
 
@@ -15,14 +14,17 @@ pub(super) enum Ending {
 }
 
 /// The keys of a delivery that were begun with. An item whose key is at work stays here until that has
-/// ended: it would wait for this delivery in the store.
+/// ended: it would wait for this delivery in the store. Each item is looked at twice at most, however
+/// many contents a key has.
 #[derive(Debug)]
 pub(super) struct Repeats<I>(HashMap<EventKey, Begun<I>>);
 
 #[derive(Debug)]
-enum Begun<I> {
-    AtWork(Vec<(Fingerprint, I)>),
-    Ended(Fingerprint, Ending),
+struct Begun<I> {
+    is_at_work: bool,
+    /// How each content has ended.
+    ended: HashMap<Fingerprint, Ending>,
+    parked: VecDeque<(Fingerprint, I)>,
 }
 
 /// What is to be done with an item.
@@ -42,31 +44,44 @@ impl<I> Repeats<I> {
     }
 
     pub(super) fn turn(&mut self, key: &EventKey, content: Fingerprint, item: I) -> Turn<I> {
-        match self.0.get_mut(key) {
-            Some(Begun::AtWork(parked)) => {
-                parked.push((content, item));
-                Turn::Parked
-            }
-            Some(Begun::Ended(other, ending)) if *other == content => Turn::Follows(item, *ending),
-            Some(Begun::Ended(..)) | None => {
-                self.0.insert(key.clone(), Begun::AtWork(Vec::new()));
+        let Some(begun) = self.0.get_mut(key) else {
+            let begun = Begun {
+                is_at_work: true,
+                ended: HashMap::new(),
+                parked: VecDeque::new(),
+            };
+            self.0.insert(key.clone(), begun);
+            return Turn::Run(item);
+        };
+        if begun.is_at_work {
+            begun.parked.push_back((content, item));
+            return Turn::Parked;
+        }
+        match begun.ended.get(&content) {
+            Some(ending) => Turn::Follows(item, *ending),
+            None => {
+                begun.is_at_work = true;
                 Turn::Run(item)
             }
         }
     }
 
-    /// The items of a key whose one at work has ended, in their order: they are to take their
-    /// [turn](Self::turn) again.
+    /// The items of a key whose one at work has ended, up to the next that is to run, in their order: they
+    /// are to take their [turn](Self::turn) again.
     pub(super) fn ended(&mut self, key: &EventKey, content: Fingerprint, ending: Ending) -> Vec<I> {
         let Some(begun) = self.0.get_mut(key) else {
             return Vec::new();
         };
-        let parked = match begun {
-            Begun::AtWork(parked) => take(parked),
-            Begun::Ended(..) => Vec::new(),
-        };
-        *begun = Begun::Ended(content, ending);
-        parked.into_iter().map(|(_, item)| item).collect()
+        begun.is_at_work = false;
+        begun.ended.insert(content, ending);
+        let mut items = Vec::new();
+        while let Some((content, item)) = begun.parked.pop_front() {
+            items.push(item);
+            if !begun.ended.contains_key(&content) {
+                break;
+            }
+        }
+        items
     }
 }
 
@@ -78,21 +93,26 @@ mod tests {
     #[test]
     fn one_event_is_run_once_in_a_delivery_and_other_content_in_its_turn() {
         let key = EventKey::new(Name::new("acme").unwrap(), ["evt_1"]).unwrap();
-        let [paid, refunded] = [b"paid".as_slice(), b"refunded"].map(Fingerprint::of);
+        let [paid, refunded, lost] =
+            [b"paid".as_slice(), b"refunded", b"lost"].map(Fingerprint::of);
         let mut repeats = Repeats::new();
         assert_eq!(repeats.turn(&key, paid, 1), Turn::Run(1));
-        assert_eq!(repeats.turn(&key, refunded, 2), Turn::Parked);
-        assert_eq!(repeats.turn(&key, paid, 3), Turn::Parked);
-        assert_eq!(repeats.ended(&key, paid, Ending::NotDone), [2, 3]);
+        assert_eq!(repeats.turn(&key, paid, 2), Turn::Parked);
+        assert_eq!(repeats.turn(&key, refunded, 3), Turn::Parked);
+        assert_eq!(repeats.turn(&key, paid, 4), Turn::Parked);
+        assert_eq!(repeats.turn(&key, lost, 5), Turn::Parked);
+        let not_done = Ending::NotDone;
+        assert_eq!(repeats.ended(&key, paid, not_done), [2, 3]);
+        assert_eq!(repeats.turn(&key, paid, 2), Turn::Follows(2, not_done));
+        assert_eq!(repeats.turn(&key, refunded, 3), Turn::Run(3));
+        // One that has failed is not tried again behind another content.
+        assert_eq!(repeats.ended(&key, refunded, Ending::Done), [4, 5]);
+        assert_eq!(repeats.turn(&key, paid, 4), Turn::Follows(4, not_done));
+        assert_eq!(repeats.turn(&key, lost, 5), Turn::Run(5));
+        assert_eq!(repeats.ended(&key, lost, Ending::Done), [0; 0]);
         assert_eq!(
-            repeats.turn(&key, paid, 3),
-            Turn::Follows(3, Ending::NotDone)
-        );
-        assert_eq!(repeats.turn(&key, refunded, 2), Turn::Run(2));
-        assert_eq!(repeats.ended(&key, refunded, Ending::Done), [0; 0]);
-        assert_eq!(
-            repeats.turn(&key, refunded, 4),
-            Turn::Follows(4, Ending::Done)
+            repeats.turn(&key, refunded, 6),
+            Turn::Follows(6, Ending::Done)
         );
     }
 }

@@ -71,6 +71,15 @@ impl<A> Tally<A> {
         }
     }
 
+    /// What decides the sum, whatever is still added: what is not done. `instead` takes the place of the
+    /// answer of an item that has failed.
+    pub(super) fn undone(&mut self, instead: A) -> Option<Sum<A>> {
+        match &mut self.failed {
+            Some(failed) => Some(Sum::Failed(std::mem::replace(failed, instead))),
+            None => self.not_now.map(Sum::NotNow),
+        }
+    }
+
     /// The sum, once nothing more is added. What is not done decides; nothing at all is done.
     pub(super) fn sum(self) -> Sum<A> {
         let Self {
@@ -98,6 +107,18 @@ mod tests {
         let mut tally = Tally::default();
         ends.into_iter().for_each(|end| tally.add(end));
         tally.sum()
+    }
+
+    #[test]
+    fn what_is_not_done_is_known_before_the_end() {
+        let mut tally = Tally::default();
+        tally.add(ItemEnd::Done);
+        assert_eq!(tally.undone(500), None);
+        tally.add(ItemEnd::NotNow(Reason::Draining));
+        assert_eq!(tally.undone(500), Some(Sum::NotNow(Reason::Draining)));
+        tally.add(ItemEnd::Failed(502));
+        assert_eq!(tally.undone(500), Some(Sum::Failed(502)));
+        assert_eq!(tally.sum(), Sum::Failed(500));
     }
 
     #[test]

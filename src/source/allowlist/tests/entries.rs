@@ -193,7 +193,7 @@ fn the_entries_are_printed() {
     assert_eq!(
         format!("{list:?}"),
         "Allowlist { networks: [192.0.2.0/24, ::1/128], hosts: {\"a.example\": [203.0.113.1]}, \
-         host_grace: 3600s }"
+         host_grace: 3600s, feeds: {}, feed_grace: 604800s }"
     );
 }
 

@@ -6,6 +6,7 @@ use sqlx::postgres::PgPool;
 use crate::event::Name;
 use crate::store::postgres::error::PostgresConnectError;
 use crate::store::postgres::settings::ServerSettings;
+use crate::store::postgres::tx_driver::TxDriver;
 
 use super::PostgresInbox;
 use super::entry_commands::EntryCommands;
@@ -102,6 +103,13 @@ impl PostgresInboxBuilder {
     /// wait for those who wait for the same.
     pub fn transactions_at_once(mut self, most: u32) -> Self {
         self.settings.transactions_at_once = Some(most);
+        self
+    }
+
+    /// Begins the [`Tx`](crate::Tx) of handlers by this driver, and so many at once at most; at least one. It is for
+    /// an inbox of a URL, and connects to the same database.
+    pub fn transactions_by(mut self, driver: impl TxDriver, at_once: u32) -> Self {
+        self.settings.driver(driver, at_once);
         self
     }
 

@@ -247,8 +247,9 @@ impl Commands for EntryCommands {
         placed: &[&Placed],
         time: &ServerTime,
     ) -> Result<Option<CarriedOut<Self>>, Fault> {
+        let sent = std::time::Instant::now();
         let (told, rows, unlocked) = self.rows(&mut *conn, placed, time).await?;
-        let now = time.of(told.time);
+        let now = time.answered(sent, told.time);
         let accepts = placed
             .iter()
             .filter(|it| matches!(it.order, Order::Accept(_)));

@@ -36,7 +36,7 @@ use crate::store::transaction::Transactions;
 use super::check::PostgresReport;
 use super::error::PostgresConnectError;
 use super::server::Server;
-use super::transactions::PostgresTransactions;
+use super::tx_records::TxRecords;
 use super::tx_statements::TxStatements;
 
 use self::entry_commands::EntryCommands;
@@ -152,20 +152,7 @@ impl PostgresInbox {
     /// Postgres cannot be asked. What it hides is no error but
     /// [unknown](crate::store::PostgresVerdict::Unknown).
     pub async fn check(&self) -> Result<PostgresReport, StoreError> {
-        self.server.check().await
-    }
-}
-
-impl PostgresInbox {
-    fn own_transactions(&self) -> Option<PostgresTransactions<EntryCommands>> {
-        Some(PostgresTransactions {
-            pool: Arc::clone(self.server.handlers.as_ref()?),
-            database: Arc::clone(&self.server.database),
-            statements: Arc::new(TxStatements::of_entries(&self.server.tables)),
-            namespace: self.server.namespace.clone(),
-            // Nobody waits for an entry.
-            waiting: Arc::default(),
-        })
+        Ok(self.server.check().await?.of_inbox())
     }
 }
 
@@ -272,7 +259,15 @@ impl Inbox for PostgresInbox {
     }
 
     fn transactions(&self) -> Option<Transactions> {
-        Some(Transactions::of(self.own_transactions()?))
+        let records = TxRecords {
+            database: Arc::clone(&self.server.database),
+            statements: TxStatements::of_entries(&self.server.tables),
+            namespace: self.server.namespace.clone(),
+            // Nobody waits for an entry.
+            waiting: Arc::default(),
+        };
+        let handlers = Arc::clone(self.server.handlers.as_ref()?);
+        Some(handlers.transactions(Arc::new(records)))
     }
 
     async fn lookup(&self, key: &EventKey) -> Result<Option<EntryView>, StoreError> {

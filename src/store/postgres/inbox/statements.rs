@@ -200,7 +200,8 @@ impl EntryStatements {
                         count(*) FILTER (WHERE state = 4 AND kept_until > now),
                         count(*) FILTER (WHERE state = 5),
                         count(*) FILTER (WHERE state = 6 AND kept_until > now),
-                        count(*) FILTER (WHERE state = 7 AND kept_until > now), max(key)
+                        count(*) FILTER (WHERE state = 7 AND kept_until > now),
+                        count(*) FILTER (WHERE state = 8 AND kept_until > now), max(key)
                  FROM (SELECT key, state, attempts, due, kept_until, $3::bigint AS now FROM {entries}
                        WHERE namespace = $1 AND key > $2 ORDER BY key LIMIT $4) AS part"
             ),

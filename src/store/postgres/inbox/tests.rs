@@ -213,6 +213,12 @@ async fn a_full_inbox_says_so_until_there_is_room() {
     assert_eq!(next, Accepted::Queued);
     let error = inbox.accept(&accept("6", "a")).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Full);
+    // What it holds already, unconfirmed, makes it no fuller.
+    let was_held = crate::inbox::Accept {
+        was_held: true,
+        ..accept("7", "a")
+    };
+    assert_eq!(inbox.accept(&was_held).await.unwrap(), Accepted::Queued);
     // Another process counts what there is before it accepts the first.
     let other = PostgresInbox::builder(server.url()).deadline(PATIENCE);
     let other = other.capacity(3).connect().await.unwrap();

@@ -11,8 +11,11 @@ local before = entry and member_of(key, entry)
 local had_past = redis.call('EXISTS', past) == 1
 local keys = { key, past, index }
 
-if not entry or entry.is_over then
-  local record, answer = read(inline)
+-- What was found untrue keeps no place from other content.
+local makes_way = entry and entry.untrue and entry.fingerprint ~= fingerprint
+if not entry or entry.is_over or makes_way then
+  local record, answer
+  if not makes_way or entry.is_over then record, answer = read(inline) end
   if answer then return answer end
   if record and record.state == CLAIMED and record.lease_ends > now then return { 8, now } end
   if record and record.state == DONE then

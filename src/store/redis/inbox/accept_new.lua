@@ -3,7 +3,8 @@
 -- KEYS  the entry, its history, the index, the record of a store beside the inbox
 -- ARGV  fingerprint; '1' where other content under this key is a duplicate; for how many microseconds a
 --       revival bars another; route and key, each behind its length; route; length of the content; the
---       content; how many entries that are not over the partition holds; order key; order
+--       content; how many entries that are not over the partition holds, or '' where that does not count; order
+--       key; order
 --
 -- Answers { what became of it, now }: 1 queued, 2 corrected, 3 revived, 4 a duplicate, 5 the same with
 -- other content, 6 a conflict, 7 dead, 8 held inline, 9 full, 0 unreadable; and the order that its entry no longer
@@ -14,14 +15,14 @@ local fingerprint, has_own_id, revive_every, names, route, size, content, room, 
   unpack(ARGV)
 
 local function drop_what_is_over()
-  for _, kind in ipairs({ 'e', 'f', 'g' }) do
+  for _, kind in ipairs({ 'e', 'f', 'g', 'h' }) do
     local over = redis.call('ZRANGEBYLEX', index, '[' .. kind, '(' .. kind .. u64(now + 1), 'LIMIT', 0, 64)
     if #over > 0 then redis.call('ZREM', index, unpack(over)) end
   end
 end
 
 local function is_full()
-  return redis.call('ZLEXCOUNT', index, '[a', '(e') >= tonumber(room)
+  return room ~= '' and redis.call('ZLEXCOUNT', index, '[a', '(e') >= tonumber(room)
 end
 
 do

@@ -158,6 +158,7 @@ pub(super) fn move_answer(value: Value) -> Result<Answer<ToldOfMove>, Fault> {
                 b"d" => EntryStatus::Dead,
                 b"x" => EntryStatus::Discarded,
                 b"s" => EntryStatus::Stale,
+                b"m" => EntryStatus::Mismatched,
                 _ => return Err(STRANGE),
             },
             _ => return Err(STRANGE),
@@ -192,6 +193,8 @@ pub(super) struct Peeked {
     pub(super) now: UnixTime,
     /// How many of them were looked at.
     pub(super) partitions: usize,
+    /// Those of them whose index is of another type.
+    pub(super) broken: Vec<usize>,
     /// Which partition, which route, and the member of the index.
     pub(super) due: Vec<(usize, usize, Vec<u8>)>,
 }
@@ -200,6 +203,9 @@ pub(super) fn peek_answer(value: Value) -> Result<Answer<Peeked>, Fault> {
     let mut words = words(value)?;
     let now = time(words.next().as_ref())?;
     let partitions = number(&mut words)?;
+    let broken = self::words(words.next().ok_or(STRANGE)?)?;
+    let index = |word: Value| usize::try_from(integer(Some(&word))?).map_err(|_| STRANGE);
+    let broken = broken.map(index).collect::<Result<_, _>>()?;
     let mut due = Vec::with_capacity(words.len() / 3);
     while words.len() > 0 {
         let (partition, route) = (number(&mut words)?, number(&mut words)?);
@@ -211,6 +217,7 @@ pub(super) fn peek_answer(value: Value) -> Result<Answer<Peeked>, Fault> {
     let outcome = Peeked {
         now,
         partitions,
+        broken,
         due,
     };
     Ok(Answer { outcome, now })
@@ -258,11 +265,11 @@ pub(super) fn take_answer(value: Value, asked: usize) -> Result<Answer<Vec<Taken
     Ok(Answer { outcome, now })
 }
 
-/// How many there are queued, waiting, taken or begun, dead, done, discarded, and stale.
-pub(super) fn count_answer(value: Value) -> Result<Answer<[u64; 7]>, Fault> {
+/// How many there are queued, waiting, taken or begun, dead, done, discarded, stale, and mismatched.
+pub(super) fn count_answer(value: Value) -> Result<Answer<[u64; 8]>, Fault> {
     let mut words = words(value)?;
     let now = time(words.next().as_ref())?;
-    let mut outcome = [0; 7];
+    let mut outcome = [0; 8];
     for count in &mut outcome {
         *count = number(&mut words)?;
     }

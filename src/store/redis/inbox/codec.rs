@@ -15,6 +15,7 @@ const BY: u8 = 8;
 const REVIVED: u8 = 16;
 const OTHER_CONTENT: u8 = 32;
 const HOLDS: u8 = 64;
+const UNTRUE: u8 = 128;
 
 /// An entry as it is stored.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,7 +38,7 @@ pub(crate) fn decode(mut value: Bytes, history: Option<Bytes>) -> Option<Stored>
         return None;
     }
     let flags = value.try_get_u8().ok()?;
-    if flags & !(STATE | BY | REVIVED | OTHER_CONTENT | HOLDS) != 0 {
+    if flags & UNTRUE != 0 && flags & STATE != 4 {
         return None;
     }
     let token = Token::from_bytes(sixteen(&mut value)?);
@@ -58,6 +59,10 @@ pub(crate) fn decode(mut value: Bytes, history: Option<Bytes>) -> Option<Stored>
             lease_ends: at,
             lease,
             begun: number == 3,
+        },
+        4 if flags & UNTRUE != 0 => EntryState::Mismatched {
+            token: token?,
+            kept_until: at,
         },
         4 => EntryState::Done {
             token: token?,
@@ -282,7 +287,7 @@ pub(crate) fn decode_member(member: &[u8]) -> Option<(Option<u64>, &str)> {
             }
         }
         b'd' => {}
-        b'e' | b'f' | b'g' => at = Some(rest.try_get_u64().ok()?),
+        b'e' | b'f' | b'g' | b'h' => at = Some(rest.try_get_u64().ok()?),
         _ => return None,
     }
     Some((at, std::str::from_utf8(rest).ok()?))

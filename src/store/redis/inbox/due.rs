@@ -1,6 +1,6 @@
 //! What is due, and may run.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use futures_util::future::{join, join_all};
 
@@ -47,6 +47,27 @@ struct Learned {
     chosen: HashSet<OrderHash>,
     /// Whether something was passed over.
     passed_over: bool,
+}
+
+/// What some partitions have that is due.
+struct Seen {
+    /// Each with the number of its route.
+    found: Vec<(usize, Candidate)>,
+    behind: Vec<MoreBehind>,
+    /// Partitions whose index is of another type.
+    broken: Vec<u32>,
+    now: UnixTime,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self {
+            found: Vec::new(),
+            behind: Vec::new(),
+            broken: Vec::new(),
+            now: UnixTime::EPOCH,
+        }
+    }
 }
 
 impl RedisInbox {
@@ -112,6 +133,7 @@ impl RedisInbox {
         routes: &[Route],
         turn: &mut Turn,
     ) -> Result<(Vec<(usize, Candidate)>, Vec<MoreBehind>, UnixTime), StoreError> {
+        let mut broken = BTreeSet::new();
         let all = self.partitions.len();
         // Keys are spread evenly: of the first few in all, hardly ever more are in one partition.
         let share = match all {
@@ -142,11 +164,13 @@ impl RedisInbox {
                 }
             }
             let (mut found, mut behind, mut now) = (Vec::new(), Vec::new(), UnixTime::EPOCH);
-            for (some, more, at) in answered(peeked)? {
-                found.extend(some);
-                behind.extend(more);
-                now = now.max(at);
+            for seen in answered(peeked)? {
+                found.extend(seen.found);
+                behind.extend(seen.behind);
+                broken.extend(seen.broken);
+                now = now.max(seen.now);
             }
+            turn.note_broken(broken);
             return Ok((found, behind, now));
         }
     }
@@ -157,9 +181,8 @@ impl RedisInbox {
         routes: &[Route],
         lone: bool,
         wanted: usize,
-    ) -> Result<(Vec<(usize, Candidate)>, Vec<MoreBehind>, UnixTime), StoreError> {
-        let (mut rest, mut found) = (partitions, Vec::new());
-        let (mut behind, mut now) = (Vec::new(), UnixTime::EPOCH);
+    ) -> Result<Seen, StoreError> {
+        let (mut rest, mut seen) = (partitions, Seen::default());
         while !rest.is_empty() {
             let call = scripts::peek(rest, routes, lone, wanted, FOUND_PER_CALL);
             let partition = rest.first().map_or(0, |place| place.partition);
@@ -167,9 +190,12 @@ impl RedisInbox {
             let Peeked {
                 now: at,
                 partitions,
+                broken,
                 due,
             } = peeked;
-            now = now.max(at);
+            seen.now = seen.now.max(at);
+            let broken = broken.into_iter().filter_map(|number| rest.get(number));
+            seen.broken.extend(broken.map(|place| place.partition));
             // Entries of one kind come one after the other.
             let (mut count, mut last) = (0_usize, None);
             for (partition, number, member) in due {
@@ -183,7 +209,7 @@ impl RedisInbox {
                 };
                 last = kind;
                 if count == wanted {
-                    behind.push(MoreBehind {
+                    seen.behind.push(MoreBehind {
                         route: number,
                         partition: place.clone(),
                         last: member.clone(),
@@ -191,12 +217,12 @@ impl RedisInbox {
                 }
                 // What cannot be read there is no member that this version writes.
                 if let Some(candidate) = self.candidate(place, route, member) {
-                    found.push((number, candidate));
+                    seen.found.push((number, candidate));
                 }
             }
             rest = rest.get(partitions.max(1)..).unwrap_or_default();
         }
-        Ok((found, behind, now))
+        Ok(seen)
     }
 
     pub(super) fn candidate(
@@ -346,7 +372,8 @@ impl Learned {
         let Some(runnable) = self.due.runnable.get_mut(route) else {
             return;
         };
-        if runnable.len() < rates.left(candidate.route.provider(), now) {
+        let left = |provider| rates.left(provider, now);
+        if runnable.len() < candidate.route.rated().map_or(usize::MAX, left) {
             runnable.push(candidate);
         }
     }

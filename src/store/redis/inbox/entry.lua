@@ -49,6 +49,7 @@ local function find(key)
     order_key = order_key,
     order = order,
     holds = bit.band(flags, HOLDS) ~= 0,
+    untrue = bit.band(flags, UNTRUE) ~= 0,
     was_stale = state == STALE,
   }
   local ends = state == FINISHED or state == DISCARDED or state == STALE
@@ -66,7 +67,7 @@ end
 local function member_of(key, entry)
   local state, name = entry.state, name_of(key)
   if state == DEAD then return 'd' .. name end
-  if state == FINISHED then return 'e' .. u64(entry.at) .. name end
+  if state == FINISHED then return (entry.untrue and 'h' or 'e') .. u64(entry.at) .. name end
   if state == DISCARDED then return 'f' .. u64(entry.at) .. name end
   if state == STALE then return 'g' .. u64(entry.at) .. name end
   local kind = state == QUEUED and (entry.attempts > 0 and 'b' or 'a') or 'c'
@@ -81,6 +82,7 @@ local function head_of(entry)
   if entry.revived then flags = flags + REVIVED end
   if entry.corrected then flags = flags + OTHER_CONTENT end
   if entry.holds then flags = flags + HOLDS end
+  if entry.untrue then flags = flags + UNTRUE end
   local head = struct.pack('>BBc16c8c8I4I4c8c16c8c8I4', VERSION, flags, entry.token or NOBODY, u64(entry.at),
     u64(entry.lease), entry.attempts, entry.deaths, entry.fence, entry.fingerprint, entry.accepted,
     entry.revived or u64(0), entry.size)
@@ -159,5 +161,6 @@ local function status_of(entry)
   local state = entry.state
   if state == QUEUED then return entry.attempts > 0 and 'w' or 'q' end
   if state == TAKEN or state == BEGUN then return entry.at > now and 'r' or 'l' end
+  if entry.untrue then return 'm' end
   return state == DEAD and 'd' or state == FINISHED and 'e' or state == STALE and 's' or 'x'
 end

@@ -1,7 +1,7 @@
 -- Says what became of an entry. After layout.lua and entry.lua.
 --
 -- KEYS  the entry, its history, its index
--- ARGV  token; verdict: 'done', 'retry', 'back' or 'bury'; for how many microseconds it is known, or left alone;
+-- ARGV  token; verdict: 'done', 'retry', 'back', 'bury' or 'untrue'; for how many microseconds it is known, or left alone;
 --       reason
 --
 -- Answers { 1, now } where it was held, { 2, now } where fenced, { 0, now } where unreadable; and behind the
@@ -13,7 +13,7 @@ if answer then return answer end
 if not entry or entry.token ~= token then return { 2, now } end
 
 local function held()
-  if entry.order == '' or (verdict ~= 'done' and verdict ~= 'bury') then return { 1, now } end
+  if entry.order == '' or verdict == 'retry' or verdict == 'back' then return { 1, now } end
   if verdict == 'bury' and has_flag(entry, HOLDS_BACK) then return { 1, now } end
   return { 1, now, entry.order, u64(entry.at) }
 end
@@ -21,7 +21,7 @@ end
 local state = entry.state
 if state ~= TAKEN and state ~= BEGUN then
   -- A command that is sent again finds what it did.
-  local is_again = (state == FINISHED and verdict == 'done') or (state == DEAD and verdict == 'bury')
+  local is_again = (state == FINISHED and verdict == (entry.untrue and 'untrue' or 'done')) or (state == DEAD and verdict == 'bury')
     or (state == QUEUED and (verdict == 'retry' or verdict == 'back'))
   return is_again and held() or { 2, now }
 end
@@ -33,8 +33,9 @@ elseif verdict == 'back' and state == BEGUN then
   entry.attempts = math.max(entry.attempts - 1, 0)
 end
 entry.lease = 0
-if verdict == 'done' then
+if verdict == 'done' or verdict == 'untrue' then
   entry.state, entry.at, entry.holds = FINISHED, now + span, false
+  entry.untrue = verdict == 'untrue'
 elseif verdict == 'bury' then
   entry.state, entry.at = DEAD, now
   entry.holds = entry.holds and has_flag(entry, HOLDS_BACK)

@@ -5,7 +5,8 @@
 --
 --   1 byte    version of this layout
 --   1 byte    state (1 queued, 2 taken, 3 begun, 4 done, 5 dead, 6 discarded, 7 stale), plus the flags below
---             (HOLDS: no other entry of its order key is taken)
+--             (HOLDS: no other entry of its order key is taken; UNTRUE, beside done: it was found untrue, and
+--             was not run)
 --   16 bytes  token, zeros without flag BY: who has taken, begun, given back, finished or buried it
 --   8 bytes   when it is due, when its lease ends, since when it is dead, or until when it is kept
 --   8 bytes   length of the lease
@@ -34,12 +35,12 @@
 --   a, b, c   queued, waiting, running; '1' where its workers died twice, else '0'; route; a zero byte;
 --             the time at which it is due (8 bytes); length of its content (4); 1 and its order, or 0; name
 --   d         dead; name
---   e, f, g   done, discarded, stale; until when it is kept (8 bytes); name
+--   e to h    done, discarded, stale, mismatched; until when it is kept (8 bytes); name
 --
 -- The name is what stands behind '~i:' in the Redis key.
 
 local QUEUED, TAKEN, BEGUN, FINISHED, DEAD, DISCARDED, STALE = 1, 2, 3, 4, 5, 6, 7
-local BY, REVIVED, OTHER_CONTENT, HOLDS = 8, 16, 32, 64
+local BY, REVIVED, OTHER_CONTENT, HOLDS, UNTRUE = 8, 16, 32, 64, 128
 local HAS_VERSION, HOLDS_BACK, FORCED = 1, 2, 4
 local HEAD, NOBODY = 86, string.rep('\0', 16)
 -- As much of an entry as holds its head, its route and a short key.

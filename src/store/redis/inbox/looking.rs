@@ -165,7 +165,16 @@ impl RedisInbox {
     async fn count(&self, partitions: &[PartitionPlace]) -> Result<EntryCounts, StoreError> {
         let answer = self.store.link.call(&scripts::count(partitions)).await?;
         let Answer { outcome, now } = answers::count_answer(answer)?;
-        let [queued, waiting, held, dead, done, discarded, stale] = outcome;
+        let [
+            queued,
+            waiting,
+            held,
+            dead,
+            done,
+            discarded,
+            stale,
+            mismatched,
+        ] = outcome;
         let mut lapsed = 0_u64;
         if held > 0 {
             for partition in partitions {
@@ -186,6 +195,7 @@ impl RedisInbox {
             (EntryStatus::Dead, dead),
             (EntryStatus::Discarded, discarded),
             (EntryStatus::Stale, stale),
+            (EntryStatus::Mismatched, mismatched),
         ] {
             counts.add(status, count);
         }
@@ -203,11 +213,12 @@ fn kind(status: EntryStatus) -> u8 {
         EntryStatus::Done => b'e',
         EntryStatus::Discarded => b'f',
         EntryStatus::Stale => b'g',
+        EntryStatus::Mismatched => b'h',
     }
 }
 
 /// Whether a name is that of an entry of this provider.
 fn is_of(name: &str, provider: &Name) -> bool {
     let rest = name.strip_prefix(provider.as_str());
-    rest.is_some_and(|rest| rest.starts_with([':', '@', '/']))
+    rest.is_some_and(|rest| rest.starts_with([':', '@', '/', '?']))
 }

@@ -146,14 +146,14 @@ impl RedisInbox {
         }
     }
 
-    /// Asks every master for its settings and says what they put at risk: here the records of
-    /// [`RedisReport`] are entries, and what is lost does not run at all.
+    /// Asks every master for its settings and says what they put at risk: what an inbox loses does not run at
+    /// all.
     ///
     /// # Errors
     ///
     /// Redis cannot be asked.
     pub async fn check(&self) -> Result<RedisReport, StoreError> {
-        self.store.check().await
+        Ok(self.store.check().await?.of_inbox())
     }
 
     fn place(&self, key: &EventKey) -> EntryPlace {

@@ -3,15 +3,17 @@
 -- KEYS  the entry, its history, its index
 -- ARGV  'redrive' or 'discard'; for how many microseconds it is left alone, or known; '1' where it is to run
 --       although it is stale; the newest version of its order key that was completed; the time at which it must
---       have died, in 8 bytes, or '' for any
+--       have died, in 8 bytes, or '' for any; the token of a redrive, or ''
 --
 -- Answers { 1, now } done, and the order that it had where it is discarded; { 2, now, status } not from
 -- there, { 3, now } absent, { 4, now } stale, { 0, now } unreadable.
 
-local what, span, force, applied, died = unpack(ARGV)
+local what, span, force, applied, died, token = unpack(ARGV)
 local entry, answer = kept(KEYS[1])
 if answer then return answer end
 if not entry then return { 3, now } end
+-- A redrive that is sent again finds what it did.
+if token ~= '' and entry.state == QUEUED and entry.token == token then return { 1, now } end
 if died ~= '' and (entry.state ~= DEAD or u64(entry.at) ~= died) then
   return { 2, now, status_of(entry) }
 end
@@ -23,7 +25,7 @@ elseif entry.state ~= DEAD and entry.state ~= QUEUED then
   return { 2, now, status_of(entry) }
 end
 local before = member_of(KEYS[1], entry)
-entry.token, entry.at, entry.lease = nil, now + span, 0
+entry.token, entry.at, entry.lease = token ~= '' and token or nil, now + span, 0
 if what == 'redrive' then
   entry.state, entry.attempts, entry.deaths = QUEUED, 0, 0
   if force == '1' and entry.order ~= '' and not has_flag(entry, FORCED) then

@@ -44,6 +44,10 @@ pub(super) fn accept(accept: &Accept, place: &EntryPlace, room: u64) -> Call {
     let order = accept.order.as_deref();
     let order_key = order.map_or("", |order| order.key.as_str());
     let order = order.map(|order| encode_order(order, order_hash(&accept.route, &order.key)));
+    let room = match accept.was_held {
+        true => String::new(),
+        false => room.to_string(),
+    };
     Call::on(&ACCEPT, 4, 10)
         .word(&place.entry)
         .word(&place.history)
@@ -89,6 +93,7 @@ pub(super) fn finish(finish: &Finish, place: &EntryPlace) -> Call {
         Verdict::Retry { after, reason } => ("retry", *after, cut(reason)),
         Verdict::GiveBack { after } => ("back", *after, Box::default()),
         Verdict::Bury { reason } => ("bury", Duration::ZERO, cut(reason)),
+        Verdict::Mismatched => ("untrue", finish.retention, Box::default()),
     };
     about(&FINISH, place, 4)
         .word(finish.token.as_bytes().as_slice())
@@ -112,12 +117,14 @@ pub(super) fn redrive(
     place: &EntryPlace,
     applied: Option<VersionBytes>,
 ) -> Call {
-    about(&MOVE, place, 5)
+    let token = redrive.token.map(|token| token.as_bytes().to_vec());
+    about(&MOVE, place, 6)
         .word("redrive")
         .word(micros(redrive.after))
         .word(u8::from(redrive.force))
         .word(optional(applied.as_ref()))
         .word(moment(redrive.if_dead_since))
+        .word(token.unwrap_or_default())
 }
 
 fn moment(at: Option<UnixTime>) -> Vec<u8> {
@@ -129,12 +136,13 @@ fn optional(version: Option<&VersionBytes>) -> &[u8] {
 }
 
 pub(super) fn discard(discard: &Discard, place: &EntryPlace) -> Call {
-    about(&MOVE, place, 5)
+    about(&MOVE, place, 6)
         .word("discard")
         .word(micros(discard.retention))
         .word(0)
         .word("")
         .word(moment(discard.if_dead_since))
+        .word("")
 }
 
 /// Under `mark` the script tells a command that comes again from another one, for so long.

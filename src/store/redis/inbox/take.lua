@@ -7,8 +7,8 @@
 --       of its order key that was completed, and '1' where it may run: it holds its order key, or has none
 --
 -- Answers { now, for each { outcome, entry, history } }: 1 taken, 2 changed and not taken, 3 not as it was
--- seen, 4 stale, 5 buried, 0 unreadable and out of the way now; or the first error. One that was taken by
--- this call before is taken still: its reply was lost.
+-- seen, 4 stale, 5 buried, 0 unreadable and out of the way now. What fails is 3 too, and its error the answer
+-- where nothing was taken. One that was taken by this call before is taken still: its reply was lost.
 
 local token, lease, max_attempts, lone, died, retention = unpack(ARGV)
 local lease_ends = now + lease
@@ -76,10 +76,14 @@ local function one(number)
   return taken(key, past)
 end
 
-local answers = { now }
+local answers, taken, refused = { now }, false, nil
 for number = 1, #KEYS / 4 do
   local answer = one(number)
-  if answer.err then return answer end
+  if answer.err then
+    refused, answer = refused or answer, { 3 }
+  end
+  taken = taken or answer[1] == 1
   answers[number + 1] = answer
 end
-return answers
+-- Who took would not hear of it behind an error.
+return not taken and refused or answers

@@ -118,8 +118,8 @@ impl RedisInbox {
         used: &mut BTreeMap<Name, usize>,
     ) -> Vec<Candidate> {
         for candidate in &chosen {
-            let provider = candidate.route.provider();
-            if rates.of(provider, RateOf::Provider).is_some() {
+            let rated = candidate.route.rated();
+            if let Some(provider) = rated.filter(|it| rates.of(it, RateOf::Provider).is_some()) {
                 let wanted: &mut usize = used.entry(provider.clone()).or_default();
                 *wanted = wanted.saturating_add(1);
             }
@@ -133,12 +133,15 @@ impl RedisInbox {
             }
         }
         let mut left = used.clone();
-        let lets = |candidate: &Candidate| match left.get_mut(candidate.route.provider()) {
-            None => true,
-            Some(0) => false,
-            Some(left) => {
-                *left = left.saturating_sub(1);
-                true
+        let lets = |candidate: &Candidate| {
+            let rated = candidate.route.rated();
+            match rated.and_then(|provider| left.get_mut(provider)) {
+                None => true,
+                Some(0) => false,
+                Some(left) => {
+                    *left = left.saturating_sub(1);
+                    true
+                }
             }
         };
         chosen.into_iter().filter(lets).collect()
@@ -244,7 +247,8 @@ impl RedisInbox {
                     let stored = codec::decode(value, history);
                     match stored.and_then(|stored| read(candidate, stored)) {
                         Some(entry) => {
-                            if let Some(left) = used.get_mut(candidate.route.provider()) {
+                            let rated = candidate.route.rated();
+                            if let Some(left) = rated.and_then(|it| used.get_mut(it)) {
                                 *left = left.saturating_sub(1);
                             }
                             round.taken.push(entry);

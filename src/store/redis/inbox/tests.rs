@@ -2,6 +2,7 @@
 
 mod faults;
 mod histories;
+#[cfg(feature = "testing")]
 mod kinds;
 mod many;
 mod ordering;
@@ -64,6 +65,7 @@ fn accept(id: &str, what: &str) -> Accept {
         order: None,
         content: Content::new(Bytes::from_static(b"{}"), Bytes::from(what.to_owned())),
         revive_every: DAY,
+        was_held: false,
     }
 }
 

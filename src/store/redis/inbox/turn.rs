@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use crate::inbox::Route;
@@ -27,11 +27,24 @@ pub(super) struct Turn {
     doubted: Option<Instant>,
     /// Where looks for entries of some routes have ended that passed over as many as they may.
     pub(super) left_behind: HashMap<(bool, Box<[Route]>), Vec<MoreBehind>>,
+    /// Partitions whose index is of another type.
+    broken: BTreeSet<u32>,
     /// The rates as they were seen last.
     pub(super) rates: Option<Rates>,
 }
 
 impl Turn {
+    /// Tells of each partition whose index is of another type, once until it is good again.
+    pub(super) fn note_broken(&mut self, broken: BTreeSet<u32>) {
+        for partition in broken.difference(&self.broken) {
+            tracing::error!(
+                partition,
+                "an index of the inbox is of another type: the entries of its partition are not found"
+            );
+        }
+        self.broken = broken;
+    }
+
     pub(super) fn may_ask(&self, partition: u32) -> bool {
         let until = self.resting.get(&partition);
         until.is_none_or(|until| *until <= Instant::now())

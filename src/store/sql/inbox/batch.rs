@@ -216,10 +216,12 @@ impl<'a> Slot<'a> {
             Verdict::WriteContent(next, content) => {
                 let is_open = entry.is_some_and(Entry::is_open);
                 if !is_open {
-                    let Some(left) = room.checked_sub(1) else {
-                        return Some(Err(StoreError::new(StoreErrorKind::Full)));
-                    };
-                    *room = left;
+                    let was_held = matches!(order, Order::Accept(accept) if accept.was_held);
+                    match room.checked_sub(1) {
+                        Some(left) => *room = left,
+                        None if was_held => {}
+                        None => return Some(Err(StoreError::new(StoreErrorKind::Full))),
+                    }
                     self.is_new = true;
                 }
                 if let Order::Accept(accept) = order

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clock::UnixTime;
 use crate::event::Name;
-use crate::inbox::{Limit, Rate, RateOf, RateView};
+use crate::inbox::{Limit, Rate, RateOf, RateView, Route};
 use crate::store::sql::row::{from_micros, micros};
 
 /// A rate as the columns of its row. The time is in microseconds.
@@ -66,7 +66,11 @@ impl Limits {
         }
     }
 
-    pub(in crate::store) fn get(&self, provider: &Name, of: RateOf) -> Option<Limit> {
+    pub(in crate::store) fn get(&self, route: &Route, of: RateOf) -> Option<Limit> {
+        self.of(route.rated()?, of)
+    }
+
+    fn of(&self, provider: &Name, of: RateOf) -> Option<Limit> {
         self.limits.get(&(provider.clone(), of)).copied()
     }
 
@@ -87,7 +91,7 @@ impl Limits {
         let of_all = |(_, of): &&(Name, RateOf)| *of == RateOf::Provider;
         let used = self.limits.keys().filter(of_all).filter(|_| self.changed);
         used.filter_map(|(provider, of)| {
-            let limit = self.get(provider, *of)?;
+            let limit = self.of(provider, *of)?;
             Some((provider, RateRow::number(*of), micros(limit.used_until)))
         })
     }

@@ -16,6 +16,7 @@ const DONE: i64 = 4;
 pub(in crate::store) const DEAD: i64 = 5;
 const DISCARDED: i64 = 6;
 const STALE: i64 = 7;
+const MISMATCHED: i64 = 8;
 
 const DEAD_HOLD_BACK: i64 = 1;
 const FORCED: i64 = 2;
@@ -103,6 +104,10 @@ impl From<&Entry> for EntryRow {
                 row.state = STALE;
                 None
             }
+            EntryState::Mismatched { token, .. } => {
+                row.state = MISMATCHED;
+                Some(*token)
+            }
         };
         row.token = token.map(|token| token.as_bytes().to_vec());
         row
@@ -175,6 +180,10 @@ impl EntryRow {
                 kept_until: time(self.kept_until)?,
             },
             STALE => EntryState::Stale {
+                kept_until: time(self.kept_until)?,
+            },
+            MISMATCHED => EntryState::Mismatched {
+                token: token?,
                 kept_until: time(self.kept_until)?,
             },
             _ => return None,

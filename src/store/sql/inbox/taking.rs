@@ -95,9 +95,9 @@ impl<'a> Taking<'a> {
     /// How many entries of a route may be taken now, until when what was taken before may use the rate of
     /// their order keys up, and until when it can.
     pub(in crate::store) fn bounds(&self, route: &Route) -> (i64, i64, i64) {
-        let limit = self.limits.get(route.provider(), RateOf::Provider);
+        let limit = self.limits.get(route, RateOf::Provider);
         let left = limit.map_or(usize::MAX, |limit| limit.left(self.now));
-        let of_key = self.limits.get(route.provider(), RateOf::EachOrderKey);
+        let of_key = self.limits.get(route, RateOf::EachOrderKey);
         let free = of_key.map(|limit| micros(limit.rate.may_be_used_until(self.now)));
         let used = of_key.map(|limit| micros(limit.rate.is_used_until(self.now)));
         let most = i64::try_from(self.take.limit.min(left)).unwrap_or(i64::MAX);
@@ -117,8 +117,8 @@ impl<'a> Taking<'a> {
             let at = due.order_at();
             let order = at.as_ref().map(|at| order_keys.get(at));
             let provider = due.route.provider().clone();
-            let mut all = self.limits.get(&provider, RateOf::Provider);
-            let rate = self.limits.get(&provider, RateOf::EachOrderKey);
+            let mut all = self.limits.get(&due.route, RateOf::Provider);
+            let rate = self.limits.get(&due.route, RateOf::EachOrderKey);
             let rate = rate.map(|limit| limit.rate);
             let mut of_key = order.as_ref().and_then(|order| order.limit(rate));
             let may_use = |limit: &Option<Limit>| limit.is_none_or(|limit| limit.lets(now));

@@ -32,6 +32,7 @@ pub(in crate::store) fn accept(id: &str, what: &str) -> Accept {
         order: None,
         content: Content::new(Bytes::from_static(b"{}"), Bytes::from(what.to_owned())),
         revive_every: DAY,
+        was_held: false,
     }
 }
 

@@ -132,6 +132,7 @@ SELECT count(*) FILTER (WHERE ours AND state = 1 AND attempts = 0),
        count(*) FILTER (WHERE ours AND state = 5),
        count(*) FILTER (WHERE ours AND state = 6 AND kept_until > ?3),
        count(*) FILTER (WHERE ours AND state = 7 AND kept_until > ?3),
+       count(*) FILTER (WHERE ours AND state = 8 AND kept_until > ?3),
        max(id)
 FROM (SELECT id, namespace = ?1 AS ours, state, attempts, due, kept_until
       FROM tower_webhook_inbox WHERE id > ?2 ORDER BY id LIMIT ?4)";

@@ -39,6 +39,7 @@ pub(super) enum Flaw {
     DeadHoldNothingBack,
     SetsNoRates,
     RatesOfProvidersOnly,
+    OneContentForAll,
     RedrivesNothing,
     DiscardsWhateverItIs,
     RemembersForEver,
@@ -66,6 +67,7 @@ impl Flawed {
     fn key(&self, key: &EventKey) -> EventKey {
         match self.flaw {
             Flaw::OneEntryForAll => EventKey::new(key.provider().clone(), ["one"]).unwrap(),
+            Flaw::OneContentForAll => key.confirmed(),
             _ => key.clone(),
         }
     }

@@ -4,7 +4,7 @@ use super::*;
 use crate::event::{Order as EventOrder, OrderKey, Version};
 use crate::inbox::Accept;
 use crate::store::command::{Complete, StoredResponse};
-use crate::store::transaction::{Begin as _, Finished, Ticket};
+use crate::store::transaction::{Finished, Ticket};
 
 fn accept_in(id: &str, version: i64) -> Accept {
     let key = OrderKey::new(["1042"]).unwrap();
@@ -85,7 +85,8 @@ async fn who_waits_is_told_when_a_transaction_has_freed_an_order_key() {
         attempt: grant.attempt,
         lease: begin.lease,
     };
-    let transactions = inbox.own_transactions().unwrap();
+    let transactions = inbox.transactions().unwrap();
+    let transactions = transactions.source::<sqlx::PgConnection>().unwrap();
     let open = transactions.begin(ticket).await.unwrap();
     let response = StoredResponse::new(200);
     let fingerprint = accept_in("first", 1).fingerprint;

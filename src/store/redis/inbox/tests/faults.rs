@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::store::RedisConnectErrorKind;
+use crate::store::redis::inbox::answers::TakenOrNot;
 
 #[tokio::test]
 async fn scripts_that_redis_has_forgotten_are_sent_again() {
@@ -193,6 +194,12 @@ async fn a_full_inbox_says_so_until_there_is_room() {
     assert_eq!(accepted, Accepted::Queued);
     let error = inbox.accept(&accept("3", "a")).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Full);
+    // What it holds already, unconfirmed, makes it no fuller.
+    let was_held = Accept {
+        was_held: true,
+        ..accept("3", "a")
+    };
+    assert_eq!(inbox.accept(&was_held).await.unwrap(), Accepted::Queued);
 }
 
 #[tokio::test]
@@ -270,5 +277,81 @@ async fn another_number_of_partitions_is_refused_to_inbox_and_store() {
         error.kind(),
         RedisConnectErrorKind::AtRisk,
         "it keeps nothing"
+    );
+}
+
+/// The index of one partition is good for nothing: what others have is taken all the same.
+#[tokio::test]
+async fn an_index_of_another_type_keeps_back_no_other_partition() {
+    let server = Server::start();
+    let inbox = inbox(&server, 8).await;
+    for number in 0..40 {
+        let id = format!("evt_{number}");
+        inbox.accept(&accept(&id, "a")).await.unwrap();
+    }
+    let broken = inbox.place(&key("evt_0"));
+    let lost = (0..40).filter(|number| {
+        let place = inbox.place(&key(&format!("evt_{number}")));
+        place.partition == broken.partition
+    });
+    let lost = lost.count();
+    server.ask(&["SET", &broken.index, "no sorted set"]);
+    assert_eq!(taken(&inbox, 100).await.len(), 40 - lost);
+}
+
+/// Who takes hears of what was taken, though another one of the same call fails.
+#[tokio::test]
+async fn what_one_call_has_taken_is_not_hidden_by_what_it_could_not_take() {
+    let server = Server::start();
+    let inbox = inbox(&server, 2).await;
+    let ids = (0..).map(|number| format!("evt_{number}"));
+    let of = |partition| {
+        let mut own = ids
+            .clone()
+            .filter(|id| inbox.place(&key(id)).partition == partition);
+        own.next().unwrap()
+    };
+    let (first, second) = (of(0), of(1));
+    let mut seen = Vec::new();
+    for id in [&first, &second] {
+        inbox.accept(&accept(id, "a")).await.unwrap();
+        let place = &inbox.partitions[usize::try_from(inbox.place(&key(id)).partition).unwrap()];
+        let peek = scripts::peek(std::slice::from_ref(place), &[route()], false, 10, 10);
+        let peeked = answers::peek_answer(inbox.store.link.call(&peek).await.unwrap()).unwrap();
+        let (_, _, member) = peeked.outcome.due.into_iter().next().unwrap();
+        let mut candidate = inbox.candidate(place, &route(), member).unwrap();
+        candidate.may_run = true;
+        seen.push(candidate);
+    }
+    server.ask(&["SET", &inbox.place(&key(&second)).index, "no sorted set"]);
+    let call = scripts::take(&take(9), &seen);
+    let answer = inbox.store.link.call(&call).await.unwrap();
+    let taken = answers::take_answer(answer, 2).unwrap().outcome;
+    assert!(
+        matches!(taken[..], [TakenOrNot::Taken(..), TakenOrNot::Missed]),
+        "{taken:?}"
+    );
+}
+
+/// One look finds no more than it may, whichever partitions have them.
+#[tokio::test]
+async fn a_look_finds_no_more_than_it_may() {
+    let server = Server::start();
+    let inbox = inbox(&server, 2).await;
+    for number in 0..100 {
+        let id = format!("evt_{number}");
+        inbox.accept(&accept(&id, "a")).await.unwrap();
+    }
+    let peek = scripts::peek(&inbox.partitions, &[route()], false, 20, 70);
+    let peeked = answers::peek_answer(inbox.store.link.call(&peek).await.unwrap()).unwrap();
+    assert_eq!(
+        (peeked.outcome.partitions, peeked.outcome.due.len()),
+        (1, 20)
+    );
+    let peek = scripts::peek(&inbox.partitions, &[route()], false, 20, 80);
+    let peeked = answers::peek_answer(inbox.store.link.call(&peek).await.unwrap()).unwrap();
+    assert_eq!(
+        (peeked.outcome.partitions, peeked.outcome.due.len()),
+        (2, 40)
     );
 }

@@ -91,7 +91,7 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
         7 => (id(), who()).prop_map(|(id, who)| Deed::Begin { id, who }),
         1 => (prop::collection::vec(id(), 0..4), who())
             .prop_map(|(ids, who)| Deed::Extend { ids, who }),
-        7 => (id(), who(), 0..4_u8, 0..4_u64)
+        7 => (id(), who(), 0..5_u8, 0..4_u64)
             .prop_map(|(id, who, end, after)| Deed::Finish { id, who, end, after }),
         2 => (id(), any::<bool>()).prop_map(|(id, force)| Deed::Redrive { id, force }),
         1 => id().prop_map(|id| Deed::Discard { id }),
@@ -149,6 +149,7 @@ async fn said(inbox: &impl Inbox, deed: &Deed) -> String {
                 order: about.map(order),
                 content: Content::new(Bytes::from_static(b"{}"), Bytes::from(body)),
                 revive_every: steps(2),
+                was_held: false,
             };
             format!("{:?}", inbox.accept(&accept).await.unwrap())
         }
@@ -198,6 +199,7 @@ async fn said(inbox: &impl Inbox, deed: &Deed) -> String {
                     reason: "closed\0é'".to_owned(),
                 },
                 2 => Verdict::GiveBack { after },
+                3 => Verdict::Mismatched,
                 _ => bury(),
             };
             let finish = Finish::new(event(id).0, token(who, true), end, steps(40));
@@ -205,6 +207,7 @@ async fn said(inbox: &impl Inbox, deed: &Deed) -> String {
         }
         Deed::Redrive { id, force } => {
             let mut redrive = Redrive::new(event(id).0);
+            redrive.token = Some(Token::from_bytes([id; 16]));
             redrive.force = force;
             format!("{:?}", inbox.redrive(&redrive).await.unwrap())
         }

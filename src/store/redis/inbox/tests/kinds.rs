@@ -3,10 +3,8 @@
 use super::support::{Cluster, Sentinel};
 use super::*;
 
-#[cfg(feature = "testing")]
 use crate::testing::check_inbox;
 
-#[cfg(feature = "testing")]
 #[tokio::test(flavor = "multi_thread")]
 async fn one_server_keeps_the_contract() {
     for program in programs() {
@@ -17,7 +15,6 @@ async fn one_server_keeps_the_contract() {
     }
 }
 
-#[cfg(feature = "testing")]
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_keep_the_contract_side_by_side_in_one_partition_too() {
     for partitions in [1, 32] {
@@ -30,7 +27,6 @@ async fn two_processes_keep_the_contract_side_by_side_in_one_partition_too() {
     }
 }
 
-#[cfg(feature = "testing")]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_master_that_sentinel_names_keeps_the_contract() {
     let sentinel = Sentinel::start();
@@ -38,7 +34,6 @@ async fn the_master_that_sentinel_names_keeps_the_contract() {
     check_inbox(inbox).await.unwrap();
 }
 
-#[cfg(feature = "testing")]
 #[tokio::test(flavor = "multi_thread")]
 async fn clusters_of_two_and_of_three_keep_the_contract() {
     for count in [2, 3] {

@@ -152,6 +152,7 @@ impl Pair {
             order: None,
             content: Content::new(Bytes::from(envelope), Bytes::from(body)),
             revive_every: self.dice.one_of(&[Duration::ZERO, DAY]),
+            was_held: false,
             key,
         };
         let call = scripts::accept(&accept, &self.inbox.place(&accept.key), 1_000);

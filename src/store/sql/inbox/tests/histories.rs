@@ -78,7 +78,7 @@ pub(in crate::store) fn deeds() -> impl Strategy<Value = Vec<Deed>> {
         6 => (id(), who()).prop_map(|(id, who)| Deed::Begin { id, who }),
         1 => (prop::collection::vec(id(), 0..4), who())
             .prop_map(|(ids, who)| Deed::Extend { ids, who }),
-        5 => (id(), who(), 0..4_u8, 0..20_u64)
+        5 => (id(), who(), 0..5_u8, 0..20_u64)
             .prop_map(|(id, who, end, after)| Deed::Finish { id, who, end, after }),
         2 => (id(), any::<bool>()).prop_map(|(id, force)| Deed::Redrive { id, force }),
         1 => id().prop_map(|id| Deed::Discard { id }),
@@ -139,6 +139,7 @@ async fn said(inbox: &impl Inbox, deed: &Deed, clock: &ManualClock) -> String {
                 has_own_id: *own,
                 content: Content::new(Bytes::from_static(b"{}"), Bytes::from(body)),
                 revive_every: Duration::from_secs(60),
+                was_held: false,
             };
             format!("{:?}", inbox.accept(&accept).await.unwrap())
         }
@@ -183,6 +184,7 @@ async fn said(inbox: &impl Inbox, deed: &Deed, clock: &ManualClock) -> String {
                     reason: "closed\0é'".to_owned(),
                 },
                 2 => Verdict::GiveBack { after },
+                3 => Verdict::Mismatched,
                 _ => Verdict::Bury {
                     reason: "no".to_owned(),
                 },
@@ -192,6 +194,7 @@ async fn said(inbox: &impl Inbox, deed: &Deed, clock: &ManualClock) -> String {
         }
         Deed::Redrive { id, force } => {
             let mut redrive = Redrive::new(event(*id).0);
+            redrive.token = Some(Token::from_bytes([*id; 16]));
             redrive.force = *force;
             format!("{:?}", inbox.redrive(&redrive).await.unwrap())
         }

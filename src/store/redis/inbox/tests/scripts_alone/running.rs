@@ -50,6 +50,7 @@ impl Pair {
                     .to_owned();
                 let verdict = self.dice.one_of(&[
                     Verdict::Done,
+                    Verdict::Mismatched,
                     Verdict::Retry {
                         after,
                         reason: reason.clone(),
@@ -170,7 +171,7 @@ impl Pair {
                 answers::count_answer,
             )
             .await;
-        let mut expected = [0; 7];
+        let mut expected = [0; 8];
         for kept in self.entries.values().filter(|kept| kept.entry.is_kept(now)) {
             let place = match kept.entry.status(now) {
                 EntryStatus::Queued => 0,
@@ -180,6 +181,7 @@ impl Pair {
                 EntryStatus::Done => 4,
                 EntryStatus::Discarded => 5,
                 EntryStatus::Stale => 6,
+                EntryStatus::Mismatched => 7,
             };
             expected[place] += 1;
         }

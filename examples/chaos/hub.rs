@@ -1,0 +1,197 @@
+//! The ledger, and the sink that it trusts: one process that nobody kills has both. All others tell it what they
+//! do over a connection, line by line; what was sent before a death arrives.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum What {
+    /// The sender was told success.
+    Acked,
+    /// A handler begins.
+    Run,
+    /// The sink took the effect of an event.
+    Took,
+    /// The sink had it already: by its key it takes no second one.
+    Again,
+    /// The sink refused an effect, for it knew a higher fence.
+    Refused,
+    /// A handler says that it fails, before its effect or behind it.
+    Failed,
+    /// A handler says that no retry can help.
+    GaveUp,
+    /// The inbox says that the event is done.
+    Done,
+    /// A fault begins, or ends.
+    Fault,
+    Mended,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    /// Microseconds since the beginning.
+    pub(crate) at: u64,
+    pub(crate) what: What,
+    pub(crate) key: String,
+    pub(crate) fence: u64,
+    /// Of which process; 0 where it is not one's alone.
+    pub(crate) pid: u32,
+    pub(crate) text: String,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            at,
+            what,
+            key,
+            fence,
+            pid,
+            text,
+        } = self;
+        let (seconds, micros) = (at / 1_000_000, at % 1_000_000);
+        let what = format!("{what:?}");
+        write!(f, "{seconds:5}.{micros:06}  {what:8} {key:12}")?;
+        if *fence > 0 {
+            write!(f, " fence {fence}")?;
+        }
+        if *pid > 0 {
+            write!(f, " process {pid}")?;
+        }
+        match text.is_empty() {
+            true => Ok(()),
+            false => write!(f, "  {text}"),
+        }
+    }
+}
+
+/// What the sink knows of one event: the highest fence, and whether it has its effect.
+#[derive(Default)]
+struct Known {
+    fence: u64,
+    has_effect: bool,
+}
+
+pub(crate) struct Hub {
+    begun: Instant,
+    lines: Mutex<Vec<Line>>,
+    sink: Mutex<HashMap<String, Known>>,
+    pub(crate) address: SocketAddr,
+}
+
+impl Hub {
+    pub(crate) async fn start() -> Arc<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let hub = Arc::new(Self {
+            begun: Instant::now(),
+            lines: Mutex::default(),
+            sink: Mutex::default(),
+            address: listener.local_addr().unwrap(),
+        });
+        let own = Arc::clone(&hub);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let hub = Arc::clone(&own);
+                tokio::spawn(async move {
+                    let _ = hub.serve(stream).await;
+                });
+            }
+        });
+        hub
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_micros()).unwrap()
+    }
+
+    pub(crate) fn note(&self, what: What, key: &str, fence: u64, pid: u32, text: &str) {
+        let mut lines = self.lines.lock().unwrap();
+        lines.push(Line {
+            at: self.now(),
+            what,
+            key: key.to_owned(),
+            fence,
+            pid,
+            text: text.to_owned(),
+        });
+    }
+
+    pub(crate) fn lines(&self) -> Vec<Line> {
+        self.lines.lock().unwrap().clone()
+    }
+
+    async fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
+        let (read, mut write) = stream.into_split();
+        let mut lines = BufReader::new(read).lines();
+        while let Some(line) = lines.next_line().await? {
+            let mut words = line.splitn(5, ' ');
+            let mut word = || words.next().unwrap_or_default().to_owned();
+            let (verb, key) = (word(), word());
+            let (fence, pid) = (word().parse().unwrap_or(0), word().parse().unwrap_or(0));
+            let text = word();
+            let what = match &*verb {
+                "run" => What::Run,
+                "failed" => What::Failed,
+                "gave-up" => What::GaveUp,
+                "done" => What::Done,
+                // The sink, as it is and with a mistake of its user's: fences are not compared.
+                "effect" | "blind" => self.effect(&key, fence, verb == "blind"),
+                _ => continue,
+            };
+            self.note(what, &key, fence, pid, &text);
+            write.write_all(format!("{what:?}\n").as_bytes()).await?;
+        }
+        Ok(())
+    }
+
+    /// An effect of the holder with this fence: none where another one with a higher fence was here.
+    fn effect(&self, key: &str, fence: u64, is_blind: bool) -> What {
+        let mut sink = self.sink.lock().unwrap();
+        let known = sink.entry(key.to_owned()).or_default();
+        if fence < known.fence && !is_blind {
+            return What::Refused;
+        }
+        known.fence = known.fence.max(fence);
+        match std::mem::replace(&mut known.has_effect, true) {
+            true => What::Again,
+            false => What::Took,
+        }
+    }
+}
+
+/// The hub as another process sees it.
+#[derive(Clone)]
+pub(crate) struct Teller {
+    stream: Arc<tokio::sync::Mutex<BufReader<TcpStream>>>,
+}
+
+impl Teller {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let stream = Arc::new(tokio::sync::Mutex::new(BufReader::new(stream)));
+        Self { stream }
+    }
+
+    /// Tells what this process does, and hears what is noted: behind this call it stands in the ledger.
+    pub(crate) async fn tell(&self, verb: &str, key: &str, fence: u64, text: &str) -> String {
+        let (stream, pid) = (Arc::clone(&self.stream), std::process::id());
+        let line = format!("{verb} {key} {fence} {pid} {text}\n");
+        // A handler that is dropped half-way leaves no answer behind for the next.
+        let telling = tokio::spawn(async move {
+            let mut stream = stream.lock().await;
+            let mut answer = String::new();
+            stream.get_mut().write_all(line.as_bytes()).await.unwrap();
+            stream.read_line(&mut answer).await.unwrap();
+            answer.trim_end().to_owned()
+        });
+        telling.await.unwrap()
+    }
+}

@@ -1,0 +1,1 @@
+//! The rig is the example of this package.

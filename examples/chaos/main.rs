@@ -1,0 +1,196 @@
+//! Destroys what can be destroyed, and shows from a ledger that nothing was lost and nothing done twice.
+//!
+//! ```sh
+//! cargo run --example chaos -- --backend sqlite|postgres|redis --seed S --minutes M
+//! ```
+//!
+//! Two receivers with an inbox and three workers are processes; senders deliver in batches and alone, out of
+//! order, twice at once, and again by hand. Meanwhile processes and servers are killed and frozen, connections
+//! cut, replies dropped behind the command. Handlers have their effect at a sink that compares fences, or, on
+//! SQLite and Postgres, in a transaction. In the end every event that was acknowledged is done, stale or dead, with one
+//! effect or none; and every run too many stands beside the fault that explains it, or the rig fails.
+//!
+//! `--flaw NAME` puts a deliberate fault into the inbox or the sink: then the rig has to fail. `--flaws` lists them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    reason = "a rig that panics has found something"
+)]
+
+mod args;
+mod child;
+mod flaws;
+mod hub;
+#[path = "../../tests/redis_support/mod.rs"]
+mod redis_support;
+mod senders;
+#[path = "../../tests/sql_support/mod.rs"]
+mod sql_support;
+mod verdict;
+mod world;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tower_webhook::inbox::{Inbox, SharedInbox};
+
+use args::{Args, Backend, Random};
+use hub::{Hub, Line};
+use verdict::Found;
+use world::World;
+
+fn main() -> ExitCode {
+    let mut words = std::env::args().skip(1);
+    let runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = || { runtime }.worker_threads(4).enable_all().build().unwrap();
+    if std::env::args().nth(1).as_deref() == Some(world::ROLE) {
+        let orders = serde_json::from_str(&words.nth(1).unwrap()).unwrap();
+        // It ends with the rig, however that ends.
+        std::thread::spawn(|| {
+            let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+            std::process::exit(0);
+        });
+        return runtime().block_on(child::run(orders));
+    }
+    match Args::parse(words) {
+        Ok(args) if args.lists_flaws => {
+            for (name, what) in flaws::FLAWS {
+                println!("{name:20} {what}");
+            }
+            ExitCode::SUCCESS
+        }
+        Ok(args) => runtime().block_on(campaign(args)),
+        Err(usage) => {
+            eprintln!("{usage}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn campaign(args: Args) -> ExitCode {
+    println!(
+        "{:?}, seed {}, {:?}{}",
+        args.backend,
+        args.seed,
+        args.time,
+        match &args.flaw {
+            Some(flaw) => format!(", with the flaw {flaw}"),
+            None => String::new(),
+        }
+    );
+    let hub = Hub::start().await;
+    let mut world = World::start(&args, Arc::clone(&hub)).await;
+    let begun = Instant::now();
+    let addresses = Arc::clone(&world.addresses);
+    let sending = tokio::spawn(senders::send_all(args.clone(), Arc::clone(&hub), addresses));
+    let mut random = Random(args.seed);
+    while begun.elapsed() < args.time {
+        sleep(Duration::from_millis(random.below(2_000))).await;
+        world.suffer(&mut random).await;
+    }
+    let sent = sending.await.unwrap();
+    let inbox = world.inbox().await;
+    let is_over = until_over(&inbox).await;
+    // What the last handlers still have to say.
+    sleep(Duration::from_secs(1)).await;
+    let lines = hub.lines();
+    let tx_in_inbox = args.backend == Backend::Postgres;
+    let mut found = verdict::judge(&lines, &inbox, world.effects().await, tx_in_inbox).await;
+    if let Err(counts) = is_over {
+        found
+            .violations
+            .push(format!("not all came to an end: {counts}"));
+    }
+    if found.acked != sent.events {
+        let text = format!(
+            "{} of {} events were acknowledged",
+            found.acked, sent.events
+        );
+        found.violations.push(text);
+    }
+    tell(&args, &lines, &found);
+    println!(
+        "{} events in {} attempts and {:?}; {} faults",
+        sent.events,
+        sent.attempts,
+        begun.elapsed(),
+        found.faults,
+    );
+    println!(
+        "done {}, stale {}, dead {}; effects {}, committed with their records {}; {} runs, {} of them explained \
+         by a fault, {} refused for their fence",
+        found.done,
+        found.stale,
+        found.dead,
+        found.effects,
+        found.committed,
+        found.runs,
+        found.extra_runs,
+        found.refused,
+    );
+    println!("ledger: {}", args.ledger);
+    for violation in found.violations.iter().take(10) {
+        println!("NOT EXPLAINED: {violation}");
+    }
+    println!("{} not explained", found.violations.len());
+    // With a deliberate fault the rig has to find something.
+    match found.violations.is_empty() == args.flaw.is_none() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
+
+/// Waits until nothing is left to do, for as long as something is done.
+async fn until_over(inbox: &SharedInbox) -> Result<(), String> {
+    let (mut last, mut changed) = (None, Instant::now());
+    loop {
+        let counts = inbox.counts().await.ok();
+        if let Some(counts) = &counts
+            && counts.queued + counts.waiting + counts.running + counts.lapsed == 0
+        {
+            return Ok(());
+        }
+        if counts != last {
+            (last, changed) = (counts, Instant::now());
+        }
+        if changed.elapsed() > Duration::from_secs(60) {
+            return Err(format!("{last:?}"));
+        }
+        sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// Writes the ledger: what is not explained first, with the lives of those events; then everything.
+fn tell(args: &Args, lines: &[Line], found: &Found) {
+    let mut file = std::io::BufWriter::new(std::fs::File::create(&args.ledger).unwrap());
+    writeln!(
+        file,
+        "{:?}, seed {}, {:?}",
+        args.backend, args.seed, args.time
+    )
+    .unwrap();
+    for violation in &found.violations {
+        writeln!(file, "NOT EXPLAINED  {violation}").unwrap();
+    }
+    for key in found.keys.iter().take(100) {
+        writeln!(file, "\nthe life of {key}, with the faults beside it").unwrap();
+        let own: Vec<_> = lines.iter().filter(|line| line.key == *key).collect();
+        let (from, to) = (own[0].at, own[own.len() - 1].at);
+        let beside = |line: &&Line| {
+            line.key == *key || (line.key.is_empty() && from <= line.at && line.at <= to)
+        };
+        for line in lines.iter().filter(beside) {
+            writeln!(file, "{line}").unwrap();
+        }
+    }
+    writeln!(file, "\neverything").unwrap();
+    for line in lines {
+        writeln!(file, "{line}").unwrap();
+    }
+}

@@ -1,0 +1,391 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::presets;
+use crate::tamper::Tamper;
+
+const STATUSES: &str = "\
+Exit status:
+  0  done; authentic; every delivery was answered with success
+  1  no: refused, not found, unchanged, at risk
+  2  the command or a setting makes no sense
+  3  the store or the receiver is out of reach
+
+Secrets come from a file (--secret-file) or a variable (--secret-env), never from the command line.";
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "webhook",
+    version,
+    about = "Sends and verifies webhooks, says why one is refused, and looks after what receivers keep",
+    after_help = STATUSES,
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    /// Print JSON, one value a line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List the senders that are known, or tell all of one
+    Providers {
+        #[arg(value_parser = presets::name)]
+        name: Option<String>,
+    },
+    /// Sign a body as a sender does, and print the headers or a curl line
+    Sign(Sign),
+    /// Send deliveries as a sender does, right ones or wrong ones
+    Send(Send),
+    /// Verify a captured request, and say why it is refused
+    Verify(Verify),
+    /// Look into the records of a store
+    Records {
+        #[command(flatten)]
+        store: StoreArgs,
+        #[command(subcommand)]
+        command: Records,
+    },
+    /// Show what became of an event: its entry in the inbox, or its record
+    Show {
+        #[command(flatten)]
+        store: StoreArgs,
+        #[arg(required = true, help = KEY)]
+        key: Vec<String>,
+    },
+    /// Look into an inbox, and set its rates
+    Inbox {
+        #[command(flatten)]
+        store: StoreArgs,
+        #[command(subcommand)]
+        command: Inbox,
+    },
+    /// List the dead letters
+    Dead {
+        #[command(flatten)]
+        store: StoreArgs,
+        #[command(flatten)]
+        filter: Filter,
+    },
+    /// Run a dead event again, or all that a filter names
+    Redrive(Redrive),
+    /// Give a dead event up, or all that a filter names: it is never run
+    Discard(Discard),
+    /// Hold back a provider's events: they are accepted, and wait
+    Pause {
+        #[command(flatten)]
+        store: StoreArgs,
+        provider: String,
+    },
+    /// Let a provider's events go on
+    Resume {
+        #[command(flatten)]
+        store: StoreArgs,
+        provider: String,
+    },
+    /// Send deliveries out of a journal again, signed anew
+    Replay(Replay),
+    /// Show deliveries as a journal takes them down
+    Watch(Watch),
+    /// Look for what is wrong: store, settings at risk, clock, keys, allowlist
+    Doctor(Doctor),
+    /// Print completions for a shell
+    Completions { shell: Shell },
+    /// Print the manual page
+    Man,
+}
+
+const KEY: &str = "The event: its provider and the parts of its key, or both in one word \
+                   (blendfi evt_1, bloquo:1042:COMPLETED)";
+
+/// Where the secrets are.
+#[derive(Debug, Args)]
+pub(crate) struct SecretArgs {
+    /// The variable that holds the secret, or several with commas between (WEBHOOK_SECRET unless set)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) secret_env: Option<String>,
+    /// The file that holds them, one a line; - is the standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "secret_env")]
+    pub(crate) secret_file: Option<PathBuf>,
+    /// Refused: everybody on the machine can read a command line
+    #[arg(long, hide = true, value_name = "SECRET")]
+    pub(crate) secret: Option<String>,
+    /// The URL that the sender was given, where it signs that
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+}
+
+/// What is delivered.
+#[derive(Debug, Args)]
+pub(crate) struct BodyArgs {
+    /// The event's id; a new one unless set
+    #[arg(long)]
+    pub(crate) id: Option<String>,
+    /// Sends this instead of a made-up event, as it is
+    #[arg(long, value_name = "JSON", conflicts_with = "items")]
+    pub(crate) body: Option<String>,
+    /// The same, from a file; - is the standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["body", "items"])]
+    pub(crate) body_file: Option<PathBuf>,
+    /// How many events a delivery holds, where it holds a list of them (pix)
+    #[arg(long, alias = "batch", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) items: Option<u32>,
+    /// Of so many seconds ago; a negative number is of the future
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub(crate) age: Option<i64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sign {
+    #[arg(value_parser = presets::name)]
+    pub(crate) provider: String,
+    #[command(flatten)]
+    pub(crate) secrets: SecretArgs,
+    #[command(flatten)]
+    pub(crate) body: BodyArgs,
+    /// Print a curl line that delivers it to this URL
+    #[arg(long, value_name = "URL")]
+    pub(crate) curl: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Send {
+    /// blendfi, bloquo, blox, bloque-account, bloque-card, bloque-payment, pix, or any that
+    /// `webhook providers` lists
+    #[arg(value_parser = presets::name, default_value = "blendfi")]
+    pub(crate) provider: String,
+    /// Plain HTTP; one without a path gets that of the example receiver
+    #[arg(long, default_value = "http://127.0.0.1:3000")]
+    pub(crate) url: String,
+    #[command(flatten)]
+    pub(crate) secrets: SecretArgs,
+    /// The variable that holds the secret end of the path (WEBHOOK_TOKEN unless set)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) token_env: Option<String>,
+    #[command(flatten)]
+    pub(crate) body: BodyArgs,
+    /// Make one thing wrong
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) tamper: Option<Tamper>,
+    /// Send it N times, one after the other
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) repeat: Option<u32>,
+    /// Send it N times at once, each over a connection of its own
+    #[arg(long, value_name = "N", conflicts_with = "repeat", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) storm: Option<u32>,
+    /// Another event each time
+    #[arg(long, conflicts_with_all = ["id", "body", "body_file"])]
+    pub(crate) fresh: bool,
+    /// Send it again after its Retry-After while it is answered with 503, up to 10 times in all
+    #[arg(long)]
+    pub(crate) retry: bool,
+    /// Tell every second how far it is, where the output is no terminal too
+    #[arg(long)]
+    pub(crate) progress: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Raw HTTP, a curl line, a HAR, lines of a journal or its folder; - is the standard input
+    pub(crate) file: PathBuf,
+    /// Whose delivery it should be; every sender is tried unless set
+    #[arg(long, value_parser = presets::name)]
+    pub(crate) provider: Option<String>,
+    #[command(flatten)]
+    pub(crate) secrets: SecretArgs,
+    /// When it arrived, in Unix seconds or RFC 3339. As the capture says unless set, or else when
+    /// the file was written
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+    /// Also try the secrets in this variable, of another environment
+    #[arg(long, value_name = "NAME")]
+    pub(crate) other_secret_env: Option<String>,
+}
+
+/// Where receivers keep their records and entries.
+#[derive(Debug, Args)]
+pub(crate) struct StoreArgs {
+    /// A file of SQLite, redis://…, redis-cluster://…, postgres://…
+    #[arg(
+        long,
+        env = "WEBHOOK_STORE",
+        hide_env_values = true,
+        value_name = "PLACE"
+    )]
+    pub(crate) store: Option<String>,
+    /// The receivers' namespace
+    #[arg(long, value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+    /// The receivers' partitions, on Redis
+    #[arg(long, value_name = "N")]
+    pub(crate) partitions: Option<u32>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Records {
+    /// The record of an event
+    Lookup {
+        #[arg(required = true, help = KEY)]
+        key: Vec<String>,
+    },
+    /// Remove the record of an event: its next delivery runs
+    Forget {
+        #[arg(required = true, help = KEY)]
+        key: Vec<String>,
+    },
+    /// Events of a provider that are not done
+    Unfinished {
+        provider: String,
+        #[arg(default_value_t = 100)]
+        limit: usize,
+    },
+    /// How many records are in each state
+    Counts,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Inbox {
+    /// How many entries have each status
+    Counts,
+    /// Entries with one status
+    List {
+        /// queued, waiting, running, lapsed, done, dead, discarded, stale or mismatched
+        status: String,
+        #[arg(long)]
+        provider: Option<String>,
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+    /// The entry of an event
+    Show {
+        #[arg(required = true, help = KEY)]
+        key: Vec<String>,
+    },
+    /// Providers that are paused
+    Paused,
+    /// The rates that are set
+    Rates,
+    /// Take no more of a provider than so many in so many seconds
+    Rate {
+        provider: String,
+        /// off, or how many
+        entries: String,
+        seconds: Option<u64>,
+        /// Of each order key instead of all of the provider
+        #[arg(long)]
+        each_order_key: bool,
+    },
+}
+
+/// Which dead events.
+#[derive(Debug, Args)]
+pub(crate) struct Filter {
+    #[arg(long)]
+    pub(crate) provider: Option<String>,
+    /// Whose last reason holds this text
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// That died within so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) newer_than: Option<u64>,
+    /// That died longer ago
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) older_than: Option<u64>,
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Redrive {
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    #[arg(help = KEY)]
+    pub(crate) key: Vec<String>,
+    /// All of them, where no filter is given
+    #[arg(long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// Spread them over so many seconds; of one, how long it waits
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub(crate) within: u64,
+    /// Run what was overtaken too
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Discard {
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    #[arg(help = KEY)]
+    pub(crate) key: Vec<String>,
+    /// All of them, where no filter is given
+    #[arg(long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// How long their deliveries are duplicates
+    #[arg(long = "for", value_name = "SECONDS", default_value_t = 86_400)]
+    pub(crate) retention: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// A journal: its folder, or a file of its lines; - is the standard input
+    pub(crate) file: PathBuf,
+    #[arg(long, value_parser = presets::name)]
+    pub(crate) provider: String,
+    /// The whole URL of the receiver, in plain HTTP
+    #[arg(long)]
+    pub(crate) url: String,
+    #[command(flatten)]
+    pub(crate) secrets: SecretArgs,
+    /// Only the event with this key, in one word
+    #[arg(long)]
+    pub(crate) key: Option<String>,
+    /// Only those with this verdict: failed, handled, …
+    #[arg(long)]
+    pub(crate) verdict: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// A journal: its folder, or a file of its lines
+    pub(crate) file: PathBuf,
+    /// Show what stands there already too
+    #[arg(long)]
+    pub(crate) from_start: bool,
+    /// End at the end of the file
+    #[arg(long)]
+    pub(crate) once: bool,
+    #[arg(long)]
+    pub(crate) provider: Option<String>,
+    /// Only what was refused or failed
+    #[arg(long)]
+    pub(crate) trouble: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    /// Whose secrets to read
+    #[arg(long, value_parser = presets::name)]
+    pub(crate) provider: Option<String>,
+    #[command(flatten)]
+    pub(crate) secrets: SecretArgs,
+    /// Networks, addresses and host names of an allowlist, with commas between, as they are resolved now
+    #[arg(long, value_name = "LIST")]
+    pub(crate) allow: Option<String>,
+    /// A journal, its folder or a file of its lines: tells when each key last matched
+    #[arg(long, value_name = "FILE")]
+    pub(crate) journal: Option<PathBuf>,
+}

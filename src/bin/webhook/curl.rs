@@ -1,0 +1,230 @@
+//! A line for curl, as browsers, Postman and people write it.
+
+use std::iter::Peekable;
+use std::str::Chars;
+
+use http::{HeaderMap, Method, Uri};
+
+use crate::capture::Captured;
+use crate::failure::Failure;
+
+/// Options that take a value and say nothing of the request.
+const PASSED_OVER: [&str; 12] = [
+    "-o",
+    "--output",
+    "-w",
+    "--write-out",
+    "-m",
+    "--max-time",
+    "--connect-timeout",
+    "--resolve",
+    "-x",
+    "--proxy",
+    "--cacert",
+    "--retry",
+];
+
+/// The request that the line would make.
+pub(crate) fn parse(line: &str) -> Result<Captured, Failure> {
+    let refused = |what: String| Failure::usage(format!("capture: curl: {what}"));
+    let mut words = words(line)
+        .ok_or_else(|| refused("a quote is not closed".to_owned()))?
+        .into_iter()
+        .skip(1);
+    let (mut method, mut url, mut headers) = (None, None, HeaderMap::new());
+    let mut body: Option<Vec<u8>> = None;
+    while let Some(word) = words.next() {
+        let (option, joined) = split(&word);
+        let mut value = || {
+            joined
+                .clone()
+                .or_else(|| words.next())
+                .ok_or_else(|| refused(format!("{option}: a value must follow")))
+        };
+        match option.as_str() {
+            "-X" | "--request" => method = value()?.parse::<Method>().ok(),
+            "-H" | "--header" => {
+                let line = value()?;
+                let (name, value) = line
+                    .split_once(':')
+                    .ok_or_else(|| refused(format!("-H {line:?}: no colon")))?;
+                Captured::header(&mut headers, name, value.as_bytes())?;
+            }
+            "-d" | "--data" | "--data-ascii" | "--data-raw" | "--data-binary" | "--json" => {
+                let text = value()?;
+                let is_raw = option == "--data-raw";
+                let piece = match text.strip_prefix('@').filter(|_| !is_raw) {
+                    Some(file) => {
+                        let bytes = std::fs::read(file)
+                            .map_err(|error| refused(format!("{file}: {error}")))?;
+                        // As curl does: line ends are kept by --data-binary alone.
+                        let keeps = option == "--data-binary" || option == "--json";
+                        bytes
+                            .into_iter()
+                            .filter(|byte| keeps || !b"\r\n".contains(byte))
+                            .collect()
+                    }
+                    None => text.into_bytes(),
+                };
+                body = Some(match body.take() {
+                    Some(before) if option == "--json" => [before, piece].concat(),
+                    Some(before) => [before, b"&".to_vec(), piece].concat(),
+                    None => piece,
+                });
+            }
+            "--url" => url = Some(value()?),
+            option if PASSED_OVER.contains(&option) => drop(value()?),
+            option if option.starts_with('-') => {}
+            _ => url = Some(word),
+        }
+    }
+    let url = url.ok_or_else(|| refused("no URL".to_owned()))?;
+    let url = if url.contains("://") {
+        url
+    } else {
+        format!("http://{url}")
+    };
+    let uri: Uri = url.parse().map_err(|_| refused("not a URL".to_owned()))?;
+    let default = if body.is_some() {
+        Method::POST
+    } else {
+        Method::GET
+    };
+    Ok(Captured {
+        label: "curl".to_owned(),
+        method: method.unwrap_or(default),
+        uri,
+        headers,
+        body: body.unwrap_or_default(),
+        at: None,
+        lacks: None,
+    })
+}
+
+/// An option, and the value that stands in the same word.
+fn split(word: &str) -> (String, Option<String>) {
+    if word.starts_with("--") {
+        return match word.split_once('=') {
+            Some((option, value)) => (option.to_owned(), Some(value.to_owned())),
+            None => (word.to_owned(), None),
+        };
+    }
+    match ["-X", "-H", "-d"]
+        .iter()
+        .find_map(|option| Some((option, word.strip_prefix(option)?)))
+    {
+        Some((option, value)) if !value.is_empty() => {
+            ((*option).to_owned(), Some(value.to_owned()))
+        }
+        _ => (word.to_owned(), None),
+    }
+}
+
+/// The words of a line, as a shell of Unix reads them; none where a quote is not closed.
+fn words(line: &str) -> Option<Vec<String>> {
+    let mut all = Vec::new();
+    let mut word: Option<String> = None;
+    let mut rest = line.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '\'' => {
+                let word = word.get_or_insert_default();
+                loop {
+                    match rest.next()? {
+                        '\'' => break,
+                        c => word.push(c),
+                    }
+                }
+            }
+            '"' => {
+                let word = word.get_or_insert_default();
+                loop {
+                    match rest.next()? {
+                        '"' => break,
+                        '\\' => match rest.next()? {
+                            c @ ('"' | '\\' | '$' | '`') => word.push(c),
+                            '\n' => {}
+                            c => word.extend(['\\', c]),
+                        },
+                        c => word.push(c),
+                    }
+                }
+            }
+            '$' if rest.peek() == Some(&'\'') => {
+                rest.next();
+                ansi(&mut rest, word.get_or_insert_default())?;
+            }
+            '\\' => match rest.next() {
+                Some('\n') | None => {}
+                Some('\r') => drop(rest.next_if_eq(&'\n')),
+                Some(c) => word.get_or_insert_default().push(c),
+            },
+            c if c.is_whitespace() => all.extend(word.take()),
+            c => word.get_or_insert_default().push(c),
+        }
+    }
+    all.extend(word);
+    Some(all)
+}
+
+/// `$'…'`, in which browsers write what has quotes and line ends.
+fn ansi(rest: &mut Peekable<Chars<'_>>, word: &mut String) -> Option<()> {
+    loop {
+        match rest.next()? {
+            '\'' => return Some(()),
+            '\\' => match rest.next()? {
+                'n' => word.push('\n'),
+                'r' => word.push('\r'),
+                't' => word.push('\t'),
+                code @ ('u' | 'x') => {
+                    let most = if code == 'u' { 4 } else { 2 };
+                    let mut digits = String::new();
+                    while digits.len() < most
+                        && let Some(digit) = rest.next_if(char::is_ascii_hexdigit)
+                    {
+                        digits.push(digit);
+                    }
+                    word.push(
+                        u32::from_str_radix(&digits, 16)
+                            .ok()
+                            .and_then(char::from_u32)?,
+                    );
+                }
+                c => word.push(c),
+            },
+            c => word.push(c),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_read_as_a_shell_and_curl_read_it() {
+        let line = "curl -sS --max-time 10 'http://127.0.0.1:3000/in' \\\n  -H 'X-Sig: t=1,v1=00' \\\n  \
+                    -H \"X-Quoted: \\\"a\\\"\" --data-raw $'{\"a\":\"it\\'s\\u00e9\\n\"}'";
+        let one = parse(line).unwrap();
+        assert_eq!(one.method, Method::POST);
+        assert_eq!(one.uri, "http://127.0.0.1:3000/in");
+        assert_eq!(one.headers["x-sig"], "t=1,v1=00");
+        assert_eq!(one.headers["x-quoted"], "\"a\"");
+        assert_eq!(one.body, "{\"a\":\"it'sé\n\"}".as_bytes());
+        let two = parse("curl -XPUT h.example/x -da=1 -d b=2").unwrap();
+        assert_eq!((two.method, two.body), (Method::PUT, b"a=1&b=2".to_vec()));
+        assert_eq!(two.uri, "http://h.example/x");
+    }
+
+    #[test]
+    fn what_is_no_line_is_refused() {
+        for line in [
+            "curl",
+            "curl 'http://a",
+            "curl http://a -H x",
+            "curl http://a -H",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Why the program could not do what it was asked.
+
+use std::error::Error;
+use std::fmt;
+use std::process::ExitCode;
+
+use tower_webhook::ConfigError;
+use tower_webhook::store::{StoreError, StoreErrorKind};
+
+/// One line that names the place and the remedy, and what lies beneath.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    text: String,
+    source: Option<Box<dyn Error + Send + Sync>>,
+    is_out_of_reach: bool,
+}
+
+impl Failure {
+    /// Something that was asked for makes no sense.
+    pub(crate) fn usage(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            source: None,
+            is_out_of_reach: false,
+        }
+    }
+
+    /// Something of this place went wrong.
+    pub(crate) fn other(place: &str, error: impl fmt::Display) -> Self {
+        Self::usage(format!("{place}: {error}"))
+    }
+
+    /// A store or a receiver does not answer.
+    pub(crate) fn out_of_reach(
+        text: impl Into<String>,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self {
+            text: text.into(),
+            source: Some(source.into()),
+            is_out_of_reach: true,
+        }
+    }
+
+    pub(crate) fn status(&self) -> ExitCode {
+        ExitCode::from(if self.is_out_of_reach { 3 } else { 2 })
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)?;
+        let mut next = self.source.as_deref().map(|error| error as &dyn Error);
+        while let Some(error) = next {
+            write!(f, ": {error}")?;
+            next = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let kind = error.kind();
+        Self {
+            is_out_of_reach: matches!(kind, StoreErrorKind::Unavailable | StoreErrorKind::TimedOut),
+            text: "--store".to_owned(),
+            source: Some(error.into()),
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! `webhook inbox`, `show`, `pause` and `resume`.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tower_webhook::inbox::{EntryStatus, EntryView, Inbox, List, Rate, RateOf, SharedInbox};
+use tower_webhook::store::Store;
+use tower_webhook::{Name, UnixTime};
+
+use crate::args::{Inbox as Asked, StoreArgs};
+use crate::failure::Failure;
+use crate::output::{Ended, Output};
+use crate::records::{self, key};
+
+pub(crate) async fn run(
+    store: &StoreArgs,
+    command: &Asked,
+    output: Output,
+) -> Result<Ended, Failure> {
+    let inbox = store.inbox().await?;
+    match command {
+        Asked::Counts => counts(&inbox, output).await?,
+        Asked::List {
+            status,
+            provider,
+            limit,
+        } => {
+            let mut list = List::of(status_of(status)?).limit(*limit);
+            list.provider = provider.clone().map(Name::new).transpose()?;
+            for view in inbox.list(&list).await? {
+                output.show(line(&view), || entry(&view));
+            }
+        }
+        Asked::Show { key: words } => match inbox.lookup(&key(words)?).await? {
+            Some(view) => in_full(&view, output),
+            None => return Ok(output.no("no entry")),
+        },
+        Asked::Paused => {
+            for provider in inbox.paused().await? {
+                output.show(&provider, || json!({"provider": provider.to_string()}));
+            }
+        }
+        Asked::Rates => {
+            for view in inbox.rates().await? {
+                let mut text = format!("{} {} {}", view.provider, view.of.code(), view.rate);
+                if let Some(next) = view.next.filter(|next| *next > UnixTime::now()) {
+                    text.push_str(&format!(", used up until {}", next.to_rfc3339()));
+                }
+                output.show(text, || {
+                    json!({"provider": view.provider.to_string(), "of": view.of.code(), "rate": view.rate.to_string()})
+                });
+            }
+        }
+        Asked::Rate {
+            provider,
+            entries,
+            seconds,
+            each_order_key,
+        } => {
+            let provider = Name::new(provider.clone())?;
+            let rate = match (entries.as_str(), seconds) {
+                ("off", None) => None,
+                (entries, Some(seconds)) => {
+                    let entries = entries
+                        .parse()
+                        .map_err(|error| Failure::other("rate", error))?;
+                    Some(Rate::new(entries, Duration::from_secs(*seconds))?)
+                }
+                _ => return Err(Failure::usage("rate: off, or how many in how many seconds")),
+            };
+            let of = match each_order_key {
+                true => RateOf::EachOrderKey,
+                false => RateOf::Provider,
+            };
+            if !inbox.set_rate(&provider, of, rate).await? {
+                return Ok(output.no("it was so before"));
+            }
+            return Ok(output.done("set"));
+        }
+    }
+    Ok(Ended::Well)
+}
+
+/// What became of an event, wherever that is kept.
+pub(crate) async fn show(
+    store: &StoreArgs,
+    words: &[String],
+    output: Output,
+) -> Result<Ended, Failure> {
+    let key = key(words)?;
+    if let Some(view) = store.inbox().await?.lookup(&key).await? {
+        in_full(&view, output);
+        return Ok(Ended::Well);
+    }
+    let (records, _) = store.store().await?;
+    match records.lookup(&key).await? {
+        Some(view) => records::show(&view, output),
+        None => {
+            return Ok(
+                output.no("neither an entry nor a record: it never arrived, or is forgotten")
+            );
+        }
+    }
+    Ok(Ended::Well)
+}
+
+pub(crate) async fn pause(
+    store: &StoreArgs,
+    provider: &str,
+    on: bool,
+    output: Output,
+) -> Result<Ended, Failure> {
+    let provider = Name::new(provider.to_owned())?;
+    let inbox = store.inbox().await?;
+    if !is_known(&inbox, &provider).await? {
+        eprintln!("note: no entry of {provider} is here; is it spelled so?");
+    }
+    Ok(match inbox.set_paused(&provider, on).await? {
+        true if on => output.done("paused: events are accepted, and wait"),
+        true => output.done("resumed"),
+        false => output.no("it was so before"),
+    })
+}
+
+/// Whether there is an entry of this provider, or something is set for it.
+async fn is_known(inbox: &SharedInbox, provider: &Name) -> Result<bool, Failure> {
+    let rates = inbox.rates().await?;
+    let is_set = inbox.paused().await?.contains(provider)
+        || rates.iter().any(|rate| rate.provider == *provider);
+    if is_set {
+        return Ok(true);
+    }
+    for status in EntryStatus::ALL {
+        let list = List::of(*status).provider(provider.clone()).limit(1);
+        if !inbox.list(&list).await?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn status_of(word: &str) -> Result<EntryStatus, Failure> {
+    let found = EntryStatus::ALL
+        .iter()
+        .copied()
+        .find(|status| status.code() == word);
+    found.ok_or_else(|| {
+        let all: Vec<_> = EntryStatus::ALL.iter().map(|it| it.code()).collect();
+        Failure::usage(format!("{word:?} is none of {}", all.join(", ")))
+    })
+}
+
+async fn counts(inbox: &SharedInbox, output: Output) -> Result<(), Failure> {
+    let counts = inbox.counts().await?;
+    let all = [
+        ("queued", counts.queued),
+        ("waiting", counts.waiting),
+        ("running", counts.running),
+        ("lapsed", counts.lapsed),
+        ("done", counts.done),
+        ("dead", counts.dead),
+        ("discarded", counts.discarded),
+        ("stale", counts.stale),
+        ("mismatched", counts.mismatched),
+    ];
+    let lines: Vec<_> = all
+        .iter()
+        .map(|(status, count)| format!("{status} {count}"))
+        .collect();
+    output.show(lines.join("\n"), || {
+        Value::Object(
+            all.iter()
+                .map(|(status, count)| ((*status).to_owned(), (*count).into()))
+                .collect(),
+        )
+    });
+    Ok(())
+}
+
+/// An entry in one line.
+pub(crate) fn line(view: &EntryView) -> String {
+    let (key, status, route) = (view.key.escaped(), view.status.code(), &view.route);
+    let mut text = format!(
+        "{key} {status} by {route}, attempts {}",
+        view.entry.attempts
+    );
+    if let Some(failed) = view.entry.history.last() {
+        text.push_str(&format!(": {:?}", failed.reason));
+    }
+    text
+}
+
+pub(crate) fn entry(view: &EntryView) -> Value {
+    let history = view.entry.history.iter().map(|failed| {
+        json!({"attempt": failed.attempt, "at": failed.at.to_rfc3339(), "reason": failed.reason.to_string()})
+    });
+    json!({
+        "key": view.key.encoded(),
+        "status": view.status.code(),
+        "route": view.route.to_string(),
+        "attempts": view.entry.attempts,
+        "accepted_at": view.entry.accepted_at.to_rfc3339(),
+        "history": history.collect::<Vec<_>>(),
+        "body": view.body.as_ref().map(|body| String::from_utf8_lossy(body).into_owned()),
+    })
+}
+
+fn in_full(view: &EntryView, output: Output) {
+    let entry_of = &view.entry;
+    let mut lines = vec![
+        line(view),
+        format!("accepted at {}", entry_of.accepted_at.to_rfc3339()),
+    ];
+    if let Some(order) = &entry_of.order {
+        let version = order
+            .version
+            .map_or("none".to_owned(), |it| it.number().to_string());
+        lines.push(format!("order key {}, version {version}", order.key));
+    }
+    for failed in entry_of.history.iter() {
+        let (attempt, at) = (failed.attempt, failed.at.to_rfc3339());
+        lines.push(format!(
+            "attempt {attempt} failed at {at}: {:?}",
+            failed.reason
+        ));
+    }
+    if let Some(body) = &view.body {
+        lines.push(String::from_utf8_lossy(body).into_owned());
+    }
+    output.show(lines.join("\n"), || entry(view));
+}

@@ -1,0 +1,156 @@
+//! Journals of JSON lines: requests out of them, and deliveries that are sent again.
+
+use std::path::Path;
+
+use serde_json::json;
+use tower_webhook::journal::{
+    JournalFiles, JournalFilter, JournalLine, RecordedBody, RecordedRequest,
+};
+use tower_webhook::testing::{SendErrorKind, TestDelivery};
+use tower_webhook::{EventKey, UnixTime};
+
+use crate::args::Replay;
+use crate::capture::Captured;
+use crate::failure::Failure;
+use crate::output::{Ended, Output};
+use crate::secrets::read;
+use crate::sign::preset;
+
+/// When the outcome of a line was known.
+pub(crate) fn at(line: &JournalLine) -> UnixTime {
+    UnixTime::from_micros(line.at)
+}
+
+/// Whether somebody should look at it.
+pub(crate) fn is_trouble(line: &JournalLine) -> bool {
+    matches!(
+        line.verdict.as_str(),
+        "refused" | "failed" | "unfinished" | "lost"
+    )
+}
+
+fn captured(request: &RecordedRequest, label: String) -> Result<Captured, Failure> {
+    let refused = |what: &str| Failure::usage(format!("capture: {label}: {what}"));
+    let body = request.body.as_ref();
+    let lacks = match body {
+        None => Some("its body was not read"),
+        Some(body) if body.cut => Some("its body was kept in part only"),
+        Some(body) if body.masked => Some("something of its body is masked"),
+        Some(_) => None,
+    };
+    Ok(Captured {
+        method: request.method().ok_or_else(|| refused("no method"))?,
+        uri: request.uri().ok_or_else(|| refused("no URI"))?,
+        headers: request.header_map(),
+        body: body.and_then(RecordedBody::whole).unwrap_or_default(),
+        at: Some(UnixTime::from_micros(request.received_at)),
+        lacks,
+        label,
+    })
+}
+
+/// How many lines of a folder are read at once.
+const PAGE: usize = 1_000;
+
+/// The lines of a journal: of a folder of files, of one file, or of the standard input.
+pub(crate) fn lines(place: &Path, option: &str) -> Result<Vec<JournalLine>, Failure> {
+    if !place.is_dir() {
+        let bytes = read(place, option)?;
+        return parsed(&String::from_utf8_lossy(&bytes), option);
+    }
+    let failed = |error| Failure::other(option, error);
+    let files = JournalFiles::open(place).map_err(failed)?;
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let page = files
+            .read(&JournalFilter::new(), after.as_ref(), PAGE)
+            .map_err(failed)?;
+        all.extend(page.lines);
+        if page.is_last {
+            all.sort_by_key(|line| line.at);
+            return Ok(all);
+        }
+        after = Some(page.next);
+    }
+}
+
+/// The lines of a text.
+pub(crate) fn parsed(text: &str, option: &str) -> Result<Vec<JournalLine>, Failure> {
+    let lines = (1_usize..).zip(text.lines());
+    lines
+        .filter(|(_, text)| !text.trim().is_empty())
+        .map(|(place, text)| {
+            JournalLine::parse(text)
+                .map_err(|why| Failure::usage(format!("{option}: line {place}: {why}")))
+        })
+        .collect()
+}
+
+/// The requests of all lines that hold one.
+pub(crate) fn requests(lines: &[JournalLine]) -> Result<Vec<Captured>, Failure> {
+    let mut all = Vec::new();
+    for line in lines {
+        if let Some(request) = &line.request {
+            all.push(captured(request, format!("{} of the journal", line.id))?);
+        }
+    }
+    match all.is_empty() {
+        true => Err(Failure::usage(
+            "capture: no line of the journal holds a request",
+        )),
+        false => Ok(all),
+    }
+}
+
+/// Sends what was proved and is whole again, signed anew: a handled event is a duplicate.
+pub(crate) async fn replay(asked: &Replay, output: Output) -> Result<Ended, Failure> {
+    let preset = preset(&asked.provider)?;
+    let secrets = asked.secrets.or_for_development(&asked.url)?;
+    let provider = preset.signed(secrets, &asked.secrets.url()?)?;
+    let provider = provider.ok_or_else(|| Failure::usage("replay: this sender signs nothing"))?;
+    let key = asked
+        .key
+        .as_deref()
+        .map(EventKey::decode)
+        .transpose()?
+        .map(|key| key.encoded());
+    let (mut sent, mut left_out, mut well) = (0_u32, 0_u32, true);
+    for line in lines(&asked.file, "replay")? {
+        let Some(request) = line.request.as_ref().filter(|_| {
+            key.as_ref()
+                .is_none_or(|key| line.key.as_ref() == Some(key))
+                && asked
+                    .verdict
+                    .as_ref()
+                    .is_none_or(|verdict| *verdict == line.verdict)
+        }) else {
+            continue;
+        };
+        let captured = captured(request, line.id.clone())?;
+        if !line.authenticated || captured.lacks.is_some() {
+            left_out = left_out.saturating_add(1);
+            continue;
+        }
+        let delivery = TestDelivery::new(&provider, captured.body);
+        let answer = delivery
+            .send_to(&asked.url)
+            .await
+            .map_err(|error| match error.kind() {
+                SendErrorKind::Delivery => Failure::other("replay", error),
+                _ => Failure::out_of_reach("--url", error),
+            })?;
+        let status = answer.status();
+        sent = sent.saturating_add(1);
+        well &= status.is_success();
+        let key = line.key.as_deref().unwrap_or("-");
+        output.show(
+            format_args!("{} {key}  {}", line.id, status.as_str()),
+            || json!({"id": line.id, "key": line.key, "status": status.as_u16()}),
+        );
+    }
+    output.show(
+        format_args!("sent {sent}, left out {left_out} that were refused or are not whole"),
+        || json!({"sent": sent, "left_out": left_out}),
+    );
+    Ok(Ended::well_if(well && sent > 0))
+}

@@ -1,0 +1,84 @@
+//! `webhook`: sends and verifies deliveries, says why one is refused, and looks after what receivers keep.
+
+mod args;
+mod capture;
+mod curl;
+mod doctor;
+mod failure;
+mod inbox;
+mod journal;
+mod many;
+mod output;
+mod place;
+mod presets;
+mod progress;
+mod providers;
+mod records;
+mod sample;
+mod secrets;
+mod send;
+mod sign;
+mod tamper;
+mod verify;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::args::{Cli, Command};
+use crate::failure::Failure;
+use crate::output::{Ended, Output};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Cli { json, command } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Its own statuses: 0 for help, 2 for what it does not understand.
+        Err(error) => error.exit(),
+    };
+    let output = Output { json };
+    match run(command, output).await {
+        Ok(Ended::Well) => ExitCode::SUCCESS,
+        Ok(Ended::No) => ExitCode::FAILURE,
+        Err(failure) => {
+            output.failure(&failure);
+            failure.status()
+        }
+    }
+}
+
+async fn run(command: Command, output: Output) -> Result<Ended, Failure> {
+    match command {
+        Command::Providers { name } => providers::run(name.as_deref(), output),
+        Command::Sign(asked) => sign::run(&asked, output),
+        Command::Send(asked) => send::run(&asked, output).await,
+        Command::Verify(asked) => verify::run(&asked, output),
+        Command::Records { store, command } => records::run(&store, &command, output).await,
+        Command::Show { store, key } => inbox::show(&store, &key, output).await,
+        Command::Inbox { store, command } => inbox::run(&store, &command, output).await,
+        Command::Dead { store, filter } => many::dead(&store, &filter, output).await,
+        Command::Redrive(asked) => many::redrive(&asked, output).await,
+        Command::Discard(asked) => many::discard(&asked, output).await,
+        Command::Pause { store, provider } => inbox::pause(&store, &provider, true, output).await,
+        Command::Resume { store, provider } => inbox::pause(&store, &provider, false, output).await,
+        Command::Replay(asked) => journal::replay(&asked, output).await,
+        Command::Watch(asked) => watch::run(&asked, output).await,
+        Command::Doctor(asked) => doctor::run(&asked, output).await,
+        Command::Completions { shell } => {
+            clap_complete::generate(
+                shell,
+                &mut Cli::command(),
+                "webhook",
+                &mut std::io::stdout(),
+            );
+            Ok(Ended::Well)
+        }
+        Command::Man => {
+            let page = clap_mangen::Man::new(Cli::command());
+            page.render(&mut std::io::stdout())
+                .map_err(|error| Failure::other("man", error))?;
+            Ok(Ended::Well)
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Secrets from files and variables.
+
+use std::io::Read;
+use std::path::Path;
+
+use tower_webhook::Secrets;
+use tower_webhook::signature::PublicUrl;
+
+use crate::args::SecretArgs;
+use crate::failure::Failure;
+
+/// The example receiver's own: everybody knows it.
+const DEVELOPMENT_SECRET: &str = "whsec_test_for_development_only";
+const DEVELOPMENT_TOKEN: &str = "token-for-development-only";
+const VARIABLE: &str = "WEBHOOK_SECRET";
+const TOKEN_VARIABLE: &str = "WEBHOOK_TOKEN";
+const DEFAULT_URL: &str = "https://hooks.example/";
+
+impl SecretArgs {
+    /// The secrets, if any were given.
+    pub(crate) fn given(&self) -> Result<Option<Secrets>, Failure> {
+        if self.secret.is_some() {
+            return Err(Failure::usage(
+                "--secret: everybody on this machine can read a command line: put the secret into a file \
+                 or a variable, and name that by --secret-file or --secret-env",
+            ));
+        }
+        if let Some(file) = &self.secret_file {
+            let text = read(file, "--secret-file")?;
+            let text =
+                String::from_utf8(text).map_err(|_| Failure::usage("--secret-file: not UTF-8"))?;
+            return Ok(Some(Secrets::parse(&text)?));
+        }
+        match &self.secret_env {
+            Some(name) => Ok(Some(Secrets::from_env(name)?)),
+            None if std::env::var_os(VARIABLE).is_some() => Ok(Some(Secrets::from_env(VARIABLE)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The secrets, which must be there.
+    pub(crate) fn needed(&self) -> Result<Secrets, Failure> {
+        self.given()?.ok_or_else(|| {
+            Failure::usage(format!(
+                "no secret: name the file that holds it by --secret-file, the variable by --secret-env, or \
+                 set {VARIABLE}"
+            ))
+        })
+    }
+
+    /// The secrets, or the one of the example receiver where that is on this machine.
+    pub(crate) fn or_for_development(&self, url: &str) -> Result<Secrets, Failure> {
+        match self.given()? {
+            Some(secrets) => Ok(secrets),
+            None if is_here(url) => Ok(Secrets::parse(DEVELOPMENT_SECRET)?),
+            None => self.needed(),
+        }
+    }
+
+    /// The URL that the sender was given.
+    pub(crate) fn url(&self) -> Result<PublicUrl, Failure> {
+        let text = self.public_url.as_deref().unwrap_or(DEFAULT_URL);
+        PublicUrl::parse(text).map_err(|error| Failure::other("--public-url", error))
+    }
+}
+
+/// The secret end of a path.
+pub(crate) fn token(variable: Option<&str>, url: &str) -> Result<String, Failure> {
+    let name = variable.unwrap_or(TOKEN_VARIABLE);
+    match std::env::var(name) {
+        Ok(token) => Ok(token),
+        Err(_) if variable.is_none() && is_here(url) => Ok(DEVELOPMENT_TOKEN.to_owned()),
+        Err(_) => Err(Failure::usage(format!(
+            "no token: set {name} to the secret end of the path"
+        ))),
+    }
+}
+
+/// Whether a URL leads to this machine.
+fn is_here(url: &str) -> bool {
+    let uri: Option<http::Uri> = url.parse().ok();
+    uri.as_ref()
+        .and_then(http::Uri::host)
+        .is_some_and(|host| host == "localhost" || host == "[::1]" || host.starts_with("127."))
+}
+
+/// A whole file, or the standard input.
+pub(crate) fn read(file: &Path, option: &str) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let read = match file == Path::new("-") {
+        true => std::io::stdin().read_to_end(&mut bytes).map(drop),
+        false => std::fs::read(file).map(|all| bytes = all),
+    };
+    let shown = file.display();
+    read.map_err(|error| Failure::other(option, format_args!("{shown}: {error}")))?;
+    Ok(bytes)
+}

@@ -1,0 +1,154 @@
+//! `webhook sign`: what a sender would send, printed.
+
+use bytes::Bytes;
+use http::Request;
+use serde_json::{Map, Value, json};
+use tower_webhook::testing::TestDelivery;
+use tower_webhook::{Allowlist, PathTokens, Provider, UnixTime};
+
+use crate::args::{BodyArgs, Sign};
+use crate::failure::Failure;
+use crate::output::{Ended, Output};
+use crate::presets::{self, How, Preset};
+use crate::sample;
+use crate::secrets::read;
+
+pub(crate) fn run(asked: &Sign, output: Output) -> Result<Ended, Failure> {
+    let preset = preset(&asked.provider)?;
+    if !preset.signs() {
+        let name = preset.name;
+        return Err(Failure::usage(format!(
+            "{name} signs nothing: it is known by its {}",
+            preset.proof
+        )));
+    }
+    let secrets = asked.secrets.needed()?;
+    let provider = preset.signed(secrets, &asked.secrets.url()?)?;
+    let provider = provider.ok_or_else(|| Failure::usage("it signs nothing"))?;
+    let made = Made::new(&preset, &asked.body, 0)?;
+    let url = asked.curl.as_deref().unwrap_or("/");
+    let request: Request<Bytes> = made.delivery(&provider, &asked.body).to(url).request()?;
+    let headers = || {
+        request.headers().iter().map(|(name, value)| {
+            (
+                name.as_str().to_owned(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        })
+    };
+    let body = String::from_utf8_lossy(request.body()).into_owned();
+    let text = match &asked.curl {
+        None => {
+            let lines: Vec<_> = headers()
+                .map(|(name, value)| format!("{name}: {value}"))
+                .collect();
+            format!("{}\n\n{body}", lines.join("\n"))
+        }
+        Some(_) => {
+            let lines = headers()
+                .map(|(name, value)| format!(" -H {}", quoted(&format!("{name}: {value}"))));
+            let url = quoted(&request.uri().to_string());
+            format!(
+                "curl -sS{} --data-binary {} {url}",
+                lines.collect::<String>(),
+                quoted(&body)
+            )
+        }
+    };
+    output.show(text, || {
+        let headers: Map<String, Value> =
+            headers().map(|(name, value)| (name, Value::from(value))).collect();
+        json!({"provider": preset.name, "uri": request.uri().to_string(), "headers": headers, "body": body})
+    });
+    Ok(Ended::Well)
+}
+
+/// A text as a shell takes it.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+pub(crate) fn preset(name: &str) -> Result<Preset, Failure> {
+    let unknown = || Failure::usage(format!("there is no sender {name}"));
+    presets::find(name).ok_or_else(unknown)
+}
+
+/// One event that was made, or given.
+#[derive(Clone)]
+pub(crate) struct Made {
+    pub(crate) name: String,
+    pub(crate) id: Option<String>,
+    pub(crate) body: Bytes,
+    at: UnixTime,
+}
+
+impl Made {
+    /// The event that was asked for, the how-manieth it is.
+    pub(crate) fn new(preset: &Preset, asked: &BodyArgs, number: u32) -> Result<Self, Failure> {
+        let given = match (&asked.body, &asked.body_file) {
+            (Some(body), _) => Some(body.clone().into_bytes()),
+            (None, Some(file)) => Some(read(file, "--body-file")?),
+            (None, None) => None,
+        };
+        if asked.items.is_some() && preset.name != "pix" {
+            return Err(Failure::usage(format!(
+                "--items: a delivery of {} holds one event",
+                preset.name
+            )));
+        }
+        let age = std::time::Duration::from_secs(asked.age.unwrap_or_default().unsigned_abs());
+        let at = match asked.age.unwrap_or_default() {
+            ..0 => UnixTime::now().saturating_add(age),
+            _ => UnixTime::now().saturating_sub(age),
+        };
+        let (id, body) = match given {
+            Some(body) => (asked.id.clone().or_else(|| id_in(&body)), body),
+            None => {
+                let fresh = || sample::fresh_id(preset.name, number);
+                let id = asked.id.clone().unwrap_or_else(fresh);
+                if preset.name == "bloquo" && id.parse::<u64>().is_err() {
+                    return Err(Failure::usage("--id: an order of Bloquo is a number"));
+                }
+                let body = sample::body(preset.name, &id, at, asked.items.unwrap_or(1));
+                (Some(id), body)
+            }
+        };
+        let name = match &id {
+            Some(id) => format!("{} {}", preset.name, id.escape_debug()),
+            None => preset.name.to_owned(),
+        };
+        let body = body.into();
+        Ok(Self { name, id, body, at })
+    }
+
+    /// It as a delivery of this sender.
+    pub(crate) fn delivery(&self, provider: &Provider, asked: &BodyArgs) -> TestDelivery {
+        let delivery = TestDelivery::new(provider, self.body.clone());
+        let delivery = match provider.verifier() {
+            Some(verifier) if verifier.scheme().tolerance().is_some() || asked.age.is_none() => {
+                delivery.at(self.at)
+            }
+            _ => delivery,
+        };
+        // A sender that signs an id signs this one; the others tell it in the body.
+        let with_id = self.id.as_deref().map(|id| delivery.clone().id(id));
+        with_id
+            .filter(|with| with.request::<Bytes>().is_ok())
+            .unwrap_or(delivery)
+    }
+}
+
+/// The id that a JSON body tells.
+fn id_in(body: &[u8]) -> Option<String> {
+    let value: Value = serde_json::from_slice(body).ok()?;
+    Some(value.get("id")?.as_str()?.to_owned())
+}
+
+/// The sender as one that delivers: nobody's list and token where it is known by those.
+pub(crate) fn unsigned(preset: &Preset, token: &str) -> Result<Option<Provider>, Failure> {
+    Ok(match preset.how {
+        How::Address(make) => Some(make(Allowlist::parse(["127.0.0.1"])?)),
+        How::Token(make) => Some(make(PathTokens::parse([token])?)?),
+        How::Keys(_) | How::Facts(_) => None,
+    })
+}

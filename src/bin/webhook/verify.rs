@@ -1,0 +1,197 @@
+//! `webhook verify`: whether a captured request is authentic, and why it is not.
+
+use serde_json::{Value, json};
+use tower_webhook::signature::diagnosis::{Diagnose, Diagnosis};
+use tower_webhook::{NamedSecret, Provider, RequestHead, Secrets, UnixTime};
+
+use crate::args::Verify;
+use crate::capture::{Captured, time};
+use crate::failure::Failure;
+use crate::journal;
+use crate::output::{Ended, Output};
+use crate::presets;
+use crate::secrets::read;
+use crate::sign::preset;
+
+pub(crate) fn run(asked: &Verify, output: Output) -> Result<Ended, Failure> {
+    let captured = match asked.file.is_dir() {
+        true => journal::requests(&journal::lines(&asked.file, "verify")?)?,
+        false => Captured::all(&read(&asked.file, "verify")?)?,
+    };
+    let secrets = asked.secrets.needed()?;
+    let given = match asked.at.as_deref().map(|text| (text, time(text))) {
+        None => None,
+        Some((_, Some(at))) => Some(at),
+        Some((text, None)) => {
+            return Err(Failure::usage(format!(
+                "--at {text:?}: neither Unix seconds nor RFC 3339"
+            )));
+        }
+    };
+    let mut well = true;
+    for request in &captured {
+        let (at, whose) = when(asked, request, given);
+        let (sender, diagnosis) = match &asked.provider {
+            Some(name) => (
+                name.clone(),
+                diagnosed(&of(name, asked, &secrets)?, asked, &secrets, request, at)?,
+            ),
+            None => whoever(asked, &secrets, request, at)?,
+        };
+        well &= diagnosis.is_authentic();
+        tell(output, request, &sender, &diagnosis, at, whose);
+    }
+    Ok(Ended::well_if(well))
+}
+
+/// When a request arrived, and who says so.
+fn when(asked: &Verify, request: &Captured, given: Option<UnixTime>) -> (UnixTime, &'static str) {
+    if let Some(at) = given {
+        return (at, "as --at says");
+    }
+    if let Some(at) = request.at {
+        return (at, "as the capture says");
+    }
+    let written = std::fs::metadata(&asked.file).and_then(|file| file.modified());
+    match written {
+        Ok(at) => (at.into(), "when the file was written"),
+        Err(_) => (UnixTime::now(), "now"),
+    }
+}
+
+fn of(name: &str, asked: &Verify, secrets: &Secrets) -> Result<Provider, Failure> {
+    let preset = preset(name)?;
+    let provider = preset.signed(secrets.clone(), &asked.secrets.url()?)?;
+    provider.ok_or_else(|| {
+        Failure::usage(format!(
+            "{name} signs nothing: it is known by its {}",
+            preset.proof
+        ))
+    })
+}
+
+fn diagnosed(
+    provider: &Provider,
+    asked: &Verify,
+    secrets: &Secrets,
+    request: &Captured,
+    at: UnixTime,
+) -> Result<Diagnosis, Failure> {
+    let none = || Failure::usage("this sender signs nothing");
+    let mut diagnose: Diagnose = provider.diagnose().ok_or_else(none)?;
+    for secret in secrets.clone() {
+        diagnose = diagnose.secret(secret.text());
+    }
+    if let Some(variable) = &asked.other_secret_env
+        && let Some(verifier) = provider.verifier()
+    {
+        let format = verifier.scheme().secret_format();
+        let keys = tower_webhook::KeyRing::parse(format, Secrets::from_env(variable)?)?;
+        diagnose = diagnose.other_keys(variable.clone(), keys);
+    }
+    let head = RequestHead::new(&request.method, &request.uri, &request.headers);
+    Ok(diagnose.delivery(head, &request.body, at))
+}
+
+/// The sender whose delivery it is, of all that are known: one that it is authentic as, or else one that
+/// it is authentic as but for its time.
+fn whoever(
+    asked: &Verify,
+    secrets: &Secrets,
+    request: &Captured,
+    at: UnixTime,
+) -> Result<(String, Diagnosis), Failure> {
+    let url = asked.secrets.url()?;
+    let head = RequestHead::new(&request.method, &request.uri, &request.headers);
+    let mut stale = None;
+    let mut begun = None;
+    for preset in presets::all() {
+        let Ok(Some(provider)) = preset.signed(secrets.clone(), &url) else {
+            continue;
+        };
+        let Some(verifier) = provider.verifier() else {
+            continue;
+        };
+        let verdict = verifier.verify(head, &request.body, at);
+        let is_stale = verdict.as_ref().is_err_and(|error| error.is_stale());
+        if verdict.is_ok() {
+            return Ok((
+                preset.name.to_owned(),
+                diagnosed(&provider, asked, secrets, request, at)?,
+            ));
+        }
+        if is_stale {
+            stale.get_or_insert((preset.name, provider));
+        } else if verifier.begin(head, at).is_ok() {
+            begun.get_or_insert((preset.name, provider));
+        }
+    }
+    let (name, provider) = stale.or(begun).ok_or_else(|| {
+        Failure::usage("no sender is known whose headers these are: name one by --provider")
+    })?;
+    Ok((
+        name.to_owned(),
+        diagnosed(&provider, asked, secrets, request, at)?,
+    ))
+}
+
+fn tell(
+    output: Output,
+    request: &Captured,
+    sender: &str,
+    diagnosis: &Diagnosis,
+    at: UnixTime,
+    whose: &str,
+) {
+    let mut lines = vec![format!(
+        "{}: {} {} to {sender}",
+        request.label,
+        request.method,
+        path(request)
+    )];
+    match diagnosis.refused() {
+        None => {
+            let key = diagnosis.key_id().map_or("", |key| key.as_str());
+            lines.push(format!("authentic: signed by key {key:?}"));
+        }
+        Some(refused) => {
+            lines.push(format!("refused: {refused}"));
+            lines.extend(
+                diagnosis
+                    .findings()
+                    .iter()
+                    .map(|finding| format!("cause: {}: {finding}", finding.cause())),
+            );
+            if let Some(key) = diagnosis.key_id() {
+                lines.push(format!("key: {:?}", key.as_str()));
+            }
+            if let Some(cause) = diagnosis.cause() {
+                lines.push(format!("remedy: {}", cause.remedy()));
+            }
+        }
+    }
+    if let Some(lacks) = request.lacks {
+        lines.push(format!("the capture is not whole: {lacks}"));
+    }
+    lines.push(format!("time: {} ({whose})", at.to_rfc3339()));
+    output.show(lines.join("\n"), || {
+        let findings: Vec<Value> = (diagnosis.findings().iter())
+            .map(|finding| json!({"cause": finding.cause().code(), "what": finding.what(), "remedy": finding.cause().remedy()}))
+            .collect();
+        json!({
+            "request": request.label,
+            "provider": sender,
+            "authentic": diagnosis.is_authentic(),
+            "key": diagnosis.key_id().map(|key| key.as_str()),
+            "refused": diagnosis.refused().map(ToString::to_string),
+            "findings": findings,
+            "not_whole": request.lacks,
+            "at": at.to_rfc3339(),
+        })
+    });
+}
+
+/// Without the query, which may hold a token.
+fn path(request: &Captured) -> &str {
+    request.uri.path()
+}

@@ -1,0 +1,147 @@
+//! Whether the key of an event can be made of what its sender's API tells of it.
+
+use super::{EventRule, Source};
+use crate::error::{ConfigError, ConfigErrorKind};
+use crate::event::pointer::Pointer;
+use crate::event::shape::Shape;
+
+/// What is told of events by who finds them.
+#[derive(Debug, Clone)]
+pub(crate) struct Given {
+    /// The members of their bodies; `None` for all of them.
+    pub(crate) members: Option<Box<[Pointer]>>,
+    /// Whether a body is what a delivery has, byte by byte, with its headers.
+    pub(crate) is_exact: bool,
+    /// Whether the id is told that a delivery signs.
+    pub(crate) has_id: bool,
+}
+
+impl Given {
+    fn has_one_of<'a>(&self, mut spellings: impl Iterator<Item = &'a Pointer>) -> bool {
+        match &self.members {
+            None => true,
+            Some(given) => spellings.any(|wanted| given.iter().any(|it| it.leads_to(wanted))),
+        }
+    }
+
+    /// What of this shape's key is not told.
+    fn lacks(&self, shape: &Shape) -> Option<String> {
+        let missing = |field: &&crate::event::field::KeyField| !self.has_one_of(field.pointers());
+        let field = shape.key.iter().find(missing)?;
+        let name = field.pointers().next().map(ToString::to_string);
+        Some(name.unwrap_or_else(|| "what is no member of the body".to_owned()))
+    }
+}
+
+impl EventRule {
+    /// Refuses events of which too little is told to know which ones they are.
+    pub(crate) fn check_given(&self, given: &Given) -> Result<(), ConfigError> {
+        if self.each.is_some() {
+            return Err(refused(
+                "its deliveries hold lists of events, and a source finds them one by one: make a \
+                 webhook whose rule is that of an item",
+            ));
+        }
+        match &self.source {
+            Source::Members(shapes, _) => {
+                let mut lacking = None;
+                for shape in &shapes.all {
+                    match given.lacks(shape) {
+                        None => return Ok(()),
+                        Some(member) => lacking = Some(member),
+                    }
+                }
+                let member = lacking.unwrap_or_default();
+                Err(refused(format!(
+                    "{member} is part of the key, and the source does not tell it: an event that is \
+                     made without it would be another one than the sender's, and run twice; have the \
+                     sender deliver it again, by a source of Recovery::redelivery"
+                )))
+            }
+            Source::SignedId if given.has_id => Ok(()),
+            Source::SignedId => Err(refused(
+                "its key is the id that the sender signs, and the source does not tell that: say so \
+                 by Recovery::with_id, and give each event its id",
+            )),
+            Source::Body(_) | Source::InsecureHeader(_) if given.is_exact => Ok(()),
+            Source::Body(_) | Source::InsecureHeader(_) | Source::ItemsAlone => Err(refused(
+                "its key comes from the exact bytes or headers of a delivery, and the source does not \
+                 tell those: Recovery::exact says that it does",
+            )),
+        }
+    }
+}
+
+fn refused(message: impl Into<std::borrow::Cow<'static, str>>) -> ConfigError {
+    ConfigError::new(ConfigErrorKind::EventRule, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(keys: &[&str]) -> EventRule {
+        let shape = Shape::new("s", keys.iter().copied()).unwrap();
+        EventRule::members([shape]).unwrap()
+    }
+
+    fn given(members: &[&str]) -> Given {
+        Given {
+            members: Some(members.iter().map(|it| Pointer::known(it)).collect()),
+            is_exact: false,
+            has_id: false,
+        }
+    }
+
+    fn whole() -> Given {
+        Given {
+            members: None,
+            ..given(&[])
+        }
+    }
+
+    #[test]
+    fn each_part_of_a_key_is_told_in_one_of_its_spellings() {
+        let checkout = rule(&["/checkoutId", "/status"]);
+        assert!(
+            checkout
+                .check_given(&given(&["/checkoutId", "/status", "/amount"]))
+                .is_ok()
+        );
+        assert!(checkout.check_given(&whole()).is_ok());
+        let error = checkout.check_given(&given(&["/checkoutId"])).unwrap_err();
+        assert!(
+            error.to_string().contains("/status is part of the key"),
+            "{error}"
+        );
+
+        let two_spellings = rule(&["/OrderId|/orderId"]);
+        assert!(two_spellings.check_given(&given(&["/orderId"])).is_ok());
+        // The whole object tells its members; a member of another one does not.
+        assert!(rule(&["/data/id"]).check_given(&given(&["/data"])).is_ok());
+        assert!(rule(&["/data/id"]).check_given(&given(&["/id"])).is_err());
+        assert!(rule(&["?id"]).check_given(&whole()).is_err());
+    }
+
+    #[test]
+    fn what_no_member_says_is_told_otherwise() {
+        let with_id = Given {
+            has_id: true,
+            ..whole()
+        };
+        let exact = Given {
+            is_exact: true,
+            ..whole()
+        };
+        for (rule, enough, too_little) in [
+            (EventRule::signed_id(), &with_id, &exact),
+            (EventRule::body(), &exact, &with_id),
+        ] {
+            assert!(rule.check_given(enough).is_ok());
+            assert!(rule.check_given(too_little).is_err());
+        }
+        let item = rule(&["/id"]);
+        let listed = EventRule::each("/items", item).unwrap();
+        assert!(listed.check_given(&exact).is_err());
+    }
+}

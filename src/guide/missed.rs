@@ -1,0 +1,93 @@
+//! Events that never arrived: finding them by asking their sender.
+//!
+//! A sender that gives up, such as BLOX after its first attempt and BlendFi after 150 s, leaves a receiver that
+//! was down without the event. A [`Reconciler`](crate::reconcile::Reconciler) asks the sender's API on a
+//! schedule, and puts what it finds through the same key, record, order and handler as a delivery: what was
+//! handled is known, and what arrives meanwhile is a duplicate or was faster. Who handles events needs no
+//! second path for it.
+//!
+//! What is asked is a [`Source`](crate::reconcile::Source), one call that gives a page:
+//!
+//! ```
+//! use tower_webhook::reconcile::{ApiError, Found, Page, Reconciler, Recovery, RunEnd, Source};
+//! use tower_webhook::{Delivery, MemoryStore, PathTokens, Webhook, provider};
+//!
+//! /// As the API of a sender tells what has become of its checkouts.
+//! struct Ended;
+//!
+//! impl Source for Ended {
+//!     fn recovery(&self) -> Recovery {
+//!         Recovery::members(["/checkoutId", "/status", "/amount"])
+//!     }
+//!
+//!     async fn page(&self, _cursor: Option<&str>) -> Result<Page, ApiError> {
+//!         let checkout = r#"{"checkoutId":"8f14e45f","status":"FAILED","amount":"15000"}"#;
+//!         Ok(Page::of([Found::event(checkout)]))
+//!     }
+//! }
+//!
+//! async fn on_event(delivery: Delivery) {
+//!     println!("{} {}", delivery.key(), if delivery.is_polled() { "was missed" } else { "came" });
+//! }
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), tower_webhook::ConfigError> {
+//!     let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?;
+//!     let blox = provider::blox(tokens).without_status_check();
+//!     let webhook = Webhook::new(blox).store(MemoryStore::new()).build()?;
+//!
+//!     let reconciler = Reconciler::of(&webhook, Ended).handler(on_event).build()?;
+//!     // In a receiver: `tokio::spawn(async move { reconciler.run().await })`.
+//!     let report = reconciler.run_once().await;
+//!     assert_eq!((report.end, report.seen, report.recovered), (RunEnd::Complete, 1, 1));
+//!     assert_eq!(reconciler.run_once().await.known, 1);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! | sender | with the feature `http-client` | what is found |
+//! | --- | --- | --- |
+//! | BLOX | `BloxApi::open_checkouts` asks about each checkout of yours that is open | is handled as the delivery would have been |
+//! | BlendFi | `BlendFiApi::deliveries` lists what an endpoint was sent | is delivered again by BlendFi |
+//! | Bloquo | `DeliveryList`, with the paths and members of your account | is sent again by Bloquo |
+//! | any other | a `Source` of your own on an `ApiClient`, or on a client of yours | as its [`Recovery`](crate::reconcile::Recovery) says |
+//!
+//! # What is made, and what is asked for again
+//!
+//! An event that is made of an answer must have the key that its delivery has, or it runs twice: once as one
+//! event, once as the other. So a source says which members it tells, and a pair that cannot work is refused
+//! when it is built: BlendFi's key is an `evt_…` that no conversion names; a key with a time of sending is in no
+//! list of payments. Such a source asks for [another delivery](crate::reconcile::Recovery::redelivery)
+//! instead, which then comes by the webhook, signed.
+//!
+//! What is made was not proved by a signature, and `Delivery::is_polled` says so; what vouches for it is that
+//! the API was asked by HTTPS. A confirmation of the webhook is asked about it all the same, unless the source
+//! says that it [was](crate::reconcile::Found::confirmed).
+//!
+//! # Runs
+//!
+//! One reconciler at a time asks for a webhook, of however many processes: its turn is a record with a lease of
+//! 30 s beside the others (`tower-webhook:reconciler:…`), and the others' runs end as
+//! [`RunEnd::Elsewhere`](crate::reconcile::RunEnd). A run that dies is begun anew by whoever comes next, at its
+//! first page. It holds one page at a time, however many there are.
+//!
+//! | of a report | is |
+//! | --- | --- |
+//! | `known` | handled before, being handled, or in the inbox, its dead letters among it |
+//! | `recovered` | handled now, or queued |
+//! | `requested` | asked for again; it is known once it has come |
+//! | `pending` | not final, somebody else is at work on it, or the store could not take it: a later run takes it up |
+//! | `mismatched` | handled with other content than the sender tells now; each has a line at `ERROR` |
+//! | `failed` | its handler failed, or its key could not be made; what failed is free for the next run |
+//!
+//! What an API answers otherwise, and what follows:
+//!
+//! | the API | a run |
+//! | --- | --- |
+//! | cannot be reached, is slow, breaks off, 5xx | asks for the page again, up to six times with growing pauses; then it ends |
+//! | 429, or 503 with `Retry-After` | leaves it alone for so long, an hour at most |
+//! | 401, 403; another place (3xx); no JSON; an answer that is too long | ends at once: no further question can help. The key is sent to no other place |
+//! | the same page again | ends as `repeated` |
+//!
+//! `cargo run --example reconcile --features http-client,inbox,sqlite,testing` has 500 events of BLOX and 500 of
+//! BlendFi happen while nobody listens, starts a receiver, and prints its ledger.

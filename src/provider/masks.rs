@@ -1,0 +1,49 @@
+use super::Provider;
+use crate::path::PathTokens;
+use crate::recorded::Masks;
+#[cfg(feature = "senders")]
+use crate::signature::{Place, Scheme};
+
+impl Provider {
+    /// What of its requests is a secret. A signature is none: it is kept, so that one can find out what is wrong with it.
+    pub(crate) fn masks(&self) -> Masks {
+        let mut masks = Masks {
+            has_token: !self.paths.is_empty(),
+            tail: self
+                .paths
+                .iter()
+                .find_map(PathTokens::tail)
+                .map(str::to_owned),
+            ..Masks::default()
+        };
+        if let Some(custom) = &self.custom {
+            masks.headers = custom.secret_headers();
+        }
+        if let Some(verifier) = &self.signature {
+            masks.kept_headers = verifier.scheme().headers().cloned().collect();
+            #[cfg(feature = "senders")]
+            add_tokens(&mut masks, verifier.scheme());
+        }
+        masks
+    }
+}
+
+/// Where a scheme is a shared token, that is the secret itself.
+#[cfg(feature = "senders")]
+fn add_tokens(masks: &mut Masks, scheme: &Scheme) {
+    for place in scheme.token_places() {
+        match place {
+            Place::Header(name) => masks.headers.extend(name.parse()),
+            Place::NumberedHeaders { prefix, count } => {
+                let names =
+                    (1..=count).filter_map(|number| format!("{prefix}{number}").parse().ok());
+                masks.headers.extend(names);
+            }
+            Place::Query(name) => masks.parameters.push(name.into_owned()),
+            Place::Member(pointer) => masks.members.push(pointer.into_owned()),
+            Place::FormField(name) => masks.fields.push(name.into_owned()),
+            // A token that anybody who sees it may use is no whole body with any sender.
+            Place::Body => {}
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! The API of BLOX: what a checkout's status is, for confirming deliveries and for finding those that
+//! never came.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use super::client::{ApiClient, read, segment};
+use super::error::{ApiError, ApiErrorKind};
+use super::run::share;
+use super::source::{Found, Page, Recovery, Source};
+use crate::error::ConfigError;
+use crate::printable::Printable;
+use crate::provider::Provider;
+use crate::provider::blox::{BloxBuilder, CheckoutStatus};
+use crate::secret::ApiKey;
+
+/// The header that BLOX takes a key in.
+const KEY_HEADER: &str = "blox-api-key";
+/// How often BLOX says to poll, and for how long: a checkout has ended by then.
+const POLL_EVERY: Duration = Duration::from_secs(5);
+const POLL_FOR: Duration = Duration::from_secs(20 * 60);
+
+/// Asks BLOX about checkouts: `GET /v1/checkout/{id}` with the header `blox-api-key`.
+///
+/// ```no_run
+/// use tower_webhook::reconcile::{ApiKey, BloxApi, Reconciler};
+/// use tower_webhook::{Delivery, PathTokens, SqliteStore, Webhook, provider};
+///
+/// # async fn our_open_checkouts(_after: Option<String>) -> Result<Vec<String>, std::io::Error> { Ok(Vec::new()) }
+/// # async fn receive() -> Result<(), Box<dyn std::error::Error>> {
+/// async fn on_event(delivery: Delivery) {
+///     println!("{}", delivery.key());
+/// }
+///
+/// let api = BloxApi::at("https://api.blox.example/", ApiKey::from_env("BLOX_API_KEY")?)?;
+/// let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4a7e35d82"])?;
+/// // Each delivery is judged by what the API says.
+/// let blox = provider::blox(tokens).checked_by(&api);
+/// let webhook = Webhook::new(blox).store(SqliteStore::connect("webhooks.db").await?).build()?;
+///
+/// // What never came is found.
+/// let source = api.open_checkouts(our_open_checkouts);
+/// let reconciler = Reconciler::of(&webhook, source).handler(on_event).build()?;
+/// reconciler.run().await;
+///
+/// // One customer waits in front of the page.
+/// let ended = api.wait_for_final("8f14e45f-ceea-467f-a830-5e3e3c7e2b8a").await?;
+/// println!("{:?}", ended.map(|checkout| checkout.status));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct BloxApi {
+    client: ApiClient,
+    unknown: Arc<[u16]>,
+}
+
+/// What else is read of a checkout.
+#[derive(Deserialize)]
+struct Times {
+    #[serde(rename = "updatedAt")]
+    updated_at: Option<String>,
+}
+
+impl BloxApi {
+    /// The API at this base URL, with the usual limits of a client.
+    ///
+    /// # Errors
+    ///
+    /// As [`ApiClientBuilder::build`](super::ApiClientBuilder::build).
+    pub fn at(base_url: impl Into<String>, key: ApiKey) -> Result<Self, ConfigError> {
+        let client = ApiClient::at(base_url).key_header(KEY_HEADER, key);
+        let client = client.build().map_err(|error| error.of_provider("blox"))?;
+        Ok(Self::on(client))
+    }
+
+    /// The API that this client asks, which sends the key in `blox-api-key`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_webhook::reconcile::{ApiClient, ApiKey, BloxApi};
+    ///
+    /// let key = ApiKey::new("blox_test_9f8e7d6c5b4a")?;
+    /// let client = ApiClient::at("https://api.blox.example/").key_header("blox-api-key", key);
+    /// let api = BloxApi::on(client.timeout(Duration::from_secs(2)).build()?).unknown_statuses([404, 422]);
+    /// # drop(api);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    pub fn on(client: ApiClient) -> Self {
+        Self {
+            client,
+            unknown: Arc::new([404, 410]),
+        }
+    }
+
+    /// The statuses that say that there is no such checkout; 404 and 410 unless set, as the
+    /// documentation names none.
+    #[must_use]
+    pub fn unknown_statuses(mut self, statuses: impl IntoIterator<Item = u16>) -> Self {
+        self.unknown = statuses.into_iter().collect();
+        self
+    }
+
+    /// What the API says of this checkout; `None` where it knows none of that name.
+    ///
+    /// # Errors
+    ///
+    /// The API cannot be asked, or answers what cannot be read.
+    pub async fn checkout(&self, id: &str) -> Result<Option<CheckoutStatus>, ApiError> {
+        Ok(self.ask(id).await?.map(|(status, _)| status))
+    }
+
+    async fn ask(&self, id: &str) -> Result<Option<(CheckoutStatus, Times)>, ApiError> {
+        let path = format!("/v1/checkout/{}", segment(id)?);
+        let answer = match self.client.ask(http::Method::GET, &path, &[], None).await {
+            Ok(answer) => answer,
+            Err(error) if error.status().is_some_and(|it| self.unknown.contains(&it)) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        let status = read(&answer, "GET", &path)?;
+        Ok(Some((status, read(&answer, "GET", &path)?)))
+    }
+
+    /// Asks every 5 s, and a little less, until the checkout is final, for up to 20 min; `None` where the
+    /// API knows none of that name.
+    ///
+    /// # Errors
+    ///
+    /// The checkout is not final by then; the API does not take the key, or answers another checkout.
+    /// What is transient costs a question, and the next one is asked.
+    pub async fn wait_for_final(&self, id: &str) -> Result<Option<CheckoutStatus>, ApiError> {
+        until_final(id, || self.checkout(id)).await
+    }
+
+    /// Finds what became of checkouts that are open as far as we know.
+    ///
+    /// `open` lists them, page by page: the ids behind the one that it is given, in their order, as
+    /// `WHERE id > $1 ORDER BY id LIMIT 50` does; none ends the list. What is final is put through the
+    /// webhook as the delivery that would have brought it, with `updatedAt` as its `timestamp`.
+    pub fn open_checkouts<F, Fut, E>(&self, open: F) -> OpenCheckouts<F>
+    where
+        F: Fn(Option<String>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Vec<String>, E>> + Send,
+        E: fmt::Display,
+    {
+        OpenCheckouts {
+            api: self.clone(),
+            open,
+        }
+    }
+}
+
+impl BloxBuilder {
+    /// Checks each event against this API before it is claimed, as
+    /// [`status_check`](BloxBuilder::status_check) does with a function of yours.
+    pub fn checked_by(self, api: &BloxApi) -> Provider {
+        let api = api.clone();
+        self.status_check(move |id| {
+            let api = api.clone();
+            async move { api.checkout(&id).await }
+        })
+    }
+}
+
+/// Asks until it is final.
+async fn until_final<Fut>(
+    id: &str,
+    ask: impl Fn() -> Fut,
+) -> Result<Option<CheckoutStatus>, ApiError>
+where
+    Fut: Future<Output = Result<Option<CheckoutStatus>, ApiError>>,
+{
+    let begun = Instant::now();
+    loop {
+        match ask().await {
+            Ok(None) => return Ok(None),
+            Ok(Some(found)) if found.id != id => {
+                return Err(ApiError::new(
+                    ApiErrorKind::Malformed,
+                    "another checkout's id",
+                ));
+            }
+            Ok(Some(found)) if found.status.is_final() => return Ok(Some(found)),
+            Ok(Some(_)) => {}
+            Err(error) if error.is_transient() => {}
+            Err(error) => return Err(error),
+        }
+        let pause = share(POLL_EVERY / 5).saturating_add(POLL_EVERY - POLL_EVERY / 5);
+        if begun.elapsed().saturating_add(pause) > POLL_FOR {
+            let place = format!("a checkout, after {} s", begun.elapsed().as_secs());
+            return Err(ApiError::new(ApiErrorKind::NotFinal, place));
+        }
+        sleep(pause).await;
+    }
+}
+
+/// What became of open checkouts: made by [`BloxApi::open_checkouts`].
+#[derive(Clone)]
+pub struct OpenCheckouts<F> {
+    api: BloxApi,
+    open: F,
+}
+
+enum Checked {
+    Final(Found),
+    Open,
+    Odd(&'static str),
+}
+
+impl<F> OpenCheckouts<F> {
+    async fn check(&self, id: &str) -> Result<Checked, ApiError> {
+        let Some((found, times)) = self.api.ask(id).await? else {
+            return Ok(Checked::Odd("BLOX knows no such checkout"));
+        };
+        if found.id != id {
+            return Ok(Checked::Odd("BLOX answers another checkout"));
+        }
+        if !found.status.is_final() {
+            return Ok(Checked::Open);
+        }
+        let (Some(amount), Some(at)) = (&found.amount, times.updated_at) else {
+            return Ok(Checked::Odd("its answer has no amount, or no updatedAt"));
+        };
+        let body = json!({
+            "checkoutId": found.id,
+            "status": found.status.as_str(),
+            "amount": amount.as_str(),
+            "timestamp": at,
+        });
+        Ok(Checked::Final(Found::event(body.to_string()).confirmed()))
+    }
+}
+
+impl<F, Fut, E> Source for OpenCheckouts<F>
+where
+    F: Fn(Option<String>) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Vec<String>, E>> + Send,
+    E: fmt::Display,
+{
+    fn recovery(&self) -> Recovery {
+        Recovery::members(["/checkoutId", "/status", "/amount"])
+    }
+
+    async fn page(&self, cursor: Option<&str>) -> Result<Page, ApiError> {
+        let ids = (self.open)(cursor.map(str::to_owned))
+            .await
+            .map_err(|error| {
+                let place = format!("the list of our open checkouts: {}", Printable(error));
+                ApiError::new(ApiErrorKind::Failed, place)
+            })?;
+        let Some(last) = ids.last().cloned() else {
+            return Ok(Page::default());
+        };
+        let at_once = self.api.client.pace().at_once();
+        let checks: Vec<_> = ids.iter().map(|id| self.check(id)).collect();
+        let checked: Vec<Checked> = stream::iter(checks).buffered(at_once).try_collect().await?;
+        let (mut found, mut open, mut odd) = (Vec::new(), 0, 0);
+        for (id, checked) in ids.iter().zip(checked) {
+            match checked {
+                Checked::Final(event) => found.push(event),
+                Checked::Open => open += 1,
+                Checked::Odd(why) => {
+                    tracing::warn!(target: "tower_webhook", checkout = %Printable(id), why, "an open checkout cannot be told");
+                    odd += 1;
+                }
+            }
+        }
+        Ok(Page::of(found).beside(open, odd).then(last))
+    }
+}
+
+impl<F> fmt::Debug for OpenCheckouts<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { api, open: _ } = self;
+        f.debug_struct("OpenCheckouts")
+            .field("api", api)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    type Said = Result<Option<CheckoutStatus>, ApiError>;
+
+    /// Asks who answers so by the number of the question, from 1; and how often, and for how long.
+    async fn polled(say: impl Fn(u32) -> Said) -> (Said, u32, Duration) {
+        let (asked, begun) = (Mutex::new(0), Instant::now());
+        let ended = until_final("c", || {
+            let mut asked = asked.lock().unwrap();
+            *asked += 1;
+            let said = say(*asked);
+            async { said }
+        });
+        let ended = ended.await;
+        let asked = *asked.lock().unwrap();
+        (ended, asked, begun.elapsed())
+    }
+
+    fn checkout(status: &str) -> Said {
+        Ok(Some(CheckoutStatus::new("c", status)))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_checkout_is_polled_every_five_seconds_until_it_is_final() {
+        let (ended, asked, took) = polled(|number| match number {
+            1 => checkout("PENDING"),
+            2 => Err(ApiError::new(ApiErrorKind::Unreachable, "down")),
+            3 => Err(ApiError::new(ApiErrorKind::TooManyRequests, "429")),
+            _ => checkout("COMPLETED"),
+        })
+        .await;
+        assert!(ended.unwrap().unwrap().status.is_final());
+        assert_eq!(asked, 4);
+        assert!(
+            took > Duration::from_secs(13) && took <= Duration::from_secs(15),
+            "{took:?}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_checkout_that_never_ends_is_given_up_after_twenty_minutes() {
+        let (ended, asked, took) = polled(|_| checkout("PENDING")).await;
+        assert_eq!(ended.unwrap_err().kind(), ApiErrorKind::NotFinal);
+        assert!((240..=300).contains(&asked), "{asked}");
+        assert!(took <= POLL_FOR && took > POLL_FOR - POLL_EVERY, "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_no_question_can_mend_ends_at_once() {
+        let (unknown, asked, _) = polled(|_| Ok(None)).await;
+        assert_eq!((unknown.unwrap(), asked), (None, 1));
+        let wrong_key = |_| Err(ApiError::new(ApiErrorKind::Unauthorized, "401"));
+        assert_eq!(polled(wrong_key).await.1, 1);
+        let (another, ..) = polled(|_| Ok(Some(CheckoutStatus::new("C", "COMPLETED")))).await;
+        assert_eq!(another.unwrap_err().kind(), ApiErrorKind::Malformed);
+    }
+}

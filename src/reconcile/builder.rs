@@ -1,0 +1,173 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::pace::Pace;
+use super::reconciler::{Reconciler, Settings};
+use super::run::Run;
+use super::source::{AnySource, Source};
+use super::turn::Turns;
+use crate::error::{ConfigError, ConfigErrorKind};
+use crate::layer::DedupeState;
+use crate::runtime::{AnyHandler, Drain, EventHandler, WithState};
+use crate::webhook::WebhookLayer;
+
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(5 * 60);
+const DEFAULT_CALL_LIMIT: Duration = Duration::from_secs(60);
+const SECOND: Duration = Duration::from_secs(1);
+const WEEK: Duration = Duration::from_secs(7 * 86_400);
+
+/// Builds a [`Reconciler`].
+#[must_use = "a builder does nothing until `build`"]
+pub struct ReconcilerBuilder {
+    webhook: Arc<DedupeState>,
+    source: Arc<dyn AnySource>,
+    handler: Option<Arc<dyn AnyHandler>>,
+    pace: Pace,
+    interval: Duration,
+    call_limit: Duration,
+    drain: Drain,
+}
+
+impl Reconciler {
+    /// Starts a reconciler that puts what this source finds through this webhook: with its keys, its
+    /// records, its order, its observer, and by its inbox if it has one.
+    pub fn of<M>(webhook: &WebhookLayer<M>, source: impl Source) -> ReconcilerBuilder {
+        let webhook = webhook.events();
+        ReconcilerBuilder {
+            drain: webhook.drain().clone(),
+            webhook,
+            source: Arc::new(source),
+            handler: None,
+            pace: Pace::new(),
+            interval: DEFAULT_INTERVAL,
+            call_limit: DEFAULT_CALL_LIMIT,
+        }
+    }
+}
+
+impl ReconcilerBuilder {
+    /// Runs this handler, the one on the webhook's route, for what was missed. A webhook with an inbox
+    /// needs none: its workers run it.
+    pub fn handler<H, Args>(self, handler: H) -> Self
+    where
+        H: EventHandler<(), Args>,
+        Args: 'static,
+    {
+        self.handler_with(handler, ())
+    }
+
+    /// The same with the state that the handler takes.
+    pub fn handler_with<H, S, Args>(mut self, handler: H, state: S) -> Self
+    where
+        H: EventHandler<S, Args>,
+        S: Send + Sync + 'static,
+        Args: 'static,
+    {
+        self.handler = Some(Arc::new(WithState::new(handler, state)));
+        self
+    }
+
+    /// How often pages are asked for and redeliveries requested, and how many events are taken up at
+    /// once; [`Pace::new`] unless set. A source that makes several requests for a page keeps a pace of
+    /// its own.
+    pub fn pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
+        self
+    }
+
+    /// How long after the end of a run the next one begins; 5 minutes unless set, from a second to a
+    /// week. The first begins at once.
+    pub fn every(mut self, interval: Duration) -> Self {
+        self.interval = interval;
+        self
+    }
+
+    /// How long a page may take; a minute unless set, from a second to a week.
+    pub fn call_limit(mut self, limit: Duration) -> Self {
+        self.call_limit = limit;
+        self
+    }
+
+    /// Stops when this drain begins, instead of the webhook's own.
+    pub fn drain(mut self, drain: Drain) -> Self {
+        self.drain = drain;
+        self
+    }
+
+    /// The reconciler.
+    ///
+    /// # Errors
+    ///
+    /// A source that does not tell what the keys of the webhook's events are made of; no handler where
+    /// the webhook runs its events inline; a setting outside of its bounds.
+    pub fn build(self) -> Result<Reconciler, ConfigError> {
+        let provider = self.webhook.provider().to_string();
+        self.built().map_err(|error| error.of_provider(provider))
+    }
+
+    fn built(self) -> Result<Reconciler, ConfigError> {
+        let Self {
+            webhook,
+            source,
+            handler,
+            pace,
+            interval,
+            call_limit,
+            drain,
+        } = self;
+        within("an interval", interval)?;
+        within("a page's time", call_limit)?;
+        let recovery = source.recovery();
+        webhook.rule().check_given(&recovery.given()?)?;
+        let runs_here = webhook.records().is_some() && !recovery.asks_for_redelivery();
+        if runs_here && handler.is_none() {
+            return Err(ConfigError::new(
+                ConfigErrorKind::Other,
+                "a reconciler of a webhook without an inbox runs the handler itself: give it the one \
+                 of the route by handler(…)",
+            ));
+        }
+        let turns = Turns::of(&webhook)?.ok_or_else(|| {
+            ConfigError::new(ConfigErrorKind::Other, "the webhook keeps no records")
+        })?;
+        let run = Run {
+            webhook,
+            source,
+            recovery,
+            handler,
+            pace,
+            call_limit,
+        };
+        Ok(Reconciler::new(run, turns, Settings { interval, drain }))
+    }
+}
+
+fn within(what: &str, value: Duration) -> Result<(), ConfigError> {
+    if value < SECOND || value > WEEK {
+        let text = format!("{what} of {value:?} is not from {SECOND:?} to {WEEK:?}");
+        return Err(ConfigError::new(ConfigErrorKind::Limit, text));
+    }
+    Ok(())
+}
+
+impl fmt::Debug for ReconcilerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            webhook,
+            source: _,
+            handler,
+            pace,
+            interval,
+            call_limit,
+            drain: _,
+        } = self;
+        f.debug_struct("ReconcilerBuilder")
+            .field("provider", webhook.provider())
+            .field("has_handler", &handler.is_some())
+            .field("pace", pace)
+            .field("interval", interval)
+            .field("call_limit", call_limit)
+            .finish()
+    }
+}

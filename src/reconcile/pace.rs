@@ -1,0 +1,160 @@
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep_until};
+
+/// No API is left alone for longer because it said so.
+const LONGEST_HOLD: Duration = Duration::from_secs(3_600);
+const MINUTE: Duration = Duration::from_secs(60);
+const MOST_PER_MINUTE: u32 = 60_000;
+const MOST_AT_ONCE: usize = 1_024;
+
+/// How often an API is asked, and how many requests are under way at once. Clones share it.
+///
+/// ```
+/// use tower_webhook::reconcile::Pace;
+///
+/// let pace = Pace::new().per_minute(120).concurrency(4);
+/// # drop(pace);
+/// ```
+#[derive(Clone)]
+pub struct Pace {
+    per_minute: Option<u32>,
+    at_once: usize,
+    places: Arc<Semaphore>,
+    times: Arc<Mutex<Times>>,
+}
+
+#[derive(Default)]
+struct Times {
+    /// When the next request may begin, by the rate.
+    next: Option<Instant>,
+    /// Until when the API wants to be left alone.
+    held_until: Option<Instant>,
+}
+
+/// A request that is under way.
+pub(super) struct Turn {
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl Pace {
+    /// Four requests at once, as fast as they are answered.
+    pub fn new() -> Self {
+        Self {
+            per_minute: None,
+            at_once: 4,
+            places: Arc::new(Semaphore::new(4)),
+            times: Arc::default(),
+        }
+    }
+
+    /// No more than this many requests a minute, evenly spread; from 1 to 60,000.
+    #[must_use]
+    pub fn per_minute(mut self, requests: u32) -> Self {
+        self.per_minute = Some(requests.clamp(1, MOST_PER_MINUTE));
+        self.times = Arc::default();
+        self
+    }
+
+    /// This many requests at once; from 1 to 1,024.
+    #[must_use]
+    pub fn concurrency(mut self, requests: usize) -> Self {
+        self.at_once = requests.clamp(1, MOST_AT_ONCE);
+        self.places = Arc::new(Semaphore::new(self.at_once));
+        self
+    }
+
+    pub(super) fn at_once(&self) -> usize {
+        self.at_once
+    }
+
+    fn times(&self) -> MutexGuard<'_, Times> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until a request may begin.
+    pub(super) async fn turn(&self) -> Turn {
+        let place = Arc::clone(&self.places).acquire_owned().await.ok();
+        if let Some(per_minute) = self.per_minute {
+            let apart = MINUTE / per_minute;
+            let slot = {
+                let mut times = self.times();
+                let now = Instant::now();
+                let slot = times.next.map_or(now, |next| next.max(now));
+                times.next = Some(slot + apart);
+                slot
+            };
+            sleep_until(slot).await;
+        }
+        loop {
+            let held_until = self.times().held_until;
+            match held_until {
+                Some(until) if until > Instant::now() => sleep_until(until).await,
+                _ => return Turn { _place: place },
+            }
+        }
+    }
+
+    /// Begins no request for this long.
+    pub(super) fn hold(&self, wait: Duration) {
+        let until = Instant::now() + wait.min(LONGEST_HOLD);
+        let mut times = self.times();
+        times.held_until = Some(times.held_until.map_or(until, |held| held.max(until)));
+    }
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Pace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pace")
+            .field("per_minute", &self.per_minute)
+            .field("at_once", &self.at_once)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_is_spread_over_its_minute() {
+        let pace = Pace::new().per_minute(60);
+        let begun = Instant::now();
+        for _ in 0..31 {
+            drop(pace.turn().await);
+        }
+        assert_eq!(begun.elapsed(), Duration::from_secs(30));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_api_that_asks_for_it_is_left_alone_by_all_and_not_for_ever() {
+        let (pace, begun) = (Pace::new(), Instant::now());
+        pace.clone().hold(Duration::from_secs(7));
+        pace.hold(Duration::from_secs(3));
+        drop(pace.turn().await);
+        assert_eq!(begun.elapsed(), Duration::from_secs(7));
+        pace.hold(Duration::from_secs(10_000_000));
+        drop(pace.turn().await);
+        assert_eq!(begun.elapsed(), Duration::from_secs(3_607));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_are_under_way_than_may_be() {
+        let pace = Pace::new().concurrency(2);
+        let first = pace.turn().await;
+        let _second = pace.turn().await;
+        let third = tokio::time::timeout(Duration::from_secs(5), pace.turn()).await;
+        assert!(third.is_err());
+        drop(first);
+        let _third = pace.turn().await;
+    }
+}

@@ -1,0 +1,83 @@
+//! Pages that come again.
+
+use std::hash::{BuildHasher, RandomState};
+
+/// Tells cursors that lead round in a circle, however large that is, from one that is kept: Brent's
+/// way (BIT 20, 1980), which needs no more memory for more pages. And the same page under another cursor.
+#[derive(Debug)]
+pub(super) struct Repeats {
+    hasher: RandomState,
+    kept: Option<u64>,
+    steps: u64,
+    limit: u64,
+    last_page: Option<u64>,
+}
+
+impl Repeats {
+    pub(super) fn new() -> Self {
+        Self {
+            hasher: RandomState::new(),
+            kept: None,
+            steps: 0,
+            limit: 1,
+            last_page: None,
+        }
+    }
+
+    /// Whether this cursor was met before.
+    pub(super) fn cursor(&mut self, cursor: &str) -> bool {
+        let hash = self.hasher.hash_one(cursor);
+        if self.kept == Some(hash) {
+            return true;
+        }
+        self.steps = self.steps.saturating_add(1);
+        if self.steps >= self.limit {
+            (self.kept, self.steps) = (Some(hash), 0);
+            self.limit = self.limit.saturating_mul(2);
+        }
+        false
+    }
+
+    /// Whether this is the very page before.
+    pub(super) fn page<'a>(&mut self, bodies: impl Iterator<Item = &'a [u8]>) -> bool {
+        let bodies: Vec<_> = bodies.collect();
+        let hash = (!bodies.is_empty()).then(|| self.hasher.hash_one(&bodies));
+        let is_same = hash.is_some() && hash == self.last_page;
+        self.last_page = hash;
+        is_same
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_circle_of_cursors_is_met_and_a_long_way_is_none() {
+        let mut straight = Repeats::new();
+        assert!((0..100_000).all(|page| !straight.cursor(&page.to_string())));
+        for (way, circle) in [(0, 1), (0, 2), (5, 3), (1_000, 777)] {
+            let mut repeats = Repeats::new();
+            let cursor = |step: usize| match step < way {
+                true => step,
+                false => way + (step - way) % circle,
+            };
+            let met = (0..).position(|step| repeats.cursor(&cursor(step).to_string()));
+            let met = met.unwrap();
+            assert!(
+                (way + circle..=4 * (way + circle) + 1).contains(&met),
+                "{way} {circle}: {met}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_page_that_comes_twice_is_met_and_empty_ones_are_not() {
+        let mut repeats = Repeats::new();
+        let mut page = |bodies: &[&str]| repeats.page(bodies.iter().map(|it| it.as_bytes()));
+        assert!(!page(&["a", "b"]));
+        assert!(!page(&["b"]));
+        assert!(page(&["b"]));
+        assert!(!page(&[]) && !page(&[]));
+    }
+}

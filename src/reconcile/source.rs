@@ -1,0 +1,315 @@
+use std::future::Future;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::error::{ApiError, ApiErrorKind};
+use crate::authenticated::Polled;
+use crate::error::ConfigError;
+use crate::event::{Given, Pointer};
+use crate::layer::PolledEvent;
+
+/// Where events are found that no delivery brought: a sender's API, asked page by page.
+///
+/// ```
+/// use tower_webhook::reconcile::{ApiError, ApiErrorKind, Found, Page, Recovery, Source};
+///
+/// /// Two payments a page, as ACME lists them.
+/// struct Payments {
+///     all: Vec<&'static str>,
+/// }
+///
+/// impl Source for Payments {
+///     fn recovery(&self) -> Recovery {
+///         Recovery::members(["/id", "/status"])
+///     }
+///
+///     async fn page(&self, cursor: Option<&str>) -> Result<Page, ApiError> {
+///         let wrong = |_| ApiError::new(ApiErrorKind::Malformed, "its cursor");
+///         let from = cursor.map_or(Ok(0), str::parse::<usize>).map_err(wrong)?;
+///         let page = Page::of(self.all.iter().skip(from).take(2).map(|body| Found::event(*body)));
+///         Ok(if from + 2 < self.all.len() { page.then((from + 2).to_string()) } else { page })
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), ApiError> {
+/// let acme = Payments { all: vec![r#"{"id":1,"status":"paid"}"#; 3] };
+/// let page = acme.page(None).await?;
+/// assert_eq!((page.found().len(), page.next()), (2, Some("2")));
+/// assert_eq!(acme.page(page.next()).await?.next(), None);
+/// # Ok(())
+/// # }
+/// ```
+pub trait Source: Send + Sync + 'static {
+    /// What is told of the events that are found.
+    fn recovery(&self) -> Recovery;
+
+    /// One page: the first one without a cursor, then the one that each [leads to](Page::then).
+    ///
+    /// # Errors
+    ///
+    /// The API cannot be asked, or answers what cannot be read. What is
+    /// [transient](ApiError::is_transient) is asked again.
+    fn page(&self, cursor: Option<&str>) -> impl Future<Output = Result<Page, ApiError>> + Send;
+
+    /// Asks the sender to deliver something again, for a source of [`Recovery::redelivery`].
+    ///
+    /// # Errors
+    ///
+    /// The API cannot be asked, or refuses. Unless a source says otherwise it can never.
+    fn redeliver(&self, delivery: &str) -> impl Future<Output = Result<(), ApiError>> + Send {
+        let _ = delivery;
+        std::future::ready(Err(ApiError::new(
+            ApiErrorKind::Unsupported,
+            "it has no redelivery",
+        )))
+    }
+}
+
+/// What a [`Source`] tells of the events that it finds.
+///
+/// From it follows whether their keys can be made, which is checked when a reconciler is built: an event
+/// under another key than the sender's would be another event, and run twice.
+///
+/// ```
+/// use tower_webhook::reconcile::Recovery;
+///
+/// let rebuilt = Recovery::members(["/checkoutId", "/status", "/amount"]);
+/// let listed = Recovery::whole().with_id();
+/// let again = Recovery::redelivery(["/id"]);
+/// assert!(!Recovery::exact().asks_for_redelivery() && again.asks_for_redelivery());
+/// # drop((rebuilt, listed));
+/// ```
+#[derive(Debug, Clone)]
+pub struct Recovery {
+    members: Option<Vec<String>>,
+    is_exact: bool,
+    has_id: bool,
+    redelivers: bool,
+}
+
+impl Recovery {
+    /// Bodies made of an answer, which have these members as a delivery has them: JSON pointers.
+    pub fn members<'a>(members: impl IntoIterator<Item = &'a str>) -> Self {
+        Self {
+            members: Some(members.into_iter().map(str::to_owned).collect()),
+            is_exact: false,
+            has_id: false,
+            redelivers: false,
+        }
+    }
+
+    /// Bodies with all members that a delivery has, as from an API that lists the events themselves.
+    pub fn whole() -> Self {
+        Self {
+            members: None,
+            ..Self::members([])
+        }
+    }
+
+    /// Bodies that are, byte by byte, those of the deliveries, with the headers that the key needs.
+    pub fn exact() -> Self {
+        Self {
+            is_exact: true,
+            ..Self::whole()
+        }
+    }
+
+    /// No event is made: the sender delivers again what has not arrived. What is found has no more
+    /// than these members, by which it is known whether it did.
+    pub fn redelivery<'a>(members: impl IntoIterator<Item = &'a str>) -> Self {
+        Self {
+            redelivers: true,
+            ..Self::members(members)
+        }
+    }
+
+    /// The same, where each event brings the id that its deliveries [sign](Found::id).
+    #[must_use]
+    pub fn with_id(mut self) -> Self {
+        self.has_id = true;
+        self
+    }
+
+    /// Whether it asks for another delivery instead of making events.
+    pub fn asks_for_redelivery(&self) -> bool {
+        self.redelivers
+    }
+
+    /// Whether an event of no known shape could be what a delivery has brought.
+    pub(super) fn can_be_unknown(&self) -> bool {
+        self.is_exact
+    }
+
+    pub(super) fn given(&self) -> Result<Given, ConfigError> {
+        let pointers = |members: &Vec<String>| {
+            let parsed = members.iter().map(|it| Pointer::parse(it));
+            parsed.collect::<Result<Box<[_]>, _>>()
+        };
+        Ok(Given {
+            members: self.members.as_ref().map(pointers).transpose()?,
+            is_exact: self.is_exact,
+            has_id: self.has_id,
+        })
+    }
+}
+
+/// An event, or a delivery, that a [`Source`] has found.
+#[derive(Debug, Clone)]
+pub struct Found {
+    pub(super) body: Bytes,
+    pub(super) headers: HeaderMap,
+    pub(super) id: Option<Box<str>>,
+    pub(super) is_confirmed: bool,
+    pub(super) redelivery: Option<Box<str>>,
+}
+
+impl Found {
+    /// An event with this body.
+    ///
+    /// ```
+    /// use tower_webhook::reconcile::Found;
+    ///
+    /// let listed = Found::event(r#"{"type":"paid"}"#).id("msg_1").header("x-acme-kind", "paid");
+    /// // The answer is what a confirmation would ask for: it is not asked again.
+    /// let polled = Found::event(r#"{"id":7,"status":"paid"}"#).confirmed();
+    /// # drop((listed, polled));
+    /// ```
+    pub fn event(body: impl Into<Bytes>) -> Self {
+        Self {
+            body: body.into(),
+            headers: HeaderMap::new(),
+            id: None,
+            is_confirmed: false,
+            redelivery: None,
+        }
+    }
+
+    /// A delivery that the sender can make again by this name, of the event that these members tell.
+    pub fn redelivery(delivery: impl Into<Box<str>>, members: impl Into<Bytes>) -> Self {
+        Self {
+            redelivery: Some(delivery.into()),
+            ..Self::event(members)
+        }
+    }
+
+    /// The same, with the id that its deliveries sign.
+    #[must_use]
+    pub fn id(mut self, id: impl Into<Box<str>>) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+
+    /// The same, with a header that its deliveries have. What can be none is left out.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_str(value),
+        ) {
+            self.headers.append(name, value);
+        }
+        self
+    }
+
+    /// The same, where what was found is the answer that the webhook's
+    /// [confirmation](crate::Confirm) would ask for: that is left out.
+    #[must_use]
+    pub fn confirmed(mut self) -> Self {
+        self.is_confirmed = true;
+        self
+    }
+
+    pub(super) fn into_event(self) -> (PolledEvent, Option<Box<str>>) {
+        let Self {
+            body,
+            headers,
+            id,
+            is_confirmed,
+            redelivery,
+        } = self;
+        let event = PolledEvent {
+            body,
+            headers,
+            polled: Polled { id, is_confirmed },
+        };
+        (event, redelivery)
+    }
+}
+
+/// What a [`Source`] finds at once.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    found: Vec<Found>,
+    next: Option<String>,
+    open: u64,
+    failed: u64,
+}
+
+impl Page {
+    /// A page of these, the last one unless it [leads on](Page::then).
+    pub fn of(found: impl IntoIterator<Item = Found>) -> Self {
+        Self {
+            found: found.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
+    /// The same page, and where the next one is.
+    #[must_use]
+    pub fn then(mut self, cursor: impl Into<String>) -> Self {
+        self.next = Some(cursor.into());
+        self
+    }
+
+    /// The same, and how many others were seen that are not final yet, and how many could not be read.
+    ///
+    /// ```
+    /// use tower_webhook::reconcile::{Found, Page};
+    ///
+    /// let page = Page::of([Found::event("{}")]).beside(2, 1).then("page-2");
+    /// assert_eq!((page.found().len(), page.next()), (1, Some("page-2")));
+    /// ```
+    #[must_use]
+    pub fn beside(mut self, open: u64, failed: u64) -> Self {
+        (self.open, self.failed) = (open, failed);
+        self
+    }
+
+    /// What was found.
+    pub fn found(&self) -> &[Found] {
+        &self.found
+    }
+
+    /// Where the next page is.
+    pub fn next(&self) -> Option<&str> {
+        self.next.as_deref()
+    }
+
+    pub(super) fn into_parts(self) -> (Vec<Found>, Option<String>, u64, u64) {
+        (self.found, self.next, self.open, self.failed)
+    }
+}
+
+/// [`Source`] with its futures boxed, so that it can stand behind a pointer.
+pub(super) trait AnySource: Send + Sync {
+    fn recovery(&self) -> Recovery;
+    fn page<'a>(&'a self, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Page, ApiError>>;
+    fn redeliver<'a>(&'a self, delivery: &'a str) -> BoxFuture<'a, Result<(), ApiError>>;
+}
+
+impl<S: Source> AnySource for S {
+    fn recovery(&self) -> Recovery {
+        Source::recovery(self)
+    }
+
+    fn page<'a>(&'a self, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Page, ApiError>> {
+        Box::pin(Source::page(self, cursor))
+    }
+
+    fn redeliver<'a>(&'a self, delivery: &'a str) -> BoxFuture<'a, Result<(), ApiError>> {
+        Box::pin(Source::redeliver(self, delivery))
+    }
+}

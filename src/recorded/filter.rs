@@ -1,0 +1,112 @@
+use super::line::JournalLine;
+use super::outcome::code_of;
+use crate::clock::UnixTime;
+use crate::event::{EventKey, Name};
+use crate::observer::Verdict;
+use crate::reason::Reason;
+
+/// Which lines of a journal are asked for. All unless it is told more.
+///
+/// ```
+/// use tower_webhook::journal::{JournalFilter, JournalLine};
+/// use tower_webhook::layer::Verdict;
+/// use tower_webhook::{EventKey, Name, Reason, UnixTime};
+///
+/// let failed = JournalFilter::new()
+///     .provider(Name::new("stripe")?)
+///     .key(EventKey::new(Name::new("stripe")?, ["evt_1"])?)
+///     .from(UnixTime::from_secs(1_777_899_600))
+///     .until(UnixTime::from_secs(1_777_903_200))
+///     .verdict(Verdict::Failed)
+///     .reason(Reason::HandlerPanicked)
+///     .authenticated();
+/// let line = r#"{"v":1,"id":"1","at":1777899601000000,"provider":"stripe","authenticated":true,
+///     "verdict":"failed","reason":"handler_panicked","key":"stripe:evt_1"}"#;
+/// assert!(failed.matches(&JournalLine::parse(line)?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+#[must_use]
+pub struct JournalFilter {
+    pub(crate) provider: Option<Name>,
+    pub(crate) key: Option<EventKey>,
+    pub(crate) from: Option<UnixTime>,
+    pub(crate) until: Option<UnixTime>,
+    verdict: Option<Verdict>,
+    reason: Option<Reason>,
+    authenticated: bool,
+}
+
+impl JournalFilter {
+    /// Every line.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Of this provider alone.
+    pub fn provider(mut self, provider: Name) -> Self {
+        self.provider = Some(provider);
+        self
+    }
+
+    /// Of this event alone.
+    pub fn key(mut self, key: EventKey) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// Whose outcome was known at this moment or later.
+    pub fn from(mut self, from: UnixTime) -> Self {
+        self.from = Some(from);
+        self
+    }
+
+    /// Whose outcome was known before this moment.
+    pub fn until(mut self, until: UnixTime) -> Self {
+        self.until = Some(until);
+        self
+    }
+
+    /// With this outcome.
+    pub fn verdict(mut self, verdict: Verdict) -> Self {
+        self.verdict = Some(verdict);
+        self
+    }
+
+    /// For this reason.
+    pub fn reason(mut self, reason: Reason) -> Self {
+        self.reason = Some(reason);
+        self
+    }
+
+    /// Whose origin was proved.
+    pub fn authenticated(mut self) -> Self {
+        self.authenticated = true;
+        self
+    }
+
+    /// Whether a line is asked for.
+    pub fn matches(&self, line: &JournalLine) -> bool {
+        let Self {
+            provider,
+            key,
+            from,
+            until,
+            verdict,
+            reason,
+            authenticated,
+        } = self;
+        let at = UnixTime::from_micros(line.at);
+        provider
+            .as_ref()
+            .is_none_or(|it| it.as_str() == line.provider)
+            && key
+                .as_ref()
+                .is_none_or(|it| line.key.as_deref() == Some(&*it.encoded()))
+            && from.is_none_or(|from| from <= at)
+            && until.is_none_or(|until| at < until)
+            && verdict.is_none_or(|it| code_of(it) == line.verdict)
+            && reason.is_none_or(|it| line.reason.as_deref() == Some(it.code()))
+            && (line.authenticated || !*authenticated)
+    }
+}

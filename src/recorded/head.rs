@@ -1,0 +1,177 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use http::request::Parts;
+use http::{HeaderMap, Method, Uri};
+
+use crate::clock::UnixTime;
+
+/// Of the head of a request no more bytes than this are kept.
+const MOST_OF_HEAD: usize = 16 * 1024;
+
+/// The head of a request, copied: what a server has read it into is let go.
+pub(crate) struct RecordedHead {
+    number: u32,
+    received_at: UnixTime,
+    method: Method,
+    /// The URI and the header lines, one behind the other.
+    text: Vec<u8>,
+    uri_end: usize,
+    lines: Vec<Line>,
+    is_cut: bool,
+    is_written: AtomicBool,
+    replay_of: Option<Box<str>>,
+}
+
+/// Where a header line ends in the text.
+#[derive(Clone, Copy)]
+struct Line {
+    name_end: usize,
+    end: usize,
+    is_sensitive: bool,
+}
+
+/// What is recorded of a request, and how far it has come.
+#[derive(Clone)]
+pub(crate) struct Recorded {
+    pub(crate) head: Arc<RecordedHead>,
+    /// Whether its origin is proved and its body is whole.
+    pub(crate) is_proved: bool,
+}
+
+impl Recorded {
+    pub(crate) fn new(parts: &Parts, received_at: UnixTime) -> Self {
+        let head = RecordedHead::copied(&parts.method, &parts.uri, &parts.headers, received_at);
+        Self {
+            head: Arc::new(head),
+            is_proved: false,
+        }
+    }
+
+    /// A request that is sent through again, which was proved when it came first.
+    pub(crate) fn again(parts: &Parts, received_at: UnixTime, id: &str) -> Self {
+        let head = RecordedHead::copied(&parts.method, &parts.uri, &parts.headers, received_at);
+        let head = RecordedHead {
+            replay_of: Some(id.into()),
+            ..head
+        };
+        Self {
+            head: Arc::new(head),
+            is_proved: true,
+        }
+    }
+}
+
+impl RecordedHead {
+    fn copied(method: &Method, uri: &Uri, headers: &HeaderMap, received_at: UnixTime) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let mut text = Vec::with_capacity(512);
+        let path = uri.path().as_bytes();
+        text.extend_from_slice(path.get(..MOST_OF_HEAD).unwrap_or(path));
+        let mut is_cut = path.len() > MOST_OF_HEAD;
+        if let Some(query) = uri.query().map(str::as_bytes) {
+            match text.len().saturating_add(query.len()) < MOST_OF_HEAD {
+                true => {
+                    text.push(b'?');
+                    text.extend_from_slice(query);
+                }
+                false => is_cut = true,
+            }
+        }
+        let uri_end = text.len();
+        let mut lines = Vec::with_capacity(headers.len().min(64));
+        for (name, value) in headers {
+            let (name, bytes) = (name.as_str().as_bytes(), value.as_bytes());
+            let end = text
+                .len()
+                .saturating_add(name.len())
+                .saturating_add(bytes.len());
+            if end > MOST_OF_HEAD {
+                is_cut = true;
+                continue;
+            }
+            text.extend_from_slice(name);
+            let name_end = text.len();
+            text.extend_from_slice(bytes);
+            lines.push(Line {
+                name_end,
+                end,
+                is_sensitive: value.is_sensitive(),
+            });
+        }
+        Self {
+            number: NUMBER.fetch_add(1, Ordering::Relaxed),
+            received_at,
+            method: method.clone(),
+            text,
+            uri_end,
+            lines,
+            is_cut,
+            is_written: AtomicBool::new(false),
+            replay_of: None,
+        }
+    }
+
+    /// The bytes that it takes.
+    pub(crate) fn size(&self) -> usize {
+        (self.text.capacity()).saturating_add(self.lines.len().saturating_mul(24))
+    }
+
+    /// Whether the request stands in a line by now; from here on it does.
+    pub(crate) fn is_written(&self) -> bool {
+        self.is_written.swap(true, Ordering::AcqRel)
+    }
+
+    /// The line that it was to stand in has found no room: the next one may hold it.
+    pub(crate) fn was_lost(&self) {
+        self.is_written.store(false, Ordering::Release);
+    }
+
+    pub(crate) fn received_at(&self) -> UnixTime {
+        self.received_at
+    }
+
+    pub(crate) fn replay_of(&self) -> Option<&str> {
+        self.replay_of.as_deref()
+    }
+
+    /// The request's id: when it came, which process took it, and the how-manieth it was.
+    pub(crate) fn id(&self, process: u32) -> String {
+        let (at, number) = (self.received_at.as_micros(), self.number);
+        format!("{at:016x}-{process:08x}-{number:08x}")
+    }
+
+    pub(super) fn method(&self) -> &str {
+        self.method.as_str()
+    }
+
+    /// Path and query.
+    pub(super) fn uri(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.text.get(..self.uri_end).unwrap_or_default())
+    }
+
+    /// Name and value of each header line, and whether somebody has marked that as sensitive.
+    pub(super) fn lines(&self) -> impl Iterator<Item = (&[u8], &[u8], bool)> {
+        let mut begin = self.uri_end;
+        self.lines.iter().map(move |line| {
+            let name = self.text.get(begin..line.name_end).unwrap_or_default();
+            let value = self.text.get(line.name_end..line.end).unwrap_or_default();
+            begin = line.end;
+            (name, value, line.is_sensitive)
+        })
+    }
+
+    /// Whether lines are left out.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+}
+
+impl fmt::Debug for RecordedHead {
+    /// It holds what is masked only where it is written.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordedHead").finish_non_exhaustive()
+    }
+}

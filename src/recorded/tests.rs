@@ -1,0 +1,113 @@
+use http::{HeaderName, Request};
+
+use super::body::KeptBody;
+use super::line::JournalLine;
+use super::mask::Masks;
+use super::{Recorded, RecordedRequest};
+use crate::clock::UnixTime;
+
+fn recorded(request: Request<()>, masks: &Masks) -> RecordedRequest {
+    let (parts, ()) = request.into_parts();
+    let Recorded { head, .. } = Recorded::new(&parts, UnixTime::from_secs(7));
+    masks.request(&head, None)
+}
+
+fn body(masks: &Masks, text: &str, is_proved: bool) -> (Option<String>, bool) {
+    let kept = KeptBody {
+        len: text.len(),
+        kept: text.as_bytes().to_vec(),
+    };
+    let recorded = masks.body(&kept, is_proved);
+    (recorded.text, recorded.masked)
+}
+
+#[test]
+fn a_header_comes_back_byte_for_byte() {
+    let request = Request::post("/hooks").header("x-text", &b"caf\xc3\xa9 \xff"[..]);
+    let recorded = recorded(request.body(()).unwrap(), &Masks::default());
+    let line = serde_json::to_string(&recorded).unwrap();
+    let read: RecordedRequest = serde_json::from_str(&line).unwrap();
+    assert_eq!(read.header_map()["x-text"].as_bytes(), b"caf\xc3\xa9 \xff");
+}
+
+#[test]
+fn only_the_last_segment_is_a_token_and_what_may_follow_stays() {
+    let masks = Masks {
+        has_token: true,
+        tail: Some("pix".to_owned()),
+        ..Masks::default()
+    };
+    for (uri, masked) in [
+        ("/a/a", "/a/[REDACTED]"),
+        ("/a/3f9d/pix", "/a/[REDACTED]/pix"),
+        ("/a/3f9d/pix?x=1", "/a/[REDACTED]/pix?x=1"),
+        ("/3f9d", "/[REDACTED]"),
+        ("/", "/"),
+    ] {
+        assert_eq!(masks.uri(uri), masked, "{uri}");
+    }
+    assert_eq!(
+        Masks::default().uri("/a/b?to%6ben=s&key&b=c"),
+        "/a/b?to%6ben=[REDACTED]&key&b=c"
+    );
+}
+
+#[test]
+fn a_signature_is_kept_whatever_its_header_is_called() {
+    let masks = Masks {
+        kept_headers: vec![HeaderName::from_static("x-token-signature")],
+        headers: vec![HeaderName::from_static("x-acme")],
+        ..Masks::default()
+    };
+    let request = Request::post("/")
+        .header("x-token-signature", "kept")
+        .header("x-acme", "secret")
+        .header("proxy-authorization", "secret")
+        .header("stripe-signature", "kept");
+    let recorded = recorded(request.body(()).unwrap(), &masks);
+    let values: Vec<_> = recorded.headers.iter().map(|(_, value)| &**value).collect();
+    assert_eq!(values, ["kept", "[REDACTED]", "[REDACTED]", "kept"]);
+}
+
+#[test]
+fn a_body_of_which_it_is_not_known_what_it_holds_is_not_shown_where_something_is_secret() {
+    let masks = Masks {
+        members: vec!["/auth/token".to_owned()],
+        ..Masks::default()
+    };
+    let right = r#"{"auth":{"token":"s"},"id":1}"#;
+    let masked = r#"{"auth":{"token":"[REDACTED]"},"id":1}"#;
+    assert_eq!(body(&masks, right, true), (Some(masked.to_owned()), true));
+    assert_eq!(body(&masks, r#"{"auth":{"token":"s""#, true), (None, true));
+    let other = r#"{"id":1}"#;
+    assert_eq!(body(&masks, other, true), (Some(other.to_owned()), false));
+    // What is authentic is kept as it is, whatever its members are called.
+    assert_eq!(
+        body(&Masks::default(), right, true),
+        (Some(right.to_owned()), false)
+    );
+    assert!(body(&Masks::default(), right, false).1);
+}
+
+#[test]
+fn a_head_is_kept_up_to_a_bound() {
+    let mut request = Request::post("/hooks");
+    for number in 0..40 {
+        request = request.header(format!("x-{number}"), "v".repeat(1_000));
+    }
+    let recorded = recorded(request.body(()).unwrap(), &Masks::default());
+    assert!(recorded.headers_cut);
+    assert_eq!(recorded.headers.len(), 16);
+}
+
+#[test]
+fn a_line_of_another_version_is_told() {
+    let line = r#"{"v":1,"id":"1","at":0,"provider":"a","verdict":"handled","later":{"a":1}}"#;
+    assert!(JournalLine::parse(line).is_ok());
+    let told = |text: &str| JournalLine::parse(text).unwrap_err().to_string();
+    assert_eq!(
+        told(&line.replace(r#""v":1"#, r#""v":2"#)),
+        "journal: a line of version 2; this tower-webhook reads 1"
+    );
+    assert!(told("{}").starts_with("journal: no line of a journal: "));
+}

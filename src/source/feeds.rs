@@ -1,0 +1,145 @@
+//! The feeds of an allowlist, and what each held when it was last read.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::feed::{AddressFeed, FeedContent, FeedError, FeedErrorKind};
+use super::networks::Networks;
+use crate::clock::UnixTime;
+
+/// What a look at a feed has changed, for the log.
+///
+/// An [`Allowlist`](super::Allowlist) takes a feed that has shrunk: the sender may have moved. Half
+/// a list can also be a mistake of who wrote it, so somebody should look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedChange {
+    networks: usize,
+    added: usize,
+    removed: usize,
+    before: usize,
+    passed_over: usize,
+    good_until: UnixTime,
+}
+
+impl FeedChange {
+    /// Whether the networks of the feed are others than before.
+    pub fn is_change(&self) -> bool {
+        self.added > 0 || self.removed > 0
+    }
+
+    /// How many networks it holds; those that overlap or adjoin are one.
+    pub fn networks(&self) -> usize {
+        self.networks
+    }
+
+    /// How many of them were not wholly there before.
+    pub fn added(&self) -> usize {
+        self.added
+    }
+
+    /// How many of those before are no longer wholly there.
+    pub fn removed(&self) -> usize {
+        self.removed
+    }
+
+    /// Whether more than half of what was there before is gone.
+    pub fn has_shrunk(&self) -> bool {
+        self.removed.saturating_mul(2) > self.before
+    }
+
+    /// How many entries are no network, or can be no sender's.
+    pub fn passed_over(&self) -> usize {
+        self.passed_over
+    }
+
+    /// The moment at which the content ends unless the feed is read again before.
+    pub fn good_until(&self) -> UnixTime {
+        self.good_until
+    }
+}
+
+/// The feeds of one list. A feed that was never read holds nothing and ended in 1970.
+#[derive(Default)]
+pub(super) struct Feeds(Vec<Known>);
+
+struct Known {
+    feed: AddressFeed,
+    networks: Networks,
+    good_until: UnixTime,
+}
+
+impl Feeds {
+    /// A feed that is there already stays as it is.
+    pub(super) fn add(&mut self, feed: AddressFeed) {
+        if self.0.iter().all(|known| known.feed != feed) {
+            self.0.push(Known {
+                feed,
+                networks: Networks::default(),
+                good_until: UnixTime::from_secs(0),
+            });
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &AddressFeed> {
+        self.0.iter().map(|known| &known.feed)
+    }
+
+    pub(super) fn contains(&self, address: IpAddr, now: UnixTime) -> bool {
+        (self.0.iter()).any(|known| now < known.good_until && known.networks.contains(address))
+    }
+
+    pub(super) fn any_ended(&self, now: UnixTime) -> bool {
+        self.0.iter().any(|known| known.good_until <= now)
+    }
+
+    pub(super) fn learn(
+        &mut self,
+        feed: &AddressFeed,
+        content: FeedContent,
+        now: UnixTime,
+        grace: Duration,
+    ) -> Result<FeedChange, FeedError> {
+        let known = (self.0.iter_mut())
+            .find(|known| known.feed == *feed)
+            .ok_or_else(|| FeedError::of(feed, FeedErrorKind::Unknown))?;
+        let (networks, passed_over) = content.into_parts();
+        let new =
+            Networks::new(networks).map_err(|_| FeedError::of(feed, FeedErrorKind::TooWide))?;
+        let missing = |these: &Networks, those: &Networks| {
+            these
+                .iter()
+                .filter(|network| !those.covers(network))
+                .count()
+        };
+        let change = FeedChange {
+            networks: new.iter().count(),
+            added: missing(&new, &known.networks),
+            removed: missing(&known.networks, &new),
+            before: known.networks.iter().count(),
+            passed_over,
+            good_until: now.saturating_add(grace),
+        };
+        known.networks = new;
+        known.good_until = change.good_until;
+        Ok(change)
+    }
+}
+
+impl fmt::Debug for Feeds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let feeds = self.0.iter().map(|known| {
+            let Known {
+                feed,
+                networks,
+                good_until: _,
+            } = known;
+            (feed.url(), networks)
+        });
+        f.debug_map().entries(feeds).finish()
+    }
+}

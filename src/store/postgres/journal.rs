@@ -1,0 +1,340 @@
+//! A journal in a table of Postgres.
+
+use std::fmt;
+use std::time::Duration;
+
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Row as _, query};
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
+
+use super::error::{Fault, PostgresConnectError, PostgresConnectErrorKind};
+use super::schema::{self, Part};
+use super::session::Sessions;
+use super::settings::options;
+use super::table::Tables;
+use crate::clock::UnixTime;
+use crate::event::{EventKey, Name};
+use crate::recorded::{
+    JournalError, JournalFilter, JournalLine, JournalPage, JournalPosition, JournalSink, Retained,
+};
+
+const JOURNAL: Part = Part {
+    name: "journal",
+    version: 1,
+    works_from: 1,
+    sql: step_1,
+};
+
+/// How long a write or a look may take.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// So many lines are removed, and looked at, at once.
+const BATCH: i64 = 500;
+
+/// `xid` says which transaction has written a row: what has a lower number than the oldest one that is under way is
+/// all there. <https://www.postgresql.org/docs/13/functions-info.html>, table 9.75
+fn step_1(tables: &Tables) -> String {
+    let (journal, end, key) = (
+        tables.journal(),
+        tables.index("journal_end"),
+        tables.index("journal_key"),
+    );
+    format!(
+        "CREATE TABLE IF NOT EXISTS {journal} (
+    xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    seq bigint GENERATED ALWAYS AS IDENTITY,
+    at bigint NOT NULL,
+    authenticated boolean NOT NULL,
+    id text COLLATE \"C\" NOT NULL,
+    provider text COLLATE \"C\" NOT NULL,
+    key text COLLATE \"C\",
+    line text NOT NULL,
+    PRIMARY KEY (xid, seq)
+);
+CREATE INDEX IF NOT EXISTS {end} ON {journal} (authenticated, at);
+CREATE INDEX IF NOT EXISTS {key} ON {journal} (key) WHERE key IS NOT NULL"
+    )
+}
+
+/// A journal in a table of Postgres 13 or later, `tower_webhook_journal`, which all receivers share.
+///
+/// Reading on misses nothing: a page ends before the oldest transaction that is under way in the server, for what that
+/// has written, or another one behind it, is not all there yet. While a transaction of minutes is open, so long
+/// nothing newer is read.
+///
+/// ```no_run
+/// use tower_webhook::journal::{Journal, JournalFilter, PostgresJournal};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let table = PostgresJournal::new("postgres://app@localhost/app")?.migrate();
+/// let journal = Journal::start(table.clone())?;
+/// // … webhooks are told `.journal(&journal)` …
+/// let page = table.read(&JournalFilter::new(), None, 100).await?;
+/// let later = table.read(&JournalFilter::new(), Some(&page.next), 100).await?;
+/// # drop((journal, later));
+/// # Ok(())
+/// # }
+/// ```
+pub struct PostgresJournal {
+    sessions: Sessions,
+    tables: Tables,
+    migrate: bool,
+    runtime: Option<Runtime>,
+    writing: Option<PgConnection>,
+}
+
+impl Clone for PostgresJournal {
+    /// The same table, with connections of its own.
+    fn clone(&self) -> Self {
+        Self {
+            sessions: self.sessions.clone(),
+            tables: self.tables.clone(),
+            migrate: self.migrate,
+            runtime: None,
+            writing: None,
+        }
+    }
+}
+
+impl PostgresJournal {
+    /// The journal in the database of this URL, without a word to it; what is said of a
+    /// [`PostgresStore`](crate::PostgresStore)'s URL holds here too.
+    ///
+    /// # Errors
+    ///
+    /// A URL that cannot be used.
+    pub fn new(url: impl AsRef<str>) -> Result<Self, PostgresConnectError> {
+        Ok(Self {
+            sessions: Sessions::new(options(url.as_ref())?, DEADLINE),
+            tables: Tables::default(),
+            migrate: false,
+            runtime: None,
+            writing: None,
+        })
+    }
+
+    /// The schema that the table is in, and what its name begins with; `public` and `tower_webhook_` unless set.
+    ///
+    /// # Errors
+    ///
+    /// As of [`PostgresStoreBuilder::schema`](crate::store::PostgresStoreBuilder::schema) and
+    /// [`table_prefix`](crate::store::PostgresStoreBuilder::table_prefix).
+    ///
+    /// ```
+    /// use tower_webhook::journal::PostgresJournal;
+    ///
+    /// let journal = PostgresJournal::new("postgres://app@localhost/app")?.tables("ops", "wh_")?;
+    /// assert!(journal.migration_sql().contains("\"ops\".\"wh_journal\""));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn tables(
+        mut self,
+        schema: impl Into<String>,
+        prefix: impl Into<String>,
+    ) -> Result<Self, PostgresConnectError> {
+        let tables = Tables::new(Some(schema.into()), Some(prefix.into()));
+        self.tables = tables.map_err(|message| {
+            PostgresConnectError::new(PostgresConnectErrorKind::Setting, message)
+        })?;
+        Ok(self)
+    }
+
+    /// Has the table made when it is first written to, which the role must be allowed to.
+    #[must_use]
+    pub fn migrate(mut self) -> Self {
+        self.migrate = true;
+        self
+    }
+
+    /// The SQL that makes the table, for whoever runs migrations by other means.
+    pub fn migration_sql(&self) -> String {
+        schema::printed(&[JOURNAL], &self.tables)
+    }
+
+    /// Reads up to `limit` lines that are asked for, in the order of the transactions that have written them, from
+    /// the beginning or from where another page has ended.
+    ///
+    /// # Errors
+    ///
+    /// The table cannot be read, or is not there.
+    pub async fn read(
+        &self,
+        filter: &JournalFilter,
+        after: Option<&JournalPosition>,
+        limit: usize,
+    ) -> Result<JournalPage, JournalError> {
+        let reading = Box::pin(self.read_page(filter, after, limit)).await;
+        reading.map_err(|fault| self.failed("read", fault))
+    }
+
+    async fn read_page(
+        &self,
+        filter: &JournalFilter,
+        after: Option<&JournalPosition>,
+        limit: usize,
+    ) -> Result<JournalPage, Fault> {
+        let sql = format!(
+            "SELECT xid::text, seq, line FROM {} WHERE xid < pg_snapshot_xmin(pg_current_snapshot())
+                 AND (xid, seq) > ($1::text::xid8, $2)
+                 AND ($3::text IS NULL OR provider = $3) AND ($4::text IS NULL OR key = $4)
+                 AND at >= $5 AND at < $6 ORDER BY xid, seq LIMIT {BATCH}",
+            self.tables.journal()
+        );
+        let (mut xid, mut seq) = place(after);
+        let mut page = JournalPage::default();
+        let mut conn = self.sessions.connect().await?;
+        while page.lines.len() < limit && !page.is_last {
+            let mut tx = self.sessions.begin(&mut conn, true).await?;
+            let rows = query(AssertSqlSafe(sql.clone()))
+                .persistent(false)
+                .bind(xid.clone())
+                .bind(seq)
+                .bind(filter.provider.as_ref().map(Name::as_str))
+                .bind(filter.key.as_ref().map(EventKey::encoded))
+                .bind(micros(filter.from.unwrap_or(UnixTime::EPOCH)))
+                .bind(filter.until.map_or(i64::MAX, micros))
+                .fetch_all(&mut *tx)
+                .await?;
+            tx.commit().await?;
+            page.is_last = i64::try_from(rows.len()).is_ok_and(|read| read < BATCH);
+            for row in rows {
+                if page.lines.len() >= limit {
+                    page.is_last = false;
+                    break;
+                }
+                (xid, seq) = (row.try_get(0)?, row.try_get(1)?);
+                match JournalLine::parse(row.try_get(2)?) {
+                    Ok(line) if filter.matches(&line) => page.lines.push(line),
+                    Ok(_) => {}
+                    Err(_) => page.unreadable = page.unreadable.saturating_add(1),
+                }
+            }
+        }
+        page.next = JournalPosition::new(format!("{xid}:{seq}"));
+        Ok(page)
+    }
+
+    fn failed(&self, what: &str, fault: Fault) -> JournalError {
+        let (server, table) = (self.sessions.shown(), self.tables.journal());
+        JournalError::new(format!("{table} of {server} cannot be {what}")).with_source(fault)
+    }
+
+    /// Has some work done on the connection that writes, which is replaced where it fails.
+    fn work<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&mut PgConnection, &Sessions, String) -> Result<T, Fault>,
+    ) -> Result<T, JournalError> {
+        let runtime = match self.runtime.take() {
+            Some(runtime) => Ok(runtime),
+            None => Builder::new_current_thread().enable_all().build(),
+        };
+        let runtime = runtime
+            .map_err(|error| JournalError::new("no runtime can be had").with_source(error))?;
+        let conn = self.writing.take();
+        let (sessions, tables) = (&self.sessions, &self.tables);
+        let migrates = self.migrate;
+        let working = async move {
+            let mut conn = match conn {
+                Some(conn) => conn,
+                None => {
+                    let mut conn = sessions.connect().await?;
+                    if migrates {
+                        schema::migrate(&mut conn, &[JOURNAL], tables).await?;
+                    }
+                    conn
+                }
+            };
+            let done = work(&mut conn, sessions, tables.journal()).await?;
+            Ok((conn, done))
+        };
+        let limit = DEADLINE.saturating_mul(3);
+        let done = runtime.block_on(async { timeout(limit, working).await });
+        let done = done.unwrap_or_else(|_| Err(Fault::slow()));
+        self.runtime = Some(runtime);
+        let (conn, done) = done.map_err(|fault| self.failed("written", fault))?;
+        self.writing = Some(conn);
+        Ok(done)
+    }
+}
+
+/// The transaction and the number in it that a page has ended with.
+fn place(after: Option<&JournalPosition>) -> (String, i64) {
+    let place = after.and_then(|it| it.as_str().split_once(':'));
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    place
+        .filter(|(xid, _)| number(xid))
+        .and_then(|(xid, seq)| Some((xid.to_owned(), seq.parse().ok()?)))
+        .unwrap_or_else(|| ("0".to_owned(), 0))
+}
+
+fn micros(time: UnixTime) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}
+
+impl JournalSink for PostgresJournal {
+    fn write(&mut self, lines: &[JournalLine]) -> Result<(), JournalError> {
+        self.work(async |conn, sessions, table| {
+            let mut tx = sessions.begin(conn, true).await?;
+            // In one statement, and so in one round trip.
+            let sql = format!(
+                "INSERT INTO {table} (at, authenticated, id, provider, key, line)
+                 SELECT * FROM unnest($1::bigint[], $2::boolean[], $3::text[], $4::text[], $5::text[],
+                     $6::text[])"
+            );
+            let at = lines.iter().map(|line| i64::try_from(line.at).unwrap_or(i64::MAX));
+            query(AssertSqlSafe(sql))
+                .persistent(false)
+                .bind(at.collect::<Vec<_>>())
+                .bind(lines.iter().map(|line| line.authenticated).collect::<Vec<_>>())
+                .bind(lines.iter().map(|line| plain(&line.id)).collect::<Vec<_>>())
+                .bind(lines.iter().map(|line| plain(&line.provider)).collect::<Vec<_>>())
+                .bind(lines.iter().map(|line| line.key.as_deref().map(plain)).collect::<Vec<_>>())
+                .bind(lines.iter().map(JournalLine::to_json).collect::<Vec<_>>())
+                .execute(&mut *tx)
+                .await?;
+            Ok(tx.commit().await?)
+        })
+    }
+
+    fn prune(&mut self, retained: &Retained) -> Result<bool, JournalError> {
+        let kinds = [(true, retained.proved), (false, retained.refused)];
+        let now = retained.now;
+        self.work(async |conn, sessions, table| {
+            let mut is_more = false;
+            for (authenticated, kept) in kinds {
+                let mut tx = sessions.begin(conn, true).await?;
+                let sql = format!(
+                    "DELETE FROM {table} WHERE (xid, seq) IN (
+                         SELECT xid, seq FROM {table} WHERE authenticated = $1 AND at < $2
+                         ORDER BY at LIMIT {BATCH} FOR UPDATE SKIP LOCKED)"
+                );
+                let removed = query(AssertSqlSafe(sql))
+                    .persistent(false)
+                    .bind(authenticated)
+                    .bind(micros(now.saturating_sub(kept)))
+                    .execute(&mut *tx)
+                    .await?;
+                tx.commit().await?;
+                let removed = i64::try_from(removed.rows_affected());
+                is_more |= removed.is_ok_and(|removed| removed >= BATCH);
+            }
+            Ok(is_more)
+        })
+    }
+}
+
+/// A text that Postgres takes: it holds no zero.
+fn plain(text: &str) -> String {
+    text.replace('\0', "")
+}
+
+impl fmt::Debug for PostgresJournal {
+    /// Shows host and database, and neither user nor password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresJournal")
+            .field("postgres", &self.sessions.shown())
+            .field("table", &self.tables.journal())
+            .field("migrate", &self.migrate)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,289 @@
+//! A journal in a SQLite file.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Connection, Row as _, query, raw_sql};
+use tokio::runtime::{Builder, Runtime};
+
+use super::connection::Opener;
+use super::error::{Fault, SqliteConnectError};
+use super::file;
+use super::schema::{self, Part};
+use crate::clock::UnixTime;
+use crate::event::{EventKey, Name};
+use crate::recorded::{
+    JournalError, JournalFilter, JournalLine, JournalPage, JournalPosition, JournalSink, Retained,
+};
+
+const JOURNAL: Part = Part {
+    name: "journal",
+    steps: &[STEP_1],
+    works_from: 1,
+};
+
+/// `seq` is never given twice, and of two commits the later one has the greater: one can read on by it.
+const STEP_1: &str = "\
+CREATE TABLE tower_webhook_journal (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    authenticated INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    key TEXT,
+    line TEXT NOT NULL
+) STRICT;
+CREATE INDEX tower_webhook_journal_end ON tower_webhook_journal (authenticated, at);
+CREATE INDEX tower_webhook_journal_kind ON tower_webhook_journal (authenticated, seq);
+CREATE INDEX tower_webhook_journal_key ON tower_webhook_journal (key, seq) WHERE key IS NOT NULL;
+";
+
+/// For so long a write waits where another process has locked the file.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// So many lines are removed, and looked at, at once.
+const BATCH: usize = 500;
+
+/// A journal in a SQLite file, in the table `tower_webhook_journal`.
+///
+/// Take a file of its own: in the store's, each write of the journal would hold up deliveries. A crash of the
+/// machine may lose the last moments, for nothing waits for the disk; a death of the process loses nothing that
+/// was written.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_webhook::journal::{Journal, JournalFilter, SqliteJournal};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = std::env::temp_dir().join(format!("webhook-journal-sqlite-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// # let path = folder.join("journal.db");
+/// let table = SqliteJournal::open(&path)?.rows(1_000_000, 100_000);
+/// let journal = Journal::start(table.clone())?;
+/// // … webhooks are told `.journal(&journal)` …
+/// assert!(journal.flush(Duration::from_secs(5)).await);
+///
+/// let mut page = table.read(&JournalFilter::new(), None, 100).await?;
+/// while !page.is_last {
+///     page = table.read(&JournalFilter::new(), Some(&page.next), 100).await?;
+/// }
+/// # drop(journal);
+/// # std::fs::remove_dir_all(folder)?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct SqliteJournal {
+    opener: Opener,
+    rows: [u64; 2],
+    runtime: Option<Runtime>,
+    writing: Option<SqliteConnection>,
+}
+
+impl Clone for SqliteJournal {
+    /// The same file, with connections of its own.
+    fn clone(&self) -> Self {
+        Self {
+            opener: self.opener.clone(),
+            rows: self.rows,
+            runtime: None,
+            writing: None,
+        }
+    }
+}
+
+impl SqliteJournal {
+    /// The journal in this file, which is made with the first write where there is none.
+    ///
+    /// # Errors
+    ///
+    /// A path whose folder is not there, or on a network file system.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, SqliteConnectError> {
+        Ok(Self {
+            opener: Opener {
+                path: file::located(&path.into())?,
+                patience: PATIENCE,
+                #[cfg(test)]
+                sabotage: "",
+            },
+            rows: [10_000_000, 1_000_000],
+            runtime: None,
+            writing: None,
+        })
+    }
+
+    /// The most rows of requests whose origin was proved, and of all others; 10,000,000 and 1,000,000 unless set. Where there
+    /// are more, the oldest are removed.
+    #[must_use]
+    pub fn rows(mut self, proved: u64, refused: u64) -> Self {
+        self.rows = [proved, refused];
+        self
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.opener.path
+    }
+
+    /// Reads up to `limit` lines that are asked for, in the order in which they were written, from the beginning or from
+    /// where another page has ended.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub async fn read(
+        &self,
+        filter: &JournalFilter,
+        after: Option<&JournalPosition>,
+        limit: usize,
+    ) -> Result<JournalPage, JournalError> {
+        let reading = Box::pin(self.read_page(filter, after, limit)).await;
+        reading.map_err(|fault| self.failed("read", fault))
+    }
+
+    async fn read_page(
+        &self,
+        filter: &JournalFilter,
+        after: Option<&JournalPosition>,
+        limit: usize,
+    ) -> Result<JournalPage, Fault> {
+        let mut seq: i64 = after.and_then(|it| it.as_str().parse().ok()).unwrap_or(0);
+        let mut page = JournalPage::default();
+        let mut conn = self.opener.reader().await?;
+        while page.lines.len() < limit && !page.is_last {
+            let rows = query(
+                "SELECT seq, line FROM tower_webhook_journal
+                 WHERE seq > ?1 AND (?2 IS NULL OR provider = ?2) AND (?3 IS NULL OR key = ?3)
+                   AND at >= ?4 AND at < ?5 ORDER BY seq LIMIT ?6",
+            )
+            .bind(seq)
+            .bind(filter.provider.as_ref().map(Name::as_str))
+            .bind(filter.key.as_ref().map(EventKey::encoded))
+            .bind(micros(filter.from.unwrap_or(UnixTime::EPOCH)))
+            .bind(filter.until.map_or(i64::MAX, micros))
+            .bind(i64::try_from(BATCH).unwrap_or(i64::MAX));
+            let rows = rows.fetch_all(&mut conn).await?;
+            page.is_last = rows.len() < BATCH;
+            for row in rows {
+                if page.lines.len() >= limit {
+                    page.is_last = false;
+                    break;
+                }
+                seq = row.try_get(0)?;
+                match JournalLine::parse(row.try_get(1)?) {
+                    Ok(line) if filter.matches(&line) => page.lines.push(line),
+                    Ok(_) => {}
+                    Err(_) => page.unreadable = page.unreadable.saturating_add(1),
+                }
+            }
+        }
+        page.next = JournalPosition::new(seq.to_string());
+        Ok(page)
+    }
+
+    fn failed(&self, what: &str, fault: Fault) -> JournalError {
+        let path = self.opener.path.display();
+        JournalError::new(format!("{path} cannot be {what}")).with_source(fault)
+    }
+
+    /// Has some work done on the connection that writes, which is replaced where it fails.
+    fn work<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, Fault>,
+    ) -> Result<T, JournalError> {
+        let runtime = match self.runtime.take() {
+            Some(runtime) => Ok(runtime),
+            None => Builder::new_current_thread().enable_time().build(),
+        };
+        let runtime = runtime
+            .map_err(|error| JournalError::new("no runtime can be had").with_source(error))?;
+        let conn = self.writing.take();
+        let opener = self.opener.clone();
+        let done = runtime.block_on(async move {
+            let mut conn = match conn {
+                Some(conn) => conn,
+                None => {
+                    let mut conn = opener.writer(true).await?;
+                    schema::migrate(&mut conn, &JOURNAL).await?;
+                    // It is a log: nothing waits for the disk.
+                    let settings = "PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 2000";
+                    raw_sql(settings).execute(&mut conn).await?;
+                    conn
+                }
+            };
+            let done = work(&mut conn).await?;
+            Ok((conn, done))
+        });
+        self.runtime = Some(runtime);
+        let (conn, done) = done.map_err(|fault| self.failed("written", fault))?;
+        self.writing = Some(conn);
+        Ok(done)
+    }
+}
+
+fn micros(time: UnixTime) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}
+
+impl JournalSink for SqliteJournal {
+    fn write(&mut self, lines: &[JournalLine]) -> Result<(), JournalError> {
+        self.work(async |conn| {
+            let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+            for line in lines {
+                query(
+                    "INSERT INTO tower_webhook_journal (at, authenticated, id, provider, key, line)
+                     VALUES (?, ?, ?, ?, ?, ?)",
+                )
+                .bind(i64::try_from(line.at).unwrap_or(i64::MAX))
+                .bind(line.authenticated)
+                .bind(&line.id)
+                .bind(&line.provider)
+                .bind(&line.key)
+                .bind(line.to_json())
+                .execute(&mut *tx)
+                .await?;
+            }
+            Ok(tx.commit().await?)
+        })
+    }
+
+    fn prune(&mut self, retained: &Retained) -> Result<bool, JournalError> {
+        let [proved, refused] = self.rows;
+        let kinds = [
+            (true, retained.proved, proved),
+            (false, retained.refused, refused),
+        ];
+        let now = retained.now;
+        self.work(async |conn| {
+            let mut is_more = false;
+            for (authenticated, kept, rows) in kinds {
+                let sql = format!(
+                    "DELETE FROM tower_webhook_journal WHERE seq IN (
+                         SELECT seq FROM tower_webhook_journal
+                         WHERE authenticated = ?1 AND (at < ?2 OR seq <= coalesce((
+                             SELECT seq FROM tower_webhook_journal WHERE authenticated = ?1
+                             ORDER BY seq DESC LIMIT 1 OFFSET ?3), -1))
+                         ORDER BY seq LIMIT {BATCH})"
+                );
+                let removed = query(AssertSqlSafe(sql))
+                    .bind(authenticated)
+                    .bind(micros(now.saturating_sub(kept)))
+                    .bind(i64::try_from(rows).unwrap_or(i64::MAX))
+                    .execute(&mut *conn)
+                    .await?;
+                is_more |= removed.rows_affected() >= u64::try_from(BATCH).unwrap_or(u64::MAX);
+            }
+            Ok(is_more)
+        })
+    }
+}
+
+impl fmt::Debug for SqliteJournal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteJournal")
+            .field("file", &self.opener.path)
+            .field("rows", &self.rows)
+            .finish_non_exhaustive()
+    }
+}

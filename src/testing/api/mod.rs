@@ -1,0 +1,14 @@
+//! Stand-ins for senders' APIs: real HTTP on the loopback, with faults to order.
+
+mod blendfi;
+mod bloquo;
+mod blox;
+mod deliveries;
+mod fault;
+mod server;
+
+pub use blendfi::BlendFiStandIn;
+pub use bloquo::BloquoStandIn;
+pub use blox::BloxStandIn;
+pub use fault::ApiFault;
+pub use server::ApiServer;

@@ -1,0 +1,94 @@
+//! How much of its place an inbox takes for what waits in it.
+
+use axum::http::Request as HttpRequest;
+use futures_util::stream::{self, StreamExt};
+use tower_webhook::inbox::{Inbox, SharedInbox};
+use tower_webhook::testing::Random;
+use tower_webhook::{Webhook, WebhookLayer};
+
+use super::workers::layer;
+use super::{send, send_http};
+use crate::batches::{TOKEN, pix, retrying};
+use crate::support::blendfi::event;
+
+const MIB: u64 = 1024 * 1024;
+
+/// Text of this length that does not compress well: digits of a number that looks random.
+fn text(random: &mut Random, length: usize) -> String {
+    let mut text = String::with_capacity(length + 16);
+    while text.len() < length {
+        text.push_str(&format!("{:016x}", random.number()));
+    }
+    text.truncate(length);
+    text
+}
+
+/// A delivery of 1,000 items in a body of 1 MiB.
+pub(super) async fn a_batch<I: Inbox + Clone>(inbox: &I, used: impl AsyncFn() -> u64) {
+    let webhook = Webhook::new(pix(retrying())).inbox(SharedInbox::new(inbox.clone()));
+    let layer: WebhookLayer = webhook.build().unwrap();
+    let mut random = Random::new(11);
+    let items: Vec<_> = (0..1_000)
+        .map(|number| {
+            let filler = text(&mut random, 940);
+            format!(
+                r#"{{"endToEndId":"E{number:031}","valor":"1.00","horario":"2026-05-04T13:00:00Z","info":"{filler}"}}"#
+            )
+        })
+        .collect();
+    let body = format!(r#"{{"pix":[{}]}}"#, items.join(","));
+    assert!(
+        (MIB - 40_000..=MIB).contains(&(body.len() as u64)),
+        "{}",
+        body.len()
+    );
+    let before = used().await;
+    let request = HttpRequest::post(format!("/{TOKEN}")).body(body.into());
+    let answer = send_http(&layer, request.unwrap()).await;
+    assert_eq!(answer.status().as_u16(), 200);
+    assert_eq!(inbox.counts().await.unwrap().queued, 1_000);
+    let taken = used().await - before;
+    eprintln!("a batch of 1 MiB takes {taken} bytes");
+    assert!(taken <= 3 * MIB, "{taken} bytes");
+}
+
+/// What one of many queued events takes, by the length of its body.
+pub(super) async fn queued<I: Inbox + Clone>(
+    inbox: &I,
+    lengths: &[usize],
+    used: impl AsyncFn() -> u64,
+) {
+    let layer = layer(inbox);
+    let mut random = Random::new(12);
+    // What the first one makes is there for all.
+    send(&layer, &event("evt_first", "{}")).await;
+    for length in lengths {
+        let count = (8_000_000 / (length + 1_000)).min(2_000);
+        let mut bytes = 0;
+        let events: Vec<_> = (0..count)
+            .map(|number| {
+                let data = format!("\"{}\"", text(&mut random, *length));
+                let event = event(&format!("evt_1QkT4kLkdIwHu7ix{length}n{number}"), &data);
+                bytes += event.body_bytes().len();
+                event
+            })
+            .collect();
+        let before = used().await;
+        stream::iter(&events)
+            .for_each_concurrent(64, |event| async {
+                while send(&layer, event).await.status().as_u16() != 200 {}
+            })
+            .await;
+        let taken = (used().await - before) / count as u64;
+        let most = (bytes / count) as u64 * 13 / 10 + 400;
+        eprintln!(
+            "{taken} bytes for a body of {}, {most} allowed",
+            bytes / count
+        );
+        assert!(
+            taken <= most,
+            "{taken} bytes for a body of {}",
+            bytes / count
+        );
+    }
+}

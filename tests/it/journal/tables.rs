@@ -1,0 +1,207 @@
+//! Journals in Postgres and SQLite.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use tower_webhook::MemoryStore;
+use tower_webhook::journal::{Journal, JournalFilter, JournalLine, PostgresJournal};
+use tower_webhook::layer::Verdict;
+
+use super::{flushed, started};
+use crate::sql_support::Postgres;
+use crate::support::blendfi::{self, event, key};
+use crate::support::server::Server;
+
+/// A receiver that is taken down.
+async fn receiver(journal: &Journal) -> Server {
+    let webhook = blendfi::webhook(MemoryStore::new()).journal(journal);
+    blendfi::serve(&webhook, async || StatusCode::NO_CONTENT).await
+}
+
+async fn all(table: &PostgresJournal) -> Vec<JournalLine> {
+    table
+        .read(&JournalFilter::new(), None, 100_000)
+        .await
+        .unwrap()
+        .lines
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_in_postgres_is_written_read_and_pruned() {
+    let postgres = Postgres::start();
+    let table = PostgresJournal::new(postgres.url()).unwrap().migrate();
+    let journal = started(table.clone());
+    let server = receiver(&journal).await;
+    event("evt_1", "{}").send(server.address).await;
+    event("evt_1", "{}").send(server.address).await;
+    // A body with a zero is no text of Postgres, and its line is all the same.
+    event("evt_2", "{}")
+        .body("\0\u{7f}{}")
+        .send(server.address)
+        .await;
+    flushed(&journal).await;
+    let lines = all(&table).await;
+    let verdicts: Vec<_> = lines.iter().map(|line| &*line.verdict).collect();
+    assert_eq!(verdicts, ["handled", "duplicate", "refused"]);
+    let body = lines[2].request.as_ref().unwrap().body.as_ref().unwrap();
+    assert_eq!(body.whole().unwrap(), b"\0\x7f{}");
+    let filter = JournalFilter::new()
+        .key(key("evt_1"))
+        .verdict(Verdict::Duplicate);
+    assert_eq!(table.read(&filter, None, 9).await.unwrap().lines.len(), 1);
+
+    // What is over is removed, in batches: the oldest of each kind by its own time.
+    postgres.ask(
+        "INSERT INTO tower_webhook_journal (at, authenticated, id, provider, line)
+         SELECT 1, number % 2 = 0, 'old', 'old', 'no line' FROM generate_series(1, 3000) number",
+    );
+    // The tests' own clock is in the past.
+    let years = Duration::from_secs(10 * 366 * 86_400);
+    let pruning = Journal::builder(table.clone())
+        .retention(years)
+        .retention_of_refused(years);
+    let pruning = pruning.start().unwrap();
+    super::wait_for("old lines to go", || {
+        postgres.ask("SELECT count(*) FROM tower_webhook_journal WHERE at = 1") == "0"
+    })
+    .await;
+    drop(pruning);
+    let left = postgres.ask("SELECT count(*) FROM tower_webhook_journal");
+    assert_eq!(left, "3");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_reads_on_misses_nothing_that_is_committed_late() {
+    let postgres = Postgres::start();
+    let table = PostgresJournal::new(postgres.url()).unwrap().migrate();
+    let journal = started(table.clone());
+    let server = receiver(&journal).await;
+    event("evt_1", "{}").send(server.address).await;
+    flushed(&journal).await;
+    let first = table.read(&JournalFilter::new(), None, 100).await.unwrap();
+    assert_eq!(first.lines.len(), 1);
+
+    // Another receiver has written a line, and has not committed it.
+    let line = first.lines[0].to_json().replace("evt_1", "evt_late");
+    let mut late = postgres.session(&format!(
+        "BEGIN; INSERT INTO tower_webhook_journal (at, authenticated, id, provider, line)
+         VALUES (1, true, 'late', 'blendfi', $line${line}$line$); SELECT 'written';"
+    ));
+    late.says("written");
+    event("evt_2", "{}").send(server.address).await;
+    flushed(&journal).await;
+    assert_eq!(
+        postgres.ask("SELECT count(*) FROM tower_webhook_journal"),
+        "2"
+    );
+    // The line of evt_2 is there; to read it now would be to pass the late one by.
+    let second = table
+        .read(&JournalFilter::new(), Some(&first.next), 100)
+        .await
+        .unwrap();
+    assert!(second.lines.is_empty(), "{:?}", second.lines);
+    late.runs("COMMIT; SELECT 'committed';");
+    late.says("committed");
+    let third = table
+        .read(&JournalFilter::new(), Some(&second.next), 100)
+        .await
+        .unwrap();
+    let mut keys: Vec<_> = third
+        .lines
+        .iter()
+        .map(|line| line.event_key().unwrap())
+        .collect();
+    keys.sort_by_key(ToString::to_string);
+    assert_eq!(keys, [key("evt_2"), key("evt_late")]);
+    let last = table
+        .read(&JournalFilter::new(), Some(&third.next), 100)
+        .await
+        .unwrap();
+    assert!(last.lines.is_empty() && last.is_last);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_postgres_that_is_away_costs_no_delivery_its_answer() {
+    let mut postgres = Postgres::start();
+    let table = PostgresJournal::new(postgres.url()).unwrap().migrate();
+    let journal = started(table.clone());
+    let server = receiver(&journal).await;
+    event("evt_0", "{}").send(server.address).await;
+    flushed(&journal).await;
+    postgres.kill();
+    for number in 1..20 {
+        let answer = event(&format!("evt_{number}"), "{}")
+            .send(server.address)
+            .await;
+        assert_eq!(answer.status, 204);
+    }
+    super::wait_for("a write that fails", || journal.stats().failed_writes > 0).await;
+    postgres.restart();
+    flushed(&journal).await;
+    let mut keys: Vec<_> = all(&table)
+        .await
+        .iter()
+        .map(|line| line.key.clone())
+        .collect();
+    keys.sort();
+    // A commit whose answer was lost may stand there twice: it is a log.
+    keys.dedup();
+    assert_eq!(keys.len(), 20);
+}
+
+#[cfg(feature = "sqlite")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_in_sqlite_is_written_read_on_and_pruned() {
+    use tower_webhook::journal::SqliteJournal;
+    let folder = super::Folder::new();
+    let table = SqliteJournal::open(folder.path().join("journal.db")).unwrap();
+    let journal = started(table.clone());
+    let server = receiver(&journal).await;
+    for number in 0..30 {
+        event(&format!("evt_{number}"), "{}")
+            .send(server.address)
+            .await;
+        event("evt_0", "{}").body("{}").send(server.address).await;
+    }
+    flushed(&journal).await;
+    let (mut lines, mut position) = (Vec::new(), None);
+    loop {
+        let page = table
+            .read(&JournalFilter::new(), position.as_ref(), 7)
+            .await
+            .unwrap();
+        lines.extend(page.lines);
+        position = Some(page.next);
+        if page.is_last {
+            break;
+        }
+    }
+    assert_eq!(lines.len(), 60);
+    assert_eq!(lines.iter().filter(|line| line.authenticated).count(), 30);
+    let filter = JournalFilter::new().key(key("evt_7"));
+    assert_eq!(table.read(&filter, None, 9).await.unwrap().lines.len(), 1);
+
+    // Of a smaller journal the oldest lines go.
+    let years = Duration::from_secs(10 * 366 * 86_400);
+    let smaller = Journal::builder(table.clone().rows(10, 5));
+    let smaller = smaller
+        .retention(years)
+        .retention_of_refused(years)
+        .start()
+        .unwrap();
+    flushed(&smaller).await;
+    let filter = JournalFilter::new();
+    let mut left = Vec::new();
+    for _ in 0..3_000 {
+        left = table.read(&filter, None, 100).await.unwrap().lines;
+        if left.len() <= 15 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(left.len(), 15);
+    assert_eq!(
+        left.last().map(|line| &line.id),
+        lines.last().map(|line| &line.id)
+    );
+}

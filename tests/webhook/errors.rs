@@ -1,0 +1,189 @@
+//! What a user meets first goes wrong: each says what to do, word for word.
+
+use super::program::{Folder, webhook};
+
+/// It ends with this status, prints nothing and says this.
+#[track_caller]
+fn refuses(status: i32, arguments: &[&str], text: &str) {
+    let ran = webhook(arguments.iter().copied()).run();
+    assert_eq!(
+        (ran.status, ran.out.as_str(), ran.err.as_str()),
+        (status, "", text)
+    );
+}
+
+#[test]
+fn a_wrong_name_of_a_sender_suggests_the_near_one() {
+    refuses(
+        2,
+        &["send", "strpe"],
+        "error: invalid value 'strpe' for '[PROVIDER]': no such sender; did you mean stripe? `webhook providers` \
+         lists all\n\nFor more information, try '--help'.\n",
+    );
+    refuses(
+        2,
+        &["sign", "nobody-at-all"],
+        "error: invalid value 'nobody-at-all' for '<PROVIDER>': no such sender; `webhook providers` lists all\n\n\
+         For more information, try '--help'.\n",
+    );
+}
+
+#[test]
+fn a_wrong_command_suggests_the_near_one() {
+    refuses(
+        2,
+        &["sned"],
+        "error: unrecognized subcommand 'sned'\n\n  tip: a similar subcommand exists: 'send'\n\n\
+         Usage: webhook [OPTIONS] <COMMAND>\n\nFor more information, try '--help'.\n",
+    );
+}
+
+#[test]
+fn a_missing_secret_says_where_to_put_it() {
+    refuses(
+        2,
+        &["sign", "stripe"],
+        "webhook: no secret: name the file that holds it by --secret-file, the variable by --secret-env, or set \
+         WEBHOOK_SECRET\n",
+    );
+    refuses(
+        2,
+        &["sign", "stripe", "--secret-env", "NO_SUCH_VARIABLE"],
+        "webhook: signing secret NO_SUCH_VARIABLE: the environment has no variable of this name: set it to the \
+         sender's secret\n",
+    );
+    refuses(
+        2,
+        &["sign", "stripe", "--secret-file", "/nonexistent/secret"],
+        "webhook: --secret-file: /nonexistent/secret: No such file or directory (os error 2)\n",
+    );
+}
+
+#[test]
+fn a_secret_on_the_command_line_is_refused_and_not_repeated() {
+    refuses(
+        2,
+        &["sign", "stripe", "--secret", "whsec_test_9f8e7d6c5b4a"],
+        "webhook: --secret: everybody on this machine can read a command line: put the secret into a file or a \
+         variable, and name that by --secret-file or --secret-env\n",
+    );
+}
+
+#[test]
+fn what_was_pasted_in_place_of_a_secret_is_told() {
+    let ran = webhook(["sign", "stripe"])
+        .env("WEBHOOK_SECRET", "${STRIPE_SECRET}")
+        .run();
+    assert_eq!(ran.status, 2);
+    assert!(
+        ran.err
+            .starts_with("webhook: stripe: signing secret WEBHOOK_SECRET: number 1: "),
+        "{}",
+        ran.err
+    );
+    assert!(!ran.err.contains("STRIPE_SECRET}"), "{}", ran.err);
+}
+
+#[test]
+fn a_receiver_out_of_reach_is_named() {
+    // A port that nobody listens on, once this is dropped.
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let url = format!("http://127.0.0.1:{port}/secret-path");
+    let ran = webhook(["send", "blendfi", "--url", &url]).run();
+    let text = format!(
+        "webhook: --url: http://127.0.0.1:{port} is out of reach: no connection to the receiver: Connection refused \
+         (os error 111)\n"
+    );
+    assert_eq!((ran.status, ran.err), (3, text));
+}
+
+#[test]
+fn a_url_that_is_none_is_refused() {
+    refuses(
+        2,
+        &["send", "--url", "not a url"],
+        "webhook: --url: not a URL\n",
+    );
+    refuses(
+        2,
+        &["send", "--url", "ftp://h"],
+        "webhook: --url: does not begin with http://\n",
+    );
+    refuses(
+        2,
+        &["send", "--url", "https://h.example/in"],
+        "webhook: --url: sends plain HTTP only: `webhook sign --curl URL` prints a line for https\n",
+    );
+}
+
+#[test]
+fn a_wrong_store_says_what_is_wrong_with_it() {
+    refuses(
+        2,
+        &["dead"],
+        "webhook: no store: name the receivers' by --store, or set WEBHOOK_STORE\n",
+    );
+    let folder = Folder::new();
+    let missing = folder.path("mistyped.db");
+    refuses(
+        2,
+        &["dead", "--store", &missing],
+        &format!("webhook: --store: {missing}: there is no such file; name the receiver's\n"),
+    );
+    assert!(!std::path::Path::new(&missing).exists(), "it was made");
+    refuses(
+        2,
+        &["inbox", "--store", "mysql://127.0.0.1", "counts"],
+        "webhook: --store: mysql: neither a URL of Redis or Postgres, nor a path\n",
+    );
+    let ran = webhook(["records", "--store", "redis://127.0.0.1:1", "counts"]).run();
+    assert_eq!(ran.status, 3, "{ran:?}");
+    assert!(ran.err.starts_with("webhook: --store: "), "{}", ran.err);
+}
+
+#[test]
+fn nobody_means_all_dead_letters_by_saying_nothing() {
+    refuses(
+        2,
+        &["redrive", "--store", "x.db"],
+        "webhook: which of them? name an event, a provider, a reason or a time, or say --all\n",
+    );
+}
+
+#[test]
+fn an_error_is_json_where_that_is_asked_for() {
+    let ran = webhook(["--json", "sign", "stripe"]).run();
+    assert_eq!((ran.status, ran.err.as_str()), (2, ""));
+    assert!(
+        ran.json()[0]["error"]
+            .as_str()
+            .unwrap()
+            .starts_with("no secret")
+    );
+}
+
+#[test]
+fn completions_and_the_manual_are_printed() {
+    webhook(["completions", "bash"])
+        .run()
+        .says(0, "complete -F _webhook");
+    let man = webhook(["man"]).run();
+    man.says(0, ".TH webhook 1").says(0, "Exit status:");
+    for command in [
+        "providers",
+        "sign",
+        "send",
+        "verify",
+        "records",
+        "redrive",
+        "doctor",
+        "watch",
+    ] {
+        man.says(0, command);
+        webhook([command, "--help"]).run().says(0, "Usage: webhook");
+    }
+}

@@ -1,0 +1,301 @@
+//! Records, entries, dead letters, journals.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::sync::atomic::Ordering;
+
+use serde_json::json;
+use tower_webhook::journal::{Journal, JournalFiles};
+use tower_webhook::{MemoryStore, RouterExt, Webhook, provider};
+
+use super::program::{Folder, webhook};
+use super::receiver::{in_memory, keys, serve, until, with_inbox, with_records};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_are_looked_up_and_forgotten() {
+    let folder = Folder::new();
+    let file = folder.path("records.db");
+    let url = with_records(&file).await;
+    let send = || {
+        webhook(["send", "blendfi", "--url", &url, "--id", "evt_1"])
+            .with_secret()
+            .run_beside()
+    };
+    send().await.says(0, "  200  ");
+    let records = async |arguments: &[&str]| {
+        let all = ["records", "--store", &file]
+            .into_iter()
+            .chain(arguments.iter().copied());
+        webhook(all).run_beside().await
+    };
+    records(&["lookup", "blendfi", "evt_1"])
+        .await
+        .says(0, "blendfi:evt_1 done with 200, attempt 1, fence ");
+    records(&["lookup", "blendfi:evt_1"])
+        .await
+        .says(0, "done with 200");
+    records(&["lookup", "blendfi", "evt_2"])
+        .await
+        .says(1, "no record");
+    records(&["counts"])
+        .await
+        .says(0, "claimed 0\nlapsed 0\nreleased 0\ndone 1\n");
+    records(&["unfinished", "blendfi"]).await.says(0, "");
+    let json = webhook(["--json", "records", "--store", &file, "counts"])
+        .run_beside()
+        .await;
+    assert_eq!(
+        json.json(),
+        [json!({"claimed": 0, "lapsed": 0, "released": 0, "done": 1})]
+    );
+    records(&["forget", "blendfi", "evt_1"])
+        .await
+        .says(0, "forgotten");
+    let again = send().await;
+    assert!(
+        !again.says(0, "  200  ").out.contains("replayed"),
+        "{again:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_followed_through_the_inbox_to_the_dead_letters_and_back() {
+    let folder = Folder::new();
+    let file = folder.path("inbox.db");
+    let receiver = with_inbox(&file, provider::blendfi(keys())).await;
+    receiver.fails.store(true, Ordering::SeqCst);
+    let say = async |arguments: &[&str]| {
+        webhook(arguments.iter().copied())
+            .env("WEBHOOK_STORE", &file)
+            .with_secret()
+            .run_beside()
+            .await
+    };
+    for id in ["evt_1", "evt_2", "evt_3"] {
+        say(&["send", "blendfi", "--url", &receiver.url, "--id", id])
+            .await
+            .says(0, "  200  ");
+    }
+    until(async || say(&["inbox", "counts"]).await.out.contains("dead 3")).await;
+    say(&["show", "blendfi", "evt_1"])
+        .await
+        .says(0, "blendfi:evt_1 dead by blendfi")
+        .says(0, "the ledger is closed");
+    let dead = say(&["--json", "dead", "--reason", "ledger"]).await;
+    assert_eq!(dead.json().len(), 3);
+    say(&["dead", "--reason", "no such"]).await.says(0, "");
+    receiver.fails.store(false, Ordering::SeqCst);
+    say(&["redrive", "blendfi", "evt_1"]).await.says(0, "done");
+    say(&["discard", "blendfi", "evt_2"]).await.says(0, "done");
+    say(&["redrive", "--all"])
+        .await
+        .says(0, "done 1\novertaken 0\nchanged meanwhile 0\n");
+    until(async || receiver.ran.lock().unwrap().len() == 2).await;
+    until(async || say(&["inbox", "counts"]).await.out.contains("done 2")).await;
+    say(&["inbox", "list", "discarded"])
+        .await
+        .says(0, "blendfi:evt_2 discarded");
+    say(&["redrive", "blendfi", "evt_1"])
+        .await
+        .says(1, "it is done");
+
+    say(&["pause", "blendfi"]).await.says(0, "paused");
+    say(&["pause", "blendfi"]).await.says(1, "it was so before");
+    say(&["inbox", "paused"]).await.says(0, "blendfi\n");
+    say(&["send", "blendfi", "--url", &receiver.url, "--id", "evt_4"])
+        .await
+        .says(0, "  200  ");
+    say(&["show", "blendfi", "evt_4"])
+        .await
+        .says(0, "blendfi:evt_4 queued");
+    say(&["inbox", "rate", "blendfi", "100", "60"])
+        .await
+        .says(0, "set");
+    say(&["inbox", "rates"])
+        .await
+        .says(0, "blendfi provider 100 in 60s");
+    say(&["resume", "blendfi"]).await.says(0, "resumed");
+    until(async || receiver.ran.lock().unwrap().len() == 3).await;
+}
+
+/// Lines as a journal writes them.
+fn journal() -> String {
+    let body = r#"{"id":"evt_9","type":"x","created_at":"2026-05-04T13:00:00Z","data":{}}"#;
+    let line = |id: &str, verdict: &str, authenticated: bool, more: serde_json::Value| {
+        let mut line = json!({
+            "v": 1, "id": id, "at": 1_777_899_600_000_000_u64, "provider": "blendfi", "verdict": verdict,
+            "authenticated": authenticated, "status": 200, "micros": {"total": 2_500},
+            "request": {"received_at": 1_777_899_600_000_000_u64, "method": "POST", "uri": "/in", "headers": [],
+                "body": {"len": body.len(), "text": body}},
+        });
+        line.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        format!("{line}\n")
+    };
+    [
+        line(
+            "1",
+            "failed",
+            true,
+            json!({"key": "blendfi:evt_9", "signed_by": ["2026-06"]}),
+        ),
+        line(
+            "2",
+            "refused",
+            false,
+            json!({"reason": "signature_mismatch", "status": 401}),
+        ),
+    ]
+    .concat()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_is_watched_and_its_proved_deliveries_sent_again() {
+    let folder = Folder::new();
+    let file = folder.file("journal.jsonl", journal());
+    let once = webhook(["watch", &file, "--once"]).run();
+    once.says(
+        0,
+        "2026-05-04T13:00:00Z  blendfi      failed     200     2 ms  blendfi:evt_9",
+    );
+    once.says(0, "signature_mismatch");
+    let trouble = webhook([
+        "watch",
+        &file,
+        "--once",
+        "--trouble",
+        "--provider",
+        "stripe",
+    ])
+    .run();
+    assert_eq!(trouble.says(0, "").out, "");
+
+    let url = format!("{}/webhooks/blendfi", in_memory().await);
+    let arguments = ["replay", &file, "--provider", "blendfi", "--url", &url];
+    let replay = || webhook(arguments).with_secret().run_beside();
+    replay().await.says(
+        0,
+        "1 blendfi:evt_9  200\nsent 1, left out 1 that were refused or are not whole\n",
+    );
+    webhook([
+        "replay",
+        &file,
+        "--provider",
+        "blendfi",
+        "--url",
+        &url,
+        "--verdict",
+        "handled",
+    ])
+    .with_secret()
+    .run_beside()
+    .await
+    .says(1, "sent 0, left out 0");
+
+    // What is added while it watches is shown at once.
+    let mut watching = Command::new(env!("CARGO_BIN_EXE_webhook"))
+        .args(["watch", &file, "--json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let out = watching.stdout.take().unwrap();
+    let first = tokio::task::spawn_blocking(move || {
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).unwrap();
+        line
+    });
+    // It begins at the end of the file, whenever that is: lines are added until one is seen.
+    until(async || {
+        let mut file = std::fs::OpenOptions::new()
+            .append(true)
+            .open(&file)
+            .unwrap();
+        file.write_all(journal().as_bytes()).unwrap();
+        first.is_finished()
+    })
+    .await;
+    watching.kill().unwrap();
+    watching.wait().unwrap();
+    assert!(first.await.unwrap().contains("\"verdict\":"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_receiver_takes_down_is_watched_and_each_refusal_in_it_diagnosed() {
+    let folder = Folder::new();
+    let place = folder.path("journal");
+    let journal = Journal::start(JournalFiles::open(&place).unwrap()).unwrap();
+    let blendfi = Webhook::new(provider::blendfi(keys()))
+        .store(MemoryStore::new())
+        .journal(&journal)
+        .build()
+        .unwrap();
+    let app = axum::Router::new().webhook("/webhooks/blendfi", blendfi, async || "done");
+    let url = serve(app).await;
+    let send = async |arguments: &[&str]| {
+        let all = ["send", "blendfi", "--url", &url]
+            .into_iter()
+            .chain(arguments.iter().copied());
+        webhook(all).with_secret().run_beside().await
+    };
+    send(&["--id", "evt_1"]).await.says(0, "  200  ");
+    send(&["--id", "evt_2", "--tamper", "body"])
+        .await
+        .says(1, "  401  ");
+    assert!(journal.flush(std::time::Duration::from_secs(60)).await);
+    let watched = webhook(["watch", &place, "--once"]).run();
+    watched
+        .says(0, "handled    200")
+        .says(0, "blendfi:evt_1")
+        .says(0, "refused    401")
+        .says(0, "signature_mismatch");
+    let verified = webhook(["verify", &place, "--provider", "blendfi"])
+        .with_secret()
+        .run();
+    verified
+        .says(1, "authentic: signed by key \"1\"")
+        .says(1, "cause: body_white_space: ");
+    let doctor = webhook(["doctor", "--provider", "blendfi", "--journal", &place])
+        .with_secret()
+        .run();
+    doctor.says(0, "key: \"1\" last matched at ");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_looks_at_store_clock_keys_and_allowlist() {
+    let folder = Folder::new();
+    let file = folder.path("records.db");
+    with_records(&file).await;
+    let journal = folder.file("journal.jsonl", journal());
+    let arguments = [
+        "doctor",
+        "--store",
+        &file,
+        "--provider",
+        "blendfi",
+        "--allow",
+        "127.0.0.0/8,localhost",
+        "--journal",
+        &journal,
+    ];
+    let secrets = "2026-06:whsec_test_9f8e7d6c5b4a,2026-05:whsec_test_0a1b2c3d4e5f";
+    let ran = webhook(arguments)
+        .env("WEBHOOK_SECRET", secrets)
+        .run_beside()
+        .await;
+    ran.says(0, "ok       store: reached; 0 done");
+    ran.says(0, "ok       clock: the store's is 0.0 s ");
+    ran.says(0, "key: \"2026-06\" last matched at 2026-05-04T13:00:00Z");
+    ran.says(0, "key: \"2026-05\" never matched in this journal");
+    ran.says(0, "allowlist: localhost is ").says(0, "127.0.0.1");
+    let unresolved = webhook(["doctor", "--allow", "no-such-host.invalid"]).run();
+    unresolved.says(
+        1,
+        "at risk  allowlist: no-such-host.invalid is not resolved",
+    );
+    // It leaves nothing behind.
+    webhook(["records", "--store", &file, "counts"])
+        .run_beside()
+        .await
+        .says(0, "claimed 0\nlapsed 0\nreleased 0\ndone 0");
+}

@@ -1,0 +1,17 @@
+//! The program `webhook`, as it is built, against receivers over sockets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "a test that panics has done its work"
+)]
+
+mod errors;
+mod keeping;
+mod program;
+mod receiver;
+mod sending;
+mod tasks;
+mod verifying;

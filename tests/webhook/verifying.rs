@@ -1,0 +1,141 @@
+//! Captured requests, whatever they were captured as, and why they are refused.
+
+use data_encoding::BASE64;
+use serde_json::{Value, json};
+
+use super::program::{Folder, SECRET, webhook};
+
+const BODY: &str = r#"{"id":"evt_1","type":"order.paid","amount":"100.50"}"#;
+
+/// The headers of a delivery of Stripe, signed by the program itself; `openssl` agrees with that elsewhere.
+fn signed() -> Vec<(String, String)> {
+    let ran = webhook(["--json", "sign", "stripe", "--body", BODY])
+        .with_secret()
+        .run();
+    let all = ran.json();
+    let headers = all[0]["headers"].as_object().unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    headers
+        .iter()
+        .map(|(name, value)| (name.clone(), text(value)))
+        .collect()
+}
+
+fn raw(body: &str) -> String {
+    let lines: Vec<_> = signed()
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
+    format!(
+        "POST /in HTTP/1.1\r\nHost: h\r\n{}\r\n{body}",
+        lines.concat()
+    )
+}
+
+#[test]
+fn each_kind_of_capture_is_read() {
+    let folder = Folder::new();
+    let curl = webhook([
+        "sign",
+        "stripe",
+        "--body",
+        BODY,
+        "--curl",
+        "https://h.example/in",
+    ])
+    .with_secret()
+    .run();
+    let headers: Vec<_> = signed()
+        .into_iter()
+        .map(|(name, value)| json!({"name": name, "value": value}))
+        .collect();
+    let har = json!({"log": {"entries": [{"request": {
+        "method": "POST", "url": "https://h.example/in", "headers": headers,
+        "postData": {"text": BASE64.encode(BODY.as_bytes()), "encoding": "base64"},
+    }}]}});
+    let journal = json!({"v": 1, "id": "1", "at": 0, "provider": "stripe", "verdict": "refused", "request": {
+        "received_at": std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() * 1_000_000,
+        "method": "POST", "uri": "/in", "headers": signed(), "body": {"len": BODY.len(), "text": BODY},
+    }});
+    for (name, text, label) in [
+        ("a.http", raw(BODY), "raw HTTP"),
+        ("a.sh", curl.out, "curl"),
+        ("a.har", har.to_string(), "entry 0 of the HAR"),
+        ("a.jsonl", journal.to_string(), "1 of the journal"),
+    ] {
+        let file = folder.file(name, text);
+        let ran = webhook(["verify", &file, "--provider", "stripe"])
+            .with_secret()
+            .run();
+        ran.says(0, "authentic: signed by key \"1\"").says(0, label);
+        // Nobody need say whose it is.
+        webhook(["verify", &file])
+            .with_secret()
+            .run()
+            .says(0, "to stripe\nauthentic");
+    }
+    let ran = webhook(["verify", "-", "--provider", "stripe"])
+        .with_secret()
+        .stdin(raw(BODY))
+        .run();
+    ran.says(0, "authentic");
+}
+
+#[test]
+fn the_cause_is_named_and_no_secret() {
+    let folder = Folder::new();
+    let verify = |body: &str, secret: &str, more: &[&str]| {
+        let file = folder.file("captured.http", raw(body));
+        let arguments = ["verify", &*file, "--provider", "stripe"]
+            .into_iter()
+            .chain(more.iter().copied());
+        let ran = webhook(arguments)
+            .env("WEBHOOK_SECRET", secret)
+            .env("SANDBOX", SECRET)
+            .run();
+        assert!(
+            !ran.out.contains(secret) && !ran.out.contains("100.50"),
+            "{ran:?}"
+        );
+        ran
+    };
+    verify(&format!("{BODY}\n"), SECRET, &[]).says(1, "cause: body_white_space: ");
+    let spaced = BODY.replace(':', ": ").replace(',', ", ");
+    verify(&spaced, SECRET, &[])
+        .says(1, "cause: body_reserialised: ")
+        .says(1, "remedy: let nothing read");
+    verify(BODY, "test_9f8e7d6c5b4a", &[]).says(1, "cause: secret_prefix: ");
+    verify(BODY, "another-secret-1f0a", &[]).says(1, "cause: unknown: ");
+    let other = ["--other-secret-env", "SANDBOX"];
+    verify(BODY, "another-secret-1f0a", &other).says(
+        1,
+        "cause: other_keys: the key that made the signature is of SANDBOX",
+    );
+    verify(BODY, SECRET, &["--at", "2020-01-01T00:00:00Z"])
+        .says(1, "cause: skew: ")
+        .says(1, "s ahead of our clock");
+    let of_github = verify(BODY, SECRET, &["--provider"]);
+    assert_eq!(of_github.status, 2);
+    let file = folder.file("stripe.http", raw(BODY));
+    let ran = webhook(["--json", "verify", &file, "--provider", "github"])
+        .with_secret()
+        .run();
+    let all = ran.says(1, "").json();
+    assert_eq!(all[0]["findings"][0]["cause"], "other_scheme");
+    assert!(
+        all[0]["findings"][0]["what"]
+            .as_str()
+            .unwrap()
+            .contains("stripe")
+    );
+}
+
+#[test]
+fn what_is_no_capture_is_refused() {
+    let ran = webhook(["verify", "-"]).with_secret().stdin("hello").run();
+    assert_eq!(ran.status, 2);
+    assert_eq!(
+        ran.err,
+        "webhook: capture: neither raw HTTP, a curl line, a HAR nor a line of a journal\n"
+    );
+}
