@@ -223,7 +223,7 @@ impl SchemeBuilder {
     /// Keys are public where nothing else is said and signatures are proved by such.
     #[cfg(feature = "asymmetric")]
     fn with_key_format(self) -> Self {
-        if *self.key_format() != SecretFormat::Text {
+        if self.secrets != SecretFormat::Text {
             return self;
         }
         #[cfg(feature = "jwt")]
