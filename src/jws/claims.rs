@@ -111,11 +111,9 @@ impl Jws {
         let issued = at("iat", self.issued_at)?;
         let (begins, ends) = (at("nbf", false)?, at("exp", self.expires)?);
         // Each has one side on which it counts; `iat` has both where that is demanded.
-        let counted: [(Option<UnixTime>, fn(Skew) -> bool); 3] =
-            [(ends, is_old), (begins, is_ahead), (issued, is_ahead)];
-        for (time, counts) in counted {
+        for (time, counts_if_old) in [(ends, true), (begins, false), (issued, false)] {
             if let Some(Err(skew)) = time.map(|time| tolerance.check(time, now))
-                && counts(skew)
+                && is_old(skew) == counts_if_old
             {
                 return Err(Ill::Time(skew));
             }
@@ -129,10 +127,6 @@ impl Jws {
 
 fn is_old(skew: Skew) -> bool {
     matches!(skew, Skew::Old(_))
-}
-
-fn is_ahead(skew: Skew) -> bool {
-    matches!(skew, Skew::Ahead(_))
 }
 
 /// Whole seconds, or what is before the point (RFC 7519, section 2, NumericDate).

@@ -107,7 +107,7 @@ impl From<JwsFile> for Jws {
         for (claim, text) in file.claims {
             rules = rules.claim(claim, text);
         }
-        rules = (file.demands.into_iter()).fold(rules, |rules, claim| rules.demands(claim));
+        rules = (file.demands.into_iter()).fold(rules, Jws::demands);
         if let Some(claim) = file.id {
             rules = rules.id(claim);
         }
