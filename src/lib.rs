@@ -55,6 +55,7 @@
 //!   for other databases.
 //! - With the feature `inbox`, the `inbox` module keeps events until a `worker` runs them: the sender is
 //!   answered at once.
+//! - [`journal`] writes every request down with its outcome, and can send one through again.
 //! - [`reconcile`] finds events that never arrived by asking their sender, and the feature `http-client` has
 //!   clients for it.
 //! - [`health`] says whether a receiver can take deliveries, and what is wrong where it cannot.

@@ -48,8 +48,14 @@ fn refused(verifier: &Verifier, name: &str, value: &[u8], body: &[u8]) {
     let Ok(value) = http::HeaderValue::from_bytes(value) else {
         return;
     };
-    headers.insert(http::HeaderName::from_bytes(name.as_bytes()).expect("a name"), value);
-    headers.insert("x-signature-timestamp", "1777899600".parse().expect("a value"));
+    headers.insert(
+        http::HeaderName::from_bytes(name.as_bytes()).expect("a name"),
+        value,
+    );
+    headers.insert(
+        "x-signature-timestamp",
+        "1777899600".parse().expect("a value"),
+    );
     let now = UnixTime::from_secs(1_777_899_600);
     assert!(verifier.verify(&headers, body, now).is_err());
 }
@@ -115,7 +121,9 @@ fuzz_target!(|input: Input<'_>| {
             let rules = Jws::new([JwsAlgorithm::Es256])
                 .key_by_kid()
                 .body_hash("h", Encoding::Hex);
-            let scheme = Scheme::jws(Place::header("x-token"), rules).build().expect("a scheme");
+            let scheme = Scheme::jws(Place::header("x-token"), rules)
+                .build()
+                .expect("a scheme");
             let verifier = Verifier::new(scheme, point());
             let part = |bytes: &[u8]| data_encoding::BASE64URL_NOPAD.encode(bytes);
             let token = format!("{}.{}.{}", part(header), part(claims), part(signature));

@@ -38,7 +38,9 @@ use crate::store::{RecordState, Store, StoreError};
 /// let files = JournalFiles::open("/var/log/webhooks")?;
 /// let failed = JournalFilter::new().provider(Name::new("stripe")?).verdict(Verdict::Failed).authenticated();
 /// for line in files.read(&failed, None, 1_000)?.lines {
-///     let replayed = layer.replay(&Replay::of(&line), on_event.clone()).await?;
+///     // A router takes any body: this is the one that it is given.
+///     let replay = Replay::of(&line);
+///     let replayed = layer.replay::<_, axum::body::Body, _>(&replay, on_event.clone()).await?;
 ///     println!("{:?}: {} {:?}", line.key, replayed.status, replayed.reason);
 /// }
 /// # Ok(())
