@@ -6,7 +6,12 @@
 //! ```
 //!
 //! Both take turns in short rounds, and a ratio is the median of those of the rounds.
-#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+#![allow(
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a bench that panics has done its work"
+)]
 
 use std::hint::black_box;
 use std::time::Instant;

@@ -15,7 +15,7 @@ use crate::clock::UnixTime;
 use crate::encoding::Encoding;
 use crate::event::{Lookup, text_of};
 use crate::head::RequestHead;
-use crate::secret::KeyRing;
+use crate::secret::{KeyRing, SigningKey};
 
 pub use self::reply::ChallengeReply;
 pub use self::text::ChallengeText;
@@ -333,7 +333,7 @@ impl Challenge {
             } => {
                 let keys = keys.map(KeyRing::snapshot).unwrap_or_default();
                 let mut active = keys.iter().filter(|key| key.is_active(now));
-                let Some(secret) = active.find_map(|key| key.secret()) else {
+                let Some(secret) = active.find_map(SigningKey::secret) else {
                     return ChallengeReply::empty(StatusCode::SERVICE_UNAVAILABLE);
                 };
                 let mac = secret.mac(std::iter::once(text.as_bytes()));

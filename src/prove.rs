@@ -3,8 +3,10 @@
 mod own;
 
 use std::borrow::Cow;
+#[cfg(feature = "asymmetric")]
 use std::fmt;
 use std::net::IpAddr;
+#[cfg(feature = "asymmetric")]
 use std::pin::Pin;
 
 use http::{Extensions, HeaderName};
@@ -128,6 +130,7 @@ pub trait ProveBody: Send + 'static {
 
     /// What has to be waited for before the body is judged: a key that is fetched. Only a
     /// [`Verifier`]'s step asks for something.
+    #[cfg(feature = "asymmetric")]
     #[doc(hidden)]
     fn wanted(&self, _body: &[u8]) -> Option<Wanted> {
         None
@@ -135,9 +138,11 @@ pub trait ProveBody: Send + 'static {
 }
 
 /// A fetch that a delivery waits for.
+#[cfg(feature = "asymmetric")]
 #[doc(hidden)]
 pub struct Wanted(pub(crate) Pin<Box<dyn Future<Output = ()> + Send>>);
 
+#[cfg(feature = "asymmetric")]
 impl fmt::Debug for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Wanted")

@@ -17,6 +17,7 @@ mod list;
 mod named;
 mod pasted;
 mod ring;
+mod signing_key;
 #[cfg(feature = "asymmetric")]
 mod sourced;
 
@@ -28,8 +29,9 @@ pub use list::{ListedSecret, Secrets};
 pub use named::NamedSecret;
 pub(crate) use pasted::NotIssued;
 pub(crate) use pasted::{api_key, is_placeholder, whsec};
-pub(crate) use ring::Material;
-pub use ring::{KeyRing, SigningKey};
+pub use ring::KeyRing;
+pub(crate) use signing_key::Material;
+pub use signing_key::SigningKey;
 #[cfg(feature = "asymmetric")]
 pub(crate) use sourced::{Found, KeyLookup};
 

@@ -3,6 +3,19 @@ use crate::digest::Digest;
 /// How a signature is made with a private key, and so which public key proves it.
 ///
 /// It is named by the scheme, never by what a delivery says.
+///
+/// ```
+/// use tower_webhook::Digest;
+/// use tower_webhook::signature::{Curve, EcdsaForm, KeyKind, PublicKeyAlgorithm};
+///
+/// // As Stark Bank signs.
+/// let algorithm = PublicKeyAlgorithm::Ecdsa {
+///     curve: Curve::Secp256k1,
+///     digest: Digest::Sha256,
+///     form: EcdsaForm::Der,
+/// };
+/// assert_eq!(algorithm.key_kind(), KeyKind::Ecdsa(Curve::Secp256k1));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PublicKeyAlgorithm {

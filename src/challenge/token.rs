@@ -2,7 +2,7 @@ use subtle::ConstantTimeEq;
 
 use crate::clock::UnixTime;
 use crate::digest::Digest;
-use crate::secret::KeyRing;
+use crate::secret::{KeyRing, SigningKey};
 
 /// Whether this is one of the tokens, in a time that hangs on none.
 pub(super) fn includes(tokens: &KeyRing, shown: &str, now: UnixTime) -> bool {
@@ -13,7 +13,7 @@ pub(super) fn includes(tokens: &KeyRing, shown: &str, now: UnixTime) -> bool {
     let shown = hash(shown.as_bytes());
     let keys = tokens.snapshot();
     let active = keys.iter().filter(|key| key.is_active(now));
-    let secrets = active.filter_map(|key| key.secret());
+    let secrets = active.filter_map(SigningKey::secret);
     secrets.fold(false, |any, secret| {
         any | bool::from(hash(secret.bytes()).ct_eq(&shown))
     })

@@ -110,27 +110,23 @@ impl Jws {
         };
         let issued = at("iat", self.issued_at)?;
         let (begins, ends) = (at("nbf", false)?, at("exp", self.expires)?);
-        let old = |skew| matches!(skew, Skew::Old(_));
         // Each has one side on which it counts; `iat` has both where that is demanded.
-        for (time, counts) in [
-            (
-                ends,
-                (|skew| matches!(skew, Skew::Old(_))) as fn(Skew) -> bool,
-            ),
-            (begins, |skew| matches!(skew, Skew::Ahead(_))),
-            (issued, |skew| matches!(skew, Skew::Ahead(_))),
-        ] {
+        for (time, counts_if_old) in [(ends, true), (begins, false), (issued, false)] {
             if let Some(Err(skew)) = time.map(|time| tolerance.check(time, now))
-                && counts(skew)
+                && is_old(skew) == counts_if_old
             {
                 return Err(Ill::Time(skew));
             }
         }
         match issued.map(|time| tolerance.check(time, now)) {
-            Some(Err(skew)) if self.issued_at && old(skew) => Err(Ill::Time(skew)),
+            Some(Err(skew)) if self.issued_at && is_old(skew) => Err(Ill::Time(skew)),
             _ => Ok(issued),
         }
     }
+}
+
+fn is_old(skew: Skew) -> bool {
+    matches!(skew, Skew::Old(_))
 }
 
 /// Whole seconds, or what is before the point (RFC 7519, section 2, NumericDate).

@@ -71,7 +71,7 @@ impl HttpKeys {
         let path = url
             .find('?')
             .map_or(url.as_str(), |at| url.get(..at).unwrap_or_default());
-        let host = path.splitn(4, '/').nth(2).unwrap_or_default();
+        let host = path.split('/').nth(2).unwrap_or_default();
         if host.contains(ID) || (url.contains(ID) && !path.contains(ID)) {
             return Err(refused("{id} stands in the path alone"));
         }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
-use super::{NotProved, ProofHead, Prove, ProveBody, Wanted};
+#[cfg(feature = "asymmetric")]
+use super::Wanted;
+use super::{NotProved, ProofHead, Prove, ProveBody};
 use crate::authenticated::{Coverage, Proved};
 use crate::clock::{Tolerance, UnixTime};
 use crate::reason::Reason;
@@ -19,6 +21,7 @@ pub(crate) struct OwnBody(Option<Box<dyn JudgeBody>>);
 trait JudgeBody: Send {
     fn judge(self: Box<Self>, body: &[u8], now: UnixTime) -> Result<Proved, NotProved>;
 
+    #[cfg(feature = "asymmetric")]
     fn wanted(&self, body: &[u8]) -> Option<Wanted>;
 }
 
@@ -27,6 +30,7 @@ impl<B: ProveBody> JudgeBody for B {
         (*self).body(body, now)
     }
 
+    #[cfg(feature = "asymmetric")]
     fn wanted(&self, body: &[u8]) -> Option<Wanted> {
         ProveBody::wanted(self, body)
     }
@@ -44,6 +48,7 @@ impl OwnBody {
         }
     }
 
+    #[cfg(feature = "asymmetric")]
     fn wanted(&self, body: &[u8]) -> Option<Wanted> {
         self.0.as_ref()?.wanted(body)
     }
@@ -168,6 +173,7 @@ impl JudgeBody for BothBodies {
         })
     }
 
+    #[cfg(feature = "asymmetric")]
     fn wanted(&self, body: &[u8]) -> Option<Wanted> {
         match (self.first.wanted(body), self.then.wanted(body)) {
             (Some(first), Some(then)) => Some(Wanted(Box::pin(async {

@@ -1,194 +1,20 @@
 //! The keys in use for one provider.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 #[cfg(feature = "asymmetric")]
 use super::KeyLookup;
-use super::{KeyId, KeyIds, NamedSecret, NotIssued, SecretFormat, Secrets, SigningSecret, refused};
+use super::{
+    KeyId, KeyIds, NamedSecret, NotIssued, SecretFormat, Secrets, SigningKey, SigningSecret,
+    refused,
+};
 #[cfg(all(feature = "asymmetric", any(test, feature = "testing")))]
 use crate::asymmetric::PrivateKey;
 #[cfg(feature = "asymmetric")]
 use crate::asymmetric::PublicKey;
 use crate::clock::UnixTime;
 use crate::error::ConfigError;
-
-/// A secret, or a public key, with a name and, during a roll-over, the time it ends.
-#[derive(Clone)]
-pub struct SigningKey {
-    id: KeyId,
-    material: Material,
-    expires_at: Option<UnixTime>,
-    /// When it last made a signature of a delivery, in microseconds; zero where it has not.
-    last_match: Arc<AtomicU64>,
-}
-
-/// What proves a signature, or makes one.
-#[derive(Debug, Clone)]
-pub(crate) enum Material {
-    Secret(SigningSecret),
-    #[cfg(feature = "asymmetric")]
-    Public(Arc<PublicKey>),
-    /// Of a sender that is simulated.
-    #[cfg(all(feature = "asymmetric", any(test, feature = "testing")))]
-    Private(Arc<PrivateKey>),
-}
-
-impl SigningKey {
-    /// A key that does not expire.
-    pub fn new(id: impl Into<KeyId>, secret: SigningSecret) -> Self {
-        Self::of(id.into(), Material::Secret(secret))
-    }
-
-    fn of(id: KeyId, material: Material) -> Self {
-        Self {
-            id,
-            material,
-            expires_at: None,
-            last_match: Arc::default(),
-        }
-    }
-
-    /// A public key that does not expire.
-    ///
-    /// ```
-    /// use tower_webhook::signature::{KeyKind, PublicKey};
-    /// use tower_webhook::{KeyRing, SigningKey};
-    ///
-    /// let key = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
-    /// let ring = KeyRing::new([SigningKey::public("2026", PublicKey::parse(KeyKind::Ed25519, key)?)])?;
-    /// # drop(ring);
-    /// # Ok::<(), tower_webhook::ConfigError>(())
-    /// ```
-    #[cfg(feature = "asymmetric")]
-    pub fn public(id: impl Into<KeyId>, key: PublicKey) -> Self {
-        Self::of(id.into(), Material::Public(Arc::new(key)))
-    }
-
-    /// A private key of a simulated sender: deliveries of tests are signed with it, and proved by the
-    /// public key that belongs to it.
-    ///
-    /// ```
-    /// use tower_webhook::signature::PublicKeyAlgorithm;
-    /// use tower_webhook::testing::{PrivateKey, TestDelivery};
-    /// use tower_webhook::{KeyRing, SigningKey, UnixTime, provider};
-    ///
-    /// let key = PrivateKey::for_tests(PublicKeyAlgorithm::Ed25519);
-    /// let discord = provider::discord(KeyRing::new([SigningKey::private("test", key)])?);
-    /// let request = TestDelivery::new(&discord, r#"{"id":"1","type":2}"#).request::<bytes::Bytes>()?;
-    /// let verifier = discord.verifier().expect("it signs");
-    /// assert!(verifier.verify(&request, request.body(), UnixTime::now()).is_ok());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[cfg(all(feature = "asymmetric", any(test, feature = "testing")))]
-    pub fn private(id: impl Into<KeyId>, key: PrivateKey) -> Self {
-        Self::of(id.into(), Material::Private(Arc::new(key)))
-    }
-
-    /// The same key, refused from this moment on.
-    #[must_use]
-    pub fn expires_at(mut self, moment: UnixTime) -> Self {
-        self.expires_at = Some(moment);
-        self
-    }
-
-    /// The key's name.
-    pub fn id(&self) -> &KeyId {
-        &self.id
-    }
-
-    /// When a layer last let a delivery through that this key has signed, or would have but for its time;
-    /// `None` where that has not been so since the key was made. Clones of a key share it.
-    ///
-    /// It tells when the old key of a roll-over has fallen silent.
-    ///
-    /// ```
-    /// use tower_webhook::provider::stripe;
-    ///
-    /// let ring = stripe::keys(["whsec_test_9f8e7d6c5b4a"])?;
-    /// for key in ring.keys() {
-    ///     assert_eq!((key.id().as_str(), key.last_match(), key.end()), ("1", None, None));
-    /// }
-    /// # Ok::<(), tower_webhook::ConfigError>(())
-    /// ```
-    pub fn last_match(&self) -> Option<UnixTime> {
-        let micros = self.last_match.load(Ordering::Relaxed);
-        (micros > 0).then(|| UnixTime::from_micros(micros))
-    }
-
-    /// From when on it is refused, if that is set.
-    pub fn end(&self) -> Option<UnixTime> {
-        self.expires_at
-    }
-
-    /// The secret, where it is one.
-    #[inline]
-    pub(crate) fn secret(&self) -> Option<&SigningSecret> {
-        match &self.material {
-            Material::Secret(secret) => Some(secret),
-            #[cfg(feature = "asymmetric")]
-            _ => None,
-        }
-    }
-
-    /// The public key, where it is one.
-    #[cfg(feature = "asymmetric")]
-    pub(crate) fn public_key(&self) -> Option<&PublicKey> {
-        self.material.public_key()
-    }
-
-    /// What it is made of.
-    #[cfg(feature = "testing")]
-    pub(crate) fn material(&self) -> &Material {
-        &self.material
-    }
-
-    /// The same key, without an end.
-    pub(crate) fn unending(&self) -> Self {
-        Self {
-            expires_at: None,
-            ..self.clone()
-        }
-    }
-
-    pub(crate) fn is_active(&self, now: UnixTime) -> bool {
-        self.expires_at.is_none_or(|end| now < end)
-    }
-}
-
-impl fmt::Debug for SigningKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            id,
-            material,
-            expires_at,
-            last_match: _,
-        } = self;
-        let mut printed = f.debug_struct("SigningKey");
-        printed.field("id", id);
-        match material {
-            Material::Secret(secret) => printed.field("secret", secret),
-            #[cfg(feature = "asymmetric")]
-            Material::Public(key) => printed.field("public_key", key),
-            #[cfg(all(feature = "asymmetric", any(test, feature = "testing")))]
-            Material::Private(key) => printed.field("private_key", key),
-        };
-        printed.field("expires_at", expires_at).finish()
-    }
-}
-
-#[cfg(feature = "asymmetric")]
-impl Material {
-    fn public_key(&self) -> Option<&PublicKey> {
-        match self {
-            Self::Secret(_) => None,
-            Self::Public(key) => Some(key),
-            #[cfg(any(test, feature = "testing"))]
-            Self::Private(key) => Some(key.public()),
-        }
-    }
-}
 
 /// The keys in use for one provider; clones share them.
 ///
@@ -378,7 +204,7 @@ impl KeyRing {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         let now = UnixTime::now();
         let old = keys.iter().filter(|key| key.is_active(now)).map(|key| {
-            let end = key.expires_at.map_or(old_until, |end| end.min(old_until));
+            let end = key.end().map_or(old_until, |end| end.min(old_until));
             key.clone().expires_at(end)
         });
         let rotated = checked(std::iter::once(new).chain(old))?;
@@ -388,7 +214,7 @@ impl KeyRing {
 
     /// The names of the keys, expired ones included.
     pub fn ids(&self) -> Vec<KeyId> {
-        self.snapshot().iter().map(|key| key.id.clone()).collect()
+        self.snapshot().iter().map(|key| key.id().clone()).collect()
     }
 
     /// The keys, expired ones included.
@@ -399,8 +225,8 @@ impl KeyRing {
     /// Notes that these of its keys have signed a delivery.
     pub(crate) fn matched(&self, ids: &KeyIds, now: UnixTime) {
         for key in self.look().iter() {
-            if ids.contains(key.id.as_str()) {
-                key.last_match.store(now.as_micros(), Ordering::Relaxed);
+            if ids.contains(key.id().as_str()) {
+                key.note_match(now);
             }
         }
     }
@@ -434,8 +260,15 @@ fn checked(keys: impl IntoIterator<Item = SigningKey>) -> Result<Arc<[SigningKey
         return Err(refused(format!("a key ring holds at most {MAX_KEYS} keys")));
     }
     for (position, key) in keys.iter().enumerate() {
-        if keys.iter().take(position).any(|other| other.id == key.id) {
-            return Err(refused(format!("two keys are named {:?}", key.id.as_str())));
+        if keys
+            .iter()
+            .take(position)
+            .any(|other| other.id() == key.id())
+        {
+            return Err(refused(format!(
+                "two keys are named {:?}",
+                key.id().as_str()
+            )));
         }
     }
     Ok(keys.into())

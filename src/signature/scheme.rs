@@ -76,11 +76,7 @@ impl Scheme {
     pub fn tolerance(&self) -> Option<Tolerance> {
         #[cfg(feature = "senders")]
         if let Some(general) = &self.general {
-            #[cfg(feature = "jwt")]
-            if general.jws.as_ref().is_some_and(crate::jws::Jws::is_timed) {
-                return Some(self.tolerance);
-            }
-            return general.time.is_some().then_some(self.tolerance);
+            return general.is_timed().then_some(self.tolerance);
         }
         self.content
             .contains(&Component::Timestamp)
@@ -135,7 +131,7 @@ pub struct SchemeBuilder {
     pub(super) families: Vec<FamilyNames>,
     pub(super) grammar: Grammar,
     pub(super) encoding: Encoding,
-    secrets: SecretFormat,
+    pub(super) secrets: SecretFormat,
     pub(super) content: Vec<Component>,
     tolerance: Tolerance,
     shown_ids: Vec<String>,
@@ -228,11 +224,6 @@ impl SchemeBuilder {
     pub fn secrets(mut self, format: SecretFormat) -> Self {
         self.secrets = format;
         self
-    }
-
-    #[cfg(feature = "asymmetric")]
-    pub(super) fn key_format(&self) -> &SecretFormat {
-        &self.secrets
     }
 
     /// How far the signed time may lie from ours. Five minutes unless set.

@@ -223,13 +223,21 @@ impl SchemeBuilder {
     /// Keys are public where nothing else is said and signatures are proved by such.
     #[cfg(feature = "asymmetric")]
     fn with_key_format(self) -> Self {
-        match self.settings.algorithm {
-            Some(Algorithm::PublicKey(algorithm)) if *self.key_format() == SecretFormat::Text => {
-                self.secrets(SecretFormat::PublicKey(PublicKeyFormat::new(
-                    algorithm.key_kind(),
-                )))
+        if self.secrets != SecretFormat::Text {
+            return self;
+        }
+        #[cfg(feature = "jwt")]
+        let of_token = self.settings.jws.as_ref();
+        #[cfg(feature = "jwt")]
+        let of_token = of_token.and_then(crate::jws::Jws::public_key_algorithm);
+        #[cfg(not(feature = "jwt"))]
+        let of_token = None;
+        match (self.settings.algorithm, of_token) {
+            (_, Some(algorithm)) | (Some(Algorithm::PublicKey(algorithm)), None) => {
+                let format = PublicKeyFormat::new(algorithm.key_kind());
+                self.secrets(SecretFormat::PublicKey(format))
             }
-            _ => self,
+            (_, None) => self,
         }
     }
 

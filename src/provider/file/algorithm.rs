@@ -1,8 +1,9 @@
-//! The algorithms of signatures, in the words of a file.
+//! The algorithms of signatures and how these are spelled, in the words of a file.
 
 use serde::Deserialize;
 
 use crate::digest::Digest;
+use crate::encoding::Encoding;
 use crate::signature::Algorithm;
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -102,5 +103,26 @@ impl AlgorithmFile {
             },
         };
         Some(Algorithm::PublicKey(algorithm))
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum EncodingFile {
+    #[default]
+    Hex,
+    HexUpper,
+    Base64,
+    Base64Url,
+}
+
+impl From<EncodingFile> for Encoding {
+    fn from(encoding: EncodingFile) -> Self {
+        match encoding {
+            EncodingFile::Hex => Self::Hex,
+            EncodingFile::HexUpper => Self::HexUpper,
+            EncodingFile::Base64 => Self::Base64,
+            EncodingFile::Base64Url => Self::Base64Url,
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::scheme::EncodingFile;
+use super::algorithm::EncodingFile;
 use crate::signature::{Jws, JwsAlgorithm};
 
 #[derive(Debug, Clone, Deserialize)]
@@ -107,7 +107,7 @@ impl From<JwsFile> for Jws {
         for (claim, text) in file.claims {
             rules = rules.claim(claim, text);
         }
-        rules = (file.demands.into_iter()).fold(rules, |rules, claim| rules.demands(claim));
+        rules = (file.demands.into_iter()).fold(rules, Jws::demands);
         if let Some(claim) = file.id {
             rules = rules.id(claim);
         }

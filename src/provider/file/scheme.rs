@@ -2,10 +2,9 @@
 
 use serde::Deserialize;
 
-use super::algorithm::AlgorithmFile;
+use super::algorithm::{AlgorithmFile, EncodingFile};
 use crate::clock::Tolerance;
 use crate::digest::Digest;
-use crate::encoding::Encoding;
 use crate::error::ConfigError;
 use crate::secret::SecretFormat;
 use crate::signature::{Component, Place, PublicUrl, Scheme, TimeFormat};
@@ -79,16 +78,6 @@ enum LayoutFile {
         separator: Option<char>,
     },
     Positional,
-}
-
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum EncodingFile {
-    #[default]
-    Hex,
-    HexUpper,
-    Base64,
-    Base64Url,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -169,17 +158,6 @@ impl From<PlaceFile> for Place {
             PlaceFile::FormField(name) => Self::form_field(name),
             #[cfg(feature = "jwt")]
             PlaceFile::Body => Self::Body,
-        }
-    }
-}
-
-impl From<EncodingFile> for Encoding {
-    fn from(encoding: EncodingFile) -> Self {
-        match encoding {
-            EncodingFile::Hex => Self::Hex,
-            EncodingFile::HexUpper => Self::HexUpper,
-            EncodingFile::Base64 => Self::Base64,
-            EncodingFile::Base64Url => Self::Base64Url,
         }
     }
 }

@@ -6,6 +6,8 @@
 //! let key = "6ce122c4384c3eea1b3ed28aed3c434c8bd8a7c9dc90b89d396c3dbd96fd8658";
 //! let sender = provider::discord(discord::keys([key])?);
 //! assert_eq!(sender.name().as_str(), "discord");
+//! let events = provider::discord_events(discord::keys([key])?);
+//! assert_eq!(events.name().as_str(), "discord-events");
 //! # Ok::<(), tower_webhook::ConfigError>(())
 //! ```
 

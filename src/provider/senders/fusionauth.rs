@@ -43,8 +43,15 @@ keys!(
 /// # Ok::<(), tower_webhook::ConfigError>(())
 /// ```
 pub fn by_key_pair(keys: impl Into<KeyRing>) -> Provider {
-    use JwsAlgorithm::{EdDsa, Es256, Es384, Rs256, Rs384, Rs512};
-    signed_by([EdDsa, Es256, Es384, Rs256, Rs384, Rs512], keys)
+    let algorithms = [
+        JwsAlgorithm::EdDsa,
+        JwsAlgorithm::Es256,
+        JwsAlgorithm::Es384,
+        JwsAlgorithm::Rs256,
+        JwsAlgorithm::Rs384,
+        JwsAlgorithm::Rs512,
+    ];
+    signed_by(algorithms, keys)
 }
 
 fn signed_by<const N: usize>(

@@ -205,6 +205,15 @@ impl Content {
 }
 
 impl General {
+    /// Whether a time is signed.
+    pub(super) fn is_timed(&self) -> bool {
+        #[cfg(feature = "jwt")]
+        if self.jws.as_ref().is_some_and(Jws::is_timed) {
+            return true;
+        }
+        self.time.is_some()
+    }
+
     /// The headers that hold what must not be logged.
     pub(super) fn secret_headers(&self) -> impl Iterator<Item = &HeaderName> {
         self.places.iter().flat_map(At::headers)

@@ -46,7 +46,7 @@ impl General {
         #[cfg(all(feature = "jwt", feature = "testing"))]
         if let Some(jws) = &self.jws {
             let body = out.body.clone();
-            let url = self.url.as_ref().map(|url| url.as_str());
+            let url = self.url.as_ref().map(crate::signature::PublicUrl::as_str);
             let is_body = self.is_body_token();
             let signed = crate::jws::Draft::of(signed.time, signed.id, &body, url, is_body);
             let told_draft = crate::jws::Draft::of(told.time, told.id, &body, url, is_body);

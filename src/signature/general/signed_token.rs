@@ -11,6 +11,7 @@ use crate::encoding::MAC_LEN;
 use crate::jws::{Ill, Request, Token};
 use crate::secret::{Matching, SigningKey};
 use crate::signature::error::{SignatureError, SignatureErrorKind as Kind, Stale};
+use crate::signature::public_url::PublicUrl;
 
 impl General {
     /// The text of a token, if it has the form of one by the rules.
@@ -63,7 +64,7 @@ impl General {
         let keys = matching.into_ids().ok_or(new(Kind::Mismatch))?;
         let request = Request {
             body,
-            url: self.url.as_ref().map(|url| url.as_str()),
+            url: self.url.as_ref().map(PublicUrl::as_str),
             tolerance,
             now,
         };

@@ -18,7 +18,7 @@ use crate::encoding::MAC_LEN;
 use crate::head::RequestHead;
 #[cfg(feature = "asymmetric")]
 use crate::secret::{Found, KeyLookup};
-use crate::secret::{KeyRing, Matching, SigningKey};
+use crate::secret::{KeyRing, Matching, SigningKey, SigningSecret};
 #[cfg(feature = "asymmetric")]
 use crate::signature::algorithm::Algorithm;
 use crate::signature::error::{SignatureError, SignatureErrorKind as Kind, Stale};
@@ -279,7 +279,7 @@ impl General {
 
 /// The bytes of a secret; those that take none ask for none.
 fn bytes_of(key: &SigningKey) -> &[u8] {
-    key.secret().map_or(b"", |secret| secret.bytes())
+    key.secret().map_or(b"", SigningSecret::bytes)
 }
 
 /// The pieces as one text, which is not copied where it is one.
