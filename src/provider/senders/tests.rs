@@ -72,18 +72,18 @@ impl Vector {
 
     /// The key of the event, or why the delivery proves none.
     fn key(&self, provider: &Provider, body: &str, now: u64) -> Result<String, SignatureErrorKind> {
-        self.key_with(provider, self.headers(), body, now)
+        self.key_with(provider, &self.headers(), body, now)
     }
 
     fn key_with(
         &self,
         provider: &Provider,
-        headers: HeaderMap,
+        headers: &HeaderMap,
         body: &str,
         now: u64,
     ) -> Result<String, SignatureErrorKind> {
         let uri: Uri = self.uri.parse().unwrap();
-        let head = RequestHead::new(&Method::POST, &uri, &headers);
+        let head = RequestHead::new(&Method::POST, &uri, headers);
         let verifier = provider.verifier().unwrap();
         let verified = verifier
             .verify(head, body.as_bytes(), UnixTime::from_secs(now))
@@ -167,7 +167,7 @@ fn lines_that_were_repeated_or_joined_count_once_with_each_sender() {
                 let joined = [value.as_bytes(), between.as_bytes(), value.as_bytes()].concat();
                 headers.append(name, HeaderValue::from_bytes(&joined).unwrap());
             }
-            let key = vector.key_with(&vector.provider(), headers, vector.body, vector.now);
+            let key = vector.key_with(&vector.provider(), &headers, vector.body, vector.now);
             if key.as_deref() != Ok(vector.key) {
                 wrong.push((vector.of, between, key));
             }
