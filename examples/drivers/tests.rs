@@ -1,4 +1,10 @@
 //! What a handler does by another driver stands with the record of its event, or not at all.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 #[path = "../../tests/sql_support/mod.rs"]
 mod sql_support;

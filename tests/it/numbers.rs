@@ -188,7 +188,7 @@ async fn an_old_key_that_falls_silent_is_seen() {
     // The sender signs with the old one still, which is BlendFi's of the other tests.
     let secrets = [
         "2026-06:whsec_test_the_new_one_0a1b".to_owned(),
-        format!("2026-05:{}", SECRET),
+        format!("2026-05:{SECRET}"),
     ];
     let secrets = tower_webhook::Secrets::parse(&secrets.join(",")).unwrap();
     let ring = KeyRing::parse(&SecretFormat::Text, secrets).unwrap();

@@ -83,7 +83,7 @@ async fn more_than_a_seconds_work_tells_how_far_it_is() {
     let app = axum::Router::new().route(
         "/in",
         axum::routing::post(async || {
-            tokio::time::sleep(std::time::Duration::from_millis(600)).await
+            tokio::time::sleep(std::time::Duration::from_millis(600)).await;
         }),
     );
     let url = format!("{}/in", super::receiver::serve(app).await);

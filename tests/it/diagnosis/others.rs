@@ -9,6 +9,9 @@ use super::Case;
 use super::cases::{known, request, right, ten};
 
 /// The only header of a signature, with another value.
+/// Another spelling of a digest.
+type Spelling = fn(&[u8]) -> String;
+
 fn respelled(mut request: Request<Bytes>, spell: impl Fn(&[u8]) -> String) -> Request<Bytes> {
     let headers = request.headers_mut();
     let found = headers.iter().find_map(|(name, value)| {
@@ -16,7 +19,7 @@ fn respelled(mut request: Request<Bytes>, spell: impl Fn(&[u8]) -> String) -> Re
         let at = text
             .rfind(|c: char| !c.is_ascii_hexdigit())
             .map_or(0, |at| at + 1);
-        let bytes = HEXLOWER.decode(text[at..].as_bytes()).ok()?;
+        let bytes = HEXLOWER.decode(&text.as_bytes()[at..]).ok()?;
         (bytes.len() == 32).then(|| (name.clone(), format!("{}{}", &text[..at], spell(&bytes))))
     });
     let (name, value) = found.unwrap();
@@ -35,13 +38,11 @@ pub(super) fn cases() -> Vec<Case> {
     }
     let in_hex = ["linear", "zoom", "razorpay", "paddle"].map(known);
     for sender in ten().into_iter().take(4).chain(in_hex) {
-        for (made, spell) in [
-            (
-                "upper-case hex",
-                (|bytes| HEXUPPER.encode(bytes)) as fn(&[u8]) -> String,
-            ),
+        let spellings: [(&str, Spelling); 2] = [
+            ("upper-case hex", |bytes| HEXUPPER.encode(bytes)),
             ("base64 in place of hex", |bytes| BASE64.encode(bytes)),
-        ] {
+        ];
+        for (made, spell) in spellings {
             let request = respelled(request(&right(&sender)), spell);
             all.push(Case::new(made, Cause::SignatureSpelling, &sender, request));
         }

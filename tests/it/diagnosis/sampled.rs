@@ -18,10 +18,13 @@ use super::SECRET;
 
 /// What an observer was told.
 #[derive(Clone, Default)]
-struct Told(Arc<(Mutex<Vec<(Option<Cause>, String)>>, Notify)>);
+struct Told(Arc<(Mutex<Vec<Telling>>, Notify)>);
+
+/// The cause, and the whole in words.
+type Telling = (Option<Cause>, String);
 
 impl Told {
-    fn all(&self) -> Vec<(Option<Cause>, String)> {
+    fn all(&self) -> Vec<Telling> {
         self.0
             .0
             .lock()
