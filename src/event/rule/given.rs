@@ -19,7 +19,8 @@ pub(crate) struct Given {
 impl Given {
     fn has_one_of<'a>(&self, mut spellings: impl Iterator<Item = &'a Pointer>) -> bool {
         match &self.members {
-            None => true,
+            // The whole body, in which there is no parameter of a query.
+            None => spellings.next().is_some(),
             Some(given) => spellings.any(|wanted| given.iter().any(|it| it.leads_to(wanted))),
         }
     }

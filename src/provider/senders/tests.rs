@@ -291,6 +291,10 @@ async fn each_sender_takes_what_a_handler_answers_for_success() {
     let mut wrong = Vec::new();
     for vector in Vector::all() {
         let mut provider = vector.provider();
+        #[cfg(feature = "asymmetric")]
+        if let Some(signing) = by_private_key(provider.clone(), PrivateKey::for_tests) {
+            provider = signing;
+        }
         if provider.verifier().unwrap().scheme().covers() == Coverage::Id {
             provider = provider.without_confirmation();
         }
