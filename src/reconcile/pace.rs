@@ -25,6 +25,8 @@ pub struct Pace {
     at_once: usize,
     places: Arc<Semaphore>,
     times: Arc<Mutex<Times>>,
+    /// Who waits stands in it, in order.
+    line: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Default)]
@@ -48,6 +50,7 @@ impl Pace {
             at_once: 4,
             places: Arc::new(Semaphore::new(4)),
             times: Arc::default(),
+            line: Arc::default(),
         }
     }
 
@@ -78,7 +81,8 @@ impl Pace {
     /// Waits until a request may begin.
     pub(super) async fn turn(&self) -> Turn {
         let place = Arc::clone(&self.places).acquire_owned().await.ok();
-        // Who gives up while it waits has taken nothing.
+        // Who gives up while it waits has taken nothing, and who came later is not first.
+        let _first = self.line.lock().await;
         while let Err(until) = self.begin() {
             sleep_until(until).await;
         }
