@@ -114,6 +114,12 @@ impl PathTokens {
         ShownToken::of(candidate).is_some_and(|shown| self.include(&shown))
     }
 
+    /// Whether one of the tokens stands somewhere in these bytes, with nothing beside it that a token could hold.
+    pub(crate) fn stand_in(&self, bytes: &[u8]) -> bool {
+        let mut pieces = bytes.split(|byte| !is_unreserved(*byte));
+        pieces.any(|piece| piece.len() >= MIN_LEN && self.matches(piece))
+    }
+
     /// Whether a token that was shown to some gate is one of these.
     pub(crate) fn include(&self, shown: &ShownToken) -> bool {
         let digests = self.digests.read().unwrap_or_else(PoisonError::into_inner);

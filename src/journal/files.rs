@@ -12,6 +12,7 @@ use crate::recorded::{JournalFilter, JournalLine};
 
 /// A line that is longer is passed over: none that is written here is.
 const LONGEST_LINE: usize = 16 << 20;
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Which requests a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,13 +35,11 @@ impl Kind {
 /// Requests whose origin was proved have files of their own, and so have all others, each with a bound of their
 /// size: what strangers send pushes nothing else out. A file that is full is followed by another, and where all of a
 /// kind come to their bound the oldest is removed. Several processes may write to one folder, each to files of its
-/// own; the bounds hold for all files that are there.
+/// own; the bounds hold for all files that are there. A file is begun each day, and goes as a whole.
 ///
 /// A file holds whole lines: what could be written in part only, as on a full disk, is taken back. A process that
 /// was killed half-way leaves at most one line that is cut off, which readers pass over. Nothing is synced: a
-/// crash of the machine loses the last moments.
-///
-/// Files and folder can be read by their owner alone.
+/// crash of the machine loses the last moments. Files and folder can be read by their owner alone.
 #[derive(Debug)]
 pub struct JournalFiles {
     folder: PathBuf,
@@ -57,6 +56,7 @@ struct Open {
     file: File,
     path: PathBuf,
     len: u64,
+    begun: UnixTime,
 }
 
 impl Clone for JournalFiles {
@@ -283,15 +283,20 @@ impl JournalFiles {
     fn begin(&self, kind: Kind) -> std::io::Result<Open> {
         let mut random = [0; 4];
         getrandom::fill(&mut random).map_err(std::io::Error::other)?;
-        let (now, random) = (UnixTime::now().as_micros(), u32::from_ne_bytes(random));
-        let name = format!("{}{now:016x}-{random:08x}.jsonl", kind.prefix());
-        let path = self.folder.join(name);
+        let (begun, random) = (UnixTime::now(), u32::from_ne_bytes(random));
+        let name = format!("{:016x}-{random:08x}.jsonl", begun.as_micros());
+        let path = self.folder.join(format!("{}{name}", kind.prefix()));
         let mut options = OpenOptions::new();
         options.append(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(&path)?;
-        Ok(Open { file, path, len: 0 })
+        Ok(Open {
+            file,
+            path,
+            len: 0,
+            begun,
+        })
     }
 
     /// Removes the oldest files of a kind until one of this length fits.
@@ -371,15 +376,16 @@ impl JournalSink for JournalFiles {
     }
 
     fn prune(&mut self, retained: &Retained) -> Result<bool, JournalError> {
-        let now = retained
-            .now
-            .to_system_time()
-            .unwrap_or(SystemTime::UNIX_EPOCH);
+        let now = retained.now.to_system_time();
+        let now = now.unwrap_or(SystemTime::UNIX_EPOCH);
         for (kind, kept) in [
             (Kind::Proved, retained.proved),
             (Kind::Refused, retained.refused),
         ] {
-            let own = self.slot(kind).as_ref().map(|open| open.path.clone());
+            let slot = self.slot(kind);
+            // The one that is written to goes in its turn too.
+            slot.take_if(|open| retained.now.saturating_since(open.begun) > kept.min(DAY));
+            let own = slot.as_ref().map(|open| open.path.clone());
             for file in self.files(Some(kind))? {
                 let path = self.folder.join(&file.name);
                 let age = now.duration_since(file.changed).unwrap_or(Duration::ZERO);
@@ -391,3 +397,6 @@ impl JournalSink for JournalFiles {
         Ok(false)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@ impl Provider {
                 .iter()
                 .find_map(PathTokens::tail)
                 .map(str::to_owned),
+            tokens: self.paths.clone(),
             ..Masks::default()
         };
         if let Some(custom) = &self.custom {

@@ -1,6 +1,7 @@
 //! The API of BLOX: what a checkout's status is, for confirming deliveries and for finding those that
 //! never came.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -160,13 +161,36 @@ impl BloxApi {
 
 impl BloxBuilder {
     /// Checks each event against this API before it is claimed, as
-    /// [`status_check`](BloxBuilder::status_check) does with a function of yours.
+    /// [`status_check`](BloxBuilder::status_check) does with a function of yours. An answer without an
+    /// amount confirms nothing: such an event is tried again.
     pub fn checked_by(self, api: &BloxApi) -> Provider {
         let api = api.clone();
         self.status_check(move |id| {
             let api = api.clone();
-            async move { api.checkout(&id).await }
+            async move { with_amount(api.checkout(&id).await?) }
         })
+    }
+}
+
+/// Whether another question has a chance where this one had none.
+fn is_of_one_checkout(error: &ApiError) -> bool {
+    matches!(
+        error.kind(),
+        ApiErrorKind::Malformed
+            | ApiErrorKind::TooLarge
+            | ApiErrorKind::Refused
+            | ApiErrorKind::NotFound
+    )
+}
+
+/// An answer that a delivery can be judged by.
+fn with_amount(found: Option<CheckoutStatus>) -> Result<Option<CheckoutStatus>, ApiError> {
+    match found {
+        Some(found) if found.amount.is_none() => {
+            let place = "a checkout without an amount";
+            Err(ApiError::new(ApiErrorKind::Malformed, place))
+        }
+        found => Ok(found),
     }
 }
 
@@ -212,22 +236,29 @@ pub struct OpenCheckouts<F> {
 enum Checked {
     Final(Found),
     Open,
-    Odd(&'static str),
+    Odd(Cow<'static, str>),
 }
 
 impl<F> OpenCheckouts<F> {
     async fn check(&self, id: &str) -> Result<Checked, ApiError> {
-        let Some((found, times)) = self.api.ask(id).await? else {
-            return Ok(Checked::Odd("BLOX knows no such checkout"));
+        let odd = |why: &'static str| Ok(Checked::Odd(why.into()));
+        let (found, times) = match self.api.ask(id).await {
+            Ok(Some(found)) => found,
+            Ok(None) => return odd("BLOX knows no such checkout"),
+            // The others are asked for all the same.
+            Err(error) if is_of_one_checkout(&error) => {
+                return Ok(Checked::Odd(error.to_string().into()));
+            }
+            Err(error) => return Err(error),
         };
         if found.id != id {
-            return Ok(Checked::Odd("BLOX answers another checkout"));
+            return odd("BLOX answers another checkout");
         }
         if !found.status.is_final() {
             return Ok(Checked::Open);
         }
         let (Some(amount), Some(at)) = (&found.amount, times.updated_at) else {
-            return Ok(Checked::Odd("its answer has no amount, or no updatedAt"));
+            return odd("its answer has no amount, or no updatedAt");
         };
         let body = json!({
             "checkoutId": found.id,
@@ -268,6 +299,7 @@ where
                 Checked::Final(event) => found.push(event),
                 Checked::Open => open += 1,
                 Checked::Odd(why) => {
+                    let why = &*why;
                     tracing::warn!(target: "tower_webhook", checkout = %Printable(id), why, "an open checkout cannot be told");
                     odd += 1;
                 }
@@ -344,5 +376,38 @@ mod tests {
         assert_eq!(polled(wrong_key).await.1, 1);
         let (another, ..) = polled(|_| Ok(Some(CheckoutStatus::new("C", "COMPLETED")))).await;
         assert_eq!(another.unwrap_err().kind(), ApiErrorKind::Malformed);
+    }
+
+    #[tokio::test]
+    async fn one_checkout_that_cannot_be_asked_for_holds_up_no_other() {
+        let key = ApiKey::new("blox_test_9f8e7d6c5b4a").unwrap();
+        let api = BloxApi::at("http://127.0.0.1:1/", key).unwrap();
+        let open = async |_: Option<String>| Ok::<_, ApiError>(vec!["..".to_owned()]);
+        let page = api.open_checkouts(open).page(None).await.unwrap();
+        assert_eq!((page.found().len(), page.next()), (0, Some("..")));
+        assert_eq!(page.into_parts().3, 1);
+        for (kind, is_its_own) in [
+            (ApiErrorKind::Malformed, true),
+            (ApiErrorKind::TooLarge, true),
+            (ApiErrorKind::Refused, true),
+            (ApiErrorKind::NotFound, true),
+            (ApiErrorKind::Unauthorized, false),
+            (ApiErrorKind::Redirected, false),
+            (ApiErrorKind::Failed, false),
+        ] {
+            let error = ApiError::new(kind, "GET");
+            assert_eq!(is_of_one_checkout(&error), is_its_own, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_without_an_amount_confirms_none() {
+        let without = CheckoutStatus::new("c", "COMPLETED");
+        let error = with_amount(Some(without.clone())).unwrap_err();
+        assert_eq!(error.kind(), ApiErrorKind::Malformed);
+        let amount = crate::event::Decimal::parse("15000").unwrap();
+        let with = Some(without.amount(amount));
+        assert_eq!(with_amount(with.clone()).unwrap(), with);
+        assert_eq!(with_amount(None).unwrap(), None);
     }
 }

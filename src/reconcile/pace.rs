@@ -25,6 +25,8 @@ pub struct Pace {
     at_once: usize,
     places: Arc<Semaphore>,
     times: Arc<Mutex<Times>>,
+    /// Who waits stands in it, in order.
+    line: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Default)]
@@ -48,6 +50,7 @@ impl Pace {
             at_once: 4,
             places: Arc::new(Semaphore::new(4)),
             times: Arc::default(),
+            line: Arc::default(),
         }
     }
 
@@ -78,22 +81,24 @@ impl Pace {
     /// Waits until a request may begin.
     pub(super) async fn turn(&self) -> Turn {
         let place = Arc::clone(&self.places).acquire_owned().await.ok();
-        if let Some(per_minute) = self.per_minute {
-            let apart = MINUTE / per_minute;
-            let slot = {
-                let mut times = self.times();
-                let now = Instant::now();
-                let slot = times.next.map_or(now, |next| next.max(now));
-                times.next = Some(slot + apart);
-                slot
-            };
-            sleep_until(slot).await;
+        // Who gives up while it waits has taken nothing, and who came later is not first.
+        let _first = self.line.lock().await;
+        while let Err(until) = self.begin() {
+            sleep_until(until).await;
         }
-        loop {
-            let held_until = self.times().held_until;
-            match held_until {
-                Some(until) if until > Instant::now() => sleep_until(until).await,
-                _ => return Turn { _place: place },
+        Turn { _place: place }
+    }
+
+    /// Begins a request, or says when to ask again.
+    fn begin(&self) -> Result<(), Instant> {
+        let mut times = self.times();
+        let now = Instant::now();
+        let by_rate = self.per_minute.and(times.next);
+        match times.held_until.max(by_rate).filter(|until| *until > now) {
+            Some(until) => Err(until),
+            None => {
+                times.next = self.per_minute.map(|requests| now + MINUTE / requests);
+                Ok(())
             }
         }
     }
@@ -156,5 +161,33 @@ mod tests {
         assert!(third.is_err());
         drop(first);
         let _third = pace.turn().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_gives_up_waiting_takes_no_turn_with_it() {
+        let pace = Pace::new().per_minute(60).concurrency(64);
+        drop(pace.turn().await);
+        for _ in 0..64 {
+            let limit = Duration::from_millis(10);
+            assert!(tokio::time::timeout(limit, pace.turn()).await.is_err());
+        }
+        // 0.64 s have gone by.
+        let begun = Instant::now();
+        drop(pace.turn().await);
+        assert!(
+            begun.elapsed() <= Duration::from_secs(1),
+            "{:?}",
+            begun.elapsed()
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn behind_a_hold_the_rate_is_kept() {
+        let pace = Pace::new().per_minute(60);
+        pace.hold(Duration::from_secs(10));
+        let begun = Instant::now();
+        let all = (0..4).map(|_| async { drop(pace.turn().await) });
+        futures_util::future::join_all(all).await;
+        assert_eq!(begun.elapsed(), Duration::from_secs(13));
     }
 }

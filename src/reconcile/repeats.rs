@@ -38,10 +38,13 @@ impl Repeats {
         false
     }
 
-    /// Whether this is the very page before.
-    pub(super) fn page<'a>(&mut self, bodies: impl Iterator<Item = &'a [u8]>) -> bool {
-        let bodies: Vec<_> = bodies.collect();
-        let hash = (!bodies.is_empty()).then(|| self.hasher.hash_one(&bodies));
+    /// Whether this is the very page before, by the bodies and the deliveries that it names.
+    pub(super) fn page<'a>(
+        &mut self,
+        found: impl Iterator<Item = (&'a [u8], Option<&'a str>)>,
+    ) -> bool {
+        let found: Vec<_> = found.collect();
+        let hash = (!found.is_empty()).then(|| self.hasher.hash_one(&found));
         let is_same = hash.is_some() && hash == self.last_page;
         self.last_page = hash;
         is_same
@@ -74,10 +77,22 @@ mod tests {
     #[test]
     fn a_page_that_comes_twice_is_met_and_empty_ones_are_not() {
         let mut repeats = Repeats::new();
-        let mut page = |bodies: &[&str]| repeats.page(bodies.iter().map(|it| it.as_bytes()));
+        let mut page = |bodies: &[&str]| {
+            let found = bodies.iter().map(|it| (it.as_bytes(), None));
+            repeats.page(found)
+        };
         assert!(!page(&["a", "b"]));
         assert!(!page(&["b"]));
         assert!(page(&["b"]));
         assert!(!page(&[]) && !page(&[]));
+    }
+
+    #[test]
+    fn another_delivery_of_an_event_is_no_page_that_comes_twice() {
+        let mut repeats = Repeats::new();
+        let mut page = |delivery| repeats.page([(&b"{\"id\":1}"[..], Some(delivery))].into_iter());
+        assert!(!page("first attempt"));
+        assert!(!page("second attempt"));
+        assert!(page("second attempt"));
     }
 }

@@ -53,7 +53,8 @@ impl Run {
             let page = page.map_err(|error| self.stopped(&error))?;
             let (found, next, open, failed) = page.into_parts();
             let repeated = |what: &str| self.stopped(&ApiError::new(ApiErrorKind::Repeated, what));
-            if next.is_some() && repeats.page(found.iter().map(|it| &*it.body)) {
+            let told = found.iter().map(|it| (&*it.body, it.redelivery.as_deref()));
+            if next.is_some() && repeats.page(told) {
                 return Err(repeated("under another cursor"));
             }
             report.pages = report.pages.saturating_add(1);

@@ -1,6 +1,7 @@
 //! What of a request is a secret, and is masked in its line.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use data_encoding::BASE64;
 use http::HeaderName;
@@ -9,7 +10,7 @@ use serde_json::Value;
 use super::body::KeptBody;
 use super::head::RecordedHead;
 use super::line::{RecordedBody, RecordedRequest};
-use crate::path::split_token;
+use crate::path::{PathTokens, split_token};
 
 /// What stands in the place of a secret.
 const MASK: &str = "[REDACTED]";
@@ -35,6 +36,8 @@ pub(crate) struct Masks {
     pub(crate) has_token: bool,
     /// The segment that may follow that.
     pub(crate) tail: Option<String>,
+    /// The right ones, which are masked in every place.
+    pub(crate) tokens: Vec<PathTokens>,
     /// Headers that hold a signature, and are kept whatever they are called.
     pub(crate) kept_headers: Vec<HeaderName>,
     /// Headers, parameters of the query, members of the body and fields of a form that hold a token.
@@ -75,11 +78,24 @@ impl Masks {
 
     /// The token of a path, right or wrong.
     pub(super) fn token_of<'u>(&self, uri: &'u str) -> Option<&'u str> {
-        if !self.has_token {
-            return None;
-        }
         let path = uri.split('?').next().unwrap_or_default();
-        split_token(path, self.tail.as_deref()).map(|(_, token)| token)
+        path.get(self.token_at(path)?)
+    }
+
+    /// Where a path has its token, right or wrong.
+    fn token_at(&self, path: &str) -> Option<Range<usize>> {
+        // A slash at the end makes none of a right one's URL, and hides nothing.
+        let path = path.trim_end_matches('/');
+        let (_, token) = split_token(path, self.tail.as_deref()).filter(|_| self.has_token)?;
+        let without = (self.tail.as_deref())
+            .and_then(|tail| path.strip_suffix(tail)?.strip_suffix('/'))
+            .unwrap_or(path);
+        Some(without.len().saturating_sub(token.len())..without.len())
+    }
+
+    /// Whether a right token stands there, wherever that is.
+    fn holds_token(&self, bytes: &[u8]) -> bool {
+        self.tokens.iter().any(|tokens| tokens.stand_in(bytes))
     }
 
     pub(super) fn uri(&self, uri: &str) -> String {
@@ -87,18 +103,14 @@ impl Masks {
             Some((path, query)) => (path, Some(query)),
             None => (uri, None),
         };
-        let mut masked = match self.token_of(path) {
-            Some(token) => {
-                // It is a part of the path, and stands there as it is.
-                let before = path.len().saturating_sub(token.len());
-                let at = (path.rmatch_indices(token).next()).map_or(before, |(at, _)| at);
-                let behind = path
-                    .get(at.saturating_add(token.len())..)
-                    .unwrap_or_default();
-                format!("{}{MASK}{behind}", path.get(..at).unwrap_or_default())
-            }
-            None => path.to_owned(),
-        };
+        let at = self.token_at(path).map(|range| range.start);
+        let mut begin = 0;
+        let segments = path.split('/').map(|segment| {
+            let is_token = at == Some(begin) || self.holds_token(segment.as_bytes());
+            begin = begin.saturating_add(segment.len()).saturating_add(1);
+            if is_token { MASK } else { segment }
+        });
+        let mut masked = segments.collect::<Vec<_>>().join("/");
         if let Some(query) = query {
             masked.push('?');
             masked.push_str(&self.parameters(query));
@@ -115,9 +127,10 @@ impl Masks {
             let is_secret = self.parameters.iter().any(|it| **it == *name)
                 || tells(&name)
                 || SHORT.iter().any(|it| name.eq_ignore_ascii_case(it));
-            match is_secret && pair.contains('=') {
-                true => format!("{raw}={MASK}"),
-                false => pair.to_owned(),
+            match pair.contains('=') {
+                true if is_secret || self.holds_token(pair.as_bytes()) => format!("{raw}={MASK}"),
+                false if self.holds_token(pair.as_bytes()) => MASK.to_owned(),
+                _ => pair.to_owned(),
             }
         });
         masked.collect::<Vec<_>>().join("&")
@@ -133,12 +146,18 @@ impl Masks {
     ) -> String {
         let is_token = self.headers.iter().any(|it| it.as_str() == name);
         let is_kept = self.kept_headers.iter().any(|it| it.as_str() == name);
-        // A proxy may repeat the whole URL in a header.
+        // A proxy may repeat the whole URL in a header, as it was before it was rewritten.
+        let has_secret_query = || {
+            let text = std::str::from_utf8(value).unwrap_or_default();
+            let query = text.split_once('?').map(|(_, query)| query);
+            query.is_some_and(|query| self.parameters(query) != query)
+        };
         let repeats = token.is_some_and(|token| {
             let mut windows = value.windows(token.len().max(1));
             windows.any(|window| window == token.as_bytes())
         });
-        if is_token || repeats || (!is_kept && (is_sensitive || tells(name))) {
+        let tells = || is_sensitive || tells(name) || has_secret_query();
+        if is_token || repeats || self.holds_token(value) || (!is_kept && tells()) {
             return MASK.to_owned();
         }
         value.iter().copied().map(char::from).collect()
@@ -162,7 +181,11 @@ impl Masks {
                 let valid = body.kept.get(..error.valid_up_to()).unwrap_or_default();
                 std::str::from_utf8(valid).unwrap_or_default()
             }
-            Err(_) if !self.members.is_empty() || !self.fields.is_empty() => {
+            Err(_)
+                if !self.members.is_empty()
+                    || !self.fields.is_empty()
+                    || (!is_proved && tells(&String::from_utf8_lossy(&body.kept))) =>
+            {
                 recorded.masked = true;
                 return recorded;
             }
@@ -188,6 +211,10 @@ impl Masks {
         }
         let begins = text.trim_start_matches('\u{feff}').trim_start();
         if !begins.starts_with(['{', '[']) {
+            // No form has these: it is XML, or a form of several parts.
+            if !is_proved && text.contains(['<', '\n']) && tells(text) {
+                return Text::Hidden;
+            }
             return self.form(text, is_proved);
         }
         match serde_json::from_str::<Value>(begins) {
@@ -199,7 +226,7 @@ impl Masks {
                     }
                 }
                 if !is_proved {
-                    mask_telling(&mut value, 0);
+                    mask_telling(&mut value);
                 }
                 match value == before {
                     true => Text::Plain,
@@ -208,7 +235,7 @@ impl Masks {
             }
             // Where it is not known what stands in it, nothing of it is shown.
             Err(_) if !self.members.is_empty() => Text::Hidden,
-            Err(_) if !is_proved && (is_cut || tells(text)) => Text::Hidden,
+            Err(_) if !is_proved && (is_cut || may_tell(text)) => Text::Hidden,
             Err(_) => Text::Plain,
         }
     }
@@ -220,7 +247,11 @@ impl Masks {
             let name = form_urlencoded::parse(raw.as_bytes()).next();
             let name = name.map_or(Cow::Borrowed(raw), |(name, _)| name);
             let is_secret = self.fields.iter().any(|it| **it == *name);
-            if pair.contains('=') && (is_secret || (!is_proved && tells(&name))) {
+            let tells = || {
+                let pair = form_urlencoded::parse(pair.as_bytes()).next();
+                tells(&name) || pair.is_some_and(|(_, value)| is_telling_json(&value))
+            };
+            if pair.contains('=') && (is_secret || (!is_proved && tells())) {
                 is_masked = true;
                 return format!("{raw}={MASK}");
             }
@@ -234,24 +265,31 @@ impl Masks {
     }
 }
 
-/// Masks members whose names tell that they are secrets, as those of a handshake do.
-fn mask_telling(value: &mut Value, depth: u8) {
+/// Whether a text that is not read may hold a member whose name says so, spelled as it is or with escapes.
+fn may_tell(text: &str) -> bool {
+    tells(text) || text.contains("\\u")
+}
+
+/// Whether a text is JSON itself, and may hold such a member.
+fn is_telling_json(text: &str) -> bool {
+    text.trim_start().starts_with(['{', '[']) && may_tell(text)
+}
+
+/// Masks members whose names tell that they are secrets, as those of a handshake do. Its depth is bounded by the
+/// parser's.
+fn mask_telling(value: &mut Value) {
     match value {
         Value::Object(members) => {
             for (name, member) in members {
                 match tells(name) {
                     true => *member = Value::from(MASK),
-                    false if depth < 32 => mask_telling(member, depth.saturating_add(1)),
-                    false => {}
+                    false => mask_telling(member),
                 }
             }
         }
-        Value::Array(items) if depth < 32 => {
-            for item in items {
-                mask_telling(item, depth.saturating_add(1));
-            }
-        }
-        Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        Value::Array(items) => items.iter_mut().for_each(mask_telling),
+        Value::String(text) if is_telling_json(text) => *value = Value::from(MASK),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

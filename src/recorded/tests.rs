@@ -5,6 +5,7 @@ use super::line::JournalLine;
 use super::mask::Masks;
 use super::{Recorded, RecordedRequest};
 use crate::clock::UnixTime;
+use crate::path::PathTokens;
 
 fn recorded(request: Request<()>, masks: &Masks) -> RecordedRequest {
     let (parts, ()) = request.into_parts();
@@ -110,4 +111,82 @@ fn a_line_of_another_version_is_told() {
         "journal: a line of version 2; this tower-webhook reads 1"
     );
     assert!(told("{}").starts_with("journal: no line of a journal: "));
+}
+
+#[test]
+fn a_right_token_is_masked_wherever_a_request_has_it() {
+    let token = "3f9d1c0b7a5e48d26c90b1f4";
+    let masks = Masks {
+        has_token: true,
+        tail: Some("pix".to_owned()),
+        tokens: vec![PathTokens::parse([token]).unwrap()],
+        ..Masks::default()
+    };
+    for (uri, masked) in [
+        ("/a/{}/", "/a/[REDACTED]/"),
+        ("/a/guessed//", "/a/[REDACTED]//"),
+        ("/a/{}/pix/", "/a/[REDACTED]/pix/"),
+        ("/a/{}/PIX", "/a/[REDACTED]/[REDACTED]"),
+        ("/a/{}/b/c", "/a/[REDACTED]/b/[REDACTED]"),
+        ("/a/b?from={}&c=d", "/a/[REDACTED]?from=[REDACTED]&c=d"),
+        ("/a/pi/pix", "/a/[REDACTED]/pix"),
+    ] {
+        assert_eq!(masks.uri(&uri.replace("{}", token)), masked, "{uri}");
+    }
+    // A proxy that rewrites the path tells the old one.
+    let request = Request::post("/hooks")
+        .header("x-original-uri", format!("/a/{token}?b=c"))
+        .header("referer", "https://a.example/b?c=d");
+    let recorded = recorded(request.body(()).unwrap(), &masks);
+    let values: Vec<_> = recorded.headers.iter().map(|(_, value)| &**value).collect();
+    assert_eq!(values, ["[REDACTED]", "https://a.example/b?c=d"]);
+}
+
+#[test]
+fn a_token_of_the_query_is_masked_where_a_header_repeats_the_url() {
+    let masks = Masks {
+        parameters: vec!["v".to_owned()],
+        ..Masks::default()
+    };
+    let request = Request::post("/hooks?v=hunter2-hunter2")
+        .header(
+            "x-original-url",
+            "https://a.example/hooks?b=c&v=hunter2-hunter2",
+        )
+        .header("x-forwarded-uri", "/hooks?api%5Ftoken=hunter2-hunter2")
+        .header("x-other", "/hooks?b=c");
+    let recorded = recorded(request.body(()).unwrap(), &masks);
+    let values: Vec<_> = recorded.headers.iter().map(|(_, value)| &**value).collect();
+    assert_eq!(values, ["[REDACTED]", "[REDACTED]", "/hooks?b=c"]);
+}
+
+#[test]
+fn no_form_of_a_strangers_body_shows_what_is_called_a_secret() {
+    let deep = format!(
+        "{}{}{}",
+        "{\"a\":".repeat(60),
+        r#"{"token":"s3cret"}"#,
+        "}".repeat(60)
+    );
+    for text in [
+        deep.as_bytes(),
+        // Broken, with the name spelled otherwise.
+        br#"{"tok\u0065n":"s3cret","#,
+        br#"{"payload":"{\"token\":\"s3cret\"}"}"#,
+        b"payload=%7B%22token%22%3A%22s3cret%22%7D&a=b",
+        b"{\"token\":\"s3cret\",\"a\":\"\xff\"}",
+        b"<a><token>s3cret</token></a>",
+        b"--b\r\nContent-Disposition: form-data; name=\"token\"\r\n\r\ns3cret\r\n--b--",
+    ] {
+        let kept = KeptBody {
+            len: text.len(),
+            kept: text.to_vec(),
+        };
+        let recorded = Masks::default().body(&kept, false);
+        let shown = serde_json::to_string(&recorded).unwrap();
+        let is_shown = shown.contains("s3cret") || recorded.base64.is_some();
+        assert!(recorded.masked && !is_shown, "{shown}");
+        // What is authentic, and has no such place, is kept as it came.
+        assert!(!Masks::default().body(&kept, true).masked);
+    }
 }

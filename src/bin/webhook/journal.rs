@@ -2,17 +2,20 @@
 
 use std::path::Path;
 
+use bytes::Bytes;
+use http::Request;
 use serde_json::json;
 use tower_webhook::journal::{
     JournalFiles, JournalFilter, JournalLine, RecordedBody, RecordedRequest,
 };
 use tower_webhook::testing::{SendErrorKind, TestDelivery};
-use tower_webhook::{EventKey, UnixTime};
+use tower_webhook::{EventKey, Provider, UnixTime};
 
 use crate::args::Replay;
 use crate::capture::Captured;
 use crate::failure::Failure;
 use crate::output::{Ended, Output};
+use crate::presets::{self, Preset};
 use crate::secrets::read;
 use crate::sign::preset;
 
@@ -102,6 +105,49 @@ pub(crate) fn requests(lines: &[JournalLine]) -> Result<Vec<Captured>, Failure> 
     }
 }
 
+/// Whether a line is of this sender. Who sends Standard Webhooks has a name of its own.
+fn is_of(line: &JournalLine, preset: &Preset, provider: &Provider) -> bool {
+    let is_another = || presets::find(&line.provider).is_some();
+    line.provider == provider.name().as_str()
+        || (preset.name == "standard-webhooks" && !is_another())
+}
+
+/// What no delivery has from the one before: the connection's own.
+const OF_THE_CONNECTION: [&str; 9] = [
+    "host",
+    "connection",
+    "content-length",
+    "content-encoding",
+    "transfer-encoding",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+];
+
+/// The same event again: its body, the id that was signed and what else stood in its head, signed anew.
+fn delivery(
+    line: &JournalLine,
+    captured: Captured,
+    provider: &Provider,
+) -> Result<TestDelivery, Failure> {
+    let mut delivery = TestDelivery::new(provider, captured.body);
+    let proof = line.proof.as_ref();
+    let signature = proof.and_then(|proof| proof.signature.as_ref());
+    if let Some(id) = signature.and_then(|signature| signature.id.as_deref()) {
+        delivery = delivery.id(id);
+    }
+    let signed: Request<Bytes> = delivery.request()?;
+    for (name, value) in &captured.headers {
+        let is_masked = value == "[REDACTED]";
+        let is_left_out = is_masked || OF_THE_CONNECTION.contains(&name.as_str());
+        if !is_left_out && !signed.headers().contains_key(name) {
+            delivery = delivery.another_header(name.as_str(), value);
+        }
+    }
+    Ok(delivery)
+}
+
 /// Sends what was proved and is whole again, signed anew: a handled event is a duplicate.
 pub(crate) async fn replay(asked: &Replay, output: Output) -> Result<Ended, Failure> {
     let preset = preset(&asked.provider)?;
@@ -127,11 +173,11 @@ pub(crate) async fn replay(asked: &Replay, output: Output) -> Result<Ended, Fail
             continue;
         };
         let captured = captured(request, line.id.clone())?;
-        if !line.authenticated || captured.lacks.is_some() {
+        if !line.authenticated || captured.lacks.is_some() || !is_of(&line, &preset, &provider) {
             left_out = left_out.saturating_add(1);
             continue;
         }
-        let delivery = TestDelivery::new(&provider, captured.body);
+        let delivery = delivery(&line, captured, &provider)?;
         let answer = delivery
             .send_to(&asked.url)
             .await
@@ -149,7 +195,7 @@ pub(crate) async fn replay(asked: &Replay, output: Output) -> Result<Ended, Fail
         );
     }
     output.show(
-        format_args!("sent {sent}, left out {left_out} that were refused or are not whole"),
+        format_args!("sent {sent}, left out {left_out} that were refused, are not whole or are another sender's"),
         || json!({"sent": sent, "left_out": left_out}),
     );
     Ok(Ended::well_if(well && sent > 0))
