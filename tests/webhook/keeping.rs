@@ -193,6 +193,15 @@ async fn a_journal_is_watched_and_its_proved_deliveries_sent_again() {
     .await
     .says(1, "sent 0, left out 0");
 
+    // What another sender has proved is not signed anew as this one's.
+    let of_stripe = journal().replace("blendfi", "stripe");
+    let both = folder.file("both.jsonl", format!("{of_stripe}{}", journal()));
+    webhook(["replay", &both, "--provider", "blendfi", "--url", &url])
+        .with_secret()
+        .run_beside()
+        .await
+        .says(0, "1 blendfi:evt_9  200\nsent 1, left out 1 that were");
+
     // What is added while it watches is shown at once.
     let mut watching = Command::new(env!("CARGO_BIN_EXE_webhook"))
         .args(["watch", &file, "--json"])
