@@ -202,6 +202,15 @@ async fn a_journal_is_watched_and_its_proved_deliveries_sent_again() {
         .await
         .says(0, "1 blendfi:evt_9  200\nsent 1, left out 1 that were");
 
+    // A line that is written up to the middle of a character is no error.
+    let half = folder.file(
+        "half.jsonl",
+        [journal().as_bytes(), b"{\"detail\":\"\xc3"].concat(),
+    );
+    webhook(["watch", &half, "--once"])
+        .run()
+        .says(0, "signature_mismatch");
+
     // What is added while it watches is shown at once.
     let mut watching = Command::new(env!("CARGO_BIN_EXE_webhook"))
         .args(["watch", &file, "--json"])
