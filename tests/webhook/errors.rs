@@ -140,6 +140,14 @@ fn a_wrong_store_says_what_is_wrong_with_it() {
         &["inbox", "--store", "mysql://127.0.0.1", "counts"],
         "webhook: --store: mysql: neither a URL of Redis or Postgres, nor a path\n",
     );
+    // Behind the last word it means the same.
+    for group in ["inbox", "records"] {
+        refuses(
+            2,
+            &[group, "counts", "--store", &missing],
+            &format!("webhook: --store: {missing}: there is no such file; name the receiver's\n"),
+        );
+    }
     let ran = webhook(["records", "--store", "redis://127.0.0.1:1", "counts"]).run();
     assert_eq!(ran.status, 3, "{ran:?}");
     assert!(ran.err.starts_with("webhook: --store: "), "{}", ran.err);

@@ -212,19 +212,20 @@ pub(crate) struct Verify {
 /// Where receivers keep their records and entries.
 #[derive(Debug, Args)]
 pub(crate) struct StoreArgs {
-    /// A file of SQLite, redis://…, redis-cluster://…, postgres://…
+    /// A file of SQLite, redis://…, redis+sentinel://…, redis-cluster://…, postgres://…
     #[arg(
         long,
+        global = true,
         env = "WEBHOOK_STORE",
         hide_env_values = true,
         value_name = "PLACE"
     )]
     pub(crate) store: Option<String>,
     /// The receivers' namespace
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
     /// The receivers' partitions, on Redis
-    #[arg(long, value_name = "N")]
+    #[arg(long, global = true, value_name = "N")]
     pub(crate) partitions: Option<u32>,
 }
 
