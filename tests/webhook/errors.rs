@@ -163,6 +163,30 @@ fn nobody_means_all_dead_letters_by_saying_nothing() {
 }
 
 #[test]
+fn one_event_and_a_filter_are_not_meant_together() {
+    let folder = Folder::new();
+    let file = folder.path("inbox.db");
+    for command in ["redrive", "discard"] {
+        for filter in [
+            &["--all"][..],
+            &["--provider", "blendfi"],
+            &["--reason", "closed"],
+            &["--newer-than", "60"],
+            &["--older-than", "60"],
+            &["--limit", "1"],
+        ] {
+            let arguments = [command, "--store", &file, "blendfi", "evt_1"];
+            let ran = webhook(arguments.into_iter().chain(filter.iter().copied())).run();
+            assert_eq!(ran.status, 2, "{filter:?}: {ran:?}");
+            assert!(
+                ran.err.contains("cannot be used with"),
+                "{filter:?}: {ran:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn an_error_is_json_where_that_is_asked_for() {
     let ran = webhook(["--json", "sign", "stripe"]).run();
     assert_eq!((ran.status, ran.err.as_str()), (2, ""));

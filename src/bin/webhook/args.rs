@@ -288,7 +288,7 @@ pub(crate) enum Inbox {
 /// Which dead events.
 #[derive(Debug, Args)]
 pub(crate) struct Filter {
-    #[arg(long)]
+    #[arg(id = "filter_provider", long = "provider", value_name = "PROVIDER")]
     pub(crate) provider: Option<String>,
     /// Whose last reason holds this text
     #[arg(long, value_name = "TEXT")]
@@ -307,7 +307,10 @@ pub(crate) struct Filter {
 pub(crate) struct Redrive {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
-    #[arg(help = KEY)]
+    #[arg(
+        help = KEY,
+        conflicts_with_all = ["all", "filter_provider", "reason", "newer_than", "older_than", "limit"]
+    )]
     pub(crate) key: Vec<String>,
     /// All of them, where no filter is given
     #[arg(long)]
@@ -326,7 +329,10 @@ pub(crate) struct Redrive {
 pub(crate) struct Discard {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
-    #[arg(help = KEY)]
+    #[arg(
+        help = KEY,
+        conflicts_with_all = ["all", "filter_provider", "reason", "newer_than", "older_than", "limit"]
+    )]
     pub(crate) key: Vec<String>,
     /// All of them, where no filter is given
     #[arg(long)]
