@@ -76,7 +76,7 @@ pub(crate) enum Command {
     },
     /// Run a dead event again, or all that a filter names
     Redrive(Redrive),
-    /// Give a dead event up, or all that a filter names: it is never run
+    /// Give an event up that is dead or waits, or all dead ones that a filter names: it is never run
     Discard(Discard),
     /// Hold back a provider's events: they are accepted, and wait
     Pause {
@@ -269,6 +269,11 @@ pub(crate) enum Inbox {
         #[arg(required = true, help = KEY)]
         key: Vec<String>,
     },
+    /// Remove the entry of an event: its next delivery is accepted as the first
+    Forget {
+        #[arg(required = true, help = KEY)]
+        key: Vec<String>,
+    },
     /// Providers that are paused
     Paused,
     /// The rates that are set
@@ -288,7 +293,7 @@ pub(crate) enum Inbox {
 /// Which dead events.
 #[derive(Debug, Args)]
 pub(crate) struct Filter {
-    #[arg(id = "filter_provider", long = "provider", value_name = "PROVIDER")]
+    #[arg(long)]
     pub(crate) provider: Option<String>,
     /// Whose last reason holds this text
     #[arg(long, value_name = "TEXT")]
@@ -307,10 +312,7 @@ pub(crate) struct Filter {
 pub(crate) struct Redrive {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
-    #[arg(
-        help = KEY,
-        conflicts_with_all = ["all", "filter_provider", "reason", "newer_than", "older_than", "limit"]
-    )]
+    #[arg(help = KEY, conflicts_with_all = ["all", "Filter"])]
     pub(crate) key: Vec<String>,
     /// All of them, where no filter is given
     #[arg(long)]
@@ -329,10 +331,7 @@ pub(crate) struct Redrive {
 pub(crate) struct Discard {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
-    #[arg(
-        help = KEY,
-        conflicts_with_all = ["all", "filter_provider", "reason", "newer_than", "older_than", "limit"]
-    )]
+    #[arg(help = KEY, conflicts_with_all = ["all", "Filter"])]
     pub(crate) key: Vec<String>,
     /// All of them, where no filter is given
     #[arg(long)]
@@ -393,6 +392,6 @@ pub(crate) struct Doctor {
     #[arg(long, value_name = "LIST")]
     pub(crate) allow: Option<String>,
     /// A journal, its folder or a file of its lines: tells when each key last matched
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "provider")]
     pub(crate) journal: Option<PathBuf>,
 }

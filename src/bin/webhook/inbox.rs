@@ -35,6 +35,12 @@ pub(crate) async fn run(
             Some(view) => in_full(&view, output),
             None => return Ok(output.no("no entry")),
         },
+        Asked::Forget { key: words } => {
+            if !inbox.forget(&key(words)?).await? {
+                return Ok(output.no("no entry"));
+            }
+            return Ok(output.done("forgotten: the next delivery is accepted as the first"));
+        }
         Asked::Paused => {
             for provider in inbox.paused().await? {
                 output.show(&provider, || json!({"provider": provider.to_string()}));
