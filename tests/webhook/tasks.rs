@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::http::StatusCode;
+use tower_webhook::health::HealthCode;
 use tower_webhook::provider::{self, blendfi};
 use tower_webhook::{Allowlist, MemoryStore, RouterExt, SigningKey, SigningSecret, Webhook};
 
@@ -214,4 +215,14 @@ async fn an_endpoints_health_is_seen_before_its_sender_pauses_it() {
     );
     fails.store(false, Ordering::SeqCst);
     send("1").await.says(0, "  200  ");
+}
+
+/// Whoever reads a code in `/readyz` finds here what to do.
+#[test]
+fn each_code_of_health_has_something_to_do() {
+    for code in HealthCode::ALL {
+        is_told(
+            &format!("| `{}`", code.code()).replace("| `allowlist_stale`", "`allowlist_stale` |"),
+        );
+    }
 }
