@@ -135,6 +135,20 @@ fn a_wrong_store_says_what_is_wrong_with_it() {
         &format!("webhook: --store: {missing}: there is no such file; name the receiver's\n"),
     );
     assert!(!std::path::Path::new(&missing).exists(), "it was made");
+    // Another program's database stays as it is.
+    let foreign = folder.file("foreign.db", "");
+    for words in [
+        &["dead"][..],
+        &["records", "counts"],
+        &["show", "blendfi", "evt_1"],
+    ] {
+        let words: Vec<_> = words.iter().copied().chain(["--store", &foreign]).collect();
+        let text = format!(
+            "webhook: --store: {foreign}: no receiver keeps anything in it; name the receiver's\n"
+        );
+        refuses(2, &words, &text);
+    }
+    assert_eq!(std::fs::metadata(&foreign).unwrap().len(), 0);
     refuses(
         2,
         &["inbox", "--store", "mysql://127.0.0.1", "counts"],
