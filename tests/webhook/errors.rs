@@ -1,6 +1,6 @@
 //! What a user meets first goes wrong: each says what to do, word for word.
 
-use super::program::{Folder, webhook};
+use super::program::{Folder, SECRET, webhook};
 
 /// It ends with this status, prints nothing and says this.
 #[track_caller]
@@ -67,6 +67,36 @@ fn a_secret_on_the_command_line_is_refused_and_not_repeated() {
         "webhook: --secret: everybody on this machine can read a command line: put the secret into a file or a \
          variable, and name that by --secret-file or --secret-env\n",
     );
+}
+
+#[test]
+fn a_secret_in_place_of_a_variable_s_name_is_not_repeated() {
+    let folder = Folder::new();
+    let file = folder.file(
+        "a.http",
+        "POST / HTTP/1.1\nStripe-Signature: t=1,v1=00\n\n{}",
+    );
+    for arguments in [
+        &["sign", "stripe", "--secret-env", SECRET][..],
+        &[
+            "verify",
+            &file,
+            "--provider",
+            "stripe",
+            "--other-secret-env",
+            SECRET,
+        ],
+    ] {
+        let ran =
+            webhook(arguments.iter().copied()).env("WEBHOOK_SECRET", "whsec_test_another_1f0a");
+        let ran = ran.run();
+        assert_eq!(ran.status, 2, "{ran:?}");
+        assert!(
+            ran.err.contains("there is no variable of the name"),
+            "{ran:?}"
+        );
+        assert!(!ran.err.contains(SECRET), "{ran:?}");
+    }
 }
 
 #[test]

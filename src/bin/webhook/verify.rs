@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::journal;
 use crate::output::{Ended, Output};
 use crate::presets;
-use crate::secrets::read;
+use crate::secrets::{of_variable, read};
 use crate::sign::preset;
 
 pub(crate) fn run(asked: &Verify, output: Output) -> Result<Ended, Failure> {
@@ -111,7 +111,8 @@ fn diagnosed(
         && let Some(verifier) = provider.verifier()
     {
         let format = verifier.scheme().secret_format();
-        let keys = tower_webhook::KeyRing::parse(format, Secrets::from_env(variable)?)?;
+        let keys =
+            tower_webhook::KeyRing::parse(format, of_variable(variable, "--other-secret-env")?)?;
         diagnose = diagnose.other_keys(variable.clone(), keys);
     }
     let head = RequestHead::new(&request.method, &request.uri, &request.headers);
