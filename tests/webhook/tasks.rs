@@ -112,6 +112,11 @@ async fn it_is_found_what_became_of_an_event_and_it_is_run_again_and_the_dead_le
     say(&["show", "blendfi", "evt_1"])
         .await
         .says(1, "it never arrived, or is forgotten");
+    // A key of which a part was left out is seen to lack it.
+    say(&["show", "bloquo", "4711"]).await.says(
+        1,
+        "neither an entry nor a record of bloquo:4711: it never arrived",
+    );
     for id in ["evt_1", "evt_2", "evt_3"] {
         say(&["send", "blendfi", "--url", &receiver.url, "--id", id])
             .await

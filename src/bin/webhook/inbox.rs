@@ -103,9 +103,11 @@ pub(crate) async fn show(
     match records.lookup(&key).await? {
         Some(view) => records::show(&view, output),
         None => {
-            return Ok(
-                output.no("neither an entry nor a record: it never arrived, or is forgotten")
+            let key = key.escaped();
+            let text = format!(
+                "neither an entry nor a record of {key}: it never arrived, or is forgotten"
             );
+            return Ok(output.no(&text));
         }
     }
     Ok(Ended::Well)
