@@ -48,7 +48,9 @@ impl Settings {
                     SettingError::new("BIND", format_args!("{text:?} {problem}"))
                 })?,
             },
-            blendfi_keys: parsed("BLENDFI_WEBHOOK_SECRETS", DEVELOPMENT_SECRET, keys)?,
+            blendfi_keys: parsed("BLENDFI_WEBHOOK_SECRETS", DEVELOPMENT_SECRET, |list| {
+                keys(&list)
+            })?,
             bloquo_sources: parsed("BLOQUO_ALLOWED_SOURCES", "127.0.0.1/32,::1", |list| {
                 Allowlist::parse(list)
             })?,
@@ -62,7 +64,9 @@ impl Settings {
             bloque_tokens: parsed("BLOQUE_PATH_TOKENS", DEVELOPMENT_TOKEN, |list| {
                 PathTokens::parse(list)
             })?,
-            bloque_keys: parsed("BLOQUE_PAYMENTS_SECRETS", DEVELOPMENT_SECRET, keys)?,
+            bloque_keys: parsed("BLOQUE_PAYMENTS_SECRETS", DEVELOPMENT_SECRET, |list| {
+                keys(&list)
+            })?,
             handler_delay: Duration::from_millis(number("HANDLER_DELAY_MS", 0)?),
             handler_fail_first: number("HANDLER_FAIL_FIRST", 0)?,
             worker_concurrency: number("WORKER_CONCURRENCY", 16)?,
@@ -79,7 +83,7 @@ impl Settings {
     }
 }
 
-fn keys(secrets: Vec<&str>) -> Result<KeyRing, ConfigError> {
+fn keys(secrets: &[&str]) -> Result<KeyRing, ConfigError> {
     KeyRing::parse(&SecretFormat::Text, Secrets::parse(&secrets.join(","))?)
 }
 
