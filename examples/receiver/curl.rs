@@ -15,8 +15,16 @@ pub(crate) fn print_welcome(settings: &Settings, address: SocketAddr, kept: &Kep
             format!("'{development}'")
         }
     };
-    let blendfi = shown("BLENDFI_WEBHOOK_SECRETS", DEVELOPMENT_SECRET);
-    let payments = shown("BLOQUE_PAYMENTS_SECRETS", DEVELOPMENT_SECRET);
+    // A secret's name stands before a colon and is no part of it.
+    let secret = |name| {
+        let is_named = |text: String| text.split(',').next().is_some_and(|it| it.contains(':'));
+        match std::env::var(name).is_ok_and(is_named) {
+            true => format!("\"$(printf %s \"${{{name}%%,*}}\" | cut -d: -f2-)\""),
+            false => shown(name, DEVELOPMENT_SECRET),
+        }
+    };
+    let blendfi = secret("BLENDFI_WEBHOOK_SECRETS");
+    let payments = secret("BLOQUE_PAYMENTS_SECRETS");
     let blox = shown("BLOX_PATH_TOKENS", DEVELOPMENT_TOKEN);
     let accounts = shown("BLOQUE_PATH_TOKENS", DEVELOPMENT_TOKEN);
     let Settings {

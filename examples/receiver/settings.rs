@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use tower_webhook::{Allowlist, ConfigError, KeyRing, PathTokens, SecretFormat, TrustedProxies};
+use tower_webhook::{
+    Allowlist, ConfigError, KeyRing, PathTokens, SecretFormat, Secrets, TrustedProxies,
+};
 
 pub(crate) const DEVELOPMENT_SECRET: &str = "whsec_test_for_development_only";
 pub(crate) const DEVELOPMENT_TOKEN: &str = "token-for-development-only";
@@ -13,7 +15,8 @@ pub(crate) const DEVELOPMENT_TOKEN: &str = "token-for-development-only";
 pub(crate) struct Settings {
     /// `BIND`: the address and port to listen on.
     pub(crate) bind: SocketAddr,
-    /// `BLENDFI_WEBHOOK_SECRETS`: comma-separated, the new and the old one during a roll-over.
+    /// `BLENDFI_WEBHOOK_SECRETS`: comma-separated, the new and the old one during a roll-over, each with a
+    /// name if you like (`2026-06:whsec_…`).
     pub(crate) blendfi_keys: KeyRing,
     /// `BLOQUO_ALLOWED_SOURCES`: networks, addresses or host names, comma-separated.
     pub(crate) bloquo_sources: Allowlist,
@@ -45,7 +48,9 @@ impl Settings {
                     SettingError::new("BIND", format_args!("{text:?} {problem}"))
                 })?,
             },
-            blendfi_keys: parsed("BLENDFI_WEBHOOK_SECRETS", DEVELOPMENT_SECRET, keys)?,
+            blendfi_keys: parsed("BLENDFI_WEBHOOK_SECRETS", DEVELOPMENT_SECRET, |list| {
+                keys(&list)
+            })?,
             bloquo_sources: parsed("BLOQUO_ALLOWED_SOURCES", "127.0.0.1/32,::1", |list| {
                 Allowlist::parse(list)
             })?,
@@ -59,7 +64,9 @@ impl Settings {
             bloque_tokens: parsed("BLOQUE_PATH_TOKENS", DEVELOPMENT_TOKEN, |list| {
                 PathTokens::parse(list)
             })?,
-            bloque_keys: parsed("BLOQUE_PAYMENTS_SECRETS", DEVELOPMENT_SECRET, keys)?,
+            bloque_keys: parsed("BLOQUE_PAYMENTS_SECRETS", DEVELOPMENT_SECRET, |list| {
+                keys(&list)
+            })?,
             handler_delay: Duration::from_millis(number("HANDLER_DELAY_MS", 0)?),
             handler_fail_first: number("HANDLER_FAIL_FIRST", 0)?,
             worker_concurrency: number("WORKER_CONCURRENCY", 16)?,
@@ -76,8 +83,8 @@ impl Settings {
     }
 }
 
-fn keys(secrets: Vec<&str>) -> Result<KeyRing, ConfigError> {
-    KeyRing::parse(&SecretFormat::Text, secrets)
+fn keys(secrets: &[&str]) -> Result<KeyRing, ConfigError> {
+    KeyRing::parse(&SecretFormat::Text, Secrets::parse(&secrets.join(","))?)
 }
 
 /// A variable that is there. One that is there and empty does not mean the default: a secret that

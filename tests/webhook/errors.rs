@@ -1,6 +1,6 @@
 //! What a user meets first goes wrong: each says what to do, word for word.
 
-use super::program::{Folder, webhook};
+use super::program::{Folder, SECRET, webhook};
 
 /// It ends with this status, prints nothing and says this.
 #[track_caller]
@@ -70,6 +70,36 @@ fn a_secret_on_the_command_line_is_refused_and_not_repeated() {
 }
 
 #[test]
+fn a_secret_in_place_of_a_variable_s_name_is_not_repeated() {
+    let folder = Folder::new();
+    let file = folder.file(
+        "a.http",
+        "POST / HTTP/1.1\nStripe-Signature: t=1,v1=00\n\n{}",
+    );
+    for arguments in [
+        &["sign", "stripe", "--secret-env", SECRET][..],
+        &[
+            "verify",
+            &file,
+            "--provider",
+            "stripe",
+            "--other-secret-env",
+            SECRET,
+        ],
+    ] {
+        let ran =
+            webhook(arguments.iter().copied()).env("WEBHOOK_SECRET", "whsec_test_another_1f0a");
+        let ran = ran.run();
+        assert_eq!(ran.status, 2, "{ran:?}");
+        assert!(
+            ran.err.contains("there is no variable of the name"),
+            "{ran:?}"
+        );
+        assert!(!ran.err.contains(SECRET), "{ran:?}");
+    }
+}
+
+#[test]
 fn what_was_pasted_in_place_of_a_secret_is_told() {
     let ran = webhook(["sign", "stripe"])
         .env("WEBHOOK_SECRET", "${STRIPE_SECRET}")
@@ -135,11 +165,33 @@ fn a_wrong_store_says_what_is_wrong_with_it() {
         &format!("webhook: --store: {missing}: there is no such file; name the receiver's\n"),
     );
     assert!(!std::path::Path::new(&missing).exists(), "it was made");
+    // Another program's database stays as it is.
+    let foreign = folder.file("foreign.db", "");
+    for words in [
+        &["dead"][..],
+        &["records", "counts"],
+        &["show", "blendfi", "evt_1"],
+    ] {
+        let words: Vec<_> = words.iter().copied().chain(["--store", &foreign]).collect();
+        let text = format!(
+            "webhook: --store: {foreign}: no receiver keeps anything in it; name the receiver's\n"
+        );
+        refuses(2, &words, &text);
+    }
+    assert_eq!(std::fs::metadata(&foreign).unwrap().len(), 0);
     refuses(
         2,
         &["inbox", "--store", "mysql://127.0.0.1", "counts"],
         "webhook: --store: mysql: neither a URL of Redis or Postgres, nor a path\n",
     );
+    // Behind the last word it means the same.
+    for group in ["inbox", "records"] {
+        refuses(
+            2,
+            &[group, "counts", "--store", &missing],
+            &format!("webhook: --store: {missing}: there is no such file; name the receiver's\n"),
+        );
+    }
     let ran = webhook(["records", "--store", "redis://127.0.0.1:1", "counts"]).run();
     assert_eq!(ran.status, 3, "{ran:?}");
     assert!(ran.err.starts_with("webhook: --store: "), "{}", ran.err);
@@ -152,6 +204,30 @@ fn nobody_means_all_dead_letters_by_saying_nothing() {
         &["redrive", "--store", "x.db"],
         "webhook: which of them? name an event, a provider, a reason or a time, or say --all\n",
     );
+}
+
+#[test]
+fn one_event_and_a_filter_are_not_meant_together() {
+    let folder = Folder::new();
+    let file = folder.path("inbox.db");
+    for command in ["redrive", "discard"] {
+        for filter in [
+            &["--all"][..],
+            &["--provider", "blendfi"],
+            &["--reason", "closed"],
+            &["--newer-than", "60"],
+            &["--older-than", "60"],
+            &["--limit", "1"],
+        ] {
+            let arguments = [command, "--store", &file, "blendfi", "evt_1"];
+            let ran = webhook(arguments.into_iter().chain(filter.iter().copied())).run();
+            assert_eq!(ran.status, 2, "{filter:?}: {ran:?}");
+            assert!(
+                ran.err.contains("cannot be used with"),
+                "{filter:?}: {ran:?}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -98,6 +98,21 @@ async fn an_event_is_followed_through_the_inbox_to_the_dead_letters_and_back() {
     say(&["redrive", "blendfi", "evt_1"])
         .await
         .says(1, "it is done");
+    // Whoever wants it run once more removes its entry; then the sender's next delivery is the first.
+    let send = ["send", "blendfi", "--url", &receiver.url, "--id", "evt_1"];
+    say(&send).await.says(0, "idempotent-replayed");
+    say(&["inbox", "forget", "blendfi", "evt_1"])
+        .await
+        .says(0, "forgotten");
+    say(&["inbox", "forget", "blendfi", "evt_1"])
+        .await
+        .says(1, "no entry");
+    let again = say(&send).await;
+    assert!(
+        !again.says(0, "  200  ").out.contains("replayed"),
+        "{again:?}"
+    );
+    until(async || receiver.ran.lock().unwrap().len() == 3).await;
 
     say(&["pause", "blendfi"]).await.says(0, "paused");
     say(&["pause", "blendfi"]).await.says(1, "it was so before");
@@ -115,7 +130,40 @@ async fn an_event_is_followed_through_the_inbox_to_the_dead_letters_and_back() {
         .await
         .says(0, "blendfi provider 100 in 60s");
     say(&["resume", "blendfi"]).await.says(0, "resumed");
-    until(async || receiver.ran.lock().unwrap().len() == 3).await;
+    until(async || receiver.ran.lock().unwrap().len() == 4).await;
+}
+
+/// What the page of the inbox shows is understood, and done.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_of_the_inbox_s_page_are_commands() {
+    const PAGE: &str = include_str!("../../docs/inbox.md");
+    let folder = Folder::new();
+    let file = folder.path("webhooks.db");
+    let _receiver = with_inbox(&file, provider::blendfi(keys())).await;
+    let shown: Vec<_> = PAGE
+        .lines()
+        .filter(|it| it.contains(" --store webhooks.db "))
+        .collect();
+    assert!(shown.len() >= 5, "{shown:?}");
+    for command in shown {
+        // Of these the reason alone is of several words.
+        let (before, quoted) = command.split_once('\'').unwrap_or((command, ""));
+        let (reason, behind) = quoted.split_once('\'').unwrap_or_default();
+        let reason = (!reason.is_empty()).then_some(reason);
+        let words = before
+            .split_whitespace()
+            .chain(reason)
+            .chain(behind.split_whitespace());
+        let words = words.map(|word| {
+            if word == "webhooks.db" {
+                file.as_str()
+            } else {
+                word
+            }
+        });
+        let words: Vec<_> = words.skip(1).collect();
+        webhook(words).run_beside().await.says(0, "");
+    }
 }
 
 /// Lines as a journal writes them.
@@ -233,6 +281,24 @@ async fn a_journal_is_watched_and_its_proved_deliveries_sent_again() {
     .await
     .says(1, "sent 0, left out 0");
 
+    // What another sender has proved is not signed anew as this one's.
+    let of_stripe = journal().replace("blendfi", "stripe");
+    let both = folder.file("both.jsonl", format!("{of_stripe}{}", journal()));
+    webhook(["replay", &both, "--provider", "blendfi", "--url", &url])
+        .with_secret()
+        .run_beside()
+        .await
+        .says(0, "1 blendfi:evt_9  200\nsent 1, left out 1 that were");
+
+    // A line that is written up to the middle of a character is no error.
+    let half = folder.file(
+        "half.jsonl",
+        [journal().as_bytes(), b"{\"detail\":\"\xc3"].concat(),
+    );
+    webhook(["watch", &half, "--once"])
+        .run()
+        .says(0, "signature_mismatch");
+
     // What is added while it watches is shown at once.
     let mut watching = Command::new(env!("CARGO_BIN_EXE_webhook"))
         .args(["watch", &file, "--json"])
@@ -328,6 +394,13 @@ async fn the_doctor_looks_at_store_clock_keys_and_allowlist() {
     ran.says(0, "key: \"2026-06\" last matched at 2026-05-04T13:00:00Z");
     ran.says(0, "key: \"2026-05\" never matched in this journal");
     ran.says(0, "allowlist: localhost is ").says(0, "127.0.0.1");
+    // A journal tells of a sender's keys; of nobody's it tells nothing.
+    let of_nobody = ["doctor", "--store", &file, "--journal", &journal];
+    let of_nobody = webhook(of_nobody).run_beside().await;
+    assert!(
+        of_nobody.status == 2 && of_nobody.err.contains("--provider"),
+        "{of_nobody:?}"
+    );
     let unresolved = webhook(["doctor", "--allow", "no-such-host.invalid"]).run();
     unresolved.says(
         1,

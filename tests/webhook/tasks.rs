@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::http::StatusCode;
+use tower_webhook::health::HealthCode;
 use tower_webhook::provider::{self, blendfi};
 use tower_webhook::{Allowlist, MemoryStore, RouterExt, SigningKey, SigningSecret, Webhook};
 
@@ -111,6 +112,11 @@ async fn it_is_found_what_became_of_an_event_and_it_is_run_again_and_the_dead_le
     say(&["show", "blendfi", "evt_1"])
         .await
         .says(1, "it never arrived, or is forgotten");
+    // A key of which a part was left out is seen to lack it.
+    say(&["show", "bloquo", "4711"]).await.says(
+        1,
+        "neither an entry nor a record of bloquo:4711: it never arrived",
+    );
     for id in ["evt_1", "evt_2", "evt_3"] {
         say(&["send", "blendfi", "--url", &receiver.url, "--id", id])
             .await
@@ -214,4 +220,14 @@ async fn an_endpoints_health_is_seen_before_its_sender_pauses_it() {
     );
     fails.store(false, Ordering::SeqCst);
     send("1").await.says(0, "  200  ");
+}
+
+/// Whoever reads a code in `/readyz` finds here what to do.
+#[test]
+fn each_code_of_health_has_something_to_do() {
+    for code in HealthCode::ALL {
+        is_told(
+            &format!("| `{}`", code.code()).replace("| `allowlist_stale`", "`allowlist_stale` |"),
+        );
+    }
 }

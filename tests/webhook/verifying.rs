@@ -131,6 +131,49 @@ fn the_cause_is_named_and_no_secret() {
 }
 
 #[test]
+fn a_sender_that_nobody_named_is_found_though_the_signature_is_wrong() {
+    let folder = Folder::new();
+    let verify = |name: &str, text: String, secret: &str| {
+        let file = folder.file(name, text);
+        webhook(["verify", &file])
+            .env("WEBHOOK_SECRET", secret)
+            .run()
+    };
+    verify("end.http", raw(&format!("{BODY}\n")), SECRET)
+        .says(1, " to stripe\n")
+        .says(1, "cause: body_white_space: ");
+    verify("wrong.http", raw(BODY), "another-secret-1f0a")
+        .says(1, " to stripe\n")
+        .says(1, "cause: unknown: ");
+    let spoilt = "POST /in HTTP/1.1\nStripe-Signature: t=1,v1=zz\n\n{}";
+    verify("spoilt.http", spoilt.to_owned(), SECRET)
+        .says(1, " to stripe\n")
+        .says(1, "cause: header: ");
+}
+
+#[test]
+fn of_several_requests_those_of_nobody_are_told_and_the_others_verified() {
+    let folder = Folder::new();
+    let headers: Vec<_> = signed()
+        .into_iter()
+        .map(|(name, value)| json!({"name": name, "value": value}))
+        .collect();
+    let har = json!({"log": {"entries": [
+        {"request": {"method": "GET", "url": "https://h.example/page", "headers": []}},
+        {"request": {"method": "POST", "url": "https://h.example/in", "headers": headers, "postData": {"text": BODY}}},
+    ]}});
+    let file = folder.file("two.har", har.to_string());
+    webhook(["verify", &file])
+        .with_secret()
+        .run()
+        .says(
+            1,
+            "entry 0 of the HAR: GET /page: no sender is known whose headers these are",
+        )
+        .says(1, "entry 1 of the HAR: POST /in to stripe\nauthentic");
+}
+
+#[test]
 fn what_is_no_capture_is_refused() {
     let ran = webhook(["verify", "-"]).with_secret().stdin("hello").run();
     assert_eq!(ran.status, 2);

@@ -207,6 +207,24 @@ fn prometheus_reads_the_numbers_of_deliveries_stores_and_keys() {
 }
 
 #[test]
+fn keys_have_the_names_that_their_secrets_were_given() {
+    let secrets = "2026-06:whsec_test_the_new_one_1f,2026-05:whsec_test_9f8e7d6c5b4a";
+    let receiver = Receiver::start(&[("MEMORY", "1"), ("BLENDFI_WEBHOOK_SECRETS", secrets)]);
+    let numbers = receiver.numbers();
+    let name = "tower_webhook_key_last_match_timestamp_seconds";
+    for key in [r#"key="2026-06""#, r#"key="2026-05""#] {
+        assert_eq!(numbers.sum(name, &[r#"provider="blendfi""#, key]), 0.0);
+        assert!(
+            numbers
+                .series
+                .keys()
+                .any(|it| it.starts_with(name) && it.contains(key)),
+            "{key}"
+        );
+    }
+}
+
+#[test]
 fn an_inbox_and_its_worker_are_seen_and_a_worker_that_is_elsewhere_is_not_missed() {
     let receiver = Receiver::start(&[("MEMORY", "1"), ("MODE", "inbox")]);
     for number in 1..=5 {

@@ -76,7 +76,7 @@ pub(crate) enum Command {
     },
     /// Run a dead event again, or all that a filter names
     Redrive(Redrive),
-    /// Give a dead event up, or all that a filter names: it is never run
+    /// Give an event up that is dead or waits, or all dead ones that a filter names: it is never run
     Discard(Discard),
     /// Hold back a provider's events: they are accepted, and wait
     Pause {
@@ -212,19 +212,20 @@ pub(crate) struct Verify {
 /// Where receivers keep their records and entries.
 #[derive(Debug, Args)]
 pub(crate) struct StoreArgs {
-    /// A file of SQLite, redis://…, redis-cluster://…, postgres://…
+    /// A file of SQLite, redis://…, redis+sentinel://…, redis-cluster://…, postgres://…
     #[arg(
         long,
+        global = true,
         env = "WEBHOOK_STORE",
         hide_env_values = true,
         value_name = "PLACE"
     )]
     pub(crate) store: Option<String>,
     /// The receivers' namespace
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
     /// The receivers' partitions, on Redis
-    #[arg(long, value_name = "N")]
+    #[arg(long, global = true, value_name = "N")]
     pub(crate) partitions: Option<u32>,
 }
 
@@ -268,6 +269,11 @@ pub(crate) enum Inbox {
         #[arg(required = true, help = KEY)]
         key: Vec<String>,
     },
+    /// Remove the entry of an event: its next delivery is accepted as the first
+    Forget {
+        #[arg(required = true, help = KEY)]
+        key: Vec<String>,
+    },
     /// Providers that are paused
     Paused,
     /// The rates that are set
@@ -306,7 +312,7 @@ pub(crate) struct Filter {
 pub(crate) struct Redrive {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
-    #[arg(help = KEY)]
+    #[arg(help = KEY, conflicts_with_all = ["all", "Filter"])]
     pub(crate) key: Vec<String>,
     /// All of them, where no filter is given
     #[arg(long)]
@@ -325,7 +331,7 @@ pub(crate) struct Redrive {
 pub(crate) struct Discard {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
-    #[arg(help = KEY)]
+    #[arg(help = KEY, conflicts_with_all = ["all", "Filter"])]
     pub(crate) key: Vec<String>,
     /// All of them, where no filter is given
     #[arg(long)]
@@ -386,6 +392,6 @@ pub(crate) struct Doctor {
     #[arg(long, value_name = "LIST")]
     pub(crate) allow: Option<String>,
     /// A journal, its folder or a file of its lines: tells when each key last matched
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "provider")]
     pub(crate) journal: Option<PathBuf>,
 }

@@ -35,6 +35,12 @@ pub(crate) async fn run(
             Some(view) => in_full(&view, output),
             None => return Ok(output.no("no entry")),
         },
+        Asked::Forget { key: words } => {
+            if !inbox.forget(&key(words)?).await? {
+                return Ok(output.no("no entry"));
+            }
+            return Ok(output.done("forgotten: the next delivery is accepted as the first"));
+        }
         Asked::Paused => {
             for provider in inbox.paused().await? {
                 output.show(&provider, || json!({"provider": provider.to_string()}));
@@ -97,9 +103,11 @@ pub(crate) async fn show(
     match records.lookup(&key).await? {
         Some(view) => records::show(&view, output),
         None => {
-            return Ok(
-                output.no("neither an entry nor a record: it never arrived, or is forgotten")
+            let key = key.escaped();
+            let text = format!(
+                "neither an entry nor a record of {key}: it never arrived, or is forgotten"
             );
+            return Ok(output.no(&text));
         }
     }
     Ok(Ended::Well)

@@ -161,7 +161,10 @@ pub(crate) async fn replay(asked: &Replay, output: Output) -> Result<Ended, Fail
         .transpose()?
         .map(|key| key.encoded());
     let (mut sent, mut left_out, mut well) = (0_u32, 0_u32, true);
-    for line in lines(&asked.file, "replay")? {
+    let all = lines(&asked.file, "replay")?;
+    // Another sender's delivery, signed anew as this one's, would be taken for this one's.
+    let of_it = |line: &&JournalLine| line.provider == provider.name().as_str();
+    for line in all.iter().filter(of_it) {
         let Some(request) = line.request.as_ref().filter(|_| {
             key.as_ref()
                 .is_none_or(|key| line.key.as_ref() == Some(key))

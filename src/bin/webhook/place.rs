@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 #[cfg(feature = "postgres")]
 use tower_webhook::inbox::PostgresInbox;
 use tower_webhook::inbox::{RedisInbox, SharedInbox, SqliteInbox};
@@ -60,12 +62,34 @@ impl StoreArgs {
         Ok((place, kind))
     }
 
+    /// Refuses another program's database, in which tables would be made. What cannot be opened is told by
+    /// whoever opens it next.
+    async fn refuse_foreign(place: &str, kind: &Kind) -> Result<(), Failure> {
+        if !matches!(kind, Kind::Sqlite) {
+            return Ok(());
+        }
+        let options = SqliteConnectOptions::new().filename(place).read_only(true);
+        let Ok(mut database) = options.disable_statement_logging().connect().await else {
+            return Ok(());
+        };
+        let tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'tower_webhook_schema'";
+        let found: Result<i64, _> = sqlx::query_scalar(tables).fetch_one(&mut database).await;
+        let _ = database.close().await;
+        match found {
+            Ok(0) => Err(Failure::usage(format!(
+                "--store: {place}: no receiver keeps anything in it; name the receiver's"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     fn namespace(&self) -> Result<Option<Name>, Failure> {
         Ok(self.namespace.clone().map(Name::new).transpose()?)
     }
 
     pub(crate) async fn inbox(&self) -> Result<SharedInbox, Failure> {
         let (place, kind) = self.place()?;
+        Self::refuse_foreign(place, &kind).await?;
         let namespace = self.namespace()?;
         Ok(match kind {
             Kind::Redis => {
@@ -99,6 +123,7 @@ impl StoreArgs {
     /// The store, and what its check found: each setting with how it is and what it risks.
     pub(crate) async fn store(&self) -> Result<(SharedStore, Vec<String>), Failure> {
         let (place, kind) = self.place()?;
+        Self::refuse_foreign(place, &kind).await?;
         let namespace = self.namespace()?;
         let lines = |text: String| text.lines().map(str::to_owned).collect();
         Ok(match kind {

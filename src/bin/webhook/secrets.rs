@@ -32,7 +32,7 @@ impl SecretArgs {
             return Ok(Some(Secrets::parse(&text)?));
         }
         match &self.secret_env {
-            Some(name) => Ok(Some(Secrets::from_env(name)?)),
+            Some(name) => Ok(Some(of_variable(name, "--secret-env")?)),
             None if std::env::var_os(VARIABLE).is_some() => Ok(Some(Secrets::from_env(VARIABLE)?)),
             None => Ok(None),
         }
@@ -62,6 +62,18 @@ impl SecretArgs {
         let text = self.public_url.as_deref().unwrap_or(DEFAULT_URL);
         PublicUrl::parse(text).map_err(|error| Failure::other("--public-url", error))
     }
+}
+
+/// The secrets of a variable. What is none may be the secret itself, typed in its place: that is not repeated.
+pub(crate) fn of_variable(name: &str, option: &str) -> Result<Secrets, Failure> {
+    let is_plain = (name.bytes())
+        .all(|byte| byte == b'_' || byte.is_ascii_uppercase() || byte.is_ascii_digit());
+    if !is_plain && std::env::var_os(name).is_none() {
+        return Err(Failure::usage(format!(
+            "{option}: there is no variable of the name that was given: it takes the name of one, not the secret"
+        )));
+    }
+    Ok(Secrets::from_env(name)?)
 }
 
 /// The secret end of a path.

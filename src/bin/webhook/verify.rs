@@ -1,8 +1,9 @@
 //! `webhook verify`: whether a captured request is authentic, and why it is not.
 
+use http::HeaderMap;
 use serde_json::{Value, json};
-use tower_webhook::signature::SignatureError;
-use tower_webhook::signature::diagnosis::{Diagnose, Diagnosis};
+use tower_webhook::signature::diagnosis::{Cause, Diagnose, Diagnosis};
+use tower_webhook::signature::{SignatureError, SignatureErrorKind};
 use tower_webhook::{KeyId, NamedSecret, Provider, RequestHead, Secrets, UnixTime};
 
 use crate::args::Verify;
@@ -11,7 +12,7 @@ use crate::failure::Failure;
 use crate::journal;
 use crate::output::{Ended, Output};
 use crate::presets;
-use crate::secrets::read;
+use crate::secrets::{of_variable, read};
 use crate::sign::preset;
 
 pub(crate) fn run(asked: &Verify, output: Output) -> Result<Ended, Failure> {
@@ -37,12 +38,35 @@ pub(crate) fn run(asked: &Verify, output: Output) -> Result<Ended, Failure> {
                 name.clone(),
                 diagnosed(&of(name, asked, &secrets)?, asked, &secrets, request, at)?,
             ),
-            None => whoever(asked, &secrets, request, at)?,
+            None => match whoever(asked, &secrets, request, at)? {
+                Some(found) => found,
+                None => {
+                    // A HAR and a journal hold what others sent too.
+                    if captured.len() == 1 {
+                        return Err(Failure::usage(format!(
+                            "{OF_NOBODY}: name one by --provider"
+                        )));
+                    }
+                    well = false;
+                    of_nobody(output, request);
+                    continue;
+                }
+            },
         };
         well &= diagnosis.is_authentic();
         tell(output, request, &sender, &diagnosis, at, whose);
     }
     Ok(Ended::well_if(well))
+}
+
+const OF_NOBODY: &str = "no sender is known whose headers these are";
+
+fn of_nobody(output: Output, request: &Captured) {
+    let (label, method, path) = (&request.label, &request.method, path(request));
+    output.show(
+        format_args!("{label}: {method} {path}: {OF_NOBODY}"),
+        || json!({"request": label, "provider": null, "authentic": false, "refused": OF_NOBODY}),
+    );
 }
 
 /// When a request arrived, and who says so.
@@ -87,7 +111,8 @@ fn diagnosed(
         && let Some(verifier) = provider.verifier()
     {
         let format = verifier.scheme().secret_format();
-        let keys = tower_webhook::KeyRing::parse(format, Secrets::from_env(variable)?)?;
+        let keys =
+            tower_webhook::KeyRing::parse(format, of_variable(variable, "--other-secret-env")?)?;
         diagnose = diagnose.other_keys(variable.clone(), keys);
     }
     let head = RequestHead::new(&request.method, &request.uri, &request.headers);
@@ -95,17 +120,24 @@ fn diagnosed(
 }
 
 /// The sender whose delivery it is, of all that are known: one that it is authentic as, or else one that
-/// it is authentic as but for its time.
+/// it is authentic as but for its time. Else one as whose it would be authentic but for what is found, or
+/// whose signature or headers it holds, though wrong ones. `None` where it is nobody's.
 fn whoever(
     asked: &Verify,
     secrets: &Secrets,
     request: &Captured,
     at: UnixTime,
-) -> Result<(String, Diagnosis), Failure> {
+) -> Result<Option<(String, Diagnosis)>, Failure> {
     let url = asked.secrets.url()?;
     let head = RequestHead::new(&request.method, &request.uri, &request.headers);
     let mut stale = None;
-    let mut begun = None;
+    let mut signed = Vec::new();
+    let (mut begun, mut spoilt) = (None, None);
+    let no_headers = HeaderMap::new();
+    let diagnosed = |name: &str, provider: &Provider| {
+        let diagnosis = diagnosed(provider, asked, secrets, request, at)?;
+        Ok::<_, Failure>((name.to_owned(), diagnosis))
+    };
     for preset in presets::all() {
         let Ok(Some(provider)) = preset.signed(secrets.clone(), &url) else {
             continue;
@@ -114,26 +146,46 @@ fn whoever(
             continue;
         };
         let verdict = verifier.verify(head, &request.body, at);
-        let is_stale = verdict.as_ref().is_err_and(SignatureError::is_stale);
         if verdict.is_ok() {
-            return Ok((
-                preset.name.to_owned(),
-                diagnosed(&provider, asked, secrets, request, at)?,
-            ));
+            return diagnosed(preset.name, &provider).map(Some);
         }
-        if is_stale {
+        if verdict.as_ref().is_err_and(SignatureError::is_stale) {
             stale.get_or_insert((preset.name, provider));
-        } else if verifier.begin(head, at).is_ok() {
-            begun.get_or_insert((preset.name, provider));
+        } else if verdict.is_err_and(|error| error.kind() == SignatureErrorKind::Mismatch) {
+            signed.push((preset.name, provider));
+        } else {
+            // What is read without any header tells of nobody.
+            let bare = RequestHead::new(&request.method, &request.uri, &no_headers);
+            match (
+                verifier.begin(head, at).err(),
+                verifier.begin(bare, at).err(),
+            ) {
+                (None, Some(_)) => drop(begun.get_or_insert((preset.name, provider))),
+                (Some(wrong), missing) if Some(&wrong) != missing.as_ref() => {
+                    spoilt.get_or_insert((preset.name, provider));
+                }
+                _ => {}
+            }
         }
     }
-    let (name, provider) = stale.or(begun).ok_or_else(|| {
-        Failure::usage("no sender is known whose headers these are: name one by --provider")
-    })?;
-    Ok((
-        name.to_owned(),
-        diagnosed(&provider, asked, secrets, request, at)?,
-    ))
+    if let Some((name, provider)) = stale {
+        return diagnosed(name, &provider).map(Some);
+    }
+    let mut first = None;
+    for (name, provider) in &signed {
+        let found = diagnosed(name, provider)?;
+        let cause = found.1.cause();
+        let is_of_others = [Cause::Unknown, Cause::Header, Cause::OtherScheme].map(Some);
+        if !is_of_others.contains(&cause) {
+            return Ok(Some(found));
+        }
+        first.get_or_insert(found);
+    }
+    match (first, begun.or(spoilt)) {
+        (Some(found), _) => Ok(Some(found)),
+        (None, Some((name, provider))) => diagnosed(name, &provider).map(Some),
+        (None, None) => Ok(None),
+    }
 }
 
 fn tell(

@@ -78,11 +78,12 @@ async fn file(asked: &Watch, wanted: &Wanted) -> Result<Ended, Failure> {
         file.seek(SeekFrom::End(0)).map_err(failed)?;
     }
     let mut file = BufReader::new(file);
-    let mut text = String::new();
+    // Bytes: what is half written may end in the middle of a character.
+    let mut text = Vec::new();
     loop {
-        let read = file.read_line(&mut text).map_err(failed)?;
-        if read > 0 && text.ends_with('\n') {
-            if let Ok(line) = JournalLine::parse(text.trim_end()) {
+        let read = file.read_until(b'\n', &mut text).map_err(failed)?;
+        if read > 0 && text.ends_with(b"\n") {
+            if let Ok(line) = JournalLine::parse(String::from_utf8_lossy(&text).trim_end()) {
                 wanted.show(&line);
             }
             text.clear();
