@@ -308,3 +308,32 @@ fn no_bucket_of_a_stranger_stands_for_a_region() {
         assert!(!sns.allows(&url), "{url}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_signature_that_is_wrong_has_keys_fetched_again_once_in_a_cool_down() {
+    let api = Api::with(&["a"]);
+    let source = source(KeySource::list(api.clone()));
+    assert_eq!(deliver(&source, "").await, "proved");
+    assert_eq!(api.asked(), 1);
+    // Its sender signs with a key that is new, and names none: what is known cannot prove it.
+    api.has(&["b"]);
+    for _ in 0..100 {
+        source.doubt("");
+    }
+    assert_eq!(api.asked(), 1, "the cool-down runs");
+    advance(Duration::from_secs(60)).await;
+    for _ in 0..100 {
+        source.doubt("");
+    }
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(api.asked(), 2);
+    assert_eq!(deliver(&source, "b").await, "proved");
+    // An id that is not known is fetched by who waits for it, not by who doubts.
+    source.doubt("c");
+    advance(Duration::from_secs(60)).await;
+    source.doubt("c");
+    tokio::task::yield_now().await;
+    assert_eq!(api.asked(), 2);
+}
