@@ -337,3 +337,36 @@ async fn a_signature_that_is_wrong_has_keys_fetched_again_once_in_a_cool_down() 
     tokio::task::yield_now().await;
     assert_eq!(api.asked(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_that_no_known_key_has_signed_has_them_fetched_again() {
+    let api = Api::with(&["a"]);
+    let telnyx = crate::provider::telnyx(KeySource::list(api.clone()));
+    let forged = async || {
+        let request = ::http::Request::post("/")
+            .header("telnyx-timestamp", "1777899600")
+            .header(
+                "telnyx-signature-ed25519",
+                data_encoding::BASE64.encode(&[7; 64]),
+            )
+            .body(())
+            .unwrap();
+        let now = crate::UnixTime::from_secs(1_777_899_600);
+        let check = telnyx.verifier().unwrap().begin(&request, now).unwrap();
+        let judged = check.finish_with_keys(b"{}", now).await;
+        assert_eq!(
+            judged.unwrap_err().kind(),
+            crate::signature::SignatureErrorKind::Mismatch
+        );
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+    };
+    forged().await;
+    forged().await;
+    assert_eq!(api.asked(), 1);
+    advance(Duration::from_secs(60)).await;
+    forged().await;
+    forged().await;
+    assert_eq!(api.asked(), 2);
+}
