@@ -129,11 +129,18 @@ fn is_old(skew: Skew) -> bool {
     matches!(skew, Skew::Old(_))
 }
 
-/// Whole seconds, or what is before the point (RFC 7519, section 2, NumericDate).
+/// Whole seconds, or what is before the point (RFC 7519, section 2, NumericDate). What is so large that
+/// it has an exponent is no time.
 fn seconds(value: &Value) -> Option<UnixTime> {
     let text = value.as_number()?.to_string();
-    let whole = text.split('.').next()?;
-    whole.parse().ok().map(UnixTime::from_secs)
+    let mut parts = text.split('.');
+    let (whole, behind) = (parts.next()?, parts.next().unwrap_or_default());
+    let plain = behind.bytes().all(|byte| byte.is_ascii_digit());
+    whole
+        .parse()
+        .ok()
+        .filter(|_| plain)
+        .map(UnixTime::from_secs)
 }
 
 fn text<'c>(claims: &'c Map<String, Value>, claim: &str) -> Option<&'c str> {

@@ -92,6 +92,7 @@ fn what_is_no_token_is_refused_before_a_key_is_asked() {
         format!("{header}.e30.AAB"),
         format!("{}.e30.AAAA", part("{}")),
         format!("{}.e30.AAAA", part(r#"{"alg":"HS256","crit":["exp"]}"#)),
+        format!("{}.e30.AAAA", part(r#"{"alg":"HS256","crit":null}"#)),
         format!("{}.e30.AAAA", part(r#"{"alg":"HS256","b64":false}"#)),
         format!("{}.e30.AAAA", part(r#"{"alg":"HS256","alg":"none"}"#)),
         format!("{header}.{}.AAAA", "A".repeat(17_000)),
@@ -140,6 +141,8 @@ fn times_count_by_their_meaning_and_to_the_second() {
         Err(Ill::Missing)
     );
     assert_eq!(judged(&issued, r#"{"iat":-1}"#, 0), Err(Ill::Missing));
+    // What is written with an exponent is not what stands before its point.
+    assert_eq!(judged(&none, r#"{"nbf":1.5e300}"#, 1000), Err(Ill::Missing));
     assert_eq!(judged(&none.expires(), "{}", 1000), Err(Ill::Missing));
 }
 

@@ -22,9 +22,16 @@ pub(super) struct Header {
     pub(super) alg: String,
     pub(super) kid: Option<String>,
     /// Extensions that must be understood: none is.
-    crit: Option<serde::de::IgnoredAny>,
+    #[serde(default, deserialize_with = "is_there")]
+    crit: bool,
     /// Whether the payload is no base64 (RFC 7797): never here.
-    b64: Option<serde::de::IgnoredAny>,
+    #[serde(default, deserialize_with = "is_there")]
+    b64: bool,
+}
+
+/// That a member is there, whatever it says: `null` too.
+fn is_there<'de, D: serde::Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    serde::de::IgnoredAny::deserialize(value).map(|_| true)
 }
 
 /// Longer ones are none: the payload of a JWT is some members.
@@ -43,7 +50,7 @@ impl<'t> Token<'t> {
             return None;
         }
         let says: Header = serde_json::from_slice(&decode(header)?).ok()?;
-        if says.crit.is_some() || says.b64.is_some() {
+        if says.crit || says.b64 {
             return None;
         }
         Some(Self {

@@ -12,6 +12,7 @@ use std::borrow::Cow;
 ///     "http://sns.eu-central-1.amazonaws.com/a.pem",
 ///     "https://sns.evil.example/a.pem",
 ///     "https://sns.a.b.amazonaws.com/a.pem",
+///     "https://sns.s3.amazonaws.com/a.pem",
 ///     "https://user@sns.eu-central-1.amazonaws.com/a.pem",
 ///     "https://sns.eu-central-1.amazonaws.com:8443/a.pem",
 ///     "https://sns.eu-central-1.amazonaws.com/a.pem?x=.pem",
@@ -30,6 +31,9 @@ pub struct CertificateUrl {
 impl CertificateUrl {
     /// By HTTPS from this host, in which `*` stands for one label of letters, digits and hyphens, with
     /// a path that begins and ends so.
+    ///
+    /// `*` stands for no label that begins with `s3`: `sns.s3.amazonaws.com` is a bucket of whoever
+    /// has that name, and no region.
     pub fn new(
         host: impl Into<Cow<'static, str>>,
         prefix: impl Into<Cow<'static, str>>,
@@ -67,10 +71,16 @@ impl CertificateUrl {
         loop {
             match (wanted.next(), found.next()) {
                 (None, None) => return true,
-                (Some("*"), Some(found)) if label(found) => {}
+                (Some("*"), Some(found)) if label(found) && !is_of_buckets(found) => {}
                 (Some(wanted), Some(found)) if wanted.eq_ignore_ascii_case(found) => {}
                 _ => return false,
             }
         }
     }
+}
+
+/// Whether it is one of S3's labels, before which a bucket's name stands: S3's own certificates are
+/// for `*.s3.amazonaws.com` and the like.
+fn is_of_buckets(label: &str) -> bool {
+    (label.get(..2)).is_some_and(|beginning| beginning.eq_ignore_ascii_case("s3"))
 }

@@ -22,7 +22,8 @@ const ID: &str = "{id}";
 
 /// Fetches keys over HTTPS.
 ///
-/// The answer has at most 256 KiB, no redirect is followed, and 404 says that there is no such key.
+/// The answer has at most 256 KiB, no redirect is followed, and 404 says that there is no such key;
+/// of a list it says nothing, and what was fetched before still counts.
 ///
 /// ```
 /// use tower_webhook::keys::{HttpKeys, KeyDocument, KeySource};
@@ -133,12 +134,25 @@ impl HttpKeys {
     }
 
     async fn ask(&self, id: &str) -> Result<Vec<SigningKey>, FetchError> {
-        let escaped = utf8_percent_encode(id, NON_ALPHANUMERIC).to_string();
-        let url = self.url.replace(ID, &escaped);
+        let Some(url) = self.url(id) else {
+            return Ok(Vec::new());
+        };
         match self.answer(&url, id).await? {
             Some(document) => self.document.keys(id, &document),
+            // A list that is not there for a moment takes no key back.
+            None if id.is_empty() => Err(FetchError::new("there is no list of keys")),
             None => Ok(Vec::new()),
         }
+    }
+
+    /// Where the key of this id stands; nowhere, if it could be a step in the path: parsers of URLs
+    /// take `%2E%2E` for one too.
+    fn url(&self, id: &str) -> Option<String> {
+        if matches!(id, "." | "..") {
+            return None;
+        }
+        let escaped = utf8_percent_encode(id, NON_ALPHANUMERIC).to_string();
+        Some(self.url.replace(ID, &escaped))
     }
 
     /// What stands at another URL; `None` where nothing does.
@@ -247,4 +261,48 @@ fn client(is_local: bool) -> Result<Client, ConfigError> {
 
 fn refused(message: &'static str) -> ConfigError {
     ConfigError::new(ConfigErrorKind::Other, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn only_who_asks_for_one_key_is_told_by_404_that_there_is_none() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let _ = stream.read(&mut [0; 4096]).await;
+                let answer =
+                    b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+                let _ = stream.write_all(answer).await;
+            }
+        });
+        let each = HttpKeys::get(format!("{at}/{{id}}"), KeyDocument::Jwks).unwrap();
+        assert!(each.fetch("a").await.unwrap().is_empty());
+        // A list that is gone for a moment must not replace the last good one.
+        let list = HttpKeys::get(format!("{at}/jwks"), KeyDocument::Jwks).unwrap();
+        assert!(list.fetch("").await.is_err());
+    }
+
+    #[test]
+    fn an_id_is_one_segment_of_the_path_and_leads_to_no_other() {
+        let keys = HttpKeys::get("https://acme.example/keys/{id}/pem", KeyDocument::Jwks).unwrap();
+        let path = |id: &str| {
+            let url = keys.url(id)?;
+            Some(Url::parse(&url).unwrap().path().to_owned())
+        };
+        assert_eq!(path("a").as_deref(), Some("/keys/a/pem"));
+        assert_eq!(path("../b").as_deref(), Some("/keys/%2E%2E%2Fb/pem"));
+        assert_eq!(path("a.b").as_deref(), Some("/keys/a%2Eb/pem"));
+        // A parser of URLs takes these for steps, escaped or not.
+        for step in [".", ".."] {
+            assert_eq!(path(step), None);
+        }
+    }
 }

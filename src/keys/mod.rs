@@ -33,6 +33,10 @@
 //! | a fetch that began after it arrived has no such key | 401 |
 //! | a fetch that began before has none, or failed, and the cool-down is not over | the not-now status: its sender comes again |
 //!
+//! Where the keys that are known prove nothing, the answer is 401, and they are fetched again in the
+//! background once the cool-down is over: a key that was replaced without a name of its own is known at
+//! the sender's next attempt.
+//!
 //! So a stranger who makes up ids causes one fetch of a list in a minute. Of keys that are fetched one
 //! by one, each id is asked for once in the cool-down, and ten in all within a minute, drawn at
 //! random from those that deliveries wait for.

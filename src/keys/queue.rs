@@ -83,3 +83,10 @@ impl Queue {
         Ok(self.waiting.swap_remove(place).0)
     }
 }
+
+/// Any number. Where there is none to be had, always the same one.
+pub(super) fn chance() -> usize {
+    let mut bytes = [0; 4];
+    let _ = getrandom::fill(&mut bytes);
+    usize::try_from(u32::from_ne_bytes(bytes)).unwrap_or_default()
+}

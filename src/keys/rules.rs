@@ -56,6 +56,14 @@ pub(super) enum Known {
 #[derive(Debug, Default)]
 pub(super) struct Documents(HashMap<Box<str>, Document>);
 
+impl Document {
+    /// Whether its cool-down is over.
+    fn is_cool(&self, rules: &Rules, now: Instant) -> bool {
+        self.tried
+            .is_none_or(|tried| now.saturating_duration_since(tried) >= rules.cool_down)
+    }
+}
+
 impl Rules {
     /// What is fetched for a delivery that names this key.
     pub(super) fn document<'i>(&self, id: &'i str) -> &'i str {
@@ -75,9 +83,7 @@ impl Documents {
         let Some(document) = self.0.get(rules.document(id)) else {
             return Known::Nothing;
         };
-        let is_cool = document
-            .tried
-            .is_none_or(|tried| now.saturating_duration_since(tried) >= rules.cool_down);
+        let is_cool = document.is_cool(rules, now);
         let age = document
             .good
             .map(|good| now.saturating_duration_since(good));
@@ -96,6 +102,13 @@ impl Documents {
             true => Known::Nothing,
             false => Known::TooEarly,
         }
+    }
+
+    /// Whether keys are known for this id, and somebody may be asked for newer ones.
+    pub(super) fn may_be_newer(&self, rules: &Rules, id: &str, now: Instant) -> bool {
+        let is_known = matches!(self.known(rules, id, now, now), Known::Keys(..));
+        let document = self.0.get(rules.document(id));
+        is_known && document.is_some_and(|document| document.is_cool(rules, now))
     }
 
     /// Notes that somebody asks, so that the next one waits.
@@ -134,11 +147,8 @@ impl Documents {
         if self.0.len() < rules.entries {
             return;
         }
-        self.0.retain(|_, document| {
-            let is_cool = (document.tried)
-                .is_none_or(|tried| now.saturating_duration_since(tried) >= rules.cool_down);
-            !document.keys.is_empty() || !is_cool
-        });
+        self.0
+            .retain(|_, document| !document.keys.is_empty() || !document.is_cool(rules, now));
         while self.0.len() >= rules.entries {
             let least = self
                 .0

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::fetch::{FetchError, FetchKeys};
-use super::queue::Queue;
+use super::queue::{Queue, chance};
 use super::rules::{Documents, Known, Rules};
 use crate::secret::{Found, KeyLookup, KeyRing, SigningKey};
 
@@ -208,6 +208,13 @@ impl KeyLookup for Lookup {
         }
     }
 
+    fn doubt(&self, id: &str) {
+        let mut state = self.state();
+        if (state.documents).may_be_newer(&self.rules, id, Instant::now()) {
+            self.refresh(&mut state, self.rules.document(id));
+        }
+    }
+
     fn fetch(&self, id: &str, arrived: Instant) -> Option<Pending<()>> {
         let this = self.this.upgrade()?;
         let name = self.rules.document(id);
@@ -217,10 +224,8 @@ impl KeyLookup for Lookup {
             .known(&self.rules, id, arrived, Instant::now());
         let is_under_way = state.under_way.contains(name);
         match known {
-            Known::Keys(_, true) if !is_under_way => {
-                if !state.queue.holds(name) && state.queue.enter(name, chance()) {
-                    self.draw(&mut state);
-                }
+            Known::Keys(_, true) => {
+                self.refresh(&mut state, name);
                 None
             }
             Known::Keys(..) | Known::Absent => None,
@@ -250,6 +255,14 @@ impl Lookup {
     fn waits_for(&self, name: &str) -> bool {
         let state = self.state();
         state.queue.holds(name) || state.under_way.contains(name)
+    }
+
+    /// Has this fetched again in the background, unless it is being fetched.
+    fn refresh(&self, state: &mut State, name: &str) {
+        let is_under_way = state.under_way.contains(name);
+        if !is_under_way && (state.queue.holds(name) || state.queue.enter(name, chance())) {
+            self.draw(state);
+        }
     }
 
     /// Has fetches begun, unless that is done.
@@ -283,10 +296,7 @@ impl Place {
         let mut changed = self.lookup.changed.subscribe();
         loop {
             changed.mark_unchanged();
-            if !self.lookup.waits_for(&self.name) {
-                return;
-            }
-            if changed.changed().await.is_err() {
+            if !self.lookup.waits_for(&self.name) || changed.changed().await.is_err() {
                 return;
             }
         }
@@ -371,10 +381,8 @@ impl Flight {
                 None
             }
         };
-        self.lookup
-            .state()
-            .documents
-            .end(&self.name, began, fetched);
+        let documents = &mut self.lookup.state().documents;
+        documents.end(&self.name, began, fetched);
     }
 }
 
@@ -383,13 +391,6 @@ impl Drop for Flight {
         self.lookup.state().under_way.remove(&self.name);
         self.lookup.changed.send_replace(());
     }
-}
-
-/// Any number. Where there is none to be had, always the same one.
-fn chance() -> usize {
-    let mut bytes = [0; 4];
-    let _ = getrandom::fill(&mut bytes);
-    usize::try_from(u32::from_ne_bytes(bytes)).unwrap_or_default()
 }
 
 impl fmt::Debug for Lookup {

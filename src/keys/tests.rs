@@ -295,3 +295,78 @@ fn documents_are_read_in_each_form() {
     let long = " ".repeat(300_000);
     assert!(KeyDocument::Jwks.keys("", long.as_bytes()).is_err());
 }
+
+#[test]
+fn no_bucket_of_a_stranger_stands_for_a_region() {
+    // `*.s3.amazonaws.com` is a name of S3's certificates, and each of these is the bucket `sns`.
+    let sns = CertificateUrl::new("sns.*.amazonaws.com", "/", ".pem");
+    for region in ["us-east-1", "sa-east-1", "us-gov-west-1"] {
+        assert!(sns.allows(&format!("https://sns.{region}.amazonaws.com/a.pem")));
+    }
+    for buckets in ["s3", "S3", "s3-us-west-2", "s3-accelerate", "s3-external-1"] {
+        let url = format!("https://sns.{buckets}.amazonaws.com/a.pem");
+        assert!(!sns.allows(&url), "{url}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signature_that_is_wrong_has_keys_fetched_again_once_in_a_cool_down() {
+    let api = Api::with(&["a"]);
+    let source = source(KeySource::list(api.clone()));
+    assert_eq!(deliver(&source, "").await, "proved");
+    assert_eq!(api.asked(), 1);
+    // Its sender signs with a key that is new, and names none: what is known cannot prove it.
+    api.has(&["b"]);
+    for _ in 0..100 {
+        source.doubt("");
+    }
+    assert_eq!(api.asked(), 1, "the cool-down runs");
+    advance(Duration::from_secs(60)).await;
+    for _ in 0..100 {
+        source.doubt("");
+    }
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(api.asked(), 2);
+    assert_eq!(deliver(&source, "b").await, "proved");
+    // An id that is not known is fetched by who waits for it, not by who doubts.
+    source.doubt("c");
+    advance(Duration::from_secs(60)).await;
+    source.doubt("c");
+    tokio::task::yield_now().await;
+    assert_eq!(api.asked(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_that_no_known_key_has_signed_has_them_fetched_again() {
+    let api = Api::with(&["a"]);
+    let telnyx = crate::provider::telnyx(KeySource::list(api.clone()));
+    let forged = async || {
+        let request = ::http::Request::post("/")
+            .header("telnyx-timestamp", "1777899600")
+            .header(
+                "telnyx-signature-ed25519",
+                data_encoding::BASE64.encode(&[7; 64]),
+            )
+            .body(())
+            .unwrap();
+        let now = crate::UnixTime::from_secs(1_777_899_600);
+        let check = telnyx.verifier().unwrap().begin(&request, now).unwrap();
+        let judged = check.finish_with_keys(b"{}", now).await;
+        assert_eq!(
+            judged.unwrap_err().kind(),
+            crate::signature::SignatureErrorKind::Mismatch
+        );
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+    };
+    forged().await;
+    forged().await;
+    assert_eq!(api.asked(), 1);
+    advance(Duration::from_secs(60)).await;
+    forged().await;
+    forged().await;
+    assert_eq!(api.asked(), 2);
+}

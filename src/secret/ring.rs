@@ -199,8 +199,13 @@ impl KeyRing {
     ///
     /// # Errors
     ///
-    /// As [`KeyRing::new`]; the old keys then stay as they were.
+    /// As [`KeyRing::new`], and a ring whose keys come from a source; the old keys then stay as they
+    /// were.
     pub fn rotate(&self, new: SigningKey, old_until: UnixTime) -> Result<(), ConfigError> {
+        #[cfg(feature = "asymmetric")]
+        if self.source.is_some() {
+            return Err(refused("the keys of this ring come from a source"));
+        }
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         let now = UnixTime::now();
         let old = keys.iter().filter(|key| key.is_active(now)).map(|key| {

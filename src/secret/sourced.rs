@@ -16,6 +16,9 @@ pub(crate) trait KeyLookup: Send + Sync + fmt::Debug {
     /// Fetches what such a delivery needs, if something is to be fetched, or waits for who does.
     fn fetch(&self, id: &str, arrived: Instant)
     -> Option<Pin<Box<dyn Future<Output = ()> + Send>>>;
+
+    /// Notes that none of the keys known for this id made a signature: they may have been replaced.
+    fn doubt(&self, id: &str);
 }
 
 /// What is known of a key.

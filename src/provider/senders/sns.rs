@@ -24,7 +24,8 @@ const NAME: Name = Name::constant("sns");
 ///   asked for, or by [`Provider::without_confirmation`] that they are not believed.
 /// - `SigningCertURL` names the certificate: [`certificate_urls`] says which ones may be fetched.
 /// - One event is what is signed. Believe no other topic than yours: compare `TopicArn`.
-/// - A `SubscriptionConfirmation` is an event like any other: fetch its `SubscribeURL`.
+/// - A `SubscriptionConfirmation` is an event like any other: fetch its `SubscribeURL` where its
+///   `TopicArn` is yours. SNS signs for everybody's topics, and a stranger's may name your URL.
 /// - It tries for 23 days after 5xx and 429, unless your policy says otherwise.
 pub fn sns(keys: impl Into<KeyRing>) -> Provider {
     let member = |name: &'static str| {

@@ -67,3 +67,27 @@ fn a_name_is_the_same_however_long_it_is() {
         assert_ne!(id, KeyId::from(format!("{text}\0")));
     }
 }
+
+#[cfg(feature = "asymmetric")]
+#[test]
+fn the_keys_of_a_source_are_neither_replaced_nor_rotated() {
+    use crate::keys::{FetchError, FetchKeys, KeySource};
+
+    struct Nothing;
+
+    impl FetchKeys for Nothing {
+        async fn fetch(&self, _: &str) -> Result<Vec<SigningKey>, FetchError> {
+            Ok(Vec::new())
+        }
+    }
+
+    let ring = KeyRing::from(KeySource::list(Nothing));
+    let key = || {
+        SigningKey::new(
+            "a",
+            SigningSecret::from_text("whsec_test_9f8e7d6c5b4a").unwrap(),
+        )
+    };
+    assert!(ring.replace([key()]).is_err());
+    assert!(ring.rotate(key(), UnixTime::from_secs(0)).is_err());
+}

@@ -89,6 +89,15 @@ impl Check {
         } = self;
         let parts = BodyParts::of(&general, body).map_err(SignatureError::new)?;
         general.read_body(&parts, &mut read)?;
+        #[cfg(feature = "asymmetric")]
+        let source = keys.source();
+        // Keys that prove nothing may have been replaced where they come from.
+        #[cfg(feature = "asymmetric")]
+        let doubt = |read: &Read| {
+            if let Some((source, id)) = source.as_ref().zip(name_in(read.key_id.as_deref())) {
+                source.doubt(id);
+            }
+        };
         let keys = keys.named(read.key_id.as_deref())?;
         let mut matching = Matching::default();
         let mut first: Option<Vec<u8>> = None;
@@ -114,7 +123,11 @@ impl Check {
                 None => None,
             };
             let content = content.unwrap_or_default().concat();
-            return general.judge_token(&read, active(), &content, body, (tolerance, now));
+            let judged = general.judge_token(&read, active(), &content, body, (tolerance, now));
+            if matches!(&judged, Err(error) if error.kind() == Kind::Mismatch) {
+                doubt(&read);
+            }
+            return judged;
         }
         if general.proof == Proof::Token {
             for key in active() {
@@ -183,6 +196,8 @@ impl Check {
             }
         }
         let Some(keys) = matching.into_ids() else {
+            #[cfg(feature = "asymmetric")]
+            doubt(&read);
             let kind = refused.filter(|_| first.is_none());
             return Err(SignatureError::new(kind.unwrap_or(Kind::Mismatch)));
         };
@@ -233,6 +248,15 @@ impl Keys {
         match keys.iter().any(active) {
             true => Ok(Self::Ring(keys)),
             false => Err(SignatureError::new(Kind::NoActiveKey)),
+        }
+    }
+
+    /// Where they come from, if that is elsewhere.
+    #[cfg(feature = "asymmetric")]
+    fn source(&self) -> Option<Arc<dyn KeyLookup>> {
+        match self {
+            Self::Ring(_) => None,
+            Self::Elsewhere(source, _) => Some(Arc::clone(source)),
         }
     }
 
