@@ -169,6 +169,8 @@ impl EntryCommands {
                 if took.has_more {
                     // Whoever asks is about to wait.
                     self.news.tell();
+                } else if took.passed_by {
+                    self.news.tell_soon();
                 }
                 return Ok((Ok(Answer::Taken(took.taken)), took.wrote));
             }

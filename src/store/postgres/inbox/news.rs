@@ -5,7 +5,7 @@
 //! another way: a pooler takes `LISTEN` and hears nothing.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -27,6 +27,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LAST_PAUSE: Duration = Duration::from_secs(60);
 /// How long nothing is said where that has failed.
 const SILENCE: Duration = Duration::from_secs(30);
+/// How soon it is looked again where others had locked an order key.
+const SOON: Duration = Duration::from_millis(10);
 /// The longest wait of who cannot count on being told.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -62,6 +64,15 @@ impl News {
         self.here.notify_waiters();
         // For who is about to wait.
         self.here.notify_one();
+    }
+
+    /// The same in a moment: what was locked is free then, or it is looked again.
+    pub(super) fn tell_soon(self: &Arc<Self>) {
+        let news = Arc::clone(self);
+        tokio::spawn(async move {
+            sleep(SOON).await;
+            news.tell();
+        });
     }
 
     /// Whether who waits is told of what others accept.

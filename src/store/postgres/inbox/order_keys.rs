@@ -17,7 +17,7 @@ use crate::store::sql::inbox::{OrderAt, OrderKeys, OrderRow};
 use super::statements::EntryStatements;
 
 /// The advisory lock of an order key, beside those of other tables of the database.
-fn lock_of(statements: &EntryStatements, at: &OrderAt) -> i64 {
+pub(super) fn lock_of(statements: &EntryStatements, at: &OrderAt) -> i64 {
     let mut hash = Sha256::new();
     for part in [&statements.orders, &at.namespace, &at.route, &at.key] {
         hash.update(part);

@@ -27,6 +27,9 @@ pub(super) struct Took {
     pub(super) wrote: bool,
     /// Whether the next one finds more to skip, or to take.
     pub(super) has_more: bool,
+    /// Whether nothing was taken, and order keys were locked by others. They may have taken nothing either, for what
+    /// comes first was locked here, and tell nobody.
+    pub(super) passed_by: bool,
 }
 
 /// Takes what is due, in the transaction that is open. It waits for nobody who takes entries too.
@@ -43,10 +46,12 @@ pub(super) async fn take(
 ) -> Result<Took, Fault> {
     let limits = rates::all(conn, &statements.lock_rates, namespace).await?;
     let mut taking = Taking::new(take, now, Limits::of_rows(limits));
-    let (mut wrote, until) = (false, Instant::now() + longest);
+    let (mut wrote, mut passed_by, until) = (false, false, Instant::now() + longest);
     loop {
         taking.skipped = false;
-        wrote |= take_once(conn, statements, front, namespace, &mut taking).await?;
+        let once = take_once(conn, statements, front, namespace, &mut taking).await?;
+        wrote |= once.wrote;
+        passed_by |= once.passed_by;
         if !taking.taken.is_empty() || !taking.skipped || Instant::now() >= until {
             break;
         }
@@ -56,6 +61,7 @@ pub(super) async fn take(
     }
     Ok(Took {
         has_more: taking.taken.is_empty() && taking.skipped,
+        passed_by: taking.taken.is_empty() && passed_by,
         taken: taking.taken,
         wrote,
     })
@@ -70,14 +76,21 @@ struct OfRoute {
     unreadable: Vec<String>,
 }
 
-/// Takes up to as many as are asked for, and says whether it has written anything.
+/// What one look came to.
+struct Once {
+    wrote: bool,
+    /// Whether it went by an order key that somebody had locked.
+    passed_by: bool,
+}
+
+/// Takes up to as many as are asked for.
 async fn take_once(
     conn: &mut PgConnection,
     statements: &EntryStatements,
     front: &Front,
     namespace: &Name,
     taking: &mut Taking<'_>,
-) -> Result<bool, Fault> {
+) -> Result<Once, Fault> {
     let mut unreadable = Vec::new();
     let mut of_routes = Vec::new();
     for of_route in look(conn, statements, front, namespace, taking).await? {
@@ -91,6 +104,10 @@ async fn take_once(
         *places.entry(at).or_insert(0_i64) += 1;
     }
     let (mut order_keys, mut queues) = order_keys::try_lock(conn, statements, places).await?;
+    let passed_by = due
+        .iter()
+        .filter_map(Due::order_at)
+        .any(|at| !queues.contains_key(&at));
     let comes_first = |due: &Due| {
         due.order_at().is_none_or(|at| {
             // Of a key that somebody is at one entry is being taken, or comes to its end.
@@ -110,7 +127,7 @@ async fn take_once(
     for key in unreadable {
         set_aside(conn, statements, namespace, &key, taking.now).await?;
     }
-    Ok(wrote)
+    Ok(Once { wrote, passed_by })
 }
 
 /// Looks for what is due, by route.

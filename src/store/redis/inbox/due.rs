@@ -1,11 +1,11 @@
 //! What is due, and may run.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use futures_util::future::{join, join_all};
 
 use crate::clock::UnixTime;
-use crate::inbox::{Limit, RateOf, Route, Take};
+use crate::inbox::{Route, Take};
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::redis::scripts::strange;
 
@@ -13,7 +13,8 @@ use super::answers::{self, Peeked};
 use super::candidate::Candidate;
 use super::codec::{self, Due};
 use super::groups::answered;
-use super::order::{OrderCommand, OrderHash, OrderKept};
+use super::learned::{DueNow, Learned, SeenUntil};
+use super::order::OrderCommand;
 use super::place::{EntryPlace, PartitionPlace};
 use super::rates::Rates;
 use super::turn::{MoreBehind, Turn};
@@ -27,28 +28,6 @@ const BEHIND_PER_CALL: usize = 200;
 /// How many in all, for one take.
 const MOST_BEHIND: usize = 20_000;
 
-/// What is due of the routes of a take.
-#[derive(Debug, Default)]
-pub(super) struct DueNow {
-    /// By route, in the order of each: what may run.
-    pub(super) runnable: Vec<Vec<Candidate>>,
-    /// What a newer event of its order key makes stale.
-    pub(super) overtaken: Vec<Candidate>,
-    /// Order keys whose entries are held back, and by whom.
-    pub(super) held_back: HashMap<OrderHash, OrderKept>,
-}
-
-/// What was learned in the course of a take.
-#[derive(Default)]
-struct Learned {
-    orders: HashMap<OrderHash, OrderKept>,
-    due: DueNow,
-    /// Order keys of which one entry may run.
-    chosen: HashSet<OrderHash>,
-    /// Whether something was passed over.
-    passed_over: bool,
-}
-
 /// What some partitions have that is due.
 struct Seen {
     /// Each with the number of its route.
@@ -56,6 +35,8 @@ struct Seen {
     behind: Vec<MoreBehind>,
     /// Partitions whose index is of another type.
     broken: Vec<u32>,
+    /// When the first of them was looked at.
+    first: Option<UnixTime>,
     now: UnixTime,
 }
 
@@ -65,6 +46,7 @@ impl Default for Seen {
             found: Vec::new(),
             behind: Vec::new(),
             broken: Vec::new(),
+            first: None,
             now: UnixTime::EPOCH,
         }
     }
@@ -92,14 +74,19 @@ impl RedisInbox {
             };
             let seen = turn.rates.clone();
             let (peeked, rates) = join(self.peek(take, routes, turn), rates).await;
-            let (mut found, behind, now) = peeked?;
+            let Seen {
+                mut found,
+                behind,
+                first: first_at,
+                now,
+                ..
+            } = peeked?;
             // Where they do not answer, what was seen last holds.
             let rates: Rates = rates.or_else(|error| seen.ok_or(error))?;
             turn.rates = Some(rates.clone());
             found
                 .iter_mut()
                 .for_each(|(route, _)| *route = route.saturating_add(first));
-            self.sort_out(found, &rates, now, &mut learned).await?;
             // Where the last look has passed over as many as it may, this one goes on: what is behind them
             // would never be found.
             let which = (take.lone, Box::from(routes));
@@ -108,8 +95,11 @@ impl RedisInbox {
                 route: more.route.saturating_add(first),
                 ..more
             });
-            let behind = behind.collect();
-            let looked = self.look_behind(take, behind, &rates, now, &mut learned);
+            let behind: Vec<_> = behind.collect();
+            let until = SeenUntil::new(first_at, &take.routes, &behind);
+            self.sort_out(found, &rates, now, &until, &mut learned)
+                .await?;
+            let looked = self.look_behind(take, behind, (&rates, now, first_at), &mut learned);
             let left = looked.await?.into_iter().map(|more| MoreBehind {
                 route: more.route.saturating_sub(first),
                 ..more
@@ -118,6 +108,7 @@ impl RedisInbox {
             if !left.is_empty() {
                 turn.left_behind.insert(which, left);
             }
+            learned.due.waits |= !std::mem::take(&mut learned.unsure).is_empty();
             known = Some(rates);
         }
         for route in &mut learned.due.runnable {
@@ -132,7 +123,7 @@ impl RedisInbox {
         take: &Take,
         routes: &[Route],
         turn: &mut Turn,
-    ) -> Result<(Vec<(usize, Candidate)>, Vec<MoreBehind>, UnixTime), StoreError> {
+    ) -> Result<Seen, StoreError> {
         let mut broken = BTreeSet::new();
         let all = self.partitions.len();
         // Keys are spread evenly: of the first few in all, hardly ever more are in one partition.
@@ -163,15 +154,18 @@ impl RedisInbox {
                     turn.note(place.partition, answer.is_ok());
                 }
             }
-            let (mut found, mut behind, mut now) = (Vec::new(), Vec::new(), UnixTime::EPOCH);
+            let mut all = Seen::default();
             for seen in answered(peeked)? {
-                found.extend(seen.found);
-                behind.extend(seen.behind);
+                all.found.extend(seen.found);
+                all.behind.extend(seen.behind);
                 broken.extend(seen.broken);
-                now = now.max(seen.now);
+                all.first = all.first.into_iter().chain(seen.first).min();
+                all.now = all.now.max(seen.now);
             }
             turn.note_broken(broken);
-            return Ok((found, behind, now));
+            // The clocks of several masters tell not which event came first.
+            all.first = all.first.filter(|_| !in_slots);
+            return Ok(all);
         }
     }
 
@@ -194,6 +188,7 @@ impl RedisInbox {
                 due,
             } = peeked;
             seen.now = seen.now.max(at);
+            seen.first = seen.first.or(Some(at)).min(Some(at));
             let broken = broken.into_iter().filter_map(|number| rest.get(number));
             seen.broken.extend(broken.map(|place| place.partition));
             // Entries of one kind come one after the other.
@@ -257,8 +252,10 @@ impl RedisInbox {
         mut found: Vec<(usize, Candidate)>,
         rates: &Rates,
         now: UnixTime,
+        until: &SeenUntil,
         learned: &mut Learned,
     ) -> Result<(), StoreError> {
+        found.append(&mut learned.unsure);
         let orders = found.iter().filter_map(|(_, it)| Some(it.order?.hash));
         let unknown: HashSet<_> = orders
             .filter(|it| !learned.orders.contains_key(it))
@@ -273,7 +270,7 @@ impl RedisInbox {
         }
         found.sort_by(|(_, a), (_, b)| (a.at, &a.place.name).cmp(&(b.at, &b.place.name)));
         for (route, candidate) in found {
-            learned.sort_in(route, candidate, rates, now);
+            learned.sort_in(route, candidate, rates, now, until);
         }
         Ok(())
     }
@@ -283,21 +280,20 @@ impl RedisInbox {
     async fn look_behind(
         &self,
         take: &Take,
-        behind: Vec<MoreBehind>,
-        rates: &Rates,
-        now: UnixTime,
+        mut behind: Vec<MoreBehind>,
+        (rates, now, first): (&Rates, UnixTime, Option<UnixTime>),
         learned: &mut Learned,
     ) -> Result<Vec<MoreBehind>, StoreError> {
-        let (mut behind, mut looked_at) = (behind, 0_usize);
-        while let Some(mut more) = behind.pop() {
-            let runnable: usize = learned.due.runnable.iter().map(Vec::len).sum();
-            if !learned.passed_over || runnable >= take.limit {
-                return Ok(Vec::new());
-            }
+        let mut looked_at = 0_usize;
+        while let Some(place) = learned.next_look(take, &behind) {
             if looked_at >= MOST_BEHIND {
-                behind.push(more);
+                // Waiting has an end: they run in the order in which they were found.
+                let until = SeenUntil::default();
+                self.sort_out(Vec::new(), rates, now, &until, learned)
+                    .await?;
                 return Ok(behind);
             }
+            let mut more = behind.swap_remove(place);
             let Some(route) = take.routes.get(more.route) else {
                 continue;
             };
@@ -316,13 +312,15 @@ impl RedisInbox {
                 let candidate = self.candidate(&more.partition, route, member)?;
                 Some((more.route, candidate))
             });
-            self.sort_out(found.collect(), rates, now, learned).await?;
+            let found = found.collect();
             if let Some(last) = last.filter(|_| is_full) {
                 more.last = last;
                 behind.push(more);
             }
+            let until = SeenUntil::new(first, &take.routes, &behind);
+            self.sort_out(found, rates, now, &until, learned).await?;
         }
-        Ok(behind)
+        Ok(Vec::new())
     }
 
     /// Members of the index of a partition.
@@ -339,42 +337,5 @@ impl RedisInbox {
         let range = &range;
         let ask = async |mut conn: Conn| conn.ask(range).await;
         Ok(answers::members(self.store.link.run(ask).await?)?)
-    }
-}
-
-impl Learned {
-    fn sort_in(&mut self, route: usize, candidate: Candidate, rates: &Rates, now: UnixTime) {
-        let mut candidate = candidate;
-        if let Some(order) = candidate.order {
-            let Some(kept) = self.orders.get(&order.hash) else {
-                return;
-            };
-            candidate.applied = kept.applied;
-            let id = candidate.place.id();
-            if kept.holder.as_ref().is_some_and(|holder| *holder != id) {
-                self.passed_over = true;
-                self.due.held_back.insert(order.hash, kept.clone());
-                return;
-            }
-            if order.is_overtaken(kept.applied) {
-                self.passed_over = true;
-                return self.due.overtaken.push(candidate);
-            }
-            let rate = rates.of(candidate.route.provider(), RateOf::EachOrderKey);
-            let used_until = UnixTime::from_micros(kept.used_until);
-            let is_used_up = rate.is_some_and(|rate| !Limit::new(rate, used_until).lets(kept.now));
-            // Of several the first may run.
-            if is_used_up || !self.chosen.insert(order.hash) {
-                self.passed_over = true;
-                return;
-            }
-        }
-        let Some(runnable) = self.due.runnable.get_mut(route) else {
-            return;
-        };
-        let left = |provider| rates.left(provider, now);
-        if runnable.len() < candidate.route.rated().map_or(usize::MAX, left) {
-            runnable.push(candidate);
-        }
     }
 }

@@ -18,6 +18,7 @@ mod due;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod groups;
+mod learned;
 mod limits;
 mod looking;
 mod order;

@@ -13,8 +13,8 @@ use crate::store::redis::scripts::strange;
 use super::answers::{self, TakenOrNot};
 use super::candidate::Candidate;
 use super::codec;
-use super::due::DueNow;
 use super::groups::in_groups;
+use super::learned::DueNow;
 use super::order::{OrderCommand, OrderKept, OrderOutcome};
 use super::rates::Rates;
 use super::turn::Turn;
@@ -75,6 +75,7 @@ impl RedisInbox {
             runnable,
             mut overtaken,
             held_back,
+            waits,
         } = due;
         // What is held back is not left to those who have nothing else to do.
         let has_work = runnable.iter().any(|route| !route.is_empty());
@@ -95,6 +96,7 @@ impl RedisInbox {
             let skipped = !held_back.is_empty() && self.free_abandoned(&held_back).await?;
             return Ok(Round {
                 skipped,
+                missed: waits,
                 ..Round::default()
             });
         }

@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 
 use crate::inbox::Route;
 
+use super::codec;
 use super::place::PartitionPlace;
 use super::rates::Rates;
 
@@ -16,6 +17,14 @@ pub(super) struct MoreBehind {
     pub(super) route: usize,
     pub(super) partition: PartitionPlace,
     pub(super) last: Vec<u8>,
+}
+
+impl MoreBehind {
+    /// When what was seen last is due.
+    pub(super) fn at(&self, routes: &[Route]) -> Option<u64> {
+        let route = routes.get(self.route)?;
+        Some(codec::decode_due(&self.last, route.as_str())?.at)
+    }
 }
 
 /// What takes have found out.

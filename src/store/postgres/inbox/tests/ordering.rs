@@ -1,9 +1,13 @@
 //! What is about the same thing, and what its table of order keys says.
 
+use tokio::time::timeout;
+
+use super::told::until_it_hears;
 use super::*;
 use crate::event::{Order as EventOrder, OrderKey, Version};
 use crate::inbox::Accept;
 use crate::store::command::{Complete, StoredResponse};
+use crate::store::sql::inbox::OrderAt;
 use crate::store::transaction::{Finished, Ticket};
 
 fn accept_in(id: &str, version: i64) -> Accept {
@@ -101,4 +105,35 @@ async fn who_waits_is_told_when_a_transaction_has_freed_an_order_key() {
     assert!(asked.elapsed() < EVER / 2);
     let next = inbox.take(&take(9)).await.unwrap();
     assert_eq!(next.first().map(|it| &it.key), Some(&key("second")));
+}
+
+/// Two that take at once may stand in each other's way, and take nothing: the one that could not lock the key looks
+/// again, for the other one tells nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_finds_an_order_key_locked_does_not_wait_for_its_next_look() {
+    /// Who returns earlier was told.
+    const EVER: Duration = Duration::from_secs(10);
+    let server = Postgres::start();
+    let inbox = inbox(&server).await;
+    inbox.accept(&accept_in("evt_1", 1)).await.unwrap();
+    until_it_hears(&inbox).await;
+    // Word of the event itself.
+    while timeout(Duration::from_millis(200), inbox.wait(EVER))
+        .await
+        .is_ok()
+    {}
+    let at = OrderAt {
+        namespace: "default".to_owned(),
+        route: "acme".to_owned(),
+        key: server.ask("SELECT order_key FROM tower_webhook_inbox"),
+    };
+    let lock = order_keys::lock_of(&inbox.server.database.commands().statements, &at);
+    let mut other = server.session(&format!(
+        "BEGIN;\nSELECT pg_advisory_xact_lock({lock});\n\\echo locked"
+    ));
+    other.says("locked");
+    assert!(inbox.take(&take(1)).await.unwrap().is_empty());
+    let begun = std::time::Instant::now();
+    inbox.wait(EVER).await;
+    assert!(begun.elapsed() < EVER);
 }

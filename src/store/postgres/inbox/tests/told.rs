@@ -6,7 +6,7 @@ use super::*;
 const EVER: Duration = Duration::from_secs(600);
 
 /// Waits until the inbox counts on being told.
-async fn until_it_hears(inbox: &PostgresInbox) {
+pub(super) async fn until_it_hears(inbox: &PostgresInbox) {
     let begun = std::time::Instant::now();
     let news = &inbox.server.database.commands().news;
     while !news.hears() {

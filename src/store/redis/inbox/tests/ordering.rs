@@ -262,3 +262,28 @@ async fn on_a_cluster_the_events_of_one_thing_run_one_at_a_time_and_in_rising_ve
             .all(|(is_open, newest)| !is_open && newest == "4")
     );
 }
+
+/// A look sees the first few of each partition: the older event stands behind others in one, and the newer one is
+/// the first in another one.
+#[tokio::test]
+async fn of_two_events_of_a_key_the_one_that_was_due_first_runs_first_wherever_they_stand() {
+    let server = Server::start();
+    let inbox = inbox(&server, 16).await;
+    let in_partition = |id: &String, zero: bool| (inbox.place(&key(id)).partition == 0) == zero;
+    let ids = |zero: bool| {
+        let ids = (0..1_000).map(|number| format!("evt_{number}"));
+        ids.filter(move |id| in_partition(id, zero))
+    };
+    let [before, beside, older] =
+        <[_; 3]>::try_from(ids(true).take(3).collect::<Vec<_>>()).unwrap();
+    let newer = ids(false).next().unwrap();
+    inbox.accept(&accept(&before, "a")).await.unwrap();
+    inbox.accept(&accept(&beside, "a")).await.unwrap();
+    inbox.accept(&ordered(&older, 1)).await.unwrap();
+    inbox.accept(&ordered(&newer, 2)).await.unwrap();
+    let mut all = Vec::new();
+    for _ in 0..2 {
+        all.extend(taken(&inbox, 3).await);
+    }
+    assert_eq!(all, [before, beside, older]);
+}
