@@ -176,11 +176,11 @@ pub(crate) async fn replay(asked: &Replay, output: Output) -> Result<Ended, Fail
             continue;
         };
         let captured = captured(request, line.id.clone())?;
-        if !line.authenticated || captured.lacks.is_some() || !is_of(&line, &preset, &provider) {
+        if !line.authenticated || captured.lacks.is_some() || !is_of(line, &preset, &provider) {
             left_out = left_out.saturating_add(1);
             continue;
         }
-        let delivery = delivery(&line, captured, &provider)?;
+        let delivery = delivery(line, captured, &provider)?;
         let answer = delivery
             .send_to(&asked.url)
             .await
