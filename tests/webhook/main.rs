@@ -12,6 +12,7 @@ mod errors;
 mod keeping;
 mod program;
 mod receiver;
+mod replaying;
 mod sending;
 mod tasks;
 mod verifying;

@@ -105,7 +105,8 @@ pub(crate) fn requests(lines: &[JournalLine]) -> Result<Vec<Captured>, Failure> 
     }
 }
 
-/// Whether a line is of this sender. Who sends Standard Webhooks has a name of its own.
+/// Whether a line is of this sender: another one's delivery, signed anew as this one's, would be taken for
+/// this one's. Who sends Standard Webhooks has a name of its own.
 fn is_of(line: &JournalLine, preset: &Preset, provider: &Provider) -> bool {
     let is_another = || presets::find(&line.provider).is_some();
     line.provider == provider.name().as_str()
@@ -162,9 +163,7 @@ pub(crate) async fn replay(asked: &Replay, output: Output) -> Result<Ended, Fail
         .map(|key| key.encoded());
     let (mut sent, mut left_out, mut well) = (0_u32, 0_u32, true);
     let all = lines(&asked.file, "replay")?;
-    // Another sender's delivery, signed anew as this one's, would be taken for this one's.
-    let of_it = |line: &&JournalLine| line.provider == provider.name().as_str();
-    for line in all.iter().filter(of_it) {
+    for line in &all {
         let Some(request) = line.request.as_ref().filter(|_| {
             key.as_ref()
                 .is_none_or(|key| line.key.as_ref() == Some(key))
