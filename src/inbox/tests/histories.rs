@@ -76,6 +76,10 @@ impl Known {
             Accepted::Queued => {
                 let other = self.untrue && what != self.what;
                 assert!(!self.is_known() || other, "what is known is not new");
+                if other {
+                    // The fence of a new entry is a time: in the same instant it is no later one.
+                    self.fence = self.fence.saturating_sub(1);
+                }
                 self.untrue = false;
                 (self.owed, self.what, self.known_until) = (true, what, None);
                 (self.attempts, self.dead, self.holder) = (0, false, None);

@@ -66,7 +66,7 @@ pub(super) async fn queued<I: Inbox + Clone>(
     // What the first one makes is there for all.
     send(&layer, &event("evt_first", "{}")).await;
     for length in lengths {
-        let count = (2_400_000 / (length + 1_000)).min(600);
+        let count = (4_000_000 / (length + 1_000)).min(2_000);
         let (mut bytes, number_of) = (0, u64::try_from(count).unwrap());
         let events: Vec<_> = (0..count)
             .map(|number| {
