@@ -14,10 +14,13 @@ folder=$(mktemp -d)
 server=
 trap 'test -z "$server" || { kill "$server" && wait "$server"; } || true; rm -rf "$folder"' EXIT
 cd "$folder"
-if ! command -v haproxy > /dev/null; then
-    apt-get install -y -q --no-install-recommends haproxy=2.6.12-1+deb12u4 > /dev/null
-fi
-haproxy -v | head -n 1
+# Into this folder, whatever is installed, with the libraries that few other packages bring.
+apt-get download -q haproxy=2.6.12-1+deb12u4 liblua5.3-0=5.3.6-2 \
+    libopentracing-c-wrapper0=1.1.3-3+b1 libopentracing1=1.6.0-4 > /dev/null 2>&1
+for package in *.deb; do dpkg-deb -x "$package" .; done
+export LD_LIBRARY_PATH=$folder/usr/lib/x86_64-linux-gnu
+PATH=$folder/usr/sbin:$PATH
+haproxy -v | sed -n 1p
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 cat > haproxy.cfg <<CONFIGURATION
 defaults

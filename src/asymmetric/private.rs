@@ -66,7 +66,8 @@ impl PrivateKey {
         Self::made_of(OTHER_SEED, OTHER_RSA, algorithm)
     }
 
-    #[allow(clippy::expect_used, reason = "of constants, which the tests try")]
+    /// It cannot panic: what each `expect` sees is made of the constants above, and a test makes every key of them.
+    #[allow(clippy::expect_used, reason = "of constants, which a test tries")]
     fn made_of(seed: &[u8], rsa: &[u8], algorithm: PublicKeyAlgorithm) -> Self {
         let numbers = |len: usize| {
             let mut bytes = Digest::Sha512.hash([seed]);
