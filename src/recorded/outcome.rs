@@ -57,22 +57,6 @@ const NOTES: [&str; 6] = [
     "clock_suspected",
 ];
 
-/// The word for a verdict.
-pub(crate) fn code_of(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Passed => "passed",
-        Verdict::Handled => "handled",
-        Verdict::Queued => "queued",
-        Verdict::Duplicate => "duplicate",
-        Verdict::Refused => "refused",
-        Verdict::Failed => "failed",
-        Verdict::Unfinished => "unfinished",
-        Verdict::Filtered => "filtered",
-        Verdict::NotOurs => "not_ours",
-        Verdict::Probed => "probed",
-    }
-}
-
 impl Outcome {
     /// What was observed. Of its body no more is kept than `most` bytes.
     pub(crate) fn of(
@@ -189,7 +173,7 @@ impl Outcome {
                 self.head.id(process),
                 at,
                 self.provider.to_string(),
-                code_of(self.verdict),
+                self.verdict.code(),
             )
         }
     }
