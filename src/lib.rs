@@ -59,6 +59,7 @@
 //! - [`reconcile`] finds events that never arrived by asking their sender, and the feature `http-client` has
 //!   clients for it.
 //! - [`health`] says whether a receiver can take deliveries, and what is wrong where it cannot.
+//! - With the feature `page`, the `operator` module is a page that shows what arrived, and sends it round again.
 //! - [`Observer`] sees what became of every delivery; [`Reason`] has a stable code for each refusal.
 //!
 //! # What is guaranteed
@@ -94,6 +95,7 @@
 //! | `inbox` | acknowledging events at once and handling them later: the `inbox` and `worker` modules |
 //! | `http-client` | clients for the APIs of BLOX, BlendFi and others, over HTTPS with `ring` and the system's certificates: the [`reconcile`] module |
 //! | `gzip` | bodies that come compressed, where [`SenderContract::gzip`](SenderContract) says which form is signed |
+//! | `page` | a page for operators, to nest in your router: the `operator` module |
 //! | `cli` | the program `webhook`: sends, verifies, says why a signature was refused, looks into records and inboxes. Rust 1.94 or later |
 //! | `metrics` | numbers of deliveries, stores, keys and workers, for any recorder of the crate `metrics`: the `metrics` module |
 //! | `ring` | no more than a faster MAC where the processor has no instructions for SHA-256; keys are then not wiped when dropped |
@@ -132,6 +134,8 @@ mod mac;
 pub mod metrics;
 mod name;
 mod observer;
+#[cfg(feature = "page")]
+pub mod operator;
 mod path;
 mod payload;
 mod printable;

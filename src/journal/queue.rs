@@ -83,16 +83,38 @@ impl Lane {
     }
 }
 
+/// What an operator did.
+#[cfg(feature = "page")]
+#[derive(Debug, Clone)]
+pub(crate) struct Note {
+    pub(crate) at: UnixTime,
+    pub(crate) provider: String,
+    pub(crate) key: Option<String>,
+    pub(crate) detail: String,
+}
+
 #[derive(Default)]
 struct State {
     proved: Lane,
     refused: Lane,
+    #[cfg(feature = "page")]
+    notes: VecDeque<Note>,
     /// Whether the writer sleeps until somebody wakes it.
     is_idle: bool,
     is_closed: bool,
     /// Which flush was asked for, and which was carried out.
     flush_wanted: u64,
     flushed: u64,
+}
+
+impl State {
+    fn is_empty(&self) -> bool {
+        #[cfg(feature = "page")]
+        if !self.notes.is_empty() {
+            return false;
+        }
+        self.proved.waiting.is_empty() && self.refused.waiting.is_empty()
+    }
 }
 
 /// What deliveries and the writer share.
@@ -111,6 +133,8 @@ pub(super) struct Shared {
 #[derive(Default)]
 pub(super) struct Taken {
     pub(super) outcomes: Vec<Outcome>,
+    #[cfg(feature = "page")]
+    pub(super) notes: Vec<Note>,
     /// Lost before, proved and others.
     pub(super) lost: [u64; 2],
     /// Whether nothing is left behind it, and if so which flush is carried out once this is written.
@@ -119,6 +143,9 @@ pub(super) struct Taken {
     pub(super) is_last: bool,
 }
 
+/// So many notes wait at most.
+#[cfg(feature = "page")]
+const NOTES: usize = 1_000;
 /// At most so many are written together.
 const BATCH: usize = 256;
 
@@ -217,11 +244,23 @@ impl Shared {
         }
     }
 
+    /// Queues a note. It stands in the process's log too: one that finds no room is not lost.
+    #[cfg(feature = "page")]
+    pub(super) fn note(&self, note: Note) {
+        let mut state = self.state();
+        if state.notes.len() < NOTES {
+            state.notes.push_back(note);
+            state.is_idle = false;
+        }
+        drop(state);
+        self.wake.notify_one();
+    }
+
     /// Takes what waits, what is proved first; waits for it, but no longer than `limit`.
     pub(super) fn take(&self, limit: Duration) -> Taken {
         let mut state = self.state();
         let nothing = |state: &mut State| {
-            let is_empty = state.proved.waiting.is_empty() && state.refused.waiting.is_empty();
+            let is_empty = state.is_empty();
             state.is_idle = is_empty;
             is_empty && !state.is_closed && state.flushed >= state.flush_wanted
         };
@@ -231,6 +270,8 @@ impl Shared {
         }
         state.is_idle = false;
         let mut taken = Taken::default();
+        #[cfg(feature = "page")]
+        taken.notes.extend(state.notes.drain(..));
         let State {
             proved, refused, ..
         } = &mut *state;

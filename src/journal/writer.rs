@@ -60,6 +60,19 @@ impl<S: JournalSink> Writer<S> {
     fn lines(&self, taken: &Taken) -> Vec<JournalLine> {
         let outcomes = taken.outcomes.iter();
         let mut lines: Vec<_> = outcomes.map(|it| it.line(self.process)).collect();
+        #[cfg(feature = "page")]
+        for (number, note) in taken.notes.iter().enumerate() {
+            let id = format!(
+                "{:016x}-{:08x}-operator{number}",
+                note.at.as_micros(),
+                self.process
+            );
+            let mut line = JournalLine::new(id, note.at, note.provider.clone(), "operator");
+            line.authenticated = true;
+            line.key.clone_from(&note.key);
+            line.detail = Some(note.detail.clone());
+            lines.push(line);
+        }
         for (lost, is_proved) in taken.lost.into_iter().zip([true, false]) {
             if lost > 0 {
                 let now = UnixTime::now();

@@ -84,6 +84,27 @@ impl JournalFilter {
         self
     }
 
+    /// Whether every line is asked for.
+    #[cfg(feature = "page")]
+    pub(crate) fn is_for_all(&self) -> bool {
+        let Self {
+            provider,
+            key,
+            from,
+            until,
+            verdict,
+            reason,
+            authenticated,
+        } = self;
+        provider.is_none()
+            && key.is_none()
+            && from.is_none()
+            && until.is_none()
+            && verdict.is_none()
+            && reason.is_none()
+            && !authenticated
+    }
+
     /// Whether a line is asked for.
     pub fn matches(&self, line: &JournalLine) -> bool {
         let Self {

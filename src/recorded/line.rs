@@ -62,7 +62,8 @@ pub struct JournalLine {
     #[serde(default, skip_serializing_if = "is_false")]
     pub authenticated: bool,
     /// What became of it: `passed`, `handled`, `queued`, `duplicate`, `refused`, `failed`, `unfinished`,
-    /// `filtered`, `not_ours` or `probed`.
+    /// `filtered`, `not_ours` or `probed`. `operator` where somebody did something by hand, which the
+    /// [detail](Self::detail) says.
     pub verdict: String,
     /// The [code](crate::Reason::code) of the reason, where it was not simply handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,8 @@
 //! A journal in a table of Postgres.
 
+#[cfg(feature = "page")]
+pub(super) mod newest;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -174,10 +177,11 @@ impl PostgresJournal {
         limit: usize,
     ) -> Result<JournalPage, Fault> {
         let sql = format!(
-            "SELECT xid::text, seq, line FROM {} WHERE xid < pg_snapshot_xmin(pg_current_snapshot())
+            "SELECT journal.xid::text, seq, line FROM {} AS journal
+             WHERE xid < pg_snapshot_xmin(pg_current_snapshot())
                  AND (xid, seq) > ($1::text::xid8, $2)
                  AND ($3::text IS NULL OR provider = $3) AND ($4::text IS NULL OR key = $4)
-                 AND at >= $5 AND at < $6 ORDER BY xid, seq LIMIT {BATCH}",
+                 AND at >= $5 AND at < $6 ORDER BY journal.xid, seq LIMIT {BATCH}",
             self.tables.journal()
         );
         let (mut xid, mut seq) = place(after);

@@ -1,5 +1,8 @@
 //! A journal in a SQLite file.
 
+#[cfg(feature = "page")]
+pub(super) mod newest;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -12,6 +12,33 @@ use crate::sql_support::Postgres;
 use crate::support::blendfi::{self, event, key};
 use crate::support::server::Server;
 
+/// Numbers of transactions are not ordered as their texts are: 99 comes before 100.
+#[tokio::test]
+async fn a_journal_in_postgres_is_read_in_the_order_of_its_transactions() {
+    let postgres = Postgres::start();
+    let table = PostgresJournal::new(postgres.url()).unwrap().migrate();
+    let journal = started(table.clone());
+    flushed(&journal).await;
+    postgres.ask(&table.migration_sql());
+    let line =
+        |id: &str| format!(r#"{{"v":1,"id":"{id}","at":1,"provider":"acme","verdict":"handled"}}"#);
+    for (xid, id) in [(100, "second"), (99, "first"), (101, "third")] {
+        postgres.ask(&format!(
+            "INSERT INTO tower_webhook_journal (xid, at, authenticated, id, provider, line)
+             VALUES ('{xid}', 1, true, '{id}', 'acme', '{}')",
+            line(id)
+        ));
+    }
+    let (mut found, mut after) = (Vec::new(), None);
+    for _ in 0..3 {
+        let page = table.read(&JournalFilter::new(), after.as_ref(), 1).await;
+        let page = page.unwrap();
+        found.extend(page.lines.iter().map(|line| line.id.clone()));
+        after = Some(page.next);
+    }
+    assert_eq!(found, ["first", "second", "third"]);
+}
+
 /// A receiver that is taken down.
 async fn receiver(journal: &Journal) -> Server {
     let webhook = blendfi::webhook(MemoryStore::new()).journal(journal);
