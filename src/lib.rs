@@ -130,6 +130,8 @@ mod jws;
 pub mod keys;
 pub mod layer;
 mod mac;
+#[cfg(feature = "asymmetric")]
+mod message_signature;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 mod name;
