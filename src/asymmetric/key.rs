@@ -71,6 +71,8 @@ impl PublicKey {
         if !self.takes(algorithm, signature) {
             return false;
         }
+        #[cfg(test)]
+        super::tests::count_verification();
         match algorithm {
             PublicKeyAlgorithm::Ed25519 => self.verify_ed25519(message, signature),
             PublicKeyAlgorithm::Ecdsa { digest, form, .. } => {

@@ -169,10 +169,16 @@ impl Checks {
                     .origin
                     .known_client(&parts.extensions, &parts.headers)
             };
+            #[cfg(feature = "asymmetric")]
+            let peer = endpoint.origin.peer.find(&parts.extensions);
             let head = ProofHead {
                 request: parts.into(),
                 extensions: &parts.extensions,
                 client: auth.client.or_else(client),
+                #[cfg(feature = "asymmetric")]
+                peer,
+                #[cfg(feature = "asymmetric")]
+                is_proxied: peer.is_some_and(|peer| endpoint.origin.proxies.include(peer)),
                 now,
             };
             pending.custom = Some(Box::new(proof.head(&head)?));
