@@ -296,6 +296,10 @@ impl<S: Store> Store for Together<S> {
         self.store.forget(key).await
     }
 
+    async fn forget_done(&self, key: &EventKey) -> Result<bool, StoreError> {
+        self.store.forget_done(key).await
+    }
+
     async fn unfinished(
         &self,
         provider: &Name,
