@@ -137,9 +137,8 @@ async fn items_of_lists_are_found_by_themselves_and_run_once() {
         .store(MemoryStore::new())
         .build()
         .unwrap();
-    let route = "/pix/{token}";
     let router =
-        axum::Router::new().webhook(route, webhook.clone(), event_handler(handler.clone()));
+        axum::Router::new().webhook("/pix", webhook.clone(), event_handler(handler.clone()));
     let deliver = async |ids: &[&str]| {
         let request = Request::post(format!("/pix/{TOKEN}")).body(Body::from(list(ids)));
         router
