@@ -8,6 +8,8 @@ use std::time::Duration;
 pub(super) const SHORTEST_LEASE: Duration = Duration::from_secs(1);
 
 /// When a sender tries again.
+///
+/// With the feature `senders` it is read from a file of settings too, as `docs/schemes.md` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RetrySchedule {

@@ -49,6 +49,7 @@ fn captured(request: &RecordedRequest, label: String) -> Result<Captured, Failur
         body: body.and_then(RecordedBody::whole).unwrap_or_default(),
         at: Some(UnixTime::from_micros(request.received_at)),
         lacks,
+        sender: None,
         label,
     })
 }
@@ -90,7 +91,11 @@ pub(crate) fn requests(lines: &[JournalLine]) -> Result<Vec<Captured>, Failure> 
     let mut all = Vec::new();
     for line in lines {
         if let Some(request) = &line.request {
-            all.push(captured(request, format!("{} of the journal", line.id))?);
+            let captured = captured(request, format!("{} of the journal", line.id))?;
+            all.push(Captured {
+                sender: Some(line.provider.clone()),
+                ..captured
+            });
         }
     }
     match all.is_empty() {
@@ -104,7 +109,7 @@ pub(crate) fn requests(lines: &[JournalLine]) -> Result<Vec<Captured>, Failure> 
 /// Whether a line is of this sender: another one's delivery, signed anew as this one's, would be taken for
 /// this one's. Who sends Standard Webhooks has a name of its own.
 fn is_of(line: &JournalLine, preset: &Preset, provider: &Provider) -> bool {
-    let is_another = || presets::find(&line.provider).is_some();
+    let is_another = || presets::is_known(&line.provider);
     line.provider == provider.name().as_str()
         || (preset.name == "standard-webhooks" && !is_another())
 }

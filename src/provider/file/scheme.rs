@@ -1,8 +1,9 @@
 //! The scheme of a sender, in the words of a file.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::algorithm::{AlgorithmFile, EncodingFile};
+use super::said::{in_member, read};
 use crate::clock::Tolerance;
 use crate::digest::Digest;
 use crate::error::{ConfigError, ConfigErrorKind};
@@ -222,6 +223,13 @@ fn refused(what: &'static str) -> ConfigError {
     ConfigError::new(ConfigErrorKind::Scheme, what)
 }
 
+impl<'de> Deserialize<'de> for Scheme {
+    /// As `docs/schemes.md` says.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read(deserializer, SchemeFile::scheme)
+    }
+}
+
 impl SchemeFile {
     pub(super) fn scheme(self) -> Result<Scheme, ConfigError> {
         #[cfg(feature = "asymmetric")]
@@ -304,13 +312,13 @@ impl SchemeFile {
             scheme = scheme.content_is_id();
         }
         if let Some(url) = self.public_url {
-            scheme = scheme.public_url(PublicUrl::parse(&url)?);
+            scheme = scheme.public_url(in_member("public-url", PublicUrl::parse(&url))?);
         }
         if let Some(pointer) = self.only_item {
             scheme = scheme.only_item(pointer);
         }
         if let Some(seconds) = self.tolerance {
-            scheme = scheme.tolerance(Tolerance::from_secs(seconds)?);
+            scheme = scheme.tolerance(in_member("tolerance", Tolerance::from_secs(seconds))?);
         }
         let secrets = match self.secrets {
             SecretsFile::Text => SecretFormat::Text,

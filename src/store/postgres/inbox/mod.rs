@@ -7,6 +7,7 @@ mod front;
 mod looking;
 mod news;
 mod order_keys;
+mod pieces;
 mod rates;
 mod records;
 mod room;
