@@ -1,5 +1,7 @@
 //! Proofs of a user's own, in the two steps that every proof has.
 
+#[cfg(feature = "asymmetric")]
+mod certificate;
 mod own;
 
 use std::borrow::Cow;
@@ -156,6 +158,11 @@ pub struct ProofHead<'a> {
     pub(crate) request: RequestHead<'a>,
     pub(crate) extensions: &'a Extensions,
     pub(crate) client: Option<IpAddr>,
+    /// The other end of the connection, and whether it is a declared proxy.
+    #[cfg(feature = "asymmetric")]
+    pub(crate) peer: Option<IpAddr>,
+    #[cfg(feature = "asymmetric")]
+    pub(crate) is_proxied: bool,
     pub(crate) time: &'a HeadTime<'a>,
 }
 

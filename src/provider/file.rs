@@ -5,6 +5,8 @@ mod contract;
 mod events;
 #[cfg(feature = "jwt")]
 mod jws;
+#[cfg(feature = "asymmetric")]
+mod message;
 mod said;
 mod scheme;
 

@@ -7,6 +7,7 @@ mod doctor;
 mod failure;
 mod inbox;
 mod journal;
+mod journals;
 mod many;
 mod output;
 mod place;
@@ -86,7 +87,7 @@ async fn run(command: Command, output: Output) -> Result<Ended, Failure> {
         Command::Providers { name } => providers::run(name.as_deref(), output),
         Command::Sign(asked) => sign::run(&asked, output),
         Command::Send(asked) => send::run(&asked, output).await,
-        Command::Verify(asked) => verify::run(&asked, output),
+        Command::Verify(asked) => verify::run(&asked, output).await,
         Command::Records { store, command } => records::run(&store, &command, output).await,
         Command::Show { store, key } => inbox::show(&store, &key, output).await,
         Command::Inbox { store, command } => inbox::run(&store, &command, output).await,

@@ -10,14 +10,15 @@ use crate::args::Verify;
 use crate::capture::{Captured, time};
 use crate::failure::Failure;
 use crate::journal;
+use crate::journals::Pages;
 use crate::output::{Ended, Output};
 use crate::presets;
 use crate::secrets::{of_variable, read};
 use crate::sign::preset;
 
-pub(crate) fn run(asked: &Verify, output: Output) -> Result<Ended, Failure> {
-    let captured = match asked.file.is_dir() {
-        true => journal::requests(&journal::lines(&asked.file, "verify")?)?,
+pub(crate) async fn run(asked: &Verify, output: Output) -> Result<Ended, Failure> {
+    let captured = match Pages::open(&asked.file, "verify")?.is_some() {
+        true => journal::requests(&journal::lines(&asked.file, "verify").await?)?,
         false => Captured::all(&read(&asked.file, "verify")?)?,
     };
     let secrets = asked.secrets.needed()?;

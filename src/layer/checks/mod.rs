@@ -172,6 +172,12 @@ impl Checks {
                     .known_client(&parts.extensions, &parts.headers)
             };
             head.client = head.client.or_else(client);
+            #[cfg(feature = "asymmetric")]
+            {
+                head.peer = endpoint.origin.peer.find(&parts.extensions);
+                let declared = |peer| endpoint.origin.proxies.include(peer);
+                head.is_proxied = head.peer.is_some_and(declared);
+            }
             pending.custom = Some(Box::new(proof.head(&head)?));
         }
         Ok(())
@@ -208,6 +214,10 @@ fn head_of<'a>(parts: &'a Parts, time: &'a HeadTime<'a>) -> ProofHead<'a> {
         request: parts.into(),
         extensions: &parts.extensions,
         client: None,
+        #[cfg(feature = "asymmetric")]
+        peer: None,
+        #[cfg(feature = "asymmetric")]
+        is_proxied: false,
         time,
     }
 }

@@ -107,6 +107,41 @@ fn what_cannot_be_verified_is_refused_where_it_is_read() {
     );
 }
 
+/// The test-request of RFC 9421 (appendix B.2.5), by a file alone.
+#[cfg(feature = "asymmetric")]
+#[test]
+fn message_signatures_are_said_in_a_file_too() {
+    let file: ProviderFile = toml::from_str(
+        r#"
+name = "acme"
+[scheme]
+public-url = "https://example.com/foo"
+secrets = { base64 = "" }
+[scheme.message]
+algorithms = ["hmac-sha256"]
+covering = ["date", "@authority"]
+label = "sig-b25"
+"#,
+    )
+    .unwrap();
+    let secret =
+        "uzvJfB4u3N0Jy4T7NZ75MDVcr8zSTInedJtkgcu46YW4XByzNJjxBdtjUkdJPBtbmHhIDi6pcl8jsasjlTMtDQ==";
+    let keys = KeyRing::parse(file.secret_format(), [secret]).unwrap();
+    let verifier = file.provider(keys).unwrap().verifier().unwrap().clone();
+    let request = http::Request::post("/foo")
+        .header("date", "Tue, 20 Apr 2021 02:07:55 GMT")
+        .header("content-type", "application/json")
+        .header("signature-input", r#"sig-b25=("date" "@authority" "content-type");created=1618884473;keyid="test-shared-secret""#)
+        .header("signature", "sig-b25=:pxcQw6G3AjtMBQjwo8XzkZf/bws5LelbaMk5rGIGtE8=:")
+        .body(())
+        .unwrap();
+    let now = crate::clock::UnixTime::from_secs(1_618_884_473);
+    assert!(verifier.verify(&request, b"", now).is_ok());
+    assert!(refused(r#"{"name":"acme","scheme":{}}"#).contains("where the signature stands"));
+    let both = r#"{"name":"acme","scheme":{"at":{"header":"x"},"message":{"algorithms":["ed25519"],"covering":["@method"]}}}"#;
+    assert!(refused(both).contains("a place of their own"));
+}
+
 /// What a user's own file of settings may hold of a sender.
 mod alone {
     use std::time::Duration;

@@ -291,6 +291,10 @@ impl Inbox for PostgresInbox {
         calls::forget(self, key).await
     }
 
+    async fn forget_ended(&self, key: &EventKey) -> Result<bool, StoreError> {
+        calls::forget_ended(self, key).await
+    }
+
     async fn counts(&self) -> Result<EntryCounts, StoreError> {
         calls::counts(self).await
     }
