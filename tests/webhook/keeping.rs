@@ -367,6 +367,72 @@ async fn what_a_receiver_takes_down_is_watched_and_each_refusal_in_it_diagnosed(
     doctor.says(0, "key: \"1\" last matched at ");
 }
 
+#[cfg(feature = "asymmetric")]
+#[test]
+fn the_doctor_tells_until_when_certificates_are_valid() {
+    let folder = Folder::new();
+    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/certificates");
+    // A chain as it is given to a server.
+    let chain =
+        ["leaf", "root"].map(|name| std::fs::read_to_string(format!("{data}/{name}.pem")).unwrap());
+    let chain = folder.file("chain.pem", chain.concat());
+    let ran = webhook(["doctor", "--certificate", &chain]).run();
+    // Both by `openssl x509 -noout -subject -issuer -enddate`.
+    ran.says(0, "ok       certificate: \"CN=certs.sender.example\" by \"CN=Root\" is valid until 2126-11-05T13:35:44Z, ")
+        .says(0, "ok       certificate: \"CN=Root\" by \"CN=Root\" is valid until 2126-11-05T13:35:42Z, ");
+    let (brief, key) = (folder.path("brief.pem"), folder.path("key.pem"));
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+        ])
+        .args([
+            "-subj",
+            "/CN=brief",
+            "-days",
+            "5",
+            "-keyout",
+            &key,
+            "-out",
+            &brief,
+        ])
+        .stderr(Stdio::null())
+        .status();
+    assert!(made.unwrap().success());
+    let ran = webhook([
+        "doctor",
+        "--certificate",
+        &chain,
+        "--certificate",
+        &brief,
+        "--json",
+    ])
+    .run();
+    assert_eq!(ran.status, 1, "{ran:?}");
+    let json = ran.json();
+    assert_eq!(
+        (&json[1]["ok"], &json[2]["ok"]),
+        (&json!(true), &json!(false))
+    );
+    let found = json[2]["found"].as_str().unwrap();
+    assert!(
+        found.starts_with("\"CN=brief\" by \"CN=brief\" is valid until ")
+            && found.ends_with(", 4 days"),
+        "{found}"
+    );
+    let none = webhook(["doctor", "--certificate", &key]).run();
+    assert!(
+        none.status == 2 && none.err.contains("no certificates in PEM"),
+        "{none:?}"
+    );
+    assert!(!none.err.contains("PRIVATE"), "{none:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_looks_at_store_clock_keys_and_allowlist() {
     let folder = Folder::new();
