@@ -18,22 +18,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use sql_support::Postgres;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tower::ServiceExt;
 use tower_webhook::inbox::{
-    Accept, Begin, Content, Finish, Inbox, PostgresInbox, RedisInbox, Route, SqliteInbox, Take,
-    Verdict,
+    Begin, Finish, Inbox, PostgresInbox, RedisInbox, Route, SqliteInbox, Take, Verdict,
 };
+use tower_webhook::provider::{self, blendfi};
 use tower_webhook::store::Token;
 use tower_webhook::testing::TestDelivery;
 use tower_webhook::worker::InboxExt;
-use tower_webhook::{
-    EventKey, Fingerprint, Name, RouterExt, Webhook, WebhookLayer, event_handler,
-    provider::{self, blendfi},
-};
+use tower_webhook::{Provider, RouterExt, Webhook, WebhookLayer, event_handler};
 
 #[path = "redis_support/mod.rs"]
 mod redis_support;
@@ -86,49 +82,61 @@ impl Held {
     }
 }
 
-/// One event of 1 KiB.
-fn delivery(provider: &tower_webhook::Provider, number: u64) -> TestDelivery {
-    let data = "x".repeat(860);
-    let body = format!(
-        r#"{{"id":"evt_{number:020}","type":"user.kyc_approved","created_at":"2026-05-04T13:00:00Z","data":{{"note":"{data}"}}}}"#
-    );
-    TestDelivery::new(provider, body)
+fn sender() -> Provider {
+    provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"]).unwrap())
+}
+
+/// A receiver that holds events in an inbox, and a sender of events of 1 KiB.
+#[derive(Clone)]
+struct Receiver {
+    router: axum::Router,
+    signer: Provider,
+}
+
+impl Receiver {
+    fn of(webhook: WebhookLayer) -> Self {
+        let handler = event_handler(async || {});
+        Self {
+            router: axum::Router::new().webhook("/hooks", webhook, handler),
+            signer: sender(),
+        }
+    }
+
+    /// Delivers an event until it is taken.
+    async fn deliver(&self, number: u64) {
+        let data = "x".repeat(860);
+        let body = format!(
+            r#"{{"id":"evt_{number:020}","type":"user.kyc_approved","created_at":"2026-05-04T13:00:00Z","data":{{"note":"{data}"}}}}"#
+        );
+        loop {
+            let delivery = TestDelivery::new(&self.signer, body.clone()).to("/hooks");
+            let request = delivery.request::<axum::body::Body>().unwrap();
+            let answer = self.router.clone().oneshot(request).await.unwrap();
+            if answer.status().is_success() {
+                return;
+            }
+        }
+    }
 }
 
 /// Events are accepted by a receiver, and then worked off; memory is looked at all the way.
 async fn flat<I: Inbox + Clone>(name: &str, inbox: I) {
     let long = set("INBOX_EVENTS");
     let all = long.unwrap_or(2_000);
-    let keys = || blendfi::keys(["whsec_test_9f8e7d6c5b4a"]).unwrap();
-    let signer = provider::blendfi(keys());
-    let webhook = Webhook::new(provider::blendfi(keys()));
-    let webhook: WebhookLayer = webhook.inbox(inbox.clone()).build().unwrap();
+    let webhook = Webhook::new(sender()).inbox(inbox.clone());
+    let webhook: WebhookLayer = webhook.build().unwrap();
+    let receiver = Receiver::of(webhook.clone());
     let ran = Arc::new(AtomicU64::new(0));
     let counts = Arc::clone(&ran);
     let handler = move || {
         counts.fetch_add(1, Ordering::Relaxed);
         std::future::ready(())
     };
-    let router =
-        axum::Router::new().webhook("/hooks", webhook.clone(), event_handler(handler.clone()));
     let begun = Instant::now();
     let (mut receiving, mut working) = (Held::none_yet(), Held::none_yet());
     for part in 0..10 {
         stream::iter(all * part / 10..all * (part + 1) / 10)
-            .for_each_concurrent(64, |number| {
-                let (router, signer) = (router.clone(), &signer);
-                async move {
-                    loop {
-                        let request = delivery(signer, number).request::<Bytes>().unwrap();
-                        let mut request = request.map(axum::body::Body::from);
-                        *request.uri_mut() = http::Uri::from_static("/hooks");
-                        let answer = router.clone().oneshot(request).await.unwrap();
-                        if answer.status().is_success() {
-                            return;
-                        }
-                    }
-                }
-            })
+            .for_each_concurrent(64, |number| receiver.deliver(number))
             .await;
         receiving.look();
     }
@@ -209,43 +217,28 @@ impl Fetches {
 }
 
 /// Accepts so many events a second for a while, and takes and finishes them as they come.
-async fn fetches(inbox: &PostgresInbox, per_second: u64, time: Duration) -> Fetches {
-    let acme = Name::new("acme").unwrap();
-    let route = Route::new(&acme, None, None);
+async fn fetches(
+    inbox: &PostgresInbox,
+    receiver: &Receiver,
+    numbers: &Arc<AtomicU64>,
+    per_second: u64,
+    time: Duration,
+) -> Fetches {
+    let numbers = Arc::clone(numbers);
+    let route = Route::parse("blendfi").unwrap();
     let (begun, accepted) = (Instant::now(), Arc::new(AtomicU64::new(0)));
     let accepting = tokio::spawn({
-        let (inbox, route, accepted, acme) = (
-            inbox.clone(),
-            route.clone(),
-            Arc::clone(&accepted),
-            acme.clone(),
-        );
+        let (receiver, accepted) = (receiver.clone(), Arc::clone(&accepted));
         async move {
             // Ten times a second a tenth of them, all at once.
             let mut ticks = interval(Duration::from_millis(100));
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             while begun.elapsed() < time {
                 ticks.tick().await;
-                let some = (0..per_second / 10).map(|_| {
-                    let unique = Token::random().unwrap();
-                    let unique = data_encoding::HEXLOWER.encode(unique.as_bytes());
-                    let accept = Accept {
-                        key: EventKey::new(acme.clone(), [unique]).unwrap(),
-                        route: route.clone(),
-                        fingerprint: Fingerprint::of(b"a"),
-                        has_own_id: true,
-                        order: None,
-                        content: Content::new(Bytes::from_static(b"{}"), vec![b'x'; 1_024].into()),
-                        revive_every: Duration::ZERO,
-                        was_held: false,
-                    };
-                    let inbox = &inbox;
-                    async move { inbox.accept(&accept).await }
-                });
-                for done in futures_util::future::join_all(some).await {
-                    done.unwrap();
-                    accepted.fetch_add(1, Ordering::Relaxed);
-                }
+                let numbers = (0..per_second / 10).map(|_| numbers.fetch_add(1, Ordering::Relaxed));
+                futures_util::future::join_all(numbers.map(|number| receiver.deliver(number)))
+                    .await;
+                accepted.fetch_add(per_second / 10, Ordering::Relaxed);
             }
         }
     });
@@ -284,12 +277,14 @@ async fn a_long_reader_holds_up_no_fetch() {
         .deadline(PATIENCE)
         .migrate();
     let inbox = inbox.connect().await.unwrap();
-    let mut quiet = fetches(&inbox, per_second, time).await;
+    let webhook = Webhook::new(sender()).inbox(inbox.clone()).build().unwrap();
+    let (receiver, numbers) = (Receiver::of(webhook), Arc::default());
+    let mut quiet = fetches(&inbox, &receiver, &numbers, per_second, time).await;
     let mut reader = server.session(
         "BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT count(*) FROM tower_webhook_inbox;\n\\echo open",
     );
     reader.says("open");
-    let mut beside = fetches(&inbox, per_second, time).await;
+    let mut beside = fetches(&inbox, &receiver, &numbers, per_second, time).await;
     drop(reader);
     let (before, behind) = (quiet.p99(), beside.p99());
     println!(

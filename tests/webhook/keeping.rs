@@ -59,46 +59,6 @@ async fn records_are_looked_up_and_forgotten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_inbox_is_not_made_where_there_are_records_alone() {
-    let folder = Folder::new();
-    let file = folder.path("records.db");
-    let url = with_records(&file).await;
-    let send = ["send", "blendfi", "--url", &url, "--id", "evt_1"];
-    webhook(send)
-        .with_secret()
-        .run_beside()
-        .await
-        .says(0, "  200  ");
-    for words in [
-        &["inbox", "counts"][..],
-        &["dead"],
-        &["pause", "blendfi"],
-        &["redrive", "blendfi", "evt_1"],
-        &["discard", "--all"],
-    ] {
-        let all = words.iter().copied().chain(["--store", &*file]);
-        let ran = webhook(all).run_beside().await;
-        let text = format!(
-            "webhook: --store: {file}: it holds records and no inbox: look into it by `webhook records`\n"
-        );
-        assert_eq!((ran.status, ran.err), (2, text), "{words:?}");
-    }
-    let show = ["show", "blendfi", "evt_1", "--store", &file];
-    webhook(show)
-        .run_beside()
-        .await
-        .says(0, "blendfi:evt_1 done with 200");
-    let tables = std::fs::read(&file).unwrap();
-    let wal = std::fs::read(format!("{file}-wal")).unwrap_or_default();
-    let name = b"tower_webhook_inbox";
-    let holds = |bytes: &[u8]| bytes.windows(name.len()).any(|part| part == name);
-    assert!(
-        !holds(&tables) && !holds(&wal),
-        "tables of an inbox were made"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn an_event_is_followed_through_the_inbox_to_the_dead_letters_and_back() {
     let folder = Folder::new();
     let file = folder.path("inbox.db");
@@ -207,7 +167,7 @@ async fn the_commands_of_the_inbox_s_page_are_commands() {
 }
 
 /// Lines as a journal writes them.
-fn journal() -> String {
+pub(super) fn journal() -> String {
     let body = r#"{"id":"evt_9","type":"x","created_at":"2026-05-04T13:00:00Z","data":{}}"#;
     let line = |id: &str, verdict: &str, authenticated: bool, more: serde_json::Value| {
         let mut line = json!({
@@ -365,50 +325,4 @@ async fn what_a_receiver_takes_down_is_watched_and_each_refusal_in_it_diagnosed(
         .with_secret()
         .run();
     doctor.says(0, "key: \"1\" last matched at ");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_doctor_looks_at_store_clock_keys_and_allowlist() {
-    let folder = Folder::new();
-    let file = folder.path("records.db");
-    with_records(&file).await;
-    let journal = folder.file("journal.jsonl", journal());
-    let arguments = [
-        "doctor",
-        "--store",
-        &file,
-        "--provider",
-        "blendfi",
-        "--allow",
-        "127.0.0.0/8,localhost",
-        "--journal",
-        &journal,
-    ];
-    let secrets = "2026-06:whsec_test_9f8e7d6c5b4a,2026-05:whsec_test_0a1b2c3d4e5f";
-    let ran = webhook(arguments)
-        .env("WEBHOOK_SECRET", secrets)
-        .run_beside()
-        .await;
-    ran.says(0, "ok       store: reached; 0 done");
-    ran.says(0, "ok       clock: the store's is 0.0 s ");
-    ran.says(0, "key: \"2026-06\" last matched at 2026-05-04T13:00:00Z");
-    ran.says(0, "key: \"2026-05\" never matched in this journal");
-    ran.says(0, "allowlist: localhost is ").says(0, "127.0.0.1");
-    // A journal tells of a sender's keys; of nobody's it tells nothing.
-    let of_nobody = ["doctor", "--store", &file, "--journal", &journal];
-    let of_nobody = webhook(of_nobody).run_beside().await;
-    assert!(
-        of_nobody.status == 2 && of_nobody.err.contains("--provider"),
-        "{of_nobody:?}"
-    );
-    let unresolved = webhook(["doctor", "--allow", "no-such-host.invalid"]).run();
-    unresolved.says(
-        1,
-        "at risk  allowlist: no-such-host.invalid is not resolved",
-    );
-    // It leaves nothing behind.
-    webhook(["records", "--store", &file, "counts"])
-        .run_beside()
-        .await
-        .says(0, "claimed 0\nlapsed 0\nreleased 0\ndone 0");
 }

@@ -10,6 +10,7 @@
 
 mod errors;
 mod keeping;
+mod places;
 mod program;
 mod receiver;
 #[path = "../redis_support/mod.rs"]

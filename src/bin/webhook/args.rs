@@ -94,7 +94,7 @@ pub(crate) enum Command {
     Replay(Replay),
     /// Show deliveries as a journal takes them down
     Watch(Watch),
-    /// Look for what is wrong: store, settings at risk, clock, keys, allowlist
+    /// Look for what is wrong: store, settings at risk, clock, keys, certificates, allowlist
     Doctor(Doctor),
     /// Print completions for a shell
     Completions { shell: Shell },
@@ -391,6 +391,9 @@ pub(crate) struct Doctor {
     /// Networks, addresses and host names of an allowlist, with commas between, as they are resolved now
     #[arg(long, value_name = "LIST")]
     pub(crate) allow: Option<String>,
+    /// Certificates in PEM: a client's, an authority's, or those that hold a sender's keys
+    #[arg(long, value_name = "FILE")]
+    pub(crate) certificate: Vec<PathBuf>,
     /// A journal, wherever it stands: tells when each key last matched
     #[arg(long, value_name = "FILE", requires = "provider")]
     pub(crate) journal: Option<PathBuf>,

@@ -8,6 +8,7 @@ use tower_webhook::store::{Claim, ClaimOutcome, RecordState, Release, Store, Tok
 use tower_webhook::{Allowlist, EventKey, Fingerprint, Name, SharedStore, UnixTime};
 
 use crate::args::Doctor;
+use crate::certificates;
 use crate::failure::Failure;
 use crate::journal::at;
 use crate::output::{Ended, Output};
@@ -52,9 +53,15 @@ pub(crate) async fn run(asked: &Doctor, output: Output) -> Result<Ended, Failure
         looked = true;
         allowlist(list, &mut report).await?;
     }
+    for file in &asked.certificate {
+        looked = true;
+        for (is_well, text) in certificates::found(file)? {
+            report.tell("certificate", is_well, &text);
+        }
+    }
     if !looked {
         return Err(Failure::usage(
-            "doctor: name what to look at: --store, --provider or --allow",
+            "doctor: name what to look at: --store, --provider, --certificate or --allow",
         ));
     }
     Ok(Ended::well_if(report.is_well))

@@ -2,6 +2,7 @@
 
 mod args;
 mod capture;
+mod certificates;
 mod curl;
 mod doctor;
 mod failure;

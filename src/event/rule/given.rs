@@ -2,8 +2,12 @@
 
 use super::{EventRule, Source};
 use crate::error::{ConfigError, ConfigErrorKind};
+use crate::event::error::{EventError, EventErrorKind as Kind};
+use crate::event::identity::Identity;
 use crate::event::pointer::Pointer;
 use crate::event::shape::Shape;
+use crate::head::RequestHead;
+use crate::name::Name;
 
 /// What is told of events by who finds them.
 #[derive(Debug, Clone)]
@@ -37,6 +41,19 @@ impl Given {
 }
 
 impl EventRule {
+    /// What is known of an item that its sender has told by itself, outside of any list.
+    pub(crate) fn identify_item(
+        &self,
+        provider: &Name,
+        head: RequestHead<'_>,
+        item: &[u8],
+    ) -> Result<Identity, EventError> {
+        match &self.each {
+            Some(each) => each.identify_lone(provider, head, item),
+            None => Err(EventError::new(Kind::UnknownShape)),
+        }
+    }
+
     /// Refuses events of which too little is told to know which ones they are.
     pub(crate) fn check_given(&self, given: &Given) -> Result<(), ConfigError> {
         let source = match (&self.each, given.are_items) {

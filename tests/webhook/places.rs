@@ -1,0 +1,163 @@
+//! What is told of the places that are named, and nothing made in them.
+
+#[cfg(feature = "asymmetric")]
+use std::process::{Command, Stdio};
+
+#[cfg(feature = "asymmetric")]
+use serde_json::json;
+
+use super::keeping::journal;
+use super::program::{Folder, webhook};
+use super::receiver::with_records;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_inbox_is_not_made_where_there_are_records_alone() {
+    let folder = Folder::new();
+    let file = folder.path("records.db");
+    let url = with_records(&file).await;
+    let send = ["send", "blendfi", "--url", &url, "--id", "evt_1"];
+    webhook(send)
+        .with_secret()
+        .run_beside()
+        .await
+        .says(0, "  200  ");
+    for words in [
+        &["inbox", "counts"][..],
+        &["dead"],
+        &["pause", "blendfi"],
+        &["redrive", "blendfi", "evt_1"],
+        &["discard", "--all"],
+    ] {
+        let all = words.iter().copied().chain(["--store", &*file]);
+        let ran = webhook(all).run_beside().await;
+        let text = format!(
+            "webhook: --store: {file}: it holds records and no inbox: look into it by `webhook records`\n"
+        );
+        assert_eq!((ran.status, ran.err), (2, text), "{words:?}");
+    }
+    let show = ["show", "blendfi", "evt_1", "--store", &file];
+    webhook(show)
+        .run_beside()
+        .await
+        .says(0, "blendfi:evt_1 done with 200");
+    let tables = std::fs::read(&file).unwrap();
+    let wal = std::fs::read(format!("{file}-wal")).unwrap_or_default();
+    let name = b"tower_webhook_inbox";
+    let holds = |bytes: &[u8]| bytes.windows(name.len()).any(|part| part == name);
+    assert!(
+        !holds(&tables) && !holds(&wal),
+        "tables of an inbox were made"
+    );
+}
+
+#[cfg(feature = "asymmetric")]
+#[test]
+fn the_doctor_tells_until_when_certificates_are_valid() {
+    let folder = Folder::new();
+    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/certificates");
+    // A chain as it is given to a server.
+    let chain =
+        ["leaf", "root"].map(|name| std::fs::read_to_string(format!("{data}/{name}.pem")).unwrap());
+    let chain = folder.file("chain.pem", chain.concat());
+    let ran = webhook(["doctor", "--certificate", &chain]).run();
+    // Both by `openssl x509 -noout -subject -issuer -enddate`.
+    ran.says(0, "ok       certificate: \"CN=certs.sender.example\" by \"CN=Root\" is valid until 2126-11-05T13:35:44Z, ")
+        .says(0, "ok       certificate: \"CN=Root\" by \"CN=Root\" is valid until 2126-11-05T13:35:42Z, ");
+    let (brief, key) = (folder.path("brief.pem"), folder.path("key.pem"));
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+        ])
+        .args([
+            "-subj",
+            "/CN=brief",
+            "-days",
+            "5",
+            "-keyout",
+            &key,
+            "-out",
+            &brief,
+        ])
+        .stderr(Stdio::null())
+        .status();
+    assert!(made.unwrap().success());
+    let ran = webhook([
+        "doctor",
+        "--certificate",
+        &chain,
+        "--certificate",
+        &brief,
+        "--json",
+    ])
+    .run();
+    assert_eq!(ran.status, 1, "{ran:?}");
+    let json = ran.json();
+    assert_eq!(
+        (&json[1]["ok"], &json[2]["ok"]),
+        (&json!(true), &json!(false))
+    );
+    let found = json[2]["found"].as_str().unwrap();
+    assert!(
+        found.starts_with("\"CN=brief\" by \"CN=brief\" is valid until ")
+            && found.ends_with(", 4 days"),
+        "{found}"
+    );
+    let none = webhook(["doctor", "--certificate", &key]).run();
+    assert!(
+        none.status == 2 && none.err.contains("no certificates in PEM"),
+        "{none:?}"
+    );
+    assert!(!none.err.contains("PRIVATE"), "{none:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_looks_at_store_clock_keys_and_allowlist() {
+    let folder = Folder::new();
+    let file = folder.path("records.db");
+    with_records(&file).await;
+    let journal = folder.file("journal.jsonl", journal());
+    let arguments = [
+        "doctor",
+        "--store",
+        &file,
+        "--provider",
+        "blendfi",
+        "--allow",
+        "127.0.0.0/8,localhost",
+        "--journal",
+        &journal,
+    ];
+    let secrets = "2026-06:whsec_test_9f8e7d6c5b4a,2026-05:whsec_test_0a1b2c3d4e5f";
+    let ran = webhook(arguments)
+        .env("WEBHOOK_SECRET", secrets)
+        .run_beside()
+        .await;
+    ran.says(0, "ok       store: reached; 0 done");
+    ran.says(0, "ok       clock: the store's is 0.0 s ");
+    ran.says(0, "key: \"2026-06\" last matched at 2026-05-04T13:00:00Z");
+    ran.says(0, "key: \"2026-05\" never matched in this journal");
+    ran.says(0, "allowlist: localhost is ").says(0, "127.0.0.1");
+    // A journal tells of a sender's keys; of nobody's it tells nothing.
+    let of_nobody = ["doctor", "--store", &file, "--journal", &journal];
+    let of_nobody = webhook(of_nobody).run_beside().await;
+    assert!(
+        of_nobody.status == 2 && of_nobody.err.contains("--provider"),
+        "{of_nobody:?}"
+    );
+    let unresolved = webhook(["doctor", "--allow", "no-such-host.invalid"]).run();
+    unresolved.says(
+        1,
+        "at risk  allowlist: no-such-host.invalid is not resolved",
+    );
+    // It leaves nothing behind.
+    webhook(["records", "--store", &file, "counts"])
+        .run_beside()
+        .await
+        .says(0, "claimed 0\nlapsed 0\nreleased 0\ndone 0");
+}
