@@ -1,7 +1,7 @@
 //! What a verification with a public key costs beside the bare one of the same library:
 //!
 //! ```sh
-//! cargo bench --bench public_keys --features jwt,testing            # prints a line for each
+//! cargo bench --bench public_keys --features jwt,testing            # prints a row for each
 //! cargo bench --bench public_keys --features jwt,testing -- --check # fails where a bound is missed
 //! ```
 //!
@@ -13,9 +13,14 @@
     reason = "a bench that panics has done its work"
 )]
 
+#[path = "common/mod.rs"]
+mod common;
+
 use std::hint::black_box;
 use std::time::Instant;
 
+use common::measured::{Bound, Table};
+use common::medians::Medians;
 use data_encoding::BASE64URL_NOPAD;
 use ed25519_dalek::pkcs8::DecodePublicKey;
 use p256::ecdsa::signature::Verifier as _;
@@ -39,24 +44,20 @@ fn time(mut call: impl FnMut()) -> f64 {
     start.elapsed().as_nanos() as f64 / IN_A_ROUND as f64
 }
 
-fn median(mut numbers: Vec<f64>) -> f64 {
-    numbers.sort_by(f64::total_cmp);
-    numbers[numbers.len() / 2]
-}
-
-/// One line; tells whether the bound holds.
-fn compare(name: &str, bound: f64, mut ours: impl FnMut(), mut bare: impl FnMut()) -> bool {
-    let (mut ratios, mut times) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        let (ours, bare) = (time(&mut ours), time(&mut bare));
-        ratios.push(ours / bare);
-        times.push(bare);
-    }
-    let (ratio, bare) = (median(ratios), median(times) / 1000.0);
-    println!(
-        "{name}: {ratio:.3} of the bare verification, which takes {bare:.1} µs (at most {bound})"
-    );
-    ratio <= bound
+/// A row of the table; tells whether the bound holds.
+fn compare(
+    table: &Table,
+    name: &str,
+    bound: f64,
+    mut ours: impl FnMut(),
+    mut bare: impl FnMut(),
+) -> bool {
+    let rounds = (0..ROUNDS).map(|_| (time(&mut bare), time(&mut ours)));
+    let medians = Medians::of(rounds.collect::<Vec<_>>());
+    table.put(name, "bare", "µs", medians.first / 1_000.0);
+    table.put(name, "ours", "µs", medians.second / 1_000.0);
+    let ratio = "of the bare verification";
+    table.require(name, ratio, "", medians, Bound::AtMost(bound))
 }
 
 fn signed(algorithm: PublicKeyAlgorithm) -> (Provider, http::Request<bytes::Bytes>) {
@@ -98,8 +99,13 @@ fn message(request: &http::Request<bytes::Bytes>) -> (Vec<u8>, Vec<u8>) {
 }
 
 fn main() {
+    if !std::env::args().any(|argument| argument == "--bench") {
+        println!("skipped: run it with `cargo bench --bench public_keys`");
+        return;
+    }
     let check = std::env::args().any(|argument| argument == "--check");
     let mut holds = true;
+    let table = Table::new("public-keys", "One delivery of 1 KiB by a public key");
     let ours = |provider: &Provider, request: &http::Request<bytes::Bytes>| {
         let verifier = provider.verifier().unwrap().clone();
         let request = request.clone();
@@ -116,7 +122,7 @@ fn main() {
         .to_der();
     let key = ed25519_dalek::VerifyingKey::from_public_key_der(&der).unwrap();
     let parsed = ed25519_dalek::Signature::from_slice(&signature).unwrap();
-    holds &= compare("Ed25519", 1.05, ours(&provider, &request), || {
+    holds &= compare(&table, "Ed25519", 1.05, ours(&provider, &request), || {
         black_box(key.verify_strict(black_box(&text), &parsed)).unwrap();
     });
 
@@ -127,16 +133,22 @@ fn main() {
         .to_der();
     let key = p256::ecdsa::VerifyingKey::from_public_key_der(&der).unwrap();
     let parsed = p256::ecdsa::Signature::from_der(&signature).unwrap();
-    holds &= compare("ECDSA P-256", 1.05, ours(&provider, &request), || {
-        black_box(key.verify(black_box(&text), &parsed)).unwrap();
-    });
+    holds &= compare(
+        &table,
+        "ECDSA P-256",
+        1.05,
+        ours(&provider, &request),
+        || {
+            black_box(key.verify(black_box(&text), &parsed)).unwrap();
+        },
+    );
 
     let algorithm = PublicKeyAlgorithm::rsa(Digest::Sha256);
     let (provider, request) = signed(algorithm);
     let (text, signature) = message(&request);
     let der = PrivateKey::for_tests(algorithm).public().to_der();
     let key = rsa::PublicKey::from_public_key_der(&der).unwrap();
-    holds &= compare("RSA 2048", 1.05, ours(&provider, &request), || {
+    holds &= compare(&table, "RSA 2048", 1.05, ours(&provider, &request), || {
         black_box(key.pkcs1v15_verify::<Sha256>(black_box(&text), &signature)).unwrap();
     });
 
@@ -165,6 +177,7 @@ fn main() {
     let parsed = p256::ecdsa::Signature::from_slice(&signature).unwrap();
     let key = p256::ecdsa::VerifyingKey::from_public_key_der(&key.public().to_der()).unwrap();
     holds &= compare(
+        &table,
         "JWT by ES256, with the body's hash",
         1.15,
         ours(&provider, &request),

@@ -86,7 +86,7 @@
 //! | `redis` (default) | [`RedisStore`], on one server, Sentinel or a cluster, with TLS; Valkey too |
 //! | `redis-connection-manager` | a [`RedisStore`] on a `ConnectionManager` that the process has already |
 //! | `senders` | seventy senders more, and what their schemes need ([`provider`]) |
-//! | `asymmetric` | signatures with public keys, their senders, and the `keys` module: keys that are fetched |
+//! | `asymmetric` | signatures with public keys, their senders, and the `keys` module: keys that are fetched; the `certificate` module: client certificates |
 //! | `jwt` | signatures that are a JWS or a JWT, and their senders |
 //! | `http-client` | fetching keys over HTTPS |
 //! | `sqlite` | [`SqliteStore`], in a file; SQLite is built in. Rust 1.94 or later |
@@ -104,6 +104,8 @@
 #[cfg(feature = "asymmetric")]
 mod asymmetric;
 mod authenticated;
+#[cfg(feature = "asymmetric")]
+pub mod certificate;
 #[cfg(feature = "senders")]
 pub mod challenge;
 mod clock;
@@ -130,6 +132,8 @@ mod jws;
 pub mod keys;
 pub mod layer;
 mod mac;
+#[cfg(feature = "asymmetric")]
+mod message_signature;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 mod name;

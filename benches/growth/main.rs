@@ -1,5 +1,5 @@
 //! How the cost of a step grows with what it has to go through: keys, signatures in the header,
-//! allowlist entries, records, events in one delivery, receiver processes on one Redis, masters of a
+//! allowlist entries, records, senders mounted, events in one delivery, receiver processes on one Redis, masters of a
 //! Cluster. Run it with `cargo bench --bench growth`; `-- --quick` takes few rounds, `-- steps`,
 //! `-- items`, `-- receivers` and `-- masters` a part.
 //!
@@ -22,6 +22,7 @@ mod common;
 mod event;
 mod items;
 mod masters;
+mod mounted;
 #[path = "../store/processor.rs"]
 #[allow(dead_code, reason = "the bench `store` uses the rest")]
 mod processor;
@@ -65,6 +66,7 @@ fn main() -> Result<ExitCode> {
         steps::candidates(rounds)?;
         steps::entries(rounds)?;
         steps::records(rounds)?;
+        mounted::mounted(rounds)?;
     }
     if part("items") && !items::measure(of_processes)? {
         eprintln!("what is required of events in one delivery is missed");

@@ -4,13 +4,14 @@ use crate::measured::Measured;
 use crate::numbers::Numbers;
 
 /// The parts of `scripts/bench`, in the order of the page: name, headline and how it is measured.
-const SECTIONS: [(&str, &str, &str); 12] = [
+const SECTIONS: [(&str, &str, &str); 14] = [
     (
         "stack",
         "A delivery of 1 KiB over loopback",
         "The server is one process with one thread on core 0; `wrk` with 64 connections and Redis are \
-         on core 1. Each round of a second sends each variant the same pre-signed events in turn. No \
-         `tracing` subscriber is installed. A row is a handler that reads the body, behind what the \
+         on core 1, or 256 connections where the table says so. Each round of a second sends each variant \
+         the same pre-signed events in turn. The build before is that of the commit named above, by the \
+         same bench at that commit, beside it in the same run. No `tracing` subscriber is installed. A row is a handler that reads the body, behind what the \
          row names. Where the core was at work for less than 0.9 of the time, the time on the core says \
          more than requests/s.",
     ),
@@ -39,6 +40,12 @@ const SECTIONS: [(&str, &str, &str); 12] = [
         "Pairs of claim and complete of new events. SQLite writes to a disk. Postgres and its data are in \
          memory, so that statements are compared and not disks. By hand, each command is a statement or \
          a transaction of its own; the stores carry out together what comes together.",
+    ),
+    (
+        "inbox",
+        "The inbox",
+        "Events of 1 KiB from the request to the answer that they are held, over 64 connections. What is \
+         written by hand stores each by an `INSERT` and verifies nothing.",
     ),
     (
         "growth",
@@ -70,6 +77,12 @@ const SECTIONS: [(&str, &str, &str); 12] = [
         "Against other crates, the stores",
         "Pairs of claim and complete of new events, in turn, and what the record takes that is left \
          of one.",
+    ),
+    (
+        "public-keys",
+        "Public keys",
+        "One delivery of 1 KiB verified in one thread, and the bare verification of the same library. Both \
+         take turns in each of many short rounds.",
     ),
     (
         "timing",

@@ -1,6 +1,7 @@
 //! What each layer costs a delivery of 1 KiB over loopback, measured against the handler alone and
 //! against what one would write by hand. Run it with `cargo bench --bench stack`; `-- --quick` takes
-//! few rounds, and `layers`, `whole` or `refusals` one part.
+//! few rounds, and `layers`, `whole`, `crowd` or `refusals` one part. `-- --before PROGRAM` compares the
+//! part `crowd` with another build of this program, as `scripts/bench` does with that of an older commit.
 //!
 //! The server is one process with one thread on one core; `wrk` sends from another core, where
 //! Redis runs too. The file `turns.rs` says how they are compared.
@@ -13,6 +14,7 @@ mod processes;
 mod server;
 mod turns;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use common::measured::{Bound, Table};
@@ -42,6 +44,22 @@ const fn by_hand(ratio: f64) -> Option<Bound> {
         false => Some(Bound::AtLeast(ratio)),
     }
 }
+
+/// As many senders at once as are worth a call of Redis for several of them.
+const CROWD: u32 = 256;
+const CROWD_READ: Variant = READ.connections(CROWD);
+const CROWD_SCRIPTS: Variant = SCRIPTS.connections(CROWD);
+const CROWD_REDIS: Variant = Variant::at("`Webhook`: signature, key, Redis", "/redis")
+    .once()
+    .connections(CROWD)
+    .of_above(by_hand(1.10));
+/// The same, with another build beside it.
+const BESIDE_BEFORE: [Variant; 4] = [
+    CROWD_READ,
+    CROWD_REDIS.before("`Webhook`: signature, key, Redis, by the build before"),
+    CROWD_SCRIPTS,
+    CROWD_REDIS.of_before(1, Bound::AtLeast(1.25)),
+];
 
 const PATH: Variant = Variant::at("secret path", "/path").token(TOKEN);
 const SOURCE: Variant = Variant::at("secret path, source address", "/source").token(TOKEN);
@@ -79,7 +97,7 @@ const ANSWERS: Variant = Variant::at("a layer that answers 403 and asks nothing"
     .refused(403);
 
 /// The name of a part, its title, and its variants.
-const PARTS: [(&str, &str, &[Variant]); 3] = [
+const PARTS: [(&str, &str, &[Variant]); 4] = [
     (
         "layers",
         "Layer by layer",
@@ -89,6 +107,11 @@ const PARTS: [(&str, &str, &[Variant]); 3] = [
         "whole",
         "The whole stack against what one would write by hand",
         &[READ, MAC, MEMORY, SCRIPTS, REDIS],
+    ),
+    (
+        "crowd",
+        "The whole stack on Redis, 256 connections",
+        &[CROWD_READ, CROWD_SCRIPTS, CROWD_REDIS],
     ),
     (
         "refusals",
@@ -117,9 +140,15 @@ fn main() -> Result<ExitCode> {
     let named = PARTS.iter().any(|(name, ..)| has(name));
     let redis = Redis::start()?;
     let server = Server::start(&redis)?;
+    let mut words = arguments.iter().skip_while(|word| *word != "--before");
+    let before = match words.nth(1) {
+        Some(program) => Some(Server::of(Path::new(program), &redis.other_url())?),
+        None => None,
+    };
     let sender = Sender::new()?;
     let turns = Turns {
         server: &server,
+        before: before.as_ref(),
         sign: |_: &str, time, body: &str| Ok(sender.sign(time, body)),
         headers: [
             "x-blendfi-event-id",
@@ -129,6 +158,10 @@ fn main() -> Result<ExitCode> {
     };
     for (name, title, variants) in PARTS {
         if !named || has(name) {
+            let variants = match &before {
+                Some(_) if name == "crowd" => &BESIDE_BEFORE,
+                _ => variants,
+            };
             turns.measure(&Table::new("stack", title), variants, rounds)?;
         }
     }

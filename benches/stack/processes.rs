@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,6 @@ use crate::common::Result;
 /// The server's core, and that of everything else.
 const SERVER_CORE: &str = "0";
 const LOAD_CORE: &str = "1";
-const CONNECTIONS: &str = "-c64";
 
 fn on_core(core: &str, program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new("taskset");
@@ -47,6 +46,15 @@ impl Redis {
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
+
+    /// Another database of the same server, with keys of its own.
+    #[allow(
+        dead_code,
+        reason = "only one of the benches compares with another build"
+    )]
+    pub(crate) fn other_url(&self) -> String {
+        format!("{}/1", self.url())
+    }
 }
 
 impl Drop for Redis {
@@ -72,8 +80,13 @@ pub(crate) struct Counts {
 
 impl Server {
     pub(crate) fn start(redis: &Redis) -> Result<Self> {
-        let mut child = on_core(SERVER_CORE, std::env::current_exe()?)
-            .args(["--serve", &redis.url()])
+        Self::of(&std::env::current_exe()?, &redis.url())
+    }
+
+    /// Another build of this program, serving.
+    pub(crate) fn of(program: &Path, redis: &str) -> Result<Self> {
+        let mut child = on_core(SERVER_CORE, program)
+            .args(["--serve", redis])
             .stdout(Stdio::piped())
             .spawn()?;
         let out = child.stdout.take().ok_or("the server has no output")?;
@@ -137,6 +150,7 @@ pub(crate) struct Order<'a> {
     pub(crate) signed: bool,
     /// Each delivery once only.
     pub(crate) once: bool,
+    pub(crate) connections: u32,
     pub(crate) headers: Headers,
 }
 
@@ -147,9 +161,10 @@ pub(crate) fn load(
     seconds: u32,
 ) -> Result<Load> {
     // Beside this file: the workspace `peers` compiles it too.
-    let script = std::path::Path::new(file!()).with_file_name("load.lua");
+    let script = Path::new(file!()).with_file_name("load.lua");
     let output = on_core(LOAD_CORE, "wrk")
-        .args(["-t1", CONNECTIONS, &format!("-d{seconds}s"), "-s"])
+        .args(["-t1", &format!("-c{}", order.connections)])
+        .args([&format!("-d{seconds}s"), "-s"])
         .arg(script)
         .args([&format!("http://{}", server.address), "--"])
         .arg(events)

@@ -29,6 +29,11 @@ pub(crate) struct Variant {
     of_first: Option<Bound>,
     /// Whether it is compared with the one before it, and what is required of that.
     of_above: Option<Option<Bound>>,
+    /// What is required of its requests/s by those of a server of another build, and the row of that one.
+    of_before: Option<(usize, Bound)>,
+    /// Whether the server of another build takes it.
+    before: bool,
+    connections: u32,
 }
 
 impl Variant {
@@ -42,6 +47,9 @@ impl Variant {
             status: 200,
             of_first: None,
             of_above: None,
+            of_before: None,
+            before: false,
+            connections: 64,
         }
     }
 
@@ -76,6 +84,29 @@ impl Variant {
     }
 }
 
+#[allow(
+    dead_code,
+    reason = "only one of the benches compares with another build"
+)]
+impl Variant {
+    pub(crate) const fn connections(mut self, connections: u32) -> Self {
+        self.connections = connections;
+        self
+    }
+
+    /// Taken by the server of another build.
+    pub(crate) const fn before(mut self, name: &'static str) -> Self {
+        (self.name, self.before) = (name, true);
+        (self.of_first, self.of_above) = (None, None);
+        self
+    }
+
+    pub(crate) const fn of_before(mut self, row: usize, bound: Bound) -> Self {
+        self.of_before = Some((row, bound));
+        self
+    }
+}
+
 /// What one round told of one variant.
 #[derive(Debug, Clone, Copy)]
 struct Sample {
@@ -89,6 +120,8 @@ struct Sample {
 /// The server that is measured, and the sender of the events.
 pub(crate) struct Turns<'a, S> {
     pub(crate) server: &'a Server,
+    /// The same by another build.
+    pub(crate) before: Option<&'a Server>,
     /// The signature of a body with this id, sent at this time.
     pub(crate) sign: S,
     pub(crate) headers: Headers,
@@ -145,11 +178,16 @@ impl<S: Fn(&str, u64, &str) -> Result<String>> Turns<'_, S> {
             path: &path,
             signed: variant.signed,
             once: variant.once,
+            connections: variant.connections,
             headers: self.headers,
         };
-        let before = self.server.counts()?;
-        let load = load(self.server, &file.0, order, SECONDS)?;
-        let after = self.server.counts()?;
+        let server = match self.before {
+            Some(before) if variant.before => before,
+            _ => self.server,
+        };
+        let before = server.counts()?;
+        let load = load(server, &file.0, order, SECONDS)?;
+        let after = server.counts()?;
         if check {
             all_as_expected(variant, &before, &after, load)?;
         }
@@ -207,6 +245,14 @@ fn tell(table: &Table, variants: &[Variant], samples: &[Vec<Sample>]) {
                 None => {}
             }
         }
+        if let Some((number, bound)) = variant.of_before
+            && let Some(before) = samples.get(number)
+        {
+            let ratio = against(own, before, rate);
+            table.require(row, "of the build before", "", ratio, bound);
+            let core = against(own, before, |sample| sample.micros);
+            table.put(row, "core of the build before", "", core);
+        }
         above = own;
     }
 }
@@ -238,7 +284,7 @@ fn all_as_expected(variant: &Variant, before: &Counts, after: &Counts, load: Loa
     let runs = after.runs - before.runs;
     let expected = if variant.status == 200 { right } else { 0 };
     // Where a connection ends in the middle of one, the handler may have run without an answer.
-    if runs < expected || runs > expected + 64 {
+    if runs < expected || runs > expected + u64::from(variant.connections) {
         return Err(format!("{}: {runs} runs for {expected} answers", variant.name).into());
     }
     Ok(())

@@ -52,7 +52,7 @@
 //! A delivery copies its head and body into one of two queues, of what is proved and of what is not, and waits for
 //! nothing: a thread of the journal's own masks, prints and writes. Where a queue is full, because the disk is full
 //! or slow, what does not fit is counted ([`JournalStats`]), told in the log, and a line of the journal says how
-//! many are missing. Strangers push nothing out that is proved.
+//! many are missing. So it is with lines at which a sink panics. Strangers push nothing out that is proved.
 //!
 //! It is a log and no record: what was in the queues when the process died is lost. What must not be lost stands in
 //! the store or the inbox.

@@ -48,12 +48,15 @@ pub(super) struct MoreMasks {
 pub struct JournalStats {
     /// How many lines were written.
     pub written: u64,
-    /// How many outcomes of requests whose origin was proved found no room.
+    /// How many outcomes of requests whose origin was proved found no room, or were given up because the sink
+    /// panicked at them.
     pub lost_proved: u64,
-    /// How many others found none.
+    /// How many others.
     pub lost_refused: u64,
     /// How many attempts to write have failed.
     pub failed_writes: u64,
+    /// How often the sink has panicked.
+    pub panics: u64,
 }
 
 impl JournalStats {
@@ -127,6 +130,7 @@ pub(super) struct Shared {
     lost_proved: AtomicU64,
     lost_refused: AtomicU64,
     pub(super) failed: AtomicU64,
+    pub(super) panics: AtomicU64,
 }
 
 /// What the writer takes at once.
@@ -160,6 +164,7 @@ impl Shared {
             lost_proved: AtomicU64::new(0),
             lost_refused: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            panics: AtomicU64::new(0),
         }
     }
 
@@ -173,6 +178,7 @@ impl Shared {
             lost_proved: self.lost_proved.load(Ordering::Relaxed),
             lost_refused: self.lost_refused.load(Ordering::Relaxed),
             failed_writes: self.failed.load(Ordering::Relaxed),
+            panics: self.panics.load(Ordering::Relaxed),
         }
     }
 
@@ -301,6 +307,24 @@ impl Shared {
             };
             lane.bytes = lane.bytes.saturating_sub(outcome.size());
         }
+    }
+
+    /// What was taken is not written: the next line that is says how many are missing.
+    pub(super) fn lose(&self, taken: &Taken) {
+        let [mut proved, mut refused] = taken.lost;
+        for outcome in &taken.outcomes {
+            outcome.lose();
+            let (lost, total) = if outcome.is_proved() {
+                (&mut proved, &self.lost_proved)
+            } else {
+                (&mut refused, &self.lost_refused)
+            };
+            *lost = lost.saturating_add(1);
+            total.fetch_add(1, Ordering::Relaxed);
+        }
+        let mut state = self.state();
+        state.proved.lost = state.proved.lost.saturating_add(proved);
+        state.refused.lost = state.refused.lost.saturating_add(refused);
     }
 
     pub(super) fn is_closed(&self) -> bool {

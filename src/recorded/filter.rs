@@ -1,5 +1,4 @@
 use super::line::JournalLine;
-use super::outcome::code_of;
 use crate::clock::UnixTime;
 use crate::event::{EventKey, Name};
 use crate::observer::Verdict;
@@ -126,7 +125,7 @@ impl JournalFilter {
                 .is_none_or(|it| line.key.as_deref() == Some(&*it.encoded()))
             && from.is_none_or(|from| from <= at)
             && until.is_none_or(|until| at < until)
-            && verdict.is_none_or(|it| code_of(it) == line.verdict)
+            && verdict.is_none_or(|it| it.code() == line.verdict)
             && reason.is_none_or(|it| line.reason.as_deref() == Some(it.code()))
             && (line.authenticated || !*authenticated)
     }

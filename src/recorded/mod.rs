@@ -1,6 +1,7 @@
 //! What a journal says of a request: its lines, what is masked in them, and which are asked for.
 
 mod body;
+mod doubled;
 mod filter;
 mod head;
 mod line;
@@ -14,7 +15,7 @@ mod sink;
 #[cfg(feature = "page")]
 pub(crate) use body::KeptBody;
 pub use filter::JournalFilter;
-pub(crate) use head::Recorded;
+pub(crate) use head::{Recorded, digest_of};
 pub use line::{JournalLine, LineError, RecordedBody, RecordedRequest, RecordedTimes};
 pub(crate) use mask::Masks;
 #[cfg(feature = "page")]

@@ -26,10 +26,20 @@ pub(crate) enum Script {
     Complete,
     Release,
     Renew,
+    /// Claims and completions that go together.
+    Each,
 }
 
 impl Script {
+    /// Those that a delivery alone calls.
     pub(crate) const ALL: [Self; 4] = [Self::Claim, Self::Complete, Self::Release, Self::Renew];
+    const KNOWN: [Self; 5] = [
+        Self::Claim,
+        Self::Complete,
+        Self::Release,
+        Self::Renew,
+        Self::Each,
+    ];
 
     /// The script as the store sends it.
     pub(crate) fn code(self) -> &'static str {
@@ -38,15 +48,17 @@ impl Script {
             Self::Complete => code::COMPLETE,
             Self::Release => code::RELEASE,
             Self::Renew => code::RENEW,
+            Self::Each => code::EACH,
         }
     }
 
     /// What a request calls, by the script's hash or by its code.
     fn of(request: &[u8]) -> Option<Self> {
-        static HASHES: LazyLock<[String; 4]> =
-            LazyLock::new(|| Script::ALL.map(|it| redis::Script::new(it.code()).get_hash().into()));
+        static HASHES: LazyLock<[String; 5]> = LazyLock::new(|| {
+            Script::KNOWN.map(|it| redis::Script::new(it.code()).get_hash().into())
+        });
         let word = second_word(request)?;
-        let mut named = Self::ALL.into_iter().zip(HASHES.iter());
+        let mut named = Self::KNOWN.into_iter().zip(HASHES.iter());
         let called = |name: &str| word == name.as_bytes();
         let found = named.find(|(script, hash)| called(hash) || called(script.code()));
         found.map(|(script, _)| script)

@@ -59,6 +59,7 @@ fn main() -> Result<()> {
     let signer = standardwebhooks::Webhook::new(SECRET)?;
     let turns = Turns {
         server: &server,
+        before: None,
         sign: |id: &str, time: u64, body: &str| {
             Ok(signer.sign(id, i64::try_from(time)?, body.as_bytes())?)
         },

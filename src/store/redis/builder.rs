@@ -17,6 +17,7 @@ use super::check::{RedisReport, RedisVerdict};
 use super::connect::{Certificates, Connector};
 use super::connection::RedisConnection;
 use super::error::{RedisConnectError, RedisConnectErrorKind};
+use super::gather::{Company, Gatherer};
 use super::keys::Layout;
 use super::link::Link;
 
@@ -240,14 +241,18 @@ impl RedisStoreBuilder {
             // Where a given connection leads is not told.
             None => StoreIdentity::of_allocation("redis", Arc::as_ptr(&first)),
         };
+        let in_slots_now = Arc::new(AtomicBool::new(in_slots));
+        let gatherer = Gatherer::new(Arc::clone(&first), Arc::clone(&in_slots_now));
         Ok(RedisStore {
             link: first,
+            gatherer: Arc::new(gatherer),
+            company: Company::Any,
             identity,
             renewing: makes_connections.then(link),
             clock: Arc::new(ServerClock::new(if in_slots { partitions } else { 1 })),
             layout,
             waiting: Arc::default(),
-            in_slots: Arc::new(AtomicBool::new(in_slots)),
+            in_slots: in_slots_now,
         })
     }
 

@@ -1,17 +1,15 @@
 -- Asks for the right to handle an event: one that Redis has no record of. After layout.lua, before
 -- record.lua and claim.lua.
 --
--- KEYS[1]  the record
--- ARGV     token, fingerprint, lease and time to be kept in microseconds, for how many milliseconds
---          Redis keeps the value, event key if the Redis key only hashes it
+-- Asked with key, the record; token, fingerprint, lease and kept, the time to be kept, in microseconds;
+-- kept_by_redis, for how many milliseconds Redis keeps the value; name, the event key if the Redis key
+-- only hashes it.
 --
 -- Answers now, where it is the first attempt and now its fence; else { 1, now, attempt, fence,
 -- corrected }, { 2, now } in progress, { 3, now } the same with other content, { 4, now, status,
 -- body or false } done, { 5, now, status, body or false } the same with other content, { 0, now }
 -- unreadable. Behind the body stands its Content-Type, where there is one.
 
-local key = KEYS[1]
-local token, fingerprint, lease, kept, kept_by_redis, name = unpack(ARGV)
 local lease_ends, kept_until = now + lease, now + kept
 do
   local now_low, kept_low, lease_low = now % HALF, kept_until % HALF, lease_ends % HALF

@@ -1,9 +1,24 @@
 //! The scripts, put together from their files. The benches and tests that call them by hand include
 //! this file.
 
+/// What a claim is asked with, behind its key.
+macro_rules! claim_words {
+    () => {
+        "token, fingerprint, lease, kept, kept_by_redis, name"
+    };
+}
+
+/// What a completion is asked with, behind its key.
+macro_rules! complete_words {
+    () => {
+        "token, head, grant, tail, retention, kept_by_redis"
+    };
+}
+
 /// One claim.
 pub(crate) const CLAIM: &str = concat!(
     include_str!("layout.lua"),
+    concat!("local key, ", claim_words!(), " = KEYS[1], unpack(ARGV)\n"),
     include_str!("claim_new.lua"),
     include_str!("record.lua"),
     include_str!("claim.lua"),
@@ -12,27 +27,25 @@ pub(crate) const CLAIM: &str = concat!(
 /// One completion.
 pub(crate) const COMPLETE: &str = concat!(
     include_str!("layout.lua"),
+    concat!(
+        "local key, ",
+        complete_words!(),
+        " = KEYS[1], unpack(ARGV)\n"
+    ),
     include_str!("complete_own.lua"),
     include_str!("record.lua"),
     include_str!("complete.lua"),
 );
 
-/// Claims that go together.
-pub(crate) const CLAIMS: &str = concat!(
+/// Claims and completions that go together.
+pub(crate) const EACH: &str = concat!(
     include_str!("layout.lua"),
     include_str!("record.lua"),
-    "local function one(KEYS, ARGV)\n",
+    concat!("local function claim(key, ", claim_words!(), ")\n"),
     include_str!("claim_new.lua"),
     include_str!("claim.lua"),
     "end\n",
-    include_str!("each.lua"),
-);
-
-/// Completions that go together.
-pub(crate) const COMPLETIONS: &str = concat!(
-    include_str!("layout.lua"),
-    include_str!("record.lua"),
-    "local function one(KEYS, ARGV)\n",
+    concat!("local function complete(key, ", complete_words!(), ")\n"),
     include_str!("complete_own.lua"),
     include_str!("complete.lua"),
     "end\n",

@@ -1,15 +1,12 @@
 -- Marks an event as handled: one that is claimed by who says so. After layout.lua, before record.lua
 -- and complete.lua.
 --
--- KEYS[1]  the record
--- ARGV     token; the first two bytes of the record; fence and attempt as a record has them, for where
---          it is lost; what stands behind them; retention in microseconds; for how many milliseconds
---          Redis keeps the value
+-- Asked with key, the record; token; head, the first two bytes of the record; grant, fence and attempt
+-- as a record has them, for where it is lost; tail, what stands behind them; retention in microseconds;
+-- kept_by_redis, for how many milliseconds Redis keeps the value.
 --
 -- Answers now where it was held, -now where fenced, 0 where unreadable.
 
-local key = KEYS[1]
-local token, head, grant, tail, retention, kept_by_redis = unpack(ARGV)
 local kept_until = now + retention
 do
   local value = redis.pcall('GET', key)

@@ -1,12 +1,14 @@
 //! One shared connection that is replaced when it is no good, and a time limit on every call.
 
+mod line;
+
 use std::fmt;
-use std::future::{Future, Ready, ready};
+use std::future::{Future, ready};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, Either, Shared};
+use futures_util::future::Either;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::store::error::{StoreError, StoreErrorKind};
@@ -16,20 +18,13 @@ use super::connection::Conn;
 use super::error::{Fault, Remedy};
 use super::scripts::Call;
 
+use self::line::{Connecting, Connection, Line};
+
 /// How often a call is sent, its deadline permitting.
 const ATTEMPTS: u32 = 3;
 /// The waits before another attempt where the server cannot be reached.
 const SHORTEST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_millis(200);
-/// For so long a connection that was refused for good is not tried again.
-const REFUSAL_STANDS: Duration = Duration::from_secs(1);
-/// So many calls without an answer make a connection suspect, and no more often than this is
-/// another one sought.
-const SUSPECT_AFTER: u32 = 3;
-const SUSPECT_EVERY: Duration = Duration::from_secs(1);
-
-type Connecting = Shared<BoxFuture<'static, Result<Conn, Fault>>>;
-type Connection = Either<Ready<Result<Conn, Fault>>, Connecting>;
 
 /// The connection of a store.
 ///
@@ -39,17 +34,6 @@ pub(super) struct Link {
     connector: Arc<Connector>,
     deadline: Duration,
     line: Arc<Mutex<Line>>,
-}
-
-#[derive(Default)]
-struct Line {
-    /// Tells this connection from those before it.
-    number: u64,
-    connecting: Option<Connecting>,
-    since: Option<Instant>,
-    /// Calls without an answer since the last that had one.
-    unanswered: u32,
-    sought: Option<Instant>,
 }
 
 impl Link {
@@ -65,15 +49,24 @@ impl Link {
         self.deadline
     }
 
+    /// When a call is over that is made now.
+    pub(super) fn latest(&self) -> Instant {
+        Instant::now() + self.deadline
+    }
+
     /// Calls a script; its answer may be asked for several times.
     pub(super) async fn call(&self, call: &Call) -> Result<redis::Value, StoreError> {
-        self.run(|mut conn| async move {
-            match conn.ask(call.by_hash()).await {
-                Err(fault) if fault.is_no_script() => conn.ask(&call.by_code()).await,
-                result => result,
-            }
-        })
-        .await
+        self.call_until(self.latest(), call).await
+    }
+
+    /// Calls a script, and takes no longer than until then.
+    pub(super) async fn call_until(
+        &self,
+        deadline: Instant,
+        call: &Call,
+    ) -> Result<redis::Value, StoreError> {
+        let ask = |mut conn| async move { ask_script(&mut conn, call).await };
+        Ok(self.run_until(deadline, ask).await?.value)
     }
 
     /// Asks, within the deadline, and again where that may help.
@@ -81,33 +74,36 @@ impl Link {
     where
         F: Future<Output = Result<T, Fault>>,
     {
-        let (value, _) = self.run_numbered(ask).await?;
-        Ok(value)
+        Ok(self.run_until(self.latest(), ask).await?.value)
     }
 
-    /// Does the same, and tells the number of the connection that the answer came over: with another
-    /// number it may be another server.
-    pub(super) async fn run_numbered<T, F>(
+    /// Does the same until then, and tells over which connection and after what the answer came.
+    pub(super) async fn run_until<T, F>(
         &self,
+        deadline: Instant,
         ask: impl Fn(Conn) -> F,
-    ) -> Result<(T, u64), StoreError>
+    ) -> Result<Told<T>, StoreError>
     where
         F: Future<Output = Result<T, Fault>>,
     {
-        let deadline = Instant::now() + self.deadline;
         let progress = Mutex::default();
         let asking = self.ask_until(deadline, &progress, ask);
         if let Ok(result) = timeout_at(deadline, asking).await {
-            let value = result?;
-            return Ok((value, lock(&progress).number));
+            return result;
         }
         let Progress { number, fault } = std::mem::take(&mut *lock(&progress));
         self.unanswered(number);
-        // Why it was asked again says more than that time ran out over it.
-        Err(fault.map_or_else(
-            || StoreError::new(StoreErrorKind::TimedOut),
-            StoreError::from,
-        ))
+        Err(timed_out(fault))
+    }
+
+    /// What a caller is told whose time was over before its command was answered, together with others.
+    pub(super) fn out_of_time(&self) -> StoreError {
+        let (number, fault) = {
+            let line = self.line();
+            (line.number, line.fault.clone())
+        };
+        self.unanswered(number);
+        timed_out(fault)
     }
 
     async fn ask_until<T, F>(
@@ -115,14 +111,17 @@ impl Link {
         deadline: Instant,
         progress: &Mutex<Progress>,
         ask: impl Fn(Conn) -> F,
-    ) -> Result<T, StoreError>
+    ) -> Result<Told<T>, StoreError>
     where
         F: Future<Output = Result<T, Fault>>,
     {
         let (mut unsure, mut sent) = (false, 0_u32);
         for attempt in 1_u64.. {
             let failure = match self.attempt(progress, &ask).await {
-                Ok(value) => return Ok(value),
+                Ok(mut told) => {
+                    told.unsure |= unsure;
+                    return Ok(told);
+                }
                 Err(failure) => failure,
             };
             // The client of a cluster may have sent it before the attempt that failed.
@@ -149,7 +148,7 @@ impl Link {
         &self,
         progress: &Mutex<Progress>,
         ask: &impl Fn(Conn) -> F,
-    ) -> Result<T, Failure>
+    ) -> Result<Told<T>, Failure>
     where
         F: Future<Output = Result<T, Fault>>,
     {
@@ -166,8 +165,12 @@ impl Link {
         };
         match result {
             Ok(value) => {
-                self.answered(number);
-                Ok(value)
+                self.line().answered(number);
+                Ok(Told {
+                    value,
+                    number,
+                    unsure: many_servers,
+                })
             }
             Err(fault) => Err(Failure {
                 fault,
@@ -206,7 +209,7 @@ impl Link {
             // One server of several: the others are asked over this connection meanwhile, and the
             // client seeks the one by itself.
             Remedy::Reconnect if many_servers => self.unanswered(number),
-            Remedy::Reconnect => self.give_up_on(number, rejects(&fault)),
+            Remedy::Reconnect => self.line().give_up_on(number, rejects(&fault)),
             Remedy::AskAgain => {}
         }
         if is_last {
@@ -217,6 +220,7 @@ impl Link {
             lock(progress).fault = Some(fault);
             return Ok(());
         }
+        self.line().fault = Some(fault.clone());
         let wait = jitter(SHORTEST_WAIT, LONGEST_WAIT);
         if Instant::now() + wait >= deadline {
             return Err(fault);
@@ -235,23 +239,8 @@ impl Link {
     /// The connection, or one that is being made.
     fn connection(&self) -> (u64, Connection) {
         let mut line = self.line();
-        if let Some(connecting) = &line.connecting {
-            let stands = match connecting.peek() {
-                // What most calls find: no need to wait for what is there.
-                Some(Ok(conn)) => return (line.number, Either::Left(ready(Ok(conn.clone())))),
-                None => true,
-                Some(Err(fault)) => {
-                    let long = if fault.kind() == StoreErrorKind::Refused {
-                        REFUSAL_STANDS
-                    } else {
-                        SHORTEST_WAIT
-                    };
-                    line.since.is_some_and(|since| since.elapsed() < long)
-                }
-            };
-            if stands {
-                return (line.number, Either::Right(connecting.clone()));
-            }
+        if let Some(connection) = line.connection() {
+            return (line.number, connection);
         }
         let connecting = self.connect();
         line.replace(connecting.clone());
@@ -264,7 +253,7 @@ impl Link {
             let result = connector.connect().await;
             if result.is_err() {
                 // How long a failure stands counts from its end.
-                lock(&line).since = Some(Instant::now());
+                lock(&line).failed();
             }
             result
         };
@@ -273,46 +262,12 @@ impl Link {
         connecting
     }
 
-    fn answered(&self, number: u64) {
-        let mut line = self.line();
-        if line.number == number {
-            line.unanswered = 0;
-        }
-    }
-
-    /// Drops a connection that is no good. One that was made a moment ago and `answers` stays: all
-    /// who are turned away would make another each, only to be turned away again.
-    fn give_up_on(&self, number: u64, answers: bool) {
-        let mut line = self.line();
-        let made = line
-            .connecting
-            .as_ref()
-            .is_some_and(|made| matches!(made.peek(), Some(Ok(_))));
-        let young = line
-            .since
-            .is_some_and(|since| since.elapsed() < LONGEST_WAIT);
-        if line.number == number && made && !(answers && young) {
-            line.connecting = None;
-        }
-    }
-
     /// Seeks another connection where this one has fallen silent, and keeps this one until then:
     /// a server that only sleeps answers on it when it wakes.
     fn unanswered(&self, number: u64) {
-        let mut line = self.line();
-        if line.number != number {
+        if !self.line().is_suspect(number) {
             return;
         }
-        line.unanswered = line.unanswered.saturating_add(1);
-        let made = line
-            .connecting
-            .as_ref()
-            .is_some_and(|made| matches!(made.peek(), Some(Ok(_))));
-        let early = |since: Option<Instant>| since.is_some_and(|at| at.elapsed() < SUSPECT_EVERY);
-        if !made || line.unanswered < SUSPECT_AFTER || early(line.since) || early(line.sought) {
-            return;
-        }
-        line.sought = Some(Instant::now());
         let (connector, shared) = (Arc::clone(&self.connector), Arc::clone(&self.line));
         tokio::spawn(async move {
             let Ok(conn) = connector.connect().await else {
@@ -333,13 +288,30 @@ impl Link {
     }
 }
 
-impl Line {
-    fn replace(&mut self, connecting: Connecting) {
-        self.number = self.number.wrapping_add(1);
-        self.connecting = Some(connecting);
-        self.since = Some(Instant::now());
-        self.unanswered = 0;
+/// What was answered.
+#[derive(Debug)]
+pub(super) struct Told<T> {
+    pub(super) value: T,
+    /// Of the connection that the answer came over: with another number it may be another server.
+    pub(super) number: u64,
+    /// Whether the command may have been carried out before, by an attempt that was not answered.
+    pub(super) unsure: bool,
+}
+
+/// Calls a script by its hash, or as a whole where the server has not seen it.
+pub(super) async fn ask_script(conn: &mut Conn, call: &Call) -> Result<redis::Value, Fault> {
+    match conn.ask(call.by_hash()).await {
+        Err(fault) if fault.is_no_script() => conn.ask(&call.by_code()).await,
+        result => result,
     }
+}
+
+/// Why it was asked again says more than that time ran out over it.
+fn timed_out(fault: Option<Fault>) -> StoreError {
+    fault.map_or_else(
+        || StoreError::new(StoreErrorKind::TimedOut),
+        StoreError::from,
+    )
 }
 
 /// An attempt that came to nothing.

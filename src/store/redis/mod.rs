@@ -10,13 +10,13 @@ mod connection;
 mod error;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod gather;
 #[cfg(feature = "inbox")]
 mod inbox;
 mod keys;
 mod link;
 mod scan;
 mod scripts;
-mod together;
 mod wait;
 
 use std::collections::BTreeMap;
@@ -38,11 +38,11 @@ use super::shared::SharedStore;
 use super::token::Token;
 
 use self::error::spans_slots;
+use self::gather::{Answered, Company, Gatherer};
 use self::keys::{Layout, Place};
 use self::link::Link;
 use self::scan::Scan;
 use self::scripts::{Answer, Call};
-use self::together::{Records, Together};
 use self::wait::Waiting;
 
 pub use self::builder::RedisStoreBuilder;
@@ -69,8 +69,11 @@ pub use self::inbox::{RedisInbox, RedisInboxBuilder};
 /// client of a cluster logs such answers by the crate `log`, under the target `redis`. A proxy that
 /// spreads keys over several servers by themselves is not supported: use a cluster.
 ///
-/// Claiming and finishing are one script call each. Up to a hundred renewals are one call, in a
-/// cluster one for each partition that they are of. Time is that of Redis. After a failover the
+/// Claiming and finishing are one script call each. While one is under way, the claims and completions
+/// that come gather, and go together in the next, up to 128 of them; in a cluster this is so for each
+/// partition by itself. Each is a command of its own all the same: none fails because another does. One
+/// that comes alone is sent at once. Up to a hundred renewals are one call, in a cluster one for each
+/// partition that they are of. Time is that of Redis. After a failover the
 /// store finds the new master by itself.
 ///
 /// Where the clock of Redis makes a step of a second or more, the log says so once; the page of
@@ -159,6 +162,9 @@ pub use self::inbox::{RedisInbox, RedisInboxBuilder};
 #[derive(Clone)]
 pub struct RedisStore {
     link: Arc<Link>,
+    /// Sends claims and completions over this connection.
+    gatherer: Arc<Gatherer>,
+    company: Company,
     identity: StoreIdentity,
     /// The connection for renewals, where one can be made.
     renewing: Option<Arc<Link>>,
@@ -191,16 +197,23 @@ impl RedisStore {
 
     async fn claim_at(&self, claim: &Claim) -> Result<Answer<ClaimOutcome>, StoreError> {
         let place = self.place(&claim.key);
-        let (call, sent) = (Call::claim(claim, &place), Instant::now());
-        let answer = scripts::claim_answer(self.link.call(&call).await?)?;
-        Ok(self.noted(place.partition, sent, answer))
+        let call = Call::claim(claim, &place);
+        let Answered { value, sent } = self.ask(call, &place).await?;
+        Ok(self.noted(place.partition, sent, scripts::claim_answer(value)?))
     }
 
     async fn complete_at(&self, complete: &Complete) -> Result<Answer<Held>, StoreError> {
         let place = self.place(&complete.key);
-        let (call, sent) = (Call::complete(complete, &place), Instant::now());
-        let answer = scripts::held_answer(&self.link.call(&call).await?)?;
-        Ok(self.noted(place.partition, sent, answer))
+        let call = Call::complete(complete, &place);
+        let Answered { value, sent } = self.ask(call, &place).await?;
+        Ok(self.noted(place.partition, sent, scripts::held_answer(&value)?))
+    }
+
+    /// Asks with those who ask while another call is under way.
+    async fn ask(&self, call: Call, place: &Place) -> Result<Answered, StoreError> {
+        (self.gatherer)
+            .ask(call, place.partition, self.company)
+            .await
     }
 
     async fn release_at(&self, release: &Release) -> Result<Answer<Held>, StoreError> {
@@ -273,6 +286,8 @@ impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             link,
+            gatherer: _,
+            company: _,
             identity: _,
             renewing: _,
             layout,
@@ -286,6 +301,16 @@ impl fmt::Debug for RedisStore {
             .field("partitions", &layout.partitions())
             .field("deadline", &link.deadline())
             .finish()
+    }
+}
+
+impl RedisStore {
+    async fn forget_where(&self, key: &EventKey, only_done: bool) -> Result<bool, StoreError> {
+        let place = self.place(key);
+        let mark = self.layout.mark(&place, &Token::random()?);
+        let kept = self.link.deadline().saturating_add(MARK_OUTLASTS);
+        let call = Call::forget(&place, &mark, kept, only_done);
+        Ok(scripts::forget_answer(&self.link.call(&call).await?)?)
     }
 }
 
@@ -323,23 +348,21 @@ impl Store for RedisStore {
     /// Over a connection that is made in the runtime that renews; none where one was given.
     fn for_renewals(&self) -> Option<SharedStore> {
         let renewing = self.renewing.as_ref()?;
+        let gatherer = Gatherer::new(Arc::clone(renewing), Arc::clone(&self.in_slots));
         Some(SharedStore::new(Self {
             link: Arc::clone(renewing),
+            gatherer: Arc::new(gatherer),
             renewing: None,
             ..self.clone()
         }))
     }
 
-    /// Claims and completions that come at one time are then one call, in a cluster one for each
-    /// partition.
+    /// Those of one delivery come at one time: the first of them lets the others come before it asks.
     fn for_items(&self) -> Option<SharedStore> {
-        let records = Records {
-            link: Arc::clone(&self.link),
-            layout: self.layout.clone(),
-            clock: Arc::clone(&self.clock),
-            in_slots: Arc::clone(&self.in_slots),
-        };
-        Some(SharedStore::new(Together::new(self.clone(), records)))
+        Some(SharedStore::new(Self {
+            company: Company::Expected,
+            ..self.clone()
+        }))
     }
 
     async fn wait(&self, key: &EventKey, limit: Duration) {
@@ -360,11 +383,11 @@ impl Store for RedisStore {
     /// A mark of the command stays for as long as the call may take: where it is sent again, by
     /// this store or by the client of a cluster, it still says that there was a record.
     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
-        let place = self.place(key);
-        let mark = self.layout.mark(&place, &Token::random()?);
-        let kept = self.link.deadline().saturating_add(MARK_OUTLASTS);
-        let call = Call::forget(&place, &mark, kept);
-        Ok(scripts::forget_answer(&self.link.call(&call).await?)?)
+        self.forget_where(key, false).await
+    }
+
+    async fn forget_done(&self, key: &EventKey) -> Result<bool, StoreError> {
+        self.forget_where(key, true).await
     }
 
     async fn unfinished(

@@ -12,10 +12,10 @@ use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::record::Record;
 
 use super::codec::{self, HEAD};
-use super::connection::Node;
+use super::connection::{Conn, Node};
 use super::error::Fault;
 use super::keys::{Layout, Shown};
-use super::link::Link;
+use super::link::{Link, Told};
 use super::scripts::strange;
 
 /// How many keys Redis looks at for one answer.
@@ -151,11 +151,9 @@ impl<'a> Scan<'a> {
             .arg("COUNT")
             .arg(BATCH);
         let scan = &scan;
-        let (answer, number) = self
-            .link
-            .run_numbered(|mut conn| async move { conn.ask_node(node, scan).await })
-            .await?;
-        Ok((batch(answer, self.layout, self.provider)?, number))
+        let ask = |mut conn: Conn| async move { conn.ask_node(node, scan).await };
+        let Told { value, number, .. } = self.link.run_until(self.link.latest(), ask).await?;
+        Ok((batch(value, self.layout, self.provider)?, number))
     }
 
     /// The records under these keys, without their bodies.

@@ -44,8 +44,7 @@ macro_rules! source {
 
 source!(CLAIM);
 source!(COMPLETE);
-source!(CLAIMS);
-source!(COMPLETIONS);
+source!(EACH);
 source!(RELEASE);
 source!(RENEW);
 source!(LOOKUP);
@@ -59,9 +58,8 @@ pub(super) fn hash(code: &str) -> String {
 /// As many bytes as most calls have.
 const USUAL_SIZE: usize = 256;
 
-/// How many arguments a claim has, and a completion.
-const CLAIM_WORDS: usize = 6;
-const COMPLETE_WORDS: usize = 6;
+/// How many words a claim is asked with behind its key, and a completion.
+const WORDS: usize = 6;
 
 /// One call of a script.
 pub(super) struct Call {
@@ -101,13 +99,10 @@ impl Call {
     }
 
     pub(super) fn claim(claim: &Claim, place: &Place) -> Self {
-        let call = Self::on(&CLAIM, 1, CLAIM_WORDS).word(&place.key);
-        call.claim_words(claim, place)
-    }
-
-    fn claim_words(self, claim: &Claim, place: &Place) -> Self {
         let kept = claim.retention.max(claim.lease);
-        self.word(claim.token.as_bytes().as_slice())
+        Self::on(&CLAIM, 1, WORDS)
+            .word(&place.key)
+            .word(claim.token.as_bytes().as_slice())
             .word(claim.fingerprint.as_bytes().as_slice())
             .word(micros(claim.lease))
             .word(micros(kept))
@@ -116,13 +111,10 @@ impl Call {
     }
 
     pub(super) fn complete(complete: &Complete, place: &Place) -> Self {
-        let call = Self::on(&COMPLETE, 1, COMPLETE_WORDS).word(&place.key);
-        call.complete_words(complete, place)
-    }
-
-    fn complete_words(self, complete: &Complete, place: &Place) -> Self {
         let Done { head, grant, tail } = codec::done(complete, place.name.as_deref());
-        self.word(complete.token.as_bytes().as_slice())
+        Self::on(&COMPLETE, 1, WORDS)
+            .word(&place.key)
+            .word(complete.token.as_bytes().as_slice())
             .word(head.as_slice())
             .word(grant.as_slice())
             .word(tail.as_slice())
@@ -163,11 +155,12 @@ impl Call {
     }
 
     /// Under `mark` the script tells a command that comes again from another one, for so long.
-    pub(super) fn forget(place: &Place, mark: &str, kept: Duration) -> Self {
-        Self::on(&FORGET, 2, 1)
+    pub(super) fn forget(place: &Place, mark: &str, kept: Duration, only_done: bool) -> Self {
+        Self::on(&FORGET, 2, 2)
             .word(&place.key)
             .word(mark)
             .word(u64::try_from(kept.as_millis()).unwrap_or(u64::MAX))
+            .word(u8::from(only_done))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod calls;
 mod first_edition;
+mod gathered;
 mod histories;
 mod size;
 mod steps;

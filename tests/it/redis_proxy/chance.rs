@@ -61,7 +61,7 @@ async fn whatever_the_network_does_each_event_is_acknowledged_recorded_and_takes
     assert_eq!(it.acknowledged.lock().unwrap().len(), EVENTS);
     it.settle().await;
     // Some forty are to be expected.
-    let struck: usize = (Script::ALL.into_iter())
+    let struck: usize = (Script::ALL.into_iter().chain([Script::Each]))
         .map(|script| it.proxy.struck(script))
         .sum();
     assert!(struck >= 10, "the network was good: {struck} faults");

@@ -8,6 +8,7 @@ mod held;
 mod looking;
 mod news;
 mod order_keys;
+mod pieces;
 mod rates;
 mod records;
 mod room;
@@ -289,6 +290,10 @@ impl Inbox for PostgresInbox {
 
     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
         calls::forget(self, key).await
+    }
+
+    async fn forget_ended(&self, key: &EventKey) -> Result<bool, StoreError> {
+        calls::forget_ended(self, key).await
     }
 
     async fn counts(&self) -> Result<EntryCounts, StoreError> {

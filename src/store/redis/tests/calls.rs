@@ -4,7 +4,7 @@ use super::support::Cluster;
 use super::*;
 
 /// How often these servers were called like this.
-fn calls<'a>(servers: impl IntoIterator<Item = &'a Server>, of: &str) -> usize {
+pub(super) fn calls<'a>(servers: impl IntoIterator<Item = &'a Server>, of: &str) -> usize {
     let of_one = |server: &Server| -> usize {
         let stats = server.ask(&["INFO", "commandstats"]);
         let line = stats
@@ -19,7 +19,7 @@ fn calls<'a>(servers: impl IntoIterator<Item = &'a Server>, of: &str) -> usize {
 }
 
 /// So many claims of one holder.
-fn claims(count: u32) -> Vec<Claim> {
+pub(super) fn claims(count: u32) -> Vec<Claim> {
     let provider = Name::new("acme").unwrap();
     let token = Token::random().unwrap();
     let claim = |number: u32| Claim {

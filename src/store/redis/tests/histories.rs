@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 
 use super::support::dice::Dice;
 use super::*;
@@ -67,6 +68,36 @@ impl Pair {
         }
     }
 
+    fn claim(&mut self) -> Claim {
+        Claim {
+            key: self.key(),
+            token: self.token(),
+            fingerprint: self.content(),
+            lease: self.span(),
+            retention: self.span(),
+        }
+    }
+
+    fn complete(&mut self) -> Complete {
+        Complete {
+            key: self.key(),
+            token: self.token(),
+            attempt: self.dice.one_of(&[1, 2, u32::MAX - 1, u32::MAX]),
+            fence: self.dice.one_of(&[
+                0,
+                1,
+                (1 << 32) - 1,
+                (1 << 53) + 1,
+                UnixTime::now().as_micros() | 0xffff_ffff,
+                u64::MAX - 1,
+                u64::MAX,
+            ]),
+            fingerprint: self.content(),
+            response: self.response(),
+            retention: self.span(),
+        }
+    }
+
     /// Lets the rules decide as Redis did, at the time that Redis went by.
     #[track_caller]
     fn agrees<C: Command>(&mut self, command: &C, answer: &Answer<C::Outcome>, what: &str)
@@ -92,36 +123,14 @@ impl Pair {
     async fn step(&mut self) {
         match self.dice.roll(100) {
             0..40 => {
-                let claim = Claim {
-                    key: self.key(),
-                    token: self.token(),
-                    fingerprint: self.content(),
-                    lease: self.span(),
-                    retention: self.span(),
-                };
+                let claim = self.claim();
                 for _ in 0..=self.dice.roll(2) {
                     let answer = self.store.claim_at(&claim).await.unwrap();
                     self.agrees(&claim, &answer, &format!("claim {claim:?}"));
                 }
             }
             40..60 => {
-                let complete = Complete {
-                    key: self.key(),
-                    token: self.token(),
-                    attempt: self.dice.one_of(&[1, 2, u32::MAX - 1, u32::MAX]),
-                    fence: self.dice.one_of(&[
-                        0,
-                        1,
-                        (1 << 32) - 1,
-                        (1 << 53) + 1,
-                        UnixTime::now().as_micros() | 0xffff_ffff,
-                        u64::MAX - 1,
-                        u64::MAX,
-                    ]),
-                    fingerprint: self.content(),
-                    response: self.response(),
-                    retention: self.span(),
-                };
+                let complete = self.complete();
                 for _ in 0..=self.dice.roll(2) {
                     let answer = self.store.complete_at(&complete).await.unwrap();
                     self.agrees(&complete, &answer, &format!("complete {complete:?}"));
@@ -139,7 +148,8 @@ impl Pair {
                     self.agrees(&release, &answer, &format!("release {release:?}"));
                 }
             }
-            75..94 => self.renew_some().await,
+            75..85 => self.renew_some().await,
+            85..94 => self.some_together().await,
             94..97 => {
                 let key = self.key();
                 self.store.forget(&key).await.unwrap();
@@ -203,6 +213,37 @@ impl Pair {
         for (renew, outcome) in renewals.iter().zip(outcome) {
             let answer = Answer { outcome, now };
             self.agrees(renew, &answer, &format!("renew {renew:?}"));
+        }
+    }
+
+    /// Claims and completions that come at one time, several of one key among them: the first go alone,
+    /// and the others in one call.
+    async fn some_together(&mut self) {
+        let commands: Vec<_> = (0..3 + self.dice.roll(12))
+            .map(|_| match self.dice.roll(2) {
+                0 => Err(self.claim()),
+                _ => Ok(self.complete()),
+            })
+            .collect();
+        let store = self.store.clone();
+        let answers = join_all(commands.iter().map(async |command| match command {
+            Err(claim) => Err(store.claim_at(claim).await.unwrap()),
+            Ok(complete) => Ok(store.complete_at(complete).await.unwrap()),
+        }));
+        for (command, answer) in commands.iter().zip(answers.await) {
+            match (command, answer) {
+                (Err(claim), Err(answer)) => {
+                    self.agrees(claim, &answer, &format!("claim together {claim:?}"));
+                }
+                (Ok(complete), Ok(answer)) => {
+                    self.agrees(
+                        complete,
+                        &answer,
+                        &format!("complete together {complete:?}"),
+                    );
+                }
+                _ => unreachable!("each has its own answer"),
+            }
         }
     }
 
