@@ -175,7 +175,7 @@ pub use route::Route;
 pub use rules::{EntryCommand, EntryStep, TakeOutcome};
 pub use shared::SharedInbox;
 pub(crate) use unconfirmed::{binds, later, places, settled, standing};
-pub use view::{EntryCounts, EntryView, List};
+pub use view::{EntryCounts, EntryView, HeldOrderKey, List};
 
 #[cfg(feature = "postgres")]
 pub use crate::store::{PostgresInbox, PostgresInboxBuilder};
@@ -189,7 +189,7 @@ pub use crate::store::{SqliteInbox, SqliteInboxBuilder};
 /// finds out.
 ///
 /// No method but [`identity`](Inbox::identity), [`for_renewals`](Inbox::for_renewals),
-/// [`lookup_many`](Inbox::lookup_many) and `transactions` has a default body: each is a promise that only the inbox itself can keep. Every one may be dropped half-way.
+/// [`lookup_many`](Inbox::lookup_many), [`held_order_keys`](Inbox::held_order_keys) and `transactions` has a default body: each is a promise that only the inbox itself can keep. Every one may be dropped half-way.
 ///
 /// # Errors
 ///
@@ -305,6 +305,18 @@ pub trait Inbox: Send + Sync + 'static {
 
     /// The rates that are set.
     fn rates(&self) -> impl Future<Output = Result<Vec<RateView>, StoreError>> + Send;
+
+    /// Up to `limit` order keys of this route that an event holds which runs, is to be tried again, or is dead and
+    /// holds its key back; as far as some thousand entries tell.
+    ///
+    /// `None`, as it is unless an inbox says otherwise: it cannot list them.
+    fn held_order_keys(
+        &self,
+        _route: &Route,
+        _limit: usize,
+    ) -> impl Future<Output = Result<Option<Vec<HeldOrderKey>>, StoreError>> + Send {
+        std::future::ready(Ok(None))
+    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,8 @@ use super::command::{
     Accept, Accepted, Begin, Begun, Discard, Extend, Finish, Moved, Redrive, Take, Taken,
 };
 use super::rate::{Rate, RateOf, RateView};
-use super::view::{EntryCounts, EntryView, List};
+use super::route::Route;
+use super::view::{EntryCounts, EntryView, HeldOrderKey, List};
 
 /// An inbox whose kind is no longer part of its type; clones share it.
 ///
@@ -145,6 +146,14 @@ impl Inbox for SharedInbox {
     async fn rates(&self) -> Result<Vec<RateView>, StoreError> {
         self.0.rates().await
     }
+
+    async fn held_order_keys(
+        &self,
+        route: &Route,
+        limit: usize,
+    ) -> Result<Option<Vec<HeldOrderKey>>, StoreError> {
+        self.0.held_order_keys(route, limit).await
+    }
 }
 
 /// [`Inbox`] with its futures boxed, so that it can stand behind a pointer.
@@ -190,6 +199,11 @@ trait Boxed: Send + Sync {
         rate: Option<Rate>,
     ) -> BoxFuture<'a, Result<bool, StoreError>>;
     fn rates(&self) -> BoxFuture<'_, Result<Vec<RateView>, StoreError>>;
+    fn held_order_keys<'a>(
+        &'a self,
+        route: &'a Route,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Option<Vec<HeldOrderKey>>, StoreError>>;
 }
 
 impl<I: Inbox> Boxed for I {
@@ -298,5 +312,13 @@ impl<I: Inbox> Boxed for I {
 
     fn rates(&self) -> BoxFuture<'_, Result<Vec<RateView>, StoreError>> {
         Box::pin(Inbox::rates(self))
+    }
+
+    fn held_order_keys<'a>(
+        &'a self,
+        route: &'a Route,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Option<Vec<HeldOrderKey>>, StoreError>> {
+        Box::pin(Inbox::held_order_keys(self, route, limit))
     }
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::clock::UnixTime;
-use crate::event::{EventKey, Name};
+use crate::event::{EventKey, Name, OrderKey};
 
 use super::entry::{Entry, EntryStatus};
 use super::route::Route;
@@ -96,6 +96,34 @@ impl List {
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = limit;
         self
+    }
+}
+
+/// An order key that an event holds: no other event of it is taken.
+///
+/// ```
+/// use tower_webhook::event::OrderKey;
+/// use tower_webhook::inbox::HeldOrderKey;
+/// use tower_webhook::{EventKey, Name};
+///
+/// let holder = EventKey::new(Name::new("acme")?, ["evt_1"])?;
+/// let held = HeldOrderKey::new(OrderKey::new(["1042"]).ok_or("no parts")?, holder);
+/// assert_eq!(held.key.as_str(), "1042");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HeldOrderKey {
+    /// What is held.
+    pub key: OrderKey,
+    /// The event that holds it.
+    pub holder: EventKey,
+}
+
+impl HeldOrderKey {
+    /// This one, held by this event.
+    pub fn new(key: OrderKey, holder: EventKey) -> Self {
+        Self { key, holder }
     }
 }
 

@@ -10,7 +10,8 @@ use crate::clock::UnixTime;
 use crate::event::{EventKey, Name};
 use crate::inbox::{
     Accept, Accepted, Begin, Begun, Discard, EntryCounts, EntryStatus, EntryView, Extend, Finish,
-    Inbox, List, Moved, Rate, RateOf, RateView, Redrive, SharedInbox, Take, Taken,
+    HeldOrderKey, Inbox, List, Moved, Rate, RateOf, RateView, Redrive, Route, SharedInbox, Take,
+    Taken,
 };
 use crate::store::{Held, StoreError, StoreErrorKind, StoreIdentity};
 
@@ -200,5 +201,13 @@ impl<I: Inbox> Inbox for Metered<I> {
 
     async fn rates(&self) -> Result<Vec<RateView>, StoreError> {
         self.measure("rates", self.inner.rates()).await
+    }
+
+    async fn held_order_keys(
+        &self,
+        route: &Route,
+        limit: usize,
+    ) -> Result<Option<Vec<HeldOrderKey>>, StoreError> {
+        self.inner.held_order_keys(route, limit).await
     }
 }

@@ -292,7 +292,7 @@ fn target(text: &str) -> Option<(EventKey, Option<UnixTime>)> {
 /// The same, as it stands in a form.
 pub(super) fn value(key: &EventKey, since: Option<UnixTime>) -> String {
     let since = since.map(|since| since.as_micros().to_string());
-    format!("{}|{}", since.unwrap_or_default(), key.encoded())
+    format!("{}|{}", since.unwrap_or_default(), key.escaped())
 }
 
 /// Writes down what was done.

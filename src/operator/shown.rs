@@ -32,6 +32,12 @@ pub(super) fn short(text: &str) -> Markup {
     }
 }
 
+/// A text as it stands in a field of a form.
+pub(super) fn field(text: &str) -> String {
+    let (part, _) = cut(text, SHORT);
+    Printable(part).to_string()
+}
+
 /// What displays itself, in one line.
 pub(super) fn line(what: impl Display) -> Markup {
     short(&what.to_string())

@@ -11,7 +11,7 @@ use super::seen::{Seen, endpoint_name};
 use super::token::FormTokens;
 use crate::clock::UnixTime;
 use crate::event::Name;
-use crate::inbox::{Inbox as _, SharedInbox};
+use crate::inbox::{Inbox as _, Route, SharedInbox};
 use crate::journal::{Journal, JournalLines};
 use crate::store::{SharedStore, Store as _};
 use crate::webhook::{EndpointFacts, EndpointKeptIn, WebhookLayer};
@@ -55,7 +55,7 @@ impl State {
         for webhook in &webhooks {
             match webhook.facts().kept_in {
                 EndpointKeptIn::Store(store) => all_stores.push(store),
-                EndpointKeptIn::Inbox(inbox, _) => all_inboxes.push(inbox),
+                EndpointKeptIn::Inbox(inbox, _, _) => all_inboxes.push(inbox),
             }
         }
         let mut sources = Vec::new();
@@ -136,10 +136,24 @@ impl State {
         let facts = self.webhooks.iter().map(WebhookLayer::facts);
         let of = facts.filter(|facts| facts.provider == *provider);
         let kept = of.filter_map(|facts| match facts.kept_in {
-            EndpointKeptIn::Inbox(_, retention) => Some(retention),
+            EndpointKeptIn::Inbox(_, retention, _) => Some(retention),
             EndpointKeptIn::Store(_) => None,
         });
         kept.max().unwrap_or(RETENTION)
+    }
+
+    /// The routes of this inbox, each once.
+    pub(super) fn routes(&self, inbox: &SharedInbox) -> Vec<Route> {
+        let mut all = Vec::new();
+        for webhook in &self.webhooks {
+            if let EndpointKeptIn::Inbox(own, _, route) = webhook.facts().kept_in
+                && own.identity() == inbox.identity()
+                && !all.contains(&route)
+            {
+                all.push(route);
+            }
+        }
+        all
     }
 
     /// The providers of all webhooks, each once.

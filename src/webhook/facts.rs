@@ -10,7 +10,7 @@ use crate::clock::UnixTime;
 use crate::contract::SenderContract;
 use crate::event::Name;
 use crate::head::RequestHead;
-use crate::inbox::SharedInbox;
+use crate::inbox::{Route, SharedInbox};
 use crate::recorded::{JournalLine, KeptBody, RecordedBody};
 use crate::secret::KeyRing;
 use crate::signature::diagnosis::Diagnose;
@@ -43,7 +43,7 @@ pub(crate) struct KeyFacts {
 pub(crate) enum KeptIn {
     Store(SharedStore),
     /// With how long an event is known once it is done.
-    Inbox(SharedInbox, Duration),
+    Inbox(SharedInbox, Duration, Route),
 }
 
 /// Longer bodies are not diagnosed.
@@ -74,7 +74,7 @@ impl<M> WebhookLayer<M> {
             skew: endpoint.clock_watch.suspected(),
             failures: (failures.failed, failures.total),
             kept_in: match self.steps.served() {
-                Some(served) => KeptIn::Inbox(served.inbox, served.retention),
+                Some(served) => KeptIn::Inbox(served.inbox, served.retention, served.route),
                 None => KeptIn::Store(self.steps.steps.core.store().clone()),
             },
         }

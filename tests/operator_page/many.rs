@@ -106,16 +106,10 @@ const ENTRY: &str = "name, route, state, due, token, lease, attempts, deaths, fe
 /// The statements that make many of one, in a dialect: a row source of the numbers up to `many`.
 fn filling(numbers: &str, many: u64, record_key: &str, entry_id: &str) -> Vec<String> {
     let dead = (many / 100).max(200);
-    let entry = |kind: &str, many: u64| {
+    let entry = |kind: &str, many: u64, behind: u64| {
         let (columns, ids) = match entry_id {
             "" => ("", String::new()),
-            id => (
-                "id, ",
-                format!(
-                    "{id} + n + {}, ",
-                    if kind == "dead" { 10 * many } else { 0 }
-                ),
-            ),
+            id => ("id, ", format!("{id} + n + {behind}, ")),
         };
         let source = numbers.replace("MANY", &many.to_string());
         format!(
@@ -131,8 +125,8 @@ fn filling(numbers: &str, many: u64, record_key: &str, entry_id: &str) -> Vec<St
              SELECT namespace, 'stripe/mail:evt_' || n, {RECORD} FROM tower_webhook_records, {source}
              WHERE key = '{record_key}'"
         ),
-        entry("done", many),
-        entry("dead", dead),
+        entry("done", many, 0),
+        entry("dead", dead, many),
         format!(
             "INSERT INTO tower_webhook_journal (at, authenticated, id, provider, key, line)
              SELECT at, authenticated, id, provider, 'stripe:evt_done_' || n,

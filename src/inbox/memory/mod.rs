@@ -19,9 +19,10 @@ use super::command::{
     Accept, Accepted, Begin, Begun, Discard, Extend, Finish, Moved, Redrive, Take, Taken,
 };
 use super::rate::{Rate, RateOf, RateView};
+use super::route::Route;
 use super::rules::EntryCommand;
 use super::shared::SharedInbox;
-use super::view::{EntryCounts, EntryView, List};
+use super::view::{EntryCounts, EntryView, HeldOrderKey, List};
 
 use self::space::Space;
 
@@ -231,5 +232,14 @@ impl Inbox for MemoryInbox {
     async fn rates(&self) -> Result<Vec<RateView>, StoreError> {
         let (space, _) = self.space();
         Ok(space.rates())
+    }
+
+    async fn held_order_keys(
+        &self,
+        route: &Route,
+        limit: usize,
+    ) -> Result<Option<Vec<HeldOrderKey>>, StoreError> {
+        let (space, _) = self.space();
+        Ok(Some(space.held(route, limit)))
     }
 }

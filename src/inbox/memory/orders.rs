@@ -5,6 +5,7 @@ use crate::event::{EventKey, OrderKey};
 use crate::inbox::entry::Entry;
 use crate::inbox::order::{OrderChange, OrderState};
 use crate::inbox::route::Route;
+use crate::inbox::view::HeldOrderKey;
 
 /// What is kept of order keys, each of one route.
 #[derive(Default)]
@@ -53,6 +54,16 @@ impl Orders {
             self.ending.insert((end, place.clone()));
         }
         self.states.insert(place, state);
+    }
+
+    /// Those that are held, with their holders.
+    pub(super) fn held(&self, route: &Route, limit: usize) -> Vec<HeldOrderKey> {
+        let states = self.states.iter().filter(|((of, _), _)| of == route);
+        let held = states.filter_map(|((_, key), state)| {
+            let holder = state.holder.clone()?;
+            Some(HeldOrderKey::new(key.clone(), holder))
+        });
+        held.take(limit).collect()
     }
 
     /// Forgets one whose time is over, if there is one.

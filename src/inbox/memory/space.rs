@@ -9,7 +9,7 @@ use crate::inbox::order::{OrderState, tell_stale};
 use crate::inbox::rate::{Limit, Rate, RateOf, RateView};
 use crate::inbox::route::Route;
 use crate::inbox::rules::{EntryCommand, EntryStep, TakeOutcome};
-use crate::inbox::view::{EntryCounts, EntryView, List};
+use crate::inbox::view::{EntryCounts, EntryView, HeldOrderKey, List};
 use crate::store::{StoreError, StoreErrorKind};
 
 use super::orders::Orders;
@@ -316,6 +316,10 @@ impl Space {
             RateView::new(provider.clone(), *of, limit.rate, limit.used_until)
         };
         self.limits.iter().map(view).collect()
+    }
+
+    pub(super) fn held(&self, route: &Route, limit: usize) -> Vec<HeldOrderKey> {
+        self.orders.held(route, limit)
     }
 
     fn purge(&mut self, now: UnixTime) {

@@ -60,7 +60,7 @@ async fn dead(state: &State, asked: &Asked, number: usize, inbox: &SharedInbox) 
         return html! { section data-part="dead" { p { "None. Nothing has used up its attempts." } } };
     }
     let number = number.to_string();
-    let provider = asked.get("provider").unwrap_or_default();
+    let provider = list.provider.as_ref().map(Name::as_str).unwrap_or_default();
     let next = found
         .last()
         .filter(|_| found.len() == AT_ONCE)

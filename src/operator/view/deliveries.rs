@@ -11,7 +11,7 @@ use crate::event::{EventKey, Name};
 use crate::journal::JournalLines;
 use crate::operator::asked::Asked;
 use crate::operator::seen::{DELIVERIES, SeenDelivery};
-use crate::operator::shown::{line, short};
+use crate::operator::shown::{field, line, short};
 use crate::operator::state::{State, name_of};
 use crate::recorded::{JournalFilter, JournalLine, JournalPosition, Newest};
 use crate::webhook::WebhookLayer;
@@ -219,9 +219,9 @@ pub(in crate::operator) async fn view(state: &State, asked: &Asked) -> (Markup, 
                 div.filters {
                     (choice("provider", "Provider", "all", &providers, asked.get("provider")))
                     (choice("outcome", "Outcome", "all", &OUTCOMES, asked.get("outcome")))
-                    div { label for="reason" { "Reason" } input id="reason" name="reason" value=[asked.get("reason")] maxlength="100"; }
-                    div { label for="key" { "Event" } input id="key" name="key" value=[asked.get("key")] maxlength="4096"; }
-                    div { label for="until" { "Before (UTC)" } input id="until" name="until" type="datetime-local" step="1" value=[asked.get("until")]; }
+                    div { label for="reason" { "Reason" } input id="reason" name="reason" value=[asked.get("reason").map(field)] maxlength="100"; }
+                    div { label for="key" { "Event" } input id="key" name="key" value=[key_field(asked)] maxlength="4096"; }
+                    div { label for="until" { "Before (UTC)" } input id="until" name="until" type="datetime-local" step="1" value=[asked.get("until").map(field)]; }
                     div { button type="submit" { "Filter" } }
                 }
             }
@@ -249,6 +249,13 @@ pub(in crate::operator) async fn view(state: &State, asked: &Asked) -> (Markup, 
         }
     };
     (html! { "Deliveries" }, body)
+}
+
+/// The key that was asked for, as it can be sent again.
+fn key_field(asked: &Asked) -> Option<String> {
+    let text = asked.get("key")?;
+    let key = EventKey::decode(text).map(|key| key.escaped());
+    Some(key.unwrap_or_else(|_| field(text)))
 }
 
 fn further(asked: &Asked, next: &str) -> String {

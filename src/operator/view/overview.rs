@@ -179,7 +179,7 @@ fn contract(facts: &EndpointFacts) -> Markup {
                 (fact("Largest body", &html! { (max_body_bytes) " bytes" }))
                 (fact("Kept in", &match kept_in {
                     EndpointKeptIn::Store(_) => html! { "a store: handlers run before the answer" },
-                    EndpointKeptIn::Inbox(_, retention) => html! { "an inbox, for " (span(*retention)) " once done" },
+                    EndpointKeptIn::Inbox(_, retention, _) => html! { "an inbox, for " (span(*retention)) " once done" },
                 }))
             }
         }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::entry::button;
+use super::entry::{button, event_of};
 use super::frame::{cell, fact, failed, off, table, when};
 use crate::event::Name;
 use crate::inbox::{EntryCounts, EntryStatus, Inbox as _, RateView, SharedInbox};
@@ -76,8 +76,35 @@ async fn of_inbox(
             (depths(asked, depth))
             (pauses(state, asked, number, &paused))
             (limits(asked, &rates))
+            (held(state, asked, inbox).await)
         }
     }
+}
+
+/// So many held order keys are shown of a route.
+const HELD: usize = 50;
+
+async fn held(state: &State, asked: &Asked, inbox: &SharedInbox) -> Markup {
+    let mut rows = Vec::new();
+    for route in state.routes(inbox) {
+        match inbox.held_order_keys(&route, HELD).await {
+            Err(error) => return failed("What holds order keys", &error.to_string()),
+            Ok(None) => {
+                return html! { p.note { "This inbox cannot list which order keys are held: an event's page shows its own." } };
+            }
+            Ok(Some(found)) => rows.extend(found.into_iter().map(|held| {
+                html! {
+                    (cell("Route", &short(route.as_str())))
+                    (cell("Order key", &short(held.key.as_str())))
+                    (cell("Held by", &event_of(asked, &held.holder)))
+                }
+            })),
+        }
+    }
+    if rows.is_empty() {
+        return html! { p.note { "No order key is held." } };
+    }
+    table("Order keys held", &["Route", "Order key", "Held by"], &rows)
 }
 
 fn depths(asked: &Asked, depth: &Depth<EntryCounts>) -> Markup {

@@ -62,6 +62,17 @@ pub(super) async fn one_of_a_key(inbox: &SharedInbox) -> Verdict {
         taken,
         expected,
     )?;
+    // An inbox that can tell tells which are held.
+    let held = done(
+        "order keys that are held",
+        inbox.held_order_keys(&first.route, 10).await,
+    )?;
+    if let Some(held) = held {
+        let held = held.into_iter();
+        let held = held.map(|held| format!("{} {}", held.key.as_str(), held.holder));
+        let expected = set(["1042 evt_1", "1043 other"]);
+        same("the order keys that are held", held.collect(), expected)?;
+    }
     // Another webhook of the provider has an order of its own.
     let mut beside = first.other("beside")?;
     let route = format!("{}/mail", first.key.provider());

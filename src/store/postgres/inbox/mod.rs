@@ -4,6 +4,7 @@ mod builder;
 mod entries;
 mod entry_commands;
 mod front;
+mod held;
 mod looking;
 mod news;
 mod order_keys;
@@ -24,8 +25,8 @@ use sqlx::postgres::PgPool;
 
 use crate::event::{EventKey, Name};
 use crate::inbox::{
-    Accept, Accepted, Begin, Begun, Discard, EntryCounts, EntryView, Extend, Finish, Inbox, List,
-    Moved, Rate, RateOf, RateView, Redrive, SharedInbox, Take, Taken,
+    Accept, Accepted, Begin, Begun, Discard, EntryCounts, EntryView, Extend, Finish, HeldOrderKey,
+    Inbox, List, Moved, Rate, RateOf, RateView, Redrive, Route, SharedInbox, Take, Taken,
 };
 use crate::store::command::Held;
 use crate::store::error::StoreError;
@@ -330,6 +331,21 @@ impl Inbox for PostgresInbox {
             })
         });
         Ok(Limits::of_rows(reading.await?).views())
+    }
+
+    async fn held_order_keys(
+        &self,
+        route: &Route,
+        limit: usize,
+    ) -> Result<Option<Vec<HeldOrderKey>>, StoreError> {
+        let (namespace, route) = (self.server.namespace.clone(), route.clone());
+        let reading = self.server.database.read(move |conn, shared| {
+            Box::pin(async move {
+                let statements = &shared.commands.statements;
+                held::held(conn, statements, &namespace, &route, limit).await
+            })
+        });
+        reading.await.map(Some)
     }
 }
 

@@ -33,6 +33,8 @@ pub(super) struct EntryStatements {
     pub(super) put_orders: String,
     pub(super) drop_orders: String,
     pub(super) free_order: String,
+    /// What runs or is to be tried again is due later; what is dead holds its key back if it was asked to.
+    pub(super) held: String,
     pub(super) rates: String,
     pub(super) lock_rates: String,
     pub(super) set_rate: String,
@@ -165,6 +167,19 @@ impl EntryStatements {
                  WHERE e.namespace = $1 AND e.key = $2 AND o.namespace = e.namespace
                    AND o.route = e.route AND o.order_key = e.order_key AND o.holder = e.id"
             ),
+            held: format!(
+                "SELECT looked.key, looked.name, looked.order_key FROM (
+                     (SELECT id, key, name, order_key FROM {entries}
+                      WHERE namespace = $1 AND route = $2 AND due IS NOT NULL AND deaths < 2
+                        AND due > (extract(epoch FROM now()) * 1000000)::bigint
+                      ORDER BY due, id LIMIT 2000)
+                     UNION ALL
+                     (SELECT id, key, name, order_key FROM {entries}
+                      WHERE namespace = $1 AND state = 5 AND route = $2 ORDER BY key LIMIT 2000)) AS looked
+                 JOIN {orders} AS held ON held.namespace = $1 AND held.route = $2
+                     AND held.order_key = looked.order_key AND held.holder = looked.id
+                 LIMIT $3"
+            ),
             rates: rates_of(rates, ""),
             lock_rates: rates_of(rates, "FOR UPDATE"),
             set_rate: format!(
@@ -252,6 +267,7 @@ impl EntryStatements {
             ("'{a}', '{a}', '{a}'", &self.read_orders),
             ("'{a}', '{a}', '{a}'", &self.drop_orders),
             ("'a', 'b'", &self.free_order),
+            ("'a', 'b', 10", &self.held),
             ("'a', 'b'", &self.one),
             ("'a', 'b', 10", &self.some),
             ("'a', 'b', 10", &self.some_dead),

@@ -2,6 +2,7 @@
 
 mod builder;
 mod entry_commands;
+mod held;
 mod looking;
 mod order_keys;
 mod rates;
@@ -19,8 +20,8 @@ use tokio::time::timeout;
 
 use crate::event::{EventKey, Name};
 use crate::inbox::{
-    Accept, Accepted, Begin, Begun, Discard, EntryCounts, EntryView, Extend, Finish, Inbox, List,
-    Moved, Rate, RateOf, RateView, Redrive, SharedInbox, Take, Taken,
+    Accept, Accepted, Begin, Begun, Discard, EntryCounts, EntryView, Extend, Finish, HeldOrderKey,
+    Inbox, List, Moved, Rate, RateOf, RateView, Redrive, Route, SharedInbox, Take, Taken,
 };
 use crate::store::command::Held;
 use crate::store::error::StoreError;
@@ -274,6 +275,18 @@ impl Inbox for SqliteInbox {
             .database
             .read(move |conn| Box::pin(async move { rates::all(conn, &namespace).await }));
         Ok(Limits::of_rows(reading.await?).views())
+    }
+
+    async fn held_order_keys(
+        &self,
+        route: &Route,
+        limit: usize,
+    ) -> Result<Option<Vec<HeldOrderKey>>, StoreError> {
+        let (namespace, route, now) = (self.namespace.clone(), route.clone(), self.database.now());
+        let reading = self.database.read(move |conn| {
+            Box::pin(async move { held::held(conn, &namespace, &route, limit, now).await })
+        });
+        reading.await.map(Some)
     }
 }
 

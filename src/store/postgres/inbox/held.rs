@@ -1,0 +1,38 @@
+//! Which events hold an order key.
+
+use sqlx::Row as _;
+use sqlx::postgres::PgConnection;
+
+use crate::event::{Name, OrderKey};
+use crate::inbox::{HeldOrderKey, Route};
+use crate::store::postgres::error::Fault;
+use crate::store::postgres::statements::unnamed;
+use crate::store::sql::Place;
+
+use super::statements::EntryStatements;
+
+/// Up to so many, of some thousand entries.
+pub(super) async fn held(
+    conn: &mut PgConnection,
+    statements: &EntryStatements,
+    namespace: &Name,
+    route: &Route,
+    limit: usize,
+) -> Result<Vec<HeldOrderKey>, Fault> {
+    let rows = unnamed(&statements.held)
+        .bind(namespace.as_str())
+        .bind(route.as_str())
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(conn)
+        .await?;
+    let mut found = Vec::new();
+    for row in rows {
+        let (key, order): (String, String) = (row.try_get(0)?, row.try_get(2)?);
+        let name: Option<Vec<u8>> = row.try_get(1)?;
+        let holder = Place::read(namespace, &key, name.as_deref());
+        if let (Some(holder), Some(key)) = (holder, OrderKey::parse(&order)) {
+            found.push(HeldOrderKey::new(key, holder));
+        }
+    }
+    Ok(found)
+}
