@@ -21,6 +21,8 @@ pub(crate) use self::methods::{MethodUse, Methods};
 pub use self::failure_share::FailureShare;
 pub use self::retried::RetriedStatuses;
 pub use self::schedule::RetrySchedule;
+#[cfg(feature = "senders")]
+pub(crate) use self::schedule::Span;
 #[cfg(feature = "gzip")]
 pub use self::signed_form::SignedForm;
 pub use self::success::SuccessAnswer;

@@ -59,6 +59,7 @@
 //! - [`reconcile`] finds events that never arrived by asking their sender, and the feature `http-client` has
 //!   clients for it.
 //! - [`health`] says whether a receiver can take deliveries, and what is wrong where it cannot.
+//! - With the feature `page`, the `operator` module is a page that shows what arrived, and sends it round again.
 //! - [`Observer`] sees what became of every delivery; [`Reason`] has a stable code for each refusal.
 //!
 //! # What is guaranteed
@@ -85,7 +86,7 @@
 //! | `redis` (default) | [`RedisStore`], on one server, Sentinel or a cluster, with TLS; Valkey too |
 //! | `redis-connection-manager` | a [`RedisStore`] on a `ConnectionManager` that the process has already |
 //! | `senders` | seventy senders more, and what their schemes need ([`provider`]) |
-//! | `asymmetric` | signatures with public keys, their senders, and the `keys` module: keys that are fetched |
+//! | `asymmetric` | signatures with public keys, their senders, and the `keys` module: keys that are fetched; the `certificate` module: client certificates |
 //! | `jwt` | signatures that are a JWS or a JWT, and their senders |
 //! | `http-client` | fetching keys over HTTPS |
 //! | `sqlite` | [`SqliteStore`], in a file; SQLite is built in. Rust 1.94 or later |
@@ -94,6 +95,7 @@
 //! | `inbox` | acknowledging events at once and handling them later: the `inbox` and `worker` modules |
 //! | `http-client` | clients for the APIs of BLOX, BlendFi and others, over HTTPS with `ring` and the system's certificates: the [`reconcile`] module |
 //! | `gzip` | bodies that come compressed, where [`SenderContract::gzip`](SenderContract) says which form is signed |
+//! | `page` | a page for operators, to nest in your router: the `operator` module |
 //! | `cli` | the program `webhook`: sends, verifies, says why a signature was refused, looks into records and inboxes. Rust 1.94 or later |
 //! | `metrics` | numbers of deliveries, stores, keys and workers, for any recorder of the crate `metrics`: the `metrics` module |
 //! | `ring` | no more than a faster MAC where the processor has no instructions for SHA-256; keys are then not wiped when dropped |
@@ -102,6 +104,8 @@
 #[cfg(feature = "asymmetric")]
 mod asymmetric;
 mod authenticated;
+#[cfg(feature = "asymmetric")]
+pub mod certificate;
 #[cfg(feature = "senders")]
 pub mod challenge;
 mod clock;
@@ -128,10 +132,14 @@ mod jws;
 pub mod keys;
 pub mod layer;
 mod mac;
+#[cfg(feature = "asymmetric")]
+mod message_signature;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 mod name;
 mod observer;
+#[cfg(feature = "page")]
+pub mod operator;
 mod path;
 mod payload;
 mod printable;

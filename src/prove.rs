@@ -1,8 +1,11 @@
 //! Proofs of a user's own, in the two steps that every proof has.
 
+#[cfg(feature = "asymmetric")]
+mod certificate;
 mod own;
 
 use std::borrow::Cow;
+use std::cell::Cell;
 #[cfg(feature = "asymmetric")]
 use std::fmt;
 use std::net::IpAddr;
@@ -12,7 +15,7 @@ use std::pin::Pin;
 use http::{Extensions, HeaderName};
 
 use crate::authenticated::{Coverage, Proved};
-use crate::clock::{Tolerance, UnixTime};
+use crate::clock::{Clock, Tolerance, UnixTime};
 use crate::head::RequestHead;
 use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
@@ -27,9 +30,9 @@ pub(crate) use own::{OwnBody, OwnProof, finish};
 ///
 /// It has two steps, both pure and at once: the head is judged before one byte of the body is read,
 /// and the body once it is whole. What passes both is [`Authenticated`](crate::Authenticated), as by
-/// any other proof; what does not is answered 401 like a wrong signature. A [`Verifier`] is such a
-/// proof too, so that one of a user's own can be made of it. Addresses and tokens in the path are
-/// demanded beside it by [`Provider::and_from_source`](crate::Provider::and_from_source) and
+/// any other proof; what does not is answered 401 like a wrong signature. The proofs that are built in
+/// are made of the same steps: a [`Verifier`] is one, so that one of a user's own can be made of it, and
+/// so are the gates of addresses and of tokens in the path, which are demanded beside it by [`Provider::and_from_source`](crate::Provider::and_from_source) and
 /// [`Provider::and_by_secret_path`](crate::Provider::and_by_secret_path).
 ///
 /// ```
@@ -155,7 +158,12 @@ pub struct ProofHead<'a> {
     pub(crate) request: RequestHead<'a>,
     pub(crate) extensions: &'a Extensions,
     pub(crate) client: Option<IpAddr>,
-    pub(crate) now: UnixTime,
+    /// The other end of the connection, and whether it is a declared proxy.
+    #[cfg(feature = "asymmetric")]
+    pub(crate) peer: Option<IpAddr>,
+    #[cfg(feature = "asymmetric")]
+    pub(crate) is_proxied: bool,
+    pub(crate) time: &'a HeadTime<'a>,
 }
 
 impl<'a> ProofHead<'a> {
@@ -177,7 +185,37 @@ impl<'a> ProofHead<'a> {
 
     /// When the head was received.
     pub fn now(&self) -> UnixTime {
-        self.now
+        self.time.now()
+    }
+}
+
+/// When a head was received: the clock is read where a proof asks, and then once.
+#[derive(Debug)]
+pub(crate) struct HeadTime<'a> {
+    clock: &'a dyn Clock,
+    read: Cell<Option<UnixTime>>,
+}
+
+impl<'a> HeadTime<'a> {
+    /// By this clock, unless it was read before.
+    pub(crate) fn new(clock: &'a dyn Clock, read: Option<UnixTime>) -> Self {
+        Self {
+            clock,
+            read: Cell::new(read),
+        }
+    }
+
+    pub(crate) fn now(&self) -> UnixTime {
+        self.read.get().unwrap_or_else(|| {
+            let now = self.clock.now();
+            self.read.set(Some(now));
+            now
+        })
+    }
+
+    /// The time, where it was asked for.
+    pub(crate) fn read(&self) -> Option<UnixTime> {
+        self.read.get()
     }
 }
 
@@ -217,6 +255,18 @@ impl NotProved {
     }
 }
 
+impl From<RejectionCause> for NotProved {
+    fn from(cause: RejectionCause) -> Self {
+        Self(cause)
+    }
+}
+
+impl From<NotProved> for RejectionCause {
+    fn from(error: NotProved) -> Self {
+        error.0
+    }
+}
+
 impl From<SignatureError> for NotProved {
     fn from(error: SignatureError) -> Self {
         Self(error.into())
@@ -239,7 +289,7 @@ impl Prove for Verifier {
     }
 
     fn head(&self, head: &ProofHead<'_>) -> Result<Verification, NotProved> {
-        Ok(self.begin(head.request, head.now)?)
+        Ok(self.begin(head.request, head.now())?)
     }
 }
 

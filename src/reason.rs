@@ -31,6 +31,14 @@ pub enum Reason {
     SignatureMismatch,
     /// The signature is right and its time is not: a replay, or a wrong clock.
     SignatureStale,
+    /// No client certificate was shown, or none by a peer that is believed.
+    CertificateMissing,
+    /// What was shown is no certificate, or its header stands twice.
+    CertificateMalformed,
+    /// The client certificate is not one of the sender's.
+    CertificateRefused,
+    /// The client certificate is the sender's, and not valid yet or not any more.
+    CertificateExpired,
     /// A proof of the user's own was not passed.
     ProofRefused,
     /// A proof of the user's own cannot tell now, or has panicked.
@@ -119,6 +127,10 @@ impl Reason {
             Self::KeysUnavailable => "keys_unavailable",
             Self::SignatureMismatch => "signature_mismatch",
             Self::SignatureStale => "signature_stale",
+            Self::CertificateMissing => "certificate_missing",
+            Self::CertificateMalformed => "certificate_malformed",
+            Self::CertificateRefused => "certificate_refused",
+            Self::CertificateExpired => "certificate_expired",
             Self::ProofRefused => "proof_refused",
             Self::ProofUnavailable => "proof_unavailable",
             Self::BodyTooLarge => "body_too_large",
@@ -154,6 +166,17 @@ impl Reason {
             Self::Unauthenticated => "unauthenticated",
             Self::Nested => "nested",
         }
+    }
+
+    /// Whether it is about a client certificate.
+    pub(crate) fn is_of_certificate(self) -> bool {
+        matches!(
+            self,
+            Self::CertificateMissing
+                | Self::CertificateMalformed
+                | Self::CertificateRefused
+                | Self::CertificateExpired
+        )
     }
 
     /// Whether the receiver is set up wrongly, rather than the delivery wrong.
@@ -197,6 +220,7 @@ mod tests {
         each! {
             MethodNotAllowed Probe UnknownPath SourceRefused SourceUnresolved SourceFault
             ContentEncoding SignatureHeader NoActiveKey KeysUnavailable SignatureMismatch SignatureStale
+            CertificateMissing CertificateMalformed CertificateRefused CertificateExpired
             ProofRefused ProofUnavailable BodyTooLarge BodyTooSlow BodyCutOff BudgetUsedUp
             NoEventKey Filtered NotOurs TooManyItems EventTooOld Queued AlreadyDone InProgress
             Conflict DeadLetter StoreUnavailable StoreTooSlow StoreFull ConfirmMismatch

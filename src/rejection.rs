@@ -21,6 +21,10 @@ fn refusal_status(reason: Reason, contract: &SenderContract) -> RefusalStatus {
         Reason::SignatureHeader
         | Reason::SignatureMismatch
         | Reason::SignatureStale
+        | Reason::CertificateMissing
+        | Reason::CertificateMalformed
+        | Reason::CertificateRefused
+        | Reason::CertificateExpired
         | Reason::ProofRefused => RefusalStatus::Fixed(StatusCode::UNAUTHORIZED),
         Reason::BodyTooLarge | Reason::TooManyItems => {
             RefusalStatus::Fixed(StatusCode::PAYLOAD_TOO_LARGE)

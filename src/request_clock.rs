@@ -31,6 +31,12 @@ impl ClockReadings {
         *self.received_at.get_or_insert_with(|| clock.now())
     }
 
+    /// Takes over that this time was read, if it was.
+    #[inline]
+    pub(crate) fn note(&mut self, received_at: Option<UnixTime>) {
+        self.received_at = received_at.or(self.received_at);
+    }
+
     /// When the request was received, where that was asked for.
     #[inline]
     pub(crate) fn received(&self) -> Option<UnixTime> {

@@ -1,4 +1,6 @@
 mod diagnosed;
+#[cfg(feature = "page")]
+mod facts;
 mod has_store;
 mod health;
 mod layer;
@@ -29,6 +31,8 @@ use crate::rejection::RejectionResponse;
 use crate::source::{Allowlist, TrustedProxies};
 use crate::store::{SharedStore, Store};
 
+#[cfg(feature = "page")]
+pub(crate) use self::facts::{EndpointFacts, KeptIn as EndpointKeptIn, KeyFacts};
 use self::has_store::HasStore;
 pub use self::has_store::NoStore;
 pub use self::layer::WebhookLayer;
@@ -340,6 +344,10 @@ impl<S> Webhook<S> {
             peer: self.peer.clone(),
             proxies: self.proxies.clone(),
         };
+        #[cfg(feature = "page")]
+        {
+            endpoint.masks = Arc::new(self.provider.masks());
+        }
         let authenticator = Authenticator {
             endpoint,
             checks,

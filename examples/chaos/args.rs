@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 const USAGE: &str = "\
-usage: chaos --backend sqlite|postgres|redis [--seed S] [--minutes M | --seconds N] [--rate R] [--flaw NAME] [--ledger FILE]
+usage: chaos --backend sqlite|postgres|redis|sentinel|cluster [--seed S] [--minutes M | --seconds N] [--rate R] [--flaw NAME]
+             [--ledger FILE]
        chaos --flaws   lists the deliberate faults in the product that the rig has to find";
 
 /// Where events are kept.
@@ -14,6 +15,15 @@ pub(crate) enum Backend {
     Sqlite,
     Postgres,
     Redis,
+    Sentinel,
+    Cluster,
+}
+
+impl Backend {
+    /// Whether handlers can have their effects in a transaction of it.
+    pub(crate) fn has_tx(self) -> bool {
+        matches!(self, Self::Sqlite | Self::Postgres)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -57,6 +67,8 @@ impl Args {
                         "sqlite" => Backend::Sqlite,
                         "postgres" => Backend::Postgres,
                         "redis" => Backend::Redis,
+                        "sentinel" => Backend::Sentinel,
+                        "cluster" => Backend::Cluster,
                         _ => return Err(USAGE.to_owned()),
                     }
                 }

@@ -106,7 +106,7 @@ async fn open(orders: &Orders, teller: &Teller) -> (SharedInbox, Option<Pool>) {
     };
     let place = &orders.place;
     match orders.backend {
-        Backend::Redis => {
+        Backend::Redis | Backend::Sentinel | Backend::Cluster => {
             let inbox = RedisInbox::builder(place).connect().await.unwrap();
             (watched(SharedInbox::new(inbox)), None)
         }

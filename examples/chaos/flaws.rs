@@ -181,6 +181,10 @@ impl Inbox for WatchedInbox {
         self.inner.forget(key).await
     }
 
+    async fn forget_ended(&self, key: &EventKey) -> Result<bool, StoreError> {
+        self.inner.forget_ended(key).await
+    }
+
     async fn counts(&self) -> Result<EntryCounts, StoreError> {
         self.inner.counts().await
     }

@@ -79,9 +79,36 @@ struct Known {
     has_effect: bool,
 }
 
+/// What a fault does to those who hold an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Harm {
+    /// This process dies, or all do.
+    Kills(Option<u32>),
+    /// This process stands still.
+    Stops(u32),
+    /// The store is out of reach or answers nothing.
+    Away,
+    /// The same, and what it acknowledged a moment before may be gone.
+    Forgets,
+    /// The clock that leases end by is set forward by so many seconds.
+    Ahead(u64),
+    /// No lease can end by it.
+    None,
+}
+
+/// Something that was destroyed, and when it was mended.
+#[derive(Debug, Clone)]
+pub(crate) struct Fault {
+    pub(crate) begin: u64,
+    pub(crate) end: u64,
+    pub(crate) harm: Harm,
+    pub(crate) text: String,
+}
+
 pub(crate) struct Hub {
     begun: Instant,
     lines: Mutex<Vec<Line>>,
+    faults: Mutex<Vec<Fault>>,
     sink: Mutex<HashMap<String, Known>>,
     pub(crate) address: SocketAddr,
 }
@@ -92,6 +119,7 @@ impl Hub {
         let hub = Arc::new(Self {
             begun: Instant::now(),
             lines: Mutex::default(),
+            faults: Mutex::default(),
             sink: Mutex::default(),
             address: listener.local_addr().unwrap(),
         });
@@ -121,6 +149,33 @@ impl Hub {
             pid,
             text: text.to_owned(),
         });
+    }
+
+    /// A fault begins; gives its number.
+    pub(crate) fn fault(&self, harm: Harm, text: &str) -> usize {
+        let pid = match harm {
+            Harm::Kills(Some(pid)) | Harm::Stops(pid) => pid,
+            _ => 0,
+        };
+        self.note(What::Fault, "", 0, pid, text);
+        let mut faults = self.faults.lock().unwrap();
+        faults.push(Fault {
+            begin: self.now(),
+            end: u64::MAX,
+            harm,
+            text: text.to_owned(),
+        });
+        faults.len() - 1
+    }
+
+    /// The fault of this number has ended.
+    pub(crate) fn mended(&self, fault: usize, text: &str) {
+        self.note(What::Mended, "", 0, 0, text);
+        self.faults.lock().unwrap()[fault].end = self.now();
+    }
+
+    pub(crate) fn faults(&self) -> Vec<Fault> {
+        self.faults.lock().unwrap().clone()
     }
 
     pub(crate) fn lines(&self) -> Vec<Line> {

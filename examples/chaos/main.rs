@@ -1,14 +1,15 @@
 //! Destroys what can be destroyed, and shows from a ledger that nothing was lost and nothing done twice.
 //!
 //! ```sh
-//! cargo run --example chaos -- --backend sqlite|postgres|redis --seed S --minutes M
+//! cargo run --release --example chaos -- --backend sqlite|postgres|redis|sentinel|cluster --seed S --minutes M
 //! ```
 //!
 //! Two receivers with an inbox and three workers are processes; senders deliver in batches and alone, out of
 //! order, twice at once, and again by hand. Meanwhile processes and servers are killed and frozen, connections
-//! cut, replies dropped behind the command. Handlers have their effect at a sink that compares fences, or, on
-//! SQLite and Postgres, in a transaction. In the end every event that was acknowledged is done, stale or dead, with one
-//! effect or none; and every run too many stands beside the fault that explains it, or the rig fails.
+//! cut, replies dropped behind the command, the disk is full, clocks are set, masters are replaced and slots moved.
+//! Handlers have their effect at a sink that compares fences, or, on SQLite and Postgres, in a transaction. In the end
+//! every event that was acknowledged is done, stale or dead, with one effect or none; and every run too many has a
+//! fault that could have ended the lease before it, or killed its holder, or the rig fails.
 //!
 //! `--flaw NAME` puts a deliberate fault into the inbox or the sink: then the rig has to fail. `--flaws` lists them.
 #![allow(
@@ -22,13 +23,19 @@
 
 mod args;
 mod child;
+mod disk;
+mod explain;
 mod flaws;
 mod hub;
 #[path = "../../tests/redis_support/mod.rs"]
 mod redis_support;
+mod report;
+mod runs;
 mod senders;
+mod server;
 #[path = "../../tests/sql_support/mod.rs"]
 mod sql_support;
+mod suffer;
 mod verdict;
 mod world;
 
@@ -65,7 +72,10 @@ fn main() -> ExitCode {
             }
             ExitCode::SUCCESS
         }
-        Ok(args) => runtime().block_on(campaign(args)),
+        Ok(args) => {
+            disk::enter(&args);
+            runtime().block_on(campaign(args))
+        }
         Err(usage) => {
             eprintln!("{usage}");
             ExitCode::from(2)
@@ -95,44 +105,37 @@ async fn campaign(args: Args) -> ExitCode {
         world.suffer(&mut random).await;
     }
     let sent = sending.await.unwrap();
-    let inbox = world.inbox().await;
+    let sent_in = begun.elapsed();
+    let inbox = world.server.inbox().await;
     let is_over = until_over(&inbox).await;
     // What the last handlers still have to say.
     sleep(Duration::from_secs(1)).await;
-    let lines = hub.lines();
-    let tx_in_inbox = args.backend == Backend::Postgres;
-    let mut found = verdict::judge(&lines, &inbox, world.effects().await, tx_in_inbox).await;
+    let over_in = begun.elapsed();
+    let (lines, faults) = (hub.lines(), hub.faults());
+    let (tx_in_inbox, tx) = (args.backend == Backend::Postgres, world.server.effects());
+    let mut found = verdict::judge(&lines, &faults, &inbox, tx.await, tx_in_inbox).await;
     if let Err(counts) = is_over {
-        found
-            .violations
-            .push(format!("not all came to an end: {counts}"));
+        let text = format!("not all came to an end: {counts}");
+        found.violations.push(text);
     }
     if found.acked != sent.events {
-        let text = format!(
-            "{} of {} events were acknowledged",
-            found.acked, sent.events
-        );
+        let (acked, events) = (found.acked, sent.events);
+        let text = format!("{acked} of {events} events were acknowledged");
+        found.violations.push(text);
+    }
+    // A rig that has done little has shown nothing: 200 in ten minutes.
+    let least = usize::try_from(args.time.as_secs() / 3).unwrap();
+    if faults.len() < least {
+        let text = format!("{} faults, and {least} are the least", faults.len());
         found.violations.push(text);
     }
     tell(&args, &lines, &found);
+    let (backend, seed) = (args.backend, args.seed);
+    println!("{}", report::text(&sent, &faults, &found));
+    println!("accepted in {sent_in:?}, worked off in {over_in:?}");
     println!(
-        "{} events in {} attempts and {:?}; {} faults",
-        sent.events,
-        sent.attempts,
-        begun.elapsed(),
-        found.faults,
-    );
-    println!(
-        "done {}, stale {}, dead {}; effects {}, committed with their records {}; {} runs, {} of them explained \
-         by a fault, {} refused for their fence",
-        found.done,
-        found.stale,
-        found.dead,
-        found.effects,
-        found.committed,
-        found.runs,
-        found.extra_runs,
-        found.refused,
+        "{}",
+        report::row(backend, seed, &sent, faults.len(), &found)
     );
     println!("ledger: {}", args.ledger);
     for violation in found.violations.iter().take(10) {
@@ -177,6 +180,9 @@ fn tell(args: &Args, lines: &[Line], found: &Found) {
     .unwrap();
     for violation in &found.violations {
         writeln!(file, "NOT EXPLAINED  {violation}").unwrap();
+    }
+    for explained in &found.explained {
+        writeln!(file, "explained  {explained}").unwrap();
     }
     for key in found.keys.iter().take(100) {
         writeln!(file, "\nthe life of {key}, with the faults beside it").unwrap();

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use crate::args::{Args, Backend, Random};
+use crate::args::{Args, Random};
 use crate::child::TOKEN;
 use crate::hub::{Hub, What};
 
@@ -103,7 +103,7 @@ pub(crate) async fn send_all(
 ) -> Sent {
     let mut random = Random(args.seed ^ 0x5e4d);
     let events = args.rate * args.time.as_secs();
-    let has_tx = args.backend != Backend::Redis;
+    let has_tx = args.backend.has_tx();
     let places = Arc::new(Semaphore::new(IN_FLIGHT));
     let begun = Instant::now();
     let mut under_way = JoinSet::new();

@@ -15,6 +15,7 @@ use tower_webhook::{
 };
 
 use crate::effects::Effects;
+use crate::page::Watch;
 use crate::settings::Settings;
 use crate::store::Kept;
 
@@ -24,6 +25,7 @@ pub(crate) struct App {
     pub(crate) effects: Arc<Effects>,
     handler_delay: Duration,
     fail_first: u64,
+    gives_up: bool,
 }
 
 /// One webhook for each hook of each sender.
@@ -52,16 +54,21 @@ impl Webhooks {
         settings: &Settings,
         kept: &Kept,
         drain: &Drain,
+        watch: &Watch,
     ) -> Result<Self, ConfigError> {
         // One budget for what strangers can make the whole process hold.
         let budget = Budget::default();
         let webhook = |provider: Provider| {
             let webhook = Webhook::new(provider)
                 .budget(budget.clone())
-                .observer((TracingObserver, MetricsObserver::new()))
+                .observer((TracingObserver, MetricsObserver::new(), watch.observer()))
                 .dedupe(DedupeConfig::new().drain(drain.clone()))
                 .trusted_proxies(settings.trusted_proxies.clone())
                 .max_body_bytes(settings.max_body_bytes);
+            let webhook = match watch.journal() {
+                Some(journal) => webhook.journal(journal),
+                None => webhook,
+            };
             match kept {
                 Kept::Store(store) => webhook.store(store.clone()).build(),
                 Kept::Inbox(inbox) => webhook.inbox(inbox.clone()).build(),
@@ -133,6 +140,7 @@ impl App {
             effects: Arc::default(),
             handler_delay: settings.handler_delay,
             fail_first: settings.handler_fail_first,
+            gives_up: settings.handler_gives_up,
         }
     }
 
@@ -141,6 +149,9 @@ impl App {
         let name = format!("{}:{}", delivery.provider(), delivery.key());
         let run = self.effects.began(&name);
         tokio::time::sleep(self.handler_delay).await;
+        if self.gives_up {
+            return Err(Failure::permanent("as HANDLER_GIVES_UP says"));
+        }
         if run <= self.fail_first {
             return Err(Failure::retry("as HANDLER_FAIL_FIRST says"));
         }

@@ -74,6 +74,9 @@ Bloque, payments:
 What the handlers of this process did:
   curl -s http://{address}/effects
 
+What arrived, what ran, what waits and what died, in a browser:
+  http://{address}/operator
+
 How well it is, and its numbers:
   curl -s http://{address}/readyz
   curl -s http://{address}/metrics

@@ -3,7 +3,8 @@
 //! `cargo run --example receiver` prints its settings and a ready `curl` line for each provider.
 //! Every setting comes from the environment; see `settings.rs`, and `store.rs` for where it keeps its
 //! records: in `webhooks.db` unless set. `GET /effects` tells what the handlers did, `/metrics` has numbers for
-//! Prometheus, and `/readyz` says whether deliveries can be taken, and what is wrong.
+//! Prometheus, and `/readyz` says whether deliveries can be taken, and what is wrong. `/operator` is a page that shows
+//! what arrived, to this machine alone.
 //!
 //! With `MODE=inbox` it answers as soon as an event is held, and runs the handlers later; with
 //! `WORKER_CONCURRENCY=0` too it leaves that to `cargo run --example worker`.
@@ -12,6 +13,7 @@ mod app;
 mod curl;
 mod effects;
 mod operator;
+mod page;
 mod server;
 mod settings;
 mod signal;
@@ -32,6 +34,7 @@ use tower_webhook::{ConfigError, Drain, RouterExt, event_handler};
 use crate::app::{App, Webhooks, on_blendfi, on_bloque, on_event};
 use crate::effects::Effect;
 use crate::operator::Watched;
+use crate::page::Watch;
 use crate::settings::Settings;
 use crate::store::{Kept, Place};
 
@@ -63,17 +66,21 @@ async fn main() -> ExitCode {
     };
     let drain = Drain::new();
     let opened = match Place::from_env() {
-        Ok(place) => store::open(place).await,
+        Ok(place) => match Watch::begin(&place) {
+            Ok(watch) => store::open(place).await.map(|opened| (opened, watch)),
+            Err(error) => Err(error),
+        },
         Err(error) => Err(error),
     };
-    let (kept, words) = match opened {
+    let ((kept, words), watch) = match opened {
         Ok(opened) => opened,
         Err(error) => {
             eprintln!("receiver: {error}");
             return ExitCode::from(2);
         }
     };
-    let (app, worker) = match build(&settings, &kept, &drain, numbers) {
+    let journal = watch.journal().cloned();
+    let (app, worker) = match build(&settings, &kept, &drain, numbers, watch) {
         Ok(built) => built,
         Err(error) => {
             eprintln!("receiver: {error}");
@@ -99,6 +106,7 @@ async fn main() -> ExitCode {
         tokio::spawn(async move { worker.run().await });
     }
     server::serve(listener, app, signal::stop_signal(), &drain, SHUTDOWN_LIMIT).await;
+    page::end(journal).await;
     ExitCode::SUCCESS
 }
 
@@ -108,8 +116,9 @@ fn build(
     kept: &Kept,
     drain: &Drain,
     numbers: PrometheusHandle,
+    watch: Watch,
 ) -> Result<(Router, Option<Worker>), ConfigError> {
-    let webhooks = Webhooks::new(settings, kept, drain)?;
+    let webhooks = Webhooks::new(settings, kept, drain, &watch)?;
     let state = App::new(settings);
     let worker = match (kept, settings.worker_concurrency) {
         (Kept::Store(_), _) | (Kept::Inbox(_), 0) => None,
@@ -118,7 +127,9 @@ fn build(
         }
     };
     let watched = Watched::new(&webhooks, kept, worker.clone(), numbers);
-    Ok((app(webhooks, state).merge(watched.routes()), worker))
+    let page = watch.routes(&webhooks, kept);
+    let app = app(webhooks, state).merge(watched.routes()).merge(page);
+    Ok((app, worker))
 }
 
 fn app(webhooks: Webhooks, state: App) -> Router {

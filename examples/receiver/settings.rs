@@ -32,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) handler_delay: Duration,
     /// `HANDLER_FAIL_FIRST`: how many runs of each event answer 500.
     pub(crate) handler_fail_first: u64,
+    /// `HANDLER_GIVES_UP`: handlers say that no retry can help, 1 or 0.
+    pub(crate) handler_gives_up: bool,
     /// `WORKER_CONCURRENCY`: how many handlers run at once with `MODE=inbox`; with 0 the receiver runs none.
     pub(crate) worker_concurrency: usize,
     /// `MAX_BODY_BYTES`: longer bodies are refused.
@@ -69,6 +71,7 @@ impl Settings {
             })?,
             handler_delay: Duration::from_millis(number("HANDLER_DELAY_MS", 0)?),
             handler_fail_first: number("HANDLER_FAIL_FIRST", 0)?,
+            handler_gives_up: number("HANDLER_GIVES_UP", 0_u8)? > 0,
             worker_concurrency: number("WORKER_CONCURRENCY", 16)?,
             max_body_bytes: match number("MAX_BODY_BYTES", 1024 * 1024)? {
                 0 => {

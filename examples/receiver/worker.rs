@@ -13,6 +13,8 @@ mod app;
 #[allow(dead_code, reason = "the receiver uses all of it")]
 mod effects;
 #[allow(dead_code, reason = "the receiver uses all of it")]
+mod page;
+#[allow(dead_code, reason = "the receiver uses all of it")]
 mod settings;
 mod signal;
 #[allow(dead_code, reason = "the receiver uses all of it")]
@@ -25,6 +27,7 @@ use std::process::ExitCode;
 use tower_webhook::Drain;
 
 use crate::app::{App, Webhooks};
+use crate::page::Watch;
 use crate::settings::Settings;
 use crate::store::{Kept, Place};
 
@@ -57,7 +60,12 @@ async fn work() -> Result<(), Box<dyn Error>> {
     let (inbox, words) = store::open_inbox(place).await?;
     let drain = Drain::new();
     // Built as the receiver builds them, and not mounted: they say whose events these are.
-    let webhooks = Webhooks::new(&settings, &Kept::Inbox(inbox.clone()), &drain)?;
+    let webhooks = Webhooks::new(
+        &settings,
+        &Kept::Inbox(inbox.clone()),
+        &drain,
+        &Watch::nothing(),
+    )?;
     let concurrency = settings.worker_concurrency.max(1);
     let worker = webhooks.worker(&inbox, App::new(&settings), concurrency, &drain)?;
     println!("working: {words}");

@@ -31,6 +31,8 @@ static SENDERS: LazyLock<Vec<Provider>> = LazyLock::new(|| {
         secrets
             .iter()
             .find_map(|secret| sender.provider(secret, &url).ok())
+            // Those that show a certificate sign nothing.
+            .filter(|provider| provider.verifier().is_some())
     };
     // Those with keys of another kind are the target `public_keys`'.
     let all: Vec<_> = senders().filter_map(first).collect();

@@ -57,6 +57,8 @@ pub enum Curve {
     P256,
     /// NIST P-384, also secp384r1.
     P384,
+    /// NIST P-521, also secp521r1.
+    P521,
     /// secp256k1, that of Bitcoin.
     Secp256k1,
 }
@@ -67,6 +69,7 @@ impl Curve {
         match self {
             Self::P256 | Self::Secp256k1 => 32,
             Self::P384 => 48,
+            Self::P521 => 66,
         }
     }
 }
@@ -106,6 +109,7 @@ impl KeyKind {
             Self::Ed25519 => "an Ed25519 key",
             Self::Ecdsa(Curve::P256) => "an ECDSA key on P-256",
             Self::Ecdsa(Curve::P384) => "an ECDSA key on P-384",
+            Self::Ecdsa(Curve::P521) => "an ECDSA key on P-521",
             Self::Ecdsa(Curve::Secp256k1) => "an ECDSA key on secp256k1",
             Self::Rsa => "an RSA key of at least 2048 bits",
             Self::RsaShort => "an RSA key of at least 1024 bits",

@@ -33,6 +33,7 @@ pub(super) enum Key {
     Ed25519(Box<ed25519_dalek::VerifyingKey>),
     P256(Box<p256::ecdsa::VerifyingKey>),
     P384(Box<p384::ecdsa::VerifyingKey>),
+    P521(Box<p521::ecdsa::VerifyingKey>),
     Secp256k1(Box<k256::ecdsa::VerifyingKey>),
     Rsa(Box<rsa::PublicKey>),
 }
@@ -57,6 +58,7 @@ impl PublicKey {
             Key::Ed25519(_) => KeyKind::Ed25519,
             Key::P256(_) => KeyKind::Ecdsa(Curve::P256),
             Key::P384(_) => KeyKind::Ecdsa(Curve::P384),
+            Key::P521(_) => KeyKind::Ecdsa(Curve::P521),
             Key::Secp256k1(_) => KeyKind::Ecdsa(Curve::Secp256k1),
             Key::Rsa(key) if key.n().bit_width() < RSA_BITS => KeyKind::RsaShort,
             Key::Rsa(_) => KeyKind::Rsa,
@@ -69,6 +71,8 @@ impl PublicKey {
         if !self.takes(algorithm, signature) {
             return false;
         }
+        #[cfg(test)]
+        super::tests::count_verification();
         match algorithm {
             PublicKeyAlgorithm::Ed25519 => self.verify_ed25519(message, signature),
             PublicKeyAlgorithm::Ecdsa { digest, form, .. } => {
@@ -119,6 +123,7 @@ impl PublicKey {
         match &self.0 {
             Key::P256(key) => verify!(p256, key),
             Key::P384(key) => verify!(p384, key),
+            Key::P521(key) => verify!(p521, key),
             Key::Secp256k1(key) => verify!(k256, key),
             Key::Ed25519(_) | Key::Rsa(_) => false,
         }

@@ -18,4 +18,4 @@ pub use parse::PublicKeyFormat;
 pub use private::PrivateKey;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

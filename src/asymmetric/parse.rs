@@ -27,6 +27,7 @@ const MAX_TEXT: usize = 16 * 1024;
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
 const SECP256K1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.10");
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
@@ -169,6 +170,7 @@ impl PublicKey {
         let curve = match algorithm.parameters_oid() {
             Ok(oid) if algorithm.oid == EC && oid == P256 => Curve::P256,
             Ok(oid) if algorithm.oid == EC && oid == P384 => Curve::P384,
+            Ok(oid) if algorithm.oid == EC && oid == P521 => Curve::P521,
             Ok(oid) if algorithm.oid == EC && oid == SECP256K1 => Curve::Secp256k1,
             _ => return Err(refused("a key of an algorithm that is not known here")),
         };
@@ -192,6 +194,7 @@ impl PublicKey {
             Key::Ed25519(key) => key.to_public_key_der(),
             Key::P256(key) => key.to_public_key_der(),
             Key::P384(key) => key.to_public_key_der(),
+            Key::P521(key) => key.to_public_key_der(),
             Key::Secp256k1(key) => key.to_public_key_der(),
             Key::Rsa(key) => key.to_public_key_der(),
         };
@@ -259,6 +262,7 @@ impl Jwk {
             }
             ("EC", Some("P-256")) => Curve::P256,
             ("EC", Some("P-384")) => Curve::P384,
+            ("EC", Some("P-521")) => Curve::P521,
             ("EC", Some("secp256k1")) => Curve::Secp256k1,
             _ => return Err(refused("a JWK of an algorithm that is not known here")),
         };
@@ -295,6 +299,10 @@ fn point(curve: Curve, bytes: &[u8]) -> Result<PublicKey, ConfigError> {
         Curve::P384 => {
             let key = p384::ecdsa::VerifyingKey::from_sec1_bytes(bytes);
             Key::P384(Box::new(key.map_err(refused)?))
+        }
+        Curve::P521 => {
+            let key = p521::ecdsa::VerifyingKey::from_sec1_bytes(bytes);
+            Key::P521(Box::new(key.map_err(refused)?))
         }
         Curve::Secp256k1 => {
             let key = k256::ecdsa::VerifyingKey::from_sec1_bytes(bytes);

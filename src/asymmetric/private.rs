@@ -34,6 +34,7 @@ enum Private {
     Ed25519(Box<ed25519_dalek::SigningKey>),
     P256(Box<p256::ecdsa::SigningKey>),
     P384(Box<p384::ecdsa::SigningKey>),
+    P521(Box<p521::ecdsa::SigningKey>),
     Secp256k1(Box<k256::ecdsa::SigningKey>),
     Rsa(Box<rsa::PrivateKey>),
 }
@@ -87,6 +88,12 @@ impl PrivateKey {
                 let key = p384::ecdsa::SigningKey::from_slice(&numbers(48));
                 Private::P384(Box::new(key.expect("a number of the curve")))
             }
+            KeyKind::Ecdsa(Curve::P521) => {
+                // It is two bits longer than a hash: the first two bytes are zero.
+                let bytes = [&[0, 0], numbers(64).as_slice()].concat();
+                let key = p521::ecdsa::SigningKey::from_slice(&bytes);
+                Private::P521(Box::new(key.expect("a number of the curve")))
+            }
             KeyKind::Ecdsa(Curve::Secp256k1) => {
                 let key = k256::ecdsa::SigningKey::from_slice(&numbers(32));
                 Private::Secp256k1(Box::new(key.expect("a number of the curve")))
@@ -104,6 +111,7 @@ impl PrivateKey {
             Private::Ed25519(key) => Key::Ed25519(Box::new(key.verifying_key())),
             Private::P256(key) => Key::P256(Box::new(*key.verifying_key())),
             Private::P384(key) => Key::P384(Box::new(*key.verifying_key())),
+            Private::P521(key) => Key::P521(Box::new(*key.verifying_key())),
             Private::Secp256k1(key) => Key::Secp256k1(Box::new(*key.verifying_key())),
             Private::Rsa(key) => Key::Rsa(Box::new(key.to_public_key())),
         };
@@ -138,6 +146,9 @@ impl PrivateKey {
             KeyKind::Ecdsa(Curve::P384) => p384::ecdsa::SigningKey::from_pkcs8_der(&der)
                 .ok()
                 .map(|key| Private::P384(Box::new(key))),
+            KeyKind::Ecdsa(Curve::P521) => p521::ecdsa::SigningKey::from_pkcs8_der(&der)
+                .ok()
+                .map(|key| Private::P521(Box::new(key))),
             KeyKind::Ecdsa(Curve::Secp256k1) => k256::ecdsa::SigningKey::from_pkcs8_der(&der)
                 .ok()
                 .map(|key| Private::Secp256k1(Box::new(key))),
@@ -174,6 +185,9 @@ impl PrivateKey {
             }
             (Private::P384(key), PublicKeyAlgorithm::Ecdsa { digest, form, .. }) => {
                 ecdsa!(p384, key, digest.hash([message]), form)
+            }
+            (Private::P521(key), PublicKeyAlgorithm::Ecdsa { digest, form, .. }) => {
+                ecdsa!(p521, key, digest.hash([message]), form)
             }
             (Private::Secp256k1(key), PublicKeyAlgorithm::Ecdsa { digest, form, .. }) => {
                 ecdsa!(k256, key, digest.hash([message]), form)

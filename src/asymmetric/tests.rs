@@ -1,9 +1,24 @@
 //! Every algorithm against vectors that others have published.
 
+use std::cell::Cell;
+
 use data_encoding::HEXLOWER;
 
 use super::*;
 use crate::digest::Digest;
+
+thread_local! {
+    static VERIFICATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+pub(super) fn count_verification() {
+    VERIFICATIONS.set(VERIFICATIONS.get() + 1);
+}
+
+/// How many signatures were put to a curve, or to RSA, in this thread.
+pub(crate) fn verifications() -> usize {
+    VERIFICATIONS.get()
+}
 
 fn hex(text: &str) -> Vec<u8> {
     match text {
@@ -35,7 +50,7 @@ fn wycheproof_agrees() {
     use Digest::{Sha256, Sha384, Sha512};
     use EcdsaForm::{Der, Fixed};
     let files = [
-        (wycheproof!("ed25519"), PublicKeyAlgorithm::Ed25519, 150),
+        (wycheproof!("ed25519"), PublicKeyAlgorithm::Ed25519, 151),
         (
             wycheproof!("ecdsa_secp256r1_sha256"),
             ecdsa(P256, Sha256, Der),
@@ -72,6 +87,16 @@ fn wycheproof_agrees() {
             259,
         ),
         (
+            wycheproof!("rsa_signature_2048_sha384"),
+            PublicKeyAlgorithm::rsa(Sha384),
+            258,
+        ),
+        (
+            wycheproof!("rsa_signature_3072_sha256"),
+            PublicKeyAlgorithm::rsa(Sha256),
+            259,
+        ),
+        (
             wycheproof!("rsa_signature_2048_sha512"),
             PublicKeyAlgorithm::rsa(Sha512),
             259,
@@ -85,6 +110,11 @@ fn wycheproof_agrees() {
             wycheproof!("rsa_pss_2048_sha384_mgf1_48"),
             PublicKeyAlgorithm::RsaPss { digest: Sha384 },
             141,
+        ),
+        (
+            wycheproof!("rsa_pss_4096_sha512_mgf1_64"),
+            PublicKeyAlgorithm::RsaPss { digest: Sha512 },
+            179,
         ),
     ];
     let mut wrong = Vec::new();
@@ -134,7 +164,7 @@ fn nist_agrees() {
 
 #[test]
 fn ed25519_is_that_of_rfc_8032() {
-    // Section 7.1, tests 1 to 3.
+    // Section 7.1, tests 1 to 3, and SHA(abc); the one of 1024 bytes is among Wycheproof's.
     for (key, message, signature) in [
         (
             "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
@@ -150,6 +180,11 @@ fn ed25519_is_that_of_rfc_8032() {
             "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
             "af82",
             "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
+        ),
+        (
+            "ec172b93ad5e563bf4932c70e1245034c35467ef2efd4d64ebf819683467e2bf",
+            "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
+            "dc2a4459e7369633a52b1bf277839a00201009a3efbf3ecb69bea2186c26b58909351fc9ac90b3ecfdfbc7c66431e0303dca179c138ac17ad9bef1177331a704",
         ),
     ] {
         let key = PublicKey::parse(KeyKind::Ed25519, key).unwrap();

@@ -1,12 +1,15 @@
 //! When a sender tries again.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
 /// A shorter lease is lost to one slow answer of the store.
 pub(super) const SHORTEST_LEASE: Duration = Duration::from_secs(1);
 
 /// When a sender tries again.
+///
+/// With the feature `senders` it is read from a file of settings too, as `docs/schemes.md` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RetrySchedule {
@@ -92,6 +95,60 @@ impl RetrySchedule {
             }
         };
         wait.map(|wait| wait.max(SHORTEST_LEASE))
+    }
+}
+
+/// In words for an operator, such as `5 attempts, 2 min apart`.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_webhook::RetrySchedule;
+///
+/// let waits: Vec<_> = [5, 300, 7_200].map(Duration::from_secs).into();
+/// assert_eq!(RetrySchedule::listed(waits).to_string(), "again after 5 s, 5 min, 2 h");
+/// ```
+impl fmt::Display for RetrySchedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Never => f.write_str("one attempt"),
+            Self::Fixed { interval, attempts } => {
+                write!(f, "{attempts} attempts, {} apart", Span(*interval))
+            }
+            Self::Exponential { first, attempts } => {
+                write!(f, "{attempts} attempts, doubling from {}", Span(*first))
+            }
+            Self::Listed(waits) => {
+                f.write_str("again after ")?;
+                for (place, wait) in waits.iter().enumerate() {
+                    let comma = if place == 0 { "" } else { ", " };
+                    write!(f, "{comma}{}", Span(*wait))?;
+                }
+                Ok(())
+            }
+            Self::Unstated { horizon, .. } => {
+                write!(f, "retries for {} are assumed", Span(*horizon))
+            }
+        }
+    }
+}
+
+/// A time in the largest unit that holds it whole.
+pub(crate) struct Span(pub(crate) Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = self.0.as_millis();
+        let units = [
+            (86_400_000, "d"),
+            (3_600_000, "h"),
+            (60_000, "min"),
+            (1_000, "s"),
+        ];
+        let whole = units
+            .into_iter()
+            .find(|(unit, _)| millis >= *unit && millis.is_multiple_of(*unit));
+        let (unit, name) = whole.unwrap_or((1, "ms"));
+        write!(f, "{} {name}", millis / unit)
     }
 }
 

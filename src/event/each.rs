@@ -107,6 +107,18 @@ impl Each {
         }
     }
 
+    /// What is known of an item that stands in no list: it is the whole body.
+    pub(super) fn identify_lone(
+        &self,
+        provider: &Name,
+        head: RequestHead<'_>,
+        item: &[u8],
+    ) -> Result<Identity, EventError> {
+        let identified = (self.item).identify(provider, head, None, item, item, None);
+        let (selection, order) = (self.selection.as_deref(), self.order.as_deref());
+        selected(selection, order, item, identified)
+    }
+
     pub(super) fn identify<'b>(
         &self,
         provider: &Name,

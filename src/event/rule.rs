@@ -302,6 +302,19 @@ impl EventRule {
         }
     }
 
+    /// What is known of an item that its sender has told by itself, outside of any list.
+    pub(crate) fn identify_item(
+        &self,
+        provider: &Name,
+        head: RequestHead<'_>,
+        item: &[u8],
+    ) -> Result<Identity, EventError> {
+        match &self.each {
+            Some(each) => each.identify_lone(provider, head, item),
+            None => Err(EventError::new(Kind::UnknownShape)),
+        }
+    }
+
     /// Whether a body can hold a list of events.
     pub(crate) fn has_items(&self) -> bool {
         self.each.is_some()

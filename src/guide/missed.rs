@@ -60,6 +60,10 @@
 //! list of payments. Such a source asks for [another delivery](crate::reconcile::Recovery::redelivery)
 //! instead, which then comes by the webhook, signed.
 //!
+//! Where deliveries hold lists, an API mostly tells their items by themselves: a source says so by
+//! [`of_items`](crate::reconcile::Recovery::of_items). An item whose key takes a member of the envelope around its
+//! list cannot be made so.
+//!
 //! What is made was not proved by a signature, and `Delivery::is_polled` says so; what vouches for it is that
 //! the API was asked by HTTPS. A confirmation of the webhook is asked about it all the same, unless the source
 //! says that it [was](crate::reconcile::Found::confirmed).
@@ -88,6 +92,7 @@
 //! | 429, or 503 with `Retry-After` | leaves it alone for so long, an hour at most |
 //! | 401, 403; another place (3xx); no JSON; an answer that is too long | ends at once: no further question can help. The key is sent to no other place |
 //! | the same page again | ends as `repeated` |
+//! | another page for ever | ends as `too_many_pages` after 100,000, or as `out_of_time` after a day, unless the reconciler says otherwise |
 //!
 //! `cargo run --example reconcile --features http-client,inbox,sqlite,testing` has 500 events of BLOX and 500 of
 //! BlendFi happen while nobody listens, starts a receiver, and prints its ledger.

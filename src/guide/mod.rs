@@ -7,6 +7,7 @@
 //! | `inbox` (feature `inbox`) | answering at once, and working later |
 //! | [`order_of_layers`] | what stands outside of a webhook's layer, and what inside |
 //! | [`proxies`] | whose address counts behind a proxy |
+//! | `client_certificates` (feature `asymmetric`) | senders that are known by a TLS certificate |
 //! | [`roll_over`] | changing a secret without losing a delivery |
 //! | [`missed`] | events that never arrived: finding them by asking their sender |
 //! | [`unauthorized`] | my sender gets 401 |
@@ -16,6 +17,8 @@
 //! | [`upgrades`] | replacing a receiver while deliveries come in |
 //! | [`without_axum`] | running without axum, and without a server |
 
+#[cfg(feature = "asymmetric")]
+pub mod client_certificates;
 pub mod guarantees;
 pub mod handlers;
 #[cfg(feature = "inbox")]

@@ -9,6 +9,7 @@
 //! | `signature_mismatch` | the secret (of the sandbox, of another endpoint, with white space or without its prefix), and whatever changes the body on its way: a proxy that decompresses or parses and writes it anew |
 //! | `signature_header` | a header that is missing or spelled otherwise: another sender, a version of its scheme that the preset does not know, or a proxy that drops headers |
 //! | `signature_stale` | the receiver's clock, or a queue in front of it that holds deliveries for minutes |
+//! | `certificate_missing` and others of a certificate | the guide `client_certificates`, which the feature `asymmetric` has |
 //!
 //! Try a captured delivery without a server: a [`Verifier`](crate::signature::Verifier) says what is
 //! wrong with it.

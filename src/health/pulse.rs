@@ -125,6 +125,10 @@ fn is_before_proof(reason: Reason) -> bool {
             | Reason::SignatureHeader
             | Reason::NoActiveKey
             | Reason::SignatureMismatch
+            | Reason::CertificateMissing
+            | Reason::CertificateMalformed
+            | Reason::CertificateRefused
+            | Reason::CertificateExpired
             | Reason::ProofRefused
             | Reason::ProofUnavailable
             | Reason::BodyTooLarge

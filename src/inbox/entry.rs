@@ -135,6 +135,15 @@ impl Entry {
         }
     }
 
+    /// Whether it is kept, and is done, discarded or stale.
+    pub(crate) fn has_ended(&self, now: UnixTime) -> bool {
+        let has_ended = matches!(
+            self.state,
+            EntryState::Done { .. } | EntryState::Discarded { .. } | EntryState::Stale { .. }
+        );
+        has_ended && self.is_kept(now)
+    }
+
     /// Whether somebody is to move it on: a worker, or an operator.
     pub fn is_open(&self) -> bool {
         self.kept_until().is_none()

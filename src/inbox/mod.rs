@@ -272,6 +272,12 @@ pub trait Inbox: Send + Sync + 'static {
     /// The next delivery is then the first. A handler that is at work on the event is not stopped.
     fn forget(&self, key: &EventKey) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
+    /// Removes the entry of an event that is done, discarded or stale, in one step, and says whether it was.
+    ///
+    /// One that waits or that somebody is at work on stays, whatever it was a moment before.
+    fn forget_ended(&self, key: &EventKey)
+    -> impl Future<Output = Result<bool, StoreError>> + Send;
+
     /// How many entries there are with each status.
     fn counts(&self) -> impl Future<Output = Result<EntryCounts, StoreError>> + Send;
 

@@ -117,6 +117,10 @@ impl Inbox for SharedInbox {
         self.0.forget(key).await
     }
 
+    async fn forget_ended(&self, key: &EventKey) -> Result<bool, StoreError> {
+        self.0.forget_ended(key).await
+    }
+
     async fn counts(&self) -> Result<EntryCounts, StoreError> {
         self.0.counts().await
     }
@@ -171,6 +175,7 @@ trait Boxed: Send + Sync {
     fn redrive<'a>(&'a self, redrive: &'a Redrive) -> BoxFuture<'a, Result<Moved, StoreError>>;
     fn discard<'a>(&'a self, discard: &'a Discard) -> BoxFuture<'a, Result<Moved, StoreError>>;
     fn forget<'a>(&'a self, key: &'a EventKey) -> BoxFuture<'a, Result<bool, StoreError>>;
+    fn forget_ended<'a>(&'a self, key: &'a EventKey) -> BoxFuture<'a, Result<bool, StoreError>>;
     fn counts(&self) -> BoxFuture<'_, Result<EntryCounts, StoreError>>;
     fn set_paused<'a>(
         &'a self,
@@ -260,6 +265,10 @@ impl<I: Inbox> Boxed for I {
 
     fn forget<'a>(&'a self, key: &'a EventKey) -> BoxFuture<'a, Result<bool, StoreError>> {
         Box::pin(Inbox::forget(self, key))
+    }
+
+    fn forget_ended<'a>(&'a self, key: &'a EventKey) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(Inbox::forget_ended(self, key))
     }
 
     fn counts(&self) -> BoxFuture<'_, Result<EntryCounts, StoreError>> {

@@ -118,6 +118,7 @@ impl<S: JournalSink> JournalBuilder<S> {
             shared: Arc::clone(&shared),
             sink: self.sink,
             process: u32::from_ne_bytes(process),
+            lines: 0,
             retention: self.retention,
             retention_of_refused: self.retention_of_refused,
         };

@@ -52,13 +52,17 @@
 //! A delivery copies its head and body into one of two queues, of what is proved and of what is not, and waits for
 //! nothing: a thread of the journal's own masks, prints and writes. Where a queue is full, because the disk is full
 //! or slow, what does not fit is counted ([`JournalStats`]), told in the log, and a line of the journal says how
-//! many are missing. Strangers push nothing out that is proved.
+//! many are missing. So it is with lines at which a sink panics. Strangers push nothing out that is proved.
 //!
 //! It is a log and no record: what was in the queues when the process died is lost. What must not be lost stands in
 //! the store or the inbox.
 
+#[cfg(feature = "page")]
+mod back;
 mod builder;
 mod files;
+#[cfg(feature = "page")]
+mod lines;
 mod queue;
 mod writer;
 
@@ -78,8 +82,12 @@ use std::time::Duration;
 
 pub use self::builder::JournalBuilder;
 pub use self::files::JournalFiles;
+#[cfg(feature = "page")]
+pub use self::lines::JournalLines;
 pub(crate) use self::queue::JournalPort;
 pub use self::queue::JournalStats;
+#[cfg(feature = "page")]
+pub(crate) use self::queue::Note;
 use self::queue::{Handle, Shared};
 
 /// A log of requests that is being written. Clones are the same one; any number of webhooks share it.
@@ -132,6 +140,12 @@ impl Journal {
             }
             tokio::time::sleep(left.min(Duration::from_millis(5))).await;
         }
+    }
+
+    /// Takes down what an operator did.
+    #[cfg(feature = "page")]
+    pub(crate) fn note(&self, note: Note) {
+        self.handle.shared.note(note);
     }
 
     pub(crate) fn port(&self, masks: crate::recorded::Masks) -> JournalPort {

@@ -48,12 +48,15 @@ pub(super) struct MoreMasks {
 pub struct JournalStats {
     /// How many lines were written.
     pub written: u64,
-    /// How many outcomes of requests whose origin was proved found no room.
+    /// How many outcomes of requests whose origin was proved found no room, or were given up because the sink
+    /// panicked at them.
     pub lost_proved: u64,
-    /// How many others found none.
+    /// How many others.
     pub lost_refused: u64,
     /// How many attempts to write have failed.
     pub failed_writes: u64,
+    /// How often the sink has panicked.
+    pub panics: u64,
 }
 
 impl JournalStats {
@@ -83,16 +86,38 @@ impl Lane {
     }
 }
 
+/// What an operator did.
+#[cfg(feature = "page")]
+#[derive(Debug, Clone)]
+pub(crate) struct Note {
+    pub(crate) at: UnixTime,
+    pub(crate) provider: String,
+    pub(crate) key: Option<String>,
+    pub(crate) detail: String,
+}
+
 #[derive(Default)]
 struct State {
     proved: Lane,
     refused: Lane,
+    #[cfg(feature = "page")]
+    notes: VecDeque<Note>,
     /// Whether the writer sleeps until somebody wakes it.
     is_idle: bool,
     is_closed: bool,
     /// Which flush was asked for, and which was carried out.
     flush_wanted: u64,
     flushed: u64,
+}
+
+impl State {
+    fn is_empty(&self) -> bool {
+        #[cfg(feature = "page")]
+        if !self.notes.is_empty() {
+            return false;
+        }
+        self.proved.waiting.is_empty() && self.refused.waiting.is_empty()
+    }
 }
 
 /// What deliveries and the writer share.
@@ -105,12 +130,15 @@ pub(super) struct Shared {
     lost_proved: AtomicU64,
     lost_refused: AtomicU64,
     pub(super) failed: AtomicU64,
+    pub(super) panics: AtomicU64,
 }
 
 /// What the writer takes at once.
 #[derive(Default)]
 pub(super) struct Taken {
     pub(super) outcomes: Vec<Outcome>,
+    #[cfg(feature = "page")]
+    pub(super) notes: Vec<Note>,
     /// Lost before, proved and others.
     pub(super) lost: [u64; 2],
     /// Whether nothing is left behind it, and if so which flush is carried out once this is written.
@@ -119,6 +147,9 @@ pub(super) struct Taken {
     pub(super) is_last: bool,
 }
 
+/// So many notes wait at most.
+#[cfg(feature = "page")]
+const NOTES: usize = 1_000;
 /// At most so many are written together.
 const BATCH: usize = 256;
 
@@ -133,6 +164,7 @@ impl Shared {
             lost_proved: AtomicU64::new(0),
             lost_refused: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            panics: AtomicU64::new(0),
         }
     }
 
@@ -146,6 +178,7 @@ impl Shared {
             lost_proved: self.lost_proved.load(Ordering::Relaxed),
             lost_refused: self.lost_refused.load(Ordering::Relaxed),
             failed_writes: self.failed.load(Ordering::Relaxed),
+            panics: self.panics.load(Ordering::Relaxed),
         }
     }
 
@@ -217,11 +250,23 @@ impl Shared {
         }
     }
 
+    /// Queues a note. It stands in the process's log too: one that finds no room is not lost.
+    #[cfg(feature = "page")]
+    pub(super) fn note(&self, note: Note) {
+        let mut state = self.state();
+        if state.notes.len() < NOTES {
+            state.notes.push_back(note);
+            state.is_idle = false;
+        }
+        drop(state);
+        self.wake.notify_one();
+    }
+
     /// Takes what waits, what is proved first; waits for it, but no longer than `limit`.
     pub(super) fn take(&self, limit: Duration) -> Taken {
         let mut state = self.state();
         let nothing = |state: &mut State| {
-            let is_empty = state.proved.waiting.is_empty() && state.refused.waiting.is_empty();
+            let is_empty = state.is_empty();
             state.is_idle = is_empty;
             is_empty && !state.is_closed && state.flushed >= state.flush_wanted
         };
@@ -231,6 +276,8 @@ impl Shared {
         }
         state.is_idle = false;
         let mut taken = Taken::default();
+        #[cfg(feature = "page")]
+        taken.notes.extend(state.notes.drain(..));
         let State {
             proved, refused, ..
         } = &mut *state;
@@ -260,6 +307,24 @@ impl Shared {
             };
             lane.bytes = lane.bytes.saturating_sub(outcome.size());
         }
+    }
+
+    /// What was taken is not written: the next line that is says how many are missing.
+    pub(super) fn lose(&self, taken: &Taken) {
+        let [mut proved, mut refused] = taken.lost;
+        for outcome in &taken.outcomes {
+            outcome.lose();
+            let (lost, total) = if outcome.is_proved() {
+                (&mut proved, &self.lost_proved)
+            } else {
+                (&mut refused, &self.lost_refused)
+            };
+            *lost = lost.saturating_add(1);
+            total.fetch_add(1, Ordering::Relaxed);
+        }
+        let mut state = self.state();
+        state.proved.lost = state.proved.lost.saturating_add(proved);
+        state.refused.lost = state.refused.lost.saturating_add(refused);
     }
 
     pub(super) fn is_closed(&self) -> bool {

@@ -1,13 +1,13 @@
 //! The thread that writes what was queued.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::queue::{Shared, Taken};
 use crate::clock::UnixTime;
-use crate::recorded::JournalLine;
-use crate::recorded::{JournalSink, Retained};
+use crate::recorded::{JournalError, JournalLine, JournalSink, Retained};
 
 /// So long the writer waits for more, so that some hundred lines are one write.
 const GATHER: Duration = Duration::from_millis(20);
@@ -19,10 +19,27 @@ const LATER: Duration = Duration::from_secs(2);
 /// When the journal is closed, it tries no longer than this.
 const LAST_TRIES: Duration = Duration::from_secs(2);
 
+/// Lines at which the sink panics so often are given up.
+const MOST_PANICS: u32 = 3;
+
+/// What has become of some lines.
+enum Written {
+    Yes,
+    /// The sink panics at them.
+    Never,
+    /// The journal was closed meanwhile, and it did not work out.
+    TooLate,
+}
+
+/// The sink has.
+struct Panicked;
+
 pub(super) struct Writer<S> {
     pub(super) shared: Arc<Shared>,
     pub(super) sink: S,
     pub(super) process: u32,
+    /// How many lines there were.
+    pub(super) lines: u64,
     pub(super) retention: Duration,
     pub(super) retention_of_refused: Duration,
 }
@@ -38,10 +55,12 @@ impl<S: JournalSink> Writer<S> {
             let taken = (self.shared).take(prune_at.saturating_duration_since(now));
             let lines = self.lines(&taken);
             if !lines.is_empty() {
-                let was_written = self.write(&lines);
+                let written = self.write(&lines);
                 self.shared.give_back(&taken.outcomes);
-                if !was_written {
-                    return;
+                match written {
+                    Written::Yes => {}
+                    Written::Never => self.shared.lose(&taken),
+                    Written::TooLate => return,
                 }
             }
             let Some(flush) = taken.drains else {
@@ -57,9 +76,22 @@ impl<S: JournalSink> Writer<S> {
         }
     }
 
-    fn lines(&self, taken: &Taken) -> Vec<JournalLine> {
+    fn lines(&mut self, taken: &Taken) -> Vec<JournalLine> {
         let outcomes = taken.outcomes.iter();
         let mut lines: Vec<_> = outcomes.map(|it| it.line(self.process)).collect();
+        #[cfg(feature = "page")]
+        for (number, note) in taken.notes.iter().enumerate() {
+            let id = format!(
+                "{:016x}-{:08x}-operator{number}",
+                note.at.as_micros(),
+                self.process
+            );
+            let mut line = JournalLine::new(id, note.at, note.provider.clone(), "operator");
+            line.authenticated = true;
+            line.key.clone_from(&note.key);
+            line.detail = Some(note.detail.clone());
+            lines.push(line);
+        }
         for (lost, is_proved) in taken.lost.into_iter().zip([true, false]) {
             if lost > 0 {
                 let now = UnixTime::now();
@@ -70,19 +102,32 @@ impl<S: JournalSink> Writer<S> {
                 lines.push(line);
             }
         }
+        for line in &mut lines {
+            self.lines = self.lines.saturating_add(1);
+            line.number = self.lines;
+        }
         lines
     }
 
-    /// Writes these lines, however long that takes; `false` where the journal is closed meanwhile and it does not
-    /// work out.
-    fn write(&mut self, lines: &[JournalLine]) -> bool {
-        let mut pause = SOON;
+    /// Writes these lines, however long that takes.
+    fn write(&mut self, lines: &[JournalLine]) -> Written {
+        let (mut pause, mut panics) = (SOON, 0_u32);
         let mut closed_at = None;
         loop {
-            let Err(error) = self.sink.write(lines) else {
-                let count = u64::try_from(lines.len()).unwrap_or(u64::MAX);
-                self.shared.written.fetch_add(count, Ordering::Relaxed);
-                return true;
+            let error = match self.guarded(|sink| sink.write(lines)) {
+                Ok(Ok(())) => {
+                    let count = u64::try_from(lines.len()).unwrap_or(u64::MAX);
+                    self.shared.written.fetch_add(count, Ordering::Relaxed);
+                    return Written::Yes;
+                }
+                Ok(Err(error)) => error,
+                Err(Panicked) => {
+                    panics = panics.saturating_add(1);
+                    if panics >= MOST_PANICS {
+                        return Written::Never;
+                    }
+                    JournalError::new("its sink has panicked")
+                }
             };
             if pause == SOON {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
@@ -102,12 +147,22 @@ impl<S: JournalSink> Writer<S> {
                         lines = lines.len(),
                         "the journal has ended and could not be written: the last lines are missing"
                     );
-                    return false;
+                    return Written::TooLate;
                 }
             }
             std::thread::sleep(pause);
             pause = pause.saturating_mul(2).min(LATER);
         }
+    }
+
+    /// Calls the sink; one that panics does not end the thread.
+    fn guarded<T>(&mut self, call: impl FnOnce(&mut S) -> T) -> Result<T, Panicked> {
+        let sink = &mut self.sink;
+        catch_unwind(AssertUnwindSafe(|| call(sink))).map_err(|_| {
+            self.shared.panics.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(target: "tower_webhook", "the sink of the journal has panicked: it is called again");
+            Panicked
+        })
     }
 
     /// Removes some of what is over; gives how long to wait before the next time.
@@ -117,10 +172,10 @@ impl<S: JournalSink> Writer<S> {
             refused: self.retention_of_refused,
             now: UnixTime::now(),
         };
-        match self.sink.prune(&retained) {
-            Ok(true) => SOON,
-            Ok(false) => PRUNE_EVERY,
-            Err(error) => {
+        match self.guarded(|sink| sink.prune(&retained)) {
+            Ok(Ok(true)) => SOON,
+            Ok(Ok(false)) | Err(Panicked) => PRUNE_EVERY,
+            Ok(Err(error)) => {
                 tracing::warn!(target: "tower_webhook", %error, "the journal cannot be pruned");
                 PRUNE_EVERY
             }

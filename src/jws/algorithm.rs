@@ -26,6 +26,8 @@ pub enum JwsAlgorithm {
     Es256,
     /// ECDSA on P-384 with SHA-384.
     Es384,
+    /// ECDSA on P-521 with SHA-512.
+    Es512,
     /// ECDSA on secp256k1 with SHA-256 (RFC 8812).
     Es256k,
     /// Ed25519.
@@ -45,6 +47,7 @@ impl JwsAlgorithm {
             Self::Ps256 => "PS256",
             Self::Es256 => "ES256",
             Self::Es384 => "ES384",
+            Self::Es512 => "ES512",
             Self::Es256k => "ES256K",
             Self::EdDsa => "EdDSA",
         }
@@ -79,6 +82,7 @@ impl JwsAlgorithm {
             }),
             Self::Es256 => ecdsa(Curve::P256, Digest::Sha256),
             Self::Es384 => ecdsa(Curve::P384, Digest::Sha384),
+            Self::Es512 => ecdsa(Curve::P521, Digest::Sha512),
             Self::Es256k => ecdsa(Curve::Secp256k1, Digest::Sha256),
             Self::EdDsa => Some(PublicKeyAlgorithm::Ed25519),
         }

@@ -128,8 +128,12 @@ impl HttpCertificates {
 }
 
 impl FetchKeys for HttpCertificates {
+    fn may_fetch(&self, url: &str) -> bool {
+        self.urls.iter().any(|at| at.allows(url))
+    }
+
     async fn fetch(&self, url: &str) -> Result<Vec<SigningKey>, FetchError> {
-        if !self.urls.iter().any(|at| at.allows(url)) {
+        if !self.may_fetch(url) {
             return Ok(Vec::new());
         }
         match self.http.document(url).await? {
@@ -183,6 +187,7 @@ mod tests {
             "http://certs.sender.example/a.pem",
             "a",
         ] {
+            assert!(!certificates().may_fetch(url), "{url}");
             assert!(certificates().fetch(url).await.unwrap().is_empty(), "{url}");
         }
     }

@@ -6,6 +6,32 @@ use crate::secret::SigningKey;
 ///
 /// It is asked seldom, and given up after ten seconds.
 pub trait FetchKeys: Send + Sync + 'static {
+    /// Whether there can be a key of this id at all, such as at a URL that is one of the sender's. What
+    /// cannot be is unknown at once: it waits for no turn and takes none.
+    ///
+    /// ```
+    /// use tower_webhook::SigningKey;
+    /// use tower_webhook::keys::{FetchError, FetchKeys};
+    ///
+    /// struct Numbered;
+    ///
+    /// impl FetchKeys for Numbered {
+    ///     fn may_fetch(&self, id: &str) -> bool {
+    ///         id.bytes().all(|byte| byte.is_ascii_digit())
+    ///     }
+    ///
+    ///     async fn fetch(&self, _id: &str) -> Result<Vec<SigningKey>, FetchError> {
+    ///         Ok(Vec::new())
+    ///     }
+    /// }
+    ///
+    /// assert!(!Numbered.may_fetch("https://evil.example/a.pem"));
+    /// ```
+    fn may_fetch(&self, id: &str) -> bool {
+        let _ = id;
+        true
+    }
+
     /// Fetches all keys, or those of this id where a [`KeySource`](super::KeySource) asks for each
     /// [by its id](super::KeySource::by_id). The id is a stranger's text of up to 256 printable
     /// ASCII characters without blanks: it must be escaped before it is put into a URL.

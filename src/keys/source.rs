@@ -30,6 +30,8 @@ pub struct KeySource {
 
 /// A [`FetchKeys`] of any type.
 trait Fetch: Send + Sync {
+    fn may_fetch(&self, id: &str) -> bool;
+
     fn fetch<'f>(
         self: Arc<Self>,
         id: Box<str>,
@@ -39,6 +41,10 @@ trait Fetch: Send + Sync {
 }
 
 impl<F: FetchKeys> Fetch for F {
+    fn may_fetch(&self, id: &str) -> bool {
+        FetchKeys::may_fetch(self, id)
+    }
+
     fn fetch<'f>(
         self: Arc<Self>,
         id: Box<str>,
@@ -196,6 +202,9 @@ struct State {
 
 impl KeyLookup for Lookup {
     fn look(&self, id: &str, arrived: Instant) -> Found {
+        if !self.can_be(id) {
+            return Found::Unknown;
+        }
         let now = Instant::now();
         let mut state = self.state();
         match state.documents.known(&self.rules, id, arrived, now) {
@@ -216,6 +225,9 @@ impl KeyLookup for Lookup {
     }
 
     fn fetch(&self, id: &str, arrived: Instant) -> Option<Pending<()>> {
+        if !self.can_be(id) {
+            return None;
+        }
         let this = self.this.upgrade()?;
         let name = self.rules.document(id);
         let mut state = self.state();
@@ -249,6 +261,11 @@ impl KeyLookup for Lookup {
 impl Lookup {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a key that is fetched by its id can have this one.
+    fn can_be(&self, id: &str) -> bool {
+        !self.rules.by_id || self.fetch.may_fetch(id)
     }
 
     /// Whether this is to be fetched or is being fetched.

@@ -231,6 +231,32 @@ async fn no_id_that_waits_is_kept_out_by_those_that_came_before() {
     assert!((1..40).contains(&drawn_last), "{drawn_last}");
 }
 
+/// As [`HttpCertificates`] for URLs that are none of the sender's.
+#[derive(Clone)]
+struct OfSender(Api);
+
+impl FetchKeys for OfSender {
+    fn may_fetch(&self, id: &str) -> bool {
+        !id.starts_with("https://evil.example/")
+    }
+
+    async fn fetch(&self, id: &str) -> Result<Vec<SigningKey>, FetchError> {
+        self.0.fetch(id).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_that_cannot_be_is_unknown_at_once_and_takes_no_turn() {
+    let api = Api::with(&["real"]);
+    let source = source(KeySource::by_id(OfSender(api.clone())));
+    for number in 0..5_000 {
+        let id = format!("https://evil.example/{number}.pem");
+        assert_eq!(deliver(&source, &id).await, "401");
+    }
+    assert_eq!(api.asked(), 0);
+    assert_eq!(deliver(&source, "real").await, "proved");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_id_that_there_is_none_of_is_asked_for_again_after_the_cool_down() {
     let api = Api::with(&[]);

@@ -64,6 +64,9 @@ pub struct EndpointConfig {
     interest: Interest,
     /// Takes every outcome down.
     journal: Option<JournalPort>,
+    /// What of its requests is a secret, for who is shown them.
+    #[cfg(feature = "page")]
+    pub(crate) masks: Arc<crate::recorded::Masks>,
     rejections: Option<Arc<dyn RejectionResponse>>,
 }
 
@@ -91,6 +94,8 @@ impl EndpointConfig {
             observer: None,
             interest: Interest::default(),
             journal: None,
+            #[cfg(feature = "page")]
+            masks: Arc::default(),
             rejections: None,
         }
     }
@@ -360,6 +365,8 @@ impl fmt::Debug for EndpointConfig {
             observer: _,
             interest,
             journal,
+            #[cfg(feature = "page")]
+                masks: _,
             rejections: _,
         } = self;
         f.debug_struct("EndpointConfig")

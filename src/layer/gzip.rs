@@ -67,6 +67,9 @@ impl Authenticator {
         parts.headers.remove(CONTENT_ENCODING);
         parts.headers.remove(CONTENT_LENGTH);
         auth.body = Some(bytes);
+        if let Some(recorded) = &mut auth.recorded {
+            recorded.is_decoded = true;
+        }
         if is_decoded {
             #[cfg(feature = "asymmetric")]
             await_keys(auth, pending, request_clock.deadline).await;

@@ -27,7 +27,9 @@ pub(crate) fn refuse<B: Body>(
     let unsigned = cause.signature();
     let clock_suspected = (unsigned.and_then(|error| error.as_stale()))
         .is_some_and(|stale| endpoint.clock_watch.stale(stale));
-    let is_unproved = unsigned.is_some() || cause.reason == Reason::ProofRefused;
+    let is_unproved = unsigned.is_some()
+        || cause.reason == Reason::ProofRefused
+        || cause.reason.is_of_certificate();
     let seen = if is_unproved && endpoint.is_watched() {
         let client = endpoint.origin.client(&parts.extensions, &parts.headers);
         Unproved::of(&parts.headers, &endpoint.id_headers, client)

@@ -171,6 +171,10 @@ impl<I: Inbox> Inbox for Metered<I> {
         self.measure("forget", self.inner.forget(key)).await
     }
 
+    async fn forget_ended(&self, key: &EventKey) -> Result<bool, StoreError> {
+        self.measure("forget", self.inner.forget_ended(key)).await
+    }
+
     async fn counts(&self) -> Result<EntryCounts, StoreError> {
         self.measure("counts", self.inner.counts()).await
     }

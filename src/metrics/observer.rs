@@ -101,7 +101,7 @@ impl Handles {
     fn record(&self, seen: &Observation<'_>) {
         let outcome = (seen.verdict, seen.reason);
         let consumer = self.consumer.as_ref().map_or("", Name::as_str);
-        let [provider, verdict] = [self.provider.as_str(), verdict(seen.verdict)];
+        let [provider, verdict] = [self.provider.as_str(), seen.verdict.code()];
         let reason = seen.reason.map_or("", Reason::code);
         let labels = [provider, consumer, verdict, reason];
         if seen.item.is_some() {
@@ -148,22 +148,6 @@ impl Handles {
         } else {
             self.other_keys.increment(1);
         }
-    }
-}
-
-/// The outcome as a label.
-fn verdict(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Passed => "passed",
-        Verdict::Handled => "handled",
-        Verdict::Queued => "queued",
-        Verdict::Duplicate => "duplicate",
-        Verdict::Refused => "refused",
-        Verdict::Failed => "failed",
-        Verdict::Unfinished => "unfinished",
-        Verdict::Filtered => "filtered",
-        Verdict::NotOurs => "not_ours",
-        Verdict::Probed => "probed",
     }
 }
 

@@ -137,6 +137,10 @@ impl<S: Store> Store for Metered<S> {
         self.measure("forget", self.inner.forget(key)).await
     }
 
+    async fn forget_done(&self, key: &EventKey) -> Result<bool, StoreError> {
+        self.measure("forget", self.inner.forget_done(key)).await
+    }
+
     async fn unfinished(&self, of: &Name, limit: usize) -> Result<Vec<RecordView>, StoreError> {
         self.measure("unfinished", self.inner.unfinished(of, limit))
             .await

@@ -266,6 +266,26 @@ impl Verdict {
             _ => Self::Refused,
         }
     }
+
+    /// The word for it in journals, metrics and on the page: it stays.
+    ///
+    /// ```
+    /// assert_eq!(tower_webhook::Verdict::NotOurs.code(), "not_ours");
+    /// ```
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Handled => "handled",
+            Self::Queued => "queued",
+            Self::Duplicate => "duplicate",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Unfinished => "unfinished",
+            Self::Filtered => "filtered",
+            Self::NotOurs => "not_ours",
+            Self::Probed => "probed",
+        }
+    }
 }
 
 /// How long a delivery has taken, from its head received.

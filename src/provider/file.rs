@@ -5,6 +5,9 @@ mod contract;
 mod events;
 #[cfg(feature = "jwt")]
 mod jws;
+#[cfg(feature = "asymmetric")]
+mod message;
+mod said;
 mod scheme;
 
 use serde::Deserialize;
@@ -17,6 +20,7 @@ use crate::signature::{Scheme, Verifier};
 
 use contract::ContractFile;
 use events::EventsFile;
+use said::{in_member, read};
 use scheme::SchemeFile;
 
 /// A sender of your own, as a file of settings says it. Its secrets stand elsewhere.
@@ -63,8 +67,7 @@ struct Written {
 
 impl<'de> Deserialize<'de> for ProviderFile {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let written = Written::deserialize(deserializer)?;
-        Self::try_from(written).map_err(serde::de::Error::custom)
+        read(deserializer, |written: Written| Self::try_from(written))
     }
 }
 
@@ -73,10 +76,11 @@ impl TryFrom<Written> for ProviderFile {
 
     fn try_from(written: Written) -> Result<Self, ConfigError> {
         // What is wrong with the rule is told where the file is read.
-        written.events.rule()?;
+        in_member("events", written.events.rule())?;
+        in_member("contract", written.contract.contract().check_words())?;
         Ok(Self {
             name: Name::new(written.name)?,
-            scheme: written.scheme.scheme()?,
+            scheme: in_member("scheme", written.scheme.scheme())?,
             events: written.events,
             contract: written.contract,
         })

@@ -162,8 +162,8 @@ impl BlendFiApi {
     ///
     /// # Errors
     ///
-    /// As [`ApiClient::post`]; no secret where it was looked for, or a ring that is full. BlendFi has a new
-    /// secret then all the same: rotate once more.
+    /// As [`ApiClient::post`]; a ring that is full, before anything is asked: take a key out of it. No secret
+    /// where it was looked for: BlendFi has a new one then all the same, so rotate once more.
     ///
     /// ```no_run
     /// use std::time::Duration;
@@ -186,6 +186,10 @@ impl BlendFiApi {
         old_until: UnixTime,
     ) -> Result<RotatedSecret, ApiError> {
         let path = format!("/v1/webhook_endpoints/{}/rotate_secret", segment(endpoint)?);
+        ring.check_room().map_err(|error| {
+            let why = format!("POST {path} was not asked: {error}");
+            ApiError::new(ApiErrorKind::Unsupported, why)
+        })?;
         let answer: Value = self.client.post(&path, None).await?;
         let wrong =
             |why: String| ApiError::new(ApiErrorKind::Malformed, format!("POST {path}: {why}"));

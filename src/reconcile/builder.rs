@@ -15,6 +15,9 @@ use crate::webhook::WebhookLayer;
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(5 * 60);
 const DEFAULT_CALL_LIMIT: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
+/// Ends what goes on for ever, and no run that comes to an end.
+const DEFAULT_RUN_LIMIT: Duration = Duration::from_secs(86_400);
+const DEFAULT_MOST_PAGES: u64 = 100_000;
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
 /// Builds a [`Reconciler`].
@@ -26,6 +29,8 @@ pub struct ReconcilerBuilder {
     pace: Pace,
     interval: Duration,
     call_limit: Duration,
+    run_limit: Duration,
+    most_pages: u64,
     drain: Drain,
 }
 
@@ -42,6 +47,8 @@ impl Reconciler {
             pace: Pace::new(),
             interval: DEFAULT_INTERVAL,
             call_limit: DEFAULT_CALL_LIMIT,
+            run_limit: DEFAULT_RUN_LIMIT,
+            most_pages: DEFAULT_MOST_PAGES,
         }
     }
 }
@@ -89,6 +96,35 @@ impl ReconcilerBuilder {
         self
     }
 
+    /// How long a run may take, a day unless set, from a second to a week: a source may name new cursors for
+    /// ever. A run that it ends reports [`RunEnd::OutOfTime`](super::RunEnd::OutOfTime); what was found by then
+    /// is taken care of.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_webhook::WebhookLayer;
+    /// use tower_webhook::reconcile::{Reconciler, Source};
+    ///
+    /// fn reconciler(
+    ///     webhook: &WebhookLayer,
+    ///     source: impl Source,
+    /// ) -> Result<Reconciler, tower_webhook::ConfigError> {
+    ///     let reconciler = Reconciler::of(webhook, source).handler(async || {});
+    ///     reconciler.run_limit(Duration::from_secs(3_600)).most_pages(1_000).build()
+    /// }
+    /// ```
+    pub fn run_limit(mut self, limit: Duration) -> Self {
+        self.run_limit = limit;
+        self
+    }
+
+    /// How many pages a run reads; 100,000 unless set, at least one. Where there is one more it ends with
+    /// [`RunEnd::TooManyPages`](super::RunEnd::TooManyPages).
+    pub fn most_pages(mut self, pages: u64) -> Self {
+        self.most_pages = pages;
+        self
+    }
+
     /// Stops when this drain begins, instead of the webhook's own.
     pub fn drain(mut self, drain: Drain) -> Self {
         self.drain = drain;
@@ -114,10 +150,17 @@ impl ReconcilerBuilder {
             pace,
             interval,
             call_limit,
+            run_limit,
+            most_pages,
             drain,
         } = self;
         within("an interval", interval)?;
         within("a page's time", call_limit)?;
+        within("a run's time", run_limit)?;
+        if most_pages == 0 {
+            let text = "a run reads at least one page";
+            return Err(ConfigError::new(ConfigErrorKind::Limit, text));
+        }
         let recovery = source.recovery();
         webhook.rule().check_given(&recovery.given()?)?;
         let runs_here = webhook.records().is_some() && !recovery.asks_for_redelivery();
@@ -138,8 +181,14 @@ impl ReconcilerBuilder {
             handler,
             pace,
             call_limit,
+            most_pages,
         };
-        Ok(Reconciler::new(run, turns, Settings { interval, drain }))
+        let settings = Settings {
+            interval,
+            run_limit,
+            drain,
+        };
+        Ok(Reconciler::new(run, turns, settings))
     }
 }
 
@@ -160,6 +209,8 @@ impl fmt::Debug for ReconcilerBuilder {
             pace,
             interval,
             call_limit,
+            run_limit,
+            most_pages,
             drain: _,
         } = self;
         f.debug_struct("ReconcilerBuilder")
@@ -168,6 +219,8 @@ impl fmt::Debug for ReconcilerBuilder {
             .field("pace", pace)
             .field("interval", interval)
             .field("call_limit", call_limit)
+            .field("run_limit", run_limit)
+            .field("most_pages", most_pages)
             .finish()
     }
 }

@@ -26,6 +26,7 @@ struct Shared {
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) interval: Duration,
+    pub(super) run_limit: Duration,
     pub(super) drain: Drain,
 }
 
@@ -105,6 +106,7 @@ impl Reconciler {
             biased;
             () = drain.begun() => RunEnd::Draining,
             () = turn.keep() => return RunEnd::TakenOver,
+            () = sleep(shared.settings.run_limit) => RunEnd::OutOfTime,
             ended = shared.run.pages(report) => match ended {
                 Ok(()) => RunEnd::Complete,
                 Err(end) => end,

@@ -46,6 +46,11 @@ pub enum RunEnd {
     TakenOver,
     /// The receiver is shutting down.
     Draining,
+    /// Its [time](super::ReconcilerBuilder::run_limit) was over. The next run begins at the first page again.
+    OutOfTime,
+    /// There were more [pages](super::ReconcilerBuilder::most_pages) than it reads. The next run begins at the
+    /// first page again.
+    TooManyPages,
 }
 
 impl RunEnd {
@@ -58,6 +63,8 @@ impl RunEnd {
             Self::Store => "store",
             Self::TakenOver => "taken_over",
             Self::Draining => "draining",
+            Self::OutOfTime => "out_of_time",
+            Self::TooManyPages => "too_many_pages",
         }
     }
 }

@@ -35,6 +35,7 @@ pub(super) struct Run {
     pub(super) handler: Option<Arc<dyn AnyHandler>>,
     pub(super) pace: Pace,
     pub(super) call_limit: Duration,
+    pub(super) most_pages: u64,
 }
 
 /// What became of one event that was missed.
@@ -49,6 +50,9 @@ impl Run {
     pub(super) async fn pages(&self, report: &mut Report) -> Result<(), RunEnd> {
         let (mut cursor, mut repeats): (Option<String>, _) = (None, Repeats::new());
         loop {
+            if report.pages >= self.most_pages {
+                return Err(RunEnd::TooManyPages);
+            }
             let page = self.page(cursor.as_deref()).await;
             let page = page.map_err(|error| self.stopped(&error))?;
             let (found, next, open, failed) = page.into_parts();
@@ -107,7 +111,7 @@ impl Run {
         let mut named = Vec::with_capacity(found.len());
         let mut redeliveries = Vec::with_capacity(found.len());
         for found in found {
-            let (event, redelivery) = found.into_event();
+            let (event, redelivery) = found.into_event(self.recovery.are_items());
             if redelivery.is_some() != self.recovery.asks_for_redelivery() {
                 self.odd(
                     "what was found is not what the source's recovery says",

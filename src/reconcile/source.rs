@@ -88,6 +88,7 @@ pub struct Recovery {
     is_exact: bool,
     has_id: bool,
     redelivers: bool,
+    of_items: bool,
 }
 
 impl Recovery {
@@ -98,6 +99,7 @@ impl Recovery {
             is_exact: false,
             has_id: false,
             redelivers: false,
+            of_items: false,
         }
     }
 
@@ -133,6 +135,28 @@ impl Recovery {
         self
     }
 
+    /// The same, where what is found are the items of the lists that
+    /// [deliveries hold](crate::event::EventRule::each), each by itself: the API lists what deliveries bring
+    /// in batches. A handler gets the same `Event<T>`, without a place in a list.
+    ///
+    /// ```
+    /// use tower_webhook::reconcile::{Found, Page, Recovery};
+    ///
+    /// // `GET /v2/pix` answers with the payments that `{"pix":[…]}` brings.
+    /// let told = Recovery::members(["/endToEndId", "/valor", "/horario"]).of_items();
+    /// let page = Page::of([Found::event(r#"{"endToEndId":"E1","valor":"10.00"}"#)]);
+    /// # drop((told, page));
+    /// ```
+    #[must_use]
+    pub fn of_items(mut self) -> Self {
+        self.of_items = true;
+        self
+    }
+
+    pub(super) fn are_items(&self) -> bool {
+        self.of_items
+    }
+
     /// Whether it asks for another delivery instead of making events.
     pub fn asks_for_redelivery(&self) -> bool {
         self.redelivers
@@ -152,6 +176,7 @@ impl Recovery {
             members: self.members.as_ref().map(pointers).transpose()?,
             is_exact: self.is_exact,
             has_id: self.has_id,
+            are_items: self.of_items,
         })
     }
 }
@@ -222,7 +247,7 @@ impl Found {
         self
     }
 
-    pub(super) fn into_event(self) -> (PolledEvent, Option<Box<str>>) {
+    pub(super) fn into_event(self, is_item: bool) -> (PolledEvent, Option<Box<str>>) {
         let Self {
             body,
             headers,
@@ -234,6 +259,7 @@ impl Found {
             body,
             headers,
             polled: Polled { id, is_confirmed },
+            is_item,
         };
         (event, redelivery)
     }

@@ -1,5 +1,4 @@
 use super::line::JournalLine;
-use super::outcome::code_of;
 use crate::clock::UnixTime;
 use crate::event::{EventKey, Name};
 use crate::observer::Verdict;
@@ -85,6 +84,27 @@ impl JournalFilter {
         self
     }
 
+    /// Whether every line is asked for.
+    #[cfg(feature = "page")]
+    pub(crate) fn is_for_all(&self) -> bool {
+        let Self {
+            provider,
+            key,
+            from,
+            until,
+            verdict,
+            reason,
+            authenticated,
+        } = self;
+        provider.is_none()
+            && key.is_none()
+            && from.is_none()
+            && until.is_none()
+            && verdict.is_none()
+            && reason.is_none()
+            && !authenticated
+    }
+
     /// Whether a line is asked for.
     pub fn matches(&self, line: &JournalLine) -> bool {
         let Self {
@@ -105,7 +125,7 @@ impl JournalFilter {
                 .is_none_or(|it| line.key.as_deref() == Some(&*it.encoded()))
             && from.is_none_or(|from| from <= at)
             && until.is_none_or(|until| at < until)
-            && verdict.is_none_or(|it| code_of(it) == line.verdict)
+            && verdict.is_none_or(|it| it.code() == line.verdict)
             && reason.is_none_or(|it| line.reason.as_deref() == Some(it.code()))
             && (line.authenticated || !*authenticated)
     }

@@ -3,10 +3,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use data_encoding::HEXLOWER;
 use http::request::Parts;
 use http::{HeaderMap, Method, Uri};
+use sha2::{Digest, Sha256};
 
 use crate::clock::UnixTime;
+use crate::event::EventKey;
 
 /// Of the head of a request no more bytes than this are kept.
 const MOST_OF_HEAD: usize = 16 * 1024;
@@ -39,6 +42,10 @@ pub(crate) struct Recorded {
     pub(crate) head: Arc<RecordedHead>,
     /// Whether its origin is proved and its body is whole.
     pub(crate) is_proved: bool,
+    /// Whether its body is the content of the one that came.
+    pub(crate) is_decoded: bool,
+    /// The digest of the keys of its events, where it holds a list of them.
+    pub(super) keys: Option<Arc<str>>,
 }
 
 impl Recorded {
@@ -47,6 +54,8 @@ impl Recorded {
         Self {
             head: Arc::new(head),
             is_proved: false,
+            is_decoded: false,
+            keys: None,
         }
     }
 
@@ -60,8 +69,26 @@ impl Recorded {
         Self {
             head: Arc::new(head),
             is_proved: true,
+            is_decoded: false,
+            keys: None,
         }
     }
+
+    /// It holds a list of events with these keys.
+    pub(crate) fn keys_of<'a>(&mut self, keys: impl Iterator<Item = Option<&'a EventKey>>) {
+        self.keys = Some(digest_of(keys).into());
+    }
+}
+
+/// The SHA-256 of the keys of a list's events, in their order, in hex; an event that has none, or another one each
+/// time, counts as an empty one.
+pub(crate) fn digest_of<'a>(keys: impl Iterator<Item = Option<&'a EventKey>>) -> String {
+    let mut digest = Sha256::new();
+    for key in keys.map(|key| key.map(EventKey::encoded).unwrap_or_default()) {
+        // With its length: no two lists of keys read alike.
+        digest.update(format!("{}:{key}", key.len()));
+    }
+    HEXLOWER.encode(&digest.finalize())
 }
 
 impl RecordedHead {

@@ -3,6 +3,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use data_encoding::BASE64;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +52,10 @@ pub struct JournalLine {
     pub version: u32,
     /// Which request it was. Later ones of one process have greater ids.
     pub id: String,
+    /// The how-manieth line it is that its process has written: with the [`id`](Self::id) it is this line's
+    /// alone, however often it was sent to where it stands.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub number: u64,
     /// When its outcome was known, in microseconds since 1970.
     pub at: u64,
     /// Whose delivery it was, or claimed to be.
@@ -62,7 +67,8 @@ pub struct JournalLine {
     #[serde(default, skip_serializing_if = "is_false")]
     pub authenticated: bool,
     /// What became of it: `passed`, `handled`, `queued`, `duplicate`, `refused`, `failed`, `unfinished`,
-    /// `filtered`, `not_ours` or `probed`.
+    /// `filtered`, `not_ours` or `probed`. `operator` where somebody did something by hand, which the
+    /// [detail](Self::detail) says.
     pub verdict: String,
     /// The [code](crate::Reason::code) of the reason, where it was not simply handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -82,6 +88,9 @@ pub struct JournalLine {
     /// How many events the delivery held, where this is of a list of them as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub items: Option<u64>,
+    /// The SHA-256 of the keys of these events, where this is of a list of them as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<String>,
     /// The names of the keys that signed it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signed_by: Vec<String>,
@@ -169,6 +178,14 @@ pub struct RecordedBody {
     /// Whether something of it is masked.
     #[serde(default, skip_serializing_if = "is_false")]
     pub masked: bool,
+    /// Whether it came compressed, and this is its content.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub decoded: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
@@ -181,6 +198,7 @@ impl JournalLine {
         Self {
             version: VERSION,
             id,
+            number: 0,
             at: at.as_micros(),
             provider,
             consumer: None,
@@ -192,6 +210,7 @@ impl JournalLine {
             key: None,
             item: None,
             items: None,
+            keys: None,
             signed_by: Vec::new(),
             client: None,
             claimed_id: None,
@@ -263,7 +282,8 @@ impl RecordedRequest {
         self.uri.parse().ok()
     }
 
-    /// The headers; lines that are none are left out.
+    /// The headers; lines that are none are left out, and so are those that tell of another form of the body than
+    /// the one that is kept.
     pub fn header_map(&self) -> HeaderMap {
         let lines = self.headers.iter().filter_map(|(name, value)| {
             let name: HeaderName = name.parse().ok()?;
@@ -273,6 +293,10 @@ impl RecordedRequest {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(name, value);
+        }
+        if self.body.as_ref().is_some_and(|body| body.decoded) {
+            headers.remove(CONTENT_ENCODING);
+            headers.remove(CONTENT_LENGTH);
         }
         headers
     }

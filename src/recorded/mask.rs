@@ -8,6 +8,7 @@ use http::HeaderName;
 use serde_json::Value;
 
 use super::body::KeptBody;
+use super::doubled::Doubled;
 use super::head::RecordedHead;
 use super::line::{RecordedBody, RecordedRequest};
 use crate::path::{PathTokens, split_token};
@@ -171,6 +172,7 @@ impl Masks {
             base64: None,
             cut: body.kept.len() < body.len,
             masked: false,
+            decoded: false,
         };
         let text = std::str::from_utf8(&body.kept);
         let may_hide = !self.members.is_empty() || !self.fields.is_empty() || !is_proved;
@@ -219,18 +221,20 @@ impl Masks {
         }
         match serde_json::from_str::<Value>(begins) {
             Ok(mut value) => {
-                let before = value.clone();
+                // Of a doubled member only the last is read here: what stands before it is not shown.
+                let mut is_masked = serde_json::from_str(begins).is_ok_and(|Doubled(so)| so);
                 for pointer in &self.members {
                     if let Some(secret) = value.pointer_mut(pointer) {
                         *secret = Value::from(MASK);
+                        is_masked = true;
                     }
                 }
                 if !is_proved {
-                    mask_telling(&mut value);
+                    is_masked |= mask_telling(&mut value);
                 }
-                match value == before {
-                    true => Text::Plain,
-                    false => Text::Masked(value.to_string()),
+                match is_masked {
+                    true => Text::Masked(value.to_string()),
+                    false => Text::Plain,
                 }
             }
             // Where it is not known what stands in it, nothing of it is shown.
@@ -275,21 +279,28 @@ fn is_telling_json(text: &str) -> bool {
     text.trim_start().starts_with(['{', '[']) && may_tell(text)
 }
 
-/// Masks members whose names tell that they are secrets, as those of a handshake do. Its depth is bounded by the
-/// parser's.
-fn mask_telling(value: &mut Value) {
+/// Masks members whose names tell that they are secrets, as those of a handshake do; whether there was one. Its depth
+/// is bounded by the parser's.
+fn mask_telling(value: &mut Value) -> bool {
     match value {
-        Value::Object(members) => {
-            for (name, member) in members {
-                match tells(name) {
-                    true => *member = Value::from(MASK),
+        Value::Object(members) => members.iter_mut().fold(false, |is_masked, (name, member)| {
+            is_masked
+                | match tells(name) {
+                    true => {
+                        *member = Value::from(MASK);
+                        true
+                    }
                     false => mask_telling(member),
                 }
-            }
+        }),
+        Value::Array(items) => items
+            .iter_mut()
+            .fold(false, |is_masked, item| is_masked | mask_telling(item)),
+        Value::String(text) if is_telling_json(text) => {
+            *value = Value::from(MASK);
+            true
         }
-        Value::Array(items) => items.iter_mut().for_each(mask_telling),
-        Value::String(text) if is_telling_json(text) => *value = Value::from(MASK),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 

@@ -5,7 +5,7 @@ use http::StatusCode;
 
 use super::body::KeptBody;
 use super::head::{Recorded, RecordedHead};
-use super::line::{JournalLine, RecordedTimes};
+use super::line::{JournalLine, RecordedBody, RecordedTimes};
 use super::mask::Masks;
 use super::proof::RecordedProof;
 use crate::authenticated::AuthState;
@@ -20,6 +20,8 @@ pub(crate) struct Outcome {
     head: Arc<RecordedHead>,
     masks: Arc<Masks>,
     is_proved: bool,
+    is_decoded: bool,
+    keys: Option<Arc<str>>,
     provider: Name,
     consumer: Option<Name>,
     verdict: Verdict,
@@ -57,22 +59,6 @@ const NOTES: [&str; 6] = [
     "clock_suspected",
 ];
 
-/// The word for a verdict.
-pub(crate) fn code_of(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Passed => "passed",
-        Verdict::Handled => "handled",
-        Verdict::Queued => "queued",
-        Verdict::Duplicate => "duplicate",
-        Verdict::Refused => "refused",
-        Verdict::Failed => "failed",
-        Verdict::Unfinished => "unfinished",
-        Verdict::Filtered => "filtered",
-        Verdict::NotOurs => "not_ours",
-        Verdict::Probed => "probed",
-    }
-}
-
 impl Outcome {
     /// What was observed. Of its body no more is kept than `most` bytes.
     pub(crate) fn of(
@@ -99,6 +85,8 @@ impl Outcome {
             head: Arc::clone(&recorded.head),
             masks: Arc::clone(masks),
             is_proved: recorded.is_proved,
+            is_decoded: recorded.is_decoded,
+            keys: recorded.keys.clone().filter(|_| is_answer),
             provider: observation.provider.clone(),
             consumer: observation.consumer.cloned(),
             verdict: observation.verdict,
@@ -160,7 +148,13 @@ impl Outcome {
         };
         let notes = NOTES.iter().zip(self.notes).filter(|(_, is_so)| *is_so);
         let keys = self.signed_by.iter().flat_map(KeyIds::iter);
-        let body = || (self.body.as_ref()).map(|body| self.masks.body(body, self.is_proved));
+        let body = || {
+            let body = self.body.as_ref()?;
+            Some(RecordedBody {
+                decoded: self.is_decoded,
+                ..self.masks.body(body, self.is_proved)
+            })
+        };
         JournalLine {
             consumer: self.consumer.as_ref().map(ToString::to_string),
             authenticated: self.is_proved,
@@ -170,6 +164,7 @@ impl Outcome {
             key: self.key.as_ref().map(EventKey::encoded),
             item,
             items,
+            keys: self.keys.as_deref().map(str::to_owned),
             signed_by: keys.map(|id| id.as_str().to_owned()).collect(),
             client: self.client,
             claimed_id: self.claimed_id.clone(),
@@ -189,7 +184,7 @@ impl Outcome {
                 self.head.id(process),
                 at,
                 self.provider.to_string(),
-                code_of(self.verdict),
+                self.verdict.code(),
             )
         }
     }

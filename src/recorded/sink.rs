@@ -35,7 +35,13 @@ pub trait JournalSink: Send + 'static {
     ///
     /// # Errors
     ///
-    /// They could not be written. They are handed over again a moment later, until they are.
+    /// They could not be written. They are handed over again a moment later, until they are. Where it could not
+    /// be learned whether they were, they may be there already: a line's [`id`](JournalLine::id) and
+    /// [`number`](JournalLine::number) together are its own.
+    ///
+    /// # Panics
+    ///
+    /// A sink that panics is called again, three times with the same lines; then these are counted as lost.
     fn write(&mut self, lines: &[JournalLine]) -> Result<(), JournalError>;
 
     /// Removes some of what is no longer to be kept, at most some hundred lines; whether there is more.

@@ -190,3 +190,35 @@ fn no_form_of_a_strangers_body_shows_what_is_called_a_secret() {
         assert!(!Masks::default().body(&kept, true).masked);
     }
 }
+
+#[test]
+fn of_a_doubled_member_nothing_is_shown_that_is_masked_where_it_comes_last() {
+    let masks = Masks {
+        members: vec!["/pin".to_owned()],
+        ..Masks::default()
+    };
+    for (text, is_proved, shown) in [
+        // The last one reads as if it were masked already.
+        (
+            r#"{"token":"s3cret","token":"[REDACTED]"}"#,
+            false,
+            r#"{"token":"[REDACTED]"}"#,
+        ),
+        (
+            r#"{"pin":"1234","pin":"[REDACTED]"}"#,
+            true,
+            r#"{"pin":"[REDACTED]"}"#,
+        ),
+        // What is read last has no such member.
+        (r#"{"a":{"token":"s3cret"},"a":1}"#, false, r#"{"a":1}"#),
+        (r#"[{"pin":"1234","\u0070in":1}]"#, true, r#"[{"pin":1}]"#),
+    ] {
+        assert_eq!(
+            body(&masks, text, is_proved),
+            (Some(shown.to_owned()), true)
+        );
+    }
+    // A value that reads so by itself is masked too: nobody can tell.
+    let plain = r#"{"token":"[REDACTED]"}"#;
+    assert_eq!(body(&masks, plain, false), (Some(plain.to_owned()), true));
+}

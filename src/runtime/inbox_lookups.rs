@@ -42,6 +42,10 @@ impl Store for InboxLookups {
         Err(no_store())
     }
 
+    async fn forget_done(&self, _: &EventKey) -> Result<bool, StoreError> {
+        Err(no_store())
+    }
+
     async fn unfinished(&self, _: &Name, _: usize) -> Result<Vec<RecordView>, StoreError> {
         Err(no_store())
     }

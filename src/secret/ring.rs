@@ -217,6 +217,24 @@ impl KeyRing {
         Ok(())
     }
 
+    /// Whether [`rotate`](KeyRing::rotate) has room for another key beside those that are active.
+    ///
+    /// # Errors
+    ///
+    /// As [`KeyRing::rotate`].
+    #[cfg(feature = "http-client")]
+    pub(crate) fn check_room(&self) -> Result<(), ConfigError> {
+        #[cfg(feature = "asymmetric")]
+        if self.source.is_some() {
+            return Err(refused("the keys of this ring come from a source"));
+        }
+        let now = UnixTime::now();
+        match self.look().iter().filter(|key| key.is_active(now)).count() < MAX_KEYS {
+            true => Ok(()),
+            false => Err(too_many()),
+        }
+    }
+
     /// The names of the keys, expired ones included.
     pub fn ids(&self) -> Vec<KeyId> {
         self.snapshot().iter().map(|key| key.id().clone()).collect()
@@ -256,13 +274,17 @@ impl KeyRing {
     }
 }
 
+fn too_many() -> ConfigError {
+    refused(format!("a key ring holds at most {MAX_KEYS} keys"))
+}
+
 fn checked(keys: impl IntoIterator<Item = SigningKey>) -> Result<Arc<[SigningKey]>, ConfigError> {
     let keys: Vec<_> = keys.into_iter().take(MAX_KEYS + 1).collect();
     if keys.is_empty() {
         return Err(refused("a key ring needs at least one key"));
     }
     if keys.len() > MAX_KEYS {
-        return Err(refused(format!("a key ring holds at most {MAX_KEYS} keys")));
+        return Err(too_many());
     }
     for (position, key) in keys.iter().enumerate() {
         if keys

@@ -69,6 +69,8 @@ pub use crate::asymmetric::{
 };
 #[cfg(feature = "jwt")]
 pub use crate::jws::{Jws, JwsAlgorithm};
+#[cfg(feature = "asymmetric")]
+pub use crate::message_signature::{MessageAlgorithm, MessageSignatures};
 #[cfg(feature = "senders")]
 pub use algorithm::Algorithm;
 pub use component::Component;

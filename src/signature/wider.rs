@@ -17,6 +17,8 @@ use crate::digest::Digest;
 use crate::encoding::Encoding;
 use crate::error::ConfigError;
 #[cfg(feature = "asymmetric")]
+use crate::message_signature::MessageSignatures;
+#[cfg(feature = "asymmetric")]
 use crate::secret::SecretFormat;
 
 impl Scheme {
@@ -67,6 +69,24 @@ impl Scheme {
         builder
     }
 
+    /// Starts a scheme of message signatures (RFC 9421), by these rules.
+    ///
+    /// ```
+    /// use tower_webhook::signature::{MessageAlgorithm, MessageSignatures, Scheme};
+    ///
+    /// let rules = MessageSignatures::new([MessageAlgorithm::HmacSha256])
+    ///     .covering(["@method", "@path", "content-digest"]);
+    /// let scheme = Scheme::message_signatures(rules).build()?;
+    /// # drop(scheme);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    #[cfg(feature = "asymmetric")]
+    pub fn message_signatures(rules: MessageSignatures) -> SchemeBuilder {
+        let mut builder = Self::at(Place::header("signature"));
+        builder.settings.message = Some(rules);
+        builder
+    }
+
     /// The same, as `Authorization: Bearer <token>` (RFC 6750).
     ///
     /// ```
@@ -113,6 +133,7 @@ impl Scheme {
             Proof::Signed(_) | Proof::Token => None,
             #[cfg(feature = "jwt")]
             Proof::Jws => general.jws.as_ref()?.public_key_algorithm(),
+            Proof::Message => general.message.as_ref()?.public_key_algorithm(),
         }
     }
 
@@ -232,6 +253,9 @@ impl SchemeBuilder {
         let of_token = of_token.and_then(crate::jws::Jws::public_key_algorithm);
         #[cfg(not(feature = "jwt"))]
         let of_token = None;
+        let of_message = self.settings.message.as_ref();
+        let of_message = of_message.and_then(MessageSignatures::public_key_algorithm);
+        let of_token = of_token.or(of_message);
         match (self.settings.algorithm, of_token) {
             (_, Some(algorithm)) | (Some(Algorithm::PublicKey(algorithm)), None) => {
                 let format = PublicKeyFormat::new(algorithm.key_kind());

@@ -86,6 +86,12 @@ impl TrustedProxies {
         self
     }
 
+    /// Whether this peer is one of them.
+    #[cfg(feature = "asymmetric")]
+    pub(crate) fn include(&self, peer: IpAddr) -> bool {
+        self.networks.contains(peer.to_canonical())
+    }
+
     /// The address that a request was sent from, given the peer of its connection.
     ///
     /// A peer that is not a trusted proxy is the client. Otherwise all lines of the one header

@@ -24,7 +24,7 @@ pub use hosts::{HostChange, HostName};
 
 /// Whether an address belongs to this machine or its own network, never to a sender out there:
 /// loopback, private (RFC 1918), shared (RFC 6598), link-local and unique local (RFC 4193).
-fn is_local(address: IpAddr) -> bool {
+pub(crate) fn is_local(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(v4) => {
             let shared = matches!(v4.octets(), [100, 64..=127, _, _]);

@@ -281,6 +281,11 @@ pub trait Store: Send + Sync + 'static {
     /// wants it so: a handler that is at work on the event is not stopped.
     fn forget(&self, key: &EventKey) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
+    /// Removes the record of an event that is done, in one step, and says whether it was.
+    ///
+    /// One that somebody is at work on stays, whatever it was a moment before.
+    fn forget_done(&self, key: &EventKey) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
     /// Up to `limit` records of a provider, of all its tenants, that nobody is at work on although
     /// they were not handled: released, or claimed with the lease over. In no certain order.
     ///

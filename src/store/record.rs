@@ -150,6 +150,11 @@ impl Record {
         self.kept_until > now
     }
 
+    /// Whether it says that its event is done.
+    pub(crate) fn is_done(&self, now: UnixTime) -> bool {
+        self.is_kept(now) && matches!(self.state, State::Done { .. })
+    }
+
     /// When the lease of a claimed record ends.
     pub(crate) fn lease_ends(&self) -> Option<UnixTime> {
         match self.state {

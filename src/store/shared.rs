@@ -102,6 +102,10 @@ impl Store for SharedStore {
         self.0.forget(key).await
     }
 
+    async fn forget_done(&self, key: &EventKey) -> Result<bool, StoreError> {
+        self.0.forget_done(key).await
+    }
+
     async fn unfinished(
         &self,
         provider: &Name,
@@ -137,6 +141,7 @@ trait Boxed: Send + Sync {
         keys: &'a [EventKey],
     ) -> BoxFuture<'a, Result<Vec<Option<RecordView>>, StoreError>>;
     fn forget<'a>(&'a self, key: &'a EventKey) -> BoxFuture<'a, Result<bool, StoreError>>;
+    fn forget_done<'a>(&'a self, key: &'a EventKey) -> BoxFuture<'a, Result<bool, StoreError>>;
     fn unfinished<'a>(
         &'a self,
         provider: &'a Name,
@@ -203,6 +208,10 @@ impl<S: Store> Boxed for S {
 
     fn forget<'a>(&'a self, key: &'a EventKey) -> BoxFuture<'a, Result<bool, StoreError>> {
         Box::pin(Store::forget(self, key))
+    }
+
+    fn forget_done<'a>(&'a self, key: &'a EventKey) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(Store::forget_done(self, key))
     }
 
     fn unfinished<'a>(

@@ -311,6 +311,12 @@ impl Store for FaultyStore {
             .await
     }
 
+    async fn forget_done(&self, key: &EventKey) -> Result<bool, StoreError> {
+        let (store, keys) = (self.inner(), [key].into_iter());
+        self.meet(Operation::Forget, keys, &store, store.forget_done(key))
+            .await
+    }
+
     async fn unfinished(
         &self,
         provider: &Name,

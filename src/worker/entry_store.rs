@@ -209,6 +209,10 @@ impl Store for EntryStore {
         Err(not_taken())
     }
 
+    async fn forget_done(&self, _: &EventKey) -> Result<bool, StoreError> {
+        Err(not_taken())
+    }
+
     async fn unfinished(&self, _: &Name, _: usize) -> Result<Vec<RecordView>, StoreError> {
         Err(not_taken())
     }

@@ -25,7 +25,7 @@ const SECRET: &str = "a secret of some length";
 const CAP: usize = 1024 * 1024;
 
 /// What the `gzip` program makes of these bytes.
-fn gzip(content: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(content: &[u8]) -> Vec<u8> {
     let mut gzip = Command::new("gzip")
         .arg("-9nc")
         .stdin(Stdio::piped())

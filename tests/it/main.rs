@@ -49,6 +49,8 @@ mod lease;
 mod misuse;
 #[cfg(all(feature = "axum", feature = "metrics", feature = "testing"))]
 mod numbers;
+#[cfg(feature = "page")]
+mod operator;
 #[cfg(feature = "axum")]
 mod own_proofs;
 #[cfg(feature = "postgres")]

@@ -1,7 +1,8 @@
-//! Payments, each delivered twice at once and again until it is acknowledged, while one thing after the
+//! Payments, alone and in lists, each delivered twice at once and again until it is acknowledged, while one thing after the
 //! other fails; and the ledger in the end.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -117,6 +118,17 @@ impl Plan {
     }
 }
 
+/// What goes in one request each: of twenty events sixteen alone, and four as a list.
+fn parcels(events: usize) -> impl Iterator<Item = Range<usize>> {
+    let mut next = 0;
+    std::iter::from_fn(move || {
+        let start = next;
+        let length = if start % 20 == 16 { 4 } else { 1 };
+        next = events.min(start + length);
+        (start < events).then_some(start..next)
+    })
+}
+
 /// The deliveries, and how far they are.
 struct Course {
     begun: Instant,
@@ -130,31 +142,39 @@ struct Course {
 impl Course {
     fn begin(plan: &Plan, receivers: &Receivers) -> Self {
         println!(
-            "\nseed {}, again with LEDGER_SEED={}: {} deliveries, {} faults",
+            "\nseed {}, again with LEDGER_SEED={}: {} payments, each sent twice, {} faults",
             plan.seed,
             plan.seed,
-            2 * plan.events,
+            plan.events,
             plan.faults.len()
         );
         let places = Arc::new(Semaphore::new(IN_FLIGHT));
         let (done, acknowledged) = watch::channel(0);
         let allowed = watch::Sender::new(0);
-        let sent = (0..plan.events).map(|number| {
+        let sent = parcels(plan.events).map(|parcel| {
             let (places, receivers, done) = (Arc::clone(&places), receivers.clone(), done.clone());
             let mut allowed = allowed.subscribe();
             tokio::spawn(async move {
                 // So that no fault comes when all is over.
-                if allowed.wait_for(|count| *count > number).await.is_err() {
+                if allowed
+                    .wait_for(|count| *count > parcel.start)
+                    .await
+                    .is_err()
+                {
                     // The test has failed.
                     return 0;
                 }
                 let _place = places.acquire().await.unwrap();
-                let id = format!("evt_{number}");
+                let ids: Vec<_> = parcel
+                    .clone()
+                    .map(|number| format!("evt_{number}"))
+                    .collect();
+                let (ids, first) = (ids.join(","), parcel.start);
                 let (event, duplicate) = tokio::join!(
-                    deliver(&id, &receivers, number),
-                    deliver(&id, &receivers, number + 1)
+                    deliver(&ids, &receivers, first),
+                    deliver(&ids, &receivers, first + 1)
                 );
-                done.send_modify(|count| *count += 1);
+                done.send_modify(|count| *count += parcel.len());
                 event.len() + duplicate.len()
             })
         });

@@ -9,13 +9,15 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Postgres, Sqlite, SqlitePool};
 use tokio::net::TcpListener;
+use tower_webhook::event::{EventRule, Shape};
 use tower_webhook::runtime::Failure;
 use tower_webhook::store::{PostgresStore, SqliteStore};
 use tower_webhook::{
-    DedupeConfig, Event, RouterExt, Store, Tx, Webhook, WebhookLayer, event_handler, provider,
+    DedupeConfig, Event, Name, PathTokens, Provider, RetriedStatuses, RetrySchedule, RouterExt,
+    SenderContract, Store, Tx, Webhook, WebhookLayer, event_handler, provider,
 };
 
-use super::sender::SECRET;
+use super::sender::{SECRET, TOKEN};
 
 /// Short, so that what was held by the dead is soon free.
 pub(crate) const LEASE: Duration = Duration::from_secs(2);
@@ -57,14 +59,30 @@ pub(crate) async fn run(orders: Orders) -> ExitCode {
             .acquire_timeout(LEASE)
             .connect_lazy(&orders.store);
         let store = PostgresStore::on_pool(pool.unwrap());
-        let webhook = webhook(store.connect().await.unwrap());
-        router.webhook("/hooks", webhook, event_handler(in_postgres))
+        let store = store.connect().await.unwrap();
+        router
+            .webhook(
+                "/hooks",
+                webhook(payments(), store.clone()),
+                event_handler(in_postgres),
+            )
+            .webhook(
+                "/lists",
+                webhook(lists(), store),
+                event_handler(in_postgres),
+            )
     } else {
         let options = SqliteConnectOptions::new().filename(&orders.store);
         let pool = SqlitePool::connect_with(options).await.unwrap();
         let store = SqliteStore::on_pool(&pool);
-        let webhook = webhook(store.connect().await.unwrap());
-        router.webhook("/hooks", webhook, event_handler(in_a_file))
+        let store = store.connect().await.unwrap();
+        router
+            .webhook(
+                "/hooks",
+                webhook(payments(), store.clone()),
+                event_handler(in_a_file),
+            )
+            .webhook("/lists", webhook(lists(), store), event_handler(in_a_file))
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     println!("{}", listener.local_addr().unwrap());
@@ -72,11 +90,31 @@ pub(crate) async fn run(orders: Orders) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn webhook(store: impl Store) -> WebhookLayer {
-    let keys = provider::blendfi::keys([SECRET]).unwrap();
-    let webhook = Webhook::new(provider::blendfi(keys)).store(store);
+fn webhook(provider: Provider, store: impl Store) -> WebhookLayer {
+    let webhook = Webhook::new(provider).store(store);
     let webhook = webhook.dedupe(DedupeConfig::new().lease(LEASE));
     webhook.build().unwrap()
+}
+
+/// One payment a delivery.
+fn payments() -> Provider {
+    provider::blendfi(provider::blendfi::keys([SECRET]).unwrap())
+}
+
+/// Several: each has a record and a transaction of its own.
+fn lists() -> Provider {
+    let payment = Shape::new("payment", ["/id"]).unwrap();
+    let rule = EventRule::each("/payments", EventRule::members([payment]).unwrap());
+    let schedule = RetrySchedule::Fixed {
+        interval: Duration::from_secs(30),
+        attempts: 1_000,
+    };
+    Provider::by_secret_path(
+        Name::new("lists").unwrap(),
+        PathTokens::parse([TOKEN]).unwrap(),
+        rule.unwrap(),
+        SenderContract::new(schedule, RetriedStatuses::AllButSuccess),
+    )
 }
 
 async fn in_postgres(Event(paid): Event<Paid>, mut tx: Tx<Postgres>) -> Result<(), Failure> {

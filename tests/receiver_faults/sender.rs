@@ -17,6 +17,8 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 pub(crate) const SECRET: &str = "whsec_test_9f8e7d6c5b4a";
+/// The secret in the path of lists.
+pub(crate) const TOKEN: &str = "lists-of-a-patient-sender";
 
 /// Hangs up where there is no answer by then.
 const TIME_TO_ANSWER: Duration = Duration::from_secs(5);
@@ -144,7 +146,11 @@ pub(crate) async fn connect(to: SocketAddr) -> Option<SendRequest<Full<Bytes>>> 
     Some(sender)
 }
 
+/// An event; or a list, where there are several ids with commas between.
 fn request(id: &str) -> Request<Full<Bytes>> {
+    if id.contains(',') {
+        return list(id.split(','));
+    }
     let body = format!(
         r#"{{"id":"{id}","type":"conversion.completed","created_at":"2026-05-04T13:00:00Z","data":{{}}}}"#
     );
@@ -158,5 +164,15 @@ fn request(id: &str) -> Request<Full<Bytes>> {
         .header("x-blendfi-event-id", id)
         .header("x-blendfi-signature", format!("t={now},v1={mac}"))
         .body(Full::from(body))
+        .unwrap()
+}
+
+/// Several events in one request to a secret path.
+fn list<'a>(ids: impl Iterator<Item = &'a str>) -> Request<Full<Bytes>> {
+    let ids: Vec<_> = ids.map(|id| format!(r#"{{"id":"{id}"}}"#)).collect();
+    Request::post(format!("/lists/{TOKEN}"))
+        .header("host", "localhost")
+        .header("content-type", "application/json")
+        .body(Full::from(format!(r#"{{"payments":[{}]}}"#, ids.join(","))))
         .unwrap()
 }

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test binary uses its share")]
 
 mod certificates;
+pub(crate) mod clock;
 #[path = "../../src/store/redis/code.rs"]
 #[allow(
     clippy::duplicate_mod,

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use super::certificates::Certificates;
+use super::clock::Clock;
 use super::{exchange, folder, free_port, until};
 
 /// One server process.
@@ -20,8 +21,8 @@ pub(crate) struct Server {
     pub(crate) port: u16,
     tls_port: Option<u16>,
     password: Option<String>,
-    /// The folder of what sets its clock.
-    clock: Option<PathBuf>,
+    /// What sets its clock.
+    clock: Option<Clock>,
 }
 
 impl Server {
@@ -46,35 +47,21 @@ impl Server {
 
     /// A server whose clock is set by [`Server::set_clock`] while it runs.
     pub(crate) fn with_clock() -> Self {
-        let dir = folder();
-        let (library, ahead) = (dir.join("clock.so"), dir.join("ahead"));
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/redis_support/clock.c");
-        let mut compiler = Command::new("cc");
-        compiler
-            .args(["-shared", "-fPIC", source, "-o"])
-            .arg(&library);
-        assert!(compiler.status().unwrap().success(), "cc makes {library:?}");
-        fs::write(&ahead, "0").unwrap();
+        let clock = Clock::new(folder());
         let mut server = Self::plain("redis-server", &[], free_port(), None, None);
         server.kill();
         server.program = "env".to_owned();
-        let set = [
-            format!("LD_PRELOAD={}", library.display()),
-            format!("CLOCK_AHEAD={}", ahead.display()),
-            "redis-server".to_owned(),
-        ];
-        server.arguments.splice(0..0, set);
-        server.clock = Some(dir);
+        let set = clock.environment();
+        let set = set.map(|(name, value)| format!("{name}={}", value.display()));
+        (server.arguments).splice(0..0, set.into_iter().chain(["redis-server".to_owned()]));
+        server.clock = Some(clock);
         server.restart();
         server
     }
 
     /// Sets its clock to so many seconds ahead of the system's, or behind.
     pub(crate) fn set_clock(&self, ahead: i64) {
-        let dir = self.clock.as_ref().unwrap();
-        // In one step, whenever the server reads it.
-        fs::write(dir.join("next"), ahead.to_string()).unwrap();
-        fs::rename(dir.join("next"), dir.join("ahead")).unwrap();
+        self.clock.as_ref().unwrap().set(ahead);
     }
 
     pub(crate) fn with_password(password: &str) -> Self {
@@ -197,6 +184,11 @@ impl Server {
         self.wait_until_up();
     }
 
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Becomes a replica of that server, and has what that one has.
     pub(crate) fn follow(&self, master: &Self) {
         self.ask(&["REPLICAOF", "127.0.0.1", &master.port.to_string()]);
@@ -256,7 +248,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
-        for dir in self.clock.iter().chain([&self.dir]) {
+        for dir in (self.clock.iter().map(Clock::dir)).chain([&*self.dir]) {
             let _ = fs::remove_dir_all(dir);
         }
     }

@@ -1,5 +1,7 @@
 //! Servers that stand in for each other, or share the keys among them.
 
+use std::collections::BTreeMap;
+
 use super::*;
 
 /// A master, its replica, and a Sentinel that lets the replica take over within a second or two.
@@ -11,9 +13,14 @@ pub(crate) struct Sentinel {
 
 impl Sentinel {
     pub(crate) fn start() -> Self {
-        let master = Server::start();
+        Self::with(&[])
+    }
+
+    /// Master and replica with more options.
+    pub(crate) fn with(options: &[&str]) -> Self {
+        let master = Server::with(options);
         let port = master.port.to_string();
-        let replica = Server::with(&["--replicaof", "127.0.0.1", &port]);
+        let replica = Server::with(&[&["--replicaof", "127.0.0.1", &port], options].concat());
         until("the replica is in step", || {
             replica.info("master_link_status").as_deref() == Some("up")
         });
@@ -39,6 +46,20 @@ impl Sentinel {
             replica,
             sentinel,
         }
+    }
+
+    /// Kills the master and waits until the replica is in its place; then the old one comes back as the
+    /// replica of the new one.
+    pub(crate) fn fail_over(&mut self) {
+        self.master.kill();
+        let port = self.replica.port.to_string();
+        until("the sentinel names the replica", || {
+            let named = (self.sentinel).ask(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main"]);
+            named.ends_with(&port) && self.replica.info("role").as_deref() == Some("master")
+        });
+        std::mem::swap(&mut self.master, &mut self.replica);
+        self.replica.restart();
+        self.replica.follow(&self.master);
     }
 
     /// Waits until the replica has all that the master was told.
@@ -90,18 +111,25 @@ impl Cluster {
         for other in &masters[1..] {
             masters[0].meet(other);
         }
+        let cluster = Self {
+            masters,
+            replica: None,
+        };
+        cluster.until_it_stands();
+        cluster
+    }
+
+    /// Waits until all masters know each other and have all slots.
+    pub(crate) fn until_it_stands(&self) {
+        let count = self.masters.len() + usize::from(self.replica.is_some());
         until("the cluster stands", || {
-            masters.iter().all(|master| {
+            self.masters.iter().all(|master| {
                 let info = master.ask(&["CLUSTER", "INFO"]);
                 info.contains("cluster_state:ok")
                     && info.contains("cluster_slots_assigned:16384")
                     && info.contains(&format!("cluster_known_nodes:{count}"))
             })
         });
-        Self {
-            masters,
-            replica: None,
-        }
     }
 
     /// Masters with more options, and a replica that takes the first one's place when it is dead.
@@ -126,6 +154,55 @@ impl Cluster {
         });
         cluster.replica = Some(replica);
         cluster
+    }
+
+    /// Moves a slot with all that is in it to the next master, so many keys at a time: others come in between.
+    pub(crate) fn move_slot(&self, slot: u32, keys_at_once: u32) {
+        let keys_at_once = keys_at_once.to_string();
+        let id = |server: &Server| server.ask(&["CLUSTER", "MYID"]);
+        let masters = &self.masters;
+        let from = masters
+            .iter()
+            .position(|it| knows(it, &id(it), slot))
+            .unwrap();
+        let to = &masters[(from + 1) % masters.len()];
+        let from = &masters[from];
+        let (from_id, to_id, number) = (id(from), id(to), slot.to_string());
+        let set = |server: &Server, words: &[&str]| {
+            let command = [&["CLUSTER", "SETSLOT", &number][..], words].concat();
+            assert_eq!(server.ask(&command), "OK");
+        };
+        set(to, &["IMPORTING", &from_id]);
+        set(from, &["MIGRATING", &to_id]);
+        loop {
+            let keys = from.ask(&["CLUSTER", "GETKEYSINSLOT", &number, &keys_at_once]);
+            let keys: Vec<_> = keys.lines().filter(|key| !key.is_empty()).collect();
+            if keys.is_empty() {
+                break;
+            }
+            let port = to.port.to_string();
+            let migrate = ["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "KEYS"];
+            let moved = from.ask(&[&migrate[..], &keys].concat());
+            assert!(moved == "OK" || moved == "NOKEY", "{moved}");
+        }
+        until("all know where it is", || {
+            for server in [to, from] {
+                set(server, &["NODE", &to_id]);
+            }
+            masters.iter().all(|server| knows(server, &to_id, slot))
+        });
+        // One that has not heard of the other's last epoch would not outdo it when the slot comes back, and
+        // lose it again.
+        until("all know each other's epochs", || {
+            let all: Vec<_> = masters.iter().map(epochs).collect();
+            all.iter().all(|one| *one == all[0])
+        });
+    }
+
+    /// The slot of a key.
+    pub(crate) fn slot_of(&self, key: &str) -> u32 {
+        let slot = self.masters[0].ask(&["CLUSTER", "KEYSLOT", key]);
+        slot.parse().unwrap()
     }
 
     fn node(options: &[&str]) -> Server {
@@ -167,4 +244,28 @@ impl Server {
             .position(|option| option == "--cluster-port");
         self.arguments[at.unwrap() + 1].clone()
     }
+}
+
+/// Whether a server knows another one, by its id, to have this slot.
+fn knows(server: &Server, id: &str, slot: u32) -> bool {
+    let nodes = server.ask(&["CLUSTER", "NODES"]);
+    let line = nodes.lines().find(|line| line.starts_with(id));
+    line.is_some_and(|line| {
+        line.split(' ').skip(8).any(|range| {
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            let range = (first.parse::<u32>(), last.parse::<u32>());
+            matches!(range, (Ok(first), Ok(last)) if (first..=last).contains(&slot))
+        })
+    })
+}
+
+/// The configuration epoch of each node, as this server knows it.
+fn epochs(server: &Server) -> BTreeMap<String, String> {
+    let nodes = server.ask(&["CLUSTER", "NODES"]);
+    (nodes.lines())
+        .filter_map(|line| {
+            let words: Vec<_> = line.split(' ').collect();
+            Some(((*words.first()?).to_owned(), (*words.get(6)?).to_owned()))
+        })
+        .collect()
 }

@@ -150,7 +150,7 @@ impl Postgres {
             port,
             options,
         };
-        server.wait_until_up();
+        server.until_it_answers();
         server
     }
 
@@ -166,7 +166,7 @@ impl Postgres {
         quiet(&mut command).stderr(log).spawn().unwrap()
     }
 
-    fn wait_until_up(&self) {
+    pub(crate) fn until_it_answers(&self) {
         until("Postgres answers", || self.try_ask("SELECT 1").is_some());
     }
 
@@ -293,6 +293,11 @@ impl Postgres {
             }
         });
         self.watcher = watch(&self.child, "QUIT");
+    }
+
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     pub(crate) fn signal(&self, signal: &str) {

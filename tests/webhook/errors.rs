@@ -55,8 +55,60 @@ fn a_missing_secret_says_where_to_put_it() {
     refuses(
         2,
         &["sign", "stripe", "--secret-file", "/nonexistent/secret"],
-        "webhook: --secret-file: /nonexistent/secret: No such file or directory (os error 2)\n",
+        "webhook: --secret-file: the file that was named cannot be read: No such file or directory (os error 2): it \
+         takes the name of a file, not the secret\n",
     );
+    // A folder that is there is no part of a secret.
+    let folder = Folder::new();
+    let mistyped = folder.path("secret");
+    refuses(
+        2,
+        &["sign", "stripe", "--secret-file", &mistyped],
+        &format!("webhook: --secret-file: {mistyped}: No such file or directory (os error 2)\n"),
+    );
+}
+
+#[test]
+fn a_secret_in_place_of_a_file_s_name_is_not_repeated() {
+    for secret in [
+        SECRET,
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "/9r8/GKYqrTwjUPD8ILPZ+o2LaLaSw=",
+    ] {
+        let ran = webhook(["sign", "stripe", "--secret-file", secret]).run();
+        assert_eq!(ran.status, 2, "{ran:?}");
+        assert!(ran.err.contains("it takes the name of a file"), "{ran:?}");
+        assert!(!format!("{ran:?}").contains(secret), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_secret_that_is_a_word_too_many_is_not_repeated() {
+    let ran = webhook(["sign", "stripe", SECRET]).run();
+    assert_eq!(ran.status, 2, "{ran:?}");
+    assert!(ran.err.starts_with("error: unexpected argument"), "{ran:?}");
+    assert!(!format!("{ran:?}").contains(SECRET), "{ran:?}");
+}
+
+#[test]
+fn a_store_s_url_without_its_scheme_is_not_repeated() {
+    for place in [
+        "user:s3cr3t@db.example/hooks",
+        "//user:s3cr3t@db.example",
+        "user:s3cr3t@db.example://x",
+        ":s3cr3t@r.example:6379",
+    ] {
+        for words in [&["dead"][..], &["records", "counts"]] {
+            let ran = webhook(words.iter().copied().chain(["--store", place])).run();
+            assert_eq!(ran.status, 2, "{ran:?}");
+            assert!(
+                ran.err
+                    .starts_with("webhook: --store: the place that was given: "),
+                "{ran:?}"
+            );
+            assert!(!format!("{ran:?}").contains("s3cr3t"), "{ran:?}");
+        }
+    }
 }
 
 #[test]
@@ -239,6 +291,36 @@ fn an_error_is_json_where_that_is_asked_for() {
             .as_str()
             .unwrap()
             .starts_with("no secret")
+    );
+    // What the parser of the command line says too.
+    for (arguments, text) in [
+        (&["--json", "sned"][..], "unrecognized subcommand 'sned'"),
+        (&["send", "strpe", "--json"], "did you mean stripe?"),
+        (
+            &["redrive", "--json", "--all", "blendfi", "evt_1"],
+            "cannot be used with",
+        ),
+        (&["show", "--json"], "required arguments were not provided"),
+    ] {
+        let ran = webhook(arguments.iter().copied()).run();
+        assert_eq!(
+            (ran.status, ran.err.as_str()),
+            (2, ""),
+            "{arguments:?}: {ran:?}"
+        );
+        let json = ran.json();
+        assert_eq!(json[0]["ok"], false);
+        let error = json[0]["error"].as_str().unwrap();
+        assert!(error.contains(text) && !error.contains("--help"), "{error}");
+    }
+    // Help is asked for, and no error; behind `--` there are no options.
+    webhook(["--json", "--help"])
+        .run()
+        .says(0, "Usage: webhook");
+    let ran = webhook(["sned", "--", "--json"]).run();
+    assert!(
+        ran.err.starts_with("error: unrecognized subcommand"),
+        "{ran:?}"
     );
 }
 

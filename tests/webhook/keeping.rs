@@ -59,6 +59,46 @@ async fn records_are_looked_up_and_forgotten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_inbox_is_not_made_where_there_are_records_alone() {
+    let folder = Folder::new();
+    let file = folder.path("records.db");
+    let url = with_records(&file).await;
+    let send = ["send", "blendfi", "--url", &url, "--id", "evt_1"];
+    webhook(send)
+        .with_secret()
+        .run_beside()
+        .await
+        .says(0, "  200  ");
+    for words in [
+        &["inbox", "counts"][..],
+        &["dead"],
+        &["pause", "blendfi"],
+        &["redrive", "blendfi", "evt_1"],
+        &["discard", "--all"],
+    ] {
+        let all = words.iter().copied().chain(["--store", &*file]);
+        let ran = webhook(all).run_beside().await;
+        let text = format!(
+            "webhook: --store: {file}: it holds records and no inbox: look into it by `webhook records`\n"
+        );
+        assert_eq!((ran.status, ran.err), (2, text), "{words:?}");
+    }
+    let show = ["show", "blendfi", "evt_1", "--store", &file];
+    webhook(show)
+        .run_beside()
+        .await
+        .says(0, "blendfi:evt_1 done with 200");
+    let tables = std::fs::read(&file).unwrap();
+    let wal = std::fs::read(format!("{file}-wal")).unwrap_or_default();
+    let name = b"tower_webhook_inbox";
+    let holds = |bytes: &[u8]| bytes.windows(name.len()).any(|part| part == name);
+    assert!(
+        !holds(&tables) && !holds(&wal),
+        "tables of an inbox were made"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_event_is_followed_through_the_inbox_to_the_dead_letters_and_back() {
     let folder = Folder::new();
     let file = folder.path("inbox.db");

@@ -12,6 +12,8 @@ mod errors;
 mod keeping;
 mod program;
 mod receiver;
+#[path = "../redis_support/mod.rs"]
+mod redis_support;
 mod replaying;
 mod sending;
 mod tasks;

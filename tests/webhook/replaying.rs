@@ -1,9 +1,11 @@
 //! What is sent out of a journal again.
 
 use serde_json::json;
+use tower_webhook::journal::{Journal, SqliteJournal};
+use tower_webhook::{MemoryStore, RouterExt, Webhook, provider};
 
 use super::program::{Folder, webhook};
-use super::receiver::serve;
+use super::receiver::{keys, serve};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_sent_out_of_a_journal_is_the_same_event_of_the_same_sender() {
@@ -43,4 +45,44 @@ async fn what_is_sent_out_of_a_journal_is_the_same_event_of_the_same_sender() {
     assert!(headers["webhook-signature"] != "v1,old");
     assert!(headers["host"] != "a.example" && headers.get("authorization").is_none());
     assert!(receiver.try_recv().is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_in_a_table_is_watched_verified_and_sent_again_as_one_in_files_is() {
+    let folder = Folder::new();
+    let place = folder.path("journal.db");
+    let journal = Journal::start(SqliteJournal::open(&place).unwrap()).unwrap();
+    let blendfi = Webhook::new(provider::blendfi(keys())).store(MemoryStore::new());
+    let blendfi = blendfi.journal(&journal).build().unwrap();
+    let app = axum::Router::new().webhook("/webhooks/blendfi", blendfi, async || "done");
+    let url = serve(app).await;
+    let send = async |arguments: &[&str]| {
+        let sent = ["send", "blendfi", "--url", &url].into_iter();
+        let sent = webhook(sent.chain(arguments.iter().copied()));
+        sent.with_secret().run_beside().await
+    };
+    send(&["--id", "evt_1"]).await.says(0, "  200  ");
+    send(&["--id", "evt_2", "--tamper", "body"])
+        .await
+        .says(1, "  401  ");
+    assert!(journal.flush(std::time::Duration::from_secs(60)).await);
+    webhook(["watch", &place, "--once"])
+        .run()
+        .says(0, "handled    200")
+        .says(0, "refused    401");
+    webhook(["verify", &place, "--provider", "blendfi"])
+        .with_secret()
+        .run()
+        .says(1, "authentic: signed by key \"1\"");
+    // The forged one is left out; the other one is a duplicate.
+    webhook(["replay", &place, "--provider", "blendfi", "--url", &url])
+        .with_secret()
+        .run_beside()
+        .await
+        .says(0, "blendfi:evt_1  200")
+        .says(0, "sent 1, left out 1 ");
+    assert!(journal.flush(std::time::Duration::from_secs(60)).await);
+    webhook(["watch", &place, "--once"])
+        .run()
+        .says(0, "duplicate  200");
 }

@@ -1,15 +1,17 @@
 //! The tasks of an operator's day, each by the commands of `docs/tasks.md`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use axum::http::StatusCode;
 use tower_webhook::health::HealthCode;
 use tower_webhook::provider::{self, blendfi};
+use tower_webhook::store::RedisStore;
 use tower_webhook::{Allowlist, MemoryStore, RouterExt, SigningKey, SigningSecret, Webhook};
 
 use super::program::{Folder, SECRET, webhook};
 use super::receiver::{Seen, keys, serve, until, with_inbox, with_records};
+use super::redis_support::Sentinel;
 
 const PAGE: &str = include_str!("../../docs/tasks.md");
 const NEW: &str = "whsec_test_the_new_one_1f";
@@ -223,6 +225,57 @@ async fn an_endpoints_health_is_seen_before_its_sender_pauses_it() {
 }
 
 /// Whoever reads a code in `/readyz` finds here what to do.
+/// A master, a replica and a Sentinel, as the place of the example: the master dies, and the replica takes over.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failover_is_survived() {
+    is_told("webhook doctor --store redis+sentinel://127.0.0.1:26379/events");
+    is_told("webhook send blendfi --retry");
+    is_told("webhook show blendfi evt_1");
+    let mut servers = tokio::task::spawn_blocking(Sentinel::start).await.unwrap();
+    let place = servers.url();
+    let store = RedisStore::connect(place.as_str()).await.unwrap();
+    let ran = Arc::new(AtomicU32::new(0));
+    let counts = Arc::clone(&ran);
+    let handler = move || {
+        counts.fetch_add(1, Ordering::SeqCst);
+        std::future::ready(())
+    };
+    let webhook_of_ours = Webhook::new(provider::blendfi(keys()))
+        .store(store)
+        .build()
+        .unwrap();
+    let app = axum::Router::new().webhook("/webhooks/blendfi", webhook_of_ours, handler);
+    let url = serve(app).await;
+    let say = async |arguments: &[&str]| {
+        webhook(arguments.iter().copied())
+            .env("WEBHOOK_STORE", &place)
+            .with_secret()
+            .run_beside()
+            .await
+    };
+    // Before it: what it may lose.
+    let doctor = say(&["doctor"]).await;
+    doctor
+        .says(1, "ok       store: reached")
+        .says(1, "at risk  setting: ");
+    say(&["send", "blendfi", "--url", &url, "--id", "evt_1"])
+        .await
+        .says(0, "  200  ");
+    servers.until_in_step();
+    servers.master.kill();
+    // During it: nothing but what a sender does, which comes again.
+    say(&["send", "blendfi", "--retry", "--url", &url, "--id", "evt_2"])
+        .await
+        .says(0, "  200  ");
+    // Behind it: what was done is known.
+    say(&["show", "blendfi", "evt_1"])
+        .await
+        .says(0, "blendfi:evt_1 done with 200");
+    let again = say(&["send", "blendfi", "--retry", "--url", &url, "--id", "evt_1"]).await;
+    again.says(0, "replayed");
+    assert_eq!(ran.load(Ordering::SeqCst), 2);
+}
+
 #[test]
 fn each_code_of_health_has_something_to_do() {
     for code in HealthCode::ALL {

@@ -82,6 +82,55 @@ fn each_kind_of_capture_is_read() {
 }
 
 #[test]
+fn what_a_journal_has_of_others_is_not_judged_as_this_sender_s() {
+    let folder = Folder::new();
+    let line = |id: &str, provider: &str| {
+        let now = std::time::SystemTime::UNIX_EPOCH
+            .elapsed()
+            .unwrap()
+            .as_secs()
+            * 1_000_000;
+        json!({"v": 1, "id": id, "at": 0, "provider": provider, "verdict": "handled", "request": {
+            "received_at": now, "method": "POST", "uri": "/in", "headers": signed(),
+            "body": {"len": BODY.len(), "text": BODY},
+        }})
+    };
+    let lines = |providers: &[&str]| {
+        let lines = (1..).zip(providers);
+        let lines: Vec<_> = lines
+            .map(|(id, it)| line(&format!("{id}"), it).to_string())
+            .collect();
+        folder.file("journal.jsonl", lines.join("\n"))
+    };
+    let verify = |file: &str| {
+        let arguments = ["verify", file, "--provider", "stripe"];
+        webhook(arguments).with_secret().run()
+    };
+    // A name of a user's own may be a second account of this sender.
+    let file = lines(&["stripe", "github", "bloque", "stripe-eu"]);
+    let ran = verify(&file);
+    ran.says(0, "1 of the journal: POST /in to stripe\nauthentic")
+        .says(0, "4 of the journal: ")
+        .says(0, "left out 2 that are other senders'\n");
+    assert!(
+        !ran.out.contains("refused") && !ran.out.contains("2 of the journal"),
+        "{ran:?}"
+    );
+    let json = webhook(["--json", "verify", &file, "--provider", "stripe"])
+        .with_secret()
+        .run();
+    assert_eq!(json.json().last().unwrap(), &json!({"left_out": 2}));
+    let ran = verify(&lines(&["github"]));
+    assert_eq!(
+        (ran.status, ran.err.as_str()),
+        (
+            2,
+            "webhook: verify: the journal holds no delivery of stripe: 1 are other senders'\n"
+        )
+    );
+}
+
+#[test]
 fn the_cause_is_named_and_no_secret() {
     let folder = Folder::new();
     let verify = |body: &str, secret: &str, more: &[&str]| {

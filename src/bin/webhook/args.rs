@@ -90,7 +90,7 @@ pub(crate) enum Command {
         store: StoreArgs,
         provider: String,
     },
-    /// Send deliveries out of a journal again, signed anew
+    /// Send deliveries out of a journal again, signed anew, as their sender would: to a URL, through every check
     Replay(Replay),
     /// Show deliveries as a journal takes them down
     Watch(Watch),
@@ -193,7 +193,7 @@ pub(crate) struct Send {
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// Raw HTTP, a curl line, a HAR, lines of a journal or its folder; - is the standard input
+    /// Raw HTTP, a curl line, a HAR, or a journal wherever it stands; - is the standard input
     pub(crate) file: PathBuf,
     /// Whose delivery it should be; every sender is tried unless set
     #[arg(long, value_parser = presets::name)]
@@ -345,7 +345,7 @@ pub(crate) struct Discard {
 
 #[derive(Debug, Args)]
 pub(crate) struct Replay {
-    /// A journal: its folder, or a file of its lines; - is the standard input
+    /// A journal: its folder, a file of its lines or of SQLite, or a URL of Postgres; - is the standard input
     pub(crate) file: PathBuf,
     #[arg(long, value_parser = presets::name)]
     pub(crate) provider: String,
@@ -364,7 +364,7 @@ pub(crate) struct Replay {
 
 #[derive(Debug, Args)]
 pub(crate) struct Watch {
-    /// A journal: its folder, or a file of its lines
+    /// A journal: its folder, a file of its lines or of SQLite, or a URL of Postgres
     pub(crate) file: PathBuf,
     /// Show what stands there already too
     #[arg(long)]
@@ -391,7 +391,7 @@ pub(crate) struct Doctor {
     /// Networks, addresses and host names of an allowlist, with commas between, as they are resolved now
     #[arg(long, value_name = "LIST")]
     pub(crate) allow: Option<String>,
-    /// A journal, its folder or a file of its lines: tells when each key last matched
+    /// A journal, wherever it stands: tells when each key last matched
     #[arg(long, value_name = "FILE", requires = "provider")]
     pub(crate) journal: Option<PathBuf>,
 }

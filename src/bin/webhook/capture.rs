@@ -21,6 +21,8 @@ pub(crate) struct Captured {
     pub(crate) at: Option<UnixTime>,
     /// What the capture lacks, so that the signature cannot be right.
     pub(crate) lacks: Option<&'static str>,
+    /// Whose delivery a journal says that it is.
+    pub(crate) sender: Option<String>,
 }
 
 impl Captured {
@@ -128,6 +130,7 @@ fn raw(bytes: &[u8]) -> Result<Captured, Failure> {
         body,
         at: None,
         lacks: None,
+        sender: None,
     })
 }
 
@@ -183,6 +186,7 @@ fn of_har(place: usize, entry: &Value) -> Result<Captured, Failure> {
         body,
         at: text("/startedDateTime").and_then(time),
         lacks: None,
+        sender: None,
     })
 }
 

@@ -98,6 +98,7 @@ pub(crate) fn parse(line: &str) -> Result<Captured, Failure> {
         body: body.unwrap_or_default(),
         at: None,
         lacks: None,
+        sender: None,
     })
 }
 

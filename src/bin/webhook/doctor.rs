@@ -46,7 +46,7 @@ pub(crate) async fn run(asked: &Doctor, output: Output) -> Result<Ended, Failure
     }
     if let Some(name) = &asked.provider {
         looked = true;
-        keys(name, asked, &mut report)?;
+        keys(name, asked, &mut report).await?;
     }
     if let Some(list) = &asked.allow {
         looked = true;
@@ -116,7 +116,7 @@ async fn clock(store: &SharedStore) -> Result<Option<(bool, Duration)>, Failure>
     }))
 }
 
-fn keys(name: &str, asked: &Doctor, report: &mut Report) -> Result<(), Failure> {
+async fn keys(name: &str, asked: &Doctor, report: &mut Report) -> Result<(), Failure> {
     let preset = preset(name)?;
     let secrets = asked.secrets.needed()?;
     let provider = preset.signed(secrets, &asked.secrets.url()?)?;
@@ -125,7 +125,7 @@ fn keys(name: &str, asked: &Doctor, report: &mut Report) -> Result<(), Failure> 
         return Ok(());
     };
     let last = match &asked.journal {
-        Some(file) => Some(last_matches(file, provider.name().as_str())?),
+        Some(file) => Some(last_matches(file, provider.name().as_str()).await?),
         None => None,
     };
     let ids = provider
@@ -144,11 +144,11 @@ fn keys(name: &str, asked: &Doctor, report: &mut Report) -> Result<(), Failure> 
 }
 
 /// When each key of this sender last matched.
-fn last_matches(
+async fn last_matches(
     file: &std::path::Path,
     provider: &str,
 ) -> Result<BTreeMap<String, UnixTime>, Failure> {
-    let lines = crate::journal::lines(file, "--journal")?;
+    let lines = crate::journal::lines(file, "--journal").await?;
     let mut last = BTreeMap::new();
     for line in lines.iter().filter(|line| line.provider == provider) {
         for key in &line.signed_by {

@@ -95,7 +95,9 @@ pub(crate) async fn show(
     output: Output,
 ) -> Result<Ended, Failure> {
     let key = key(words)?;
-    if let Some(view) = store.inbox().await?.lookup(&key).await? {
+    if let Some(inbox) = store.inbox_if_any().await?
+        && let Some(view) = inbox.lookup(&key).await?
+    {
         in_full(&view, output);
         return Ok(Ended::Well);
     }

@@ -5,15 +5,14 @@ use std::path::Path;
 use bytes::Bytes;
 use http::Request;
 use serde_json::json;
-use tower_webhook::journal::{
-    JournalFiles, JournalFilter, JournalLine, RecordedBody, RecordedRequest,
-};
+use tower_webhook::journal::{JournalLine, RecordedBody, RecordedRequest};
 use tower_webhook::testing::{SendErrorKind, TestDelivery};
-use tower_webhook::{EventKey, Provider, UnixTime};
+use tower_webhook::{EventKey, Provider, Replay, UnixTime};
 
-use crate::args::Replay;
+use crate::args;
 use crate::capture::Captured;
 use crate::failure::Failure;
+use crate::journals::Pages;
 use crate::output::{Ended, Output};
 use crate::presets::{self, Preset};
 use crate::secrets::read;
@@ -39,6 +38,8 @@ fn captured(request: &RecordedRequest, label: String) -> Result<Captured, Failur
         None => Some("its body was not read"),
         Some(body) if body.cut => Some("its body was kept in part only"),
         Some(body) if body.masked => Some("something of its body is masked"),
+        Some(body) if body.decoded => Some("it came compressed, and its content alone is kept"),
+        Some(_) if request.headers_cut => Some("not all of its header lines are kept"),
         Some(_) => None,
     };
     Ok(Captured {
@@ -48,26 +49,22 @@ fn captured(request: &RecordedRequest, label: String) -> Result<Captured, Failur
         body: body.and_then(RecordedBody::whole).unwrap_or_default(),
         at: Some(UnixTime::from_micros(request.received_at)),
         lacks,
+        sender: None,
         label,
     })
 }
 
-/// How many lines of a folder are read at once.
-const PAGE: usize = 1_000;
-
-/// The lines of a journal: of a folder of files, of one file, or of the standard input.
-pub(crate) fn lines(place: &Path, option: &str) -> Result<Vec<JournalLine>, Failure> {
-    if !place.is_dir() {
+/// The lines of a journal, wherever it stands: in a folder of files, in one file, on the standard input, in a file of
+/// SQLite or in a table of Postgres.
+pub(crate) async fn lines(place: &Path, option: &str) -> Result<Vec<JournalLine>, Failure> {
+    let Some(pages) = Pages::open(place, option)? else {
         let bytes = read(place, option)?;
         return parsed(&String::from_utf8_lossy(&bytes), option);
-    }
-    let failed = |error| Failure::other(option, error);
-    let files = JournalFiles::open(place).map_err(failed)?;
+    };
     let (mut all, mut after) = (Vec::new(), None);
     loop {
-        let page = files
-            .read(&JournalFilter::new(), after.as_ref(), PAGE)
-            .map_err(failed)?;
+        let page = pages.read(after.as_ref()).await;
+        let page = page.map_err(|why| Failure::other(option, why))?;
         all.extend(page.lines);
         if page.is_last {
             all.sort_by_key(|line| line.at);
@@ -94,7 +91,11 @@ pub(crate) fn requests(lines: &[JournalLine]) -> Result<Vec<Captured>, Failure> 
     let mut all = Vec::new();
     for line in lines {
         if let Some(request) = &line.request {
-            all.push(captured(request, format!("{} of the journal", line.id))?);
+            let captured = captured(request, format!("{} of the journal", line.id))?;
+            all.push(Captured {
+                sender: Some(line.provider.clone()),
+                ..captured
+            });
         }
     }
     match all.is_empty() {
@@ -108,7 +109,7 @@ pub(crate) fn requests(lines: &[JournalLine]) -> Result<Vec<Captured>, Failure> 
 /// Whether a line is of this sender: another one's delivery, signed anew as this one's, would be taken for
 /// this one's. Who sends Standard Webhooks has a name of its own.
 fn is_of(line: &JournalLine, preset: &Preset, provider: &Provider) -> bool {
-    let is_another = || presets::find(&line.provider).is_some();
+    let is_another = || presets::is_known(&line.provider);
     line.provider == provider.name().as_str()
         || (preset.name == "standard-webhooks" && !is_another())
 }
@@ -150,7 +151,7 @@ fn delivery(
 }
 
 /// Sends what was proved and is whole again, signed anew: a handled event is a duplicate.
-pub(crate) async fn replay(asked: &Replay, output: Output) -> Result<Ended, Failure> {
+pub(crate) async fn replay(asked: &args::Replay, output: Output) -> Result<Ended, Failure> {
     let preset = preset(&asked.provider)?;
     let secrets = asked.secrets.or_for_development(&asked.url)?;
     let provider = preset.signed(secrets, &asked.secrets.url()?)?;
@@ -162,7 +163,7 @@ pub(crate) async fn replay(asked: &Replay, output: Output) -> Result<Ended, Fail
         .transpose()?
         .map(|key| key.encoded());
     let (mut sent, mut left_out, mut well) = (0_u32, 0_u32, true);
-    let all = lines(&asked.file, "replay")?;
+    let all = lines(&asked.file, "replay").await?;
     for line in &all {
         let Some(request) = line.request.as_ref().filter(|_| {
             key.as_ref()
@@ -174,11 +175,11 @@ pub(crate) async fn replay(asked: &Replay, output: Output) -> Result<Ended, Fail
         }) else {
             continue;
         };
-        let captured = captured(request, line.id.clone())?;
-        if !line.authenticated || captured.lacks.is_some() || !is_of(line, &preset, &provider) {
+        if Replay::of(line).check().is_err() || !is_of(line, &preset, &provider) {
             left_out = left_out.saturating_add(1);
             continue;
         }
+        let captured = captured(request, line.id.clone())?;
         let delivery = delivery(line, captured, &provider)?;
         let answer = delivery
             .send_to(&asked.url)

@@ -7,6 +7,7 @@ mod doctor;
 mod failure;
 mod inbox;
 mod journal;
+mod journals;
 mod many;
 mod output;
 mod place;
@@ -24,6 +25,7 @@ mod watch;
 
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
 
 use crate::args::{Cli, Command};
@@ -34,8 +36,7 @@ use crate::output::{Ended, Output};
 async fn main() -> ExitCode {
     let Cli { json, command } = match Cli::try_parse() {
         Ok(cli) => cli,
-        // Its own statuses: 0 for help, 2 for what it does not understand.
-        Err(error) => error.exit(),
+        Err(error) => return not_understood(without_value(error)),
     };
     let output = Output { json };
     match run(command, output).await {
@@ -48,12 +49,45 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Help, or a command line that makes no sense: clap's own words and statuses, 0 for help and 2 else.
+fn not_understood(error: clap::Error) -> ExitCode {
+    let is_option = |word: &std::ffi::OsString| word != "--";
+    let json = std::env::args_os()
+        .take_while(is_option)
+        .any(|word| word == "--json");
+    if !(json && error.use_stderr()) {
+        error.exit();
+    }
+    let text = error.to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    let (text, _) = text.split_once("\n\nUsage:").unwrap_or((text, ""));
+    let (text, _) = text
+        .split_once("\n\nFor more information")
+        .unwrap_or((text, ""));
+    let failure = Failure::usage(text.trim());
+    Output { json }.failure(&failure);
+    failure.status()
+}
+
+/// A word too many may be a secret that was typed without its option: it is not repeated.
+fn without_value(mut error: clap::Error) -> clap::Error {
+    let is_word = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(word)) => !word.starts_with('-'),
+        _ => false,
+    };
+    if error.kind() == ErrorKind::UnknownArgument && is_word {
+        let hidden = ContextValue::String("…".to_owned());
+        error.insert(ContextKind::InvalidArg, hidden);
+    }
+    error
+}
+
 async fn run(command: Command, output: Output) -> Result<Ended, Failure> {
     match command {
         Command::Providers { name } => providers::run(name.as_deref(), output),
         Command::Sign(asked) => sign::run(&asked, output),
         Command::Send(asked) => send::run(&asked, output).await,
-        Command::Verify(asked) => verify::run(&asked, output),
+        Command::Verify(asked) => verify::run(&asked, output).await,
         Command::Records { store, command } => records::run(&store, &command, output).await,
         Command::Show { store, key } => inbox::show(&store, &key, output).await,
         Command::Inbox { store, command } => inbox::run(&store, &command, output).await,

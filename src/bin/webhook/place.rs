@@ -44,16 +44,20 @@ impl StoreArgs {
             }
             Some(other) => {
                 return Err(Failure::usage(format!(
-                    "--store: {other}: neither a URL of Redis or Postgres, nor a path"
+                    "--store: {}: neither a URL of Redis or Postgres, nor a path",
+                    shown(other)
                 )));
             }
             None => Kind::Sqlite,
         };
         // One that is not there would be made, and be empty.
         if matches!(kind, Kind::Sqlite) && !Path::new(place).try_exists().unwrap_or(false) {
-            return Err(Failure::usage(format!(
-                "--store: {place}: there is no such file; name the receiver's"
-            )));
+            return Err(Failure::usage(match shown(place) {
+                place if place == HIDDEN => format!(
+                    "--store: {place}: there is no such file; a URL begins with its scheme, as postgres://… does"
+                ),
+                place => format!("--store: {place}: there is no such file; name the receiver's"),
+            }));
         }
         if matches!(kind, Kind::Redis) {
             // For `rediss`; an error says that one is installed already.
@@ -62,23 +66,29 @@ impl StoreArgs {
         Ok((place, kind))
     }
 
-    /// Refuses another program's database, in which tables would be made. What cannot be opened is told by
-    /// whoever opens it next.
-    async fn refuse_foreign(place: &str, kind: &Kind) -> Result<(), Failure> {
+    /// The tables of a file; `None` of what is no file, or cannot be opened: that is told by whoever opens it
+    /// next.
+    async fn tables(place: &str, kind: &Kind) -> Option<Vec<String>> {
         if !matches!(kind, Kind::Sqlite) {
-            return Ok(());
+            return None;
         }
         let options = SqliteConnectOptions::new().filename(place).read_only(true);
-        let Ok(mut database) = options.disable_statement_logging().connect().await else {
-            return Ok(());
-        };
-        let tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'tower_webhook_schema'";
-        let found: Result<i64, _> = sqlx::query_scalar(tables).fetch_one(&mut database).await;
+        let database = options.disable_statement_logging().connect().await;
+        let mut database = database.ok()?;
+        let tables = "SELECT name FROM sqlite_schema WHERE type = 'table'";
+        let found = sqlx::query_scalar(tables).fetch_all(&mut database).await;
         let _ = database.close().await;
-        match found {
-            Ok(0) => Err(Failure::usage(format!(
-                "--store: {place}: no receiver keeps anything in it; name the receiver's"
-            ))),
+        found.ok()
+    }
+
+    /// Refuses another program's database, in which tables would be made.
+    fn refuse_foreign(place: &str, tables: Option<&[String]>) -> Result<(), Failure> {
+        match tables {
+            Some(tables) if !tables.iter().any(|table| table == "tower_webhook_schema") => {
+                Err(Failure::usage(format!(
+                    "--store: {place}: no receiver keeps anything in it; name the receiver's"
+                )))
+            }
             _ => Ok(()),
         }
     }
@@ -87,11 +97,26 @@ impl StoreArgs {
         Ok(self.namespace.clone().map(Name::new).transpose()?)
     }
 
+    /// The inbox, in which nothing is made that is not there.
     pub(crate) async fn inbox(&self) -> Result<SharedInbox, Failure> {
+        let (place, _) = self.place()?;
+        self.inbox_if_any().await?.ok_or_else(|| {
+            Failure::usage(format!(
+                "--store: {place}: it holds records and no inbox: look into it by `webhook records`"
+            ))
+        })
+    }
+
+    /// The inbox, unless it is a file that holds none.
+    pub(crate) async fn inbox_if_any(&self) -> Result<Option<SharedInbox>, Failure> {
         let (place, kind) = self.place()?;
-        Self::refuse_foreign(place, &kind).await?;
+        let known = Self::tables(place, &kind).await;
+        Self::refuse_foreign(place, known.as_deref())?;
+        if known.is_some_and(|tables| !tables.iter().any(|table| table == "tower_webhook_inbox")) {
+            return Ok(None);
+        }
         let namespace = self.namespace()?;
-        Ok(match kind {
+        Ok(Some(match kind {
             Kind::Redis => {
                 let mut builder = RedisInbox::builder(place).deadline(PATIENCE);
                 if let Some(name) = namespace {
@@ -117,13 +142,13 @@ impl StoreArgs {
                 }
                 SharedInbox::new(builder.connect().await.map_err(opened)?)
             }
-        })
+        }))
     }
 
     /// The store, and what its check found: each setting with how it is and what it risks.
     pub(crate) async fn store(&self) -> Result<(SharedStore, Vec<String>), Failure> {
         let (place, kind) = self.place()?;
-        Self::refuse_foreign(place, &kind).await?;
+        Self::refuse_foreign(place, Self::tables(place, &kind).await.as_deref())?;
         let namespace = self.namespace()?;
         let lines = |text: String| text.lines().map(str::to_owned).collect();
         Ok(match kind {
@@ -158,6 +183,16 @@ impl StoreArgs {
                 (SharedStore::new(store), Vec::new())
             }
         })
+    }
+}
+
+const HIDDEN: &str = "the place that was given";
+
+/// A place as it may be repeated: not what may be a URL that lacks its scheme, with a password in it.
+fn shown(place: &str) -> &str {
+    match place.contains(['@', ':']) {
+        true => HIDDEN,
+        false => place,
     }
 }
 

@@ -145,6 +145,11 @@ pub(crate) fn find(name: &str) -> Option<Preset> {
         .find(|preset| alike(preset.name) == alike(name))
 }
 
+/// Whether this is the name of a sender that is known, as its receiver writes it: Bloque's two hooks have one.
+pub(crate) fn is_known(name: &str) -> bool {
+    find(name).is_some() || name == "bloque"
+}
+
 /// The name of a sender, as a value of the command line.
 pub(crate) fn name(text: &str) -> Result<String, String> {
     if let Some(preset) = find(text) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tower_webhook::signature::PublicUrl;
-use tower_webhook::{Allowlist, PathTokens, RetrySchedule, Secrets, SenderContract};
+use tower_webhook::{Allowlist, PathTokens, Secrets, SenderContract};
 
 use crate::failure::Failure;
 use crate::output::{Ended, Output};
@@ -77,27 +77,12 @@ fn contract(preset: &Preset) -> Option<SenderContract> {
 }
 
 fn told(contract: &SenderContract) -> Vec<(&'static str, String)> {
-    let seconds = |span: std::time::Duration| format!("{} s", span.as_secs());
-    let schedule = match contract.schedule() {
-        RetrySchedule::Never => "one attempt".to_owned(),
-        RetrySchedule::Fixed { interval, attempts } => {
-            format!("{attempts} attempts, {} apart", seconds(*interval))
-        }
-        RetrySchedule::Exponential { first, attempts } => {
-            format!("{attempts} attempts, doubling from {}", seconds(*first))
-        }
-        RetrySchedule::Listed(waits) => {
-            let waits: Vec<_> = waits.iter().map(|wait| seconds(*wait)).collect();
-            format!("again after {}", waits.join(", "))
-        }
-        RetrySchedule::Unstated { horizon, .. } => {
-            format!("not stated; retries for {} are assumed", seconds(*horizon))
-        }
-        other => format!("{other:?}"),
-    };
     vec![
-        ("waits", seconds(contract.time_to_answer())),
-        ("retries", schedule),
+        (
+            "waits",
+            format!("{} s", contract.time_to_answer().as_secs()),
+        ),
+        ("retries", contract.schedule().to_string()),
         ("largest body", format!("{} bytes", contract.largest_body())),
     ]
 }

@@ -26,7 +26,7 @@ impl SecretArgs {
             ));
         }
         if let Some(file) = &self.secret_file {
-            let text = read(file, "--secret-file")?;
+            let text = of_file(file)?;
             let text =
                 String::from_utf8(text).map_err(|_| Failure::usage("--secret-file: not UTF-8"))?;
             return Ok(Some(Secrets::parse(&text)?));
@@ -61,6 +61,22 @@ impl SecretArgs {
     pub(crate) fn url(&self) -> Result<PublicUrl, Failure> {
         let text = self.public_url.as_deref().unwrap_or(DEFAULT_URL);
         PublicUrl::parse(text).map_err(|error| Failure::other("--public-url", error))
+    }
+}
+
+/// What a file of secrets holds. A name that leads nowhere may be the secret itself, typed in its place: it is
+/// repeated only where the folder is there.
+fn of_file(file: &Path) -> Result<Vec<u8>, Failure> {
+    let folder = file.parent().filter(|folder| {
+        let is_named = folder.file_name().is_some();
+        is_named && folder.is_dir()
+    });
+    match std::fs::metadata(file) {
+        Err(error) if file != Path::new("-") && folder.is_none() => Err(Failure::usage(format!(
+            "--secret-file: the file that was named cannot be read: {error}: it takes the name of a file, not \
+             the secret"
+        ))),
+        _ => read(file, "--secret-file"),
     }
 }
 

@@ -10,14 +10,15 @@ use crate::args::Verify;
 use crate::capture::{Captured, time};
 use crate::failure::Failure;
 use crate::journal;
+use crate::journals::Pages;
 use crate::output::{Ended, Output};
 use crate::presets;
 use crate::secrets::{of_variable, read};
 use crate::sign::preset;
 
-pub(crate) fn run(asked: &Verify, output: Output) -> Result<Ended, Failure> {
-    let captured = match asked.file.is_dir() {
-        true => journal::requests(&journal::lines(&asked.file, "verify")?)?,
+pub(crate) async fn run(asked: &Verify, output: Output) -> Result<Ended, Failure> {
+    let captured = match Pages::open(&asked.file, "verify")?.is_some() {
+        true => journal::requests(&journal::lines(&asked.file, "verify").await?)?,
         false => Captured::all(&read(&asked.file, "verify")?)?,
     };
     let secrets = asked.secrets.needed()?;
@@ -30,13 +31,25 @@ pub(crate) fn run(asked: &Verify, output: Output) -> Result<Ended, Failure> {
             )));
         }
     };
-    let mut well = true;
+    let (mut well, mut others) = (true, 0_usize);
+    let named = match &asked.provider {
+        Some(name) => Some((preset(name)?, of(name, asked, &secrets)?)),
+        None => None,
+    };
     for request in &captured {
+        // Judged as this sender's it would be refused, and the journal knows better.
+        if let (Some(sender), Some((_, provider))) = (&request.sender, &named)
+            && sender != provider.name().as_str()
+            && presets::is_known(sender)
+        {
+            others = others.saturating_add(1);
+            continue;
+        }
         let (at, whose) = when(asked, request, given);
-        let (sender, diagnosis) = match &asked.provider {
-            Some(name) => (
-                name.clone(),
-                diagnosed(&of(name, asked, &secrets)?, asked, &secrets, request, at)?,
+        let (sender, diagnosis) = match &named {
+            Some((preset, provider)) => (
+                preset.name.to_owned(),
+                diagnosed(provider, asked, &secrets, request, at)?,
             ),
             None => match whoever(asked, &secrets, request, at)? {
                 Some(found) => found,
@@ -55,6 +68,18 @@ pub(crate) fn run(asked: &Verify, output: Output) -> Result<Ended, Failure> {
         };
         well &= diagnosis.is_authentic();
         tell(output, request, &sender, &diagnosis, at, whose);
+    }
+    if let (1.., Some((preset, _))) = (others, &named) {
+        let name = preset.name;
+        if others == captured.len() {
+            return Err(Failure::usage(format!(
+                "verify: the journal holds no delivery of {name}: {others} are other senders'"
+            )));
+        }
+        output.show(
+            format_args!("left out {others} that are other senders'"),
+            || json!({"left_out": others}),
+        );
     }
     Ok(Ended::well_if(well))
 }

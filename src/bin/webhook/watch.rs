@@ -5,17 +5,16 @@ use std::time::Duration;
 
 use serde_json::json;
 use tower_webhook::Name;
-use tower_webhook::journal::{JournalFiles, JournalFilter, JournalLine};
+use tower_webhook::journal::JournalLine;
 
 use crate::args::Watch;
 use crate::failure::Failure;
 use crate::journal::{at, is_trouble};
+use crate::journals::Pages;
 use crate::output::{Ended, Output};
 
 /// How often it is looked whether there is more.
 const EVERY: Duration = Duration::from_millis(200);
-/// How many lines of a folder are read at once.
-const PAGE: usize = 1_000;
 
 /// What is shown.
 struct Wanted {
@@ -39,22 +38,19 @@ pub(crate) async fn run(asked: &Watch, output: Output) -> Result<Ended, Failure>
         trouble: asked.trouble,
         output,
     };
-    match asked.file.is_dir() {
-        true => folder(asked, &wanted).await,
-        false => file(asked, &wanted).await,
+    match Pages::open(&asked.file, "watch")? {
+        Some(pages) => paged(&pages, asked, &wanted).await,
+        None => file(asked, &wanted).await,
     }
 }
 
-/// A journal in a folder of files.
-async fn folder(asked: &Watch, wanted: &Wanted) -> Result<Ended, Failure> {
-    let failed = |error| Failure::other("watch", error);
-    let files = JournalFiles::open(&asked.file).map_err(failed)?;
+/// A journal in a folder of files, or in a table.
+async fn paged(pages: &Pages, asked: &Watch, wanted: &Wanted) -> Result<Ended, Failure> {
     let mut after = None;
     let mut is_shown = asked.from_start || asked.once;
     loop {
-        let page = files
-            .read(&JournalFilter::new(), after.as_ref(), PAGE)
-            .map_err(failed)?;
+        let page = pages.read(after.as_ref()).await;
+        let page = page.map_err(|why| Failure::other("watch", why))?;
         if is_shown {
             page.lines.iter().for_each(|line| wanted.show(line));
         }

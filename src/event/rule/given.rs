@@ -14,6 +14,8 @@ pub(crate) struct Given {
     pub(crate) is_exact: bool,
     /// Whether the id is told that a delivery signs.
     pub(crate) has_id: bool,
+    /// Whether each is an item of the lists that deliveries hold.
+    pub(crate) are_items: bool,
 }
 
 impl Given {
@@ -37,13 +39,29 @@ impl Given {
 impl EventRule {
     /// Refuses events of which too little is told to know which ones they are.
     pub(crate) fn check_given(&self, given: &Given) -> Result<(), ConfigError> {
-        if self.each.is_some() {
+        let source = match (&self.each, given.are_items) {
+            (Some(each), true) => &each.item,
+            (None, false) => &self.source,
+            (Some(_), false) => {
+                return Err(refused(
+                    "its deliveries hold lists of events, and a source finds them one by one: say by \
+                     Recovery::of_items that what it finds are the items of such lists",
+                ));
+            }
+            (None, true) => {
+                return Err(refused(
+                    "the source finds items of lists, and its deliveries hold none: leave \
+                     Recovery::of_items away, or give it a rule by EventRule::each",
+                ));
+            }
+        };
+        if given.are_items && source.reads_envelope() {
             return Err(refused(
-                "its deliveries hold lists of events, and a source finds them one by one: make a \
-                 webhook whose rule is that of an item",
+                "a member of the envelope around the list is part of the key, and an item that is found \
+                 by itself has none: have the sender deliver the list again",
             ));
         }
-        match &self.source {
+        match source {
             Source::Members(shapes, _) => {
                 let mut lacking = None;
                 for shape in &shapes.all {
@@ -91,6 +109,7 @@ mod tests {
             members: Some(members.iter().map(|it| Pointer::known(it)).collect()),
             is_exact: false,
             has_id: false,
+            are_items: false,
         }
     }
 
@@ -144,5 +163,22 @@ mod tests {
         let item = rule(&["/id"]);
         let listed = EventRule::each("/items", item).unwrap();
         assert!(listed.check_given(&exact).is_err());
+    }
+
+    #[test]
+    fn items_are_told_by_themselves_where_nothing_around_them_is_part_of_the_key() {
+        let items = Given {
+            are_items: true,
+            ..given(&["/id"])
+        };
+        let listed = |keys: &[&str]| EventRule::each("/items", rule(keys)).unwrap();
+        assert!(listed(&["/id"]).check_given(&items).is_ok());
+        assert!(listed(&["/id", "/status"]).check_given(&items).is_err());
+        let error = listed(&["^/account", "/id"])
+            .check_given(&items)
+            .unwrap_err();
+        assert!(error.to_string().contains("around the list"), "{error}");
+        let error = rule(&["/id"]).check_given(&items).unwrap_err();
+        assert!(error.to_string().contains("hold none"), "{error}");
     }
 }

@@ -190,6 +190,11 @@ impl Inbox for MemoryInbox {
         Ok(space.forget(key, now))
     }
 
+    async fn forget_ended(&self, key: &EventKey) -> Result<bool, StoreError> {
+        let (mut space, now) = self.space();
+        Ok(space.has_ended(key, now) && space.forget(key, now))
+    }
+
     async fn counts(&self) -> Result<EntryCounts, StoreError> {
         let (space, now) = self.space();
         Ok(space.counts(now))

@@ -269,6 +269,11 @@ impl Space {
         counts
     }
 
+    pub(super) fn has_ended(&self, key: &EventKey, now: UnixTime) -> bool {
+        let slot = self.slots.get(key);
+        slot.is_some_and(|slot| slot.entry.has_ended(now))
+    }
+
     pub(super) fn forget(&mut self, key: &EventKey, now: UnixTime) -> bool {
         self.remove(key).is_some_and(|slot| {
             let frees = slot.entry.frees();

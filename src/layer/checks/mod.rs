@@ -16,7 +16,7 @@ use crate::authenticated::Proof;
 #[cfg(feature = "senders")]
 use crate::clock::UnixTime;
 use crate::contract::MethodUse;
-use crate::prove::{OwnBody, OwnProof, ProofHead};
+use crate::prove::{HeadTime, OwnBody, OwnProof, ProofHead, Prove};
 use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 use crate::secret::KeyRing;
@@ -114,10 +114,12 @@ impl Checks {
         }
         // A gate outside may have asked for the token already, and has then cut it off.
         let path = (self.path.as_ref()).filter(|gate| !gate.has_seen(auth.secret_path.as_ref()));
+        let time = HeadTime::new(&*endpoint.clock, auth.readings.received());
         if let Some(gate) = path {
-            auth.secret_path = Some(gate.check(parts)?);
+            auth.secret_path = Some(gate.head(&head_of(parts, &time))?);
         }
-        let admitted = self.admit_from(parts, auth, endpoint, method, pending);
+        let admitted = self.admit_from(parts, auth, endpoint, method, &time, pending);
+        auth.readings.note(time.read());
         // Done last, for most of what is refused needs no other path.
         match (path, &admitted) {
             (Some(gate), Ok(_)) => gate.cut(parts)?,
@@ -138,16 +140,16 @@ impl Checks {
         auth: &mut AuthState,
         endpoint: &EndpointConfig,
         method: MethodUse,
+        time: &HeadTime<'_>,
         pending: &mut Pending,
     ) -> Result<(), RejectionCause> {
+        let mut head = head_of(parts, time);
         for gate in &self.sources {
-            let now = || auth.readings.received_at(&*endpoint.clock);
-            auth.client = Some(gate.admit(parts, now)?);
+            auth.client = Some(gate.head(&head)?.0);
         }
         #[cfg(feature = "senders")]
         if let Some(challenges) = &self.challenges {
-            let now = auth.readings.received_at(&*endpoint.clock);
-            challenges.ask_head(parts.into(), now)?;
+            challenges.ask_head(head.request(), time.now())?;
         }
         if method == MethodUse::Foreign {
             return Err(Reason::MethodNotAllowed.into());
@@ -159,9 +161,9 @@ impl Checks {
             return Ok(());
         }
         check_encoding(&parts.headers, &endpoint.contract)?;
-        let now = auth.readings.received_at(&*endpoint.clock);
+        head.client = auth.client;
         if let Some(verifier) = &self.signature {
-            pending.signature = Some(verifier.begin(parts, now)?);
+            pending.signature = Some(verifier.head(&head)?);
         }
         if let Some(proof) = &self.custom {
             let client = || {
@@ -169,12 +171,13 @@ impl Checks {
                     .origin
                     .known_client(&parts.extensions, &parts.headers)
             };
-            let head = ProofHead {
-                request: parts.into(),
-                extensions: &parts.extensions,
-                client: auth.client.or_else(client),
-                now,
-            };
+            head.client = head.client.or_else(client);
+            #[cfg(feature = "asymmetric")]
+            {
+                head.peer = endpoint.origin.peer.find(&parts.extensions);
+                let declared = |peer| endpoint.origin.proxies.include(peer);
+                head.is_proxied = head.peer.is_some_and(declared);
+            }
             pending.custom = Some(Box::new(proof.head(&head)?));
         }
         Ok(())
@@ -202,6 +205,20 @@ impl Checks {
             (Some(challenges), Some(body)) => challenges.ask_body(body, now),
             (None, _) | (_, None) => Ok(()),
         }
+    }
+}
+
+/// What every proof is asked about, before the client is known.
+fn head_of<'a>(parts: &'a Parts, time: &'a HeadTime<'a>) -> ProofHead<'a> {
+    ProofHead {
+        request: parts.into(),
+        extensions: &parts.extensions,
+        client: None,
+        #[cfg(feature = "asymmetric")]
+        peer: None,
+        #[cfg(feature = "asymmetric")]
+        is_proxied: false,
+        time,
     }
 }
 

@@ -1,9 +1,12 @@
 use std::sync::Arc;
 
-use http::HeaderMap;
 use http::request::Parts;
+use http::{HeaderMap, HeaderName};
 
+use crate::authenticated::{Coverage, Proved};
+use crate::clock::UnixTime;
 use crate::path::{PathTokens, ShownToken, split_token, without_token};
+use crate::prove::{NotProved, ProofHead, Prove, ProveBody};
 use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 
@@ -46,19 +49,6 @@ impl SecretPathGate {
         self.sets.iter().find_map(PathTokens::tail)
     }
 
-    /// Asks the path for its token.
-    pub(crate) fn check(&self, parts: &Parts) -> Result<ShownToken, RejectionCause> {
-        let (before, token) =
-            split_token(parts.uri.path(), self.tail()).ok_or(Reason::UnknownPath)?;
-        let in_place = self.prefix.as_deref().is_none_or(|prefix| before == prefix);
-        let shown = ShownToken::of(token.as_bytes()).ok_or(Reason::UnknownPath)?;
-        // The token is compared in any case, so that a wrong place takes as long.
-        if !(self.includes(&shown) && in_place) {
-            return Err(Reason::UnknownPath.into());
-        }
-        Ok(shown)
-    }
-
     /// Cuts a right token out of what is handed on.
     pub(crate) fn cut(&self, parts: &mut Parts) -> Result<(), RejectionCause> {
         self.hide(parts);
@@ -72,6 +62,38 @@ impl SecretPathGate {
         if let Some((_, token)) = split_token(parts.uri.path(), self.tail()) {
             mark_sensitive(&mut parts.headers, token);
         }
+    }
+}
+
+impl ProveBody for ShownToken {
+    fn body(self, _: &[u8], _: UnixTime) -> Result<Proved, NotProved> {
+        Ok(Proved::new())
+    }
+}
+
+impl Prove for SecretPathGate {
+    /// The right token: all is proved, whatever the body is.
+    type Body = ShownToken;
+
+    fn covers(&self) -> Coverage {
+        Coverage::Connection
+    }
+
+    fn secret_headers(&self) -> Vec<HeaderName> {
+        Vec::new()
+    }
+
+    fn head(&self, head: &ProofHead<'_>) -> Result<ShownToken, NotProved> {
+        let unknown = || RejectionCause::from(Reason::UnknownPath);
+        let path = head.request().uri().path();
+        let (before, token) = split_token(path, self.tail()).ok_or_else(unknown)?;
+        let in_place = self.prefix.as_deref().is_none_or(|prefix| before == prefix);
+        let shown = ShownToken::of(token.as_bytes()).ok_or_else(unknown)?;
+        // The token is compared in any case, so that a wrong place takes as long.
+        if !(self.includes(&shown) && in_place) {
+            return Err(unknown().into());
+        }
+        Ok(shown)
     }
 }
 

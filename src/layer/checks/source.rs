@@ -1,12 +1,14 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::request::Parts;
+use http::HeaderName;
 
+use crate::authenticated::{Coverage, Proved};
 use crate::clock::{Clock, UnixTime};
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::layer::peer::PeerSource;
 use crate::layer::resolver::Resolver;
+use crate::prove::{NotProved, ProofHead, Prove, ProveBody};
 use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 use crate::source::{Admission, Allowlist, TrustedProxies};
@@ -43,23 +45,40 @@ impl SourceGate {
     pub(crate) fn allowlist(&self) -> &Allowlist {
         &self.allowlist
     }
+}
 
-    pub(crate) fn admit(
-        &self,
-        parts: &Parts,
-        now: impl FnOnce() -> UnixTime,
-    ) -> Result<IpAddr, RejectionCause> {
-        let peer = self.peer.find(&parts.extensions).ok_or_else(|| {
+/// An address that the allowlist holds: all is proved, whatever the body is.
+pub(crate) struct AllowedAddress(pub(crate) IpAddr);
+
+impl ProveBody for AllowedAddress {
+    fn body(self, _: &[u8], _: UnixTime) -> Result<Proved, NotProved> {
+        Ok(Proved::new())
+    }
+}
+
+impl Prove for SourceGate {
+    type Body = AllowedAddress;
+
+    fn covers(&self) -> Coverage {
+        Coverage::Connection
+    }
+
+    fn secret_headers(&self) -> Vec<HeaderName> {
+        Vec::new()
+    }
+
+    fn head(&self, head: &ProofHead<'_>) -> Result<AllowedAddress, NotProved> {
+        let peer = self.peer.find(head.extensions()).ok_or_else(|| {
             RejectionCause::because(
                 Reason::SourceFault,
                 "no client address: serve with into_make_service_with_connect_info::<SocketAddr>(), \
                  or insert PeerAddr",
             )
         })?;
-        let client = (self.proxies.client_address(peer, &parts.headers))
+        let client = (self.proxies.client_address(peer, head.request().headers()))
             .map_err(|error| RejectionCause::from(error).of_client(peer))?;
-        let cause = match self.allowlist.check_at(client, now) {
-            Admission::Allowed => return Ok(client),
+        let cause = match self.allowlist.check_at(client, || head.now()) {
+            Admission::Allowed => return Ok(AllowedAddress(client)),
             Admission::Refused => RejectionCause::because(
                 Reason::SourceRefused,
                 "the address is not on the allowlist",
@@ -74,6 +93,6 @@ impl SourceGate {
                 )
             }
         };
-        Err(cause.of_client(client))
+        Err(cause.of_client(client).into())
     }
 }

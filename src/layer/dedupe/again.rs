@@ -1,7 +1,7 @@
 //! A request that a journal holds, sent through again.
 
-use std::error::Error;
-use std::fmt;
+mod error;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,17 +11,21 @@ use http::{Request, Response, StatusCode};
 use http_body::Body;
 use tower_service::Service;
 
+pub use self::error::{ReplayError, ReplayErrorKind};
 use super::DedupeState;
+use super::items::IdentifiedItem;
 use crate::authenticated::AuthState;
 use crate::clock::UnixTime;
 use crate::event::{EventKey, Handling};
 use crate::layer::response_body::ResponseBody;
 use crate::path::without_token;
 use crate::reason::Reason;
-use crate::recorded::{JournalLine, Recorded, RecordedBody};
+use crate::recorded::{
+    JournalLine, Recorded, RecordedBody, RecordedProof, RecordedRequest, digest_of,
+};
 use crate::rejection::Rejection;
 use crate::rejection_cause::RejectionCause;
-use crate::store::{RecordState, Store, StoreError};
+use crate::store::Store;
 
 /// A request out of a journal that is to be sent through again.
 ///
@@ -59,7 +63,7 @@ impl<'a> Replay<'a> {
         Self { line, force: false }
     }
 
-    /// Runs its event although that is done. Its effect takes place once more.
+    /// Runs its event although that is done; of a list, each of its events. Their effects take place once more.
     ///
     /// ```
     /// use tower_webhook::Replay;
@@ -73,6 +77,52 @@ impl<'a> Replay<'a> {
         self.force = true;
         self
     }
+
+    /// Whether the line holds all that is needed to send its request through again.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAuthenticated`](ReplayErrorKind::NotAuthenticated), [`NoRequest`](ReplayErrorKind::NoRequest),
+    /// [`NoWholeHead`](ReplayErrorKind::NoWholeHead) or [`NoWholeBody`](ReplayErrorKind::NoWholeBody).
+    ///
+    /// ```
+    /// use tower_webhook::Replay;
+    /// use tower_webhook::journal::JournalLine;
+    /// use tower_webhook::layer::ReplayErrorKind;
+    ///
+    /// let refused = r#"{"v":1,"id":"1","at":0,"provider":"stripe","verdict":"refused"}"#;
+    /// let error = Replay::of(&JournalLine::parse(refused)?).check().unwrap_err();
+    /// assert_eq!(error.kind(), ReplayErrorKind::NotAuthenticated);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn check(&self) -> Result<(), ReplayError> {
+        self.whole().map(drop)
+    }
+
+    fn whole(&self) -> Result<Whole<'a>, ReplayError> {
+        let error = |kind| move || ReplayError::new(kind);
+        let line = self.line;
+        let proof = (line.proof.as_ref()).filter(|_| line.authenticated);
+        let proof = proof.ok_or_else(error(ReplayErrorKind::NotAuthenticated))?;
+        let request = line.request.as_ref();
+        let request = request.ok_or_else(error(ReplayErrorKind::NoRequest))?;
+        if request.headers_cut {
+            return Err(ReplayError::new(ReplayErrorKind::NoWholeHead));
+        }
+        let body = request.body.as_ref().and_then(RecordedBody::whole);
+        Ok(Whole {
+            proof,
+            request,
+            body: body.ok_or_else(error(ReplayErrorKind::NoWholeBody))?,
+        })
+    }
+}
+
+/// What of a line is sent through again.
+struct Whole<'a> {
+    proof: &'a RecordedProof,
+    request: &'a RecordedRequest,
+    body: Vec<u8>,
 }
 
 /// What became of a request that was sent through again.
@@ -86,86 +136,6 @@ pub struct Replayed {
     pub reason: Option<Reason>,
 }
 
-/// A request that cannot be sent through again.
-#[derive(Debug)]
-pub struct ReplayError {
-    kind: ReplayErrorKind,
-    source: Option<StoreError>,
-    reason: Option<Reason>,
-}
-
-/// Why a request cannot be sent through again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ReplayErrorKind {
-    /// Its origin was not proved.
-    NotAuthenticated,
-    /// The line holds no request, for it is no answer's; or one that this version cannot read.
-    NoRequest,
-    /// Its body is not kept, in part only, or with something masked.
-    NoWholeBody,
-    /// It is of another provider or consumer.
-    OtherWebhook,
-    /// What was proved then is not what is demanded now.
-    NotProved,
-    /// Its event has no key now, or another one than it had then.
-    OtherKey,
-    /// The store could not say whether its event is done.
-    Store,
-    /// The service inside has failed without a response.
-    Handler,
-}
-
-impl ReplayError {
-    fn new(kind: ReplayErrorKind) -> Self {
-        Self {
-            kind,
-            source: None,
-            reason: None,
-        }
-    }
-
-    fn because(kind: ReplayErrorKind, cause: &RejectionCause) -> Self {
-        Self {
-            reason: Some(cause.reason),
-            ..Self::new(kind)
-        }
-    }
-
-    /// Why.
-    pub fn kind(&self) -> ReplayErrorKind {
-        self.kind
-    }
-}
-
-impl fmt::Display for ReplayError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use ReplayErrorKind as Kind;
-        let text = match self.kind {
-            Kind::NotAuthenticated => "its origin was not proved: it can only be diagnosed",
-            Kind::NoRequest => "the line holds no request: take the line of its answer",
-            Kind::NoWholeBody => "its body is not kept as a whole",
-            Kind::OtherWebhook => "it is of another provider or consumer than this webhook",
-            Kind::NotProved => "this webhook demands another proof than it had",
-            Kind::OtherKey => "its event has another key now than it had",
-            Kind::Store => "the store could not say whether its event is done",
-            Kind::Handler => "the service inside failed without a response",
-        };
-        write!(f, "replay: {text}")?;
-        match self.reason {
-            Some(reason) => write!(f, " ({})", reason.code()),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Error for ReplayError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        let source: &(dyn Error + 'static) = self.source.as_ref()?;
-        Some(source)
-    }
-}
-
 /// A request out of a journal, as it stood behind its proof.
 struct Restored {
     parts: Box<Parts>,
@@ -174,32 +144,10 @@ struct Restored {
 }
 
 impl DedupeState {
-    /// Sends a request through again; `tail` is what may follow the token in its path, where it has one.
+    /// Sends a request through again; `path` is what may follow the token in its path, where it has one.
     pub(crate) async fn replay<S, B, RB>(
         self: &Arc<Self>,
         replay: &Replay<'_>,
-        path: Option<Option<&str>>,
-        inner: S,
-    ) -> Result<Replayed, ReplayError>
-    where
-        S: Service<Request<B>, Response = Response<RB>> + Clone + Send + 'static,
-        S::Future: Send,
-        S::Error: Send,
-        B: From<Bytes> + Send + 'static,
-        RB: Body<Data = Bytes> + Send + 'static,
-    {
-        let line = replay.line;
-        let replayed = self.replay_once(line, path, inner.clone()).await?;
-        let is_done = replayed.reason == Some(Reason::AlreadyDone);
-        if !(replay.force && is_done && self.forget_done(line, path).await?) {
-            return Ok(replayed);
-        }
-        self.replay_once(line, path, inner).await
-    }
-
-    async fn replay_once<S, B, RB>(
-        self: &Arc<Self>,
-        line: &JournalLine,
         path: Option<Option<&str>>,
         inner: S,
     ) -> Result<Replayed, ReplayError>
@@ -214,7 +162,7 @@ impl DedupeState {
             parts,
             auth,
             received_at,
-        } = self.restored(line, path)?;
+        } = self.restored(replay, path)?;
         let refused =
             |cause: RejectionCause| ReplayError::because(ReplayErrorKind::OtherKey, &cause);
         let items = match self.has_items() {
@@ -222,11 +170,19 @@ impl DedupeState {
             false => None,
         };
         let answer = match items {
-            Some(items) => Either::Left(self.handle_items(items, auth, parts, inner).answer()),
+            Some(items) => {
+                has_its_keys(replay.line, &items)?;
+                if replay.force {
+                    for key in items.iter().filter_map(IdentifiedItem::key) {
+                        self.forget_done(key).await?;
+                    }
+                }
+                Either::Left(self.handle_items(items, auth, parts, inner).answer())
+            }
             None => {
                 let head: &Parts = &parts;
                 let mut event = self.identify(head, &auth, received_at).map_err(refused)?;
-                let key = line.event_key();
+                let key = replay.line.event_key();
                 let is_test = event.identity.handling == Handling::TestId;
                 match key {
                     // Its key was made at random.
@@ -235,6 +191,9 @@ impl DedupeState {
                     // What was refused before it had a key may have one now.
                     None if !is_test => {}
                     Some(_) | None => return Err(ReplayError::new(ReplayErrorKind::OtherKey)),
+                }
+                if replay.force {
+                    self.forget_done(&event.identity.key).await?;
                 }
                 Either::Right(self.handle(event, auth, parts, inner).answer())
             }
@@ -251,32 +210,31 @@ impl DedupeState {
 
     fn restored(
         &self,
-        line: &JournalLine,
+        replay: &Replay<'_>,
         path: Option<Option<&str>>,
     ) -> Result<Restored, ReplayError> {
-        let error = |kind| move || ReplayError::new(kind);
+        let line = replay.line;
         let endpoint = &self.endpoint;
         let consumer = endpoint.consumer.as_ref().map(ToString::to_string);
         if endpoint.provider.as_str() != line.provider || consumer != line.consumer {
             return Err(ReplayError::new(ReplayErrorKind::OtherWebhook));
         }
-        let proof = (line.proof.as_ref()).filter(|_| line.authenticated);
-        let proof = proof.ok_or_else(error(ReplayErrorKind::NotAuthenticated))?;
-        let request = line.request.as_ref();
-        let request = request.ok_or_else(error(ReplayErrorKind::NoRequest))?;
-        let unreadable = error(ReplayErrorKind::NoRequest);
+        let Whole {
+            proof,
+            request,
+            body,
+        } = replay.whole()?;
+        let unreadable = || ReplayError::new(ReplayErrorKind::NoRequest);
         let (mut parts, ()) = Request::new(()).into_parts();
-        parts.method = request.method().ok_or_else(&unreadable)?;
-        let uri = request.uri().ok_or_else(&unreadable)?;
+        parts.method = request.method().ok_or_else(unreadable)?;
+        let uri = request.uri().ok_or_else(unreadable)?;
         parts.uri = match path {
             Some(tail) => without_token(&uri, tail).unwrap_or(uri),
             None => uri,
         };
         parts.headers = request.header_map();
-        let body = request.body.as_ref().and_then(RecordedBody::whole);
-        let body = body.ok_or_else(error(ReplayErrorKind::NoWholeBody))?;
         let auth = proof.restored(endpoint.provider.clone());
-        let mut auth = auth.ok_or_else(&unreadable)?;
+        let mut auth = auth.ok_or_else(unreadable)?;
         auth.body = Some(Bytes::from(body));
         (self.check(&auth))
             .map_err(|cause| ReplayError::because(ReplayErrorKind::NotProved, &cause))?;
@@ -291,64 +249,25 @@ impl DedupeState {
         })
     }
 
-    /// Forgets the events of a request that are done; whether there was one.
-    async fn forget_done(
-        &self,
-        line: &JournalLine,
-        path: Option<Option<&str>>,
-    ) -> Result<bool, ReplayError> {
-        let keys = match line.event_key() {
-            Some(key) => vec![key],
-            None => self.keys(line, path)?,
-        };
-        let mut any = false;
-        for key in &keys {
-            let forgotten = self.forget_where_done(key).await;
-            any |= forgotten.map_err(|error| ReplayError {
-                source: Some(error),
-                ..ReplayError::new(ReplayErrorKind::Store)
-            })?;
-        }
-        Ok(any)
-    }
-
-    /// The keys of the events of a list.
-    fn keys(
-        &self,
-        line: &JournalLine,
-        path: Option<Option<&str>>,
-    ) -> Result<Vec<EventKey>, ReplayError> {
-        let Restored {
-            parts,
-            auth,
-            received_at,
-        } = self.restored(line, path)?;
-        let items = self.identify_items(&parts, &auth, received_at);
-        let items = items.ok().flatten().unwrap_or_default().into_iter();
-        Ok(items
-            .filter_map(|item| Some(item.event.ok()?.identity.key))
-            .collect())
-    }
-
-    async fn forget_where_done(&self, key: &EventKey) -> Result<bool, StoreError> {
+    /// Forgets an event that is done, in one step: nobody is disturbed who has it by now.
+    async fn forget_done(&self, key: &EventKey) -> Result<(), ReplayError> {
         #[cfg(feature = "inbox")]
         if let Some(door) = &self.door {
-            use crate::inbox::{EntryStatus, Inbox};
-            let view = door.inbox.lookup(key).await?;
-            let ended = [
-                EntryStatus::Done,
-                EntryStatus::Discarded,
-                EntryStatus::Stale,
-            ];
-            return match view.is_some_and(|view| ended.contains(&view.status)) {
-                true => door.inbox.forget(key).await,
-                false => Ok(false),
-            };
+            use crate::inbox::Inbox;
+            let forgotten = door.inbox.forget_ended(key).await;
+            return forgotten.map(drop).map_err(ReplayError::of_store);
         }
-        let store = self.runs.store();
-        match store.lookup(key).await? {
-            Some(view) if matches!(view.state, RecordState::Done(_)) => store.forget(key).await,
-            Some(_) | None => Ok(false),
-        }
+        let forgotten = self.runs.store().forget_done(key).await;
+        forgotten.map(drop).map_err(ReplayError::of_store)
+    }
+}
+
+/// The events of a list have the keys that they had.
+fn has_its_keys(line: &JournalLine, items: &[IdentifiedItem]) -> Result<(), ReplayError> {
+    let keys = digest_of(items.iter().map(IdentifiedItem::key));
+    match &line.keys {
+        Some(kept) if *kept != keys => Err(ReplayError::new(ReplayErrorKind::OtherKey)),
+        _ if line.event_key().is_some() => Err(ReplayError::new(ReplayErrorKind::OtherKey)),
+        Some(_) | None => Ok(()),
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct PolledEvent {
     pub(crate) body: Bytes,
     pub(crate) headers: HeaderMap,
     pub(crate) polled: Polled,
+    /// Whether it is an item of the lists that deliveries hold.
+    pub(crate) is_item: bool,
 }
 
 /// One whose key is known.
@@ -130,13 +132,21 @@ impl DedupeState {
             body,
             headers,
             polled,
+            is_item,
         } = found;
         let mut auth =
             AuthState::none_yet(self.endpoint.provider.clone(), ClockReadings::default());
         auth.polled = Some(Box::new(polled));
         auth.body = Some(body.clone());
         let received_at = auth.readings.received_at(&*self.endpoint.clock);
-        let event = self.identify(&headers, &auth, received_at)?;
+        let event = match is_item {
+            true => {
+                let provider = &self.endpoint.provider;
+                let identity = (self.rule).identify_item(provider, (&headers).into(), &body)?;
+                self.settle(identity, &auth, received_at)?
+            }
+            false => self.identify(&headers, &auth, received_at)?,
+        };
         if !self.endpoint.interest().body {
             auth.body = None;
         }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
+use super::said::read;
 use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract, SuccessAnswer};
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -44,8 +45,10 @@ impl Default for RetriesFile {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum RetriedFile {
+    None,
     AllButSuccess,
     ServerErrorsAnd(Vec<u16>),
+    Only(Vec<u16>),
 }
 
 impl Default for RetriedFile {
@@ -57,31 +60,8 @@ impl Default for RetriedFile {
 impl ContractFile {
     pub(super) fn contract(&self) -> SenderContract {
         let seconds = Duration::from_secs;
-        let schedule = match &self.retries {
-            RetriesFile::Never => RetrySchedule::Never,
-            RetriesFile::Fixed { interval, attempts } => RetrySchedule::Fixed {
-                interval: seconds(*interval),
-                attempts: *attempts,
-            },
-            RetriesFile::Exponential { first, attempts } => RetrySchedule::Exponential {
-                first: seconds(*first),
-                attempts: *attempts,
-            },
-            RetriesFile::Listed(waits) => {
-                let waits: Vec<_> = waits.iter().copied().map(seconds).collect();
-                RetrySchedule::listed(waits)
-            }
-            RetriesFile::Unstated { interval, horizon } => RetrySchedule::Unstated {
-                interval: seconds(*interval),
-                horizon: seconds(*horizon),
-            },
-        };
-        let retried = match &self.retried {
-            RetriedFile::AllButSuccess => RetriedStatuses::AllButSuccess,
-            RetriedFile::ServerErrorsAnd(statuses) => {
-                RetriedStatuses::server_errors_and(statuses.clone())
-            }
-        };
+        let schedule = self.retries.clone().into();
+        let retried = self.retried.clone().into();
         let mut contract = SenderContract::new(schedule, retried);
         if let Some(limit) = self.waits {
             contract = contract.waits(seconds(limit));
@@ -96,5 +76,65 @@ impl ContractFile {
             contract = contract.counts_as_success(SuccessAnswer::exactly(status));
         }
         contract
+    }
+}
+
+impl From<RetriesFile> for RetrySchedule {
+    fn from(retries: RetriesFile) -> Self {
+        let seconds = Duration::from_secs;
+        match retries {
+            RetriesFile::Never => Self::Never,
+            RetriesFile::Fixed { interval, attempts } => Self::Fixed {
+                interval: seconds(interval),
+                attempts,
+            },
+            RetriesFile::Exponential { first, attempts } => Self::Exponential {
+                first: seconds(first),
+                attempts,
+            },
+            RetriesFile::Listed(waits) => {
+                Self::listed(waits.into_iter().map(seconds).collect::<Vec<_>>())
+            }
+            RetriesFile::Unstated { interval, horizon } => Self::Unstated {
+                interval: seconds(interval),
+                horizon: seconds(horizon),
+            },
+        }
+    }
+}
+
+impl From<RetriedFile> for RetriedStatuses {
+    fn from(retried: RetriedFile) -> Self {
+        match retried {
+            RetriedFile::None => Self::None,
+            RetriedFile::AllButSuccess => Self::AllButSuccess,
+            RetriedFile::ServerErrorsAnd(statuses) => Self::server_errors_and(statuses),
+            RetriedFile::Only(statuses) => Self::only(statuses),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for RetrySchedule {
+    /// As `docs/schemes.md` says; times are in seconds.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read(deserializer, |file: RetriesFile| Ok(file.into()))
+    }
+}
+
+impl<'de> Deserialize<'de> for RetriedStatuses {
+    /// As `docs/schemes.md` says.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read(deserializer, |file: RetriedFile| Ok(file.into()))
+    }
+}
+
+impl<'de> Deserialize<'de> for SenderContract {
+    /// As `docs/schemes.md` says; times are in seconds.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read(deserializer, |file: ContractFile| {
+            let contract = file.contract();
+            contract.check_words()?;
+            Ok(contract)
+        })
     }
 }

@@ -48,6 +48,8 @@ enum AlgorithmFile {
     Es256,
     #[serde(rename = "ES384")]
     Es384,
+    #[serde(rename = "ES512")]
+    Es512,
     #[serde(rename = "ES256K")]
     Es256k,
     #[serde(rename = "EdDSA")]
@@ -81,6 +83,7 @@ impl From<AlgorithmFile> for JwsAlgorithm {
             AlgorithmFile::Ps256 => Self::Ps256,
             AlgorithmFile::Es256 => Self::Es256,
             AlgorithmFile::Es384 => Self::Es384,
+            AlgorithmFile::Es512 => Self::Es512,
             AlgorithmFile::Es256k => Self::Es256k,
             AlgorithmFile::EdDsa => Self::EdDsa,
         }

@@ -1,18 +1,22 @@
 //! The scheme of a sender, in the words of a file.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::algorithm::{AlgorithmFile, EncodingFile};
+use super::said::{in_member, read};
 use crate::clock::Tolerance;
 use crate::digest::Digest;
-use crate::error::ConfigError;
+use crate::error::{ConfigError, ConfigErrorKind};
 use crate::secret::SecretFormat;
+#[cfg(not(feature = "asymmetric"))]
+use crate::signature::SchemeBuilder;
 use crate::signature::{Component, Place, PublicUrl, Scheme, TimeFormat};
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct SchemeFile {
-    at: PlaceFile,
+    /// Of message signatures none: they stand where RFC 9421 says.
+    at: Option<PlaceFile>,
     #[serde(default)]
     or_at: Vec<PlaceFile>,
     #[serde(default)]
@@ -43,6 +47,8 @@ pub(super) struct SchemeFile {
     most_signatures: Option<u8>,
     #[cfg(feature = "jwt")]
     jws: Option<super::jws::JwsFile>,
+    #[cfg(feature = "asymmetric")]
+    message: Option<super::message::MessageFile>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -213,18 +219,40 @@ impl From<ComponentFile> for Component {
     }
 }
 
+fn refused(what: &'static str) -> ConfigError {
+    ConfigError::new(ConfigErrorKind::Scheme, what)
+}
+
+impl<'de> Deserialize<'de> for Scheme {
+    /// As `docs/schemes.md` says.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read(deserializer, SchemeFile::scheme)
+    }
+}
+
 impl SchemeFile {
     pub(super) fn scheme(self) -> Result<Scheme, ConfigError> {
-        let at = Place::from(self.at);
+        #[cfg(feature = "asymmetric")]
+        let message = self
+            .message
+            .map(|rules| Scheme::message_signatures(rules.into()));
+        #[cfg(not(feature = "asymmetric"))]
+        let message: Option<SchemeBuilder> = None;
+        if message.is_some() && self.at.is_some() {
+            return Err(refused("message signatures have a place of their own"));
+        }
+        let at = self.at.map(Place::from);
         let pieces = |pieces: Vec<ComponentFile>| pieces.into_iter().map(Component::from);
-        let mut scheme = match self.algorithm {
-            AlgorithmFile::Token => Scheme::token(at),
+        let mut scheme = match (message, at, self.algorithm) {
+            (Some(scheme), ..) => scheme,
+            (None, None, _) => return Err(refused("it does not say where the signature stands")),
+            (None, Some(at), AlgorithmFile::Token) => Scheme::token(at),
             #[cfg(feature = "jwt")]
-            _ if self.jws.is_some() => match self.jws {
+            (None, Some(at), _) if self.jws.is_some() => match self.jws {
                 Some(rules) => Scheme::jws(at, rules.into()),
                 None => Scheme::at(at),
             },
-            _ => Scheme::at(at),
+            (None, Some(at), _) => Scheme::at(at),
         };
         let encoding = self.encoding.into();
         scheme = match self.layout {
@@ -284,13 +312,13 @@ impl SchemeFile {
             scheme = scheme.content_is_id();
         }
         if let Some(url) = self.public_url {
-            scheme = scheme.public_url(PublicUrl::parse(&url)?);
+            scheme = scheme.public_url(in_member("public-url", PublicUrl::parse(&url))?);
         }
         if let Some(pointer) = self.only_item {
             scheme = scheme.only_item(pointer);
         }
         if let Some(seconds) = self.tolerance {
-            scheme = scheme.tolerance(Tolerance::from_secs(seconds)?);
+            scheme = scheme.tolerance(in_member("tolerance", Tolerance::from_secs(seconds))?);
         }
         let secrets = match self.secrets {
             SecretsFile::Text => SecretFormat::Text,

@@ -106,3 +106,228 @@ fn what_cannot_be_verified_is_refused_where_it_is_read() {
             .contains("name")
     );
 }
+
+/// The test-request of RFC 9421 (appendix B.2.5), by a file alone.
+#[cfg(feature = "asymmetric")]
+#[test]
+fn message_signatures_are_said_in_a_file_too() {
+    let file: ProviderFile = toml::from_str(
+        r#"
+name = "acme"
+[scheme]
+public-url = "https://example.com/foo"
+secrets = { base64 = "" }
+[scheme.message]
+algorithms = ["hmac-sha256"]
+covering = ["date", "@authority"]
+label = "sig-b25"
+"#,
+    )
+    .unwrap();
+    let secret =
+        "uzvJfB4u3N0Jy4T7NZ75MDVcr8zSTInedJtkgcu46YW4XByzNJjxBdtjUkdJPBtbmHhIDi6pcl8jsasjlTMtDQ==";
+    let keys = KeyRing::parse(file.secret_format(), [secret]).unwrap();
+    let verifier = file.provider(keys).unwrap().verifier().unwrap().clone();
+    let request = http::Request::post("/foo")
+        .header("date", "Tue, 20 Apr 2021 02:07:55 GMT")
+        .header("content-type", "application/json")
+        .header("signature-input", r#"sig-b25=("date" "@authority" "content-type");created=1618884473;keyid="test-shared-secret""#)
+        .header("signature", "sig-b25=:pxcQw6G3AjtMBQjwo8XzkZf/bws5LelbaMk5rGIGtE8=:")
+        .body(())
+        .unwrap();
+    let now = crate::clock::UnixTime::from_secs(1_618_884_473);
+    assert!(verifier.verify(&request, b"", now).is_ok());
+    assert!(refused(r#"{"name":"acme","scheme":{}}"#).contains("where the signature stands"));
+    let both = r#"{"name":"acme","scheme":{"at":{"header":"x"},"message":{"algorithms":["ed25519"],"covering":["@method"]}}}"#;
+    assert!(refused(both).contains("a place of their own"));
+}
+
+/// What a user's own file of settings may hold of a sender.
+mod alone {
+    use std::time::Duration;
+
+    use http::HeaderMap;
+    use serde::Deserialize;
+    use serde::de::DeserializeOwned;
+
+    use super::*;
+    use crate::SenderContract;
+    use crate::event::{EventRule, Shape};
+
+    fn json<T: DeserializeOwned>(text: &str) -> T {
+        serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    fn error<T: DeserializeOwned + std::fmt::Debug>(text: &str) -> String {
+        serde_json::from_str::<T>(text).unwrap_err().to_string()
+    }
+
+    fn keys(rule: &EventRule, body: &str) -> Vec<String> {
+        let (acme, headers) = (Name::new("acme").unwrap(), HeaderMap::new());
+        match rule.identify_items(&acme, &headers, body.as_bytes(), 100) {
+            Ok(Some(items)) => (items.iter())
+                .map(|item| item.identity.as_ref().unwrap().key.to_string())
+                .collect(),
+            _ => {
+                let event = rule.identify(&acme, &headers, None, body.as_bytes());
+                vec![event.unwrap().key.to_string()]
+            }
+        }
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Settings {
+        retries: RetrySchedule,
+        scheme: Scheme,
+        order: Shape,
+        events: EventRule,
+    }
+
+    #[test]
+    fn settings_of_a_users_own_hold_each_part() {
+        let settings: Settings = toml::from_str(
+            r#"
+            retries = { listed = [1, 60] }
+
+            [scheme]
+            at = { header = "x-sig" }
+            content = ["body"]
+
+            [order]
+            name = "order"
+            key = ["/id", "/status"]
+            fingerprint = ["/amount"]
+
+            [events]
+            each = { list = "/pix|", item = { key = ["/endToEndId"] } }
+            "#,
+        )
+        .unwrap();
+        assert_eq!(
+            settings.retries,
+            RetrySchedule::listed([1, 60].map(Duration::from_secs).to_vec())
+        );
+        assert_eq!(settings.scheme.headers().next().unwrap(), "x-sig");
+        let rule = EventRule::members([settings.order]).unwrap();
+        assert_eq!(keys(&rule, r#"{"id":7,"status":"PAID"}"#), ["7:PAID"]);
+        let list = r#"{"pix":[{"endToEndId":"E1"},{"endToEndId":"E2"}]}"#;
+        assert_eq!(keys(&settings.events, list), ["E1", "E2"]);
+    }
+
+    #[test]
+    fn a_rule_has_shapes_and_an_order() {
+        let rule: EventRule = json(
+            r#"{"shapes":[
+                {"name":"refund","key":["/refund/id"],"when":["/refund"],"unless":["/test"]},
+                {"name":"paid","key":["/id"],"when-one-of":{"/status":["PAID"]},"own-id":true,"test-ids":["0"]}],
+              "order":{"by":["/id"],"version":{"rank":{"member":"/status","statuses":["OPEN","PAID"]}}}}"#,
+        );
+        assert_eq!(keys(&rule, r#"{"refund":{"id":"r1"}}"#), ["r1"]);
+        let (acme, headers) = (Name::new("acme").unwrap(), HeaderMap::new());
+        let paid = br#"{"id":"p1","status":"PAID"}"#;
+        let event = rule.identify(&acme, &headers, None, paid).unwrap();
+        assert_eq!(event.shape.as_deref(), Some("paid"));
+        let order = event.order.unwrap();
+        assert_eq!(order.key.as_str(), "p1");
+        assert!(order.version.is_some());
+        let open = br#"{"id":"p1","status":"OPEN"}"#;
+        assert!(rule.identify(&acme, &headers, None, open).is_err());
+    }
+
+    #[test]
+    fn a_contract_stands_alone() {
+        let contract: SenderContract =
+            json(r#"{"retries":{"fixed":{"interval":30,"attempts":5}},"retried":{"only":[503]}}"#);
+        assert_eq!(contract.schedule().horizon(), Duration::from_secs(150));
+        let status = |code| http::StatusCode::from_u16(code).unwrap();
+        assert!(contract.retries(status(503)) && !contract.retries(status(500)));
+        assert_eq!(json::<RetrySchedule>(r#""never""#), RetrySchedule::Never);
+    }
+
+    #[test]
+    fn what_is_wrong_names_the_member() {
+        for (found, wanted) in [
+            (
+                error::<RetrySchedule>(r#"{"fixed":{"interval":"30 s","attempts":5}}"#),
+                "fixed.interval: invalid type: string \"30 s\", expected u64 at line 1 column 27",
+            ),
+            (
+                error::<RetrySchedule>(r#"{"fixed":{"interval":30}}"#),
+                "fixed: missing field `attempts`",
+            ),
+            (
+                error::<RetrySchedule>(r#""sometimes""#),
+                "unknown variant `sometimes`",
+            ),
+            (
+                error::<Shape>(r#"{"key":["id"]}"#),
+                "key: pointer \"id\" does not begin with '/'",
+            ),
+            (
+                error::<Shape>(r#"{"key":["/id"],"time":"at"}"#),
+                "time: pointer \"at\"",
+            ),
+            (
+                error::<Shape>(r#"{"key":["/a","/b"],"own-id":true}"#),
+                "own-id: the sender's own id is one member",
+            ),
+            (
+                error::<Shape>(r#"{"key":"/id"}"#),
+                "key: invalid type: string \"/id\", expected a sequence",
+            ),
+            (
+                error::<EventRule>(r#"{"each":{"list":"/pix","item":{"key":["id"]}}}"#),
+                "each.item.key: pointer \"id\"",
+            ),
+            (
+                error::<EventRule>(r#"{"shapes":[{"key":["/id"]},{"key":[7]}]}"#),
+                "shapes[1].key[0]: invalid type: integer `7`",
+            ),
+            (
+                error::<EventRule>(r#"{"shapes":[{"when":["/id"]}]}"#),
+                "shapes: a shape needs a key field",
+            ),
+            (
+                error::<EventRule>(r#"{"signed-id":true,"key":["/id"]}"#),
+                "signed-id: stands beside a key",
+            ),
+            (
+                error::<EventRule>(r#"{"own-id":true}"#),
+                "own-id: belongs to a key",
+            ),
+            (
+                error::<EventRule>(r#"{"key":["/id"],"order":{"by":["id"]}}"#),
+                "order.by: pointer \"id\"",
+            ),
+            (
+                error::<Scheme>(r#"{"at":{"header":"x-sig"},"content":["body"],"tolerance":0}"#),
+                "tolerance: 0 s is outside",
+            ),
+            (
+                error::<Scheme>(r#"{"at":{"headers":"x-sig"}}"#),
+                "at: unknown variant `headers`",
+            ),
+            (
+                error::<SenderContract>(r#"{"success":500}"#),
+                "put a 2xx first",
+            ),
+            (
+                refused(
+                    r#"{"name":"acme","scheme":{"at":{"header":"x"},"content":["body"]},"contract":{"waits":"5"}}"#,
+                ),
+                "contract.waits: invalid type",
+            ),
+            (
+                refused(
+                    r#"{"name":"acme","scheme":{"at":{"header":"x"},"content":["body"],"public-url":"x"}}"#,
+                ),
+                "scheme.public-url: ",
+            ),
+        ] {
+            assert!(
+                found.starts_with(wanted) || wanted.starts_with("put") && found.contains(wanted),
+                "{found} <> {wanted}"
+            );
+        }
+    }
+}

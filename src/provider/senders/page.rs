@@ -1,7 +1,7 @@
 use std::fmt::Write;
 
 use super::senders;
-use crate::contract::{RetrySchedule, SenderContract};
+use crate::contract::{SenderContract, Span};
 
 /// The page of all senders, as Markdown: `docs/senders.md`.
 pub fn senders_page() -> String {
@@ -41,28 +41,6 @@ delivery is lost if it is wrong.
 ";
 
 fn described(contract: &SenderContract) -> String {
-    let seconds = |span: std::time::Duration| match span.as_secs() {
-        0 => format!("{} ms", span.as_millis()),
-        secs if secs >= 86_400 && secs.is_multiple_of(86_400) => format!("{} d", secs / 86_400),
-        secs if secs >= 3_600 && secs.is_multiple_of(3_600) => format!("{} h", secs / 3_600),
-        secs if secs >= 60 && secs.is_multiple_of(60) => format!("{} min", secs / 60),
-        secs => format!("{secs} s"),
-    };
-    let schedule = match contract.schedule() {
-        RetrySchedule::Never => "one attempt".to_owned(),
-        RetrySchedule::Fixed { interval, attempts } => {
-            format!("{attempts} attempts, {} apart", seconds(*interval))
-        }
-        RetrySchedule::Exponential { first, attempts } => {
-            format!("{attempts} attempts, doubling from {}", seconds(*first))
-        }
-        RetrySchedule::Listed(waits) => {
-            let waits: Vec<_> = waits.iter().map(|wait| seconds(*wait)).collect();
-            format!("again after {}", waits.join(", "))
-        }
-        RetrySchedule::Unstated { horizon, .. } => {
-            format!("retries for {} are assumed", seconds(*horizon))
-        }
-    };
-    format!("waits {}; {schedule}", seconds(contract.time_to_answer()))
+    let waits = Span(contract.time_to_answer());
+    format!("waits {waits}; {}", contract.schedule())
 }

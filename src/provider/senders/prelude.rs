@@ -22,6 +22,8 @@ pub(super) use crate::signature::{
 };
 
 #[cfg(feature = "asymmetric")]
+pub(super) use crate::certificate::{CertificateMatch, CertificateProof};
+#[cfg(feature = "asymmetric")]
 pub(super) use crate::keys::{CertificateUrl, KeyDocument};
 #[cfg(feature = "asymmetric")]
 pub(super) use crate::signature::{Curve, EcdsaForm, KeyKind, PublicKeyAlgorithm, PublicKeyFormat};
@@ -59,6 +61,26 @@ macro_rules! vectors {
     };
 }
 pub(super) use vectors;
+
+/// The same for senders that show a certificate, and whose deliveries hold no proof.
+#[cfg(feature = "asymmetric")]
+macro_rules! certified {
+    ($($vector:tt)*) => {
+        #[cfg(test)]
+        pub(super) const VECTORS: &[super::tests::Vector] = &[];
+
+        #[cfg(test)]
+        pub(super) const CERTIFIED: &[super::tests::Certified] = &[$(super::tests::Certified $vector),*];
+    };
+}
+#[cfg(feature = "asymmetric")]
+pub(super) use certified;
+
+/// The sender that shows the one certificate with this SHA-256.
+#[cfg(feature = "asymmetric")]
+pub(super) fn known_by(sha256: &str) -> Result<CertificateProof, ConfigError> {
+    CertificateProof::of([CertificateMatch::sha256(sha256)?])
+}
 
 pub(super) const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)

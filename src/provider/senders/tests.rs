@@ -18,6 +18,11 @@ use crate::signature::{PublicUrl, SignatureErrorKind};
 use crate::store::MemoryStore;
 use crate::webhook::Webhook;
 
+#[cfg(feature = "asymmetric")]
+mod certified;
+#[cfg(feature = "asymmetric")]
+pub(super) use certified::Certified;
+
 /// A delivery as the sender makes it.
 #[derive(Debug)]
 pub(super) struct Vector {
@@ -187,7 +192,10 @@ fn other_secret(secret: &str) -> String {
 #[test]
 fn each_sender_has_a_vector_and_says_what_it_is() {
     let known: BTreeSet<_> = senders().map(SenderFacts::name).collect();
-    let tried: BTreeSet<_> = Vector::all().map(|vector| vector.of).collect();
+    let tried = Vector::all().map(|vector| vector.of);
+    #[cfg(feature = "asymmetric")]
+    let tried = tried.chain(Certified::all().map(|vector| vector.of));
+    let tried: BTreeSet<_> = tried.collect();
     assert_eq!(known, tried);
     for sender in senders() {
         let texts = [

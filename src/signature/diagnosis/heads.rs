@@ -114,6 +114,8 @@ fn signature_headers(scheme: &Scheme) -> Vec<(HeaderName, usize)> {
             super::super::general::Proof::Token => Vec::new(),
             #[cfg(feature = "jwt")]
             super::super::general::Proof::Jws => Vec::new(),
+            #[cfg(feature = "asymmetric")]
+            super::super::general::Proof::Message => Vec::new(),
         };
     }
     let families = scheme.families.iter();

@@ -6,6 +6,8 @@
 
 mod content;
 mod layout;
+#[cfg(feature = "asymmetric")]
+mod message;
 mod one_reading;
 mod parse;
 mod read;
@@ -28,6 +30,8 @@ use crate::encoding::Encoding;
 use crate::event::Lookup;
 #[cfg(feature = "jwt")]
 use crate::jws::Jws;
+#[cfg(feature = "asymmetric")]
+use crate::message_signature::MessageSignatures;
 
 pub(super) use layout::Layout;
 pub(super) use one_reading::Touching;
@@ -61,6 +65,8 @@ pub(super) struct Settings {
     pub(super) most_signatures: Option<u8>,
     #[cfg(feature = "jwt")]
     pub(super) jws: Option<Jws>,
+    #[cfg(feature = "asymmetric")]
+    pub(super) message: Option<MessageSignatures>,
 }
 
 impl Settings {
@@ -88,6 +94,8 @@ impl Settings {
             most_signatures: _,
             #[cfg(feature = "jwt")]
                 jws: _,
+            #[cfg(feature = "asymmetric")]
+                message: _,
         } = self;
         algorithm.is_some()
             || *is_token
@@ -139,6 +147,8 @@ pub(super) struct General {
     pub(super) most_signatures: usize,
     #[cfg(feature = "jwt")]
     pub(super) jws: Option<Jws>,
+    #[cfg(feature = "asymmetric")]
+    pub(super) message: Option<MessageSignatures>,
 }
 
 /// What makes a signature one.
@@ -150,6 +160,9 @@ pub(super) enum Proof {
     /// It is a JWS, by rules of its own.
     #[cfg(feature = "jwt")]
     Jws,
+    /// It is of a message, by RFC 9421.
+    #[cfg(feature = "asymmetric")]
+    Message,
 }
 
 /// A [`Place`] that was checked.
@@ -209,6 +222,14 @@ impl General {
     pub(super) fn is_timed(&self) -> bool {
         #[cfg(feature = "jwt")]
         if self.jws.as_ref().is_some_and(Jws::is_timed) {
+            return true;
+        }
+        #[cfg(feature = "asymmetric")]
+        if self
+            .message
+            .as_ref()
+            .is_some_and(MessageSignatures::is_timed)
+        {
             return true;
         }
         self.time.is_some()

@@ -10,9 +10,13 @@ use crate::coverage::Coverage;
 use crate::digest::Digest;
 use crate::encoding::Encoding;
 use crate::event::Lookup;
+#[cfg(feature = "asymmetric")]
+use crate::message_signature::MessageSignatures;
 use crate::signature::algorithm::Algorithm;
 use crate::signature::component::{Component, Demand};
 use crate::signature::place::Place;
+#[cfg(feature = "asymmetric")]
+use crate::signature::public_url::PublicUrl;
 
 /// What a builder holds.
 pub(in crate::signature) struct Parsed<'b> {
@@ -30,6 +34,9 @@ const MAX_CANDIDATES: usize = 64;
 /// Each costs as much as thousands of comparisons. A sender signs with one key, or with two while it
 /// changes them.
 const MOST_SIGNATURES: usize = 2;
+/// Proxies on the way may have signed the message too.
+#[cfg(feature = "asymmetric")]
+const MOST_MESSAGE_SIGNATURES: usize = 4;
 
 type Refused = Cow<'static, str>;
 
@@ -65,6 +72,8 @@ impl Parsed<'_> {
             (true, _) => Proof::Token,
             #[cfg(feature = "jwt")]
             (false, _) if settings.jws.is_some() => Proof::Jws,
+            #[cfg(feature = "asymmetric")]
+            (false, _) if settings.message.is_some() => Proof::Message,
             (false, algorithm) => {
                 Proof::Signed(algorithm.unwrap_or(Algorithm::Hmac(Digest::Sha256)))
             }
@@ -75,6 +84,8 @@ impl Parsed<'_> {
             Proof::Token => Vec::new(),
             #[cfg(feature = "jwt")]
             Proof::Jws if settings.jws.as_ref().is_none_or(|jws| !jws.is_detached()) => Vec::new(),
+            #[cfg(feature = "asymmetric")]
+            Proof::Message => Vec::new(),
             _ => given.collect(),
         };
         if given.len() > 4 {
@@ -110,7 +121,19 @@ impl Parsed<'_> {
             }
             None => covers,
         };
-        if covers == Coverage::Id && !settings.content_is_id && id.is_none() {
+        #[cfg(feature = "asymmetric")]
+        let (covers, message) = match &settings.message {
+            Some(rules) => {
+                let rules = message_rules(rules, settings, id.as_ref(), time.is_some())?;
+                (rules.covers(), Some(rules))
+            }
+            None => (covers, None),
+        };
+        #[cfg(feature = "asymmetric")]
+        let names_itself = message.is_some();
+        #[cfg(not(feature = "asymmetric"))]
+        let names_itself = false;
+        if covers == Coverage::Id && !names_itself && !settings.content_is_id && id.is_none() {
             return Err(
                 "the content holds neither the body nor its digest: say `content_is_id`, so that \
                  events are known by what is signed"
@@ -165,11 +188,36 @@ impl Parsed<'_> {
                 (None, Proof::Signed(algorithm)) if algorithm.is_public() => MOST_SIGNATURES,
                 #[cfg(feature = "jwt")]
                 (None, Proof::Jws) => 1,
+                #[cfg(feature = "asymmetric")]
+                (None, Proof::Message) => MOST_MESSAGE_SIGNATURES,
                 (None, _) => MAX_CANDIDATES,
             },
             #[cfg(feature = "jwt")]
             jws: settings.jws.clone(),
+            #[cfg(feature = "asymmetric")]
+            message,
         })
+    }
+}
+
+/// The rules of message signatures, for the URL that the sender was given.
+#[cfg(feature = "asymmetric")]
+fn message_rules(
+    rules: &MessageSignatures,
+    settings: &Settings,
+    id: Option<&At>,
+    reads_time: bool,
+) -> Result<MessageSignatures, Refused> {
+    let rules = rules.checked(settings.url.as_ref().map(PublicUrl::as_str))?;
+    if reads_time || settings.key_id_place.is_some() {
+        return Err("a message signature says itself when and with which key it was made".into());
+    }
+    let covers = |id: &At| id.headers().iter().all(|name| rules.demands_header(name));
+    match id {
+        Some(id) if !id.is_in_head() || !covers(id) => {
+            Err("the id is read but not signed: it is of a header that must be covered".into())
+        }
+        _ => Ok(rules),
     }
 }
 

@@ -20,10 +20,13 @@ pub(super) struct Read {
     pub(super) id: Option<Vec<u8>>,
     /// The name of the key that has signed.
     pub(super) key_id: Option<Vec<u8>>,
+    /// The signatures of a message, which name their keys themselves.
+    #[cfg(feature = "asymmetric")]
+    pub(super) messages: Vec<crate::message_signature::Candidate>,
 }
 
 impl General {
-    fn error(kind: Kind, at: &At) -> SignatureError {
+    pub(super) fn error(kind: Kind, at: &At) -> SignatureError {
         match at.headers() {
             [name] | [name, ..] => SignatureError::in_header(kind, name),
             [] => SignatureError::new(kind),
@@ -33,6 +36,11 @@ impl General {
     /// Reads what stands in the head.
     pub(super) fn read_head(&self, head: &HeadParts) -> Result<Read, SignatureError> {
         let mut read = Read::default();
+        #[cfg(feature = "asymmetric")]
+        if self.message.is_some() {
+            self.read_id(head, &mut read)?;
+            return Ok(read);
+        }
         let mut refused = None;
         let mut any_place = false;
         for place in self.places.iter().filter(|place| place.is_in_head()) {
@@ -73,11 +81,7 @@ impl General {
             let parsed = or_once(&text, |text| self.parse_time(text));
             read.time = Some(parsed.map_err(|kind| Self::error(kind, at))?);
         }
-        if let Some(at) = self.id.as_ref().filter(|at| at.is_in_head()) {
-            let text = self.one_of_head(at, head)?;
-            let text = once(&text).map(<[u8]>::to_vec).unwrap_or(text);
-            read.id = Some(check_id(text).map_err(|kind| Self::error(kind, at))?);
-        }
+        self.read_id(head, &mut read)?;
         if let Some(at) = self.key_id.as_ref().filter(|at| at.is_in_head()) {
             let text = self.one_of_head(at, head)?;
             let text = crate::joined::once(&text).map_or_else(|| text.clone(), <[u8]>::to_vec);
@@ -86,6 +90,15 @@ impl General {
         #[cfg(feature = "jwt")]
         self.name_key(&mut read)?;
         Ok(read)
+    }
+
+    fn read_id(&self, head: &HeadParts, read: &mut Read) -> Result<(), SignatureError> {
+        if let Some(at) = self.id.as_ref().filter(|at| at.is_in_head()) {
+            let text = self.one_of_head(at, head)?;
+            let text = once(&text).map(<[u8]>::to_vec).unwrap_or(text);
+            read.id = Some(check_id(text).map_err(|kind| Self::error(kind, at))?);
+        }
+        Ok(())
     }
 
     /// One that is there several times counts once.
@@ -118,6 +131,10 @@ impl General {
                 read.candidates.extend(candidates);
                 read.time = read.time.take().or(time);
             }
+        }
+        #[cfg(feature = "asymmetric")]
+        if self.message.is_some() {
+            return Ok(());
         }
         if read.candidates.is_empty() {
             return Err(new(Kind::NoCandidate));
@@ -167,6 +184,8 @@ impl General {
             Proof::Token => self.token(text),
             #[cfg(feature = "jwt")]
             Proof::Jws => self.jws_token(text),
+            #[cfg(feature = "asymmetric")]
+            Proof::Message => None,
         };
         let candidates: Vec<_> = spelled.signatures.iter().filter_map(decode).collect();
         match candidates.is_empty() {

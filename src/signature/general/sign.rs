@@ -30,6 +30,17 @@ pub(crate) struct Said<'a> {
     pub(crate) id: &'a str,
 }
 
+#[cfg(all(feature = "asymmetric", feature = "testing"))]
+impl<'a> Said<'a> {
+    fn draft(self) -> crate::message_signature::Draft<'a> {
+        crate::message_signature::Draft {
+            time: self.time,
+            id: self.id,
+            key_id: TEST_KEY_ID,
+        }
+    }
+}
+
 impl General {
     /// Signs `signed` and tells `told`, which is the same unless a test wants it otherwise. `spoil`
     /// changes one bit of the signature.
@@ -56,6 +67,14 @@ impl General {
             let place = self.places.first().ok_or("the signature stands nowhere")?;
             return self.put(out, place, &text);
         }
+        #[cfg(all(feature = "asymmetric", feature = "testing"))]
+        if let Some(rules) = &self.message {
+            self.tell(out, told)?;
+            let request = (&out.method, &out.uri, &mut out.headers);
+            let drafts = (signed.draft(), told.draft());
+            let sealed = rules.issue(material, request, &out.body, drafts, spoil);
+            return sealed.ok_or_else(|| "the key is none to sign with by this scheme".into());
+        }
         let mut tag = self.tag(material, out, signed)?;
         if spoil && let Some(first) = tag.first_mut() {
             *first ^= 1;
@@ -67,6 +86,10 @@ impl General {
             Proof::Token => String::from_utf8_lossy(&tag).into_owned(),
             #[cfg(feature = "jwt")]
             Proof::Jws => return Err("tokens are signed with the feature `testing`".into()),
+            #[cfg(feature = "asymmetric")]
+            Proof::Message => {
+                return Err("messages are signed with the feature `testing`".into());
+            }
         };
         let text = self.layout.print(&spelled, told.time);
         let place = self.places.first().ok_or("the signature stands nowhere")?;

@@ -1,5 +1,7 @@
 //! The wider model against what senders have published, and against itself with a byte changed.
 
+#[cfg(all(feature = "asymmetric", feature = "testing"))]
+mod arithmetic;
 mod pieces;
 mod properties;
 mod refused;

@@ -60,8 +60,12 @@ impl Check {
         head: RequestHead<'_>,
         now: UnixTime,
     ) -> Result<Self, SignatureError> {
-        let head = HeadParts::of(head, &general.headers);
-        let read = general.read_head(&head)?;
+        let request = head;
+        let head = HeadParts::of(request, &general.headers);
+        #[cfg_attr(not(feature = "asymmetric"), expect(unused_mut, reason = "read once"))]
+        let mut read = general.read_head(&head)?;
+        #[cfg(feature = "asymmetric")]
+        general.read_messages(request, &mut read)?;
         let keys = Keys::of(keys, |key| key.is_active(now) && general.takes(key))?;
         Ok(Self {
             general: Arc::clone(general),
@@ -98,6 +102,10 @@ impl Check {
                 source.doubt(id);
             }
         };
+        #[cfg(feature = "asymmetric")]
+        if source.is_some() {
+            general.keep_of_one_key(&mut read);
+        }
         let keys = keys.named(read.key_id.as_deref())?;
         let mut matching = Matching::default();
         let mut first: Option<Vec<u8>> = None;
@@ -124,6 +132,15 @@ impl Check {
             };
             let content = content.unwrap_or_default().concat();
             let judged = general.judge_token(&read, active(), &content, body, (tolerance, now));
+            if matches!(&judged, Err(error) if error.kind() == Kind::Mismatch) {
+                doubt(&read);
+            }
+            return judged;
+        }
+        #[cfg(feature = "asymmetric")]
+        if general.proof == Proof::Message {
+            let keys: Vec<_> = active().collect();
+            let judged = general.judge_messages(&read, &keys, body, (tolerance, now));
             if matches!(&judged, Err(error) if error.kind() == Kind::Mismatch) {
                 doubt(&read);
             }
@@ -297,6 +314,8 @@ impl General {
             Proof::Token => key.secret().is_some(),
             #[cfg(feature = "jwt")]
             Proof::Jws => self.jws.as_ref().is_some_and(|jws| jws.takes(key)),
+            #[cfg(feature = "asymmetric")]
+            Proof::Message => (self.message.as_ref()).is_some_and(|rules| rules.takes(key)),
         }
     }
 }
@@ -348,7 +367,7 @@ fn name_of(content: &[u8], hashes: bool) -> String {
 }
 
 /// As many bytes as tell one content from another.
-fn short(tag: &[u8]) -> [u8; MAC_LEN] {
+pub(super) fn short(tag: &[u8]) -> [u8; MAC_LEN] {
     let mut bytes = [0; MAC_LEN];
     bytes.iter_mut().zip(tag).for_each(|(to, from)| *to = *from);
     bytes

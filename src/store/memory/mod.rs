@@ -240,7 +240,18 @@ impl Store for MemoryStore {
         let (existed, woken) = {
             let mut shard = self.space.shard(key);
             let now = self.pool.clock.now();
-            shard.forget(key, now, &self.pool.room)
+            shard.forget(key, now, false, &self.pool.room)
+        };
+        drop(woken);
+        Ok(existed)
+    }
+
+    async fn forget_done(&self, key: &EventKey) -> Result<bool, StoreError> {
+        let key = self.space.hashed(key);
+        let (existed, woken) = {
+            let mut shard = self.space.shard(key);
+            let now = self.pool.clock.now();
+            shard.forget(key, now, true, &self.pool.room)
         };
         drop(woken);
         Ok(existed)

@@ -131,12 +131,16 @@ impl Shard {
         &mut self,
         key: Hashed<'_>,
         now: UnixTime,
+        only_done: bool,
         room: &Room,
     ) -> (bool, Option<watch::Sender<()>>) {
         let found = self.records.find_entry(key.hash, |slot| slot.is_of(key));
         let Ok(found) = found else {
             return (false, None);
         };
+        if only_done && !found.get().entry.record.is_done(now) {
+            return (false, None);
+        }
         let (Slot { entry, .. }, _) = found.remove();
         room.give_back(1);
         (entry.record.is_kept(now), entry.news)

@@ -1,11 +1,13 @@
 //! A journal in a table of Postgres.
 
+#[cfg(feature = "page")]
+pub(super) mod newest;
+
 use std::fmt;
 use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row as _, query};
-use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
 use super::error::{Fault, PostgresConnectError, PostgresConnectErrorKind};
@@ -13,23 +15,34 @@ use super::schema::{self, Part};
 use super::session::Sessions;
 use super::settings::options;
 use super::table::Tables;
-use crate::clock::UnixTime;
-use crate::event::{EventKey, Name};
 use crate::recorded::{
     JournalError, JournalFilter, JournalLine, JournalPage, JournalPosition, JournalSink, Retained,
 };
+use crate::store::sql::journal::{Asked, BATCH, Desk, Filling};
+use crate::store::sql::micros;
 
 const JOURNAL: Part = Part {
     name: "journal",
-    version: 1,
+    version: 2,
     works_from: 1,
-    sql: step_1,
+    sql: both_steps,
 };
 
 /// How long a write or a look may take.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// So many lines are removed, and looked at, at once.
-const BATCH: i64 = 500;
+
+fn both_steps(tables: &Tables) -> String {
+    [step_1(tables), step_2(tables)].join(";\n")
+}
+
+/// A line is written once, however often it is sent. Those of before have no number.
+fn step_2(tables: &Tables) -> String {
+    let (journal, line) = (tables.journal(), tables.index("journal_line"));
+    format!(
+        "ALTER TABLE {journal} ADD COLUMN IF NOT EXISTS number bigint;
+CREATE UNIQUE INDEX IF NOT EXISTS {line} ON {journal} (id, number)"
+    )
+}
 
 /// `xid` says which transaction has written a row: what has a lower number than the oldest one that is under way is
 /// all there. <https://www.postgresql.org/docs/13/functions-info.html>, table 9.75
@@ -58,6 +71,8 @@ CREATE INDEX IF NOT EXISTS {key} ON {journal} (key) WHERE key IS NOT NULL"
 
 /// A journal in a table of Postgres 13 or later, `tower_webhook_journal`, which all receivers share.
 ///
+/// A line whose commit was not answered is sent again, and stands there once.
+///
 /// Reading on misses nothing: a page ends before the oldest transaction that is under way in the server, for what that
 /// has written, or another one behind it, is not all there yet. While a transaction of minutes is open, so long
 /// nothing newer is read.
@@ -79,8 +94,7 @@ pub struct PostgresJournal {
     sessions: Sessions,
     tables: Tables,
     migrate: bool,
-    runtime: Option<Runtime>,
-    writing: Option<PgConnection>,
+    desk: Desk<PgConnection>,
 }
 
 impl Clone for PostgresJournal {
@@ -90,8 +104,7 @@ impl Clone for PostgresJournal {
             sessions: self.sessions.clone(),
             tables: self.tables.clone(),
             migrate: self.migrate,
-            runtime: None,
-            writing: None,
+            desk: Desk::new(),
         }
     }
 }
@@ -108,8 +121,7 @@ impl PostgresJournal {
             sessions: Sessions::new(options(url.as_ref())?, DEADLINE),
             tables: Tables::default(),
             migrate: false,
-            runtime: None,
-            writing: None,
+            desk: Desk::new(),
         })
     }
 
@@ -174,49 +186,43 @@ impl PostgresJournal {
         limit: usize,
     ) -> Result<JournalPage, Fault> {
         let sql = format!(
-            "SELECT xid::text, seq, line FROM {} WHERE xid < pg_snapshot_xmin(pg_current_snapshot())
+            "SELECT journal.xid::text, seq, line FROM {} AS journal
+             WHERE xid < pg_snapshot_xmin(pg_current_snapshot())
                  AND (xid, seq) > ($1::text::xid8, $2)
                  AND ($3::text IS NULL OR provider = $3) AND ($4::text IS NULL OR key = $4)
-                 AND at >= $5 AND at < $6 ORDER BY xid, seq LIMIT {BATCH}",
+                 AND at >= $5 AND at < $6 ORDER BY journal.xid, seq LIMIT {BATCH}",
             self.tables.journal()
         );
         let (mut xid, mut seq) = place(after);
-        let mut page = JournalPage::default();
+        let (asked, mut page) = (Asked::of(filter), Filling::new(filter, limit));
         let mut conn = self.sessions.connect().await?;
-        while page.lines.len() < limit && !page.is_last {
+        while page.wants_more() {
             let mut tx = self.sessions.begin(&mut conn, true).await?;
             let rows = query(AssertSqlSafe(sql.clone()))
                 .persistent(false)
                 .bind(xid.clone())
                 .bind(seq)
-                .bind(filter.provider.as_ref().map(Name::as_str))
-                .bind(filter.key.as_ref().map(EventKey::encoded))
-                .bind(micros(filter.from.unwrap_or(UnixTime::EPOCH)))
-                .bind(filter.until.map_or(i64::MAX, micros))
+                .bind(asked.provider.clone())
+                .bind(asked.key.clone())
+                .bind(asked.from)
+                .bind(asked.until)
                 .fetch_all(&mut *tx)
                 .await?;
             tx.commit().await?;
-            page.is_last = i64::try_from(rows.len()).is_ok_and(|read| read < BATCH);
+            page.read(rows.len());
             for row in rows {
-                if page.lines.len() >= limit {
-                    page.is_last = false;
+                if !page.has_room() {
                     break;
                 }
                 (xid, seq) = (row.try_get(0)?, row.try_get(1)?);
-                match JournalLine::parse(row.try_get(2)?) {
-                    Ok(line) if filter.matches(&line) => page.lines.push(line),
-                    Ok(_) => {}
-                    Err(_) => page.unreadable = page.unreadable.saturating_add(1),
-                }
+                page.take(row.try_get(2)?);
             }
         }
-        page.next = JournalPosition::new(format!("{xid}:{seq}"));
-        Ok(page)
+        Ok(page.ends_at(format!("{xid}:{seq}")))
     }
 
     fn failed(&self, what: &str, fault: Fault) -> JournalError {
-        let (server, table) = (self.sessions.shown(), self.tables.journal());
-        JournalError::new(format!("{table} of {server} cannot be {what}")).with_source(fault)
+        failed(&self.sessions, &self.tables, what, fault)
     }
 
     /// Has some work done on the connection that writes, which is replaced where it fails.
@@ -224,37 +230,32 @@ impl PostgresJournal {
         &mut self,
         work: impl AsyncFnOnce(&mut PgConnection, &Sessions, String) -> Result<T, Fault>,
     ) -> Result<T, JournalError> {
-        let runtime = match self.runtime.take() {
-            Some(runtime) => Ok(runtime),
-            None => Builder::new_current_thread().enable_all().build(),
-        };
-        let runtime = runtime
-            .map_err(|error| JournalError::new("no runtime can be had").with_source(error))?;
-        let conn = self.writing.take();
-        let (sessions, tables) = (&self.sessions, &self.tables);
-        let migrates = self.migrate;
-        let working = async move {
-            let mut conn = match conn {
-                Some(conn) => conn,
-                None => {
-                    let mut conn = sessions.connect().await?;
-                    if migrates {
-                        schema::migrate(&mut conn, &[JOURNAL], tables).await?;
+        let (sessions, tables, migrates) = (&self.sessions, &self.tables, self.migrate);
+        self.desk.work(async move |conn| {
+            let working = async {
+                let mut conn = match conn {
+                    Some(conn) => conn,
+                    None => {
+                        let mut conn = sessions.connect().await?;
+                        if migrates {
+                            schema::migrate(&mut conn, &[JOURNAL], tables).await?;
+                        }
+                        conn
                     }
-                    conn
-                }
+                };
+                let done = work(&mut conn, sessions, tables.journal()).await?;
+                Ok((conn, done))
             };
-            let done = work(&mut conn, sessions, tables.journal()).await?;
-            Ok((conn, done))
-        };
-        let limit = DEADLINE.saturating_mul(3);
-        let done = runtime.block_on(async { timeout(limit, working).await });
-        let done = done.unwrap_or_else(|_| Err(Fault::slow()));
-        self.runtime = Some(runtime);
-        let (conn, done) = done.map_err(|fault| self.failed("written", fault))?;
-        self.writing = Some(conn);
-        Ok(done)
+            let done = timeout(DEADLINE.saturating_mul(3), working).await;
+            let done = done.unwrap_or_else(|_| Err(Fault::slow()));
+            done.map_err(|fault| failed(sessions, tables, "written", fault))
+        })
     }
+}
+
+fn failed(sessions: &Sessions, tables: &Tables, what: &str, fault: Fault) -> JournalError {
+    let (server, table) = (sessions.shown(), tables.journal());
+    JournalError::new(format!("{table} of {server} cannot be {what}")).with_source(fault)
 }
 
 /// The transaction and the number in it that a page has ended with.
@@ -267,20 +268,18 @@ fn place(after: Option<&JournalPosition>) -> (String, i64) {
         .unwrap_or_else(|| ("0".to_owned(), 0))
 }
 
-fn micros(time: UnixTime) -> i64 {
-    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
-}
-
 impl JournalSink for PostgresJournal {
     fn write(&mut self, lines: &[JournalLine]) -> Result<(), JournalError> {
         self.work(async |conn, sessions, table| {
             let mut tx = sessions.begin(conn, true).await?;
             // In one statement, and so in one round trip.
             let sql = format!(
-                "INSERT INTO {table} (at, authenticated, id, provider, key, line)
+                "INSERT INTO {table} (at, authenticated, id, provider, key, line, number)
                  SELECT * FROM unnest($1::bigint[], $2::boolean[], $3::text[], $4::text[], $5::text[],
-                     $6::text[])"
+                     $6::text[], $7::bigint[])
+                 ON CONFLICT (id, number) DO NOTHING"
             );
+            let number = lines.iter().map(|line| i64::try_from(line.number).ok());
             let at = lines.iter().map(|line| i64::try_from(line.at).unwrap_or(i64::MAX));
             query(AssertSqlSafe(sql))
                 .persistent(false)
@@ -290,6 +289,7 @@ impl JournalSink for PostgresJournal {
                 .bind(lines.iter().map(|line| plain(&line.provider)).collect::<Vec<_>>())
                 .bind(lines.iter().map(|line| line.key.as_deref().map(plain)).collect::<Vec<_>>())
                 .bind(lines.iter().map(JournalLine::to_json).collect::<Vec<_>>())
+                .bind(number.collect::<Vec<_>>())
                 .execute(&mut *tx)
                 .await?;
             Ok(tx.commit().await?)

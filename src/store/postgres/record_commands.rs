@@ -53,7 +53,7 @@ impl Commands for RecordCommands {
 
     /// A second look cannot say whether there was a record.
     fn may_be_repeated(order: &Placed) -> bool {
-        !matches!(order.order, Order::Forget(_))
+        !matches!(order.order, Order::Forget(_) | Order::ForgetDone(_))
     }
 
     async fn carry_out(

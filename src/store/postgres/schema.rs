@@ -169,8 +169,12 @@ pub(super) async fn check(
     tables: &Tables,
 ) -> Result<(), Fault> {
     for part in parts {
-        if check_version(&mut *conn, part, tables).await?.is_none() {
-            return Err(Fault::new(Cause::NoSchema, "there are no tables"));
+        let version = check_version(&mut *conn, part, tables).await?;
+        if version.is_none_or(|version| version < part.version) {
+            return Err(Fault::new(
+                Cause::NoSchema,
+                "there are no tables of this version",
+            ));
         }
     }
     Ok(())

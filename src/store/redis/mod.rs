@@ -304,6 +304,16 @@ impl fmt::Debug for RedisStore {
     }
 }
 
+impl RedisStore {
+    async fn forget_where(&self, key: &EventKey, only_done: bool) -> Result<bool, StoreError> {
+        let place = self.place(key);
+        let mark = self.layout.mark(&place, &Token::random()?);
+        let kept = self.link.deadline().saturating_add(MARK_OUTLASTS);
+        let call = Call::forget(&place, &mark, kept, only_done);
+        Ok(scripts::forget_answer(&self.link.call(&call).await?)?)
+    }
+}
+
 impl Store for RedisStore {
     /// The servers of the URL as they are written there, the database and the namespace; a given
     /// connection is known by itself.
@@ -373,11 +383,11 @@ impl Store for RedisStore {
     /// A mark of the command stays for as long as the call may take: where it is sent again, by
     /// this store or by the client of a cluster, it still says that there was a record.
     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
-        let place = self.place(key);
-        let mark = self.layout.mark(&place, &Token::random()?);
-        let kept = self.link.deadline().saturating_add(MARK_OUTLASTS);
-        let call = Call::forget(&place, &mark, kept);
-        Ok(scripts::forget_answer(&self.link.call(&call).await?)?)
+        self.forget_where(key, false).await
+    }
+
+    async fn forget_done(&self, key: &EventKey) -> Result<bool, StoreError> {
+        self.forget_where(key, true).await
     }
 
     async fn unfinished(

@@ -155,11 +155,12 @@ impl Call {
     }
 
     /// Under `mark` the script tells a command that comes again from another one, for so long.
-    pub(super) fn forget(place: &Place, mark: &str, kept: Duration) -> Self {
-        Self::on(&FORGET, 2, 1)
+    pub(super) fn forget(place: &Place, mark: &str, kept: Duration, only_done: bool) -> Self {
+        Self::on(&FORGET, 2, 2)
             .word(&place.key)
             .word(mark)
             .word(u64::try_from(kept.as_millis()).unwrap_or(u64::MAX))
+            .word(u8::from(only_done))
     }
 }
 

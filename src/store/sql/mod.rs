@@ -8,6 +8,7 @@ mod batch;
 mod deadline;
 #[cfg(feature = "inbox")]
 pub(super) mod inbox;
+pub(super) mod journal;
 mod order;
 mod place;
 pub(super) mod records;

@@ -18,6 +18,7 @@ pub(in crate::store) enum Order {
     /// How long the claim holds, for who waits for its end.
     Look(EventKey),
     Forget(EventKey),
+    ForgetDone(EventKey),
 }
 
 /// A command, and where its record is.
@@ -60,7 +61,8 @@ impl Order {
             | Self::Release(Release { key, .. })
             | Self::Renew(Renew { key, .. })
             | Self::Look(key)
-            | Self::Forget(key) => key,
+            | Self::Forget(key)
+            | Self::ForgetDone(key) => key,
         }
     }
 
@@ -76,6 +78,10 @@ impl Order {
                 let existed = record.is_some_and(|record| record.is_kept(now));
                 (Verdict::Remove, Answer::Forgotten(existed))
             }
+            Self::ForgetDone(_) => match record.is_some_and(|record| record.is_done(now)) {
+                true => (Verdict::Remove, Answer::Forgotten(true)),
+                false => (Verdict::Leave, Answer::Forgotten(false)),
+            },
         }
     }
 }

@@ -1,26 +1,28 @@
 //! A journal in a SQLite file.
 
+#[cfg(feature = "page")]
+pub(super) mod newest;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Connection, Row as _, query, raw_sql};
-use tokio::runtime::{Builder, Runtime};
 
 use super::connection::Opener;
 use super::error::{Fault, SqliteConnectError};
 use super::file;
 use super::schema::{self, Part};
-use crate::clock::UnixTime;
-use crate::event::{EventKey, Name};
 use crate::recorded::{
     JournalError, JournalFilter, JournalLine, JournalPage, JournalPosition, JournalSink, Retained,
 };
+use crate::store::sql::journal::{Asked, BATCH, Desk, Filling};
+use crate::store::sql::micros;
 
 const JOURNAL: Part = Part {
     name: "journal",
-    steps: &[STEP_1],
+    steps: &[STEP_1, STEP_2],
     works_from: 1,
 };
 
@@ -40,10 +42,14 @@ CREATE INDEX tower_webhook_journal_kind ON tower_webhook_journal (authenticated,
 CREATE INDEX tower_webhook_journal_key ON tower_webhook_journal (key, seq) WHERE key IS NOT NULL;
 ";
 
+/// A line is written once, however often it is sent. Those of before have no number.
+const STEP_2: &str = "\
+ALTER TABLE tower_webhook_journal ADD COLUMN number INTEGER;
+CREATE UNIQUE INDEX tower_webhook_journal_line ON tower_webhook_journal (id, number);
+";
+
 /// For so long a write waits where another process has locked the file.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// So many lines are removed, and looked at, at once.
-const BATCH: usize = 500;
 
 /// A journal in a SQLite file, in the table `tower_webhook_journal`.
 ///
@@ -77,8 +83,7 @@ const BATCH: usize = 500;
 pub struct SqliteJournal {
     opener: Opener,
     rows: [u64; 2],
-    runtime: Option<Runtime>,
-    writing: Option<SqliteConnection>,
+    desk: Desk<SqliteConnection>,
 }
 
 impl Clone for SqliteJournal {
@@ -87,8 +92,7 @@ impl Clone for SqliteJournal {
         Self {
             opener: self.opener.clone(),
             rows: self.rows,
-            runtime: None,
-            writing: None,
+            desk: Desk::new(),
         }
     }
 }
@@ -108,8 +112,7 @@ impl SqliteJournal {
                 sabotage: "",
             },
             rows: [10_000_000, 1_000_000],
-            runtime: None,
-            writing: None,
+            desk: Desk::new(),
         })
     }
 
@@ -149,42 +152,35 @@ impl SqliteJournal {
         limit: usize,
     ) -> Result<JournalPage, Fault> {
         let mut seq: i64 = after.and_then(|it| it.as_str().parse().ok()).unwrap_or(0);
-        let mut page = JournalPage::default();
+        let (asked, mut page) = (Asked::of(filter), Filling::new(filter, limit));
         let mut conn = self.opener.reader().await?;
-        while page.lines.len() < limit && !page.is_last {
+        while page.wants_more() {
             let rows = query(
                 "SELECT seq, line FROM tower_webhook_journal
                  WHERE seq > ?1 AND (?2 IS NULL OR provider = ?2) AND (?3 IS NULL OR key = ?3)
                    AND at >= ?4 AND at < ?5 ORDER BY seq LIMIT ?6",
             )
             .bind(seq)
-            .bind(filter.provider.as_ref().map(Name::as_str))
-            .bind(filter.key.as_ref().map(EventKey::encoded))
-            .bind(micros(filter.from.unwrap_or(UnixTime::EPOCH)))
-            .bind(filter.until.map_or(i64::MAX, micros))
-            .bind(i64::try_from(BATCH).unwrap_or(i64::MAX));
+            .bind(asked.provider.clone())
+            .bind(asked.key.clone())
+            .bind(asked.from)
+            .bind(asked.until)
+            .bind(BATCH);
             let rows = rows.fetch_all(&mut conn).await?;
-            page.is_last = rows.len() < BATCH;
+            page.read(rows.len());
             for row in rows {
-                if page.lines.len() >= limit {
-                    page.is_last = false;
+                if !page.has_room() {
                     break;
                 }
                 seq = row.try_get(0)?;
-                match JournalLine::parse(row.try_get(1)?) {
-                    Ok(line) if filter.matches(&line) => page.lines.push(line),
-                    Ok(_) => {}
-                    Err(_) => page.unreadable = page.unreadable.saturating_add(1),
-                }
+                page.take(row.try_get(1)?);
             }
         }
-        page.next = JournalPosition::new(seq.to_string());
-        Ok(page)
+        Ok(page.ends_at(seq.to_string()))
     }
 
     fn failed(&self, what: &str, fault: Fault) -> JournalError {
-        let path = self.opener.path.display();
-        JournalError::new(format!("{path} cannot be {what}")).with_source(fault)
+        failed(&self.opener, what, fault)
     }
 
     /// Has some work done on the connection that writes, which is replaced where it fails.
@@ -192,38 +188,33 @@ impl SqliteJournal {
         &mut self,
         work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, Fault>,
     ) -> Result<T, JournalError> {
-        let runtime = match self.runtime.take() {
-            Some(runtime) => Ok(runtime),
-            None => Builder::new_current_thread().enable_time().build(),
-        };
-        let runtime = runtime
-            .map_err(|error| JournalError::new("no runtime can be had").with_source(error))?;
-        let conn = self.writing.take();
-        let opener = self.opener.clone();
-        let done = runtime.block_on(async move {
-            let mut conn = match conn {
-                Some(conn) => conn,
-                None => {
-                    let mut conn = opener.writer(true).await?;
-                    schema::migrate(&mut conn, &JOURNAL).await?;
-                    // It is a log: nothing waits for the disk.
-                    let settings = "PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 2000";
-                    raw_sql(settings).execute(&mut conn).await?;
-                    conn
-                }
+        let opener = &self.opener;
+        self.desk.work(async move |conn| {
+            let working = async {
+                let mut conn = match conn {
+                    Some(conn) => conn,
+                    None => {
+                        let mut conn = opener.writer(true).await?;
+                        schema::migrate(&mut conn, &JOURNAL).await?;
+                        // It is a log: nothing waits for the disk.
+                        let settings = "PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 2000";
+                        raw_sql(settings).execute(&mut conn).await?;
+                        conn
+                    }
+                };
+                let done = work(&mut conn).await?;
+                Ok((conn, done))
             };
-            let done = work(&mut conn).await?;
-            Ok((conn, done))
-        });
-        self.runtime = Some(runtime);
-        let (conn, done) = done.map_err(|fault| self.failed("written", fault))?;
-        self.writing = Some(conn);
-        Ok(done)
+            working
+                .await
+                .map_err(|fault| failed(opener, "written", fault))
+        })
     }
 }
 
-fn micros(time: UnixTime) -> i64 {
-    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+fn failed(opener: &Opener, what: &str, fault: Fault) -> JournalError {
+    let path = opener.path.display();
+    JournalError::new(format!("{path} cannot be {what}")).with_source(fault)
 }
 
 impl JournalSink for SqliteJournal {
@@ -232,8 +223,8 @@ impl JournalSink for SqliteJournal {
             let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
             for line in lines {
                 query(
-                    "INSERT INTO tower_webhook_journal (at, authenticated, id, provider, key, line)
-                     VALUES (?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO tower_webhook_journal (at, authenticated, id, provider, key, line, number)
+                     VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id, number) DO NOTHING",
                 )
                 .bind(i64::try_from(line.at).unwrap_or(i64::MAX))
                 .bind(line.authenticated)
@@ -241,6 +232,7 @@ impl JournalSink for SqliteJournal {
                 .bind(&line.provider)
                 .bind(&line.key)
                 .bind(line.to_json())
+                .bind(i64::try_from(line.number).ok())
                 .execute(&mut *tx)
                 .await?;
             }
@@ -272,7 +264,8 @@ impl JournalSink for SqliteJournal {
                     .bind(i64::try_from(rows).unwrap_or(i64::MAX))
                     .execute(&mut *conn)
                     .await?;
-                is_more |= removed.rows_affected() >= u64::try_from(BATCH).unwrap_or(u64::MAX);
+                is_more |=
+                    i64::try_from(removed.rows_affected()).is_ok_and(|removed| removed >= BATCH);
             }
             Ok(is_more)
         })

@@ -239,6 +239,11 @@ impl Store for SqliteStore {
         answer.forgotten()
     }
 
+    async fn forget_done(&self, key: &EventKey) -> Result<bool, StoreError> {
+        let answer = records::run(self, Order::ForgetDone(key.clone())).await?;
+        answer.forgotten()
+    }
+
     async fn unfinished(
         &self,
         provider: &Name,

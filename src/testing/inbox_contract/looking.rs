@@ -49,6 +49,21 @@ pub(super) async fn lists_and_counts(inbox: &SharedInbox) -> Verdict {
     is("the counts", now.dead >= 5, "five dead", &now)?;
     is("the counts", now.done > 0, "one done", &now)?;
     same(
+        "forgetting only what has ended, of what is queued",
+        done("forget_ended", inbox.forget_ended(&queued.key).await)?,
+        false,
+    )?;
+    same(
+        "forgetting only what has ended, of what is done",
+        done("forget_ended", inbox.forget_ended(&handled.key).await)?,
+        true,
+    )?;
+    same(
+        "what had ended and is forgotten",
+        handled.lookup().await?,
+        None,
+    )?;
+    same(
         "forgetting",
         done("forget", inbox.forget(&queued.key).await)?,
         true,

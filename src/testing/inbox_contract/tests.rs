@@ -52,6 +52,7 @@ async fn each_flaw_breaks_the_rule_that_is_there_for_it() {
         (Flaw::DiscardsWhateverItIs, InboxRule::DeadLetters),
         (Flaw::RemembersForEver, InboxRule::RetentionEnds),
         (Flaw::ListsFromTheStart, InboxRule::ListsAndCounts),
+        (Flaw::ForgetsWhatWaits, InboxRule::ListsAndCounts),
         (Flaw::WakesNobody, InboxRule::WaitersAreWoken),
     ] {
         let inbox = SharedInbox::new(Flawed::new(flaw));

@@ -59,9 +59,22 @@ fn told(key: &EventKey) -> String {
 pub(super) async fn forgotten(store: &SharedStore) -> Verdict {
     let (scene, holder) = (Scene::new(store)?, token()?);
     same("forget without a record", scene.forget().await?, false)?;
+    same(
+        "forget only what is done, of nothing",
+        scene.forget_done().await?,
+        false,
+    )?;
     let first = scene.granted(holder, "a").await?;
+    same(
+        "forget only what is done, of what is held",
+        scene.forget_done().await?,
+        false,
+    )?;
     let completed = scene.complete(holder, "a", answer(200)).await?;
     same("complete", completed, Held::Held)?;
+    same("forget only what is done", scene.forget_done().await?, true)?;
+    let completed = scene.complete(holder, "a", answer(200)).await?;
+    same("complete what is lost", completed, Held::Held)?;
     same("forget what is done", scene.forget().await?, true)?;
     same("forget it again", scene.forget().await?, false)?;
     let looked_up = scene.lookup().await?;

@@ -100,7 +100,8 @@ pub enum StoreRule {
     /// Keys that differ have records that differ: by provider, tenant, case, number of parts, and
     /// whatever is in them or however long they are.
     KeysApart,
-    /// `forget` removes a record in whatever state, and says whether there was one.
+    /// `forget` removes a record in whatever state, and says whether there was one; `forget_done` only one whose
+    /// event is done.
     Forgotten,
     /// `unfinished` lists what nobody is at work on, of one provider and up to the limit, and
     /// `counts` counts every state.

@@ -186,6 +186,10 @@ impl Scene {
         done("forget", self.store.forget(&self.key).await)
     }
 
+    pub(super) async fn forget_done(&self) -> Verdict<bool> {
+        done("forget_done", self.store.forget_done(&self.key).await)
+    }
+
     pub(super) async fn until_lapsed(&self) -> Verdict {
         while !matches!(self.state().await?, RecordState::Lapsed { .. }) {
             sleep(SHORT / 10).await;

@@ -31,6 +31,7 @@ enum Flaw {
     DropsAtRetention,
     IgnoresCase,
     ForgetsInSilence,
+    ForgetsWhatIsHeld,
     ListsEverybodys,
     CountsNothing,
     WaitsForEver,
@@ -194,6 +195,13 @@ impl Store for Flawed {
         Ok(was_there && self.flaw != Flaw::ForgetsInSilence)
     }
 
+    async fn forget_done(&self, key: &EventKey) -> Result<bool, StoreError> {
+        match self.flaw {
+            Flaw::ForgetsWhatIsHeld => self.inner.forget(&self.key(key)).await,
+            _ => self.inner.forget_done(&self.key(key)).await,
+        }
+    }
+
     async fn unfinished(
         &self,
         provider: &Name,
@@ -281,6 +289,11 @@ const FLAWS: &[(Flaw, StoreRule, &str)] = &[
         Flaw::ForgetsInSilence,
         StoreRule::Forgotten,
         "forget what is done: expected true, got false",
+    ),
+    (
+        Flaw::ForgetsWhatIsHeld,
+        StoreRule::Forgotten,
+        "forget only what is done, of what is held: expected false, got true",
     ),
     (
         Flaw::ListsEverybodys,

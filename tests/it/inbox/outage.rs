@@ -63,6 +63,7 @@ impl Inbox for Remote {
         redrive(redrive: &Redrive) -> Moved;
         discard(discard: &Discard) -> Moved;
         forget(key: &EventKey) -> bool;
+        forget_ended(key: &EventKey) -> bool;
         counts() -> EntryCounts;
         set_paused(provider: &Name, paused: bool) -> bool;
         paused() -> Vec<Name>;

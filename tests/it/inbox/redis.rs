@@ -83,6 +83,20 @@ async fn workers_go_on_while_replies_and_scripts_are_lost() {
 
 #[cfg(feature = "testing")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_orders_are_on_redis_with_two_processes_too() {
+    let server = Server::start();
+    let (first, second) = (inbox(server.url()).await, inbox(server.url()).await);
+    super::ordering::shuffled_and_thrice([&first, &second], 1_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn forgeries_over_sockets_before_and_after_the_truth_change_nothing() {
+    let server = Server::start();
+    super::unconfirmed::forged_over_sockets(&inbox(server.url()).await).await;
+}
+
+#[cfg(feature = "testing")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hundreds_of_orders_on_a_cluster_are_applied_in_rising_versions() {
     let cluster = Cluster::start();
     let (first, second) = (inbox(cluster.url()).await, inbox(cluster.url()).await);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 use tokio::time::sleep;
+use tower::Layer;
 use tower_webhook::event::OrderRule;
 use tower_webhook::inbox::{EntryStatus, Inbox, List, MemoryInbox, SharedInbox};
 use tower_webhook::provider;
@@ -17,7 +18,9 @@ use tower_webhook::{
 
 use super::{Working, entry_with, send};
 use crate::support::blox::{checkout, key};
+use crate::support::http::Request;
 use crate::support::presets::{clock, tokens};
+use crate::support::server::Server;
 use crate::support::wait::{LIMIT, within};
 
 const TRUTH: &str = "10.00";
@@ -85,6 +88,22 @@ pub(super) fn working(inbox: &(impl Inbox + Clone), layer: &WebhookLayer, seen: 
     Working::start(inbox.worker().concurrency(32).on(layer, handler))
 }
 
+/// Where deliveries arrive: at a layer, or over a socket of a receiver that stands before it.
+#[derive(Clone)]
+enum Door {
+    Layer(WebhookLayer),
+    Socket(Arc<Server>),
+}
+
+impl Door {
+    async fn status(&self, request: &Request) -> u16 {
+        match self {
+            Self::Layer(layer) => send(layer, request).await.status().as_u16(),
+            Self::Socket(server) => request.send(server.address).await.status,
+        }
+    }
+}
+
 /// What a delivery of this amount of one checkout was told.
 async fn told(layer: &WebhookLayer, amount: &str) -> (u16, Option<Reason>) {
     let answer = send(layer, &checkout("c_1", "COMPLETED", amount)).await;
@@ -102,16 +121,49 @@ async fn waiting(inbox: &impl Inbox) -> u64 {
 pub(super) async fn forged_before_and_after(inbox: &(impl Inbox + Clone), forged: usize) {
     let seen = Seen::default();
     let layer = layer(inbox, &seen);
+    let door = Door::Layer(layer.clone());
+    forged_at(&door, inbox, &layer, &seen, forged).await;
+}
+
+/// The same over real sockets, a connection each: `FORGED=10000` for the long form.
+pub(super) async fn forged_over_sockets(inbox: &(impl Inbox + Clone)) {
+    let forged = std::env::var("FORGED").map_or(500, |text| text.parse().unwrap());
+    let seen = Seen::default();
+    let layer = layer(inbox, &seen);
+    let router = axum::Router::new().fallback_service(layer.layer(tower::service_fn(
+        async |_: axum::extract::Request| {
+            Ok::<_, std::convert::Infallible>(axum::response::Response::new(
+                axum::body::Body::empty(),
+            ))
+        },
+    )));
+    let server = Server::start(router).await;
+    let door = Door::Socket(Arc::new(server));
+    let begun = std::time::Instant::now();
+    forged_at(&door, inbox, &layer, &seen, forged).await;
+    eprintln!(
+        "{forged} forged contents before the true one and as many after it: {:?}",
+        begun.elapsed()
+    );
+}
+
+async fn forged_at(
+    door: &Door,
+    inbox: &(impl Inbox + Clone),
+    layer: &WebhookLayer,
+    seen: &Seen,
+    forged: usize,
+) {
     let acknowledged = Arc::new(Mutex::new(HashSet::new()));
     let forge = |numbers: std::ops::Range<usize>| {
         stream::iter(numbers).for_each_concurrent(64, |number| {
-            let (layer, inbox, acknowledged) = (&layer, inbox, Arc::clone(&acknowledged));
+            let (inbox, acknowledged) = (inbox, Arc::clone(&acknowledged));
             async move {
                 let request = checkout("c_1", "COMPLETED", &format!("666.{number}"));
                 let mut status = 503;
                 // The machine may be busy: "not now".
                 while status == 503 {
-                    status = send(layer, &request).await.status().as_u16();
+                    status = door.status(&request).await;
                 }
                 match status {
                     200 => {
@@ -134,10 +186,11 @@ pub(super) async fn forged_before_and_after(inbox: &(impl Inbox + Clone), forged
     // Some wait before the first worker comes.
     forge(0..forged / 10).await;
     assert_eq!(waiting(inbox).await, 8);
-    let working = working(inbox, &layer, &seen);
+    let working = working(inbox, layer, seen);
     forge(forged / 10..forged).await;
     // It is acknowledged, or told "not now" and sent again.
-    let truth = async { while told(&layer, TRUTH).await.0 != 200 {} };
+    let truth = checkout("c_1", "COMPLETED", TRUTH);
+    let truth = async { while door.status(&truth).await != 200 {} };
     within("the true one", truth).await;
     forge(forged..forged * 2).await;
     let all_over = async {

@@ -245,3 +245,67 @@ async fn a_line_that_a_death_has_cut_off_is_passed_over() {
     let page = files.read(&JournalFilter::new(), None, 10).unwrap();
     assert_eq!((page.lines.len(), page.is_last), (2, true));
 }
+
+/// A sink that panics, at first or at one line whenever it is to write that.
+#[derive(Clone, Default)]
+struct Brittle {
+    panics: Arc<Mutex<u32>>,
+    at: &'static str,
+    written: Arc<Mutex<Vec<JournalLine>>>,
+}
+
+impl JournalSink for Brittle {
+    fn write(&mut self, lines: &[JournalLine]) -> Result<(), JournalError> {
+        let left = self.panics.lock().unwrap().checked_sub(1);
+        if let Some(left) = left {
+            *self.panics.lock().unwrap() = left;
+            panic!("the sink breaks");
+        }
+        let has = |line: &JournalLine| {
+            line.key
+                .as_deref()
+                .is_some_and(|key| key.ends_with(self.at))
+        };
+        assert!(
+            self.at.is_empty() || !lines.iter().any(has),
+            "it breaks at this line"
+        );
+        self.written.lock().unwrap().extend_from_slice(lines);
+        Ok(())
+    }
+
+    fn prune(&mut self, _: &Retained) -> Result<bool, JournalError> {
+        panic!("nothing can be removed")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sink_that_panics_is_called_again_and_what_it_cannot_write_is_counted() {
+    let brittle = Brittle {
+        panics: Arc::new(Mutex::new(2)),
+        at: "evt_2",
+        ..Brittle::default()
+    };
+    let journal = started(brittle.clone());
+    let webhook = blendfi::webhook(MemoryStore::new()).journal(&journal);
+    let server = blendfi::serve(&webhook, async || StatusCode::NO_CONTENT).await;
+    for id in ["evt_1", "evt_2", "evt_3"] {
+        assert_eq!(event(id, "{}").send(server.address).await.status, 204);
+        flushed(&journal).await;
+    }
+    let written = brittle.written.lock().unwrap().clone();
+    let told = written.iter().map(|line| (line.key.as_deref(), line.lost));
+    let told: Vec<_> = told.collect();
+    assert_eq!(
+        told,
+        [
+            (Some("blendfi:evt_1"), None),
+            (Some("blendfi:evt_3"), None),
+            (None, Some(1)),
+        ]
+    );
+    let stats = journal.stats();
+    assert_eq!((stats.written, stats.lost_proved), (3, 1));
+    // Twice at the first line, three times at the one that it cannot write, and when it was to remove something.
+    assert_eq!(stats.panics, 6);
+}

@@ -6,6 +6,7 @@ mod masks;
 mod replays;
 #[cfg(feature = "postgres")]
 mod tables;
+mod whole;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};

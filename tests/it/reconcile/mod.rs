@@ -2,6 +2,7 @@
 
 mod faults;
 mod forgeries;
+mod limits;
 mod lists;
 mod secrets;
 mod turns;

@@ -118,6 +118,10 @@ impl Store for Noting {
         self.inner.forget(key).await
     }
 
+    async fn forget_done(&self, key: &EventKey) -> Result<bool, StoreError> {
+        self.inner.forget_done(key).await
+    }
+
     async fn unfinished(
         &self,
         provider: &Name,

@@ -54,6 +54,9 @@ impl DedupeState {
         RB: Body<Data = Bytes> + Send + 'static,
     {
         let request_clock = self.endpoint.start_clock(&mut auth.readings);
+        if let Some(recorded) = &mut auth.recorded {
+            recorded.keys_of(items.iter().map(IdentifiedItem::key));
+        }
         let (answer, answered) = oneshot::channel();
         let (tell, ends) = mpsc::unbounded_channel();
         let batch = Batch {

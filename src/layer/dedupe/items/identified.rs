@@ -3,7 +3,7 @@ use http::request::Parts;
 
 use crate::authenticated::AuthState;
 use crate::clock::UnixTime;
-use crate::event::ItemPlace;
+use crate::event::{EventKey, Handling, ItemPlace};
 use crate::layer::dedupe::state::DedupeState;
 use crate::rejection_cause::RejectionCause;
 use crate::runtime::{DeliveredItem, IdentifiedEvent};
@@ -13,6 +13,14 @@ pub(crate) struct IdentifiedItem {
     pub(super) place: ItemPlace,
     pub(super) body: Bytes,
     pub(in crate::layer::dedupe) event: Result<IdentifiedEvent, RejectionCause>,
+}
+
+impl IdentifiedItem {
+    /// Its key, where it has one that it would have again.
+    pub(in crate::layer::dedupe) fn key(&self) -> Option<&EventKey> {
+        let identity = &self.event.as_ref().ok()?.identity;
+        (identity.handling != Handling::TestId).then_some(&identity.key)
+    }
 }
 
 impl DedupeState {

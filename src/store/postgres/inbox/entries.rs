@@ -3,14 +3,16 @@
 use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
-use sqlx::Row as _;
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgArguments, PgConnection};
+use sqlx::query::Query;
+use sqlx::{Postgres, Row as _};
 
 use crate::inbox::Content;
 use crate::store::postgres::error::Fault;
 use crate::store::postgres::statements::{Told, all_of, last_time, told, unnamed};
 use crate::store::sql::inbox::{At, Changes, FoundRow, NewRow};
 
+use super::pieces::Pieces;
 use super::rows::{EntryRows, entry};
 use super::statements::EntryStatements;
 
@@ -94,17 +96,13 @@ pub(super) async fn write(
         return Ok(true);
     }
     let mut arrays = EntryRows::default();
-    let (mut envelopes, mut bodies) = (Vec::new(), Vec::new());
+    let mut contents = Contents::default();
     for row in new {
-        let content = new_contents.remove(&row.id);
-        let (envelope, body) = content.map(|it| (it.envelope, it.body)).unzip();
-        envelopes.push(envelope.map(Vec::from));
-        bodies.push(body.map(Vec::from));
+        contents.push(new_contents.remove(&row.id));
         arrays.push(row);
     }
     let count = arrays.len();
-    let query = arrays.bound_to(unnamed(&statements.insert));
-    let query = query.bind(envelopes).bind(bodies);
+    let query = contents.bound_to(arrays.bound_to(unnamed(&statements.insert)));
     let inserted: i64 = query.fetch_one(conn).await?.try_get(0)?;
     Ok(usize::try_from(inserted).is_ok_and(|inserted| inserted == count))
 }
@@ -123,6 +121,36 @@ pub(super) async fn update(
     let count = arrays.len();
     let query = arrays.bound_to(unnamed(&statements.update));
     all_of(count, query.execute(conn).await?.rows_affected())
+}
+
+/// Contents as columns, each an array.
+#[derive(Default)]
+struct Contents {
+    envelopes: Vec<Option<Vec<u8>>>,
+    bodies: Vec<Option<Vec<u8>>>,
+    heads: Vec<Option<Vec<u8>>>,
+    rests: Vec<Option<Vec<u8>>>,
+}
+
+impl Contents {
+    fn push(&mut self, content: Option<Content>) {
+        let (envelope, body) = content.map(|it| (it.envelope, it.body)).unzip();
+        let Pieces { body, head, rest } = body
+            .map(|body| Pieces::of(Vec::from(body)))
+            .unwrap_or_default();
+        self.envelopes.push(envelope.map(Vec::from));
+        self.bodies.push(body);
+        self.heads.push(head);
+        self.rests.push(rest);
+    }
+
+    fn bound_to(self, query: Query<'_, Postgres, PgArguments>) -> Query<'_, Postgres, PgArguments> {
+        query
+            .bind(self.envelopes)
+            .bind(self.bodies)
+            .bind(self.heads)
+            .bind(self.rests)
+    }
 }
 
 /// Frees the order key that this row holds, if it does.
@@ -146,14 +174,13 @@ async fn put(
         return Ok(());
     }
     let count = contents.len();
-    let (mut ids, mut envelopes, mut bodies) = (vec![], vec![], vec![]);
-    for (id, Content { envelope, body, .. }) in contents {
+    let (mut ids, mut columns) = (vec![], Contents::default());
+    for (id, content) in contents {
         ids.push(id);
-        envelopes.push(Vec::from(envelope));
-        bodies.push(Vec::from(body));
+        columns.push(Some(content));
     }
-    let query = unnamed(&statements.put).bind(ids).bind(envelopes);
-    let written = query.bind(bodies).execute(conn).await?.rows_affected();
+    let query = columns.bound_to(unnamed(&statements.put).bind(ids));
+    let written = query.execute(conn).await?.rows_affected();
     all_of(count, written)
 }
 

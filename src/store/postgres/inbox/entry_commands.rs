@@ -239,7 +239,11 @@ impl Commands for EntryCommands {
     fn may_be_repeated(placed: &Placed) -> bool {
         !matches!(
             placed.order,
-            Order::Forget(_) | Order::Take(_) | Order::SetPaused(..) | Order::SetRate(..)
+            Order::Forget(_)
+                | Order::ForgetEnded(_)
+                | Order::Take(_)
+                | Order::SetPaused(..)
+                | Order::SetRate(..)
         )
     }
 

@@ -7,6 +7,7 @@ mod front;
 mod looking;
 mod news;
 mod order_keys;
+mod pieces;
 mod rates;
 mod records;
 mod room;
@@ -288,6 +289,10 @@ impl Inbox for PostgresInbox {
 
     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
         calls::forget(self, key).await
+    }
+
+    async fn forget_ended(&self, key: &EventKey) -> Result<bool, StoreError> {
+        calls::forget_ended(self, key).await
     }
 
     async fn counts(&self) -> Result<EntryCounts, StoreError> {

@@ -4,6 +4,7 @@ use crate::inbox::LONE_FROM;
 use crate::store::postgres::statements::{COLUMNS as RECORD, NOW};
 use crate::store::postgres::table::Tables;
 
+use super::pieces::WHOLE;
 use super::rows::{ARRAYS, COLUMNS, PLACE};
 use super::schema::Names;
 
@@ -93,12 +94,12 @@ impl EntryStatements {
                      SELECT * FROM {ARRAYS} AS u ({PLACE}, {COLUMNS}) ORDER BY namespace, key
                      ON CONFLICT (namespace, key) DO NOTHING RETURNING id, namespace, key),
                  held AS (
-                     INSERT INTO {contents} (id, envelope, body)
-                     SELECT new.id, u.envelope, u.body
-                     FROM new JOIN unnest($1::text[], $2::text[], $23::bytea[], $24::bytea[])
-                         AS u (namespace, key, envelope, body)
+                     INSERT INTO {contents} (id, envelope, body, head, rest)
+                     SELECT new.id, u.envelope, u.body, u.head, u.rest
+                     FROM new JOIN unnest($1::text[], $2::text[], $23::bytea[], $24::bytea[],
+                         $25::bytea[], $26::bytea[]) AS u (namespace, key, envelope, body, head, rest)
                          ON u.namespace = new.namespace AND u.key = new.key
-                     WHERE u.body IS NOT NULL)
+                     WHERE u.envelope IS NOT NULL)
                  SELECT count(*) FROM new"
             ),
             update: format!(
@@ -106,14 +107,15 @@ impl EntryStatements {
                  WHERE e.namespace = u.namespace AND e.key = u.key"
             ),
             put: format!(
-                "INSERT INTO {contents} AS c (id, envelope, body)
-                 SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[])
-                 ON CONFLICT (id) DO UPDATE SET envelope = excluded.envelope, body = excluded.body"
+                "INSERT INTO {contents} AS c (id, envelope, body, head, rest)
+                 SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[])
+                 ON CONFLICT (id) DO UPDATE SET envelope = excluded.envelope, body = excluded.body,
+                     head = excluded.head, rest = excluded.rest"
             ),
             drop: format!("DELETE FROM {contents} WHERE id = ANY ($1::bigint[])"),
             remove: format!("DELETE FROM {entries} WHERE (namespace, key) IN ({places})"),
             contents: format!(
-                "SELECT id, envelope, body FROM {contents} WHERE id = ANY ($1::bigint[])"
+                "SELECT id, envelope, {WHOLE} FROM {contents} WHERE id = ANY ($1::bigint[])"
             ),
             records: format!(
                 "SELECT 0::bigint, {RECORD} FROM {} WHERE (namespace, key) IN ({places})",
@@ -186,7 +188,7 @@ impl EntryStatements {
             paused: format!("SELECT provider FROM {paused} WHERE namespace = $1 ORDER BY provider"),
             one: format!(
                 "SELECT {NOW}, l.* FROM (SELECT 1) one LEFT JOIN (
-                     SELECT key, name, route, {COLUMNS}, body FROM {entries}
+                     SELECT key, name, route, {COLUMNS}, {WHOLE} AS body FROM {entries}
                      LEFT JOIN {contents} AS c USING (id)
                      WHERE namespace = $1 AND key = $2) l ON true"
             ),

@@ -4,6 +4,7 @@ mod faults;
 mod ordering;
 mod plans;
 mod told;
+mod versions;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -62,3 +62,28 @@ async fn no_statement_goes_through_the_table() {
     }
     assert_eq!(store.counts().await.unwrap().done, 200_000);
 }
+
+#[cfg(feature = "page")]
+#[tokio::test]
+async fn no_view_of_the_journal_goes_through_the_table() {
+    use super::journal::{PostgresJournal, newest::Statements};
+    use crate::recorded::JournalSink as _;
+
+    let server = Postgres::start();
+    let mut table = PostgresJournal::new(server.url()).unwrap().migrate();
+    // It makes the table.
+    std::thread::spawn(move || table.write(&[]).unwrap())
+        .join()
+        .unwrap();
+    server.ask(
+        "INSERT INTO tower_webhook_journal (at, authenticated, id, provider, key, line)
+         SELECT n, n % 2 = 0, 'id', 'acme', 'acme:' || n, '{}' FROM generate_series(1, 200000) n",
+    );
+    server.ask("ANALYZE tower_webhook_journal");
+    let mut conn = beside(&server).await;
+    for (parameters, sql) in Statements::of("public.tower_webhook_journal").all() {
+        let plan = plan(&mut conn, parameters, sql).await;
+        assert!(!plan.contains("Seq Scan on"), "{sql}\n{plan}");
+        assert!(plan.contains("tower_webhook_journal"), "{sql}\n{plan}");
+    }
+}

@@ -76,6 +76,24 @@ impl RedisInbox {
     }
 }
 
+impl RedisInbox {
+    async fn forget_where(&self, key: &EventKey, only_ended: bool) -> Result<bool, StoreError> {
+        let place = self.place(key);
+        let mark = self
+            .store
+            .layout
+            .mark(&self.store.place(key), &Token::random()?);
+        let kept = self.store.link.deadline().saturating_add(MARK_OUTLASTS);
+        let sent = Instant::now();
+        let call = scripts::forget(&place, &mark, kept, only_ended);
+        let forgotten = self.call(place.partition, &call, answers::forget_answer);
+        let (existed, freed) = forgotten.await?;
+        let free = freed.map(|order| OrderCommand::free(order.hash, &place).ended_after(sent));
+        self.free_orders(free.as_slice()).await;
+        Ok(existed)
+    }
+}
+
 impl Inbox for RedisInbox {
     /// The servers of the URL as they are written there, the database and the namespace; a given
     /// connection is known by itself.
@@ -189,19 +207,11 @@ impl Inbox for RedisInbox {
     /// A mark of the command stays for as long as the call may take: where it is sent again, it still says
     /// that there was an entry.
     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
-        let place = self.place(key);
-        let mark = self
-            .store
-            .layout
-            .mark(&self.store.place(key), &Token::random()?);
-        let kept = self.store.link.deadline().saturating_add(MARK_OUTLASTS);
-        let sent = Instant::now();
-        let call = scripts::forget(&place, &mark, kept);
-        let forgotten = self.call(place.partition, &call, answers::forget_answer);
-        let (existed, freed) = forgotten.await?;
-        let free = freed.map(|order| OrderCommand::free(order.hash, &place).ended_after(sent));
-        self.free_orders(free.as_slice()).await;
-        Ok(existed)
+        self.forget_where(key, false).await
+    }
+
+    async fn forget_ended(&self, key: &EventKey) -> Result<bool, StoreError> {
+        self.forget_where(key, true).await
     }
 
     async fn counts(&self) -> Result<EntryCounts, StoreError> {

@@ -146,13 +146,14 @@ pub(super) fn discard(discard: &Discard, place: &EntryPlace) -> Call {
 }
 
 /// Under `mark` the script tells a command that comes again from another one, for so long.
-pub(super) fn forget(place: &EntryPlace, mark: &str, kept: Duration) -> Call {
-    Call::on(&FORGET, 4, 1)
+pub(super) fn forget(place: &EntryPlace, mark: &str, kept: Duration, only_ended: bool) -> Call {
+    Call::on(&FORGET, 4, 2)
         .word(&place.entry)
         .word(&place.history)
         .word(&place.index)
         .word(mark)
         .word(u64::try_from(kept.as_millis()).unwrap_or(u64::MAX))
+        .word(u8::from(only_ended))
 }
 
 pub(super) fn look(places: &[EntryPlace], whole: bool) -> Call {

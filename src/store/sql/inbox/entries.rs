@@ -179,6 +179,13 @@ pub(in crate::store) async fn forget(
     changed(run(entries, Order::Forget(key.clone())).await)
 }
 
+pub(in crate::store) async fn forget_ended(
+    entries: &impl Entries,
+    key: &EventKey,
+) -> Result<bool, StoreError> {
+    changed(run(entries, Order::ForgetEnded(key.clone())).await)
+}
+
 pub(in crate::store) async fn set_paused(
     entries: &impl Entries,
     provider: &Name,

@@ -20,6 +20,7 @@ pub(in crate::store) enum Order {
     Redrive(Redrive),
     Discard(Discard),
     Forget(EventKey),
+    ForgetEnded(EventKey),
     Take(Take),
     SetPaused(Name, bool),
     SetRate(Name, RateOf, Option<Rate>),
@@ -78,7 +79,8 @@ impl Order {
             | Self::Finish(Finish { key, .. })
             | Self::Redrive(Redrive { key, .. })
             | Self::Discard(Discard { key, .. })
-            | Self::Forget(key) => Some(key),
+            | Self::Forget(key)
+            | Self::ForgetEnded(key) => Some(key),
             Self::Take(_) | Self::SetPaused(..) | Self::SetRate(..) => None,
         }
     }
@@ -133,7 +135,10 @@ impl Order {
                 }
             }
             Self::Discard(discard) => told(discard, entry, now, Answer::Moved),
-            Self::Forget(_) => {
+            Self::ForgetEnded(_) if !entry.is_some_and(|entry| entry.has_ended(now)) => {
+                Applied::leave(Answer::Changed(false))
+            }
+            Self::Forget(_) | Self::ForgetEnded(_) => {
                 let existed = entry.is_some_and(|entry| entry.is_kept(now));
                 Applied {
                     verdict: Verdict::Remove,

@@ -239,6 +239,10 @@ impl Inbox for SqliteInbox {
         entries::forget(self, key).await
     }
 
+    async fn forget_ended(&self, key: &EventKey) -> Result<bool, StoreError> {
+        entries::forget_ended(self, key).await
+    }
+
     async fn counts(&self) -> Result<EntryCounts, StoreError> {
         entries::counts(self).await
     }

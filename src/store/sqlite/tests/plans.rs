@@ -32,3 +32,30 @@ async fn no_statement_goes_through_the_table() {
         assert!(plan.contains("tower_webhook_records"), "{sql}\n{plan}");
     }
 }
+
+#[cfg(feature = "page")]
+#[tokio::test]
+async fn no_view_of_the_journal_goes_through_the_table() {
+    use crate::recorded::JournalSink as _;
+
+    let folder = Folder::new();
+    let table = super::journal::SqliteJournal::open(folder.file()).unwrap();
+    let mut writing = table.clone();
+    // It makes the table.
+    std::thread::spawn(move || writing.write(&[]).unwrap())
+        .join()
+        .unwrap();
+    let mut conn = folder.beside().await;
+    for sql in super::journal::newest::ALL {
+        let plan = plan(&mut conn, sql).await;
+        assert!(
+            plan.contains("SEARCH tower_webhook_journal USING"),
+            "{sql}\n{plan}"
+        );
+        assert!(
+            !plan.contains("SCAN tower_webhook_journal"),
+            "{sql}\n{plan}"
+        );
+        assert!(!plan.contains("TEMP B-TREE"), "{sql}\n{plan}");
+    }
+}

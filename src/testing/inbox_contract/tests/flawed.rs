@@ -44,6 +44,7 @@ pub(super) enum Flaw {
     DiscardsWhateverItIs,
     RemembersForEver,
     ListsFromTheStart,
+    ForgetsWhatWaits,
     WakesNobody,
 }
 
@@ -224,6 +225,13 @@ impl Inbox for Flawed {
 
     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
         self.inner.forget(&self.key(key)).await
+    }
+
+    async fn forget_ended(&self, key: &EventKey) -> Result<bool, StoreError> {
+        match self.is(Flaw::ForgetsWhatWaits) {
+            true => self.inner.forget(&self.key(key)).await,
+            false => self.inner.forget_ended(&self.key(key)).await,
+        }
     }
 
     async fn counts(&self) -> Result<EntryCounts, StoreError> {

@@ -1,8 +1,8 @@
 //! Where other servers are left, and where keys move from one to another.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use super::support::{Cluster, Sentinel, until};
+use super::support::{Cluster, Sentinel};
 use super::*;
 
 /// Asks again until there is an answer.
@@ -71,73 +71,6 @@ async fn one_dead_master_of_a_cluster_keeps_nothing_of_the_others_back() {
     }
 }
 
-/// Whether a server knows another one, by its id, to have this slot.
-fn knows(server: &Server, id: &str, slot: u32) -> bool {
-    let nodes = server.ask(&["CLUSTER", "NODES"]);
-    let line = nodes.lines().find(|line| line.starts_with(id));
-    line.is_some_and(|line| {
-        line.split(' ').skip(8).any(|range| {
-            let (first, last) = range.split_once('-').unwrap_or((range, range));
-            let range = (first.parse::<u32>(), last.parse::<u32>());
-            matches!(range, (Ok(first), Ok(last)) if (first..=last).contains(&slot))
-        })
-    })
-}
-
-/// Moves a slot with all that is in it to the next master.
-fn move_slot(cluster: &Cluster, slot: u32) {
-    let id = |server: &Server| server.ask(&["CLUSTER", "MYID"]);
-    let masters = &cluster.masters;
-    let from = masters
-        .iter()
-        .position(|it| knows(it, &id(it), slot))
-        .unwrap();
-    let to = &masters[(from + 1) % masters.len()];
-    let from = &masters[from];
-    let (from_id, to_id, number) = (id(from), id(to), slot.to_string());
-    let set = |server: &Server, words: &[&str]| {
-        let command = [&["CLUSTER", "SETSLOT", &number][..], words].concat();
-        assert_eq!(server.ask(&command), "OK");
-    };
-    set(to, &["IMPORTING", &from_id]);
-    set(from, &["MIGRATING", &to_id]);
-    loop {
-        // A few at a time, so that others come in between.
-        let keys = from.ask(&["CLUSTER", "GETKEYSINSLOT", &number, "3"]);
-        let keys: Vec<_> = keys.lines().filter(|key| !key.is_empty()).collect();
-        if keys.is_empty() {
-            break;
-        }
-        let port = to.port.to_string();
-        let migrate = ["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "KEYS"];
-        let moved = from.ask(&[&migrate[..], &keys].concat());
-        assert!(moved == "OK" || moved == "NOKEY", "{moved}");
-    }
-    until("all know where it is", || {
-        for server in [to, from] {
-            set(server, &["NODE", &to_id]);
-        }
-        masters.iter().all(|server| knows(server, &to_id, slot))
-    });
-    // One that has not heard of the other's last epoch would not outdo it when the slot comes back, and
-    // lose it again.
-    until("all know each other's epochs", || {
-        let all: Vec<_> = masters.iter().map(epochs).collect();
-        all.iter().all(|one| *one == all[0])
-    });
-}
-
-/// The configuration epoch of each node, as this server knows it.
-fn epochs(server: &Server) -> BTreeMap<String, String> {
-    let nodes = server.ask(&["CLUSTER", "NODES"]);
-    (nodes.lines())
-        .filter_map(|line| {
-            let words: Vec<_> = line.split(' ').collect();
-            Some(((*words.first()?).to_owned(), (*words.get(6)?).to_owned()))
-        })
-        .collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn events_are_accepted_and_run_once_while_every_slot_moves() {
     let cluster = Cluster::of(2, &[]);
@@ -152,8 +85,7 @@ async fn events_are_accepted_and_run_once_while_every_slot_moves() {
     let slots: Vec<u32> = (0..6)
         .map(|partition| {
             let key = format!("wh:default:{{{partition}}}:~q");
-            let slot = cluster.masters[0].ask(&["CLUSTER", "KEYSLOT", &key]);
-            slot.parse().unwrap()
+            cluster.slot_of(&key)
         })
         .collect();
     let events = 1_200;
@@ -187,7 +119,7 @@ async fn events_are_accepted_and_run_once_while_every_slot_moves() {
     let moving = async {
         tokio::task::spawn_blocking(move || {
             for _ in 0..2 {
-                slots.iter().for_each(|slot| move_slot(&cluster, *slot));
+                slots.iter().for_each(|slot| cluster.move_slot(*slot, 3));
             }
             cluster
         })

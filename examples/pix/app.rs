@@ -1,0 +1,96 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::extract::State;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use tower_webhook::certificate::{CertificateHeader, CertificateProof};
+use tower_webhook::{
+    ConfigError, Decimal, Event, Provider, RouterExt, SharedStore, TrustedProxies, Webhook,
+    provider,
+};
+
+/// How senders reach this receiver.
+#[derive(Debug, Clone)]
+pub enum Reached {
+    /// It ends TLS itself.
+    Directly,
+    /// These proxies do, and write the certificate as `nginx.conf` says.
+    Through(TrustedProxies),
+}
+
+/// What was paid, by the `endToEndId` of each payment: an event that runs again changes nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Paid(Arc<Mutex<BTreeMap<String, Decimal>>>);
+
+impl Paid {
+    /// The payments so far.
+    pub fn payments(&self) -> Vec<String> {
+        let paid = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        paid.keys().cloned().collect()
+    }
+
+    fn note(&self, id: String, amount: Decimal) {
+        let mut paid = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        paid.insert(id, amount);
+    }
+}
+
+/// What Efí and Inter send.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Notice {
+    /// One item of their lists.
+    Payment {
+        #[serde(rename = "endToEndId")]
+        id: String,
+        valor: Decimal,
+    },
+    /// Efí's test at registration, and what nobody has told us of.
+    Other(IgnoredAny),
+}
+
+async fn on_notice(State(paid): State<Paid>, Event(notice): Event<Notice>) {
+    match notice {
+        // Believe the API, not the notice: ask it for this id before anything is shipped.
+        Notice::Payment { id, valor } => paid.note(id, valor),
+        Notice::Other(_) => tracing::info!("a notice of no payment"),
+    }
+}
+
+/// The routes of both senders.
+///
+/// # Errors
+///
+/// What [`Webhook::build`] refuses.
+pub fn app(
+    efi: CertificateProof,
+    inter: CertificateProof,
+    reached: &Reached,
+    store: &SharedStore,
+    paid: Paid,
+) -> Result<Router, ConfigError> {
+    let placed = |proof: CertificateProof| match reached {
+        Reached::Directly => proof,
+        Reached::Through(_) => proof.written_in(CertificateHeader::nginx()),
+    };
+    let proxies = || match reached {
+        Reached::Directly => TrustedProxies::none(),
+        Reached::Through(proxies) => proxies.clone(),
+    };
+    let webhook = |provider: Provider| {
+        Webhook::new(provider)
+            .store(store.clone())
+            .trusted_proxies(proxies())
+            .build()
+    };
+    let efi = webhook(provider::efi_mtls(placed(efi)))?;
+    let inter = webhook(provider::inter(placed(inter)))?;
+    let router = Router::new()
+        // Efí adds `/pix` to what was registered.
+        .webhook("/webhooks/efi", efi.clone(), on_notice)
+        .webhook("/webhooks/efi/pix", efi, on_notice)
+        .webhook("/webhooks/inter", inter, on_notice);
+    Ok(router.with_state(paid))
+}

@@ -1,0 +1,90 @@
+//! The page at `/operator`, and the journal that it reads.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use axum::Router;
+use tower_webhook::journal::{Journal, SqliteJournal};
+use tower_webhook::operator::{self, Page, PageObserver};
+
+use crate::app::Webhooks;
+use crate::settings::{SettingError, variable};
+use crate::store::{Kept, Place};
+
+/// How long the last lines of the journal may take at the end.
+const FLUSH_LIMIT: Duration = Duration::from_secs(2);
+
+/// What is watched of the webhooks, for the page.
+pub(crate) struct Watch {
+    page: Page,
+    journal: Option<(Journal, SqliteJournal)>,
+}
+
+impl Watch {
+    /// With a journal in the file of `JOURNAL_PATH`; unless set, beside the file of the records, where they are in one.
+    pub(crate) fn begin(place: &Place) -> Result<Self, SettingError> {
+        let path = match (variable("JOURNAL_PATH")?, place) {
+            (Some(path), _) => Some(PathBuf::from(path)),
+            (None, Place::Sqlite(path)) => {
+                let mut path = path.clone().into_os_string();
+                path.push(".journal");
+                Some(path.into())
+            }
+            (None, _) => None,
+        };
+        let journal = path.map(|path| {
+            let failed = |error: &dyn std::error::Error| SettingError::new("JOURNAL_PATH", error);
+            let table = SqliteJournal::open(path).map_err(|error| failed(&error))?;
+            let journal = Journal::start(table.clone()).map_err(|error| failed(&error))?;
+            Ok((journal, table))
+        });
+        Ok(Self {
+            page: Page::new(),
+            journal: journal.transpose()?,
+        })
+    }
+
+    /// For a process that shows no page: nothing is kept of what it sees.
+    #[allow(dead_code, reason = "the worker uses it")]
+    pub(crate) fn nothing() -> Self {
+        Self {
+            page: Page::new(),
+            journal: None,
+        }
+    }
+
+    pub(crate) fn observer(&self) -> PageObserver {
+        self.page.observer()
+    }
+
+    pub(crate) fn journal(&self) -> Option<&Journal> {
+        self.journal.as_ref().map(|(journal, _)| journal)
+    }
+
+    /// The page, for this machine itself alone: a receiver of yours has its operators log in, and puts
+    /// `OperatorAccess` into their requests.
+    pub(crate) fn routes(self, webhooks: &Webhooks, kept: &Kept) -> Router {
+        let mut page = self.page;
+        for webhook in webhooks.all() {
+            page = page.webhook(webhook);
+        }
+        // The webhooks' own, and so known already.
+        page = match kept {
+            Kept::Store(store) => page.store(store.clone()),
+            Kept::Inbox(inbox) => page.inbox(inbox.clone()),
+        };
+        if let Some((journal, table)) = &self.journal {
+            page = page.journal(journal, table.clone());
+        }
+        Router::new().nest("/operator", operator::router(&page))
+    }
+}
+
+/// Waits until the journal is written.
+pub(crate) async fn end(journal: Option<Journal>) {
+    if let Some(journal) = journal
+        && !journal.flush(FLUSH_LIMIT).await
+    {
+        tracing::warn!("the last lines of the journal are missing");
+    }
+}

@@ -1,0 +1,312 @@
+//! The headers in which proxies write the certificate of their client.
+
+use data_encoding::HEXLOWER_PERMISSIVE;
+use http::{HeaderMap, HeaderName};
+use percent_encoding::percent_decode_str;
+use sfv::{BareItem, Item, Parser};
+
+use super::error::{CertificateError, CertificateErrorKind};
+use super::facts::Facts;
+use super::pem::{self, MAX_PEM};
+use super::xfcc::{self, Element};
+use crate::printable::Printable;
+
+/// The longest header that is read: PEM in which every byte is escaped.
+const MAX_HEADER: usize = 3 * MAX_PEM;
+
+/// The header in which a declared proxy writes the certificate that its client has shown.
+///
+/// It must be one that the proxy overwrites, or takes out where its client has shown none: one that it
+/// passes on untouched is the stranger's. A header that stands twice is refused, whatever it says.
+///
+/// | proxy | what it writes | here |
+/// | --- | --- | --- |
+/// | HAProxy, Caddy and others | `Client-Cert` of RFC 9440 | [`rfc9440`](Self::rfc9440) |
+/// | Envoy, Istio | `X-Forwarded-Client-Cert` | [`xfcc`](Self::xfcc) |
+/// | nginx, Apache | a header of yours with the certificate in PEM, escaped | [`nginx`](Self::nginx), [`pem`](Self::pem) |
+///
+/// ```
+/// use tower_webhook::certificate::{CertificateHeader, CertificateMatch, CertificateProof};
+/// use tower_webhook::{MemoryStore, TrustedProxies, Webhook, provider};
+///
+/// # let authority = include_str!("../../tests/data/certificates/root.pem");
+/// let sender = CertificateProof::of([CertificateMatch::issued_by(authority)?])?;
+/// let efi = provider::efi_mtls(sender.written_in(CertificateHeader::nginx()));
+/// let webhook = Webhook::new(efi)
+///     .store(MemoryStore::new())
+///     // Without this line nobody's header is believed.
+///     .trusted_proxies(TrustedProxies::parse(["10.0.0.7"])?)
+///     .build()?;
+/// # drop(webhook);
+/// # Ok::<(), tower_webhook::ConfigError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateHeader {
+    name: HeaderName,
+    form: Form,
+    verified: Option<(HeaderName, Box<str>)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Form {
+    /// A byte sequence of RFC 8941.
+    Bytes,
+    /// Percent-encoded PEM, or PEM as it is.
+    Pem,
+    /// So many proxies stand behind the one that counts; `None` where there is one alone.
+    Xfcc(Option<usize>),
+}
+
+impl CertificateHeader {
+    /// `Client-Cert` (RFC 9440). `Client-Cert-Chain` is not read: a client can send what it likes behind
+    /// its own certificate.
+    ///
+    /// HAProxy writes `::` where no certificate was shown, and its `ssl_c_verify` is 0 then too.
+    pub fn rfc9440() -> Self {
+        Self {
+            name: HeaderName::from_static("client-cert"),
+            form: Form::Bytes,
+            verified: None,
+        }
+    }
+
+    /// Envoy's `X-Forwarded-Client-Cert`, of one proxy: several elements are refused. Set
+    /// `forward_client_cert_details: SANITIZE_SET`, and `cert: true` in `set_current_client_cert_details`.
+    /// Without the certificate `Hash`, `DNS` and `URI` are believed, and the time is the proxy's to judge.
+    ///
+    /// ```
+    /// use tower_webhook::certificate::CertificateHeader;
+    ///
+    /// let one = CertificateHeader::xfcc();
+    /// let behind_two_more = CertificateHeader::xfcc().behind(2);
+    /// # drop((one, behind_two_more));
+    /// ```
+    pub fn xfcc() -> Self {
+        Self {
+            name: HeaderName::from_static("x-forwarded-client-cert"),
+            form: Form::Xfcc(None),
+            verified: None,
+        }
+    }
+
+    /// Of several elements of `X-Forwarded-Client-Cert` the one that has so many behind it, each
+    /// written by a proxy of yours (`APPEND_FORWARD`): with 0, the last one. What stands before it, a
+    /// stranger may have written.
+    #[must_use]
+    pub fn behind(mut self, proxies: usize) -> Self {
+        if matches!(self.form, Form::Xfcc(_)) {
+            self.form = Form::Xfcc(Some(proxies));
+        }
+        self
+    }
+
+    /// What this configuration of nginx writes, [`pem`](Self::pem) in two headers:
+    ///
+    /// ```nginx
+    /// proxy_set_header X-SSL-Client-Cert   $ssl_client_escaped_cert;
+    /// proxy_set_header X-SSL-Client-Verify $ssl_client_verify;
+    /// ```
+    pub fn nginx() -> Self {
+        let verify = HeaderName::from_static("x-ssl-client-verify");
+        Self::pem(HeaderName::from_static("x-ssl-client-cert")).verified_by(verify, "SUCCESS")
+    }
+
+    /// A header that holds the certificate in PEM, percent-encoded or with blanks for line ends. Say
+    /// [how the proxy tells](Self::verified_by) that its chain is right, where the proxy passes on
+    /// others.
+    ///
+    /// ```
+    /// use http::HeaderName;
+    /// use tower_webhook::certificate::CertificateHeader;
+    ///
+    /// // `RequestHeader set X-Cert "%{SSL_CLIENT_CERT}s"` and `X-Verify "%{SSL_CLIENT_VERIFY}s"` of Apache.
+    /// let apache = CertificateHeader::pem(HeaderName::from_static("x-cert"))
+    ///     .verified_by(HeaderName::from_static("x-verify"), "SUCCESS");
+    /// # drop(apache);
+    /// ```
+    pub fn pem(name: HeaderName) -> Self {
+        Self {
+            name,
+            form: Form::Pem,
+            verified: None,
+        }
+    }
+
+    /// Demands that the proxy writes this value into this header, which says that the chain of the
+    /// certificate is right.
+    #[must_use]
+    pub fn verified_by(mut self, name: HeaderName, value: impl Into<Box<str>>) -> Self {
+        self.verified = Some((name, value.into()));
+        self
+    }
+
+    /// Whether a request carries it.
+    pub(super) fn stands_in(&self, headers: &HeaderMap) -> bool {
+        headers.contains_key(&self.name)
+    }
+
+    pub(super) fn name(&self) -> &HeaderName {
+        &self.name
+    }
+
+    /// The certificate that a declared proxy tells.
+    pub(super) fn read(&self, headers: &HeaderMap) -> Result<Facts, CertificateError> {
+        let Some(text) = self.shown(headers)? else {
+            let name = &self.name;
+            return Err(CertificateError::new(
+                CertificateErrorKind::Missing,
+                format!(
+                    "the proxy tells no certificate in {name}: its client has shown none, or it is not set up to ask \
+                     for one and to write that header"
+                ),
+            ));
+        };
+        if let Some((name, wanted)) = &self.verified {
+            self.check_verified(headers, name, wanted)?;
+        }
+        match self.form {
+            Form::Bytes => {
+                Facts::read(&bytes(text).ok_or_else(|| self.unread("a byte sequence of RFC 8941"))?)
+            }
+            Form::Pem => {
+                let der = escaped(text).ok_or_else(|| self.unread("one certificate in PEM"))?;
+                Facts::read(&der)
+            }
+            Form::Xfcc(behind) => {
+                let elements =
+                    xfcc::elements(text).ok_or_else(|| self.unread("as Envoy writes it"))?;
+                self.of_proxy(elements, behind)
+            }
+        }
+    }
+
+    /// The text of the header; `None` where it says that there is none.
+    fn shown<'h>(&self, headers: &'h HeaderMap) -> Result<Option<&'h str>, CertificateError> {
+        let Some(text) = line(headers, &self.name)? else {
+            return Ok(None);
+        };
+        // HAProxy's, Apache's and Caddy's words for "none".
+        let is_none = matches!(text, "" | "-" | "::" | ":<nil>:" | "(null)" | "<nil>");
+        let is_placeholder = text.trim_start_matches(':').starts_with('{');
+        Ok((!is_none && !is_placeholder).then_some(text))
+    }
+
+    fn check_verified(
+        &self,
+        headers: &HeaderMap,
+        name: &HeaderName,
+        wanted: &str,
+    ) -> Result<(), CertificateError> {
+        let refused = |text| Err(CertificateError::new(CertificateErrorKind::Refused, text));
+        match line(headers, name)? {
+            Some(found) if found == wanted => Ok(()),
+            Some(found) => {
+                let found: String = found.chars().take(200).collect();
+                refused(format!(
+                    "the proxy says {:?} of the certificate in {name}, not {wanted:?}",
+                    Printable(found)
+                ))
+            }
+            None => refused(format!(
+                "the proxy says nothing in {name} of the certificate in {}: have it write that header",
+                self.name
+            )),
+        }
+    }
+
+    /// What the proxy that counts says of its client.
+    fn of_proxy(
+        &self,
+        mut elements: Vec<Element>,
+        behind: Option<usize>,
+    ) -> Result<Facts, CertificateError> {
+        let place = match behind {
+            None if elements.len() > 1 => {
+                return Err(CertificateError::malformed(format!(
+                    "{} holds several elements: say with `behind` which one counts, or have the proxy write one \
+                     (SANITIZE_SET)",
+                    self.name
+                )));
+            }
+            behind => elements
+                .len()
+                .checked_sub(behind.unwrap_or_default().saturating_add(1)),
+        };
+        let Some(element) = place.map(|place| elements.swap_remove(place)) else {
+            return Err(CertificateError::new(
+                CertificateErrorKind::Missing,
+                format!("{} holds fewer elements than there are proxies", self.name),
+            ));
+        };
+        let hash = match &element.hash {
+            None => None,
+            Some(text) => {
+                let bytes = HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok();
+                let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
+                Some(bytes.ok_or_else(|| self.unread("with a SHA-256 in hex for `Hash`"))?)
+            }
+        };
+        let Some(cert) = &element.cert else {
+            if hash.is_none() {
+                return Err(CertificateError::new(
+                    CertificateErrorKind::Missing,
+                    format!("{} tells no certificate of its client", self.name),
+                ));
+            }
+            return Ok(Facts {
+                sha256: hash,
+                dns: element.dns,
+                uris: element.uris,
+                read: None,
+            });
+        };
+        let der =
+            escaped(cert).ok_or_else(|| self.unread("with one certificate in PEM for `Cert`"))?;
+        let facts = Facts::read(&der)?;
+        if hash.is_some() && hash != facts.sha256 {
+            return Err(self.unread("with the SHA-256 of `Cert` for `Hash`"));
+        }
+        Ok(facts)
+    }
+
+    fn unread(&self, what: &str) -> CertificateError {
+        CertificateError::malformed(format!("{} is not read: it is not {what}", self.name))
+    }
+}
+
+/// The only line of a header, without the white space around it.
+fn line<'h>(
+    headers: &'h HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'h str>, CertificateError> {
+    let mut lines = headers.get_all(name).iter();
+    let Some(line) = lines.next() else {
+        return Ok(None);
+    };
+    if lines.next().is_some() {
+        return Err(CertificateError::malformed(format!(
+            "{name} stands twice: have the proxy overwrite what its client sends"
+        )));
+    }
+    if line.len() > MAX_HEADER {
+        return Err(CertificateError::malformed(format!(
+            "{name} is longer than 96 KiB, and is not read"
+        )));
+    }
+    (line.to_str().map(|text| Some(text.trim_ascii())))
+        .map_err(|_| CertificateError::malformed(format!("{name} is not ASCII")))
+}
+
+fn bytes(text: &str) -> Option<Vec<u8>> {
+    let item: Item = Parser::new(text).parse().ok()?;
+    match item.bare_item {
+        BareItem::ByteSequence(bytes) if item.params.is_empty() => Some(bytes),
+        _ => None,
+    }
+}
+
+/// A `+` stands for itself: it is a digit of base64.
+fn escaped(text: &str) -> Option<Vec<u8>> {
+    let decoded: Vec<u8> = percent_decode_str(text).collect();
+    pem::single(&decoded)
+}

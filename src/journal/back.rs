@@ -1,0 +1,212 @@
+//! The lines of a folder, read from the newest one on.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use super::JournalFiles;
+use crate::recorded::{JournalError, JournalLine, JournalPosition, Newest, NewestLines, Reading};
+
+/// What the names of files begin with, by what they hold.
+const KINDS: [&str; 2] = ["proved-", "refused-"];
+/// So much is read at a time.
+const BLOCK: u64 = 64 * 1024;
+/// A longer line is passed over.
+const LONGEST: usize = 2 << 20;
+
+/// Reads the newest lines that are asked for. It blocks while it reads.
+pub(super) fn newest(
+    files: &JournalFiles,
+    newest: Newest<'_>,
+) -> Result<NewestLines, JournalError> {
+    let folder = files.folder();
+    read(folder, newest).map_err(|error| {
+        JournalError::new(format!("{} cannot be read", folder.display())).with_source(error)
+    })
+}
+
+fn read(folder: &Path, newest: Newest<'_>) -> std::io::Result<NewestLines> {
+    let mut names: Vec<String> = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".jsonl") {
+            names.push(name);
+        }
+    }
+    names.sort();
+    let before = newest.before.map(ends).unwrap_or_default();
+    let mut ways: Vec<Way> = (KINDS.iter())
+        .map(|kind| Way::new(folder, kind, &names, &before))
+        .collect();
+    let mut reading = Reading::default();
+    loop {
+        let mut heads = Vec::new();
+        for (place, way) in ways.iter_mut().enumerate() {
+            if let Some(at) = way.peek()? {
+                heads.push((at, place));
+            }
+        }
+        let Some((_, place)) = heads.into_iter().max() else {
+            reading.found.next = None;
+            return Ok(reading.found);
+        };
+        let Some(text) = ways.get_mut(place).and_then(Way::take) else {
+            return Ok(reading.found);
+        };
+        // Where each of the ways stands: the line is the one behind that.
+        let at: Vec<_> = ways.iter().filter_map(Way::end).collect();
+        if !reading.take(&newest, JournalPosition::new(at.join(",")), &text) {
+            return Ok(reading.found);
+        }
+    }
+}
+
+/// The line behind this place, if it is one that [`newest`] gave.
+pub(super) fn line(files: &JournalFiles, at: &JournalPosition) -> Option<JournalLine> {
+    // Of the lines that each of the ways took last, the oldest one was taken last.
+    let lines = ends(at).into_iter().filter_map(|(name, offset)| {
+        let kind_is_known = KINDS.iter().any(|kind| name.starts_with(kind));
+        let is_plain = !name.contains(['/', '\\']) && name.ends_with(".jsonl");
+        let path = (kind_is_known && is_plain).then(|| files.folder().join(&name))?;
+        let mut file = File::open(path).ok()?;
+        file.seek(SeekFrom::Start(offset)).ok()?;
+        let mut bytes = Vec::new();
+        let most = u64::try_from(LONGEST).unwrap_or(u64::MAX);
+        file.take(most).read_to_end(&mut bytes).ok()?;
+        let text = bytes.split(|byte| *byte == b'\n').next()?;
+        JournalLine::parse(std::str::from_utf8(text).ok()?).ok()
+    });
+    lines.min_by_key(|line| line.at)
+}
+
+/// A place in several files: where each was come to.
+fn ends(position: &JournalPosition) -> BTreeMap<String, u64> {
+    let pieces = position.as_str().split(',').filter_map(|piece| {
+        let (name, at) = piece.rsplit_once(':')?;
+        Some((name.to_owned(), at.parse().ok()?))
+    });
+    pieces.collect()
+}
+
+/// The way back through the files of one kind.
+struct Way {
+    folder: PathBuf,
+    /// Those that are left, the next one last.
+    names: Vec<String>,
+    file: Option<(String, File)>,
+    /// What is left of the file, and what of it was read and not taken yet.
+    offset: u64,
+    ahead: Vec<u8>,
+    /// The next line.
+    head: Option<(u64, String)>,
+    /// In which file it begins, and where.
+    head_at: Option<(String, u64)>,
+    taken_at: Option<(String, u64)>,
+    first_end: Option<u64>,
+}
+
+impl Way {
+    fn new(folder: &Path, kind: &str, names: &[String], before: &BTreeMap<String, u64>) -> Self {
+        let of_kind = |name: &&String| name.starts_with(kind);
+        let end = before.iter().find(|(name, _)| name.starts_with(kind));
+        let names = names.iter().filter(of_kind);
+        let names = names.filter(|name| end.is_none_or(|(last, _)| *name <= last));
+        Self {
+            folder: folder.to_owned(),
+            names: names.cloned().collect(),
+            file: None,
+            offset: 0,
+            ahead: Vec::new(),
+            head: None,
+            head_at: None,
+            taken_at: end.map(|(name, at)| (name.clone(), *at)),
+            first_end: end.map(|(_, at)| *at),
+        }
+    }
+
+    /// When the next line's outcome was known; `None` at the beginning of all files.
+    fn peek(&mut self) -> std::io::Result<Option<u64>> {
+        while self.head.is_none() {
+            if self.file.is_none() && !self.open()? {
+                return Ok(None);
+            }
+            let Some((begin, bytes)) = self.line_before()? else {
+                self.file = None;
+                continue;
+            };
+            let text = String::from_utf8(bytes).ok();
+            let line = text.filter(|text| text.len() <= LONGEST);
+            let parsed = line.and_then(|text| Some((JournalLine::parse(&text).ok()?.at, text)));
+            if let (Some(head), Some((name, _))) = (parsed, &self.file) {
+                self.head = Some(head);
+                self.head_at = Some((name.clone(), begin));
+            }
+        }
+        Ok(self.head.as_ref().map(|(at, _)| *at))
+    }
+
+    fn take(&mut self) -> Option<String> {
+        self.taken_at = self.head_at.take();
+        self.head.take().map(|(_, text)| text)
+    }
+
+    /// Where it stands.
+    fn end(&self) -> Option<String> {
+        let (name, at) = self.taken_at.as_ref()?;
+        Some(format!("{name}:{at}"))
+    }
+
+    fn open(&mut self) -> std::io::Result<bool> {
+        while let Some(name) = self.names.pop() {
+            let file = match File::open(self.folder.join(&name)) {
+                Ok(file) => file,
+                // Removed meanwhile.
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            let len = file.metadata()?.len();
+            self.offset = self.first_end.take().unwrap_or(len).min(len);
+            self.ahead.clear();
+            self.taken_at
+                .get_or_insert_with(|| (name.clone(), self.offset));
+            self.file = Some((name, file));
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// The last whole line before the offset, and where it begins.
+    fn line_before(&mut self) -> std::io::Result<Option<(u64, Vec<u8>)>> {
+        let Some((_, file)) = &mut self.file else {
+            return Ok(None);
+        };
+        loop {
+            // What stands behind the last line break is being written, or was cut off.
+            if let Some(last) = self.ahead.iter().rposition(|byte| *byte == b'\n') {
+                self.ahead.truncate(last);
+                let begin = self.ahead.iter().rposition(|byte| *byte == b'\n');
+                let begin = begin.map(|at| at.saturating_add(1));
+                if let Some(begin) = begin.or((self.offset == 0).then_some(0)) {
+                    let line = self.ahead.split_off(begin);
+                    let behind = u64::try_from(self.ahead.len()).unwrap_or(u64::MAX);
+                    return Ok(Some((self.offset.saturating_add(behind), line)));
+                }
+                self.ahead.push(b'\n');
+            } else if self.offset == 0 {
+                return Ok(None);
+            }
+            let begin = self.offset.saturating_sub(BLOCK);
+            let length = usize::try_from(self.offset.saturating_sub(begin)).unwrap_or(0);
+            let mut block = vec![0; length];
+            file.seek(SeekFrom::Start(begin))?;
+            file.read_exact(&mut block)?;
+            block.append(&mut self.ahead);
+            self.ahead = block;
+            self.offset = begin;
+            if self.ahead.len() > LONGEST.saturating_mul(2) {
+                return Ok(None);
+            }
+        }
+    }
+}

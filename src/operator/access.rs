@@ -1,0 +1,149 @@
+//! Who may look, and from where.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::ConnectInfo;
+use http::request::Parts;
+use http::uri::Authority;
+use http::{HeaderMap, header};
+
+/// Says that a request is an operator's: the user's own authentication puts it into the request's extensions,
+/// and the page is then shown to it from anywhere.
+///
+/// ```
+/// use axum::{Router, extract::Request, middleware::{Next, from_fn}, response::Response};
+/// use tower_webhook::operator::{self, OperatorAccess, Page};
+///
+/// /// Behind whatever proves that this is somebody of ours.
+/// async fn of_ours(mut request: Request, next: Next) -> Response {
+///     request.extensions_mut().insert(OperatorAccess::named("alice"));
+///     next.run(request).await
+/// }
+///
+/// let page = operator::router(&Page::new());
+/// let app: Router = Router::new().nest("/operator", page.layer(from_fn(of_ours)));
+/// # drop(app);
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct OperatorAccess {
+    name: Option<Arc<str>>,
+}
+
+impl OperatorAccess {
+    /// An operator whose name is not told.
+    ///
+    /// ```
+    /// use tower_webhook::operator::OperatorAccess;
+    ///
+    /// assert_eq!(OperatorAccess::new().name(), None);
+    /// ```
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An operator of this name: it is written beside what they do, and what one has been shown cannot be sent by
+    /// another.
+    pub fn named(name: impl Into<Arc<str>>) -> Self {
+        Self {
+            name: Some(name.into()),
+        }
+    }
+
+    /// The name, if it was told.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+}
+
+/// Headers that a proxy adds. One that is there says that the peer is not who asks.
+const FORWARDING: [&str; 16] = [
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-original-forwarded-for",
+    "x-original-host",
+    "x-host",
+    "x-envoy-external-address",
+    "x-azure-clientip",
+    "x-proxyuser-ip",
+    "client-ip",
+    "true-client-ip",
+    "fastly-client-ip",
+    "fly-client-ip",
+    "cloudfront-viewer-address",
+];
+/// The beginnings of the names of others.
+const FORWARDING_BEGIN: [&str; 3] = ["x-forwarded", "cf-", "x-appengine-"];
+
+/// Who asks, if the page is for them; else why it is not.
+pub(super) fn admitted(parts: &Parts) -> Result<OperatorAccess, &'static str> {
+    if let Some(access) = parts.extensions.get::<OperatorAccess>() {
+        return Ok(access.clone());
+    }
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    let Some(ConnectInfo(peer)) = peer else {
+        return Err("the peer's address is not known: serve with connect info");
+    };
+    if !peer.ip().to_canonical().is_loopback() {
+        return Err("the peer is not this machine, and nothing says that it is an operator's");
+    }
+    if let Some(name) = forwarding(&parts.headers) {
+        tracing::debug!(target: "tower_webhook", header = name, "a proxy stands before the page");
+        return Err("a proxy stands between, and nothing says that it is an operator's");
+    }
+    match names_loopback(parts) {
+        true => Ok(OperatorAccess::new()),
+        false => Err("the name that was asked for is not this machine's own"),
+    }
+}
+
+fn forwarding(headers: &HeaderMap) -> Option<&str> {
+    let mut names = headers.keys().map(header::HeaderName::as_str);
+    names.find(|name| {
+        FORWARDING.contains(name) || FORWARDING_BEGIN.iter().any(|begin| name.starts_with(begin))
+    })
+}
+
+/// Whether the request asks for this machine by a name that no one else can have: a page elsewhere, whose name
+/// was made to lead here, asks by its own.
+fn names_loopback(parts: &Parts) -> bool {
+    let mut hosts = parts.headers.get_all(header::HOST).iter();
+    let (host, more) = (hosts.next(), hosts.next());
+    let in_header = host.map(|host| host.to_str().ok().and_then(|it| it.parse().ok()));
+    let named: [Option<Option<Authority>>; 2] =
+        [in_header, parts.uri.authority().cloned().map(Some)];
+    let mut named = named.into_iter().flatten().peekable();
+    more.is_none()
+        && named.peek().is_some()
+        && named.all(|it| it.is_some_and(|it| is_loopback(&it)))
+}
+
+fn is_loopback(authority: &Authority) -> bool {
+    if authority.as_str().contains('@') {
+        return false;
+    }
+    let host = authority.host();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || address
+            .parse::<IpAddr>()
+            .is_ok_and(|it| it.to_canonical().is_loopback())
+}
+
+/// Whether a request that changes something was made by a page of ours, as far as the browser says.
+pub(super) fn is_own_page(headers: &HeaderMap, uri: &http::Uri) -> bool {
+    let site = headers.get("sec-fetch-site");
+    if site.is_some_and(|site| site != "same-origin" && site != "none") {
+        return false;
+    }
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return true;
+    };
+    let host = headers.get(header::HOST).and_then(|it| it.to_str().ok());
+    let host = host.or_else(|| uri.authority().map(Authority::as_str));
+    let origin = origin.to_str().ok().and_then(|it| it.split_once("://"));
+    matches!((origin, host), (Some((_, origin)), Some(host)) if origin.eq_ignore_ascii_case(host))
+}

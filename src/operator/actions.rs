@@ -1,0 +1,351 @@
+//! What an operator does, once it is sure that an operator does it.
+
+use std::time::Duration;
+
+use axum::extract::Request;
+use http::StatusCode;
+use maud::{Markup, html};
+
+use super::asked::{Asked, get, read};
+use super::state::State;
+use super::view::entry::died;
+use super::view::frame::link;
+use super::{access, shown};
+use crate::clock::UnixTime;
+use crate::event::{EventKey, Name};
+use crate::inbox::{DeadLetters, Discard, Inbox as _, ManyMoved, Moved, Redrive, SharedInbox};
+use crate::journal::Note;
+use crate::store::{Store as _, StoreError};
+
+/// A longer form is none of ours.
+const MAX_FORM: usize = 256 * 1024;
+/// So many are moved at once by hand, and so many by what they have in common.
+const MOST_BY_HAND: usize = 100;
+/// Many that are redriven begin within this time.
+const SPREAD: Duration = Duration::from_secs(60);
+
+/// What is asked for, as it stands in forms.
+pub(super) const REDRIVE: &str = "redrive";
+pub(super) const FORCE: &str = "force";
+pub(super) const DISCARD: &str = "discard";
+pub(super) const REDRIVE_ALL: &str = "redrive-all";
+pub(super) const DISCARD_ALL: &str = "discard-all";
+pub(super) const FORGET: &str = "forget";
+pub(super) const PAUSE: &str = "pause";
+pub(super) const RESUME: &str = "resume";
+
+type Refused = (StatusCode, &'static str);
+
+/// Does what a form asks for, and says which view to go to.
+pub(super) async fn act(state: &State, asked: &Asked, request: Request) -> Result<String, Refused> {
+    let (parts, body) = request.into_parts();
+    if !access::is_own_page(&parts.headers, &parts.uri) {
+        return Err((
+            StatusCode::FORBIDDEN,
+            "This was asked for by a page of another site.",
+        ));
+    }
+    let body = axum::body::to_bytes(body, MAX_FORM).await;
+    let body = body.map_err(|_| (StatusCode::PAYLOAD_TOO_LARGE, "The form is too long."))?;
+    let form = Form(read(&body));
+    let action = form.get("act").unwrap_or_default();
+    let token = form.get(&format!("token.{action}")).unwrap_or_default();
+    if !state.tokens.is_right(token, action, asked.who(), asked.now) {
+        return Err((
+            StatusCode::FORBIDDEN,
+            "The page that asked for this is older than an hour, or is not of this process. Go back, reload it \
+             and try again.",
+        ));
+    }
+    let done = form.carry_out(state, asked, action).await;
+    state.seen.changed();
+    done
+}
+
+/// The fields of a form.
+struct Form(Vec<(String, String)>);
+
+const NO_SUCH: Refused = (
+    StatusCode::BAD_REQUEST,
+    "The form asks for nothing that there is.",
+);
+
+/// What an error of a store is answered with; the log has it.
+fn failed(error: &StoreError) -> Refused {
+    tracing::warn!(target: "tower_webhook", %error, "an operator's action failed");
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        "The store did not do it, or did not say so. Look at what is there now, and try again.",
+    )
+}
+
+impl Form {
+    fn get(&self, name: &str) -> Option<&str> {
+        get(&self.0, name)
+    }
+
+    fn inbox<'s>(&self, state: &'s State) -> Result<&'s SharedInbox, Refused> {
+        let number: Option<usize> = self.get("inbox").and_then(|it| it.parse().ok());
+        let inboxes = state.inboxes();
+        number
+            .and_then(|number| inboxes.get(number).copied())
+            .ok_or(NO_SUCH)
+    }
+
+    fn provider(&self) -> Result<Option<Name>, Refused> {
+        let name = self.get("provider").map(|it| Name::new(it.to_owned()));
+        name.transpose().map_err(|_| NO_SUCH)
+    }
+
+    /// The events that are meant, each with when it died.
+    fn keys(&self) -> Result<Vec<(EventKey, Option<UnixTime>)>, Refused> {
+        let values = self.0.iter().filter(|(name, _)| name == "key");
+        let keys: Option<Vec<_>> = values
+            .take(MOST_BY_HAND)
+            .map(|(_, it)| target(it))
+            .collect();
+        keys.filter(|keys| !keys.is_empty())
+            .ok_or((StatusCode::BAD_REQUEST, "No event was chosen."))
+    }
+
+    async fn carry_out(
+        &self,
+        state: &State,
+        asked: &Asked,
+        action: &str,
+    ) -> Result<String, Refused> {
+        match action {
+            REDRIVE | FORCE | DISCARD => self.move_some(state, asked, action).await,
+            REDRIVE_ALL | DISCARD_ALL => self.move_all(state, asked, action).await,
+            FORGET => self.forget(state, asked).await,
+            PAUSE | RESUME => {
+                let (inbox, provider) = (self.inbox(state)?, self.provider()?.ok_or(NO_SUCH)?);
+                let changed = inbox.set_paused(&provider, action == PAUSE).await;
+                let changed = changed.map_err(|error| failed(&error))?;
+                note(
+                    state,
+                    asked,
+                    action,
+                    Some(&provider),
+                    None,
+                    if changed { "done" } else { "no change" },
+                );
+                let number = u8::from(changed).to_string();
+                Ok(link(asked, "/queue", &[("did", action), ("done", &number)]))
+            }
+            _ => Err(NO_SUCH),
+        }
+    }
+
+    async fn move_some(
+        &self,
+        state: &State,
+        asked: &Asked,
+        action: &str,
+    ) -> Result<String, Refused> {
+        let (inbox, keys) = (self.inbox(state)?, self.keys()?);
+        let mut all = ManyMoved::default();
+        for (key, since) in &keys {
+            let since = exactly(inbox, key, *since).await;
+            let since = since.map_err(|error| failed(&error))?;
+            let moved = if action == DISCARD {
+                let retention = state.retention(key.provider());
+                let mut discard = Discard::new(key.clone(), retention);
+                discard.if_dead_since = since;
+                inbox.discard(&discard).await
+            } else {
+                let mut redrive = Redrive::new(key.clone());
+                redrive.force = action == FORCE;
+                redrive.if_dead_since = since;
+                inbox.redrive(&redrive).await
+            };
+            let (count, word) = match moved.map_err(|error| failed(&error))? {
+                Moved::Done => (&mut all.done, "done"),
+                Moved::Stale => (&mut all.stale, "overtaken, and left as it is"),
+                Moved::NotFrom(_) | Moved::Absent => {
+                    (&mut all.changed, "changed since, and left as it is")
+                }
+            };
+            *count = count.saturating_add(1);
+            note(state, asked, action, Some(key.provider()), Some(key), word);
+        }
+        let key = match keys.as_slice() {
+            [(key, _)] if self.get("from") == Some("event") => key.encoded(),
+            _ => String::new(),
+        };
+        Ok(self.back(asked, action, &all, &key))
+    }
+
+    async fn move_all(
+        &self,
+        state: &State,
+        asked: &Asked,
+        action: &str,
+    ) -> Result<String, Refused> {
+        let (inbox, provider) = (self.inbox(state)?, self.provider()?);
+        let mut dead = DeadLetters::new();
+        if let Some(provider) = &provider {
+            dead = dead.provider(provider.clone());
+        }
+        let retention = match &provider {
+            Some(provider) => state.retention(provider),
+            None => {
+                let all = state.providers();
+                all.iter()
+                    .map(|it| state.retention(it))
+                    .max()
+                    .unwrap_or(SPREAD)
+            }
+        };
+        let moved = match action {
+            REDRIVE_ALL => dead.redrive(inbox, SPREAD).await,
+            _ => dead.discard(inbox, retention).await,
+        };
+        let moved = moved.map_err(|error| failed(&error))?;
+        let ManyMoved {
+            done,
+            stale,
+            changed,
+        } = moved;
+        let words = format!("{done} done, {stale} overtaken, {changed} changed since");
+        note(state, asked, action, provider.as_ref(), None, &words);
+        Ok(self.back(asked, action, &moved, ""))
+    }
+
+    async fn forget(&self, state: &State, asked: &Asked) -> Result<String, Refused> {
+        let keys = self.keys()?;
+        let mut was_there = false;
+        for (key, _) in &keys {
+            let mut any = false;
+            for inbox in state.inboxes() {
+                any |= inbox.forget(key).await.map_err(|error| failed(&error))?;
+            }
+            for store in state.stores() {
+                any |= store.forget(key).await.map_err(|error| failed(&error))?;
+            }
+            let word = if any { "done" } else { "nothing was there" };
+            note(state, asked, FORGET, Some(key.provider()), Some(key), word);
+            was_there |= any;
+        }
+        let all = ManyMoved {
+            done: usize::from(was_there),
+            ..ManyMoved::default()
+        };
+        let key = keys.first().map(|(key, _)| key.encoded());
+        Ok(self.back(asked, FORGET, &all, &key.unwrap_or_default()))
+    }
+
+    /// Where to go on, with what came of it.
+    fn back(&self, asked: &Asked, action: &str, moved: &ManyMoved, key: &str) -> String {
+        let ManyMoved {
+            done,
+            stale,
+            changed,
+        } = *moved;
+        let numbers = [done, stale, changed].map(|number| number.to_string());
+        let [done, stale, changed] = &numbers;
+        let path = if key.is_empty() { "/dead" } else { "/event" };
+        let or_none = |name| self.get(name).unwrap_or_default();
+        let fields = [
+            ("key", key),
+            ("inbox", or_none("inbox")),
+            (
+                "provider",
+                if key.is_empty() {
+                    or_none("provider")
+                } else {
+                    ""
+                },
+            ),
+            ("did", action),
+            ("done", done),
+            ("stale", stale),
+            ("changed", changed),
+        ];
+        link(asked, path, &fields)
+    }
+}
+
+/// When an event died, where a form tells it: an inbox may tell it more finely.
+async fn exactly(
+    inbox: &SharedInbox,
+    key: &EventKey,
+    told: Option<UnixTime>,
+) -> Result<Option<UnixTime>, StoreError> {
+    let Some(told) = told else { return Ok(None) };
+    let view = inbox.lookup(key).await?;
+    let died = view.as_ref().and_then(died);
+    let is_meant = |died: &UnixTime| died.as_micros() == told.as_micros();
+    Ok(Some(died.filter(is_meant).unwrap_or(told)))
+}
+
+/// One event of a form: when it died, if that is told, and its key.
+fn target(text: &str) -> Option<(EventKey, Option<UnixTime>)> {
+    let (since, key) = text.split_once('|')?;
+    let since = match since {
+        "" => None,
+        since => Some(UnixTime::from_micros(since.parse().ok()?)),
+    };
+    Some((EventKey::decode(key).ok()?, since))
+}
+
+/// The same, as it stands in a form.
+pub(super) fn value(key: &EventKey, since: Option<UnixTime>) -> String {
+    let since = since.map(|since| since.as_micros().to_string());
+    format!("{}|{}", since.unwrap_or_default(), key.encoded())
+}
+
+/// Writes down what was done.
+fn note(
+    state: &State,
+    asked: &Asked,
+    action: &str,
+    provider: Option<&Name>,
+    key: Option<&EventKey>,
+    came_to: &str,
+) {
+    let who = asked.who().unwrap_or("an operator");
+    let shown = key.map(EventKey::escaped);
+    tracing::info!(
+        target: "tower_webhook",
+        action,
+        who,
+        provider = provider.map(Name::as_str),
+        key = shown,
+        "an operator's action: {came_to}"
+    );
+    if let Some((journal, _)) = &state.journal {
+        journal.note(Note {
+            at: asked.now,
+            provider: provider.map(ToString::to_string).unwrap_or_default(),
+            key: key.map(EventKey::encoded),
+            detail: format!("{action} by {}: {came_to}", shown::kept(who)),
+        });
+    }
+}
+
+/// What came of what was done last.
+pub(super) fn message(asked: &Asked) -> Markup {
+    let words = match asked.get("did") {
+        Some(REDRIVE | FORCE | REDRIVE_ALL) => "queued again",
+        Some(DISCARD | DISCARD_ALL) => "discarded",
+        Some(FORGET) => "forgotten",
+        Some(PAUSE) => "paused",
+        Some(RESUME) => "resumed",
+        _ => return html! {},
+    };
+    let number = |name| asked.number(name).unwrap_or(0);
+    html! {
+        section.message role="status" {
+            p {
+                (number("done")) " " (words) "."
+                @if number("stale") > 0 {
+                    " " (number("stale")) " were overtaken by newer events, and run only by force."
+                }
+                @if number("changed") > 0 {
+                    " " (number("changed")) " had changed meanwhile, and are as they were."
+                }
+            }
+        }
+    }
+}

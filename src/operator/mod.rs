@@ -1,0 +1,192 @@
+//! A page for operators: what arrived, what ran, what waits and what died, and how to send it round again.
+//!
+//! It is a [`Router`] that you nest in yours, in the process that receives: nothing to install, no asset from
+//! elsewhere, HTML that works without scripts. Give [`Page`] what there is; the view of what there is not says so.
+//!
+//! ```
+//! use axum::Router;
+//! use tower_webhook::layer::TracingObserver;
+//! use tower_webhook::operator::{self, Page};
+//! use tower_webhook::{MemoryStore, RouterExt, Webhook, provider};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), tower_webhook::ConfigError> {
+//! let page = Page::new();
+//! let stripe = provider::stripe(provider::stripe::keys(["whsec_test_9f8e7d6c5b4a"])?);
+//! let stripe = Webhook::new(stripe)
+//!     .store(MemoryStore::new())
+//!     .observer((TracingObserver, page.observer()))
+//!     .build()?;
+//! let page = page.webhook(&stripe);
+//! let app: Router = Router::new()
+//!     .webhook("/webhooks/stripe", stripe, async || {})
+//!     .nest("/operator", operator::router(&page));
+//! # drop(app);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Who sees it
+//!
+//! Everybody else gets 403. It is shown
+//!
+//! - to requests in whose extensions your own authentication has put [`OperatorAccess`];
+//! - and to this machine itself: the peer and the `Host` are loopback, and no header says that a proxy stands
+//!   between. The peer is known where you serve with
+//!   `into_make_service_with_connect_info::<SocketAddr>()`.
+//!
+//! A proxy on the same machine that adds no header is not told from this machine itself: behind one, do not nest the
+//! page without an authentication of your own, and have that *refuse*, for an [`OperatorAccess`] that is missing is
+//! no refusal to who comes from loopback.
+//!
+//! What changes something is a form with a token that an hour's pages of this process alone hold; requests that a
+//! browser says come from another site are refused. Each such action is written to the log and to the journal, with
+//! the [name](OperatorAccess::named) of who did it.
+//!
+//! # What it shows
+//!
+//! Rates, times and the last thousand deliveries are this process's own, kept in memory by
+//! [`Page::observer`]. With [`Page::journal`] deliveries are looked up there, of all processes that write to it.
+//! Records, entries and what is paused come from the stores and inboxes. No view goes through a table: what was
+//! counted over time is counted behind the views, in a fiftieth of the time at most.
+//!
+//! What senders and strangers wrote is escaped, cut where it is long, and secrets are masked as in the
+//! [journal](crate::journal). What is shown is as secret as the bodies of your senders.
+
+mod access;
+mod actions;
+mod asked;
+mod chart;
+mod depth;
+mod live;
+mod minutes;
+mod routes;
+mod seen;
+mod shown;
+mod state;
+mod token;
+mod view;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+
+pub use self::access::OperatorAccess;
+pub use self::seen::PageObserver;
+use self::seen::Seen;
+use self::state::{Given, State};
+use crate::clock::{Clock, SystemClock};
+use crate::inbox::{Inbox, SharedInbox};
+use crate::journal::{Journal, JournalLines};
+use crate::store::{SharedStore, Store};
+use crate::webhook::WebhookLayer;
+
+/// What the page is made from; see the [module](self).
+#[must_use = "a page is shown by the router that is made of it"]
+pub struct Page {
+    given: Given,
+    seen: Arc<Seen>,
+    is_observing: AtomicBool,
+}
+
+impl Page {
+    /// A page that has nothing to show yet.
+    pub fn new() -> Self {
+        Self::with_clock(SystemClock)
+    }
+
+    /// The same by another clock.
+    ///
+    /// ```
+    /// use tower_webhook::operator::Page;
+    /// use tower_webhook::{ManualClock, UnixTime};
+    ///
+    /// let page = Page::with_clock(ManualClock::new(UnixTime::from_secs(1_777_899_600)));
+    /// # drop(page);
+    /// ```
+    pub fn with_clock(clock: impl Clock) -> Self {
+        Self {
+            given: Given::default(),
+            seen: Arc::new(Seen::new(Arc::new(clock))),
+            is_observing: AtomicBool::new(false),
+        }
+    }
+
+    /// What shows the page the deliveries of a webhook: an observer, to be given to it beside others. Any number of
+    /// webhooks take one.
+    pub fn observer(&self) -> PageObserver {
+        self.is_observing.store(true, Ordering::Relaxed);
+        PageObserver(Arc::clone(&self.seen))
+    }
+
+    /// Shows this webhook, and its store or inbox.
+    pub fn webhook(mut self, webhook: &WebhookLayer) -> Self {
+        self.given.webhooks.push(webhook.clone());
+        self
+    }
+
+    /// Shows this store too; that of a webhook it knows.
+    ///
+    /// ```
+    /// use tower_webhook::MemoryStore;
+    /// use tower_webhook::inbox::MemoryInbox;
+    /// use tower_webhook::operator::Page;
+    ///
+    /// // In a process that has workers alone.
+    /// let page = Page::new().inbox(MemoryInbox::new()).store(MemoryStore::new());
+    /// # drop(page);
+    /// ```
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.given.stores.push(SharedStore::new(store));
+        self
+    }
+
+    /// Shows this inbox too; that of a webhook it knows.
+    pub fn inbox(mut self, inbox: impl Inbox) -> Self {
+        self.given.inboxes.push(SharedInbox::new(inbox));
+        self
+    }
+
+    /// Looks deliveries up in this journal, and has it take down what operators do.
+    ///
+    /// ```
+    /// use tower_webhook::journal::{Journal, JournalFiles};
+    /// use tower_webhook::operator::Page;
+    ///
+    /// # fn page() -> Result<Page, Box<dyn std::error::Error>> {
+    /// let files = JournalFiles::open("/var/log/webhooks")?;
+    /// let journal = Journal::start(files.clone())?;
+    /// let page = Page::new().journal(&journal, files);
+    /// # Ok(page)
+    /// # }
+    /// ```
+    pub fn journal(mut self, journal: &Journal, lines: impl Into<JournalLines>) -> Self {
+        self.given.journal = Some((journal.clone(), lines.into()));
+        self
+    }
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Page")
+            .field("given", &self.given)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The page, to be nested where you want it. It answers 403 unless it is [for who asks](self#who-sees-it).
+///
+/// Counting begins where it is made in a runtime, else with the first view.
+pub fn router(page: &Page) -> Router {
+    let is_observing = page.is_observing.load(Ordering::Relaxed);
+    let state = State::new(&page.given, Arc::clone(&page.seen), is_observing);
+    routes::router(state)
+}

@@ -1,0 +1,175 @@
+//! What the views are made from.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use super::depth::{Depth, Source};
+use super::seen::{Seen, endpoint_name};
+use super::token::FormTokens;
+use crate::clock::UnixTime;
+use crate::event::Name;
+use crate::inbox::{Inbox as _, SharedInbox};
+use crate::journal::{Journal, JournalLines};
+use crate::store::{SharedStore, Store as _};
+use crate::webhook::{EndpointFacts, EndpointKeptIn, WebhookLayer};
+
+/// So many pages are told at once when there is something new.
+const STREAMS: usize = 64;
+/// For so long a discarded event is known, where no webhook of its provider says how long.
+const RETENTION: Duration = Duration::from_secs(30 * 86_400);
+
+pub(super) struct State {
+    pub(super) webhooks: Vec<WebhookLayer>,
+    pub(super) sources: Vec<Source>,
+    pub(super) journal: Option<(Journal, JournalLines)>,
+    pub(super) seen: Arc<Seen>,
+    pub(super) is_observing: bool,
+    pub(super) tokens: FormTokens,
+    pub(super) streams: Arc<Semaphore>,
+    /// Signatures are diagnosed one at a time.
+    pub(super) diagnosing: Semaphore,
+    is_counting: AtomicBool,
+}
+
+/// What a page was given.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Given {
+    pub(super) webhooks: Vec<WebhookLayer>,
+    pub(super) stores: Vec<SharedStore>,
+    pub(super) inboxes: Vec<SharedInbox>,
+    pub(super) journal: Option<(Journal, JournalLines)>,
+}
+
+impl State {
+    pub(super) fn new(given: &Given, seen: Arc<Seen>, is_observing: bool) -> Arc<Self> {
+        let Given {
+            webhooks,
+            stores,
+            inboxes,
+            journal,
+        } = given.clone();
+        let (mut all_stores, mut all_inboxes) = (stores, inboxes);
+        for webhook in &webhooks {
+            match webhook.facts().kept_in {
+                EndpointKeptIn::Store(store) => all_stores.push(store),
+                EndpointKeptIn::Inbox(inbox, _) => all_inboxes.push(inbox),
+            }
+        }
+        let mut sources = Vec::new();
+        let mut known = Vec::new();
+        for inbox in all_inboxes {
+            let identity = inbox.identity();
+            if !known.contains(&identity) {
+                known.push(identity);
+                sources.push(Source::Inbox(inbox, Depth::new()));
+            }
+        }
+        for store in all_stores {
+            let identity = store.identity();
+            if !known.contains(&identity) {
+                known.push(identity);
+                sources.push(Source::Store(store, Depth::new()));
+            }
+        }
+        let state = Arc::new(Self {
+            webhooks,
+            sources,
+            journal,
+            seen,
+            is_observing,
+            tokens: FormTokens::new(),
+            streams: Arc::new(Semaphore::new(STREAMS)),
+            diagnosing: Semaphore::new(1),
+            is_counting: AtomicBool::new(false),
+        });
+        state.count();
+        state
+    }
+
+    pub(super) fn now(&self) -> UnixTime {
+        self.seen.clock.now()
+    }
+
+    /// Begins to count, if there is a runtime and nobody does yet. It ends with the last router.
+    pub(super) fn count(self: &Arc<Self>) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        if self.is_counting.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        for place in 0..self.sources.len() {
+            drop(runtime.spawn(count_on(Arc::downgrade(self), place)));
+        }
+    }
+
+    pub(super) fn inboxes(&self) -> Vec<&SharedInbox> {
+        let inbox = |source| match source {
+            &Source::Inbox(ref inbox, _) => Some(inbox),
+            Source::Store(..) => None,
+        };
+        self.sources.iter().filter_map(inbox).collect()
+    }
+
+    pub(super) fn stores(&self) -> Vec<&SharedStore> {
+        let store = |source| match source {
+            &Source::Store(ref store, _) => Some(store),
+            Source::Inbox(..) => None,
+        };
+        self.sources.iter().filter_map(store).collect()
+    }
+
+    pub(super) fn webhook(&self, provider: &str, consumer: Option<&str>) -> Option<&WebhookLayer> {
+        let mut all = self.webhooks.iter();
+        all.find(|webhook| {
+            let facts = webhook.facts();
+            facts.provider.as_str() == provider
+                && facts.consumer.as_ref().map(Name::as_str) == consumer
+        })
+    }
+
+    /// How long a discarded event of this provider is known.
+    pub(super) fn retention(&self, provider: &Name) -> Duration {
+        let facts = self.webhooks.iter().map(WebhookLayer::facts);
+        let of = facts.filter(|facts| facts.provider == *provider);
+        let kept = of.filter_map(|facts| match facts.kept_in {
+            EndpointKeptIn::Inbox(_, retention) => Some(retention),
+            EndpointKeptIn::Store(_) => None,
+        });
+        kept.max().unwrap_or(RETENTION)
+    }
+
+    /// The providers of all webhooks, each once.
+    pub(super) fn providers(&self) -> Vec<Name> {
+        let mut all = Vec::new();
+        for webhook in &self.webhooks {
+            let EndpointFacts { provider, .. } = webhook.facts();
+            if !all.contains(&provider) {
+                all.push(provider);
+            }
+        }
+        all
+    }
+}
+
+/// The name of a webhook as the observer knows it.
+pub(super) fn name_of(facts: &EndpointFacts) -> String {
+    endpoint_name(&facts.provider, facts.consumer.as_ref())
+}
+
+/// Counts what is in one place, for as long as somebody may look.
+async fn count_on(state: Weak<State>, place: usize) {
+    loop {
+        let Some(held) = state.upgrade() else { return };
+        let Some(source) = held.sources.get(place) else {
+            return;
+        };
+        let now = held.now();
+        let pause = source.count(now).await;
+        drop(held);
+        tokio::time::sleep(pause).await;
+    }
+}

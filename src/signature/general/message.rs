@@ -1,0 +1,121 @@
+//! Signatures of a message (RFC 9421), where a scheme has them.
+
+use super::General;
+use super::read::{Read, check_id};
+use super::verify::{Outcome, short};
+use crate::clock::{Tolerance, UnixTime};
+use crate::digest::Digest;
+use crate::head::RequestHead;
+use crate::message_signature::{Asked, Candidate, Unread};
+use crate::secret::{Matching, SigningKey};
+use crate::signature::error::{SignatureError, SignatureErrorKind as Kind, Stale};
+
+impl General {
+    /// Reads the signatures that count by the rules, and what each of them covers.
+    pub(super) fn read_messages(
+        &self,
+        head: RequestHead<'_>,
+        read: &mut Read,
+    ) -> Result<(), SignatureError> {
+        let Some(rules) = &self.message else {
+            return Ok(());
+        };
+        let asked = Asked {
+            method: head.method(),
+            uri: head.uri(),
+            headers: head.headers(),
+        };
+        let refused = |why| match self.places.first() {
+            Some(place) => Self::error(kind_of(why), place),
+            None => SignatureError::new(kind_of(why)),
+        };
+        read.messages = rules.candidates(asked).map_err(refused)?;
+        if read.messages.len() > self.most_signatures {
+            return Err(refused(Unread::TooMany));
+        }
+        // Where keys are fetched, a message is judged by one of them.
+        let named = read.messages.iter().find_map(|it| it.key_id.as_ref());
+        if let Some(name) = named {
+            let unread = |_| SignatureError::new(Kind::MissingContent);
+            read.key_id = Some(check_id(name.clone().into_bytes()).map_err(unread)?);
+        }
+        Ok(())
+    }
+
+    /// Leaves the signatures of the one key that can be fetched for this message.
+    pub(super) fn keep_of_one_key(&self, read: &mut Read) {
+        let name = read.key_id.clone();
+        let is_of = |it: &Candidate| match (&it.key_id, &name) {
+            (Some(id), Some(name)) => id.as_bytes() == name,
+            _ => true,
+        };
+        read.messages.retain(is_of);
+    }
+
+    /// The verdict over a message: a signature that is right and whose digests are the body's; its times
+    /// last.
+    pub(super) fn judge_messages(
+        &self,
+        read: &Read,
+        keys: &[&SigningKey],
+        body: &[u8],
+        (tolerance, now): (Tolerance, UnixTime),
+    ) -> Result<Outcome, SignatureError> {
+        let new = SignatureError::new;
+        let rules = self.message.as_ref().ok_or(new(Kind::Malformed))?;
+        let mut refused = new(Kind::Mismatch);
+        for candidate in &read.messages {
+            let named = |key: &&SigningKey| candidate.key_id.as_deref() == Some(key.id().as_str());
+            let any_named = keys.iter().copied().any(|key| named(&key));
+            if !candidate.is_of(body) {
+                continue;
+            }
+            let mut matching = Matching::default();
+            for key in keys.iter().filter(|key| !any_named || named(key)) {
+                if rules.signed_by(key, candidate) {
+                    matching.add(key.id());
+                }
+            }
+            let Some(keys) = matching.into_ids() else {
+                continue;
+            };
+            if let Err(skew) = rules.fresh(candidate, tolerance, now) {
+                refused = SignatureError::stale(Stale {
+                    skew,
+                    keys,
+                    content: short(&Digest::Sha256.hash([candidate.base()])),
+                    tolerance,
+                });
+                continue;
+            }
+            let nonce = rules
+                .id(candidate)
+                .map(|id| check_id(id.as_bytes().to_vec()));
+            let id = match nonce {
+                Some(id) => Some(id.map_err(new)?),
+                None => read.id.clone(),
+            };
+            return Ok(Outcome {
+                keys,
+                signed_at: candidate.created,
+                id: id.and_then(|id| String::from_utf8(id).ok()),
+            });
+        }
+        Err(refused)
+    }
+}
+
+fn kind_of(why: Unread) -> Kind {
+    match why {
+        Unread::NoHeader => Kind::MissingHeader,
+        Unread::TooLong => Kind::HeaderTooLong,
+        Unread::TooMany => Kind::TooManyCandidates,
+        Unread::Malformed | Unread::UnknownParameter => Kind::Malformed,
+        Unread::NotNamed | Unread::OtherAlgorithm => Kind::NoCandidate,
+        Unread::BadTime => Kind::InvalidTimestamp,
+        Unread::NotCovered | Unread::NotThere | Unread::NoUrl | Unread::NoKnownDigest => {
+            Kind::MissingContent
+        }
+        Unread::Ambiguous => Kind::AmbiguousContent,
+    }
+}
