@@ -1,6 +1,6 @@
 //! How the cost of a step grows with what it has to go through: keys, signatures in the header,
-//! allowlist entries, records, senders mounted, events in one delivery, receiver processes on one Redis, masters of a
-//! Cluster. Run it with `cargo bench --bench growth`; `-- --quick` takes few rounds, `-- steps`,
+//! allowlist entries, records, senders mounted, events in one delivery, receiver processes on one
+//! Redis, masters of a Cluster. Run it with `cargo bench --bench growth`; `-- --quick` takes few rounds, `-- steps`,
 //! `-- items`, `-- receivers` and `-- masters` a part.
 //!
 //! Each size is measured once in every round, and its time is the median of the rounds. The

@@ -230,3 +230,19 @@ async fn a_cluster_behind_one_address_is_found_out_by_claims_that_go_together() 
     assert_eq!(kinds(&claim_all(&store, &claims(50)).await), vec![None; 50]);
     assert_eq!(refused(), once, "never tried again");
 }
+
+#[tokio::test]
+async fn where_no_connection_is_free_each_caller_is_told_so_until_there_is_one() {
+    let server = Server::with(&["--maxclients", "1"]);
+    let only = store(&server, 1).await;
+    let builder = RedisStore::builder(server.url()).partitions(1);
+    let store = builder.build().unwrap();
+    let all = claims(50);
+    let answers = claim_all(&store, &all).await;
+    assert_eq!(kinds(&answers), vec![Some(StoreErrorKind::Unavailable); 50]);
+    drop(only);
+    let begun = Instant::now();
+    while claim_all(&store, &all).await.iter().any(Result::is_err) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it never heals");
+    }
+}
