@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use axum::extract::State;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use tower_webhook::certificate::{CertificateHeader, CertificateProof};
 use tower_webhook::{
     ConfigError, Decimal, Event, Provider, RouterExt, SharedStore, TrustedProxies, Webhook,
@@ -37,25 +36,19 @@ impl Paid {
     }
 }
 
-/// What Efí and Inter send.
+/// One item of what Efí and Inter send; of Efí's test at registration, and of what nobody has told us of, it is neither.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Notice {
-    /// One item of their lists.
-    Payment {
-        #[serde(rename = "endToEndId")]
-        id: String,
-        valor: Decimal,
-    },
-    /// Efí's test at registration, and what nobody has told us of.
-    Other(IgnoredAny),
+struct Notice {
+    #[serde(rename = "endToEndId")]
+    id: Option<String>,
+    valor: Option<Decimal>,
 }
 
 async fn on_notice(State(paid): State<Paid>, Event(notice): Event<Notice>) {
-    match notice {
+    match (notice.id, notice.valor) {
         // Believe the API, not the notice: ask it for this id before anything is shipped.
-        Notice::Payment { id, valor } => paid.note(id, valor),
-        Notice::Other(_) => tracing::info!("a notice of no payment"),
+        (Some(id), Some(amount)) => paid.note(id, amount),
+        _ => tracing::info!("a notice of no payment"),
     }
 }
 

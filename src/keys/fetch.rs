@@ -1,4 +1,6 @@
 use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
 
 use crate::secret::SigningKey;
 
@@ -42,6 +44,34 @@ pub trait FetchKeys: Send + Sync + 'static {
     ///
     /// That it is not known whether there is: what was fetched before then still counts.
     fn fetch(&self, id: &str) -> impl Future<Output = Result<Vec<SigningKey>, FetchError>> + Send;
+}
+
+/// A [`FetchKeys`] of any type.
+pub(super) trait Fetch: Send + Sync {
+    fn may_fetch(&self, id: &str) -> bool;
+
+    fn fetch<'f>(
+        self: Arc<Self>,
+        id: Box<str>,
+    ) -> Pin<Box<dyn Future<Output = Result<Vec<SigningKey>, FetchError>> + Send + 'f>>
+    where
+        Self: 'f;
+}
+
+impl<F: FetchKeys> Fetch for F {
+    fn may_fetch(&self, id: &str) -> bool {
+        FetchKeys::may_fetch(self, id)
+    }
+
+    fn fetch<'f>(
+        self: Arc<Self>,
+        id: Box<str>,
+    ) -> Pin<Box<dyn Future<Output = Result<Vec<SigningKey>, FetchError>> + Send + 'f>>
+    where
+        Self: 'f,
+    {
+        Box::pin(async move { FetchKeys::fetch(&*self, &id).await })
+    }
 }
 
 /// Keys could not be fetched.

@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::fetch::{FetchError, FetchKeys};
+use super::fetch::{Fetch, FetchKeys};
 use super::queue::{Queue, chance};
 use super::rules::{Documents, Known, Rules};
-use crate::secret::{Found, KeyLookup, KeyRing, SigningKey};
+use crate::secret::{Found, KeyLookup, KeyRing};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -26,34 +26,6 @@ type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub struct KeySource {
     fetch: Arc<dyn Fetch>,
     rules: Rules,
-}
-
-/// A [`FetchKeys`] of any type.
-trait Fetch: Send + Sync {
-    fn may_fetch(&self, id: &str) -> bool;
-
-    fn fetch<'f>(
-        self: Arc<Self>,
-        id: Box<str>,
-    ) -> Pin<Box<dyn Future<Output = Result<Vec<SigningKey>, FetchError>> + Send + 'f>>
-    where
-        Self: 'f;
-}
-
-impl<F: FetchKeys> Fetch for F {
-    fn may_fetch(&self, id: &str) -> bool {
-        FetchKeys::may_fetch(self, id)
-    }
-
-    fn fetch<'f>(
-        self: Arc<Self>,
-        id: Box<str>,
-    ) -> Pin<Box<dyn Future<Output = Result<Vec<SigningKey>, FetchError>> + Send + 'f>>
-    where
-        Self: 'f,
-    {
-        Box::pin(async move { FetchKeys::fetch(&*self, &id).await })
-    }
 }
 
 impl KeySource {

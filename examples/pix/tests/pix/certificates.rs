@@ -149,8 +149,8 @@ pub(crate) fn post(
     let status = said.lines().last().unwrap().parse().unwrap();
     match (output.status.code(), status) {
         (Some(0), status) => Answer::Status(status),
-        // Of TLS 1.2 the handshake fails; of TLS 1.3 the first byte that is read is the alert.
-        (Some(35 | 56), 0) => Answer::NoHandshake,
+        // Of TLS 1.2 the handshake fails; of TLS 1.3 what is written or read next.
+        (Some(35 | 52 | 55 | 56), 0) => Answer::NoHandshake,
         (code, status) => panic!(
             "curl {code:?} {status}: {}",
             String::from_utf8_lossy(&output.stderr)
