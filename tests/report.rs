@@ -126,6 +126,11 @@ fn the_page_shows_the_steps_with_the_numbers_of_the_tables() {
         "**The memory of Redis**",
         "full at 823 deliveries a second, and its core at 25,316",
         "| 1 h | 0.08 TB | 4 | cores |",
+        "| Postgres | 2,000 bytes | 400 bytes |",
+        // 100,000 × 3,600 × 1,500 = 540 billion; ÷ 48 billion = 11.25
+        "**0.54 TB an hour**, or 12\n  masters",
+        // 100,000 × 72 × 3,600 × 250 = 6,480 billion; ÷ 48 billion = 135
+        "**6.48 TB**, or 135 masters.",
     ] {
         assert!(page.contains(step), "{step}: not in\n{page}");
     }
@@ -135,6 +140,12 @@ fn the_page_shows_the_steps_with_the_numbers_of_the_tables() {
 fn a_page_without_a_number_says_which_one_is_missing() {
     let nothing = sizing::page(&Numbers::default()).unwrap_err();
     assert_eq!(nothing.lines().count(), 8, "each is named: {nothing}");
+    // An inbox is left out.
+    let page = sizing::page(&without("an inbox")).unwrap();
+    assert!(
+        !page.contains("### An inbox") && !page.contains('{'),
+        "{page}"
+    );
     for (words, missing) in [
         (
             "finished record",
@@ -156,7 +167,7 @@ fn a_line_that_is_no_measurement_is_refused_by_its_number() {
     for wrong in ["| 1 | 2 |", no_number] {
         let text = format!("{}\n{wrong}\n", LINES.trim_end());
         let error = Numbers::parse(&text).unwrap_err();
-        assert!(error.starts_with("line 18: "), "{error}");
+        assert!(error.starts_with("line 24: "), "{error}");
     }
 }
 

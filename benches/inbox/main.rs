@@ -6,6 +6,8 @@
 //!   inserts are committed together as they come. The routes by hand verify nothing.
 //! - `slow`: how long an acknowledgement takes while handlers take two seconds, against handlers that take
 //!   no time.
+//! - `bytes`: what an event of 1 KiB takes in an inbox in Redis, SQLite and Postgres, while it waits and once it
+//!   is done. It goes by no clock.
 //!
 //! Server and senders are in one process. What is compared takes turns in short rounds, so that whatever
 //! else the machine does falls on both.
@@ -16,10 +18,13 @@
     clippy::indexing_slicing
 )]
 
+mod bytes;
 #[path = "../common/mod.rs"]
 mod common;
 mod hand;
 mod rates;
+#[path = "../../tests/redis_support/mod.rs"]
+mod redis_support;
 mod senders;
 mod slow;
 #[path = "../../tests/sql_support/mod.rs"]
@@ -84,6 +89,10 @@ fn main() -> Result<()> {
     }
     if options.has("postgres") {
         runtime.block_on(rates::postgres(options.rounds))?;
+    }
+    if options.has("bytes") {
+        let events = if options.rounds < 9 { 5_000 } else { 100_000 };
+        runtime.block_on(bytes::all(events))?;
     }
     if options.has("slow") {
         runtime.block_on(slow::sqlite(options.rounds))?;

@@ -5,6 +5,8 @@ use crate::numbers::{Numbers, Place};
 
 /// The page, with the names of what is worked out in braces.
 const PAGE: &str = include_str!("sizing.md");
+/// What it says of an inbox.
+const SECTION: &str = include_str!("sizing_inbox.md");
 
 /// Other retentions than the one that is asked for, in hours.
 const RETENTIONS: [(f64, &str); 5] = [
@@ -209,6 +211,48 @@ impl Need {
     }
 }
 
+/// What an event takes in an inbox: waiting and done, in Redis, SQLite and Postgres.
+const INBOX: [Place; 6] = [
+    ["inbox", ENTRIES, "Redis", "waiting"],
+    ["inbox", ENTRIES, "Redis", "done"],
+    ["inbox", ENTRIES, "SQLite", "waiting"],
+    ["inbox", ENTRIES, "SQLite", "done"],
+    ["inbox", ENTRIES, "Postgres", "waiting"],
+    ["inbox", ENTRIES, "Postgres", "done"],
+];
+const ENTRIES: &str = "An event of 1 KiB in an inbox";
+
+/// What an inbox needs; nothing where that was not measured.
+fn inbox(numbers: &Numbers, load: Load) -> String {
+    let Ok(values) = numbers.at(INBOX) else {
+        return String::new();
+    };
+    let [redis_waiting, redis_done, ..] = values;
+    let usable = load.master_bytes * load.of_a_master;
+    let an_hour = load.per_second * 3_600.0;
+    let (backlog, done) = (an_hour * redis_waiting, an_hour * load.hours * redis_done);
+    let names = [
+        "redis waiting",
+        "redis done",
+        "sqlite waiting",
+        "sqlite done",
+        "postgres waiting",
+        "postgres done",
+    ];
+    let bytes = values.map(|bytes| grouped(bytes.round()));
+    let worked_out = [
+        ("backlog", format!("{:.2}", backlog / 1e12)),
+        ("hour masters", (backlog / usable).ceil().to_string()),
+        ("done", format!("{:.2}", done / 1e12)),
+        ("done masters", (done / usable).ceil().to_string()),
+    ];
+    let mut text = SECTION.to_owned();
+    for (name, value) in names.into_iter().zip(bytes).chain(worked_out) {
+        text = text.replace(&format!("{{{name}}}"), &value);
+    }
+    text
+}
+
 pub(crate) fn page(numbers: &Numbers) -> Result<String, String> {
     let values = numbers.at(PLACES.map(|(place, ..)| place))?;
     let measured = PLACES.iter().zip(values);
@@ -226,6 +270,7 @@ pub(crate) fn page(numbers: &Numbers) -> Result<String, String> {
         )
     });
     let mut page = PAGE
+        .replace("{inbox}", &inbox(numbers, load))
         .replace("{measured}", &measured.join("\n"))
         .replace("{retentions}", &retentions.join("\n"));
     for (name, value) in worked_out(load, inputs, &Need::of(load, inputs)) {

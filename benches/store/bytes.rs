@@ -4,7 +4,7 @@ use redis::Client;
 
 use crate::common::measured::{Bound, Table};
 use crate::event::{RETENTION, portions};
-use crate::pairs::{Ours, redis_key, run, store, used};
+use crate::pairs::{Ours, redis_key, run, store};
 use crate::redis_support::Server;
 
 const IN_FLIGHT: u32 = 512;
@@ -18,11 +18,11 @@ async fn finished(records: u32) -> f64 {
     // The scripts and buffers are there before.
     run(&server, &ours, IN_FLIGHT, 0..IN_FLIGHT).await;
     server.ask(&["FLUSHALL"]);
-    let before = used(&server);
+    let before = server.steadily_used();
     for portion in portions(records) {
         run(&server, &ours, IN_FLIGHT, portion).await;
     }
-    let bytes = used(&server) - before;
+    let bytes = server.steadily_used() - before;
     assert_eq!(server.ask(&["DBSIZE"]), records.to_string());
     bytes / f64::from(records)
 }
@@ -31,7 +31,7 @@ async fn plain(records: u32) -> f64 {
     let server = Server::start();
     let client = Client::open(server.url()).unwrap();
     let mut conn = client.get_multiplexed_async_connection().await.unwrap();
-    let before = used(&server);
+    let before = server.steadily_used();
     for portion in portions(records) {
         let mut numbers = portion;
         while !numbers.is_empty() {
@@ -45,7 +45,7 @@ async fn plain(records: u32) -> f64 {
             let () = pipeline.ignore().query_async(&mut conn).await.unwrap();
         }
     }
-    let bytes = used(&server) - before;
+    let bytes = server.steadily_used() - before;
     assert_eq!(server.ask(&["DBSIZE"]), records.to_string());
     bytes / f64::from(records)
 }

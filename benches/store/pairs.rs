@@ -16,7 +16,7 @@ use crate::common::measured::{Bound, Table};
 use crate::common::medians::Medians;
 use crate::event::{self, LEASE, RETENTION};
 use crate::processor::of_process;
-use crate::redis_support::{Server, until};
+use crate::redis_support::Server;
 
 /// As long as no call takes, however busy the machine is; both sides are told.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -146,20 +146,6 @@ async fn check_that_both_do_the_same(server: &Server, raw: &Raw, ours: &Ours) {
     lengths.push(server.ask(&["STRLEN", &key]));
     assert_ne!(lengths[0], "0", "the store keeps its record elsewhere");
     assert_eq!(lengths[0], lengths[1]);
-}
-
-/// Bytes in use, once Redis has ended what it does in the background.
-pub(crate) fn used(server: &Server) -> f64 {
-    let read = || server.info("used_memory").unwrap();
-    let mut last = read();
-    until("the memory in use is steady", || {
-        std::thread::sleep(Duration::from_millis(300));
-        let now = read();
-        let steady = now == last;
-        last = now;
-        steady
-    });
-    last.parse().unwrap()
 }
 
 /// What a round of pairs took.

@@ -149,21 +149,22 @@ async fn campaign(args: Args) -> ExitCode {
     }
 }
 
-/// Waits until nothing is left to do, for as long as something is done.
+/// Waits until nothing is left to do, for as long as it becomes less.
 async fn until_over(inbox: &SharedInbox) -> Result<(), String> {
-    let (mut last, mut changed) = (None, Instant::now());
+    let (mut least, mut changed) = (u64::MAX, Instant::now());
     loop {
         let counts = inbox.counts().await.ok();
-        if let Some(counts) = &counts
-            && counts.queued + counts.waiting + counts.running + counts.lapsed == 0
-        {
+        let left = counts
+            .as_ref()
+            .map(|counts| counts.queued + counts.waiting + counts.running + counts.lapsed);
+        if left == Some(0) {
             return Ok(());
         }
-        if counts != last {
-            (last, changed) = (counts, Instant::now());
+        if left.is_some_and(|left| left < least) {
+            (least, changed) = (left.unwrap_or(least), Instant::now());
         }
         if changed.elapsed() > Duration::from_secs(60) {
-            return Err(format!("{last:?}"));
+            return Err(format!("{counts:?}"));
         }
         sleep(Duration::from_millis(200)).await;
     }

@@ -61,6 +61,8 @@ impl Server {
             }
             Backend::Sentinel => {
                 let servers = block_in_place(|| redis_support::Sentinel::with(&DURABLE));
+                // A machine that is busy is no death.
+                servers.set_patience(2_000);
                 let url = servers.url();
                 (Self::Sentinel(servers), url)
             }

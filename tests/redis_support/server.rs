@@ -235,6 +235,20 @@ impl Server {
             .collect()
     }
 
+    /// Bytes in use, once it has ended what it does in the background.
+    pub(crate) fn steadily_used(&self) -> f64 {
+        let read = || self.info("used_memory").unwrap();
+        let mut last = read();
+        until("the memory in use is steady", || {
+            std::thread::sleep(Duration::from_millis(300));
+            let now = read();
+            let steady = now == last;
+            last = now;
+            steady
+        });
+        last.parse().unwrap()
+    }
+
     /// One line of `INFO`.
     pub(crate) fn info(&self, name: &str) -> Option<String> {
         let info = self.try_ask(&["INFO"])?;

@@ -59,7 +59,29 @@ impl Sentinel {
         });
         std::mem::swap(&mut self.master, &mut self.replica);
         self.replica.restart();
-        self.replica.follow(&self.master);
+        let port = self.master.port.to_string();
+        self.replica.ask(&["REPLICAOF", "127.0.0.1", &port]);
+        let follows = |server: &Server| server.info("master_link_status").as_deref() == Some("up");
+        until("one of them follows the other", || {
+            follows(&self.replica) || follows(&self.master)
+        });
+        // The sentinel has named the old one again, for the new one has not answered for long enough.
+        if follows(&self.master) {
+            std::mem::swap(&mut self.master, &mut self.replica);
+        }
+    }
+
+    /// From now on a master that does not answer for so long is replaced.
+    pub(crate) fn set_patience(&self, millis: u32) {
+        let millis = millis.to_string();
+        let set = [
+            "SENTINEL",
+            "SET",
+            "main",
+            "down-after-milliseconds",
+            &millis,
+        ];
+        assert_eq!(self.sentinel.ask(&set), "OK");
     }
 
     /// Waits until the replica has all that the master was told.

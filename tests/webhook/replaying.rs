@@ -75,7 +75,8 @@ async fn a_journal_in_a_table_is_watched_verified_and_sent_again_as_one_in_files
         .run()
         .says(1, "authentic: signed by key \"1\"");
     // The forged one is left out; the other one is a duplicate.
-    webhook(["replay", &place, "--provider", "blendfi", "--url", &url])
+    let hook = format!("{url}/webhooks/blendfi");
+    webhook(["replay", &place, "--provider", "blendfi", "--url", &hook])
         .with_secret()
         .run_beside()
         .await

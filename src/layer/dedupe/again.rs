@@ -20,9 +20,7 @@ use crate::event::{EventKey, Handling};
 use crate::layer::response_body::ResponseBody;
 use crate::path::without_token;
 use crate::reason::Reason;
-use crate::recorded::{
-    JournalLine, Recorded, RecordedBody, RecordedProof, RecordedRequest, digest_of,
-};
+use crate::recorded::{JournalLine, Recorded, RecordedBody, RecordedRequest, digest_of};
 use crate::rejection::Rejection;
 use crate::rejection_cause::RejectionCause;
 use crate::store::Store;
@@ -101,26 +99,22 @@ impl<'a> Replay<'a> {
 
     fn whole(&self) -> Result<Whole<'a>, ReplayError> {
         let error = |kind| move || ReplayError::new(kind);
-        let line = self.line;
-        let proof = (line.proof.as_ref()).filter(|_| line.authenticated);
-        let proof = proof.ok_or_else(error(ReplayErrorKind::NotAuthenticated))?;
-        let request = line.request.as_ref();
+        if !self.line.authenticated {
+            return Err(ReplayError::new(ReplayErrorKind::NotAuthenticated));
+        }
+        let request = self.line.request.as_ref();
         let request = request.ok_or_else(error(ReplayErrorKind::NoRequest))?;
         if request.headers_cut {
             return Err(ReplayError::new(ReplayErrorKind::NoWholeHead));
         }
         let body = request.body.as_ref().and_then(RecordedBody::whole);
-        Ok(Whole {
-            proof,
-            request,
-            body: body.ok_or_else(error(ReplayErrorKind::NoWholeBody))?,
-        })
+        let body = body.ok_or_else(error(ReplayErrorKind::NoWholeBody))?;
+        Ok(Whole { request, body })
     }
 }
 
 /// What of a line is sent through again.
 struct Whole<'a> {
-    proof: &'a RecordedProof,
     request: &'a RecordedRequest,
     body: Vec<u8>,
 }
@@ -219,11 +213,9 @@ impl DedupeState {
         if endpoint.provider.as_str() != line.provider || consumer != line.consumer {
             return Err(ReplayError::new(ReplayErrorKind::OtherWebhook));
         }
-        let Whole {
-            proof,
-            request,
-            body,
-        } = replay.whole()?;
+        let Whole { request, body } = replay.whole()?;
+        let proof = line.proof.as_ref();
+        let proof = proof.ok_or_else(|| ReplayError::new(ReplayErrorKind::NotAuthenticated))?;
         let unreadable = || ReplayError::new(ReplayErrorKind::NoRequest);
         let (mut parts, ()) = Request::new(()).into_parts();
         parts.method = request.method().ok_or_else(unreadable)?;
