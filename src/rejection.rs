@@ -140,6 +140,13 @@ impl Rejection {
     /// The usual response: the status, `Allow` or `Retry-After` where they belong, and no body.
     pub fn response(&self) -> Response<Bytes> {
         let mut response = Response::new(Bytes::new());
+        self.write_to(&mut response);
+        response
+    }
+
+    /// The same in a response that stands already, and is empty.
+    #[inline]
+    pub(crate) fn write_to(&self, response: &mut Response<Bytes>) {
         *response.status_mut() = self.status;
         if self.reason == Reason::MethodNotAllowed {
             let listed = self.allow.as_deref().cloned();
@@ -151,7 +158,6 @@ impl Rejection {
                 .headers_mut()
                 .insert(RETRY_AFTER, HeaderValue::from(wait.as_secs()));
         }
-        response
     }
 }
 

@@ -10,7 +10,7 @@ use crate::reason::Reason;
 
 /// Refuses a body in an encoding that it cannot be handed on without.
 pub(crate) fn check_encoding(headers: &HeaderMap, contract: &SenderContract) -> Result<(), Reason> {
-    if codings(headers).next().is_none() {
+    if !headers.contains_key(CONTENT_ENCODING) || codings(headers).next().is_none() {
         return Ok(());
     }
     #[cfg(feature = "gzip")]

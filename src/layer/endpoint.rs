@@ -1,19 +1,16 @@
+mod told;
+
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use bytes::Bytes;
+use http::HeaderName;
 use http::request::Parts;
-use http::{Extensions, HeaderName, Response};
-use tokio::time::Instant;
 
 use super::budget::Budget;
 use super::clock_watch::ClockWatch;
 use super::diagnosis_sampler::DiagnosisSampler;
 use super::peer::Origin;
-use super::response_body::ResponseBody;
 use super::room::Part;
-use super::words::{in_words_of, refused_in_words_of};
 use crate::authenticated::AuthState;
 use crate::clock::{Clock, SystemClock};
 use crate::contract::SenderContract;
@@ -21,12 +18,8 @@ use crate::error::ConfigError;
 use crate::event::Name;
 use crate::health::Pulse;
 use crate::journal::JournalPort;
-use crate::observer::{
-    Diagnosed, Interest, MaskedHeaders, Observation, Observer, Timings, TracingObserver, Verdict,
-    show,
-};
-use crate::reason::Reason;
-use crate::rejection::{Rejection, RejectionResponse};
+use crate::observer::{Interest, MaskedHeaders, Observation, Observer, Timings, Verdict};
+use crate::rejection::RejectionResponse;
 use crate::request_clock::{ClockReadings, RequestClock};
 use crate::signature::Scheme;
 
@@ -255,83 +248,22 @@ impl EndpointConfig {
         }
     }
 
-    /// Shows the observer what became of a delivery that was begun with at `started`, if that was
-    /// noted: what is refused at its head may do without. The journal takes it down.
-    pub(crate) fn observe(
-        &self,
-        observation: &mut Observation<'_>,
-        started: Option<Instant>,
-        auth: &AuthState,
-    ) {
-        if let Some(came) = started {
-            self.pulse.note(observation, came, &self.contract);
-        }
-        let total = || started.map(|started| started.elapsed());
-        if let (Some(journal), Some(recorded)) = (&self.journal, &auth.recorded) {
-            observation.timings.total = total().unwrap_or_default();
-            show(|| journal.take_down(observation, auth, recorded));
-            observation.body = observation.body.filter(|_| self.interest.body);
-        }
-        show(|| match &self.observer {
-            None => TracingObserver::write(observation, total),
-            Some(observer) => {
-                observation.timings.total = total().unwrap_or_default();
-                observer.observe(observation);
-            }
-        });
+    /// What is proved of a delivery before anybody has looked. Filled in where it stays, for it is large.
+    #[inline]
+    pub(crate) fn unproved(&self) -> AuthState {
+        AuthState::none_yet(self.provider.clone(), ClockReadings::default())
     }
 
-    /// Shows the observer why a delivery was refused.
-    pub(super) fn diagnosed(&self, diagnosed: &Diagnosed<'_>) {
-        show(|| match &self.observer {
-            None => TracingObserver.diagnosed(diagnosed),
-            Some(observer) => observer.diagnosed(diagnosed),
-        });
-    }
-
-    /// The response to a refusal, which stands in its extensions.
-    pub(crate) fn rejection<RB>(&self, reason: Reason) -> Response<ResponseBody<RB>> {
-        self.rejected(reason, Extensions::new())
-            .map(ResponseBody::own)
-    }
-
-    /// The same; what is left of a request's extensions need not be allocated anew.
-    pub(super) fn rejected(&self, reason: Reason, mut used: Extensions) -> Response<Bytes> {
-        let rejection = if self.stale_is_not_now && reason == Reason::SignatureStale {
-            Rejection::not_now(reason, &self.contract)
-        } else {
-            Rejection::new(reason, &self.contract)
-        };
-        let shaped = self.rejections.as_ref().and_then(|shape| {
-            // A shape that panics must not cost a running handler its record.
-            let shaped = catch_unwind(AssertUnwindSafe(|| shape.response(&rejection)));
-            if shaped.is_err() {
-                tracing::error!(target: "tower_webhook", "the shape of a rejection panicked");
-            }
-            shaped.ok()
-        });
-        let response = shaped.unwrap_or_else(|| {
-            let mut response = rejection.response();
-            used.clear();
-            *response.extensions_mut() = used;
-            response
-        });
-        let mut response = in_words_of(&self.contract, response, |body| body);
-        refused_in_words_of(&self.contract, &mut response);
-        response.extensions_mut().insert(rejection);
-        response
-    }
-
-    /// What the gates outside have proved of a delivery, taken out of its request.
-    pub(crate) fn take_auth(&self, parts: &mut Parts) -> AuthState {
-        let mut auth = AuthState::take(&mut parts.extensions, &self.provider);
+    /// Adds what the gates outside have proved of it, taken out of its request.
+    #[inline]
+    pub(crate) fn take_auth(&self, parts: &mut Parts, auth: &mut AuthState) {
+        auth.take(&mut parts.extensions);
         if self.is_timed() {
             let clock = self.start_clock(&mut auth.readings);
             if let Some(journal) = &self.journal {
                 auth.recorded = Some(journal.begin(parts, clock.received_at));
             }
         }
-        auth
     }
 
     /// Starts the time to answer. The first layer that lets a request through does so; the others

@@ -69,7 +69,8 @@ where
             return ResponseFuture::own(pass(inner, request, Box::pin, None));
         }
         let endpoint = &authenticator.endpoint;
-        let mut auth = endpoint.take_auth(&mut parts);
+        let mut auth = endpoint.unproved();
+        endpoint.take_auth(&mut parts, &mut auth);
         let (checks, mut none) = (&authenticator.checks, Pending::default());
         if let Err(cause) = checks.admit(&mut parts, &mut auth, endpoint, &mut none) {
             let refused = refuse(endpoint, &cause, &mut parts, &auth, Box::pin(body));
@@ -123,7 +124,8 @@ where
         // What it has waited in is left before the answer.
         drop(inner);
         let (mut parts, body) = request.into_parts();
-        let auth = endpoint.take_auth(&mut parts);
+        let mut auth = endpoint.unproved();
+        endpoint.take_auth(&mut parts, &mut auth);
         let refused = refuse(endpoint, &reason.into(), &mut parts, &auth, unread(body));
         return Ok(refused.await.map(ResponseBody::own));
     }

@@ -50,23 +50,25 @@ pub(crate) fn refuse<B: Body>(
     };
     let detail = cause.detail();
     let hinted = hint.map(|hint| Hinted { detail, hint });
-    let mut refused = Observation {
-        reason: Some(cause.reason),
-        detail: hinted.as_ref().map(|hinted| Detail(hinted)).or(detail),
-        status: Some(response.status()),
-        signed_by: cause.signed_by().or(auth.verified().map(Verified::key_ids)),
-        client: cause.client.or(auth.client).or(seen.client),
-        claimed_id: seen.claimed_id,
-        body_len,
-        content_length: seen.content_length,
-        clock_suspected,
-        headers: endpoint.interest().headers.then(|| endpoint.masked(parts)),
-        body: body.filter(|_| endpoint.interest().body),
-        ..endpoint.observation(Verdict::of_refusal(cause.reason))
-    };
     // The layer around this one says so, once.
     if cause.reason != Reason::Nested {
-        endpoint.observe(&mut refused, auth.readings.started(), auth);
+        let status = response.status();
+        let parts = &*parts;
+        let mut refused = || Observation {
+            reason: Some(cause.reason),
+            detail: hinted.as_ref().map(|hinted| Detail(hinted)).or(detail),
+            status: Some(status),
+            signed_by: cause.signed_by().or(auth.verified().map(Verified::key_ids)),
+            client: cause.client.or(auth.client).or(seen.client),
+            claimed_id: seen.claimed_id,
+            body_len,
+            content_length: seen.content_length,
+            clock_suspected,
+            headers: endpoint.interest().headers.then(|| endpoint.masked(parts)),
+            body: body.filter(|_| endpoint.interest().body),
+            ..endpoint.observation(Verdict::of_refusal(cause.reason))
+        };
+        endpoint.observe_refused(cause.reason, auth, &mut refused);
     }
     // A wrong path must look like one that was never routed.
     let lingering = match response.status() {

@@ -174,7 +174,8 @@ where
         let (mut parts, body) = request.into_parts();
         let mut body = M::unread(body);
         let endpoint = &authenticator.endpoint;
-        let mut auth = endpoint.take_auth(&mut parts);
+        let mut auth = endpoint.unproved();
+        endpoint.take_auth(&mut parts, &mut auth);
         let (checks, mut pending) = (&authenticator.checks, Pending::default());
         if let Err(cause) = checks.admit(&mut parts, &mut auth, endpoint, &mut pending) {
             let refused = refuse(endpoint, &cause, &mut parts, &auth, body);

@@ -181,7 +181,8 @@ where
         let Authenticator {
             endpoint, checks, ..
         } = &self.steps.steps.authenticator;
-        let mut auth = endpoint.take_auth(&mut parts);
+        let mut auth = endpoint.unproved();
+        endpoint.take_auth(&mut parts, &mut auth);
         let mut pending = Pending::default();
         let admitted = check_outermost(&parts)
             .and_then(|()| checks.admit(&mut parts, &mut auth, endpoint, &mut pending));

@@ -24,17 +24,17 @@ pub(super) fn forget_body(headers: &mut HeaderMap) {
     }
 }
 
-/// A response that means success, as the sender must be told so; any other one as it is. `own` makes
-/// a body of these bytes.
+/// Makes a response that means success what the sender takes for that; any other one stays as it is. `own`
+/// makes a body of these bytes.
 #[inline]
 pub(crate) fn in_words_of<B>(
     contract: &SenderContract,
-    mut response: Response<B>,
+    response: &mut Response<B>,
     own: impl FnOnce(Bytes) -> B,
-) -> Response<B> {
+) {
     let success = contract.success();
     if matches!(success, SuccessAnswer::AnySuccess) || !response.status().is_success() {
-        return response;
+        return;
     }
     let status = success.status_for(response.status());
     let has_no_body = matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT);
@@ -48,7 +48,6 @@ pub(crate) fn in_words_of<B>(
         *response.body_mut() = own(Bytes::new());
     }
     *response.status_mut() = status;
-    response
 }
 
 /// A refusal, without a body where its sender wants none.

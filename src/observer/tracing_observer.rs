@@ -1,3 +1,4 @@
+use std::ops::Deref;
 use std::time::Duration;
 
 use super::{Diagnosed, Observation, Observer, Verdict};
@@ -13,7 +14,13 @@ pub struct TracingObserver;
 
 impl Observer for TracingObserver {
     fn observe(&self, observation: &Observation<'_>) {
-        Self::write(observation, || Some(observation.timings.total));
+        let total = || Some(observation.timings.total);
+        Self::write(
+            observation.verdict,
+            observation.reason,
+            &observation,
+            &total,
+        );
     }
 
     fn diagnosed(&self, diagnosed: &Diagnosed<'_>) {
@@ -31,11 +38,15 @@ impl Observer for TracingObserver {
 }
 
 impl TracingObserver {
-    /// Writes the event, if anybody wants it; only then is the time asked for that it took, which is
-    /// left out where no clock was read.
-    #[inline]
-    pub(crate) fn write(observation: &Observation<'_>, total: impl Fn() -> Option<Duration>) {
-        let message = match observation.verdict {
+    /// Writes the event, if anybody wants it. Only then is the observation looked at, and the time asked for
+    /// that it took, which is left out where no clock was read.
+    pub(crate) fn write<'a>(
+        verdict: Verdict,
+        reason: Option<Reason>,
+        observation: &dyn Deref<Target = Observation<'a>>,
+        total: &dyn Fn() -> Option<Duration>,
+    ) {
+        let message = match verdict {
             Verdict::Passed => "delivery passed",
             Verdict::Handled => "delivery handled",
             Verdict::Queued => "delivery queued",
@@ -53,7 +64,7 @@ impl TracingObserver {
                     target: "tower_webhook",
                     provider = %observation.provider,
                     consumer = observation.consumer.map(tracing::field::display),
-                    reason = observation.reason.map(Reason::code),
+                    reason = reason.map(Reason::code),
                     status = observation.status.map(|status| status.as_u16()),
                     key = observation.key.map(|key| tracing::field::display(key.escaped())),
                     item = observation.item.map(|item| item.index),
@@ -77,7 +88,7 @@ impl TracingObserver {
                 )
             };
         }
-        match level(observation) {
+        match level(verdict, reason) {
             tracing::Level::ERROR => event!(error),
             tracing::Level::WARN => event!(warn),
             _ => event!(info),
@@ -85,8 +96,8 @@ impl TracingObserver {
     }
 }
 
-fn level(observation: &Observation<'_>) -> tracing::Level {
-    let alarming = observation.reason.is_some_and(|reason| {
+fn level(verdict: Verdict, reason: Option<Reason>) -> tracing::Level {
+    let alarming = reason.is_some_and(|reason| {
         reason.is_configuration_fault()
             || matches!(
                 reason,
@@ -100,7 +111,7 @@ fn level(observation: &Observation<'_>) -> tracing::Level {
                     | Reason::LeaseLost
             )
     });
-    match observation.verdict {
+    match verdict {
         Verdict::Failed => tracing::Level::ERROR,
         _ if alarming => tracing::Level::ERROR,
         Verdict::Refused | Verdict::Unfinished => tracing::Level::WARN,

@@ -64,7 +64,7 @@ pub(crate) use any_handler::{AnyHandler, WithState};
 #[cfg(feature = "inbox")]
 pub(crate) use ask::judged;
 pub(crate) use caller::Caller;
-pub(crate) use caught::{caught, caught_once};
+pub(crate) use caught::{Panicked, caught, caught_once};
 pub use confirm::{Confirm, ConfirmLimits, ConfirmSubject, Confirmation, Unconfirmed};
 pub(crate) use context::RunContext;
 pub use delivery::Delivery;

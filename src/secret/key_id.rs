@@ -63,6 +63,12 @@ impl KeyIds {
     pub fn contains(&self, name: &str) -> bool {
         self.iter().any(|id| id.as_str() == name)
     }
+
+    /// The same by the name itself.
+    #[inline]
+    pub(super) fn has(&self, id: &KeyId) -> bool {
+        self.first == *id || self.rest.contains(id)
+    }
 }
 
 impl fmt::Debug for KeyIds {

@@ -248,7 +248,7 @@ impl KeyRing {
     /// Notes that these of its keys have signed a delivery.
     pub(crate) fn matched(&self, ids: &KeyIds, now: UnixTime) {
         for key in self.look().iter() {
-            if ids.contains(key.id().as_str()) {
+            if ids.has(key.id()) {
                 key.note_match(now);
             }
         }

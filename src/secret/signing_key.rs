@@ -17,7 +17,7 @@ pub struct SigningKey {
     id: KeyId,
     material: Material,
     expires_at: Option<UnixTime>,
-    /// When it last made a signature of a delivery, in microseconds; zero where it has not.
+    /// In which second it last made a signature of a delivery, in microseconds; zero where it has not.
     last_match: Arc<AtomicU64>,
 }
 
@@ -96,7 +96,7 @@ impl SigningKey {
     }
 
     /// When a layer last let a delivery through that this key has signed, or would have but for its time;
-    /// `None` where that has not been so since the key was made. Clones of a key share it.
+    /// `None` where that has not been so since the key was made. In whole seconds; clones of a key share it.
     ///
     /// It tells when the old key of a roll-over has fallen silent.
     ///
@@ -149,9 +149,13 @@ impl SigningKey {
         }
     }
 
-    /// Notes that it has signed a delivery.
+    /// Notes that it has signed a delivery. Written once a second: all processors read what stands beside it.
+    #[inline]
     pub(super) fn note_match(&self, now: UnixTime) {
-        self.last_match.store(now.as_micros(), Ordering::Relaxed);
+        let second = now.as_micros() / 1_000_000 * 1_000_000;
+        if self.last_match.load(Ordering::Relaxed) != second {
+            self.last_match.store(second, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn is_active(&self, now: UnixTime) -> bool {

@@ -42,7 +42,8 @@ pub(crate) struct Checks {
 /// What the body is still to prove.
 #[derive(Default)]
 pub(crate) struct Pending {
-    pub(crate) signature: Option<Verification>,
+    /// Behind a pointer: futures that hold it are short, and it is gone once it is judged.
+    pub(crate) signature: Option<Box<Verification>>,
     /// Behind a pointer, as everything that most deliveries do without.
     pub(crate) custom: Option<Box<OwnBody>>,
 }
@@ -163,7 +164,7 @@ impl Checks {
         check_encoding(&parts.headers, &endpoint.contract)?;
         head.client = auth.client;
         if let Some(verifier) = &self.signature {
-            pending.signature = Some(verifier.head(&head)?);
+            pending.signature = Some(Box::new(verifier.head(&head)?));
         }
         if let Some(proof) = &self.custom {
             let client = || {

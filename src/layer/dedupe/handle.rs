@@ -22,6 +22,7 @@ use super::responder::{Answer, Responder};
 use super::state::DedupeState;
 use super::work::ServiceWork;
 use crate::authenticated::AuthState;
+use crate::layer::response_body::ResponseBody;
 use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 use crate::runtime::{Delivery, IdentifiedEvent, spawn};
@@ -109,15 +110,15 @@ impl<RB, E> Waiting<RB, E> {
     }
 
     /// The answer to the delivery, or what a sender is told whose event is handled still.
-    pub(crate) async fn answer(mut self) -> Answer<RB, E> {
+    pub(crate) async fn answer(mut self) -> Result<Response<ResponseBody<RB>>, E> {
         let context = Arc::clone(&self.context);
         if let Some(answer) = asked_twice(&mut self.answered).await {
-            return answer.unwrap_or_else(|_| ended(&context));
+            return given(answer, &context);
         }
         let mut until = context.request_clock.deadline;
         loop {
             if let Ok(answer) = timeout_at(until, &mut self.answered).await {
-                return answer.unwrap_or_else(|_| ended(&context));
+                return given(answer, &context);
             }
             if let Some(reason) = overdue(&context)
                 && let Some(response) = context.answer_early(reason, true)
@@ -174,10 +175,18 @@ impl<RB, E> Drop for Waiting<RB, E> {
     }
 }
 
-/// What a sender is told of work that has ended without an answer.
-fn ended<RB, E>(context: &DeliveryContext) -> Answer<RB, E> {
-    context.settle();
-    Ok(context.kept.core.endpoint.rejection(Reason::TaskEnded))
+/// The answer that was given, or what a sender is told of work that has ended without one.
+fn given<RB, E, N>(
+    answer: Result<Answer<RB, E>, N>,
+    context: &DeliveryContext,
+) -> Result<Response<ResponseBody<RB>>, E> {
+    match answer {
+        Ok(answer) => answer.map(|response| *response),
+        Err(_) => {
+            context.settle();
+            Ok(context.kept.core.endpoint.rejection(Reason::TaskEnded))
+        }
+    }
 }
 
 /// Why a delivery has no answer when time is up. Every step of its task but the handler ends by the

@@ -14,7 +14,9 @@ use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 use crate::runtime::{Caller, Outcome};
 
-pub(crate) type Answer<RB, E> = Result<Response<ResponseBody<RB>>, E>;
+/// What a run gives its caller. A response is behind a pointer: it is moved about, and held while the outcome
+/// is recorded.
+pub(crate) type Answer<RB, E> = Result<Box<Response<ResponseBody<RB>>>, E>;
 
 /// Answers the request that waits for a delivery, and tells the observer.
 pub(super) struct Responder<RB, E> {
@@ -34,10 +36,17 @@ impl<RB, E> Responder<RB, E> {
     }
 
     /// Gives the answer, unless one was given before. A sender that has hung up gets none.
-    fn give(&mut self, verdict: Verdict, cause: Option<&RejectionCause>, answer: Answer<RB, E>) {
+    fn give(
+        &mut self,
+        verdict: Verdict,
+        cause: Option<&RejectionCause>,
+        mut answer: Answer<RB, E>,
+    ) {
         let contract = &self.context.kept.core.endpoint.contract;
-        let answer = answer.map(|response| in_words_of(contract, response, ResponseBody::own));
-        let status = answer.as_ref().ok().map(Response::status);
+        if let Ok(response) = &mut answer {
+            in_words_of(contract, response, ResponseBody::own);
+        }
+        let status = answer.as_ref().ok().map(|response| response.status());
         let sender = self.answer.take().filter(|_| self.context.settle());
         let was_waited_for = sender.is_some_and(|sender| sender.send(answer).is_ok());
         self.context
@@ -47,7 +56,7 @@ impl<RB, E> Responder<RB, E> {
     /// Answers with a refusal.
     pub(super) fn refuse(&mut self, verdict: Verdict, cause: &RejectionCause) {
         let response = self.context.kept.core.endpoint.rejection(cause.reason);
-        self.give(verdict, Some(cause), Ok(response));
+        self.give(verdict, Some(cause), Ok(Box::new(response)));
     }
 }
 
@@ -67,7 +76,7 @@ impl<RB: Send, E: Send> Caller<Answer<RB, E>> for Responder<RB, E> {
         if let Some(response) = self.context.answer_early(reason, is_waited_for)
             && let Some(sender) = self.answer.take()
         {
-            let _ = sender.send(Ok(response));
+            let _ = sender.send(Ok(Box::new(response)));
         }
     }
 
@@ -77,7 +86,7 @@ impl<RB: Send, E: Send> Caller<Answer<RB, E>> for Responder<RB, E> {
             Outcome::Duplicate(stored) => {
                 let response = duplicate(&self.context.kept.core.endpoint, stored);
                 let cause = Reason::AlreadyDone.into();
-                self.give(Verdict::Duplicate, Some(&cause), Ok(response));
+                self.give(Verdict::Duplicate, Some(&cause), Ok(Box::new(response)));
             }
             Outcome::Refused(cause) => self.refuse(Verdict::Refused, &cause),
             Outcome::Failed(cause, Some(answer)) => {

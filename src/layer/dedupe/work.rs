@@ -1,6 +1,7 @@
 //! A Tower service as the work of a run.
 
 use std::marker::PhantomData;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -19,7 +20,7 @@ use crate::payload::PayloadError;
 use crate::reason::Reason;
 use crate::rejection::Rejection;
 use crate::rejection_cause::RejectionCause;
-use crate::runtime::{Delivery, Ended, Permanent, Ran, Work, caught, caught_once};
+use crate::runtime::{Delivery, Ended, Panicked, Permanent, Ran, Work, caught, caught_once};
 use crate::store::StoredResponse;
 
 /// The service inside, and the request that it is to be called with.
@@ -65,48 +66,79 @@ where
                 read_by,
                 _body,
             } = self;
-            let mark = delivery.authenticated().clone();
-            let body = mark.body().cloned().unwrap_or_default();
-            parts.extensions.insert(mark);
-            parts.extensions.insert(delivery);
+            let body = {
+                let mark = delivery.authenticated().clone();
+                let body = mark.body().cloned().unwrap_or_default();
+                parts.extensions.insert(mark);
+                parts.extensions.insert(delivery);
+                body
+            };
             let call = || inner.call(Request::from_parts(*parts, B::from(body)));
-            match caught(call).await? {
-                Ok(response) => answered(&core, response, read_by).await,
-                Err(error) => Ok(errored(error)),
-            }
+            let (is_given_up, reading) = match answered(&core, caught(call).await?, read_by) {
+                Answered::Over(ended) => return Ok(ended),
+                Answered::Reading(is_given_up, reading) => (is_given_up, reading),
+            };
+            let (response, stored) = reading.await?;
+            Ok(ended(is_given_up, stored, response))
         }
     }
 }
 
+/// A response whose body is read, to be kept for duplicates. Behind a pointer, as everything that most
+/// deliveries do without.
+type Reading<RB> = Pin<Box<dyn Future<Output = Result<Kept<RB>, Panicked>> + Send>>;
+type Kept<RB> = (Response<ResponseBody<RB>>, StoredResponse);
+
+/// How far a handler's response has come.
+enum Answered<RB, E> {
+    Over(Ended<Answer<RB, E>>),
+    /// Whether the event is given up, and what is read first.
+    Reading(bool, Reading<RB>),
+}
+
 /// What the response of a handler makes of its event.
-async fn answered<RB, E>(
+fn answered<RB, E>(
     core: &DedupeState,
-    response: Response<RB>,
+    response: Result<Response<RB>, E>,
     read_by: Instant,
-) -> Ran<Answer<RB, E>>
+) -> Answered<RB, E>
 where
-    RB: Body<Data = Bytes>,
+    RB: Body<Data = Bytes> + Send + 'static,
 {
+    let response = match response {
+        Ok(response) => response,
+        Err(error) => return Answered::Over(errored(error)),
+    };
     let is_given_up = Permanent::is_marked(&response);
     if !(response.status().is_success() || is_given_up) {
-        return Ok(failed(core, response));
+        return Answered::Over(failed(core, response));
     }
-    let ended = |stored, answer| match is_given_up {
-        true => Ended::GivenUp(stored, answer),
-        false => Ended::Done(stored, answer),
-    };
     if let Some(limit) = core.replay_body {
-        // Behind a pointer, as everything that most deliveries do without.
-        let kept = Box::pin(caught(|| keep_body(response, limit, read_by)));
-        let (response, stored) = kept.await?;
-        return Ok(ended(stored, Ok(response)));
+        let reading = Box::pin(caught(|| keep_body(response, limit, read_by)));
+        return Answered::Reading(is_given_up, reading);
     }
     let stored = StoredResponse {
         status: response.status().as_u16(),
         body: None,
         content_type: None,
     };
-    Ok(ended(stored, Ok(response.map(ResponseBody::inner))))
+    Answered::Over(ended(
+        is_given_up,
+        stored,
+        response.map(ResponseBody::inner),
+    ))
+}
+
+fn ended<RB, E>(
+    is_given_up: bool,
+    stored: StoredResponse,
+    response: Response<ResponseBody<RB>>,
+) -> Ended<Answer<RB, E>> {
+    let answer = Ok(Box::new(response));
+    match is_given_up {
+        true => Ended::GivenUp(stored, answer),
+        false => Ended::Done(stored, answer),
+    }
 }
 
 fn errored<RB, E>(error: E) -> Ended<Answer<RB, E>> {
@@ -127,5 +159,5 @@ fn failed<RB, E>(core: &DedupeState, mut response: Response<RB>) -> Ended<Answer
     if cause.reason != Reason::Nested {
         *response.status_mut() = core.endpoint.contract.failure(response.status());
     }
-    Ended::Failed(cause, Ok(response.map(ResponseBody::inner)))
+    Ended::Failed(cause, Ok(Box::new(response.map(ResponseBody::inner))))
 }

@@ -200,7 +200,7 @@ where
     fn refuse(&mut self, place: ItemPlace, cause: &RejectionCause) {
         let reason = cause.reason;
         self.observe_item(Verdict::of_refusal(reason), cause, place, None);
-        let response = || Ok(self.core.endpoint.rejection(reason));
+        let response = || Ok(Box::new(self.core.endpoint.rejection(reason)));
         self.tally.add(match reason {
             // Nobody wants it run.
             Reason::Filtered | Reason::NotOurs => ItemEnd::Done,

@@ -39,7 +39,8 @@ impl<RB, E> ItemCaller<RB, E> {
     }
 
     fn refused(&self, reason: Reason) -> Answer<RB, E> {
-        Ok(self.context.kept.core.endpoint.rejection(reason))
+        let response = self.context.kept.core.endpoint.rejection(reason);
+        Ok(Box::new(response))
     }
 }
 

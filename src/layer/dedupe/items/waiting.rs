@@ -1,9 +1,11 @@
 use std::sync::Arc;
 
+use http::Response;
 use tokio::sync::oneshot;
 
 use crate::layer::dedupe::responder::Answer;
 use crate::layer::dedupe::state::DedupeState;
+use crate::layer::response_body::ResponseBody;
 use crate::reason::Reason;
 
 /// A request that waits for the answer to its items.
@@ -13,8 +15,10 @@ pub(crate) struct WaitingForItems<RB, E> {
 }
 
 impl<RB, E> WaitingForItems<RB, E> {
-    pub(crate) async fn answer(self) -> Answer<RB, E> {
-        let answer = self.answered.await;
-        answer.unwrap_or_else(|_| Ok(self.core.endpoint.rejection(Reason::TaskEnded)))
+    pub(crate) async fn answer(self) -> Result<Response<ResponseBody<RB>>, E> {
+        match self.answered.await {
+            Ok(answer) => answer.map(|response| *response),
+            Err(_) => Ok(self.core.endpoint.rejection(Reason::TaskEnded)),
+        }
     }
 }

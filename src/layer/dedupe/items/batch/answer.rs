@@ -37,7 +37,7 @@ where
     /// Answers before everything has ended. A sender that does not come again takes that for success, so
     /// where an item is known not to be done, that is the answer.
     pub(super) fn tell_early(&mut self, waiting: &mut Waiting<RB, S::Error>, reason: Reason) {
-        let rejection = |reason| Ok(self.core.endpoint.rejection(reason));
+        let rejection = |reason| Ok(Box::new(self.core.endpoint.rejection(reason)));
         let undone = match self.sender_retries() {
             true => None,
             false => self.tally.undone(rejection(Reason::HandlerFailed)),
@@ -60,15 +60,17 @@ where
                 let mut response = Response::new(ResponseBody::own(Bytes::new()));
                 *response.status_mut() = ok;
                 let (verdict, reason) = self.core.done();
-                (verdict, reason, Ok(response))
+                (verdict, reason, Ok(Box::new(response)))
             }
             Sum::Duplicate => {
                 let response = duplicate(endpoint, StoredResponse::new(ok.as_u16()));
-                (Verdict::Duplicate, Some(Reason::AlreadyDone), Ok(response))
+                let response = Ok(Box::new(response));
+                (Verdict::Duplicate, Some(Reason::AlreadyDone), response)
             }
             Sum::Settled(response) => {
-                let refusal =
-                    |response: &Response<_>| response.extensions().get().map(Rejection::reason);
+                let refusal = |response: &Box<Response<_>>| {
+                    response.extensions().get().map(Rejection::reason)
+                };
                 match response.as_ref().ok().and_then(refusal) {
                     Some(reason) => (Verdict::of_refusal(reason), Some(reason), response),
                     None => (Verdict::Handled, None, response),
@@ -78,7 +80,7 @@ where
             Sum::NotNow(reason) => (
                 Verdict::Refused,
                 Some(reason),
-                Ok(endpoint.rejection(reason)),
+                Ok(Box::new(endpoint.rejection(reason))),
             ),
         };
         self.give(waiting, verdict, reason, response);
@@ -90,11 +92,13 @@ where
         waiting: &mut Waiting<RB, S::Error>,
         verdict: Verdict,
         reason: Option<Reason>,
-        answer: Answer<RB, S::Error>,
+        mut answer: Answer<RB, S::Error>,
     ) {
         let contract = &self.core.endpoint.contract;
-        let answer = answer.map(|response| in_words_of(contract, response, ResponseBody::own));
-        let status = answer.as_ref().ok().map(Response::status);
+        if let Ok(response) = &mut answer {
+            in_words_of(contract, response, ResponseBody::own);
+        }
+        let status = answer.as_ref().ok().map(|response| response.status());
         self.is_answered.store(true, Ordering::Release);
         let was_waited_for = waiting.take().is_some_and(|it| it.send(answer).is_ok());
         let cause = reason.map(RejectionCause::from);
