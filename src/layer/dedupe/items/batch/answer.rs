@@ -68,10 +68,9 @@ where
                 (Verdict::Duplicate, Some(Reason::AlreadyDone), response)
             }
             Sum::Settled(response) => {
-                let refusal = |response: &Box<Response<_>>| {
-                    response.extensions().get().map(Rejection::reason)
-                };
-                match response.as_ref().ok().and_then(refusal) {
+                let refusal =
+                    |response: &Response<_>| response.extensions().get().map(Rejection::reason);
+                match response.as_deref().ok().and_then(refusal) {
                     Some(reason) => (Verdict::of_refusal(reason), Some(reason), response),
                     None => (Verdict::Handled, None, response),
                 }
