@@ -26,7 +26,7 @@ impl Prove for CertificateProof {
             peer: head.peer,
             is_proxy: head.is_proxied,
         };
-        let checked = self.check_seen(seen, head.now);
+        let checked = self.check_seen(seen, head.now());
         checked.map_err(|error| not_proved(&error, head))?;
         Ok(Proved::new())
     }

@@ -21,8 +21,6 @@ pub(crate) use mask::Masks;
 #[cfg(feature = "page")]
 pub(crate) use newest::{Newest, NewestLines, Reading};
 pub(crate) use outcome::Outcome;
-#[cfg(feature = "page")]
-pub(crate) use outcome::code_of;
 pub use proof::{RecordedCustom, RecordedProof, RecordedSignature};
 pub use sink::{JournalError, JournalPage, JournalPosition, JournalSink, Retained};
 

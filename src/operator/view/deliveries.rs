@@ -13,7 +13,7 @@ use crate::operator::asked::Asked;
 use crate::operator::seen::{DELIVERIES, SeenDelivery};
 use crate::operator::shown::{field, line, short};
 use crate::operator::state::{State, name_of};
-use crate::recorded::{JournalFilter, JournalLine, JournalPosition, Newest, code_of};
+use crate::recorded::{JournalFilter, JournalLine, JournalPosition, Newest};
 use crate::webhook::WebhookLayer;
 
 /// So many are on a page.
@@ -56,7 +56,7 @@ impl From<&SeenDelivery> for Row {
         Self {
             at: seen.at,
             endpoint: seen.endpoint.to_string(),
-            verdict: code_of(seen.verdict).to_owned(),
+            verdict: seen.verdict.code().to_owned(),
             status: seen.status.map(|status| status.as_u16()),
             reason: seen.reason.map(|reason| reason.code().to_owned()),
             detail: seen.detail.as_deref().map(str::to_owned),
@@ -184,7 +184,7 @@ impl<'a> Wanted<'a> {
         (self.provider.as_ref()).is_none_or(|it| endpoint == Some(it.as_str()))
             && (self.key.as_ref()).is_none_or(|it| seen.key.as_ref() == Some(it))
             && self.until.is_none_or(|until| seen.at < until)
-            && self.verdict.is_none_or(|it| code_of(seen.verdict) == it)
+            && self.verdict.is_none_or(|it| seen.verdict.code() == it)
             && (self.reason).is_none_or(|it| seen.reason.is_some_and(|reason| reason.code() == it))
     }
 }

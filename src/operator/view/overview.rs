@@ -12,7 +12,6 @@ use crate::operator::seen::Endpoint;
 use crate::operator::shown::short;
 use crate::operator::state::{State, name_of};
 use crate::operator::{chart, shown};
-use crate::recorded::code_of;
 use crate::webhook::{EndpointFacts, EndpointKeptIn, KeyFacts, WebhookLayer};
 
 pub(in crate::operator) async fn view(state: &State, asked: &Asked) -> (Markup, Markup) {
@@ -89,7 +88,7 @@ fn numbers(asked: &Asked, facts: &EndpointFacts, seen: &Endpoint) -> Markup {
     html! {
         dl {
             (fact("Last delivery", &match seen.last {
-                Some((at, verdict)) => html! { (code_of(verdict)) ", " (when(at, asked.now)) },
+                Some((at, verdict)) => html! { (verdict.code()) ", " (when(at, asked.now)) },
                 None => html! { "none since the start" },
             }))
             (fact("Rate, last 5 minutes", &html! { (rate) }))
