@@ -91,6 +91,17 @@ impl List {
         self
     }
 
+    /// How many rows to look at by one statement, of up to this many: all that are dead are asked for where no
+    /// provider is named.
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    pub(crate) fn rows_at_once(&self, most: i64) -> i64 {
+        let limit = i64::try_from(self.limit).unwrap_or(most);
+        match (self.status, &self.provider) {
+            (EntryStatus::Dead, None) => limit.clamp(1, most),
+            _ => most,
+        }
+    }
+
     /// So many at most.
     #[must_use]
     pub fn limit(mut self, limit: usize) -> Self {

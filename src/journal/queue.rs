@@ -254,10 +254,9 @@ impl Shared {
     #[cfg(feature = "page")]
     pub(super) fn note(&self, note: Note) {
         let mut state = self.state();
-        if state.notes.len() < NOTES {
-            state.notes.push_back(note);
-            state.is_idle = false;
-        }
+        state.is_idle = false;
+        state.notes.push_back(note);
+        state.notes.truncate(NOTES);
         drop(state);
         self.wake.notify_one();
     }

@@ -221,7 +221,7 @@ pub(in crate::operator) async fn view(state: &State, asked: &Asked) -> (Markup, 
                     (choice("outcome", "Outcome", "all", &OUTCOMES, asked.get("outcome")))
                     div { label for="reason" { "Reason" } input id="reason" name="reason" value=[asked.get("reason").map(field)] maxlength="100"; }
                     div { label for="key" { "Event" } input id="key" name="key" value=[key_field(asked)] maxlength="4096"; }
-                    div { label for="until" { "Before (UTC)" } input id="until" name="until" type="datetime-local" step="1" value=[asked.get("until").map(field)]; }
+                    div { label for="until" { "Before (UTC)" } input id="until" name="until" placeholder="2026-05-04T13:00" maxlength="30" value=[asked.get("until").map(field)]; }
                     div { button type="submit" { "Filter" } }
                 }
             }

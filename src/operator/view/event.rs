@@ -193,7 +193,7 @@ pub(super) fn recorded(body: &RecordedBody) -> Markup {
             (None, Some(base64)) => { p.note { "It is not text; in base64:" } (long(base64)) }
             (None, None) => p.note { @if body.masked { "It is masked." } @else { "It is empty." } },
         }
-        @if body.cut { p.note { "It is kept in part." } }
+        @if body.cut { p.note { "It is shown in part." } }
         @if body.masked { p.note { "Secrets in it are masked." } }
     }
 }

@@ -52,7 +52,7 @@ fn endpoint(
             }
             @if state.is_observing {
                 (numbers(asked, facts, &seen))
-                @if state.webhooks.iter().filter(|it| name_of(&it.facts()) == name).count() > 1 {
+                @if seen.last.is_some() && state.webhooks.iter().filter(|it| name_of(&it.facts()) == name).count() > 1 {
                     p.note { "These are the numbers of all its endpoints together." }
                 }
             } @else {

@@ -75,6 +75,7 @@ pub(super) async fn some(
     behind: String,
     time: &ServerTime,
 ) -> Result<(Vec<EntryView>, Option<String>), Fault> {
+    let at_once = list.rows_at_once(AT_ONCE);
     let sql = match list.status {
         EntryStatus::Dead => &statements.some_dead,
         _ => &statements.some,
@@ -82,11 +83,11 @@ pub(super) async fn some(
     let rows = unnamed(sql)
         .bind(namespace.as_str())
         .bind(behind)
-        .bind(AT_ONCE)
+        .bind(at_once)
         .fetch_all(conn)
         .await?;
     let now = time.of(last_time(&rows)?);
-    let is_full = i64::try_from(rows.len()).is_ok_and(|rows| rows >= AT_ONCE);
+    let is_full = i64::try_from(rows.len()).is_ok_and(|rows| rows >= at_once);
     let (mut views, mut last) = (Vec::new(), None);
     for row in &rows {
         let Some(key) = key(row)? else {

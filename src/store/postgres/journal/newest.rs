@@ -38,7 +38,7 @@ impl Statements {
                 "SELECT xid::text, seq, line FROM {table}
                  WHERE (xid, seq) < ($1::text::xid8, $2) AND (xid, seq) >= ($3::text::xid8, $4)
                      AND ($5::text IS NULL OR provider = $5) AND at >= $6 AND at < $7
-                 ORDER BY {table}.xid DESC, seq DESC"
+                 ORDER BY {table}.xid DESC, seq DESC LIMIT $8"
             ),
             of_key: format!(
                 "SELECT xid::text, seq, line FROM {table} WHERE key = $1
@@ -54,7 +54,7 @@ impl Statements {
         [
             ("'9', 9, 50", &self.floor),
             ("true, 9", &self.at),
-            ("'9', 9, '1', 1, 'acme', 1, 9", &self.lines),
+            ("'9', 9, '1', 1, 'acme', 1, 9, 50", &self.lines),
             ("'acme:1', '9', 9, 50", &self.of_key),
         ]
     }
@@ -160,6 +160,7 @@ impl PostgresJournal {
                     .bind(filter.provider.as_ref().map(Name::as_str))
                     .bind(micros(filter.from.unwrap_or(UnixTime::EPOCH)))
                     .bind(until.unwrap_or(i64::MAX))
+                    .bind(most)
                     .fetch(&mut *tx)
             }
         };

@@ -80,13 +80,14 @@ pub(super) async fn some(
     behind: String,
     now: UnixTime,
 ) -> Result<(Vec<EntryView>, Option<String>), Fault> {
+    let at_once = list.rows_at_once(AT_ONCE);
     let rows = sqlx::query(AssertSqlSafe(select_some(list.status)))
         .bind(namespace.as_str().to_owned())
         .bind(behind)
-        .bind(AT_ONCE)
+        .bind(at_once)
         .fetch_all(conn)
         .await?;
-    let is_full = i64::try_from(rows.len()).is_ok_and(|rows| rows >= AT_ONCE);
+    let is_full = i64::try_from(rows.len()).is_ok_and(|rows| rows >= at_once);
     let last = rows.last().filter(|_| is_full);
     let last = last.and_then(|row| row.try_get::<String, _>(1).ok());
     let wanted = |view: &EntryView| {
