@@ -5,6 +5,9 @@
 //! to be full. On one server there is one such lane, in a cluster one for each partition, since a script
 //! keeps to one slot there, and since a master that is silent is to keep nobody waiting for another.
 //!
+//! One call of a script and no pipeline: commands that share a connection are pipelined as it is. What is
+//! saved is Redis' work for each call.
+//!
 //! Each command is one of its own: what is wrong with one is told to its caller alone. A caller that goes
 //! away before its command is sent asks nothing; after that it is carried out all the same, as one that
 //! is sent alone is.
@@ -89,7 +92,8 @@ impl Gatherer {
                 // Dropped with this future too: the others go on.
                 let _lead = Lead(Some(turn));
                 let sent = std::time::Instant::now();
-                let value = self.link.call_until(deadline, &call).await?;
+                // Boxed: where many come, hardly anybody goes alone, and all would carry it.
+                let value = Box::pin(self.link.call_until(deadline, &call)).await?;
                 return Ok(Answered { value, sent });
             }
             Place::Waits(told) => told,

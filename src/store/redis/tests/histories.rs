@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use futures_util::future::join_all;
+use futures_util::future::{Either, join_all};
 
 use super::support::dice::Dice;
 use super::*;
@@ -221,28 +221,28 @@ impl Pair {
     async fn some_together(&mut self) {
         let commands: Vec<_> = (0..3 + self.dice.roll(12))
             .map(|_| match self.dice.roll(2) {
-                0 => Err(self.claim()),
-                _ => Ok(self.complete()),
+                0 => Either::Left(self.claim()),
+                _ => Either::Right(self.complete()),
             })
             .collect();
         let store = self.store.clone();
         let answers = join_all(commands.iter().map(async |command| match command {
-            Err(claim) => Err(store.claim_at(claim).await.unwrap()),
-            Ok(complete) => Ok(store.complete_at(complete).await.unwrap()),
+            Either::Left(claim) => Either::Left(store.claim_at(claim).await.unwrap()),
+            Either::Right(complete) => Either::Right(store.complete_at(complete).await.unwrap()),
         }));
         for (command, answer) in commands.iter().zip(answers.await) {
             match (command, answer) {
-                (Err(claim), Err(answer)) => {
+                (Either::Left(claim), Either::Left(answer)) => {
                     self.agrees(claim, &answer, &format!("claim together {claim:?}"));
                 }
-                (Ok(complete), Ok(answer)) => {
+                (Either::Right(complete), Either::Right(answer)) => {
                     self.agrees(
                         complete,
                         &answer,
                         &format!("complete together {complete:?}"),
                     );
                 }
-                _ => unreachable!("each has its own answer"),
+                _ => panic!("each has its own answer"),
             }
         }
     }
