@@ -4,7 +4,9 @@
 or one in there is gone, where an SDK could not be asked, and where one side refuses what the other has signed.
 
 `senders.json` has a delivery for each preset: its secret, the URL that the sender was given, path and body; headers
-that are there beside the signature; whether the body is signed, and whether the header can list signatures.
+that are there beside the signature; whether the body is signed, and whether the header can list signatures. Where keys
+are public ones, `secret` is one, `other` another one, and `private` and `kind` belong to the first; `key_is_named` is how
+our kit names it in a body, where that is not signed, and how the sender does.
 """
 
 import json
@@ -105,10 +107,13 @@ def ours_signs(name, sender, body=None, age=0, change="none"):
     """Our kit's delivery, or nothing where the sender signs no such thing."""
     question = {key: sender[key] for key in ("secret", "url", "path")}
     question["body"] = sender["body"] if body is None else body
+    if "private" in sender:
+        question["private"] = {"pem": sender["private"], "kind": sender["kind"]}
     answer = ours.ask("sign", sender=name, age=age, change=change, **question)
     if "signed" not in answer:
         return None
     delivery = answer["signed"]
+    delivery["body"] = delivery["body"].replace(*sender.get("key_is_named", ("", "")))
     told = {header for header, _ in delivery["headers"]}
     extra = sender.get("headers", {}).items()
     delivery["headers"] += [[header, value] for header, value in extra if header not in told]
@@ -145,7 +150,8 @@ def deliveries(name, sender):
         made["signed two days ahead"] = ours_signs(name, sender, age=-2 * DAY)
     for case in CASES:
         if made.get(case):
-            yield case, made[case], other_secret(secret) if case == "another key" else secret
+            other = sender.get("other") or other_secret(secret)
+            yield case, made[case], other if case == "another key" else secret
 
 
 rows, disagreements, faults = [], {}, []
@@ -169,6 +175,7 @@ for registry, theirs in registries.items():
             now = int(time.time())
             context = {"secret": sender["secret"], "url": sender["url"]}
             question = {"now": now, "uri": sender["path"], "body": sender["body"], **context}
+            question["private"] = sender.get("private")
             signed = theirs.ask("sign", sender=name, **question)["signed"]
             is_form = sender["body"][0] not in "{["
             kind = "application/x-www-form-urlencoded" if is_form else "application/json"

@@ -2,6 +2,9 @@
 //
 // Each adapter calls what the SDK's own documentation tells a receiver to call. Header names are in lower case, as
 // node:http gives them.
+import { createHash, createPrivateKey, createPublicKey, createSecretKey } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import https from 'node:https';
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 import readline from 'node:readline';
@@ -11,6 +14,10 @@ process.setMaxListeners(0);
 const require = createRequire(import.meta.url);
 const form = (body) => Object.fromEntries(new URLSearchParams(body));
 const item = (body) => JSON.parse(body).notificationItems[0].NotificationRequestItem;
+let domain = 0;
+
+/** A public key in PEM. */
+const spki = (key) => `-----BEGIN PUBLIC KEY-----\n${key.match(/.{1,64}/g).join('\n')}\n-----END PUBLIC KEY-----\n`;
 const query = (uri) => Object.fromEntries(new URL(uri, 'http://x').searchParams);
 
 // What a library of the Standard Webhooks specification needs, under both families of names.
@@ -60,6 +67,11 @@ const ADAPTERS = {
     verify: ({ body, h, secret }) => Webhook.verifyEventBody(body, h['x-cc-webhook-signature'], secret),
     sign: ({ body, secret }) => ({ 'x-cc-webhook-signature': Webhook.computeSignature(body, secret) }),
   })],
+  discord: ['discord-interactions', ({ verifyKey }) => ({
+    verify: ({ body, h, secret }) => verifyKey(
+      body, h['x-signature-ed25519'], h['x-signature-timestamp'], secret,
+    ),
+  })],
   elevenlabs: ['@elevenlabs/elevenlabs-js', ({ ElevenLabsClient }) => {
     const { webhooks } = new ElevenLabsClient({ apiKey: 'none' });
     return { verify: ({ body, h, secret }) => webhooks.constructEvent(body, h['elevenlabs-signature'], secret) };
@@ -76,6 +88,16 @@ const ADAPTERS = {
   hubspot: ['@hubspot/api-client', (hubspot) => ofHubspot(hubspot, 'v3', 'x-hubspot-signature-v3')],
   hubspot_v1: ['@hubspot/api-client', (hubspot) => ofHubspot(hubspot, 'v1', 'x-hubspot-signature')],
   hubspot_v2: ['@hubspot/api-client', (hubspot) => ofHubspot(hubspot, 'v2', 'x-hubspot-signature')],
+  kinde: ['@kinde/webhooks', ({ decodeWebhook }) => ({
+    // The key set of the domain is fetched: here it holds the one key, under whatever name is asked for.
+    verify: async ({ body, secret }) => {
+      const { kid } = JSON.parse(Buffer.from(body.split('.')[0], 'base64url'));
+      const jwk = createPublicKey(spki(secret)).export({ format: 'jwk' });
+      domain += 1;
+      globalThis.fetch = async () => Response.json({ keys: [{ ...jwk, kid, alg: 'RS256', use: 'sig' }] });
+      return (await decodeWebhook(body, `https://kinde-${domain}.example`)) !== null;
+    },
+  })],
   line: ['@line/bot-sdk', ({ validateSignature }) => ({
     verify: ({ body, h, secret }) => validateSignature(body, secret, h['x-line-signature']),
   })],
@@ -90,6 +112,14 @@ const ADAPTERS = {
   liveblocks: ['@liveblocks/node', ({ WebhookHandler }) => ({
     verify: ({ body, h, secret }) => new WebhookHandler(secret).verifyRequest({ headers: h, rawBody: body }),
   })],
+  livekit: ['livekit-server-sdk', ({ WebhookReceiver, AccessToken }) => ({
+    verify: ({ body, h, secret }) => new WebhookReceiver('1', secret).receive(body, h.authorization),
+    sign: async ({ body, secret }) => {
+      const token = new AccessToken('1', secret);
+      token.sha256 = createHash('sha256').update(body).digest('base64');
+      return { authorization: await token.toJwt() };
+    },
+  })],
   mercado_pago: ['mercadopago', ({ WebhookSignatureValidator }) => ({
     verify: ({ h, secret, uri }) => {
       WebhookSignatureValidator.validate({
@@ -97,6 +127,14 @@ const ADAPTERS = {
       });
     },
   })],
+  messagebird: ['messagebird', async () => {
+    const { verify } = require('messagebird/lib/webhook-signature-jwt');
+    return {
+      verify: ({ body, h, secret, url }) => verify(
+        url, Buffer.from(body), h['messagebird-signature-jwt'], createSecretKey(Buffer.from(secret)),
+      ),
+    };
+  }],
   messagebird_legacy: ['messagebird', () => {
     const signature = require('messagebird/lib/signature');
     return { verify: ({ body, h, secret, uri }) => signature.validate({ headers: h, query: query(uri), body }, secret) };
@@ -128,6 +166,15 @@ const ADAPTERS = {
     verify: ({ h, secret, url, uri }) => plivo.validateSignature(
       new URL(uri, url).href, h['x-plivo-signature-v2-nonce'], h['x-plivo-signature-v2'], secret,
     ),
+  })],
+  // As Plaid's documentation of webhook verification has it.
+  plaid: ['jose', ({ jwtVerify }) => ({
+    verify: async ({ body, h, secret }) => {
+      const key = createPublicKey(spki(secret));
+      const options = { algorithms: ['ES256'], maxTokenAge: '5 min' };
+      const { payload } = await jwtVerify(h['plaid-verification'], key, options);
+      return payload.request_body_sha256 === createHash('sha256').update(body).digest('hex');
+    },
   })],
   polar: ['@polar-sh/sdk', async () => {
     const { validateEvent, WebhookVerificationError } = await import('@polar-sh/sdk/webhooks');
@@ -169,6 +216,15 @@ const ADAPTERS = {
       { [SIGNATURE_HEADER_NAME]: await encodeSignatureHeader(body, now * 1000, secret) }
     ),
   })],
+  sendgrid: ['@sendgrid/eventwebhook', ({ EventWebhook }) => {
+    const webhook = new EventWebhook();
+    return {
+      verify: ({ body, h, secret }) => webhook.verifySignature(
+        webhook.convertPublicKeyToECDSA(secret), body, h['x-twilio-email-event-webhook-signature'],
+        h['x-twilio-email-event-webhook-timestamp'],
+      ),
+    };
+  }],
   shopify: ['@shopify/shopify-api', ofShopify],
   shopify_events: ['@shopify/shopify-api', ofShopify],
   slack: ['@slack/bolt', ({ verifySlackRequest }) => ({
@@ -183,6 +239,21 @@ const ADAPTERS = {
       });
     },
   })],
+  sns: ['sns-validator', () => ({
+    // The certificate is fetched, and remembered by its URL: here it is the key, and each question asks anew.
+    verify: ({ body, secret }) => new Promise((resolve, reject) => {
+      https.get = (_, then) => {
+        const answer = Object.assign(new EventEmitter(), { statusCode: 200 });
+        then(answer);
+        answer.emit('data', spki(secret));
+        answer.emit('end');
+        return new EventEmitter();
+      };
+      delete require.cache[require.resolve('sns-validator')];
+      const Validator = require('sns-validator');
+      new Validator().validate(body, (error) => (error ? reject(error) : resolve(true)));
+    }),
+  })],
   square: ['square', ({ WebhooksHelper }) => ({
     verify: ({ body, h, secret, url }) => WebhooksHelper.verifySignature({
       requestBody: body,
@@ -192,6 +263,16 @@ const ADAPTERS = {
     }),
   })],
   standard_webhooks: ['standardwebhooks', standard],
+  // The library that Stark Bank's SDKs verify with.
+  stark_bank: ['starkbank-ecdsa', ({ default: { Ecdsa, PrivateKey, PublicKey, Signature } }) => ({
+    verify: ({ body, h, secret }) => Ecdsa.verify(
+      body, Signature.fromBase64(h['digital-signature']), PublicKey.fromPem(spki(secret)),
+    ),
+    sign: ({ body, private: pem }) => {
+      const sec1 = createPrivateKey(pem).export({ format: 'pem', type: 'sec1' });
+      return { 'digital-signature': Ecdsa.sign(body, PrivateKey.fromPem(sec1)).toBase64() };
+    },
+  })],
   stripe: ['stripe', ({ default: Stripe }) => ({
     verify: ({ body, h, secret }) => Stripe.webhooks.constructEvent(body, h['stripe-signature'], secret),
     sign: ({ body, secret, now }) => ({
@@ -206,6 +287,10 @@ const ADAPTERS = {
       'svix-signature': new Webhook(secret).sign('msg_7', new Date(now * 1000), body),
     }),
   })],
+  telnyx: ['telnyx', ({ default: Telnyx }) => {
+    const { webhooks } = new Telnyx({ apiKey: 'none' });
+    return { verify: ({ body, h, secret }) => webhooks.unwrap(body, { headers: h, key: secret }) };
+  }],
   twilio: ['twilio', ofTwilio],
   twilio_shared_key: ['twilio', ofTwilio],
   viber: ['viber-bot', () => {
@@ -215,6 +300,15 @@ const ADAPTERS = {
       verify: ({ body, h, secret }) => validator(secret).validateMessage(h['x-viber-content-signature'], body),
     };
   }],
+  // The token, and the hash in it that Vonage's documentation has compared.
+  vonage: ['@vonage/jwt', ({ verifySignature }) => ({
+    verify: ({ body, h, secret }) => {
+      const token = h.authorization.replace('Bearer ', '');
+      const claims = JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
+      const hash = createHash('sha256').update(body).digest('hex');
+      return verifySignature(token, secret) && claims.payload_hash === hash;
+    },
+  })],
   workos: ['@workos-inc/node', ({ WorkOS }) => {
     const { webhooks } = new WorkOS('sk_none');
     return {

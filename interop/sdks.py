@@ -4,10 +4,14 @@ Each adapter calls what the SDK's own documentation tells a receiver to call. He
 case, as web frameworks have them.
 """
 
+import base64
+import hashlib
+import io
 import json
 import logging
 import sys
 import warnings
+from contextlib import redirect_stdout
 from datetime import datetime, timezone
 from importlib.metadata import version
 from urllib.parse import parse_qsl, urljoin, urlsplit
@@ -84,6 +88,21 @@ def _():
     return lambda d: Webhook.construct_event(d["body"], d["h"]["x-cc-webhook-signature"], d["secret"])
 
 
+@adapter("discord", "discord-interactions")
+def _():
+    from discord_interactions import verify_key
+
+    def verify(d):
+        h = d["h"]
+        # It prints why.
+        with redirect_stdout(io.StringIO()):
+            return verify_key(
+                d["body"].encode(), h["x-signature-ed25519"], h["x-signature-timestamp"], d["secret"]
+            )
+
+    return verify
+
+
 @adapter("elevenlabs", "elevenlabs")
 def _():
     from elevenlabs.client import ElevenLabs
@@ -142,12 +161,35 @@ def _():
     return lambda d: SignatureValidator(d["secret"]).validate(d["body"], d["h"]["x-line-signature"])
 
 
+@adapter("livekit", "livekit-api")
+def _():
+    from livekit.api import AccessToken, TokenVerifier, WebhookReceiver
+
+    def sign(d):
+        digest = base64.b64encode(hashlib.sha256(d["body"].encode()).digest()).decode()
+        return {"authorization": AccessToken("1", d["secret"]).with_sha256(digest).to_jwt()}
+
+    def verify(d):
+        return WebhookReceiver(TokenVerifier("1", d["secret"])).receive(d["body"], d["h"]["authorization"])
+
+    return verify, sign
+
+
 @adapter("mercado_pago", "mercadopago")
 def _():
     from mercadopago.webhook.validator import WebhookSignatureValidator
 
     return lambda d: WebhookSignatureValidator.validate(
         d["h"]["x-signature"], d["h"]["x-request-id"], query(d["uri"]).get("data.id"), d["secret"]
+    )
+
+
+@adapter("messagebird", "messagebird")
+def _():
+    from messagebird.request_validator import RequestValidator
+
+    return lambda d: RequestValidator(d["secret"]).validate_signature(
+        d["h"]["messagebird-signature-jwt"], d["url"], d["body"].encode()
     )
 
 
@@ -361,6 +403,48 @@ adapter("twilio", "twilio")(of_twilio)
 adapter("twilio_shared_key", "twilio")(of_twilio)
 
 
+@adapter("sendgrid", "sendgrid")
+def _():
+    from sendgrid import EventWebhook
+
+    return lambda d: EventWebhook(d["secret"]).verify_signature(
+        d["body"],
+        d["h"]["x-twilio-email-event-webhook-signature"],
+        d["h"]["x-twilio-email-event-webhook-timestamp"],
+    )
+
+
+# The library that Stark Bank's SDKs verify with.
+@adapter("stark_bank", "starkbank-ecdsa")
+def _():
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        load_pem_private_key,
+    )
+    from ellipticcurve import Ecdsa, PrivateKey, PublicKey, Signature
+
+    def verify(d):
+        signature = Signature.fromBase64(d["h"]["digital-signature"])
+        pem = f"-----BEGIN PUBLIC KEY-----\n{d['secret']}\n-----END PUBLIC KEY-----\n"
+        return Ecdsa.verify(d["body"], signature, PublicKey.fromPem(pem))
+
+    def sign(d):
+        key = load_pem_private_key(d["private"].encode(), None)
+        sec1 = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
+        return {"digital-signature": Ecdsa.sign(d["body"], PrivateKey.fromPem(sec1)).toBase64()}
+
+    return verify, sign
+
+
+@adapter("telnyx", "telnyx")
+def _():
+    from telnyx.lib.webhook_verification import verify_webhook_signature
+
+    return lambda d: verify_webhook_signature(d["body"], d["h"], d["secret"])
+
+
 @adapter("viber", "viberbot")
 def _():
     from viberbot import Api, BotConfiguration
@@ -368,6 +452,21 @@ def _():
     def verify(d):
         bot = Api(BotConfiguration(auth_token=d["secret"], name="bot", avatar=""))
         return bot.verify_signature(d["body"].encode(), d["h"]["x-viber-content-signature"])
+
+    return verify
+
+
+# The token, and the hash in it that Vonage's documentation has compared.
+@adapter("vonage", "vonage-jwt")
+def _():
+    import jwt
+    from vonage_jwt import verify_signature
+
+    def verify(d):
+        token = d["h"]["authorization"].removeprefix("Bearer ")
+        claims = jwt.decode(token, options={"verify_signature": False})
+        digest = hashlib.sha256(d["body"].encode()).hexdigest()
+        return verify_signature(token, d["secret"]) and claims["payload_hash"] == digest
 
     return verify
 

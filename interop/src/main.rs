@@ -8,8 +8,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use serde::{Deserialize, Serialize};
 use tower_webhook::provider::{self, github, senders, shopify, slack, standard_webhooks, stripe};
-use tower_webhook::signature::PublicUrl;
-use tower_webhook::testing::TestDelivery;
+use tower_webhook::signature::{Curve, KeyKind, PublicUrl, Verifier};
+use tower_webhook::testing::{PrivateKey, TestDelivery};
 use tower_webhook::{Name, Provider, UnixTime};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -31,11 +31,20 @@ enum Task {
     Sign {
         path: String,
         body: String,
+        /// Of a sender whose keys are public ones.
+        private: Option<Private>,
         /// Seconds since it was signed; below zero, it is signed ahead of time.
         age: i64,
         change: Change,
     },
     Verify(Delivery),
+}
+
+/// A private key in PEM, and what it is one of.
+#[derive(Deserialize)]
+struct Private {
+    pem: String,
+    kind: String,
 }
 
 /// What is wrong with the delivery.
@@ -83,6 +92,26 @@ fn provider(sender: &str, secret: &str, url: &str) -> Result<Provider> {
             .ok_or_else(|| format!("no sender {name}"))?
             .provider(secret, &PublicUrl::parse(url)?)?,
     })
+}
+
+/// The same sender with the private key.
+fn signed_with(provider: &Provider, key: &Private) -> Result<Provider> {
+    let kind = match key.kind.as_str() {
+        "ed25519" => KeyKind::Ed25519,
+        "p256" => KeyKind::Ecdsa(Curve::P256),
+        "secp256k1" => KeyKind::Ecdsa(Curve::Secp256k1),
+        "rsa" => KeyKind::Rsa,
+        kind => return Err(format!("what is {kind}?").into()),
+    };
+    let scheme = provider.verifier().ok_or("it signs nothing")?.scheme();
+    let verifier = Verifier::new(scheme.clone(), PrivateKey::parse(kind, &key.pem)?);
+    let (rule, contract) = (provider.rule().clone(), provider.contract().clone());
+    Ok(Provider::signed(
+        provider.name().clone(),
+        verifier,
+        rule,
+        contract,
+    ))
 }
 
 fn sign(provider: &Provider, task: (String, String, i64, Change)) -> Result<Delivery> {
@@ -142,9 +171,16 @@ fn answer(question: &str) -> Result<Answer> {
         Task::Sign {
             path,
             body,
+            private,
             age,
             change,
-        } => sign(&provider, (path, body, age, change)).map(Answer::Signed),
+        } => {
+            let provider = match private {
+                Some(key) => signed_with(&provider, &key)?,
+                None => provider,
+            };
+            sign(&provider, (path, body, age, change)).map(Answer::Signed)
+        }
         Task::Verify(delivery) => verify(&provider, &delivery),
     }
 }

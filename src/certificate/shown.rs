@@ -29,7 +29,7 @@ impl ClientCertificate {
     /// ```
     /// use tower_webhook::certificate::ClientCertificate;
     ///
-    /// # let der = [0x30, 0x00];
+    /// # let der = [0x30_u8, 0x00];
     /// let certificate = ClientCertificate::from_der(der);
     /// assert_eq!(certificate.as_der(), der);
     /// ```

@@ -154,7 +154,7 @@ async fn a_header_counts_once_and_from_a_declared_proxy() {
     for wrong in [
         [certificate.clone(), certificate.clone(), verified.clone()].as_slice(),
         &[certificate.clone(), verified.clone(), verified.clone()],
-        &[certificate.clone()],
+        std::slice::from_ref(&certificate),
         std::slice::from_ref(&verified),
         &[],
     ] {
