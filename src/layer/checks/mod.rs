@@ -160,6 +160,11 @@ impl Checks {
         }
         check_encoding(&parts.headers, &endpoint.contract)?;
         let now = auth.readings.received_at(&*endpoint.clock);
+        // There is no key yet: `ask_body` ends it, whatever it is.
+        #[cfg(feature = "senders")]
+        if (self.challenges.as_ref()).is_some_and(|challenges| challenges.await_secret(now)) {
+            return Ok(());
+        }
         if let Some(verifier) = &self.signature {
             pending.signature = Some(verifier.begin(parts, now)?);
         }
@@ -201,6 +206,25 @@ impl Checks {
         match (&self.challenges, &auth.body) {
             (Some(challenges), Some(body)) => challenges.ask_body(body, now),
             (None, _) | (_, None) => Ok(()),
+        }
+    }
+}
+
+#[cfg(feature = "senders")]
+impl Checks {
+    /// Whether the head was let in without a proof, because a secret is awaited.
+    pub(crate) fn is_unproved(&self, auth: &AuthState) -> bool {
+        let lacks = (self.signature.is_some() && auth.signature.is_none())
+            || (self.custom.is_some() && auth.custom.is_none());
+        lacks && self.challenges.is_some()
+    }
+
+    /// Ends such a delivery, whatever it is.
+    pub(crate) fn ask_unproved(&self, auth: &AuthState, now: UnixTime) -> RejectionCause {
+        let body = auth.body.as_deref().unwrap_or_default();
+        match &self.challenges {
+            Some(challenges) => challenges.ask_unproved(body, now),
+            None => Reason::ProofRefused.into(),
         }
     }
 }
