@@ -3,20 +3,26 @@
 //! An answer that signs a stranger's text with the key that signs events only signs texts that no
 //! event can be: see [`ChallengeText`]. A webhook whose scheme could take one for an event is not built.
 
+mod answers;
+mod bringing;
+mod handshake;
 mod reply;
 mod text;
 mod token;
 
 use std::borrow::Cow;
 
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{Method, StatusCode};
 
 use crate::clock::UnixTime;
+use crate::digest::Digest;
 use crate::encoding::Encoding;
 use crate::event::{Lookup, text_of};
 use crate::head::RequestHead;
-use crate::secret::{KeyRing, SigningKey};
+use crate::secret::KeyRing;
+use crate::signature::Algorithm;
 
+pub use self::handshake::Handshake;
 pub use self::reply::ChallengeReply;
 pub use self::text::ChallengeText;
 use self::token::includes;
@@ -44,6 +50,7 @@ pub struct Challenge {
     token: Option<(Cow<'static, str>, KeyRing)>,
     only_item: bool,
     answer: ChallengeAnswer,
+    handshake: Option<Handshake>,
 }
 
 /// Where something of a challenge stands.
@@ -81,6 +88,16 @@ pub enum ChallengeAnswer {
         /// How it is spelled.
         encoding: Encoding,
     },
+    /// 200 with a text, and behind it the MAC of the challenge under the key that signs events, as plain
+    /// text (Braintree).
+    SignedText {
+        /// What stands before the MAC.
+        before: Cow<'static, str>,
+        /// How the MAC is made: as the scheme's is.
+        algorithm: Algorithm,
+        /// How it is spelled.
+        encoding: Encoding,
+    },
     /// 200 with `WebHook-Allowed-Origin`, where the text is one of these origins (CloudEvents).
     AllowedOrigin(Vec<Cow<'static, str>>),
 }
@@ -102,6 +119,7 @@ impl Challenge {
             token: None,
             only_item: false,
             answer: ChallengeAnswer::Text,
+            handshake: None,
         }
     }
 
@@ -233,8 +251,12 @@ impl Challenge {
     }
 
     /// Which texts it signs with the key of events, if it does.
-    pub(crate) fn signs(&self) -> Option<ChallengeText> {
-        matches!(self.answer, ChallengeAnswer::Hmac { .. }).then_some(self.text)
+    pub(crate) fn signs(&self) -> Option<(Algorithm, ChallengeText)> {
+        match self.answer {
+            ChallengeAnswer::Hmac { .. } => Some((Algorithm::Hmac(Digest::Sha256), self.text)),
+            ChallengeAnswer::SignedText { algorithm, .. } => Some((algorithm, self.text)),
+            _ => None,
+        }
     }
 
     fn is_signed(&self) -> bool {
@@ -261,6 +283,9 @@ impl Challenge {
             Subject::Nothing => String::new(),
             subject => in_head(head, subject)?,
         };
+        if let (Some(handshake), Subject::Header(name)) = (&self.handshake, &self.subject) {
+            return Some(Self::bring(handshake, name, &text, now));
+        }
         if let Some((parameter, tokens)) = &self.token {
             let shown = in_head(head, &Subject::Parameter(parameter.clone()));
             if !shown.is_some_and(|shown| includes(tokens, &shown, now)) {
@@ -280,6 +305,10 @@ impl Challenge {
         let Subject::Member(pointer) = &self.subject else {
             return None;
         };
+        // With a key there is no handshake: this is an event.
+        if self.handshake.is_some() {
+            return None;
+        }
         let item = match self.only_item {
             true => Cow::Owned(only_element(body)?),
             false => Cow::Borrowed(body),
@@ -300,61 +329,6 @@ impl Challenge {
             }
         }
         Some(self.reply(&text, keys, now))
-    }
-
-    fn reply(&self, text: &str, keys: Option<&KeyRing>, now: UnixTime) -> ChallengeReply {
-        let bad = || ChallengeReply::empty(StatusCode::BAD_REQUEST);
-        if self.subject != Subject::Nothing && !self.text.allows(text) {
-            return bad();
-        }
-        // A token has no character that JSON escapes.
-        let json = |members: &[(&str, &str)]| {
-            let members = members
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).into()));
-            let object = serde_json::Value::Object(members.collect());
-            ChallengeReply::of("application/json", object.to_string().into_bytes())
-        };
-        match &self.answer {
-            ChallengeAnswer::Nothing => ChallengeReply::empty(StatusCode::OK),
-            ChallengeAnswer::NoContent => ChallengeReply::empty(StatusCode::NO_CONTENT),
-            ChallengeAnswer::Fixed(text) => {
-                ChallengeReply::of("application/json", text.as_bytes().to_vec())
-            }
-            ChallengeAnswer::Text => {
-                ChallengeReply::of("text/plain; charset=utf-8", text.as_bytes().to_vec())
-            }
-            ChallengeAnswer::Json(member) => json(&[(member, text)]),
-            ChallengeAnswer::Hmac {
-                text: again,
-                member,
-                prefix,
-                encoding,
-            } => {
-                let keys = keys.map(KeyRing::snapshot).unwrap_or_default();
-                let mut active = keys.iter().filter(|key| key.is_active(now));
-                let Some(secret) = active.find_map(SigningKey::secret) else {
-                    return ChallengeReply::empty(StatusCode::SERVICE_UNAVAILABLE);
-                };
-                let mac = secret.mac(std::iter::once(text.as_bytes()));
-                let spelled = format!("{prefix}{}", encoding.encode(&mac));
-                match again {
-                    Some(again) => json(&[(again, text), (member, &spelled)]),
-                    None => json(&[(member, &spelled)]),
-                }
-            }
-            ChallengeAnswer::AllowedOrigin(origins) => {
-                let mut reply = ChallengeReply::empty(StatusCode::OK);
-                match HeaderValue::from_str(text) {
-                    Ok(value) if origins.iter().any(|origin| origin == text) => {
-                        let name = HeaderName::from_static("webhook-allowed-origin");
-                        reply.headers.insert(name, value);
-                        reply
-                    }
-                    _ => bad(),
-                }
-            }
-        }
     }
 }
 

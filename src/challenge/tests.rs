@@ -190,3 +190,37 @@ fn other_answers() {
     assert_eq!(asked(&format!("[{item},{item}]")), None);
     assert_eq!(asked(item), None);
 }
+
+#[test]
+fn braintree_gets_the_public_key_and_the_mac() {
+    use crate::encoding::Encoding;
+    use crate::signature::Algorithm;
+
+    // braintree_python `tests/unit/test_webhooks.py`.
+    let answer = ChallengeAnswer::SignedText {
+        before: "integration_public_key|".into(),
+        algorithm: Algorithm::HmacOfHashedSecret(crate::digest::Digest::Sha1),
+        encoding: Encoding::Hex,
+    };
+    let challenge =
+        Challenge::in_query(Method::GET, "bt_challenge", ChallengeText::Hex).answer(answer);
+    let keys = KeyRing::from(SigningSecret::from_text("integration_private_key").unwrap());
+    let reply = |text: &str| {
+        let request = http::Request::get(format!("/?bt_challenge={text}"))
+            .body(())
+            .unwrap();
+        let reply =
+            challenge.reply_to_head(RequestHead::from(&request), Some(&keys), UnixTime::now());
+        let reply = reply.unwrap();
+        (
+            reply.status().as_u16(),
+            String::from_utf8(reply.body().to_vec()).unwrap(),
+        )
+    };
+    let right = "integration_public_key|d9b899556c966b3f06945ec21311865d35df3ce4";
+    assert_eq!(
+        reply("20f9f8ed05f77439fe955c977e4c8a53"),
+        (200, right.to_owned())
+    );
+    assert_eq!(reply("CiAgICAgICAgICAg"), (400, String::new()));
+}

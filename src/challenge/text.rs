@@ -25,6 +25,15 @@ impl ChallengeText {
         fits && text.bytes().all(|byte| self.may_hold(byte))
     }
 
+    /// How many bytes the longest such text has.
+    pub(crate) fn longest(self) -> usize {
+        match self {
+            Self::Token => 256,
+            Self::Uuid => 36,
+            Self::Hex => 32,
+        }
+    }
+
     /// Whether such a text may hold this byte.
     pub(crate) fn may_hold(self, byte: u8) -> bool {
         let hex = byte.is_ascii_digit() || matches!(byte, b'a'..=b'f');

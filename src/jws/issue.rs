@@ -20,6 +20,8 @@ pub(crate) struct Draft<'d> {
     pub(crate) url: Option<&'d str>,
     /// Whether the body is the claims.
     pub(crate) is_body: bool,
+    /// The headers that are signed, where a token lists them.
+    pub(crate) listed: &'d str,
 }
 
 impl<'d> Draft<'d> {
@@ -37,6 +39,7 @@ impl<'d> Draft<'d> {
             body,
             url,
             is_body,
+            listed: "",
         }
     }
 }
@@ -61,6 +64,9 @@ impl Jws {
         let mut header = json!({ "alg": algorithm.name(), "typ": "JWT" });
         if let (KeyBy::Kid, Some(header)) = (&self.key_by, header.as_object_mut()) {
             header.insert("kid".to_owned(), "1".into());
+        }
+        if let (Some(member), Some(header)) = (&self.listed, header.as_object_mut()) {
+            header.insert(member.to_string(), signed.listed.into());
         }
         let header = BASE64URL_NOPAD.encode(header.to_string().as_bytes());
         let payload = |draft| BASE64URL_NOPAD.encode(&self.payload(draft));

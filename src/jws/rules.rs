@@ -27,6 +27,7 @@ pub struct Jws {
     pub(super) algorithms: Vec<JwsAlgorithm>,
     pub(super) key_by: KeyBy,
     pub(super) payload: Payload,
+    pub(super) listed: Option<Cow<'static, str>>,
     pub(super) body_hash: Option<(Cow<'static, str>, Encoding)>,
     pub(super) url_hash: Option<Cow<'static, str>>,
     pub(super) equal: Vec<(Cow<'static, str>, Cow<'static, str>)>,
@@ -60,6 +61,7 @@ impl Jws {
             algorithms: algorithms.into_iter().collect(),
             key_by: KeyBy::Nothing,
             payload: Payload::Claims,
+            listed: None,
             body_hash: None,
             url_hash: None,
             equal: Vec::new(),
@@ -84,6 +86,34 @@ impl Jws {
     #[must_use]
     pub fn detached(mut self) -> Self {
         self.payload = Payload::Detached;
+        self
+    }
+
+    /// This member of the token's header lists the request's headers that are signed, with commas between
+    /// them: where they stand in the content, [`Component::ListedHeaders`](crate::signature::Component)
+    /// says.
+    ///
+    /// ```
+    /// use tower_webhook::signature::{Component, Jws, JwsAlgorithm, Place, Scheme};
+    ///
+    /// // As TrueLayer signs.
+    /// let token = Jws::new([JwsAlgorithm::Es512]).key_by_kid().detached().headers_listed_by("tl_headers");
+    /// let scheme = Scheme::jws(Place::header("Tl-Signature"), token)
+    ///     .content([
+    ///         Component::Method,
+    ///         Component::literal(" "),
+    ///         Component::Path,
+    ///         Component::literal("\n"),
+    ///         Component::ListedHeaders,
+    ///         Component::Body,
+    ///     ])
+    ///     .build()?;
+    /// # drop(scheme);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn headers_listed_by(mut self, member: impl Into<Cow<'static, str>>) -> Self {
+        self.listed = Some(member.into());
         self
     }
 
@@ -264,6 +294,19 @@ impl Jws {
             KeyBy::Kid => token.says.kid.clone(),
             KeyBy::Claim(claim) => token.claims()?.get(&**claim)?.as_str().map(str::to_owned),
         }
+    }
+
+    /// The headers that a token lists; empty where the rules know of no list.
+    pub(crate) fn listed(&self, token: &Token<'_>) -> Option<String> {
+        match &self.listed {
+            Some(member) => token.member(member),
+            None => Some(String::new()),
+        }
+    }
+
+    /// Whether a token lists the headers that are signed.
+    pub(crate) fn lists_headers(&self) -> bool {
+        self.listed.is_some()
     }
 
     /// Whether a key name must be told.

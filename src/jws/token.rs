@@ -61,6 +61,13 @@ impl<'t> Token<'t> {
         })
     }
 
+    /// The text of this member of the header.
+    pub(super) fn member(&self, name: &str) -> Option<String> {
+        let members: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_slice(&decode(self.header)?).ok()?;
+        members.get(name)?.as_str().map(str::to_owned)
+    }
+
     /// The JSON of the payload.
     pub(super) fn claims(&self) -> Option<serde_json::Map<String, serde_json::Value>> {
         serde_json::from_slice(&decode(self.payload)?).ok()

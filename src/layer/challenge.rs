@@ -12,7 +12,7 @@ use crate::head::RequestHead;
 use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 use crate::secret::KeyRing;
-use crate::signature::Scheme;
+use crate::signature::{Algorithm, Scheme};
 
 /// What a sender asks, and the keys that sign its events.
 #[derive(Debug, Clone)]
@@ -32,8 +32,9 @@ impl Challenges {
 
     /// Refuses an answer that could be the signature of an event.
     pub(crate) fn check(all: &[Challenge], scheme: Option<&Scheme>) -> Result<(), ConfigError> {
-        let is_oracle = |text: ChallengeText| {
-            scheme.is_some_and(|scheme| scheme.may_sign_only(|byte| text.may_hold(byte)))
+        let is_oracle = |(algorithm, text): (Algorithm, ChallengeText)| {
+            let may_hold = |byte| text.may_hold(byte);
+            scheme.is_some_and(|it| it.may_sign_only(algorithm, text.longest(), may_hold))
         };
         match all.iter().filter_map(Challenge::signs).any(is_oracle) {
             false => Ok(()),
@@ -66,6 +67,23 @@ impl Challenges {
         replies
             .next()
             .map_or(Ok(()), |reply| Err(RejectionCause::replied(reply)))
+    }
+
+    /// Whether a secret is awaited in a body: what comes now can be proved by nothing.
+    pub(super) fn await_secret(&self, now: UnixTime) -> bool {
+        self.all.iter().any(|it| it.awaits_secret(now))
+    }
+
+    /// Ends a delivery that was let in without a proof, because a secret is awaited.
+    pub(super) fn ask_unproved(&self, body: &[u8], now: UnixTime) -> RejectionCause {
+        let mut replies = self
+            .all
+            .iter()
+            .filter_map(|it| it.reply_to_secret(body, now));
+        match replies.next() {
+            Some(reply) => RejectionCause::replied(reply),
+            None => RejectionCause::because(Reason::ProofRefused, "the handshake is awaited first"),
+        }
     }
 
     /// Ends a delivery whose proof was passed and that asks for something.

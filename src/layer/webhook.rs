@@ -90,6 +90,14 @@ where
         if !pending.is_nothing() {
             (authenticator.take_in(parts, Pin::new(body), auth, pending)).await?;
         }
+        #[cfg(feature = "senders")]
+        if authenticator.checks.is_unproved(auth) {
+            check_encoding(&parts.headers, &authenticator.endpoint.contract)?;
+            (authenticator.take_in(parts, Pin::new(body), auth, pending)).await?;
+            let request_clock = authenticator.endpoint.start_clock(&mut auth.readings);
+            let now = request_clock.received_at;
+            return Err(authenticator.checks.ask_unproved(auth, now));
+        }
         core.check(auth)?;
         if auth.body.is_none() {
             check_encoding(&parts.headers, &authenticator.endpoint.contract)?;

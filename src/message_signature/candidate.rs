@@ -56,7 +56,7 @@ impl Told {
                 seconds.map(UnixTime::from_secs).ok_or(Unread::BadTime)
             };
             let text = || {
-                let text = value.as_string().map(|text| text.as_str());
+                let text = value.as_string().map(sfv::StringRef::as_str);
                 let text = text.filter(|text| (1..=MAX_TEXT).contains(&text.len()));
                 text.map(str::to_owned).ok_or(Unread::Malformed)
             };

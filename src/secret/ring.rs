@@ -55,6 +55,20 @@ impl KeyRing {
         Ok(Self::of(checked(keys)?))
     }
 
+    /// A ring without a key: it proves nothing until one is added, by a
+    /// [handshake](crate::challenge::Handshake) or by [`replace`](Self::replace). Deliveries are asked to
+    /// come again until then.
+    ///
+    /// ```
+    /// use tower_webhook::KeyRing;
+    ///
+    /// assert!(KeyRing::empty().ids().is_empty());
+    /// ```
+    #[cfg(feature = "senders")]
+    pub fn empty() -> Self {
+        Self::of(Arc::new([]))
+    }
+
     fn of(keys: Arc<[SigningKey]>) -> Self {
         Self {
             keys: Arc::new(RwLock::new(keys)),
@@ -181,6 +195,25 @@ impl KeyRing {
         let keys = checked(keys)?;
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
         Ok(())
+    }
+
+    /// Puts this key into a ring that has none, if `keep` says so then; `None` where it has one, which is
+    /// left alone. Nobody else can put one in meanwhile.
+    #[cfg(feature = "senders")]
+    pub(crate) fn fill(&self, key: SigningKey, keep: impl FnOnce() -> bool) -> Option<bool> {
+        #[cfg(feature = "asymmetric")]
+        if self.source.is_some() {
+            return None;
+        }
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        if !keys.is_empty() {
+            return None;
+        }
+        let kept = keep();
+        if kept {
+            *keys = Arc::new([key]);
+        }
+        Some(kept)
     }
 
     /// Puts a new key before those of every clone of this ring, which are refused from `old_until` on,

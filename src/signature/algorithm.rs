@@ -76,7 +76,7 @@ impl Algorithm {
     }
 
     /// The MAC of these pieces under a secret.
-    pub(super) fn mac<'a>(
+    pub(crate) fn mac<'a>(
         self,
         secret: &[u8],
         pieces: impl IntoIterator<Item = &'a [u8]>,

@@ -41,6 +41,11 @@ pub enum Component {
     /// The value of a header.
     #[cfg(feature = "senders")]
     Header(Cow<'static, str>),
+    /// The headers that the token lists, in its order, each as `name: value` and a line feed, with the name as
+    /// it is spelled there: of a [JWS](crate::signature::Jws) that
+    /// [lists them](crate::signature::Jws::headers_listed_by).
+    #[cfg(feature = "jwt")]
+    ListedHeaders,
     /// The member of the JSON body at this pointer: the text of a string, the digits of an integer.
     #[cfg(feature = "senders")]
     Member(Cow<'static, str>),
@@ -67,6 +72,10 @@ pub enum Component {
     /// A text that must have exactly this many bytes, so that nothing need stand beside it.
     #[cfg(feature = "senders")]
     OfLength(Box<Component>, usize),
+    /// A text that must have more than this many bytes, so that it is none that a
+    /// [challenge](crate::challenge::ChallengeText) is answered with.
+    #[cfg(feature = "senders")]
+    LongerThan(Box<Component>, usize),
     /// The same text in lower case.
     #[cfg(feature = "senders")]
     LowerCase(Box<Component>),
@@ -126,6 +135,20 @@ impl Component {
     #[must_use]
     pub fn of_length(self, len: usize) -> Self {
         Self::OfLength(Box::new(self), len)
+    }
+
+    /// This text, which must have more than `len` bytes.
+    ///
+    /// ```
+    /// use tower_webhook::signature::Component;
+    ///
+    /// // Braintree answers challenges of 32 letters with the key that signs its payloads.
+    /// let payload = Component::form_field("bt_payload").longer_than(32);
+    /// # drop(payload);
+    /// ```
+    #[must_use]
+    pub fn longer_than(self, len: usize) -> Self {
+        Self::LongerThan(Box::new(self), len)
     }
 
     /// This text in lower case.

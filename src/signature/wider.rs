@@ -137,20 +137,27 @@ impl Scheme {
         }
     }
 
-    /// Whether a text of such bytes alone, under HMAC-SHA256 with this scheme's key, may be what signs a
-    /// delivery.
-    pub(crate) fn may_sign_only(&self, bytes: impl Fn(u8) -> bool) -> bool {
+    /// Whether a text of such bytes alone, and no longer than this, may be what signs a delivery, where
+    /// it is made by this algorithm with this scheme's key.
+    pub(crate) fn may_sign_only(
+        &self,
+        algorithm: Algorithm,
+        longest: usize,
+        bytes: impl Fn(u8) -> bool,
+    ) -> bool {
         let only = |piece: &Component| match piece {
             Component::Literal(text) => text.bytes().all(&bytes),
+            Component::LongerThan(_, len) => *len < longest,
             _ => true,
         };
         let Some(general) = &self.general else {
-            return self.content.iter().all(only);
+            let is_its = algorithm == Algorithm::Hmac(Digest::Sha256);
+            return is_its && self.content.iter().all(only);
         };
         // The body then holds a bracket.
         let bracket =
             |content: &Content| content.demands_bracket() && !b"{[}]".iter().any(|b| bytes(*b));
-        general.proof == Proof::Signed(Algorithm::Hmac(Digest::Sha256))
+        general.proof == Proof::Signed(algorithm)
             && (general.contents.iter())
                 .any(|content| content.pieces.iter().all(only) && !bracket(content))
     }

@@ -45,6 +45,8 @@ mod large_bodies;
 mod layers;
 #[cfg(feature = "axum")]
 mod lease;
+#[cfg(all(feature = "asymmetric", feature = "axum", feature = "testing"))]
+mod message_signatures;
 #[cfg(feature = "axum")]
 mod misuse;
 #[cfg(all(feature = "axum", feature = "metrics", feature = "testing"))]

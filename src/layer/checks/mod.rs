@@ -163,6 +163,11 @@ impl Checks {
         }
         check_encoding(&parts.headers, &endpoint.contract)?;
         head.client = auth.client;
+        // There is no key yet: `ask_body` ends it, whatever it is.
+        #[cfg(feature = "senders")]
+        if (self.challenges.as_ref()).is_some_and(|challenges| challenges.await_secret(time.now())) {
+            return Ok(());
+        }
         if let Some(verifier) = &self.signature {
             pending.signature = Some(Box::new(verifier.head(&head)?));
         }
@@ -220,6 +225,25 @@ fn head_of<'a>(parts: &'a Parts, time: &'a HeadTime<'a>) -> ProofHead<'a> {
         #[cfg(feature = "asymmetric")]
         is_proxied: false,
         time,
+    }
+}
+
+#[cfg(feature = "senders")]
+impl Checks {
+    /// Whether the head was let in without a proof, because a secret is awaited.
+    pub(crate) fn is_unproved(&self, auth: &AuthState) -> bool {
+        let lacks = (self.signature.is_some() && auth.signature.is_none())
+            || (self.custom.is_some() && auth.custom.is_none());
+        lacks && self.challenges.is_some()
+    }
+
+    /// Ends such a delivery, whatever it is.
+    pub(crate) fn ask_unproved(&self, auth: &AuthState, now: UnixTime) -> RejectionCause {
+        let body = auth.body.as_deref().unwrap_or_default();
+        match &self.challenges {
+            Some(challenges) => challenges.ask_unproved(body, now),
+            None => Reason::ProofRefused.into(),
+        }
     }
 }
 

@@ -32,6 +32,26 @@ pub fn asana(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
+/// Asana, whose handshake brings the secret: a POST with `X-Hook-Secret`, which is answered with the same
+/// header, comes while your call that creates the webhook is open.
+///
+/// It is taken only while [`Handshake::open_until`] says so and there is no key yet. With the secret that
+/// it brought, and keeps, the next start is [`asana`].
+///
+/// ```
+/// use tower_webhook::KeyRing;
+/// use tower_webhook::challenge::Handshake;
+/// use tower_webhook::provider::asana;
+///
+/// let handshake = Handshake::new(KeyRing::empty(), |secret: &str| std::fs::write("asana.secret", secret));
+/// let sender = asana::by_handshake(handshake.clone());
+/// # drop(sender);
+/// ```
+pub fn by_handshake(handshake: Handshake) -> Provider {
+    let keys = handshake.keys().clone();
+    asana(keys).challenge(Challenge::secret_in_header("X-Hook-Secret", handshake))
+}
+
 keys!(
     "asana",
     "The secrets that the handshake brought",
@@ -44,7 +64,7 @@ pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     title: "Asana",
     proof: "HMAC-SHA256 over the body in `X-Hook-Signature`",
     event: "each of `events`, by its digest",
-    challenge: "POST with `X-Hook-Secret`, once: the same header back",
+    challenge: "POST with `X-Hook-Secret`, once: the same header back, by `asana::by_handshake`",
     confidence: Confidence::Documents,
     source: "Asana/openapi defs/asana_oas.yaml",
     assumed: "how long it waits, its retries",

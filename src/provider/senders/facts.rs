@@ -122,6 +122,8 @@ impl SenderFacts {
             "MFYwEAYHKoZIzj0CAQYFK4EEAAoDQgAEemzImLP/MQtGjgCG8h1AZxlTFYVy6OBK+iwvyrG4YklAnRRC1H6BEhBUK40wy0sfvRaS1H4AueUPqLmclUqKXQ==",
             #[cfg(feature = "asymmetric")]
             "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAqOS5UcOqZpPwm37J5UJT+t6OBiast8K4HOTMuj9R8vP9P7Oqp+9MfYk+Gyf+b+zEPP8Bqu3kEvC94/pmxpKDDawsaEk1+YKH/mr4VPN9jFmLT9jHhNGAZNy2ruM7oJAdC+BeBYVwDBihE4LN0puQBBhWMa4wAgV7Qa0JZilF/cHweJ2QUYuiJ3wzpFotTeawj8G1WiVebHAvMRF/nhWOeYHOCl5y1F5Lhxt2er+ll3Z1tNm7qI9NQ6POC01Oq9AeM01QFfl4hiUzavAj4kVwUDCCnL3BRwXLj6cayl2D/EgRx9I/vNDbE3iKkSC4PrQCQFJGrKzM6IHA1FEAknLLBwIDAQAB",
+            #[cfg(feature = "asymmetric")]
+            "MIGbMBAGByqGSM49AgEGBSuBBAAjA4GGAAQAXjhDq8FnFDVMEOBoXZMejIBagY/d340hQHgKlnLalmURQXq0iwqCAdo7ickMNpXkrkckRXW1AfVAPwqFZCFqPz8ACTdvHycystTefrhEVmPHutquqb0R4A9l0Ln5VdxgtSoNFBVAhHWdBGawM7WFNi2U50qCCXKgkbRXttjouY0lGYs=",
         ]
         .into_iter()
         .find_map(|secret| self.provider(secret, &url).ok())

@@ -1,8 +1,7 @@
 //! Notion: signed with HMAC-SHA256 (<https://developers.notion.com/reference/webhooks>).
 //!
 //! Once, when the subscription is made, Notion posts its `verification_token`, which is the secret:
-//! it comes before this receiver has a key, and is refused by one that has another. Read it where
-//! the subscription is made.
+//! [`by_handshake`] takes it while there is no key yet, and a receiver with a key refuses it.
 //!
 //! ```
 //! use tower_webhook::provider::{self, notion};
@@ -31,6 +30,26 @@ pub fn notion(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/id"), contract)
 }
 
+/// Notion, whose handshake brings the secret: a POST of `verification_token`, whose signature, if it has one, is
+/// made with that token itself. Show the token to who makes the subscription: it is pasted there.
+///
+/// It is taken only while [`Handshake::open_until`] says so and there is no key yet. With the secret that
+/// it brought, and keeps, the next start is [`notion`].
+///
+/// ```
+/// use tower_webhook::KeyRing;
+/// use tower_webhook::challenge::Handshake;
+/// use tower_webhook::provider::notion;
+///
+/// let handshake = Handshake::new(KeyRing::empty(), |secret: &str| std::fs::write("notion.secret", secret));
+/// let sender = notion::by_handshake(handshake.clone());
+/// # drop(sender);
+/// ```
+pub fn by_handshake(handshake: Handshake) -> Provider {
+    let keys = handshake.keys().clone();
+    notion(keys).challenge(Challenge::secret_in_body("/verification_token", handshake))
+}
+
 keys!(
     "notion",
     "The verification tokens, with their `secret_`",
@@ -43,7 +62,7 @@ pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     title: "Notion",
     proof: "HMAC-SHA256 over the body in `X-Notion-Signature`",
     event: "`/id`",
-    challenge: "a POST of `verification_token`, once: answer 200 and paste it into Notion",
+    challenge: "a POST of `verification_token`, once: 200, by `notion::by_handshake`, and paste it into Notion",
     confidence: Confidence::Code,
     source: "npm @notionhq/client 5.26.0 `webhooks.js`",
     assumed: "its retries",

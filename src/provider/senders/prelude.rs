@@ -7,7 +7,7 @@ pub(super) use crate::clock::Tolerance;
 pub(super) use super::facts::{Confidence, SenderFacts};
 pub(super) use http::Method;
 
-pub(super) use crate::challenge::{Challenge, ChallengeAnswer, ChallengeText};
+pub(super) use crate::challenge::{Challenge, ChallengeAnswer, ChallengeText, Handshake};
 pub(super) use crate::contract::{
     FailureShare, RetriedStatuses, RetrySchedule, SenderContract, SuccessAnswer,
 };

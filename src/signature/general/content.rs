@@ -18,6 +18,9 @@ pub(super) struct Sources<'a> {
     pub(super) body: &'a [u8],
     pub(super) parts: &'a BodyParts,
     pub(super) secret: &'a [u8],
+    /// The names of the headers that a token lists.
+    #[cfg(feature = "jwt")]
+    pub(super) listed: &'a str,
 }
 
 /// The pieces of a content; `None` where it does not apply to this delivery.
@@ -159,6 +162,8 @@ impl<'a> Sources<'a> {
                 let name = name.parse().map_err(|_| Kind::MissingContent)?;
                 header(&self.head.headers, &name)?.map(Cow::Borrowed)
             }
+            #[cfg(feature = "jwt")]
+            Component::ListedHeaders => owned(self.listed_headers()?),
             Component::Member(pointer) => {
                 let text = self.parts.member(self.general, pointer);
                 text.map(|text| Cow::Borrowed(text.as_bytes()))
@@ -181,12 +186,28 @@ impl<'a> Sources<'a> {
                 Some(text) if text.len() != *len => return Err(Kind::AmbiguousContent),
                 text => text,
             },
+            Component::LongerThan(inner, len) => match self.text(inner)? {
+                Some(text) if text.len() <= *len => return Err(Kind::AmbiguousContent),
+                text => text,
+            },
             Component::LowerCase(inner) => self
                 .text(inner)?
                 .map(|text| Cow::Owned(text.to_ascii_lowercase())),
             // Those that add no text of their own are not asked for one.
             Component::Optional(_) | Component::Demand(_) => None,
         })
+    }
+
+    #[cfg(feature = "jwt")]
+    fn listed_headers(&self) -> Result<String, Kind> {
+        let mut lines = String::new();
+        for name in self.listed.split(',').filter(|name| !name.is_empty()) {
+            let parsed = name.parse().map_err(|_| Kind::MissingContent)?;
+            let value = header(&self.head.headers, &parsed)?.ok_or(Kind::MissingContent)?;
+            let value = std::str::from_utf8(value).map_err(|_| Kind::Malformed)?;
+            lines.push_str(&format!("{name}: {value}\n"));
+        }
+        Ok(lines)
     }
 
     fn holds(&self, demand: &Demand) -> Result<bool, Kind> {
@@ -226,7 +247,12 @@ fn is_open(component: &Component) -> bool {
         | Component::Secret
         | Component::Optional(_)
         | Component::Demand(_) => false,
-        Component::OfLength(inner, _) | Component::LowerCase(inner) => is_open(inner),
+        // Their names are signed in the token, and no value holds a line feed.
+        #[cfg(feature = "jwt")]
+        Component::ListedHeaders => false,
+        Component::OfLength(inner, _)
+        | Component::LongerThan(inner, _)
+        | Component::LowerCase(inner) => is_open(inner),
         _ => true,
     }
 }

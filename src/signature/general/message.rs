@@ -1,14 +1,17 @@
 //! Signatures of a message (RFC 9421), where a scheme has them.
 
-use super::General;
+use std::borrow::Cow;
+
 use super::read::{Read, check_id};
 use super::verify::{Outcome, short};
+use super::{At, General, Settings};
 use crate::clock::{Tolerance, UnixTime};
 use crate::digest::Digest;
 use crate::head::RequestHead;
-use crate::message_signature::{Asked, Candidate, Unread};
+use crate::message_signature::{Asked, Candidate, MessageSignatures, Unread};
 use crate::secret::{Matching, SigningKey};
 use crate::signature::error::{SignatureError, SignatureErrorKind as Kind, Stale};
+use crate::signature::public_url::PublicUrl;
 
 impl General {
     /// Reads the signatures that count by the rules, and what each of them covers.
@@ -102,6 +105,26 @@ impl General {
             });
         }
         Err(refused)
+    }
+}
+
+/// The rules of message signatures, for the URL that the sender was given.
+pub(super) fn message_rules(
+    rules: &MessageSignatures,
+    settings: &Settings,
+    id: Option<&At>,
+    reads_time: bool,
+) -> Result<MessageSignatures, Cow<'static, str>> {
+    let rules = rules.checked(settings.url.as_ref().map(PublicUrl::as_str))?;
+    if reads_time || settings.key_id_place.is_some() {
+        return Err("a message signature says itself when and with which key it was made".into());
+    }
+    let covers = |id: &At| id.headers().iter().all(|name| rules.demands_header(name));
+    match id {
+        Some(id) if !id.is_in_head() || !covers(id) => {
+            Err("the id is read but not signed: it is of a header that must be covered".into())
+        }
+        _ => Ok(rules),
     }
 }
 

@@ -235,6 +235,15 @@ impl General {
         self.time.is_some()
     }
 
+    /// Whether any header may be signed.
+    pub(super) fn reads_all_headers(&self) -> bool {
+        #[cfg(feature = "jwt")]
+        let lists = self.jws.as_ref().is_some_and(Jws::lists_headers);
+        #[cfg(not(feature = "jwt"))]
+        let lists = false;
+        lists
+    }
+
     /// The headers that hold what must not be logged.
     pub(super) fn secret_headers(&self) -> impl Iterator<Item = &HeaderName> {
         self.places.iter().flat_map(At::headers)

@@ -4,19 +4,17 @@ use std::borrow::Cow;
 
 use http::HeaderName;
 
+#[cfg(feature = "asymmetric")]
+use super::message::message_rules;
 use super::one_reading::prove;
 use super::{At, Content, General, Layout, Proof, Settings, Time};
 use crate::coverage::Coverage;
 use crate::digest::Digest;
 use crate::encoding::Encoding;
 use crate::event::Lookup;
-#[cfg(feature = "asymmetric")]
-use crate::message_signature::MessageSignatures;
 use crate::signature::algorithm::Algorithm;
 use crate::signature::component::{Component, Demand};
 use crate::signature::place::Place;
-#[cfg(feature = "asymmetric")]
-use crate::signature::public_url::PublicUrl;
 
 /// What a builder holds.
 pub(in crate::signature) struct Parsed<'b> {
@@ -200,27 +198,6 @@ impl Parsed<'_> {
     }
 }
 
-/// The rules of message signatures, for the URL that the sender was given.
-#[cfg(feature = "asymmetric")]
-fn message_rules(
-    rules: &MessageSignatures,
-    settings: &Settings,
-    id: Option<&At>,
-    reads_time: bool,
-) -> Result<MessageSignatures, Refused> {
-    let rules = rules.checked(settings.url.as_ref().map(PublicUrl::as_str))?;
-    if reads_time || settings.key_id_place.is_some() {
-        return Err("a message signature says itself when and with which key it was made".into());
-    }
-    let covers = |id: &At| id.headers().iter().all(|name| rules.demands_header(name));
-    match id {
-        Some(id) if !id.is_in_head() || !covers(id) => {
-            Err("the id is read but not signed: it is of a header that must be covered".into())
-        }
-        _ => Ok(rules),
-    }
-}
-
 fn at(place: &Place) -> Result<At, Refused> {
     let name = |text: &str| -> Result<HeaderName, Refused> {
         HeaderName::from_bytes(text.as_bytes())
@@ -305,9 +282,9 @@ fn check(
 fn is_or_holds(piece: &Component, wanted: &Component) -> bool {
     piece == wanted
         || match piece {
-            Component::OfLength(inner, _) | Component::LowerCase(inner) => {
-                is_or_holds(inner, wanted)
-            }
+            Component::OfLength(inner, _)
+            | Component::LongerThan(inner, _)
+            | Component::LowerCase(inner) => is_or_holds(inner, wanted),
             _ => false,
         }
 }
@@ -365,9 +342,9 @@ fn needs(
             pointers.push(pointer.clone());
             Ok(())
         }
-        Component::OfLength(inner, _) | Component::LowerCase(inner) => {
-            needs(inner, pointers, headers)
-        }
+        Component::OfLength(inner, _)
+        | Component::LongerThan(inner, _)
+        | Component::LowerCase(inner) => needs(inner, pointers, headers),
         Component::Optional(inner) => {
             (inner.iter()).try_for_each(|piece| needs(piece, pointers, headers))
         }
@@ -387,7 +364,9 @@ impl General {
             };
             pieces.iter().any(|piece| {
                 let piece = match piece {
-                    Component::OfLength(inner, _) | Component::LowerCase(inner) => inner,
+                    Component::OfLength(inner, _)
+                    | Component::LongerThan(inner, _)
+                    | Component::LowerCase(inner) => inner,
                     piece => piece,
                 };
                 matches!(piece, Component::FormField(_) | Component::SortedForm)

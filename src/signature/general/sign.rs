@@ -56,10 +56,18 @@ impl General {
         self.tell(out, signed)?;
         #[cfg(all(feature = "jwt", feature = "testing"))]
         if let Some(jws) = &self.jws {
-            let body = out.body.clone();
+            let listed = match out.headers.contains_key(http::header::CONTENT_TYPE) {
+                true => "Content-Type",
+                false => "",
+            };
+            let body = match jws.is_detached() {
+                true => self.detached(out, listed)?,
+                false => out.body.clone(),
+            };
             let url = self.url.as_ref().map(crate::signature::PublicUrl::as_str);
             let is_body = self.is_body_token();
-            let signed = crate::jws::Draft::of(signed.time, signed.id, &body, url, is_body);
+            let mut signed = crate::jws::Draft::of(signed.time, signed.id, &body, url, is_body);
+            signed.listed = listed;
             let told_draft = crate::jws::Draft::of(told.time, told.id, &body, url, is_body);
             let token = jws.issue(material, signed, told_draft, spoil);
             let token = token.ok_or("the key is none to sign with by this scheme")?;
@@ -96,6 +104,28 @@ impl General {
         self.put(out, place, &text)
     }
 
+    /// What a token leaves out.
+    #[cfg(all(feature = "jwt", feature = "testing"))]
+    fn detached(&self, out: &Outgoing, listed: &str) -> Result<Vec<u8>, String> {
+        let request = RequestHead::new(&out.method, &out.uri, &out.headers);
+        let head = HeadParts::whole(request);
+        let unread = |kind| format!("what it covers is not there: {kind:?}");
+        let parts = BodyParts::of(self, &out.body).map_err(unread)?;
+        let sources = Sources {
+            general: self,
+            head: &head,
+            time: b"",
+            id: b"",
+            body: &out.body,
+            parts: &parts,
+            secret: b"",
+            listed,
+        };
+        let content = self.contents.first().ok_or("it signs nothing")?;
+        let pieces = sources.pieces(content).map_err(unread)?;
+        Ok(pieces.unwrap_or_default().concat())
+    }
+
     /// The signature of what would be sent.
     fn tag(&self, material: &Material, out: &Outgoing, said: Said<'_>) -> Result<Vec<u8>, String> {
         let secret = match material {
@@ -120,6 +150,8 @@ impl General {
             body: &out.body,
             parts: &parts,
             secret,
+            #[cfg(feature = "jwt")]
+            listed: "",
         };
         for content in &self.contents {
             if let Some(pieces) = sources.pieces(content).map_err(unread)? {

@@ -35,6 +35,13 @@ impl General {
         Ok(())
     }
 
+    /// The headers that the token lists, where the rules say that it does.
+    pub(super) fn listed_by_token(&self, read: &Read) -> Result<String, SignatureError> {
+        let token = read.candidates.first().and_then(|text| Token::parse(text));
+        let listed = (self.jws.as_ref().zip(token)).and_then(|(jws, token)| jws.listed(&token));
+        listed.ok_or(SignatureError::new(Kind::MissingContent))
+    }
+
     /// Whether the body is the token.
     #[cfg(feature = "testing")]
     pub(super) fn is_body_token(&self) -> bool {

@@ -38,6 +38,15 @@ impl HeadParts {
         }
     }
 
+    /// With every header that there is.
+    pub(super) fn whole(head: RequestHead<'_>) -> Self {
+        Self {
+            method: head.method().clone(),
+            uri: head.uri().clone(),
+            headers: head.headers().clone(),
+        }
+    }
+
     /// The same, with each header once that holds several lines alike which were joined; `None` where none
     /// does.
     pub(super) fn apart(&self) -> Option<Self> {

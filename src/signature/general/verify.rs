@@ -61,7 +61,10 @@ impl Check {
         now: UnixTime,
     ) -> Result<Self, SignatureError> {
         let request = head;
-        let head = HeadParts::of(request, &general.headers);
+        let head = match general.reads_all_headers() {
+            true => HeadParts::whole(request),
+            false => HeadParts::of(request, &general.headers),
+        };
         #[cfg_attr(not(feature = "asymmetric"), expect(unused_mut, reason = "read once"))]
         let mut read = general.read_head(&head)?;
         #[cfg(feature = "asymmetric")]
@@ -117,21 +120,30 @@ impl Check {
         };
         #[cfg(feature = "jwt")]
         if general.proof == Proof::Jws {
-            let sources = Sources {
-                general: &general,
-                head: &head,
-                time: b"",
-                id: b"",
-                body,
-                parts: &parts,
-                secret: b"",
-            };
-            let content = match general.contents.first() {
-                Some(content) => sources.pieces(content).map_err(SignatureError::new)?,
-                None => None,
-            };
-            let content = content.unwrap_or_default().concat();
-            let judged = general.judge_token(&read, active(), &content, body, (tolerance, now));
+            let listed = general.listed_by_token(&read)?;
+            let apart = head.apart().filter(|_| general.reads_all_headers());
+            let mut judged = Err(SignatureError::new(Kind::Mismatch));
+            for head in std::iter::once(&head).chain(&apart) {
+                let sources = Sources {
+                    general: &general,
+                    head,
+                    time: b"",
+                    id: b"",
+                    body,
+                    parts: &parts,
+                    secret: b"",
+                    listed: &listed,
+                };
+                let content = match general.contents.first() {
+                    Some(content) => sources.pieces(content).map_err(SignatureError::new)?,
+                    None => None,
+                };
+                let content = content.unwrap_or_default().concat();
+                judged = general.judge_token(&read, active(), &content, body, (tolerance, now));
+                if !matches!(&judged, Err(error) if error.kind() == Kind::Mismatch) {
+                    break;
+                }
+            }
             if matches!(&judged, Err(error) if error.kind() == Kind::Mismatch) {
                 doubt(&read);
             }
@@ -168,6 +180,8 @@ impl Check {
                     body,
                     parts: &parts,
                     secret: bytes_of(key),
+                    #[cfg(feature = "jwt")]
+                    listed: "",
                 };
                 for content in &general.contents {
                     let pieces = match sources.pieces(content) {

@@ -251,3 +251,124 @@ fn a_challenge_whose_answer_could_sign_an_event_is_not_built() {
         assert_eq!(build(scheme, text), Ok(()));
     }
 }
+
+fn braintree() -> Receiver {
+    let url = PublicUrl::parse("https://hooks.example/hooks").unwrap();
+    let sender = senders()
+        .find(|sender| sender.name() == "braintree")
+        .unwrap();
+    let provider = sender.provider("integration_private_key", &url).unwrap();
+    Receiver::of(provider.without_confirmation())
+}
+
+/// The key that answers is the one that signs payloads: no answer can be one's signature.
+#[tokio::test]
+async fn braintree_signs_no_text_that_could_be_a_payload() {
+    let receiver = braintree();
+    let challenge = "20f9f8ed05f77439fe955c977e4c8a53";
+    let answer = get(&receiver, &format!("bt_challenge={challenge}")).await;
+    let signed = "integration_public_key|d9b899556c966b3f06945ec21311865d35df3ce4";
+    assert_eq!((answer.status, &*answer.body), (200, signed));
+    for payload in [
+        "CiAgICAgICAgICAgIDxub3Rp",
+        "0123456789abcdef0123456789abcdef0",
+    ] {
+        let asked = get(&receiver, &format!("bt_challenge={payload}")).await;
+        assert_eq!((asked.status, &*asked.body), (400, ""), "{payload}");
+    }
+    let form = format!(
+        "bt_signature={}&bt_payload={challenge}",
+        signed.replace('|', "%7C")
+    );
+    let sent = receiver.send(Method::POST, "/hooks", &[], &form).await;
+    assert_eq!((sent.status, receiver.runs()), (401, 0));
+}
+
+mod handshakes {
+    use super::*;
+    use std::sync::Mutex;
+    use tower_webhook::KeyRing;
+    use tower_webhook::challenge::Handshake;
+    use tower_webhook::provider::{asana, notion};
+
+    const BROUGHT: &str = "secret_tMrlL1qK5vuQAh1b6cZGhFChZTSYJlce98V0pYn7yBl";
+    const SOON: UnixTime = UnixTime::from_secs(1_777_899_660);
+
+    fn handshake() -> (Handshake, Arc<Mutex<Vec<String>>>) {
+        let kept: Arc<Mutex<Vec<String>>> = Arc::default();
+        let keep = Arc::clone(&kept);
+        let handshake = Handshake::new(KeyRing::empty(), move |secret: &str| {
+            keep.lock().unwrap().push(secret.to_owned());
+            Ok::<_, std::io::Error>(())
+        });
+        (handshake, kept)
+    }
+
+    #[tokio::test]
+    async fn asana_brings_its_secret_once_and_only_while_it_is_awaited() {
+        let (handshake, kept) = handshake();
+        let receiver = Receiver::of(asana::by_handshake(handshake.clone()));
+        let bring = async |secret: &str| {
+            let headers = [("x-hook-secret", secret)];
+            receiver.send(Method::POST, "/hooks", &headers, "{}").await
+        };
+        assert_eq!(bring(BROUGHT).await.status, 403);
+        // Without a key nothing is proved, and nothing is lost.
+        let zeros = "0".repeat(64);
+        let headers = [("x-hook-signature", &*zeros)];
+        let early = receiver.send(Method::POST, "/hooks", &headers, "{}").await;
+        assert_eq!((early.status, receiver.runs()), (503, 0));
+        handshake.open_until(SOON);
+        let answer = bring(BROUGHT).await;
+        assert_eq!((answer.status, &*answer.body), (200, ""));
+        assert_eq!(answer.headers["x-hook-secret"], BROUGHT);
+        // A stranger who comes next, even where it was opened again.
+        handshake.open_until(SOON);
+        assert_eq!(bring("a-secret-of-a-stranger").await.status, 403);
+        assert_eq!(*kept.lock().unwrap(), [BROUGHT]);
+
+        // printf '{"events":[{"action":"added"}]}' | openssl dgst -sha256 -hmac "$BROUGHT"
+        let body = r#"{"events":[{"action":"added"}]}"#;
+        let headers = [(
+            "x-hook-signature",
+            "ffce832516570e7438e4d19df4a4620b6835ea9f324566a1f774d8acf9b629de",
+        )];
+        let event = receiver.send(Method::POST, "/hooks", &headers, body).await;
+        assert_eq!((event.status, receiver.runs()), (200, 1));
+    }
+
+    #[tokio::test]
+    async fn notion_brings_its_secret_once_and_only_while_it_is_awaited() {
+        let (handshake, kept) = handshake();
+        let receiver = Receiver::of(notion::by_handshake(handshake.clone()));
+        let token = format!(r#"{{"verification_token":"{BROUGHT}"}}"#);
+        // As Notion's documents show it: signed with the token that it brings.
+        let signature = "sha256=461e8cbcba8a75c3edd866f0e71280f5a85cbf21eff040ebd10fe266df38a735";
+        let headers = [("x-notion-signature", signature)];
+        let bring = async |body: &str| {
+            receiver
+                .send(Method::POST, "/hooks", &headers, body)
+                .await
+                .status
+        };
+        assert_eq!(
+            bring(&token).await,
+            503,
+            "there is no key, and none is awaited"
+        );
+        handshake.open_until(SOON);
+        // Whatever else comes meanwhile is no event.
+        assert_eq!(bring(r#"{"id":"1","type":"page.created"}"#).await, 401);
+        assert_eq!(bring(r#"{"verification_token":"short"}"#).await, 400);
+        assert_eq!(bring(&token).await, 200);
+        assert_eq!(*kept.lock().unwrap(), [BROUGHT]);
+        handshake.open_until(SOON);
+        let other = token.replace("tMrl", "else");
+        assert_eq!(
+            bring(&other).await,
+            401,
+            "with a key it is an event that nobody signed"
+        );
+        assert_eq!((kept.lock().unwrap().len(), receiver.runs()), (1, 0));
+    }
+}

@@ -1,0 +1,56 @@
+//! DocuSign Connect: signed with HMAC-SHA256 (<https://developers.docusign.com/platform/webhooks/connect/hmac/>).
+//!
+//! ```
+//! use tower_webhook::provider::{self, docusign};
+//!
+//! let sender = provider::docusign(docusign::keys(["5hG7kQ2mW9xZ4tB8vN3c"])?);
+//! assert_eq!(sender.name().as_str(), "docusign");
+//! # Ok::<(), tower_webhook::ConfigError>(())
+//! ```
+
+use super::prelude::*;
+
+const NAME: Name = Name::constant("docusign");
+
+/// DocuSign Connect, proved by its signature, where the account has a key for HMAC.
+///
+/// - `X-DocuSign-Signature-1: <base64>`, HMAC-SHA256 over the body alone, and as many such headers as there are keys. It
+///   covers no time, so a captured delivery never grows stale: only its record stops a replay.
+/// - One event is one `event` of one envelope at its `generatedDateTime`, in the JSON that is called SIM:
+///   `retryCount` is another at each try. Any other body is known by its digest.
+/// - Retries for 15 days after 5xx are assumed.
+pub fn docusign(keys: impl Into<KeyRing>) -> Provider {
+    let scheme = Scheme::at(Place::numbered_headers("x-docusign-signature-", 100))
+        .single("", Encoding::Base64)
+        .known();
+    let contract = SenderContract::new(retries_for(hours(15 * 24)), server_errors()).redelivers_by_hand();
+    let rule = by_members(["/event", "/data/envelopeId", "/generatedDateTime"]);
+    Provider::signed(NAME, Verifier::new(scheme, keys), rule, contract)
+}
+
+keys!("docusign", "The account's keys of Connect", SecretFormat::Text, &[]);
+
+pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
+    name: "docusign",
+    title: "DocuSign Connect, by HMAC",
+    proof: "HMAC-SHA256 over the body in `X-DocuSign-Signature-1` to `-100`",
+    event: "`event`, envelope and `generatedDateTime`",
+    challenge: "none",
+    confidence: Confidence::Others,
+    source: "webhooks-spec `config.ts`",
+    assumed: "how long it waits, its retries",
+    example: |secret, _| Ok(docusign(keys([secret])?)),
+}];
+
+vectors! {
+    {
+        of: "docusign",
+        secret: "5hG7kQ2mW9xZ4tB8vN3c",
+        url: "https://hooks.example/in",
+        uri: "/in",
+        headers: &[("x-docusign-signature-1", "BivM8BgiXxgakZk05hqnNwaCzH1B+ksmlVVHBE/B95Q=")],
+        body: r#"{"event":"envelope-completed","apiVersion":"v2.1","uri":"/restapi/v2.1/accounts/a/envelopes/e","retryCount":0,"configurationId":7,"generatedDateTime":"2026-05-04T13:00:00.0000000Z","data":{"accountId":"a","envelopeId":"93be49ab-afa0-4adf-933c-f752070d71ec"}}"#,
+        now: 1777899600,
+        key: "envelope-completed:93be49ab-afa0-4adf-933c-f752070d71ec:2026-05-04T13:00:00.0000000Z",
+    }
+}
