@@ -165,7 +165,8 @@ impl Checks {
         head.client = auth.client;
         // There is no key yet: `ask_body` ends it, whatever it is.
         #[cfg(feature = "senders")]
-        if (self.challenges.as_ref()).is_some_and(|challenges| challenges.await_secret(time.now())) {
+        if (self.challenges.as_ref()).is_some_and(|challenges| challenges.await_secret(time.now()))
+        {
             return Ok(());
         }
         if let Some(verifier) = &self.signature {
