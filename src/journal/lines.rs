@@ -38,7 +38,7 @@ enum Kind {
     #[cfg(feature = "sqlite")]
     Sqlite(SqliteJournal, Arc<Mutex<Option<sqlx::SqliteConnection>>>),
     #[cfg(feature = "postgres")]
-    Postgres(PostgresJournal, Arc<Mutex<Option<sqlx::PgConnection>>>),
+    Postgres(Box<PostgresJournal>, Arc<Mutex<Option<sqlx::PgConnection>>>),
 }
 
 impl From<JournalFiles> for JournalLines {
@@ -57,7 +57,7 @@ impl From<SqliteJournal> for JournalLines {
 #[cfg(feature = "postgres")]
 impl From<PostgresJournal> for JournalLines {
     fn from(table: PostgresJournal) -> Self {
-        Self(Kind::Postgres(table, Arc::default()))
+        Self(Kind::Postgres(Box::new(table), Arc::default()))
     }
 }
 

@@ -80,6 +80,20 @@ pub(super) enum Source {
 }
 
 impl Source {
+    pub(super) fn inbox(&self) -> Option<&SharedInbox> {
+        match self {
+            Self::Inbox(inbox, _) => Some(inbox),
+            Self::Store(..) => None,
+        }
+    }
+
+    pub(super) fn store(&self) -> Option<&SharedStore> {
+        match self {
+            Self::Store(store, _) => Some(store),
+            Self::Inbox(..) => None,
+        }
+    }
+
     pub(super) async fn count(&self, at: UnixTime) -> Duration {
         match self {
             Self::Store(store, depth) => depth.count(at, store.counts()).await,

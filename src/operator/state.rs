@@ -107,19 +107,13 @@ impl State {
     }
 
     pub(super) fn inboxes(&self) -> Vec<&SharedInbox> {
-        let inbox = |source| match source {
-            &Source::Inbox(ref inbox, _) => Some(inbox),
-            Source::Store(..) => None,
-        };
-        self.sources.iter().filter_map(inbox).collect()
+        let inboxes = self.sources.iter().filter_map(Source::inbox);
+        inboxes.collect()
     }
 
     pub(super) fn stores(&self) -> Vec<&SharedStore> {
-        let store = |source| match source {
-            &Source::Store(ref store, _) => Some(store),
-            Source::Inbox(..) => None,
-        };
-        self.sources.iter().filter_map(store).collect()
+        let stores = self.sources.iter().filter_map(Source::store);
+        stores.collect()
     }
 
     pub(super) fn webhook(&self, provider: &str, consumer: Option<&str>) -> Option<&WebhookLayer> {

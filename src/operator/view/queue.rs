@@ -15,7 +15,8 @@ use crate::operator::state::State;
 use crate::store::Counts;
 
 pub(in crate::operator) async fn view(state: &State, asked: &Asked) -> (Markup, Markup) {
-    let mut number = 0_usize;
+    let inboxes = state.inboxes();
+    let number_of = |inbox: &SharedInbox| inboxes.iter().position(|it| std::ptr::eq(*it, inbox));
     let body = html! {
         (message(asked))
         @if state.sources.is_empty() {
@@ -24,8 +25,7 @@ pub(in crate::operator) async fn view(state: &State, asked: &Asked) -> (Markup, 
         @for source in &state.sources {
             @match source {
                 Source::Inbox(inbox, depth) => {
-                    (of_inbox(state, asked, number, inbox, depth).await)
-                    @let _ = { number = number.saturating_add(1); };
+                    (of_inbox(state, asked, number_of(inbox).unwrap_or(0), inbox, depth).await)
                 }
                 Source::Store(_, depth) => (of_store(asked, depth)),
             }
