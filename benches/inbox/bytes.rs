@@ -35,7 +35,8 @@ async fn sizes(
     send(server.address, events).await?;
     let waiting = used().await? - empty;
     let worker = inbox.worker().concurrency(64).on(&webhook, async || {});
-    let working = tokio::spawn(worker.build()?.run());
+    let worker = worker.build()?;
+    let working = tokio::spawn(async move { worker.run().await });
     loop {
         let counts = inbox.counts().await?;
         if counts.queued + counts.waiting + counts.running == 0 {
