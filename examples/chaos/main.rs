@@ -104,10 +104,16 @@ async fn campaign(args: Args) -> ExitCode {
         sleep(Duration::from_millis(random.below(2_000))).await;
         world.suffer(&mut random).await;
     }
-    let sent = sending.await.unwrap();
+    // A product that is wrong on purpose need not come to an end.
+    let limit = match args.flaw {
+        Some(_) => Duration::from_secs(20),
+        None => Duration::MAX,
+    };
+    let sent = tokio::time::timeout(limit, sending).await;
+    let sent = sent.map_or_else(|_| senders::Sent::default(), Result::unwrap);
     let sent_in = begun.elapsed();
     let inbox = world.server.inbox().await;
-    let is_over = until_over(&inbox).await;
+    let is_over = until_over(&inbox, limit).await;
     // What the last handlers still have to say.
     sleep(Duration::from_secs(1)).await;
     let over_in = begun.elapsed();
@@ -150,7 +156,8 @@ async fn campaign(args: Args) -> ExitCode {
 }
 
 /// Waits until nothing is left to do, for as long as it becomes less.
-async fn until_over(inbox: &SharedInbox) -> Result<(), String> {
+async fn until_over(inbox: &SharedInbox, limit: Duration) -> Result<(), String> {
+    let begun = Instant::now();
     let (mut least, mut changed) = (u64::MAX, Instant::now());
     loop {
         let counts = inbox.counts().await.ok();
@@ -163,7 +170,7 @@ async fn until_over(inbox: &SharedInbox) -> Result<(), String> {
         if left.is_some_and(|left| left < least) {
             (least, changed) = (left.unwrap_or(least), Instant::now());
         }
-        if changed.elapsed() > Duration::from_secs(60) {
+        if changed.elapsed() > Duration::from_secs(60) || begun.elapsed() > limit {
             return Err(format!("{counts:?}"));
         }
         sleep(Duration::from_millis(200)).await;

@@ -17,6 +17,7 @@ const DURABLE: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 const PARTITIONS: u64 = 256;
 const MOVED: u64 = 8;
 
+#[allow(clippy::large_enum_variant, reason = "there is one of them")]
 pub(crate) enum Server {
     File(PathBuf),
     Postgres(sql_support::Postgres, sql_support::proxy::Proxy),
