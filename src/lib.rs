@@ -85,7 +85,7 @@
 //! | `testing` | the `testing` module: signed deliveries, stores that fail, the contract for stores of your own, simulated senders |
 //! | `redis` (default) | [`RedisStore`], on one server, Sentinel or a cluster, with TLS; Valkey too |
 //! | `redis-connection-manager` | a [`RedisStore`] on a `ConnectionManager` that the process has already |
-//! | `senders` | seventy senders more, and what their schemes need ([`provider`]) |
+//! | `senders` | more than eighty senders more, and what their schemes need ([`provider`]) |
 //! | `asymmetric` | signatures with public keys, their senders, and the `keys` module: keys that are fetched; the `certificate` module: client certificates |
 //! | `jwt` | signatures that are a JWS or a JWT, and their senders |
 //! | `http-client` | fetching keys over HTTPS |

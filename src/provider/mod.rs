@@ -13,7 +13,7 @@
 //! | Standard Webhooks, Svix | [`standard_webhooks()`] | signature | the signed id |
 //! | Stripe | [`stripe()`] | signature | `id` |
 //!
-//! The feature `senders` adds seventy more, each in a module of its own, which `docs/senders.md` lists
+//! The feature `senders` adds more than eighty, each in a module of its own, which `docs/senders.md` lists
 //! with their proof and how sure that is.
 //!
 //! A module of the same name says what else is to know, and holds the typed payloads of the first
