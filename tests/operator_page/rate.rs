@@ -82,7 +82,7 @@ fn delivery(number: u64) -> Vec<u8> {
 /// Reads one answer; the connection is kept.
 async fn answer(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> u16 {
     bytes.clear();
-    let mut block = [0; 64 * 1024];
+    let mut block = vec![0; 64 * 1024];
     loop {
         let read = stream.read(&mut block).await.unwrap();
         assert!(read > 0, "the connection was closed");
