@@ -21,7 +21,7 @@ pub(crate) enum Pages {
     Folder(JournalFiles),
     Sqlite(SqliteJournal),
     #[cfg(feature = "postgres")]
-    Postgres(PostgresJournal),
+    Postgres(Box<PostgresJournal>),
 }
 
 impl Pages {
@@ -53,7 +53,7 @@ impl Pages {
     fn postgres(url: &str, option: &str) -> Result<Self, Failure> {
         let table = PostgresJournal::new(url);
         let table = table.map_err(|why| Failure::usage(format!("{option}: {why}")))?;
-        Ok(Self::Postgres(table))
+        Ok(Self::Postgres(Box::new(table)))
     }
 
     #[cfg(not(feature = "postgres"))]

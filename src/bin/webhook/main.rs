@@ -37,7 +37,7 @@ use crate::output::{Ended, Output};
 async fn main() -> ExitCode {
     let Cli { json, command } = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return not_understood(without_value(error)),
+        Err(error) => return not_understood(&without_value(error)),
     };
     let output = Output { json };
     match run(command, output).await {
@@ -51,7 +51,7 @@ async fn main() -> ExitCode {
 }
 
 /// Help, or a command line that makes no sense: clap's own words and statuses, 0 for help and 2 else.
-fn not_understood(error: clap::Error) -> ExitCode {
+fn not_understood(error: &clap::Error) -> ExitCode {
     let is_option = |word: &std::ffi::OsString| word != "--";
     let json = std::env::args_os()
         .take_while(is_option)

@@ -200,7 +200,7 @@ async fn a_line_whose_commit_was_not_answered_stands_there_once() {
     flushed(&journal).await;
     assert!(journal.stats().failed_writes > 0);
     let lines = all(&table).await;
-    let keys: Vec<_> = lines.iter().map(|line| line.event_key()).collect();
+    let keys: Vec<_> = lines.iter().map(JournalLine::event_key).collect();
     assert_eq!(keys, [Some(key("evt_0")), Some(key("evt_1"))]);
 }
 

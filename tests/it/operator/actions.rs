@@ -10,8 +10,14 @@ async fn status(shown: &Shown, id: &str) -> Option<EntryStatus> {
     view.map(|view| view.status)
 }
 
-/// Each action, with the view that offers it and what it is told besides.
-const ACTIONS: [(&str, &str, &[(&str, &str)]); 8] = [
+/// Its name, the view that offers it, and what it is told besides.
+type Action = (
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+);
+
+const ACTIONS: [Action; 8] = [
     (
         "redrive",
         "/dead",
