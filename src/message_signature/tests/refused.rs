@@ -268,6 +268,27 @@ fn a_signature_of_our_own_key_counts_beside_one_of_another() {
 }
 
 #[test]
+fn what_another_signature_says_of_its_key_spoils_none_of_ours() {
+    let named = |label: &str, id: &str| signed(label, COVERED, &format!("{CREATED_AT};keyid={id}"));
+    let keys = || {
+        let secret = || SigningSecret::from_base64(SECRET).unwrap();
+        let old = SigningKey::new("old", SigningSecret::from_text("another secret").unwrap());
+        crate::secret::KeyRing::new([old, SigningKey::new("new", secret())]).unwrap()
+    };
+    let (ours, our_mac) = named("b", r#""new""#);
+    for theirs in [r#""old""#, r#""a key with blanks""#] {
+        let (first, _) = named("a", theirs);
+        let both = test_request(&format!("{first}, {ours}"), &format!("a=:AAAA:, {our_mac}"));
+        let verified =
+            Verifier::new(scheme(rules()), keys()).verify(&both, BODY.as_bytes(), CREATED);
+        assert!(verified.is_ok(), "{theirs}: {verified:?}");
+    }
+    // Our own may be called so too.
+    let (input, signature) = named("b", r#""a key with blanks""#);
+    assert!(verify(rules(), &test_request(&input, &signature), BODY).is_ok());
+}
+
+#[test]
 fn work_that_a_stranger_causes_is_bounded() {
     let many = |count: usize| {
         let inputs = (0..count).map(|n| signed(&format!("s{n}"), COVERED, CREATED_AT));
