@@ -19,6 +19,9 @@ const MAX_SECRET: usize = 256;
 /// sender. Open it for as long as your own call to the sender takes. While it is closed, or there is a
 /// key, a handshake is refused.
 ///
+/// A source address and a secret path are demanded of it as of any delivery. A webhook that demands another
+/// proof beside the signature is not built with one.
+///
 /// ```
 /// use std::sync::{Arc, Mutex};
 /// use tower_webhook::challenge::Handshake;
