@@ -259,6 +259,11 @@ impl Challenge {
         }
     }
 
+    /// Whether it brings the secret of a sender that nothing has proved yet.
+    pub(crate) fn is_handshake(&self) -> bool {
+        self.handshake.is_some()
+    }
+
     fn is_signed(&self) -> bool {
         matches!(self.subject, Subject::Member(_))
     }

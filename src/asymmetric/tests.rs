@@ -46,7 +46,7 @@ macro_rules! wycheproof {
 
 #[test]
 fn wycheproof_agrees() {
-    use Curve::{P256, P384, Secp256k1};
+    use Curve::{P256, P384, P521, Secp256k1};
     use Digest::{Sha256, Sha384, Sha512};
     use EcdsaForm::{Der, Fixed};
     let files = [
@@ -70,6 +70,16 @@ fn wycheproof_agrees() {
             wycheproof!("ecdsa_secp384r1_sha384_p1363"),
             ecdsa(P384, Sha384, Fixed),
             280,
+        ),
+        (
+            wycheproof!("ecdsa_secp521r1_sha512"),
+            ecdsa(P521, Sha512, Der),
+            542,
+        ),
+        (
+            wycheproof!("ecdsa_secp521r1_sha512_p1363"),
+            ecdsa(P521, Sha512, Fixed),
+            318,
         ),
         (
             wycheproof!("ecdsa_secp256k1_sha256"),

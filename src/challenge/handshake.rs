@@ -19,6 +19,9 @@ const MAX_SECRET: usize = 256;
 /// sender. Open it for as long as your own call to the sender takes. While it is closed, or there is a
 /// key, a handshake is refused.
 ///
+/// A source address and a secret path are demanded of it as of any delivery. A webhook that demands another
+/// proof beside the signature is not built with one.
+///
 /// ```
 /// use std::sync::{Arc, Mutex};
 /// use tower_webhook::challenge::Handshake;
@@ -51,7 +54,8 @@ type Keep = dyn Fn(&str) -> Result<(), Box<dyn Error + Send + Sync>> + Send + Sy
 impl Handshake {
     /// A handshake for these keys, which is closed. `keep` is given the secret and must have it safe
     /// before it answers: an error refuses the handshake, and the sender may come again. It is
-    /// called by the request itself, so it must be quick.
+    /// called by the request itself, so it must be quick; and it must not ask this handshake or its keys, which
+    /// wait until it is over.
     pub fn new<E>(
         keys: KeyRing,
         keep: impl Fn(&str) -> Result<(), E> + Send + Sync + 'static,

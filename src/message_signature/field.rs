@@ -21,6 +21,13 @@ pub(super) enum Form {
     Bytes,
 }
 
+impl Form {
+    /// Whether each letter of the field counts.
+    pub(super) fn is_literal(&self) -> bool {
+        matches!(self, Self::Plain | Self::Bytes)
+    }
+}
+
 /// The value of this field in this form.
 pub(super) fn value(headers: &HeaderMap, name: &HeaderName, form: &Form) -> Result<String, Unread> {
     let lines: Vec<&[u8]> = (headers.get_all(name).iter())

@@ -64,9 +64,9 @@ impl Identifier {
     /// Whether a signature that covers this one covers what `wanted` demands.
     pub(super) fn satisfies(&self, wanted: &Self) -> bool {
         match (&self.source, &wanted.source) {
-            // However its lines were put together, all of the field is signed.
+            // All of the field is signed, whether in base64 or not. Of a digest it is enough what it means.
             (Source::Field(name, form), Source::Field(other, Form::Plain)) if name == other => {
-                !matches!(form, Form::Member(_)) || self.is_digest()
+                form.is_literal() || self.is_digest()
             }
             (source, other) => source == other,
         }

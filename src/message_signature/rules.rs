@@ -193,10 +193,13 @@ impl MessageSignatures {
         &self.demanded
     }
 
-    /// Whether this header must be covered.
+    /// Whether this header must be covered as it is written: not one member of it alone, nor what it
+    /// means as a structured field, of which there is more than one spelling.
     pub(crate) fn demands_header(&self, name: &http::HeaderName) -> bool {
-        let is_it =
-            |it: &Identifier| matches!(&it.source, Source::Field(other, _) if other == name);
+        let is_it = |it: &Identifier| match &it.source {
+            Source::Field(other, form) => other == name && form.is_literal(),
+            _ => false,
+        };
         self.demanded.iter().any(is_it)
     }
 

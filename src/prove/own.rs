@@ -65,6 +65,7 @@ impl Drop for OwnBody {
 #[derive(Clone)]
 pub(crate) struct OwnProof {
     covers: Coverage,
+    is_several: bool,
     prove: Arc<dyn Erased>,
 }
 
@@ -95,6 +96,7 @@ impl OwnProof {
     pub(crate) fn new(proof: impl Prove) -> Self {
         Self {
             covers: proof.covers(),
+            is_several: false,
             prove: Arc::new(proof),
         }
     }
@@ -110,8 +112,15 @@ impl OwnProof {
         };
         Self {
             covers,
+            is_several: true,
             prove: Arc::new(Both(self, then)),
         }
+    }
+
+    /// Whether it is made of several, which are all demanded.
+    #[cfg(feature = "senders")]
+    pub(crate) fn is_several(&self) -> bool {
+        self.is_several
     }
 
     pub(crate) fn covers(&self) -> Coverage {
@@ -208,9 +217,14 @@ fn caught<T>(step: impl FnOnce() -> Result<T, NotProved>) -> Result<T, Rejection
 
 impl fmt::Debug for OwnProof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { covers, prove: _ } = self;
+        let Self {
+            covers,
+            is_several,
+            prove: _,
+        } = self;
         f.debug_struct("OwnProof")
             .field("covers", covers)
+            .field("is_several", is_several)
             .finish_non_exhaustive()
     }
 }

@@ -258,6 +258,13 @@ impl Provider {
         let refused = |what: &'static str| Err(ConfigError::new(ConfigErrorKind::Proof, what));
         #[cfg(feature = "senders")]
         Challenges::check(&self.challenges, self.verifier().map(Verifier::scheme))?;
+        #[cfg(feature = "senders")]
+        if self.challenges.iter().any(Challenge::is_handshake) && self.demands_several() {
+            return refused(
+                "a handshake that brings a secret comes before any proof: demand another one once the \
+                 secret is there, and until then a source address or a secret path",
+            );
+        }
         self.signature.iter().try_for_each(Verifier::check_keys)?;
         let signs_part = (self.signature.as_ref())
             .is_some_and(|verifier| verifier.scheme().covers() == Coverage::Id);
@@ -278,6 +285,12 @@ impl Provider {
             );
         }
         Ok(())
+    }
+
+    /// Whether more is demanded of a delivery than one proof beside its address and path.
+    #[cfg(feature = "senders")]
+    fn demands_several(&self) -> bool {
+        (self.custom.as_ref()).is_some_and(|own| self.signature.is_some() || own.is_several())
     }
 
     /// Keeps this sender's events apart from those of the same sender's other accounts.

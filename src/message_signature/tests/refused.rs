@@ -268,6 +268,27 @@ fn a_signature_of_our_own_key_counts_beside_one_of_another() {
 }
 
 #[test]
+fn what_another_signature_says_of_its_key_spoils_none_of_ours() {
+    let named = |label: &str, id: &str| signed(label, COVERED, &format!("{CREATED_AT};keyid={id}"));
+    let keys = || {
+        let secret = || SigningSecret::from_base64(SECRET).unwrap();
+        let old = SigningKey::new("old", SigningSecret::from_text("another secret").unwrap());
+        crate::secret::KeyRing::new([old, SigningKey::new("new", secret())]).unwrap()
+    };
+    let (ours, our_mac) = named("b", r#""new""#);
+    for theirs in [r#""old""#, r#""a key with blanks""#] {
+        let (first, _) = named("a", theirs);
+        let both = test_request(&format!("{first}, {ours}"), &format!("a=:AAAA:, {our_mac}"));
+        let verified =
+            Verifier::new(scheme(rules()), keys()).verify(&both, BODY.as_bytes(), CREATED);
+        assert!(verified.is_ok(), "{theirs}: {verified:?}");
+    }
+    // Our own may be called so too.
+    let (input, signature) = named("b", r#""a key with blanks""#);
+    assert!(verify(rules(), &test_request(&input, &signature), BODY).is_ok());
+}
+
+#[test]
 fn work_that_a_stranger_causes_is_bounded() {
     let many = |count: usize| {
         let inputs = (0..count).map(|n| signed(&format!("s{n}"), COVERED, CREATED_AT));
@@ -406,4 +427,33 @@ fn a_nonce_or_a_covered_header_is_the_id() {
             .to_string()
             .contains("the id is read but not signed")
     );
+}
+
+#[test]
+fn an_id_is_of_a_header_that_is_signed_letter_by_letter() {
+    let of_header = |covered: &str| {
+        Scheme::message_signatures(hmac().covering([covered.to_owned()]))
+            .id_at(crate::signature::Place::header("x-id"))
+            .build()
+    };
+    assert!(of_header("x-id").is_ok() && of_header(r#""x-id";bs"#).is_ok());
+    // One member of it, or what it means: the rest may be anything.
+    for covered in [r#""x-id";key="a""#, r#""x-id";sf"#] {
+        let error = of_header(covered).unwrap_err().to_string();
+        assert!(
+            error.contains("the id is read but not signed"),
+            "{covered}: {error}"
+        );
+    }
+    // As a structured field 007 is 7: whoever signs that has signed both, and each would be an id.
+    let input = format!(r#"("x-id";sf){CREATED_AT}"#);
+    let base = format!("\"x-id\";sf: 7\n\"@signature-params\": {input}");
+    let keys = || crate::secret::KeyRing::new([shared_secret()]).unwrap();
+    let verifier = Verifier::new(of_header("x-id").unwrap(), keys());
+    for id in ["7", "007"] {
+        let mut request = test_request(&format!("sig1={input}"), &format!("sig1={}", mac(&base)));
+        request.headers_mut().insert("x-id", id.parse().unwrap());
+        let error = verifier.verify(&request, b"", CREATED).unwrap_err();
+        assert_eq!(error.kind(), Kind::MissingContent, "{id}");
+    }
 }

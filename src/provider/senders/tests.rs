@@ -361,3 +361,28 @@ fn the_page_of_senders_is_that_of_today() {
         "docs/senders.md is old: run scripts/senders"
     );
 }
+
+/// While its secret is awaited nothing is proved: whoever is to show more must not be passed by.
+#[test]
+fn a_handshake_stands_beside_no_other_proof() {
+    use super::{asana, notion};
+    use crate::challenge::{Challenge, Handshake};
+    use crate::secret::KeyRing;
+
+    let handshake = || Handshake::new(KeyRing::empty(), |_: &str| Ok::<_, std::io::Error>(()));
+    for sender in [
+        asana::by_handshake(handshake()),
+        notion::by_handshake(handshake()),
+    ] {
+        let another = sender.verifier().unwrap().clone();
+        let built = |sender| Webhook::new(sender).store(MemoryStore::new()).build();
+        let (name, rule) = (sender.name().clone(), sender.rule().clone());
+        let alone = Provider::proved_by(name, another.clone(), rule, sender.contract().clone())
+            .challenge(Challenge::secret_in_header("x-secret", handshake()));
+        assert!(built(sender.clone()).is_ok() && built(alone.clone()).is_ok());
+        for both in [sender, alone] {
+            let error = built(both.and_proved_by(another.clone())).unwrap_err();
+            assert!(error.to_string().contains("a handshake"), "{error}");
+        }
+    }
+}

@@ -36,12 +36,9 @@ impl General {
         if read.messages.len() > self.most_signatures {
             return Err(refused(Unread::TooMany));
         }
-        // Where keys are fetched, a message is judged by one of them.
-        let named = read.messages.iter().find_map(|it| it.key_id.as_ref());
-        if let Some(name) = named {
-            let unread = |_| SignatureError::new(Kind::MissingContent);
-            read.key_id = Some(check_id(name.clone().into_bytes()).map_err(unread)?);
-        }
+        // Where keys are fetched, a message is judged by one of them: by the first whose name can be asked for.
+        let mut named = read.messages.iter().filter_map(|it| it.key_id.clone());
+        read.key_id = named.find_map(|name| check_id(name.into_bytes()).ok());
         Ok(())
     }
 

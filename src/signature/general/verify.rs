@@ -70,6 +70,11 @@ impl Check {
         #[cfg(feature = "asymmetric")]
         general.read_messages(request, &mut read)?;
         let keys = Keys::of(keys, |key| key.is_active(now) && general.takes(key))?;
+        #[cfg(feature = "asymmetric")]
+        if general.proof == Proof::Message && matches!(keys, Keys::Ring(_)) {
+            // Each signature says itself which key of the ring it is by.
+            read.key_id = None;
+        }
         Ok(Self {
             general: Arc::clone(general),
             keys,
