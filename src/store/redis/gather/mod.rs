@@ -185,8 +185,11 @@ impl Gatherer {
             }
             Ok(Told { unsure: before, .. }) => {
                 let unsure = unsure || before;
-                let alone = (batch.into_iter()).map(|asked| self.send_one(latest, asked, unsure));
-                Box::pin(join_all(alone)).await;
+                // One after the other: the client announces each to the other server by an `ASKING`, and a
+                // command that comes between the two would use it up.
+                for asked in batch {
+                    self.send_one(latest, asked, unsure).await;
+                }
             }
             // What was gathered before that was known is of several partitions still.
             Err(error) if spans_slots(&error) && are_of_several_partitions(&batch) => {

@@ -275,6 +275,39 @@ async fn a_cluster_gathers_for_each_partition() {
 }
 
 #[tokio::test]
+async fn while_a_slot_moves_events_are_claimed_all_the_same() {
+    let cluster = Cluster::of(2, &[]);
+    let builder = RedisStore::builder(cluster.url()).deadline(PATIENCE);
+    let store = builder.partitions(1).connect().await.unwrap();
+    let all = claims(60);
+    let slot = cluster.slot_of(&store.place(&all[0].key).key);
+    let [first, second] = &cluster.masters[..] else {
+        panic!("two masters");
+    };
+    let (from, to) = if slot < 8_192 {
+        (first, second)
+    } else {
+        (second, first)
+    };
+    let set = |server: &Server, what: &str, other: &Server| {
+        let other = other.ask(&["CLUSTER", "MYID"]);
+        let slot = slot.to_string();
+        let set = server.ask(&["CLUSTER", "SETSLOT", &slot, what, &other]);
+        assert_eq!(set, "OK");
+    };
+    set(to, "IMPORTING", from);
+    set(from, "MIGRATING", to);
+    let answers = claim_all(&store, &all).await;
+    assert_eq!(kinds(&answers), vec![None; 60]);
+    // Each once, and on the master that gets the slot.
+    for answer in &answers {
+        assert!(matches!(answer, Ok(ClaimOutcome::Claimed(grant)) if grant.attempt == 1));
+    }
+    let slot = slot.to_string();
+    assert_eq!(to.ask(&["CLUSTER", "COUNTKEYSINSLOT", &slot]), "60");
+}
+
+#[tokio::test]
 async fn a_cluster_behind_one_address_is_found_out_by_claims_that_go_together() {
     let bus = support::free_port().to_string();
     let server = Server::with(&["--cluster-enabled", "yes", "--cluster-port", &bus]);
