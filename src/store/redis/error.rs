@@ -140,6 +140,15 @@ impl Fault {
             if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript))
     }
 
+    /// Whether keys of one call are some on one server and some on another, as while their slot moves: the
+    /// client of a cluster goes to and fro between the two, and gives up at either.
+    pub(super) fn is_split_slot(&self) -> bool {
+        matches!(self, Self::Redis(error) if matches!(
+            error.kind(),
+            ErrorKind::Server(ServerErrorKind::TryAgain | ServerErrorKind::Ask)
+        ))
+    }
+
     /// Whether the server knows the question and does not answer it, or does not know it.
     pub(super) fn is_denied(&self) -> bool {
         matches!(self, Self::Redis(error) if matches!(

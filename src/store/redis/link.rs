@@ -18,13 +18,10 @@ use super::connection::Conn;
 use super::error::{Fault, Remedy};
 use super::scripts::Call;
 
-use self::line::{Connecting, Connection, Line};
+use self::line::{Connecting, Connection, LONGEST_WAIT, Line, SHORTEST_WAIT};
 
 /// How often a call is sent, its deadline permitting.
 const ATTEMPTS: u32 = 3;
-/// The waits before another attempt where the server cannot be reached.
-const SHORTEST_WAIT: Duration = Duration::from_millis(50);
-const LONGEST_WAIT: Duration = Duration::from_millis(200);
 
 /// The connection of a store.
 ///

@@ -8,17 +8,20 @@
 //! One call of a script and no pipeline: commands that share a connection are pipelined as it is. What is
 //! saved is Redis' work for each call.
 //!
-//! Each command is one of its own: what is wrong with one is told to its caller alone. A caller that goes
-//! away before its command is sent asks nothing; after that it is carried out all the same, as one that
-//! is sent alone is.
+//! Each command is one of its own: what is wrong with one is told to its caller alone, and keeps nobody
+//! waiting who has an answer. A caller that goes away before its command is sent asks nothing; after that it
+//! is carried out all the same, as one that is sent alone is. It is not sent again for a caller that has
+//! gone: who goes may give back what it asked for, and a claim that came again after that would hold the
+//! event for nobody.
 
 mod lane;
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::future::join_all;
+use futures_util::future::{Either, join_all, select};
 use redis::Value;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -143,92 +146,124 @@ impl Gatherer {
         (deadline, Place::Waits(told))
     }
 
-    async fn send(&self, mut batch: Vec<Asked>) {
+    /// Sends commands; `unsure` where they may have been carried out before.
+    async fn send(&self, mut batch: Vec<Asked>, unsure: bool) {
         // Whoever waits no more asks nothing.
         batch.retain(|asked| !asked.tell.is_closed());
         let Some(latest) = batch.last().map(|asked| asked.deadline) else {
             return;
         };
-        let sent = std::time::Instant::now();
         if batch.len() == 1 {
             for asked in batch {
-                let answer = self.link.call_until(latest, &asked.call).await;
-                let answer = answer.map(|value| Answered { value, sent });
-                let _ = asked.tell.send(answer);
+                self.send_one(latest, asked, unsure).await;
             }
             return;
         }
-        let call = Call::each(batch.iter().map(|asked| &asked.call));
-        let (answers, failed) = self.ask_each(latest, &call, batch.len()).await;
-        if failed.as_ref().is_some_and(spans_slots) && !self.in_slots() {
-            // A cluster behind one address. What was carried out bears being sent again.
-            self.in_slots.store(true, Ordering::Relaxed);
-            let mut partitions: BTreeMap<u32, Vec<Asked>> = BTreeMap::new();
-            for asked in batch {
-                partitions.entry(asked.partition).or_default().push(asked);
-            }
-            let calls = partitions.into_values().map(|batch| self.send(batch));
-            Box::pin(join_all(calls)).await;
-            return;
-        }
-        let failed = failed.map(|error| (not_full(error.kind()), Arc::new(error)));
-        let mut answers = answers.into_iter();
-        for asked in batch {
-            let answer = match (answers.next(), &failed) {
-                (Some(Ok(value)), _) => Ok(Answered { value, sent }),
-                (_, Some((kind, error))) => {
-                    Err(StoreError::new(*kind).with_source(Arc::clone(error)))
+        let sent = std::time::Instant::now();
+        match self.ask_each(latest, &batch).await {
+            Ok(Told {
+                value: Some(answers),
+                unsure: before,
+                ..
+            }) => {
+                let unsure = unsure || before;
+                let mut again = Vec::new();
+                for (asked, answer) in batch.into_iter().zip(answers) {
+                    let answer = match answer {
+                        Ok(value) => Ok(Answered { value, sent }),
+                        Err(fault) if may_pass(&fault) => {
+                            again.push(asked);
+                            continue;
+                        }
+                        Err(fault) => Err(told_of(StoreError::from(fault), unsure)),
+                    };
+                    let _ = asked.tell.send(answer);
                 }
-                (Some(Err(error)), None) => Err(error),
-                (None, None) => Err(strange().into()),
-            };
-            let _ = asked.tell.send(answer);
+                if !again.is_empty() {
+                    Box::pin(self.send(again, unsure)).await;
+                }
+            }
+            Ok(Told { unsure: before, .. }) => {
+                let unsure = unsure || before;
+                // One after the other: the client announces each to the other server by an `ASKING`, and a
+                // command that comes between the two would use it up.
+                for asked in batch {
+                    self.send_one(latest, asked, unsure).await;
+                }
+            }
+            // What was gathered before that was known is of several partitions still.
+            Err(error) if spans_slots(&error) && are_of_several_partitions(&batch) => {
+                // A cluster behind one address. What was carried out bears being sent again.
+                self.in_slots.store(true, Ordering::Relaxed);
+                let mut partitions: BTreeMap<u32, Vec<Asked>> = BTreeMap::new();
+                for asked in batch {
+                    partitions.entry(asked.partition).or_default().push(asked);
+                }
+                let calls = partitions.into_values().map(|batch| self.send(batch, true));
+                Box::pin(join_all(calls)).await;
+            }
+            Err(error) => {
+                let (kind, error) = (not_full(error.kind()), Arc::new(error));
+                for asked in batch {
+                    let error = StoreError::new(kind).with_source(Arc::clone(&error));
+                    let _ = asked.tell.send(Err(error));
+                }
+            }
         }
     }
 
-    /// What each command was answered; and where another try at some of them might have helped and has
-    /// not, or at all of them, why.
+    /// Sends a command for as long as somebody waits for its answer.
+    async fn send_one(&self, deadline: Instant, asked: Asked, unsure: bool) {
+        let Asked { call, mut tell, .. } = asked;
+        let sent = std::time::Instant::now();
+        let answer = {
+            let asking = pin!(self.link.call_until(deadline, &call));
+            match select(asking, pin!(tell.closed())).await {
+                Either::Left((answer, _)) => answer,
+                Either::Right(((), _)) => return,
+            }
+        };
+        let answer = answer.map(|value| Answered { value, sent });
+        let _ = tell.send(answer.map_err(|error| told_of(error, unsure)));
+    }
+
+    /// What each command was answered, unless another try at all of them might have helped and has not.
+    /// `None` where their slot is on its way to another server, and neither of the two has all of the records.
     async fn ask_each(
         &self,
         deadline: Instant,
-        call: &Call,
-        count: usize,
-    ) -> (Vec<Result<Value, StoreError>>, Option<StoreError>) {
-        let latest = Mutex::new(Vec::new());
-        let asking = self.link.run_until(deadline, |mut conn| {
-            let latest = &latest;
-            async move {
-                let answers = each_answer(ask_script(&mut conn, call).await?, count)?;
-                let passing = answers.iter().filter_map(|answer| answer.as_ref().err());
-                let passing = passing.filter(|fault| fault.remedy() != Remedy::Nothing);
-                match passing.min_by_key(|fault| fault.remedy() != Remedy::Reconnect) {
-                    None => Ok(answers),
-                    Some(fault) => {
-                        let fault = fault.clone();
-                        *lock(latest) = answers;
-                        Err(fault)
-                    }
-                }
+        batch: &[Asked],
+    ) -> Result<Told<Option<Vec<Result<Value, Fault>>>>, StoreError> {
+        let asking = self.link.run_until(deadline, |mut conn| async move {
+            let waits: Vec<_> = (batch.iter().map(|asked| !asked.tell.is_closed())).collect();
+            let waiting = batch.iter().zip(&waits).filter(|(_, waits)| **waits);
+            let calls: Vec<_> = waiting.map(|(asked, _)| &asked.call).collect();
+            if calls.is_empty() {
+                return Ok(Some(Vec::new()));
             }
+            let call = Call::each(calls.iter().copied());
+            let value = match ask_script(&mut conn, &call).await {
+                // Asked together they would be told so until the whole slot has moved.
+                Err(fault) if fault.is_split_slot() => return Ok(None),
+                value => value?,
+            };
+            let answers = each_answer(value, calls.len())?;
+            let passing = answers.iter().filter_map(|answer| answer.as_ref().err());
+            let passing: Vec<_> = passing.filter(|fault| may_pass(fault)).collect();
+            if passing.len() == answers.len() {
+                let first = passing.into_iter();
+                let first = first.min_by_key(|fault| fault.remedy() != Remedy::Reconnect);
+                return Err(first.cloned().unwrap_or_else(strange));
+            }
+            // Nobody hears those in between.
+            let mut answers = answers.into_iter();
+            let mut answer = |waits: &bool| waits.then(|| answers.next()).flatten();
+            let answers = waits
+                .iter()
+                .map(|waits| answer(waits).unwrap_or_else(|| Err(strange())));
+            Ok(Some(answers.collect()))
         });
-        match asking.await {
-            Ok(Told { value, unsure, .. }) => {
-                let own = |fault: Fault| match fault.kind() {
-                    // An earlier attempt may have been carried out.
-                    StoreErrorKind::Full if unsure => {
-                        StoreError::new(StoreErrorKind::Unavailable).with_source(fault)
-                    }
-                    _ => StoreError::from(fault),
-                };
-                let answers = value.into_iter().map(|answer| answer.map_err(own));
-                (answers.collect(), None)
-            }
-            Err(error) => {
-                let answers = std::mem::take(&mut *lock(&latest)).into_iter();
-                let answers = answers.map(|answer| answer.map_err(StoreError::from));
-                (answers.collect(), Some(error))
-            }
-        }
+        asking.await
     }
 
     fn in_slots(&self) -> bool {
@@ -237,6 +272,26 @@ impl Gatherer {
 
     fn lanes(&self) -> MutexGuard<'_, BTreeMap<u32, Lane<Asked>>> {
         lock(&self.lanes)
+    }
+}
+
+fn are_of_several_partitions(batch: &[Asked]) -> bool {
+    let mut pairs = batch.windows(2);
+    pairs.any(|pair| matches!(pair, [one, other] if one.partition != other.partition))
+}
+
+/// Whether another try may help.
+fn may_pass(fault: &Fault) -> bool {
+    fault.remedy() != Remedy::Nothing
+}
+
+/// An error as the caller is told it; an earlier attempt may have been carried out where it is `unsure`.
+fn told_of(error: StoreError, unsure: bool) -> StoreError {
+    match error.kind() {
+        StoreErrorKind::Full if unsure => {
+            StoreError::new(StoreErrorKind::Unavailable).with_source(error)
+        }
+        _ => error,
     }
 }
 
@@ -295,7 +350,7 @@ impl Rest {
     async fn go_on(mut self) {
         while let Some(turn) = &self.0 {
             match turn.next() {
-                Some(batch) => turn.gatherer.send(batch).await,
+                Some(batch) => turn.gatherer.send(batch, false).await,
                 None => self.0 = None,
             }
         }

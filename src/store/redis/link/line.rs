@@ -10,8 +10,10 @@ use crate::store::error::StoreErrorKind;
 
 use super::super::connection::Conn;
 use super::super::error::Fault;
-use super::{LONGEST_WAIT, SHORTEST_WAIT};
 
+/// The waits before another attempt where the server cannot be reached.
+pub(super) const SHORTEST_WAIT: Duration = Duration::from_millis(50);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_millis(200);
 /// For so long a connection that was refused for good is not tried again.
 const REFUSAL_STANDS: Duration = Duration::from_secs(1);
 /// So many calls without an answer make a connection suspect, and no more often than this is

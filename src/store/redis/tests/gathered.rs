@@ -1,7 +1,8 @@
 //! Commands that come at one time, and go together.
 
-use futures_util::FutureExt;
 use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 
 use super::calls::{calls, claims};
 use super::support::Cluster;
@@ -115,6 +116,32 @@ async fn what_is_wrong_with_one_is_told_to_it_alone() {
 }
 
 #[tokio::test]
+async fn who_has_an_answer_does_not_wait_for_those_that_may_get_one_yet() {
+    let server = Server::start();
+    let store = RedisStore {
+        company: Company::Expected,
+        ..warm(&server, 256).await
+    };
+    let all = claims(3);
+    let outcome = store.claim(&all[1]).await.unwrap();
+    let done = completion(&all[1], &outcome);
+    store.complete(&done).await.unwrap();
+    // What is missing may be there at the next try.
+    server.ask(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
+    let asking = all.iter().enumerate();
+    let mut asking: FuturesUnordered<_> = asking
+        .map(|(number, claim)| store.claim(claim).map(move |answer| (number, answer)))
+        .collect();
+    let (first, answer) = asking.next().await.unwrap();
+    assert_eq!(first, 1, "{answer:?}");
+    assert!(matches!(answer, Ok(ClaimOutcome::Done(_))), "{answer:?}");
+    server.ask(&["CONFIG", "SET", "min-replicas-to-write", "0"]);
+    while let Some((_, answer)) = asking.next().await {
+        assert!(matches!(answer, Ok(ClaimOutcome::Claimed(_))), "{answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn where_memory_is_short_who_needs_none_is_answered_and_others_know_that_nothing_changed() {
     for program in support::programs() {
         let server = Server::of(program, &[]);
@@ -193,6 +220,40 @@ async fn a_batch_that_the_server_died_with_is_sent_again() {
 }
 
 #[tokio::test]
+async fn what_is_sent_again_is_sent_for_nobody_who_has_gone() {
+    for (count, gone) in [(10, 5), (1, 1)] {
+        let mut server = Server::with(&["--appendonly", "yes", "--appendfsync", "always"]);
+        // Those of one delivery, which go together from the first one on.
+        let store = RedisStore {
+            company: Company::Expected,
+            ..warm(&server, 256).await
+        };
+        let all = claims(count + 1);
+        server.freeze();
+        let (last, all) = all.split_last().unwrap();
+        let mut asking: Vec<_> = all
+            .iter()
+            .map(|claim| Box::pin(store.claim(claim)))
+            .collect();
+        for claim in &mut asking {
+            assert!(claim.as_mut().now_or_never().is_none());
+        }
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        // Whoever goes may give back what it has asked for.
+        asking.drain(..gone);
+        server.kill();
+        server.restart();
+        let answers = join_all(asking).await;
+        assert_eq!(kinds(&answers), vec![None; all.len() - gone]);
+        store.claim(last).await.unwrap();
+        let records = server.ask(&["DBSIZE"]).parse::<usize>().unwrap() - 1;
+        assert_eq!(records, all.len() - gone + 1, "of {count}");
+    }
+}
+
+#[tokio::test]
 async fn a_cluster_gathers_for_each_partition() {
     let cluster = Cluster::start();
     let builder = RedisStore::builder(cluster.url()).deadline(PATIENCE);
@@ -214,6 +275,39 @@ async fn a_cluster_gathers_for_each_partition() {
 }
 
 #[tokio::test]
+async fn while_a_slot_moves_events_are_claimed_all_the_same() {
+    let cluster = Cluster::of(2, &[]);
+    let builder = RedisStore::builder(cluster.url()).deadline(PATIENCE);
+    let store = builder.partitions(1).connect().await.unwrap();
+    let all = claims(60);
+    let slot = cluster.slot_of(&store.place(&all[0].key).key);
+    let [first, second] = &cluster.masters[..] else {
+        panic!("two masters");
+    };
+    let (from, to) = if slot < 8_192 {
+        (first, second)
+    } else {
+        (second, first)
+    };
+    let set = |server: &Server, what: &str, other: &Server| {
+        let other = other.ask(&["CLUSTER", "MYID"]);
+        let slot = slot.to_string();
+        let set = server.ask(&["CLUSTER", "SETSLOT", &slot, what, &other]);
+        assert_eq!(set, "OK");
+    };
+    set(to, "IMPORTING", from);
+    set(from, "MIGRATING", to);
+    let answers = claim_all(&store, &all).await;
+    assert_eq!(kinds(&answers), vec![None; 60]);
+    // Each once, and on the master that gets the slot.
+    for answer in &answers {
+        assert!(matches!(answer, Ok(ClaimOutcome::Claimed(grant)) if grant.attempt == 1));
+    }
+    let slot = slot.to_string();
+    assert_eq!(to.ask(&["CLUSTER", "COUNTKEYSINSLOT", &slot]), "60");
+}
+
+#[tokio::test]
 async fn a_cluster_behind_one_address_is_found_out_by_claims_that_go_together() {
     let bus = support::free_port().to_string();
     let server = Server::with(&["--cluster-enabled", "yes", "--cluster-port", &bus]);
@@ -224,7 +318,9 @@ async fn a_cluster_behind_one_address_is_found_out_by_claims_that_go_together() 
             .contains("cluster_state:ok")
     });
     let store = store(&server, 256).await;
-    assert_eq!(kinds(&claim_all(&store, &claims(50)).await), vec![None; 50]);
+    // More than go in one call: several find it out at a time.
+    let first = claims(400);
+    assert_eq!(kinds(&claim_all(&store, &first).await), vec![None; 400]);
     let refused = || server.info("errorstat_CROSSSLOT");
     let once = refused();
     assert_eq!(kinds(&claim_all(&store, &claims(50)).await), vec![None; 50]);
