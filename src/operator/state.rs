@@ -30,7 +30,7 @@ pub(super) struct State {
     pub(super) tokens: FormTokens,
     pub(super) streams: Arc<Semaphore>,
     /// Signatures are diagnosed one at a time.
-    pub(super) diagnosing: Semaphore,
+    pub(super) diagnosing: Arc<Semaphore>,
     is_counting: AtomicBool,
 }
 
@@ -82,7 +82,7 @@ impl State {
             is_observing,
             tokens: FormTokens::new(),
             streams: Arc::new(Semaphore::new(STREAMS)),
-            diagnosing: Semaphore::new(1),
+            diagnosing: Arc::new(Semaphore::new(1)),
             is_counting: AtomicBool::new(false),
         });
         state.count();
