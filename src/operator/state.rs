@@ -19,7 +19,7 @@ use crate::webhook::{EndpointFacts, EndpointKeptIn, WebhookLayer};
 /// So many pages are told at once when there is something new.
 const STREAMS: usize = 64;
 /// For so long a discarded event is known, where no webhook of its provider says how long.
-const RETENTION: Duration = Duration::from_secs(30 * 86_400);
+pub(super) const RETENTION: Duration = Duration::from_secs(30 * 86_400);
 
 pub(super) struct State {
     pub(super) webhooks: Vec<WebhookLayer>,
