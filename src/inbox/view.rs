@@ -91,13 +91,12 @@ impl List {
         self
     }
 
-    /// How many rows to look at by one statement, of up to this many: all that are dead are asked for where no
-    /// provider is named.
+    /// How many rows to look at by one statement, of up to this many: of the dead nearly all are asked for.
     #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(crate) fn rows_at_once(&self, most: i64) -> i64 {
         let limit = i64::try_from(self.limit).unwrap_or(most);
-        match (self.status, &self.provider) {
-            (EntryStatus::Dead, None) => limit.clamp(1, most),
+        match self.status {
+            EntryStatus::Dead => limit.clamp(1, most),
             _ => most,
         }
     }

@@ -1,6 +1,7 @@
 mod fields;
 mod properties;
 mod refused;
+mod schemes;
 mod vectors;
 
 use http::{Method, Request};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::ConnectInfo;
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderMap, header};
+use http::{HeaderMap, Version, header};
 
 /// Says that a request is an operator's: the user's own authentication puts it into the request's extensions,
 /// and the page is then shown to it from anywhere.
@@ -57,9 +57,10 @@ impl OperatorAccess {
 }
 
 /// Headers that a proxy adds. One that is there says that the peer is not who asks.
-const FORWARDING: [&str; 16] = [
+const FORWARDING: [&str; 17] = [
     "forwarded",
     "via",
+    "cdn-loop",
     "x-real-ip",
     "x-client-ip",
     "x-cluster-client-ip",
@@ -93,6 +94,11 @@ pub(super) fn admitted(parts: &Parts) -> Result<OperatorAccess, &'static str> {
     if let Some(name) = forwarding(&parts.headers) {
         tracing::debug!(target: "tower_webhook", header = name, "a proxy stands before the page");
         return Err("a proxy stands between, and nothing says that it is an operator's");
+    }
+    if parts.version < Version::HTTP_11 {
+        return Err(
+            "it was asked in HTTP/1.0, as some proxies do, and nothing says that it is an operator's",
+        );
     }
     match names_loopback(parts) {
         true => Ok(OperatorAccess::new()),

@@ -7,7 +7,7 @@ use http::StatusCode;
 use maud::{Markup, html};
 
 use super::asked::{Asked, get, read};
-use super::state::State;
+use super::state::{RETENTION, State};
 use super::view::entry::died;
 use super::view::frame::link;
 use super::{access, shown};
@@ -42,7 +42,7 @@ pub(super) async fn act(state: &State, asked: &Asked, request: Request) -> Resul
     if !access::is_own_page(&parts.headers, &parts.uri) {
         return Err((
             StatusCode::FORBIDDEN,
-            "This was asked for by a page of another site.",
+            "This was asked for by a page of another site, or a proxy has changed the Host that the browser asked for.",
         ));
     }
     let body = axum::body::to_bytes(body, MAX_FORM).await;
@@ -194,7 +194,7 @@ impl Form {
                 all.iter()
                     .map(|it| state.retention(it))
                     .max()
-                    .unwrap_or(SPREAD)
+                    .unwrap_or(RETENTION)
             }
         };
         let moved = match action {

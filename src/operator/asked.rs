@@ -15,18 +15,21 @@ pub(super) const MAX_QUERY: usize = 16 * 1024;
 pub(super) struct Asked {
     pub(super) access: OperatorAccess,
     pub(super) now: UnixTime,
+    /// How much had been seen before the view was made.
+    pub(super) seen: u64,
     /// Where the router is nested.
     prefix: String,
     parameters: Vec<(String, String)>,
 }
 
 impl Asked {
-    pub(super) fn of(parts: &Parts, access: OperatorAccess, now: UnixTime) -> Self {
+    pub(super) fn of(parts: &Parts, access: OperatorAccess, now: UnixTime, seen: u64) -> Self {
         let outer = parts.extensions.get::<OriginalUri>();
         let outer = outer.map_or(&parts.uri, |OriginalUri(uri)| uri);
         Self {
             access,
             now,
+            seen,
             prefix: prefix(outer, &parts.uri),
             parameters: read(parts.uri.query().unwrap_or_default().as_bytes()),
         }

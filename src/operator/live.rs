@@ -17,13 +17,15 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// A stream ends by itself, so that none holds a shutdown up for long; the browser asks again.
 const LIFE: Duration = Duration::from_secs(20);
 
-/// A line for each time at which something was new; where too many ask, they are told to reload by hand.
-pub(super) fn stream(state: &Arc<State>) -> Response {
+/// A line for each time at which there is something new since then, or since now; where too many ask, they are told to
+/// reload by hand.
+pub(super) fn stream(state: &Arc<State>, since: Option<u64>) -> Response {
     let Ok(place) = Arc::clone(&state.streams).try_acquire_owned() else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     let state = Arc::clone(state);
-    let (told, ends) = (state.seen.changes(), Instant::now() + LIFE);
+    let told = since.unwrap_or_else(|| state.seen.changes());
+    let ends = Instant::now() + LIFE;
     let first = Event::default().retry(PAUSE).comment("");
     let begun = (state, place, told, Some(first));
     let events = stream::unfold(begun, move |(state, place, told, first)| async move {
@@ -37,7 +39,8 @@ pub(super) fn stream(state: &Arc<State>) -> Response {
             sleep(PAUSE).await;
             let changes = state.seen.changes();
             if changes != told {
-                let event = Event::default().event("seen").data(changes.to_string());
+                let number = changes.to_string();
+                let event = Event::default().event("seen").id(&number).data(number);
                 return Some((Ok(event), (state, place, changes, None)));
             }
         }

@@ -35,7 +35,8 @@
 //!   between. The peer is known where you serve with
 //!   `into_make_service_with_connect_info::<SocketAddr>()`.
 //!
-//! A proxy on the same machine that adds no header is not told from this machine itself: behind one, do not nest the
+//! A proxy on the same machine that adds no header (nginx and HAProxy add none unless told to) is not told from this
+//! machine itself, unless it asks in HTTP/1.0, which is refused: behind one, do not nest the
 //! page without an authentication of your own, and have that *refuse*, for an [`OperatorAccess`] that is missing is
 //! no refusal to who comes from loopback.
 //!

@@ -4,9 +4,14 @@
   const live = document.querySelector("main[data-live]");
   if (!live || !window.EventSource) return;
   const parts = (root) => root.querySelectorAll("[data-part]");
+  // What somebody is in or has ticked is left as it is, and what they have opened stays open.
+  const in_use = (part) => part.contains(document.activeElement) || part.querySelector("input:checked");
+  const details = (part) => [...part.querySelectorAll("details")];
   let under_way = false;
+  let missed = false;
   const renew = async () => {
-    if (under_way || document.hidden) return;
+    missed = under_way || document.hidden;
+    if (missed) return;
     under_way = true;
     try {
       const answer = await fetch(location.href, { credentials: "same-origin" });
@@ -14,16 +19,20 @@
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const old of parts(document)) {
         const part = page.querySelector(`[data-part="${CSS.escape(old.dataset.part)}"]`);
-        // What somebody is in is left as it is.
-        if (part && !old.contains(document.activeElement)) old.replaceWith(part);
+        if (!part || in_use(old)) continue;
+        const open = details(old).map((it) => it.open);
+        for (const [number, it] of details(part).entries()) it.open = open[number] ?? false;
+        old.replaceWith(part);
       }
     } catch {
       // The next one may get through.
     } finally {
       under_way = false;
+      if (missed) void renew();
     }
   };
   const source = new EventSource(live.dataset.live);
   source.addEventListener("seen", renew);
+  document.addEventListener("visibilitychange", () => missed && renew());
   addEventListener("pagehide", () => source.close());
 })();

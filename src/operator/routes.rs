@@ -58,7 +58,7 @@ async fn guard(Shared(state): Shared<Arc<State>>, request: Request, next: Next) 
         }
         Ok(access) => {
             state.count();
-            let asked = Asked::of(&parts, access, state.now());
+            let asked = Asked::of(&parts, access, state.now(), state.seen.changes());
             parts.extensions.insert(asked);
             next.run(Request::from_parts(parts, body)).await
         }
@@ -134,6 +134,13 @@ async fn act(Shared(state): Shared<Arc<State>>, request: Request) -> Response {
     }
 }
 
-async fn tell(Shared(state): Shared<Arc<State>>) -> Response {
-    live::stream(&state)
+async fn tell(Shared(state): Shared<Arc<State>>, request: Request) -> Response {
+    let Some(asked) = asked(&request) else {
+        return StatusCode::FORBIDDEN.into_response();
+    };
+    // A browser whose stream has ended says what it was told last.
+    let last = request.headers().get("last-event-id");
+    let last = last.and_then(|it| it.to_str().ok()?.parse().ok());
+    let since = last.or_else(|| asked.get("since")?.parse().ok());
+    live::stream(&state, since)
 }

@@ -19,7 +19,7 @@ use crate::webhook::{EndpointFacts, EndpointKeptIn, WebhookLayer};
 /// So many pages are told at once when there is something new.
 const STREAMS: usize = 64;
 /// For so long a discarded event is known, where no webhook of its provider says how long.
-const RETENTION: Duration = Duration::from_secs(30 * 86_400);
+pub(super) const RETENTION: Duration = Duration::from_secs(30 * 86_400);
 
 pub(super) struct State {
     pub(super) webhooks: Vec<WebhookLayer>,
@@ -30,7 +30,7 @@ pub(super) struct State {
     pub(super) tokens: FormTokens,
     pub(super) streams: Arc<Semaphore>,
     /// Signatures are diagnosed one at a time.
-    pub(super) diagnosing: Semaphore,
+    pub(super) diagnosing: Arc<Semaphore>,
     is_counting: AtomicBool,
 }
 
@@ -82,7 +82,7 @@ impl State {
             is_observing,
             tokens: FormTokens::new(),
             streams: Arc::new(Semaphore::new(STREAMS)),
-            diagnosing: Semaphore::new(1),
+            diagnosing: Arc::new(Semaphore::new(1)),
             is_counting: AtomicBool::new(false),
         });
         state.count();

@@ -138,7 +138,7 @@ fn filling(numbers: &str, many: u64, record_key: &str, entry_id: &str) -> Vec<St
 }
 
 /// A view, and the query that it cannot do without.
-const VIEWS: [(&str, &str); 6] = [
+const VIEWS: [(&str, &str); 7] = [
     (
         "/operator",
         "SELECT state FROM tower_webhook_records WHERE namespace = 'default' AND key = 'stripe/mail:evt_7'",
@@ -158,6 +158,10 @@ const VIEWS: [(&str, &str); 6] = [
     (
         "/operator/dead",
         "SELECT * FROM tower_webhook_inbox WHERE namespace = 'default' AND state = 5 ORDER BY key LIMIT 50",
+    ),
+    (
+        "/operator/dead?provider=stripe",
+        "SELECT * FROM tower_webhook_inbox WHERE namespace = 'default' AND state = 5 AND key > 'stripe/' ORDER BY key LIMIT 50",
     ),
     (
         "/operator/queue",

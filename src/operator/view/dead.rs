@@ -39,8 +39,8 @@ pub(in crate::operator) async fn view(state: &State, asked: &Asked) -> (Markup, 
             }
         }
         @if let Some(inbox) = inboxes.get(chosen) { (dead(state, asked, chosen, inbox).await) }
-        @for store in state.stores() {
-            @for provider in &providers { (unfinished(asked, store, provider).await) }
+        @for (number, store) in state.stores().into_iter().enumerate() {
+            @for provider in &providers { (unfinished(asked, number, store, provider).await) }
         }
     };
     (html! { "Dead letters" }, body)
@@ -118,7 +118,7 @@ fn row(asked: &Asked, view: &EntryView) -> Markup {
 }
 
 /// What of a provider failed, and was not sent again yet.
-async fn unfinished(asked: &Asked, store: &SharedStore, provider: &Name) -> Markup {
+async fn unfinished(asked: &Asked, number: usize, store: &SharedStore, provider: &Name) -> Markup {
     let found = match store.unfinished(provider, AT_ONCE).await {
         Ok(found) if found.is_empty() => return html! {},
         Ok(found) => found,
@@ -140,7 +140,7 @@ async fn unfinished(asked: &Asked, store: &SharedStore, provider: &Name) -> Mark
     };
     let columns = ["Event", "State", "Attempts", "Known until"];
     html! {
-        section data-part={ "unfinished " (provider) } {
+        section data-part={ "unfinished " (number) " " (provider) } {
             h2 { "Not handled: " (short(provider.as_str())) }
             p { "Nobody is at work on these: the sender's next attempt runs them, or nobody does." }
             (table("In no certain order", &columns, &found.iter().map(row).collect::<Vec<_>>()))

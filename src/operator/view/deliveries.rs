@@ -266,7 +266,8 @@ fn further(asked: &Asked, next: &str) -> String {
     link(asked, "/deliveries", &all)
 }
 
-type Found = (Vec<Row>, Option<String>);
+/// Some of them, and before which place to look for more.
+pub(super) type Found = (Vec<Row>, Option<String>);
 
 async fn in_journal(
     lines: &JournalLines,
@@ -299,17 +300,21 @@ fn in_memory(state: &State, asked: &Asked, wanted: &Wanted<'_>) -> Found {
     let found = state
         .seen
         .deliveries(before, AT_ONCE, |seen| wanted.wants(seen));
+    in_rows(&found)
+}
+
+fn in_rows(found: &[SeenDelivery]) -> Found {
     let next = found.last().filter(|_| found.len() == AT_ONCE);
     let next = next.map(|last| last.number.to_string());
     (found.iter().map(Row::from).collect(), next)
 }
 
 /// The outcomes of one event.
-pub(super) async fn of_event(state: &State, key: &EventKey) -> Result<Vec<Row>, String> {
+pub(super) async fn of_event(state: &State, key: &EventKey) -> Result<Found, String> {
     let Some((_, lines)) = &state.journal else {
         let of = |seen: &SeenDelivery| seen.key.as_ref() == Some(key);
         let found = state.seen.deliveries(u64::MAX, AT_ONCE, of);
-        return Ok(found.iter().map(Row::from).collect());
+        return Ok(in_rows(&found));
     };
     let filter = JournalFilter::new().key(key.clone());
     let newest = Newest {
@@ -323,7 +328,8 @@ pub(super) async fn of_event(state: &State, key: &EventKey) -> Result<Vec<Row>, 
         .newest(newest)
         .await
         .map_err(|error| line_of(&error))?;
-    Ok(found.lines.iter().map(Row::from).collect())
+    let next = found.next.map(|next| next.to_string());
+    Ok((found.lines.iter().map(Row::from).collect(), next))
 }
 
 fn line_of(error: &impl std::fmt::Display) -> String {

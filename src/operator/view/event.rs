@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::deliveries::{of_event, rows};
 use super::entry::{button, died, state_of};
-use super::frame::{cell, fact, failed, off, table, when};
+use super::frame::{cell, fact, failed, link, off, table, when};
 use crate::event::{EventKey, Name};
 use crate::inbox::{EntryStatus, EntryView, Inbox as _};
 use crate::operator::actions::{DISCARD, FORCE, FORGET, REDRIVE, message, value};
@@ -27,8 +27,8 @@ pub(in crate::operator) async fn view(state: &State, asked: &Asked) -> (Markup, 
             found.push(part);
         }
     }
-    for store in state.stores() {
-        if let Some(part) = record(asked, store.lookup(&key).await) {
+    for (number, store) in state.stores().into_iter().enumerate() {
+        if let Some(part) = record(asked, number, store.lookup(&key).await) {
             is_there = true;
             found.push(part);
         }
@@ -41,12 +41,16 @@ pub(in crate::operator) async fn view(state: &State, asked: &Asked) -> (Markup, 
         }
         @match of_event(state, &key).await {
             Err(error) => (failed("The journal", &error)),
-            Ok(found) => section data-part="history" {
+            Ok((found, next)) => section data-part="history" {
                 @if state.journal.is_none() {
                     p.note { "No journal was given to this page: these are what this process remembers." }
                 }
-                @if found.is_empty() { p { "No delivery of it is known." } }
-                @else { (rows(asked, "Its deliveries and attempts, the newest first", &found)) }
+                @if !found.is_empty() { (rows(asked, "Its deliveries and attempts, the newest first", &found)) }
+                @else if next.is_some() { p { "No delivery of it is among the last ones." } }
+                @else { p { "No delivery of it is known." } }
+                @if let Some(next) = &next {
+                    p.more { a href=(link(asked, "/deliveries", &[("key", &key.encoded()), ("before", next)])) { "Look further back" } }
+                }
             },
         }
         @if is_there {
@@ -60,7 +64,11 @@ pub(in crate::operator) async fn view(state: &State, asked: &Asked) -> (Markup, 
     (html! { "Event " (short(text)) }, body)
 }
 
-fn record(asked: &Asked, found: Result<Option<RecordView>, StoreError>) -> Option<Markup> {
+fn record(
+    asked: &Asked,
+    number: usize,
+    found: Result<Option<RecordView>, StoreError>,
+) -> Option<Markup> {
     let view = match found {
         Ok(view) => view?,
         Err(error) => return Some(failed("The store", &error.to_string())),
@@ -84,7 +92,7 @@ fn record(asked: &Asked, found: Result<Option<RecordView>, StoreError>) -> Optio
         ),
     };
     Some(html! {
-        section data-part="record" {
+        section data-part={ "record " (number) } {
             div.title { h2 { "Record" } span class={ "state " (class) } { (word) } }
             dl {
                 (fact("State", &more))

@@ -48,7 +48,7 @@ pub(in crate::operator) fn page(
                         }
                     }
                 }
-                main #main tabindex="-1" data-live=(asked.path("/live")) {
+                main #main tabindex="-1" data-live=(link(asked, "/live", &[("since", &asked.seen.to_string())])) {
                     h1 { (title) }
                     (body)
                 }

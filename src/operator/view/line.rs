@@ -1,5 +1,6 @@
 //! One line of the journal: a request, and what became of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use maud::{Markup, html};
@@ -135,11 +136,17 @@ async fn diagnosis(state: &State, line: &JournalLine) -> Option<String> {
     let Some(webhook) = webhook.cloned() else {
         return Some("No webhook of this provider was given to this page.".to_owned());
     };
-    let Ok(_place) = state.diagnosing.try_acquire() else {
+    let Ok(place) = Arc::clone(&state.diagnosing).try_acquire_owned() else {
         return Some("Another refusal is being diagnosed: reload this page.".to_owned());
     };
     let line = line.clone();
-    let found = tokio::task::spawn_blocking(move || webhook.diagnose(&line)).await;
+    // It goes on where nobody waits for it any more, and keeps its place.
+    let diagnosing = tokio::task::spawn_blocking(move || {
+        let found = webhook.diagnose(&line);
+        drop(place);
+        found
+    });
+    let found = diagnosing.await;
     let unknown = "It cannot be found out: the request is not kept whole.".to_owned();
     Some(found.ok().flatten().unwrap_or(unknown))
 }

@@ -22,12 +22,12 @@ pub(in crate::operator) async fn view(state: &State, asked: &Asked) -> (Markup, 
         @if state.sources.is_empty() {
             (off("Nothing is kept", "Neither a webhook nor a store or an inbox was given to this page."))
         }
-        @for source in &state.sources {
+        @for (number, source) in state.sources.iter().enumerate() {
             @match source {
                 Source::Inbox(inbox, depth) => {
                     (of_inbox(state, asked, number_of(inbox).unwrap_or(0), inbox, depth).await)
                 }
-                Source::Store(_, depth) => (of_store(asked, depth)),
+                Source::Store(_, depth) => (of_store(asked, number, depth)),
             }
         }
         @if !state.sources.is_empty() && state.inboxes().is_empty() {
@@ -37,10 +37,10 @@ pub(in crate::operator) async fn view(state: &State, asked: &Asked) -> (Markup, 
     (html! { "Queues" }, body)
 }
 
-fn of_store(asked: &Asked, depth: &Depth<Counts>) -> Markup {
+fn of_store(asked: &Asked, number: usize, depth: &Depth<Counts>) -> Markup {
     let (samples, error) = depth.samples();
     html! {
-        section data-part="store" {
+        section data-part={ "store " (number) } {
             h2 { "Records" }
             @if let Some(error) = error { p.failed { "The last count failed: " (short(&error)) } }
             @match samples.last() {

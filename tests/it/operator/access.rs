@@ -106,6 +106,7 @@ async fn who_comes_through_a_proxy_is_not_this_machine() {
     let shown = Shown::with(false);
     for name in [
         "forwarded",
+        "cdn-loop",
         "x-forwarded-for",
         "x-forwarded-host",
         "x-forwarded-proto",
@@ -136,6 +137,22 @@ async fn who_comes_through_a_proxy_is_not_this_machine() {
             |it: &mut Request<Body>| drop(it.headers_mut().insert(name, "".parse().unwrap()));
         assert_eq!(status_of(&shown, proxied).await, 403, "{name}");
     }
+}
+
+/// As nginx asks unless told otherwise: in HTTP/1.0, for the address that it was given, without a word of itself.
+#[tokio::test]
+async fn who_asks_in_http_1_0_is_a_proxy() {
+    let shown = Shown::with(false);
+    let by_nginx = |it: &mut Request<Body>| {
+        *it.version_mut() = axum::http::Version::HTTP_10;
+        host(it, "127.0.0.1:3000");
+    };
+    assert_eq!(status_of(&shown, by_nginx).await, 403);
+    let named = |it: &mut Request<Body>| {
+        by_nginx(it);
+        it.extensions_mut().insert(OperatorAccess::new());
+    };
+    assert_eq!(status_of(&shown, named).await, 200);
 }
 
 #[tokio::test]

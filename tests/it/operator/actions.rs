@@ -1,6 +1,7 @@
 //! What changes something: only what a page of ours asks for, a while after it was shown.
 
-use tower_webhook::inbox::EntryStatus;
+use tower_webhook::Clock as _;
+use tower_webhook::inbox::{EntryState, EntryStatus};
 
 use super::*;
 use crate::support::blendfi::key;
@@ -262,4 +263,35 @@ async fn a_form_that_makes_no_sense_changes_nothing() {
     ];
     assert_eq!(shown.act(&all).await.status, 413);
     assert_eq!(status(&shown, "evt_1").await, Some(EntryStatus::Dead));
+}
+
+/// In a process that has workers alone no webhook says for how long: a sender's retry must not run it again.
+#[tokio::test]
+async fn what_is_discarded_with_all_others_is_known_as_long_as_what_is_discarded_alone() {
+    let shown = Shown::new();
+    shown.die(&["evt_1"], "it died").await;
+    let page = Page::with_clock(shown.clock.clone()).inbox(shown.inbox.clone());
+    let app = Router::new().nest("/operator", operator::router(&page));
+    let ask = async |request: Request<Body>| {
+        let answer = app.clone().oneshot(request).await.unwrap();
+        let status = answer.status();
+        let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX)
+            .await
+            .unwrap();
+        (status, String::from_utf8(bytes.to_vec()).unwrap())
+    };
+    let (_, dead) = ask(from_here("/operator/dead")).await;
+    let token = token_in(&dead, "discard-all");
+    let fields = [
+        ("act", "discard-all"),
+        ("token.discard-all", &*token),
+        ("inbox", "0"),
+    ];
+    assert_eq!(ask(form(&fields, &[])).await.0, 303);
+    let view = shown.inbox.lookup(&key("evt_1")).await.unwrap().unwrap();
+    let EntryState::Discarded { kept_until } = view.entry.state else {
+        panic!("{view:?}");
+    };
+    let days = kept_until.saturating_since(shown.clock.now()).as_secs() / 86_400;
+    assert!(days >= 29, "{kept_until:?}");
 }

@@ -188,3 +188,83 @@ async fn pages_are_told_what_is_new() {
     // The place of one that has ended is another's.
     assert_eq!(stream().await.status(), 200);
 }
+
+/// What came while nobody listened is told first: after the view was made, or between two streams.
+#[tokio::test(start_paused = true)]
+async fn pages_are_told_what_came_before_they_listened() {
+    let shown = Shown::with(false);
+    let view = shown.view("/deliveries").await;
+    let (_, live) = view.split_once("data-live=\"").unwrap();
+    let live = live.split_once('"').unwrap().0.to_owned();
+    shown.send(&Preset::Blox.delivery(1)).await;
+    let told = shown.ask(from_here(&live)).await.text;
+    assert_eq!(told.matches("event: seen").count(), 1, "{told}");
+    let (_, last) = told.split_once("id: ").unwrap();
+    let last = last.split('\n').next().unwrap().to_owned();
+    let again = async || {
+        let mut request = from_here(&live);
+        let value = last.parse().unwrap();
+        request.headers_mut().insert("last-event-id", value);
+        shown.ask(request).await.text
+    };
+    let told = again().await;
+    assert_eq!(told.matches("event: seen").count(), 0, "{told}");
+    shown.send(&Preset::Blox.delivery(2)).await;
+    let told = again().await;
+    assert_eq!(told.matches("event: seen").count(), 1, "{told}");
+}
+
+/// What is renewed is known by its name: no two parts have the same.
+#[tokio::test]
+async fn no_two_parts_of_a_view_have_the_same_name() {
+    let clock = clock();
+    let webhook = |preset: Preset| {
+        Webhook::new(preset.provider())
+            .clock(clock.clone())
+            .store(MemoryStore::new())
+            .build()
+            .unwrap()
+    };
+    let (blox, other) = (webhook(Preset::Blox), webhook(Preset::BlendFi));
+    let page = Page::with_clock(clock.clone())
+        .webhook(&blox)
+        .webhook(&other);
+    let app = Router::new().nest("/operator", operator::router(&page));
+    for path in ["", "/dead", "/queue"] {
+        let request = from_here(&format!("/operator{path}"));
+        let answer = app.clone().oneshot(request).await.unwrap();
+        let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX)
+            .await
+            .unwrap();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let parts = text.split("data-part=\"").skip(1);
+        let mut parts: Vec<_> = parts.map(|it| it.split('"').next()).collect();
+        let count = parts.len();
+        parts.sort_unstable();
+        parts.dedup();
+        assert_eq!(parts.len(), count, "{path}: {text}");
+    }
+}
+
+/// An event has more than a page of deliveries, or has them further back than is looked at: a link leads there.
+#[tokio::test]
+async fn an_event_leads_to_what_of_its_life_is_not_shown() {
+    for has_journal in [true, false] {
+        let shown = Shown::with(has_journal);
+        for _ in 0..53 {
+            assert_eq!(shown.send(&Preset::Blox.delivery(1)).await, 200);
+        }
+        let life = shown.view("/event?key=blox:chk-1:COMPLETED").await;
+        assert_eq!(life.matches("data-label=\"Outcome\"").count(), 50);
+        let (before, _) = life.split_once("\">Look further back").unwrap();
+        let (_, path) = before.rsplit_once("/operator").unwrap();
+        let further = shown.view(&path.replace("&amp;", "&")).await;
+        assert_eq!(
+            further.matches("data-label=\"Outcome\"").count(),
+            3,
+            "{further}"
+        );
+        let few = shown.view("/event?key=blox:chk-2:COMPLETED").await;
+        assert_eq!(few.matches("No delivery of it is known.").count(), 1);
+    }
+}

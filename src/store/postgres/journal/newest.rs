@@ -40,10 +40,13 @@ impl Statements {
                      AND ($5::text IS NULL OR provider = $5) AND at >= $6 AND at < $7
                  ORDER BY {table}.xid DESC, seq DESC LIMIT $8"
             ),
+            // `OFFSET 0` has the key looked up first: where the server knows little of the table, it would go
+            // through all places before that one.
             of_key: format!(
-                "SELECT xid::text, seq, line FROM {table} WHERE key = $1
-                     AND (xid, seq) < ($2::text::xid8, $3)
-                 ORDER BY {table}.xid DESC, seq DESC LIMIT $4"
+                "SELECT xid::text, seq, line
+                 FROM (SELECT xid, seq, line FROM {table} WHERE key = $1 OFFSET 0) AS kept
+                 WHERE (xid, seq) < ($2::text::xid8, $3)
+                 ORDER BY kept.xid DESC, seq DESC LIMIT $4"
             ),
         }
     }
@@ -55,7 +58,10 @@ impl Statements {
             ("'9', 9, 50", &self.floor),
             ("true, 9", &self.at),
             ("'9', 9, '1', 1, 'acme', 1, 9, 50", &self.lines),
-            ("'acme:1', '9', 9, 50", &self.of_key),
+            (
+                "'acme:1', '18446744073709551615', 9223372036854775807, 2000",
+                &self.of_key,
+            ),
         ]
     }
 }

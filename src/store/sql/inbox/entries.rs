@@ -9,7 +9,7 @@ use crate::inbox::{
 };
 use crate::store::command::Held;
 use crate::store::error::StoreError;
-use crate::store::sql::place::Place;
+use crate::store::sql::place::{Place, of_provider};
 
 use super::batch::Placed;
 use super::order::{Answer, Order, mixed_up};
@@ -139,12 +139,24 @@ pub(in crate::store) async fn list(
     let mut behind = Some(list.after.as_ref().map(key).unwrap_or_default());
     let mut views = Vec::new();
     while let Some(from) = behind.filter(|_| views.len() < list.limit) {
+        let from = match &list.provider {
+            Some(provider) => next_of(provider, from),
+            None => Some(from),
+        };
+        let Some(from) = from else { break };
         let (found, next) = entries.some(list, from).await?;
         views.extend(found);
         behind = next;
     }
     views.truncate(list.limit);
     Ok(views)
+}
+
+/// Behind which key the next one of this provider may stand, from this one on; `None` where none can.
+fn next_of(provider: &Name, behind: String) -> Option<String> {
+    let mut ranges = of_provider(provider).into_iter();
+    let (first, _) = ranges.find(|(_, end)| behind < *end)?;
+    Some(behind.max(first))
 }
 
 pub(in crate::store) async fn redrive(
@@ -225,5 +237,25 @@ pub(in crate::store) async fn counts(entries: &impl Entries) -> Result<EntryCoun
         if behind.is_none() {
             return Ok(counts);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_one_provider_begins_and_ends_with_its_keys() {
+        let acme = Name::new("acme").unwrap();
+        let next = |behind: &str| next_of(&acme, behind.to_owned());
+        assert_eq!(next("").as_deref(), Some("acme/"));
+        assert_eq!(next("aaa:9").as_deref(), Some("acme/"));
+        assert_eq!(next("acme/mail:3").as_deref(), Some("acme/mail:3"));
+        // Another provider stands between.
+        assert_eq!(next("acme2:3").as_deref(), Some("acme:"));
+        assert_eq!(next("acme:3").as_deref(), Some("acme:3"));
+        assert_eq!(next("acme@t:3").as_deref(), Some("acme@t:3"));
+        assert_eq!(next("acmea:3"), None);
+        assert_eq!(next("stripe:3"), None);
     }
 }
