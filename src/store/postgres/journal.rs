@@ -25,15 +25,11 @@ const JOURNAL: Part = Part {
     name: "journal",
     version: 2,
     works_from: 1,
-    sql: both_steps,
+    steps: &[step_1, step_2],
 };
 
 /// How long a write or a look may take.
 const DEADLINE: Duration = Duration::from_secs(5);
-
-fn both_steps(tables: &Tables) -> String {
-    [step_1(tables), step_2(tables)].join(";\n")
-}
 
 /// A line is written once, however often it is sent. Those of before have no number.
 fn step_2(tables: &Tables) -> String {
