@@ -67,7 +67,12 @@ impl Statements {
             // Rows are locked in the order of their keys, as everywhere. The time is read above the
             // locks: with the last row it is later than the last wait.
             read_some: some("ORDER BY namespace, key FOR UPDATE"),
-            read_many: some(""),
+            // Of one namespace, and so without a join of pairs, which takes nearly twice as long.
+            read_many: format!(
+                "SELECT {NOW}, l.*, pg_backend_pid() FROM (SELECT 1) one LEFT JOIN (
+                     SELECT {COLUMNS} FROM {records}
+                     WHERE namespace = $1 AND key = ANY ($2::text[])) l ON true"
+            ),
             read_one: format!(
                 "SELECT {NOW}, l.* FROM (SELECT 1) one LEFT JOIN (
                      SELECT {COLUMNS} FROM {records} WHERE namespace = $1 AND key = $2) l ON true"
@@ -126,7 +131,7 @@ impl Statements {
     pub(super) fn all(&self) -> Vec<(&'static str, &str)> {
         vec![
             ("'{a,b}', '{a,b}'", &self.read_some),
-            ("'{a,b}', '{a,b}'", &self.read_many),
+            ("'a', '{a,b}'", &self.read_many),
             ("'a', 'b'", &self.read_one),
             ("'{a,b}', '{a,b}'", &self.delete),
             ("'a', 'b', 'c', 1, 1", &self.unfinished),
@@ -165,13 +170,16 @@ pub(super) async fn read(
     read_by(conn, &statements.read_some, places).await
 }
 
-/// The time of the server, and the rows in these places, as they are.
+/// The time of the server, and the rows of these keys of one namespace, as they are.
 pub(super) async fn many(
     conn: &mut PgConnection,
     statements: &Statements,
+    namespace: &Name,
     places: &[Place],
 ) -> Result<(UnixTime, Found), Fault> {
-    let (told, found) = read_by(conn, &statements.read_many, places.iter()).await?;
+    let keys: Vec<_> = places.iter().map(|place| place.key.as_str()).collect();
+    let rows = unnamed(&statements.read_many).bind(namespace.as_str());
+    let (told, found) = found_in(&rows.bind(keys).fetch_all(conn).await?)?;
     Ok((told.time, found))
 }
 
@@ -185,14 +193,17 @@ async fn read_by<'a>(
         .collect();
     let (namespaces, keys): (Vec<_>, Vec<_>) = places.into_iter().unzip();
     let rows = unnamed(sql).bind(namespaces).bind(keys);
-    let rows = rows.fetch_all(conn).await?;
+    found_in(&rows.fetch_all(conn).await?)
+}
+
+fn found_in(rows: &[PgRow]) -> Result<(Told, Found), Fault> {
     let mut found = Found::new();
-    for row in &rows {
+    for row in rows {
         if let Some(at) = place_of(row)? {
             found.insert(at, stored(row));
         }
     }
-    let time = last_time(&rows)?;
+    let time = last_time(rows)?;
     let pid = rows.last().map(|row| row.try_get(16)).transpose()?;
     let pid = pid.unwrap_or_default();
     Ok((Told { time, pid }, found))
