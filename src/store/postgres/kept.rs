@@ -36,10 +36,9 @@ impl Records for PostgresStore {
     }
 
     async fn stored_many(&self, places: Vec<Place>) -> Result<(UnixTime, Found), StoreError> {
-        let namespace = self.server.namespace.clone();
         let reading = self.server.database.read(move |conn, shared| {
             let statements = &shared.commands.statements;
-            Box::pin(async move { statements::many(conn, statements, &namespace, &places).await })
+            Box::pin(async move { statements::many(conn, statements, &places).await })
         });
         let (told, found) = reading.await?;
         Ok((self.server.database.time(told), found))

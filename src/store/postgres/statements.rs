@@ -55,24 +55,20 @@ impl Statements {
             .map(|column| format!("{column} = u.{column}"))
             .collect();
         let set = set.join(", ");
-        let some = |locked: &str| {
+        let some = |which: &str| {
             format!(
                 "SELECT {NOW}, l.*, pg_backend_pid() FROM (SELECT 1) one LEFT JOIN (
-                     SELECT {COLUMNS} FROM {records}
-                     WHERE (namespace, key) IN (SELECT * FROM unnest($1::text[], $2::text[]))
-                     {locked}) l ON true"
+                     SELECT {COLUMNS} FROM {records} WHERE {which}) l ON true"
             )
         };
         Self {
             // Rows are locked in the order of their keys, as everywhere. The time is read above the
             // locks: with the last row it is later than the last wait.
-            read_some: some("ORDER BY namespace, key FOR UPDATE"),
-            // Of one namespace, and so without a join of pairs, which takes nearly twice as long.
-            read_many: format!(
-                "SELECT {NOW}, l.*, pg_backend_pid() FROM (SELECT 1) one LEFT JOIN (
-                     SELECT {COLUMNS} FROM {records}
-                     WHERE namespace = $1 AND key = ANY ($2::text[])) l ON true"
+            read_some: some(
+                "(namespace, key) IN (SELECT * FROM unnest($1::text[], $2::text[])) ORDER BY namespace, key FOR UPDATE",
             ),
+            // All are of one namespace: a join of pairs takes nearly twice as long.
+            read_many: some("namespace = ($1::text[])[1] AND key = ANY ($2::text[])"),
             read_one: format!(
                 "SELECT {NOW}, l.* FROM (SELECT 1) one LEFT JOIN (
                      SELECT {COLUMNS} FROM {records} WHERE namespace = $1 AND key = $2) l ON true"
@@ -131,7 +127,7 @@ impl Statements {
     pub(super) fn all(&self) -> Vec<(&'static str, &str)> {
         vec![
             ("'{a,b}', '{a,b}'", &self.read_some),
-            ("'a', '{a,b}'", &self.read_many),
+            ("'{a,b}', '{a,b}'", &self.read_many),
             ("'a', 'b'", &self.read_one),
             ("'{a,b}', '{a,b}'", &self.delete),
             ("'a', 'b', 'c', 1, 1", &self.unfinished),
@@ -170,16 +166,13 @@ pub(super) async fn read(
     read_by(conn, &statements.read_some, places).await
 }
 
-/// The time of the server, and the rows of these keys of one namespace, as they are.
+/// The time of the server, and the rows in these places, as they are.
 pub(super) async fn many(
     conn: &mut PgConnection,
     statements: &Statements,
-    namespace: &Name,
     places: &[Place],
 ) -> Result<(UnixTime, Found), Fault> {
-    let keys: Vec<_> = places.iter().map(|place| place.key.as_str()).collect();
-    let rows = unnamed(&statements.read_many).bind(namespace.as_str());
-    let (told, found) = found_in(&rows.bind(keys).fetch_all(conn).await?)?;
+    let (told, found) = read_by(conn, &statements.read_many, places.iter()).await?;
     Ok((told.time, found))
 }
 
@@ -193,17 +186,14 @@ async fn read_by<'a>(
         .collect();
     let (namespaces, keys): (Vec<_>, Vec<_>) = places.into_iter().unzip();
     let rows = unnamed(sql).bind(namespaces).bind(keys);
-    found_in(&rows.fetch_all(conn).await?)
-}
-
-fn found_in(rows: &[PgRow]) -> Result<(Told, Found), Fault> {
+    let rows = rows.fetch_all(conn).await?;
     let mut found = Found::new();
-    for row in rows {
+    for row in &rows {
         if let Some(at) = place_of(row)? {
             found.insert(at, stored(row));
         }
     }
-    let time = last_time(rows)?;
+    let time = last_time(&rows)?;
     let pid = rows.last().map(|row| row.try_get(16)).transpose()?;
     let pid = pid.unwrap_or_default();
     Ok((Told { time, pid }, found))

@@ -1,7 +1,7 @@
 //! Several records, looked up in as few calls as can be.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -9,39 +9,44 @@ use crate::event::EventKey;
 use crate::store::command::RecordView;
 use crate::store::error::StoreError;
 
+use super::codec;
 use super::error::spans_slots;
+use super::keys::Layout;
+use super::link::Link;
 use super::scripts::{self, Answer, Call};
-use super::{RedisStore, codec};
 
 /// How many records one script call reads: others get their turn between two.
 const LOOKUPS_PER_CALL: usize = 100;
 /// So many of these calls are under way at a time: in a cluster there are as many as there are partitions.
 const CALLS_AT_A_TIME: usize = 16;
 
-/// The records of these events, in the order of their keys.
+/// The records of these events, in the order of their keys; `in_slots` says whether one call must keep to one slot.
 pub(super) async fn many(
-    store: &RedisStore,
+    link: &Link,
+    layout: &Layout,
+    in_slots: &AtomicBool,
     keys: &[EventKey],
 ) -> Result<Vec<Option<RecordView>>, StoreError> {
-    let in_slots = store.in_slots.load(Ordering::Relaxed);
-    match grouped(store, keys, in_slots).await {
+    let keeps = in_slots.load(Ordering::Relaxed);
+    match grouped(link, layout, keeps, keys).await {
         // A cluster behind one address.
-        Err(error) if !in_slots && spans_slots(&error) => {
-            store.in_slots.store(true, Ordering::Relaxed);
-            grouped(store, keys, true).await
+        Err(error) if !keeps && spans_slots(&error) => {
+            in_slots.store(true, Ordering::Relaxed);
+            grouped(link, layout, true, keys).await
         }
         result => result,
     }
 }
 
 async fn grouped(
-    store: &RedisStore,
-    keys: &[EventKey],
+    link: &Link,
+    layout: &Layout,
     in_slots: bool,
+    keys: &[EventKey],
 ) -> Result<Vec<Option<RecordView>>, StoreError> {
     let mut groups: BTreeMap<u32, Vec<_>> = BTreeMap::new();
     for (number, key) in keys.iter().enumerate() {
-        let place = store.place(key);
+        let place = layout.place(key);
         let group = if in_slots { place.partition } else { 0 };
         groups
             .entry(group)
@@ -55,7 +60,7 @@ async fn grouped(
             let (asked, places): (Vec<_>, Vec<_>) = members.into_iter().unzip();
             let call = Call::lookups(&places);
             calls.push(async move {
-                let answer = store.link.call(&call).await?;
+                let answer = link.call(&call).await?;
                 let Answer { outcome, now } = scripts::lookups_answer(answer, asked.len())?;
                 let views = asked
                     .into_iter()

@@ -383,7 +383,7 @@ impl Store for RedisStore {
 
     /// Up to a hundred are one script call; in a cluster those of one partition are.
     async fn lookup_many(&self, keys: &[EventKey]) -> Result<Vec<Option<RecordView>>, StoreError> {
-        lookups::many(self, keys).await
+        lookups::many(&self.link, &self.layout, &self.in_slots, keys).await
     }
 
     /// A mark of the command stays for as long as the call may take: where it is sent again, by
