@@ -43,13 +43,20 @@ impl Found {
     }
 }
 
-/// Looks at everything. `tx` is how often the effect of each event was committed.
+/// The effects that were committed with their records: how often that of each event.
+pub(crate) struct Effects {
+    pub(crate) committed: Vec<(String, i64)>,
+    /// Whether these events stand in the inbox.
+    pub(crate) are_in_inbox: bool,
+}
+
+/// Looks at everything. Where the campaign was cut off, events may be on their way still.
 pub(crate) async fn judge(
     lines: &[Line],
     faults: &[Fault],
     inbox: &SharedInbox,
-    tx: Vec<(String, i64)>,
-    tx_in_inbox: bool,
+    tx: Effects,
+    is_cut_off: bool,
 ) -> Found {
     let mut found = Found::default();
     let mut lives: HashMap<&str, Vec<&Line>> = HashMap::new();
@@ -59,7 +66,8 @@ pub(crate) async fn judge(
     let acked: BTreeSet<&str> = of(lines, What::Acked).map(|line| &*line.key).collect();
     found.acked = acked.len();
     found.runs = of(lines, What::Run).count();
-    let tx: BTreeMap<String, i64> = tx.into_iter().collect();
+    let tx_in_inbox = tx.are_in_inbox;
+    let tx: BTreeMap<String, i64> = tx.committed.into_iter().collect();
     for (id, times) in tx.iter().filter(|(_, times)| **times != 1) {
         found.wrong(id, format!("committed {times} times"));
     }
@@ -74,6 +82,9 @@ pub(crate) async fn judge(
     let statuses = stream::iter(in_inbox).map(|id| async move { (*id, status(inbox, id).await) });
     let statuses: Vec<_> = statuses.buffer_unordered(AT_ONCE).collect().await;
     for (id, status) in statuses {
+        if is_cut_off && is_on_its_way(status) {
+            continue;
+        }
         ends(id, status, &lives[id], faults, &mut found);
     }
     for (id, life) in &lives {
@@ -88,6 +99,12 @@ async fn status(inbox: &SharedInbox, id: &str) -> Option<EntryStatus> {
     let name = if id.starts_with('t') { "tx" } else { "plain" };
     let key = EventKey::new(Name::new(name).unwrap(), [id]).unwrap();
     inbox.lookup(&key).await.unwrap().map(|view| view.status)
+}
+
+/// Whether something is to be done with it still.
+fn is_on_its_way(status: Option<EntryStatus>) -> bool {
+    use EntryStatus::{Lapsed, Queued, Running, Waiting};
+    matches!(status, Some(Queued | Waiting | Running | Lapsed))
 }
 
 /// An event that was acknowledged is done, stale or dead, with the effects that go with that.

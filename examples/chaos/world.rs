@@ -117,6 +117,13 @@ impl World {
         of[which % of.len()]
     }
 
+    /// Ends all processes: from here on nothing happens.
+    pub(crate) async fn end(&mut self) {
+        for process in &mut self.processes {
+            let _ = process.child.kill().await;
+        }
+    }
+
     /// Waits until a process that was killed is gone, and starts another one.
     pub(crate) async fn replace(&mut self, number: usize) {
         let _ = self.processes[number].child.wait().await;

@@ -124,8 +124,8 @@ impl Journal {
         self.handle.shared.stats()
     }
 
-    /// Waits until everything is written that was queued before this call; `false` where it is not within
-    /// `limit`.
+    /// Waits until everything is written that was queued before this call, or given up because the sink panics at
+    /// it, which [`JournalStats`] counts; `false` where it is not within `limit`.
     pub async fn flush(&self, limit: Duration) -> bool {
         let shared = Arc::clone(&self.handle.shared);
         let until = tokio::time::Instant::now() + limit;

@@ -156,6 +156,11 @@ impl<I: Inbox> Inbox for Metered<I> {
         self.measure("lookup", self.inner.lookup(key)).await
     }
 
+    async fn lookup_many(&self, keys: &[EventKey]) -> Result<Vec<Option<EntryView>>, StoreError> {
+        self.measure("lookup_many", self.inner.lookup_many(keys))
+            .await
+    }
+
     async fn list(&self, list: &List) -> Result<Vec<EntryView>, StoreError> {
         self.measure("list", self.inner.list(list)).await
     }

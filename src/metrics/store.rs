@@ -133,6 +133,11 @@ impl<S: Store> Store for Metered<S> {
         self.measure("lookup", self.inner.lookup(key)).await
     }
 
+    async fn lookup_many(&self, keys: &[EventKey]) -> Result<Vec<Option<RecordView>>, StoreError> {
+        self.measure("lookup_many", self.inner.lookup_many(keys))
+            .await
+    }
+
     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
         self.measure("forget", self.inner.forget(key)).await
     }

@@ -12,7 +12,7 @@ use tower_webhook::layer::TracingObserver;
 use tower_webhook::metrics::{self as numbers, METRICS, Metered, MetricsObserver};
 use tower_webhook::store::StoreErrorKind;
 use tower_webhook::testing::{Fault, FaultyStore, Operation};
-use tower_webhook::{KeyRing, MemoryStore, Name, SecretFormat, UnixTime, Webhook, provider};
+use tower_webhook::{KeyRing, MemoryStore, Name, SecretFormat, Store, UnixTime, Webhook, provider};
 
 use crate::support::blendfi::{event, webhook};
 use crate::support::presets::{Preset, SECRET, clock};
@@ -245,6 +245,32 @@ async fn calls_to_the_store_are_measured_with_how_they_ended() {
     );
     assert_eq!(event("evt_2", "{}").send(server.address).await.status, 503);
     assert_eq!(calls("claim", "unavailable"), 1);
+}
+
+#[tokio::test]
+async fn several_lookups_stay_one_call_of_what_is_measured() {
+    let sums = Sums::installed();
+    // One store around another: the inner one sees what the outer one asks.
+    let store = Metered::new(Metered::new(MemoryStore::new()));
+    let keys = ["evt_1", "evt_2", "evt_3"].map(crate::support::blendfi::key);
+    let calls = |operation: &str| {
+        sums.get(&format!(
+            "tower_webhook_store_call_seconds{{operation={operation},outcome=ok}}"
+        ))
+    };
+    let (together, alone) = (calls("lookup_many"), calls("lookup"));
+    assert_eq!(store.lookup_many(&keys).await.unwrap(), [None, None, None]);
+    assert_eq!(calls("lookup_many") - together, 2);
+    assert_eq!(calls("lookup"), alone);
+    #[cfg(feature = "inbox")]
+    {
+        use tower_webhook::inbox::{Inbox, MemoryInbox};
+        let inbox = Metered::new(MemoryInbox::new());
+        let views = inbox.lookup_many(&keys).await.unwrap();
+        assert!(views.iter().all(Option::is_none));
+        assert_eq!(calls("lookup_many") - together, 3);
+        assert_eq!(calls("lookup"), alone);
+    }
 }
 
 #[tokio::test(start_paused = true)]

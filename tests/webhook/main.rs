@@ -17,5 +17,8 @@ mod receiver;
 mod redis_support;
 mod replaying;
 mod sending;
+#[cfg(feature = "postgres")]
+#[path = "../sql_support/mod.rs"]
+mod sql_support;
 mod tasks;
 mod verifying;

@@ -47,11 +47,8 @@ async fn what_is_sent_out_of_a_journal_is_the_same_event_of_the_same_sender() {
     assert!(receiver.try_recv().is_err());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_journal_in_a_table_is_watched_verified_and_sent_again_as_one_in_files_is() {
-    let folder = Folder::new();
-    let place = folder.path("journal.db");
-    let journal = Journal::start(SqliteJournal::open(&place).unwrap()).unwrap();
+/// The journal at this place is watched, verified and sent again.
+async fn is_read_by_the_program(place: &str, journal: Journal) {
     let blendfi = Webhook::new(provider::blendfi(keys())).store(MemoryStore::new());
     let blendfi = blendfi.journal(&journal).build().unwrap();
     let app = axum::Router::new().webhook("/webhooks/blendfi", blendfi, async || "done");
@@ -66,24 +63,55 @@ async fn a_journal_in_a_table_is_watched_verified_and_sent_again_as_one_in_files
         .await
         .says(1, "  401  ");
     assert!(journal.flush(std::time::Duration::from_secs(60)).await);
-    webhook(["watch", &place, "--once"])
+    webhook(["watch", place, "--once"])
         .run()
         .says(0, "handled    200")
         .says(0, "refused    401");
-    webhook(["verify", &place, "--provider", "blendfi"])
+    webhook(["verify", place, "--provider", "blendfi"])
         .with_secret()
         .run()
         .says(1, "authentic: signed by key \"1\"");
     // The forged one is left out; the other one is a duplicate.
     let hook = format!("{url}/webhooks/blendfi");
-    webhook(["replay", &place, "--provider", "blendfi", "--url", &hook])
+    webhook(["replay", place, "--provider", "blendfi", "--url", &hook])
         .with_secret()
         .run_beside()
         .await
         .says(0, "blendfi:evt_1  200")
         .says(0, "sent 1, left out 1 ");
     assert!(journal.flush(std::time::Duration::from_secs(60)).await);
-    webhook(["watch", &place, "--once"])
+    webhook(["watch", place, "--once"])
         .run()
         .says(0, "duplicate  200");
+    webhook(["doctor", "--provider", "blendfi", "--journal", place])
+        .with_secret()
+        .run()
+        .says(0, "key: \"1\" last matched at ");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_in_a_table_is_watched_verified_and_sent_again_as_one_in_files_is() {
+    let folder = Folder::new();
+    let place = folder.path("journal.db");
+    let journal = Journal::start(SqliteJournal::open(&place).unwrap()).unwrap();
+    is_read_by_the_program(&place, journal).await;
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_in_postgres_is_read_by_the_program_too() {
+    use super::sql_support::Postgres;
+    use tower_webhook::journal::PostgresJournal;
+    let server = Postgres::start();
+    let place = server.url();
+    let absent = webhook(["watch", &place, "--once"]).run();
+    assert_ne!(absent.status, 0, "there is no table yet: {absent:?}");
+    assert!(absent.err.contains("cannot be read: "), "{absent:?}");
+    assert!(absent.err.contains("does not exist"), "{absent:?}");
+    let table = PostgresJournal::new(&place).unwrap().migrate();
+    is_read_by_the_program(&place, Journal::start(table).unwrap()).await;
+    // A server that is gone is no empty journal.
+    drop(server);
+    let gone = webhook(["watch", &place, "--once"]).run();
+    assert!(gone.status > 1 && gone.out.is_empty(), "{gone:?}");
 }

@@ -30,6 +30,15 @@ impl Failure {
         Self::usage(format!("{place}: {error}"))
     }
 
+    /// Something of this place went wrong, and what lies beneath.
+    pub(crate) fn caused(place: &str, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            text: place.to_owned(),
+            source: Some(error.into()),
+            is_out_of_reach: false,
+        }
+    }
+
     /// A store or a receiver does not answer.
     pub(crate) fn out_of_reach(
         text: impl Into<String>,

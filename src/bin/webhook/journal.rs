@@ -64,7 +64,7 @@ pub(crate) async fn lines(place: &Path, option: &str) -> Result<Vec<JournalLine>
     let (mut all, mut after) = (Vec::new(), None);
     loop {
         let page = pages.read(after.as_ref()).await;
-        let page = page.map_err(|why| Failure::other(option, why))?;
+        let page = page.map_err(|why| Failure::caused(option, why))?;
         all.extend(page.lines);
         if page.is_last {
             all.sort_by_key(|line| line.at);

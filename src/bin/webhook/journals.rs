@@ -32,7 +32,7 @@ impl Pages {
             return Self::postgres(text, option).map(Some);
         }
         if place.is_dir() {
-            let files = JournalFiles::open(place).map_err(|why| Failure::other(option, why))?;
+            let files = JournalFiles::open(place).map_err(|why| Failure::caused(option, why))?;
             return Ok(Some(Self::Folder(files)));
         }
         let mut begin = [0; 16];

@@ -50,7 +50,7 @@ async fn paged(pages: &Pages, asked: &Watch, wanted: &Wanted) -> Result<Ended, F
     let mut is_shown = asked.from_start || asked.once;
     loop {
         let page = pages.read(after.as_ref()).await;
-        let page = page.map_err(|why| Failure::other("watch", why))?;
+        let page = page.map_err(|why| Failure::caused("watch", why))?;
         if is_shown {
             page.lines.iter().for_each(|line| wanted.show(line));
         }

@@ -25,15 +25,14 @@ const JOURNAL: Part = Part {
     name: "journal",
     version: 2,
     works_from: 1,
-    sql: both_steps,
+    steps: &[step_1, step_2],
 };
 
 /// How long a write or a look may take.
 const DEADLINE: Duration = Duration::from_secs(5);
-
-fn both_steps(tables: &Tables) -> String {
-    [step_1(tables), step_2(tables)].join(";\n")
-}
+/// How long the table may take to be made, or brought on: an index over some million lines takes minutes. Nobody
+/// waits for it but the thread of the journal.
+const MIGRATION_LIMIT: Duration = Duration::from_secs(600);
 
 /// A line is written once, however often it is sent. Those of before have no number.
 fn step_2(tables: &Tables) -> String {
@@ -237,20 +236,35 @@ impl PostgresJournal {
                     Some(conn) => conn,
                     None => {
                         let mut conn = sessions.connect().await?;
-                        if migrates {
-                            schema::migrate(&mut conn, &[JOURNAL], tables).await?;
+                        let are_current = match migrates {
+                            true => {
+                                let looking = schema::are_current(&mut conn, &[JOURNAL], tables);
+                                within(DEADLINE, looking).await?
+                            }
+                            false => true,
+                        };
+                        if !are_current {
+                            let migrating = schema::migrate(&mut conn, &[JOURNAL], tables);
+                            within(MIGRATION_LIMIT, migrating).await?;
                         }
                         conn
                     }
                 };
-                let done = work(&mut conn, sessions, tables.journal()).await?;
+                let working = work(&mut conn, sessions, tables.journal());
+                let done = within(DEADLINE.saturating_mul(3), working).await?;
                 Ok((conn, done))
             };
-            let done = timeout(DEADLINE.saturating_mul(3), working).await;
-            let done = done.unwrap_or_else(|_| Err(Fault::slow()));
+            let done: Result<_, Fault> = working.await;
             done.map_err(|fault| failed(sessions, tables, "written", fault))
         })
     }
+}
+
+async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    (timeout(limit, work).await).unwrap_or_else(|_| Err(Fault::slow()))
 }
 
 fn failed(sessions: &Sessions, tables: &Tables, what: &str, fault: Fault) -> JournalError {

@@ -14,15 +14,15 @@ pub(super) struct Part {
     pub(super) version: i64,
     /// The lowest version of this code that works with them.
     pub(super) works_from: i64,
-    /// What makes them. A step that was published is never changed.
-    pub(super) sql: fn(&Tables) -> String,
+    /// What makes them, from one version to the next. A step that was published is never changed.
+    pub(super) steps: &'static [fn(&Tables) -> String],
 }
 
 pub(super) const RECORDS: Part = Part {
     name: "records",
     version: 1,
     works_from: 1,
-    sql: step_1,
+    steps: &[step_1],
 };
 
 /// The lock under which one at a time migrates: `tower-webhook`, its first eight bytes.
@@ -110,7 +110,7 @@ pub(super) fn printed(parts: &[Part], tables: &Tables) -> String {
         versions(tables),
     ];
     for part in parts {
-        pieces.push((part.sql)(tables));
+        pieces.extend(part.steps.iter().map(|step| step(tables)));
         pieces.push(now_at_this_version(part, tables));
     }
     pieces.push("COMMIT".to_owned());
@@ -137,7 +137,12 @@ pub(super) async fn migrate(
     for part in parts {
         let version = check_version(&mut tx, part, tables).await?;
         if version.is_none_or(|version| version < part.version) {
-            let sql = [(part.sql)(tables), now_at_this_version(part, tables)].join(";\n");
+            // What was done is left out: an index that is there already would lock its table all the same.
+            let done = version.and_then(|version| usize::try_from(version).ok());
+            let missing = part.steps.iter().skip(done.unwrap_or(0));
+            let mut sql: Vec<_> = missing.map(|step| step(tables)).collect();
+            sql.push(now_at_this_version(part, tables));
+            let sql = sql.join(";\n");
             raw_sql(AssertSqlSafe(sql)).execute(&mut *tx).await?;
         }
     }

@@ -55,19 +55,20 @@ impl Statements {
             .map(|column| format!("{column} = u.{column}"))
             .collect();
         let set = set.join(", ");
-        let some = |locked: &str| {
+        let some = |which: &str| {
             format!(
                 "SELECT {NOW}, l.*, pg_backend_pid() FROM (SELECT 1) one LEFT JOIN (
-                     SELECT {COLUMNS} FROM {records}
-                     WHERE (namespace, key) IN (SELECT * FROM unnest($1::text[], $2::text[]))
-                     {locked}) l ON true"
+                     SELECT {COLUMNS} FROM {records} WHERE {which}) l ON true"
             )
         };
         Self {
             // Rows are locked in the order of their keys, as everywhere. The time is read above the
             // locks: with the last row it is later than the last wait.
-            read_some: some("ORDER BY namespace, key FOR UPDATE"),
-            read_many: some(""),
+            read_some: some(
+                "(namespace, key) IN (SELECT * FROM unnest($1::text[], $2::text[])) ORDER BY namespace, key FOR UPDATE",
+            ),
+            // All are of one namespace: a join of pairs takes nearly twice as long.
+            read_many: some("namespace = ($1::text[])[1] AND key = ANY ($2::text[])"),
             read_one: format!(
                 "SELECT {NOW}, l.* FROM (SELECT 1) one LEFT JOIN (
                      SELECT {COLUMNS} FROM {records} WHERE namespace = $1 AND key = $2) l ON true"

@@ -69,6 +69,9 @@ pub(crate) const RENEW: &str = concat!(
 /// What a record holds.
 pub(crate) const LOOKUP: &str = concat!(include_str!("layout.lua"), include_str!("lookup.lua"));
 
+/// What several records hold.
+pub(crate) const LOOKUPS: &str = concat!(include_str!("layout.lua"), include_str!("lookups.lua"));
+
 /// How long a lease still is.
 pub(crate) const PEEK: &str = concat!(
     include_str!("layout.lua"),

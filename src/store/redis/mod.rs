@@ -15,6 +15,7 @@ mod gather;
 mod inbox;
 mod keys;
 mod link;
+mod lookups;
 mod scan;
 mod scripts;
 mod wait;
@@ -378,6 +379,11 @@ impl Store for RedisStore {
         };
         let record = codec::decode(value).ok_or_else(scripts::unreadable)?.record;
         Ok(record.is_kept(now).then(|| record.view(key.clone(), now)))
+    }
+
+    /// Up to a hundred are one script call; in a cluster those of one partition are.
+    async fn lookup_many(&self, keys: &[EventKey]) -> Result<Vec<Option<RecordView>>, StoreError> {
+        lookups::many(&self.link, &self.layout, &self.in_slots, keys).await
     }
 
     /// A mark of the command stays for as long as the call may take: where it is sent again, by

@@ -48,6 +48,7 @@ source!(EACH);
 source!(RELEASE);
 source!(RENEW);
 source!(LOOKUP);
+source!(LOOKUPS);
 source!(PEEK);
 source!(FORGET);
 
@@ -148,6 +149,12 @@ impl Call {
 
     pub(super) fn lookup(place: &Place) -> Self {
         Self::on(&LOOKUP, 1, 0).word(&place.key)
+    }
+
+    /// Lookups, in a cluster those of one partition.
+    pub(super) fn lookups(places: &[Place]) -> Self {
+        let call = Self::on(&LOOKUPS, places.len(), 0);
+        (places.iter()).fold(call, |call, place| call.word(&place.key))
     }
 
     pub(super) fn peek(place: &Place) -> Self {
@@ -278,6 +285,24 @@ pub(super) fn lookup_answer(value: Value) -> Result<Answer<Option<Bytes>>, Fault
     let now = time(words.next().as_ref())?;
     let outcome = bytes(words.next())?;
     end(words)?;
+    Ok(Answer { outcome, now })
+}
+
+pub(super) fn lookups_answer(
+    value: Value,
+    asked: usize,
+) -> Result<Answer<Vec<Option<Bytes>>>, Fault> {
+    let Value::Array(words) = value else {
+        return Err(STRANGE);
+    };
+    let mut words = words.into_iter();
+    let now = time(words.next().as_ref())?;
+    let outcome: Vec<_> = words
+        .map(|word| bytes(Some(word)))
+        .collect::<Result<_, _>>()?;
+    if outcome.len() != asked {
+        return Err(STRANGE);
+    }
     Ok(Answer { outcome, now })
 }
 

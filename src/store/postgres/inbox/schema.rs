@@ -7,7 +7,7 @@ pub(super) const INBOX: Part = Part {
     name: "inbox",
     version: 2,
     works_from: 1,
-    sql: |tables| [step_1(tables), step_2(tables)].join(";\n"),
+    steps: &[step_1, step_2],
 };
 
 /// The names of the tables, as they stand in statements.
@@ -35,8 +35,9 @@ impl Names {
 /// From version 1 to 2.
 ///
 /// A body that leaves a small piece behind its last whole one of those that Postgres cuts a long value into
-/// stands in two: the whole ones, and what is left, which stays in the row. `body` is null then, which is an
-/// error to who knows version 1 only, and costs it nothing but that: it leaves the entry alone.
+/// stands in two: the whole ones, and what is left, which stays in the row. `body` is null then. To who knows
+/// version 1 only that is an error of all that it takes at once, and so it takes nothing while such an entry
+/// is among the first that are due: it loses nothing, and goes on when a newer worker has taken that.
 fn step_2(tables: &Tables) -> String {
     let contents = Names::of(tables).contents;
     format!(

@@ -169,3 +169,35 @@ async fn those_who_wait_for_one_key_share_one_poll() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test]
+async fn a_hundred_lookups_are_one_round_trip() {
+    let server = Server::start();
+    let store = store(&server, 256).await;
+    let claims = claims(150);
+    for claim in &claims {
+        store.claim(claim).await.unwrap();
+    }
+    // The last one was never claimed, the first one is asked for twice.
+    let never = EventKey::new(Name::new("acme").unwrap(), ["never"]).unwrap();
+    let keys = claims.iter().map(|claim| &claim.key);
+    let keys: Vec<_> = keys.chain([&claims[0].key, &never]).cloned().collect();
+    store.lookup_many(&keys).await.unwrap();
+    let calls = || calls([&server], "eval") + calls([&server], "evalsha");
+    let before = calls();
+    let views = store.lookup_many(&keys).await.unwrap();
+    assert_eq!(calls() - before, 2, "152 of them");
+    let found: Vec<_> = views
+        .iter()
+        .map(|it| it.as_ref().map(|it| &it.key))
+        .collect();
+    let (known, last) = keys.split_at(151);
+    assert_eq!(last, [never]);
+    let wanted: Vec<_> = known.iter().map(Some).chain([None]).collect();
+    assert_eq!(found, wanted);
+    // Something else under the key of one is no answer of "never seen".
+    let place = store.place(&keys[7]).key;
+    server.ask(&["DEL", &place]);
+    server.ask(&["LPUSH", &place, "a list"]);
+    assert!(store.lookup_many(&keys).await.is_err());
+}

@@ -65,6 +65,45 @@ async fn tables_of_version_1_are_brought_on_with_what_stands_in_them() {
 }
 
 #[tokio::test]
+async fn a_migration_waits_for_nobody_who_writes_entries_alone() {
+    let server = Postgres::start();
+    drop(inbox(&server).await);
+    at_version_1(&server);
+    // As a worker does that ends an entry.
+    let mut writer = server.session("");
+    writer.runs(
+        "BEGIN;
+         LOCK TABLE tower_webhook_inbox, tower_webhook_inbox_order IN ROW EXCLUSIVE MODE;
+         SELECT 'locked';",
+    );
+    writer.says("locked");
+    let migrated = inbox(&server).await;
+    migrated.accept(&long_of("long")).await.unwrap();
+    writer.runs("COMMIT;");
+}
+
+/// Who goes back to a version that does not know pieces puts them together first, as `docs/inbox.md` says.
+#[tokio::test]
+async fn pieces_are_put_together_for_who_knows_none() {
+    let page = include_str!("../../../../../docs/inbox.md");
+    let (_, sql) = page.split_once("```sql\n").unwrap();
+    let (sql, _) = sql.split_once("```").unwrap();
+    let server = Postgres::start();
+    let inbox = inbox(&server).await;
+    for id in ["long", "short"] {
+        inbox.accept(&accept(id, "a")).await.unwrap();
+    }
+    inbox.accept(&long_of("longer")).await.unwrap();
+    let lacking =
+        || server.ask("SELECT count(*) FROM tower_webhook_inbox_content WHERE body IS NULL");
+    assert_eq!(lacking(), "1");
+    server.ask(sql);
+    assert_eq!(lacking(), "0");
+    let seen = inbox.lookup(&key("longer")).await.unwrap().unwrap();
+    assert_eq!(seen.body.unwrap(), long());
+}
+
+#[tokio::test]
 async fn new_content_takes_the_place_of_what_was_in_pieces() {
     let server = Postgres::start();
     let inbox = inbox(&server).await;
