@@ -119,5 +119,5 @@ fn senders_are_listed_and_told_in_full() {
     webhook(["providers", "bloquo"])
         .run()
         .says(0, "source address")
-        .says(0, "doubling from 60 s");
+        .says(0, "doubling from 1 min");
 }
