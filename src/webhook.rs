@@ -97,6 +97,8 @@ impl Webhook<NoStore> {
         if let Some(proof) = &provider.custom {
             endpoint.learn_secret(proof.secret_headers());
         }
+        #[cfg(feature = "senders")]
+        endpoint.learn_secret(provider.brought_in());
         Self {
             provider,
             endpoint,

@@ -60,13 +60,20 @@ enum Change {
 }
 
 fn text(text: &str) -> String {
-    text.chars().filter(|it| matches!(it, ' '..='~')).take(60).collect()
+    text.chars()
+        .filter(|it| matches!(it, ' '..='~'))
+        .take(60)
+        .collect()
 }
 
 fn verdict(method: &Method, uri: &str, headers: &HeaderMap, body: &[u8]) -> Option<bool> {
     let uri: Uri = uri.parse().ok()?;
     let head = RequestHead::new(method, &uri, headers);
-    Some(VERIFIER.verify(head, body, UnixTime::from_secs(NOW)).is_ok())
+    Some(
+        VERIFIER
+            .verify(head, body, UnixTime::from_secs(NOW))
+            .is_ok(),
+    )
 }
 
 fn insert(headers: &mut HeaderMap, name: &'static str, value: &[u8]) -> Option<()> {
@@ -96,22 +103,41 @@ fn flip(bytes: &[u8], at: usize) -> Vec<u8> {
 }
 
 fn signed(input: &Input<'_>) -> Option<()> {
-    let Input::Signed { method, query, lines, body, covers, label, created, change } = input else {
+    let Input::Signed {
+        method,
+        query,
+        lines,
+        body,
+        covers,
+        label,
+        created,
+        change,
+    } = input
+    else {
         return None;
     };
     let methods = [Method::POST, Method::PUT, Method::DELETE];
     let method = &methods[usize::from(*method) % methods.len()];
-    let query: String = query.chars().filter(char::is_ascii_alphanumeric).take(20).collect();
+    let query: String = query
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(20)
+        .collect();
     let lines = lines.map(text);
     let hash = digest::digest(&digest::SHA256, body);
     let content_digest = format!("sha-256=:{}:", BASE64.encode(hash.as_ref()));
     let created = NOW.checked_add_signed(i64::from(*created % 301))?;
 
     let joined = lines.each_ref().map(|line| line.trim()).join(", ");
-    let wrapped = lines.each_ref().map(|line| format!(":{}:", BASE64.encode(line.trim().as_bytes())));
+    let wrapped = lines
+        .each_ref()
+        .map(|line| format!(":{}:", BASE64.encode(line.trim().as_bytes())));
     let all = [
         (r#""@method""#, method.to_string()),
-        (r#""@target-uri""#, format!("https://hooks.example/in?{query}")),
+        (
+            r#""@target-uri""#,
+            format!("https://hooks.example/in?{query}"),
+        ),
         (r#""@authority""#, "hooks.example".to_owned()),
         (r#""@path""#, "/in".to_owned()),
         (r#""@query""#, format!("?{query}")),
@@ -128,12 +154,18 @@ fn signed(input: &Input<'_>) -> Option<()> {
             writeln!(base, "{name}: {value}").expect("a text grows");
         }
     }
-    let parameters = |created: u64| format!("({});created={created};alg=\"hmac-sha256\"", names.join(" "));
+    let parameters = |created: u64| {
+        format!(
+            "({});created={created};alg=\"hmac-sha256\"",
+            names.join(" ")
+        )
+    };
     write!(base, "\"@signature-params\": {}", parameters(created)).expect("a text grows");
     let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET);
     let tag = hmac::sign(&key, base.as_bytes());
 
-    let (covers_query, covers_lines) = (chosen(1) || chosen(4) || chosen(7), chosen(5) || chosen(6));
+    let (covers_query, covers_lines) =
+        (chosen(1) || chosen(4) || chosen(7), chosen(5) || chosen(6));
     let covered = match change {
         Change::Method => chosen(0),
         Change::Query => covers_query,
@@ -150,7 +182,11 @@ fn signed(input: &Input<'_>) -> Option<()> {
     let mut headers = HeaderMap::new();
     let input = format!("{label}={}", parameters(told));
     insert(&mut headers, "signature-input", input.as_bytes())?;
-    insert(&mut headers, "signature", format!("{label}=:{}:", BASE64.encode(&tag)).as_bytes())?;
+    insert(
+        &mut headers,
+        "signature",
+        format!("{label}=:{}:", BASE64.encode(&tag)).as_bytes(),
+    )?;
     insert(&mut headers, "content-digest", content_digest.as_bytes())?;
     for (at, line) in lines.iter().enumerate() {
         match change {
@@ -160,8 +196,16 @@ fn signed(input: &Input<'_>) -> Option<()> {
             _ => insert(&mut headers, "x-line", line.as_bytes())?,
         }
     }
-    let method = if *change == Change::Method { &Method::PATCH } else { method };
-    let query = if *change == Change::Query { format!("{query}x") } else { query };
+    let method = if *change == Change::Method {
+        &Method::PATCH
+    } else {
+        method
+    };
+    let query = if *change == Change::Query {
+        format!("{query}x")
+    } else {
+        query
+    };
     let body = match change {
         Change::Body(at) => flip(body, usize::from(*at)),
         _ => body.to_vec(),
@@ -172,7 +216,14 @@ fn signed(input: &Input<'_>) -> Option<()> {
 }
 
 fuzz_target!(|input: Input<'_>| {
-    if let Input::Strange { input, signature, query, field, body } = input {
+    if let Input::Strange {
+        input,
+        signature,
+        query,
+        field,
+        body,
+    } = input
+    {
         strange(input, signature, query, field, body);
     } else {
         signed(&input);

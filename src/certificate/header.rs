@@ -53,8 +53,8 @@ enum Form {
     Bytes,
     /// Percent-encoded PEM, or PEM as it is.
     Pem,
-    /// So many proxies stand behind the one that counts; `None` where there is one alone.
-    Xfcc(Option<usize>),
+    /// So many proxies stand behind the one that counts.
+    Xfcc(usize),
 }
 
 impl CertificateHeader {
@@ -72,7 +72,9 @@ impl CertificateHeader {
 
     /// Envoy's `X-Forwarded-Client-Cert`, of one proxy: several elements are refused. Set
     /// `forward_client_cert_details: SANITIZE_SET`, and `cert: true` in `set_current_client_cert_details`.
-    /// Without the certificate `Hash`, `DNS` and `URI` are believed, and the time is the proxy's to judge.
+    /// Without the certificate `Hash` alone is believed, and the time is the proxy's to judge. `DNS` and `URI` are not
+    /// read: Envoy writes them as they stand in the certificate, commas and semicolons too, so that whoever has such a
+    /// name certified could add a key.
     ///
     /// ```
     /// use tower_webhook::certificate::CertificateHeader;
@@ -84,18 +86,18 @@ impl CertificateHeader {
     pub fn xfcc() -> Self {
         Self {
             name: HeaderName::from_static("x-forwarded-client-cert"),
-            form: Form::Xfcc(None),
+            form: Form::Xfcc(0),
             verified: None,
         }
     }
 
-    /// Of several elements of `X-Forwarded-Client-Cert` the one that has so many behind it, each
-    /// written by a proxy of yours (`APPEND_FORWARD`): with 0, the last one. What stands before it, a
-    /// stranger may have written.
+    /// Of the elements of `X-Forwarded-Client-Cert` the first one, where so many more proxies of yours stand behind the
+    /// one that wrote it, each of which adds its own (`APPEND_FORWARD`). The first proxy must write its own alone
+    /// (`SANITIZE_SET`): more elements than proxies are refused, for a stranger may have written one of them.
     #[must_use]
     pub fn behind(mut self, proxies: usize) -> Self {
         if matches!(self.form, Form::Xfcc(_)) {
-            self.form = Form::Xfcc(Some(proxies));
+            self.form = Form::Xfcc(proxies);
         }
         self
     }
@@ -215,24 +217,17 @@ impl CertificateHeader {
     }
 
     /// What the proxy that counts says of its client.
-    fn of_proxy(
-        &self,
-        mut elements: Vec<Element>,
-        behind: Option<usize>,
-    ) -> Result<Facts, CertificateError> {
-        let place = match behind {
-            None if elements.len() > 1 => {
-                return Err(CertificateError::malformed(format!(
-                    "{} holds several elements: say with `behind` which one counts, or have the proxy write one \
-                     (SANITIZE_SET)",
-                    self.name
-                )));
-            }
-            behind => elements
-                .len()
-                .checked_sub(behind.unwrap_or_default().saturating_add(1)),
-        };
-        let Some(element) = place.map(|place| elements.swap_remove(place)) else {
+    fn of_proxy(&self, elements: Vec<Element>, behind: usize) -> Result<Facts, CertificateError> {
+        let proxies = behind.saturating_add(1);
+        if elements.len() > proxies {
+            return Err(CertificateError::malformed(format!(
+                "{} holds more elements than there are proxies: have the first one write its own alone \
+                 (SANITIZE_SET), and say with `behind` how many stand behind it",
+                self.name
+            )));
+        }
+        let is_whole = elements.len() == proxies;
+        let Some(element) = elements.into_iter().next().filter(|_| is_whole) else {
             return Err(CertificateError::new(
                 CertificateErrorKind::Missing,
                 format!("{} holds fewer elements than there are proxies", self.name),
@@ -255,9 +250,7 @@ impl CertificateHeader {
             }
             return Ok(Facts {
                 sha256: hash,
-                dns: element.dns,
-                uris: element.uris,
-                read: None,
+                ..Facts::default()
             });
         };
         let der =

@@ -220,7 +220,7 @@ impl CertificateMatch {
 
     /// Whether the certificate itself is needed to tell, and not what a proxy says of it.
     pub(super) fn needs_certificate(&self) -> bool {
-        matches!(self.0, Kind::PublicKey(_) | Kind::Issuer { .. })
+        !matches!(self.0, Kind::Certificate(_))
     }
 }
 

@@ -9,6 +9,9 @@
 //! A value without quotes holds no comma, semicolon or quote. A backslash stands for itself unless a
 //! quote follows it. There is one way to read such a text, from the left, and what is left open or
 //! followed by anything else spoils all of it: a client may have written the beginning.
+//!
+//! Envoy writes the names of a certificate without quotes, as they stand in it: whoever has a name with a semicolon
+//! or a comma certified adds keys and elements. So no names are read from it.
 
 /// More are no chain of proxies.
 const MAX_ELEMENTS: usize = 16;
@@ -22,8 +25,6 @@ pub(super) struct Element {
     pub(super) hash: Option<String>,
     /// The certificate in PEM, percent-encoded.
     pub(super) cert: Option<String>,
-    pub(super) dns: Vec<String>,
-    pub(super) uris: Vec<String>,
 }
 
 /// The elements of a header, the first proxy's first. `None` where it cannot be read.
@@ -60,14 +61,8 @@ fn element(text: &str) -> Option<(Element, &str)> {
             !std::mem::replace(&mut has_chain, true)
         } else if known("Subject") {
             !std::mem::replace(&mut has_subject, true)
-        } else if known("DNS") {
-            element.dns.push(value);
-            true
-        } else if known("URI") {
-            element.uris.push(value);
-            true
         } else {
-            // `By` is the proxy's own name.
+            // `By` is the proxy's own name; `DNS` and `URI` are the certificate's.
             !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric())
         };
         let behind = behind.trim_start_matches([' ', '\t']);

@@ -47,6 +47,22 @@ impl Challenge {
         this
     }
 
+    /// The header in which it brings a secret.
+    pub(crate) fn secret_header(&self) -> Option<HeaderName> {
+        match (&self.subject, &self.handshake) {
+            (Subject::Header(name), Some(_)) => name.parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// The pointer to the member of the body in which it brings a secret.
+    pub(crate) fn secret_member(&self) -> Option<&str> {
+        match (&self.subject, &self.handshake) {
+            (Subject::Member(pointer), Some(_)) => Some(pointer),
+            _ => None,
+        }
+    }
+
     /// Whether an unsigned body is awaited that brings a secret.
     pub(crate) fn awaits_secret(&self, now: UnixTime) -> bool {
         let open = |it: &Handshake| it.is_open(now);

@@ -11,8 +11,8 @@ use crate::secret::SigningKey;
 
 /// Which signatures of a message count (RFC 9421): by which algorithms, and over what.
 ///
-/// Unless said otherwise a signature must say when it was `created`, under any label, and no more than
-/// four of them are looked at. An `expires` that is there always counts.
+/// Unless said otherwise a signature must say when it was `created`, under any label, and a message with more
+/// than four that may count is refused. An `expires` that is there always counts.
 ///
 /// ```
 /// use tower_webhook::signature::{MessageAlgorithm, MessageSignatures, PublicUrl, Scheme};

@@ -16,6 +16,8 @@ const SIGNATURE_INPUT: HeaderName = HeaderName::from_static("signature-input");
 /// More labels, or components of one signature, are work for strangers to cause.
 const MAX_LABELS: usize = 16;
 const MAX_COMPONENTS: usize = 64;
+/// Each component reads its field or the query anew: all of a message together read no more than this.
+const MAX_READ: usize = 256 * 1024;
 /// The longest that an algorithm makes: RSA of 8192 bits.
 const MAX_SIGNATURE: usize = 1024;
 
@@ -26,6 +28,7 @@ impl MessageSignatures {
         let signatures = labelled(asked.headers, &SIGNATURE)?;
         let mut refused = Unread::NotNamed;
         let mut found = Vec::new();
+        let mut left = MAX_READ;
         for (label, input) in &inputs {
             if self
                 .label
@@ -44,7 +47,8 @@ impl MessageSignatures {
                     continue;
                 }
             }
-            match self.candidate(asked, list, input, signatures.get(label.as_str())) {
+            let signature = signatures.get(label.as_str());
+            match self.candidate(asked, list, input, signature, &mut left) {
                 Ok(candidate) => found.push(candidate),
                 Err(why) => refused = why,
             }
@@ -61,6 +65,7 @@ impl MessageSignatures {
         list: &InnerList,
         input: &ListEntry,
         signature: Option<&ListEntry>,
+        left: &mut usize,
     ) -> Result<Candidate, Unread> {
         let signature = match signature {
             Some(ListEntry::Item(item)) if item.params.is_empty() => {
@@ -86,6 +91,9 @@ impl MessageSignatures {
         let lacks = |wanted: &Identifier| !covered.iter().any(|it| it.satisfies(wanted));
         if self.demanded().iter().any(lacks) {
             return Err(Unread::NotCovered);
+        }
+        for identifier in &covered {
+            *left = (left.checked_sub(work(asked, identifier))).ok_or(Unread::TooLong)?;
         }
         let mut digests = Vec::new();
         for identifier in covered.iter().filter(|it| it.is_digest()) {
@@ -125,6 +133,16 @@ impl MessageSignatures {
             true => Err(Unread::NotThere),
             false => Ok(()),
         }
+    }
+}
+
+/// How many bytes are read for the value of this component.
+fn work(asked: Asked<'_>, identifier: &Identifier) -> usize {
+    match &identifier.source {
+        Source::Field(name, _) => (asked.headers.get_all(name).iter())
+            .fold(0_usize, |sum, line| sum.saturating_add(line.len())),
+        Source::QueryParam(_) => asked.uri.query().map_or(0, str::len),
+        _ => 0,
     }
 }
 

@@ -202,6 +202,13 @@ impl Provider {
         self
     }
 
+    /// The headers in which a handshake brings a secret.
+    #[cfg(feature = "senders")]
+    pub(crate) fn brought_in(&self) -> Vec<http::HeaderName> {
+        let headers = self.challenges.iter().map(Challenge::secret_header);
+        headers.flatten().collect()
+    }
+
     /// What the layers answer, if anything.
     #[cfg(feature = "senders")]
     pub(crate) fn challenges(&self) -> Option<Challenges> {

@@ -25,6 +25,11 @@ impl Provider {
             #[cfg(feature = "senders")]
             add_tokens(&mut masks, verifier.scheme());
         }
+        #[cfg(feature = "senders")]
+        for challenge in &self.challenges {
+            masks.headers.extend(challenge.secret_header());
+            (masks.members).extend(challenge.secret_member().map(str::to_owned));
+        }
         masks
     }
 }

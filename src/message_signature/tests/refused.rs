@@ -305,6 +305,27 @@ fn work_that_a_stranger_causes_is_bounded() {
         "sig1=:AAAA:",
     );
     refuses(hmac().covering::<&str>([]), &wide, Kind::HeaderTooLong);
+    // A field of 15,000 bytes, and as long a query, are not read anew for each of many components.
+    let keys: Vec<_> = (0..64)
+        .map(|n| format!("k{n}=aaaaaaaaaaaaaaaaaaaa"))
+        .collect();
+    let padding = ["p=", &"a".repeat(13_000)].concat();
+    let each = |of: &dyn Fn(usize) -> String| {
+        let covered: Vec<_> = (0..60).map(of).collect();
+        let mut request = request(&covered.join(" "), CREATED_AT);
+        let field = format!("{}, {padding}", keys.join(", "));
+        request
+            .headers_mut()
+            .insert("x-many", field.parse().unwrap());
+        *request.uri_mut() = format!("/foo?{}&{padding}", keys.join("&"))
+            .parse()
+            .unwrap();
+        request
+    };
+    let of_field = each(&|n| format!(r#""x-many";key="k{n}""#));
+    refuses(hmac().covering::<&str>([]), &of_field, Kind::HeaderTooLong);
+    let of_query = each(&|n| format!(r#""@query-param";name="k{n}""#));
+    refuses(hmac().covering::<&str>([]), &of_query, Kind::HeaderTooLong);
     let long = format!(
         "sig1=({COVERED});created=1618884473;nonce=\"{}\"",
         "n".repeat(17_000)

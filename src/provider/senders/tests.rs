@@ -386,3 +386,24 @@ fn a_handshake_stands_beside_no_other_proof() {
         }
     }
 }
+
+/// Whatever the header or the member is called that brings a secret.
+#[test]
+fn what_a_handshake_brings_is_masked() {
+    use crate::challenge::{Challenge, Handshake};
+    use crate::secret::KeyRing;
+
+    let handshake = || Handshake::new(KeyRing::empty(), |_: &str| Ok::<_, std::io::Error>(()));
+    let sender = super::asana(KeyRing::empty())
+        .challenge(Challenge::secret_in_header("X-Hello", handshake()))
+        .challenge(Challenge::secret_in_body("/hello", handshake()));
+    let masks = sender.masks();
+    assert_eq!(masks.headers, ["x-hello"]);
+    assert_eq!(masks.members, ["/hello"]);
+    let webhook = Webhook::new(sender).store(MemoryStore::new());
+    let layer = format!("{:?}", webhook.build().unwrap());
+    assert!(
+        layer.contains(r#"secret_headers: ["x-hook-signature", "x-hello"]"#),
+        "{layer}"
+    );
+}
