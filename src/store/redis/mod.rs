@@ -16,17 +16,15 @@ mod inbox;
 mod keys;
 mod link;
 mod lookups;
+mod renewals;
 mod scan;
 mod scripts;
 mod wait;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-
-use futures_util::future::join_all;
 
 use crate::event::{EventKey, Name};
 
@@ -176,8 +174,6 @@ pub struct RedisStore {
     in_slots: Arc<AtomicBool>,
 }
 
-/// How many renewals go in one script call: others get their turn between two.
-const RENEWALS_PER_CALL: usize = 100;
 /// The mark of a command outlasts by so much the call that left it.
 const MARK_OUTLASTS: Duration = Duration::from_secs(1);
 
@@ -224,61 +220,12 @@ impl RedisStore {
         Ok(self.noted(place.partition, sent, answer))
     }
 
-    /// Renewals in one call.
-    async fn renew_at(
-        &self,
-        renewals: &[(&Renew, Place)],
-    ) -> Result<Answer<Vec<Held>>, StoreError> {
-        let (call, sent) = (Call::renew(renewals), Instant::now());
-        let answer = self.link.call(&call).await?;
-        let answer = scripts::renew_answer(answer, renewals.len())?;
-        let Some((_, place)) = renewals.first() else {
-            return Ok(answer);
-        };
-        Ok(self.noted(place.partition, sent, answer))
-    }
-
     /// Logs that a clock has made a step, where the time that an answer tells shows it.
     fn noted<T>(&self, partition: u32, sent: Instant, answer: Answer<T>) -> Answer<T> {
         if let Some(moved) = self.clock.step(partition, sent, answer.now) {
             server_clock::log("Redis", &self.link, moved);
         }
         answer
-    }
-
-    /// Renewals in as few calls as can be.
-    async fn renew_grouped(
-        &self,
-        renewals: &[Renew],
-        in_slots: bool,
-    ) -> Result<Vec<Held>, StoreError> {
-        let mut groups: BTreeMap<u32, Vec<_>> = BTreeMap::new();
-        for (number, renew) in renewals.iter().enumerate() {
-            let place = self.place(&renew.key);
-            let group = if in_slots { place.partition } else { 0 };
-            let members = groups.entry(group).or_default();
-            members.push((number, renew, place));
-        }
-        let mut calls = Vec::new();
-        for mut members in groups.into_values() {
-            while !members.is_empty() {
-                let rest = members.split_off(members.len().min(RENEWALS_PER_CALL));
-                let (numbers, renewals): (Vec<_>, Vec<_>) = members
-                    .into_iter()
-                    .map(|(number, renew, place)| (number, (renew, place)))
-                    .unzip();
-                calls.push(async move {
-                    let held = self.renew_at(&renewals).await?.outcome;
-                    Ok::<_, StoreError>(numbers.into_iter().zip(held))
-                });
-                members = rest;
-            }
-        }
-        // All to their end, also where one fails: it must not stop the others.
-        let answers: Result<Vec<_>, _> = join_all(calls).await.into_iter().collect();
-        let mut outcomes: Vec<_> = answers?.into_iter().flatten().collect();
-        outcomes.sort_unstable_by_key(|(number, _)| *number);
-        Ok(outcomes.into_iter().map(|(_, held)| held).collect())
     }
 }
 

@@ -131,8 +131,9 @@ async fn a_completion_that_finds_redis_full_is_sent_until_there_is_room() {
     it.settle().await;
 }
 
-/// How many deliveries wait for the frozen store, and how many refusals of each kind pass them.
-const HANGING: usize = 20;
+/// How many deliveries wait for the frozen store, as many as ask it at a time: what comes meanwhile would wait for
+/// them. And how many refusals of each kind pass them.
+const HANGING: usize = 2;
 const REFUSED: usize = 20;
 
 #[tokio::test]

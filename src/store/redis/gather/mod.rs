@@ -17,6 +17,7 @@
 mod lane;
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -203,10 +204,15 @@ impl Gatherer {
                 Box::pin(join_all(calls)).await;
             }
             Err(error) => {
-                let (kind, error) = (not_full(error.kind()), Arc::new(error));
+                let kind = not_full(error.kind());
+                let fault: Option<&Fault> = error.source().and_then(|it| it.downcast_ref());
                 for asked in batch {
-                    let error = StoreError::new(kind).with_source(Arc::clone(&error));
-                    let _ = asked.tell.send(Err(error));
+                    let told = StoreError::new(kind);
+                    let told = match fault {
+                        Some(fault) => told.with_source(fault.clone()),
+                        None => told,
+                    };
+                    let _ = asked.tell.send(Err(told));
                 }
             }
         }

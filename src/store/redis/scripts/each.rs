@@ -10,9 +10,7 @@ const BEFORE_KEY: usize = 3;
 
 impl Call {
     /// These claims and completions together, in a cluster all of one partition.
-    pub(in super::super) fn each<'a>(
-        calls: impl ExactSizeIterator<Item = &'a Self> + Clone,
-    ) -> Self {
+    pub(crate) fn each<'a>(calls: impl ExactSizeIterator<Item = &'a Self> + Clone) -> Self {
         let count = calls.len();
         let mut each = Self::on(&EACH, count, count.saturating_mul(WORDS + 1));
         let words = |call: &'a Self, skipped: usize| {
@@ -38,7 +36,7 @@ impl Call {
     }
 
     /// How many bytes its words have.
-    pub(in super::super) fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         let sizes = self.by_hash.args_iter().map(|word| match word {
             Arg::Simple(word) => word.len(),
             _ => 0,
@@ -48,10 +46,7 @@ impl Call {
 }
 
 /// What each of so many commands was answered.
-pub(in super::super) fn each_answer(
-    value: Value,
-    asked: usize,
-) -> Result<Vec<Result<Value, Fault>>, Fault> {
+pub(crate) fn each_answer(value: Value, asked: usize) -> Result<Vec<Result<Value, Fault>>, Fault> {
     match value {
         Value::Array(answers) if answers.len() == asked => {
             Ok(answers.into_iter().map(own_answer).collect())

@@ -254,6 +254,24 @@ async fn what_is_sent_again_is_sent_for_nobody_who_has_gone() {
 }
 
 #[tokio::test]
+async fn an_error_of_many_reads_like_that_of_one() {
+    let mut server = Server::start();
+    let builder = RedisStore::builder(server.url()).deadline(Duration::from_millis(300));
+    let store = RedisStore {
+        company: Company::Expected,
+        ..builder.connect().await.unwrap()
+    };
+    server.kill();
+    for answer in claim_all(&store, &claims(3)).await {
+        let error = answer.unwrap_err();
+        let first: &dyn std::error::Error = &error;
+        let texts = std::iter::successors(Some(first), |error| error.source());
+        let texts: Vec<_> = texts.map(ToString::to_string).collect();
+        assert_eq!(texts.len(), 2, "{texts:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_cluster_gathers_for_each_partition() {
     let cluster = Cluster::start();
     let builder = RedisStore::builder(cluster.url()).deadline(PATIENCE);
