@@ -1,8 +1,10 @@
 //! Small charts, drawn into the page.
 
+use std::time::Duration;
+
 use maud::{Markup, html};
 
-use super::minutes::{Counted, Kind};
+use super::minutes::{Counted, Kind, LONGEST};
 
 const HEIGHT: u64 = 40;
 const STEP: u64 = 4;
@@ -74,7 +76,11 @@ pub(super) fn shares(minutes: &[Counted], kind: Kind, words: &str) -> Markup {
 /// In how much time nearly all were answered in each minute.
 pub(super) fn latencies(minutes: &[Counted], words: &str) -> Markup {
     let bar = |counted: &Counted| {
-        let took = counted.within(95).unwrap_or_default();
+        let took = match counted.within(95) {
+            Some(took) => took,
+            None if counted.all() == 0 => Duration::ZERO,
+            None => LONGEST,
+        };
         vec![("depth", u64::try_from(took.as_millis()).unwrap_or(u64::MAX))]
     };
     bars(words, &minutes.iter().map(bar).collect::<Vec<_>>(), None)
@@ -104,6 +110,25 @@ pub(super) fn legend() -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_minute_in_which_nearly_all_took_very_long_is_the_highest() {
+        use crate::clock::UnixTime;
+        use crate::operator::minutes::Minutes;
+
+        let mut minutes = Minutes::default();
+        for (minute, seconds) in [(1, 1), (2, 600)] {
+            let took = Duration::from_secs(seconds);
+            minutes.add(UnixTime::from_secs(minute * 60), Kind::Done, took);
+        }
+        let drawn = latencies(&minutes.last(UnixTime::from_secs(130)), "").into_string();
+        let bars = drawn.matches("<rect").count();
+        assert_eq!(
+            (bars, drawn.matches(r#"height="40""#).count()),
+            (2, 1),
+            "{drawn}"
+        );
+    }
 
     #[test]
     fn what_is_little_is_seen_and_what_is_most_fills_the_height() {

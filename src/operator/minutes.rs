@@ -10,6 +10,8 @@ pub(super) const MINUTES: usize = 60;
 const MICROS: u64 = 60_000_000;
 /// A delivery took less than so many times two milliseconds; the last one holds all that took longer.
 const STEPS: usize = 18;
+/// As which what took longer than is told apart is drawn.
+pub(super) const LONGEST: Duration = Duration::from_millis(1 << (STEPS - 1));
 
 /// What a delivery counts as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

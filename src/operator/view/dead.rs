@@ -23,7 +23,7 @@ pub(in crate::operator) async fn view(state: &State, asked: &Asked) -> (Markup, 
     let body = html! {
         (message(asked))
         @if inboxes.is_empty() {
-            (off("No inbox", "No webhook of this page has an inbox, so there are no dead letters: what fails is sent again by its sender."))
+            (off("No inbox", "No webhook of this page has an inbox, so there are no dead letters: what fails runs again where its sender sends it again."))
         } @else {
             section {
                 form method="get" action=(asked.path("/dead")) role="search" aria-label="Filter dead letters" {

@@ -1,5 +1,6 @@
 //! One event's whole life.
 
+use futures_util::future::{join_all, join3};
 use maud::{Markup, html};
 
 use super::deliveries::{of_event, rows};
@@ -21,14 +22,18 @@ pub(in crate::operator) async fn view(state: &State, asked: &Asked) -> (Markup, 
         return (html! { "No such event" }, off("No key", why));
     };
     let (mut found, mut is_there) = (Vec::new(), false);
-    for (number, inbox) in state.inboxes().into_iter().enumerate() {
-        if let Some(part) = entry(state, asked, number, inbox.lookup(&key).await) {
+    // All are asked at once: each takes some round trips.
+    let entries = join_all(state.inboxes().into_iter().map(|it| it.lookup(&key)));
+    let records = join_all(state.stores().into_iter().map(|it| it.lookup(&key)));
+    let (entries, records, history) = join3(entries, records, of_event(state, &key)).await;
+    for (number, looked_up) in entries.into_iter().enumerate() {
+        if let Some(part) = entry(state, asked, number, looked_up) {
             is_there = true;
             found.push(part);
         }
     }
-    for (number, store) in state.stores().into_iter().enumerate() {
-        if let Some(part) = record(asked, number, store.lookup(&key).await) {
+    for (number, looked_up) in records.into_iter().enumerate() {
+        if let Some(part) = record(asked, number, looked_up) {
             is_there = true;
             found.push(part);
         }
@@ -39,7 +44,7 @@ pub(in crate::operator) async fn view(state: &State, asked: &Asked) -> (Markup, 
         @if !is_there {
             section { p { "No store or inbox of this page knows this event: it never came, or is forgotten." } }
         }
-        @match of_event(state, &key).await {
+        @match history {
             Err(error) => (failed("The journal", &error)),
             Ok((found, next)) => section data-part="history" {
                 @if state.journal.is_none() {
