@@ -40,9 +40,27 @@ impl Held {
     /// What could have ended its lease before `until`.
     pub(crate) fn ended_by(&self, faults: &[Fault], until: u64) -> Option<String> {
         let from = self.from.saturating_sub(micros(TOLD));
-        let to = (self.to + micros(LEASE) + micros(TOLD)).min(until);
+        let to = self.recorded_by(faults).min(until);
         self.killed_by(faults, from, to)
             .or_else(|| self.kept_by(faults, from, to))
+    }
+
+    /// By then it had recorded its end: a moment behind its last word, or behind what may have kept it from that. With
+    /// its lease its hold is over at the latest.
+    fn recorded_by(&self, faults: &[Fault]) -> u64 {
+        let mut by = self.to + micros(TOLD);
+        for fault in faults {
+            let keeps = match fault.harm {
+                Harm::Stops(pid) => pid == self.pid,
+                Harm::Away | Harm::Forgets => true,
+                Harm::Kills(_) | Harm::Ahead(_) | Harm::None => false,
+            };
+            let over = fault.end.saturating_add(micros(RECOVERY));
+            if keeps && fault.begin <= by && self.to <= over {
+                by = by.max(over.saturating_add(micros(TOLD)));
+            }
+        }
+        by.min(self.to + micros(LEASE) + micros(TOLD))
     }
 
     fn killed_by(&self, faults: &[Fault], from: u64, to: u64) -> Option<String> {

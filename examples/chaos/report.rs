@@ -21,7 +21,7 @@ pub(crate) fn text(sent: &Sent, faults: &[Fault], found: &Found) -> String {
     format!(
         "{} events in {} attempts; {} faults:\n{}\
          done {}, stale {}, dead {}, lost {}; effects {}, committed with their records {}; {} runs, {} of them \
-         explained by a fault, {} refused for their fence",
+         behind one that had not failed, {} refused for their fence",
         sent.events,
         sent.attempts,
         faults.len(),

@@ -28,11 +28,21 @@ fn a_death_explains_what_its_own_process_had_at_the_time() {
     let kills = |pid, at| explains(&[fault(Harm::Kills(pid), at, SECOND)]);
     assert!(kills(Some(7), 100 * SECOND + 1));
     assert!(kills(None, 100 * SECOND + 1));
-    // Within its lease it may not have recorded the end.
-    assert!(kills(Some(7), 103 * SECOND));
+    assert!(kills(Some(7), 101 * SECOND), "the end is not recorded yet");
     assert!(!kills(Some(8), 100 * SECOND + 1), "of another one");
     assert!(!kills(Some(7), 90 * SECOND), "before it began");
-    assert!(!kills(Some(7), 105 * SECOND), "behind its lease");
+    assert!(!kills(Some(7), 102 * SECOND), "the end is recorded");
+    // The store is away when it is to be recorded: until that is over a death leaves it as it was.
+    let kept = |harm, at| {
+        explains(&[
+            fault(harm, 101 * SECOND, SECOND / 2),
+            fault(Harm::Kills(Some(7)), at, SECOND),
+        ])
+    };
+    assert!(kept(Harm::Away, 102 * SECOND + SECOND / 2));
+    assert!(kept(Harm::Stops(7), 102 * SECOND + SECOND / 2));
+    assert!(!kept(Harm::Stops(8), 102 * SECOND), "another one's");
+    assert!(!kept(Harm::Away, 105 * SECOND), "behind its lease");
 }
 
 #[test]
@@ -62,7 +72,7 @@ fn a_clock_explains_what_it_has_passed_over() {
     let set = |seconds, at| explains(&[fault(Harm::Ahead(seconds), at, 0)]);
     assert!(set(3, 101 * SECOND));
     assert!(!set(1, 101 * SECOND), "two thirds of a lease are left");
-    assert!(!set(8, 106 * SECOND), "its lease was over");
+    assert!(!set(8, 102 * SECOND), "the end is recorded");
 }
 
 #[test]
