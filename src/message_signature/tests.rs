@@ -1,4 +1,5 @@
 mod fields;
+mod ids;
 mod properties;
 mod refused;
 mod schemes;
