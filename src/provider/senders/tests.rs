@@ -20,6 +20,7 @@ use crate::webhook::Webhook;
 
 #[cfg(feature = "asymmetric")]
 mod certified;
+mod handshakes;
 #[cfg(feature = "asymmetric")]
 pub(super) use certified::Certified;
 
@@ -359,51 +360,5 @@ fn the_page_of_senders_is_that_of_today() {
     assert!(
         senders_page() == written,
         "docs/senders.md is old: run scripts/senders"
-    );
-}
-
-/// While its secret is awaited nothing is proved: whoever is to show more must not be passed by.
-#[test]
-fn a_handshake_stands_beside_no_other_proof() {
-    use super::{asana, notion};
-    use crate::challenge::{Challenge, Handshake};
-    use crate::secret::KeyRing;
-
-    let handshake = || Handshake::new(KeyRing::empty(), |_: &str| Ok::<_, std::io::Error>(()));
-    for sender in [
-        asana::by_handshake(handshake()),
-        notion::by_handshake(handshake()),
-    ] {
-        let another = sender.verifier().unwrap().clone();
-        let built = |sender| Webhook::new(sender).store(MemoryStore::new()).build();
-        let (name, rule) = (sender.name().clone(), sender.rule().clone());
-        let alone = Provider::proved_by(name, another.clone(), rule, sender.contract().clone())
-            .challenge(Challenge::secret_in_header("x-secret", handshake()));
-        assert!(built(sender.clone()).is_ok() && built(alone.clone()).is_ok());
-        for both in [sender, alone] {
-            let error = built(both.and_proved_by(another.clone())).unwrap_err();
-            assert!(error.to_string().contains("a handshake"), "{error}");
-        }
-    }
-}
-
-/// Whatever the header or the member is called that brings a secret.
-#[test]
-fn what_a_handshake_brings_is_masked() {
-    use crate::challenge::{Challenge, Handshake};
-    use crate::secret::KeyRing;
-
-    let handshake = || Handshake::new(KeyRing::empty(), |_: &str| Ok::<_, std::io::Error>(()));
-    let sender = super::asana(KeyRing::empty())
-        .challenge(Challenge::secret_in_header("X-Hello", handshake()))
-        .challenge(Challenge::secret_in_body("/hello", handshake()));
-    let masks = sender.masks();
-    assert_eq!(masks.headers, ["x-hello"]);
-    assert_eq!(masks.members, ["/hello"]);
-    let webhook = Webhook::new(sender).store(MemoryStore::new());
-    let layer = format!("{:?}", webhook.build().unwrap());
-    assert!(
-        layer.contains(r#"secret_headers: ["x-hook-signature", "x-hello"]"#),
-        "{layer}"
     );
 }
