@@ -167,7 +167,7 @@ pub struct ProofHead<'a> {
 }
 
 impl<'a> ProofHead<'a> {
-    /// Method, URI and headers.
+    /// Method, URI and headers. In a nested router of axum the path is the whole one.
     pub fn request(&self) -> RequestHead<'a> {
         self.request
     }

@@ -29,7 +29,8 @@ pub enum Component {
     /// The same with the port that is its scheme's by default, where none is written.
     #[cfg(feature = "senders")]
     RequestUrlWithPort,
-    /// The path as it was received, which must be the sender's: no router has cut it.
+    /// The path as it was received, which must be the sender's. With the feature `axum` it is the whole one in a
+    /// nested router too; nothing else may have cut it.
     #[cfg(feature = "senders")]
     Path,
     /// The query as it was received, without its `?`.

@@ -16,6 +16,7 @@ use crate::authenticated::Proof;
 #[cfg(feature = "senders")]
 use crate::clock::UnixTime;
 use crate::contract::MethodUse;
+use crate::head::RequestHead;
 use crate::prove::{HeadTime, OwnBody, OwnProof, ProofHead, Prove};
 use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
@@ -179,6 +180,7 @@ impl Checks {
                     .known_client(&parts.extensions, &parts.headers)
             };
             head.client = head.client.or_else(client);
+            head.request = as_sent(parts);
             #[cfg(feature = "asymmetric")]
             {
                 head.peer = endpoint.origin.peer.find(&parts.extensions);
@@ -246,6 +248,22 @@ impl Checks {
             None => Reason::ProofRefused.into(),
         }
     }
+}
+
+/// The head with the path that the sender called: a router has cut off what leads to a nested one.
+#[cfg(feature = "axum")]
+fn as_sent(parts: &Parts) -> RequestHead<'_> {
+    use axum::extract::OriginalUri;
+
+    match parts.extensions.get() {
+        Some(OriginalUri(uri)) => RequestHead::new(&parts.method, uri, &parts.headers),
+        None => parts.into(),
+    }
+}
+
+#[cfg(not(feature = "axum"))]
+fn as_sent(parts: &Parts) -> RequestHead<'_> {
+    parts.into()
 }
 
 /// Refuses what a gate of another provider has let through.

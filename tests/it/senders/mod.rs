@@ -2,6 +2,7 @@
 
 mod challenges;
 mod coverage;
+mod nested;
 
 use axum::Router;
 use axum::body::Body;
