@@ -270,7 +270,7 @@ impl Verdict {
     /// The word for it in journals, metrics and on the page: it stays.
     ///
     /// ```
-    /// assert_eq!(tower_webhook::Verdict::NotOurs.code(), "not_ours");
+    /// assert_eq!(tower_webhook::layer::Verdict::NotOurs.code(), "not_ours");
     /// ```
     pub fn code(self) -> &'static str {
         match self {
