@@ -67,8 +67,6 @@ impl PrivateKey {
         Self::made_of(OTHER_SEED, OTHER_RSA, algorithm)
     }
 
-    /// It cannot panic: what each `expect` sees is made of the constants above, and a test makes every key of them.
-    #[allow(clippy::expect_used, reason = "of constants, which a test tries")]
     fn made_of(seed: &[u8], rsa: &[u8], algorithm: PublicKeyAlgorithm) -> Self {
         let numbers = |len: usize| {
             let mut bytes = Digest::Sha512.hash([seed]);
@@ -82,25 +80,25 @@ impl PrivateKey {
             }
             KeyKind::Ecdsa(Curve::P256) => {
                 let key = p256::ecdsa::SigningKey::from_slice(&numbers(32));
-                Private::P256(Box::new(key.expect("a number of the curve")))
+                Private::P256(Box::new(of_constants(key)))
             }
             KeyKind::Ecdsa(Curve::P384) => {
                 let key = p384::ecdsa::SigningKey::from_slice(&numbers(48));
-                Private::P384(Box::new(key.expect("a number of the curve")))
+                Private::P384(Box::new(of_constants(key)))
             }
             KeyKind::Ecdsa(Curve::P521) => {
                 // It is two bits longer than a hash: the first two bytes are zero.
                 let bytes = [&[0, 0], numbers(64).as_slice()].concat();
                 let key = p521::ecdsa::SigningKey::from_slice(&bytes);
-                Private::P521(Box::new(key.expect("a number of the curve")))
+                Private::P521(Box::new(of_constants(key)))
             }
             KeyKind::Ecdsa(Curve::Secp256k1) => {
                 let key = k256::ecdsa::SigningKey::from_slice(&numbers(32));
-                Private::Secp256k1(Box::new(key.expect("a number of the curve")))
+                Private::Secp256k1(Box::new(of_constants(key)))
             }
             KeyKind::Rsa | KeyKind::RsaShort => {
                 let key = rsa::PrivateKey::from_pkcs8_der(rsa);
-                Private::Rsa(Box::new(key.expect("a key of RSA")))
+                Private::Rsa(Box::new(of_constants(key)))
             }
         };
         Self::of(private)
@@ -209,6 +207,12 @@ impl PrivateKey {
             _ => return None,
         })
     }
+}
+
+/// A key of the constants above. It cannot panic: they do not change, and a test makes every key of them.
+#[allow(clippy::expect_used, reason = "of constants, which a test tries")]
+fn of_constants<K, E: fmt::Debug>(key: Result<K, E>) -> K {
+    key.expect("the constants of this file make a key")
 }
 
 impl fmt::Debug for PrivateKey {

@@ -336,6 +336,9 @@ fn what_a_key_of_tests_signs_is_verified_and_nothing_else() {
             algorithms.push(ecdsa(curve, Digest::Sha256, form));
         }
     }
+    for form in [EcdsaForm::Der, EcdsaForm::Fixed] {
+        algorithms.push(ecdsa(Curve::P521, Digest::Sha512, form));
+    }
     for algorithm in algorithms {
         let key = PrivateKey::for_tests(algorithm);
         let signature = key.sign(algorithm, b"a message").unwrap();

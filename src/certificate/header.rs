@@ -29,7 +29,7 @@ const MAX_HEADER: usize = 3 * MAX_PEM;
 /// use tower_webhook::certificate::{CertificateHeader, CertificateMatch, CertificateProof};
 /// use tower_webhook::{MemoryStore, TrustedProxies, Webhook, provider};
 ///
-/// # let authority = include_str!("../../tests/data/certificates/root.pem");
+/// # let authority = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/certificates/root.pem"));
 /// let sender = CertificateProof::of([CertificateMatch::issued_by(authority)?])?;
 /// let efi = provider::efi_mtls(sender.written_in(CertificateHeader::nginx()));
 /// let webhook = Webhook::new(efi)

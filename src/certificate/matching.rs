@@ -159,7 +159,7 @@ impl CertificateMatch {
     /// ```
     /// use tower_webhook::certificate::CertificateMatch;
     ///
-    /// # let authority = include_str!("../../tests/data/certificates/root.pem");
+    /// # let authority = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/certificates/root.pem"));
     /// let pager_duty = CertificateMatch::issued_to(authority, "webhooks.pagerduty.com")?;
     /// # drop(pager_duty);
     /// # Ok::<(), tower_webhook::ConfigError>(())
@@ -182,7 +182,7 @@ impl CertificateMatch {
     /// ```
     /// use tower_webhook::certificate::CertificateMatch;
     ///
-    /// # let today = include_str!("../../tests/data/certificates/leaf.pem");
+    /// # let today = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/certificates/leaf.pem"));
     /// let renewed = CertificateMatch::renewals_of(today)?;
     /// # drop(renewed);
     /// # Ok::<(), tower_webhook::ConfigError>(())

@@ -25,8 +25,8 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let leaf = include_str!("../../tests/data/certificates/leaf.pem");
-//! # let other = include_str!("../../tests/data/certificates/foreign.pem");
+//! # let leaf = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/certificates/leaf.pem"));
+//! # let other = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/certificates/foreign.pem"));
 //! let sender = CertificateProof::of([CertificateMatch::certificate(leaf)?])?;
 //! let inter = Webhook::new(provider::inter(sender))
 //!     .store(MemoryStore::new())

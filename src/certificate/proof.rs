@@ -34,7 +34,7 @@ type Find = dyn Fn(&Extensions) -> Option<ClientCertificate> + Send + Sync;
 /// use tower_webhook::provider::{self, pagerduty};
 ///
 /// // Both its signature and its certificate.
-/// # let authority = include_str!("../../tests/data/certificates/root.pem");
+/// # let authority = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/certificates/root.pem"));
 /// let certificate = CertificateMatch::issued_to(authority, "webhooks.pagerduty.com")?;
 /// let pagerduty = provider::pagerduty(pagerduty::keys(["5hG7kQ2mW9xZ4tB8vN3c"])?)
 ///     .and_proved_by(CertificateProof::of([certificate])?);
@@ -133,7 +133,7 @@ impl CertificateProof {
     ///     CertificateErrorKind, CertificateMatch, CertificateProof, ClientCertificate,
     /// };
     ///
-    /// # let pem = include_str!("../../tests/data/certificates/leaf.pem");
+    /// # let pem = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/certificates/leaf.pem"));
     /// let proof = CertificateProof::of([CertificateMatch::dns("webhooks.sender.example")?])?;
     /// let refused = proof.check(&ClientCertificate::from_pem(pem)?, UnixTime::now()).unwrap_err();
     /// assert_eq!(refused.kind(), CertificateErrorKind::Refused);

@@ -42,10 +42,10 @@
 //!
 //! #[tokio::main(flavor = "current_thread")]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let certificate = include_str!("../../tests/data/certificates/leaf.pem");
-//!     let sender = CertificateProof::of([CertificateMatch::certificate(certificate)?])?;
+//!     let certificate = std::fs::read_to_string("tests/data/certificates/leaf.pem")?;
+//!     let sender = CertificateProof::of([CertificateMatch::certificate(&certificate)?])?;
 //!     let app = behind_a_proxy(sender)?;
-//!     let der = ClientCertificate::from_pem(certificate)?;
+//!     let der = ClientCertificate::from_pem(&certificate)?;
 //!     let told = format!(":{}:", data_encoding::BASE64.encode(der.as_der()));
 //!     let from = |peer: &str, told: &str| {
 //!         let peer = PeerAddr(SocketAddr::new(peer.parse().unwrap(), 4711));

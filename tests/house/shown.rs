@@ -153,6 +153,21 @@ fn missing(public: &Public, shown: &BTreeSet<String>) -> Vec<String> {
     functions.chain(types).cloned().collect()
 }
 
+/// Rustdoc compiles all examples as one program, and each alone where that fails: then they take minutes.
+#[test]
+fn examples_name_no_file_beside_them() {
+    for (file, text) in files() {
+        let beside = examples(&text)
+            .lines()
+            .find(|line| line.contains("include_") && line.contains("!(\"."))
+            .map(str::to_owned);
+        assert_eq!(
+            beside, None,
+            "{file}: from CARGO_MANIFEST_DIR it can be found"
+        );
+    }
+}
+
 #[test]
 fn public_items_are_shown() {
     let mut public = Public::default();

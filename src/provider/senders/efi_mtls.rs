@@ -4,7 +4,7 @@
 //! use tower_webhook::certificate::{CertificateMatch, CertificateProof};
 //! use tower_webhook::provider;
 //!
-//! # let chain = include_str!("../../../tests/data/certificates/root.pem");
+//! # let chain = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/certificates/root.pem"));
 //! // The authority that Efí publishes for its webhooks; one for production, one for its sandbox.
 //! let sender = CertificateProof::of([CertificateMatch::issued_by(chain)?])?;
 //! let sender = provider::efi_mtls(sender);

@@ -4,7 +4,7 @@
 //! use tower_webhook::certificate::{CertificateMatch, CertificateProof};
 //! use tower_webhook::provider;
 //!
-//! # let authority = include_str!("../../../tests/data/certificates/root.pem");
+//! # let authority = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/certificates/root.pem"));
 //! // The authority of Inter's webhooks, from its portal for developers.
 //! let sender = CertificateProof::of([CertificateMatch::issued_by(authority)?])?;
 //! let sender = provider::inter(sender);
