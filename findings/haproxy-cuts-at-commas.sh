@@ -3,10 +3,10 @@
 #
 # Guess: `req.hdr(stripe-signature)` is the header's value, and `req.hdr_cnt(stripe-signature)` is 1 where it was sent
 #        once; so `deny if { req.hdr_cnt(stripe-signature) gt 1 }` refuses doubled headers alone.
-# Seen:  both cut at commas, whatever the header: `t=…,v1=…,v0=…` counts as three, and its value is `v0=…`, the last.
-#        The guard refuses each delivery of Stripe, and a log or a header that is made of the value lacks its time
-#        and its signature. A date loses its weekday. `req.fhdr` and `req.fhdr_cnt` do not cut.
-# Versions: haproxy 2.6.12 (Debian 12), Python 3.
+# Seen:  both cut at commas, whatever the header: `t=…,v1=…` counts as two, and its value is `v1=…`, the last.
+#        The guard refuses each delivery of Stripe, and a log or a header that is made of the value lacks its time.
+#        A date loses its weekday. `req.fhdr` and `req.fhdr_cnt` do not cut.
+# Versions: haproxy 2.6.12-1+deb12u4 (Debian 12), stripe 23.1.0 (npm), Node.js 20, Python 3.
 # Source: HAProxy's configuration manual, section 7.3.6, `req.hdr` and `req.fhdr`.
 set -euo pipefail
 
@@ -21,6 +21,7 @@ for package in *.deb; do dpkg-deb -x "$package" .; done
 export LD_LIBRARY_PATH=$folder/usr/lib/x86_64-linux-gnu
 PATH=$folder/usr/sbin:$PATH
 haproxy -v | sed -n 1p
+npm install --silent --no-audit --no-fund --ignore-scripts stripe@23.1.0
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 cat > haproxy.cfg <<CONFIGURATION
 defaults
@@ -36,31 +37,42 @@ CONFIGURATION
 haproxy -f haproxy.cfg &
 server=$!
 
-cat > send.py <<'PYTHON'
-import http.client
-import sys
-import time
+cat > send.mjs <<'NODE'
+import http from 'node:http';
+import Stripe from 'stripe';
 
-HEADERS = {"Stripe-Signature": "t=1777899600,v1=aa,v0=bb", "Date": "Mon, 04 May 2026 13:00:00 GMT"}
+const BODY = '{"id":"evt_1"}';
+const signature = new Stripe('sk_test_1').webhooks.generateTestHeaderString({
+  payload: BODY,
+  secret: 'whsec_1',
+  timestamp: 1777899600,
+});
+const headers = { 'stripe-signature': signature, date: 'Mon, 04 May 2026 13:00:00 GMT' };
 
+const send = (path) => new Promise((resolve, reject) => {
+  const request = http.request({ port: process.argv[2], host: '127.0.0.1', method: 'POST', path, headers }, (answer) => {
+    let text = '';
+    answer.on('data', (chunk) => { text += chunk; });
+    answer.on('end', () => resolve([answer.statusCode, text]));
+  });
+  request.on('error', reject).end(BODY);
+});
 
-def send(path):
-    connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=10)
-    connection.request("POST", path, "{}", HEADERS)
-    response = connection.getresponse()
-    return response.status, response.read().decode()
-
-
-for _ in range(100):
-    try:
-        plain, guarded = send("/"), send("/guarded")
-        break
-    except ConnectionRefusedError:
-        time.sleep(0.1)
-print("fetched:", plain)
-print("guarded:", guarded[0])
-value = HEADERS["Stripe-Signature"]
-expected = f"hdr 3 v0=bb; fhdr 1 {value}; date 04 May 2026 13:00:00 GMT"
-sys.exit(1 if plain != (200, expected) or guarded[0] != 403 else 0)
-PYTHON
-python3 send.py "$port"
+let fetched;
+for (let tries = 0; !fetched; tries += 1) {
+  try {
+    fetched = await send('/');
+  } catch (error) {
+    if (error.code !== 'ECONNREFUSED' || tries === 100) throw error;
+    await new Promise((resolve) => { setTimeout(resolve, 100); });
+  }
+}
+const [guarded] = await send('/guarded');
+console.log('sent:   ', signature);
+console.log('fetched:', ...fetched);
+console.log('guarded:', guarded);
+const last = signature.split(',').at(-1);
+const expected = `hdr 2 ${last}; fhdr 1 ${signature}; date 04 May 2026 13:00:00 GMT`;
+process.exit(fetched[0] === 200 && fetched[1] === expected && guarded === 403 ? 0 : 1);
+NODE
+node send.mjs "$port"

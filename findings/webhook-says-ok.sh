@@ -6,7 +6,7 @@
 #        is there and wrong it is 500; a command that fails is 200, as it is answered before it has run. The
 #        sender takes the first and the last for delivered. `trigger-rule-mismatch-http-response-code` and
 #        `include-command-output-in-response` mend them, hook by hook.
-# Versions: webhook 2.8.0 (Debian 12), Python 3.
+# Versions: webhook 2.8.0-4+b6 (Debian 12), @octokit/webhooks-methods 6.0.0 (npm), Node.js 20, Python 3.
 # Source: https://github.com/adnanh/webhook, docs/Hook-Definition.md
 set -euo pipefail
 
@@ -19,6 +19,7 @@ apt-get download -q webhook=2.8.0-4+b6 > /dev/null 2>&1
 dpkg-deb -x webhook_*.deb .
 PATH=$folder/usr/bin:$PATH
 webhook -version
+npm install --silent --no-audit --no-fund --ignore-scripts @octokit/webhooks-methods@6.0.0
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 cat > hooks.json <<'JSON'
 [
@@ -32,41 +33,38 @@ JSON
 webhook -hooks hooks.json -ip 127.0.0.1 -port "$port" > /dev/null 2>&1 &
 server=$!
 
-cat > send.py <<'PYTHON'
-import hashlib
-import hmac
-import http.client
-import sys
-import time
+cat > send.mjs <<'NODE'
+import { sign } from '@octokit/webhooks-methods';
 
-BODY = b'{"id":"evt_1"}'
-RIGHT = "sha256=" + hmac.new(b"secret", BODY, hashlib.sha256).hexdigest()
-WRONG = "sha256=" + hmac.new(b"other", BODY, hashlib.sha256).hexdigest()
+const BODY = '{"id":"evt_1"}';
 
+async function send(hook, headers) {
+  const url = `http://127.0.0.1:${process.argv[2]}/hooks/${hook}`;
+  const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: BODY });
+  return answer.status;
+}
 
-def send(hook, headers):
-    connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=10)
-    connection.request("POST", f"/hooks/{hook}", BODY, {"Content-Type": "application/json", **headers})
-    return connection.getresponse().status
-
-
-for _ in range(100):
-    try:
-        send("none", {})
-        break
-    except ConnectionRefusedError:
-        time.sleep(0.1)
-changed = False
-for what, hook, headers, expected in (
-    ("right signature", "signed", {"X-Hub-Signature-256": RIGHT}, 200),
-    ("wrong signature", "signed", {"X-Hub-Signature-256": WRONG}, 500),
-    ("no signature", "signed", {}, 200),
-    ("wrong token", "token", {"X-Gitlab-Token": "other"}, 200),
-    ("its command fails", "fails", {}, 200),
-):
-    status = send(hook, headers)
-    print(f"{what}: {status}")
-    changed = changed or status != expected
-sys.exit(1 if changed else 0)
-PYTHON
-python3 send.py "$port"
+for (let tries = 0; ; tries += 1) {
+  try {
+    await send('none', {});
+    break;
+  } catch (error) {
+    if (error.cause?.code !== 'ECONNREFUSED' || tries === 100) throw error;
+    await new Promise((resolve) => { setTimeout(resolve, 100); });
+  }
+}
+let changed = false;
+for (const [what, hook, headers, expected] of [
+  ['right signature', 'signed', { 'x-hub-signature-256': await sign('secret', BODY) }, 200],
+  ['wrong signature', 'signed', { 'x-hub-signature-256': await sign('other', BODY) }, 500],
+  ['no signature', 'signed', {}, 200],
+  ['wrong token', 'token', { 'x-gitlab-token': 'other' }, 200],
+  ['its command fails', 'fails', {}, 200],
+]) {
+  const status = await send(hook, headers);
+  console.log(`${what}: ${status}`);
+  changed ||= status !== expected;
+}
+process.exit(changed ? 1 : 0);
+NODE
+node send.mjs "$port"
