@@ -262,12 +262,14 @@ impl From<RejectionCause> for NotProved {
 }
 
 impl From<NotProved> for RejectionCause {
+    #[inline]
     fn from(error: NotProved) -> Self {
         error.0
     }
 }
 
 impl From<SignatureError> for NotProved {
+    #[inline]
     fn from(error: SignatureError) -> Self {
         Self(error.into())
     }
@@ -288,6 +290,7 @@ impl Prove for Verifier {
         self.scheme().tolerance()
     }
 
+    #[inline]
     fn head(&self, head: &ProofHead<'_>) -> Result<Verification, NotProved> {
         Ok(self.begin(head.request, head.now())?)
     }

@@ -162,9 +162,16 @@ pub struct EntryCounts {
 }
 
 impl EntryCounts {
-    /// These and those together.
-    #[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
-    pub(crate) fn and(self, those: Self) -> Self {
+    /// The number of each status.
+    ///
+    /// ```
+    /// use tower_webhook::inbox::{EntryCounts, EntryStatus};
+    ///
+    /// let mut counts = EntryCounts::default();
+    /// counts.add(EntryStatus::Dead, 2);
+    /// assert!(counts.by_status().contains(&(EntryStatus::Dead, 2)));
+    /// ```
+    pub fn by_status(&self) -> [(EntryStatus, u64); 9] {
         let Self {
             queued,
             waiting,
@@ -175,9 +182,8 @@ impl EntryCounts {
             discarded,
             stale,
             mismatched,
-        } = those;
-        let mut all = self;
-        for (status, more) in [
+        } = *self;
+        [
             (EntryStatus::Queued, queued),
             (EntryStatus::Waiting, waiting),
             (EntryStatus::Running, running),
@@ -187,10 +193,16 @@ impl EntryCounts {
             (EntryStatus::Discarded, discarded),
             (EntryStatus::Stale, stale),
             (EntryStatus::Mismatched, mismatched),
-        ] {
-            all.add(status, more);
+        ]
+    }
+
+    /// These and those together.
+    #[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
+    pub(crate) fn and(mut self, those: Self) -> Self {
+        for (status, more) in those.by_status() {
+            self.add(status, more);
         }
-        all
+        self
     }
 
     /// Counts so many more entries with this status.

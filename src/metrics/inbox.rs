@@ -54,29 +54,10 @@ pub async fn record_inbox(inbox: &impl Inbox) -> Result<(), StoreError> {
     let answer = timeout(ASK_LIMIT, asked).await;
     let late = |_| Err(StoreError::new(StoreErrorKind::TimedOut));
     let (counts, paused, oldest) = answer.unwrap_or_else(late)?;
-    let EntryCounts {
-        queued,
-        waiting,
-        running,
-        lapsed,
-        done,
-        dead,
-        discarded,
-        stale,
-        mismatched,
-    } = counts;
-    for (status, count) in [
-        ("queued", queued),
-        ("waiting", waiting),
-        ("running", running),
-        ("lapsed", lapsed),
-        ("done", done),
-        ("dead", dead),
-        ("discarded", discarded),
-        ("stale", stale),
-        ("mismatched", mismatched),
-    ] {
-        INBOX_ENTRIES.gauge(&[status]).set(super::float(count));
+    for (status, count) in counts.by_status() {
+        INBOX_ENTRIES
+            .gauge(&[status.code()])
+            .set(super::float(count));
     }
     let age = oldest.map(|oldest| UnixTime::now().saturating_since(oldest));
     INBOX_OLDEST.gauge(&[]).set(age.unwrap_or_default());

@@ -24,7 +24,7 @@ use crate::reason::Reason;
 /// assert!(failed.matches(&JournalLine::parse(line)?));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[must_use]
 pub struct JournalFilter {
     pub(crate) provider: Option<Name>,
@@ -87,22 +87,7 @@ impl JournalFilter {
     /// Whether every line is asked for.
     #[cfg(feature = "page")]
     pub(crate) fn is_for_all(&self) -> bool {
-        let Self {
-            provider,
-            key,
-            from,
-            until,
-            verdict,
-            reason,
-            authenticated,
-        } = self;
-        provider.is_none()
-            && key.is_none()
-            && from.is_none()
-            && until.is_none()
-            && verdict.is_none()
-            && reason.is_none()
-            && !authenticated
+        *self == Self::default()
     }
 
     /// Whether a line is asked for.

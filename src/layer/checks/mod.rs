@@ -218,6 +218,7 @@ impl Checks {
 }
 
 /// What every proof is asked about, before the client is known.
+#[inline]
 fn head_of<'a>(parts: &'a Parts, time: &'a HeadTime<'a>) -> ProofHead<'a> {
     ProofHead {
         request: parts.into(),

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::entry::{button, event_of};
 use super::frame::{cell, fact, failed, off, table, when};
 use crate::event::Name;
-use crate::inbox::{EntryCounts, EntryStatus, Inbox as _, RateView, SharedInbox};
+use crate::inbox::{EntryCounts, Inbox as _, RateView, SharedInbox};
 use crate::operator::actions::{PAUSE, RESUME, message};
 use crate::operator::asked::Asked;
 use crate::operator::chart;
@@ -118,7 +118,7 @@ fn depths(asked: &Asked, depth: &Depth<EntryCounts>) -> Markup {
         @match samples.last() {
             None => p.note { "Its entries are being counted." },
             Some((at, counts)) => {
-                dl { @for (status, count) in by_status(counts) { (fact(status.code(), &html! { (count) })) } }
+                dl { @for (status, count) in counts.by_status() { (fact(status.code(), &html! { (count) })) } }
                 @if samples.len() > 1 {
                     figure {
                         (chart::depths(&over_time, &format!("What waited and what was dead, {} times since this process began or in the last hours; now {} wait and {} are dead", samples.len(), waiting(counts), counts.dead)))
@@ -132,24 +132,6 @@ fn depths(asked: &Asked, depth: &Depth<EntryCounts>) -> Markup {
             }
         }
     }
-}
-
-fn by_status(counts: &EntryCounts) -> Vec<(EntryStatus, u64)> {
-    let EntryCounts {
-        queued,
-        waiting,
-        running,
-        lapsed,
-        done,
-        dead,
-        discarded,
-        stale,
-        mismatched,
-    } = *counts;
-    let all = [
-        queued, waiting, running, lapsed, done, dead, discarded, stale, mismatched,
-    ];
-    EntryStatus::ALL.iter().copied().zip(all).collect()
 }
 
 fn pauses(state: &State, asked: &Asked, number: usize, paused: &[Name]) -> Markup {

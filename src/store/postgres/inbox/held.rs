@@ -3,11 +3,11 @@
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 
-use crate::event::{Name, OrderKey};
+use crate::event::Name;
 use crate::inbox::{HeldOrderKey, Route};
 use crate::store::postgres::error::Fault;
 use crate::store::postgres::statements::unnamed;
-use crate::store::sql::Place;
+use crate::store::sql::inbox::held_order_key;
 
 use super::statements::EntryStatements;
 
@@ -27,12 +27,9 @@ pub(super) async fn held(
         .await?;
     let mut found = Vec::new();
     for row in rows {
-        let (key, order): (String, String) = (row.try_get(0)?, row.try_get(2)?);
-        let name: Option<Vec<u8>> = row.try_get(1)?;
-        let holder = Place::read(namespace, &key, name.as_deref());
-        if let (Some(holder), Some(key)) = (holder, OrderKey::parse(&order)) {
-            found.push(HeldOrderKey::new(key, holder));
-        }
+        let (key, name, order): (String, Option<Vec<u8>>, String) =
+            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        found.extend(held_order_key(namespace, &key, name.as_deref(), &order));
     }
     Ok(found)
 }

@@ -16,7 +16,7 @@ pub(in crate::store) mod tests;
 pub(in crate::store) use self::batch::{At, Changes, Found, FoundRow, NewRow, Placed, decide};
 pub(in crate::store) use self::entries::Entries;
 pub(in crate::store) use self::order::{Answer, Order, mixed_up};
-pub(in crate::store) use self::order_keys::{OrderAt, OrderKeys, OrderRow};
+pub(in crate::store) use self::order_keys::{OrderAt, OrderKeys, OrderRow, held_order_key};
 pub(in crate::store) use self::rates::{Limits, RateRow};
 pub(in crate::store) use self::row::EntryRow;
 pub(in crate::store) use self::taking::{Due, Taking, chosen};

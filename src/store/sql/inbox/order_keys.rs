@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::clock::UnixTime;
-use crate::event::{Name, Version};
-use crate::inbox::{Entry, OrderChange, OrderState};
+use crate::event::{Name, OrderKey, Version};
+use crate::inbox::{Entry, HeldOrderKey, OrderChange, OrderState};
+use crate::store::sql::Place;
 use crate::store::sql::row::{from_micros, micros};
 
 /// An order key of a route of a namespace.
@@ -25,6 +26,17 @@ impl OrderAt {
             key: order.key.as_str().to_owned(),
         })
     }
+}
+
+/// An order key and who holds it, out of a row with both; `None` where this version would have written another.
+pub(in crate::store) fn held_order_key(
+    namespace: &Name,
+    key: &str,
+    name: Option<&[u8]>,
+    order: &str,
+) -> Option<HeldOrderKey> {
+    let holder = Place::read(namespace, key, name)?;
+    Some(HeldOrderKey::new(OrderKey::parse(order)?, holder))
 }
 
 /// What is kept of some order keys, and which of it is to be written. The holder is the number of a row.
