@@ -84,6 +84,9 @@ impl MessageSignatures {
 
     /// Only the signature under this label counts.
     ///
+    /// Say it, or the [tag](Self::tag), where proxies on the way sign too and keys come from a
+    /// [`KeySource`](crate::keys::KeySource): such a message is judged by the key that its first signature names.
+    ///
     /// ```
     /// use tower_webhook::signature::{MessageAlgorithm, MessageSignatures};
     ///
