@@ -1,5 +1,6 @@
 //! A store in the memory of this process.
 
+mod chunks;
 mod clock;
 mod pool;
 mod room;

@@ -4,12 +4,14 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::OccupiedEntry;
 use tokio::sync::watch;
 
 use crate::clock::UnixTime;
 use crate::event::EventKey;
 use crate::store::record::{Command, Record, Step};
 
+use super::chunks::Chunks;
 use super::room::Room;
 
 /// A key and its hash, which is made once for all that is looked up by it.
@@ -22,6 +24,7 @@ pub(super) struct Hashed<'a> {
 #[derive(Default)]
 pub(super) struct Shard {
     records: HashTable<Slot>,
+    entries: Chunks<Entry>,
     /// When to look at which record. Each record has an item at `Entry::scheduled`; a record that
     /// is kept longer meanwhile is found alive then and put back, so keeping it longer costs
     /// nothing here.
@@ -31,8 +34,7 @@ pub(super) struct Shard {
 struct Slot {
     /// Of the key; a table that grows needs it again.
     hash: u64,
-    /// Boxed: a table that grows moves no record while another thread waits for the shard.
-    entry: Box<Entry>,
+    place: usize,
 }
 
 struct Entry {
@@ -57,21 +59,26 @@ pub(super) struct Ran<O> {
 }
 
 impl Shard {
+    /// Where the record of this key stands.
+    fn place(&self, key: Hashed<'_>) -> Option<usize> {
+        let is_it = |slot: &Slot| is_of(&self.entries, slot, key);
+        Some(self.records.find(key.hash, is_it)?.place)
+    }
+
     fn entry_mut(&mut self, key: Hashed<'_>) -> Option<&mut Entry> {
-        let slot = self.records.find_mut(key.hash, |slot| slot.is_of(key))?;
-        Some(&mut slot.entry)
+        let place = self.place(key)?;
+        self.entries.get_mut(place)
     }
 
     pub(super) fn get(&self, key: Hashed<'_>, now: UnixTime) -> Option<&Record> {
-        let slot = self.records.find(key.hash, |slot| slot.is_of(key))?;
-        let record = &slot.entry.record;
+        let record = &self.entries.get(self.place(key)?)?.record;
         record.is_kept(now).then_some(record)
     }
 
     pub(super) fn iter(&self, now: UnixTime) -> impl Iterator<Item = (&EventKey, &Record)> {
-        self.records
+        self.entries
             .iter()
-            .map(|slot| (&slot.entry.key, &slot.entry.record))
+            .map(|entry| (&entry.key, &entry.record))
             .filter(move |(_, record)| record.is_kept(now))
     }
 
@@ -106,7 +113,7 @@ impl Shard {
             }
             None => {
                 ran.crowded = room.take().ok_or(NoRoom)?.crowded;
-                let entry = Box::new(Entry {
+                let place = self.entries.insert(Entry {
                     key: key.key.clone(),
                     record,
                     scheduled: at,
@@ -114,7 +121,7 @@ impl Shard {
                 });
                 let hash = key.hash;
                 self.records
-                    .insert_unique(hash, Slot { hash, entry }, |slot| slot.hash);
+                    .insert_unique(hash, Slot { hash, place }, |slot| slot.hash);
                 true
             }
         };
@@ -134,14 +141,19 @@ impl Shard {
         only_done: bool,
         room: &Room,
     ) -> (bool, Option<watch::Sender<()>>) {
-        let found = self.records.find_entry(key.hash, |slot| slot.is_of(key));
-        let Ok(found) = found else {
+        let Self {
+            records, entries, ..
+        } = self;
+        let Ok(found) = records.find_entry(key.hash, |slot| is_of(entries, slot, key)) else {
             return (false, None);
         };
-        if only_done && !found.get().entry.record.is_done(now) {
+        let is_done = |entry: &Entry| entry.record.is_done(now);
+        if only_done && !entries.get(found.get().place).is_some_and(is_done) {
             return (false, None);
         }
-        let (Slot { entry, .. }, _) = found.remove();
+        let Some(entry) = remove(entries, found) else {
+            return (false, None);
+        };
         room.give_back(1);
         (entry.record.is_kept(now), entry.news)
     }
@@ -154,22 +166,30 @@ impl Shard {
                 break;
             }
             let Some(due) = self.due.pop() else { break };
-            let is_due = |slot: &Slot| slot.hash == due.hash && slot.entry.scheduled == due.at;
+            let Self {
+                records, entries, ..
+            } = self;
+            let is_due = |slot: &Slot| {
+                let entry = entries.get(slot.place);
+                slot.hash == due.hash && entry.is_some_and(|entry| entry.scheduled == due.at)
+            };
             // Of two with the same hash and time either may be found, and the other one then by
             // the other's item.
-            let Ok(mut found) = self.records.find_entry(due.hash, is_due) else {
+            let Ok(found) = records.find_entry(due.hash, is_due) else {
                 // Forgotten, or looked at by an earlier item.
                 continue;
             };
-            let entry = &mut found.get_mut().entry;
-            if entry.record.is_kept(now) {
-                let (at, hash) = (entry.record.kept_until, due.hash);
-                entry.scheduled = at;
-                self.due.push(Due { at, hash });
-            } else {
-                // Whoever waited for it was woken by the end of its lease.
-                found.remove();
-                freed = freed.saturating_add(1);
+            match entries.get_mut(found.get().place) {
+                Some(entry) if entry.record.is_kept(now) => {
+                    let (at, hash) = (entry.record.kept_until, due.hash);
+                    entry.scheduled = at;
+                    self.due.push(Due { at, hash });
+                }
+                _ => {
+                    // Whoever waited for it was woken by the end of its lease.
+                    remove(entries, found);
+                    freed = freed.saturating_add(1);
+                }
             }
         }
         if freed > 0 {
@@ -181,9 +201,10 @@ impl Shard {
     /// majority the heap is made anew, which as many pushes have paid for.
     fn drop_stale_items(&mut self) {
         if self.due.len() > self.records.len().saturating_mul(2).saturating_add(64) {
-            let items = self.records.iter().map(|slot| Due {
-                at: slot.entry.scheduled,
-                hash: slot.hash,
+            let items = self.records.iter().filter_map(|slot| {
+                let entry = self.entries.get(slot.place)?;
+                let (at, hash) = (entry.scheduled, slot.hash);
+                Some(Due { at, hash })
             });
             self.due = items.collect();
         }
@@ -210,7 +231,7 @@ impl Shard {
 
     #[cfg(test)]
     pub(super) fn sizes(&self) -> Sizes {
-        let senders = || (self.records.iter()).filter_map(|slot| slot.entry.news.as_ref());
+        let senders = || (self.entries.iter()).filter_map(|entry| entry.news.as_ref());
         Sizes {
             records: self.records.len(),
             items: self.due.len(),
@@ -220,10 +241,14 @@ impl Shard {
     }
 }
 
-impl Slot {
-    fn is_of(&self, key: Hashed<'_>) -> bool {
-        self.hash == key.hash && self.entry.key == *key.key
-    }
+fn is_of(entries: &Chunks<Entry>, slot: &Slot, key: Hashed<'_>) -> bool {
+    let entry = entries.get(slot.place);
+    slot.hash == key.hash && entry.is_some_and(|entry| entry.key == *key.key)
+}
+
+fn remove(entries: &mut Chunks<Entry>, found: OccupiedEntry<'_, Slot>) -> Option<Entry> {
+    let (slot, _) = found.remove();
+    entries.remove(slot.place)
 }
 
 #[cfg(test)]
