@@ -58,7 +58,10 @@ pub(crate) async fn pair(store: &impl Store, claim: &Claim) {
 fn commits(store: &impl std::fmt::Debug) -> f64 {
     let text = format!("{store:?}");
     let (_, rest) = text.split_once("commits: ").unwrap();
-    rest.trim_end_matches(" }").parse().unwrap()
+    let end = rest
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(rest.len());
+    rest[..end].parse().unwrap()
 }
 
 /// A folder of the build, on a disk.

@@ -1,7 +1,7 @@
 -- Sends the deliveries of a file, one after the other, over wrk's connections.
 --
--- Arguments: the file, the path, "signed" or "unsigned", "once" or "again", and the names of the
--- headers for id, time and signature.
+-- Arguments: the file, the path, "signed" or "unsigned", "once" or "again", the names of the headers
+-- for id, time and signature, and how many of the file's deliveries are wanted.
 -- Each line of the file is an id, a time, a signature and a body, with tabs between them. What is to
 -- be sent once only and has been sent ends the run as a failure: a duplicate is not a delivery.
 
@@ -10,7 +10,9 @@ local requests, sent, again = {}, 0, false
 function init(args)
   local file, path, signed = args[1], args[2], args[3] == 'signed'
   again = args[4] == 'again'
+  local most = tonumber(args[8])
   for line in io.lines(file) do
+    if #requests == most then break end
     local a = line:find('\t', 1, true)
     local b = line:find('\t', a + 1, true)
     local c = line:find('\t', b + 1, true)

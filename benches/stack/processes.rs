@@ -152,6 +152,8 @@ pub(crate) struct Order<'a> {
     pub(crate) once: bool,
     pub(crate) connections: u32,
     pub(crate) headers: Headers,
+    /// How many of the deliveries are wanted: reading them takes wrk longer than the rest.
+    pub(crate) most: u64,
 }
 
 pub(crate) fn load(
@@ -172,6 +174,7 @@ pub(crate) fn load(
         .arg(if order.signed { "signed" } else { "unsigned" })
         .arg(if order.once { "once" } else { "again" })
         .args(order.headers)
+        .arg(order.most.to_string())
         .output()
         .map_err(|error| format!("wrk: {error}; scripts/bench installs it"))?;
     let out = String::from_utf8_lossy(&output.stdout);
