@@ -1,14 +1,14 @@
 //! Where the records of a shard lie.
 
-/// How many lie together: some kilobytes, made in no time while the shard is locked.
-const CHUNK: usize = 32;
+/// How many lie together: few kilobytes, for of a store that stays small there are many shards.
+const CHUNK: usize = 16;
 
 /// Values at places that stay theirs until they are taken out.
 ///
 /// Values of one chunk lie one behind the other. Each in a box of its own would lie between what
 /// lives for one request, and what is freed there stays in pieces: every request of the process
-/// then looks for its memory longer. To add a value never moves more than the few of a first chunk
-/// while another thread waits for the shard.
+/// then looks for its memory longer. To add a value moves none of the others while another thread
+/// waits for the shard.
 #[derive(Debug)]
 pub(super) struct Chunks<T> {
     /// All but the last are full, some places of them perhaps vacant.
@@ -52,11 +52,8 @@ impl<T> Chunks<T> {
             *vacant = Some(value);
             return place;
         }
-        let full = self.chunks.last().is_none_or(|last| last.len() >= CHUNK);
-        if full {
-            // The first one grows as it must: of a store that stays small there are many shards.
-            let room = if self.chunks.is_empty() { 0 } else { CHUNK };
-            self.chunks.push(Vec::with_capacity(room));
+        if self.chunks.last().is_none_or(|last| last.len() >= CHUNK) {
+            self.chunks.push(Vec::with_capacity(CHUNK));
         }
         let before = self.chunks.len().saturating_sub(1).saturating_mul(CHUNK);
         let Some(last) = self.chunks.last_mut() else {
