@@ -149,14 +149,19 @@ impl fmt::Debug for ConfigError {
         if f.alternate() {
             return fmt::Debug::fmt(&self.0, f);
         }
-        fmt::Display::fmt(self, f)?;
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            write!(f, "\n  caused by: {error}")?;
-            cause = error.source();
-        }
-        Ok(())
+        in_lines(self, f)
     }
+}
+
+/// An error as `main` prints it for a person: its text, and what caused it on lines of its own.
+pub(crate) fn in_lines(error: &dyn Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "{error}")?;
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        write!(f, "\n  caused by: {error}")?;
+        cause = error.source();
+    }
+    Ok(())
 }
 
 impl Error for ConfigError {

@@ -88,12 +88,11 @@
 //! | `senders` | more than eighty senders more, and what their schemes need ([`provider`]) |
 //! | `asymmetric` | signatures with public keys, their senders, and the `keys` module: keys that are fetched; the `certificate` module: client certificates |
 //! | `jwt` | signatures that are a JWS or a JWT, and their senders |
-//! | `http-client` | fetching keys over HTTPS |
 //! | `sqlite` | [`SqliteStore`], in a file; SQLite is built in. Rust 1.94 or later |
 //! | `postgres` | [`PostgresStore`], on PostgreSQL, through PgBouncer too. Rust 1.94 or later |
 //! | `postgres-tls` | the same with TLS |
 //! | `inbox` | acknowledging events at once and handling them later: the `inbox` and `worker` modules |
-//! | `http-client` | clients for the APIs of BLOX, BlendFi and others, over HTTPS with `ring` and the system's certificates: the [`reconcile`] module |
+//! | `http-client` | what asks over HTTPS, with `ring` and the system's certificates: for keys (the `keys` module), and clients for the APIs of BLOX, BlendFi and others (the [`reconcile`] module) |
 //! | `gzip` | bodies that come compressed, where [`SenderContract::gzip`](SenderContract) says which form is signed |
 //! | `page` | a page for operators, to nest in your router: the `operator` module |
 //! | `cli` | the program `webhook`: sends, verifies, says why a signature was refused, looks into records and inboxes. Rust 1.94 or later |
@@ -223,3 +222,17 @@ pub use webhook::{NoStore, Webhook, WebhookLayer};
 ))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The same of the pages that hold some.
+#[cfg(all(
+    doctest,
+    feature = "axum",
+    feature = "sqlite",
+    feature = "inbox",
+    feature = "senders",
+    feature = "page"
+))]
+#[doc = include_str!("../docs/inbox.md")]
+#[doc = include_str!("../docs/operator.md")]
+#[doc = include_str!("../docs/schemes.md")]
+struct Pages;

@@ -122,7 +122,57 @@ pub trait Prove: Send + Sync + 'static {
     fn head(&self, head: &ProofHead<'_>) -> Result<Self::Body, NotProved>;
 }
 
-/// The second step of a [`Prove`].
+/// The second step of a [`Prove`]: what the head has told, and judges the body by.
+///
+/// A gateway of one's own may have verified the sender, and tell what body it has seen:
+///
+/// ```
+/// use std::net::{IpAddr, Ipv4Addr};
+/// use http::HeaderName;
+/// use sha2::{Digest, Sha256};
+/// use tower_webhook::UnixTime;
+/// use tower_webhook::layer::{Coverage, NotProved, ProofHead, Prove, ProveBody, Proved};
+///
+/// struct ByOurGateway;
+///
+/// /// The SHA-256 of the body, as the gateway tells it.
+/// struct Seen(Vec<u8>);
+///
+/// impl Prove for ByOurGateway {
+///     type Body = Seen;
+///
+///     fn covers(&self) -> Coverage {
+///         Coverage::Body
+///     }
+///
+///     fn secret_headers(&self) -> Vec<HeaderName> {
+///         Vec::new()
+///     }
+///
+///     fn head(&self, head: &ProofHead<'_>) -> Result<Seen, NotProved> {
+///         if head.client() != Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 7))) {
+///             return Err(NotProved::because("it comes from somewhere else than the gateway"));
+///         }
+///         let told = head.request().headers().get("x-gateway-sha256");
+///         let told = told.and_then(|it| data_encoding::HEXLOWER.decode(it.as_bytes()).ok());
+///         told.map(Seen).ok_or_else(|| NotProved::because("the gateway tells no digest"))
+///     }
+/// }
+///
+/// impl ProveBody for Seen {
+///     fn body(self, body: &[u8], _now: UnixTime) -> Result<Proved, NotProved> {
+///         match Sha256::digest(body)[..] == self.0[..] {
+///             true => Ok(Proved::new()),
+///             false => Err(NotProved::because("the body is not the one that the gateway has seen")),
+///         }
+///     }
+/// }
+///
+/// let now = UnixTime::from_secs(1_777_899_600);
+/// let seen = || Seen(Sha256::digest(b"{}").to_vec());
+/// assert!(seen().body(b"{}", now).is_ok());
+/// assert!(seen().body(b"[]", now).is_err());
+/// ```
 pub trait ProveBody: Send + 'static {
     /// Judges the whole body of a delivery that was received at `now`.
     ///

@@ -119,9 +119,9 @@ impl EventRule {
     /// its handler runs again. [`EventRule::key_on_content_alone`] is the strict choice.
     ///
     /// ```
-    /// # use http::HeaderMap;
-    /// # use tower_webhook::Name;
-    /// # use tower_webhook::event::{EventRule, Shape};
+    /// use http::HeaderMap;
+    /// use tower_webhook::Name;
+    /// use tower_webhook::event::{EventRule, Shape};
     /// let removed = Shape::recognized("removed").only(["id"]);
     /// let rule = EventRule::body().unsigned_id_for(["X-Acme-Delivery"], [removed])?;
     /// let key = |id: &str, body: &str| -> Result<_, Box<dyn std::error::Error>> {
@@ -197,9 +197,9 @@ impl EventRule {
     /// What the event means is its whole body.
     ///
     /// ```
-    /// # use http::HeaderMap;
-    /// # use tower_webhook::Name;
-    /// # use tower_webhook::event::EventRule;
+    /// use http::HeaderMap;
+    /// use tower_webhook::Name;
+    /// use tower_webhook::event::EventRule;
     /// let rule = EventRule::with_insecure_header_key("X-Acme-Delivery")?;
     /// let key = |id: &str| -> Result<_, Box<dyn std::error::Error>> {
     ///     let headers = HeaderMap::from_iter([("x-acme-delivery".parse()?, id.parse()?)]);

@@ -105,7 +105,7 @@
 //! ```
 //! use std::time::Duration;
 //! use tower_webhook::Name;
-//! use tower_webhook::inbox::{Discard, EntryStatus, Inbox, List, MemoryInbox, Moved, Redrive};
+//! use tower_webhook::inbox::{Discard, EntryStatus, Inbox, List, MemoryInbox, Moved, Redrive, Route};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -123,6 +123,12 @@
 //!     };
 //!     // `NotFrom` where a delivery has revived it in between.
 //!     println!("{}", moved == Moved::Done);
+//! }
+//!
+//! // Of which things an event is at work, or keeps the others waiting.
+//! let bloquo = Route::parse("bloquo").ok_or("a route")?;
+//! for held in inbox.held_order_keys(&bloquo, 20).await?.unwrap_or_default() {
+//!     println!("{:?} is held by {}", held.key, held.holder);
 //! }
 //!
 //! // Its events are accepted, and wait.
@@ -197,6 +203,11 @@ pub use crate::store::{SqliteInbox, SqliteInboxBuilder};
 /// reached, does not answer in time, refuses the command or cannot read what it holds. Nothing is
 /// known then of whether the command took effect, save with
 /// [`StoreErrorKind::Full`](crate::store::StoreErrorKind::Full): nothing was changed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an inbox",
+    label = "not an inbox that is open",
+    note = "an inbox is opened first, with the `.await` and the `?`: `SqliteInbox::connect(path).await?`"
+)]
 pub trait Inbox: Send + Sync + 'static {
     /// Which entries these are; see [`Store::identity`](crate::Store::identity).
     fn identity(&self) -> Option<StoreIdentity> {

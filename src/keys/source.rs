@@ -72,12 +72,14 @@ impl KeySource {
     /// set; no shorter than a second.
     ///
     /// ```
-    /// # use tower_webhook::SigningKey;
-    /// # use tower_webhook::keys::{FetchError, FetchKeys, KeySource};
-    /// # struct Keys;
-    /// # impl FetchKeys for Keys {
-    /// #     async fn fetch(&self, _: &str) -> Result<Vec<SigningKey>, FetchError> { Ok(Vec::new()) }
-    /// # }
+    /// use tower_webhook::SigningKey;
+    /// use tower_webhook::keys::{FetchError, FetchKeys, KeySource};
+    ///
+    /// struct Keys;
+    ///
+    /// impl FetchKeys for Keys {
+    ///     async fn fetch(&self, _: &str) -> Result<Vec<SigningKey>, FetchError> { Ok(Vec::new()) }
+    /// }
     /// use std::time::Duration;
     ///
     /// let source = KeySource::list(Keys).cool_down(Duration::from_secs(300));
@@ -92,12 +94,14 @@ impl KeySource {
     /// How old keys may be before they are fetched again, in the background. An hour unless set.
     ///
     /// ```
-    /// # use tower_webhook::SigningKey;
-    /// # use tower_webhook::keys::{FetchError, FetchKeys, KeySource};
-    /// # struct Keys;
-    /// # impl FetchKeys for Keys {
-    /// #     async fn fetch(&self, _: &str) -> Result<Vec<SigningKey>, FetchError> { Ok(Vec::new()) }
-    /// # }
+    /// use tower_webhook::SigningKey;
+    /// use tower_webhook::keys::{FetchError, FetchKeys, KeySource};
+    ///
+    /// struct Keys;
+    ///
+    /// impl FetchKeys for Keys {
+    ///     async fn fetch(&self, _: &str) -> Result<Vec<SigningKey>, FetchError> { Ok(Vec::new()) }
+    /// }
     /// use std::time::Duration;
     ///
     /// let source = KeySource::list(Keys).max_age(Duration::from_secs(600));
@@ -112,12 +116,14 @@ impl KeySource {
     /// How long keys count while they cannot be fetched again. A week unless set.
     ///
     /// ```
-    /// # use tower_webhook::SigningKey;
-    /// # use tower_webhook::keys::{FetchError, FetchKeys, KeySource};
-    /// # struct Keys;
-    /// # impl FetchKeys for Keys {
-    /// #     async fn fetch(&self, _: &str) -> Result<Vec<SigningKey>, FetchError> { Ok(Vec::new()) }
-    /// # }
+    /// use tower_webhook::SigningKey;
+    /// use tower_webhook::keys::{FetchError, FetchKeys, KeySource};
+    ///
+    /// struct Keys;
+    ///
+    /// impl FetchKeys for Keys {
+    ///     async fn fetch(&self, _: &str) -> Result<Vec<SigningKey>, FetchError> { Ok(Vec::new()) }
+    /// }
     /// use std::time::Duration;
     ///
     /// let source = KeySource::list(Keys).kept_for(Duration::from_secs(86_400));

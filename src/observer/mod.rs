@@ -75,12 +75,14 @@ pub(crate) fn show(observe: impl FnOnce()) {
 /// ```
 /// use tower_webhook::MemoryStore;
 /// use tower_webhook::layer::TracingObserver;
-/// # use tower_webhook::{Observation, Observer, Webhook, provider};
-/// # struct Metrics;
-/// # impl Observer for Metrics {
-/// #     fn observe(&self, _: &Observation<'_>) {}
-/// # }
-/// # let stripe = provider::stripe(provider::stripe::keys(["whsec_test_9f8e7d6c5b4a"])?);
+/// use tower_webhook::{Observation, Observer, Webhook, provider};
+///
+/// struct Metrics;
+///
+/// impl Observer for Metrics {
+///     fn observe(&self, _: &Observation<'_>) {}
+/// }
+/// let stripe = provider::stripe(provider::stripe::keys(["whsec_test_9f8e7d6c5b4a"])?);
 /// let webhook = Webhook::new(stripe).store(MemoryStore::new()).observer((TracingObserver, Metrics));
 /// # Ok::<(), tower_webhook::ConfigError>(())
 /// ```
@@ -120,6 +122,27 @@ impl<A: Observer, B: Observer, C: Observer> Observer for (A, B, C) {
 }
 
 /// What an [`Observer`] wants to see beside the verdict.
+///
+/// ```
+/// use tower_webhook::layer::Interest;
+/// use tower_webhook::{Observation, Observer};
+///
+/// /// Which program of the sender's it was.
+/// struct UserAgents;
+///
+/// impl Observer for UserAgents {
+///     fn observe(&self, seen: &Observation<'_>) {
+///         let mut headers = seen.headers.iter().flat_map(|headers| headers.iter());
+///         println!("{:?}", headers.find(|(name, _)| **name == "user-agent"));
+///     }
+///
+///     fn interest(&self) -> Interest {
+///         Interest { headers: true, body: false }
+///     }
+/// }
+///
+/// assert!(UserAgents.interest().headers);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Interest {
     /// The request's headers, with secrets masked.

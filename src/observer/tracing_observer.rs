@@ -124,3 +124,63 @@ fn level(verdict: Verdict, reason: Option<Reason>) -> tracing::Level {
         | Verdict::NotOurs => tracing::Level::INFO,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::{Arc, Mutex};
+
+    use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+    use super::*;
+    use crate::contract::{RetriedStatuses, RetrySchedule, SenderContract};
+    use crate::event::Name;
+    use crate::layer::EndpointConfig;
+
+    const PROMISED: &str = include_str!("../../docs/stability.md");
+
+    /// The level of each event, and the names of its fields.
+    #[derive(Clone, Default)]
+    struct Seen(Arc<Mutex<Vec<(tracing::Level, BTreeSet<&'static str>)>>>);
+
+    impl<S: tracing::Subscriber> Layer<S> for Seen {
+        fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+            let metadata = event.metadata();
+            let names = metadata.fields().iter().map(|field| field.name());
+            let names = names.filter(|name| *name != "message").collect();
+            self.0.lock().unwrap().push((*metadata.level(), names));
+        }
+    }
+
+    #[test]
+    fn outcomes_have_the_fields_that_are_promised() {
+        let (_, section) = PROMISED.split_once("\n## Log events\n").unwrap();
+        let table = section.split("\n## ").next().unwrap();
+        let cells = table.lines().filter_map(|line| line.strip_prefix("| `"));
+        let promised: BTreeSet<_> = cells
+            .filter_map(|line| line.split(" | ").next())
+            .flat_map(|cell| cell.split(&['`', ',', ' '][..]))
+            .filter(|name| !name.is_empty())
+            .collect();
+
+        let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None);
+        let endpoint = EndpointConfig::new(Name::new("acme").unwrap(), contract);
+        let seen = Seen::default();
+        let subscriber = tracing_subscriber::registry().with(seen.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            for verdict in [Verdict::Handled, Verdict::Refused, Verdict::Failed] {
+                TracingObserver.observe(&endpoint.observation(verdict));
+            }
+        });
+        let levels = [
+            tracing::Level::INFO,
+            tracing::Level::WARN,
+            tracing::Level::ERROR,
+        ];
+        let seen = seen.0.lock().unwrap();
+        for (level, (seen_at, fields)) in levels.iter().zip(seen.iter()) {
+            assert_eq!((seen_at, fields), (level, &promised));
+        }
+        assert_eq!(seen.len(), levels.len());
+    }
+}

@@ -327,16 +327,16 @@ impl Provider {
     ///
     /// ```
     /// use tower_webhook::provider::{self, stripe};
-    /// # use http::HeaderMap;
-    /// # use tower_webhook::UnixTime;
+    /// use http::HeaderMap;
+    /// use tower_webhook::UnixTime;
     ///
     /// let stripe = provider::stripe(stripe::keys(["whsec_test_9f8e7d6c5b4a"])?);
-    /// # let headers = HeaderMap::from_iter([(
-    /// #     "stripe-signature".parse()?,
-    /// #     "t=1777899600,v1=08325ebbc85e7149a1d118232b1f0e701c642b78ee160a831315049066d4c60b".parse()?,
-    /// # )]);
-    /// # let body = br#"{"id":"evt_1","object":"event","type":"charge.succeeded","created":1777899600,"data":{"object":{"id":"ch_1","amount":1500}}}"#;
-    /// # let now = UnixTime::from_secs(1_777_899_600);
+    /// let headers = HeaderMap::from_iter([(
+    ///     "stripe-signature".parse()?,
+    ///     "t=1777899600,v1=08325ebbc85e7149a1d118232b1f0e701c642b78ee160a831315049066d4c60b".parse()?,
+    /// )]);
+    /// let body = br#"{"id":"evt_1","object":"event","type":"charge.succeeded","created":1777899600,"data":{"object":{"id":"ch_1","amount":1500}}}"#;
+    /// let now = UnixTime::from_secs(1_777_899_600);
     /// // What a queue has kept of a delivery: its headers and its body.
     /// let verified = stripe.verifier().ok_or("Stripe signs")?.verify(&headers, body, now)?;
     /// let event = stripe.rule().identify(stripe.name(), &headers, verified.id(), body)?;

@@ -63,7 +63,7 @@ impl BlendFiApi {
     /// The client, for what has no function here, such as the sandbox's test helpers.
     ///
     /// ```no_run
-    /// # use tower_webhook::reconcile::{ApiError, BlendFiApi};
+    /// use tower_webhook::reconcile::{ApiError, BlendFiApi};
     /// # async fn simulate(api: &BlendFiApi, path_of_the_helper: &str) -> Result<(), ApiError> {
     /// let amount = serde_json::json!({"amount": "10.00"});
     /// let _: serde_json::Value = api.client().post(path_of_the_helper, Some(&amount)).await?;
@@ -131,7 +131,7 @@ impl BlendFiApi {
     /// As [`ApiClient::post`].
     ///
     /// ```no_run
-    /// # use tower_webhook::reconcile::{ApiError, BlendFiApi};
+    /// use tower_webhook::reconcile::{ApiError, BlendFiApi};
     /// # async fn register(api: &BlendFiApi) -> Result<(), ApiError> {
     /// let types = ["conversion.completed", "conversion.failed"];
     /// let other = serde_json::json!({"description": "orders"});
@@ -167,8 +167,8 @@ impl BlendFiApi {
     ///
     /// ```no_run
     /// use std::time::Duration;
-    /// # use tower_webhook::{KeyRing, UnixTime};
-    /// # use tower_webhook::reconcile::BlendFiApi;
+    /// use tower_webhook::{KeyRing, UnixTime};
+    /// use tower_webhook::reconcile::BlendFiApi;
     /// # async fn roll_over(api: &BlendFiApi, ring: &KeyRing) -> Result<(), Box<dyn std::error::Error>> {
     ///
     /// let in_a_day = UnixTime::now().saturating_add(Duration::from_secs(86_400));

@@ -19,7 +19,7 @@ use crate::printable::Printable;
 /// ```
 /// use tower_webhook::reconcile::{ApiClient, ApiKey, DeliveryList, Source};
 ///
-/// # let client = ApiClient::at("https://api.bloquo.example/").bearer(ApiKey::new("sk_test_9f8e7d6c")?).build()?;
+/// let client = ApiClient::at("https://api.bloquo.example/").bearer(ApiKey::new("sk_test_9f8e7d6c")?).build()?;
 /// // An answer such as {"data":[{"uuid":"n_1","order":{"id":1042},"state":"COMPLETED"}],"next":"…"}
 /// let notifications = DeliveryList::at("/v1/notifications")
 ///     .parameter("limit", "100")
@@ -96,7 +96,7 @@ impl DeliveryList {
     /// Passes over items whose text at this place is none of these, such as those that were delivered.
     ///
     /// ```
-    /// # use tower_webhook::reconcile::DeliveryList;
+    /// use tower_webhook::reconcile::DeliveryList;
     /// let failed = DeliveryList::at("/v1/deliveries").only("/status", ["failed", "exhausted"]);
     /// # drop(failed);
     /// ```

@@ -35,8 +35,8 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), tower_webhook::ConfigError> {
-//! # let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?;
-//! # let webhook = Webhook::new(provider::bloque_accounts(tokens)).store(MemoryStore::new()).build()?;
+//! let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?;
+//! let webhook = Webhook::new(provider::bloque_accounts(tokens)).store(MemoryStore::new()).build()?;
 //! let count = |events: u32| move || std::future::ready(println!("{events}"));
 //! let reconciler = Reconciler::of(&webhook, Nothing)
 //!     .handler_with(count(1), ())

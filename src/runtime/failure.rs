@@ -147,7 +147,38 @@ impl fmt::Debug for Failure {
 }
 
 /// What an [`EventHandler`](super::EventHandler) returns: nothing where it is always done, or a
-/// `Result` with any error, a [`Permanent`] or a [`Failure`].
+/// `Result` with any error, a [`Permanent`] or a [`Failure`]. A type of your own is as good:
+///
+/// ```
+/// use tower_webhook::Delivery;
+/// use tower_webhook::runtime::{EventHandler, Failure, HandlerResult};
+///
+/// enum Booked {
+///     Now,
+///     Before,
+///     Refused(String),
+/// }
+///
+/// impl HandlerResult for Booked {
+///     fn into_result(self) -> Result<(), Failure> {
+///         match self {
+///             Self::Now | Self::Before => Ok(()),
+///             Self::Refused(why) => Err(Failure::permanent(why)),
+///         }
+///     }
+/// }
+///
+/// async fn on_event(delivery: Delivery) -> Booked {
+///     match delivery.attempt() {
+///         1 => Booked::Now,
+///         2 => Booked::Before,
+///         _ => Booked::Refused("it was tried too often".to_owned()),
+///     }
+/// }
+///
+/// fn takes<Args>(_: impl EventHandler<(), Args>) {}
+/// takes(on_event);
+/// ```
 pub trait HandlerResult {
     /// Whether the event is done.
     ///

@@ -39,7 +39,7 @@ use crate::authenticated::Authenticated;
 /// What only a request has, it cannot take:
 ///
 /// ```compile_fail
-/// # use tower_webhook::runtime::EventHandler;
+/// use tower_webhook::runtime::EventHandler;
 /// async fn on_paid(headers: http::HeaderMap) {}
 ///
 /// fn takes<Args>(_: impl EventHandler<(), Args>) {}
@@ -83,7 +83,29 @@ impl<'a, S> Run<'a, S> {
     }
 }
 
-/// What can be had of a run: an argument of an [`EventHandler`].
+/// What can be had of a run: an argument of an [`EventHandler`]. One of your own is as good:
+///
+/// ```
+/// use tower_webhook::runtime::{EventHandler, Failure, FromRun, Run};
+/// use tower_webhook::{Delivery, Event};
+///
+/// /// What makes an effect unique: the event's key as text.
+/// struct EffectId(String);
+///
+/// impl<S> FromRun<S> for EffectId {
+///     fn from_run(run: &Run<'_, S>) -> Result<Self, Failure> {
+///         let delivery = Delivery::from_run(run)?;
+///         Ok(Self(delivery.key().encoded()))
+///     }
+/// }
+///
+/// async fn on_event(event: Event<serde_json::Value>, EffectId(id): EffectId) {
+///     println!("{} as {id}", event["type"]);
+/// }
+///
+/// fn takes<Args>(_: impl EventHandler<(), Args>) {}
+/// takes(on_event);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "an event handler cannot take `{Self}`",
     label = "nothing that a run has",

@@ -134,7 +134,7 @@ impl Lease {
     /// `biased`, so that it is asked before the work goes on:
     ///
     /// ```
-    /// # use std::time::Duration;
+    /// use std::time::Duration;
     /// # async fn handle(delivery: tower_webhook::Delivery) -> http::StatusCode {
     /// tokio::select! {
     ///     biased;

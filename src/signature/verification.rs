@@ -91,9 +91,9 @@ fn differs(a: &[u8; MAC_LEN], b: &[u8; MAC_LEN]) -> u64 {
 /// A check under way: fed with the body as it arrives, then finished.
 ///
 /// ```
-/// # use http::HeaderMap;
-/// # use tower_webhook::signature::{Scheme, Verifier};
-/// # use tower_webhook::{Encoding, SigningSecret, UnixTime};
+/// use http::HeaderMap;
+/// use tower_webhook::signature::{Scheme, Verifier};
+/// use tower_webhook::{Encoding, SigningSecret, UnixTime};
 /// // GitHub's documented example.
 /// let scheme = Scheme::builder("x-hub-signature-256").single("sha256=", Encoding::Hex).build()?;
 /// let verifier = Verifier::new(scheme, SigningSecret::from_text("It's a Secret to Everybody")?);

@@ -102,11 +102,11 @@ impl Verifier {
     /// signatures are compared in constant time.
     ///
     /// ```
-    /// # use tower_webhook::signature::{Scheme, Verifier};
-    /// # use tower_webhook::{Encoding, SigningSecret, UnixTime};
-    /// # // GitHub's documented example.
-    /// # let scheme = Scheme::builder("x-hub-signature-256").single("sha256=", Encoding::Hex).build()?;
-    /// # let verifier = Verifier::new(scheme, SigningSecret::from_text("It's a Secret to Everybody")?);
+    /// use tower_webhook::signature::{Scheme, Verifier};
+    /// use tower_webhook::{Encoding, SigningSecret, UnixTime};
+    /// // GitHub's documented example.
+    /// let scheme = Scheme::builder("x-hub-signature-256").single("sha256=", Encoding::Hex).build()?;
+    /// let verifier = Verifier::new(scheme, SigningSecret::from_text("It's a Secret to Everybody")?);
     /// // As any framework hands it over, or a queue that has kept it.
     /// let request = http::Request::post("/webhooks/github")
     ///     .header("x-hub-signature-256", "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17")

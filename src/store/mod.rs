@@ -179,12 +179,98 @@ where
 /// [`lookup_many`](Store::lookup_many) and, with a database of SQL, `transactions` have a default body: every other method is a promise that only
 /// the store itself can keep. Every one may be dropped half-way and sent again.
 ///
+/// A store around another one hands everything on, and those default bodies too where the other one has better:
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_webhook::store::{
+///     Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Release, Renew, StoreError, StoreIdentity,
+/// };
+/// use tower_webhook::{EventKey, MemoryStore, Name, SharedStore, Store};
+///
+/// /// Tells what is taken over from a receiver that has died.
+/// struct TellsTakeOvers<S>(S);
+///
+/// impl<S: Store> Store for TellsTakeOvers<S> {
+///     async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
+///         let outcome = self.0.claim(claim).await?;
+///         if let ClaimOutcome::Claimed(grant) = &outcome && grant.attempt > 1 {
+///             println!("attempt {} at {}", grant.attempt, claim.key);
+///         }
+///         Ok(outcome)
+///     }
+///
+///     async fn complete(&self, complete: &Complete) -> Result<Held, StoreError> {
+///         self.0.complete(complete).await
+///     }
+///
+///     async fn release(&self, release: &Release) -> Result<Held, StoreError> {
+///         self.0.release(release).await
+///     }
+///
+///     async fn renew(&self, renewals: &[Renew]) -> Result<Vec<Held>, StoreError> {
+///         self.0.renew(renewals).await
+///     }
+///
+///     async fn wait(&self, key: &EventKey, limit: Duration) {
+///         self.0.wait(key, limit).await;
+///     }
+///
+///     async fn lookup(&self, key: &EventKey) -> Result<Option<RecordView>, StoreError> {
+///         self.0.lookup(key).await
+///     }
+///
+///     async fn lookup_many(&self, keys: &[EventKey]) -> Result<Vec<Option<RecordView>>, StoreError> {
+///         self.0.lookup_many(keys).await
+///     }
+///
+///     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
+///         self.0.forget(key).await
+///     }
+///
+///     async fn forget_done(&self, key: &EventKey) -> Result<bool, StoreError> {
+///         self.0.forget_done(key).await
+///     }
+///
+///     async fn unfinished(&self, provider: &Name, limit: usize) -> Result<Vec<RecordView>, StoreError> {
+///         self.0.unfinished(provider, limit).await
+///     }
+///
+///     async fn counts(&self) -> Result<Counts, StoreError> {
+///         self.0.counts().await
+///     }
+///
+///     fn identity(&self) -> Option<StoreIdentity> {
+///         self.0.identity()
+///     }
+///
+///     fn for_renewals(&self) -> Option<SharedStore> {
+///         self.0.for_renewals()
+///     }
+///
+///     // Not `for_items`: its claims would come past this store. They come one by one.
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), StoreError> {
+/// let store = TellsTakeOvers(MemoryStore::new());
+/// assert_eq!(store.counts().await?.done, 0);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// Every method but [`wait`](Store::wait) fails with a [`StoreError`] where the store cannot be
 /// reached, does not answer in time, refuses the command or cannot read what it holds. Nothing is
 /// known then of whether the command took effect, save with [`StoreErrorKind::Full`]: nothing was
 /// changed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a store",
+    label = "not a store that is open",
+    note = "a store is opened first, with the `.await` and the `?`: `RedisStore::connect(url).await?`, \
+            `SqliteStore::connect(path).await?`, `PostgresStore::connect(url).await?`"
+)]
 pub trait Store: Send + Sync + 'static {
     /// Which records these are, so that two webhooks are not given the same ones under one name by
     /// mistake. A store around another one says what that one does.

@@ -1,17 +1,22 @@
 //! The testing kit: a webhook handler tested as its senders and its store will treat it.
 //!
 //! ```
-//! # use axum::{Router, body::Body, http::StatusCode, routing::post};
-//! # use tower::ServiceExt;
-//! # use tower_webhook::MemoryStore;
-//! # use tower_webhook::provider::{self, blendfi};
-//! # use tower_webhook::testing::{Sample, TestDelivery, assert_handled, assert_rejected};
-//! # use tower_webhook::{Event, Reason, Webhook};
-//! # async fn on_event(event: Event<blendfi::Payload>) -> StatusCode { StatusCode::NO_CONTENT }
+//! use axum::{Router, body::Body, http::StatusCode, routing::post};
+//! use tower::ServiceExt;
+//! use tower_webhook::MemoryStore;
+//! use tower_webhook::provider::{self, blendfi};
+//! use tower_webhook::testing::{Sample, TestDelivery, assert_handled, assert_rejected};
+//! use tower_webhook::{Event, Reason, Webhook};
+//!
+//! async fn on_event(event: Event<blendfi::Payload>) -> StatusCode {
+//!     StatusCode::NO_CONTENT
+//! }
+//!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?);
-//! let app: Router = Router::new().route("/", post(on_event).layer(Webhook::new(blendfi.clone()).store(MemoryStore::new()).build()?));
+//! let webhook = Webhook::new(blendfi.clone()).store(MemoryStore::new()).build()?;
+//! let app: Router = Router::new().route("/", post(on_event).layer(webhook));
 //! let delivery = TestDelivery::new(&blendfi, Sample::BlendFi.body(1));
 //! assert_handled(&app.clone().oneshot(delivery.request::<Body>()?).await?);
 //! assert_rejected(&app.oneshot(delivery.body_changed().request::<Body>()?).await?, Reason::SignatureMismatch);
@@ -33,17 +38,18 @@
 //! Every way to make a delivery wrong is one call:
 //!
 //! ```
-//! # use axum::{Router, body::Body, http::{Method, StatusCode}, routing::post};
-//! # use tower::ServiceExt;
-//! # use tower_webhook::MemoryStore;
-//! # use tower_webhook::provider::{self, blendfi};
-//! # use tower_webhook::testing::{Sample, TestDelivery, assert_rejected};
-//! # use tower_webhook::{Reason, Webhook};
+//! use axum::{Router, body::Body, http::{Method, StatusCode}, routing::post};
+//! use tower::ServiceExt;
+//! use tower_webhook::MemoryStore;
+//! use tower_webhook::provider::{self, blendfi};
+//! use tower_webhook::testing::{Sample, TestDelivery, assert_rejected};
+//! use tower_webhook::{Reason, Webhook};
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?);
-//! # let on_event = || async { StatusCode::NO_CONTENT };
-//! # let app: Router = Router::new().route("/", post(on_event).layer(Webhook::new(blendfi.clone()).store(MemoryStore::new()).build()?));
+//! let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?);
+//! let on_event = || async { StatusCode::NO_CONTENT };
+//! let webhook = Webhook::new(blendfi.clone()).store(MemoryStore::new()).build()?;
+//! let app: Router = Router::new().route("/", post(on_event).layer(webhook));
 //! let ten_minutes = std::time::Duration::from_secs(600);
 //! let right = || TestDelivery::new(&blendfi, Sample::BlendFi.body(1));
 //! for (wrong, reason) in [
@@ -69,17 +75,17 @@
 //! Of senders that are known otherwise, and of one of your own:
 //!
 //! ```
-//! # use axum::{Router, body::Body, http::StatusCode, routing::post};
-//! # use std::time::Duration;
-//! # use tower::ServiceExt;
-//! # use tower_webhook::MemoryStore;
-//! # use tower_webhook::event::{EventRule, Shape};
-//! # use tower_webhook::signature::{Component, Scheme, Verifier};
-//! # use tower_webhook::testing::{Sample, TestDelivery, assert_handled, assert_rejected};
-//! # use tower_webhook::{
-//! #     Allowlist, SenderContract, Encoding, PathTokens, Provider, Name, Reason,
-//! #     RetriedStatuses, RetrySchedule, SigningSecret, Webhook, provider,
-//! # };
+//! use axum::{Router, body::Body, http::StatusCode, routing::post};
+//! use std::time::Duration;
+//! use tower::ServiceExt;
+//! use tower_webhook::MemoryStore;
+//! use tower_webhook::event::{EventRule, Shape};
+//! use tower_webhook::signature::{Component, Scheme, Verifier};
+//! use tower_webhook::testing::{Sample, TestDelivery, assert_handled, assert_rejected};
+//! use tower_webhook::{
+//!     Allowlist, SenderContract, Encoding, PathTokens, Provider, Name, Reason,
+//!     RetriedStatuses, RetrySchedule, SigningSecret, Webhook, provider,
+//! };
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let answer = async |provider: &Provider, delivery: TestDelivery| {
@@ -123,18 +129,18 @@
 //! A delivery that was right five minutes ago, by a clock that only the test moves:
 //!
 //! ```
-//! # use axum::{Router, body::Body, http::StatusCode, routing::post};
-//! # use std::time::Duration;
-//! # use tower::ServiceExt;
-//! # use tower_webhook::MemoryStore;
-//! # use tower_webhook::provider::{self, blendfi};
+//! use axum::{Router, body::Body, http::StatusCode, routing::post};
+//! use std::time::Duration;
+//! use tower::ServiceExt;
+//! use tower_webhook::MemoryStore;
+//! use tower_webhook::provider::{self, blendfi};
 //! use tower_webhook::testing::{ManualClock, Sample, TestDelivery, assert_duplicate, assert_handled, assert_rejected};
-//! # use tower_webhook::{Clock, Reason, UnixTime, Webhook};
+//! use tower_webhook::{Clock, Reason, UnixTime, Webhook};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?);
-//! # let on_event = || async { StatusCode::NO_CONTENT };
+//! let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?);
+//! let on_event = || async { StatusCode::NO_CONTENT };
 //! let clock = ManualClock::new(UnixTime::from_secs(1_777_899_600));
 //! let webhook = Webhook::new(blendfi.clone()).store(MemoryStore::new()).clock(clock.clone());
 //! let app: Router = Router::new().route("/", post(on_event).layer(webhook.build()?));
@@ -152,20 +158,20 @@
 //! What a handler makes of a store that loses a reply:
 //!
 //! ```
-//! # use axum::{Router, body::Body, http::StatusCode, routing::post};
-//! # use tower::ServiceExt;
+//! use axum::{Router, body::Body, http::StatusCode, routing::post};
+//! use tower::ServiceExt;
 //! use tower_webhook::testing::{
 //!     Fault, FaultyStore, Operation, Sample, TestDelivery, assert_duplicate, assert_rejected,
 //! };
-//! # use tower_webhook::provider::{self, blendfi};
-//! # use tower_webhook::{MemoryStore, Reason, Webhook};
+//! use tower_webhook::provider::{self, blendfi};
+//! use tower_webhook::{MemoryStore, Reason, Webhook};
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?);
+//! let blendfi = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?);
 //! let store = FaultyStore::new(MemoryStore::new());
 //! let webhook = Webhook::new(blendfi.clone()).store(store.clone());
-//! # let on_event = || async { StatusCode::NO_CONTENT };
+//! let on_event = || async { StatusCode::NO_CONTENT };
 //! let app: Router = Router::new().route("/", post(on_event).layer(webhook.build()?));
 //! let delivery = TestDelivery::new(&blendfi, Sample::BlendFi.body(1));
 //!

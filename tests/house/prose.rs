@@ -86,7 +86,11 @@ fn dead_links(path: &Path, page: &str) -> Vec<String> {
 #[test]
 fn no_link_is_dead() {
     let mut pages = files("", "md");
-    pages.extend(files("docs", "md"));
+    pages.extend(
+        ["docs", "dashboards", "peers"]
+            .iter()
+            .flat_map(|folder| files(folder, "md")),
+    );
     let linked: usize = (pages.iter()).map(|page| links(&read(page)).len()).sum();
     assert!(linked > 20, "{linked} links are too few to be all");
     let dead: Vec<_> = (pages.iter())
@@ -114,8 +118,10 @@ fn a_dead_link_is_found() {
 
 #[test]
 fn the_examples_of_the_guides_are_shown_whole() {
-    let guides = files("src/guide", "rs");
+    let mut guides = files("src/guide", "rs");
     assert!(guides.len() > 8, "{}", guides.len());
+    // And that of the front page.
+    guides.push(root().join("src/lib.rs"));
     for guide in guides {
         let hidden: Vec<_> = (read(&guide).lines())
             .filter(|line| *line == "//! #" || line.starts_with("//! # "))

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use quote::ToTokens as _;
 use syn::visit::{self, Visit};
-use syn::{Attribute, ImplItemFn, ItemFn, ItemImpl, ItemMod, ItemStruct, Visibility};
+use syn::{Attribute, ImplItemFn, ItemFn, ItemImpl, ItemMod, ItemStruct, TraitItem, Visibility};
 
 use crate::source::{files, files_beside};
 
@@ -133,6 +133,15 @@ impl Visit<'_> for Public {
         if is_public(&item.vis, &item.attrs) {
             let text = item.items.iter().map(|it| it.to_token_stream().to_string());
             self.types.insert(item.ident.to_string(), text.collect());
+            // What a user may have to write is shown as well.
+            for method in &item.items {
+                if let TraitItem::Fn(method) = method
+                    && !is_hidden(&method.attrs)
+                {
+                    let signature = method.sig.to_token_stream().to_string();
+                    self.add(&method.sig.ident, &signature);
+                }
+            }
         }
     }
 }
@@ -168,6 +177,32 @@ fn examples_name_no_file_beside_them() {
     }
 }
 
+/// Who copies an example has what it uses: only a `main` around it, and what ends that, is left out.
+#[test]
+fn no_example_hides_what_it_uses() {
+    let hides = |line: &&str| {
+        let line = line.trim_start();
+        let doc = line.strip_prefix("///").or(line.strip_prefix("//!"));
+        let hidden = doc.and_then(|doc| doc.trim_start().strip_prefix("# "));
+        hidden.is_some_and(|code| {
+            let code = code.trim_start();
+            ["use ", "struct ", "impl "]
+                .iter()
+                .any(|it| code.starts_with(it))
+        })
+    };
+    assert!(hides(&"    /// # use std::fmt;") && !hides(&"/// # fn main() {"));
+    let mut hiding = Vec::new();
+    for (file, text) in files() {
+        hiding.extend(
+            text.lines()
+                .filter(hides)
+                .map(|line| format!("{file}: {line}")),
+        );
+    }
+    assert!(hiding.is_empty(), "{hiding:#?}");
+}
+
 #[test]
 fn public_items_are_shown() {
     let mut public = Public::default();
@@ -185,9 +220,10 @@ fn public_items_are_shown() {
 fn what_is_in_no_example_is_found() {
     let text = "/// ```\n/// let a = shown();\n/// ```\npub fn shown() -> Given {}\n\
                 pub struct Given;\n/// hidden()\npub fn not_shown() -> Other {}\npub struct Other;\n\
-                pub(crate) fn own() {}\n#[doc(hidden)]\npub fn for_macros() {}\n";
+                pub(crate) fn own() {}\n#[doc(hidden)]\npub fn for_macros() {}\n\
+                pub trait shown { fn to_write(&self); #[doc(hidden)] fn for_us(&self); }\n";
     let mut public = Public::default();
     public.visit_file(&syn::parse_file(text).unwrap());
     let shown = words(&examples(text)).map(str::to_owned).collect();
-    assert_eq!(missing(&public, &shown), ["not_shown", "Other"]);
+    assert_eq!(missing(&public, &shown), ["not_shown", "to_write", "Other"]);
 }

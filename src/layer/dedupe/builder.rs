@@ -249,7 +249,8 @@ impl DedupeBuilder {
         if self.rule.is_ordered() && matches!(kept_in, KeptIn::Store(_)) {
             return Err(ConfigError::new(
                 ConfigErrorKind::EventRule,
-                "its events are in an order, which only those have that wait in an inbox: give the                  webhook one by inbox(…), or leave out ordered(…)",
+                "its events are in an order, which only those have that wait in an inbox: give the \
+                 webhook one by inbox(…), or leave out ordered(…)",
             ));
         }
         if let Some(asked) = replay_body

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::error::in_lines;
 use crate::store::error::{StoreError, StoreErrorKind};
 
 /// A store on Postgres that cannot be set up as asked.
@@ -15,8 +16,9 @@ use crate::store::error::{StoreError, StoreErrorKind};
 /// let error = PostgresStore::builder("mysql://root:secret@db/1").build().unwrap_err();
 /// assert_eq!(error.kind(), PostgresConnectErrorKind::Url);
 /// assert!(!error.to_string().contains("secret"));
+/// // As a `main` that returns it prints it.
+/// assert_eq!(format!("{error:?}"), error.to_string());
 /// ```
-#[derive(Debug)]
 pub struct PostgresConnectError {
     kind: PostgresConnectErrorKind,
     message: String,
@@ -62,6 +64,25 @@ impl PostgresConnectError {
     /// What kind of failure it was.
     pub fn kind(&self) -> PostgresConnectErrorKind {
         self.kind
+    }
+}
+
+impl fmt::Debug for PostgresConnectError {
+    /// For a person, as `main` prints it; `{:#?}` shows the fields.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            kind,
+            message,
+            source,
+        } = self;
+        if !f.alternate() {
+            return in_lines(self, f);
+        }
+        f.debug_struct("PostgresConnectError")
+            .field("kind", kind)
+            .field("message", message)
+            .field("source", source)
+            .finish()
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
+use crate::error::in_lines;
 use crate::store::error::{StoreError, StoreErrorKind};
 
 /// A store on Redis that cannot be set up as asked.
@@ -18,8 +19,9 @@ use crate::store::error::{StoreError, StoreErrorKind};
 /// let error = RedisStore::builder("mysql://root:secret@db/1").build().unwrap_err();
 /// assert_eq!(error.kind(), RedisConnectErrorKind::Url);
 /// assert!(!error.to_string().contains("secret"));
+/// // As a `main` that returns it prints it.
+/// assert_eq!(format!("{error:?}"), error.to_string());
 /// ```
-#[derive(Debug)]
 pub struct RedisConnectError {
     kind: RedisConnectErrorKind,
     message: String,
@@ -61,6 +63,25 @@ impl RedisConnectError {
     /// What kind of failure it was.
     pub fn kind(&self) -> RedisConnectErrorKind {
         self.kind
+    }
+}
+
+impl fmt::Debug for RedisConnectError {
+    /// For a person, as `main` prints it; `{:#?}` shows the fields.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            kind,
+            message,
+            source,
+        } = self;
+        if !f.alternate() {
+            return in_lines(self, f);
+        }
+        f.debug_struct("RedisConnectError")
+            .field("kind", kind)
+            .field("message", message)
+            .field("source", source)
+            .finish()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::error::in_lines;
 use crate::store::error::{StoreError, StoreErrorKind};
 
 /// A store in a SQLite file that cannot be opened as asked.
@@ -16,9 +17,10 @@ use crate::store::error::{StoreError, StoreErrorKind};
 /// # async fn main() {
 /// let error = SqliteStore::connect(":memory:").await.unwrap_err();
 /// assert_eq!(error.kind(), SqliteConnectErrorKind::Path);
+/// // As a `main` that returns it prints it.
+/// assert_eq!(format!("{error:?}"), error.to_string());
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct SqliteConnectError {
     kind: SqliteConnectErrorKind,
     message: String,
@@ -68,6 +70,25 @@ impl SqliteConnectError {
     /// What kind of failure it was.
     pub fn kind(&self) -> SqliteConnectErrorKind {
         self.kind
+    }
+}
+
+impl fmt::Debug for SqliteConnectError {
+    /// For a person, as `main` prints it; `{:#?}` shows the fields.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            kind,
+            message,
+            source,
+        } = self;
+        if !f.alternate() {
+            return in_lines(self, f);
+        }
+        f.debug_struct("SqliteConnectError")
+            .field("kind", kind)
+            .field("message", message)
+            .field("source", source)
+            .finish()
     }
 }
 

@@ -145,7 +145,7 @@ impl ApiServer {
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
-    /// # let blox = tower_webhook::testing::BloxStandIn::start("blox_test_9f8e7d6c").await?;
+    /// let blox = tower_webhook::testing::BloxStandIn::start("blox_test_9f8e7d6c").await?;
     /// assert_eq!(blox.server().requests(), 0);
     /// # Ok(())
     /// # }

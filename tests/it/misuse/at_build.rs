@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tower_webhook::event::{EventRule, Shape};
+use tower_webhook::event::{EventRule, OrderRule, Shape};
 use tower_webhook::layer::{
     Coverage, DedupeBuilder, DedupeLayer, EndpointConfig, Proof, RequireSecretPathLayer,
 };
@@ -56,6 +56,7 @@ pub(super) fn cases() -> Vec<(&'static str, String)> {
     let contract = || SenderContract::new(RetrySchedule::Never, RetriedStatuses::None);
     let endpoint = EndpointConfig::new(Name::new("acme").unwrap(), contract());
     let day = Duration::from_secs(86_400);
+    let order = OrderRule::by(["/checkoutId"]).unwrap();
     let cases = vec![
         (
             "a second webhook of the same name in one store",
@@ -92,6 +93,14 @@ pub(super) fn cases() -> Vec<(&'static str, String)> {
             "a key from the query, which no signature covers",
             text(
                 Webhook::new(signed_by_query())
+                    .store(MemoryStore::new())
+                    .build(),
+            ),
+        ),
+        (
+            "events in an order, without an inbox",
+            text(
+                Webhook::new(hasty().ordered(order))
                     .store(MemoryStore::new())
                     .build(),
             ),
