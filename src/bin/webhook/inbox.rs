@@ -9,7 +9,7 @@ use tower_webhook::{Name, UnixTime};
 
 use crate::args::{Inbox as Asked, StoreArgs};
 use crate::failure::Failure;
-use crate::output::{Ended, Output};
+use crate::output::{Ended, Output, printable};
 use crate::records::{self, key};
 
 pub(crate) async fn run(
@@ -226,7 +226,8 @@ fn in_full(view: &EntryView, output: Output) {
         let version = order
             .version
             .map_or("none".to_owned(), |it| it.number().to_string());
-        lines.push(format!("order key {}, version {version}", order.key));
+        let key = printable(order.key.as_str());
+        lines.push(format!("order key {key}, version {version}"));
     }
     for failed in entry_of.history.iter() {
         let (attempt, at) = (failed.attempt, failed.at.to_rfc3339());
@@ -236,7 +237,8 @@ fn in_full(view: &EntryView, output: Output) {
         ));
     }
     if let Some(body) = &view.body {
-        lines.push(String::from_utf8_lossy(body).into_owned());
+        let body = String::from_utf8_lossy(body);
+        lines.extend(body.lines().map(printable));
     }
     output.show(lines.join("\n"), || entry(view));
 }
