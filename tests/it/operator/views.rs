@@ -1,6 +1,8 @@
 //! What the views say, also of what is not there.
 
 use super::*;
+use tower_webhook::{DedupeConfig, Drain};
+
 use crate::support::blendfi::webhook;
 
 #[tokio::test]
@@ -212,6 +214,23 @@ async fn pages_are_told_what_came_before_they_listened() {
     shown.send(&Preset::Blox.delivery(2)).await;
     let told = again().await;
     assert_eq!(told.matches("event: seen").count(), 1, "{told}");
+}
+
+/// An open page holds no shutdown up: its stream ends soon after the drain has begun.
+#[tokio::test(start_paused = true)]
+async fn a_stream_ends_once_a_drain_has_begun() {
+    let drain = Drain::new();
+    let layer = webhook(MemoryStore::new())
+        .dedupe(DedupeConfig::new().drain(drain.clone()))
+        .build()
+        .unwrap();
+    let page = Page::new().webhook(&layer);
+    let app: Router = Router::new().nest("/operator", operator::router(&page));
+    let stream = app.oneshot(from_here("/operator/live")).await.unwrap();
+    drain.begin();
+    let begun = tokio::time::Instant::now();
+    let told = axum::body::to_bytes(stream.into_body(), usize::MAX).await;
+    assert!(told.is_ok() && begun.elapsed() < Duration::from_secs(5));
 }
 
 /// What is renewed is known by its name: no two parts have the same.
