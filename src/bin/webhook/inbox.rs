@@ -195,6 +195,9 @@ pub(crate) fn line(view: &EntryView) -> String {
         "{key} {status} by {route}, attempts {}",
         view.entry.attempts
     );
+    if let Some(worker) = view.entry.worker() {
+        text.push_str(&format!(", worker {worker}"));
+    }
     if let Some(failed) = view.entry.history.last() {
         text.push_str(&format!(": {:?}", failed.reason));
     }
@@ -210,6 +213,7 @@ pub(crate) fn entry(view: &EntryView) -> Value {
         "status": view.status.code(),
         "route": view.route.to_string(),
         "attempts": view.entry.attempts,
+        "worker": view.entry.worker().map(|worker| worker.to_string()),
         "accepted_at": view.entry.accepted_at.to_rfc3339(),
         "history": history.collect::<Vec<_>>(),
         "body": view.body.as_ref().map(|body| String::from_utf8_lossy(body).into_owned()),

@@ -3,7 +3,7 @@
 use super::*;
 use tower_webhook::{DedupeConfig, Drain};
 
-use crate::support::blendfi::webhook;
+use crate::support::blendfi::{key, webhook};
 
 #[tokio::test]
 async fn a_view_whose_source_is_off_says_so() {
@@ -72,7 +72,10 @@ async fn an_event_shows_its_whole_life() {
     assert_eq!(shown.send(&Preset::Blox.delivery(1)).await, 200);
     assert_eq!(shown.send(&Preset::Blox.delivery(1)).await, 200);
     let life = shown.view("/event?key=blendfi:evt_1").await;
+    let entry = shown.inbox.lookup(&key("evt_1")).await.unwrap();
+    let worker = entry.unwrap().entry.worker().unwrap().to_string();
     for words in [
+        &*worker,
         "Entry in the inbox",
         "dead",
         "the ledger is closed",
