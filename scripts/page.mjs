@@ -93,6 +93,7 @@ async function visit() {
       }
     }
     await live(browser, found);
+    await beside(browser, found);
     await withoutScripts(browser, found);
   } finally {
     await browser.close();
@@ -154,6 +155,24 @@ async function live(browser, found) {
   const seen = await page.locator(`text=blendfi:${id}`).first().waitFor({ timeout: 30_000 }).catch(() => "never");
   if (seen === "never") found("live", "what arrived is not shown");
   await page.close();
+}
+
+/// A browser has six connections to a host: pages that nobody looks at leave them to the one that is opened.
+async function beside(browser, found) {
+  const context = await browser.newContext();
+  for (let number = 0; number < 8; number += 1) {
+    const page = await context.newPage();
+    await page.goto(`${url}/operator`);
+    // What lies behind another one is hidden; driven like this, none is.
+    await page.evaluate(() => {
+      Object.defineProperty(document, "hidden", { get: () => true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    });
+  }
+  const page = await context.newPage();
+  const answer = await page.goto(`${url}/operator/queue`, { timeout: 5_000 }).catch(() => null);
+  if (answer?.status() !== 200) found("beside eight others", "a page is not loaded");
+  await context.close();
 }
 
 /// All of it works without scripts.

@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::worker_id::WorkerId;
 use crate::clock::UnixTime;
 use crate::event::{Fingerprint, Order};
 use crate::store::Token;
@@ -170,6 +171,34 @@ impl Entry {
     /// Whether its worker died so often that it is run with no other beside it.
     pub fn is_lone(&self) -> bool {
         self.deaths >= LONE_FROM
+    }
+
+    /// Which worker has it, or has had it when its lease ended, has handled it, or has buried it. `None` where it waits
+    /// or was ended otherwise: who made an attempt that failed stands in the log. Of what was taken without a
+    /// [worker](crate::worker::Worker) it is nobody's number.
+    ///
+    /// ```
+    /// use tower_webhook::inbox::{Inbox, SharedInbox};
+    /// use tower_webhook::{EventKey, store::StoreError};
+    ///
+    /// async fn who_has(inbox: &SharedInbox, event: &EventKey) -> Result<(), StoreError> {
+    ///     if let Some(worker) = inbox.lookup(event).await?.and_then(|view| view.entry.worker()) {
+    ///         println!("worker {worker}");
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn worker(&self) -> Option<WorkerId> {
+        match &self.state {
+            EntryState::Running { token, .. } | EntryState::Done { token, .. } => {
+                Some(WorkerId::of(token))
+            }
+            EntryState::Dead { token, .. } => token.as_ref().map(WorkerId::of),
+            EntryState::Queued { .. }
+            | EntryState::Discarded { .. }
+            | EntryState::Stale { .. }
+            | EntryState::Mismatched { .. } => None,
+        }
     }
 
     /// How it looks from outside.

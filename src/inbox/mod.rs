@@ -152,6 +152,7 @@ mod rules;
 mod shared;
 mod unconfirmed;
 mod view;
+mod worker_id;
 
 use std::future::Future;
 use std::time::Duration;
@@ -182,6 +183,7 @@ pub use rules::{EntryCommand, EntryStep, TakeOutcome};
 pub use shared::SharedInbox;
 pub(crate) use unconfirmed::{binds, later, places, settled, standing};
 pub use view::{EntryCounts, EntryView, HeldOrderKey, List};
+pub use worker_id::WorkerId;
 
 #[cfg(feature = "postgres")]
 pub use crate::store::{PostgresInbox, PostgresInboxBuilder};

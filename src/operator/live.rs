@@ -14,7 +14,8 @@ use super::state::State;
 
 /// Looks so often whether there is.
 const PAUSE: Duration = Duration::from_secs(2);
-/// A stream ends by itself, so that none holds a shutdown up for long; the browser asks again.
+/// A stream ends by itself, and once a drain has begun, so that none holds a shutdown up for long; the browser asks
+/// again.
 const LIFE: Duration = Duration::from_secs(20);
 
 /// A line for each time at which there is something new since then, or since now; where too many ask, they are told to
@@ -33,7 +34,7 @@ pub(super) fn stream(state: &Arc<State>, since: Option<u64>) -> Response {
             return Some((Ok::<_, Infallible>(first), (state, place, told, None)));
         }
         loop {
-            if Instant::now() >= ends {
+            if Instant::now() >= ends || state.is_draining() {
                 return None;
             }
             sleep(PAUSE).await;

@@ -106,6 +106,11 @@ impl State {
         }
     }
 
+    /// Whether all of its webhooks are shutting down.
+    pub(super) fn is_draining(&self) -> bool {
+        !self.webhooks.is_empty() && self.webhooks.iter().all(WebhookLayer::is_draining)
+    }
+
     pub(super) fn inboxes(&self) -> Vec<&SharedInbox> {
         let inboxes = self.sources.iter().filter_map(Source::inbox);
         inboxes.collect()

@@ -17,7 +17,7 @@ use super::within::{CALL_LIMIT, within};
 use crate::event::{EventKey, Handling};
 use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
-use crate::store::{Claim, ClaimOutcome, Release, Store, StoreErrorKind, Token};
+use crate::store::{Claim, ClaimOutcome, Release, Store, StoreErrorKind};
 
 /// A store that was given less time to answer was not asked in earnest.
 const LEAST_ASKED: Duration = Duration::from_millis(50);
@@ -55,7 +55,7 @@ impl<C> DeliveryTask<C> {
         }
         let claim = Claim {
             key: context.event.identity.key.clone(),
-            token: Token::random().map_err(RejectionCause::from)?,
+            token: settings.token().map_err(RejectionCause::from)?,
             fingerprint: context.event.identity.fingerprint,
             lease: terms.lease,
             retention: terms.retention,

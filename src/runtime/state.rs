@@ -7,7 +7,7 @@ use super::renewals::Renewals;
 use super::shared_confirm::SharedConfirm;
 use super::terms::ClaimTerms;
 use super::waiting::WaitingRoom;
-use crate::store::{SharedStore, Store};
+use crate::store::{SharedStore, Store, StoreError, Token};
 
 /// What all runs of one webhook share. Its settings were checked when it was built.
 #[derive(Debug)]
@@ -34,6 +34,17 @@ pub(crate) struct RunSettings {
     pub(crate) is_timed: bool,
     /// Whether its events come out of an inbox.
     pub(crate) is_queued: bool,
+    /// What the tokens of its claims end in, where whose they are is to be known.
+    pub(crate) mark: Option<[u8; 4]>,
+}
+
+impl RunSettings {
+    /// A token for one claim.
+    #[inline]
+    pub(super) fn token(&self) -> Result<Token, StoreError> {
+        let token = Token::random()?;
+        Ok(self.mark.map_or(token, |mark| token.marked(mark)))
+    }
 }
 
 impl RunState {

@@ -84,6 +84,7 @@ fn runs() -> Arc<RunState> {
         sender_retries: true,
         is_timed: false,
         is_queued: false,
+        mark: None,
     };
     let store = SharedStore::new(MemoryStore::new());
     let retention = Duration::from_secs(3_600);

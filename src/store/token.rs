@@ -5,7 +5,8 @@ use std::fmt;
 
 use super::error::{StoreError, StoreErrorKind};
 
-/// 128 random bits that name one attempt: who knows them holds the claim.
+/// 128 random bits that name one attempt: who knows them holds the claim. Those of a worker of an inbox share their
+/// last 32, by which it is known.
 ///
 /// The claimer makes it, not the store: a claim whose reply was lost can be sent again and finds
 /// itself. Make a new one for every attempt. It never leaves the receiver and its store, so
@@ -44,6 +45,20 @@ impl Token {
     /// The bytes, to be kept.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
+    }
+
+    /// The same token, ending in these bytes: 96 random bits are left.
+    pub(crate) fn marked(mut self, mark: [u8; 4]) -> Self {
+        if let Some(end) = self.0.last_chunk_mut() {
+            *end = mark;
+        }
+        self
+    }
+
+    /// The bytes that it ends in.
+    #[cfg(feature = "inbox")]
+    pub(crate) fn mark(&self) -> [u8; 4] {
+        self.0.last_chunk().copied().unwrap_or_default()
     }
 }
 

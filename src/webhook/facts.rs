@@ -50,6 +50,11 @@ pub(crate) enum KeptIn {
 const MAX_BODY: usize = 1024 * 1024;
 
 impl<M> WebhookLayer<M> {
+    /// Whether it is shutting down.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.steps.steps.core.drain().has_begun()
+    }
+
     /// What it is now.
     pub(crate) fn facts(&self) -> EndpointFacts {
         let authenticator = &self.steps.steps.authenticator;

@@ -11,7 +11,7 @@ use super::run::{Settings, Worker};
 use super::work::Attempts;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::health::Health;
-use crate::inbox::{Inbox, SharedInbox};
+use crate::inbox::{Inbox, SharedInbox, WorkerId};
 use crate::runtime::{
     AnyHandler, Drain, EventHandler, RunSettings, RunState, Served, Serves, WaitingRoom, WithState,
 };
@@ -226,7 +226,8 @@ impl<S> WorkerBuilder<S> {
     /// a setting outside of its bounds.
     pub fn build(self) -> Result<Worker, ConfigError> {
         self.check()?;
-        let entries = EntryStore::new(self.inbox.clone());
+        let id = WorkerId::random();
+        let entries = EntryStore::new(self.inbox.clone(), id);
         let mut routes = Vec::with_capacity(self.served.len());
         let (mut known, mut longest) = (BTreeSet::new(), Duration::ZERO);
         for (served, handler) in self.served {
@@ -257,6 +258,7 @@ impl<S> WorkerBuilder<S> {
                 sender_retries: true,
                 is_timed: false,
                 is_queued: true,
+                mark: Some(id.mark()),
             };
             // What runs longer is dropped; its end may take some time to be written.
             let ceiling = self.attempts.time_limit.saturating_add(self.lease * 2);

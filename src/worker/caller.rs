@@ -59,11 +59,13 @@ impl Caller<()> for EntryCaller {
             Outcome::LeaseLost => tracing::error!(
                 target: "tower_webhook",
                 key = %self.key.escaped(),
+                worker = %self.entries.worker,
                 "a queued event was handled after another worker had taken it over"
             ),
             Outcome::Done(()) => tracing::info!(
                 target: "tower_webhook",
                 key = %self.key.escaped(),
+                worker = %self.entries.worker,
                 "a queued event is handled"
             ),
             // What ran has said so.

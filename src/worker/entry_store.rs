@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::event::{EventKey, Name};
-use crate::inbox::{Begin, Begun, Extend, Finish, Inbox, SharedInbox, Verdict};
+use crate::inbox::{Begin, Begun, Extend, Finish, Inbox, SharedInbox, Verdict, WorkerId};
 use crate::store::{
     Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Release, Renew, SharedStore, Store,
     StoreError, StoreErrorKind, StoredResponse, Token,
@@ -18,6 +18,8 @@ use crate::store::{
 pub(super) struct EntryStore {
     inbox: SharedInbox,
     runs: Arc<Mutex<Runs>>,
+    /// Whose they are.
+    pub(super) worker: WorkerId,
 }
 
 #[derive(Default)]
@@ -44,10 +46,11 @@ struct EntryRun {
 }
 
 impl EntryStore {
-    pub(super) fn new(inbox: SharedInbox) -> Self {
+    pub(super) fn new(inbox: SharedInbox, worker: WorkerId) -> Self {
         Self {
             inbox,
             runs: Arc::default(),
+            worker,
         }
     }
 
@@ -191,6 +194,7 @@ impl Store for EntryStore {
         Some(SharedStore::new(Self {
             inbox,
             runs: Arc::clone(&self.runs),
+            worker: self.worker,
         }))
     }
 
@@ -272,7 +276,7 @@ mod tests {
     #[tokio::test]
     async fn what_a_handler_said_outlasts_thousands_of_others_until_the_inbox_hears_it() {
         let inbox = MemoryInbox::new();
-        let entries = EntryStore::new(SharedInbox::new(inbox.clone()));
+        let entries = EntryStore::new(SharedInbox::new(inbox.clone()), WorkerId::random());
         let (unheard, _) = begun(&entries, &inbox, 0).await;
         entries.leave(&key(0));
         for number in 1..=2 * MOST_OVER {

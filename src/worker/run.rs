@@ -13,7 +13,7 @@ use super::in_flight::ByteBudget;
 use super::route_state::RouteState;
 use super::work::Attempts;
 use crate::clock::UnixTime;
-use crate::inbox::{Inbox, Route, SharedInbox};
+use crate::inbox::{Inbox, Route, SharedInbox, WorkerId};
 use crate::printable::Printable;
 use crate::rejection_cause::Chain;
 use crate::runtime::Drain;
@@ -99,6 +99,7 @@ impl Worker {
         let shared = &*self.0;
         tracing::info!(
             target: "tower_webhook",
+            worker = %self.id(),
             routes = ?shared.routes,
             concurrency = shared.settings.concurrency,
             "a worker has begun"
@@ -110,12 +111,17 @@ impl Worker {
         let all = u32::try_from(shared.settings.concurrency).unwrap_or(u32::MAX);
         // Whoever ends gives its place back.
         let _ = shared.places.acquire_many(all).await;
-        tracing::info!(target: "tower_webhook", "a worker has ended");
+        tracing::info!(target: "tower_webhook", worker = %self.id(), "a worker has ended");
     }
 
     /// Whose beginning ends [`Worker::run`].
     pub fn drain(&self) -> &Drain {
         &self.0.drain
+    }
+
+    /// By which it is known in the log, and in the [entries](crate::inbox::Entry::worker) that it has or has ended.
+    pub fn id(&self) -> WorkerId {
+        self.0.entries.worker
     }
 
     /// What it serves.
@@ -225,6 +231,7 @@ impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shared = &*self.0;
         f.debug_struct("Worker")
+            .field("id", &self.id())
             .field("inbox", &shared.inbox)
             .field("routes", &shared.routes)
             .field("settings", &shared.settings)

@@ -77,7 +77,7 @@ impl Shared {
     }
 
     async fn take(&self, limit: usize, lone: bool) -> Result<(Token, Vec<Taken>), StoreError> {
-        let token = Token::random()?;
+        let token = self.entries.worker.token()?;
         let take = Take {
             routes: (self.routes.iter().flat_map(RouteState::routes))
                 .cloned()

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::backoff::Backoff;
 use super::entry_store::EntryStore;
-use crate::inbox::Verdict;
+use crate::inbox::{Verdict, WorkerId};
 use crate::payload::PayloadError;
 use crate::printable::Printable;
 use crate::reason::Reason;
@@ -87,7 +87,7 @@ impl Work for EntryWork {
             }
             Ok(Ok(Err(failure))) => attempts.verdict(attempt, &failure),
             Ok(Err(panicked)) => {
-                tell(&delivery, "its handler panicked");
+                tell(&delivery, entries.worker, "its handler panicked");
                 return Err(panicked);
             }
             Err(_) => {
@@ -103,6 +103,7 @@ impl Work for EntryWork {
             Verdict::Bury { reason } => tracing::error!(
                 target: "tower_webhook",
                 key = %key.escaped(),
+                worker = %entries.worker,
                 attempt,
                 detail = reason,
                 "a queued event is dead: it is run again when it is redriven, or sent again"
@@ -110,6 +111,7 @@ impl Work for EntryWork {
             Verdict::Retry { after, reason } => tracing::warn!(
                 target: "tower_webhook",
                 key = %key.escaped(),
+                worker = %entries.worker,
                 attempt,
                 retry_after_ms = after.as_millis(),
                 detail = reason,
@@ -122,10 +124,11 @@ impl Work for EntryWork {
     }
 }
 
-fn tell(delivery: &Delivery, what: &'static str) {
+fn tell(delivery: &Delivery, worker: WorkerId, what: &'static str) {
     tracing::error!(
         target: "tower_webhook",
         key = %delivery.key().escaped(),
+        %worker,
         attempt = delivery.attempt(),
         detail = what,
         "an attempt at a queued event has failed"

@@ -342,6 +342,31 @@ fn completions_and_the_manual_are_printed() {
         "watch",
     ] {
         man.says(0, command);
+        webhook(["man", command])
+            .run()
+            .says(0, &format!(".TH webhook-{command} 1"))
+            .says(0, ".SH OPTIONS");
         webhook([command, "--help"]).run().says(0, "Usage: webhook");
+    }
+    let lookup = webhook(["man", "records", "lookup"]).run();
+    lookup
+        .says(0, ".TH webhook-records-lookup 1")
+        .says(0, r"\-\-store");
+    refuses(
+        2,
+        &["man", "sned"],
+        "webhook: man: \"sned\" is no command\n",
+    );
+    // As in `webhook completions bash | head -1`.
+    for words in [&["completions", "zsh"][..], &["man"], &["man", "send"]] {
+        let mut printing = std::process::Command::new(env!("CARGO_BIN_EXE_webhook"))
+            .args(words)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(printing.stdout.take());
+        let ended = printing.wait_with_output().unwrap();
+        assert_eq!(ended.stderr, b"", "{words:?}");
     }
 }

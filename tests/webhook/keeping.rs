@@ -1,5 +1,6 @@
 //! Records, entries, dead letters, journals.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::atomic::Ordering;
@@ -79,10 +80,26 @@ async fn an_event_is_followed_through_the_inbox_to_the_dead_letters_and_back() {
     until(async || say(&["inbox", "counts"]).await.out.contains("dead 3")).await;
     say(&["show", "blendfi", "evt_1"])
         .await
-        .says(0, "blendfi:evt_1 dead by blendfi")
+        .says(0, "blendfi:evt_1 dead by blendfi, attempts 1, worker ")
         .says(0, "the ledger is closed");
     let dead = say(&["--json", "dead", "--reason", "ledger"]).await;
     assert_eq!(dead.json().len(), 3);
+    // One worker has run them all.
+    let workers: BTreeSet<_> = dead
+        .json()
+        .iter()
+        .map(|it| it["worker"].to_string())
+        .collect();
+    assert_eq!(workers.len(), 1, "{workers:?}");
+    assert_eq!(workers.first().unwrap().len(), "\"0ab0001f\"".len());
+    // Whoever sees some of them only is told so.
+    assert_eq!(dead.err, "");
+    let first = say(&["dead", "--limit", "2"]).await;
+    assert_eq!(first.out.lines().count(), 2);
+    assert_eq!(
+        first.err,
+        "note: these are the first 2; there may be more: --limit\n"
+    );
     say(&["dead", "--reason", "no such"]).await.says(0, "");
     receiver.fails.store(false, Ordering::SeqCst);
     say(&["redrive", "blendfi", "evt_1"]).await.says(0, "done");

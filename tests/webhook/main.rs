@@ -21,4 +21,5 @@ mod sending;
 #[path = "../sql_support/mod.rs"]
 mod sql_support;
 mod tasks;
+mod terminal;
 mod verifying;

@@ -150,11 +150,32 @@ async fn the_doctor_looks_at_store_clock_keys_and_allowlist() {
         of_nobody.status == 2 && of_nobody.err.contains("--provider"),
         "{of_nobody:?}"
     );
+    // In any case, and by a search list where that is asked for.
+    let local = webhook(["doctor", "--allow", "LocalHost,search(localhost)"]).run();
+    local.says(0, "allowlist: localhost is 127.0.0.1");
+    local.says(0, "allowlist: search(localhost) is 127.0.0.1");
     let unresolved = webhook(["doctor", "--allow", "no-such-host.invalid"]).run();
     unresolved.says(
         1,
         "at risk  allowlist: no-such-host.invalid is not resolved",
     );
+    webhook(["doctor", "--allow", "No-Such-Host.invalid"])
+        .run()
+        .says(
+            1,
+            "at risk  allowlist: no-such-host.invalid is not resolved",
+        );
+    // A store that is out of reach keeps nobody from the rest.
+    let of_list = [
+        "doctor",
+        "--store",
+        "redis://127.0.0.1:1",
+        "--allow",
+        "203.0.113.0/24",
+    ];
+    let of_list = webhook(of_list).run_beside().await;
+    of_list.says(3, "ok       allowlist: 203.0.113.0/24\n");
+    assert!(of_list.err.starts_with("webhook: --store: "), "{of_list:?}");
     // It leaves nothing behind.
     webhook(["records", "--store", &file, "counts"])
         .run_beside()

@@ -224,7 +224,6 @@ async fn an_endpoints_health_is_seen_before_its_sender_pauses_it() {
     send("1").await.says(0, "  200  ");
 }
 
-/// Whoever reads a code in `/readyz` finds here what to do.
 /// A master, a replica and a Sentinel, as the place of the example: the master dies, and the replica takes over.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failover_is_survived() {
@@ -276,6 +275,7 @@ async fn a_failover_is_survived() {
     assert_eq!(ran.load(Ordering::SeqCst), 2);
 }
 
+/// Whoever reads a code in `/readyz` finds there what to do.
 #[test]
 fn each_code_of_health_has_something_to_do() {
     for code in HealthCode::ALL {

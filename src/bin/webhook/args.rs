@@ -98,8 +98,8 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Print completions for a shell
     Completions { shell: Shell },
-    /// Print the manual page
-    Man,
+    /// Print the manual page, or that of one command
+    Man { command: Vec<String> },
 }
 
 const KEY: &str = "The event: its provider and the parts of its key, or both in one word \
@@ -200,8 +200,7 @@ pub(crate) struct Verify {
     pub(crate) provider: Option<String>,
     #[command(flatten)]
     pub(crate) secrets: SecretArgs,
-    /// When it arrived, in Unix seconds or RFC 3339. As the capture says unless set, or else when
-    /// the file was written
+    /// When it arrived, in Unix seconds or RFC 3339; as the capture or its file's own time says unless set
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<String>,
     /// Also try the secrets in this variable, of another environment
@@ -304,6 +303,7 @@ pub(crate) struct Filter {
     /// That died longer ago
     #[arg(long, value_name = "SECONDS")]
     pub(crate) older_than: Option<u64>,
+    /// So many of them at most; 1,000 unless set
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
 }

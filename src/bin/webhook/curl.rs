@@ -3,13 +3,14 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
+use data_encoding::BASE64;
 use http::{HeaderMap, Method, Uri};
 
 use crate::capture::Captured;
 use crate::failure::Failure;
 
 /// Options that take a value and say nothing of the request.
-const PASSED_OVER: [&str; 12] = [
+const PASSED_OVER: [&str; 17] = [
     "-o",
     "--output",
     "-w",
@@ -22,7 +23,20 @@ const PASSED_OVER: [&str; 12] = [
     "--proxy",
     "--cacert",
     "--retry",
+    "-c",
+    "--cookie-jar",
+    "-E",
+    "--cert",
+    "--key",
 ];
+/// Options that are a header.
+const HEADERS: [(&str, &str, &str); 3] = [
+    ("-b", "--cookie", "cookie"),
+    ("-A", "--user-agent", "user-agent"),
+    ("-e", "--referer", "referer"),
+];
+/// Options that make a body which does not stand in the line.
+const OTHER_BODIES: [&str; 5] = ["-F", "--form", "--data-urlencode", "-T", "--upload-file"];
 
 /// The request that the line would make.
 pub(crate) fn parse(line: &str) -> Result<Captured, Failure> {
@@ -73,9 +87,25 @@ pub(crate) fn parse(line: &str) -> Result<Captured, Failure> {
                 });
             }
             "--url" => url = Some(value()?),
+            "-u" | "--user" => {
+                let basic = BASE64.encode(value()?.as_bytes());
+                Captured::header(
+                    &mut headers,
+                    "authorization",
+                    format!("Basic {basic}").as_bytes(),
+                )?;
+            }
+            option if OTHER_BODIES.contains(&option) => {
+                return Err(refused(format!(
+                    "{option}: what it sends does not stand in the line: capture raw HTTP"
+                )));
+            }
             option if PASSED_OVER.contains(&option) => drop(value()?),
-            option if option.starts_with('-') => {}
-            _ => url = Some(word),
+            option => match HEADERS.iter().find(|it| it.0 == option || it.1 == option) {
+                Some((.., name)) => Captured::header(&mut headers, name, value()?.as_bytes())?,
+                None if option.starts_with('-') => {}
+                None => url = Some(word),
+            },
         }
     }
     let url = url.ok_or_else(|| refused("no URL".to_owned()))?;
@@ -110,7 +140,7 @@ fn split(word: &str) -> (String, Option<String>) {
             None => (word.to_owned(), None),
         };
     }
-    match ["-X", "-H", "-d"]
+    match ["-X", "-H", "-d", "-b", "-A", "-e", "-u"]
         .iter()
         .find_map(|option| Some((option, word.strip_prefix(option)?)))
     {
@@ -177,19 +207,20 @@ fn ansi(rest: &mut Peekable<Chars<'_>>, word: &mut String) -> Option<()> {
                 'n' => word.push('\n'),
                 'r' => word.push('\r'),
                 't' => word.push('\t'),
-                code @ ('u' | 'x') => {
-                    let most = if code == 'u' { 4 } else { 2 };
-                    let mut digits = String::new();
-                    while digits.len() < most
-                        && let Some(digit) = rest.next_if(char::is_ascii_hexdigit)
-                    {
-                        digits.push(digit);
+                'x' => word.push(u8::try_from(code(rest, 2)?).ok()?.into()),
+                'u' => {
+                    let first = code(rest, 4)?;
+                    // Firefox writes what is beyond four digits as two halves.
+                    let second = match first {
+                        0xd800..0xdc00 if rest.next()? == '\\' && rest.next()? == 'u' => {
+                            Some(code(rest, 4)?)
+                        }
+                        _ => None,
+                    };
+                    let units = [Some(first), second].into_iter().flatten();
+                    for c in char::decode_utf16(units) {
+                        word.push(c.ok()?);
                     }
-                    word.push(
-                        u32::from_str_radix(&digits, 16)
-                            .ok()
-                            .and_then(char::from_u32)?,
-                    );
                 }
                 c => word.push(c),
             },
@@ -198,9 +229,41 @@ fn ansi(rest: &mut Peekable<Chars<'_>>, word: &mut String) -> Option<()> {
     }
 }
 
+/// A number of so many hex digits at most.
+fn code(rest: &mut Peekable<Chars<'_>>, most: usize) -> Option<u16> {
+    let mut digits = String::new();
+    while digits.len() < most
+        && let Some(digit) = rest.next_if(char::is_ascii_hexdigit)
+    {
+        digits.push(digit);
+    }
+    u16::from_str_radix(&digits, 16).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Chrome 126 and Firefox 127 write such lines.
+    #[test]
+    fn a_line_that_a_browser_copied_is_read() {
+        let chrome = "curl 'https://h.example/in' \\\n  -H 'X-Sig: 00' \\\n  -b 'session=1; a=b' \\\n  \
+                      --data-raw $'{\"a\":\"it\\u0021\"}' --compressed";
+        let one = parse(chrome).unwrap();
+        assert_eq!(one.uri, "https://h.example/in");
+        assert_eq!(one.headers["cookie"], "session=1; a=b");
+        assert_eq!(one.body, b"{\"a\":\"it!\"}");
+        let firefox = "curl 'https://h.example/in' -A 'Mozilla/5.0' -e 'https://h.example/' -u ana:s \
+                       --data-raw $'{\"a\":\"\\ud83d\\ude00\"}'";
+        let two = parse(firefox).unwrap();
+        assert_eq!(two.uri, "https://h.example/in");
+        // `printf 'ana:s' | base64`
+        assert_eq!(two.headers["authorization"], "Basic YW5hOnM=");
+        assert_eq!(two.headers["user-agent"], "Mozilla/5.0");
+        assert_eq!(two.body, "{\"a\":\"😀\"}".as_bytes());
+        let form = parse("curl http://h.example -F a=@b").unwrap_err();
+        assert!(form.to_string().contains("capture raw HTTP"), "{form}");
+    }
 
     #[test]
     fn a_line_is_read_as_a_shell_and_curl_read_it() {

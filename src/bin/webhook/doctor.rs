@@ -1,9 +1,11 @@
 //! `webhook doctor`: what is wrong with a receiver's surroundings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
+use tower_webhook::source::HostName;
 use tower_webhook::store::{Claim, ClaimOutcome, RecordState, Release, Store, Token};
 use tower_webhook::{Allowlist, EventKey, Fingerprint, Name, SharedStore, UnixTime};
 
@@ -41,9 +43,11 @@ pub(crate) async fn run(asked: &Doctor, output: Output) -> Result<Ended, Failure
         is_well: true,
     };
     let mut looked = false;
+    // One that is out of reach keeps nobody from what else was asked for.
+    let mut store_failed = None;
     if asked.store.store.is_some() {
         looked = true;
-        store(asked, &mut report).await?;
+        store_failed = store(asked, &mut report).await.err();
     }
     if let Some(name) = &asked.provider {
         looked = true;
@@ -64,7 +68,10 @@ pub(crate) async fn run(asked: &Doctor, output: Output) -> Result<Ended, Failure
             "doctor: name what to look at: --store, --provider, --certificate or --allow",
         ));
     }
-    Ok(Ended::well_if(report.is_well))
+    match store_failed {
+        Some(failure) => Err(failure),
+        None => Ok(Ended::well_if(report.is_well)),
+    }
 }
 
 async fn store(asked: &Doctor, report: &mut Report) -> Result<(), Failure> {
@@ -76,9 +83,9 @@ async fn store(asked: &Doctor, report: &mut Report) -> Result<(), Failure> {
         counts.done, counts.claimed, counts.released
     );
     report.tell("store", true, &text);
-    for line in settings {
-        let is_well = !(line.contains("at risk") || line.contains("weak"));
-        report.tell("setting", is_well, line.trim());
+    // What a server hides is not known to be sound.
+    for (is_well, line) in settings {
+        report.tell("setting", is_well, &line);
     }
     match clock(&store).await? {
         Some((ahead, by)) => {
@@ -159,7 +166,8 @@ async fn last_matches(
     let mut last = BTreeMap::new();
     for line in lines.iter().filter(|line| line.provider == provider) {
         for key in &line.signed_by {
-            last.insert(key.clone(), at(line));
+            let latest = last.entry(key.clone()).or_insert(at(line));
+            *latest = at(line).max(*latest);
         }
     }
     Ok(last)
@@ -175,29 +183,110 @@ async fn allowlist(list: &str, report: &mut Report) -> Result<(), Failure> {
     // What is no entry is told with what to do.
     let parsed = Allowlist::parse(entries.iter().copied())?;
     for entry in entries {
-        let is_name = parsed.hosts().iter().any(|host| host.to_string() == entry);
-        if !is_name {
+        // What is no name is a network or an address, or it had been refused.
+        let Ok(host) = HostName::new(entry) else {
             report.tell("allowlist", true, entry);
             continue;
-        }
-        let found = tokio::net::lookup_host((entry, 443)).await;
-        match found {
-            Ok(addresses) => {
-                let all: std::collections::BTreeSet<String> =
-                    addresses.map(|it| it.ip().to_string()).collect();
-                let all: Vec<_> = all.into_iter().collect();
-                report.tell(
-                    "allowlist",
-                    !all.is_empty(),
-                    &format!("{entry} is {}", all.join(", ")),
-                );
-            }
-            Err(error) => report.tell(
-                "allowlist",
-                false,
-                &format!("{entry} is not resolved: {error}"),
-            ),
-        }
+        };
+        let (is_well, text) = match addresses(&host).await {
+            Ok(addresses) => admitted(&parsed, &host, addresses),
+            Err(error) => (false, format!("{host} is not resolved: {error}")),
+        };
+        report.tell("allowlist", is_well, &text);
     }
     Ok(())
+}
+
+/// The addresses of a name, as the receiver finds them: one that holds a dot by the hosts file first, and by no
+/// search list.
+async fn addresses(host: &HostName) -> std::io::Result<Vec<IpAddr>> {
+    let mut asked = host.as_str().to_owned();
+    if host.is_absolute() {
+        let listed = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
+        let listed = in_hosts_file(&listed, host.as_str());
+        if !listed.is_empty() {
+            return Ok(listed);
+        }
+        asked.push('.');
+    }
+    let found = tokio::net::lookup_host((asked, 443)).await?;
+    Ok(found.map(|address| address.ip()).collect())
+}
+
+fn in_hosts_file(file: &str, name: &str) -> Vec<IpAddr> {
+    let of = |line: &str| {
+        let mut fields = line.split('#').next()?.split_ascii_whitespace();
+        let address = fields.next()?.parse().ok()?;
+        let is_it = |field: &str| field.trim_end_matches('.').eq_ignore_ascii_case(name);
+        fields.any(is_it).then_some(address)
+    };
+    file.lines().filter_map(of).collect()
+}
+
+/// Which of a name's addresses the list admits: none that no sender out there can have.
+fn admitted(list: &Allowlist, host: &HostName, addresses: Vec<IpAddr>) -> (bool, String) {
+    let change = list.learn(host, addresses, UnixTime::now());
+    let shown = |all: &[IpAddr]| {
+        let all: BTreeSet<String> = all.iter().map(ToString::to_string).collect();
+        all.into_iter().collect::<Vec<_>>().join(", ")
+    };
+    let (taken, dropped) = (shown(change.added()), shown(change.dropped()));
+    match (taken.is_empty(), dropped.is_empty()) {
+        (false, true) => (true, format!("{host} is {taken}")),
+        (false, false) => (
+            true,
+            format!("{host} is {taken}; not admitted: {dropped}, which no sender out there has"),
+        ),
+        (true, false) => (
+            false,
+            format!("{host} admits nobody: it is {dropped}, which no sender out there has"),
+        ),
+        (true, true) => (false, format!("{host} has no address")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_admits_what_the_receiver_takes_of_its_addresses() {
+        let list = Allowlist::parse(["Hooks.Example.com", "localhost"]).unwrap();
+        let told = |name: &str, all: &[&str]| {
+            let all = all.iter().map(|it| it.parse().unwrap()).collect();
+            admitted(&list, &HostName::new(name).unwrap(), all)
+        };
+        let of_hooks = |all: &[&str]| told("hooks.example.com", all);
+        let nobody = "which no sender out there has";
+        assert_eq!(
+            of_hooks(&["10.0.0.5"]),
+            (
+                false,
+                format!("hooks.example.com admits nobody: it is 10.0.0.5, {nobody}")
+            )
+        );
+        assert_eq!(
+            of_hooks(&["203.0.113.7", "127.0.0.1", "198.51.100.2"]),
+            (
+                true,
+                format!(
+                    "hooks.example.com is 198.51.100.2, 203.0.113.7; not admitted: 127.0.0.1, {nobody}"
+                )
+            )
+        );
+        assert_eq!(
+            told("localhost", &["127.0.0.1"]),
+            (true, "localhost is 127.0.0.1".to_owned())
+        );
+        assert_eq!(told("localhost", &[]).0, false);
+    }
+
+    #[test]
+    fn a_hosts_file_is_read_as_hosts_5_says() {
+        let file =
+            "# 192.0.2.1 a.example\n203.0.113.7\tb.example A.example. # c.example\nx a.example\n";
+        let of = |name: &str| in_hosts_file(file, name);
+        assert_eq!(of("a.example"), ["203.0.113.7".parse::<IpAddr>().unwrap()]);
+        assert!(of("c.example").is_empty() && of("203.0.113.7").is_empty());
+    }
 }

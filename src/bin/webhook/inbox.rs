@@ -9,7 +9,7 @@ use tower_webhook::{Name, UnixTime};
 
 use crate::args::{Inbox as Asked, StoreArgs};
 use crate::failure::Failure;
-use crate::output::{Ended, Output};
+use crate::output::{Ended, Output, printable};
 use crate::records::{self, key};
 
 pub(crate) async fn run(
@@ -195,6 +195,9 @@ pub(crate) fn line(view: &EntryView) -> String {
         "{key} {status} by {route}, attempts {}",
         view.entry.attempts
     );
+    if let Some(worker) = view.entry.worker() {
+        text.push_str(&format!(", worker {worker}"));
+    }
     if let Some(failed) = view.entry.history.last() {
         text.push_str(&format!(": {:?}", failed.reason));
     }
@@ -210,6 +213,7 @@ pub(crate) fn entry(view: &EntryView) -> Value {
         "status": view.status.code(),
         "route": view.route.to_string(),
         "attempts": view.entry.attempts,
+        "worker": view.entry.worker().map(|worker| worker.to_string()),
         "accepted_at": view.entry.accepted_at.to_rfc3339(),
         "history": history.collect::<Vec<_>>(),
         "body": view.body.as_ref().map(|body| String::from_utf8_lossy(body).into_owned()),
@@ -226,7 +230,8 @@ fn in_full(view: &EntryView, output: Output) {
         let version = order
             .version
             .map_or("none".to_owned(), |it| it.number().to_string());
-        lines.push(format!("order key {}, version {version}", order.key));
+        let key = printable(order.key.as_str());
+        lines.push(format!("order key {key}, version {version}"));
     }
     for failed in entry_of.history.iter() {
         let (attempt, at) = (failed.attempt, failed.at.to_rfc3339());
@@ -236,7 +241,8 @@ fn in_full(view: &EntryView, output: Output) {
         ));
     }
     if let Some(body) = &view.body {
-        lines.push(String::from_utf8_lossy(body).into_owned());
+        let body = String::from_utf8_lossy(body);
+        lines.extend(body.lines().map(printable));
     }
     output.show(lines.join("\n"), || entry(view));
 }

@@ -13,7 +13,7 @@ use crate::args;
 use crate::capture::Captured;
 use crate::failure::Failure;
 use crate::journals::Pages;
-use crate::output::{Ended, Output};
+use crate::output::{Ended, Output, printable};
 use crate::presets::{self, Preset};
 use crate::secrets::read;
 use crate::sign::preset;
@@ -193,7 +193,12 @@ pub(crate) async fn replay(asked: &args::Replay, output: Output) -> Result<Ended
         well &= status.is_success();
         let key = line.key.as_deref().unwrap_or("-");
         output.show(
-            format_args!("{} {key}  {}", line.id, status.as_str()),
+            format_args!(
+                "{} {}  {}",
+                printable(&line.id),
+                printable(key),
+                status.as_str()
+            ),
             || json!({"id": line.id, "key": line.key, "status": status.as_u16()}),
         );
     }

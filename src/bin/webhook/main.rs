@@ -24,6 +24,7 @@ mod tamper;
 mod verify;
 mod watch;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -101,19 +102,29 @@ async fn run(command: Command, output: Output) -> Result<Ended, Failure> {
         Command::Watch(asked) => watch::run(&asked, output).await,
         Command::Doctor(asked) => doctor::run(&asked, output).await,
         Command::Completions { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Cli::command(),
-                "webhook",
-                &mut std::io::stdout(),
-            );
+            // Where nobody reads on, what is generated to the output at once panics.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "webhook", &mut script);
+            let _ = std::io::stdout().write_all(&script);
             Ok(Ended::Well)
         }
-        Command::Man => {
-            let page = clap_mangen::Man::new(Cli::command());
-            page.render(&mut std::io::stdout())
-                .map_err(|error| Failure::other("man", error))?;
-            Ok(Ended::Well)
-        }
+        Command::Man { command } => manual(&command),
     }
+}
+
+/// The page of the program, or of one of its commands, which is named by one word or two.
+fn manual(words: &[String]) -> Result<Ended, Failure> {
+    let mut command = Cli::command();
+    // Each command learns its whole name.
+    command.build();
+    for word in words {
+        let found = command.find_subcommand(word).cloned();
+        command = found.ok_or_else(|| Failure::usage(format!("man: {word:?} is no command")))?;
+    }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command)
+        .render(&mut page)
+        .map_err(|error| Failure::other("man", error))?;
+    let _ = std::io::stdout().write_all(&page);
+    Ok(Ended::Well)
 }

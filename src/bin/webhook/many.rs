@@ -1,5 +1,6 @@
 //! `webhook dead`, `redrive` and `discard`: the dead letters, one or many.
 
+use std::io::Write;
 use std::time::Duration;
 
 use serde_json::json;
@@ -21,8 +22,16 @@ pub(crate) async fn dead(
 ) -> Result<Ended, Failure> {
     let letters = letters(filter)?;
     let inbox = store.inbox().await?;
-    for view in letters.list(&inbox).await? {
-        output.show(line(&view), || entry(&view));
+    let found = letters.list(&inbox).await?;
+    for view in &found {
+        output.show(line(view), || entry(view));
+    }
+    let limit = limit(filter);
+    if found.len() >= limit {
+        let _ = writeln!(
+            std::io::stderr(),
+            "note: these are the first {limit}; there may be more: --limit"
+        );
     }
     Ok(Ended::Well)
 }
@@ -35,7 +44,11 @@ pub(crate) async fn redrive(asked: &Redrive, output: Output) -> Result<Ended, Fa
             letters = letters.force();
         }
         let inbox = asked.store.inbox().await?;
-        return Ok(told_many(letters.redrive(&inbox, within).await?, output));
+        return Ok(told_many(
+            letters.redrive(&inbox, within).await?,
+            &asked.filter,
+            output,
+        ));
     }
     let mut redrive = RedriveOne::new(key(&asked.key)?).after(within);
     redrive.force = asked.force;
@@ -48,11 +61,19 @@ pub(crate) async fn discard(asked: &Discard, output: Output) -> Result<Ended, Fa
     if asked.key.is_empty() {
         let letters = named(&asked.filter, asked.all)?;
         let inbox = asked.store.inbox().await?;
-        return Ok(told_many(letters.discard(&inbox, retention).await?, output));
+        return Ok(told_many(
+            letters.discard(&inbox, retention).await?,
+            &asked.filter,
+            output,
+        ));
     }
     let discard = DiscardOne::new(key(&asked.key)?, retention);
     let inbox = asked.store.inbox().await?;
     Ok(told(inbox.discard(&discard).await?, output))
+}
+
+fn limit(filter: &Filter) -> usize {
+    filter.limit.unwrap_or(1_000)
 }
 
 fn letters(filter: &Filter) -> Result<DeadLetters, Failure> {
@@ -70,10 +91,7 @@ fn letters(filter: &Filter) -> Result<DeadLetters, Failure> {
     if let Some(secs) = filter.older_than {
         letters = letters.before(before(secs));
     }
-    if let Some(limit) = filter.limit {
-        letters = letters.limit(limit);
-    }
-    Ok(letters)
+    Ok(letters.limit(limit(filter)))
 }
 
 /// The same, where something was named: nobody means all of them by saying nothing.
@@ -99,14 +117,26 @@ fn told(moved: Moved, output: Output) -> Ended {
     }
 }
 
-fn told_many(moved: ManyMoved, output: Output) -> Ended {
-    let text = format!(
-        "done {}\novertaken {}\nchanged meanwhile {}",
-        moved.done, moved.stale, moved.changed
-    );
+fn told_many(moved: ManyMoved, filter: &Filter, output: Output) -> Ended {
+    let ManyMoved {
+        done,
+        stale,
+        changed,
+        ..
+    } = moved;
+    let all = done.saturating_add(stale).saturating_add(changed);
+    // Whoever means all of them is told where these may not be all.
+    let limit = limit(filter);
+    let may_have_more = all >= limit;
+    let mut text = format!("done {done}\novertaken {stale}\nchanged meanwhile {changed}");
+    if may_have_more {
+        text.push_str(&format!(
+            "\nthese were the first {limit}; there may be more: say it again, or --limit"
+        ));
+    }
     output.show(
         text,
-        || json!({"done": moved.done, "overtaken": moved.stale, "changed": moved.changed}),
+        || json!({"done": done, "overtaken": stale, "changed": changed, "may_have_more": may_have_more}),
     );
     Ended::Well
 }

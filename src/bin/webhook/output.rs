@@ -27,8 +27,8 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Prints the text, or the JSON in one line.
-    pub(crate) fn show(self, text: impl fmt::Display, json: impl FnOnce() -> Value) {
+    /// Prints the text, or the JSON in one line. Whether somebody reads it still.
+    pub(crate) fn show(self, text: impl fmt::Display, json: impl FnOnce() -> Value) -> bool {
         match self.json {
             true => say(json()),
             false => say(text),
@@ -48,14 +48,63 @@ impl Output {
     }
 
     pub(crate) fn failure(self, failure: &Failure) {
-        match self.json {
-            true => say(json!({"ok": false, "error": failure.to_string()})),
-            false => drop(writeln!(std::io::stderr(), "webhook: {failure}")),
+        if self.json {
+            say(json!({"ok": false, "error": failure.to_string()}));
+        } else {
+            let _ = writeln!(std::io::stderr(), "webhook: {failure}");
         }
     }
 }
 
-/// `println!` panics where nobody reads any longer, as in `webhook … | head -1`.
-fn say(line: impl fmt::Display) {
-    let _ = writeln!(std::io::stdout(), "{line}");
+/// `println!` panics where nobody reads any longer, as in `webhook … | head -1`: this says so.
+fn say(line: impl fmt::Display) -> bool {
+    writeln!(std::io::stdout(), "{line}").is_ok()
+}
+
+/// Text that strangers wrote, for a terminal: what would move its cursor, change its colours or turn text around is
+/// spelled out, and a line stays a line.
+pub(crate) fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match is_hidden(c) {
+            true => shown.extend(c.escape_default()),
+            false => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// Control characters, separators of lines, and what is not seen or turns text around.
+fn is_hidden(c: char) -> bool {
+    let formats = matches!(
+        c,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{e0000}'..='\u{e0fff}'
+    );
+    c.is_control() || formats
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_strangers_write_moves_no_cursor_and_begins_no_line() {
+        for (text, shown) in [
+            ("evt_1 ü 表 \"a\"", "evt_1 ü 表 \"a\""),
+            ("a\nb\r\tc", r"a\nb\r\tc"),
+            ("\u{1b}[2J\u{9b}31m\u{7f}", r"\u{1b}[2J\u{9b}31m\u{7f}"),
+            (
+                "\u{202e}gpj\u{2066}\u{feff}",
+                r"\u{202e}gpj\u{2066}\u{feff}",
+            ),
+        ] {
+            assert_eq!(printable(text), shown);
+        }
+    }
 }

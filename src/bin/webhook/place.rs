@@ -9,8 +9,8 @@ use sqlx::{ConnectOptions, Connection};
 use tower_webhook::inbox::PostgresInbox;
 use tower_webhook::inbox::{RedisInbox, SharedInbox, SqliteInbox};
 #[cfg(feature = "postgres")]
-use tower_webhook::store::PostgresStore;
-use tower_webhook::store::{RedisStore, SqliteStore};
+use tower_webhook::store::{PostgresStore, PostgresVerdict};
+use tower_webhook::store::{RedisStore, RedisVerdict, SqliteStore};
 use tower_webhook::{Name, SharedStore};
 
 use crate::args::StoreArgs;
@@ -145,12 +145,11 @@ impl StoreArgs {
         }))
     }
 
-    /// The store, and what its check found: each setting with how it is and what it risks.
-    pub(crate) async fn store(&self) -> Result<(SharedStore, Vec<String>), Failure> {
+    /// The store, and what its check found: each setting with whether it is sound, how it is and what it risks.
+    pub(crate) async fn store(&self) -> Result<(SharedStore, Vec<(bool, String)>), Failure> {
         let (place, kind) = self.place()?;
         Self::refuse_foreign(place, Self::tables(place, &kind).await.as_deref())?;
         let namespace = self.namespace()?;
-        let lines = |text: String| text.lines().map(str::to_owned).collect();
         Ok(match kind {
             Kind::Redis => {
                 let mut builder = RedisStore::builder(place).deadline(PATIENCE);
@@ -162,7 +161,9 @@ impl StoreArgs {
                 }
                 let store = builder.connect().await.map_err(opened)?;
                 let found = store.check().await?;
-                (SharedStore::new(store), lines(found.to_string()))
+                let found = found.findings().iter();
+                let found = found.map(|it| (it.verdict() == RedisVerdict::Sound, it.to_string()));
+                (SharedStore::new(store), found.collect())
             }
             #[cfg(feature = "postgres")]
             Kind::Postgres => {
@@ -172,7 +173,10 @@ impl StoreArgs {
                 }
                 let store = builder.connect().await.map_err(opened)?;
                 let found = store.check().await?;
-                (SharedStore::new(store), lines(found.to_string()))
+                let found = found.findings().iter();
+                let found =
+                    found.map(|it| (it.verdict() == PostgresVerdict::Sound, it.to_string()));
+                (SharedStore::new(store), found.collect())
             }
             Kind::Sqlite => {
                 let mut builder = SqliteStore::builder(place).deadline(PATIENCE);

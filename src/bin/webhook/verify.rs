@@ -11,7 +11,7 @@ use crate::capture::{Captured, time};
 use crate::failure::Failure;
 use crate::journal;
 use crate::journals::Pages;
-use crate::output::{Ended, Output};
+use crate::output::{Ended, Output, printable};
 use crate::presets;
 use crate::secrets::{of_variable, read};
 use crate::sign::preset;
@@ -87,10 +87,11 @@ pub(crate) async fn run(asked: &Verify, output: Output) -> Result<Ended, Failure
 const OF_NOBODY: &str = "no sender is known whose headers these are";
 
 fn of_nobody(output: Output, request: &Captured) {
-    let (label, method, path) = (&request.label, &request.method, path(request));
+    let (label, method) = (printable(&request.label), &request.method);
+    let path = printable(path(request));
     output.show(
         format_args!("{label}: {method} {path}: {OF_NOBODY}"),
-        || json!({"request": label, "provider": null, "authentic": false, "refused": OF_NOBODY}),
+        || json!({"request": request.label, "provider": null, "authentic": false, "refused": OF_NOBODY}),
     );
 }
 
@@ -258,6 +259,7 @@ fn tell(
         lines.push(format!("the capture is not whole: {lacks}"));
     }
     lines.push(format!("time: {} ({whose})", at.to_rfc3339()));
+    let lines: Vec<_> = lines.iter().map(|line| printable(line)).collect();
     output.show(lines.join("\n"), || {
         let findings: Vec<Value> = (diagnosis.findings().iter())
             .map(|finding| json!({"cause": finding.cause().code(), "what": finding.what(), "remedy": finding.cause().remedy()}))

@@ -11,7 +11,7 @@ use crate::args::Watch;
 use crate::failure::Failure;
 use crate::journal::{at, is_trouble};
 use crate::journals::Pages;
-use crate::output::{Ended, Output};
+use crate::output::{Ended, Output, printable};
 
 /// How often it is looked whether there is more.
 const EVERY: Duration = Duration::from_millis(200);
@@ -24,11 +24,11 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn show(&self, line: &JournalLine) {
+    /// Shows a line that is wanted. Whether somebody reads on.
+    fn show(&self, line: &JournalLine) -> bool {
         let is_of_it = (self.provider.as_ref()).is_none_or(|name| name.as_str() == line.provider);
-        if is_of_it && (!self.trouble || is_trouble(line)) {
-            tell(line, self.output);
-        }
+        let is_wanted = is_of_it && (!self.trouble || is_trouble(line));
+        !is_wanted || tell(line, self.output)
     }
 }
 
@@ -51,8 +51,8 @@ async fn paged(pages: &Pages, asked: &Watch, wanted: &Wanted) -> Result<Ended, F
     loop {
         let page = pages.read(after.as_ref()).await;
         let page = page.map_err(|why| Failure::caused("watch", why))?;
-        if is_shown {
-            page.lines.iter().for_each(|line| wanted.show(line));
+        if is_shown && !page.lines.iter().all(|line| wanted.show(line)) {
+            return Ok(Ended::Well);
         }
         after = Some(page.next);
         if page.is_last {
@@ -79,8 +79,10 @@ async fn file(asked: &Watch, wanted: &Wanted) -> Result<Ended, Failure> {
     loop {
         let read = file.read_until(b'\n', &mut text).map_err(failed)?;
         if read > 0 && text.ends_with(b"\n") {
-            if let Ok(line) = JournalLine::parse(String::from_utf8_lossy(&text).trim_end()) {
-                wanted.show(&line);
+            if let Ok(line) = JournalLine::parse(String::from_utf8_lossy(&text).trim_end())
+                && !wanted.show(&line)
+            {
+                return Ok(Ended::Well);
             }
             text.clear();
             continue;
@@ -107,7 +109,7 @@ fn was_replaced(file: &mut BufReader<std::fs::File>, path: &std::path::Path) -> 
     matches!((here, len), (Some(here), Some(len)) if len < here)
 }
 
-fn tell(line: &JournalLine, output: Output) {
+fn tell(line: &JournalLine, output: Output) -> bool {
     let status = line
         .status
         .map_or("-".to_owned(), |status| status.to_string());
@@ -128,15 +130,15 @@ fn tell(line: &JournalLine, output: Output) {
         line.provider,
         line.verdict,
     );
-    let text = text.trim_end();
+    let text = printable(text.trim_end());
     let text = match (std::io::stdout().is_terminal(), is_trouble(line)) {
         (true, true) => format!("\x1b[31m{text}\x1b[0m"),
-        _ => text.to_owned(),
+        _ => text,
     };
     output.show(text, || {
         json!({
             "at": at(line).to_rfc3339(), "provider": line.provider, "verdict": line.verdict, "status": line.status,
             "key": line.key, "reason": line.reason, "detail": line.detail, "ms": millis,
         })
-    });
+    })
 }

@@ -296,6 +296,7 @@ impl DedupeBuilder {
             sender_retries: contract.retries_at_all(),
             is_timed: self.endpoint.is_timed(),
             is_queued: false,
+            mark: None,
         };
         #[cfg(feature = "inbox")]
         let door = kept_in.door(&self.endpoint.provider, scope.as_deref(), self.hook);

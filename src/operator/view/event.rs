@@ -143,6 +143,7 @@ fn entry(
                 (fact("State", &state_of(&view, asked.now)))
                 (fact("Route", &short(view.route.as_str())))
                 (fact("Attempts", &html! { (kept.attempts) }))
+                @if let Some(worker) = kept.worker() { (fact("Worker", &html! { (worker) })) }
                 (fact("Workers that died of it", &html! { (kept.deaths) }))
                 (fact("Fence", &html! { (kept.fence) }))
                 (fact("Accepted", &when(kept.accepted_at, asked.now)))

@@ -17,7 +17,7 @@ const VIEWS: [(&str, &str); 4] = [
     ("/queue", "Queues"),
 ];
 
-/// A whole page. `view` is the one that it belongs to.
+/// A whole page. `view` is the one that it belongs to, or nothing.
 pub(in crate::operator) fn page(
     asked: &Asked,
     view: &str,
@@ -25,6 +25,9 @@ pub(in crate::operator) fn page(
     body: &Markup,
 ) -> Markup {
     let current = |path: &str| (path == view).then_some("page");
+    // What was answered to a form is no view that could be asked for again.
+    let live = link(asked, "/live", &[("since", &asked.seen.to_string())]);
+    let live = Some(live).filter(|_| !view.is_empty());
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -48,7 +51,7 @@ pub(in crate::operator) fn page(
                         }
                     }
                 }
-                main #main tabindex="-1" data-live=(link(asked, "/live", &[("since", &asked.seen.to_string())])) {
+                main #main tabindex="-1" data-live=[live] {
                     h1 { (title) }
                     (body)
                 }

@@ -7,6 +7,7 @@ mod keys;
 mod others;
 mod sampled;
 mod times;
+mod unlisted;
 mod urls;
 
 use std::collections::BTreeMap;

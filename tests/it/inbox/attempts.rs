@@ -53,9 +53,11 @@ async fn each_attempt_has_a_line_in_the_log() {
     };
     let working = Working::on(&inbox, &layer, handler);
     send(&layer, &event("evt_1", "{}")).await;
-    entry_with(&inbox, &key("evt_1"), EntryStatus::Done).await;
+    let done = entry_with(&inbox, &key("evt_1"), EntryStatus::Done).await;
     working.end().await;
     let text = log.text();
+    // Whoever looks at the entry finds the log of the worker that has run it.
+    let worker = format!("worker={}", done.entry.worker().unwrap());
     let line = |level: &str, message: &str| {
         let found = (text.lines()).find(|line| line.contains(level) && line.contains(message));
         found.unwrap_or_else(|| panic!("{level} {message}: {text}"))
@@ -69,12 +71,16 @@ async fn each_attempt_has_a_line_in_the_log() {
         "attempt=1",
         "retry_after_ms=",
         r#"detail="the ledger is closed""#,
+        &worker,
     ] {
         assert!(failed.contains(field), "{field}: {failed}");
     }
     assert!(!failed.contains("reason="), "{failed}");
     let handled = line("INFO", "tower_webhook: a queued event is handled");
     assert!(handled.contains("key=blendfi:evt_1"), "{handled}");
+    assert!(handled.contains(&worker), "{handled}");
+    let begun = line("INFO", "tower_webhook: a worker has begun");
+    assert!(begun.contains(&worker), "{begun}");
     assert_eq!(text.matches("a queued event is handled").count(), 1);
 }
 

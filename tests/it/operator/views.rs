@@ -1,7 +1,9 @@
 //! What the views say, also of what is not there.
 
 use super::*;
-use crate::support::blendfi::webhook;
+use tower_webhook::{DedupeConfig, Drain};
+
+use crate::support::blendfi::{key, webhook};
 
 #[tokio::test]
 async fn a_view_whose_source_is_off_says_so() {
@@ -70,7 +72,10 @@ async fn an_event_shows_its_whole_life() {
     assert_eq!(shown.send(&Preset::Blox.delivery(1)).await, 200);
     assert_eq!(shown.send(&Preset::Blox.delivery(1)).await, 200);
     let life = shown.view("/event?key=blendfi:evt_1").await;
+    let entry = shown.inbox.lookup(&key("evt_1")).await.unwrap();
+    let worker = entry.unwrap().entry.worker().unwrap().to_string();
     for words in [
+        &*worker,
         "Entry in the inbox",
         "dead",
         "the ledger is closed",
@@ -212,6 +217,23 @@ async fn pages_are_told_what_came_before_they_listened() {
     shown.send(&Preset::Blox.delivery(2)).await;
     let told = again().await;
     assert_eq!(told.matches("event: seen").count(), 1, "{told}");
+}
+
+/// An open page holds no shutdown up: its stream ends soon after the drain has begun.
+#[tokio::test(start_paused = true)]
+async fn a_stream_ends_once_a_drain_has_begun() {
+    let drain = Drain::new();
+    let layer = webhook(MemoryStore::new())
+        .dedupe(DedupeConfig::new().drain(drain.clone()))
+        .build()
+        .unwrap();
+    let page = Page::new().webhook(&layer);
+    let app: Router = Router::new().nest("/operator", operator::router(&page));
+    let stream = app.oneshot(from_here("/operator/live")).await.unwrap();
+    drain.begin();
+    let begun = tokio::time::Instant::now();
+    let told = axum::body::to_bytes(stream.into_body(), usize::MAX).await;
+    assert!(told.is_ok() && begun.elapsed() < Duration::from_secs(5));
 }
 
 /// What is renewed is known by its name: no two parts have the same.
