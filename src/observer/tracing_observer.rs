@@ -139,9 +139,11 @@ mod tests {
 
     const PROMISED: &str = include_str!("../../docs/stability.md");
 
-    /// The level of each event, and the names of its fields.
+    /// Its level, and the names of its fields.
+    type Event = (tracing::Level, BTreeSet<&'static str>);
+
     #[derive(Clone, Default)]
-    struct Seen(Arc<Mutex<Vec<(tracing::Level, BTreeSet<&'static str>)>>>);
+    struct Seen(Arc<Mutex<Vec<Event>>>);
 
     impl<S: tracing::Subscriber> Layer<S> for Seen {
         fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
