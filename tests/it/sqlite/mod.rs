@@ -2,6 +2,7 @@
 
 mod ends;
 mod turns;
+mod undone;
 
 use std::path::PathBuf;
 use std::time::Duration;
