@@ -102,6 +102,7 @@ impl SqliteTransactions {
             TxError::new(kind, "it cannot be begun").with_source(fault)
         };
         let refused = |error: sqlx::Error| failed(error.into());
+        self.database.opener().is_in_place().map_err(failed)?;
         let until = Instant::now() + self.handlers.limit;
         let mut tx = turn.begin_with("BEGIN IMMEDIATE").await.map_err(refused)?;
         raw_sql(MARK).execute(&mut *tx).await.map_err(refused)?;
@@ -196,6 +197,7 @@ impl Open {
         if raw_sql(MARK_GONE).execute(&mut *self.tx).await.is_err() {
             return Ok(Marked::Broken);
         }
+        self.own.database.opener().is_in_place()?;
         let found = statements::read(&mut self.tx, &[placed]).await?;
         if found.is_empty() {
             return Ok(Marked::Lost);
