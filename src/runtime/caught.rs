@@ -12,7 +12,12 @@ pub(crate) struct Panicked;
 
 /// Calls something once.
 pub(crate) fn caught_once<T>(call: impl FnOnce() -> T) -> Result<T, Panicked> {
-    catch_unwind(AssertUnwindSafe(call)).map_err(|_| Panicked)
+    catch_unwind(AssertUnwindSafe(call)).map_err(|said| {
+        // What it panicked with may panic being dropped, and that with something that does so again.
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(said)));
+        dropped.unwrap_or_else(std::mem::forget);
+        Panicked
+    })
 }
 
 /// Calls something, and polls what it returns.

@@ -32,6 +32,8 @@ pub(super) struct Worker<C: Commands> {
     number: usize,
     shared: Arc<Shared<C>>,
     conn: Option<PgConnection>,
+    /// So many commands go together: fewer where they took too long.
+    most: usize,
     /// What has waited for this worker, and is taken on.
     ready: Vec<Write<C>>,
     aside: Aside<C>,
@@ -46,6 +48,7 @@ impl<C: Commands> Worker<C> {
             number,
             shared,
             conn: None,
+            most: MOST,
             ready: Vec::new(),
             aside: Aside::new(),
         }
@@ -97,7 +100,7 @@ impl<C: Commands> Worker<C> {
                 Job::Write(job) => gathered.extend(self.shared.flights.begin(self.number, job)),
             }
             let bytes = gathered.iter().map(|job| C::size(&job.order));
-            if gathered.len() >= MOST || bytes.sum::<usize>() >= MOST_BYTES {
+            if gathered.len() >= self.most || bytes.sum::<usize>() >= MOST_BYTES {
                 break;
             }
             next = jobs.try_recv().ok();
@@ -107,16 +110,25 @@ impl<C: Commands> Worker<C> {
 
     async fn serve(&mut self, mut batch: Batch<C>) {
         match self.until(&mut batch).await {
-            Ok(answers) => self.end(batch.answered(answers)),
+            Ok(answers) => {
+                self.most = self.most.saturating_add(1).min(MOST);
+                self.end(batch.answered(answers));
+            }
             Err(fault) if fault.meets_all() => self.end(batch.failed(&fault)),
             Err(fault) => {
+                if fault.cause() == Cause::Slow {
+                    self.most = (batch.len() / 2).max(1);
+                }
                 let mut batches = batch.by_place();
                 match batches.pop() {
                     Some(one) if batches.is_empty() => self.settle(one, fault).await,
                     last => {
                         // What one row meets costs the others nothing.
                         for batch in batches.into_iter().chain(last) {
-                            self.serve_one(batch).await;
+                            match batch.is_wanted() {
+                                true => self.serve_one(batch).await,
+                                false => self.end(batch.failed(&fault)),
+                            }
                         }
                     }
                 }

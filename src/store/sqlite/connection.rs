@@ -1,6 +1,7 @@
 //! How a connection to the file is set up, and what is checked of it.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
@@ -8,6 +9,7 @@ use sqlx::{ConnectOptions, query_scalar};
 use tokio::time::{Instant, sleep};
 
 use super::error::{Cause, Fault};
+use super::file::{self, FileId};
 
 /// To so many bytes the log is cut back when it begins anew.
 const LOG_LIMIT: i64 = 64 << 20;
@@ -26,6 +28,8 @@ pub(super) struct Opener {
     pub(super) path: PathBuf,
     /// How long a command waits for the lock of another process.
     pub(super) patience: Duration,
+    /// The file that was opened first.
+    pub(super) first: Arc<OnceLock<FileId>>,
     /// Run by each connection that writes.
     #[cfg(test)]
     pub(super) sabotage: &'static str,
@@ -41,6 +45,32 @@ impl Opener {
         #[cfg(test)]
         sqlx::raw_sql(self.sabotage).execute(&mut conn).await?;
         Ok(conn)
+    }
+
+    /// From now on it is this file.
+    pub(super) fn keep_to_this_file(&self) -> Result<(), Fault> {
+        if let Some(file) = file::under(&self.path)? {
+            self.first.get_or_init(|| file);
+        }
+        Ok(())
+    }
+
+    /// Whether the file is where it was, and none stands in its place.
+    ///
+    /// SQLite would not notice, and go on in the one that it has open: nobody would find there what was
+    /// acknowledged. Another one is not opened: the log beside it may be that of the one before.
+    pub(super) fn is_in_place(&self) -> Result<(), Fault> {
+        match (self.first.get(), file::under(&self.path)?) {
+            (Some(first), Some(now)) if *first != now => Err(Fault::new(
+                Cause::Missing,
+                format!(
+                    "{} was replaced while it was in use; end all processes that use it, see to its log, and \
+                     start again",
+                    self.path.display()
+                ),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// How a user opens the file, for a connection of the store's own on which a record is written too.

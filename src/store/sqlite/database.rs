@@ -178,6 +178,7 @@ async fn connect(
     commands: &mut impl Commands,
 ) -> Result<(SqliteConnection, SqliteConnection), Fault> {
     let mut writing = opener.writer(true).await?;
+    opener.keep_to_this_file()?;
     let give_up = Instant::now() + opener.patience;
     while let Err(fault) = commands.set_up(&mut writing).await {
         if fault.cause() != Cause::Locked || Instant::now() >= give_up {
@@ -196,9 +197,10 @@ async fn read(
 ) -> Option<SqliteConnection> {
     let mut conn = Some(first);
     while let Some(work) = work.recv().await {
-        let opened = match conn.take() {
-            Some(conn) => Ok(conn),
-            None => opener.reader().await,
+        let opened = match (opener.is_in_place(), conn.take()) {
+            (Ok(()), Some(conn)) => Ok(conn),
+            (Ok(()), None) => opener.reader().await,
+            (Err(fault), _) => Err(fault),
         };
         match opened {
             Ok(mut opened) => {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::error::{SqliteConnectError, SqliteConnectErrorKind as Kind};
+use super::error::{Cause, Fault, SqliteConnectError, SqliteConnectErrorKind as Kind};
 
 /// File systems that reach over a network, or to another machine. The write-ahead log needs memory that
 /// all processes share, and several of these keep no locks: <https://www.sqlite.org/wal.html>, under
@@ -44,38 +44,83 @@ pub(super) fn located(path: &Path) -> Result<PathBuf, SqliteConnectError> {
         return Err(refused("SQLite takes paths in UTF-8 only"));
     }
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    if let Some(kind) = kind_of(&mounts, &whole)
-        && is_over_a_network(kind)
-    {
+    if let Some((point, kind)) = mount_of(&mounts, &whole) {
+        check_mount(&whole, &point, kind)?;
+    }
+    Ok(whole)
+}
+
+/// Whether the locks of a file hold where it is mounted, and its log is kept with it.
+fn check_mount(file: &Path, point: &str, kind: &str) -> Result<(), SqliteConnectError> {
+    let file_shown = file.display();
+    if is_over_a_network(kind) {
         return Err(SqliteConnectError::new(
             Kind::NetworkFileSystem,
             format!(
-                "{} is on a network file system ({kind}), where the locks of SQLite do not hold; \
-                 take a local disk, or a store on Redis or Postgres",
-                whole.display()
+                "{file_shown} is on a network file system ({kind}), where the locks of SQLite do not hold; \
+                 take a local disk, or a store on Redis or Postgres"
             ),
         ));
     }
-    Ok(whole)
+    if Path::new(point) == file {
+        return Err(SqliteConnectError::new(
+            Kind::Path,
+            format!(
+                "{file_shown} is mounted by itself, so that its log beside it goes with the container; mount its \
+                 folder"
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// Which file it is, whatever its path is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FileId(u64, u64);
+
+/// Which file there is under a path now; `None` where the system does not tell.
+///
+/// # Errors
+///
+/// There is none.
+#[cfg(unix)]
+pub(super) fn under(path: &Path) -> Result<Option<FileId>, Fault> {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    use std::os::unix::fs::MetadataExt as _;
+
+    match fs::metadata(path) {
+        Ok(data) => Ok(Some(FileId(data.dev(), data.ino()))),
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => Err(Fault::new(
+            Cause::Missing,
+            format!("{} was moved away or removed", path.display()),
+        )),
+        // A process may have given up the right to look.
+        Err(_) => Ok(None),
+    }
+}
+
+/// The same, where a file that is open can be neither moved nor replaced.
+#[cfg(not(unix))]
+pub(super) fn under(_: &Path) -> Result<Option<FileId>, Fault> {
+    Ok(None)
 }
 
 fn is_over_a_network(kind: &str) -> bool {
     OVER_A_NETWORK.contains(&kind) || kind.starts_with(SERVED_BY_A_PROGRAM)
 }
 
-/// The file system of a path by the text of `/proc/self/mountinfo`
+/// Where a path is mounted, and the file system there, by the text of `/proc/self/mountinfo`
 /// ([proc(5)](https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html)): the mount point is
 /// the fifth word, the kind stands behind a lone dash. Of mounts at one point the last counts.
-fn kind_of<'a>(mounts: &'a str, path: &Path) -> Option<&'a str> {
+fn mount_of<'a>(mounts: &'a str, path: &Path) -> Option<(String, &'a str)> {
     let mounts = mounts.lines().filter_map(|line| {
         let (before, behind) = line.split_once(" - ")?;
         let point = unescaped(before.split(' ').nth(4)?);
-        let length = path.starts_with(&point).then_some(point.len())?;
-        Some((length, behind.split(' ').next()?))
+        path.starts_with(&point).then_some(())?;
+        Some((point, behind.split(' ').next()?))
     });
     // Of equal ones the last.
-    let deepest = mounts.max_by_key(|(length, _)| *length);
-    deepest.map(|(_, kind)| kind)
+    mounts.max_by_key(|(point, _)| point.len())
 }
 
 /// Blanks and the like are written as `\040`.
@@ -124,10 +169,31 @@ mod tests {
             ("/mnt/my share/webhooks.db", "cifs"),
             ("/over/webhooks.db", "tmpfs"),
         ] {
-            assert_eq!(kind_of(MOUNTS, Path::new(path)), Some(kind), "{path}");
+            let found = mount_of(MOUNTS, Path::new(path));
+            assert_eq!(found.map(|(_, kind)| kind), Some(kind), "{path}");
         }
-        assert_eq!(kind_of("", Path::new("/srv/webhooks.db")), None);
-        assert_eq!(kind_of("no mounts\n - \n", Path::new("/a")), None);
+        assert_eq!(mount_of("", Path::new("/srv/webhooks.db")), None);
+        assert_eq!(mount_of("no mounts\n - \n", Path::new("/a")), None);
+    }
+
+    /// As a container has it that was started with `-v ./webhooks.db:/data/webhooks.db`.
+    #[test]
+    fn a_file_that_is_mounted_without_its_folder_is_refused() {
+        const CONTAINER: &str = "\
+22 1 0:40 / / rw,relatime - overlay overlay rw
+30 22 254:0 /home/app/webhooks.db /data/webhooks.db rw,relatime - ext4 /dev/vda rw
+31 22 254:0 /home/app/folder /folder rw,relatime - ext4 /dev/vda rw
+";
+        let check = |file: &str| {
+            let (point, kind) = mount_of(CONTAINER, Path::new(file)).unwrap();
+            check_mount(Path::new(file), &point, kind)
+        };
+        let error = check("/data/webhooks.db").unwrap_err();
+        assert_eq!(error.kind(), Kind::Path);
+        assert!(error.to_string().ends_with("mount its folder"), "{error}");
+        for file in ["/folder/webhooks.db", "/data/other.db"] {
+            check(file).unwrap();
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub(super) mod newest;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::SqliteConnection;
@@ -108,6 +109,7 @@ impl SqliteJournal {
             opener: Opener {
                 path: file::located(&path.into())?,
                 patience: PATIENCE,
+                first: Arc::default(),
                 #[cfg(test)]
                 sabotage: "",
             },

@@ -60,6 +60,7 @@ impl FileSettings {
         let opener = Opener {
             path: path.clone(),
             patience: deadline / 2,
+            first: Arc::default(),
             #[cfg(test)]
             sabotage,
         };

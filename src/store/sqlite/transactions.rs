@@ -1,6 +1,7 @@
 //! Transactions of handlers, one at a time, on a connection of their own to the file.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -93,19 +94,26 @@ impl SqliteTransactions {
             (turn, self.database.gate().enter().await)
         };
         let (turn, entered) = timeout(ticket.lease, waiting).await.map_err(|_| busy())?;
-        let refused = |error: sqlx::Error| {
-            let fault = Fault::from(error);
+        let failed = |fault: Fault| {
             let kind = match fault.cause() {
                 Cause::Locked => TxErrorKind::Busy,
                 _ => TxErrorKind::Database,
             };
             TxError::new(kind, "it cannot be begun").with_source(fault)
         };
+        let refused = |error: sqlx::Error| failed(error.into());
+        self.database.opener().is_in_place().map_err(failed)?;
         let until = Instant::now() + self.handlers.limit;
         let mut tx = turn.begin_with("BEGIN IMMEDIATE").await.map_err(refused)?;
         raw_sql(MARK).execute(&mut *tx).await.map_err(refused)?;
+        let is_undone = Arc::<AtomicBool>::default();
+        let (undone, seen) = (Arc::clone(&is_undone), Arc::clone(&is_undone));
         let mut handle = tx.lock_handle().await.map_err(refused)?;
         handle.set_progress_handler(STEPS, move || Instant::now() < until);
+        // SQLite undoes the whole transaction at some statements that fail, such as one for which the disk has no
+        // room: https://www.sqlite.org/lang_transaction.html. Each later one would be committed alone.
+        handle.set_rollback_hook(move || undone.store(true, Ordering::Relaxed));
+        handle.set_commit_hook(move || !seen.load(Ordering::Relaxed));
         drop(handle);
         Ok(Open {
             own: self.clone(),
@@ -113,6 +121,7 @@ impl SqliteTransactions {
             turn,
             until,
             token: ticket.token,
+            is_undone,
             _entered: entered,
         })
     }
@@ -124,6 +133,8 @@ struct Open {
     tx: Transaction<'static, Sqlite>,
     until: Instant,
     token: Token,
+    /// Whether it was rolled back: nothing is committed on its connection any more.
+    is_undone: Arc<AtomicBool>,
     turn: OwnedMutexGuard<SqlitePool>,
     _entered: Option<OwnedSemaphorePermit>,
 }
@@ -161,6 +172,10 @@ impl Open {
         let failure = match self.mark(&placed).await {
             Ok(Marked::Done) => return self.committed(placed).await,
             Ok(Marked::Lost) => Finished::Ended(Held::Fenced),
+            Ok(Marked::Broken) if self.is_undone.load(Ordering::Relaxed) => Finished::Broken(
+                "its transaction was rolled back, by the handler or by SQLite at a statement that failed: \
+                 nothing was committed",
+            ),
             Ok(Marked::Broken) => Finished::Broken(
                 "the handler has ended its transaction itself: the event was not marked as done",
             ),
@@ -182,6 +197,7 @@ impl Open {
         if raw_sql(MARK_GONE).execute(&mut *self.tx).await.is_err() {
             return Ok(Marked::Broken);
         }
+        self.own.database.opener().is_in_place()?;
         let found = statements::read(&mut self.tx, &[placed]).await?;
         if found.is_empty() {
             return Ok(Marked::Lost);

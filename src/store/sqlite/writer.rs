@@ -168,6 +168,7 @@ impl<C: Commands> Writer<C> {
 
     /// All of them in one transaction, or none.
     async fn transact(&mut self, orders: &[&C::Order]) -> Result<Answers<C>, Fault> {
+        self.opener.is_in_place()?;
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
             None => self.opener.writer(false).await?,

@@ -23,7 +23,7 @@ mod senders;
 mod signatures;
 mod sources;
 mod spellings;
-#[cfg(feature = "redis")]
+#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
 mod stores;
 mod wire;
 

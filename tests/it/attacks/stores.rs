@@ -1,8 +1,7 @@
 //! What a stranger's text may do to the records of others.
 
-use tower_webhook::{RedisStore, Store, Webhook};
+use tower_webhook::{Store, Webhook};
 
-use crate::redis_support::Server;
 use crate::support::presets::{Preset, clock};
 use crate::support::stage::Stage;
 
@@ -29,7 +28,15 @@ fn ids() -> Vec<String> {
         r"evt_1\u0000",
         r"\ud83d\ude00",
         " ",
-        "'; DROP TABLE records; --",
+        "'; DROP TABLE tower_webhook_records; --",
+        "'||(SELECT token FROM tower_webhook_records)||'",
+        "$1",
+        "?1",
+        "_______",
+        "default",
+        "NULL",
+        r"\\x00",
+        r"\\",
         "return redis.call('FLUSHALL')",
         "../../etc/passwd",
     ]
@@ -40,11 +47,36 @@ fn ids() -> Vec<String> {
     ids
 }
 
+#[cfg(feature = "redis")]
 #[tokio::test]
 async fn ids_that_are_patterns_commands_or_names_of_records_are_ids() {
-    let redis = Server::start();
-    let builder = RedisStore::builder(redis.url()).deadline(std::time::Duration::from_secs(10));
-    let store = builder.connect().await.unwrap();
+    let redis = crate::redis_support::Server::start();
+    let builder = tower_webhook::RedisStore::builder(redis.url());
+    let builder = builder.deadline(std::time::Duration::from_secs(10));
+    are_ids(builder.connect().await.unwrap()).await;
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test]
+async fn ids_that_are_statements_or_pieces_of_them_are_ids_in_postgres() {
+    let server = crate::sql_support::Postgres::start();
+    let builder = tower_webhook::PostgresStore::builder(server.url()).migrate();
+    let builder = builder.deadline(std::time::Duration::from_secs(10));
+    are_ids(builder.connect().await.unwrap()).await;
+}
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn ids_that_are_statements_or_pieces_of_them_are_ids_in_a_file() {
+    let folder = std::env::temp_dir().join(format!("webhook-ids-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let builder = tower_webhook::SqliteStore::builder(folder.join("webhooks.db"));
+    let builder = builder.deadline(std::time::Duration::from_secs(10));
+    are_ids(builder.connect().await.unwrap()).await;
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+async fn are_ids(store: impl Store + Clone) {
     let runs = Stage::new();
     let webhook = Webhook::new(Preset::BlendFi.provider())
         .store(store.clone())

@@ -347,3 +347,28 @@ async fn a_future_that_panics_when_it_is_dropped_keeps_its_outcome() {
     let verdicts: Vec<_> = recorder.seen().iter().map(|it| it.verdict).collect();
     assert_eq!(verdicts, [Verdict::Failed, Verdict::Handled]);
 }
+
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("what it panicked with panics when it is dropped");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_with_something_that_panics_when_it_is_dropped_gives_the_event_back() {
+    let store = MemoryStore::new();
+    let handler = |delivery: Delivery| async move {
+        if delivery.attempt() == 1 {
+            std::panic::panic_any(Bomb);
+        }
+        StatusCode::NO_CONTENT
+    };
+    let server = blendfi::serve(&blendfi::webhook(store.clone()), handler).await;
+    let event = blendfi::event("evt_1", "{}");
+    assert_eq!(event.send(server.address).await.status, 500);
+    let view = record(&store, &blendfi::key("evt_1")).await.unwrap();
+    assert_eq!(view.state, RecordState::Released);
+    assert_eq!(event.send(server.address).await.status, 204);
+}

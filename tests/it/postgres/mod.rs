@@ -1,5 +1,6 @@
 //! The store on Postgres: what every store must do, under whatever the server is set to, and when it fails.
 
+mod bad_days;
 mod faults;
 mod pooler;
 mod setup;

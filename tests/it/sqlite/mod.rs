@@ -1,7 +1,9 @@
 //! Handlers that take a [`Tx`] of a SQLite file: the effect and the record stand together, or neither does.
 
 mod ends;
+mod moved;
 mod turns;
+mod undone;
 
 use std::path::PathBuf;
 use std::time::Duration;
