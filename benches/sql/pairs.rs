@@ -58,10 +58,8 @@ pub(crate) async fn pair(store: &impl Store, claim: &Claim) {
 fn commits(store: &impl std::fmt::Debug) -> f64 {
     let text = format!("{store:?}");
     let (_, rest) = text.split_once("commits: ").unwrap();
-    let end = rest
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(rest.len());
-    rest[..end].parse().unwrap()
+    let number = rest.split(|c: char| !c.is_ascii_digit()).next();
+    number.unwrap().parse().unwrap()
 }
 
 /// A folder of the build, on a disk.
