@@ -136,7 +136,7 @@ fn main() -> Result<ExitCode> {
     if std::thread::available_parallelism()?.get() < 2 {
         return Err("the server and the load need a core each, and here is one".into());
     }
-    let rounds = if has("--quick") { 5 } else { 11 };
+    let rounds = if has("--quick") { 3 } else { 7 };
     let named = PARTS.iter().any(|(name, ..)| has(name));
     let redis = Redis::start()?;
     let server = Server::start(&redis)?;
