@@ -24,16 +24,16 @@ impl Watch {
     /// With a journal in the file of `JOURNAL_PATH`; unless set, beside the file of the records, where they are in one.
     pub(crate) fn begin(place: &Place) -> Result<Self, SettingError> {
         let path = match (variable("JOURNAL_PATH")?, place) {
-            (Some(path), _) => Some(PathBuf::from(path)),
+            (Some(path), _) => Some(("JOURNAL_PATH", PathBuf::from(path))),
             (None, Place::Sqlite(path)) => {
                 let mut path = path.clone().into_os_string();
                 path.push(".journal");
-                Some(path.into())
+                Some(("SQLITE_PATH", path.into()))
             }
             (None, _) => None,
         };
-        let journal = path.map(|path| {
-            let failed = |error: &dyn std::error::Error| SettingError::new("JOURNAL_PATH", error);
+        let journal = path.map(|(setting, path)| {
+            let failed = |error: &dyn std::error::Error| SettingError::new(setting, error);
             let table = SqliteJournal::open(path).map_err(|error| failed(&error))?;
             let journal = Journal::start(table.clone()).map_err(|error| failed(&error))?;
             Ok((journal, table))

@@ -28,7 +28,7 @@ fn move_all(ledger: &Ledger, from: &str, to: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_effect_goes_into_a_file_that_nobody_finds() {
-    let ledger = Ledger::open().await;
+    let ledger = Ledger::with(|builder| builder.transaction_limit(20 * SECOND)).await;
     let server = ledger.serve(credits).await;
     let send = async |id: &str| event(id, "{}").send(server.address).await.status;
     assert_eq!(send("evt_1").await, 204);
@@ -46,7 +46,7 @@ async fn no_effect_goes_into_a_file_that_nobody_finds() {
 /// Between its claim and its effect.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handler_whose_file_goes_away_has_no_effect() {
-    let ledger = Ledger::open().await;
+    let ledger = Ledger::with(|builder| builder.transaction_limit(20 * SECOND)).await;
     let folder = ledger.folder.clone();
     let handler = move |delivery: Delivery, tx: Tx<Sqlite>| async move {
         let path = |name: &str| folder.join(name);
@@ -84,7 +84,7 @@ async fn store_in(folder: &Path) -> SqliteStore {
 /// As `mv` of a backup does it. What stands beside it may belong to the one before.
 #[tokio::test]
 async fn a_file_that_was_replaced_is_not_written_and_its_own_one_is_again() {
-    let ledger = Ledger::open().await;
+    let ledger = Ledger::with(|builder| builder.transaction_limit(20 * SECOND)).await;
     let folder = &ledger.folder;
     let store = store_in(folder).await;
     store.claim(&claim("evt_1")).await.unwrap();
@@ -112,7 +112,7 @@ async fn a_file_that_was_replaced_is_not_written_and_its_own_one_is_again() {
 /// As `docker run -v ./webhooks.db:/data/webhooks.db` has it.
 #[tokio::test]
 async fn a_file_that_is_mounted_without_its_folder_is_refused() {
-    let ledger = Ledger::open().await;
+    let ledger = Ledger::with(|builder| builder.transaction_limit(20 * SECOND)).await;
     let file = ledger.folder.join("webhooks.db");
     fs::write(&file, "").unwrap();
     let run = |command: &mut Command| command.output().is_ok_and(|out| out.status.success());

@@ -9,7 +9,7 @@ use crate::support::blendfi::event;
 
 /// A handler whose first attempt meets this, and has another effect behind it.
 async fn goes_on_behind(meets: &'static [&'static str]) {
-    let ledger = Ledger::open().await;
+    let ledger = Ledger::with(|builder| builder.transaction_limit(20 * SECOND)).await;
     let handler = move |delivery: Delivery, mut tx: Tx<Sqlite>| async move {
         credit(&mut tx, "before", delivery.attempt()).await.unwrap();
         if delivery.attempt() == 1 {
