@@ -7,6 +7,7 @@ mod answers;
 mod bringing;
 mod handshake;
 mod hash;
+mod hashed;
 mod reply;
 mod text;
 mod token;

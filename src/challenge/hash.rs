@@ -2,7 +2,6 @@ use std::borrow::Cow;
 
 use data_encoding::HEXLOWER;
 
-use super::Challenge;
 use crate::clock::UnixTime;
 use crate::digest::Digest;
 use crate::secret::{KeyRing, SigningKey};
@@ -38,37 +37,5 @@ impl ChallengeHash {
         let url = self.url.as_str().as_bytes();
         let hash = Digest::Sha256.hash([text.as_bytes(), token.bytes(), url]);
         Some(HEXLOWER.encode(&hash))
-    }
-}
-
-impl Challenge {
-    /// It is answered with 200 and, as this member of a JSON object, the SHA-256 of three texts one behind the
-    /// other: of the challenge, of the first of these tokens that counts now, and of the URL that the sender was
-    /// given. In lower-case hex.
-    ///
-    /// ```
-    /// use http::Method;
-    /// use tower_webhook::challenge::{Challenge, ChallengeText};
-    /// use tower_webhook::signature::PublicUrl;
-    /// use tower_webhook::{KeyRing, SecretFormat};
-    ///
-    /// // As eBay asks.
-    /// let tokens = KeyRing::parse(&SecretFormat::Text, ["a-token-of-32-letters-and-not-less"])?;
-    /// let url = PublicUrl::parse("https://shop.example/hooks/ebay")?;
-    /// let ebay = Challenge::in_query(Method::GET, "challenge_code", ChallengeText::Token)
-    ///     .answer_with_hash("challengeResponse", tokens, url);
-    /// # drop(ebay);
-    /// # Ok::<(), tower_webhook::ConfigError>(())
-    /// ```
-    #[must_use]
-    pub fn answer_with_hash(
-        mut self,
-        member: impl Into<Cow<'static, str>>,
-        tokens: impl Into<KeyRing>,
-        url: PublicUrl,
-    ) -> Self {
-        let hash = ChallengeHash::new(member.into(), tokens.into(), url);
-        self.hash = Some(Box::new(hash));
-        self
     }
 }

@@ -5,6 +5,7 @@
 //! refused at the head is.
 
 mod canonical;
+mod compact;
 mod content;
 #[cfg(feature = "asymmetric")]
 mod envelope;

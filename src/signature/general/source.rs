@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use serde_json::value::RawValue;
 
-use super::canonical::compact;
+use super::compact::compact;
 use super::{At, General};
 use crate::event::{Lookup, text_of};
 use crate::head::RequestHead;
