@@ -6,6 +6,8 @@
 mod answers;
 mod bringing;
 mod handshake;
+mod hash;
+mod hashed;
 mod reply;
 mod text;
 mod token;
@@ -23,6 +25,7 @@ use crate::secret::KeyRing;
 use crate::signature::Algorithm;
 
 pub use self::handshake::Handshake;
+use self::hash::ChallengeHash;
 pub use self::reply::ChallengeReply;
 pub use self::text::ChallengeText;
 use self::token::includes;
@@ -50,6 +53,7 @@ pub struct Challenge {
     token: Option<(Cow<'static, str>, KeyRing)>,
     only_item: bool,
     answer: ChallengeAnswer,
+    hash: Option<Box<ChallengeHash>>,
     handshake: Option<Handshake>,
 }
 
@@ -119,6 +123,7 @@ impl Challenge {
             token: None,
             only_item: false,
             answer: ChallengeAnswer::Text,
+            hash: None,
             handshake: None,
         }
     }

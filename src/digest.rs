@@ -3,6 +3,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
+use sha3::Keccak256;
 
 /// A hash function.
 ///
@@ -18,6 +19,9 @@ pub enum Digest {
     Sha384,
     /// SHA-512, 64 bytes.
     Sha512,
+    /// Keccak-256 as Ethereum has it, 32 bytes: with the padding of before FIPS 202, so that it is not SHA3-256.
+    /// It is for plain hashes: there is no HMAC and no RSA signature with it.
+    Keccak256,
 }
 
 impl Digest {
@@ -28,6 +32,7 @@ impl Digest {
             Self::Sha256 => 32,
             Self::Sha384 => 48,
             Self::Sha512 => 64,
+            Self::Keccak256 => 32,
         }
     }
 
@@ -43,6 +48,7 @@ impl Digest {
             Self::Sha256 => hash::<Sha256>(pieces),
             Self::Sha384 => hash::<Sha384>(pieces),
             Self::Sha512 => hash::<Sha512>(pieces),
+            Self::Keccak256 => hash::<Keccak256>(pieces),
         }
     }
 
@@ -57,6 +63,7 @@ impl Digest {
             Self::Sha256 => mac(Hmac::<Sha256>::new_from_slice(key), pieces),
             Self::Sha384 => mac(Hmac::<Sha384>::new_from_slice(key), pieces),
             Self::Sha512 => mac(Hmac::<Sha512>::new_from_slice(key), pieces),
+            Self::Keccak256 => None,
         }
     }
 }
@@ -127,7 +134,20 @@ mod tests {
             hash(Digest::Sha256),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
-        for digest in [Digest::Sha1, Digest::Sha256, Digest::Sha384, Digest::Sha512] {
+        // The value that Ethereum has for accounts without code, and that of OpenSSL's KECCAK-256.
+        let empty = hex(&Digest::Keccak256.hash([]));
+        assert_eq!(
+            empty,
+            "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"
+        );
+        assert_eq!(Digest::Keccak256.hmac(b"key", []), None);
+        for digest in [
+            Digest::Sha1,
+            Digest::Sha256,
+            Digest::Sha384,
+            Digest::Sha512,
+            Digest::Keccak256,
+        ] {
             assert_eq!(digest.hash([]).len(), digest.len());
         }
     }

@@ -74,6 +74,15 @@ fuzz_target!(|input: &[u8]| {
     assert!(verifier.verify(head, &body, NOW).is_err());
 
     let keys = KeyRing::from(SigningSecret::from_text("5hG7kQ2mW9xZ4tB8vN3c").unwrap());
+    let sentence = Challenge::in_query(Method::GET, "c", ChallengeText::Sentence);
+    let head = RequestHead::new(&Method::GET, &uri, &headers);
+    if let Some(reply) = sentence.reply_to_head(head, None, NOW)
+        && reply.status() == 200
+    {
+        let text = std::str::from_utf8(reply.body()).unwrap();
+        let telling = ['{', '}', '[', ']', '"', '\'', '<', '>', '&', '\n'];
+        assert!(!text.contains(telling), "{text:?}");
+    }
     for text in [
         ChallengeText::Token,
         ChallengeText::Uuid,

@@ -99,6 +99,7 @@ fn signed_with(provider: &Provider, key: &Private) -> Result<Provider> {
     let kind = match key.kind.as_str() {
         "ed25519" => KeyKind::Ed25519,
         "p256" => KeyKind::Ecdsa(Curve::P256),
+        "p521" => KeyKind::Ecdsa(Curve::P521),
         "secp256k1" => KeyKind::Ecdsa(Curve::Secp256k1),
         "rsa" => KeyKind::Rsa,
         kind => return Err(format!("what is {kind}?").into()),

@@ -138,6 +138,7 @@ impl PublicKey {
             Digest::Sha256 => key.pkcs1v15_verify_prehash::<Sha256>(hash, signature),
             Digest::Sha384 => key.pkcs1v15_verify_prehash::<Sha384>(hash, signature),
             Digest::Sha512 => key.pkcs1v15_verify_prehash::<Sha512>(hash, signature),
+            Digest::Keccak256 => return false,
         };
         verified.is_ok()
     }
@@ -151,6 +152,7 @@ impl PublicKey {
             Digest::Sha256 => key.pss_verify_prehash::<Sha256>(hash, signature),
             Digest::Sha384 => key.pss_verify_prehash::<Sha384>(hash, signature),
             Digest::Sha512 => key.pss_verify_prehash::<Sha512>(hash, signature),
+            Digest::Keccak256 => return false,
         };
         verified.is_ok()
     }

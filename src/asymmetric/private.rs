@@ -195,6 +195,7 @@ impl PrivateKey {
                 Digest::Sha256 => key.pkcs1v15_sign::<Sha256>(message),
                 Digest::Sha384 => key.pkcs1v15_sign::<Sha384>(message),
                 Digest::Sha512 => key.pkcs1v15_sign::<Sha512>(message),
+                Digest::Keccak256 => return None,
             }
             .ok()?,
             (Private::Rsa(key), PublicKeyAlgorithm::RsaPss { digest }) => match digest {
@@ -202,6 +203,7 @@ impl PrivateKey {
                 Digest::Sha256 => key.pss_sign::<Sha256>(message),
                 Digest::Sha384 => key.pss_sign::<Sha384>(message),
                 Digest::Sha512 => key.pss_sign::<Sha512>(message),
+                Digest::Keccak256 => return None,
             }
             .ok()?,
             _ => return None,

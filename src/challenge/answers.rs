@@ -26,6 +26,12 @@ impl Challenge {
             let object = serde_json::Value::Object(members.collect());
             ChallengeReply::of("application/json", object.to_string().into_bytes())
         };
+        if let Some(hash) = &self.hash {
+            return match hash.of(text, now) {
+                Some(spelled) => json(&[(hash.member(), &spelled)]),
+                None => ChallengeReply::empty(StatusCode::SERVICE_UNAVAILABLE),
+            };
+        }
         match &self.answer {
             ChallengeAnswer::Nothing => ChallengeReply::empty(StatusCode::OK),
             ChallengeAnswer::NoContent => ChallengeReply::empty(StatusCode::NO_CONTENT),

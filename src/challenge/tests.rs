@@ -96,7 +96,17 @@ fn a_text_is_signed_only_where_no_event_can_be_it() {
 
 #[test]
 fn each_kind_of_text_has_one_form() {
-    use ChallengeText::{Hex, Token, Uuid};
+    use ChallengeText::{Hex, Sentence, Token, Uuid};
+    // As Microsoft Graph sends it: microsoftgraph/microsoft-graph-docs, issue 21160.
+    let graph =
+        "Validation: Testing client application reachability for subscription Request-Id: 877cb92e";
+    assert!(Sentence.allows(graph) && !Token.allows(graph));
+    assert!(Sentence.allows(&"a".repeat(512)) && !Sentence.allows(&"a".repeat(513)));
+    for text in [
+        "<b>", "&amp;", "a\"", "'a'", "{}", "[1]", "a\nb", "`a`", "é", "\\", "",
+    ] {
+        assert!(!Sentence.allows(text), "{text:?}");
+    }
     let uuid = "890e4665-4dfe-4ab1-b689-ed553bceeed0";
     assert!(Uuid.allows(uuid) && !Uuid.allows(&uuid.to_uppercase()));
     assert!(!Uuid.allows(uuid.trim_start_matches('8')) && !Uuid.allows(&uuid.replace('-', "0")));

@@ -1,5 +1,5 @@
-/// Which texts are answered. None of them is long, or holds a bracket, a quote or a colon, so that
-/// none is a JSON body, or a content that holds one.
+/// Which texts are answered. None of them is long, or holds a bracket or a quote, so that none is a JSON body, or a
+/// content that holds one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ChallengeText {
@@ -9,6 +9,9 @@ pub enum ChallengeText {
     Uuid,
     /// 20 to 32 lower-case hex digits.
     Hex,
+    /// 1 to 512 letters, digits, blanks and `- . _ ~ + / = : , ; ! ? * @ # $ % ( )`: a sentence, in which HTML finds
+    /// nothing of its own.
+    Sentence,
 }
 
 impl ChallengeText {
@@ -21,6 +24,7 @@ impl ChallengeText {
                 text.len() == 36 && bytes.all(|(place, byte)| hyphen(place) == (byte == b'-'))
             }
             Self::Hex => (20..=32).contains(&text.len()),
+            Self::Sentence => (1..=512).contains(&text.len()),
         };
         fits && text.bytes().all(|byte| self.may_hold(byte))
     }
@@ -31,6 +35,7 @@ impl ChallengeText {
             Self::Token => 256,
             Self::Uuid => 36,
             Self::Hex => 32,
+            Self::Sentence => 512,
         }
     }
 
@@ -41,6 +46,9 @@ impl ChallengeText {
             Self::Token => byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte),
             Self::Uuid => hex || byte == b'-',
             Self::Hex => hex,
+            Self::Sentence => {
+                byte.is_ascii_alphanumeric() || b" -._~+/=:,;!?*@#$%()".contains(&byte)
+            }
         }
     }
 }

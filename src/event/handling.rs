@@ -8,7 +8,7 @@ pub enum Handling {
     /// Once for each id: the key is the sender's own, signed together with the content. Whatever
     /// comes under it is the same event, told in other words.
     OncePerId,
-    /// Each time: the sender uses the id for tests, over and over.
+    /// Each time: the sender uses the id for tests, over and over, or has none.
     TestId,
     /// Each time, and nothing is claimed: a question that wants an answer, no event.
     Answered,

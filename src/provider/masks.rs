@@ -47,6 +47,9 @@ fn add_tokens(masks: &mut Masks, scheme: &Scheme) {
             }
             Place::Query(name) => masks.parameters.push(name.into_owned()),
             Place::Member(pointer) => masks.members.push(pointer.into_owned()),
+            Place::EachMember { list, member } => {
+                (masks.each).push((list.into_owned(), member.into_owned()));
+            }
             Place::FormField(name) => masks.fields.push(name.into_owned()),
             // A token that anybody who sees it may use is no whole body with any sender.
             #[cfg(feature = "jwt")]

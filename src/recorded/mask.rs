@@ -45,6 +45,8 @@ pub(crate) struct Masks {
     pub(crate) headers: Vec<HeaderName>,
     pub(crate) parameters: Vec<String>,
     pub(crate) members: Vec<String>,
+    /// A member of each item of a list: where the list stands, and the member.
+    pub(crate) each: Vec<(String, String)>,
     pub(crate) fields: Vec<String>,
 }
 
@@ -164,6 +166,11 @@ impl Masks {
         value.iter().copied().map(char::from).collect()
     }
 
+    /// Whether a member of the body is a secret.
+    fn hides_members(&self) -> bool {
+        !self.members.is_empty() || !self.each.is_empty()
+    }
+
     /// A body as it is written.
     pub(crate) fn body(&self, body: &KeptBody, is_proved: bool) -> RecordedBody {
         let mut recorded = RecordedBody {
@@ -175,7 +182,7 @@ impl Masks {
             decoded: false,
         };
         let text = std::str::from_utf8(&body.kept);
-        let may_hide = !self.members.is_empty() || !self.fields.is_empty() || !is_proved;
+        let may_hide = self.hides_members() || !self.fields.is_empty() || !is_proved;
         let text = match text {
             Ok(text) => text,
             // The end of a body that was cut may be the middle of a character.
@@ -184,7 +191,7 @@ impl Masks {
                 std::str::from_utf8(valid).unwrap_or_default()
             }
             Err(_)
-                if !self.members.is_empty()
+                if self.hides_members()
                     || !self.fields.is_empty()
                     || (!is_proved && tells(&String::from_utf8_lossy(&body.kept))) =>
             {
@@ -229,6 +236,15 @@ impl Masks {
                         is_masked = true;
                     }
                 }
+                for (list, member) in &self.each {
+                    let items = value.pointer_mut(list).and_then(Value::as_array_mut);
+                    for secret in items.into_iter().flatten() {
+                        if let Some(secret) = secret.pointer_mut(member) {
+                            *secret = Value::from(MASK);
+                            is_masked = true;
+                        }
+                    }
+                }
                 if !is_proved {
                     is_masked |= mask_telling(&mut value);
                 }
@@ -238,7 +254,7 @@ impl Masks {
                 }
             }
             // Where it is not known what stands in it, nothing of it is shown.
-            Err(_) if !self.members.is_empty() => Text::Hidden,
+            Err(_) if self.hides_members() => Text::Hidden,
             Err(_) if !is_proved && (is_cut || may_tell(text)) => Text::Hidden,
             Err(_) => Text::Plain,
         }

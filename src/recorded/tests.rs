@@ -54,6 +54,30 @@ fn only_the_last_segment_is_a_token_and_what_may_follow_stays() {
 }
 
 #[test]
+fn a_token_in_each_item_of_a_list_is_masked_in_each() {
+    let masks = Masks {
+        each: vec![("/value".to_owned(), "/clientState".to_owned())],
+        ..Masks::default()
+    };
+    let body = |text: &str| {
+        let kept = KeptBody {
+            len: text.len(),
+            kept: text.as_bytes().to_vec(),
+        };
+        masks.body(&kept, true).text
+    };
+    let item = |state: &str| format!(r#"{{"clientState":"{state}","id":"1"}}"#);
+    let list = |state: &str| format!(r#"{{"value":[{0},{0}]}}"#, item(state));
+    assert_eq!(body(&list("5hG7kQ2m")), Some(list("[REDACTED]")));
+    assert_eq!(body(r#"{"value":1}"#).as_deref(), Some(r#"{"value":1}"#));
+    assert_eq!(
+        body(r#"{"value":[{"clientState":"5hG7"#),
+        None,
+        "what is cut"
+    );
+}
+
+#[test]
 fn a_signature_is_kept_whatever_its_header_is_called() {
     let masks = Masks {
         kept_headers: vec![HeaderName::from_static("x-token-signature")],

@@ -51,6 +51,20 @@ impl Algorithm {
         }
     }
 
+    /// Whether there is such an algorithm: Keccak-256 is for plain hashes and for ECDSA.
+    pub(super) fn is_defined(self) -> bool {
+        match self {
+            Self::Hmac(digest) | Self::HmacOfHashedSecret(digest) => digest != Digest::Keccak256,
+            Self::Hash(_) => true,
+            #[cfg(feature = "asymmetric")]
+            Self::PublicKey(
+                PublicKeyAlgorithm::RsaPkcs1 { digest, .. } | PublicKeyAlgorithm::RsaPss { digest },
+            ) => digest != Digest::Keccak256,
+            #[cfg(feature = "asymmetric")]
+            Self::PublicKey(_) => true,
+        }
+    }
+
     pub(super) fn hashes_secret(self) -> bool {
         matches!(self, Self::Hash(_))
     }

@@ -36,12 +36,19 @@ pub enum Component {
     /// The query as it was received, without its `?`.
     #[cfg(feature = "senders")]
     Query,
+    /// The path, and behind a `?` the query as one escaped value, all of it escaped once more: as JavaScript's
+    /// `querystring.escape` and `encodeURI` do (Contentful). What stands behind a second `?` is left out.
+    #[cfg(feature = "senders")]
+    EscapedTarget,
     /// One parameter of the query, decoded.
     #[cfg(feature = "senders")]
     Parameter(Cow<'static, str>),
     /// The value of a header.
     #[cfg(feature = "senders")]
     Header(Cow<'static, str>),
+    /// The headers that this one lists. See [`Component::headers_listed_in`].
+    #[cfg(feature = "senders")]
+    HeadersListedIn(Cow<'static, str>),
     /// The headers that the token lists, in its order, each as `name: value` and a line feed, with the name as
     /// it is spelled there: of a [JWS](crate::signature::Jws) that
     /// [lists them](crate::signature::Jws::headers_listed_by).
@@ -50,6 +57,9 @@ pub enum Component {
     /// The member of the JSON body at this pointer: the text of a string, the digits of an integer.
     #[cfg(feature = "senders")]
     Member(Cow<'static, str>),
+    /// The member of the JSON body at this pointer as compact JSON. See [`Component::compact_member`].
+    #[cfg(feature = "senders")]
+    CompactMember(Cow<'static, str>),
     /// One field of the form that the body is, decoded.
     #[cfg(feature = "senders")]
     FormField(Cow<'static, str>),
@@ -114,6 +124,51 @@ impl Component {
     /// The member of the JSON body at this pointer.
     pub fn member(pointer: impl Into<Cow<'static, str>>) -> Self {
         Self::Member(pointer.into())
+    }
+
+    /// The member of the JSON body at this pointer as compact JSON: without the blanks between its tokens, and
+    /// else as it is written, in its order and with its numbers and escapes.
+    ///
+    /// ```
+    /// use tower_webhook::Encoding;
+    /// use tower_webhook::signature::{Component, Scheme};
+    ///
+    /// // As Bitso signs.
+    /// let scheme = Scheme::builder("x-signature")
+    ///     .single("", Encoding::Base64)
+    ///     .content([Component::compact_member("/payload")])
+    ///     .content_is_id()
+    ///     .build()?;
+    /// # drop(scheme);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    pub fn compact_member(pointer: impl Into<Cow<'static, str>>) -> Self {
+        Self::CompactMember(pointer.into())
+    }
+
+    /// The headers that this one lists between commas, sorted by name: each as `name:value`, the name in lower
+    /// case and the value without blanks around it, with `;` between.
+    ///
+    /// The list must name itself, and the header of the timestamp where one is read. A delivery is refused where
+    /// a header that it names is not there, or where a value could be read as another header.
+    ///
+    /// ```
+    /// use tower_webhook::Encoding;
+    /// use tower_webhook::signature::{Component, Place, Scheme, TimeFormat};
+    ///
+    /// // As Contentful signs: the time is one of the headers.
+    /// let line = || Component::literal("\n");
+    /// let headers = Component::headers_listed_in("x-signed-headers");
+    /// let scheme = Scheme::builder("x-signature")
+    ///     .single("", Encoding::Hex)
+    ///     .timestamp_at(Place::header("x-timestamp"), TimeFormat::Milliseconds)
+    ///     .content([Component::Method, line(), Component::EscapedTarget, line(), headers, line(), Component::Body])
+    ///     .build()?;
+    /// # drop(scheme);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    pub fn headers_listed_in(name: impl Into<Cow<'static, str>>) -> Self {
+        Self::HeadersListedIn(name.into())
     }
 
     /// One field of the form that the body is.

@@ -19,6 +19,13 @@ pub enum Place {
     Query(Cow<'static, str>),
     /// In the member of the JSON body at this pointer (RFC 6901, through objects).
     Member(Cow<'static, str>),
+    /// In this member of each item of a list in the JSON body: of a token alone. See [`Place::each_member`].
+    EachMember {
+        /// Where the list stands.
+        list: Cow<'static, str>,
+        /// The member of an item.
+        member: Cow<'static, str>,
+    },
     /// In this field of the form that the body is.
     FormField(Cow<'static, str>),
     /// It is the body: of a JWS alone.
@@ -59,6 +66,33 @@ impl Place {
     /// In this member of the JSON body.
     pub fn member(pointer: impl Into<Cow<'static, str>>) -> Self {
         Self::Member(pointer.into())
+    }
+
+    /// In the member of each item of a list, both as JSON pointers: of a token alone. Every item must hold one
+    /// that is right, and there must be an item.
+    ///
+    /// ```
+    /// use tower_webhook::signature::{Place, Scheme, Verifier};
+    /// use tower_webhook::{SigningSecret, UnixTime};
+    ///
+    /// // As Microsoft Graph sends its `clientState`.
+    /// let scheme = Scheme::token(Place::each_member("/value", "/clientState")).build()?;
+    /// let verifier = Verifier::new(scheme, SigningSecret::from_text("5hG7kQ2mW9xZ4tB8")?);
+    /// let request = http::Request::post("/").body(())?;
+    /// let verify = |body: &str| verifier.verify(&request, body.as_bytes(), UnixTime::now());
+    /// assert!(verify(r#"{"value":[{"clientState":"5hG7kQ2mW9xZ4tB8"}]}"#).is_ok());
+    /// assert!(verify(r#"{"value":[{"clientState":"5hG7kQ2mW9xZ4tB8"},{"clientState":"x"}]}"#).is_err());
+    /// assert!(verify(r#"{"value":[{"clientState":"5hG7kQ2mW9xZ4tB8"},{}]}"#).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn each_member(
+        list: impl Into<Cow<'static, str>>,
+        member: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::EachMember {
+            list: list.into(),
+            member: member.into(),
+        }
     }
 
     /// In this field of a form.

@@ -1,13 +1,13 @@
 //! What the builder of a scheme takes beyond HMAC-SHA256 over time, id and body.
 
+mod layout;
 mod setters;
 
 use http::HeaderMap;
 
 use super::algorithm::Algorithm;
 use super::component::Component;
-use super::general::{Content, General, Layout, Outgoing, Parsed, Proof, Said, Settings};
-use super::header::Grammar;
+use super::general::{Content, General, Outgoing, Parsed, Proof, Said, Settings};
 use super::place::Place;
 use super::scheme::{FamilyNames, Scheme, SchemeBuilder, refused};
 use super::signer::{self, Signer};
@@ -180,41 +180,11 @@ impl SchemeBuilder {
 
     fn general(&self) -> Result<General, ConfigError> {
         let Settings {
-            separator,
-            blank_behind_separator,
-            positional,
-            any_case_prefix,
             is_token,
             content_is_id,
             ..
         } = &self.settings;
-        let layout = match &self.grammar {
-            _ if *positional => Layout::Positional {
-                separator: separator.unwrap_or(b','),
-            },
-            Grammar::Single { prefix } => Layout::Single {
-                prefix: prefix.clone(),
-                any_case: *any_case_prefix,
-            },
-            Grammar::Pairs {
-                timestamp,
-                signature,
-            } => {
-                if timestamp == signature || signature.is_empty() {
-                    return Err(refused("timestamp and signature need two different names"));
-                }
-                Layout::Pairs {
-                    separator: separator.unwrap_or(b','),
-                    blank_behind: *blank_behind_separator,
-                    timestamp: (!timestamp.is_empty()).then(|| timestamp.clone()),
-                    signature: signature.clone(),
-                }
-            }
-            Grammar::List { prefix } => Layout::List {
-                separator: separator.unwrap_or(b' '),
-                prefix: prefix.clone(),
-            },
-        };
+        let layout = self.layout()?;
         if *is_token && *content_is_id {
             return Err(refused("a token signs no content"));
         }

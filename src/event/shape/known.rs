@@ -77,6 +77,13 @@ impl KnownShape {
         self
     }
 
+    /// Each one runs: nothing in it tells a second event from a repeated delivery.
+    #[cfg(feature = "senders")]
+    pub(crate) fn each_time(mut self) -> Self {
+        self.0.handling = Handling::TestId;
+        self
+    }
+
     pub(crate) fn answered(self) -> Self {
         Self(self.0.answered())
     }

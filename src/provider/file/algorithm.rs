@@ -15,6 +15,7 @@ pub(super) enum AlgorithmFile {
     HmacSha384,
     HmacSha512,
     Sha256,
+    Keccak256,
     Token,
     #[cfg(feature = "asymmetric")]
     Ed25519,
@@ -55,6 +56,7 @@ impl AlgorithmFile {
             Self::HmacSha384 => Some(Algorithm::Hmac(Digest::Sha384)),
             Self::HmacSha512 => Some(Algorithm::Hmac(Digest::Sha512)),
             Self::Sha256 => Some(Algorithm::Hash(Digest::Sha256)),
+            Self::Keccak256 => Some(Algorithm::Hash(Digest::Keccak256)),
             Self::Token => None,
             #[cfg(feature = "asymmetric")]
             other => other.public_key(),
@@ -79,6 +81,7 @@ impl AlgorithmFile {
             | Self::HmacSha384
             | Self::HmacSha512
             | Self::Sha256
+            | Self::Keccak256
             | Self::Token => return None,
             Self::Ed25519 => PublicKeyAlgorithm::Ed25519,
             Self::EcdsaP256Sha1 => ecdsa(Curve::P256, Digest::Sha1, EcdsaForm::Der),

@@ -61,6 +61,10 @@ enum PlaceFile {
     },
     Query(String),
     Member(String),
+    EachMember {
+        list: String,
+        member: String,
+    },
     FormField(String),
     #[cfg(feature = "jwt")]
     Body,
@@ -84,6 +88,12 @@ enum LayoutFile {
         separator: Option<char>,
     },
     Positional,
+    #[cfg(feature = "asymmetric")]
+    Base64Json {
+        signature: String,
+        #[serde(rename = "key-id")]
+        key_id: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -126,10 +136,13 @@ enum ComponentFile {
     RequestUrl,
     RequestUrlWithPort,
     Path,
+    EscapedTarget,
     Query,
     Parameter(String),
     Header(String),
+    HeadersListedIn(String),
     Member(String),
+    CompactMember(String),
     FormField(String),
     SortedForm,
     BodyDigest {
@@ -161,6 +174,7 @@ impl From<PlaceFile> for Place {
             PlaceFile::NumberedHeaders { prefix, count } => Self::numbered_headers(prefix, count),
             PlaceFile::Query(name) => Self::query(name),
             PlaceFile::Member(pointer) => Self::member(pointer),
+            PlaceFile::EachMember { list, member } => Self::each_member(list, member),
             PlaceFile::FormField(name) => Self::form_field(name),
             #[cfg(feature = "jwt")]
             PlaceFile::Body => Self::Body,
@@ -202,10 +216,13 @@ impl From<ComponentFile> for Component {
             ComponentFile::RequestUrl => Self::RequestUrl,
             ComponentFile::RequestUrlWithPort => Self::RequestUrlWithPort,
             ComponentFile::Path => Self::Path,
+            ComponentFile::EscapedTarget => Self::EscapedTarget,
             ComponentFile::Query => Self::Query,
             ComponentFile::Parameter(name) => Self::parameter(name),
             ComponentFile::Header(name) => Self::header(name),
+            ComponentFile::HeadersListedIn(name) => Self::headers_listed_in(name),
             ComponentFile::Member(pointer) => Self::member(pointer),
+            ComponentFile::CompactMember(pointer) => Self::compact_member(pointer),
             ComponentFile::FormField(name) => Self::form_field(name),
             ComponentFile::SortedForm => Self::SortedForm,
             ComponentFile::BodyDigest { digest, encoding } => {
@@ -271,6 +288,10 @@ impl SchemeFile {
                 separator.map_or(scheme.clone(), |separator| scheme.separator(separator))
             }
             LayoutFile::Positional => scheme.positional(encoding),
+            #[cfg(feature = "asymmetric")]
+            LayoutFile::Base64Json { signature, key_id } => {
+                scheme.base64_json(signature, key_id, encoding)
+            }
         };
         let algorithm = self.algorithm.algorithm();
         #[cfg(feature = "asymmetric")]

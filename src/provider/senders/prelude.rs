@@ -8,6 +8,8 @@ pub(super) use super::facts::{Confidence, SenderFacts};
 pub(super) use http::Method;
 
 pub(super) use crate::challenge::{Challenge, ChallengeAnswer, ChallengeText, Handshake};
+#[cfg(feature = "gzip")]
+pub(super) use crate::contract::SignedForm;
 pub(super) use crate::contract::{
     FailureShare, RetriedStatuses, RetrySchedule, SenderContract, SuccessAnswer,
 };

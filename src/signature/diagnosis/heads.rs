@@ -127,7 +127,9 @@ fn signature_headers(scheme: &Scheme) -> Vec<(HeaderName, usize)> {
 fn print(scheme: &Scheme, bytes: &[u8], time: &str) -> String {
     #[cfg(feature = "senders")]
     if let Some(general) = &scheme.general {
-        return general.layout.print(&general.encoding.encode(bytes), time);
+        return general
+            .layout
+            .print(&general.encoding.encode(bytes), time, "1");
     }
     let mac = <[u8; MAC_LEN]>::try_from(bytes).unwrap_or_default();
     scheme.grammar_print(&scheme.encoding.encode_mac(&mac), time)

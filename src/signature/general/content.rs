@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use data_encoding::HEXLOWER;
 
+use super::canonical::{escaped_target, headers_listed};
 use super::source::{BodyParts, HeadParts, header, parameter};
-use super::{Content, General};
+use super::{At, Content, General};
 use crate::signature::component::{Component, Demand};
 use crate::signature::error::SignatureErrorKind as Kind;
 
@@ -162,11 +163,22 @@ impl<'a> Sources<'a> {
                 let name = name.parse().map_err(|_| Kind::MissingContent)?;
                 header(&self.head.headers, &name)?.map(Cow::Borrowed)
             }
+            Component::EscapedTarget => owned(escaped_target(uri)),
+            Component::HeadersListedIn(name) => {
+                let list = name.parse().map_err(|_| Kind::MissingContent)?;
+                let time = self.general.time.iter().filter_map(|time| time.at.as_ref());
+                let demanded = time.flat_map(At::headers);
+                owned(headers_listed(&self.head.headers, &list, demanded)?)
+            }
             #[cfg(feature = "jwt")]
             Component::ListedHeaders => owned(self.listed_headers()?),
             Component::Member(pointer) => {
                 let text = self.parts.member(self.general, pointer);
                 text.map(|text| Cow::Borrowed(text.as_bytes()))
+            }
+            Component::CompactMember(pointer) => {
+                let text = self.parts.compact(self.general, pointer);
+                text.map(Cow::Borrowed)
             }
             Component::FormField(name) => {
                 let text = self.parts.field(name)?;
@@ -247,6 +259,8 @@ fn is_open(component: &Component) -> bool {
         | Component::Secret
         | Component::Optional(_)
         | Component::Demand(_) => false,
+        // It holds no line feed, and its own reading was judged.
+        Component::HeadersListedIn(_) => false,
         // Their names are signed in the token, and no value holds a line feed.
         #[cfg(feature = "jwt")]
         Component::ListedHeaders => false,

@@ -7,9 +7,13 @@
 //! list       = entry *( separator entry )        ; v1=…, v1=…; other entries are passed over
 //! entry      = [blanks] prefix signature [blanks]
 //! positional = time 1*( separator signature )    ; 1614265330,sig,sig
+//! envelope   = base64( JSON )                    ; {"kid":…,"signature":…}
 //! ```
 
 use std::borrow::Cow;
+
+#[cfg(feature = "asymmetric")]
+use super::envelope::Envelope;
 
 use crate::signature::error::SignatureErrorKind as Kind;
 
@@ -38,13 +42,16 @@ pub(in crate::signature) enum Layout {
     Positional {
         separator: u8,
     },
+    #[cfg(feature = "asymmetric")]
+    Envelope(Envelope),
 }
 
-/// The texts of signatures, and of the time that stands beside them.
+/// The texts of signatures, and what stands beside them: a time, the name of a key.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Spelled<'t> {
-    pub(super) signatures: Vec<&'t [u8]>,
+    pub(super) signatures: Vec<Cow<'t, [u8]>>,
     pub(super) time: Option<&'t [u8]>,
+    pub(super) key_id: Option<Vec<u8>>,
 }
 
 impl Layout {
@@ -54,7 +61,15 @@ impl Layout {
             Self::Pairs { timestamp, .. } => timestamp.is_some(),
             Self::Positional { .. } => true,
             Self::Single { .. } | Self::List { .. } => false,
+            #[cfg(feature = "asymmetric")]
+            Self::Envelope(_) => false,
         }
+    }
+
+    /// Whether the name of the key stands beside the signature.
+    #[cfg(feature = "asymmetric")]
+    pub(in crate::signature) fn holds_key_id(&self) -> bool {
+        matches!(self, Self::Envelope(_))
     }
 
     pub(super) fn split<'t>(&self, text: &'t [u8]) -> Result<Spelled<'t>, Kind> {
@@ -65,7 +80,7 @@ impl Layout {
         match self {
             Self::Single { prefix, any_case } => {
                 let rest = strip(text, prefix.as_bytes(), *any_case).ok_or(Kind::Malformed)?;
-                spelled.signatures.push(rest);
+                spelled.signatures.push(Cow::Borrowed(rest));
             }
             Self::Pairs {
                 separator,
@@ -89,7 +104,7 @@ impl Layout {
                             return Err(Kind::InvalidTimestamp);
                         }
                     } else if signature.as_bytes() == name {
-                        spelled.signatures.push(value);
+                        spelled.signatures.push(Cow::Borrowed(value));
                     }
                 }
                 if timestamp.is_some() && spelled.time.is_none() {
@@ -102,12 +117,19 @@ impl Layout {
             Self::List { separator, prefix } => {
                 let entries = split(text, *separator)?;
                 let of_ours = |entry: &&'t [u8]| strip(entry, prefix.as_bytes(), false);
-                spelled.signatures = entries.iter().filter_map(of_ours).collect();
+                let ours = entries.iter().filter_map(of_ours);
+                spelled.signatures = ours.map(Cow::Borrowed).collect();
             }
             Self::Positional { separator } => {
                 let mut entries = split(text, *separator)?.into_iter();
                 spelled.time = entries.next();
-                spelled.signatures = entries.collect();
+                spelled.signatures = entries.map(Cow::Borrowed).collect();
+            }
+            #[cfg(feature = "asymmetric")]
+            Self::Envelope(envelope) => {
+                let (signature, key_id) = envelope.open(text).ok_or(Kind::Malformed)?;
+                spelled.signatures.push(Cow::Owned(signature));
+                spelled.key_id = Some(key_id);
             }
         }
         match spelled.signatures.is_empty() {
@@ -116,8 +138,17 @@ impl Layout {
         }
     }
 
-    /// The text that says that these are the signature and its time.
-    pub(in crate::signature) fn print(&self, signature: &str, time: &str) -> String {
+    /// The text that says that these are the signature, its time and the name of its key.
+    pub(in crate::signature) fn print(
+        &self,
+        signature: &str,
+        time: &str,
+        #[cfg_attr(
+            not(feature = "asymmetric"),
+            expect(unused_variables, reason = "an envelope alone has it")
+        )]
+        key_id: &str,
+    ) -> String {
         match self {
             Self::Single { prefix, .. } | Self::List { prefix, .. } => {
                 format!("{prefix}{signature}")
@@ -141,6 +172,8 @@ impl Layout {
                 let separator = char::from(*separator);
                 format!("{time}{separator}{signature}")
             }
+            #[cfg(feature = "asymmetric")]
+            Self::Envelope(envelope) => envelope.print(signature, key_id),
         }
     }
 }
@@ -181,7 +214,8 @@ mod tests {
     fn read(layout: &Layout, text: &str) -> Result<(Option<String>, Vec<String>), Kind> {
         let string = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         let spelled = layout.split(text.as_bytes())?;
-        let signatures = spelled.signatures.into_iter().map(string).collect();
+        let signatures = spelled.signatures.iter();
+        let signatures = signatures.map(|text| string(text)).collect();
         Ok((spelled.time.map(string), signatures))
     }
 
@@ -213,7 +247,7 @@ mod tests {
                 timestamp: Some("t".into()),
                 signature: "v1".into(),
             };
-            layout.print("ab", "1")
+            layout.print("ab", "1", "")
         };
         // The form that npm @workos-inc/node and PyPI workos take; the latter takes no other.
         assert_eq!(printed(true), "t=1, v1=ab");

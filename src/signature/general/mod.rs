@@ -4,13 +4,19 @@
 //! They are judged when the whole body is there: what they cover may stand in it. What can be
 //! refused at the head is.
 
+mod canonical;
+mod compact;
 mod content;
+#[cfg(feature = "asymmetric")]
+mod envelope;
 mod layout;
 #[cfg(feature = "asymmetric")]
 mod message;
+mod needed;
 mod one_reading;
 mod parse;
 mod read;
+mod shared_token;
 mod sign;
 #[cfg(feature = "jwt")]
 mod signed_token;
@@ -33,6 +39,8 @@ use crate::jws::Jws;
 #[cfg(feature = "asymmetric")]
 use crate::message_signature::MessageSignatures;
 
+#[cfg(feature = "asymmetric")]
+pub(super) use envelope::Envelope;
 pub(super) use layout::Layout;
 pub(super) use one_reading::Touching;
 pub(super) use parse::Parsed;
@@ -56,6 +64,9 @@ pub(super) struct Settings {
     /// A sender writes a blank behind it; a reader needs none.
     pub(super) blank_behind_separator: bool,
     pub(super) positional: bool,
+    /// The members of a JSON object in base64 that are signature and name of the key.
+    #[cfg(feature = "asymmetric")]
+    pub(super) envelope: Option<[Cow<'static, str>; 2]>,
     pub(super) several_lines: bool,
     pub(super) content_is_id: bool,
     pub(super) json_body: bool,
@@ -85,6 +96,8 @@ impl Settings {
             separator,
             blank_behind_separator,
             positional,
+            #[cfg(feature = "asymmetric")]
+            envelope,
             several_lines,
             content_is_id,
             json_body,
@@ -97,6 +110,10 @@ impl Settings {
             #[cfg(feature = "asymmetric")]
                 message: _,
         } = self;
+        #[cfg(feature = "asymmetric")]
+        if envelope.is_some() {
+            return true;
+        }
         algorithm.is_some()
             || *is_token
             || !places.is_empty()
@@ -136,6 +153,7 @@ pub(super) struct General {
     /// The pointers of all members that are read, and where they stand.
     pub(super) pointers: Box<[Cow<'static, str>]>,
     pub(super) members: Lookup,
+    pub(super) compact: Compact,
     /// Members are those of the only element of this array.
     pub(super) only_item: Option<(Cow<'static, str>, Lookup)>,
     /// The headers that the contents read.
@@ -149,6 +167,19 @@ pub(super) struct General {
     pub(super) jws: Option<Jws>,
     #[cfg(feature = "asymmetric")]
     pub(super) message: Option<MessageSignatures>,
+}
+
+/// The members that count as compact JSON, and where they stand.
+#[derive(Debug, Clone)]
+pub(super) struct Compact {
+    pub(super) pointers: Box<[Cow<'static, str>]>,
+    pub(super) members: Lookup,
+}
+
+impl Compact {
+    pub(super) fn is_empty(&self) -> bool {
+        self.pointers.is_empty()
+    }
 }
 
 /// What makes a signature one.
@@ -172,6 +203,11 @@ pub(super) enum At {
     Headers(Box<[HeaderName]>),
     Query(Cow<'static, str>),
     Member(Cow<'static, str>),
+    /// In a member of each item of a list.
+    Each {
+        list: (Cow<'static, str>, Lookup),
+        member: (Cow<'static, str>, Lookup),
+    },
     FormField(Cow<'static, str>),
     /// The body is it.
     #[cfg(feature = "jwt")]
@@ -188,7 +224,7 @@ impl At {
         match self {
             Self::Header(name) => std::slice::from_ref(name),
             Self::Headers(names) => names,
-            Self::Query(_) | Self::Member(_) | Self::FormField(_) => &[],
+            Self::Query(_) | Self::Member(_) | Self::Each { .. } | Self::FormField(_) => &[],
             #[cfg(feature = "jwt")]
             Self::Body => &[],
         }
@@ -241,7 +277,8 @@ impl General {
         let lists = self.jws.as_ref().is_some_and(Jws::lists_headers);
         #[cfg(not(feature = "jwt"))]
         let lists = false;
-        lists
+        let is_list = |piece: &Component| matches!(piece, Component::HeadersListedIn(_));
+        lists || (self.contents.iter()).any(|content| content.pieces.iter().any(is_list))
     }
 
     /// The headers that hold what must not be logged.
@@ -260,6 +297,9 @@ impl General {
             At::Headers(names) => names.iter().map(header).collect(),
             At::Query(name) => vec![Place::query(name.clone())],
             At::Member(pointer) => vec![Place::member(pointer.clone())],
+            At::Each { list, member } => {
+                vec![Place::each_member(list.0.clone(), member.0.clone())]
+            }
             At::FormField(name) => vec![Place::form_field(name.clone())],
             #[cfg(feature = "jwt")]
             At::Body => vec![Place::Body],

@@ -20,6 +20,8 @@ enum Class<'a> {
     Text(&'a str),
     /// The same in every delivery, or of one length.
     Fixed,
+    /// Of one length, and without a bracket where the body touches what is before it.
+    Length,
     /// A method, in capitals: none is the beginning of another one.
     Method,
     Time,
@@ -27,6 +29,17 @@ enum Class<'a> {
     Open,
     /// Fields whose ends nothing tells.
     Glued,
+}
+
+impl Class<'_> {
+    /// Whether no bracket can stand in it, once open pieces are looked at.
+    fn holds_no_bracket(&self) -> bool {
+        match self {
+            Self::Text(text) => !text.contains(['{', '[']),
+            Self::Length | Self::Method | Self::Time | Self::Open => true,
+            Self::Fixed | Self::Body | Self::Glued => false,
+        }
+    }
 }
 
 const TOUCH: &str = "two pieces of the content have nothing between them";
@@ -62,7 +75,7 @@ pub(super) fn prove(
     let mut from_left = 0;
     while let Some(class) = at(from_left) {
         let ends = match (class, at(from_left.saturating_add(1))) {
-            (Class::Text(_) | Class::Fixed | Class::Method, _) => true,
+            (Class::Text(_) | Class::Fixed | Class::Length | Class::Method, _) => true,
             (Class::Time, Some(Class::Text(text))) if begins_with_digit(text) => {
                 return Err("the text after the timestamp begins with a digit");
             }
@@ -86,7 +99,14 @@ pub(super) fn prove(
         let place = len.saturating_sub(from_right).saturating_sub(1);
         let before = place.checked_sub(1).and_then(at);
         let begins = match (at(place), before) {
-            (Some(Class::Text(_) | Class::Fixed), _) => true,
+            (Some(Class::Text(_) | Class::Fixed | Class::Length), _) => true,
+            // It begins with the first bracket: what is before holds none.
+            (Some(Class::Body), Some(Class::Length))
+                if (classes.iter().take(place)).all(Class::holds_no_bracket) =>
+            {
+                touching.body_begins = true;
+                true
+            }
             (Some(Class::Time), Some(Class::Text(text))) => !ends_with_digit(text),
             (Some(Class::Open), Some(Class::Text(_)) | None) => true,
             (Some(Class::Time | Class::Open), Some(Class::Body)) => {
@@ -117,10 +137,18 @@ fn classify<'a>(pieces: &'a [Component], classes: &mut Vec<Class<'a>>) -> Result
             Component::Body => Class::Body,
             Component::Method => Class::Method,
             Component::SortedForm => Class::Glued,
-            Component::PublicUrl
-            | Component::Secret
-            | Component::BodyDigest(..)
-            | Component::OfLength(..) => Class::Fixed,
+            Component::PublicUrl | Component::Secret | Component::BodyDigest(..) => Class::Fixed,
+            Component::OfLength(inner, _) => match **inner {
+                Component::Timestamp
+                | Component::Id
+                | Component::Parameter(_)
+                | Component::Header(_)
+                | Component::Member(_)
+                | Component::FormField(_) => Class::Length,
+                _ => Class::Fixed,
+            },
+            // No value holds a line feed, and a text within a value that could be a header is refused.
+            Component::HeadersListedIn(_) => Class::Fixed,
             // The token tells their names, and no value holds the line feed behind it.
             #[cfg(feature = "jwt")]
             Component::ListedHeaders => Class::Fixed,
@@ -128,10 +156,12 @@ fn classify<'a>(pieces: &'a [Component], classes: &mut Vec<Class<'a>>) -> Result
             | Component::RequestUrl
             | Component::RequestUrlWithPort
             | Component::Path
+            | Component::EscapedTarget
             | Component::Query
             | Component::Parameter(_)
             | Component::Header(_)
             | Component::Member(_)
+            | Component::CompactMember(_)
             | Component::FormField(_)
             | Component::BodyCrc32
             | Component::LongerThan(..)
@@ -187,6 +217,13 @@ mod tests {
             Ok((false, false))
         );
         assert_eq!(proved(&[Timestamp, token]), Err(TOUCH));
+        // QuickNode: the time has ten digits, and the body begins with the first bracket.
+        let nonce = || Component::header("x-nonce");
+        let time = || Timestamp.of_length(10);
+        assert_eq!(proved(&[nonce(), time(), Body]), Ok((true, false)));
+        assert_eq!(proved(&[nonce(), Timestamp, Body]), Err(TOUCH));
+        assert_eq!(proved(&[nonce(), nonce(), time(), Body]), Err(TOUCH));
+        assert_eq!(proved(&[PublicUrl, nonce(), time(), Body]), Err(TOUCH));
     }
 
     #[test]

@@ -6,8 +6,9 @@ use http::HeaderName;
 
 #[cfg(feature = "asymmetric")]
 use super::message::message_rules;
+use super::needed::Needed;
 use super::one_reading::prove;
-use super::{At, Content, General, Layout, Proof, Settings, Time};
+use super::{At, Compact, Content, General, Layout, Proof, Settings, Time};
 use crate::coverage::Coverage;
 use crate::digest::Digest;
 use crate::encoding::Encoding;
@@ -58,8 +59,17 @@ impl Parsed<'_> {
         let time_at = time_place.as_ref().map(at).transpose()?;
         let id = id_place.as_ref().map(at).transpose()?;
         let key_id = settings.key_id_place.as_ref().map(at).transpose()?;
+        let is_each = |at: &At| matches!(at, At::Each { .. });
+        let mut besides = time_at.iter().chain(&id).chain(&key_id);
+        if besides.any(is_each) || (!settings.is_token && places.iter().any(is_each)) {
+            return Err("only a token stands in each item of a list".into());
+        }
         if time_at.is_some() && self.layout.holds_time() {
             return Err("the timestamp stands in two places".into());
+        }
+        #[cfg(feature = "asymmetric")]
+        if key_id.is_some() && self.layout.holds_key_id() {
+            return Err("the name of the key stands in two places".into());
         }
         let reads_time = time_at.is_some() || self.layout.holds_time();
         let time = reads_time.then_some(Time {
@@ -76,6 +86,9 @@ impl Parsed<'_> {
                 Proof::Signed(algorithm.unwrap_or(Algorithm::Hmac(Digest::Sha256)))
             }
         };
+        if matches!(proof, Proof::Signed(algorithm) if !algorithm.is_defined()) {
+            return Err("there is no HMAC and no RSA with Keccak-256".into());
+        }
         let given =
             std::iter::once(self.content).chain(settings.other_contents.iter().map(Vec::as_slice));
         let given: Vec<&[Component]> = match proof {
@@ -138,11 +151,11 @@ impl Parsed<'_> {
                     .into(),
             );
         }
-        let mut pointers: Vec<Cow<'static, str>> = Vec::new();
-        let mut headers: Vec<HeaderName> = Vec::new();
-        for component in given.iter().flat_map(|pieces| pieces.iter()) {
-            needs(component, &mut pointers, &mut headers)?;
-        }
+        let Needed {
+            mut pointers,
+            compact,
+            mut headers,
+        } = Needed::of(&given)?;
         let fixed = (time.iter().filter_map(|time| time.at.as_ref()))
             .chain(&id)
             .chain(&key_id);
@@ -173,10 +186,14 @@ impl Parsed<'_> {
             id,
             contents: contents.into(),
             content_is_id: settings.content_is_id,
-            hashes_id: given.iter().any(|pieces| pieces.iter().any(covers_body)),
+            hashes_id: given.iter().any(|pieces| pieces.iter().any(holds_words)),
             url: settings.url.clone(),
             members: lookup(&pointers)?,
             pointers: pointers.into(),
+            compact: Compact {
+                members: lookup(&compact)?,
+                pointers: compact.into(),
+            },
             only_item,
             headers: headers.into(),
             covers,
@@ -216,6 +233,16 @@ fn at(place: &Place) -> Result<At, Refused> {
         }
         Place::Query(name) => At::Query(name.clone()),
         Place::Member(pointer) => At::Member(pointer.clone()),
+        Place::EachMember { list, member } => {
+            let lookup = |pointer: &Cow<'static, str>| -> Result<_, Refused> {
+                let lookup = Lookup::new([&**pointer]).map_err(|error| error.to_string())?;
+                Ok((pointer.clone(), lookup))
+            };
+            At::Each {
+                list: lookup(list)?,
+                member: lookup(member)?,
+            }
+        }
         Place::FormField(name) => At::FormField(name.clone()),
         #[cfg(feature = "jwt")]
         Place::Body => At::Body,
@@ -234,8 +261,13 @@ fn check(
     let covers_body = pieces.iter().any(covers_body);
     // A time in the body is signed with it.
     let in_body = time.is_some_and(|time| time.at.as_ref().is_some_and(|at| !at.is_in_head()));
+    let lists_headers = (pieces.iter()).any(|it| matches!(it, Component::HeadersListedIn(_)));
+    let stands_in_header =
+        time.is_some_and(|time| time.at.as_ref().is_some_and(|at| !at.headers().is_empty()));
     match (time.is_some(), holds(&Component::Timestamp)) {
         (true, false) if in_body && covers_body => {}
+        // The list must name the header that it stands in.
+        (true, false) if lists_headers && stands_in_header => {}
         (true, false) => return Err("the timestamp is read but not signed".into()),
         (false, true) => return Err("the timestamp is signed but not read".into()),
         (true, true) | (false, false) => {}
@@ -300,6 +332,11 @@ fn covers_body(piece: &Component) -> bool {
     )
 }
 
+/// Whether people's words may stand in it.
+fn holds_words(piece: &Component) -> bool {
+    covers_body(piece) || matches!(piece, Component::CompactMember(_))
+}
+
 /// What all of these contents cover.
 fn coverage(contents: &[&[Component]]) -> Coverage {
     if contents.is_empty() {
@@ -315,68 +352,5 @@ fn coverage(contents: &[&[Component]]) -> Coverage {
         Coverage::Request
     } else {
         Coverage::Body
-    }
-}
-
-/// Notes the members and headers that a piece is taken from.
-fn needs(
-    piece: &Component,
-    pointers: &mut Vec<Cow<'static, str>>,
-    headers: &mut Vec<HeaderName>,
-) -> Result<(), Refused> {
-    let mut header = |text: &str| -> Result<(), Refused> {
-        let name = HeaderName::from_bytes(text.as_bytes())
-            .map_err(|_| format!("{text:?} is not a header name"))?;
-        headers.push(name);
-        Ok(())
-    };
-    match piece {
-        Component::Header(name) => header(name),
-        Component::Demand(
-            Demand::NoHeader(name)
-            | Demand::HeaderIs(name, _)
-            | Demand::HeaderLists(name, _)
-            | Demand::HeaderIsIfThere(name, _),
-        ) => header(name),
-        Component::Member(pointer) => {
-            pointers.push(pointer.clone());
-            Ok(())
-        }
-        Component::OfLength(inner, _)
-        | Component::LongerThan(inner, _)
-        | Component::LowerCase(inner) => needs(inner, pointers, headers),
-        Component::Optional(inner) => {
-            (inner.iter()).try_for_each(|piece| needs(piece, pointers, headers))
-        }
-        _ => Ok(()),
-    }
-}
-
-impl General {
-    /// Whether something of it stands in a form.
-    pub(in crate::signature) fn reads_form(&self) -> bool {
-        let is_field = |at: &At| matches!(at, At::FormField(_));
-        let time = self.time.iter().filter_map(|time| time.at.as_ref());
-        let field = |piece: &Component| {
-            let pieces: &[Component] = match piece {
-                Component::Optional(inner) => inner,
-                piece => std::slice::from_ref(piece),
-            };
-            pieces.iter().any(|piece| {
-                let piece = match piece {
-                    Component::OfLength(inner, _)
-                    | Component::LongerThan(inner, _)
-                    | Component::LowerCase(inner) => inner,
-                    piece => piece,
-                };
-                matches!(piece, Component::FormField(_) | Component::SortedForm)
-            })
-        };
-        let places = self.places.iter().chain(time);
-        places.chain(&self.id).chain(&self.key_id).any(is_field)
-            || self
-                .contents
-                .iter()
-                .any(|content| content.pieces.iter().any(field))
     }
 }

@@ -1,5 +1,7 @@
 //! Signatures, time and id, where they stand.
 
+use std::borrow::Cow;
+
 use super::source::{BodyParts, HeadParts, or_once};
 use super::{At, General, Proof};
 use crate::clock::UnixTime;
@@ -23,6 +25,21 @@ pub(super) struct Read {
     /// The signatures of a message, which name their keys themselves.
     #[cfg(feature = "asymmetric")]
     pub(super) messages: Vec<crate::message_signature::Candidate>,
+}
+
+/// What one text tells.
+struct Taken {
+    candidates: Vec<Vec<u8>>,
+    time: Option<(Vec<u8>, UnixTime)>,
+    key_id: Option<Vec<u8>>,
+}
+
+impl Read {
+    fn add(&mut self, taken: Taken) {
+        self.candidates.extend(taken.candidates);
+        self.time = self.time.take().or(taken.time);
+        self.key_id = self.key_id.take().or(taken.key_id);
+    }
 }
 
 impl General {
@@ -50,18 +67,15 @@ impl General {
                 .map_err(|kind| Self::error(kind, place))?;
             for text in texts {
                 if let Err(kind) =
-                    or_once(&text, |text| self.take(text)).map(|(candidates, time)| {
-                        read.candidates.extend(candidates);
-                        read.time = read.time.take().or(time);
-                    })
+                    or_once(&text, |text| self.take(text)).map(|taken| read.add(taken))
                 {
                     refused.get_or_insert_with(|| Self::error(kind, place));
                 }
                 // A token may be any text, of lines that were joined too.
                 if self.proof == Proof::Token
-                    && let Some(Ok((candidates, _))) = once(&text).map(|text| self.take(text))
+                    && let Some(Ok(taken)) = once(&text).map(|text| self.take(text))
                 {
-                    read.candidates.extend(candidates);
+                    read.candidates.extend(taken.candidates);
                 }
             }
         }
@@ -125,11 +139,13 @@ impl General {
         read: &mut Read,
     ) -> Result<(), SignatureError> {
         let new = SignatureError::new;
+        for text in &body.in_each {
+            let token = self.token(text.as_bytes()).ok_or(new(Kind::NoCandidate))?;
+            read.candidates.push(token);
+        }
         for place in self.places.iter().filter(|place| !place.is_in_head()) {
             if let Some(text) = place.in_body(self, body).map_err(new)? {
-                let (candidates, time) = self.take(text.as_bytes()).map_err(new)?;
-                read.candidates.extend(candidates);
-                read.time = read.time.take().or(time);
+                read.add(self.take(text.as_bytes()).map_err(new)?);
             }
         }
         #[cfg(feature = "asymmetric")]
@@ -171,15 +187,12 @@ impl General {
             .into_owned())
     }
 
-    /// The signatures of one text, and the time beside them.
-    #[expect(
-        clippy::type_complexity,
-        reason = "two values that are taken apart at once"
-    )]
-    fn take(&self, text: &[u8]) -> Result<(Vec<Vec<u8>>, Option<(Vec<u8>, UnixTime)>), Kind> {
+    /// The signatures of one text, and what stands beside them.
+    fn take(&self, text: &[u8]) -> Result<Taken, Kind> {
         let spelled = self.layout.split(text)?;
         let time = spelled.time.map(|text| self.parse_time(text)).transpose()?;
-        let decode = |text: &&[u8]| match self.proof {
+        let key_id = spelled.key_id.map(check_id).transpose()?;
+        let decode = |text: &Cow<'_, [u8]>| match self.proof {
             Proof::Signed(algorithm) => algorithm.decode(self.encoding, text),
             Proof::Token => self.token(text),
             #[cfg(feature = "jwt")]
@@ -190,7 +203,11 @@ impl General {
         let candidates: Vec<_> = spelled.signatures.iter().filter_map(decode).collect();
         match candidates.is_empty() {
             true => Err(Kind::NoCandidate),
-            false => Ok((candidates, time)),
+            false => Ok(Taken {
+                candidates,
+                time,
+                key_id,
+            }),
         }
     }
 

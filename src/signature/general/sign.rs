@@ -1,5 +1,7 @@
 //! Signs as a sender of the wider model does.
 
+use std::collections::BTreeSet;
+
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
@@ -71,7 +73,7 @@ impl General {
             let told_draft = crate::jws::Draft::of(told.time, told.id, &body, url, is_body);
             let token = jws.issue(material, signed, told_draft, spoil);
             let token = token.ok_or("the key is none to sign with by this scheme")?;
-            let text = self.layout.print(&token, "");
+            let text = self.layout.print(&token, "", TEST_KEY_ID);
             let place = self.places.first().ok_or("the signature stands nowhere")?;
             return self.put(out, place, &text);
         }
@@ -99,7 +101,7 @@ impl General {
                 return Err("messages are signed with the feature `testing`".into());
             }
         };
-        let text = self.layout.print(&spelled, told.time);
+        let text = self.layout.print(&spelled, told.time, TEST_KEY_ID);
         let place = self.places.first().ok_or("the signature stands nowhere")?;
         self.put(out, place, &text)
     }
@@ -137,7 +139,10 @@ impl General {
             return Ok(secret.to_vec());
         };
         let request = RequestHead::new(&out.method, &out.uri, &out.headers);
-        let head = HeadParts::of(request, &self.headers);
+        let head = match self.reads_all_headers() {
+            true => HeadParts::whole(request),
+            false => HeadParts::of(request, &self.headers),
+        };
         let unread = |kind: crate::signature::SignatureErrorKind| {
             format!("what it covers is not there: {kind:?}")
         };
@@ -186,6 +191,16 @@ impl General {
                             insert(&mut out.headers, &name, said.id)?;
                         }
                     }
+                    Component::HeadersListedIn(name) => {
+                        let time = self.time.iter().filter_map(|time| time.at.as_ref());
+                        let time = time.flat_map(At::headers).map(HeaderName::as_str);
+                        let list: HeaderName = parse(name)?;
+                        let kind = http::header::CONTENT_TYPE;
+                        let kind = out.headers.contains_key(&kind).then_some("content-type");
+                        let names = BTreeSet::from_iter(time.chain([list.as_str()]).chain(kind));
+                        let names = Vec::from_iter(names).join(",");
+                        insert(&mut out.headers, &list, &names)?;
+                    }
                     Component::Demand(
                         Demand::HeaderIs(name, text) | Demand::HeaderLists(name, text),
                     ) => {
@@ -220,6 +235,10 @@ impl General {
             },
             At::Query(name) => {
                 out.uri = with_parameter(&out.uri, name, text)?;
+                Ok(())
+            }
+            At::Each { list, member } => {
+                out.body = with_each_member(&out.body, &list.0, &member.0, text)?;
                 Ok(())
             }
             At::Member(pointer) => {
@@ -276,20 +295,35 @@ fn with_member(
 ) -> Result<Vec<u8>, String> {
     let refused = || format!("the body has no place for {pointer}");
     let mut whole: serde_json::Value = serde_json::from_slice(body).map_err(|_| refused())?;
-    let mut place = match list {
-        Some(list) => whole
-            .pointer_mut(&format!("{list}/0"))
-            .ok_or_else(refused)?,
-        None => &mut whole,
+    let place = match list {
+        Some(list) => whole.pointer_mut(&format!("{list}/0")),
+        None => Some(&mut whole),
     };
+    set(place.ok_or_else(refused)?, pointer, text).ok_or_else(refused)?;
+    serde_json::to_vec(&whole).map_err(|_| refused())
+}
+
+/// The body with this member in each item of a list.
+fn with_each_member(body: &[u8], list: &str, pointer: &str, text: &str) -> Result<Vec<u8>, String> {
+    let refused =
+        || format!("the body has no list at {list} whose items have a place for {pointer}");
+    let mut whole: serde_json::Value = serde_json::from_slice(body).map_err(|_| refused())?;
+    let items = whole.pointer_mut(list).and_then(|list| list.as_array_mut());
+    for item in items.ok_or_else(refused)? {
+        set(item, pointer, text).ok_or_else(refused)?;
+    }
+    serde_json::to_vec(&whole).map_err(|_| refused())
+}
+
+/// Sets the member at this pointer; what was a number stays one.
+fn set(mut place: &mut serde_json::Value, pointer: &str, text: &str) -> Option<()> {
     for name in pointer.split('/').skip(1) {
-        let object = place.as_object_mut().ok_or_else(refused)?;
+        let object = place.as_object_mut()?;
         place = object.entry(name).or_insert_with(|| serde_json::json!({}));
     }
-    // What was a number stays one.
     *place = match text.parse::<u64>() {
         Ok(number) if !place.is_string() => number.into(),
         _ => text.into(),
     };
-    serde_json::to_vec(&whole).map_err(|_| refused())
+    Some(())
 }

@@ -1,11 +1,14 @@
 //! What a delivery says, for who looks for pieces in it.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use serde_json::value::RawValue;
 
+use super::compact::compact;
 use super::{At, General};
-use crate::event::text_of;
+use crate::event::{Lookup, text_of};
 use crate::head::RequestHead;
 use crate::joined::once;
 use crate::signature::error::SignatureErrorKind as Kind;
@@ -14,6 +17,8 @@ use crate::signature::error::SignatureErrorKind as Kind;
 const MAX_TEXT: usize = 16 * 1024;
 /// More fields of a form are work for strangers to cause.
 const MAX_FIELDS: usize = 4096;
+/// As many tokens as candidates of a signature.
+const MAX_IN_EACH: usize = 64;
 
 /// The parts of a head that a scheme reads, to be kept until the body is there.
 #[derive(Debug, Clone)]
@@ -66,6 +71,10 @@ impl HeadParts {
 pub(super) struct BodyParts {
     /// The texts of the members that are read, in the order of their pointers.
     members: Vec<Option<String>>,
+    /// Those that count as compact JSON.
+    compact: Vec<Option<Vec<u8>>>,
+    /// The texts that stand in each item of a list, each once.
+    pub(super) in_each: BTreeSet<String>,
     fields: Vec<(String, String)>,
     /// The body, where it is the token.
     #[cfg(feature = "jwt")]
@@ -80,7 +89,7 @@ impl BodyParts {
         if general.places.iter().any(|at| matches!(at, At::Body)) {
             parts.whole = std::str::from_utf8(body).ok().map(str::to_owned);
         }
-        if !general.members.is_empty() {
+        if !general.members.is_empty() || !general.compact.is_empty() {
             let item = match &general.only_item {
                 None => Cow::Borrowed(body),
                 Some((_, list)) => {
@@ -101,6 +110,13 @@ impl BodyParts {
                     }
                 });
             }
+            let raw = (general.compact.members.raw(&item)).map_err(|_| Kind::MissingContent)?;
+            parts.compact = raw.into_iter().map(|raw| raw.map(compact)).collect();
+        }
+        for place in &general.places {
+            if let At::Each { list, member } = place {
+                parts.in_each = in_each(&list.1, &member.1, body)?;
+            }
         }
         if general.reads_form() {
             let fields = form_urlencoded::parse(body).into_owned();
@@ -115,6 +131,12 @@ impl BodyParts {
     pub(super) fn member(&self, general: &General, pointer: &str) -> Option<&str> {
         let place = (general.pointers.iter()).position(|other| other == pointer)?;
         self.members.get(place)?.as_deref()
+    }
+
+    /// The member at this pointer as compact JSON.
+    pub(super) fn compact(&self, general: &General, pointer: &str) -> Option<&[u8]> {
+        let place = (general.compact.pointers.iter()).position(|other| other == pointer)?;
+        self.compact.get(place)?.as_deref()
     }
 
     /// The one value of this field.
@@ -140,11 +162,33 @@ impl BodyParts {
     }
 }
 
+/// The texts of this member in each item of the list, each once. Every item has one.
+fn in_each(list: &Lookup, member: &Lookup, body: &[u8]) -> Result<BTreeSet<String>, Kind> {
+    let one = |lookup: &Lookup, json: &[u8]| {
+        let found = lookup.raw(json).map_err(|_| Kind::MissingContent)?;
+        found
+            .into_iter()
+            .flatten()
+            .next()
+            .ok_or(Kind::MissingContent)
+    };
+    let list = one(list, body)?;
+    let items: Vec<&RawValue> = serde_json::from_slice(&list).map_err(|_| Kind::MissingContent)?;
+    let mut texts = BTreeSet::new();
+    for item in items {
+        let raw = one(member, item.get().as_bytes())?;
+        texts.insert(text_of(&raw).ok_or(Kind::MissingContent)?.into_owned());
+        if texts.len() > MAX_IN_EACH {
+            return Err(Kind::TooManyCandidates);
+        }
+    }
+    Ok(texts)
+}
+
 /// The only element of a JSON array.
 fn only(list: Option<&[u8]>) -> Result<Vec<u8>, Kind> {
     let list = list.ok_or(Kind::MissingContent)?;
-    let items: Vec<&serde_json::value::RawValue> =
-        serde_json::from_slice(list).map_err(|_| Kind::MissingContent)?;
+    let items: Vec<&RawValue> = serde_json::from_slice(list).map_err(|_| Kind::MissingContent)?;
     match items.as_slice() {
         [item] => Ok(item.get().as_bytes().to_vec()),
         _ => Err(Kind::AmbiguousContent),
@@ -215,7 +259,7 @@ impl At {
                 }
                 Ok(texts)
             }
-            Self::Member(_) | Self::FormField(_) => Ok(Vec::new()),
+            Self::Member(_) | Self::Each { .. } | Self::FormField(_) => Ok(Vec::new()),
             #[cfg(feature = "jwt")]
             Self::Body => Ok(Vec::new()),
         }
@@ -230,7 +274,7 @@ impl At {
         match self {
             Self::Member(pointer) => Ok(body.member(general, pointer).map(str::to_owned)),
             Self::FormField(name) => Ok(body.field(name)?.map(str::to_owned)),
-            Self::Header(_) | Self::Headers(_) | Self::Query(_) => Ok(None),
+            Self::Header(_) | Self::Headers(_) | Self::Query(_) | Self::Each { .. } => Ok(None),
             #[cfg(feature = "jwt")]
             Self::Body => Ok(body.whole.clone()),
         }

@@ -164,14 +164,7 @@ impl Check {
             return judged;
         }
         if general.proof == Proof::Token {
-            for key in active() {
-                let token = Digest::Sha256.hash([bytes_of(key)]);
-                let matches = matches(&token, &read.candidates, |text| Digest::Sha256.hash([text]));
-                if matches {
-                    matching.add(key.id());
-                }
-                first.get_or_insert(token);
-            }
+            first = general.judge_shared_tokens(&read.candidates, active(), &mut matching);
         }
         let apart = head.apart();
         for key in active() {
@@ -212,7 +205,7 @@ impl Check {
                             let Some(tag) = algorithm.mac(bytes_of(key), slices()) else {
                                 continue;
                             };
-                            (matches(&tag, &read.candidates, <[u8]>::to_vec), tag)
+                            (matches(&tag, &read.candidates), tag)
                         }
                     };
                     if right {
@@ -366,9 +359,9 @@ fn made_by(
 }
 
 /// Whether one of these is it. Each is compared, in constant time.
-fn matches(tag: &[u8], candidates: &[Vec<u8>], of: impl Fn(&[u8]) -> Vec<u8>) -> bool {
+fn matches(tag: &[u8], candidates: &[Vec<u8>]) -> bool {
     (candidates.iter()).fold(false, |any, candidate| {
-        any | bool::from(of(candidate).ct_eq(tag))
+        any | bool::from(candidate.ct_eq(tag))
     })
 }
 

@@ -231,6 +231,33 @@ impl SchemeBuilder {
         self
     }
 
+    /// What stands there is base64 of a JSON object that holds the signature, spelled so, and the name of the key
+    /// that has signed, at these pointers. Its other members are passed over: the scheme says how it is made.
+    ///
+    /// ```
+    /// use tower_webhook::Encoding;
+    /// use tower_webhook::signature::{Algorithm, PublicKeyAlgorithm, Scheme};
+    ///
+    /// // As eBay signs.
+    /// let scheme = Scheme::builder("x-ebay-signature")
+    ///     .base64_json("/signature", "/kid", Encoding::Base64)
+    ///     .algorithm(Algorithm::PublicKey(PublicKeyAlgorithm::ES256_DER))
+    ///     .build()?;
+    /// # drop(scheme);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    #[cfg(feature = "asymmetric")]
+    pub fn base64_json(
+        mut self,
+        signature: impl Into<Cow<'static, str>>,
+        key_id: impl Into<Cow<'static, str>>,
+        encoding: Encoding,
+    ) -> Self {
+        self.settings.envelope = Some([signature.into(), key_id.into()]);
+        self.encoding = encoding;
+        self
+    }
+
     /// A delivery with more signatures than this is refused before one is looked at. 64 unless set,
     /// and 2 where they are proved by public keys, for each then costs much.
     ///

@@ -2,6 +2,7 @@
 
 mod challenges;
 mod coverage;
+mod endpoints;
 mod nested;
 
 use axum::Router;

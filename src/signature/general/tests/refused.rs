@@ -32,6 +32,26 @@ fn a_scheme_that_proves_less_than_it_says_is_not_built() {
         "a plain hash must hold the secret",
     );
     refuses(
+        start().algorithm(Algorithm::Hmac(Digest::Keccak256)),
+        "there is no HMAC and no RSA with Keccak-256",
+    );
+    let each = || Place::each_member("/value", "/token");
+    let in_each = "only a token stands in each item of a list";
+    refuses(Scheme::at(each()), in_each);
+    refuses(
+        start()
+            .id_at(each())
+            .content([Id, Component::literal("."), Body]),
+        in_each,
+    );
+    let listed = Component::headers_listed_in("x-list");
+    refuses(
+        start()
+            .timestamp_at(Place::query("t"), TimeFormat::Seconds)
+            .content([listed, Component::literal("\n"), Body]),
+        "the timestamp is read but not signed",
+    );
+    refuses(
         start()
             .algorithm(Algorithm::Hash(Digest::Sha256))
             .content([Component::Secret, Body])

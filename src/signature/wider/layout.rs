@@ -1,0 +1,53 @@
+//! How signatures are spelled, from what the builder of a scheme was told.
+
+#[cfg(feature = "asymmetric")]
+use super::super::general::Envelope;
+use super::super::general::{Layout, Settings};
+use super::super::header::Grammar;
+use super::super::scheme::{SchemeBuilder, refused};
+use crate::error::ConfigError;
+
+impl SchemeBuilder {
+    pub(super) fn layout(&self) -> Result<Layout, ConfigError> {
+        let Settings {
+            separator,
+            blank_behind_separator,
+            positional,
+            any_case_prefix,
+            ..
+        } = &self.settings;
+        #[cfg(feature = "asymmetric")]
+        if let Some(members) = &self.settings.envelope {
+            return Envelope::new(members)
+                .map(Layout::Envelope)
+                .map_err(refused);
+        }
+        Ok(match &self.grammar {
+            _ if *positional => Layout::Positional {
+                separator: separator.unwrap_or(b','),
+            },
+            Grammar::Single { prefix } => Layout::Single {
+                prefix: prefix.clone(),
+                any_case: *any_case_prefix,
+            },
+            Grammar::Pairs {
+                timestamp,
+                signature,
+            } => {
+                if timestamp == signature || signature.is_empty() {
+                    return Err(refused("timestamp and signature need two different names"));
+                }
+                Layout::Pairs {
+                    separator: separator.unwrap_or(b','),
+                    blank_behind: *blank_behind_separator,
+                    timestamp: (!timestamp.is_empty()).then(|| timestamp.clone()),
+                    signature: signature.clone(),
+                }
+            }
+            Grammar::List { prefix } => Layout::List {
+                separator: separator.unwrap_or(b' '),
+                prefix: prefix.clone(),
+            },
+        })
+    }
+}
