@@ -50,11 +50,9 @@ fn step_2(tables: &Tables) -> String {
 ///
 /// What an entry says stands apart from it: an entry is written at each step of its way, and a large body
 /// once. The first index is for what is due, the second for what is due of those whose workers died again and
-/// again, the third for those of one order key, the fourth for the dead letters, the last for what is over. What is
-/// accepted together is due at one moment, which the first index keeps once for many of them: the number of an entry
-/// is not in it. The holder of an order key is the number of an entry, and without one the row of the key is there
-/// until `kept_until`. A rate is for a provider (1), or for each of its order keys (2). These tables change all the
-/// time, so they are cleared early.
+/// again, the third for those of one order key, the fourth for the dead letters, the last for what is over. The holder of an order key is the number
+/// of an entry, and without one the row of the key is there until `kept_until`. A rate is for a provider (1),
+/// or for each of its order keys (2). These tables change all the time, so they are cleared early.
 fn step_1(tables: &Tables) -> String {
     let Names {
         entries,
@@ -93,7 +91,7 @@ fn step_1(tables: &Tables) -> String {
     history bytea,
     PRIMARY KEY (namespace, key)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02);
-CREATE INDEX IF NOT EXISTS {due} ON {entries} (namespace, route, due) WITH (fillfactor = 100)
+CREATE INDEX IF NOT EXISTS {due} ON {entries} (namespace, route, due, id)
     WHERE due IS NOT NULL AND deaths < 2;
 CREATE INDEX IF NOT EXISTS {lone} ON {entries} (namespace, route, due, id)
     WHERE due IS NOT NULL AND deaths >= 2;
@@ -102,7 +100,7 @@ CREATE INDEX IF NOT EXISTS {ordered} ON {entries} (namespace, route, order_key, 
 CREATE INDEX IF NOT EXISTS {dead} ON {entries} (namespace, key) WHERE state = 5;
 CREATE INDEX IF NOT EXISTS {end} ON {entries} (kept_until) WHERE kept_until IS NOT NULL;
 CREATE TABLE IF NOT EXISTS {contents} (
-    id bigint PRIMARY KEY WITH (fillfactor = 100),
+    id bigint PRIMARY KEY,
     envelope bytea NOT NULL,
     body bytea NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0.02);

@@ -172,7 +172,7 @@ impl EntryStatements {
                      (SELECT id, key, name, order_key FROM {entries}
                       WHERE namespace = $1 AND route = $2 AND due IS NOT NULL AND deaths < 2
                         AND due > (extract(epoch FROM now()) * 1000000)::bigint
-                      ORDER BY due LIMIT 2000)
+                      ORDER BY due, id LIMIT 2000)
                      UNION ALL
                      (SELECT id, key, name, order_key FROM {entries}
                       WHERE namespace = $1 AND state = 5 AND route = $2 ORDER BY key LIMIT 2000)) AS looked
@@ -294,7 +294,7 @@ fn due(names: &Names, kind: &str) -> String {
                  SELECT f.due FROM {entries} AS f
                  WHERE f.namespace = $1 AND f.route = u.route AND f.due IS NOT NULL AND f.{kind}
                    AND f.due >= u.behind
-                 ORDER BY f.due LIMIT 1) AS first,
+                 ORDER BY f.due, f.id LIMIT 1) AS first,
                  EXISTS (SELECT FROM {paused} AS p
                      WHERE p.namespace = $1 AND p.provider = u.provider) AS is_paused
              FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
@@ -308,7 +308,7 @@ fn due(names: &Names, kind: &str) -> String {
                    SELECT FROM {orders} AS held
                    WHERE held.namespace = $1 AND held.route = r.route AND held.order_key = i.order_key
                      AND (held.holder <> i.id OR (held.used_until > r.free AND held.used_until <= r.used))))
-             ORDER BY i.due LIMIT r.most FOR UPDATE OF i SKIP LOCKED) AS e ON true
+             ORDER BY i.due, i.id LIMIT r.most FOR UPDATE OF i SKIP LOCKED) AS e ON true
          ORDER BY r.n, e.due, e.id"
     )
 }
