@@ -1,6 +1,7 @@
 //! Routes by hand that store what comes.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -8,13 +9,19 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, Script};
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::raw_sql;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use tokio::sync::{mpsc, oneshot};
+
+use crate::code;
+use crate::rates::PATIENCE;
 
 const TABLE: &str =
     "CREATE TABLE by_hand (id TEXT PRIMARY KEY, due INTEGER NOT NULL, body BLOB NOT NULL)";
@@ -105,4 +112,52 @@ pub(crate) async fn postgres(url: &str, connections: u32) -> Router {
         .await
         .unwrap();
     Router::new().route("/hooks", post(store)).with_state(pool)
+}
+
+/// What the script of the inbox is asked with, but for the event.
+#[derive(Clone)]
+struct Scripted {
+    conn: MultiplexedConnection,
+    hash: Arc<str>,
+    /// As an inbox keeps it beside each body, behind its length.
+    envelope: Arc<[u8]>,
+}
+
+/// Each event is one call of the script by which an inbox accepts it.
+pub(crate) async fn redis(url: &str, envelope: &[u8]) -> Router {
+    async fn store(State(mut scripted): State<Scripted>, body: Bytes) -> StatusCode {
+        let name = format!("blendfi:{}", id(&body));
+        // The number of partitions divides that of the bytes' values: the last of four decides.
+        let partition = Sha256::digest(&name)[3];
+        let key = |rest: &[&str]| format!("wh:default:{{{partition}}}:{}", rest.concat());
+        let mut call = redis::cmd("EVALSHA");
+        call.arg(&*scripted.hash).arg(4);
+        call.arg(key(&["~i:", &name])).arg(key(&["~h:", &name]));
+        call.arg(key(&["~q"])).arg(key(&[&name]));
+        // A fingerprint, and whether others are duplicates.
+        call.arg(&[7_u8; 16]).arg(1).arg(900_000_000);
+        call.arg(b"\x00\x07blendfi\x00\x00\x00\x00").arg("blendfi");
+        call.arg(scripted.envelope.len() - 4 + body.len());
+        call.arg([&*scripted.envelope, &*body].concat());
+        // Room, and no order.
+        call.arg(3_907).arg("").arg("");
+        let (code, _): (i64, i64) = call.query_async(&mut scripted.conn).await.unwrap();
+        assert_eq!(code, 1, "it is queued");
+        StatusCode::OK
+    }
+    let config = AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE));
+    let client = Client::open(url).unwrap();
+    let conn = client.get_multiplexed_async_connection_with_config(&config);
+    let mut conn = conn.await.unwrap();
+    let script = Script::new(code::ACCEPT);
+    script.load_async(&mut conn).await.unwrap();
+    let length = u32::try_from(envelope.len()).unwrap();
+    let scripted = Scripted {
+        conn,
+        hash: script.get_hash().into(),
+        envelope: [&length.to_be_bytes()[..], envelope].concat().into(),
+    };
+    Router::new()
+        .route("/hooks", post(store))
+        .with_state(scripted)
 }

@@ -4,6 +4,7 @@
 //! - `sqlite`, `postgres`: events of 1 KiB from the request to the answer over 64 connections, against a
 //!   route by hand that stores each by an `INSERT` that is committed alone and, on SQLite, one whose
 //!   inserts are committed together as they come. The routes by hand verify nothing.
+//! - `redis`: the same against a route by hand that calls the script of the inbox for each.
 //! - `slow`: how long an acknowledgement takes while handlers take two seconds, against handlers that take
 //!   no time.
 //! - `bytes`: what an event of 1 KiB takes in an inbox in Redis, SQLite and Postgres, while it waits and once it
@@ -19,6 +20,9 @@
 )]
 
 mod bytes;
+#[path = "../../src/store/redis/inbox/code.rs"]
+#[allow(dead_code, reason = "one of the scripts is measured")]
+mod code;
 #[path = "../common/mod.rs"]
 mod common;
 mod hand;
@@ -89,6 +93,9 @@ fn main() -> Result<()> {
     }
     if options.has("postgres") {
         runtime.block_on(rates::postgres(options.rounds))?;
+    }
+    if options.has("redis") {
+        runtime.block_on(rates::redis(options.rounds))?;
     }
     if options.has("bytes") {
         let events = if options.rounds < 9 { 5_000 } else { 100_000 };

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use axum::Router;
-use tower_webhook::inbox::{Inbox, PostgresInbox, SqliteInbox};
+use tower_webhook::inbox::{Inbox, PostgresInbox, RedisInbox, Route, SqliteInbox, Take};
+use tower_webhook::store::Token;
 use tower_webhook::{RouterExt, Webhook, event_handler};
 
 use crate::common::measured::{Bound, Table};
@@ -11,7 +12,7 @@ use crate::common::medians::Medians;
 use crate::common::{self, Result};
 use crate::senders::{Server, send};
 use crate::sql_support::Postgres;
-use crate::{folder, hand};
+use crate::{folder, hand, redis_support};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 const EVENTS: usize = 3_200;
@@ -87,6 +88,48 @@ pub(crate) async fn postgres(rounds: usize) -> Result<()> {
         "a handler with one `INSERT`, committed alone",
         rates,
         1.5,
+    );
+    Ok(())
+}
+
+pub(crate) async fn redis(rounds: usize) -> Result<()> {
+    let server = redis_support::Server::start();
+    let inbox = RedisInbox::builder(server.url()).deadline(PATIENCE);
+    let inbox = inbox.connect().await?;
+    let ours = route(inbox.clone())?;
+    rate(ours.clone()).await?;
+    // One event tells what an inbox keeps beside a body.
+    let routes = vec![Route::parse("blendfi").ok_or("no route")?];
+    let take = Take::new(routes, Token::random()?, 1, PATIENCE);
+    let taken = inbox.take(&take).await?;
+    let envelope = &taken.first().ok_or("nothing is queued")?.content.envelope;
+    let by_hand = hand::redis(&server.url(), envelope).await;
+    let length = "return redis.call('STRLEN', redis.call('KEYS', '*~i:*')[1])";
+    let mut rates = Vec::new();
+    for round in 0..=rounds {
+        server.ask(&["FLUSHALL"]);
+        let by_hand = rate(by_hand.clone()).await?;
+        let kept = server.ask(&["EVAL", length, "0"]);
+        server.ask(&["FLUSHALL"]);
+        let ours = rate(ours.clone()).await?;
+        assert_eq!(
+            kept,
+            server.ask(&["EVAL", length, "0"]),
+            "both keep the same"
+        );
+        if round > 0 {
+            rates.push((by_hand, ours));
+        }
+    }
+    let table = Table::new(
+        "inbox",
+        "Acknowledged once held in Redis, 1 KiB, 64 connections",
+    );
+    tell(
+        &table,
+        "a bare route with the same script by hand",
+        rates,
+        0.85,
     );
     Ok(())
 }
