@@ -155,7 +155,7 @@ pub(crate) async fn redis(url: &str, envelope: &[u8]) -> Router {
     let scripted = Scripted {
         conn,
         hash: script.get_hash().into(),
-        envelope: [&length.to_be_bytes(), envelope].concat().into(),
+        envelope: [&length.to_be_bytes()[..], envelope].concat().into(),
     };
     Router::new()
         .route("/hooks", post(store))
