@@ -101,6 +101,9 @@
 //! | `ring` | no more than a faster MAC where the processor has no instructions for SHA-256; keys are then not wiped when dropped |
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+#[path = "../tests/support/amount.rs"]
+mod amount;
 #[cfg(feature = "asymmetric")]
 mod asymmetric;
 mod authenticated;
