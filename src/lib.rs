@@ -120,6 +120,9 @@
     allow(rustdoc::broken_intra_doc_links)
 )]
 
+#[cfg(test)]
+#[path = "../tests/support/amount.rs"]
+mod amount;
 #[cfg(feature = "asymmetric")]
 mod asymmetric;
 mod authenticated;

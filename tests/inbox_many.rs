@@ -122,7 +122,7 @@ impl Receiver {
 /// Events are accepted by a receiver, and then worked off; memory is looked at all the way.
 async fn flat<I: Inbox + Clone>(name: &str, inbox: I) {
     let long = set("INBOX_EVENTS");
-    let all = long.unwrap_or(2_000);
+    let all = long.unwrap_or(600);
     let webhook = Webhook::new(sender()).inbox(inbox.clone());
     let webhook: WebhookLayer = webhook.build().unwrap();
     let receiver = Receiver::of(webhook.clone());
@@ -270,7 +270,7 @@ async fn a_long_reader_holds_up_no_fetch() {
     let long = set("READER_SECONDS");
     let (per_second, time) = match long {
         Some(seconds) => (500, Duration::from_secs(seconds)),
-        None => (100, Duration::from_secs(2)),
+        None => (100, Duration::from_secs(1)),
     };
     let server = Postgres::start();
     let inbox = PostgresInbox::builder(server.url())

@@ -67,7 +67,7 @@ pub mod blendfi;
 pub mod bloque;
 pub mod bloquo;
 pub mod blox;
-mod custom;
+mod choice;
 mod diagnose;
 mod fields;
 #[cfg(feature = "senders")]
@@ -75,6 +75,11 @@ mod file;
 pub mod github;
 mod masks;
 mod names;
+#[allow(
+    clippy::module_inception,
+    reason = "the file of the type that all of it is about"
+)]
+mod provider;
 #[cfg(feature = "senders")]
 mod senders;
 pub mod shopify;
@@ -90,12 +95,12 @@ pub use bloque::{bloque_accounts, bloque_payments};
 pub use bloquo::bloquo;
 #[doc(inline)]
 pub use blox::blox;
-pub use custom::Provider;
 pub use fields::{FieldError, FieldErrorKind, Fields, RawJson};
 #[cfg(feature = "senders")]
 pub use file::ProviderFile;
 #[doc(inline)]
 pub use github::github;
+pub use provider::Provider;
 #[cfg(feature = "senders")]
 pub use senders::*;
 #[doc(inline)]

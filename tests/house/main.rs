@@ -8,6 +8,7 @@
     reason = "a test that panics has done its work"
 )]
 
+mod amounts;
 mod exactly_once;
 mod features;
 mod floors;

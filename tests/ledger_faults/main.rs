@@ -10,6 +10,8 @@
     clippy::indexing_slicing
 )]
 
+#[path = "../support/amount.rs"]
+mod amount;
 mod campaign;
 mod plan;
 #[allow(dead_code, reason = "other tests use the rest")]

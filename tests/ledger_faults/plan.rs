@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use crate::amount::short_or_long;
 use crate::trouble::Kind;
 
 #[derive(Debug)]
@@ -17,7 +18,7 @@ impl Plan {
     pub(crate) fn of(kinds: &[Kind]) -> Self {
         let seed = variable("LEDGER_SEED")
             .unwrap_or_else(|| SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs());
-        let deliveries = variable("LEDGER_DELIVERIES").unwrap_or(2_000);
+        let deliveries = variable("LEDGER_DELIVERIES").unwrap_or(short_or_long(800, 2_000));
         let count = variable("LEDGER_FAULTS").unwrap_or(kinds.len().try_into().unwrap());
         let mut random = Random(seed);
         let mut faults: Vec<_> = (kinds.iter().cycle())

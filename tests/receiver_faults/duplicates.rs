@@ -7,18 +7,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::task::JoinSet;
 use tower_webhook::Store;
 
+use super::amount::short_or_long;
 use super::journal::What;
 use super::process::Process;
 use super::redis_support::Server;
 use super::sender::{Answer, Line};
 use super::world::World;
 
-const EVENTS: u32 = 10_000;
 /// Each is at one event, over a connection to each receiver.
 const SENDERS: u32 = 32;
 const ATTEMPTS: u32 = 100;
 
 pub(crate) async fn run() {
+    let events = short_or_long(2_000, 10_000);
     let redis = Server::start();
     let world = World::around(redis.url()).await;
     let mut orders = world.orders(None);
@@ -34,7 +35,7 @@ pub(crate) async fn run() {
             let mut not_now = 0;
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                if number > EVENTS {
+                if number > events {
                     return not_now;
                 }
                 let id = format!("evt_{number}");
@@ -47,20 +48,20 @@ pub(crate) async fn run() {
         });
     }
     let not_now: u32 = senders.join_all().await.into_iter().sum();
-    println!("\n{EVENTS} events, each sent to both: {not_now} answers were \"not now\"");
+    println!("\n{events} events, each sent to both: {not_now} answers were \"not now\"");
 
     let effects: Vec<_> = (world.journal.lines().into_iter())
         .filter(|line| line.what == What::Effect)
         .collect();
     let keys: HashSet<_> = effects.iter().map(|line| line.key.as_str()).collect();
-    let expected = usize::try_from(EVENTS).unwrap();
+    let expected = usize::try_from(events).unwrap();
     assert_eq!((effects.len(), keys.len()), (expected, expected));
     for receiver in &receivers {
         let share = effects.iter().filter(|line| line.pid == receiver.pid);
         assert!(share.count() > 0, "both have worked");
     }
     let counts = world.store.counts().await.unwrap();
-    assert_eq!(counts.done, u64::from(EVENTS));
+    assert_eq!(counts.done, u64::from(events));
     assert_eq!(counts.claimed + counts.lapsed + counts.released, 0);
 }
 

@@ -9,6 +9,8 @@
     clippy::indexing_slicing
 )]
 
+#[path = "../support/amount.rs"]
+mod amount;
 mod blocked;
 mod chaos;
 mod duplicates;

@@ -6,10 +6,11 @@
 mod bouncer;
 #[allow(dead_code, reason = "each test binary uses its share")]
 pub(crate) mod proxy;
+mod template;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -126,18 +127,7 @@ impl Postgres {
     /// A server with more settings, each as `name=value`.
     pub(crate) fn with(settings: &[&str]) -> Self {
         let (dir, port) = (folder(), free_port());
-        let mut initdb = as_nobody(&program("initdb"));
-        let made = initdb
-            .current_dir(&dir)
-            .args(["-D", "data", "-A", "trust", "-U", "app", "-E", "UTF8"])
-            .args(["--no-locale", "-N"])
-            .output()
-            .unwrap();
-        assert!(
-            made.status.success(),
-            "{}",
-            String::from_utf8_lossy(&made.stderr)
-        );
+        template::copy_to(&dir.join("data"));
         let socket = format!("unix_socket_directories={}", dir.display());
         let own = ["listen_addresses=127.0.0.1", "shared_buffers=16MB", &socket];
         let options = own.iter().chain(settings);
@@ -167,7 +157,11 @@ impl Postgres {
     }
 
     pub(crate) fn until_it_answers(&self) {
-        until("Postgres answers", || self.try_ask("SELECT 1").is_some());
+        // Whether somebody listens is cheaper to ask than `psql` is to start.
+        let listens = || TcpStream::connect(("127.0.0.1", self.port)).is_ok();
+        until("Postgres answers", || {
+            listens() && self.try_ask("SELECT 1").is_some()
+        });
     }
 
     pub(crate) fn url(&self) -> String {

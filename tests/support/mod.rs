@@ -1,6 +1,7 @@
 //! What the tests over real sockets share.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub(crate) mod amount;
 pub(crate) mod blendfi;
 pub(crate) mod blox;
 pub(crate) mod faults;

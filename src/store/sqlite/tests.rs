@@ -6,6 +6,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row as _, raw_sql};
 
 use super::*;
+use crate::amount::short_or_long;
 use crate::clock::{ManualClock, UnixTime};
 use crate::event::Fingerprint;
 use crate::store::error::StoreErrorKind;
@@ -140,7 +141,7 @@ fn it_does_what_the_rules_say() {
         .clock(clock.clone());
     let store = runtime.block_on(builder.connect()).unwrap();
     let number = Mutex::new(0);
-    let mut runner = TestRunner::new(Config::with_cases(64));
+    let mut runner = TestRunner::new(Config::with_cases(short_or_long(24, 64)));
     let tested = runner.run(&histories::deeds(), |deeds| {
         let number = {
             let mut number = number.lock().unwrap();

@@ -9,6 +9,7 @@ use tower_webhook::{Webhook, WebhookLayer};
 use super::workers::layer;
 use super::{send, send_http};
 use crate::batches::{TOKEN, pix, retrying};
+use crate::support::amount::short_or_long;
 use crate::support::blendfi::event;
 
 const MIB: u64 = 1024 * 1024;
@@ -53,6 +54,11 @@ pub(super) async fn a_batch<I: Inbox + Clone>(inbox: &I, used: impl AsyncFn() ->
     let taken = used().await - before;
     eprintln!("a batch of 1 MiB takes {taken} bytes");
     assert!(taken <= 3 * MIB, "{taken} bytes");
+}
+
+/// Lengths of content to try.
+pub(super) fn lengths() -> Vec<usize> {
+    short_or_long(vec![50, 10_300], vec![50, 900, 4_000, 10_300, 66_000])
 }
 
 /// What one of many queued events takes, by the length of its body.

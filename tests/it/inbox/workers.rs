@@ -11,6 +11,7 @@ use tower_webhook::worker::{Backoff, InboxExt};
 use tower_webhook::{Delivery, Webhook, WebhookLayer};
 
 use super::{Working, send, stands};
+use crate::support::amount::short_or_long;
 use crate::support::blendfi::{event, key};
 use crate::support::presets::{Preset, clock};
 use crate::support::stage::Stage;
@@ -61,13 +62,14 @@ pub(super) async fn two_workers_run_each_event_once_and_poison_stops_none<I: Inb
     second: I,
 ) {
     let (layer, runs) = (layer(&first), Runs::default());
-    let ids: Vec<_> = (0..400).map(|number| format!("evt_{number}")).collect();
+    let (all, poisoned) = short_or_long((160, 2), (400, 4));
+    let ids: Vec<_> = (0..all).map(|number| format!("evt_{number}")).collect();
     accept(&layer, &ids).await;
     let handler = {
         let runs = runs.clone();
         move |delivery: Delivery| {
             runs.note(&delivery);
-            let poison = delivery.key().to_string().ends_with("00");
+            let poison = delivery.key().to_string().ends_with("50");
             std::future::ready(match poison {
                 true => Err(Failure::permanent("poison")),
                 false => Ok(()),
@@ -77,19 +79,17 @@ pub(super) async fn two_workers_run_each_event_once_and_poison_stops_none<I: Inb
     let working: Vec<_> = [&first, &second]
         .map(|inbox| Working::start(inbox.worker().concurrency(32).on(&layer, handler.clone())))
         .into();
-    until_counted(&second, 397, 3).await;
+    until_counted(&second, all - poisoned, poisoned).await;
     for working in working {
         working.end().await;
     }
     let runs = runs.0.lock().unwrap();
-    assert_eq!(runs.len(), 400);
+    assert_eq!(runs.len(), usize::try_from(all).unwrap());
     assert!(runs.values().all(|count| *count == 1), "{runs:?}");
 }
 
-pub(super) async fn retries_that_are_due_at_once_are_all_worked_off(
-    inbox: impl Inbox + Clone,
-    many: u64,
-) {
+pub(super) async fn retries_that_are_due_at_once_are_all_worked_off(inbox: impl Inbox + Clone) {
+    let many = short_or_long(200, 600);
     let layer = layer(&inbox);
     let ids: Vec<_> = (0..many).map(|number| format!("evt_{number}")).collect();
     accept(&layer, &ids).await;

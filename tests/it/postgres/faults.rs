@@ -357,7 +357,8 @@ async fn a_deadlock_with_somebody_else_is_got_over() {
     for call in calls {
         assert_eq!(granted(call.await.unwrap().unwrap()).attempt, 1);
     }
-    // Not by a limit of time.
+    // Not by a limit of time. A session tells what it has counted now and then, and when it ends.
+    drop(store);
     crate::sql_support::until("the server says so", || {
         let sql = "SELECT deadlocks FROM pg_stat_database WHERE datname = 'postgres'";
         server.ask(sql) == "1"

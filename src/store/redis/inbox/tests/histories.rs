@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::*;
+use crate::amount::short_or_long;
 use crate::clock::{Clock, ManualClock};
 use crate::event::{Order, OrderKey, Version};
 use crate::inbox::MemoryInbox;
@@ -282,7 +283,7 @@ fn redis_does_as_the_rules_say() {
     let server = Server::with_clock();
     let number = std::sync::atomic::AtomicU32::new(0);
     let config = Config {
-        cases: 150,
+        cases: short_or_long(50, 150),
         failure_persistence: None,
         ..Config::default()
     };

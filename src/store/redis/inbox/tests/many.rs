@@ -1,6 +1,7 @@
 //! Many entries at once, and many who take.
 
 use super::*;
+use crate::amount::short_or_long;
 
 async fn accept_all(inbox: &RedisInbox, events: u32) {
     for some in (0..events).collect::<Vec<_>>().chunks(250) {
@@ -37,18 +38,19 @@ async fn work(inbox: &RedisInbox, limit: usize, end: impl Fn() -> Verdict) -> us
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn twenty_thousand_retries_that_are_due_at_once_are_all_worked_off() {
+async fn thousands_of_retries_that_are_due_at_once_are_all_worked_off() {
     let server = Server::start();
     let inbox = inbox(&server, 32).await;
-    accept_all(&inbox, 20_000).await;
+    let many: u16 = short_or_long(3_000, 20_000);
+    accept_all(&inbox, u32::from(many)).await;
     let retry = || Verdict::Retry {
         // Long enough that none comes twice, and then all are due.
         after: Duration::from_secs(600),
         reason: "down".to_owned(),
     };
-    assert_eq!(work(&inbox, 256, retry).await, 20_000);
+    assert_eq!(work(&inbox, 256, retry).await, usize::from(many));
     let counts = inbox.counts().await.unwrap();
-    assert_eq!((counts.queued, counts.waiting), (0, 20_000));
+    assert_eq!((counts.queued, counts.waiting), (0, u64::from(many)));
     drop(inbox);
     // An instant for all of them, as after an outage of the clock.
     for partition in 0..32 {
@@ -72,9 +74,9 @@ async fn twenty_thousand_retries_that_are_due_at_once_are_all_worked_off() {
         .connect()
         .await
         .unwrap();
-    assert_eq!(work(&again, 256, || Verdict::Done).await, 20_000);
+    assert_eq!(work(&again, 256, || Verdict::Done).await, usize::from(many));
     let counts = again.counts().await.unwrap();
-    assert_eq!((counts.waiting, counts.done), (0, 20_000));
+    assert_eq!((counts.waiting, counts.done), (0, u64::from(many)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

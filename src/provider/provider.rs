@@ -1,5 +1,3 @@
-mod choice;
-
 #[cfg(feature = "senders")]
 use crate::challenge::Challenge;
 use crate::clock::Tolerance;
