@@ -7,6 +7,7 @@
 //! | `slow N` | N deliveries of 2 KiB, half of whose bodies have come |
 //! | `duplicates N` | N duplicates of a delivery whose handler is running |
 //! | `running N` | N deliveries whose handlers are running |
+//! | `bare N` | N requests to a handler without a layer, which has read the body and waits |
 //! | `idle N` | N connections that are kept alive behind an answer |
 //!
 //! Prints the bytes that are resident before it and under it.
@@ -20,6 +21,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::routing::post;
 use data_encoding::HEXLOWER;
@@ -38,6 +40,10 @@ async fn on_event(_: Delivery) -> StatusCode {
     StatusCode::OK
 }
 
+async fn bare(_: Bytes) {
+    tokio::time::sleep(WAIT).await;
+}
+
 async fn serve() -> Result<()> {
     let keys = github::keys([SECRET])?;
     #[cfg(first_edition)]
@@ -48,7 +54,9 @@ async fn serve() -> Result<()> {
     let webhook = Webhook::new(provider::github(keys))
         .store(MemoryStore::new())
         .build()?;
-    let app = Router::new().route("/webhooks/github", post(on_event).layer(webhook));
+    let app = Router::new()
+        .route("/webhooks/github", post(on_event).layer(webhook))
+        .route("/bare", post(bare));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
     Ok(axum::serve(listener, app).await?)
@@ -166,6 +174,10 @@ fn measure(kind: &str, count: usize) -> Result<()> {
                 server.open(&whole.as_bytes()[..half])?
             }
             "duplicates" => server.open(delivery(1, 1024).as_bytes())?,
+            "bare" => {
+                let delivery = delivery(number, 1024).replacen("/webhooks/github", "/bare", 1);
+                server.open(delivery.as_bytes())?
+            }
             "running" => server.open(delivery(number, 1024).as_bytes())?,
             "idle" => {
                 let mut stream =
