@@ -63,7 +63,10 @@ fn compact(input: &[u8]) {
         let body = [b"{\"payload\":", changed.as_slice(), b"}"].concat();
         // A blank that was none, and the other way round, between two tokens.
         let same = serde_json::from_slice::<Value>(&changed).ok().as_ref() == Some(&value);
-        assert!(same || !accepts(scheme(), &headers, &body), "{text} at {at}");
+        assert!(
+            same || !accepts(scheme(), &headers, &body),
+            "{text} at {at}"
+        );
     }
 }
 
@@ -71,8 +74,12 @@ fn listed(input: &[u8]) {
     let mut map = BTreeMap::new();
     for line in input.split(|byte| *byte == b'\n').take(16) {
         let mut parts = line.splitn(2, |byte| *byte == b':');
-        let name = parts.next().and_then(|name| HeaderName::from_bytes(name).ok());
-        let value = parts.next().and_then(|value| std::str::from_utf8(value).ok());
+        let name = parts
+            .next()
+            .and_then(|name| HeaderName::from_bytes(name).ok());
+        let value = parts
+            .next()
+            .and_then(|value| std::str::from_utf8(value).ok());
         let value = value.filter(|value| value.is_ascii() && HeaderValue::from_str(value).is_ok());
         if let (Some(name), Some(value)) = (name, value)
             && name != "s"
@@ -143,7 +150,10 @@ fn enveloped(input: &[u8]) {
     if accepts(scheme(), &header(json.as_bytes()), b"{}") {
         let object = naive.expect("what is taken is JSON");
         assert_eq!(object["signature"], *right, "{json}");
-        assert!(object["kid"].is_string() || object["kid"].is_number(), "{json}");
+        assert!(
+            object["kid"].is_string() || object["kid"].is_number(),
+            "{json}"
+        );
     }
 }
 
