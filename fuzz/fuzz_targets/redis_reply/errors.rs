@@ -24,7 +24,8 @@ pub(crate) fn parse(wire: &[u8]) -> Option<Value> {
     }
 }
 
-/// What an error answer means, by its first word; Redis 6 wraps what a script ran into.
+/// What an error answer means, by its first word; Redis 6 wraps what a script ran into, and who has no
+/// place among its clients is told so in a sentence.
 fn agree_on(line: &str, failure: &read::Failure) {
     let (code, detail) = line.split_once(' ').unwrap_or((line, ""));
     let wrapped = ["OOM", "READONLY", "LOADING"].into_iter().find(|code| {
@@ -33,7 +34,9 @@ fn agree_on(line: &str, failure: &read::Failure) {
             .any(|word| word == *code)
     });
     let code = wrapped.filter(|_| code == "ERR").unwrap_or(code);
+    let is_crowded = code == "ERR" && detail.starts_with("max number of clients");
     let (kind, again) = match code {
+        _ if is_crowded => (Kind::Unavailable, true),
         "OOM" => (Kind::Full, false),
         "READONLY" | "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "MOVED" | "ASK"
         | "NOREPLICAS" | "BUSY" | "UNKILLABLE" => (Kind::Unavailable, true),
