@@ -73,17 +73,21 @@ impl Encoding {
 impl Encoding {
     /// The `len` bytes that `text` spells, if it is in the canonical spelling.
     pub(crate) fn decode(self, text: &[u8], len: usize) -> Option<Vec<u8>> {
-        // Two texts of base64 with padding are taken for one by `data_encoding`; one that is printed
-        // from what was read is not.
-        let bytes = self.alphabet().decode(text).ok()?;
-        (bytes.len() == len && self.encode(&bytes).as_bytes() == text).then_some(bytes)
+        self.decode_any(text).filter(|bytes| bytes.len() == len)
     }
 
     /// The bytes that `text` spells, however many, if it is in the canonical spelling.
-    #[cfg(feature = "asymmetric")]
     pub(crate) fn decode_any(self, text: &[u8]) -> Option<Vec<u8>> {
         let bytes = self.alphabet().decode(text).ok()?;
-        (self.encode(&bytes).as_bytes() == text).then_some(bytes)
+        // The others have one spelling each. Texts of base64 with padding behind each other are taken for one by
+        // `data_encoding`, and no other spelling than the one that is printed.
+        let is_printed_so = match self {
+            Self::Hex | Self::HexUpper | Self::Base64Url => true,
+            Self::Base64 => {
+                (text.split_last_chunk::<4>()).is_none_or(|(before, _)| !before.contains(&b'='))
+            }
+        };
+        is_printed_so.then_some(bytes)
     }
 
     /// The canonical spelling of these bytes.
@@ -245,6 +249,57 @@ mod tests {
                         "{encoding:?}, {a} and {b}"
                     );
                 }
+            }
+        }
+    }
+
+    #[cfg(feature = "senders")]
+    #[test]
+    fn bytes_of_any_length_have_the_one_spelling_that_is_printed() {
+        for encoding in [Encoding::Hex, Encoding::HexUpper, Encoding::Base64Url] {
+            assert!(encoding.alphabet().is_canonical(), "{encoding:?}");
+        }
+        let b64 = |text: &str| Encoding::Base64.decode_any(text.as_bytes());
+        for other in [
+            "AA==AA==",
+            "AA==AAAA",
+            "AAA=AAA=",
+            "AAAAAA==AAAA",
+            "AA==AAA=",
+            "AB==",
+            "AAB=",
+            "AA",
+            "AAA",
+            "A===",
+            "====",
+            "AA=A",
+            "=AAA",
+            "AAAA=",
+            "AAAA====",
+        ] {
+            assert_eq!(b64(other), None, "{other}");
+        }
+        for (text, bytes) in [
+            ("", 0),
+            ("AA==", 1),
+            ("AAA=", 2),
+            ("AAAA", 3),
+            ("AAAAAA==", 4),
+        ] {
+            assert_eq!(b64(text), Some(vec![0; bytes]), "{text}");
+        }
+    }
+
+    #[cfg(feature = "senders")]
+    proptest! {
+        #[test]
+        fn what_is_decoded_of_any_length_is_printed_alike(
+            text in "[0-9a-f]{0,9}|[0-9A-F]{0,9}|([A-D]{1,4}={0,3}){0,4}|[A-D_/+-]{0,9}",
+        ) {
+            for encoding in [Encoding::Hex, Encoding::HexUpper, Encoding::Base64, Encoding::Base64Url] {
+                let bytes = encoding.alphabet().decode(text.as_bytes()).ok();
+                let printed = bytes.filter(|bytes| encoding.encode(bytes) == text);
+                prop_assert_eq!(encoding.decode_any(text.as_bytes()), printed, "{:?}", encoding);
             }
         }
     }

@@ -8,8 +8,8 @@ const MAX_COMMAS: usize = 64;
 pub(crate) fn once(value: &[u8]) -> Option<&[u8]> {
     // The text itself may hold commas, so each length that it can have is tried: the shortest one
     // that fits, and most end at their first byte.
-    let commas = (value.iter().enumerate()).filter(|(_, byte)| **byte == b',');
-    commas.take(MAX_COMMAS).find_map(|(at, _)| {
+    let commas = memchr::memchr_iter(b',', value);
+    commas.take(MAX_COMMAS).find_map(|at| {
         let (first, mut rest) = value.split_at_checked(at)?;
         while !rest.is_empty() {
             let behind = rest.strip_prefix(b",")?.trim_ascii_start();

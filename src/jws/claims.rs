@@ -1,5 +1,7 @@
 //! Whether a token is what the rules say.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 use subtle::ConstantTimeEq;
 
@@ -55,12 +57,12 @@ impl Jws {
     }
 
     /// What is signed: the token's two first parts, with this payload if it is detached.
-    pub(crate) fn input(&self, token: &Token<'_>, content: &[u8]) -> Vec<u8> {
-        let payload = match self.is_detached() {
-            true => data_encoding::BASE64URL_NOPAD.encode(content).into_bytes(),
-            false => token.payload.to_vec(),
-        };
-        [token.header, b".", payload.as_slice()].concat()
+    pub(crate) fn input<'t>(&self, token: &Token<'t>, content: &[u8]) -> Cow<'t, [u8]> {
+        if !self.is_detached() {
+            return Cow::Borrowed(token.front);
+        }
+        let payload = data_encoding::BASE64URL_NOPAD.encode(content);
+        Cow::Owned([token.header, b".", payload.as_bytes()].concat())
     }
 
     /// Judges the claims of a token whose signature is right; the times last.

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::outcome::{Outcome, short};
 use super::read::{Read, check_id};
-use super::verify::{Outcome, short};
 use super::{At, General, Settings};
 use crate::clock::{Tolerance, UnixTime};
 use crate::digest::Digest;

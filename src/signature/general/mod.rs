@@ -14,6 +14,7 @@ mod layout;
 mod message;
 mod needed;
 mod one_reading;
+mod outcome;
 mod parse;
 mod read;
 mod shared_token;
@@ -43,9 +44,10 @@ use crate::message_signature::MessageSignatures;
 pub(super) use envelope::Envelope;
 pub(super) use layout::Layout;
 pub(super) use one_reading::Touching;
+pub(super) use outcome::Outcome;
 pub(super) use parse::Parsed;
 pub(crate) use sign::{Outgoing, Said};
-pub(super) use verify::{Check, Outcome};
+pub(super) use verify::Check;
 
 /// What a builder was told beyond the first edition's model.
 #[derive(Debug, Clone, Default)]

@@ -117,7 +117,7 @@ impl General {
 
     /// One that is there several times counts once.
     fn count(&self, read: &mut Read) -> Result<(), SignatureError> {
-        if self.most_signatures < MAX_CANDIDATES {
+        if self.most_signatures < MAX_CANDIDATES && read.candidates.len() > 1 {
             let mut seen: Vec<Vec<u8>> = Vec::new();
             for candidate in read.candidates.drain(..) {
                 if !seen.contains(&candidate) {

@@ -3,11 +3,10 @@
 #[cfg(feature = "testing")]
 use super::At;
 use super::General;
+use super::outcome::{Outcome, short};
 use super::read::{Read, check_id};
-use super::verify::Outcome;
 use crate::clock::{Tolerance, UnixTime};
 use crate::digest::Digest;
-use crate::encoding::MAC_LEN;
 use crate::jws::{Ill, Request, Token};
 use crate::secret::{Matching, SigningKey};
 use crate::signature::error::{SignatureError, SignatureErrorKind as Kind, Stale};
@@ -37,8 +36,11 @@ impl General {
 
     /// The headers that the token lists, where the rules say that it does.
     pub(super) fn listed_by_token(&self, read: &Read) -> Result<String, SignatureError> {
+        let Some(jws) = self.jws.as_ref().filter(|jws| jws.lists_headers()) else {
+            return Ok(String::new());
+        };
         let token = read.candidates.first().and_then(|text| Token::parse(text));
-        let listed = (self.jws.as_ref().zip(token)).and_then(|(jws, token)| jws.listed(&token));
+        let listed = token.and_then(|token| jws.listed(&token));
         listed.ok_or(SignatureError::new(Kind::MissingContent))
     }
 
@@ -84,12 +86,7 @@ impl General {
             Err(Ill::Missing) => Err(new(Kind::MissingContent)),
             Err(Ill::Other) => Err(new(Kind::Mismatch)),
             Err(Ill::Time(skew)) => {
-                let hash = Digest::Sha256.hash([&*input]);
-                let mut content = [0; MAC_LEN];
-                content
-                    .iter_mut()
-                    .zip(hash)
-                    .for_each(|(to, from)| *to = from);
+                let content = short(&Digest::Sha256.hash([&*input]));
                 Err(SignatureError::stale(Stale {
                     skew,
                     keys,

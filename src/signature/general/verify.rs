@@ -7,14 +7,13 @@ use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
 use super::content::Sources;
+use super::outcome::{First, Outcome, name_of};
 use super::read::Read;
 use super::source::{BodyParts, HeadParts};
 use super::{General, Proof};
 #[cfg(feature = "asymmetric")]
 use crate::asymmetric::PublicKeyAlgorithm;
 use crate::clock::{Tolerance, UnixTime};
-use crate::digest::Digest;
-use crate::encoding::MAC_LEN;
 use crate::head::RequestHead;
 #[cfg(feature = "asymmetric")]
 use crate::secret::{Found, KeyLookup};
@@ -42,13 +41,6 @@ enum Keys {
     Ring(Arc<[SigningKey]>),
     #[cfg(feature = "asymmetric")]
     Elsewhere(Arc<dyn KeyLookup>, Instant),
-}
-
-/// What a right signature proves.
-pub(in crate::signature) struct Outcome {
-    pub(in crate::signature) keys: crate::secret::KeyIds,
-    pub(in crate::signature) signed_at: Option<UnixTime>,
-    pub(in crate::signature) id: Option<String>,
 }
 
 impl Check {
@@ -116,7 +108,7 @@ impl Check {
         }
         let keys = keys.named(read.key_id.as_deref())?;
         let mut matching = Matching::default();
-        let mut first: Option<Vec<u8>> = None;
+        let mut first: Option<First<'_>> = None;
         let mut signed: Option<Vec<u8>> = None;
         let mut refused = None;
         let active = || {
@@ -126,7 +118,8 @@ impl Check {
         #[cfg(feature = "jwt")]
         if general.proof == Proof::Jws {
             let listed = general.listed_by_token(&read)?;
-            let apart = head.apart().filter(|_| general.reads_all_headers());
+            let lists = general.reads_all_headers();
+            let apart = lists.then(|| head.apart()).flatten();
             let mut judged = Err(SignatureError::new(Kind::Mismatch));
             for head in std::iter::once(&head).chain(&apart) {
                 let sources = Sources {
@@ -164,7 +157,8 @@ impl Check {
             return judged;
         }
         if general.proof == Proof::Token {
-            first = general.judge_shared_tokens(&read.candidates, active(), &mut matching);
+            let tag = general.judge_shared_tokens(&read.candidates, active(), &mut matching);
+            first = tag.map(First::Tag);
         }
         let apart = head.apart();
         for key in active() {
@@ -193,28 +187,30 @@ impl Check {
                     let Proof::Signed(algorithm) = general.proof else {
                         continue;
                     };
-                    let slices = || pieces.iter().map(|piece| &**piece);
-                    let (right, tag) = match algorithm {
+                    let (right, content) = match algorithm {
                         #[cfg(feature = "asymmetric")]
                         Algorithm::PublicKey(algorithm) => {
-                            let message = joined(&pieces);
+                            let message = joined(pieces);
                             let right = made_by(key, algorithm, &message, &read.candidates);
-                            (right, Digest::Sha256.hash([&*message]))
+                            if right && general.content_is_id {
+                                signed.get_or_insert_with(|| message.to_vec());
+                            }
+                            (right, First::Message(message))
                         }
                         algorithm => {
-                            let Some(tag) = algorithm.mac(bytes_of(key), slices()) else {
+                            let slices = pieces.iter().map(|piece| &**piece);
+                            let Some(tag) = algorithm.mac(bytes_of(key), slices) else {
                                 continue;
                             };
-                            (matches(&tag, &read.candidates), tag)
+                            let right = matches(&tag, &read.candidates);
+                            if right && general.content_is_id {
+                                signed.get_or_insert_with(|| pieces.concat());
+                            }
+                            (right, First::Tag(tag))
                         }
                     };
-                    if right {
-                        matched = true;
-                        if general.content_is_id {
-                            signed.get_or_insert_with(|| slices().collect::<Vec<_>>().concat());
-                        }
-                    }
-                    first.get_or_insert(tag);
+                    matched |= right;
+                    first.get_or_insert(content);
                 }
                 if matched {
                     break;
@@ -230,7 +226,7 @@ impl Check {
             let kind = refused.filter(|_| first.is_none());
             return Err(SignatureError::new(kind.unwrap_or(Kind::Mismatch)));
         };
-        let signed_at = read.time.map(|(_, time)| time);
+        let signed_at = read.time.as_ref().map(|(_, time)| *time);
         match signed_at.map_or(Ok(()), |at| tolerance.check(at, now)) {
             Ok(()) => Ok(Outcome {
                 keys,
@@ -243,7 +239,7 @@ impl Check {
             Err(skew) => Err(SignatureError::stale(Stale {
                 skew,
                 keys,
-                content: short(&first.unwrap_or_default()),
+                content: first.map(First::short).unwrap_or_default(),
                 tolerance,
             })),
         }
@@ -339,10 +335,10 @@ fn bytes_of(key: &SigningKey) -> &[u8] {
 
 /// The pieces as one text, which is not copied where it is one.
 #[cfg(feature = "asymmetric")]
-fn joined<'a>(pieces: &'a [Cow<'_, [u8]>]) -> Cow<'a, [u8]> {
-    match pieces {
-        [one] => Cow::Borrowed(one),
-        several => Cow::Owned(several.concat()),
+fn joined<'a>(mut pieces: Vec<Cow<'a, [u8]>>) -> Cow<'a, [u8]> {
+    match pieces.len() {
+        1 => pieces.pop().unwrap_or_default(),
+        _ => Cow::Owned(pieces.concat()),
     }
 }
 
@@ -363,24 +359,4 @@ fn matches(tag: &[u8], candidates: &[Vec<u8>]) -> bool {
     (candidates.iter()).fold(false, |any, candidate| {
         any | bool::from(candidate.ct_eq(tag))
     })
-}
-
-/// The id of an event that is known by what is signed: the content itself where it is a short text,
-/// else its SHA-256.
-fn name_of(content: &[u8], hashes: bool) -> String {
-    let plain = content.iter().all(|byte| matches!(byte, b' '..=b'~'));
-    match std::str::from_utf8(content) {
-        Ok(text) if !hashes && plain && (1..=200).contains(&text.len()) => text.to_owned(),
-        _ => {
-            let hash = Digest::Sha256.hash([content]);
-            format!("sha256:{}", data_encoding::HEXLOWER.encode(&hash))
-        }
-    }
-}
-
-/// As many bytes as tell one content from another.
-pub(super) fn short(tag: &[u8]) -> [u8; MAC_LEN] {
-    let mut bytes = [0; MAC_LEN];
-    bytes.iter_mut().zip(tag).for_each(|(to, from)| *to = *from);
-    bytes
 }
