@@ -40,16 +40,17 @@ fn free_port() -> u16 {
 
 /// A folder in memory where there is such a place, and else among the temporary ones.
 fn folder() -> PathBuf {
+    let shared = Path::new("/dev/shm");
+    match shared.is_dir() {
+        true => folder_in(shared),
+        false => folder_in(&std::env::temp_dir()),
+    }
+}
+
+fn folder_in(base: &Path) -> PathBuf {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let name = format!("tower-webhook-sql-{}-{number}", std::process::id());
-    let shared = Path::new("/dev/shm");
-    let base = if shared.is_dir() {
-        shared.to_owned()
-    } else {
-        std::env::temp_dir()
-    };
-    let dir = base.join(name);
+    let dir = base.join(format!("tower-webhook-sql-{}-{number}", std::process::id()));
     fs::create_dir_all(&dir).unwrap();
     if is_root() {
         let done = Command::new("chown")
@@ -126,7 +127,25 @@ impl Postgres {
 
     /// A server with more settings, each as `name=value`.
     pub(crate) fn with(settings: &[&str]) -> Self {
-        let (dir, port) = (folder(), free_port());
+        Self::in_folder(folder(), settings)
+    }
+
+    /// The same among the temporary files: what is in it may be more than memory has.
+    pub(crate) fn on_disk(settings: &[&str]) -> Self {
+        Self::in_folder(folder_in(&std::env::temp_dir()), settings)
+    }
+
+    /// A server that is asked how it would go about a statement, and beside how many rows: enough to tell, or as
+    /// many as `PLANNED_ROWS` says.
+    pub(crate) fn for_plans() -> (Self, u32) {
+        match std::env::var("PLANNED_ROWS") {
+            Ok(rows) => (Self::on_disk(&["max_wal_size=8GB"]), rows.parse().unwrap()),
+            Err(_) => (Self::start(), 200_000),
+        }
+    }
+
+    fn in_folder(dir: PathBuf, settings: &[&str]) -> Self {
+        let port = free_port();
         template::copy_to(&dir.join("data"));
         let socket = format!("unix_socket_directories={}", dir.display());
         let own = ["listen_addresses=127.0.0.1", "shared_buffers=16MB", &socket];

@@ -9,7 +9,7 @@ use crate::store::command::Complete;
 use crate::store::sql::Place;
 
 use super::transactions::Connections;
-use super::tx_statements::{Completed, TxStatements};
+use super::tx_statements::{Completed, READ_ONLY, TxStatements};
 
 /// Opens transactions for handlers that take a [`Tx`](crate::Tx), by a driver of PostgreSQL that the process has
 /// anyway, such as `tokio-postgres` or `diesel-async`.
@@ -178,16 +178,19 @@ impl<D: TxDriver> Connections for Driver<D> {
         let Some(connection) = &mut open.0 else {
             return Ok(Completed::Lost);
         };
-        match D::ask(connection, &statements.complete_text(place, complete)).await {
-            Ok(Some(answer)) => Ok(Completed::told(&answer)),
-            Ok(None) => {
-                let mark = D::ask(connection, &TxStatements::mark_text()).await?;
-                Ok(Completed::why(mark.as_deref(), complete.token))
-            }
-            Err(error) if D::sqlstate(&error).as_deref() == Some("25P02") => {
-                Ok(Completed::went_on())
-            }
-            Err(error) => Err(error),
+        let error = match D::ask(connection, &statements.complete_text(place, complete)).await {
+            Ok(Some(answer)) => return Ok(Completed::told(&answer)),
+            Ok(None) => None,
+            Err(error) => Some(error),
+        };
+        let code = error.as_ref().and_then(D::sqlstate);
+        match (code.as_deref(), error) {
+            (Some("25P02"), _) => Ok(Completed::went_on()),
+            (code, Some(error)) if code != Some(READ_ONLY) => Err(error),
+            (_, error) => match (D::ask(connection, &TxStatements::mark_text()).await, error) {
+                (Ok(mark), _) => Ok(Completed::why(mark.as_deref(), complete.token)),
+                (Err(_), Some(error)) | (Err(error), None) => Err(error),
+            },
         }
     }
 

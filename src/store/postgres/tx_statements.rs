@@ -20,6 +20,8 @@ use super::tx_text::{as_text, bytes, text, whole};
 
 /// The setting that marks the transaction: it ends with it, and another one does not have it.
 const MARK: &str = "tower_webhook.tx";
+/// read_only_sql_transaction
+pub(super) const READ_ONLY: &str = "25006";
 /// The clock of the server, in microseconds. It is read again for a row that another one has just let go.
 const NOW: &str = "(extract(epoch FROM pg_catalog.clock_timestamp()) \
                    OPERATOR(pg_catalog.*) 1000000)::bigint";
@@ -296,15 +298,24 @@ impl TxStatements {
                 is_nested: done.try_get(0)?,
                 is_awaited: done.try_get(1)?,
             })),
-            Ok(None) => {
-                let row = unnamed(&Self::mark_text()).fetch_one(conn).await?;
-                let found: Option<String> = row.try_get(0)?;
-                Ok(Completed::why(found.as_deref(), complete.token))
-            }
+            Ok(None) => Self::why(conn, complete.token).await,
             // in_failed_sql_transaction
             Err(error) if is(&error, "25P02") => Ok(Completed::went_on()),
+            // read_only_sql_transaction: the one that was begun is not, unless its handler has made it so, and then no
+            // statement is taken behind this.
+            Err(error) if is(&error, READ_ONLY) => match Self::why(conn, complete.token).await {
+                Ok(why) => Ok(why),
+                Err(_) => Err(error.into()),
+            },
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Why nothing was marked.
+    async fn why(conn: &mut PgConnection, token: Token) -> Result<Completed, Fault> {
+        let row = unnamed(&Self::mark_text()).fetch_one(conn).await?;
+        let found: Option<String> = row.try_get(0)?;
+        Ok(Completed::why(found.as_deref(), token))
     }
 
     /// Ends the sessions that have this lock, if the event is held with this token.

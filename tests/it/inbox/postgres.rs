@@ -117,6 +117,27 @@ impl Ledger {
         Self { server, inbox }
     }
 
+    /// For a role that sets everything otherwise than the one that has made the tables.
+    async fn of_hostile_role() -> Self {
+        let ledger = Self::open().await;
+        ledger.server.make_hostile_role();
+        // The tables of its handlers are in its path. Its limit of a tenth of a second for a statement is for its
+        // handlers too, and a busy machine would meet it.
+        ledger.server.ask(
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO hostile;
+             ALTER ROLE hostile SET search_path = evil, public, pg_catalog;
+             ALTER ROLE hostile SET statement_timeout = '20s'",
+        );
+        let pool = PgPoolOptions::new().max_connections(4);
+        let pool = pool
+            .connect(&ledger.server.url_of("hostile"))
+            .await
+            .unwrap();
+        let builder = PostgresInbox::on_pool(pool).deadline(LIMIT);
+        let inbox = builder.connect().await.unwrap();
+        Self { inbox, ..ledger }
+    }
+
     fn effects(&self) -> String {
         let sql =
             "SELECT string_agg(key || ' ' || attempt, ', ' ORDER BY key, attempt) FROM effects";
@@ -142,7 +163,15 @@ async fn credit(tx: &mut Tx<sqlx::Postgres>, delivery: &Delivery) -> Result<(), 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_effect_stands_with_the_end_of_the_entry_or_not_at_all() {
-    let ledger = Ledger::open().await;
+    each_way_to_end(Ledger::open().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn so_it_does_for_a_role_that_sets_everything_otherwise() {
+    each_way_to_end(Ledger::of_hostile_role().await).await;
+}
+
+async fn each_way_to_end(ledger: Ledger) {
     let layer = layer(&ledger.inbox);
     let ids = [
         "a-done",

@@ -29,13 +29,13 @@ pub(in crate::store::postgres) async fn plan(
 
 #[tokio::test]
 async fn no_statement_goes_through_the_table() {
-    let server = Postgres::start();
+    let (server, count) = Postgres::for_plans();
     let store = store(&server).await;
-    server.ask(
+    server.ask(&format!(
         "INSERT INTO tower_webhook_records (namespace, key, state, token, attempt, fence, kept_until, corrected)
          SELECT 'default', 'acme:' || n, 2, '', 1, 1, 1800000000000000 + n, false
-         FROM generate_series(1, 200000) n",
-    );
+         FROM generate_series(1, {count}) n"
+    ));
     server.ask("ANALYZE tower_webhook_records");
     let tables = Tables::default();
     let statements = Statements::new(&tables);
@@ -60,7 +60,7 @@ async fn no_statement_goes_through_the_table() {
             assert!(plan.contains("tower_webhook_records"), "{sql}\n{plan}");
         }
     }
-    assert_eq!(store.counts().await.unwrap().done, 200_000);
+    assert_eq!(store.counts().await.unwrap().done, u64::from(count));
 }
 
 #[cfg(feature = "page")]
@@ -69,16 +69,16 @@ async fn no_view_of_the_journal_goes_through_the_table() {
     use super::journal::{PostgresJournal, newest::Statements};
     use crate::recorded::JournalSink as _;
 
-    let server = Postgres::start();
+    let (server, count) = Postgres::for_plans();
     let mut table = PostgresJournal::new(server.url()).unwrap().migrate();
     // It makes the table.
     std::thread::spawn(move || table.write(&[]).unwrap())
         .join()
         .unwrap();
-    server.ask(
+    server.ask(&format!(
         "INSERT INTO tower_webhook_journal (at, authenticated, id, provider, key, line)
-         SELECT n, n % 2 = 0, 'id', 'acme', 'acme:' || n, repeat('x', 500) FROM generate_series(1, 200000) n",
-    );
+         SELECT n, n % 2 = 0, 'id', 'acme', 'acme:' || n, repeat('x', 500) FROM generate_series(1, {count}) n"
+    ));
     let mut conn = beside(&server).await;
     // Before the server knows what is in the table, and then. As it is read, without going through tables.
     for prepared in ["SET enable_seqscan = off", "ANALYZE tower_webhook_journal"] {

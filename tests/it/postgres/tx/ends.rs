@@ -38,7 +38,15 @@ async fn handle(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_effect_stands_with_the_record_or_not_at_all() {
-    let ledger = Ledger::open().await;
+    each_way_to_end(Ledger::open().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_it_does_for_a_role_that_sets_everything_otherwise() {
+    each_way_to_end(Ledger::of_hostile_role().await).await;
+}
+
+async fn each_way_to_end(ledger: Ledger) {
     (ledger.server).ask("CREATE TABLE once (id int UNIQUE DEFERRABLE INITIALLY DEFERRED)");
     let kept = Kept::default();
     let own = Arc::clone(&kept);

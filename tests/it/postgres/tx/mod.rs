@@ -4,6 +4,7 @@ mod begins;
 mod ends;
 mod faults;
 mod frozen;
+mod hostile;
 mod setup;
 
 use std::net::SocketAddr;
@@ -51,6 +52,31 @@ impl Ledger {
             pool,
             store,
             recorder: Recorder::new(),
+        }
+    }
+
+    /// With a role that sets everything otherwise than the one that has made the tables.
+    async fn of_hostile_role() -> Self {
+        let ledger = Self::open().await;
+        ledger.server.make_hostile_role();
+        // The tables of its handlers are in its path. Its limit of a tenth of a second for a statement is for its
+        // handlers too, and a busy machine would meet it.
+        ledger.server.ask(
+            "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO hostile;
+             GRANT INSERT ON effects TO hostile;
+             ALTER ROLE hostile SET search_path = evil, public, pg_catalog;
+             ALTER ROLE hostile SET statement_timeout = '20s'",
+        );
+        let url = ledger.server.url_of("hostile");
+        let said = ledger.server.told(&url, "SELECT 1 / 0");
+        assert!(said.contains("Division durch Null"), "{said}");
+        let pool = pool(&url, 4).await;
+        let store = PostgresStore::on_pool(pool.clone()).deadline(PATIENCE);
+        let store = store.connect().await.unwrap();
+        Self {
+            pool,
+            store,
+            ..ledger
         }
     }
 
