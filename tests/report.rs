@@ -188,7 +188,7 @@ fn the_page_of_benchmarks_has_each_table_with_its_bounds_and_notes() {
          | 1.31 | aim: at least 1.4 | **missed by 0.09** |\n\
          | peers | Ratios of one delivery: ours (`hmac`, `sha2`) ÷ MAC alone: `hmac`, `sha2` | 1 KiB \
          | 1.043 | at most 1.08 | reached |\n",
-        "\n**Not measured**: stack-ring, sql, peers-inbox, peers-ring, peers-layers, peers-stores, \
+        "\n**Not measured**: stack-ring, peers-others, sql, peers-inbox, peers-ring, peers-layers, peers-stores, \
          public-keys, timing, instructions.\n",
         "\n### The whole stack against what one would write by hand\n\n\
          | | rate | of the row above | core |\n| --- | ---: | ---: | ---: |\n\

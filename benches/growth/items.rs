@@ -21,6 +21,7 @@ use crate::common::Result;
 use crate::common::measured::{Bound, Table};
 use crate::common::medians::median;
 use crate::redis_support::Server as Redis;
+use crate::rows::growth;
 
 const TOKEN: &str = "a-token-for-benches-alone";
 /// So many events are delivered in each round at each size.
@@ -138,7 +139,9 @@ pub(crate) fn measure(rounds: u32) -> Result<bool> {
     let times = times.map(median);
     let [alone, ..] = times;
     let mut is_reached = true;
+    let mut points = Vec::new();
     for (size, time) in SIZES.iter().zip(times) {
+        points.push((f64::from(u32::try_from(*size)?), time));
         let row = size.to_string();
         table.put(&row, "time", "ns", time);
         let share = time / alone;
@@ -148,5 +151,6 @@ pub(crate) fn measure(rounds: u32) -> Result<bool> {
             table.put(&row, "of one alone", "", share);
         }
     }
+    growth(&table, &points);
     Ok(is_reached)
 }

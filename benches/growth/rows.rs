@@ -28,6 +28,11 @@ pub(crate) fn tell(what: &str, of: &str, points: &[(f64, f64)]) {
     for (size, time) in points {
         table.put(&size.to_string(), "time", "ns", *time);
     }
+    growth(&table, points);
+}
+
+/// Tells how that grows.
+pub(crate) fn growth(table: &Table, points: &[(f64, f64)]) {
     table.put("each more", "time", "ns", slope(points));
     table.put("exponent", "time", "", exponent(points));
 }

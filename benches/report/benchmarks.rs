@@ -4,7 +4,7 @@ use crate::measured::Measured;
 use crate::numbers::Numbers;
 
 /// The parts of `scripts/bench`, in the order of the page: name, headline and how it is measured.
-const SECTIONS: [(&str, &str, &str); 15] = [
+const SECTIONS: [(&str, &str, &str); 16] = [
     (
         "stack",
         "A delivery of 1 KiB over loopback",
@@ -27,6 +27,18 @@ const SECTIONS: [(&str, &str, &str); 15] = [
         "As above, signed as Standard Webhooks does. `webhook-verify` verifies, and `idempotent` \
          remembers the id that is signed: together they do what our `Webhook` does, without what it \
          checks besides.",
+    ),
+    (
+        "peers-others",
+        "A delivery over loopback, to servers of others",
+        "As above, each server one process on core 0, and the time on it that of all threads and children, to \
+         a hundredth of a second. `stripe` and `svix` are those senders' packages for Node behind a bare \
+         `node:http` server. Of `stripe` only the signature and its time are asked for; `svix` parses the \
+         JSON too. `webhook` is Debian's, written in Go, with a hook that demands `payload-hmac-sha256` and \
+         runs `/bin/true`: it forks a process for each delivery that it takes, and answers before that has \
+         ended. What has a wrong signature it answers with 500, and forks nothing. Ours is the layer that \
+         verifies, before a handler that reads the body. Before they are measured, all of them take what is \
+         right, and refuse a wrong signature, another body and, where the time is signed, what is ten minutes old.",
     ),
     (
         "store",

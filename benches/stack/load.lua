@@ -43,6 +43,6 @@ end
 
 function done(summary)
   local errors = summary.errors
-  io.write(string.format('done %d %d %d\n', summary.requests, summary.duration,
+  io.write(string.format('done %d %d %d %d\n', summary.requests, summary.duration, errors.status,
     errors.connect + errors.read + errors.write + errors.timeout))
 end

@@ -2,17 +2,17 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::common::Result;
 
 /// The server's core, and that of everything else.
-const SERVER_CORE: &str = "0";
+pub(crate) const SERVER_CORE: &str = "0";
 const LOAD_CORE: &str = "1";
 
-fn on_core(core: &str, program: impl AsRef<std::ffi::OsStr>) -> Command {
+pub(crate) fn on_core(core: &str, program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new("taskset");
     command.args(["-c", core]).arg(program);
     command
@@ -66,7 +66,7 @@ impl Drop for Redis {
 /// This program once more, serving.
 pub(crate) struct Server {
     child: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 /// What the server has counted since it began.
@@ -128,7 +128,7 @@ impl Drop for Server {
     }
 }
 
-fn end(child: &mut Child) {
+pub(crate) fn end(child: &mut Child) {
     let _ = child.kill();
     let _ = child.wait();
 }
@@ -138,6 +138,9 @@ fn end(child: &mut Child) {
 pub(crate) struct Load {
     pub(crate) requests: u64,
     pub(crate) seconds: f64,
+    /// Answers of 400 and more.
+    #[allow(dead_code, reason = "where the server counts its answers, nobody asks")]
+    pub(crate) refused: u64,
 }
 
 /// The names of the headers for an event's id, its time and its signature.
@@ -157,8 +160,8 @@ pub(crate) struct Order<'a> {
 }
 
 pub(crate) fn load(
-    server: &Server,
-    events: &PathBuf,
+    address: SocketAddr,
+    events: &Path,
     order: Order<'_>,
     seconds: u32,
 ) -> Result<Load> {
@@ -168,7 +171,7 @@ pub(crate) fn load(
         .args(["-t1", &format!("-c{}", order.connections)])
         .args([&format!("-d{seconds}s"), "-s"])
         .arg(script)
-        .args([&format!("http://{}", server.address), "--"])
+        .args([&format!("http://{address}"), "--"])
         .arg(events)
         .arg(order.path)
         .arg(if order.signed { "signed" } else { "unsigned" })
@@ -182,9 +185,10 @@ pub(crate) fn load(
     let numbers: Option<Vec<u64>> =
         done.and_then(|line| line.split(' ').map(|number| number.parse().ok()).collect());
     match numbers.as_deref() {
-        Some([requests, micros, 0]) if output.status.success() => Ok(Load {
+        Some([requests, micros, refused, 0]) if output.status.success() => Ok(Load {
             requests: *requests,
             seconds: Duration::from_micros(*micros).as_secs_f64(),
+            refused: *refused,
         }),
         _ => {
             let said = String::from_utf8_lossy(&output.stderr);

@@ -192,7 +192,7 @@ impl<S: Fn(&str, u64, &str) -> Result<String>> Turns<'_, S> {
             _ => self.server,
         };
         let before = server.counts()?;
-        let load = load(server, &file.0, order, SECONDS)?;
+        let load = load(server.address, &file.0, order, SECONDS)?;
         let after = server.counts()?;
         if check {
             all_as_expected(variant, &before, &after, load)?;

@@ -1,15 +1,7 @@
 //! Keeps the host names of an allowlist resolved, in the background.
-//!
-//! The system is asked, so that what its operator has set up holds: other resolvers, mDNS, a VPN's
-//! own names. A resolver of our own would know none of it. Only two things are said beforehand: a
-//! name that holds a dot is what it is, never the beginning of another one, and the hosts file
-//! comes first.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
-use std::io::Read;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -20,7 +12,9 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::clock::{Clock, UnixTime};
-use crate::source::{Allowlist, HostName, WeakAllowlist, hosts_file};
+use crate::source::{Allowlist, HostName, WeakAllowlist};
+
+use super::host_addresses::host_addresses;
 
 /// How often a name is resolved again, and how soon after a failure.
 const EVERY: Duration = Duration::from_secs(60);
@@ -31,11 +25,8 @@ const AFTER_END: Duration = Duration::from_secs(1);
 /// has no answer, and how soon after another look.
 const LOOK_THROUGH: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
-/// How long the lookup of one name may take, and how many are made at once.
-const LOOKUP_LIMIT: Duration = Duration::from_secs(5);
+/// How many names are looked up at once.
 const AT_ONCE: usize = 8;
-/// A longer hosts file is not read, and its machine resolves no name.
-const LONGEST_HOSTS_FILE: u64 = 16 * 1024 * 1024;
 
 /// Whether the names of a list are kept resolved. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -143,49 +134,8 @@ async fn run(wanted: &Notify, allowlist: WeakAllowlist, clock: Arc<dyn Clock>) {
 }
 
 async fn look_up(host: HostName) -> (HostName, Option<Vec<IpAddr>>) {
-    let answer = tokio::time::timeout(LOOKUP_LIMIT, addresses(&host)).await;
-    (host, answer.ok().flatten())
-}
-
-async fn addresses(host: &HostName) -> Option<Vec<IpAddr>> {
-    let asked = if host.is_absolute() {
-        let name = host.clone();
-        let read =
-            move || read_hosts_file().map(|file| hosts_file::addresses(&file, name.as_str()));
-        let listed = tokio::task::spawn_blocking(read).await.ok()??;
-        if !listed.is_empty() {
-            return Some(listed);
-        }
-        // With the dot no search list applies (RFC 1034 section 3.1), and none of the system's
-        // readers of the hosts file knows the name: glibc compares it as it stands.
-        format!("{}.", host.as_str())
-    } else {
-        host.as_str().to_owned()
-    };
-    let found = tokio::net::lookup_host((asked, 0)).await;
-    Some(found.ok()?.map(|address| address.ip()).collect())
-}
-
-/// The system's hosts file; nothing where there is none, as in a container that is almost empty.
-fn read_hosts_file() -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    if let Ok(file) = File::open(hosts_file_path()) {
-        let mut file = file.take(LONGEST_HOSTS_FILE);
-        let _ = file.read_to_end(&mut bytes);
-        if file.limit() == 0 {
-            return None;
-        }
-    }
-    Some(bytes)
-}
-
-fn hosts_file_path() -> PathBuf {
-    if cfg!(windows) {
-        let root = std::env::var_os("SystemRoot").unwrap_or_else(|| r"C:\Windows".into());
-        Path::new(&root).join(r"System32\drivers\etc\hosts")
-    } else {
-        PathBuf::from("/etc/hosts")
-    }
+    let answer = host_addresses(&host).await.ok();
+    (host, answer)
 }
 
 /// Tells the list and the log; false where the name has to be asked for again soon.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
+use tower_webhook::layer::host_addresses;
 use tower_webhook::source::HostName;
 use tower_webhook::store::{Claim, ClaimOutcome, RecordState, Release, Store, Token};
 use tower_webhook::{Allowlist, EventKey, Fingerprint, Name, SharedStore, UnixTime};
@@ -188,39 +189,13 @@ async fn allowlist(list: &str, report: &mut Report) -> Result<(), Failure> {
             report.tell("allowlist", true, entry);
             continue;
         };
-        let (is_well, text) = match addresses(&host).await {
+        let (is_well, text) = match host_addresses(&host).await {
             Ok(addresses) => admitted(&parsed, &host, addresses),
             Err(error) => (false, format!("{host} is not resolved: {error}")),
         };
         report.tell("allowlist", is_well, &text);
     }
     Ok(())
-}
-
-/// The addresses of a name, as the receiver finds them: one that holds a dot by the hosts file first, and by no
-/// search list.
-async fn addresses(host: &HostName) -> std::io::Result<Vec<IpAddr>> {
-    let mut asked = host.as_str().to_owned();
-    if host.is_absolute() {
-        let listed = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
-        let listed = in_hosts_file(&listed, host.as_str());
-        if !listed.is_empty() {
-            return Ok(listed);
-        }
-        asked.push('.');
-    }
-    let found = tokio::net::lookup_host((asked, 443)).await?;
-    Ok(found.map(|address| address.ip()).collect())
-}
-
-fn in_hosts_file(file: &str, name: &str) -> Vec<IpAddr> {
-    let of = |line: &str| {
-        let mut fields = line.split('#').next()?.split_ascii_whitespace();
-        let address = fields.next()?.parse().ok()?;
-        let is_it = |field: &str| field.trim_end_matches('.').eq_ignore_ascii_case(name);
-        fields.any(is_it).then_some(address)
-    };
-    file.lines().filter_map(of).collect()
 }
 
 /// Which of a name's addresses the list admits: none that no sender out there can have.
@@ -279,14 +254,5 @@ mod tests {
             (true, "localhost is 127.0.0.1".to_owned())
         );
         assert!(!told("localhost", &[]).0);
-    }
-
-    #[test]
-    fn a_hosts_file_is_read_as_hosts_5_says() {
-        let file =
-            "# 192.0.2.1 a.example\n203.0.113.7\tb.example A.example. # c.example\nx a.example\n";
-        let of = |name: &str| in_hosts_file(file, name);
-        assert_eq!(of("a.example"), ["203.0.113.7".parse::<IpAddr>().unwrap()]);
-        assert!(of("c.example").is_empty() && of("203.0.113.7").is_empty());
     }
 }

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::error::in_lines;
+use crate::error::{Field, in_lines_or_fields};
 use crate::store::error::{StoreError, StoreErrorKind};
 
 /// A store on Postgres that cannot be set up as asked.
@@ -75,14 +75,8 @@ impl fmt::Debug for PostgresConnectError {
             message,
             source,
         } = self;
-        if !f.alternate() {
-            return in_lines(self, f);
-        }
-        f.debug_struct("PostgresConnectError")
-            .field("kind", kind)
-            .field("message", message)
-            .field("source", source)
-            .finish()
+        let fields: [Field<'_>; 3] = [("kind", kind), ("message", message), ("source", source)];
+        in_lines_or_fields(self, "PostgresConnectError", &fields, f)
     }
 }
 

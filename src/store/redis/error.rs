@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-use crate::error::in_lines;
+use crate::error::{Field, in_lines_or_fields};
 use crate::store::error::{StoreError, StoreErrorKind};
 
 /// A store on Redis that cannot be set up as asked.
@@ -74,14 +74,8 @@ impl fmt::Debug for RedisConnectError {
             message,
             source,
         } = self;
-        if !f.alternate() {
-            return in_lines(self, f);
-        }
-        f.debug_struct("RedisConnectError")
-            .field("kind", kind)
-            .field("message", message)
-            .field("source", source)
-            .finish()
+        let fields: [Field<'_>; 3] = [("kind", kind), ("message", message), ("source", source)];
+        in_lines_or_fields(self, "RedisConnectError", &fields, f)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::error::in_lines;
+use crate::error::{Field, in_lines_or_fields};
 use crate::store::error::{StoreError, StoreErrorKind};
 
 /// A store in a SQLite file that cannot be opened as asked.
@@ -81,14 +81,8 @@ impl fmt::Debug for SqliteConnectError {
             message,
             source,
         } = self;
-        if !f.alternate() {
-            return in_lines(self, f);
-        }
-        f.debug_struct("SqliteConnectError")
-            .field("kind", kind)
-            .field("message", message)
-            .field("source", source)
-            .finish()
+        let fields: [Field<'_>; 3] = [("kind", kind), ("message", message), ("source", source)];
+        in_lines_or_fields(self, "SqliteConnectError", &fields, f)
     }
 }
 

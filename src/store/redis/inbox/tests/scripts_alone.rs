@@ -140,6 +140,10 @@ impl Pair {
 
     async fn accept(&mut self) {
         let (key, route) = self.event();
+        self.accept_of(key, route).await;
+    }
+
+    async fn accept_of(&mut self, key: EventKey, route: Route) {
         let what: u8 = self.dice.one_of(&[7, 8, 9]);
         let body = vec![what; self.dice.one_of(&[0, 1, 300])];
         let envelope = self.dice.one_of(&["", "{}", r#"{"r":1}"#]);

@@ -89,10 +89,7 @@ impl Pair {
                 let answer = self.ask(call, answers::move_answer).await;
                 self.moved("discard", &discard, &answer);
             }
-            93..96 => {
-                self.inbox.forget(&key).await.unwrap();
-                self.entries.remove(&key);
-            }
+            93..96 => self.forget(&key).await,
             _ => {
                 let paused = self.dice.roll(2) == 0;
                 let shop = Name::new("shop").unwrap();
@@ -103,9 +100,19 @@ impl Pair {
         }
     }
 
-    /// A receiver with a store in the same namespace runs an event inline.
+    async fn forget(&mut self, key: &EventKey) {
+        self.inbox.forget(key).await.unwrap();
+        self.entries.remove(key);
+    }
+
+    /// A receiver with a store in the same namespace runs an event inline. Now and then no entry
+    /// stands before its record, and the event comes again before that ends.
     pub(super) async fn inline(&mut self) {
-        let (key, _) = self.event();
+        let (key, route) = self.event();
+        let comes_again = self.dice.roll(2) == 0;
+        if comes_again {
+            self.forget(&key).await;
+        }
         let (token, content) = (
             self.token(),
             Fingerprint::from_bytes([self.dice.one_of(&[7, 8, 9]); 16]),
@@ -139,7 +146,10 @@ impl Pair {
             }
         };
         if let Some(record) = write {
-            self.records.insert(key, record);
+            self.records.insert(key.clone(), record);
+        }
+        if comes_again {
+            self.accept_of(key, route).await;
         }
     }
 

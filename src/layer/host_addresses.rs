@@ -1,0 +1,89 @@
+//! Which addresses the host name of an allowlist has.
+//!
+//! The system is asked, so that what its operator has set up holds: other resolvers, mDNS, a VPN's
+//! own names. A resolver of our own would know none of it. Only two things are said beforehand: a
+//! name that holds a dot is what it is, never the beginning of another one, and the hosts file
+//! comes first.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::source::{HostName, hosts_file};
+
+/// How long the lookup of one name may take.
+const LOOKUP_LIMIT: Duration = Duration::from_secs(5);
+/// A longer hosts file is not read, and its machine resolves no name.
+const LONGEST_HOSTS_FILE: u64 = 16 * 1024 * 1024;
+
+/// Looks a host name of an [`Allowlist`](crate::Allowlist) up, as the layers do.
+///
+/// A name that holds a dot is looked up in the hosts file first and then as it stands, so that no
+/// search list of the system can lead it elsewhere; another one, or one made by
+/// [`HostName::search`], as the system does. All addresses are returned, those too that an allowlist
+/// does not admit.
+///
+/// # Errors
+///
+/// Those of the system's resolver; [`ErrorKind::TimedOut`] after five seconds;
+/// [`ErrorKind::FileTooLarge`] for a hosts file of over 16 MiB.
+///
+/// ```
+/// use tower_webhook::layer::host_addresses;
+/// use tower_webhook::source::HostName;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let addresses = host_addresses(&HostName::new("localhost")?).await?;
+/// assert!(addresses.iter().all(|address| address.is_loopback()));
+/// # Ok(())
+/// # }
+/// ```
+pub async fn host_addresses(host: &HostName) -> io::Result<Vec<IpAddr>> {
+    tokio::time::timeout(LOOKUP_LIMIT, without_limit(host))
+        .await
+        .unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
+}
+
+async fn without_limit(host: &HostName) -> io::Result<Vec<IpAddr>> {
+    let asked = if host.is_absolute() {
+        let name = host.clone();
+        let read =
+            move || read_hosts_file().map(|file| hosts_file::addresses(&file, name.as_str()));
+        let listed = tokio::task::spawn_blocking(read).await??;
+        if !listed.is_empty() {
+            return Ok(listed);
+        }
+        // With the dot no search list applies (RFC 1034 section 3.1), and none of the system's
+        // readers of the hosts file knows the name: glibc compares it as it stands.
+        format!("{}.", host.as_str())
+    } else {
+        host.as_str().to_owned()
+    };
+    let found = tokio::net::lookup_host((asked, 0)).await?;
+    Ok(found.map(|address| address.ip()).collect())
+}
+
+/// The system's hosts file; nothing where there is none, as in a container that is almost empty.
+fn read_hosts_file() -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if let Ok(file) = File::open(hosts_file_path()) {
+        let mut file = file.take(LONGEST_HOSTS_FILE);
+        let _ = file.read_to_end(&mut bytes);
+        if file.limit() == 0 {
+            return Err(ErrorKind::FileTooLarge.into());
+        }
+    }
+    Ok(bytes)
+}
+
+fn hosts_file_path() -> PathBuf {
+    if cfg!(windows) {
+        let root = std::env::var_os("SystemRoot").unwrap_or_else(|| r"C:\Windows".into());
+        Path::new(&root).join(r"System32\drivers\etc\hosts")
+    } else {
+        PathBuf::from("/etc/hosts")
+    }
+}
