@@ -16,17 +16,15 @@ use crate::inbox::{EntryState, Rate};
 use crate::store::error::StoreError;
 use crate::store::redis::codec::micros;
 use crate::store::redis::error::Fault;
-use crate::store::redis::scripts::{Answer, Call, STRANGE, Source, hash, integer, strange, time};
+use crate::store::redis::scripts::{Answer, Call, STRANGE, integer, strange, time};
 use crate::store::token::Token;
 
 use super::RedisInbox;
-use super::code;
 use super::codec::{self, OrderSeen, VersionBytes};
 use super::groups::{answered, in_groups};
 use super::place::{EntryPlace, OrderPlace};
 use super::rates::share_and_slack;
-
-static ORDER: Source = Source::new(code::ORDER, || hash(code::ORDER));
+use super::scripts::ORDER;
 
 /// So many order keys are asked by one script.
 const ORDERS_PER_CALL: usize = 100;
@@ -241,6 +239,11 @@ impl RedisInbox {
             (command, OrderPlace::of(&self.store.layout, &command.hash))
         };
         let placed: Vec<_> = commands.iter().map(placed).collect();
+        if let [(_, place)] = placed.as_slice() {
+            let read = |value| answer(value, 1);
+            let kept = self.call_with_others(place.partition, call(&placed), read);
+            return Ok(kept.await?.into_iter().map(Some).collect());
+        }
         loop {
             let in_slots = self.in_slots();
             let group =
@@ -281,8 +284,11 @@ impl RedisInbox {
             return;
         }
         let freed = self.ask_orders(commands).await;
-        if !freed.is_ok_and(|freed| freed.iter().all(Option::is_some)) {
-            tracing::warn!("an order key could not be freed, and is in a while");
+        match freed {
+            Ok(freed) if freed.iter().all(Option::is_some) => {
+                self.hints.freed(commands.iter().map(|it| it.hash));
+            }
+            _ => tracing::warn!("an order key could not be freed, and is in a while"),
         }
     }
 
@@ -347,6 +353,7 @@ impl RedisInbox {
             return Ok(false);
         }
         let freed = self.ask_orders(&free).await?;
+        self.hints.freed(free.iter().map(|it| it.hash));
         Ok(freed.iter().flatten().any(|kept| kept.holder.is_none()))
     }
 }
