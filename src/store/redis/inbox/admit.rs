@@ -9,7 +9,8 @@ use crate::store::redis::scripts::strange;
 
 use super::RedisInbox;
 use super::candidate::Candidate;
-use super::order::{OrderCommand, OrderKept, OrderOutcome};
+use super::order::OrderCommand;
+use super::order_kept::{OrderKept, OrderOutcome};
 use super::rates::Rates;
 
 /// The order keys that are held for what is to be taken, by their entry.

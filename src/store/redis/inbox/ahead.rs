@@ -10,7 +10,7 @@ use crate::inbox::{Route, Take, fair};
 
 use super::candidate::Candidate;
 use super::hints::Noted;
-use super::order::{OrderHash, OrderKept};
+use super::order_kept::{OrderHash, OrderKept};
 use super::rates::Rates;
 
 /// For so long it is taken from what a look has found: what is new of another route waits no longer.

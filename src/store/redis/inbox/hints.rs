@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::event::Name;
 
-use super::order::OrderHash;
+use super::order_kept::OrderHash;
 
 /// So many order keys are noted at most, and so many providers: of others the next look tells.
 const MOST: usize = 1_024;

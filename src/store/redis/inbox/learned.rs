@@ -7,7 +7,7 @@ use crate::inbox::{Limit, RateOf, Route, Take};
 
 use super::ahead::DueNow;
 use super::candidate::Candidate;
-use super::order::{OrderHash, OrderKept};
+use super::order_kept::{OrderHash, OrderKept};
 use super::rates::Rates;
 use super::turn::MoreBehind;
 

@@ -25,6 +25,7 @@ mod learned;
 mod limits;
 mod looking;
 mod order;
+mod order_kept;
 mod place;
 mod rates;
 mod report;

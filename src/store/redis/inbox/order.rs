@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::slice;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::future::join_all;
 use redis::Value;
@@ -22,6 +22,7 @@ use crate::store::token::Token;
 use super::RedisInbox;
 use super::codec::{self, OrderSeen, VersionBytes};
 use super::groups::{answered, in_groups};
+use super::order_kept::{OrderHash, OrderKept, OrderOutcome};
 use super::place::{EntryPlace, OrderPlace};
 use super::rates::share_and_slack;
 use super::scripts::ORDER;
@@ -30,11 +31,6 @@ use super::scripts::ORDER;
 const ORDERS_PER_CALL: usize = 100;
 /// So many holds are doubted at a time.
 const DOUBTED_AT_ONCE: usize = 100;
-/// A hold that is younger may be that of a worker that is about to take its entry.
-const UNDOUBTED: Duration = Duration::from_secs(5);
-
-pub(super) type OrderHash = [u8; 16];
-
 /// A command on an order key.
 #[derive(Debug, Clone)]
 pub(super) struct OrderCommand {
@@ -117,39 +113,6 @@ impl OrderCommand {
             ..Self::free(order.hash, entry)
         }
     }
-}
-
-/// What is kept of an order key.
-#[derive(Debug, Clone)]
-pub(super) struct OrderKept {
-    pub(super) outcome: OrderOutcome,
-    pub(super) applied: Option<VersionBytes>,
-    pub(super) holder: Option<String>,
-    /// By whom it was taken last, and when.
-    token: Option<Token>,
-    since: u64,
-    pub(super) used_until: u64,
-    /// When this was so.
-    pub(super) now: UnixTime,
-}
-
-impl OrderKept {
-    /// Whether its holder should have taken its entry by now; also where the clock was set back since.
-    fn is_doubted(&self) -> bool {
-        let (now, undoubted) = (self.now.as_micros(), micros(UNDOUBTED));
-        self.since > now || now.saturating_sub(self.since) > undoubted
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum OrderOutcome {
-    Done,
-    /// Held from now on.
-    Held,
-    /// Held by this entry before.
-    HeldBefore,
-    /// Held by another entry, or its rate is used up.
-    NotNow,
 }
 
 fn call(commands: &[(&OrderCommand, OrderPlace)]) -> Call {
