@@ -24,8 +24,9 @@ use super::{Conn, RedisInbox, scripts};
 /// One script looks at so many partitions, and finds about so many entries, at most.
 const PARTITIONS_PER_CALL: usize = 64;
 const FOUND_PER_CALL: usize = 400;
-/// It is looked for so many at least: the takes that follow need no look of their own.
-const AHEAD: usize = 512;
+/// It is looked for so many at least: the takes that follow need no look of their own. Six of each kind in each of 256
+/// partitions, so that a call looks at as many partitions as it may.
+const AHEAD: usize = 320;
 /// How many of one kind are looked at behind those that may not run.
 const BEHIND_PER_CALL: usize = 200;
 /// How many in all, for one take.
