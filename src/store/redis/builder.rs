@@ -20,6 +20,7 @@ use super::error::{RedisConnectError, RedisConnectErrorKind};
 use super::gather::{Company, Gatherer};
 use super::keys::Layout;
 use super::link::Link;
+use super::scripts::EACH;
 
 const DEFAULT_DEADLINE: Duration = Duration::from_millis(250);
 /// Beyond it a clock might come to its end.
@@ -242,7 +243,7 @@ impl RedisStoreBuilder {
             None => StoreIdentity::of_allocation("redis", Arc::as_ptr(&first)),
         };
         let in_slots_now = Arc::new(AtomicBool::new(in_slots));
-        let gatherer = Gatherer::new(Arc::clone(&first), Arc::clone(&in_slots_now));
+        let gatherer = Gatherer::new(Arc::clone(&first), &EACH, Arc::clone(&in_slots_now));
         Ok(RedisStore {
             link: first,
             gatherer: Arc::new(gatherer),

@@ -41,7 +41,7 @@ use self::gather::{Answered, Company, Gatherer};
 use self::keys::{Layout, Place};
 use self::link::Link;
 use self::scan::Scan;
-use self::scripts::{Answer, Call};
+use self::scripts::{Answer, Call, EACH};
 use self::wait::Waiting;
 
 pub use self::builder::RedisStoreBuilder;
@@ -296,7 +296,7 @@ impl Store for RedisStore {
     /// Over a connection that is made in the runtime that renews; none where one was given.
     fn for_renewals(&self) -> Option<SharedStore> {
         let renewing = self.renewing.as_ref()?;
-        let gatherer = Gatherer::new(Arc::clone(renewing), Arc::clone(&self.in_slots));
+        let gatherer = Gatherer::new(Arc::clone(renewing), &EACH, Arc::clone(&self.in_slots));
         Some(SharedStore::new(Self {
             link: Arc::clone(renewing),
             gatherer: Arc::new(gatherer),

@@ -23,13 +23,16 @@ pub(super) use self::each::each_answer;
 /// A script, and the name by which Redis knows it once it has seen it.
 #[derive(Debug)]
 pub(super) struct Source {
+    /// What the script is called where it goes with others in one call.
+    name: &'static str,
     code: &'static str,
     hash: LazyLock<String>,
 }
 
 impl Source {
-    pub(super) const fn new(code: &'static str, hash: fn() -> String) -> Self {
+    pub(super) const fn new(name: &'static str, code: &'static str, hash: fn() -> String) -> Self {
         Self {
+            name,
             code,
             hash: LazyLock::new(hash),
         }
@@ -37,20 +40,20 @@ impl Source {
 }
 
 macro_rules! source {
-    ($name:ident) => {
-        pub(super) static $name: Source = Source::new(code::$name, || hash(code::$name));
+    ($name:ident, $called:literal) => {
+        pub(super) static $name: Source = Source::new($called, code::$name, || hash(code::$name));
     };
 }
 
-source!(CLAIM);
-source!(COMPLETE);
-source!(EACH);
-source!(RELEASE);
-source!(RENEW);
-source!(LOOKUP);
-source!(LOOKUPS);
-source!(PEEK);
-source!(FORGET);
+source!(CLAIM, "claim");
+source!(COMPLETE, "complete");
+source!(EACH, "each");
+source!(RELEASE, "release");
+source!(RENEW, "renew");
+source!(LOOKUP, "lookup");
+source!(LOOKUPS, "lookups");
+source!(PEEK, "peek");
+source!(FORGET, "forget");
 
 pub(super) fn hash(code: &str) -> String {
     Script::new(code).get_hash().to_owned()
@@ -65,6 +68,7 @@ const WORDS: usize = 6;
 /// One call of a script.
 pub(super) struct Call {
     source: &'static Source,
+    keys: usize,
     by_hash: Cmd,
 }
 
@@ -74,7 +78,11 @@ impl Call {
         let mut by_hash =
             Cmd::with_capacity(keys.saturating_add(args).saturating_add(3), USUAL_SIZE);
         by_hash.arg("EVALSHA").arg(&*source.hash).arg(keys);
-        Self { source, by_hash }
+        Self {
+            source,
+            keys,
+            by_hash,
+        }
     }
 
     pub(super) fn word(mut self, word: impl ToSingleRedisArg) -> Self {

@@ -1,6 +1,6 @@
 //! The store on real servers.
 
-mod calls;
+pub(super) mod calls;
 mod first_edition;
 mod gathered;
 mod histories;

@@ -1,4 +1,5 @@
-//! Claims and completions that come while a call is under way, and go to Redis together in the next one.
+//! Commands that come while a call is under way, and go to Redis together in the next one: claims and
+//! completions of records, and what is said of the entries of an inbox.
 //!
 //! Whoever comes while hardly anything is under way asks at once, for itself. What came meanwhile goes in
 //! one script call when an answer is there, and so on until nobody waits: no timer, and no wait for a call
@@ -32,13 +33,15 @@ use crate::store::error::{StoreError, StoreErrorKind};
 
 use super::error::{Fault, Remedy, spans_slots};
 use super::link::{Link, Told, ask_script};
-use super::scripts::{Call, each_answer, strange};
+use super::scripts::{Call, Source, each_answer, strange};
 
 use self::lane::Lane;
 
 /// Sends commands over one connection, those that can together.
 pub(super) struct Gatherer {
     link: Arc<Link>,
+    /// The script that carries out several.
+    each: &'static Source,
     /// Whether one script call must keep to one slot.
     in_slots: Arc<AtomicBool>,
     lanes: Mutex<BTreeMap<u32, Lane<Asked>>>,
@@ -75,15 +78,17 @@ enum Place {
 }
 
 impl Gatherer {
-    pub(super) fn new(link: Arc<Link>, in_slots: Arc<AtomicBool>) -> Self {
+    /// For commands that this script knows.
+    pub(super) fn new(link: Arc<Link>, each: &'static Source, in_slots: Arc<AtomicBool>) -> Self {
         Self {
             link,
+            each,
             in_slots,
             lanes: Mutex::default(),
         }
     }
 
-    /// Asks for a claim or a completion of a record in this partition.
+    /// Asks for a command on what is in this partition.
     pub(super) async fn ask(
         self: &Arc<Self>,
         call: Call,
@@ -247,7 +252,7 @@ impl Gatherer {
             if calls.is_empty() {
                 return Ok(Some(Vec::new()));
             }
-            let call = Call::each(calls.iter().copied());
+            let call = Call::each(self.each, calls.iter().copied());
             let value = match ask_script(&mut conn, &call).await {
                 // Asked together they would be told so until the whole slot has moved.
                 Err(fault) if fault.is_split_slot() => return Ok(None),

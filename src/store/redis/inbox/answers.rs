@@ -235,6 +235,8 @@ pub(super) enum TakenOrNot {
     Buried,
     /// It was not as it was seen.
     Missed,
+    /// Others that were offered were enough.
+    Spared,
     Unreadable,
 }
 
@@ -253,6 +255,7 @@ pub(super) fn take_answer(value: Value, asked: usize) -> Result<Answer<Vec<Taken
             3 => TakenOrNot::Missed,
             4 => TakenOrNot::Stale,
             5 => TakenOrNot::Buried,
+            6 => TakenOrNot::Spared,
             _ => return Err(STRANGE),
         };
         end(words)?;

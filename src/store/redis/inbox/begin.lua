@@ -1,15 +1,14 @@
--- Begins an attempt. After layout.lua and entry.lua.
+-- Begins an attempt. After layout.lua and entry.lua, and after what gives it these:
 --
--- KEYS  the entry, its history, its index
--- ARGV  the token it was taken with, the token of the attempt, the lease in microseconds
+-- keys  the entry, its history, its index
+-- taken, token, lease  the token it was taken with, the token of the attempt, the lease in microseconds
 --
 -- Answers { 1, now, attempt, fence, whether its content was replaced }, { 2, now } fenced, { 0, now } unreadable.
 
-local taken, token, lease = unpack(ARGV)
-local entry, answer = kept(KEYS[1])
+local entry, answer = kept(keys[1])
 if answer then return answer end
 if not entry then return { 2, now } end
-local before = member_of(KEYS[1], entry)
+local before = member_of(keys[1], entry)
 if entry.state == TAKEN and entry.token == taken then
   -- Larger than the last fence; by the time where the entry was lost, by one where the clock stands
   -- still. At the end of the range it stays there.
@@ -24,6 +23,6 @@ elseif not (entry.state == BEGUN and entry.token == token) then
   return { 2, now }
 end
 entry.state, entry.token, entry.at, entry.lease = BEGUN, token, now + lease, tonumber(lease)
-local failed = write(KEYS, entry, before)
+local failed = write(keys, entry, before)
 if failed then return failed end
 return { 1, now, entry.attempts, entry.fence, entry.corrected and 1 or 0 }

@@ -19,3 +19,10 @@ pub(super) struct Candidate {
     /// Whether it holds its order key, or has none.
     pub(super) may_run: bool,
 }
+
+impl Candidate {
+    /// By what its turn is told from those of others.
+    pub(super) fn turn(&self) -> (u64, &str) {
+        (self.at, &self.place.name)
+    }
+}

@@ -23,6 +23,20 @@ macro_rules! indexes {
     };
 }
 
+/// What a beginning is asked with, behind its keys.
+macro_rules! begin_words {
+    () => {
+        "taken, token, lease"
+    };
+}
+
+/// What an end is asked with, behind its keys.
+macro_rules! finish_words {
+    () => {
+        "token, verdict, span, reason"
+    };
+}
+
 /// A new event, and one that is known.
 pub(crate) const ACCEPT: &str = concat!(
     include_str!("../layout.lua"),
@@ -38,11 +52,23 @@ pub(crate) const PEEK: &str = indexes!("peek.lua");
 /// Entries that were due.
 pub(crate) const TAKE: &str = entries!("take.lua");
 /// The beginning of an attempt.
-pub(crate) const BEGIN: &str = entries!("begin.lua");
+pub(crate) const BEGIN: &str = concat!(
+    include_str!("../layout.lua"),
+    include_str!("layout.lua"),
+    include_str!("entry.lua"),
+    concat!("local keys, ", begin_words!(), " = KEYS, unpack(ARGV)\n"),
+    include_str!("begin.lua"),
+);
 /// More time.
 pub(crate) const EXTEND: &str = entries!("extend.lua");
 /// The end of an attempt.
-pub(crate) const FINISH: &str = entries!("finish.lua");
+pub(crate) const FINISH: &str = concat!(
+    include_str!("../layout.lua"),
+    include_str!("layout.lua"),
+    include_str!("entry.lua"),
+    concat!("local keys, ", finish_words!(), " = KEYS, unpack(ARGV)\n"),
+    include_str!("finish.lua"),
+);
 /// What an operator asks for.
 pub(crate) const MOVE: &str = entries!("move.lua");
 /// An entry's end.
@@ -52,6 +78,26 @@ pub(crate) const LOOK: &str = entries!("look.lua");
 /// How many entries there are.
 pub(crate) const COUNT: &str = indexes!("count.lua");
 /// What is kept of order keys.
-pub(crate) const ORDER: &str = indexes!("order.lua");
+pub(crate) const ORDER: &str = concat!(
+    include_str!("../layout.lua"),
+    include_str!("layout.lua"),
+    include_str!("order.lua"),
+    include_str!("orders.lua"),
+);
+/// Beginnings, ends and order keys that go together.
+pub(crate) const EACH: &str = concat!(
+    include_str!("../layout.lua"),
+    include_str!("layout.lua"),
+    include_str!("entry.lua"),
+    include_str!("order.lua"),
+    concat!("local function begin(keys, ", begin_words!(), ")\n"),
+    include_str!("begin.lua"),
+    "end\n",
+    concat!("local function finish(keys, ", finish_words!(), ")\n"),
+    include_str!("finish.lua"),
+    "end\n",
+    "local function order_alone(keys, ...) return { now, order(keys[1], ...) } end\n",
+    include_str!("each.lua"),
+);
 /// The rates of providers.
 pub(crate) const RATE: &str = indexes!("rate.lua");

@@ -19,10 +19,11 @@ use crate::store::redis::scripts::forget_answer;
 use crate::store::redis::{MARK_OUTLASTS, RedisStore};
 use crate::store::token::Token;
 
+use super::ahead::LASTS;
 use super::groups::in_groups;
 use super::order::OrderCommand;
 use super::place::{EntryPlace, PartitionPlace};
-use super::{RedisInbox, answers, codec, scripts};
+use super::{RedisInbox, answers, codec, gatherer, scripts};
 
 /// How many extensions go in one script call: others get their turn between two.
 const EXTENSIONS_PER_CALL: usize = 100;
@@ -88,6 +89,7 @@ impl RedisInbox {
         let call = scripts::forget(&place, &mark, kept, only_ended);
         let forgotten = self.call(place.partition, &call, answers::forget_answer);
         let (existed, freed) = forgotten.await?;
+        self.hints.changed();
         let free = freed.map(|order| OrderCommand::free(order.hash, &place).ended_after(sent));
         self.free_orders(free.as_slice()).await;
         Ok(existed)
@@ -109,6 +111,7 @@ impl Inbox for RedisInbox {
         let (accepted, left) = accepted.await?;
         let left = left.map(|order| OrderCommand::free(order.hash, &place).ended_after(sent));
         self.free_orders(left.as_slice()).await;
+        self.hints.new_of(accept.key.provider());
         self.tell();
         accepted
     }
@@ -120,7 +123,7 @@ impl Inbox for RedisInbox {
     async fn begin(&self, begin: &Begin) -> Result<Begun, StoreError> {
         let place = self.place(&begin.key);
         let call = scripts::begin(begin, &place);
-        self.call(place.partition, &call, answers::begin_answer)
+        self.call_with_others(place.partition, call, answers::begin_answer)
             .await
     }
 
@@ -138,7 +141,7 @@ impl Inbox for RedisInbox {
         let place = self.place(&finish.key);
         let sent = Instant::now();
         let call = scripts::finish(finish, &place);
-        let finished = self.call(place.partition, &call, answers::finish_answer);
+        let finished = self.call_with_others(place.partition, call, answers::finish_answer);
         let (held, freed) = finished.await?;
         let free = freed.map(|(order, known_until)| match finish.verdict {
             Verdict::Done => OrderCommand::complete(&order, &place, known_until),
@@ -146,6 +149,11 @@ impl Inbox for RedisInbox {
         });
         let free = free.map(|command| command.ended_after(sent));
         self.free_orders(free.as_slice()).await;
+        if let Verdict::Retry { after, .. } | Verdict::GiveBack { after } = &finish.verdict
+            && *after < LASTS
+        {
+            self.hints.new_of(finish.key.provider());
+        }
         self.tell();
         Ok(held)
     }
@@ -163,6 +171,7 @@ impl Inbox for RedisInbox {
             ..self.store.clone()
         };
         Some(SharedInbox::new(Self {
+            gatherer: gatherer(&store),
             store,
             ..self.clone()
         }))
@@ -188,6 +197,7 @@ impl Inbox for RedisInbox {
         let call = scripts::redrive(redrive, &place, applied);
         let moved = self.call(place.partition, &call, answers::move_answer);
         let (moved, _) = moved.await?;
+        self.hints.changed();
         self.tell();
         Ok(moved)
     }
@@ -198,6 +208,7 @@ impl Inbox for RedisInbox {
         let call = scripts::discard(discard, &place);
         let moved = self.call(place.partition, &call, answers::move_answer);
         let (moved, freed) = moved.await?;
+        self.hints.changed();
         let free = freed.map(|order| OrderCommand::free(order.hash, &place).ended_after(sent));
         self.free_orders(free.as_slice()).await;
         self.tell();
@@ -228,6 +239,7 @@ impl Inbox for RedisInbox {
         let told: Result<Vec<_>, _> = join_all(telling).await.into_iter().collect();
         told?;
         let changed = self.set_paused_in(first, provider, paused).await?;
+        self.hints.changed();
         self.tell();
         Ok(changed)
     }
@@ -251,6 +263,7 @@ impl Inbox for RedisInbox {
         rate: Option<Rate>,
     ) -> Result<bool, StoreError> {
         let changed = self.write_rate(provider, of, rate).await?;
+        self.hints.changed();
         self.tell();
         Ok(changed)
     }

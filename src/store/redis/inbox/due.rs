@@ -1,6 +1,6 @@
 //! What is due, and may run.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 
 use futures_util::future::{join, join_all};
 
@@ -9,11 +9,12 @@ use crate::inbox::{Route, Take};
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::redis::scripts::strange;
 
+use super::ahead::DueNow;
 use super::answers::{self, Peeked};
 use super::candidate::Candidate;
 use super::codec::{self, Due};
 use super::groups::answered;
-use super::learned::{DueNow, Learned, SeenUntil};
+use super::learned::{Learned, SeenUntil};
 use super::order::OrderCommand;
 use super::place::{EntryPlace, PartitionPlace};
 use super::rates::Rates;
@@ -23,6 +24,9 @@ use super::{Conn, RedisInbox, scripts};
 /// One script looks at so many partitions, and finds about so many entries, at most.
 const PARTITIONS_PER_CALL: usize = 64;
 const FOUND_PER_CALL: usize = 400;
+/// It is looked for so many at least: the takes that follow need no look of their own. Six of each kind in each of 256
+/// partitions, so that a call looks at as many partitions as it may.
+const AHEAD: usize = 320;
 /// How many of one kind are looked at behind those that may not run.
 const BEHIND_PER_CALL: usize = 200;
 /// How many in all, for one take.
@@ -61,7 +65,7 @@ impl RedisInbox {
     ) -> Result<(DueNow, Rates), StoreError> {
         let mut learned = Learned::default();
         let mut known = None;
-        learned.due.runnable = vec![Vec::new(); take.routes.len()];
+        learned.due.runnable = vec![VecDeque::new(); take.routes.len()];
         // Of each route there are three kinds.
         let at_once = FOUND_PER_CALL / 3;
         for (number, routes) in take.routes.chunks(at_once).enumerate() {
@@ -95,24 +99,35 @@ impl RedisInbox {
                 route: more.route.saturating_add(first),
                 ..more
             });
-            let behind: Vec<_> = behind.collect();
+            let mut behind: Vec<_> = behind.collect();
             let until = SeenUntil::new(first_at, &take.routes, &behind);
             self.sort_out(found, &rates, now, &until, &mut learned)
                 .await?;
-            let looked = self.look_behind(take, behind, (&rates, now, first_at), &mut learned);
-            let left = looked.await?.into_iter().map(|more| MoreBehind {
-                route: more.route.saturating_sub(first),
-                ..more
-            });
-            let left: Vec<_> = left.collect();
-            if !left.is_empty() {
-                turn.left_behind.insert(which, left);
+            let at = (&rates, now, first_at);
+            if self
+                .look_behind(take, &mut behind, at, &mut learned)
+                .await?
+            {
+                let until = SeenUntil::new(first_at, &take.routes, &behind);
+                let routes = first..first.saturating_add(routes.len());
+                let seen_until = &mut learned.due.seen_until;
+                seen_until.extend(routes.map(|route| until.of(route)));
+            } else {
+                // What was passed over is not kept in mind.
+                let routes = routes.len();
+                (learned.due.seen_until).extend(std::iter::repeat_n(0, routes));
+                let left = behind.into_iter().map(|more| MoreBehind {
+                    route: more.route.saturating_sub(first),
+                    ..more
+                });
+                turn.left_behind.insert(which, left.collect());
             }
             learned.due.waits |= !std::mem::take(&mut learned.unsure).is_empty();
             known = Some(rates);
         }
         for route in &mut learned.due.runnable {
-            route.sort_by(|a, b| (a.at, &a.place.name).cmp(&(b.at, &b.place.name)));
+            let route = route.make_contiguous();
+            route.sort_by(|a, b| a.turn().cmp(&b.turn()));
         }
         Ok((learned.due, known.unwrap_or_default()))
     }
@@ -126,16 +141,21 @@ impl RedisInbox {
     ) -> Result<Seen, StoreError> {
         let mut broken = BTreeSet::new();
         let all = self.partitions.len();
+        let look_for = if take.lone { 1 } else { AHEAD }.max(take.limit);
         // Keys are spread evenly: of the first few in all, hardly ever more are in one partition.
         let share = match all {
-            1 => take.limit,
-            _ => take.limit.saturating_mul(4).div_ceil(all).saturating_add(1),
+            1 => look_for,
+            _ => look_for.saturating_mul(4).div_ceil(all).saturating_add(1),
         };
         let most = FOUND_PER_CALL / routes.len().saturating_mul(3).max(1);
-        let wanted = share.min(take.limit).min(most).max(1);
+        let wanted = share.min(look_for).min(most).max(1);
         loop {
             let in_slots = self.in_slots();
-            let at_once = if in_slots { 1 } else { PARTITIONS_PER_CALL };
+            let at_once = match in_slots {
+                true => 1,
+                // As many as one call can have the entries of.
+                false => (FOUND_PER_CALL / wanted).clamp(1, PARTITIONS_PER_CALL),
+            };
             let asked = self.partitions.iter();
             let asked = asked.filter(|it| !in_slots || turn.may_ask(it.partition));
             let asked: Vec<_> = asked.cloned().collect();
@@ -256,7 +276,8 @@ impl RedisInbox {
         learned: &mut Learned,
     ) -> Result<(), StoreError> {
         found.append(&mut learned.unsure);
-        let orders = found.iter().filter_map(|(_, it)| Some(it.order?.hash));
+        let seen = found.iter().filter(|(route, it)| until.has(*route, it.at));
+        let orders = seen.filter_map(|(_, it)| Some(it.order?.hash));
         let unknown: HashSet<_> = orders
             .filter(|it| !learned.orders.contains_key(it))
             .collect();
@@ -268,30 +289,30 @@ impl RedisInbox {
             let known = known.filter_map(|(hash, kept)| Some((hash, kept?)));
             learned.orders.extend(known);
         }
-        found.sort_by(|(_, a), (_, b)| (a.at, &a.place.name).cmp(&(b.at, &b.place.name)));
+        found.sort_by(|(_, a), (_, b)| a.turn().cmp(&b.turn()));
         for (route, candidate) in found {
             learned.sort_in(route, candidate, rates, now, until);
         }
         Ok(())
     }
 
-    /// Looks behind what may not run, until as many are found that may as are asked for; or until it has looked at
-    /// as many as it may: it says where it was then.
+    /// Looks behind what may not run, until as many are found that may as are asked for. Says whether it has come so
+    /// far; it ends as well where it has looked at as many as it may.
     async fn look_behind(
         &self,
         take: &Take,
-        mut behind: Vec<MoreBehind>,
+        behind: &mut Vec<MoreBehind>,
         (rates, now, first): (&Rates, UnixTime, Option<UnixTime>),
         learned: &mut Learned,
-    ) -> Result<Vec<MoreBehind>, StoreError> {
+    ) -> Result<bool, StoreError> {
         let mut looked_at = 0_usize;
-        while let Some(place) = learned.next_look(take, &behind) {
+        while let Some(place) = learned.next_look(take, behind) {
             if looked_at >= MOST_BEHIND {
                 // Waiting has an end: they run in the order in which they were found.
                 let until = SeenUntil::default();
                 self.sort_out(Vec::new(), rates, now, &until, learned)
                     .await?;
-                return Ok(behind);
+                return Ok(false);
             }
             let mut more = behind.swap_remove(place);
             let Some(route) = take.routes.get(more.route) else {
@@ -317,10 +338,10 @@ impl RedisInbox {
                 more.last = last;
                 behind.push(more);
             }
-            let until = SeenUntil::new(first, &take.routes, &behind);
+            let until = SeenUntil::new(first, &take.routes, behind);
             self.sort_out(found, rates, now, &until, learned).await?;
         }
-        Ok(Vec::new())
+        Ok(true)
     }
 
     /// Members of the index of a partition.

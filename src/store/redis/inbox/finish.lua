@@ -1,14 +1,13 @@
--- Says what became of an entry. After layout.lua and entry.lua.
+-- Says what became of an entry. After layout.lua and entry.lua, and after what gives it these:
 --
--- KEYS  the entry, its history, its index
--- ARGV  token; verdict: 'done', 'retry', 'back', 'bury' or 'untrue'; for how many microseconds it is known, or left alone;
---       reason
+-- keys  the entry, its history, its index
+-- token, verdict, span, reason  verdict: 'done', 'retry', 'back', 'bury' or 'untrue'; for how many microseconds it
+--       is known, or left alone
 --
 -- Answers { 1, now } where it was held, { 2, now } where fenced, { 0, now } where unreadable; and behind the
 -- first its order and until when it is known, where it holds its order key no more.
 
-local token, verdict, span, reason = unpack(ARGV)
-local entry, answer = kept(KEYS[1])
+local entry, answer = kept(keys[1])
 if answer then return answer end
 if not entry or entry.token ~= token then return { 2, now } end
 
@@ -25,9 +24,9 @@ if state ~= TAKEN and state ~= BEGUN then
     or (state == QUEUED and (verdict == 'retry' or verdict == 'back'))
   return is_again and held() or { 2, now }
 end
-local before, history = member_of(KEYS[1], entry), nil
+local before, history = member_of(keys[1], entry), nil
 if verdict == 'retry' or verdict == 'bury' then
-  history, answer = failed(KEYS[2], entry.attempts, now, reason)
+  history, answer = failed(keys[2], entry.attempts, now, reason)
   if answer then return answer end
 elseif verdict == 'back' and state == BEGUN then
   entry.attempts = math.max(entry.attempts - 1, 0)
@@ -42,6 +41,6 @@ elseif verdict == 'bury' then
 else
   entry.state, entry.at = QUEUED, now + span
 end
-local failed = write(KEYS, entry, before, nil, history)
+local failed = write(keys, entry, before, nil, history)
 if failed then return failed end
 return held()

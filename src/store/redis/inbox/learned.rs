@@ -1,27 +1,15 @@
 //! What a take has learned of what is due, and what of that may run.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::clock::UnixTime;
 use crate::inbox::{Limit, RateOf, Route, Take};
 
+use super::ahead::DueNow;
 use super::candidate::Candidate;
-use super::order::{OrderHash, OrderKept};
+use super::order_kept::{OrderHash, OrderKept};
 use super::rates::Rates;
 use super::turn::MoreBehind;
-
-/// What is due of the routes of a take.
-#[derive(Debug, Default)]
-pub(super) struct DueNow {
-    /// By route, in the order of each: what may run.
-    pub(super) runnable: Vec<Vec<Candidate>>,
-    /// What a newer event of its order key makes stale.
-    pub(super) overtaken: Vec<Candidate>,
-    /// Order keys whose entries are held back, and by whom.
-    pub(super) held_back: HashMap<OrderHash, OrderKept>,
-    /// Whether there are some before which others of their order keys may have come: another look tells.
-    pub(super) waits: bool,
-}
 
 /// What was learned in the course of a take.
 #[derive(Default)]
@@ -32,7 +20,7 @@ pub(super) struct Learned {
     chosen: HashSet<OrderHash>,
     /// Whether something was passed over.
     passed_over: bool,
-    /// What has come later than all that is due was seen: an earlier one of the same order key may be there.
+    /// What is due later than what was seen of all: an earlier one of the same order key may be there.
     pub(super) unsure: Vec<(usize, Candidate)>,
 }
 
@@ -57,9 +45,14 @@ impl SeenUntil {
         Self { first, ended }
     }
 
-    fn has(&self, route: usize, at: u64) -> bool {
-        let seen = self.first.is_none_or(|first| at <= first.as_micros());
-        seen && self.ended.get(&route).is_none_or(|until| at <= *until)
+    pub(super) fn has(&self, route: usize, at: u64) -> bool {
+        at <= self.of(route)
+    }
+
+    pub(super) fn of(&self, route: usize) -> u64 {
+        let first = self.first.map_or(u64::MAX, UnixTime::as_micros);
+        let ended = self.ended.get(&route);
+        ended.map_or(first, |until| first.min(*until))
     }
 }
 
@@ -67,7 +60,7 @@ impl Learned {
     /// Behind which of these it is to be looked next, if it is: behind the one that has come least far, for what was
     /// seen elsewhere may run once this one has come as far.
     pub(super) fn next_look(&self, take: &Take, behind: &[MoreBehind]) -> Option<usize> {
-        let runnable: usize = self.due.runnable.iter().map(Vec::len).sum();
+        let runnable: usize = self.due.runnable.iter().map(VecDeque::len).sum();
         let any = self.passed_over && runnable < take.limit;
         // The oldest of a route does not wait for good behind others that may run.
         let is_stuck = |route: usize| {
@@ -92,6 +85,9 @@ impl Learned {
     ) {
         let mut candidate = candidate;
         if let Some(order) = candidate.order {
+            if !until.has(route, candidate.at) {
+                return self.unsure.push((route, candidate));
+            }
             let Some(kept) = self.orders.get(&order.hash) else {
                 return;
             };
@@ -100,7 +96,7 @@ impl Learned {
             if kept.holder.as_ref().is_some_and(|holder| *holder != id) {
                 self.passed_over = true;
                 self.due.held_back.insert(order.hash, kept.clone());
-                return;
+                return self.due.pass_over(route, candidate);
             }
             if order.is_overtaken(kept.applied) {
                 self.passed_over = true;
@@ -109,13 +105,10 @@ impl Learned {
             let rate = rates.of(candidate.route.provider(), RateOf::EachOrderKey);
             let used_until = UnixTime::from_micros(kept.used_until);
             let is_used_up = rate.is_some_and(|rate| !Limit::new(rate, used_until).lets(kept.now));
-            if !until.has(route, candidate.at) && !self.chosen.contains(&order.hash) {
-                return self.unsure.push((route, candidate));
-            }
             // Of several the first may run.
             if is_used_up || !self.chosen.insert(order.hash) {
                 self.passed_over = true;
-                return;
+                return self.due.pass_over(route, candidate);
             }
         }
         let Some(runnable) = self.due.runnable.get_mut(route) else {
@@ -123,7 +116,7 @@ impl Learned {
         };
         let left = |provider| rates.left(provider, now);
         if runnable.len() < candidate.route.rated().map_or(usize::MAX, left) {
-            runnable.push(candidate);
+            runnable.push_back(candidate);
         }
     }
 }

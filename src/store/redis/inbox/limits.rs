@@ -4,13 +4,12 @@ use crate::event::Name;
 use crate::inbox::{Rate, RateOf};
 use crate::store::error::StoreError;
 use crate::store::redis::connection::Conn;
-use crate::store::redis::scripts::{Call, Source, forget_answer, hash, integer};
+use crate::store::redis::scripts::{Call, forget_answer, integer};
 
+use super::RedisInbox;
 use super::place::PartitionPlace;
 use super::rates::{Rates, letter, share_and_slack, text};
-use super::{RedisInbox, code};
-
-static RATE: Source = Source::new(code::RATE, || hash(code::RATE));
+use super::scripts::RATE;
 
 impl RedisInbox {
     pub(super) async fn rates_set(&self) -> Result<Rates, StoreError> {

@@ -8,6 +8,8 @@
 //! script changes entry and index together. So there is no group that may be missing, no pending list beside
 //! the leases, no entry that is delivered and forgotten, and retries and take-over need no second queue.
 
+mod admit;
+mod ahead;
 mod answers;
 mod builder;
 mod candidate;
@@ -18,10 +20,12 @@ mod due;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod groups;
+mod hints;
 mod learned;
 mod limits;
 mod looking;
 mod order;
+mod order_kept;
 mod place;
 mod rates;
 mod report;
@@ -44,8 +48,10 @@ use super::RedisStore;
 use super::check::RedisReport;
 use super::connection::{Conn, RedisConnection};
 use super::error::{Fault, RedisConnectError, spans_slots};
+use super::gather::{Answered, Company, Gatherer};
 use super::scripts::{Answer, Call};
 
+use self::hints::Hints;
 use self::place::{EntryPlace, PartitionPlace};
 use self::turn::Turn;
 
@@ -79,7 +85,9 @@ pub use self::builder::RedisInboxBuilder;
 ///
 /// A queued event takes its body, its envelope and some 300 bytes, where its key is short. Each look for what is
 /// due asks every partition of the namespace: on one server in a few calls, on a cluster in one for
-/// each partition.
+/// each partition. What it finds beyond what is taken serves the takes of the next fifth of a second, so that a
+/// worker with much to do looks once for hundreds of entries. Beginnings and ends of attempts that come at one
+/// time go to Redis together.
 ///
 /// Where the index of a partition is lost, as by an eviction, its entries wait until their events are
 /// delivered again, which puts them back. A sender that has its success does not do that: nothing else finds them.
@@ -97,12 +105,16 @@ pub use self::builder::RedisInboxBuilder;
 pub struct RedisInbox {
     /// How Redis is reached, and where records stand.
     store: RedisStore,
+    /// Sends beginnings, ends and commands on one order key over this connection.
+    gatherer: Arc<Gatherer>,
     capacity: u64,
     partitions: Arc<[PartitionPlace]>,
     /// Told when there may be something to take.
     news: Arc<Notify>,
     /// Whose turn it is to take, and what was found out.
     turn: Arc<Mutex<Turn>>,
+    /// What commands of this process say to it.
+    hints: Arc<Hints>,
 }
 
 impl RedisInbox {
@@ -142,9 +154,11 @@ impl RedisInbox {
         Self {
             partitions: PartitionPlace::all(&store.layout).into(),
             capacity,
+            gatherer: gatherer(&store),
             store,
             news: Arc::default(),
             turn: Arc::default(),
+            hints: Arc::default(),
         }
     }
 
@@ -180,6 +194,18 @@ impl RedisInbox {
         Ok(self.store.noted(partition, sent, answer).outcome)
     }
 
+    /// The same for a command that may go with others.
+    async fn call_with_others<T>(
+        &self,
+        partition: u32,
+        call: Call,
+        read: impl FnOnce(Value) -> Result<Answer<T>, Fault>,
+    ) -> Result<T, StoreError> {
+        let asking = self.gatherer.ask(call, partition, Company::Any);
+        let Answered { value, sent } = asking.await?;
+        Ok(self.store.noted(partition, sent, read(value)?).outcome)
+    }
+
     /// Whether one call must keep to one slot.
     fn in_slots(&self) -> bool {
         self.store.in_slots.load(Ordering::Relaxed)
@@ -206,6 +232,11 @@ impl RedisInbox {
     }
 }
 
+fn gatherer(store: &RedisStore) -> Arc<Gatherer> {
+    let (link, in_slots) = (Arc::clone(&store.link), Arc::clone(&store.in_slots));
+    Arc::new(Gatherer::new(link, &scripts::EACH, in_slots))
+}
+
 impl fmt::Debug for RedisInbox {
     /// Shows the hosts, and neither user nor password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -213,8 +244,10 @@ impl fmt::Debug for RedisInbox {
             store,
             capacity,
             partitions,
+            gatherer: _,
             news: _,
             turn: _,
+            hints: _,
         } = self;
         f.debug_struct("RedisInbox")
             .field("redis", &store.link)

@@ -1,4 +1,4 @@
--- What is kept of order keys: reads, holds, frees. After layout.lua.
+-- What is kept of an order key: reads, holds, frees. After layout.lua, before orders.lua.
 --
 -- An order key has a hash of its own, in a partition of its own:
 --
@@ -11,17 +11,15 @@
 --
 -- It expires when nothing of it counts any more, and not while it is held.
 --
--- KEYS  the order keys
--- ARGV  for each eight: what is to be done ('read', 'hold' or 'free'); entry; token, or '' for any; version
---       that was completed, or ''; until when that is known, in 8 bytes or ''; share of the rate and its slack
---       in microseconds, or ''; for how many microseconds its entry has ended at least, or '': a hold that is younger
---       is another one, of an entry that came back
+-- It is asked with what is to be done ('read', 'hold' or 'free'); entry; token, or '' for any; version that was
+-- completed, or ''; until when that is known, in 8 bytes or ''; share of the rate and its slack in microseconds,
+-- or ''; for how many microseconds its entry has ended at least, or '': a hold that is younger is another one, of an
+-- entry that came back.
 --
--- Answers { now, for each { outcome, newest version or '', holder or '', since when, until when the rate is used,
--- token or '' } }:
+-- Answers { outcome, newest version or '', holder or '', since when, until when the rate is used, token or '' }:
 -- 1 newly held, 2 held by this entry already, 3 held by another one, 4 not by its rate, 0 read or freed.
 
-local WIDTH = 8
+local ORDER_WORDS = 8
 
 local function text(number)
   return string.format('%.0f', number)
@@ -33,7 +31,7 @@ local function is_older(since, age)
   return age == '' or since <= now - age or since > now
 end
 
-local function one(key, what, id, token, version, known_until, share, slack, age)
+local function order(key, what, id, token, version, known_until, share, slack, age)
   local state = redis.call('HMGET', key, 'h', 's', 'v', 'u', 'r', 'n')
   local holder, since, newest, known, used, by = unpack(state)
   known, used = tonumber(known or 0), tonumber(used or 0)
@@ -80,10 +78,3 @@ local function one(key, what, id, token, version, known_until, share, slack, age
   end
   return { outcome, newest or '', holder or '', tonumber(since or 0), used, by or '' }
 end
-
-local answers = { now }
-for number, key in ipairs(KEYS) do
-  local first = (number - 1) * WIDTH
-  answers[number + 1] = one(key, unpack(ARGV, first + 1, first + WIDTH))
-end
-return answers

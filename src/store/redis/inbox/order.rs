@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::slice;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::future::join_all;
 use redis::Value;
@@ -16,27 +16,21 @@ use crate::inbox::{EntryState, Rate};
 use crate::store::error::StoreError;
 use crate::store::redis::codec::micros;
 use crate::store::redis::error::Fault;
-use crate::store::redis::scripts::{Answer, Call, STRANGE, Source, hash, integer, strange, time};
+use crate::store::redis::scripts::{Answer, Call, STRANGE, integer, strange, time};
 use crate::store::token::Token;
 
 use super::RedisInbox;
-use super::code;
 use super::codec::{self, OrderSeen, VersionBytes};
 use super::groups::{answered, in_groups};
+use super::order_kept::{OrderHash, OrderKept, OrderOutcome};
 use super::place::{EntryPlace, OrderPlace};
 use super::rates::share_and_slack;
-
-static ORDER: Source = Source::new(code::ORDER, || hash(code::ORDER));
+use super::scripts::ORDER;
 
 /// So many order keys are asked by one script.
 const ORDERS_PER_CALL: usize = 100;
 /// So many holds are doubted at a time.
 const DOUBTED_AT_ONCE: usize = 100;
-/// A hold that is younger may be that of a worker that is about to take its entry.
-const UNDOUBTED: Duration = Duration::from_secs(5);
-
-pub(super) type OrderHash = [u8; 16];
-
 /// A command on an order key.
 #[derive(Debug, Clone)]
 pub(super) struct OrderCommand {
@@ -119,39 +113,6 @@ impl OrderCommand {
             ..Self::free(order.hash, entry)
         }
     }
-}
-
-/// What is kept of an order key.
-#[derive(Debug, Clone)]
-pub(super) struct OrderKept {
-    pub(super) outcome: OrderOutcome,
-    pub(super) applied: Option<VersionBytes>,
-    pub(super) holder: Option<String>,
-    /// By whom it was taken last, and when.
-    token: Option<Token>,
-    since: u64,
-    pub(super) used_until: u64,
-    /// When this was so.
-    pub(super) now: UnixTime,
-}
-
-impl OrderKept {
-    /// Whether its holder should have taken its entry by now; also where the clock was set back since.
-    fn is_doubted(&self) -> bool {
-        let (now, undoubted) = (self.now.as_micros(), micros(UNDOUBTED));
-        self.since > now || now.saturating_sub(self.since) > undoubted
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum OrderOutcome {
-    Done,
-    /// Held from now on.
-    Held,
-    /// Held by this entry before.
-    HeldBefore,
-    /// Held by another entry, or its rate is used up.
-    NotNow,
 }
 
 fn call(commands: &[(&OrderCommand, OrderPlace)]) -> Call {
@@ -241,6 +202,11 @@ impl RedisInbox {
             (command, OrderPlace::of(&self.store.layout, &command.hash))
         };
         let placed: Vec<_> = commands.iter().map(placed).collect();
+        if let [(_, place)] = placed.as_slice() {
+            let read = |value| answer(value, 1);
+            let kept = self.call_with_others(place.partition, call(&placed), read);
+            return Ok(kept.await?.into_iter().map(Some).collect());
+        }
         loop {
             let in_slots = self.in_slots();
             let group =
@@ -281,8 +247,11 @@ impl RedisInbox {
             return;
         }
         let freed = self.ask_orders(commands).await;
-        if !freed.is_ok_and(|freed| freed.iter().all(Option::is_some)) {
-            tracing::warn!("an order key could not be freed, and is in a while");
+        match freed {
+            Ok(freed) if freed.iter().all(Option::is_some) => {
+                self.hints.freed(commands.iter().map(|it| it.hash));
+            }
+            _ => tracing::warn!("an order key could not be freed, and is in a while"),
         }
     }
 
@@ -347,6 +316,7 @@ impl RedisInbox {
             return Ok(false);
         }
         let freed = self.ask_orders(&free).await?;
+        self.hints.freed(free.iter().map(|it| it.hash));
         Ok(freed.iter().flatten().any(|kept| kept.holder.is_none()))
     }
 }

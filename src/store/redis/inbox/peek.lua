@@ -7,30 +7,37 @@
 -- Answers { now, how many partitions were looked at, those of them whose index is of another type, and for each
 -- entry: which partition, which route, member }.
 
+-- So many ranges are looked at: others get their turn between two calls.
+local MOST_RANGES = 1000
+
 local wanted, lone, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local answers, partitions = { now, 0, {} }, #KEYS / 2
+local answers, behind, partitions = { now, 0, {} }, 3, #KEYS / 2
+local ranges, looked_at, until_now = {}, 0, u64(now + 1)
+for place = 4, #ARGV, 2 do
+  for _, kind in ipairs({ 'a', 'b', 'c' }) do
+    local prefix = kind .. lone .. ARGV[place] .. '\0'
+    ranges[#ranges + 1] = { place / 2 - 2, '[' .. prefix, '(' .. prefix .. until_now, ARGV[place + 1] }
+  end
+end
 -- As many as one partition may have.
-local each = (#ARGV - 3) / 2 * 3 * tonumber(wanted)
+local each = #ranges * tonumber(wanted)
 for partition = 1, partitions do
-  if partition > 1 and (#answers - 3) / 3 + each > most then break end
+  local found = (behind - 3) / 3
+  if partition > 1 and (found + each > most or looked_at + #ranges > MOST_RANGES) then break end
   local index, paused = KEYS[partition * 2 - 1], KEYS[partition * 2]
-  local some = redis.pcall('ZLEXCOUNT', index, '[a', '(d')
-  if type(some) == 'table' then
+  -- Most have nothing to run: one question tells.
+  local some = redis.pcall('ZRANGEBYLEX', index, '[a', '(d', 'LIMIT', 0, 1)
+  if some.err then
     if not string.find(some.err, 'WRONGTYPE', 1, true) then return some end
     table.insert(answers[3], partition - 1)
-  elseif some > 0 then
-    for place = 4, #ARGV, 2 do
-      local route, provider = ARGV[place], ARGV[place + 1]
-      if redis.call('SISMEMBER', paused, provider) == 0 then
-        for _, kind in ipairs({ 'a', 'b', 'c' }) do
-          local prefix = kind .. lone .. route .. '\0'
-          local due = redis.call('ZRANGEBYLEX', index, '[' .. prefix, '(' .. prefix .. u64(now + 1),
-            'LIMIT', 0, wanted)
-          for _, member in ipairs(due) do
-            local behind = #answers
-            answers[behind + 1], answers[behind + 2] = partition - 1, place / 2 - 2
-            answers[behind + 3] = member
-          end
+  elseif some[1] then
+    looked_at = looked_at + #ranges
+    for _, range in ipairs(ranges) do
+      local due = redis.call('ZRANGEBYLEX', index, range[2], range[3], 'LIMIT', 0, wanted)
+      if due[1] and redis.call('SISMEMBER', paused, range[4]) == 0 then
+        for _, member in ipairs(due) do
+          answers[behind + 1], answers[behind + 2], answers[behind + 3] = partition - 1, range[1], member
+          behind = behind + 3
         end
       end
     end

@@ -16,21 +16,24 @@ use super::codec::{VersionBytes, encode_content, encode_names, encode_order};
 use super::place::{EntryPlace, PartitionPlace, order_hash};
 
 macro_rules! source {
-    ($name:ident) => {
-        static $name: Source = Source::new(code::$name, || hash(code::$name));
+    ($name:ident, $called:literal) => {
+        pub(super) static $name: Source = Source::new($called, code::$name, || hash(code::$name));
     };
 }
 
-source!(ACCEPT);
-source!(PEEK);
-source!(TAKE);
-source!(BEGIN);
-source!(EXTEND);
-source!(FINISH);
-source!(MOVE);
-source!(FORGET);
-source!(LOOK);
-source!(COUNT);
+source!(ACCEPT, "accept");
+source!(PEEK, "peek");
+source!(TAKE, "take");
+source!(BEGIN, "begin");
+source!(EXTEND, "extend");
+source!(FINISH, "finish");
+source!(MOVE, "move");
+source!(FORGET, "forget");
+source!(LOOK, "look");
+source!(COUNT, "count");
+source!(ORDER, "order");
+source!(RATE, "rate");
+source!(EACH, "each");
 
 /// The call of a script about one entry.
 fn about(source: &'static Source, place: &EntryPlace, args: usize) -> Call {
@@ -183,9 +186,10 @@ pub(super) fn peek(
     })
 }
 
-pub(super) fn take(take: &Take, candidates: &[Candidate]) -> Call {
+/// Takes so many of these.
+pub(super) fn take(take: &Take, candidates: &[Candidate], wanted: usize) -> Call {
     let count = candidates.len();
-    let args = count.saturating_mul(4).saturating_add(6);
+    let args = count.saturating_mul(4).saturating_add(7);
     let call = Call::on(&TAKE, count.saturating_mul(4), args);
     let call = candidates.iter().fold(call, |call, candidate| {
         call.word(&candidate.place.entry)
@@ -199,7 +203,8 @@ pub(super) fn take(take: &Take, candidates: &[Candidate]) -> Call {
         .word(take.max_attempts)
         .word(u8::from(take.lone))
         .word(FailedAttempt::DIED)
-        .word(micros(take.retention));
+        .word(micros(take.retention))
+        .word(wanted);
     candidates.iter().fold(call, |call, candidate| {
         call.word(candidate.member.as_slice())
             .word(candidate.route.provider().as_str())

@@ -3,17 +3,20 @@
 -- KEYS  for each: the entry, its history, its index, and the set of providers that are paused
 -- ARGV  token, lease in microseconds, how many attempts an entry has, '1' where those are wanted whose
 --       workers died twice, what is said of an attempt whose worker died, for how many microseconds what is
---       stale is known; then for each: its member in the index as it was seen, its provider, the newest version
---       of its order key that was completed, and '1' where it may run: it holds its order key, or has none
+--       stale is known, how many are wanted; then for each: its member in the index as it was seen, its provider,
+--       the newest version of its order key that was completed, and '1' where it may run: it holds its order key, or
+--       has none
 --
 -- Answers { now, for each { outcome, entry, history } }: 1 taken, 2 changed and not taken, 3 not as it was
--- seen, 4 stale, 5 buried, 0 unreadable and out of the way now. What fails is 3 too, and its error the answer
+-- seen, 4 stale, 5 buried, 6 not wanted any more, 0 unreadable and out of the way now. What fails is 3 too, and its error the answer
 -- where nothing was taken. One that was taken by this call before is taken still: its reply was lost.
 
-local token, lease, max_attempts, lone, died, retention = unpack(ARGV)
+local token, lease, max_attempts, lone, died, retention, wanted = unpack(ARGV)
 local lease_ends = now + lease
+wanted = tonumber(wanted)
 
 local function taken(key, past)
+  wanted = wanted - 1
   local history = redis.pcall('GET', past)
   -- What is no history stops none of the others: they are taken by now.
   if type(history) == 'table' then history = false end
@@ -30,7 +33,7 @@ end
 local function one(number)
   local first = (number - 1) * 4
   local key, past, index, paused = unpack(KEYS, first + 1, first + 4)
-  local member, provider, applied, may_run = unpack(ARGV, 3 + number * 4, 6 + number * 4)
+  local member, provider, applied, may_run = unpack(ARGV, 4 + number * 4, 7 + number * 4)
   local entry, answer = find(key)
   if answer then return answer.err and answer or aside(key, index, member) end
   if not entry then
@@ -38,6 +41,7 @@ local function one(number)
     return { 3 }
   end
   if entry.state == TAKEN and entry.token == token and entry.at > now then return taken(key, past) end
+  if may_run == '1' and wanted <= 0 then return { 6 } end
   local current = member_of(key, entry)
   if current ~= member then
     redis.call('ZREM', index, member)

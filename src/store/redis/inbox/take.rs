@@ -1,21 +1,22 @@
 //! What a worker takes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use futures_util::future::{join, join_all};
 
 use crate::event::{EventKey, Name};
-use crate::inbox::{RateOf, Take, Taken, fair};
+use crate::inbox::{RateOf, Take, Taken};
 use crate::store::error::StoreError;
 use crate::store::redis::scripts::strange;
 
+use super::admit::Holds;
+use super::ahead::{Ahead, DueNow};
 use super::answers::{self, TakenOrNot};
 use super::candidate::Candidate;
 use super::codec;
 use super::groups::in_groups;
-use super::learned::DueNow;
-use super::order::{OrderCommand, OrderKept, OrderOutcome};
+use super::order::OrderCommand;
 use super::rates::Rates;
 use super::turn::Turn;
 use super::{RedisInbox, scripts};
@@ -30,19 +31,14 @@ const ROUNDS: u32 = 8;
 #[derive(Debug, Default)]
 struct Round {
     taken: Vec<Taken>,
+    /// The numbers of those that were not wanted any more.
+    spared: Vec<usize>,
     /// Whether some were skipped: behind them there may be others.
     skipped: bool,
-    /// Whether others were faster.
-    missed: bool,
-}
-
-/// The order keys that are held for what is to be taken, by their entry.
-#[derive(Debug, Default)]
-struct Holds {
-    /// Those that were free, and how each is given back.
-    new: HashMap<String, OrderCommand>,
-    /// Those that were held for the entry already.
-    before: HashMap<String, OrderKept>,
+    /// Before how many others were faster.
+    missed: usize,
+    /// Whether another look may tell of more.
+    waits: bool,
 }
 
 impl RedisInbox {
@@ -52,33 +48,47 @@ impl RedisInbox {
         }
         // Two at once would see the same entries, and each would take half of what it may.
         let mut turn = self.turn.lock().await;
-        let mut missed = 0;
-        while missed < ROUNDS {
-            let (due, rates) = self.due(take, &mut turn).await?;
-            let round = self.take_round(take, due, &rates, &mut turn).await?;
-            if !round.taken.is_empty() || !(round.skipped || round.missed) {
+        turn.looks.note(&self.hints.take());
+        let (mut looks, mut round) = (0, Round::default());
+        loop {
+            let (now, changes) = (Instant::now(), self.hints.changes());
+            let known = match take.lone {
+                true => None,
+                false => turn.looks.take(&take.routes, take.limit, now, changes),
+            };
+            let is_known = known.is_some();
+            let mut ahead = match known {
+                Some(ahead) => ahead,
+                None if looks >= ROUNDS => return Ok(Vec::new()),
+                None => {
+                    looks = if round.skipped { 1 } else { looks + 1 };
+                    let (due, rates) = self.due(take, &mut turn).await?;
+                    Ahead::new(due, rates, now, changes)
+                }
+            };
+            round = self.take_round(take, &mut ahead, &mut turn).await?;
+            if !take.lone {
+                turn.note_missed(round.missed);
+                turn.looks.keep(take, ahead);
+            }
+            let is_over = !is_known && round.missed == 0 && !(round.skipped || round.waits);
+            if !round.taken.is_empty() || is_over {
                 return Ok(round.taken);
             }
-            missed = if round.skipped { 0 } else { missed + 1 };
         }
-        Ok(Vec::new())
     }
 
     async fn take_round(
         &self,
         take: &Take,
-        due: DueNow,
-        rates: &Rates,
+        ahead: &mut Ahead,
         turn: &mut Turn,
     ) -> Result<Round, StoreError> {
-        let DueNow {
-            runnable,
-            mut overtaken,
-            held_back,
-            waits,
-        } = due;
+        let Ahead { due, rates, .. } = ahead;
+        let held_back = std::mem::take(&mut due.held_back);
+        let mut overtaken = std::mem::take(&mut due.overtaken);
         // What is held back is not left to those who have nothing else to do.
-        let has_work = runnable.iter().any(|route| !route.is_empty());
+        let has_work = due.runnable.iter().any(|route| !route.is_empty());
         if has_work
             && !held_back.is_empty()
             && turn.doubts()
@@ -86,25 +96,37 @@ impl RedisInbox {
         {
             tracing::debug!(%error, "order keys are doubted again in a while");
         }
-        let chosen = fair(runnable, take.limit, take.max_bytes, |it| it.size);
+        let chosen = due.choose(take.limit, take.max_bytes);
         let mut used = BTreeMap::new();
         let chosen = self.let_through(chosen, rates, &mut used).await;
-        let (mut chosen, mut holds) = self.hold(take, chosen, rates).await?;
+        let (mut chosen, mut holds, not_now) = self.hold(take, chosen, rates).await?;
+        for candidate in not_now {
+            if let Some(route) = number_of(take, &candidate) {
+                due.pass_over(route, candidate);
+            }
+        }
+        let wanted = chosen.len();
+        chosen.extend(self.spare(take, due, rates, turn.spare, &chosen));
         overtaken.truncate(TAKEN_PER_CALL);
         chosen.extend(overtaken);
         if chosen.is_empty() {
             let skipped = !held_back.is_empty() && self.free_abandoned(&held_back).await?;
             return Ok(Round {
                 skipped,
-                missed: waits,
+                waits: due.waits,
                 ..Round::default()
             });
         }
         // After an error keys stay held: an entry that was taken all the same tells so, and others are freed
         // by who is held back.
         let sent = Instant::now();
-        let outcomes = self.take_chosen(take, &chosen).await?;
+        let outcomes = self.take_chosen(take, &chosen, wanted).await?;
         let (round, free) = (self.sort(take, &chosen, outcomes, &mut holds, &mut used)).await?;
+        for candidate in (round.spared.iter()).filter_map(|number| chosen.get(*number)) {
+            if let Some(route) = number_of(take, candidate) {
+                due.put_back(route, candidate.clone());
+            }
+        }
         let free = free.into_iter().map(|command| command.ended_after(sent));
         let free: Vec<_> = free.collect();
         join(self.give_rates_back(rates, used), self.free_orders(&free)).await;
@@ -112,117 +134,27 @@ impl RedisInbox {
         Ok(round)
     }
 
-    /// As many of these as the rates of their providers let through.
-    async fn let_through(
-        &self,
-        chosen: Vec<Candidate>,
-        rates: &Rates,
-        used: &mut BTreeMap<Name, usize>,
-    ) -> Vec<Candidate> {
-        for candidate in &chosen {
-            let rated = candidate.route.rated();
-            if let Some(provider) = rated.filter(|it| rates.of(it, RateOf::Provider).is_some()) {
-                let wanted: &mut usize = used.entry(provider.clone()).or_default();
-                *wanted = wanted.saturating_add(1);
-            }
-        }
-        for (provider, wanted) in used.iter_mut() {
-            if let Some(rate) = rates.of(provider, RateOf::Provider) {
-                let entries = i64::try_from(*wanted).unwrap_or(i64::MAX);
-                // What cannot be told is not let through.
-                let granted = self.use_rate(provider, rate, entries).await;
-                *wanted = granted.unwrap_or(0);
-            }
-        }
-        let mut left = used.clone();
-        let lets = |candidate: &Candidate| {
-            let rated = candidate.route.rated();
-            match rated.and_then(|provider| left.get_mut(provider)) {
-                None => true,
-                Some(0) => false,
-                Some(left) => {
-                    *left = left.saturating_sub(1);
-                    true
-                }
-            }
-        };
-        chosen.into_iter().filter(lets).collect()
-    }
-
-    /// Gives back what was used of rates for what was not taken.
-    async fn give_rates_back(&self, rates: &Rates, unused: BTreeMap<Name, usize>) {
-        for (provider, unused) in unused {
-            let rate = rates.of(&provider, RateOf::Provider);
-            let Some(rate) = rate.filter(|_| unused > 0) else {
-                continue;
-            };
-            let entries = i64::try_from(unused).unwrap_or(i64::MAX);
-            if let Err(error) = self
-                .use_rate(&provider, rate, entries.saturating_neg())
-                .await
-            {
-                tracing::debug!(%error, "a rate is used up for what was not taken");
-            }
-        }
-    }
-
-    /// Holds the order keys of these; hands on those that may run, and the holds that are new by their entry.
-    async fn hold(
+    /// So many of what is due that are offered beside those that are chosen: on one server one call takes as many as
+    /// are wanted, whichever others were faster with. None that a rate or an order key could hold back.
+    fn spare(
         &self,
         take: &Take,
-        chosen: Vec<Candidate>,
+        due: &mut DueNow,
         rates: &Rates,
-    ) -> Result<(Vec<Candidate>, Holds), StoreError> {
-        let command = |candidate: &Candidate| {
-            let rate = rates.of(candidate.route.provider(), RateOf::EachOrderKey);
-            let hash = candidate.order?.hash;
-            Some(OrderCommand::hold(hash, &candidate.place, take.token, rate))
-        };
-        let commands: Vec<_> = chosen.iter().filter_map(command).collect();
-        if commands.is_empty() {
-            return Ok((chosen, Holds::default()));
+        most: usize,
+        chosen: &[Candidate],
+    ) -> Vec<Candidate> {
+        let most = most.min(TAKEN_PER_CALL.saturating_sub(chosen.len()));
+        if most == 0 || chosen.is_empty() || self.in_slots() {
+            return Vec::new();
         }
-        let held = self.ask_orders(&commands).await?;
-        let mut held = commands.into_iter().zip(held);
-        let (mut may_run, mut holds) = (Vec::with_capacity(chosen.len()), Holds::default());
-        for mut candidate in chosen {
-            if candidate.order.is_some() {
-                let (command, kept) = held.next().ok_or_else(strange)?;
-                let outcome = kept.as_ref().map(|kept| kept.outcome);
-                candidate.applied = kept.as_ref().and_then(|kept| kept.applied);
-                candidate.may_run = outcome.is_some_and(|it| it != OrderOutcome::NotNow);
-                let id = candidate.place.id();
-                match (outcome, kept) {
-                    (Some(OrderOutcome::Held), _) => {
-                        holds.new.insert(id, command.give_back());
-                    }
-                    (Some(OrderOutcome::HeldBefore), Some(kept)) => {
-                        holds.before.insert(id, kept);
-                    }
-                    _ => {}
-                }
-            }
-            if candidate.may_run {
-                may_run.push(candidate);
-            }
-        }
-        Ok((may_run, holds))
-    }
-
-    /// Frees the keys that were held for entries by somebody else before, where these have ended meanwhile: who
-    /// has ended them has found a younger hold, and left it.
-    async fn leave(&self, chosen: &[Candidate], holds: &Holds) {
-        let left = chosen.iter().filter_map(|candidate| {
-            let kept = holds.before.get(&candidate.place.id())?;
-            Some((candidate.order?.hash, kept, candidate.place.clone()))
-        });
-        let left: Vec<_> = left.collect();
-        if left.is_empty() {
-            return;
-        }
-        if let Err(error) = self.free_unless_held(&left).await {
-            tracing::debug!(%error, "an order key is freed in a while by who is held back");
-        }
+        let sizes = chosen.iter().map(|it| it.size);
+        let bytes = sizes.fold(0, usize::saturating_add);
+        let left = take.max_bytes.min(BYTES_PER_CALL).saturating_sub(bytes);
+        due.spare(most, left, |candidate| {
+            let rate = |provider| rates.of(provider, RateOf::Provider);
+            candidate.order.is_none() && candidate.route.rated().and_then(rate).is_none()
+        })
     }
 
     /// Hands on what was taken, and says what is to be done about order keys.
@@ -241,7 +173,7 @@ impl RedisInbox {
             let freed = candidate
                 .order
                 .map(|order| OrderCommand::free(order.hash, &candidate.place));
-            if !matches!(outcome, TakenOrNot::Missed) {
+            if !matches!(outcome, TakenOrNot::Missed | TakenOrNot::Spared) {
                 holds.before.remove(&candidate.place.id());
             }
             match outcome {
@@ -278,7 +210,11 @@ impl RedisInbox {
                 }
                 TakenOrNot::Changed => {}
                 TakenOrNot::Missed => {
-                    round.missed = true;
+                    round.missed = round.missed.saturating_add(1);
+                    free.extend(given_back);
+                }
+                TakenOrNot::Spared => {
+                    round.spared.push(number);
                     free.extend(given_back);
                 }
             }
@@ -286,11 +222,12 @@ impl RedisInbox {
         Ok((round, free))
     }
 
-    /// Takes these, where they still are as they were seen. The answers are in their order.
+    /// Takes so many of these, where they still are as they were seen. The answers are in their order.
     async fn take_chosen(
         &self,
         take: &Take,
         chosen: &[Candidate],
+        wanted: usize,
     ) -> Result<Vec<(usize, TakenOrNot)>, StoreError> {
         loop {
             let in_slots = self.in_slots();
@@ -298,7 +235,7 @@ impl RedisInbox {
             let size = |it: &Candidate| it.size;
             let groups = in_groups(chosen, group, TAKEN_PER_CALL, BYTES_PER_CALL, size);
             let asked = groups.into_iter();
-            let asked = asked.map(|numbers| self.take_some(take, chosen, numbers));
+            let asked = asked.map(|numbers| self.take_some(take, chosen, wanted, numbers));
             let (mut outcomes, mut refused) = (Vec::new(), None);
             for result in join_all(asked).await {
                 match result {
@@ -329,13 +266,14 @@ impl RedisInbox {
         &self,
         take: &Take,
         chosen: &[Candidate],
+        wanted: usize,
         numbers: Vec<usize>,
     ) -> Result<Vec<(usize, TakenOrNot)>, StoreError> {
         let some: Vec<_> = (numbers.iter())
             .filter_map(|number| chosen.get(*number).cloned())
             .collect();
         let partition = some.first().map_or(0, |it| it.place.partition);
-        let call = scripts::take(take, &some);
+        let call = scripts::take(take, &some, wanted);
         let read = |value| answers::take_answer(value, some.len());
         let outcomes = self.call(partition, &call, read).await?;
         Ok(numbers.into_iter().zip(outcomes).collect())
@@ -349,6 +287,11 @@ impl RedisInbox {
             tracing::warn!(%error, "it could not be buried");
         }
     }
+}
+
+fn number_of(take: &Take, candidate: &Candidate) -> Option<usize> {
+    let mut routes = take.routes.iter();
+    routes.position(|route| *route == candidate.route)
 }
 
 fn told(candidate: &Candidate) {

@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 
 use crate::inbox::Route;
 
+use super::ahead::Looks;
 use super::codec;
 use super::place::PartitionPlace;
 use super::rates::Rates;
@@ -10,6 +11,9 @@ use super::rates::Rates;
 /// For so long a partition that did not answer is not asked for what is due, and a worker that has enough to do
 /// doubts no holds of order keys.
 const RESTS: Duration = Duration::from_secs(5);
+
+/// So many more than are wanted are offered at most.
+const MOST_SPARE: usize = 64;
 
 /// Where a look at one kind of entries of one route in one partition has ended, with more behind it.
 #[derive(Debug)]
@@ -40,6 +44,10 @@ pub(super) struct Turn {
     broken: BTreeSet<u32>,
     /// The rates as they were seen last.
     pub(super) rates: Option<Rates>,
+    /// What is left of what looks have found.
+    pub(super) looks: Looks,
+    /// How many more are offered than are wanted, since others are faster.
+    pub(super) spare: usize,
 }
 
 impl Turn {
@@ -66,6 +74,18 @@ impl Turn {
             self.doubted = Some(Instant::now());
         }
         doubts
+    }
+
+    /// So many were taken by others since they were seen: of as many more one is offered the next time.
+    pub(super) fn note_missed(&mut self, missed: usize) {
+        self.spare = match missed {
+            0 => self.spare / 2,
+            some => self
+                .spare
+                .saturating_add(some)
+                .saturating_mul(2)
+                .min(MOST_SPARE),
+        };
     }
 
     pub(super) fn note(&mut self, partition: u32, has_answered: bool) {

@@ -1,38 +1,47 @@
-//! Claims and completions in one call.
+//! Commands in one call.
 
 use redis::{Arg, Value};
 
 use super::super::error::Fault;
-use super::{CLAIM, Call, EACH, STRANGE, WORDS};
+use super::{Call, STRANGE, Source};
 
-/// What stands before the key of a call: the command, the script's hash and the number of keys.
-const BEFORE_KEY: usize = 3;
+/// What stands before the keys of a call: the command, the script's hash and the number of keys.
+const BEFORE_KEYS: usize = 3;
 
 impl Call {
-    /// These claims and completions together, in a cluster all of one partition.
-    pub(crate) fn each<'a>(calls: impl ExactSizeIterator<Item = &'a Self> + Clone) -> Self {
-        let count = calls.len();
-        let mut each = Self::on(&EACH, count, count.saturating_mul(WORDS + 1));
-        let words = |call: &'a Self, skipped: usize| {
-            let words = call.by_hash.args_iter().skip(skipped);
-            words.filter_map(|word| match word {
+    /// These commands together, by a script that knows each by its name; in a cluster all of one partition.
+    pub(crate) fn each<'a>(
+        each: &'static Source,
+        calls: impl ExactSizeIterator<Item = &'a Self> + Clone,
+    ) -> Self {
+        let words = |call: &'a Self| {
+            call.by_hash.args_iter().filter_map(|word| match word {
                 Arg::Simple(word) => Some(word),
                 _ => None,
             })
         };
+        let counted = calls
+            .clone()
+            .fold((0_usize, 0_usize), |(keys, args), call| {
+                let own = words(call).count().saturating_sub(BEFORE_KEYS);
+                let keys = keys.saturating_add(call.keys);
+                // The name of each stands before its words.
+                let args = args.saturating_add(own.saturating_sub(call.keys));
+                (keys, args.saturating_add(1))
+            });
+        let mut all = Self::on(each, counted.0, counted.1);
         for call in calls.clone() {
-            for key in words(call, BEFORE_KEY).take(1) {
-                each = each.word(key);
+            for key in words(call).skip(BEFORE_KEYS).take(call.keys) {
+                all = all.word(key);
             }
         }
         for call in calls {
-            let is_claim = std::ptr::eq(call.source, &CLAIM);
-            each = each.word(if is_claim { "claim" } else { "complete" });
-            for word in words(call, BEFORE_KEY + 1) {
-                each = each.word(word);
+            all = all.word(call.source.name);
+            for word in words(call).skip(BEFORE_KEYS.saturating_add(call.keys)) {
+                all = all.word(word);
             }
         }
-        each
+        all
     }
 
     /// How many bytes its words have.
@@ -55,7 +64,7 @@ pub(crate) fn each_answer(value: Value, asked: usize) -> Result<Vec<Result<Value
     }
 }
 
-/// No claim or completion is answered with a text: it is that of an error.
+/// None of the commands is answered with a text: it is that of an error.
 fn own_answer(value: Value) -> Result<Value, Fault> {
     let Value::BulkString(text) = value else {
         return Ok(value);

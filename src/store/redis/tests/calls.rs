@@ -4,7 +4,10 @@ use super::support::Cluster;
 use super::*;
 
 /// How often these servers were called like this.
-pub(super) fn calls<'a>(servers: impl IntoIterator<Item = &'a Server>, of: &str) -> usize {
+pub(in crate::store::redis) fn calls<'a>(
+    servers: impl IntoIterator<Item = &'a Server>,
+    of: &str,
+) -> usize {
     let of_one = |server: &Server| -> usize {
         let stats = server.ask(&["INFO", "commandstats"]);
         let line = stats

@@ -324,7 +324,7 @@ async fn what_one_call_has_taken_is_not_hidden_by_what_it_could_not_take() {
         seen.push(candidate);
     }
     server.ask(&["SET", &inbox.place(&key(&second)).index, "no sorted set"]);
-    let call = scripts::take(&take(9), &seen);
+    let call = scripts::take(&take(9), &seen, seen.len());
     let answer = inbox.store.link.call(&call).await.unwrap();
     let taken = answers::take_answer(answer, 2).unwrap().outcome;
     assert!(

@@ -3,7 +3,7 @@
 use super::support::Cluster;
 use super::*;
 use crate::event::{Order, OrderKey, Version};
-use crate::store::redis::inbox::order::OrderOutcome;
+use crate::store::redis::inbox::order_kept::OrderOutcome;
 use crate::store::redis::inbox::place::order_hash;
 
 fn ordered(id: &str, version: i64) -> Accept {

@@ -12,6 +12,7 @@ use crate::store::command::{Claim, Complete, Grant, Release, StoredResponse};
 use crate::store::record::{Command, Record};
 use crate::store::redis::inbox::answers::{Peeked, TakenOrNot, ToldOfMove};
 use crate::store::redis::inbox::candidate::Candidate;
+use crate::store::redis::scripts::each_answer;
 
 /// What the rules say there is.
 #[derive(Debug, Clone, PartialEq)]
@@ -138,6 +139,20 @@ impl Pair {
         read(self.store.link.call(&call).await.unwrap()).unwrap()
     }
 
+    /// The same alone, or in the script in which it goes with others.
+    async fn ask_either<T>(
+        &mut self,
+        call: Call,
+        read: impl FnOnce(Value) -> Result<Answer<T>, Fault>,
+    ) -> Answer<T> {
+        if self.dice.roll(2) == 0 {
+            return self.ask(call, read).await;
+        }
+        let each = Call::each(&scripts::EACH, std::iter::once(&call));
+        let first = |value| each_answer(value, 1)?.remove(0).and_then(read);
+        self.ask(each, first).await
+    }
+
     async fn accept(&mut self) {
         let (key, route) = self.event();
         self.accept_of(key, route).await;
@@ -243,7 +258,7 @@ impl Pair {
             return;
         }
         for _ in 0..=self.dice.roll(2) {
-            let call = scripts::take(&take, &chosen);
+            let call = scripts::take(&take, &chosen, chosen.len());
             let read = |value| answers::take_answer(value, chosen.len());
             let Answer { outcome, now } = self.ask(call, read).await;
             for (candidate, outcome) in chosen.iter().zip(outcome) {
@@ -302,7 +317,9 @@ impl Pair {
                 assert!(!is_ours);
                 "Missed"
             }
-            TakenOrNot::Unreadable | TakenOrNot::Stale => panic!("nobody has made it so"),
+            TakenOrNot::Unreadable | TakenOrNot::Stale | TakenOrNot::Spared => {
+                panic!("nobody has made it so")
+            }
         };
         *self.seen.entry(format!("take {what}")).or_default() += 1;
     }

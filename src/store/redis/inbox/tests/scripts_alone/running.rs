@@ -23,7 +23,7 @@ impl Pair {
                 let begin = Begin::new(key.clone(), taken, self.token(), lease);
                 for _ in 0..=self.dice.roll(2) {
                     let call = scripts::begin(&begin, &self.inbox.place(&key));
-                    let answer = self.ask(call, answers::begin_answer).await;
+                    let answer = self.ask_either(call, answers::begin_answer).await;
                     self.agrees("begin", &begin, &answer);
                 }
             }
@@ -67,7 +67,7 @@ impl Pair {
                 let finish = Finish::new(key.clone(), token, verdict, retention);
                 for _ in 0..=self.dice.roll(2) {
                     let call = scripts::finish(&finish, &self.inbox.place(&key));
-                    let answer = self.ask(call, answers::finish_answer).await;
+                    let answer = self.ask_either(call, answers::finish_answer).await;
                     let Answer {
                         outcome: (outcome, freed),
                         now,

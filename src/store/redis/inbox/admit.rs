@@ -1,0 +1,141 @@
+//! What rates and order keys let be taken of what was chosen.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::event::Name;
+use crate::inbox::{RateOf, Take};
+use crate::store::error::StoreError;
+use crate::store::redis::scripts::strange;
+
+use super::RedisInbox;
+use super::candidate::Candidate;
+use super::order::OrderCommand;
+use super::order_kept::{OrderKept, OrderOutcome};
+use super::rates::Rates;
+
+/// The order keys that are held for what is to be taken, by their entry.
+#[derive(Debug, Default)]
+pub(super) struct Holds {
+    /// Those that were free, and how each is given back.
+    pub(super) new: HashMap<String, OrderCommand>,
+    /// Those that were held for the entry already.
+    pub(super) before: HashMap<String, OrderKept>,
+}
+
+impl RedisInbox {
+    /// As many of these as the rates of their providers let through.
+    pub(super) async fn let_through(
+        &self,
+        chosen: Vec<Candidate>,
+        rates: &Rates,
+        used: &mut BTreeMap<Name, usize>,
+    ) -> Vec<Candidate> {
+        for candidate in &chosen {
+            let rated = candidate.route.rated();
+            if let Some(provider) = rated.filter(|it| rates.of(it, RateOf::Provider).is_some()) {
+                let wanted: &mut usize = used.entry(provider.clone()).or_default();
+                *wanted = wanted.saturating_add(1);
+            }
+        }
+        for (provider, wanted) in used.iter_mut() {
+            if let Some(rate) = rates.of(provider, RateOf::Provider) {
+                let entries = i64::try_from(*wanted).unwrap_or(i64::MAX);
+                // What cannot be told is not let through.
+                let granted = self.use_rate(provider, rate, entries).await;
+                *wanted = granted.unwrap_or(0);
+            }
+        }
+        let mut left = used.clone();
+        let lets = |candidate: &Candidate| {
+            let rated = candidate.route.rated();
+            match rated.and_then(|provider| left.get_mut(provider)) {
+                None => true,
+                Some(0) => false,
+                Some(left) => {
+                    *left = left.saturating_sub(1);
+                    true
+                }
+            }
+        };
+        chosen.into_iter().filter(lets).collect()
+    }
+
+    /// Gives back what was used of rates for what was not taken.
+    pub(super) async fn give_rates_back(&self, rates: &Rates, unused: BTreeMap<Name, usize>) {
+        for (provider, unused) in unused {
+            let rate = rates.of(&provider, RateOf::Provider);
+            let Some(rate) = rate.filter(|_| unused > 0) else {
+                continue;
+            };
+            let entries = i64::try_from(unused).unwrap_or(i64::MAX);
+            if let Err(error) = self
+                .use_rate(&provider, rate, entries.saturating_neg())
+                .await
+            {
+                tracing::debug!(%error, "a rate is used up for what was not taken");
+            }
+        }
+    }
+
+    /// Holds the order keys of these; hands on those that may run, the holds by their entry, and those that may not.
+    pub(super) async fn hold(
+        &self,
+        take: &Take,
+        chosen: Vec<Candidate>,
+        rates: &Rates,
+    ) -> Result<(Vec<Candidate>, Holds, Vec<Candidate>), StoreError> {
+        let command = |candidate: &Candidate| {
+            let rate = rates.of(candidate.route.provider(), RateOf::EachOrderKey);
+            let hash = candidate.order?.hash;
+            Some(OrderCommand::hold(hash, &candidate.place, take.token, rate))
+        };
+        let commands: Vec<_> = chosen.iter().filter_map(command).collect();
+        if commands.is_empty() {
+            return Ok((chosen, Holds::default(), Vec::new()));
+        }
+        let held = self.ask_orders(&commands).await?;
+        let mut held = commands.into_iter().zip(held);
+        let (mut may_run, mut not_now) = (Vec::with_capacity(chosen.len()), Vec::new());
+        let mut holds = Holds::default();
+        for mut candidate in chosen {
+            if candidate.order.is_some() {
+                let (command, kept) = held.next().ok_or_else(strange)?;
+                let outcome = kept.as_ref().map(|kept| kept.outcome);
+                candidate.applied = kept.as_ref().and_then(|kept| kept.applied);
+                candidate.may_run = outcome.is_some_and(|it| it != OrderOutcome::NotNow);
+                let id = candidate.place.id();
+                match (outcome, kept) {
+                    (Some(OrderOutcome::Held), _) => {
+                        holds.new.insert(id, command.give_back());
+                    }
+                    (Some(OrderOutcome::HeldBefore), Some(kept)) => {
+                        holds.before.insert(id, kept);
+                    }
+                    _ => {}
+                }
+            }
+            if candidate.may_run {
+                may_run.push(candidate);
+            } else {
+                not_now.push(candidate);
+            }
+        }
+        Ok((may_run, holds, not_now))
+    }
+
+    /// Frees the keys that were held for entries by somebody else before, where these have ended meanwhile: who
+    /// has ended them has found a younger hold, and left it.
+    pub(super) async fn leave(&self, chosen: &[Candidate], holds: &Holds) {
+        let left = chosen.iter().filter_map(|candidate| {
+            let kept = holds.before.get(&candidate.place.id())?;
+            Some((candidate.order?.hash, kept, candidate.place.clone()))
+        });
+        let left: Vec<_> = left.collect();
+        if left.is_empty() {
+            return;
+        }
+        if let Err(error) = self.free_unless_held(&left).await {
+            tracing::debug!(%error, "an order key is freed in a while by who is held back");
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! What a look has found beyond what was taken: takes that follow need no look of their own.
+//!
+//! Nothing of it is relied on. Whoever takes an entry says how it was seen, and gets it as long as it is so; an order
+//! key is held before. What is kept in mind is due before all that was not seen, and is forgotten soon.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use crate::inbox::{Route, Take, fair};
+
+use super::candidate::Candidate;
+use super::hints::Noted;
+use super::order_kept::{OrderHash, OrderKept};
+use super::rates::Rates;
+
+/// For so long it is taken from what a look has found: what is new of another route waits no longer.
+pub(super) const LASTS: Duration = Duration::from_millis(200);
+/// So many are kept in mind that wait for their order keys.
+const MOST_PASSED_OVER: usize = 1_024;
+
+/// What is due of the routes of a take.
+#[derive(Debug, Default)]
+pub(super) struct DueNow {
+    /// By route, in the order of each: what may run.
+    pub(super) runnable: Vec<VecDeque<Candidate>>,
+    /// What a newer event of its order key makes stale.
+    pub(super) overtaken: Vec<Candidate>,
+    /// Order keys whose entries are held back, and by whom.
+    pub(super) held_back: HashMap<OrderHash, OrderKept>,
+    /// Whether there are some before which others of their order keys may have come: another look tells.
+    pub(super) waits: bool,
+    /// By route, until when all that was due then has been seen.
+    pub(super) seen_until: Vec<u64>,
+    /// What may run once its order key is free, each with the number of its route.
+    passed_over: Vec<(usize, Candidate)>,
+}
+
+impl DueNow {
+    pub(super) fn pass_over(&mut self, route: usize, candidate: Candidate) {
+        if self.passed_over.len() < MOST_PASSED_OVER {
+            self.passed_over.push((route, candidate));
+        }
+    }
+
+    /// Those that are taken next, of each route in turn.
+    pub(super) fn choose(&mut self, limit: usize, max_bytes: usize) -> Vec<Candidate> {
+        let sizes = |(route, some): (usize, &VecDeque<Candidate>)| {
+            some.iter().map(|it| (route, it.size)).collect()
+        };
+        let waiting = self.runnable.iter().enumerate().map(sizes).collect();
+        let chosen = fair(waiting, limit, max_bytes, |(_, size)| *size);
+        let next = |(route, _): (usize, usize)| self.runnable.get_mut(route)?.pop_front();
+        chosen.into_iter().filter_map(next).collect()
+    }
+
+    /// So many more, which are taken where others were faster with the first; of those that `may`.
+    pub(super) fn spare(
+        &mut self,
+        most: usize,
+        max_bytes: usize,
+        may: impl Fn(&Candidate) -> bool,
+    ) -> Vec<Candidate> {
+        let (mut spare, mut bytes) = (Vec::new(), max_bytes);
+        let each = most.div_ceil(self.runnable.len().max(1));
+        for route in &mut self.runnable {
+            let (mut left, mut rest) = (each, VecDeque::with_capacity(route.len()));
+            for candidate in route.drain(..) {
+                let fits = left > 0 && spare.len() < most && candidate.size <= bytes;
+                if fits && may(&candidate) {
+                    left = left.saturating_sub(1);
+                    bytes = bytes.saturating_sub(candidate.size);
+                    spare.push(candidate);
+                } else {
+                    rest.push_back(candidate);
+                }
+            }
+            *route = rest;
+        }
+        spare
+    }
+
+    /// Puts back what was chosen and is not taken.
+    pub(super) fn put_back(&mut self, route: usize, candidate: Candidate) {
+        if let Some(runnable) = self.runnable.get_mut(route) {
+            let place = runnable.partition_point(|it| it.turn() < candidate.turn());
+            runnable.insert(place, candidate);
+        }
+    }
+
+    /// Has the first of each of these order keys run that was passed over.
+    fn let_run(&mut self, freed: &HashSet<OrderHash>) {
+        let is_freed = |it: &Candidate| it.order.is_some_and(|order| freed.contains(&order.hash));
+        if !self.passed_over.iter().any(|(_, it)| is_freed(it)) {
+            return;
+        }
+        self.passed_over
+            .sort_by(|(_, a), (_, b)| a.turn().cmp(&b.turn()));
+        let mut let_run = HashSet::new();
+        for (route, candidate) in std::mem::take(&mut self.passed_over) {
+            let is_first = candidate
+                .order
+                .is_some_and(|it| freed.contains(&it.hash) && let_run.insert(it.hash));
+            if is_first {
+                self.put_back(route, candidate);
+            } else {
+                self.passed_over.push((route, candidate));
+            }
+        }
+    }
+
+    /// Forgets those before which others may be due that were not seen.
+    fn forget_unsure(&mut self) {
+        let until = |route: usize| self.seen_until.get(route).copied().unwrap_or(0);
+        for (route, some) in self.runnable.iter_mut().enumerate() {
+            let seen = until(route);
+            some.retain(|it| it.at <= seen);
+        }
+        self.passed_over
+            .retain(|(route, it)| it.at <= until(*route));
+    }
+}
+
+/// What one look has found, and what is left of it.
+#[derive(Debug)]
+pub(super) struct Ahead {
+    pub(super) due: DueNow,
+    pub(super) rates: Rates,
+    looked_at: Instant,
+    /// As [`Hints`](super::hints::Hints) count them.
+    changes: u64,
+}
+
+impl Ahead {
+    pub(super) fn new(due: DueNow, rates: Rates, looked_at: Instant, changes: u64) -> Self {
+        Self {
+            due,
+            rates,
+            looked_at,
+            changes,
+        }
+    }
+
+    fn lasts(&self, now: Instant, changes: u64) -> bool {
+        self.changes == changes && now.saturating_duration_since(self.looked_at) < LASTS
+    }
+
+    /// Whether a take of so many gets from here what a look would find for it.
+    fn serves(&self, limit: usize) -> bool {
+        let mut left = limit;
+        for route in &self.due.runnable {
+            left = left.saturating_sub(route.len());
+        }
+        left == 0
+    }
+}
+
+/// What is left of looks, by the routes that they were for.
+#[derive(Debug, Default)]
+pub(super) struct Looks(HashMap<Box<[Route]>, Ahead>);
+
+impl Looks {
+    /// Order keys that are free may be held by the next of their entries; and where there is something new of a route
+    /// of which nothing is left, it has its turn.
+    pub(super) fn note(&mut self, noted: &Noted) {
+        let Noted { freed, new } = noted;
+        self.0.retain(|routes, ahead| {
+            let mut each = routes.iter().zip(&ahead.due.runnable);
+            !each.any(|(route, some)| some.is_empty() && new.contains(route.provider()))
+        });
+        if !freed.is_empty() {
+            let all = self.0.values_mut();
+            all.for_each(|ahead| ahead.due.let_run(freed));
+        }
+    }
+
+    /// What a take of so many gets without another look, if it does.
+    pub(super) fn take(
+        &mut self,
+        routes: &[Route],
+        limit: usize,
+        now: Instant,
+        changes: u64,
+    ) -> Option<Ahead> {
+        self.0.retain(|_, ahead| ahead.lasts(now, changes));
+        self.0.remove(routes).filter(|ahead| ahead.serves(limit))
+    }
+
+    /// Keeps in mind what a take has left.
+    pub(super) fn keep(&mut self, take: &Take, mut ahead: Ahead) {
+        ahead.due.forget_unsure();
+        // What is taken for so short a time is due again before it is forgotten.
+        let is_short = take.lease < LASTS;
+        if !is_short && (ahead.serves(1) || !ahead.due.passed_over.is_empty()) {
+            self.0.insert(take.routes.as_slice().into(), ahead);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::codec::OrderSeen;
+    use super::super::place::EntryPlace;
+    use super::*;
+    use crate::event::Name;
+    use crate::store::redis::keys::Layout;
+    use crate::store::token::Token;
+
+    const LEASE: Duration = Duration::from_secs(60);
+
+    fn routes() -> Vec<Route> {
+        let routes = ["acme", "shop"];
+        routes.map(|route| Route::parse(route).unwrap()).into()
+    }
+
+    fn candidate(at: u64, order: Option<u8>) -> Candidate {
+        let layout = Layout::new(Name::new("live").unwrap(), 4);
+        Candidate {
+            route: routes().remove(0),
+            place: EntryPlace::named(&layout, 0, format!("acme:{at}")),
+            paused: String::new(),
+            member: Vec::new(),
+            at,
+            size: 10,
+            order: order.map(|hash| OrderSeen {
+                hash: [hash; 16],
+                version: None,
+                holds_back: false,
+                forced: false,
+            }),
+            applied: None,
+            may_run: order.is_none(),
+        }
+    }
+
+    /// Entries of the first route that are due at these times, and seen until this one.
+    fn ahead(times: &[u64], seen_until: u64, now: Instant) -> Ahead {
+        let due = DueNow {
+            runnable: vec![
+                times.iter().map(|at| candidate(*at, None)).collect(),
+                VecDeque::new(),
+            ],
+            seen_until: vec![seen_until; 2],
+            ..DueNow::default()
+        };
+        Ahead::new(due, Rates::default(), now, 0)
+    }
+
+    fn take() -> Take {
+        Take::new(routes(), Token::from_bytes([1; 16]), 1, LEASE)
+    }
+
+    fn times(some: &[Candidate]) -> Vec<u64> {
+        some.iter().map(|it| it.at).collect()
+    }
+
+    #[test]
+    fn what_is_left_serves_a_take_for_as_long_as_nothing_else_can_be_due_before_it() {
+        let now = Instant::now();
+        let kept = |seen_until| {
+            let mut looks = Looks::default();
+            looks.keep(&take(), ahead(&[1, 2, 3], seen_until, now));
+            looks
+        };
+        let served = |looks: &mut Looks, limit| looks.take(&routes(), limit, now, 0).is_some();
+        assert!(served(&mut kept(3), 3));
+        assert!(!served(&mut kept(3), 4), "a look may find more");
+        assert!(served(&mut kept(2), 2));
+        assert!(
+            !served(&mut kept(2), 3),
+            "others may be due before the third"
+        );
+        assert!(!served(&mut kept(0), 1));
+        let other = &routes()[..1];
+        assert!(kept(3).take(other, 1, now, 0).is_none(), "other routes");
+        let later = now + LASTS;
+        assert!(kept(3).take(&routes(), 1, later, 0).is_none(), "it is old");
+        assert!(
+            kept(3).take(&routes(), 1, now, 1).is_none(),
+            "an operator changed something"
+        );
+        let short = Take {
+            lease: LASTS / 2,
+            ..take()
+        };
+        let mut looks = Looks::default();
+        looks.keep(&short, ahead(&[1, 2, 3], 3, now));
+        assert!(
+            !served(&mut looks, 1),
+            "what was taken is due again by then"
+        );
+    }
+
+    #[test]
+    fn what_is_new_of_a_route_with_nothing_left_has_its_turn() {
+        let now = Instant::now();
+        for (new, is_served) in [("acme", true), ("shop", false), ("other", true)] {
+            let mut looks = Looks::default();
+            looks.keep(&take(), ahead(&[1, 2], 2, now));
+            let mut noted = Noted::default();
+            noted.new.insert(Name::new(new).unwrap());
+            looks.note(&noted);
+            assert_eq!(
+                looks.take(&routes(), 1, now, 0).is_some(),
+                is_served,
+                "{new}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_first_of_an_order_key_that_was_passed_over_has_its_turn_once_the_key_is_free() {
+        let now = Instant::now();
+        let mut ahead = ahead(&[2, 5], 9, now);
+        for (at, order) in [(4, 7), (3, 7), (1, 8), (6, 7)] {
+            ahead.due.pass_over(0, candidate(at, Some(order)));
+        }
+        let mut looks = Looks::default();
+        looks.keep(&take(), ahead);
+        let free = |looks: &mut Looks| {
+            let mut noted = Noted::default();
+            noted.freed.insert([7; 16]);
+            looks.note(&noted);
+        };
+        free(&mut looks);
+        let mut ahead = looks.take(&routes(), 3, now, 0).unwrap();
+        assert_eq!(times(&ahead.due.choose(2, 1_000)), [2, 3]);
+        looks.keep(&take(), ahead);
+        free(&mut looks);
+        let mut ahead = looks.take(&routes(), 2, now, 0).unwrap();
+        assert_eq!(times(&ahead.due.choose(9, 1_000)), [4, 5]);
+    }
+
+    #[test]
+    fn what_is_offered_beside_what_is_wanted_has_a_bound_and_is_put_back_in_its_place() {
+        let mut due = ahead(&[1, 2, 3, 4], 4, Instant::now()).due;
+        due.put_back(0, candidate(0, Some(1)));
+        let spare = due.spare(9, 25, |it| it.order.is_none());
+        assert_eq!(times(&spare), [1, 2], "as many as have so many bytes");
+        for candidate in spare {
+            due.put_back(0, candidate);
+        }
+        assert_eq!(due.spare(0, 100, |_| true).len(), 0);
+        assert_eq!(times(&due.choose(9, 1_000)), [0, 1, 2, 3, 4]);
+    }
+}

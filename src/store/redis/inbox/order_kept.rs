@@ -1,0 +1,45 @@
+use std::time::Duration;
+
+use crate::clock::UnixTime;
+use crate::store::redis::codec::micros;
+use crate::store::token::Token;
+
+use super::codec::VersionBytes;
+
+/// A hold that is younger may be that of a worker that is about to take its entry.
+const UNDOUBTED: Duration = Duration::from_secs(5);
+
+pub(super) type OrderHash = [u8; 16];
+
+/// What is kept of an order key.
+#[derive(Debug, Clone)]
+pub(super) struct OrderKept {
+    pub(super) outcome: OrderOutcome,
+    pub(super) applied: Option<VersionBytes>,
+    pub(super) holder: Option<String>,
+    /// By whom it was taken last, and when.
+    pub(super) token: Option<Token>,
+    pub(super) since: u64,
+    pub(super) used_until: u64,
+    /// When this was so.
+    pub(super) now: UnixTime,
+}
+
+impl OrderKept {
+    /// Whether its holder should have taken its entry by now; also where the clock was set back since.
+    pub(super) fn is_doubted(&self) -> bool {
+        let (now, undoubted) = (self.now.as_micros(), micros(UNDOUBTED));
+        self.since > now || now.saturating_sub(self.since) > undoubted
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OrderOutcome {
+    Done,
+    /// Held from now on.
+    Held,
+    /// Held by this entry before.
+    HeldBefore,
+    /// Held by another entry, or its rate is used up.
+    NotNow,
+}
