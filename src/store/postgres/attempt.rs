@@ -3,15 +3,15 @@
 use std::sync::atomic::Ordering;
 
 use sqlx::postgres::PgConnection;
-use sqlx::{Postgres, Transaction};
 use tokio::time::Instant;
 
 use crate::store::sql::micros;
 
-use super::commands::{Answers, CarriedOut, Commands};
+use super::commands::{Answers, Begun, CarriedOut, Commands};
 use super::error::{Cause, Fault};
 use super::overdue::Commit;
 use super::pruning::{AT_ONCE, Look, SPARE};
+use super::session::Open;
 use super::shared::Shared;
 use super::statements;
 
@@ -50,9 +50,11 @@ pub(super) async fn attempt<C: Commands>(
     limit: Instant,
     commit: &Commit,
 ) -> Result<Outcome<C>, Failure> {
-    let begun = shared.sessions.begin(conn, false).await;
-    let mut tx = begun.map_err(Failure::sure)?;
-    let carrying_out = shared.commands.carry_out(&mut tx, orders, &shared.time);
+    let sent = std::time::Instant::now();
+    let begun = shared.sessions.open(conn).await;
+    let (mut tx, told) = begun.map_err(Failure::sure)?;
+    let begun = Begun { sent, told };
+    let carrying_out = (shared.commands).carry_out(tx.conn(), orders, &shared.time, &begun);
     let CarriedOut {
         answers,
         wrote,
@@ -61,13 +63,13 @@ pub(super) async fn attempt<C: Commands>(
     } = match carrying_out.await {
         Ok(Some(carried_out)) => carried_out,
         Ok(None) => {
-            let ended = tx.rollback().await.map_err(Fault::from);
+            let ended = tx.rollback().await;
             return ended.map(|()| Outcome::Collided).map_err(Failure::sure);
         }
         Err(fault) => return Err(undone(tx, fault).await),
     };
     if !wrote {
-        let ended = tx.rollback().await.map_err(Fault::from);
+        let ended = tx.rollback().await;
         return ended
             .map(|()| Outcome::Done(answers))
             .map_err(Failure::sure);
@@ -77,7 +79,7 @@ pub(super) async fn attempt<C: Commands>(
         return Err(undone(tx, Fault::slow()).await);
     }
     commit.begins(pid);
-    match tx.commit().await.map_err(Fault::from) {
+    match tx.commit().await {
         Ok(()) => {
             shared.commits.fetch_add(1, Ordering::Relaxed);
             shared.commands.committed(effect);
@@ -94,7 +96,7 @@ pub(super) async fn attempt<C: Commands>(
 
 /// Where the server has refused a statement because of others, or nobody waits any more, the connection
 /// is good as soon as the transaction has ended.
-async fn undone(tx: Transaction<'_, Postgres>, fault: Fault) -> Failure {
+async fn undone(tx: Open<'_>, fault: Fault) -> Failure {
     let is_clean = match fault.cause() {
         Cause::Locked | Cause::Undone | Cause::Slow => tx.rollback().await.is_ok(),
         _ => false,
@@ -113,11 +115,10 @@ pub(super) async fn prune<C: Commands>(
     look: Look,
     commit: &Commit,
 ) -> Result<(), Fault> {
-    let mut tx = shared.sessions.begin(conn, false).await?;
-    let told = statements::told(&mut tx).await?;
+    let (mut tx, told) = shared.sessions.open(conn).await?;
     let at = micros(shared.time.of(told.time).saturating_sub(SPARE));
     let ends =
-        statements::prune(&mut tx, shared.commands.prune(), (look.from, at), AT_ONCE).await?;
+        statements::prune(tx.conn(), shared.commands.prune(), (look.from, at), AT_ONCE).await?;
     commit.begins(told.pid);
     tx.commit().await?;
     shared.pruning.done(look, Instant::now(), &ends, at);

@@ -67,6 +67,11 @@ impl<C: Commands> Batch<C> {
         self.jobs.iter().map(|job| &job.order).collect()
     }
 
+    /// Whether others like these wait for them.
+    pub(super) fn gathers(&self) -> bool {
+        self.jobs.iter().any(|job| C::gathers(&job.order))
+    }
+
     /// When the last of them gives up.
     pub(super) fn give_up(&self) -> Instant {
         let last = self.jobs.iter().map(|job| job.give_up).max();

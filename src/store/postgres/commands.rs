@@ -14,6 +14,7 @@ use crate::store::sql::Place;
 use super::error::Fault;
 use super::schema::Part;
 use super::session::Sessions;
+use super::statements::Told;
 use super::table::Tables;
 
 /// What is written to some of the tables: the records of a store, or the entries of an inbox.
@@ -43,6 +44,11 @@ pub(super) trait Commands: Send + Sync + 'static {
     /// How many bytes of content a command brings.
     fn size(order: &Self::Order) -> usize;
 
+    /// Whether a command may wait a moment for others that go with it while some are under way.
+    fn gathers(_: &Self::Order) -> bool {
+        false
+    }
+
     /// Whether a command that is sent again can say what it came to the first time.
     fn may_be_repeated(order: &Self::Order) -> bool;
 
@@ -53,6 +59,7 @@ pub(super) trait Commands: Send + Sync + 'static {
         conn: &mut PgConnection,
         orders: &[&Self::Order],
         time: &ServerTime,
+        begun: &Begun,
     ) -> impl Future<Output = Result<Option<CarriedOut<Self>>, Fault>> + Send;
 
     fn committed(&self, effect: Self::Effect);
@@ -72,6 +79,14 @@ pub(super) trait Commands: Send + Sync + 'static {
 
     /// Removes up to `$3` rows whose time ended from `$1` to `$2`, and says when each did.
     fn prune(&self) -> &str;
+}
+
+/// The beginning of a transaction.
+pub(super) struct Begun {
+    /// When that was sent.
+    pub(super) sent: Instant,
+    /// What the server has told of itself then: its time is earlier than any wait for a lock.
+    pub(super) told: Told,
 }
 
 /// What commands came to.

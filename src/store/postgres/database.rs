@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout};
 use super::commands::{Answers, Commands, ServerTime};
 use super::error::{Cause, Fault};
 use super::flights::{Flights, overdue};
+use super::gathering::Gathering;
 use super::job::{Job, Work, Write};
 use super::pruning::Pruning;
 use super::session::Sessions;
@@ -51,6 +52,7 @@ impl<C: Commands> Database<C> {
             time,
             jobs: Mutex::new(receiver),
             flights: Flights::new(),
+            gathering: Gathering::new(),
             workers,
             overdue: AtomicUsize::new(0),
             asking: Mutex::new(()),

@@ -9,6 +9,7 @@ mod commands;
 mod database;
 mod error;
 mod flights;
+mod gathering;
 #[cfg(feature = "inbox")]
 mod inbox;
 mod job;

@@ -107,6 +107,9 @@ impl<'a, C: Commands> Overdue<'a, C> {
         if shared.is_stuck()
             && let Ok(mut jobs) = shared.jobs.try_lock()
         {
+            for job in shared.gathering.take_all() {
+                job.answer(Err(flights::overdue().into()));
+            }
             while let Ok(job) = jobs.try_recv() {
                 if let Job::Write(job) = job {
                     job.answer(Err(flights::overdue().into()));

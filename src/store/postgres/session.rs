@@ -5,10 +5,13 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 #[cfg(feature = "inbox")]
 use sqlx::postgres::{PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Postgres, Transaction};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Connection, Executor as _, Postgres, Transaction, raw_sql,
+};
 use tokio::time::timeout;
 
 use super::error::Fault;
+use super::statements::{Told, tell, told_by};
 
 /// How to connect, and what each transaction begins with.
 #[derive(Clone)]
@@ -16,6 +19,7 @@ pub(super) struct Sessions {
     options: PgConnectOptions,
     deadline: Duration,
     begin: String,
+    open: String,
     begin_patient: String,
 }
 
@@ -33,8 +37,10 @@ impl Sessions {
             Some(_) => options,
             None => options.application_name("tower-webhook"),
         };
+        let begin_brief = begin(deadline, LOCK_LIMIT.min(deadline / 2));
         Self {
-            begin: begin(deadline, LOCK_LIMIT.min(deadline / 2)),
+            open: format!("{begin_brief}; {}", tell()),
+            begin: begin_brief,
             begin_patient: begin(deadline, deadline / 2),
             options,
             deadline,
@@ -77,6 +83,16 @@ impl Sessions {
         one.connect_lazy_with(self.options.clone())
     }
 
+    /// Begins a transaction, as `begin` does one that is not patient, and says what the server tells of itself.
+    pub(super) async fn open<'c>(
+        &self,
+        conn: &'c mut PgConnection,
+    ) -> Result<(Open<'c>, Told), Fault> {
+        let told = raw_sql(AssertSqlSafe(self.open.clone()));
+        let told = told_by(&told.fetch_all(&mut *conn).await?)?;
+        Ok((Open(conn), told))
+    }
+
     /// Begins a transaction. A patient one waits for locks for half of the deadline, another one for some
     /// milliseconds.
     pub(super) async fn begin<'c>(
@@ -90,6 +106,25 @@ impl Sessions {
             &self.begin
         };
         Ok(conn.begin_with(AssertSqlSafe(sql.clone())).await?)
+    }
+}
+
+/// A transaction that is open. Where it is dropped before its end, its connection is of no use any more.
+pub(super) struct Open<'c>(&'c mut PgConnection);
+
+impl Open<'_> {
+    pub(super) fn conn(&mut self) -> &mut PgConnection {
+        self.0
+    }
+
+    pub(super) async fn commit(self) -> Result<(), Fault> {
+        self.0.execute(raw_sql("COMMIT")).await?;
+        Ok(())
+    }
+
+    pub(super) async fn rollback(self) -> Result<(), Fault> {
+        self.0.execute(raw_sql("ROLLBACK")).await?;
+        Ok(())
     }
 }
 

@@ -9,7 +9,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::commands::{Commands, ServerTime};
 use super::flights::Flights;
-use super::job::Job;
+use super::gathering::Gathering;
+use super::job::{Job, Write};
 use super::pruning::Pruning;
 use super::session::Sessions;
 
@@ -20,6 +21,7 @@ pub(super) struct Shared<C: Commands> {
     pub(super) time: ServerTime,
     pub(super) jobs: Mutex<mpsc::Receiver<Job<C>>>,
     pub(super) flights: Flights<C>,
+    pub(super) gathering: Gathering<Write<C>>,
     pub(super) workers: usize,
     /// How many workers have a call that had no answer in time.
     pub(super) overdue: AtomicUsize,

@@ -199,13 +199,22 @@ async fn read_by<'a>(
     Ok((Told { time, pid }, found))
 }
 
+/// Asks for what the server tells, without a record.
+pub(super) fn tell() -> String {
+    format!("SELECT {NOW}, pg_backend_pid()")
+}
+
 /// What the server tells, without a record.
 pub(super) async fn told(conn: &mut PgConnection) -> Result<Told, Fault> {
-    let rows = sqlx::raw_sql(AssertSqlSafe(format!("SELECT {NOW}, pg_backend_pid()")));
-    let rows = rows.fetch_all(conn).await?;
+    let rows = sqlx::raw_sql(AssertSqlSafe(tell()));
+    told_by(&rows.fetch_all(conn).await?)
+}
+
+/// The answer to [`tell`].
+pub(super) fn told_by(rows: &[PgRow]) -> Result<Told, Fault> {
     let pid = rows.last().map(|row| row.try_get(1)).transpose()?;
     Ok(Told {
-        time: last_time(&rows)?,
+        time: last_time(rows)?,
         pid: pid.unwrap_or_default(),
     })
 }

@@ -39,9 +39,6 @@ pub(super) struct Worker<C: Commands> {
     aside: Aside<C>,
 }
 
-/// What there is to do: commands that go together, and something to read after them.
-type Gathered<C> = (Vec<Write<C>>, Option<Work>);
-
 impl<C: Commands> Worker<C> {
     pub(super) fn new(number: usize, shared: Arc<Shared<C>>) -> Self {
         Self {
@@ -61,11 +58,12 @@ impl<C: Commands> Worker<C> {
                 Some(at) => timeout_at(at, self.gather()).await,
                 None => Ok(self.gather().await),
             };
-            let (jobs, reading) = match gathered {
-                Ok(Some(gathered)) => gathered,
+            let reading = match gathered {
+                Ok(Some(reading)) => reading,
                 Ok(None) => break,
-                Err(_) => Gathered::<C>::default(),
+                Err(_) => None,
             };
+            let jobs = std::mem::take(&mut self.ready);
             if !jobs.is_empty() {
                 self.serve(Batch::new(jobs)).await;
             }
@@ -79,37 +77,69 @@ impl<C: Commands> Worker<C> {
         }
     }
 
-    /// Takes what there is to do. Dropped half-way, it has taken nothing.
-    async fn gather(&mut self) -> Option<Gathered<C>> {
-        let (mut jobs, mut next);
-        if self.ready.is_empty() {
-            jobs = self.shared.jobs.lock().await;
-            next = Some(jobs.recv().await?);
-        } else if let Ok(free) = self.shared.jobs.try_lock() {
-            jobs = free;
-            next = jobs.try_recv().ok();
-        } else {
-            return Some((std::mem::take(&mut self.ready), None));
-        }
-        let mut gathered = std::mem::take(&mut self.ready);
-        while let Some(job) = next {
-            match job {
-                Job::Read(work) => return Some((gathered, Some(work))),
+    /// Takes what there is to do, and says what is to be read after it. Dropped half-way, it has what it has
+    /// taken ready.
+    async fn gather(&mut self) -> Option<Option<Work>> {
+        let shared = Arc::clone(&self.shared);
+        let gathering = &shared.gathering;
+        self.take_gathered();
+        let mut jobs = match self.ready.is_empty() {
+            true => shared.jobs.lock().await,
+            false => match shared.jobs.try_lock() {
+                Ok(free) => free,
+                Err(_) => return Some(None),
+            },
+        };
+        while !self.is_full() {
+            let next = match self.ready.is_empty() {
+                true => tokio::select! {
+                    job = jobs.recv() => Some(job?),
+                    () = gathering.call() => None,
+                },
+                false => jobs.try_recv().ok(),
+            };
+            match next {
+                Some(Job::Read(work)) => return Some(Some(work)),
                 // Of who has given up already nothing is carried out.
-                Job::Write(job) if !job.is_wanted() => {}
-                Job::Write(job) => gathered.extend(self.shared.flights.begin(self.number, job)),
+                Some(Job::Write(job)) if !job.is_wanted() => {}
+                Some(Job::Write(job)) if C::gathers(&job.order) => {
+                    gathering.wait(job, Instant::now());
+                }
+                Some(Job::Write(job)) => {
+                    self.ready.extend(shared.flights.begin(self.number, job));
+                }
+                None if !self.ready.is_empty() => break,
+                None => {}
             }
-            let bytes = gathered.iter().map(|job| C::size(&job.order));
-            if gathered.len() >= self.most || bytes.sum::<usize>() >= MOST_BYTES {
-                break;
-            }
-            next = jobs.try_recv().ok();
+            self.take_gathered();
         }
-        Some((gathered, None))
+        Some(None)
+    }
+
+    /// Takes those that have waited for others, if they are to go.
+    fn take_gathered(&mut self) {
+        let now = Instant::now();
+        while !self.is_full()
+            && let Some(job) = self.shared.gathering.next(now)
+        {
+            if job.is_wanted() {
+                self.ready
+                    .extend(self.shared.flights.begin(self.number, job));
+            }
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        let bytes = self.ready.iter().map(|job| C::size(&job.order));
+        self.ready.len() >= self.most || bytes.sum::<usize>() >= MOST_BYTES
     }
 
     async fn serve(&mut self, mut batch: Batch<C>) {
-        match self.until(&mut batch).await {
+        let shared = Arc::clone(&self.shared);
+        let under_way = batch.gathers().then(|| shared.gathering.begin());
+        let tried = self.until(&mut batch).await;
+        drop(under_way);
+        match tried {
             Ok(answers) => {
                 self.most = self.most.saturating_add(1).min(MOST);
                 self.end(batch.answered(answers));

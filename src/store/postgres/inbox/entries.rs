@@ -1,6 +1,6 @@
 //! Entries and what they say: how they are read, locked and written.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use bytes::Bytes;
 use sqlx::postgres::{PgArguments, PgConnection};
@@ -105,6 +105,33 @@ pub(super) async fn write(
     let query = contents.bound_to(arrays.bound_to(unnamed(&statements.insert)));
     let inserted: i64 = query.fetch_one(conn).await?.try_get(0)?;
     Ok(usize::try_from(inserted).is_ok_and(|inserted| inserted == count))
+}
+
+/// Writes rows of events that were accepted just now, with their contents, unless an entry or a record of the event
+/// is there; and says where it has.
+pub(super) async fn accept(
+    conn: &mut PgConnection,
+    statements: &EntryStatements,
+    (mut rows, contents): (Vec<NewRow>, Vec<(i64, Content)>),
+    now: i64,
+) -> Result<HashSet<At>, Fault> {
+    // In one order everywhere, so that two transactions never wait for each other.
+    let place = |row: &NewRow| (row.place.namespace.clone(), row.place.key.clone());
+    rows.sort_by_cached_key(place);
+    let mut new_contents: HashMap<_, _> = contents.into_iter().collect();
+    let (mut arrays, mut contents) = (EntryRows::default(), Contents::default());
+    for row in rows {
+        contents.push(new_contents.remove(&row.id));
+        arrays.push(row);
+    }
+    let query = arrays
+        .bound_as_accepted(unnamed(&statements.accept))
+        .bind(now);
+    let rows = contents.bound_to(query).fetch_all(conn).await?;
+    let places = rows
+        .iter()
+        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
+    places.collect()
 }
 
 /// Writes rows that are there, and locked.

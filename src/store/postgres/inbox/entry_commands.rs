@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::clock::UnixTime;
 use crate::inbox::{Accepted, EntryCommand as _, Moved};
 use crate::store::error::StoreError;
-use crate::store::postgres::commands::{CarriedOut, Commands, ServerTime};
+use crate::store::postgres::commands::{Begun, CarriedOut, Commands, ServerTime};
 use crate::store::postgres::error::Fault;
 use crate::store::postgres::schema::{Part, RECORDS};
 use crate::store::postgres::session::Sessions;
@@ -22,6 +22,7 @@ use crate::store::sql::inbox::{
 };
 use crate::store::sql::{Place, Stored};
 
+use super::accepting::{self, Accepting, at, is_accept};
 use super::front::Front;
 use super::news::News;
 use super::room::{Reserved, Room};
@@ -45,6 +46,14 @@ pub(super) struct Effect {
     /// Whether there may be something to take that was not there before.
     is_news: bool,
     _reserved: Reserved,
+}
+
+/// What some commands came to, one after the other.
+struct Each {
+    answers: Vec<Result<Answer, StoreError>>,
+    wrote: bool,
+    /// By how much there are more entries now that are not over.
+    opened: i64,
 }
 
 impl EntryCommands {
@@ -153,6 +162,51 @@ impl EntryCommands {
         Ok(())
     }
 
+    /// Carries commands out, whatever is known of their entries. `None` where another transaction has inserted
+    /// one meanwhile.
+    async fn each(
+        &self,
+        conn: &mut PgConnection,
+        placed: &[&Placed],
+        time: &ServerTime,
+        room: u64,
+    ) -> Result<Option<Each>, Fault> {
+        let sent = std::time::Instant::now();
+        let (told, rows, unlocked) = self.rows(&mut *conn, placed, time).await?;
+        let now = time.answered(sent, told.time);
+        let mut found = Found {
+            rows,
+            next_id: i64::MIN,
+            room,
+            ..Found::default()
+        };
+        self.find(&mut *conn, placed, &unlocked, &mut found).await?;
+        let (decided, mut changes) = decide(placed, &mut found, now);
+        let opened = changes.opened;
+        let mut wrote = !changes.is_empty();
+        let order_keys = std::mem::take(&mut changes.order_keys);
+        if !entries::write(&mut *conn, &self.statements, changes).await? {
+            return Ok(None);
+        }
+        order_keys::write(&mut *conn, &self.statements, order_keys, now).await?;
+        let mut answers = Vec::with_capacity(placed.len());
+        for (placed, answer) in placed.iter().zip(decided) {
+            answers.push(match answer {
+                Some(answer) => answer,
+                None => {
+                    let (answer, changed) = self.beside_entries(&mut *conn, placed, now).await?;
+                    wrote |= changed;
+                    answer
+                }
+            });
+        }
+        Ok(Some(Each {
+            answers,
+            wrote,
+            opened,
+        }))
+    }
+
     /// What a command about no entry comes to, and whether it has written anything.
     async fn beside_entries(
         &self,
@@ -184,10 +238,6 @@ impl EntryCommands {
         };
         Ok((Ok(Answer::Changed(changed)), changed))
     }
-}
-
-fn at(place: &Place) -> At {
-    (place.namespace.as_str().to_owned(), place.key.clone())
 }
 
 /// Whether it may change what is kept of the order key of its entry, or asks for it.
@@ -234,6 +284,11 @@ impl Commands for EntryCommands {
         }
     }
 
+    /// What is accepted: each is a transaction's worth less where they go together.
+    fn gathers(placed: &Placed) -> bool {
+        is_accept(placed)
+    }
+
     /// A second look cannot say what was there; and what a take without an answer has taken is another one's
     /// after its lease.
     fn may_be_repeated(placed: &Placed) -> bool {
@@ -252,44 +307,41 @@ impl Commands for EntryCommands {
         conn: &mut PgConnection,
         placed: &[&Placed],
         time: &ServerTime,
+        begun: &Begun,
     ) -> Result<Option<CarriedOut<Self>>, Fault> {
-        let sent = std::time::Instant::now();
-        let (told, rows, unlocked) = self.rows(&mut *conn, placed, time).await?;
-        let now = time.answered(sent, told.time);
-        let accepts = placed
-            .iter()
-            .filter(|it| matches!(it.order, Order::Accept(_)));
-        let accepts = accepts.count();
+        let accepts = placed.iter().filter(|it| is_accept(it)).count();
         if accepts > 0 && self.room.is_unknown() {
             self.count(&mut *conn).await?;
         }
         let reserved = self.room.reserve(accepts);
-        let mut found = Found {
-            rows,
-            next_id: i64::MIN,
-            room: reserved.places,
-            ..Found::default()
-        };
-        self.find(&mut *conn, placed, &unlocked, &mut found).await?;
-        let (decided, mut changes) = decide(placed, &mut found, now);
-        let opened = changes.opened;
-        let mut wrote = !changes.is_empty();
-        let order_keys = std::mem::take(&mut changes.order_keys);
-        if !entries::write(&mut *conn, &self.statements, changes).await? {
-            return Ok(None);
+        let now = time.answered(begun.sent, begun.told.time);
+        let statements = &self.statements;
+        let accepting = accepting::new_ones(&mut *conn, statements, placed, now, reserved.places);
+        let Accepting {
+            mut answers,
+            mut opened,
+        } = accepting.await?;
+        let mut wrote = opened > 0;
+        let rest = placed.iter().zip(&answers);
+        let rest: Vec<_> = rest
+            .filter_map(|(it, answer)| answer.is_none().then_some(*it))
+            .collect();
+        if !rest.is_empty() {
+            let room = reserved.places.saturating_sub(opened.unsigned_abs());
+            let Some(done) = self.each(&mut *conn, &rest, time, room).await? else {
+                return Ok(None);
+            };
+            wrote |= done.wrote;
+            opened = opened.saturating_add(done.opened);
+            let missing = answers.iter_mut().filter(|answer| answer.is_none());
+            for (place, answer) in missing.zip(done.answers) {
+                *place = Some(answer);
+            }
         }
-        order_keys::write(&mut *conn, &self.statements, order_keys, now).await?;
-        let mut answers = Vec::with_capacity(placed.len());
-        for (placed, answer) in placed.iter().zip(decided) {
-            answers.push(match answer {
-                Some(answer) => answer,
-                None => {
-                    let (answer, changed) = self.beside_entries(&mut *conn, placed, now).await?;
-                    wrote |= changed;
-                    answer
-                }
-            });
-        }
+        let answers: Vec<_> = answers
+            .into_iter()
+            .map(|it| it.unwrap_or_else(mixed_up))
+            .collect();
         Ok(Some(CarriedOut {
             wrote,
             effect: Effect {
@@ -298,7 +350,7 @@ impl Commands for EntryCommands {
                 _reserved: reserved,
             },
             answers,
-            pid: told.pid,
+            pid: begun.told.pid,
         }))
     }
 

@@ -1,5 +1,6 @@
 //! An inbox on Postgres.
 
+mod accepting;
 mod builder;
 mod entries;
 mod entry_commands;
@@ -50,7 +51,8 @@ pub use self::builder::PostgresInboxBuilder;
 ///
 /// What is said of [`PostgresStore`](crate::PostgresStore) about the URL, its errors, how commands run, time,
 /// PgBouncer and what Postgres must be set to holds here too. Commands that come while all connections are busy
-/// share a transaction. Where that has a record of an event in the same schema, tables and namespace, the event
+/// share a transaction, and events that come while others are being accepted wait for them, 5 ms at most, and share
+/// the next one. Where that has a record of an event in the same schema, tables and namespace, the event
 /// is not accepted anew: one that was handled inline is a duplicate.
 ///
 /// # Tables

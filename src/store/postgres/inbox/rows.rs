@@ -115,6 +115,23 @@ impl EntryRows {
             .bind(self.versions)
             .bind(self.order_flags)
     }
+
+    /// The same of what was accepted just now: the rest all of them have in common.
+    pub(super) fn bound_as_accepted(
+        self,
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> Query<'_, Postgres, PgArguments> {
+        query
+            .bind(self.namespaces)
+            .bind(self.keys)
+            .bind(self.names)
+            .bind(self.routes)
+            .bind(self.sizes)
+            .bind(self.fingerprints)
+            .bind(self.order_keys)
+            .bind(self.versions)
+            .bind(self.order_flags)
+    }
 }
 
 /// The columns of an entry, from this one on; `None` where they hold what no version of this crate has

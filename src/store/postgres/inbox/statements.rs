@@ -13,6 +13,7 @@ use super::schema::Names;
 pub(super) struct EntryStatements {
     pub(super) read: String,
     pub(super) lock: String,
+    pub(super) accept: String,
     pub(super) insert: String,
     pub(super) update: String,
     pub(super) put: String,
@@ -90,6 +91,7 @@ impl EntryStatements {
             // Rows are locked in the order of their keys, as everywhere. The time is read above the locks.
             read: read(""),
             lock: read("FOR UPDATE"),
+            accept: accept(&Names::of(tables), &tables.records()),
             insert: format!(
                 "WITH new AS (
                      INSERT INTO {entries} ({PLACE}, {COLUMNS})
@@ -310,6 +312,32 @@ fn due(names: &Names, kind: &str) -> String {
                      AND (held.holder <> i.id OR (held.used_until > r.free AND held.used_until <= r.used))))
              ORDER BY i.due, i.id LIMIT r.most FOR UPDATE OF i SKIP LOCKED) AS e ON true
          ORDER BY r.n, e.due, e.id"
+    )
+}
+
+/// What nobody knows of these events is from now on, and which they are. They come in the order of their keys,
+/// and what all of them have in common stands here.
+fn accept(names: &Names, records: &str) -> String {
+    let Names {
+        entries, contents, ..
+    } = names;
+    format!(
+        "WITH new AS (
+             INSERT INTO {entries} (namespace, key, name, route, size, fingerprint, order_key, version,
+                 order_flags, state, due, accepted_at, attempts, deaths, fence, corrected)
+             SELECT u.*, 1, $10, $10, 0, 0, 0, false
+             FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::bigint[], $6::bytea[],
+                 $7::text[], $8::bigint[], $9::smallint[])
+                 AS u (namespace, key, name, route, size, fingerprint, order_key, version, order_flags)
+             WHERE (SELECT true FROM {records} AS r WHERE r.namespace = u.namespace AND r.key = u.key) IS NULL
+             ON CONFLICT (namespace, key) DO NOTHING RETURNING id, namespace, key),
+         held AS (
+             INSERT INTO {contents} (id, envelope, body, head, rest)
+             SELECT new.id, u.envelope, u.body, u.head, u.rest
+             FROM new JOIN unnest($1::text[], $2::text[], $11::bytea[], $12::bytea[], $13::bytea[],
+                 $14::bytea[]) AS u (namespace, key, envelope, body, head, rest)
+                 ON u.namespace = new.namespace AND u.key = new.key)
+         SELECT namespace, key FROM new"
     )
 }
 

@@ -1,6 +1,7 @@
 //! An inbox on a real Postgres: the contract, the rules of an entry, and what it does when the server fails.
 
 mod faults;
+mod gathering;
 mod ordering;
 mod plans;
 mod told;

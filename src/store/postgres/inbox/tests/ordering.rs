@@ -10,7 +10,7 @@ use crate::store::command::{Complete, StoredResponse};
 use crate::store::sql::inbox::OrderAt;
 use crate::store::transaction::{Finished, Ticket};
 
-fn accept_in(id: &str, version: i64) -> Accept {
+pub(super) fn accept_in(id: &str, version: i64) -> Accept {
     let key = OrderKey::new(["1042"]).unwrap();
     let order = EventOrder::new(key, Some(Version::new(version)));
     Accept {
