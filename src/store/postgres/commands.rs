@@ -14,8 +14,8 @@ use crate::store::sql::Place;
 use super::error::Fault;
 use super::schema::Part;
 use super::session::Sessions;
-use super::statements::Told;
 use super::table::Tables;
+use super::told::Told;
 
 /// What is written to some of the tables: the records of a store, or the entries of an inbox.
 pub(super) trait Commands: Send + Sync + 'static {

@@ -7,7 +7,7 @@ use crate::event::{EventKey, Name};
 use crate::store::error::StoreError;
 use crate::store::sql::{Answer, Found, OpenCounts, Place, Placed, Records, Row, Stored, Waiting};
 
-use super::{PostgresStore, statements};
+use super::{PostgresStore, statements, told};
 
 impl Records for PostgresStore {
     fn namespace_name(&self) -> &Name {
@@ -48,7 +48,7 @@ impl Records for PostgresStore {
         let reading = self
             .server
             .database
-            .read(|conn, _| Box::pin(statements::told(conn)));
+            .read(|conn, _| Box::pin(told::told(conn)));
         Ok(self.server.database.time(reading.await?.time))
     }
 

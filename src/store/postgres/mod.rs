@@ -26,6 +26,7 @@ mod settings;
 mod shared;
 mod statements;
 mod table;
+mod told;
 mod transactions;
 mod tx_driver;
 mod tx_records;

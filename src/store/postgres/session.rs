@@ -11,7 +11,7 @@ use sqlx::{
 use tokio::time::timeout;
 
 use super::error::Fault;
-use super::statements::{Told, tell, told_by};
+use super::told::{Told, tell, told_by};
 
 /// How to connect, and what each transaction begins with.
 #[derive(Clone)]

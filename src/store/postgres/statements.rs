@@ -12,18 +12,15 @@ use sqlx::{AssertSqlSafe, Postgres, Row as _};
 
 use crate::clock::UnixTime;
 use crate::event::{EventKey, Name};
-use crate::store::sql::{
-    Change, Found, OpenCounts, Place, Placed, Row, Stored, from_micros, micros,
-};
+use crate::store::sql::{Change, Found, OpenCounts, Place, Placed, Row, Stored, micros};
 
 use super::error::{Cause, Fault};
 use super::rows::Rows;
 use super::table::Tables;
+use super::told::{NOW, Told, last_time};
 
 pub(super) const COLUMNS: &str = "namespace, key, name, state, token, attempt, fence, fingerprint, kept_until, \
                        lease_ends, lease, corrected, status, content_type, body";
-/// The clock of the server, in microseconds.
-pub(super) const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 
 /// The statements on one table.
 #[derive(Debug)]
@@ -149,13 +146,6 @@ pub(super) fn unnamed(sql: &str) -> Query<'_, Postgres, PgArguments> {
     sqlx::query(AssertSqlSafe(sql)).persistent(false)
 }
 
-/// What a server tells of itself.
-pub(super) struct Told {
-    pub(super) time: UnixTime,
-    /// The process that serves this transaction.
-    pub(super) pid: i32,
-}
-
 /// What the server tells, and the rows that these commands are about, locked.
 pub(super) async fn read(
     conn: &mut PgConnection,
@@ -199,26 +189,6 @@ async fn read_by<'a>(
     Ok((Told { time, pid }, found))
 }
 
-/// Asks for what the server tells, without a record.
-pub(super) fn tell() -> String {
-    format!("SELECT {NOW}, pg_backend_pid()")
-}
-
-/// What the server tells, without a record.
-pub(super) async fn told(conn: &mut PgConnection) -> Result<Told, Fault> {
-    let rows = sqlx::raw_sql(AssertSqlSafe(tell()));
-    told_by(&rows.fetch_all(conn).await?)
-}
-
-/// The answer to [`tell`].
-pub(super) fn told_by(rows: &[PgRow]) -> Result<Told, Fault> {
-    let pid = rows.last().map(|row| row.try_get(1)).transpose()?;
-    Ok(Told {
-        time: last_time(rows)?,
-        pid: pid.unwrap_or_default(),
-    })
-}
-
 /// One record, and the time of the server.
 pub(super) async fn one(
     conn: &mut PgConnection,
@@ -234,13 +204,6 @@ pub(super) async fn one(
         }
     }
     Ok((last_time(&rows)?, found))
-}
-
-/// Of the last row, which came after the last wait.
-pub(super) fn last_time(rows: &[PgRow]) -> Result<UnixTime, Fault> {
-    let last = rows.last().map(|row| row.try_get::<i64, _>(0));
-    let time = last.transpose()?.and_then(from_micros);
-    time.ok_or_else(|| Fault::new(Cause::Corrupt, "the server tells no time"))
 }
 
 /// Namespace and key; `None` where the row tells the time alone.

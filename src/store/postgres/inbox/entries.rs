@@ -9,7 +9,8 @@ use sqlx::{Postgres, Row as _};
 
 use crate::inbox::Content;
 use crate::store::postgres::error::Fault;
-use crate::store::postgres::statements::{Told, all_of, last_time, told, unnamed};
+use crate::store::postgres::statements::{all_of, unnamed};
+use crate::store::postgres::told::{Told, last_time, told};
 use crate::store::sql::inbox::{At, Changes, FoundRow, NewRow};
 
 use super::pieces::Pieces;

@@ -15,8 +15,8 @@ use crate::store::postgres::commands::{Begun, CarriedOut, Commands, ServerTime};
 use crate::store::postgres::error::Fault;
 use crate::store::postgres::schema::{Part, RECORDS};
 use crate::store::postgres::session::Sessions;
-use crate::store::postgres::statements::Told;
 use crate::store::postgres::table::Tables;
+use crate::store::postgres::told::Told;
 use crate::store::sql::inbox::{
     Answer, At, Found, FoundRow, Order, OrderAt, Placed, decide, mixed_up,
 };

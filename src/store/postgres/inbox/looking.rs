@@ -9,7 +9,8 @@ use crate::event::Name;
 use crate::inbox::{EntryCounts, EntryStatus, EntryView, List, Route};
 use crate::store::postgres::commands::ServerTime;
 use crate::store::postgres::error::{Cause, Fault};
-use crate::store::postgres::statements::{last_time, told, unnamed};
+use crate::store::postgres::statements::unnamed;
+use crate::store::postgres::told::{last_time, told};
 use crate::store::sql::{Place, micros};
 
 use super::rows::entry;

@@ -1,8 +1,9 @@
 //! The statements that commands run.
 
 use crate::inbox::LONE_FROM;
-use crate::store::postgres::statements::{COLUMNS as RECORD, NOW};
+use crate::store::postgres::statements::COLUMNS as RECORD;
 use crate::store::postgres::table::Tables;
+use crate::store::postgres::told::NOW;
 
 use super::pieces::WHOLE;
 use super::rows::{ARRAYS, COLUMNS, PLACE};

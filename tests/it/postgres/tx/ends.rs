@@ -78,8 +78,9 @@ async fn each_way_to_end(ledger: Ledger) {
         for _ in 0..4 {
             let mut conn = ledger.pool.acquire().await.unwrap();
             let row: (i64,) = sqlx::query_as(
-                "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid()
-                AND locktype = 'advisory'",
+                "SELECT count(*) FROM pg_catalog.pg_locks
+                WHERE pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()
+                AND locktype OPERATOR(pg_catalog.=) 'advisory'",
             )
             .fetch_one(&mut *conn)
             .await
