@@ -21,9 +21,9 @@ const LONGEST_HOSTS_FILE: u64 = 16 * 1024 * 1024;
 /// Looks a host name of an [`Allowlist`](crate::Allowlist) up, as the layers do.
 ///
 /// A name that holds a dot is looked up in the hosts file first and then as it stands, so that no
-/// search list of the system can lead it elsewhere; another one, or one made by
-/// [`HostName::search`], as the system does. All addresses are returned, those too that an allowlist
-/// does not admit.
+/// search list of the system can lead it elsewhere; another one, or one that is written as
+/// `search(name)`, as the system does. All addresses are returned, those too that an allowlist does
+/// not admit.
 ///
 /// # Errors
 ///
