@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::store::sql::micros;
 
-use super::commands::{Answers, Begun, CarriedOut, Commands};
+use super::commands::{Answers, CarriedOut, Commands, Opening};
 use super::error::{Cause, Fault};
 use super::overdue::Commit;
 use super::pruning::{AT_ONCE, Look, SPARE};
@@ -51,10 +51,10 @@ pub(super) async fn attempt<C: Commands>(
     commit: &Commit,
 ) -> Result<Outcome<C>, Failure> {
     let sent = std::time::Instant::now();
-    let begun = shared.sessions.open(conn).await;
-    let (mut tx, told) = begun.map_err(Failure::sure)?;
-    let begun = Begun { sent, told };
-    let carrying_out = (shared.commands).carry_out(tx.conn(), orders, &shared.time, &begun);
+    let opened = shared.sessions.open(conn).await;
+    let (mut tx, told) = opened.map_err(Failure::sure)?;
+    let opening = Opening { sent, told };
+    let carrying_out = (shared.commands).carry_out(tx.conn(), orders, &shared.time, &opening);
     let CarriedOut {
         answers,
         wrote,

@@ -59,7 +59,7 @@ pub(super) trait Commands: Send + Sync + 'static {
         conn: &mut PgConnection,
         orders: &[&Self::Order],
         time: &ServerTime,
-        begun: &Begun,
+        opening: &Opening,
     ) -> impl Future<Output = Result<Option<CarriedOut<Self>>, Fault>> + Send;
 
     fn committed(&self, effect: Self::Effect);
@@ -82,7 +82,11 @@ pub(super) trait Commands: Send + Sync + 'static {
 }
 
 /// The beginning of a transaction.
-pub(super) struct Begun {
+#[cfg_attr(
+    not(feature = "inbox"),
+    expect(dead_code, reason = "records are read with the time that they go by")
+)]
+pub(super) struct Opening {
     /// When that was sent.
     pub(super) sent: Instant,
     /// What the server has told of itself then: its time is earlier than any wait for a lock.

@@ -8,7 +8,7 @@ use sqlx::postgres::PgConnection;
 
 use crate::store::sql::{Answer, Order, Place, Placed, decide};
 
-use super::commands::{Begun, CarriedOut, Commands, ServerTime};
+use super::commands::{CarriedOut, Commands, Opening, ServerTime};
 use super::error::Fault;
 use super::schema::{Part, RECORDS};
 use super::session::Sessions;
@@ -61,7 +61,7 @@ impl Commands for RecordCommands {
         conn: &mut PgConnection,
         orders: &[&Placed],
         time: &ServerTime,
-        _: &Begun,
+        _: &Opening,
     ) -> Result<Option<CarriedOut<Self>>, Fault> {
         let sent = Instant::now();
         let (told, found) = statements::read(&mut *conn, &self.statements, orders).await?;

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::clock::UnixTime;
 use crate::inbox::{Accepted, EntryCommand as _, Moved};
 use crate::store::error::StoreError;
-use crate::store::postgres::commands::{Begun, CarriedOut, Commands, ServerTime};
+use crate::store::postgres::commands::{CarriedOut, Commands, Opening, ServerTime};
 use crate::store::postgres::error::Fault;
 use crate::store::postgres::schema::{Part, RECORDS};
 use crate::store::postgres::session::Sessions;
@@ -307,14 +307,14 @@ impl Commands for EntryCommands {
         conn: &mut PgConnection,
         placed: &[&Placed],
         time: &ServerTime,
-        begun: &Begun,
+        opening: &Opening,
     ) -> Result<Option<CarriedOut<Self>>, Fault> {
         let accepts = placed.iter().filter(|it| is_accept(it)).count();
         if accepts > 0 && self.room.is_unknown() {
             self.count(&mut *conn).await?;
         }
         let reserved = self.room.reserve(accepts);
-        let now = time.answered(begun.sent, begun.told.time);
+        let now = time.answered(opening.sent, opening.told.time);
         let statements = &self.statements;
         let accepting = accepting::new_ones(&mut *conn, statements, placed, now, reserved.places);
         let Accepting {
@@ -350,7 +350,7 @@ impl Commands for EntryCommands {
                 _reserved: reserved,
             },
             answers,
-            pid: begun.told.pid,
+            pid: opening.told.pid,
         }))
     }
 
