@@ -1,6 +1,7 @@
 //! Lists of addresses as senders publish them, read into networks.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -256,15 +257,26 @@ impl FeedContent {
     }
 }
 
+/// Where networks begin that no sender is in and that a wider one may hold in its middle (RFC 1918, 3927 and 6598).
+const LOCAL_V4: [Ipv4Addr; 4] = [
+    Ipv4Addr::new(100, 64, 0, 0),
+    Ipv4Addr::new(169, 254, 0, 0),
+    Ipv4Addr::new(172, 16, 0, 0),
+    Ipv4Addr::new(192, 168, 0, 0),
+];
+
 fn can_be_a_senders(network: &IpNet) -> bool {
     let widest = match network {
         IpNet::V4(_) => WIDEST_V4,
         IpNet::V6(_) => WIDEST_V6,
     };
-    let (first, last) = (network.network(), network.broadcast());
+    // Of two networks one holds the other, or they have nothing in common.
+    let holds_ours = (LOCAL_V4.iter()).any(|first| network.contains(&IpAddr::V4(*first)));
+    let first = network.network();
     network.prefix_len() >= widest
+        && !holds_ours
         && !is_local(first)
-        && !is_local(last)
+        && !is_local(network.broadcast())
         && !first.is_multicast()
         && !first.is_unspecified()
 }
@@ -345,3 +357,23 @@ impl fmt::Display for FeedError {
 }
 
 impl std::error::Error for FeedError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_that_holds_one_of_ours_is_passed_over() {
+        let feed = AddressFeed::lines("https://example.com/ips.txt");
+        for wide in ["100.0.0.0/8", "169.0.0.0/8", "172.0.0.0/8", "192.0.0.0/8"] {
+            let served = format!("{wide}\n203.0.113.0/24\n");
+            let content = feed.read(served.as_bytes()).unwrap();
+            let taken: Vec<_> = content.networks().map(|it| it.to_string()).collect();
+            assert_eq!(
+                (taken, content.passed_over()),
+                (vec!["203.0.113.0/24".to_owned()], 1)
+            );
+        }
+        assert_eq!(feed.read(b"8.0.0.0/8").unwrap().passed_over(), 0);
+    }
+}
