@@ -178,19 +178,19 @@ impl<D: TxDriver> Connections for Driver<D> {
         let Some(connection) = &mut open.0 else {
             return Ok(Completed::Lost);
         };
-        let error = match D::ask(connection, &statements.complete_text(place, complete)).await {
+        let refused = match D::ask(connection, &statements.complete_text(place, complete)).await {
             Ok(Some(answer)) => return Ok(Completed::told(&answer)),
             Ok(None) => None,
-            Err(error) => Some(error),
-        };
-        let code = error.as_ref().and_then(D::sqlstate);
-        match (code.as_deref(), error) {
-            (Some("25P02"), _) => Ok(Completed::went_on()),
-            (code, Some(error)) if code != Some(READ_ONLY) => Err(error),
-            (_, error) => match (D::ask(connection, &TxStatements::mark_text()).await, error) {
-                (Ok(mark), _) => Ok(Completed::why(mark.as_deref(), complete.token)),
-                (Err(_), Some(error)) | (Err(error), None) => Err(error),
+            Err(error) => match D::sqlstate(&error).as_deref() {
+                Some("25P02") => return Ok(Completed::went_on()),
+                Some(READ_ONLY) => Some(error),
+                _ => return Err(error),
             },
+        };
+        match D::ask(connection, &TxStatements::mark_text()).await {
+            Ok(mark) => Ok(Completed::why(mark.as_deref(), complete.token)),
+            // Behind the refusal of a transaction that reads only no statement is taken.
+            Err(error) => Err(refused.unwrap_or(error)),
         }
     }
 
