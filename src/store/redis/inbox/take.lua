@@ -8,8 +8,8 @@
 --       has none
 --
 -- Answers { now, for each { outcome, entry, history } }: 1 taken, 2 changed and not taken, 3 not as it was
--- seen, 4 stale, 5 buried, 6 not wanted any more, 0 unreadable and out of the way now. What fails is 3 too, and its error the answer
--- where nothing was taken. One that was taken by this call before is taken still: its reply was lost.
+-- seen, 4 stale, 5 buried, 6 not wanted any more, 0 unreadable and out of the way now. What fails is 3 too, and its
+-- error the answer where nothing was taken. One that was taken by this call before is taken still: its reply was lost.
 
 local token, lease, max_attempts, lone, died, retention, wanted = unpack(ARGV)
 local lease_ends = now + lease
