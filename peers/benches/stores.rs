@@ -41,7 +41,7 @@ use common::Result;
 use common::measured::Table;
 use common::medians::Medians;
 use event::{LEASE, RETENTION, portions};
-use pairs::{PATIENCE, Side, used};
+use pairs::{PATIENCE, Side};
 use redis_support::Server;
 
 /// How many in flight, and how many pairs a round: some tenths of a second.
@@ -262,11 +262,11 @@ fn bytes_on_redis<S: Side>(
     // The scripts and buffers are there before.
     runtime.block_on(rate(&side, IN_FLIGHT, 0..IN_FLIGHT));
     server.ask(&["FLUSHALL"]);
-    let before = used(&server);
+    let before = server.steadily_used();
     for portion in portions(records) {
         runtime.block_on(rate(&side, IN_FLIGHT, portion));
     }
-    let bytes = used(&server) - before;
+    let bytes = server.steadily_used() - before;
     let keys: u32 = server.ask(&["DBSIZE"]).parse().unwrap();
     // Theirs counts in a key of its own.
     assert!((records..=records + 1).contains(&keys), "{keys}");
