@@ -74,6 +74,11 @@ pub(super) trait Commands: Send + Sync + 'static {
         sessions: &Sessions,
     ) -> impl Future<Output = Result<(), Fault>> + Send;
 
+    /// When that is due of which something was put off, if anything was.
+    fn afterwards_at(&self) -> Option<tokio::time::Instant> {
+        None
+    }
+
     /// What goes on beside the workers, for as long as they do.
     fn beside(&self, sessions: Sessions) -> BoxFuture<'static, ()>;
 

@@ -1,5 +1,7 @@
 //! The tasks that own a connection each: one takes what has gathered and carries it out in one transaction.
 
+mod afterwards;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use sqlx::postgres::PgConnection;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::aside::Aside;
-use super::attempt::{Failure, Outcome, attempt, prune};
+use super::attempt::{Failure, Outcome, attempt};
 use super::batch::{Answered, Batch};
 use super::commands::{Answers, Commands};
 use super::error::{Cause, Fault};
@@ -54,7 +56,8 @@ impl<C: Commands> Worker<C> {
     /// Serves until nobody can ask any more.
     pub(super) async fn run(mut self) {
         loop {
-            let gathered = match self.aside.try_at() {
+            let wake_at = [self.aside.try_at(), self.afterwards_at()];
+            let gathered = match wake_at.into_iter().flatten().min() {
                 Some(at) => timeout_at(at, self.gather()).await,
                 None => Ok(self.gather().await),
             };
@@ -71,6 +74,9 @@ impl<C: Commands> Worker<C> {
                 self.read(work).await;
             }
             self.try_again().await;
+            if self.afterwards_at().is_some_and(|at| Instant::now() >= at) {
+                self.tidy_up().await;
+            }
         }
         if let Some(conn) = self.conn.take() {
             let _ = conn.close().await;
@@ -335,36 +341,6 @@ impl<C: Commands> Worker<C> {
             Err(fault) => {
                 work(Err(fault)).await;
             }
-        }
-    }
-
-    /// What may be done behind the answers, and the removal of some rows whose time is over, if it is time to
-    /// look.
-    async fn tidy_up(&mut self) {
-        let Some(mut conn) = self.conn.take() else {
-            return;
-        };
-        let (limit, commit) = (self.limit(), Commit::default());
-        let sessions = &self.shared.sessions;
-        let afterwards = self.shared.commands.afterwards(&mut conn, sessions);
-        if !matches!(
-            finished(&self.shared, self.number, afterwards, limit, &commit).await,
-            Some(Ok(()))
-        ) {
-            return;
-        }
-        let Some(look) = self.shared.pruning.due(Instant::now()) else {
-            self.conn = Some(conn);
-            return;
-        };
-        let (limit, commit) = (self.limit(), Commit::default());
-        let pruning = prune(&mut conn, &self.shared, look, &commit);
-        match finished(&self.shared, self.number, pruning, limit, &commit).await {
-            Some(Ok(())) => self.conn = Some(conn),
-            Some(Err(fault)) => {
-                tracing::warn!(%fault, "{} whose retention is over cannot be removed", C::ROWS);
-            }
-            None => {}
         }
     }
 

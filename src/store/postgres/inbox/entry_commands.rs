@@ -381,6 +381,10 @@ impl Commands for EntryCommands {
         Ok(())
     }
 
+    fn afterwards_at(&self) -> Option<Instant> {
+        self.news.say_at()
+    }
+
     fn beside(&self, sessions: Sessions) -> BoxFuture<'static, ()> {
         let news = Arc::clone(&self.news);
         Box::pin(async move { news.listen(&sessions).await })

@@ -25,7 +25,9 @@ const PROOF_LIMIT: Duration = Duration::from_secs(5);
 /// The pauses between two tries to listen.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LAST_PAUSE: Duration = Duration::from_secs(60);
-/// How long nothing is said where that has failed.
+/// How long nothing is said once something was: what comes meanwhile is one word.
+const BREATH: Duration = Duration::from_millis(10);
+/// The same where it has failed.
 const SILENCE: Duration = Duration::from_secs(30);
 /// How soon it is looked again where others had locked an order key.
 const SOON: Duration = Duration::from_millis(10);
@@ -96,18 +98,36 @@ impl News {
         let _ = timeout(limit, self.here.notified()).await;
     }
 
-    /// Tells others what there is to tell, if there is.
+    /// When it is time to tell others, if there is something to tell.
+    pub(super) fn say_at(&self) -> Option<Instant> {
+        let has_some = self.has_some.load(Ordering::Acquire);
+        has_some.then(|| self.silent_until().unwrap_or_else(Instant::now))
+    }
+
+    /// Tells others what there is to tell, if it is time.
     pub(super) async fn say(&self, conn: &mut PgConnection) -> Result<(), Fault> {
-        if !self.has_some.swap(false, Ordering::AcqRel) || self.is_silent() {
+        if !self.may_speak(Instant::now()) {
             return Ok(());
         }
         let said = self.notify(conn).await;
         if let Err(fault) = &said {
             tracing::debug!(%fault, "workers of other processes are not told of new events");
-            let mut silent_until = self.silent_until();
-            *silent_until = Some(Instant::now() + SILENCE);
+            *self.silent_until() = Some(Instant::now() + SILENCE);
         }
         said
+    }
+
+    /// Whether there is something to tell, and it is time: then whoever asks tells it.
+    pub(super) fn may_speak(&self, now: Instant) -> bool {
+        let mut silent_until = self.silent_until();
+        if silent_until.is_some_and(|until| now < until) {
+            return false;
+        }
+        let has_some = self.has_some.swap(false, Ordering::AcqRel);
+        if has_some {
+            *silent_until = Some(now + BREATH);
+        }
+        has_some
     }
 
     /// In one message. A word that is lost in a crash was for who crashed too: nobody waits for the disk.
@@ -118,11 +138,6 @@ impl News {
         );
         conn.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await?;
         Ok(())
-    }
-
-    fn is_silent(&self) -> bool {
-        self.silent_until()
-            .is_some_and(|until| Instant::now() < until)
     }
 
     fn silent_until(&self) -> MutexGuard<'_, Option<Instant>> {

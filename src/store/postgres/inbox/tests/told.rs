@@ -1,5 +1,7 @@
 //! Who is told of new events, and when.
 
+use tokio::time::Instant;
+
 use super::*;
 
 /// Longer than any test: who returns earlier was told.
@@ -29,6 +31,49 @@ async fn another_process_is_told_of_an_event() {
     // Nobody waits here: nothing listens.
     let listens = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'";
     assert_eq!(server.ask(listens), "1");
+}
+
+/// What comes within a breath is one word, and that is said although nothing comes behind it.
+#[tokio::test]
+async fn another_process_is_told_of_the_last_of_many() {
+    let server = Postgres::start();
+    let (accepting, working) = (inbox(&server).await, inbox(&server).await);
+    until_it_hears(&working).await;
+    for number in 0..60 {
+        accepting
+            .accept(&accept(&number.to_string(), "a"))
+            .await
+            .unwrap();
+        // At every second one the last word may be less than a breath ago.
+        if number % 2 == 1 {
+            let begun = std::time::Instant::now();
+            let mut taken = 0;
+            while taken < 2 {
+                taken += working.take(&take(2)).await.unwrap().len();
+                assert!(begun.elapsed() < PATIENCE);
+                if taken < 2 {
+                    working.wait(PATIENCE).await;
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_said_twice_in_a_breath() {
+    let server = Postgres::start();
+    let inbox = inbox(&server).await;
+    let news = &inbox.server.database.commands().news;
+    let (now, millis) = (Instant::now(), Duration::from_millis);
+    assert!(!news.may_speak(now), "there is nothing to tell");
+    news.note();
+    assert!(news.may_speak(now));
+    assert_eq!(news.say_at(), None);
+    news.note();
+    assert!(!news.may_speak(now + millis(9)));
+    assert_eq!(news.say_at(), Some(now + millis(10)));
+    assert!(news.may_speak(now + millis(10)));
+    assert!(!news.may_speak(now + millis(20)), "it was told");
 }
 
 #[tokio::test]

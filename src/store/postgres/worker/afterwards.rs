@@ -1,0 +1,47 @@
+//! What is done behind the answers: nobody waits for it.
+
+use tokio::time::Instant;
+
+use crate::store::postgres::attempt::prune;
+use crate::store::postgres::commands::Commands;
+use crate::store::postgres::overdue::{Commit, finished};
+
+use super::Worker;
+
+impl<C: Commands> Worker<C> {
+    /// When something is to be done that was put off behind the answers. Without a connection it waits for one.
+    pub(super) fn afterwards_at(&self) -> Option<Instant> {
+        let at = self.shared.commands.afterwards_at();
+        at.filter(|_| self.conn.is_some())
+    }
+
+    /// What may be done behind the answers, and the removal of some rows whose time is over, if it is time to
+    /// look.
+    pub(super) async fn tidy_up(&mut self) {
+        let Some(mut conn) = self.conn.take() else {
+            return;
+        };
+        let (limit, commit) = (self.limit(), Commit::default());
+        let sessions = &self.shared.sessions;
+        let afterwards = self.shared.commands.afterwards(&mut conn, sessions);
+        if !matches!(
+            finished(&self.shared, self.number, afterwards, limit, &commit).await,
+            Some(Ok(()))
+        ) {
+            return;
+        }
+        let Some(look) = self.shared.pruning.due(Instant::now()) else {
+            self.conn = Some(conn);
+            return;
+        };
+        let (limit, commit) = (self.limit(), Commit::default());
+        let pruning = prune(&mut conn, &self.shared, look, &commit);
+        match finished(&self.shared, self.number, pruning, limit, &commit).await {
+            Some(Ok(())) => self.conn = Some(conn),
+            Some(Err(fault)) => {
+                tracing::warn!(%fault, "{} whose retention is over cannot be removed", C::ROWS);
+            }
+            None => {}
+        }
+    }
+}
