@@ -5,6 +5,7 @@ pub(crate) mod amount;
 pub(crate) mod blendfi;
 pub(crate) mod blox;
 pub(crate) mod faults;
+pub(crate) mod folder;
 pub(crate) mod http;
 pub(crate) mod log;
 pub(crate) mod observer;

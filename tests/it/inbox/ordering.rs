@@ -17,8 +17,10 @@ use tower_webhook::{
     Delivery, Event, EventKey, MemoryStore, Name, Provider, Webhook, WebhookLayer,
 };
 
+use super::sqlite::inbox_in;
 use super::{Working, send_http};
 use crate::support::amount::short_or_long;
+use crate::support::folder::Folder;
 use crate::support::presets::{Preset, clock};
 
 const STATUSES: [&str; 5] = ["CREATED", "PENDING", "PAID", "SHIPPED", "CLOSED"];
@@ -184,8 +186,8 @@ async fn orders_shuffled_and_thrice_are_applied_in_rising_versions() {
 #[cfg(feature = "sqlite")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn orders_are_on_a_file_with_two_processes_too() {
-    let folder = super::sqlite::Folder::new("ordered");
-    let (first, second) = (folder.inbox().await, folder.inbox().await);
+    let folder = Folder::new("ordered");
+    let (first, second) = (inbox_in(&folder).await, inbox_in(&folder).await);
     shuffled_and_thrice([&first, &second]).await;
 }
 

@@ -10,8 +10,9 @@ use tower_webhook::journal::{
     Journal, JournalError, JournalFiles, JournalFilter, JournalLine, JournalSink, Retained,
 };
 
-use super::{Folder, flushed, started};
+use super::{flushed, started};
 use crate::support::blendfi::{self, event};
+use crate::support::folder::Folder;
 use crate::support::wait;
 
 /// A file system in memory with so much room, which is gone with it.
@@ -20,7 +21,7 @@ struct Small(Folder);
 impl Small {
     /// `None` where this user may not make one.
     fn mount(kib: u32) -> Option<Self> {
-        let folder = Folder::new();
+        let folder = Folder::new("journal");
         let done = Command::new("mount")
             .args(["-t", "tmpfs", "-o", &format!("size={kib}k"), "tmpfs"])
             .arg(folder.path())
@@ -172,7 +173,7 @@ async fn large_bodies_that_wait_to_be_written_take_no_room_of_deliveries() {
 
 #[tokio::test]
 async fn files_stay_within_their_bound_and_the_oldest_go() {
-    let folder = Folder::new();
+    let folder = Folder::new("journal");
     let files = JournalFiles::open(folder.path())
         .unwrap()
         .at_most(8 << 10, 32 << 10, 16 << 10);
@@ -222,7 +223,7 @@ async fn files_stay_within_their_bound_and_the_oldest_go() {
 
 #[tokio::test]
 async fn a_line_that_a_death_has_cut_off_is_passed_over() {
-    let folder = Folder::new();
+    let folder = Folder::new("journal");
     let files = JournalFiles::open(folder.path()).unwrap();
     for life in 0..2 {
         let journal = started(files.clone());

@@ -8,46 +8,22 @@ mod replays;
 mod tables;
 mod whole;
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tower_webhook::journal::{
     Journal, JournalBuilder, JournalFiles, JournalFilter, JournalLine, JournalSink,
 };
 
+use crate::support::folder::Folder;
+
 /// Nothing here takes as long as this unless it never happens.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A folder of its own, which goes with it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("webhook-journal-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn path(&self) -> &Path {
-        &self.0
-    }
-
-    /// Everything that stands in its files.
-    fn text(&self) -> String {
-        let files = std::fs::read_dir(&self.0).unwrap();
-        let texts = files.map(|file| std::fs::read(file.unwrap().path()).unwrap());
-        String::from_utf8_lossy(&texts.collect::<Vec<_>>().concat()).into_owned()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+/// Everything that stands in the files of a folder.
+fn text_in(folder: &Folder) -> String {
+    let files = std::fs::read_dir(folder.path()).unwrap();
+    let texts = files.map(|file| std::fs::read(file.unwrap().path()).unwrap());
+    String::from_utf8_lossy(&texts.collect::<Vec<_>>().concat()).into_owned()
 }
 
 /// A journal in files.
@@ -65,7 +41,7 @@ impl Kept {
     fn with(
         set: impl FnOnce(JournalBuilder<JournalFiles>) -> JournalBuilder<JournalFiles>,
     ) -> Self {
-        let folder = Folder::new();
+        let folder = Folder::new("journal");
         let files = JournalFiles::open(folder.path()).unwrap();
         Self {
             journal: set(Journal::builder(files.clone())).start().unwrap(),

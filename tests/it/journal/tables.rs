@@ -11,6 +11,7 @@ use super::{flushed, started};
 use crate::sql_support::Postgres;
 use crate::sql_support::proxy::{Fault, Proxy};
 use crate::support::blendfi::{self, event, key};
+use crate::support::folder::Folder;
 use crate::support::server::Server;
 
 /// Numbers of transactions are not ordered as their texts are: 99 comes before 100.
@@ -208,8 +209,8 @@ async fn a_line_whose_commit_was_not_answered_stands_there_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_journal_in_sqlite_is_written_read_on_and_pruned() {
     use tower_webhook::journal::SqliteJournal;
-    let folder = super::Folder::new();
-    let table = SqliteJournal::open(folder.path().join("journal.db")).unwrap();
+    let folder = Folder::new("journal");
+    let table = SqliteJournal::open(folder.file("journal.db")).unwrap();
     let journal = started(table.clone());
     let server = receiver(&journal).await;
     for number in 0..30 {

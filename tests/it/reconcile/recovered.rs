@@ -10,6 +10,7 @@ use super::catch_up::{KeptIn, catch_up};
 use crate::redis_support::Server;
 use crate::sql_support::Postgres;
 use crate::support::amount::short_or_long;
+use crate::support::folder::Folder;
 
 async fn all_take_effect_once(kept_in: KeptIn) {
     let events: u64 = short_or_long(100, 500);
@@ -46,18 +47,11 @@ async fn all_take_effect_once(kept_in: KeptIn) {
     }
 }
 
-fn file(name: &str) -> std::path::PathBuf {
-    let name = format!("tower-webhook-{name}-{}.db", std::process::id());
-    let path = std::env::temp_dir().join(name);
-    for end in ["", "-wal", "-shm"] {
-        let _ = std::fs::remove_file(format!("{}{end}", path.display()));
-    }
-    path
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn on_sqlite() {
-    let store = SqliteStore::connect(file("recovered")).await.unwrap();
+    let folder = Folder::new("recovered");
+    let store = SqliteStore::connect(folder.file("webhooks.db")).await;
+    let store = store.unwrap();
     all_take_effect_once(KeptIn::Store(SharedStore::new(store))).await;
 }
 
@@ -86,7 +80,9 @@ async fn by_an_inbox_in_memory() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn by_an_inbox_on_sqlite() {
-    let inbox = SqliteInbox::connect(file("recovered-inbox")).await.unwrap();
+    let folder = Folder::new("recovered");
+    let inbox = SqliteInbox::connect(folder.file("webhooks.db")).await;
+    let inbox = inbox.unwrap();
     all_take_effect_once(KeptIn::Inbox(SharedInbox::new(inbox))).await;
 }
 

@@ -9,6 +9,7 @@ use tower_webhook::reconcile::{ApiError, Found, Page, Reconciler, Recovery, RunE
 use tower_webhook::{EventKey, MemoryStore, Name, SqliteStore, Store, Webhook, WebhookLayer};
 
 use crate::support::blox;
+use crate::support::folder::Folder;
 use crate::support::wait::within;
 
 /// Answers once it is let.
@@ -58,16 +59,12 @@ async fn one_at_a_time(webhook: WebhookLayer) {
     assert_eq!((report.end, report.known), (RunEnd::Complete, 1));
 }
 
-fn file(name: &str) -> std::path::PathBuf {
-    let path = std::env::temp_dir().join(format!("tower-webhook-{name}-{}.db", std::process::id()));
-    let _ = std::fs::remove_file(&path);
-    path
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_one_waits_for_its_turn() {
     one_at_a_time(blox::webhook(MemoryStore::new()).build().unwrap()).await;
-    let store = SqliteStore::connect(file("turns")).await.unwrap();
+    let folder = Folder::new("turns");
+    let store = SqliteStore::connect(folder.file("webhooks.db")).await;
+    let store = store.unwrap();
     one_at_a_time(blox::webhook(store).build().unwrap()).await;
 }
 
@@ -83,7 +80,9 @@ async fn with_an_inbox_too_which_is_left_as_it_was() {
     .await;
     let counts = inbox.counts().await.unwrap();
     assert_eq!((counts.queued, counts.running), (1, 0), "the event itself");
-    let inbox = SqliteInbox::connect(file("turns-inbox")).await.unwrap();
+    let folder = Folder::new("turns");
+    let inbox = SqliteInbox::connect(folder.file("webhooks.db")).await;
+    let inbox = inbox.unwrap();
     one_at_a_time(Webhook::new(blox::provider()).inbox(inbox).build().unwrap()).await;
 }
 
