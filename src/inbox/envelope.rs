@@ -19,8 +19,8 @@ pub(crate) struct Envelope {
     pub(crate) identity: Identity,
     pub(crate) predates_retention: bool,
     pub(crate) received_at: UnixTime,
-    /// Where the event stood in its delivery, where that held several.
-    pub(crate) place: Option<ItemPlace>,
+    /// Where the event stood in its delivery, where that held several, and the body around them.
+    pub(crate) item: Option<(ItemPlace, Option<Bytes>)>,
     /// What the body is read as, where that is a form.
     pub(crate) document: Option<Bytes>,
 }
@@ -46,6 +46,9 @@ struct Kept<'a> {
     /// Its index in its delivery, and how many events that held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     n: Option<(usize, usize)>,
+    /// The body around the list of them.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    e: Option<Cow<'a, str>>,
     /// What the body is read as, where that is a form.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     d: Option<Cow<'a, str>>,
@@ -131,12 +134,13 @@ impl Envelope {
         identity: &Identity,
         predates_retention: bool,
         received_at: UnixTime,
-        place: Option<ItemPlace>,
+        item: Option<(ItemPlace, Option<&[u8]>)>,
         document: Option<&[u8]>,
         is_confirmed: bool,
     ) -> Bytes {
         let order = identity.order.as_deref().filter(|_| !is_confirmed);
         let custom = auth.custom.as_deref();
+        let around = item.and_then(|(_, around)| std::str::from_utf8(around?).ok());
         let kept = Kept {
             r: received_at.as_micros(),
             h: match identity.handling {
@@ -149,7 +153,8 @@ impl Envelope {
             t: identity.time.map(UnixTime::as_micros),
             o: predates_retention,
             d: document.map(String::from_utf8_lossy),
-            n: place.map(|place| (place.index, place.count)),
+            n: item.map(|(place, _)| (place.index, place.count)),
+            e: around.map(Cow::Borrowed),
             p: auth.secret_path.is_some(),
             a: auth.client,
             v: auth.signature.as_ref().map(KeptSignature::of),
@@ -201,12 +206,15 @@ impl Envelope {
                 _ => return None,
             },
         };
+        let around = kept.e.map(|around| Bytes::from(around.into_owned()));
         Some(Self {
             auth,
             identity,
             predates_retention: kept.o,
             received_at: UnixTime::from_micros(kept.r),
-            place: kept.n.map(|(index, count)| ItemPlace::new(index, count)),
+            item: kept
+                .n
+                .map(|(index, count)| (ItemPlace::new(index, count), around)),
             document: kept.d.map(|document| Bytes::from(document.into_owned())),
         })
     }
@@ -300,7 +308,7 @@ mod tests {
             &identity(Handling::OncePerId),
             true,
             at,
-            Some(ItemPlace::new(2, 5)),
+            Some((ItemPlace::new(2, 5), Some(br#"{"list":[]}"#))),
             Some(br#"{"id":"evt_1"}"#),
             true,
         );
@@ -308,7 +316,8 @@ mod tests {
         assert!(read.auth.polled.is_none());
         assert_eq!(read.identity, identity(Handling::OncePerId));
         assert_eq!((read.predates_retention, read.received_at), (true, at));
-        assert_eq!(read.place, Some(ItemPlace::new(2, 5)));
+        let around = Bytes::from_static(br#"{"list":[]}"#);
+        assert_eq!(read.item, Some((ItemPlace::new(2, 5), Some(around))));
         assert_eq!(read.document.as_deref(), Some(&br#"{"id":"evt_1"}"#[..]));
         assert_eq!(read.auth.signature, signature);
         assert_eq!(read.auth.proved_id(), Some("msg_1"));
@@ -385,6 +394,9 @@ mod tests {
         let decode =
             |text: &str| Envelope::decode(text.as_bytes(), key(), Fingerprint::of(b"paid"));
         assert!(decode(r#"{"r":5,"zz":{"new":1}}"#).is_some());
+        // Before the body around a list was kept.
+        let item = decode(r#"{"r":5,"n":[0,2]}"#).unwrap().item;
+        assert_eq!(item, Some((ItemPlace::new(0, 2), None)));
         for other in [
             "",
             "{}",

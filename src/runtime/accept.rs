@@ -117,12 +117,21 @@ impl<C: Caller<Accepted>> DeliveryTask<C> {
 impl Door {
     fn accept(&self, context: &RunContext, body: Bytes) -> Accept {
         let event = &context.event;
+        let item = event.item.as_deref().map(|item| {
+            let around = item.around.without_items();
+            if around.is_none() && item.place.index == 0 {
+                tracing::debug!(target: "tower_webhook", key = %event.identity.key.escaped(),
+                    "the body around a list is too long to be kept with its items");
+            }
+            (item.place, around)
+        });
         let envelope = Envelope::encode(
             &context.auth,
             &event.identity,
             event.predates_retention,
             context.request_clock.received_at,
-            event.item.as_ref().map(|item| item.place),
+            item.as_ref()
+                .map(|(place, around)| (*place, around.as_deref())),
             event.document.as_deref(),
             context.state.settings.confirms.is_empty() || context.is_confirmed(),
         );

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::context::RunContext;
+use super::identified::Around;
 use super::lease::Lease;
 use crate::authenticated::Authenticated;
 use crate::clock::UnixTime;
@@ -185,10 +186,14 @@ impl Delivery {
 
     /// The whole proved body: of an [item](Self::item) what its list stands in, else the
     /// [body](Self::body) itself.
-    pub fn envelope(&self) -> Bytes {
-        match &self.context.event.item {
-            Some(item) => item.envelope.clone(),
-            None => self.body(),
+    ///
+    /// In a worker it is what the inbox has kept with the item: the body around the list, with an empty list in its
+    /// place. `None` where that is over 16 KiB, or no text.
+    pub fn envelope(&self) -> Option<Bytes> {
+        match self.context.event.item.as_ref().map(|item| &item.around) {
+            Some(Around::Whole { body, .. }) => Some(body.clone()),
+            Some(Around::Kept(kept)) => kept.clone(),
+            None => Some(self.body()),
         }
     }
 

@@ -72,7 +72,7 @@ pub use drain::Drain;
 pub use event::Event;
 pub use failure::{Failure, FailureKind, HandlerResult};
 pub use handler::{EventHandler, FromRun, Run};
-pub(crate) use identified::{DeliveredItem, IdentifiedEvent};
+pub(crate) use identified::{Around, DeliveredItem, IdentifiedEvent};
 #[cfg(feature = "inbox")]
 pub(crate) use inbox_lookups::InboxLookups;
 pub use lease::Lease;

@@ -16,7 +16,7 @@ use crate::clock::UnixTime;
 use crate::event::{Handling, Identity};
 use crate::inbox::{Accept, Envelope, Extend, Inbox, Take, Taken, Verdict};
 use crate::request_clock::RequestClock;
-use crate::runtime::{DeliveredItem, IdentifiedEvent, RunContext, spawn};
+use crate::runtime::{Around, DeliveredItem, IdentifiedEvent, RunContext, spawn};
 use crate::store::{Held, StoreError, StoreErrorKind, Token};
 
 /// How long the inbox may take to answer. What it has taken all the same is taken over later.
@@ -168,10 +168,10 @@ impl Shared {
             },
             predates_retention: envelope.predates_retention,
             document: envelope.document,
-            item: envelope.place.map(|place| {
+            item: envelope.item.map(|(place, around)| {
                 Box::new(DeliveredItem {
                     place,
-                    envelope: content.body.clone(),
+                    around: Around::Kept(around),
                     outlasts_drain: false,
                 })
             }),

@@ -64,8 +64,9 @@ pub(super) trait Commands: Send + Sync + 'static {
 
     fn committed(&self, effect: Self::Effect);
 
-    /// A handler's transaction was committed, and what waited for its row may go on.
-    fn is_free(&self) {}
+    /// Something may have been committed that no [`Effect`](Self::Effect) tells of: by a handler's transaction, or
+    /// by a batch whose answer was lost.
+    fn may_have_changed(&self) {}
 
     /// What is left to do when commands were answered, outside of a transaction.
     fn afterwards(
@@ -73,11 +74,6 @@ pub(super) trait Commands: Send + Sync + 'static {
         conn: &mut PgConnection,
         sessions: &Sessions,
     ) -> impl Future<Output = Result<(), Fault>> + Send;
-
-    /// When that is due of which something was put off, if anything was.
-    fn afterwards_at(&self) -> Option<tokio::time::Instant> {
-        None
-    }
 
     /// What goes on beside the workers, for as long as they do.
     fn beside(&self, sessions: Sessions) -> BoxFuture<'static, ()>;

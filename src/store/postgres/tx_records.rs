@@ -128,7 +128,7 @@ impl<C: Commands> Records for TxRecords<C> {
     fn tell(&self, place: &Place, done: Done) {
         self.waiting.hint(place);
         if done.is_awaited {
-            self.database.commands().is_free();
+            self.database.commands().may_have_changed();
         }
     }
 }

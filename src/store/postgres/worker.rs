@@ -56,8 +56,7 @@ impl<C: Commands> Worker<C> {
     /// Serves until nobody can ask any more.
     pub(super) async fn run(mut self) {
         loop {
-            let wake_at = [self.aside.try_at(), self.afterwards_at()];
-            let gathered = match wake_at.into_iter().flatten().min() {
+            let gathered = match self.aside.try_at() {
                 Some(at) => timeout_at(at, self.gather()).await,
                 None => Ok(self.gather().await),
             };
@@ -74,9 +73,6 @@ impl<C: Commands> Worker<C> {
                 self.read(work).await;
             }
             self.try_again().await;
-            if self.afterwards_at().is_some_and(|at| Instant::now() >= at) {
-                self.tidy_up().await;
-            }
         }
         if let Some(conn) = self.conn.take() {
             let _ = conn.close().await;
@@ -241,7 +237,12 @@ impl<C: Commands> Worker<C> {
         loop {
             let tried = self.once(&batch.orders(), give_up).await;
             let failure = match tried {
-                Ok(Outcome::Done(answers)) => return Ok(answers),
+                Ok(Outcome::Done(answers)) => {
+                    if batch.unsure {
+                        self.shared.commands.may_have_changed();
+                    }
+                    return Ok(answers);
+                }
                 Ok(Outcome::Collided) if collided < COLLISIONS => {
                     collided = collided.saturating_add(1);
                     continue;

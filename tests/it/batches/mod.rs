@@ -107,7 +107,7 @@ async fn on_pix(State(book): State<Book>, Event(pix): Event<Pix>, delivery: Deli
     let id = pix.end_to_end_id;
     assert_eq!(delivery.key().to_string(), id);
     assert!(delivery.item().is_some_and(|item| item.index < item.count));
-    assert!(delivery.envelope().len() > delivery.body().len());
+    assert!(delivery.envelope().unwrap().len() > delivery.body().len());
     let run = {
         let mut runs = book.runs.lock().unwrap();
         let run = runs.entry(id.clone()).or_default();

@@ -43,6 +43,7 @@ async fn each_event_of_a_list_is_an_entry_of_its_own() {
             let place = delivery.item().map(|item| (item.index, item.count));
             let id = delivery.key().to_string();
             assert!(delivery.body().starts_with(br#"{"endToEndId":"#));
+            assert_eq!(delivery.envelope().unwrap(), r#"{"pix":[]}"#);
             places.lock().unwrap().push((id, place));
             std::future::ready(())
         }
@@ -56,6 +57,32 @@ async fn each_event_of_a_list_is_an_entry_of_its_own() {
     places.sort();
     let of = |id: &str, index| (id.to_owned(), Some((index, 4)));
     assert_eq!(places, [of("a", 0), of("b", 1), of("c", 3)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_body_around_a_list_is_not_kept_with_each_item() {
+    let inbox = MemoryInbox::new();
+    let layer = Webhook::new(pix(retrying())).inbox(inbox.clone());
+    let layer = layer.build().unwrap();
+    let long = format!(
+        r#"{{"note":"{}",{}"#,
+        "n".repeat(16 * 1024),
+        &list(["a"])[1..]
+    );
+    let request = HttpRequest::post(format!("/{TOKEN}")).body(long.into());
+    assert_eq!(send_http(&layer, request.unwrap()).await.status(), 200);
+    let ran = Arc::new(Mutex::new(None));
+    let handler = {
+        let ran = Arc::clone(&ran);
+        move |delivery: Delivery| {
+            *ran.lock().unwrap() = Some((delivery.item().is_some(), delivery.envelope()));
+            std::future::ready(())
+        }
+    };
+    let working = Working::on(&inbox, &layer, handler);
+    entry_with(&inbox, &key("a"), EntryStatus::Done).await;
+    working.end().await;
+    assert_eq!(*ran.lock().unwrap(), Some((true, None)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,12 +1,14 @@
+use std::ops::Range;
+
 use bytes::Bytes;
 use http::request::Parts;
 
 use crate::authenticated::AuthState;
 use crate::clock::UnixTime;
-use crate::event::{EventKey, Handling, ItemPlace};
+use crate::event::{EventKey, Handling, ItemIdentity, ItemPlace};
 use crate::layer::dedupe::state::DedupeState;
 use crate::rejection_cause::RejectionCause;
-use crate::runtime::{DeliveredItem, IdentifiedEvent};
+use crate::runtime::{Around, DeliveredItem, IdentifiedEvent};
 
 /// An item of a proved delivery: an event, or why it is none that could be claimed.
 pub(crate) struct IdentifiedItem {
@@ -44,6 +46,7 @@ impl DedupeState {
             return Ok(None);
         };
         let count = found.len();
+        let range = within(&body, &found);
         let outlasts_drain = !self.endpoint.contract.retries_at_all();
         let items = found.into_iter().enumerate().map(|(index, item)| {
             let place = ItemPlace::new(index, count);
@@ -51,7 +54,10 @@ impl DedupeState {
                 .and_then(|identity| self.settle(identity, proved, received_at));
             let delivered = || DeliveredItem {
                 place,
-                envelope: body.clone(),
+                around: Around::Whole {
+                    body: body.clone(),
+                    items: range.clone(),
+                },
                 outlasts_drain,
             };
             IdentifiedItem {
@@ -62,4 +68,14 @@ impl DedupeState {
         });
         Ok(Some(items.collect()))
     }
+}
+
+/// Where these stand in their body, from the first one to the end of the last one.
+fn within(body: &[u8], items: &[ItemIdentity<'_>]) -> Range<usize> {
+    let at = |item: &ItemIdentity<'_>| item.body.as_ptr().addr().wrapping_sub(body.as_ptr().addr());
+    let begin = items.first().map_or(0, at);
+    let end = items
+        .last()
+        .map_or(0, |last| at(last).saturating_add(last.body.len()));
+    begin..end
 }

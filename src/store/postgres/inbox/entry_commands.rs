@@ -9,10 +9,10 @@ use sqlx::postgres::PgConnection;
 use tokio::time::Instant;
 
 use crate::clock::UnixTime;
-use crate::inbox::{Accepted, EntryCommand as _, Moved};
+use crate::inbox::{Accepted, EntryCommand as _, Moved, Redrive};
 use crate::store::error::StoreError;
 use crate::store::postgres::commands::{CarriedOut, Commands, Opening, ServerTime};
-use crate::store::postgres::error::Fault;
+use crate::store::postgres::error::{Cause, Fault};
 use crate::store::postgres::schema::{Part, RECORDS};
 use crate::store::postgres::session::Sessions;
 use crate::store::postgres::table::Tables;
@@ -293,8 +293,10 @@ impl Commands for EntryCommands {
     /// after its lease.
     fn may_be_repeated(placed: &Placed) -> bool {
         !matches!(
-            placed.order,
-            Order::Forget(_)
+            &placed.order,
+            Order::Redrive(Redrive { token: None, .. })
+                | Order::Discard(_)
+                | Order::Forget(_)
                 | Order::ForgetEnded(_)
                 | Order::Take(_)
                 | Order::SetPaused(..)
@@ -311,7 +313,12 @@ impl Commands for EntryCommands {
     ) -> Result<Option<CarriedOut<Self>>, Fault> {
         let accepts = placed.iter().filter(|it| is_accept(it)).count();
         if accepts > 0 && self.room.is_unknown() {
-            self.count(&mut *conn).await?;
+            let counted = self.count(&mut *conn).await;
+            // What takes longer than a command may does so next time too: events are not refused for it.
+            if counted.as_ref().is_err_and(|it| it.cause() == Cause::Slow) {
+                self.room.assume_room();
+            }
+            counted?;
         }
         let reserved = self.room.reserve(accepts);
         let now = time.answered(opening.sent, opening.told.time);
@@ -361,33 +368,29 @@ impl Commands for EntryCommands {
         }
     }
 
-    fn is_free(&self) {
+    fn may_have_changed(&self) {
         self.news.tell();
-        // With the next command.
         self.news.note();
     }
 
     async fn afterwards(&self, conn: &mut PgConnection, sessions: &Sessions) -> Result<(), Fault> {
-        self.news.say(&mut *conn).await?;
         if self.room.is_due(Instant::now()) {
             let mut tx = sessions.begin(conn, false).await?;
             let counted = self.count(&mut tx).await;
             tx.rollback().await?;
             if let Err(fault) = counted {
                 // What this process has accepted since is counted with what it knew before.
-                tracing::debug!(%fault, "how full the inbox is cannot be counted");
+                tracing::warn!(%fault, "how full the inbox is cannot be counted");
             }
         }
         Ok(())
     }
 
-    fn afterwards_at(&self) -> Option<Instant> {
-        self.news.say_at()
-    }
-
     fn beside(&self, sessions: Sessions) -> BoxFuture<'static, ()> {
         let news = Arc::clone(&self.news);
-        Box::pin(async move { news.listen(&sessions).await })
+        Box::pin(async move {
+            tokio::join!(news.listen(&sessions), news.speak(&sessions));
+        })
     }
 
     fn prune(&self) -> &str {

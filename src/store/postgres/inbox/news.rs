@@ -1,18 +1,19 @@
 //! Word that there may be something to take, from one process to another.
 //!
-//! It is a hint: who waits looks by himself too. Whoever accepts says so behind its commit, with `NOTIFY`. Who
+//! It is a hint: who waits looks by himself too. Whoever accepts says so behind its commit, with `NOTIFY`, on a
+//! connection that does nothing else: a commit with a word in it waits for those of all other applications. Who
 //! waits listens on a connection of its own, and counts on that once it has heard a word of its own that went
 //! another way: a pooler takes `LISTEN` and hears nothing.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use sqlx::postgres::{PgConnection, PgListener};
 use sqlx::{AssertSqlSafe, Connection, Executor as _};
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use crate::store::postgres::error::{Cause, Fault};
 use crate::store::postgres::session::Sessions;
@@ -25,6 +26,8 @@ const PROOF_LIMIT: Duration = Duration::from_secs(5);
 /// The pauses between two tries to listen.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LAST_PAUSE: Duration = Duration::from_secs(60);
+/// So long saying a word may take.
+const WORD_LIMIT: Duration = Duration::from_secs(1);
 /// How long nothing is said once something was: what comes meanwhile is one word.
 const BREATH: Duration = Duration::from_millis(10);
 /// The same where it has failed.
@@ -43,8 +46,7 @@ pub(super) struct News {
     /// What was heard shows that others are heard.
     hears: AtomicBool,
     /// There is something to tell others.
-    has_some: AtomicBool,
-    silent_until: Mutex<Option<Instant>>,
+    has_some: Notify,
 }
 
 impl News {
@@ -56,8 +58,7 @@ impl News {
             channel: format!("tower_webhook_{hash}"),
             is_wanted: Notify::new(),
             hears: AtomicBool::new(false),
-            has_some: AtomicBool::new(false),
-            silent_until: Mutex::new(None),
+            has_some: Notify::new(),
         }
     }
 
@@ -85,7 +86,7 @@ impl News {
 
     /// There is something to tell others.
     pub(super) fn note(&self) {
-        self.has_some.store(true, Ordering::Release);
+        self.has_some.notify_one();
     }
 
     /// Waits until there may be something to take.
@@ -98,53 +99,59 @@ impl News {
         let _ = timeout(limit, self.here.notified()).await;
     }
 
-    /// When it is time to tell others, if there is something to tell.
-    pub(super) fn say_at(&self) -> Option<Instant> {
-        let has_some = self.has_some.load(Ordering::Acquire);
-        has_some.then(|| self.silent_until().unwrap_or_else(Instant::now))
+    /// Tells others what there is to tell, for as long as it lives. What comes within a breath is one word.
+    pub(super) async fn speak(&self, sessions: &Sessions) {
+        let mut conn = None;
+        loop {
+            self.has_some.notified().await;
+            let has_stood_idle = conn.is_some();
+            let said = match self.say(conn.take(), sessions).await {
+                // It may have been closed meanwhile.
+                Err(_) if has_stood_idle => self.say(None, sessions).await,
+                said => said,
+            };
+            match said {
+                Ok(spoken) => {
+                    conn = Some(spoken);
+                    sleep(BREATH).await;
+                }
+                Err(fault) => {
+                    tracing::debug!(%fault, "workers of other processes are not told of new events");
+                    sleep(SILENCE).await;
+                    // It was not told.
+                    self.note();
+                }
+            }
+        }
     }
 
-    /// Tells others what there is to tell, if it is time.
-    pub(super) async fn say(&self, conn: &mut PgConnection) -> Result<(), Fault> {
-        if !self.may_speak(Instant::now()) {
-            return Ok(());
+    /// Says it on this connection or on a new one, and hands that back.
+    async fn say(
+        &self,
+        conn: Option<PgConnection>,
+        sessions: &Sessions,
+    ) -> Result<PgConnection, Fault> {
+        let mut conn = match conn {
+            Some(conn) => conn,
+            None => sessions.connect().await?,
+        };
+        match timeout(WORD_LIMIT, self.notify(&mut conn)).await {
+            Ok(said) => said.map(|()| conn),
+            Err(_) => Err(Fault::slow()),
         }
-        let said = self.notify(conn).await;
-        if let Err(fault) = &said {
-            tracing::debug!(%fault, "workers of other processes are not told of new events");
-            *self.silent_until() = Some(Instant::now() + SILENCE);
-        }
-        said
     }
 
-    /// Whether there is something to tell, and it is time: then whoever asks tells it.
-    pub(super) fn may_speak(&self, now: Instant) -> bool {
-        let mut silent_until = self.silent_until();
-        if silent_until.is_some_and(|until| now < until) {
-            return false;
-        }
-        let has_some = self.has_some.swap(false, Ordering::AcqRel);
-        if has_some {
-            *silent_until = Some(now + BREATH);
-        }
-        has_some
-    }
-
-    /// In one message. A word that is lost in a crash was for who crashed too: nobody waits for the disk.
+    /// In one message. A word that is lost in a crash was for who crashed too: nobody waits for the disk. Words
+    /// are committed one at a time in all of a server: this one does not wait for long.
     async fn notify(&self, conn: &mut PgConnection) -> Result<(), Fault> {
         let sql = format!(
-            "BEGIN; SET LOCAL synchronous_commit = off; NOTIFY {}; COMMIT",
+            "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = {};
+             SET LOCAL statement_timeout = 0; NOTIFY {}; COMMIT",
+            (WORD_LIMIT / 2).as_millis(),
             self.channel
         );
         conn.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await?;
         Ok(())
-    }
-
-    fn silent_until(&self) -> MutexGuard<'_, Option<Instant>> {
-        // Nothing can fail half-way while it is held.
-        self.silent_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Listens for as long as it lives, once somebody waits.

@@ -58,6 +58,11 @@ impl Room {
         self.state().open.is_none()
     }
 
+    /// Nobody can tell yet how many there are: none, until it is counted.
+    pub(super) fn assume_room(&self) {
+        self.state().open.get_or_insert(0);
+    }
+
     /// So many there are.
     pub(super) fn counted(&self, open: u64, now: Instant) {
         let mut state = self.state();

@@ -131,6 +131,7 @@ impl EntryRows {
             .bind(self.order_keys)
             .bind(self.versions)
             .bind(self.order_flags)
+            .bind(self.dues)
     }
 }
 

@@ -325,18 +325,18 @@ fn accept(names: &Names, records: &str) -> String {
     format!(
         "WITH new AS (
              INSERT INTO {entries} (namespace, key, name, route, size, fingerprint, order_key, version,
-                 order_flags, state, due, accepted_at, attempts, deaths, fence, corrected)
-             SELECT u.*, 1, $10, $10, 0, 0, 0, false
+                 order_flags, due, state, accepted_at, attempts, deaths, fence, corrected)
+             SELECT u.*, 1, $11, 0, 0, 0, false
              FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::bigint[], $6::bytea[],
-                 $7::text[], $8::bigint[], $9::smallint[])
-                 AS u (namespace, key, name, route, size, fingerprint, order_key, version, order_flags)
+                 $7::text[], $8::bigint[], $9::smallint[], $10::bigint[])
+                 AS u (namespace, key, name, route, size, fingerprint, order_key, version, order_flags, due)
              WHERE (SELECT true FROM {records} AS r WHERE r.namespace = u.namespace AND r.key = u.key) IS NULL
              ON CONFLICT (namespace, key) DO NOTHING RETURNING id, namespace, key),
          held AS (
              INSERT INTO {contents} (id, envelope, body, head, rest)
              SELECT new.id, u.envelope, u.body, u.head, u.rest
-             FROM new JOIN unnest($1::text[], $2::text[], $11::bytea[], $12::bytea[], $13::bytea[],
-                 $14::bytea[]) AS u (namespace, key, envelope, body, head, rest)
+             FROM new JOIN unnest($1::text[], $2::text[], $12::bytea[], $13::bytea[], $14::bytea[],
+                 $15::bytea[]) AS u (namespace, key, envelope, body, head, rest)
                  ON u.namespace = new.namespace AND u.key = new.key)
          SELECT namespace, key FROM new"
     )

@@ -9,12 +9,6 @@ use crate::store::postgres::overdue::{Commit, finished};
 use super::Worker;
 
 impl<C: Commands> Worker<C> {
-    /// When something is to be done that was put off behind the answers. Without a connection it waits for one.
-    pub(super) fn afterwards_at(&self) -> Option<Instant> {
-        let at = self.shared.commands.afterwards_at();
-        at.filter(|_| self.conn.is_some())
-    }
-
     /// What may be done behind the answers, and the removal of some rows whose time is over, if it is time to
     /// look.
     pub(super) async fn tidy_up(&mut self) {

@@ -146,7 +146,7 @@ pub(in crate::store) fn decide(
         ..Changes::default()
     };
     let mut next_id = found.next_id;
-    // In the order in which they came, so that numbers are given in that order.
+    // In the order in which they came.
     let mut written: Vec<_> = slots.into_values().filter(|slot| slot.changed).collect();
     written.sort_by_key(|slot| slot.number);
     for slot in written {

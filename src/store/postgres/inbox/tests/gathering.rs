@@ -177,6 +177,36 @@ async fn events_of_an_order_key_are_taken_in_the_order_in_which_they_were_answer
     assert_eq!(taken_ids, ids);
 }
 
+/// Those of one transaction too, whatever their keys are.
+#[tokio::test]
+async fn events_of_an_order_key_that_are_accepted_together_are_taken_in_the_order_in_which_they_came()
+ {
+    let server = Postgres::start();
+    let inbox = with_one_connection(&server).await;
+    let known = inbox.server.database.commits();
+    let ids = ["first", "z", "m", "a", "q"];
+    let accepts: Vec<_> = (1..).zip(ids).map(|(it, id)| accept_in(id, it)).collect();
+    for outcome in together(&inbox, &accepts).await {
+        assert_eq!(outcome, Ok(Accepted::Queued));
+    }
+    assert!(
+        inbox.server.database.commits() <= known + 2,
+        "all but the first"
+    );
+    for id in ids {
+        let taken = take(5);
+        let found = inbox.take(&taken).await.unwrap();
+        let [found] = &found[..] else {
+            panic!("one at a time: {found:?}");
+        };
+        assert_eq!(found.key.to_string(), id);
+        let begin = begin(&taken, id);
+        inbox.begin(&begin).await.unwrap();
+        let finish = Finish::new(key(id), begin.token, Verdict::Done, DAY);
+        assert_eq!(inbox.finish(&finish).await.unwrap(), Held::Held);
+    }
+}
+
 /// As many as wait for an answer at a time share a few transactions, although there is a connection for each.
 #[tokio::test]
 async fn what_comes_while_others_are_under_way_goes_together() {

@@ -1,7 +1,5 @@
 //! Who is told of new events, and when.
 
-use tokio::time::Instant;
-
 use super::*;
 
 /// Longer than any test: who returns earlier was told.
@@ -59,21 +57,27 @@ async fn another_process_is_told_of_the_last_of_many() {
     }
 }
 
+/// Who tells is not who works: a batch of which one event fails costs its connection, and no word.
 #[tokio::test]
-async fn nothing_is_said_twice_in_a_breath() {
+async fn another_process_is_told_of_what_was_accepted_beside_what_failed() {
     let server = Postgres::start();
-    let inbox = inbox(&server).await;
-    let news = &inbox.server.database.commands().news;
-    let (now, millis) = (Instant::now(), Duration::from_millis);
-    assert!(!news.may_speak(now), "there is nothing to tell");
-    news.note();
-    assert!(news.may_speak(now));
-    assert_eq!(news.say_at(), None);
-    news.note();
-    assert!(!news.may_speak(now + millis(9)));
-    assert_eq!(news.say_at(), Some(now + millis(10)));
-    assert!(news.may_speak(now + millis(10)));
-    assert!(!news.may_speak(now + millis(20)), "it was told");
+    let (accepting, working) = (inbox(&server).await, inbox(&server).await);
+    until_it_hears(&working).await;
+    server.ask("ALTER TABLE tower_webhook_inbox ADD CHECK (key NOT LIKE '%refused')");
+    let events: Vec<_> = ["evt_1", "evt_refused", "evt_2"]
+        .map(|id| accept(id, "a"))
+        .into();
+    let outcomes = join_all(events.iter().map(|event| accepting.accept(event))).await;
+    assert_eq!(outcomes.iter().filter(|it| it.is_ok()).count(), 2);
+    let begun = std::time::Instant::now();
+    let mut taken = 0;
+    while taken < 2 {
+        taken += working.take(&take(2)).await.unwrap().len();
+        if taken < 2 {
+            working.wait(EVER).await;
+        }
+        assert!(begun.elapsed() < PATIENCE);
+    }
 }
 
 #[tokio::test]
