@@ -1,5 +1,5 @@
-//! Tower layers that receive webhooks: they prove where a delivery comes from, run each event's
-//! handler once, and answer so that a sender that retries loses nothing.
+//! Tower layers that receive webhooks: they prove where a delivery comes from, have each event take
+//! effect once, and answer so that a sender that retries loses nothing.
 //!
 //! ```
 //! use axum::{Router, body::Body, http::{Request, StatusCode}};
@@ -75,7 +75,7 @@
 //! | before its effect, a handler is paused past its lease, or runs past the renewal ceiling | a sink that refuses a lower [`Delivery::fence`]; or asking [`Delivery::lease`] before the effect, unless the machine was suspended |
 //! | the store's clock is set forward past the end of a lease: two receivers are at work, the first is told at its next renewal | a sink that is unique on the key |
 //! | the store loses what it has acknowledged (memory: at every restart; Redis: as it is set up) | a sink that is unique on the key |
-//! | the sender sends the event again after the retention, or the store's clock is set forward by as much | [`DedupeConfig::refuse_old_events`], or a sink that is unique on the key |
+//! | the sender sends the event again after the retention, or the store's clock is set forward by as much | a sink that is unique on the key; [`DedupeConfig::refuse_old_events`] does only for an event that tells [when it happened](Delivery::event_time), and not for the store's clock |
 //!
 //! # Features
 //!

@@ -86,7 +86,8 @@
 //! ```
 //!
 //! A worker may be a process of its own, and there may be many of them: build the same webhook there, with the
-//! same inbox, and mount it nowhere. `examples/receiver` with `MODE=inbox` and `examples/worker` are such a pair.
+//! same inbox, and mount it nowhere. `MODE=inbox cargo run --example receiver` and `cargo run --example worker`
+//! are such a pair.
 //!
 //! What else is there:
 //!

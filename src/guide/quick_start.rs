@@ -9,8 +9,10 @@
 //! serde = { version = "1", features = ["derive"] }
 //! tokio = { version = "1", features = ["full"] }
 //! tower = { version = "0.5", features = ["util"] } # for the calls below alone
-//! tower-webhook = "0.1"
+//! tower-webhook = { git = "https://github.com/tower-webhook/tower-webhook" } # until a version is released
 //! ```
+//!
+//! Unless set, its features are `axum` and `redis`; the front page has a [table](crate#features) of all.
 //!
 //! Below, the router is called with two deliveries as Stripe makes them, which a test can do too; in
 //! `main` it is served by `axum::serve`. `examples/stripe.rs` is such a `main`, with the secret from the

@@ -22,12 +22,12 @@
 //!
 //! Other content under a key that is the sender's own signed id is a duplicate too. Under any other
 //! key it is a conflict, 422, while the entry is queued, running, done, discarded or stale, unless it is
-//! queued again after it was dead: what failed may be replaced. What is not done, discarded
-//! or stale has no end of retention: it stays until somebody has moved it on.
+//! queued again after it was dead: what failed may be replaced. What is not done, discarded,
+//! stale or mismatched has no end of retention: it stays until somebody has moved it on.
 //!
 //! Where the inbox stands beside a store of records, as in one SQLite file, an event that was handled
-//! inline before is a duplicate, one that is being handled inline is "not now", and one whose inline
-//! attempt failed is queued.
+//! inline before is a duplicate (other content as above), one that is being handled inline is "not now",
+//! and one whose inline attempt failed is queued.
 //!
 //! # What is to be confirmed
 //!

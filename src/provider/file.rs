@@ -25,7 +25,7 @@ use scheme::SchemeFile;
 
 /// A sender of your own, as a file of settings says it. Its secrets stand elsewhere.
 ///
-/// `docs/schemes.md` shows five.
+/// `docs/schemes.md` shows some, and has all words.
 ///
 /// ```
 /// use tower_webhook::provider::ProviderFile;

@@ -1,4 +1,4 @@
-//! The senders beyond the first edition: one file of data each.
+//! The senders beyond the default presets: one file of data each.
 //!
 //! A file imports from `prelude` alone, and holds the scheme, the rule of events, the contract, what
 //! is known of the sender and how sure that is, and vectors that this crate did not make. Where a fact

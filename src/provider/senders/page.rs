@@ -29,7 +29,7 @@ pub fn senders_page() -> String {
 const HEAD: &str = "\
 # Senders
 
-What the feature `senders` knows beyond the first edition's presets. `scripts/senders` writes this
+What the feature `senders` knows beyond the default presets. `scripts/senders` writes this
 page from `src/provider/senders`, and a test compares.
 
 \"Known from\" says where the scheme was read. What stands under \"taken cautiously\" neither the
