@@ -99,6 +99,9 @@ impl DedupeConfig {
 
     /// Refuses, with 422, events that happened before the retention began: whether those are
     /// duplicates is not certain.
+    ///
+    /// It goes by the time that an event tells ([`Delivery::event_time`](crate::Delivery::event_time)) and by the
+    /// clock of this receiver: events without a time pass, and a store's clock that was set forward is not seen.
     pub fn refuse_old_events(mut self) -> Self {
         self.refuse_old = true;
         self

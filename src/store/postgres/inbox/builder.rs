@@ -81,8 +81,9 @@ impl PostgresInboxBuilder {
         self
     }
 
-    /// How many connections there are at most; 8 unless set, 1 to 1,000. Where a worker waits for entries
-    /// there is one more, on which it listens; it is made again where it breaks.
+    /// How many connections there are at most; 8 unless set, 1 to 1,000. There is one
+    /// more on which other processes are told of new events, and where a worker waits for entries another one, on
+    /// which it listens; both are made again where they break.
     pub fn connections(mut self, connections: u32) -> Self {
         self.settings.connections = connections;
         self

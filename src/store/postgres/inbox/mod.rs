@@ -70,9 +70,9 @@ pub use self::builder::PostgresInboxBuilder;
 /// advisory lock while a transaction changes it.
 ///
 /// A worker of the process that accepts an event is told at once. One of another process is told by `NOTIFY`,
-/// sent behind a commit and no more often than every 10 ms, and listens on a connection of its own. It counts on
-/// being told once it has heard a word that went another way; until then, and behind PgBouncer, where nothing is
-/// heard, it looks at least once a second, and as often as it is
+/// sent behind a commit, on a connection of its own and no more often than every 10 ms; it listens on a
+/// connection of its own. It counts on being told once it has heard a word that went another way; until then, and
+/// behind PgBouncer, where nothing is heard, it looks at least once a second, and as often as it is
 /// [set](crate::worker::WorkerBuilder::poll_every).
 ///
 /// # Handlers' transactions
