@@ -87,7 +87,7 @@
 //! | command | what it does about order |
 //! | --- | --- |
 //! | [`Inbox::accept`] | writes the entry's order; applies [`EntryStep::order`], if there is one, to the key that the entry had before |
-//! | [`Inbox::take`] | passes over entries whose key another one holds ([`OrderState::lets`]), and those that a rate holds back ([`Limit::lets`]) *before* it counts how many it has; asks [`Take::apply`], and applies [`EntryStep::order`] in the same step as the entry. After what was [skipped](TakeOutcome::Stale) it goes on |
+//! | [`Inbox::take`] | passes over entries whose key another one holds ([`OrderState::lets`]), and those that a rate holds back ([`Limit::lets`]) *before* it counts how many it has; asks [`Take::apply`], and applies [`EntryStep::order`] in the same step as the entry. After what was [skipped](TakeOutcome::Stale), or is [written](EntryStep::write) and not taken, it goes on |
 //! | [`Inbox::finish`], [`Inbox::discard`] | apply [`EntryStep::order`], and wake who waits: another entry may be free |
 //! | [`Inbox::redrive`] | asks [`Redrive::against_order`] first |
 //! | [`Inbox::forget`] | applies [`OrderChange::Free`] |
@@ -220,7 +220,8 @@ pub trait Inbox: Send + Sync + 'static {
     fn accept(&self, accept: &Accept) -> impl Future<Output = Result<Accepted, StoreError>> + Send;
 
     /// Takes entries that are due, of the routes whose providers are not paused: from each route in
-    /// turn, those first that were due first.
+    /// turn, those first that were due first. It begins with another one each time, as by chance: where takes ask
+    /// for one entry, or have room for few bytes, each route has its turn all the same.
     ///
     /// An entry that cannot be read costs the others nothing: it is passed over.
     fn take(&self, take: &Take) -> impl Future<Output = Result<Vec<Taken>, StoreError>> + Send;

@@ -42,13 +42,18 @@ impl DueNow {
         }
     }
 
-    /// Those that are taken next, of each route in turn.
-    pub(super) fn choose(&mut self, limit: usize, max_bytes: usize) -> Vec<Candidate> {
+    /// Those that are taken next, of each route in turn, beginning with one that `first` tells.
+    pub(super) fn choose(
+        &mut self,
+        first: usize,
+        limit: usize,
+        max_bytes: usize,
+    ) -> Vec<Candidate> {
         let sizes = |(route, some): (usize, &VecDeque<Candidate>)| {
             some.iter().map(|it| (route, it.size)).collect()
         };
         let waiting = self.runnable.iter().enumerate().map(sizes).collect();
-        let chosen = fair(waiting, limit, max_bytes, |(_, size)| *size);
+        let chosen = fair(waiting, first, limit, max_bytes, |(_, size)| *size);
         let next = |(route, _): (usize, usize)| self.runnable.get_mut(route)?.pop_front();
         chosen.into_iter().filter_map(next).collect()
     }
@@ -323,11 +328,11 @@ mod tests {
         };
         free(&mut looks);
         let mut ahead = looks.take(&routes(), 3, now, 0).unwrap();
-        assert_eq!(times(&ahead.due.choose(2, 1_000)), [2, 3]);
+        assert_eq!(times(&ahead.due.choose(0, 2, 1_000)), [2, 3]);
         looks.keep(&take(), ahead);
         free(&mut looks);
         let mut ahead = looks.take(&routes(), 2, now, 0).unwrap();
-        assert_eq!(times(&ahead.due.choose(9, 1_000)), [4, 5]);
+        assert_eq!(times(&ahead.due.choose(0, 9, 1_000)), [4, 5]);
     }
 
     #[test]
@@ -340,6 +345,6 @@ mod tests {
             due.put_back(0, candidate);
         }
         assert_eq!(due.spare(0, 100, |_| true).len(), 0);
-        assert_eq!(times(&due.choose(9, 1_000)), [0, 1, 2, 3, 4]);
+        assert_eq!(times(&due.choose(0, 9, 1_000)), [0, 1, 2, 3, 4]);
     }
 }

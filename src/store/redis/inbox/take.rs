@@ -96,7 +96,7 @@ impl RedisInbox {
         {
             tracing::debug!(%error, "order keys are doubted again in a while");
         }
-        let chosen = due.choose(take.limit, take.max_bytes);
+        let chosen = due.choose(take.first_route(), take.limit, take.max_bytes);
         let mut used = BTreeMap::new();
         let chosen = self.let_through(chosen, rates, &mut used).await;
         let (mut chosen, mut holds, not_now) = self.hold(take, chosen, rates).await?;
@@ -208,7 +208,7 @@ impl RedisInbox {
                     let holds_back = candidate.order.is_some_and(|order| order.holds_back);
                     free.extend(freed.filter(|_| !holds_back));
                 }
-                TakenOrNot::Changed => {}
+                TakenOrNot::Changed => round.skipped = true,
                 TakenOrNot::Missed => {
                     round.missed = round.missed.saturating_add(1);
                     free.extend(given_back);
