@@ -39,9 +39,8 @@ impl RedisInbox {
         }
         for (provider, wanted) in used.iter_mut() {
             if let Some(rate) = rates.of(provider, RateOf::Provider) {
-                let entries = i64::try_from(*wanted).unwrap_or(i64::MAX);
                 // What cannot be told is not let through.
-                let granted = self.use_rate(provider, rate, entries).await;
+                let granted = self.use_rate(provider, rate, *wanted).await;
                 *wanted = granted.unwrap_or(0);
             }
         }
@@ -67,11 +66,7 @@ impl RedisInbox {
             let Some(rate) = rate.filter(|_| unused > 0) else {
                 continue;
             };
-            let entries = i64::try_from(unused).unwrap_or(i64::MAX);
-            if let Err(error) = self
-                .use_rate(&provider, rate, entries.saturating_neg())
-                .await
-            {
+            if let Err(error) = self.give_rate_back(&provider, rate, unused).await {
                 tracing::debug!(%error, "a rate is used up for what was not taken");
             }
         }

@@ -43,16 +43,17 @@ use tokio::sync::{Mutex, Notify};
 
 use crate::event::EventKey;
 use crate::store::error::StoreError;
+use crate::store::token::Token;
 
-use super::RedisStore;
 use super::check::RedisReport;
 use super::connection::{Conn, RedisConnection};
 use super::error::{Fault, RedisConnectError, spans_slots};
 use super::gather::{Answered, Company, Gatherer};
 use super::scripts::{Answer, Call};
+use super::{MARK_OUTLASTS, RedisStore};
 
 use self::hints::Hints;
-use self::place::{EntryPlace, PartitionPlace};
+use self::place::{EntryPlace, Mark, PartitionPlace};
 use self::turn::Turn;
 
 pub use self::builder::RedisInboxBuilder;
@@ -174,6 +175,16 @@ impl RedisInbox {
 
     fn place(&self, key: &EventKey) -> EntryPlace {
         EntryPlace::of(&self.store.layout, key)
+    }
+
+    /// The mark of a command in a partition. It stays for as long as the call may take: where it is sent again, it
+    /// finds what it has done.
+    fn mark(&self, partition: u32) -> Result<Mark, StoreError> {
+        let kept = self.store.link.deadline().saturating_add(MARK_OUTLASTS);
+        Ok(Mark {
+            key: self.store.layout.mark_in(partition, &Token::random()?),
+            millis: u64::try_from(kept.as_millis()).unwrap_or(u64::MAX),
+        })
     }
 
     /// How many entries that are not over each partition holds.
