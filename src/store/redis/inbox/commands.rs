@@ -106,7 +106,12 @@ impl Inbox for RedisInbox {
         let (accepted, left) = accepted.await?;
         let left = left.map(|order| OrderCommand::free(order.hash, &place).ended_after(sent));
         self.free_orders(left.as_slice()).await;
-        self.hints.new_of(accept.key.provider());
+        // Also of a duplicate: the reply to the first may be lost.
+        self.hints.new_of(&accept.route);
+        if let Ok(Accepted::Corrected | Accepted::Revived) = accepted {
+            // What is known keeps the route by which it came first.
+            self.hints.new_of_provider(accept.key.provider());
+        }
         self.tell();
         accepted
     }
@@ -147,7 +152,7 @@ impl Inbox for RedisInbox {
         if let Verdict::Retry { after, .. } | Verdict::GiveBack { after } = &finish.verdict
             && *after < LASTS
         {
-            self.hints.new_of(finish.key.provider());
+            self.hints.new_of_provider(finish.key.provider());
         }
         self.tell();
         Ok(held)

@@ -26,6 +26,7 @@ mod limits;
 mod looking;
 mod order;
 mod order_kept;
+mod passed_over;
 mod place;
 mod rates;
 mod report;
