@@ -57,7 +57,8 @@
 //! # Order
 //!
 //! Events of one [order key](crate::event::OrderRule) of one route run one at a time, in the order in which they
-//! are due; those of other keys, and those without one, run beside them.
+//! are due; those of other keys, and those without one, run beside them. Where an inbox spans several servers with clocks
+//! of their own, as on a cluster of Redis, it says when that order may be another one.
 //!
 //! - The first that is taken *holds* its key until it is done, dead or discarded: while it runs, while it
 //!   waits for another attempt, and while a dead worker has it. Others that are due are passed over until then.
@@ -306,10 +307,10 @@ pub trait Inbox: Send + Sync + 'static {
     /// The providers whose entries are not taken.
     fn paused(&self) -> impl Future<Output = Result<Vec<Name>, StoreError>> + Send;
 
-    /// Has no more entries of this provider taken than this rate lets; `None` lifts the limit. It lasts as
-    /// long as the entries do, with what was used of it. Of another rate of the provider nothing is used yet;
-    /// for each order key what was used counts on, as far as the other rate can be used. Says whether that
-    /// changed anything.
+    /// Has no more entries of this provider taken than this rate lets; `None` lifts the limit. Workers of other
+    /// processes may know of it from their next look for what is due. It lasts as long as the entries do, with what was
+    /// used of it. Of another rate of the provider nothing is used yet; for each order key what was used counts on, as
+    /// far as the other rate can be used. Says whether that changed anything.
     fn set_rate(
         &self,
         provider: &Name,

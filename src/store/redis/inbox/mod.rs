@@ -94,6 +94,13 @@ pub use self::builder::RedisInboxBuilder;
 /// Where the index of a partition is lost, as by an eviction, its entries wait until their events are
 /// delivered again, which puts them back. A sender that has its success does not do that: nothing else finds them.
 ///
+/// # Where it promises less than others
+///
+/// On a cluster each master has a clock, and is asked by itself: of two events of one order key that are accepted within
+/// one look, or while clocks differ, or while a master does not answer, the later one may run first. The earlier one is
+/// then stale, if the later one has a higher version. A [rate](crate::inbox::Inbox::set_rate) that another process sets
+/// where none was is kept from the next look on.
+///
 /// ```no_run
 /// use tower_webhook::inbox::RedisInbox;
 ///
