@@ -57,7 +57,8 @@
 //! # Order
 //!
 //! Events of one [order key](crate::event::OrderRule) of one route run one at a time, in the order in which they
-//! are due; those of other keys, and those without one, run beside them.
+//! are due; those of other keys, and those without one, run beside them. Where an inbox spans several servers with clocks
+//! of their own, as on a cluster of Redis, it says when that order may be another one.
 //!
 //! - The first that is taken *holds* its key until it is done, dead or discarded: while it runs, while it
 //!   waits for another attempt, and while a dead worker has it. Others that are due are passed over until then.
@@ -87,7 +88,7 @@
 //! | command | what it does about order |
 //! | --- | --- |
 //! | [`Inbox::accept`] | writes the entry's order; applies [`EntryStep::order`], if there is one, to the key that the entry had before |
-//! | [`Inbox::take`] | passes over entries whose key another one holds ([`OrderState::lets`]), and those that a rate holds back ([`Limit::lets`]) *before* it counts how many it has; asks [`Take::apply`], and applies [`EntryStep::order`] in the same step as the entry. After what was [skipped](TakeOutcome::Stale) it goes on |
+//! | [`Inbox::take`] | passes over entries whose key another one holds ([`OrderState::lets`]), and those that a rate holds back ([`Limit::lets`]) *before* it counts how many it has; asks [`Take::apply`], and applies [`EntryStep::order`] in the same step as the entry. After what was [skipped](TakeOutcome::Stale), or is [written](EntryStep::write) and not taken, it goes on |
 //! | [`Inbox::finish`], [`Inbox::discard`] | apply [`EntryStep::order`], and wake who waits: another entry may be free |
 //! | [`Inbox::redrive`] | asks [`Redrive::against_order`] first |
 //! | [`Inbox::forget`] | applies [`OrderChange::Free`] |
@@ -220,7 +221,8 @@ pub trait Inbox: Send + Sync + 'static {
     fn accept(&self, accept: &Accept) -> impl Future<Output = Result<Accepted, StoreError>> + Send;
 
     /// Takes entries that are due, of the routes whose providers are not paused: from each route in
-    /// turn, those first that were due first.
+    /// turn, those first that were due first. It begins with another one each time, as by chance: where takes ask
+    /// for one entry, or have room for few bytes, each route has its turn all the same.
     ///
     /// An entry that cannot be read costs the others nothing: it is passed over.
     fn take(&self, take: &Take) -> impl Future<Output = Result<Vec<Taken>, StoreError>> + Send;
@@ -305,10 +307,10 @@ pub trait Inbox: Send + Sync + 'static {
     /// The providers whose entries are not taken.
     fn paused(&self) -> impl Future<Output = Result<Vec<Name>, StoreError>> + Send;
 
-    /// Has no more entries of this provider taken than this rate lets; `None` lifts the limit. It lasts as
-    /// long as the entries do, with what was used of it. Of another rate of the provider nothing is used yet;
-    /// for each order key what was used counts on, as far as the other rate can be used. Says whether that
-    /// changed anything.
+    /// Has no more entries of this provider taken than this rate lets; `None` lifts the limit. Workers of other
+    /// processes may know of it from their next look for what is due. It lasts as long as the entries do, with what was
+    /// used of it. Of another rate of the provider nothing is used yet; for each order key what was used counts on, as
+    /// far as the other rate can be used. Says whether that changed anything.
     fn set_rate(
         &self,
         provider: &Name,

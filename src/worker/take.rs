@@ -31,7 +31,7 @@ impl Shared {
     pub(super) async fn take_some(&self) -> Result<bool, StoreError> {
         let free = self.places.available_permits().min(MOST_AT_ONCE);
         let (token, taken) = self.take(free, false).await?;
-        // One is always given, however large: where none is, none is due.
+        // One is always given, however large: where none is, none was found that may run now.
         let may_have_more = !taken.is_empty();
         for entry in taken {
             match Arc::clone(&self.places).try_acquire_owned() {

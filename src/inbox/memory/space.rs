@@ -132,7 +132,7 @@ impl Space {
                 let content = self.slots.get(key).and_then(|slot| slot.content.as_ref());
                 content.map_or(0, Content::size)
             };
-            let keys = fair(due, take.limit, take.max_bytes, size);
+            let keys = fair(due, take.first_route(), take.limit, take.max_bytes, size);
             let (mut taken, mut skipped) = (Vec::new(), false);
             for key in &keys {
                 match self.take_one(take, key, now) {
@@ -142,7 +142,11 @@ impl Space {
                         tell_stale(key);
                     }
                     (TakeOutcome::Buried, _) => skipped = true,
-                    (TakeOutcome::NotNow, _) => {}
+                    (TakeOutcome::NotNow, _) => {
+                        // It was of the other kind until it was looked at.
+                        let slot = self.slots.get(key);
+                        skipped |= slot.is_some_and(|slot| slot.entry.is_lone() != take.lone);
+                    }
                 }
             }
             // Behind what was skipped there may be others.

@@ -88,8 +88,13 @@ impl Layout {
     /// Where one command leaves a mark that it was carried out, in the slot of the record; no record
     /// has a name without a colon.
     pub(super) fn mark(&self, place: &Place, command: &Token) -> String {
+        self.mark_in(place.partition, command)
+    }
+
+    /// The same in the slot of a partition.
+    pub(super) fn mark_in(&self, partition: u32, command: &Token) -> String {
         let name = data_encoding::BASE64URL_NOPAD.encode(command.as_bytes());
-        format!("wh:{}:{{{}}}:~{name}", self.namespace, place.partition)
+        format!("wh:{}:{{{partition}}}:~{name}", self.namespace)
     }
 
     /// The pattern of all records, or of those of one provider. It may match other keys too.

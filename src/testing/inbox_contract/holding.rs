@@ -225,6 +225,10 @@ pub(super) async fn taken_alone(inbox: &SharedInbox) -> Verdict {
         scene.begun(SHORT).await?;
         scene.until_lapsed().await?;
     }
+    // It is set aside, and keeps none waiting that is due behind it.
+    let behind = scene.other("2")?;
+    behind.accepted("a").await?;
+    behind.taken(LONG).await?;
     scene.nothing_due("what may be poison").await?;
     let mut alone = Take {
         lone: true,

@@ -84,7 +84,7 @@ pub enum InboxRule {
     /// No more is taken than was asked for, in number and in bytes; first what was due first; nothing that
     /// is not due; and of no other route.
     NoMoreThanAskedFor,
-    /// A route with many entries keeps no other one waiting.
+    /// A route with many entries keeps no other one waiting, also where one is taken at a time.
     RoutesInTurn,
     /// The entries of a provider that is paused are accepted, and not taken until that ends.
     Paused,

@@ -1,6 +1,9 @@
 use super::scene::{LONG, Scene, done, retry};
 use crate::inbox::{Inbox, SharedInbox, Take, Taken, Verdict as End};
-use crate::testing::store_contract::violation::{Verdict, is, same};
+use crate::testing::store_contract::violation::{Broken, Verdict, is, same};
+
+/// How many the busy one of two routes has.
+const BUSY: usize = 30;
 
 /// The ids of what was taken.
 fn ids(taken: &[Taken]) -> Vec<String> {
@@ -47,7 +50,7 @@ pub(super) async fn no_more_than_asked_for(inbox: &SharedInbox) -> Verdict {
 
 pub(super) async fn routes_in_turn(inbox: &SharedInbox) -> Verdict {
     let (busy, quiet) = (Scene::new(inbox)?, Scene::new(inbox)?);
-    for number in 0..30 {
+    for number in 0..BUSY {
         busy.other(&format!("b{number}"))?.accepted("a").await?;
     }
     quiet.other("q")?.accepted("a").await?;
@@ -61,7 +64,38 @@ pub(super) async fn routes_in_turn(inbox: &SharedInbox) -> Verdict {
         has_quiet,
         "the quiet one is among them",
         &ids(&taken),
-    )
+    )?;
+    // A worker of which one handler ends asks for one; and where few bytes are left, no more than one fits in.
+    for (limit, max_bytes) in [(1, usize::MAX), (10, 1)] {
+        has_its_turn(inbox, limit, max_bytes).await?;
+    }
+    Ok(())
+}
+
+/// A quiet route behind a busy one is taken from before that has nothing left, by chance in any case but one of a
+/// billion.
+async fn has_its_turn(inbox: &SharedInbox, limit: usize, max_bytes: usize) -> Verdict {
+    let (busy, quiet) = (Scene::new(inbox)?, Scene::new(inbox)?);
+    for number in 0..BUSY {
+        busy.other(&format!("b{number}"))?.accepted("a").await?;
+    }
+    quiet.accepted("larger than the others").await?;
+    for _ in 0..BUSY {
+        let mut take = busy.taking(limit, LONG)?;
+        take.max_bytes = max_bytes;
+        take.routes.push(quiet.route.clone());
+        let taken = busy.take_with(&take).await?;
+        same("how many are taken where one is asked for", taken.len(), 1)?;
+        if taken.iter().any(|it| it.route == quiet.route) {
+            return Ok(());
+        }
+    }
+    let expected = "the quiet one is among them";
+    Err(Broken::differs(
+        "the routes of takes of one",
+        expected,
+        &busy.route,
+    ))
 }
 
 pub(super) async fn paused(inbox: &SharedInbox) -> Verdict {

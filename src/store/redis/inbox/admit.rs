@@ -1,6 +1,6 @@
 //! What rates and order keys let be taken of what was chosen.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::event::Name;
 use crate::inbox::{RateOf, Take};
@@ -13,6 +13,12 @@ use super::order::OrderCommand;
 use super::order_kept::{OrderKept, OrderOutcome};
 use super::rates::Rates;
 
+/// The providers whose rates have refused these.
+pub(super) fn refusing(refused: &[Candidate]) -> HashSet<Name> {
+    let providers = refused.iter().filter_map(|it| it.route.rated());
+    providers.cloned().collect()
+}
+
 /// The order keys that are held for what is to be taken, by their entry.
 #[derive(Debug, Default)]
 pub(super) struct Holds {
@@ -23,13 +29,15 @@ pub(super) struct Holds {
 }
 
 impl RedisInbox {
-    /// As many of these as the rates of their providers let through.
+    /// As many of these as the rates of their providers let through, and the others. Where the rates may not be asked
+    /// for, since who keeps them has not answered of late, none has a share.
     pub(super) async fn let_through(
         &self,
         chosen: Vec<Candidate>,
         rates: &Rates,
+        may_ask: bool,
         used: &mut BTreeMap<Name, usize>,
-    ) -> Vec<Candidate> {
+    ) -> (Vec<Candidate>, Vec<Candidate>) {
         for candidate in &chosen {
             let rated = candidate.route.rated();
             if let Some(provider) = rated.filter(|it| rates.of(it, RateOf::Provider).is_some()) {
@@ -39,10 +47,11 @@ impl RedisInbox {
         }
         for (provider, wanted) in used.iter_mut() {
             if let Some(rate) = rates.of(provider, RateOf::Provider) {
-                let entries = i64::try_from(*wanted).unwrap_or(i64::MAX);
                 // What cannot be told is not let through.
-                let granted = self.use_rate(provider, rate, entries).await;
-                *wanted = granted.unwrap_or(0);
+                *wanted = match may_ask {
+                    true => self.use_rate(provider, rate, *wanted).await.unwrap_or(0),
+                    false => 0,
+                };
             }
         }
         let mut left = used.clone();
@@ -57,7 +66,7 @@ impl RedisInbox {
                 }
             }
         };
-        chosen.into_iter().filter(lets).collect()
+        chosen.into_iter().partition(lets)
     }
 
     /// Gives back what was used of rates for what was not taken.
@@ -67,11 +76,7 @@ impl RedisInbox {
             let Some(rate) = rate.filter(|_| unused > 0) else {
                 continue;
             };
-            let entries = i64::try_from(unused).unwrap_or(i64::MAX);
-            if let Err(error) = self
-                .use_rate(&provider, rate, entries.saturating_neg())
-                .await
-            {
+            if let Err(error) = self.give_rate_back(&provider, rate, unused).await {
                 tracing::debug!(%error, "a rate is used up for what was not taken");
             }
         }

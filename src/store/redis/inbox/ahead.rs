@@ -1,22 +1,23 @@
 //! What a look has found beyond what was taken: takes that follow need no look of their own.
 //!
 //! Nothing of it is relied on. Whoever takes an entry says how it was seen, and gets it as long as it is so; an order
-//! key is held before. What is kept in mind is due before all that was not seen, and is forgotten soon.
+//! key is held before. What is kept in mind is due before all that was not seen in the partitions that have answered,
+//! and is forgotten soon.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
+use crate::event::Name;
 use crate::inbox::{Route, Take, fair};
 
 use super::candidate::Candidate;
 use super::hints::Noted;
 use super::order_kept::{OrderHash, OrderKept};
+use super::passed_over::PassedOver;
 use super::rates::Rates;
 
-/// For so long it is taken from what a look has found: what is new of another route waits no longer.
+/// For so long from its end it is taken from what a look has found: what is new of another route waits no longer.
 pub(super) const LASTS: Duration = Duration::from_millis(200);
-/// So many are kept in mind that wait for their order keys.
-const MOST_PASSED_OVER: usize = 1_024;
 
 /// What is due of the routes of a take.
 #[derive(Debug, Default)]
@@ -31,24 +32,38 @@ pub(super) struct DueNow {
     pub(super) waits: bool,
     /// By route, until when all that was due then has been seen.
     pub(super) seen_until: Vec<u64>,
-    /// What may run once its order key is free, each with the number of its route.
-    passed_over: Vec<(usize, Candidate)>,
+    /// What may run once its order key is free.
+    passed_over: PassedOver,
 }
 
 impl DueNow {
+    /// Keeps one in mind that waits for its order key, if it has one: it comes before the others of it that wait.
     pub(super) fn pass_over(&mut self, route: usize, candidate: Candidate) {
-        if self.passed_over.len() < MOST_PASSED_OVER {
-            self.passed_over.push((route, candidate));
-        }
+        self.passed_over.add(route, candidate);
     }
 
-    /// Those that are taken next, of each route in turn.
-    pub(super) fn choose(&mut self, limit: usize, max_bytes: usize) -> Vec<Candidate> {
+    /// Has nothing of this order key run before another look.
+    pub(super) fn leave_out(&mut self, key: OrderHash) {
+        self.passed_over.leave_out(key);
+    }
+
+    pub(super) fn is_left_out(&self, key: &OrderHash) -> bool {
+        self.passed_over.is_left_out(key)
+    }
+
+    /// Those that are taken next, of each route in turn, beginning with one that `first` tells.
+    pub(super) fn choose(
+        &mut self,
+        first: usize,
+        limit: usize,
+        max_bytes: usize,
+    ) -> Vec<Candidate> {
         let sizes = |(route, some): (usize, &VecDeque<Candidate>)| {
-            some.iter().map(|it| (route, it.size)).collect()
+            let some = some.iter().take(limit);
+            some.map(|it| (route, it.size)).collect()
         };
         let waiting = self.runnable.iter().enumerate().map(sizes).collect();
-        let chosen = fair(waiting, limit, max_bytes, |(_, size)| *size);
+        let chosen = fair(waiting, first, limit, max_bytes, |(_, size)| *size);
         let next = |(route, _): (usize, usize)| self.runnable.get_mut(route)?.pop_front();
         chosen.into_iter().filter_map(next).collect()
     }
@@ -87,23 +102,25 @@ impl DueNow {
         }
     }
 
-    /// Has the first of each of these order keys run that was passed over.
-    fn let_run(&mut self, freed: &HashSet<OrderHash>) {
-        let is_freed = |it: &Candidate| it.order.is_some_and(|order| freed.contains(&order.hash));
-        if !self.passed_over.iter().any(|(_, it)| is_freed(it)) {
-            return;
+    /// Offers nothing more of these providers, whose rates are used up: a later one would go before what was refused.
+    pub(super) fn hold_back(&mut self, providers: &HashSet<Name>) {
+        let is_held = |it: &Candidate| it.route.rated().is_some_and(|it| providers.contains(it));
+        for (route, some) in self.runnable.iter_mut().enumerate() {
+            if some.front().is_some_and(is_held) {
+                let held = some.drain(..);
+                held.for_each(|it| self.passed_over.add(route, it));
+            }
         }
-        self.passed_over
-            .sort_by(|(_, a), (_, b)| a.turn().cmp(&b.turn()));
-        let mut let_run = HashSet::new();
-        for (route, candidate) in std::mem::take(&mut self.passed_over) {
-            let is_first = candidate
-                .order
-                .is_some_and(|it| freed.contains(&it.hash) && let_run.insert(it.hash));
-            if is_first {
+    }
+
+    /// Has the first of each of these order keys run that was passed over. Not where one before it is to run: refused
+    /// because another worker had the key for a moment, it would be gone past.
+    pub(super) fn let_run(&mut self, freed: &HashSet<OrderHash>) {
+        let runnable = self.runnable.iter().flatten();
+        let waiting: HashSet<_> = runnable.filter_map(|it| Some(it.order?.hash)).collect();
+        for key in freed.difference(&waiting) {
+            if let Some((route, candidate)) = self.passed_over.take_first(key) {
                 self.put_back(route, candidate);
-            } else {
-                self.passed_over.push((route, candidate));
             }
         }
     }
@@ -115,8 +132,7 @@ impl DueNow {
             let seen = until(route);
             some.retain(|it| it.at <= seen);
         }
-        self.passed_over
-            .retain(|(route, it)| it.at <= until(*route));
+        self.passed_over.retain(|route, it| it.at <= until(route));
     }
 }
 
@@ -140,12 +156,17 @@ impl Ahead {
         }
     }
 
+    /// Whether it is too early to look again.
+    pub(super) fn is_young(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.looked_at) < LASTS
+    }
+
     fn lasts(&self, now: Instant, changes: u64) -> bool {
-        self.changes == changes && now.saturating_duration_since(self.looked_at) < LASTS
+        self.changes == changes && self.is_young(now)
     }
 
     /// Whether a take of so many gets from here what a look would find for it.
-    fn serves(&self, limit: usize) -> bool {
+    pub(super) fn serves(&self, limit: usize) -> bool {
         let mut left = limit;
         for route in &self.due.runnable {
             left = left.saturating_sub(route.len());
@@ -162,10 +183,16 @@ impl Looks {
     /// Order keys that are free may be held by the next of their entries; and where there is something new of a route
     /// of which nothing is left, it has its turn.
     pub(super) fn note(&mut self, noted: &Noted) {
-        let Noted { freed, new } = noted;
+        let Noted {
+            freed,
+            new,
+            new_of_providers,
+        } = noted;
+        let has_new =
+            |route: &Route| new.contains(route) || new_of_providers.contains(route.provider());
         self.0.retain(|routes, ahead| {
             let mut each = routes.iter().zip(&ahead.due.runnable);
-            !each.any(|(route, some)| some.is_empty() && new.contains(route.provider()))
+            !each.any(|(route, some)| some.is_empty() && has_new(route))
         });
         if !freed.is_empty() {
             let all = self.0.values_mut();
@@ -293,17 +320,29 @@ mod tests {
     #[test]
     fn what_is_new_of_a_route_with_nothing_left_has_its_turn() {
         let now = Instant::now();
-        for (new, is_served) in [("acme", true), ("shop", false), ("other", true)] {
+        let served = |noted: &Noted| {
             let mut looks = Looks::default();
             looks.keep(&take(), ahead(&[1, 2], 2, now));
+            looks.note(noted);
+            looks.take(&routes(), 1, now, 0).is_some()
+        };
+        for (new, is_served) in [
+            ("acme", true),
+            ("shop", false),
+            ("other", true),
+            // Another route of the same provider.
+            ("shop#cards", true),
+            ("?shop", true),
+        ] {
             let mut noted = Noted::default();
-            noted.new.insert(Name::new(new).unwrap());
-            looks.note(&noted);
-            assert_eq!(
-                looks.take(&routes(), 1, now, 0).is_some(),
-                is_served,
-                "{new}"
-            );
+            noted.new.insert(Route::parse(new).unwrap());
+            assert_eq!(served(&noted), is_served, "{new}");
+        }
+        // Some commands know the provider alone.
+        for (new, is_served) in [("acme", true), ("shop", false)] {
+            let mut noted = Noted::default();
+            noted.new_of_providers.insert(Name::new(new).unwrap());
+            assert_eq!(served(&noted), is_served, "{new}");
         }
     }
 
@@ -321,13 +360,48 @@ mod tests {
             noted.freed.insert([7; 16]);
             looks.note(&noted);
         };
+        // The key may be said to be free more often than it is held.
+        free(&mut looks);
         free(&mut looks);
         let mut ahead = looks.take(&routes(), 3, now, 0).unwrap();
-        assert_eq!(times(&ahead.due.choose(2, 1_000)), [2, 3]);
+        assert_eq!(times(&ahead.due.choose(0, 2, 1_000)), [2, 3]);
         looks.keep(&take(), ahead);
         free(&mut looks);
         let mut ahead = looks.take(&routes(), 2, now, 0).unwrap();
-        assert_eq!(times(&ahead.due.choose(9, 1_000)), [4, 5]);
+        assert_eq!(times(&ahead.due.choose(0, 9, 1_000)), [4, 5]);
+    }
+
+    #[test]
+    fn of_a_key_that_is_not_kept_in_mind_as_a_whole_nothing_runs() {
+        let mut due = ahead(&[], 9, Instant::now()).due;
+        for at in 1..=1_024 {
+            due.pass_over(0, candidate(at, Some(if at == 1 { 7 } else { 8 })));
+        }
+        // One more than may be: the older one of its key is forgotten, too.
+        due.pass_over(0, candidate(2_000, Some(7)));
+        due.let_run(&HashSet::from([[7; 16]]));
+        assert_eq!(due.choose(0, 9, 1_000).len(), 0);
+        due.pass_over(0, candidate(2_001, Some(7)));
+        due.let_run(&HashSet::from([[7; 16], [8; 16]]));
+        assert_eq!(times(&due.choose(0, 9, 1_000)), [2], "others have theirs");
+    }
+
+    #[test]
+    fn behind_what_a_rate_has_refused_nothing_of_its_provider_goes_first() {
+        let mut due = ahead(&[1, 2], 9, Instant::now()).due;
+        for (at, key) in [(3, 7), (5, 8)] {
+            due.put_back(0, candidate(at, Some(key)));
+        }
+        due.pass_over(0, candidate(4, Some(7)));
+        let of_shop = Candidate {
+            route: routes().remove(1),
+            ..candidate(6, None)
+        };
+        due.put_back(1, of_shop);
+        due.hold_back(&HashSet::from([Name::new("acme").unwrap()]));
+        assert_eq!(times(&due.choose(0, 9, 1_000)), [6]);
+        due.let_run(&HashSet::from([[7; 16]]));
+        assert_eq!(times(&due.choose(0, 9, 1_000)), [3], "the first of its key");
     }
 
     #[test]
@@ -340,6 +414,6 @@ mod tests {
             due.put_back(0, candidate);
         }
         assert_eq!(due.spare(0, 100, |_| true).len(), 0);
-        assert_eq!(times(&due.choose(9, 1_000)), [0, 1, 2, 3, 4]);
+        assert_eq!(times(&due.choose(0, 9, 1_000)), [0, 1, 2, 3, 4]);
     }
 }

@@ -99,5 +99,7 @@ pub(crate) const EACH: &str = concat!(
     "local function order_alone(keys, ...) return { now, order(keys[1], ...) } end\n",
     include_str!("each.lua"),
 );
+/// Whether a provider is paused.
+pub(crate) const PAUSE: &str = include_str!("pause.lua");
 /// The rates of providers.
 pub(crate) const RATE: &str = indexes!("rate.lua");

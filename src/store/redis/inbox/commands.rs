@@ -14,10 +14,9 @@ use crate::inbox::{
 use crate::store::command::Held;
 use crate::store::error::StoreError;
 use crate::store::identity::StoreIdentity;
+use crate::store::redis::RedisStore;
 use crate::store::redis::connection::Conn;
 use crate::store::redis::scripts::forget_answer;
-use crate::store::redis::{MARK_OUTLASTS, RedisStore};
-use crate::store::token::Token;
 
 use super::ahead::LASTS;
 use super::groups::in_groups;
@@ -61,32 +60,28 @@ impl RedisInbox {
         Ok(numbers.into_iter().zip(held).collect())
     }
 
-    /// Says in one partition whether a provider is paused, and whether that changed anything.
+    /// Says in one partition whether a provider is paused.
     async fn set_paused_in(
         &self,
         place: &PartitionPlace,
         provider: &Name,
         paused: bool,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<(), StoreError> {
         let mut set = redis::cmd(if paused { "SADD" } else { "SREM" });
         set.arg(&place.paused).arg(provider.as_str());
         let set = &set;
         let ask = async |mut conn: Conn| conn.ask(set).await;
-        let changed = self.store.link.run(ask).await?;
-        Ok(forget_answer(&changed)?)
+        self.store.link.run(ask).await?;
+        Ok(())
     }
 }
 
 impl RedisInbox {
     async fn forget_where(&self, key: &EventKey, only_ended: bool) -> Result<bool, StoreError> {
         let place = self.place(key);
-        let mark = self
-            .store
-            .layout
-            .mark(&self.store.place(key), &Token::random()?);
-        let kept = self.store.link.deadline().saturating_add(MARK_OUTLASTS);
+        let mark = self.mark(place.partition)?;
         let sent = Instant::now();
-        let call = scripts::forget(&place, &mark, kept, only_ended);
+        let call = scripts::forget(&place, &mark, only_ended);
         let forgotten = self.call(place.partition, &call, answers::forget_answer);
         let (existed, freed) = forgotten.await?;
         self.hints.changed();
@@ -111,7 +106,12 @@ impl Inbox for RedisInbox {
         let (accepted, left) = accepted.await?;
         let left = left.map(|order| OrderCommand::free(order.hash, &place).ended_after(sent));
         self.free_orders(left.as_slice()).await;
-        self.hints.new_of(accept.key.provider());
+        // Also of a duplicate: the reply to the first may be lost.
+        self.hints.new_of(&accept.route);
+        if let Ok(Accepted::Corrected | Accepted::Revived) = accepted {
+            // What is known keeps the route by which it came first.
+            self.hints.new_of_provider(accept.key.provider());
+        }
         self.tell();
         accepted
     }
@@ -152,7 +152,7 @@ impl Inbox for RedisInbox {
         if let Verdict::Retry { after, .. } | Verdict::GiveBack { after } = &finish.verdict
             && *after < LASTS
         {
-            self.hints.new_of(finish.key.provider());
+            self.hints.new_of_provider(finish.key.provider());
         }
         self.tell();
         Ok(held)
@@ -204,8 +204,9 @@ impl Inbox for RedisInbox {
 
     async fn discard(&self, discard: &Discard) -> Result<Moved, StoreError> {
         let place = self.place(&discard.key);
+        let mark = self.mark(place.partition)?;
         let sent = Instant::now();
-        let call = scripts::discard(discard, &place);
+        let call = scripts::discard(discard, &place, &mark);
         let moved = self.call(place.partition, &call, answers::move_answer);
         let (moved, freed) = moved.await?;
         self.hints.changed();
@@ -238,7 +239,9 @@ impl Inbox for RedisInbox {
         let telling = (others.iter()).map(|place| self.set_paused_in(place, provider, paused));
         let told: Result<Vec<_>, _> = join_all(telling).await.into_iter().collect();
         told?;
-        let changed = self.set_paused_in(first, provider, paused).await?;
+        let mark = self.mark(first.partition)?;
+        let call = scripts::pause(first, provider, paused, &mark);
+        let changed = forget_answer(&self.store.link.call(&call).await?)?;
         self.hints.changed();
         self.tell();
         Ok(changed)

@@ -15,17 +15,16 @@ use super::candidate::Candidate;
 use super::codec::{self, Due};
 use super::groups::answered;
 use super::learned::{Learned, SeenUntil};
-use super::order::OrderCommand;
-use super::place::{EntryPlace, PartitionPlace};
+use super::place::{EntryPlace, OrderPlace, PartitionPlace, RATES_STAND_IN};
 use super::rates::Rates;
-use super::turn::{MoreBehind, Turn};
+use super::turn::{LeftBehind, MoreBehind, Turn};
 use super::{Conn, RedisInbox, scripts};
 
 /// One script looks at so many partitions, and finds about so many entries, at most.
 const PARTITIONS_PER_CALL: usize = 64;
 const FOUND_PER_CALL: usize = 400;
-/// It is looked for so many at least: the takes that follow need no look of their own. Six of each kind in each of 256
-/// partitions, so that a call looks at as many partitions as it may.
+/// It is looked for so many of all routes together at least: the takes that follow need no look of their own. Of one
+/// route that is six of each kind in each of 256 partitions, so that a call looks at as many partitions as it may.
 const AHEAD: usize = 320;
 /// How many of one kind are looked at behind those that may not run.
 const BEHIND_PER_CALL: usize = 200;
@@ -56,6 +55,15 @@ impl Default for Seen {
     }
 }
 
+/// How many of each route are looked for.
+fn look_for(take: &Take) -> usize {
+    let ahead = match take.lone {
+        true => 1,
+        false => AHEAD.checked_div(take.routes.len()).unwrap_or(AHEAD),
+    };
+    ahead.max(take.limit)
+}
+
 impl RedisInbox {
     /// What is due, and the rates that are set.
     pub(super) async fn due(
@@ -70,13 +78,16 @@ impl RedisInbox {
         let at_once = FOUND_PER_CALL / 3;
         for (number, routes) in take.routes.chunks(at_once).enumerate() {
             let first = number.saturating_mul(at_once);
+            let seen = turn.rates.clone();
+            // Who does not answer would hold up each look until its deadline.
+            let may_ask = self.may_ask(RATES_STAND_IN, turn);
             let rates = async {
-                match known.take() {
-                    Some(rates) => Ok(rates),
-                    None => self.rates_set().await,
+                match (known.take(), &seen) {
+                    (Some(rates), _) => Ok(rates),
+                    (None, Some(seen)) if !may_ask => Ok(seen.clone()),
+                    (None, _) => self.rates_set().await,
                 }
             };
-            let seen = turn.rates.clone();
             let (peeked, rates) = join(self.peek(take, routes, turn), rates).await;
             let Seen {
                 mut found,
@@ -94,20 +105,30 @@ impl RedisInbox {
             // Where the last look has passed over as many as it may, this one goes on: what is behind them
             // would never be found.
             let which = (take.lone, Box::from(routes));
-            let behind = turn.left_behind.remove(&which).unwrap_or(behind);
+            let left = turn.left_behind.remove(&which);
+            let goes_on = left.is_some();
+            let LeftBehind {
+                places: behind,
+                mut orders,
+            } = left.unwrap_or(LeftBehind {
+                places: behind,
+                orders: HashSet::new(),
+            });
+            let left_out = orders.iter().copied();
+            left_out.for_each(|key| learned.due.leave_out(key));
             let behind = behind.into_iter().map(|more| MoreBehind {
                 route: more.route.saturating_add(first),
                 ..more
             });
             let mut behind: Vec<_> = behind.collect();
             let until = SeenUntil::new(first_at, &take.routes, &behind);
-            self.sort_out(found, &rates, now, &until, &mut learned)
+            self.sort_out(found, (&rates, now), &until, turn, &mut learned)
                 .await?;
             let at = (&rates, now, first_at);
-            if self
-                .look_behind(take, &mut behind, at, &mut learned)
-                .await?
-            {
+            let has_ended = self
+                .look_behind(take, &mut behind, at, turn, &mut learned)
+                .await?;
+            if has_ended && !goes_on {
                 let until = SeenUntil::new(first_at, &take.routes, &behind);
                 let routes = first..first.saturating_add(routes.len());
                 let seen_until = &mut learned.due.seen_until;
@@ -116,11 +137,16 @@ impl RedisInbox {
                 // What was passed over is not kept in mind.
                 let routes = routes.len();
                 (learned.due.seen_until).extend(std::iter::repeat_n(0, routes));
+            }
+            if !has_ended {
+                orders.extend(learned.orders.keys().chain(&learned.untold));
                 let left = behind.into_iter().map(|more| MoreBehind {
                     route: more.route.saturating_sub(first),
                     ..more
                 });
-                turn.left_behind.insert(which, left.collect());
+                let places = left.collect();
+                turn.left_behind
+                    .insert(which, LeftBehind { places, orders });
             }
             learned.due.waits |= !std::mem::take(&mut learned.unsure).is_empty();
             known = Some(rates);
@@ -128,6 +154,11 @@ impl RedisInbox {
         for route in &mut learned.due.runnable {
             let route = route.make_contiguous();
             route.sort_by(|a, b| a.turn().cmp(&b.turn()));
+        }
+        if !take.lone {
+            let unreadable = learned.unreadable.iter();
+            let place = |hash| OrderPlace::of(&self.store.layout, hash).key;
+            turn.note_unreadable(unreadable.map(place).collect());
         }
         Ok((learned.due, known.unwrap_or_default()))
     }
@@ -141,7 +172,7 @@ impl RedisInbox {
     ) -> Result<Seen, StoreError> {
         let mut broken = BTreeSet::new();
         let all = self.partitions.len();
-        let look_for = if take.lone { 1 } else { AHEAD }.max(take.limit);
+        let look_for = look_for(take);
         // Keys are spread evenly: of the first few in all, hardly ever more are in one partition.
         let share = match all {
             1 => look_for,
@@ -157,7 +188,7 @@ impl RedisInbox {
                 false => (FOUND_PER_CALL / wanted).clamp(1, PARTITIONS_PER_CALL),
             };
             let asked = self.partitions.iter();
-            let asked = asked.filter(|it| !in_slots || turn.may_ask(it.partition));
+            let asked = asked.filter(|it| self.may_ask(it.partition, turn));
             let asked: Vec<_> = asked.cloned().collect();
             if asked.is_empty() {
                 // None has answered of late.
@@ -266,36 +297,6 @@ impl RedisInbox {
         })
     }
 
-    /// Tells what may run from what may not.
-    async fn sort_out(
-        &self,
-        mut found: Vec<(usize, Candidate)>,
-        rates: &Rates,
-        now: UnixTime,
-        until: &SeenUntil,
-        learned: &mut Learned,
-    ) -> Result<(), StoreError> {
-        found.append(&mut learned.unsure);
-        let seen = found.iter().filter(|(route, it)| until.has(*route, it.at));
-        let orders = seen.filter_map(|(_, it)| Some(it.order?.hash));
-        let unknown: HashSet<_> = orders
-            .filter(|it| !learned.orders.contains_key(it))
-            .collect();
-        if !unknown.is_empty() {
-            let read: Vec<_> = unknown.iter().copied().map(OrderCommand::read).collect();
-            let kept = self.ask_orders(&read).await?;
-            // What is said of no key is not known: its entries are held back.
-            let known = unknown.into_iter().zip(kept);
-            let known = known.filter_map(|(hash, kept)| Some((hash, kept?)));
-            learned.orders.extend(known);
-        }
-        found.sort_by(|(_, a), (_, b)| a.turn().cmp(&b.turn()));
-        for (route, candidate) in found {
-            learned.sort_in(route, candidate, rates, now, until);
-        }
-        Ok(())
-    }
-
     /// Looks behind what may not run, until as many are found that may as are asked for. Says whether it has come so
     /// far; it ends as well where it has looked at as many as it may.
     async fn look_behind(
@@ -303,6 +304,7 @@ impl RedisInbox {
         take: &Take,
         behind: &mut Vec<MoreBehind>,
         (rates, now, first): (&Rates, UnixTime, Option<UnixTime>),
+        turn: &Turn,
         learned: &mut Learned,
     ) -> Result<bool, StoreError> {
         let mut looked_at = 0_usize;
@@ -310,7 +312,7 @@ impl RedisInbox {
             if looked_at >= MOST_BEHIND {
                 // Waiting has an end: they run in the order in which they were found.
                 let until = SeenUntil::default();
-                self.sort_out(Vec::new(), rates, now, &until, learned)
+                self.sort_out(Vec::new(), (rates, now), &until, turn, learned)
                     .await?;
                 return Ok(false);
             }
@@ -339,7 +341,8 @@ impl RedisInbox {
                 behind.push(more);
             }
             let until = SeenUntil::new(first, &take.routes, behind);
-            self.sort_out(found, rates, now, &until, learned).await?;
+            self.sort_out(found, (rates, now), &until, turn, learned)
+                .await?;
         }
         Ok(true)
     }

@@ -3,10 +3,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::event::Name;
+use crate::inbox::Route;
 
 use super::order_kept::OrderHash;
 
-/// So many order keys are noted at most, and so many providers: of others the next look tells.
+/// So many order keys are noted at most, and so many routes: of others the next look tells.
 const MOST: usize = 1_024;
 
 /// What commands of this process say to who takes: hints, since other processes say nothing.
@@ -22,8 +23,10 @@ pub(super) struct Hints {
 pub(super) struct Noted {
     /// Order keys that were freed.
     pub(super) freed: HashSet<OrderHash>,
-    /// Providers of which there is something new to take.
-    pub(super) new: HashSet<Name>,
+    /// Routes of which there is something new to take.
+    pub(super) new: HashSet<Route>,
+    /// Providers of one of whose routes there is.
+    pub(super) new_of_providers: HashSet<Name>,
 }
 
 impl Hints {
@@ -45,11 +48,19 @@ impl Hints {
         }
     }
 
-    /// There may be something new to take of this provider.
-    pub(super) fn new_of(&self, provider: &Name) {
+    /// There may be something new to take of this route.
+    pub(super) fn new_of(&self, route: &Route) {
         let mut noted = self.lock();
-        if noted.new.len() < MOST && !noted.new.contains(provider) {
-            noted.new.insert(provider.clone());
+        if noted.new.len() < MOST && !noted.new.contains(route) {
+            noted.new.insert(route.clone());
+        }
+    }
+
+    /// There may be something new to take of some route of this provider.
+    pub(super) fn new_of_provider(&self, provider: &Name) {
+        let mut noted = self.lock();
+        if noted.new_of_providers.len() < MOST && !noted.new_of_providers.contains(provider) {
+            noted.new_of_providers.insert(provider.clone());
         }
     }
 

@@ -7,7 +7,7 @@ use crate::store::redis::connection::Conn;
 use crate::store::redis::scripts::{Call, forget_answer, integer};
 
 use super::RedisInbox;
-use super::place::PartitionPlace;
+use super::place::{PartitionPlace, RATES_STAND_IN};
 use super::rates::{Rates, letter, share_and_slack, text};
 use super::scripts::RATE;
 
@@ -26,23 +26,26 @@ impl RedisInbox {
         of: RateOf,
         rate: Option<Rate>,
     ) -> Result<bool, StoreError> {
-        let call = Call::on(&RATE, 1, 4)
+        let mark = self.mark(RATES_STAND_IN)?;
+        let call = Call::on(&RATE, 2, 5)
             .word(PartitionPlace::rates(&self.store.layout))
+            .word(mark.key)
             .word("set")
             .word(letter(of))
             .word(provider.as_str())
-            .word(rate.map_or_else(String::new, text));
+            .word(rate.map_or_else(String::new, text))
+            .word(mark.millis);
         let changed = self.store.link.call(&call).await?;
         Ok(forget_answer(&changed)?)
     }
 
-    /// Uses the share of so many entries of a provider, or gives back what is less than 0; says how many may
-    /// be taken.
+    /// Uses the share of so many entries of a provider; says how many may be taken. Where the reply is lost, and it is
+    /// sent again, as many are used for nothing: no more are taken than the rate lets.
     pub(super) async fn use_rate(
         &self,
         provider: &Name,
         rate: Rate,
-        entries: i64,
+        entries: usize,
     ) -> Result<usize, StoreError> {
         let (share, slack) = share_and_slack(rate);
         let call = Call::on(&RATE, 1, 6)
@@ -56,5 +59,27 @@ impl RedisInbox {
         let granted = self.store.link.call(&call).await?;
         let granted = integer(Some(&granted))?;
         Ok(usize::try_from(granted).unwrap_or(0))
+    }
+
+    /// Gives the share of so many entries back: once, however often it is sent.
+    pub(super) async fn give_rate_back(
+        &self,
+        provider: &Name,
+        rate: Rate,
+        entries: usize,
+    ) -> Result<(), StoreError> {
+        let (share, _) = share_and_slack(rate);
+        let mark = self.mark(RATES_STAND_IN)?;
+        let call = Call::on(&RATE, 2, 6)
+            .word(PartitionPlace::rates(&self.store.layout))
+            .word(mark.key)
+            .word("back")
+            .word(provider.as_str())
+            .word(text(rate))
+            .word(entries)
+            .word(share)
+            .word(mark.millis);
+        integer(Some(&self.store.link.call(&call).await?))?;
+        Ok(())
     }
 }

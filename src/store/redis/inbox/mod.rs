@@ -26,6 +26,7 @@ mod limits;
 mod looking;
 mod order;
 mod order_kept;
+mod passed_over;
 mod place;
 mod rates;
 mod report;
@@ -43,16 +44,17 @@ use tokio::sync::{Mutex, Notify};
 
 use crate::event::EventKey;
 use crate::store::error::StoreError;
+use crate::store::token::Token;
 
-use super::RedisStore;
 use super::check::RedisReport;
 use super::connection::{Conn, RedisConnection};
 use super::error::{Fault, RedisConnectError, spans_slots};
 use super::gather::{Answered, Company, Gatherer};
 use super::scripts::{Answer, Call};
+use super::{MARK_OUTLASTS, RedisStore};
 
 use self::hints::Hints;
-use self::place::{EntryPlace, PartitionPlace};
+use self::place::{EntryPlace, Mark, PartitionPlace};
 use self::turn::Turn;
 
 pub use self::builder::RedisInboxBuilder;
@@ -91,6 +93,13 @@ pub use self::builder::RedisInboxBuilder;
 ///
 /// Where the index of a partition is lost, as by an eviction, its entries wait until their events are
 /// delivered again, which puts them back. A sender that has its success does not do that: nothing else finds them.
+///
+/// # Where it promises less than others
+///
+/// On a cluster each master has a clock, and is asked by itself: of two events of one order key that are accepted within
+/// one look, or while clocks differ, or while a master does not answer, the later one may run first. The earlier one is
+/// then stale, if the later one has a higher version. A [rate](crate::inbox::Inbox::set_rate) that another process sets
+/// where none was is kept from the next look on.
 ///
 /// ```no_run
 /// use tower_webhook::inbox::RedisInbox;
@@ -174,6 +183,16 @@ impl RedisInbox {
 
     fn place(&self, key: &EventKey) -> EntryPlace {
         EntryPlace::of(&self.store.layout, key)
+    }
+
+    /// The mark of a command in a partition. It stays for as long as the call may take: where it is sent again, it
+    /// finds what it has done.
+    fn mark(&self, partition: u32) -> Result<Mark, StoreError> {
+        let kept = self.store.link.deadline().saturating_add(MARK_OUTLASTS);
+        Ok(Mark {
+            key: self.store.layout.mark_in(partition, &Token::random()?),
+            millis: u64::try_from(kept.as_millis()).unwrap_or(u64::MAX),
+        })
     }
 
     /// How many entries that are not over each partition holds.

@@ -13,11 +13,13 @@
 --
 -- It is asked with what is to be done ('read', 'hold' or 'free'); entry; token, or '' for any; version that was
 -- completed, or ''; until when that is known, in 8 bytes or ''; share of the rate and its slack in microseconds,
--- or ''; for how many microseconds its entry has ended at least, or '': a hold that is younger is another one, of an
--- entry that came back.
+-- or ''; how many microseconds ago the command was sent that has ended its entry, or '': a hold that is younger is
+-- another one, of an entry that came back. That is counted when the call is made up: for as long as it is under way a
+-- younger one may pass for an older one.
 --
 -- Answers { outcome, newest version or '', holder or '', since when, until when the rate is used, token or '' }:
--- 1 newly held, 2 held by this entry already, 3 held by another one, 4 not by its rate, 0 read or freed.
+-- 1 newly held, 2 held by this entry already, 3 held by another one, 4 not by its rate, 0 read or freed. Where the key
+-- is of another type it is 3 without a holder, whatever is asked. A field that nobody has written so counts as absent.
 
 local ORDER_WORDS = 8
 
@@ -27,15 +29,31 @@ end
 
 -- Whether a hold is older than the end of its entry; also where the clock was set back since.
 local function is_older(since, age)
-  since = tonumber(since or 0)
   return age == '' or since <= now - age or since > now
 end
 
+-- What is kept of a key, or nil where it is of another type.
+local function state_of(key)
+  local state = redis.pcall('HMGET', key, 'h', 's', 'v', 'u', 'r', 'n')
+  if not state.err then return state end
+  if string.find(state.err, 'WRONGTYPE', 1, true) then return nil end
+  -- It fails as it would have.
+  return redis.call('HMGET', key, 'h', 's', 'v', 'u', 'r', 'n')
+end
+
+local function time_in(field)
+  local time = tonumber(field or 0)
+  -- As much as an answer holds.
+  return time and time >= 0 and time < HALF * HALF / 2 and time or 0
+end
+
 local function order(key, what, id, token, version, known_until, share, slack, age)
-  local state = redis.call('HMGET', key, 'h', 's', 'v', 'u', 'r', 'n')
+  local state = state_of(key)
+  if not state then return { 3, '', '', 0, 0, '' } end
   local holder, since, newest, known, used, by = unpack(state)
-  known, used = tonumber(known or 0), tonumber(used or 0)
-  if known <= now then newest = false end
+  since, known, used = time_in(since), time_in(known), time_in(used)
+  if known <= now or (newest and #newest ~= 8) then newest = false end
+  if by and #by ~= 16 then by = false end
   local outcome = 0
   if what == 'hold' then
     -- Later than the rate allows: of another rate, or by a clock that was set back since. As in rate.rs.
@@ -49,12 +67,12 @@ local function order(key, what, id, token, version, known_until, share, slack, a
       outcome = 4
     else
       outcome = holder and 2 or 1
-      since = text(now)
+      since = now
       if share ~= '' then
         used = math.max(used, now) + share
         redis.call('HSET', key, 'r', text(used))
       end
-      redis.call('HSET', key, 'h', id, 'n', token, 's', since)
+      redis.call('HSET', key, 'h', id, 'n', token, 's', text(since))
       redis.call('PERSIST', key)
       holder, by = id, token
     end
@@ -76,5 +94,5 @@ local function order(key, what, id, token, version, known_until, share, slack, a
     end
     if not holder then redis.call('PEXPIREAT', key, text(math.ceil(math.max(known, used) / 1000))) end
   end
-  return { outcome, newest or '', holder or '', tonumber(since or 0), used, by or '' }
+  return { outcome, newest or '', holder or '', since, used, by or '' }
 end

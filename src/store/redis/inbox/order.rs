@@ -41,7 +41,7 @@ pub(super) struct OrderCommand {
     completed: Option<(VersionBytes, UnixTime)>,
     /// Share of a rate, and its slack.
     rate: Option<(u64, u64)>,
-    /// When the entry had not ended yet.
+    /// When the command was sent that has ended the entry.
     ended_after: Option<Instant>,
 }
 
@@ -180,7 +180,8 @@ fn kept(word: Value, now: UnixTime) -> Result<OrderKept, Fault> {
         },
         holder: match holder.is_empty() {
             true => None,
-            false => Some(String::from_utf8(holder).map_err(|_| STRANGE)?),
+            // One that is no text is no entry, and holds all the same.
+            false => Some(String::from_utf8_lossy(&holder).into_owned()),
         },
         token: match token.is_empty() {
             true => None,

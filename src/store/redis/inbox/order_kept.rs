@@ -40,6 +40,6 @@ pub(super) enum OrderOutcome {
     Held,
     /// Held by this entry before.
     HeldBefore,
-    /// Held by another entry, or its rate is used up.
+    /// Held by another entry, its rate is used up, or it cannot be read: then also where it is only read.
     NotNow,
 }

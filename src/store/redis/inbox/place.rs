@@ -6,6 +6,16 @@ use crate::event::{EventKey, OrderKey};
 use crate::inbox::Route;
 use crate::store::redis::keys::Layout;
 
+/// Where one command leaves a mark that it was carried out, and for how long.
+#[derive(Debug)]
+pub(super) struct Mark {
+    pub(super) key: String,
+    pub(super) millis: u64,
+}
+
+/// The partition in which the rates of all are kept.
+pub(super) const RATES_STAND_IN: u32 = 0;
+
 /// The keys of one entry. All are of one slot, and so of one script, as the record of a store beside it
 /// is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,7 +127,7 @@ impl PartitionPlace {
 
     /// Where the rates of all partitions are kept.
     pub(super) fn rates(layout: &Layout) -> String {
-        key(layout, 0, &["~r"])
+        key(layout, RATES_STAND_IN, &["~r"])
     }
 
     pub(super) fn all(layout: &Layout) -> Vec<Self> {

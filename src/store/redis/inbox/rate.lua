@@ -3,14 +3,33 @@
 -- Per provider the hash has a field 'p' and its name with the rate of all its entries, 'o' and its name with that
 -- of each order key, both 'entries:microseconds', and 'u' and its name with until when the first is used up.
 --
--- KEYS[1]  the rates
--- ARGV     'set'; 'p' or 'o'; provider; the rate, or '' for none. Answers whether that changed anything, 1 or 0.
---          'use'; provider; the rate; how many of it are wanted, or given back where that is less than 0; share and
---          slack in microseconds. Answers how many are granted; none where the rate is another one by now.
+-- KEYS  the rates; but for 'use' also the mark of this command, by which it is known when it comes again
+-- ARGV  'set'; 'p' or 'o'; provider; the rate, or '' for none; for how many milliseconds the mark is kept. Answers
+--       whether that changed anything, 1 or 0: the same where the command comes again.
+--       'use'; provider; the rate; how many of it are wanted; share and slack in microseconds. Answers how many are
+--       granted; none where the rate is another one by now.
+--       'back'; provider; the rate; how many of it are given back; share in microseconds; for how many milliseconds
+--       the mark is kept. Answers 1 where they are given back, also where the command comes again, and 0 where the
+--       rate is another one by now.
 
 local what = ARGV[1]
+
+local function mark(millis)
+  -- Whether it can be written or not, the rest is done.
+  redis.pcall('SET', KEYS[2], '', 'PX', millis)
+end
+
+local function until_when(provider)
+  return tonumber(redis.call('HGET', KEYS[1], 'u' .. provider) or 0)
+end
+
+local function keep(provider, used)
+  redis.call('HSET', KEYS[1], 'u' .. provider, string.format('%.0f', used))
+end
+
+if what ~= 'use' and redis.call('GET', KEYS[2]) then return 1 end
 if what == 'set' then
-  local of, provider, rate = ARGV[2], ARGV[3], ARGV[4]
+  local of, provider, rate, millis = unpack(ARGV, 2)
   if (redis.call('HGET', KEYS[1], of .. provider) or '') == rate then return 0 end
   if of == 'p' then redis.call('HDEL', KEYS[1], 'u' .. provider) end
   if rate == '' then
@@ -18,19 +37,26 @@ if what == 'set' then
   else
     redis.call('HSET', KEYS[1], of .. provider, rate)
   end
+  mark(millis)
   return 1
 end
 
-local provider, rate, wanted, share, slack = unpack(ARGV, 2)
-wanted, share, slack = tonumber(wanted), tonumber(share), tonumber(slack)
+local provider, rate, entries, share = unpack(ARGV, 2)
+entries, share = tonumber(entries), tonumber(share)
 if redis.call('HGET', KEYS[1], 'p' .. provider) ~= rate then return 0 end
-local used, granted = tonumber(redis.call('HGET', KEYS[1], 'u' .. provider) or 0), 0
+local used = until_when(provider)
+if what == 'back' then
+  keep(provider, math.max(used - entries * share, 0))
+  mark(ARGV[6])
+  return 1
+end
+
+local slack, granted = tonumber(ARGV[6]), 0
 -- Later than the rate allows: by a clock that was set back since. As in rate.rs.
 if used > now + slack + share + 10000000 then used = 0 end
-while granted < wanted and used <= now + slack do
+while granted < entries and used <= now + slack do
   used = math.max(used, now) + share
   granted = granted + 1
 end
-if wanted < 0 then used = math.max(used + wanted * share, 0) end
-redis.call('HSET', KEYS[1], 'u' .. provider, string.format('%.0f', used))
+keep(provider, used)
 return granted

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::UnixTime;
+use crate::event::Name;
 use crate::inbox::{
     Accept, Begin, Discard, Extend, FailedAttempt, Finish, Redrive, Route, Take, Verdict,
 };
@@ -13,7 +14,7 @@ use crate::store::token::Token;
 use super::candidate::Candidate;
 use super::code;
 use super::codec::{VersionBytes, encode_content, encode_names, encode_order};
-use super::place::{EntryPlace, PartitionPlace, order_hash};
+use super::place::{EntryPlace, Mark, PartitionPlace, order_hash};
 
 macro_rules! source {
     ($name:ident, $called:literal) => {
@@ -33,6 +34,7 @@ source!(LOOK, "look");
 source!(COUNT, "count");
 source!(ORDER, "order");
 source!(RATE, "rate");
+source!(PAUSE, "pause");
 source!(EACH, "each");
 
 /// The call of a script about one entry.
@@ -138,24 +140,40 @@ fn optional(version: Option<&VersionBytes>) -> &[u8] {
     version.map_or(&[], VersionBytes::as_slice)
 }
 
-pub(super) fn discard(discard: &Discard, place: &EntryPlace) -> Call {
-    about(&MOVE, place, 6)
+/// Under `mark` the script tells a command that comes again from another one.
+pub(super) fn discard(discard: &Discard, place: &EntryPlace, mark: &Mark) -> Call {
+    Call::on(&MOVE, 4, 7)
+        .word(&place.entry)
+        .word(&place.history)
+        .word(&place.index)
+        .word(&mark.key)
         .word("discard")
         .word(micros(discard.retention))
         .word(0)
         .word("")
         .word(moment(discard.if_dead_since))
         .word("")
+        .word(mark.millis)
 }
 
-/// Under `mark` the script tells a command that comes again from another one, for so long.
-pub(super) fn forget(place: &EntryPlace, mark: &str, kept: Duration, only_ended: bool) -> Call {
+/// Under `mark` the script tells a command that comes again from another one.
+pub(super) fn pause(place: &PartitionPlace, provider: &Name, paused: bool, mark: &Mark) -> Call {
+    Call::on(&PAUSE, 2, 3)
+        .word(&place.paused)
+        .word(&mark.key)
+        .word(if paused { "SADD" } else { "SREM" })
+        .word(provider.as_str())
+        .word(mark.millis)
+}
+
+/// Under `mark` the script tells a command that comes again from another one.
+pub(super) fn forget(place: &EntryPlace, mark: &Mark, only_ended: bool) -> Call {
     Call::on(&FORGET, 4, 2)
         .word(&place.entry)
         .word(&place.history)
         .word(&place.index)
-        .word(mark)
-        .word(u64::try_from(kept.as_millis()).unwrap_or(u64::MAX))
+        .word(&mark.key)
+        .word(mark.millis)
         .word(u8::from(only_ended))
 }
 

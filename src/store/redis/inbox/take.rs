@@ -10,13 +10,15 @@ use crate::inbox::{RateOf, Take, Taken};
 use crate::store::error::StoreError;
 use crate::store::redis::scripts::strange;
 
-use super::admit::Holds;
+use super::admit::{Holds, refusing};
 use super::ahead::{Ahead, DueNow};
 use super::answers::{self, TakenOrNot};
 use super::candidate::Candidate;
 use super::codec;
 use super::groups::in_groups;
 use super::order::OrderCommand;
+use super::order_kept::OrderHash;
+use super::place::RATES_STAND_IN;
 use super::rates::Rates;
 use super::turn::Turn;
 use super::{RedisInbox, scripts};
@@ -24,7 +26,8 @@ use super::{RedisInbox, scripts};
 /// One script takes so many entries, and so many bytes of content; the first may be larger.
 const TAKEN_PER_CALL: usize = 100;
 const BYTES_PER_CALL: usize = 1 << 20;
-/// So often it is looked again where others have taken all that was seen.
+/// So often it is looked again where others have taken all that was seen, and so often at least what a look has found is
+/// gone on with where nothing was taken of it yet.
 const ROUNDS: u32 = 8;
 
 /// What a round of taking came to.
@@ -37,8 +40,22 @@ struct Round {
     skipped: bool,
     /// Before how many others were faster.
     missed: usize,
+    /// The order keys of those.
+    missed_orders: Vec<OrderHash>,
     /// Whether another look may tell of more.
     waits: bool,
+}
+
+impl Round {
+    /// What both came to, where nothing was taken in the first.
+    fn and(self, next: Self) -> Self {
+        Self {
+            skipped: self.skipped || next.skipped,
+            missed: self.missed.saturating_add(next.missed),
+            waits: self.waits || next.waits,
+            ..next
+        }
+    }
 }
 
 impl RedisInbox {
@@ -49,7 +66,7 @@ impl RedisInbox {
         // Two at once would see the same entries, and each would take half of what it may.
         let mut turn = self.turn.lock().await;
         turn.looks.note(&self.hints.take());
-        let (mut looks, mut round) = (0, Round::default());
+        let (mut looks, mut skipped) = (0, false);
         loop {
             let (now, changes) = (Instant::now(), self.hints.changes());
             let known = match take.lone {
@@ -61,19 +78,44 @@ impl RedisInbox {
                 Some(ahead) => ahead,
                 None if looks >= ROUNDS => return Ok(Vec::new()),
                 None => {
-                    looks = if round.skipped { 1 } else { looks + 1 };
+                    looks = if skipped { 1 } else { looks + 1 };
                     let (due, rates) = self.due(take, &mut turn).await?;
-                    Ahead::new(due, rates, now, changes)
+                    // From its end on: one that takes long would serve no take.
+                    Ahead::new(due, rates, Instant::now(), changes)
                 }
             };
-            round = self.take_round(take, &mut ahead, &mut turn).await?;
+            let round = self.take_found(take, &mut ahead, &mut turn).await?;
+            let has_more = ahead.serves(1);
             if !take.lone {
-                turn.note_missed(round.missed);
                 turn.looks.keep(take, ahead);
             }
-            let is_over = !is_known && round.missed == 0 && !(round.skipped || round.waits);
-            if !round.taken.is_empty() || is_over {
+            skipped = round.skipped;
+            let may_have_more = is_known || round.missed > 0 || skipped || round.waits || has_more;
+            if !round.taken.is_empty() || !may_have_more {
                 return Ok(round.taken);
+            }
+        }
+    }
+
+    /// Takes of what was found until something is taken: what comes first may be held back by a rate, or have been
+    /// taken by others, and another look would find the same.
+    async fn take_found(
+        &self,
+        take: &Take,
+        ahead: &mut Ahead,
+        turn: &mut Turn,
+    ) -> Result<Round, StoreError> {
+        let (mut all, mut rounds) = (Round::default(), 0_u32);
+        loop {
+            let round = self.take_round(take, ahead, turn).await?;
+            if !take.lone {
+                turn.note_missed(round.missed);
+            }
+            all = all.and(round);
+            rounds = rounds.saturating_add(1);
+            let goes_on = ahead.serves(1) && (rounds < ROUNDS || ahead.is_young(Instant::now()));
+            if !all.taken.is_empty() || !goes_on {
+                return Ok(all);
             }
         }
     }
@@ -96,11 +138,19 @@ impl RedisInbox {
         {
             tracing::debug!(%error, "order keys are doubted again in a while");
         }
-        let chosen = due.choose(take.limit, take.max_bytes);
+        let chosen = due.choose(take.first_route(), take.limit, take.max_bytes);
         let mut used = BTreeMap::new();
-        let chosen = self.let_through(chosen, rates, &mut used).await;
-        let (mut chosen, mut holds, not_now) = self.hold(take, chosen, rates).await?;
-        for candidate in not_now {
+        let may_ask = self.may_ask(RATES_STAND_IN, turn);
+        let let_through = self.let_through(chosen, rates, may_ask, &mut used);
+        let (chosen, refused) = let_through.await;
+        due.hold_back(&refusing(&refused));
+        let held = self.hold(take, chosen, rates).await;
+        if held.is_err() {
+            // None of them is taken.
+            self.give_rates_back(rates, std::mem::take(&mut used)).await;
+        }
+        let (mut chosen, mut holds, not_now) = held?;
+        for candidate in refused.into_iter().chain(not_now) {
             if let Some(route) = number_of(take, &candidate) {
                 due.pass_over(route, candidate);
             }
@@ -110,6 +160,7 @@ impl RedisInbox {
         overtaken.truncate(TAKEN_PER_CALL);
         chosen.extend(overtaken);
         if chosen.is_empty() {
+            self.give_rates_back(rates, used).await;
             let skipped = !held_back.is_empty() && self.free_abandoned(&held_back).await?;
             return Ok(Round {
                 skipped,
@@ -126,6 +177,10 @@ impl RedisInbox {
             if let Some(route) = number_of(take, candidate) {
                 due.put_back(route, candidate.clone());
             }
+        }
+        // What is seen of these keys is not as it was: another one may come first by now.
+        for key in &round.missed_orders {
+            due.leave_out(*key);
         }
         let free = free.into_iter().map(|command| command.ended_after(sent));
         let free: Vec<_> = free.collect();
@@ -208,9 +263,10 @@ impl RedisInbox {
                     let holds_back = candidate.order.is_some_and(|order| order.holds_back);
                     free.extend(freed.filter(|_| !holds_back));
                 }
-                TakenOrNot::Changed => {}
+                TakenOrNot::Changed => round.skipped = true,
                 TakenOrNot::Missed => {
                     round.missed = round.missed.saturating_add(1);
+                    (round.missed_orders).extend(candidate.order.map(|order| order.hash));
                     free.extend(given_back);
                 }
                 TakenOrNot::Spared => {

@@ -1,10 +1,11 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use crate::inbox::Route;
 
 use super::ahead::Looks;
 use super::codec;
+use super::order_kept::OrderHash;
 use super::place::PartitionPlace;
 use super::rates::Rates;
 
@@ -31,6 +32,15 @@ impl MoreBehind {
     }
 }
 
+/// What looks have left behind that passed over as many entries as they may.
+#[derive(Debug, Default)]
+pub(super) struct LeftBehind {
+    pub(super) places: Vec<MoreBehind>,
+    /// The order keys of what was passed over, no more than there are entries: whoever looks from there on does not see
+    /// it, and runs none of them.
+    pub(super) orders: HashSet<OrderHash>,
+}
+
 /// What takes have found out.
 #[derive(Debug, Default)]
 pub(super) struct Turn {
@@ -38,10 +48,12 @@ pub(super) struct Turn {
     resting: BTreeMap<u32, Instant>,
     /// When holds of order keys were doubted last.
     doubted: Option<Instant>,
-    /// Where looks for entries of some routes have ended that passed over as many as they may.
-    pub(super) left_behind: HashMap<(bool, Box<[Route]>), Vec<MoreBehind>>,
+    /// Where looks for entries of some routes have ended.
+    pub(super) left_behind: HashMap<(bool, Box<[Route]>), LeftBehind>,
     /// Partitions whose index is of another type.
     broken: BTreeSet<u32>,
+    /// Where the state of order keys stands that cannot be read.
+    unreadable: BTreeSet<String>,
     /// The rates as they were seen last.
     pub(super) rates: Option<Rates>,
     /// What is left of what looks have found.
@@ -60,6 +72,17 @@ impl Turn {
             );
         }
         self.broken = broken;
+    }
+
+    /// Tells of each order key whose state cannot be read, once until that is good again.
+    pub(super) fn note_unreadable(&mut self, unreadable: BTreeSet<String>) {
+        for key in unreadable.difference(&self.unreadable) {
+            tracing::error!(
+                key,
+                "what is kept of an order key is of another type: its entries wait until that is removed"
+            );
+        }
+        self.unreadable = unreadable;
     }
 
     pub(super) fn may_ask(&self, partition: u32) -> bool {

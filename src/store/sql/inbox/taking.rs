@@ -68,7 +68,7 @@ impl Due {
 /// Of what is due by route, what is to be taken.
 pub(in crate::store) fn chosen(routes: Vec<Vec<Due>>, take: &Take) -> Vec<Due> {
     let size = |due: &Due| usize::try_from(due.size).unwrap_or(usize::MAX);
-    fair(routes, take.limit, take.max_bytes, size)
+    fair(routes, take.first_route(), take.limit, take.max_bytes, size)
 }
 
 /// A take that is under way.
@@ -146,7 +146,8 @@ impl<'a> Taking<'a> {
                     tell_stale(&due.key);
                 }
                 (TakeOutcome::Buried, ..) => self.skipped = true,
-                (TakeOutcome::NotNow, ..) => {}
+                // What is written is set aside for who takes such ones.
+                (TakeOutcome::NotNow, _, aside) => self.skipped |= aside.is_some(),
             }
             if let Some(limit) = all {
                 self.limits.set(&provider, RateOf::Provider, limit);

@@ -29,7 +29,8 @@ pub(super) enum Flaw {
     TakesPoisonWithOthers,
     TakesOneMore,
     TakesLargeOnesToo,
-    FirstRouteFirst,
+    FirstRouteOnly,
+    OneOfTheFirstRoute,
     PausesNothing,
     KnowsNoOrder,
     FreesWhatWaits,
@@ -117,7 +118,16 @@ impl Inbox for Flawed {
         match self.flaw {
             Flaw::TakesOneMore => take.limit += 1,
             Flaw::TakesLargeOnesToo => take.max_bytes = usize::MAX,
-            Flaw::FirstRouteFirst => take.routes.truncate(1),
+            Flaw::FirstRouteOnly => take.routes.truncate(1),
+            Flaw::OneOfTheFirstRoute if take.limit == 1 => {
+                for route in take.routes.clone() {
+                    take.routes = vec![route];
+                    let taken = self.inner.take(&take).await?;
+                    if !taken.is_empty() {
+                        return Ok(taken);
+                    }
+                }
+            }
             Flaw::TakesPoisonWithOthers if !take.lone => {
                 let mut taken = self.inner.take(&take).await?;
                 take.lone = true;

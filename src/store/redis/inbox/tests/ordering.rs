@@ -193,6 +193,44 @@ async fn behind_more_than_one_look_passes_over_the_next_one_goes_on() {
     assert!(ids.contains(&"free".to_owned()), "{ids:?}");
 }
 
+/// The older of two events of a key is among so many that are held back, and the newer one behind them.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_look_goes_on_behind_so_many_no_newer_event_of_a_key_runs_first() {
+    let server = Server::start();
+    let inbox = inbox(&server, 1).await;
+    let of_key = |id: &str, key: &str, version| {
+        let key = OrderKey::new([key]).unwrap();
+        Accept {
+            order: Some(Box::new(Order::new(key, Some(Version::new(version))))),
+            ..accept(id, id)
+        }
+    };
+    inbox.accept(&of_key("first", "few", 0)).await.unwrap();
+    inbox.accept(&of_key("many", "many", 0)).await.unwrap();
+    let take = take(2);
+    assert_eq!(inbox.take(&take).await.unwrap().len(), 2);
+    for some in (1..20_751).collect::<Vec<_>>().chunks(250) {
+        let accepts: Vec<_> = (some.iter())
+            .map(|it| of_key(&format!("many_{it:05}"), "many", *it))
+            .collect();
+        join_all(accepts.iter().map(|it| inbox.accept(it))).await;
+        if some.contains(&500) {
+            // Behind those that each look sees.
+            inbox.accept(&of_key("older", "few", 1)).await.unwrap();
+        }
+    }
+    inbox.accept(&of_key("newer", "few", 2)).await.unwrap();
+    // It ends where it has passed over so many.
+    assert!(taken(&inbox, 1).await.is_empty());
+    let finish = Finish::new(key("first"), take.token, Verdict::Done, DAY);
+    assert_eq!(inbox.finish(&finish).await.unwrap(), Held::Held);
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.extend(taken(&inbox, 1).await);
+    }
+    assert_eq!(ids, ["older"]);
+}
+
 /// Workers of a cluster run 200 orders of 5 versions each: no two of one order at a time, in rising versions.
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_cluster_the_events_of_one_thing_run_one_at_a_time_and_in_rising_versions() {

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use super::support::{Cluster, Sentinel};
 use super::*;
+use crate::event::{Order, OrderKey};
+use crate::store::redis::inbox::ahead::LASTS;
 
 /// Asks again until there is an answer.
 async fn at_last<T>(ask: impl AsyncFn() -> Result<T, StoreError>) -> T {
@@ -69,6 +71,40 @@ async fn one_dead_master_of_a_cluster_keeps_nothing_of_the_others_back() {
         let accept = accept(&format!("{id} again"), "a");
         at_last(async || inbox.accept(&accept).await).await;
     }
+}
+
+/// It keeps the rates, and a share of the order keys.
+#[tokio::test]
+async fn a_master_that_says_nothing_holds_up_one_look_and_not_each_one() {
+    let cluster = Cluster::of(3, &[]);
+    let patience = Duration::from_secs(2);
+    let builder = RedisInbox::builder(cluster.url()).partitions(12);
+    let inbox = builder.deadline(patience).connect().await.unwrap();
+    for number in 0..60 {
+        let mut accept = accept(&format!("evt_{number}"), "a");
+        if number % 2 == 0 {
+            let key = OrderKey::new([number.to_string()]).unwrap();
+            accept.order = Some(Box::new(Order::new(key, None)));
+        }
+        at_last(async || inbox.accept(&accept).await).await;
+    }
+    // So short that nothing is kept in mind for the next take.
+    let looks = |limit| Take::new(vec![route()], Token::random().unwrap(), limit, LASTS / 2);
+    at_last(async || inbox.take(&looks(1)).await).await;
+    let rates = PartitionPlace::rates(&inbox.store.layout);
+    let share = usize::try_from(cluster.slot_of(&rates) * 3 / 16_384).unwrap();
+    cluster.masters[share].freeze();
+    let mut taken = 0;
+    // The first one finds out.
+    let _ = inbox.take(&looks(1)).await;
+    let begun = Instant::now();
+    for _ in 0..4 {
+        taken += inbox.take(&looks(5)).await.map_or(0, |taken| taken.len());
+    }
+    let took = begun.elapsed();
+    cluster.masters[share].thaw();
+    assert!(taken > 0);
+    assert!(took < patience, "{took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::support::proxy::{Fault, Proxy};
 use super::*;
+use crate::event::{Order, OrderKey};
 use crate::inbox::Accepted;
 
 /// An inbox behind a proxy, whose scripts Redis knows.
@@ -88,6 +89,117 @@ async fn a_command_whose_reply_is_lost_is_sent_again_and_takes_effect_once() {
     cut(&proxy);
     assert!(inbox.forget(&key("evt_1")).await.unwrap(), "there was one");
     assert_eq!(inbox.counts().await.unwrap(), Default::default());
+}
+
+/// An event of one order key.
+fn ordered(id: &str) -> Accept {
+    let key = OrderKey::new(["1042"]).unwrap();
+    Accept {
+        order: Some(Box::new(Order::new(key, None))),
+        ..accept(id, id)
+    }
+}
+
+#[tokio::test]
+async fn an_operator_whose_reply_is_lost_is_told_what_came_of_it_all_the_same() {
+    let server = Server::start();
+    let (proxy, inbox) = behind(&server).await;
+    let acme = Name::new("acme").unwrap();
+    let (of, rate) = (RateOf::Provider, Rate::new(4, DAY).unwrap());
+    // Redis knows the scripts from then on.
+    for paused in [true, false] {
+        assert!(inbox.set_paused(&acme, paused).await.unwrap());
+    }
+    for paused in [true, false] {
+        cut(&proxy);
+        assert!(inbox.set_paused(&acme, paused).await.unwrap(), "{paused}");
+        assert!(!inbox.set_paused(&acme, paused).await.unwrap(), "{paused}");
+    }
+    for other in [Some(rate), None] {
+        assert!(
+            inbox
+                .set_rate(&acme, RateOf::EachOrderKey, other)
+                .await
+                .unwrap()
+        );
+    }
+    for rate in [Some(rate), None] {
+        cut(&proxy);
+        assert!(inbox.set_rate(&acme, of, rate).await.unwrap(), "{rate:?}");
+        assert!(!inbox.set_rate(&acme, of, rate).await.unwrap(), "{rate:?}");
+    }
+
+    // The first of a key waits, and holds it.
+    for id in ["evt_1", "evt_2"] {
+        inbox.accept(&ordered(id)).await.unwrap();
+    }
+    let take = take(1);
+    inbox.take(&take).await.unwrap();
+    let retry = Verdict::Retry {
+        after: DAY,
+        reason: "down".to_owned(),
+    };
+    let finish = Finish::new(key("evt_1"), take.token, retry, DAY);
+    inbox.finish(&finish).await.unwrap();
+    assert!(taken(&inbox, 1).await.is_empty());
+    let discard = Discard::new(key("evt_1"), DAY);
+    cut(&proxy);
+    assert_eq!(inbox.discard(&discard).await.unwrap(), Moved::Done);
+    assert_eq!(taken(&inbox, 1).await, ["evt_2"], "its key is free");
+    let again = inbox.discard(&discard).await.unwrap();
+    assert_eq!(again, Moved::NotFrom(EntryStatus::Discarded));
+}
+
+/// As where the process died before it freed the key.
+#[tokio::test]
+async fn a_key_that_a_discarded_event_still_holds_is_freed_by_discarding_it_again() {
+    let server = Server::start();
+    let inbox = super::inbox(&server, 4).await;
+    for id in ["evt_1", "evt_2"] {
+        inbox.accept(&ordered(id)).await.unwrap();
+    }
+    let take = take(1);
+    inbox.take(&take).await.unwrap();
+    let retry = Verdict::Retry {
+        after: DAY,
+        reason: "down".to_owned(),
+    };
+    let finish = Finish::new(key("evt_1"), take.token, retry, DAY);
+    inbox.finish(&finish).await.unwrap();
+    let discard = Discard::new(key("evt_1"), DAY);
+    let place = inbox.place(&key("evt_1"));
+    let mark = inbox.mark(place.partition).unwrap();
+    let call = scripts::discard(&discard, &place, &mark);
+    inbox.store.link.call(&call).await.unwrap();
+    assert!(taken(&inbox, 1).await.is_empty());
+    let again = inbox.discard(&discard).await.unwrap();
+    assert_eq!(again, Moved::NotFrom(EntryStatus::Discarded));
+    assert_eq!(taken(&inbox, 1).await, ["evt_2"]);
+}
+
+#[tokio::test]
+async fn what_was_not_used_of_a_rate_is_given_back_once() {
+    let server = Server::start();
+    let (proxy, inbox) = behind(&server).await;
+    let acme = Name::new("acme").unwrap();
+    let rate = Rate::new(4, DAY).unwrap();
+    inbox
+        .set_rate(&acme, RateOf::Provider, Some(rate))
+        .await
+        .unwrap();
+    assert_eq!(inbox.use_rate(&acme, rate, 9).await.unwrap(), 4);
+    cut(&proxy);
+    inbox.give_rate_back(&acme, rate, 1).await.unwrap();
+    assert_eq!(inbox.use_rate(&acme, rate, 9).await.unwrap(), 1);
+    // Of another rate nothing is used yet.
+    let other = Rate::new(5, DAY).unwrap();
+    inbox
+        .set_rate(&acme, RateOf::Provider, Some(other))
+        .await
+        .unwrap();
+    inbox.give_rate_back(&acme, rate, 1).await.unwrap();
+    assert_eq!(inbox.use_rate(&acme, rate, 9).await.unwrap(), 0);
+    assert_eq!(inbox.use_rate(&acme, other, 9).await.unwrap(), 5);
 }
 
 #[tokio::test]

@@ -85,9 +85,16 @@ impl Pair {
             88..93 => {
                 let retention = self.span().min(Duration::from_millis(4));
                 let discard = Discard::new(key.clone(), retention);
-                let call = scripts::discard(&discard, &self.inbox.place(&key));
-                let answer = self.ask(call, answers::move_answer).await;
+                let place = self.inbox.place(&key);
+                let mark = self.inbox.mark(place.partition).unwrap();
+                let call = || scripts::discard(&discard, &place, &mark);
+                let answer = self.ask(call(), answers::move_answer).await;
                 self.moved("discard", &discard, &answer);
+                if answer.outcome.0 == Moved::Done {
+                    // Where it comes again it says the same.
+                    let again = self.ask(call(), answers::move_answer).await;
+                    assert_eq!(again.outcome, answer.outcome);
+                }
             }
             93..96 => self.forget(&key).await,
             _ => {
