@@ -97,8 +97,9 @@ pub use self::builder::RedisInboxBuilder;
 /// # Where it promises less than others
 ///
 /// On a cluster each master has a clock, and is asked by itself: of two events of one order key that are accepted within
-/// one look, or while clocks differ, or while a master does not answer, the later one may run first. The earlier one is
-/// then stale, if the later one has a higher version. A [rate](crate::inbox::Inbox::set_rate) that another process sets
+/// one look, or while clocks differ, or while a master does not answer, the later one may run first; so it may anywhere
+/// where a look has passed over 20,000 events that are held back. The earlier one is then stale, if the later one has a
+/// higher version. A [rate](crate::inbox::Inbox::set_rate) that another process sets
 /// where none was is kept from the next look on.
 ///
 /// ```no_run
