@@ -2,6 +2,7 @@
 
 mod faults;
 mod gathered;
+mod held_back;
 mod histories;
 #[cfg(feature = "testing")]
 mod kinds;
