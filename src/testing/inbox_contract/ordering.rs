@@ -194,7 +194,7 @@ pub(super) async fn overtaken_are_skipped(inbox: &SharedInbox) -> Verdict {
     let older = newer.other("older")?;
     older.accepted_in(THING, Some(1)).await?;
     let mut take = older.taking(1, LONG)?;
-    take.retention = SHORT;
+    take.retention = SHORT * 3;
     same("what is stale", older.take_with(&take).await?, Vec::new())?;
     older.has(EntryStatus::Stale).await?;
     sleep(SHORT * 5).await;
