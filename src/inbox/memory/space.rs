@@ -140,11 +140,8 @@ impl Space {
                         tell_stale(key);
                     }
                     (TakeOutcome::Buried, _) => skipped = true,
-                    (TakeOutcome::NotNow, _) => {
-                        // It was of the other kind until it was looked at.
-                        let slot = self.slots.get(key);
-                        skipped |= slot.is_some_and(|slot| slot.entry.is_lone() != take.lone);
-                    }
+                    // It may have come to be of the other kind.
+                    (TakeOutcome::NotNow, _) => skipped |= !self.is_of(key, take.lone),
                 }
             }
             // Behind what was skipped there may be others.
@@ -161,13 +158,15 @@ impl Space {
         due.take_while(|(at, _, _)| *at <= now)
             .filter_map(|(_, _, key)| EventKey::decode(key).ok())
             .filter(|key| {
-                let slot = self.slots.get(key);
-                slot.is_some_and(|slot| {
-                    slot.entry.is_lone() == take.lone && self.lets(key, slot, now)
-                })
+                let slot = self.slots.get(key).filter(|_| self.is_of(key, take.lone));
+                slot.is_some_and(|slot| self.lets(key, slot, now))
             })
             .take(take.limit.min(left))
             .collect()
+    }
+
+    fn is_of(&self, key: &EventKey, lone: bool) -> bool {
+        (self.slots.get(key)).is_none_or(|slot| slot.entry.is_lone() == lone)
     }
 
     fn limit(&self, route: &Route, of: RateOf) -> Option<Limit> {

@@ -9,6 +9,7 @@ mod kinds;
 mod many;
 mod ordering;
 mod outages;
+mod refused;
 mod replies;
 mod rights;
 mod scripts_alone;
@@ -89,4 +90,15 @@ fn bury() -> Verdict {
 async fn taken(inbox: &RedisInbox, limit: usize) -> Vec<String> {
     let taken = inbox.take(&take(limit)).await.unwrap();
     taken.into_iter().map(|it| it.key.to_string()).collect()
+}
+
+/// An inbox whose user has all rights but those that are taken away later.
+async fn as_user(server: &Server) -> (RedisInbox, impl Fn(&[&str])) {
+    let set = |rights: &[&str]| {
+        let user = ["ACL", "SETUSER", "app", "reset", "on", ">pw", "~wh:*"];
+        assert_eq!(server.ask(&[&user[..], &["+@all"], rights].concat()), "OK");
+    };
+    set(&[]);
+    let url = server.url().replace("://", "://app:pw@");
+    (builder(url).partitions(1).connect().await.unwrap(), set)
 }

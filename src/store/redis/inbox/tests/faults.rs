@@ -126,17 +126,6 @@ async fn a_history_of_another_type_keeps_back_no_other_entry() {
     assert_eq!(taken(&inbox, 5).await, ["evt_1", "evt_2", "evt_3"]);
 }
 
-/// An inbox whose user has all rights but those that are taken away later.
-async fn as_user(server: &Server) -> (RedisInbox, impl Fn(&[&str])) {
-    let set = |rights: &[&str]| {
-        let user = ["ACL", "SETUSER", "app", "reset", "on", ">pw", "~wh:*"];
-        assert_eq!(server.ask(&[&user[..], &["+@all"], rights].concat()), "OK");
-    };
-    set(&[]);
-    let url = server.url().replace("://", "://app:pw@");
-    (builder(url).partitions(1).connect().await.unwrap(), set)
-}
-
 #[tokio::test]
 async fn what_no_worker_could_find_is_not_acknowledged() {
     let server = Server::start();
