@@ -128,8 +128,10 @@ impl Space {
                 .filter(|route| !self.paused.contains(route.provider()))
                 .map(|route| self.due_of(route, take, now))
                 .collect();
-            let size = |key: &EventKey| Some(self.slots.get(key)?.content.as_ref()?.size());
-            let size = |key: &EventKey| size(key).unwrap_or(0);
+            let size = |key: &EventKey| {
+                let content = self.slots.get(key).and_then(|slot| slot.content.as_ref());
+                content.map_or(0, Content::size)
+            };
             let keys = fair(due, take.first_route(), take.limit, take.max_bytes, size);
             let (mut taken, mut skipped) = (Vec::new(), false);
             for key in &keys {

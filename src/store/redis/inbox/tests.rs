@@ -2,7 +2,6 @@
 
 mod faults;
 mod gathered;
-mod held_back;
 mod histories;
 #[cfg(feature = "testing")]
 mod kinds;
