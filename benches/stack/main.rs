@@ -138,32 +138,36 @@ fn main() -> Result<ExitCode> {
     }
     let rounds = if has("--quick") { 3 } else { 7 };
     let named = PARTS.iter().any(|(name, ..)| has(name));
-    let redis = Redis::start()?;
-    let server = Server::start(&redis)?;
     let mut words = arguments.iter().skip_while(|word| *word != "--before");
-    let before = match words.nth(1) {
-        Some(program) => Some(Server::of(Path::new(program), &redis.other_url())?),
-        None => None,
-    };
+    let program = words.nth(1);
     let sender = Sender::new()?;
-    let turns = Turns {
-        server: &server,
-        before: before.as_ref(),
-        sign: |_: &str, time, body: &str| Ok(sender.sign(time, body)),
-        headers: [
-            "x-blendfi-event-id",
-            "x-blendfi-timestamp",
-            "x-blendfi-signature",
-        ],
-    };
     for (name, title, variants) in PARTS {
-        if !named || has(name) {
-            let variants = match &before {
-                Some(_) if name == "crowd" => &BESIDE_BEFORE,
-                _ => variants,
-            };
-            turns.measure(&Table::new("stack", title), variants, rounds)?;
+        if named && !has(name) {
+            continue;
         }
+        // Each part has servers of its own: what one has kept in memory slows the next one, and not the build before.
+        let redis = Redis::start()?;
+        let server = Server::start(&redis)?;
+        let program = program.filter(|_| name == "crowd");
+        let before = match program {
+            Some(program) => Some(Server::of(Path::new(program), &redis.other_url())?),
+            None => None,
+        };
+        let variants = match &before {
+            Some(_) => &BESIDE_BEFORE,
+            None => variants,
+        };
+        let turns = Turns {
+            server: &server,
+            before: before.as_ref(),
+            sign: |_: &str, time, body: &str| Ok(sender.sign(time, body)),
+            headers: [
+                "x-blendfi-event-id",
+                "x-blendfi-timestamp",
+                "x-blendfi-signature",
+            ],
+        };
+        turns.measure(&Table::new("stack", title), variants, rounds)?;
     }
     Ok(ExitCode::SUCCESS)
 }

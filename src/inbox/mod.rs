@@ -88,7 +88,7 @@
 //! | command | what it does about order |
 //! | --- | --- |
 //! | [`Inbox::accept`] | writes the entry's order; applies [`EntryStep::order`], if there is one, to the key that the entry had before |
-//! | [`Inbox::take`] | passes over entries whose key another one holds ([`OrderState::lets`]), and those that a rate holds back ([`Limit::lets`]) *before* it counts how many it has; asks [`Take::apply`], and applies [`EntryStep::order`] in the same step as the entry. After what was [skipped](TakeOutcome::Stale), or is [written](EntryStep::write) and not taken, it goes on |
+//! | [`Inbox::take`] | passes over entries whose key another one holds ([`OrderState::lets`]), and those that a rate holds back ([`Limit::lets`]) *before* it counts how many it has; asks [`Take::apply`], and applies [`EntryStep::order`] in the same step as the entry. After what was [skipped](TakeOutcome::Stale), or is written and not taken, it goes on |
 //! | [`Inbox::finish`], [`Inbox::discard`] | apply [`EntryStep::order`], and wake who waits: another entry may be free |
 //! | [`Inbox::redrive`] | asks [`Redrive::against_order`] first |
 //! | [`Inbox::forget`] | applies [`OrderChange::Free`] |
