@@ -5,7 +5,7 @@
 # Seen:  7,900 waiting tasks are all done; with 8,100 the first fetch fails, none is done, and `run` returns the
 #        error. Its script moves all tasks that are due from the sorted set to the list in one call, by Lua's
 #        `unpack`, which gives 8,000 values at most; a worker that is started again meets the same.
-# Versions: apalis 1.0.0, apalis-redis 1.0.0 (crates.io), Redis 7.0 (Debian).
+# Versions: apalis 1.0.0, apalis-redis 1.0.0, tokio 1.54.1 (crates.io), Redis 7.0 (Debian).
 # Source: apalis-redis 1.0.0, lua/fetch_next.lua, "Promote any due scheduled jobs"; Lua 5.1, LUAI_MAXCSTACK.
 set -euo pipefail
 
@@ -27,7 +27,7 @@ edition = "2024"
 [dependencies]
 apalis = "=1.0.0"
 apalis-redis = "=1.0.0"
-tokio = { version = "1", features = ["full"] }
+tokio = { version = "=1.54.1", features = ["full"] }
 TOML
 cat > src/main.rs <<'RUST'
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 /// Of what is due by route, in the order of each, which are taken: from every route in turn, so that
 /// a route with many keeps no other one waiting. The first is taken whatever its size.
 ///
-/// `first` tells with which of the routes that have something it begins. It is another number each time: where one is
-/// taken at a time, or no more fit in, no other route but the first has a turn.
+/// `first` tells with which of the routes that have something it begins. It has to be another number each time: where
+/// one is taken at a time, or no more fit in, the first route alone has a turn.
 pub(crate) fn fair<T>(
     routes: Vec<Vec<T>>,
     first: usize,

@@ -67,7 +67,8 @@ impl IdentifiedEvent {
     }
 }
 
-#[cfg(all(test, feature = "inbox"))]
+#[cfg(test)]
+#[cfg(feature = "inbox")]
 mod tests {
     use super::*;
 

@@ -314,7 +314,7 @@ impl Commands for EntryCommands {
         let accepts = placed.iter().filter(|it| is_accept(it)).count();
         if accepts > 0 && self.room.is_unknown() {
             let counted = self.count(&mut *conn).await;
-            // What takes longer than a command may does so next time too: events are not refused for it.
+            // What takes longer than a command may does so next time too: later events are not refused for it.
             if counted.as_ref().is_err_and(|it| it.cause() == Cause::Slow) {
                 self.room.assume_room();
             }
