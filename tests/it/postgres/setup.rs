@@ -9,6 +9,7 @@ use tower_webhook::store::{
 
 use super::*;
 use crate::sql_support::proxy::{Fault, Proxy};
+use crate::sql_support::until;
 
 #[tokio::test]
 async fn many_that_start_at_once_on_an_empty_database_all_start() {
@@ -220,4 +221,27 @@ fn settings_that_cannot_be_used_are_refused() {
     assert_eq!(one.identity(), same.identity());
     let other = one.namespace(Name::new("sandbox").unwrap());
     assert_ne!(one.identity(), other.identity());
+}
+
+/// What a role may take for a statement is no limit of a migration: an index over millions of rows takes longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_is_bound_by_no_limit_that_the_role_has() {
+    let server = Postgres::start();
+    for setting in ["statement_timeout", "idle_in_transaction_session_timeout"] {
+        server.ask(&format!("ALTER ROLE app SET {setting} = '300ms'"));
+    }
+    // Another one migrates: for as long the statement that waits for it takes.
+    let lock = i64::from_be_bytes(*b"tower-we");
+    let mut other = server.session(&format!(
+        "SET idle_in_transaction_session_timeout = 0;\nBEGIN;\nSELECT pg_advisory_xact_lock({lock});\n\\echo migrates"
+    ));
+    other.says("migrates");
+    let migrating = tokio::spawn(patient(server.url()).migrate().connect());
+    until("it waits", || {
+        server.ask("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+            == "1"
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    drop(other);
+    migrating.await.unwrap().unwrap();
 }

@@ -46,7 +46,7 @@ impl DedupeState {
             return Ok(None);
         };
         let count = found.len();
-        let range = within(&body, &found);
+        let span = span_of(&body, &found);
         let outlasts_drain = !self.endpoint.contract.retries_at_all();
         let items = found.into_iter().enumerate().map(|(index, item)| {
             let place = ItemPlace::new(index, count);
@@ -56,7 +56,7 @@ impl DedupeState {
                 place,
                 around: Around::Whole {
                     body: body.clone(),
-                    items: range.clone(),
+                    items: span.clone(),
                 },
                 outlasts_drain,
             };
@@ -71,7 +71,7 @@ impl DedupeState {
 }
 
 /// Where these stand in their body, from the first one to the end of the last one.
-fn within(body: &[u8], items: &[ItemIdentity<'_>]) -> Range<usize> {
+fn span_of(body: &[u8], items: &[ItemIdentity<'_>]) -> Range<usize> {
     let at = |item: &ItemIdentity<'_>| item.body.as_ptr().addr().wrapping_sub(body.as_ptr().addr());
     let begin = items.first().map_or(0, at);
     let end = items

@@ -23,15 +23,13 @@ use crate::store::postgres::table::Tables;
 const QUIET: Duration = Duration::from_secs(60);
 /// So long one's own word may take.
 const PROOF_LIMIT: Duration = Duration::from_secs(5);
-/// The pauses between two tries to listen.
+/// The pauses between two tries to listen, and between two to say a word.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LAST_PAUSE: Duration = Duration::from_secs(60);
 /// So long saying a word may take.
 const WORD_LIMIT: Duration = Duration::from_secs(1);
 /// How long nothing is said once something was: what comes meanwhile is one word.
 const BREATH: Duration = Duration::from_millis(10);
-/// The same where it has failed.
-const SILENCE: Duration = Duration::from_secs(30);
 /// How soon it is looked again where others had locked an order key.
 const SOON: Duration = Duration::from_millis(10);
 /// The longest wait of who cannot count on being told.
@@ -101,7 +99,7 @@ impl News {
 
     /// Tells others what there is to tell, for as long as it lives. What comes within a breath is one word.
     pub(super) async fn speak(&self, sessions: &Sessions) {
-        let mut conn = None;
+        let (mut conn, mut pause) = (None, FIRST_PAUSE);
         loop {
             self.has_some.notified().await;
             let has_stood_idle = conn.is_some();
@@ -113,11 +111,13 @@ impl News {
             match said {
                 Ok(spoken) => {
                     conn = Some(spoken);
+                    pause = FIRST_PAUSE;
                     sleep(BREATH).await;
                 }
                 Err(fault) => {
                     tracing::debug!(%fault, "workers of other processes are not told of new events");
-                    sleep(SILENCE).await;
+                    sleep(pause).await;
+                    pause = pause.saturating_mul(2).min(LAST_PAUSE);
                     // It was not told.
                     self.note();
                 }
@@ -145,7 +145,7 @@ impl News {
     /// are committed one at a time in all of a server: this one does not wait for long.
     async fn notify(&self, conn: &mut PgConnection) -> Result<(), Fault> {
         let sql = format!(
-            "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = {};
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = {};
              SET LOCAL statement_timeout = 0; NOTIFY {}; COMMIT",
             (WORD_LIMIT / 2).as_millis(),
             self.channel

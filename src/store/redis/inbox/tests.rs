@@ -50,6 +50,14 @@ async fn inbox(server: &Server, partitions: u32) -> RedisInbox {
     builder.connect().await.unwrap()
 }
 
+/// Has so many entries of this provider taken a day.
+async fn limited(inbox: &RedisInbox, provider: &Name, entries: u32) -> Rate {
+    let rate = Rate::new(entries, DAY).unwrap();
+    let set = inbox.set_rate(provider, RateOf::Provider, Some(rate));
+    assert!(set.await.unwrap());
+    rate
+}
+
 fn key(id: &str) -> EventKey {
     EventKey::new(Name::new("acme").unwrap(), [id]).unwrap()
 }

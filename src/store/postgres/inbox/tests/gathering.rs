@@ -207,6 +207,33 @@ async fn events_of_an_order_key_that_are_accepted_together_are_taken_in_the_orde
     }
 }
 
+/// What is there takes longer to be counted than a command may: the first who accepts hears of that, and no other.
+#[tokio::test]
+async fn events_are_accepted_although_what_is_there_cannot_be_counted() {
+    let server = Postgres::start();
+    let owner = inbox(&server).await;
+    for outcome in together(&owner, &numbered(30)).await {
+        assert_eq!(outcome, Ok(Accepted::Queued));
+    }
+    server.make_hostile_role();
+    server.ask(GRANT);
+    // A tenth of a second for each row that is read or written.
+    server.ask("ALTER TABLE tower_webhook_inbox ENABLE ROW LEVEL SECURITY");
+    server.ask(
+        "CREATE POLICY slow ON tower_webhook_inbox TO hostile USING (pg_catalog.pg_sleep(0.1) IS NOT NULL)",
+    );
+    let brief = PostgresInbox::builder(server.url_of("hostile")).deadline(Duration::from_secs(2));
+    let inbox = brief.connect().await.unwrap();
+    let first = inbox.accept(&accept("first", "a")).await.unwrap_err();
+    assert_eq!(first.kind(), StoreErrorKind::TimedOut);
+    let begun = std::time::Instant::now();
+    while inbox.accept(&accept("next", "a")).await.is_err() {
+        assert!(begun.elapsed() < PATIENCE);
+    }
+    let next = owner.lookup(&key("next")).await.unwrap().unwrap();
+    assert_eq!(next.status, EntryStatus::Queued);
+}
+
 /// As many as wait for an answer at a time share a few transactions, although there is a connection for each.
 #[tokio::test]
 async fn what_comes_while_others_are_under_way_goes_together() {

@@ -85,11 +85,7 @@ async fn where_the_first_is_refused_the_take_of_one_goes_on() {
     let server = Server::start();
     let (inbox, set_rights) = as_user(&server).await;
     let (acme, shop) = (Name::new("acme").unwrap(), Route::parse("shop").unwrap());
-    let rate = Rate::new(9, DAY).unwrap();
-    inbox
-        .set_rate(&acme, RateOf::Provider, Some(rate))
-        .await
-        .unwrap();
+    limited(&inbox, &acme, 9).await;
     for id in ["evt_1", "evt_2"] {
         inbox.accept(&accept(id, id)).await.unwrap();
     }
@@ -116,11 +112,7 @@ async fn a_hold_that_fails_uses_nothing_of_a_rate() {
     let server = Server::start();
     let (inbox, set_rights) = as_user(&server).await;
     let acme = Name::new("acme").unwrap();
-    let rate = Rate::new(1, DAY).unwrap();
-    inbox
-        .set_rate(&acme, RateOf::Provider, Some(rate))
-        .await
-        .unwrap();
+    limited(&inbox, &acme, 1).await;
     inbox.accept(&ordered("evt_1", "order")).await.unwrap();
     set_rights(&["-persist"]);
     inbox.take(&take(1)).await.unwrap_err();
@@ -134,11 +126,7 @@ async fn what_is_held_back_at_last_uses_nothing_of_a_rate() {
     let server = Server::start();
     let inbox = inbox(&server, 1).await;
     let acme = Name::new("acme").unwrap();
-    let rate = Rate::new(2, DAY).unwrap();
-    inbox
-        .set_rate(&acme, RateOf::Provider, Some(rate))
-        .await
-        .unwrap();
+    limited(&inbox, &acme, 2).await;
     inbox.accept(&accept("evt_1", "a")).await.unwrap();
     inbox.accept(&ordered("evt_2", "order")).await.unwrap();
     // The second one is kept in mind.

@@ -100,6 +100,21 @@ fn ordered(id: &str) -> Accept {
     }
 }
 
+/// Two events of a key: the first is to be tried again in a day, and holds it.
+async fn one_holds_back_another(inbox: &RedisInbox) {
+    for id in ["evt_1", "evt_2"] {
+        inbox.accept(&ordered(id)).await.unwrap();
+    }
+    let take = take(1);
+    inbox.take(&take).await.unwrap();
+    let retry = Verdict::Retry {
+        after: DAY,
+        reason: "down".to_owned(),
+    };
+    let finish = Finish::new(key("evt_1"), take.token, retry, DAY);
+    inbox.finish(&finish).await.unwrap();
+}
+
 #[tokio::test]
 async fn an_operator_whose_reply_is_lost_is_told_what_came_of_it_all_the_same() {
     let server = Server::start();
@@ -129,18 +144,7 @@ async fn an_operator_whose_reply_is_lost_is_told_what_came_of_it_all_the_same() 
         assert!(!inbox.set_rate(&acme, of, rate).await.unwrap(), "{rate:?}");
     }
 
-    // The first of a key waits, and holds it.
-    for id in ["evt_1", "evt_2"] {
-        inbox.accept(&ordered(id)).await.unwrap();
-    }
-    let take = take(1);
-    inbox.take(&take).await.unwrap();
-    let retry = Verdict::Retry {
-        after: DAY,
-        reason: "down".to_owned(),
-    };
-    let finish = Finish::new(key("evt_1"), take.token, retry, DAY);
-    inbox.finish(&finish).await.unwrap();
+    one_holds_back_another(&inbox).await;
     assert!(taken(&inbox, 1).await.is_empty());
     let discard = Discard::new(key("evt_1"), DAY);
     cut(&proxy);
@@ -155,17 +159,7 @@ async fn an_operator_whose_reply_is_lost_is_told_what_came_of_it_all_the_same() 
 async fn a_key_that_a_discarded_event_still_holds_is_freed_by_discarding_it_again() {
     let server = Server::start();
     let inbox = super::inbox(&server, 4).await;
-    for id in ["evt_1", "evt_2"] {
-        inbox.accept(&ordered(id)).await.unwrap();
-    }
-    let take = take(1);
-    inbox.take(&take).await.unwrap();
-    let retry = Verdict::Retry {
-        after: DAY,
-        reason: "down".to_owned(),
-    };
-    let finish = Finish::new(key("evt_1"), take.token, retry, DAY);
-    inbox.finish(&finish).await.unwrap();
+    one_holds_back_another(&inbox).await;
     let discard = Discard::new(key("evt_1"), DAY);
     let place = inbox.place(&key("evt_1"));
     let mark = inbox.mark(place.partition).unwrap();
@@ -182,11 +176,7 @@ async fn what_was_not_used_of_a_rate_is_given_back_once() {
     let server = Server::start();
     let (proxy, inbox) = behind(&server).await;
     let acme = Name::new("acme").unwrap();
-    let rate = Rate::new(4, DAY).unwrap();
-    inbox
-        .set_rate(&acme, RateOf::Provider, Some(rate))
-        .await
-        .unwrap();
+    let rate = limited(&inbox, &acme, 4).await;
     assert_eq!(inbox.use_rate(&acme, rate, 9).await.unwrap(), 4);
     cut(&proxy);
     inbox.give_rate_back(&acme, rate, 1).await.unwrap();
